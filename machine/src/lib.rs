@@ -1,0 +1,23 @@
+//! The contract between a process and whatever hosts it.
+//!
+//! A [`Process`] is a value with one entry, [`Process::handle`]. Its only inputs are the time, a
+//! message, timer or connection event, and the [`Disk`] it was given; its only outputs go to the
+//! [`Outbox`]. There is no other way for it to touch the world, and [`Process::boot`] is its only
+//! way back from a crash.
+//!
+//! The crate holds no logic: the engine implements processes, the simulator hosts them, and
+//! neither knows the other.
+
+mod digest;
+mod disk;
+mod id;
+mod outbox;
+mod process;
+mod time;
+
+pub use digest::Digest;
+pub use disk::{Disk, DiskError, FileId};
+pub use id::{ClusterId, ConnId, NodeId};
+pub use outbox::{Outbox, Output};
+pub use process::{Boot, CloseReason, Halt, Input, Lane, Message, Process, Vocabulary};
+pub use time::{Mono, Now, Span, Wall};

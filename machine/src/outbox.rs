@@ -1,0 +1,116 @@
+//! What a handler wants done.
+
+use crate::{ConnId, Halt, Mono, NodeId, Vocabulary};
+
+/// One thing that a handler asks of its host. All of them happen together, in order, when the
+/// handler's disk calls have completed; if the node crashes before that, none does.
+#[derive(Clone, Debug)]
+pub enum Output<V: Vocabulary> {
+    /// Open a connection. [`crate::Input::Opened`] or [`crate::Input::Closed`] follows, or
+    /// neither: behind a partition nobody answers, and giving up is the opener's business.
+    Connect {
+        /// The new connection's name.
+        conn: ConnId,
+        /// The other end.
+        peer: NodeId,
+    },
+    /// Send a message. What is sent before the connection is open waits for it; what is sent on
+    /// a connection that has ended is dropped.
+    Send {
+        /// The connection to send on.
+        conn: ConnId,
+        /// The message.
+        message: V::Message,
+    },
+    /// Close a connection. What was sent before still goes out; nothing more comes in.
+    Close {
+        /// The connection to close.
+        conn: ConnId,
+    },
+    /// Wake up with [`crate::Input::Timer`]. A timer that equals one already set replaces it.
+    /// One that is due now is a continuation: a later input of its own, after those that wait.
+    SetTimer {
+        /// What to wake up for.
+        timer: V::Timer,
+        /// When, on this node's monotonic clock.
+        at: Mono,
+    },
+    /// Forget a timer; fine if it is not set.
+    CancelTimer {
+        /// The timer to forget.
+        timer: V::Timer,
+    },
+    /// Tell the observers of the run what happened.
+    Observe(V::Fact),
+    /// End the process. Nothing after this happens.
+    Halt(Halt),
+}
+
+/// Collects the outputs of one handler call.
+#[derive(Clone, Debug)]
+pub struct Outbox<V: Vocabulary> {
+    node: NodeId,
+    incarnation: u16,
+    connections: u32,
+    outputs: Vec<Output<V>>,
+}
+
+impl<V: Vocabulary> Outbox<V> {
+    /// An empty outbox for the life number `incarnation` of `node`.
+    pub fn new(node: NodeId, incarnation: u16) -> Self {
+        Self { node, incarnation, connections: 0, outputs: Vec::new() }
+    }
+
+    /// The node that writes to this outbox.
+    pub fn node(&self) -> NodeId {
+        self.node
+    }
+
+    /// Opens a connection to `peer` and answers its name.
+    pub fn connect(&mut self, peer: NodeId) -> ConnId {
+        let conn = ConnId::new(self.node, self.incarnation, self.connections);
+        self.connections += 1;
+        self.outputs.push(Output::Connect { conn, peer });
+        conn
+    }
+
+    /// Sends `message` on `conn`.
+    pub fn send(&mut self, conn: ConnId, message: V::Message) {
+        self.outputs.push(Output::Send { conn, message });
+    }
+
+    /// Closes `conn`.
+    pub fn close(&mut self, conn: ConnId) {
+        self.outputs.push(Output::Close { conn });
+    }
+
+    /// Sets `timer` for `at`, in place of an equal one.
+    pub fn set_timer(&mut self, timer: V::Timer, at: Mono) {
+        self.outputs.push(Output::SetTimer { timer, at });
+    }
+
+    /// Forgets `timer`.
+    pub fn cancel_timer(&mut self, timer: V::Timer) {
+        self.outputs.push(Output::CancelTimer { timer });
+    }
+
+    /// Tells the observers of the run what happened.
+    pub fn observe(&mut self, fact: V::Fact) {
+        self.outputs.push(Output::Observe(fact));
+    }
+
+    /// Ends the process.
+    pub fn halt(&mut self, halt: Halt) {
+        self.outputs.push(Output::Halt(halt));
+    }
+
+    /// Takes what has been collected, in order, and leaves the buffer empty for reuse.
+    pub fn drain(&mut self) -> std::vec::Drain<'_, Output<V>> {
+        self.outputs.drain(..)
+    }
+
+    /// Whether nothing has been collected.
+    pub fn is_empty(&self) -> bool {
+        self.outputs.is_empty()
+    }
+}
