@@ -1,1 +1,33 @@
-//! placeholder
+//! Kafka as state machines without I/O: log, replication, controller and clients.
+//!
+//! Nothing here knows the simulator, a real clock, a thread or a real file: time, messages and
+//! the disk come as arguments ([`machine::Process`]), so that every run can be repeated.
+
+pub mod config;
+pub mod error;
+pub mod fact;
+pub mod ids;
+pub mod net;
+pub mod protocol;
+pub mod rules;
+pub mod timer;
+
+use ids::TopicPartition;
+use machine::Vocabulary;
+
+/// The types that brokers, controllers and clients share.
+#[derive(Clone, Copy, Debug)]
+pub struct Kafka;
+
+impl Vocabulary for Kafka {
+    type Message = protocol::Message;
+    type Timer = timer::Timer;
+    type Fact = fact::Fact;
+    type Lock = TopicPartition;
+}
+
+/// The outbox of every process here.
+pub type Outbox = machine::Outbox<Kafka>;
+
+/// What happens to every process here.
+pub type Input = machine::Input<Kafka>;

@@ -17,7 +17,7 @@ impl Default for Digest {
 impl Digest {
     /// Folds one integer in.
     #[inline]
-    pub fn write(&mut self, value: u64) {
+    pub fn fold(&mut self, value: u64) {
         // Two multiply-xorshift lanes with odd constants; each lane alone is a bijection of its
         // state for a given value, so no state is ever lost.
         self.a = (self.a ^ value).wrapping_mul(0xff51_afd7_ed55_8ccd);
@@ -28,20 +28,20 @@ impl Digest {
 
     /// Folds a signed integer in.
     #[inline]
-    pub fn write_signed(&mut self, value: i64) {
-        self.write(value as u64);
+    pub fn fold_signed(&mut self, value: i64) {
+        self.fold(value as u64);
     }
 
     /// Folds bytes in, their number included.
-    pub fn write_bytes(&mut self, bytes: &[u8]) {
-        self.write(bytes.len() as u64);
+    pub fn fold_bytes(&mut self, bytes: &[u8]) {
+        self.fold(bytes.len() as u64);
         let mut words = bytes.chunks_exact(8);
         for word in &mut words {
-            self.write(u64::from_le_bytes(word.try_into().expect("chunks of eight")));
+            self.fold(u64::from_le_bytes(word.try_into().expect("chunks of eight")));
         }
         let mut last = [0; 8];
         last[..words.remainder().len()].copy_from_slice(words.remainder());
-        self.write(u64::from_le_bytes(last));
+        self.fold(u64::from_le_bytes(last));
     }
 
     /// What has been folded in so far.
@@ -52,5 +52,62 @@ impl Digest {
     /// [`Digest::value`] as 32 hexadecimal digits.
     pub fn hex(&self) -> String {
         format!("{:032x}", self.value())
+    }
+}
+
+/// Lets `#[derive(Hash)]` types fold themselves in. Integers are widened, so that the width of
+/// `usize` does not count.
+impl std::hash::Hasher for Digest {
+    fn finish(&self) -> u64 {
+        self.a ^ self.b
+    }
+
+    fn write(&mut self, bytes: &[u8]) {
+        self.fold_bytes(bytes);
+    }
+
+    fn write_u8(&mut self, value: u8) {
+        self.fold(u64::from(value));
+    }
+
+    fn write_u16(&mut self, value: u16) {
+        self.fold(u64::from(value));
+    }
+
+    fn write_u32(&mut self, value: u32) {
+        self.fold(u64::from(value));
+    }
+
+    fn write_u64(&mut self, value: u64) {
+        self.fold(value);
+    }
+
+    fn write_u128(&mut self, value: u128) {
+        self.fold(value as u64);
+        self.fold((value >> 64) as u64);
+    }
+
+    fn write_usize(&mut self, value: usize) {
+        self.fold(value as u64);
+    }
+
+    fn write_i8(&mut self, value: i8) {
+        self.fold_signed(i64::from(value));
+    }
+
+    fn write_i16(&mut self, value: i16) {
+        self.fold_signed(i64::from(value));
+    }
+
+    fn write_i32(&mut self, value: i32) {
+        self.fold_signed(i64::from(value));
+    }
+
+    fn write_i64(&mut self, value: i64) {
+        self.fold_signed(value);
+    }
+
+    fn write_isize(&mut self, value: isize) {
+        self.fold_signed(value as i64);
     }
 }

@@ -1,0 +1,7 @@
+//! Configuration, field by field under Kafka's own property names and defaults (release 4.1).
+
+mod property;
+mod tables;
+
+pub use property::{Acks, Partitioner, Property, PropertyError, Reset};
+pub use tables::{BrokerConfig, ConsumerConfig, ControllerConfig, ProducerConfig, TopicConfig};

@@ -1,0 +1,146 @@
+//! How a property is read and written.
+
+use machine::Span;
+
+/// Why a property could not be set.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum PropertyError {
+    /// There is no property of that name in this table.
+    Unknown,
+    /// The value is not one of those expected, which are described.
+    Expected(&'static str),
+}
+
+/// A type that a property can have.
+pub trait Property: Sized {
+    /// What a value has to look like.
+    const EXPECTED: &'static str;
+
+    /// Reads a value; `None` if it is not [`Property::EXPECTED`].
+    fn parse(text: &str) -> Option<Self>;
+
+    /// Writes a value so that [`Property::parse`] reads it again.
+    fn render(&self) -> String;
+}
+
+macro_rules! integer_property {
+    ($($type:ty: $expected:literal)*) => {$(
+        impl Property for $type {
+            const EXPECTED: &'static str = $expected;
+
+            fn parse(text: &str) -> Option<Self> {
+                text.trim().replace('_', "").parse().ok()
+            }
+
+            fn render(&self) -> String {
+                self.to_string()
+            }
+        }
+    )*};
+}
+
+integer_property! {
+    u32: "a whole number from 0 to 4294967295"
+    u64: "a whole number from 0"
+    i32: "a whole number from -2147483648 to 2147483647"
+    i64: "a whole number"
+}
+
+impl Property for bool {
+    const EXPECTED: &'static str = "true or false";
+
+    fn parse(text: &str) -> Option<Self> {
+        text.trim().parse().ok()
+    }
+
+    fn render(&self) -> String {
+        self.to_string()
+    }
+}
+
+/// Times are whole milliseconds, as all of Kafka's `.ms` properties are.
+impl Property for Span {
+    const EXPECTED: &'static str = "a whole number of milliseconds from 0";
+
+    fn parse(text: &str) -> Option<Self> {
+        u64::parse(text).map(Self::millis)
+    }
+
+    fn render(&self) -> String {
+        self.as_millis().to_string()
+    }
+}
+
+macro_rules! choice_property {
+    ($(#[$doc:meta])* $type:ident $expected:literal {
+        $($(#[$variant_doc:meta])* $variant:ident = $($text:literal)|+,)*
+    }) => {
+        $(#[$doc])*
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+        pub enum $type {
+            $($(#[$variant_doc])* $variant,)*
+        }
+
+        impl Property for $type {
+            const EXPECTED: &'static str = $expected;
+
+            fn parse(text: &str) -> Option<Self> {
+                match text.trim() {
+                    $($($text)|+ => Some(Self::$variant),)*
+                    _ => None,
+                }
+            }
+
+            fn render(&self) -> String {
+                match self {
+                    $(Self::$variant => [$($text),+][0].to_string(),)*
+                }
+            }
+        }
+    };
+}
+
+choice_property! {
+    /// How many replicas have to have a record before the producer is told so.
+    Acks "0, 1 or all" {
+        /// None: nothing is told.
+        None = "0",
+        /// The leader.
+        Leader = "1",
+        /// All in-sync replicas.
+        All = "all" | "-1",
+    }
+}
+
+impl Acks {
+    /// The number on the wire.
+    pub const fn code(self) -> i16 {
+        match self {
+            Self::None => 0,
+            Self::Leader => 1,
+            Self::All => -1,
+        }
+    }
+}
+
+choice_property! {
+    /// Where a consumer starts that has no position, or one that is out of range.
+    Reset "earliest, latest or none" {
+        /// At the first offset there is.
+        Earliest = "earliest",
+        /// At the end.
+        Latest = "latest",
+        /// Nowhere: it is an error.
+        None = "none",
+    }
+}
+
+choice_property! {
+    /// Which partition a record goes to that names none.
+    Partitioner "default or round-robin" {
+        /// By the key (murmur2); without a key, sticky by bytes (KIP-794).
+        Default = "default",
+        /// One after the other (`RoundRobinPartitioner`).
+        RoundRobin = "round-robin" | "org.apache.kafka.clients.producer.RoundRobinPartitioner",
+    }
+}

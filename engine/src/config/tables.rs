@@ -1,0 +1,255 @@
+//! The properties themselves.
+
+use super::property::{Acks, Partitioner, Property, PropertyError, Reset};
+use machine::Span;
+
+macro_rules! properties {
+    ($(#[$doc:meta])* $config:ident {
+        $($(#[$field_doc:meta])* $name:literal $field:ident: $type:ty = $default:expr;)*
+    }) => {
+        $(#[$doc])*
+        #[derive(Clone, Debug, PartialEq, Eq)]
+        pub struct $config {
+            $(#[doc = concat!("`", $name, "`: ")] $(#[$field_doc])* pub $field: $type,)*
+        }
+
+        impl Default for $config {
+            fn default() -> Self {
+                Self { $($field: $default,)* }
+            }
+        }
+
+        impl $config {
+            /// The names of all properties of this table.
+            pub const NAMES: &'static [&'static str] = &[$($name,)*];
+
+            /// Sets the property called `name`.
+            ///
+            /// # Errors
+            ///
+            /// If there is no such property, or it cannot have that value.
+            pub fn set(&mut self, name: &str, value: &str) -> Result<(), PropertyError> {
+                match name {
+                    $($name => {
+                        self.$field = <$type as Property>::parse(value)
+                            .ok_or(PropertyError::Expected(<$type as Property>::EXPECTED))?;
+                    })*
+                    _ => return Err(PropertyError::Unknown),
+                }
+                Ok(())
+            }
+
+            /// The value of the property called `name`, as [`Self::set`] would read it.
+            pub fn get(&self, name: &str) -> Option<String> {
+                match name {
+                    $($name => Some(self.$field.render()),)*
+                    _ => None,
+                }
+            }
+        }
+    };
+}
+
+properties! {
+    /// What a topic is configured with; a broker's own values are the defaults of its topics.
+    TopicConfig {
+        /// how many in-sync replicas acks=all needs.
+        "min.insync.replicas" min_insync_replicas: u32 = 1;
+        /// whether a replica out of sync may lead when none in sync can.
+        "unclean.leader.election.enable" unclean_leader_election: bool = false;
+        /// the largest batch accepted, in bytes.
+        "max.message.bytes" max_message_bytes: u32 = 1_048_588;
+        /// the size at which a segment is rolled, in bytes.
+        "segment.bytes" segment_bytes: u32 = 1 << 30;
+        /// the age at which a segment is rolled.
+        "segment.ms" segment_ms: Span = Span::secs(7 * 24 * 3600);
+        /// the size at which an index is full, in bytes.
+        "segment.index.bytes" segment_index_bytes: u32 = 10 << 20;
+        /// how many bytes lie between index entries.
+        "index.interval.bytes" index_interval_bytes: u32 = 4096;
+        /// fsync after this many messages.
+        "flush.messages" flush_messages: i64 = i64::MAX;
+        /// fsync messages that are this old.
+        "flush.ms" flush_ms: Span = Span::MAX;
+        /// how far a record's timestamp may be ahead of the broker's clock.
+        "message.timestamp.after.max.ms" timestamp_after_max: Span = Span::secs(3600);
+        /// how far a record's timestamp may be behind the broker's clock.
+        "message.timestamp.before.max.ms" timestamp_before_max: Span = Span::MAX;
+    }
+}
+
+properties! {
+    /// What a broker is configured with.
+    BrokerConfig {
+        /// how long a follower may lack something before it leaves the ISR.
+        "replica.lag.time.max.ms" replica_lag_time_max: Span = Span::secs(30);
+        /// how long a leader lets a follower's fetch wait for records.
+        "replica.fetch.wait.max.ms" replica_fetch_wait_max: Span = Span::millis(500);
+        /// how many bytes end that wait.
+        "replica.fetch.min.bytes" replica_fetch_min_bytes: u32 = 1;
+        /// how many bytes of one partition a follower asks for.
+        "replica.fetch.max.bytes" replica_fetch_max_bytes: u32 = 1 << 20;
+        /// how many bytes a follower asks for.
+        "replica.fetch.response.max.bytes" replica_fetch_response_max_bytes: u32 = 10 << 20;
+        /// how long a follower waits after an error.
+        "replica.fetch.backoff.ms" replica_fetch_backoff: Span = Span::secs(1);
+        /// how long a follower waits for an answer.
+        "replica.socket.timeout.ms" replica_socket_timeout: Span = Span::secs(30);
+        /// how often high watermarks are written.
+        "replica.high.watermark.checkpoint.interval.ms" high_watermark_checkpoint: Span =
+            Span::secs(5);
+        /// how often recovery points are written.
+        "log.flush.offset.checkpoint.interval.ms" recovery_point_checkpoint: Span =
+            Span::secs(60);
+        /// how often logs are looked through for `flush.ms`.
+        "log.flush.scheduler.interval.ms" flush_scheduler: Span = Span::MAX;
+        /// how many bytes one fetch may answer.
+        "fetch.max.bytes" fetch_max_bytes: u32 = 55 << 20;
+        /// how often a broker tells the controller that it lives.
+        "broker.heartbeat.interval.ms" heartbeat_interval: Span = Span::secs(2);
+        /// how long a request to the controller may take.
+        "controller.quorum.request.timeout.ms" controller_request_timeout: Span = Span::secs(2);
+        /// how long the metadata log may not be heard of before another controller is asked.
+        "controller.quorum.fetch.timeout.ms" quorum_fetch_timeout: Span = Span::secs(2);
+        /// how long a controlled shutdown may take.
+        "controlled.shutdown.timeout.ms" controlled_shutdown_timeout: Span = Span::secs(10);
+        /// how long a new connection may take.
+        "socket.connection.setup.timeout.ms" connection_setup_timeout: Span = Span::secs(10);
+    }
+}
+
+properties! {
+    /// What a controller is configured with.
+    ControllerConfig {
+        /// how long a broker without heartbeats counts as alive.
+        "broker.session.timeout.ms" session_timeout: Span = Span::secs(9);
+        /// how long a voter waits for an election to be decided, at least.
+        "controller.quorum.election.timeout.ms" election_timeout: Span = Span::secs(1);
+        /// how long a voter may not hear of the leader, or the leader of a majority (x 1.5).
+        "controller.quorum.fetch.timeout.ms" fetch_timeout: Span = Span::secs(2);
+        /// how long a voter waits after an election without winner, at most.
+        "controller.quorum.election.backoff.max.ms" election_backoff_max: Span = Span::secs(1);
+        /// how long a request between voters may take.
+        "controller.quorum.request.timeout.ms" request_timeout: Span = Span::secs(2);
+        /// how long to wait before a request between voters is sent again.
+        "controller.quorum.retry.backoff.ms" retry_backoff: Span = Span::millis(20);
+        /// how long records wait for others before they are appended.
+        "controller.quorum.append.linger.ms" append_linger: Span = Span::millis(25);
+        /// how long the log may be idle before an empty record is written.
+        "metadata.max.idle.interval.ms" max_idle: Span = Span::millis(500);
+        /// whether leadership is moved back to preferred replicas.
+        "auto.leader.rebalance.enable" auto_leader_rebalance: bool = true;
+        /// how often that is done, in seconds.
+        "leader.imbalance.check.interval.seconds" imbalance_check_seconds: u64 = 300;
+        /// how often leaderless partitions are elected uncleanly, where that is allowed.
+        "unclean.leader.election.interval.ms" unclean_interval: Span = Span::secs(300);
+        /// whether replicas that leave a small ISR stay eligible to lead (KIP-966).
+        "eligible.leader.replicas.enable" eligible_leader_replicas: bool = true;
+    }
+}
+
+properties! {
+    /// What a producer is configured with.
+    ProducerConfig {
+        /// who has to have a record before it is confirmed.
+        "acks" acks: Acks = Acks::All;
+        /// how many bytes a batch holds.
+        "batch.size" batch_size: u32 = 16_384;
+        /// how long a batch waits for more records.
+        "linger.ms" linger: Span = Span::millis(5);
+        /// how many bytes may wait to be sent.
+        "buffer.memory" buffer_memory: u64 = 32 << 20;
+        /// how long a send may wait for metadata and memory.
+        "max.block.ms" max_block: Span = Span::secs(60);
+        /// how many requests may be in flight on one connection.
+        "max.in.flight.requests.per.connection" max_in_flight: u32 = 5;
+        /// how large a record may be, in bytes.
+        "max.request.size" max_request_size: u32 = 1 << 20;
+        /// how often a batch is sent again.
+        "retries" retries: u32 = i32::MAX as u32;
+        /// how long to wait before that, at first.
+        "retry.backoff.ms" retry_backoff: Span = Span::millis(100);
+        /// how long to wait before that, at most.
+        "retry.backoff.max.ms" retry_backoff_max: Span = Span::secs(1);
+        /// how long a request may take.
+        "request.timeout.ms" request_timeout: Span = Span::secs(30);
+        /// how long a record may take from the send to its outcome.
+        "delivery.timeout.ms" delivery_timeout: Span = Span::secs(120);
+        /// how old metadata may become.
+        "metadata.max.age.ms" metadata_max_age: Span = Span::secs(300);
+        /// how long to wait before connecting again, at first.
+        "reconnect.backoff.ms" reconnect_backoff: Span = Span::millis(50);
+        /// how long to wait before connecting again, at most.
+        "reconnect.backoff.max.ms" reconnect_backoff_max: Span = Span::secs(1);
+        /// how long a new connection may take.
+        "socket.connection.setup.timeout.ms" connection_setup_timeout: Span = Span::secs(10);
+        /// which partition a record goes to that names none.
+        "partitioner.class" partitioner: Partitioner = Partitioner::Default;
+        /// whether a broker's load counts when a sticky partition is chosen.
+        "partitioner.adaptive.partitioning.enable" partitioner_adaptive: bool = true;
+        /// whether keys are left out of the choice.
+        "partitioner.ignore.keys" partitioner_ignore_keys: bool = false;
+    }
+}
+
+properties! {
+    /// What a consumer is configured with.
+    ConsumerConfig {
+        /// where to start without a position, or with one out of range.
+        "auto.offset.reset" auto_offset_reset: Reset = Reset::Latest;
+        /// how many bytes end the wait of a fetch.
+        "fetch.min.bytes" fetch_min_bytes: u32 = 1;
+        /// how many bytes to ask for.
+        "fetch.max.bytes" fetch_max_bytes: u32 = 50 << 20;
+        /// how long a broker lets a fetch wait.
+        "fetch.max.wait.ms" fetch_max_wait: Span = Span::millis(500);
+        /// how many bytes of one partition to ask for.
+        "max.partition.fetch.bytes" max_partition_fetch_bytes: u32 = 1 << 20;
+        /// how many records one poll returns.
+        "max.poll.records" max_poll_records: u32 = 500;
+        /// how long a request may take.
+        "request.timeout.ms" request_timeout: Span = Span::secs(30);
+        /// how long to wait before a request is sent again, at first.
+        "retry.backoff.ms" retry_backoff: Span = Span::millis(100);
+        /// how long to wait before a request is sent again, at most.
+        "retry.backoff.max.ms" retry_backoff_max: Span = Span::secs(1);
+        /// how old metadata may become.
+        "metadata.max.age.ms" metadata_max_age: Span = Span::secs(300);
+        /// how long to wait before connecting again, at first.
+        "reconnect.backoff.ms" reconnect_backoff: Span = Span::millis(50);
+        /// how long to wait before connecting again, at most.
+        "reconnect.backoff.max.ms" reconnect_backoff_max: Span = Span::secs(1);
+        /// how long a new connection may take.
+        "socket.connection.setup.timeout.ms" connection_setup_timeout: Span = Span::secs(10);
+        /// whether CRCs are checked.
+        "check.crcs" check_crcs: bool = true;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn defaults_survive_being_written_and_read() {
+        let defaults = ProducerConfig::default();
+        let mut read = ProducerConfig::default();
+        read.set("acks", "0").unwrap();
+        assert_ne!(read, defaults);
+        for name in ProducerConfig::NAMES {
+            read.set(name, &defaults.get(name).unwrap()).unwrap();
+        }
+        assert_eq!(read, defaults);
+    }
+
+    #[test]
+    fn a_wrong_value_says_what_is_expected_and_changes_nothing() {
+        let mut config = TopicConfig::default();
+        assert_eq!(
+            config.set("min.insync.replicas", "two"),
+            Err(PropertyError::Expected("a whole number from 0 to 4294967295"))
+        );
+        assert_eq!(config.set("min.isr", "2"), Err(PropertyError::Unknown));
+        assert_eq!(config, TopicConfig::default());
+    }
+}

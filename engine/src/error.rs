@@ -1,0 +1,121 @@
+//! What the protocol answers (`Errors`). An error code is part of normal operation: it is never a
+//! panic, which means a bug of ours, and never a violation, which is what a check finds.
+
+use std::fmt;
+
+macro_rules! error_codes {
+    ($($code:literal $variant:ident $name:literal $retriable:literal $metadata:literal $text:literal)*) => {
+        /// An error code of the Kafka protocol.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+        #[repr(i16)]
+        pub enum ErrorCode {
+            $(#[doc = concat!("`", $name, "`: ", $text, ".")] $variant = $code,)*
+        }
+
+        impl ErrorCode {
+            /// The name that Kafka's documentation uses.
+            pub const fn name(self) -> &'static str {
+                match self { $(Self::$variant => $name,)* }
+            }
+
+            /// What it means.
+            pub const fn meaning(self) -> &'static str {
+                match self { $(Self::$variant => $text,)* }
+            }
+
+            /// Whether a client may send the request again (`RetriableException`).
+            pub const fn is_retriable(self) -> bool {
+                match self { $(Self::$variant => $retriable,)* }
+            }
+
+            /// Whether a client's metadata is out of date (`InvalidMetadataException`).
+            pub const fn is_invalid_metadata(self) -> bool {
+                match self { $(Self::$variant => $metadata,)* }
+            }
+        }
+    };
+}
+
+error_codes! {
+    -1 UnknownServerError "UNKNOWN_SERVER_ERROR" false false "the server met an error it did not expect"
+    0 None "NONE" false false "no error"
+    1 OffsetOutOfRange "OFFSET_OUT_OF_RANGE" false false "the offset is below the log start or above the log end"
+    2 CorruptMessage "CORRUPT_MESSAGE" true false "the batch's CRC or size is wrong"
+    3 UnknownTopicOrPartition "UNKNOWN_TOPIC_OR_PARTITION" true true "this server hosts no such partition"
+    5 LeaderNotAvailable "LEADER_NOT_AVAILABLE" true true "the partition has no leader at present"
+    6 NotLeaderOrFollower "NOT_LEADER_OR_FOLLOWER" true true "this broker is not the leader, or not a replica"
+    7 RequestTimedOut "REQUEST_TIMED_OUT" true false "the request was not complete in time; its effect may stand"
+    9 ReplicaNotAvailable "REPLICA_NOT_AVAILABLE" true true "the replica is not available"
+    10 MessageTooLarge "MESSAGE_TOO_LARGE" false false "the batch is larger than max.message.bytes"
+    13 NetworkException "NETWORK_EXCEPTION" true true "the connection ended before an answer came"
+    14 CoordinatorLoadInProgress "COORDINATOR_LOAD_IN_PROGRESS" true false "the coordinator is loading"
+    15 CoordinatorNotAvailable "COORDINATOR_NOT_AVAILABLE" true false "there is no coordinator at present"
+    16 NotCoordinator "NOT_COORDINATOR" true false "this broker is not the coordinator"
+    17 InvalidTopicException "INVALID_TOPIC_EXCEPTION" false false "the topic name is not allowed"
+    18 RecordListTooLarge "RECORD_LIST_TOO_LARGE" false false "the batch is larger than segment.bytes"
+    19 NotEnoughReplicas "NOT_ENOUGH_REPLICAS" true false "fewer in-sync replicas than min.insync.replicas; nothing was written"
+    20 NotEnoughReplicasAfterAppend "NOT_ENOUGH_REPLICAS_AFTER_APPEND" true false "written, but to fewer in-sync replicas than required"
+    21 InvalidRequiredAcks "INVALID_REQUIRED_ACKS" false false "acks is none of -1, 0 and 1"
+    32 InvalidTimestamp "INVALID_TIMESTAMP" false false "the timestamp is out of the allowed range"
+    36 TopicAlreadyExists "TOPIC_ALREADY_EXISTS" false false "the topic exists"
+    37 InvalidPartitions "INVALID_PARTITIONS" false false "the number of partitions is not allowed"
+    38 InvalidReplicationFactor "INVALID_REPLICATION_FACTOR" false false "the replication factor is below 1 or above the number of brokers"
+    39 InvalidReplicaAssignment "INVALID_REPLICA_ASSIGNMENT" false false "the replica assignment is not allowed"
+    40 InvalidConfig "INVALID_CONFIG" false false "a configuration value is not allowed"
+    41 NotController "NOT_CONTROLLER" true false "this is not the active controller"
+    42 InvalidRequest "INVALID_REQUEST" false false "the request contradicts itself or the state of the cluster"
+    45 OutOfOrderSequenceNumber "OUT_OF_ORDER_SEQUENCE_NUMBER" false false "the sequence number is not the expected one"
+    46 DuplicateSequenceNumber "DUPLICATE_SEQUENCE_NUMBER" false false "the sequence number was used before"
+    47 InvalidProducerEpoch "INVALID_PRODUCER_EPOCH" false false "the producer epoch is old"
+    56 KafkaStorageError "KAFKA_STORAGE_ERROR" true true "the disk failed"
+    74 FencedLeaderEpoch "FENCED_LEADER_EPOCH" true true "the request's leader epoch is older than this broker's"
+    75 UnknownLeaderEpoch "UNKNOWN_LEADER_EPOCH" true true "the request's leader epoch is newer than this broker's"
+    77 StaleBrokerEpoch "STALE_BROKER_EPOCH" false false "the broker epoch is not the registered one"
+    78 OffsetNotAvailable "OFFSET_NOT_AVAILABLE" true false "the new leader's high watermark has not reached its epoch's start"
+    80 PreferredLeaderNotAvailable "PREFERRED_LEADER_NOT_AVAILABLE" false false "the preferred replica is not alive or not in sync"
+    83 EligibleLeadersNotAvailable "ELIGIBLE_LEADERS_NOT_AVAILABLE" false false "no replica may lead"
+    84 ElectionNotNeeded "ELECTION_NOT_NEEDED" false false "the leader is already the one asked for"
+    87 InvalidRecord "INVALID_RECORD" false false "the batch breaks a rule of the broker"
+    89 ThrottlingQuotaExceeded "THROTTLING_QUOTA_EXCEEDED" true false "the quota is used up"
+    94 InconsistentVoterSet "INCONSISTENT_VOTER_SET" false false "the sender is not a voter"
+    95 InvalidUpdateVersion "INVALID_UPDATE_VERSION" false false "the partition epoch is not the present one"
+    97 BrokerIdNotRegistered "BROKER_ID_NOT_REGISTERED" false false "the broker is not registered"
+    100 UnknownTopicId "UNKNOWN_TOPIC_ID" true true "this server knows no topic of that id"
+    101 DuplicateBrokerRegistration "DUPLICATE_BROKER_REGISTRATION" false false "another live process holds this broker id"
+    103 InconsistentTopicId "INCONSISTENT_TOPIC_ID" true true "the log belongs to another topic of the same name"
+    104 InconsistentClusterId "INCONSISTENT_CLUSTER_ID" false false "the request is meant for another cluster"
+    107 IneligibleReplica "INELIGIBLE_REPLICA" false false "a proposed in-sync replica is fenced, leaving or of an older life"
+    108 NewLeaderElected "NEW_LEADER_ELECTED" false false "the change was applied and moved leadership away"
+}
+
+impl ErrorCode {
+    /// Whether this is no error.
+    pub const fn is_none(self) -> bool {
+        matches!(self, Self::None)
+    }
+
+    /// The number on the wire.
+    pub const fn code(self) -> i16 {
+        self as i16
+    }
+
+    /// Whether a produce request that was answered so may have been written all the same. Who
+    /// takes these for "not written" sends a record twice (KAFKA-13574).
+    pub const fn leaves_produce_unknown(self) -> bool {
+        matches!(
+            self,
+            Self::NotLeaderOrFollower
+                | Self::RequestTimedOut
+                | Self::NetworkException
+                | Self::NotEnoughReplicasAfterAppend
+                | Self::KafkaStorageError
+                | Self::UnknownServerError
+        )
+    }
+}
+
+impl fmt::Display for ErrorCode {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name())
+    }
+}

@@ -1,0 +1,346 @@
+//! What processes tell the observers of a run. The checks live on these and on bytes; nothing in
+//! the engine reads them.
+
+use crate::error::ErrorCode;
+use crate::ids::{BrokerEpoch, BrokerId, LeaderEpoch, Offset, PartitionEpoch, TopicPartition};
+use crate::protocol::EpochEndOffset;
+use crate::rules::election::{How, Reason};
+use bytes::Bytes;
+
+/// Something that happened in a process. Which process, when, and what caused it is known to
+/// whoever collects facts. Facts on [`TopicPartition::METADATA`] are of the metadata log.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Fact {
+    /// A log was loaded at start.
+    Loaded {
+        /// The partition.
+        partition: TopicPartition,
+        /// The log start offset.
+        log_start: Offset,
+        /// The log end offset that was found.
+        log_end: Offset,
+        /// The high watermark from the checkpoint.
+        high_watermark: Offset,
+        /// The last life ended with a clean shutdown.
+        clean: bool,
+        /// How many bytes of an invalid tail were cut.
+        cut_bytes: u64,
+    },
+    /// A batch was appended.
+    Appended {
+        /// The partition.
+        partition: TopicPartition,
+        /// By the leader, not by a follower.
+        as_leader: bool,
+        /// The leader epoch that the replica was in.
+        leader_epoch: LeaderEpoch,
+        /// The batch as it stands in the log.
+        batch: Bytes,
+    },
+    /// A log was cut.
+    Truncated {
+        /// The partition.
+        partition: TopicPartition,
+        /// The leader epoch that the replica was in.
+        leader_epoch: LeaderEpoch,
+        /// The log end offset before.
+        from: Offset,
+        /// The log end offset after.
+        to: Offset,
+        /// The replica's high watermark before.
+        high_watermark: Offset,
+        /// Why.
+        why: Truncation,
+    },
+    /// A replica's high watermark changed.
+    HighWatermark {
+        /// The partition.
+        partition: TopicPartition,
+        /// Of the leader, not of a follower.
+        as_leader: bool,
+        /// The leader epoch that the replica was in.
+        leader_epoch: LeaderEpoch,
+        /// The high watermark.
+        offset: Offset,
+    },
+    /// A replica began to lead.
+    BecameLeader {
+        /// The partition.
+        partition: TopicPartition,
+        /// The new epoch.
+        leader_epoch: LeaderEpoch,
+        /// The version of the partition.
+        partition_epoch: PartitionEpoch,
+        /// Where the new epoch starts: the log end offset.
+        epoch_start: Offset,
+        /// The high watermark.
+        high_watermark: Offset,
+        /// The in-sync replicas.
+        isr: Vec<BrokerId>,
+    },
+    /// A replica began to follow, or nobody leads.
+    BecameFollower {
+        /// The partition.
+        partition: TopicPartition,
+        /// The new epoch.
+        leader_epoch: LeaderEpoch,
+        /// Who leads.
+        leader: Option<BrokerId>,
+        /// The log end offset.
+        log_end: Offset,
+        /// The high watermark.
+        high_watermark: Offset,
+    },
+    /// A leader proposed other in-sync replicas.
+    IsrProposed {
+        /// The partition.
+        partition: TopicPartition,
+        /// The leader's epoch.
+        leader_epoch: LeaderEpoch,
+        /// The version that the proposal changes.
+        partition_epoch: PartitionEpoch,
+        /// The committed in-sync replicas.
+        from: Vec<BrokerId>,
+        /// The proposed ones.
+        to: Vec<BrokerId>,
+    },
+    /// A leader learnt of other committed in-sync replicas.
+    IsrAdopted {
+        /// The partition.
+        partition: TopicPartition,
+        /// The leader's epoch.
+        leader_epoch: LeaderEpoch,
+        /// The version.
+        partition_epoch: PartitionEpoch,
+        /// The in-sync replicas.
+        isr: Vec<BrokerId>,
+    },
+    /// The controller refused a proposal.
+    IsrRefused {
+        /// The partition.
+        partition: TopicPartition,
+        /// The leader's epoch.
+        leader_epoch: LeaderEpoch,
+        /// Why.
+        error: ErrorCode,
+    },
+    /// A produce request was answered with success.
+    Acknowledged {
+        /// The partition.
+        partition: TopicPartition,
+        /// The epoch of the answering leader.
+        leader_epoch: LeaderEpoch,
+        /// The first offset.
+        base_offset: Offset,
+        /// The last offset.
+        last_offset: Offset,
+        /// The acks of the request.
+        acks: i16,
+        /// The leader's high watermark.
+        high_watermark: Offset,
+        /// The committed in-sync replicas.
+        isr: Vec<BrokerId>,
+    },
+    /// A produce request was answered with an error.
+    ProduceRefused {
+        /// The partition.
+        partition: TopicPartition,
+        /// Why.
+        error: ErrorCode,
+    },
+    /// A fetch was answered with an error.
+    FetchRefused {
+        /// The partition.
+        partition: TopicPartition,
+        /// The follower; `None`: a consumer.
+        replica: Option<BrokerId>,
+        /// Why.
+        error: ErrorCode,
+    },
+    /// A broker was registered.
+    Registered {
+        /// Its new life.
+        broker_epoch: BrokerEpoch,
+        /// It presented a clean-shutdown file.
+        clean: bool,
+    },
+    /// A broker found itself fenced, or not any more.
+    FencedChanged {
+        /// It is fenced.
+        fenced: bool,
+    },
+    /// A broker has applied the metadata up to here.
+    MetadataApplied {
+        /// The offset of the last record applied.
+        offset: Offset,
+    },
+    /// A member of the quorum began to lead it.
+    QuorumLeader {
+        /// The epoch.
+        epoch: LeaderEpoch,
+        /// Where the epoch starts.
+        epoch_start: Offset,
+    },
+    /// A member of the quorum began to follow, or lost its leader.
+    QuorumFollower {
+        /// The epoch.
+        epoch: LeaderEpoch,
+        /// Who leads.
+        leader: Option<BrokerId>,
+    },
+    /// A member of the quorum stands for election.
+    QuorumCandidate {
+        /// The epoch; for a pre-vote the present one.
+        epoch: LeaderEpoch,
+        /// Only asks whether it would be elected.
+        pre_vote: bool,
+    },
+    /// A quorum leader resigned.
+    QuorumResigned {
+        /// The epoch.
+        epoch: LeaderEpoch,
+    },
+    /// A controller became active: it has replayed the metadata log.
+    ControllerActive {
+        /// The epoch.
+        epoch: LeaderEpoch,
+    },
+    /// The controller changed a partition's leader. Follows the decision, before its commit.
+    Elected {
+        /// The partition.
+        partition: TopicPartition,
+        /// Who leads from now on.
+        leader: Option<BrokerId>,
+        /// Who led before.
+        previous: Option<BrokerId>,
+        /// The new epoch.
+        leader_epoch: LeaderEpoch,
+        /// The in-sync replicas.
+        isr: Vec<BrokerId>,
+        /// The eligible leader replicas.
+        elr: Vec<BrokerId>,
+        /// Why an election was held.
+        reason: Reason,
+        /// How the leader was found.
+        how: How,
+    },
+    /// The controller fenced or unfenced a broker.
+    BrokerFenced {
+        /// The broker.
+        broker: BrokerId,
+        /// It is fenced.
+        fenced: bool,
+    },
+    /// Something that a client application did or saw.
+    Client(ClientFact),
+    /// A rule answered otherwise than Kafka's would have.
+    RuleDiffered {
+        /// The rule, a field of [`crate::rules::Rules`].
+        rule: &'static str,
+    },
+    /// Something happened that a scenario may have to reach.
+    Reached(&'static str),
+}
+
+/// Why a log was cut.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Truncation {
+    /// The leader told where the logs part.
+    Diverged {
+        /// What it told.
+        leader_end: EpochEndOffset,
+    },
+    /// The replica began to follow ([`crate::rules::truncation::start_of_following`]).
+    Following,
+    /// The replica's end was beyond the leader's.
+    BeyondLeader,
+    /// The leader's log starts beyond the replica's end: all is dropped.
+    BehindLeader,
+}
+
+/// Something that a client application did or saw. `record` is the number that the application
+/// gave to a record, unique in the world; it stands in the record's value too.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum ClientFact {
+    /// A record was given to the producer, which chose a partition.
+    Sent {
+        /// The record.
+        record: u64,
+        /// The partition.
+        partition: TopicPartition,
+        /// The producer's acks.
+        acks: i16,
+    },
+    /// A batch was confirmed; its callbacks ran now, in order of offset.
+    Confirmed {
+        /// The partition.
+        partition: TopicPartition,
+        /// The first offset; `None` with acks=0, which confirms nothing.
+        base_offset: Option<Offset>,
+        /// The records in order.
+        records: Vec<u64>,
+    },
+    /// A batch failed; its callbacks ran now, in order.
+    Failed {
+        /// The partition; `None` if none had been chosen.
+        partition: Option<TopicPartition>,
+        /// The last error, or what the client itself found.
+        error: ErrorCode,
+        /// It may have been written all the same.
+        maybe_written: bool,
+        /// The records in order.
+        records: Vec<u64>,
+    },
+    /// A consumer's poll returned records of a partition.
+    Delivered {
+        /// The partition.
+        partition: TopicPartition,
+        /// The position before.
+        from: Offset,
+        /// The position after.
+        to: Offset,
+        /// The batches that the records came in. The first may begin below `from`: those
+        /// records were not delivered.
+        batches: Vec<Bytes>,
+    },
+    /// A consumer moved its position other than by reading.
+    Positioned {
+        /// The partition.
+        partition: TopicPartition,
+        /// The position before; `None`: it had none.
+        from: Option<Offset>,
+        /// The position after.
+        to: Offset,
+        /// Why.
+        why: Positioning,
+    },
+    /// A client was told the end of a partition.
+    EndShown {
+        /// The partition.
+        partition: TopicPartition,
+        /// The end.
+        offset: Offset,
+        /// By whom.
+        broker: BrokerId,
+    },
+    /// A reader that reads everything back has reached the end of a partition.
+    ReadBack {
+        /// The partition.
+        partition: TopicPartition,
+        /// The end.
+        end: Offset,
+    },
+}
+
+/// Why a consumer's position moved.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Positioning {
+    /// The application asked for it.
+    Seek,
+    /// `auto.offset.reset`: there was no position.
+    Start,
+    /// `auto.offset.reset`: the position was out of range.
+    OutOfRange,
+    /// The log was cut below the position (KIP-320).
+    Truncated,
+}

@@ -1,0 +1,132 @@
+//! What clients ask about the cluster, and ask it to change: Metadata, CreateTopics,
+//! ElectLeaders.
+
+use crate::error::ErrorCode;
+use crate::ids::{BrokerId, LeaderEpoch, TopicId, TopicPartition};
+use machine::Span;
+
+/// Asks which brokers, topics and leaders there are.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct MetadataRequest {
+    /// The topics of interest by name, or `None` for all.
+    pub topics: Option<Vec<String>>,
+}
+
+/// Answers a [`MetadataRequest`], from what this broker has learnt so far.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct MetadataResponse {
+    /// The brokers that are not fenced.
+    pub brokers: Vec<MetadataBroker>,
+    /// The topics asked for.
+    pub topics: Vec<MetadataTopic>,
+}
+
+/// A broker of a [`MetadataResponse`].
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct MetadataBroker {
+    /// Its id.
+    pub id: BrokerId,
+    /// Its rack.
+    pub rack: Option<String>,
+}
+
+/// A topic of a [`MetadataResponse`].
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct MetadataTopic {
+    /// `UNKNOWN_TOPIC_OR_PARTITION` if there is none of that name.
+    pub error: ErrorCode,
+    /// Its name.
+    pub name: String,
+    /// Its id.
+    pub topic: TopicId,
+    /// Its partitions in order of index.
+    pub partitions: Vec<MetadataPartition>,
+}
+
+/// A partition of a [`MetadataTopic`].
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct MetadataPartition {
+    /// `LEADER_NOT_AVAILABLE` if nobody leads.
+    pub error: ErrorCode,
+    /// Its index.
+    pub partition: i32,
+    /// Who leads.
+    pub leader: Option<BrokerId>,
+    /// Since which epoch.
+    pub leader_epoch: LeaderEpoch,
+    /// Its replicas in order of preference.
+    pub replicas: Vec<BrokerId>,
+    /// Its in-sync replicas.
+    pub isr: Vec<BrokerId>,
+}
+
+/// Creates topics. Brokers forward it to the active controller.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct CreateTopicsRequest {
+    /// The topics to create.
+    pub topics: Vec<CreatableTopic>,
+    /// How long the controller may take.
+    pub timeout: Span,
+}
+
+/// A topic of a [`CreateTopicsRequest`].
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct CreatableTopic {
+    /// Its name.
+    pub name: String,
+    /// How many partitions; ignored if `assignments` is given.
+    pub num_partitions: i32,
+    /// How many replicas of each; ignored if `assignments` is given.
+    pub replication_factor: i16,
+    /// The replicas of each partition in order of preference; empty: the controller places them.
+    pub assignments: Vec<Vec<BrokerId>>,
+    /// Its properties, by Kafka's names.
+    pub configs: Vec<(String, String)>,
+}
+
+/// Answers a [`CreateTopicsRequest`].
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct CreateTopicsResponse {
+    /// One for each topic of the request.
+    pub topics: Vec<CreatableTopicResult>,
+}
+
+/// A topic of a [`CreateTopicsResponse`].
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct CreatableTopicResult {
+    /// Its name.
+    pub name: String,
+    /// Its new id.
+    pub topic: TopicId,
+    /// How it went.
+    pub error: ErrorCode,
+}
+
+/// Which election to hold (KIP-460).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum ElectionType {
+    /// Move leadership to the first replica of the assignment, if it is in sync.
+    Preferred,
+    /// Let any live replica lead, whatever is lost.
+    Unclean,
+}
+
+/// Holds elections. Brokers forward it to the active controller.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct ElectLeadersRequest {
+    /// Which.
+    pub election_type: ElectionType,
+    /// For which partitions; `None`: all.
+    pub partitions: Option<Vec<TopicPartition>>,
+    /// How long the controller may take.
+    pub timeout: Span,
+}
+
+/// Answers an [`ElectLeadersRequest`].
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct ElectLeadersResponse {
+    /// An error of the whole request.
+    pub error: ErrorCode,
+    /// One for each partition asked for; if all were, only those that changed or failed.
+    pub partitions: Vec<(TopicPartition, ErrorCode)>,
+}

@@ -1,0 +1,114 @@
+//! What brokers ask of the controller: registration, heartbeats, changes of the in-sync replicas.
+
+use crate::error::ErrorCode;
+use crate::ids::{BrokerEpoch, BrokerId, LeaderEpoch, Offset, PartitionEpoch, TopicPartition};
+
+/// Begins a broker's life (KIP-631).
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct BrokerRegistrationRequest {
+    /// The broker.
+    pub broker: BrokerId,
+    /// Names this life; a repeated request of the same life keeps its broker epoch.
+    pub incarnation: u128,
+    /// Its rack.
+    pub rack: Option<String>,
+    /// The broker epoch in the clean-shutdown file, if there was one (KIP-966). If it is not
+    /// that of the last registration, the last life ended uncleanly.
+    pub previous_broker_epoch: Option<BrokerEpoch>,
+}
+
+/// Answers a [`BrokerRegistrationRequest`].
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct BrokerRegistrationResponse {
+    /// How it went.
+    pub error: ErrorCode,
+    /// The number of this life.
+    pub broker_epoch: BrokerEpoch,
+}
+
+/// Keeps a broker's session alive (KIP-631).
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct BrokerHeartbeatRequest {
+    /// The broker.
+    pub broker: BrokerId,
+    /// Its life.
+    pub broker_epoch: BrokerEpoch,
+    /// The last metadata offset that it has applied; -1 if none.
+    pub current_metadata_offset: Offset,
+    /// It wants to be fenced (it is still starting).
+    pub want_fence: bool,
+    /// It wants to shut down: move its leaderships away.
+    pub want_shut_down: bool,
+}
+
+/// Answers a [`BrokerHeartbeatRequest`].
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct BrokerHeartbeatResponse {
+    /// How it went.
+    pub error: ErrorCode,
+    /// It has applied its own registration.
+    pub is_caught_up: bool,
+    /// It is fenced.
+    pub is_fenced: bool,
+    /// It may shut down now.
+    pub should_shut_down: bool,
+}
+
+/// A leader proposes in-sync replicas (KIP-497).
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct AlterPartitionRequest {
+    /// The leader.
+    pub broker: BrokerId,
+    /// Its life.
+    pub broker_epoch: BrokerEpoch,
+    /// The proposals.
+    pub partitions: Vec<AlterPartition>,
+}
+
+/// One proposal of an [`AlterPartitionRequest`].
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct AlterPartition {
+    /// The partition.
+    pub partition: TopicPartition,
+    /// The epoch of the proposing leader.
+    pub leader_epoch: LeaderEpoch,
+    /// The version of the partition that this changes.
+    pub partition_epoch: PartitionEpoch,
+    /// The proposed in-sync replicas.
+    pub new_isr: Vec<BrokerState>,
+}
+
+/// A replica together with the life of it that is meant (KIP-903).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct BrokerState {
+    /// The replica.
+    pub id: BrokerId,
+    /// The broker epoch that its fetches carried; -1 if unknown (the leader itself knows).
+    pub epoch: BrokerEpoch,
+}
+
+/// Answers an [`AlterPartitionRequest`].
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct AlterPartitionResponse {
+    /// An error of the whole request.
+    pub error: ErrorCode,
+    /// One for each proposal.
+    pub partitions: Vec<AlteredPartition>,
+}
+
+/// One partition of an [`AlterPartitionResponse`]: on success, its state now.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct AlteredPartition {
+    /// The partition.
+    pub partition: TopicPartition,
+    /// How it went.
+    pub error: ErrorCode,
+    /// Who leads.
+    pub leader: Option<BrokerId>,
+    /// Since which epoch.
+    pub leader_epoch: LeaderEpoch,
+    /// The in-sync replicas.
+    pub isr: Vec<BrokerId>,
+    /// The version of this state.
+    pub partition_epoch: PartitionEpoch,
+}

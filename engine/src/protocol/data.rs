@@ -1,0 +1,276 @@
+//! Writing and reading records: Produce, Fetch, ListOffsets, OffsetForLeaderEpoch.
+
+use crate::error::ErrorCode;
+use crate::ids::{BrokerEpoch, BrokerId, LeaderEpoch, Offset, TopicPartition};
+use bytes::Bytes;
+use machine::Span;
+use std::hash::{Hash, Hasher};
+
+/// Record batches in order, each element the bytes of exactly one batch.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Records(pub Vec<Bytes>);
+
+impl Records {
+    /// Their size in bytes.
+    pub fn size(&self) -> u64 {
+        self.0.iter().map(|batch| batch.len() as u64).sum()
+    }
+
+    /// Whether there is none.
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+}
+
+/// Only headers are hashed: they hold the CRC of what follows them.
+impl Hash for Records {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        state.write_usize(self.0.len());
+        for batch in &self.0 {
+            state.write(&batch[..batch.len().min(61)]);
+        }
+    }
+}
+
+/// Appends record batches. Carries no leader epoch: only leadership is checked.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct ProduceRequest {
+    /// 0: no answer; 1: after the leader's append; -1: after all in-sync replicas have it.
+    pub acks: i16,
+    /// How long the leader waits for the in-sync replicas.
+    pub timeout: Span,
+    /// One batch for each partition.
+    pub partitions: Vec<ProducePartition>,
+}
+
+/// One partition of a [`ProduceRequest`].
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ProducePartition {
+    /// Where to append.
+    pub partition: TopicPartition,
+    /// Exactly one record batch, base offset 0.
+    pub records: Bytes,
+}
+
+impl Hash for ProducePartition {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        self.partition.hash(state);
+        state.write(&self.records[..self.records.len().min(61)]);
+    }
+}
+
+/// Answers a [`ProduceRequest`], unless acks is 0.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct ProduceResponse {
+    /// One for each partition of the request.
+    pub partitions: Vec<ProducedPartition>,
+}
+
+/// One partition of a [`ProduceResponse`].
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct ProducedPartition {
+    /// The partition.
+    pub partition: TopicPartition,
+    /// How it went.
+    pub error: ErrorCode,
+    /// The offset of the first record of the batch; -1 on error.
+    pub base_offset: Offset,
+    /// The first offset of the partition.
+    pub log_start_offset: Offset,
+    /// Who leads now, if the error says that this broker does not (KIP-951).
+    pub current_leader: Option<LeaderIdAndEpoch>,
+}
+
+/// Who leads a partition, and since which epoch.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct LeaderIdAndEpoch {
+    /// The leader; `None` if there is none.
+    pub leader: Option<BrokerId>,
+    /// Its epoch.
+    pub epoch: LeaderEpoch,
+}
+
+/// What a reader may see.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub enum Isolation {
+    /// Up to the high watermark.
+    #[default]
+    ReadUncommitted,
+    /// Up to the last stable offset.
+    ReadCommitted,
+}
+
+/// The follower that fetches (KIP-903).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct ReplicaState {
+    /// Its id.
+    pub id: BrokerId,
+    /// Its life, so that a fetch of an earlier one does not count; -1 for controllers, which
+    /// have none.
+    pub epoch: BrokerEpoch,
+}
+
+/// Reads record batches: a consumer, a follower, or a member of the Raft quorum (KIP-595).
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct FetchRequest {
+    /// The follower, or `None` for a consumer.
+    pub replica: Option<ReplicaState>,
+    /// How long to wait for `min_bytes`.
+    pub max_wait: Span,
+    /// Answer as soon as there are this many bytes.
+    pub min_bytes: u32,
+    /// At most this many bytes over all partitions, but at least one batch.
+    pub max_bytes: u32,
+    /// What the reader may see.
+    pub isolation: Isolation,
+    /// What to read.
+    pub partitions: Vec<FetchPartition>,
+}
+
+/// One partition of a [`FetchRequest`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct FetchPartition {
+    /// The partition.
+    pub partition: TopicPartition,
+    /// The leader epoch that the reader knows, to be fenced by (KIP-320); `None`: no fencing.
+    pub current_leader_epoch: Option<LeaderEpoch>,
+    /// From where. For a follower: its log end offset.
+    pub fetch_offset: Offset,
+    /// The epoch of the last record that a follower has (KIP-595); `None`: it has none.
+    pub last_fetched_epoch: Option<LeaderEpoch>,
+    /// The follower's log start offset; -1 for consumers.
+    pub log_start_offset: Offset,
+    /// At most this many bytes of this partition, but at least one batch if it is the first.
+    pub partition_max_bytes: u32,
+}
+
+/// Answers a [`FetchRequest`].
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct FetchResponse {
+    /// An error of the whole request.
+    pub error: ErrorCode,
+    /// One for each partition of the request.
+    pub partitions: Vec<FetchedPartition>,
+}
+
+/// One partition of a [`FetchResponse`].
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct FetchedPartition {
+    /// The partition.
+    pub partition: TopicPartition,
+    /// How it went.
+    pub error: ErrorCode,
+    /// The high watermark; -1 if unknown.
+    pub high_watermark: Offset,
+    /// The last stable offset; -1 if unknown.
+    pub last_stable_offset: Offset,
+    /// The first offset of the partition.
+    pub log_start_offset: Offset,
+    /// Where the follower's log and the leader's part; then there are no records.
+    pub diverging_epoch: Option<EpochEndOffset>,
+    /// Who leads, if the reader is wrong about it.
+    pub current_leader: Option<LeaderIdAndEpoch>,
+    /// Aborted transactions that overlap the records.
+    pub aborted_transactions: Vec<AbortedTransaction>,
+    /// A follower that the consumer had better read from (KIP-392).
+    pub preferred_read_replica: Option<BrokerId>,
+    /// Whole batches. The first may begin below the fetch offset.
+    pub records: Records,
+}
+
+/// The end of a leader epoch: the start of the next one, or the log end.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct EpochEndOffset {
+    /// The greatest epoch known that is not above the one asked for.
+    pub epoch: LeaderEpoch,
+    /// Where it ends.
+    pub end_offset: Offset,
+}
+
+/// A transaction that was aborted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct AbortedTransaction {
+    /// Whose.
+    pub producer_id: i64,
+    /// The offset of its first record in the partition.
+    pub first_offset: Offset,
+}
+
+/// Asks for offsets by time.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct ListOffsetsRequest {
+    /// What the reader may see.
+    pub isolation: Isolation,
+    /// What to look up.
+    pub partitions: Vec<ListOffset>,
+}
+
+/// One partition of a [`ListOffsetsRequest`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct ListOffset {
+    /// The partition.
+    pub partition: TopicPartition,
+    /// The leader epoch that the client knows, to be fenced by.
+    pub current_leader_epoch: Option<LeaderEpoch>,
+    /// Milliseconds since the Unix epoch, or [`super::LATEST_TIMESTAMP`] or
+    /// [`super::EARLIEST_TIMESTAMP`].
+    pub timestamp: i64,
+}
+
+/// Answers a [`ListOffsetsRequest`].
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct ListOffsetsResponse {
+    /// One for each partition of the request.
+    pub partitions: Vec<ListedOffset>,
+}
+
+/// One partition of a [`ListOffsetsResponse`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct ListedOffset {
+    /// The partition.
+    pub partition: TopicPartition,
+    /// How it went.
+    pub error: ErrorCode,
+    /// The timestamp of the record found; -1 if none.
+    pub timestamp: i64,
+    /// The offset found; -1 if none.
+    pub offset: Offset,
+    /// The epoch of the record found.
+    pub leader_epoch: Option<LeaderEpoch>,
+}
+
+/// Asks where leader epochs end (KIP-101, KIP-320).
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct OffsetForLeaderEpochRequest {
+    /// What to look up.
+    pub partitions: Vec<OffsetForLeaderEpoch>,
+}
+
+/// One partition of an [`OffsetForLeaderEpochRequest`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct OffsetForLeaderEpoch {
+    /// The partition.
+    pub partition: TopicPartition,
+    /// The leader epoch that the client knows, to be fenced by.
+    pub current_leader_epoch: Option<LeaderEpoch>,
+    /// The epoch whose end is asked for.
+    pub leader_epoch: LeaderEpoch,
+}
+
+/// Answers an [`OffsetForLeaderEpochRequest`].
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct OffsetForLeaderEpochResponse {
+    /// One for each partition of the request.
+    pub partitions: Vec<OffsetForLeaderEpochResult>,
+}
+
+/// One partition of an [`OffsetForLeaderEpochResponse`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct OffsetForLeaderEpochResult {
+    /// The partition.
+    pub partition: TopicPartition,
+    /// How it went.
+    pub error: ErrorCode,
+    /// The end; `None` if the leader does not know that epoch.
+    pub end: Option<EpochEndOffset>,
+}

@@ -1,0 +1,75 @@
+//! The controller quorum: Vote, BeginQuorumEpoch, EndQuorumEpoch (KIP-595, KIP-996). Replication
+//! itself uses Fetch on `__cluster_metadata-0`.
+
+use crate::error::ErrorCode;
+use crate::ids::{BrokerId, LeaderEpoch, Offset};
+
+/// Asks for a vote, or whether there would be one (pre-vote, KIP-996).
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct VoteRequest {
+    /// The candidate.
+    pub replica: BrokerId,
+    /// The epoch that it stands for; for a pre-vote, its present one.
+    pub replica_epoch: LeaderEpoch,
+    /// The epoch of its last record.
+    pub last_offset_epoch: LeaderEpoch,
+    /// Its log end offset.
+    pub last_offset: Offset,
+    /// Nothing is promised yet, and no epoch changes.
+    pub pre_vote: bool,
+}
+
+/// Answers a [`VoteRequest`].
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct VoteResponse {
+    /// `FENCED_LEADER_EPOCH` if the voter knows a later epoch.
+    pub error: ErrorCode,
+    /// Who leads, as far as the voter knows.
+    pub leader: Option<BrokerId>,
+    /// The voter's epoch.
+    pub leader_epoch: LeaderEpoch,
+    /// The vote.
+    pub vote_granted: bool,
+}
+
+/// A new leader makes itself known to a voter.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct BeginQuorumEpochRequest {
+    /// The leader.
+    pub leader: BrokerId,
+    /// Its epoch.
+    pub leader_epoch: LeaderEpoch,
+}
+
+/// Answers a [`BeginQuorumEpochRequest`].
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct BeginQuorumEpochResponse {
+    /// `FENCED_LEADER_EPOCH` if the voter knows a later epoch.
+    pub error: ErrorCode,
+    /// Who leads, as far as the voter knows.
+    pub leader: Option<BrokerId>,
+    /// The voter's epoch.
+    pub leader_epoch: LeaderEpoch,
+}
+
+/// A leader resigns.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct EndQuorumEpochRequest {
+    /// The leader.
+    pub leader: BrokerId,
+    /// Its epoch.
+    pub leader_epoch: LeaderEpoch,
+    /// The voters by length of log, the longest first: who is first need not wait.
+    pub preferred_candidates: Vec<BrokerId>,
+}
+
+/// Answers an [`EndQuorumEpochRequest`].
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct EndQuorumEpochResponse {
+    /// `FENCED_LEADER_EPOCH` if the voter knows a later epoch.
+    pub error: ErrorCode,
+    /// Who leads, as far as the voter knows.
+    pub leader: Option<BrokerId>,
+    /// The voter's epoch.
+    pub leader_epoch: LeaderEpoch,
+}

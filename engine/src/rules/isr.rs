@@ -1,0 +1,82 @@
+//! Who is an in-sync replica (`Partition`, `PartitionState`).
+
+use crate::ids::{BrokerEpoch, Offset};
+use machine::{Mono, Span};
+
+/// A follower outside the ISR that has just fetched.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Join {
+    /// Its log end offset, by the fetch.
+    pub follower_end: Offset,
+    /// The leader's high watermark.
+    pub high_watermark: Offset,
+    /// Where the leader's epoch starts.
+    pub epoch_start: Offset,
+}
+
+/// Whether a follower has enough to join the ISR.
+///
+/// The high watermark alone does not tell: a new leader's may lie below what the leader before it
+/// acknowledged, but its own log, up to where its epoch starts, holds all of that (KAFKA-7128).
+pub fn may_join(join: Join) -> bool {
+    join.follower_end >= join.high_watermark && join.follower_end >= join.epoch_start
+}
+
+/// A follower's broker, as the leader's metadata and the follower's last fetch show it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Candidate {
+    /// It is fenced, or not registered at all.
+    pub fenced: bool,
+    /// It is shutting down.
+    pub shutting_down: bool,
+    /// The life that fetched.
+    pub fetched_epoch: BrokerEpoch,
+    /// The life that the metadata knows.
+    pub registered_epoch: BrokerEpoch,
+}
+
+/// Whether a follower may be proposed for the ISR at all: a fenced or leaving broker cannot lead
+/// (KIP-841), and one that has restarted since may have lost what it fetched (KIP-903).
+pub fn is_eligible(candidate: Candidate) -> bool {
+    !candidate.fenced
+        && !candidate.shutting_down
+        && candidate.fetched_epoch == candidate.registered_epoch
+}
+
+/// How far a member of the ISR is behind.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Lag {
+    /// Its log end offset.
+    pub follower_end: Offset,
+    /// The leader's.
+    pub leader_end: Offset,
+    /// When it last had all that the leader had.
+    pub last_caught_up: Mono,
+    /// Now.
+    pub now: Mono,
+    /// `replica.lag.time.max.ms`.
+    pub max_lag: Span,
+}
+
+/// Whether a member of the ISR has to leave it: it lacks something, and has for longer than
+/// `replica.lag.time.max.ms`. How many messages it lacks does not count (KIP-16, KIP-537).
+pub fn is_out_of_sync(lag: Lag) -> bool {
+    lag.follower_end != lag.leader_end && lag.now.since(lag.last_caught_up) > lag.max_lag
+}
+
+/// Whether a replica is in the ISR that the controller has committed, and in the one that the
+/// leader has proposed and not yet heard about.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Membership {
+    /// In the committed ISR.
+    pub committed: bool,
+    /// In the proposed ISR; `None` if no proposal is in flight.
+    pub proposed: Option<bool>,
+}
+
+/// Whether a replica counts as in sync while a proposal is in flight: it does if it is in either
+/// set, the *maximal* ISR. A joiner counts at once, a leaver until the controller has agreed,
+/// because the controller may elect by either set (KIP-497).
+pub fn is_in_effective_isr(membership: Membership) -> bool {
+    membership.committed || membership.proposed == Some(true)
+}

@@ -1,0 +1,184 @@
+//! Each rule at the edge where it was once wrong.
+
+use super::election::{Election, Eligible, How, Reason, elect, eligible_after, ended_uncleanly};
+use super::isr::{Join, Lag, Membership};
+use super::truncation::{Divergence, Fetched, Start};
+use super::{fencing, high_watermark, isr, produce, quorum, read, truncation};
+use crate::error::ErrorCode;
+use crate::protocol::EpochEndOffset;
+use machine::{Mono, Span};
+
+#[test]
+fn joining_needs_the_start_of_the_epoch_and_not_just_the_high_watermark() {
+    let join =
+        |follower_end| isr::may_join(Join { follower_end, high_watermark: 5, epoch_start: 9 });
+    assert!(!join(5), "KAFKA-7128");
+    assert!(!join(8));
+    assert!(join(9));
+}
+
+#[test]
+fn a_leaver_counts_until_the_controller_agrees() {
+    let counts = |committed, proposed| isr::is_in_effective_isr(Membership { committed, proposed });
+    assert!(counts(true, Some(false)), "KIP-497, shrink");
+    assert!(counts(false, Some(true)), "KIP-497, expansion");
+    assert!(!counts(false, None));
+}
+
+#[test]
+fn a_follower_at_the_leaders_end_never_lags() {
+    let lag = |follower_end, seconds| {
+        isr::is_out_of_sync(Lag {
+            follower_end,
+            leader_end: 10,
+            last_caught_up: Mono(0),
+            now: Mono(0) + Span::secs(seconds),
+            max_lag: Span::secs(30),
+        })
+    };
+    assert!(!lag(10, 100));
+    assert!(!lag(9, 30), "strictly longer");
+    assert!(lag(9, 31));
+}
+
+#[test]
+fn high_watermark_waits_for_those_about_to_join_only_if_they_can() {
+    let held = |in_effective_isr, eligible, caught_up| {
+        high_watermark::is_held_back_by(high_watermark::Replica {
+            in_effective_isr,
+            eligible,
+            caught_up,
+        })
+    };
+    assert!(held(true, false, false));
+    assert!(held(false, true, true));
+    assert!(!held(false, false, true), "KAFKA-15021");
+    assert!(!high_watermark::may_advance(1, 2), "KAFKA-15583");
+    assert_eq!(high_watermark::effective_min_isr(3, 2), 2);
+}
+
+#[test]
+fn following_starts_at_the_log_end_unless_epochs_are_unknown() {
+    let start = |knows_epochs| {
+        truncation::start_of_following(Start { log_end: 12, high_watermark: 7, knows_epochs })
+    };
+    assert_eq!(start(true), 12, "KIP-101");
+    assert_eq!(start(false), 7);
+}
+
+#[test]
+fn divergence_goes_down_the_list_of_epochs() {
+    let leader = EpochEndOffset { epoch: 3, end_offset: 20 };
+    assert!(truncation::diverges(Fetched { fetch_offset: 21, last_fetched_epoch: 3 }, leader));
+    assert!(truncation::diverges(Fetched { fetch_offset: 20, last_fetched_epoch: 4 }, leader));
+    assert!(!truncation::diverges(Fetched { fetch_offset: 20, last_fetched_epoch: 3 }, leader));
+    let cut =
+        |own| truncation::truncate_to(Divergence { leader, own, log_end: 30, high_watermark: 4 });
+    assert_eq!(cut(Some(EpochEndOffset { epoch: 3, end_offset: 25 })), 20);
+    assert_eq!(cut(Some(EpochEndOffset { epoch: 3, end_offset: 18 })), 18);
+    assert_eq!(cut(Some(EpochEndOffset { epoch: 2, end_offset: 15 })), 15, "KIP-279");
+    assert_eq!(cut(None), 4);
+}
+
+#[test]
+fn epochs_fence_both_ways() {
+    assert_eq!(fencing::check_leader_epoch(Some(4), 5), Err(ErrorCode::FencedLeaderEpoch));
+    assert_eq!(fencing::check_leader_epoch(Some(6), 5), Err(ErrorCode::UnknownLeaderEpoch));
+    assert_eq!(fencing::check_leader_epoch(None, 5), Ok(()));
+    assert!(!fencing::is_present_life(3, Some(4)), "KIP-903");
+    assert!(fencing::is_present_life(-1, Some(4)), "controllers have no lives");
+    assert!(!fencing::may_append_fetched(6, 5), "KAFKA-18723");
+}
+
+#[test]
+fn only_acks_all_asks_for_min_isr_and_asks_twice() {
+    assert_eq!(produce::check_in_sync_replicas(1, 1, 2), Ok(()));
+    assert_eq!(produce::check_in_sync_replicas(-1, 1, 2), Err(ErrorCode::NotEnoughReplicas));
+    assert_eq!(produce::outcome_when_replicated(1, 2), ErrorCode::NotEnoughReplicasAfterAppend);
+}
+
+#[test]
+fn a_reader_above_the_bound_waits() {
+    let answer = |fetch_offset| {
+        read::position(read::Position { fetch_offset, log_start: 2, bound: 5, log_end: 9 })
+    };
+    assert_eq!(answer(1), read::Answer::OutOfRange);
+    assert_eq!(answer(4), read::Answer::Records);
+    assert_eq!(answer(5), read::Answer::Nothing);
+    assert_eq!(answer(9), read::Answer::Nothing, "KAFKA-2334");
+    assert_eq!(answer(10), read::Answer::OutOfRange);
+    assert_eq!(read::latest_offset(8, 9), Err(ErrorCode::OffsetNotAvailable), "KIP-207");
+}
+
+fn election<'a>() -> Election<'a> {
+    Election {
+        reason: Reason::Ordinary,
+        replicas: &[1, 2, 3],
+        isr: &[1, 2, 3],
+        elr: &[],
+        acceptable: &[1, 2, 3],
+        leader: Some(2),
+        last_known_leader: None,
+    }
+}
+
+#[test]
+fn elections_go_by_assignment_order_within_the_isr() {
+    assert_eq!(elect(election()).leader, Some(2), "the present leader goes on");
+    let gone = Election { leader: Some(1), acceptable: &[2, 3], isr: &[3, 2], ..election() };
+    assert_eq!(elect(gone).leader, Some(2));
+    assert_eq!(elect(Election { reason: Reason::Preferred, ..election() }).leader, Some(1));
+    let behind = Election { reason: Reason::Preferred, isr: &[2, 3], ..election() };
+    assert_eq!(elect(behind).leader, Some(2), "preferred, but not in sync");
+}
+
+#[test]
+fn without_isr_the_elr_leads_and_the_last_leader_only_without_both() {
+    let empty = Election { isr: &[], leader: None, ..election() };
+    assert_eq!(elect(empty).leader, None);
+    let elr = elect(Election { elr: &[3], last_known_leader: Some(1), ..empty });
+    assert_eq!((elr.leader, elr.how), (Some(3), How::Eligible));
+    let last = elect(Election { last_known_leader: Some(1), ..empty });
+    assert_eq!((last.leader, last.how), (Some(1), How::LastKnown));
+    let fenced = Election { last_known_leader: Some(1), acceptable: &[2], ..empty };
+    assert_eq!(elect(fenced).leader, None, "KAFKA-19522");
+    let unclean = elect(Election { reason: Reason::Unclean, acceptable: &[3], ..empty });
+    assert_eq!((unclean.leader, unclean.how), (Some(3), How::Unclean));
+}
+
+#[test]
+fn who_leaves_below_min_isr_stays_eligible() {
+    let after = |new_isr, ended_uncleanly| {
+        eligible_after(Eligible {
+            old_isr: &[1, 2],
+            old_elr: &[3],
+            new_isr,
+            ended_uncleanly,
+            effective_min_isr: 2,
+        })
+    };
+    assert_eq!(after(&[1], &[]), [2, 3]);
+    assert_eq!(after(&[1], &[2]), [3]);
+    assert_eq!(after(&[], &[]), [1, 2, 3]);
+    assert!(after(&[1, 2], &[]).is_empty());
+    assert!(
+        ended_uncleanly(None, 7) && ended_uncleanly(Some(6), 7) && !ended_uncleanly(Some(7), 7)
+    );
+}
+
+#[test]
+fn votes_go_to_longer_logs_and_commits_need_an_own_record() {
+    let ballot = quorum::Ballot {
+        candidate: (2, 10),
+        own: (2, 10),
+        voted_for_other: false,
+        has_leader: false,
+        pre_vote: false,
+    };
+    assert!(quorum::grants_vote(ballot));
+    assert!(!quorum::grants_vote(quorum::Ballot { own: (2, 11), ..ballot }));
+    assert!(quorum::grants_vote(quorum::Ballot { own: (1, 99), ..ballot }));
+    assert!(!quorum::grants_vote(quorum::Ballot { voted_for_other: true, ..ballot }));
+    assert!(!quorum::commits(5, 5), "KAFKA-12619");
+    assert!(quorum::commits(6, 5));
+}

@@ -1,0 +1,101 @@
+//! What processes wake up for, listed once.
+
+use crate::ids::{BrokerId, TopicPartition};
+
+/// A timer of a broker, a controller or a client.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Timer {
+    /// A request in flight, or a connection attempt, may be overdue; see [`crate::net`].
+    Requests(Channel),
+    /// Of a member of the metadata quorum, voter or observer.
+    Quorum(QuorumTimer),
+    /// Of the active controller.
+    Controller(ControllerTimer),
+    /// Of a broker.
+    Broker(BrokerTimer),
+    /// Of a client.
+    Client(ClientTimer),
+    /// Of an application around clients; what the number means is its own business.
+    Application(u32),
+}
+
+/// A set of connections of one process, each set with its own requests in flight.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Channel {
+    /// Between members of the metadata quorum.
+    Quorum,
+    /// From a broker to the active controller.
+    ToController,
+    /// From a follower to the leaders it fetches from.
+    Replica,
+    /// From a producer.
+    Producer,
+    /// From a consumer.
+    Consumer,
+    /// From an admin client.
+    Admin,
+}
+
+/// See [`crate::timer::Timer::Quorum`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum QuorumTimer {
+    /// No election has been decided, or the leader has not been heard of, for too long.
+    Election,
+    /// A leader has not heard of a majority for too long.
+    Resign,
+    /// It is time to fetch again.
+    Fetch,
+    /// Appended records may leave (`quorum.append.linger.ms`).
+    Linger,
+    /// Fetches that wait for records may be overdue.
+    Waiting,
+}
+
+/// See [`crate::timer::Timer::Controller`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum ControllerTimer {
+    /// A broker's session may have ended.
+    Sessions,
+    /// It is time for `leader.imbalance.check.interval.seconds`.
+    Balance,
+    /// It is time to look for partitions to elect uncleanly.
+    Unclean,
+    /// Nothing was written for `metadata.max.idle.interval.ms`.
+    Idle,
+}
+
+/// See [`crate::timer::Timer::Broker`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum BrokerTimer {
+    /// It is time to register, or for a heartbeat.
+    Heartbeat,
+    /// It is time to look for lagging followers.
+    IsrShrink,
+    /// It is time to tell the controller of changed in-sync replicas, again.
+    AlterPartition,
+    /// It is time to fetch from this leader again.
+    Fetch(BrokerId),
+    /// Requests that wait may be overdue.
+    Waiting,
+    /// A partition goes on where its handler let the lock go.
+    Continue(TopicPartition),
+    /// It is time to write the high watermarks.
+    HighWatermarkCheckpoint,
+    /// It is time to write the recovery points.
+    RecoveryPointCheckpoint,
+    /// It is time to fsync logs.
+    Flush,
+    /// A controlled shutdown takes too long.
+    Shutdown,
+}
+
+/// See [`crate::timer::Timer::Client`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum ClientTimer {
+    /// A producer may send, expire or refresh something.
+    Producer,
+    /// A consumer may fetch, validate or refresh something.
+    Consumer,
+    /// An admin client may send again.
+    Admin,
+}
