@@ -45,6 +45,8 @@ pub enum QuorumTimer {
     Resign,
     /// It is time to fetch again.
     Fetch,
+    /// A leader makes itself known to voters that have not fetched, again.
+    BeginEpoch,
     /// Appended records may leave (`quorum.append.linger.ms`).
     Linger,
     /// Fetches that wait for records may be overdue.

@@ -142,6 +142,9 @@ pub struct FetchPartition {
     pub log_start_offset: Offset,
     /// At most this many bytes of this partition, but at least one batch if it is the first.
     pub partition_max_bytes: u32,
+    /// The high watermark that a member of the metadata quorum knows, so that a later one is
+    /// told at once (KIP-1166); `None` elsewhere.
+    pub high_watermark: Option<Offset>,
 }
 
 /// Answers a [`FetchRequest`].
