@@ -69,9 +69,16 @@ fn following_starts_at_the_log_end_unless_epochs_are_unknown() {
 #[test]
 fn divergence_goes_down_the_list_of_epochs() {
     let leader = EpochEndOffset { epoch: 3, end_offset: 20 };
-    assert!(truncation::diverges(Fetched { fetch_offset: 21, last_fetched_epoch: 3 }, leader));
-    assert!(truncation::diverges(Fetched { fetch_offset: 20, last_fetched_epoch: 4 }, leader));
-    assert!(!truncation::diverges(Fetched { fetch_offset: 20, last_fetched_epoch: 3 }, leader));
+    let diverges = |fetch_offset, last_fetched_epoch| {
+        let (current_leader_epoch, leader_epoch) = (Some(4), 4);
+        truncation::diverges(
+            Fetched { fetch_offset, last_fetched_epoch, current_leader_epoch, leader_epoch },
+            leader,
+        )
+    };
+    assert!(diverges(21, 3));
+    assert!(diverges(20, 4));
+    assert!(!diverges(20, 3));
     let cut =
         |own| truncation::truncate_to(Divergence { leader, own, log_end: 30, high_watermark: 4 });
     assert_eq!(cut(Some(EpochEndOffset { epoch: 3, end_offset: 25 })), 20);

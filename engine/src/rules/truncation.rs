@@ -31,10 +31,15 @@ pub struct Fetched {
     pub fetch_offset: Offset,
     /// The epoch of its last record.
     pub last_fetched_epoch: LeaderEpoch,
+    /// The leader epoch that it fetches under; `None`: it does not say.
+    pub current_leader_epoch: Option<LeaderEpoch>,
+    /// The leader epoch of whoever answers.
+    pub leader_epoch: LeaderEpoch,
 }
 
 /// Whether a follower's log parts from the leader's, `end` being what the leader knows of the
-/// follower's last epoch.
+/// follower's last epoch. The epochs of the two leaderships do not count: every fetch is looked
+/// at, where before KIP-595 a follower asked once, when it began to follow.
 pub fn diverges(fetched: Fetched, end: EpochEndOffset) -> bool {
     end.epoch < fetched.last_fetched_epoch || end.end_offset < fetched.fetch_offset
 }
