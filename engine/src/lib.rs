@@ -9,6 +9,7 @@ pub mod fact;
 pub mod ids;
 pub mod net;
 pub mod protocol;
+pub mod record;
 pub mod rules;
 pub mod timer;
 
