@@ -7,6 +7,7 @@ pub mod config;
 pub mod error;
 pub mod fact;
 pub mod ids;
+pub mod log;
 pub mod net;
 pub mod protocol;
 pub mod record;

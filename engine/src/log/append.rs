@@ -1,0 +1,216 @@
+//! Appending: as a leader, which assigns offsets and epoch, or as a follower, which keeps them
+//! (`UnifiedLog.append`, `LocalLog.roll`).
+//!
+//! The steps are in Kafka's order, which can be told from outside: an epoch is entered before the
+//! size is checked, and a batch may roll the log and then be found to be a duplicate.
+
+use super::tail::Placed;
+use super::{Log, LogError, Segment, snapshot};
+use crate::record::{self, Batch, RecordError, TimestampType};
+use bytes::Bytes;
+use machine::{Disk, Wall};
+
+/// What an append did (`LogAppendInfo`).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct AppendInfo {
+    /// The offset of the first record.
+    pub base_offset: i64,
+    /// The offset of the last record.
+    pub last_offset: i64,
+    /// The largest timestamp.
+    pub max_timestamp: i64,
+    /// The time that was given to all records, where `message.timestamp.type` says so.
+    pub append_time: Option<i64>,
+    /// The leader epoch in the batch.
+    pub leader_epoch: i32,
+    /// Whether a new segment was begun for it; the old one then waits for
+    /// [`Log::flush_pending`].
+    pub rolled: bool,
+    /// The first offset of the log, which a follower's first append may move.
+    pub log_start: i64,
+    /// The bytes as they are in the log.
+    pub batch: Bytes,
+}
+
+impl Log {
+    /// Appends a batch as the leader of `leader_epoch`: it gets the next offset and that epoch.
+    /// Whether a client may append it has been checked ([`record::validate_produce`]).
+    ///
+    /// # Errors
+    ///
+    /// [`LogError::RecordListTooLarge`] and [`LogError::Corrupt`] refuse the batch;
+    /// [`LogError::Disk`] leaves the log offline, and [`LogError::Offline`] says it was.
+    pub fn append_as_leader(
+        &mut self,
+        batch: Bytes,
+        leader_epoch: i32,
+        now: Wall,
+        disk: &mut dyn Disk,
+    ) -> Result<AppendInfo, LogError> {
+        self.check_online()?;
+        self.clock = now;
+        Batch::new(&batch)?;
+        let (batch, append_time) = self.assign(batch, leader_epoch, now);
+        self.append(batch, append_time, disk)
+    }
+
+    /// Appends a batch that the leader sent. It keeps its offsets, its epoch and its bytes, and
+    /// has to start at or after the log end offset; between them may be a hole.
+    ///
+    /// One exception: a log without records that was cut to start inside a batch starts with that
+    /// batch (KAFKA-6975).
+    ///
+    /// # Errors
+    ///
+    /// [`LogError::OutOfOrder`] and [`LogError::Corrupt`] refuse the batch; otherwise those of
+    /// [`Log::append_as_leader`].
+    pub fn append_as_follower(
+        &mut self,
+        batch: Bytes,
+        disk: &mut dyn Disk,
+    ) -> Result<AppendInfo, LogError> {
+        self.check_online()?;
+        let view = Batch::new(&batch)?;
+        view.check_crc()?;
+        let base_offset = view.base_offset();
+        if base_offset < self.log_end {
+            let spans = self.log_start == self.log_end && view.last_offset() >= self.log_end;
+            if !spans {
+                return Err(LogError::OutOfOrder { base_offset, log_end: self.log_end });
+            }
+            self.truncate_fully_and_start_at(base_offset, disk)?;
+        }
+        self.append(batch, None, disk)
+    }
+
+    /// Step: offset, leader epoch, append time.
+    fn assign(&self, batch: Bytes, leader_epoch: i32, now: Wall) -> (Bytes, Option<i64>) {
+        let batch = record::stamp(batch, self.log_end, leader_epoch);
+        match self.config.message_timestamp_type {
+            TimestampType::CreateTime => (batch, None),
+            TimestampType::LogAppendTime => (record::stamp_append_time(batch, now), Some(now.0)),
+        }
+    }
+
+    fn append(
+        &mut self,
+        batch: Bytes,
+        append_time: Option<i64>,
+        disk: &mut dyn Disk,
+    ) -> Result<AppendInfo, LogError> {
+        let view = Batch::new(&batch)?;
+        self.enter_epoch(view, disk)?;
+        if view.size() > self.config.segment_bytes as usize {
+            return Err(LogError::RecordListTooLarge);
+        }
+        let rolled = self.maybe_roll(view, disk)?;
+        self.check_producer_step(view)?;
+        let info = AppendInfo {
+            base_offset: view.base_offset(),
+            last_offset: view.last_offset(),
+            max_timestamp: view.max_timestamp(),
+            append_time,
+            leader_epoch: view.leader_epoch(),
+            rolled,
+            log_start: self.log_start,
+            batch,
+        };
+        self.write(&info, disk)?;
+        Ok(info)
+    }
+
+    /// Step: an epoch that is new to the log goes into the cache, fsynced.
+    fn enter_epoch(&mut self, batch: Batch<'_>, disk: &mut dyn Disk) -> Result<(), LogError> {
+        let epoch = batch.leader_epoch();
+        match self.epochs.latest() {
+            Some(latest) if latest.epoch == epoch => Ok(()),
+            _ if epoch < 0 => Ok(()),
+            _ => self.assign_epoch(epoch, batch.base_offset(), disk),
+        }
+    }
+
+    /// Step: begin a new segment if the batch does not go into the active one. Answers whether
+    /// it did.
+    fn maybe_roll(&mut self, batch: Batch<'_>, disk: &mut dyn Disk) -> Result<bool, LogError> {
+        let full = self.active().is_full_for(batch, &self.config, self.clock);
+        if !full {
+            return Ok(false);
+        }
+        let rolled = self.roll(batch.base_offset(), disk);
+        self.fence_on_error(rolled)
+    }
+
+    /// Begins a new segment at `offset`, with a snapshot of the producers there. The old segment
+    /// is fsynced later, by [`Log::flush_pending`]. Answers false if there is nothing to leave.
+    fn roll(&mut self, offset: i64, disk: &mut dyn Disk) -> Result<bool, LogError> {
+        let base_offset = offset.max(self.log_end);
+        let now = self.clock;
+        let active = self.active_mut();
+        if active.size == 0 && active.base_offset == base_offset {
+            // Full without a batch: its indexes are smaller than one entry. Nothing to gain.
+            return Ok(false);
+        }
+        active.index_time();
+        active.offsets.write(disk)?;
+        active.times.write(disk)?;
+        self.segments.push(Segment::create(&self.dir, base_offset, now, disk)?);
+        self.unsynced_names = true;
+        self.tail.clear();
+        self.producers.end_offset = self.log_end;
+        self.take_snapshot(disk)?;
+        Ok(true)
+    }
+
+    /// Writes a snapshot of the producers as of now, unless there is one
+    /// (`ProducerStateManager.takeSnapshot`).
+    pub(super) fn take_snapshot(&mut self, disk: &mut dyn Disk) -> Result<(), LogError> {
+        let offset = self.producers.end_offset;
+        if self.last_snapshot.is_none_or(|last| last < offset) {
+            snapshot::write(&self.dir, &self.producers, disk)?;
+            self.last_snapshot = Some(offset);
+            self.unsynced_names = true;
+        }
+        Ok(())
+    }
+
+    /// Step: what has to be known of a batch before it is written, so that accounting for it
+    /// afterwards cannot fail.
+    fn check_producer_step(&self, batch: Batch<'_>) -> Result<(), LogError> {
+        if batch.is_control() && batch.has_producer_id() {
+            let mut readable = Ok(None);
+            record::for_each(batch.bytes(), |record| {
+                readable = record::EndTransactionMarker::read(&record);
+            })?;
+            readable?;
+        }
+        Ok(())
+    }
+
+    /// Step: bytes to the file, then everything that follows from them.
+    fn write(&mut self, info: &AppendInfo, disk: &mut dyn Disk) -> Result<(), LogError> {
+        let active = self.active();
+        let (file, size) = (active.log, active.size);
+        let written = disk.append(file, info.batch.clone());
+        let position = self.fence_on_error(written)?;
+        if position != u64::from(size) {
+            // Somebody else wrote to the file, or a failed append left something in it.
+            self.offline = true;
+            return Err(LogError::Corrupt(RecordError::Malformed("the segment is not as known")));
+        }
+        let placed = Placed {
+            base_offset: info.base_offset,
+            last_offset: info.last_offset,
+            position: size,
+            size: info.batch.len() as u32,
+        };
+        let config = self.config;
+        self.active_mut().note(placed, info.max_timestamp, &config);
+        self.tail.push(placed);
+        self.log_end = info.last_offset + 1;
+        self.producers.apply(Batch::new(&info.batch)?)?;
+        if self.log_end - self.recovery_point >= self.config.flush_messages {
+            self.flush(disk)?;
+        }
+        Ok(())
+    }
+}

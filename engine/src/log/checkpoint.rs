@@ -1,0 +1,75 @@
+//! Checkpoint files: a version, a number of lines, and the lines (`CheckpointFile`,
+//! `OffsetCheckpointFile`). Replaced as a whole, so that a crash leaves the old or the new one.
+
+use super::files;
+use bytes::Bytes;
+use machine::{Disk, DiskError};
+use std::collections::BTreeMap;
+
+/// High watermarks, in a log directory.
+pub const REPLICATION_OFFSETS: &str = "replication-offset-checkpoint";
+/// Recovery points, in a log directory.
+pub const RECOVERY_POINTS: &str = "recovery-point-offset-checkpoint";
+/// Log start offsets that lie above the first segment's base, in a log directory (KIP-107).
+pub const LOG_START_OFFSETS: &str = "log-start-offset-checkpoint";
+
+/// The only version of the format.
+const VERSION: &str = "0";
+
+/// An offset per topic and partition.
+pub type Offsets = BTreeMap<(String, u32), i64>;
+
+/// Reads a checkpoint of offsets. A file that does not exist or cannot be understood is empty:
+/// Kafka starts from offset 0 then.
+///
+/// # Errors
+///
+/// Any of the disk's.
+pub fn read(disk: &mut dyn Disk, path: &str) -> Result<Offsets, DiskError> {
+    let Some(content) = files::read_all(disk, path)? else {
+        return Ok(Offsets::new());
+    };
+    Ok(lines(&content).map_or_else(Offsets::new, |lines| lines.filter_map(parse).collect()))
+}
+
+/// Replaces a checkpoint of offsets.
+///
+/// # Errors
+///
+/// Any of the disk's; the old content is then still there.
+pub fn write<'a>(
+    disk: &mut dyn Disk,
+    path: &str,
+    offsets: impl IntoIterator<Item = (&'a str, u32, i64)>,
+) -> Result<(), DiskError> {
+    use std::fmt::Write as _;
+    let (mut body, mut count) = (String::new(), 0);
+    for (topic, partition, offset) in offsets {
+        let _ = writeln!(body, "{topic} {partition} {offset}");
+        count += 1;
+    }
+    files::replace(disk, path, Bytes::from(text(count, &body)))
+}
+
+fn parse(line: &str) -> Option<((String, u32), i64)> {
+    let mut words = line.split(' ');
+    let topic = words.next()?.to_owned();
+    let partition = words.next()?.parse().ok()?;
+    let offset = words.next()?.parse().ok()?;
+    words.next().is_none().then_some(((topic, partition), offset))
+}
+
+/// The file that holds `count` lines.
+pub(super) fn text(count: usize, lines: &str) -> String {
+    format!("{VERSION}\n{count}\n{lines}")
+}
+
+/// The lines of such a file, or `None` if it is not one: another version, or fewer or more lines
+/// than it says.
+pub(super) fn lines(content: &[u8]) -> Option<impl Iterator<Item = &str>> {
+    let text = std::str::from_utf8(content).ok()?;
+    let (version, text) = text.split_once('\n')?;
+    let (count, text) = text.split_once('\n')?;
+    let count: usize = count.trim().parse().ok()?;
+    (version.trim() == VERSION && text.lines().count() == count).then(|| text.lines())
+}

@@ -1,0 +1,51 @@
+//! The mark of a clean shutdown, and the broker epoch in it (`CleanShutdownFileHandler`, KIP-966).
+//!
+//! It is written last, when every log has been flushed and closed, and deleted first, before any
+//! log is loaded: whatever happens in between, a second start does not mistake a crash for a clean
+//! shutdown. A broker that finds it tells the controller the epoch, and keeps its place in the ELR.
+
+use super::files;
+use bytes::Bytes;
+use machine::{Disk, DiskError};
+
+/// Its name in a log directory.
+pub const CLEAN_SHUTDOWN: &str = ".kafka_cleanshutdown";
+
+/// Marks the shutdown of the broker of epoch `broker_epoch` as clean.
+///
+/// # Errors
+///
+/// Any of the disk's; the shutdown is then not a clean one.
+pub fn write(disk: &mut dyn Disk, log_dir: &str, broker_epoch: i64) -> Result<(), DiskError> {
+    let content = format!("{{\"version\":0,\"brokerEpoch\":{broker_epoch}}}");
+    files::replace(disk, &path(log_dir), Bytes::from(content))
+}
+
+/// Takes the mark away, for good, and answers the broker epoch in it. `None` if there was none:
+/// the last life ended in a crash. A mark that cannot be read is clean, of epoch -1.
+///
+/// # Errors
+///
+/// Any of the disk's.
+pub fn take(disk: &mut dyn Disk, log_dir: &str) -> Result<Option<i64>, DiskError> {
+    let path = path(log_dir);
+    let Some(content) = files::read_all(disk, &path)? else {
+        return Ok(None);
+    };
+    disk.remove(&path)?;
+    disk.sync_dir(log_dir)?;
+    Ok(Some(epoch_in(&content).unwrap_or(-1)))
+}
+
+fn path(log_dir: &str) -> String {
+    if log_dir.is_empty() { CLEAN_SHUTDOWN.into() } else { format!("{log_dir}/{CLEAN_SHUTDOWN}") }
+}
+
+/// The one number that the file is about; there is no need for a JSON parser.
+fn epoch_in(content: &[u8]) -> Option<i64> {
+    let text = std::str::from_utf8(content).ok()?;
+    let (_, rest) = text.split_once("\"brokerEpoch\"")?;
+    let rest = rest.trim_start().strip_prefix(':')?.trim_start();
+    let end = rest.find(|c: char| c != '-' && !c.is_ascii_digit()).unwrap_or(rest.len());
+    rest[..end].parse().ok()
+}

@@ -1,0 +1,40 @@
+//! What a log is configured with (`LogConfig`).
+
+use crate::record::TimestampType;
+
+/// Settings of a topic, or of the metadata log, that concern the log itself.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct LogConfig {
+    /// `segment.bytes`: the size at which a segment is full.
+    pub segment_bytes: u32,
+    /// `segment.ms`: the time, in record timestamps, after which a segment is full.
+    pub segment_ms: i64,
+    /// `segment.jitter.ms`, as drawn for this log: how much earlier that is.
+    pub segment_jitter_ms: i64,
+    /// `segment.index.bytes`: the size of an index at which its segment is full.
+    pub segment_index_bytes: u32,
+    /// `index.interval.bytes`: how many bytes of log an index entry stands for, about.
+    pub index_interval_bytes: u32,
+    /// `max.message.bytes`: the largest batch that a leader accepts.
+    pub max_message_bytes: u32,
+    /// `message.timestamp.type`: whose clock the timestamps are from.
+    pub message_timestamp_type: TimestampType,
+    /// `flush.messages`: how many unflushed messages make an append flush. Never, by default:
+    /// durability comes from replication.
+    pub flush_messages: i64,
+}
+
+impl Default for LogConfig {
+    fn default() -> Self {
+        Self {
+            segment_bytes: 1 << 30,
+            segment_ms: 7 * 24 * 3600 * 1000,
+            segment_jitter_ms: 0,
+            segment_index_bytes: 10 << 20,
+            index_interval_bytes: 4096,
+            max_message_bytes: 1_048_588,
+            message_timestamp_type: TimestampType::CreateTime,
+            flush_messages: i64::MAX,
+        }
+    }
+}

@@ -1,0 +1,189 @@
+//! Where each leader epoch starts in a log (`LeaderEpochFileCache`; KIP-101, KIP-279).
+//!
+//! An epoch is entered when a leader takes over, at its log end offset and before it serves
+//! anybody, so that epochs without a record can be answered for too (KAFKA-7415). Followers enter
+//! the epochs that they find in batches.
+
+use super::checkpoint;
+use super::files;
+use bytes::Bytes;
+use machine::{Disk, DiskError};
+
+/// No epoch: asked about, or given as an answer.
+pub const UNDEFINED_EPOCH: i32 = -1;
+/// No offset: the answer to a question about an epoch that cannot be answered.
+pub const UNDEFINED_OFFSET: i64 = -1;
+
+/// The first offset of an epoch.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct EpochEntry {
+    /// The leader epoch.
+    pub epoch: i32,
+    /// The offset at which it starts; the first record of it may lie higher, or not exist.
+    pub start_offset: i64,
+}
+
+/// Where an epoch ends: the answer to an OffsetForLeaderEpoch.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct EpochEnd {
+    /// The greatest known epoch that is not above the one asked for.
+    pub epoch: i32,
+    /// The offset after its last.
+    pub end_offset: i64,
+}
+
+/// Where each leader epoch starts. Epochs and offsets both grow strictly.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct EpochCache {
+    entries: Vec<EpochEntry>,
+    /// Whether the file is behind. Only what truncation takes away may wait: it is taken away
+    /// again when the log is opened.
+    stale: bool,
+}
+
+impl EpochCache {
+    /// All entries, in order.
+    pub fn entries(&self) -> &[EpochEntry] {
+        &self.entries
+    }
+
+    /// Whether no epoch is known.
+    pub fn is_empty(&self) -> bool {
+        self.entries.is_empty()
+    }
+
+    /// The latest epoch.
+    pub fn latest(&self) -> Option<EpochEntry> {
+        self.entries.last().copied()
+    }
+
+    /// The greatest known epoch below `epoch`.
+    pub fn previous(&self, epoch: i32) -> Option<EpochEntry> {
+        let above = self.entries.partition_point(|entry| entry.epoch < epoch);
+        above.checked_sub(1).map(|at| self.entries[at])
+    }
+
+    /// The epoch of the leader that wrote `offset`, as far as is known.
+    pub fn epoch_of(&self, offset: i64) -> Option<i32> {
+        let above = self.entries.partition_point(|entry| entry.start_offset <= offset);
+        above.checked_sub(1).map(|at| self.entries[at].epoch)
+    }
+
+    /// Where `epoch` ends in a log that ends at `log_end`: at its end if it is the latest, else
+    /// where the next higher one starts. Asked about an epoch below all that are known, the
+    /// answer is that epoch and the first start. `None` if `epoch` is undefined or above all.
+    pub fn end_offset_for(&self, epoch: i32, log_end: i64) -> Option<EpochEnd> {
+        if epoch == UNDEFINED_EPOCH {
+            return None;
+        }
+        let above = self.entries.partition_point(|entry| entry.epoch <= epoch);
+        let floor = above.checked_sub(1).map(|at| self.entries[at].epoch);
+        match self.entries.get(above) {
+            Some(next) => {
+                Some(EpochEnd { epoch: floor.unwrap_or(epoch), end_offset: next.start_offset })
+            }
+            None if floor == Some(epoch) => Some(EpochEnd { epoch, end_offset: log_end }),
+            None => None,
+        }
+    }
+
+    /// Enters that `epoch` starts at `start_offset`. Entries that contradict it go: an epoch at
+    /// or after the same offset never had a record here. Answers whether anything changed; the
+    /// caller then has to [`EpochCache::write`].
+    pub fn assign(&mut self, epoch: i32, start_offset: i64) -> bool {
+        debug_assert!(epoch >= 0 && start_offset >= 0, "an epoch starts somewhere");
+        if let Some(latest) = self.latest()
+            && latest.epoch == epoch
+            && latest.start_offset <= start_offset
+        {
+            return false;
+        }
+        while let Some(last) = self.entries.last()
+            && (last.epoch >= epoch || last.start_offset >= start_offset)
+        {
+            self.entries.pop();
+        }
+        self.entries.push(EpochEntry { epoch, start_offset });
+        self.stale = true;
+        true
+    }
+
+    /// Forgets the epochs that start at or after `end_offset`. To be done even if the log ends
+    /// there already: the last epochs may have no record (KAFKA-10706).
+    pub fn truncate_from_end(&mut self, end_offset: i64) {
+        let keep = self.entries.partition_point(|entry| entry.start_offset < end_offset);
+        self.stale |= keep < self.entries.len();
+        self.entries.truncate(keep);
+    }
+
+    /// Forgets what lies below the first offset of the log. The epoch in force there is kept, and
+    /// starts there.
+    pub fn truncate_from_start(&mut self, log_start: i64) {
+        let above = self.entries.partition_point(|entry| entry.start_offset <= log_start);
+        let Some(in_force) = above.checked_sub(1) else { return };
+        if in_force == 0 && self.entries[0].start_offset == log_start {
+            return;
+        }
+        self.entries.drain(..in_force);
+        self.entries[0].start_offset = log_start;
+        self.stale = true;
+    }
+
+    /// Forgets everything.
+    pub fn clear(&mut self) {
+        self.stale |= !self.entries.is_empty();
+        self.entries.clear();
+    }
+
+    /// Reads the file of the log in `dir`. No file is no epoch; a file that cannot be understood
+    /// is as good as none, since a recovery finds the epochs in the batches.
+    ///
+    /// # Errors
+    ///
+    /// Any of the disk's.
+    pub fn load(dir: &str, disk: &mut dyn Disk) -> Result<Self, DiskError> {
+        let path = format!("{dir}/{}", files::LEADER_EPOCHS);
+        let Some(content) = files::read_all(disk, &path)? else {
+            return Ok(Self::default());
+        };
+        let mut cache = Self::default();
+        if let Some(lines) = checkpoint::lines(&content) {
+            for line in lines {
+                let Some((epoch, start)) = line.split_once(' ') else { continue };
+                if let (Ok(epoch), Ok(start)) = (epoch.parse(), start.parse()) {
+                    cache.assign(epoch, start);
+                }
+            }
+        }
+        cache.stale = false;
+        Ok(cache)
+    }
+
+    /// Writes the file of the log in `dir` if it is behind, and fsyncs it.
+    ///
+    /// # Errors
+    ///
+    /// Any of the disk's.
+    pub fn write(&mut self, dir: &str, disk: &mut dyn Disk) -> Result<(), DiskError> {
+        use std::fmt::Write as _;
+        if !self.stale {
+            return Ok(());
+        }
+        let mut text = String::new();
+        for EpochEntry { epoch, start_offset } in &self.entries {
+            let _ = writeln!(text, "{epoch} {start_offset}");
+        }
+        let content = checkpoint::text(self.entries.len(), &text);
+        files::replace(disk, &format!("{dir}/{}", files::LEADER_EPOCHS), Bytes::from(content))?;
+        self.stale = false;
+        Ok(())
+    }
+
+    /// Panics if epochs or offsets do not grow.
+    pub fn invariants(&self) {
+        for pair in self.entries.windows(2) {
+            assert!(pair[0].epoch < pair[1].epoch, "epochs grow");
+            assert!(pair[0].start_offset < pair[1].start_offset, "start offsets grow");
+        }
+    }
+}

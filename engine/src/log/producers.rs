@@ -1,0 +1,237 @@
+//! What a log knows about its idempotent and transactional producers (`ProducerStateManager`,
+//! `ProducerStateEntry`, `ProducerAppendInfo`; KIP-98, KIP-360).
+//!
+//! The state is a function of the batches, in order: leaders build it as they append, followers as
+//! they replicate, a start from the newest snapshot and the batches after it. It outlives the
+//! batches that retention and compaction remove.
+
+use crate::record::{
+    Batch, EndTransactionMarker, NO_SEQUENCE, RecordError, advance_sequence, for_each,
+};
+use std::collections::BTreeMap;
+
+/// How many of a producer's last batches are remembered: as many as it may have in flight.
+pub const REMEMBERED_BATCHES: usize = 5;
+/// The coordinator epoch of a producer that has never ended a transaction.
+pub const NO_COORDINATOR_EPOCH: i32 = -1;
+
+/// A batch that a producer appended (`BatchMetadata`).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct BatchMeta {
+    /// The sequence of its last record.
+    pub last_sequence: i32,
+    /// The offset of its last record.
+    pub last_offset: i64,
+    /// Its last offset less its first; the same holds for sequences.
+    pub offset_delta: i32,
+    /// Its largest timestamp.
+    pub timestamp: i64,
+}
+
+impl BatchMeta {
+    /// The sequence of its first record.
+    pub const fn first_sequence(self) -> i32 {
+        // Sequences wrap round, so the way back from `last` is the way on to 2^31 - delta.
+        if self.last_sequence >= self.offset_delta {
+            self.last_sequence - self.offset_delta
+        } else {
+            i32::MAX - (self.offset_delta - self.last_sequence) + 1
+        }
+    }
+
+    /// The offset of its first record.
+    pub const fn first_offset(self) -> i64 {
+        self.last_offset - self.offset_delta as i64
+    }
+}
+
+/// What is known about a producer (`ProducerStateEntry`).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Producer {
+    /// Its latest epoch.
+    pub epoch: i16,
+    /// When it was last heard of, in the time of its records.
+    pub last_timestamp: i64,
+    /// The epoch of the coordinator that last ended a transaction of it.
+    pub coordinator_epoch: i32,
+    /// Where its open transaction starts, if it has one.
+    pub current_txn_first_offset: Option<i64>,
+    batches: [BatchMeta; REMEMBERED_BATCHES],
+    count: u8,
+}
+
+impl Producer {
+    fn new(epoch: i16) -> Self {
+        Self {
+            epoch,
+            last_timestamp: -1,
+            coordinator_epoch: NO_COORDINATOR_EPOCH,
+            current_txn_first_offset: None,
+            batches: [BatchMeta::default(); REMEMBERED_BATCHES],
+            count: 0,
+        }
+    }
+
+    /// Its last batches in this epoch, oldest first. A restart leaves only the last, and what was
+    /// replayed after it.
+    pub fn batches(&self) -> &[BatchMeta] {
+        &self.batches[..usize::from(self.count)]
+    }
+
+    /// The sequence of its last record, or [`NO_SEQUENCE`].
+    pub fn last_sequence(&self) -> i32 {
+        self.batches().last().map_or(NO_SEQUENCE, |batch| batch.last_sequence)
+    }
+
+    /// The sequence that its next record in this epoch has to have.
+    pub fn next_sequence(&self) -> i32 {
+        self.batches().last().map_or(0, |batch| advance_sequence(batch.last_sequence, 1))
+    }
+
+    /// A new epoch starts with a clean sheet.
+    fn enter(&mut self, epoch: i16) {
+        if self.epoch != epoch {
+            self.epoch = epoch;
+            self.count = 0;
+        }
+    }
+
+    fn push(&mut self, batch: BatchMeta) {
+        if usize::from(self.count) == REMEMBERED_BATCHES {
+            self.batches.rotate_left(1);
+            self.count -= 1;
+        }
+        self.batches[usize::from(self.count)] = batch;
+        self.count += 1;
+    }
+}
+
+/// The producers of a log, as of an offset.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Producers {
+    producers: BTreeMap<i64, Producer>,
+    /// The offset after the last batch that is accounted for (`mapEndOffset`).
+    pub(super) end_offset: i64,
+}
+
+impl Producers {
+    /// The producer with this id.
+    pub fn get(&self, producer_id: i64) -> Option<&Producer> {
+        self.producers.get(&producer_id)
+    }
+
+    /// All producers, by id.
+    pub fn iter(&self) -> impl Iterator<Item = (i64, &Producer)> {
+        self.producers.iter().map(|(id, producer)| (*id, producer))
+    }
+
+    /// Whether no batch had a producer id.
+    pub fn is_empty(&self) -> bool {
+        self.producers.is_empty()
+    }
+
+    /// Where the oldest open transaction starts; nothing from there on is stable.
+    pub fn first_open_transaction(&self) -> Option<i64> {
+        self.producers.values().filter_map(|producer| producer.current_txn_first_offset).min()
+    }
+
+    /// Accounts for a batch that the log has, whatever its epoch and sequence: whether a leader
+    /// may append it is decided before.
+    ///
+    /// # Errors
+    ///
+    /// If it is a control batch whose record cannot be read; nothing has changed then.
+    #[inline]
+    pub fn apply(&mut self, batch: Batch<'_>) -> Result<(), RecordError> {
+        if batch.has_producer_id() {
+            if batch.is_control() { self.apply_marker(batch)? } else { self.apply_data(batch) }
+        }
+        self.end_offset = batch.next_offset();
+        Ok(())
+    }
+
+    fn apply_data(&mut self, batch: Batch<'_>) {
+        let epoch = batch.producer_epoch();
+        let producer =
+            self.producers.entry(batch.producer_id()).or_insert_with(|| Producer::new(epoch));
+        producer.enter(epoch);
+        producer.last_timestamp = batch.max_timestamp();
+        producer.push(BatchMeta {
+            last_sequence: batch.last_sequence(),
+            last_offset: batch.last_offset(),
+            offset_delta: batch.last_offset_delta(),
+            timestamp: batch.max_timestamp(),
+        });
+        if batch.is_transactional() && producer.current_txn_first_offset.is_none() {
+            producer.current_txn_first_offset = Some(batch.base_offset());
+        }
+    }
+
+    fn apply_marker(&mut self, batch: Batch<'_>) -> Result<(), RecordError> {
+        let mut marker = Ok(None);
+        let mut first = true;
+        for_each(batch.bytes(), |record| {
+            if std::mem::take(&mut first) {
+                marker = EndTransactionMarker::read(&record);
+            }
+        })?;
+        let Some(marker) = marker? else { return Ok(()) };
+        let epoch = batch.producer_epoch();
+        let producer =
+            self.producers.entry(batch.producer_id()).or_insert_with(|| Producer::new(epoch));
+        producer.enter(epoch);
+        producer.last_timestamp = batch.max_timestamp();
+        producer.coordinator_epoch = marker.coordinator_epoch;
+        producer.current_txn_first_offset = None;
+        Ok(())
+    }
+
+    /// Forgets everything; the log starts anew at `offset`.
+    pub(super) fn clear(&mut self, offset: i64) {
+        self.producers.clear();
+        self.end_offset = offset;
+    }
+
+    pub(super) fn restore(&mut self, producer_id: i64, entry: SnapshotEntry) {
+        let mut producer = Producer::new(entry.epoch);
+        producer.last_timestamp = entry.timestamp;
+        producer.coordinator_epoch = entry.coordinator_epoch;
+        producer.current_txn_first_offset = entry.current_txn_first_offset;
+        if entry.last_offset >= 0 {
+            producer.push(BatchMeta {
+                last_sequence: entry.last_sequence,
+                last_offset: entry.last_offset,
+                offset_delta: entry.offset_delta,
+                timestamp: entry.timestamp,
+            });
+        }
+        self.producers.insert(producer_id, producer);
+    }
+}
+
+/// What a snapshot holds of a producer: only its last batch.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct SnapshotEntry {
+    pub(super) epoch: i16,
+    pub(super) last_sequence: i32,
+    pub(super) last_offset: i64,
+    pub(super) offset_delta: i32,
+    pub(super) timestamp: i64,
+    pub(super) coordinator_epoch: i32,
+    pub(super) current_txn_first_offset: Option<i64>,
+}
+
+impl From<&Producer> for SnapshotEntry {
+    fn from(producer: &Producer) -> Self {
+        let last = producer.batches().last();
+        Self {
+            epoch: producer.epoch,
+            last_sequence: producer.last_sequence(),
+            last_offset: last.map_or(-1, |batch| batch.last_offset),
+            offset_delta: last.map_or(0, |batch| batch.offset_delta),
+            timestamp: producer.last_timestamp,
+            coordinator_epoch: producer.coordinator_epoch,
+            current_txn_first_offset: producer.current_txn_first_offset,
+        }
+    }
+}

@@ -1,0 +1,177 @@
+//! Reading: by offset, and by timestamp (`LocalLog.read`, `LogSegment.translateOffset`,
+//! `LogSegment.findOffsetByTimestamp`).
+
+use super::tail::Placed;
+use super::{Log, LogError};
+use crate::record;
+use bytes::Bytes;
+use machine::Disk;
+
+/// What a read found.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Read {
+    /// Whole batches, one per element, sharing the bytes that were appended. The first may begin
+    /// below the offset that was asked for, and the reader skips the records below it.
+    pub batches: Vec<Bytes>,
+    /// Their size in bytes.
+    pub size: u64,
+    /// Where to read on: the offset after the last batch, or the one asked for if there is none.
+    pub next_offset: i64,
+}
+
+/// A record found by its timestamp.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct TimestampOffset {
+    /// Its timestamp.
+    pub timestamp: i64,
+    /// Its offset.
+    pub offset: i64,
+}
+
+/// How much may be read.
+#[derive(Clone, Copy)]
+struct Limit {
+    from: i64,
+    max_bytes: u64,
+    upper_bound: i64,
+    min_one: bool,
+}
+
+impl Read {
+    /// Whether `placed` may be read too.
+    fn admits(&self, placed: Placed, limit: Limit) -> bool {
+        let one_at_least = limit.min_one && self.batches.is_empty();
+        placed.last_offset < limit.upper_bound
+            && (one_at_least || self.size + u64::from(placed.size) <= limit.max_bytes)
+    }
+
+    fn push(&mut self, placed: Placed, bytes: Bytes) {
+        self.batches.push(bytes);
+        self.size += u64::from(placed.size);
+        self.next_offset = placed.last_offset + 1;
+    }
+}
+
+impl Log {
+    /// Reads whole batches from the one that holds `from`, or the next one if `from` lies in a
+    /// hole, while they end below `upper_bound` and together have at most `max_bytes` bytes; with
+    /// `min_one_batch` the first is read whatever its size. Reads from one segment only, so there
+    /// may be more: see [`Read::next_offset`].
+    ///
+    /// The bound is the reader's: high watermark, last stable offset, or log end offset.
+    ///
+    /// # Errors
+    ///
+    /// [`LogError::OutOfRange`] if `from` is not in log start..=log end; [`LogError::Disk`] and
+    /// [`LogError::Corrupt`] if the segment cannot be read.
+    pub fn read(
+        &self,
+        from: i64,
+        max_bytes: u64,
+        upper_bound: i64,
+        min_one_batch: bool,
+        disk: &mut dyn Disk,
+    ) -> Result<Read, LogError> {
+        self.check_range(from)?;
+        let mut read = Read { batches: Vec::new(), size: 0, next_offset: from };
+        if from >= upper_bound.min(self.log_end) {
+            return Ok(read);
+        }
+        let limit = Limit { from, max_bytes, upper_bound, min_one: min_one_batch };
+        if !self.read_tail(limit, &mut read, disk)? {
+            self.read_segments(limit, &mut read, disk)?;
+        }
+        Ok(read)
+    }
+
+    fn check_range(&self, offset: i64) -> Result<(), LogError> {
+        if (self.log_start..=self.log_end).contains(&offset) {
+            return Ok(());
+        }
+        Err(LogError::OutOfRange { offset, log_start: self.log_start, log_end: self.log_end })
+    }
+
+    /// Reads from what is remembered of the active segment; answers whether `from` is in there.
+    fn read_tail(
+        &self,
+        limit: Limit,
+        read: &mut Read,
+        disk: &mut dyn Disk,
+    ) -> Result<bool, LogError> {
+        let Some(batches) = self.tail.from(limit.from) else {
+            return Ok(false);
+        };
+        for placed in batches {
+            if !read.admits(placed, limit) {
+                break;
+            }
+            read.push(placed, self.active().bytes(placed, disk)?);
+        }
+        Ok(true)
+    }
+
+    /// Reads from the first segment that has something at or after `from`.
+    fn read_segments(
+        &self,
+        limit: Limit,
+        read: &mut Read,
+        disk: &mut dyn Disk,
+    ) -> Result<(), LogError> {
+        for segment in &self.segments[self.segment_of(limit.from)..] {
+            let mut next = segment.find(limit.from, disk)?;
+            if next.is_none() {
+                continue;
+            }
+            while let Some(placed) = next.filter(|placed| read.admits(*placed, limit)) {
+                read.push(placed, segment.bytes(placed, disk)?);
+                let position = placed.position + placed.size;
+                next = segment.batch_at(position, disk)?.map(|(placed, _)| placed);
+            }
+            break;
+        }
+        Ok(())
+    }
+
+    /// The first record below `bound` whose timestamp is `timestamp` or later. "First" goes by
+    /// offset: timestamps need not grow.
+    ///
+    /// # Errors
+    ///
+    /// [`LogError::Disk`] and [`LogError::Corrupt`] if the log cannot be read.
+    pub fn offset_for_timestamp(
+        &self,
+        timestamp: i64,
+        bound: i64,
+        disk: &mut dyn Disk,
+    ) -> Result<Option<TimestampOffset>, LogError> {
+        let first = self.segment_of(self.log_start);
+        for segment in &self.segments[first..] {
+            if segment.max_timestamp < timestamp {
+                continue;
+            }
+            let mut position = segment.floor_by_time(timestamp);
+            while let Some((placed, header)) = segment.batch_at(position, disk)? {
+                let max_timestamp = record::Batch::header(&header)?.max_timestamp();
+                if max_timestamp >= timestamp && placed.last_offset >= self.log_start {
+                    let bytes = segment.bytes(placed, disk)?;
+                    if let Some(found) = first_at(&bytes, timestamp, self.log_start)? {
+                        return Ok(Some(found).filter(|found| found.offset < bound));
+                    }
+                }
+                position = placed.position + placed.size;
+            }
+        }
+        Ok(None)
+    }
+}
+
+/// The first record of a batch that is late enough in time and in offset.
+fn first_at(batch: &Bytes, timestamp: i64, from: i64) -> Result<Option<TimestampOffset>, LogError> {
+    let mut found = None;
+    record::for_each(batch, |record| {
+        if found.is_none() && record.timestamp >= timestamp && record.offset >= from {
+            found = Some(TimestampOffset { timestamp: record.timestamp, offset: record.offset });
+        }
+    })?;
+    Ok(found)
+}

@@ -1,0 +1,323 @@
+//! Opening a log, after whatever happened (`LogLoader`, `LogSegment.recover`).
+//!
+//! After a clean shutdown the files are taken at their word. After a crash every segment that
+//! holds something above the recovery point is scanned: checksums, order, epochs, indexes. The
+//! first batch that is not whole ends the log, and later segments go. What cannot be found out is
+//! that a tail never reached the disk: then the log is just shorter, and it is up to leader epochs
+//! and the ELR that nobody mistakes it for the whole.
+
+use super::files::{self, INDEX, LOG, SNAPSHOT, TIME_INDEX};
+use super::index::Index;
+use super::tail::{Placed, Tail};
+use super::{EpochCache, Log, LogConfig, LogError, Producers, Segment};
+use crate::record::{Batch, RecordError};
+use bytes::Bytes;
+use machine::{Disk, DiskError, Wall};
+
+/// What opening a log found and did.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Recovery {
+    /// Whether the log was taken at its word.
+    pub clean: bool,
+    /// Whether there was no log, and a new one was made.
+    pub created: bool,
+    /// The bytes that were cut off, later segments included.
+    pub truncated_bytes: u64,
+    /// Where the log ends now, if bytes were cut off.
+    pub truncated_from: Option<i64>,
+    /// How many segments were scanned from end to end.
+    pub segments_scanned: u32,
+    /// How many segments behind a broken one were deleted.
+    pub segments_deleted: u32,
+}
+
+impl Log {
+    /// Opens the log in `dir`, or makes an empty one. `clean` says that the last life of the
+    /// broker ended with a clean shutdown; if not, the log is scanned from the segment that holds
+    /// `recovery_point` on.
+    ///
+    /// # Errors
+    ///
+    /// [`LogError::Disk`]. Broken files are no errors; they are mended or cut.
+    pub fn open(
+        dir: &str,
+        config: &LogConfig,
+        disk: &mut dyn Disk,
+        clean: bool,
+        recovery_point: i64,
+        now: Wall,
+    ) -> Result<(Self, Recovery), LogError> {
+        Self::open_from(dir, config, disk, clean, recovery_point, 0, now)
+    }
+
+    /// The same, for a log whose start was moved into a segment: `log_start` is what
+    /// `log-start-offset-checkpoint` has of it.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`Log::open`].
+    pub fn open_from(
+        dir: &str,
+        config: &LogConfig,
+        disk: &mut dyn Disk,
+        clean: bool,
+        recovery_point: i64,
+        log_start: i64,
+        now: Wall,
+    ) -> Result<(Self, Recovery), LogError> {
+        let mut recovery = Recovery { clean, ..Recovery::default() };
+        let names = match disk.list(dir) {
+            Err(DiskError::NotFound) => {
+                disk.create_dir(dir)?;
+                disk.sync_dir(files::parent(dir))?;
+                Vec::new()
+            }
+            other => other?,
+        };
+        let mut log = Self {
+            dir: dir.to_owned(),
+            config: *config,
+            segments: Vec::new(),
+            log_start,
+            log_end: log_start,
+            recovery_point,
+            epochs: EpochCache::load(dir, disk)?,
+            producers: Producers::default(),
+            tail: Tail::default(),
+            last_snapshot: None,
+            unsynced_names: false,
+            clock: now,
+            offline: false,
+        };
+        log.load_segments(&names, &mut recovery, disk)?;
+        log.settle(log_start, &mut recovery, disk)?;
+        if !clean {
+            log.rebuild_producers(disk)?;
+        } else {
+            log.load_producers(&names, disk)?;
+        }
+        log.invariants();
+        Ok((log, recovery))
+    }
+
+    /// Opens every segment, scanning those that may be broken.
+    fn load_segments(
+        &mut self,
+        names: &[String],
+        recovery: &mut Recovery,
+        disk: &mut dyn Disk,
+    ) -> Result<(), LogError> {
+        let bases: Vec<i64> = names.iter().filter_map(|name| files::offset_in(name, LOG)).collect();
+        remove_strays(&self.dir, names, &bases, disk)?;
+        recovery.created = bases.is_empty();
+        for (at, base_offset) in bases.iter().copied().enumerate() {
+            // The segment that holds the recovery point, and those after it.
+            let unflushed = bases.get(at + 1).is_none_or(|next| *next > self.recovery_point);
+            let trusted = recovery.clean || !unflushed;
+            let whole = self.load_segment(base_offset, trusted, recovery, disk)?;
+            if !whole {
+                self.drop_segments(&bases[at + 1..], recovery, disk)?;
+                break;
+            }
+        }
+        Ok(())
+    }
+
+    /// Opens a segment; answers whether nothing had to be cut off.
+    fn load_segment(
+        &mut self,
+        base_offset: i64,
+        trusted: bool,
+        recovery: &mut Recovery,
+        disk: &mut dyn Disk,
+    ) -> Result<bool, LogError> {
+        let path = |kind| files::at_offset(&self.dir, base_offset, kind);
+        let log = disk.open(&path(LOG))?;
+        let bytes = disk.len(log)?;
+        let size = u32::try_from(bytes).map_err(|_| LogError::Disk(DiskError::Io))?;
+        if trusted
+            && let Some(offsets) = Index::load(disk, &path(INDEX))?
+            && let Some(times) = Index::load(disk, &path(TIME_INDEX))?
+        {
+            let mut segment = Segment::new(base_offset, log, size, offsets, times, self.clock);
+            segment.dirty = false;
+            match segment.load_maximum(disk) {
+                Ok(next_offset) => {
+                    segment.load_first(disk)?;
+                    self.log_end = next_offset;
+                    self.segments.push(segment);
+                    return Ok(true);
+                }
+                Err(LogError::Corrupt(_)) => {}
+                Err(error) => return Err(error),
+            }
+        }
+        let offsets = Index::create(disk, &path(INDEX))?;
+        let times = Index::create(disk, &path(TIME_INDEX))?;
+        let segment = Segment::new(base_offset, log, size, offsets, times, self.clock);
+        self.unsynced_names = true;
+        self.recover_segment(segment, recovery, disk)
+    }
+
+    /// Scans a segment, and cuts it at the first batch that is not whole. Answers whether there
+    /// was none.
+    fn recover_segment(
+        &mut self,
+        mut segment: Segment,
+        recovery: &mut Recovery,
+        disk: &mut dyn Disk,
+    ) -> Result<bool, LogError> {
+        recovery.segments_scanned += 1;
+        let found = segment.size;
+        segment.size = 0;
+        let mut next_offset = segment.base_offset;
+        while segment.size < found {
+            let position = segment.size;
+            let Some(batch) = whole_batch(&segment, position, found, next_offset, disk)? else {
+                break;
+            };
+            let view = Batch::new(&batch)?;
+            let placed = Placed {
+                base_offset: view.base_offset(),
+                last_offset: view.last_offset(),
+                position,
+                size: view.size() as u32,
+            };
+            segment.note(placed, view.max_timestamp(), &self.config);
+            // Epoch 0 counts as much as any other (KAFKA-10432).
+            let latest = self.epochs.latest().map(|entry| entry.epoch);
+            if view.leader_epoch() >= 0 && latest.is_none_or(|latest| view.leader_epoch() > latest)
+            {
+                self.epochs.assign(view.leader_epoch(), view.base_offset());
+            }
+            next_offset = view.next_offset();
+        }
+        let whole = segment.size == found;
+        if !whole {
+            disk.truncate(segment.log, u64::from(segment.size))?;
+            recovery.truncated_bytes += u64::from(found - segment.size);
+            recovery.truncated_from = Some(next_offset);
+        }
+        segment.index_time();
+        self.log_end = next_offset;
+        self.segments.push(segment);
+        Ok(whole)
+    }
+
+    /// Deletes what comes after a broken segment, from the end backwards.
+    fn drop_segments(
+        &self,
+        bases: &[i64],
+        recovery: &mut Recovery,
+        disk: &mut dyn Disk,
+    ) -> Result<(), LogError> {
+        for base_offset in bases.iter().rev() {
+            let file = disk.open(&files::at_offset(&self.dir, *base_offset, LOG))?;
+            recovery.truncated_bytes += disk.len(file)?;
+            recovery.segments_deleted += 1;
+            Segment::remove(&self.dir, *base_offset, disk)?;
+        }
+        disk.sync_dir(&self.dir)?;
+        Ok(())
+    }
+
+    /// Brings start, end, recovery point and epochs in line with the segments that there are.
+    fn settle(
+        &mut self,
+        log_start: i64,
+        recovery: &mut Recovery,
+        disk: &mut dyn Disk,
+    ) -> Result<(), LogError> {
+        let first = self.segments.first().map(|segment| segment.base_offset);
+        if first.is_some() && self.log_end < log_start {
+            // The start was moved beyond what survived: nothing of it may be shown again.
+            let bases: Vec<i64> = self.segment_bases().collect();
+            self.drop_segments(&bases, recovery, disk)?;
+            self.segments.clear();
+        }
+        if self.segments.is_empty() {
+            self.segments.push(Segment::create(&self.dir, log_start, self.clock, disk)?);
+            self.unsynced_names = true;
+            self.log_end = log_start;
+        }
+        self.log_start = log_start.max(self.segments[0].base_offset);
+        self.recovery_point = self.recovery_point.min(self.log_end);
+        if recovery.truncated_bytes > 0 {
+            recovery.truncated_from = Some(self.log_end);
+        }
+        self.epochs.truncate_from_end(self.log_end);
+        self.epochs.truncate_from_start(self.log_start);
+        self.epochs.write(&self.dir, disk)?;
+        Ok(())
+    }
+
+    /// After a clean shutdown: the newest snapshot, and the batches after it. No snapshot at all
+    /// means that there is nothing to know.
+    fn load_producers(&mut self, names: &[String], disk: &mut dyn Disk) -> Result<(), LogError> {
+        if names.iter().any(|name| files::offset_in(name, SNAPSHOT).is_some()) {
+            return self.rebuild_producers(disk);
+        }
+        self.producers.clear(self.log_end);
+        Ok(())
+    }
+
+    /// Accounts for a batch of the segment number `at`.
+    pub(super) fn apply_to_producers(
+        &mut self,
+        at: usize,
+        placed: Placed,
+        header: &Bytes,
+        disk: &mut dyn Disk,
+    ) -> Result<(), LogError> {
+        // Only batches with a producer are read as a whole.
+        if Batch::header(header)?.has_producer_id() {
+            let bytes = self.segments[at].bytes(placed, disk)?;
+            self.producers.apply(Batch::new(&bytes)?)?;
+        }
+        Ok(())
+    }
+}
+
+/// The batch at `position`, if it is whole, its checksum is right, and its offsets go on.
+fn whole_batch(
+    segment: &Segment,
+    position: u32,
+    end: u32,
+    next_offset: i64,
+    disk: &mut dyn Disk,
+) -> Result<Option<Bytes>, LogError> {
+    let header = disk.read(segment.log, u64::from(position), crate::record::HEADER_SIZE as u64)?;
+    let Ok(size) = Batch::size_at(&header) else { return Ok(None) };
+    if size as u64 > u64::from(end - position) {
+        return Ok(None);
+    }
+    let bytes = disk.read(segment.log, u64::from(position), size as u64)?;
+    Ok(check(&bytes, segment.base_offset, next_offset).is_ok().then_some(bytes))
+}
+
+fn check(bytes: &[u8], segment_base: i64, next_offset: i64) -> Result<(), RecordError> {
+    let batch = Batch::new(bytes)?;
+    batch.check_crc()?;
+    let ordered = batch.base_offset() >= next_offset
+        && i32::try_from(batch.last_offset() - segment_base).is_ok();
+    if ordered { Ok(()) } else { Err(RecordError::Malformed("offsets do not grow")) }
+}
+
+/// Removes what a crash left in the middle of something, and indexes without a log.
+fn remove_strays(
+    dir: &str,
+    names: &[String],
+    bases: &[i64],
+    disk: &mut dyn Disk,
+) -> Result<(), LogError> {
+    for name in names {
+        let index = [INDEX, TIME_INDEX].iter().find_map(|kind| files::offset_in(name, kind));
+        let orphan = index.is_some_and(|base| bases.binary_search(&base).is_err());
+        let unfinished =
+            [".tmp", ".deleted", ".cleaned", ".swap"].iter().any(|end| name.ends_with(end));
+        if orphan || unfinished {
+            disk.remove(&format!("{dir}/{name}"))?;
+        }
+    }
+    Ok(())
+}

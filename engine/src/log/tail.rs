@@ -1,0 +1,46 @@
+//! Where the last batches of the active segment are, so that reads at the end of a log, which is
+//! where followers and most consumers read, need neither index nor scan.
+
+use std::collections::VecDeque;
+
+/// How many batches are remembered. A follower that keeps up is a few behind.
+const REMEMBERED: usize = 64;
+
+/// A batch and where it is in its segment.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Placed {
+    pub(super) base_offset: i64,
+    pub(super) last_offset: i64,
+    pub(super) position: u32,
+    pub(super) size: u32,
+}
+
+/// The last batches, without a gap in positions.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Tail {
+    batches: VecDeque<Placed>,
+}
+
+impl Tail {
+    pub(super) fn push(&mut self, batch: Placed) {
+        if self.batches.len() == REMEMBERED {
+            self.batches.pop_front();
+        }
+        self.batches.push_back(batch);
+    }
+
+    pub(super) fn clear(&mut self) {
+        self.batches.clear();
+    }
+
+    /// The batches from the first whose last offset is `offset` or more; `None` if that one may
+    /// lie before those that are remembered.
+    pub(super) fn from(&self, offset: i64) -> Option<impl Iterator<Item = Placed> + '_> {
+        let oldest = self.batches.front()?;
+        if offset < oldest.base_offset {
+            return None;
+        }
+        let first = self.batches.partition_point(|batch| batch.last_offset < offset);
+        Some(self.batches.range(first..).copied())
+    }
+}

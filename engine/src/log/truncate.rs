@@ -1,0 +1,152 @@
+//! Cutting: the end, where a follower's history differs from its leader's; everything, where they
+//! have nothing in common; the start, where nobody needs it any more (`UnifiedLog.truncateTo`,
+//! `truncateFullyAndStartAt`, `maybeIncrementLogStartOffset`).
+//!
+//! Segments are removed from the end backwards, and their names at once for good: a crash in
+//! between leaves a log without a gap, and power loss brings nothing back behind one.
+
+use super::{Log, LogError, Segment, snapshot};
+use machine::Disk;
+
+impl Log {
+    /// Cuts the log to end at `offset`. A batch that reaches it goes as a whole, so that bytes may
+    /// end earlier; the log end offset becomes `offset` all the same. Without effect on records
+    /// if the log ends before, but epochs that start there are forgotten in any case
+    /// (KAFKA-10706). Answers whether the log end offset changed.
+    ///
+    /// # Errors
+    ///
+    /// [`LogError::Disk`], and the log is offline then; [`LogError::Offline`] if it was before.
+    pub fn truncate_to(&mut self, offset: i64, disk: &mut dyn Disk) -> Result<bool, LogError> {
+        self.check_online()?;
+        assert!(offset >= 0, "offsets are not negative");
+        if offset >= self.log_end {
+            self.epochs.truncate_from_end(offset);
+            return Ok(false);
+        }
+        if offset < self.segments[0].base_offset {
+            self.truncate_fully_and_start_at(offset, disk)?;
+            return Ok(true);
+        }
+        let cut = self.cut_segments(offset, disk);
+        self.fence_on_error(cut)?;
+        self.log_end = offset;
+        self.log_start = self.log_start.min(offset);
+        self.recovery_point = self.recovery_point.min(offset);
+        self.tail.clear();
+        self.epochs.truncate_from_end(offset);
+        let rebuilt = self.rebuild_producers(disk);
+        self.fence_on_error(rebuilt)?;
+        Ok(true)
+    }
+
+    /// Drops everything, epochs and producers included, and goes on at `offset`.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`Log::truncate_to`].
+    pub fn truncate_fully_and_start_at(
+        &mut self,
+        offset: i64,
+        disk: &mut dyn Disk,
+    ) -> Result<(), LogError> {
+        self.check_online()?;
+        assert!(offset >= 0, "offsets are not negative");
+        let replaced = self.replace_segments(offset, disk);
+        let segment = self.fence_on_error(replaced)?;
+        self.segments.clear();
+        self.segments.push(segment);
+        self.log_start = offset;
+        self.log_end = offset;
+        self.recovery_point = self.recovery_point.min(offset);
+        self.tail.clear();
+        self.unsynced_names = true;
+        self.producers.clear(offset);
+        self.last_snapshot = None;
+        self.epochs.clear();
+        let written = self.epochs.write(&self.dir, disk);
+        self.fence_on_error(written)
+    }
+
+    /// Moves the start of the log up, at most to its end, and removes the segments that lie below
+    /// it as a whole. Answers whether it moved.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`Log::truncate_to`].
+    pub fn advance_log_start(
+        &mut self,
+        offset: i64,
+        disk: &mut dyn Disk,
+    ) -> Result<bool, LogError> {
+        self.check_online()?;
+        let offset = offset.min(self.log_end);
+        if offset <= self.log_start {
+            return Ok(false);
+        }
+        self.log_start = offset;
+        self.epochs.truncate_from_start(offset);
+        let below = self.segment_of(offset);
+        let dropped: Vec<i64> = self.segment_bases().take(below).collect();
+        self.segments.drain(..below);
+        for base_offset in dropped {
+            let removed = Segment::remove(&self.dir, base_offset, disk);
+            self.fence_on_error(removed)?;
+        }
+        Ok(true)
+    }
+
+    fn cut_segments(&mut self, offset: i64, disk: &mut dyn Disk) -> Result<(), LogError> {
+        let keep = self.segment_of(offset) + 1;
+        if keep < self.segments.len() {
+            for segment in self.segments[keep..].iter().rev() {
+                Segment::remove(&self.dir, segment.base_offset, disk)?;
+            }
+            disk.sync_dir(&self.dir)?;
+            self.segments.truncate(keep);
+        }
+        let now = self.clock;
+        self.active_mut().truncate_to(offset, now, disk)
+    }
+
+    fn replace_segments(&mut self, offset: i64, disk: &mut dyn Disk) -> Result<Segment, LogError> {
+        for segment in self.segments.iter().rev() {
+            Segment::remove(&self.dir, segment.base_offset, disk)?;
+        }
+        snapshot::remove_all(&self.dir, disk)?;
+        disk.sync_dir(&self.dir)?;
+        Ok(Segment::create(&self.dir, offset, self.clock, disk)?)
+    }
+
+    /// Brings the producers to the log end offset, from the newest snapshot that is not beyond
+    /// it. There is nothing to go back to if no batch had a producer
+    /// (`UnifiedLog.rebuildProducerState`).
+    pub(super) fn rebuild_producers(&mut self, disk: &mut dyn Disk) -> Result<(), LogError> {
+        let nothing_known = self.producers.is_empty() && self.producers.end_offset >= self.log_end;
+        self.producers = snapshot::load_newest(&self.dir, self.log_start, self.log_end, disk)?;
+        let loaded = self.producers.end_offset;
+        self.last_snapshot = (loaded > self.log_start).then_some(loaded);
+        if !nothing_known {
+            self.replay_producers(disk)?;
+        }
+        self.producers.end_offset = self.log_end;
+        Ok(())
+    }
+
+    fn replay_producers(&mut self, disk: &mut dyn Disk) -> Result<(), LogError> {
+        let from = self.producers.end_offset;
+        let first = self.segment_of(from);
+        for at in first..self.segments.len() {
+            let mut next = self.segments[at].find(from, disk)?;
+            while let Some(placed) = next {
+                let (_, header) = self.segments[at]
+                    .batch_at(placed.position, disk)?
+                    .expect("a batch that was found is there");
+                self.apply_to_producers(at, placed, &header, disk)?;
+                let position = placed.position + placed.size;
+                next = self.segments[at].batch_at(position, disk)?.map(|(placed, _)| placed);
+            }
+        }
+        Ok(())
+    }
+}
