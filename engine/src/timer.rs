@@ -1,6 +1,7 @@
 //! What processes wake up for, listed once.
 
 use crate::ids::{BrokerId, TopicPartition};
+use machine::ConnId;
 
 /// A timer of a broker, a controller or a client.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -24,8 +25,13 @@ pub enum Timer {
 pub enum Channel {
     /// Between members of the metadata quorum.
     Quorum,
-    /// From a broker to the active controller.
-    ToController,
+    /// From a broker to the active controller: registration and heartbeats. The controller
+    /// answers one request of a connection after another, so each purpose has its own.
+    Heartbeat,
+    /// From a broker to the active controller: changes of the in-sync replicas.
+    AlterPartition,
+    /// From a broker to the active controller: what clients asked for.
+    Forward,
     /// From a follower to the leaders it fetches from.
     Replica,
     /// From a producer.
@@ -75,17 +81,23 @@ pub enum BrokerTimer {
     IsrShrink,
     /// It is time to tell the controller of changed in-sync replicas, again.
     AlterPartition,
+    /// Requests that were forwarded to the controller may go out, again, or are overdue.
+    Forward,
+    /// Committed metadata waits to be applied.
+    Metadata,
     /// It is time to fetch from this leader again.
     Fetch(BrokerId),
     /// Requests that wait may be overdue.
     Waiting,
-    /// A partition goes on where its handler let the lock go.
-    Continue(TopicPartition),
+    /// A connection was answered and has another request (its channel is not muted any more).
+    NextRequest(ConnId),
+    /// A partition's full segments have to be fsynced (`flush-log`).
+    FlushRolled(TopicPartition),
     /// It is time to write the high watermarks.
     HighWatermarkCheckpoint,
     /// It is time to write the recovery points.
     RecoveryPointCheckpoint,
-    /// It is time to fsync logs.
+    /// It is time to fsync logs that are old enough for `flush.ms`.
     Flush,
     /// A controlled shutdown takes too long.
     Shutdown,

@@ -107,6 +107,9 @@ properties! {
         "fetch.max.bytes" fetch_max_bytes: u32 = 55 << 20;
         /// how often a broker tells the controller that it lives.
         "broker.heartbeat.interval.ms" heartbeat_interval: Span = Span::secs(2);
+        /// how long a broker may take to register before it gives up.
+        "initial.broker.registration.timeout.ms" initial_registration_timeout: Span =
+            Span::secs(60);
         /// how long a request to the controller may take.
         "controller.quorum.request.timeout.ms" controller_request_timeout: Span = Span::secs(2);
         /// how long the metadata log may not be heard of before another controller is asked.

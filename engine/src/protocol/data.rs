@@ -202,6 +202,8 @@ pub struct AbortedTransaction {
 /// Asks for offsets by time.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct ListOffsetsRequest {
+    /// The follower, or `None` for a consumer. For a follower "latest" is the log end.
+    pub replica: Option<BrokerId>,
     /// What the reader may see.
     pub isolation: Isolation,
     /// What to look up.
