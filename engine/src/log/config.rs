@@ -1,5 +1,6 @@
 //! What a log is configured with (`LogConfig`).
 
+use crate::config::TopicConfig;
 use crate::record::TimestampType;
 
 /// Settings of a topic, or of the metadata log, that concern the log itself.
@@ -35,6 +36,20 @@ impl Default for LogConfig {
             max_message_bytes: 1_048_588,
             message_timestamp_type: TimestampType::CreateTime,
             flush_messages: i64::MAX,
+        }
+    }
+}
+
+impl From<&TopicConfig> for LogConfig {
+    fn from(topic: &TopicConfig) -> Self {
+        Self {
+            segment_bytes: topic.segment_bytes,
+            segment_ms: i64::try_from(topic.segment_ms.as_millis()).unwrap_or(i64::MAX),
+            segment_index_bytes: topic.segment_index_bytes,
+            index_interval_bytes: topic.index_interval_bytes,
+            max_message_bytes: topic.max_message_bytes,
+            flush_messages: topic.flush_messages,
+            ..Self::default()
         }
     }
 }

@@ -6,6 +6,7 @@
 
 use super::checkpoint;
 use super::files;
+use crate::protocol::EpochEndOffset;
 use bytes::Bytes;
 use machine::{Disk, DiskError};
 
@@ -21,15 +22,6 @@ pub struct EpochEntry {
     pub epoch: i32,
     /// The offset at which it starts; the first record of it may lie higher, or not exist.
     pub start_offset: i64,
-}
-
-/// Where an epoch ends: the answer to an OffsetForLeaderEpoch.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct EpochEnd {
-    /// The greatest known epoch that is not above the one asked for.
-    pub epoch: i32,
-    /// The offset after its last.
-    pub end_offset: i64,
 }
 
 /// Where each leader epoch starts. Epochs and offsets both grow strictly.
@@ -72,17 +64,18 @@ impl EpochCache {
     /// Where `epoch` ends in a log that ends at `log_end`: at its end if it is the latest, else
     /// where the next higher one starts. Asked about an epoch below all that are known, the
     /// answer is that epoch and the first start. `None` if `epoch` is undefined or above all.
-    pub fn end_offset_for(&self, epoch: i32, log_end: i64) -> Option<EpochEnd> {
+    pub fn end_offset_for(&self, epoch: i32, log_end: i64) -> Option<EpochEndOffset> {
         if epoch == UNDEFINED_EPOCH {
             return None;
         }
         let above = self.entries.partition_point(|entry| entry.epoch <= epoch);
         let floor = above.checked_sub(1).map(|at| self.entries[at].epoch);
         match self.entries.get(above) {
-            Some(next) => {
-                Some(EpochEnd { epoch: floor.unwrap_or(epoch), end_offset: next.start_offset })
-            }
-            None if floor == Some(epoch) => Some(EpochEnd { epoch, end_offset: log_end }),
+            Some(next) => Some(EpochEndOffset {
+                epoch: floor.unwrap_or(epoch),
+                end_offset: next.start_offset,
+            }),
+            None if floor == Some(epoch) => Some(EpochEndOffset { epoch, end_offset: log_end }),
             None => None,
         }
     }

@@ -1,5 +1,6 @@
 //! How a log fails.
 
+use crate::error::ErrorCode;
 use crate::record::RecordError;
 use machine::DiskError;
 use std::fmt;
@@ -32,6 +33,19 @@ pub enum LogError {
     },
     /// `CORRUPT_MESSAGE`: bytes to append, or read back, are no batch.
     Corrupt(RecordError),
+}
+
+impl LogError {
+    /// What the protocol answers.
+    pub const fn code(self) -> ErrorCode {
+        match self {
+            Self::Disk(_) | Self::Offline => ErrorCode::KafkaStorageError,
+            Self::OutOfRange { .. } => ErrorCode::OffsetOutOfRange,
+            Self::RecordListTooLarge => ErrorCode::RecordListTooLarge,
+            Self::OutOfOrder { .. } => ErrorCode::UnknownServerError,
+            Self::Corrupt(_) => ErrorCode::CorruptMessage,
+        }
+    }
 }
 
 impl From<DiskError> for LogError {

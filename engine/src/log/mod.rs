@@ -36,18 +36,19 @@ mod tail;
 mod truncate;
 
 #[cfg(test)]
-mod testdisk;
+pub(crate) mod testdisk;
 #[cfg(test)]
 mod tests;
 
 pub use append::AppendInfo;
 pub use config::LogConfig;
-pub use epoch::{EpochCache, EpochEnd, EpochEntry, UNDEFINED_EPOCH, UNDEFINED_OFFSET};
+pub use epoch::{EpochCache, EpochEntry, UNDEFINED_EPOCH, UNDEFINED_OFFSET};
 pub use error::LogError;
 pub use producers::{BatchMeta, Producer, Producers};
 pub use read::{Read, TimestampOffset};
 pub use recovery::Recovery;
 
+use crate::protocol::EpochEndOffset;
 use machine::{Disk, Wall};
 use segment::Segment;
 use tail::Tail;
@@ -152,7 +153,7 @@ impl Log {
     }
 
     /// Where `epoch` ends in this log ([`EpochCache::end_offset_for`]).
-    pub fn end_offset_for(&self, epoch: i32) -> Option<EpochEnd> {
+    pub fn end_offset_for(&self, epoch: i32) -> Option<EpochEndOffset> {
         self.epochs.end_offset_for(epoch, self.log_end)
     }
 

@@ -1,1 +1,167 @@
+//! A disk in memory for the tests of this crate: it can fail, and it can lose what was not synced.
 
+use bytes::Bytes;
+use machine::{Disk, DiskError, FileId};
+use std::collections::{BTreeMap, BTreeSet};
+
+#[derive(Clone, Debug, Default)]
+struct File {
+    content: Vec<u8>,
+    synced: Vec<u8>,
+}
+
+/// The disk. Files are named by path; directories are a set of paths.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct TestDisk {
+    files: BTreeMap<FileId, File>,
+    names: BTreeMap<String, FileId>,
+    durable_names: BTreeMap<String, FileId>,
+    dirs: BTreeSet<String>,
+    next: u32,
+    /// How many calls that change something succeed from now on; then all fail.
+    pub(crate) writes_left: Option<u32>,
+    /// The calls so far that change something.
+    pub(crate) writes: u32,
+    /// The calls so far that fsync.
+    pub(crate) syncs: u32,
+}
+
+impl TestDisk {
+    /// Power loss: unsynced bytes and names are gone.
+    pub(crate) fn lose_unsynced(&mut self) {
+        self.names = self.durable_names.clone();
+        for file in self.files.values_mut() {
+            file.content = file.synced.clone();
+        }
+    }
+
+    /// The content of a file.
+    pub(crate) fn content(&self, path: &str) -> Option<&[u8]> {
+        self.names.get(path).map(|file| &self.files[file].content[..])
+    }
+
+    /// Changes the content of a file behind everybody's back.
+    pub(crate) fn edit(&mut self, path: &str, edit: impl FnOnce(&mut Vec<u8>)) {
+        let file = self.names[path];
+        edit(&mut self.files.get_mut(&file).expect("a named file").content);
+    }
+
+    /// The paths of all files.
+    pub(crate) fn paths(&self) -> Vec<String> {
+        self.names.keys().cloned().collect()
+    }
+
+    fn change(&mut self) -> Result<(), DiskError> {
+        self.writes += 1;
+        match &mut self.writes_left {
+            Some(0) => Err(DiskError::Io),
+            Some(left) => {
+                *left -= 1;
+                Ok(())
+            }
+            None => Ok(()),
+        }
+    }
+
+    fn file(&mut self, file: FileId) -> Result<&mut File, DiskError> {
+        if self.names.values().any(|id| *id == file) {
+            return self.files.get_mut(&file).ok_or(DiskError::NotFound);
+        }
+        Err(DiskError::NotFound)
+    }
+}
+
+fn within<'a>(dir: &str, path: &'a str) -> Option<&'a str> {
+    if dir.is_empty() { Some(path) } else { path.strip_prefix(dir)?.strip_prefix('/') }
+}
+
+impl Disk for TestDisk {
+    fn create_dir(&mut self, path: &str) -> Result<(), DiskError> {
+        self.change()?;
+        self.dirs.insert(path.to_owned());
+        Ok(())
+    }
+
+    fn list(&mut self, dir: &str) -> Result<Vec<String>, DiskError> {
+        if !self.dirs.contains(dir) {
+            return Err(DiskError::NotFound);
+        }
+        let names = self.names.keys().filter_map(|path| within(dir, path));
+        Ok(names.filter(|name| !name.contains('/')).map(str::to_owned).collect())
+    }
+
+    fn open(&mut self, path: &str) -> Result<FileId, DiskError> {
+        self.names.get(path).copied().ok_or(DiskError::NotFound)
+    }
+
+    fn create(&mut self, path: &str) -> Result<FileId, DiskError> {
+        self.change()?;
+        if self.names.contains_key(path) {
+            return Err(DiskError::AlreadyExists);
+        }
+        let file = FileId(self.next);
+        self.next += 1;
+        self.names.insert(path.to_owned(), file);
+        self.files.insert(file, File::default());
+        Ok(file)
+    }
+
+    fn len(&mut self, file: FileId) -> Result<u64, DiskError> {
+        Ok(self.file(file)?.content.len() as u64)
+    }
+
+    fn read(&mut self, file: FileId, at: u64, length: u64) -> Result<Bytes, DiskError> {
+        let content = &self.file(file)?.content;
+        let at = content.len().min(at as usize);
+        let end = content.len().min(at + length as usize);
+        Ok(Bytes::copy_from_slice(&content[at..end]))
+    }
+
+    fn append(&mut self, file: FileId, bytes: Bytes) -> Result<u64, DiskError> {
+        let failed = self.change();
+        let content = &mut self.file(file)?.content;
+        let at = content.len() as u64;
+        if failed.is_err() {
+            content.extend_from_slice(&bytes[..bytes.len() / 2]);
+        }
+        failed?;
+        content.extend_from_slice(&bytes);
+        Ok(at)
+    }
+
+    fn truncate(&mut self, file: FileId, length: u64) -> Result<(), DiskError> {
+        self.change()?;
+        self.file(file)?.content.truncate(length as usize);
+        Ok(())
+    }
+
+    fn sync(&mut self, file: FileId) -> Result<(), DiskError> {
+        self.change()?;
+        self.syncs += 1;
+        let file = self.file(file)?;
+        file.synced = file.content.clone();
+        Ok(())
+    }
+
+    fn sync_dir(&mut self, dir: &str) -> Result<(), DiskError> {
+        self.change()?;
+        self.syncs += 1;
+        let inside = |path: &str| within(dir, path).is_some_and(|name| !name.contains('/'));
+        self.durable_names.retain(|path, _| !inside(path));
+        let now = self.names.iter().filter(|(path, _)| inside(path));
+        self.durable_names.extend(now.map(|(path, file)| (path.clone(), *file)));
+        Ok(())
+    }
+
+    fn rename(&mut self, from: &str, to: &str) -> Result<(), DiskError> {
+        self.change()?;
+        let file = self.names.remove(from).ok_or(DiskError::NotFound)?;
+        self.names.insert(to.to_owned(), file);
+        Ok(())
+    }
+
+    fn remove(&mut self, path: &str) -> Result<(), DiskError> {
+        self.change()?;
+        self.names.remove(path).map(|_| ()).ok_or(DiskError::NotFound)
+    }
+}

@@ -1,0 +1,288 @@
+//! Replication: the leader's side and the follower's side of a fetch.
+
+use super::message::{Asked, WaitingFetch};
+use super::role::Role;
+use super::{FETCH_BYTES, FETCH_WAIT, Quorum, failed};
+use crate::Outbox;
+use crate::error::ErrorCode;
+use crate::fact::{Fact, Truncation};
+use crate::ids::{BrokerId, TopicPartition};
+use crate::protocol::{
+    EpochEndOffset, FetchPartition, FetchRequest, FetchResponse, FetchedPartition, Isolation,
+    LeaderIdAndEpoch, Records, ReplicaState,
+};
+use crate::rules::truncation::{self, Divergence};
+use crate::timer::{QuorumTimer, Timer};
+use machine::{ConnId, Disk, Halt, Now};
+use rand::RngExt;
+
+impl Quorum {
+    /// Fetches from the leader, or from some voter that may know it.
+    pub(super) fn fetch(&mut self, now: Now, out: &mut Outbox) {
+        let to = match self.role {
+            Role::Follower { leader, .. } => leader,
+            Role::Unattached if !self.is_voter() && !self.config.voters.is_empty() => {
+                let at = self.rng.random_range(0..self.config.voters.len() as u32);
+                self.config.voters[at as usize]
+            }
+            _ => return,
+        };
+        if self.fetching == Some(to) {
+            return;
+        }
+        let node = self.peer(to);
+        if !self.channels.is_ready(now.mono, node) {
+            let at = self.channels.not_before(node).max(now.mono + self.config.retry_backoff);
+            out.set_timer(Timer::Quorum(QuorumTimer::Fetch), at);
+            return;
+        }
+        let request = self.fetch_request();
+        let asked = Asked::Fetch { epoch: self.epoch, offset: self.log.end_offset() };
+        self.fetching = Some(to);
+        self.ask(now.mono, to, request, asked, out);
+    }
+
+    fn fetch_request(&self) -> FetchRequest {
+        FetchRequest {
+            replica: Some(ReplicaState { id: self.config.id, epoch: -1 }),
+            max_wait: FETCH_WAIT,
+            min_bytes: 1,
+            max_bytes: FETCH_BYTES,
+            isolation: Isolation::ReadUncommitted,
+            partitions: vec![FetchPartition {
+                partition: TopicPartition::METADATA,
+                current_leader_epoch: Some(self.epoch),
+                fetch_offset: self.log.end_offset(),
+                last_fetched_epoch: self.log.latest_epoch(),
+                log_start_offset: self.log.log_start(),
+                partition_max_bytes: FETCH_BYTES,
+                high_watermark: Some(self.high_watermark),
+            }],
+        }
+    }
+
+    /// A fetch came in. Answers it at once, or lets it wait.
+    pub(super) fn on_fetch_request(
+        &mut self,
+        conn: ConnId,
+        correlation_id: u32,
+        request: &FetchRequest,
+        now: Now,
+        disk: &mut dyn Disk,
+        out: &mut Outbox,
+    ) -> Result<Option<FetchResponse>, Halt> {
+        let Some(wanted) = request.partitions.first() else {
+            return Ok(Some(self.refusal(ErrorCode::InvalidRequest)));
+        };
+        // Not asked of the rulebook: what a partition does about epochs may be tried out, the
+        // quorum's own fencing is not part of that.
+        let epoch = wanted.current_leader_epoch.unwrap_or(-1);
+        if epoch > self.epoch {
+            return Ok(Some(self.refusal(ErrorCode::UnknownLeaderEpoch)));
+        }
+        if epoch < self.epoch {
+            return Ok(Some(self.refusal(ErrorCode::FencedLeaderEpoch)));
+        }
+        if !self.is_leader() {
+            return Ok(Some(self.refusal(ErrorCode::NotLeaderOrFollower)));
+        }
+        if let Some(diverging) = self.divergence(wanted) {
+            let mut response = self.refusal(ErrorCode::None);
+            response.partitions[0].diverging_epoch = Some(diverging);
+            return Ok(Some(response));
+        }
+        if let Some(replica) = request.replica.filter(|r| self.config.voters.contains(&r.id)) {
+            self.on_voter_fetched(replica.id, wanted.fetch_offset, now.mono, out);
+            self.advance_high_watermark(disk, now, out)?;
+        }
+        let known = wanted.high_watermark.unwrap_or(i64::MAX);
+        if wanted.fetch_offset < self.log.end_offset() || known < self.high_watermark {
+            return self.records_from(wanted.fetch_offset, disk).map(Some);
+        }
+        let deadline = now.mono + request.max_wait;
+        self.waiting.park(WaitingFetch { conn, correlation_id, wanted: *wanted, deadline }, out);
+        Ok(None)
+    }
+
+    /// Where the fetching member's log and this one part, if they do.
+    fn divergence(&self, wanted: &FetchPartition) -> Option<EpochEndOffset> {
+        let log_end = EpochEndOffset { epoch: self.epoch, end_offset: self.log.end_offset() };
+        let Some(last_fetched_epoch) = wanted.last_fetched_epoch else {
+            return (wanted.fetch_offset > log_end.end_offset).then_some(log_end);
+        };
+        let end = self.log.end_offset_for(last_fetched_epoch).unwrap_or(log_end);
+        let diverges = end.epoch < last_fetched_epoch || end.end_offset < wanted.fetch_offset;
+        diverges.then_some(end)
+    }
+
+    /// An answer without records; with an error it tells who leads.
+    pub(super) fn refusal(&self, error: ErrorCode) -> FetchResponse {
+        FetchResponse {
+            error: ErrorCode::None,
+            partitions: vec![FetchedPartition {
+                partition: TopicPartition::METADATA,
+                error,
+                high_watermark: self.high_watermark,
+                last_stable_offset: -1,
+                log_start_offset: self.log.log_start(),
+                diverging_epoch: None,
+                current_leader: Some(LeaderIdAndEpoch { leader: self.leader(), epoch: self.epoch }),
+                aborted_transactions: Vec::new(),
+                preferred_read_replica: None,
+                records: Records::default(),
+            }],
+        }
+    }
+
+    fn records_from(&self, offset: i64, disk: &mut dyn Disk) -> Result<FetchResponse, Halt> {
+        let mut response = self.refusal(ErrorCode::None);
+        if offset < self.log.end_offset() {
+            let end = self.log.end_offset();
+            let read =
+                self.log.read(offset, FETCH_BYTES.into(), end, true, disk).map_err(failed)?;
+            response.partitions[0].records = Records(read.batches);
+        }
+        Ok(response)
+    }
+
+    /// Answers the fetches that wait and have not what is there.
+    pub(super) fn answer_waiting(
+        &mut self,
+        now: Now,
+        disk: &mut dyn Disk,
+        out: &mut Outbox,
+    ) -> Result<(), Halt> {
+        let (end, high_watermark) = (self.log.end_offset(), self.high_watermark);
+        let ready = self.waiting.take_fetches(|fetch| {
+            fetch.wanted.fetch_offset < end
+                || fetch.wanted.high_watermark.unwrap_or(i64::MAX) < high_watermark
+        });
+        self.answer_fetches(ready, now, disk, out)
+    }
+
+    /// Answers the fetches that have waited long enough.
+    pub(super) fn on_waiting_timer(
+        &mut self,
+        now: Now,
+        disk: &mut dyn Disk,
+        out: &mut Outbox,
+    ) -> Result<(), Halt> {
+        let overdue = self.waiting.take_fetches(|fetch| fetch.deadline <= now.mono);
+        self.waiting.rearm(out);
+        self.answer_fetches(overdue, now, disk, out)?;
+        self.answer_behind(now, disk, out)
+    }
+
+    fn answer_fetches(
+        &mut self,
+        fetches: Vec<WaitingFetch>,
+        now: Now,
+        disk: &mut dyn Disk,
+        out: &mut Outbox,
+    ) -> Result<(), Halt> {
+        for fetch in fetches {
+            let response = self.records_from(fetch.wanted.fetch_offset, disk)?;
+            self.respond(fetch.conn, fetch.correlation_id, response, now, disk, out)?;
+        }
+        Ok(())
+    }
+
+    /// A fetch was answered.
+    pub(super) fn on_fetch_response(
+        &mut self,
+        from: BrokerId,
+        asked: (i32, i64),
+        response: FetchResponse,
+        now: Now,
+        disk: &mut dyn Disk,
+        out: &mut Outbox,
+    ) -> Result<(), Halt> {
+        if self.fetching == Some(from) {
+            self.fetching = None;
+        }
+        let Some(fetched) = response.partitions.into_iter().next() else { return Ok(()) };
+        if let Some(current) = fetched.current_leader {
+            self.learn(current.epoch, current.leader, now, disk, out)?;
+        }
+        let (epoch, offset) = asked;
+        let Role::Follower { leader, heard } = &mut self.role else {
+            self.fetch_again_later(now, out);
+            return Ok(());
+        };
+        if *leader != from || epoch != self.epoch || !fetched.error.is_none() {
+            self.fetch_again_later(now, out);
+            return Ok(());
+        }
+        *heard = true;
+        let timeout = self.config.fetch_timeout;
+        out.set_timer(Timer::Quorum(QuorumTimer::Election), now.mono + timeout);
+        if offset == self.log.end_offset() {
+            self.apply(fetched, disk, out)?;
+        }
+        self.fetch(now, out);
+        Ok(())
+    }
+
+    /// Takes over what the leader answered, and fsyncs it: the next fetch acknowledges it.
+    fn apply(
+        &mut self,
+        fetched: FetchedPartition,
+        disk: &mut dyn Disk,
+        out: &mut Outbox,
+    ) -> Result<(), Halt> {
+        if let Some(diverging) = fetched.diverging_epoch {
+            return self.truncate(diverging, disk, out);
+        }
+        let some = !fetched.records.is_empty();
+        for batch in fetched.records.0 {
+            let info = self.log.append_as_follower(batch, disk).map_err(failed)?;
+            out.observe(Fact::Appended {
+                partition: TopicPartition::METADATA,
+                as_leader: false,
+                leader_epoch: self.epoch,
+                batch: info.batch,
+            });
+        }
+        // Observers need not: nobody counts on them (KAFKA-17332).
+        if some && self.is_voter() {
+            self.log.flush(disk).map_err(failed)?;
+        }
+        self.commit(fetched.high_watermark.min(self.log.end_offset()), out);
+        Ok(())
+    }
+
+    fn truncate(
+        &mut self,
+        leader: EpochEndOffset,
+        disk: &mut dyn Disk,
+        out: &mut Outbox,
+    ) -> Result<(), Halt> {
+        let from = self.log.end_offset();
+        let own = self.log.end_offset_for(leader.epoch);
+        let to = truncation::truncate_to(Divergence {
+            leader,
+            own,
+            log_end: from,
+            high_watermark: self.high_watermark,
+        });
+        self.log.truncate_to(to, disk).map_err(failed)?;
+        out.observe(Fact::Truncated {
+            partition: TopicPartition::METADATA,
+            leader_epoch: self.epoch,
+            from,
+            to,
+            high_watermark: self.high_watermark,
+            why: Truncation::Diverged { leader_end: leader },
+        });
+        self.high_watermark = self.high_watermark.min(to);
+        Ok(())
+    }
+
+    /// Tries again after a while, with whoever leads then.
+    pub(super) fn fetch_again_later(&mut self, now: Now, out: &mut Outbox) {
+        if self.fetching.is_none() {
+            let at = now.mono + self.config.retry_backoff;
+            out.set_timer(Timer::Quorum(QuorumTimer::Fetch), at);
+        }
+    }
+}

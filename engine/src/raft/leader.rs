@@ -1,0 +1,166 @@
+//! Leading: writing, counting who has what, and noticing that nobody listens (`LeaderState`).
+
+use super::message::Asked;
+use super::{Quorum, failed};
+use crate::Outbox;
+use crate::fact::Fact;
+use crate::ids::{BrokerId, Offset, TopicPartition};
+use crate::protocol::{BeginQuorumEpochRequest, EndQuorumEpochRequest};
+use crate::record::BatchBuilder;
+use crate::record::control::LeaderChange;
+use crate::timer::{QuorumTimer, Timer};
+use bytes::Bytes;
+use machine::{Disk, Halt, Mono, Now, Span};
+use std::collections::BTreeSet;
+
+impl Quorum {
+    /// Writes the first record of the epoch; only with it are older records committed.
+    pub(super) fn append_leader_change(
+        &mut self,
+        granted: &BTreeSet<BrokerId>,
+        now: Now,
+        disk: &mut dyn Disk,
+        out: &mut Outbox,
+    ) -> Result<(), Halt> {
+        let change = LeaderChange {
+            leader: i32::from(self.config.id),
+            voters: self.config.voters.iter().copied().map(i32::from).collect(),
+            granting: granted.iter().copied().map(i32::from).collect(),
+        };
+        let epoch_start = self.log.end_offset();
+        self.write(change.batch(self.epoch, now.wall.0), now, disk, out)?;
+        let epoch = self.epoch;
+        self.changes.push(super::QuorumChange::BecameLeader { epoch, epoch_start });
+        Ok(())
+    }
+
+    /// Writes what [`Quorum::append`] has collected.
+    pub(super) fn flush_pending(
+        &mut self,
+        now: Now,
+        disk: &mut dyn Disk,
+        out: &mut Outbox,
+    ) -> Result<(), Halt> {
+        let Some(leader) = self.role.leader_mut() else { return Ok(()) };
+        let pending = std::mem::take(&mut leader.pending);
+        if pending.is_empty() {
+            return Ok(());
+        }
+        let mut batch = BatchBuilder::new();
+        for value in &pending {
+            batch.append(now.wall.0, None, Some(value), &[]);
+        }
+        self.write(batch.build(), now, disk, out)?;
+        self.advance_high_watermark(disk, now, out)?;
+        self.answer_waiting(now, disk, out)
+    }
+
+    /// Appends and fsyncs one batch. The leader's own copy counts from then on.
+    fn write(
+        &mut self,
+        batch: Bytes,
+        now: Now,
+        disk: &mut dyn Disk,
+        out: &mut Outbox,
+    ) -> Result<(), Halt> {
+        let info = self.log.append_as_leader(batch, self.epoch, now.wall, disk).map_err(failed)?;
+        self.log.flush(disk).map_err(failed)?;
+        out.observe(Fact::Appended {
+            partition: TopicPartition::METADATA,
+            as_leader: true,
+            leader_epoch: self.epoch,
+            batch: info.batch,
+        });
+        Ok(())
+    }
+
+    /// A voter has fetched from `end`: it has all below, and has fsynced it.
+    pub(super) fn on_voter_fetched(
+        &mut self,
+        voter: BrokerId,
+        end: Offset,
+        now: Mono,
+        out: &mut Outbox,
+    ) {
+        let others = self.majority() - 1;
+        let Some(leader) = self.role.leader_mut() else { return };
+        leader.ends.insert(voter, end);
+        leader.fetched.insert(voter);
+        if leader.fetched.len() >= others {
+            self.restart_majority_timer(now, out);
+        }
+    }
+
+    /// Commits what a majority has.
+    pub(super) fn advance_high_watermark(
+        &mut self,
+        disk: &mut dyn Disk,
+        now: Now,
+        out: &mut Outbox,
+    ) -> Result<(), Halt> {
+        let Some(leader) = self.role.leader() else { return Ok(()) };
+        let epoch_start = leader.epoch_start;
+        let mut ends: Vec<Offset> = leader.ends.values().copied().collect();
+        ends.push(self.log.end_offset());
+        ends.sort_unstable_by(|a, b| b.cmp(a));
+        let Some(majority_end) = ends.get(self.majority() - 1).copied() else { return Ok(()) };
+        let commits = self
+            .rules
+            .ask(out, "quorum_commits", |r| (r.quorum_commits)(majority_end, epoch_start));
+        if commits && self.commit(majority_end, out) {
+            self.answer_waiting(now, disk, out)?;
+        }
+        Ok(())
+    }
+
+    /// A majority was heard of: the leader is good for another while. A leader that cannot be
+    /// fetched from must go, or brokers that still reach it would wait for ever (KAFKA-15489).
+    pub(super) fn restart_majority_timer(&mut self, now: Mono, out: &mut Outbox) {
+        let timeout = Span(self.config.fetch_timeout.0 / 2 * 3);
+        let alone = self.majority() == 1;
+        let Some(leader) = self.role.leader_mut() else { return };
+        leader.fetched.clear();
+        if !alone {
+            out.set_timer(Timer::Quorum(QuorumTimer::Resign), now + timeout);
+        }
+    }
+
+    /// Makes itself known to the voters that have not fetched in this epoch.
+    pub(super) fn begin_epoch(&mut self, now: Now, out: &mut Outbox) {
+        let Some(leader) = self.role.leader() else { return };
+        let unaware: Vec<BrokerId> =
+            self.other_voters().filter(|voter| !leader.ends.contains_key(voter)).collect();
+        if unaware.is_empty() {
+            return;
+        }
+        let epoch = self.epoch;
+        for voter in unaware {
+            let request = BeginQuorumEpochRequest { leader: self.config.id, leader_epoch: epoch };
+            self.ask(now.mono, voter, request, Asked::BeginEpoch, out);
+        }
+        let again = Span(self.config.fetch_timeout.0 / 2);
+        out.set_timer(Timer::Quorum(QuorumTimer::BeginEpoch), now.mono + again);
+    }
+
+    /// The other voters, the longest log first.
+    pub(super) fn voters_by_end(&self) -> Vec<BrokerId> {
+        let end = |voter: &BrokerId| {
+            self.role.leader().and_then(|leader| leader.ends.get(voter)).copied().unwrap_or(0)
+        };
+        let mut voters: Vec<BrokerId> = self.other_voters().collect();
+        voters.sort_by_key(|voter| (-end(voter), *voter));
+        voters
+    }
+
+    /// Tells the other voters that it has resigned.
+    pub(super) fn ask_to_elect(&mut self, now: Mono, candidates: Vec<BrokerId>, out: &mut Outbox) {
+        for voter in self.other_voters() {
+            let request = EndQuorumEpochRequest {
+                leader: self.config.id,
+                leader_epoch: self.epoch,
+                preferred_candidates: candidates.clone(),
+            };
+            self.ask(now, voter, request, Asked::EndEpoch, out);
+        }
+    }
+}

@@ -1,0 +1,446 @@
+//! The metadata quorum: a pull-based Raft (KIP-595) with pre-vote (KIP-996).
+//!
+//! Controllers are voters, brokers are observers; both are a [`Quorum`], and what an observer
+//! lacks is only the right to vote and to stand. Unlike Raft's own leader, this one is fetched
+//! from: a follower's fetch offset is its acknowledgement, which is why a member fsyncs what it
+//! appended before it fetches again.
+//!
+//! ```text
+//!                    heard of no leader
+//!   Unattached ------------------------------> Prospective   asks: would you vote for me?
+//!    ^      ^                                   |       |
+//!    |      | later epoch                 majority     timeout, or majority refuses:
+//!    |      | (from any role)                   v       back to its leader, or Unattached
+//!    |      |                               Candidate   epoch + 1, votes for itself
+//!    |      |                                   |
+//!    |   Follower <--- learns of a leader    majority
+//!    |      (fetch time-out: Prospective)       v
+//!    +--- Resigned <--- no majority fetches  Leader
+//! ```
+//!
+//! What is on disk before anything is said about it: epoch and vote (`quorum-state`), and every
+//! record that a fetch acknowledges.
+
+mod election;
+mod fetch;
+mod leader;
+mod message;
+mod role;
+mod store;
+
+#[cfg(test)]
+mod tests;
+
+use crate::Outbox;
+use crate::error::ErrorCode;
+use crate::fact::Fact;
+use crate::ids::{BrokerId, LeaderEpoch, Offset, TopicPartition, peer};
+use crate::log::{Log, LogConfig, LogError};
+use crate::net::{ChannelConfig, Channels};
+use crate::rules::Rulebook;
+use crate::timer::{Channel, QuorumTimer, Timer};
+use bytes::Bytes;
+use machine::{Boot, Disk, Halt, Mono, NodeId, Now, Span};
+use rand::{RngExt, SeedableRng};
+use rand_chacha::ChaCha8Rng;
+use role::{Leader, Role};
+
+/// The directory of the metadata log.
+pub const DIR: &str = "__cluster_metadata-0";
+
+/// How many bytes a fetch of the metadata log asks for (`MAX_FETCH_SIZE_BYTES`).
+const FETCH_BYTES: u32 = 8 << 20;
+
+/// How long a leader lets a fetch wait (`MAX_FETCH_WAIT_MS`).
+const FETCH_WAIT: Span = Span::millis(500);
+
+/// What a member of the quorum is configured with; the names are those of
+/// [`crate::config::ControllerConfig`].
+#[derive(Clone, Debug)]
+pub struct QuorumConfig {
+    /// The member's own `node.id`.
+    pub id: BrokerId,
+    /// The controllers (`controller.quorum.voters`). A member that is not among them observes.
+    pub voters: Vec<BrokerId>,
+    /// `controller.quorum.election.timeout.ms`
+    pub election_timeout: Span,
+    /// `controller.quorum.fetch.timeout.ms`
+    pub fetch_timeout: Span,
+    /// `controller.quorum.election.backoff.max.ms`
+    pub election_backoff_max: Span,
+    /// `controller.quorum.request.timeout.ms`
+    pub request_timeout: Span,
+    /// `controller.quorum.retry.backoff.ms`
+    pub retry_backoff: Span,
+    /// `controller.quorum.append.linger.ms`
+    pub append_linger: Span,
+    /// The metadata log's files.
+    pub log: LogConfig,
+}
+
+/// What its host has to know about.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum QuorumChange {
+    /// This member leads from here on.
+    BecameLeader {
+        /// The epoch.
+        epoch: LeaderEpoch,
+        /// The offset of the epoch's first record.
+        epoch_start: Offset,
+    },
+    /// This member leads no more; what it appended and was not committed may be lost.
+    LostLeadership {
+        /// The epoch that it led.
+        epoch: LeaderEpoch,
+    },
+    /// Another leader is known now.
+    LeaderKnown {
+        /// The leader.
+        leader: BrokerId,
+        /// Its epoch.
+        epoch: LeaderEpoch,
+    },
+    /// More of the log is committed.
+    Committed {
+        /// The offset after the last that is.
+        high_watermark: Offset,
+    },
+}
+
+/// A member of the metadata quorum.
+#[derive(Clone, Debug)]
+pub struct Quorum {
+    config: QuorumConfig,
+    node: NodeId,
+    rules: Rulebook,
+    rng: ChaCha8Rng,
+    log: Log,
+    high_watermark: Offset,
+    epoch: LeaderEpoch,
+    /// Whom it has voted for in `epoch`.
+    vote: Option<BrokerId>,
+    role: Role,
+    /// How many elections in a row have failed.
+    failed_elections: u32,
+    channels: Channels<message::Asked>,
+    /// The member that a fetch is on its way to.
+    fetching: Option<BrokerId>,
+    waiting: message::Waiting,
+    changes: Vec<QuorumChange>,
+}
+
+impl Quorum {
+    /// Starts from what is on the disk.
+    ///
+    /// # Errors
+    ///
+    /// If the disk fails, or holds what cannot be understood.
+    pub fn boot(
+        config: QuorumConfig,
+        boot: Boot,
+        rules: Rulebook,
+        disk: &mut dyn Disk,
+        out: &mut Outbox,
+    ) -> Result<Self, Halt> {
+        // The log is short, so all of it is looked through, whatever the recovery point was.
+        let (log, recovery) =
+            Log::open(DIR, &config.log, disk, false, 0, boot.now.wall).map_err(failed)?;
+        let state = store::read(disk)?;
+        out.observe(Fact::Loaded {
+            partition: TopicPartition::METADATA,
+            log_start: log.log_start(),
+            log_end: log.end_offset(),
+            high_watermark: 0,
+            clean: false,
+            cut_bytes: recovery.truncated_bytes,
+        });
+        let channels = ChannelConfig {
+            reconnect_backoff: config.retry_backoff,
+            reconnect_backoff_max: config.retry_backoff.max(Span::millis(500)),
+            setup_timeout: config.request_timeout,
+            ..ChannelConfig::default()
+        };
+        let mut quorum = Self {
+            node: boot.node,
+            rules,
+            rng: ChaCha8Rng::seed_from_u64(boot.entropy),
+            high_watermark: log.log_start(),
+            epoch: state.epoch.max(log.latest_epoch().unwrap_or(0)),
+            vote: state.vote,
+            role: Role::Unattached,
+            failed_elections: 0,
+            channels: Channels::new(Channel::Quorum, channels),
+            fetching: None,
+            waiting: message::Waiting::default(),
+            changes: Vec::new(),
+            config,
+            log,
+        };
+        match state.leader {
+            // It cannot go on leading: records of this epoch may have been lost with the life.
+            Some(leader) if leader == quorum.config.id => quorum.wait_for_election(boot.now, out),
+            Some(leader) => quorum.follow(leader, boot.now, out),
+            None => quorum.wait_for_election(boot.now, out),
+        }
+        Ok(quorum)
+    }
+
+    /// The offset after the last record that is known to be committed.
+    pub fn high_watermark(&self) -> Offset {
+        self.high_watermark
+    }
+
+    /// The offset after the last record, written or about to be.
+    pub fn end_offset(&self) -> Offset {
+        let pending = self.role.leader().map_or(0, |leader| leader.pending.len());
+        self.log.end_offset() + pending as Offset
+    }
+
+    /// Who leads, as far as is known here.
+    pub fn leader(&self) -> Option<BrokerId> {
+        self.role.leader_id(self.config.id)
+    }
+
+    /// The present epoch.
+    pub fn epoch(&self) -> LeaderEpoch {
+        self.epoch
+    }
+
+    /// Whether this member leads.
+    pub fn is_leader(&self) -> bool {
+        self.role.leader().is_some()
+    }
+
+    /// The offset of the first record of the epoch that this member leads.
+    pub fn epoch_start(&self) -> Option<Offset> {
+        self.role.leader().map(|leader| leader.epoch_start)
+    }
+
+    /// The voters.
+    pub fn voters(&self) -> &[BrokerId] {
+        &self.config.voters
+    }
+
+    /// The log.
+    pub fn log(&self) -> &Log {
+        &self.log
+    }
+
+    /// What has changed since the last call, in order.
+    pub fn take_changes(&mut self) -> Vec<QuorumChange> {
+        std::mem::take(&mut self.changes)
+    }
+
+    /// Some committed batches from `from` on, data and control; none if there is nothing more.
+    ///
+    /// # Errors
+    ///
+    /// If the disk fails.
+    pub fn read_committed(&self, from: Offset, disk: &mut dyn Disk) -> Result<Vec<Bytes>, Halt> {
+        if from >= self.high_watermark {
+            return Ok(Vec::new());
+        }
+        let read = self.log.read(from, FETCH_BYTES.into(), self.high_watermark, true, disk);
+        read.map(|read| read.batches).map_err(failed)
+    }
+
+    /// Appends records with these values, all in one batch. They leave, with others, after
+    /// `controller.quorum.append.linger.ms`. Answers the offset of the last.
+    ///
+    /// # Errors
+    ///
+    /// `NOT_CONTROLLER` if this member does not lead.
+    pub fn append(
+        &mut self,
+        now: Now,
+        values: Vec<Bytes>,
+        out: &mut Outbox,
+    ) -> Result<Offset, ErrorCode> {
+        let linger = self.config.append_linger;
+        let leader = self.role.leader_mut().ok_or(ErrorCode::NotController)?;
+        if leader.pending.is_empty() && !values.is_empty() {
+            out.set_timer(Timer::Quorum(QuorumTimer::Linger), now.mono + linger);
+        }
+        leader.pending.extend(values);
+        Ok(self.end_offset() - 1)
+    }
+
+    /// Gives up leadership, so that the others need not wait for a time-out.
+    pub fn resign(&mut self, now: Now, out: &mut Outbox) {
+        if !self.is_leader() {
+            return;
+        }
+        out.observe(Fact::QuorumResigned { epoch: self.epoch });
+        let candidates = self.voters_by_end();
+        self.lose_leadership(now.mono, out);
+        self.role = Role::Resigned;
+        self.ask_to_elect(now.mono, candidates, out);
+        let timeout = self.election_timeout();
+        out.set_timer(Timer::Quorum(QuorumTimer::Election), now.mono + timeout);
+    }
+
+    /// Handles one of its timers.
+    ///
+    /// # Errors
+    ///
+    /// If the disk fails.
+    pub fn on_timer(
+        &mut self,
+        now: Now,
+        timer: QuorumTimer,
+        disk: &mut dyn Disk,
+        out: &mut Outbox,
+    ) -> Result<(), Halt> {
+        match timer {
+            QuorumTimer::Election => self.on_election_timer(now, disk, out),
+            QuorumTimer::Resign => {
+                self.resign(now, out);
+                Ok(())
+            }
+            QuorumTimer::Fetch => {
+                self.fetch(now, out);
+                Ok(())
+            }
+            QuorumTimer::BeginEpoch => {
+                self.begin_epoch(now, out);
+                Ok(())
+            }
+            QuorumTimer::Linger => self.flush_pending(now, disk, out),
+            QuorumTimer::Waiting => self.on_waiting_timer(now, disk, out),
+        }
+    }
+
+    /// Panics if it contradicts itself, whatever the rules.
+    pub fn invariants(&self) {
+        self.log.invariants();
+        assert!(self.high_watermark >= self.log.log_start());
+        assert!(self.high_watermark <= self.log.end_offset(), "only what is there is committed");
+        assert!(self.is_voter() || !self.role.is_elected_or_standing(), "observers only observe");
+        if let Some(leader) = self.role.leader() {
+            assert!(leader.epoch_start < self.log.end_offset(), "a leader has written its epoch");
+        } else {
+            assert!(self.waiting.fetches_are_none(), "only leaders let fetches wait");
+        }
+    }
+
+    fn is_voter(&self) -> bool {
+        self.config.voters.contains(&self.config.id)
+    }
+
+    fn majority(&self) -> usize {
+        self.config.voters.len() / 2 + 1
+    }
+
+    fn other_voters(&self) -> impl Iterator<Item = BrokerId> + use<> {
+        let own = self.config.id;
+        self.config.voters.clone().into_iter().filter(move |voter| *voter != own)
+    }
+
+    fn peer(&self, id: BrokerId) -> NodeId {
+        peer(self.node, id)
+    }
+
+    /// Its last epoch and log end offset, by which logs are compared.
+    fn last(&self) -> (LeaderEpoch, Offset) {
+        (self.log.latest_epoch().unwrap_or(0), self.log.end_offset())
+    }
+
+    /// A random time from the election time-out up to twice that.
+    fn election_timeout(&mut self) -> Span {
+        let base = self.config.election_timeout.0;
+        Span(base + self.rng.random_range(0..base.max(1)))
+    }
+
+    /// Writes epoch, vote and leader down, before anybody is told.
+    fn persist(&self, disk: &mut dyn Disk) -> Result<(), Halt> {
+        let state =
+            store::QuorumState { epoch: self.epoch, vote: self.vote, leader: self.leader() };
+        store::write(&state, disk)
+    }
+
+    /// Moves the high watermark up to `offset`.
+    fn commit(&mut self, offset: Offset, out: &mut Outbox) -> bool {
+        if offset <= self.high_watermark {
+            return false;
+        }
+        self.high_watermark = offset;
+        self.changes.push(QuorumChange::Committed { high_watermark: offset });
+        out.observe(Fact::HighWatermark {
+            partition: TopicPartition::METADATA,
+            as_leader: self.is_leader(),
+            leader_epoch: self.epoch,
+            offset,
+        });
+        true
+    }
+
+    /// Leaves leadership, if it leads: fetches that wait are refused, pending records are gone.
+    fn lose_leadership(&mut self, now: Mono, out: &mut Outbox) {
+        if !self.is_leader() {
+            return;
+        }
+        let epoch = self.epoch;
+        self.role = Role::Unattached;
+        self.changes.push(QuorumChange::LostLeadership { epoch });
+        for timer in [QuorumTimer::Resign, QuorumTimer::BeginEpoch, QuorumTimer::Linger] {
+            out.cancel_timer(Timer::Quorum(timer));
+        }
+        self.refuse_waiting(now, out);
+    }
+
+    /// Has no leader, and stands for election if none turns up.
+    fn wait_for_election(&mut self, now: Now, out: &mut Outbox) {
+        self.lose_leadership(now.mono, out);
+        self.role = Role::Unattached;
+        out.observe(Fact::QuorumFollower { epoch: self.epoch, leader: None });
+        if self.is_voter() {
+            let timeout = self.election_timeout();
+            out.set_timer(Timer::Quorum(QuorumTimer::Election), now.mono + timeout);
+        } else {
+            out.set_timer(Timer::Quorum(QuorumTimer::Fetch), now.mono);
+        }
+    }
+
+    /// Follows `leader` in the present epoch.
+    fn follow(&mut self, leader: BrokerId, now: Now, out: &mut Outbox) {
+        self.lose_leadership(now.mono, out);
+        self.role = Role::Follower { leader, heard: false };
+        self.failed_elections = 0;
+        self.changes.push(QuorumChange::LeaderKnown { leader, epoch: self.epoch });
+        out.observe(Fact::QuorumFollower { epoch: self.epoch, leader: Some(leader) });
+        let timeout = self.config.fetch_timeout;
+        out.set_timer(Timer::Quorum(QuorumTimer::Election), now.mono + timeout);
+        self.fetch(now, out);
+    }
+
+    /// Takes over what another member says about epoch and leader, if it is news.
+    fn learn(
+        &mut self,
+        epoch: LeaderEpoch,
+        leader: Option<BrokerId>,
+        now: Now,
+        disk: &mut dyn Disk,
+        out: &mut Outbox,
+    ) -> Result<(), Halt> {
+        let leader = leader.filter(|leader| *leader != self.config.id);
+        let news = epoch > self.epoch
+            || (epoch == self.epoch && leader.is_some() && self.leader().is_none());
+        if !news {
+            return Ok(());
+        }
+        if epoch > self.epoch {
+            self.epoch = epoch;
+            self.vote = None;
+        }
+        match leader {
+            Some(leader) => self.follow(leader, now, out),
+            None => self.wait_for_election(now, out),
+        }
+        self.persist(disk)
+    }
+}
+
+/// A member cannot go on without its log.
+fn failed(error: LogError) -> Halt {
+    Halt::Failed(format!("the metadata log failed: {error}"))
+}
