@@ -112,6 +112,11 @@ impl<C> Channels<C> {
         connection.map_or(0, |connection| connection.in_flight.len())
     }
 
+    /// Whether there is a connection to `peer`, open or being opened.
+    pub fn has_connection(&self, peer: NodeId) -> bool {
+        self.peers.get(&peer).is_some_and(|peer| peer.connection.is_some())
+    }
+
     /// Whether there is an open connection to `peer`.
     pub fn is_open(&self, peer: NodeId) -> bool {
         let connection = self.peers.get(&peer).and_then(|peer| peer.connection.as_ref());

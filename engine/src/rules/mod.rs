@@ -6,6 +6,7 @@
 //! [`Fact::RuleDiffered`], so that "the wrong rule made a difference" is known apart from "a
 //! check noticed".
 
+pub mod client;
 pub mod election;
 pub mod fencing;
 pub mod high_watermark;
@@ -89,6 +90,10 @@ rules! {
     grants_vote: fn(quorum::Ballot) -> bool = quorum::grants_vote,
     /// See [`quorum::commits`].
     quorum_commits: fn(Offset, Offset) -> bool = quorum::commits,
+    /// See [`client::leaves_produce_unknown`].
+    leaves_produce_unknown: fn(ErrorCode) -> bool = client::leaves_produce_unknown,
+    /// See [`client::has_to_validate`].
+    has_to_validate: fn(client::NewLeader) -> bool = client::has_to_validate,
 }
 
 /// The rules that a process follows, and those it is compared with.

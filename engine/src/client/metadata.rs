@@ -1,0 +1,269 @@
+//! What a client knows about the cluster, and when it asks again (`Metadata`, `NetworkClient`).
+//!
+//! Leadership is known by epoch: an answer from a broker that lags behind does not undo what is
+//! known already (KIP-320), and the errors of brokers that do not lead carry hints who does
+//! (KIP-951).
+
+use super::random::{Backoff, Random};
+use crate::Outbox;
+use crate::ids::{BrokerId, LeaderEpoch, TopicId, TopicPartition, peer};
+use crate::net::Channels;
+use crate::protocol::{LeaderIdAndEpoch, MetadataRequest, MetadataResponse, MetadataTopic};
+use machine::{Mono, NodeId, Span};
+use std::collections::BTreeMap;
+
+/// A topic that the cluster has.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Topic {
+    /// Its id.
+    pub id: TopicId,
+    /// How many partitions it has.
+    pub partitions: i32,
+}
+
+/// A client's picture of the cluster.
+#[derive(Clone, Debug)]
+pub struct Metadata {
+    node: NodeId,
+    max_age: Span,
+    backoff: Backoff,
+    bootstrap: Vec<NodeId>,
+    brokers: Vec<NodeId>,
+    /// The topics of interest; `None` while the cluster is not known to have it.
+    topics: BTreeMap<String, Option<Topic>>,
+    leaders: BTreeMap<TopicPartition, LeaderIdAndEpoch>,
+    version: u64,
+    refresh: Refresh,
+}
+
+#[derive(Clone, Debug, Default)]
+struct Refresh {
+    wanted: bool,
+    in_flight: bool,
+    /// Attempts in a row that failed or told nothing new.
+    fruitless: u32,
+    not_before: Mono,
+    last_success: Option<Mono>,
+}
+
+impl Metadata {
+    /// Knows nobody but the `bootstrap` brokers (`bootstrap.servers`).
+    pub(super) fn new(
+        node: NodeId,
+        bootstrap: &[BrokerId],
+        max_age: Span,
+        backoff: Backoff,
+    ) -> Self {
+        Self {
+            node,
+            max_age,
+            backoff,
+            bootstrap: bootstrap.iter().map(|id| peer(node, *id)).collect(),
+            brokers: Vec::new(),
+            topics: BTreeMap::new(),
+            leaders: BTreeMap::new(),
+            version: 0,
+            refresh: Refresh::default(),
+        }
+    }
+
+    /// Counts up whenever anything below may answer otherwise than before.
+    pub fn version(&self) -> u64 {
+        self.version
+    }
+
+    /// The topic called `name`, if it is of interest and known.
+    pub fn topic(&self, name: &str) -> Option<Topic> {
+        self.topics.get(name).copied().flatten()
+    }
+
+    /// The topics of interest that are known.
+    pub fn topics(&self) -> impl Iterator<Item = (&str, Topic)> {
+        self.topics.iter().filter_map(|(name, topic)| Some((name.as_str(), (*topic)?)))
+    }
+
+    /// Who leads a partition, with the epoch; `None` while nobody is known to.
+    pub fn leader(&self, partition: TopicPartition) -> Option<(NodeId, LeaderEpoch)> {
+        let known = self.leaders.get(&partition)?;
+        Some((peer(self.node, known.leader?), known.epoch))
+    }
+
+    /// The newest epoch known of a partition.
+    pub fn leader_epoch(&self, partition: TopicPartition) -> Option<LeaderEpoch> {
+        self.leaders.get(&partition).map(|known| known.epoch)
+    }
+
+    /// Makes a topic one of interest.
+    pub(super) fn add_topic(&mut self, name: &str) {
+        if !self.topics.contains_key(name) {
+            self.topics.insert(name.to_owned(), None);
+            // What the last answer told is of no use for a topic that it was not asked for.
+            self.refresh.fruitless = 0;
+            self.refresh.not_before = Mono::default();
+            self.request_update();
+        }
+    }
+
+    /// Asks for a refresh as soon as the back-off allows it.
+    pub(super) fn request_update(&mut self) {
+        self.refresh.wanted = true;
+    }
+
+    /// Takes a leader that a broker named in an error. Answers whether it was news.
+    pub(super) fn learn_leader(
+        &mut self,
+        partition: TopicPartition,
+        hint: LeaderIdAndEpoch,
+    ) -> bool {
+        let news = hint.leader.is_some()
+            && self.leaders.get(&partition).is_none_or(|known| known.epoch < hint.epoch);
+        if news {
+            self.leaders.insert(partition, hint);
+            self.version += 1;
+        }
+        news
+    }
+
+    /// Takes the answer to the request in flight.
+    pub(super) fn on_response(
+        &mut self,
+        now: Mono,
+        response: &MetadataResponse,
+        random: &mut Random,
+    ) {
+        let brokers: Vec<NodeId> =
+            response.brokers.iter().map(|broker| peer(self.node, broker.id)).collect();
+        let mut changed = brokers != self.brokers;
+        self.brokers = brokers;
+        // A topic that has become of interest since the request left is not in the answer.
+        self.refresh.wanted = response.topics.len() < self.topics.len();
+        for topic in &response.topics {
+            changed |= self.take_topic(topic);
+        }
+        if changed {
+            self.version += 1;
+        }
+        self.refresh.in_flight = false;
+        self.refresh.last_success = Some(now);
+        self.refresh.fruitless = if changed { 0 } else { self.refresh.fruitless + 1 };
+        self.back_off(now, random);
+    }
+
+    fn take_topic(&mut self, answer: &MetadataTopic) -> bool {
+        let Some(known) = self.topics.get_mut(&answer.name) else { return false };
+        if !answer.error.is_none() {
+            self.refresh.wanted |= answer.error.is_invalid_metadata();
+            return false;
+        }
+        let topic = Topic { id: answer.topic, partitions: answer.partitions.len() as i32 };
+        let mut changed = *known != Some(topic);
+        *known = Some(topic);
+        for partition in &answer.partitions {
+            self.refresh.wanted |= partition.error.is_invalid_metadata();
+            let key = TopicPartition::new(answer.topic, partition.partition);
+            let told = LeaderIdAndEpoch { leader: partition.leader, epoch: partition.leader_epoch };
+            match self.leaders.get(&key) {
+                Some(known) if known.epoch > told.epoch || *known == told => {}
+                _ => {
+                    self.leaders.insert(key, told);
+                    changed = true;
+                }
+            }
+        }
+        changed
+    }
+
+    /// The request in flight failed.
+    pub(super) fn on_failure(&mut self, now: Mono, random: &mut Random) {
+        self.refresh.in_flight = false;
+        self.refresh.fruitless += 1;
+        self.request_update();
+        self.back_off(now, random);
+    }
+
+    fn back_off(&mut self, now: Mono, random: &mut Random) {
+        self.refresh.not_before = now + self.backoff.after(self.refresh.fruitless, random);
+    }
+
+    /// When the next refresh is due.
+    fn due(&self) -> Mono {
+        match self.refresh.last_success {
+            _ if self.topics.is_empty() || self.refresh.in_flight => Mono::MAX,
+            Some(last) if !self.refresh.wanted => {
+                (last + self.max_age).max(self.refresh.not_before)
+            }
+            _ => self.refresh.not_before,
+        }
+    }
+
+    /// Sends a request if one is due. Answers when to call this again at the latest; what happens
+    /// to connections and requests leads back here by itself.
+    pub(super) fn maintain<C>(
+        &mut self,
+        now: Mono,
+        channels: &mut Channels<C>,
+        context: C,
+        timeout: Span,
+        random: &mut Random,
+        out: &mut Outbox,
+    ) -> Mono {
+        let due = self.due();
+        if now < due {
+            return due;
+        }
+        match choose_node(now, [&self.brokers, &self.bootstrap], channels, random, out) {
+            Choice::Send(node) => {
+                let topics = Some(self.topics.keys().cloned().collect());
+                channels.send(now, node, MetadataRequest { topics }, timeout, context, out);
+                self.refresh.in_flight = true;
+                Mono::MAX
+            }
+            Choice::Connecting => Mono::MAX,
+            Choice::NotBefore(at) => at,
+        }
+    }
+}
+
+/// Where a request can go that any broker answers.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Choice {
+    /// There, now.
+    Send(NodeId),
+    /// To a broker whose connection is being opened.
+    Connecting,
+    /// Nowhere before this.
+    NotBefore(Mono),
+}
+
+/// Chooses a node (`NetworkClient.leastLoadedNode`): an open connection with the fewest requests
+/// in flight; else one that is being opened; else a new one. `lists` are tried in order.
+pub(super) fn choose_node<C>(
+    now: Mono,
+    lists: [&[NodeId]; 2],
+    channels: &mut Channels<C>,
+    random: &mut Random,
+    out: &mut Outbox,
+) -> Choice {
+    let mut not_before = Mono::MAX;
+    for nodes in lists {
+        if nodes.is_empty() {
+            continue;
+        }
+        let first = random.below(nodes.len() as u64) as usize;
+        let nodes = || nodes[first..].iter().chain(&nodes[..first]).copied();
+        let open = nodes().filter(|node| channels.is_open(*node) && channels.is_ready(now, *node));
+        if let Some(node) = open.min_by_key(|node| channels.in_flight(*node)) {
+            return Choice::Send(node);
+        }
+        if nodes().any(|node| channels.has_connection(node)) {
+            return Choice::Connecting;
+        }
+        if let Some(node) = nodes().find(|node| channels.is_ready(now, *node)) {
+            channels.connect(now, node, out);
+            return Choice::Connecting;
+        }
+        let soonest = nodes().map(|node| channels.not_before(node)).min();
+        not_before = not_before.min(soonest.unwrap_or(Mono::MAX));
+    }
+    Choice::NotBefore(not_before)
+}

@@ -1,0 +1,147 @@
+//! A batch on its way from `send` to its outcome (`ProducerBatch`).
+//!
+//! Its bytes are filled once and immutable from then on: requests in flight hold references to
+//! them, so a batch that expires while the network still sends it cannot come to hold another
+//! partition's records (KAFKA-19012). Its share of `buffer.memory` is given back when the last
+//! request that carries it is over, as there.
+
+use super::record::ProducerRecord;
+use crate::ids::LeaderEpoch;
+use crate::record::{self, BatchBuilder, RecordError};
+use bytes::Bytes;
+use machine::Mono;
+
+/// The records of a batch, and what became of them so far.
+#[derive(Clone, Debug)]
+pub(super) struct Batch {
+    body: Body,
+    /// What the application calls the records, in order.
+    pub(super) tags: Vec<u64>,
+    /// When the first record was appended; `delivery.timeout.ms` counts from here.
+    pub(super) created: Mono,
+    /// How often it was put back after a failure.
+    pub(super) attempts: u32,
+    /// Not to be sent again before this, unless there is another leader.
+    pub(super) retry_at: Mono,
+    /// The leader epoch known when it was last sent.
+    pub(super) sent_epoch: Option<LeaderEpoch>,
+    /// A transmission ended without a definite answer: it may stand in the log.
+    pub(super) maybe_written: bool,
+    /// Its share of `buffer.memory`.
+    pub(super) charge: u64,
+    /// It is part of one that was split.
+    pub(super) is_split: bool,
+    /// Its outcome has been told while a request that carries it is still in flight.
+    pub(super) is_done: bool,
+}
+
+#[derive(Clone, Debug)]
+enum Body {
+    Filling(BatchBuilder),
+    Sealed(Bytes),
+}
+
+impl Batch {
+    /// An empty batch with room for `bytes` bytes and `records` records at first.
+    pub(super) fn new(created: Mono, charge: u64, bytes: usize, records: usize) -> Self {
+        Self {
+            body: Body::Filling(BatchBuilder::with_capacity(bytes)),
+            tags: Vec::with_capacity(records),
+            created,
+            attempts: 0,
+            retry_at: Mono::default(),
+            sent_epoch: None,
+            maybe_written: false,
+            charge,
+            is_split: false,
+            is_done: false,
+        }
+    }
+
+    /// Appends a record if there is room for it within `limit` bytes.
+    #[inline]
+    pub(super) fn try_append(
+        &mut self,
+        record: &ProducerRecord<'_>,
+        timestamp: i64,
+        tag: u64,
+        limit: usize,
+    ) -> bool {
+        let Body::Filling(builder) = &mut self.body else { return false };
+        let (key, value, headers) = (record.key, record.value, record.headers);
+        if !builder.room_for(timestamp, key, value, headers, limit) {
+            return false;
+        }
+        builder.append(timestamp, key, value, headers);
+        self.tags.push(tag);
+        true
+    }
+
+    /// Its size; before it is sealed, without compression.
+    #[inline]
+    pub(super) fn size(&self) -> usize {
+        match &self.body {
+            Body::Filling(builder) => builder.estimated_size(),
+            Body::Sealed(bytes) => bytes.len(),
+        }
+    }
+
+    /// Whether nothing more is appended to it.
+    #[inline]
+    pub(super) fn is_full(&self, batch_size: usize) -> bool {
+        matches!(self.body, Body::Sealed(_)) || self.size() >= batch_size
+    }
+
+    /// Its bytes, for a request. The first call ends the batch; it is the place where an
+    /// idempotent producer gives it a sequence ([`BatchBuilder::set_producer`], KIP-98).
+    pub(super) fn seal(&mut self) -> Bytes {
+        if let Body::Filling(builder) = &mut self.body {
+            let bytes = std::mem::take(builder).build();
+            self.body = Body::Sealed(bytes);
+        }
+        match &self.body {
+            Body::Sealed(bytes) => bytes.clone(),
+            Body::Filling(_) => unreachable!("it has just been sealed"),
+        }
+    }
+
+    /// The same records in batches of at most `batch_size` bytes each, if they fit; of half the
+    /// size if this batch is itself part of a split one (KAFKA-8350). They keep the age and the
+    /// doubts of this one, and take no share of the memory.
+    ///
+    /// # Errors
+    ///
+    /// If the bytes are no batch, which would be our own doing.
+    pub(super) fn split(mut self, batch_size: usize) -> Result<Vec<Self>, RecordError> {
+        let bytes = self.seal();
+        let limit = if self.is_split { bytes.len() / 2 } else { batch_size };
+        let mut parts: Vec<Self> = Vec::new();
+        let mut tags = self.tags.iter();
+        record::for_each(&bytes, |view| {
+            let headers: Vec<_> = view.headers().collect();
+            let record = ProducerRecord {
+                topic: "",
+                partition: None,
+                key: view.key,
+                value: view.value,
+                headers: &headers,
+                timestamp: None,
+            };
+            let tag = *tags.next().expect("a tag for each record");
+            let fits = parts
+                .last_mut()
+                .is_some_and(|part| part.try_append(&record, view.timestamp, tag, limit));
+            if !fits {
+                let mut part = Self::new(self.created, 0, limit.min(bytes.len()), 1);
+                part.maybe_written = self.maybe_written;
+                part.is_split = true;
+                assert!(part.try_append(&record, view.timestamp, tag, limit), "the first fits");
+                parts.push(part);
+            }
+        })?;
+        for part in &mut parts {
+            part.seal();
+        }
+        Ok(parts)
+    }
+}

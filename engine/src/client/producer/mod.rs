@@ -1,0 +1,343 @@
+//! The producer (`KafkaProducer`).
+//!
+//! `send` puts a record into a batch of its partition; the sender takes batches to the leaders
+//! and tells what became of them. A `send` that finds no memory or no metadata waits, and the
+//! later ones behind it, as the calls of one thread would; after `max.block.ms` it fails.
+//!
+//! Nothing is put on a connection before it is open, so that a batch is known never to have left
+//! unless it was sent. That is what makes [`ProducerEvent::Failed::maybe_written`] exact.
+
+mod accumulator;
+mod batch;
+mod record;
+mod sender;
+
+pub use record::{ProducerEvent, ProducerRecord, ProducerStats, SendError};
+
+use super::metadata::Metadata;
+use super::random::{Backoff, Random};
+use crate::Outbox;
+use crate::config::ProducerConfig;
+use crate::error::ErrorCode;
+use crate::ids::{BrokerId, Offset};
+use crate::net::{ChannelConfig, Channels, Disconnected};
+use crate::protocol::{Message, Response};
+use crate::rules::Rulebook;
+use crate::timer::{Channel, ClientTimer, Timer};
+use accumulator::{Accumulator, Appended};
+use batch::Batch;
+use machine::{Boot, ConnId, Mono, NodeId, Now};
+use record::OwnedRecord;
+use std::collections::{BTreeMap, VecDeque};
+
+/// The stream of a producer's random choices.
+const STREAM: u64 = 1;
+
+/// A producer.
+#[derive(Clone, Debug)]
+pub struct Producer {
+    config: ProducerConfig,
+    rules: Rulebook,
+    random: Random,
+    backoff: Backoff,
+    channels: Channels<Context>,
+    metadata: Metadata,
+    accumulator: Accumulator,
+    blocked: VecDeque<Blocked>,
+    /// The first of those that are blocked waits for memory: then everything is sent at once.
+    waits_for_memory: bool,
+    /// Produce requests by number.
+    in_flight: BTreeMap<u64, Vec<Sending>>,
+    next_request: u64,
+    /// The queue that the next request to a node begins with, so that none starves.
+    drain_from: BTreeMap<NodeId, usize>,
+    flushing: bool,
+    /// No batch reaches `delivery.timeout.ms` before this.
+    expires_at: Mono,
+    /// What the timer is set for.
+    armed: Mono,
+    events: Vec<ProducerEvent>,
+    stats: ProducerStats,
+}
+
+/// What a request was for.
+#[derive(Clone, Copy, Debug)]
+enum Context {
+    Metadata,
+    Produce(u64),
+}
+
+/// A `send` that waits.
+#[derive(Clone, Debug)]
+struct Blocked {
+    record: OwnedRecord,
+    tag: u64,
+    deadline: Mono,
+}
+
+/// A batch in flight, and the queue that it came from.
+#[derive(Clone, Debug)]
+struct Sending {
+    queue: usize,
+    batch: Batch,
+}
+
+impl Producer {
+    /// A producer of the process that `boot` starts, with brokers to ask first.
+    pub fn new(
+        config: &ProducerConfig,
+        rules: Rulebook,
+        boot: &Boot,
+        bootstrap: &[BrokerId],
+    ) -> Self {
+        let backoff = Backoff { initial: config.retry_backoff, max: config.retry_backoff_max };
+        let channel_config = ChannelConfig {
+            max_in_flight: config.max_in_flight as usize,
+            reconnect_backoff: config.reconnect_backoff,
+            reconnect_backoff_max: config.reconnect_backoff_max,
+            setup_timeout: config.connection_setup_timeout,
+        };
+        Self {
+            config: config.clone(),
+            rules,
+            random: Random::new(boot.entropy, STREAM),
+            backoff,
+            channels: Channels::new(Channel::Producer, channel_config),
+            metadata: Metadata::new(boot.node, bootstrap, config.metadata_max_age, backoff),
+            accumulator: Accumulator::new(config.buffer_memory),
+            blocked: VecDeque::new(),
+            waits_for_memory: false,
+            in_flight: BTreeMap::new(),
+            next_request: 0,
+            drain_from: BTreeMap::new(),
+            flushing: false,
+            expires_at: Mono::MAX,
+            armed: Mono::MAX,
+            events: Vec::new(),
+            stats: ProducerStats::default(),
+        }
+    }
+
+    /// Sends a record. `tag` is what the events call it; it need not be unique.
+    ///
+    /// # Errors
+    ///
+    /// If the record can never be sent; there will be no event then.
+    #[inline]
+    pub fn send(
+        &mut self,
+        now: Now,
+        record: ProducerRecord<'_>,
+        tag: u64,
+        out: &mut Outbox,
+    ) -> Result<(), SendError> {
+        let size = record.size_upper_bound();
+        if size > u64::from(self.config.max_request_size) || size > self.config.buffer_memory {
+            return Err(SendError::TooLarge { size });
+        }
+        if record.partition.is_some_and(|partition| partition < 0) {
+            return Err(SendError::InvalidPartition);
+        }
+        if !self.blocked.is_empty() || !self.try_send(now, &record, tag, out) {
+            self.block(now.mono, record, tag, out);
+        }
+        Ok(())
+    }
+
+    /// Appends the record if there is a place for it.
+    #[inline]
+    fn try_send(
+        &mut self,
+        now: Now,
+        record: &ProducerRecord<'_>,
+        tag: u64,
+        out: &mut Outbox,
+    ) -> bool {
+        let appended = self.accumulator.append(now, &self.config, &mut self.random, record, tag);
+        self.waits_for_memory = appended == Appended::NoMemory;
+        match appended {
+            Appended::Done { partition, new_batch, full } => {
+                self.events.push(ProducerEvent::Sent { tag, partition });
+                if new_batch {
+                    let expires_at = now.mono + self.config.delivery_timeout;
+                    self.expires_at = self.expires_at.min(expires_at);
+                    self.arm((now.mono + self.config.linger).min(expires_at), out);
+                }
+                if full {
+                    self.arm(now.mono, out);
+                }
+                true
+            }
+            Appended::NoPartition => {
+                self.metadata.add_topic(record.topic);
+                self.metadata.request_update();
+                false
+            }
+            Appended::NoMemory => false,
+        }
+    }
+
+    #[cold]
+    fn block(&mut self, now: Mono, record: ProducerRecord<'_>, tag: u64, out: &mut Outbox) {
+        let deadline = now + self.config.max_block;
+        self.blocked.push_back(Blocked { record: record.to_owned(), tag, deadline });
+        self.stats.blocked += 1;
+        self.arm(now, out);
+    }
+
+    /// Sends everything without lingering, until nothing is left.
+    pub fn flush(&mut self, now: Now, out: &mut Outbox) {
+        self.flushing = true;
+        self.arm(now.mono, out);
+    }
+
+    /// What has happened since it was last asked, in order.
+    pub fn take_events(&mut self) -> std::vec::Drain<'_, ProducerEvent> {
+        self.events.drain(..)
+    }
+
+    /// Whether there are events to take.
+    pub fn has_events(&self) -> bool {
+        !self.events.is_empty()
+    }
+
+    /// Whether a `send` waits; an application with one thread would wait with it.
+    pub fn is_blocked(&self) -> bool {
+        !self.blocked.is_empty()
+    }
+
+    /// Whether the outcome of every record is known.
+    pub fn is_idle(&self) -> bool {
+        self.blocked.is_empty()
+            && self.accumulator.is_empty()
+            && self.in_flight.values().flatten().all(|sending| sending.batch.is_done)
+    }
+
+    /// What it has done so far.
+    pub fn stats(&self) -> ProducerStats {
+        self.stats
+    }
+
+    /// What it knows about the cluster.
+    pub fn metadata(&self) -> &Metadata {
+        &self.metadata
+    }
+
+    /// Handles a message. Answers whether it was its own.
+    pub fn on_message(
+        &mut self,
+        now: Now,
+        conn: ConnId,
+        message: &Message,
+        out: &mut Outbox,
+    ) -> bool {
+        let Message::Response { correlation_id, body } = message else { return false };
+        let Some((_, context)) = self.channels.on_response(conn, *correlation_id) else {
+            return false;
+        };
+        match (context, body) {
+            (Context::Metadata, Response::Metadata(response)) => {
+                self.metadata.on_response(now.mono, response, &mut self.random);
+            }
+            (Context::Produce(number), Response::Produce(response)) => {
+                self.on_produced(now.mono, number, response, out);
+            }
+            (context, body) => panic!("{context:?} was answered with {}", body.name()),
+        }
+        self.run(now, out);
+        true
+    }
+
+    /// A connection is open. Answers whether it is its own.
+    pub fn on_opened(&mut self, now: Now, conn: ConnId, out: &mut Outbox) -> bool {
+        let own = self.channels.on_opened(conn).is_some();
+        if own {
+            self.run(now, out);
+        }
+        own
+    }
+
+    /// A connection has ended. Answers whether it was its own.
+    pub fn on_closed(&mut self, now: Now, conn: ConnId, out: &mut Outbox) -> bool {
+        let Some(lost) = self.channels.on_closed(now.mono, conn) else { return false };
+        self.on_lost(now.mono, lost, ErrorCode::NetworkException, out);
+        self.run(now, out);
+        true
+    }
+
+    /// A timer is due. Answers whether it was its own.
+    pub fn on_timer(&mut self, now: Now, timer: ClientTimer, out: &mut Outbox) -> bool {
+        let own = timer == ClientTimer::Producer;
+        if own {
+            self.armed = Mono::MAX;
+            self.run(now, out);
+        }
+        own
+    }
+
+    /// [`Timer::Requests`] is due. Answers whether it was its own.
+    pub fn on_requests_timer(&mut self, now: Now, channel: Channel, out: &mut Outbox) -> bool {
+        let own = channel == Channel::Producer;
+        if own {
+            for lost in self.channels.on_timer(now.mono, out) {
+                self.on_lost(now.mono, lost, ErrorCode::RequestTimedOut, out);
+            }
+            self.run(now, out);
+        }
+        own
+    }
+
+    fn on_lost(
+        &mut self,
+        now: Mono,
+        lost: Disconnected<Context>,
+        error: ErrorCode,
+        out: &mut Outbox,
+    ) {
+        self.metadata.request_update();
+        for context in lost.failed {
+            match context {
+                Context::Metadata => self.metadata.on_failure(now, &mut self.random),
+                Context::Produce(number) => self.on_produce_lost(now, number, error, out),
+            }
+        }
+    }
+
+    fn confirm(&mut self, queue: usize, batch: &mut Batch, base_offset: Option<Offset>) {
+        let partition = self.accumulator.queues[queue].partition;
+        let tags = std::mem::take(&mut batch.tags);
+        self.events.push(ProducerEvent::Confirmed { partition, base_offset, tags });
+    }
+
+    fn fail(&mut self, queue: usize, batch: &mut Batch, error: ErrorCode) {
+        let partition = Some(self.accumulator.queues[queue].partition);
+        let tags = std::mem::take(&mut batch.tags);
+        let maybe_written = batch.maybe_written;
+        self.stats.errors += 1;
+        self.events.push(ProducerEvent::Failed { partition, error, maybe_written, tags });
+    }
+
+    fn arm(&mut self, at: Mono, out: &mut Outbox) {
+        if at < self.armed {
+            self.armed = at;
+            out.set_timer(Timer::Client(ClientTimer::Producer), at);
+        }
+    }
+
+    /// Panics if it contradicts itself.
+    pub fn invariants(&self) {
+        let sendings = || self.in_flight.values().flatten();
+        let in_flight: u64 = sendings().map(|sending| sending.batch.charge).sum();
+        assert_eq!(
+            self.accumulator.free + self.accumulator.charged() + in_flight,
+            self.config.buffer_memory,
+            "memory is free, waiting or in flight"
+        );
+        if self.config.max_in_flight == 1 {
+            for sending in sendings() {
+                let queue = &self.accumulator.queues[sending.queue];
+                assert!(queue.muted, "{} has one batch in flight", queue.partition);
+            }
+        }
+    }
+}

@@ -1,0 +1,295 @@
+//! Takes batches to the leaders and settles their outcome (`Sender`).
+//!
+//! At least once: whatever may be sent again is, until `delivery.timeout.ms`. Without idempotence
+//! a batch that is sent again may overtake or be overtaken, unless only one request is in flight
+//! (then its partition is muted meanwhile, and order holds).
+
+use super::{Batch, Context, Producer, ProducerEvent, Sending};
+use crate::Outbox;
+use crate::config::Acks;
+use crate::error::ErrorCode;
+use crate::protocol::{ProducePartition, ProduceRequest, ProduceResponse, ProducedPartition};
+use machine::{Mono, NodeId, Now};
+
+impl Producer {
+    /// Does all that can be done now, and sets the timer for the rest.
+    pub(super) fn run(&mut self, now: Now, out: &mut Outbox) {
+        self.accumulator.adopt(&self.metadata);
+        if now.mono >= self.expires_at {
+            self.expire(now.mono, out);
+        }
+        self.unblock(now, out);
+        self.send_ready(now.mono, out);
+        if self.config.acks == Acks::None {
+            // Without answers to wait for, memory came free just now.
+            self.unblock(now, out);
+        }
+        if self.flushing && self.is_idle() {
+            self.flushing = false;
+        }
+        let metadata_due = self.metadata.maintain(
+            now.mono,
+            &mut self.channels,
+            Context::Metadata,
+            self.config.request_timeout,
+            &mut self.random,
+            out,
+        );
+        let wake = metadata_due.min(self.next_wake(now.mono));
+        if wake != Mono::MAX {
+            self.arm(wake, out);
+        }
+    }
+
+    /// When something is due that no message or connection event leads to.
+    fn next_wake(&self, now: Mono) -> Mono {
+        let mut wake = self.expires_at;
+        if let Some(blocked) = self.blocked.front() {
+            wake = wake.min(blocked.deadline);
+        }
+        for queue in &self.accumulator.queues {
+            let (Some((node, _)), false) = (queue.leader, queue.muted) else { continue };
+            match queue.ready_at(&self.config) {
+                Some(at) if at > now => wake = wake.min(at),
+                Some(_) if !self.channels.has_connection(node) => {
+                    wake = wake.min(self.channels.not_before(node));
+                }
+                _ => {}
+            }
+        }
+        wake
+    }
+
+    /// Lets sends that wait go on, in order, and fails those that have waited too long.
+    fn unblock(&mut self, now: Now, out: &mut Outbox) {
+        while let Some(blocked) = self.blocked.pop_front() {
+            if blocked.record.with(|record| self.try_send(now, record, blocked.tag, out)) {
+                continue;
+            }
+            if blocked.deadline > now.mono {
+                self.blocked.push_front(blocked);
+                return;
+            }
+            self.stats.errors += 1;
+            self.events.push(ProducerEvent::Failed {
+                partition: None,
+                error: ErrorCode::RequestTimedOut,
+                maybe_written: false,
+                tags: vec![blocked.tag],
+            });
+        }
+        self.waits_for_memory = false;
+    }
+
+    /// Fails batches that have reached `delivery.timeout.ms`, waiting or in flight (KIP-91).
+    fn expire(&mut self, now: Mono, out: &mut Outbox) {
+        let timeout = self.config.delivery_timeout;
+        let is_due = |batch: &Batch| batch.created + timeout <= now;
+        let mut in_flight = std::mem::take(&mut self.in_flight);
+        for Sending { queue, batch } in in_flight.values_mut().flatten() {
+            if is_due(batch) && !batch.is_done {
+                batch.is_done = true;
+                self.doubt(batch, ErrorCode::RequestTimedOut, out);
+                self.fail(*queue, batch, ErrorCode::RequestTimedOut);
+            }
+        }
+        self.in_flight = in_flight;
+        for index in 0..self.accumulator.queues.len() {
+            while self.accumulator.queues[index].batches.front().is_some_and(is_due) {
+                let mut batch = self.accumulator.queues[index].take_first();
+                self.fail(index, &mut batch, ErrorCode::RequestTimedOut);
+                self.accumulator.free += batch.charge;
+            }
+        }
+        let waiting = self.accumulator.queues.iter().flat_map(|queue| &queue.batches);
+        let sent = self.in_flight.values().flatten().map(|sending| &sending.batch);
+        let oldest = waiting.chain(sent.filter(|batch| !batch.is_done)).map(|b| b.created).min();
+        self.expires_at = oldest.map_or(Mono::MAX, |created| created + timeout);
+    }
+
+    /// Sends to every node that has a batch due and room on its connection.
+    fn send_ready(&mut self, now: Mono, out: &mut Outbox) {
+        loop {
+            let mut sent = false;
+            for node in self.ready_nodes(now) {
+                if !self.channels.is_open(node) {
+                    self.channels.connect(now, node, out);
+                } else if self.channels.is_ready(now, node) {
+                    self.send_to(now, node, out);
+                    sent = true;
+                }
+            }
+            if !sent {
+                return;
+            }
+        }
+    }
+
+    /// The leaders of partitions whose first batch is due (`RecordAccumulator.ready`).
+    fn ready_nodes(&mut self, now: Mono) -> Vec<NodeId> {
+        let hurry = self.waits_for_memory || self.flushing;
+        let mut nodes = Vec::new();
+        for queue in &self.accumulator.queues {
+            let Some(ready_at) = queue.ready_at(&self.config) else { continue };
+            let Some((node, _)) = queue.leader else {
+                self.metadata.request_update();
+                continue;
+            };
+            let in_hurry = hurry && queue.backs_off_until().is_none_or(|until| until <= now);
+            let is_due = ready_at <= now || in_hurry;
+            if is_due && !queue.muted && !nodes.contains(&node) {
+                nodes.push(node);
+            }
+        }
+        nodes
+    }
+
+    /// Sends one request with the first batch of every partition that `node` leads, due or not,
+    /// as far as `max.request.size` allows (`drainBatchesForOneNode`).
+    fn send_to(&mut self, now: Mono, node: NodeId, out: &mut Outbox) {
+        let count = self.accumulator.queues.len();
+        let from = self.drain_from.get(&node).copied().unwrap_or(0);
+        let mut sendings = Vec::new();
+        let mut partitions = Vec::new();
+        let mut size = 0;
+        for index in (from..count).chain(0..from) {
+            let queue = &mut self.accumulator.queues[index];
+            let Some((_, epoch)) = queue.leader.filter(|(leader, _)| *leader == node) else {
+                continue;
+            };
+            let waits = queue.muted || queue.backs_off_until().is_some_and(|until| until > now);
+            let (Some(first), false) = (queue.batches.front(), waits) else { continue };
+            size += first.size();
+            if size > self.config.max_request_size as usize && !sendings.is_empty() {
+                self.drain_from.insert(node, index);
+                break;
+            }
+            let mut batch = queue.take_first();
+            batch.sent_epoch = Some(epoch);
+            queue.muted = self.config.max_in_flight == 1;
+            partitions.push(ProducePartition { partition: queue.partition, records: batch.seal() });
+            sendings.push(Sending { queue: index, batch });
+        }
+        let acks = self.config.acks.code();
+        let request = ProduceRequest { acks, timeout: self.config.request_timeout, partitions };
+        self.stats.requests += 1;
+        if self.config.acks == Acks::None {
+            self.channels.send_unanswered(now, node, request, out);
+            for sending in sendings {
+                self.on_unanswered(sending);
+            }
+            return;
+        }
+        let number = self.next_request;
+        self.next_request += 1;
+        self.in_flight.insert(number, sendings);
+        let timeout = self.config.request_timeout;
+        self.channels.send(now, node, request, timeout, Context::Produce(number), out);
+    }
+
+    /// With acks=0 a batch is over when it is on the connection.
+    fn on_unanswered(&mut self, Sending { queue, mut batch }: Sending) {
+        self.accumulator.queues[queue].muted = false;
+        self.accumulator.free += batch.charge;
+        self.confirm(queue, &mut batch, None);
+    }
+
+    /// A produce request was answered.
+    pub(super) fn on_produced(
+        &mut self,
+        now: Mono,
+        number: u64,
+        response: &ProduceResponse,
+        out: &mut Outbox,
+    ) {
+        let sendings = self.in_flight.remove(&number).expect("its answer was awaited");
+        for (position, sending) in sendings.into_iter().enumerate() {
+            let partition = self.accumulator.queues[sending.queue].partition;
+            let is_its = |answer: &&ProducedPartition| answer.partition == partition;
+            let answer = response
+                .partitions
+                .get(position)
+                .filter(is_its)
+                .or_else(|| response.partitions.iter().find(is_its));
+            let Some(answer) = answer else {
+                self.settle(now, sending, ErrorCode::UnknownServerError, out);
+                continue;
+            };
+            if let Some(hint) = answer.current_leader {
+                self.metadata.learn_leader(partition, hint);
+            }
+            if answer.error.is_none() {
+                self.on_confirmed(sending, answer.base_offset);
+            } else {
+                self.settle(now, sending, answer.error, out);
+            }
+        }
+    }
+
+    /// A produce request will not be answered.
+    pub(super) fn on_produce_lost(
+        &mut self,
+        now: Mono,
+        number: u64,
+        error: ErrorCode,
+        out: &mut Outbox,
+    ) {
+        for sending in self.in_flight.remove(&number).expect("its answer was awaited") {
+            self.settle(now, sending, error, out);
+        }
+    }
+
+    fn on_confirmed(&mut self, Sending { queue, mut batch }: Sending, base_offset: i64) {
+        self.accumulator.queues[queue].muted = false;
+        self.accumulator.free += batch.charge;
+        if !batch.is_done {
+            self.confirm(queue, &mut batch, Some(base_offset));
+        }
+    }
+
+    /// A batch was not confirmed: sends it again, or in parts, or gives it up.
+    fn settle(&mut self, now: Mono, sending: Sending, error: ErrorCode, out: &mut Outbox) {
+        let Sending { queue: index, mut batch } = sending;
+        self.accumulator.queues[index].muted = false;
+        if error.is_invalid_metadata() {
+            self.metadata.request_update();
+        }
+        if batch.is_done {
+            self.accumulator.free += batch.charge;
+            return;
+        }
+        if error == ErrorCode::MessageTooLarge && batch.tags.len() > 1 {
+            self.split(index, batch);
+            return;
+        }
+        self.doubt(&mut batch, error, out);
+        let expired = batch.created + self.config.delivery_timeout <= now;
+        if !error.is_retriable() || batch.attempts >= self.config.retries || expired {
+            self.fail(index, &mut batch, error);
+            self.accumulator.free += batch.charge;
+            return;
+        }
+        self.stats.retries += 1;
+        batch.attempts += 1;
+        batch.retry_at = now + self.backoff.after(batch.attempts, &mut self.random);
+        // To the front, and so before a batch that failed earlier: without sequences there is
+        // nothing to order them by.
+        self.accumulator.queues[index].batches.push_front(batch);
+    }
+
+    /// Remembers that a transmission may have succeeded.
+    fn doubt(&self, batch: &mut Batch, error: ErrorCode, out: &mut Outbox) {
+        batch.maybe_written |=
+            self.rules.ask(out, "leaves_produce_unknown", |r| (r.leaves_produce_unknown)(error));
+    }
+
+    fn split(&mut self, index: usize, batch: Batch) {
+        self.stats.splits += 1;
+        self.accumulator.free += batch.charge;
+        let parts = batch.split(self.config.batch_size as usize);
+        let parts = parts.expect("a batch that was built here can be read");
+        for part in parts.into_iter().rev() {
+            self.accumulator.queues[index].batches.push_front(part);
+        }
+    }
+}

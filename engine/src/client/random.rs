@@ -1,0 +1,68 @@
+//! The random choices of a client, and how long it waits before it tries again.
+
+use machine::Span;
+use rand::{Rng, SeedableRng};
+use rand_chacha::ChaCha8Rng;
+
+/// A client's own stream of integers.
+#[derive(Clone, Debug)]
+pub(crate) struct Random(ChaCha8Rng);
+
+impl Random {
+    /// Stream number `stream` of a process that was given `entropy`; each kind of client has its
+    /// own number, so that what one draws leaves the others alone.
+    pub(crate) fn new(entropy: u64, stream: u64) -> Self {
+        let mut random = ChaCha8Rng::seed_from_u64(entropy);
+        random.set_stream(stream);
+        Self(random)
+    }
+
+    /// One of the integers from 0 to `n` - 1.
+    pub(crate) fn below(&mut self, n: u64) -> u64 {
+        assert!(n > 0, "there is something to choose from");
+        ((u128::from(self.0.next_u64()) * u128::from(n)) >> 64) as u64
+    }
+}
+
+/// Waits that double from `retry.backoff.ms` to `retry.backoff.max.ms`, so that clients that
+/// failed together do not come back together (KIP-580).
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Backoff {
+    /// The first wait.
+    pub(crate) initial: Span,
+    /// The longest.
+    pub(crate) max: Span,
+}
+
+impl Backoff {
+    /// How long to wait after `failures` failures in a row, 20 % more or less.
+    pub(crate) fn after(self, failures: u32, random: &mut Random) -> Span {
+        if failures == 0 {
+            return Span::ZERO;
+        }
+        let doubled = self.initial.0.saturating_mul(1 << (failures - 1).min(32));
+        let term = doubled.min(self.max.0.saturating_mul(2));
+        let fifth = term / 5;
+        let jittered = term - fifth + random.below(2 * fifth + 1);
+        Span(jittered.min(self.max.0))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn waits_double_within_a_fifth_up_to_the_maximum() {
+        let mut random = Random::new(7, 1);
+        let backoff = Backoff { initial: Span::millis(100), max: Span::secs(1) };
+        assert_eq!(backoff.after(0, &mut random), Span::ZERO);
+        for (failures, low, high) in [(1, 80, 120), (2, 160, 240), (4, 640, 960), (40, 1000, 1000)]
+        {
+            for _ in 0..100 {
+                let wait = backoff.after(failures, &mut random);
+                assert!(Span::millis(low) <= wait && wait <= Span::millis(high), "{wait}");
+            }
+        }
+    }
+}
