@@ -9,6 +9,7 @@ pub mod error;
 pub mod fact;
 pub mod ids;
 pub mod log;
+pub mod metadata;
 pub mod net;
 pub mod protocol;
 pub mod raft;

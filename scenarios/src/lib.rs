@@ -1,1 +1,4 @@
-//! placeholder
+//! Scenarios of Faultline: what is run, what breaks, what was promised, and what came of it.
+
+pub mod result;
+pub mod spec;

@@ -1,0 +1,358 @@
+//! The state of the cluster: the replay of the metadata log (`MetadataImage`).
+
+use super::broker::BrokerRegistration;
+use super::codec::DecodeError;
+use super::delta::Touched;
+use super::partition::PartitionRegistration;
+use super::record::{ConfigResource, Feature, MetadataRecord, PartitionRecord};
+use crate::config::TopicConfig;
+use crate::ids::{BrokerId, Offset, TopicId, TopicPartition};
+use machine::Digest;
+use std::collections::BTreeMap;
+use std::fmt;
+use std::hash::Hash;
+
+/// Why a record cannot be replayed. Then this log is not the one that the image came from, or
+/// not one that a controller wrote: the node cannot go on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ReplayError {
+    /// The record is not after the one before it.
+    OutOfOrder {
+        /// The record's offset.
+        offset: Offset,
+        /// The offset that the image stands at.
+        image: Offset,
+    },
+    /// The record names a broker that is not registered, or another life of it.
+    NoSuchBroker(BrokerId),
+    /// The record names a topic that does not exist.
+    NoSuchTopic(TopicId),
+    /// The record names a partition that does not exist, or leaves a gap before it.
+    NoSuchPartition(TopicPartition),
+    /// The name or id of a new topic is taken.
+    TopicExists(TopicId),
+    /// The property does not exist or cannot have that value.
+    Config,
+    /// The bytes are no record.
+    Decode(DecodeError),
+    /// The batch cannot be read.
+    Batch,
+}
+
+impl fmt::Display for ReplayError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::OutOfOrder { offset, image } => {
+                write!(f, "record {offset} does not follow record {image}")
+            }
+            Self::NoSuchBroker(id) => write!(f, "broker {id} has no such registration"),
+            Self::NoSuchTopic(id) => write!(f, "there is no topic {id}"),
+            Self::NoSuchPartition(partition) => write!(f, "there is no partition {partition}"),
+            Self::TopicExists(id) => write!(f, "the name or id of topic {id} is taken"),
+            Self::Config => f.write_str("a property has no such name or value"),
+            Self::Decode(error) => error.fmt(f),
+            Self::Batch => f.write_str("a batch cannot be read"),
+        }
+    }
+}
+
+impl std::error::Error for ReplayError {}
+
+/// A topic and its partitions.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TopicImage {
+    /// Its name.
+    pub name: String,
+    /// Its id.
+    pub id: TopicId,
+    /// Its partitions, by index.
+    pub partitions: Vec<PartitionRegistration>,
+    /// The properties that it sets itself.
+    pub overrides: BTreeMap<String, String>,
+    /// Its configuration: what it sets itself, over the cluster's defaults, over the node's.
+    pub config: TopicConfig,
+}
+
+/// The state of the cluster at an offset of the metadata log. It changes by replay only.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct MetadataImage {
+    /// The last offset replayed; -1 if none.
+    offset: Offset,
+    brokers: BTreeMap<BrokerId, BrokerRegistration>,
+    topics: BTreeMap<TopicId, TopicImage>,
+    names: BTreeMap<String, TopicId>,
+    features: BTreeMap<Feature, u16>,
+    /// Properties set for the cluster.
+    overrides: BTreeMap<String, String>,
+    /// The node's own values, the defaults of the defaults.
+    node_defaults: TopicConfig,
+    /// `node_defaults` under `overrides`.
+    defaults: TopicConfig,
+}
+
+impl MetadataImage {
+    /// An empty cluster. `defaults` are the node's own values of topic properties, which hold
+    /// where neither the topic nor the cluster sets another.
+    pub fn new(defaults: TopicConfig) -> Self {
+        Self {
+            offset: -1,
+            brokers: BTreeMap::new(),
+            topics: BTreeMap::new(),
+            names: BTreeMap::new(),
+            features: BTreeMap::new(),
+            overrides: BTreeMap::new(),
+            node_defaults: defaults.clone(),
+            defaults,
+        }
+    }
+
+    /// The last offset replayed; -1 if none.
+    pub fn offset(&self) -> Offset {
+        self.offset
+    }
+
+    /// A registered broker.
+    pub fn broker(&self, id: BrokerId) -> Option<&BrokerRegistration> {
+        self.brokers.get(&id)
+    }
+
+    /// All registered brokers, by id.
+    pub fn brokers(&self) -> impl Iterator<Item = &BrokerRegistration> {
+        self.brokers.values()
+    }
+
+    /// Whether a broker is registered, unfenced and not shutting down.
+    pub fn is_active(&self, id: BrokerId) -> bool {
+        self.brokers.get(&id).is_some_and(BrokerRegistration::is_active)
+    }
+
+    /// A topic.
+    pub fn topic(&self, id: TopicId) -> Option<&TopicImage> {
+        self.topics.get(&id)
+    }
+
+    /// The topic of that name.
+    pub fn topic_by_name(&self, name: &str) -> Option<&TopicImage> {
+        self.topics.get(self.names.get(name)?)
+    }
+
+    /// All topics, by id.
+    pub fn topics(&self) -> impl Iterator<Item = &TopicImage> {
+        self.topics.values()
+    }
+
+    /// The names of all topics in order, with their ids.
+    pub fn topic_names(&self) -> impl Iterator<Item = (&str, TopicId)> {
+        self.names.iter().map(|(name, id)| (name.as_str(), *id))
+    }
+
+    /// A topic's configuration.
+    pub fn topic_config(&self, id: TopicId) -> Option<&TopicConfig> {
+        self.topics.get(&id).map(|topic| &topic.config)
+    }
+
+    /// The configuration of a topic that sets nothing itself.
+    pub fn default_topic_config(&self) -> &TopicConfig {
+        &self.defaults
+    }
+
+    /// A partition.
+    pub fn partition(&self, partition: TopicPartition) -> Option<&PartitionRegistration> {
+        let index = usize::try_from(partition.partition).ok()?;
+        self.topics.get(&partition.topic)?.partitions.get(index)
+    }
+
+    /// All partitions, by topic id and index.
+    pub fn partitions(&self) -> impl Iterator<Item = (TopicPartition, &PartitionRegistration)> {
+        self.topics.values().flat_map(|topic| {
+            let indexed = (0..).zip(&topic.partitions);
+            indexed.map(|(index, state)| (TopicPartition::new(topic.id, index), state))
+        })
+    }
+
+    /// The level of a feature; 0 if it was never set.
+    pub fn feature(&self, feature: Feature) -> u16 {
+        self.features.get(&feature).copied().unwrap_or(0)
+    }
+
+    /// Passes over offsets that hold no metadata: control records.
+    ///
+    /// # Errors
+    ///
+    /// If `offset` has been replayed already.
+    pub fn skip_to(&mut self, offset: Offset) -> Result<(), ReplayError> {
+        if offset <= self.offset {
+            return Err(ReplayError::OutOfOrder { offset, image: self.offset });
+        }
+        self.offset = offset;
+        Ok(())
+    }
+
+    /// Applies the record at `offset` and answers what it changed.
+    ///
+    /// # Errors
+    ///
+    /// If the record does not belong here; the image is then as it was, but for its offset.
+    pub fn replay(
+        &mut self,
+        offset: Offset,
+        record: &MetadataRecord,
+    ) -> Result<Touched, ReplayError> {
+        self.skip_to(offset)?;
+        match record {
+            MetadataRecord::RegisterBroker(record) => {
+                self.brokers.insert(record.broker, BrokerRegistration::new(offset, record));
+                Ok(Touched::Broker(record.broker))
+            }
+            MetadataRecord::UnregisterBroker { broker, broker_epoch } => {
+                self.living(*broker, *broker_epoch)?;
+                self.brokers.remove(broker);
+                Ok(Touched::Broker(*broker))
+            }
+            MetadataRecord::BrokerRegistrationChange(record) => {
+                self.living(record.broker, record.broker_epoch)?.apply(record);
+                Ok(Touched::Broker(record.broker))
+            }
+            MetadataRecord::Topic { name, id } => self.add_topic(name, *id),
+            MetadataRecord::Partition(record) => self.add_partition(record),
+            MetadataRecord::PartitionChange(record) => {
+                let partition = record.partition;
+                let state = self.partition_mut(partition);
+                state.ok_or(ReplayError::NoSuchPartition(partition))?.apply(record);
+                Ok(Touched::Partition(partition))
+            }
+            MetadataRecord::RemoveTopic { id } => {
+                let topic = self.topics.remove(id).ok_or(ReplayError::NoSuchTopic(*id))?;
+                self.names.remove(&topic.name);
+                Ok(Touched::Topic(*id))
+            }
+            MetadataRecord::Config { resource: ConfigResource::Topic(id), name, value } => {
+                self.configure_topic(*id, name, value.as_deref())
+            }
+            MetadataRecord::Config { resource: ConfigResource::Cluster, name, value } => {
+                self.configure_cluster(name, value.as_deref())
+            }
+            MetadataRecord::FeatureLevel { feature, level } => {
+                self.features.insert(*feature, *level);
+                Ok(Touched::Nothing)
+            }
+            MetadataRecord::NoOp => Ok(Touched::Nothing),
+        }
+    }
+
+    fn living(
+        &mut self,
+        broker: BrokerId,
+        epoch: i64,
+    ) -> Result<&mut BrokerRegistration, ReplayError> {
+        let registration = self.brokers.get_mut(&broker);
+        registration
+            .filter(|registration| registration.epoch == epoch)
+            .ok_or(ReplayError::NoSuchBroker(broker))
+    }
+
+    fn partition_mut(&mut self, partition: TopicPartition) -> Option<&mut PartitionRegistration> {
+        let index = usize::try_from(partition.partition).ok()?;
+        self.topics.get_mut(&partition.topic)?.partitions.get_mut(index)
+    }
+
+    fn add_topic(&mut self, name: &str, id: TopicId) -> Result<Touched, ReplayError> {
+        if self.names.contains_key(name) || self.topics.contains_key(&id) {
+            return Err(ReplayError::TopicExists(id));
+        }
+        self.names.insert(name.to_owned(), id);
+        let topic = TopicImage {
+            name: name.to_owned(),
+            id,
+            partitions: Vec::new(),
+            overrides: BTreeMap::new(),
+            config: self.defaults.clone(),
+        };
+        self.topics.insert(id, topic);
+        Ok(Touched::Topic(id))
+    }
+
+    fn add_partition(&mut self, record: &PartitionRecord) -> Result<Touched, ReplayError> {
+        let TopicPartition { topic, partition } = record.partition;
+        let partitions =
+            &mut self.topics.get_mut(&topic).ok_or(ReplayError::NoSuchTopic(topic))?.partitions;
+        if usize::try_from(partition) != Ok(partitions.len()) {
+            return Err(ReplayError::NoSuchPartition(record.partition));
+        }
+        partitions.push(PartitionRegistration::new(record));
+        Ok(Touched::Partition(record.partition))
+    }
+
+    fn configure_topic(
+        &mut self,
+        id: TopicId,
+        name: &str,
+        value: Option<&str>,
+    ) -> Result<Touched, ReplayError> {
+        let topic = self.topics.get_mut(&id).ok_or(ReplayError::NoSuchTopic(id))?;
+        let overrides = with(&topic.overrides, name, value);
+        topic.config = resolve(&self.defaults, &overrides)?;
+        topic.overrides = overrides;
+        Ok(Touched::Topic(id))
+    }
+
+    fn configure_cluster(
+        &mut self,
+        name: &str,
+        value: Option<&str>,
+    ) -> Result<Touched, ReplayError> {
+        let overrides = with(&self.overrides, name, value);
+        self.defaults = resolve(&self.node_defaults, &overrides)?;
+        self.overrides = overrides;
+        for topic in self.topics.values_mut() {
+            topic.config = resolve(&self.defaults, &topic.overrides)?;
+        }
+        Ok(Touched::Defaults)
+    }
+
+    /// Folds in all that was replayed. The node's own defaults are left out, so that a broker's
+    /// image and a controller's compare.
+    pub fn fold(&self, digest: &mut Digest) {
+        self.offset.hash(digest);
+        self.brokers.hash(digest);
+        self.features.hash(digest);
+        self.overrides.hash(digest);
+        for topic in self.topics.values() {
+            topic.id.hash(digest);
+            topic.name.hash(digest);
+            topic.partitions.hash(digest);
+            topic.overrides.hash(digest);
+        }
+    }
+
+    /// The digest of all that was replayed.
+    pub fn digest(&self) -> u128 {
+        let mut digest = Digest::default();
+        self.fold(&mut digest);
+        digest.value()
+    }
+}
+
+fn with(
+    overrides: &BTreeMap<String, String>,
+    name: &str,
+    value: Option<&str>,
+) -> BTreeMap<String, String> {
+    let mut overrides = overrides.clone();
+    match value {
+        Some(value) => overrides.insert(name.to_owned(), value.to_owned()),
+        None => overrides.remove(name),
+    };
+    overrides
+}
+
+fn resolve(
+    defaults: &TopicConfig,
+    overrides: &BTreeMap<String, String>,
+) -> Result<TopicConfig, ReplayError> {
+    let mut config = defaults.clone();
+    for (name, value) in overrides {
+        config.set(name, value).map_err(|_| ReplayError::Config)?;
+    }
+    Ok(config)
+}

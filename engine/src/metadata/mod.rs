@@ -1,0 +1,27 @@
+//! The metadata log and what it says: typed records, and the image that their replay gives
+//! (KIP-500, KIP-631).
+//!
+//! Controllers decide by the image, brokers lead and follow by it. Both get to it by the same
+//! replay of the same records, so two images at the same offset are equal.
+
+pub mod batch;
+pub mod broker;
+mod codec;
+pub mod delta;
+pub mod image;
+pub mod partition;
+pub mod record;
+
+pub use batch::decode_batch;
+pub use broker::BrokerRegistration;
+pub use codec::DecodeError;
+pub use delta::{ImageDelta, Touched};
+pub use image::{MetadataImage, ReplayError, TopicImage};
+pub use partition::PartitionRegistration;
+pub use record::{
+    BrokerRegistrationChange, ConfigResource, Feature, MetadataRecord, PartitionChange,
+    PartitionRecord, RegisterBroker,
+};
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,70 @@
+//! A partition as the metadata knows it (`PartitionRegistration`).
+
+use super::record::{PartitionChange, PartitionRecord};
+use crate::ids::{BrokerId, LeaderEpoch, PartitionEpoch};
+
+/// The state of a partition.
+///
+/// `LeaderRecoveryState` is left out: Kafka's leaders count as recovered at once, so nothing
+/// ever depends on it (KIP-704 only reserves it).
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct PartitionRegistration {
+    /// Its replicas in order of preference.
+    pub replicas: Vec<BrokerId>,
+    /// Its in-sync replicas.
+    pub isr: Vec<BrokerId>,
+    /// Its eligible leader replicas: no longer in sync, and yet safe to lead (KIP-966).
+    pub elr: Vec<BrokerId>,
+    /// Who led last, kept while neither ISR nor ELR has a member that could (KIP-966).
+    pub last_known_leader: Option<BrokerId>,
+    /// Who leads.
+    pub leader: Option<BrokerId>,
+    /// The number of this leadership, or of this lack of one.
+    pub leader_epoch: LeaderEpoch,
+    /// The version of this state.
+    pub partition_epoch: PartitionEpoch,
+}
+
+impl PartitionRegistration {
+    /// The partition that the record creates.
+    pub fn new(record: &PartitionRecord) -> Self {
+        Self {
+            replicas: record.replicas.clone(),
+            isr: record.isr.clone(),
+            elr: record.elr.clone(),
+            last_known_leader: record.last_known_leader,
+            leader: record.leader,
+            leader_epoch: record.leader_epoch,
+            partition_epoch: record.partition_epoch,
+        }
+    }
+
+    /// Applies a change. The leader epoch goes up whenever the change names a leader, "none"
+    /// included, and not with a mere change of the ISR; the partition epoch goes up every time.
+    pub fn apply(&mut self, change: &PartitionChange) {
+        if let Some(isr) = &change.isr {
+            self.isr.clone_from(isr);
+        }
+        if let Some(elr) = &change.elr {
+            self.elr.clone_from(elr);
+        }
+        if let Some(last_known_leader) = change.last_known_leader {
+            self.last_known_leader = last_known_leader;
+        }
+        if let Some(leader) = change.leader {
+            self.leader = leader;
+            self.leader_epoch = self.leader_epoch.saturating_add(1);
+        }
+        self.partition_epoch = self.partition_epoch.saturating_add(1);
+    }
+
+    /// Whether `broker` has a replica of it.
+    pub fn is_replica(&self, broker: BrokerId) -> bool {
+        self.replicas.contains(&broker)
+    }
+
+    /// Whether its first replica leads.
+    pub fn has_preferred_leader(&self) -> bool {
+        self.leader.is_some() && self.leader == self.replicas.first().copied()
+    }
+}

@@ -1,0 +1,215 @@
+//! The verdict on one run. The field names and their meaning are a published format: `--json`
+//! prints it and `verdict.json` holds it.
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
+
+/// The version of the formats of verdicts, records and errors.
+pub const VERSION: u32 = 1;
+
+/// The verdict on one run.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+#[schemars(title = "The verdict on a Faultline run")]
+pub struct Verdict {
+    /// The version of this format.
+    pub version: u32,
+    /// The scenario's name.
+    pub scenario: String,
+    /// The seed.
+    pub seed: u64,
+    /// What it comes to.
+    pub outcome: Outcome,
+    /// The digest of the whole trace, in hexadecimal.
+    pub digest: String,
+    /// How long the run took in simulated time, in nanoseconds.
+    pub simulated_ns: u64,
+    /// How many events the run had.
+    pub events: u64,
+    /// What became of the records, by their identity.
+    pub counts: Counts,
+    /// Consumer groups by name.
+    pub groups: BTreeMap<String, GroupCounts>,
+    /// Promises that were broken.
+    pub violations: Vec<Violation>,
+    /// Anomalies that a setting allows after what happened.
+    pub permitted: Vec<Permitted>,
+    /// What was exercised and how often. Effects, never the scheduling of a fault.
+    pub exercised: BTreeMap<String, u64>,
+    /// What should have been exercised and was not.
+    pub not_exercised: Vec<String>,
+    /// The museum bugs that were put in.
+    pub bugs: Vec<BugReached>,
+    /// Why the judge cannot tell; empty unless the outcome is `unknown`.
+    pub unknown: Vec<String>,
+    /// One line that makes the run again.
+    pub reproduce: String,
+    /// The results directory; empty if none was written.
+    pub out: String,
+}
+
+/// What a run comes to.
+#[derive(
+    Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema,
+)]
+#[serde(rename_all = "snake_case")]
+pub enum Outcome {
+    /// Every promise was kept.
+    Pass,
+    /// A promise was broken.
+    Violation,
+    /// The judge cannot tell.
+    Unknown,
+    /// Nothing was exercised that would have shown anything.
+    Vacuous,
+    /// The program failed. Our own mistake.
+    Panic,
+    /// The same run went differently.
+    Nondeterministic,
+}
+
+impl Outcome {
+    /// Its name in results.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Pass => "pass",
+            Self::Violation => "violation",
+            Self::Unknown => "unknown",
+            Self::Vacuous => "vacuous",
+            Self::Panic => "panic",
+            Self::Nondeterministic => "nondeterministic",
+        }
+    }
+
+    /// The exit code of the command line.
+    pub const fn exit_code(self) -> u8 {
+        match self {
+            Self::Pass => 0,
+            Self::Violation => 1,
+            Self::Unknown => 3,
+            Self::Vacuous => 4,
+            Self::Nondeterministic => 5,
+            Self::Panic => 70,
+        }
+    }
+
+    /// What several outcomes come to: the first of panic, nondeterministic, violation, unknown
+    /// and vacuous that is among them, else pass.
+    pub fn worst(outcomes: impl IntoIterator<Item = Self>) -> Self {
+        outcomes.into_iter().max_by_key(|outcome| outcome.weight()).unwrap_or(Self::Pass)
+    }
+
+    const fn weight(self) -> u8 {
+        match self {
+            Self::Pass => 0,
+            Self::Vacuous => 1,
+            Self::Unknown => 2,
+            Self::Violation => 3,
+            Self::Nondeterministic => 4,
+            Self::Panic => 5,
+        }
+    }
+}
+
+/// What became of the records, by their identity over the whole run.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Counts {
+    /// Given to a producer.
+    pub sent: u64,
+    /// Confirmed to a producer with acks 1 or all.
+    pub acked: u64,
+    /// Sent with acks=0, which confirms nothing.
+    pub unconfirmed: u64,
+    /// Refused for certain.
+    pub failed: u64,
+    /// Neither confirmed nor refused: they may have been written.
+    pub unknown: u64,
+    /// In transactions that were aborted.
+    pub aborted: u64,
+    /// Distinct records read back from the healed cluster.
+    pub read: u64,
+    /// Acknowledged and never readable again, permitted or not.
+    pub lost: u64,
+    /// Seen more than once by a reader.
+    pub duplicated: u64,
+    /// Seen by a reader in another order than sent.
+    pub reordered: u64,
+}
+
+/// What a consumer group did.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct GroupCounts {
+    /// Records that no member processed.
+    pub skipped: u64,
+    /// Records that were processed more than once.
+    pub reprocessed: u64,
+}
+
+/// A promise that was broken.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Violation {
+    /// The check that found it.
+    pub check: String,
+    /// The same for violations of the same kind, whatever the seed.
+    pub signature: String,
+    /// When, in nanoseconds of simulated time.
+    pub at_ns: u64,
+    /// The partition, as `orders-0`; empty if it is not about one.
+    pub partition: String,
+    /// The offset, if it is about one.
+    pub offset: Option<i64>,
+    /// What is wrong, in one line.
+    pub summary: String,
+    /// How it came about: who acknowledged what, in which epoch, with which ISR, which fault
+    /// followed.
+    pub explanation: Vec<String>,
+    /// The events of the trace that it rests on.
+    pub events: Vec<u64>,
+}
+
+/// Anomalies that a setting allows after what happened.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Permitted {
+    /// The row of the permission table.
+    pub hazard: String,
+    /// How many records.
+    pub count: u64,
+    /// The setting and the event that excuse them.
+    pub because: String,
+    /// The partition, as `orders-0`.
+    pub partition: String,
+    /// What happened, in one line.
+    pub summary: String,
+    /// The events of the trace that it rests on.
+    pub events: Vec<u64>,
+}
+
+/// A museum bug that was put in.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct BugReached {
+    /// Its id.
+    pub id: String,
+    /// How often the rule decided otherwise than Kafka's.
+    pub reached: u64,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_worst_of_several_outcomes_wins() {
+        use Outcome::*;
+        assert_eq!(Outcome::worst([]), Pass);
+        assert_eq!(Outcome::worst([Vacuous, Unknown, Pass]), Unknown);
+        assert_eq!(Outcome::worst([Unknown, Violation, Vacuous]), Violation);
+        assert_eq!(Outcome::worst([Violation, Nondeterministic]), Nondeterministic);
+        assert_eq!(Outcome::worst([Panic, Nondeterministic]), Panic);
+    }
+}

@@ -1,0 +1,85 @@
+//! What there is before the load begins: clusters and topics.
+
+use super::properties::Properties;
+use engine::config::{BrokerConfig, ControllerConfig, TopicConfig};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+/// A Kafka cluster. Its brokers have the ids 1, 2, 3 and so on, its controllers 101 and so on,
+/// its clients 1001 and so on.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub struct Cluster {
+    /// Its name, for topics and clients of worlds with several clusters.
+    pub name: String,
+    /// How many brokers it has.
+    pub brokers: u16,
+    /// How many controllers vote in its quorum.
+    pub controllers: u16,
+    /// `broker.rack` of its brokers, one after the other and again from the start; without any,
+    /// brokers have no rack.
+    pub racks: Vec<String>,
+    /// Properties of all of its brokers.
+    pub broker: Properties<BrokerConfig>,
+    /// Properties of all of its controllers.
+    pub controller: Properties<ControllerConfig>,
+    /// Properties that its topics have unless they set their own.
+    pub topic: Properties<TopicConfig>,
+}
+
+impl Default for Cluster {
+    fn default() -> Self {
+        Self {
+            name: Self::NAME.to_owned(),
+            brokers: 3,
+            controllers: 3,
+            racks: Vec::new(),
+            broker: Properties::default(),
+            controller: Properties::default(),
+            topic: Properties::default(),
+        }
+    }
+}
+
+impl Cluster {
+    /// The name of a cluster that is given none.
+    pub const NAME: &'static str = "main";
+
+    /// `broker.rack` of broker `id`.
+    pub fn rack(&self, id: u16) -> Option<&str> {
+        let index = usize::from(id.checked_sub(1)?).checked_rem(self.racks.len())?;
+        Some(&self.racks[index])
+    }
+}
+
+/// A topic that exists before the load begins.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Topic {
+    /// Its name, unique within its cluster.
+    pub name: String,
+    /// The cluster it is in; the first one unless named.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cluster: Option<String>,
+    /// How many partitions it has.
+    #[serde(default = "one")]
+    pub partitions: u32,
+    /// How many replicas each has.
+    #[serde(default = "three")]
+    pub replication_factor: u16,
+    /// The brokers of each partition's replicas, the preferred leader first, instead of Kafka's
+    /// own placement.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub assignments: Vec<Vec<u16>>,
+    /// Its own properties.
+    #[serde(default)]
+    pub properties: Properties<TopicConfig>,
+}
+
+const fn one() -> u32 {
+    1
+}
+
+const fn three() -> u16 {
+    3
+}

@@ -1,0 +1,142 @@
+//! What a run of a scenario is expected to come to, and what it must have seen on the way.
+
+use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
+use serde::de::value::MapAccessDeserializer;
+use serde::de::{Error, MapAccess, Visitor};
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+use std::borrow::Cow;
+use std::fmt;
+
+/// What a run is expected to come to. It changes no verdict: the tests of the catalogue and of
+/// the corpus hold runs against it.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub struct Expect {
+    /// The outcome.
+    pub outcome: Expected,
+    /// The check that finds the violation.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub check: Option<String>,
+}
+
+/// An outcome that a scenario can be written for.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Expected {
+    /// Every promise is kept.
+    #[default]
+    Pass,
+    /// A promise is broken.
+    Violation,
+}
+
+/// Something that a run has to reach, or it has shown nothing.
+///
+/// In a file either just the name, or `{ reach = "truncation", under = "acks=1" }`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct MustReach {
+    /// Its name, one of [`super::reach::names`].
+    pub reach: String,
+    /// Only where a property has this value: `acks=1`.
+    pub under: Option<Setting>,
+    /// Of a series of seeds it is enough when one reaches it; a single run need not.
+    pub seldom: bool,
+}
+
+/// A property and a value: `acks=1`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Setting {
+    /// Kafka's name of the property.
+    pub property: String,
+    /// The value.
+    pub value: String,
+}
+
+impl Setting {
+    /// What a setting has to look like.
+    pub const EXPECTED: &'static str = "a property and its value, such as \"acks=1\"";
+
+    /// Reads `acks=1`.
+    ///
+    /// # Errors
+    ///
+    /// What is wrong with it, in words.
+    pub fn parse(text: &str) -> Result<Self, String> {
+        match text.split_once('=') {
+            Some((property, value)) if !property.trim().is_empty() => {
+                Ok(Self { property: property.trim().to_owned(), value: value.trim().to_owned() })
+            }
+            _ => Err(format!("`{text}` is not {}", Self::EXPECTED)),
+        }
+    }
+}
+
+impl fmt::Display for Setting {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}={}", self.property, self.value)
+    }
+}
+
+super::unit::written_as_string!(Setting, None);
+
+/// The longer form of [`MustReach`].
+#[derive(Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+struct Long {
+    /// Its name.
+    reach: String,
+    /// Only where a property has this value: `"acks=1"`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    under: Option<Setting>,
+    /// Of a series of seeds it is enough when one reaches it; a single run need not.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    seldom: bool,
+}
+
+impl Serialize for MustReach {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        if self.under.is_none() && !self.seldom {
+            return self.reach.serialize(serializer);
+        }
+        let Self { reach, under, seldom } = self.clone();
+        Long { reach, under, seldom }.serialize(serializer)
+    }
+}
+
+impl<'de> Deserialize<'de> for MustReach {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Either;
+        impl<'de> Visitor<'de> for Either {
+            type Value = MustReach;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("a name, or { reach = \"truncation\", under = \"acks=1\" }")
+            }
+
+            fn visit_str<E: Error>(self, name: &str) -> Result<MustReach, E> {
+                Ok(MustReach { reach: name.to_owned(), under: None, seldom: false })
+            }
+
+            fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<MustReach, A::Error> {
+                let Long { reach, under, seldom } =
+                    Long::deserialize(MapAccessDeserializer::new(map))?;
+                Ok(MustReach { reach, under, seldom })
+            }
+        }
+        deserializer.deserialize_any(Either)
+    }
+}
+
+impl JsonSchema for MustReach {
+    fn schema_name() -> Cow<'static, str> {
+        "MustReach".into()
+    }
+
+    fn json_schema(generator: &mut SchemaGenerator) -> Schema {
+        let long = generator.subschema_for::<Long>();
+        json_schema!({
+            "description": "Something that a run has to reach, or it has shown nothing",
+            "anyOf": [{ "type": "string" }, long],
+        })
+    }
+}

@@ -1,0 +1,123 @@
+//! Scenarios: what is run. Written as TOML by people, kept as JSON in the record of a run.
+//!
+//! The types are the format: each field is a key, checked while it is read, so that whatever
+//! exists here makes sense by itself. What has to fit together (a target and its topic, a
+//! replication factor and the number of brokers) is checked afterwards.
+
+mod cluster;
+mod condition;
+mod environment;
+mod expect;
+mod fault;
+mod properties;
+pub mod reach;
+mod target;
+mod text;
+mod unit;
+mod workload;
+
+pub use cluster::{Cluster, Topic};
+pub use condition::{Comparison, Condition, Metric, MetricKind, Scope, Takes};
+pub use environment::{Clocks, Disk, Durations, Link, Network};
+pub use expect::{Expect, Expected, MustReach, Setting};
+pub use fault::{Family, Fault, FaultKind, Swarm};
+pub use properties::{Properties, TABLES, Table};
+pub use target::{PartitionName, Role, Target};
+pub use text::{TextError, nearest};
+pub use unit::{Share, Time};
+pub use workload::{Consumers, Producers, Seek, SeekTo};
+
+use engine::config::TopicConfig;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+/// A scenario: a world, what its clients do, and what goes wrong.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+#[schemars(title = "A Faultline scenario")]
+pub struct Scenario {
+    /// Its name, in results and on the command line.
+    pub name: String,
+    /// What it is about, in one line.
+    pub title: String,
+    /// The same at length.
+    #[serde(default)]
+    pub description: String,
+    /// The clusters; one of three brokers and three controllers unless given.
+    #[serde(default = "one_cluster")]
+    pub clusters: Vec<Cluster>,
+    /// The topics that exist before the load begins.
+    pub topics: Vec<Topic>,
+    /// Who writes.
+    #[serde(default)]
+    pub producers: Vec<Producers>,
+    /// Who reads during the load. Everything is read back afterwards in any case.
+    #[serde(default)]
+    pub consumers: Vec<Consumers>,
+    /// The network.
+    #[serde(default)]
+    pub network: Network,
+    /// The disks.
+    #[serde(default)]
+    pub disk: Disk,
+    /// The clocks.
+    #[serde(default)]
+    pub clocks: Clocks,
+    /// How long the phases may take.
+    #[serde(default)]
+    pub durations: Durations,
+    /// What goes wrong.
+    #[serde(default)]
+    pub faults: Vec<Fault>,
+    /// What goes wrong beside that, chosen by the seed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub swarm: Option<Swarm>,
+    /// What a run is expected to come to.
+    #[serde(default)]
+    pub expect: Expect,
+    /// What a run has to reach, or it has shown nothing.
+    #[serde(default)]
+    pub must_reach: Vec<MustReach>,
+}
+
+fn one_cluster() -> Vec<Cluster> {
+    vec![Cluster::default()]
+}
+
+impl Scenario {
+    /// The index of the cluster called `name`; the first one for `None`.
+    pub fn cluster_index(&self, name: Option<&str>) -> Option<usize> {
+        match name {
+            None => (!self.clusters.is_empty()).then_some(0),
+            Some(name) => self.clusters.iter().position(|cluster| cluster.name == name),
+        }
+    }
+
+    /// The topic called `name` in the cluster called `cluster`.
+    pub fn topic(&self, cluster: Option<&str>, name: &str) -> Option<&Topic> {
+        let index = self.cluster_index(cluster);
+        self.topics.iter().find(|topic| {
+            topic.name == name && self.cluster_index(topic.cluster.as_deref()) == index
+        })
+    }
+
+    /// The configuration of a topic: its own properties over those of its cluster.
+    pub fn topic_config(&self, topic: &Topic) -> TopicConfig {
+        let cluster = self.cluster_index(topic.cluster.as_deref()).map(|i| &self.clusters[i]);
+        topic.properties.over(cluster.map(|c| c.topic.config()).unwrap_or_default())
+    }
+}
+
+/// A run to be made: everything that decides what will happen.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Resolved {
+    /// The scenario, with all overrides in place.
+    pub scenario: Scenario,
+    /// The seed.
+    pub seed: u64,
+    /// The museum bugs that are put in, by id.
+    pub bugs: Vec<String>,
+    /// Keep the whole trace. Changes nothing in the run.
+    pub trace: bool,
+}

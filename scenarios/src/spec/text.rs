@@ -1,0 +1,122 @@
+//! The small language of conditions and targets: words, numbers and a cursor that knows its
+//! column.
+
+use std::fmt;
+
+/// What is wrong with a condition or a target, and where in its text.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TextError {
+    /// How many bytes stand before the place.
+    pub at: usize,
+    /// How many bytes the place has.
+    pub length: usize,
+    /// What is wrong and what was expected.
+    pub message: String,
+    /// The nearest right word, if there is one.
+    pub nearest: Option<&'static str>,
+}
+
+impl fmt::Display for TextError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.message)
+    }
+}
+
+/// Reads a text from left to right.
+#[derive(Clone, Debug)]
+pub(super) struct Cursor<'a> {
+    text: &'a str,
+    at: usize,
+}
+
+impl<'a> Cursor<'a> {
+    pub(super) fn new(text: &'a str) -> Self {
+        Self { text, at: 0 }
+    }
+
+    fn rest(&self) -> &'a str {
+        &self.text[self.at..]
+    }
+
+    /// Goes to the next thing that is not a space.
+    pub(super) fn skip_spaces(&mut self) {
+        self.at += self.rest().len() - self.rest().trim_start().len();
+    }
+
+    /// Whether nothing is left.
+    pub(super) fn is_at_end(&mut self) -> bool {
+        self.skip_spaces();
+        self.rest().is_empty()
+    }
+
+    /// Takes `token` if it comes next.
+    pub(super) fn takes(&mut self, token: &str) -> bool {
+        self.skip_spaces();
+        let found = self.rest().starts_with(token);
+        if found {
+            self.at += token.len();
+        }
+        found
+    }
+
+    /// Takes `word` if it comes next as a whole word.
+    pub(super) fn takes_word(&mut self, word: &str) -> bool {
+        let before = self.at;
+        let found = self.word() == word;
+        if !found {
+            self.at = before;
+        }
+        found
+    }
+
+    /// The run of letters, digits, `.`, `_`, `-`, `/` and `%` that comes next; it may be empty.
+    pub(super) fn word(&mut self) -> &'a str {
+        self.skip_spaces();
+        let rest = self.rest();
+        let end = rest
+            .find(|c: char| !c.is_ascii_alphanumeric() && !"._-/%".contains(c))
+            .unwrap_or(rest.len());
+        self.at += end;
+        &rest[..end]
+    }
+
+    /// An error about the last `length` bytes.
+    pub(super) fn behind(&self, length: usize, message: String) -> TextError {
+        TextError { at: self.at - length, length: length.max(1), message, nearest: None }
+    }
+
+    /// An error about what comes next, which is not `expected`.
+    pub(super) fn expected(&mut self, expected: &str) -> TextError {
+        self.skip_spaces();
+        let at = self.at;
+        let found = match self.word() {
+            "" => self.rest().chars().next().map(String::from).unwrap_or_default(),
+            word => word.to_owned(),
+        };
+        let message = match found.as_str() {
+            "" => format!("it ends where {expected} was expected"),
+            found => format!("`{found}` stands where {expected} was expected"),
+        };
+        TextError { at, length: found.len().max(1), message, nearest: None }
+    }
+
+    /// Takes `token`, which has to come next.
+    pub(super) fn require(&mut self, token: &str) -> Result<(), TextError> {
+        if self.takes(token) { Ok(()) } else { Err(self.expected(&format!("`{token}`"))) }
+    }
+}
+
+/// The name in `names` that `word` was probably meant to be.
+pub fn nearest<'n>(word: &str, names: impl IntoIterator<Item = &'n str>) -> Option<&'n str> {
+    let plain = |text: &str| text.to_lowercase().replace(['_', '-', ' '], ".");
+    let meant = plain(word);
+    names
+        .into_iter()
+        .map(|name| (strsim::damerau_levenshtein(&meant, &plain(name)), name))
+        .filter(|(distance, name)| {
+            *distance <= (name.len() / 3).max(1)
+                || (meant.len() >= 4 && plain(name).contains(&meant))
+        })
+        .min_by_key(|(distance, _)| *distance)
+        .map(|(_, name)| name)
+}
