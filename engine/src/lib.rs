@@ -5,6 +5,7 @@
 
 pub mod client;
 pub mod config;
+pub mod controller;
 pub mod error;
 pub mod fact;
 pub mod ids;

@@ -29,3 +29,19 @@ pub fn is_present_life(fetched: BrokerEpoch, registered: Option<BrokerEpoch>) ->
 pub fn may_append_fetched(batch: LeaderEpoch, fetched: LeaderEpoch) -> bool {
     batch <= fetched
 }
+
+/// Whether a broker's request to the controller comes from the life that is registered. A request
+/// of an earlier life must not keep a later one alive, nor speak for it (KIP-380).
+pub fn check_broker_epoch(
+    requested: BrokerEpoch,
+    registered: BrokerEpoch,
+) -> Result<(), ErrorCode> {
+    if requested == registered { Ok(()) } else { Err(ErrorCode::StaleBrokerEpoch) }
+}
+
+/// How many of `expired` brokers are fenced from one and the same state of the cluster: one. The
+/// next is looked at when the first has left, or the changes of the second, made from a state in
+/// which the first still leads, would bring it back (KAFKA-13173).
+pub fn fenced_per_decision(expired: usize) -> usize {
+    expired.min(1)
+}

@@ -1,6 +1,7 @@
 //! Who is an in-sync replica (`Partition`, `PartitionState`).
 
-use crate::ids::{BrokerEpoch, Offset};
+use crate::error::ErrorCode;
+use crate::ids::{BrokerEpoch, LeaderEpoch, Offset, PartitionEpoch};
 use machine::{Mono, Span};
 
 /// A follower outside the ISR that has just fetched.
@@ -79,4 +80,38 @@ pub struct Membership {
 /// because the controller may elect by either set (KIP-497).
 pub fn is_in_effective_isr(membership: Membership) -> bool {
     membership.committed || membership.proposed == Some(true)
+}
+
+/// A leader's proposal of other in-sync replicas, and what the controller knows.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Proposal {
+    /// The leader epoch that it was made in.
+    pub leader_epoch: LeaderEpoch,
+    /// The version of the partition that it was made from.
+    pub partition_epoch: PartitionEpoch,
+    /// It comes from the leader.
+    pub from_leader: bool,
+    /// The leader epoch that the controller knows.
+    pub present_leader_epoch: LeaderEpoch,
+    /// The version that the controller knows.
+    pub present_partition_epoch: PartitionEpoch,
+}
+
+/// Whether a proposal is one that the controller may look at. If it is ahead of the controller,
+/// the controller is the one who is behind, and must not speak for the cluster (KAFKA-14154);
+/// what was made from an older state may not overwrite a newer one (KIP-497).
+pub fn check_proposal(proposal: Proposal) -> Result<(), ErrorCode> {
+    if proposal.leader_epoch > proposal.present_leader_epoch
+        || proposal.partition_epoch > proposal.present_partition_epoch
+    {
+        Err(ErrorCode::NotController)
+    } else if proposal.leader_epoch < proposal.present_leader_epoch {
+        Err(ErrorCode::FencedLeaderEpoch)
+    } else if !proposal.from_leader {
+        Err(ErrorCode::InvalidRequest)
+    } else if proposal.partition_epoch < proposal.present_partition_epoch {
+        Err(ErrorCode::InvalidUpdateVersion)
+    } else {
+        Ok(())
+    }
 }

@@ -48,6 +48,8 @@ rules! {
     may_join_isr: fn(isr::Join) -> bool = isr::may_join,
     /// See [`isr::is_eligible`].
     is_eligible_for_isr: fn(isr::Candidate) -> bool = isr::is_eligible,
+    /// See [`isr::check_proposal`].
+    check_isr_proposal: fn(isr::Proposal) -> Result<(), ErrorCode> = isr::check_proposal,
     /// See [`isr::is_out_of_sync`].
     is_out_of_sync: fn(isr::Lag) -> bool = isr::is_out_of_sync,
     /// See [`isr::is_in_effective_isr`].
@@ -69,6 +71,11 @@ rules! {
         fencing::check_leader_epoch,
     /// See [`fencing::is_present_life`].
     is_present_life: fn(BrokerEpoch, Option<BrokerEpoch>) -> bool = fencing::is_present_life,
+    /// See [`fencing::check_broker_epoch`].
+    check_broker_epoch: fn(BrokerEpoch, BrokerEpoch) -> Result<(), ErrorCode> =
+        fencing::check_broker_epoch,
+    /// See [`fencing::fenced_per_decision`].
+    fenced_per_decision: fn(usize) -> usize = fencing::fenced_per_decision,
     /// See [`fencing::may_append_fetched`].
     may_append_fetched: fn(LeaderEpoch, LeaderEpoch) -> bool = fencing::may_append_fetched,
     /// See [`produce::check_in_sync_replicas`].

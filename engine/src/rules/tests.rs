@@ -189,3 +189,30 @@ fn votes_go_to_longer_logs_and_commits_need_an_own_record() {
     assert!(!quorum::commits(5, 5), "KAFKA-12619");
     assert!(quorum::commits(6, 5));
 }
+
+#[test]
+fn a_controller_that_is_behind_does_not_speak_for_the_cluster() {
+    let check = |leader_epoch, partition_epoch, from_leader| {
+        isr::check_proposal(isr::Proposal {
+            leader_epoch,
+            partition_epoch,
+            from_leader,
+            present_leader_epoch: 5,
+            present_partition_epoch: 9,
+        })
+    };
+    assert_eq!(check(5, 9, true), Ok(()));
+    assert_eq!(check(6, 9, false), Err(ErrorCode::NotController), "KAFKA-14154");
+    assert_eq!(check(4, 10, true), Err(ErrorCode::NotController), "KAFKA-14154");
+    assert_eq!(check(4, 8, false), Err(ErrorCode::FencedLeaderEpoch));
+    assert_eq!(check(5, 8, false), Err(ErrorCode::InvalidRequest));
+    assert_eq!(check(5, 8, true), Err(ErrorCode::InvalidUpdateVersion));
+}
+
+#[test]
+fn brokers_are_fenced_one_by_one_and_by_their_present_life() {
+    assert_eq!(fencing::fenced_per_decision(2), 1, "KAFKA-13173");
+    assert_eq!(fencing::fenced_per_decision(0), 0);
+    assert_eq!(fencing::check_broker_epoch(7, 7), Ok(()));
+    assert_eq!(fencing::check_broker_epoch(6, 7), Err(ErrorCode::StaleBrokerEpoch), "KIP-380");
+}

@@ -1,0 +1,169 @@
+//! Connections and the requests behind one another on them.
+//!
+//! A server handles the requests of a connection strictly one after another: until one is
+//! answered, those behind it wait.
+
+use crate::Outbox;
+use crate::error::ErrorCode;
+use crate::ids::{Offset, TopicId};
+use crate::protocol::{
+    AlterPartitionResponse, BrokerHeartbeatResponse, BrokerRegistrationResponse,
+    CreatableTopicResult, CreateTopicsResponse, ElectLeadersResponse, Message, Request, Response,
+};
+use machine::ConnId;
+use std::collections::{BTreeMap, VecDeque};
+
+/// An answer that waits until what it tells is committed.
+#[derive(Clone, Debug)]
+struct Parked {
+    /// The offset of the last record that has to be committed.
+    until: Offset,
+    conn: ConnId,
+    correlation_id: u32,
+    response: Response,
+    /// What is answered if that record is never committed.
+    refusal: Response,
+}
+
+/// A request, and where it came from.
+#[derive(Clone, Debug)]
+pub(super) struct Asked {
+    /// The connection.
+    pub(super) conn: ConnId,
+    /// Its number there.
+    pub(super) correlation_id: u32,
+    /// What is asked.
+    pub(super) request: Request,
+}
+
+/// The connections to brokers and clients that have requests.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Connections {
+    /// Those with a request that is not answered yet, and what waits behind it.
+    muted: BTreeMap<ConnId, VecDeque<Asked>>,
+    /// Answers that wait, in the order of what they wait for.
+    parked: VecDeque<Parked>,
+    /// Requests whose turn has come.
+    ready: VecDeque<Asked>,
+}
+
+impl Connections {
+    /// A request came: its turn is now, or after those before it.
+    pub(super) fn receive(&mut self, asked: Asked) {
+        match self.muted.get_mut(&asked.conn) {
+            Some(behind) => behind.push_back(asked),
+            None => {
+                self.muted.insert(asked.conn, VecDeque::new());
+                self.ready.push_back(asked);
+            }
+        }
+    }
+
+    /// The next request whose turn has come.
+    pub(super) fn next(&mut self) -> Option<Asked> {
+        self.ready.pop_front()
+    }
+
+    /// Answers a request now.
+    pub(super) fn answer(
+        &mut self,
+        conn: ConnId,
+        correlation_id: u32,
+        response: Response,
+        out: &mut Outbox,
+    ) {
+        out.send(conn, Message::Response { correlation_id, body: response });
+        let Some(behind) = self.muted.get_mut(&conn) else { return };
+        match behind.pop_front() {
+            Some(next) => self.ready.push_back(next),
+            None => {
+                self.muted.remove(&conn);
+            }
+        }
+    }
+
+    /// Answers a request when the record at `until` is committed.
+    pub(super) fn answer_when_committed(&mut self, until: Offset, asked: &Asked, with: Response) {
+        debug_assert!(self.parked.back().is_none_or(|last| last.until <= until));
+        self.parked.push_back(Parked {
+            until,
+            conn: asked.conn,
+            correlation_id: asked.correlation_id,
+            response: with,
+            refusal: refusal(&asked.request, ErrorCode::NotController),
+        });
+    }
+
+    /// All records below `high_watermark` are committed: gives the answers that waited for them.
+    pub(super) fn committed(&mut self, high_watermark: Offset, out: &mut Outbox) {
+        while self.parked.front().is_some_and(|first| first.until < high_watermark)
+            && let Some(first) = self.parked.pop_front()
+        {
+            self.answer(first.conn, first.correlation_id, first.response, out);
+        }
+    }
+
+    /// What waits may never be committed, at least not by this controller.
+    pub(super) fn refuse_all(&mut self, out: &mut Outbox) {
+        for parked in std::mem::take(&mut self.parked) {
+            self.answer(parked.conn, parked.correlation_id, parked.refusal, out);
+        }
+    }
+
+    /// A connection has ended. Answers on their way to it go nowhere.
+    pub(super) fn forget(&mut self, conn: ConnId) {
+        self.muted.remove(&conn);
+        self.parked.retain(|parked| parked.conn != conn);
+        self.ready.retain(|asked| asked.conn != conn);
+    }
+
+    /// Panics if an answer that waits has no connection, or comes out of order.
+    pub(super) fn invariants(&self) {
+        assert!(self.ready.is_empty(), "requests whose turn has come are handled at once");
+        assert_eq!(self.parked.len(), self.muted.len(), "each muted connection awaits an answer");
+        assert!(self.parked.iter().all(|parked| self.muted.contains_key(&parked.conn)));
+        assert!(self.parked.iter().is_sorted_by_key(|parked| parked.until));
+    }
+}
+
+/// The answer that refuses a request as a whole.
+pub(super) fn refusal(request: &Request, error: ErrorCode) -> Response {
+    match request {
+        Request::AlterPartition(_) => {
+            AlterPartitionResponse { error, partitions: Vec::new() }.into()
+        }
+        Request::BrokerRegistration(_) => {
+            BrokerRegistrationResponse { error, broker_epoch: -1 }.into()
+        }
+        Request::BrokerHeartbeat(_) => BrokerHeartbeatResponse {
+            error,
+            is_caught_up: false,
+            is_fenced: true,
+            should_shut_down: false,
+        }
+        .into(),
+        Request::CreateTopics(create) => {
+            let refused = |name: &String| CreatableTopicResult {
+                name: name.clone(),
+                topic: TopicId::default(),
+                error,
+            };
+            let topics = create.topics.iter().map(|topic| refused(&topic.name)).collect();
+            CreateTopicsResponse { topics }.into()
+        }
+        Request::ElectLeaders(_) => ElectLeadersResponse { error, partitions: Vec::new() }.into(),
+        other => unreachable!("controllers do not serve {}", other.name()),
+    }
+}
+
+/// Whether controllers serve a request at all, apart from those of the quorum.
+pub(super) fn is_served(request: &Request) -> bool {
+    matches!(
+        request,
+        Request::AlterPartition(_)
+            | Request::BrokerRegistration(_)
+            | Request::BrokerHeartbeat(_)
+            | Request::CreateTopics(_)
+            | Request::ElectLeaders(_)
+    )
+}

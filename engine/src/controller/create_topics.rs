@@ -1,0 +1,197 @@
+//! New topics (`ReplicationControlManager.createTopics`; KIP-516).
+
+use super::cluster::{Cluster, Decision};
+use super::placement::{UsableBroker, place};
+use crate::Outbox;
+use crate::config::TopicConfig;
+use crate::error::ErrorCode;
+use crate::fact::Fact;
+use crate::ids::{BrokerId, TopicId, TopicPartition};
+use crate::metadata::{ConfigResource, MetadataRecord, PartitionRecord};
+use crate::protocol::{
+    CreatableTopic, CreatableTopicResult, CreateTopicsRequest, CreateTopicsResponse,
+};
+use crate::rules::election::{How, Reason};
+use rand::{Rng, RngExt};
+
+/// `num.partitions` and `default.replication.factor`: what -1 in a request stands for.
+const DEFAULT_COUNT: usize = 1;
+
+impl Cluster<'_> {
+    /// Creates the topics that can be created.
+    pub(super) fn create_topics(
+        &self,
+        request: &CreateTopicsRequest,
+        rng: &mut impl Rng,
+        out: &mut Outbox,
+    ) -> Decision<CreateTopicsResponse> {
+        let mut records = Vec::new();
+        let topics = request
+            .topics
+            .iter()
+            .map(|topic| {
+                let same_name = |other: &&CreatableTopic| other.name == topic.name;
+                let created = if request.topics.iter().filter(same_name).count() > 1 {
+                    Err(ErrorCode::InvalidRequest)
+                } else {
+                    self.create_topic(topic, rng, &mut records, out)
+                };
+                let name = topic.name.clone();
+                match created {
+                    Ok(topic) => CreatableTopicResult { name, topic, error: ErrorCode::None },
+                    Err(error) => CreatableTopicResult { name, topic: TopicId::default(), error },
+                }
+            })
+            .collect();
+        Decision { records, response: CreateTopicsResponse { topics } }
+    }
+
+    fn create_topic(
+        &self,
+        topic: &CreatableTopic,
+        rng: &mut impl Rng,
+        records: &mut Vec<MetadataRecord>,
+        out: &mut Outbox,
+    ) -> Result<TopicId, ErrorCode> {
+        self.check_name(&topic.name)?;
+        let mut config = TopicConfig::default();
+        for (name, value) in &topic.configs {
+            config.set(name, value).map_err(|_| ErrorCode::InvalidConfig)?;
+        }
+        let assignments = self.assign(topic, rng)?;
+        let leaders = self.first_leaders(&assignments, topic.assignments.is_empty())?;
+
+        let id = self.new_topic_id(rng);
+        records.push(MetadataRecord::Topic { name: topic.name.clone(), id });
+        records.extend(topic.configs.iter().map(|(name, value)| MetadataRecord::Config {
+            resource: ConfigResource::Topic(id),
+            name: name.clone(),
+            value: Some(value.clone()),
+        }));
+        for (index, (replicas, isr)) in (0..).zip(assignments.into_iter().zip(leaders)) {
+            let partition = TopicPartition::new(id, index);
+            let record = new_partition(partition, replicas, isr);
+            out.observe(first_leader(&record));
+            records.push(MetadataRecord::Partition(record));
+        }
+        Ok(id)
+    }
+
+    fn check_name(&self, name: &str) -> Result<(), ErrorCode> {
+        if !is_valid_name(name) {
+            return Err(ErrorCode::InvalidTopicException);
+        }
+        if self.image.topic_by_name(name).is_some() {
+            return Err(ErrorCode::TopicAlreadyExists);
+        }
+        // Metrics write '.' as '_', so two names may not differ in that alone.
+        let plain = |name: &str| name.replace('.', "_");
+        let collides = self.image.topic_names().any(|(other, _)| plain(other) == plain(name));
+        if collides { Err(ErrorCode::InvalidTopicException) } else { Ok(()) }
+    }
+
+    fn assign(
+        &self,
+        topic: &CreatableTopic,
+        rng: &mut impl Rng,
+    ) -> Result<Vec<Vec<BrokerId>>, ErrorCode> {
+        if !topic.assignments.is_empty() {
+            self.check_assignments(&topic.assignments)?;
+            return Ok(topic.assignments.clone());
+        }
+        let count = |asked: i32, error| match asked {
+            -1 => Ok(DEFAULT_COUNT),
+            asked => usize::try_from(asked).ok().filter(|count| *count > 0).ok_or(error),
+        };
+        let factor = i32::from(topic.replication_factor);
+        let factor = count(factor, ErrorCode::InvalidReplicationFactor)?;
+        let partitions = count(topic.num_partitions, ErrorCode::InvalidPartitions)?;
+        let usable = self.image.brokers().filter(|broker| !broker.in_controlled_shutdown);
+        let usable = usable.map(|broker| UsableBroker {
+            id: broker.id,
+            rack: broker.rack.clone(),
+            fenced: broker.fenced,
+        });
+        place(partitions, factor, usable, rng)
+    }
+
+    fn check_assignments(&self, assignments: &[Vec<BrokerId>]) -> Result<(), ErrorCode> {
+        let factor = assignments[0].len();
+        let is_fine = |replicas: &Vec<BrokerId>| {
+            let distinct = replicas.iter().enumerate().all(|(at, id)| !replicas[..at].contains(id));
+            let registered = replicas.iter().all(|id| self.image.broker(*id).is_some());
+            factor > 0 && replicas.len() == factor && distinct && registered
+        };
+        if assignments.iter().all(is_fine) {
+            Ok(())
+        } else {
+            Err(ErrorCode::InvalidReplicaAssignment)
+        }
+    }
+
+    /// The first ISR of each partition: those of its replicas that are active, in order.
+    fn first_leaders(
+        &self,
+        assignments: &[Vec<BrokerId>],
+        placed: bool,
+    ) -> Result<Vec<Vec<BrokerId>>, ErrorCode> {
+        let error = if placed {
+            ErrorCode::InvalidReplicationFactor
+        } else {
+            ErrorCode::InvalidReplicaAssignment
+        };
+        let active = |replicas: &Vec<BrokerId>| {
+            let isr: Vec<_> =
+                replicas.iter().copied().filter(|id| self.image.is_active(*id)).collect();
+            if isr.is_empty() { Err(error) } else { Ok(isr) }
+        };
+        assignments.iter().map(active).collect()
+    }
+
+    /// A random id that no topic has and that has no meaning of its own.
+    fn new_topic_id(&self, rng: &mut impl Rng) -> TopicId {
+        loop {
+            let id = TopicId(rng.random());
+            if id > TopicId::METADATA && self.image.topic(id).is_none() {
+                return id;
+            }
+        }
+    }
+}
+
+fn new_partition(
+    partition: TopicPartition,
+    replicas: Vec<BrokerId>,
+    isr: Vec<BrokerId>,
+) -> PartitionRecord {
+    PartitionRecord {
+        partition,
+        replicas,
+        leader: isr.first().copied(),
+        isr,
+        elr: Vec::new(),
+        last_known_leader: None,
+        leader_epoch: 0,
+        partition_epoch: 0,
+    }
+}
+
+fn first_leader(record: &PartitionRecord) -> Fact {
+    Fact::Elected {
+        partition: record.partition,
+        leader: record.leader,
+        previous: None,
+        leader_epoch: record.leader_epoch,
+        isr: record.isr.clone(),
+        elr: Vec::new(),
+        reason: Reason::Ordinary,
+        how: How::Clean,
+    }
+}
+
+/// What `org.apache.kafka.common.internals.Topic.validate` lets pass.
+fn is_valid_name(name: &str) -> bool {
+    const MAX_LENGTH: usize = 249;
+    let legal = |c: u8| c.is_ascii_alphanumeric() || matches!(c, b'.' | b'_' | b'-');
+    !matches!(name, "" | "." | "..") && name.len() <= MAX_LENGTH && name.bytes().all(legal)
+}

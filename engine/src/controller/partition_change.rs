@@ -1,0 +1,146 @@
+//! How one partition changes: its ISR, its ELR and its leader together (`PartitionChangeBuilder`;
+//! KIP-631, KIP-966).
+
+use super::cluster::Cluster;
+use crate::Outbox;
+use crate::fact::Fact;
+use crate::ids::{BrokerId, TopicPartition};
+use crate::metadata::{PartitionChange, PartitionRegistration};
+use crate::rules::election::{Elected, Election, Eligible, How, Reason};
+use crate::rules::high_watermark::effective_min_isr;
+
+/// What a partition is to become.
+#[derive(Clone, Debug)]
+pub(super) struct Target<'a> {
+    /// The partition.
+    pub(super) partition: TopicPartition,
+    /// Its state now.
+    pub(super) state: &'a PartitionRegistration,
+    /// The in-sync replicas wanted.
+    pub(super) isr: Vec<BrokerId>,
+    /// Replicas known to have ended uncleanly.
+    pub(super) ended_uncleanly: &'a [BrokerId],
+    /// The replicas whose brokers may lead.
+    pub(super) acceptable: Vec<BrokerId>,
+    /// Why leadership is looked at.
+    pub(super) reason: Reason,
+}
+
+impl Cluster<'_> {
+    /// The change that gets a partition as near to `target` as is allowed; `None` if nothing
+    /// changes. Leadership follows from the target, and the ISR may follow from leadership.
+    pub(super) fn change(&self, target: Target<'_>, out: &mut Outbox) -> Option<PartitionChange> {
+        let Target { partition, state, .. } = target;
+        let keeps_eligible = self.keeps_eligible_leaders();
+        let mut elr = if keeps_eligible { self.eligible(&target, out) } else { Vec::new() };
+        let elected = self.elect(&target, &elr, out);
+
+        let mut isr = target.isr;
+        let mut change = PartitionChange::of(partition);
+        if elected.leader != state.leader {
+            change.leader = Some(elected.leader);
+            if let Some(leader) = elected.leader {
+                take_over(leader, elected.how, &mut isr, &mut elr);
+            }
+        }
+        // Without an ELR the last member of the ISR stays in it, or nobody would know any more
+        // who has the data.
+        if isr != state.isr && (keeps_eligible || !isr.is_empty()) {
+            change.isr = Some(isr);
+        }
+        if elr != state.elr {
+            change.elr = Some(elr);
+        }
+        if keeps_eligible {
+            change.last_known_leader = last_known_leader(state, &change);
+        }
+        if change.is_empty() {
+            return None;
+        }
+        if change.leader.is_some() {
+            let elected = (elected, target.reason);
+            out.observe(election_fact(partition, state, &change, elected));
+        }
+        Some(change)
+    }
+
+    fn eligible(&self, target: &Target<'_>, out: &mut Outbox) -> Vec<BrokerId> {
+        let state = target.state;
+        let config = self.image.topic_config(target.partition.topic);
+        let min_isr = config.map_or(1, |config| config.min_insync_replicas);
+        let min_isr = usize::try_from(min_isr).unwrap_or(usize::MAX);
+        let eligible = Eligible {
+            old_isr: &state.isr,
+            old_elr: &state.elr,
+            new_isr: &target.isr,
+            ended_uncleanly: target.ended_uncleanly,
+            effective_min_isr: effective_min_isr(min_isr, state.replicas.len()),
+        };
+        self.rules.ask(out, "eligible_after", |rules| (rules.eligible_after)(eligible))
+    }
+
+    fn elect(&self, target: &Target<'_>, elr: &[BrokerId], out: &mut Outbox) -> Elected {
+        let state = target.state;
+        let election = Election {
+            reason: target.reason,
+            replicas: &state.replicas,
+            isr: &target.isr,
+            elr,
+            acceptable: &target.acceptable,
+            leader: state.leader,
+            last_known_leader: state.last_known_leader,
+        };
+        self.rules.ask(out, "elect_leader", |rules| (rules.elect_leader)(election))
+    }
+}
+
+/// A new leader that was not in the ISR becomes all of it: the others have to catch up with it.
+fn take_over(leader: BrokerId, how: How, isr: &mut Vec<BrokerId>, elr: &mut Vec<BrokerId>) {
+    match how {
+        How::Clean => {}
+        How::Eligible => {
+            *isr = vec![leader];
+            elr.retain(|id| *id != leader);
+        }
+        How::LastKnown | How::Unclean => {
+            *isr = vec![leader];
+            elr.clear();
+        }
+    }
+}
+
+/// The last leader is remembered when the ISR becomes empty, and forgotten when there is a leader.
+fn last_known_leader(
+    state: &PartitionRegistration,
+    change: &PartitionChange,
+) -> Option<Option<BrokerId>> {
+    let leader = change.leader.unwrap_or(state.leader);
+    let becomes_empty = change.isr.as_ref().is_some_and(Vec::is_empty);
+    if becomes_empty && state.leader.is_some() && state.last_known_leader != state.leader {
+        Some(state.leader)
+    } else if leader.is_some() && state.last_known_leader.is_some() {
+        Some(None)
+    } else {
+        None
+    }
+}
+
+fn election_fact(
+    partition: TopicPartition,
+    state: &PartitionRegistration,
+    change: &PartitionChange,
+    (elected, reason): (Elected, Reason),
+) -> Fact {
+    let mut after = state.clone();
+    after.apply(change);
+    Fact::Elected {
+        partition,
+        leader: after.leader,
+        previous: state.leader,
+        leader_epoch: after.leader_epoch,
+        isr: after.isr,
+        elr: after.elr,
+        reason,
+        how: elected.how,
+    }
+}

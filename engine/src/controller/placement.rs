@@ -1,0 +1,163 @@
+//! Where the replicas of a new topic go (`StripedReplicaPlacer`, KIP-36).
+//!
+//! Racks take turns, and within a rack its brokers do: first to have the next partition's leader,
+//! then to have its other replicas. So replicas spread over racks before they spread over brokers,
+//! leaders are even, and no two replicas share a broker. Fenced brokers come last and never lead.
+
+use crate::error::ErrorCode;
+use crate::ids::BrokerId;
+use rand::{Rng, RngExt};
+use std::collections::BTreeMap;
+
+/// A broker that replicas may be placed on.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct UsableBroker {
+    /// Its id.
+    pub(super) id: BrokerId,
+    /// Its rack.
+    pub(super) rack: Option<String>,
+    /// It is fenced.
+    pub(super) fenced: bool,
+}
+
+/// Chooses the replicas of `partitions` partitions, the leader of each first.
+///
+/// # Errors
+///
+/// `INVALID_REPLICATION_FACTOR` if there are too few brokers, or none that could lead.
+pub(super) fn place(
+    partitions: usize,
+    replication_factor: usize,
+    brokers: impl Iterator<Item = UsableBroker>,
+    rng: &mut impl Rng,
+) -> Result<Vec<Vec<BrokerId>>, ErrorCode> {
+    let mut placer = Placer::new(brokers, rng);
+    let possible = 1..=placer.brokers;
+    if placer.unfenced == 0 || !possible.contains(&replication_factor) {
+        return Err(ErrorCode::InvalidReplicationFactor);
+    }
+    Ok((0..partitions).map(|_| placer.next_partition(replication_factor, rng)).collect())
+}
+
+/// The brokers of a rack that are alike, and whose turn it is. In each round every one is handed
+/// out at most once, and each round begins one further on.
+#[derive(Clone, Debug, Default)]
+struct Ring {
+    brokers: Vec<BrokerId>,
+    start: usize,
+    taken: usize,
+}
+
+impl Ring {
+    fn next(&mut self) -> Option<BrokerId> {
+        if self.taken == self.brokers.len() {
+            return None;
+        }
+        let at = (self.start + self.taken) % self.brokers.len();
+        self.taken += 1;
+        Some(self.brokers[at])
+    }
+
+    fn next_round(&mut self) {
+        self.taken = 0;
+        self.start = (self.start + 1) % self.brokers.len().max(1);
+    }
+}
+
+#[derive(Clone, Debug, Default)]
+struct Rack {
+    unfenced: Ring,
+    fenced: Ring,
+}
+
+#[derive(Clone, Debug)]
+struct Placer {
+    racks: Vec<Rack>,
+    brokers: usize,
+    unfenced: usize,
+    /// The rack that has the next leader, if it has an unfenced broker left.
+    first_rack: usize,
+    /// How many partitions were placed since the last shuffle.
+    round: usize,
+}
+
+impl Placer {
+    fn new(brokers: impl Iterator<Item = UsableBroker>, rng: &mut impl Rng) -> Self {
+        let mut racks: BTreeMap<Option<String>, Rack> = BTreeMap::new();
+        let (mut all, mut unfenced) = (0, 0);
+        for broker in brokers {
+            let rack = racks.entry(broker.rack).or_default();
+            let ring = if broker.fenced { &mut rack.fenced } else { &mut rack.unfenced };
+            ring.brokers.push(broker.id);
+            all += 1;
+            unfenced += usize::from(!broker.fenced);
+        }
+        let mut racks: Vec<Rack> = racks.into_values().collect();
+        for ring in racks.iter_mut().flat_map(|rack| [&mut rack.unfenced, &mut rack.fenced]) {
+            ring.brokers.sort_unstable();
+            ring.start = below(ring.brokers.len(), rng);
+        }
+        let first_rack = below(racks.len(), rng);
+        Self { racks, brokers: all, unfenced, first_rack, round: 0 }
+    }
+
+    fn next_partition(&mut self, replication_factor: usize, rng: &mut impl Rng) -> Vec<BrokerId> {
+        self.begin_round(rng);
+        let racks = self.racks.len();
+        let mut replicas = Vec::with_capacity(replication_factor);
+        let mut leaders_rack = self.first_rack;
+        loop {
+            if let Some(leader) = self.racks[leaders_rack].unfenced.next() {
+                replicas.push(leader);
+                break;
+            }
+            leaders_rack = (leaders_rack + 1) % racks;
+        }
+        // The leader's rack has had its turn in the first pass over the racks.
+        let mut passed_over = Some(leaders_rack);
+        let mut rack = self.first_rack;
+        while replicas.len() < replication_factor {
+            if passed_over == Some(rack) {
+                passed_over = None;
+            } else {
+                let Rack { unfenced, fenced } = &mut self.racks[rack];
+                replicas.extend(unfenced.next().or_else(|| fenced.next()));
+            }
+            rack = (rack + 1) % racks;
+        }
+        self.first_rack = (self.first_rack + 1) % racks;
+        self.round += 1;
+        replicas
+    }
+
+    /// Every broker may be chosen again. After as many partitions as there are brokers that can
+    /// lead, the patterns would repeat, so the order is shuffled.
+    fn begin_round(&mut self, rng: &mut impl Rng) {
+        if self.round == 0 {
+            return;
+        }
+        let reshuffle = self.round == self.unfenced && self.unfenced > 1;
+        if reshuffle {
+            shuffle(&mut self.racks, rng);
+            self.round = 0;
+        }
+        for ring in self.racks.iter_mut().flat_map(|rack| [&mut rack.unfenced, &mut rack.fenced]) {
+            if reshuffle {
+                shuffle(&mut ring.brokers, rng);
+            }
+            ring.next_round();
+        }
+    }
+}
+
+/// A random number below `end`, or 0.
+fn below(end: usize, rng: &mut impl Rng) -> usize {
+    let end = u32::try_from(end).expect("fewer brokers than 2^32");
+    if end == 0 { 0 } else { rng.random_range(0..end) as usize }
+}
+
+fn shuffle<T>(items: &mut [T], rng: &mut impl Rng) {
+    for end in (2..=items.len()).rev() {
+        items.swap(end - 1, below(end, rng));
+    }
+}

@@ -1,0 +1,96 @@
+//! A broker begins a life (`ClusterControlManager.registerBroker`; KIP-631, KIP-966).
+
+use super::cluster::{Cluster, Decision};
+use super::transition::Transition;
+use crate::Outbox;
+use crate::error::ErrorCode;
+use crate::ids::Offset;
+use crate::metadata::{BrokerRegistration, MetadataRecord, RegisterBroker};
+use crate::protocol::{BrokerRegistrationRequest, BrokerRegistrationResponse};
+
+impl Cluster<'_> {
+    /// Registers a broker. Its first record will stand at `next_offset`; `has_session` tells
+    /// whether the life that is registered now has been heard of lately.
+    ///
+    /// # Errors
+    ///
+    /// `DUPLICATE_BROKER_REGISTRATION` if another life of that broker goes on.
+    pub(super) fn register(
+        &self,
+        request: &BrokerRegistrationRequest,
+        next_offset: Offset,
+        has_session: bool,
+        out: &mut Outbox,
+    ) -> Result<Decision<BrokerRegistrationResponse>, ErrorCode> {
+        let existing = self.image.broker(request.broker);
+        if let Some(existing) = existing {
+            if existing.incarnation == request.incarnation {
+                return Ok(repeat(existing, request));
+            }
+            // One that shuts down may be followed by the next before its session ends.
+            if has_session && !existing.in_controlled_shutdown {
+                return Err(ErrorCode::DuplicateBrokerRegistration);
+            }
+        }
+        let record = RegisterBroker {
+            broker: request.broker,
+            incarnation: request.incarnation,
+            broker_epoch: next_offset,
+            rack: request.rack.clone(),
+            fenced: true,
+            in_controlled_shutdown: false,
+        };
+        // The registration comes first, so that its epoch is its own offset; what the broker
+        // left behind is cleaned up in the same batch.
+        let mut records = vec![MetadataRecord::RegisterBroker(record)];
+        if let Some(existing) = existing {
+            let transition = self.end_of(existing, request, out);
+            self.update_partitions(transition, &mut records, out);
+        }
+        let response =
+            BrokerRegistrationResponse { error: ErrorCode::None, broker_epoch: next_offset };
+        Ok(Decision { records, response })
+    }
+
+    /// How the last life ended. Without an ELR an unclean end is not told from a clean one, and
+    /// the last replica standing is believed whatever it lost (KIP-966).
+    fn end_of(
+        &self,
+        last: &BrokerRegistration,
+        request: &BrokerRegistrationRequest,
+        out: &mut Outbox,
+    ) -> Transition {
+        let in_file = request.previous_broker_epoch;
+        if self.keeps_eligible_leaders()
+            && self
+                .rules
+                .ask(out, "ended_uncleanly", |rules| (rules.ended_uncleanly)(in_file, last.epoch))
+        {
+            Transition::EndedUncleanly(last.id)
+        } else {
+            Transition::Leaves(last.id)
+        }
+    }
+}
+
+/// The same life registers again: its epoch stays (KAFKA-16952), and so does what it is.
+fn repeat(
+    existing: &BrokerRegistration,
+    request: &BrokerRegistrationRequest,
+) -> Decision<BrokerRegistrationResponse> {
+    let record = RegisterBroker {
+        broker: existing.id,
+        incarnation: existing.incarnation,
+        broker_epoch: existing.epoch,
+        rack: request.rack.clone(),
+        fenced: existing.fenced,
+        in_controlled_shutdown: existing.in_controlled_shutdown,
+    };
+    Decision {
+        records: vec![MetadataRecord::RegisterBroker(record)],
+        response: BrokerRegistrationResponse {
+            error: ErrorCode::None,
+            broker_epoch: existing.epoch,
+        },
+    }
+}

@@ -1,0 +1,1 @@
+//! Decisions on hand-made clusters, and whole controllers on disks.
