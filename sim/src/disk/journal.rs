@@ -1,0 +1,185 @@
+//! Operations that have not completed yet, and how to take them back.
+//!
+//! A process sees the effect of its disk calls at once. Each is journalled with the time at which
+//! it completes; when the process dies before that, it never happened. Operations of one handler
+//! complete in order. Those of several lanes may complete in another order than they were made:
+//! one that built on what is taken back is taken back as well.
+
+use super::tree::{Change, Inode, Names, Pending, Tree};
+use crate::SimTime;
+use bytes::Bytes;
+use machine::Span;
+
+/// Completion times at and beyond this one are "as long after the disk comes back as they are
+/// above it": the disk hangs.
+pub(crate) const HUNG: SimTime = SimTime(1 << 62);
+
+#[derive(Clone, Debug)]
+pub(super) enum Undo {
+    Append {
+        file: Inode,
+        length: u64,
+    },
+    Truncate {
+        file: Inode,
+        pieces: Vec<Bytes>,
+        durable: u64,
+        cut: Vec<Bytes>,
+    },
+    Sync {
+        file: Inode,
+        durable: u64,
+        cut: Vec<Bytes>,
+    },
+    Names {
+        before: Vec<Change>,
+        first: u64,
+        end: u64,
+    },
+    /// The durable names of the directories concerned, and what was pending; `next` is the
+    /// number of the first change made afterwards.
+    SyncDir {
+        durable: Vec<(Inode, Names)>,
+        pending: Vec<Pending>,
+        next: u64,
+    },
+}
+
+#[derive(Clone, Debug)]
+pub(super) struct Operation {
+    pub(super) completes: SimTime,
+    pub(super) lane: u8,
+    /// Counts the operations of one handler, from one.
+    pub(super) number: u32,
+    pub(super) undo: Undo,
+}
+
+impl Operation {
+    /// What it would not make sense without.
+    fn needs(&self, inode: Inode) -> bool {
+        match &self.undo {
+            Undo::Append { file, .. } | Undo::Truncate { file, .. } | Undo::Sync { file, .. } => {
+                *file == inode
+            }
+            Undo::Names { before, .. } => before.iter().any(|c| c.inode == Some(inode)),
+            Undo::SyncDir { durable, .. } => {
+                durable.iter().any(|(directory, _)| *directory == inode)
+            }
+        }
+    }
+
+    /// What changes when it is taken back.
+    fn subjects(&self, out: &mut Vec<Inode>) {
+        match &self.undo {
+            Undo::Append { file, .. } | Undo::Truncate { file, .. } => out.push(*file),
+            // Nobody can tell that a sync did not happen until the power fails.
+            Undo::Sync { .. } | Undo::SyncDir { .. } => {}
+            Undo::Names { before, .. } => {
+                out.extend(before.iter().flat_map(|c| [Some(c.directory), c.inode]).flatten());
+            }
+        }
+    }
+
+    /// The inodes that must stay for as long as this could be taken back.
+    pub(super) fn keeps(&self, out: &mut Vec<Inode>) {
+        match &self.undo {
+            Undo::SyncDir { durable, pending, .. } => {
+                for (directory, names) in durable {
+                    out.push(*directory);
+                    out.extend(names.values());
+                }
+                let changes = pending.iter().flat_map(|p| &p.changes);
+                out.extend(changes.flat_map(|c| [Some(c.directory), c.inode]).flatten());
+            }
+            Undo::Append { file, .. } | Undo::Truncate { file, .. } | Undo::Sync { file, .. } => {
+                out.push(*file);
+            }
+            Undo::Names { .. } => self.subjects(out),
+        }
+    }
+}
+
+/// Which operations a crash keeps.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Cut {
+    /// Those that completed by now.
+    pub(crate) now: SimTime,
+    /// If set: of this lane's handler only those before this number.
+    pub(crate) before: Option<(u8, u32)>,
+}
+
+impl Cut {
+    fn keeps(&self, operation: &Operation) -> bool {
+        match self.before {
+            Some((lane, number)) if lane == operation.lane => operation.number < number,
+            _ => operation.completes <= self.now,
+        }
+    }
+}
+
+/// Splits the journal at a crash: what has to be taken back, latest first.
+pub(super) fn cut(journal: &mut Vec<Operation>, cut: Cut) -> Vec<Operation> {
+    let mut tainted: Vec<Inode> = Vec::new();
+    let mut undone = Vec::new();
+    for operation in journal.drain(..) {
+        if !cut.keeps(&operation) || tainted.iter().any(|inode| operation.needs(*inode)) {
+            operation.subjects(&mut tainted);
+            undone.push(operation);
+        }
+    }
+    undone.reverse();
+    undone
+}
+
+/// The disk hangs, or no longer does: shifts the completion of what had not completed.
+pub(super) fn shift(journal: &mut [Operation], now: SimTime, hangs: bool) {
+    for operation in journal {
+        operation.completes = shifted(operation.completes, now, hangs);
+    }
+}
+
+/// A completion time after the disk began or ceased to hang.
+pub(crate) fn shifted(completes: SimTime, now: SimTime, hangs: bool) -> SimTime {
+    match hangs {
+        true if completes > now && completes < HUNG => HUNG + completes.since(now),
+        false if completes >= HUNG => now + Span(completes.0 - HUNG.0),
+        _ => completes,
+    }
+}
+
+/// Takes an operation back.
+pub(super) fn undo(tree: &mut Tree, undo: Undo) {
+    match undo {
+        Undo::Append { file, length } => {
+            if let Some(file) = tree.file_mut(file) {
+                file.content.truncate(length);
+            }
+        }
+        Undo::Truncate { file, pieces, durable, cut } => {
+            if let Some(file) = tree.file_mut(file) {
+                pieces.into_iter().for_each(|piece| file.content.append(piece));
+                (file.durable, file.cut) = (durable, cut);
+            }
+        }
+        Undo::Sync { file, durable, cut } => {
+            if let Some(file) = tree.file_mut(file) {
+                (file.durable, file.cut) = (durable, cut);
+            }
+        }
+        Undo::Names { before, first, end } => {
+            before.iter().rev().for_each(|change| {
+                tree.set(change);
+            });
+            tree.pending.retain(|p| !(first..end).contains(&p.number));
+        }
+        Undo::SyncDir { durable, pending, next } => {
+            for (inode, names) in durable {
+                if let Some(directory) = tree.directory_mut(inode) {
+                    directory.durable = names;
+                }
+            }
+            let later = std::mem::replace(&mut tree.pending, pending);
+            tree.pending.extend(later.into_iter().filter(|p| p.number >= next));
+        }
+    }
+}

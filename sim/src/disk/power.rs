@@ -1,0 +1,141 @@
+//! Crashes and power losses.
+//!
+//! A crash of the process keeps what its completed operations did. A power loss keeps less:
+//!
+//! - of each file, what was synced, then any prefix of what was appended since; the last piece may
+//!   be torn, or its place be taken but hold zeros;
+//! - a truncation since the last sync has happened, or has not; then nothing after it has;
+//! - of the changes of names in a directory since its last sync, any prefix. A rename between two
+//!   directories is one change in both.
+
+use super::content::Content;
+use super::journal::{self, Cut};
+use super::tree::{File, Inode};
+use super::{SimDisk, tree};
+use crate::random::{Draw, Sample};
+use bytes::Bytes;
+use serde::Serialize;
+
+/// What a power loss took.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct PowerLossReport {
+    /// Bytes that had been appended and were not synced.
+    pub bytes: u64,
+    /// Names that had been created, changed or removed.
+    pub names: u64,
+    /// Files whose last write is torn: partly there, or zeros.
+    pub torn: u64,
+    /// Truncations that did not happen after all.
+    pub truncations: u64,
+}
+
+const HALF: u32 = 500_000;
+const PAGE: u64 = 4096;
+
+impl SimDisk {
+    /// The process died: operations that had not completed did not happen. Answers their number.
+    pub(crate) fn crash(&mut self, cut: Cut) -> u64 {
+        let undone = journal::cut(&mut self.journal, cut);
+        let count = undone.len() as u64;
+        undone.into_iter().for_each(|operation| journal::undo(&mut self.tree, operation.undo));
+        if count > 0 {
+            self.refresh();
+        }
+        self.device.reset(cut.now);
+        count
+    }
+
+    /// The host lost power, after the crash of its process.
+    pub(crate) fn lose_power(&mut self) -> PowerLossReport {
+        let mut report = PowerLossReport::default();
+        self.lose_names(&mut report);
+        let mut survivors = Vec::new();
+        for (_, inode) in self.tree.files(true) {
+            let mut draw = self.draw();
+            let file = self.tree.file_mut(inode).expect("files are listed");
+            lose_content(file, &mut draw, &mut report);
+            survivors.push(inode);
+        }
+        self.count_forgotten(&survivors, &mut report);
+        self.tree.sweep(&[]);
+        self.refresh();
+        report
+    }
+
+    /// Decides which pending changes of names have survived, and makes them all there is.
+    fn lose_names(&mut self, report: &mut PowerLossReport) {
+        let mut lost_from: Vec<Inode> = Vec::new();
+        for pending in std::mem::take(&mut self.tree.pending) {
+            let survives = self.draw().chance(HALF);
+            let directories = pending.changes.iter().map(|change| change.directory);
+            if survives && directories.clone().all(|directory| !lost_from.contains(&directory)) {
+                pending.changes.iter().for_each(|change| self.tree.set_durable(change));
+            } else {
+                report.names += pending.changes.len() as u64;
+                lost_from.extend(directories);
+            }
+        }
+        for inode in self.tree.inodes() {
+            if let Some(directory) = self.tree.directory_mut(inode) {
+                directory.names = directory.durable.clone();
+            }
+        }
+    }
+
+    /// Files that the process saw and that are gone with their names.
+    fn count_forgotten(&self, survivors: &[Inode], report: &mut PowerLossReport) {
+        for inode in self.tree.inodes() {
+            if let Some(file) = self.tree.file(inode).filter(|file| file.linked)
+                && inode != tree::ROOT
+                && !survivors.contains(&inode)
+            {
+                report.bytes += file.content.len();
+            }
+        }
+    }
+}
+
+/// Decides what is left of a file whose name has survived.
+fn lose_content(file: &mut File, draw: &mut Draw, report: &mut PowerLossReport) {
+    if file.is_dirty() {
+        let unsynced = file.content.len() - file.durable;
+        if !file.cut.is_empty() && draw.chance(HALF) {
+            report.bytes += unsynced;
+            report.truncations += 1;
+            file.content = file.durable_content();
+        } else {
+            let (kept, zeros) = surviving_tail(unsynced, draw);
+            report.bytes += unsynced - kept;
+            report.torn += u64::from(zeros > 0 || splits_a_piece(file, kept));
+            file.content.truncate(file.durable + kept);
+            file.content.append(Bytes::from(vec![0; zeros as usize]));
+        }
+    }
+    file.durable = file.content.len();
+    file.cut.clear();
+}
+
+/// How many unsynced bytes survive, and how many zeros follow them.
+fn surviving_tail(unsynced: u64, draw: &mut Draw) -> (u64, u64) {
+    // All and nothing are the commonest outcomes in the field, and the ones that bugs like.
+    let kept = match draw.below(4) {
+        0 => 0,
+        1 => unsynced,
+        _ => draw.below(unsynced + 1),
+    };
+    let zeros = if draw.chance(HALF / 2) { draw.below(PAGE).min(unsynced - kept) } else { 0 };
+    (kept, zeros)
+}
+
+fn splits_a_piece(file: &File, kept: u64) -> bool {
+    let at = file.durable + kept;
+    at != 0 && at < file.content.len() && !ends_a_piece(&file.content, at)
+}
+
+fn ends_a_piece(content: &Content, at: u64) -> bool {
+    let mut end = 0;
+    content.pieces().any(|piece| {
+        end += piece.len() as u64;
+        end == at
+    })
+}

@@ -1,0 +1,168 @@
+//! The event heap.
+//!
+//! Ordered by (time, order), where the order of an event packs the seeded priority of its source
+//! and the source's own counter: ties between sources are explored from seed to seed and yet stay
+//! put when an unrelated event comes or goes, and one source's events stay in the order made.
+//!
+//! Four children per element: half as deep as a binary heap, and the children of one element
+//! lie next to each other. Only small keys move; the events stay where they are.
+
+use crate::SimTime;
+
+#[derive(Clone, Copy, Debug)]
+struct Key {
+    time: u64,
+    order: u64,
+    slot: u32,
+}
+
+impl Key {
+    #[inline]
+    fn rank(self) -> u128 {
+        (u128::from(self.time) << 64) | u128::from(self.order)
+    }
+}
+
+/// A source of events: its place among ties, and its counter.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Source {
+    priority: u32,
+    count: u32,
+}
+
+impl Source {
+    pub(crate) fn new(priority: u32) -> Self {
+        Self { priority, count: 0 }
+    }
+
+    /// The order of the source's next event.
+    #[inline]
+    pub(crate) fn next(&mut self) -> u64 {
+        let order = (u64::from(self.priority) << 32) | u64::from(self.count);
+        self.count = self.count.wrapping_add(1);
+        order
+    }
+
+    /// How many orders it has given out.
+    #[inline]
+    pub(crate) fn count(self) -> u32 {
+        self.count
+    }
+}
+
+#[derive(Clone, Debug)]
+pub(crate) struct EventHeap<E> {
+    keys: Vec<Key>,
+    events: Vec<Option<E>>,
+    free: Vec<u32>,
+}
+
+impl<E> Default for EventHeap<E> {
+    fn default() -> Self {
+        Self { keys: Vec::new(), events: Vec::new(), free: Vec::new() }
+    }
+}
+
+impl<E> EventHeap<E> {
+    /// When the next event is due.
+    #[inline]
+    pub(crate) fn next_at(&self) -> Option<SimTime> {
+        self.keys.first().map(|key| SimTime(key.time))
+    }
+
+    #[inline]
+    pub(crate) fn push(&mut self, at: SimTime, order: u64, event: E) {
+        let slot = match self.free.pop() {
+            Some(slot) => {
+                self.events[slot as usize] = Some(event);
+                slot
+            }
+            None => {
+                self.events.push(Some(event));
+                u32::try_from(self.events.len() - 1).expect("fewer than 2^32 pending events")
+            }
+        };
+        let key = Key { time: at.0, order, slot };
+        let mut hole = self.keys.len();
+        self.keys.push(key);
+        let rank = key.rank();
+        while hole > 0 {
+            let parent = (hole - 1) / 4;
+            let above = self.keys[parent];
+            if above.rank() <= rank {
+                break;
+            }
+            self.keys[hole] = above;
+            hole = parent;
+        }
+        self.keys[hole] = key;
+    }
+
+    #[inline]
+    pub(crate) fn pop(&mut self) -> Option<(SimTime, E)> {
+        let top = *self.keys.first()?;
+        let last = self.keys.pop().expect("not empty");
+        if !self.keys.is_empty() {
+            self.sink(last);
+        }
+        self.free.push(top.slot);
+        let event = self.events[top.slot as usize].take().expect("a key has its event");
+        Some((SimTime(top.time), event))
+    }
+
+    /// Puts `key` in the place of the first element and lets it sink.
+    #[inline]
+    fn sink(&mut self, key: Key) {
+        let keys = &mut self.keys[..];
+        let rank = key.rank();
+        let mut hole = 0;
+        loop {
+            let first = hole * 4 + 1;
+            let Some(children) = keys.get(first..keys.len().min(first + 4)) else { break };
+            let Some((&least, others)) = children.split_first() else { break };
+            let (mut child, mut below) = (first, least);
+            let mut below_rank = below.rank();
+            for (i, other) in others.iter().enumerate() {
+                let other_rank = other.rank();
+                if other_rank < below_rank {
+                    (child, below, below_rank) = (first + 1 + i, *other, other_rank);
+                }
+            }
+            if rank <= below_rank {
+                break;
+            }
+            keys[hole] = below;
+            hole = child;
+        }
+        keys[hole] = key;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::random::{Key, Sample};
+
+    #[test]
+    fn pops_in_the_order_of_time_then_source_then_counter() {
+        let key = Key::new(3, "heap", 0);
+        let mut heap = EventHeap::default();
+        let mut expected = Vec::new();
+        for i in 0..5_000 {
+            let mut draw = key.draw(i, 0);
+            let (at, order) = (draw.below(300), (draw.below(3) << 32) | i);
+            heap.push(SimTime(at), order, (at, order));
+            expected.push((at, order));
+            if draw.chance(300_000) {
+                expected.sort_unstable();
+                let (at, event) = heap.pop().expect("it holds as many as the model");
+                assert_eq!((at.0, event), (expected[0].0, expected[0]));
+                expected.remove(0);
+            }
+        }
+        expected.sort_unstable();
+        let rest: Vec<_> = std::iter::from_fn(|| heap.pop()).map(|(_, event)| event).collect();
+        assert_eq!(rest, expected);
+        assert_eq!(heap.next_at(), None);
+    }
+}

@@ -1,0 +1,75 @@
+//! Where a run happens: a fresh thread with a madsim runtime of its own.
+//!
+//! The world needs nothing from madsim. It is there for what nobody asked for: a library that reads
+//! the clock, asks the kernel for randomness, iterates over a `HashMap` or starts a thread gets
+//! seeded values, virtual time or an error, so that such leaks are repeatable and can be found.
+//! madsim's network and file system are not used.
+
+use crate::{SimTime, World};
+use machine::Process;
+use madsim::runtime::Runtime;
+use madsim::time::TimeHandle;
+use std::time::Duration;
+
+/// madsim's clock, which is pushed along with a world.
+pub struct Clock {
+    handle: TimeHandle,
+    at: SimTime,
+}
+
+impl std::fmt::Debug for Clock {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Clock").field("at", &self.at).finish_non_exhaustive()
+    }
+}
+
+impl Clock {
+    /// Pushes the clock to `at`, if it is not there yet. Worlds that are forks of each other may
+    /// take turns: the clock stays where the furthest was.
+    #[inline]
+    pub fn advance_to(&mut self, at: SimTime) {
+        let ahead = at.since(self.at).0;
+        if ahead > 0 {
+            self.handle.advance(Duration::from_nanos(ahead));
+            self.at = at;
+        }
+    }
+
+    /// As [`World::step`].
+    #[inline]
+    pub fn step<P: Process>(&mut self, world: &mut World<P>) -> bool {
+        if let Some(at) = world.next_event_at() {
+            self.advance_to(at);
+        }
+        world.step()
+    }
+
+    /// As [`World::run_until`].
+    pub fn run_until<P: Process>(&mut self, world: &mut World<P>, until: SimTime) {
+        while let Some(at) = world.next_event_at().filter(|at| *at <= until) {
+            self.advance_to(at);
+            while world.next_event_at() == Some(at) {
+                world.step();
+            }
+        }
+        self.advance_to(until);
+        world.advance_to(until);
+    }
+}
+
+/// Runs `run` on a fresh thread, inside a madsim runtime of this seed. A panic comes through.
+///
+/// # Panics
+///
+/// If `run` does.
+pub fn run<T: Send>(seed: u64, run: impl FnOnce(&mut Clock) -> T + Send) -> T {
+    let hosted = || {
+        // The runtime seeds the keys of this thread's hash maps, which works on a fresh one only.
+        let runtime = Runtime::with_seed_and_config(seed, madsim::Config::default());
+        runtime.block_on(async {
+            run(&mut Clock { handle: TimeHandle::current(), at: SimTime::ZERO })
+        })
+    };
+    let outcome = std::thread::scope(|scope| scope.spawn(hosted).join());
+    outcome.unwrap_or_else(|panic| std::panic::resume_unwind(panic))
+}

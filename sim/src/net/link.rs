@@ -1,0 +1,275 @@
+//! The link from one host to another.
+
+use crate::SimTime;
+use crate::disk::transfer;
+use crate::heap::Source;
+use crate::random::{Draw, Sample};
+use machine::Span;
+
+/// A duration that varies: a minimum, exponential jitter, and now and then a long tail.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Latency {
+    /// The least it can be.
+    pub least: Span,
+    /// The mean of what comes on top, exponentially distributed.
+    pub jitter: Span,
+    /// How often, in parts per million, it is a long one.
+    pub tail_ppm: u32,
+    /// The mean of what comes on top then.
+    pub tail: Span,
+}
+
+impl Latency {
+    /// Always the same.
+    pub const fn constant(span: Span) -> Self {
+        Self { least: span, jitter: Span::ZERO, tail_ppm: 0, tail: Span::ZERO }
+    }
+
+    #[inline]
+    pub(crate) fn sample(&self, draw: &mut Draw) -> Span {
+        let long = self.tail_ppm > 0 && draw.chance(self.tail_ppm);
+        let mut span = self.least.0 + draw.exponential(self.jitter).0;
+        if long {
+            span += draw.exponential(self.tail).0;
+        }
+        Span(span)
+    }
+}
+
+/// How a link behaves when no fault has touched it. The default is a data centre.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LinkProfile {
+    /// One way, without queueing.
+    pub latency: Latency,
+    /// How many of a million packets are lost.
+    pub loss_ppm: u32,
+    /// How many of a million packets arrive twice.
+    pub duplicate_ppm: u32,
+    /// How many of a million packets are held up while others overtake.
+    pub reorder_ppm: u32,
+    /// For how long those are held up, on average.
+    pub reorder: Span,
+    /// Throughput; 0 is without limit.
+    pub bytes_per_second: u64,
+}
+
+impl Default for LinkProfile {
+    fn default() -> Self {
+        Self {
+            latency: Latency {
+                least: Span::micros(60),
+                jitter: Span::micros(40),
+                tail_ppm: 500,
+                tail: Span::millis(2),
+            },
+            loss_ppm: 20,
+            duplicate_ppm: 20,
+            reorder_ppm: 200,
+            reorder: Span::micros(300),
+            bytes_per_second: 1_250_000_000,
+        }
+    }
+}
+
+/// What the active faults together do to a link.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct LinkShape {
+    /// Nothing gets through.
+    pub(crate) cut: bool,
+    /// Everything takes so much longer.
+    pub(crate) delay: Span,
+    /// And up to so much longer, uniformly.
+    pub(crate) jitter: Span,
+    pub(crate) loss_ppm: u32,
+    pub(crate) duplicate_ppm: u32,
+    pub(crate) reorder_ppm: u32,
+    /// 0 is without limit.
+    pub(crate) bytes_per_second: u64,
+}
+
+/// The time-outs after which TCP sends again.
+pub(crate) struct Retransmission;
+
+impl Retransmission {
+    const FIRST: Span = Span::millis(200);
+    /// Linux waits for up to two minutes. A few seconds explore the same orders in less time.
+    const LONGEST: Span = Span::millis(3_200);
+    const FIRST_SYN: Span = Span::secs(1);
+    const LONGEST_SYN: Span = Span::secs(4);
+
+    /// How long after the first attempt the `n`-th retransmission is sent, from one.
+    #[inline]
+    pub(crate) fn after(n: u32) -> Span {
+        Self::sum(Self::FIRST, Self::LONGEST, n)
+    }
+
+    /// How long after one attempt to connect, the `n`-th from zero, the next is made.
+    pub(crate) fn syn(n: u32) -> Span {
+        Span((Self::FIRST_SYN.0 << n.min(16)).min(Self::LONGEST_SYN.0))
+    }
+
+    /// When what was first sent at `sent` is sent again, not before `now`.
+    pub(crate) fn next(sent: SimTime, now: SimTime) -> SimTime {
+        let mut n = 1;
+        while sent + Self::after(n) < now && n < 6 {
+            n += 1;
+        }
+        let at = sent + Self::after(n);
+        if at >= now {
+            return at;
+        }
+        let late = now.since(at).0;
+        at + Span(late.div_ceil(Self::LONGEST.0) * Self::LONGEST.0)
+    }
+
+    fn sum(first: Span, longest: Span, n: u32) -> Span {
+        Span((0..n).map(|i| (first.0 << i.min(16)).min(longest.0)).sum())
+    }
+}
+
+/// The most retransmissions in a row that chance alone can cause.
+const MOST_LOST: u32 = 8;
+
+/// What becomes of one packet.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Passage {
+    /// When the copy that arrives leaves the sender.
+    pub(crate) departs: SimTime,
+    /// When it arrives.
+    pub(crate) arrives: SimTime,
+    pub(crate) lost: u32,
+    pub(crate) duplicated: bool,
+    pub(crate) reordered: bool,
+    pub(crate) delayed: bool,
+}
+
+#[derive(Clone, Debug)]
+pub(crate) struct Link {
+    pub(crate) shape: LinkShape,
+    pub(crate) source: Source,
+    /// An index into the table of profiles.
+    profile: u16,
+    /// Until when earlier packets occupy it.
+    busy: SimTime,
+}
+
+/// All links, by the indices of their ends.
+#[derive(Clone, Debug)]
+pub(crate) struct Links {
+    profiles: Vec<LinkProfile>,
+    links: Vec<Link>,
+    hosts: usize,
+}
+
+impl Links {
+    pub(crate) fn new(profile: LinkProfile) -> Self {
+        Self { profiles: vec![profile], links: Vec::new(), hosts: 0 }
+    }
+
+    /// Adds a host; `priority` gives the priority among ties of the link between two indices.
+    pub(crate) fn add_host(&mut self, priority: impl Fn(usize, usize) -> u32) {
+        let mut old = std::mem::take(&mut self.links).into_iter();
+        for from in 0..=self.hosts {
+            for to in 0..=self.hosts {
+                let existing = (from < self.hosts && to < self.hosts).then(|| old.next()).flatten();
+                self.links.push(existing.unwrap_or_else(|| Link {
+                    shape: LinkShape::default(),
+                    source: Source::new(priority(from, to)),
+                    profile: 0,
+                    busy: SimTime::ZERO,
+                }));
+            }
+        }
+        self.hosts += 1;
+    }
+
+    pub(crate) fn set_profile(&mut self, from: usize, to: usize, profile: LinkProfile) {
+        let known = self.profiles.iter().position(|p| *p == profile);
+        let index = known.unwrap_or_else(|| {
+            self.profiles.push(profile);
+            self.profiles.len() - 1
+        });
+        self.link_mut(from, to).profile = u16::try_from(index).expect("fewer than 65,536 profiles");
+    }
+
+    #[inline]
+    pub(crate) fn link(&self, from: usize, to: usize) -> &Link {
+        &self.links[from * self.hosts + to]
+    }
+
+    #[inline]
+    pub(crate) fn link_mut(&mut self, from: usize, to: usize) -> &mut Link {
+        &mut self.links[from * self.hosts + to]
+    }
+
+    /// Sends a packet. What becomes of it depends on `draw` and on how busy the link is.
+    #[inline]
+    pub(crate) fn pass(
+        &mut self,
+        from: usize,
+        to: usize,
+        bytes: u64,
+        now: SimTime,
+        draw: &mut Draw,
+    ) -> Passage {
+        let link = &mut self.links[from * self.hosts + to];
+        let profile = &self.profiles[usize::from(link.profile)];
+        let shape = &link.shape;
+        let duplicated = draw.chance(profile.duplicate_ppm + shape.duplicate_ppm);
+        let reordered = draw.chance(profile.reorder_ppm + shape.reorder_ppm);
+        let lost = draw.geometric(profile.loss_ppm + shape.loss_ppm, MOST_LOST);
+        let mut delay = profile.latency.sample(draw);
+        if reordered {
+            delay = delay.saturating_add(draw.exponential(profile.reorder));
+        }
+        let delayed = shape.delay > Span::ZERO || shape.jitter > Span::ZERO;
+        if delayed {
+            delay = delay.saturating_add(shape.delay);
+            delay = delay.saturating_add(Span(draw.below(shape.jitter.0)));
+        }
+        let rate = match (profile.bytes_per_second, shape.bytes_per_second) {
+            (rate, 0) | (0, rate) => rate,
+            (usual, limit) => usual.min(limit),
+        };
+        let copies = 1 + u64::from(duplicated);
+        link.busy = link.busy.max(now) + transfer(bytes * copies, rate);
+        let departs = link.busy + Retransmission::after(lost);
+        Passage { departs, arrives: departs + delay, lost, duplicated, reordered, delayed }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn retransmissions_double_up_to_a_limit() {
+        let after = |n| Retransmission::after(n).as_millis();
+        assert_eq!([after(0), after(1), after(2), after(3)], [0, 200, 600, 1_400]);
+        assert_eq!([after(5), after(6), after(7)], [6_200, 9_400, 12_600]);
+        for now in [0, 1, 200, 201, 5_000, 9_400, 9_401, 60_000] {
+            let next = Retransmission::next(SimTime::ZERO, SimTime::millis(now));
+            assert!(next >= SimTime::millis(now));
+            let n = (1..40).find(|n| SimTime::ZERO + Retransmission::after(*n) == next);
+            let n = n.expect("it is one of the attempts");
+            assert!(n == 1 || SimTime::ZERO + Retransmission::after(n - 1) < SimTime::millis(now));
+        }
+    }
+
+    #[test]
+    fn a_slow_link_queues() {
+        let profile = LinkProfile {
+            latency: Latency::constant(Span::ZERO),
+            bytes_per_second: 1_000_000,
+            loss_ppm: 0,
+            duplicate_ppm: 0,
+            reorder_ppm: 0,
+            ..LinkProfile::default()
+        };
+        let mut links = Links::new(profile);
+        links.add_host(|_, _| 0);
+        let key = crate::random::Key::new(1, "test", 0);
+        let mut arrives = |i| links.pass(0, 0, 1_000, SimTime::ZERO, &mut key.draw(i, 0)).arrives;
+        assert_eq!([arrives(0), arrives(1)], [SimTime::millis(1), SimTime::millis(2)]);
+    }
+}

@@ -1,0 +1,97 @@
+//! The connections of the world, found by name in constant time.
+
+use super::connection::Connection;
+use machine::{ConnId, NodeId, Vocabulary};
+
+const NONE: u32 = u32::MAX;
+
+#[derive(Clone, Debug)]
+pub(crate) struct Connections<V: Vocabulary> {
+    slots: Vec<Option<Connection<V>>>,
+    free: Vec<u32>,
+    /// Slots by opener, its incarnation, and the number of the connection.
+    by_opener: Vec<Vec<Vec<u32>>>,
+    /// The nodes as [`ConnId`] packs them, and their indices; sorted.
+    nodes: Vec<(u16, usize)>,
+}
+
+impl<V: Vocabulary> Connections<V> {
+    pub(crate) fn new() -> Self {
+        Self { slots: Vec::new(), free: Vec::new(), by_opener: Vec::new(), nodes: Vec::new() }
+    }
+
+    /// Adds a node with the next index.
+    pub(crate) fn add_node(&mut self, node: NodeId) {
+        assert!(node.node < 1 << 12 && node.cluster.0 < 1 << 4, "{node} does not fit a ConnId");
+        let packed = (ConnId::new(node, 0, 0).0 >> 48) as u16;
+        let place = self.nodes.partition_point(|(other, _)| *other < packed);
+        self.nodes.insert(place, (packed, self.by_opener.len()));
+        self.by_opener.push(Vec::new());
+    }
+
+    /// The place of a connection's slot among those of its opener's life.
+    #[inline]
+    fn place(&self, id: ConnId) -> Option<(usize, usize, usize)> {
+        let packed = (id.0 >> 48) as u16;
+        let place = self.nodes.binary_search_by_key(&packed, |(node, _)| *node).ok()?;
+        Some((self.nodes[place].1, (id.0 >> 32) as usize & 0xffff, id.0 as u32 as usize))
+    }
+
+    /// The slot of a connection that is not over.
+    #[inline]
+    pub(crate) fn find(&self, id: ConnId) -> Option<usize> {
+        let (node, incarnation, count) = self.place(id)?;
+        let slot = *self.by_opener[node].get(incarnation)?.get(count)?;
+        (slot != NONE).then_some(slot as usize)
+    }
+
+    pub(crate) fn insert(&mut self, connection: Connection<V>) -> usize {
+        let (node, incarnation, count) =
+            self.place(connection.id).expect("a connection is named by its opener");
+        let slot = match self.free.pop() {
+            Some(slot) => {
+                self.slots[slot as usize] = Some(connection);
+                slot
+            }
+            None => {
+                self.slots.push(Some(connection));
+                (self.slots.len() - 1) as u32
+            }
+        };
+        let lives = &mut self.by_opener[node];
+        lives.resize_with(lives.len().max(incarnation + 1), Vec::new);
+        let life = &mut lives[incarnation];
+        assert!(life.len() <= count, "connections are opened once");
+        life.resize(count, NONE);
+        life.push(slot);
+        slot as usize
+    }
+
+    #[inline]
+    pub(crate) fn get(&self, slot: usize) -> &Connection<V> {
+        self.slots[slot].as_ref().expect("a connection in use is in its slot")
+    }
+
+    #[inline]
+    pub(crate) fn get_mut(&mut self, slot: usize) -> &mut Connection<V> {
+        self.slots[slot].as_mut().expect("a connection in use is in its slot")
+    }
+
+    /// Drops a connection if it is over.
+    #[inline]
+    pub(crate) fn tidy(&mut self, slot: usize) {
+        let over = self.slots[slot].as_ref().is_some_and(Connection::is_over);
+        if over && let Some(connection) = self.slots[slot].take() {
+            if let Some((node, incarnation, count)) = self.place(connection.id) {
+                self.by_opener[node][incarnation][count] = NONE;
+            }
+            self.free.push(slot as u32);
+        }
+    }
+
+    /// The slots in use.
+    pub(crate) fn slots(&self) -> Vec<usize> {
+        let used = self.slots.iter().enumerate().filter(|(_, slot)| slot.is_some());
+        used.map(|(slot, _)| slot).collect()
+    }
+}

@@ -1,0 +1,142 @@
+//! The timers of a process, on its own monotonic clock.
+//!
+//! A timer that is moved to a later time keeps its event in the heap, which moves on when it
+//! fires; so a deadline that every message pushes back costs one event per period, not one per
+//! message.
+
+use crate::{EventId, SimTime};
+use machine::Mono;
+use std::collections::BTreeMap;
+
+#[derive(Clone, Copy, Debug)]
+struct State {
+    /// When it is due; nothing if it was cancelled.
+    due: Option<Mono>,
+    /// Its event in the heap; nothing if it is due and waits for its lane.
+    event: Option<(SimTime, u32)>,
+    /// What set it.
+    cause: EventId,
+}
+
+/// What to do when a timer's event is due.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Wake {
+    /// It was moved or cancelled.
+    Nothing,
+    /// It was moved to a later time: look again then, with this generation.
+    Later(Mono, u32),
+    /// It is due; what set it.
+    Due(EventId),
+}
+
+#[derive(Clone, Debug)]
+pub(crate) struct Timers<T: Ord> {
+    set: BTreeMap<T, State>,
+    generation: u32,
+}
+
+impl<T: Ord + Clone> Timers<T> {
+    pub(crate) fn new() -> Self {
+        Self { set: BTreeMap::new(), generation: 0 }
+    }
+
+    /// Sets a timer that would fire at `at`. Answers the generation of the event to make, if a
+    /// new one is needed.
+    pub(crate) fn set(&mut self, timer: T, due: Mono, at: SimTime, cause: EventId) -> Option<u32> {
+        let state = self.set.entry(timer).or_insert(State { due: None, event: None, cause });
+        (state.due, state.cause) = (Some(due), cause);
+        if state.event.is_some_and(|(scheduled, _)| scheduled <= at) {
+            return None;
+        }
+        self.generation = self.generation.wrapping_add(1);
+        state.event = Some((at, self.generation));
+        Some(self.generation)
+    }
+
+    pub(crate) fn cancel(&mut self, timer: &T) {
+        if let Some(state) = self.set.get_mut(timer) {
+            match state.event {
+                Some(_) => state.due = None,
+                None => drop(self.set.remove(timer)),
+            }
+        }
+    }
+
+    /// The event of `generation` is due and the clock shows `now`.
+    pub(crate) fn wake(&mut self, timer: &T, generation: u32, now: Mono) -> Wake {
+        let Some(state) = self.set.get_mut(timer) else { return Wake::Nothing };
+        if !state.event.is_some_and(|(_, current)| current == generation) {
+            return Wake::Nothing;
+        }
+        state.event = None;
+        match state.due {
+            None => {
+                self.set.remove(timer);
+                Wake::Nothing
+            }
+            Some(due) if due > now => Wake::Later(due, generation),
+            Some(_) => Wake::Due(state.cause),
+        }
+    }
+
+    /// After [`Wake::Later`]: the event will be due again at `at`.
+    pub(crate) fn moved(&mut self, timer: &T, generation: u32, at: SimTime) {
+        let state = self.set.get_mut(timer).expect("a timer that moves is set");
+        state.event = Some((at, generation));
+    }
+
+    /// The input of a timer is about to be handled: whether it still should be.
+    pub(crate) fn take(&mut self, timer: &T) -> bool {
+        let due = self.set.get(timer).is_some_and(|state| state.event.is_none());
+        if due {
+            self.set.remove(timer);
+        }
+        due
+    }
+
+    pub(crate) fn clear(&mut self) {
+        self.set.clear();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const EARLY: (Mono, SimTime) = (Mono(10), SimTime(10));
+    const LATE: (Mono, SimTime) = (Mono(20), SimTime(20));
+
+    #[test]
+    fn a_timer_moved_to_later_keeps_its_event() {
+        let mut timers = Timers::new();
+        let first = timers.set("t", EARLY.0, EARLY.1, EventId(7)).expect("an event is needed");
+        assert_eq!(timers.set("t", LATE.0, LATE.1, EventId(7)), None);
+        assert_eq!(timers.wake(&"t", first, EARLY.0), Wake::Later(LATE.0, first));
+        timers.moved(&"t", first, LATE.1);
+        assert_eq!(timers.wake(&"t", first, LATE.0), Wake::Due(EventId(7)));
+        assert!(timers.take(&"t"));
+        assert!(!timers.take(&"t"), "it fires once");
+    }
+
+    #[test]
+    fn a_timer_moved_to_earlier_forgets_its_old_event() {
+        let mut timers = Timers::new();
+        let late = timers.set("t", LATE.0, LATE.1, EventId(7)).expect("an event is needed");
+        let early = timers.set("t", EARLY.0, EARLY.1, EventId(7)).expect("a new event is needed");
+        assert_eq!(timers.wake(&"t", early, EARLY.0), Wake::Due(EventId(7)));
+        assert!(timers.take(&"t"));
+        assert_eq!(timers.wake(&"t", late, LATE.0), Wake::Nothing);
+    }
+
+    #[test]
+    fn a_timer_cancelled_while_its_input_waits_is_not_handled() {
+        let mut timers = Timers::new();
+        let event = timers.set("t", EARLY.0, EARLY.1, EventId(7)).expect("an event is needed");
+        assert_eq!(timers.wake(&"t", event, EARLY.0), Wake::Due(EventId(7)));
+        timers.cancel(&"t");
+        assert!(!timers.take(&"t"));
+        let event = timers.set("t", EARLY.0, EARLY.1, EventId(7)).expect("an event is needed");
+        timers.cancel(&"t");
+        assert_eq!(timers.wake(&"t", event, EARLY.0), Wake::Nothing);
+    }
+}

@@ -1,0 +1,229 @@
+//! Handlers: when an input is handled, and what happens until its disk operations are done.
+
+use super::World;
+use super::step::Event;
+use crate::disk::HUNG;
+use crate::exercised::Effect;
+use crate::node::{LANES, Queued, Running};
+use crate::{EventId, TraceKind};
+use machine::{Input, Process};
+
+/// The most inputs to hold, above which something is wrong with the process, not with the world.
+const MOST_WAITING: usize = 10_000_000;
+
+impl<P: Process> World<P> {
+    /// An input has come to a node: handles it, or lets it wait.
+    #[inline]
+    pub(super) fn offer(&mut self, node: usize, input: Queued<P::Vocabulary>) {
+        let host = &mut self.nodes[node];
+        let Some(process) = &host.process else {
+            self.release(&input);
+            return;
+        };
+        let lane = process.lane(&input.input) as usize;
+        let state = &host.lanes[lane];
+        if host.is_paused() {
+            self.exercised.count(Effect::InputHeldByPause);
+        } else if state.running.is_some() {
+            self.exercised.count(Effect::LaneContended);
+        } else if state.queue.is_empty() && !host.holds_inputs() {
+            self.attempt(node, lane, input);
+            return;
+        }
+        let queue = &mut self.nodes[node].lanes[lane].queue;
+        assert!(queue.len() < MOST_WAITING, "too many inputs wait at one node");
+        queue.push_back(input);
+    }
+
+    /// Handles what waits on a lane, as far as that is possible now.
+    pub(super) fn pump(&mut self, node: usize, lane: usize) {
+        loop {
+            let host = &mut self.nodes[node];
+            if host.process.is_none() || host.holds_inputs() || host.lanes[lane].running.is_some() {
+                return;
+            }
+            let Some(input) = host.lanes[lane].queue.pop_front() else { return };
+            if !self.attempt(node, lane, input) {
+                return;
+            }
+        }
+    }
+
+    /// Handles what waits on any lane.
+    pub(super) fn pump_all(&mut self, node: usize) {
+        for lane in 0..LANES {
+            if !self.nodes[node].lanes[lane].queue.is_empty() {
+                self.pump(node, lane);
+            }
+        }
+    }
+
+    /// Handles an input unless something that it locks is held; then it is first in the queue of
+    /// its lane, and the answer is false.
+    #[inline]
+    fn attempt(&mut self, node: usize, lane: usize, input: Queued<P::Vocabulary>) -> bool {
+        let host = &mut self.nodes[node];
+        let process = host.process.as_ref().expect("inputs are handled by a process");
+        process.locks(&input.input, &mut self.wanted);
+        if self.wanted.iter().any(|lock| host.locks.iter().any(|(held, _)| held == lock)) {
+            self.wanted.clear();
+            self.exercised.count(Effect::LockContended);
+            host.lanes[lane].queue.push_front(input);
+            return false;
+        }
+        if self.is_still_wanted(node, &input) {
+            self.handle(node, lane, input);
+        } else {
+            self.release(&input);
+        }
+        self.wanted.clear();
+        true
+    }
+
+    /// Whether the process has not closed the connection, or cancelled the timer, since the input
+    /// came.
+    #[inline]
+    fn is_still_wanted(&mut self, node: usize, input: &Queued<P::Vocabulary>) -> bool {
+        match (&input.input, input.connection) {
+            (Input::Timer(timer), _) => self.nodes[node].timers.take(timer),
+            (_, Some((slot, end))) => {
+                !self.connections.get(slot as usize).ends[usize::from(end)].closed
+            }
+            (_, None) => true,
+        }
+    }
+
+    /// An input will not be looked at any more.
+    #[inline]
+    pub(super) fn release(&mut self, input: &Queued<P::Vocabulary>) {
+        if let Some((slot, _)) = input.connection {
+            self.connections.get_mut(slot as usize).uses -= 1;
+            self.connections.tidy(slot as usize);
+        }
+    }
+
+    #[inline]
+    fn handle(&mut self, node: usize, lane: usize, input: Queued<P::Vocabulary>) {
+        self.release(&input);
+        let event = self.record_input(node, &input);
+        let host = &mut self.nodes[node];
+        if host.clock_jumped {
+            host.clock_jumped = false;
+            self.exercised.count(Effect::ClockJumpSeen);
+        }
+        let watch = host.crash_at.first().map_or(0, |(_, operation)| *operation);
+        let now = host.clock.now(self.now);
+        host.disk.begin(self.now, lane as u8, watch);
+        let process = host.process.as_mut().expect("inputs are handled by a process");
+        process.handle(now, input.input, &mut host.disk, &mut host.outbox);
+        self.check_invariants(node);
+        self.returned(node, lane, event);
+    }
+
+    /// A handler has returned: its outputs leave now, or when its disk operations are done.
+    #[inline]
+    pub(super) fn returned(&mut self, node: usize, lane: usize, event: EventId) {
+        let host = &mut self.nodes[node];
+        let handled = host.disk.end();
+        if let Some(exercised) = host.disk.take_exercised() {
+            self.exercised.merge(&exercised);
+        }
+        if handled.completes <= self.now && handled.crash_at.is_none() {
+            self.perform_outbox(node, event);
+            return;
+        }
+        let state = &mut host.lanes[lane];
+        let (completes, operations) = (handled.completes, handled.operations);
+        state.running = Some(Running { event, completes, operations });
+        state.outputs.extend(host.outbox.drain());
+        host.locks.extend(self.wanted.drain(..).map(|lock| (lock, lane as u8)));
+        state.generation = state.generation.wrapping_add(1);
+        if let Some(begins) = handled.crash_at {
+            let (fault, operation) = host.crash_at.remove(0);
+            let at = if begins >= HUNG { self.now } else { begins };
+            let incarnation = host.incarnation();
+            let (node_id, lane) = (node as u16, lane as u8);
+            let crash =
+                Event::CrashInHandler { node: node_id, incarnation, lane, operation, fault };
+            self.push_at_node(node, at, crash);
+        } else if completes < HUNG {
+            self.await_disk(node, lane);
+        }
+    }
+
+    /// Schedules the completion of a running handler.
+    pub(super) fn await_disk(&mut self, node: usize, lane: usize) {
+        let state = &self.nodes[node].lanes[lane];
+        let running = state.running.expect("a handler is running");
+        let generation = state.generation;
+        let done = Event::DiskDone { node: node as u16, lane: lane as u8, generation };
+        self.push_at_node(node, running.completes, done);
+    }
+
+    /// The disk operations of a handler are done.
+    pub(super) fn disk_done(&mut self, node: usize, lane: usize, generation: u32) {
+        let host = &mut self.nodes[node];
+        let state = &host.lanes[lane];
+        if state.generation != generation || state.running.is_none() {
+            return;
+        }
+        host.disk.commit(lane as u8);
+        if host.is_paused() {
+            // The kernel is done, but the thread cannot go on.
+            self.exercised.count(Effect::OutputHeldByPause);
+            return;
+        }
+        self.finish(node, lane);
+    }
+
+    /// A handler is done: its outputs leave, and its lane and locks are free.
+    pub(super) fn finish(&mut self, node: usize, lane: usize) {
+        let host = &mut self.nodes[node];
+        let state = &mut host.lanes[lane];
+        let Some(running) = state.running.take() else { return };
+        host.locks.retain(|(_, holder)| usize::from(*holder) != lane);
+        let outputs = std::mem::take(&mut state.outputs);
+        let operations = running.operations;
+        let event = self.record(node, running.event, TraceKind::DiskDone { operations });
+        let outputs = self.perform(node, event, outputs);
+        let host = &mut self.nodes[node];
+        // Keeps the allocation.
+        host.lanes[lane].outputs = outputs;
+        if host.exiting && host.lanes.iter().all(|lane| lane.running.is_none()) {
+            self.exited(node, event);
+            return;
+        }
+        self.pump(node, lane);
+        self.pump_all(node);
+    }
+
+    #[inline]
+    fn check_invariants(&mut self, node: usize) {
+        if self.config.invariants_every == 0 {
+            return;
+        }
+        self.until_check -= 1;
+        if self.until_check == 0 {
+            self.until_check = self.config.invariants_every;
+            self.nodes[node].process.as_ref().expect("it handled an input").invariants();
+        }
+    }
+
+    #[inline]
+    fn record_input(&mut self, node: usize, queued: &Queued<P::Vocabulary>) -> EventId {
+        use machine::Message;
+        let kind = match &queued.input {
+            Input::Message { conn, from, message } => {
+                self.exercised.count(Effect::MessageDelivered);
+                TraceKind::Received { conn: *conn, from: *from, message: message.name() }
+            }
+            Input::Timer(_) => TraceKind::Woke,
+            Input::Opened { conn, peer } => TraceKind::Opened { conn: *conn, peer: *peer },
+            Input::Closed { conn, peer, reason } => {
+                TraceKind::Closed { conn: *conn, peer: *peer, reason: *reason }
+            }
+            Input::Stop => TraceKind::Stopping,
+        };
+        self.record(node, queued.cause, kind)
+    }
+}

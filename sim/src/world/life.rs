@@ -1,0 +1,305 @@
+//! Nodes start, stop, crash, lose power, pause and go on.
+
+use super::World;
+use super::step::Event;
+use crate::disk::{Cut, HUNG, shifted};
+use crate::exercised::Effect;
+use crate::fault::ActiveId;
+use crate::node::{BOOT, Queued, reason};
+use crate::random::{node_stream, stream};
+use crate::{EventId, NodeChange, Observation, Seen, SimTime, TraceKind};
+use machine::{Boot, Halt, Input, NodeId, Outbox, Output, Process, Span};
+use rand::Rng;
+
+impl<P: Process> World<P> {
+    /// Switches a node's host on if need be, and starts its process if it is not there. Faults
+    /// that held it down no longer do.
+    pub fn start(&mut self, node: NodeId) {
+        let index = self.index(node);
+        self.nodes[index].down_by.clear();
+        self.boot(index, EventId::NONE);
+    }
+
+    /// Asks a node's process to stop, which is up to it.
+    pub fn stop(&mut self, node: NodeId) {
+        let index = self.index(node);
+        self.offer(index, Queued { input: Input::Stop, cause: EventId::NONE, connection: None });
+    }
+
+    /// Wakes a process with `timer`, as if it had set it for now.
+    pub fn poke(&mut self, node: NodeId, timer: super::TimerOf<P>) {
+        let index = self.index(node);
+        if self.nodes[index].process.is_some() {
+            let now = self.nodes[index].clock.mono(self.now);
+            self.set_timer(index, timer, now, EventId::NONE);
+        }
+    }
+
+    pub(super) fn boot(&mut self, node: usize, cause: EventId) {
+        let now = self.now;
+        let host = &mut self.nodes[node];
+        if host.process.is_some() {
+            return;
+        }
+        let switched_on = !std::mem::replace(&mut host.powered, true);
+        if switched_on {
+            host.clock.switch_on(now);
+        }
+        host.lives = host.lives.checked_add(1).expect("a node has fewer than 65,536 lives");
+        let incarnation = host.incarnation();
+        host.outbox = Outbox::new(host.id, incarnation);
+        if incarnation > 0 {
+            self.exercised.count(Effect::ProcessRestarted);
+        }
+        let event = self.record(node, cause, TraceKind::Started { incarnation });
+        self.observe_node(node, event, cause, NodeChange::Started);
+        let host = &mut self.nodes[node];
+        let id = (node_stream(host.id) << 16) | u64::from(incarnation);
+        let entropy = stream(self.seed, "boot", id).next_u64();
+        let boot = Boot { node: host.id, incarnation, now: host.clock.now(now), entropy };
+        let watch = host.crash_at.first().map_or(0, |(_, operation)| *operation);
+        host.disk.begin(now, BOOT as u8, watch);
+        match P::boot(&host.config, boot, &mut host.disk, &mut host.outbox) {
+            Ok(process) => {
+                host.process = Some(process);
+                self.returned(node, BOOT, event);
+            }
+            Err(halt) => self.boot_failed(node, event, halt),
+        }
+        if switched_on {
+            (0..self.nodes.len()).for_each(|from| self.heal_link(from, node));
+        }
+    }
+
+    /// A process could not start. What it told its observers until then is told.
+    fn boot_failed(&mut self, node: usize, cause: EventId, halt: Halt) {
+        let host = &mut self.nodes[node];
+        host.disk.end();
+        host.disk.commit(BOOT as u8);
+        let outputs = host.outbox.drain().filter(|output| matches!(output, Output::Observe(_)));
+        let outputs = outputs.collect();
+        self.perform(node, cause, outputs);
+        self.exercised.count(Effect::ProcessFailed);
+        let reason = reason(&halt).unwrap_or_default();
+        let event = self.record(node, cause, TraceKind::BootFailed { reason });
+        self.observe_node(node, event, cause, NodeChange::BootFailed(halt));
+        self.went_down(node);
+    }
+
+    /// A process ends itself. In an orderly way it waits for its other threads; otherwise what
+    /// they had in progress is cut short.
+    pub(super) fn halt(&mut self, node: usize, halt: Halt, cause: EventId) {
+        let host = &mut self.nodes[node];
+        match halt {
+            Halt::Clean if host.lanes.iter().any(|lane| lane.running.is_some()) => {
+                host.exiting = true;
+            }
+            Halt::Clean => self.exited(node, cause),
+            Halt::Failed(_) => {
+                self.exercised.count(Effect::ProcessFailed);
+                self.cut_handlers(node, None);
+                self.close_connections(node, cause, false);
+                self.halted(node, halt, cause);
+            }
+        }
+    }
+
+    /// A process has ended in an orderly way.
+    pub(super) fn exited(&mut self, node: usize, cause: EventId) {
+        self.exercised.count(Effect::ProcessStopped);
+        self.close_connections(node, cause, true);
+        self.halted(node, Halt::Clean, cause);
+    }
+
+    fn halted(&mut self, node: usize, halt: Halt, cause: EventId) {
+        self.clear_node(node);
+        let event = self.record(node, cause, TraceKind::Halted { reason: reason(&halt) });
+        self.observe_node(node, event, cause, NodeChange::Halted(halt));
+        self.went_down(node);
+    }
+
+    /// Kills a process; of the handler on a lane it keeps only the operations before a number.
+    pub(crate) fn kill(&mut self, node: usize, before: Option<(u8, u32)>, cause: EventId) {
+        if self.nodes[node].process.is_none() {
+            return;
+        }
+        let undone = self.cut_handlers(node, before);
+        self.exercised.add(Effect::InputLost, self.nodes[node].waiting());
+        self.exercised.count(Effect::ProcessKilled);
+        let event = self.record(node, cause, TraceKind::Crashed { undone });
+        self.close_connections(node, event, false);
+        self.clear_node(node);
+        self.observe_node(node, event, cause, NodeChange::Crashed { undone });
+        self.went_down(node);
+    }
+
+    /// A host loses power, and with it all that is not durable.
+    pub(crate) fn lose_power(&mut self, node: usize, cause: EventId) {
+        if !self.nodes[node].powered {
+            return;
+        }
+        if self.nodes[node].process.is_some() {
+            let undone = self.cut_handlers(node, None);
+            self.exercised.add(Effect::InputLost, self.nodes[node].waiting());
+            let event = self.record(node, cause, TraceKind::Crashed { undone });
+            self.clear_node(node);
+            self.observe_node(node, event, cause, NodeChange::Crashed { undone });
+        }
+        self.drop_connections(node);
+        let host = &mut self.nodes[node];
+        host.powered = false;
+        let report = host.disk.lose_power();
+        self.exercised.count(Effect::PowerLost);
+        self.exercised.add(Effect::ByteLost, report.bytes);
+        self.exercised.add(Effect::NameLost, report.names);
+        self.exercised.add(Effect::WriteTorn, report.torn);
+        self.exercised.add(Effect::TruncationLost, report.truncations);
+        let event = self.record(node, cause, TraceKind::PowerLost(report));
+        self.observe_node(node, event, cause, NodeChange::PowerLost(report));
+        self.went_down(node);
+    }
+
+    /// Takes back the disk operations that have not completed; answers how many.
+    fn cut_handlers(&mut self, node: usize, before: Option<(u8, u32)>) -> u64 {
+        let host = &mut self.nodes[node];
+        let running = host.lanes.iter().filter(|lane| lane.running.is_some()).count();
+        let undone = host.disk.crash(Cut { now: self.now, before });
+        self.exercised.add(Effect::HandlerCutShort, running as u64);
+        self.exercised.add(Effect::DiskOperationUndone, undone);
+        undone
+    }
+
+    /// Puts a process away, and what waited for it.
+    fn clear_node(&mut self, node: usize) {
+        for lane in 0..self.nodes[node].lanes.len() {
+            while let Some(input) = self.nodes[node].lanes[lane].queue.pop_front() {
+                self.release(&input);
+            }
+        }
+        self.nodes[node].clear();
+    }
+
+    /// If a restart was waiting for the process to end, it goes on.
+    fn went_down(&mut self, node: usize) {
+        if let Some(restarting) = self.nodes[node].restarting.take() {
+            self.nodes[node].down_by.push(restarting.fault);
+            let at = self.now + restarting.down;
+            self.push_at_node(node, at, Event::FaultEnds(restarting.fault));
+        }
+    }
+
+    /// The handler that a fault waited for has come to its operation.
+    pub(super) fn crash_in_handler(
+        &mut self,
+        node: usize,
+        incarnation: u16,
+        before: (u8, u32),
+        fault: ActiveId,
+    ) {
+        if self.nodes[node].incarnation() != incarnation || self.nodes[node].process.is_none() {
+            return;
+        }
+        self.kill(node, Some(before), EventId::NONE);
+        match self.active.iter().any(|active| active.id == fault) {
+            true => self.nodes[node].down_by.push(fault),
+            // It was undone at the last moment.
+            false => self.boot(node, EventId::NONE),
+        }
+    }
+
+    /// A process that was asked to stop has had enough time.
+    pub(super) fn stop_limit(&mut self, node: usize, incarnation: u16, fault: ActiveId) {
+        let host = &self.nodes[node];
+        let waits = host.restarting.is_some_and(|restarting| restarting.fault == fault);
+        if waits && host.incarnation() == incarnation && host.process.is_some() {
+            self.exercised.count(Effect::StopTimedOut);
+            self.kill(node, None, EventId::NONE);
+        }
+    }
+
+    /// Kills a process if it has not stopped within `limit`.
+    pub(crate) fn limit_stop(&mut self, node: usize, limit: Span, fault: ActiveId) {
+        let (at, incarnation) = (self.now + limit, self.nodes[node].incarnation());
+        let node_id = node as u16;
+        self.push_at_node(node, at, Event::StopLimit { node: node_id, incarnation, fault });
+    }
+
+    /// A fault no longer holds a node down: starts it, if no other does.
+    pub(crate) fn release_node(&mut self, node: usize, fault: ActiveId, cause: EventId) {
+        let host = &mut self.nodes[node];
+        let held = host.down_by.len();
+        host.down_by.retain(|by| *by != fault);
+        if held > 0 && host.down_by.is_empty() {
+            self.boot(node, cause);
+        }
+    }
+
+    /// A process stands still.
+    pub(crate) fn pause(&mut self, node: usize, fault: ActiveId, cause: EventId) {
+        if self.nodes[node].process.is_none() {
+            return;
+        }
+        self.nodes[node].paused_by.push(fault);
+        if self.nodes[node].paused_by.len() == 1 {
+            self.exercised.count(Effect::ProcessPaused);
+            let event = self.record(node, cause, TraceKind::Paused);
+            self.observe_node(node, event, cause, NodeChange::Paused);
+        }
+    }
+
+    /// A fault no longer pauses a process; it goes on if no other does.
+    pub(crate) fn resume(&mut self, node: usize, fault: ActiveId, cause: EventId) {
+        let host = &mut self.nodes[node];
+        let paused = host.is_paused();
+        host.paused_by.retain(|by| *by != fault);
+        if !paused || host.is_paused() {
+            return;
+        }
+        let event = self.record(node, cause, TraceKind::Resumed);
+        self.observe_node(node, event, cause, NodeChange::Resumed);
+        for lane in 0..self.nodes[node].lanes.len() {
+            let running = self.nodes[node].lanes[lane].running;
+            if running.is_some_and(|running| running.completes <= self.now) {
+                self.finish(node, lane);
+            }
+        }
+        self.pump_all(node);
+    }
+
+    /// A disk begins or ceases to hang.
+    pub(crate) fn set_disk_hangs(&mut self, node: usize, hangs: bool) {
+        let now = self.now;
+        self.nodes[node].disk.set_hangs(now, hangs);
+        for lane in 0..self.nodes[node].lanes.len() {
+            let state = &mut self.nodes[node].lanes[lane];
+            let Some(running) = &mut state.running else { continue };
+            let before: SimTime = running.completes;
+            running.completes = shifted(before, now, hangs);
+            if running.completes == before {
+                continue;
+            }
+            state.generation = state.generation.wrapping_add(1);
+            if running.completes < HUNG {
+                self.await_disk(node, lane);
+            }
+        }
+    }
+
+    /// Sets a wall clock.
+    pub(crate) fn jump_clock(&mut self, node: usize, millis: i64) {
+        self.nodes[node].clock.jump(millis);
+        self.nodes[node].clock_jumped = true;
+    }
+
+    pub(super) fn observe_node(
+        &mut self,
+        node: usize,
+        event: EventId,
+        cause: EventId,
+        change: NodeChange,
+    ) {
+        let host = &self.nodes[node];
+        let what = Seen::Node { node: host.id, incarnation: host.incarnation(), change };
+        self.observations.push(Observation { event, cause, time: self.now, what });
+    }
+}

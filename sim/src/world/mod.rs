@@ -1,0 +1,256 @@
+//! The world: nodes, the events to come, and time.
+
+mod faults;
+mod handle;
+mod handshake;
+mod life;
+mod outputs;
+mod step;
+mod transport;
+
+use crate::disk::{DiskProfile, SimDisk};
+use crate::exercised::Exercised;
+use crate::fault::{ActiveFault, ActiveId, Entry};
+use crate::heap::{EventHeap, Source};
+use crate::net::{Connections, LinkProfile, Links};
+use crate::node::Node;
+use crate::random::{Key, node_stream, stream};
+use crate::trace::Recorder;
+use crate::{EventId, HostConfig, Observation, SimTime, Status, TraceEvent};
+use machine::{Digest, NodeId, Process, Vocabulary};
+use rand::Rng;
+use std::collections::BTreeMap;
+use step::Event;
+
+type TimerOf<P> = <<P as Process>::Vocabulary as Vocabulary>::Timer;
+type LockOf<P> = <<P as Process>::Vocabulary as Vocabulary>::Lock;
+
+/// What holds for a whole world.
+#[derive(Clone, Debug)]
+pub struct WorldConfig {
+    /// Links, unless [`World::set_link`] says otherwise.
+    pub link: LinkProfile,
+    /// Disks, unless [`HostConfig::disk`] says otherwise.
+    pub disk: DiskProfile,
+    /// Whether to collect trace events.
+    pub trace: bool,
+    /// Check [`Process::invariants`] after one in so many inputs; 0 is never.
+    pub invariants_every: u32,
+}
+
+impl Default for WorldConfig {
+    fn default() -> Self {
+        Self {
+            link: LinkProfile::default(),
+            disk: DiskProfile::default(),
+            trace: false,
+            invariants_every: 64,
+        }
+    }
+}
+
+/// A world of processes. Plain data: a clone goes on as the original would have.
+#[derive(Clone, Debug)]
+pub struct World<P: Process> {
+    seed: u64,
+    config: WorldConfig,
+    now: SimTime,
+    heap: EventHeap<Event<P::Vocabulary>>,
+    nodes: Vec<Node<P>>,
+    by_id: BTreeMap<NodeId, usize>,
+    links: Links,
+    connections: Connections<P::Vocabulary>,
+    /// Network decisions are drawn under this key by what they are about.
+    network: Key,
+    plan: Vec<Entry>,
+    plan_source: Source,
+    active: Vec<ActiveFault>,
+    next_active: u32,
+    recorder: Recorder,
+    observations: Vec<Observation<P::Vocabulary>>,
+    facts: u64,
+    exercised: Exercised,
+    /// Inputs until invariants are checked.
+    until_check: u32,
+    /// Pending events that are neither timers nor parts of the plan.
+    pending: u64,
+    /// Scratch space, empty between inputs.
+    wanted: Vec<LockOf<P>>,
+    /// Scratch space, empty between handlers.
+    outputs: Vec<machine::Output<P::Vocabulary>>,
+}
+
+impl<P: Process> World<P> {
+    /// An empty world.
+    pub fn new(seed: u64, config: WorldConfig) -> Self {
+        let priority = stream(seed, "plan", 0).next_u32();
+        Self {
+            seed,
+            now: SimTime::ZERO,
+            heap: EventHeap::default(),
+            nodes: Vec::new(),
+            by_id: BTreeMap::new(),
+            links: Links::new(config.link.clone()),
+            connections: Connections::new(),
+            network: Key::new(seed, "network", 0),
+            plan: Vec::new(),
+            plan_source: Source::new(priority),
+            active: Vec::new(),
+            next_active: 0,
+            recorder: Recorder::new(config.trace),
+            observations: Vec::new(),
+            facts: 0,
+            exercised: Exercised::default(),
+            until_check: config.invariants_every,
+            pending: 0,
+            wanted: Vec::new(),
+            outputs: Vec::new(),
+            config,
+        }
+    }
+
+    /// Adds a node, which is off. Nodes are added before the world has links to speak of: all of
+    /// them at the beginning, by convention.
+    ///
+    /// # Panics
+    ///
+    /// If there is a node of that name.
+    pub fn add_node(&mut self, id: NodeId, config: P::Config, host: HostConfig) {
+        let index = self.nodes.len();
+        assert!(self.by_id.insert(id, index).is_none(), "node {id} exists");
+        let profile = host.disk.clone().unwrap_or_else(|| self.config.disk.clone());
+        let disk = SimDisk::new(self.seed, id, profile);
+        let mut tie = stream(self.seed, "node", node_stream(id));
+        let priorities = [tie.next_u32(), tie.next_u32()];
+        self.nodes.push(Node::new(self.seed, id, config, host, disk, priorities));
+        self.connections.add_node(id);
+        let name = |i: usize| node_stream(self.nodes[i].id);
+        let priority =
+            |from, to| stream(self.seed, "link", (name(from) << 32) | name(to)).next_u32();
+        self.links.add_host(priority);
+        self.reshape_links();
+    }
+
+    /// Gives the link from one node to another a profile of its own.
+    pub fn set_link(&mut self, from: NodeId, to: NodeId, profile: LinkProfile) {
+        self.links.set_profile(self.index(from), self.index(to), profile);
+    }
+
+    /// The seed.
+    pub fn seed(&self) -> u64 {
+        self.seed
+    }
+
+    /// True time.
+    pub fn now(&self) -> SimTime {
+        self.now
+    }
+
+    /// The names of all nodes, sorted.
+    pub fn nodes(&self) -> impl Iterator<Item = NodeId> {
+        self.by_id.keys().copied()
+    }
+
+    /// The process on a node, if it is there.
+    pub fn process(&self, node: NodeId) -> Option<&P> {
+        self.nodes[self.index(node)].process.as_ref()
+    }
+
+    /// What the node is configured with.
+    pub fn node_config(&self, node: NodeId) -> &P::Config {
+        &self.nodes[self.index(node)].config
+    }
+
+    /// Changes what the node is configured with, from its next start on.
+    pub fn set_node_config(&mut self, node: NodeId, config: P::Config) {
+        let index = self.index(node);
+        self.nodes[index].config = config;
+    }
+
+    /// How a node is.
+    pub fn status(&self, node: NodeId) -> Status {
+        self.nodes[self.index(node)].status()
+    }
+
+    /// Which life the node is in, from zero; or was in last, if it is down.
+    pub fn incarnation(&self, node: NodeId) -> u16 {
+        self.nodes[self.index(node)].incarnation()
+    }
+
+    /// What the node's clocks show.
+    pub fn clocks(&self, node: NodeId) -> machine::Now {
+        self.nodes[self.index(node)].clock.now(self.now)
+    }
+
+    /// A node's disk.
+    pub fn disk(&self, node: NodeId) -> &SimDisk {
+        &self.nodes[self.index(node)].disk
+    }
+
+    /// A node's disk, to be changed behind the back of its process: for tests, and for preparing
+    /// a disk before the first start.
+    pub fn disk_mut(&mut self, node: NodeId) -> &mut SimDisk {
+        let index = self.index(node);
+        &mut self.nodes[index].disk
+    }
+
+    /// The digest of everything so far.
+    pub fn digest(&self) -> Digest {
+        self.recorder.digest()
+    }
+
+    /// How many events there have been.
+    pub fn events(&self) -> u64 {
+        self.recorder.events()
+    }
+
+    /// What has been exercised so far.
+    pub fn exercised(&self) -> &Exercised {
+        &self.exercised
+    }
+
+    /// What was observed since the last call, in order.
+    pub fn take_observations(&mut self) -> Vec<Observation<P::Vocabulary>> {
+        std::mem::take(&mut self.observations)
+    }
+
+    /// The trace events collected since the last call, in order.
+    pub fn take_trace(&mut self) -> Vec<TraceEvent> {
+        self.recorder.take()
+    }
+
+    /// Begins or ends to collect trace events.
+    pub fn set_trace(&mut self, collect: bool) {
+        self.recorder.set_collect(collect);
+    }
+
+    /// The faults that are in force, oldest first.
+    pub fn active_faults(&self) -> &[ActiveFault] {
+        &self.active
+    }
+
+    /// Whether nothing but timers and the plan can make anything happen: no message is on its way,
+    /// no handler in progress, no input waiting and no fault active.
+    pub fn is_quiet(&self) -> bool {
+        self.pending == 0
+            && self.active.is_empty()
+            && self.nodes.iter().all(|node| {
+                node.lanes.iter().all(|lane| lane.running.is_none() && lane.queue.is_empty())
+            })
+    }
+
+    fn index(&self, node: NodeId) -> usize {
+        *self.by_id.get(&node).unwrap_or_else(|| panic!("there is no node {node}"))
+    }
+
+    fn active_id(&mut self) -> ActiveId {
+        self.next_active += 1;
+        ActiveId(self.next_active)
+    }
+
+    #[inline]
+    fn record(&mut self, node: usize, cause: EventId, kind: crate::TraceKind) -> EventId {
+        let id = self.nodes[node].id;
+        self.recorder.record(self.now, Some(id), cause, kind)
+    }
+}

@@ -1,0 +1,159 @@
+//! The same seed gives the same run, whatever else is different.
+
+mod toy;
+
+use machine::Span;
+use sim::{
+    Crash, DelayInbound, Effect, Entry, Fault, LossyLink, Partition, Pause, PowerLoss, Restart,
+    SimTime, Trigger, World, WorldConfig,
+};
+use toy::{Toy, node, ring};
+
+const END: SimTime = SimTime::secs(4);
+
+fn plan() -> Vec<Entry> {
+    let fault = |at, millis, fault: Fault| Entry {
+        trigger: Trigger::At(SimTime::millis(at)),
+        lasts: Some(Span::millis(millis)),
+        fault,
+    };
+    let lossy = LossyLink {
+        from: vec![node(1)],
+        to: vec![node(2), node(3)],
+        both_ways: true,
+        loss_ppm: 50_000,
+        duplicate_ppm: 20_000,
+        reorder_ppm: 100_000,
+    };
+    let groups = vec![vec![node(1), node(2)], vec![node(3)]];
+    let (limit, down) = (Span::millis(50), Span::millis(100));
+    vec![
+        fault(300, 700, Crash { node: node(2) }.into()),
+        fault(1_200, 400, Partition { groups, one_way: false }.into()),
+        fault(1_300, 300, Pause { node: node(1) }.into()),
+        fault(1_900, 300, PowerLoss { node: node(3) }.into()),
+        fault(2_300, 1_000, lossy.into()),
+        fault(2_500, 0, Restart { node: node(4), limit, down }.into()),
+        fault(
+            2_600,
+            300,
+            DelayInbound { node: node(1), from: vec![node(5)], delay: Span::millis(70) }.into(),
+        ),
+    ]
+}
+
+fn world(seed: u64, trace: bool) -> World<Toy> {
+    let mut world = ring(seed, 5, WorldConfig { trace, ..WorldConfig::default() });
+    for entry in plan() {
+        world.schedule(entry);
+    }
+    world
+}
+
+fn run(seed: u64, trace: bool) -> World<Toy> {
+    let mut world = world(seed, trace);
+    world.run_until(END);
+    world
+}
+
+#[test]
+fn a_seed_twice_gives_one_digest_and_two_seeds_give_two() {
+    let first = run(1, false);
+    assert_eq!(first.digest(), run(1, false).digest());
+    assert_ne!(first.digest(), run(2, false).digest());
+    for effect in [
+        Effect::ProcessKilled,
+        Effect::MessageCut,
+        Effect::MessageRetransmitted,
+        Effect::PowerLost,
+        Effect::MessageLost,
+        Effect::MessageDelayed,
+        Effect::InputHeldByPause,
+        Effect::ProcessStopped,
+    ] {
+        assert!(first.exercised().of(effect) > 0, "{} was not exercised", effect.name());
+    }
+}
+
+#[test]
+fn a_thread_of_its_own_makes_no_difference() {
+    let here = run(3, false).digest();
+    let there = std::thread::scope(|scope| {
+        let threads = [(); 2].map(|()| scope.spawn(|| run(3, false).digest()));
+        threads.map(|thread| thread.join().expect("it does not panic"))
+    });
+    assert_eq!(there, [here; 2]);
+}
+
+#[test]
+fn the_host_makes_no_difference() {
+    let hosted = sim::host::run(3, |clock| {
+        let mut world = world(3, false);
+        clock.run_until(&mut world, END);
+        world.digest()
+    });
+    assert_eq!(hosted, run(3, false).digest());
+}
+
+#[test]
+fn a_clone_goes_on_as_the_original() {
+    let whole = run(4, false);
+    for millis in [0, 310, 1_250, 1_950, 2_700] {
+        let mut original = world(4, false);
+        original.run_until(SimTime::millis(millis));
+        let mut clone = original.clone();
+        // What the original does meanwhile must not show in the clone.
+        original.run_until(END);
+        clone.run_until(END);
+        assert_eq!(original.digest(), whole.digest());
+        assert_eq!(clone.digest(), whole.digest(), "cloned at {millis} ms");
+        assert_eq!(clone.exercised(), whole.exercised());
+        assert_eq!(clone.take_observations().len(), original.take_observations().len());
+    }
+}
+
+#[test]
+fn stopping_anywhere_makes_no_difference() {
+    let mut stepped = world(5, false);
+    (1..=400).for_each(|i| stepped.run_until(SimTime::millis(i * 10)));
+    assert_eq!(stepped.digest(), run(5, false).digest());
+}
+
+#[test]
+fn a_trace_makes_no_difference() {
+    let mut traced = run(6, true);
+    assert_eq!(traced.digest(), run(6, false).digest());
+    let trace = traced.take_trace();
+    assert_eq!(trace.len() as u64, traced.events());
+    for (i, event) in trace.iter().enumerate() {
+        assert_eq!(event.id.0, i as u64 + 1);
+        assert!(event.cause < event.id, "causes come before effects: {event:?}");
+    }
+    let lines: Vec<_> = trace.iter().map(serde_json::to_string).collect();
+    let received = lines.iter().flatten().find(|line| line.contains("received"));
+    let received = received.expect("messages were received");
+    assert!(received.contains(r#""message":"Token""#), "{received}");
+}
+
+#[test]
+fn a_fault_that_never_fires_makes_no_difference() {
+    let crash = Fault::from(Crash { node: node(1) });
+    let mut waiting = world(7, false);
+    waiting.schedule(Entry { trigger: Trigger::External(1), lasts: None, fault: crash.clone() });
+    waiting.schedule(Entry { trigger: Trigger::At(SimTime::secs(9)), lasts: None, fault: crash });
+    waiting.run_until(END);
+    assert_eq!(waiting.digest(), run(7, false).digest());
+}
+
+#[test]
+fn a_node_that_does_nothing_makes_no_difference_to_others() {
+    let run = |extra: bool| {
+        let mut world = ring(8, 3, WorldConfig::default());
+        if extra {
+            world.add_node(node(9), toy::Config::default(), sim::HostConfig::default());
+        }
+        world.run_until(END);
+        world.digest()
+    };
+    assert_eq!(run(true), run(false));
+}
