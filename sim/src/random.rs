@@ -12,7 +12,7 @@ use rand_chacha::ChaCha8Rng;
 /// The stream `name` number `id` of a seed.
 pub fn stream(seed: u64, name: &str, id: u64) -> ChaCha8Rng {
     let mut digest = Digest::default();
-    digest.write_bytes(name.as_bytes());
+    digest.fold_bytes(name.as_bytes());
     let mut key = [0; 32];
     key[..8].copy_from_slice(&seed.to_le_bytes());
     key[8..24].copy_from_slice(&digest.value().to_le_bytes());

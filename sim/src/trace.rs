@@ -201,7 +201,7 @@ fn node_word(node: NodeId) -> u64 {
 
 fn text_word(text: &str) -> u64 {
     let mut digest = Digest::default();
-    digest.write_bytes(text.as_bytes());
+    digest.fold_bytes(text.as_bytes());
     digest.value() as u64 | 1
 }
 
@@ -217,7 +217,7 @@ pub(crate) struct Recorder {
 impl Recorder {
     pub(crate) fn new(collect: bool) -> Self {
         let mut digest = Digest::default();
-        digest.write(VERSION);
+        digest.fold(VERSION);
         Self { digest, last: 0, collect, collected: Vec::new() }
     }
 
@@ -232,10 +232,10 @@ impl Recorder {
         self.last += 1;
         let (code, a, b) = kind.words();
         let place = node.map_or(u64::MAX >> 8, node_word);
-        self.digest.write(time.0);
-        self.digest.write((code << 56) | place);
-        self.digest.write(a);
-        self.digest.write(b);
+        self.digest.fold(time.0);
+        self.digest.fold((code << 56) | place);
+        self.digest.fold(a);
+        self.digest.fold(b);
         let id = EventId(self.last);
         if self.collect {
             self.collected.push(TraceEvent { id, time, node, cause, kind });

@@ -51,14 +51,14 @@ impl Message for Mail {
 
     fn fold(&self, digest: &mut Digest) {
         match self {
-            Self::Number(n) => digest.write(*n),
+            Self::Number(n) => digest.fold(*n),
             Self::Token { hops, bytes } => {
-                digest.write(*hops);
-                digest.write_bytes(bytes);
+                digest.fold(*hops);
+                digest.fold_bytes(bytes);
             }
             Self::Write { lock, bytes, .. } => {
-                digest.write(u64::from(*lock));
-                digest.write_bytes(bytes);
+                digest.fold(u64::from(*lock));
+                digest.fold_bytes(bytes);
             }
         }
     }
