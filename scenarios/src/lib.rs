@@ -1,4 +1,5 @@
 //! Scenarios of Faultline: what is run, what breaks, what was promised, and what came of it.
 
+pub mod catalog;
 pub mod result;
 pub mod spec;

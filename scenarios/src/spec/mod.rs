@@ -4,13 +4,18 @@
 //! exists here makes sense by itself. What has to fit together (a target and its topic, a
 //! replication factor and the number of brokers) is checked afterwards.
 
+mod check;
 mod cluster;
 mod condition;
+mod diagnostic;
 mod environment;
 mod expect;
 mod fault;
+mod overrides;
+mod parse;
 mod properties;
 pub mod reach;
+mod reader;
 mod target;
 mod text;
 mod unit;
@@ -18,9 +23,11 @@ mod workload;
 
 pub use cluster::{Cluster, Topic};
 pub use condition::{Comparison, Condition, Metric, MetricKind, Scope, Takes};
+pub use diagnostic::{Diagnostic, ErrorReport, Kind};
 pub use environment::{Clocks, Disk, Durations, Link, Network};
 pub use expect::{Expect, Expected, MustReach, Setting};
 pub use fault::{Family, Fault, FaultKind, Swarm};
+pub use overrides::OWN;
 pub use properties::{Properties, TABLES, Table};
 pub use target::{PartitionName, Role, Target};
 pub use text::{TextError, nearest};

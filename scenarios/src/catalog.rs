@@ -1,0 +1,59 @@
+//! The scenarios that are built in: every file in `scenarios/catalog/`.
+
+use crate::spec::{Diagnostic, Kind, Scenario, nearest};
+
+/// Name and text of each, by name.
+pub const FILES: &[(&str, &str)] = include!(concat!(env!("OUT_DIR"), "/catalog.rs"));
+
+/// The scenario called `name`, with warnings about it.
+///
+/// # Errors
+///
+/// If there is none, with the nearest name there is.
+pub fn scenario(name: &str) -> Result<(Scenario, Vec<Diagnostic>), Box<Diagnostic>> {
+    match FILES.iter().find(|(known, _)| *known == name) {
+        Some((_, text)) => Scenario::parse(&format!("scenarios/catalog/{name}.toml"), text),
+        None => Err(Box::new(unknown(name))),
+    }
+}
+
+/// That there is no scenario called `name`.
+pub fn unknown(name: &str) -> Diagnostic {
+    let names: Vec<&str> = FILES.iter().map(|(known, _)| *known).collect();
+    let hint = nearest(name, names.iter().copied()).map_or_else(
+        || "`faultline list scenarios` shows them all".to_owned(),
+        |near| format!("did you mean `{near}`?"),
+    );
+    let message = format!("there is no scenario `{name}`; there is {}", names.join(", "));
+    Diagnostic::new(Kind::UnknownScenario, message).with_hint(Some(hint))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_file_of_the_catalogue_is_a_scenario_of_its_own_name_without_warnings() {
+        assert!(FILES.len() >= 7);
+        for (name, _) in FILES {
+            let (scenario, warnings) = scenario(name).unwrap_or_else(|error| panic!("{error}"));
+            assert_eq!(scenario.name, *name);
+            assert_eq!(warnings, [], "{name}");
+        }
+    }
+
+    #[test]
+    fn a_scenario_written_as_json_reads_back_the_same() {
+        for (name, _) in FILES {
+            let (scenario, _) = scenario(name).unwrap();
+            let json = serde_json::to_string(&scenario).unwrap();
+            assert_eq!(serde_json::from_str::<Scenario>(&json).unwrap(), scenario, "{name}");
+        }
+    }
+
+    #[test]
+    fn a_name_that_is_nearly_right_is_found() {
+        let error = scenario("leadercrash").unwrap_err();
+        assert_eq!(error.hint.as_deref(), Some("did you mean `leader-crash`?"));
+    }
+}

@@ -1,0 +1,117 @@
+//! Faults: whom they name and when they fire.
+
+use super::Check;
+use crate::spec::diagnostic::Kind;
+use crate::spec::overrides;
+use crate::spec::reader::did_you_mean;
+use crate::spec::text::nearest;
+use crate::spec::{
+    Condition, Fault, FaultKind, Metric, MustReach, Role, Scope, Swarm, Target, reach,
+};
+
+impl Check<'_> {
+    pub(super) fn fault(&mut self, i: usize, fault: &Fault) {
+        let load = self.scenario.durations.load;
+        if fault.at.is_some_and(|at| at >= load) {
+            let message = format!("it would fire after the load has ended, which takes {load}");
+            self.impossible(path!["faults", i, "at"], message);
+        }
+        if let Some(condition) = &fault.when {
+            self.condition(path!["faults", i, "when"], condition);
+        }
+        for (mut path, target) in fault.kind.targets() {
+            path.splice(0..0, path!["faults", i]);
+            self.target(path, target);
+        }
+        let at = |key: &str| path!["faults", i, key];
+        match &fault.kind {
+            FaultKind::Partition { groups } if groups.len() < 2 => {
+                self.impossible(at("groups"), "a partition needs two groups or more");
+            }
+            FaultKind::Crash { at_disk_operation: Some(0), .. } => {
+                self.impossible(at("at_disk_operation"), "operations are counted from 1");
+            }
+            FaultKind::PreferredElection { topics } => {
+                for (j, topic) in topics.iter().enumerate() {
+                    self.topic_named(path!["faults", i, "topics", j], None, topic);
+                }
+            }
+            _ => {}
+        }
+    }
+
+    fn condition(&mut self, path: Vec<String>, condition: &Condition) {
+        for Metric { cluster, scope, .. } in condition.metrics() {
+            if self.cluster_of(path.clone(), cluster).is_none() {
+                continue;
+            }
+            match scope {
+                Scope::All => {}
+                Scope::Topic(topic) => self.topic_named(path.clone(), cluster.as_deref(), topic),
+                Scope::Partition(of) => self.partition(path.clone(), cluster.as_deref(), of),
+            }
+        }
+    }
+
+    fn target(&mut self, path: Vec<String>, target: &Target) {
+        let Some(index) = self.cluster_of(path.clone(), &target.cluster) else { return };
+        let cluster = &self.scenario.clusters[index];
+        if let Some(of) = target.partition() {
+            self.partition(path.clone(), target.cluster.as_deref(), of);
+        }
+        let clients = |index| {
+            let of = |name: &Option<String>| self.scenario.cluster_index(name.as_deref());
+            let producers = self.scenario.producers.iter().map(|p| (of(&p.cluster), p.count));
+            let consumers = self.scenario.consumers.iter().map(|c| (of(&c.cluster), c.count));
+            let here = producers.chain(consumers).filter(|(of, _)| *of == Some(index));
+            here.map(|(_, count)| count).sum::<u16>()
+        };
+        let (what, id, first, count) = match target.role {
+            Role::Broker(id) => ("broker", id, 1, cluster.brokers),
+            Role::Controller(id) => ("controller", id, 101, cluster.controllers),
+            Role::Client(id) => ("client", id, 1001, clients(index)),
+            _ => return,
+        };
+        if id < first || id - first >= count {
+            let message = match count {
+                0 => format!("there is no {what} {id}: there are none"),
+                1 => format!("there is no {what} {id}; there is {first}"),
+                n => format!("there is no {what} {id}; there are {first} to {}", first + n - 1),
+            };
+            self.tell(Kind::UnknownName, path, message);
+        }
+    }
+
+    pub(super) fn swarm(&mut self, swarm: &Swarm) {
+        if swarm.until < swarm.from {
+            self.impossible(path!["swarm", "until"], "it ends before it begins");
+        }
+        if swarm.until > self.scenario.durations.load {
+            let load = self.scenario.durations.load;
+            let message = format!("it goes on after the load has ended, which takes {load}");
+            self.impossible(path!["swarm", "until"], message);
+        }
+        if swarm.lasts_at_most < swarm.lasts_at_least {
+            self.impossible(path!["swarm", "lasts_at_most"], "it is below lasts_at_least");
+        }
+        if swarm.families.is_empty() {
+            self.impossible(path!["swarm", "families"], "there has to be a family to choose from");
+        }
+    }
+
+    pub(super) fn must_reach(&mut self, i: usize, must: &MustReach) {
+        if !reach::names().any(|name| name == must.reach) {
+            let names: Vec<&str> = reach::names().collect();
+            let message = format!("nothing is called `{}` that a run could reach", must.reach);
+            self.tell(Kind::UnknownName, path!["must_reach", i], message);
+            let near = nearest(&must.reach, names.iter().copied()).map(did_you_mean);
+            self.hinted(near.or(Some("`faultline list checks` names them all".to_owned())));
+        }
+        if let Some(under) = &must.under
+            && let Err(error) = overrides::table_of(&under.property, &under.value)
+        {
+            self.tell(error.kind, path!["must_reach", i, "under"], error.message);
+            self.hinted(error.hint);
+        }
+    }
+}

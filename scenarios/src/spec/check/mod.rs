@@ -1,0 +1,127 @@
+//! What has to fit together in a scenario, and what should.
+
+/// The keys and indices that lead to something.
+macro_rules! path {
+    ($($step:expr),* $(,)?) => { vec![$($step.to_string()),*] };
+}
+
+mod clients;
+mod faults;
+mod world;
+
+use super::diagnostic::Kind;
+use super::reader::did_you_mean;
+use super::text::nearest;
+use super::{PartitionName, Scenario};
+
+/// Something that does not fit, and the path of keys that leads to it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Finding {
+    pub(super) kind: Kind,
+    pub(super) message: String,
+    pub(super) hint: Option<String>,
+    pub(super) path: Vec<String>,
+}
+
+/// Everything about `scenario` that does not fit, in the order of its keys.
+pub(super) fn findings(scenario: &Scenario) -> Vec<Finding> {
+    let mut check = Check { scenario, findings: Vec::new() };
+    check.name(&scenario.name);
+    check.clusters();
+    check.topics();
+    check.clients();
+    check.durations();
+    for (i, fault) in scenario.faults.iter().enumerate() {
+        check.fault(i, fault);
+    }
+    if let Some(swarm) = &scenario.swarm {
+        check.swarm(swarm);
+    }
+    for (i, must) in scenario.must_reach.iter().enumerate() {
+        check.must_reach(i, must);
+    }
+    check.findings
+}
+
+struct Check<'a> {
+    scenario: &'a Scenario,
+    findings: Vec<Finding>,
+}
+
+impl Check<'_> {
+    fn tell(&mut self, kind: Kind, path: Vec<String>, message: String) {
+        self.findings.push(Finding { kind, message, hint: None, path });
+    }
+
+    fn impossible(&mut self, path: Vec<String>, message: impl Into<String>) {
+        self.tell(Kind::Impossible, path, message.into());
+    }
+
+    fn hinted(&mut self, hint: Option<String>) {
+        if let Some(last) = self.findings.last_mut() {
+            last.hint = hint;
+        }
+    }
+
+    /// Tells that `name` is no `what`, with the nearest of `names`.
+    fn unknown(&mut self, path: Vec<String>, what: &str, name: &str, names: &[&str]) {
+        let message = match names {
+            [] => format!("there is no {what} `{name}`"),
+            names => format!("there is no {what} `{name}`; there is {}", names.join(", ")),
+        };
+        self.tell(Kind::UnknownName, path, message);
+        self.hinted(nearest(name, names.iter().copied()).map(did_you_mean));
+    }
+
+    fn name(&mut self, name: &str) {
+        let fits = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-';
+        if name.is_empty() || name.len() > 64 || !name.chars().all(fits) {
+            self.impossible(
+                path!["name"],
+                format!("`{name}` is no name: expected lower-case letters, digits and dashes"),
+            );
+        }
+    }
+
+    fn durations(&mut self) {
+        if self.scenario.durations.load.nanos() == 0 {
+            self.impossible(path!["durations", "load"], "the load has to take some time");
+        }
+        if self.scenario.clocks.drift_ppm > 100_000 {
+            self.impossible(path!["clocks", "drift_ppm"], "a clock drifts by 100000 ppm at most");
+        }
+    }
+
+    fn cluster_of(&mut self, path: Vec<String>, name: &Option<String>) -> Option<usize> {
+        let scenario = self.scenario;
+        let index = scenario.cluster_index(name.as_deref());
+        if let (None, Some(name)) = (index, name) {
+            let names: Vec<&str> = scenario.clusters.iter().map(|c| c.name.as_str()).collect();
+            self.unknown(path, "cluster", name, &names);
+        }
+        index
+    }
+
+    fn topic_named(&mut self, path: Vec<String>, cluster: Option<&str>, name: &str) {
+        if self.scenario.topic(cluster, name).is_none() {
+            let names: Vec<&str> = self.scenario.topics.iter().map(|t| t.name.as_str()).collect();
+            self.unknown(path, "topic", name, &names);
+        }
+    }
+
+    fn partition(&mut self, path: Vec<String>, cluster: Option<&str>, of: &PartitionName) {
+        match self.scenario.topic(cluster, &of.topic) {
+            None => self.topic_named(path, cluster, &of.topic),
+            Some(topic) if i64::from(of.partition) >= i64::from(topic.partitions) => {
+                let message = format!(
+                    "topic `{}` has no partition {}; it has 0 to {}",
+                    of.topic,
+                    of.partition,
+                    topic.partitions.saturating_sub(1)
+                );
+                self.tell(Kind::UnknownName, path, message);
+            }
+            Some(_) => {}
+        }
+    }
+}

@@ -1,0 +1,154 @@
+//! Clusters and topics.
+
+use super::Check;
+use crate::spec::diagnostic::Kind;
+use crate::spec::{Cluster, Topic};
+use engine::config::{BrokerConfig, ControllerConfig, TopicConfig};
+use std::collections::BTreeSet;
+
+impl Check<'_> {
+    pub(super) fn clusters(&mut self) {
+        let mut names = BTreeSet::new();
+        if self.scenario.clusters.is_empty() {
+            self.impossible(path!["clusters"], "there has to be a cluster");
+        }
+        for (i, cluster) in self.scenario.clusters.iter().enumerate() {
+            if !names.insert(&cluster.name) {
+                self.impossible(
+                    path!["clusters", i, "name"],
+                    format!("there are two clusters called `{}`", cluster.name),
+                );
+            }
+            self.cluster(i, cluster);
+        }
+        if self.scenario.clusters.len() > 16 {
+            self.impossible(path!["clusters", 16], "there can be 16 clusters at most");
+        }
+    }
+
+    fn cluster(&mut self, i: usize, cluster: &Cluster) {
+        let at = |key: &str| path!["clusters", i, key];
+        if !(1..=100).contains(&cluster.brokers) {
+            let message = format!("a cluster has 1 to 100 brokers, not {}", cluster.brokers);
+            self.impossible(at("brokers"), message);
+        }
+        if !(1..=9).contains(&cluster.controllers) {
+            let message = format!("a cluster has 1 to 9 controllers, not {}", cluster.controllers);
+            self.impossible(at("controllers"), message);
+        } else if cluster.controllers % 2 == 0 {
+            let n = cluster.controllers;
+            let message = format!("{n} controllers survive no more failures than {} do", n - 1);
+            self.tell(Kind::Unwise, at("controllers"), message);
+        }
+        let broker: BrokerConfig = cluster.broker.config();
+        let controller: ControllerConfig = cluster.controller.config();
+        if broker.heartbeat_interval >= controller.session_timeout {
+            self.tell(
+                Kind::Unwise,
+                at("broker"),
+                "broker.heartbeat.interval.ms is not below broker.session.timeout.ms: brokers \
+                 are fenced again and again"
+                    .to_owned(),
+            );
+        }
+        if broker.replica_fetch_wait_max >= broker.replica_lag_time_max {
+            self.tell(
+                Kind::Unwise,
+                at("broker"),
+                "replica.fetch.wait.max.ms is not below replica.lag.time.max.ms: idle followers \
+                 leave the ISR"
+                    .to_owned(),
+            );
+        }
+    }
+
+    pub(super) fn topics(&mut self) {
+        let mut names = BTreeSet::new();
+        if self.scenario.topics.is_empty() {
+            self.impossible(path!["topics"], "there has to be a topic");
+        }
+        for (i, topic) in self.scenario.topics.iter().enumerate() {
+            let Some(cluster) = self.cluster_of(path!["topics", i, "cluster"], &topic.cluster)
+            else {
+                continue;
+            };
+            if !names.insert((cluster, &topic.name)) {
+                self.impossible(
+                    path!["topics", i, "name"],
+                    format!("there are two topics called `{}`", topic.name),
+                );
+            }
+            self.topic(i, topic, &self.scenario.clusters[cluster]);
+        }
+    }
+
+    fn topic(&mut self, i: usize, topic: &Topic, cluster: &Cluster) {
+        let at = |key: &str| path!["topics", i, key];
+        let name = &topic.name;
+        let fits = |c: char| c.is_ascii_alphanumeric() || "._-".contains(c);
+        if name.is_empty() || name.len() > 249 || !name.chars().all(fits) {
+            let message = format!("`{name}` is no topic name: letters, digits, `.`, `_` and `-`");
+            self.impossible(at("name"), message);
+        }
+        if !(1..=10_000).contains(&topic.partitions) {
+            let message = format!("a topic has 1 to 10000 partitions, not {}", topic.partitions);
+            self.impossible(at("partitions"), message);
+        }
+        let (factor, brokers) = (topic.replication_factor, cluster.brokers);
+        if factor == 0 || factor > brokers {
+            self.impossible(
+                at("replication_factor"),
+                format!(
+                    "topic `{name}`: a replication factor of {factor} is impossible with {brokers} \
+                     {}",
+                    if brokers == 1 { "broker" } else { "brokers" }
+                ),
+            );
+            self.hinted(Some(format!("expected 1 to {brokers}")));
+        }
+        self.assignments(i, topic, cluster);
+        let config: TopicConfig = self.scenario.topic_config(topic);
+        if config.min_insync_replicas == 0 {
+            self.impossible(at("properties"), "min.insync.replicas has to be 1 or more");
+        } else if config.min_insync_replicas > u32::from(factor) {
+            self.tell(
+                Kind::Unwise,
+                at("properties"),
+                format!(
+                    "topic `{name}`: min.insync.replicas {} is above the replication factor \
+                     {factor}: every write with acks=all will fail",
+                    config.min_insync_replicas
+                ),
+            );
+        }
+    }
+
+    fn assignments(&mut self, i: usize, topic: &Topic, cluster: &Cluster) {
+        let listed = topic.assignments.len();
+        if listed != 0 && listed != topic.partitions as usize {
+            let message =
+                format!("{listed} partitions are assigned and there are {}", topic.partitions);
+            self.impossible(path!["topics", i, "assignments"], message);
+        }
+        for (j, replicas) in topic.assignments.iter().enumerate() {
+            let at = path!["topics", i, "assignments", j];
+            if let Some(id) = replicas.iter().find(|id| !(1..=cluster.brokers).contains(id)) {
+                let message =
+                    format!("there is no broker {id}; there are 1 to {}", cluster.brokers);
+                self.tell(Kind::UnknownName, at.clone(), message);
+            }
+            let distinct: BTreeSet<_> = replicas.iter().collect();
+            if distinct.len() != replicas.len() {
+                self.impossible(at.clone(), "a broker can have one replica of a partition only");
+            }
+            if replicas.len() != usize::from(topic.replication_factor) {
+                let message = format!(
+                    "{} replicas are assigned and the replication factor is {}",
+                    replicas.len(),
+                    topic.replication_factor
+                );
+                self.impossible(at, message);
+            }
+        }
+    }
+}

@@ -1,0 +1,151 @@
+//! What is wrong with an input, where, what was expected, and what was probably meant.
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+use std::fmt;
+use std::ops::Range;
+
+/// Something wrong with an input: a file, or an argument of the command line.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct Diagnostic {
+    /// What kind of mistake it is.
+    pub kind: Kind,
+    /// What is wrong and what was expected.
+    pub message: String,
+    /// The file; none if it is in no file.
+    pub file: Option<String>,
+    /// The line, from 1.
+    pub line: Option<u32>,
+    /// The column in characters, from 1.
+    pub column: Option<u32>,
+    /// What to do about it: mostly the nearest right name.
+    pub hint: Option<String>,
+    /// The line itself, and how many of its characters are meant. Not part of the JSON form.
+    #[serde(skip)]
+    pub excerpt: Option<(String, usize)>,
+}
+
+/// The kinds of mistakes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Kind {
+    /// The command line is wrong.
+    Usage,
+    /// A file cannot be read.
+    Unreadable,
+    /// Results cannot be written.
+    Unwritable,
+    /// There is no scenario of that name.
+    UnknownScenario,
+    /// There is no museum bug of that id.
+    UnknownBug,
+    /// A file is not TOML, or not JSON.
+    Malformed,
+    /// There is no such key.
+    UnknownKey,
+    /// A key is missing.
+    MissingKey,
+    /// There is no such Kafka property.
+    UnknownProperty,
+    /// A value has the wrong type, unit or form.
+    WrongValue,
+    /// A name stands for nothing that exists: a topic, a cluster, a broker, something to reach.
+    UnknownName,
+    /// A value that cannot be, alone or together with others.
+    Impossible,
+    /// Accepted by Kafka, and no one should want it. A warning.
+    Unwise,
+}
+
+impl Diagnostic {
+    /// One that is in no file.
+    pub fn new(kind: Kind, message: impl Into<String>) -> Self {
+        Self {
+            kind,
+            message: message.into(),
+            file: None,
+            line: None,
+            column: None,
+            hint: None,
+            excerpt: None,
+        }
+    }
+
+    /// The same with a hint.
+    #[must_use]
+    pub fn with_hint(self, hint: Option<String>) -> Self {
+        Self { hint, ..self }
+    }
+
+    /// The same at the bytes `span` of `text`, which is the content of `file`.
+    #[must_use]
+    pub fn located(self, file: &str, text: &str, span: Range<usize>) -> Self {
+        let start = floor(text, span.start);
+        let line_start = text[..start].rfind('\n').map_or(0, |newline| newline + 1);
+        let line_end = text[start..].find('\n').map_or(text.len(), |length| start + length);
+        let end = floor(text, span.end.clamp(start, line_end));
+        let count = |text: &str| text.chars().count();
+        Self {
+            file: Some(file.to_owned()),
+            line: Some(as_u32(text[..line_start].matches('\n').count() + 1)),
+            column: Some(as_u32(count(&text[line_start..start]) + 1)),
+            excerpt: Some((
+                text[line_start..line_end].trim_end().to_owned(),
+                count(&text[start..end]).max(1),
+            )),
+            ..self
+        }
+    }
+
+    /// Whether it is a warning only.
+    pub fn is_warning(&self) -> bool {
+        self.kind == Kind::Unwise
+    }
+}
+
+/// The last character boundary that is not behind `at`.
+fn floor(text: &str, at: usize) -> usize {
+    (0..=at.min(text.len())).rev().find(|i| text.is_char_boundary(*i)).unwrap_or(0)
+}
+
+fn as_u32(n: usize) -> u32 {
+    u32::try_from(n).unwrap_or(u32::MAX)
+}
+
+/// As a compiler prints it: the message, the place, the line with a caret, the hint.
+impl fmt::Display for Diagnostic {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let severity = if self.is_warning() { "warning" } else { "error" };
+        write!(f, "{severity}: {}", self.message)?;
+        let line = self.line.map(|line| line.to_string()).unwrap_or_default();
+        let margin = " ".repeat(line.len());
+        if let Some(file) = &self.file {
+            write!(f, "\n{margin}--> {file}")?;
+            if let (Some(line), Some(column)) = (self.line, self.column) {
+                write!(f, ":{line}:{column}")?;
+            }
+        }
+        if let (Some((text, length)), Some(column)) = (&self.excerpt, self.column) {
+            let before: String = text
+                .chars()
+                .take(column as usize - 1)
+                .map(|c| if c == '\t' { '\t' } else { ' ' })
+                .collect();
+            let carets = "^".repeat(*length);
+            write!(f, "\n{margin} |\n{line} | {text}\n{margin} | {before}{carets}")?;
+        }
+        if let Some(hint) = &self.hint {
+            write!(f, "\n{margin} = help: {hint}")?;
+        }
+        Ok(())
+    }
+}
+
+/// The error object that `--json` prints.
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
+pub struct ErrorReport {
+    /// The version of the format.
+    pub version: u32,
+    /// The error.
+    pub error: Diagnostic,
+}

@@ -1,0 +1,46 @@
+//! A mix of faults instead of a list.
+
+use super::Family;
+use crate::spec::{Share, Time};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+/// A mix of faults that the seed chooses, correlated in time, within a budget.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub struct Swarm {
+    /// How many faults.
+    pub faults: u32,
+    /// The families to choose from; each seed leaves out some of them.
+    pub families: Vec<Family>,
+    /// The earliest moment.
+    pub from: Time,
+    /// The latest moment.
+    pub until: Time,
+    /// The shortest that one lasts.
+    pub lasts_at_least: Time,
+    /// The longest that one lasts.
+    pub lasts_at_most: Time,
+    /// How many follow close upon the one before instead of at a moment of their own.
+    pub correlated: Share,
+    /// How many brokers of a cluster may be down or cut off at the same time.
+    pub brokers_at_once: u16,
+    /// How many controllers of a cluster may be down or cut off at the same time.
+    pub controllers_at_once: u16,
+}
+
+impl Default for Swarm {
+    fn default() -> Self {
+        Self {
+            faults: 6,
+            families: Family::ALL.to_vec(),
+            from: Time::secs(1),
+            until: Time::secs(24),
+            lasts_at_least: Time::millis(100),
+            lasts_at_most: Time::secs(5),
+            correlated: Share(600_000),
+            brokers_at_once: 1,
+            controllers_at_once: 1,
+        }
+    }
+}

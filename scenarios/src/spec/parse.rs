@@ -1,0 +1,73 @@
+//! From the text of a file to a scenario that makes sense, or to what is wrong with it.
+
+use super::Scenario;
+use super::check::{Finding, findings};
+use super::diagnostic::{Diagnostic, Kind};
+use super::reader::{Mistake, Node, entry, key_span};
+use serde::Deserialize;
+use std::ops::Range;
+use toml::Spanned;
+use toml::de::{DeTable, DeValue};
+
+impl Scenario {
+    /// Reads the TOML `text` of `file`. Warnings come with the scenario.
+    ///
+    /// # Errors
+    ///
+    /// The first mistake, with its place.
+    pub fn parse(file: &str, text: &str) -> Result<(Self, Vec<Diagnostic>), Box<Diagnostic>> {
+        let document = DeTable::parse(text).map_err(|error| {
+            let message = format!("malformed TOML: {}", error.message().replace('\n', ", "));
+            let span = error.span().unwrap_or(0..0);
+            Box::new(Diagnostic::new(Kind::Malformed, message).located(file, text, span))
+        })?;
+        let root = Spanned::new(document.span(), DeValue::Table(document.into_inner()));
+        let scenario = Self::deserialize(Node(&root)).map_err(|mistake| {
+            let Mistake { kind, message, hint, span, .. } = mistake;
+            // What is missing in the file as a whole is told at its beginning.
+            let span = span.filter(|span| *span != root.span()).unwrap_or(0..0);
+            Box::new(Diagnostic::new(kind, message).with_hint(hint).located(file, text, span))
+        })?;
+        let told = |Finding { kind, message, hint, path }: Finding| {
+            let span = locate(&root, &path).unwrap_or(0..0);
+            Diagnostic::new(kind, message).with_hint(hint).located(file, text, span)
+        };
+        let mut all = findings(&scenario).into_iter().map(told);
+        let mut warnings = Vec::new();
+        match all.find_map(|diagnostic| {
+            if !diagnostic.is_warning() {
+                return Some(diagnostic);
+            }
+            warnings.push(diagnostic);
+            None
+        }) {
+            Some(error) => Err(Box::new(error)),
+            None => Ok((scenario, warnings)),
+        }
+    }
+}
+
+/// The place of what `path` leads to, or of the nearest thing around it that is there.
+fn locate(root: &Spanned<DeValue<'_>>, path: &[String]) -> Option<Range<usize>> {
+    let (step, rest) = path.split_first()?;
+    match root.get_ref() {
+        DeValue::Array(array) => {
+            let value = array.get(step.parse::<usize>().ok()?)?;
+            locate(value, rest).or_else(|| Some(value.span()))
+        }
+        DeValue::Table(table) => {
+            let (key, value, left) = entry(table, step)?;
+            if !left.is_empty() {
+                return key_span(table, step);
+            }
+            match (locate(value, rest), value.get_ref()) {
+                (Some(inner), _) => Some(inner),
+                // A table's own place is its header; a key says more.
+                (None, DeValue::Table(_)) => Some(key.span()),
+                (None, DeValue::Array(_)) if !rest.is_empty() => Some(key.span()),
+                (None, _) => Some(value.span()),
+            }
+        }
+        _ => None,
+    }
+}
