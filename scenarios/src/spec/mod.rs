@@ -128,3 +128,6 @@ pub struct Resolved {
     /// Keep the whole trace. Changes nothing in the run.
     pub trace: bool,
 }
+
+#[cfg(test)]
+mod tests;

@@ -211,15 +211,19 @@ impl<'de, T: Table> Visitor<'de> for Value<'_, T> {
 
     fn visit_i64<E: Error>(self, number: i64) -> Result<(), E> {
         match self.properties.set(self.name, &number.to_string()) {
+            Ok(()) => Ok(()),
+            Err(PropertyError::Unknown) => Err(E::unknown_field(self.name, T::NAMES)),
             Err(PropertyError::Expected(_)) => {
                 Err(E::invalid_value(Unexpected::Signed(number), &self))
             }
-            _ => self.visit_str(&number.to_string()),
         }
     }
 
     fn visit_u64<E: Error>(self, number: u64) -> Result<(), E> {
-        self.visit_str(&number.to_string())
+        match i64::try_from(number) {
+            Ok(number) => self.visit_i64(number),
+            Err(_) => self.visit_str(&number.to_string()),
+        }
     }
 
     fn visit_bool<E: Error>(self, flag: bool) -> Result<(), E> {

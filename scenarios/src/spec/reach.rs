@@ -3,6 +3,10 @@
 
 /// What a run can reach: name, and what it means.
 pub const REACHES: &[(&str, &str)] = &[
+    ("process_killed", "a process was killed"),
+    ("power_lost", "a host lost power"),
+    ("message_cut", "a message was lost where a fault had cut the link"),
+    ("message_delayed", "a fault delayed a message"),
     ("crash_with_requests_in_flight", "a broker crashed while it had produce requests to answer"),
     ("election_clean", "a leader was elected from the in-sync replicas"),
     ("election_preferred", "leadership moved to the preferred replica"),

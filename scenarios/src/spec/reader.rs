@@ -38,14 +38,18 @@ impl Mistake {
         self
     }
 
-    /// Gives it the place of the key it is about, or of the whole of `value`.
+    /// Gives it the place of the key that it is about, once `value` is the table that has it, or
+    /// the place of `value` if it is about no key.
     fn within(self, value: &Spanned<DeValue<'_>>) -> Self {
-        if self.span.is_some() {
-            return self;
+        let span = match (&self.key, value.get_ref()) {
+            (Some(key), DeValue::Table(table)) => key_span(table, key),
+            (Some(_), _) => None,
+            (None, _) => Some(value.span()),
+        };
+        match span {
+            Some(span) => self.at(span),
+            None => self,
         }
-        let key = self.key.as_deref().zip(value.get_ref().as_table());
-        let span = key.and_then(|(key, table)| key_span(table, key));
-        self.at(span.unwrap_or_else(|| value.span()))
     }
 }
 
@@ -54,7 +58,9 @@ pub(super) fn key_span(table: &DeTable<'_>, key: &str) -> Option<Range<usize>> {
     let (found, value, rest) = entry(table, key)?;
     match (rest, value.get_ref()) {
         ("", _) => Some(found.span()),
-        (rest, DeValue::Table(inner)) => key_span(inner, rest),
+        (rest, DeValue::Table(inner)) => {
+            key_span(inner, rest).map(|last| found.span().start..last.end)
+        }
         _ => None,
     }
 }
@@ -102,7 +108,7 @@ impl de::Error for Mistake {
     }
 
     fn unknown_field(key: &str, expected: &'static [&'static str]) -> Self {
-        let table = TABLES.iter().find(|(_, names)| std::ptr::eq(*names, expected));
+        let table = TABLES.iter().find(|(_, names)| *names == expected);
         let (kind, message) = match table {
             Some((of, _)) => {
                 (Kind::UnknownProperty, format!("{of} have no property `{key}` that is known here"))
@@ -321,16 +327,10 @@ impl<'a> MapAccess<'a> for Entries<'a> {
     }
 
     fn next_value_seed<V: DeserializeSeed<'a>>(&mut self, seed: V) -> Result<V::Value, Mistake> {
-        let Some((key, value)) = self.value.take() else {
+        let Some((_, value)) = self.value.take() else {
             return Err(de::Error::custom("a value without a key"));
         };
-        seed.deserialize(Node(value)).map_err(|mistake| match mistake.kind {
-            // A property's name is checked together with its value.
-            Kind::UnknownProperty if !value.get_ref().is_table() => {
-                Mistake { span: Some(key.span()), ..mistake }
-            }
-            _ => mistake.within(value),
-        })
+        seed.deserialize(Node(value)).map_err(|mistake| mistake.within(value))
     }
 }
 

@@ -3,7 +3,7 @@
 use super::Check;
 use crate::spec::diagnostic::Kind;
 use crate::spec::{Cluster, Topic};
-use engine::config::{BrokerConfig, ControllerConfig, TopicConfig};
+use engine::config::{BrokerConfig, ControllerConfig};
 use std::collections::BTreeSet;
 
 impl Check<'_> {
@@ -78,11 +78,12 @@ impl Check<'_> {
                     format!("there are two topics called `{}`", topic.name),
                 );
             }
-            self.topic(i, topic, &self.scenario.clusters[cluster]);
+            self.topic(i, topic, cluster);
         }
     }
 
-    fn topic(&mut self, i: usize, topic: &Topic, cluster: &Cluster) {
+    fn topic(&mut self, i: usize, topic: &Topic, cluster_index: usize) {
+        let cluster = &self.scenario.clusters[cluster_index];
         let at = |key: &str| path!["topics", i, key];
         let name = &topic.name;
         let fits = |c: char| c.is_ascii_alphanumeric() || "._-".contains(c);
@@ -107,19 +108,25 @@ impl Check<'_> {
             self.hinted(Some(format!("expected 1 to {brokers}")));
         }
         self.assignments(i, topic, cluster);
-        let config: TopicConfig = self.scenario.topic_config(topic);
-        if config.min_insync_replicas == 0 {
-            self.impossible(at("properties"), "min.insync.replicas has to be 1 or more");
-        } else if config.min_insync_replicas > u32::from(factor) {
-            self.tell(
-                Kind::Unwise,
-                at("properties"),
-                format!(
-                    "topic `{name}`: min.insync.replicas {} is above the replication factor \
-                     {factor}: every write with acks=all will fail",
-                    config.min_insync_replicas
-                ),
+        self.min_insync_replicas(i, topic, cluster_index);
+    }
+
+    fn min_insync_replicas(&mut self, i: usize, topic: &Topic, cluster: usize) {
+        const NAME: &str = "min.insync.replicas";
+        let (name, factor) = (&topic.name, topic.replication_factor);
+        let wanted = self.scenario.topic_config(topic).min_insync_replicas;
+        let at = match topic.properties.iter().any(|(name, _)| name == NAME) {
+            true => path!["topics", i, "properties", NAME],
+            false => path!["clusters", cluster, "topic", NAME],
+        };
+        if wanted == 0 {
+            self.impossible(at, "min.insync.replicas has to be 1 or more");
+        } else if wanted > u32::from(factor) {
+            let message = format!(
+                "topic `{name}`: min.insync.replicas {wanted} is above the replication factor \
+                 {factor}: every write with acks=all will fail"
             );
+            self.tell(Kind::Unwise, at, message);
         }
     }
 

@@ -1,0 +1,184 @@
+//! Mistakes in scenario files: each is told at its place, with what was probably meant.
+
+use super::*;
+
+const GOOD: &str = r#"
+name = "good"
+title = "a scenario with nothing wrong in it"
+must_reach = ["election_clean"]
+
+[[clusters]]
+brokers = 3
+
+[clusters.topic]
+min.insync.replicas = 2
+
+[[topics]]
+name = "orders"
+partitions = 3
+
+[[producers]]
+records = 100
+rate = 100
+
+[producers.properties]
+acks = "all"
+
+[[faults]]
+kind = "crash"
+target = "leader(orders-0)"
+when = "unacked(orders) >= 20"
+lasts = "2s"
+"#;
+
+/// Replaces `from`, which is there once, by `to`, and tells where `marked` stands from there on (an
+/// opening quote before it included).
+fn broken(from: &str, to: &str, marked: &str) -> (Box<Diagnostic>, (u32, u32)) {
+    assert_eq!(GOOD.matches(from).count(), 1, "{from}");
+    let text = GOOD.replace(from, to);
+    let error = Scenario::parse("bad.toml", &text).expect_err(to);
+    let start = text.find(to).unwrap().saturating_sub(1);
+    let at = start + text[start..].find(marked).expect("marked is there");
+    let line = text[..at].matches('\n').count();
+    let column = at - text[..at].rfind('\n').map_or(0, |newline| newline + 1);
+    (error, (line as u32 + 1, column as u32 + 1))
+}
+
+#[test]
+fn a_good_file_is_read_without_warnings() {
+    let (scenario, warnings) = Scenario::parse("good.toml", GOOD).unwrap();
+    assert_eq!(warnings, []);
+    assert_eq!(scenario.clusters[0].controllers, 3);
+    assert_eq!(scenario.topic_config(&scenario.topics[0]).min_insync_replicas, 2);
+    let when = scenario.faults[0].when.as_ref().unwrap();
+    assert!(when.holds(&mut |_| 20) && !when.holds(&mut |_| 19));
+}
+
+#[test]
+fn every_mistake_is_told_at_its_place_with_what_was_meant() {
+    use Kind::*;
+    #[rustfmt::skip]
+    let table: &[(&str, &str, &str, Kind, &str, Option<&str>)] = &[
+        ("name = \"good\"", "name = \"good", "\"good", Malformed, "malformed TOML", None),
+        ("brokers = 3", "brokers = 3\nbrokers = 5", "brokers = 5", Malformed, "duplicate key", None),
+        ("rate = 100", "rte = 100", "rte", UnknownKey, "`rte`", Some("did you mean `rate`?")),
+        ("title =", "titel =", "titel", UnknownKey, "`titel`", Some("did you mean `title`?")),
+        ("lasts =", "last =", "last =", UnknownKey, "`last`", Some("did you mean `lasts`?")),
+        ("lasts = \"2s\"", "groups = [[\"clients\"]]", "groups", UnknownKey, "`groups`", None),
+        ("acks = ", "ackss = ", "ackss", UnknownProperty, "`ackss`", Some("did you mean `acks`?")),
+        ("acks = \"all\"", "min.insync.replicas = 1", "min.insync.replicas = 1", UnknownProperty, "producers have no property", Some("`min.insync.replicas` is a property of topics")),
+        ("min.insync.replicas", "min.insync.replica", "min.insync.replica", UnknownProperty, "min.insync.replica", Some("did you mean `min.insync.replicas`?")),
+        ("acks = \"all\"", "acks = 2", "2", WrongValue, "expected 0, 1 or all for `acks`, found the number 2", None),
+        ("rate = 100", "rate = \"fast\"", "\"fast\"", WrongValue, "a whole number from 0", None),
+        ("rate = 100", "rate = -1", "-1", WrongValue, "a whole number from 0", None),
+        ("brokers = 3", "brokers = 70000", "70000", WrongValue, "from 0 to 65535", None),
+        ("\"2s\"", "\"2 parsec\"", "\"2 parsec\"", WrongValue, "`parsec` is no unit of time", None),
+        ("\"2s\"", "\"-2s\"", "\"-2s\"", WrongValue, "negative", None),
+        ("lasts = \"2s\"", "lasts = 2", "2", WrongValue, "a time with its unit", None),
+        ("\"crash\"", "\"crush\"", "\"crush\"", WrongValue, "there is no `crush`", Some("did you mean `crash`?")),
+        ("leader(orders-0)", "leeder(orders-0)", "leeder", WrongValue, "`leeder` is no target", Some("did you mean `leader`?")),
+        ("leader(orders-0)", "leader(orders)", "orders)", WrongValue, "`orders` is no partition", None),
+        ("unacked(orders) >= 20", "unackd(orders) >= 20", "unackd", WrongValue, "cannot be measured", Some("did you mean `unacked`?")),
+        ("unacked(orders) >= 20", "unacked(orders) => 20", "=>", WrongValue, "a comparison", None),
+        ("unacked(orders) >= 20", "unacked(orders) >= many", "many", WrongValue, "no whole number", None),
+        ("when = \"unacked(orders) >= 20\"\n", "", "[[faults]]", MissingKey, "`at` or `when` is missing", None),
+        ("target = \"leader(orders-0)\"\n", "", "[[faults]]", MissingKey, "`target` is missing", None),
+        ("leader(orders-0)", "leader(order-0)", "\"leader", UnknownName, "no topic `order`", Some("did you mean `orders`?")),
+        ("leader(orders-0)", "leader(orders-3)", "\"leader", UnknownName, "it has 0 to 2", None),
+        ("leader(orders-0)", "broker 4", "\"broker", UnknownName, "there are 1 to 3", None),
+        ("leader(orders-0)", "west/leader(orders-0)", "\"west", UnknownName, "no cluster `west`", None),
+        ("unacked(orders)", "unacked(ordres)", "\"unacked", UnknownName, "no topic `ordres`", Some("did you mean `orders`?")),
+        ("election_clean", "election_cleen", "\"election", UnknownName, "`election_cleen`", Some("did you mean `election_clean`?")),
+        ("records = 100", "topics = [\"payments\"]", "\"payments\"", UnknownName, "no topic `payments`", None),
+        ("partitions = 3", "replication_factor = 4", "4", Impossible, "replication factor of 4 is impossible with 3 brokers", Some("expected 1 to 3")),
+        ("brokers = 3", "brokers = 0", "0", Impossible, "1 to 100 brokers", None),
+        ("partitions = 3", "partitions = 0", "0", Impossible, "1 to 10000 partitions", None),
+        ("partitions = 3", "\n[[topics]]\nname = \"orders\" ", "\"orders\" ", Impossible, "two topics called `orders`", None),
+        ("rate = 100", "rate = 0", "0", Impossible, "rate has to be 1 or more", None),
+        ("when = \"unacked(orders) >= 20\"", "at = \"40s\"", "\"40s\"", Impossible, "after the load has ended", None),
+    ];
+    for (from, to, marked, kind, message, hint) in table {
+        let (error, (line, column)) = broken(from, to, marked);
+        assert_eq!((error.kind, error.line), (*kind, Some(line)), "{to}\n{error}");
+        assert!(error.message.contains(message), "{to}\n{error}");
+        assert_eq!(error.file.as_deref(), Some("bad.toml"));
+        if *kind != Malformed {
+            assert_eq!(error.column, Some(column), "{to}\n{error}");
+        }
+        if let Some(hint) = hint {
+            assert_eq!(error.hint.as_deref(), Some(*hint), "{to}\n{error}");
+        }
+    }
+}
+
+#[test]
+fn what_kafka_accepts_and_no_one_should_want_is_a_warning() {
+    let text = GOOD.replace("min.insync.replicas = 2", "min.insync.replicas = 4");
+    let (_, warnings) = Scenario::parse("odd.toml", &text).unwrap();
+    assert_eq!(warnings.len(), 1);
+    assert!(warnings[0].is_warning() && warnings[0].message.contains("every write with acks=all"));
+    assert_eq!((warnings[0].line, warnings[0].column), (Some(10), Some(1)));
+}
+
+#[test]
+fn a_mistake_is_printed_with_its_line_and_a_caret() {
+    let (error, _) = broken("rate = 100", "rte = 100", "rte");
+    let printed = error.to_string();
+    assert!(
+        printed.starts_with("error: there is no key `rte` here; expected one of "),
+        "{printed}"
+    );
+    let rest: Vec<&str> = printed.lines().skip(1).collect();
+    assert_eq!(
+        rest,
+        [
+            "  --> bad.toml:18:1",
+            "   |",
+            "18 | rte = 100",
+            "   | ^^^",
+            "   = help: did you mean `rate`?",
+        ]
+    );
+}
+
+fn set(settings: &[&str]) -> Result<(Scenario, Vec<Diagnostic>), Box<Diagnostic>> {
+    let (mut scenario, _) = Scenario::parse("good.toml", GOOD).unwrap();
+    let settings: Vec<String> = settings.iter().map(|s| (*s).to_owned()).collect();
+    scenario.set_all(&settings).map(|warnings| (scenario, warnings))
+}
+
+#[test]
+fn a_setting_goes_wherever_there_is_a_property_of_its_name() {
+    let (scenario, warnings) = set(&[
+        "acks=1",
+        "min.insync.replicas=1",
+        "brokers=5",
+        "controller.quorum.fetch.timeout.ms=700",
+    ])
+    .unwrap();
+    assert_eq!(warnings, []);
+    let millis = machine::Span::millis(700);
+    assert_eq!(scenario.producers[0].properties.config().acks, engine::config::Acks::Leader);
+    assert_eq!(scenario.topic_config(&scenario.topics[0]).min_insync_replicas, 1);
+    assert_eq!(scenario.clusters[0].brokers, 5);
+    assert_eq!(scenario.clusters[0].broker.config().quorum_fetch_timeout, millis);
+    assert_eq!(scenario.clusters[0].controller.config().fetch_timeout, millis);
+    let acks = |value: &str| Setting { property: "acks".into(), value: value.into() };
+    assert!(scenario.has(&acks("1")) && !scenario.has(&acks("all")));
+    let (untouched, _) = set(&[]).unwrap();
+    assert!(untouched.has(&acks("-1")), "all and -1 are one value");
+}
+
+#[test]
+fn a_setting_that_cannot_be_is_refused() {
+    let told = |setting: &str| *set(&[setting]).unwrap_err();
+    assert_eq!(told("ack=1").hint.as_deref(), Some("did you mean `acks`?"));
+    assert_eq!(told("ack=1").kind, Kind::UnknownProperty);
+    assert_eq!(told("acks=some").kind, Kind::WrongValue);
+    assert_eq!(told("acks").kind, Kind::Usage);
+    assert_eq!(told("broker=5").hint.as_deref(), Some("did you mean `brokers`?"));
+    assert_eq!(told("brokers=2").kind, Kind::Impossible);
+    assert_eq!(told("max.poll.records=5").kind, Kind::Impossible, "there are no consumers");
+    let (_, warnings) = set(&["min.insync.replicas=4"]).unwrap();
+    assert!(warnings[0].message.starts_with("with --set min.insync.replicas=4: topic `orders`"));
+}
