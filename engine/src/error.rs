@@ -70,6 +70,7 @@ error_codes! {
     56 KafkaStorageError "KAFKA_STORAGE_ERROR" true true "the disk failed"
     74 FencedLeaderEpoch "FENCED_LEADER_EPOCH" true true "the request's leader epoch is older than this broker's"
     75 UnknownLeaderEpoch "UNKNOWN_LEADER_EPOCH" true true "the request's leader epoch is newer than this broker's"
+    76 UnsupportedCompressionType "UNSUPPORTED_COMPRESSION_TYPE" false false "the codec of the batch is not allowed here"
     77 StaleBrokerEpoch "STALE_BROKER_EPOCH" false false "the broker epoch is not the registered one"
     78 OffsetNotAvailable "OFFSET_NOT_AVAILABLE" true false "the new leader's high watermark has not reached its epoch's start"
     80 PreferredLeaderNotAvailable "PREFERRED_LEADER_NOT_AVAILABLE" false false "the preferred replica is not alive or not in sync"

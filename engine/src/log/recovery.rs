@@ -29,6 +29,10 @@ pub struct Recovery {
     pub segments_scanned: u32,
     /// How many segments behind a broken one were deleted.
     pub segments_deleted: u32,
+    /// How many of the scanned segments do not begin where the one before them ends. Kafka takes
+    /// that for a hole as compaction leaves them, and so it is after a crash. After a power loss
+    /// it may be the lost end of a segment that was full but not fsynced yet.
+    pub gaps: u32,
 }
 
 impl Log {
@@ -168,6 +172,8 @@ impl Log {
         disk: &mut dyn Disk,
     ) -> Result<bool, LogError> {
         recovery.segments_scanned += 1;
+        let gap = !self.segments.is_empty() && self.log_end < segment.base_offset;
+        recovery.gaps += u32::from(gap);
         let found = segment.size;
         segment.size = 0;
         let mut next_offset = segment.base_offset;
@@ -199,6 +205,8 @@ impl Log {
             recovery.truncated_from = Some(next_offset);
         }
         segment.index_time();
+        segment.offsets.write(disk)?;
+        segment.times.write(disk)?;
         self.log_end = next_offset;
         self.segments.push(segment);
         Ok(whole)

@@ -220,11 +220,11 @@ impl Segment {
         self.max_timestamp = last_time.map_or(NO_TIMESTAMP, |entry| entry.timestamp);
         self.max_timestamp_offset =
             self.base_offset + last_time.map_or(0, |entry| i64::from(entry.relative_offset));
-        // What lies behind the last entry of the time index lies behind that of the offset index
-        // too: both are written together.
-        let mut position = self.offsets.entries().last().map_or(0, |entry| entry.position as u32);
+        let last_entry = self.offsets.entries().last().map_or(0, |entry| entry.position as u32);
+        self.since_entry = self.size.saturating_sub(last_entry);
+        // What the last time entry does not tell of lies behind it.
+        let mut position = last_entry.min(self.floor(self.max_timestamp_offset));
         let mut next_offset = self.base_offset;
-        self.since_entry = self.size - position;
         while let Some((placed, header)) = self.batch_at(position, disk)? {
             let max_timestamp = Batch::header(&header)?.max_timestamp();
             if max_timestamp > self.max_timestamp {

@@ -2,8 +2,10 @@
 //! have nothing in common; the start, where nobody needs it any more (`UnifiedLog.truncateTo`,
 //! `truncateFullyAndStartAt`, `maybeIncrementLogStartOffset`).
 //!
-//! Segments are removed from the end backwards, and their names at once for good: a crash in
-//! between leaves a log without a gap, and power loss brings nothing back behind one.
+//! Segments are removed from the end backwards, so that a crash in between leaves a log without a
+//! gap. And a cut is fsynced, which Kafka leaves to the file system: a journal orders it before
+//! the fsync of the epoch checkpoint that follows, but [`Disk`] promises no order across files,
+//! and records that come back under a newer epoch's entry are a divergence that nobody can see.
 
 use super::{Log, LogError, Segment, snapshot};
 use machine::Disk;
@@ -12,7 +14,9 @@ impl Log {
     /// Cuts the log to end at `offset`. A batch that reaches it goes as a whole, so that bytes may
     /// end earlier; the log end offset becomes `offset` all the same. Without effect on records
     /// if the log ends before, but epochs that start there are forgotten in any case
-    /// (KAFKA-10706). Answers whether the log end offset changed.
+    /// (KAFKA-10706). Answers whether the log end offset changed; if so, the recovery point may
+    /// have gone back, and the owner writes its checkpoint before it appends, as
+    /// `LogManager.truncateTo` does.
     ///
     /// # Errors
     ///
@@ -106,7 +110,11 @@ impl Log {
             self.segments.truncate(keep);
         }
         let now = self.clock;
-        self.active_mut().truncate_to(offset, now, disk)
+        let active = self.active_mut();
+        active.truncate_to(offset, now, disk)?;
+        disk.sync(active.log)?;
+        active.dirty = false;
+        Ok(())
     }
 
     fn replace_segments(&mut self, offset: i64, disk: &mut dyn Disk) -> Result<Segment, LogError> {

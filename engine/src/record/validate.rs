@@ -2,7 +2,9 @@
 //! `UnifiedLog.analyzeAndValidateRecords`, `ProduceRequest.validateRecords`).
 
 use super::{Batch, Codec, NO_TIMESTAMP, RecordError, TimestampType, for_each};
-use machine::Wall;
+use crate::config::TopicConfig;
+use crate::error::ErrorCode;
+use machine::{Span, Wall};
 use std::fmt;
 
 /// Why a batch is refused; each is an error of the protocol.
@@ -20,15 +22,22 @@ pub enum Invalid {
     InvalidTimestamp,
 }
 
+impl Invalid {
+    /// What the protocol answers.
+    pub const fn code(self) -> ErrorCode {
+        match self {
+            Self::InvalidRecord => ErrorCode::InvalidRecord,
+            Self::MessageTooLarge => ErrorCode::MessageTooLarge,
+            Self::CorruptMessage => ErrorCode::CorruptMessage,
+            Self::UnsupportedCompressionType => ErrorCode::UnsupportedCompressionType,
+            Self::InvalidTimestamp => ErrorCode::InvalidTimestamp,
+        }
+    }
+}
+
 impl fmt::Display for Invalid {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::InvalidRecord => "INVALID_RECORD",
-            Self::MessageTooLarge => "MESSAGE_TOO_LARGE",
-            Self::CorruptMessage => "CORRUPT_MESSAGE",
-            Self::UnsupportedCompressionType => "UNSUPPORTED_COMPRESSION_TYPE",
-            Self::InvalidTimestamp => "INVALID_TIMESTAMP",
-        })
+        f.write_str(self.code().name())
     }
 }
 
@@ -58,6 +67,18 @@ impl Default for Limits {
             timestamp_before_max_ms: i64::MAX,
             timestamp_after_max_ms: 3_600_000,
             produce_version: 12,
+        }
+    }
+}
+
+impl From<&TopicConfig> for Limits {
+    fn from(topic: &TopicConfig) -> Self {
+        let millis = |span: Span| i64::try_from(span.as_millis()).unwrap_or(i64::MAX);
+        Self {
+            max_message_bytes: topic.max_message_bytes,
+            timestamp_before_max_ms: millis(topic.timestamp_before_max),
+            timestamp_after_max_ms: millis(topic.timestamp_after_max),
+            ..Self::default()
         }
     }
 }
