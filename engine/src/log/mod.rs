@@ -7,7 +7,7 @@
 //!
 //! | file | idea |
 //! |---|---|
-//! | [`append`](self) in `append.rs` | the pipeline of an append, rolling |
+//! | `append.rs` | the pipeline of an append, rolling |
 //! | `read.rs` | lookup by offset and by timestamp |
 //! | `truncate.rs` | cutting the end, dropping everything, moving the start |
 //! | `flush.rs` | what is fsynced, and when |

@@ -22,6 +22,9 @@ pub use header::{
 pub use read::{Header, RecordRef, RecordView, Records, body, for_each, records};
 pub use validate::{Invalid, Limits, validate_produce};
 
+#[cfg(test)]
+mod tests;
+
 use std::fmt;
 
 /// Why bytes are not a batch of records.

@@ -74,19 +74,18 @@ proptest! {
         let mut cache = EpochCache::default();
         let mut records: Vec<i32> = Vec::new();
         let mut epoch = 0;
-        let mut entered: Option<i32> = None;
         for (newer, count, cut, what) in steps {
-            if what == 0 {
+            let entered = if what == 0 {
                 let cut = (cut as usize).min(records.len());
                 records.truncate(cut);
                 cache.truncate_from_end(cut as i64);
-                entered = None;
+                None
             } else {
                 epoch += newer;
                 cache.assign(epoch, records.len() as i64);
-                entered = Some(epoch);
                 records.extend((0..count).map(|_| epoch));
-            }
+                Some(epoch)
+            };
             cache.invariants();
             let log_end = records.len() as i64;
             for (offset, written) in records.iter().enumerate() {
