@@ -64,6 +64,11 @@ pub(super) fn load_newest(
     Ok(producers)
 }
 
+/// Removes the snapshot at `offset`, if there is one.
+pub(super) fn remove(dir: &str, offset: i64, disk: &mut dyn Disk) -> Result<(), DiskError> {
+    files::remove_if_there(disk, &files::at_offset(dir, offset, SNAPSHOT))
+}
+
 /// Removes all snapshots.
 pub(super) fn remove_all(dir: &str, disk: &mut dyn Disk) -> Result<(), DiskError> {
     for name in disk.list(dir)? {

@@ -94,7 +94,8 @@ impl Log {
         let dropped: Vec<i64> = self.segment_bases().take(below).collect();
         self.segments.drain(..below);
         for base_offset in dropped {
-            let removed = Segment::remove(&self.dir, base_offset, disk);
+            let removed = Segment::remove(&self.dir, base_offset, disk)
+                .and_then(|()| snapshot::remove(&self.dir, base_offset, disk));
             self.fence_on_error(removed)?;
         }
         Ok(true)
