@@ -5,10 +5,14 @@
 //! what has happened from the client's list of events. Time-outs that a blocking call has in
 //! Kafka are events here.
 
+pub mod admin;
+pub mod consumer;
 pub mod metadata;
 pub mod partitioner;
 pub mod producer;
 mod random;
 
+pub use admin::{Admin, AdminConfig, AdminEvent};
+pub use consumer::{Consumer, ConsumerError, ConsumerEvent, Polled};
 pub use metadata::{Metadata, Topic};
 pub use producer::{Producer, ProducerEvent, ProducerRecord, ProducerStats, SendError};

@@ -1,0 +1,175 @@
+//! Fetched batches that the application has not polled yet (`CompletedFetch`).
+
+use super::position::Position;
+use crate::record::{self, Batch, RecordError};
+use bytes::Bytes;
+
+/// The batches that one fetch answered for one partition.
+#[derive(Clone, Debug)]
+pub(super) struct Buffered {
+    batches: Vec<Bytes>,
+    next: usize,
+    /// The checksum of the next batch was looked at already: part of it has been handed out.
+    checked: bool,
+}
+
+/// What [`Buffered::take`] handed out.
+#[derive(Clone, Debug)]
+pub(super) struct Taken {
+    /// The batches that the records stand in.
+    pub(super) batches: Vec<Bytes>,
+    /// How many records.
+    pub(super) records: u32,
+    /// Why there are no more, if that is because of the bytes.
+    pub(super) error: Option<RecordError>,
+}
+
+impl Buffered {
+    pub(super) fn new(batches: Vec<Bytes>) -> Self {
+        Self { batches, next: 0, checked: false }
+    }
+
+    /// Whether all has been handed out.
+    pub(super) fn is_empty(&self) -> bool {
+        self.next == self.batches.len()
+    }
+
+    /// Hands out at most `limit` records from `position` on and moves it behind them. Records
+    /// below the position, which a first batch may hold, and control batches are passed over.
+    pub(super) fn take(&mut self, position: &mut Position, limit: u32, check_crcs: bool) -> Taken {
+        let mut taken = Taken { batches: Vec::new(), records: 0, error: None };
+        while taken.records < limit && !self.is_empty() {
+            let bytes = self.batches[self.next].clone();
+            match self.take_from(&bytes, position, limit - taken.records, check_crcs) {
+                Ok(0) => {}
+                Ok(records) => {
+                    taken.records += records;
+                    taken.batches.push(bytes);
+                }
+                Err(error) => {
+                    taken.error = Some(error);
+                    break;
+                }
+            }
+        }
+        taken
+    }
+
+    /// Hands out records of the next batch. Answers how many.
+    fn take_from(
+        &mut self,
+        bytes: &Bytes,
+        position: &mut Position,
+        limit: u32,
+        check_crcs: bool,
+    ) -> Result<u32, RecordError> {
+        let batch = Batch::new(bytes)?;
+        if batch.last_offset() < position.offset {
+            self.advance();
+            return Ok(0);
+        }
+        if check_crcs && !self.checked {
+            batch.check_crc()?;
+            self.checked = true;
+        }
+        let epoch = (batch.leader_epoch() >= 0).then_some(batch.leader_epoch());
+        let whole = batch.base_offset() >= position.offset;
+        let count = batch.record_count().max(0) as u32;
+        if batch.is_control() || (whole && count <= limit) {
+            let count = if batch.is_control() { 0 } else { count };
+            position.advance(batch.next_offset(), epoch);
+            self.advance();
+            return Ok(count);
+        }
+        // Only part of it: offsets may have holes, so the records themselves have to tell.
+        let mut taken = 0;
+        let mut next_offset = batch.next_offset();
+        let mut complete = true;
+        record::for_each(bytes, |record| {
+            let is_next = record.offset >= position.offset;
+            if is_next && taken < limit {
+                taken += 1;
+                next_offset = record.offset + 1;
+            } else if is_next {
+                complete = false;
+            }
+        })?;
+        if complete {
+            next_offset = batch.next_offset();
+            self.advance();
+        }
+        position.advance(next_offset, epoch);
+        Ok(taken)
+    }
+
+    fn advance(&mut self) {
+        self.next += 1;
+        self.checked = false;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::record::{BatchBuilder, EndTransactionMarker};
+
+    fn at(offset: i64) -> Position {
+        Position { offset, offset_epoch: None, leader_epoch: None }
+    }
+
+    /// Records at these offsets, in a batch that extends to `end`.
+    fn batch(offsets: &[i64], end: i64) -> Bytes {
+        let base = offsets[0];
+        let mut builder = BatchBuilder::new().base_offset(base).leader_epoch(3);
+        for offset in offsets {
+            builder.append_at((offset - base) as i32, 1, None, Some(b"value"), &[]);
+        }
+        builder.extend_to((end - base - 1) as i32);
+        builder.build()
+    }
+
+    #[test]
+    fn a_batch_with_holes_is_cut_between_records_and_not_by_counting() {
+        let mut buffered = Buffered::new(vec![batch(&[10, 13, 17, 18], 21), batch(&[21], 22)]);
+        let mut position = at(11);
+        let taken = buffered.take(&mut position, 2, true);
+        assert_eq!((taken.records, taken.batches.len(), position.offset), (2, 1, 18));
+        assert_eq!(position.offset_epoch, Some(3));
+        let taken = buffered.take(&mut position, 2, true);
+        assert_eq!((taken.records, taken.batches.len(), position.offset), (2, 2, 22));
+        assert!(buffered.is_empty());
+    }
+
+    #[test]
+    fn a_limit_at_the_last_record_ends_behind_the_holes_that_follow() {
+        let mut buffered = Buffered::new(vec![batch(&[10, 13], 21)]);
+        let mut position = at(10);
+        assert_eq!(buffered.take(&mut position, 2, true).records, 2);
+        assert_eq!(position.offset, 21);
+        let mut buffered = Buffered::new(vec![batch(&[10, 13], 21)]);
+        let mut position = at(11);
+        assert_eq!(buffered.take(&mut position, 1, true).records, 1);
+        assert_eq!(position.offset, 21, "a batch that begins below the position");
+    }
+
+    #[test]
+    fn control_batches_move_the_position_and_are_not_delivered() {
+        let marker = EndTransactionMarker { committed: true, coordinator_epoch: 0 };
+        let marker = record::stamp(marker.batch(1, 0, 0), 5, 3);
+        let mut buffered = Buffered::new(vec![marker, batch(&[6], 7)]);
+        let mut position = at(5);
+        let taken = buffered.take(&mut position, 9, true);
+        assert_eq!((taken.records, taken.batches.len(), position.offset), (1, 1, 7));
+    }
+
+    #[test]
+    fn a_corrupt_batch_ends_what_is_handed_out_before_it() {
+        let mut broken = batch(&[11], 12).to_vec();
+        *broken.last_mut().unwrap() ^= 1;
+        let mut buffered = Buffered::new(vec![batch(&[10], 11), broken.into()]);
+        let mut position = at(10);
+        let taken = buffered.take(&mut position, 9, true);
+        assert_eq!((taken.records, position.offset), (1, 11));
+        assert!(matches!(taken.error, Some(RecordError::Crc { .. })));
+    }
+}

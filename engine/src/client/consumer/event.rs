@@ -1,0 +1,84 @@
+//! What a consumer tells its application.
+
+use crate::error::ErrorCode;
+use crate::fact::Positioning;
+use crate::ids::{BrokerId, Offset, TopicPartition};
+use crate::protocol::EpochEndOffset;
+use bytes::Bytes;
+
+/// Records that a poll hands out.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Polled {
+    /// The partition.
+    pub partition: TopicPartition,
+    /// The position before.
+    pub from: Offset,
+    /// The position after.
+    pub to: Offset,
+    /// How many records. None if there was nothing but control batches between the positions.
+    pub records: u32,
+    /// The batches that they stand in. The first may begin below `from` and the last end beyond
+    /// `to`: those records are not part of it.
+    pub batches: Vec<Bytes>,
+}
+
+/// What has happened to a consumer, other than by a poll.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum ConsumerEvent {
+    /// Its position moved.
+    Positioned {
+        /// The partition.
+        partition: TopicPartition,
+        /// The position before; `None`: it had none.
+        from: Option<Offset>,
+        /// The position after.
+        to: Offset,
+        /// Why.
+        why: Positioning,
+    },
+    /// It was told the end of a partition, for a reset or by [`super::Consumer::request_end`].
+    EndShown {
+        /// The partition.
+        partition: TopicPartition,
+        /// The end of what may be read.
+        offset: Offset,
+        /// By whom.
+        broker: BrokerId,
+    },
+    /// What a poll throws in Kafka.
+    Error {
+        /// The partition.
+        partition: TopicPartition,
+        /// What.
+        error: ConsumerError,
+    },
+}
+
+/// What a poll throws in Kafka.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ConsumerError {
+    /// There is no position and no policy for one (`NoOffsetForPartitionException`). It waits
+    /// for a seek.
+    NoOffset,
+    /// The position is out of range and there is no policy (`OffsetOutOfRangeException`). It
+    /// waits for a seek.
+    OffsetOutOfRange {
+        /// The position.
+        position: Offset,
+    },
+    /// The log was cut below the position and there is no policy (`LogTruncationException`). It
+    /// waits for a seek.
+    LogTruncation {
+        /// The position.
+        position: Offset,
+        /// Where the logs part; `None`: the leader knows nothing of the position's epoch.
+        diverging: Option<EpochEndOffset>,
+    },
+    /// The batch at the position is broken. It is fetched again.
+    Corrupt {
+        /// The position.
+        position: Offset,
+    },
+    /// A broker answered with an error that it does not expect. It tries again.
+    Unexpected(ErrorCode),
+}

@@ -1,0 +1,136 @@
+//! Fetching (`AbstractFetch`, `FetchCollector`).
+
+use super::buffer::Buffered;
+use super::position::State;
+use super::{Consumer, ConsumerError, Context};
+use crate::Outbox;
+use crate::error::ErrorCode;
+use crate::fact::Positioning;
+use crate::protocol::{FetchPartition, FetchRequest, FetchResponse, FetchedPartition, Isolation};
+use machine::{Mono, NodeId};
+
+impl Consumer {
+    /// Sends a fetch to every leader that has none in flight, for all partitions that it leads
+    /// and that have nothing buffered.
+    pub(super) fn fetch(&mut self, now: Mono, out: &mut Outbox) {
+        let mut done: Vec<NodeId> = Vec::new();
+        for index in 0..self.partitions.len() {
+            let assigned = &self.partitions[index];
+            if assigned.state != State::Unresolved && assigned.leader.is_none() {
+                self.metadata.request_update();
+            }
+            let Some((node, ..)) = assigned.fetchable(now) else { continue };
+            if self.fetching.contains(&node) || done.contains(&node) {
+                continue;
+            }
+            if self.can_send(now, node, out) {
+                self.fetch_from(now, node, out);
+            } else {
+                done.push(node);
+            }
+        }
+    }
+
+    /// Whether a request can go to `node`; opens a connection if there is none.
+    pub(super) fn can_send(&mut self, now: Mono, node: NodeId, out: &mut Outbox) -> bool {
+        if self.channels.is_open(node) {
+            return self.channels.is_ready(now, node);
+        }
+        self.channels.connect(now, node, out);
+        false
+    }
+
+    fn fetch_from(&mut self, now: Mono, node: NodeId, out: &mut Outbox) {
+        let mut asked = Vec::new();
+        let mut partitions = Vec::new();
+        for (index, assigned) in self.partitions.iter().enumerate() {
+            let Some((leader, epoch, fetch_offset)) = assigned.fetchable(now) else { continue };
+            if leader != node {
+                continue;
+            }
+            asked.push((index, assigned.stamp));
+            partitions.push(FetchPartition {
+                partition: assigned.partition,
+                current_leader_epoch: Some(epoch),
+                fetch_offset,
+                last_fetched_epoch: None,
+                log_start_offset: -1,
+                partition_max_bytes: self.config.max_partition_fetch_bytes,
+                high_watermark: None,
+            });
+        }
+        let request = FetchRequest {
+            replica: None,
+            max_wait: self.config.fetch_max_wait,
+            min_bytes: self.config.fetch_min_bytes,
+            max_bytes: self.config.fetch_max_bytes,
+            isolation: Isolation::ReadUncommitted,
+            partitions,
+        };
+        self.fetching.push(node);
+        let timeout = self.config.request_timeout;
+        self.channels.send(now, node, request, timeout, Context::Fetch(asked), out);
+    }
+
+    /// A fetch was answered.
+    pub(super) fn on_fetched(
+        &mut self,
+        now: Mono,
+        node: NodeId,
+        asked: &[(usize, u64)],
+        response: &FetchResponse,
+    ) {
+        self.fetching.retain(|other| *other != node);
+        for (place, (index, stamp)) in asked.iter().copied().enumerate() {
+            let Some(assigned) = self.unmoved((index, stamp)) else { continue };
+            let partition = assigned.partition;
+            let is_its = |answer: &&FetchedPartition| answer.partition == partition;
+            let answers = &response.partitions;
+            let answer = answers.get(place).filter(is_its).or_else(|| answers.iter().find(is_its));
+            match answer {
+                Some(answer) => self.on_fetched_partition(now, index, answer),
+                None => self.on_fetch_error(now, index, response.error),
+            }
+        }
+    }
+
+    fn on_fetched_partition(&mut self, now: Mono, index: usize, answer: &FetchedPartition) {
+        if let Some(hint) = answer.current_leader {
+            self.metadata.learn_leader(answer.partition, hint);
+        }
+        let assigned = &mut self.partitions[index];
+        match answer.error {
+            ErrorCode::None => {
+                assigned.failures = 0;
+                assigned.high_watermark = Some(answer.high_watermark);
+                if !answer.records.is_empty() {
+                    assigned.buffered = Some(Buffered::new(answer.records.0.clone()));
+                    self.ready.push_back(index);
+                }
+            }
+            ErrorCode::OffsetOutOfRange => {
+                let position = assigned.position.map_or(-1, |position| position.offset);
+                let error = ConsumerError::OffsetOutOfRange { position };
+                self.reset(index, Positioning::OutOfRange, error);
+            }
+            error => self.on_fetch_error(now, index, error),
+        }
+    }
+
+    fn on_fetch_error(&mut self, now: Mono, index: usize, error: ErrorCode) {
+        self.on_retriable(error);
+        if error == ErrorCode::CorruptMessage || !error.is_retriable() {
+            self.error(index, ConsumerError::Unexpected(error));
+        }
+        self.back_off(now, index);
+    }
+
+    /// Most errors say that the metadata is out of date; one that is only too new for the broker
+    /// is right.
+    pub(super) fn on_retriable(&mut self, error: ErrorCode) {
+        let is_stale = error.is_invalid_metadata() || error == ErrorCode::OffsetNotAvailable;
+        if is_stale && error != ErrorCode::UnknownLeaderEpoch {
+            self.metadata.request_update();
+        }
+    }
+}

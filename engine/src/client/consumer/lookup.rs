@@ -1,0 +1,256 @@
+//! What a consumer asks about offsets (`OffsetFetcher`): where to start, where a partition ends,
+//! and whether the log still reaches a position (KIP-320).
+
+use super::position::{Assigned, End, Position, State};
+use super::{Consumer, ConsumerError, ConsumerEvent, Context};
+use crate::Outbox;
+use crate::config::Reset;
+use crate::error::ErrorCode;
+use crate::fact::Positioning;
+use crate::ids::{LeaderEpoch, TopicPartition};
+use crate::protocol::{
+    EARLIEST_TIMESTAMP, EpochEndOffset, Isolation, LATEST_TIMESTAMP, ListOffset,
+    ListOffsetsRequest, ListOffsetsResponse, ListedOffset, OffsetForLeaderEpoch,
+    OffsetForLeaderEpochRequest, OffsetForLeaderEpochResponse,
+};
+use machine::{Mono, NodeId};
+
+/// An offset that was asked for.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Asked {
+    index: usize,
+    partition: TopicPartition,
+    stamp: u64,
+    /// The leader epoch that it was asked under.
+    epoch: LeaderEpoch,
+    timestamp: i64,
+    /// Because the application wants to know the end.
+    for_end: bool,
+}
+
+impl Consumer {
+    /// Sends what has to be asked, one request of each kind to a leader.
+    pub(super) fn look_up(&mut self, now: Mono, out: &mut Outbox) {
+        for index in 0..self.partitions.len() {
+            let assigned = &self.partitions[index];
+            let Some((node, _)) = assigned.leader else { continue };
+            let (offset, epoch) = (self.wanted_offset(now, index), self.is_to_validate(now, index));
+            if (offset.is_some() || epoch) && self.can_send(now, node, out) {
+                if offset.is_some() {
+                    self.list_offsets(now, node, out);
+                }
+                if epoch {
+                    self.ask_epochs(now, node, out);
+                }
+            }
+        }
+    }
+
+    fn wanted_offset(&self, now: Mono, index: usize) -> Option<Asked> {
+        let assigned = &self.partitions[index];
+        if assigned.not_before > now {
+            return None;
+        }
+        let (timestamp, for_end) = match assigned.state {
+            State::Resetting { to: Reset::Earliest, .. } if !assigned.asked => {
+                (EARLIEST_TIMESTAMP, false)
+            }
+            State::Resetting { .. } if !assigned.asked => (LATEST_TIMESTAMP, false),
+            State::Unresolved => return None,
+            _ if assigned.end == End::Wanted => (LATEST_TIMESTAMP, true),
+            _ => return None,
+        };
+        let (_, epoch) = assigned.leader?;
+        let (partition, stamp) = (assigned.partition, assigned.stamp);
+        Some(Asked { index, partition, stamp, epoch, timestamp, for_end })
+    }
+
+    fn is_to_validate(&self, now: Mono, index: usize) -> bool {
+        let assigned = &self.partitions[index];
+        let validates = matches!(assigned.state, State::Validating { .. });
+        validates && !assigned.asked && assigned.not_before <= now
+    }
+
+    fn list_offsets(&mut self, now: Mono, node: NodeId, out: &mut Outbox) {
+        let mut all_asked = Vec::new();
+        let mut partitions = Vec::new();
+        for index in 0..self.partitions.len() {
+            let Some(asked) = self.wanted_offset(now, index) else { continue };
+            let assigned = &mut self.partitions[index];
+            if assigned.leader.is_none_or(|(leader, _)| leader != node) {
+                continue;
+            }
+            if asked.for_end {
+                assigned.end = End::Asked;
+            } else {
+                assigned.asked = true;
+            }
+            all_asked.push(asked);
+            partitions.push(ListOffset {
+                partition: assigned.partition,
+                current_leader_epoch: Some(asked.epoch),
+                timestamp: asked.timestamp,
+            });
+        }
+        let isolation = Isolation::ReadUncommitted;
+        let request = ListOffsetsRequest { replica: None, isolation, partitions };
+        let timeout = self.config.request_timeout;
+        self.channels.send(now, node, request, timeout, Context::ListOffsets(all_asked), out);
+    }
+
+    /// Offsets were answered.
+    pub(super) fn on_offsets(
+        &mut self,
+        now: Mono,
+        node: NodeId,
+        asked: &[Asked],
+        response: &ListOffsetsResponse,
+    ) {
+        for asked in asked {
+            if self.still(*asked).is_none() {
+                continue;
+            }
+            let is_its = |answer: &&ListedOffset| answer.partition == asked.partition;
+            let answer = response.partitions.iter().find(is_its);
+            match answer {
+                Some(answer) if answer.error.is_none() && answer.offset >= 0 => {
+                    self.on_offset(node, *asked, answer);
+                }
+                answer => {
+                    let error = answer.map_or(ErrorCode::UnknownServerError, |a| a.error);
+                    self.on_retriable(error);
+                    self.on_offsets_lost(now, &[*asked]);
+                    if !error.is_retriable() {
+                        self.error(asked.index, ConsumerError::Unexpected(error));
+                    }
+                }
+            }
+        }
+    }
+
+    fn on_offset(&mut self, node: NodeId, asked: Asked, answer: &ListedOffset) {
+        let partition = answer.partition;
+        if asked.timestamp == LATEST_TIMESTAMP {
+            let (offset, broker) = (answer.offset, node.node);
+            self.events.push(ConsumerEvent::EndShown { partition, offset, broker });
+        }
+        if asked.for_end {
+            let assigned = &mut self.partitions[asked.index];
+            if assigned.end == End::Asked {
+                assigned.end = End::NotWanted;
+            }
+            return;
+        }
+        let Some(assigned) = self.unmoved((asked.index, asked.stamp)) else { return };
+        let State::Resetting { why, .. } = assigned.state else { return };
+        let (offset, offset_epoch) = (answer.offset, answer.leader_epoch);
+        let position = Position { offset, offset_epoch, leader_epoch: Some(asked.epoch) };
+        self.move_to(asked.index, position, why);
+    }
+
+    /// Offsets will not be answered.
+    pub(super) fn on_offsets_lost(&mut self, now: Mono, asked: &[Asked]) {
+        for asked in asked {
+            let Some(assigned) = self.still(*asked) else { continue };
+            if asked.for_end {
+                if assigned.end == End::Asked {
+                    assigned.end = End::Wanted;
+                }
+            } else if assigned.stamp == asked.stamp {
+                assigned.asked = false;
+            }
+            self.back_off(now, asked.index);
+        }
+    }
+
+    /// The partition that was asked for, unless the assignment has changed since.
+    fn still(&mut self, asked: Asked) -> Option<&mut Assigned> {
+        let assigned = self.partitions.get_mut(asked.index)?;
+        (assigned.partition == asked.partition).then_some(assigned)
+    }
+
+    fn ask_epochs(&mut self, now: Mono, node: NodeId, out: &mut Outbox) {
+        let mut asked = Vec::new();
+        let mut partitions = Vec::new();
+        for index in 0..self.partitions.len() {
+            if !self.is_to_validate(now, index) {
+                continue;
+            }
+            let assigned = &mut self.partitions[index];
+            let Some((_, epoch)) = assigned.leader.filter(|(leader, _)| *leader == node) else {
+                continue;
+            };
+            let position = assigned.position.expect("a position is validated");
+            assigned.asked = true;
+            asked.push((index, assigned.stamp));
+            partitions.push(OffsetForLeaderEpoch {
+                partition: assigned.partition,
+                current_leader_epoch: Some(epoch),
+                leader_epoch: position.offset_epoch.expect("only a known epoch is validated"),
+            });
+        }
+        let request = OffsetForLeaderEpochRequest { partitions };
+        let timeout = self.config.request_timeout;
+        self.channels.send(now, node, request, timeout, Context::Epochs(asked), out);
+    }
+
+    /// Ends of epochs were answered.
+    pub(super) fn on_epochs(
+        &mut self,
+        now: Mono,
+        asked: &[(usize, u64)],
+        response: &OffsetForLeaderEpochResponse,
+    ) {
+        for (index, stamp) in asked.iter().copied() {
+            let Some(assigned) = self.unmoved((index, stamp)) else { continue };
+            let partition = assigned.partition;
+            let answer = response.partitions.iter().find(|answer| answer.partition == partition);
+            match answer {
+                Some(answer) if answer.error.is_none() => self.on_end_of_epoch(index, answer.end),
+                answer => {
+                    let error = answer.map_or(ErrorCode::UnknownServerError, |a| a.error);
+                    self.on_retriable(error);
+                    self.on_epochs_lost(now, &[(index, stamp)]);
+                    if !error.is_retriable() {
+                        self.error(index, ConsumerError::Unexpected(error));
+                    }
+                }
+            }
+        }
+    }
+
+    /// The leader told where the epoch of the position ends
+    /// (`SubscriptionState.maybeCompleteValidation`).
+    fn on_end_of_epoch(&mut self, index: usize, end: Option<EpochEndOffset>) {
+        let assigned = &mut self.partitions[index];
+        let State::Validating { under } = assigned.state else { return };
+        let leader_epoch = Some(under);
+        let position = assigned.position.as_mut().expect("a position was validated");
+        let offset = position.offset;
+        match end {
+            Some(end) if end.end_offset >= offset => {
+                position.leader_epoch = leader_epoch;
+                assigned.turn(State::Reading, assigned.stamp);
+            }
+            Some(end) if self.config.auto_offset_reset != Reset::None => {
+                let offset_epoch = Some(end.epoch);
+                let position = Position { offset: end.end_offset, offset_epoch, leader_epoch };
+                self.move_to(index, position, Positioning::Truncated);
+            }
+            diverging => {
+                let error = ConsumerError::LogTruncation { position: offset, diverging };
+                self.reset(index, Positioning::Truncated, error);
+            }
+        }
+    }
+
+    /// Ends of epochs will not be answered.
+    pub(super) fn on_epochs_lost(&mut self, now: Mono, asked: &[(usize, u64)]) {
+        for (index, stamp) in asked.iter().copied() {
+            if let Some(assigned) = self.unmoved((index, stamp)) {
+                assigned.asked = false;
+                self.back_off(now, index);
+            }
+        }
+    }
+}

@@ -1,0 +1,439 @@
+//! The consumer with partitions assigned by hand (`KafkaConsumer.assign`).
+//!
+//! It fetches ahead by itself, one request in flight to each leader and one answer buffered for
+//! each partition, and hands records out when it is polled. A failed fetch is tried again after a
+//! wait that grows, which Kafka's consumer does without waiting.
+
+mod buffer;
+mod event;
+mod fetch;
+mod lookup;
+mod position;
+
+pub use event::{ConsumerError, ConsumerEvent, Polled};
+
+use super::metadata::Metadata;
+use super::random::{Backoff, Random};
+use crate::Outbox;
+use crate::config::{ConsumerConfig, Reset};
+use crate::fact::Positioning;
+use crate::ids::{BrokerId, LeaderEpoch, Offset, TopicPartition};
+use crate::net::{ChannelConfig, Channels, Disconnected};
+use crate::protocol::{Message, Response};
+use crate::rules::{Rulebook, client::NewLeader};
+use crate::timer::{Channel, ClientTimer, Timer};
+use lookup::Asked;
+use machine::{Boot, ConnId, Mono, NodeId, Now};
+use position::{Assigned, End, Position, State};
+use std::collections::VecDeque;
+
+/// The stream of a consumer's random choices.
+const STREAM: u64 = 2;
+/// `max.in.flight.requests.per.connection` as consumers have it.
+const MAX_IN_FLIGHT: usize = 100;
+
+/// A consumer.
+#[derive(Clone, Debug)]
+pub struct Consumer {
+    config: ConsumerConfig,
+    rules: Rulebook,
+    random: Random,
+    backoff: Backoff,
+    channels: Channels<Context>,
+    metadata: Metadata,
+    /// The version of the metadata that was last looked at.
+    seen: u64,
+    partitions: Vec<Assigned>,
+    /// Partitions with buffered records, in the order in which they came.
+    ready: VecDeque<usize>,
+    /// Nodes with a fetch in flight.
+    fetching: Vec<NodeId>,
+    next_stamp: u64,
+    armed: Mono,
+    events: Vec<ConsumerEvent>,
+}
+
+/// What a request was for.
+#[derive(Clone, Debug)]
+enum Context {
+    Metadata,
+    /// Partitions by their place in the assignment, each with its stamp.
+    Fetch(Vec<(usize, u64)>),
+    ListOffsets(Vec<Asked>),
+    /// As for a fetch.
+    Epochs(Vec<(usize, u64)>),
+}
+
+impl Consumer {
+    /// A consumer of the process that `boot` starts, with brokers to ask first.
+    pub fn new(
+        config: &ConsumerConfig,
+        rules: Rulebook,
+        boot: &Boot,
+        bootstrap: &[BrokerId],
+    ) -> Self {
+        let backoff = Backoff { initial: config.retry_backoff, max: config.retry_backoff_max };
+        let channel_config = ChannelConfig {
+            max_in_flight: MAX_IN_FLIGHT,
+            reconnect_backoff: config.reconnect_backoff,
+            reconnect_backoff_max: config.reconnect_backoff_max,
+            setup_timeout: config.connection_setup_timeout,
+        };
+        Self {
+            config: config.clone(),
+            rules,
+            random: Random::new(boot.entropy, STREAM),
+            backoff,
+            channels: Channels::new(Channel::Consumer, channel_config),
+            metadata: Metadata::new(boot.node, bootstrap, config.metadata_max_age, backoff),
+            seen: 0,
+            partitions: Vec::new(),
+            ready: VecDeque::new(),
+            fetching: Vec::new(),
+            next_stamp: 0,
+            armed: Mono::MAX,
+            events: Vec::new(),
+        }
+    }
+
+    /// Reads these partitions, by topic name and index, and no others, from where
+    /// `auto.offset.reset` says unless a seek says otherwise.
+    pub fn assign(&mut self, now: Now, partitions: &[(&str, i32)], out: &mut Outbox) {
+        self.ready.clear();
+        self.partitions.clear();
+        for (topic, index) in partitions {
+            self.metadata.add_topic(topic);
+            let stamp = self.stamp();
+            self.partitions.push(Assigned::new(topic, *index, stamp));
+        }
+        self.seen = 0;
+        self.run(now, out);
+    }
+
+    /// Reads on at `offset`. `epoch` is the leader epoch of the record before it, where it is
+    /// known; the position is then validated first. No effect on a partition not assigned.
+    pub fn seek(
+        &mut self,
+        now: Now,
+        topic: &str,
+        partition: i32,
+        offset: Offset,
+        epoch: Option<LeaderEpoch>,
+        out: &mut Outbox,
+    ) {
+        let Some(index) = self.find(topic, partition) else { return };
+        if self.partitions[index].state == State::Unresolved {
+            self.partitions[index].start = Some((offset, epoch));
+        } else {
+            self.start_at(index, offset, epoch);
+        }
+        self.run(now, out);
+    }
+
+    /// Asks the leader for the end of a partition; [`ConsumerEvent::EndShown`] tells it. No
+    /// effect on a partition not assigned.
+    pub fn request_end(&mut self, now: Now, topic: &str, partition: i32, out: &mut Outbox) {
+        let Some(index) = self.find(topic, partition) else { return };
+        let assigned = &mut self.partitions[index];
+        if assigned.end == End::NotWanted {
+            assigned.end = End::Wanted;
+        }
+        self.run(now, out);
+    }
+
+    fn find(&self, topic: &str, partition: i32) -> Option<usize> {
+        self.partitions.iter().position(|p| p.index == partition && p.topic == topic)
+    }
+
+    /// Hands out at most `max.poll.records` records that have been fetched, of the partition
+    /// that has waited longest first.
+    pub fn poll(&mut self, now: Now, out: &mut Outbox) -> Vec<Polled> {
+        let mut polled = Vec::new();
+        let mut left = self.config.max_poll_records;
+        while left > 0
+            && let Some(index) = self.ready.pop_front()
+        {
+            let assigned = &mut self.partitions[index];
+            let (Some(buffered), Some(position)) = (&mut assigned.buffered, &mut assigned.position)
+            else {
+                continue;
+            };
+            let from = position.offset;
+            let taken = buffered.take(position, left, self.config.check_crcs);
+            let (to, partition) = (position.offset, assigned.partition);
+            if !buffered.is_empty() && taken.error.is_none() {
+                self.ready.push_front(index);
+            } else {
+                assigned.buffered = None;
+            }
+            left -= taken.records;
+            if to > from {
+                let (records, batches) = (taken.records, taken.batches);
+                polled.push(Polled { partition, from, to, records, batches });
+            }
+            if taken.error.is_some() {
+                self.error(index, ConsumerError::Corrupt { position: to });
+                self.back_off(now.mono, index);
+            }
+        }
+        self.run(now, out);
+        polled
+    }
+
+    /// Whether a poll would find something.
+    pub fn has_records(&self) -> bool {
+        self.ready.iter().any(|index| self.partitions[*index].buffered.is_some())
+    }
+
+    /// What has happened since it was last asked, in order.
+    pub fn take_events(&mut self) -> std::vec::Drain<'_, ConsumerEvent> {
+        self.events.drain(..)
+    }
+
+    /// Whether there are events to take.
+    pub fn has_events(&self) -> bool {
+        !self.events.is_empty()
+    }
+
+    /// The position in a partition: the offset of the next record to be handed out.
+    pub fn position(&self, partition: TopicPartition) -> Option<Offset> {
+        self.assigned(partition)?.position.map(|position| position.offset)
+    }
+
+    /// The high watermark that the last fetch told.
+    pub fn high_watermark(&self, partition: TopicPartition) -> Option<Offset> {
+        self.assigned(partition)?.high_watermark
+    }
+
+    fn assigned(&self, partition: TopicPartition) -> Option<&Assigned> {
+        let mut resolved = self.partitions.iter().filter(|p| p.state != State::Unresolved);
+        resolved.find(|p| p.partition == partition)
+    }
+
+    /// What it knows about the cluster.
+    pub fn metadata(&self) -> &Metadata {
+        &self.metadata
+    }
+
+    /// Handles a message. Answers whether it was its own.
+    pub fn on_message(
+        &mut self,
+        now: Now,
+        conn: ConnId,
+        message: &Message,
+        out: &mut Outbox,
+    ) -> bool {
+        let Message::Response { correlation_id, body } = message else { return false };
+        let Some((node, context)) = self.channels.on_response(conn, *correlation_id) else {
+            return false;
+        };
+        match (context, body) {
+            (Context::Metadata, Response::Metadata(response)) => {
+                self.metadata.on_response(now.mono, response, &mut self.random);
+            }
+            (Context::Fetch(asked), Response::Fetch(response)) => {
+                self.on_fetched(now.mono, node, &asked, response);
+            }
+            (Context::ListOffsets(asked), Response::ListOffsets(response)) => {
+                self.on_offsets(now.mono, node, &asked, response);
+            }
+            (Context::Epochs(asked), Response::OffsetForLeaderEpoch(response)) => {
+                self.on_epochs(now.mono, &asked, response);
+            }
+            (context, body) => panic!("{context:?} was answered with {}", body.name()),
+        }
+        self.run(now, out);
+        true
+    }
+
+    /// A connection is open. Answers whether it is its own.
+    pub fn on_opened(&mut self, now: Now, conn: ConnId, out: &mut Outbox) -> bool {
+        let own = self.channels.on_opened(conn).is_some();
+        if own {
+            self.run(now, out);
+        }
+        own
+    }
+
+    /// A connection has ended. Answers whether it was its own.
+    pub fn on_closed(&mut self, now: Now, conn: ConnId, out: &mut Outbox) -> bool {
+        let Some(lost) = self.channels.on_closed(now.mono, conn) else { return false };
+        self.on_lost(now.mono, lost);
+        self.run(now, out);
+        true
+    }
+
+    /// A timer is due. Answers whether it was its own.
+    pub fn on_timer(&mut self, now: Now, timer: ClientTimer, out: &mut Outbox) -> bool {
+        let own = timer == ClientTimer::Consumer;
+        if own {
+            self.armed = Mono::MAX;
+            self.run(now, out);
+        }
+        own
+    }
+
+    /// [`Timer::Requests`] is due. Answers whether it was its own.
+    pub fn on_requests_timer(&mut self, now: Now, channel: Channel, out: &mut Outbox) -> bool {
+        let own = channel == Channel::Consumer;
+        if own {
+            for lost in self.channels.on_timer(now.mono, out) {
+                self.on_lost(now.mono, lost);
+            }
+            self.run(now, out);
+        }
+        own
+    }
+
+    fn on_lost(&mut self, now: Mono, lost: Disconnected<Context>) {
+        self.metadata.request_update();
+        for context in lost.failed {
+            match context {
+                Context::Metadata => self.metadata.on_failure(now, &mut self.random),
+                Context::Fetch(_) => self.fetching.retain(|node| *node != lost.peer),
+                Context::ListOffsets(asked) => self.on_offsets_lost(now, &asked),
+                Context::Epochs(asked) => self.on_epochs_lost(now, &asked),
+            }
+        }
+    }
+
+    /// Does all that can be done now, and sets the timer for the rest.
+    fn run(&mut self, now: Now, out: &mut Outbox) {
+        if self.seen != self.metadata.version() {
+            self.seen = self.metadata.version();
+            self.adopt_metadata();
+        }
+        self.adopt_leaders(out);
+        self.look_up(now.mono, out);
+        self.fetch(now.mono, out);
+        let metadata_due = self.metadata.maintain(
+            now.mono,
+            &mut self.channels,
+            Context::Metadata,
+            self.config.request_timeout,
+            &mut self.random,
+            out,
+        );
+        let wake = metadata_due.min(self.next_wake(now.mono));
+        if wake < self.armed {
+            self.armed = wake;
+            out.set_timer(Timer::Client(ClientTimer::Consumer), wake);
+        }
+    }
+
+    /// When a wait ends that no message or connection event ends.
+    fn next_wake(&self, now: Mono) -> Mono {
+        let mut wake = Mono::MAX;
+        for assigned in &self.partitions {
+            if assigned.not_before > now {
+                wake = wake.min(assigned.not_before);
+            }
+            if let Some((node, _)) = assigned.leader
+                && self.channels.not_before(node) > now
+            {
+                wake = wake.min(self.channels.not_before(node));
+            }
+        }
+        wake
+    }
+
+    /// Takes ids and leaders from the metadata.
+    fn adopt_metadata(&mut self) {
+        for index in 0..self.partitions.len() {
+            let assigned = &mut self.partitions[index];
+            if assigned.state == State::Unresolved
+                && let Some(topic) = self.metadata.topic(&assigned.topic)
+                && assigned.index < topic.partitions
+            {
+                assigned.partition = TopicPartition::new(topic.id, assigned.index);
+                match assigned.start.take() {
+                    Some((offset, epoch)) => self.start_at(index, offset, epoch),
+                    None => self.reset(index, Positioning::Start, ConsumerError::NoOffset),
+                }
+            }
+            let assigned = &mut self.partitions[index];
+            if assigned.state != State::Unresolved {
+                assigned.leader = self.metadata.leader(assigned.partition);
+            }
+        }
+    }
+
+    /// Positions under another leader epoch than they were known to be good in.
+    fn adopt_leaders(&mut self, out: &mut Outbox) {
+        for index in 0..self.partitions.len() {
+            let assigned = &mut self.partitions[index];
+            let (Some((_, leader_epoch)), Some(position)) =
+                (assigned.leader, &mut assigned.position)
+            else {
+                continue;
+            };
+            let known = match assigned.state {
+                State::Reading => position.leader_epoch,
+                State::Validating { under } => Some(under),
+                _ => continue,
+            };
+            if known == Some(leader_epoch) {
+                continue;
+            }
+            let new = NewLeader {
+                position_epoch: position.offset_epoch,
+                validated_epoch: position.leader_epoch,
+                leader_epoch,
+            };
+            if self.rules.ask(out, "has_to_validate", |r| (r.has_to_validate)(new)) {
+                let stamp = self.stamp();
+                self.partitions[index].turn(State::Validating { under: leader_epoch }, stamp);
+            } else {
+                position.leader_epoch = Some(leader_epoch);
+                assigned.state = State::Reading;
+                assigned.not_before = Mono::default();
+            }
+        }
+    }
+
+    /// Goes by `auto.offset.reset`, or stops with `error` if it says nothing.
+    fn reset(&mut self, index: usize, why: Positioning, error: ConsumerError) {
+        let stamp = self.stamp();
+        match self.config.auto_offset_reset {
+            Reset::None => {
+                self.partitions[index].turn(State::Stopped, stamp);
+                self.error(index, error);
+            }
+            to => self.partitions[index].turn(State::Resetting { to, why }, stamp),
+        }
+    }
+
+    fn start_at(&mut self, index: usize, offset: Offset, offset_epoch: Option<LeaderEpoch>) {
+        let position = Position { offset, offset_epoch, leader_epoch: None };
+        self.move_to(index, position, Positioning::Seek);
+    }
+
+    fn move_to(&mut self, index: usize, position: Position, why: Positioning) {
+        let stamp = self.stamp();
+        let assigned = &mut self.partitions[index];
+        let from = assigned.take_position(position, stamp);
+        let (partition, to) = (assigned.partition, position.offset);
+        self.events.push(ConsumerEvent::Positioned { partition, from, to, why });
+    }
+
+    fn error(&mut self, index: usize, error: ConsumerError) {
+        let partition = self.partitions[index].partition;
+        self.events.push(ConsumerEvent::Error { partition, error });
+    }
+
+    fn back_off(&mut self, now: Mono, index: usize) {
+        let assigned = &mut self.partitions[index];
+        assigned.failures += 1;
+        assigned.not_before = now + self.backoff.after(assigned.failures, &mut self.random);
+    }
+
+    fn stamp(&mut self) -> u64 {
+        self.next_stamp += 1;
+        self.next_stamp
+    }
+
+    /// The partition at a place of the assignment, unless it has moved since it had `stamp`.
+    fn unmoved(&mut self, (index, stamp): (usize, u64)) -> Option<&mut Assigned> {
+        self.partitions.get_mut(index).filter(|assigned| assigned.stamp == stamp)
+    }
+}

@@ -1,0 +1,141 @@
+//! Where a consumer stands in each partition (`SubscriptionState`).
+
+use super::buffer::Buffered;
+use crate::config::Reset;
+use crate::fact::Positioning;
+use crate::ids::{LeaderEpoch, Offset, TopicPartition};
+use machine::{Mono, NodeId};
+
+/// The offset of the next record to hand out, and what is known about the log below it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Position {
+    /// The offset.
+    pub(super) offset: Offset,
+    /// The leader epoch of the last record before it, if that was read or told (KIP-320).
+    pub(super) offset_epoch: Option<LeaderEpoch>,
+    /// The leader epoch in which the position is known to be good; `None`: not looked at yet.
+    pub(super) leader_epoch: Option<LeaderEpoch>,
+}
+
+impl Position {
+    /// Moves behind records of `epoch`.
+    pub(super) fn advance(&mut self, offset: Offset, epoch: Option<LeaderEpoch>) {
+        self.offset = offset;
+        self.offset_epoch = epoch.or(self.offset_epoch);
+    }
+}
+
+/// What has to happen before records can be fetched.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum State {
+    /// The topic has to become known.
+    Unresolved,
+    /// A broker has to tell where to start.
+    Resetting {
+        /// Earliest or latest.
+        to: Reset,
+        /// Why.
+        why: Positioning,
+    },
+    /// The leader has to tell whether the log still reaches the position (KIP-320).
+    Validating {
+        /// The leader's epoch.
+        under: LeaderEpoch,
+    },
+    /// Nothing.
+    Reading,
+    /// The application has to seek: an error was told.
+    Stopped,
+}
+
+/// An assigned partition.
+#[derive(Clone, Debug)]
+pub(super) struct Assigned {
+    /// The topic's name.
+    pub(super) topic: String,
+    /// The partition's index.
+    pub(super) index: i32,
+    /// The partition, once the topic is known.
+    pub(super) partition: TopicPartition,
+    /// Who leads, as far as is known, and since when.
+    pub(super) leader: Option<(NodeId, LeaderEpoch)>,
+    /// The position; of no use to fetch from unless [`State::Reading`].
+    pub(super) position: Option<Position>,
+    /// What is missing.
+    pub(super) state: State,
+    /// A seek from before the topic was known.
+    pub(super) start: Option<(Offset, Option<LeaderEpoch>)>,
+    /// Names the last move: an answer to a question from before it is stale.
+    pub(super) stamp: u64,
+    /// A reset or validation is in flight.
+    pub(super) asked: bool,
+    /// Failures in a row, and when to try again.
+    pub(super) failures: u32,
+    /// See `failures`.
+    pub(super) not_before: Mono,
+    /// What was fetched and not polled.
+    pub(super) buffered: Option<Buffered>,
+    /// The application wants to know the end.
+    pub(super) end: End,
+    /// The high watermark of the last fetch.
+    pub(super) high_watermark: Option<Offset>,
+}
+
+/// The state of a request for the end of a partition.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum End {
+    /// There is none.
+    NotWanted,
+    /// To be sent.
+    Wanted,
+    /// In flight.
+    Asked,
+}
+
+impl Assigned {
+    pub(super) fn new(topic: &str, index: i32, stamp: u64) -> Self {
+        Self {
+            topic: topic.to_owned(),
+            index,
+            partition: TopicPartition::default(),
+            leader: None,
+            position: None,
+            state: State::Unresolved,
+            start: None,
+            stamp,
+            asked: false,
+            failures: 0,
+            not_before: Mono::default(),
+            buffered: None,
+            end: End::NotWanted,
+            high_watermark: None,
+        }
+    }
+
+    /// Leaves the way it was going, whatever is in flight for it.
+    pub(super) fn turn(&mut self, state: State, stamp: u64) {
+        self.state = state;
+        self.stamp = stamp;
+        self.asked = false;
+        self.failures = 0;
+        self.not_before = Mono::default();
+        self.buffered = None;
+    }
+
+    /// Takes up a position. It is looked at before the first fetch, if the epoch of the record
+    /// before it is known.
+    pub(super) fn take_position(&mut self, position: Position, stamp: u64) -> Option<Offset> {
+        let before = self.position.map(|position| position.offset);
+        self.position = Some(position);
+        self.turn(State::Reading, stamp);
+        before
+    }
+
+    /// The leader to fetch from, the position and the epoch, if nothing is missing.
+    pub(super) fn fetchable(&self, now: Mono) -> Option<(NodeId, LeaderEpoch, Offset)> {
+        let (node, epoch) = self.leader?;
+        let ready =
+            self.state == State::Reading && self.buffered.is_none() && self.not_before <= now;
+        ready.then_some((node, epoch, self.position?.offset))
+    }
+}
