@@ -1,0 +1,144 @@
+//! Requests of clients that only the active controller can answer (`ForwardingManager`, KIP-590).
+//!
+//! They are sent until they are answered: one whose connection broke may be carried out twice.
+
+use super::Broker;
+use super::connection::Served;
+use super::context::Io;
+use super::purgatory::{Delayed, Parked};
+use crate::error::ErrorCode;
+use crate::ids::{TopicId, peer};
+use crate::net::{ChannelConfig, Channels};
+use crate::protocol::{
+    CreatableTopicResult, CreateTopicsResponse, ElectLeadersResponse, Request, Response,
+};
+use crate::timer::{BrokerTimer, Channel, Timer};
+use machine::{ConnId, Mono, Span};
+
+/// How long to wait before the controller is looked for again.
+const BACKOFF: Span = Span::millis(100);
+
+/// The requests that are not answered yet.
+#[derive(Clone, Debug)]
+pub(super) struct Forwards {
+    waiting: Vec<Forward>,
+    /// With the connection of the client that asked.
+    pub(super) channels: Channels<ConnId>,
+}
+
+#[derive(Clone, Debug)]
+struct Forward {
+    conn: ConnId,
+    request: Request,
+    in_flight: bool,
+}
+
+impl Forwards {
+    pub(super) fn new(setup_timeout: Span) -> Self {
+        let config = ChannelConfig { setup_timeout, ..ChannelConfig::default() };
+        Self { waiting: Vec::new(), channels: Channels::new(Channel::Forward, config) }
+    }
+
+    /// The client is gone.
+    pub(super) fn forget(&mut self, conn: ConnId) {
+        self.waiting.retain(|forward| forward.conn != conn);
+    }
+}
+
+impl Broker {
+    /// Takes a request to the controller.
+    pub(super) fn forward(
+        &mut self,
+        conn: ConnId,
+        correlation_id: u32,
+        request: Request,
+        io: &mut Io<'_>,
+    ) -> Served {
+        let timeout = match &request {
+            Request::CreateTopics(request) => request.timeout,
+            Request::ElectLeaders(request) => request.timeout,
+            _ => return Served::Close,
+        };
+        let deadline: Mono = io.now.mono + timeout;
+        let parked = Parked { correlation_id, deadline, body: Delayed::Forwarded };
+        self.purgatory.park(conn, parked, io.out);
+        self.forwards.waiting.push(Forward { conn, request, in_flight: false });
+        self.send_forwards(io);
+        Served::Parked
+    }
+
+    /// Sends what is not on its way yet.
+    pub(super) fn send_forwards(&mut self, io: &mut Io<'_>) {
+        let now = io.now.mono;
+        let controller = self.quorum.leader().map(|controller| peer(self.node, controller));
+        let timeout = self.context.config.controller_request_timeout;
+        let Forwards { waiting, channels } = &mut self.forwards;
+        for forward in waiting.iter_mut().filter(|forward| !forward.in_flight) {
+            match controller.filter(|controller| channels.is_ready(now, *controller)) {
+                Some(controller) => {
+                    forward.in_flight = true;
+                    let request = forward.request.clone();
+                    channels.send(now, controller, request, timeout, forward.conn, io.out);
+                }
+                None => {
+                    io.out.set_timer(Timer::Broker(BrokerTimer::Forward), now + BACKOFF);
+                    break;
+                }
+            }
+        }
+    }
+
+    /// The controller did not answer, or is not the controller: the requests go out again.
+    pub(super) fn on_forwards_failed(&mut self, failed: &[ConnId], io: &mut Io<'_>) {
+        for forward in &mut self.forwards.waiting {
+            forward.in_flight &= !failed.contains(&forward.conn);
+        }
+        io.out.set_timer(Timer::Broker(BrokerTimer::Forward), io.now.mono + BACKOFF);
+    }
+
+    /// The controller answered.
+    pub(super) fn on_forwarded(&mut self, conn: ConnId, response: Response, io: &mut Io<'_>) {
+        if is_not_controller(&response) {
+            self.on_forwards_failed(&[conn], io);
+            return;
+        }
+        self.forwards.forget(conn);
+        if let Some(Parked { body: Delayed::Forwarded, .. }) = self.purgatory.get(conn)
+            && let Some(parked) = self.purgatory.take(conn)
+        {
+            self.finish(conn, parked.correlation_id, Served::Response(response), io);
+        }
+    }
+
+    /// The controller has not answered in time. It may do so yet, or have done what was asked.
+    pub(super) fn time_out_forward(&mut self, conn: ConnId, parked: &Parked, io: &mut Io<'_>) {
+        let forward = self.forwards.waiting.iter().find(|forward| forward.conn == conn);
+        let served = match forward.map(|forward| &forward.request) {
+            Some(Request::CreateTopics(request)) => {
+                let topics = request.topics.iter().map(|topic| CreatableTopicResult {
+                    name: topic.name.clone(),
+                    topic: TopicId::default(),
+                    error: ErrorCode::RequestTimedOut,
+                });
+                Served::Response(CreateTopicsResponse { topics: topics.collect() }.into())
+            }
+            Some(Request::ElectLeaders(_)) => {
+                let error = ErrorCode::RequestTimedOut;
+                Served::Response(ElectLeadersResponse { error, partitions: Vec::new() }.into())
+            }
+            _ => Served::Close,
+        };
+        self.forwards.forget(conn);
+        self.finish(conn, parked.correlation_id, served, io);
+    }
+}
+
+fn is_not_controller(response: &Response) -> bool {
+    match response {
+        Response::CreateTopics(response) => {
+            response.topics.iter().any(|topic| topic.error == ErrorCode::NotController)
+        }
+        Response::ElectLeaders(response) => response.error == ErrorCode::NotController,
+        _ => false,
+    }
+}

@@ -1,0 +1,204 @@
+//! Following: from where, appending, cutting what the leader does not have (`Partition.makeFollower`,
+//! `ReplicaFetcherThread`, `AbstractFetcherThread`; KIP-101, KIP-279, KIP-595).
+
+use super::{Changes, Context, Io, Partition, Role, log_dir_failed};
+use crate::error::ErrorCode;
+use crate::fact::{Fact, Truncation};
+use crate::ids::{LeaderEpoch, Offset};
+use crate::log::{EpochEnd, LogError};
+use crate::metadata::PartitionRegistration;
+use crate::protocol::{EpochEndOffset, FetchedPartition};
+use crate::record::Batch;
+use crate::rules::truncation::{Divergence, Start};
+use machine::Halt;
+
+/// Why a fetched batch was not appended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(in crate::broker) struct AppendError(pub(in crate::broker) ErrorCode);
+
+impl Partition {
+    /// Follows, or has no leader, as the metadata says. Answers whether a new leader epoch began,
+    /// which is when fetching has to begin anew, or `None` if the metadata is older than what is
+    /// known.
+    pub(in crate::broker) fn become_follower(
+        &mut self,
+        state: &PartitionRegistration,
+        io: &mut Io<'_>,
+    ) -> Option<bool> {
+        if self.is_outdated(state) {
+            io.out.observe(Fact::Reached("metadata older than the partition"));
+            return None;
+        }
+        let is_new_epoch = state.leader_epoch > self.leader_epoch;
+        self.replicas.clone_from(&state.replicas);
+        self.leader_epoch = state.leader_epoch;
+        self.partition_epoch = state.partition_epoch;
+        self.role = Role::Follower { leader: state.leader };
+        if is_new_epoch {
+            io.out.observe(Fact::BecameFollower {
+                partition: self.id,
+                leader_epoch: self.leader_epoch,
+                leader: state.leader,
+                log_end: self.log.end_offset(),
+                high_watermark: self.high_watermark,
+            });
+        }
+        Some(is_new_epoch)
+    }
+
+    /// From where to fetch now that a leader is followed; what lies above is cut.
+    pub(in crate::broker) fn start_following(
+        &mut self,
+        context: &Context,
+        io: &mut Io<'_>,
+    ) -> Result<Offset, Halt> {
+        let start = Start {
+            log_end: self.log.end_offset(),
+            high_watermark: self.high_watermark,
+            knows_epochs: !self.log.epochs().is_empty(),
+        };
+        let from = context.rules.ask(io.out, "start_of_following", |rules| {
+            (rules.start_of_following)(start)
+        });
+        if from < self.log.end_offset() {
+            self.cut(from.max(0), Truncation::Following, io)?;
+        }
+        Ok(self.log.end_offset())
+    }
+
+    /// Appends what was fetched under the leader epoch `fetched_epoch`, and takes over the
+    /// leader's high watermark and log start. Batches newer than that epoch, and all behind them,
+    /// are left out: the leader wrote them in a later leadership (KAFKA-18723).
+    pub(in crate::broker) fn append_fetched(
+        &mut self,
+        fetched: &FetchedPartition,
+        fetched_epoch: LeaderEpoch,
+        context: &Context,
+        io: &mut Io<'_>,
+    ) -> Result<Result<Changes, AppendError>, Halt> {
+        let mut changes = Changes::default();
+        for batch in &fetched.records.0 {
+            let Ok(view) = Batch::new(batch) else {
+                return Ok(Err(AppendError(ErrorCode::CorruptMessage)));
+            };
+            let epoch = view.leader_epoch();
+            let may = context.rules.ask(io.out, "may_append_fetched", |rules| {
+                (rules.may_append_fetched)(epoch, fetched_epoch)
+            });
+            if !may {
+                io.out.observe(Fact::Reached("a fetched batch was newer than the fetch"));
+                break;
+            }
+            match self.log.append_as_follower(batch.clone(), io.disk) {
+                Ok(info) => {
+                    changes.appended = true;
+                    changes.rolled |= info.rolled;
+                    io.out.observe(Fact::Appended {
+                        partition: self.id,
+                        as_leader: false,
+                        leader_epoch: self.leader_epoch,
+                        batch: info.batch,
+                    });
+                }
+                Err(error) => return self.not_appended(error).map(Err),
+            }
+        }
+        changes.high_watermark = self.follow_high_watermark(fetched.high_watermark, context, io);
+        self.follow_log_start(fetched.log_start_offset, io)?;
+        Ok(Ok(changes))
+    }
+
+    /// What is wrong with a batch that the log did not take, unless the log has failed.
+    fn not_appended(&self, error: LogError) -> Result<AppendError, Halt> {
+        match error {
+            LogError::OutOfOrder { .. } if !self.log.is_offline() => {
+                Ok(AppendError(ErrorCode::OffsetOutOfRange))
+            }
+            LogError::RecordListTooLarge if !self.log.is_offline() => {
+                Ok(AppendError(ErrorCode::RecordListTooLarge))
+            }
+            LogError::Corrupt(_) if !self.log.is_offline() => {
+                Ok(AppendError(ErrorCode::CorruptMessage))
+            }
+            error => Err(log_dir_failed(error)),
+        }
+    }
+
+    fn follow_high_watermark(
+        &mut self,
+        leader_high_watermark: Offset,
+        context: &Context,
+        io: &mut Io<'_>,
+    ) -> bool {
+        let log_end = self.log.end_offset();
+        let to = context.rules.ask(io.out, "follower_high_watermark", |rules| {
+            (rules.follower_high_watermark)(leader_high_watermark, log_end)
+        });
+        if to < self.high_watermark {
+            io.out.observe(Fact::Reached("a follower's high watermark went back"));
+        }
+        self.move_high_watermark(to, io)
+    }
+
+    /// A leader's log start counts only as far as the own log reaches (KAFKA-7104).
+    fn follow_log_start(&mut self, leader_start: Offset, io: &mut Io<'_>) -> Result<(), Halt> {
+        if leader_start > self.log.log_start() && leader_start <= self.high_watermark {
+            self.log.advance_log_start(leader_start, io.disk).map_err(log_dir_failed)?;
+        }
+        Ok(())
+    }
+
+    /// The leader said that the logs part, and where its own ends in the epoch that it knows.
+    /// Cuts, and answers the new log end; the next fetch looks again.
+    pub(in crate::broker) fn truncate_diverged(
+        &mut self,
+        leader: EpochEndOffset,
+        context: &Context,
+        io: &mut Io<'_>,
+    ) -> Result<Offset, Halt> {
+        let divergence = Divergence {
+            leader,
+            own: self.log.end_offset_for(leader.epoch).map(EpochEndOffset::from),
+            log_end: self.log.end_offset(),
+            high_watermark: self.high_watermark,
+        };
+        let to =
+            context.rules.ask(io.out, "truncate_to", |rules| (rules.truncate_to)(divergence));
+        if to < self.high_watermark {
+            io.out.observe(Fact::Reached("truncation below the high watermark"));
+        }
+        if divergence.own.is_some_and(|own| own.epoch != leader.epoch) {
+            io.out.observe(Fact::Reached("divergence took another round"));
+        }
+        let why = Truncation::Diverged { leader_end: leader };
+        self.cut(to.clamp(0, self.log.end_offset()), why, io)?;
+        Ok(self.log.end_offset())
+    }
+
+    /// The leader's log ends at `leader_end`, before this one.
+    pub(in crate::broker) fn truncate_beyond_leader(
+        &mut self,
+        leader_end: Offset,
+        io: &mut Io<'_>,
+    ) -> Result<Offset, Halt> {
+        self.cut(leader_end.max(0), Truncation::BeyondLeader, io)?;
+        Ok(self.log.end_offset())
+    }
+
+    /// The leader's log starts at `leader_start`, beyond the end of this one: nothing of this one
+    /// is of use.
+    pub(in crate::broker) fn start_anew(
+        &mut self,
+        leader_start: Offset,
+        io: &mut Io<'_>,
+    ) -> Result<Offset, Halt> {
+        self.cut(leader_start, Truncation::BehindLeader, io)?;
+        Ok(self.log.end_offset())
+    }
+}
+
+impl From<EpochEnd> for EpochEndOffset {
+    fn from(end: EpochEnd) -> Self {
+        Self { epoch: end.epoch, end_offset: end.end_offset }
+    }
+}

@@ -1,0 +1,63 @@
+//! The in-sync replicas and the one change of them that may be under way (KIP-497;
+//! `PartitionState`, `PendingExpandIsr`, `PendingShrinkIsr`).
+
+use crate::Outbox;
+use crate::ids::{BrokerId, LeaderEpoch, PartitionEpoch};
+use crate::protocol::BrokerState;
+use crate::rules::Rulebook;
+use crate::rules::isr::Membership;
+
+/// The in-sync replicas as the leader knows them.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Isr {
+    /// As the controller has committed them.
+    pub(super) committed: Vec<BrokerId>,
+    /// What the leader has proposed and not heard about.
+    pub(super) pending: Option<PendingIsr>,
+}
+
+/// A proposal. While it is pending the controller may have adopted it or not, so that both sets
+/// count.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct PendingIsr {
+    /// The lives of the replicas are those that were known when this was decided; a later one may
+    /// have lost what made its replica fit to join (KIP-903).
+    pub(super) proposed: Vec<BrokerState>,
+    /// The version that it changes, by which its answer is recognised.
+    pub(super) partition_epoch: PartitionEpoch,
+    pub(super) leader_epoch: LeaderEpoch,
+}
+
+impl PendingIsr {
+    fn contains(&self, id: BrokerId) -> bool {
+        self.proposed.iter().any(|state| state.id == id)
+    }
+}
+
+impl Isr {
+    pub(super) fn committed(isr: &[BrokerId]) -> Self {
+        Self { committed: isr.to_vec(), pending: None }
+    }
+
+    /// Whether `id` counts as in sync at present.
+    pub(super) fn is_effective(&self, id: BrokerId, rules: &Rulebook, out: &mut Outbox) -> bool {
+        let membership = Membership {
+            committed: self.committed.contains(&id),
+            proposed: self.pending.as_ref().map(|pending| pending.contains(id)),
+        };
+        rules.ask(out, "is_in_effective_isr", |rules| (rules.is_in_effective_isr)(membership))
+    }
+
+    /// How many replicas count as in sync at present, out of `replicas`.
+    pub(super) fn effective_len(
+        &self,
+        replicas: &[BrokerId],
+        rules: &Rulebook,
+        out: &mut Outbox,
+    ) -> usize {
+        if self.pending.is_none() {
+            return self.committed.len();
+        }
+        replicas.iter().filter(|id| self.is_effective(**id, rules, out)).count()
+    }
+}

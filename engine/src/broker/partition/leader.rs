@@ -1,0 +1,244 @@
+//! Leading: taking over, appending, and the high watermark (`Partition.makeLeader`,
+//! `appendRecordsToLeader`, `maybeIncrementLeaderHW`).
+
+use super::isr::Isr;
+use super::remote::RemoteReplica;
+use super::{Changes, Context, Io, Leader, Partition, Role, log_dir_failed};
+use crate::error::ErrorCode;
+use crate::fact::Fact;
+use crate::ids::Offset;
+use crate::log::LogError;
+use crate::metadata::PartitionRegistration;
+use crate::record::{Invalid, Limits, TimestampType, validate_produce};
+use crate::rules::high_watermark::Replica;
+use bytes::Bytes;
+use machine::{Halt, Span};
+
+/// A batch that a leader has appended.
+#[derive(Clone, Copy, Debug)]
+pub(in crate::broker) struct Appended {
+    pub(in crate::broker) base_offset: Offset,
+    pub(in crate::broker) last_offset: Offset,
+    pub(in crate::broker) changes: Changes,
+}
+
+impl Partition {
+    /// Leads, or leads on, as the metadata says. Nothing if that is older than what is known.
+    pub(in crate::broker) fn become_leader(
+        &mut self,
+        state: &PartitionRegistration,
+        context: &Context,
+        io: &mut Io<'_>,
+    ) -> Result<Changes, Halt> {
+        if self.is_outdated(state) {
+            io.out.observe(Fact::Reached("metadata older than the partition"));
+            return Ok(Changes::default());
+        }
+        let is_new_epoch = state.leader_epoch > self.leader_epoch;
+        let was = std::mem::replace(&mut self.role, Role::None);
+        let (is_new, mut leader) = match was {
+            Role::Leader(leader) => (false, leader),
+            _ => (true, Leader::new(self.log.end_offset(), state, context)),
+        };
+        let newer = state.partition_epoch > self.partition_epoch;
+        self.replicas.clone_from(&state.replicas);
+        leader.set_replicas(state, context);
+        let before = std::mem::replace(&mut leader.isr, Isr::committed(&state.isr));
+        self.partition_epoch = state.partition_epoch;
+        if is_new_epoch || is_new {
+            leader.epoch_start = self.log.end_offset();
+            self.leader_epoch = state.leader_epoch;
+            // Before anybody is served, so that an epoch without records can be answered for.
+            self.log
+                .assign_epoch(state.leader_epoch, leader.epoch_start, io.disk)
+                .map_err(log_dir_failed)?;
+            for remote in &mut leader.remotes {
+                let in_isr = state.isr.contains(&remote.id);
+                remote.begin_epoch(io.now.mono, leader.epoch_start, is_new, in_isr);
+            }
+            self.observe_leadership(&leader, io);
+        } else if newer {
+            self.observe_isr(&before.committed, &leader.isr.committed, io);
+        }
+        self.role = Role::Leader(leader);
+        // The ISR may be down to this replica alone.
+        let high_watermark = self.maybe_advance_high_watermark(context, io);
+        Ok(Changes { high_watermark, ..Changes::default() })
+    }
+
+    fn observe_leadership(&self, leader: &Leader, io: &mut Io<'_>) {
+        io.out.observe(Fact::BecameLeader {
+            partition: self.id,
+            leader_epoch: self.leader_epoch,
+            partition_epoch: self.partition_epoch,
+            epoch_start: leader.epoch_start,
+            high_watermark: self.high_watermark,
+            isr: leader.isr.committed.clone(),
+        });
+        if self.high_watermark < leader.epoch_start {
+            io.out.observe(Fact::Reached("a new leader's high watermark trails"));
+        }
+    }
+
+    /// Appends what a producer sent, if this replica leads and the batch is in order.
+    ///
+    /// The size of the ISR comes before everything else, duplicates included: a retry of a batch
+    /// that stands in the log may be refused.
+    pub(in crate::broker) fn append_as_leader(
+        &mut self,
+        batch: &Bytes,
+        acks: i16,
+        context: &Context,
+        io: &mut Io<'_>,
+    ) -> Result<Result<Appended, ErrorCode>, Halt> {
+        let min_isr = self.min_isr();
+        let Role::Leader(leader) = &self.role else {
+            return Ok(Err(ErrorCode::NotLeaderOrFollower));
+        };
+        let isr = leader.isr.committed.len();
+        let enough = context.rules.ask(io.out, "check_in_sync_replicas", |rules| {
+            (rules.check_in_sync_replicas)(acks, isr, min_isr)
+        });
+        if let Err(error) = enough {
+            io.out.observe(Fact::Reached("not enough replicas"));
+            return Ok(Err(error));
+        }
+        if let Err(invalid) = validate_produce(batch, &self.limits(), io.now.wall) {
+            return Ok(Err(error_of(invalid)));
+        }
+        let appended =
+            self.log.append_as_leader(batch.clone(), self.leader_epoch, io.now.wall, io.disk);
+        let info = match appended {
+            Ok(info) => info,
+            Err(error) => return self.refusal(error).map(Err),
+        };
+        io.out.observe(Fact::Appended {
+            partition: self.id,
+            as_leader: true,
+            leader_epoch: self.leader_epoch,
+            batch: info.batch,
+        });
+        let high_watermark = self.maybe_advance_high_watermark(context, io);
+        let changes =
+            Changes { appended: true, high_watermark, rolled: info.rolled, proposed: false };
+        Ok(Ok(Appended { base_offset: info.base_offset, last_offset: info.last_offset, changes }))
+    }
+
+    /// What a producer is told of a log that did not take its batch, unless the log has failed.
+    fn refusal(&self, error: LogError) -> Result<ErrorCode, Halt> {
+        match error {
+            LogError::RecordListTooLarge if !self.log.is_offline() => {
+                Ok(ErrorCode::RecordListTooLarge)
+            }
+            LogError::Corrupt(_) if !self.log.is_offline() => Ok(ErrorCode::CorruptMessage),
+            error => Err(log_dir_failed(error)),
+        }
+    }
+
+    fn limits(&self) -> Limits {
+        let millis = |span: Span| i64::try_from(span.as_millis()).unwrap_or(i64::MAX);
+        Limits {
+            max_message_bytes: self.config.max_message_bytes,
+            timestamp_type: TimestampType::CreateTime,
+            timestamp_before_max_ms: millis(self.config.timestamp_before_max),
+            timestamp_after_max_ms: millis(self.config.timestamp_after_max),
+            ..Limits::default()
+        }
+    }
+
+    /// Moves the high watermark up to what every replica has that counts; answers whether it
+    /// moved. Three things hold it back: a committed ISR below min ISR, the members of the maximal
+    /// ISR, and replicas that are about to join. The last so that a replica does not miss the ISR
+    /// again and again by what was appended during its last fetch.
+    pub(super) fn maybe_advance_high_watermark(
+        &mut self,
+        context: &Context,
+        io: &mut Io<'_>,
+    ) -> bool {
+        let min_isr = self.min_isr();
+        let Role::Leader(leader) = &self.role else { return false };
+        let isr = leader.isr.committed.len();
+        let may = context.rules.ask(io.out, "may_advance_high_watermark", |rules| {
+            (rules.may_advance_high_watermark)(isr, min_isr)
+        });
+        if !may {
+            return false;
+        }
+        let leader_end = self.log.end_offset();
+        let mut to = leader_end;
+        for remote in &leader.remotes {
+            if remote.log_end < to && leader.is_held_back_by(remote, leader_end, context, io) {
+                to = remote.log_end;
+            }
+        }
+        to > self.high_watermark && self.move_high_watermark(to, io)
+    }
+
+    /// What a waiting produce is answered whose batch ends before `required`: nothing yet, or how
+    /// it went (`Partition.checkEnoughReplicasReachOffset`).
+    pub(in crate::broker) fn outcome_of_produce(
+        &self,
+        required: Offset,
+        context: &Context,
+        io: &mut Io<'_>,
+    ) -> Option<ErrorCode> {
+        let Role::Leader(leader) = &self.role else { return Some(ErrorCode::NotLeaderOrFollower) };
+        if self.high_watermark < required {
+            return None;
+        }
+        let isr = leader.isr.effective_len(&self.replicas, &context.rules, io.out);
+        let min_isr = self.min_isr();
+        let outcome = context.rules.ask(io.out, "outcome_when_replicated", |rules| {
+            (rules.outcome_when_replicated)(isr, min_isr)
+        });
+        if outcome == ErrorCode::NotEnoughReplicasAfterAppend {
+            io.out.observe(Fact::Reached("not enough replicas after append"));
+        }
+        Some(outcome)
+    }
+}
+
+impl Leader {
+    fn new(epoch_start: Offset, state: &PartitionRegistration, context: &Context) -> Self {
+        let mut leader = Self { epoch_start, isr: Isr::committed(&state.isr), remotes: Vec::new() };
+        leader.set_replicas(state, context);
+        leader
+    }
+
+    /// Keeps what is known of the replicas that stay.
+    fn set_replicas(&mut self, state: &PartitionRegistration, context: &Context) {
+        self.remotes.retain(|remote| state.replicas.contains(&remote.id));
+        for id in state.replicas.iter().filter(|id| **id != context.id) {
+            if !self.remotes.iter().any(|remote| remote.id == *id) {
+                self.remotes.push(RemoteReplica::unknown(*id));
+            }
+        }
+    }
+
+    fn is_held_back_by(
+        &self,
+        remote: &RemoteReplica,
+        leader_end: Offset,
+        context: &Context,
+        io: &mut Io<'_>,
+    ) -> bool {
+        let max_lag = context.config.replica_lag_time_max;
+        let replica = Replica {
+            in_effective_isr: self.isr.is_effective(remote.id, &context.rules, io.out),
+            eligible: context.is_eligible_for_isr(remote.id, remote.broker_epoch, io.out),
+            caught_up: remote.is_caught_up(leader_end, io.now.mono, max_lag),
+        };
+        context.rules.ask(io.out, "holds_back_high_watermark", |rules| {
+            (rules.holds_back_high_watermark)(replica)
+        })
+    }
+}
+
+fn error_of(invalid: Invalid) -> ErrorCode {
+    match invalid {
+        Invalid::InvalidRecord | Invalid::UnsupportedCompressionType => ErrorCode::InvalidRecord,
+        Invalid::MessageTooLarge => ErrorCode::MessageTooLarge,
+        Invalid::CorruptMessage => ErrorCode::CorruptMessage,
+        Invalid::InvalidTimestamp => ErrorCode::InvalidTimestamp,
+    }
+}

@@ -1,0 +1,320 @@
+//! One replica of a partition on this broker (`Partition`; KIP-101, KIP-497, KIP-966).
+//!
+//! | file | idea |
+//! |---|---|
+//! | `leader.rs` | taking the lead, appending, the high watermark |
+//! | `alter.rs` | growing and shrinking the ISR, and what the controller answers |
+//! | `isr.rs` | the ISR with a change under way |
+//! | `remote.rs` | what a leader knows of a follower |
+//! | `follower.rs` | following: appending, truncating, the high watermark |
+//! | `read.rs`, `offsets.rs` | what readers are answered |
+//!
+//! A partition decides and writes; whom to tell about it is the replica manager's business, which
+//! learns of it from [`Changes`].
+
+mod alter;
+mod follower;
+mod isr;
+mod leader;
+mod offsets;
+mod read;
+mod remote;
+
+#[cfg(test)]
+mod tests;
+
+pub(super) use alter::Resolution;
+pub(super) use follower::AppendError;
+pub(super) use leader::Appended;
+pub(super) use offsets::refused_list;
+pub(super) use read::{FetchLimits, FetchedFrom, Reader, refused_fetch};
+
+use super::context::{Context, Io, log_dir_failed};
+use super::waiting::Waiting;
+use crate::config::TopicConfig;
+use crate::fact::{Fact, Truncation};
+use crate::ids::{BrokerId, LeaderEpoch, Offset, PartitionEpoch, TopicPartition};
+use crate::log::{Log, LogConfig};
+use crate::metadata::PartitionRegistration;
+use crate::protocol::LeaderIdAndEpoch;
+use crate::rules::high_watermark::effective_min_isr;
+use isr::Isr;
+use machine::{Halt, Mono};
+use remote::RemoteReplica;
+
+/// A replica.
+#[derive(Clone, Debug)]
+pub(super) struct Partition {
+    id: TopicPartition,
+    /// Its topic's name, for the checkpoints.
+    topic: String,
+    log: Log,
+    config: TopicConfig,
+    high_watermark: Offset,
+    /// -1 before the metadata has said anything.
+    leader_epoch: LeaderEpoch,
+    /// -1 before the metadata has said anything.
+    partition_epoch: PartitionEpoch,
+    /// In order of preference.
+    replicas: Vec<BrokerId>,
+    role: Role,
+    /// The requests that wait for something to happen here.
+    pub(super) waiting: Waiting,
+    /// When everything was last fsynced, for `flush.ms`.
+    last_flush: Mono,
+}
+
+/// What a replica does.
+#[derive(Clone, Debug)]
+pub(super) enum Role {
+    /// Nothing yet: the log was found on disk, and the metadata is not known so far.
+    None,
+    /// It leads.
+    Leader(Leader),
+    /// It follows.
+    Follower {
+        /// Whom, if anybody leads.
+        leader: Option<BrokerId>,
+    },
+}
+
+/// What only a leader knows.
+#[derive(Clone, Debug)]
+pub(super) struct Leader {
+    /// The log end when the present epoch began.
+    epoch_start: Offset,
+    isr: Isr,
+    /// The other replicas.
+    remotes: Vec<RemoteReplica>,
+}
+
+/// What happened to a partition that others may wait for.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct Changes {
+    /// The log end moved up.
+    pub(super) appended: bool,
+    /// The high watermark moved.
+    pub(super) high_watermark: bool,
+    /// The ISR was proposed to change, and the proposal has to be sent.
+    pub(super) proposed: bool,
+    /// A segment is full and has to be fsynced.
+    pub(super) rolled: bool,
+}
+
+impl Changes {
+    pub(super) fn add(&mut self, other: Self) {
+        self.appended |= other.appended;
+        self.high_watermark |= other.high_watermark;
+        self.proposed |= other.proposed;
+        self.rolled |= other.rolled;
+    }
+}
+
+impl Partition {
+    /// A replica whose log was opened, and about which the metadata has not said anything.
+    pub(super) fn new(
+        id: TopicPartition,
+        topic: String,
+        log: Log,
+        high_watermark: Offset,
+        config: TopicConfig,
+        now: Mono,
+    ) -> Self {
+        let high_watermark = high_watermark.clamp(log.log_start(), log.end_offset());
+        Self {
+            id,
+            topic,
+            log,
+            config,
+            high_watermark,
+            leader_epoch: -1,
+            partition_epoch: -1,
+            replicas: Vec::new(),
+            role: Role::None,
+            waiting: Waiting::default(),
+            last_flush: now,
+        }
+    }
+
+    pub(super) fn topic(&self) -> &str {
+        &self.topic
+    }
+
+    pub(super) fn log(&self) -> &Log {
+        &self.log
+    }
+
+    pub(super) fn high_watermark(&self) -> Offset {
+        self.high_watermark
+    }
+
+    pub(super) fn leader_epoch(&self) -> LeaderEpoch {
+        self.leader_epoch
+    }
+
+    pub(super) fn partition_epoch(&self) -> PartitionEpoch {
+        self.partition_epoch
+    }
+
+    pub(super) fn is_leader(&self) -> bool {
+        matches!(self.role, Role::Leader(_))
+    }
+
+    /// Who leads, as far as this replica knows.
+    pub(super) fn leader_id(&self, own: BrokerId) -> Option<BrokerId> {
+        match &self.role {
+            Role::None => None,
+            Role::Leader(_) => Some(own),
+            Role::Follower { leader } => *leader,
+        }
+    }
+
+    /// What readers and producers are told who are wrong about the leader (KIP-951).
+    pub(super) fn current_leader(&self, own: BrokerId) -> LeaderIdAndEpoch {
+        LeaderIdAndEpoch { leader: self.leader_id(own), epoch: self.leader_epoch }
+    }
+
+    /// The committed in-sync replicas, if this replica leads.
+    pub(super) fn committed_isr(&self) -> &[BrokerId] {
+        self.leader().map_or(&[], |leader| &leader.isr.committed)
+    }
+
+    /// Whether this leader has proposed another ISR and not heard about it.
+    pub(super) fn has_pending_isr(&self) -> bool {
+        self.leader().is_some_and(|leader| leader.isr.pending.is_some())
+    }
+
+    /// What the follower's end is, as far as this leader knows.
+    pub(super) fn follower_end(&self, follower: BrokerId) -> Option<Offset> {
+        let remote = self.leader()?.remotes.iter().find(|remote| remote.id == follower)?;
+        Some(remote.log_end).filter(|end| *end != remote::UNKNOWN)
+    }
+
+    fn leader(&self) -> Option<&Leader> {
+        match &self.role {
+            Role::Leader(leader) => Some(leader),
+            _ => None,
+        }
+    }
+
+    fn leader_mut(&mut self) -> Option<&mut Leader> {
+        match &mut self.role {
+            Role::Leader(leader) => Some(leader),
+            _ => None,
+        }
+    }
+
+    /// The end of committed, decided data. No producer here writes transactions that could be
+    /// open, so that it is the high watermark.
+    pub(super) fn last_stable_offset(&self) -> Offset {
+        self.high_watermark
+    }
+
+    /// `min.insync.replicas` as it takes effect here.
+    fn min_isr(&self) -> usize {
+        effective_min_isr(self.config.min_insync_replicas as usize, self.replicas.len())
+    }
+
+    /// Takes over a changed configuration of the topic.
+    pub(super) fn reconfigure(&mut self, config: &TopicConfig) {
+        self.config = config.clone();
+        self.log.reconfigure(&log_config(config));
+    }
+
+    /// Whether what the metadata says is older than what is known here: an AlterPartition answer
+    /// may have come before the record that it is about (KAFKA-12686).
+    fn is_outdated(&self, state: &PartitionRegistration) -> bool {
+        state.partition_epoch < self.partition_epoch
+    }
+
+    /// Cuts the log, and the high watermark with it, and says so.
+    fn cut(&mut self, to: Offset, why: Truncation, io: &mut Io<'_>) -> Result<(), Halt> {
+        let (from, high_watermark) = (self.log.end_offset(), self.high_watermark);
+        match why {
+            Truncation::BehindLeader => self.log.truncate_fully_and_start_at(to, io.disk),
+            _ => self.log.truncate_to(to, io.disk).map(|_| ()),
+        }
+        .map_err(log_dir_failed)?;
+        if matches!(why, Truncation::BehindLeader) || self.log.end_offset() != from {
+            io.out.observe(Fact::Truncated {
+                partition: self.id,
+                leader_epoch: self.leader_epoch,
+                from,
+                to: self.log.end_offset(),
+                high_watermark,
+                why,
+            });
+            io.out.observe(Fact::Reached("truncation"));
+        }
+        self.move_high_watermark(high_watermark, io);
+        Ok(())
+    }
+
+    /// Sets the high watermark, within the log, and says so if it moved
+    /// (`UnifiedLog.updateHighWatermark`). Dropping everything moves it up to the new start
+    /// (KAFKA-9491).
+    fn move_high_watermark(&mut self, to: Offset, io: &mut Io<'_>) -> bool {
+        let to = to.clamp(self.log.log_start(), self.log.end_offset());
+        if to == self.high_watermark {
+            return false;
+        }
+        self.high_watermark = to;
+        io.out.observe(Fact::HighWatermark {
+            partition: self.id,
+            as_leader: self.is_leader(),
+            leader_epoch: self.leader_epoch,
+            offset: to,
+        });
+        true
+    }
+
+    /// Fsyncs the segments that are full.
+    pub(super) fn flush_rolled(&mut self, io: &mut Io<'_>) -> Result<(), Halt> {
+        self.log.flush_pending(io.disk).map_err(log_dir_failed)
+    }
+
+    /// Fsyncs everything if the last time is at least `flush.ms` ago.
+    pub(super) fn flush_if_old(&mut self, io: &mut Io<'_>) -> Result<(), Halt> {
+        let old = io.now.mono.since(self.last_flush) >= self.config.flush_ms;
+        if old && self.log.recovery_point() < self.log.end_offset() {
+            self.last_flush = io.now.mono;
+            self.log.flush(io.disk).map_err(log_dir_failed)?;
+        }
+        Ok(())
+    }
+
+    /// Fsyncs and closes the log for good, at a clean shutdown.
+    pub(super) fn close(&mut self, io: &mut Io<'_>) -> Result<(), Halt> {
+        self.log.close_cleanly(io.disk).map_err(log_dir_failed)
+    }
+
+    /// Panics if the replica contradicts itself, whatever the rules.
+    pub(super) fn invariants(&self) {
+        self.log.invariants();
+        assert!(self.log.log_start() <= self.high_watermark, "what is gone was committed");
+        assert!(self.high_watermark <= self.log.end_offset(), "what is committed exists");
+        match &self.role {
+            Role::Leader(leader) => {
+                assert!(leader.epoch_start <= self.log.end_offset(), "a leader does not truncate");
+                if let Some(pending) = &leader.isr.pending {
+                    assert_eq!(pending.leader_epoch, self.leader_epoch, "proposed as this leader");
+                }
+                self.waiting.invariants();
+            }
+            _ => assert!(!self.waiting.has_produces(), "only a leader lets produces wait"),
+        }
+    }
+}
+
+/// What a topic's configuration says about logs.
+pub(super) fn log_config(config: &TopicConfig) -> LogConfig {
+    LogConfig {
+        segment_bytes: config.segment_bytes,
+        segment_ms: i64::try_from(config.segment_ms.as_millis()).unwrap_or(i64::MAX),
+        segment_index_bytes: config.segment_index_bytes,
+        index_interval_bytes: config.index_interval_bytes,
+        max_message_bytes: config.max_message_bytes,
+        flush_messages: config.flush_messages,
+        ..LogConfig::default()
+    }
+}

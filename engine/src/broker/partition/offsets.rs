@@ -1,0 +1,94 @@
+//! Offsets by time and ends of leader epochs (`Partition.fetchOffsetForTimestamp`,
+//! `lastOffsetForLeaderEpoch`; KIP-101, KIP-207).
+
+use super::{Context, Io, Partition, log_dir_failed};
+use crate::error::ErrorCode;
+use crate::fact::Fact;
+use crate::ids::Offset;
+use crate::protocol::{
+    EARLIEST_TIMESTAMP, EpochEndOffset, Isolation, LATEST_TIMESTAMP, ListOffset, ListedOffset,
+    OffsetForLeaderEpoch,
+};
+use machine::Halt;
+
+impl Partition {
+    /// Answers one partition of a ListOffsets.
+    pub(in crate::broker) fn list_offset(
+        &self,
+        request: &ListOffset,
+        isolation: Isolation,
+        is_follower: bool,
+        context: &Context,
+        io: &mut Io<'_>,
+    ) -> Result<ListedOffset, Halt> {
+        let nothing = refused_list(request, ErrorCode::None);
+        if let Err(error) = self.check_leads(request.current_leader_epoch, context, io) {
+            return Ok(ListedOffset { error, ..nothing });
+        }
+        let bound = match isolation {
+            _ if is_follower => self.log.end_offset(),
+            Isolation::ReadUncommitted => self.high_watermark,
+            Isolation::ReadCommitted => self.last_stable_offset(),
+        };
+        let at = |offset, leader_epoch| ListedOffset { offset, leader_epoch, ..nothing };
+        if request.timestamp == EARLIEST_TIMESTAMP {
+            let start = self.log.log_start();
+            return Ok(at(start, self.log.epoch_of(start)));
+        }
+        // Below the start of its epoch a leader cannot tell what was shown before it led.
+        let latest = if is_follower { Ok(bound) } else { self.latest(bound, context, io) };
+        let latest = match latest {
+            Ok(latest) => latest,
+            Err(error) => return Ok(ListedOffset { error, ..nothing }),
+        };
+        if request.timestamp == LATEST_TIMESTAMP {
+            return Ok(at(latest, Some(self.leader_epoch)));
+        }
+        let found = self
+            .log
+            .offset_for_timestamp(request.timestamp, latest, io.disk)
+            .map_err(log_dir_failed)?;
+        Ok(found.map_or(nothing, |found| ListedOffset {
+            timestamp: found.timestamp,
+            ..at(found.offset, self.log.epoch_of(found.offset))
+        }))
+    }
+
+    fn latest(
+        &self,
+        bound: Offset,
+        context: &Context,
+        io: &mut Io<'_>,
+    ) -> Result<Offset, ErrorCode> {
+        let epoch_start = self.leader().map_or(0, |leader| leader.epoch_start);
+        let latest = context
+            .rules
+            .ask(io.out, "latest_offset", |rules| (rules.latest_offset)(bound, epoch_start));
+        if latest.is_err() {
+            io.out.observe(Fact::Reached("the latest offset was not available yet"));
+        }
+        latest
+    }
+
+    /// Answers one partition of an OffsetForLeaderEpoch.
+    pub(in crate::broker) fn end_offset_for(
+        &self,
+        request: &OffsetForLeaderEpoch,
+        context: &Context,
+        io: &mut Io<'_>,
+    ) -> Result<Option<EpochEndOffset>, ErrorCode> {
+        self.check_leads(request.current_leader_epoch, context, io)?;
+        Ok(self.log.end_offset_for(request.leader_epoch).map(EpochEndOffset::from))
+    }
+}
+
+/// The answer to a ListOffsets of a partition that could not be looked up.
+pub(in crate::broker) fn refused_list(request: &ListOffset, error: ErrorCode) -> ListedOffset {
+    ListedOffset {
+        partition: request.partition,
+        error,
+        timestamp: -1,
+        offset: -1,
+        leader_epoch: None,
+    }
+}

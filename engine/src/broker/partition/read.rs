@@ -1,0 +1,304 @@
+//! What a fetch of a partition is answered, and what a leader learns from a follower's
+//! (`Partition.fetchRecords`, `readRecords`, `updateFollowerFetchState`; KIP-74, KIP-320, KIP-595,
+//! KIP-903).
+
+use super::remote::FollowerFetch;
+use super::{Changes, Context, Io, Partition, Role, log_dir_failed};
+use crate::error::ErrorCode;
+use crate::fact::Fact;
+use crate::ids::{BrokerId, LeaderEpoch, Offset};
+use crate::log::{LogError, Read};
+use crate::protocol::{
+    EpochEndOffset, FetchPartition, FetchedPartition, Isolation, Records, ReplicaState,
+};
+use crate::rules::read::{Answer, Position};
+use crate::rules::truncation::Fetched;
+use machine::Halt;
+
+/// Who reads.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(in crate::broker) enum Reader {
+    /// A consumer, of what is committed.
+    Consumer(Isolation),
+    /// A follower, of everything.
+    Follower(ReplicaState),
+}
+
+/// How much of a partition a fetch may answer (KIP-74).
+#[derive(Clone, Copy, Debug)]
+pub(in crate::broker) struct FetchLimits {
+    pub(in crate::broker) max_bytes: u64,
+    /// One batch at least, whatever its size: no partition before it in the request had any.
+    pub(in crate::broker) min_one_batch: bool,
+}
+
+/// What a fetch of one partition came to.
+#[derive(Clone, Debug)]
+pub(in crate::broker) struct FetchedFrom {
+    pub(in crate::broker) answer: FetchedPartition,
+    pub(in crate::broker) changes: Changes,
+}
+
+impl Partition {
+    /// Whether a request that knows `requested` may be answered. Comes first, so that a request of
+    /// another leadership touches nothing.
+    fn check_epoch(
+        &self,
+        requested: Option<LeaderEpoch>,
+        context: &Context,
+        io: &mut Io<'_>,
+    ) -> Result<(), ErrorCode> {
+        let local = self.leader_epoch;
+        let checked = context.rules.ask(io.out, "check_leader_epoch", |rules| {
+            (rules.check_leader_epoch)(requested, local)
+        });
+        match checked {
+            Err(ErrorCode::FencedLeaderEpoch) => {
+                io.out.observe(Fact::Reached("a request of an old leader epoch was fenced"));
+            }
+            Err(ErrorCode::UnknownLeaderEpoch) if self.is_leader() => {
+                io.out.observe(Fact::Reached("duplicate leader"));
+            }
+            _ => {}
+        }
+        checked
+    }
+
+    pub(super) fn check_leads(
+        &self,
+        requested: Option<LeaderEpoch>,
+        context: &Context,
+        io: &mut Io<'_>,
+    ) -> Result<(), ErrorCode> {
+        self.check_epoch(requested, context, io)?;
+        if self.is_leader() { Ok(()) } else { Err(ErrorCode::NotLeaderOrFollower) }
+    }
+
+    /// Answers one partition of a fetch. With `is_first`, a follower's position is taken note of;
+    /// one that was let wait and is looked at again says nothing new.
+    pub(in crate::broker) fn fetch(
+        &mut self,
+        reader: Reader,
+        request: &FetchPartition,
+        limits: FetchLimits,
+        is_first: bool,
+        context: &Context,
+        io: &mut Io<'_>,
+    ) -> Result<FetchedFrom, Halt> {
+        let leader_end = self.log.end_offset();
+        let mut changes = Changes::default();
+        let answer = match self.read(reader, request, limits, context, io)? {
+            Ok(answer) => answer,
+            Err(error) => return Ok(self.refused_fetch(request, error, context)),
+        };
+        if let Reader::Follower(follower) = reader
+            && is_first
+            && answer.diverging_epoch.is_none()
+        {
+            let fetch = FollowerFetch {
+                fetch_offset: request.fetch_offset,
+                log_start: request.log_start_offset,
+                broker_epoch: follower.epoch,
+                leader_end,
+            };
+            match self.on_follower_fetch(follower.id, fetch, context, io) {
+                Ok(by_fetch) => changes = by_fetch,
+                Err(error) => return Ok(self.refused_fetch(request, error, context)),
+            }
+        }
+        Ok(FetchedFrom { answer, changes })
+    }
+
+    fn refused_fetch(
+        &self,
+        request: &FetchPartition,
+        error: ErrorCode,
+        context: &Context,
+    ) -> FetchedFrom {
+        let mut answer = refused_fetch(request, error);
+        if error.is_invalid_metadata() {
+            answer.current_leader = Some(self.current_leader(context.id));
+        }
+        FetchedFrom { answer, changes: Changes::default() }
+    }
+
+    fn read(
+        &self,
+        reader: Reader,
+        request: &FetchPartition,
+        limits: FetchLimits,
+        context: &Context,
+        io: &mut Io<'_>,
+    ) -> Result<Result<FetchedPartition, ErrorCode>, Halt> {
+        if let Err(error) = self.check_reader(reader, request, context, io) {
+            return Ok(Err(error));
+        }
+        let diverging_epoch = match self.divergence(request, context, io) {
+            Ok(diverging_epoch) => diverging_epoch,
+            Err(error) => return Ok(Err(error)),
+        };
+        let records = if diverging_epoch.is_some() {
+            io.out.observe(Fact::Reached("a follower's log diverged"));
+            Records::default()
+        } else {
+            match self.read_records(reader, request, limits, context, io)? {
+                Ok(records) => records,
+                Err(error) => return Ok(Err(error)),
+            }
+        };
+        Ok(Ok(FetchedPartition {
+            partition: self.id,
+            error: ErrorCode::None,
+            high_watermark: self.high_watermark,
+            last_stable_offset: self.last_stable_offset(),
+            log_start_offset: self.log.log_start(),
+            diverging_epoch,
+            current_leader: None,
+            aborted_transactions: Vec::new(),
+            preferred_read_replica: None,
+            records,
+        }))
+    }
+
+    /// A consumer may read from any replica (KIP-392), a follower only from the leader, which has
+    /// to know it.
+    fn check_reader(
+        &self,
+        reader: Reader,
+        request: &FetchPartition,
+        context: &Context,
+        io: &mut Io<'_>,
+    ) -> Result<(), ErrorCode> {
+        let epoch = request.current_leader_epoch;
+        let Reader::Follower(follower) = reader else {
+            self.check_epoch(epoch, context, io)?;
+            let is_replica = !matches!(self.role, Role::None);
+            return if is_replica { Ok(()) } else { Err(ErrorCode::NotLeaderOrFollower) };
+        };
+        self.check_leads(epoch, context, io)?;
+        let known = self.leader().is_some_and(|leader| {
+            leader.remotes.iter().any(|remote| remote.id == follower.id)
+        });
+        match (known, epoch) {
+            (true, _) => Ok(()),
+            // The follower may know a newer assignment than this leader.
+            (false, Some(_)) => Err(ErrorCode::UnknownLeaderEpoch),
+            (false, None) => Err(ErrorCode::NotLeaderOrFollower),
+        }
+    }
+
+    /// Where the reader's log and this one part, if they do before the position.
+    fn divergence(
+        &self,
+        request: &FetchPartition,
+        context: &Context,
+        io: &mut Io<'_>,
+    ) -> Result<Option<EpochEndOffset>, ErrorCode> {
+        let Some(last_fetched_epoch) = request.last_fetched_epoch else { return Ok(None) };
+        let end = self.log.end_offset_for(last_fetched_epoch).map(EpochEndOffset::from);
+        let end = end.ok_or(ErrorCode::OffsetOutOfRange)?;
+        if request.fetch_offset < self.log.log_start() {
+            return Err(ErrorCode::OffsetOutOfRange);
+        }
+        let fetched = Fetched {
+            fetch_offset: request.fetch_offset,
+            last_fetched_epoch,
+            current_leader_epoch: request.current_leader_epoch,
+            leader_epoch: self.leader_epoch,
+        };
+        let diverges =
+            context.rules.ask(io.out, "diverges", |rules| (rules.diverges)(fetched, end));
+        Ok(diverges.then_some(end))
+    }
+
+    fn read_records(
+        &self,
+        reader: Reader,
+        request: &FetchPartition,
+        limits: FetchLimits,
+        context: &Context,
+        io: &mut Io<'_>,
+    ) -> Result<Result<Records, ErrorCode>, Halt> {
+        let bound = self.bound(reader);
+        let position = Position {
+            fetch_offset: request.fetch_offset,
+            log_start: self.log.log_start(),
+            bound,
+            log_end: self.log.end_offset(),
+        };
+        let answer =
+            context.rules.ask(io.out, "read_position", |rules| (rules.read_position)(position));
+        match answer {
+            Answer::OutOfRange => return Ok(Err(ErrorCode::OffsetOutOfRange)),
+            Answer::Nothing => return Ok(Ok(Records::default())),
+            Answer::Records => {}
+        }
+        let max_bytes = limits.max_bytes.min(u64::from(request.partition_max_bytes));
+        let read =
+            self.log.read(request.fetch_offset, max_bytes, bound, limits.min_one_batch, io.disk);
+        match read {
+            Ok(Read { batches, .. }) => Ok(Ok(Records(batches))),
+            Err(LogError::OutOfRange { .. }) => Ok(Err(ErrorCode::OffsetOutOfRange)),
+            Err(LogError::Corrupt(_)) => Ok(Err(ErrorCode::CorruptMessage)),
+            Err(error) => Err(log_dir_failed(error)),
+        }
+    }
+
+    /// The end of what a reader may see.
+    fn bound(&self, reader: Reader) -> Offset {
+        match reader {
+            Reader::Consumer(Isolation::ReadUncommitted) => self.high_watermark,
+            Reader::Consumer(Isolation::ReadCommitted) => self.last_stable_offset(),
+            Reader::Follower(_) => self.log.end_offset(),
+        }
+    }
+
+    /// Takes note of a follower's fetch: its position, whether it may join the ISR now, and
+    /// whether the high watermark may move (`Partition.updateFollowerFetchState`).
+    fn on_follower_fetch(
+        &mut self,
+        follower: BrokerId,
+        fetch: FollowerFetch,
+        context: &Context,
+        io: &mut Io<'_>,
+    ) -> Result<Changes, ErrorCode> {
+        let registered = context.image.broker(follower).filter(|broker| !broker.fenced);
+        let registered = registered.map(|broker| broker.epoch);
+        let present = context.rules.ask(io.out, "is_present_life", |rules| {
+            (rules.is_present_life)(fetch.broker_epoch, registered)
+        });
+        if !present {
+            io.out.observe(Fact::Reached("a fetch of an earlier life was refused"));
+            return Err(ErrorCode::NotLeaderOrFollower);
+        }
+        let Some(leader) = self.leader_mut() else { return Err(ErrorCode::NotLeaderOrFollower) };
+        let Some(remote) = leader.remotes.iter_mut().find(|remote| remote.id == follower) else {
+            return Err(ErrorCode::UnknownLeaderEpoch);
+        };
+        let before = remote.log_end;
+        remote.on_fetch(io.now.mono, fetch);
+        let proposed = self.maybe_expand_isr(follower, context, io);
+        let high_watermark =
+            before != fetch.fetch_offset && self.maybe_advance_high_watermark(context, io);
+        Ok(Changes { proposed, high_watermark, ..Changes::default() })
+    }
+}
+
+/// The answer to a fetch of a partition that could not be read.
+pub(in crate::broker) fn refused_fetch(
+    request: &FetchPartition,
+    error: ErrorCode,
+) -> FetchedPartition {
+    FetchedPartition {
+        partition: request.partition,
+        error,
+        high_watermark: -1,
+        last_stable_offset: -1,
+        log_start_offset: -1,
+        diverging_epoch: None,
+        current_leader: None,
+        aborted_transactions: Vec::new(),
+        preferred_read_replica: None,
+        records: Records::default(),
+    }
+}

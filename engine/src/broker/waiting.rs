@@ -1,0 +1,72 @@
+//! Who waits for something to happen to a partition (the watch lists of
+//! `DelayedOperationPurgatory`).
+//!
+//! The lists name connections, of which each has at most one request that waits. An entry may be
+//! out of date: whoever is woken looks at the request itself.
+
+use crate::ids::Offset;
+use machine::ConnId;
+use std::collections::VecDeque;
+
+/// The watch lists of one partition.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Waiting {
+    /// Produces with the offset that the high watermark has to reach, which grows.
+    produces: VecDeque<(Offset, ConnId)>,
+    /// Followers' fetches: they see what is appended.
+    followers: Vec<ConnId>,
+    /// Consumers' fetches: they see what is committed.
+    consumers: Vec<ConnId>,
+}
+
+impl Waiting {
+    /// A produce waits until the high watermark has reached `required`.
+    pub(super) fn add_produce(&mut self, required: Offset, conn: ConnId) {
+        self.produces.push_back((required, conn));
+    }
+
+    /// A fetch waits for records.
+    pub(super) fn add_fetch(&mut self, conn: ConnId, is_follower: bool) {
+        let list = if is_follower { &mut self.followers } else { &mut self.consumers };
+        if !list.contains(&conn) {
+            list.push(conn);
+        }
+    }
+
+    /// The next produce that `high_watermark` is enough for.
+    pub(super) fn pop_produce(&mut self, high_watermark: Offset) -> Option<ConnId> {
+        let (required, conn) = *self.produces.front()?;
+        (required <= high_watermark).then(|| {
+            self.produces.pop_front();
+            conn
+        })
+    }
+
+    /// Moves the followers' fetches to `to`.
+    pub(super) fn take_followers(&mut self, to: &mut Vec<ConnId>) {
+        to.append(&mut self.followers);
+    }
+
+    /// Moves the consumers' fetches to `to`.
+    pub(super) fn take_consumers(&mut self, to: &mut Vec<ConnId>) {
+        to.append(&mut self.consumers);
+    }
+
+    /// Forgets what a connection waits for.
+    pub(super) fn forget(&mut self, conn: ConnId) {
+        self.produces.retain(|(_, other)| *other != conn);
+        self.followers.retain(|other| *other != conn);
+        self.consumers.retain(|other| *other != conn);
+    }
+
+    /// Whether a produce waits.
+    pub(super) fn has_produces(&self) -> bool {
+        !self.produces.is_empty()
+    }
+
+    /// Panics if the lists contradict themselves.
+    pub(super) fn invariants(&self) {
+        let in_order = self.produces.iter().zip(self.produces.iter().skip(1)).all(|(a, b)| a <= b);
+        assert!(in_order || self.produces.len() < 2, "produces wait in order of offset");
+    }
+}
