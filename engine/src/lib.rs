@@ -3,6 +3,7 @@
 //! Nothing here knows the simulator, a real clock, a thread or a real file: time, messages and
 //! the disk come as arguments ([`machine::Process`]), so that every run can be repeated.
 
+pub mod broker;
 pub mod client;
 pub mod config;
 pub mod controller;

@@ -6,7 +6,6 @@ use super::purgatory::{Delayed, Parked};
 use crate::error::ErrorCode;
 use crate::ids::TopicPartition;
 use crate::protocol::{Message, Request, Response};
-use crate::timer::{BrokerTimer, Timer};
 use machine::{ConnId, Halt};
 
 /// What became of a request.
@@ -54,9 +53,7 @@ impl Broker {
             Request::Produce(request) => self.on_produce(conn, correlation_id, &request, io)?,
             Request::Fetch(request) => self.on_fetch(conn, correlation_id, request, io)?,
             Request::ListOffsets(request) => self.on_list_offsets(&request, io)?,
-            Request::OffsetForLeaderEpoch(request) => {
-                self.on_offset_for_leader_epoch(&request, io)
-            }
+            Request::OffsetForLeaderEpoch(request) => self.on_offset_for_leader_epoch(&request, io),
             Request::Metadata(request) => Served::Response(self.metadata(&request).into()),
             request @ (Request::CreateTopics(_) | Request::ElectLeaders(_)) => {
                 self.forward(conn, correlation_id, request, io)
@@ -152,14 +149,6 @@ impl Broker {
             ErrorCode::NotLeaderOrFollower
         } else {
             ErrorCode::UnknownTopicOrPartition
-        }
-    }
-
-    /// The requests that continue here, by their timer.
-    pub(super) fn continuation(timer: &Timer) -> Option<ConnId> {
-        match timer {
-            Timer::Broker(BrokerTimer::NextRequest(conn)) => Some(*conn),
-            _ => None,
         }
     }
 }

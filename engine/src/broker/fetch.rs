@@ -146,7 +146,8 @@ impl Broker {
         Ok(())
     }
 
-    fn wake_fetch(
+    /// Looks at a fetch again that waits, since something happened to `id`.
+    pub(super) fn wake_fetch(
         &mut self,
         conn: ConnId,
         id: TopicPartition,

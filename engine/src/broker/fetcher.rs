@@ -32,11 +32,7 @@ pub(super) enum Asked {
     /// To be fetched from.
     Fetch,
     /// Where its log ends, or starts, since the position is out of its range.
-    Offset {
-        partition: TopicPartition,
-        leader_epoch: LeaderEpoch,
-        timestamp: i64,
-    },
+    Offset { partition: TopicPartition, leader_epoch: LeaderEpoch, timestamp: i64 },
 }
 
 /// The fetcher of one leader.

@@ -143,11 +143,7 @@ impl Broker {
     }
 
     /// The controller answered a registration.
-    pub(super) fn on_registered(
-        &mut self,
-        response: &BrokerRegistrationResponse,
-        io: &mut Io<'_>,
-    ) {
+    pub(super) fn on_registered(&mut self, response: &BrokerRegistrationResponse, io: &mut Io<'_>) {
         self.lifecycle.in_flight = false;
         match response.error {
             ErrorCode::None => {
@@ -166,22 +162,12 @@ impl Broker {
     }
 
     /// The controller answered a heartbeat.
-    pub(super) fn on_heartbeat(
-        &mut self,
-        response: &BrokerHeartbeatResponse,
-        io: &mut Io<'_>,
-    ) -> Result<(), Halt> {
+    pub(super) fn on_heartbeat(&mut self, response: &BrokerHeartbeatResponse, io: &mut Io<'_>) {
         self.lifecycle.in_flight = false;
         match response.error {
             ErrorCode::None => {}
-            ErrorCode::NotController => {
-                self.heartbeat_at(io.now.mono + NO_CONTROLLER, io);
-                return Ok(());
-            }
-            _ => {
-                self.on_lifecycle_failed(io);
-                return Ok(());
-            }
+            ErrorCode::NotController => return self.heartbeat_at(io.now.mono + NO_CONTROLLER, io),
+            _ => return self.on_lifecycle_failed(io),
         }
         self.lifecycle.failures = 0;
         if response.is_fenced != self.lifecycle.fenced {
@@ -189,7 +175,7 @@ impl Broker {
             io.out.observe(Fact::FencedChanged { fenced: response.is_fenced });
         }
         if self.lifecycle.stopping && response.should_shut_down {
-            return self.shut_down(io);
+            return self.shut_down_at(io.now.mono, io);
         }
         let was_ready = self.is_ready_to_unfence();
         self.lifecycle.caught_up |= response.is_caught_up;
@@ -198,23 +184,25 @@ impl Broker {
         } else {
             self.heartbeat_at(io.now.mono + self.context.config.heartbeat_interval, io);
         }
-        Ok(())
     }
 
     /// SIGTERM: asks the controller to move leaderships away first, if it knows this broker as
     /// running, and shuts down in any case after `controlled.shutdown.timeout.ms`.
-    pub(super) fn on_stop(&mut self, io: &mut Io<'_>) -> Result<(), Halt> {
+    pub(super) fn on_stop(&mut self, io: &mut Io<'_>) {
         if self.lifecycle.stopping {
-            return Ok(());
+            return;
         }
         self.lifecycle.stopping = true;
         if self.lifecycle.fenced {
-            return self.shut_down(io);
+            return self.shut_down_at(io.now.mono, io);
         }
-        let at = io.now.mono + self.context.config.controlled_shutdown_timeout;
-        io.out.set_timer(Timer::Broker(BrokerTimer::Shutdown), at);
+        self.shut_down_at(io.now.mono + self.context.config.controlled_shutdown_timeout, io);
         self.heartbeat_soon(io);
-        Ok(())
+    }
+
+    /// As an input of its own: it waits for those that work on a partition.
+    fn shut_down_at(&self, at: Mono, io: &mut Io<'_>) {
+        io.out.set_timer(Timer::Broker(BrokerTimer::Shutdown), at);
     }
 
     /// Closes everything and ends. The mark of the clean shutdown comes last: what it vouches for

@@ -31,8 +31,7 @@ impl Broker {
         let Asked::Offset { partition, leader_epoch, timestamp } = asked else { return };
         let Some(fetcher) = self.fetchers.by_leader.get_mut(&leader) else { return };
         fetcher.lookups += 1;
-        let listed =
-            ListOffset { partition, current_leader_epoch: Some(leader_epoch), timestamp };
+        let listed = ListOffset { partition, current_leader_epoch: Some(leader_epoch), timestamp };
         let request = ListOffsetsRequest {
             replica: Some(self.context.id),
             isolation: Isolation::ReadUncommitted,
@@ -67,7 +66,8 @@ impl Broker {
         {
             let log_end = partition.log().end_offset();
             if timestamp == LATEST_TIMESTAMP && answer.offset >= log_end {
-                let asked = Asked::Offset { partition: id, leader_epoch, timestamp: EARLIEST_TIMESTAMP };
+                let asked =
+                    Asked::Offset { partition: id, leader_epoch, timestamp: EARLIEST_TIMESTAMP };
                 self.ask_offset(leader, asked, io);
                 return Ok(());
             }

@@ -9,11 +9,11 @@
 //! No leader epoch is kept with a request that waits. Passing through the follower's role fails it;
 //! metadata that jumps from one leadership of this broker to its next does not.
 
+use super::Broker;
 use super::connection::Served;
 use super::context::Io;
 use super::partition::Changes;
 use super::purgatory::{Delayed, Parked};
-use super::Broker;
 use crate::error::ErrorCode;
 use crate::fact::Fact;
 use crate::ids::{Offset, TopicPartition};
@@ -200,7 +200,8 @@ impl Broker {
         }
     }
 
-    fn complete_produce(&mut self, conn: ConnId, io: &mut Io<'_>) {
+    /// Looks at a produce again that waits.
+    pub(super) fn complete_produce(&mut self, conn: ConnId, io: &mut Io<'_>) {
         let Some(Parked { body: Delayed::Produce(_), .. }) = self.purgatory.get(conn) else {
             return;
         };

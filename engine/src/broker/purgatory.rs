@@ -78,11 +78,6 @@ impl Purgatory {
         self.connections.get(&conn)?.parked.as_ref()
     }
 
-    /// The same, to change it.
-    pub(super) fn get_mut(&mut self, conn: ConnId) -> Option<&mut Parked> {
-        self.connections.get_mut(&conn)?.parked.as_mut()
-    }
-
     /// Takes the request of `conn` that waits, to answer it.
     pub(super) fn take(&mut self, conn: ConnId) -> Option<Parked> {
         let parked = self.connections.get_mut(&conn)?.parked.take()?;

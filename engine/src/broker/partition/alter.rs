@@ -39,11 +39,8 @@ impl Partition {
         let Some(remote) = leader.remotes.iter().find(|remote| remote.id == follower) else {
             return false;
         };
-        let join = Join {
-            follower_end: remote.log_end,
-            high_watermark,
-            epoch_start: leader.epoch_start,
-        };
+        let join =
+            Join { follower_end: remote.log_end, high_watermark, epoch_start: leader.epoch_start };
         if !context.rules.ask(io.out, "may_join_isr", |rules| (rules.may_join_isr)(join)) {
             return false;
         }
@@ -147,12 +144,7 @@ impl Partition {
         self.reevaluated(context, io)
     }
 
-    fn on_refused(
-        &mut self,
-        error: ErrorCode,
-        context: &Context,
-        io: &mut Io<'_>,
-    ) -> Resolution {
+    fn on_refused(&mut self, error: ErrorCode, context: &Context, io: &mut Io<'_>) -> Resolution {
         let leader_epoch = self.leader_epoch;
         io.out.observe(Fact::IsrRefused { partition: self.id, leader_epoch, error });
         match error {

@@ -5,7 +5,7 @@ use super::{Changes, Context, Io, Partition, Role, log_dir_failed};
 use crate::error::ErrorCode;
 use crate::fact::{Fact, Truncation};
 use crate::ids::{LeaderEpoch, Offset};
-use crate::log::{EpochEnd, LogError};
+use crate::log::LogError;
 use crate::metadata::PartitionRegistration;
 use crate::protocol::{EpochEndOffset, FetchedPartition};
 use crate::record::Batch;
@@ -57,9 +57,9 @@ impl Partition {
             high_watermark: self.high_watermark,
             knows_epochs: !self.log.epochs().is_empty(),
         };
-        let from = context.rules.ask(io.out, "start_of_following", |rules| {
-            (rules.start_of_following)(start)
-        });
+        let from = context
+            .rules
+            .ask(io.out, "start_of_following", |rules| (rules.start_of_following)(start));
         if from < self.log.end_offset() {
             self.cut(from.max(0), Truncation::Following, io)?;
         }
@@ -158,12 +158,11 @@ impl Partition {
     ) -> Result<Offset, Halt> {
         let divergence = Divergence {
             leader,
-            own: self.log.end_offset_for(leader.epoch).map(EpochEndOffset::from),
+            own: self.log.end_offset_for(leader.epoch),
             log_end: self.log.end_offset(),
             high_watermark: self.high_watermark,
         };
-        let to =
-            context.rules.ask(io.out, "truncate_to", |rules| (rules.truncate_to)(divergence));
+        let to = context.rules.ask(io.out, "truncate_to", |rules| (rules.truncate_to)(divergence));
         if to < self.high_watermark {
             io.out.observe(Fact::Reached("truncation below the high watermark"));
         }
@@ -194,11 +193,5 @@ impl Partition {
     ) -> Result<Offset, Halt> {
         self.cut(leader_start, Truncation::BehindLeader, io)?;
         Ok(self.log.end_offset())
-    }
-}
-
-impl From<EpochEnd> for EpochEndOffset {
-    fn from(end: EpochEnd) -> Self {
-        Self { epoch: end.epoch, end_offset: end.end_offset }
     }
 }

@@ -150,7 +150,7 @@ impl Partition {
     /// moved. Three things hold it back: a committed ISR below min ISR, the members of the maximal
     /// ISR, and replicas that are about to join. The last so that a replica does not miss the ISR
     /// again and again by what was appended during its last fetch.
-    pub(super) fn maybe_advance_high_watermark(
+    pub(in crate::broker) fn maybe_advance_high_watermark(
         &mut self,
         context: &Context,
         io: &mut Io<'_>,

@@ -25,9 +25,8 @@ mod tests;
 
 pub(super) use alter::Resolution;
 pub(super) use follower::AppendError;
-pub(super) use leader::Appended;
 pub(super) use offsets::refused_list;
-pub(super) use read::{FetchLimits, FetchedFrom, Reader, refused_fetch};
+pub(super) use read::{FetchLimits, Reader, refused_fetch};
 
 use super::context::{Context, Io, log_dir_failed};
 use super::waiting::Waiting;
@@ -99,15 +98,6 @@ pub(super) struct Changes {
     pub(super) proposed: bool,
     /// A segment is full and has to be fsynced.
     pub(super) rolled: bool,
-}
-
-impl Changes {
-    pub(super) fn add(&mut self, other: Self) {
-        self.appended |= other.appended;
-        self.high_watermark |= other.high_watermark;
-        self.proposed |= other.proposed;
-        self.rolled |= other.rolled;
-    }
 }
 
 impl Partition {

@@ -78,7 +78,7 @@ impl Partition {
         io: &mut Io<'_>,
     ) -> Result<Option<EpochEndOffset>, ErrorCode> {
         self.check_leads(request.current_leader_epoch, context, io)?;
-        Ok(self.log.end_offset_for(request.leader_epoch).map(EpochEndOffset::from))
+        Ok(self.log.end_offset_for(request.leader_epoch))
     }
 }
 

@@ -176,9 +176,9 @@ impl Partition {
             return if is_replica { Ok(()) } else { Err(ErrorCode::NotLeaderOrFollower) };
         };
         self.check_leads(epoch, context, io)?;
-        let known = self.leader().is_some_and(|leader| {
-            leader.remotes.iter().any(|remote| remote.id == follower.id)
-        });
+        let known = self
+            .leader()
+            .is_some_and(|leader| leader.remotes.iter().any(|remote| remote.id == follower.id));
         match (known, epoch) {
             (true, _) => Ok(()),
             // The follower may know a newer assignment than this leader.
@@ -195,7 +195,7 @@ impl Partition {
         io: &mut Io<'_>,
     ) -> Result<Option<EpochEndOffset>, ErrorCode> {
         let Some(last_fetched_epoch) = request.last_fetched_epoch else { return Ok(None) };
-        let end = self.log.end_offset_for(last_fetched_epoch).map(EpochEndOffset::from);
+        let end = self.log.end_offset_for(last_fetched_epoch);
         let end = end.ok_or(ErrorCode::OffsetOutOfRange)?;
         if request.fetch_offset < self.log.log_start() {
             return Err(ErrorCode::OffsetOutOfRange);

@@ -52,7 +52,13 @@ impl RemoteReplica {
     /// A leader epoch begins. In-sync replicas get the full `replica.lag.time.max.ms` to show up.
     /// What a new leader heard of them as an earlier leader does not hold any more; one that leads
     /// on keeps it (`Replica.resetReplicaState`).
-    pub(super) fn begin_epoch(&mut self, now: Mono, leader_end: Offset, is_new: bool, in_isr: bool) {
+    pub(super) fn begin_epoch(
+        &mut self,
+        now: Mono,
+        leader_end: Offset,
+        is_new: bool,
+        in_isr: bool,
+    ) {
         if is_new {
             *self = Self::unknown(self.id);
         } else {

@@ -1,0 +1,205 @@
+//! What a broker keeps on disk beside its logs, how it finds them again at a start, and its other
+//! periodic work (`LogManager`, `ReplicaManager.checkpointHighWatermarks`).
+
+use super::Broker;
+use super::context::{Io, disk_failed, log_dir_failed};
+use super::partition::{Partition, log_config};
+use crate::config::TopicConfig;
+use crate::fact::Fact;
+use crate::ids::{BrokerEpoch, TopicId, TopicPartition};
+use crate::log::checkpoint::{
+    self, LOG_START_OFFSETS, Offsets, RECOVERY_POINTS, REPLICATION_OFFSETS,
+};
+use crate::log::{Log, clean_shutdown, partition_metadata};
+use crate::raft;
+use crate::timer::{BrokerTimer, Timer};
+use machine::{Halt, Span};
+use std::collections::BTreeMap;
+
+/// The log directory: the top of the disk.
+const LOG_DIR: &str = "";
+/// What the directory of a log ends with that was set aside.
+pub(super) const STRAY: &str = "-stray";
+
+/// What a start found.
+pub(super) struct Loaded {
+    pub(super) partitions: BTreeMap<TopicPartition, Partition>,
+    /// The broker epoch in the clean-shutdown file, if there was one.
+    pub(super) previous_broker_epoch: Option<BrokerEpoch>,
+}
+
+/// Loads all logs. The mark of a clean shutdown is taken away first: if this start fails half way,
+/// the next one must not believe it.
+pub(super) fn load(defaults: &TopicConfig, io: &mut Io<'_>) -> Result<Loaded, Halt> {
+    let previous_broker_epoch = clean_shutdown::take(io.disk, LOG_DIR).map_err(disk_failed)?;
+    let found = Found {
+        clean: previous_broker_epoch.is_some(),
+        recovery_points: checkpoint::read(io.disk, RECOVERY_POINTS).map_err(disk_failed)?,
+        high_watermarks: checkpoint::read(io.disk, REPLICATION_OFFSETS).map_err(disk_failed)?,
+        log_starts: checkpoint::read(io.disk, LOG_START_OFFSETS).map_err(disk_failed)?,
+    };
+    let mut partitions = BTreeMap::new();
+    for dir in io.disk.list(LOG_DIR).map_err(disk_failed)? {
+        let Some((topic, index)) = topic_and_index(&dir) else { continue };
+        let Some(id) = partition_metadata::read(io.disk, &dir).map_err(disk_failed)? else {
+            // It was being created, and is empty.
+            io.disk.remove(&dir).map_err(disk_failed)?;
+            continue;
+        };
+        let id = TopicPartition::new(TopicId(id), index);
+        partitions.insert(id, found.open(&dir, topic, id, defaults, io)?);
+    }
+    Ok(Loaded { partitions, previous_broker_epoch })
+}
+
+/// What the files beside the logs say.
+struct Found {
+    clean: bool,
+    recovery_points: Offsets,
+    high_watermarks: Offsets,
+    log_starts: Offsets,
+}
+
+impl Found {
+    fn open(
+        &self,
+        dir: &str,
+        topic: &str,
+        id: TopicPartition,
+        defaults: &TopicConfig,
+        io: &mut Io<'_>,
+    ) -> Result<Partition, Halt> {
+        let key = (topic.to_owned(), id.partition as u32);
+        let of = |offsets: &Offsets| offsets.get(&key).copied().unwrap_or(0);
+        let (recovery_point, log_start) = (of(&self.recovery_points), of(&self.log_starts));
+        let config = log_config(defaults);
+        let (log, recovery) = Log::open_from(
+            dir,
+            &config,
+            io.disk,
+            self.clean,
+            recovery_point,
+            log_start,
+            io.now.wall,
+        )
+        .map_err(log_dir_failed)?;
+        let high_watermark = of(&self.high_watermarks);
+        let config = defaults.clone();
+        let partition =
+            Partition::new(id, topic.to_owned(), log, high_watermark, config, io.now.mono);
+        io.out.observe(Fact::Loaded {
+            partition: id,
+            log_start: partition.log().log_start(),
+            log_end: partition.log().end_offset(),
+            high_watermark: partition.high_watermark(),
+            clean: self.clean,
+            cut_bytes: recovery.truncated_bytes,
+        });
+        Ok(partition)
+    }
+}
+
+/// `orders-0` is partition 0 of `orders`; files and other directories are none.
+fn topic_and_index(dir: &str) -> Option<(&str, i32)> {
+    if dir == raft::DIR || dir.ends_with(STRAY) {
+        return None;
+    }
+    let (topic, index) = dir.rsplit_once('-')?;
+    let index = index.parse().ok().filter(|index: &i32| *index >= 0)?;
+    Some((topic, index))
+}
+
+impl Broker {
+    /// Makes an empty log for a partition that is new to this broker.
+    pub(super) fn create_replica(
+        &mut self,
+        id: TopicPartition,
+        io: &mut Io<'_>,
+    ) -> Result<(), Halt> {
+        let Some(topic) = self.context.image.topic(id.topic) else { return Ok(()) };
+        let dir = format!("{}-{}", topic.name, id.partition);
+        let config = log_config(&topic.config);
+        let (log, _) =
+            Log::open(&dir, &config, io.disk, true, 0, io.now.wall).map_err(log_dir_failed)?;
+        partition_metadata::write(io.disk, &dir, id.topic.0).map_err(disk_failed)?;
+        let (name, config) = (topic.name.clone(), topic.config.clone());
+        let partition = Partition::new(id, name, log, 0, config, io.now.mono);
+        self.partitions.insert(id, partition);
+        Ok(())
+    }
+
+    /// Writes the high watermarks.
+    pub(super) fn checkpoint_high_watermarks(&mut self, io: &mut Io<'_>) -> Result<(), Halt> {
+        self.checkpoint(REPLICATION_OFFSETS, Partition::high_watermark, io)
+    }
+
+    /// Writes the recovery points, and where logs start.
+    pub(super) fn checkpoint_recovery_points(&mut self, io: &mut Io<'_>) -> Result<(), Halt> {
+        self.checkpoint(RECOVERY_POINTS, |partition| partition.log().recovery_point(), io)?;
+        self.checkpoint(LOG_START_OFFSETS, |partition| partition.log().log_start(), io)
+    }
+
+    fn checkpoint(
+        &self,
+        file: &str,
+        offset: impl Fn(&Partition) -> i64,
+        io: &mut Io<'_>,
+    ) -> Result<(), Halt> {
+        let lines = self
+            .partitions
+            .iter()
+            .map(|(id, partition)| (partition.topic(), id.partition as u32, offset(partition)));
+        checkpoint::write(io.disk, file, lines).map_err(disk_failed)
+    }
+
+    /// Writes the mark of the clean shutdown.
+    pub(super) fn mark_clean_shutdown(&self, io: &mut Io<'_>) -> Result<(), Halt> {
+        clean_shutdown::write(io.disk, LOG_DIR, self.context.broker_epoch).map_err(disk_failed)
+    }
+
+    /// Sets the timers of the periodic work for the first time.
+    pub(super) fn start_periodic_work(&self, io: &mut Io<'_>) {
+        for timer in [
+            BrokerTimer::IsrShrink,
+            BrokerTimer::HighWatermarkCheckpoint,
+            BrokerTimer::RecoveryPointCheckpoint,
+            BrokerTimer::Flush,
+        ] {
+            self.again(timer, io);
+        }
+    }
+
+    /// Sets a timer of the periodic work for its next time.
+    pub(super) fn again(&self, timer: BrokerTimer, io: &mut Io<'_>) {
+        let config = &self.context.config;
+        let after = match timer {
+            // Half of it, so that a follower leaves after 1 to 1.5 times that.
+            BrokerTimer::IsrShrink => Span(config.replica_lag_time_max.0 / 2),
+            BrokerTimer::HighWatermarkCheckpoint => config.high_watermark_checkpoint,
+            BrokerTimer::RecoveryPointCheckpoint => config.recovery_point_checkpoint,
+            BrokerTimer::Flush => config.flush_scheduler,
+            _ => return,
+        };
+        if after != Span::MAX {
+            io.out.set_timer(Timer::Broker(timer), io.now.mono + after);
+        }
+    }
+
+    /// Proposes ISRs without the followers that lag.
+    pub(super) fn shrink_isrs(&mut self, io: &mut Io<'_>) {
+        let mut proposed = Vec::new();
+        for (id, partition) in &mut self.partitions {
+            if partition.maybe_shrink_isr(&self.context, io) {
+                proposed.push(*id);
+            }
+        }
+        for id in proposed {
+            self.submit_proposal(id, io);
+        }
+    }
+
+    /// Fsyncs the logs for which `flush.ms` has passed.
+    pub(super) fn flush_old_logs(&mut self, io: &mut Io<'_>) -> Result<(), Halt> {
+        self.partitions.values_mut().try_for_each(|partition| partition.flush_if_old(io))
+    }
+}
