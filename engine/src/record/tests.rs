@@ -321,17 +321,19 @@ fn fields() -> impl Strategy<Value = Fields> {
 
 proptest! {
     #[test]
-    fn what_is_written_is_read(records in prop::collection::vec(fields(), 1..20), codec in 0_u8..5) {
+    fn what_is_written_is_read(
+        records in prop::collection::vec(fields(), 1..20),
+        codec in 0_u8..5,
+    ) {
         let mut builder = BatchBuilder::new().codec(Codec::from_id(codec)?);
         for (timestamp, key, value, headers) in &records {
             let headers: Vec<(&[u8], Option<&[u8]>)> =
                 headers.iter().map(|(key, value)| (&key[..], value.as_deref())).collect();
             let headers: Headers<'_> = &headers;
             let (key, value) = (key.as_deref(), value.as_deref());
-            let limit = builder.estimated_size()
-                + builder::record_size(
-                    builder_delta(&records, *timestamp), builder.record_count(), key, value, headers,
-                );
+            let (delta, at) = (timestamp - records[0].0, builder.record_count());
+            let size = builder::record_size(delta, at, key, value, headers);
+            let limit = builder.estimated_size() + size;
             builder.append(*timestamp, key, value, headers);
             prop_assert_eq!(builder.estimated_size(), limit);
         }
@@ -342,7 +344,8 @@ proptest! {
         prop_assert_eq!(Some(view.max_timestamp()), latest);
         let read = super::records(&batch)?;
         prop_assert_eq!(read.len(), records.len());
-        for (at, (read, (timestamp, key, value, headers))) in read.iter().zip(&records).enumerate() {
+        for (at, (read, written)) in read.iter().zip(&records).enumerate() {
+            let (timestamp, key, value, headers) = written;
             prop_assert_eq!((read.offset, read.timestamp), (at as i64, *timestamp));
             prop_assert_eq!(read.key.as_deref(), key.as_deref());
             prop_assert_eq!(read.value.as_deref(), value.as_deref());
@@ -381,8 +384,4 @@ proptest! {
         let _ = split(bytes.clone());
         let _ = validate_produce(&bytes, &Limits::default(), Wall(0));
     }
-}
-
-fn builder_delta(records: &[Fields], timestamp: i64) -> i64 {
-    timestamp - records[0].0
 }

@@ -108,7 +108,10 @@ proptest! {
     }
 
     #[test]
-    fn the_start_keeps_the_epoch_in_force(starts in prop::collection::btree_set(0_i64..50, 1..8), at in 0_i64..60) {
+    fn the_start_keeps_the_epoch_in_force(
+        starts in prop::collection::btree_set(0_i64..50, 1..8),
+        at in 0_i64..60,
+    ) {
         let mut cache = EpochCache::default();
         for (epoch, start) in starts.iter().enumerate() {
             cache.assign(epoch as i32, *start);
