@@ -280,6 +280,15 @@ pub enum ClientFact {
         /// The records in order.
         records: Vec<u64>,
     },
+    /// A batch is sent again, after an error that may be retried or after no answer.
+    Retried {
+        /// The partition.
+        partition: TopicPartition,
+        /// Why.
+        error: ErrorCode,
+        /// The records in order.
+        records: Vec<u64>,
+    },
     /// A batch failed; its callbacks ran now, in order.
     Failed {
         /// The partition; `None` if none had been chosen.

@@ -1,0 +1,79 @@
+//! An acknowledged record survives, and sits at the offset that was acknowledged.
+//!
+//! Catches a corrupted `start_of_following` (KIP-101), `may_join_isr` (KAFKA-7128),
+//! `is_in_effective_isr` (KIP-497), `check_leader_epoch` (KIP-320), `elect_leader`.
+
+use super::{Check, Findings, Ground};
+use crate::evidence::{End, NONE, Outcome, Partition, Record, Source, View, records};
+use std::collections::BTreeSet;
+
+/// See the module.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Acknowledged;
+
+impl Acknowledged {
+    pub(super) const NAME: &'static str = "acknowledged-survives";
+}
+
+impl Check for Acknowledged {
+    fn at_end(&mut self, view: &View, end: &End, out: &mut Findings) {
+        let absent = |(number, record): &(u64, &Record)| {
+            let held = &end.finals[record.partition as usize].numbers;
+            let at_offset = usize::try_from(record.offset).ok().and_then(|at| held.get(at));
+            at_offset != Some(number)
+        };
+        let acked = view.records.iter().filter(|(_, record)| record.outcome == Outcome::Acked);
+        let gone: Vec<(u64, &Record)> = acked.filter(absent).collect();
+        if gone.is_empty() {
+            return;
+        }
+        let readable: BTreeSet<u64> =
+            end.finals.iter().flat_map(|it| it.numbers.iter().copied()).collect();
+        for (number, record) in gone {
+            let partition = record.partition as usize;
+            let lost = !readable.contains(&number);
+            report(view, end, (number, record), &view.partitions[partition], lost, out);
+        }
+    }
+}
+
+fn report(
+    view: &View,
+    end: &End,
+    (number, record): (u64, &Record),
+    partition: &Partition,
+    lost: bool,
+    out: &mut Findings,
+) {
+    let holding = |batch: &u32| partition.batches.number_at(*batch, record.offset) == number;
+    let batch = partition.batches.covering(record.offset).find(holding);
+    let loss = batch.map(|batch| partition.batches.get(batch).loss).filter(|loss| *loss != NONE);
+    let ground = loss.map_or(Ground::Never, |loss| Ground::Gone {
+        witness: partition.losses[loss as usize].witness,
+        loss: Some(loss),
+    });
+    let what = match (lost, batch.is_some(), loss.is_some()) {
+        (true, true, true) => "an acknowledged record was lost",
+        (true, true, false) => "an acknowledged record cannot be read",
+        (true, false, _) => "a record was acknowledged that was never written there",
+        (false, _, _) => "an acknowledged record is not at its offset",
+    };
+    let source = end.finals[record.partition as usize].source;
+    let known = match source {
+        Source::ReadBack => "read back",
+        Source::Disk => "by the leader's disk",
+        Source::Told => "by what the leader told",
+    };
+    let (at, event) = match loss {
+        Some(loss) => {
+            let loss = &partition.losses[loss as usize];
+            (loss.at, loss.event)
+        }
+        None => (end.at, record.told),
+    };
+    let at = crate::evidence::Moment { at, node: view.node_of(partition), incarnation: 0, event };
+    out.add(Acknowledged::NAME, what, &at, record.partition as usize, ground)
+        .offset(record.offset)
+        .record(number)
+        .detail(format!("{} ({known})", records::name(number)));
+}

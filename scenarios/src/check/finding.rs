@@ -1,0 +1,98 @@
+//! What checks find.
+
+use crate::evidence::{Moment, Witness};
+use engine::ids::Offset;
+
+/// Something that a check found. Whether it breaks a promise is for the judge to say.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Finding {
+    /// The check.
+    pub check: &'static str,
+    /// What it found, the same whatever the seed.
+    pub what: &'static str,
+    /// When.
+    pub at: u64,
+    /// The event in the trace.
+    pub event: u64,
+    /// The index of the partition.
+    pub partition: Option<usize>,
+    /// The offset.
+    pub offset: Option<Offset>,
+    /// The record.
+    pub record: Option<u64>,
+    /// More about it, in words.
+    pub detail: String,
+    /// What may excuse it.
+    pub ground: Ground,
+}
+
+/// What the judge has to look at.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Ground {
+    /// Nothing excuses it.
+    Never,
+    /// A replica lacks a batch that it should have.
+    Gone {
+        /// What is known about the batch.
+        witness: Witness,
+        /// The entry of [`crate::evidence::Partition::losses`].
+        loss: Option<u32>,
+    },
+    /// The record stands in the partition this often.
+    Copies(u32),
+    /// The record comes after one that was sent later.
+    Overtaken,
+    /// The record's producer does not know what became of it.
+    OutcomeUnknown,
+    /// The record was sent with acks=0.
+    Unconfirmed,
+}
+
+/// What all checks found.
+#[derive(Clone, Debug, Default)]
+pub struct Findings(pub Vec<Finding>);
+
+impl Findings {
+    /// Adds what a check found at some moment. Answers the finding to say more about it.
+    pub fn add(
+        &mut self,
+        check: &'static str,
+        what: &'static str,
+        at: &Moment,
+        partition: usize,
+        ground: Ground,
+    ) -> &mut Finding {
+        self.0.push(Finding {
+            check,
+            what,
+            at: at.at,
+            event: at.event,
+            partition: Some(partition),
+            offset: None,
+            record: None,
+            detail: String::new(),
+            ground,
+        });
+        self.0.last_mut().expect("one was pushed")
+    }
+}
+
+impl Finding {
+    /// Names the offset.
+    pub fn offset(&mut self, offset: Offset) -> &mut Self {
+        self.offset = Some(offset);
+        self
+    }
+
+    /// Names the record.
+    pub fn record(&mut self, record: u64) -> &mut Self {
+        self.record = Some(record);
+        self
+    }
+
+    /// Says more.
+    pub fn detail(&mut self, detail: String) -> &mut Self {
+        self.detail = detail;
+        self
+    }
+}

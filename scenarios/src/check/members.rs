@@ -1,0 +1,101 @@
+//! Every in-sync and every eligible leader replica has all that is committed. An incarnation that
+//! lost its power is exempt until its broker is registered again, since the controller cannot
+//! know before.
+//!
+//! Catches a corrupted `may_join_isr` (KAFKA-7128), `is_in_effective_isr` (KIP-497),
+//! `holds_back_high_watermark`, `eligible_after` and `ended_uncleanly` (KIP-966),
+//! `is_present_life` (KIP-903).
+
+use super::{Check, Findings, Ground};
+use crate::evidence::{Effect, Moment, View};
+use engine::fact::Fact;
+
+/// See the module.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Members {
+    /// For each partition the batch and members found last, so as to say it once.
+    said: Vec<(u32, u64)>,
+}
+
+impl Members {
+    pub(super) const NAME: &'static str = "members-hold-committed";
+}
+
+impl Check for Members {
+    fn on_fact(&mut self, view: &View, at: &Moment, _: &Fact, effect: &Effect, out: &mut Findings) {
+        match effect {
+            Effect::Watermark(index, Some(lacking)) => {
+                let too_few = lacking.lacking == 0;
+                let what = if too_few {
+                    "a high watermark passed what too few replicas hold"
+                } else {
+                    "a high watermark passed what an in-sync replica lacks"
+                };
+                let found = (lacking.batch, lacking.lacking);
+                self.report(view, at, *index, found, what, out);
+            }
+            Effect::Metadata { .. } => {
+                for index in &view.touched {
+                    self.look_at(view, at, *index, out);
+                }
+            }
+            _ => {}
+        }
+    }
+}
+
+impl Members {
+    fn look_at(&mut self, view: &View, at: &Moment, index: usize, out: &mut Findings) {
+        let partition = &view.partitions[index];
+        let (Some(batch), Some(state)) = (partition.last_committed(), partition.state()) else {
+            return;
+        };
+        let held = partition.batches.get(batch).holders | partition.exempt();
+        let lacking = state.members() & !held;
+        if lacking != 0 {
+            let what = "a member of the ISR or ELR lacks what is committed";
+            self.report(view, at, index, (batch, lacking), what, out);
+        }
+    }
+
+    fn report(
+        &mut self,
+        view: &View,
+        at: &Moment,
+        index: usize,
+        (batch, lacking): (u32, u64),
+        what: &'static str,
+        out: &mut Findings,
+    ) {
+        if self.said.len() <= index {
+            self.said.resize(index + 1, (crate::evidence::NONE, 0));
+        }
+        let partition = &view.partitions[index];
+        let said = &mut self.said[index];
+        // The same members lack all that follows as well.
+        if said.0 != crate::evidence::NONE && said.1 == lacking {
+            return;
+        }
+        *said = (batch, lacking);
+        let it = partition.batches.get(batch);
+        let replica = lacking.trailing_zeros() as usize;
+        let state = partition.state();
+        let before = partition.states.len().checked_sub(2).map(|place| &partition.states[place]);
+        // A leader may have been put in without the data, uncleanly or after a power loss.
+        let elected = state.is_some_and(|state| state.leader == Some(replica));
+        let ground = if elected && lacking != 0 {
+            let isr = before.map_or(0, |state| state.isr);
+            let members = before.map_or(0, |state| state.members());
+            Ground::Gone { witness: partition.witness(batch, replica, isr, members), loss: None }
+        } else {
+            Ground::Never
+        };
+        let (isr, elr) = state.map_or((0, 0), |state| (state.isr, state.elr));
+        out.add(Self::NAME, what, at, index, ground).offset(it.base).detail(format!(
+            "ISR {{{}}}, ELR {{{}}}, held by {{{}}}",
+            partition.names(isr),
+            partition.names(elr),
+            partition.names(it.holders)
+        ));
+    }
+}

@@ -1,0 +1,129 @@
+//! The checks. Each holds one promise against what was observed, streaming; what it finds is
+//! judged afterwards ([`crate::judge`]), since some settings permit what a check finds.
+//!
+//! A check lives on facts, bytes and the committed metadata log, never on engine structures. Each
+//! names the rule whose corruption it catches, and its tests hold a good history on which it is
+//! quiet and a bad one on which it is not.
+
+mod acknowledged;
+mod callbacks;
+mod converges;
+mod delivered;
+mod end_shown;
+mod finding;
+mod key;
+mod leaders;
+mod live_state;
+mod members;
+mod once;
+mod one_value;
+mod order;
+mod polls;
+mod quorum;
+mod replicas;
+mod truncation;
+mod uncommitted;
+mod unsent;
+
+#[cfg(test)]
+mod tests;
+
+pub use finding::{Finding, Findings, Ground};
+
+use crate::evidence::{Effect, End, Moment, View};
+use engine::fact::Fact;
+
+/// One promise, held against a run.
+pub trait Check {
+    /// A process told something; `effect` is what that changed in `view`.
+    #[inline]
+    fn on_fact(&mut self, view: &View, at: &Moment, fact: &Fact, effect: &Effect, out: &mut Findings) {
+        let _ = (view, at, fact, effect, out);
+    }
+
+    /// The run is over.
+    fn at_end(&mut self, view: &View, end: &End, out: &mut Findings) {
+        let _ = (view, end, out);
+    }
+}
+
+/// A row of the table of checks.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Row {
+    /// The check's name.
+    pub name: &'static str,
+    /// What is promised.
+    pub promise: &'static str,
+}
+
+macro_rules! checks {
+    ($($field:ident: $type:path = $promise:literal,)*) => {
+        /// All checks, each with what it remembers.
+        #[derive(Clone, Debug, Default)]
+        pub struct Checks {
+            $($field: $type,)*
+        }
+
+        /// The table of all checks.
+        pub const CHECKS: &[Row] = &[$(Row { name: <$type>::NAME, promise: $promise },)*];
+
+        impl Checks {
+            /// Hands a fact to every check.
+            #[inline]
+            pub fn on_fact(
+                &mut self,
+                view: &View,
+                at: &Moment,
+                fact: &Fact,
+                effect: &Effect,
+                out: &mut Findings,
+            ) {
+                $(self.$field.on_fact(view, at, fact, effect, out);)*
+            }
+
+            /// Hands the end of the run to every check.
+            pub fn at_end(&mut self, view: &View, end: &End, out: &mut Findings) {
+                $(self.$field.at_end(view, end, out);)*
+            }
+        }
+    };
+}
+
+checks! {
+    acknowledged: acknowledged::Acknowledged =
+        "an acknowledged record survives, at the offset that was acknowledged",
+    delivered: delivered::Delivered =
+        "a record that was delivered to a consumer never vanishes",
+    one_value: one_value::OneValue =
+        "an offset has one value, for all readers and replicas and for ever",
+    order: order::Order =
+        "the records of a producer stand in a partition in the order sent",
+    once: once::Once =
+        "a record stands in a partition no more often than it was sent",
+    unsent: unsent::Unsent =
+        "no record appears that was not sent, or that was refused",
+    uncommitted: uncommitted::Uncommitted =
+        "consumers are given only what all in-sync replicas hold",
+    polls: polls::Polls =
+        "the polls of a consumer neither skip nor go back",
+    end_shown: end_shown::EndShown =
+        "the end that a client was shown never goes back",
+    replicas: replicas::Replicas =
+        "replicas are equal below the high watermark, byte for byte",
+    leaders: leaders::Leaders =
+        "a leader epoch has one leader",
+    members: members::Members =
+        "every in-sync and every eligible leader replica has all that is committed",
+    truncation: truncation::Truncations =
+        "no replica cuts what is committed below its own high watermark",
+    live_state: live_state::LiveState =
+        "a controller's live state is the replay of its committed log",
+    quorum: quorum::Quorum =
+        "the quorum has one leader in an epoch, and committed metadata stays",
+    converges: converges::Converges =
+        "the healed cluster comes back before the deadline",
+    callbacks: callbacks::Callbacks =
+        "callbacks run once for each record, in the order sent within a partition",
+    key: key::Keys =
+        "equal keys go to one partition while their number is unchanged",
+}

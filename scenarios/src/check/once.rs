@@ -1,0 +1,52 @@
+//! A record stands in a partition no more often than it was sent.
+//!
+//! Catches a leader or follower that appends a batch twice, and a producer that sends a batch
+//! again that was confirmed.
+
+use super::{Check, Findings, Ground};
+use crate::evidence::{End, Moment, NO_RECORD, View, records};
+
+/// See the module.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Once;
+
+impl Once {
+    pub(super) const NAME: &'static str = "stored-once";
+}
+
+impl Check for Once {
+    fn at_end(&mut self, view: &View, end: &End, out: &mut Findings) {
+        let mut copies: Vec<Vec<u8>> = vec![Vec::new(); view.records.producers()];
+        let mut repeated = Vec::new();
+        for (index, partition) in view.partitions.iter().enumerate() {
+            if partition.topic.is_none() {
+                continue;
+            }
+            for (offset, number) in (0..).zip(&end.finals[index].numbers) {
+                let (producer, count) = records::parts(*number);
+                let Some(copies) = copies.get_mut(producer).filter(|_| *number != NO_RECORD) else {
+                    continue;
+                };
+                if view.records.get(*number).is_none() {
+                    continue;
+                }
+                if copies.len() <= count {
+                    copies.resize(count + 1, 0);
+                }
+                copies[count] = copies[count].saturating_add(1);
+                if copies[count] > 1 {
+                    repeated.push((index, offset, *number, copies[count]));
+                }
+            }
+        }
+        for (index, offset, number, copy) in repeated {
+            let node = view.node_of(&view.partitions[index]);
+            let at = Moment { at: end.at, node, incarnation: 0, event: 0 };
+            let ground = Ground::Copies(u32::from(copy));
+            out.add(Self::NAME, "a record was stored again", &at, index, ground)
+                .offset(offset)
+                .record(number)
+                .detail(format!("{}, copy {copy}", records::name(number)));
+        }
+    }
+}

@@ -1,0 +1,124 @@
+//! Replicas are equal below the high watermark, byte for byte, and their disks hold what they
+//! told.
+//!
+//! Catches a corrupted `truncate_to` or `diverges` (KIP-101, KIP-279), `may_append_fetched`
+//! (KAFKA-18723), and any byte that changed on a disk.
+
+use super::{Check, Findings, Ground};
+use crate::evidence::{DiskLog, Effect, End, Moment, View};
+use bytes::Bytes;
+use engine::fact::Fact;
+use engine::ids::{Offset, TopicPartition};
+use engine::record::Batch;
+
+/// See the module.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Replicas;
+
+impl Replicas {
+    pub(super) const NAME: &'static str = "replicas-equal";
+}
+
+impl Check for Replicas {
+    fn on_fact(&mut self, view: &View, at: &Moment, _: &Fact, effect: &Effect, out: &mut Findings) {
+        let Effect::Append(index, append) = effect else { return };
+        let partition = &view.partitions[*index];
+        if append.as_leader || !append.fresh {
+            return;
+        }
+        // A leader's crash may have kept its append and taken the telling.
+        if partition.replicas.iter().any(|replica| replica.unseen_from.is_some()) {
+            return;
+        }
+        let what = "a follower appended what no leader has";
+        out.add(Self::NAME, what, at, *index, Ground::Never)
+            .offset(partition.batches.get(append.batch).base)
+            .detail(format!("replica {}", at.node));
+    }
+
+    fn at_end(&mut self, view: &View, end: &End, out: &mut Findings) {
+        for log in &end.disks {
+            check_bytes(view, end, log, out);
+        }
+        for (index, partition) in view.partitions.iter().enumerate() {
+            let of = |replica: usize| {
+                end.disks.iter().find(|log| (log.partition, log.replica) == (index, replica))
+            };
+            let Some(leader) = partition.line_leader.and_then(of) else { continue };
+            for replica in 0..partition.replicas.len() {
+                if let Some(follower) = of(replica).filter(|log| log.replica != leader.replica) {
+                    compare(view, end, (leader, follower), out);
+                }
+            }
+        }
+    }
+}
+
+/// What a log holds must be batches whose checksums are right, as far as it was told to reach.
+fn check_bytes(view: &View, end: &End, log: &DiskLog, out: &mut Findings) {
+    let partition = &view.partitions[log.partition];
+    let node = partition.replicas[log.replica].node;
+    let at = Moment { at: end.at, node, incarnation: 0, event: 0 };
+    let mut wrong = log.broken.clone();
+    for batch in &log.batches {
+        let checked = Batch::new(batch).and_then(|batch| batch.check_crc());
+        if let (Err(why), Ok(batch)) = (checked, Batch::new(batch)) {
+            wrong = Some((batch.base_offset(), why.to_string()));
+            break;
+        }
+    }
+    if let Some((offset, why)) = wrong {
+        let what = "the bytes on a disk are not whole batches";
+        out.add(Replicas::NAME, what, &at, log.partition, Ground::Never)
+            .offset(offset)
+            .detail(format!("replica {node}: {why}"));
+    }
+}
+
+/// Two replicas are compared below both high watermarks and above both log starts.
+fn compare(view: &View, end: &End, (leader, follower): (&DiskLog, &DiskLog), out: &mut Findings) {
+    let partition = &view.partitions[leader.partition];
+    let of = |log: &DiskLog| &partition.replicas[log.replica];
+    let metadata = partition.id == TopicPartition::METADATA;
+    let committed = partition.last_committed().map_or(0, |batch| partition.batches.get(batch).next);
+    let bound = of(leader).high_watermark.min(of(follower).high_watermark);
+    let bound = if metadata { bound.min(committed) } else { bound };
+    let start = first(leader).max(first(follower));
+    let mut theirs = follower.batches.iter().filter_map(header);
+    let mut its = theirs.find(|(offset, _)| *offset >= start);
+    for (offset, batch) in leader.batches.iter().filter_map(header) {
+        if offset < start {
+            continue;
+        }
+        if offset >= bound {
+            return;
+        }
+        if its != Some((offset, batch)) {
+            let nodes = (of(leader).node, of(follower).node);
+            let at = Moment { at: end.at, node: nodes.1, incarnation: 0, event: 0 };
+            let found = its.map_or("nothing".to_owned(), |(at, other)| {
+                describe(at, other, batch)
+            });
+            out.add(Replicas::NAME, "two replicas differ", &at, leader.partition, Ground::Never)
+                .offset(offset)
+                .detail(format!("leader {} has a batch, replica {} {found}", nodes.0, nodes.1));
+            return;
+        }
+        its = theirs.next();
+    }
+}
+
+fn header(batch: &Bytes) -> Option<(Offset, &Bytes)> {
+    Some((Batch::new(batch).ok()?.base_offset(), batch))
+}
+
+fn first(log: &DiskLog) -> Offset {
+    log.batches.first().and_then(header).map_or(0, |(offset, _)| offset)
+}
+
+fn describe(at: Offset, other: &Bytes, batch: &Bytes) -> String {
+    match batch.iter().zip(other).position(|(a, b)| a != b) {
+        Some(byte) => format!("another at {at}, from byte {byte} on"),
+        None => format!("another at {at} of {} bytes, not {}", other.len(), batch.len()),
+    }
+}

@@ -1,0 +1,44 @@
+//! Consumers are given only what all in-sync replicas, and at least `min.insync.replicas`, hold
+//! or have held when a leader's high watermark passed it.
+//!
+//! Catches a corrupted `holds_back_high_watermark`, `is_in_effective_isr` (KIP-497),
+//! `may_advance_high_watermark` (KIP-966), `read_position`.
+
+use super::{Check, Findings, Ground};
+use crate::evidence::{Committed, Effect, Moment, View};
+use engine::fact::Fact;
+
+/// See the module.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Uncommitted;
+
+impl Uncommitted {
+    pub(super) const NAME: &'static str = "no-uncommitted-read";
+}
+
+impl Check for Uncommitted {
+    fn on_fact(&mut self, view: &View, at: &Moment, _: &Fact, effect: &Effect, out: &mut Findings) {
+        let Effect::Delivered { reader, .. } = effect else { return };
+        let index = view.readers[*reader].partition;
+        let partition = &view.partitions[index];
+        for piece in &view.pieces {
+            let batch = partition.batches.get(piece.batch);
+            if batch.committed {
+                continue;
+            }
+            let held = batch.holders | partition.exempt();
+            let isr = partition.state().map_or(0, |state: &Committed| state.isr);
+            let enough = held.count_ones() as usize >= partition.min_isr;
+            // A replica that came back and was not looked at may hold it without our knowing.
+            let unseen = partition.replicas.iter().any(|it| it.unseen_from.is_some());
+            if (isr & !held == 0 && enough) || unseen {
+                continue;
+            }
+            let (isr, held) = (partition.names(isr), partition.names(batch.holders));
+            let what = "a record was delivered that was not committed";
+            out.add(Self::NAME, what, at, index, Ground::Never)
+                .offset(piece.from)
+                .detail(format!("ISR {{{isr}}}, held by {{{held}}}"));
+        }
+    }
+}

@@ -1,0 +1,73 @@
+//! No record appears that was not sent, or that was refused for certain.
+//!
+//! Catches a corrupted `check_in_sync_replicas` (an append that is refused and done all the same)
+//! and any log that shows bytes nobody wrote.
+
+use super::{Check, Findings, Ground};
+use crate::evidence::{Effect, End, Moment, NO_RECORD, Outcome, Source, View, records};
+use engine::fact::Fact;
+
+/// See the module.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Unsent;
+
+impl Unsent {
+    pub(super) const NAME: &'static str = "nothing-unsent";
+}
+
+impl Check for Unsent {
+    fn on_fact(&mut self, view: &View, at: &Moment, _: &Fact, effect: &Effect, out: &mut Findings) {
+        let Effect::Append(index, append) = effect else { return };
+        if !append.fresh || !view.is_of_workload(*index) {
+            return;
+        }
+        let batches = &view.partitions[*index].batches;
+        let batch = batches.get(append.batch);
+        if batch.is_control {
+            return;
+        }
+        let numbers = batches.numbers(append.batch, batch.base, batch.next);
+        for (offset, number) in (batch.base..).zip(numbers) {
+            let record = view.records.get(*number);
+            let detail = match record {
+                Some(record) if record.partition as usize == *index => continue,
+                Some(record) => {
+                    let other = view.name(Some(record.partition as usize));
+                    format!("{} was sent to {other}", records::name(*number))
+                }
+                None if *number == NO_RECORD => "it is none that a producer sends".to_owned(),
+                None => format!("{} was never sent", records::name(*number)),
+            };
+            out.add(Self::NAME, "a record appeared that was not sent", at, *index, Ground::Never)
+                .offset(offset)
+                .record(*number)
+                .detail(detail);
+            return;
+        }
+    }
+
+    fn at_end(&mut self, view: &View, end: &End, out: &mut Findings) {
+        for (index, it) in end.finals.iter().enumerate() {
+            // Only what can be read back counts: an open outcome may rest on a replaced leader.
+            if !view.is_of_workload(index) || it.source == Source::Told {
+                continue;
+            }
+            for (offset, number) in (0..).zip(&it.numbers) {
+                let Some(record) = view.records.get(*number) else { continue };
+                let (what, ground) = match record.outcome {
+                    Outcome::Failed => ("a refused record is there", Ground::Never),
+                    Outcome::Unknown => {
+                        ("a record of unknown outcome is there", Ground::OutcomeUnknown)
+                    }
+                    _ => continue,
+                };
+                let node = view.node_of(&view.partitions[index]);
+                let at = Moment { at: end.at, node, incarnation: 0, event: record.told };
+                out.add(Self::NAME, what, &at, index, ground)
+                    .offset(offset)
+                    .record(*number)
+                    .detail(records::name(*number));
+            }
+        }
+    }
+}

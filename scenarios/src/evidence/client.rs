@@ -1,0 +1,105 @@
+//! What client applications did and saw.
+
+use super::batch::NONE;
+use super::observed::Moment;
+use super::reader::Piece;
+use super::records::Outcome;
+use super::view::{Effect, View};
+use bytes::Bytes;
+use engine::fact::ClientFact;
+use engine::ids::Offset;
+
+impl View {
+    pub(super) fn on_client(&mut self, moment: &Moment, fact: &ClientFact) -> Effect {
+        let cluster = moment.node.cluster;
+        match fact {
+            ClientFact::Sent { record, partition, acks } => {
+                let index = self.partition(cluster, *partition);
+                self.records.sent(*record, index as u32, *acks);
+                Effect::Nothing
+            }
+            ClientFact::Confirmed { base_offset, records, .. } => {
+                let outcome =
+                    if base_offset.is_some() { Outcome::Acked } else { Outcome::Unconfirmed };
+                for (place, record) in (0..).zip(records) {
+                    let offset = base_offset.map_or(-1, |base| base + place);
+                    self.told(moment, *record, outcome, offset);
+                }
+                Effect::Nothing
+            }
+            ClientFact::Failed { maybe_written, records, .. } => {
+                let outcome = if *maybe_written { Outcome::Unknown } else { Outcome::Failed };
+                records.iter().for_each(|record| self.told(moment, *record, outcome, -1));
+                Effect::Nothing
+            }
+            ClientFact::Retried { records, .. } => {
+                for record in records {
+                    if let Some(record) = self.records.get_mut(*record) {
+                        record.retries = record.retries.saturating_add(1);
+                        record.retried = moment.event;
+                    }
+                }
+                Effect::Nothing
+            }
+            ClientFact::Delivered { partition, from, to, batches } => {
+                let index = self.partition(cluster, *partition);
+                self.delivered(moment, index, *from, *to, batches)
+            }
+            ClientFact::Positioned { partition, to, .. } => {
+                let index = self.partition(cluster, *partition);
+                let reader = self.reader(moment, index);
+                self.readers[reader].position = Some(*to);
+                Effect::Reader(reader, self.readers[reader].shown)
+            }
+            ClientFact::EndShown { partition, offset, .. } => {
+                let index = self.partition(cluster, *partition);
+                let reader = self.reader(moment, index);
+                let shown = self.readers[reader].shown;
+                self.readers[reader].shown = shown.max(*offset);
+                Effect::Reader(reader, shown)
+            }
+            ClientFact::ReadBack { partition, end } => {
+                let index = self.partition(cluster, *partition);
+                let reader = self.reader(moment, index);
+                self.readers[reader].read_back = Some(*end);
+                Effect::Reader(reader, self.readers[reader].shown)
+            }
+        }
+    }
+
+    fn told(&mut self, moment: &Moment, record: u64, outcome: Outcome, offset: Offset) {
+        if let Some(record) = self.records.get_mut(record) {
+            record.outcome = outcome;
+            record.offset = offset;
+            record.told = moment.event;
+        }
+    }
+
+    fn delivered(
+        &mut self,
+        moment: &Moment,
+        index: usize,
+        from: Offset,
+        to: Offset,
+        batches: &[Bytes],
+    ) -> Effect {
+        let reader = self.reader(moment, index);
+        self.pieces.clear();
+        for bytes in batches {
+            let known = &mut self.partitions[index].batches;
+            // What no replica told of may have been read after a crash took the telling.
+            let Some((batch, _)) = known.intern(bytes, NONE, moment.at) else { continue };
+            let it = known.get_mut(batch);
+            let piece = Piece { batch, from: it.base.max(from), to: it.next.min(to) };
+            if piece.from < piece.to {
+                it.delivered_to = it.delivered_to.max(piece.to);
+                self.pieces.push(piece);
+            }
+        }
+        let it = &mut self.readers[reader];
+        let before = it.position.replace(to);
+        it.shown = it.shown.max(to);
+        it.seen.extend_from_slice(&self.pieces);
+        Effect::Delivered { reader, before }
+    }
+}

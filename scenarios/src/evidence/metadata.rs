@@ -1,0 +1,140 @@
+//! The committed metadata log, replayed by the bytes that the controllers hold.
+
+use super::loss::Committed;
+use super::observed::Moment;
+use super::view::View;
+use engine::config::TopicConfig;
+use engine::ids::{BrokerId, Offset, TopicPartition};
+use engine::metadata::{MetadataImage, MetadataRecord, PartitionRegistration, decode_batch};
+use machine::{ClusterId, NodeId};
+
+/// The metadata of one cluster, as far as it is committed.
+#[derive(Clone, Debug)]
+pub struct Metadata {
+    /// The replay.
+    pub image: MetadataImage,
+    /// How many batches of the metadata log's line it has replayed.
+    replayed: usize,
+}
+
+impl Default for Metadata {
+    fn default() -> Self {
+        Self { image: MetadataImage::new(TopicConfig::default()), replayed: 0 }
+    }
+}
+
+/// A replay that stopped: the committed log cannot be read.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Unreadable {
+    /// Where.
+    pub offset: Offset,
+    /// Why.
+    pub why: String,
+}
+
+impl View {
+    /// Replays what is newly committed of a cluster's metadata log. Leaves in
+    /// [`View::touched`] the partitions whose membership has to be looked at again.
+    pub(super) fn replay_metadata(
+        &mut self,
+        cluster: ClusterId,
+        log: usize,
+        moment: &Moment,
+    ) -> Result<(), Unreadable> {
+        let mut metadata = self.metadata.remove(&cluster).unwrap_or_default();
+        let result = self.replay_into(&mut metadata, cluster, log, moment);
+        self.metadata.insert(cluster, metadata);
+        self.touched.sort_unstable();
+        self.touched.dedup();
+        result
+    }
+
+    fn replay_into(
+        &mut self,
+        metadata: &mut Metadata,
+        cluster: ClusterId,
+        log: usize,
+        moment: &Moment,
+    ) -> Result<(), Unreadable> {
+        while metadata.replayed < self.partitions[log].committed {
+            let batch = self.partitions[log].line[metadata.replayed];
+            metadata.replayed += 1;
+            let offset = self.partitions[log].batches.get(batch).base;
+            let unreadable = |why: String| Unreadable { offset, why };
+            let Some(bytes) = self.partitions[log].batches.bytes(batch).cloned() else { continue };
+            let records = decode_batch(&bytes).map_err(|why| unreadable(why.to_string()))?;
+            let mut registered = Vec::new();
+            for (offset, record) in records {
+                let replayed = metadata.image.replay(offset, &record);
+                replayed.map_err(|why| unreadable(why.to_string()))?;
+                self.after_record(&metadata.image, cluster, &record, moment, &mut registered);
+            }
+            registered.into_iter().for_each(|node| self.registered(node));
+        }
+        Ok(())
+    }
+
+    fn after_record(
+        &mut self,
+        image: &MetadataImage,
+        cluster: ClusterId,
+        record: &MetadataRecord,
+        moment: &Moment,
+        registered: &mut Vec<NodeId>,
+    ) {
+        let partition = match record {
+            MetadataRecord::RegisterBroker(broker) => {
+                registered.push(NodeId { cluster, node: broker.broker });
+                return;
+            }
+            MetadataRecord::Partition(partition) => partition.partition,
+            MetadataRecord::PartitionChange(change) => change.partition,
+            _ => return,
+        };
+        let Some(state) = image.partition(partition) else { return };
+        let index = self.partition(cluster, partition);
+        if self.partitions[index].states.is_empty() {
+            let name = image.topic(partition.topic).map(|topic| topic.name.as_str());
+            self.name_partition(index, name.unwrap_or_default(), state.replicas.len());
+        }
+        self.commit_state(index, state, moment);
+        self.touched.push(index);
+    }
+
+    fn commit_state(&mut self, index: usize, state: &PartitionRegistration, moment: &Moment) {
+        let partition = &mut self.partitions[index];
+        let cluster = partition.cluster;
+        // All of them first, so that a replica's bit is its place in the assignment.
+        let mut bit = |id: &BrokerId| partition.replica(NodeId { cluster, node: *id });
+        state.replicas.iter().for_each(|id| drop(bit(id)));
+        let mut mask = |ids: &[BrokerId]| {
+            ids.iter().filter_map(&mut bit).fold(0_u64, |mask, index| mask | 1 << index)
+        };
+        let (isr, elr) = (mask(&state.isr), mask(&state.elr));
+        let leader = state.leader.as_ref().and_then(&mut bit);
+        let committed = Committed {
+            at: moment.at,
+            event: moment.event,
+            leader,
+            leader_epoch: state.leader_epoch,
+            isr,
+            elr,
+        };
+        let number = partition.states.len();
+        partition.commit(committed);
+        partition.story.committed(moment, leader.unwrap_or_default(), number);
+    }
+
+    fn registered(&mut self, node: NodeId) {
+        for index in 0..self.partitions.len() {
+            let partition = &mut self.partitions[index];
+            if partition.id == TopicPartition::METADATA {
+                continue;
+            }
+            if let Some(replica) = partition.find(node) {
+                partition.replicas[replica].power_lost = false;
+                self.touched.push(index);
+            }
+        }
+    }
+}

@@ -1,0 +1,34 @@
+//! What consumers were given.
+
+use engine::ids::Offset;
+use machine::NodeId;
+
+/// A part of a batch.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Piece {
+    /// The batch.
+    pub batch: u32,
+    /// The first offset.
+    pub from: Offset,
+    /// The offset after the last.
+    pub to: Offset,
+}
+
+/// One life of a consumer and one partition that it reads.
+#[derive(Clone, Debug)]
+pub struct Reader {
+    /// The consumer's node.
+    pub node: NodeId,
+    /// Which of its lives.
+    pub incarnation: u16,
+    /// The index of the partition.
+    pub partition: usize,
+    /// Its position: the offset that it reads next.
+    pub position: Option<Offset>,
+    /// The end that it was shown last, by an answer or by records.
+    pub shown: Offset,
+    /// What it was given, in order.
+    pub seen: Vec<Piece>,
+    /// It has read everything back, up to this end.
+    pub read_back: Option<Offset>,
+}

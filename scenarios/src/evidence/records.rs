@@ -1,0 +1,112 @@
+//! What clients did with each record: given to a producer, confirmed or failed.
+//!
+//! Record numbers are dense: the producer's index in the upper 24 bits, then a counter. So the
+//! index is a vector for each producer.
+
+use engine::ids::Offset;
+
+/// What a producer was told about a record.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Outcome {
+    /// Nothing.
+    #[default]
+    Open,
+    /// It is confirmed, at an offset.
+    Acked,
+    /// It was sent with acks=0, which confirms nothing.
+    Unconfirmed,
+    /// It was refused for certain.
+    Failed,
+    /// It failed, and may have been written all the same.
+    Unknown,
+}
+
+/// One record.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Record {
+    /// The index of its partition.
+    pub partition: u32,
+    /// The producer's acks.
+    pub acks: i8,
+    /// What the producer was told.
+    pub outcome: Outcome,
+    /// How often its batch was sent again.
+    pub retries: u8,
+    /// The event of the last time.
+    pub retried: u64,
+    /// The offset that was confirmed.
+    pub offset: Offset,
+    /// The event that told the outcome.
+    pub told: u64,
+}
+
+/// All records by number.
+#[derive(Clone, Debug, Default)]
+pub struct Records {
+    producers: Vec<Vec<Option<Record>>>,
+}
+
+const COUNTER_BITS: u32 = 40;
+/// More producers, or a gap as large as this in a producer's numbers, and a number is not one of
+/// a workload: it was read from bytes that are not a record's.
+const SANE: usize = 1 << 16;
+
+/// The producer and counter in a record's number.
+pub const fn parts(number: u64) -> (usize, usize) {
+    ((number >> COUNTER_BITS) as usize, (number & ((1 << COUNTER_BITS) - 1)) as usize)
+}
+
+/// The number of a producer's record.
+pub const fn number(producer: usize, count: usize) -> u64 {
+    ((producer as u64) << COUNTER_BITS) | count as u64
+}
+
+/// A record as people read it: `producer 2's record 17`.
+pub fn name(number: u64) -> String {
+    let (producer, count) = parts(number);
+    format!("record {producer}#{count}")
+}
+
+impl Records {
+    /// A record that was given to a producer.
+    pub fn get(&self, number: u64) -> Option<&Record> {
+        let (producer, count) = parts(number);
+        self.producers.get(producer)?.get(count)?.as_ref()
+    }
+
+    /// The same, to be changed.
+    pub fn get_mut(&mut self, number: u64) -> Option<&mut Record> {
+        let (producer, count) = parts(number);
+        self.producers.get_mut(producer)?.get_mut(count)?.as_mut()
+    }
+
+    /// A record was given to a producer.
+    pub fn sent(&mut self, number: u64, partition: u32, acks: i16) {
+        let (producer, count) = parts(number);
+        if producer >= SANE || self.producers.get(producer).map_or(0, Vec::len) + SANE < count {
+            return;
+        }
+        if producer >= self.producers.len() {
+            self.producers.resize(producer + 1, Vec::new());
+        }
+        let records = &mut self.producers[producer];
+        if count >= records.len() {
+            records.resize(count + 1, None);
+        }
+        records[count] =
+            Some(Record { partition, acks: acks as i8, offset: -1, ..Record::default() });
+    }
+
+    /// How many producers there are.
+    pub fn producers(&self) -> usize {
+        self.producers.len()
+    }
+
+    /// All records with their numbers, by producer and in the order sent.
+    pub fn iter(&self) -> impl Iterator<Item = (u64, &Record)> {
+        self.producers.iter().enumerate().flat_map(|(producer, records)| {
+            let numbered = records.iter().enumerate();
+            numbered.filter_map(move |(n, record)| Some((number(producer, n), record.as_ref()?)))
+        })
+    }
+}

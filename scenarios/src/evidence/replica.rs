@@ -1,0 +1,60 @@
+//! What one replica has in its log, by what it told and by what its disk held after restarts.
+
+use super::batch::Batches;
+use engine::ids::Offset;
+use machine::NodeId;
+
+/// A replica of a partition.
+#[derive(Clone, Debug)]
+pub struct Replica {
+    /// Its node.
+    pub node: NodeId,
+    /// The batches in its log.
+    pub log: Vec<u32>,
+    /// Its log end offset.
+    pub end: Offset,
+    /// Its high watermark, as it told last.
+    pub high_watermark: Offset,
+    /// Since when it has been a member of the committed ISR or ELR.
+    pub member_since: Option<u64>,
+    /// When its process last ended otherwise than by an orderly shutdown.
+    pub ended_uncleanly: Option<u64>,
+    /// Its host lost power, and its broker has not been registered since.
+    pub power_lost: bool,
+    /// It came back with offsets from here on that it never told of.
+    pub unseen_from: Option<Offset>,
+}
+
+impl Replica {
+    /// A replica with an empty log.
+    pub fn new(node: NodeId) -> Self {
+        Self {
+            node,
+            log: Vec::new(),
+            end: 0,
+            high_watermark: 0,
+            member_since: None,
+            ended_uncleanly: None,
+            power_lost: false,
+            unseen_from: None,
+        }
+    }
+
+    /// Its last batch.
+    pub fn last(&self) -> Option<u32> {
+        self.log.last().copied()
+    }
+
+    /// The batch that covers `offset`, and its place in the log.
+    pub fn covering(&self, batches: &Batches, offset: Offset) -> Option<(usize, u32)> {
+        // Nearly every question is about the end of the log.
+        let from = match self.log.len().checked_sub(8) {
+            Some(from) if batches.get(self.log[from]).base <= offset => from,
+            _ => 0,
+        };
+        let tail = &self.log[from..];
+        let place = from + tail.partition_point(|batch| batches.get(*batch).next <= offset);
+        let batch = *self.log.get(place)?;
+        (batches.get(batch).base <= offset).then_some((place, batch))
+    }
+}
