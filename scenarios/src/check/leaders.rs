@@ -42,7 +42,8 @@ impl Check for Leaders {
             _ => return,
         };
         let key = (index, epoch);
-        if self.last == Some((key, replica)) || view.partitions[index].id == TopicPartition::METADATA
+        if self.last == Some((key, replica))
+            || view.partitions[index].id == TopicPartition::METADATA
         {
             return;
         }

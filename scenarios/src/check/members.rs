@@ -34,7 +34,7 @@ impl Check for Members {
                 let found = (lacking.batch, lacking.lacking);
                 self.report(view, at, *index, found, what, out);
             }
-            Effect::Metadata { .. } => {
+            Effect::Metadata { .. } | Effect::Registered => {
                 for index in &view.touched {
                     self.look_at(view, at, *index, out);
                 }

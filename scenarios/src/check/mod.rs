@@ -37,7 +37,14 @@ use engine::fact::Fact;
 pub trait Check {
     /// A process told something; `effect` is what that changed in `view`.
     #[inline]
-    fn on_fact(&mut self, view: &View, at: &Moment, fact: &Fact, effect: &Effect, out: &mut Findings) {
+    fn on_fact(
+        &mut self,
+        view: &View,
+        at: &Moment,
+        fact: &Fact,
+        effect: &Effect,
+        out: &mut Findings,
+    ) {
         let _ = (view, at, fact, effect, out);
     }
 

@@ -51,10 +51,9 @@ fn report(
     let partition = &view.partitions[index];
     let lost = [earlier, later].map(|batch| partition.batches.get(batch).loss);
     let ground = match lost.into_iter().find(|loss| *loss != NONE) {
-        Some(loss) => Ground::Gone {
-            witness: partition.losses[loss as usize].witness,
-            loss: Some(loss),
-        },
+        Some(loss) => {
+            Ground::Gone { witness: partition.losses[loss as usize].witness, loss: Some(loss) }
+        }
         None => Ground::Never,
     };
     let epochs = [earlier, later].map(|batch| partition.batches.get(batch).epoch);

@@ -21,18 +21,12 @@ impl Check for Order {
             if partition.topic.is_none() {
                 continue;
             }
-            // For each producer the first copies so far go up to here.
-            let mut highest: Vec<Option<usize>> = vec![None; view.records.producers()];
+            let mut producers = vec![Seen::default(); view.records.producers()];
             let mut overtaken = Vec::new();
             for (offset, number) in (0..).zip(&end.finals[index].numbers) {
                 let (producer, count) = records::parts(*number);
-                let Some(highest) = highest.get_mut(producer).filter(|_| *number != NO_RECORD)
-                else {
-                    continue;
-                };
-                if highest.is_none_or(|highest| count > highest) {
-                    *highest = Some(count);
-                } else if *highest != Some(count) {
+                let seen = producers.get_mut(producer).filter(|_| *number != NO_RECORD);
+                if seen.is_some_and(|seen| seen.is_overtaken(count)) {
                     overtaken.push((offset, *number));
                 }
             }
@@ -41,14 +35,31 @@ impl Check for Order {
     }
 }
 
-/// Records below the highest so far: overtaken, unless they are further copies.
-fn report(view: &View, end: &End, index: usize, below: Vec<(i64, u64)>, out: &mut Findings) {
-    let numbers = &end.finals[index].numbers;
-    for (offset, number) in below {
-        let is_copy = numbers[..offset as usize].contains(&number);
-        if is_copy {
-            continue;
+/// What was seen of a producer in a partition.
+#[derive(Clone, Debug, Default)]
+struct Seen {
+    highest: Option<usize>,
+    /// The records, a bit each.
+    bits: Vec<u64>,
+}
+
+impl Seen {
+    /// Notes a record. Whether it is the first copy, and a later one came before it.
+    fn is_overtaken(&mut self, count: usize) -> bool {
+        let (word, bit) = (count / 64, 1 << (count % 64));
+        if self.bits.len() <= word {
+            self.bits.resize(word + 1, 0);
         }
+        let is_copy = self.bits[word] & bit != 0;
+        self.bits[word] |= bit;
+        let overtaken = !is_copy && self.highest.is_some_and(|highest| count < highest);
+        self.highest = self.highest.max(Some(count));
+        overtaken
+    }
+}
+
+fn report(view: &View, end: &End, index: usize, overtaken: Vec<(i64, u64)>, out: &mut Findings) {
+    for (offset, number) in overtaken {
         let node = view.node_of(&view.partitions[index]);
         let at = Moment { at: end.at, node, incarnation: 0, event: 0 };
         out.add(Order::NAME, "a record was overtaken", &at, index, Ground::Overtaken)

@@ -49,7 +49,13 @@ impl Check for Polls {
 }
 
 /// Offsets may have holes; what was skipped must be one.
-fn check_gap(view: &View, at: &Moment, index: usize, (from, to): (Offset, Offset), out: &mut Findings) {
+fn check_gap(
+    view: &View,
+    at: &Moment,
+    index: usize,
+    (from, to): (Offset, Offset),
+    out: &mut Findings,
+) {
     if from >= to {
         return;
     }

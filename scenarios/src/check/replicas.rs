@@ -96,9 +96,7 @@ fn compare(view: &View, end: &End, (leader, follower): (&DiskLog, &DiskLog), out
         if its != Some((offset, batch)) {
             let nodes = (of(leader).node, of(follower).node);
             let at = Moment { at: end.at, node: nodes.1, incarnation: 0, event: 0 };
-            let found = its.map_or("nothing".to_owned(), |(at, other)| {
-                describe(at, other, batch)
-            });
+            let found = its.map_or("nothing".to_owned(), |(at, other)| describe(at, other, batch));
             out.add(Replicas::NAME, "two replicas differ", &at, leader.partition, Ground::Never)
                 .offset(offset)
                 .detail(format!("leader {} has a batch, replica {} {found}", nodes.0, nodes.1));

@@ -151,7 +151,10 @@ impl Batches {
     }
 
     /// The batch of that base offset, epoch, checksum and size, or where in `by_base` it belongs.
-    fn find(&self, (base, epoch, crc, size): (Offset, LeaderEpoch, u32, u32)) -> Result<u32, usize> {
+    fn find(
+        &self,
+        (base, epoch, crc, size): (Offset, LeaderEpoch, u32, u32),
+    ) -> Result<u32, usize> {
         let from = self.by_base.partition_point(|batch| self.get(*batch).base < base);
         let same_base = self.by_base[from..].iter();
         for batch in same_base.take_while(|batch| self.get(**batch).base == base) {

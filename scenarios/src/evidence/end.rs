@@ -88,9 +88,8 @@ fn of(view: &View, index: usize, logs: &[DiskLog]) -> Final {
         }
         return Final { numbers, source: Source::ReadBack };
     }
-    let of_leader = |log: &&DiskLog| {
-        log.partition == index && Some(log.replica) == partition.line_leader
-    };
+    let of_leader =
+        |log: &&DiskLog| log.partition == index && Some(log.replica) == partition.line_leader;
     if let Some(log) = logs.iter().find(of_leader) {
         for batch in &log.batches {
             // The numbers of a batch that cannot be read stay open, and its loss will be found.

@@ -66,8 +66,8 @@ pub struct Witness {
     pub isr: u64,
     /// The committed ISR and ELR just before the lacking replica was made leader, or was let in.
     pub members: u64,
-    /// Those of `members` that hold the batch and have not ended uncleanly since they became
-    /// members: each of them could have led without loss.
+    /// Those of `members` that hold the batch, and that were not registered again after an unclean
+    /// end since they became members: each of them could have led without loss, if waited for.
     pub sound: u64,
     /// See [`super::Batch::committed`].
     pub committed: bool,

@@ -4,7 +4,7 @@ use super::loss::Committed;
 use super::observed::Moment;
 use super::view::View;
 use engine::config::TopicConfig;
-use engine::ids::{BrokerId, Offset, TopicPartition};
+use engine::ids::{BrokerId, Offset};
 use engine::metadata::{MetadataImage, MetadataRecord, PartitionRegistration, decode_batch};
 use machine::{ClusterId, NodeId};
 
@@ -60,6 +60,7 @@ impl View {
             let batch = self.partitions[log].line[metadata.replayed];
             metadata.replayed += 1;
             let offset = self.partitions[log].batches.get(batch).base;
+            let appended = self.partitions[log].batches.get(batch).at;
             let unreadable = |why: String| Unreadable { offset, why };
             let Some(bytes) = self.partitions[log].batches.bytes(batch).cloned() else { continue };
             let records = decode_batch(&bytes).map_err(|why| unreadable(why.to_string()))?;
@@ -69,7 +70,7 @@ impl View {
                 replayed.map_err(|why| unreadable(why.to_string()))?;
                 self.after_record(&metadata.image, cluster, &record, moment, &mut registered);
             }
-            registered.into_iter().for_each(|node| self.registered(node));
+            registered.into_iter().for_each(|node| self.registered(node, appended));
         }
         Ok(())
     }
@@ -106,7 +107,9 @@ impl View {
         let cluster = partition.cluster;
         // All of them first, so that a replica's bit is its place in the assignment.
         let mut bit = |id: &BrokerId| partition.replica(NodeId { cluster, node: *id });
-        state.replicas.iter().for_each(|id| drop(bit(id)));
+        for id in &state.replicas {
+            bit(id);
+        }
         let mut mask = |ids: &[BrokerId]| {
             ids.iter().filter_map(&mut bit).fold(0_u64, |mask, index| mask | 1 << index)
         };
@@ -125,12 +128,20 @@ impl View {
         partition.story.committed(moment, leader.unwrap_or_default(), number);
     }
 
-    fn registered(&mut self, node: NodeId) {
-        for index in 0..self.partitions.len() {
-            let partition = &mut self.partitions[index];
-            if partition.id == TopicPartition::METADATA {
-                continue;
+    /// The controller wrote at `at` that a broker is registered.
+    fn registered(&mut self, node: NodeId, at: u64) {
+        for partition in &mut self.partitions {
+            if let Some(replica) = partition.find(node) {
+                partition.replicas[replica].registered = Some(at);
             }
+        }
+    }
+
+    /// A broker knows that it is registered: whatever its last life lost, the controller has seen
+    /// to it.
+    pub(super) fn knows_registered(&mut self, node: NodeId) {
+        self.touched.clear();
+        for (index, partition) in self.partitions.iter_mut().enumerate() {
             if let Some(replica) = partition.find(node) {
                 partition.replicas[replica].power_lost = false;
                 self.touched.push(index);

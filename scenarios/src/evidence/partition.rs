@@ -177,13 +177,7 @@ impl Partition {
         self.replicas[replica].log.push(batch);
     }
 
-    fn append_to_line(
-        &mut self,
-        replica: usize,
-        batch: u32,
-        epoch: LeaderEpoch,
-        moment: &Moment,
-    ) {
+    fn append_to_line(&mut self, replica: usize, batch: u32, epoch: LeaderEpoch, moment: &Moment) {
         if epoch > self.line_epoch {
             // Its leadership was not told: the crash of a controller or broker took the fact.
             self.lead(replica, epoch, moment);
@@ -382,10 +376,11 @@ impl Partition {
             if replica.ended_uncleanly.is_some_and(|ended| ended >= it.at) {
                 ended_uncleanly |= bit;
             }
-            // It may have been taken out because of that end, in the very record that made the
-            // other leader.
+            // Whom the controller took out for an unclean end, perhaps in the very record that
+            // made the other leader, could not lead. Until it registers it still could.
             let spoilt = replica.ended_uncleanly.is_some_and(|ended| {
                 replica.member_since.is_none_or(|since| ended >= since)
+                    && replica.registered.is_some_and(|registered| registered >= ended)
             });
             if members & it.holders & bit != 0 && !spoilt {
                 sound |= bit;

@@ -7,6 +7,8 @@ use machine::{ClusterId, NodeId};
 pub struct Setup {
     /// The voters of all metadata quorums.
     pub controllers: Vec<NodeId>,
+    /// `eligible.leader.replicas.enable`.
+    pub eligible_leader_replicas: bool,
     /// The topics of the workload.
     pub topics: Vec<TopicSetup>,
     /// The producers; the index is the upper part of the numbers of their records.

@@ -34,7 +34,8 @@ pub struct View {
     pub cut: Vec<u32>,
     /// Scratch: what the last [`Effect::Delivered`] gave.
     pub pieces: Vec<Piece>,
-    /// Scratch: the partitions whose members the last [`Effect::Metadata`] may have changed.
+    /// Scratch: the partitions whose members have to be looked at after the last
+    /// [`Effect::Metadata`] or [`Effect::Registered`].
     pub touched: Vec<usize>,
     /// Replicas whose disks have to be looked at: node, partition, log end.
     pub(super) reloads: Vec<(Moment, usize, Offset)>,
@@ -73,6 +74,8 @@ pub enum Effect {
         /// What cannot be replayed.
         unreadable: Option<Unreadable>,
     },
+    /// A broker knows that it is registered; see [`View::touched`].
+    Registered,
     /// A log was cut; see [`View::cut`].
     Cut(usize, usize),
     /// A consumer was given records; see [`View::pieces`].
@@ -114,13 +117,18 @@ impl View {
         let partition = &mut self.partitions[index];
         partition.name = format!("{topic}-{}", partition.id.partition);
         let topics = &self.setup.topics;
-        let named = |setup: &&super::TopicSetup| {
-            setup.cluster == partition.cluster && setup.name == topic
-        };
+        let named =
+            |setup: &&super::TopicSetup| setup.cluster == partition.cluster && setup.name == topic;
         partition.topic = topics.iter().position(|setup| named(&setup));
         if let Some(topic) = partition.topic {
             partition.min_isr = topics[topic].min_insync_replicas.min(replicas);
         }
+    }
+
+    /// A node that stands for a partition: its present leader.
+    pub fn node_of(&self, partition: &Partition) -> NodeId {
+        let leader = partition.line_leader.and_then(|leader| partition.replicas.get(leader));
+        leader.map_or(NodeId { cluster: partition.cluster, node: 0 }, |replica| replica.node)
     }
 
     /// The name of a partition, or nothing.
@@ -197,8 +205,12 @@ impl View {
             }
             Fact::Truncated { partition, from, to, high_watermark, why, .. } => {
                 let index = self.partition(cluster, *partition);
-                let cut =
-                    Happening::Cut { from: *from, to: *to, high_watermark: *high_watermark, why: *why };
+                let cut = Happening::Cut {
+                    from: *from,
+                    to: *to,
+                    high_watermark: *high_watermark,
+                    why: *why,
+                };
                 self.truncated(moment, index, *to, cut)
             }
             Fact::Loaded { partition, log_end, high_watermark, .. } => {
@@ -207,7 +219,13 @@ impl View {
                 Effect::Nothing
             }
             Fact::Acknowledged {
-                partition, leader_epoch, base_offset, last_offset, acks, high_watermark, isr,
+                partition,
+                leader_epoch,
+                base_offset,
+                last_offset,
+                acks,
+                high_watermark,
+                isr,
             } => {
                 let index = self.partition(cluster, *partition);
                 let epoch = *leader_epoch;
@@ -223,6 +241,10 @@ impl View {
                     high_watermark: *high_watermark,
                     isr,
                 })
+            }
+            Fact::Registered { .. } => {
+                self.knows_registered(moment.node);
+                Effect::Registered
             }
             Fact::Client(fact) => self.on_client(moment, fact),
             _ => Effect::Nothing,

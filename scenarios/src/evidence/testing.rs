@@ -1,0 +1,1 @@
+//! Histories made by hand, for tests of checks and of the judge.

@@ -1,0 +1,50 @@
+//! Records by their identity, over the whole run.
+
+use crate::evidence::{End, NO_RECORD, Outcome, View, records};
+use crate::result::Counts;
+
+/// Counts what became of the records.
+pub(super) fn counts(view: &View, end: &End) -> Counts {
+    let mut counts = Counts::default();
+    let mut copies: Vec<Vec<u8>> = vec![Vec::new(); view.records.producers()];
+    for (partition, held) in view.partitions.iter().zip(&end.finals) {
+        if partition.topic.is_some() {
+            read(&held.numbers, &mut copies, &mut counts);
+        }
+    }
+    for (number, record) in view.records.iter() {
+        let (producer, count) = records::parts(number);
+        let copies = copies[producer].get(count).copied().unwrap_or(0);
+        counts.sent += 1;
+        counts.read += u64::from(copies > 0);
+        counts.duplicated += u64::from(copies > 1);
+        match record.outcome {
+            Outcome::Acked => {
+                counts.acked += 1;
+                counts.lost += u64::from(copies == 0);
+            }
+            Outcome::Unconfirmed => counts.unconfirmed += 1,
+            Outcome::Failed => counts.failed += 1,
+            Outcome::Unknown | Outcome::Open => counts.unknown += 1,
+        }
+    }
+    counts
+}
+
+/// Notes the records of one partition in order.
+fn read(numbers: &[u64], copies: &mut [Vec<u8>], counts: &mut Counts) {
+    let mut highest: Vec<Option<usize>> = vec![None; copies.len()];
+    for number in numbers.iter().filter(|number| **number != NO_RECORD) {
+        let (producer, count) = records::parts(*number);
+        let Some(copies) = copies.get_mut(producer) else { continue };
+        if copies.len() <= count {
+            copies.resize(count + 1, 0);
+        }
+        copies[count] = copies[count].saturating_add(1);
+        let highest = &mut highest[producer];
+        if copies[count] == 1 && highest.is_some_and(|highest| count < highest) {
+            counts.reordered += 1;
+        }
+        *highest = (*highest).max(Some(count));
+    }
+}

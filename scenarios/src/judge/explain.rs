@@ -1,0 +1,118 @@
+//! How a violation came about, in lines: who acknowledged what, in which epoch, with which ISR;
+//! which fault followed; where it was cut; which replica lacked it.
+
+use crate::check::{Finding, Ground};
+use crate::evidence::story::{Ack, Happening, Scene};
+use crate::evidence::{Change, Partition, View, records};
+
+/// More lines than this do not help.
+const MOST: usize = 16;
+
+/// A moment of a run: `12.345678 s`.
+pub(super) fn time(at: u64) -> String {
+    format!("{}.{:06} s", at / 1_000_000_000, at % 1_000_000_000 / 1_000)
+}
+
+/// The lines for a finding.
+pub(super) fn lines(view: &View, finding: &Finding) -> Vec<String> {
+    let mut lines = Vec::new();
+    let Some(index) = finding.partition else {
+        return vec![finding.detail.clone()];
+    };
+    let partition = &view.partitions[index];
+    let mut from = finding.at.saturating_sub(1_000_000_000);
+    if let Some(ack) = ack(view, index, finding) {
+        from = ack.at;
+        lines.push(acknowledged(partition, &ack, finding));
+    }
+    let scenes = partition.story.between(from, finding.at);
+    let faults = view.faults.iter().filter(|(at, _)| (from..=finding.at).contains(&at.at));
+    let mut told: Vec<(u64, String)> =
+        scenes.iter().filter_map(|scene| told(partition, scene)).collect();
+    told.extend(faults.map(|(at, what)| (at.at, format!("{}  fault: {what}", time(at.at)))));
+    told.sort_by_key(|(at, _)| *at);
+    let left_out = told.len().saturating_sub(MOST);
+    if left_out > 0 {
+        // The nearest to the end explain most.
+        told.drain(..left_out);
+        lines.push(format!("({left_out} earlier steps left out)"));
+    }
+    lines.extend(told.into_iter().map(|(_, line)| line));
+    lines.extend(held(partition, finding));
+    lines.push(format!("{}  {}", time(finding.at), finding.what));
+    lines
+}
+
+/// The answer that acknowledged the offset of the finding, the last before it.
+fn ack(view: &View, index: usize, finding: &Finding) -> Option<Ack> {
+    let offset = finding.offset?;
+    let covers = |ack: &&Ack| ack.base <= offset && offset <= ack.last && ack.at <= finding.at;
+    view.acks[index].iter().rev().find(covers).copied()
+}
+
+fn acknowledged(partition: &Partition, ack: &Ack, finding: &Finding) -> String {
+    let record = finding.record.map_or_else(|| "the offset".to_owned(), records::name);
+    let acks = if ack.acks == -1 { "all".to_owned() } else { ack.acks.to_string() };
+    format!(
+        "{}  {} acknowledged {record} at {}@{} (acks={acks}, epoch {}, ISR {{{}}}, high watermark {})",
+        time(ack.at),
+        partition.replicas[ack.replica].node,
+        partition.name,
+        finding.offset.unwrap_or(ack.base),
+        ack.epoch,
+        partition.names(ack.isr),
+        ack.high_watermark,
+    )
+}
+
+fn told(partition: &Partition, scene: &Scene) -> Option<(u64, String)> {
+    let node = partition.replicas.get(scene.replica)?.node;
+    let what = match scene.what {
+        Happening::Node(Change::Started) => format!("{node} started"),
+        Happening::Node(Change::Stopped) => format!("{node} stopped in an orderly way"),
+        Happening::Node(Change::Crashed) => format!("{node} crashed"),
+        Happening::Node(Change::PowerLost { bytes }) => {
+            format!("{node} lost power, and {bytes} unsynced bytes with it")
+        }
+        Happening::Loaded(end) => format!("{node} loaded its log, which ends at {end}"),
+        Happening::Led { epoch, start } => {
+            format!("{node} began to lead in epoch {epoch}, from offset {start}")
+        }
+        Happening::Cut { from, to, high_watermark, .. } => {
+            let below = if to < high_watermark { ", below its high watermark" } else { "" };
+            format!("{node} cut its log from {from} to {to}{below}")
+        }
+        Happening::Committed(state) => committed(partition, state),
+    };
+    Some((scene.at, format!("{}  {what}", time(scene.at))))
+}
+
+fn committed(partition: &Partition, state: usize) -> String {
+    let state = &partition.states[state];
+    let leader = match state.leader {
+        Some(leader) => partition.replicas[leader].node.to_string(),
+        None => "none".to_owned(),
+    };
+    format!(
+        "controller: leader {leader}, epoch {}, ISR {{{}}}, ELR {{{}}}",
+        state.leader_epoch,
+        partition.names(state.isr),
+        partition.names(state.elr)
+    )
+}
+
+/// Who held the batch, who had never had it, and who lost it how.
+fn held(partition: &Partition, finding: &Finding) -> Option<String> {
+    let Ground::Gone { witness, .. } = &finding.ground else { return None };
+    let all = (0..partition.replicas.len()).fold(0_u64, |mask, index| mask | 1 << index);
+    let of = |mask: u64| partition.names(mask);
+    Some(format!(
+        "held then by {{{}}}; lost with their power by {{{}}}; cut by {{{}}}; never had by {{{}}}; \
+         ISR {{{}}}",
+        of(witness.holders),
+        of(witness.power_lost),
+        of(witness.had & !witness.holders & !witness.power_lost),
+        of(all & !witness.had),
+        of(witness.isr),
+    ))
+}

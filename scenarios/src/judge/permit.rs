@@ -1,0 +1,254 @@
+//! The table of what is permitted: for each hazard what the configuration must be, which fault
+//! must have been applied, and what must bear witness.
+//!
+//! Closed: what no row excuses is a violation. Witnesses are bytes on disks, the committed
+//! metadata log and the clients' history; no row asks what a rule decided.
+
+use crate::check::{Finding, Ground};
+use crate::evidence::{End, Outcome, Partition, Record, View, Witness};
+use crate::result::Permitted;
+
+/// Why a finding is permitted.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Excuse {
+    /// The row.
+    pub hazard: &'static str,
+    /// The setting and the event.
+    pub because: String,
+}
+
+/// A row of the table.
+#[derive(Clone, Copy, Debug)]
+pub struct Row {
+    /// The hazard's name.
+    pub hazard: &'static str,
+    /// What it is, for users.
+    pub meaning: &'static str,
+    excuses: fn(&Case<'_>) -> Option<String>,
+}
+
+/// One finding with what bears witness.
+#[derive(Clone, Copy, Debug)]
+struct Case<'a> {
+    view: &'a View,
+    finding: &'a Finding,
+    partition: &'a Partition,
+    record: Option<&'a Record>,
+}
+
+/// All rows, in the order in which they are asked.
+pub const PERMISSIONS: &[Row] = &[
+    Row {
+        hazard: "unclean-election",
+        meaning: "a replica out of sync was made leader, as unclean.leader.election.enable allows",
+        excuses: unclean_election,
+    },
+    Row {
+        hazard: "acks1-unreplicated",
+        meaning: "with acks=1 a record was confirmed that an in-sync replica had not got yet",
+        excuses: acks1_unreplicated,
+    },
+    Row {
+        hazard: "isr-of-one",
+        meaning: "min.insync.replicas=1 let a single in-sync replica confirm, which lost its power",
+        excuses: isr_of_one,
+    },
+    Row {
+        hazard: "min-isr-1",
+        meaning: "min.insync.replicas=1 promises nothing once one replica has lost its power",
+        excuses: min_isr_1,
+    },
+    Row {
+        hazard: "correlated-power-loss",
+        meaning: "as many replicas ended uncleanly as min.insync.replicas, unsynced data with them",
+        excuses: correlated_power_loss,
+    },
+    Row {
+        hazard: "retry-duplicate",
+        meaning: "without idempotence a batch that is sent again may be stored again",
+        excuses: retry_duplicate,
+    },
+    Row {
+        hazard: "in-flight-reorder",
+        meaning: "without idempotence a batch that is sent again may be overtaken by another",
+        excuses: in_flight_reorder,
+    },
+    Row {
+        hazard: "unknown-outcome-landed",
+        meaning: "a record that the producer had given up was written all the same",
+        excuses: unknown_outcome_landed,
+    },
+];
+
+/// The row that permits a finding, if there is one.
+pub fn excuse(view: &View, finding: &Finding) -> Option<Excuse> {
+    let partition = &view.partitions[finding.partition?];
+    let record = finding.record.and_then(|number| view.records.get(number));
+    let case = Case { view, finding, partition, record };
+    let excused =
+        |row: &Row| (row.excuses)(&case).map(|because| Excuse { hazard: row.hazard, because });
+    PERMISSIONS.iter().find_map(excused)
+}
+
+impl Case<'_> {
+    fn witness(&self) -> Option<&Witness> {
+        match &self.finding.ground {
+            Ground::Gone { witness, .. } => Some(witness),
+            _ => None,
+        }
+    }
+
+    /// When the replica that lacks the batch came to lead, and in which epoch.
+    fn election(&self) -> String {
+        let (at, epoch) = match self.finding.ground {
+            Ground::Gone { loss: Some(loss), .. } => {
+                let loss = &self.partition.losses[loss as usize];
+                (loss.at, loss.leader_epoch)
+            }
+            _ => (self.finding.at, self.partition.line_epoch),
+        };
+        let lacking = self.witness().map_or(0, |witness| witness.lacking);
+        let leader = self.partition.names(lacking);
+        format!("{leader} began to lead in epoch {epoch} at {}", super::explain::time(at))
+    }
+
+    /// The producer of the record may send a batch twice without a trace.
+    fn is_not_idempotent(&self) -> bool {
+        let producer = self.finding.record.map(|number| crate::evidence::records::parts(number).0);
+        let setup = producer.and_then(|producer| self.view.setup.producers.get(producer));
+        !setup.is_some_and(|setup| setup.idempotence)
+    }
+
+    fn max_in_flight(&self) -> u32 {
+        let producer = self.finding.record.map(|number| crate::evidence::records::parts(number).0);
+        let setup = producer.and_then(|producer| self.view.setup.producers.get(producer));
+        setup.map_or(1, |setup| setup.max_in_flight)
+    }
+}
+
+/// The configuration allows it, and by the committed log the new leader was in neither ISR nor
+/// ELR. A rule bug that lets a replica into one of them is not excused.
+fn unclean_election(case: &Case<'_>) -> Option<String> {
+    let witness = case.witness()?;
+    let topic = &case.view.setup.topics[case.partition.topic?];
+    (topic.unclean_leader_election && witness.members & witness.lacking == 0).then(|| {
+        let members = case.partition.names(witness.members);
+        format!(
+            "unclean.leader.election.enable=true, and {}, the ISR and ELR being {{{members}}}",
+            case.election()
+        )
+    })
+}
+
+/// The record was never committed nor delivered, the new leader never had it or lost it with its
+/// power, and some member of the committed ISR lacked it when its leader was replaced.
+fn acks1_unreplicated(case: &Case<'_>) -> Option<String> {
+    let (witness, record) = (case.witness()?, case.record?);
+    let may_lead = witness.members == 0 || witness.members & witness.lacking != 0;
+    let lacked = witness.isr & (!witness.had | witness.power_lost);
+    let by_fault = witness.lacking & (!witness.had | witness.power_lost) != 0;
+    let promised = witness.committed || witness.delivered;
+    (record.acks == 1 && !promised && may_lead && lacked != 0 && by_fault).then(|| {
+        format!(
+            "acks=1, in-sync replica {} lacked it, and {}",
+            case.partition.names(lacked),
+            case.election()
+        )
+    })
+}
+
+/// The members whose unclean end a power loss can be blamed on, if one can: the new leader lost
+/// the batch with its power, at least `min.insync.replicas` of those that had it ended uncleanly,
+/// nobody was left whom the controller should have waited for, and it did not take the word of a
+/// life that had ended (KIP-966).
+fn power_loss(case: &Case<'_>) -> Option<u64> {
+    let witness = case.witness()?;
+    let ended = witness.had & (witness.power_lost | witness.ended_uncleanly);
+    let enough = ended.count_ones() as usize >= case.partition.min_isr.max(1);
+    let lost_by_leader = witness.lacking & witness.power_lost != 0;
+    let stripped = witness.members & witness.lacking == 0;
+    let right = witness.sound == 0 && (stripped || !case.view.setup.eligible_leader_replicas);
+    (enough && lost_by_leader && right).then_some(ended)
+}
+
+fn after_power_loss(case: &Case<'_>, ended: u64) -> String {
+    format!(
+        "min.insync.replicas={}, {} ended uncleanly with unsynced data, and {}",
+        case.partition.min_isr,
+        case.partition.names(ended),
+        case.election()
+    )
+}
+
+fn isr_of_one(case: &Case<'_>) -> Option<String> {
+    let alone = case.partition.min_isr <= 1 && case.witness()?.isr.count_ones() == 1;
+    power_loss(case).filter(|_| alone).map(|ended| after_power_loss(case, ended))
+}
+
+fn min_isr_1(case: &Case<'_>) -> Option<String> {
+    let one = case.partition.min_isr <= 1;
+    power_loss(case).filter(|_| one).map(|ended| after_power_loss(case, ended))
+}
+
+fn correlated_power_loss(case: &Case<'_>) -> Option<String> {
+    let several = case.partition.min_isr > 1;
+    power_loss(case).filter(|_| several).map(|ended| after_power_loss(case, ended))
+}
+
+/// Every further copy answers for a time that the batch was sent again.
+fn retry_duplicate(case: &Case<'_>) -> Option<String> {
+    let Ground::Copies(copies) = case.finding.ground else { return None };
+    let record = case.record?;
+    (case.is_not_idempotent() && copies <= 1 + u32::from(record.retries)).then(|| {
+        format!("enable.idempotence=false, and its batch was sent again (event {})", record.retried)
+    })
+}
+
+/// It was sent again while others were in flight.
+fn in_flight_reorder(case: &Case<'_>) -> Option<String> {
+    let record = case.record.filter(|_| case.finding.ground == Ground::Overtaken)?;
+    let in_flight = case.max_in_flight();
+    (case.is_not_idempotent() && in_flight > 1 && record.retries > 0).then(|| {
+        format!(
+            "enable.idempotence=false, max.in.flight.requests.per.connection={in_flight}, and its \
+             batch was sent again (event {})",
+            record.retried
+        )
+    })
+}
+
+/// The producer does not know, so the record may be there, and late.
+fn unknown_outcome_landed(case: &Case<'_>) -> Option<String> {
+    let record = case.record?;
+    let unknown = matches!(record.outcome, Outcome::Unknown | Outcome::Open);
+    let at_stake = matches!(case.finding.ground, Ground::OutcomeUnknown | Ground::Overtaken);
+    // A callback has its order whatever the outcome.
+    let stored = case.finding.offset.is_some();
+    (unknown && at_stake && stored && case.is_not_idempotent()).then(|| {
+        format!("the producer was not told whether it was written (event {})", record.told)
+    })
+}
+
+/// Records sent with acks=0 that are not there, by partition.
+pub(super) fn unconfirmed(view: &View, end: &End) -> Vec<Permitted> {
+    let mut missing = vec![0_u64; view.partitions.len()];
+    let unconfirmed = |record: &Record| record.outcome == Outcome::Unconfirmed;
+    if !view.records.iter().any(|(_, record)| unconfirmed(record)) {
+        return Vec::new();
+    }
+    let held: std::collections::BTreeSet<u64> =
+        end.finals.iter().flat_map(|held| held.numbers.iter().copied()).collect();
+    for (number, record) in view.records.iter().filter(|(_, record)| unconfirmed(record)) {
+        missing[record.partition as usize] += u64::from(!held.contains(&number));
+    }
+    let lost = missing.into_iter().enumerate().filter(|(_, count)| *count > 0);
+    lost.map(|(index, count)| Permitted {
+        hazard: "acks0-lost".to_owned(),
+        count,
+        because: "acks=0, which confirms nothing".to_owned(),
+        partition: view.partitions[index].name.clone(),
+        summary: format!("{count} records sent with acks=0 are not there"),
+        events: Vec::new(),
+    })
+    .collect()
+}
