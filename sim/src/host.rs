@@ -73,3 +73,6 @@ pub fn run<T: Send>(seed: u64, run: impl FnOnce(&mut Clock) -> T + Send) -> T {
     let outcome = std::thread::scope(|scope| scope.spawn(hosted).join());
     outcome.unwrap_or_else(|panic| std::panic::resume_unwind(panic))
 }
+
+#[cfg(test)]
+mod tests;

@@ -7,6 +7,8 @@ mod inspect;
 mod journal;
 mod power;
 mod profile;
+#[cfg(test)]
+mod tests;
 mod tree;
 
 pub(crate) use conditions::{Conditions, FailingOperations};

@@ -239,6 +239,11 @@ impl<P: Process> World<P> {
             })
     }
 
+    /// How many connections are open, opening or not yet forgotten by both ends.
+    pub fn connections(&self) -> usize {
+        self.connections.slots().len()
+    }
+
     fn index(&self, node: NodeId) -> usize {
         *self.by_id.get(&node).unwrap_or_else(|| panic!("there is no node {node}"))
     }

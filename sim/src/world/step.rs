@@ -46,7 +46,10 @@ pub(super) enum Handshake {
 impl<V: Vocabulary> Event<V> {
     /// Whether the world is not quiet while this is to come.
     fn is_pending(&self) -> bool {
-        !matches!(self, Self::Timer { .. } | Self::Entry(_) | Self::FaultEnds(_))
+        !matches!(
+            self,
+            Self::Timer { .. } | Self::Entry(_) | Self::FaultEnds(_) | Self::StopLimit { .. }
+        )
     }
 }
 

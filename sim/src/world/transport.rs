@@ -306,25 +306,31 @@ impl<P: Process> World<P> {
         }
     }
 
-    /// Packets get from one host to another again: what was lost will be sent again.
+    /// Packets get from one host to another again: what was lost there will be sent again, and so
+    /// will be what was answered by a reset that was lost there.
     pub(super) fn heal_link(&mut self, from: usize, to: usize) {
         for slot in self.connections.slots() {
             for way in 0..2 {
-                let now = self.now;
-                let connection = self.connections.get_mut(slot);
-                let sends = connection.ends[way].sends();
-                if connection.route(way) != (from, to) || !sends || connection.ways[way].retransmits
-                {
-                    continue;
+                let route = self.connections.get(slot).route(way);
+                if route == (from, to) || route == (to, from) {
+                    self.retransmit_later(slot, way);
                 }
-                let Some(first) = connection.ways[way].parked.front() else { continue };
-                let at = Retransmission::next(first.sent, now);
-                connection.ways[way].retransmits = true;
-                connection.uses += 1;
-                let order = self.links.link_mut(from, to).source.next();
-                self.push(at, order, Event::Retransmit { slot: slot as u32, way: way as u8 });
             }
         }
+    }
+
+    fn retransmit_later(&mut self, slot: usize, way: usize) {
+        let connection = self.connections.get_mut(slot);
+        let (from, to) = connection.route(way);
+        let Some(first) = connection.ways[way].parked.front() else { return };
+        if connection.ways[way].retransmits || !connection.ends[way].sends() {
+            return;
+        }
+        let at = Retransmission::next(first.sent, self.now);
+        connection.ways[way].retransmits = true;
+        connection.uses += 1;
+        let order = self.links.link_mut(from, to).source.next();
+        self.push(at, order, Event::Retransmit { slot: slot as u32, way: way as u8 });
     }
 
     /// Sends again what was lost on a way; if it is still cut, its healing will come here again.

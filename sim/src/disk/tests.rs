@@ -1,0 +1,300 @@
+//! The disk against simple models: what a crash leaves, and what a power loss may leave.
+
+use super::*;
+use crate::SimTime;
+use crate::net::Latency;
+use proptest::prelude::*;
+
+const DIRS: [&str; 2] = ["d0", "d1"];
+
+#[derive(Clone, Debug)]
+enum Step {
+    Create(usize, u8),
+    Append(usize, u8, u8),
+    Truncate(usize, u8, u8),
+    Sync(usize, u8),
+    SyncDir(usize),
+    Rename(usize, u8, usize, u8),
+    Remove(usize, u8),
+}
+
+fn step() -> impl Strategy<Value = Step> {
+    let (dir, name) = (0..2usize, 0..4u8);
+    prop_oneof![
+        3 => (dir.clone(), name.clone()).prop_map(|(d, n)| Step::Create(d, n)),
+        6 => (dir.clone(), name.clone(), 1..40u8).prop_map(|(d, n, l)| Step::Append(d, n, l)),
+        2 => (dir.clone(), name.clone(), 0..60u8).prop_map(|(d, n, l)| Step::Truncate(d, n, l)),
+        2 => (dir.clone(), name.clone()).prop_map(|(d, n)| Step::Sync(d, n)),
+        2 => dir.clone().prop_map(Step::SyncDir),
+        2 => (dir.clone(), name.clone(), dir.clone(), name.clone())
+            .prop_map(|(d, n, e, m)| Step::Rename(d, n, e, m)),
+        1 => (dir, name).prop_map(|(d, n)| Step::Remove(d, n)),
+    ]
+}
+
+fn path(dir: usize, name: u8) -> String {
+    format!("{}/{name}", DIRS[dir])
+}
+
+/// Applies a step; whether it succeeded. Appended bytes are never zero, and differ by `mark`.
+fn apply(disk: &mut SimDisk, step: &Step, mark: usize) -> bool {
+    let open = |disk: &mut SimDisk, d: usize, n: u8| disk.open(&path(d, n));
+    let done = match step {
+        Step::Create(d, n) => disk.create(&path(*d, *n)).map(|_| ()),
+        Step::Append(d, n, length) => open(disk, *d, *n).and_then(|file| {
+            let bytes = vec![1 + (mark % 250) as u8; usize::from(*length)];
+            disk.append(file, bytes.into()).map(|_| ())
+        }),
+        Step::Truncate(d, n, length) => {
+            open(disk, *d, *n).and_then(|file| disk.truncate(file, u64::from(*length)))
+        }
+        Step::Sync(d, n) => open(disk, *d, *n).and_then(|file| disk.sync(file)),
+        Step::SyncDir(d) => disk.sync_dir(DIRS[*d]),
+        Step::Rename(d, n, e, m) => disk.rename(&path(*d, *n), &path(*e, *m)),
+        Step::Remove(d, n) => disk.remove(&path(*d, *n)),
+    };
+    done.is_ok()
+}
+
+fn new_disk(seed: u64, profile: DiskProfile) -> SimDisk {
+    let mut disk = SimDisk::new(seed, NodeId::new(0, 1), profile);
+    for dir in DIRS {
+        disk.create_dir(dir).expect("the disk is empty");
+    }
+    disk.sync_dir("").expect("the root is there");
+    disk
+}
+
+/// All that a process can see.
+fn view(disk: &SimDisk) -> Vec<(String, Inode, Bytes)> {
+    let read = |(path, inode): (String, Inode)| {
+        let content = disk.tree.file(inode).expect("files are listed").content.clone();
+        (path, inode, content.read(0, u64::MAX))
+    };
+    disk.tree.files(false).into_iter().map(read).collect()
+}
+
+fn used(disk: &SimDisk) -> u64 {
+    view(disk).iter().map(|(_, _, bytes)| bytes.len() as u64).sum()
+}
+
+/// What is known of a file's content since its last sync.
+#[derive(Clone, Debug, Default)]
+struct FileModel {
+    synced: Vec<u8>,
+    current: Vec<u8>,
+    /// The shortest that it has been since.
+    common: usize,
+}
+
+impl FileModel {
+    fn allows(&self, left: &[u8]) -> bool {
+        let truncated = self.common < self.synced.len();
+        let kept = left.iter().zip(&self.current).take_while(|(a, b)| a == b).count();
+        let zeros = left[kept..].iter().all(|byte| *byte == 0);
+        let prefix = kept >= self.common && zeros && left.len() <= self.current.len();
+        prefix || (truncated && left == self.synced)
+    }
+}
+
+/// Runs steps on a disk and on a model of each file's content.
+fn run_with_model(disk: &mut SimDisk, steps: &[Step]) -> BTreeMapOfFiles {
+    let mut models = BTreeMapOfFiles::new();
+    for (mark, step) in steps.iter().enumerate() {
+        let before = match step {
+            Step::Append(d, n, _) | Step::Truncate(d, n, _) | Step::Sync(d, n) => {
+                disk.tree.find(&path(*d, *n), false)
+            }
+            _ => None,
+        };
+        apply(disk, step, mark);
+        if let Some(inode) = before {
+            let now = disk.tree.file(inode).expect("it is a file").content.read(0, u64::MAX);
+            let model = models.entry(inode).or_default();
+            model.current = now.to_vec();
+            model.common = model.common.min(now.len());
+            if matches!(step, Step::Sync(..)) {
+                (model.synced, model.common) = (now.to_vec(), now.len());
+            }
+        }
+    }
+    models
+}
+
+type BTreeMapOfFiles = std::collections::BTreeMap<Inode, FileModel>;
+
+fn timed() -> DiskProfile {
+    DiskProfile {
+        append: Span(100),
+        append_bytes_per_second: 0,
+        sync: Latency::constant(Span(1_000)),
+        sync_bytes_per_second: 0,
+        metadata: Span(30),
+        ..DiskProfile::default()
+    }
+}
+
+proptest! {
+    #[test]
+    fn a_power_loss_leaves_of_each_file_what_it_may(
+        seed in any::<u64>(),
+        steps in prop::collection::vec(step(), 1..60),
+    ) {
+        let mut disk = new_disk(seed, DiskProfile::instant());
+        let models = run_with_model(&mut disk, &steps);
+        prop_assert_eq!(disk.used(), used(&disk));
+        disk.lose_power();
+        let mut seen = Vec::new();
+        for (path, inode, left) in view(&disk) {
+            prop_assert!(!seen.contains(&inode), "{} has two names", path);
+            seen.push(inode);
+            let model = models.get(&inode).cloned().unwrap_or_default();
+            prop_assert!(model.allows(&left), "{}: {:?} of {:?}", path, &left[..], model);
+        }
+        prop_assert_eq!(disk.used(), used(&disk));
+        // What survived one power loss survives the next.
+        let left = view(&disk);
+        prop_assert_eq!(disk.lose_power(), PowerLossReport::default());
+        prop_assert_eq!(view(&disk), left);
+    }
+
+    #[test]
+    fn a_power_loss_leaves_a_directory_as_it_was_at_some_time_since_its_sync(
+        seed in any::<u64>(),
+        steps in prop::collection::vec(step(), 1..60),
+    ) {
+        let mut disk = new_disk(seed, DiskProfile::instant());
+        let names = |disk: &SimDisk, dir: usize| {
+            let inode = disk.tree.find(DIRS[dir], false).expect("it is durable");
+            disk.tree.directory(inode).expect("it is a directory").names.clone()
+        };
+        let mut history = DIRS.map(|_| vec![Names::new()]);
+        for (mark, step) in steps.iter().enumerate() {
+            if matches!(step, Step::Rename(from, _, to, _) if from != to) {
+                continue;
+            }
+            let done = apply(&mut disk, step, mark);
+            for (dir, history) in history.iter_mut().enumerate() {
+                if done && matches!(step, Step::SyncDir(d) if *d == dir) {
+                    history.clear();
+                }
+                history.push(names(&disk, dir));
+            }
+        }
+        disk.lose_power();
+        for (dir, history) in history.iter().enumerate() {
+            prop_assert!(history.contains(&names(&disk, dir)));
+        }
+    }
+
+    #[test]
+    fn a_rename_between_directories_never_loses_a_durable_file(
+        seed in any::<u64>(),
+        moves in prop::collection::vec((0..2usize, prop::option::of(0..2usize)), 1..12),
+    ) {
+        let mut disk = new_disk(seed, DiskProfile::instant());
+        apply(&mut disk, &Step::Create(0, 0), 0);
+        apply(&mut disk, &Step::SyncDir(0), 0);
+        let (mut dir, inode) = (0, disk.tree.find("d0/0", false));
+        for (to, sync) in moves {
+            prop_assert!(apply(&mut disk, &Step::Rename(dir, 0, to, 0), 0));
+            dir = to;
+            sync.map(|sync| apply(&mut disk, &Step::SyncDir(sync), 0));
+        }
+        disk.lose_power();
+        let left: Vec<_> = view(&disk).into_iter().map(|(_, inode, _)| inode).collect();
+        prop_assert_eq!(left, Vec::from_iter(inode));
+    }
+
+    #[test]
+    fn a_crash_leaves_exactly_the_completed_operations(
+        steps in prop::collection::vec(step(), 1..30),
+        before in prop::collection::vec(step(), 0..20),
+        at in 0..8_000u64,
+    ) {
+        let mut disk = new_disk(1, timed());
+        for (mark, step) in before.iter().enumerate() {
+            apply(&mut disk, step, mark);
+        }
+        disk.begin(SimTime::ZERO, 0, 0);
+        let mut states = vec![(SimTime::ZERO, view(&disk))];
+        for (mark, step) in steps.iter().enumerate() {
+            // A removal is several operations, and a state in between is not seen from here.
+            apply(&mut disk, step, 100 + mark);
+            let completed = disk.journal.last().map_or(SimTime::ZERO, |last| last.completes);
+            states.push((completed, view(&disk)));
+        }
+        disk.end();
+        let now = SimTime(at);
+        disk.crash(Cut { now, before: None });
+        let (_, expected) = states.iter().rev().find(|(done, _)| *done <= now).expect("the first");
+        prop_assert_eq!(&view(&disk), expected);
+        prop_assert_eq!(disk.used(), used(&disk));
+        for (_, inode, _) in view(&disk) {
+            prop_assert!(disk.len(FileId(inode)).is_ok(), "it can be used again");
+        }
+    }
+
+    #[test]
+    fn a_crash_treats_lanes_apart(
+        appends in prop::collection::vec((0..2u8, 1..9u8), 1..30),
+        at in 0..3_000u64,
+    ) {
+        let mut disk = new_disk(1, timed());
+        let files = ["d0/0", "d0/1"].map(|path| disk.create(path).expect("it is new"));
+        let mut expected = [0, 0];
+        let now = SimTime(at);
+        for (lane, length) in appends {
+            // Both lanes begin at zero, again and again: their operations interleave.
+            disk.begin(SimTime(u64::from(length) * 200), lane, 0);
+            let file = files[usize::from(lane)];
+            disk.append(file, vec![1; usize::from(length)].into()).expect("it fits");
+            let done = disk.end().completes;
+            let kept = &mut expected[usize::from(lane)];
+            // Once one is lost, later ones on the same file are lost with it.
+            if done <= now && *kept >= 0 {
+                *kept += i64::from(length);
+            } else if *kept >= 0 {
+                *kept = -1 - *kept;
+            }
+        }
+        disk.crash(Cut { now, before: None });
+        let lengths = files.map(|file| disk.len(file).expect("it is there") as i64);
+        prop_assert_eq!(lengths, expected.map(|n| if n < 0 { -1 - n } else { n }));
+    }
+}
+
+#[test]
+fn the_slots_of_removed_files_are_reused_and_their_ids_are_not() {
+    let mut disk = new_disk(1, DiskProfile::instant());
+    let mut ids = Vec::new();
+    for _ in 0..1_000 {
+        ids.push(disk.create("d0/0").expect("the name is free"));
+        disk.remove("d0/0").expect("it is there");
+        disk.sync_dir("d0").expect("it is there");
+    }
+    assert_eq!(disk.len(ids[0]), Err(DiskError::NotFound));
+    assert!(disk.tree.inodes().len() < 200);
+    ids.sort_unstable();
+    ids.dedup();
+    assert_eq!(ids.len(), 1_000);
+}
+
+#[test]
+fn errors_are_those_of_posix() {
+    let mut disk = new_disk(1, DiskProfile::instant());
+    let file = disk.create("d0/0").expect("the name is free");
+    assert_eq!(disk.create("d0/0"), Err(DiskError::AlreadyExists));
+    assert_eq!(disk.create("nowhere/0"), Err(DiskError::NotFound));
+    assert_eq!(disk.open("d0/1"), Err(DiskError::NotFound));
+    assert_eq!(disk.open("d0"), Err(DiskError::NotFound), "a directory is no file");
+    assert_eq!(disk.create_dir("d0/0"), Err(DiskError::AlreadyExists));
+    assert_eq!(disk.rename("d0/0", "d1"), Err(DiskError::AlreadyExists));
+    disk.rename("d0", "moved").expect("directories can be renamed");
+    assert_eq!(disk.append(file, Bytes::from_static(b"x")), Ok(0), "the file stays open");
+    assert_eq!(disk.list("moved"), Ok(vec!["0".to_owned()]));
+    disk.remove("moved").expect("it is there");
+    assert_eq!(disk.len(file), Err(DiskError::NotFound));
+    assert_eq!(disk.list(""), Ok(vec!["d1".to_owned()]));
+    assert_eq!(disk.used(), 0);
+}

@@ -1,0 +1,259 @@
+//! What connections promise, and what they do not.
+
+mod toy;
+
+use machine::{CloseReason, Span};
+use sim::{ActiveId, Crash, DelayInbound, Effect, LossyLink, Partition, PowerLoss, Status, World};
+use toy::{Act, Fact, Toy, facts, idle, node, pass, poke};
+
+fn cut(world: &mut World<Toy>, a: u16, b: u16, one_way: bool) -> ActiveId {
+    world.apply(Partition { groups: vec![vec![node(a)], vec![node(b)]], one_way }.into())
+}
+
+/// Two toys with a connection between them, opened by the first.
+fn connected(seed: u64) -> World<Toy> {
+    let mut world = idle(seed, 2);
+    poke(&mut world, 1, Act::Send(node(2), 0));
+    pass(&mut world, 50);
+    let mut told = facts(&mut world);
+    told.sort_by_key(|(who, _)| *who);
+    assert_eq!(told, [(1, Fact::Opened(node(2))), (2, Fact::Got(node(1), 0))]);
+    world
+}
+
+/// Lets a toy send some numbers, a millisecond apart.
+fn send(world: &mut World<Toy>, from: u16, to: u16, numbers: std::ops::Range<u64>) {
+    for n in numbers {
+        poke(world, from, Act::Send(node(to), n));
+        pass(world, 1);
+    }
+}
+
+/// The numbers that a toy got since the last call.
+fn got(world: &mut World<Toy>, by: u16) -> Vec<u64> {
+    let number = |(who, fact)| match fact {
+        Fact::Got(_, n) if who == by => Some(n),
+        _ => None,
+    };
+    facts(world).into_iter().filter_map(number).collect()
+}
+
+#[test]
+fn what_was_sent_behind_a_partition_arrives_after_it_in_order() {
+    for seed in 0..20 {
+        let mut world = connected(seed);
+        let partition = cut(&mut world, 1, 2, false);
+        send(&mut world, 1, 2, 1..6);
+        pass(&mut world, 1_000 + 100 * seed);
+        assert_eq!(facts(&mut world), [], "nothing gets through");
+        world.undo(partition);
+        send(&mut world, 1, 2, 6..9);
+        pass(&mut world, 5_000);
+        assert_eq!(got(&mut world, 2), [1, 2, 3, 4, 5, 6, 7, 8]);
+        assert!(world.exercised().of(Effect::MessageCut) >= 5);
+        assert!(world.exercised().of(Effect::MessageRetransmitted) >= 5);
+    }
+}
+
+#[test]
+fn what_was_in_flight_when_a_link_was_cut_stays_in_order() {
+    let mut world = connected(1);
+    let slow = DelayInbound { node: node(2), from: vec![node(1)], delay: Span::millis(50) };
+    world.apply(slow.into());
+    send(&mut world, 1, 2, 1..4);
+    let partition = cut(&mut world, 1, 2, false);
+    pass(&mut world, 49);
+    world.undo(partition);
+    // Of the three some arrived before the heal and were lost, others after it and were early.
+    send(&mut world, 1, 2, 4..6);
+    pass(&mut world, 5_000);
+    assert_eq!(got(&mut world, 2), [1, 2, 3, 4, 5]);
+}
+
+#[test]
+fn data_and_then_the_close_outlive_the_sender() {
+    let mut world = connected(2);
+    let partition = cut(&mut world, 1, 2, false);
+    send(&mut world, 1, 2, 1..3);
+    poke(&mut world, 1, Act::Close(node(2)));
+    pass(&mut world, 3_000);
+    world.undo(partition);
+    pass(&mut world, 5_000);
+    let expected = [Fact::Got(node(1), 1), Fact::Got(node(1), 2)].map(|fact| (2, fact));
+    let told = facts(&mut world);
+    assert_eq!(told[..2], expected);
+    assert_eq!(told[2..], [(2, Fact::Closed(node(1), CloseReason::Closed))]);
+    assert_eq!(world.exercised().of(Effect::MessageOutlivedSender), 2);
+    assert!(world.is_quiet());
+}
+
+#[test]
+fn a_delayed_message_is_delivered_long_after_its_sender_died() {
+    let mut world = connected(3);
+    let late = DelayInbound { node: node(2), from: vec![node(1)], delay: Span::secs(40) };
+    world.apply(late.into());
+    send(&mut world, 1, 2, 1..2);
+    world.apply(PowerLoss { node: node(1) }.into());
+    pass(&mut world, 39_000);
+    assert_eq!(facts(&mut world), []);
+    pass(&mut world, 2_000);
+    assert_eq!(facts(&mut world), [(2, Fact::Got(node(1), 1))]);
+    assert_eq!(world.exercised().of(Effect::MessageOutlivedSender), 1);
+}
+
+#[test]
+fn a_power_loss_is_not_noticed_until_something_is_sent() {
+    let mut world = connected(4);
+    let loss = world.apply(PowerLoss { node: node(2) }.into());
+    pass(&mut world, 60_000);
+    assert_eq!(facts(&mut world), [], "the other end is half open");
+    assert_eq!(world.exercised().of(Effect::ConnectionHalfOpen), 1);
+    send(&mut world, 1, 2, 1..2);
+    pass(&mut world, 1_000);
+    assert_eq!(facts(&mut world), [], "a host without power does not answer");
+    world.undo(loss);
+    pass(&mut world, 10_000);
+    assert_eq!(facts(&mut world), [(1, Fact::Closed(node(2), CloseReason::Reset))]);
+}
+
+#[test]
+fn a_crash_behind_a_partition_is_told_by_a_reset_at_the_latest() {
+    let (mut closed, mut half_open) = (0, 0);
+    for seed in 0..30 {
+        let mut world = connected(seed);
+        let partition = cut(&mut world, 1, 2, false);
+        let crash = world.apply(Crash { node: node(2) }.into());
+        pass(&mut world, 1_000);
+        world.undo(crash);
+        world.undo(partition);
+        pass(&mut world, 10_000);
+        let told = facts(&mut world);
+        if told.is_empty() {
+            // The kernel had sent a reset, once, and it was lost.
+            half_open += 1;
+            assert_eq!(world.exercised().of(Effect::ConnectionHalfOpen), 1);
+            send(&mut world, 1, 2, 1..2);
+            pass(&mut world, 1_000);
+            assert_eq!(facts(&mut world), [(1, Fact::Closed(node(2), CloseReason::Reset))]);
+        } else {
+            closed += 1;
+            assert_eq!(told, [(1, Fact::Closed(node(2), CloseReason::Closed))]);
+        }
+    }
+    assert!(closed > 5 && half_open > 5, "{closed} closed, {half_open} half open");
+}
+
+#[test]
+fn a_lost_answer_to_the_unexpected_is_asked_for_again() {
+    let mut world = connected(5);
+    world.apply(PowerLoss { node: node(2) }.into());
+    pass(&mut world, 100);
+    world.start(node(2));
+    let back = cut(&mut world, 2, 1, true);
+    send(&mut world, 1, 2, 1..2);
+    pass(&mut world, 1_000);
+    assert_eq!(facts(&mut world), [], "the reset cannot come back");
+    world.undo(back);
+    pass(&mut world, 10_000);
+    assert_eq!(facts(&mut world), [(1, Fact::Closed(node(2), CloseReason::Reset))]);
+}
+
+#[test]
+fn a_dead_process_refuses_and_a_dead_host_is_silent() {
+    let mut world = idle(6, 3);
+    world.apply(Crash { node: node(2) }.into());
+    poke(&mut world, 1, Act::Connect(node(2)));
+    pass(&mut world, 100);
+    assert_eq!(facts(&mut world), [(1, Fact::Closed(node(2), CloseReason::Refused))]);
+    world.apply(PowerLoss { node: node(3) }.into());
+    poke(&mut world, 1, Act::Connect(node(3)));
+    pass(&mut world, 20_000);
+    assert_eq!(facts(&mut world), []);
+    assert_eq!(world.status(node(3)), Status::Off);
+    world.start(node(3));
+    pass(&mut world, 10_000);
+    assert_eq!(facts(&mut world), [(1, Fact::Opened(node(3)))], "its kernel keeps trying");
+}
+
+#[test]
+fn an_attempt_behind_a_partition_succeeds_after_it() {
+    let mut world = idle(7, 2);
+    let partition = cut(&mut world, 1, 2, false);
+    send(&mut world, 1, 2, 1..4);
+    pass(&mut world, 5_000);
+    assert_eq!(facts(&mut world), []);
+    world.undo(partition);
+    pass(&mut world, 10_000);
+    assert_eq!(got(&mut world, 2), [1, 2, 3]);
+    assert!(world.exercised().of(Effect::ConnectionUnanswered) >= 2);
+}
+
+#[test]
+fn a_one_way_cut_lets_the_other_way_through() {
+    let mut world = connected(8);
+    cut(&mut world, 1, 2, true);
+    send(&mut world, 1, 2, 1..2);
+    send(&mut world, 2, 1, 7..8);
+    pass(&mut world, 1_000);
+    assert_eq!(facts(&mut world), [(1, Fact::Got(node(2), 7))]);
+}
+
+#[test]
+fn a_link_stays_cut_for_as_long_as_any_partition_cuts_it() {
+    let mut world = connected(9);
+    let first = cut(&mut world, 1, 2, false);
+    let second = cut(&mut world, 2, 1, true);
+    world.undo(first);
+    send(&mut world, 1, 2, 1..2);
+    send(&mut world, 2, 1, 2..3);
+    pass(&mut world, 1_000);
+    assert_eq!(facts(&mut world), [(2, Fact::Got(node(1), 1))], "2 to 1 is still cut");
+    world.undo(second);
+    world.undo(first);
+    pass(&mut world, 10_000);
+    assert_eq!(facts(&mut world), [(1, Fact::Got(node(2), 2))]);
+}
+
+#[test]
+fn a_lossy_link_loses_nothing_and_keeps_the_order() {
+    let mut world = connected(10);
+    let lossy = LossyLink {
+        from: vec![node(1)],
+        to: vec![node(2)],
+        both_ways: false,
+        loss_ppm: 200_000,
+        duplicate_ppm: 200_000,
+        reorder_ppm: 200_000,
+    };
+    world.apply(lossy.into());
+    send(&mut world, 1, 2, 1..101);
+    pass(&mut world, 60_000);
+    assert_eq!(got(&mut world, 2), (1..101).collect::<Vec<_>>());
+    for effect in [Effect::MessageLost, Effect::MessageDuplicated, Effect::MessageReordered] {
+        assert!(world.exercised().of(effect) >= 5, "{}", effect.name());
+    }
+}
+
+#[test]
+fn nothing_comes_in_after_a_close() {
+    let mut world = connected(11);
+    poke(&mut world, 2, Act::Send(node(1), 1));
+    poke(&mut world, 1, Act::Close(node(2)));
+    pass(&mut world, 1_000);
+    assert_eq!(facts(&mut world), [(2, Fact::Closed(node(1), CloseReason::Closed))]);
+    assert!(world.is_quiet());
+}
+
+#[test]
+fn connections_that_are_over_are_forgotten() {
+    let mut world = idle(12, 2);
+    for n in 0..1_000 {
+        poke(&mut world, 1, Act::Send(node(2), n));
+        pass(&mut world, 5);
+        poke(&mut world, 1, Act::Close(node(2)));
+        pass(&mut world, 5);
+    }
+    pass(&mut world, 1_000);
+    assert_eq!(got(&mut world, 2).len(), 1_000);
+    assert_eq!(world.connections(), 0);
+}
