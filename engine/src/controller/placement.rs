@@ -39,28 +39,30 @@ pub(super) fn place(
     Ok((0..partitions).map(|_| placer.next_partition(replication_factor, rng)).collect())
 }
 
-/// The brokers of a rack that are alike, and whose turn it is. In each round every one is handed
-/// out at most once, and each round begins one further on.
+/// The brokers of a rack that are alike, and whose turn it is. For one partition every one is
+/// handed out at most once; for each further partition that it is asked for the ring begins one on.
 #[derive(Clone, Debug, Default)]
 struct Ring {
     brokers: Vec<BrokerId>,
     start: usize,
     taken: usize,
+    /// The partition that `taken` is of.
+    partition: usize,
 }
 
 impl Ring {
-    fn next(&mut self) -> Option<BrokerId> {
+    fn next(&mut self, partition: usize) -> Option<BrokerId> {
+        if self.partition != partition {
+            self.partition = partition;
+            self.taken = 0;
+            self.start = (self.start + 1) % self.brokers.len().max(1);
+        }
         if self.taken == self.brokers.len() {
             return None;
         }
         let at = (self.start + self.taken) % self.brokers.len();
         self.taken += 1;
         Some(self.brokers[at])
-    }
-
-    fn next_round(&mut self) {
-        self.taken = 0;
-        self.start = (self.start + 1) % self.brokers.len().max(1);
     }
 }
 
@@ -77,8 +79,8 @@ struct Placer {
     unfenced: usize,
     /// The rack that has the next leader, if it has an unfenced broker left.
     first_rack: usize,
-    /// How many partitions were placed since the last shuffle.
-    round: usize,
+    /// How many partitions were placed.
+    placed: usize,
 }
 
 impl Placer {
@@ -98,16 +100,17 @@ impl Placer {
             ring.start = below(ring.brokers.len(), rng);
         }
         let first_rack = below(racks.len(), rng);
-        Self { racks, brokers: all, unfenced, first_rack, round: 0 }
+        Self { racks, brokers: all, unfenced, first_rack, placed: 0 }
     }
 
     fn next_partition(&mut self, replication_factor: usize, rng: &mut impl Rng) -> Vec<BrokerId> {
-        self.begin_round(rng);
+        self.reshuffle(rng);
+        let partition = self.placed;
         let racks = self.racks.len();
         let mut replicas = Vec::with_capacity(replication_factor);
         let mut leaders_rack = self.first_rack;
         loop {
-            if let Some(leader) = self.racks[leaders_rack].unfenced.next() {
+            if let Some(leader) = self.racks[leaders_rack].unfenced.next(partition) {
                 replicas.push(leader);
                 break;
             }
@@ -121,31 +124,24 @@ impl Placer {
                 passed_over = None;
             } else {
                 let Rack { unfenced, fenced } = &mut self.racks[rack];
-                replicas.extend(unfenced.next().or_else(|| fenced.next()));
+                replicas.extend(unfenced.next(partition).or_else(|| fenced.next(partition)));
             }
             rack = (rack + 1) % racks;
         }
         self.first_rack = (self.first_rack + 1) % racks;
-        self.round += 1;
+        self.placed += 1;
         replicas
     }
 
-    /// Every broker may be chosen again. After as many partitions as there are brokers that can
-    /// lead, the patterns would repeat, so the order is shuffled.
-    fn begin_round(&mut self, rng: &mut impl Rng) {
-        if self.round == 0 {
+    /// After as many partitions as there are brokers that can lead, the patterns would repeat.
+    fn reshuffle(&mut self, rng: &mut impl Rng) {
+        let repeats = self.placed > 0 && self.placed.is_multiple_of(self.unfenced);
+        if !repeats || self.unfenced == 1 {
             return;
         }
-        let reshuffle = self.round == self.unfenced && self.unfenced > 1;
-        if reshuffle {
-            shuffle(&mut self.racks, rng);
-            self.round = 0;
-        }
+        shuffle(&mut self.racks, rng);
         for ring in self.racks.iter_mut().flat_map(|rack| [&mut rack.unfenced, &mut rack.fenced]) {
-            if reshuffle {
-                shuffle(&mut ring.brokers, rng);
-            }
-            ring.next_round();
+            shuffle(&mut ring.brokers, rng);
         }
     }
 }

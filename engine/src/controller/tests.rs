@@ -1,1 +1,0 @@
-//! Decisions on hand-made clusters, and whole controllers on disks.

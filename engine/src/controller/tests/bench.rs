@@ -1,0 +1,240 @@
+//! An active controller without a log: what it decides counts as committed.
+
+use crate::Outbox;
+use crate::config::{ControllerConfig, TopicConfig};
+use crate::controller::active::{Active, Outcome};
+use crate::error::ErrorCode;
+use crate::fact::Fact;
+use crate::ids::{BrokerEpoch, BrokerId, Offset, TopicPartition};
+use crate::metadata::{MetadataImage, MetadataRecord, PartitionRegistration};
+use crate::protocol::{
+    AlterPartition, AlterPartitionRequest, AlterPartitionResponse, AlteredPartition,
+    BrokerHeartbeatRequest, BrokerHeartbeatResponse, BrokerRegistrationRequest, BrokerState,
+    CreatableTopic, CreateTopicsRequest, CreateTopicsResponse, Request, Response,
+};
+use crate::rules::{Rulebook, Rules};
+use crate::timer::ControllerTimer;
+use machine::{Mono, NodeId, Output, Span};
+use rand::SeedableRng;
+use rand_chacha::ChaCha8Rng;
+
+pub(super) struct Bench {
+    pub(super) active: Active,
+    pub(super) log: Vec<MetadataRecord>,
+    pub(super) now: Mono,
+    pub(super) config: ControllerConfig,
+    rules: Rulebook,
+    rng: ChaCha8Rng,
+    pub(super) out: Outbox,
+}
+
+/// The plain request to create a topic with these replicas.
+pub(super) fn assigned(
+    name: &str,
+    assignments: &[&[BrokerId]],
+    configs: &[(&str, &str)],
+) -> CreatableTopic {
+    let own = |(name, value): &(&str, &str)| ((*name).to_owned(), (*value).to_owned());
+    CreatableTopic {
+        name: name.to_owned(),
+        num_partitions: -1,
+        replication_factor: -1,
+        assignments: assignments.iter().map(|replicas| replicas.to_vec()).collect(),
+        configs: configs.iter().map(own).collect(),
+    }
+}
+
+impl Bench {
+    pub(super) fn new(rules: Rules, eligible_leader_replicas: bool) -> Self {
+        let config = ControllerConfig { eligible_leader_replicas, ..ControllerConfig::default() };
+        let empty = MetadataImage::new(TopicConfig::default());
+        let mut out = Outbox::new(NodeId::new(0, 101), 0);
+        let now = Mono(1);
+        let rules = Rulebook::compared(rules);
+        let mut active = Active::new(1, &empty, rules, &config, now, &mut out);
+        let log = active.bootstrap(&config, now);
+        Self { active, log, now, config, rules, rng: ChaCha8Rng::seed_from_u64(7), out }
+    }
+
+    /// Brokers 1, 2 and 3, live, and one partition of theirs.
+    pub(super) fn three(rules: Rules, configs: &[(&str, &str)]) -> (Self, TopicPartition) {
+        Self::three_with(rules, true, configs)
+    }
+
+    pub(super) fn three_with(
+        rules: Rules,
+        eligible_leader_replicas: bool,
+        configs: &[(&str, &str)],
+    ) -> (Self, TopicPartition) {
+        let mut bench = Self::new(rules, eligible_leader_replicas);
+        for broker in 1..=3 {
+            bench.start(broker, u128::from(broker), None);
+        }
+        let topic = assigned("orders", &[&[1, 2, 3]], configs);
+        let created = bench.create(vec![topic]);
+        assert_eq!(created.topics[0].error, ErrorCode::None);
+        (bench, TopicPartition::new(created.topics[0].topic, 0))
+    }
+
+    pub(super) fn ask(&mut self, request: impl Into<Request>) -> Result<Response, ErrorCode> {
+        let request = request.into();
+        let (outcome, records): Outcome =
+            self.active.handle(&request, self.now, &mut self.rng, &mut self.out);
+        self.log.extend(records);
+        outcome
+    }
+
+    pub(super) fn timer(&mut self, timer: ControllerTimer) {
+        let records = self.active.on_timer(timer, &self.config, self.now, &mut self.out);
+        self.log.extend(records);
+    }
+
+    /// Another controller takes over.
+    pub(super) fn fail_over(&mut self) {
+        let image = self.active.image.clone();
+        let (rules, config) = (self.rules, &self.config);
+        let epoch = self.active.epoch + 1;
+        self.active = Active::new(epoch, &image, rules, config, self.now, &mut self.out);
+        assert_eq!(self.active.bootstrap(&self.config, self.now), []);
+    }
+
+    pub(super) fn register(
+        &mut self,
+        broker: BrokerId,
+        incarnation: u128,
+        previous_broker_epoch: Option<BrokerEpoch>,
+    ) -> Result<BrokerEpoch, ErrorCode> {
+        let request =
+            BrokerRegistrationRequest { broker, incarnation, rack: None, previous_broker_epoch };
+        match self.ask(request)? {
+            Response::BrokerRegistration(response) => Ok(response.broker_epoch),
+            other => panic!("{other:?}"),
+        }
+    }
+
+    /// A heartbeat of the life that is registered, which has applied all there is.
+    pub(super) fn beat(
+        &mut self,
+        broker: BrokerId,
+        want_shut_down: bool,
+    ) -> BrokerHeartbeatResponse {
+        let offset = self.active.last_offset();
+        self.beat_at(broker, offset, want_shut_down)
+    }
+
+    pub(super) fn beat_at(
+        &mut self,
+        broker: BrokerId,
+        current_metadata_offset: Offset,
+        want_shut_down: bool,
+    ) -> BrokerHeartbeatResponse {
+        let request = BrokerHeartbeatRequest {
+            broker,
+            broker_epoch: self.epoch(broker),
+            current_metadata_offset,
+            want_fence: false,
+            want_shut_down,
+        };
+        match self.ask(request) {
+            Ok(Response::BrokerHeartbeat(response)) => response,
+            other => panic!("{other:?}"),
+        }
+    }
+
+    /// Registers a life and unfences it.
+    pub(super) fn start(
+        &mut self,
+        broker: BrokerId,
+        incarnation: u128,
+        previous: Option<BrokerEpoch>,
+    ) -> BrokerEpoch {
+        let epoch = self.register(broker, incarnation, previous).unwrap();
+        assert!(!self.beat(broker, false).is_fenced);
+        epoch
+    }
+
+    /// Lets the sessions of all brokers but `alive` end, and everything come of it that does.
+    pub(super) fn silence_all_but(&mut self, alive: &[BrokerId]) {
+        self.now += self.config.session_timeout;
+        for broker in alive {
+            self.beat(*broker, false);
+        }
+        self.now += Span(1);
+        for _ in 0..9 {
+            self.timer(ControllerTimer::Sessions);
+        }
+    }
+
+    /// Time goes by until no session is live, and nobody has looked yet.
+    pub(super) fn end_sessions(&mut self) {
+        self.now = self.now + self.config.session_timeout + Span(1);
+    }
+
+    pub(super) fn create(&mut self, topics: Vec<CreatableTopic>) -> CreateTopicsResponse {
+        match self.ask(CreateTopicsRequest { topics, timeout: Span::secs(30) }) {
+            Ok(Response::CreateTopics(response)) => response,
+            other => panic!("{other:?}"),
+        }
+    }
+
+    /// A proposal that is right in all but the ISR.
+    pub(super) fn proposal(&self, partition: TopicPartition, isr: &[BrokerId]) -> AlterPartition {
+        let state = self.state(partition);
+        AlterPartition {
+            partition,
+            leader_epoch: state.leader_epoch,
+            partition_epoch: state.partition_epoch,
+            new_isr: isr.iter().map(|id| BrokerState { id: *id, epoch: self.epoch(*id) }).collect(),
+        }
+    }
+
+    pub(super) fn alter(&mut self, from: BrokerId, proposal: AlterPartition) -> AlteredPartition {
+        let broker_epoch = self.epoch(from);
+        let request =
+            AlterPartitionRequest { broker: from, broker_epoch, partitions: vec![proposal] };
+        match self.ask(request) {
+            Ok(Response::AlterPartition(AlterPartitionResponse { partitions, .. })) => {
+                partitions.into_iter().next().unwrap()
+            }
+            other => panic!("{other:?}"),
+        }
+    }
+
+    /// The epoch that is registered; -1 if none is.
+    pub(super) fn epoch(&self, broker: BrokerId) -> BrokerEpoch {
+        self.active.image.broker(broker).map_or(-1, |broker| broker.epoch)
+    }
+
+    pub(super) fn state(&self, partition: TopicPartition) -> &PartitionRegistration {
+        self.active.image.partition(partition).unwrap()
+    }
+
+    /// Leader, ISR and ELR.
+    pub(super) fn roles(
+        &self,
+        partition: TopicPartition,
+    ) -> (Option<BrokerId>, Vec<BrokerId>, Vec<BrokerId>) {
+        let state = self.state(partition);
+        (state.leader, state.isr.clone(), state.elr.clone())
+    }
+
+    pub(super) fn facts(&mut self) -> Vec<Fact> {
+        let outputs = self.out.drain();
+        outputs
+            .filter_map(|output| match output {
+                Output::Observe(fact) => Some(fact),
+                _ => None,
+            })
+            .collect()
+    }
+
+    /// What the log alone gives.
+    pub(super) fn replayed(&self) -> MetadataImage {
+        let mut image = MetadataImage::new(TopicConfig::default());
+        for (offset, record) in (0..).zip(&self.log) {
+            let record = MetadataRecord::decode(&record.encode()).unwrap();
+            image.replay(offset, &record).unwrap();
+        }
+        image
+    }
+}
