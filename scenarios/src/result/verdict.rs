@@ -41,12 +41,73 @@ pub struct Verdict {
     pub not_exercised: Vec<String>,
     /// The museum bugs that were put in.
     pub bugs: Vec<BugReached>,
-    /// Why the judge cannot tell; empty unless the outcome is `unknown`.
+    /// Why the judge cannot tell, or the message of a panic; empty otherwise.
     pub unknown: Vec<String>,
     /// One line that makes the run again.
     pub reproduce: String,
     /// The results directory; empty if none was written.
     pub out: String,
+}
+
+impl Verdict {
+    /// What it comes to, in one line.
+    pub fn headline(&self) -> String {
+        let counts = &self.counts;
+        match self.outcome {
+            Outcome::Pass if !self.permitted.is_empty() => {
+                let count: u64 = self.permitted.iter().map(|permitted| permitted.count).sum();
+                match count {
+                    1 => "every promise was kept; one anomaly that is permitted".to_owned(),
+                    _ => format!("every promise was kept; {count} anomalies that are permitted"),
+                }
+            }
+            Outcome::Pass => format!(
+                "every promise was kept: {} records acknowledged, {} read back, {} lost",
+                counts.acked, counts.read, counts.lost
+            ),
+            Outcome::Violation => match self.violations.as_slice() {
+                [] => "a promise was broken".to_owned(),
+                [only] => only.summary.clone(),
+                [first, rest @ ..] => format!("{} (and {} more)", first.summary, rest.len()),
+            },
+            Outcome::Unknown => match self.unknown.first() {
+                Some(why) => format!("it cannot be told: {why}"),
+                None => "it cannot be told".to_owned(),
+            },
+            Outcome::Vacuous => match self.not_exercised.as_slice() {
+                [] => "nothing was exercised".to_owned(),
+                missing => format!("it shows nothing: not reached: {}", missing.join(", ")),
+            },
+            Outcome::Panic => match self.unknown.first() {
+                Some(message) => format!("the program failed: {message}"),
+                None => "the program failed".to_owned(),
+            },
+            Outcome::Nondeterministic => "the same run went differently".to_owned(),
+        }
+    }
+
+    /// The verdict on a run that this program failed in.
+    pub fn of_panic(scenario: &str, seed: u64, bugs: &[String], message: String) -> Self {
+        Self {
+            version: VERSION,
+            scenario: scenario.to_owned(),
+            seed,
+            outcome: Outcome::Panic,
+            digest: String::new(),
+            simulated_ns: 0,
+            events: 0,
+            counts: Counts::default(),
+            groups: BTreeMap::new(),
+            violations: Vec::new(),
+            permitted: Vec::new(),
+            exercised: BTreeMap::new(),
+            not_exercised: Vec::new(),
+            bugs: bugs.iter().map(|id| BugReached { id: id.clone(), reached: 0 }).collect(),
+            unknown: vec![message],
+            reproduce: String::new(),
+            out: String::new(),
+        }
+    }
 }
 
 /// What a run comes to.
@@ -136,6 +197,38 @@ pub struct Counts {
     pub duplicated: u64,
     /// Seen by a reader in another order than sent.
     pub reordered: u64,
+}
+
+impl Counts {
+    /// Each count with its name, in the order of a record's life.
+    pub fn rows(&self) -> [(&'static str, u64); 10] {
+        [
+            ("sent", self.sent),
+            ("acked", self.acked),
+            ("unconfirmed", self.unconfirmed),
+            ("failed", self.failed),
+            ("unknown", self.unknown),
+            ("aborted", self.aborted),
+            ("read", self.read),
+            ("lost", self.lost),
+            ("duplicated", self.duplicated),
+            ("reordered", self.reordered),
+        ]
+    }
+
+    /// Adds those of another run.
+    pub fn add(&mut self, other: &Self) {
+        self.sent += other.sent;
+        self.acked += other.acked;
+        self.unconfirmed += other.unconfirmed;
+        self.failed += other.failed;
+        self.unknown += other.unknown;
+        self.aborted += other.aborted;
+        self.read += other.read;
+        self.lost += other.lost;
+        self.duplicated += other.duplicated;
+        self.reordered += other.reordered;
+    }
 }
 
 /// What a consumer group did.

@@ -118,7 +118,7 @@ impl fmt::Display for Diagnostic {
         let severity = if self.is_warning() { "warning" } else { "error" };
         write!(f, "{severity}: {}", self.message)?;
         let line = self.line.map(|line| line.to_string()).unwrap_or_default();
-        let margin = " ".repeat(line.len());
+        let margin = " ".repeat(line.len().max(1));
         if let Some(file) = &self.file {
             write!(f, "\n{margin}--> {file}")?;
             if let (Some(line), Some(column)) = (self.line, self.column) {

@@ -48,6 +48,17 @@ macro_rules! tables {
 
         /// Every table: whose it is, and its names.
         pub const TABLES: &[(&str, &[&str])] = &[$(($of, $config::NAMES),)*];
+
+        /// Every property: its name, whose it is, and Kafka's default.
+        pub fn property_list() -> Vec<(&'static str, &'static str, String)> {
+            let mut all = Vec::new();
+            $({
+                let defaults = $config::default();
+                let default = |name: &str| defaults.get(name).unwrap_or_default();
+                all.extend($config::NAMES.iter().map(|name| (*name, $of, default(name))));
+            })*
+            all
+        }
     };
 }
 

@@ -3,10 +3,6 @@
 
 /// What a run can reach: name, and what it means.
 pub const REACHES: &[(&str, &str)] = &[
-    ("process_killed", "a process was killed"),
-    ("power_lost", "a host lost power"),
-    ("message_cut", "a message was lost where a fault had cut the link"),
-    ("message_delayed", "a fault delayed a message"),
     ("crash_with_requests_in_flight", "a broker crashed while it had produce requests to answer"),
     ("election_clean", "a leader was elected from the in-sync replicas"),
     ("election_preferred", "leadership moved to the preferred replica"),
@@ -34,7 +30,13 @@ pub const REACHES: &[(&str, &str)] = &[
     ("consumer_truncated", "a consumer found its log cut below its position (KIP-320)"),
 ];
 
+/// All that `must_reach` takes: name, and what it means.
+pub fn all() -> impl Iterator<Item = (&'static str, &'static str)> {
+    let counted = sim::Effect::ALL.iter().map(|effect| (effect.name(), "counted by the simulator"));
+    REACHES.iter().copied().chain(counted)
+}
+
 /// All names that `must_reach` takes.
 pub fn names() -> impl Iterator<Item = &'static str> {
-    REACHES.iter().map(|(name, _)| *name)
+    all().map(|(name, _)| name)
 }

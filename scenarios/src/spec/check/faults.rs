@@ -105,7 +105,7 @@ impl Check<'_> {
             let message = format!("nothing is called `{}` that a run could reach", must.reach);
             self.tell(Kind::UnknownName, path!["must_reach", i], message);
             let near = nearest(&must.reach, names.iter().copied()).map(did_you_mean);
-            self.hinted(near.or(Some("`faultline list checks` names them all".to_owned())));
+            self.hinted(near.or(Some("`faultline list reaches` names them all".to_owned())));
         }
         if let Some(under) = &must.under
             && let Err(error) = overrides::table_of(&under.property, &under.value)

@@ -1,0 +1,61 @@
+//! What a scenario comes to: configuration that is not Kafka's default, and what has to be
+//! reached under it.
+
+use super::{Properties, Scenario, Table};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeSet;
+
+/// A property that does not have Kafka's default.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
+pub struct NotDefault {
+    /// Whose it is: `brokers`, `topic orders`, `producers`.
+    pub of: String,
+    /// Kafka's name.
+    pub property: String,
+    /// The value.
+    pub value: String,
+    /// What Kafka has.
+    pub default: String,
+}
+
+impl Scenario {
+    /// Every property that does not have Kafka's default, each once.
+    pub fn not_default(&self) -> Vec<NotDefault> {
+        let mut all = BTreeSet::new();
+        for cluster in &self.clusters {
+            gather(&mut all, "brokers", &cluster.broker);
+            gather(&mut all, "controllers", &cluster.controller);
+            gather(&mut all, "topics", &cluster.topic);
+        }
+        for topic in &self.topics {
+            gather(&mut all, &format!("topic {}", topic.name), &topic.properties);
+        }
+        for group in &self.producers {
+            gather(&mut all, "producers", &group.properties);
+        }
+        for group in &self.consumers {
+            gather(&mut all, "consumers", &group.properties);
+        }
+        all.into_iter().collect()
+    }
+
+    /// What a run has to reach under the configuration it has; whether it is enough when one of
+    /// many seeds does comes with each.
+    pub fn must_reach_here(&self) -> impl Iterator<Item = (&str, bool)> {
+        let applies = |must: &&super::MustReach| match &must.under {
+            Some(setting) => self.has(setting),
+            None => true,
+        };
+        self.must_reach.iter().filter(applies).map(|must| (must.reach.as_str(), must.seldom))
+    }
+}
+
+fn gather<T: Table>(all: &mut BTreeSet<NotDefault>, of: &str, properties: &Properties<T>) {
+    all.extend(properties.not_default().map(|(property, value, default)| NotDefault {
+        of: of.to_owned(),
+        property: property.to_owned(),
+        value: value.to_owned(),
+        default,
+    }));
+}
