@@ -84,7 +84,8 @@ impl Members {
         // A leader may have been put in without the data, uncleanly or after a power loss.
         let elected = state.is_some_and(|state| state.leader == Some(replica));
         let ground = if elected && lacking != 0 {
-            let isr = before.map_or(0, |state| state.isr);
+            let earlier = partition.states.iter().rev().skip(1);
+            let isr = earlier.map(|state| state.isr).find(|isr| *isr != 0).unwrap_or(0);
             let members = before.map_or(0, |state| state.members());
             Ground::Gone { witness: partition.witness(batch, replica, isr, members), loss: None }
         } else {

@@ -26,6 +26,8 @@ mod uncommitted;
 mod unsent;
 
 #[cfg(test)]
+mod properties;
+#[cfg(test)]
 mod tests;
 
 pub use finding::{Finding, Findings, Ground};

@@ -1,1 +1,411 @@
 //! Every check: a good history on which it is quiet, and a bad one on which it is not.
+
+use super::CHECKS;
+use crate::evidence::testing::{History, ORDERS, OTHER, READER, batch, numbers};
+use crate::evidence::{Change, ControllerAtEnd};
+use bytes::{Bytes, BytesMut};
+use engine::config::TopicConfig;
+use engine::error::ErrorCode;
+use engine::fact::{ClientFact, Fact};
+use engine::ids::TopicPartition;
+use engine::metadata::{Feature, MetadataImage, MetadataRecord, decode_batch};
+use machine::NodeId;
+
+/// Ten batches of four, replicated, confirmed, and read while they come.
+fn good() -> History {
+    let mut history = History::new(2);
+    for count in (0..40).step_by(4) {
+        history.produce(&numbers(count..count + 4));
+        history.deliver(1002, 1, ORDERS, count as i64 + 2);
+    }
+    history
+}
+
+fn finish(mut history: History, leader: u16) -> History {
+    history.read_back(leader, ORDERS);
+    history.read_back(2, OTHER);
+    history
+}
+
+fn names(history: &History) -> Vec<&'static str> {
+    let mut names: Vec<_> = history.findings().into_iter().map(|(check, ..)| check).collect();
+    names.dedup();
+    names
+}
+
+fn orders(check: &'static str, offset: i64) -> (&'static str, String, Option<i64>) {
+    (check, "orders-0".to_owned(), Some(offset))
+}
+
+#[test]
+fn a_good_history_keeps_every_check_quiet() {
+    let history = finish(good(), 1);
+    assert_eq!(history.findings(), vec![]);
+    let judgement = history.judge();
+    assert!(judgement.violations.is_empty() && judgement.permitted.is_empty());
+    assert!(judgement.unknown.is_empty(), "{:?}", judgement.unknown);
+    let counts = judgement.counts;
+    assert_eq!((counts.sent, counts.acked, counts.read, counts.lost), (40, 40, 40, 0));
+}
+
+#[test]
+fn a_clean_election_and_its_truncation_keep_every_check_quiet() {
+    let mut history = good();
+    // 1 has four more that nobody else got, and whose fate its producer does not know.
+    let tail = numbers(40..44);
+    history.send(ORDERS, &tail, -1);
+    history.write(1, ORDERS, 0, &tail);
+    history.crash(1);
+    history.elect(2, 1, &[2, 3], &[]);
+    let failed = ClientFact::Failed {
+        partition: Some(ORDERS),
+        error: ErrorCode::RequestTimedOut,
+        maybe_written: true,
+        records: tail,
+    };
+    history.client(1001, failed);
+    history.node(1, Change::Started);
+    history.register(1, 50);
+    history.cut(1, ORDERS, 40, 40);
+    let more = numbers(44..48);
+    history.send(ORDERS, &more, -1);
+    history.write(2, ORDERS, 1, &more);
+    history.follow(1, 2, ORDERS);
+    history.follow(3, 2, ORDERS);
+    history.change(None, &[1, 2, 3], &[]);
+    history.watermark(2, &[1, 3], ORDERS, 1);
+    history.confirm(2, ORDERS, 40, &more, -1);
+    let history = finish(history, 2);
+    assert_eq!(history.findings(), vec![]);
+    let judgement = history.judge();
+    assert!(judgement.violations.is_empty() && judgement.permitted.is_empty());
+    assert_eq!((judgement.counts.unknown, judgement.counts.lost), (4, 0));
+}
+
+#[test]
+fn every_check_has_a_name_of_its_own() {
+    let mut names: Vec<_> = CHECKS.iter().map(|row| row.name).collect();
+    names.sort_unstable();
+    names.dedup();
+    assert_eq!(names.len(), CHECKS.len());
+    assert_eq!(CHECKS.len(), 18);
+}
+
+#[test]
+fn acknowledged_survives_names_the_record_that_is_gone() {
+    let mut history = good();
+    // All replicas forget the last batch and say nothing.
+    for id in 1..=3 {
+        history.disks.get_mut(&(id, ORDERS)).unwrap().pop();
+    }
+    let history = finish(history, 1);
+    let found = history.findings();
+    let lost: Vec<_> = found.iter().filter(|it| it.0 == "acknowledged-survives").collect();
+    assert_eq!(lost.len(), 4);
+    assert_eq!(*lost[0], orders("acknowledged-survives", 36));
+    let judgement = history.judge();
+    assert_eq!(judgement.counts.lost, 4);
+    let violation = judgement.violations.iter().find(|it| it.check == "acknowledged-survives");
+    assert!(violation.unwrap().summary.contains("record 0#36"), "{violation:?}");
+}
+
+#[test]
+fn acknowledged_survives_wants_the_record_at_its_offset() {
+    let mut history = History::new(2);
+    let (first, second) = (numbers(0..2), numbers(2..4));
+    history.send(ORDERS, &numbers(0..4), -1);
+    history.write(1, ORDERS, 0, &first);
+    history.write(1, ORDERS, 0, &second);
+    history.follow(2, 1, ORDERS);
+    history.follow(3, 1, ORDERS);
+    history.watermark(1, &[2, 3], ORDERS, 0);
+    history.confirm(1, ORDERS, 0, &first, -1);
+    history.confirm(1, ORDERS, 3, &second, -1);
+    let found = finish(history, 1).findings();
+    let at = |offset| orders("acknowledged-survives", offset);
+    assert_eq!(found, vec![at(3), at(4)]);
+}
+
+#[test]
+fn delivered_stays_whatever_acks_was() {
+    let mut history = History::new(2);
+    history.send(ORDERS, &numbers(0..2), 1);
+    history.write(1, ORDERS, 0, &numbers(0..2));
+    history.follow(2, 1, ORDERS);
+    history.follow(3, 1, ORDERS);
+    history.watermark(1, &[2, 3], ORDERS, 0);
+    history.deliver(1002, 1, ORDERS, 2);
+    // 3 cuts all, is elected, and writes something else.
+    history.cut(3, ORDERS, 0, 0);
+    history.elect(3, 1, &[2, 3], &[]);
+    history.send(ORDERS, &numbers(2..4), 1);
+    history.write(3, ORDERS, 1, &numbers(2..4));
+    let history = finish(history, 3);
+    let names = names(&history);
+    assert!(names.contains(&"delivered-stays"), "{names:?}");
+    assert!(names.contains(&"one-value-per-offset"), "another batch was read back: {names:?}");
+    let judgement = history.judge();
+    assert!(judgement.permitted.is_empty(), "acks=1 does not excuse: {:?}", judgement.permitted);
+}
+
+#[test]
+fn order_as_sent_tells_an_overtaken_record_from_a_copy() {
+    let mut history = History::new(2);
+    history.send(ORDERS, &numbers(0..3), -1);
+    for of in [numbers(1..2), numbers(0..1), numbers(1..2), numbers(2..3)] {
+        history.write(1, ORDERS, 0, &of);
+    }
+    history.follow(2, 1, ORDERS);
+    history.follow(3, 1, ORDERS);
+    history.watermark(1, &[2, 3], ORDERS, 0);
+    let history = finish(history, 1);
+    assert_eq!(history.findings(), vec![orders("order-as-sent", 1), orders("stored-once", 2)]);
+    let counts = history.judge().counts;
+    assert_eq!((counts.reordered, counts.duplicated), (1, 1));
+}
+
+#[test]
+fn nothing_unsent_knows_what_was_sent_where() {
+    let mut history = good();
+    history.write(1, ORDERS, 0, &[77]);
+    history.send(OTHER, &[78], -1);
+    history.write(1, ORDERS, 0, &[78]);
+    let found = history.findings();
+    assert_eq!(found, vec![orders("nothing-unsent", 40), orders("nothing-unsent", 41)]);
+}
+
+#[test]
+fn nothing_unsent_minds_what_was_refused() {
+    let mut history = good();
+    history.send(ORDERS, &numbers(40..41), -1);
+    history.write(1, ORDERS, 0, &numbers(40..41));
+    let refused = ClientFact::Failed {
+        partition: Some(ORDERS),
+        error: ErrorCode::NotEnoughReplicas,
+        maybe_written: false,
+        records: numbers(40..41),
+    };
+    history.client(1001, refused);
+    assert_eq!(history.findings(), vec![orders("nothing-unsent", 40)]);
+}
+
+#[test]
+fn no_uncommitted_read_asks_who_held_it() {
+    let mut history = good();
+    history.send(ORDERS, &numbers(40..42), -1);
+    history.write(1, ORDERS, 0, &numbers(40..42));
+    history.follow(2, 1, ORDERS);
+    history.deliver(1002, 1, ORDERS, 42);
+    let found = history.findings();
+    assert_eq!(found, vec![orders("no-uncommitted-read", 40)]);
+}
+
+#[test]
+fn polls_neither_skip_nor_go_back() {
+    let mut history = good();
+    history.deliver_from(1002, 1, ORDERS, (36, 38));
+    assert_eq!(history.findings(), vec![orders("polls-contiguous", 36)]);
+    let mut history = good();
+    history.deliver_from(1002, 1, ORDERS, (39, 40));
+    assert_eq!(history.findings(), vec![orders("polls-contiguous", 38)]);
+    // A poll whose batches leave out what the log holds.
+    let mut history = good();
+    let batches: Vec<Bytes> = history.disks[&(1, ORDERS)].iter().step_by(2).cloned().collect();
+    let delivered = ClientFact::Delivered { partition: ORDERS, from: 0, to: 40, batches };
+    history.client(1003, delivered);
+    let found = history.findings();
+    assert_eq!(found.len(), 5);
+    assert_eq!(found[0], orders("polls-contiguous", 4));
+}
+
+#[test]
+fn the_end_never_goes_back_for_one_client() {
+    let mut history = good();
+    let shown = |offset| ClientFact::EndShown { partition: ORDERS, offset, broker: 1 };
+    history.client(1003, shown(40));
+    // Another client's answer may have been longer on its way.
+    history.client(1004, shown(36));
+    assert_eq!(history.clone().findings(), vec![]);
+    history.client(1003, shown(36));
+    assert_eq!(history.findings(), vec![orders("end-never-back", 36)]);
+}
+
+#[test]
+fn one_wrong_byte_on_one_disk_is_found_and_named() {
+    let mut history = finish(good(), 1);
+    let batches = history.disks.get_mut(&(3, ORDERS)).unwrap();
+    let mut bytes = BytesMut::from(&batches[5][..]);
+    *bytes.last_mut().unwrap() ^= 1;
+    batches[5] = bytes.freeze();
+    let found = history.findings();
+    assert_eq!(found, vec![orders("replicas-equal", 20), orders("replicas-equal", 20)]);
+    let judgement = history.judge();
+    assert!(judgement.violations.iter().any(|it| it.summary.contains("replica 3")));
+}
+
+#[test]
+fn replicas_are_not_compared_above_the_watermark() {
+    let mut history = finish(good(), 1);
+    history.send(ORDERS, &numbers(40..41), -1);
+    history.write(1, ORDERS, 0, &numbers(40..41));
+    let found = history.findings();
+    assert_eq!(found, vec![], "the others need not have the last one yet");
+}
+
+#[test]
+fn a_follower_may_append_only_what_a_leader_has() {
+    let mut history = good();
+    history.send(ORDERS, &numbers(40..41), -1);
+    let other = batch(40, 0, &numbers(40..41));
+    history.append(2, ORDERS, false, 0, other);
+    assert_eq!(history.findings(), vec![orders("replicas-equal", 40)]);
+}
+
+#[test]
+fn a_leader_epoch_has_one_leader() {
+    let mut history = good();
+    history.begin(ORDERS, 3, 0);
+    let expected = ("one-leader-per-epoch", "orders-0".to_owned(), None);
+    assert_eq!(history.findings(), vec![expected]);
+}
+
+#[test]
+fn members_hold_what_is_committed() {
+    let mut history = good();
+    history.change(None, &[1, 2], &[]);
+    let more = numbers(40..44);
+    history.send(ORDERS, &more, -1);
+    history.write(1, ORDERS, 0, &more);
+    history.follow(2, 1, ORDERS);
+    history.watermark(1, &[2], ORDERS, 0);
+    let quiet = history.clone();
+    assert_eq!(quiet.findings(), vec![]);
+    // 3 is let in without the last batch (KAFKA-7128).
+    history.change(None, &[1, 2, 3], &[]);
+    assert_eq!(history.findings(), vec![orders("members-hold-committed", 40)]);
+}
+
+#[test]
+fn a_watermark_waits_for_the_committed_isr() {
+    // The leader acts on its own shrink at once (KIP-497).
+    let mut history = good();
+    history.send(ORDERS, &numbers(40..44), -1);
+    history.write(1, ORDERS, 0, &numbers(40..44));
+    history.follow(2, 1, ORDERS);
+    history.watermark(1, &[2], ORDERS, 0);
+    assert_eq!(history.findings(), vec![orders("members-hold-committed", 40)]);
+}
+
+#[test]
+fn a_replica_that_lost_its_power_is_exempt_until_it_is_registered() {
+    let mut history = good();
+    history.lose_power(3, 36);
+    history.change(None, &[1, 2, 3], &[]);
+    assert_eq!(history.clone().findings(), vec![]);
+    history.register(3, 60);
+    assert_eq!(history.findings(), vec![orders("members-hold-committed", 36)]);
+}
+
+#[test]
+fn a_cut_below_the_watermark_is_judged() {
+    let mut history = good();
+    history.cut(2, ORDERS, 36, 40);
+    assert_eq!(history.findings(), vec![orders("truncation-below-watermark", 36)]);
+}
+
+#[test]
+fn live_state_is_the_replay_of_the_log() {
+    let mut history = good();
+    let mut image = MetadataImage::new(TopicConfig::default());
+    for bytes in &history.disks[&(101, TopicPartition::METADATA)] {
+        for (offset, record) in decode_batch(bytes).unwrap() {
+            image.replay(offset, &record).unwrap();
+        }
+    }
+    let at = |image: &MetadataImage| ControllerAtEnd {
+        node: NodeId::new(0, 101),
+        offset: image.offset(),
+        digest: image.digest(),
+    };
+    history.controllers = vec![at(&image)];
+    assert_eq!(history.clone().findings(), vec![]);
+    history.controllers[0].digest ^= 1;
+    let found = history.findings();
+    assert_eq!((found.len(), found[0].0), (1, "live-state-is-replayed"));
+}
+
+fn level(level: u16) -> MetadataRecord {
+    MetadataRecord::FeatureLevel { feature: Feature::MetadataVersion, level }
+}
+
+#[test]
+fn the_quorum_commits_by_majority_and_keeps_what_it_committed() {
+    let mut history = good();
+    history.write_metadata(&[level(1)], &[101]);
+    history.commit_metadata();
+    assert_eq!(names(&history), vec!["quorum-is-safe"], "one of three is no majority");
+
+    let mut history = good();
+    history.write_metadata(&[level(1)], &[101, 102]);
+    history.commit_metadata();
+    assert_eq!(names(&history), Vec::<&str>::new());
+    history.fact(103, Fact::QuorumLeader { epoch: 2, epoch_start: 3 });
+    assert_eq!(names(&history), vec!["quorum-is-safe"], "103 lacks it");
+}
+
+#[test]
+fn the_quorum_has_one_leader_in_an_epoch() {
+    let mut history = good();
+    history.fact(102, Fact::QuorumLeader { epoch: 1, epoch_start: 0 });
+    assert_eq!(names(&history), vec!["quorum-is-safe"]);
+}
+
+#[test]
+fn what_is_missing_after_the_deadline_is_named() {
+    let mut history = finish(good(), 1);
+    history.missing = vec!["orders-0: ISR {1, 2}, 3 is fenced since 12.4 s".to_owned()];
+    let judgement = history.judge();
+    assert_eq!(judgement.violations.len(), 1);
+    assert!(judgement.violations[0].summary.contains("3 is fenced since 12.4 s"));
+}
+
+#[test]
+fn callbacks_run_once_and_in_order() {
+    let mut history = good();
+    let confirmed =
+        |records| ClientFact::Confirmed { partition: ORDERS, base_offset: Some(4), records };
+    history.client(1001, confirmed(numbers(4..8)));
+    assert_eq!(names(&history), vec!["callbacks-in-order"], "they ran before");
+
+    let mut history = History::new(2);
+    history.send(ORDERS, &numbers(0..4), -1);
+    history.write(1, ORDERS, 0, &numbers(0..2));
+    history.write(1, ORDERS, 0, &numbers(2..4));
+    history.confirm(1, ORDERS, 2, &numbers(2..4), -1);
+    history.confirm(1, ORDERS, 0, &numbers(0..2), -1);
+    assert_eq!(names(&history), vec!["callbacks-in-order"]);
+}
+
+#[test]
+fn equal_keys_go_to_one_partition() {
+    let mut history = History::new(2);
+    history.send(ORDERS, &numbers(0..2), -1);
+    history.send(OTHER, &numbers(2..4), -1);
+    let [a, b, c]: [Option<&[u8]>; 3] = [Some(b"a"), Some(b"b"), Some(b"c")];
+    history.write_keyed(1, ORDERS, &[(0, a), (1, b)]);
+    history.write_keyed(2, OTHER, &[(2, c)]);
+    assert_eq!(names(&history), Vec::<&str>::new());
+    history.write_keyed(2, OTHER, &[(3, a)]);
+    let expected = ("same-key-same-partition", "orders-1".to_owned(), Some(1));
+    assert_eq!(history.findings(), vec![expected]);
+}
+
+#[test]
+fn a_reader_that_sees_another_batch_later_has_seen_two_values() {
+    let mut history = good();
+    let batches = vec![batch(36, 0, &numbers(30..34))];
+    let delivered = ClientFact::Delivered { partition: ORDERS, from: 36, to: 38, batches };
+    history.client(READER, delivered);
+    let names = names(&history);
+    assert!(names.contains(&"one-value-per-offset"), "{names:?}");
+}

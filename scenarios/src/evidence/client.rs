@@ -72,6 +72,8 @@ impl View {
             record.outcome = outcome;
             record.offset = offset;
             record.told = moment.event;
+        } else if outcome == Outcome::Failed {
+            self.records.unplaced += 1;
         }
     }
 

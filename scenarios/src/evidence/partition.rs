@@ -204,6 +204,7 @@ impl Partition {
             cut.push(last);
         }
         log.end = to;
+        log.high_watermark = log.high_watermark.min(to);
     }
 
     /// A replica came back; its disk holds these batches. What they are not is lost.

@@ -44,6 +44,8 @@ pub struct Record {
 #[derive(Clone, Debug, Default)]
 pub struct Records {
     producers: Vec<Vec<Option<Record>>>,
+    /// How many failed before they had a partition.
+    pub unplaced: u64,
 }
 
 const COUNTER_BITS: u32 = 40;

@@ -19,6 +19,8 @@ pub struct Replica {
     pub member_since: Option<u64>,
     /// When its process last ended otherwise than by an orderly shutdown.
     pub ended_uncleanly: Option<u64>,
+    /// Its process does not run.
+    pub is_down: bool,
     /// When its broker was last registered.
     pub registered: Option<u64>,
     /// Its host lost power, and its broker has not been registered since.
@@ -37,6 +39,7 @@ impl Replica {
             high_watermark: 0,
             member_since: None,
             ended_uncleanly: None,
+            is_down: false,
             registered: None,
             power_lost: false,
             unseen_from: None,

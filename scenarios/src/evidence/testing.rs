@@ -1,1 +1,447 @@
-//! Histories made by hand, for tests of checks and of the judge.
+//! Histories made by hand, for tests of checks and of the judge: brokers 1 to 3, controllers 101
+//! to 103, producer 1001, consumers from 1002 on, topic `orders` with two partitions.
+//!
+//! Each step tells what nodes would tell when it happens, and keeps the logs that their disks
+//! then hold. Nothing here follows a rule: a history does what its steps say.
+
+use super::{Change, ControllerAtEnd, Disks, End, Evidence, Moment, Observed, records};
+use super::{ProducerSetup, Setup, TopicSetup, View};
+use crate::check::Findings;
+use crate::judge::{Judgement, judge};
+use bytes::Bytes;
+use engine::error::ErrorCode;
+use engine::fact::{ClientFact, Fact, Positioning, Truncation};
+use engine::ids::{BrokerId, LeaderEpoch, Offset, TopicId, TopicPartition};
+use engine::metadata::{MetadataRecord, PartitionChange, PartitionRecord, RegisterBroker};
+use engine::record::{Batch, BatchBuilder};
+use machine::{ClusterId, NodeId};
+use std::collections::BTreeMap;
+
+/// The partition that most tests are about.
+pub const ORDERS: TopicPartition = TopicPartition::new(TopicId(7), 0);
+/// The other one.
+pub const OTHER: TopicPartition = TopicPartition::new(TopicId(7), 1);
+/// The consumer that reads everything back.
+pub const READER: u16 = 1099;
+const METADATA: TopicPartition = TopicPartition::METADATA;
+
+/// A history, and the disks at its end.
+#[derive(Clone, Debug)]
+pub struct History {
+    /// What was configured.
+    pub setup: Setup,
+    /// What was observed.
+    pub observed: Vec<Observed>,
+    /// The batches on each disk.
+    pub disks: BTreeMap<(u16, TopicPartition), Vec<Bytes>>,
+    /// The controllers at the end.
+    pub controllers: Vec<ControllerAtEnd>,
+    /// What the cluster has not come back to.
+    pub missing: Vec<String>,
+    positions: BTreeMap<(u16, TopicPartition), Offset>,
+    at: u64,
+}
+
+fn node(id: u16) -> NodeId {
+    NodeId::new(0, id)
+}
+
+/// The numbers of a producer's records.
+pub fn numbers(counts: std::ops::Range<usize>) -> Vec<u64> {
+    counts.map(|count| records::number(0, count)).collect()
+}
+
+/// A batch of records without keys, as a leader stamps it.
+pub fn batch(base: Offset, epoch: LeaderEpoch, numbers: &[u64]) -> Bytes {
+    keyed(base, epoch, &numbers.iter().map(|number| (*number, None)).collect::<Vec<_>>())
+}
+
+fn keyed(base: Offset, epoch: LeaderEpoch, of: &[(u64, Option<&[u8]>)]) -> Bytes {
+    let mut builder = BatchBuilder::new().base_offset(base).leader_epoch(epoch);
+    for (number, key) in of {
+        builder.append(1_000, *key, Some(&number.to_be_bytes()), &[]);
+    }
+    builder.build()
+}
+
+fn registration(broker: BrokerId, broker_epoch: i64) -> MetadataRecord {
+    MetadataRecord::RegisterBroker(RegisterBroker {
+        broker,
+        incarnation: broker_epoch as u128,
+        broker_epoch,
+        rack: None,
+        fenced: true,
+        in_controlled_shutdown: false,
+    })
+}
+
+impl Disks for History {
+    fn segments(&self, node: NodeId, id: TopicPartition, _: &str) -> Option<Vec<Bytes>> {
+        Some(vec![self.disks.get(&(node.node, id))?.concat().into()])
+    }
+}
+
+impl History {
+    /// A cluster that is up, with `min.insync.replicas` of the topic.
+    pub fn new(min_insync_replicas: usize) -> Self {
+        let topic = TopicSetup {
+            cluster: ClusterId(0),
+            name: "orders".to_owned(),
+            min_insync_replicas,
+            replication_factor: 3,
+            unclean_leader_election: false,
+            partitioned_by_key: true,
+        };
+        let setup = Setup {
+            controllers: (101..=103).map(node).collect(),
+            eligible_leader_replicas: true,
+            topics: vec![topic],
+            producers: vec![ProducerSetup { max_in_flight: 5, idempotence: false }],
+        };
+        let mut history = Self {
+            setup,
+            observed: Vec::new(),
+            disks: BTreeMap::new(),
+            controllers: Vec::new(),
+            missing: Vec::new(),
+            positions: BTreeMap::new(),
+            at: 0,
+        };
+        history.start();
+        history
+    }
+
+    fn start(&mut self) {
+        self.fact(101, Fact::QuorumLeader { epoch: 1, epoch_start: 0 });
+        self.metadata(&[MetadataRecord::Topic { name: "orders".to_owned(), id: TopicId(7) }]);
+        for (partition, leader) in [(ORDERS, 1), (OTHER, 2)] {
+            self.metadata(&[MetadataRecord::Partition(PartitionRecord {
+                partition,
+                replicas: vec![1, 2, 3],
+                isr: vec![1, 2, 3],
+                elr: vec![],
+                last_known_leader: None,
+                leader: Some(leader),
+                leader_epoch: 0,
+                partition_epoch: 0,
+            })]);
+            self.begin(partition, leader, 0);
+        }
+    }
+
+    /// Something is told.
+    pub fn fact(&mut self, id: u16, fact: Fact) {
+        let moment = self.moment(id);
+        self.observed.push(Observed::Fact(moment, fact));
+    }
+
+    /// A client did or saw something.
+    pub fn client(&mut self, id: u16, fact: ClientFact) {
+        self.fact(id, Fact::Client(fact));
+    }
+
+    fn moment(&mut self, id: u16) -> Moment {
+        self.at += 1_000_000;
+        Moment { at: self.at, node: node(id), incarnation: 0, event: self.at / 1_000_000 }
+    }
+
+    fn log(&mut self, id: u16, partition: TopicPartition) -> &mut Vec<Bytes> {
+        self.disks.entry((id, partition)).or_default()
+    }
+
+    /// The log end offset of a replica.
+    pub fn end(&self, id: u16, partition: TopicPartition) -> Offset {
+        let last = self.disks.get(&(id, partition)).and_then(|log| log.last());
+        last.map_or(0, |batch| Batch::new(batch).unwrap().next_offset())
+    }
+
+    /// Metadata is written and committed.
+    pub fn metadata(&mut self, of: &[MetadataRecord]) {
+        self.write_metadata(of, &[101, 102, 103]);
+        self.commit_metadata();
+    }
+
+    /// Metadata is written by 101 and replicated to some of the voters, 101 included.
+    pub fn write_metadata(&mut self, of: &[MetadataRecord], voters: &[u16]) {
+        let mut builder = BatchBuilder::new().base_offset(self.end(101, METADATA)).leader_epoch(1);
+        for record in of {
+            builder.append(1_000, None, Some(&record.encode()), &[]);
+        }
+        let bytes = builder.build();
+        for voter in voters {
+            self.append(*voter, METADATA, *voter == 101, 1, bytes.clone());
+        }
+    }
+
+    /// The metadata that 101 has is committed.
+    pub fn commit_metadata(&mut self) {
+        let offset = self.end(101, METADATA);
+        let fact =
+            Fact::HighWatermark { partition: METADATA, as_leader: true, leader_epoch: 1, offset };
+        self.fact(101, fact);
+    }
+
+    /// The controller commits a change of `orders-0`.
+    pub fn change(&mut self, leader: Option<Option<BrokerId>>, isr: &[BrokerId], elr: &[BrokerId]) {
+        self.metadata(&[MetadataRecord::PartitionChange(PartitionChange {
+            partition: ORDERS,
+            isr: Some(isr.to_vec()),
+            elr: Some(elr.to_vec()),
+            last_known_leader: None,
+            leader,
+        })]);
+    }
+
+    /// The controller makes `leader` lead `orders-0`, which begins to.
+    pub fn elect(
+        &mut self,
+        leader: BrokerId,
+        epoch: LeaderEpoch,
+        isr: &[BrokerId],
+        elr: &[BrokerId],
+    ) {
+        self.change(Some(Some(leader)), isr, elr);
+        self.begin(ORDERS, leader, epoch);
+    }
+
+    /// A broker begins to lead.
+    pub fn begin(
+        &mut self,
+        partition: TopicPartition,
+        leader: BrokerId,
+        leader_epoch: LeaderEpoch,
+    ) {
+        let epoch_start = self.end(leader, partition);
+        let fact = Fact::BecameLeader {
+            partition,
+            leader_epoch,
+            partition_epoch: 0,
+            epoch_start,
+            high_watermark: 0,
+            isr: vec![],
+        };
+        self.fact(leader, fact);
+    }
+
+    /// A broker is registered again.
+    pub fn register(&mut self, broker: BrokerId, broker_epoch: i64) {
+        self.metadata(&[registration(broker, broker_epoch)]);
+        self.fact(broker, Fact::Registered { broker_epoch, clean: false });
+    }
+
+    /// The same after an unclean end: the controller takes the broker out of ISR and ELR with the
+    /// registration.
+    pub fn come_back(&mut self, broker: BrokerId, broker_epoch: i64, elr: &[BrokerId]) {
+        let registration = registration(broker, broker_epoch);
+        let change = PartitionChange { elr: Some(elr.to_vec()), ..PartitionChange::of(ORDERS) };
+        self.metadata(&[registration, MetadataRecord::PartitionChange(change)]);
+        self.fact(broker, Fact::Registered { broker_epoch, clean: false });
+    }
+
+    /// Records are given to the producer.
+    pub fn send(&mut self, partition: TopicPartition, of: &[u64], acks: i16) {
+        for record in of {
+            self.client(1001, ClientFact::Sent { record: *record, partition, acks });
+        }
+    }
+
+    /// A batch is appended to a log.
+    pub fn append(
+        &mut self,
+        id: u16,
+        partition: TopicPartition,
+        as_leader: bool,
+        leader_epoch: LeaderEpoch,
+        batch: Bytes,
+    ) {
+        self.log(id, partition).push(batch.clone());
+        self.fact(id, Fact::Appended { partition, as_leader, leader_epoch, batch });
+    }
+
+    /// A leader appends records.
+    pub fn write(
+        &mut self,
+        leader: u16,
+        partition: TopicPartition,
+        epoch: LeaderEpoch,
+        of: &[u64],
+    ) {
+        let bytes = batch(self.end(leader, partition), epoch, of);
+        self.append(leader, partition, true, epoch, bytes);
+    }
+
+    /// A leader appends records with keys.
+    pub fn write_keyed(
+        &mut self,
+        leader: u16,
+        partition: TopicPartition,
+        of: &[(u64, Option<&[u8]>)],
+    ) {
+        let bytes = keyed(self.end(leader, partition), 0, of);
+        self.append(leader, partition, true, 0, bytes);
+    }
+
+    /// A follower appends what it lacks of the leader's log.
+    pub fn follow(&mut self, follower: u16, leader: u16, partition: TopicPartition) {
+        let end = self.end(follower, partition);
+        for bytes in self.log(leader, partition).clone() {
+            let (base, epoch) = {
+                let view = Batch::new(&bytes).unwrap();
+                (view.base_offset(), view.leader_epoch())
+            };
+            if base >= end {
+                self.append(follower, partition, false, epoch, bytes);
+            }
+        }
+    }
+
+    /// The leader's high watermark is at its end, and so are the followers'.
+    pub fn watermark(
+        &mut self,
+        leader: u16,
+        followers: &[u16],
+        partition: TopicPartition,
+        epoch: LeaderEpoch,
+    ) {
+        let offset = self.end(leader, partition);
+        for id in std::iter::once(&leader).chain(followers) {
+            let as_leader = *id == leader;
+            let offset = offset.min(self.end(*id, partition));
+            self.fact(
+                *id,
+                Fact::HighWatermark { partition, as_leader, leader_epoch: epoch, offset },
+            );
+        }
+    }
+
+    /// The leader answers and the producer's callbacks run.
+    pub fn confirm(
+        &mut self,
+        leader: u16,
+        partition: TopicPartition,
+        base: Offset,
+        of: &[u64],
+        acks: i16,
+    ) {
+        let acknowledged = Fact::Acknowledged {
+            partition,
+            leader_epoch: 0,
+            base_offset: base,
+            last_offset: base + of.len() as i64 - 1,
+            acks,
+            high_watermark: base,
+            isr: vec![1, 2, 3],
+        };
+        self.fact(leader, acknowledged);
+        let (base_offset, records) = (Some(base), of.to_vec());
+        self.client(1001, ClientFact::Confirmed { partition, base_offset, records });
+    }
+
+    /// Sent with acks=all, written by 1 in epoch 0, replicated to all, committed and confirmed.
+    pub fn produce(&mut self, of: &[u64]) {
+        let base = self.end(1, ORDERS);
+        self.send(ORDERS, of, -1);
+        self.write(1, ORDERS, 0, of);
+        self.follow(2, 1, ORDERS);
+        self.follow(3, 1, ORDERS);
+        self.watermark(1, &[2, 3], ORDERS, 0);
+        self.confirm(1, ORDERS, base, of, -1);
+    }
+
+    /// A batch is sent again.
+    pub fn retry(&mut self, partition: TopicPartition, of: &[u64]) {
+        let (error, records) = (ErrorCode::NetworkException, of.to_vec());
+        self.client(1001, ClientFact::Retried { partition, error, records });
+    }
+
+    /// A consumer is given what a broker holds up to an offset.
+    pub fn deliver(&mut self, consumer: u16, broker: u16, partition: TopicPartition, to: Offset) {
+        let from = self.positions.get(&(consumer, partition)).copied();
+        if from.is_none() {
+            let why = Positioning::Start;
+            self.client(consumer, ClientFact::Positioned { partition, from, to: 0, why });
+        }
+        self.deliver_from(consumer, broker, partition, (from.unwrap_or(0), to));
+    }
+
+    /// A consumer is given what a broker holds between two offsets, whatever its position.
+    pub fn deliver_from(
+        &mut self,
+        consumer: u16,
+        broker: u16,
+        partition: TopicPartition,
+        (from, to): (Offset, Offset),
+    ) {
+        let within = |batch: &&Bytes| {
+            let batch = Batch::new(batch).unwrap();
+            batch.next_offset() > from && batch.base_offset() < to
+        };
+        let batches = self.log(broker, partition).iter().filter(within).cloned().collect();
+        self.positions.insert((consumer, partition), to);
+        self.client(consumer, ClientFact::Delivered { partition, from, to, batches });
+    }
+
+    /// Everything is read back from a broker.
+    pub fn read_back(&mut self, broker: u16, partition: TopicPartition) {
+        let end = self.end(broker, partition);
+        self.deliver(READER, broker, partition, end);
+        self.client(READER, ClientFact::ReadBack { partition, end });
+    }
+
+    /// A replica cuts its log.
+    pub fn cut(&mut self, id: u16, partition: TopicPartition, to: Offset, high_watermark: Offset) {
+        let from = self.end(id, partition);
+        self.log(id, partition).retain(|batch| Batch::new(batch).unwrap().next_offset() <= to);
+        let why = Truncation::Following;
+        let fact = Fact::Truncated { partition, leader_epoch: 0, from, to, high_watermark, why };
+        self.fact(id, fact);
+    }
+
+    /// Something became of a node.
+    pub fn node(&mut self, id: u16, change: Change) {
+        let moment = self.moment(id);
+        self.observed.push(Observed::Node(moment, change));
+    }
+
+    /// A broker crashes and keeps what it has.
+    pub fn crash(&mut self, id: u16) {
+        self.node(id, Change::Crashed);
+    }
+
+    /// A broker loses its power, and all of `orders-0` from an offset on. It comes back.
+    pub fn lose_power(&mut self, id: u16, from: Offset) {
+        self.node(id, Change::Crashed);
+        self.node(id, Change::PowerLost { bytes: 100 });
+        self.log(id, ORDERS).retain(|batch| Batch::new(batch).unwrap().next_offset() <= from);
+        self.node(id, Change::Started);
+        let fact = Fact::Loaded {
+            partition: ORDERS,
+            log_start: 0,
+            log_end: self.end(id, ORDERS),
+            high_watermark: 0,
+            clean: false,
+            cut_bytes: 0,
+        };
+        self.fact(id, fact);
+    }
+
+    /// Lets the checks see it all.
+    pub fn run(&self) -> (View, End, Findings) {
+        let mut evidence = Evidence::new(self.setup.clone());
+        self.observed.iter().for_each(|observed| evidence.on(observed));
+        evidence.finish(self.at + 1, self, self.controllers.clone(), self.missing.clone())
+    }
+
+    /// What the checks found, each with its check, what, partition and offset.
+    pub fn findings(&self) -> Vec<(&'static str, String, Option<Offset>)> {
+        let (view, _, findings) = self.run();
+        let found = findings.0.iter();
+        found.map(|it| (it.check, view.name(it.partition).to_owned(), it.offset)).collect()
+    }
+
+    /// What the run comes to.
+    pub fn judge(&self) -> Judgement {
+        let (view, end, findings) = self.run();
+        judge(&view, &end, &findings)
+    }
+}

@@ -165,6 +165,7 @@ impl View {
             let Some(index) = partition.find(moment.node) else { continue };
             let is_metadata = partition.id == TopicPartition::METADATA;
             let replica = &mut partition.replicas[index];
+            replica.is_down = change != Change::Started;
             match change {
                 Change::Started | Change::Stopped => {}
                 Change::Crashed => replica.ended_uncleanly = Some(moment.at),

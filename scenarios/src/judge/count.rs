@@ -5,7 +5,8 @@ use crate::result::Counts;
 
 /// Counts what became of the records.
 pub(super) fn counts(view: &View, end: &End) -> Counts {
-    let mut counts = Counts::default();
+    let unplaced = view.records.unplaced;
+    let mut counts = Counts { sent: unplaced, failed: unplaced, ..Counts::default() };
     let mut copies: Vec<Vec<u8>> = vec![Vec::new(); view.records.producers()];
     for (partition, held) in view.partitions.iter().zip(&end.finals) {
         if partition.topic.is_some() {

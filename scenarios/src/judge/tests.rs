@@ -1,1 +1,365 @@
 //! Every row of the permission table: what it permits, and a rule bug that it does not.
+
+use super::Judgement;
+use crate::evidence::Change;
+use crate::evidence::testing::{History, ORDERS, OTHER, numbers};
+use engine::error::ErrorCode;
+use engine::fact::ClientFact;
+
+fn hazards(judgement: &Judgement) -> Vec<(&str, u64)> {
+    judgement.permitted.iter().map(|it| (it.hazard.as_str(), it.count)).collect()
+}
+
+fn broken(judgement: &Judgement) -> Vec<&str> {
+    let mut checks: Vec<_> = judgement.violations.iter().map(|it| it.check.as_str()).collect();
+    checks.sort_unstable();
+    checks.dedup();
+    checks
+}
+
+fn finish(mut history: History, leader: u16) -> Judgement {
+    history.read_back(leader, ORDERS);
+    history.read_back(2, OTHER);
+    history.judge()
+}
+
+/// Four records with acks=1 that 1 confirms, after four that are committed.
+fn acks1(followers: &[u16]) -> History {
+    let mut history = History::new(2);
+    history.produce(&numbers(0..4));
+    history.send(ORDERS, &numbers(4..8), 1);
+    history.write(1, ORDERS, 0, &numbers(4..8));
+    for follower in followers {
+        history.follow(*follower, 1, ORDERS);
+    }
+    history.confirm(1, ORDERS, 4, &numbers(4..8), 1);
+    history
+}
+
+#[test]
+fn acks1_permits_what_an_in_sync_replica_had_not_got() {
+    let mut history = acks1(&[3]);
+    history.crash(1);
+    history.elect(2, 1, &[2, 3], &[]);
+    history.cut(3, ORDERS, 4, 4);
+    let judgement = finish(history, 2);
+    assert_eq!(broken(&judgement), Vec::<&str>::new());
+    assert_eq!(hazards(&judgement), vec![("acks1-unreplicated", 4)]);
+    assert_eq!(judgement.counts.lost, 4);
+    let because = &judgement.permitted[0].because;
+    assert!(because.starts_with("acks=1, in-sync replica 2 lacked it, and 2 began to lead"));
+}
+
+#[test]
+fn acks1_permits_what_a_replaced_leader_went_on_to_confirm() {
+    let mut history = acks1(&[2, 3]);
+    history.elect(2, 1, &[2, 3], &[]);
+    history.send(ORDERS, &numbers(8..10), 1);
+    history.write(1, ORDERS, 0, &numbers(8..10));
+    history.confirm(1, ORDERS, 8, &numbers(8..10), 1);
+    history.cut(1, ORDERS, 8, 4);
+    let judgement = finish(history, 2);
+    assert_eq!(broken(&judgement), Vec::<&str>::new());
+    assert_eq!(hazards(&judgement), vec![("acks1-unreplicated", 2)]);
+}
+
+#[test]
+fn acks1_does_not_excuse_a_replica_that_cuts_to_its_own_watermark() {
+    // KIP-101: 2 had everything, cut it when it began to follow, and is elected.
+    let mut history = acks1(&[2, 3]);
+    history.cut(2, ORDERS, 4, 4);
+    history.crash(1);
+    history.elect(2, 1, &[2, 3], &[]);
+    let judgement = finish(history, 2);
+    assert_eq!(hazards(&judgement), vec![]);
+    assert!(broken(&judgement).contains(&"acknowledged-survives"));
+}
+
+#[test]
+fn acks1_does_not_excuse_the_loss_of_what_the_whole_isr_had() {
+    // KAFKA-7128: 3 is let in by the lagging watermark of a new leader.
+    let mut history = History::new(2);
+    history.produce(&numbers(0..4));
+    history.change(None, &[1, 2], &[]);
+    history.send(ORDERS, &numbers(4..8), 1);
+    history.write(1, ORDERS, 0, &numbers(4..8));
+    history.follow(2, 1, ORDERS);
+    history.watermark(1, &[], ORDERS, 0);
+    history.confirm(1, ORDERS, 4, &numbers(4..8), 1);
+    history.elect(2, 1, &[1, 2], &[]);
+    history.change(None, &[1, 2, 3], &[]);
+    history.elect(3, 2, &[3], &[]);
+    let judgement = finish(history, 3);
+    assert_eq!(hazards(&judgement), vec![]);
+    assert_eq!(broken(&judgement), vec!["acknowledged-survives", "members-hold-committed"]);
+    let lost = &judgement.violations.iter().find(|it| it.check == "acknowledged-survives");
+    let lost = lost.unwrap();
+    assert_eq!((lost.partition.as_str(), lost.offset), ("orders-0", Some(4)));
+    assert!(lost.signature.contains("successor-never-had-it"), "{}", lost.signature);
+    let explanation = lost.explanation.join("\n");
+    assert!(explanation.contains("1 acknowledged record 0#4 at orders-0@4 (acks=1, epoch 0"));
+    assert!(explanation.contains("3 began to lead in epoch 2, from offset 4"), "{explanation}");
+    assert!(explanation.contains("held then by {1, 2}"), "{explanation}");
+}
+
+#[test]
+fn acks_all_is_not_excused_by_a_replica_that_lacked_it() {
+    // KIP-497: acknowledged though 3, in the committed ISR, has not got it.
+    let mut history = History::new(2);
+    history.produce(&numbers(0..4));
+    history.send(ORDERS, &numbers(4..8), -1);
+    history.write(1, ORDERS, 0, &numbers(4..8));
+    history.follow(2, 1, ORDERS);
+    history.watermark(1, &[2], ORDERS, 0);
+    history.confirm(1, ORDERS, 4, &numbers(4..8), -1);
+    history.crash(1);
+    history.elect(3, 1, &[2, 3], &[]);
+    history.cut(2, ORDERS, 4, 4);
+    let judgement = finish(history, 3);
+    assert_eq!(hazards(&judgement), vec![]);
+    assert_eq!(broken(&judgement), vec!["acknowledged-survives", "members-hold-committed"]);
+}
+
+/// Both members of the ISR lose their power and the last batch; 3 never had it.
+fn power(lost: &[u16]) -> History {
+    let mut history = History::new(2);
+    history.produce(&numbers(0..4));
+    history.change(None, &[1, 2], &[]);
+    history.send(ORDERS, &numbers(4..8), -1);
+    history.write(1, ORDERS, 0, &numbers(4..8));
+    history.follow(2, 1, ORDERS);
+    history.watermark(1, &[2], ORDERS, 0);
+    history.confirm(1, ORDERS, 4, &numbers(4..8), -1);
+    for id in lost {
+        history.lose_power(*id, 4);
+    }
+    history
+}
+
+#[test]
+fn correlated_power_loss_is_permitted() {
+    let mut history = power(&[1, 2]);
+    history.change(Some(None), &[], &[1, 2]);
+    history.come_back(1, 50, &[2]);
+    history.come_back(2, 51, &[]);
+    history.elect(1, 2, &[1], &[]);
+    let judgement = finish(history, 1);
+    assert_eq!(broken(&judgement), Vec::<&str>::new(), "{:#?}", judgement.violations);
+    // The four records, and the ISR of one that lacks them.
+    assert_eq!(
+        hazards(&judgement),
+        vec![("correlated-power-loss", 1), ("correlated-power-loss", 4),]
+    );
+}
+
+#[test]
+fn one_power_loss_is_not_enough() {
+    // The controller left 1 in the ELR although it came back without what it had (KIP-966).
+    let mut history = power(&[1]);
+    history.change(Some(None), &[], &[1, 2]);
+    history.register(1, 50);
+    history.elect(1, 2, &[1], &[]);
+    let judgement = finish(history, 1);
+    assert_eq!(hazards(&judgement), vec![]);
+    assert_eq!(broken(&judgement), vec!["acknowledged-survives", "members-hold-committed"]);
+}
+
+#[test]
+fn power_losses_do_not_excuse_the_wrong_choice() {
+    // 1 and 3 lose power, 2 still has everything and is in the ELR; 1 is elected all the same.
+    let mut history = History::new(2);
+    history.produce(&numbers(0..8));
+    history.lose_power(1, 4);
+    history.lose_power(3, 4);
+    history.crash(2);
+    history.change(Some(None), &[], &[2]);
+    history.register(1, 50);
+    history.elect(1, 2, &[1], &[]);
+    let judgement = finish(history, 1);
+    assert_eq!(hazards(&judgement), vec![]);
+    assert!(broken(&judgement).contains(&"acknowledged-survives"));
+}
+
+#[test]
+fn an_isr_of_one_is_permitted_to_lose_with_its_power_only() {
+    let alone = |lose: bool| {
+        let mut history = History::new(1);
+        history.produce(&numbers(0..4));
+        history.change(None, &[1], &[]);
+        history.send(ORDERS, &numbers(4..8), -1);
+        history.write(1, ORDERS, 0, &numbers(4..8));
+        history.watermark(1, &[], ORDERS, 0);
+        history.confirm(1, ORDERS, 4, &numbers(4..8), -1);
+        if lose {
+            history.lose_power(1, 4);
+        } else {
+            history.crash(1);
+        }
+        history
+    };
+    let mut history = alone(true);
+    history.change(Some(None), &[], &[1]);
+    history.come_back(1, 50, &[]);
+    history.elect(1, 2, &[1], &[]);
+    let judgement = finish(history, 1);
+    assert_eq!(broken(&judgement), Vec::<&str>::new(), "{:#?}", judgement.violations);
+    assert_eq!(hazards(&judgement), vec![("isr-of-one", 1), ("isr-of-one", 4)]);
+    // A crash took nothing; another was elected that had no right to lead.
+    let mut history = alone(false);
+    history.elect(2, 1, &[2], &[]);
+    let judgement = finish(history, 2);
+    assert_eq!(hazards(&judgement), vec![]);
+    assert!(broken(&judgement).contains(&"acknowledged-survives"));
+}
+
+#[test]
+fn with_min_isr_1_whoever_comes_back_first_may_have_lost_it() {
+    let mut history = History::new(1);
+    history.produce(&numbers(0..4));
+    history.produce(&numbers(4..8));
+    history.change(None, &[1, 2], &[]);
+    history.lose_power(1, 4);
+    history.lose_power(2, 4);
+    history.change(Some(None), &[], &[1]);
+    history.come_back(1, 52, &[]);
+    history.come_back(2, 53, &[]);
+    history.elect(1, 2, &[1], &[]);
+    let judgement = finish(history, 1);
+    // 3 holds it, but was neither in the ISR nor in the ELR any more.
+    assert_eq!(hazards(&judgement), vec![("min-isr-1", 1), ("min-isr-1", 4)]);
+    assert_eq!(broken(&judgement), Vec::<&str>::new());
+}
+
+#[test]
+fn unclean_election_is_permitted_where_it_is_configured() {
+    let unclean = |enabled: bool, by_bug: bool| {
+        let mut history = History::new(2);
+        history.setup.topics[0].unclean_leader_election = enabled;
+        history.produce(&numbers(0..4));
+        history.change(None, &[1, 2], &[]);
+        history.send(ORDERS, &numbers(4..8), -1);
+        history.write(1, ORDERS, 0, &numbers(4..8));
+        history.follow(2, 1, ORDERS);
+        history.watermark(1, &[2], ORDERS, 0);
+        history.confirm(1, ORDERS, 4, &numbers(4..8), -1);
+        history.deliver(1002, 1, ORDERS, 8);
+        if by_bug {
+            history.change(None, &[1, 2, 3], &[]);
+        }
+        history.crash(1);
+        history.crash(2);
+        history.elect(3, 1, &[3], &[]);
+        history.cut(1, ORDERS, 4, 8);
+        finish(history, 3)
+    };
+    let judgement = unclean(true, false);
+    assert_eq!(broken(&judgement), Vec::<&str>::new(), "{:#?}", judgement.violations);
+    assert!(hazards(&judgement).iter().all(|(hazard, _)| *hazard == "unclean-election"));
+    let lost: Vec<u64> = judgement.permitted.iter().map(|it| it.count).collect();
+    assert!(lost.contains(&4), "{lost:?}");
+    assert!(broken(&unclean(false, false)).contains(&"acknowledged-survives"));
+    // Let into the ISR by a bug, 3 was elected cleanly by what is committed.
+    let judgement = unclean(true, true);
+    assert!(broken(&judgement).contains(&"acknowledged-survives"));
+    assert!(broken(&judgement).contains(&"delivered-stays"));
+}
+
+#[test]
+fn a_duplicate_needs_a_retry_for_each_copy() {
+    let copies = |retries: usize, idempotence: bool| {
+        let mut history = History::new(2);
+        history.setup.producers[0].idempotence = idempotence;
+        history.send(ORDERS, &numbers(0..1), -1);
+        for _ in 0..3 {
+            history.write(1, ORDERS, 0, &numbers(0..1));
+        }
+        for _ in 0..retries {
+            history.retry(ORDERS, &numbers(0..1));
+        }
+        history.follow(2, 1, ORDERS);
+        history.follow(3, 1, ORDERS);
+        history.watermark(1, &[2, 3], ORDERS, 0);
+        history.confirm(1, ORDERS, 2, &numbers(0..1), -1);
+        finish(history, 1)
+    };
+    assert_eq!(hazards(&copies(2, false)), vec![("retry-duplicate", 2)]);
+    assert_eq!(copies(2, false).violations.len(), 0);
+    // A log that stores a batch twice is not excused by one retry.
+    assert_eq!(broken(&copies(1, false)), vec!["stored-once"]);
+    assert_eq!(broken(&copies(2, true)), vec!["stored-once"]);
+}
+
+#[test]
+fn a_reorder_needs_a_retry_and_requests_in_flight() {
+    let overtaken = |retry: bool, in_flight: u32| {
+        let mut history = History::new(2);
+        history.setup.producers[0].max_in_flight = in_flight;
+        history.send(ORDERS, &numbers(0..2), -1);
+        if retry {
+            history.retry(ORDERS, &numbers(0..1));
+        }
+        history.write(1, ORDERS, 0, &numbers(1..2));
+        history.write(1, ORDERS, 0, &numbers(0..1));
+        history.follow(2, 1, ORDERS);
+        history.follow(3, 1, ORDERS);
+        history.watermark(1, &[2, 3], ORDERS, 0);
+        history.confirm(1, ORDERS, 1, &numbers(0..1), -1);
+        history.confirm(1, ORDERS, 0, &numbers(1..2), -1);
+        finish(history, 1)
+    };
+    let judgement = overtaken(true, 5);
+    assert_eq!(hazards(&judgement), vec![("in-flight-reorder", 1)]);
+    assert_eq!(broken(&judgement), Vec::<&str>::new());
+    assert_eq!(broken(&overtaken(false, 5)), vec!["order-as-sent"]);
+    assert_eq!(broken(&overtaken(true, 1)), vec!["order-as-sent"]);
+}
+
+#[test]
+fn an_unknown_outcome_may_land_and_a_refused_record_may_not() {
+    let landed = |maybe_written: bool| {
+        let mut history = History::new(2);
+        history.send(ORDERS, &numbers(0..2), -1);
+        history.write(1, ORDERS, 0, &numbers(0..2));
+        history.follow(2, 1, ORDERS);
+        history.follow(3, 1, ORDERS);
+        history.watermark(1, &[2, 3], ORDERS, 0);
+        let failed = ClientFact::Failed {
+            partition: Some(ORDERS),
+            error: ErrorCode::RequestTimedOut,
+            maybe_written,
+            records: numbers(0..2),
+        };
+        history.client(1001, failed);
+        finish(history, 1)
+    };
+    assert_eq!(hazards(&landed(true)), vec![("unknown-outcome-landed", 2)]);
+    assert_eq!(broken(&landed(false)), vec!["nothing-unsent"]);
+}
+
+#[test]
+fn acks0_confirms_nothing() {
+    let mut history = History::new(2);
+    history.send(ORDERS, &numbers(0..2), 0);
+    let (base_offset, records) = (None, numbers(0..2));
+    history.client(1001, ClientFact::Confirmed { partition: ORDERS, base_offset, records });
+    let judgement = finish(history, 1);
+    assert_eq!(hazards(&judgement), vec![("acks0-lost", 2)]);
+    assert_eq!((judgement.counts.unconfirmed, judgement.counts.lost), (2, 0));
+}
+
+#[test]
+fn what_cannot_be_judged_is_unknown() {
+    let mut history = History::new(2);
+    history.send(ORDERS, &numbers(0..2), -1);
+    history.node(3, Change::Crashed);
+    let judgement = history.judge();
+    assert_eq!(judgement.violations.len(), 0);
+    assert_eq!(
+        judgement.unknown,
+        vec![
+            "2 records have no outcome: the workload did not finish",
+            "orders-0 was not read back",
+            "orders-1 was not read back",
+        ]
+    );
+}
