@@ -1,8 +1,16 @@
 //! Scenarios of Faultline: what is run, what breaks, what was promised, and what came of it.
 
+pub mod budget;
 pub mod catalog;
 pub mod check;
+pub mod condition;
 pub mod evidence;
 pub mod judge;
+pub mod museum;
+pub mod node;
+pub mod plan;
 pub mod result;
+pub mod run;
 pub mod spec;
+pub mod view;
+pub mod workload;

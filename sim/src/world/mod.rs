@@ -209,6 +209,20 @@ impl<P: Process> World<P> {
         &self.exercised
     }
 
+    /// Whether something was observed since the last [`World::take_observations`].
+    #[inline]
+    pub fn has_observations(&self) -> bool {
+        !self.observations.is_empty()
+    }
+
+    /// Gives back what [`World::take_observations`] gave, emptied, to save an allocation.
+    pub fn reuse_observations(&mut self, mut buffer: Vec<Observation<P::Vocabulary>>) {
+        if self.observations.is_empty() {
+            buffer.clear();
+            self.observations = buffer;
+        }
+    }
+
     /// What was observed since the last call, in order.
     pub fn take_observations(&mut self) -> Vec<Observation<P::Vocabulary>> {
         std::mem::take(&mut self.observations)

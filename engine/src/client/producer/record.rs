@@ -111,6 +111,15 @@ pub enum ProducerEvent {
         /// The records in order.
         tags: Vec<u64>,
     },
+    /// A batch goes back to be sent again; nothing is called back for it yet.
+    Retried {
+        /// The partition.
+        partition: TopicPartition,
+        /// Why.
+        error: ErrorCode,
+        /// The records in order.
+        tags: Vec<u64>,
+    },
     /// Records failed for good: their callbacks run now, in this order.
     Failed {
         /// The partition; `None` if the record never got into a batch.

@@ -270,6 +270,8 @@ impl Producer {
             return;
         }
         self.stats.retries += 1;
+        let (partition, tags) = (self.accumulator.queues[index].partition, batch.tags.clone());
+        self.events.push(ProducerEvent::Retried { partition, error, tags });
         batch.attempts += 1;
         batch.retry_at = now + self.backoff.after(batch.attempts, &mut self.random);
         // To the front, and so before a batch that failed earlier: without sequences there is

@@ -1,0 +1,133 @@
+//! The museum: rules that were once wrong, as switches for a run.
+//!
+//! An entry swaps rules of the rulebook for the ones that shipped, its *masking layers* included:
+//! younger rules that would hide the old mistake. Each has a directed scenario that shows it in
+//! one run; random search has to find it as well.
+
+mod rules;
+
+use engine::rules::Rules;
+
+/// A rule that was once wrong.
+#[derive(Clone, Copy, Debug)]
+pub struct Bug {
+    /// The ticket or proposal that put it right; the argument of `--bug`.
+    pub id: &'static str,
+    /// What goes wrong.
+    pub summary: &'static str,
+    /// Where it is written down.
+    pub source: &'static str,
+    /// The rules that are swapped, by name; the first is the mistake, the others would mask it.
+    pub rules: &'static [&'static str],
+    /// Why each of the others has to go; empty if nothing masks the mistake.
+    pub masked_by: &'static str,
+    /// Puts the mistake into a rulebook.
+    pub apply: fn(&mut Rules),
+    /// The name of the directed scenario.
+    pub scenario: &'static str,
+    /// That scenario's file.
+    pub toml: &'static str,
+}
+
+/// All of them, by id.
+pub const BUGS: &[Bug] = &[
+    Bug {
+        id: "KAFKA-7128",
+        summary: "a follower joins the ISR as soon as it has reached the new leader's own high \
+                  watermark, which may lie below what was acknowledged",
+        source: "https://issues.apache.org/jira/browse/KAFKA-7128",
+        rules: &["may_join_isr"],
+        masked_by: "",
+        apply: |rules| rules.may_join_isr = rules::join_by_high_watermark_only,
+        scenario: "museum-kafka-7128",
+        toml: include_str!("kafka-7128.toml"),
+    },
+    Bug {
+        id: "KIP-101",
+        summary: "a follower cuts its log at its own high watermark when it begins to follow, and \
+                  with it records that were acknowledged",
+        source: "https://cwiki.apache.org/confluence/display/KAFKA/KIP-101",
+        rules: &["start_of_following"],
+        masked_by: "",
+        apply: |rules| rules.start_of_following = rules::follow_from_high_watermark,
+        scenario: "museum-kip-101",
+        toml: include_str!("kip-101.toml"),
+    },
+    Bug {
+        id: "KIP-320",
+        summary: "a fetch made under an earlier leadership counts as proof that the follower has \
+                  what the present leader wrote",
+        source: "https://cwiki.apache.org/confluence/display/KAFKA/KIP-320",
+        rules: &["check_leader_epoch", "diverges", "may_append_fetched"],
+        masked_by: "since KIP-595 every fetch carries its last epoch, which shows a divergent tail \
+                    even without fencing; before, a follower asked only when it began to follow. \
+                    Since KAFKA-18723 a follower refuses batches newer than its own fetch",
+        apply: |rules| {
+            rules.check_leader_epoch = rules::no_epoch_fencing;
+            rules.diverges = rules::divergence_under_the_same_leadership_only;
+            rules.may_append_fetched = rules::append_whatever_was_fetched;
+        },
+        scenario: "museum-kip-320",
+        toml: include_str!("kip-320.toml"),
+    },
+    Bug {
+        id: "KIP-497",
+        summary: "a leader acts on its own shrink of the ISR before the controller has agreed, \
+                  and acknowledges what the next leader lacks",
+        source: "https://cwiki.apache.org/confluence/display/KAFKA/KIP-497",
+        rules: &["is_in_effective_isr"],
+        masked_by: "",
+        apply: |rules| rules.is_in_effective_isr = rules::shrink_at_once,
+        scenario: "museum-kip-497",
+        toml: include_str!("kip-497.toml"),
+    },
+    Bug {
+        id: "canary",
+        summary: "no follower holds the high watermark back: acks=all means acks=1, and consumers \
+                  see what only the leader has",
+        source: "no release: the bird that must fall from its perch if the checks work at all",
+        rules: &["holds_back_high_watermark"],
+        masked_by: "",
+        apply: |rules| rules.holds_back_high_watermark = |_| false,
+        scenario: "museum-canary",
+        toml: include_str!("canary.toml"),
+    },
+];
+
+/// The bug called `id`, whatever the case of its letters.
+pub fn find(id: &str) -> Option<&'static Bug> {
+    BUGS.iter().find(|bug| bug.id.eq_ignore_ascii_case(id))
+}
+
+/// Kafka's rules with the mistakes of `bugs` put in.
+pub fn rules_with(bugs: &[&Bug]) -> Rules {
+    let mut rules = Rules::kafka();
+    for bug in bugs {
+        (bug.apply)(&mut rules);
+    }
+    rules
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn ids_are_unique_and_found_in_any_case() {
+        for (i, bug) in BUGS.iter().enumerate() {
+            assert!(BUGS[..i].iter().all(|other| other.id != bug.id), "{} twice", bug.id);
+            assert_eq!(find(&bug.id.to_lowercase()).map(|found| found.id), Some(bug.id));
+        }
+        assert!(find("KIP-1").is_none());
+    }
+
+    #[test]
+    fn the_rules_that_an_entry_names_exist() {
+        for bug in BUGS {
+            for rule in bug.rules {
+                assert!(Rules::NAMES.iter().any(|(name, _)| name == rule), "{}: {rule}", bug.id);
+            }
+            assert_eq!(bug.masked_by.is_empty(), bug.rules.len() == 1, "{}", bug.id);
+        }
+    }
+}

@@ -1,0 +1,74 @@
+//! The rules as they once were. Each is compared with the right one wherever it is asked.
+
+use engine::error::ErrorCode;
+use engine::ids::{LeaderEpoch, Offset};
+use engine::protocol::EpochEndOffset;
+use engine::rules::isr::{Join, Membership};
+use engine::rules::truncation::{Fetched, Start, diverges};
+
+/// KAFKA-7128: the start of the leader's epoch is left out.
+pub(super) fn join_by_high_watermark_only(join: Join) -> bool {
+    join.follower_end >= join.high_watermark
+}
+
+/// Before KIP-101: down to what the replica itself knows to be committed.
+pub(super) fn follow_from_high_watermark(start: Start) -> Offset {
+    start.high_watermark.min(start.log_end)
+}
+
+/// Before KIP-320: requests carry no leader epoch.
+pub(super) fn no_epoch_fencing(_: Option<LeaderEpoch>, _: LeaderEpoch) -> Result<(), ErrorCode> {
+    Ok(())
+}
+
+/// Between KIP-101 and KIP-595: logs are compared when a follower begins to follow a leadership,
+/// not when a fetch of an earlier leadership comes in late.
+pub(super) fn divergence_under_the_same_leadership_only(
+    fetched: Fetched,
+    end: EpochEndOffset,
+) -> bool {
+    let late = fetched.current_leader_epoch.is_some_and(|epoch| epoch < fetched.leader_epoch);
+    !late && diverges(fetched, end)
+}
+
+/// Before KAFKA-18723: a follower appends what it is given.
+pub(super) fn append_whatever_was_fetched(_: LeaderEpoch, _: LeaderEpoch) -> bool {
+    true
+}
+
+/// Without the maximal ISR of KIP-497: the leader's own proposal counts at once.
+pub(super) fn shrink_at_once(membership: Membership) -> bool {
+    membership.proposed.unwrap_or(membership.committed)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use engine::rules::{isr, truncation};
+
+    #[test]
+    fn each_differs_from_the_right_one_where_history_went_wrong() {
+        let join = Join { follower_end: 5, high_watermark: 5, epoch_start: 8 };
+        assert!(join_by_high_watermark_only(join) && !isr::may_join(join));
+
+        let start = Start { log_end: 9, high_watermark: 7, knows_epochs: true };
+        assert_eq!(
+            (follow_from_high_watermark(start), truncation::start_of_following(start)),
+            (7, 9)
+        );
+
+        let leaver = Membership { committed: true, proposed: Some(false) };
+        assert!(!shrink_at_once(leaver) && isr::is_in_effective_isr(leaver));
+
+        let tail = |current_leader_epoch| Fetched {
+            fetch_offset: 12,
+            last_fetched_epoch: 1,
+            current_leader_epoch,
+            leader_epoch: 3,
+        };
+        let end = EpochEndOffset { epoch: 1, end_offset: 10 };
+        assert!(!divergence_under_the_same_leadership_only(tail(Some(1)), end));
+        assert!(divergence_under_the_same_leadership_only(tail(Some(3)), end));
+        assert!(diverges(tail(Some(1)), end));
+    }
+}

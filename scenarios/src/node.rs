@@ -1,0 +1,145 @@
+//! What runs on a node: a broker, a controller or a client application.
+//!
+//! An enum and no trait object, so that a world of them is plain data and can be cloned.
+
+use crate::workload::{Application, ApplicationConfig};
+use engine::broker::{Broker, BrokerSettings};
+use engine::controller::{Controller, ControllerSettings};
+use engine::ids::{BrokerId, TopicPartition};
+use engine::rules::Rulebook;
+use engine::{Input, Kafka, Outbox};
+use machine::{Boot, Disk, Halt, Lane, NodeId, Now, Process};
+
+/// The id of a cluster's first broker.
+pub const FIRST_BROKER: BrokerId = 1;
+/// The id of a cluster's first controller.
+pub const FIRST_CONTROLLER: BrokerId = 101;
+/// The id of a cluster's first client of the workload.
+pub const FIRST_CLIENT: u16 = 1001;
+/// The id of the client that sets a cluster up.
+pub const ADMIN: u16 = 3001;
+/// The id of the client that reads everything back.
+pub const READER: u16 = 3002;
+
+/// Whether a node is a broker.
+pub const fn is_broker(node: NodeId) -> bool {
+    node.node >= FIRST_BROKER && node.node < FIRST_CONTROLLER
+}
+
+/// Whether a node is a controller.
+pub const fn is_controller(node: NodeId) -> bool {
+    node.node >= FIRST_CONTROLLER && node.node < FIRST_CLIENT
+}
+
+/// Whether a node is a broker or a controller.
+pub const fn is_server(node: NodeId) -> bool {
+    node.node < FIRST_CLIENT
+}
+
+/// A process on a node.
+#[derive(Clone, Debug)]
+pub enum Node {
+    /// A broker.
+    Broker(Box<Broker>),
+    /// A controller.
+    Controller(Box<Controller>),
+    /// A client application.
+    Client(Box<Application>),
+}
+
+/// What a node is configured with.
+#[derive(Clone, Debug)]
+pub enum NodeConfig {
+    /// A broker.
+    Broker(Box<BrokerSettings>),
+    /// A controller.
+    Controller(Box<ControllerSettings>),
+    /// A client application, with the rules that its clients follow.
+    Client(Box<ApplicationConfig>, Rulebook),
+}
+
+impl Node {
+    /// The broker that it is.
+    pub fn broker(&self) -> Option<&Broker> {
+        match self {
+            Self::Broker(broker) => Some(broker),
+            _ => None,
+        }
+    }
+
+    /// The controller that it is.
+    pub fn controller(&self) -> Option<&Controller> {
+        match self {
+            Self::Controller(controller) => Some(controller),
+            _ => None,
+        }
+    }
+
+    /// The application that it is.
+    pub fn client(&self) -> Option<&Application> {
+        match self {
+            Self::Client(client) => Some(client),
+            _ => None,
+        }
+    }
+}
+
+impl Process for Node {
+    type Vocabulary = Kafka;
+    type Config = NodeConfig;
+
+    fn boot(
+        config: &NodeConfig,
+        boot: Boot,
+        disk: &mut dyn Disk,
+        out: &mut Outbox,
+    ) -> Result<Self, Halt> {
+        Ok(match config {
+            NodeConfig::Broker(config) => {
+                Self::Broker(Box::new(Broker::boot(config, boot, disk, out)?))
+            }
+            NodeConfig::Controller(config) => {
+                Self::Controller(Box::new(Controller::boot(config, boot, disk, out)?))
+            }
+            NodeConfig::Client(config, rules) => {
+                Self::Client(Box::new(Application::boot(config, *rules, boot, out)))
+            }
+        })
+    }
+
+    #[inline]
+    fn handle(&mut self, now: Now, input: Input, disk: &mut dyn Disk, out: &mut Outbox) {
+        match self {
+            Self::Broker(broker) => broker.handle(now, input, disk, out),
+            Self::Controller(controller) => controller.handle(now, input, disk, out),
+            Self::Client(client) => client.handle(now, input, out),
+        }
+    }
+
+    #[inline]
+    fn lane(&self, input: &Input) -> Lane {
+        match self {
+            Self::Broker(broker) => broker.lane(input),
+            Self::Controller(controller) => controller.lane(input),
+            // An application has one thread.
+            Self::Client(_) => Lane::Request,
+        }
+    }
+
+    #[inline]
+    fn locks(&self, input: &Input, locks: &mut Vec<TopicPartition>) {
+        match self {
+            Self::Broker(broker) => broker.locks(input, locks),
+            Self::Controller(controller) => controller.locks(input, locks),
+            Self::Client(_) => {}
+        }
+    }
+
+    fn invariants(&self) {
+        match self {
+            Self::Broker(broker) => broker.invariants(),
+            Self::Controller(controller) => controller.invariants(),
+            Self::Client(client) => client.invariants(),
+        }
+    }
+}

@@ -1,0 +1,262 @@
+//! Fault plans in a run: what fires when, at whom, and what became of every entry.
+//!
+//! A plan is what the scenario file lists and, after that, what the seed makes of its `swarm`. An
+//! entry waits for its moment, then for its condition if it has one; then its targets are looked
+//! up, the budget is asked, and it is injected. The record keeps what was meant, what was
+//! suppressed and why, and what never fired. An entry that never fired has left no trace in the
+//! run: nothing is drawn, scheduled or sent for it.
+
+mod inject;
+mod record;
+mod story;
+mod swarm;
+
+pub use inject::{Election, Injection, injections};
+pub use record::{Fate, PlannedFault};
+pub use swarm::swarm_faults;
+
+use crate::budget::Budget;
+use crate::condition::{ClusterNames, Compiled, Roster};
+use crate::spec::{Fault, Scenario};
+use crate::view::{Board, PartitionView};
+use machine::{NodeId, Span};
+use sim::SimTime;
+
+/// The plan of a run, while it is carried out.
+#[derive(Clone, Debug)]
+pub struct Director {
+    seed: u64,
+    began: SimTime,
+    entries: Vec<Entry>,
+    /// Entries before this one in order of moments have fired or are watched.
+    next: usize,
+    /// Indices into `entries` by moment.
+    by_moment: Vec<usize>,
+    /// Entries whose moment has come and whose condition has not.
+    watched: Vec<usize>,
+    /// The most brokers and controllers that swarm faults may hold down at the same time.
+    limits: Option<Limits>,
+    /// Nodes held down or paused by injected faults, and until when.
+    held: Vec<(NodeId, SimTime)>,
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Limits {
+    brokers: usize,
+    controllers: usize,
+}
+
+#[derive(Clone, Debug)]
+struct Entry {
+    fault: Fault,
+    /// Made by the seed, and so under the budget.
+    generated: bool,
+    condition: Option<Compiled>,
+    fate: Fate,
+}
+
+/// What a run has to do for a fault that fires now.
+#[derive(Clone, Debug)]
+pub struct Firing {
+    /// Which entry of the plan.
+    pub entry: usize,
+    /// What to inject.
+    pub injections: Vec<Injection>,
+}
+
+/// What the director looks at.
+pub struct Scene<'a> {
+    /// Now.
+    pub now: SimTime,
+    /// The state of the run.
+    pub board: &'a Board,
+    /// Who is who.
+    pub roster: &'a Roster,
+    /// The partitions as the active controllers have committed them; `None`: nobody knows.
+    pub partitions: &'a dyn Fn() -> Option<Vec<PartitionView>>,
+}
+
+impl Director {
+    /// The plan of a scenario.
+    pub fn new(scenario: &Scenario, seed: u64) -> Self {
+        let written = scenario.faults.iter().cloned().map(|fault| (fault, false));
+        let generated = swarm_faults(scenario, seed).into_iter().map(|fault| (fault, true));
+        let entries: Vec<Entry> = written
+            .chain(generated)
+            .map(|(fault, generated)| Entry {
+                fault,
+                generated,
+                condition: None,
+                fate: Fate::NeverFired,
+            })
+            .collect();
+        let mut by_moment: Vec<usize> = (0..entries.len()).collect();
+        by_moment.sort_by_key(|entry| entries[*entry].fault.at.unwrap_or_default());
+        let limits = scenario.swarm.as_ref().map(|swarm| Limits {
+            brokers: swarm.brokers_at_once.into(),
+            controllers: swarm.controllers_at_once.into(),
+        });
+        Self {
+            seed,
+            began: SimTime::MAX,
+            entries,
+            next: 0,
+            by_moment,
+            watched: Vec::new(),
+            limits,
+            held: Vec::new(),
+        }
+    }
+
+    /// The load begins now, and the names in conditions mean something.
+    pub fn begin(&mut self, now: SimTime, clusters: &ClusterNames, board: &Board) {
+        self.began = now;
+        for entry in &mut self.entries {
+            let when = entry.fault.when.as_ref();
+            entry.condition = when.map(|when| Compiled::new(when, clusters, board));
+        }
+    }
+
+    /// When something may have to be done next, whatever happens in the run.
+    pub fn next_moment(&self, now: SimTime) -> Option<SimTime> {
+        let own = self.by_moment.get(self.next).map(|entry| self.moment(*entry));
+        let elapsed = now.since(self.began);
+        let watched = self.watched.iter().filter_map(|entry| {
+            let condition = self.entries[*entry].condition.as_ref()?;
+            Some(self.began + condition.next_moment(elapsed)?)
+        });
+        own.into_iter().chain(watched).min()
+    }
+
+    fn moment(&self, entry: usize) -> SimTime {
+        self.began + self.entries[entry].fault.at.unwrap_or_default().0
+    }
+
+    /// Whether conditions are watched, so that every change of the run matters.
+    pub fn is_watching(&self) -> bool {
+        !self.watched.is_empty()
+    }
+
+    /// Whether no entry can fire any more but those that wait for a condition.
+    pub fn is_out_of_moments(&self) -> bool {
+        self.next == self.by_moment.len()
+    }
+
+    /// What fires now, in the order of the plan. To be asked again until nothing does, since a
+    /// fault may make the condition of another true.
+    pub fn fire(&mut self, scene: &Scene<'_>, budget: &mut Budget) -> Option<Firing> {
+        while let Some(&entry) = self.by_moment.get(self.next)
+            && self.moment(entry) <= scene.now
+        {
+            self.next += 1;
+            self.watched.push(entry);
+        }
+        let elapsed = scene.now.since(self.began);
+        let holds = |entry: &usize| {
+            let condition = self.entries[*entry].condition.as_ref();
+            condition.is_none_or(|condition| condition.holds(scene.board, elapsed))
+        };
+        let place = self.watched.iter().position(holds)?;
+        let entry = self.watched.remove(place);
+        let injections = self.strike(entry, scene, budget);
+        Some(Firing { entry, injections })
+    }
+
+    /// Looks targets up and asks the budget.
+    fn strike(&mut self, index: usize, scene: &Scene<'_>, budget: &mut Budget) -> Vec<Injection> {
+        let fault = self.entries[index].fault.clone();
+        let (at, mut suppressed) = (scene.now.since(self.began), Vec::new());
+        let mut resolved = injections(index, &fault, self.seed, scene.board, scene.roster);
+        if self.entries[index].generated {
+            let lasts = fault.lasts.map_or(Span::MAX, |lasts| lasts.0);
+            resolved.retain(|injection| match self.allows(injection, lasts, scene, budget) {
+                Ok(()) => true,
+                Err(reason) => {
+                    suppressed.push(reason);
+                    false
+                }
+            });
+        }
+        self.entries[index].fate = match (resolved.is_empty(), suppressed.is_empty()) {
+            (true, true) => Fate::NoTarget { at_ns: at.0 },
+            (true, false) => Fate::Suppressed { at_ns: at.0, because: suppressed },
+            _ => Fate::Fired {
+                at_ns: at.0,
+                injected: resolved.iter().map(ToString::to_string).collect(),
+                suppressed,
+            },
+        };
+        resolved
+    }
+
+    /// Whether a fault that the seed made may be injected: within the limits and the budget.
+    fn allows(
+        &mut self,
+        injection: &Injection,
+        lasts: Span,
+        scene: &Scene<'_>,
+        budget: &mut Budget,
+    ) -> Result<(), String> {
+        let Some(node) = injection.takes_down() else { return Ok(()) };
+        let now = scene.now;
+        self.held.retain(|(_, until)| *until > now);
+        if let Some(limits) = self.limits {
+            let (is_peer, limit): (fn(NodeId) -> bool, usize) = match crate::node::is_broker(node) {
+                true => (crate::node::is_broker, limits.brokers),
+                false => (crate::node::is_controller, limits.controllers),
+            };
+            let others = self.held.iter().filter(|(held, _)| {
+                held.cluster == node.cluster && *held != node && is_peer(*held)
+            });
+            let mut others: Vec<NodeId> = others.map(|(held, _)| *held).collect();
+            others.sort_unstable();
+            others.dedup();
+            if is_peer(node) && others.len() >= limit {
+                return Err(format!("{} others are held down already", others.len()));
+            }
+        }
+        if crate::node::is_broker(node) {
+            let partitions = (scene.partitions)();
+            let asked = if injection.loses_power() {
+                budget.may_lose_power(node, partitions.as_deref())
+            } else if injection.ends_process() {
+                budget.may_crash(node, partitions.as_deref())
+            } else {
+                Ok(())
+            };
+            asked.map_err(|refusal| refusal.to_string())?;
+        }
+        self.held.push((node, now + lasts));
+        Ok(())
+    }
+
+    /// No more faults: everything is healed.
+    pub fn end(&mut self) {
+        self.next = self.by_moment.len();
+        self.watched.clear();
+    }
+
+    /// What became of the plan.
+    pub fn record(&self) -> Vec<PlannedFault> {
+        let planned = |entry: &Entry| PlannedFault {
+            fault: entry.fault.clone(),
+            generated: entry.generated,
+            fate: entry.fate.clone(),
+        };
+        self.entries.iter().map(planned).collect()
+    }
+
+    /// The fault of an entry.
+    pub fn fault(&self, entry: usize) -> &Fault {
+        &self.entries[entry].fault
+    }
+
+    /// The preferred elections that the plan may hold, by entry: the topics of each.
+    pub fn elections(&self) -> Vec<Election> {
+        self.entries
+            .iter()
+            .enumerate()
+            .filter_map(|(entry, of)| Election::of(entry, &of.fault.kind))
+            .collect()
+    }
+}

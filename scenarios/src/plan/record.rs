@@ -1,0 +1,45 @@
+//! What became of the entries of a plan.
+
+use crate::spec::Fault;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+/// A fault of the plan and its fate.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct PlannedFault {
+    /// The fault.
+    pub fault: Fault,
+    /// The seed made it; the scenario lists the others.
+    pub generated: bool,
+    /// What became of it.
+    pub fate: Fate,
+}
+
+/// What became of a planned fault. Times are nanoseconds since the load began.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Fate {
+    /// It was injected.
+    Fired {
+        /// When.
+        at_ns: u64,
+        /// What its targets turned out to be.
+        injected: Vec<String>,
+        /// What was left out of it, and why.
+        suppressed: Vec<String>,
+    },
+    /// It was not injected.
+    Suppressed {
+        /// When it would have been.
+        at_ns: u64,
+        /// Why not.
+        because: Vec<String>,
+    },
+    /// There was nobody to inject it into: no leader, say.
+    NoTarget {
+        /// When it would have been.
+        at_ns: u64,
+    },
+    /// Its moment or condition never came.
+    NeverFired,
+}

@@ -1,0 +1,134 @@
+//! Fault plans made by a seed: several faults of all families, correlated in time, aimed at roles.
+//!
+//! Faults strewn evenly over a run mostly heal before the next one comes, and protocols break
+//! where the second failure meets the repair of the first. So a plan is made of *stories*: short
+//! sequences in which one fault is the reason for the next ("the leader crashes, and so does the
+//! one elected in its place"), with moments and lengths chosen by the seed, and of single faults
+//! that fall into them. Stories follow the shapes of failures that systems of this kind have had;
+//! none knows what it will meet.
+//!
+//! Everything is drawn from the stream (seed, "plan"): neither properties nor the state of a
+//! cluster count, so runs of one seed under different settings meet the same plan. Whom a role
+//! means is found out when a fault fires.
+
+use super::story::{self, Teller};
+use crate::spec::{Family, Fault, PartitionName, Scenario, Swarm, Time};
+use machine::Span;
+use rand_chacha::ChaCha8Rng;
+use sim::Sample;
+
+/// The faults that the seed chooses for a scenario, in the order of their moments.
+pub fn swarm_faults(scenario: &Scenario, seed: u64) -> Vec<Fault> {
+    let Some(swarm) = &scenario.swarm else { return Vec::new() };
+    let partitions = partitions(scenario);
+    if partitions.is_empty() {
+        return Vec::new();
+    }
+    let mut draw = sim::stream(seed, "plan", 0);
+    let families = families(swarm, &mut draw);
+    // Most of a plan is about one partition: what happens elsewhere does not interact with it.
+    let focus = draw.pick(&partitions).clone();
+    let mut faults = Vec::new();
+    let mut before = None;
+    while faults.len() < swarm.faults as usize {
+        let at = moment(swarm, before, &mut draw);
+        let partition = if draw.chance(750_000) { &focus } else { draw.pick(&partitions) };
+        let wanted = swarm.faults as usize - faults.len();
+        let mut teller = Teller::new(&mut draw, partition.clone(), at, lasts(swarm));
+        story::tell(&mut teller, wanted);
+        before = Some(at);
+        faults.extend(
+            teller.finish().into_iter().filter(|fault| families.contains(&fault.kind.family())),
+        );
+    }
+    faults.sort_by_key(|fault| fault.at);
+    faults
+}
+
+/// Every partition that a fault may be aimed at.
+fn partitions(scenario: &Scenario) -> Vec<PartitionName> {
+    let first_cluster = scenario
+        .topics
+        .iter()
+        .filter(|topic| scenario.cluster_index(topic.cluster.as_deref()) == Some(0));
+    first_cluster
+        .flat_map(|topic| {
+            (0..topic.partitions as i32)
+                .map(|partition| PartitionName { topic: topic.name.clone(), partition })
+        })
+        .collect()
+}
+
+/// Leaves out some families, another choice for each seed, so that no family hides what another
+/// would show; crashes and cuts, which most stories need, less often.
+fn families(swarm: &Swarm, draw: &mut ChaCha8Rng) -> Vec<Family> {
+    let kept: Vec<Family> = swarm
+        .families
+        .iter()
+        .copied()
+        .filter(|family| {
+            let left_out = match family {
+                Family::Crash | Family::Partition | Family::OneWayPartition => 60_000,
+                Family::PreferredElection | Family::Restart => 120_000,
+                _ => 250_000,
+            };
+            !draw.chance(left_out)
+        })
+        .collect();
+    if kept.is_empty() { swarm.families.clone() } else { kept }
+}
+
+/// The shortest and the longest that a fault lasts.
+fn lasts(swarm: &Swarm) -> (Span, Span) {
+    let least = swarm.lasts_at_least.0;
+    (least, Span(swarm.lasts_at_most.0.0.max(least.0)))
+}
+
+/// When a story begins: close upon the one before, or at a moment of its own.
+fn moment(swarm: &Swarm, before: Option<Time>, draw: &mut ChaCha8Rng) -> Time {
+    let (from, until) = (swarm.from.nanos(), swarm.until.nanos().max(swarm.from.nanos()));
+    let own = draw.between(from, until);
+    let gap = draw.exponential(Span::millis(1_500)).0;
+    let close = draw.chance(swarm.correlated.0);
+    match before {
+        Some(before) if close => Time(Span(before.nanos().saturating_add(gap).min(until))),
+        _ => Time(Span(own)),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::spec::Topic;
+
+    fn scenario() -> Scenario {
+        let toml = "name = 'x'\ntitle = 'x'\n[[topics]]\nname = 'orders'\npartitions = 3\n[swarm]";
+        toml::from_str(toml).expect("it is a scenario")
+    }
+
+    #[test]
+    fn a_seed_has_one_plan_whatever_the_settings() {
+        let scenario = scenario();
+        let mut other = scenario.clone();
+        other.clusters[0].topic.set("min.insync.replicas", "1").unwrap();
+        other.topics[0] = Topic { replication_factor: 2, ..other.topics[0].clone() };
+        for seed in 0..50 {
+            assert_eq!(swarm_faults(&scenario, seed), swarm_faults(&other, seed));
+        }
+        assert_ne!(swarm_faults(&scenario, 1), swarm_faults(&scenario, 2));
+    }
+
+    #[test]
+    fn plans_have_as_many_faults_as_asked_for_within_their_time() {
+        let scenario = scenario();
+        let swarm = scenario.swarm.clone().unwrap();
+        let mut seen = std::collections::BTreeSet::new();
+        for seed in 0..200 {
+            let faults = swarm_faults(&scenario, seed);
+            assert!(faults.len() >= swarm.faults as usize);
+            assert!(faults.iter().all(|fault| fault.at >= Some(swarm.from)));
+            seen.extend(faults.iter().map(|fault| fault.kind.family()));
+        }
+        assert_eq!(seen.len(), Family::ALL.len(), "every family comes up: {seen:?}");
+    }
+}

@@ -1,0 +1,372 @@
+//! From a scenario to a world of nodes that are still off.
+
+use crate::condition::{ClusterNames, Roster};
+use crate::evidence;
+use crate::museum;
+use crate::node::{ADMIN, FIRST_BROKER, FIRST_CLIENT, FIRST_CONTROLLER, Node, NodeConfig, READER};
+use crate::plan::Election;
+use crate::spec::{self, Clocks, Resolved, Scenario};
+use crate::workload::{
+    AdminAppConfig, ApplicationConfig, ConsumerAppConfig, ProducerAppConfig, ReaderAppConfig,
+    Schedule,
+};
+use engine::broker::BrokerSettings;
+use engine::config::{Partitioner, ProducerConfig};
+use engine::controller::ControllerSettings;
+use engine::ids::BrokerId;
+use engine::protocol::CreatableTopic;
+use engine::rules::Rulebook;
+use machine::{NodeId, Span};
+use sim::{DiskProfile, HostConfig, LinkProfile, Sample, World, WorldConfig};
+
+/// A world and who is who in it.
+pub(super) struct Built {
+    pub(super) world: World<Node>,
+    pub(super) roster: Roster,
+    pub(super) admins: Vec<NodeId>,
+    pub(super) readers: Vec<NodeId>,
+    pub(super) setup: evidence::Setup,
+}
+
+/// Builds the world of a run. `elections` are what its admin clients may be asked for.
+pub(super) fn build(resolved: &Resolved, elections: &[Election]) -> Built {
+    let Resolved { scenario, seed, bugs, trace } = resolved;
+    let config = WorldConfig {
+        link: LinkProfile::default(),
+        disk: disk(&scenario.disk),
+        trace: *trace,
+        ..WorldConfig::default()
+    };
+    let mut builder = Builder {
+        scenario,
+        seed: *seed,
+        rules: rulebook(bugs),
+        world: World::new(*seed, config),
+        roster: Roster {
+            clusters: ClusterNames::new(scenario.clusters.iter().map(|c| c.name.clone())),
+            ..Roster::default()
+        },
+    };
+    let (mut admins, mut readers) = (Vec::new(), Vec::new());
+    for cluster in 0..scenario.clusters.len() {
+        builder.add_servers(cluster);
+        admins.push(builder.add_admin(cluster, elections));
+        readers.push(builder.add_reader(cluster));
+    }
+    builder.add_producers();
+    builder.add_consumers();
+    builder.set_links();
+    let setup = setup(scenario, &builder.roster);
+    let Builder { world, roster, .. } = builder;
+    Built { world, roster, admins, readers, setup }
+}
+
+/// The rules of a run: Kafka's, or those with bugs put in, compared with Kafka's.
+fn rulebook(bugs: &[String]) -> Rulebook {
+    let bugs: Vec<_> = bugs.iter().filter_map(|id| museum::find(id)).collect();
+    match bugs.is_empty() {
+        true => Rulebook::kafka(),
+        false => Rulebook::compared(museum::rules_with(&bugs)),
+    }
+}
+
+struct Builder<'a> {
+    scenario: &'a Scenario,
+    seed: u64,
+    rules: Rulebook,
+    world: World<Node>,
+    roster: Roster,
+}
+
+impl Builder<'_> {
+    fn add(&mut self, node: NodeId, config: NodeConfig) {
+        let host = host(&self.scenario.clocks, self.seed, node);
+        self.world.add_node(node, config, host);
+    }
+
+    fn add_servers(&mut self, index: usize) {
+        let cluster = &self.scenario.clusters[index];
+        let id = |node| NodeId::new(index as u8, node);
+        let voters = voters(cluster);
+        for controller in &voters {
+            let settings = ControllerSettings {
+                config: cluster.controller.config(),
+                topic_defaults: cluster.topic.config(),
+                voters: voters.clone(),
+                rules: self.rules,
+            };
+            self.roster.servers.push(id(*controller));
+            self.add(id(*controller), NodeConfig::Controller(Box::new(settings)));
+        }
+        for broker in brokers(cluster) {
+            let settings = BrokerSettings {
+                node: id(broker),
+                rack: cluster.rack(broker).map(str::to_owned),
+                config: cluster.broker.config(),
+                topic_defaults: cluster.topic.config(),
+                voters: voters.clone(),
+                rules: self.rules,
+            };
+            self.roster.servers.push(id(broker));
+            self.add(id(broker), NodeConfig::Broker(Box::new(settings)));
+        }
+    }
+
+    fn add_admin(&mut self, cluster: usize, elections: &[Election]) -> NodeId {
+        let topics = self.topics_of(cluster).map(|topic| CreatableTopic {
+            name: topic.name.clone(),
+            num_partitions: topic.partitions as i32,
+            replication_factor: topic.replication_factor as i16,
+            assignments: topic.assignments.clone(),
+            configs: topic.properties.iter().map(|(k, v)| (k.to_owned(), v.to_owned())).collect(),
+        });
+        let config = AdminAppConfig {
+            topics: topics.collect(),
+            elections: elections.iter().map(|e| (e.entry as u32, e.topics.clone())).collect(),
+            bootstrap: brokers(&self.scenario.clusters[cluster]).collect(),
+        };
+        let node = NodeId::new(cluster as u8, ADMIN);
+        self.add(node, client(ApplicationConfig::Admin(config), self.rules));
+        node
+    }
+
+    fn add_reader(&mut self, cluster: usize) -> NodeId {
+        let config = ReaderAppConfig {
+            topics: self.topics_or_all(&[], cluster),
+            bootstrap: brokers(&self.scenario.clusters[cluster]).collect(),
+        };
+        let node = NodeId::new(cluster as u8, READER);
+        self.add(node, client(ApplicationConfig::Reader(config), self.rules));
+        node
+    }
+
+    fn topics_of(&self, cluster: usize) -> impl Iterator<Item = &spec::Topic> {
+        let scenario = self.scenario;
+        scenario
+            .topics
+            .iter()
+            .filter(move |topic| scenario.cluster_index(topic.cluster.as_deref()) == Some(cluster))
+    }
+
+    /// The topics of these names, or all of the cluster, each with its number of partitions.
+    fn topics_or_all(&self, names: &[String], cluster: usize) -> Vec<(String, i32)> {
+        self.topics_of(cluster)
+            .filter(|topic| names.is_empty() || names.contains(&topic.name))
+            .map(|topic| (topic.name.clone(), partitions(topic)))
+            .collect()
+    }
+
+    fn next_client(&self, cluster: usize) -> NodeId {
+        let clients = self.roster.producers.iter().chain(&self.roster.consumers);
+        let taken = clients.filter(|node| usize::from(node.cluster.0) == cluster).count();
+        NodeId::new(cluster as u8, FIRST_CLIENT + taken as u16)
+    }
+
+    fn add_producers(&mut self) {
+        let scenario = self.scenario;
+        for producers in &scenario.producers {
+            let cluster = scenario.cluster_index(producers.cluster.as_deref()).unwrap_or(0);
+            let topics = self.topics_or_all(&producers.topics, cluster);
+            for index in 0..producers.count {
+                let number = self.roster.producers.len() as u16;
+                let config = ProducerAppConfig {
+                    schedule: schedule(producers, self.seed, index, number, topics.len()),
+                    topics: topics.iter().map(|(name, _)| name.clone()).collect(),
+                    partition: producers.partition.map(|partition| partition as i32),
+                    record_size: producers.record_size,
+                    producer: producers.properties.config(),
+                    bootstrap: brokers(&scenario.clusters[cluster]).collect(),
+                    began: None,
+                };
+                let node = self.next_client(cluster);
+                self.roster.producers.push(node);
+                self.add(node, client(ApplicationConfig::Producer(config), self.rules));
+            }
+        }
+    }
+
+    fn add_consumers(&mut self) {
+        let scenario = self.scenario;
+        for consumers in &scenario.consumers {
+            let cluster = scenario.cluster_index(consumers.cluster.as_deref()).unwrap_or(0);
+            let topics = self.topics_or_all(&consumers.topics, cluster);
+            for _ in 0..consumers.count {
+                let config = ConsumerAppConfig {
+                    topics: topics.clone(),
+                    start: consumers.start.0,
+                    stop: consumers.stop.map(|stop| stop.0),
+                    seeks: consumers.seeks.clone(),
+                    consumer: consumers.properties.config(),
+                    bootstrap: brokers(&scenario.clusters[cluster]).collect(),
+                    began: None,
+                };
+                let node = self.next_client(cluster);
+                self.roster.consumers.push(node);
+                self.add(node, client(ApplicationConfig::Consumer(config), self.rules));
+            }
+        }
+    }
+
+    fn set_links(&mut self) {
+        let network = &self.scenario.network;
+        if *network == spec::Network::default() {
+            return;
+        }
+        let nodes: Vec<NodeId> = self.world.nodes().collect();
+        for &from in &nodes {
+            for &to in &nodes {
+                let link = class(network, from, to);
+                if *link != spec::Link::default() {
+                    self.world.set_link(from, to, profile(link));
+                }
+            }
+        }
+    }
+}
+
+fn client(config: ApplicationConfig, rules: Rulebook) -> NodeConfig {
+    NodeConfig::Client(Box::new(config), rules)
+}
+
+fn brokers(cluster: &spec::Cluster) -> impl Iterator<Item = BrokerId> + use<> {
+    (0..cluster.brokers).map(|index| FIRST_BROKER + index)
+}
+
+fn partitions(topic: &spec::Topic) -> i32 {
+    match topic.assignments.len() {
+        0 => topic.partitions as i32,
+        count => count as i32,
+    }
+}
+
+fn voters(cluster: &spec::Cluster) -> Vec<BrokerId> {
+    (0..cluster.controllers).map(|index| FIRST_CONTROLLER + index).collect()
+}
+
+/// The part of one of several producers: as many records as the others, at its part of the rate.
+fn schedule(
+    producers: &spec::Producers,
+    seed: u64,
+    index: u16,
+    number: u16,
+    topics: usize,
+) -> Schedule {
+    let (count, records) = (u64::from(producers.count), producers.records);
+    let burst = producers.burst.max(1);
+    let nanos = 1_000_000_000u128 * u128::from(count) * u128::from(burst);
+    Schedule {
+        seed,
+        producer: number,
+        records: records / count + u64::from(u64::from(index) < records % count),
+        burst,
+        interval: Span((nanos / u128::from(producers.rate.max(1))) as u64),
+        start: producers.start.0,
+        stop: producers.stop.map(|stop| stop.0),
+        keys: producers.keys,
+        topics: topics as u32,
+    }
+}
+
+/// Clocks that are off by as much as the scenario allows, each host's by its own draw.
+fn host(clocks: &Clocks, seed: u64, node: NodeId) -> HostConfig {
+    let mut draw =
+        sim::stream(seed, "clocks", (u64::from(node.cluster.0) << 16) | u64::from(node.node));
+    let mut off = |most: u64| draw.between(0, 2 * most) as i64 - most as i64;
+    HostConfig {
+        wall_skew_millis: off(clocks.skew.0.as_millis()),
+        wall_drift_ppm: off(clocks.drift_ppm.into()) as i32,
+        mono_drift_ppm: off(clocks.drift_ppm.into()) as i32,
+        ..HostConfig::default()
+    }
+}
+
+fn class(network: &spec::Network, from: NodeId, to: NodeId) -> &spec::Link {
+    use crate::node::{is_controller, is_server};
+    if from.cluster != to.cluster {
+        &network.clusters
+    } else if !is_server(from) || !is_server(to) {
+        &network.clients
+    } else if is_controller(from) || is_controller(to) {
+        &network.controllers
+    } else {
+        &network.brokers
+    }
+}
+
+fn profile(link: &spec::Link) -> LinkProfile {
+    let mut profile = LinkProfile::default();
+    if let Some(latency) = link.latency {
+        profile.latency.least = latency.0;
+    }
+    if let Some(jitter) = link.jitter {
+        profile.latency.jitter = jitter.0;
+    }
+    profile.loss_ppm = link.loss.map_or(profile.loss_ppm, |share| share.0);
+    profile.duplicate_ppm = link.duplication.map_or(profile.duplicate_ppm, |share| share.0);
+    profile.reorder_ppm = link.reordering.map_or(profile.reorder_ppm, |share| share.0);
+    profile.bytes_per_second = link.bandwidth.unwrap_or(profile.bytes_per_second);
+    profile
+}
+
+fn disk(disk: &spec::Disk) -> DiskProfile {
+    let mut profile = DiskProfile::default();
+    if let Some(sync) = disk.sync {
+        profile.sync.least = sync.0;
+    }
+    if let Some(jitter) = disk.sync_jitter {
+        profile.sync.jitter = jitter.0;
+    }
+    profile.append = disk.append.map_or(profile.append, |append| append.0);
+    if let Some(bandwidth) = disk.bandwidth {
+        profile.sync_bytes_per_second = bandwidth;
+    }
+    profile.capacity = disk.capacity.unwrap_or(profile.capacity);
+    profile
+}
+
+/// What promises depend on.
+fn setup(scenario: &Scenario, roster: &Roster) -> evidence::Setup {
+    let by_key = |config: &ProducerConfig| {
+        config.partitioner == Partitioner::Default && !config.partitioner_ignore_keys
+    };
+    let topics = scenario.topics.iter().map(|topic| {
+        let config = scenario.topic_config(topic);
+        let cluster = scenario.cluster_index(topic.cluster.as_deref()).unwrap_or(0);
+        let mut writers = scenario.producers.iter().filter(|producers| {
+            scenario.cluster_index(producers.cluster.as_deref()) == Some(cluster)
+                && (producers.topics.is_empty() || producers.topics.contains(&topic.name))
+        });
+        evidence::TopicSetup {
+            cluster: machine::ClusterId(cluster as u8),
+            name: topic.name.clone(),
+            min_insync_replicas: config.min_insync_replicas as usize,
+            replication_factor: match topic.assignments.first() {
+                Some(replicas) => replicas.len(),
+                None => topic.replication_factor.into(),
+            },
+            unclean_leader_election: config.unclean_leader_election,
+            partitioned_by_key: writers
+                .all(|p| p.keys > 0 && p.partition.is_none() && by_key(&p.properties.config())),
+        }
+    });
+    let producers = scenario.producers.iter().flat_map(|producers| {
+        let config = producers.properties.config();
+        let setup =
+            evidence::ProducerSetup { max_in_flight: config.max_in_flight, idempotence: false };
+        std::iter::repeat_n(setup, producers.count.into())
+    });
+    evidence::Setup {
+        controllers: roster
+            .servers
+            .iter()
+            .copied()
+            .filter(|n| crate::node::is_controller(*n))
+            .collect(),
+        eligible_leader_replicas: scenario
+            .clusters
+            .iter()
+            .all(|cluster| cluster.controller.config().eligible_leader_replicas),
+        topics: topics.collect(),
+        producers: producers.collect(),
+    }
+}

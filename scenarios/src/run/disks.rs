@@ -1,0 +1,27 @@
+//! The disks of a world, as checks look at them.
+
+use crate::evidence::Disks;
+use crate::node::Node;
+use bytes::Bytes;
+use engine::ids::TopicPartition;
+use machine::NodeId;
+use sim::World;
+
+/// Looks at the disks of a world, without cost and without a trace.
+pub(super) struct WorldDisks<'w>(pub(super) &'w World<Node>);
+
+impl Disks for WorldDisks<'_> {
+    fn segments(&self, node: NodeId, id: TopicPartition, name: &str) -> Option<Vec<Bytes>> {
+        let disk = self.0.disk(node);
+        let dir = match id {
+            TopicPartition::METADATA => id.to_string(),
+            _ => name.to_owned(),
+        };
+        // Names of segments are their base offsets with leading zeros, so this is their order.
+        let logs = disk.names(&dir).filter(|file| file.ends_with(".log"));
+        let contents =
+            logs.filter_map(|file| Some(disk.file_at(&format!("{dir}/{file}"))?.read(0, u64::MAX)));
+        let contents: Vec<Bytes> = contents.collect();
+        (!contents.is_empty()).then_some(contents)
+    }
+}

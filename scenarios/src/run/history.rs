@@ -1,0 +1,159 @@
+//! What clients did and saw, in order of time, as lines of JSON.
+
+use engine::fact::{ClientFact, Positioning};
+use engine::ids::{TopicId, TopicPartition};
+use machine::{ClusterId, NodeId};
+use serde::Serialize;
+use sim::SimTime;
+use std::collections::BTreeMap;
+
+/// The history of a run. Collected only if asked for; it changes nothing in the run.
+#[derive(Clone, Debug, Default)]
+pub struct History {
+    events: Vec<(SimTime, u64, NodeId, ClientFact)>,
+    topics: BTreeMap<(ClusterId, TopicId), String>,
+}
+
+/// One line.
+#[derive(Serialize)]
+struct Line<'a> {
+    t_ns: u64,
+    event: u64,
+    client: String,
+    #[serde(flatten)]
+    what: What<'a>,
+}
+
+#[derive(Serialize)]
+#[serde(tag = "type", rename_all = "snake_case")]
+enum What<'a> {
+    Sent {
+        record: u64,
+        partition: String,
+        acks: i16,
+    },
+    Confirmed {
+        partition: String,
+        base_offset: Option<i64>,
+        records: &'a [u64],
+    },
+    Retried {
+        partition: String,
+        error: &'static str,
+        records: &'a [u64],
+    },
+    Failed {
+        partition: Option<String>,
+        error: &'static str,
+        maybe_written: bool,
+        records: &'a [u64],
+    },
+    Delivered {
+        partition: String,
+        from: i64,
+        to: i64,
+        records: Vec<(i64, Option<u64>)>,
+    },
+    Positioned {
+        partition: String,
+        from: Option<i64>,
+        to: i64,
+        why: &'static str,
+    },
+    EndShown {
+        partition: String,
+        offset: i64,
+        broker: u16,
+    },
+    ReadBack {
+        partition: String,
+        end: i64,
+    },
+}
+
+impl History {
+    /// A topic has this name.
+    pub fn name_topic(&mut self, cluster: ClusterId, id: TopicId, name: &str) {
+        self.topics.insert((cluster, id), name.to_owned());
+    }
+
+    /// A client told something.
+    pub fn push(&mut self, at: SimTime, event: u64, node: NodeId, fact: &ClientFact) {
+        self.events.push((at, event, node, fact.clone()));
+    }
+
+    /// The lines, each an object.
+    pub fn lines(&self) -> impl Iterator<Item = String> + '_ {
+        self.events.iter().map(|(at, event, node, fact)| {
+            let what = self.what(node.cluster, fact);
+            let line = Line { t_ns: at.0, event: *event, client: node.to_string(), what };
+            serde_json::to_string(&line).expect("a line is plain data")
+        })
+    }
+
+    fn name(&self, cluster: ClusterId, of: TopicPartition) -> String {
+        match self.topics.get(&(cluster, of.topic)) {
+            Some(topic) => format!("{topic}-{}", of.partition),
+            None => of.to_string(),
+        }
+    }
+
+    fn what<'a>(&self, cluster: ClusterId, fact: &'a ClientFact) -> What<'a> {
+        let name = |partition: &TopicPartition| self.name(cluster, *partition);
+        match fact {
+            ClientFact::Sent { record, partition, acks } => {
+                What::Sent { record: *record, partition: name(partition), acks: *acks }
+            }
+            ClientFact::Confirmed { partition, base_offset, records } => {
+                What::Confirmed { partition: name(partition), base_offset: *base_offset, records }
+            }
+            ClientFact::Retried { partition, error, records } => {
+                What::Retried { partition: name(partition), error: error.name(), records }
+            }
+            ClientFact::Failed { partition, error, maybe_written, records } => What::Failed {
+                partition: partition.as_ref().map(name),
+                error: error.name(),
+                maybe_written: *maybe_written,
+                records,
+            },
+            ClientFact::Delivered { partition, from, to, batches } => What::Delivered {
+                partition: name(partition),
+                from: *from,
+                to: *to,
+                records: delivered(batches, *from, *to),
+            },
+            ClientFact::Positioned { partition, from, to, why } => What::Positioned {
+                partition: name(partition),
+                from: *from,
+                to: *to,
+                why: match why {
+                    Positioning::Seek => "seek",
+                    Positioning::Start => "start",
+                    Positioning::OutOfRange => "out_of_range",
+                    Positioning::Truncated => "truncated",
+                },
+            },
+            ClientFact::EndShown { partition, offset, broker } => {
+                What::EndShown { partition: name(partition), offset: *offset, broker: *broker }
+            }
+            ClientFact::ReadBack { partition, end } => {
+                What::ReadBack { partition: name(partition), end: *end }
+            }
+        }
+    }
+}
+
+/// Offsets and numbers of the records from `from` to `to`.
+fn delivered(batches: &[bytes::Bytes], from: i64, to: i64) -> Vec<(i64, Option<u64>)> {
+    let mut records = Vec::new();
+    for batch in batches {
+        // What cannot be decoded is told by the checks, not by the history.
+        let _ = engine::record::for_each(batch, |record| {
+            if (from..to).contains(&record.offset) {
+                let number = record.value.and_then(|value| value.first_chunk::<8>());
+                records.push((record.offset, number.map(|bytes| u64::from_be_bytes(*bytes))));
+            }
+        });
+    }
+    records
+}

@@ -1,0 +1,467 @@
+//! The phases of a run, step by step.
+//!
+//! All of it is plain data: a clone made at any moment and run to its end gives the same digest.
+
+use super::build::{self, Built};
+use super::deadline::converge_within;
+use super::disks::WorldDisks;
+use super::exercised::Reached;
+use super::history::History;
+use super::{RunOutcome, Stats, converge, verdict};
+use crate::budget::Budget;
+use crate::condition::Roster;
+use crate::evidence::{Change, Evidence};
+use crate::node::{Node, NodeConfig, is_broker};
+use crate::plan::{Director, Injection, Scene};
+use crate::spec::Resolved;
+use crate::view::{Board, PartitionView};
+use crate::workload::election_timer;
+use engine::fact::Fact;
+use machine::{ClusterId, Halt, NodeId, Span};
+use sim::host::Clock;
+use sim::{FaultChange, NodeChange, Observation, Seen, SimTime, World};
+use std::collections::BTreeMap;
+
+/// How often a run looks whether a phase is over.
+const TICK: Span = Span::millis(20);
+/// How long reading back may take.
+const READ_BACK: Span = Span::secs(60);
+
+/// Where a run is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Phase {
+    /// Servers boot, topics are created, all replicas get in sync.
+    SetUp,
+    /// Clients work and faults happen.
+    Load,
+    /// Everything is healed; the cluster has to come back.
+    Converge,
+    /// Everything is read back.
+    ReadBack,
+    /// The run is over.
+    Over,
+}
+
+/// A run in progress.
+#[derive(Clone, Debug)]
+pub struct Simulation {
+    pub(super) resolved: Resolved,
+    pub(super) world: World<Node>,
+    pub(super) roster: Roster,
+    admins: Vec<NodeId>,
+    readers: Vec<NodeId>,
+    board: Board,
+    budget: Budget,
+    director: Director,
+    pub(super) evidence: Evidence,
+    history: Option<History>,
+    pub(super) reached: Reached,
+    phase: Phase,
+    /// When the phase has to be over.
+    deadline: SimTime,
+    next_tick: SimTime,
+    load_began: SimTime,
+    healed: SimTime,
+    converged: SimTime,
+    /// What is wrong with the run itself, so that nothing can be said.
+    pub(super) unknown: Vec<String>,
+    /// What had not come back before a deadline.
+    pub(super) missing: Vec<String>,
+    /// Since when each fenced broker is fenced.
+    fenced: BTreeMap<NodeId, SimTime>,
+}
+
+impl Simulation {
+    /// A run before its first event.
+    pub fn new(resolved: &Resolved) -> Self {
+        let director = Director::new(&resolved.scenario, resolved.seed);
+        let built = build::build(resolved, &director.elections());
+        let Built { mut world, roster, admins, readers, setup } = built;
+        for node in roster.servers.iter().chain(&admins) {
+            world.start(*node);
+        }
+        Self {
+            resolved: resolved.clone(),
+            roster,
+            admins,
+            readers,
+            board: Board::default(),
+            budget: Budget::default(),
+            director,
+            evidence: Evidence::new(setup),
+            history: resolved.trace.then(History::default),
+            reached: Reached::default(),
+            phase: Phase::SetUp,
+            deadline: SimTime::ZERO + resolved.scenario.durations.setup.0,
+            next_tick: SimTime::ZERO + TICK,
+            load_began: SimTime::MAX,
+            healed: SimTime::MAX,
+            converged: SimTime::MAX,
+            unknown: Vec::new(),
+            missing: Vec::new(),
+            fenced: BTreeMap::new(),
+            world,
+        }
+    }
+
+    /// Where the run is.
+    pub fn phase(&self) -> Phase {
+        self.phase
+    }
+
+    /// The world.
+    pub fn world(&self) -> &World<Node> {
+        &self.world
+    }
+
+    /// Runs to the end.
+    pub fn run(&mut self, clock: &mut Clock) {
+        while self.phase != Phase::Over {
+            self.advance(clock);
+        }
+    }
+
+    /// Runs to the next moment at which something may have to be decided.
+    pub fn advance(&mut self, clock: &mut Clock) {
+        let until = match self.phase {
+            Phase::Load => {
+                let moment = self.director.next_moment(self.world.now());
+                moment.map_or(self.next_tick, |moment| moment.min(self.next_tick))
+            }
+            _ => self.next_tick,
+        };
+        self.run_until(clock, until);
+        if self.phase == Phase::Load {
+            self.direct();
+        }
+        if self.world.now() >= self.next_tick {
+            self.next_tick = self.world.now() + TICK;
+            self.look();
+        }
+    }
+
+    fn run_until(&mut self, clock: &mut Clock, until: SimTime) {
+        self.absorb();
+        while self.world.next_event_at().is_some_and(|at| at <= until) {
+            clock.step(&mut self.world);
+            if self.world.has_observations() {
+                self.absorb();
+                if self.phase == Phase::Load && self.director.is_watching() {
+                    self.direct();
+                }
+            }
+        }
+        clock.run_until(&mut self.world, until);
+    }
+
+    /// Takes in what was observed.
+    fn absorb(&mut self) {
+        if !self.world.has_observations() {
+            return;
+        }
+        let mut observations = self.world.take_observations();
+        for observation in observations.drain(..) {
+            self.observe(&observation);
+        }
+        self.world.reuse_observations(observations);
+        if self.evidence.wants_disks() {
+            self.evidence.look_at(&WorldDisks(&self.world));
+        }
+    }
+
+    fn observe(&mut self, observation: &Observation<engine::Kafka>) {
+        let Observation { event, time, what, .. } = observation;
+        match what {
+            Seen::Fact { node, incarnation, fact } => {
+                self.board.on_fact(*node, fact);
+                self.reached.on_fact(*node, fact);
+                self.evidence.observe(time.0, *node, *incarnation, event.0, fact);
+                match fact {
+                    Fact::Registered { .. } if is_broker(*node) => self.budget.registered(*node),
+                    Fact::BrokerFenced { broker, fenced } => {
+                        let broker = NodeId { cluster: node.cluster, node: *broker };
+                        if *fenced {
+                            self.fenced.insert(broker, *time);
+                        } else {
+                            self.fenced.remove(&broker);
+                        }
+                    }
+                    Fact::Client(fact) => {
+                        if let Some(history) = &mut self.history {
+                            history.push(*time, event.0, *node, fact);
+                        }
+                    }
+                    _ => {}
+                }
+            }
+            Seen::Node { node, incarnation, change } => {
+                self.on_node(*node, *incarnation, change);
+                if let Some(change) = as_change(change) {
+                    self.evidence.node(time.0, *node, *incarnation, event.0, change);
+                }
+            }
+            Seen::Fault { fault, change, .. } => {
+                let what = match change {
+                    FaultChange::Applied => "applied",
+                    FaultChange::Undone => "undone",
+                };
+                let node = fault.nodes().first().copied().unwrap_or(NodeId::new(0, 0));
+                let text = format!("{} {what}", Injection::Fault(fault.clone(), None));
+                self.evidence.fault(time.0, node, event.0, text);
+            }
+        }
+    }
+
+    fn on_node(&mut self, node: NodeId, incarnation: u16, change: &NodeChange) {
+        match change {
+            NodeChange::Started => {
+                self.board.on_node(node, true);
+                if incarnation == 0 && self.phase == Phase::Load {
+                    self.remember_beginning(node);
+                }
+            }
+            NodeChange::Paused | NodeChange::Resumed => {}
+            NodeChange::PowerLost(_) => {
+                self.board.on_node(node, false);
+                if is_broker(node) {
+                    let partitions = self.partitions();
+                    let known = self.board.rows().map(PartitionView::from);
+                    let views = partitions.unwrap_or_else(|| known.collect());
+                    self.budget.lost_power(node, &views);
+                }
+            }
+            NodeChange::Crashed { .. } => {
+                if is_broker(node) && self.board.had_requests_in_flight(node) {
+                    self.reached.add("crash_with_requests_in_flight", 1);
+                }
+                self.ended(node, false);
+            }
+            NodeChange::Halted(halt) => self.ended(node, *halt == Halt::Clean),
+            NodeChange::BootFailed(halt) => {
+                self.ended(node, false);
+                self.unknown.push(format!("node {node} could not start: {halt:?}"));
+            }
+        }
+    }
+
+    fn ended(&mut self, node: NodeId, cleanly: bool) {
+        self.board.on_node(node, false);
+        if is_broker(node) {
+            self.budget.stopped(node, cleanly);
+        }
+    }
+
+    /// Times of applications count from their first start.
+    fn remember_beginning(&mut self, node: NodeId) {
+        let began = self.world.clocks(node).mono;
+        let mut config = self.world.node_config(node).clone();
+        if let NodeConfig::Client(config, _) = &mut config {
+            config.set_began(began);
+        }
+        self.world.set_node_config(node, config);
+    }
+
+    /// The partitions as the active controllers have committed them; `None` if some cluster has
+    /// none that runs.
+    pub(super) fn partitions(&self) -> Option<Vec<PartitionView>> {
+        partitions(&self.world, &self.roster, self.resolved.scenario.clusters.len())
+    }
+
+    /// Injects what the plan has for this moment.
+    fn direct(&mut self) {
+        loop {
+            let Self { world, roster, board, budget, director, resolved, .. } = self;
+            let clusters = resolved.scenario.clusters.len();
+            let known = || partitions(world, roster, clusters);
+            let scene = Scene { now: world.now(), board, roster, partitions: &known };
+            let Some(firing) = director.fire(&scene, budget) else { return };
+            for injection in firing.injections {
+                match injection {
+                    Injection::Fault(fault, Some(lasts)) => {
+                        self.world.apply_for(fault, lasts);
+                    }
+                    Injection::Fault(fault, None) => {
+                        self.world.apply(fault);
+                    }
+                    Injection::Elect(election) => {
+                        for admin in &self.admins {
+                            self.world.poke(*admin, election_timer(election.entry as u32));
+                        }
+                    }
+                }
+            }
+            self.absorb();
+        }
+    }
+
+    /// Looks whether the phase is over.
+    fn look(&mut self) {
+        let late = self.world.now() >= self.deadline;
+        match self.phase {
+            Phase::SetUp => {
+                let missing = self.not_set_up();
+                if missing.is_empty() {
+                    self.begin_load();
+                } else if late {
+                    let what = missing.join("; ");
+                    self.unknown.push(format!("setting up took too long: {what}"));
+                    self.phase = Phase::Over;
+                }
+            }
+            Phase::Load if late || self.is_load_over() => self.heal(),
+            Phase::Converge => {
+                let missing = converge::missing(self);
+                if missing.is_empty() || late {
+                    self.missing.extend(missing);
+                    self.read_back();
+                }
+            }
+            Phase::ReadBack => {
+                let missing = converge::not_read_back(self);
+                if missing.is_empty() || late {
+                    self.missing.extend(missing);
+                    self.phase = Phase::Over;
+                }
+            }
+            _ => {}
+        }
+    }
+
+    /// What is missing before the load can begin.
+    fn not_set_up(&self) -> Vec<String> {
+        for admin in &self.admins {
+            let app = self.world.process(*admin).and_then(Node::client);
+            if let Some(crate::workload::Application::Admin(app)) = app
+                && !app.is_set_up()
+            {
+                let refused = app.refused().map(|error| format!(": {error}"));
+                return vec![format!("topics are not created{}", refused.unwrap_or_default())];
+            }
+        }
+        converge::missing(self)
+    }
+
+    fn begin_load(&mut self) {
+        let now = self.world.now();
+        self.add_topics();
+        self.phase = Phase::Load;
+        self.load_began = now;
+        self.deadline = now + self.resolved.scenario.durations.load.0;
+        self.reached.begin();
+        self.director.begin(now, &self.roster.clusters, &self.board);
+        let clients = self.roster.producers.iter().chain(&self.roster.consumers);
+        for client in clients {
+            self.world.start(*client);
+        }
+        self.absorb();
+    }
+
+    fn add_topics(&mut self) {
+        let Some(views) = self.partitions() else { return };
+        for (index, admin) in self.admins.iter().enumerate() {
+            let cluster = ClusterId(index as u8);
+            let app = self.world.process(*admin).and_then(Node::client);
+            let Some(crate::workload::Application::Admin(app)) = app else { continue };
+            for (name, id) in app.topics() {
+                self.board.add_topic(cluster, name, *id, &views);
+                if let Some(history) = &mut self.history {
+                    history.name_topic(cluster, *id, name);
+                }
+            }
+        }
+    }
+
+    /// Whether every producer is done and every fault over. Entries that still wait for their
+    /// condition do not keep a load going.
+    fn is_load_over(&self) -> bool {
+        self.director.is_out_of_moments()
+            && self.world.active_faults().is_empty()
+            && converge::unfinished_producers(self).next().is_none()
+    }
+
+    fn heal(&mut self) {
+        let now = self.world.now();
+        self.director.end();
+        self.world.heal();
+        self.absorb();
+        self.phase = Phase::Converge;
+        self.healed = now;
+        self.deadline = now + converge_within(&self.resolved.scenario);
+    }
+
+    fn read_back(&mut self) {
+        let now = self.world.now();
+        self.phase = Phase::ReadBack;
+        self.converged = now;
+        self.deadline = now + READ_BACK;
+        for reader in &self.readers {
+            self.world.start(*reader);
+        }
+        self.absorb();
+    }
+
+    /// Since when the controllers have had a broker fenced.
+    pub(super) fn fenced_since(&self, broker: NodeId) -> Option<SimTime> {
+        self.fenced.get(&broker).copied()
+    }
+
+    /// The clients that read everything back.
+    pub(super) fn readers(&self) -> &[NodeId] {
+        &self.readers
+    }
+
+    /// The state of the run.
+    pub(super) fn board(&self) -> &Board {
+        &self.board
+    }
+
+    /// Judges the run.
+    pub fn finish(mut self) -> RunOutcome {
+        self.absorb();
+        let stats = Stats {
+            events: self.world.events(),
+            simulated_ns: self.world.now().0,
+            setup_ns: self.load_began.0.min(self.world.now().0),
+            load_ns: self.healed.since(self.load_began).0,
+            converge_ns: self.converged.since(self.healed).0,
+        };
+        let trace = self.world.take_trace();
+        let history = self.history.take().unwrap_or_default();
+        let plan = self.director.record();
+        let verdict = verdict::judge(self, &plan);
+        RunOutcome { verdict, trace, history, plan, stats }
+    }
+}
+
+fn as_change(change: &NodeChange) -> Option<Change> {
+    Some(match change {
+        NodeChange::Started => Change::Started,
+        NodeChange::Halted(Halt::Clean) => Change::Stopped,
+        NodeChange::Halted(Halt::Failed(_))
+        | NodeChange::BootFailed(_)
+        | NodeChange::Crashed { .. } => Change::Crashed,
+        NodeChange::PowerLost(report) => Change::PowerLost { bytes: report.bytes },
+        NodeChange::Paused | NodeChange::Resumed => return None,
+    })
+}
+
+/// The partitions of all clusters as their active controllers have committed them.
+fn partitions(world: &World<Node>, roster: &Roster, clusters: usize) -> Option<Vec<PartitionView>> {
+    let mut views = Vec::new();
+    for cluster in 0..clusters {
+        let cluster = ClusterId(cluster as u8);
+        let (_, image) = converge::active_controller(world, roster, cluster)?;
+        for (partition, state) in image.partitions() {
+            views.push(PartitionView {
+                cluster,
+                partition,
+                replicas: state.replicas.clone(),
+                isr: state.isr.clone(),
+                elr: state.elr.clone(),
+                leader: state.leader,
+                leader_epoch: state.leader_epoch,
+            });
+        }
+    }
+    Some(views)
+}

@@ -1,0 +1,152 @@
+use super::{Phase, RunOutcome, Simulation, run};
+use crate::catalog;
+use crate::plan::Fate;
+use crate::result::Outcome;
+use crate::spec::{Fault, FaultKind, Resolved, Role, Scenario, Target};
+use machine::Span;
+
+fn resolved(name: &str, seed: u64) -> Resolved {
+    let (scenario, _) = catalog::scenario(name).unwrap_or_else(|error| panic!("{error}"));
+    Resolved { scenario, seed, bugs: Vec::new(), trace: false }
+}
+
+fn small(name: &str, seed: u64) -> Resolved {
+    let mut resolved = resolved(name, seed);
+    for producers in &mut resolved.scenario.producers {
+        producers.records = 400;
+    }
+    resolved
+}
+
+fn with_faults(seed: u64, faults: &str) -> Resolved {
+    #[derive(serde::Deserialize)]
+    struct Faults {
+        faults: Vec<Fault>,
+    }
+    // Its time-outs are scaled down.
+    let mut resolved = small("leader-crash", seed);
+    resolved.scenario.must_reach.clear();
+    let Faults { faults } = toml::from_str(faults).expect("faults");
+    resolved.scenario.faults = faults;
+    resolved
+}
+
+fn digest(outcome: &RunOutcome) -> &str {
+    &outcome.verdict.digest
+}
+
+#[test]
+fn a_run_without_faults_confirms_and_reads_back_everything() {
+    let RunOutcome { verdict, .. } = run(&small("no-faults", 3));
+    assert_eq!(verdict.outcome, Outcome::Pass, "{verdict:?}");
+    assert_eq!((verdict.counts.sent, verdict.counts.acked, verdict.counts.read), (400, 400, 400));
+}
+
+#[test]
+fn the_same_seed_gives_the_same_run_with_and_without_a_trace() {
+    let plain = run(&resolved("leader-crash", 42));
+    assert_eq!(plain.verdict, run(&resolved("leader-crash", 42)).verdict);
+    let traced = run(&Resolved { trace: true, ..resolved("leader-crash", 42) });
+    assert_eq!(plain.verdict, traced.verdict);
+    assert_eq!(traced.trace.len() as u64, plain.verdict.events);
+    assert!(plain.trace.is_empty() && traced.history.lines().count() > 0);
+    assert_ne!(digest(&plain), digest(&run(&resolved("leader-crash", 43))));
+}
+
+#[test]
+fn a_clone_from_the_middle_of_a_run_ends_as_the_original() {
+    let resolved = small("swarm", 5);
+    let (original, clone) = sim::host::run(resolved.seed, |clock| {
+        let mut original = Simulation::new(&resolved);
+        while original.phase() < Phase::Load || original.world().now().0 < 4_000_000_000 {
+            original.advance(clock);
+        }
+        let clone = original.clone();
+        original.run(clock);
+        (original.finish(), clone)
+    });
+    // Another runtime, as a fork of a run has.
+    let clone = sim::host::run(resolved.seed, |clock| {
+        let mut clone = clone;
+        clone.run(clock);
+        clone.finish()
+    });
+    assert_eq!(original.verdict, clone.verdict);
+    assert_eq!(original.plan, clone.plan);
+}
+
+#[test]
+fn a_fault_that_never_fires_leaves_no_trace() {
+    let crash =
+        "[[faults]]\nkind = 'crash'\ntarget = 'leader(orders-0)'\nat = '300ms'\nlasts = '1s'\n";
+    let never = "[[faults]]\nkind = 'power-loss'\ntarget = 'all servers'\nat = '100ms'\n\
+                 when = 'hw(orders-0) >= 1_000_000'\n";
+    let never_elects = "[[faults]]\nkind = 'preferred-election'\nwhen = 'epoch(orders-1) >= 99'\n";
+    let without = run(&with_faults(11, crash));
+    let with = run(&with_faults(11, &format!("{never}{crash}{never_elects}")));
+    assert_eq!(digest(&without), digest(&with));
+    assert_eq!((&with.plan[0].fate, &with.plan[2].fate), (&Fate::NeverFired, &Fate::NeverFired));
+    assert!(matches!(with.plan[1].fate, Fate::Fired { .. }));
+    assert_eq!(with.verdict.outcome, Outcome::Vacuous, "what is listed has to happen");
+}
+
+#[test]
+fn conditions_and_roles_are_looked_up_when_a_fault_fires() {
+    let outcome = run(&with_faults(
+        2,
+        "[[faults]]\nkind = 'crash'\ntarget = 'leader(orders-1)'\n\
+         when = 'hw(orders-1) >= 50 and isr(orders-1) == 3'\nlasts = '4s'\n\
+         [[faults]]\nkind = 'pause'\ntarget = 'leader(orders-1)'\nat = '1ms'\n\
+         when = 'epoch(orders-1) >= 1 and leader(orders-1) != 0'\nlasts = '100ms'\n",
+    ));
+    let node = |index: usize| match &outcome.plan[index].fate {
+        Fate::Fired { injected, .. } => injected[0].rsplit(' ').next().map(str::to_owned),
+        fate => panic!("{fate:?}"),
+    };
+    assert!(node(0).is_some() && node(1).is_some());
+    assert_ne!(node(0), node(1), "the leader of then and the one after it");
+    assert_eq!(outcome.verdict.outcome, Outcome::Pass, "{:?}", outcome.verdict);
+}
+
+#[test]
+fn what_does_not_come_back_is_named() {
+    let mut resolved = small("no-faults", 1);
+    resolved.scenario.durations.converge = Some(crate::spec::Time(Span(1)));
+    resolved.scenario.faults.push(Fault {
+        name: None,
+        at: Some(crate::spec::Time::millis(100)),
+        when: None,
+        lasts: None,
+        kind: FaultKind::Crash {
+            target: Target { cluster: None, role: Role::Broker(2) },
+            at_disk_operation: None,
+        },
+    });
+    let verdict = run(&resolved).verdict;
+    let found = verdict.violations.iter().find(|violation| violation.check == "converges");
+    let summary = &found.expect("it cannot be whole after a nanosecond").summary;
+    assert!(summary.contains("broker 2") || summary.contains('2'), "{summary}");
+}
+
+#[test]
+fn the_plan_of_a_seed_does_not_depend_on_settings() {
+    let planned = |set: &[&str]| {
+        let mut resolved = small("swarm", 9);
+        let set: Vec<String> = set.iter().map(ToString::to_string).collect();
+        resolved.scenario.set_all(&set).unwrap_or_else(|error| panic!("{error}"));
+        crate::plan::swarm_faults(&resolved.scenario, 9)
+    };
+    let plan = planned(&[]);
+    assert!(!plan.is_empty());
+    assert_eq!(plan, planned(&["acks=1", "min.insync.replicas=1"]));
+}
+
+#[test]
+fn every_scenario_of_the_catalogue_ends() {
+    for (name, text) in catalog::FILES {
+        let (scenario, _) = Scenario::parse(name, text).unwrap_or_else(|error| panic!("{error}"));
+        let outcome = run(&Resolved { scenario, seed: 42, bugs: Vec::new(), trace: false });
+        assert!(outcome.verdict.unknown.is_empty(), "{name}: {:?}", outcome.verdict.unknown);
+        assert!(outcome.verdict.counts.sent > 0, "{name}");
+    }
+}

@@ -1,0 +1,98 @@
+//! From what a run left behind to its verdict.
+
+use super::disks::WorldDisks;
+use super::exercised::Reached;
+use super::simulation::Simulation;
+use crate::evidence::ControllerAtEnd;
+use crate::judge;
+use crate::museum;
+use crate::node::Node;
+use crate::plan::{Fate, PlannedFault};
+use crate::result::{BugReached, Outcome, VERSION, Verdict};
+use crate::spec::Resolved;
+use std::collections::BTreeMap;
+
+/// Judges a run that is over.
+pub(super) fn judge(run: Simulation, plan: &[PlannedFault]) -> Verdict {
+    let Simulation { resolved, world, evidence, reached, mut unknown, missing, .. } = run;
+    let now = world.now();
+    let controllers = world.nodes().filter_map(|node| {
+        let image = world.process(node).and_then(Node::controller)?.image();
+        Some(ControllerAtEnd { node, offset: image.offset(), digest: image.digest() })
+    });
+    let controllers = controllers.collect();
+    let (view, end, findings) = evidence.finish(now.0, &WorldDisks(&world), controllers, missing);
+    let judgement = judge::judge(&view, &end, &findings);
+    unknown.extend(judgement.unknown);
+
+    let exercised = exercised(world.exercised(), &reached);
+    let not_exercised = not_exercised(&resolved, &exercised, plan, judgement.counts.sent);
+    let outcome = if !judgement.violations.is_empty() {
+        Outcome::Violation
+    } else if !unknown.is_empty() {
+        Outcome::Unknown
+    } else if !not_exercised.is_empty() {
+        Outcome::Vacuous
+    } else {
+        Outcome::Pass
+    };
+    let bugs = resolved.bugs.iter().map(|id| BugReached {
+        id: id.clone(),
+        reached: museum::find(id).map_or(0, |bug| reached.differed(bug.rules)),
+    });
+    Verdict {
+        version: VERSION,
+        scenario: resolved.scenario.name.clone(),
+        seed: resolved.seed,
+        outcome,
+        digest: world.digest().hex(),
+        simulated_ns: now.0,
+        events: world.events(),
+        counts: judgement.counts,
+        groups: BTreeMap::new(),
+        violations: judgement.violations,
+        permitted: judgement.permitted,
+        exercised,
+        not_exercised,
+        bugs: bugs.collect(),
+        unknown,
+        // Known to whoever read the command line and wrote the files.
+        reproduce: String::new(),
+        out: String::new(),
+    }
+}
+
+/// Effects of the world and of the protocol, by name.
+fn exercised(world: &sim::Exercised, reached: &Reached) -> BTreeMap<String, u64> {
+    let of_world = world.by_name().into_iter();
+    of_world.chain(reached.counts()).map(|(name, count)| (name.to_owned(), count)).collect()
+}
+
+/// What the run had to exercise and has not: then a pass shows nothing.
+fn not_exercised(
+    resolved: &Resolved,
+    exercised: &BTreeMap<String, u64>,
+    plan: &[PlannedFault],
+    sent: u64,
+) -> Vec<String> {
+    let scenario = &resolved.scenario;
+    let wanted = scenario.must_reach.iter().filter(|must| {
+        !must.seldom && must.under.as_ref().is_none_or(|setting| scenario.has(setting))
+    });
+    let mut missing: Vec<String> = wanted
+        .filter(|must| !exercised.contains_key(&must.reach))
+        .map(|must| must.reach.clone())
+        .collect();
+    // A fault that the scenario lists is what it is about. Those of a swarm may fall away.
+    for planned in plan.iter().filter(|planned| !planned.generated) {
+        if !matches!(planned.fate, Fate::Fired { .. }) {
+            let fault = &planned.fault;
+            let name = fault.name.as_deref().unwrap_or(fault.kind.family().name());
+            missing.push(format!("fault {name}"));
+        }
+    }
+    if sent == 0 && !scenario.producers.is_empty() {
+        missing.push("a record sent".to_owned());
+    }
+    missing
+}

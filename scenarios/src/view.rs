@@ -1,0 +1,355 @@
+//! What a run has come to, as conditions and targets see it.
+//!
+//! Kept up from the facts that nodes emit, a few instructions each; nothing here asks a process,
+//! so looking changes nothing. Only the fault budget asks further, for [`PartitionView`]s.
+
+use engine::fact::{ClientFact, Fact};
+use engine::ids::{BrokerId, LeaderEpoch, Offset, TopicId, TopicPartition};
+use machine::{ClusterId, NodeId};
+use std::collections::{BTreeMap, BTreeSet};
+
+/// A partition as the active controller has committed it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PartitionView {
+    /// Its cluster.
+    pub cluster: ClusterId,
+    /// Which partition.
+    pub partition: TopicPartition,
+    /// Its replicas in order of preference.
+    pub replicas: Vec<BrokerId>,
+    /// The in-sync replicas.
+    pub isr: Vec<BrokerId>,
+    /// The eligible leader replicas.
+    pub elr: Vec<BrokerId>,
+    /// Who leads.
+    pub leader: Option<BrokerId>,
+    /// Since which epoch.
+    pub leader_epoch: LeaderEpoch,
+}
+
+impl PartitionView {
+    fn node(&self, broker: BrokerId) -> NodeId {
+        NodeId { cluster: self.cluster, node: broker }
+    }
+
+    /// Whether `broker` has a replica.
+    pub fn has_replica_on(&self, broker: NodeId) -> bool {
+        broker.cluster == self.cluster && self.replicas.contains(&broker.node)
+    }
+
+    /// The in-sync replicas.
+    pub fn isr_nodes(&self) -> impl Iterator<Item = NodeId> + '_ {
+        self.isr.iter().map(|id| self.node(*id))
+    }
+
+    /// The in-sync and the eligible leader replicas.
+    pub fn member_nodes(&self) -> impl Iterator<Item = NodeId> + '_ {
+        self.isr.iter().chain(&self.elr).map(|id| self.node(*id))
+    }
+}
+
+/// The state of the run, by what was told of it.
+#[derive(Clone, Debug, Default)]
+pub struct Board {
+    partitions: Vec<PartitionRow>,
+    by_id: BTreeMap<(ClusterId, TopicPartition), usize>,
+    topics: BTreeMap<(ClusterId, String), Vec<usize>>,
+    clusters: BTreeMap<ClusterId, ClusterRow>,
+    up: BTreeSet<NodeId>,
+}
+
+/// What is known of a partition.
+#[derive(Clone, Debug)]
+pub struct PartitionRow {
+    /// Its cluster.
+    pub cluster: ClusterId,
+    /// Which partition.
+    pub partition: TopicPartition,
+    /// Its replicas in order of preference.
+    pub replicas: Vec<BrokerId>,
+    /// The broker that began the latest leadership, unless it has ended since.
+    pub leader: Option<BrokerId>,
+    /// The number of that leadership.
+    pub leader_epoch: LeaderEpoch,
+    /// The leader's high watermark.
+    pub high_watermark: Offset,
+    /// The leader's log end offset.
+    pub log_end: Offset,
+    /// The in-sync replicas, as the leader has them.
+    pub isr: Vec<BrokerId>,
+    /// The records of clients.
+    pub records: Records,
+}
+
+impl From<&PartitionRow> for PartitionView {
+    /// The same partition by what its leader told last.
+    fn from(row: &PartitionRow) -> Self {
+        Self {
+            cluster: row.cluster,
+            partition: row.partition,
+            replicas: row.replicas.clone(),
+            isr: row.isr.clone(),
+            elr: Vec::new(),
+            leader: row.leader,
+            leader_epoch: row.leader_epoch,
+        }
+    }
+}
+
+/// How many records clients have had to do with.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Records {
+    /// Given to producers.
+    pub sent: i64,
+    /// Confirmed with an offset.
+    pub acked: i64,
+    /// Confirmed or failed, one way or another.
+    pub decided: i64,
+    /// Received by consumers, repeated reading included; counted by offsets.
+    pub delivered: i64,
+}
+
+#[derive(Clone, Debug, Default)]
+struct ClusterRow {
+    controller: Option<(LeaderEpoch, NodeId)>,
+}
+
+impl Board {
+    /// A topic exists.
+    pub fn add_topic(&mut self, cluster: ClusterId, name: &str, id: TopicId, of: &[PartitionView]) {
+        for view in of.iter().filter(|view| view.partition.topic == id) {
+            let row = self.partitions.len();
+            self.by_id.insert((cluster, view.partition), row);
+            self.topics.entry((cluster, name.to_owned())).or_default().push(row);
+            self.partitions.push(PartitionRow {
+                cluster,
+                partition: view.partition,
+                replicas: view.replicas.clone(),
+                leader: view.leader,
+                leader_epoch: view.leader_epoch,
+                high_watermark: 0,
+                log_end: 0,
+                isr: view.isr.clone(),
+                records: Records::default(),
+            });
+        }
+    }
+
+    /// The rows of a topic in order of partition.
+    pub fn topic(&self, cluster: ClusterId, name: &str) -> &[usize] {
+        self.topics.get(&(cluster, name.to_owned())).map_or(&[], Vec::as_slice)
+    }
+
+    /// One row.
+    pub fn row(&self, index: usize) -> &PartitionRow {
+        &self.partitions[index]
+    }
+
+    /// All rows.
+    pub fn rows(&self) -> impl Iterator<Item = &PartitionRow> {
+        self.partitions.iter()
+    }
+
+    /// Whether a node runs.
+    pub fn is_up(&self, node: NodeId) -> bool {
+        self.up.contains(&node)
+    }
+
+    /// The nodes that run.
+    pub fn up(&self) -> impl Iterator<Item = NodeId> + '_ {
+        self.up.iter().copied()
+    }
+
+    /// The leader of a partition, if it runs.
+    pub fn leader(&self, row: usize) -> Option<NodeId> {
+        let row = &self.partitions[row];
+        let leader = NodeId { cluster: row.cluster, node: row.leader? };
+        self.is_up(leader).then_some(leader)
+    }
+
+    /// The active controller of a cluster, if it runs.
+    pub fn controller(&self, cluster: ClusterId) -> Option<NodeId> {
+        let (_, node) = self.clusters.get(&cluster)?.controller?;
+        self.is_up(node).then_some(node)
+    }
+
+    /// A node has started or ended.
+    pub fn on_node(&mut self, node: NodeId, up: bool) {
+        if up {
+            self.up.insert(node);
+            return;
+        }
+        self.up.remove(&node);
+        for row in &mut self.partitions {
+            if row.cluster == node.cluster && row.leader == Some(node.node) {
+                // When it comes back it leads no more, though nobody may have taken over yet.
+                row.leader = None;
+            }
+        }
+    }
+
+    /// Whether a broker leads a partition some records of which have no outcome yet.
+    pub fn had_requests_in_flight(&self, node: NodeId) -> bool {
+        self.partitions.iter().any(|row| {
+            row.cluster == node.cluster
+                && row.leader == Some(node.node)
+                && row.records.sent > row.records.decided
+        })
+    }
+
+    /// A node has told something.
+    pub fn on_fact(&mut self, node: NodeId, fact: &Fact) {
+        match fact {
+            Fact::Appended { partition, as_leader: true, leader_epoch, batch } => {
+                if let Some(row) = self.led(node, partition, *leader_epoch) {
+                    row.log_end = end_of(batch).unwrap_or(row.log_end);
+                }
+            }
+            Fact::HighWatermark { partition, as_leader: true, leader_epoch, offset } => {
+                if let Some(row) = self.led(node, partition, *leader_epoch) {
+                    row.high_watermark = *offset;
+                }
+            }
+            Fact::IsrAdopted { partition, leader_epoch, isr, .. } => {
+                if let Some(row) = self.led(node, partition, *leader_epoch) {
+                    row.isr.clone_from(isr);
+                }
+            }
+            Fact::BecameLeader {
+                partition,
+                leader_epoch,
+                epoch_start,
+                high_watermark,
+                isr,
+                ..
+            } => {
+                if let Some(row) = self.led(node, partition, *leader_epoch) {
+                    row.leader = Some(node.node);
+                    row.leader_epoch = *leader_epoch;
+                    row.log_end = *epoch_start;
+                    row.high_watermark = *high_watermark;
+                    row.isr.clone_from(isr);
+                }
+            }
+            Fact::ControllerActive { epoch } => {
+                let cluster = self.clusters.entry(node.cluster).or_default();
+                cluster.controller = cluster.controller.max(Some((*epoch, node)));
+            }
+            Fact::Client(fact) => self.on_client(node.cluster, fact),
+            _ => {}
+        }
+    }
+
+    /// The row of a partition, if a leader of the epoch `epoch` may speak for it.
+    fn led(
+        &mut self,
+        node: NodeId,
+        partition: &TopicPartition,
+        epoch: LeaderEpoch,
+    ) -> Option<&mut PartitionRow> {
+        let row = *self.by_id.get(&(node.cluster, *partition))?;
+        let row = &mut self.partitions[row];
+        (epoch >= row.leader_epoch).then_some(row)
+    }
+
+    fn on_client(&mut self, cluster: ClusterId, fact: &ClientFact) {
+        let partition = match fact {
+            ClientFact::Sent { partition, .. }
+            | ClientFact::Confirmed { partition, .. }
+            | ClientFact::Failed { partition: Some(partition), .. }
+            | ClientFact::Delivered { partition, .. } => *partition,
+            _ => return,
+        };
+        let Some(row) = self.by_id.get(&(cluster, partition)) else { return };
+        let records = &mut self.partitions[*row].records;
+        match fact {
+            ClientFact::Sent { .. } => records.sent += 1,
+            ClientFact::Confirmed { base_offset, records: confirmed, .. } => {
+                records.decided += confirmed.len() as i64;
+                if base_offset.is_some() {
+                    records.acked += confirmed.len() as i64;
+                }
+            }
+            ClientFact::Failed { records: failed, .. } => records.decided += failed.len() as i64,
+            ClientFact::Delivered { from, to, .. } => records.delivered += to - from,
+            _ => {}
+        }
+    }
+}
+
+/// The offset after a record batch v2, from its header: base offset and last offset delta.
+fn end_of(batch: &[u8]) -> Option<Offset> {
+    let base = i64::from_be_bytes(batch.get(..8)?.try_into().ok()?);
+    let last_delta = i32::from_be_bytes(batch.get(23..27)?.try_into().ok()?);
+    Some(base + i64::from(last_delta) + 1)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const PARTITION: TopicPartition = TopicPartition::new(TopicId(5), 0);
+
+    fn board() -> Board {
+        let mut board = Board::default();
+        let view = PartitionView {
+            cluster: ClusterId(0),
+            partition: PARTITION,
+            replicas: vec![1, 2, 3],
+            isr: vec![1, 2, 3],
+            elr: vec![],
+            leader: Some(1),
+            leader_epoch: 0,
+        };
+        board.add_topic(ClusterId(0), "orders", TopicId(5), &[view]);
+        (1..=3).for_each(|id| board.on_node(NodeId::new(0, id), true));
+        board
+    }
+
+    fn became_leader(leader_epoch: LeaderEpoch) -> Fact {
+        Fact::BecameLeader {
+            partition: PARTITION,
+            leader_epoch,
+            partition_epoch: 1,
+            epoch_start: 7,
+            high_watermark: 4,
+            isr: vec![2, 3],
+        }
+    }
+
+    #[test]
+    fn an_older_leader_no_longer_speaks_for_the_partition() {
+        let mut board = board();
+        board.on_fact(NodeId::new(0, 2), &became_leader(2));
+        let late = Fact::HighWatermark {
+            partition: PARTITION,
+            as_leader: true,
+            leader_epoch: 1,
+            offset: 90,
+        };
+        board.on_fact(NodeId::new(0, 1), &late);
+        let row = board.row(0);
+        assert_eq!((row.leader, row.high_watermark, row.log_end), (Some(2), 4, 7));
+        assert_eq!(board.leader(0), Some(NodeId::new(0, 2)));
+        board.on_node(NodeId::new(0, 2), false);
+        assert_eq!(board.leader(0), None, "it is down");
+    }
+
+    #[test]
+    fn records_count_until_they_are_decided() {
+        let mut board = board();
+        let client = NodeId::new(0, 1001);
+        for record in 0..3 {
+            let sent = ClientFact::Sent { record, partition: PARTITION, acks: -1 };
+            board.on_fact(client, &Fact::Client(sent));
+        }
+        let confirmed = ClientFact::Confirmed {
+            partition: PARTITION,
+            base_offset: Some(0),
+            records: vec![0, 1],
+        };
+        board.on_fact(client, &Fact::Client(confirmed));
+        let records = board.row(0).records;
+        assert_eq!((records.sent, records.acked, records.decided), (3, 2, 2));
+    }
+}

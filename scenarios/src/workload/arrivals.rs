@@ -1,0 +1,174 @@
+//! When which record is sent: fixed by the seed before the run begins.
+//!
+//! Arrivals come from the stream (seed, "workload", producer) and from nothing else, so that two
+//! runs of one seed send the same records at the same moments whatever else differs. They are
+//! drawn one by one, because a long run has millions.
+
+use machine::Span;
+use rand_chacha::ChaCha8Rng;
+use sim::Sample;
+
+/// What decides the arrivals of one producer.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Schedule {
+    /// The seed of the run.
+    pub seed: u64,
+    /// The producer, counted over the world from zero.
+    pub producer: u16,
+    /// How many records it sends.
+    pub records: u64,
+    /// How many records arrive together.
+    pub burst: u32,
+    /// The time from one burst to the next on average. Each comes at a random moment of its own
+    /// interval, so that the rate is steady and their order is given.
+    pub interval: Span,
+    /// When the first interval begins, after the load has begun.
+    pub start: Span,
+    /// When sending ends, although records are left.
+    pub stop: Option<Span>,
+    /// How many keys there are; 0: records have none.
+    pub keys: u32,
+    /// How many topics are written to, in turn by burst.
+    pub topics: u32,
+}
+
+/// A record to be sent.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Arrival {
+    /// When, after the load has begun.
+    pub at: Span,
+    /// Its number, unique in the world.
+    pub record: u64,
+    /// Which of the topics.
+    pub topic: u32,
+    /// Its key.
+    pub key: Option<u32>,
+}
+
+/// How many bits of a record's number count the records of one producer.
+const COUNT_BITS: u32 = 40;
+
+/// The number of the `count`-th record of a producer.
+pub const fn record_number(producer: u16, count: u64) -> u64 {
+    ((producer as u64) << COUNT_BITS) | count
+}
+
+/// The producer that sent the record.
+pub const fn producer_of(record: u64) -> u16 {
+    (record >> COUNT_BITS) as u16
+}
+
+/// The arrivals of one producer, in order.
+#[derive(Clone, Debug)]
+pub struct Arrivals {
+    schedule: Schedule,
+    stream: ChaCha8Rng,
+    count: u64,
+    burst_at: Span,
+}
+
+impl Arrivals {
+    /// From the first one on.
+    pub fn new(schedule: Schedule) -> Self {
+        let stream = sim::stream(schedule.seed, "workload", u64::from(schedule.producer));
+        Self { schedule, stream, count: 0, burst_at: Span::ZERO }
+    }
+
+    /// How many are left at most.
+    pub fn remaining(&self) -> u64 {
+        self.schedule.records - self.count
+    }
+}
+
+impl Iterator for Arrivals {
+    type Item = Arrival;
+
+    fn next(&mut self) -> Option<Arrival> {
+        let Schedule { producer, records, burst, interval, start, stop, keys, topics, .. } =
+            self.schedule;
+        if self.count == records {
+            return None;
+        }
+        let (index, within) = (self.count / u64::from(burst), self.count % u64::from(burst));
+        if within == 0 {
+            let begins = start.0.saturating_add(index.saturating_mul(interval.0));
+            self.burst_at = Span(begins + self.stream.below(interval.0.max(1)));
+        }
+        if stop.is_some_and(|stop| self.burst_at >= stop) {
+            return None;
+        }
+        let arrival = Arrival {
+            at: self.burst_at,
+            record: record_number(producer, self.count),
+            topic: (index % u64::from(topics.max(1))) as u32,
+            key: (keys > 0).then(|| self.stream.below(u64::from(keys)) as u32),
+        };
+        self.count += 1;
+        Some(arrival)
+    }
+}
+
+/// Writes the value of a record: its number, then bytes that follow from it, `size` bytes in all
+/// but at least the number's eight.
+pub fn write_value(record: u64, size: u32, value: &mut Vec<u8>) {
+    let size = (size as usize).max(8);
+    let filler = (record.wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1).to_be_bytes();
+    value.clear();
+    value.extend_from_slice(&record.to_be_bytes());
+    while value.len() < size {
+        value.extend_from_slice(&filler);
+    }
+    value.truncate(size);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn schedule(seed: u64) -> Schedule {
+        Schedule {
+            seed,
+            producer: 3,
+            records: 500,
+            burst: 4,
+            interval: Span::millis(8),
+            start: Span::secs(1),
+            stop: None,
+            keys: 10,
+            topics: 2,
+        }
+    }
+
+    #[test]
+    fn arrivals_keep_their_order_their_rate_and_their_seed() {
+        let arrivals: Vec<_> = Arrivals::new(schedule(7)).collect();
+        assert_eq!(arrivals.len(), 500);
+        assert!(arrivals.windows(2).all(|pair| pair[0].at <= pair[1].at));
+        assert!(arrivals.windows(2).all(|pair| pair[0].record + 1 == pair[1].record));
+        let last = arrivals[499].at;
+        assert!(last >= Span::millis(1_000 + 124 * 8) && last < Span::millis(2_000), "{last}");
+        assert_eq!(arrivals, Arrivals::new(schedule(7)).collect::<Vec<_>>());
+        assert_ne!(arrivals, Arrivals::new(schedule(8)).collect::<Vec<_>>());
+        assert_eq!(producer_of(arrivals[0].record), 3);
+    }
+
+    #[test]
+    fn stopping_early_sends_a_prefix() {
+        let all: Vec<_> = Arrivals::new(schedule(7)).collect();
+        let stop = Some(Span::millis(1_500));
+        let some: Vec<_> = Arrivals::new(Schedule { stop, ..schedule(7) }).collect();
+        assert!(!some.is_empty() && some.len() < all.len());
+        assert_eq!(some, all[..some.len()]);
+    }
+
+    proptest! {
+        #[test]
+        fn a_value_begins_with_its_number(record: u64, size in 0u32..300) {
+            let mut value = vec![1; 7];
+            write_value(record, size, &mut value);
+            prop_assert_eq!(value.len(), size.max(8) as usize);
+            prop_assert_eq!(&value[..8], &record.to_be_bytes()[..]);
+        }
+    }
+}

@@ -1,0 +1,141 @@
+//! Client applications: what a workload does with Kafka's clients. Each is a state machine in a
+//! process of its own, so that a crash or pause of it is a crash or pause of a node, and its
+//! clone is a clone of its state.
+
+mod admin;
+mod arrivals;
+mod consumer;
+mod producer;
+mod reader;
+
+pub use admin::{AdminApp, AdminAppConfig, election_timer};
+pub use arrivals::{Arrival, Arrivals, Schedule, producer_of, record_number, write_value};
+pub use consumer::{ConsumerApp, ConsumerAppConfig};
+pub use producer::{ProducerApp, ProducerAppConfig};
+pub use reader::{ReaderApp, ReaderAppConfig};
+
+use engine::client::{ConsumerEvent, Polled};
+use engine::fact::{ClientFact, Fact};
+use engine::rules::Rulebook;
+use engine::{Input, Outbox};
+use machine::{Boot, Mono, Now};
+
+/// A client application.
+#[derive(Clone, Debug)]
+pub enum Application {
+    /// It sends.
+    Producer(ProducerApp),
+    /// It reads during the load.
+    Consumer(ConsumerApp),
+    /// It sets clusters up and holds elections.
+    Admin(AdminApp),
+    /// It reads everything back.
+    Reader(ReaderApp),
+}
+
+/// What an application is configured with.
+#[derive(Clone, Debug)]
+pub enum ApplicationConfig {
+    /// See [`ProducerApp`].
+    Producer(ProducerAppConfig),
+    /// See [`ConsumerApp`].
+    Consumer(ConsumerAppConfig),
+    /// See [`AdminApp`].
+    Admin(AdminAppConfig),
+    /// See [`ReaderApp`].
+    Reader(ReaderAppConfig),
+}
+
+impl ApplicationConfig {
+    /// The load began when the host's clock showed this: from then on times are counted, over
+    /// all lives of the application.
+    pub fn set_began(&mut self, began: Mono) {
+        match self {
+            Self::Producer(config) => config.began = Some(began),
+            Self::Consumer(config) => config.began = Some(began),
+            Self::Admin(_) | Self::Reader(_) => {}
+        }
+    }
+}
+
+impl Application {
+    /// Starts it.
+    pub fn boot(config: &ApplicationConfig, rules: Rulebook, boot: Boot, out: &mut Outbox) -> Self {
+        match config {
+            ApplicationConfig::Producer(config) => {
+                Self::Producer(ProducerApp::boot(config, rules, boot, out))
+            }
+            ApplicationConfig::Consumer(config) => {
+                Self::Consumer(ConsumerApp::boot(config, rules, boot, out))
+            }
+            ApplicationConfig::Admin(config) => Self::Admin(AdminApp::boot(config, boot, out)),
+            ApplicationConfig::Reader(config) => {
+                Self::Reader(ReaderApp::boot(config, rules, boot, out))
+            }
+        }
+    }
+
+    /// Handles an input.
+    #[inline]
+    pub fn handle(&mut self, now: Now, input: Input, out: &mut Outbox) {
+        match self {
+            Self::Producer(app) => app.handle(now, input, out),
+            Self::Consumer(app) => app.handle(now, input, out),
+            Self::Admin(app) => app.handle(now, input, out),
+            Self::Reader(app) => app.handle(now, input, out),
+        }
+    }
+
+    /// Panics if it contradicts itself.
+    pub fn invariants(&self) {
+        match self {
+            Self::Producer(app) => app.invariants(),
+            Self::Consumer(_) | Self::Admin(_) | Self::Reader(_) => {}
+        }
+    }
+}
+
+/// Hands an input to a consumer.
+fn to_consumer(consumer: &mut engine::client::Consumer, now: Now, input: &Input, out: &mut Outbox) {
+    use engine::timer::Timer;
+    match input {
+        Input::Message { conn, message, .. } => {
+            consumer.on_message(now, *conn, message, out);
+        }
+        Input::Opened { conn, .. } => {
+            consumer.on_opened(now, *conn, out);
+        }
+        Input::Closed { conn, .. } => {
+            consumer.on_closed(now, *conn, out);
+        }
+        Input::Timer(Timer::Client(timer)) => {
+            consumer.on_timer(now, *timer, out);
+        }
+        Input::Timer(Timer::Requests(channel)) => {
+            consumer.on_requests_timer(now, *channel, out);
+        }
+        Input::Timer(_) => {}
+        Input::Stop => out.halt(machine::Halt::Clean),
+    }
+}
+
+/// Tells the observers what a poll returned.
+fn tell_polled(polled: Polled, out: &mut Outbox) {
+    let Polled { partition, from, to, batches, .. } = polled;
+    out.observe(Fact::Client(ClientFact::Delivered { partition, from, to, batches }));
+}
+
+/// Tells the observers what a consumer has told.
+fn tell_event(event: &ConsumerEvent, out: &mut Outbox) {
+    let fact = match *event {
+        ConsumerEvent::Positioned { partition, from, to, why } => {
+            ClientFact::Positioned { partition, from, to, why }
+        }
+        ConsumerEvent::EndShown { partition, offset, broker } => {
+            ClientFact::EndShown { partition, offset, broker }
+        }
+        // The next poll tries again, or waits for a seek.
+        ConsumerEvent::Error { .. } => return,
+    };
+    out.observe(Fact::Client(fact));
+}

@@ -1,0 +1,178 @@
+//! An application that sends what its schedule says.
+
+use super::arrivals::{Arrival, Arrivals, Schedule, write_value};
+use engine::client::{Producer, ProducerEvent, ProducerRecord};
+use engine::config::ProducerConfig;
+use engine::error::ErrorCode;
+use engine::fact::{ClientFact, Fact};
+use engine::ids::BrokerId;
+use engine::rules::Rulebook;
+use engine::timer::Timer;
+use engine::{Input, Outbox};
+use machine::{Boot, Mono, Now, Span};
+
+/// What a producing application is configured with.
+#[derive(Clone, Debug)]
+pub struct ProducerAppConfig {
+    /// When it sends what.
+    pub schedule: Schedule,
+    /// The names of the topics that the schedule counts.
+    pub topics: Vec<String>,
+    /// The partition that every record names; `None`: the partitioner chooses.
+    pub partition: Option<i32>,
+    /// How many bytes a record's value has.
+    pub record_size: u32,
+    /// The producer's properties.
+    pub producer: ProducerConfig,
+    /// The brokers to ask first.
+    pub bootstrap: Vec<BrokerId>,
+    /// When the load began, on the host's monotonic clock; `None` before the first start, which
+    /// is that moment.
+    pub began: Option<Mono>,
+}
+
+/// A producing application.
+#[derive(Clone, Debug)]
+pub struct ProducerApp {
+    config: Box<ProducerAppConfig>,
+    producer: Producer,
+    arrivals: Arrivals,
+    next: Option<Arrival>,
+    began: Mono,
+    value: Vec<u8>,
+}
+
+/// The one timer of the application: the next record is due.
+const ARRIVAL: Timer = Timer::Application(0);
+
+impl ProducerApp {
+    /// Starts with the first record, or after a crash with the first that is not overdue: what
+    /// was in memory is gone, and its outcome stays unknown.
+    pub fn boot(config: &ProducerAppConfig, rules: Rulebook, boot: Boot, out: &mut Outbox) -> Self {
+        let producer = Producer::new(&config.producer, rules, &boot, &config.bootstrap);
+        let began = config.began.unwrap_or(boot.now.mono);
+        let elapsed = boot.now.mono.since(began);
+        let mut arrivals = Arrivals::new(config.schedule.clone());
+        let restarted = boot.incarnation > 0;
+        let next = arrivals.find(|arrival| !restarted || arrival.at >= elapsed);
+        let mut app = Self {
+            config: Box::new(config.clone()),
+            producer,
+            arrivals,
+            next,
+            began,
+            value: Vec::new(),
+        };
+        app.wait_for_next(out);
+        app
+    }
+
+    fn wait_for_next(&mut self, out: &mut Outbox) {
+        if let Some(next) = self.next {
+            out.set_timer(ARRIVAL, self.began + next.at);
+        }
+    }
+
+    /// Whether every record has been sent and every outcome is known.
+    pub fn is_done(&self) -> bool {
+        self.next.is_none() && self.producer.is_idle()
+    }
+
+    /// What is left to be done, in words.
+    pub fn missing(&self) -> Option<String> {
+        let to_send = self.arrivals.remaining() + u64::from(self.next.is_some());
+        match (to_send, self.producer.is_idle()) {
+            (0, true) => None,
+            (0, false) => Some("records have no outcome yet".to_owned()),
+            (n, _) => Some(format!("{n} records are still to be sent")),
+        }
+    }
+
+    /// Handles an input.
+    pub fn handle(&mut self, now: Now, input: Input, out: &mut Outbox) {
+        match input {
+            Input::Message { conn, message, .. } => {
+                self.producer.on_message(now, conn, &message, out);
+            }
+            Input::Opened { conn, .. } => {
+                self.producer.on_opened(now, conn, out);
+            }
+            Input::Closed { conn, .. } => {
+                self.producer.on_closed(now, conn, out);
+            }
+            Input::Timer(Timer::Client(timer)) => {
+                self.producer.on_timer(now, timer, out);
+            }
+            Input::Timer(Timer::Requests(channel)) => {
+                self.producer.on_requests_timer(now, channel, out);
+            }
+            Input::Timer(ARRIVAL) => self.send_due(now, out),
+            Input::Timer(_) => {}
+            Input::Stop => out.halt(machine::Halt::Clean),
+        }
+        if self.producer.has_events() {
+            self.tell(out);
+        }
+    }
+
+    /// Sends what is due. A blocked `send` blocks the application: the rest waits for it.
+    fn send_due(&mut self, now: Now, out: &mut Outbox) {
+        let elapsed = now.mono.since(self.began);
+        while let Some(next) = self.next.filter(|next| next.at <= elapsed) {
+            if self.producer.is_blocked() {
+                out.set_timer(ARRIVAL, now.mono + Span::millis(1));
+                return;
+            }
+            self.send(now, next, out);
+            self.next = self.arrivals.next();
+        }
+        self.wait_for_next(out);
+    }
+
+    fn send(&mut self, now: Now, arrival: Arrival, out: &mut Outbox) {
+        write_value(arrival.record, self.config.record_size, &mut self.value);
+        let key = arrival.key.map(u32::to_be_bytes);
+        let record = ProducerRecord {
+            topic: &self.config.topics[arrival.topic as usize],
+            partition: self.config.partition,
+            key: key.as_ref().map(|key| &key[..]),
+            value: Some(&self.value),
+            headers: &[],
+            timestamp: None,
+        };
+        if self.producer.send(now, record, arrival.record, out).is_err() {
+            out.observe(Fact::Client(ClientFact::Failed {
+                partition: None,
+                error: ErrorCode::MessageTooLarge,
+                maybe_written: false,
+                records: vec![arrival.record],
+            }));
+        }
+    }
+
+    /// Tells the observers what the producer has told.
+    fn tell(&mut self, out: &mut Outbox) {
+        let acks = self.config.producer.acks.code();
+        for event in self.producer.take_events() {
+            out.observe(Fact::Client(match event {
+                ProducerEvent::Sent { tag, partition } => {
+                    ClientFact::Sent { record: tag, partition, acks }
+                }
+                ProducerEvent::Confirmed { partition, base_offset, tags } => {
+                    ClientFact::Confirmed { partition, base_offset, records: tags }
+                }
+                ProducerEvent::Retried { partition, error, tags } => {
+                    ClientFact::Retried { partition, error, records: tags }
+                }
+                ProducerEvent::Failed { partition, error, maybe_written, tags } => {
+                    ClientFact::Failed { partition, error, maybe_written, records: tags }
+                }
+            }));
+        }
+    }
+
+    /// Panics if it contradicts itself.
+    pub fn invariants(&self) {
+        self.producer.invariants();
+    }
+}

@@ -1,0 +1,108 @@
+//! An application that reads everything back from the healed cluster: every partition from its
+//! beginning to the end that its leader shows.
+
+use super::{tell_event, tell_polled, to_consumer};
+use engine::client::{Consumer, ConsumerEvent};
+use engine::config::{ConsumerConfig, Reset};
+use engine::fact::{ClientFact, Fact};
+use engine::ids::{BrokerId, Offset, TopicPartition};
+use engine::rules::Rulebook;
+use engine::timer::Timer;
+use engine::{Input, Outbox};
+use machine::{Boot, Now};
+use std::collections::BTreeMap;
+
+/// What a reading application is configured with.
+#[derive(Clone, Debug)]
+pub struct ReaderAppConfig {
+    /// The topics and how many partitions each has.
+    pub topics: Vec<(String, i32)>,
+    /// The brokers to ask first.
+    pub bootstrap: Vec<BrokerId>,
+}
+
+/// A reading application.
+#[derive(Clone, Debug)]
+pub struct ReaderApp {
+    config: Box<ReaderAppConfig>,
+    consumer: Consumer,
+    /// How far each partition goes; absent until its leader has shown it.
+    ends: BTreeMap<TopicPartition, Offset>,
+    done: Vec<TopicPartition>,
+}
+
+const START: Timer = Timer::Application(0);
+
+impl ReaderApp {
+    /// Starts.
+    pub fn boot(config: &ReaderAppConfig, rules: Rulebook, boot: Boot, out: &mut Outbox) -> Self {
+        let mut properties = ConsumerConfig::default();
+        properties.auto_offset_reset = Reset::Earliest;
+        properties.max_poll_records = u32::MAX;
+        // Nothing is written any more: a fetch at the end need not wait.
+        properties.fetch_max_wait = machine::Span::millis(10);
+        let consumer = Consumer::new(&properties, rules, &boot, &config.bootstrap);
+        out.set_timer(START, boot.now.mono);
+        Self { config: Box::new(config.clone()), consumer, ends: BTreeMap::new(), done: Vec::new() }
+    }
+
+    /// Whether every partition has been read to its end.
+    pub fn is_done(&self) -> bool {
+        self.done.len() == self.config.topics.iter().map(|(_, n)| *n as usize).sum::<usize>()
+    }
+
+    /// Whether a partition has been read to its end.
+    pub fn has_read(&self, partition: TopicPartition) -> bool {
+        self.done.contains(&partition)
+    }
+
+    /// Handles an input.
+    pub fn handle(&mut self, now: Now, input: Input, out: &mut Outbox) {
+        match input {
+            Input::Timer(START) => {
+                let all = partitions(&self.config.topics);
+                self.consumer.assign(now, &all, out);
+                for (topic, partition) in all {
+                    self.consumer.request_end(now, topic, partition, out);
+                }
+            }
+            input => to_consumer(&mut self.consumer, now, &input, out),
+        }
+        while self.consumer.has_records() {
+            let polled = self.consumer.poll(now, out);
+            if polled.is_empty() {
+                break;
+            }
+            polled.into_iter().for_each(|polled| tell_polled(polled, out));
+        }
+        for event in self.consumer.take_events() {
+            if let ConsumerEvent::EndShown { partition, offset, .. } = event {
+                self.ends.insert(partition, offset);
+            }
+            tell_event(&event, out);
+        }
+        self.finish(out);
+    }
+
+    /// Tells of the partitions that have been read to their end.
+    fn finish(&mut self, out: &mut Outbox) {
+        if self.ends.len() == self.done.len() {
+            return;
+        }
+        for (partition, end) in &self.ends {
+            let reached = self.consumer.position(*partition).is_some_and(|at| at >= *end);
+            if reached && !self.done.contains(partition) {
+                self.done.push(*partition);
+                let fact = ClientFact::ReadBack { partition: *partition, end: *end };
+                out.observe(Fact::Client(fact));
+            }
+        }
+    }
+}
+
+fn partitions(topics: &[(String, i32)]) -> Vec<(&str, i32)> {
+    let all = topics.iter().flat_map(|(topic, partitions)| {
+        (0..*partitions).map(move |partition| (topic.as_str(), partition))
+    });
+    all.collect()
+}
