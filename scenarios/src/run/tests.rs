@@ -92,13 +92,15 @@ fn a_fault_that_never_fires_leaves_no_trace() {
 
 #[test]
 fn conditions_and_roles_are_looked_up_when_a_fault_fires() {
-    let outcome = run(&with_faults(
+    let mut resolved = with_faults(
         2,
         "[[faults]]\nkind = 'crash'\ntarget = 'leader(orders-1)'\n\
          when = 'hw(orders-1) >= 50 and isr(orders-1) == 3'\nlasts = '4s'\n\
          [[faults]]\nkind = 'pause'\ntarget = 'leader(orders-1)'\nat = '1ms'\n\
          when = 'epoch(orders-1) >= 1 and leader(orders-1) != 0'\nlasts = '100ms'\n",
-    ));
+    );
+    resolved.scenario.producers[0].records = 3_000;
+    let outcome = run(&resolved);
     let node = |index: usize| match &outcome.plan[index].fate {
         Fate::Fired { injected, .. } => injected[0].rsplit(' ').next().map(str::to_owned),
         fate => panic!("{fate:?}"),
