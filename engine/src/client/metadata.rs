@@ -134,6 +134,7 @@ impl Metadata {
         let brokers: Vec<NodeId> =
             response.brokers.iter().map(|broker| peer(self.node, broker.id)).collect();
         let mut changed = brokers != self.brokers;
+        let was_wanted = self.refresh.wanted;
         self.brokers = brokers;
         // A topic that has become of interest since the request left is not in the answer.
         self.refresh.wanted = response.topics.len() < self.topics.len();
@@ -145,7 +146,8 @@ impl Metadata {
         }
         self.refresh.in_flight = false;
         self.refresh.last_success = Some(now);
-        self.refresh.fruitless = if changed { 0 } else { self.refresh.fruitless + 1 };
+        let fruitful = changed || !was_wanted;
+        self.refresh.fruitless = if fruitful { 0 } else { self.refresh.fruitless + 1 };
         self.back_off(now, random);
     }
 
@@ -266,4 +268,59 @@ pub(super) fn choose_node<C>(
         not_before = not_before.min(soonest.unwrap_or(Mono::MAX));
     }
     Choice::NotBefore(not_before)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::error::ErrorCode;
+    use crate::protocol::{MetadataBroker, MetadataPartition};
+
+    const ORDERS: TopicPartition = TopicPartition::new(TopicId(7), 0);
+
+    fn answer(leader: BrokerId, leader_epoch: LeaderEpoch) -> MetadataResponse {
+        let partition = MetadataPartition {
+            error: ErrorCode::None,
+            partition: 0,
+            leader: Some(leader),
+            leader_epoch,
+            replicas: vec![1, 2],
+            isr: vec![1, 2],
+        };
+        MetadataResponse {
+            brokers: vec![MetadataBroker { id: 1, rack: None }],
+            topics: vec![MetadataTopic {
+                error: ErrorCode::None,
+                name: "orders".to_owned(),
+                topic: ORDERS.topic,
+                partitions: vec![partition],
+            }],
+        }
+    }
+
+    #[test]
+    fn an_older_leader_epoch_undoes_nothing() {
+        let mut random = Random::new(1, 1);
+        let backoff = Backoff { initial: Span::millis(100), max: Span::secs(1) };
+        let mut metadata = Metadata::new(NodeId::new(0, 1001), &[1], Span::secs(300), backoff);
+        metadata.add_topic("orders");
+        metadata.on_response(Mono(0), &answer(1, 4), &mut random);
+        assert_eq!(metadata.due(), Mono(0) + Span::secs(300));
+        let hint = |leader, epoch| LeaderIdAndEpoch { leader: Some(leader), epoch };
+        assert!(!metadata.learn_leader(ORDERS, hint(2, 4)), "the same epoch has one leader");
+        assert!(metadata.learn_leader(ORDERS, hint(2, 5)));
+        let version = metadata.version();
+        metadata.request_update();
+        assert_eq!(metadata.due(), Mono(0), "the first refresh does not wait");
+        metadata.on_response(Mono(0), &answer(1, 4), &mut random);
+        assert_eq!(metadata.leader(ORDERS), Some((NodeId::new(0, 2), 5)));
+        assert_eq!(metadata.version(), version);
+        metadata.request_update();
+        let wait = metadata.due().since(Mono(0));
+        assert!(Span::millis(80) <= wait && wait <= Span::millis(120), "the next one does");
+        metadata.on_response(Mono(0), &answer(1, 6), &mut random);
+        assert_eq!(metadata.leader(ORDERS), Some((NodeId::new(0, 1), 6)));
+        metadata.request_update();
+        assert_eq!(metadata.due(), Mono(0), "unless the last one told something new");
+    }
 }

@@ -11,6 +11,8 @@ pub mod metadata;
 pub mod partitioner;
 pub mod producer;
 mod random;
+#[cfg(test)]
+mod testing;
 
 pub use admin::{Admin, AdminConfig, AdminEvent};
 pub use consumer::{Consumer, ConsumerError, ConsumerEvent, Polled};

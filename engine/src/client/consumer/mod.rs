@@ -9,6 +9,8 @@ mod event;
 mod fetch;
 mod lookup;
 mod position;
+#[cfg(test)]
+mod tests;
 
 pub use event::{ConsumerError, ConsumerEvent, Polled};
 

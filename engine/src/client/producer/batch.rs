@@ -69,7 +69,9 @@ impl Batch {
     ) -> bool {
         let Body::Filling(builder) = &mut self.body else { return false };
         let (key, value, headers) = (record.key, record.value, record.headers);
-        if !builder.room_for(timestamp, key, value, headers, limit) {
+        // Its exact size takes a while to compute and counts only near the limit.
+        let surely_fits = builder.estimated_size() + record.size_upper_bound() as usize <= limit;
+        if !surely_fits && !builder.room_for(timestamp, key, value, headers, limit) {
             return false;
         }
         builder.append(timestamp, key, value, headers);

@@ -11,6 +11,8 @@ mod accumulator;
 mod batch;
 mod record;
 mod sender;
+#[cfg(test)]
+mod tests;
 
 pub use record::{ProducerEvent, ProducerRecord, ProducerStats, SendError};
 

@@ -1,0 +1,359 @@
+use super::*;
+use crate::client::testing::{Asked, Stage, boot, orders};
+use crate::error::ErrorCode;
+use crate::protocol::{
+    EARLIEST_TIMESTAMP, EpochEndOffset, FetchRequest, FetchResponse, FetchedPartition,
+    LATEST_TIMESTAMP, LeaderIdAndEpoch, ListOffsetsRequest, ListOffsetsResponse, ListedOffset,
+    OffsetForLeaderEpochRequest, OffsetForLeaderEpochResponse, OffsetForLeaderEpochResult, Records,
+    Request,
+};
+use crate::record::BatchBuilder;
+use bytes::Bytes;
+use machine::Span;
+
+fn scene(leaders: &[(u16, i32)], reset: Reset) -> (Stage, Consumer) {
+    let (mut stage, mut consumer) = unsettled(leaders, reset);
+    stage.settle(&mut consumer);
+    (stage, consumer)
+}
+
+fn unsettled(leaders: &[(u16, i32)], reset: Reset) -> (Stage, Consumer) {
+    let config = ConsumerConfig { auto_offset_reset: reset, ..ConsumerConfig::default() };
+    let mut stage = Stage::new(leaders);
+    let mut consumer = Consumer::new(&config, Rulebook::kafka(), &boot(), &[1, 2, 3]);
+    let partitions: Vec<_> = (0..leaders.len() as i32).map(|index| ("orders", index)).collect();
+    consumer.assign(stage.now, &partitions, &mut stage.out);
+    (stage, consumer)
+}
+
+fn batch(base: i64, count: i64, epoch: i32) -> Bytes {
+    let mut builder = BatchBuilder::new().base_offset(base).leader_epoch(epoch);
+    for _ in 0..count {
+        builder.append(1, None, Some(b"value"), &[]);
+    }
+    builder.build()
+}
+
+fn fetch(asked: &Asked) -> &FetchRequest {
+    let Request::Fetch(request) = &asked.body else { panic!("{asked:?}") };
+    request
+}
+
+fn list_offsets(asked: &Asked) -> &ListOffsetsRequest {
+    let Request::ListOffsets(request) = &asked.body else { panic!("{asked:?}") };
+    request
+}
+
+fn epochs(asked: &Asked) -> &OffsetForLeaderEpochRequest {
+    let Request::OffsetForLeaderEpoch(request) = &asked.body else { panic!("{asked:?}") };
+    request
+}
+
+/// The offset that a fetch for one partition asks for.
+fn offset_of(asked: &Asked) -> i64 {
+    fetch(asked).partitions[0].fetch_offset
+}
+
+fn fetched(error: ErrorCode, batches: Vec<Bytes>) -> FetchedPartition {
+    FetchedPartition {
+        partition: orders(0),
+        error,
+        high_watermark: 1000,
+        last_stable_offset: 1000,
+        log_start_offset: 0,
+        diverging_epoch: None,
+        current_leader: None,
+        aborted_transactions: vec![],
+        preferred_read_replica: None,
+        records: Records(batches),
+    }
+}
+
+fn fetch_response(partition: FetchedPartition) -> FetchResponse {
+    FetchResponse { error: ErrorCode::None, partitions: vec![partition] }
+}
+
+fn listed(error: ErrorCode, offset: i64, epoch: i32) -> ListOffsetsResponse {
+    let answer = ListedOffset {
+        partition: orders(0),
+        error,
+        timestamp: -1,
+        offset,
+        leader_epoch: Some(epoch),
+    };
+    ListOffsetsResponse { partitions: vec![answer] }
+}
+
+fn end_of_epoch(end: Option<(i32, i64)>) -> OffsetForLeaderEpochResponse {
+    let end = end.map(|(epoch, end_offset)| EpochEndOffset { epoch, end_offset });
+    let answer = OffsetForLeaderEpochResult { partition: orders(0), error: ErrorCode::None, end };
+    OffsetForLeaderEpochResponse { partitions: vec![answer] }
+}
+
+fn positioned(from: Option<i64>, to: i64, why: Positioning) -> ConsumerEvent {
+    ConsumerEvent::Positioned { partition: orders(0), from, to, why }
+}
+
+fn error(error: ConsumerError) -> ConsumerEvent {
+    ConsumerEvent::Error { partition: orders(0), error }
+}
+
+fn events(consumer: &mut Consumer) -> Vec<ConsumerEvent> {
+    consumer.take_events().collect()
+}
+
+/// A consumer of one partition, led by broker 1 in epoch 3, that has read up to `offset`.
+fn at(offset: i64, reset: Reset) -> (Stage, Consumer) {
+    let (mut stage, mut consumer) = unsettled(&[(1, 3)], reset);
+    consumer.seek(stage.now, "orders", 0, offset - 1, None, &mut stage.out);
+    stage.settle(&mut consumer);
+    let asked = stage.next();
+    let records = fetched(ErrorCode::None, vec![batch(offset - 1, 1, 3)]);
+    stage.answer(&mut consumer, &asked, fetch_response(records));
+    assert_eq!(consumer.poll(stage.now, &mut stage.out)[0].to, offset);
+    stage.settle(&mut consumer);
+    consumer.take_events();
+    (stage, consumer)
+}
+
+/// The same after its fetch told that broker 2 leads in epoch 4.
+fn under_another_leader(offset: i64, reset: Reset) -> (Stage, Consumer) {
+    let (mut stage, mut consumer) = at(offset, reset);
+    let asked = stage.next();
+    let mut moved = fetched(ErrorCode::NotLeaderOrFollower, vec![]);
+    moved.current_leader = Some(LeaderIdAndEpoch { leader: Some(2), epoch: 4 });
+    stage.leaders = vec![(Some(2), 4)];
+    stage.answer(&mut consumer, &asked, fetch_response(moved));
+    (stage, consumer)
+}
+
+#[test]
+fn it_starts_where_the_policy_says_and_hands_out_what_itfirsted() {
+    let (mut stage, mut consumer) = scene(&[(1, 3)], Reset::Earliest);
+    let asked = stage.next();
+    assert_eq!(list_offsets(&asked).partitions[0].timestamp, EARLIEST_TIMESTAMP);
+    stage.answer(&mut consumer, &asked, listed(ErrorCode::None, 5, 1));
+    assert_eq!(events(&mut consumer), [positioned(None, 5, Positioning::Start)]);
+    // The epoch that came with the offset is not the leader's, but was told by this leader.
+    let asked = stage.next();
+    assert_eq!((offset_of(&asked), asked.broker), (5, 1));
+    assert_eq!(fetch(&asked).partitions[0].current_leader_epoch, Some(3));
+    let batches = vec![batch(4, 3, 3), batch(7, 600, 3)];
+    stage.answer(&mut consumer, &asked, fetch_response(fetched(ErrorCode::None, batches)));
+    assert!(stage.asked.is_empty(), "what is buffered is not fetched again");
+    let first = consumer.poll(stage.now, &mut stage.out);
+    assert_eq!((first[0].from, first[0].to, first[0].records), (5, 505, 500));
+    assert_eq!(first[0].batches.len(), 2);
+    stage.settle(&mut consumer);
+    assert!(stage.asked.is_empty() && consumer.has_records());
+    let rest = consumer.poll(stage.now, &mut stage.out);
+    assert_eq!((rest[0].from, rest[0].to, rest[0].records), (505, 607, 102));
+    stage.settle(&mut consumer);
+    assert_eq!(offset_of(&stage.next()), 607);
+}
+
+#[test]
+fn without_a_policy_it_waits_for_a_seek() {
+    let (mut stage, mut consumer) = scene(&[(1, 3)], Reset::None);
+    assert_eq!(events(&mut consumer), [error(ConsumerError::NoOffset)]);
+    stage.pass(&mut consumer, Span::secs(10));
+    assert!(stage.asked.is_empty() && events(&mut consumer).is_empty());
+    consumer.seek(stage.now, "orders", 0, 8, None, &mut stage.out);
+    stage.settle(&mut consumer);
+    assert_eq!(events(&mut consumer), [positioned(None, 8, Positioning::Seek)]);
+    assert_eq!(offset_of(&stage.next()), 8);
+}
+
+#[test]
+fn a_seek_before_the_topic_is_known_counts_when_it_is() {
+    let mut stage = Stage::new(&[]);
+    let config = ConsumerConfig::default();
+    let mut consumer = Consumer::new(&config, Rulebook::kafka(), &boot(), &[1]);
+    consumer.assign(stage.now, &[("orders", 0)], &mut stage.out);
+    consumer.seek(stage.now, "orders", 0, 8, None, &mut stage.out);
+    stage.pass(&mut consumer, Span::secs(1));
+    stage.leaders = vec![(Some(2), 0)];
+    stage.pass(&mut consumer, Span::secs(2));
+    assert_eq!(events(&mut consumer), [positioned(None, 8, Positioning::Seek)]);
+    assert_eq!(offset_of(&stage.next()), 8);
+}
+
+#[test]
+fn onefirst_is_in_flight_to_each_leader() {
+    let (mut stage, mut consumer) = scene(&[(1, 0), (2, 0), (1, 0)], Reset::None);
+    for index in 0..3 {
+        consumer.seek(stage.now, "orders", index, 0, None, &mut stage.out);
+    }
+    stage.settle(&mut consumer);
+    let mut brokers: Vec<u16> = stage.asked.iter().map(|asked| asked.broker).collect();
+    brokers.sort_unstable();
+    assert_eq!(brokers, [1, 2]);
+}
+
+#[test]
+fn out_of_range_goes_by_the_policy() {
+    let (mut stage, mut consumer) = at(10, Reset::Latest);
+    let asked = stage.next();
+    let out_of_range = fetch_response(fetched(ErrorCode::OffsetOutOfRange, vec![]));
+    stage.answer(&mut consumer, &asked, out_of_range.clone());
+    let asked = stage.next();
+    assert_eq!(list_offsets(&asked).partitions[0].timestamp, LATEST_TIMESTAMP);
+    stage.answer(&mut consumer, &asked, listed(ErrorCode::None, 7, 3));
+    let shown = ConsumerEvent::EndShown { partition: orders(0), offset: 7, broker: 1 };
+    let moved = positioned(Some(10), 7, Positioning::OutOfRange);
+    assert_eq!(events(&mut consumer), [shown, moved]);
+
+    let (mut stage, mut consumer) = at(10, Reset::None);
+    let asked = stage.next();
+    stage.answer(&mut consumer, &asked, out_of_range);
+    let told = error(ConsumerError::OffsetOutOfRange { position: 10 });
+    assert_eq!(events(&mut consumer), [told]);
+    assert!(stage.asked.is_empty());
+}
+
+#[test]
+fn an_answer_from_before_a_seek_is_stale() {
+    let (mut stage, mut consumer) = at(10, Reset::Latest);
+    let asked = stage.next();
+    consumer.seek(stage.now, "orders", 0, 50, None, &mut stage.out);
+    let out_of_range = fetched(ErrorCode::OffsetOutOfRange, vec![]);
+    stage.answer(&mut consumer, &asked, fetch_response(out_of_range));
+    assert_eq!(events(&mut consumer), [positioned(Some(10), 50, Positioning::Seek)]);
+    assert_eq!(offset_of(&stage.next()), 50);
+}
+
+#[test]
+fn under_a_new_leader_the_position_is_validated_before_it_reads_on() {
+    let (mut stage, mut consumer) = under_another_leader(10, Reset::Latest);
+    let asked = stage.next();
+    let question = epochs(&asked).partitions[0];
+    assert_eq!((asked.broker, question.leader_epoch), (2, 3));
+    assert_eq!(question.current_leader_epoch, Some(4));
+    assert!(stage.asked.is_empty());
+    stage.answer(&mut consumer, &asked, end_of_epoch(Some((3, 10))));
+    let asked = stage.next();
+    assert_eq!((asked.broker, offset_of(&asked)), (2, 10));
+    assert_eq!(fetch(&asked).partitions[0].current_leader_epoch, Some(4));
+    assert!(events(&mut consumer).is_empty());
+}
+
+#[test]
+fn a_consumer_that_does_not_validate_reads_on_and_the_difference_is_told() {
+    let rules = crate::rules::Rules { has_to_validate: |_| false, ..crate::rules::Rules::kafka() };
+    let (mut stage, mut consumer) = at(10, Reset::Latest);
+    consumer.rules = Rulebook::compared(rules);
+    let asked = stage.next();
+    let mut moved = fetched(ErrorCode::NotLeaderOrFollower, vec![]);
+    moved.current_leader = Some(LeaderIdAndEpoch { leader: Some(2), epoch: 4 });
+    stage.answer(&mut consumer, &asked, fetch_response(moved));
+    assert_eq!(offset_of(&stage.next()), 10);
+    assert_eq!(stage.differed, ["has_to_validate"]);
+}
+
+#[test]
+fn a_log_that_was_cut_below_the_position_is_noticed() {
+    let (mut stage, mut consumer) = under_another_leader(10, Reset::Latest);
+    let asked = stage.next();
+    stage.answer(&mut consumer, &asked, end_of_epoch(Some((2, 6))));
+    assert_eq!(events(&mut consumer), [positioned(Some(10), 6, Positioning::Truncated)]);
+    assert_eq!(offset_of(&stage.next()), 6);
+
+    let (mut stage, mut consumer) = under_another_leader(10, Reset::Earliest);
+    let asked = stage.next();
+    stage.answer(&mut consumer, &asked, end_of_epoch(None));
+    let asked = stage.next();
+    assert_eq!(list_offsets(&asked).partitions[0].timestamp, EARLIEST_TIMESTAMP);
+    stage.answer(&mut consumer, &asked, listed(ErrorCode::None, 0, 4));
+    assert_eq!(events(&mut consumer), [positioned(Some(10), 0, Positioning::Truncated)]);
+
+    let (mut stage, mut consumer) = under_another_leader(10, Reset::None);
+    let asked = stage.next();
+    stage.answer(&mut consumer, &asked, end_of_epoch(Some((2, 6))));
+    let diverging = Some(EpochEndOffset { epoch: 2, end_offset: 6 });
+    let told = error(ConsumerError::LogTruncation { position: 10, diverging });
+    assert_eq!(events(&mut consumer), [told]);
+    assert!(stage.asked.is_empty());
+}
+
+#[test]
+fn a_seek_during_validation_is_not_overwritten() {
+    let (mut stage, mut consumer) = under_another_leader(10, Reset::Latest);
+    let asked = stage.next();
+    consumer.seek(stage.now, "orders", 0, 2, None, &mut stage.out);
+    stage.settle(&mut consumer);
+    stage.answer(&mut consumer, &asked, end_of_epoch(Some((2, 6))));
+    assert_eq!(events(&mut consumer), [positioned(Some(10), 2, Positioning::Seek)]);
+    assert_eq!(consumer.position(orders(0)), Some(2));
+}
+
+#[test]
+fn a_further_leader_change_during_validation_asks_again() {
+    let (mut stage, mut consumer) = under_another_leader(10, Reset::Latest);
+    let asked = stage.next();
+    stage.leaders = vec![(Some(3), 5)];
+    let mut fenced = end_of_epoch(None);
+    fenced.partitions[0].error = ErrorCode::FencedLeaderEpoch;
+    stage.answer(&mut consumer, &asked, fenced);
+    stage.pass(&mut consumer, Span::millis(150));
+    let asked = stage.next();
+    let question = epochs(&asked).partitions[0];
+    assert_eq!((asked.broker, question.current_leader_epoch), (3, Some(5)));
+    stage.answer(&mut consumer, &asked, end_of_epoch(Some((3, 11))));
+    assert_eq!(offset_of(&stage.next()), 10);
+}
+
+#[test]
+fn what_was_buffered_before_validation_is_not_handed_out() {
+    let (mut stage, mut consumer) = at(10, Reset::Latest);
+    let asked = stage.next();
+    let mut last = fetched(ErrorCode::None, vec![batch(10, 5, 3)]);
+    last.current_leader = Some(LeaderIdAndEpoch { leader: Some(2), epoch: 4 });
+    stage.answer(&mut consumer, &asked, fetch_response(last));
+    assert!(!consumer.has_records());
+    assert_eq!(epochs(&stage.next()).partitions[0].leader_epoch, 3);
+}
+
+#[test]
+fn the_end_is_asked_for_until_a_leader_knows_it() {
+    let (mut stage, mut consumer) = at(10, Reset::Latest);
+    consumer.request_end(stage.now, "orders", 0, &mut stage.out);
+    stage.settle(&mut consumer);
+    let (first, asked) = (stage.next(), stage.next());
+    let before = stage.metadata_requests;
+    stage.answer(&mut consumer, &first, fetch_response(fetched(ErrorCode::None, vec![])));
+    stage.answer(&mut consumer, &asked, listed(ErrorCode::OffsetNotAvailable, -1, 0));
+    assert!(events(&mut consumer).is_empty() && stage.metadata_requests > before);
+    stage.pass(&mut consumer, Span::millis(150));
+    let first = stage.next();
+    let asked = stage.next();
+    stage.answer(&mut consumer, &first, fetch_response(fetched(ErrorCode::None, vec![])));
+    stage.answer(&mut consumer, &asked, listed(ErrorCode::None, 12, 3));
+    let shown = ConsumerEvent::EndShown { partition: orders(0), offset: 12, broker: 1 };
+    assert_eq!(events(&mut consumer), [shown]);
+    assert_eq!(consumer.position(orders(0)), Some(10));
+}
+
+#[test]
+fn a_broken_batch_is_an_error_and_isfirsted_again() {
+    let (mut stage, mut consumer) = at(10, Reset::Latest);
+    let asked = stage.next();
+    let mut broken = batch(10, 1, 3).to_vec();
+    *broken.last_mut().unwrap() ^= 1;
+    let records = fetched(ErrorCode::None, vec![broken.into()]);
+    stage.answer(&mut consumer, &asked, fetch_response(records));
+    assert!(consumer.poll(stage.now, &mut stage.out).is_empty());
+    assert_eq!(events(&mut consumer), [error(ConsumerError::Corrupt { position: 10 })]);
+    stage.pass(&mut consumer, Span::millis(150));
+    assert_eq!(offset_of(&stage.next()), 10);
+}
+
+#[test]
+fn a_lostfirst_is_sent_again_over_a_new_connection() {
+    let (mut stage, mut consumer) = at(10, Reset::Latest);
+    let asked = stage.next();
+    stage.cut(&mut consumer, &asked);
+    stage.pass(&mut consumer, Span::millis(60));
+    let again = stage.next();
+    assert_ne!(again.conn, asked.conn);
+    assert_eq!(offset_of(&again), 10);
+}
