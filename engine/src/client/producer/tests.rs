@@ -153,7 +153,7 @@ fn with_one_request_in_flight_a_partition_is_muted_and_keeps_its_order() {
     assert!(stage.asked.is_empty());
     stage.refuse(&mut producer, &first, ErrorCode::NotEnoughReplicas);
     assert!(stage.asked.is_empty(), "the second batch waits behind the first one's back-off");
-    let last = producer.take_events().last();
+    let last = producer.take_events().next_back();
     let error = ErrorCode::NotEnoughReplicas;
     assert_eq!(last, Some(ProducerEvent::Retried { partition: orders(0), error, tags: vec![0] }));
     stage.pass(&mut producer, Span::millis(120));
@@ -412,7 +412,7 @@ fn without_acks_nothing_is_awaited_or_confirmed() {
     send(&mut stage, &mut producer, 0, 7);
     stage.settle(&mut producer);
     assert_eq!(produce(&stage.next()).acks, 0);
-    let last = producer.take_events().last();
+    let last = producer.take_events().next_back();
     let unconfirmed =
         ProducerEvent::Confirmed { partition: orders(0), base_offset: None, tags: vec![7] };
     assert_eq!(last, Some(unconfirmed));
