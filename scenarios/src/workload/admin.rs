@@ -99,7 +99,8 @@ impl AdminApp {
                             self.topics.insert(topic.name, topic.topic);
                         }
                         // Brokers are still registering: there are too few of them for now.
-                        ErrorCode::InvalidReplicationFactor => {
+                        ErrorCode::InvalidReplicationFactor
+                        | ErrorCode::InvalidReplicaAssignment => {
                             out.set_timer(CREATE, now.mono + Span::millis(20));
                         }
                         error => self.refused = Some(error),
