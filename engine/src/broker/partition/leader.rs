@@ -9,10 +9,10 @@ use crate::fact::Fact;
 use crate::ids::Offset;
 use crate::log::LogError;
 use crate::metadata::PartitionRegistration;
-use crate::record::{Invalid, Limits, TimestampType, validate_produce};
+use crate::record::{Limits, validate_produce};
 use crate::rules::high_watermark::Replica;
 use bytes::Bytes;
-use machine::{Halt, Span};
+use machine::Halt;
 
 /// A batch that a leader has appended.
 #[derive(Clone, Copy, Debug)]
@@ -103,8 +103,8 @@ impl Partition {
             io.out.observe(Fact::Reached("not enough replicas"));
             return Ok(Err(error));
         }
-        if let Err(invalid) = validate_produce(batch, &self.limits(), io.now.wall) {
-            return Ok(Err(error_of(invalid)));
+        if let Err(invalid) = validate_produce(batch, &Limits::from(&self.config), io.now.wall) {
+            return Ok(Err(invalid.code()));
         }
         let appended =
             self.log.append_as_leader(batch.clone(), self.leader_epoch, io.now.wall, io.disk);
@@ -132,17 +132,6 @@ impl Partition {
             }
             LogError::Corrupt(_) if !self.log.is_offline() => Ok(ErrorCode::CorruptMessage),
             error => Err(log_dir_failed(error)),
-        }
-    }
-
-    fn limits(&self) -> Limits {
-        let millis = |span: Span| i64::try_from(span.as_millis()).unwrap_or(i64::MAX);
-        Limits {
-            max_message_bytes: self.config.max_message_bytes,
-            timestamp_type: TimestampType::CreateTime,
-            timestamp_before_max_ms: millis(self.config.timestamp_before_max),
-            timestamp_after_max_ms: millis(self.config.timestamp_after_max),
-            ..Limits::default()
         }
     }
 
@@ -231,14 +220,5 @@ impl Leader {
         context.rules.ask(io.out, "holds_back_high_watermark", |rules| {
             (rules.holds_back_high_watermark)(replica)
         })
-    }
-}
-
-fn error_of(invalid: Invalid) -> ErrorCode {
-    match invalid {
-        Invalid::InvalidRecord | Invalid::UnsupportedCompressionType => ErrorCode::InvalidRecord,
-        Invalid::MessageTooLarge => ErrorCode::MessageTooLarge,
-        Invalid::CorruptMessage => ErrorCode::CorruptMessage,
-        Invalid::InvalidTimestamp => ErrorCode::InvalidTimestamp,
     }
 }

@@ -1,1 +1,516 @@
+//! One partition, driven with hand-made metadata and fetches.
 
+use super::*;
+use crate::Outbox;
+use crate::config::BrokerConfig;
+use crate::error::ErrorCode;
+use crate::ids::{BrokerEpoch, TopicId};
+use crate::log::testdisk::TestDisk;
+use crate::metadata::{BrokerRegistrationChange, MetadataImage, MetadataRecord, RegisterBroker};
+use crate::protocol::{
+    AlteredPartition, EpochEndOffset, FetchPartition, FetchedPartition, Isolation,
+    LATEST_TIMESTAMP, ListOffset, Records, ReplicaState,
+};
+use crate::record::{Batch, BatchBuilder};
+use crate::rules::Rulebook;
+use bytes::Bytes;
+use machine::{NodeId, Now, Span, Wall};
+use proptest::prelude::*;
+
+const ID: TopicPartition = TopicPartition::new(TopicId(7), 0);
+
+/// A partition with its world.
+struct Replica {
+    context: Context,
+    partition: Partition,
+    disk: TestDisk,
+    out: Outbox,
+    now: Mono,
+}
+
+fn batch() -> Bytes {
+    let mut batch = BatchBuilder::new();
+    batch.append(1_000, None, Some(b"value"), &[]);
+    batch.build()
+}
+
+fn state(leader: BrokerId, isr: &[BrokerId], epochs: (i32, i32)) -> PartitionRegistration {
+    PartitionRegistration {
+        replicas: vec![1, 2, 3],
+        isr: isr.to_vec(),
+        elr: vec![],
+        last_known_leader: None,
+        leader: Some(leader),
+        leader_epoch: epochs.0,
+        partition_epoch: epochs.1,
+    }
+}
+
+impl Replica {
+    /// A replica on broker `id` of three that are all unfenced, in lives 11, 12 and 13.
+    fn new(id: BrokerId, min_isr: u32) -> Self {
+        let mut image = MetadataImage::new(TopicConfig::default());
+        for broker in 1..=3 {
+            let record = MetadataRecord::RegisterBroker(RegisterBroker {
+                broker,
+                incarnation: 1,
+                broker_epoch: 10 + BrokerEpoch::from(broker),
+                rack: None,
+                fenced: false,
+                in_controlled_shutdown: false,
+            });
+            image.replay(image.offset() + 1, &record).unwrap();
+        }
+        let mut disk = TestDisk::default();
+        let config = TopicConfig { min_insync_replicas: min_isr, ..TopicConfig::default() };
+        let (log, _) = Log::open("t-0", &log_config(&config), &mut disk, true, 0, Wall(0)).unwrap();
+        Self {
+            context: Context {
+                id,
+                config: BrokerConfig::default(),
+                rules: Rulebook::kafka(),
+                image,
+                broker_epoch: 10 + BrokerEpoch::from(id),
+            },
+            partition: Partition::new(ID, "t".to_owned(), log, 0, config, Mono(0)),
+            disk,
+            out: Outbox::new(NodeId::new(0, id), 0),
+            now: Mono(Span::secs(100).0),
+        }
+    }
+
+    fn leader(isr: &[BrokerId], min_isr: u32) -> Self {
+        let mut replica = Self::new(1, min_isr);
+        replica.lead(&state(1, isr, (0, 0)));
+        replica
+    }
+
+    fn with<R>(&mut self, act: impl FnOnce(&mut Partition, &Context, &mut Io<'_>) -> R) -> R {
+        let now = Now { mono: self.now, wall: Wall(1_000) };
+        let mut io = Io { now, disk: &mut self.disk, out: &mut self.out };
+        let result = act(&mut self.partition, &self.context, &mut io);
+        self.partition.invariants();
+        result
+    }
+
+    fn lead(&mut self, state: &PartitionRegistration) -> Changes {
+        self.with(|p, context, io| p.become_leader(state, context, io).unwrap())
+    }
+
+    fn append(&mut self, acks: i16) -> Result<Offset, ErrorCode> {
+        self.with(|p, context, io| p.append_as_leader(&batch(), acks, context, io).unwrap())
+            .map(|appended| appended.base_offset)
+    }
+
+    fn request(&self, offset: Offset) -> FetchPartition {
+        FetchPartition {
+            partition: ID,
+            current_leader_epoch: Some(self.partition.leader_epoch),
+            fetch_offset: offset,
+            last_fetched_epoch: None,
+            log_start_offset: 0,
+            partition_max_bytes: 1 << 20,
+            high_watermark: None,
+        }
+    }
+
+    fn fetch(&mut self, reader: Reader, request: &FetchPartition) -> (FetchedPartition, Changes) {
+        let limits = FetchLimits { max_bytes: 1 << 20, min_one_batch: true };
+        let fetched =
+            self.with(|p, context, io| p.fetch(reader, request, limits, true, context, io));
+        let fetched = fetched.unwrap();
+        (fetched.answer, fetched.changes)
+    }
+
+    /// `id` fetches from `offset`, in its present life.
+    fn follower_fetch(&mut self, id: BrokerId, offset: Offset) -> (FetchedPartition, Changes) {
+        let epoch = self.context.image.broker(id).unwrap().epoch;
+        let request = self.request(offset);
+        self.fetch(Reader::Follower(ReplicaState { id, epoch }), &request)
+    }
+
+    fn change_broker(&mut self, broker: BrokerId, fenced: bool, shutting_down: bool) {
+        let record = MetadataRecord::BrokerRegistrationChange(BrokerRegistrationChange {
+            broker,
+            broker_epoch: self.context.image.broker(broker).unwrap().epoch,
+            fenced: Some(fenced),
+            in_controlled_shutdown: Some(shutting_down),
+        });
+        self.context.image.replay(self.context.image.offset() + 1, &record).unwrap();
+    }
+
+    fn answer(&mut self, error: ErrorCode, isr: &[BrokerId], partition_epoch: i32) -> Resolution {
+        let sent = self.partition.proposal().expect("a proposal is pending");
+        let answer = AlteredPartition {
+            partition: ID,
+            error,
+            leader: Some(1),
+            leader_epoch: sent.leader_epoch,
+            isr: isr.to_vec(),
+            partition_epoch,
+        };
+        self.with(|p, context, io| p.on_altered(&sent, &answer, context, io))
+    }
+
+    fn hw(&self) -> Offset {
+        self.partition.high_watermark
+    }
+}
+
+const MOVED: Resolution = Resolution::Done(Changes {
+    high_watermark: true,
+    appended: false,
+    proposed: false,
+    rolled: false,
+});
+
+#[test]
+fn the_high_watermark_waits_for_every_in_sync_replica() {
+    let mut leader = Replica::leader(&[1, 2, 3], 2);
+    assert_eq!(leader.append(-1), Ok(0));
+    assert_eq!(leader.hw(), 0, "nobody has been heard of");
+    assert!(!leader.follower_fetch(2, 1).1.high_watermark, "broker 3 lacks it");
+    assert!(leader.follower_fetch(3, 1).1.high_watermark);
+    assert_eq!(leader.hw(), 1);
+}
+
+#[test]
+fn below_min_isr_nothing_is_committed_whatever_acks_is() {
+    let mut leader = Replica::leader(&[1], 2);
+    assert_eq!(leader.append(-1), Err(ErrorCode::NotEnoughReplicas));
+    assert_eq!(leader.append(1), Ok(0));
+    assert_eq!(leader.hw(), 0, "KAFKA-15583");
+    let mut alone = Replica::leader(&[1], 1);
+    assert_eq!(alone.append(1), Ok(0));
+    assert_eq!(alone.hw(), 1, "an ISR of one commits on append");
+}
+
+#[test]
+fn a_new_leader_starts_from_what_it_knew_and_waits_for_its_own_epoch() {
+    let mut replica = Replica::leader(&[1, 2, 3], 1);
+    replica.append(1).unwrap();
+    replica.with(|p, _, io| p.become_follower(&state(2, &[1, 2, 3], (1, 1)), io));
+    replica.lead(&state(1, &[1, 2, 3], (2, 2)));
+    assert_eq!(replica.hw(), 0);
+    let latest = |replica: &mut Replica| {
+        let list = ListOffset {
+            partition: ID,
+            current_leader_epoch: Some(2),
+            timestamp: LATEST_TIMESTAMP,
+        };
+        let isolation = Isolation::ReadUncommitted;
+        replica.with(|p, context, io| p.list_offset(&list, isolation, false, context, io).unwrap())
+    };
+    assert_eq!(latest(&mut replica).error, ErrorCode::OffsetNotAvailable, "KIP-207");
+    replica.follower_fetch(2, 1);
+    replica.follower_fetch(3, 1);
+    assert_eq!((latest(&mut replica).offset, replica.hw()), (1, 1));
+    assert_eq!(replica.partition.log.end_offset_for(2).unwrap().end_offset, 1, "KAFKA-7415");
+}
+
+#[test]
+fn a_follower_joins_at_the_epoch_start_not_at_the_high_watermark() {
+    let mut leader = Replica::new(1, 1);
+    leader.lead(&state(1, &[1, 2], (0, 0)));
+    leader.append(1).unwrap();
+    leader.with(|p, _, io| p.become_follower(&state(2, &[1, 2], (1, 1)), io));
+    leader.lead(&state(1, &[1, 2], (2, 2)));
+    assert_eq!((leader.hw(), leader.partition.log.end_offset()), (0, 1));
+    assert!(!leader.follower_fetch(3, 0).1.proposed, "KAFKA-7128");
+    assert!(leader.follower_fetch(3, 1).1.proposed);
+    let proposal = leader.partition.proposal().unwrap();
+    let lives: Vec<_> = proposal.new_isr.iter().map(|state| (state.id, state.epoch)).collect();
+    assert_eq!(lives, [(1, 11), (2, -1), (3, 13)], "KIP-903");
+    assert!(!leader.follower_fetch(3, 1).1.proposed, "one proposal at a time");
+}
+
+#[test]
+fn a_proposed_member_counts_at_once_and_a_leaving_one_until_it_has_left() {
+    let mut leader = Replica::leader(&[1, 2], 1);
+    leader.follower_fetch(2, 0);
+    assert!(leader.follower_fetch(3, 0).1.proposed);
+    leader.append(1).unwrap();
+    leader.follower_fetch(2, 1);
+    assert_eq!(leader.hw(), 0, "the joiner may be in the ISR by now");
+    let done = Resolution::Done(Changes::default());
+    assert_eq!(leader.answer(ErrorCode::None, &[1, 2, 3], 1), done);
+
+    leader.now += Span::secs(31);
+    assert!(leader.with(|p, context, io| p.maybe_shrink_isr(context, io)), "3 lags, 2 does not");
+    assert_eq!(leader.hw(), 0, "the controller may elect 3 yet");
+    assert_eq!(leader.answer(ErrorCode::None, &[1, 2], 2), MOVED, "KAFKA-13091");
+    assert_eq!(leader.hw(), 1);
+}
+
+#[test]
+fn a_replica_that_is_about_to_join_holds_the_high_watermark_and_one_that_cannot_does_not() {
+    let mut leader = Replica::leader(&[1, 2], 1);
+    leader.follower_fetch(2, 0);
+    leader.change_broker(3, false, true);
+    assert!(!leader.follower_fetch(3, 0).1.proposed, "KIP-841");
+    leader.change_broker(3, false, false);
+    leader.append(1).unwrap();
+    leader.follower_fetch(2, 1);
+    assert_eq!(leader.hw(), 0, "3 was caught up a moment ago");
+    leader.change_broker(3, true, false);
+    leader.append(1).unwrap();
+    leader.follower_fetch(2, 2);
+    assert_eq!(leader.hw(), 2, "KAFKA-15021");
+}
+
+#[test]
+fn answers_to_proposals_follow_the_table() {
+    use ErrorCode as E;
+    let stays = [
+        E::UnknownTopicOrPartition,
+        E::UnknownTopicId,
+        E::FencedLeaderEpoch,
+        E::InvalidRequest,
+        E::InvalidUpdateVersion,
+        E::NewLeaderElected,
+    ];
+    for error in stays {
+        let mut leader = Replica::leader(&[1, 2], 1);
+        leader.follower_fetch(3, 0);
+        assert_eq!(leader.answer(error, &[], 0), Resolution::Done(Changes::default()), "{error}");
+        assert!(leader.partition.has_pending_isr(), "{error}");
+        leader.lead(&state(1, &[1, 2], (0, 1)));
+        assert!(!leader.partition.has_pending_isr(), "newer metadata settles it");
+    }
+    let mut leader = Replica::leader(&[1, 2], 1);
+    leader.follower_fetch(3, 0);
+    for error in [E::NotController, E::UnknownServerError, E::RequestTimedOut] {
+        assert_eq!(leader.answer(error, &[], 0), Resolution::Retry, "{error}");
+        assert!(leader.partition.has_pending_isr());
+    }
+    leader.answer(E::IneligibleReplica, &[], 0);
+    assert!(!leader.partition.has_pending_isr(), "nothing was changed");
+    assert!(leader.follower_fetch(3, 0).1.proposed, "and it may try again");
+    // A no-op is an answer too (KAFKA-12751).
+    leader.answer(E::None, &[1, 2], 0);
+    assert!(!leader.partition.has_pending_isr());
+}
+
+#[test]
+fn older_metadata_does_not_overwrite_what_the_controller_answered() {
+    let mut leader = Replica::leader(&[1, 2], 1);
+    leader.follower_fetch(3, 0);
+    leader.answer(ErrorCode::None, &[1, 2, 3], 5);
+    leader.lead(&state(1, &[1, 2], (0, 4)));
+    assert_eq!(leader.partition.committed_isr(), [1, 2, 3], "KAFKA-12686");
+}
+
+#[test]
+fn a_fetch_of_another_epoch_or_life_leaves_no_trace() {
+    let mut leader = Replica::leader(&[1, 2, 3], 1);
+    leader.lead(&state(1, &[1, 2, 3], (1, 1)));
+    leader.append(1).unwrap();
+    let before = leader.partition.leader().unwrap().remotes.clone();
+    let fetch = |leader: &mut Replica, epoch, life| {
+        let request = FetchPartition { current_leader_epoch: Some(epoch), ..leader.request(1) };
+        leader.fetch(Reader::Follower(ReplicaState { id: 2, epoch: life }), &request).0.error
+    };
+    assert_eq!(fetch(&mut leader, 0, 12), ErrorCode::FencedLeaderEpoch, "KAFKA-7395");
+    assert_eq!(fetch(&mut leader, 2, 12), ErrorCode::UnknownLeaderEpoch);
+    assert_eq!(fetch(&mut leader, 1, 11), ErrorCode::NotLeaderOrFollower, "KIP-903");
+    assert_eq!(leader.partition.leader().unwrap().remotes, before);
+    assert_eq!(fetch(&mut leader, 1, 12), ErrorCode::None);
+    assert_ne!(leader.partition.leader().unwrap().remotes, before);
+}
+
+#[test]
+fn a_follower_one_fetch_behind_a_busy_leader_stays_in_sync_and_a_silent_one_does_not() {
+    let mut leader = Replica::leader(&[1, 2, 3], 1);
+    for end in 0..7 {
+        // Its end is always where the leader's was at its last fetch.
+        leader.follower_fetch(2, (end - 1).max(0));
+        leader.append(1).unwrap();
+        leader.now += Span::secs(10);
+    }
+    assert!(leader.with(|p, context, io| p.maybe_shrink_isr(context, io)));
+    let isr: Vec<_> = leader.partition.proposal().unwrap().new_isr.iter().map(|s| s.id).collect();
+    assert_eq!(isr, [1, 2]);
+    let mut idle = Replica::leader(&[1, 2, 3], 1);
+    idle.follower_fetch(2, 0);
+    idle.follower_fetch(3, 0);
+    idle.now += Span::secs(300);
+    assert!(!idle.with(|p, context, io| p.maybe_shrink_isr(context, io)), "they lack nothing");
+}
+
+#[test]
+fn consumers_see_what_is_committed_and_nothing_is_out_of_range_up_to_the_end() {
+    let mut leader = Replica::leader(&[1, 2], 1);
+    for _ in 0..3 {
+        leader.append(1).unwrap();
+    }
+    leader.follower_fetch(2, 1);
+    leader.with(|p, context, io| p.maybe_advance_high_watermark(context, io));
+    let consumer = Reader::Consumer(Isolation::ReadUncommitted);
+    let read = |leader: &mut Replica, from| {
+        let request = leader.request(from);
+        let answer = leader.fetch(consumer, &request).0;
+        (answer.error, answer.records.0.len())
+    };
+    assert_eq!(leader.hw(), 1);
+    assert_eq!(read(&mut leader, 0), (ErrorCode::None, 1));
+    assert_eq!(read(&mut leader, 2), (ErrorCode::None, 0));
+    assert_eq!(read(&mut leader, 3), (ErrorCode::None, 0));
+    assert_eq!(read(&mut leader, 4), (ErrorCode::OffsetOutOfRange, 0));
+}
+
+#[test]
+fn a_waiting_produce_is_told_when_the_isr_became_too_small() {
+    let mut leader = Replica::leader(&[1, 2], 2);
+    leader.append(-1).unwrap();
+    let outcome =
+        |leader: &mut Replica| leader.with(|p, context, io| p.outcome_of_produce(1, context, io));
+    assert_eq!(outcome(&mut leader), None);
+    leader.follower_fetch(2, 1);
+    assert_eq!(outcome(&mut leader), Some(ErrorCode::None));
+    leader.lead(&state(1, &[1], (0, 1)));
+    assert_eq!(outcome(&mut leader), Some(ErrorCode::NotEnoughReplicasAfterAppend));
+    leader.with(|p, _, io| p.become_follower(&state(2, &[2], (1, 2)), io));
+    assert_eq!(outcome(&mut leader), Some(ErrorCode::NotLeaderOrFollower));
+}
+
+#[test]
+fn a_fetched_batch_newer_than_the_fetch_is_left_out() {
+    let mut follower = Replica::new(2, 1);
+    follower.with(|p, _, io| p.become_follower(&state(1, &[1, 2], (3, 0)), io));
+    let mut fetched = refused_fetch(&follower.request(0), ErrorCode::None);
+    fetched.high_watermark = 9;
+    fetched.log_start_offset = 0;
+    let at = |offset, epoch| crate::record::stamp(batch(), offset, epoch);
+    fetched.records = Records(vec![at(0, 2), at(1, 3), at(2, 4), at(3, 3)]);
+    follower.with(|p, context, io| p.append_fetched(&fetched, 3, context, io).unwrap().unwrap());
+    assert_eq!(follower.partition.log.end_offset(), 2, "KAFKA-18723");
+    assert_eq!(follower.hw(), 2, "the leader's, as far as the own log reaches");
+    fetched.high_watermark = 1;
+    fetched.records = Records::default();
+    follower.with(|p, context, io| p.append_fetched(&fetched, 3, context, io).unwrap().unwrap());
+    assert_eq!(follower.hw(), 1, "it may go back");
+}
+
+/// Lets `follower` fetch from `leader` until it has all, and answers after how many rounds.
+fn replicate(leader: &mut Replica, follower: &mut Replica) -> usize {
+    let epoch = leader.partition.leader_epoch;
+    for round in 0..50 {
+        let log = &follower.partition.log;
+        let request = FetchPartition {
+            last_fetched_epoch: log.latest_epoch(),
+            ..leader.request(log.end_offset())
+        };
+        let reader = Reader::Follower(ReplicaState { id: 2, epoch: 12 });
+        let answer = leader.fetch(reader, &request).0;
+        if answer.error == ErrorCode::OffsetOutOfRange {
+            let end = leader.partition.log.end_offset();
+            assert!(end < log.end_offset(), "only what is beyond the leader is out of range");
+            follower.with(|p, _, io| p.truncate_beyond_leader(end, io).unwrap());
+            continue;
+        }
+        assert_eq!(answer.error, ErrorCode::None);
+        if let Some(end) = answer.diverging_epoch {
+            follower.with(|p, context, io| p.truncate_diverged(end, context, io).unwrap());
+            continue;
+        }
+        let empty = answer.records.is_empty();
+        follower
+            .with(|p, context, io| p.append_fetched(&answer, epoch, context, io).unwrap().unwrap());
+        if empty {
+            return round;
+        }
+    }
+    panic!("the follower never catches up");
+}
+
+/// Every batch of a log: its base offset and leader epoch.
+fn history(replica: &mut Replica) -> Vec<(Offset, i32)> {
+    let end = replica.partition.log.end_offset();
+    let mut from = replica.partition.log.log_start();
+    let mut history = Vec::new();
+    while from < end {
+        let read = replica.partition.log.read(from, 1 << 20, end, true, &mut replica.disk).unwrap();
+        for batch in &read.batches {
+            let view = Batch::new(batch).unwrap();
+            history.push((view.base_offset(), view.leader_epoch()));
+        }
+        from = read.next_offset;
+    }
+    history
+}
+
+/// A log that was written in these epochs, so many records in each.
+fn written(id: BrokerId, epochs: &[(i32, usize)]) -> Replica {
+    let mut replica = Replica::new(id, 1);
+    for (epoch, records) in epochs {
+        let state =
+            PartitionRegistration { leader: Some(id), ..state(id, &[id], (*epoch, *epoch)) };
+        replica.lead(&state);
+        for _ in 0..*records {
+            replica.append(1).unwrap();
+        }
+    }
+    replica
+}
+
+#[test]
+fn several_fast_elections_need_several_rounds() {
+    let mut leader = written(1, &[(0, 2), (3, 2), (6, 1)]);
+    let mut follower = written(2, &[(0, 2), (1, 2), (2, 2), (4, 2)]);
+    follower.with(|p, _, io| p.become_follower(&state(1, &[1, 2], (6, 9)), io));
+    let rounds = replicate(&mut leader, &mut follower);
+    assert!(rounds >= 3, "KIP-279: {rounds}");
+    assert_eq!(history(&mut follower), history(&mut leader));
+}
+
+#[test]
+fn a_cut_is_told_and_takes_the_high_watermark_along() {
+    let mut follower = written(2, &[(0, 5)]);
+    assert_eq!(follower.hw(), 5);
+    follower.with(|p, _, io| p.become_follower(&state(1, &[1, 2], (2, 9)), io));
+    let end = EpochEndOffset { epoch: 0, end_offset: 3 };
+    follower.with(|p, context, io| p.truncate_diverged(end, context, io).unwrap());
+    assert_eq!((follower.hw(), follower.partition.log.end_offset()), (3, 3));
+    follower.with(|p, _, io| p.start_anew(20, io).unwrap());
+    assert_eq!(follower.hw(), 20, "KAFKA-9491");
+    let told = follower
+        .out
+        .drain()
+        .filter(|output| matches!(output, machine::Output::Observe(Fact::Truncated { .. })));
+    assert_eq!(told.count(), 2);
+}
+
+fn epochs() -> impl Strategy<Value = Vec<(i32, usize)>> {
+    prop::collection::vec((1..4_i32, 0..4_usize), 0..5).prop_map(|steps| {
+        let mut epoch = 0;
+        let grow = steps.into_iter().map(|(step, records)| {
+            epoch += step;
+            (epoch, records)
+        });
+        grow.collect()
+    })
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(64))]
+
+    /// Whatever a follower has written under leaderships that nobody else knows of, it ends with
+    /// its leader's log, and loses nothing of what they have in common.
+    #[test]
+    fn a_follower_ends_with_its_leaders_log(ours in epochs(), theirs in epochs()) {
+        // An epoch has one leader: those of one side are even, those of the other odd.
+        let of = |epochs: Vec<(i32, usize)>, parity| -> Vec<(i32, usize)> {
+            let own = epochs.into_iter().map(|(epoch, records)| (2 * epoch + parity, records));
+            std::iter::once((0, 2)).chain(own).collect()
+        };
+        let mut leader = written(1, &of(ours, 0));
+        let mut follower = written(2, &of(theirs, 1));
+        let last = leader.partition.leader_epoch.max(follower.partition.leader_epoch) + 1;
+        leader.lead(&state(1, &[1], (last, last)));
+        follower.with(|p, _, io| p.become_follower(&state(1, &[1], (last, last)), io));
+        let before = history(&mut follower);
+        replicate(&mut leader, &mut follower);
+        prop_assert_eq!(history(&mut follower), history(&mut leader));
+        prop_assert_eq!(&before[..2], &history(&mut follower)[..2]);
+    }
+}
