@@ -159,10 +159,10 @@ impl Broker {
                 Ok(())
             }
             Response::BrokerHeartbeat(response) => {
-                if self.lifecycle.channels.on_response(conn, correlation_id).is_some() {
-                    self.on_heartbeat(&response, io);
+                match self.lifecycle.channels.on_response(conn, correlation_id) {
+                    Some(_) => self.on_heartbeat(&response, io),
+                    None => Ok(()),
                 }
-                Ok(())
             }
             body @ (Response::CreateTopics(_) | Response::ElectLeaders(_)) => {
                 if let Some((_, client)) = self.forwards.channels.on_response(conn, correlation_id)

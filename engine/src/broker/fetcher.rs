@@ -149,13 +149,6 @@ impl Fetchers {
             !fetcher.partitions.is_empty()
         });
     }
-
-    /// Whom `partition` is fetched from.
-    #[cfg(test)]
-    pub(super) fn leader_of(&self, partition: TopicPartition) -> Option<BrokerId> {
-        let mut fetchers = self.by_leader.iter();
-        fetchers.find(|(_, f)| f.partitions.contains_key(&partition)).map(|(leader, _)| *leader)
-    }
 }
 
 impl Fetcher {

@@ -39,6 +39,8 @@ pub(super) struct Lifecycle {
     /// How many requests in a row have failed.
     failures: u32,
     in_flight: bool,
+    /// There is news to tell as soon as the request in flight is answered.
+    again: bool,
     pub(super) channels: Channels<()>,
 }
 
@@ -62,8 +64,14 @@ impl Lifecycle {
             stopping: false,
             failures: 0,
             in_flight: false,
+            again: false,
             channels: Channels::new(Channel::Heartbeat, config),
         }
+    }
+
+    /// Whether the controller has seen that this broker has read its own registration.
+    pub(super) fn is_caught_up(&self) -> bool {
+        self.caught_up
     }
 
     /// Whether a controlled shutdown has begun.
@@ -81,6 +89,7 @@ impl Broker {
             return Err(Halt::Failed("no controller has registered the broker".to_owned()));
         }
         if self.lifecycle.in_flight {
+            self.lifecycle.again = true;
             return Ok(());
         }
         let controller = self.quorum.leader().map(|controller| peer(self.node, controller));
@@ -96,6 +105,7 @@ impl Broker {
         let request = self.next_lifecycle_request();
         let timeout = self.context.config.controller_request_timeout;
         self.lifecycle.in_flight = true;
+        self.lifecycle.again = false;
         self.lifecycle.channels.send(now, controller, request, timeout, (), io.out);
         Ok(())
     }
@@ -114,14 +124,9 @@ impl Broker {
             broker: self.context.id,
             broker_epoch: self.context.broker_epoch,
             current_metadata_offset: self.context.image.offset(),
-            want_fence: !self.is_ready_to_unfence(),
+            want_fence: !self.is_serving(),
             want_shut_down: lifecycle.stopping,
         })
-    }
-
-    /// It has read its own registration and serves what the metadata says.
-    fn is_ready_to_unfence(&self) -> bool {
-        self.lifecycle.caught_up && self.is_serving()
     }
 
     fn heartbeat_at(&self, at: Mono, io: &mut Io<'_>) {
@@ -162,12 +167,22 @@ impl Broker {
     }
 
     /// The controller answered a heartbeat.
-    pub(super) fn on_heartbeat(&mut self, response: &BrokerHeartbeatResponse, io: &mut Io<'_>) {
+    pub(super) fn on_heartbeat(
+        &mut self,
+        response: &BrokerHeartbeatResponse,
+        io: &mut Io<'_>,
+    ) -> Result<(), Halt> {
         self.lifecycle.in_flight = false;
         match response.error {
             ErrorCode::None => {}
-            ErrorCode::NotController => return self.heartbeat_at(io.now.mono + NO_CONTROLLER, io),
-            _ => return self.on_lifecycle_failed(io),
+            ErrorCode::NotController => {
+                self.heartbeat_at(io.now.mono + NO_CONTROLLER, io);
+                return Ok(());
+            }
+            _ => {
+                self.on_lifecycle_failed(io);
+                return Ok(());
+            }
         }
         self.lifecycle.failures = 0;
         if response.is_fenced != self.lifecycle.fenced {
@@ -175,15 +190,14 @@ impl Broker {
             io.out.observe(Fact::FencedChanged { fenced: response.is_fenced });
         }
         if self.lifecycle.stopping && response.should_shut_down {
-            return self.shut_down_at(io.now.mono, io);
+            self.shut_down_at(io.now.mono, io);
+            return Ok(());
         }
-        let was_ready = self.is_ready_to_unfence();
+        let after =
+            if self.lifecycle.again { Span::ZERO } else { self.context.config.heartbeat_interval };
+        self.heartbeat_at(io.now.mono + after, io);
         self.lifecycle.caught_up |= response.is_caught_up;
-        if self.is_ready_to_unfence() && !was_ready {
-            self.heartbeat_soon(io);
-        } else {
-            self.heartbeat_at(io.now.mono + self.context.config.heartbeat_interval, io);
-        }
+        self.maybe_publish_first(io)
     }
 
     /// SIGTERM: asks the controller to move leaderships away first, if it knows this broker as

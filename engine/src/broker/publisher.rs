@@ -2,8 +2,8 @@
 //! `ReplicaManager.applyDelta`).
 //!
 //! A broker observes the metadata quorum and replays what is committed. After a start it publishes
-//! nothing until it has caught up once: what it would do in between belongs to leaderships that
-//! are long over. Then each step goes to the cache that requests are checked against first, and to
+//! nothing until it is registered and has caught up once: what it would do in between belongs to
+//! leaderships that are long over. Then each step goes to the cache that requests are checked against first, and to
 //! the replicas afterwards.
 
 use super::Broker;
@@ -114,16 +114,26 @@ impl Broker {
         if self.metadata.published {
             return self.publish(&delta, io);
         }
-        if self.metadata.next >= self.quorum.high_watermark() {
-            self.metadata.published = true;
-            self.publish_first(io)?;
-            self.heartbeat_soon(io);
+        self.maybe_publish_first(io)
+    }
+
+    /// Begins to do what the metadata says, once this life is registered and has read so. Before
+    /// that, the metadata speaks of an earlier life: one that led, and had what this one may have
+    /// lost.
+    pub(super) fn maybe_publish_first(&mut self, io: &mut Io<'_>) -> Result<(), Halt> {
+        let caught_up = self.lifecycle.is_caught_up()
+            && self.metadata.next > 0
+            && self.metadata.next >= self.quorum.high_watermark();
+        if self.metadata.published || !caught_up {
+            return Ok(());
         }
+        self.metadata.published = true;
+        self.publish_all(io)?;
+        self.heartbeat_soon(io);
         Ok(())
     }
 
-    /// The metadata is known for the first time in this life.
-    fn publish_first(&mut self, io: &mut Io<'_>) -> Result<(), Halt> {
+    fn publish_all(&mut self, io: &mut Io<'_>) -> Result<(), Halt> {
         let image = &self.context.image;
         let own = self.context.id;
         let is_replica = |id: &TopicPartition| {

@@ -63,6 +63,15 @@ impl TestDisk {
         }
     }
 
+    /// Removes the names of a file, or of a directory and what is in it.
+    fn remove_all(&mut self, path: &str) -> Result<(), DiskError> {
+        let kept = |other: &str| other != path && within(path, other).is_none();
+        let before = self.names.len() + self.dirs.len();
+        self.names.retain(|name, _| kept(name));
+        self.dirs.retain(|name| kept(name));
+        if self.names.len() + self.dirs.len() < before { Ok(()) } else { Err(DiskError::NotFound) }
+    }
+
     fn file(&mut self, file: FileId) -> Result<&mut File, DiskError> {
         if self.names.values().any(|id| *id == file) {
             return self.files.get_mut(&file).ok_or(DiskError::NotFound);
@@ -83,11 +92,12 @@ impl Disk for TestDisk {
     }
 
     fn list(&mut self, dir: &str) -> Result<Vec<String>, DiskError> {
-        if !self.dirs.contains(dir) {
+        if !dir.is_empty() && !self.dirs.contains(dir) {
             return Err(DiskError::NotFound);
         }
-        let names = self.names.keys().filter_map(|path| within(dir, path));
-        Ok(names.filter(|name| !name.contains('/')).map(str::to_owned).collect())
+        let names = self.names.keys().chain(&self.dirs).filter_map(|path| within(dir, path));
+        let names: BTreeSet<&str> = names.filter(|name| !name.contains('/')).collect();
+        Ok(names.into_iter().map(str::to_owned).collect())
     }
 
     fn open(&mut self, path: &str) -> Result<FileId, DiskError> {
@@ -155,13 +165,21 @@ impl Disk for TestDisk {
 
     fn rename(&mut self, from: &str, to: &str) -> Result<(), DiskError> {
         self.change()?;
-        let file = self.names.remove(from).ok_or(DiskError::NotFound)?;
-        self.names.insert(to.to_owned(), file);
+        let moved = |path: &str| match within(from, path) {
+            Some(name) => Some(format!("{to}/{name}")),
+            None => (path == from).then(|| to.to_owned()),
+        };
+        let names: Vec<_> =
+            self.names.iter().filter_map(|(path, file)| Some((moved(path)?, *file))).collect();
+        let dirs: Vec<_> = self.dirs.iter().filter_map(|path| moved(path)).collect();
+        self.remove_all(from)?;
+        self.names.extend(names);
+        self.dirs.extend(dirs);
         Ok(())
     }
 
     fn remove(&mut self, path: &str) -> Result<(), DiskError> {
         self.change()?;
-        self.names.remove(path).map(|_| ()).ok_or(DiskError::NotFound)
+        self.remove_all(path)
     }
 }

@@ -1,0 +1,362 @@
+//! A cluster of three brokers and one controller over a tiny network of its own: a millisecond
+//! away from each other, in order, and cut at will. Disks answer at once.
+
+use crate::broker::{Broker, BrokerSettings};
+use crate::config::{BrokerConfig, ControllerConfig, TopicConfig};
+use crate::controller::{Controller, ControllerSettings};
+use crate::fact::Fact;
+use crate::ids::{BrokerId, TopicPartition};
+use crate::log::testdisk::TestDisk;
+use crate::protocol::{
+    CreatableTopic, CreateTopicsRequest, Message, ProducePartition, ProduceRequest, Request,
+    Response,
+};
+use crate::record::BatchBuilder;
+use crate::rules::Rulebook;
+use crate::timer::Timer;
+use crate::{Input, Outbox};
+use bytes::Bytes;
+use machine::{Boot, CloseReason, ConnId, Halt, Mono, NodeId, Now, Output, Process, Span, Wall};
+use std::collections::{BTreeMap, BTreeSet};
+
+pub(super) const BROKERS: [BrokerId; 3] = [1, 2, 3];
+const CONTROLLER: BrokerId = 101;
+const CLIENT: BrokerId = 1001;
+const LATENCY: Span = Span::millis(1);
+
+enum Member {
+    Broker(Box<Broker>),
+    Controller(Box<Controller>),
+}
+
+struct Node {
+    member: Member,
+    out: Outbox,
+    timers: BTreeMap<Timer, Mono>,
+}
+
+enum Event {
+    Deliver(ConnId, BrokerId, Message),
+    Opened(ConnId, BrokerId, BrokerId),
+    Closed(ConnId, BrokerId, BrokerId),
+}
+
+pub(super) struct Cluster {
+    pub(super) now: Mono,
+    nodes: BTreeMap<BrokerId, Node>,
+    pub(super) disks: BTreeMap<BrokerId, TestDisk>,
+    events: BTreeMap<(Mono, u64), Event>,
+    count: u64,
+    connections: BTreeMap<ConnId, (BrokerId, BrokerId)>,
+    /// Pairs between which nothing gets through.
+    cuts: BTreeSet<(BrokerId, BrokerId)>,
+    lives: u16,
+    pub(super) config: BrokerConfig,
+    pub(super) topic: TopicConfig,
+    pub(super) facts: Vec<(BrokerId, Fact)>,
+    pub(super) halts: BTreeMap<BrokerId, Halt>,
+    /// What the client was answered, by connection.
+    pub(super) answers: BTreeMap<ConnId, Vec<Response>>,
+    pub(super) closed: BTreeSet<ConnId>,
+    correlation_ids: BTreeMap<ConnId, u32>,
+}
+
+impl Cluster {
+    /// Brokers that are unfenced, and a topic `orders` of one partition with replicas 1, 2, 3.
+    pub(super) fn start(min_isr: u32) -> (Self, TopicPartition) {
+        let mut cluster = Self::new(min_isr);
+        for id in [CONTROLLER].into_iter().chain(BROKERS) {
+            cluster.boot(id);
+        }
+        cluster.until(|cluster| BROKERS.iter().all(|id| !cluster.broker(*id).is_fenced()));
+        let conn = cluster.connect(2);
+        let topic = CreatableTopic {
+            name: "orders".to_owned(),
+            num_partitions: 1,
+            replication_factor: 3,
+            assignments: vec![vec![1, 2, 3]],
+            configs: vec![],
+        };
+        let timeout = Span::secs(30);
+        cluster.ask(conn, CreateTopicsRequest { topics: vec![topic], timeout });
+        let Response::CreateTopics(created) = cluster.answer(conn) else { panic!("no topic") };
+        let partition = TopicPartition::new(created.topics[0].topic, 0);
+        cluster.until(|cluster| cluster.isr(1, partition).len() == 3);
+        (cluster, partition)
+    }
+
+    fn new(min_isr: u32) -> Self {
+        Self {
+            now: Mono(Span::secs(1).0),
+            nodes: BTreeMap::new(),
+            disks: BTreeMap::new(),
+            events: BTreeMap::new(),
+            count: 0,
+            connections: BTreeMap::new(),
+            cuts: BTreeSet::new(),
+            lives: 0,
+            config: BrokerConfig { replica_lag_time_max: Span::secs(3), ..BrokerConfig::default() },
+            topic: TopicConfig { min_insync_replicas: min_isr, ..TopicConfig::default() },
+            facts: Vec::new(),
+            halts: BTreeMap::new(),
+            answers: BTreeMap::new(),
+            closed: BTreeSet::new(),
+            correlation_ids: BTreeMap::new(),
+        }
+    }
+
+    fn clocks(&self) -> Now {
+        Now { mono: self.now, wall: Wall(self.now.0 as i64 / 1_000_000) }
+    }
+
+    pub(super) fn boot(&mut self, id: BrokerId) {
+        self.lives += 1;
+        let node = NodeId::new(0, id);
+        let boot = Boot {
+            node,
+            incarnation: self.lives,
+            now: self.clocks(),
+            entropy: u64::from(id) * 7919 + u64::from(self.lives),
+        };
+        let mut out = Outbox::new(node, self.lives);
+        let disk = self.disks.entry(id).or_default();
+        let (voters, rules) = (vec![CONTROLLER], Rulebook::kafka());
+        let topic_defaults = self.topic.clone();
+        let member = if id == CONTROLLER {
+            let config = ControllerConfig::default();
+            let settings = ControllerSettings { config, topic_defaults, voters, rules };
+            let controller = Controller::boot(&settings, boot, disk, &mut out);
+            Member::Controller(Box::new(controller.unwrap()))
+        } else {
+            let (rack, config) = (None, self.config.clone());
+            let settings = BrokerSettings { node, rack, config, topic_defaults, voters, rules };
+            Member::Broker(Box::new(Broker::boot(&settings, boot, disk, &mut out).unwrap()))
+        };
+        self.nodes.insert(id, Node { member, out, timers: BTreeMap::new() });
+        self.carry_out(id);
+    }
+
+    /// The process ends; what it wrote stays.
+    pub(super) fn crash(&mut self, id: BrokerId) {
+        self.nodes.remove(&id);
+        let ended: Vec<_> = self
+            .connections
+            .iter()
+            .filter(|(_, (a, b))| *a == id || *b == id)
+            .map(|(conn, ends)| (*conn, *ends))
+            .collect();
+        for (conn, (a, b)) in ended {
+            self.end(conn, if a == id { b } else { a });
+        }
+    }
+
+    /// Nothing gets through between `id` and the others any more; nobody is told.
+    pub(super) fn cut(&mut self, id: BrokerId, others: &[BrokerId]) {
+        self.cuts.extend(others.iter().flat_map(|other| [(id, *other), (*other, id)]));
+    }
+
+    /// Everything gets through again, over new connections.
+    pub(super) fn heal(&mut self) {
+        let cuts = std::mem::take(&mut self.cuts);
+        let broken: Vec<_> =
+            self.connections.iter().filter(|(_, ends)| cuts.contains(ends)).collect();
+        let broken: Vec<_> = broken.into_iter().map(|(conn, ends)| (*conn, *ends)).collect();
+        for (conn, (a, b)) in broken {
+            self.end(conn, a);
+            self.end(conn, b);
+        }
+    }
+
+    fn end(&mut self, conn: ConnId, told: BrokerId) {
+        self.connections.remove(&conn);
+        self.push(Event::Closed(conn, told, told));
+    }
+
+    fn push(&mut self, event: Event) {
+        self.count += 1;
+        self.events.insert((self.now + LATENCY, self.count), event);
+    }
+
+    fn carry_out(&mut self, id: BrokerId) {
+        let Some(node) = self.nodes.get_mut(&id) else { return };
+        for output in node.out.drain().collect::<Vec<_>>() {
+            match output {
+                Output::Connect { conn, peer } => self.open(conn, id, peer.node),
+                Output::Send { conn, message } => self.send(conn, id, message),
+                Output::Close { conn } => {
+                    if let Some((a, b)) = self.connections.remove(&conn) {
+                        self.push(Event::Closed(conn, if a == id { b } else { a }, id));
+                    }
+                }
+                Output::SetTimer { timer, at } => {
+                    self.nodes.get_mut(&id).unwrap().timers.insert(timer, at);
+                }
+                Output::CancelTimer { timer } => {
+                    self.nodes.get_mut(&id).unwrap().timers.remove(&timer);
+                }
+                Output::Observe(fact) => self.facts.push((id, fact)),
+                Output::Halt(halt) => {
+                    self.halts.insert(id, halt);
+                    return self.crash(id);
+                }
+            }
+        }
+    }
+
+    fn open(&mut self, conn: ConnId, from: BrokerId, to: BrokerId) {
+        if self.cuts.contains(&(from, to)) {
+            return;
+        }
+        let there = to == CLIENT || self.nodes.contains_key(&to);
+        if there {
+            self.connections.insert(conn, (from, to));
+            self.push(Event::Opened(conn, from, to));
+        } else {
+            self.push(Event::Closed(conn, from, to));
+        }
+    }
+
+    fn send(&mut self, conn: ConnId, from: BrokerId, message: Message) {
+        if let Some((a, b)) = self.connections.get(&conn).copied() {
+            let to = if a == from { b } else { a };
+            if !self.cuts.contains(&(from, to)) {
+                self.push(Event::Deliver(conn, to, message));
+            }
+        }
+    }
+
+    fn handle(&mut self, id: BrokerId, input: Input) {
+        let now = self.clocks();
+        let Some(node) = self.nodes.get_mut(&id) else { return };
+        let disk = self.disks.get_mut(&id).unwrap();
+        match &mut node.member {
+            Member::Broker(broker) => {
+                broker.locks(&input, &mut Vec::new());
+                broker.handle(now, input, disk, &mut node.out);
+                broker.invariants();
+            }
+            Member::Controller(controller) => {
+                controller.handle(now, input, disk, &mut node.out);
+                controller.invariants();
+            }
+        }
+        self.carry_out(id);
+    }
+
+    fn step(&mut self) {
+        let timers = self.nodes.iter().flat_map(|(id, node)| {
+            node.timers.iter().map(move |(timer, at)| (*at, *id, timer.clone()))
+        });
+        let timer = timers.min();
+        let event = self.events.keys().next().copied();
+        match (timer, event) {
+            (Some((at, id, timer)), event) if event.is_none_or(|(due, _)| at <= due) => {
+                self.now = self.now.max(at);
+                self.nodes.get_mut(&id).unwrap().timers.remove(&timer);
+                self.handle(id, Input::Timer(timer));
+            }
+            (_, Some(key)) => {
+                self.now = self.now.max(key.0);
+                let event = self.events.remove(&key).unwrap();
+                self.on_event(event);
+            }
+            _ => panic!("nothing will ever happen again"),
+        }
+    }
+
+    fn on_event(&mut self, event: Event) {
+        match event {
+            Event::Deliver(conn, CLIENT, Message::Response { body, .. }) => {
+                self.answers.entry(conn).or_default().push(body);
+            }
+            Event::Closed(conn, CLIENT, _) => {
+                self.closed.insert(conn);
+            }
+            Event::Deliver(conn, to, message) if self.connections.contains_key(&conn) => {
+                let from = NodeId::new(0, 0);
+                self.handle(to, Input::Message { conn, from, message });
+            }
+            Event::Deliver(..) => {}
+            Event::Opened(conn, opener, peer) => {
+                self.handle(opener, Input::Opened { conn, peer: NodeId::new(0, peer) });
+            }
+            Event::Closed(conn, told, peer) => {
+                let (peer, reason) = (NodeId::new(0, peer), CloseReason::Reset);
+                self.handle(told, Input::Closed { conn, peer, reason });
+            }
+        }
+    }
+
+    pub(super) fn run_for(&mut self, span: Span) {
+        let end = self.now + span;
+        while self.now < end {
+            self.step();
+        }
+    }
+
+    /// Runs until it is so, for a minute at most.
+    pub(super) fn until(&mut self, done: impl Fn(&Self) -> bool) {
+        let end = self.now + Span::secs(60);
+        while !done(self) {
+            assert!(self.now < end, "it does not happen");
+            self.step();
+        }
+    }
+
+    pub(super) fn stop(&mut self, id: BrokerId) {
+        self.handle(id, Input::Stop);
+        self.until(|cluster| cluster.halts.contains_key(&id));
+    }
+
+    pub(super) fn broker(&self, id: BrokerId) -> &Broker {
+        match &self.nodes[&id].member {
+            Member::Broker(broker) => broker,
+            Member::Controller(_) => panic!("{id} is a controller"),
+        }
+    }
+
+    pub(super) fn isr(&self, leader: BrokerId, id: TopicPartition) -> Vec<BrokerId> {
+        self.broker(leader).partition(id).map_or(vec![], |partition| partition.isr)
+    }
+
+    pub(super) fn leads(&self, id: BrokerId, partition: TopicPartition) -> bool {
+        self.nodes.contains_key(&id)
+            && self.broker(id).partition(partition).is_some_and(|partition| partition.is_leader)
+    }
+
+    /// The client opens a connection to a broker.
+    pub(super) fn connect(&mut self, to: BrokerId) -> ConnId {
+        let conn = ConnId::new(NodeId::new(0, CLIENT), 0, self.correlation_ids.len() as u32);
+        self.correlation_ids.insert(conn, 0);
+        self.connections.insert(conn, (CLIENT, to));
+        conn
+    }
+
+    pub(super) fn ask(&mut self, conn: ConnId, request: impl Into<Request>) {
+        let correlation_id = self.correlation_ids.get_mut(&conn).unwrap();
+        *correlation_id += 1;
+        let message = Message::Request { correlation_id: *correlation_id, body: request.into() };
+        self.send(conn, CLIENT, message);
+    }
+
+    /// The next answer on a connection.
+    pub(super) fn answer(&mut self, conn: ConnId) -> Response {
+        self.until(|cluster| cluster.answers.get(&conn).is_some_and(|answers| !answers.is_empty()));
+        self.answers.get_mut(&conn).unwrap().remove(0)
+    }
+
+    pub(super) fn produce(&mut self, conn: ConnId, partition: TopicPartition, acks: i16) {
+        let partitions = vec![ProducePartition { partition, records: batch() }];
+        self.ask(conn, ProduceRequest { acks, timeout: Span::secs(30), partitions });
+    }
+
+    pub(super) fn reached(&self, id: BrokerId, fact: &'static str) -> bool {
+        self.facts.contains(&(id, Fact::Reached(fact)))
+    }
+}
+
+fn batch() -> Bytes {
+    let mut batch = BatchBuilder::new();
+    batch.append(1_000, None, Some(b"value"), &[]);
+    batch.build()
+}

@@ -1,0 +1,268 @@
+//! Brokers among brokers, with a controller and a client.
+
+mod cluster;
+
+use crate::error::ErrorCode;
+use crate::fact::Fact;
+use crate::ids::{BrokerId, Offset, TopicPartition};
+use crate::protocol::{
+    FetchPartition, FetchRequest, Isolation, MetadataRequest, ProducePartition, ProduceRequest,
+    ProducedPartition, Response,
+};
+use cluster::{BROKERS, Cluster};
+use machine::{ConnId, Halt, Span};
+
+fn produced(cluster: &mut Cluster, conn: ConnId) -> ProducedPartition {
+    match cluster.answer(conn) {
+        Response::Produce(mut response) => response.partitions.remove(0),
+        other => panic!("not an answer to a produce: {other:?}"),
+    }
+}
+
+fn consume(partition: TopicPartition, from: Offset) -> FetchRequest {
+    FetchRequest {
+        replica: None,
+        max_wait: Span::secs(20),
+        min_bytes: 1,
+        max_bytes: 1 << 20,
+        isolation: Isolation::ReadUncommitted,
+        partitions: vec![FetchPartition {
+            partition,
+            current_leader_epoch: None,
+            fetch_offset: from,
+            last_fetched_epoch: None,
+            log_start_offset: -1,
+            partition_max_bytes: 1 << 20,
+            high_watermark: None,
+        }],
+    }
+}
+
+fn ends(cluster: &Cluster, partition: TopicPartition) -> Vec<(BrokerId, Offset, Offset)> {
+    let view = |id: BrokerId| cluster.broker(id).partition(partition);
+    let replicas = BROKERS.iter().filter_map(|id| view(*id).map(|view| (*id, view)));
+    replicas.map(|(id, view)| (id, view.log_end, view.high_watermark)).collect()
+}
+
+#[test]
+fn a_record_is_confirmed_when_all_have_it_and_then_read() {
+    let (mut cluster, orders) = Cluster::start(2);
+    let (consumer, producer) = (cluster.connect(1), cluster.connect(1));
+    cluster.ask(consumer, consume(orders, 0));
+    cluster.run_for(Span::secs(1));
+    assert!(!cluster.answers.contains_key(&consumer), "it waits");
+    let begun = cluster.now;
+    cluster.produce(producer, orders, -1);
+    let answer = produced(&mut cluster, producer);
+    assert_eq!((answer.error, answer.base_offset), (ErrorCode::None, 0));
+    assert!(cluster.now.since(begun) < Span::millis(10), "followers' fetches were waiting");
+    let Response::Fetch(read) = cluster.answer(consumer) else { panic!("no fetch") };
+    assert_eq!(read.partitions[0].records.0.len(), 1);
+    assert_eq!(read.partitions[0].high_watermark, 1);
+    cluster.run_for(Span::secs(1));
+    assert_eq!(ends(&cluster, orders), [(1, 1, 1), (2, 1, 1), (3, 1, 1)]);
+}
+
+#[test]
+fn what_was_confirmed_survives_its_leader() {
+    let (mut cluster, orders) = Cluster::start(2);
+    let producer = cluster.connect(1);
+    cluster.produce(producer, orders, -1);
+    produced(&mut cluster, producer);
+    cluster.crash(1);
+    cluster.until(|cluster| cluster.leads(2, orders));
+    let again = cluster.connect(2);
+    cluster.produce(again, orders, -1);
+    let answer = produced(&mut cluster, again);
+    assert_eq!((answer.error, answer.base_offset), (ErrorCode::None, 1));
+    cluster.boot(1);
+    cluster.until(|cluster| cluster.isr(2, orders).len() == 3);
+    cluster.run_for(Span::secs(1));
+    assert_eq!(ends(&cluster, orders), [(1, 2, 2), (2, 2, 2), (3, 2, 2)]);
+    assert!(cluster.reached(2, "isr expanded"));
+}
+
+#[test]
+fn a_silent_follower_leaves_the_isr_and_the_produce_that_waited_for_it_ends() {
+    let (mut cluster, orders) = Cluster::start(2);
+    cluster.run_for(Span::secs(1));
+    // It still reaches the controller, which sees no reason to do anything.
+    cluster.cut(3, &[1, 2]);
+    let producer = cluster.connect(1);
+    cluster.produce(producer, orders, -1);
+    cluster.run_for(Span::secs(1));
+    assert!(!cluster.answers.contains_key(&producer));
+    assert_eq!(produced(&mut cluster, producer).error, ErrorCode::None);
+    assert_eq!(cluster.isr(1, orders), [1, 2]);
+    assert!(cluster.reached(1, "isr shrank"));
+    cluster.heal();
+    cluster.until(|cluster| cluster.isr(1, orders).len() == 3);
+}
+
+#[test]
+fn too_few_in_sync_replicas_refuse_or_say_so_afterwards() {
+    let (mut cluster, orders) = Cluster::start(3);
+    cluster.run_for(Span::secs(1));
+    cluster.cut(3, &[1, 2]);
+    let producer = cluster.connect(1);
+    cluster.produce(producer, orders, -1);
+    cluster.until(|cluster| cluster.isr(1, orders).len() == 2);
+    cluster.produce(producer, orders, -1);
+    cluster.run_for(Span::secs(1));
+    assert!(!cluster.answers.contains_key(&producer), "the second waits behind the first");
+    assert_eq!(produced(&mut cluster, producer).error, ErrorCode::RequestTimedOut);
+    assert_eq!(produced(&mut cluster, producer).error, ErrorCode::NotEnoughReplicas);
+    let view = cluster.broker(1).partition(orders).unwrap();
+    assert_eq!((view.log_end, view.high_watermark), (1, 0), "the first stands, uncommitted");
+    cluster.heal();
+    cluster.until(|cluster| cluster.isr(1, orders).len() == 3);
+    cluster.until(|cluster| ends(cluster, orders) == [(1, 1, 1), (2, 1, 1), (3, 1, 1)]);
+}
+
+#[test]
+fn a_deposed_leader_fails_what_waits_and_drops_what_nobody_else_has() {
+    let (mut cluster, orders) = Cluster::start(2);
+    cluster.run_for(Span::secs(1));
+    cluster.cut(1, &[2, 3, 101]);
+    let producer = cluster.connect(1);
+    cluster.produce(producer, orders, -1);
+    let unconfirmed = cluster.connect(1);
+    cluster.produce(unconfirmed, orders, 1);
+    assert_eq!(produced(&mut cluster, unconfirmed).base_offset, 1);
+    cluster.until(|cluster| cluster.leads(2, orders));
+    assert!(cluster.leads(1, orders), "it cannot know");
+    let other = cluster.connect(2);
+    cluster.produce(other, orders, -1);
+    assert_eq!(produced(&mut cluster, other).base_offset, 0);
+    cluster.heal();
+    let failed = produced(&mut cluster, producer);
+    assert_eq!(failed.error, ErrorCode::NotLeaderOrFollower);
+    assert_eq!(failed.current_leader.unwrap().leader, Some(2));
+    cluster.until(|cluster| cluster.isr(2, orders).len() == 3);
+    cluster.run_for(Span::secs(1));
+    assert_eq!(ends(&cluster, orders), [(1, 1, 1), (2, 1, 1), (3, 1, 1)]);
+    let cut = cluster
+        .facts
+        .iter()
+        .any(|(id, fact)| *id == 1 && matches!(fact, Fact::Truncated { from: 2, to: 0, .. }));
+    assert!(cut, "the divergence was found");
+}
+
+#[test]
+fn a_controlled_shutdown_moves_leadership_and_is_remembered_as_clean() {
+    let (mut cluster, orders) = Cluster::start(2);
+    let producer = cluster.connect(1);
+    cluster.produce(producer, orders, -1);
+    produced(&mut cluster, producer);
+    cluster.stop(1);
+    assert_eq!(cluster.halts[&1], Halt::Clean);
+    assert!(cluster.disks[&1].content(".kafka_cleanshutdown").is_some());
+    cluster.until(|cluster| cluster.leads(2, orders));
+    cluster.facts.clear();
+    cluster.boot(1);
+    assert!(cluster.disks[&1].content(".kafka_cleanshutdown").is_none());
+    cluster.until(|cluster| cluster.isr(2, orders).len() == 3);
+    let loaded = cluster.facts.iter().find(|(id, fact)| {
+        *id == 1 && matches!(fact, Fact::Loaded { partition, .. } if *partition == orders)
+    });
+    let Some((_, Fact::Loaded { clean, log_end, .. })) = loaded else { panic!("not loaded") };
+    assert_eq!((*clean, *log_end), (true, 1));
+    let registered = |(id, fact): &(BrokerId, Fact)| {
+        *id == 1 && matches!(fact, Fact::Registered { clean: true, .. })
+    };
+    assert!(cluster.facts.iter().any(registered));
+}
+
+#[test]
+fn an_error_without_acks_closes_the_connection() {
+    let (mut cluster, orders) = Cluster::start(2);
+    let right = cluster.connect(1);
+    cluster.produce(right, orders, 0);
+    let wrong = cluster.connect(2);
+    cluster.produce(wrong, orders, 0);
+    cluster.run_for(Span::secs(1));
+    assert!(cluster.closed.contains(&wrong) && !cluster.closed.contains(&right));
+    assert!(!cluster.answers.contains_key(&right));
+    assert_eq!(ends(&cluster, orders)[0], (1, 1, 1));
+}
+
+#[test]
+fn requests_of_nowhere_are_told_why() {
+    let (mut cluster, orders) = Cluster::start(2);
+    let conn = cluster.connect(3);
+    let at = |topic, index| TopicPartition { partition: index, ..TopicPartition::new(topic, 0) };
+    let unknown = crate::ids::TopicId(99);
+    for (partition, error) in [
+        (orders, ErrorCode::NotLeaderOrFollower),
+        (at(orders.topic, 5), ErrorCode::UnknownTopicOrPartition),
+        (at(unknown, 0), ErrorCode::UnknownTopicId),
+    ] {
+        cluster.produce(conn, partition, 1);
+        assert_eq!(produced(&mut cluster, conn).error, error);
+    }
+    let records = bytes::Bytes::from_static(b"no batch");
+    let partitions = vec![ProducePartition { partition: orders, records }];
+    let leader = cluster.connect(1);
+    cluster.ask(leader, ProduceRequest { acks: 1, timeout: Span::secs(1), partitions });
+    assert_eq!(produced(&mut cluster, leader).error, ErrorCode::CorruptMessage);
+    cluster.ask(conn, MetadataRequest { topics: None });
+    let Response::Metadata(metadata) = cluster.answer(conn) else { panic!("no metadata") };
+    assert_eq!(metadata.brokers.len(), 3);
+    assert_eq!(metadata.topics[0].partitions[0].leader, Some(1));
+}
+
+#[test]
+fn a_broker_whose_disk_fails_ends() {
+    let (mut cluster, orders) = Cluster::start(2);
+    cluster.disks.get_mut(&1).unwrap().writes_left = Some(0);
+    let producer = cluster.connect(1);
+    cluster.produce(producer, orders, -1);
+    cluster.until(|cluster| cluster.halts.contains_key(&1));
+    assert!(matches!(&cluster.halts[&1], Halt::Failed(why) if why.contains("log directory")));
+    cluster.until(|cluster| cluster.leads(2, orders));
+}
+
+#[test]
+fn a_leader_that_is_back_at_once_without_its_data_does_not_lead_on() {
+    let (mut cluster, orders) = Cluster::start(2);
+    let producer = cluster.connect(1);
+    cluster.produce(producer, orders, -1);
+    produced(&mut cluster, producer);
+    cluster.facts.clear();
+    cluster.crash(1);
+    cluster.disks.get_mut(&1).unwrap().lose_unsynced();
+    cluster.boot(1);
+    cluster.until(|cluster| cluster.leads(2, orders));
+    cluster.until(|cluster| cluster.isr(2, orders).len() == 3);
+    cluster.run_for(Span::secs(1));
+    assert_eq!(ends(&cluster, orders), [(1, 1, 1), (2, 1, 1), (3, 1, 1)]);
+    let led = |(id, fact): &(BrokerId, Fact)| {
+        *id == 1 && matches!(fact, Fact::BecameLeader { partition, .. } if *partition == orders)
+    };
+    assert!(!cluster.facts.iter().any(led));
+}
+
+#[test]
+fn power_loss_everywhere_keeps_logs_of_one_mind() {
+    let (mut cluster, orders) = Cluster::start(1);
+    let producer = cluster.connect(1);
+    for _ in 0..3 {
+        cluster.produce(producer, orders, -1);
+        produced(&mut cluster, producer);
+    }
+    for id in BROKERS {
+        cluster.crash(id);
+        if id != 3 {
+            cluster.disks.get_mut(&id).unwrap().lose_unsynced();
+        }
+    }
+    for id in BROKERS {
+        cluster.boot(id);
+    }
+    let leads = |cluster: &Cluster| BROKERS.iter().any(|id| cluster.leads(*id, orders));
+    cluster.until(leads);
+    cluster.run_for(Span::secs(5));
+    let ends = ends(&cluster, orders);
+    assert_eq!(ends.len(), 3);
+    assert!(ends.iter().all(|(_, end, hw)| (end, hw) == (&ends[0].1, &ends[0].2)), "{ends:?}");
+}
