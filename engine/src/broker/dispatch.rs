@@ -47,10 +47,10 @@ impl Process for Broker {
 
     fn locks(&self, input: &Input, locks: &mut Vec<TopicPartition>) {
         match input {
-            Input::Message { conn, message: Message::Request { body, .. }, .. } => {
-                if !self.would_queue(*conn) {
-                    Self::partitions_of(body, locks);
-                }
+            Input::Message { conn, message: Message::Request { body, .. }, .. }
+                if !self.would_queue(*conn) =>
+            {
+                Self::partitions_of(body, locks);
             }
             Input::Message { message: Message::Response { body, .. }, .. } => match body {
                 Response::Fetch(r) if !is_of_quorum(body) => {
