@@ -67,6 +67,8 @@ pub struct Simulation {
     pub(super) unknown: Vec<String>,
     /// What had not come back before a deadline.
     pub(super) missing: Vec<String>,
+    /// Nodes that were still stopping when everything was healed.
+    to_start: Vec<NodeId>,
     /// Since when each fenced broker is fenced.
     fenced: BTreeMap<NodeId, SimTime>,
 }
@@ -99,6 +101,7 @@ impl Simulation {
             converged: SimTime::MAX,
             unknown: Vec::new(),
             missing: Vec::new(),
+            to_start: Vec::new(),
             fenced: BTreeMap::new(),
             world,
         }
@@ -236,7 +239,12 @@ impl Simulation {
                 }
                 self.ended(node, false);
             }
-            NodeChange::Halted(halt) => self.ended(node, *halt == Halt::Clean),
+            NodeChange::Halted(halt) => {
+                self.ended(node, *halt == Halt::Clean);
+                if *halt == Halt::Clean && self.phase >= Phase::Converge {
+                    self.to_start.push(node);
+                }
+            }
             NodeChange::BootFailed(halt) => {
                 self.ended(node, false);
                 self.unknown.push(format!("node {node} could not start: {halt:?}"));
@@ -310,6 +318,9 @@ impl Simulation {
             }
             Phase::Load if late || self.is_load_over() => self.heal(),
             Phase::Converge => {
+                for node in std::mem::take(&mut self.to_start) {
+                    self.world.start(node);
+                }
                 let missing = converge::missing(self);
                 if missing.is_empty() || late {
                     self.missing.extend(missing);

@@ -61,9 +61,11 @@ impl<V: Vocabulary> Connections<V> {
         let lives = &mut self.by_opener[node];
         lives.resize_with(lives.len().max(incarnation + 1), Vec::new);
         let life = &mut lives[incarnation];
-        assert!(life.len() <= count, "connections are opened once");
-        life.resize(count, NONE);
-        life.push(slot);
+        // Not in the order of their numbers: a handler may wait for its disk while one of another
+        // lane, which came later, is done.
+        life.resize(life.len().max(count + 1), NONE);
+        assert_eq!(life[count], NONE, "connections are opened once");
+        life[count] = slot;
         slot as usize
     }
 
