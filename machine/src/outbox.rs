@@ -109,6 +109,12 @@ impl<V: Vocabulary> Outbox<V> {
         self.outputs.drain(..)
     }
 
+    /// Exchanges what has been collected, in order, for a buffer, which has to be empty.
+    pub fn swap(&mut self, buffer: &mut Vec<Output<V>>) {
+        assert!(buffer.is_empty(), "outputs would get lost");
+        std::mem::swap(&mut self.outputs, buffer);
+    }
+
     /// Whether nothing has been collected.
     pub fn is_empty(&self) -> bool {
         self.outputs.is_empty()

@@ -63,9 +63,7 @@ pub trait Sample {
     /// Exponentially distributed with this mean, at most 45 times the mean.
     #[inline]
     fn exponential(&mut self, mean: Span) -> Span {
-        // -ln(u) = ln(2) * -log2(u), in units of 2^-32.
-        let nats = (negative_log2(self.bits()) * LN_2) >> 32;
-        Span(((u128::from(mean.0) * nats) >> 32) as u64)
+        exponential(self.bits(), mean)
     }
 
     /// How often in a row something of chance `ppm` happens, at most `most` times.
@@ -124,6 +122,14 @@ fn mix(mut x: u64) -> u64 {
     x ^ (x >> 31)
 }
 
+/// The exponential distribution at the quantile that `bits` stand for.
+#[inline]
+pub(crate) fn exponential(bits: u64, mean: Span) -> Span {
+    // -ln(u) = ln(2) * -log2(u), in units of 2^-32.
+    let nats = (u128::from(negative_log2(bits)) * LN_2) >> 32;
+    Span(((u128::from(mean.0) * nats) >> 32) as u64)
+}
+
 /// ln(2) in units of 2^-32.
 const LN_2: u128 = 2_977_044_472;
 
@@ -153,7 +159,7 @@ const fn log2_table() -> [u64; 257] {
 
 /// -log2(x / 2^64) in units of 2^-32, by a table and linear interpolation.
 #[inline]
-fn negative_log2(x: u64) -> u128 {
+fn negative_log2(x: u64) -> u64 {
     let x = x | 1;
     let zeros = x.leading_zeros();
     let mantissa = x << zeros;
@@ -161,7 +167,7 @@ fn negative_log2(x: u64) -> u128 {
     let within = (mantissa >> 23) & 0xffff_ffff;
     let step = LOG2[index + 1] - LOG2[index];
     let log = (u64::from(63 - zeros) << 32) + LOG2[index] + ((step * within) >> 32);
-    (64 << 32) - u128::from(log)
+    (64 << 32) - log
 }
 
 #[cfg(test)]

@@ -19,7 +19,7 @@ const UNITS: [(&str, u64); 6] = [
 pub fn span_to_text(span: Span) -> String {
     let (name, unit) = UNITS[2..]
         .iter()
-        .find(|(_, unit)| span.0 % unit == 0 && span.0 != 0)
+        .find(|(_, unit)| span.0.is_multiple_of(*unit) && span.0 != 0)
         .unwrap_or(&("s", 1_000_000_000));
     format!("{}{name}", span.0 / unit)
 }

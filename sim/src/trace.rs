@@ -164,7 +164,7 @@ pub enum TraceKind {
 
 impl TraceKind {
     /// The binary form: a code and two words.
-    #[inline]
+    #[inline(always)]
     fn words(&self) -> (u64, u64, u64) {
         match self {
             Self::Received { conn, from, .. } => (1, conn.0, node_word(*from)),
@@ -221,7 +221,8 @@ impl Recorder {
         Self { digest, last: 0, collect, collected: Vec::new() }
     }
 
-    #[inline]
+    // Inlined, the words of an event are known where it is made.
+    #[inline(always)]
     pub(crate) fn record(
         &mut self,
         time: SimTime,
@@ -238,9 +239,14 @@ impl Recorder {
         self.digest.fold(b);
         let id = EventId(self.last);
         if self.collect {
-            self.collected.push(TraceEvent { id, time, node, cause, kind });
+            self.keep(TraceEvent { id, time, node, cause, kind });
         }
         id
+    }
+
+    #[cold]
+    fn keep(&mut self, event: TraceEvent) {
+        self.collected.push(event);
     }
 
     /// For what an event's words do not hold.

@@ -286,16 +286,16 @@ impl Disk for SimDisk {
         let directory = self.tree.find(dir, false).ok_or(DiskError::NotFound)?;
         self.tree.directory(directory).ok_or(DiskError::NotFound)?;
         self.check(Kind::Sync)?;
-        let settles = self.tree.settles(directory);
-        if settles.is_empty() {
+        let (directories, settled) = self.tree.settles(directory);
+        if !settled.contains(&true) {
             return Ok(());
         }
         let names = |inode: &Inode| -> Option<(Inode, Names)> {
             Some((*inode, self.tree.directory(*inode)?.durable.clone()))
         };
-        let durable = settles.iter().filter_map(names).collect();
+        let durable = directories.iter().filter_map(names).collect();
         let (pending, next) = (self.tree.pending.clone(), self.tree.next_pending);
-        self.tree.settle(directory);
+        self.tree.settle(&settled);
         let mut latency = self.draw();
         let cost = self.device.profile.sync.sample(&mut latency);
         self.complete(cost, true, || Undo::SyncDir { durable, pending, next });

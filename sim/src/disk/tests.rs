@@ -170,9 +170,6 @@ proptest! {
         };
         let mut history = DIRS.map(|_| vec![Names::new()]);
         for (mark, step) in steps.iter().enumerate() {
-            if matches!(step, Step::Rename(from, _, to, _) if from != to) {
-                continue;
-            }
             let done = apply(&mut disk, step, mark);
             for (dir, history) in history.iter_mut().enumerate() {
                 if done && matches!(step, Step::SyncDir(d) if *d == dir) {
@@ -233,6 +230,33 @@ proptest! {
         for (_, inode, _) in view(&disk) {
             prop_assert!(disk.len(FileId(inode)).is_ok(), "it can be used again");
         }
+    }
+
+    #[test]
+    fn a_sync_that_had_not_completed_makes_nothing_durable(
+        seed in any::<u64>(),
+        before in prop::collection::vec(step(), 0..20),
+        steps in prop::collection::vec(step(), 1..20),
+    ) {
+        let mut disk = new_disk(seed, timed());
+        for (mark, step) in before.iter().enumerate() {
+            apply(&mut disk, step, mark);
+        }
+        let (names, pending) = (disk.durable_files(), disk.tree.pending.len());
+        let durable = |disk: &SimDisk| {
+            let content = |path: &String| disk.durable_file_at(path).map(|file| file.durable());
+            disk.durable_files().iter().map(content).collect::<Vec<_>>()
+        };
+        let content = durable(&disk);
+        disk.begin(SimTime(1), 0, 0);
+        for (mark, step) in steps.iter().enumerate() {
+            apply(&mut disk, step, 100 + mark);
+        }
+        disk.end();
+        disk.crash(Cut { now: SimTime::ZERO, before: None });
+        prop_assert_eq!(disk.durable_files(), names);
+        prop_assert_eq!(durable(&disk), content);
+        prop_assert_eq!(disk.tree.pending.len(), pending);
     }
 
     #[test]
@@ -297,4 +321,20 @@ fn errors_are_those_of_posix() {
     assert_eq!(disk.len(file), Err(DiskError::NotFound));
     assert_eq!(disk.list(""), Ok(vec!["d1".to_owned()]));
     assert_eq!(disk.used(), 0);
+}
+
+#[test]
+fn what_builds_on_something_undone_is_undone_with_it() {
+    let mut disk = new_disk(1, timed());
+    let file = disk.create("d0/0").expect("the name is free");
+    disk.append(file, Bytes::from_static(b"abcdef")).expect("it fits");
+    disk.begin(SimTime::ZERO, 0, 0);
+    disk.sync(file).expect("it is there");
+    disk.truncate(file, 3).expect("it is there");
+    assert_eq!(disk.end().completes, SimTime(1_030));
+    disk.begin(SimTime::ZERO, 1, 0);
+    disk.append(file, Bytes::from_static(b"X")).expect("it fits");
+    assert_eq!(disk.end().completes, SimTime(100), "another lane is done before");
+    disk.crash(Cut { now: SimTime(500), before: None });
+    assert_eq!(disk.read(file, 0, 99), Ok(Bytes::from_static(b"abcdef")));
 }

@@ -71,12 +71,6 @@ pub(super) struct Pending {
     pub(super) changes: Vec<Change>,
 }
 
-impl Pending {
-    fn touches(&self, directory: Inode) -> bool {
-        self.changes.iter().any(|change| change.directory == directory)
-    }
-}
-
 #[derive(Clone, Debug)]
 struct Slot {
     generation: u32,
@@ -191,28 +185,33 @@ impl Tree {
         Change { inode, ..change.clone() }
     }
 
-    /// The directories whose durable names change when those of `directory` are made durable.
-    pub(super) fn settles(&self, directory: Inode) -> Vec<Inode> {
-        let touching = self.pending.iter().filter(|p| p.touches(directory));
-        let mut all: Vec<_> = touching.flat_map(|p| &p.changes).map(|c| c.directory).collect();
-        all.sort_unstable();
-        all.dedup();
-        all
+    /// The directories whose durable names change when those of `directory` are made durable:
+    /// a rename from elsewhere is one change in both, and takes with it what was changed there
+    /// before. Also tells which pending changes that makes durable.
+    pub(super) fn settles(&self, directory: Inode) -> (Vec<Inode>, Vec<bool>) {
+        let mut directories = vec![directory];
+        let mut settled = vec![false; self.pending.len()];
+        for (pending, settled) in self.pending.iter().zip(&mut settled).rev() {
+            *settled = pending.changes.iter().any(|c| directories.contains(&c.directory));
+            if *settled {
+                let others = pending.changes.iter().map(|change| change.directory);
+                directories.extend(others);
+                directories.sort_unstable();
+                directories.dedup();
+            }
+        }
+        (directories, settled)
     }
 
-    /// Makes the names in `directory` durable.
-    pub(super) fn settle(&mut self, directory: Inode) {
-        let (settled, mut pending): (Vec<_>, Vec<_>) =
-            std::mem::take(&mut self.pending).into_iter().partition(|p| p.touches(directory));
-        for change in settled.iter().flat_map(|p| &p.changes) {
-            // A rename from elsewhere is atomic, so its other half is durable as well, and what
-            // happened to that name before must not come back.
-            for other in &mut pending {
-                other.changes.retain(|c| c.directory != change.directory || c.name != change.name);
+    /// Makes pending changes durable.
+    pub(super) fn settle(&mut self, settled: &[bool]) {
+        let pending = std::mem::take(&mut self.pending);
+        for (pending, settled) in pending.into_iter().zip(settled) {
+            match settled {
+                true => pending.changes.iter().for_each(|change| self.set_durable(change)),
+                false => self.pending.push(pending),
             }
-            self.set_durable(change);
         }
-        self.pending = pending;
     }
 
     pub(super) fn set_durable(&mut self, change: &Change) {

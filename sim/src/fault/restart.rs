@@ -8,7 +8,7 @@ use machine::{NodeId, Process, Span};
 use serde::{Deserialize, Serialize};
 
 /// A process is asked to stop, and started again. Over when it has started; undoing it before
-/// that starts it at once, if it has stopped.
+/// that starts it at once, or as soon as it has stopped.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Restart {
     /// Whose process.

@@ -21,6 +21,8 @@ pub(crate) struct Packet<V: Vocabulary> {
     /// When it was first sent.
     pub(crate) sent: SimTime,
     pub(crate) cause: EventId,
+    /// What it weighs.
+    pub(crate) bytes: u64,
     pub(crate) segment: Segment<V>,
 }
 
@@ -185,7 +187,7 @@ mod tests {
         let mut packets: VecDeque<Packet<Words>> = VecDeque::new();
         for number in [3, 5, 1, 4, 2] {
             let (sent, cause, segment) = (SimTime::ZERO, EventId::NONE, Segment::Fin);
-            insert(&mut packets, Packet { number, sent, cause, segment });
+            insert(&mut packets, Packet { number, sent, cause, bytes: 0, segment });
         }
         assert_eq!(packets.iter().map(|p| p.number).collect::<Vec<_>>(), [1, 2, 3, 4, 5]);
     }

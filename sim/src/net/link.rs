@@ -3,7 +3,7 @@
 use crate::SimTime;
 use crate::disk::transfer;
 use crate::heap::Source;
-use crate::random::{Draw, Sample};
+use crate::random::{Draw, MILLION, Sample, exponential};
 use machine::Span;
 
 /// A duration that varies: a minimum, exponential jitter, and now and then a long tail.
@@ -27,12 +27,25 @@ impl Latency {
 
     #[inline]
     pub(crate) fn sample(&self, draw: &mut Draw) -> Span {
-        let long = self.tail_ppm > 0 && draw.chance(self.tail_ppm);
-        let mut span = self.least.0 + draw.exponential(self.jitter).0;
-        if long {
+        let bits = draw.bits();
+        let mut span = self.least.0 + exponential(bits, self.jitter).0;
+        // The lowest bits matter only to the longest of jitters.
+        if Rare(bits << 43).happens(self.tail_ppm) {
             span += draw.exponential(self.tail).0;
         }
         Span(span)
+    }
+}
+
+/// Several unlikely things decided by one draw: each takes 21 bits of it.
+struct Rare(u64);
+
+impl Rare {
+    #[inline]
+    fn happens(&mut self, ppm: u32) -> bool {
+        let bits = self.0 >> 43;
+        self.0 <<= 21;
+        bits * u64::from(MILLION) < u64::from(ppm) << 21
     }
 }
 
@@ -215,10 +228,16 @@ impl Links {
         let link = &mut self.links[from * self.hosts + to];
         let profile = &self.profiles[usize::from(link.profile)];
         let shape = &link.shape;
-        let duplicated = draw.chance(profile.duplicate_ppm + shape.duplicate_ppm);
-        let reordered = draw.chance(profile.reorder_ppm + shape.reorder_ppm);
-        let lost = draw.geometric(profile.loss_ppm + shape.loss_ppm, MOST_LOST);
+        // What every packet needs comes first, so that faults do not change what happens anyway.
         let mut delay = profile.latency.sample(draw);
+        let mut rare = Rare(draw.bits());
+        let mut lost = u32::from(rare.happens(profile.loss_ppm.saturating_add(shape.loss_ppm)));
+        let duplicated = rare.happens(profile.duplicate_ppm.saturating_add(shape.duplicate_ppm));
+        let reordered = rare.happens(profile.reorder_ppm.saturating_add(shape.reorder_ppm));
+        if lost > 0 {
+            let again = profile.loss_ppm.saturating_add(shape.loss_ppm);
+            lost += draw.geometric(again, MOST_LOST - 1);
+        }
         if reordered {
             delay = delay.saturating_add(draw.exponential(profile.reorder));
         }

@@ -4,6 +4,9 @@ use super::connection::Connection;
 use machine::{ConnId, NodeId, Vocabulary};
 
 const NONE: u32 = u32::MAX;
+/// As many as fit into a [`ConnId`].
+const CLUSTERS: usize = 1 << 4;
+const NODES: usize = 1 << 12;
 
 #[derive(Clone, Debug)]
 pub(crate) struct Connections<V: Vocabulary> {
@@ -11,37 +14,44 @@ pub(crate) struct Connections<V: Vocabulary> {
     free: Vec<u32>,
     /// Slots by opener, its incarnation, and the number of the connection.
     by_opener: Vec<Vec<Vec<u32>>>,
-    /// The nodes as [`ConnId`] packs them, and their indices; sorted.
-    nodes: Vec<(u16, usize)>,
+    /// The indices of nodes, by cluster and number.
+    nodes: [Vec<u16>; CLUSTERS],
 }
 
 impl<V: Vocabulary> Connections<V> {
     pub(crate) fn new() -> Self {
-        Self { slots: Vec::new(), free: Vec::new(), by_opener: Vec::new(), nodes: Vec::new() }
+        Self {
+            slots: Vec::new(),
+            free: Vec::new(),
+            by_opener: Vec::new(),
+            nodes: Default::default(),
+        }
     }
 
     /// Adds a node with the next index.
     pub(crate) fn add_node(&mut self, node: NodeId) {
-        assert!(node.node < 1 << 12 && node.cluster.0 < 1 << 4, "{node} does not fit a ConnId");
-        let packed = (ConnId::new(node, 0, 0).0 >> 48) as u16;
-        let place = self.nodes.partition_point(|(other, _)| *other < packed);
-        self.nodes.insert(place, (packed, self.by_opener.len()));
+        let (cluster, number) = (usize::from(node.cluster.0), usize::from(node.node));
+        assert!(number < NODES && cluster < CLUSTERS, "{node} does not fit a ConnId");
+        let nodes = &mut self.nodes[cluster];
+        nodes.resize(nodes.len().max(number + 1), u16::MAX);
+        nodes[number] = self.by_opener.len() as u16;
         self.by_opener.push(Vec::new());
     }
 
     /// The place of a connection's slot among those of its opener's life.
     #[inline]
     fn place(&self, id: ConnId) -> Option<(usize, usize, usize)> {
-        let packed = (id.0 >> 48) as u16;
-        let place = self.nodes.binary_search_by_key(&packed, |(node, _)| *node).ok()?;
-        Some((self.nodes[place].1, (id.0 >> 32) as usize & 0xffff, id.0 as u32 as usize))
+        let (cluster, number) = ((id.0 >> 60) as usize, (id.0 >> 48) as usize % NODES);
+        let index = *self.nodes[cluster].get(number)?;
+        let (incarnation, count) = ((id.0 >> 32) as u16, id.0 as u32);
+        Some((index.into(), incarnation.into(), count as usize))
     }
 
     /// The slot of a connection that is not over.
     #[inline]
     pub(crate) fn find(&self, id: ConnId) -> Option<usize> {
         let (node, incarnation, count) = self.place(id)?;
-        let slot = *self.by_opener[node].get(incarnation)?.get(count)?;
+        let slot = *self.by_opener.get(node)?.get(incarnation)?.get(count)?;
         (slot != NONE).then_some(slot as usize)
     }
 
@@ -61,10 +71,9 @@ impl<V: Vocabulary> Connections<V> {
         let lives = &mut self.by_opener[node];
         lives.resize_with(lives.len().max(incarnation + 1), Vec::new);
         let life = &mut lives[incarnation];
-        // Not in the order of their numbers: a handler may wait for its disk while one of another
-        // lane, which came later, is done.
+        // A handler that writes connects when its disk is done, and so perhaps after a later one.
         life.resize(life.len().max(count + 1), NONE);
-        assert_eq!(life[count], NONE, "connections are opened once");
+        assert!(life[count] == NONE, "connections are opened once");
         life[count] = slot;
         slot as usize
     }

@@ -65,7 +65,7 @@ impl<T: Ord + Clone> Timers<T> {
     /// The event of `generation` is due and the clock shows `now`.
     pub(crate) fn wake(&mut self, timer: &T, generation: u32, now: Mono) -> Wake {
         let Some(state) = self.set.get_mut(timer) else { return Wake::Nothing };
-        if !state.event.is_some_and(|(_, current)| current == generation) {
+        if state.event.is_none_or(|(_, current)| current != generation) {
             return Wake::Nothing;
         }
         state.event = None;

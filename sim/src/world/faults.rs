@@ -82,7 +82,6 @@ impl<P: Process> World<P> {
         for node in 0..self.nodes.len() {
             if self.nodes[node].lives > 0 {
                 self.nodes[node].down_by.clear();
-                self.nodes[node].restarting = None;
                 self.boot(node, EventId::NONE);
             }
         }

@@ -5,8 +5,9 @@ use super::step::Event;
 use crate::disk::HUNG;
 use crate::exercised::Effect;
 use crate::node::{LANES, Queued, Running};
+use crate::random::Sample;
 use crate::{EventId, TraceKind};
-use machine::{Input, Process};
+use machine::{Input, Output, Process};
 
 /// The most inputs to hold, above which something is wrong with the process, not with the world.
 const MOST_WAITING: usize = 10_000_000;
@@ -49,9 +50,13 @@ impl<P: Process> World<P> {
         }
     }
 
-    /// Handles what waits on any lane.
+    /// Handles what waits on any lane; which of those that want the same lock gets it is a matter
+    /// of chance.
     pub(super) fn pump_all(&mut self, node: usize) {
-        for lane in 0..LANES {
+        let host = &self.nodes[node];
+        let count = u64::from(host.lane_source.count());
+        let first = host.wake_up.draw(count, 1).below(LANES as u64) as usize;
+        for lane in (first..LANES).chain(0..first) {
             if !self.nodes[node].lanes[lane].queue.is_empty() {
                 self.pump(node, lane);
             }
@@ -135,9 +140,11 @@ impl<P: Process> World<P> {
         let state = &mut host.lanes[lane];
         let (completes, operations) = (handled.completes, handled.operations);
         state.running = Some(Running { event, completes, operations });
-        state.outputs.extend(host.outbox.drain());
+        host.outbox.swap(&mut state.outputs);
         host.locks.extend(self.wanted.drain(..).map(|lock| (lock, lane as u8)));
         state.generation = state.generation.wrapping_add(1);
+        self.reserve_connections(node, lane);
+        let host = &mut self.nodes[node];
         if let Some(begins) = handled.crash_at {
             let (fault, operation) = host.crash_at.remove(0);
             let at = if begins >= HUNG { self.now } else { begins };
@@ -148,6 +155,15 @@ impl<P: Process> World<P> {
             self.push_at_node(node, at, crash);
         } else if completes < HUNG {
             self.await_disk(node, lane);
+        }
+    }
+
+    fn reserve_connections(&mut self, node: usize, lane: usize) {
+        for output in 0..self.nodes[node].lanes[lane].outputs.len() {
+            let output = &self.nodes[node].lanes[lane].outputs[output];
+            if let Output::Connect { conn, peer } = *output {
+                self.reserve(node, conn, peer);
+            }
         }
     }
 
@@ -193,7 +209,6 @@ impl<P: Process> World<P> {
             self.exited(node, event);
             return;
         }
-        self.pump(node, lane);
         self.pump_all(node);
     }
 

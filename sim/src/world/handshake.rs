@@ -2,6 +2,7 @@
 
 use super::World;
 use super::step::{Event, Handshake};
+use super::transport::BARE_PACKET;
 use crate::exercised::Effect;
 use crate::net::{Connection, EndState, Retransmission, Segment};
 use crate::random::Sample;
@@ -20,11 +21,16 @@ impl<P: Process> World<P> {
     /// node itself: there is no loopback.
     pub(super) fn connect(&mut self, node: usize, conn: ConnId, peer: NodeId, event: EventId) {
         self.record(node, event, TraceKind::Connecting { conn, peer });
+        let slot = self.connections.find(conn).unwrap_or_else(|| self.reserve(node, conn, peer));
+        self.send_handshake(slot, Handshake::Syn { attempt: 0 }, Span::ZERO);
+    }
+
+    /// A handler whose disk operations are in progress has opened a connection: others of the
+    /// process know its name already, and what they send waits.
+    pub(super) fn reserve(&mut self, node: usize, conn: ConnId, peer: NodeId) -> usize {
         let acceptor = self.by_id.get(&peer).copied().unwrap_or(node);
         let incarnation = self.nodes[node].incarnation();
-        let connection = Connection::new(conn, node, incarnation, acceptor);
-        let slot = self.connections.insert(connection);
-        self.send_handshake(slot, Handshake::Syn { attempt: 0 }, Span::ZERO);
+        self.connections.insert(Connection::new(conn, node, incarnation, acceptor))
     }
 
     /// Sends a part of a handshake, after a pause.
@@ -53,6 +59,7 @@ impl<P: Process> World<P> {
         let (opener, acceptor) = connection.route(0);
         let state = connection.ends[0].state;
         let opening = state == EndState::Opening;
+        let answered = self.reaches(acceptor, opener);
         match step {
             Handshake::Syn { attempt } if opening => {
                 if self.reaches(opener, acceptor) {
@@ -62,14 +69,12 @@ impl<P: Process> World<P> {
                 }
             }
             Handshake::SynAck { attempt } | Handshake::Refused { attempt }
-                if !self.reaches(acceptor, opener) =>
+                if opening && !answered =>
             {
-                if opening {
-                    self.unanswered(slot, attempt);
-                }
+                self.unanswered(slot, attempt);
             }
             Handshake::SynAck { .. } if opening => self.opened(slot),
-            Handshake::SynAck { .. } if state == EndState::Gone => {
+            Handshake::SynAck { .. } if answered && state == EndState::Gone => {
                 self.send_reset(slot, 1, true);
             }
             Handshake::Refused { .. } if opening => {
@@ -149,7 +154,7 @@ impl<P: Process> World<P> {
                             self.send_reset(slot, 1 - end, false);
                         } else {
                             connection.ends[end].state = EndState::Closing;
-                            self.queue(slot, end, cause, Segment::Fin);
+                            self.queue(slot, end, cause, BARE_PACKET, Segment::Fin);
                         }
                     }
                     EndState::Absent | EndState::Closing | EndState::Gone => {}

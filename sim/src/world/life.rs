@@ -183,9 +183,16 @@ impl<P: Process> World<P> {
     fn went_down(&mut self, node: usize) {
         if let Some(restarting) = self.nodes[node].restarting.take() {
             self.nodes[node].down_by.push(restarting.fault);
-            let at = self.now + restarting.down;
-            self.push_at_node(node, at, Event::FaultEnds(restarting.fault));
+            let (at, fault) = (self.now + restarting.down, restarting.fault);
+            self.push_at_node(node, at, Event::StartAgain { node: node as u16, fault });
         }
+    }
+
+    /// A restart has been down for long enough.
+    pub(super) fn start_again(&mut self, node: usize, fault: ActiveId) {
+        self.undo(fault);
+        // If it was undone while the process was still stopping, it holds the node all the same.
+        self.release_node(node, fault, EventId::NONE);
     }
 
     /// The handler that a fault waited for has come to its operation.

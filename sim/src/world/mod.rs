@@ -267,7 +267,7 @@ impl<P: Process> World<P> {
         ActiveId(self.next_active)
     }
 
-    #[inline]
+    #[inline(always)]
     fn record(&mut self, node: usize, cause: EventId, kind: crate::TraceKind) -> EventId {
         let id = self.nodes[node].id;
         self.recorder.record(self.now, Some(id), cause, kind)

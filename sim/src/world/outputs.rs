@@ -12,7 +12,7 @@ impl<P: Process> World<P> {
             return;
         }
         let mut outputs = std::mem::take(&mut self.outputs);
-        outputs.extend(self.nodes[node].outbox.drain());
+        self.nodes[node].outbox.swap(&mut outputs);
         self.outputs = self.perform(node, event, outputs);
     }
 

@@ -30,6 +30,8 @@ pub(super) enum Event<V: Vocabulary> {
     FaultEnds(ActiveId),
     /// A process has had enough time to stop.
     StopLimit { node: u16, incarnation: u16, fault: ActiveId },
+    /// A restart goes on with the start.
+    StartAgain { node: u16, fault: ActiveId },
 }
 
 /// The parts of the opening of a connection.
@@ -110,6 +112,7 @@ impl<P: Process> World<P> {
             Event::StopLimit { node, incarnation, fault } => {
                 self.stop_limit(node.into(), incarnation, fault);
             }
+            Event::StartAgain { node, fault } => self.start_again(node.into(), fault),
         }
     }
 

@@ -12,12 +12,13 @@ use machine::{CloseReason, ConnId, Input, Message, Process, Span, Vocabulary};
 type MessageOf<P> = <<P as Process>::Vocabulary as Vocabulary>::Message;
 
 /// What a packet without data weighs, in bytes.
-const BARE_PACKET: u64 = 66;
+pub(super) const BARE_PACKET: u64 = 66;
 /// Tells resets from numbered packets where draws are made.
 const RESET: u64 = 1 << 41;
 
 impl<P: Process> World<P> {
     /// A process sends a message.
+    #[inline]
     pub(super) fn send(
         &mut self,
         node: usize,
@@ -32,11 +33,11 @@ impl<P: Process> World<P> {
             return;
         }
         let to = self.nodes[connection.ends[1 - end].node].id;
-        let kind =
-            TraceKind::Sent { conn, to, message: message.name(), bytes: message.wire_size() };
+        let bytes = message.wire_size();
+        let kind = TraceKind::Sent { conn, to, message: message.name(), bytes };
         let cause = self.record(node, event, kind);
         message.fold(self.recorder.digest_mut());
-        self.queue(slot, end, cause, Segment::Data(message));
+        self.queue(slot, end, cause, bytes, Segment::Data(message));
     }
 
     /// A process closes a connection.
@@ -50,7 +51,7 @@ impl<P: Process> World<P> {
             EndState::Open => {
                 connection.ends[end].state = EndState::Closing;
                 let cause = self.record(node, event, TraceKind::Closing { conn });
-                self.queue(slot, end, cause, Segment::Fin);
+                self.queue(slot, end, cause, BARE_PACKET, Segment::Fin);
             }
             EndState::Absent | EndState::Closing | EndState::Gone => {}
         }
@@ -66,11 +67,13 @@ impl<P: Process> World<P> {
     }
 
     /// Gives a segment its place in the order of its way, and sends it.
+    #[inline]
     pub(super) fn queue(
         &mut self,
         slot: usize,
         way: usize,
         cause: EventId,
+        bytes: u64,
         segment: Segment<P::Vocabulary>,
     ) {
         let now = self.now;
@@ -78,7 +81,7 @@ impl<P: Process> World<P> {
         let opening = connection.ends[way].state == EndState::Opening;
         let number = connection.ways[way].next;
         connection.ways[way].next += 1;
-        let packet = Packet { number, sent: now, cause, segment };
+        let packet = Packet { number, sent: now, cause, bytes, segment };
         if opening {
             connection.ways[way].parked.push_back(packet);
         } else {
@@ -87,6 +90,7 @@ impl<P: Process> World<P> {
     }
 
     /// Puts a packet on its link.
+    #[inline]
     pub(super) fn transmit(&mut self, slot: usize, way: usize, packet: Packet<P::Vocabulary>) {
         let connection = self.connections.get_mut(slot);
         let (from, to) = connection.route(way);
@@ -94,14 +98,10 @@ impl<P: Process> World<P> {
             self.park(slot, way, packet);
             return;
         }
-        let bytes = match &packet.segment {
-            Segment::Data(message) => message.wire_size(),
-            Segment::Fin | Segment::Probe => BARE_PACKET,
-        };
         // What becomes of a packet depends on what it is, not on when it is sent.
         let about = ((way as u64) << 40) | u64::from(packet.number);
         let mut draw = self.network.draw(connection.id.0, about);
-        let passage = self.links.pass(from, to, bytes, self.now, &mut draw);
+        let passage = self.links.pass(from, to, packet.bytes, self.now, &mut draw);
         if passage.lost > 0 {
             self.exercised.add(Effect::MessageLost, passage.lost.into());
         }
@@ -143,6 +143,7 @@ impl<P: Process> World<P> {
     }
 
     /// A packet comes to the end of its link.
+    #[inline]
     pub(super) fn arrive(
         &mut self,
         slot: usize,
@@ -151,7 +152,6 @@ impl<P: Process> World<P> {
         packet: Packet<P::Vocabulary>,
     ) {
         let connection = self.connections.get_mut(slot);
-        connection.uses -= 1;
         let (from, to) = connection.route(way);
         if departs > connection.ends[way].dead_at {
             // It never left: the kernel that was to send it again is gone.
@@ -161,16 +161,24 @@ impl<P: Process> World<P> {
         } else {
             self.receive(slot, way, packet);
         }
+        // Held until now, so that nothing that a handler did could give the slot away.
+        self.connections.get_mut(slot).uses -= 1;
         self.connections.tidy(slot);
     }
 
     /// A host receives a packet.
+    #[inline]
     fn receive(&mut self, slot: usize, way: usize, packet: Packet<P::Vocabulary>) {
         let connection = self.connections.get_mut(slot);
         match (connection.ends[1 - way].state, &packet.segment) {
             (EndState::Open, Segment::Probe) => {}
             (EndState::Open, _) => {
                 let incoming = &mut connection.ways[way];
+                if packet.number == incoming.expected && incoming.early.is_empty() {
+                    incoming.expected += 1;
+                    self.deliver(slot, way, packet);
+                    return;
+                }
                 match packet.number.cmp(&incoming.expected) {
                     std::cmp::Ordering::Less => {}
                     std::cmp::Ordering::Equal => self.deliver_all(slot, way, packet),
@@ -184,8 +192,6 @@ impl<P: Process> World<P> {
 
     /// Delivers a packet, and those that waited for it.
     fn deliver_all(&mut self, slot: usize, way: usize, packet: Packet<P::Vocabulary>) {
-        // Held, so that nothing that a handler does can give the slot to another connection.
-        self.connections.get_mut(slot).uses += 1;
         let mut next = Some(packet);
         while let Some(packet) = next {
             self.connections.get_mut(slot).ways[way].expected += 1;
@@ -195,7 +201,6 @@ impl<P: Process> World<P> {
             let in_turn = incoming.early.front().is_some_and(|p| p.number == incoming.expected);
             next = if in_turn { incoming.early.pop_front() } else { None };
         }
-        self.connections.get_mut(slot).uses -= 1;
     }
 
     #[inline]
@@ -299,7 +304,8 @@ impl<P: Process> World<P> {
         }
         if answer {
             let segment = Segment::Probe;
-            let packet = Packet { number: u32::MAX, sent: now, cause: EventId::NONE, segment };
+            let (number, cause) = (u32::MAX, EventId::NONE);
+            let packet = Packet { number, sent: now, cause, bytes: BARE_PACKET, segment };
             insert(&mut connection.ways[end].parked, packet);
         } else if connection.ends[end].state == EndState::Open {
             self.exercised.count(Effect::ConnectionHalfOpen);

@@ -84,6 +84,8 @@ pub(crate) enum Act {
     Alarm(u8, u64),
     Mono(Lane),
     Append(&'static str, &'static [u8]),
+    /// Appends and connects in one handler.
+    AppendAndConnect(&'static str, NodeId),
     /// Several operations in one handler.
     AppendAll(&'static str, Vec<&'static [u8]>),
     Sync(&'static str),
@@ -182,6 +184,11 @@ impl Toy {
                 let file = open_or_create(disk, path)?;
                 disk.append(file, Bytes::from_static(bytes))?;
                 out.observe(Fact::Wrote(bytes.to_vec()));
+            }
+            Act::AppendAndConnect(path, peer) => {
+                let file = open_or_create(disk, path)?;
+                disk.append(file, Bytes::from_static(b"x"))?;
+                self.conns.insert(peer, out.connect(peer));
             }
             Act::AppendAll(path, all) => {
                 let file = open_or_create(disk, path)?;
@@ -299,6 +306,7 @@ impl Process for Toy {
             Input::Message { message: Mail::Write { lane, .. }, .. } => *lane,
             Input::Message { .. } => Lane::Request,
             Input::Timer(Wake::Do(Act::Mono(lane))) => *lane,
+            Input::Timer(Wake::Do(Act::Send(..) | Act::Connect(_))) => Lane::Background,
             Input::Timer(_) | Input::Stop => Lane::Control,
             Input::Opened { .. } | Input::Closed { .. } => Lane::Network,
         }
