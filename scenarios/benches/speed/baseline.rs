@@ -9,7 +9,7 @@ use std::net::SocketAddr;
 
 /// A bare heap of 1,024 events, each of which schedules the next.
 pub(crate) fn bare_heap(events: u64) -> Measured {
-    Measured::of(events, || {
+    Measured::of(events, move || {
         let mut heap: BinaryHeap<Reverse<(u64, u64)>> =
             (0..1_024).map(|source| Reverse((source, source))).collect();
         let mut state = 1_u64;
@@ -23,7 +23,7 @@ pub(crate) fn bare_heap(events: u64) -> Measured {
 
 /// The same heap inside one madsim task that pushes the clock along with every event.
 pub(crate) fn heap_in_madsim(events: u64) -> Measured {
-    Measured::of(events, || {
+    Measured::of(events, move || {
         Runtime::with_seed_and_config(1, madsim::Config::default()).block_on(async move {
             let mut heap: BinaryHeap<Reverse<(u64, u64)>> =
                 (0..1_024).map(|source| Reverse((source, source))).collect();
@@ -41,7 +41,7 @@ pub(crate) fn heap_in_madsim(events: u64) -> Measured {
 
 /// Two nodes of madsim that send each other one message back and forth.
 pub(crate) fn madsim_ping_pong(messages: u64) -> Measured {
-    Measured::of(messages, || {
+    Measured::of(messages, move || {
         Runtime::with_seed_and_config(1, madsim::Config::default()).block_on(async move {
             let handle = Handle::current();
             let addresses: [SocketAddr; 2] =

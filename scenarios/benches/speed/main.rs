@@ -12,9 +12,9 @@
 
 mod baseline;
 
+use scenarios::catalog;
 use scenarios::run::{Phase, Simulation, run};
 use scenarios::spec::{Resolved, Scenario};
-use scenarios::catalog;
 use std::time::{Duration, Instant};
 
 /// So many things took so long.
