@@ -226,8 +226,8 @@ proptest! {
     fn no_check_fires_on_a_perfect_log(steps in prop::collection::vec(step(), 1..60)) {
         let history = perfect(&steps);
         let (_, _, findings) = history.run();
-        let found: Vec<_> =
-            findings.0.iter().filter(|it| it.what != "a record of unknown outcome is there").collect();
+        let landed = "a record of unknown outcome is there";
+        let found: Vec<_> = findings.0.iter().filter(|it| it.what != landed).collect();
         prop_assert!(found.is_empty(), "{found:#?}");
         let judgement = history.judge();
         prop_assert!(judgement.violations.is_empty());
@@ -246,7 +246,9 @@ proptest! {
         prop_assert_eq!(at_offset.unwrap_or(-1), offset);
         // Only what follows from the harm may fire besides.
         let allowed: &[&str] = match harm {
-            Harm::DropAcked | Harm::Swap => &["acknowledged-survives", "order-as-sent", "callbacks-in-order"],
+            Harm::DropAcked | Harm::Swap => {
+                &["acknowledged-survives", "order-as-sent", "callbacks-in-order"]
+            }
             Harm::TwoLeaders => &["one-leader-per-epoch", "stored-once"],
             _ => std::slice::from_ref(&check),
         };

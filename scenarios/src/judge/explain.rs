@@ -54,7 +54,8 @@ fn acknowledged(partition: &Partition, ack: &Ack, finding: &Finding) -> String {
     let record = finding.record.map_or_else(|| "the offset".to_owned(), records::name);
     let acks = if ack.acks == -1 { "all".to_owned() } else { ack.acks.to_string() };
     format!(
-        "{}  {} acknowledged {record} at {}@{} (acks={acks}, epoch {}, ISR {{{}}}, high watermark {})",
+        "{}  {} acknowledged {record} at {}@{} (acks={acks}, epoch {}, ISR {{{}}}, \
+         high watermark {})",
         time(ack.at),
         partition.replicas[ack.replica].node,
         partition.name,
