@@ -229,10 +229,12 @@ impl Partition {
         self.replicas[replica].unseen_from = None;
     }
 
-    /// A replica leads from now on. What the leader before had and it has not is lost.
-    /// Answers whether it is the newest leader.
+    /// A replica leads from now on. What the leader before had and it has not is lost; the leader
+    /// before may be itself, back from its disk in the same epoch. Answers whether it is the
+    /// newest leader.
     pub fn lead(&mut self, replica: usize, epoch: LeaderEpoch, moment: &Moment) -> bool {
-        if epoch <= self.line_epoch {
+        let again = epoch == self.line_epoch && self.line_leader == Some(replica);
+        if epoch <= self.line_epoch && !again {
             return false;
         }
         let previous = (self.line_leader, self.line_epoch);

@@ -363,3 +363,16 @@ fn what_cannot_be_judged_is_unknown() {
         ]
     );
 }
+
+#[test]
+fn a_leader_that_goes_on_in_its_epoch_after_a_power_loss_is_named() {
+    let mut history = History::new(2);
+    history.produce(&numbers(0..4));
+    history.produce(&numbers(4..8));
+    history.lose_power(1, 4);
+    history.begin(ORDERS, 1, 0);
+    let judgement = finish(history, 1);
+    assert_eq!(hazards(&judgement), vec![]);
+    let lost = judgement.violations.iter().find(|it| it.check == "acknowledged-survives").unwrap();
+    assert!(lost.signature.ends_with("successor-lost-it-with-power"), "{}", lost.signature);
+}
