@@ -1,0 +1,60 @@
+//! What is compared: when a producer takes a record for written, and how many replicas must be in
+//! sync for that.
+
+use serde::{Deserialize, Serialize};
+
+/// What a producer waits for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub enum Acks {
+    /// Nothing.
+    #[serde(rename = "0")]
+    None,
+    /// The leader alone.
+    #[serde(rename = "1")]
+    Leader,
+    /// Everyone in sync.
+    #[serde(rename = "all")]
+    All,
+}
+
+impl Acks {
+    /// All of them, by what they wait for.
+    pub const EACH: [Self; 3] = [Self::None, Self::Leader, Self::All];
+
+    /// The value of the property `acks`.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::None => "0",
+            Self::Leader => "1",
+            Self::All => "all",
+        }
+    }
+}
+
+/// One of the settings that are compared.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Setting {
+    /// `acks` of the producers.
+    pub acks: Acks,
+    /// `min.insync.replicas` of the topic.
+    #[serde(rename = "min.insync.replicas")]
+    pub min_isr: u16,
+}
+
+impl Setting {
+    /// For people, as in `acks=all, min ISR 2`.
+    pub fn label(self) -> String {
+        format!("acks={}, min ISR {}", self.acks.name(), self.min_isr)
+    }
+
+    /// For names of files and fragments, as in `acks-all-min-isr-2`.
+    pub fn id(self) -> String {
+        format!("acks-{}-min-isr-{}", self.acks.name(), self.min_isr)
+    }
+
+    /// For the command line, as in `--set acks=all --set min.insync.replicas=2`.
+    pub fn arguments(self) -> String {
+        format!("--set acks={} --set min.insync.replicas={}", self.acks.name(), self.min_isr)
+    }
+}

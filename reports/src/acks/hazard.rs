@@ -1,0 +1,45 @@
+//! The reasons for losses, in words that end a sentence.
+
+/// A reason and how it is told.
+struct Told {
+    hazard: &'static str,
+    because: &'static str,
+}
+
+const TOLD: &[Told] = &[
+    Told {
+        hazard: "acks0-lost",
+        because: "the producer does not wait for an answer and never learns that a record did \
+                  not arrive",
+    },
+    Told {
+        hazard: "acks1-unreplicated",
+        because: "the leader died or was replaced before a follower had fetched them",
+    },
+    Told {
+        hazard: "isr-of-one",
+        because: "the leader was the only replica in sync, confirmed alone, and then lost its \
+                  power with what it had not yet synced",
+    },
+    Told {
+        hazard: "min-isr-1",
+        because: "a single replica in sync was enough to confirm, and one that had confirmed lost \
+                  its power",
+    },
+    Told {
+        hazard: "correlated-power-loss",
+        because: "as many replicas lost their power as had to be in sync, before any had synced",
+    },
+    Told {
+        hazard: "unclean-election",
+        because: "a replica that was not in sync was made leader, as the topic allows",
+    },
+];
+
+/// Why records were lost, as the end of a sentence that began with "because".
+pub(super) fn because(hazard: &str) -> String {
+    match TOLD.iter().find(|told| told.hazard == hazard) {
+        Some(told) => told.because.to_owned(),
+        None => format!("of what the judge calls {hazard}"),
+    }
+}

@@ -1,0 +1,31 @@
+//! The comparison of settings of `acks` and `min.insync.replicas`, as `faultline report acks`
+//! makes it: the same seeds, arrivals and fault plans for each of them.
+//!
+//! ```text
+//! study.jsonl -> Study -> Summary -> report.json, index.html, and of each plot CSV, SVG, PNG
+//! ```
+
+mod confirm;
+mod hazard;
+pub mod made_up;
+mod page;
+mod promise;
+mod read;
+mod report;
+mod study;
+mod summary;
+mod words;
+
+#[cfg(test)]
+mod tests;
+
+pub use confirm::{Acks, Setting};
+pub use read::{ReadError, read};
+pub use report::{STUDY_FILE, files};
+pub use study::{
+    FORMAT, Header, Latencies, Loss, Produce, RecordCounts, Run, Seeds, Study, Violation, write,
+};
+pub use summary::{
+    FamilySummary, HazardSummary, LatencySummary, REPORT_VERSION, SettingSummary, Summary, Worst,
+    summarise,
+};

@@ -1,0 +1,239 @@
+//! `study.jsonl`: what the runs of a comparison left behind.
+//!
+//! One JSON object on each line: first a [`Header`], then one [`Run`] for each seed and setting,
+//! seed by seed and within a seed in the header's order of settings. Nothing in it depends on the
+//! machine, on the number of threads or on the time of day.
+
+use super::confirm::Setting;
+use crate::stat::histogram::{self, BadHistogram};
+use hdrhistogram::Histogram;
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
+use std::io;
+
+/// The version of this format.
+pub const FORMAT: u32 = 1;
+
+/// The mark by which such a file is known.
+pub(super) const KIND: &str = "faultline acks study";
+
+/// Seeds from `from` to before `to`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Seeds {
+    /// The first.
+    pub from: u64,
+    /// The first that does not belong to them.
+    pub to: u64,
+}
+
+impl Seeds {
+    /// How many there are.
+    pub const fn count(self) -> u64 {
+        self.to.saturating_sub(self.from)
+    }
+
+    /// As on the command line.
+    pub fn text(self) -> String {
+        format!("{}..{}", self.from, self.to)
+    }
+}
+
+/// What holds for all runs.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Header {
+    /// Tells such a file from all others.
+    pub kind: String,
+    /// [`FORMAT`].
+    pub version: u32,
+    /// The version of Faultline that made the runs.
+    pub faultline: String,
+    /// The scenario's name.
+    pub scenario: String,
+    /// What the scenario is about, in one line.
+    pub title: String,
+    /// The seeds.
+    pub seeds: Seeds,
+    /// What is compared.
+    pub settings: Vec<Setting>,
+    /// Replicas of each partition.
+    pub replication_factor: u16,
+    /// Partitions that are written to.
+    pub partitions: u32,
+    /// Properties that were set by hand and hold for all runs, by Kafka's names.
+    pub overrides: BTreeMap<String, String>,
+    /// The line that made the study.
+    pub command: String,
+}
+
+/// One run.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Run {
+    /// The setting.
+    pub setting: Setting,
+    /// The seed.
+    pub seed: u64,
+    /// The verdict's outcome.
+    pub outcome: String,
+    /// The digest of the run.
+    pub digest: String,
+    /// What became of the records.
+    pub records: RecordCounts,
+    /// Faults that took effect, by family.
+    pub faults: BTreeMap<String, u64>,
+    /// Records that were lost, by what allowed it.
+    pub losses: Vec<Loss>,
+    /// How long producers waited for an answer.
+    pub latency: Latencies,
+    /// What producers sent to brokers.
+    pub produce: Produce,
+    /// How long the load lasted, in simulated nanoseconds.
+    pub load_ns: u64,
+    /// How long partitions accepted no writes, added up over partitions, in simulated nanoseconds.
+    pub unavailable_ns: u64,
+    /// Promises that were broken.
+    pub violations: Vec<Violation>,
+    /// One line that makes the run again.
+    pub reproduce: String,
+}
+
+/// What became of the records of a run.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct RecordCounts {
+    /// Given to a producer.
+    pub sent: u64,
+    /// Confirmed to a producer with acks 1 or all.
+    pub acked: u64,
+    /// Sent with acks=0, which confirms nothing.
+    pub unconfirmed: u64,
+    /// Refused for certain.
+    pub failed: u64,
+    /// Neither confirmed nor refused.
+    pub unknown: u64,
+    /// Confirmed, or sent with acks=0, and not readable at the end.
+    pub lost: u64,
+    /// Seen more than once by a reader.
+    pub duplicated: u64,
+    /// Seen by a reader in another order than sent.
+    pub reordered: u64,
+}
+
+impl RecordCounts {
+    /// Records that the application took for written.
+    pub const fn at_stake(&self) -> u64 {
+        self.acked + self.unconfirmed
+    }
+}
+
+/// Records of a run that were lost for one reason.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Loss {
+    /// The hazard that allowed it, or the check that found the broken promise.
+    pub hazard: String,
+    /// Whether a promise was broken.
+    pub broken: bool,
+    /// How many records.
+    pub count: u64,
+    /// The setting and the event of one of them.
+    pub because: String,
+}
+
+/// Requests with records.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Produce {
+    /// Batches that producers made.
+    pub batches: u64,
+    /// How often a batch was sent again.
+    pub retries: u64,
+    /// Batches that were given up.
+    pub errors: u64,
+}
+
+/// A promise that was broken.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Violation {
+    /// The check that found it.
+    pub check: String,
+    /// What is wrong, in one line.
+    pub summary: String,
+}
+
+/// A distribution of durations in simulated microseconds; in files a HdrHistogram in its V2
+/// encoding, in Base64.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Latencies(pub Histogram<u64>);
+
+impl Latencies {
+    /// The distribution of these durations, given in microseconds.
+    pub fn of(durations: impl IntoIterator<Item = u64>) -> Self {
+        let mut all = histogram::empty();
+        durations.into_iter().for_each(|duration| histogram::record(&mut all, duration));
+        Self(all)
+    }
+}
+
+impl Serialize for Latencies {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(&histogram::to_text(&self.0))
+    }
+}
+
+impl<'de> Deserialize<'de> for Latencies {
+    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let text = String::deserialize(deserializer)?;
+        histogram::from_text(&text)
+            .map(Self)
+            .map_err(|BadHistogram(why)| serde::de::Error::custom(why))
+    }
+}
+
+/// A whole study.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Study {
+    /// What holds for all runs.
+    pub header: Header,
+    /// The runs, in the order of the file.
+    pub runs: Vec<Run>,
+}
+
+impl Study {
+    /// A study of these runs, in whatever order they come.
+    pub fn new(header: Header, mut runs: Vec<Run>) -> Self {
+        let place = |run: &Run| header.settings.iter().position(|setting| *setting == run.setting);
+        runs.sort_by_key(|run| (run.seed, place(run)));
+        Self { header, runs }
+    }
+
+    /// The runs of a setting, by seed.
+    pub fn of(&self, setting: Setting) -> impl Iterator<Item = &Run> {
+        self.runs.iter().filter(move |run| run.setting == setting)
+    }
+}
+
+impl Header {
+    /// The mark of the file; everything else is up to the study.
+    pub fn kind() -> String {
+        KIND.to_owned()
+    }
+}
+
+/// Writes the lines of a study.
+///
+/// # Errors
+///
+/// What the output says.
+pub fn write(study: &Study, out: &mut impl io::Write) -> io::Result<()> {
+    serde_json::to_writer(&mut *out, &study.header)?;
+    out.write_all(b"\n")?;
+    for run in &study.runs {
+        serde_json::to_writer(&mut *out, run)?;
+        out.write_all(b"\n")?;
+    }
+    Ok(())
+}

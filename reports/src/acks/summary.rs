@@ -1,0 +1,300 @@
+//! From the runs of a study to the numbers that a report tells. `report.json` holds them.
+
+use super::confirm::Setting;
+use super::study::{Header, Run, Study};
+use crate::stat::{Estimate, bootstrap, histogram, share};
+use serde::Serialize;
+use std::collections::BTreeMap;
+
+/// The version of `report.json`.
+pub const REPORT_VERSION: u32 = 1;
+
+/// How many of the worst seeds are told for each setting.
+const WORST: usize = 3;
+
+/// A comparison in numbers.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Summary {
+    /// [`REPORT_VERSION`].
+    pub version: u32,
+    /// What holds for all runs.
+    pub study: Header,
+    /// What was found for each setting.
+    pub settings: Vec<SettingSummary>,
+}
+
+/// What was found for one setting.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct SettingSummary {
+    /// The setting.
+    #[serde(flatten)]
+    pub setting: Setting,
+    /// Runs, one for each seed.
+    pub runs: u64,
+    /// Runs in which the judge could not tell, or nothing was exercised.
+    pub runs_untold: u64,
+    /// Records given to producers.
+    pub sent: u64,
+    /// Records that the application took for written: confirmed, or sent with acks=0.
+    pub at_stake: u64,
+    /// Of those, records that were not readable at the end.
+    pub lost: u64,
+    /// Lost records per million at stake, with its bootstrap interval over seeds.
+    pub lost_per_million: Option<Estimate>,
+    /// Runs with at least one lost record.
+    pub runs_with_loss: u64,
+    /// Their share of all runs, with its Wilson interval.
+    pub share_with_loss: Option<Estimate>,
+    /// Promises that were broken.
+    pub violations: u64,
+    /// Runs in which a promise was broken.
+    pub runs_with_violation: u64,
+    /// Records sent with acks=0.
+    pub unconfirmed: u64,
+    /// Records neither confirmed nor refused.
+    pub unknown: u64,
+    /// Records refused for certain.
+    pub failed: u64,
+    /// Records that readers saw more than once.
+    pub duplicated: u64,
+    /// Records that readers saw in another order than sent.
+    pub reordered: u64,
+    /// How long producers waited for an answer.
+    pub latency: LatencySummary,
+    /// Records taken for written per simulated second of load.
+    pub throughput_per_s: Option<Estimate>,
+    /// Share of the load during which a partition accepted no writes, over all partitions.
+    pub unavailable_share: Option<Estimate>,
+    /// Batches sent again per thousand batches.
+    pub retries_per_thousand: Option<Estimate>,
+    /// Batches given up per thousand batches.
+    pub errors_per_thousand: Option<Estimate>,
+    /// Losses by their reason, the largest first.
+    pub hazards: Vec<HazardSummary>,
+    /// Losses by the faults of their runs.
+    pub families: Vec<FamilySummary>,
+    /// The seeds with most losses, the worst first.
+    pub worst: Vec<Worst>,
+}
+
+/// How long producers waited for an answer, in simulated microseconds.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct LatencySummary {
+    /// Answers.
+    pub count: u64,
+    /// The median.
+    pub p50_us: u64,
+    /// 99 of 100 were faster.
+    pub p99_us: u64,
+    /// 999 of 1,000 were faster.
+    pub p999_us: u64,
+    /// The longest.
+    pub max_us: u64,
+}
+
+/// Losses for one reason.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct HazardSummary {
+    /// The hazard, or the check that found the broken promise.
+    pub hazard: String,
+    /// Whether a promise was broken.
+    pub broken: bool,
+    /// Records.
+    pub lost: u64,
+    /// Runs.
+    pub runs: u64,
+    /// The setting and the event of one of them, from the smallest seed.
+    pub example: String,
+    /// That seed.
+    pub example_seed: u64,
+}
+
+/// Losses in runs in which a fault of this family took effect.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct FamilySummary {
+    /// The family.
+    pub family: String,
+    /// Runs in which it took effect.
+    pub runs: u64,
+    /// Of those, runs with a lost record.
+    pub runs_with_loss: u64,
+    /// Records at stake in those runs.
+    pub at_stake: u64,
+    /// Records lost in those runs.
+    pub lost: u64,
+    /// Lost records per million at stake, with its bootstrap interval over seeds.
+    pub lost_per_million: Option<Estimate>,
+}
+
+/// A seed that went badly.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Worst {
+    /// The seed.
+    pub seed: u64,
+    /// Records lost.
+    pub lost: u64,
+    /// Records at stake.
+    pub at_stake: u64,
+    /// Promises broken.
+    pub violations: Vec<String>,
+    /// The setting and the event of one loss.
+    pub because: String,
+    /// The digest of the run.
+    pub digest: String,
+    /// One line that makes the run again.
+    pub reproduce: String,
+}
+
+/// The numbers of a study.
+pub fn summarise(study: &Study) -> Summary {
+    let families = families(study);
+    let settings = study.header.settings.iter().map(|setting| {
+        let runs: Vec<&Run> = study.of(*setting).collect();
+        of_setting(*setting, &runs, study.header.partitions, &families)
+    });
+    Summary { version: REPORT_VERSION, settings: settings.collect(), study: study.header.clone() }
+}
+
+fn of_setting(
+    setting: Setting,
+    runs: &[&Run],
+    partitions: u32,
+    families: &[String],
+) -> SettingSummary {
+    let total = |of: fn(&Run) -> u64| runs.iter().map(|run| of(run)).sum::<u64>();
+    let number = |of: fn(&Run) -> bool| runs.iter().filter(|run| of(run)).count() as u64;
+    let count = runs.len() as u64;
+    let runs_with_loss = number(has_loss);
+    SettingSummary {
+        setting,
+        runs: count,
+        runs_untold: number(|run| !matches!(run.outcome.as_str(), "pass" | "violation")),
+        sent: total(|run| run.records.sent),
+        at_stake: total(|run| run.records.at_stake()),
+        lost: total(|run| run.records.lost),
+        lost_per_million: lost_per_million(runs.iter().copied()),
+        runs_with_loss,
+        share_with_loss: share::wilson(runs_with_loss, count),
+        violations: total(|run| run.violations.len() as u64),
+        runs_with_violation: number(|run| !run.violations.is_empty()),
+        unconfirmed: total(|run| run.records.unconfirmed),
+        unknown: total(|run| run.records.unknown),
+        failed: total(|run| run.records.failed),
+        duplicated: total(|run| run.records.duplicated),
+        reordered: total(|run| run.records.reordered),
+        latency: latency(runs),
+        throughput_per_s: ratio(runs, |run| (run.records.at_stake(), run.load_ns), 1e9),
+        unavailable_share: ratio(
+            runs,
+            |run| (run.unavailable_ns, run.load_ns),
+            1.0 / f64::from(partitions.max(1)),
+        ),
+        retries_per_thousand: ratio(runs, |run| (run.produce.retries, run.produce.batches), 1e3),
+        errors_per_thousand: ratio(runs, |run| (run.produce.errors, run.produce.batches), 1e3),
+        hazards: hazards(runs),
+        families: families.iter().map(|family| of_family(family, runs)).collect(),
+        worst: worst(runs),
+    }
+}
+
+fn has_loss(run: &Run) -> bool {
+    run.records.lost > 0
+}
+
+fn ratio(runs: &[&Run], of: fn(&Run) -> (u64, u64), unit: f64) -> Option<Estimate> {
+    let observations: Vec<_> = runs.iter().map(|run| of(run)).collect();
+    bootstrap::ratio(&observations).map(|estimate| estimate.times(unit))
+}
+
+fn lost_per_million<'a>(runs: impl Iterator<Item = &'a Run>) -> Option<Estimate> {
+    let runs: Vec<&Run> = runs.collect();
+    ratio(&runs, |run| (run.records.lost, run.records.at_stake()), 1e6)
+}
+
+fn latency(runs: &[&Run]) -> LatencySummary {
+    let all = histogram::merged(runs.iter().map(|run| &run.latency.0));
+    if all.is_empty() {
+        return LatencySummary::default();
+    }
+    LatencySummary {
+        count: all.len(),
+        p50_us: all.value_at_quantile(0.5),
+        p99_us: all.value_at_quantile(0.99),
+        p999_us: all.value_at_quantile(0.999),
+        max_us: all.max(),
+    }
+}
+
+fn hazards(runs: &[&Run]) -> Vec<HazardSummary> {
+    let mut by_name: BTreeMap<(&str, bool), HazardSummary> = BTreeMap::new();
+    for run in runs {
+        let mut seen = Vec::new();
+        for loss in &run.losses {
+            let name = (loss.hazard.as_str(), loss.broken);
+            let hazard = by_name.entry(name).or_insert_with(|| HazardSummary {
+                hazard: loss.hazard.clone(),
+                broken: loss.broken,
+                lost: 0,
+                runs: 0,
+                example: loss.because.clone(),
+                example_seed: run.seed,
+            });
+            hazard.lost += loss.count;
+            if !seen.contains(&name) {
+                seen.push(name);
+                hazard.runs += 1;
+            }
+        }
+    }
+    let mut hazards: Vec<HazardSummary> = by_name.into_values().collect();
+    hazards.sort_by_key(|hazard| std::cmp::Reverse((hazard.broken, hazard.lost)));
+    hazards
+}
+
+/// The families of faults that took effect in any run, by name.
+fn families(study: &Study) -> Vec<String> {
+    let mut families: Vec<String> = study
+        .runs
+        .iter()
+        .flat_map(|run| run.faults.iter().filter(|(_, count)| **count > 0))
+        .map(|(family, _)| family.clone())
+        .collect();
+    families.sort_unstable();
+    families.dedup();
+    families
+}
+
+fn of_family(family: &str, runs: &[&Run]) -> FamilySummary {
+    let of_family = || {
+        let runs = runs.iter().copied();
+        runs.filter(|run| run.faults.get(family).is_some_and(|count| *count > 0))
+    };
+    FamilySummary {
+        family: family.to_owned(),
+        runs: of_family().count() as u64,
+        runs_with_loss: of_family().filter(|run| has_loss(run)).count() as u64,
+        at_stake: of_family().map(|run| run.records.at_stake()).sum(),
+        lost: of_family().map(|run| run.records.lost).sum(),
+        lost_per_million: lost_per_million(of_family()),
+    }
+}
+
+fn worst(runs: &[&Run]) -> Vec<Worst> {
+    let mut bad: Vec<&Run> =
+        runs.iter().copied().filter(|run| has_loss(run) || !run.violations.is_empty()).collect();
+    bad.sort_by_key(|run| (std::cmp::Reverse((run.violations.len(), run.records.lost)), run.seed));
+    let told = bad.into_iter().take(WORST).map(|run| Worst {
+        seed: run.seed,
+        lost: run.records.lost,
+        at_stake: run.records.at_stake(),
+        violations: run.violations.iter().map(|violation| violation.summary.clone()).collect(),
+        because: run
+            .losses
+            .iter()
+            .max_by_key(|loss| (loss.broken, loss.count))
+            .map_or_else(String::new, |loss| loss.because.clone()),
+        digest: run.digest.clone(),
+        reproduce: run.reproduce.clone(),
+    });
+    told.collect()
+}

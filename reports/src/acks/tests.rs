@@ -1,0 +1,302 @@
+//! A small study whose numbers are checked by hand, bad files, and what a page must never do.
+
+use super::made_up;
+use super::*;
+use crate::out::OutFile;
+use crate::plot::{self, Caption, Room, Table};
+use std::collections::BTreeMap;
+
+const ACKS_1: Setting = Setting { acks: Acks::Leader, min_isr: 1 };
+const ACKS_ALL: Setting = Setting { acks: Acks::All, min_isr: 2 };
+
+fn header(seeds: Seeds) -> Header {
+    Header {
+        kind: Header::kind(),
+        version: FORMAT,
+        faultline: "1.2.3".to_owned(),
+        scenario: "by-hand".to_owned(),
+        title: "four runs".to_owned(),
+        seeds,
+        settings: vec![ACKS_1, ACKS_ALL],
+        replication_factor: 3,
+        partitions: 2,
+        overrides: BTreeMap::new(),
+        command: format!("faultline report acks --seeds {}", seeds.text()),
+    }
+}
+
+fn run(setting: Setting, seed: u64, acked: u64, lost: u64, family: &str) -> Run {
+    let loss = |count| Loss {
+        hazard: "acks1-unreplicated".to_owned(),
+        broken: false,
+        count,
+        because: "acks=1, in-sync replica 2 lacked it".to_owned(),
+    };
+    Run {
+        setting,
+        seed,
+        outcome: "pass".to_owned(),
+        digest: "00ff".to_owned(),
+        records: RecordCounts { sent: acked + 1, acked, unknown: 1, lost, ..Default::default() },
+        faults: BTreeMap::from([(family.to_owned(), 2)]),
+        losses: (lost > 0).then(|| loss(lost)).into_iter().collect(),
+        latency: Latencies::of((1..=acked).map(|i| i * 10)),
+        produce: Produce { batches: 100, retries: seed, errors: 0 },
+        load_ns: 10_000_000_000,
+        unavailable_ns: 1_000_000_000 * seed,
+        violations: Vec::new(),
+        reproduce: format!("faultline scenario by-hand --seed {seed}"),
+    }
+}
+
+/// Seeds 4 and 5; only seed 5 with acks=1 lost anything.
+fn small() -> Study {
+    let runs = vec![
+        run(ACKS_ALL, 5, 100, 0, "crash"),
+        run(ACKS_1, 5, 100, 3, "crash"),
+        run(ACKS_1, 4, 100, 0, "pause"),
+        run(ACKS_ALL, 4, 100, 0, "pause"),
+    ];
+    Study::new(header(Seeds { from: 4, to: 6 }), runs)
+}
+
+fn text(study: &Study) -> String {
+    let mut bytes = Vec::new();
+    write(study, &mut bytes).unwrap();
+    String::from_utf8(bytes).unwrap()
+}
+
+fn file<'a>(files: &'a [OutFile], name: &str) -> &'a str {
+    let file = files.iter().find(|file| file.name == name).unwrap();
+    std::str::from_utf8(&file.bytes).unwrap()
+}
+
+#[test]
+fn the_numbers_of_a_small_study() {
+    let summary = summarise(&small());
+    let [one, all] = summary.settings.as_slice() else { panic!("two settings") };
+    assert_eq!((one.runs, one.sent, one.at_stake, one.lost), (2, 202, 200, 3));
+    // 3 of 200. Of the two seeds both draws may be seed 4 (none of 200) or seed 5 (6 of 200),
+    // each in a quarter of the rounds, so the percentiles are those.
+    let rate = one.lost_per_million.unwrap();
+    assert_eq!((rate.value, rate.low, rate.high), (15_000.0, 0.0, 30_000.0));
+    assert_eq!(one.runs_with_loss, 1);
+    // Wilson for 1 of 2.
+    let share = one.share_with_loss.unwrap();
+    assert!((share.low - 0.0945).abs() < 1e-4 && (share.high - 0.9055).abs() < 1e-4);
+    assert_eq!((one.unknown, one.violations), (2, 0));
+    // Each run has 10, 20, ... 1000 microseconds, to three digits.
+    let latency = one.latency;
+    assert_eq!((latency.count, latency.p50_us, latency.p99_us), (200, 500, 990));
+    assert_eq!((latency.p999_us, latency.max_us), (1_000, 1_000));
+    // 200 records in 20 s; 4 s + 5 s of 20 s on each of two partitions; 9 of 200 batches.
+    assert_eq!(one.throughput_per_s.unwrap().value, 10.0);
+    assert_eq!(one.unavailable_share.unwrap().value, 0.225);
+    assert_eq!(one.retries_per_thousand.unwrap().value, 45.0);
+    assert_eq!(one.hazards.len(), 1);
+    assert_eq!((one.hazards[0].lost, one.hazards[0].runs, one.hazards[0].example_seed), (3, 1, 5));
+    let families: Vec<_> =
+        one.families.iter().map(|f| (f.family.as_str(), f.runs, f.lost)).collect();
+    assert_eq!(families, [("crash", 1, 3), ("pause", 1, 0)]);
+    assert_eq!(one.worst.len(), 1);
+    assert_eq!((one.worst[0].seed, one.worst[0].lost), (5, 3));
+    assert_eq!((all.lost, all.worst.len()), (0, 0));
+    assert_eq!(all.lost_per_million.unwrap().high, 0.0);
+}
+
+#[test]
+fn the_sentences_say_what_the_numbers_say() {
+    let (_, files) = files(&small());
+    let page = file(&files, "index.html");
+    for sentence in [
+        "acks=1, min ISR 1: in 1 of 2 runs acknowledged records were lost, 15,000 per million \
+         acknowledged (95 % interval 0 to 30,000), because the leader died or was replaced before \
+         a follower had fetched them.",
+        "acks=all, min ISR 2: in 2 runs with the same faults none of 200 acknowledged records was \
+         lost",
+        "faultline scenario by-hand --seed 5",
+        "promise kept",
+    ] {
+        assert!(page.contains(sentence), "{sentence}");
+    }
+}
+
+#[test]
+fn a_broken_promise_comes_before_everything_else() {
+    let mut study = small();
+    let run = &mut study.runs[3];
+    assert_eq!((run.setting, run.seed), (ACKS_ALL, 5));
+    run.outcome = "violation".to_owned();
+    run.records.lost = 1;
+    run.losses = vec![Loss {
+        hazard: "acknowledged-kept".to_owned(),
+        broken: true,
+        count: 1,
+        because: String::new(),
+    }];
+    run.violations =
+        vec![Violation { check: "acknowledged-kept".to_owned(), summary: "record 7".to_owned() }];
+    let (summary, files) = files(&study);
+    assert_eq!(summary.settings[1].runs_with_violation, 1);
+    let page = file(&files, "index.html");
+    assert!(page.contains("promise broken") && !page.contains("promise kept"));
+    assert!(page.contains("because a promise was broken for 1 record."));
+}
+
+#[test]
+fn a_study_survives_its_file() {
+    let study = made_up::study(Seeds { from: 3, to: 9 });
+    assert_eq!(read(&text(&study)).unwrap(), study);
+}
+
+#[test]
+fn bad_files_are_refused_with_the_place() {
+    let good = text(&small());
+    let lines: Vec<&str> = good.lines().collect();
+    let without = |gone: usize| {
+        let kept = lines.iter().enumerate().filter(|(i, _)| *i != gone);
+        kept.map(|(_, line)| format!("{line}\n")).collect::<String>()
+    };
+    for (bad, place, message) in [
+        (String::new(), "", "the file is empty"),
+        ("hello\n".to_owned(), "line 1, column 1", "expected value"),
+        ("{\"version\": 1}\n".to_owned(), "line 1", "this is not a study"),
+        (good.replacen("\"version\":1", "\"version\":7", 1), "line 1", "this is 7"),
+        (good[..good.len() - 10].to_owned(), "line 5", "cut off"),
+        (without(4), "line 4", "the file is cut off: it has 3 runs"),
+        (without(2), "line 3", "seed 5 with acks=1, min ISR 1, where seed 4 with acks=all"),
+        (good.replacen("\"seed\":4", "\"seed\":\"4\"", 1), "line 2, column 58", "invalid type"),
+        (good.replacen("\"sent\":", "\"send\":", 1), "line 2", "unknown field `send`"),
+        (good.replacen("\"lost\":0", "\"lost\":500", 1), "line 2", "more records lost"),
+        (good.replacen("\"latency\":\"", "\"latency\":\"!", 1), "line 2", "no Base64"),
+        (format!("{good}{}\n", lines[4]), "line 6", "a run beyond seeds 4..6"),
+    ] {
+        let error = read(&bad).unwrap_err().to_string();
+        assert!(error.starts_with(place) && error.contains(message), "{message}: {error}");
+    }
+}
+
+#[test]
+fn nothing_from_outside_becomes_markup() {
+    let evil = "<script>alert('x')</script>\"&";
+    let mut study = small();
+    study.header.scenario = evil.to_owned();
+    study.header.faultline = evil.to_owned();
+    study.header.command = evil.to_owned();
+    study.header.overrides.insert(evil.to_owned(), evil.to_owned());
+    for run in &mut study.runs {
+        run.faults.insert(evil.to_owned(), 1);
+        run.reproduce = evil.to_owned();
+        run.digest = evil.to_owned();
+        for loss in &mut run.losses {
+            loss.hazard = evil.to_owned();
+            loss.because = evil.to_owned();
+        }
+        run.violations.push(Violation { check: evil.to_owned(), summary: evil.to_owned() });
+    }
+    let (_, files) = files(&study);
+    for file in files.iter().filter(|f| f.name.ends_with(".html") || f.name.ends_with(".svg")) {
+        let text = std::str::from_utf8(&file.bytes).unwrap();
+        assert!(!text.contains("<script"), "{}", file.name);
+        assert!(!text.contains("')</"), "{}", file.name);
+        // As text `'` is harmless; in attributes, which stand in ", the quote must not.
+        assert!(!text.contains("</script>\""), "{}", file.name);
+    }
+}
+
+#[test]
+fn a_page_loads_nothing() {
+    let (_, files) = files(&small());
+    let page = file(&files, "index.html");
+    for sign in
+        ["src=", "<script", "@import", "url(", "<link rel=\"stylesheet\"", "http-equiv=\"refresh"]
+    {
+        assert!(!page.contains(sign), "{sign}");
+    }
+    // The only addresses are the names of namespaces and fragments of the page itself.
+    assert_eq!(page.matches("http://").count(), page.matches("http://www.w3.org/2000/svg").count());
+    assert!(!page.contains("https://"));
+}
+
+#[test]
+fn the_same_study_gives_the_same_bytes() {
+    let study = made_up::study(Seeds { from: 0, to: 40 });
+    let (_, first) = files(&study);
+    let (_, second) = files(&study);
+    assert_eq!(first, second);
+    // In whatever order the runs were made.
+    let mut runs = study.runs.clone();
+    runs.reverse();
+    let (_, third) = files(&Study::new(study.header.clone(), runs));
+    assert!(first == third);
+}
+
+/// The numbers in a CSV file, put back into a table of the plot's columns.
+fn from_csv(csv: &str, like: &Table) -> Table {
+    let mut lines = csv.lines();
+    let names: Vec<&str> = lines.next().unwrap().split(',').collect();
+    let expected: Vec<&str> = like.columns.iter().map(|column| column.key).collect();
+    assert_eq!(names, expected);
+    let rows = lines.map(|line| {
+        let cells = fields(line).into_iter().zip(like.columns).map(|(cell, column)| {
+            match (column.kind, cell.as_str()) {
+                (plot::Kind::Text, text) => plot::Cell::text(text),
+                (_, "") => plot::Cell::Missing,
+                (_, number) => plot::Cell::Number(number.parse().unwrap()),
+            }
+        });
+        cells.collect()
+    });
+    Table { columns: like.columns, rows: rows.collect() }
+}
+
+fn fields(line: &str) -> Vec<String> {
+    let (mut fields, mut quoted) = (vec![String::new()], false);
+    for c in line.chars() {
+        match c {
+            '"' => quoted = !quoted,
+            ',' if !quoted => fields.push(String::new()),
+            c => fields.last_mut().unwrap().push(c),
+        }
+    }
+    fields
+}
+
+#[test]
+fn every_chart_can_be_drawn_again_from_its_csv() {
+    let study = made_up::study(Seeds { from: 0, to: 60 });
+    let (summary, files) = files(&study);
+    let caption = Caption::of(&summary.study);
+    for plot in plot::ACKS {
+        let table = from_csv(file(&files, &format!("{}.csv", plot.id)), &(plot.table)(&summary));
+        let drawn = (plot.draw)(&table, &caption, Room::Wide);
+        assert!(plot::svg(&drawn) == file(&files, &format!("{}.svg", plot.id)), "{}", plot.id);
+    }
+}
+
+#[test]
+fn every_chart_names_where_it_comes_from() {
+    let study = made_up::study(Seeds { from: 7, to: 19 });
+    let (_, files) = files(&study);
+    for plot in plot::ACKS {
+        let svg = file(&files, &format!("{}.svg", plot.id));
+        for name in ["made-up", "7..19", "0.0.0-made-up", "acks=all"] {
+            assert!(svg.contains(name), "{}: {name}", plot.id);
+        }
+    }
+    assert!(file(&files, "produce-latency.svg").contains("Simulated latency, not measured"));
+    let page = file(&files, "index.html");
+    assert_eq!(page.matches("<figure").count(), plot::ACKS.len());
+    assert_eq!(page.matches("The numbers (also in").count(), plot::ACKS.len());
+}
+
+#[test]
+fn a_study_of_one_run_that_sent_nothing_has_a_page() {
+    let mut empty = run(ACKS_1, 0, 0, 0, "crash");
+    (empty.latency, empty.produce) = (Latencies::of([]), Produce::default());
+    let mut head = header(Seeds { from: 0, to: 1 });
+    head.settings = vec![ACKS_1];
+    let (summary, files) = files(&Study::new(head, vec![empty]));
+    assert_eq!(summary.settings[0].lost_per_million, None);
+    assert!(file(&files, "index.html").contains("nothing sent"));
+}

@@ -1,0 +1,96 @@
+//! A paragraph for each setting, in words that can be quoted.
+
+use super::confirm::Acks;
+use super::hazard::because;
+use super::promise::{at_stake, is_durable};
+use super::summary::SettingSummary;
+use crate::page::text::{duration_us, grouped, interval, percent, plural, rounded};
+
+/// What was seen, beginning with the setting itself.
+pub(super) fn seen(summary: &SettingSummary) -> String {
+    format!("{}: {}", summary.setting.label(), losses(summary))
+}
+
+fn losses(summary: &SettingSummary) -> String {
+    let (told, runs) = (at_stake(summary.setting), grouped(summary.runs));
+    if summary.lost == 0 {
+        let bound = summary.share_with_loss.map_or(1.0, |share| share.high);
+        return format!(
+            "in {runs} runs with the same faults none of {} {told} records was lost (the 95 % \
+             interval for the share of such runs that lose any reaches up to {}).",
+            grouped(summary.at_stake),
+            percent(bound)
+        );
+    }
+    let rate = summary.lost_per_million.map_or_else(String::new, |rate| {
+        format!(
+            "{} per million {told} (95 % interval {})",
+            rounded(rate.value),
+            interval(rate, rounded)
+        )
+    });
+    format!(
+        "in {} of {runs} runs {told} records were lost, {rate}, because {}.",
+        grouped(summary.runs_with_loss),
+        reasons(summary)
+    )
+}
+
+/// The reasons, the commonest first.
+fn reasons(summary: &SettingSummary) -> String {
+    let broken = summary.hazards.iter().filter(|hazard| hazard.broken).map(|hazard| hazard.lost);
+    let broken: u64 = broken.sum();
+    let mut parts: Vec<String> = Vec::new();
+    let allowed: Vec<_> = summary.hazards.iter().filter(|hazard| !hazard.broken).collect();
+    for (place, hazard) in allowed.iter().enumerate() {
+        let share = hazard.lost as f64 / summary.lost.max(1) as f64;
+        let clause = because(&hazard.hazard);
+        match (place, allowed.len()) {
+            (0, 1) => parts.push(clause),
+            (0, _) => parts.push(format!("{clause} ({} of the losses)", percent(share))),
+            _ => parts.push(format!("because {clause} ({})", percent(share))),
+        }
+    }
+    if broken > 0 {
+        parts.push(format!("a promise was broken for {}", plural(broken, "record", "records")));
+    }
+    if parts.is_empty() {
+        return "of something that the judge did not name".to_owned();
+    }
+    parts.join("; ")
+}
+
+/// What it cost to wait, in a sentence.
+pub(super) fn cost(summary: &SettingSummary) -> String {
+    let latency = &summary.latency;
+    let waited = match (summary.setting.acks, latency.count) {
+        (_, 0) => "No answer was waited for.".to_owned(),
+        (Acks::None, _) => format!(
+            "Half of the records left the producer within {} (simulated), 99 % within {}; nobody \
+             waits for an answer.",
+            duration_us(latency.p50_us),
+            duration_us(latency.p99_us)
+        ),
+        _ => format!(
+            "Half of the records were confirmed within {} (simulated latency), 99 % within {}, \
+             99.9 % within {}.",
+            duration_us(latency.p50_us),
+            duration_us(latency.p99_us),
+            duration_us(latency.p999_us)
+        ),
+    };
+    let unavailable = summary.unavailable_share.map_or_else(String::new, |share| {
+        format!(" A partition accepted no writes for {} of the time.", percent(share.value))
+    });
+    waited + &unavailable
+}
+
+/// Whether what was promised was kept, in a word or two.
+pub(super) fn verdict(summary: &SettingSummary) -> &'static str {
+    match (summary.violations, summary.lost, is_durable(summary.setting)) {
+        (1.., _, _) => "promise broken",
+        (0, 0, true) => "promise kept",
+        (0, 0, false) => "nothing lost",
+        (0, _, _) => "lost, not promised",
+    }
+}

@@ -1,0 +1,78 @@
+//! The frame of all pages: one HTML file with everything in it. It loads nothing, runs no script
+//! and reads well on a phone, on paper, and on light or dark ground.
+
+pub mod palette;
+pub mod text;
+
+use maud::{DOCTYPE, Markup, PreEscaped, html};
+use palette::{Ink, PALETTE, hex, upper_hex};
+use std::fmt::Write;
+
+/// A page to be.
+pub struct Page<'a> {
+    /// The title of the window.
+    pub title: &'a str,
+    /// One line for search results and previews.
+    pub description: &'a str,
+    /// The version of Faultline that made it.
+    pub faultline: &'a str,
+    /// What stands between the frame's head and foot.
+    pub body: Markup,
+}
+
+/// The file.
+pub fn render(page: Page<'_>) -> String {
+    // Nothing may be loaded, whatever stands in the page.
+    let policy = "default-src 'none'; style-src 'unsafe-inline'; img-src data:";
+    let html = html! {
+        (DOCTYPE)
+        html lang="en" {
+            head {
+                meta charset="utf-8";
+                meta http-equiv="Content-Security-Policy" content=(policy);
+                meta name="viewport" content="width=device-width, initial-scale=1";
+                meta name="color-scheme" content="light dark";
+                meta name="generator" content={ "Faultline " (page.faultline) };
+                meta name="description" content=(page.description);
+                link rel="icon" href="data:,";
+                title { (page.title) }
+                style { (PreEscaped(style_sheet())) }
+            }
+            body {
+                a class="skip" href="#main" { "Skip to the findings" }
+                main id="main" { (page.body) }
+                footer {
+                    p { "Made by Faultline " (page.faultline) ". The page holds everything that \
+                         it shows and loads nothing." }
+                }
+            }
+        }
+    };
+    html.into_string()
+}
+
+/// The style sheet with the colours of both themes.
+fn style_sheet() -> String {
+    let mut sheet = String::new();
+    sheet.push_str(":root{color-scheme:light dark;");
+    for colour in PALETTE {
+        let _ = write!(sheet, "--{}:{};", colour.name, hex(colour.light));
+    }
+    sheet.push_str("}\n@media screen and (prefers-color-scheme:dark){:root{");
+    for colour in PALETTE {
+        let _ = write!(sheet, "--{}:{};", colour.name, hex(colour.dark));
+    }
+    sheet.push_str("}}\n");
+    // Charts are the SVG files as they are; here their colours become those of the theme.
+    for colour in PALETTE.iter().filter(|colour| !is_for_pages(colour.ink)) {
+        let (name, hex) = (colour.name, upper_hex(colour.light));
+        let _ = write!(sheet, ".chart [fill=\"{hex}\"]{{fill:var(--{name})}}");
+        let _ = writeln!(sheet, ".chart [stroke=\"{hex}\"]{{stroke:var(--{name})}}");
+    }
+    sheet.push_str(include_str!("style.css"));
+    sheet
+}
+
+fn is_for_pages(ink: Ink) -> bool {
+    matches!(ink, Ink::Ground | Ink::Accent | Ink::Good | Ink::Bad | Ink::Caution)
+}

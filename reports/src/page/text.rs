@@ -1,0 +1,90 @@
+//! Numbers as people write them.
+
+use crate::stat::Estimate;
+
+/// With a comma before every three digits.
+pub fn grouped(number: u64) -> String {
+    let digits = number.to_string();
+    let mut text = String::new();
+    for (i, digit) in digits.chars().enumerate() {
+        if i > 0 && (digits.len() - i).is_multiple_of(3) {
+            text.push(',');
+        }
+        text.push(digit);
+    }
+    text
+}
+
+/// With two significant digits below ten, one decimal below a hundred, none above.
+pub fn rounded(number: f64) -> String {
+    match number.abs() {
+        0.0 => "0".to_owned(),
+        size if size >= 99.95 => grouped(number.round() as u64),
+        size if size >= 9.95 => trim(format!("{number:.1}")),
+        size if size >= 0.995 => trim(format!("{number:.2}")),
+        size if size >= 0.000_095 => {
+            // Two digits after the leading zeros.
+            let zeros = (-size.log10()).floor() as usize;
+            trim(format!("{number:.*}", zeros + 2))
+        }
+        _ => format!("{number:.0e}"),
+    }
+}
+
+fn trim(text: String) -> String {
+    text.trim_end_matches('0').trim_end_matches('.').to_owned()
+}
+
+/// As a percentage.
+pub fn percent(share: f64) -> String {
+    format!("{} %", rounded(share * 100.0))
+}
+
+/// Microseconds, in a unit that fits.
+pub fn duration_us(us: u64) -> String {
+    match us {
+        0..1_000 => format!("{us} µs"),
+        1_000..1_000_000 => format!("{} ms", rounded(us as f64 / 1e3)),
+        _ => format!("{} s", rounded(us as f64 / 1e6)),
+    }
+}
+
+/// An interval with its unit, as in `0.2 to 0.7`.
+pub fn interval(estimate: Estimate, show: fn(f64) -> String) -> String {
+    format!("{} to {}", show(estimate.low), show(estimate.high))
+}
+
+/// `1 run`, `2 runs`.
+pub fn plural(count: u64, one: &str, many: &str) -> String {
+    format!("{} {}", grouped(count), if count == 1 { one } else { many })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn numbers_are_short_and_readable() {
+        assert_eq!(grouped(0), "0");
+        assert_eq!(grouped(1_234_567), "1,234,567");
+        assert_eq!(grouped(999), "999");
+        for (number, text) in [
+            (0.0, "0"),
+            (0.000_4, "0.0004"),
+            (0.012_34, "0.012"),
+            (0.4, "0.4"),
+            (1.0, "1"),
+            (3.456, "3.46"),
+            (45.67, "45.7"),
+            (10.0, "10"),
+            (1234.5, "1,235"),
+        ] {
+            assert_eq!(rounded(number), text);
+        }
+        assert_eq!(percent(0.023), "2.3 %");
+        assert_eq!(duration_us(950), "950 µs");
+        assert_eq!(duration_us(1_250), "1.25 ms");
+        assert_eq!(duration_us(2_000_000), "2 s");
+        assert_eq!(plural(1, "run", "runs"), "1 run");
+    }
+}

@@ -1,0 +1,72 @@
+//! Lost records per million, with intervals.
+
+use super::axis::Scale;
+use super::frame::Caption;
+use super::rows::{self, Chart, Dot, Row};
+use super::table::{Cell, Column, Kind, Table, column};
+use super::{Plot, Room, Scene};
+use crate::acks::Summary;
+use crate::page::text::{grouped, rounded};
+
+pub(super) const PLOT: Plot = Plot {
+    id: "lost-per-million",
+    title: "Records lost per million",
+    reading: "Of records that the application took for written: acknowledged ones, or with acks=0 \
+              all that were sent. The line is the 95 % bootstrap interval over seeds. Powers of \
+              ten, with a place of its own for none at all.",
+    table,
+    draw,
+};
+
+const COLUMNS: &[Column] = &[
+    column("setting", "Setting", Kind::Text),
+    column("acks", "acks", Kind::Text),
+    column("min.insync.replicas", "min ISR", Kind::Count),
+    column("at_stake", "Taken for written", Kind::Count),
+    column("lost", "Lost", Kind::Count),
+    column("lost_per_million", "Per million", Kind::Number),
+    column("low", "95 % from", Kind::Number),
+    column("high", "to", Kind::Number),
+];
+
+fn table(summary: &Summary) -> Table {
+    let row = |setting| {
+        let mut row = rows::setting_cells(setting);
+        row.extend([Cell::count(setting.at_stake), Cell::count(setting.lost)]);
+        row.extend(Cell::estimate(setting.lost_per_million));
+        row
+    };
+    Table { columns: COLUMNS, rows: summary.settings.iter().map(row).collect() }
+}
+
+fn draw(table: &Table, caption: &Caption, room: Room) -> Scene {
+    let of = |key: &'static str| table.rows.iter().filter_map(move |row| table.number(row, key));
+    let scale = Scale::log(of("lost_per_million").chain(of("low")).chain(of("high")), true);
+    let rows = table.rows.iter().map(|row| {
+        let (label, sign) = rows::setting_of(table, row);
+        let value = table.number(row, "lost_per_million");
+        let lost = table.number(row, "lost").unwrap_or(0.0);
+        Row {
+            label,
+            sign,
+            span: table.number(row, "low").zip(table.number(row, "high")),
+            capped: lost > 0.0,
+            dots: value.map(|value| Dot { value, shape: None }).into_iter().collect(),
+            words: match value {
+                None => "nothing sent".to_owned(),
+                Some(_) if lost == 0.0 => "none lost".to_owned(),
+                Some(value) => format!("{} ({} lost)", rounded(value), grouped(lost as u64)),
+            },
+        }
+    });
+    let chart = Chart {
+        title: PLOT.title,
+        subtitle: "of those that the application took for written, with 95 % intervals over seeds",
+        scale,
+        mark: rounded,
+        rows: rows.collect(),
+        of_time: false,
+        legend: &[],
+    };
+    rows::draw(&chart, caption, room)
+}

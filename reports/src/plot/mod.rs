@@ -1,0 +1,62 @@
+//! Charts. Each is one file here and one row of [`ACKS`]; from its numbers come the CSV file, the
+//! table on the page, and the drawing for the page, for SVG and for PNG files.
+
+mod axis;
+mod families;
+mod frame;
+mod latency;
+mod loss;
+mod render;
+mod rows;
+mod runs_with_loss;
+mod scene;
+mod table;
+mod unavailable;
+
+#[cfg(test)]
+mod tests;
+
+pub use frame::Caption;
+pub use render::{inline_mark, png, svg};
+pub use scene::{Scene, Shape};
+pub use table::{Cell, Column, Kind, Table};
+
+use crate::acks::Summary;
+
+/// How much room a chart has.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Room {
+    /// A screen or a sheet of paper.
+    Wide,
+    /// A phone held upright.
+    Narrow,
+}
+
+impl Room {
+    /// The width of the drawing.
+    pub const fn width(self) -> i32 {
+        match self {
+            Self::Wide => 760,
+            Self::Narrow => 360,
+        }
+    }
+}
+
+/// A chart.
+#[derive(Clone, Copy)]
+pub struct Plot {
+    /// The name of its files.
+    pub id: &'static str,
+    /// Its heading.
+    pub title: &'static str,
+    /// What to read from it, in a sentence or two.
+    pub reading: &'static str,
+    /// Its numbers.
+    pub table: fn(&Summary) -> Table,
+    /// The drawing, from its numbers alone.
+    pub draw: fn(&Table, &Caption, Room) -> Scene,
+}
+
+/// The charts of the comparison of acks settings, in the order of the page.
+pub const ACKS: &[Plot] =
+    &[loss::PLOT, runs_with_loss::PLOT, latency::PLOT, unavailable::PLOT, families::PLOT];

@@ -1,0 +1,67 @@
+//! How many runs lost anything.
+
+use super::axis::Scale;
+use super::frame::Caption;
+use super::rows::{self, Chart, Dot, Row};
+use super::table::{Cell, Column, Kind, Table, column};
+use super::{Plot, Room, Scene};
+use crate::acks::Summary;
+use crate::page::text::{grouped, percent};
+
+pub(super) const PLOT: Plot = Plot {
+    id: "runs-with-loss",
+    title: "Runs that lost any record",
+    reading: "The share of runs in which at least one record was lost that the application took \
+              for written. The line is the 95 % Wilson interval, which says something even where \
+              nothing was lost.",
+    table,
+    draw,
+};
+
+const COLUMNS: &[Column] = &[
+    column("setting", "Setting", Kind::Text),
+    column("acks", "acks", Kind::Text),
+    column("min.insync.replicas", "min ISR", Kind::Count),
+    column("runs", "Runs", Kind::Count),
+    column("runs_with_loss", "With loss", Kind::Count),
+    column("share", "Share", Kind::Share),
+    column("low", "95 % from", Kind::Share),
+    column("high", "to", Kind::Share),
+];
+
+fn table(summary: &Summary) -> Table {
+    let row = |setting| {
+        let mut row = rows::setting_cells(setting);
+        row.extend([Cell::count(setting.runs), Cell::count(setting.runs_with_loss)]);
+        row.extend(Cell::estimate(setting.share_with_loss));
+        row
+    };
+    Table { columns: COLUMNS, rows: summary.settings.iter().map(row).collect() }
+}
+
+fn draw(table: &Table, caption: &Caption, room: Room) -> Scene {
+    let highs = table.rows.iter().filter_map(|row| table.number(row, "high"));
+    let rows = table.rows.iter().map(|row| {
+        let (label, sign) = rows::setting_of(table, row);
+        let value = table.number(row, "share");
+        let count = |key| grouped(table.number(row, key).unwrap_or(0.0) as u64);
+        Row {
+            label,
+            sign,
+            span: table.number(row, "low").zip(table.number(row, "high")),
+            capped: true,
+            dots: value.map(|value| Dot { value, shape: None }).into_iter().collect(),
+            words: format!("{} of {}", count("runs_with_loss"), count("runs")),
+        }
+    });
+    let chart = Chart {
+        title: PLOT.title,
+        subtitle: "share of runs, with 95 % intervals (Wilson)",
+        scale: Scale::linear(highs.fold(0.0, f64::max)),
+        mark: percent,
+        rows: rows.collect(),
+        of_time: false,
+        legend: &[],
+    };
+    rows::draw(&chart, caption, room)
+}

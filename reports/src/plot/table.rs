@@ -1,0 +1,208 @@
+//! The numbers behind a chart: what its CSV file holds, what the table under it on the page shows,
+//! and all that it is drawn from.
+
+use crate::page::text;
+use maud::{Markup, html};
+use std::fmt::Write;
+
+/// What a column holds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kind {
+    /// Words.
+    Text,
+    /// How many.
+    Count,
+    /// Some number.
+    Number,
+    /// A share, from 0 to 1; for people in per cent.
+    Share,
+    /// Simulated microseconds; for people in a unit that fits.
+    Micros,
+}
+
+/// A column.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Column {
+    /// Its name in CSV.
+    pub key: &'static str,
+    /// Its name for people.
+    pub title: &'static str,
+    /// What it holds.
+    pub kind: Kind,
+}
+
+/// A column.
+pub(super) const fn column(key: &'static str, title: &'static str, kind: Kind) -> Column {
+    Column { key, title, kind }
+}
+
+/// A value.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Cell {
+    /// Words.
+    Text(String),
+    /// A number, a count included.
+    Number(f64),
+    /// There is none.
+    Missing,
+}
+
+impl Cell {
+    /// Words.
+    pub fn text(text: impl Into<String>) -> Self {
+        Self::Text(text.into())
+    }
+
+    /// A count. Counts above 2^53 would lose their last digit; no study has as many.
+    pub fn count(count: u64) -> Self {
+        Self::Number(count as f64)
+    }
+
+    /// A number, if there is one.
+    pub fn number(number: Option<f64>) -> Self {
+        number.map_or(Self::Missing, Self::Number)
+    }
+
+    /// The three numbers of an estimate, if there is one.
+    pub fn estimate(estimate: Option<crate::stat::Estimate>) -> [Self; 3] {
+        [
+            Self::number(estimate.map(|e| e.value)),
+            Self::number(estimate.map(|e| e.low)),
+            Self::number(estimate.map(|e| e.high)),
+        ]
+    }
+
+    /// The number.
+    pub fn as_number(&self) -> Option<f64> {
+        match self {
+            Self::Number(number) => Some(*number),
+            _ => None,
+        }
+    }
+
+    /// The words; none if it is a number.
+    pub fn as_text(&self) -> &str {
+        match self {
+            Self::Text(text) => text,
+            _ => "",
+        }
+    }
+
+    fn for_people(&self, kind: Kind) -> String {
+        match (self, kind) {
+            (Self::Text(text), _) => text.clone(),
+            (Self::Missing, _) => "–".to_owned(),
+            (Self::Number(n), Kind::Count) => text::grouped(n.round() as u64),
+            (Self::Number(n), Kind::Share) => text::percent(*n),
+            (Self::Number(n), Kind::Micros) => text::duration_us(n.round() as u64),
+            (Self::Number(n), _) => text::rounded(*n),
+        }
+    }
+}
+
+/// Rows of values.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Table {
+    /// The columns.
+    pub columns: &'static [Column],
+    /// The rows, each with as many values as there are columns.
+    pub rows: Vec<Vec<Cell>>,
+}
+
+impl Table {
+    /// The value of a row in the column of this name.
+    ///
+    /// # Panics
+    ///
+    /// If there is no such column, which is a mistake of the chart.
+    pub fn cell<'a>(&self, row: &'a [Cell], key: &str) -> &'a Cell {
+        let place = self.columns.iter().position(|column| column.key == key);
+        &row[place.unwrap_or_else(|| panic!("no column {key}"))]
+    }
+
+    /// The number of a row in the column of this name.
+    pub fn number(&self, row: &[Cell], key: &str) -> Option<f64> {
+        self.cell(row, key).as_number()
+    }
+
+    /// As CSV (RFC 4180), a line of names first. Numbers have all their digits.
+    pub fn csv(&self) -> String {
+        let names: Vec<&str> = self.columns.iter().map(|column| column.key).collect();
+        let mut csv = names.join(",") + "\r\n";
+        for row in &self.rows {
+            for (place, cell) in row.iter().enumerate() {
+                if place > 0 {
+                    csv.push(',');
+                }
+                match cell {
+                    Cell::Text(text) => csv.push_str(&quoted(text)),
+                    Cell::Number(number) => {
+                        let _ = write!(csv, "{number}");
+                    }
+                    Cell::Missing => {}
+                }
+            }
+            csv.push_str("\r\n");
+        }
+        csv
+    }
+
+    /// As HTML.
+    pub fn html(&self, caption: &str) -> Markup {
+        let class = |kind: Kind| (kind != Kind::Text).then_some("number");
+        html! {
+            div class="scroll" tabindex="0" role="region" aria-label=(caption) {
+                table {
+                    caption { (caption) }
+                    thead { tr {
+                        @for column in self.columns {
+                            th scope="col" class=[class(column.kind)] { (column.title) }
+                        }
+                    } }
+                    tbody {
+                        @for row in &self.rows { tr {
+                            @for (place, (cell, column)) in row.iter().zip(self.columns).enumerate() {
+                                @let shown = cell.for_people(column.kind);
+                                @if place == 0 {
+                                    th scope="row" { (shown) }
+                                } @else {
+                                    td class=[class(column.kind)] { (shown) }
+                                }
+                            }
+                        } }
+                    }
+                }
+            }
+        }
+    }
+}
+
+fn quoted(text: &str) -> String {
+    // A spreadsheet would take a text that begins like this for a formula.
+    let formula = text.starts_with(['=', '+', '-', '@', '\t', '\r']);
+    let text = if formula { format!("'{text}") } else { text.to_owned() };
+    if text.contains([',', '"', '\n', '\r']) {
+        format!("\"{}\"", text.replace('"', "\"\""))
+    } else {
+        text
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn csv_quotes_what_needs_it_and_defuses_formulas() {
+        const COLUMNS: &[Column] =
+            &[column("name", "Name", Kind::Text), column("rate", "Rate", Kind::Number)];
+        let rows = vec![
+            vec![Cell::text("a, \"b\""), Cell::Number(0.1)],
+            vec![Cell::text("=cmd()"), Cell::Missing],
+            vec![Cell::text("plain"), Cell::Number(1e-7)],
+        ];
+        let table = Table { columns: COLUMNS, rows };
+        let lines = ["name,rate", "\"a, \"\"b\"\"\",0.1", "'=cmd(),", "plain,0.0000001", ""];
+        assert_eq!(table.csv(), lines.join("\r\n"));
+    }
+}
