@@ -1,1 +1,66 @@
-fn main() {}
+//! Faultline's command line. It reads arguments and files, runs scenarios on threads, and prints;
+//! what a run is and what it means is decided in `scenarios`.
+
+// The only part of the project that meets the outside world.
+#![allow(
+    clippy::disallowed_methods,
+    clippy::disallowed_types,
+    clippy::print_stdout,
+    clippy::print_stderr,
+    reason = "the command line reads files, starts threads and prints"
+)]
+
+mod args;
+mod execute;
+mod exit;
+mod list;
+mod many;
+mod replay;
+mod scenario;
+mod schema;
+mod style;
+mod summary;
+
+use clap::Parser;
+use clap::error::ErrorKind;
+use exit::Failure;
+use scenarios::spec::{Diagnostic, Kind};
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    let args = match args::Cli::try_parse() {
+        Ok(args) => args,
+        Err(error) => return usage(&error),
+    };
+    let json = args.command.json();
+    execute::watch_interrupt();
+    execute::watch_panics();
+    let result = match args.command {
+        args::Command::Scenario(args) => scenario::command(&args),
+        args::Command::List(args) => list::command(&args),
+        args::Command::Replay(args) => replay::command(&args),
+        args::Command::Schema(args) => schema::command(&args),
+    };
+    match result {
+        Ok(code) => ExitCode::from(code),
+        Err(failure) => failure.report(json),
+    }
+}
+
+/// Tells what is wrong with the command line, or answers a request for help.
+fn usage(error: &clap::Error) -> ExitCode {
+    // A closed standard output is no reason to fail.
+    let _ = error.print();
+    if matches!(error.kind(), ErrorKind::DisplayHelp | ErrorKind::DisplayVersion) {
+        return ExitCode::SUCCESS;
+    }
+    if std::env::args().any(|arg| arg == "--json") {
+        let text = error.to_string();
+        let (first, rest) = text.split_once('\n').unwrap_or((&text, ""));
+        let hint = rest.lines().find_map(|line| line.trim().strip_prefix("tip: "));
+        let diagnostic = Diagnostic::new(Kind::Usage, first.trim_start_matches("error: "))
+            .with_hint(hint.map(str::to_owned));
+        Failure::from(diagnostic).print_json();
+    }
+    ExitCode::from(exit::USAGE)
+}

@@ -1,9 +1,22 @@
 //! The scenarios that are built in: every file in `scenarios/catalog/`.
 
+use crate::museum::BUGS;
 use crate::spec::{Diagnostic, Kind, Scenario, nearest};
 
 /// Name and text of each, by name.
 pub const FILES: &[(&str, &str)] = include!(concat!(env!("OUT_DIR"), "/catalog.rs"));
+
+/// Every scenario that goes by its name: those, and the directed ones of the museum.
+fn all() -> impl Iterator<Item = (&'static str, &'static str)> {
+    FILES.iter().copied().chain(BUGS.iter().map(|bug| (bug.scenario, bug.toml)))
+}
+
+/// Name and title of every scenario that goes by its name.
+pub fn titles() -> impl Iterator<Item = (&'static str, String)> {
+    all().map(|(name, _)| {
+        (name, scenario(name).map(|(scenario, _)| scenario.title).unwrap_or_default())
+    })
+}
 
 /// The scenario called `name`, with warnings about it.
 ///
@@ -11,16 +24,16 @@ pub const FILES: &[(&str, &str)] = include!(concat!(env!("OUT_DIR"), "/catalog.r
 ///
 /// If there is none, with the nearest name there is.
 pub fn scenario(name: &str) -> Result<(Scenario, Vec<Diagnostic>), Box<Diagnostic>> {
-    match FILES.iter().find(|(known, _)| *known == name) {
-        Some((_, text)) => Scenario::parse(&format!("scenarios/catalog/{name}.toml"), text),
+    match all().find(|(known, _)| *known == name) {
+        Some((_, text)) => Scenario::parse(&format!("{name}.toml"), text),
         None => Err(Box::new(unknown(name))),
     }
 }
 
-/// That there is no scenario called `name`.
-pub fn unknown(name: &str) -> Diagnostic {
+fn unknown(name: &str) -> Diagnostic {
     let names: Vec<&str> = FILES.iter().map(|(known, _)| *known).collect();
-    let hint = nearest(name, names.iter().copied()).map_or_else(
+    let near = nearest(name, all().map(|(known, _)| known));
+    let hint = near.map_or_else(
         || "`faultline list scenarios` shows them all".to_owned(),
         |near| format!("did you mean `{near}`?"),
     );
@@ -35,9 +48,9 @@ mod tests {
     #[test]
     fn every_file_of_the_catalogue_is_a_scenario_of_its_own_name_without_warnings() {
         assert!(FILES.len() >= 7);
-        for (name, _) in FILES {
+        for (name, _) in all() {
             let (scenario, warnings) = scenario(name).unwrap_or_else(|error| panic!("{error}"));
-            assert_eq!(scenario.name, *name);
+            assert_eq!(scenario.name, name);
             assert_eq!(warnings, [], "{name}");
         }
     }

@@ -1,8 +1,13 @@
 //! What a run leaves behind: its verdict and its record, as values and as files.
 
+mod explain;
+pub mod files;
+mod record;
 mod seeds;
 mod verdict;
 
+pub use explain::{describe, explain, fate, moment, what};
+pub use record::{RunRecord, command, quoted};
 pub use seeds::{HazardSum, SeedFailure, SeedsReport};
 pub use verdict::{
     BugReached, Counts, GroupCounts, Outcome, Permitted, VERSION, Verdict, Violation,

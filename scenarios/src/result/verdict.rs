@@ -54,17 +54,13 @@ impl Verdict {
     pub fn headline(&self) -> String {
         let counts = &self.counts;
         match self.outcome {
-            Outcome::Pass if !self.permitted.is_empty() => {
-                let count: u64 = self.permitted.iter().map(|permitted| permitted.count).sum();
-                match count {
-                    1 => "every promise was kept; one anomaly that is permitted".to_owned(),
-                    _ => format!("every promise was kept; {count} anomalies that are permitted"),
-                }
+            Outcome::Pass => {
+                let permitted = if counts.lost > 0 { ", which is permitted" } else { "" };
+                format!(
+                    "every promise was kept: {} records acknowledged, {} read back, {} lost{permitted}",
+                    counts.acked, counts.read, counts.lost
+                )
             }
-            Outcome::Pass => format!(
-                "every promise was kept: {} records acknowledged, {} read back, {} lost",
-                counts.acked, counts.read, counts.lost
-            ),
             Outcome::Violation => match self.violations.as_slice() {
                 [] => "a promise was broken".to_owned(),
                 [only] => only.summary.clone(),

@@ -116,7 +116,9 @@ fn what_kafka_accepts_and_no_one_should_want_is_a_warning() {
     let text = GOOD.replace("min.insync.replicas = 2", "min.insync.replicas = 4");
     let (_, warnings) = Scenario::parse("odd.toml", &text).unwrap();
     assert_eq!(warnings.len(), 1);
-    assert!(warnings[0].is_warning() && warnings[0].message.contains("every write with acks=all"));
+    assert!(
+        warnings[0].is_warning() && warnings[0].message.contains("stops every write with acks=all")
+    );
     assert_eq!((warnings[0].line, warnings[0].column), (Some(10), Some(1)));
 }
 

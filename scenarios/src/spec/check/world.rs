@@ -124,7 +124,8 @@ impl Check<'_> {
         } else if wanted > u32::from(factor) {
             let message = format!(
                 "topic `{name}`: min.insync.replicas {wanted} is above the replication factor \
-                 {factor}: every write with acks=all will fail"
+                 {factor} and counts as {factor}: one replica out of sync stops every write with \
+                 acks=all"
             );
             self.tell(Kind::Unwise, at, message);
         }

@@ -1,0 +1,225 @@
+//! `explain.md`: a run in words, at the length that it needs.
+
+use super::record::RunRecord;
+use super::verdict::{Outcome, Verdict};
+use crate::plan::{Fate, PlannedFault};
+use crate::spec::{Fault, FaultKind};
+use std::fmt::Write;
+
+/// The run in words, as Markdown.
+pub fn explain(verdict: &Verdict, record: &RunRecord) -> String {
+    let mut text = String::new();
+    // Writing into a string cannot fail.
+    let _ = write_all(&mut text, verdict, record);
+    text
+}
+
+fn write_all(out: &mut String, verdict: &Verdict, record: &RunRecord) -> std::fmt::Result {
+    let scenario = &record.scenario;
+    writeln!(out, "# {}, seed {}: {}\n", scenario.name, verdict.seed, verdict.outcome.name())?;
+    writeln!(out, "{}\n", verdict.headline())?;
+    if !scenario.description.is_empty() {
+        writeln!(out, "> {}\n", scenario.description.trim().replace('\n', "\n> "))?;
+    }
+    violations(out, verdict)?;
+    permitted(out, verdict)?;
+    if !verdict.unknown.is_empty() {
+        writeln!(out, "## What cannot be told\n")?;
+        for line in &verdict.unknown {
+            writeln!(out, "- {line}")?;
+        }
+        writeln!(out)?;
+    }
+    records(out, verdict)?;
+    faults(out, &record.faults)?;
+    exercised(out, verdict)?;
+    configuration(out, record)?;
+    reproduction(out, verdict, record)
+}
+
+fn violations(out: &mut String, verdict: &Verdict) -> std::fmt::Result {
+    if verdict.violations.is_empty() {
+        return Ok(());
+    }
+    writeln!(out, "## Promises that were broken\n")?;
+    for violation in &verdict.violations {
+        writeln!(out, "### {}\n", violation.summary)?;
+        let at = moment(violation.at_ns);
+        write!(out, "Found by `{}` at {at}", violation.check)?;
+        if !violation.partition.is_empty() {
+            write!(out, " in {}", violation.partition)?;
+        }
+        if let Some(offset) = violation.offset {
+            write!(out, " at offset {offset}")?;
+        }
+        writeln!(out, ". Signature: `{}`.\n", violation.signature)?;
+        for (i, line) in violation.explanation.iter().enumerate() {
+            writeln!(out, "{}. {line}", i + 1)?;
+        }
+        if !violation.explanation.is_empty() {
+            writeln!(out)?;
+        }
+        events(out, &violation.events)?;
+    }
+    Ok(())
+}
+
+fn permitted(out: &mut String, verdict: &Verdict) -> std::fmt::Result {
+    if verdict.permitted.is_empty() {
+        return Ok(());
+    }
+    writeln!(out, "## Anomalies that the configuration permits\n")?;
+    for permitted in &verdict.permitted {
+        let plural = if permitted.count == 1 { "" } else { "s" };
+        writeln!(
+            out,
+            "- **{}**: {} record{plural} of {}. {} Permitted because {}.",
+            permitted.hazard,
+            permitted.count,
+            permitted.partition,
+            sentence(&permitted.summary),
+            permitted.because.trim_end_matches('.')
+        )?;
+    }
+    writeln!(out)
+}
+
+/// With a full stop at its end.
+fn sentence(text: &str) -> String {
+    match text.trim_end_matches('.') {
+        "" => String::new(),
+        text => format!("{text}."),
+    }
+}
+
+fn events(out: &mut String, events: &[u64]) -> std::fmt::Result {
+    if events.is_empty() {
+        return Ok(());
+    }
+    let list: Vec<String> = events.iter().map(u64::to_string).collect();
+    writeln!(out, "Events of the trace: {}.\n", list.join(", "))
+}
+
+fn records(out: &mut String, verdict: &Verdict) -> std::fmt::Result {
+    let counts = &verdict.counts;
+    writeln!(out, "## Records\n")?;
+    writeln!(out, "| | records |\n|---|---:|")?;
+    for (name, count) in counts.rows() {
+        writeln!(out, "| {name} | {count} |")?;
+    }
+    writeln!(out)
+}
+
+fn faults(out: &mut String, faults: &[PlannedFault]) -> std::fmt::Result {
+    writeln!(out, "## Faults\n")?;
+    if faults.is_empty() {
+        return writeln!(out, "None was planned.\n");
+    }
+    for planned in faults {
+        let generated = if planned.generated { " (chosen by the seed)" } else { "" };
+        writeln!(out, "- {}{generated}: {}", describe(&planned.fault), fate(&planned.fate))?;
+    }
+    writeln!(out)
+}
+
+/// What a fault does and to whom: `crash leader(orders-0)`.
+pub fn what(fault: &Fault) -> String {
+    let family = fault.kind.family().name();
+    match &fault.kind {
+        FaultKind::Partition { groups } => {
+            let groups: Vec<String> = groups.iter().map(|group| list(group.iter())).collect();
+            format!("{family} of {}", groups.join(" | "))
+        }
+        FaultKind::OneWayPartition { from, to } => format!("{family} from {from} to {to}"),
+        FaultKind::SlowLink { from, to, by, .. } => format!("{family} from {from} to {to} by {by}"),
+        FaultKind::LossyLink { from, to, loss, .. } => {
+            format!("{family} from {from} to {to}, {loss} lost")
+        }
+        FaultKind::DelayMetadata { target, by } => format!("{family} of {target} by {by}"),
+        FaultKind::PreferredElection { topics } if topics.is_empty() => family.to_owned(),
+        FaultKind::PreferredElection { topics } => format!("{family} of {}", list(topics.iter())),
+        kind => format!("{family} {}", list(kind.targets().into_iter().map(|(_, target)| target))),
+    }
+}
+
+fn list(items: impl Iterator<Item = impl ToString>) -> String {
+    items.map(|item| item.to_string()).collect::<Vec<_>>().join(", ")
+}
+
+/// A fault in one line, its trigger included:
+/// `crash leader(orders-0) for 3s, from 1.5s on when unacked(orders) >= 20`.
+pub fn describe(fault: &Fault) -> String {
+    let mut line = what(fault);
+    if let Some(lasts) = fault.lasts {
+        line.push_str(&format!(" for {lasts}"));
+    }
+    match (&fault.at, &fault.when) {
+        (Some(at), Some(when)) => line.push_str(&format!(", from {at} on when {when}")),
+        (Some(at), None) => line.push_str(&format!(" at {at}")),
+        (None, Some(when)) => line.push_str(&format!(" when {when}")),
+        (None, None) => {}
+    }
+    line
+}
+
+/// What became of a fault, in words.
+pub fn fate(fate: &Fate) -> String {
+    match fate {
+        Fate::Fired { at_ns, injected, suppressed } => {
+            let mut line = format!("at {} it struck: {}", moment(*at_ns), injected.join("; "));
+            if !suppressed.is_empty() {
+                line.push_str(&format!(" (left out: {})", suppressed.join("; ")));
+            }
+            line
+        }
+        Fate::Suppressed { at_ns, because } => {
+            format!("left out at {}: {}", moment(*at_ns), because.join("; "))
+        }
+        Fate::NoTarget { at_ns } => format!("at {} there was nobody to strike", moment(*at_ns)),
+        Fate::NeverFired => "its moment never came".to_owned(),
+    }
+}
+
+/// A moment or a length of simulated time, to the millisecond: `17.312 s`.
+pub fn moment(nanos: u64) -> String {
+    format!("{}.{:03} s", nanos / 1_000_000_000, nanos / 1_000_000 % 1_000)
+}
+
+fn exercised(out: &mut String, verdict: &Verdict) -> std::fmt::Result {
+    writeln!(out, "## What was exercised\n")?;
+    for (name, count) in &verdict.exercised {
+        writeln!(out, "- {name}: {count}")?;
+    }
+    for name in &verdict.not_exercised {
+        writeln!(out, "- **not exercised: {name}**")?;
+    }
+    for bug in &verdict.bugs {
+        writeln!(out, "- bug {}: its rule made a difference {} times", bug.id, bug.reached)?;
+    }
+    writeln!(out)
+}
+
+fn configuration(out: &mut String, record: &RunRecord) -> std::fmt::Result {
+    writeln!(out, "## What is not Kafka's default\n")?;
+    writeln!(out, "| of | property | value | default |\n|---|---|---|---|")?;
+    for it in &record.not_default {
+        writeln!(out, "| {} | {} | {} | {} |", it.of, it.property, it.value, it.default)?;
+    }
+    writeln!(out)
+}
+
+fn reproduction(out: &mut String, verdict: &Verdict, record: &RunRecord) -> std::fmt::Result {
+    writeln!(out, "## The same run again\n")?;
+    writeln!(out, "    {}\n    {}\n", record.command(), verdict.reproduce)?;
+    writeln!(
+        out,
+        "Digest {} after {} events in {} of simulated time.",
+        verdict.digest,
+        verdict.events,
+        moment(verdict.simulated_ns)
+    )?;
+    if verdict.outcome == Outcome::Panic {
+        writeln!(out, "\nA panic is a mistake of this program, not of the cluster.")?;
+    }
+    Ok(())
+}

@@ -1,0 +1,109 @@
+//! The record of a run, `run.json`: everything that decided it, resolved, so that it can be made
+//! again although the scenario file has changed since; and what became of its faults.
+
+use super::verdict::{Outcome, VERSION, Verdict};
+use crate::plan::PlannedFault;
+use crate::spec::{NotDefault, Resolved, Scenario};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+/// The record of a run.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+#[schemars(title = "The record of a Faultline run")]
+pub struct RunRecord {
+    /// The version of this format.
+    pub version: u32,
+    /// The version of the program.
+    pub faultline: String,
+    /// Where the scenario came from: a name of the catalogue, or a file.
+    pub source: String,
+    /// What was set on the command line, as `acks=1`.
+    pub overrides: Vec<String>,
+    /// The seed.
+    pub seed: u64,
+    /// The museum bugs that were put in, by id.
+    pub bugs: Vec<String>,
+    /// The rules that they swapped, by name.
+    pub rules: Vec<String>,
+    /// The scenario with all overrides in place.
+    pub scenario: Scenario,
+    /// The properties that do not have Kafka's default.
+    pub not_default: Vec<NotDefault>,
+    /// The plan of faults and what became of each.
+    pub faults: Vec<PlannedFault>,
+    /// What the run came to.
+    pub outcome: Outcome,
+    /// The digest of the whole trace, in hexadecimal.
+    pub digest: String,
+    /// How many events the run had.
+    pub events: u64,
+    /// How long it took in simulated time, in nanoseconds.
+    pub simulated_ns: u64,
+}
+
+impl RunRecord {
+    /// The record of a run that was made as `resolved` says.
+    pub fn new(
+        resolved: &Resolved,
+        source: &str,
+        overrides: &[String],
+        faults: Vec<PlannedFault>,
+        verdict: &Verdict,
+    ) -> Self {
+        let swapped = |id: &String| crate::museum::BUGS.iter().find(|bug| bug.id == id);
+        let rules = resolved.bugs.iter().filter_map(swapped).flat_map(|bug| bug.rules);
+        Self {
+            version: VERSION,
+            faultline: env!("CARGO_PKG_VERSION").to_owned(),
+            source: source.to_owned(),
+            overrides: overrides.to_vec(),
+            seed: resolved.seed,
+            bugs: resolved.bugs.clone(),
+            rules: rules.map(|rule| (*rule).to_owned()).collect(),
+            scenario: resolved.scenario.clone(),
+            not_default: resolved.scenario.not_default(),
+            faults,
+            outcome: verdict.outcome,
+            digest: verdict.digest.clone(),
+            events: verdict.events,
+            simulated_ns: verdict.simulated_ns,
+        }
+    }
+
+    /// The run to be made to repeat this one.
+    pub fn resolved(&self, trace: bool) -> Resolved {
+        Resolved {
+            scenario: self.scenario.clone(),
+            seed: self.seed,
+            bugs: self.bugs.clone(),
+            trace,
+        }
+    }
+
+    /// The command that makes the run again from its scenario, settings and seed.
+    pub fn command(&self) -> String {
+        command(&self.source, &format!("--seed {}", self.seed), &self.overrides, &self.bugs)
+    }
+}
+
+/// The command that runs a scenario.
+pub fn command(source: &str, seeds: &str, overrides: &[String], bugs: &[String]) -> String {
+    let mut line = format!("faultline scenario {} {seeds}", quoted(source));
+    for setting in overrides {
+        line.push_str(&format!(" --set {}", quoted(setting)));
+    }
+    for bug in bugs {
+        line.push_str(&format!(" --bug {}", quoted(bug)));
+    }
+    line
+}
+
+/// As a shell takes it for one word.
+pub fn quoted(word: &str) -> String {
+    let plain = |c: char| c.is_ascii_alphanumeric() || "-_./=,:@%+".contains(c);
+    if !word.is_empty() && word.chars().all(plain) {
+        return word.to_owned();
+    }
+    format!("'{}'", word.replace('\'', r"'\''"))
+}

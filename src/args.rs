@@ -1,0 +1,143 @@
+//! The arguments.
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+use scenarios::spec::Time;
+use std::ops::Range;
+use std::path::PathBuf;
+
+const AFTER_HELP: &str = "\
+Exit codes: 0 every promise held, 1 a promise was broken, 2 wrong input and nothing was run,
+3 it cannot be told, 4 nothing was exercised, 5 the run was not deterministic, 70 our own
+mistake, 130 interrupted.";
+
+/// Runs whole Kafka clusters in virtual time, breaks things on purpose, and checks what was
+/// promised. The same seed always gives the same run.
+#[derive(Debug, Parser)]
+#[command(name = "faultline", version, after_help = AFTER_HELP)]
+pub(crate) struct Cli {
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Run a scenario with one seed or many
+    Scenario(ScenarioArgs),
+    /// Show what there is: scenarios, faults, checks, rules, bugs, configs, reaches
+    List(ListArgs),
+    /// Make a run again from its results, and verify that it is the same
+    Replay(ReplayArgs),
+    /// Print the JSON Schema of a file format
+    Schema(SchemaArgs),
+}
+
+impl Command {
+    /// Whether standard output is for one JSON object only.
+    pub(crate) fn json(&self) -> bool {
+        match self {
+            Self::Scenario(args) => args.json,
+            Self::List(args) => args.json,
+            Self::Replay(args) => args.json,
+            Self::Schema(_) => false,
+        }
+    }
+}
+
+#[derive(Clone, Debug, Args)]
+pub(crate) struct ScenarioArgs {
+    /// A scenario of the catalogue (see `list scenarios`), or a file
+    #[arg(value_name = "NAME|FILE.toml")]
+    pub(crate) scenario: String,
+    /// The seed
+    #[arg(long, default_value_t = 1, conflicts_with = "seeds")]
+    pub(crate) seed: u64,
+    /// Seeds from A up to but not including B
+    #[arg(long, value_name = "A..B", value_parser = seeds)]
+    pub(crate) seeds: Option<Range<u64>>,
+    /// Set a Kafka property, or one of brokers, partitions, ... (see `list configs`)
+    #[arg(long = "set", value_name = "KEY=VALUE")]
+    pub(crate) set: Vec<String>,
+    /// Put in a rule that was once wrong (see `list bugs`)
+    #[arg(long = "bug", value_name = "ID")]
+    pub(crate) bugs: Vec<String>,
+    /// Where results are written
+    #[arg(long, value_name = "DIR", default_value = "results")]
+    pub(crate) out: PathBuf,
+    /// Print one JSON object and nothing else
+    #[arg(long)]
+    pub(crate) json: bool,
+    /// Keep the whole trace, also of a run that passes
+    #[arg(long)]
+    pub(crate) trace: bool,
+    /// Fail as if by a mistake of our own, to see how that is told
+    #[arg(long, hide = true)]
+    pub(crate) provoke_panic: bool,
+}
+
+#[derive(Clone, Debug, Args)]
+pub(crate) struct ListArgs {
+    /// What to show; everything unless given
+    pub(crate) what: Option<What>,
+    /// Print one JSON object and nothing else
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+/// What can be shown.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum What {
+    Scenarios,
+    Faults,
+    Checks,
+    Rules,
+    Bugs,
+    Configs,
+    Reaches,
+}
+
+#[derive(Clone, Debug, Args)]
+pub(crate) struct ReplayArgs {
+    /// A results directory, or the run.json in it
+    #[arg(value_name = "FILE|DIR")]
+    pub(crate) path: PathBuf,
+    /// Show the last events up to this moment of simulated time, such as 3.2s
+    #[arg(long, value_name = "T", value_parser = Time::parse)]
+    pub(crate) until: Option<Time>,
+    /// Write the whole trace and the history beside run.json
+    #[arg(long)]
+    pub(crate) trace: bool,
+    /// Print one JSON object and nothing else
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+#[derive(Clone, Debug, Args)]
+pub(crate) struct SchemaArgs {
+    /// Which format
+    pub(crate) format: Format,
+}
+
+/// The formats that have a schema.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Format {
+    /// Scenario files
+    Scenario,
+    /// run.json
+    Run,
+    /// verdict.json, and what `scenario --json` prints for one seed
+    Verdict,
+    /// What `scenario --seeds --json` prints
+    Seeds,
+    /// What `list --json` prints
+    List,
+    /// What is printed with --json when the input is wrong
+    Error,
+}
+
+fn seeds(text: &str) -> Result<Range<u64>, String> {
+    let expected = "expected two numbers A..B with A below B, such as 0..200";
+    let (first, end) = text.split_once("..").ok_or(expected)?;
+    let number = |text: &str| text.replace('_', "").parse::<u64>().map_err(|_| expected);
+    let range = number(first)?..number(end)?;
+    if range.is_empty() { Err(format!("there is no seed in it; {expected}")) } else { Ok(range) }
+}

@@ -1,0 +1,132 @@
+//! Runs on threads: panics are caught, interrupts are noticed.
+
+use scenarios::run::{RunOutcome, run};
+use scenarios::spec::Resolved;
+use std::collections::BTreeMap;
+use std::ops::Range;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::mpsc::{self, RecvTimeoutError};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::thread;
+use std::time::Duration;
+
+/// A run, or the message of the panic that ended it.
+pub(crate) type Ran = Result<RunOutcome, String>;
+
+/// How often a wait looks whether it was interrupted.
+const GLANCE: Duration = Duration::from_millis(50);
+
+static INTERRUPTED: AtomicBool = AtomicBool::new(false);
+
+/// From now on an interrupt is noticed instead of ending the program; the second one ends it.
+pub(crate) fn watch_interrupt() {
+    // Without a handler an interrupt ends the program at once, which is all right as well.
+    let _ = ctrlc::set_handler(|| {
+        if INTERRUPTED.swap(true, Ordering::SeqCst) {
+            std::process::exit(i32::from(crate::exit::INTERRUPTED));
+        }
+    });
+}
+
+/// Whether there was an interrupt.
+pub(crate) fn is_interrupted() -> bool {
+    INTERRUPTED.load(Ordering::SeqCst)
+}
+
+/// Makes one run; `None` if it was interrupted.
+pub(crate) fn one(resolved: Resolved, provoke_panic: bool) -> Option<Ran> {
+    let (sender, receiver) = mpsc::channel();
+    thread::spawn(move || sender.send(guarded(&resolved, provoke_panic)));
+    loop {
+        match receiver.recv_timeout(GLANCE) {
+            Ok(ran) => return Some(ran),
+            Err(_) if is_interrupted() => return None,
+            Err(RecvTimeoutError::Timeout) => {}
+            Err(RecvTimeoutError::Disconnected) => {
+                return Some(Err("the thread of the run has gone".to_owned()));
+            }
+        }
+    }
+}
+
+/// Makes the runs of `seeds` on several threads and hands them to `done` in the order of the
+/// seeds. Ends early when interrupted.
+pub(crate) fn many(
+    seeds: Range<u64>,
+    resolve: impl Fn(u64) -> Resolved + Sync,
+    provoke_panic: bool,
+    mut done: impl FnMut(u64, Ran),
+) {
+    let next = AtomicU64::new(seeds.start);
+    let (sender, receiver) = mpsc::sync_channel(64);
+    let threads = thread::available_parallelism().map_or(1, usize::from);
+    thread::scope(|scope| {
+        for _ in 0..threads {
+            let (next, resolve, sender) = (&next, &resolve, sender.clone());
+            scope.spawn(move || {
+                while !is_interrupted() {
+                    let seed = next.fetch_add(1, Ordering::Relaxed);
+                    if seed >= seeds.end {
+                        return;
+                    }
+                    let ran = guarded(&resolve(seed), provoke_panic);
+                    if sender.send((seed, ran)).is_err() {
+                        return;
+                    }
+                }
+            });
+        }
+        drop(sender);
+        let mut waiting = BTreeMap::new();
+        let mut due = seeds.start;
+        for (seed, ran) in receiver {
+            waiting.insert(seed, ran);
+            while let Some(ran) = waiting.remove(&due) {
+                done(due, ran);
+                due += 1;
+            }
+        }
+        // An interrupt may have left gaps: what was finished counts all the same.
+        for (seed, ran) in waiting {
+            done(seed, ran);
+        }
+    });
+}
+
+fn guarded(resolved: &Resolved, provoke_panic: bool) -> Ran {
+    let result = catch_unwind(AssertUnwindSafe(|| {
+        assert!(!provoke_panic, "a panic was asked for");
+        run(resolved)
+    }));
+    result.map_err(|payload| {
+        let text = payload.downcast_ref::<&str>().map(|text| (*text).to_owned());
+        let message = text
+            .or_else(|| payload.downcast_ref::<String>().cloned())
+            .unwrap_or_else(|| "a panic without a message".to_owned());
+        match places().get(&message) {
+            Some(place) => format!("{message} ({place})"),
+            None => message,
+        }
+    })
+}
+
+/// Where panics began, by their message: a message that has crossed threads has lost its place.
+static PLACES: Mutex<BTreeMap<String, String>> = Mutex::new(BTreeMap::new());
+
+fn places() -> MutexGuard<'static, BTreeMap<String, String>> {
+    PLACES.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// From now on the place of a panic is remembered, and only the first of each message is told in
+/// full: of thousands of seeds many may fail in the same way.
+pub(crate) fn watch_panics() {
+    let tell = std::panic::take_hook();
+    std::panic::set_hook(Box::new(move |panic| {
+        let message = panic.payload_as_str().unwrap_or("a panic without a message").to_owned();
+        let place = panic.location().map(ToString::to_string).unwrap_or_default();
+        if places().insert(message, place).is_none() {
+            tell(panic);
+        }
+    }));
+}

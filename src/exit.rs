@@ -1,0 +1,82 @@
+//! Exit codes, and what ends the program before anything was run.
+
+use scenarios::result::VERSION;
+use scenarios::spec::{Diagnostic, ErrorReport, Kind};
+use std::io;
+use std::path::Path;
+use std::process::ExitCode;
+
+/// Wrong usage, configuration or input; nothing was run.
+pub(crate) const USAGE: u8 = 2;
+/// Interrupted; what was finished is written.
+pub(crate) const INTERRUPTED: u8 = 130;
+
+/// Something that the user has to put right.
+#[derive(Debug)]
+pub(crate) struct Failure(Box<Diagnostic>);
+
+impl From<Diagnostic> for Failure {
+    fn from(diagnostic: Diagnostic) -> Self {
+        Self(Box::new(diagnostic))
+    }
+}
+
+impl From<Box<Diagnostic>> for Failure {
+    fn from(diagnostic: Box<Diagnostic>) -> Self {
+        Self(diagnostic)
+    }
+}
+
+impl Failure {
+    /// A file or folder could not be read.
+    pub(crate) fn unreadable(path: &Path, error: &io::Error) -> Self {
+        Self::file(Kind::Unreadable, "read", path, error)
+    }
+
+    /// Results could not be written.
+    pub(crate) fn unwritable(path: &Path, error: &io::Error) -> Self {
+        Self::file(Kind::Unwritable, "write into", path, error)
+    }
+
+    fn file(kind: Kind, what: &str, path: &Path, error: &io::Error) -> Self {
+        let path = path.display().to_string();
+        let message = format!("cannot {what} {path}: {error}");
+        Diagnostic { file: Some(path), ..Diagnostic::new(kind, message) }.into()
+    }
+
+    /// Tells it, and answers the exit code.
+    pub(crate) fn report(self, json: bool) -> ExitCode {
+        eprintln!("{}", self.0);
+        if json {
+            self.print_json();
+        }
+        ExitCode::from(USAGE)
+    }
+
+    /// Prints the error object.
+    pub(crate) fn print_json(self) {
+        print_json(&ErrorReport { version: VERSION, error: *self.0 });
+    }
+}
+
+/// Prints one object on standard output.
+pub(crate) fn print_json(value: &impl serde::Serialize) {
+    match serde_json::to_string_pretty(value) {
+        Ok(text) => print(&text),
+        Err(error) => eprintln!("error: {error}"),
+    }
+}
+
+/// Prints a text on standard output. Whoever reads may stop early (`| head`).
+pub(crate) fn print(text: &str) {
+    use io::Write;
+    let mut out = io::stdout().lock();
+    let _ = writeln!(out, "{}", text.trim_end()).and_then(|()| out.flush());
+}
+
+/// Prints warnings.
+pub(crate) fn warn(warnings: &[Diagnostic]) {
+    for warning in warnings {
+        eprintln!("{warning}");
+    }
+}

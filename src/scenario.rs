@@ -1,0 +1,147 @@
+//! `faultline scenario`: one run, or many.
+
+use crate::args::ScenarioArgs;
+use crate::execute::{self, Ran};
+use crate::exit::{self, Failure, print_json};
+use crate::style::Style;
+use crate::{many, summary};
+use scenarios::result::files::{self, Artefacts};
+use scenarios::result::{Outcome, RunRecord, Verdict, quoted};
+use scenarios::run::RunOutcome;
+use scenarios::spec::{Diagnostic, Kind, Resolved, Scenario, nearest};
+use scenarios::{catalog, museum};
+use std::fs;
+use std::path::Path;
+
+/// A scenario that is ready to run, and how it was asked for.
+pub(crate) struct Job<'a> {
+    pub(crate) args: &'a ScenarioArgs,
+    pub(crate) scenario: Scenario,
+}
+
+/// Runs a scenario.
+pub(crate) fn command(args: &ScenarioArgs) -> Result<u8, Failure> {
+    let (mut scenario, mut warnings) = load(&args.scenario)?;
+    warnings.extend(scenario.set_all(&args.set)?);
+    known_bugs(&args.bugs)?;
+    files::probe(&args.out).map_err(|error| Failure::unwritable(&args.out, &error))?;
+    exit::warn(&warnings);
+    let job = Job { args, scenario };
+    match &args.seeds {
+        Some(seeds) => many::run(&job, seeds.clone()),
+        None => job.single(),
+    }
+}
+
+/// Reads a scenario: a file if it looks like one, else from the catalogue.
+pub(crate) fn load(source: &str) -> Result<(Scenario, Vec<Diagnostic>), Failure> {
+    let path = Path::new(source);
+    let is_file = source.contains(std::path::MAIN_SEPARATOR)
+        || path.extension().is_some_and(|extension| extension == "toml");
+    if !is_file {
+        return Ok(catalog::scenario(source)?);
+    }
+    let text = fs::read_to_string(path).map_err(|error| Failure::unreadable(path, &error))?;
+    Ok(Scenario::parse(source, &text)?)
+}
+
+fn known_bugs(ids: &[String]) -> Result<(), Failure> {
+    for id in ids {
+        let known = || museum::BUGS.iter().map(|bug| bug.id);
+        if !known().any(|bug| bug == id) {
+            let names: Vec<&str> = known().collect();
+            let message = format!("there is no bug `{id}`; there is {}", names.join(", "));
+            let hint = nearest(id, known()).map(|near| format!("did you mean `{near}`?"));
+            return Err(Diagnostic::new(Kind::UnknownBug, message).with_hint(hint).into());
+        }
+    }
+    Ok(())
+}
+
+/// A run with everything that is told about it.
+pub(crate) struct Told {
+    pub(crate) verdict: Verdict,
+    pub(crate) record: RunRecord,
+}
+
+impl Job<'_> {
+    /// The run of `seed`.
+    pub(crate) fn resolve(&self, seed: u64, trace: bool) -> Resolved {
+        Resolved { scenario: self.scenario.clone(), seed, bugs: self.args.bugs.clone(), trace }
+    }
+
+    fn single(&self) -> Result<u8, Failure> {
+        let (seed, trace) = (self.args.seed, self.args.trace);
+        let resolved = self.resolve(seed, trace);
+        let Some(ran) = execute::one(resolved, self.args.provoke_panic) else {
+            eprintln!("interrupted: the run was not finished, and nothing was written");
+            return Ok(exit::INTERRUPTED);
+        };
+        let told = self.tell(seed, ran, true)?;
+        if self.args.json {
+            print_json(&told.verdict);
+        } else {
+            exit::print(&summary::of_run(&told, Style::of_stdout()));
+        }
+        Ok(told.verdict.outcome.exit_code())
+    }
+
+    /// Turns a run into what is told about it; with `keep` a results directory is written. A run
+    /// that did not pass is made again with its trace, which also shows whether it is the same.
+    pub(crate) fn tell(&self, seed: u64, mut ran: Ran, keep: bool) -> Result<Told, Failure> {
+        let passed = matches!(&ran, Ok(ran) if ran.verdict.outcome == Outcome::Pass);
+        if keep && !passed && !self.args.trace {
+            ran = self.again_with_trace(seed, ran);
+        }
+        let resolved = self.resolve(seed, false);
+        let (source, set) = (&self.args.scenario, &self.args.set);
+        let (mut verdict, plan, traced) = match ran {
+            Ok(RunOutcome { verdict, plan, trace, history, .. }) => {
+                (verdict, plan, Some((trace, history)))
+            }
+            Err(message) => {
+                let (name, bugs) = (&self.scenario.name, &self.args.bugs);
+                (Verdict::of_panic(name, seed, bugs, message), Vec::new(), None)
+            }
+        };
+        let record = RunRecord::new(&resolved, source, set, plan, &verdict);
+        verdict.reproduce = record.command();
+        if !keep {
+            return Ok(Told { verdict, record });
+        }
+        let name = files::directory_name(&verdict.scenario, seed, &verdict.digest);
+        let folder = self.args.out.join(name).display().to_string();
+        verdict.reproduce = format!("faultline replay {}", quoted(&folder));
+        verdict.out = folder;
+        // Neither is there unless it was asked for.
+        let traced = traced.as_ref().filter(|(trace, _)| !trace.is_empty());
+        let artefacts = Artefacts {
+            verdict: &verdict,
+            record: &record,
+            trace: traced.map(|(trace, _)| Box::new(lines(trace)) as _),
+            history: traced.map(|(_, history)| Box::new(history.lines()) as _),
+        };
+        files::write(&self.args.out, artefacts)
+            .map_err(|error| Failure::unwritable(&self.args.out, &error))?;
+        Ok(Told { verdict, record })
+    }
+
+    fn again_with_trace(&self, seed: u64, ran: Ran) -> Ran {
+        let Ok(first) = ran else { return ran };
+        match execute::one(self.resolve(seed, true), false) {
+            Some(Ok(mut again)) => {
+                if again.verdict.digest != first.verdict.digest {
+                    again.verdict.outcome = Outcome::Nondeterministic;
+                }
+                Ok(again)
+            }
+            Some(Err(message)) => Err(message),
+            None => Ok(first),
+        }
+    }
+}
+
+/// Events as lines of JSON.
+pub(crate) fn lines<E: serde::Serialize>(trace: &[E]) -> impl Iterator<Item = String> {
+    trace.iter().filter_map(|event| serde_json::to_string(event).ok())
+}

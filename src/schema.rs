@@ -1,0 +1,23 @@
+//! `faultline schema`: the formats of files and of what is printed.
+
+use crate::args::{Format, SchemaArgs};
+use crate::exit::{Failure, print_json};
+use crate::list::Listing;
+use scenarios::result::{RunRecord, SeedsReport, VERSION, Verdict};
+use scenarios::spec::{ErrorReport, Scenario};
+use schemars::{Schema, schema_for};
+
+/// Prints a schema.
+pub(crate) fn command(args: &SchemaArgs) -> Result<u8, Failure> {
+    let (name, mut schema): (&str, Schema) = match args.format {
+        Format::Scenario => ("scenario", schema_for!(Scenario)),
+        Format::Run => ("run", schema_for!(RunRecord)),
+        Format::Verdict => ("verdict", schema_for!(Verdict)),
+        Format::Seeds => ("seeds", schema_for!(SeedsReport)),
+        Format::List => ("list", schema_for!(Listing)),
+        Format::Error => ("error", schema_for!(ErrorReport)),
+    };
+    schema.insert("$id".to_owned(), format!("urn:faultline:{name}:{VERSION}").into());
+    print_json(&schema);
+    Ok(0)
+}

@@ -1,0 +1,127 @@
+//! Every exit code, through the binary.
+
+use super::{Folder, small};
+use std::process::Stdio;
+use std::time::Duration;
+use std::{fs, thread};
+
+#[test]
+fn zero_when_every_promise_was_kept() {
+    let folder = Folder::new("exit-0");
+    let ended = folder.run(&["scenario", "leader-crash", "--seed", "42"]);
+    assert_eq!(ended.code, Some(0), "{ended:#?}");
+    assert!(ended.out.starts_with("PASS "), "{}", ended.out);
+    assert!(ended.out.lines().count() <= 40, "about a screenful:\n{}", ended.out);
+    assert!(ended.out.lines().all(|line| line.chars().count() <= 110), "{}", ended.out);
+    assert!(!ended.out.contains('\x1b'), "no colour where nobody sees it");
+    let again = "scenario leader-crash --seed 42";
+    assert!(ended.out.contains(again), "{}", ended.out);
+}
+
+#[test]
+fn one_when_a_promise_was_broken_and_when_a_replay_breaks_it_again() {
+    let folder = Folder::new("exit-1");
+    let ended = folder.run(&["scenario", "museum-kip-497", "--bug", "KIP-497", "--json"]);
+    assert_eq!(ended.code, Some(1), "{ended:#?}");
+    let verdict = ended.json();
+    assert_eq!(verdict["outcome"], "violation");
+    assert!(verdict["bugs"][0]["reached"].as_u64() > Some(0), "{verdict:#}");
+    assert!(!verdict["violations"][0]["explanation"].as_array().unwrap().is_empty());
+    let out = verdict["out"].as_str().unwrap();
+    for file in ["trace.jsonl.gz", "history.jsonl"] {
+        assert!(folder.path().join(out).join(file).is_file(), "a failing run keeps its {file}");
+    }
+    let ended = folder.run(&["replay", out]);
+    assert_eq!(ended.code, Some(1), "{ended:#?}");
+    assert!(ended.out.contains("the same run: digest"), "{}", ended.out);
+    let ended = folder.run(&["scenario", "museum-kip-497", "--bug", "KIP-497"]);
+    assert!(ended.out.starts_with("VIOLATION "), "{}", ended.out);
+    assert!(ended.out.lines().count() <= 45, "about a screenful:\n{}", ended.out);
+}
+
+#[test]
+fn three_when_it_cannot_be_told() {
+    let folder = Folder::new("exit-3");
+    folder.file("hasty.toml", &small("setup = \"1ms\"\n"));
+    let ended = folder.run(&["scenario", "hasty.toml", "--json"]);
+    assert_eq!(ended.code, Some(3), "{ended:#?}");
+    let verdict = ended.json();
+    assert_eq!(verdict["outcome"], "unknown");
+    assert!(!verdict["unknown"].as_array().unwrap().is_empty(), "{verdict:#}");
+}
+
+#[test]
+fn four_when_nothing_was_exercised() {
+    let folder = Folder::new("exit-4");
+    let must = small("").replace("title =", "must_reach = [\"election_unclean\"]\ntitle =");
+    folder.file("must.toml", &must);
+    let fault = "
+[[faults]]
+kind = \"crash\"
+target = \"leader(orders-0)\"
+when = \"hw(orders-0) >= 1_000_000\"
+";
+    folder.file("fault.toml", &small(fault));
+    folder.file("silent.toml", &small("").replace("records = 50", "records = 0"));
+    for (file, missing) in [("must", "election_unclean"), ("fault", "crash"), ("silent", "")] {
+        let ended = folder.run(&["scenario", &format!("{file}.toml"), "--json"]);
+        assert_eq!(ended.code, Some(4), "{file}: {ended:#?}");
+        let verdict = ended.json();
+        assert_eq!(verdict["outcome"], "vacuous");
+        let told = verdict["not_exercised"].to_string();
+        assert!(told.contains(missing), "{file}: {told}");
+    }
+}
+
+#[test]
+fn five_when_a_replay_is_another_run() {
+    let folder = Folder::new("exit-5");
+    let ended = folder.run(&["scenario", "no-faults", "--trace", "--set", "records=50", "--json"]);
+    assert_eq!(ended.code, Some(0), "{ended:#?}");
+    let out = ended.json()["out"].as_str().unwrap().to_owned();
+    let record = folder.path().join(&out).join("run.json");
+    let text = fs::read_to_string(&record).unwrap();
+    // Another seed is another run; the recorded digest and trace are of the first.
+    assert!(text.contains("\"seed\": 1,"), "{text}");
+    fs::write(&record, text.replace("\"seed\": 1,", "\"seed\": 2,")).unwrap();
+    let ended = folder.run(&["replay", &out]);
+    assert_eq!(ended.code, Some(5), "{ended:#?}");
+    assert!(ended.out.contains("the first event that differs is number "), "{}", ended.out);
+    let ended = folder.run(&["replay", &out, "--json"]);
+    assert_eq!((ended.code, &ended.json()["outcome"]), (Some(5), &"nondeterministic".into()));
+}
+
+#[test]
+fn seventy_when_the_mistake_is_our_own() {
+    let folder = Folder::new("exit-70");
+    let ended = folder.run(&["scenario", "no-faults", "--provoke-panic", "--json"]);
+    assert_eq!(ended.code, Some(70), "{ended:#?}");
+    let verdict = ended.json();
+    assert_eq!(verdict["outcome"], "panic");
+    assert!(verdict["reproduce"].as_str().unwrap().starts_with("faultline replay "));
+    let ended =
+        folder.run(&["scenario", "no-faults", "--seeds", "0..4", "--provoke-panic", "--json"]);
+    assert_eq!((ended.code, &ended.json()["panics"]), (Some(70), &4.into()), "{ended:#?}");
+}
+
+#[test]
+#[cfg(unix)]
+fn one_hundred_and_thirty_when_interrupted_and_what_was_finished_is_told() {
+    let folder = Folder::new("exit-130");
+    let child = folder
+        .program()
+        .args(["scenario", "no-faults", "--seeds", "0..100_000_000", "--json"])
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    thread::sleep(Duration::from_secs(3));
+    let id = child.id().to_string();
+    let kill = std::process::Command::new("kill").args(["-INT", &id]).status().unwrap();
+    assert!(kill.success());
+    let output = child.wait_with_output().unwrap();
+    assert_eq!(output.status.code(), Some(130), "{output:?}");
+    let report: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
+    assert!(report["ran"].as_u64() < Some(100_000_000), "{report:#}");
+    assert_eq!(report["ran"], report["passed"], "{report:#}");
+}

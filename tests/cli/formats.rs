@@ -1,0 +1,82 @@
+//! What is printed and written validates against the published schemas.
+
+use super::{Folder, small};
+use jsonschema::Validator;
+use serde_json::Value;
+use std::fs;
+
+fn schema(folder: &Folder, format: &str) -> Validator {
+    let schema = folder.run(&["schema", format]).json();
+    jsonschema::validator_for(&schema).unwrap_or_else(|error| panic!("{format}: {error}"))
+}
+
+#[track_caller]
+fn assert_valid(schema: &Validator, value: &Value) {
+    let errors: Vec<String> = schema
+        .iter_errors(value)
+        .map(|error| format!("{} at {}", error, error.instance_path()))
+        .collect();
+    assert!(errors.is_empty(), "{errors:#?}\n{value:#}");
+}
+
+#[test]
+fn the_results_of_a_run_are_as_their_schemas_say() {
+    let folder = Folder::new("schema-run");
+    let verdict = folder.run(&["scenario", "leader-crash", "--set", "acks=1", "--json"]).json();
+    assert_valid(&schema(&folder, "verdict"), &verdict);
+    let out = folder.path().join(verdict["out"].as_str().unwrap());
+    let read = |file: &str| -> Value {
+        serde_json::from_str(&fs::read_to_string(out.join(file)).unwrap()).unwrap()
+    };
+    assert_eq!(read("verdict.json"), verdict, "the file holds what was printed");
+    let record = read("run.json");
+    assert_valid(&schema(&folder, "run"), &record);
+    assert_valid(&schema(&folder, "scenario"), &record["scenario"]);
+}
+
+#[test]
+fn the_results_of_many_seeds_are_as_their_schema_says() {
+    let folder = Folder::new("schema-seeds");
+    let seeds = ["scenario", "leader-crash", "--seeds", "0..3", "--set", "acks=1", "--json"];
+    let report = folder.run(&seeds).json();
+    assert_valid(&schema(&folder, "seeds"), &report);
+    assert_eq!(report["ran"], 3);
+}
+
+#[test]
+fn errors_and_lists_are_as_their_schemas_say() {
+    let folder = Folder::new("schema-error");
+    folder.file("bad.toml", "name = 3");
+    let error = folder.run(&["scenario", "bad.toml", "--json"]).json();
+    assert_valid(&schema(&folder, "error"), &error);
+    assert_valid(&schema(&folder, "list"), &folder.run(&["list", "--json"]).json());
+}
+
+#[test]
+fn scenario_files_are_as_their_schema_says() {
+    let folder = Folder::new("schema-scenario");
+    let schema = schema(&folder, "scenario");
+    let good: Value =
+        to_json(&small("[[faults]]\nkind = \"crash\"\ntarget = \"clients\"\nat = \"1s\""));
+    assert_valid(&schema, &good);
+    let mut catalog = 0;
+    let sources = concat!(env!("CARGO_MANIFEST_DIR"), "/scenarios/catalog");
+    for entry in fs::read_dir(sources).unwrap() {
+        assert_valid(&schema, &to_json(&fs::read_to_string(entry.unwrap().path()).unwrap()));
+        catalog += 1;
+    }
+    assert!(catalog >= 7);
+    for (from, to) in [
+        ("rate = 100", "rte = 100"),
+        ("rate = 100", "rate = \"fast\""),
+        ("\"3s\"", "\"3\""),
+        ("rate = 100", "properties.ackss = 1"),
+    ] {
+        assert!(!schema.is_valid(&to_json(&small("").replace(from, to))), "{to}");
+    }
+}
+
+fn to_json(text: &str) -> Value {
+    let table: toml::Table = text.parse().expect("TOML");
+    serde_json::to_value(table).expect("JSON")
+}

@@ -1,0 +1,65 @@
+//! The results directory, and runs that are made again.
+
+use super::{Folder, small};
+use std::fs;
+
+#[test]
+fn a_run_leaves_a_directory_that_replays_after_the_file_has_changed() {
+    let folder = Folder::new("results");
+    folder.file("small.toml", &small(""));
+    let verdict = folder.run(&["scenario", "small.toml", "--seed", "7", "--json"]).json();
+    let digest = verdict["digest"].as_str().unwrap();
+    let name = format!("small-7-{}", &digest[..8]);
+    assert_eq!(verdict["out"], format!("results/{name}"));
+    let results = folder.path().join("results");
+    let mut names: Vec<_> = fs::read_dir(results.join(&name))
+        .unwrap()
+        .map(|entry| entry.unwrap().file_name().into_string().unwrap())
+        .collect();
+    names.sort();
+    assert_eq!(names, ["explain.md", "repro.txt", "run.json", "verdict.json"]);
+    assert_eq!(fs::read_link(results.join("latest")).unwrap().to_str(), Some(name.as_str()));
+    let repro = fs::read_to_string(results.join("latest/repro.txt")).unwrap();
+    assert_eq!(repro, "faultline scenario small.toml --seed 7\n");
+    assert!(
+        fs::read_dir(&results)
+            .unwrap()
+            .all(|entry| { !entry.unwrap().file_name().to_string_lossy().starts_with('.') }),
+        "no draft stays"
+    );
+
+    folder.file("small.toml", "name = \"nothing that is left of it\"");
+    let again = folder.run(&["replay", "results/latest", "--json"]);
+    assert_eq!(again.code, Some(0), "{again:#?}");
+    assert_eq!(again.json()["digest"], digest);
+    let again = folder.run(&["replay", "results/latest/run.json", "--trace", "--until", "1s"]);
+    assert_eq!(again.code, Some(0), "{again:#?}");
+    assert!(again.out.contains("events up to 1s:"), "{}", again.out);
+    assert!(results.join("latest/trace.jsonl.gz").is_file());
+    assert!(fs::read_to_string(results.join("latest/history.jsonl")).unwrap().lines().count() > 50);
+}
+
+#[test]
+fn the_same_seed_gives_the_same_verdict_with_and_without_a_trace() {
+    let folder = Folder::new("same");
+    let args = ["scenario", "leader-crash", "--seed", "42", "--json"];
+    let first = folder.run(&args).json();
+    let second = folder.run(&[&args[..], &["--trace"]].concat()).json();
+    assert_eq!(first, second);
+    let other = folder.run(&["scenario", "leader-crash", "--seed", "43", "--json"]).json();
+    assert_ne!(first["digest"], other["digest"]);
+}
+
+#[test]
+fn seeds_that_pass_leave_nothing_and_are_summed_up() {
+    let folder = Folder::new("seeds");
+    let set = ["--set", "records=50"];
+    let ended = folder.run(&[&["scenario", "no-faults", "--seeds", "0..6"][..], &set].concat());
+    assert_eq!(ended.code, Some(0), "{ended:#?}");
+    assert!(ended.out.starts_with("PASS "), "{}", ended.out);
+    assert!(ended.out.contains("6 run, 6 passed"), "{}", ended.out);
+    assert!(ended.out.lines().count() <= 40, "{}", ended.out);
+    assert!(folder.names().is_empty(), "{:?}", folder.names());
+    let one = folder.run(&[&["scenario", "no-faults", "--seed", "3"][..], &set].concat());
+    assert_eq!(one.code, Some(0), "{one:#?}");
+}
