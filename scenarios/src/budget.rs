@@ -17,23 +17,25 @@
 //!   partitions, until it has registered its new life (which takes it out of ISR and ELR) and a
 //!   committed ISR has it again (for which it had to fetch everything from a leader that has it).
 //! - Call a member *sound* if it is not hurt and its membership will last: its present life is
-//!   the registered one, or it was shut down cleanly. A member that crashed is not sound: it has
-//!   everything, but will be taken out before anybody asks it.
+//!   the registered one, or it was shut down cleanly; and no fault is upon it. A member that
+//!   crashed is not sound: it has everything, but will be taken out before anybody asks it. Nor is
+//!   one that is cut off: while hurt members still stand in the ISR it may be fenced first, and
+//!   leaves an ISR that is large enough without going to the ELR.
 //!
 //! With one sound member every election ends with a replica that has everything: hurt ones are
 //! taken out when they register and cannot lead before that. With none, the election of the last
 //! leader may pick a hurt one. Therefore:
 //!
 //! 1. a power loss is allowed if each partition of the broker keeps another sound member;
-//! 2. a process crash, or a shutdown that may end in one, is allowed if each partition of the
-//!    broker keeps another sound member *or* has no hurt replica.
+//! 2. any other fault upon brokers (a crash, a cut, a pause, a slow link) is allowed if each of
+//!    their partitions keeps a sound member beside them *or* has no hurt replica.
 //!
 //! With min ISR m and a full ISR rule 1 allows m-1 power losses in a row at the least, which is
 //! KIP-966's "up to min.insync.replicas - 1 unclean losses among ISR and ELR", and one more each
-//! time that a member is sound again. Cuts, pauses and slow links take nothing from a disk and
-//! are never refused. Neither are faults of controllers: they sync what they count (KIP-595).
+//! time that a member is sound again. Faults of controllers are never refused: they sync what
+//! they count (KIP-595).
 //!
-//! Where no active controller can be asked, no power loss and no crash beside a hurt replica are
+//! Where no active controller can be asked, no power loss and nothing beside a hurt replica is
 //! allowed. Suppressed faults stay in the record of the run.
 
 use crate::view::PartitionView;
@@ -130,7 +132,8 @@ impl Budget {
         }
     }
 
-    /// Whether `broker` may lose power now; `None` for `partitions`: nobody knows them.
+    /// Whether `broker` may lose power now. `troubled` are the nodes that faults are upon; `None`
+    /// for `partitions`: nobody knows them.
     ///
     /// # Errors
     ///
@@ -138,21 +141,24 @@ impl Budget {
     pub fn may_lose_power(
         &mut self,
         broker: NodeId,
+        troubled: &[NodeId],
         partitions: Option<&[PartitionView]>,
     ) -> Result<(), Refusal> {
         let partitions = partitions.ok_or(Refusal::NoController)?;
         self.refresh(partitions);
-        self.check(broker, partitions, |_, _| true)
+        self.check(&[broker], troubled, partitions, |_, _| true)
     }
 
-    /// Whether the process on `broker` may end now; `None` for `partitions`: nobody knows them.
+    /// Whether a fault that takes nothing from a disk may strike `brokers` now, all of them
+    /// together; the rest as above.
     ///
     /// # Errors
     ///
     /// Why not.
-    pub fn may_crash(
+    pub fn may_strike(
         &mut self,
-        broker: NodeId,
+        brokers: &[NodeId],
+        troubled: &[NodeId],
         partitions: Option<&[PartitionView]>,
     ) -> Result<(), Refusal> {
         if let Some(partitions) = partitions {
@@ -162,21 +168,28 @@ impl Budget {
             return Ok(());
         }
         let partitions = partitions.ok_or(Refusal::NoController)?;
-        self.check(broker, partitions, |budget, view| {
+        self.check(brokers, troubled, partitions, |budget, view| {
             budget.hurt.iter().any(|(_, partition)| *partition == view.partition)
         })
     }
 
     fn check(
         &self,
-        broker: NodeId,
+        brokers: &[NodeId],
+        troubled: &[NodeId],
         partitions: &[PartitionView],
         at_risk: impl Fn(&Self, &PartitionView) -> bool,
     ) -> Result<(), Refusal> {
-        let of_broker = partitions.iter().filter(|view| view.has_replica_on(broker));
-        for view in of_broker.filter(|view| at_risk(self, view)) {
-            let mut others = view.member_nodes().filter(|member| *member != broker);
-            if !others.any(|member| self.is_sound(member, view.partition)) {
+        let theirs = partitions
+            .iter()
+            .filter(|view| brokers.iter().any(|broker| view.has_replica_on(*broker)));
+        for view in theirs.filter(|view| at_risk(self, view)) {
+            let is_guard = |member: &NodeId| {
+                !brokers.contains(member)
+                    && !troubled.contains(member)
+                    && self.is_sound(*member, view.partition)
+            };
+            if !view.member_nodes().any(|member| is_guard(&member)) {
                 return Err(Refusal::LastSoundMember {
                     partition: view.partition,
                     members: view.member_nodes().map(|member| member.node).collect(),
@@ -225,12 +238,15 @@ mod tests {
         let mut budget = three_brokers();
         let full = view(&[1, 2, 3], &[]);
         for id in [1, 2] {
-            assert_eq!(budget.may_lose_power(node(id), Some(&full)), Ok(()));
+            assert_eq!(budget.may_lose_power(node(id), &[], Some(&full)), Ok(()));
             budget.lost_power(node(id), &full);
         }
-        assert!(budget.may_lose_power(node(3), Some(&full)).is_err());
-        assert!(budget.may_crash(node(3), Some(&full)).is_err(), "1 or 2 might be elected");
-        assert_eq!(budget.may_crash(node(1), Some(&full)), Ok(()), "3 is still sound");
+        assert!(budget.may_lose_power(node(3), &[], Some(&full)).is_err());
+        assert!(
+            budget.may_strike(&[node(3)], &[], Some(&full)).is_err(),
+            "1 or 2 might be elected"
+        );
+        assert_eq!(budget.may_strike(&[node(1)], &[], Some(&full)), Ok(()), "3 is still sound");
     }
 
     #[test]
@@ -238,32 +254,42 @@ mod tests {
         let mut budget = three_brokers();
         budget.lost_power(node(1), &view(&[1, 2], &[]));
         // The committed ISR still has it, from before.
-        assert!(budget.may_lose_power(node(2), Some(&view(&[1, 2], &[]))).is_err());
+        assert!(budget.may_lose_power(node(2), &[], Some(&view(&[1, 2], &[]))).is_err());
         budget.registered(node(1));
-        assert!(budget.may_lose_power(node(2), Some(&view(&[2], &[]))).is_err());
-        assert_eq!(budget.may_lose_power(node(2), Some(&view(&[2, 1], &[]))), Ok(()));
+        assert!(budget.may_lose_power(node(2), &[], Some(&view(&[2], &[]))).is_err());
+        assert_eq!(budget.may_lose_power(node(2), &[], Some(&view(&[2, 1], &[]))), Ok(()));
     }
 
     #[test]
     fn crashes_alone_are_never_refused_but_a_crashed_member_guards_nothing() {
         let mut budget = three_brokers();
         for id in 1..=3 {
-            assert_eq!(budget.may_crash(node(id), None), Ok(()));
+            assert_eq!(budget.may_strike(&[node(id)], &[], None), Ok(()));
             budget.stopped(node(id), false);
         }
         let mut budget = three_brokers();
         budget.stopped(node(2), false);
-        assert!(budget.may_lose_power(node(1), Some(&view(&[1], &[2]))).is_err());
+        assert!(budget.may_lose_power(node(1), &[], Some(&view(&[1], &[2]))).is_err());
         let mut budget = three_brokers();
         budget.stopped(node(2), true);
-        assert_eq!(budget.may_lose_power(node(1), Some(&view(&[1], &[2]))), Ok(()));
+        assert_eq!(budget.may_lose_power(node(1), &[], Some(&view(&[1], &[2]))), Ok(()));
     }
 
     #[test]
     fn without_a_controller_nothing_is_risked() {
         let mut budget = three_brokers();
-        assert_eq!(budget.may_lose_power(node(1), None), Err(Refusal::NoController));
+        assert_eq!(budget.may_lose_power(node(1), &[], None), Err(Refusal::NoController));
         budget.lost_power(node(1), &view(&[1, 2, 3], &[]));
-        assert_eq!(budget.may_crash(node(2), None), Err(Refusal::NoController));
+        assert_eq!(budget.may_strike(&[node(2)], &[], None), Err(Refusal::NoController));
+    }
+
+    #[test]
+    fn who_is_cut_off_guards_nothing() {
+        let mut budget = three_brokers();
+        let full = view(&[1, 2, 3], &[]);
+        budget.lost_power(node(1), &full);
+        assert!(budget.may_lose_power(node(2), &[node(3)], Some(&full)).is_err());
+        assert!(budget.may_strike(&[node(2), node(3)], &[], Some(&full)).is_err());
+        assert_eq!(budget.may_strike(&[node(3)], &[], Some(&full)), Ok(()), "2 is still sound");
     }
 }

@@ -64,10 +64,12 @@ impl Injection {
         matches!(self, Self::Fault(sim::Fault::PowerLoss(_), _))
     }
 
-    /// Whether a process ends, or may end, without loss of data.
-    pub fn ends_process(&self) -> bool {
-        use sim::Fault::{Crash, CrashAtDiskOp, Restart};
-        matches!(self, Self::Fault(Crash(_) | CrashAtDiskOp(_) | Restart(_), _))
+    /// The nodes that it is upon.
+    pub fn nodes(&self) -> Vec<NodeId> {
+        match self {
+            Self::Fault(fault, _) => fault.nodes(),
+            Self::Elect(_) => Vec::new(),
+        }
     }
 }
 
@@ -85,8 +87,7 @@ pub fn injections(
         of(target).into_iter().map(|node| Injection::Fault(make(node), lasts)).collect()
     };
     let links = |from: &Target, to: &Target| {
-        let (from, mut to) = (of(from), of(to));
-        to.retain(|node| !from.contains(node));
+        let (from, to) = (of(from), of(to));
         (!from.is_empty() && !to.is_empty()).then_some((from, to))
     };
     let one = |fault: Option<sim::Fault>| -> Vec<Injection> {
@@ -112,8 +113,13 @@ pub fn injections(
             of(target).into_iter().map(|node| Injection::Fault(restart(node), None)).collect()
         }
         FaultKind::Partition { groups } => one(partition(groups, &of)),
-        FaultKind::OneWayPartition { from, to } => one(links(from, to)
-            .map(|(from, to)| Partition { groups: vec![from, to], one_way: true }.into())),
+        FaultKind::OneWayPartition { from, to } => {
+            one(links(from, to).and_then(|(from, mut to)| {
+                to.retain(|node| !from.contains(node));
+                let cuts = !to.is_empty();
+                cuts.then(|| Partition { groups: vec![from, to], one_way: true }.into())
+            }))
+        }
         FaultKind::SlowLink { from, to, one_way, by, jitter, bandwidth } => one(links(from, to)
             .map(|(from, to)| {
                 let bytes_per_second = bandwidth.unwrap_or(0);

@@ -21,6 +21,7 @@ use crate::spec::{Fault, Scenario};
 use crate::view::{Board, PartitionView};
 use machine::{NodeId, Span};
 use sim::SimTime;
+use std::collections::BTreeSet;
 
 /// The plan of a run, while it is carried out.
 #[derive(Clone, Debug)]
@@ -72,6 +73,8 @@ pub struct Scene<'a> {
     pub board: &'a Board,
     /// Who is who.
     pub roster: &'a Roster,
+    /// The nodes that faults are upon.
+    pub troubled: Vec<NodeId>,
     /// The partitions as the active controllers have committed them; `None`: nobody knows.
     pub partitions: &'a dyn Fn() -> Option<Vec<PartitionView>>,
 }
@@ -169,11 +172,17 @@ impl Director {
         let mut resolved = injections(index, &fault, self.seed, scene.board, scene.roster);
         if self.entries[index].generated {
             let lasts = fault.lasts.map_or(Span::MAX, |lasts| lasts.0);
-            resolved.retain(|injection| match self.allows(injection, lasts, scene, budget) {
-                Ok(()) => true,
-                Err(reason) => {
-                    suppressed.push(reason);
-                    false
+            let mut troubled = scene.troubled.clone();
+            resolved.retain(|injection| {
+                match self.allows(injection, lasts, &troubled, scene, budget) {
+                    Ok(()) => {
+                        troubled.extend(injection.nodes());
+                        true
+                    }
+                    Err(reason) => {
+                        suppressed.push(reason);
+                        false
+                    }
                 }
             });
         }
@@ -194,40 +203,53 @@ impl Director {
         &mut self,
         injection: &Injection,
         lasts: Span,
+        troubled: &[NodeId],
         scene: &Scene<'_>,
         budget: &mut Budget,
     ) -> Result<(), String> {
-        let Some(node) = injection.takes_down() else { return Ok(()) };
-        let now = scene.now;
-        self.held.retain(|(_, until)| *until > now);
-        if let Some(limits) = self.limits {
-            let (is_peer, limit): (fn(NodeId) -> bool, usize) = match crate::node::is_broker(node) {
-                true => (crate::node::is_broker, limits.brokers),
-                false => (crate::node::is_controller, limits.controllers),
-            };
-            let others = self.held.iter().filter(|(held, _)| {
-                held.cluster == node.cluster && *held != node && is_peer(*held)
-            });
-            let mut others: Vec<NodeId> = others.map(|(held, _)| *held).collect();
-            others.sort_unstable();
-            others.dedup();
-            if is_peer(node) && others.len() >= limit {
-                return Err(format!("{} others are held down already", others.len()));
-            }
+        let held = injection.takes_down();
+        if let Some(node) = held {
+            self.check_limits(node, scene.now)?;
         }
-        if crate::node::is_broker(node) {
+        let mut brokers = injection.nodes();
+        brokers.retain(|node| crate::node::is_broker(*node));
+        if !brokers.is_empty() {
             let partitions = (scene.partitions)();
-            let asked = if injection.loses_power() {
-                budget.may_lose_power(node, partitions.as_deref())
-            } else if injection.ends_process() {
-                budget.may_crash(node, partitions.as_deref())
-            } else {
-                Ok(())
+            let asked = match held {
+                Some(node) if injection.loses_power() => {
+                    budget.may_lose_power(node, troubled, partitions.as_deref())
+                }
+                _ => budget.may_strike(&brokers, troubled, partitions.as_deref()),
             };
             asked.map_err(|refusal| refusal.to_string())?;
         }
-        self.held.push((node, now + lasts));
+        if let Some(node) = held {
+            self.held.push((node, scene.now + lasts));
+        }
         Ok(())
+    }
+
+    /// Whether one more node may be held down.
+    fn check_limits(&mut self, node: NodeId, now: SimTime) -> Result<(), String> {
+        use crate::node::{is_broker, is_controller};
+        self.held.retain(|(_, until)| *until > now);
+        let Some(limits) = self.limits else { return Ok(()) };
+        let (is_peer, limit): (fn(NodeId) -> bool, usize) = if is_broker(node) {
+            (is_broker, limits.brokers)
+        } else if is_controller(node) {
+            (is_controller, limits.controllers)
+        } else {
+            return Ok(());
+        };
+        let others = self
+            .held
+            .iter()
+            .map(|(held, _)| *held)
+            .filter(|held| held.cluster == node.cluster && *held != node && is_peer(*held));
+        match others.collect::<BTreeSet<_>>().len() {
+            others if others >= limit => Err(format!("{others} others are held down already")),
+            _ => Ok(()),
+        }
     }
 
     /// No more faults: everything is healed.

@@ -21,7 +21,7 @@ pub(super) struct Teller<'a> {
 /// they are the weather in which the others happen.
 const STORIES: &[(u32, usize, fn(&mut Teller<'_>))] = &[
     (30, 1, single),
-    (10, 2, leader_and_successor),
+    (10, 3, leader_and_successor),
     (8, 3, follower_then_leader),
     (8, 2, isolated_leader),
     (6, 2, isolated_controller),
@@ -227,7 +227,15 @@ fn leader_and_successor(teller: &mut Teller<'_>) {
         let lasts = teller.a_long_time();
         teller.tell_at(NAME, at, Some(lasts), kind);
     }
-    let crash_at = teller.soon_after(at);
+    let mut crash_at = teller.soon_after(at);
+    if teller.draw.chance(600_000) {
+        // It still hears what its followers have, and tells its clients, but not them.
+        let kind = silence(teller.leader(), teller.followers());
+        let lasts = teller.a_long_time();
+        teller.tell_at(NAME, crash_at, Some(lasts), kind);
+        let then = teller.between(Span::millis(1), Span::millis(300));
+        crash_at = Time(Span(crash_at.nanos() + then.nanos()));
+    }
     teller.tell_at(NAME, crash_at, Some(down), crash(teller.leader()));
     let watch = Time(Span(crash_at.nanos() + 1));
     let down = teller.a_long_time();
@@ -307,7 +315,7 @@ fn power(teller: &mut Teller<'_>) {
 fn moves_behind_a_brokers_back(teller: &mut Teller<'_>) {
     const NAME: &str = "moves-behind-a-brokers-back";
     let (at, lasts) = (teller.at, teller.a_long_time());
-    let by = teller.between(Span::millis(500), Span::secs(5));
+    let by = teller.between(Span::millis(50), Span::millis(800));
     let kind = FaultKind::DelayMetadata { target: teller.follower(), by };
     teller.tell_at(NAME, at, Some(lasts), kind);
     let mut then = at;
@@ -346,11 +354,11 @@ fn small_isr_and_a_late_joiner(teller: &mut Teller<'_>) {
     let kind = FaultKind::Crash { target: leader.clone(), at_disk_operation };
     teller.tell_when(NAME, (watch, shrunk), Some(down), kind);
 
-    // The successor leads alone at first.
-    let alone = teller.is_led_with_isr(Comparison::AtMost, 1);
+    // What followers get from each other is late, so that the late joiner joins before it has
+    // what it joined for.
     let by = teller.between(Span::millis(200), Span::secs(1));
-    let kind = slow(leader.clone(), followers.clone(), by);
-    teller.tell_when(NAME, (watch, alone), Some(long), kind);
+    let kind = slow(followers.clone(), followers.clone(), by);
+    teller.tell_at(NAME, at, Some(long), kind);
     let joined = Condition::All(vec![
         teller.is_led_with_isr(Comparison::Equal, 2),
         teller.metric(MetricKind::LeaderEpoch, Comparison::AtLeast, 1),
@@ -371,24 +379,33 @@ fn there_and_back_again(teller: &mut Teller<'_>) {
     // The preferred leader restarts and comes back as a follower.
     let away = teller.between(Span::millis(100), Span::millis(800));
     teller.tell_at(NAME, at, Some(away), FaultKind::Restart { target: preferred });
-    let long = teller.a_long_time();
-    let back = teller.later(Time(Span(away.nanos() + Span::millis(500).0)));
+    let back = teller.later(Time(Span(away.nanos() + Span::millis(800).0)));
     let back = teller.soon_after(back);
-    let by = teller.between(Span::secs(1), Span::secs(6));
+    // Mostly less than the time-outs, or the broker would be taken for dead.
+    let by = teller.between(Span::millis(150), Span::millis(600));
+    let long = teller.a_long_time();
     let kind = FaultKind::DelayMetadata { target: teller.follower(), by };
     teller.tell_at(NAME, back, Some(long), kind);
-    let by = teller.between(Span::millis(50), Span::millis(500));
-    let kind = slow(teller.leader(), teller.followers(), by);
-    teller.tell_at(NAME, back, Some(long), kind);
+    let slow_for = teller.between(Span::millis(50), Span::millis(400));
+    let by = Time(Span(slow_for.nanos() * 2));
+    let kind = FaultKind::SlowLink {
+        from: teller.leader(),
+        to: teller.followers(),
+        one_way: true,
+        by: Time(Span(by.nanos() / 8)),
+        jitter: Some(by),
+        bandwidth: None,
+    };
+    teller.tell_at(NAME, back, Some(slow_for), kind);
     // It leads again, for a moment, without what the slow link has kept from it.
-    let moved = teller.soon_after(back);
+    let moved = Time(Span(back.nanos() + slow_for.nanos()));
     let kind = FaultKind::PreferredElection { topics: vec![teller.partition.topic.clone()] };
     teller.tell_at(NAME, moved, None, kind);
-    let gone = teller.between(Span::millis(20), Span::millis(400));
+    let gone = teller.between(Span::millis(20), Span::millis(250));
     let gone = Time(Span(moved.nanos() + gone.nanos()));
     let lasts = teller.a_long_time();
     teller.tell_at(NAME, gone, Some(lasts), FaultKind::Restart { target: teller.leader() });
-    let dies = teller.between(Span::millis(300), Span::secs(3));
+    let dies = teller.between(Span::millis(50), Span::millis(600));
     let dies = Time(Span(gone.nanos() + dies.nanos()));
     let lasts = teller.a_long_time();
     teller.tell_at(NAME, dies, Some(lasts), crash(teller.leader()));

@@ -43,7 +43,7 @@ pub fn election_timer(number: u32) -> Timer {
 impl AdminApp {
     /// Starts, and creates the topics.
     pub fn boot(config: &AdminAppConfig, boot: Boot, out: &mut Outbox) -> Self {
-        let properties = AdminConfig { request_timeout: Span::secs(3), ..AdminConfig::default() };
+        let properties = AdminConfig { request_timeout: Span::secs(1), ..AdminConfig::default() };
         let admin = Admin::new(&properties, &boot, &config.bootstrap);
         out.set_timer(CREATE, boot.now.mono);
         Self { config: Box::new(config.clone()), admin, topics: BTreeMap::new(), refused: None }
