@@ -2,6 +2,7 @@
 
 use scenarios::run::{RunOutcome, run};
 use scenarios::spec::Resolved;
+use std::any::Any;
 use std::collections::BTreeMap;
 use std::ops::Range;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -37,7 +38,10 @@ pub(crate) fn is_interrupted() -> bool {
 /// Makes one run; `None` if it was interrupted.
 pub(crate) fn one(resolved: Resolved, provoke_panic: bool) -> Option<Ran> {
     let (sender, receiver) = mpsc::channel();
-    thread::spawn(move || sender.send(guarded(&resolved, provoke_panic)));
+    thread::spawn(move || {
+        // Nobody may be waiting any more.
+        let _ = sender.send(guarded(&resolved, provoke_panic));
+    });
     loop {
         match receiver.recv_timeout(GLANCE) {
             Ok(ran) => return Some(ran),
@@ -100,15 +104,19 @@ fn guarded(resolved: &Resolved, provoke_panic: bool) -> Ran {
         run(resolved)
     }));
     result.map_err(|payload| {
-        let text = payload.downcast_ref::<&str>().map(|text| (*text).to_owned());
-        let message = text
-            .or_else(|| payload.downcast_ref::<String>().cloned())
-            .unwrap_or_else(|| "a panic without a message".to_owned());
-        match places().get(&message) {
+        let message = text_of(payload.as_ref());
+        match places().get(message) {
             Some(place) => format!("{message} ({place})"),
-            None => message,
+            None => message.to_owned(),
         }
     })
+}
+
+/// The message of a panic.
+fn text_of(payload: &dyn Any) -> &str {
+    let text = payload.downcast_ref::<&str>().copied();
+    let text = text.or_else(|| payload.downcast_ref::<String>().map(String::as_str));
+    text.unwrap_or("a panic without a message")
 }
 
 /// Where panics began, by their message: a message that has crossed threads has lost its place.
@@ -123,7 +131,7 @@ fn places() -> MutexGuard<'static, BTreeMap<String, String>> {
 pub(crate) fn watch_panics() {
     let tell = std::panic::take_hook();
     std::panic::set_hook(Box::new(move |panic| {
-        let message = panic.payload_as_str().unwrap_or("a panic without a message").to_owned();
+        let message = text_of(panic.payload()).to_owned();
         let place = panic.location().map(ToString::to_string).unwrap_or_default();
         if places().insert(message, place).is_none() {
             tell(panic);

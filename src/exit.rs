@@ -59,6 +59,13 @@ impl Failure {
     }
 }
 
+/// Tells that a run was not finished, and answers the exit code.
+pub(crate) fn interrupted(so: &str, json: bool) -> u8 {
+    let message = format!("interrupted: the run was not finished, and {so}");
+    let _ = Failure::from(Diagnostic::new(Kind::Interrupted, message)).report(json);
+    INTERRUPTED
+}
+
 /// Prints one object on standard output.
 pub(crate) fn print_json(value: &impl serde::Serialize) {
     match serde_json::to_string_pretty(value) {

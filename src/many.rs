@@ -15,7 +15,7 @@ const KEPT: usize = 20;
 pub(crate) fn run(job: &Job<'_>, seeds: Range<u64>) -> Result<u8, Failure> {
     let args = job.args;
     let range = format!("{}..{}", seeds.start, seeds.end);
-    let again = command(&args.scenario, &format!("--seeds {range}"), &args.set, &args.bugs);
+    let again = command(&args.scenario, &format!("--seeds {range}"), &args.set, &job.bugs);
     let mut report = SeedsReport::new(&job.scenario.name, &range, again);
     let mut kept = 0;
     let mut failure = None;

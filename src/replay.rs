@@ -24,8 +24,7 @@ pub(crate) fn command(args: &ReplayArgs) -> Result<u8, Failure> {
     };
     let trace = args.trace || args.until.is_some();
     let Some(ran) = execute::one(record.resolved(trace), false) else {
-        eprintln!("interrupted: the run was not finished");
-        return Ok(exit::INTERRUPTED);
+        return Ok(exit::interrupted("nothing is known about it", args.json));
     };
     let again = format!("faultline replay {}", quoted(&args.path.display().to_string()));
     let outcome = match ran {

@@ -17,16 +17,17 @@ use std::path::Path;
 pub(crate) struct Job<'a> {
     pub(crate) args: &'a ScenarioArgs,
     pub(crate) scenario: Scenario,
+    pub(crate) bugs: Vec<String>,
 }
 
 /// Runs a scenario.
 pub(crate) fn command(args: &ScenarioArgs) -> Result<u8, Failure> {
     let (mut scenario, mut warnings) = load(&args.scenario)?;
     warnings.extend(scenario.set_all(&args.set)?);
-    known_bugs(&args.bugs)?;
+    let bugs = known_bugs(&args.bugs)?;
     files::probe(&args.out).map_err(|error| Failure::unwritable(&args.out, &error))?;
     exit::warn(&warnings);
-    let job = Job { args, scenario };
+    let job = Job { args, scenario, bugs };
     match &args.seeds {
         Some(seeds) => many::run(&job, seeds.clone()),
         None => job.single(),
@@ -45,17 +46,18 @@ pub(crate) fn load(source: &str) -> Result<(Scenario, Vec<Diagnostic>), Failure>
     Ok(Scenario::parse(source, &text)?)
 }
 
-fn known_bugs(ids: &[String]) -> Result<(), Failure> {
-    for id in ids {
-        let known = || museum::BUGS.iter().map(|bug| bug.id);
-        if !known().any(|bug| bug == id) {
-            let names: Vec<&str> = known().collect();
-            let message = format!("there is no bug `{id}`; there is {}", names.join(", "));
-            let hint = nearest(id, known()).map(|near| format!("did you mean `{near}`?"));
-            return Err(Diagnostic::new(Kind::UnknownBug, message).with_hint(hint).into());
-        }
-    }
-    Ok(())
+/// The ids of the museum that `ids` name, in whatever case.
+fn known_bugs(ids: &[String]) -> Result<Vec<String>, Failure> {
+    let known = |id: &String| {
+        museum::find(id).map(|bug| bug.id.to_owned()).ok_or_else(|| {
+            let names = || museum::BUGS.iter().map(|bug| bug.id);
+            let list: Vec<&str> = names().collect();
+            let message = format!("there is no bug `{id}`; there is {}", list.join(", "));
+            let hint = nearest(id, names()).map(|near| format!("did you mean `{near}`?"));
+            Failure::from(Diagnostic::new(Kind::UnknownBug, message).with_hint(hint))
+        })
+    };
+    ids.iter().map(known).collect()
 }
 
 /// A run with everything that is told about it.
@@ -67,15 +69,14 @@ pub(crate) struct Told {
 impl Job<'_> {
     /// The run of `seed`.
     pub(crate) fn resolve(&self, seed: u64, trace: bool) -> Resolved {
-        Resolved { scenario: self.scenario.clone(), seed, bugs: self.args.bugs.clone(), trace }
+        Resolved { scenario: self.scenario.clone(), seed, bugs: self.bugs.clone(), trace }
     }
 
     fn single(&self) -> Result<u8, Failure> {
         let (seed, trace) = (self.args.seed, self.args.trace);
         let resolved = self.resolve(seed, trace);
         let Some(ran) = execute::one(resolved, self.args.provoke_panic) else {
-            eprintln!("interrupted: the run was not finished, and nothing was written");
-            return Ok(exit::INTERRUPTED);
+            return Ok(exit::interrupted("nothing was written", self.args.json));
         };
         let told = self.tell(seed, ran, true)?;
         if self.args.json {
@@ -100,7 +101,7 @@ impl Job<'_> {
                 (verdict, plan, Some((trace, history)))
             }
             Err(message) => {
-                let (name, bugs) = (&self.scenario.name, &self.args.bugs);
+                let (name, bugs) = (&self.scenario.name, &self.bugs);
                 (Verdict::of_panic(name, seed, bugs, message), Vec::new(), None)
             }
         };

@@ -73,23 +73,15 @@ fn permitted(out: &mut String, verdict: &Verdict) -> std::fmt::Result {
         let plural = if permitted.count == 1 { "" } else { "s" };
         writeln!(
             out,
-            "- **{}**: {} record{plural} of {}. {} Permitted because {}.",
+            "- **{}**: {} record{plural} of {}: {}. Permitted because {}.",
             permitted.hazard,
             permitted.count,
             permitted.partition,
-            sentence(&permitted.summary),
+            permitted.summary.trim_end_matches('.'),
             permitted.because.trim_end_matches('.')
         )?;
     }
     writeln!(out)
-}
-
-/// With a full stop at its end.
-fn sentence(text: &str) -> String {
-    match text.trim_end_matches('.') {
-        "" => String::new(),
-        text => format!("{text}."),
-    }
 }
 
 fn events(out: &mut String, events: &[u64]) -> std::fmt::Result {
@@ -131,11 +123,15 @@ pub fn what(fault: &Fault) -> String {
             format!("{family} of {}", groups.join(" | "))
         }
         FaultKind::OneWayPartition { from, to } => format!("{family} from {from} to {to}"),
-        FaultKind::SlowLink { from, to, by, .. } => format!("{family} from {from} to {to} by {by}"),
+        FaultKind::SlowLink { from, to, by, .. } => {
+            format!("{family} from {from} to {to} by {}", moment(by.nanos()))
+        }
         FaultKind::LossyLink { from, to, loss, .. } => {
             format!("{family} from {from} to {to}, {loss} lost")
         }
-        FaultKind::DelayMetadata { target, by } => format!("{family} of {target} by {by}"),
+        FaultKind::DelayMetadata { target, by } => {
+            format!("{family} of {target} by {}", moment(by.nanos()))
+        }
         FaultKind::PreferredElection { topics } if topics.is_empty() => family.to_owned(),
         FaultKind::PreferredElection { topics } => format!("{family} of {}", list(topics.iter())),
         kind => format!("{family} {}", list(kind.targets().into_iter().map(|(_, target)| target))),

@@ -1,6 +1,8 @@
 //! The results directory of a run. It is written beside its place and then moved there, so that
 //! one that exists is whole.
 
+#![allow(clippy::disallowed_methods, reason = "results go to real files, after the run")]
+
 use super::explain::explain;
 use super::record::RunRecord;
 use super::verdict::Verdict;

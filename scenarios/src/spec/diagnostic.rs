@@ -53,6 +53,8 @@ pub enum Kind {
     UnknownName,
     /// A value that cannot be, alone or together with others.
     Impossible,
+    /// The run was interrupted before it was finished.
+    Interrupted,
     /// Accepted by Kafka, and no one should want it. A warning.
     Unwise,
 }

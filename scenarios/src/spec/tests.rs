@@ -1,6 +1,7 @@
 //! Mistakes in scenario files: each is told at its place, with what was probably meant.
 
 use super::*;
+use proptest::prelude::*;
 
 const GOOD: &str = r#"
 name = "good"
@@ -54,11 +55,14 @@ fn a_good_file_is_read_without_warnings() {
     assert!(when.holds(&mut |_| 20) && !when.holds(&mut |_| 19));
 }
 
+/// What is replaced, by what, what is marked, the kind, a part of the message, the hint.
+type Mistake = (&'static str, &'static str, &'static str, Kind, &'static str, Option<&'static str>);
+
 #[test]
 fn every_mistake_is_told_at_its_place_with_what_was_meant() {
     use Kind::*;
     #[rustfmt::skip]
-    let table: &[(&str, &str, &str, Kind, &str, Option<&str>)] = &[
+    let table: &[Mistake] = &[
         ("name = \"good\"", "name = \"good", "\"good", Malformed, "malformed TOML", None),
         ("brokers = 3", "brokers = 3\nbrokers = 5", "brokers = 5", Malformed, "duplicate key", None),
         ("rate = 100", "rte = 100", "rte", UnknownKey, "`rte`", Some("did you mean `rate`?")),
@@ -183,4 +187,46 @@ fn a_setting_that_cannot_be_is_refused() {
     assert_eq!(told("max.poll.records=5").kind, Kind::Impossible, "there are no consumers");
     let (_, warnings) = set(&["min.insync.replicas=4"]).unwrap();
     assert!(warnings[0].message.starts_with("with --set min.insync.replicas=4: topic `orders`"));
+}
+
+#[test]
+fn conditions_and_targets_read_back_as_they_are_written() {
+    for text in [
+        "hw(orders-0) >= 500",
+        "time > 2s and unacked >= 20",
+        "(leader(west/orders-0) == 0 or isr(orders-1) < 2) and controller != 101",
+        "sent(orders) > 10 or acked(a-b-0) <= 3 and brokers_up == 3",
+    ] {
+        let condition = Condition::parse(text).unwrap_or_else(|error| panic!("{text}: {error}"));
+        assert_eq!(Condition::parse(&condition.to_string()), Ok(condition), "{text}");
+    }
+    for text in ["leader(orders-0)", "west/broker 2", "any broker", "all servers", "controller"] {
+        let target = Target::parse(text).unwrap_or_else(|error| panic!("{text}: {error}"));
+        assert_eq!(target.to_string(), text);
+    }
+    let and_first = Condition::parse("time > 1s or time > 2s and time > 3s").unwrap();
+    assert!(matches!(and_first, Condition::Any(parts) if parts.len() == 2));
+}
+
+proptest! {
+    /// Whatever a file holds, reading it ends with a scenario or with a place inside of it.
+    #[test]
+    fn no_file_is_too_broken_to_be_told_about(at in 0..GOOD.len(), cut in 0..40usize, put in ".{0,6}") {
+        let mut text = GOOD.to_owned();
+        text.replace_range(at..(at + cut).min(GOOD.len()), &put);
+        if let Err(error) = Scenario::parse("any.toml", &text) {
+            let (line, column) = (error.line.unwrap() as usize, error.column.unwrap() as usize);
+            let there = text.split('\n').nth(line - 1).unwrap();
+            prop_assert!(column <= there.chars().count() + 1, "{}", error);
+            prop_assert!(!error.to_string().is_empty());
+        }
+    }
+
+    /// The same for conditions and targets.
+    #[test]
+    fn no_text_is_too_broken_either(text in "[a-z(0-9) >=<!&|./%-]{0,30}|.{0,12}") {
+        for error in [Condition::parse(&text).err(), Target::parse(&text).err()].into_iter().flatten() {
+            prop_assert!(error.at <= text.len() && !error.message.is_empty());
+        }
+    }
 }

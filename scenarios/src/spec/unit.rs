@@ -80,7 +80,7 @@ fn scaled(number: &str, unit: u64) -> Option<u64> {
     let mut place = unit;
     for digit in fraction.bytes() {
         let digit = u64::from(digit.checked_sub(b'0').filter(|d| *d <= 9)?);
-        if place % 10 != 0 && digit != 0 && place < 10 {
+        if digit != 0 && !place.is_multiple_of(10) {
             return None;
         }
         place /= 10;
@@ -221,6 +221,7 @@ mod tests {
         assert!(Time::parse("5 parsecs").unwrap_err().contains("`parsecs` is no unit"));
         assert!(Time::parse("99999999999h").is_err());
         assert!(Time::parse("1.2.3s").is_err());
+        assert!(Time::parse("0.5ns").is_err(), "nothing is shorter than a nanosecond");
     }
 
     #[test]

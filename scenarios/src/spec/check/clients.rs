@@ -70,11 +70,11 @@ impl Check<'_> {
         let Some(partition) = group.partition else { return };
         let scenario = self.scenario;
         let cluster = scenario.cluster_index(group.cluster.as_deref());
-        let written = scenario.topics.iter().filter(|topic| {
+        let mut written = scenario.topics.iter().filter(|topic| {
             scenario.cluster_index(topic.cluster.as_deref()) == cluster
                 && (group.topics.is_empty() || group.topics.contains(&topic.name))
         });
-        if let Some(topic) = written.filter(|topic| topic.partitions <= partition).next() {
+        if let Some(topic) = written.find(|topic| topic.partitions <= partition) {
             let message = format!(
                 "topic `{}` has no partition {partition}; it has 0 to {}",
                 topic.name,

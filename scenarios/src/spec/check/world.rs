@@ -35,7 +35,7 @@ impl Check<'_> {
         if !(1..=9).contains(&cluster.controllers) {
             let message = format!("a cluster has 1 to 9 controllers, not {}", cluster.controllers);
             self.impossible(at("controllers"), message);
-        } else if cluster.controllers % 2 == 0 {
+        } else if cluster.controllers.is_multiple_of(2) {
             let n = cluster.controllers;
             let message = format!("{n} controllers survive no more failures than {} do", n - 1);
             self.tell(Kind::Unwise, at("controllers"), message);
