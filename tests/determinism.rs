@@ -1,0 +1,72 @@
+//! The same seed gives the same run: twice in one process, on threads beside others, in other
+//! processes, and in another build. Everything else rests on this, so it is tested first.
+
+#![expect(
+    clippy::disallowed_methods,
+    reason = "threads, processes and the environment are what is tested"
+)]
+
+use scenarios::catalog;
+use scenarios::result::Verdict;
+use scenarios::run::run;
+use scenarios::spec::Resolved;
+use std::path::PathBuf;
+use std::process::Command;
+
+const RUNS: [(&str, u64); 4] =
+    [("leader-crash", 42), ("network-partition", 7), ("swarm", 1), ("swarm", 2)];
+
+fn verdict(name: &str, seed: u64) -> Verdict {
+    let (scenario, _) = catalog::scenario(name).unwrap_or_else(|error| panic!("{error}"));
+    run(&Resolved { scenario, seed, bugs: Vec::new(), trace: false }).verdict
+}
+
+/// What the program in another process says.
+fn digest_by(program: &str, name: &str, seed: u64) -> String {
+    let out = std::env::temp_dir().join(format!("faultline-determinism-{}", std::process::id()));
+    let output = Command::new(program)
+        .args(["scenario", name, "--seed", &seed.to_string(), "--json", "--out"])
+        .arg(&out)
+        .output()
+        .expect("the program starts");
+    let _ = std::fs::remove_dir_all(&out);
+    let verdict: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap_or_else(|_| {
+        panic!("{name} {seed}: {}", String::from_utf8_lossy(&output.stderr))
+    });
+    verdict["digest"].as_str().expect("a digest").to_owned()
+}
+
+#[test]
+fn one_after_another_and_beside_each_other() {
+    for (name, seed) in RUNS {
+        let first = verdict(name, seed);
+        let beside: Vec<_> =
+            (0..2).map(|_| std::thread::spawn(move || verdict(name, seed))).collect();
+        for thread in beside {
+            assert_eq!(first, thread.join().expect("a run does not panic"), "{name} {seed}");
+        }
+    }
+}
+
+#[test]
+fn in_other_processes() {
+    for (name, seed) in RUNS {
+        let here = verdict(name, seed).digest;
+        let program = env!("CARGO_BIN_EXE_faultline");
+        assert_eq!(here, digest_by(program, name, seed), "{name} {seed}");
+        assert_eq!(here, digest_by(program, name, seed), "{name} {seed}");
+    }
+}
+
+/// `FAULTLINE_OTHER` names the program in another build; `.ci/run` gives the release build.
+#[test]
+fn in_another_build() {
+    let Some(other) = std::env::var_os("FAULTLINE_OTHER").map(PathBuf::from) else {
+        println!("skipped: FAULTLINE_OTHER is not set");
+        return;
+    };
+    for (name, seed) in RUNS {
+        let other = other.to_str().expect("a path");
+        assert_eq!(verdict(name, seed).digest, digest_by(other, name, seed), "{name} {seed}");
+    }
+}
