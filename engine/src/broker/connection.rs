@@ -6,7 +6,7 @@ use super::purgatory::{Delayed, Parked};
 use crate::error::ErrorCode;
 use crate::ids::TopicPartition;
 use crate::protocol::{Message, Request, Response};
-use machine::{ConnId, Halt};
+use machine::{ConnId, Halt, Lane};
 
 /// What became of a request.
 #[derive(Clone, Debug)]
@@ -76,7 +76,11 @@ impl Broker {
         match served {
             Served::Response(body) => {
                 io.out.send(conn, Message::Response { correlation_id, body });
-                self.purgatory.unmute(conn, io.now.mono, io.out);
+                if io.lane == Lane::Request {
+                    self.purgatory.unmute(conn, io.now.mono, io.out);
+                } else {
+                    self.purgatory.unmute_later(conn, io.now.mono, io.out);
+                }
             }
             Served::Unanswered => self.purgatory.unmute(conn, io.now.mono, io.out),
             Served::Parked => {}

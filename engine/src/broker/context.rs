@@ -7,7 +7,7 @@ use crate::log::LogError;
 use crate::metadata::MetadataImage;
 use crate::rules::Rulebook;
 use crate::rules::isr::Candidate;
-use machine::{Disk, DiskError, Halt, Now};
+use machine::{Disk, DiskError, Halt, Lane, Now};
 
 /// What a decision goes by. Not changed while an input is handled, except by metadata.
 #[derive(Clone, Debug)]
@@ -25,6 +25,8 @@ pub(super) struct Context {
 /// The world, while one input is handled.
 pub(super) struct Io<'a> {
     pub(super) now: Now,
+    /// The thread that handles it.
+    pub(super) lane: Lane,
     pub(super) disk: &'a mut dyn Disk,
     pub(super) out: &'a mut Outbox,
 }

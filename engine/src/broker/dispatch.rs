@@ -24,7 +24,7 @@ impl Process for Broker {
     }
 
     fn handle(&mut self, now: Now, input: Input, disk: &mut dyn Disk, out: &mut Outbox) {
-        let mut io = Io { now, disk, out };
+        let mut io = Io { now, lane: self.lane(&input), disk, out };
         if let Err(halt) = self.on_input(input, &mut io) {
             io.out.halt(halt);
         }

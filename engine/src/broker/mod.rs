@@ -49,7 +49,7 @@ use context::{Context, Io};
 use fetcher::Fetchers;
 use forward::Forwards;
 use lifecycle::Lifecycle;
-use machine::{Boot, ConnId, Disk, Halt, NodeId};
+use machine::{Boot, ConnId, Disk, Halt, Lane, NodeId};
 use partition::{Changes, Partition};
 use publisher::Metadata;
 use purgatory::Purgatory;
@@ -96,7 +96,7 @@ impl Broker {
         disk: &mut dyn Disk,
         out: &mut Outbox,
     ) -> Result<Self, Halt> {
-        let mut io = Io { now: boot.now, disk, out };
+        let mut io = Io { now: boot.now, lane: Lane::Control, disk, out };
         let loaded = checkpoints::load(&settings.topic_defaults, &mut io)?;
         let quorum = Quorum::boot(quorum_config(settings), boot, settings.rules, io.disk, io.out)?;
         let setup_timeout = settings.config.connection_setup_timeout;

@@ -102,10 +102,22 @@ impl Purgatory {
         }
     }
 
+    /// The same, but the connection stays muted until the response has left: the thread that
+    /// answers is not the one that reads requests, and may still be waiting for the disk.
+    pub(super) fn unmute_later(&mut self, conn: ConnId, now: Mono, out: &mut Outbox) {
+        if self.connections.contains_key(&conn) {
+            out.set_timer(Timer::Broker(BrokerTimer::NextRequest(conn)), now);
+        }
+    }
+
     /// The request to be handled next, which stays muted until it is answered.
     pub(super) fn next(&mut self, conn: ConnId) -> Option<(u32, Request)> {
         let muted = self.connections.get_mut(&conn).filter(|muted| muted.parked.is_none())?;
-        muted.queue.pop_front()
+        let next = muted.queue.pop_front();
+        if next.is_none() {
+            self.connections.remove(&conn);
+        }
+        next
     }
 
     /// The request that [`Purgatory::next`] would answer.

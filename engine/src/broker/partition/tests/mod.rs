@@ -16,7 +16,7 @@ use crate::protocol::{
 use crate::record::BatchBuilder;
 use crate::rules::Rulebook;
 use bytes::Bytes;
-use machine::{NodeId, Now, Span, Wall};
+use machine::{Lane, NodeId, Now, Span, Wall};
 
 const ID: TopicPartition = TopicPartition::new(TopicId(7), 0);
 
@@ -88,7 +88,7 @@ impl Replica {
 
     fn with<R>(&mut self, act: impl FnOnce(&mut Partition, &Context, &mut Io<'_>) -> R) -> R {
         let now = Now { mono: self.now, wall: Wall(1_000) };
-        let mut io = Io { now, disk: &mut self.disk, out: &mut self.out };
+        let mut io = Io { now, lane: Lane::Request, disk: &mut self.disk, out: &mut self.out };
         let result = act(&mut self.partition, &self.context, &mut io);
         self.partition.invariants();
         result
