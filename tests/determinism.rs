@@ -30,9 +30,8 @@ fn digest_by(program: &str, name: &str, seed: u64) -> String {
         .output()
         .expect("the program starts");
     let _ = std::fs::remove_dir_all(&out);
-    let verdict: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap_or_else(|_| {
-        panic!("{name} {seed}: {}", String::from_utf8_lossy(&output.stderr))
-    });
+    let verdict: serde_json::Value = serde_json::from_slice(&output.stdout)
+        .unwrap_or_else(|_| panic!("{name} {seed}: {}", String::from_utf8_lossy(&output.stderr)));
     verdict["digest"].as_str().expect("a digest").to_owned()
 }
 
