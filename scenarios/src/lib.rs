@@ -5,6 +5,7 @@ pub mod catalog;
 pub mod check;
 pub mod condition;
 pub mod evidence;
+pub mod fuzz;
 pub mod judge;
 pub mod museum;
 pub mod node;

@@ -157,7 +157,7 @@ impl Outcome {
         outcomes.into_iter().max_by_key(|outcome| outcome.weight()).unwrap_or(Self::Pass)
     }
 
-    const fn weight(self) -> u8 {
+    pub(crate) const fn weight(self) -> u8 {
         match self {
             Self::Pass => 0,
             Self::Vacuous => 1,

@@ -1,0 +1,324 @@
+//! The journal of a part: a line of JSON for each run, appended as it ends. What kills the process
+//! costs the runs in flight and no others.
+//!
+//! ```text
+//! {"header": …}            the plan and the parts, once
+//! {"name": "crash"}        a name gets the next number
+//! {"run": …}               what is kept of a run; names by number
+//! {"end": …}               how many runs there are and why there are no more, once
+//! ```
+
+use super::plan::{Part, Plan};
+use super::record::{Failure, SeedRecord};
+use crate::result::Outcome;
+use serde::{Deserialize, Serialize};
+use std::borrow::Cow;
+use std::collections::BTreeMap;
+use std::fmt;
+use std::io::{self, BufRead};
+
+/// The version of this format.
+const VERSION: u32 = 1;
+
+/// What a journal is about.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Header {
+    /// The version of the format.
+    version: u32,
+    /// What is run.
+    pub plan: Plan,
+    /// With which seeds. Several parts after a merge.
+    pub parts: Vec<Part>,
+}
+
+impl Header {
+    /// The header of a new journal.
+    pub fn new(plan: Plan, parts: Vec<Part>) -> Self {
+        Self { version: VERSION, plan, parts }
+    }
+}
+
+/// Why a part ended.
+#[derive(
+    Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, schemars::JsonSchema,
+)]
+#[serde(rename_all = "snake_case")]
+pub enum Stop {
+    /// Every run has been made.
+    Complete,
+    /// The time given was over.
+    Time,
+    /// A run failed, and that was to be the end.
+    FailFast,
+    /// There was an interrupt.
+    Interrupted,
+    /// The process was killed, or runs are missing.
+    Incomplete,
+}
+
+/// The last line of a journal.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct End {
+    /// How many runs it holds.
+    pub runs: u64,
+    /// How long they took together on a real clock, in milliseconds.
+    pub wall_ms: u64,
+    /// Why there are no more.
+    pub stop: Stop,
+}
+
+#[derive(Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+enum Line<'a> {
+    Header(Box<Header>),
+    Name(Cow<'a, str>),
+    Run(Box<Run<'a>>),
+    End(End),
+}
+
+/// A run as it is written: short, since there are many.
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Run<'a> {
+    target: usize,
+    seed: u64,
+    outcome: Outcome,
+    digest: Cow<'a, str>,
+    events: u64,
+    simulated_ns: u64,
+    wall_us: u64,
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    permitted: bool,
+    exercised: Vec<usize>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    missing: Vec<usize>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    reached: Vec<bool>,
+    /// Check, signature and summary.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    failure: Option<[Cow<'a, str>; 3]>,
+}
+
+/// Turns runs into lines.
+#[derive(Clone, Debug, Default)]
+pub struct Writer {
+    names: BTreeMap<String, usize>,
+}
+
+impl Writer {
+    /// The first line.
+    pub fn header(&self, header: &Header) -> String {
+        line(&Line::Header(Box::new(header.clone())))
+    }
+
+    /// The lines for a run; to be written in one piece.
+    pub fn run(&mut self, record: &SeedRecord) -> String {
+        let mut text = String::new();
+        let exercised = self.numbers(&record.exercised, &mut text);
+        let missing = self.numbers(&record.missing, &mut text);
+        let failure = record.failure.as_ref();
+        let run = Run {
+            target: record.target,
+            seed: record.seed,
+            outcome: record.outcome,
+            digest: Cow::Borrowed(&record.digest),
+            events: record.events,
+            simulated_ns: record.simulated_ns,
+            wall_us: record.wall_us,
+            permitted: record.permitted,
+            exercised,
+            missing,
+            reached: record.reached.clone(),
+            failure: failure.map(|failure| {
+                [&failure.check, &failure.signature, &failure.summary]
+                    .map(|text| Cow::Borrowed(text.as_str()))
+            }),
+        };
+        text.push_str(&line(&Line::Run(Box::new(run))));
+        text
+    }
+
+    /// The last line.
+    pub fn end(&self, end: End) -> String {
+        line(&Line::End(end))
+    }
+
+    fn numbers(&mut self, names: &[String], text: &mut String) -> Vec<usize> {
+        let number = |name: &String| {
+            if let Some(number) = self.names.get(name) {
+                return *number;
+            }
+            let number = self.names.len();
+            self.names.insert(name.clone(), number);
+            text.push_str(&line(&Line::Name(Cow::Borrowed(name))));
+            number
+        };
+        names.iter().map(number).collect()
+    }
+}
+
+fn line(line: &Line<'_>) -> String {
+    let mut text = serde_json::to_string(line).expect("a line is plain data");
+    text.push('\n');
+    text
+}
+
+/// What is wrong with a journal.
+#[derive(Debug)]
+pub enum Damage {
+    /// It cannot be read.
+    Io(io::Error),
+    /// A line, from 1, is not what belongs there.
+    Line(u64, String),
+}
+
+impl fmt::Display for Damage {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Io(error) => error.fmt(f),
+            Self::Line(number, what) => write!(f, "line {number}: {what}"),
+        }
+    }
+}
+
+/// Reads a journal.
+#[derive(Debug)]
+pub struct Reader<R> {
+    source: R,
+    header: Header,
+    names: Vec<String>,
+    line: u64,
+    runs: u64,
+    end: Option<End>,
+    torn: bool,
+}
+
+impl<R: BufRead> Reader<R> {
+    /// Reads the header.
+    ///
+    /// # Errors
+    ///
+    /// If there is none of this version.
+    pub fn open(mut source: R) -> Result<Self, Damage> {
+        let first = whole_line(&mut source).map_err(Damage::Io)?;
+        let wrong = |what: String| Damage::Line(1, what);
+        let text = match first {
+            Found::Line(text) => text,
+            Found::Torn | Found::Nothing => return Err(wrong("it has no header".to_owned())),
+        };
+        let header = match serde_json::from_slice(&text) {
+            Ok(Line::Header(header)) => *header,
+            Ok(_) => return Err(wrong("it does not begin with a header".to_owned())),
+            Err(error) => return Err(wrong(format!("not the journal of a fuzz run: {error}"))),
+        };
+        if header.version != VERSION {
+            let found = header.version;
+            return Err(wrong(format!("version {found} of the format; this is {VERSION}")));
+        }
+        Ok(Self { source, header, names: Vec::new(), line: 1, runs: 0, end: None, torn: false })
+    }
+
+    /// What it is about.
+    pub fn header(&self) -> &Header {
+        &self.header
+    }
+
+    /// The next run; `None` after the last.
+    ///
+    /// # Errors
+    ///
+    /// If a line is not what belongs there. A torn last line is no error: that is how a killed
+    /// process leaves it.
+    pub fn next_run(&mut self) -> Result<Option<SeedRecord>, Damage> {
+        loop {
+            let text = match whole_line(&mut self.source).map_err(Damage::Io)? {
+                Found::Line(text) => text,
+                Found::Torn if self.end.is_none() => {
+                    self.torn = true;
+                    return Ok(None);
+                }
+                Found::Torn => return Err(self.wrong("something follows the end")),
+                Found::Nothing => return Ok(None),
+            };
+            self.line += 1;
+            if self.end.is_some() {
+                return Err(self.wrong("something follows the end"));
+            }
+            match serde_json::from_slice(&text) {
+                Ok(Line::Name(name)) => self.names.push(name.into_owned()),
+                Ok(Line::Run(run)) => return self.record(*run).map(Some),
+                Ok(Line::End(end)) if end.runs == self.runs => self.end = Some(end),
+                Ok(Line::End(end)) => {
+                    let (runs, said) = (self.runs, end.runs);
+                    return Err(self.wrong(&format!("it holds {runs} runs, not {said}")));
+                }
+                Ok(Line::Header(_)) => return Err(self.wrong("a second header")),
+                Err(error) => return Err(self.wrong(&format!("not a line of a journal: {error}"))),
+            }
+        }
+    }
+
+    /// The last line, if there is one: a process that was killed leaves none.
+    pub fn end(&self) -> Option<End> {
+        self.end
+    }
+
+    /// Whether the last line is torn.
+    pub fn torn(&self) -> bool {
+        self.torn
+    }
+
+    fn wrong(&self, what: &str) -> Damage {
+        Damage::Line(self.line, what.to_owned())
+    }
+
+    fn record(&mut self, run: Run<'_>) -> Result<SeedRecord, Damage> {
+        let Header { plan, parts, .. } = &self.header;
+        if run.target >= plan.targets.len() || !parts.iter().any(|part| part.has(run.seed)) {
+            return Err(self.wrong("a run that is none of this part's"));
+        }
+        let names = |numbers: &[usize]| -> Option<Vec<String>> {
+            numbers.iter().map(|number| self.names.get(*number).cloned()).collect()
+        };
+        let (Some(exercised), Some(missing)) = (names(&run.exercised), names(&run.missing)) else {
+            return Err(self.wrong("a number without a name"));
+        };
+        self.runs += 1;
+        Ok(SeedRecord {
+            target: run.target,
+            seed: run.seed,
+            outcome: run.outcome,
+            digest: run.digest.into_owned(),
+            events: run.events,
+            simulated_ns: run.simulated_ns,
+            permitted: run.permitted,
+            wall_us: run.wall_us,
+            exercised,
+            missing,
+            reached: run.reached,
+            failure: run.failure.map(|failure| {
+                let [check, signature, summary] = failure.map(Cow::into_owned);
+                Failure { check, signature, summary }
+            }),
+        })
+    }
+}
+
+enum Found {
+    Line(Vec<u8>),
+    /// The last line, and it has no end.
+    Torn,
+    Nothing,
+}
+
+fn whole_line(source: &mut impl BufRead) -> io::Result<Found> {
+    let mut text = Vec::new();
+    source.read_until(b'\n', &mut text)?;
+    Ok(match text.last() {
+        Some(b'\n') => Found::Line(text),
+        Some(_) => Found::Torn,
+        None => Found::Nothing,
+    })
+}

@@ -1,0 +1,217 @@
+//! Joining the journals of parts into the result that one process would have given.
+
+use super::journal::{Damage, End, Header, Reader, Stop};
+use super::plan::{Part, Plan};
+use super::record::SeedRecord;
+use super::report::{FuzzReport, planned};
+use super::tally::Tally;
+use std::collections::BTreeMap;
+use std::fmt;
+use std::io::BufRead;
+
+/// What parts come to together.
+#[derive(Debug)]
+pub struct Merged {
+    /// What was run.
+    pub plan: Plan,
+    /// With which seeds.
+    pub parts: Vec<Part>,
+    /// The result.
+    pub report: FuzzReport,
+    /// The last line of a journal of all runs.
+    pub end: End,
+    /// What the user should know: parts that were killed, seeds that are missing.
+    pub notes: Vec<String>,
+}
+
+/// Why parts cannot be joined.
+#[derive(Debug)]
+pub enum Refusal {
+    /// A journal is damaged.
+    Damaged {
+        /// Its name.
+        journal: String,
+        /// How.
+        damage: Damage,
+    },
+    /// The parts do not fit together.
+    Misfit(String),
+    /// What was read could not be passed on.
+    Io(std::io::Error),
+}
+
+impl fmt::Display for Refusal {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Damaged { journal, damage } => write!(f, "{journal}: {damage}"),
+            Self::Misfit(what) => f.write_str(what),
+            Self::Io(error) => error.fmt(f),
+        }
+    }
+}
+
+/// Joins journals, each with its name. `keep` seeds of each signature are kept. `header` is given
+/// the header of the whole before any run, and `each` every run.
+///
+/// # Errors
+///
+/// If a journal is damaged, if the parts are of different versions or configurations, or if two
+/// of them hold the same run.
+pub fn merge<R: BufRead>(
+    journals: Vec<(String, R)>,
+    keep: usize,
+    header: impl FnOnce(&Header) -> std::io::Result<()>,
+    mut each: impl FnMut(&SeedRecord) -> std::io::Result<()>,
+) -> Result<Merged, Refusal> {
+    let mut readers = Vec::new();
+    for (name, source) in journals {
+        match Reader::open(source) {
+            Ok(reader) => readers.push((name, reader)),
+            Err(damage) => return Err(Refusal::Damaged { journal: name, damage }),
+        }
+    }
+    let plan = common_plan(&readers)?;
+    let parts: Vec<Part> =
+        readers.iter().flat_map(|(_, reader)| reader.header().parts.clone()).collect();
+    disjoint(&parts)?;
+    header(&Header::new(plan.clone(), parts.clone())).map_err(Refusal::Io)?;
+    let mut sum = Sum { tally: Tally::new(&plan, keep), seen: Seen::default(), wall_ms: 0 };
+    let mut stop = Stop::Complete;
+    let mut notes = Vec::new();
+    for (name, reader) in &mut readers {
+        let own = sum.read(name, reader, &mut each)?;
+        stop = stop.max(own);
+        notes.extend(note(name, reader));
+    }
+    let own = planned(&plan, &parts);
+    let parts = whole(parts);
+    let all = planned(&plan, &parts);
+    let ran = sum.tally.ran().ran;
+    // Whoever stops early on purpose leaves nothing out by mistake.
+    let on_purpose = matches!(stop, Stop::Time | Stop::FailFast) && own == all;
+    match all.saturating_sub(ran) {
+        0 => stop = Stop::Complete,
+        missing if !on_purpose => {
+            stop = Stop::Incomplete;
+            notes.push(format!("{missing} of {all} runs are missing: what they come to is unknown"));
+        }
+        _ => {}
+    }
+    let wall_s = sum.wall_ms as f64 / 1e3;
+    let report = FuzzReport::new(&plan, &parts, &sum.tally, stop, wall_s);
+    let end = End { runs: ran, wall_ms: sum.wall_ms, stop };
+    Ok(Merged { plan, parts, report, end, notes })
+}
+
+/// The plan that all have.
+fn common_plan<R: BufRead>(readers: &[(String, Reader<R>)]) -> Result<Plan, Refusal> {
+    let Some(((first, reader), others)) = readers.split_first() else {
+        return Err(Refusal::Misfit("there is nothing to join".to_owned()));
+    };
+    let plan = &reader.header().plan;
+    let this = env!("CARGO_PKG_VERSION");
+    let misfit = |what: String| Err(Refusal::Misfit(what));
+    if plan.faultline != this {
+        let theirs = &plan.faultline;
+        return misfit(format!("{first} was made by version {theirs} of faultline; this is {this}"));
+    }
+    for (name, other) in others {
+        let other = &other.header().plan;
+        let what = if other.faultline != plan.faultline {
+            "versions of faultline"
+        } else if other.bugs != plan.bugs {
+            "bugs"
+        } else if other.overrides != plan.overrides {
+            "settings (--set)"
+        } else if other != plan {
+            "scenarios"
+        } else {
+            continue;
+        };
+        return misfit(format!("{first} and {name} were run with different {what}"));
+    }
+    Ok(plan.clone())
+}
+
+/// No run is in two parts.
+fn disjoint(parts: &[Part]) -> Result<(), Refusal> {
+    for (i, part) in parts.iter().enumerate() {
+        if let Some(other) = parts[..i].iter().find(|other| other.overlaps(part)) {
+            let what = format!("parts overlap: {} and {}", other.name(), part.name());
+            return Err(Refusal::Misfit(what));
+        }
+    }
+    Ok(())
+}
+
+fn note<R: BufRead>(name: &str, reader: &Reader<R>) -> Option<String> {
+    let torn = if reader.torn() { ", and its torn last line does not count" } else { "" };
+    match reader.end() {
+        None => Some(format!("{name} was not finished{torn}")),
+        Some(End { stop: Stop::Interrupted, .. }) => Some(format!("{name} was interrupted")),
+        Some(_) => None,
+    }
+}
+
+/// If together they are all parts of one range, that range; else they themselves.
+fn whole(parts: Vec<Part>) -> Vec<Part> {
+    let Some(first) = parts.first().copied() else { return parts };
+    let same = |part: &Part| part.seeds == first.seeds && part.shard.of == first.shard.of;
+    if !parts.iter().all(same) {
+        return parts;
+    }
+    // Parts that are missing are missing from the whole as well.
+    vec![Part { shard: super::Shard::WHOLE, ..first }]
+}
+
+struct Sum {
+    tally: Tally,
+    seen: Seen,
+    wall_ms: u64,
+}
+
+impl Sum {
+    /// Adds the runs of a journal, and answers why it has no more.
+    fn read<R: BufRead>(
+        &mut self,
+        name: &str,
+        reader: &mut Reader<R>,
+        each: &mut impl FnMut(&SeedRecord) -> std::io::Result<()>,
+    ) -> Result<Stop, Refusal> {
+        let damaged = |damage| Refusal::Damaged { journal: name.to_owned(), damage };
+        let mut wall_us = 0;
+        while let Some(record) = reader.next_run().map_err(damaged)? {
+            if !self.seen.insert(record.target, record.seed) {
+                let scenario = &reader.header().plan.targets[record.target].scenario.name;
+                let seed = record.seed;
+                return Err(Refusal::Misfit(format!(
+                    "{name}: {scenario} with seed {seed} is in two parts: they overlap"
+                )));
+            }
+            wall_us += record.wall_us;
+            self.tally.add(&record);
+            each(&record).map_err(Refusal::Io)?;
+        }
+        // Without an end, the runs themselves say how long they took.
+        self.wall_ms += reader.end().map_or(wall_us / 1_000, |end| end.wall_ms);
+        Ok(reader.end().map_or(Stop::Incomplete, |end| end.stop))
+    }
+}
+
+/// Which runs have been seen: a bit for each, in words of 64 seeds.
+#[derive(Debug, Default)]
+struct Seen(BTreeMap<(usize, u64), u64>);
+
+impl Seen {
+    /// Notes a run, and answers whether it is new.
+    fn insert(&mut self, target: usize, seed: u64) -> bool {
+        let word = self.0.entry((target, seed / 64)).or_default();
+        let bit = 1 << (seed % 64);
+        let new = *word & bit == 0;
+        *word |= bit;
+        new
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,178 @@
+use super::*;
+use crate::catalog;
+use crate::fuzz::{Failure, SeedRange, Shard, Target, Writer};
+use crate::result::Outcome;
+
+fn plan() -> Plan {
+    let target = |name: &str| {
+        let (scenario, _) = catalog::scenario(name).unwrap_or_else(|error| panic!("{error}"));
+        Target { source: name.to_owned(), scenario }
+    };
+    let targets = vec![target("swarm"), target("no-faults")];
+    Plan::new(targets, Vec::new(), vec!["canary".to_owned()])
+}
+
+/// What a run might have come to; every seventh seed fails.
+fn record(target: usize, seed: u64) -> SeedRecord {
+    let fails = seed % 7 == 3 && target == 0;
+    let failure = Failure {
+        check: "acknowledged".to_owned(),
+        signature: format!("acknowledged:gone:{}", seed % 2),
+        summary: format!("a record of seed {seed} is gone"),
+    };
+    SeedRecord {
+        target,
+        seed,
+        outcome: if fails { Outcome::Violation } else { Outcome::Pass },
+        digest: format!("{seed:016x}"),
+        events: 1_000 + seed,
+        simulated_ns: seed,
+        permitted: seed % 5 == 0,
+        wall_us: 4_000,
+        exercised: vec!["crash".to_owned(), format!("drop-{}", seed % 3)],
+        missing: Vec::new(),
+        reached: vec![fails],
+        failure: fails.then_some(failure),
+    }
+}
+
+fn journal(seeds: std::ops::Range<u64>, shard: &str, runs: usize, stop: Option<Stop>) -> String {
+    let seeds = SeedRange { start: seeds.start, end: seeds.end };
+    let part = Part { seeds, shard: Shard::parse(shard).unwrap() };
+    let mut writer = Writer::default();
+    let mut text = writer.header(&Header::new(plan(), vec![part]));
+    let all: Vec<_> = (0..).map_while(|nth| part.run(nth, 2)).take(runs).collect();
+    // As threads finish: not in order.
+    for (target, seed) in all.iter().rev() {
+        text.push_str(&writer.run(&record(*target, *seed)));
+    }
+    if let Some(stop) = stop {
+        text.push_str(&writer.end(End { runs: all.len() as u64, wall_ms: 40, stop }));
+    }
+    text
+}
+
+fn joined(journals: &[&str]) -> Result<Merged, Refusal> {
+    let named = journals.iter().enumerate();
+    let named = named.map(|(i, text)| (format!("part-{i}"), text.as_bytes())).collect();
+    merge(named, 1, |_| Ok(()), |_| Ok(()))
+}
+
+fn without_times(mut report: FuzzReport) -> FuzzReport {
+    report.wall_s = 0.0;
+    report.seeds_per_s = 0.0;
+    report
+}
+
+fn refusal(journals: &[&str]) -> String {
+    joined(journals).expect_err("they do not fit together").to_string()
+}
+
+#[test]
+fn three_parts_come_to_what_the_whole_comes_to() {
+    let whole = joined(&[&journal(0..100, "1/1", 999, Some(Stop::Complete))]).unwrap();
+    let part = |shard| journal(0..100, shard, 999, Some(Stop::Complete));
+    let parts = joined(&[&part("3/3"), &part("1/3"), &part("2/3")]).unwrap();
+    assert_eq!(parts.report.ran.ran, 200);
+    assert_eq!(parts.report.ran.violations, 14);
+    assert_eq!(parts.report.bugs[0].caught, 14);
+    let smallest: Vec<_> = parts.report.signatures.iter().map(|it| it.smallest_seed).collect();
+    assert_eq!(smallest, [10, 3]);
+    assert!(parts.notes.is_empty(), "{:?}", parts.notes);
+    assert_eq!(without_times(parts.report), without_times(whole.report));
+}
+
+#[test]
+fn ranges_that_touch_are_one() {
+    let range = |seeds| journal(seeds, "1/1", 999, Some(Stop::Complete));
+    let joined = joined(&[&range(50..100), &range(0..50)]).unwrap();
+    assert_eq!((joined.report.seeds.as_str(), joined.report.stopped), ("0..100", Stop::Complete));
+}
+
+#[test]
+fn what_was_merged_can_be_merged() {
+    let part = |shard| journal(0..100, shard, 999, Some(Stop::Complete));
+    let (first, second, third) = (part("1/3"), part("2/3"), part("3/3"));
+    let mut writer = Writer::default();
+    let mut text = String::new();
+    let named = vec![("a".to_owned(), first.as_bytes()), ("b".to_owned(), second.as_bytes())];
+    let mut lines = String::new();
+    let two = merge(
+        named,
+        1,
+        |header| {
+            text = Writer::default().header(header);
+            Ok(())
+        },
+        |record| {
+            lines.push_str(&writer.run(record));
+            Ok(())
+        },
+    );
+    let two = two.unwrap();
+    assert_eq!((two.report.stopped, two.report.outcome), (Stop::Incomplete, Outcome::Violation));
+    let text = format!("{text}{lines}{}", writer.end(two.end));
+    let all = joined(&[&text, &third]).unwrap();
+    assert_eq!(all.report.stopped, Stop::Complete);
+    let whole = joined(&[&first, &second, &third]).unwrap();
+    assert_eq!(without_times(all.report), without_times(whole.report));
+}
+
+#[test]
+fn a_torn_last_line_costs_that_run_only() {
+    let text = journal(0..100, "1/1", 120, None);
+    let torn = &text[..text.len() - 9];
+    let joined = joined(&[torn]).unwrap();
+    assert_eq!(joined.report.ran.ran, 119);
+    assert_eq!(joined.report.stopped, Stop::Incomplete);
+    assert!(joined.notes[0].contains("torn"), "{:?}", joined.notes);
+    assert!(joined.notes[1].contains("81 of 200 runs"), "{:?}", joined.notes);
+}
+
+#[test]
+fn missing_seeds_are_no_pass_unless_time_was_over() {
+    let killed = joined(&[&journal(0..3, "1/1", 5, None)]).unwrap();
+    assert_eq!(killed.report.outcome, Outcome::Unknown);
+    let timed = joined(&[&journal(0..3, "1/1", 5, Some(Stop::Time))]).unwrap();
+    assert_eq!((timed.report.outcome, timed.report.stopped), (Outcome::Pass, Stop::Time));
+    let absent = joined(&[&journal(0..3, "1/2", 9, Some(Stop::Time))]).unwrap();
+    assert_eq!(absent.report.outcome, Outcome::Unknown);
+}
+
+#[test]
+fn what_does_not_fit_together_is_refused() {
+    let good = journal(0..10, "1/2", 99, Some(Stop::Complete));
+    assert!(refusal(&[&good, &good]).contains("overlap: 1/2 of 0..10 and 1/2 of 0..10"));
+    let other = journal(5..20, "1/1", 99, Some(Stop::Complete));
+    assert!(refusal(&[&good, &other]).contains("overlap"));
+    let second = journal(0..10, "2/2", 99, Some(Stop::Complete));
+    let version = format!("\"faultline\":\"{}\"", env!("CARGO_PKG_VERSION"));
+    let older = second.replace(&version, "\"faultline\":\"0.0.1\"");
+    assert!(refusal(&[&good, &older]).contains("different versions"));
+    assert!(refusal(&[&older]).contains("made by version 0.0.1"));
+    let bugs = second.replace("[\"canary\"]", "[]");
+    assert!(refusal(&[&good, &bugs]).contains("different bugs"));
+    assert!(refusal(&[]).contains("nothing"));
+}
+
+#[test]
+fn damage_is_named_with_its_line() {
+    let good = journal(0..10, "1/1", 99, Some(Stop::Complete));
+    let lines: Vec<String> = good.lines().map(str::to_owned).collect();
+    let with = |change: &dyn Fn(&mut Vec<String>)| {
+        let mut lines = lines.clone();
+        change(&mut lines);
+        refusal(&[&(lines.join("\n") + "\n")])
+    };
+    let at = |i: usize, text: &str| {
+        with(&|lines: &mut Vec<String>| text.clone_into(&mut lines[i]))
+    };
+    assert!(at(4, "{\"run\":").contains("part-0: line 5: not a line"));
+    assert!(with(&|lines| drop(lines.remove(7))).contains("it holds 19 runs, not 20"));
+    assert!(with(&|lines| lines.push(lines[5].clone())).contains("something follows the end"));
+    assert!(at(0, "hello").contains("line 1: not the journal"));
+    assert!(refusal(&[""]).contains("no header"));
+    let elsewhere = journal(0..90, "1/1", 999, None);
+    assert!(at(9, elsewhere.lines().nth(9).unwrap()).contains("none of this part's"));
+    assert!(at(10, &lines[9]).contains("in two parts"));
+}

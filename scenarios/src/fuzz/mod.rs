@@ -1,0 +1,21 @@
+//! Fuzzing: the same scenarios with many seeds, and what they come to together.
+//!
+//! Here is what does not depend on threads, clocks or files: which runs there are and who makes
+//! them ([`Plan`], [`Part`]), what is kept of each ([`SeedRecord`]), the journal that holds them
+//! ([`Writer`], [`Reader`]), the sums over them ([`Tally`]), and the result ([`FuzzReport`]). Sums
+//! do not depend on the order in which runs end, so neither the number of threads nor the number
+//! of shards changes the result.
+
+mod journal;
+mod merge;
+mod plan;
+mod record;
+mod report;
+mod tally;
+
+pub use journal::{Damage, End, Header, Reader, Stop, Writer};
+pub use merge::{Merged, Refusal, merge};
+pub use plan::{Part, Plan, SeedRange, Shard, Target};
+pub use record::{Failure, SeedRecord};
+pub use report::{BugSeeds, Case, FuzzReport, Ran, ScenarioRow, SignatureGroup, Vacuous};
+pub use tally::Tally;

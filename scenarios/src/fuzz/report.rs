@@ -1,0 +1,266 @@
+//! The result of fuzzing. The field names and their meaning are a published format: `fuzz --json`
+//! prints it and `fuzz.json` holds it.
+
+use super::journal::Stop;
+use super::plan::{Part, Plan};
+use super::record::SeedRecord;
+use super::tally::Tally;
+use crate::result::{Outcome, VERSION};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
+
+/// What many seeds of many scenarios came to.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+#[schemars(title = "The result of fuzzing with Faultline")]
+pub struct FuzzReport {
+    /// The version of this format.
+    pub version: u32,
+    /// The seeds, `A..B`, half open; several ranges after a merge of ranges with a gap.
+    pub seeds: String,
+    /// The part of the seeds, `I/N`, unless it is all of them.
+    pub shard: Option<String>,
+    /// What they come to together.
+    pub outcome: Outcome,
+    /// Why it ended.
+    pub stopped: Stop,
+    /// How many runs there are: every scenario with every seed.
+    pub planned: u64,
+    /// How many were made, and what they came to.
+    #[serde(flatten)]
+    pub ran: Ran,
+    /// How long it took, in seconds on a real clock.
+    pub wall_s: f64,
+    /// How many runs a second.
+    pub seeds_per_s: f64,
+    /// Failures by signature, the worst first.
+    pub signatures: Vec<SignatureGroup>,
+    /// Each scenario.
+    pub scenarios: Vec<ScenarioRow>,
+    /// What was exercised in how many runs.
+    pub exercised: BTreeMap<String, u64>,
+    /// The museum bugs that were put in.
+    pub bugs: Vec<BugSeeds>,
+    /// Where the results are.
+    pub out: String,
+}
+
+/// How many runs were made, and what they came to.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct Ran {
+    /// How many were made.
+    pub ran: u64,
+    /// How many kept every promise.
+    pub passed: u64,
+    /// How many of those had anomalies that are permitted.
+    pub permitted: u64,
+    /// How many broke a promise.
+    pub violations: u64,
+    /// How many the judge cannot tell about.
+    pub unknown: u64,
+    /// How many exercised nothing.
+    pub vacuous: u64,
+    /// How many failed by our own mistake.
+    pub panics: u64,
+    /// How many were not the same when they were made again.
+    pub nondeterministic: u64,
+    /// Events of all of them.
+    pub events: u64,
+    /// Simulated time of all of them, in nanoseconds.
+    pub simulated_ns: u64,
+}
+
+/// Failures of one kind.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct SignatureGroup {
+    /// What they have in common.
+    pub signature: String,
+    /// The check; `panic`, `unknown` or `nondeterministic` where no check says it.
+    pub check: String,
+    /// What they are.
+    pub outcome: Outcome,
+    /// In how many runs. A run counts once, by its first violation.
+    pub count: u64,
+    /// The smallest seed.
+    pub smallest_seed: u64,
+    /// The scenario with that seed.
+    pub scenario: String,
+    /// What is wrong there, in one line.
+    pub summary: String,
+    /// How many runs of each scenario.
+    pub by_scenario: BTreeMap<String, u64>,
+    /// One line that makes the run with the smallest seed again.
+    pub reproduce: String,
+    /// Its results directory.
+    pub out: String,
+    /// The runs with the smallest seeds, that one first.
+    pub cases: Vec<Case>,
+}
+
+/// A run that failed.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Case {
+    /// The scenario.
+    pub scenario: String,
+    /// The seed.
+    pub seed: u64,
+    /// The digest of its trace; empty after a panic.
+    pub digest: String,
+    /// What is wrong, in one line.
+    pub summary: String,
+    /// One line that makes the run again.
+    pub reproduce: String,
+    /// The results directory.
+    pub out: String,
+}
+
+/// What the seeds of one scenario came to.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct ScenarioRow {
+    /// The scenario.
+    pub scenario: String,
+    /// What its runs come to together.
+    pub outcome: Outcome,
+    /// How many were made, and what they came to.
+    #[serde(flatten)]
+    pub ran: Ran,
+    /// How long they took, in seconds on a real clock, all threads added up.
+    pub wall_s: f64,
+    /// How many runs of each signature.
+    pub signatures: BTreeMap<String, u64>,
+    /// The seeds that exercised nothing, if there are any.
+    pub vacuous_seeds: Option<Vacuous>,
+    /// What no seed reached though the scenario is there to reach it.
+    pub never_reached: Vec<String>,
+}
+
+/// Seeds that exercised nothing.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Vacuous {
+    /// The smallest.
+    pub smallest_seed: u64,
+    /// In how many of them what was missing.
+    pub not_exercised: BTreeMap<String, u64>,
+}
+
+/// A museum bug that was put in.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct BugSeeds {
+    /// Its id.
+    pub id: String,
+    /// In how many runs its rule decided otherwise than Kafka's.
+    pub reached: u64,
+    /// In how many of those a check found a broken promise.
+    pub caught: u64,
+}
+
+impl Ran {
+    /// Adds a run.
+    pub(super) fn add(&mut self, record: &SeedRecord) {
+        self.ran += 1;
+        match record.outcome {
+            Outcome::Pass => self.passed += 1,
+            Outcome::Violation => self.violations += 1,
+            Outcome::Unknown => self.unknown += 1,
+            Outcome::Vacuous => self.vacuous += 1,
+            Outcome::Panic => self.panics += 1,
+            Outcome::Nondeterministic => self.nondeterministic += 1,
+        }
+        self.permitted += u64::from(record.outcome == Outcome::Pass && record.permitted);
+        self.events += record.events;
+        self.simulated_ns += record.simulated_ns;
+    }
+
+    /// What the runs of one scenario come to. A few in which a plan came to nothing are the
+    /// nature of seeds; more than one in twenty are not.
+    pub(super) fn outcome(&self) -> Outcome {
+        let seen = |count: u64, outcome| if count > 0 { outcome } else { Outcome::Pass };
+        Outcome::worst([
+            seen(self.panics, Outcome::Panic),
+            seen(self.nondeterministic, Outcome::Nondeterministic),
+            seen(self.violations, Outcome::Violation),
+            seen(self.unknown, Outcome::Unknown),
+            seen(u64::from(self.vacuous * 20 > self.ran), Outcome::Vacuous),
+        ])
+    }
+}
+
+impl FuzzReport {
+    /// What the runs of `parts` come to.
+    pub fn new(plan: &Plan, parts: &[Part], tally: &Tally, stopped: Stop, wall_s: f64) -> Self {
+        let scenarios = tally.rows(plan);
+        let ran = *tally.ran();
+        let lacking = match stopped {
+            // Nobody asked for seeds to be left out: whether they pass cannot be told.
+            Stop::Incomplete => Outcome::Unknown,
+            _ if ran.ran == 0 => Outcome::Vacuous,
+            _ => Outcome::Pass,
+        };
+        let outcomes = scenarios.iter().map(|row| row.outcome);
+        Self {
+            version: VERSION,
+            seeds: ranges(parts),
+            shard: shard(parts),
+            outcome: Outcome::worst(outcomes.chain([lacking])),
+            stopped,
+            planned: planned(plan, parts),
+            ran,
+            wall_s: (wall_s * 1e3).round() / 1e3,
+            seeds_per_s: if wall_s > 0.0 { (ran.ran as f64 / wall_s).round() } else { 0.0 },
+            signatures: tally.groups(plan),
+            scenarios,
+            exercised: tally.exercised(),
+            bugs: tally.bugs().to_vec(),
+            out: String::new(),
+        }
+    }
+
+    /// A run that was made again was not the same.
+    pub fn differs(&mut self, group: usize) {
+        self.ran.nondeterministic += 1;
+        self.outcome = Outcome::worst([self.outcome, Outcome::Nondeterministic]);
+        let group = &mut self.signatures[group];
+        group.outcome = Outcome::worst([group.outcome, Outcome::Nondeterministic]);
+    }
+
+    /// The failures of one scenario.
+    pub fn failures_of<'a>(
+        &'a self,
+        row: &'a ScenarioRow,
+    ) -> impl Iterator<Item = &'a SignatureGroup> {
+        self.signatures.iter().filter(|group| row.signatures.contains_key(&group.signature))
+    }
+}
+
+/// How many runs the parts have.
+pub(super) fn planned(plan: &Plan, parts: &[Part]) -> u64 {
+    let seeds = parts.iter().fold(0_u64, |sum, part| sum.saturating_add(part.count()));
+    seeds.saturating_mul(plan.targets.len() as u64)
+}
+
+/// The part of a range, if there is only one and it is not the whole.
+fn shard(parts: &[Part]) -> Option<String> {
+    match parts {
+        [part] if part.shard.of > 1 => Some(part.shard.to_string()),
+        _ => None,
+    }
+}
+
+/// The ranges of the parts, joined where they touch.
+fn ranges(parts: &[Part]) -> String {
+    let mut all: Vec<_> = parts.iter().map(|part| part.seeds).collect();
+    all.sort_unstable();
+    all.dedup_by(|next, range| {
+        let touches = next.start <= range.end;
+        if touches {
+            range.end = range.end.max(next.end);
+        }
+        touches
+    });
+    all.iter().map(ToString::to_string).collect::<Vec<_>>().join(",")
+}
