@@ -4,6 +4,7 @@
 //! younger rules that would hide the old mistake. Each has a directed scenario that shows it in
 //! one run; random search has to find it as well.
 
+pub mod canary;
 mod rules;
 
 use engine::rules::Rules;
@@ -18,6 +19,7 @@ pub struct Bug {
     /// Where it is written down.
     pub source: &'static str,
     /// The rules that are swapped, by name; the first is the mistake, the others would mask it.
+    /// None for the canary.
     pub rules: &'static [&'static str],
     /// Why each of the others has to go; empty if nothing masks the mistake.
     pub masked_by: &'static str,
@@ -82,13 +84,12 @@ pub const BUGS: &[Bug] = &[
         toml: include_str!("kip-497.toml"),
     },
     Bug {
-        id: "canary",
-        summary: "no follower holds the high watermark back: acks=all means acks=1, and consumers \
-                  see what only the leader has",
-        source: "no release: the bird that must fall from its perch if the checks work at all",
-        rules: &["holds_back_high_watermark"],
+        id: canary::ID,
+        summary: "nothing is wrong, and one seed in a hundred reports a violation all the same",
+        source: "no release: it shows that what checks find is told",
+        rules: &[],
         masked_by: "",
-        apply: |rules| rules.holds_back_high_watermark = |_| false,
+        apply: |_| {},
         scenario: "museum-canary",
         toml: include_str!("canary.toml"),
     },
@@ -127,7 +128,7 @@ mod tests {
             for rule in bug.rules {
                 assert!(Rules::NAMES.iter().any(|(name, _)| name == rule), "{}: {rule}", bug.id);
             }
-            assert_eq!(bug.masked_by.is_empty(), bug.rules.len() == 1, "{}", bug.id);
+            assert_eq!(bug.masked_by.is_empty(), bug.rules.len() <= 1, "{}", bug.id);
         }
     }
 }

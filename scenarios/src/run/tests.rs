@@ -144,6 +144,20 @@ fn the_plan_of_a_seed_does_not_depend_on_settings() {
 }
 
 #[test]
+fn the_canary_changes_the_verdict_and_not_the_run() {
+    let quiet = run(&small("no-faults", 142)).verdict;
+    let with_canary = |seed| {
+        run(&Resolved { bugs: vec!["canary".to_owned()], ..small("no-faults", seed) }).verdict
+    };
+    let sung = with_canary(142);
+    assert_eq!((quiet.outcome, sung.outcome), (Outcome::Pass, Outcome::Violation));
+    assert_eq!(quiet.digest, sung.digest);
+    assert_eq!(sung.violations[0].signature, "canary:a-false-violation");
+    assert_eq!((sung.bugs[0].reached, with_canary(143).bugs[0].reached), (1, 0));
+    assert_eq!(with_canary(143).outcome, Outcome::Pass);
+}
+
+#[test]
 fn every_scenario_of_the_catalogue_ends() {
     for (name, text) in catalog::FILES {
         let (scenario, _) = Scenario::parse(name, text).unwrap_or_else(|error| panic!("{error}"));

@@ -21,7 +21,10 @@ pub(super) fn judge(run: Simulation, plan: &[PlannedFault]) -> Verdict {
         Some(ControllerAtEnd { node, offset: image.offset(), digest: image.digest() })
     });
     let controllers = controllers.collect();
-    let (view, end, findings) = evidence.finish(now.0, &WorldDisks(&world), controllers, missing);
+    let (view, end, mut findings) =
+        evidence.finish(now.0, &WorldDisks(&world), controllers, missing);
+    let canary = museum::canary::sings(&resolved.bugs, resolved.seed);
+    findings.0.extend(canary.then(|| museum::canary::finding(now.0)));
     let judgement = judge::judge(&view, &end, &findings);
     unknown.extend(judgement.unknown);
 
@@ -38,7 +41,11 @@ pub(super) fn judge(run: Simulation, plan: &[PlannedFault]) -> Verdict {
     };
     let bugs = resolved.bugs.iter().map(|id| BugReached {
         id: id.clone(),
-        reached: museum::find(id).map_or(0, |bug| reached.differed(bug.rules)),
+        reached: match museum::find(id) {
+            Some(bug) if bug.rules.is_empty() => u64::from(canary),
+            Some(bug) => reached.differed(bug.rules),
+            None => 0,
+        },
     });
     Verdict {
         version: VERSION,
