@@ -23,6 +23,8 @@ pub(crate) struct Cli {
 pub(crate) enum Command {
     /// Run a scenario with one seed or many
     Scenario(ScenarioArgs),
+    /// Run scenarios with many seeds, and group what fails
+    Fuzz(crate::fuzz::FuzzArgs),
     /// Show what there is: scenarios, faults, checks, rules, bugs, configs, reaches
     List(ListArgs),
     /// Make a run again from its results, and verify that it is the same
@@ -36,6 +38,7 @@ impl Command {
     pub(crate) fn json(&self) -> bool {
         match self {
             Self::Scenario(args) => args.json,
+            Self::Fuzz(args) => args.json(),
             Self::List(args) => args.json,
             Self::Replay(args) => args.json,
             Self::Schema(_) => false,
@@ -128,13 +131,15 @@ pub(crate) enum Format {
     Verdict,
     /// What `scenario --seeds --json` prints
     Seeds,
+    /// What `fuzz --json` prints, and fuzz.json
+    Fuzz,
     /// What `list --json` prints
     List,
     /// What is printed with --json when the input is wrong
     Error,
 }
 
-fn seeds(text: &str) -> Result<Range<u64>, String> {
+pub(crate) fn seeds(text: &str) -> Result<Range<u64>, String> {
     let expected = "expected two numbers A..B with A below B, such as 0..200";
     let (first, end) = text.split_once("..").ok_or(expected)?;
     let number = |text: &str| text.replace('_', "").parse::<u64>().map_err(|_| expected);

@@ -98,7 +98,7 @@ pub(crate) fn many(
     });
 }
 
-fn guarded(resolved: &Resolved, provoke_panic: bool) -> Ran {
+pub(crate) fn guarded(resolved: &Resolved, provoke_panic: bool) -> Ran {
     let result = catch_unwind(AssertUnwindSafe(|| {
         assert!(!provoke_panic, "a panic was asked for");
         run(resolved)
@@ -126,14 +126,16 @@ fn places() -> MutexGuard<'static, BTreeMap<String, String>> {
     PLACES.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// From now on the place of a panic is remembered, and only the first of each message is told in
+/// From now on the place of a panic is remembered, and only the first at each place is told in
 /// full: of thousands of seeds many may fail in the same way.
 pub(crate) fn watch_panics() {
     let tell = std::panic::take_hook();
     std::panic::set_hook(Box::new(move |panic| {
         let message = text_of(panic.payload()).to_owned();
         let place = panic.location().map(ToString::to_string).unwrap_or_default();
-        if places().insert(message, place).is_none() {
+        let told = places().values().any(|other| *other == place);
+        places().insert(message, place);
+        if !told {
             tell(panic);
         }
     }));

@@ -13,6 +13,7 @@
 mod args;
 mod execute;
 mod exit;
+mod fuzz;
 mod list;
 mod many;
 mod replay;
@@ -37,6 +38,7 @@ fn main() -> ExitCode {
     execute::watch_panics();
     let result = match args.command {
         args::Command::Scenario(args) => scenario::command(&args),
+        args::Command::Fuzz(args) => fuzz::command(&args),
         args::Command::List(args) => list::command(&args),
         args::Command::Replay(args) => replay::command(&args),
         args::Command::Schema(args) => schema::command(&args),

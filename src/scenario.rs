@@ -47,7 +47,7 @@ pub(crate) fn load(source: &str) -> Result<(Scenario, Vec<Diagnostic>), Failure>
 }
 
 /// The ids of the museum that `ids` name, in whatever case.
-fn known_bugs(ids: &[String]) -> Result<Vec<String>, Failure> {
+pub(crate) fn known_bugs(ids: &[String]) -> Result<Vec<String>, Failure> {
     let known = |id: &String| {
         museum::find(id).map(|bug| bug.id.to_owned()).ok_or_else(|| {
             let names = || museum::BUGS.iter().map(|bug| bug.id);

@@ -3,6 +3,7 @@
 use crate::args::{Format, SchemaArgs};
 use crate::exit::{Failure, print_json};
 use crate::list::Listing;
+use scenarios::fuzz::FuzzReport;
 use scenarios::result::{RunRecord, SeedsReport, VERSION, Verdict};
 use scenarios::spec::{ErrorReport, Scenario};
 use schemars::{Schema, schema_for};
@@ -14,6 +15,7 @@ pub(crate) fn command(args: &SchemaArgs) -> Result<u8, Failure> {
         Format::Run => ("run", schema_for!(RunRecord)),
         Format::Verdict => ("verdict", schema_for!(Verdict)),
         Format::Seeds => ("seeds", schema_for!(SeedsReport)),
+        Format::Fuzz => ("fuzz", schema_for!(FuzzReport)),
         Format::List => ("list", schema_for!(Listing)),
         Format::Error => ("error", schema_for!(ErrorReport)),
     };

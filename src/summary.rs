@@ -10,7 +10,7 @@ use scenarios::spec::{NotDefault, Scenario, reach};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// The column at which text begins, behind the heads of paragraphs.
-const INDENT: usize = 12;
+pub(crate) const INDENT: usize = 12;
 
 /// How many lines one part may take before the rest is only counted.
 const EXPLANATION: usize = 12;
@@ -18,19 +18,23 @@ const FAULTS: usize = 7;
 const ROWS: usize = 4;
 
 /// A page that is being written.
-struct Page {
+pub(crate) struct Page {
     style: Style,
-    text: String,
+    pub(crate) text: String,
 }
 
 impl Page {
-    fn line(&mut self, line: impl AsRef<str>) {
+    pub(crate) fn new(style: Style) -> Self {
+        Self { style, text: String::new() }
+    }
+
+    pub(crate) fn line(&mut self, line: impl AsRef<str>) {
         self.text.push_str(line.as_ref().trim_end());
         self.text.push('\n');
     }
 
     /// A paragraph with its head in the margin.
-    fn paragraph(&mut self, head: &str, text: &str) {
+    pub(crate) fn paragraph(&mut self, head: &str, text: &str) {
         let mut head = self.style.strong(format!("{head:<INDENT$}"));
         for line in wrapped(text, WIDTH - INDENT) {
             self.line(format!("{head}{line}"));
@@ -52,7 +56,7 @@ impl Page {
 /// The summary of one run.
 pub(crate) fn of_run(told: &Told, style: Style) -> String {
     let Told { verdict, record } = told;
-    let mut page = Page { style, text: String::new() };
+    let mut page = Page::new(style);
     head(&mut page, verdict, &record.scenario);
     if let Some(first) = verdict.violations.first() {
         violation(&mut page, first, verdict.violations.len());
@@ -97,7 +101,7 @@ fn head(page: &mut Page, verdict: &Verdict, scenario: &Scenario) {
     page.line("");
 }
 
-fn badge(outcome: Outcome, style: Style) -> String {
+pub(crate) fn badge(outcome: Outcome, style: Style) -> String {
     let width = INDENT - 2;
     match outcome {
         Outcome::Pass => style.good(format!("{:<width$}", "PASS")),
@@ -214,7 +218,7 @@ pub(crate) fn pasteable(command: &str) -> String {
 
 /// The summary of many seeds.
 pub(crate) fn of_seeds(report: &SeedsReport, scenario: &Scenario, style: Style) -> String {
-    let mut page = Page { style, text: String::new() };
+    let mut page = Page::new(style);
     let badge = badge(report.outcome, style);
     page.line(format!("{badge}  {}, seeds {}", report.scenario, report.seeds));
     page.line(format!("{:INDENT$}{}", "", tally(report)));

@@ -93,7 +93,8 @@ pub fn merge<R: BufRead>(
         0 => stop = Stop::Complete,
         missing if !on_purpose => {
             stop = Stop::Incomplete;
-            notes.push(format!("{missing} of {all} runs are missing: what they come to is unknown"));
+            notes
+                .push(format!("{missing} of {all} runs are missing: what they come to is unknown"));
         }
         _ => {}
     }
@@ -113,7 +114,9 @@ fn common_plan<R: BufRead>(readers: &[(String, Reader<R>)]) -> Result<Plan, Refu
     let misfit = |what: String| Err(Refusal::Misfit(what));
     if plan.faultline != this {
         let theirs = &plan.faultline;
-        return misfit(format!("{first} was made by version {theirs} of faultline; this is {this}"));
+        return misfit(format!(
+            "{first} was made by version {theirs} of faultline; this is {this}"
+        ));
     }
     for (name, other) in others {
         let other = &other.header().plan;

@@ -120,7 +120,10 @@ mod tests {
             let verdict = Verdict::of_panic("swarm", 7, &[], message.to_owned());
             Failure::of(&verdict).expect("a panic is a failure").signature
         };
-        assert_eq!(of("offset 17 is gone (engine/src/log.rs:12:9)"), "panic:engine/src/log.rs:12:9");
+        assert_eq!(
+            of("offset 17 is gone (engine/src/log.rs:12:9)"),
+            "panic:engine/src/log.rs:12:9"
+        );
         assert_eq!(of("offset 17 is gone (twice)"), "panic:offset-#-is-gone-(twice)");
         assert_eq!(of("offset 4711 is gone"), of("offset 1 is gone"));
     }

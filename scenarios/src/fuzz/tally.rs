@@ -106,8 +106,11 @@ impl Tally {
 
     /// How many runs there are of each signature, the most frequent first.
     pub fn signatures(&self) -> Vec<(&str, u64)> {
-        let mut all: Vec<_> =
-            self.groups.iter().map(|(signature, group)| (signature.as_str(), group.count)).collect();
+        let mut all: Vec<_> = self
+            .groups
+            .iter()
+            .map(|(signature, group)| (signature.as_str(), group.count))
+            .collect();
         all.sort_by_key(|(_, count)| Reverse(*count));
         all
     }

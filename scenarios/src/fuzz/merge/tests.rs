@@ -164,9 +164,7 @@ fn damage_is_named_with_its_line() {
         change(&mut lines);
         refusal(&[&(lines.join("\n") + "\n")])
     };
-    let at = |i: usize, text: &str| {
-        with(&|lines: &mut Vec<String>| text.clone_into(&mut lines[i]))
-    };
+    let at = |i: usize, text: &str| with(&|lines: &mut Vec<String>| text.clone_into(&mut lines[i]));
     assert!(at(4, "{\"run\":").contains("part-0: line 5: not a line"));
     assert!(with(&|lines| drop(lines.remove(7))).contains("it holds 19 runs, not 20"));
     assert!(with(&|lines| lines.push(lines[5].clone())).contains("something follows the end"));

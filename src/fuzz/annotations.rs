@@ -1,0 +1,43 @@
+//! Annotations for GitHub Actions: what a pull request shows beside its checks.
+//! (docs.github.com, "Workflow commands".) They go to standard error, which the runner reads as
+//! well: standard output may be one JSON object.
+
+use scenarios::fuzz::FuzzReport;
+
+/// GitHub shows no more than ten of a step.
+const MOST: usize = 10;
+
+/// A line for each signature, the worst first.
+pub(super) fn lines(report: &FuzzReport) -> String {
+    let groups = report.signatures.iter().take(MOST);
+    groups
+        .map(|group| {
+            let title = property(&format!("faultline {}: {}", group.scenario, group.signature));
+            let (count, ran) = (group.count, report.ran.ran);
+            let text = format!(
+                "{}\n{count} of {ran} runs; the smallest seed is {}\n{}",
+                group.summary, group.smallest_seed, group.reproduce
+            );
+            format!("::error title={title}::{}\n", data(&text))
+        })
+        .collect()
+}
+
+fn data(text: &str) -> String {
+    text.replace('%', "%25").replace('\r', "%0D").replace('\n', "%0A")
+}
+
+fn property(text: &str) -> String {
+    data(text).replace(':', "%3A").replace(',', "%2C")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn nothing_in_a_text_ends_its_command() {
+        assert_eq!(data("50 % of\r\nall: a, b"), "50 %25 of%0D%0Aall: a, b");
+        assert_eq!(property("a:b,c\n::error::"), "a%3Ab%2Cc%0A%3A%3Aerror%3A%3A");
+    }
+}

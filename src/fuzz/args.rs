@@ -1,0 +1,104 @@
+//! The arguments of `fuzz`.
+
+use clap::{Args, Subcommand};
+use scenarios::fuzz::Shard;
+use scenarios::spec::Time;
+use std::ops::Range;
+use std::path::PathBuf;
+
+const AFTER_HELP: &str = "\
+Failures are grouped by signature. For each the smallest seed is run again with its trace; its
+results directory replays with `faultline replay`. What was finished is in journal.jsonl from the
+moment it is finished: a run that was killed, or the parts of several machines, are joined by
+`faultline fuzz merge`.
+
+Exit codes are those of `scenario`; 4 if more than 5 % of the seeds of a scenario exercised nothing.";
+
+#[derive(Clone, Debug, Args)]
+#[command(
+    args_conflicts_with_subcommands = true,
+    subcommand_negates_reqs = true,
+    after_help = AFTER_HELP
+)]
+pub(crate) struct FuzzArgs {
+    #[command(subcommand)]
+    pub(crate) command: Option<FuzzCommand>,
+    /// Scenarios of the catalogue, or files; the whole catalogue unless given
+    #[arg(value_name = "NAME|FILE.toml")]
+    pub(crate) scenarios: Vec<String>,
+    /// Seeds from A up to but not including B; every scenario is run with each
+    #[arg(long, value_name = "A..B", value_parser = crate::args::seeds, required = true)]
+    pub(crate) seeds: Option<Range<u64>>,
+    /// How many runs at the same time [default: as many as there are processors]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1024))]
+    pub(crate) jobs: Option<u16>,
+    /// Set a Kafka property, or one of brokers, partitions, ... (see `list configs`)
+    #[arg(long = "set", value_name = "KEY=VALUE")]
+    pub(crate) set: Vec<String>,
+    /// Put in a rule that was once wrong, or the canary (see `list bugs`)
+    #[arg(long = "bug", value_name = "ID")]
+    pub(crate) bugs: Vec<String>,
+    /// Run only every N-th seed, from the I-th on; I counts from 1
+    #[arg(long, value_name = "I/N", value_parser = Shard::parse)]
+    pub(crate) shard: Option<Shard>,
+    /// Begin no more runs after this time on a real clock, such as 10m
+    #[arg(long, value_name = "TIME", value_parser = some_time)]
+    pub(crate) time: Option<Time>,
+    /// Begin no more runs after the first failure
+    #[arg(long)]
+    pub(crate) fail_fast: bool,
+    #[command(flatten)]
+    pub(crate) output: OutputArgs,
+    /// Fail as if by a mistake of our own, to see how that is told
+    #[arg(long, hide = true)]
+    pub(crate) provoke_panic: bool,
+}
+
+/// What `fuzz` does beside fuzzing.
+#[derive(Clone, Debug, Subcommand)]
+pub(crate) enum FuzzCommand {
+    /// Join the parts of a run: shards, and what was interrupted or killed
+    Merge(MergeArgs),
+}
+
+#[derive(Clone, Debug, Args)]
+pub(crate) struct MergeArgs {
+    /// The results directories of the parts, or the journals in them
+    #[arg(value_name = "DIR", required = true)]
+    pub(crate) parts: Vec<PathBuf>,
+    #[command(flatten)]
+    pub(crate) output: OutputArgs,
+}
+
+#[derive(Clone, Debug, Args)]
+pub(crate) struct OutputArgs {
+    /// For how many seeds of each signature results are written, the smallest first
+    #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u16).range(1..))]
+    pub(crate) max_per_signature: u16,
+    /// Where results are written [default: a new directory in results]
+    #[arg(long, value_name = "DIR")]
+    pub(crate) out: Option<PathBuf>,
+    /// Print one JSON object and nothing else
+    #[arg(long)]
+    pub(crate) json: bool,
+    /// Write a JUnit report, a case for each scenario
+    #[arg(long, value_name = "FILE")]
+    pub(crate) junit: Option<PathBuf>,
+}
+
+impl FuzzArgs {
+    /// Whether standard output is for one JSON object only.
+    pub(crate) fn json(&self) -> bool {
+        match &self.command {
+            Some(FuzzCommand::Merge(args)) => args.output.json,
+            None => self.output.json,
+        }
+    }
+}
+
+fn some_time(text: &str) -> Result<Time, String> {
+    match Time::parse(text)? {
+        time if time.nanos() == 0 => Err("no run fits into no time".to_owned()),
+        time => Ok(time),
+    }
+}

@@ -1,0 +1,62 @@
+//! The smallest seeds of each signature are run again with their traces, which also shows whether
+//! they are the same again.
+
+use crate::args::ScenarioArgs;
+use crate::execute::{Ran, guarded};
+use crate::exit::Failure;
+use crate::scenario::Job;
+use scenarios::fuzz::{FuzzReport, Plan};
+use scenarios::result::Outcome;
+use std::path::Path;
+
+/// Writes a results directory into `folder` for each case of `report`, and names it there.
+pub(super) fn write(
+    plan: &Plan,
+    folder: &Path,
+    report: &mut FuzzReport,
+    provoke_panic: bool,
+) -> Result<(), Failure> {
+    for group in 0..report.signatures.len() {
+        for i in 0..report.signatures[group].cases.len() {
+            let case = report.signatures[group].cases[i].clone();
+            let target = plan.targets.iter().find(|it| it.scenario.name == case.scenario);
+            let Some(target) = target else { continue };
+            let args = ScenarioArgs {
+                scenario: target.source.clone(),
+                seed: case.seed,
+                seeds: None,
+                set: plan.overrides.clone(),
+                bugs: plan.bugs.clone(),
+                out: folder.to_owned(),
+                json: false,
+                trace: true,
+                provoke_panic,
+            };
+            let job =
+                Job { args: &args, scenario: target.scenario.clone(), bugs: plan.bugs.clone() };
+            let mut ran = guarded(&job.resolve(case.seed, true), provoke_panic);
+            let same = mark_if_different(&mut ran, &case.digest);
+            let told = job.tell(case.seed, ran, true)?;
+            report.signatures[group].cases[i].out.clone_from(&told.verdict.out);
+            if i == 0 {
+                report.signatures[group].out = told.verdict.out;
+            }
+            if !same {
+                report.differs(group);
+            }
+        }
+    }
+    Ok(())
+}
+
+/// Whether a run had this digest; a panic has none.
+fn mark_if_different(ran: &mut Ran, digest: &str) -> bool {
+    match ran {
+        Ok(outcome) if outcome.verdict.digest != digest => {
+            outcome.verdict.outcome = Outcome::Nondeterministic;
+            false
+        }
+        Ok(_) => true,
+        Err(_) => digest.is_empty(),
+    }
+}

@@ -1,0 +1,107 @@
+//! JUnit's XML: a suite with a case for each scenario. There is no standard; this is what Jenkins,
+//! GitLab and the actions for GitHub read (github.com/testmoapp/junitxml).
+
+use scenarios::fuzz::{FuzzReport, ScenarioRow};
+use scenarios::result::Outcome;
+use std::fmt::Write;
+
+/// The document.
+pub(super) fn document(report: &FuzzReport) -> String {
+    let bad = |row: &&ScenarioRow| row.outcome != Outcome::Pass;
+    let tests = report.scenarios.len();
+    let errors = report.scenarios.iter().filter(bad).filter(|row| is_error(row.outcome)).count();
+    let failures = report.scenarios.iter().filter(bad).count() - errors;
+    let numbers = format!(
+        r#"tests="{tests}" failures="{failures}" errors="{errors}" time="{:.3}""#,
+        report.wall_s
+    );
+    let mut xml = String::from("<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n");
+    let _ = writeln!(xml, r#"<testsuites name="faultline" {numbers}>"#);
+    let _ = writeln!(xml, r#"  <testsuite name="fuzz {}" {numbers}>"#, escaped(&report.seeds));
+    for row in &report.scenarios {
+        case(&mut xml, report, row);
+    }
+    xml.push_str("  </testsuite>\n</testsuites>\n");
+    xml
+}
+
+/// An error is our own; a failure is a finding.
+fn is_error(outcome: Outcome) -> bool {
+    matches!(outcome, Outcome::Panic | Outcome::Nondeterministic)
+}
+
+fn case(xml: &mut String, report: &FuzzReport, row: &ScenarioRow) {
+    let (name, time) = (escaped(&row.scenario), row.wall_s);
+    let open = format!(r#"    <testcase classname="faultline" name="{name}" time="{time:.3}""#);
+    if row.outcome == Outcome::Pass {
+        let _ = writeln!(xml, "{open}/>");
+        return;
+    }
+    let element = if is_error(row.outcome) { "error" } else { "failure" };
+    let (message, text) = told(report, row);
+    let _ = writeln!(xml, "{open}>");
+    let _ = writeln!(
+        xml,
+        "      <{element} type=\"{}\" message=\"{}\">{}</{element}>",
+        row.outcome.name(),
+        escaped(&message),
+        escaped(&text)
+    );
+    xml.push_str("    </testcase>\n");
+}
+
+/// What is wrong with a scenario: in one line, and at length.
+fn told(report: &FuzzReport, row: &ScenarioRow) -> (String, String) {
+    let mut message = String::new();
+    let mut text = String::new();
+    for group in report.failures_of(row) {
+        if message.is_empty() {
+            message.clone_from(&group.summary);
+        }
+        let count = row.signatures.get(&group.signature).copied().unwrap_or_default();
+        let ran = row.ran.ran;
+        let _ = writeln!(text, "{}: {count} of {ran} runs", group.signature);
+        let _ =
+            writeln!(text, "{} seed {}: {}", group.scenario, group.smallest_seed, group.summary);
+        let _ = writeln!(text, "{}\n", group.reproduce);
+    }
+    if row.outcome == Outcome::Vacuous
+        && let Some(vacuous) = &row.vacuous_seeds
+    {
+        let (count, ran) = (row.ran.vacuous, row.ran.ran);
+        message = format!("{count} of {ran} runs exercised nothing");
+        let _ = writeln!(text, "smallest seed {}", vacuous.smallest_seed);
+        for (name, count) in &vacuous.not_exercised {
+            let _ = writeln!(text, "not reached in {count} runs: {name}");
+        }
+    }
+    (message, text)
+}
+
+/// As XML 1.0 takes it; characters that it has no way to write are left out.
+fn escaped(text: &str) -> String {
+    let mut escaped = String::with_capacity(text.len());
+    for c in text.chars() {
+        match c {
+            '&' => escaped.push_str("&amp;"),
+            '<' => escaped.push_str("&lt;"),
+            '>' => escaped.push_str("&gt;"),
+            '"' => escaped.push_str("&quot;"),
+            '\n' => escaped.push_str("&#10;"),
+            '\t' => escaped.push_str("&#9;"),
+            c if c.is_control() || matches!(c, '\u{fffe}' | '\u{ffff}') => {}
+            c => escaped.push(c),
+        }
+    }
+    escaped
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_a_text_holds_is_not_markup() {
+        assert_eq!(escaped("a<b>&\"c\"\n\u{0}\u{1b}[1m"), "a&lt;b&gt;&amp;&quot;c&quot;&#10;[1m");
+    }
+}

@@ -1,0 +1,175 @@
+//! `faultline fuzz`: many seeds of many scenarios on several threads.
+
+mod annotations;
+mod args;
+mod cases;
+mod folder;
+mod junit;
+mod merge;
+mod pool;
+mod progress;
+mod tell;
+
+pub(crate) use args::FuzzArgs;
+
+use crate::execute::is_interrupted;
+use crate::exit::{self, Failure, print_json};
+use crate::scenario::{known_bugs, load};
+use crate::style::Style;
+use args::{FuzzCommand, OutputArgs};
+use folder::Folder;
+use pool::Order;
+use progress::Progress;
+use scenarios::catalog;
+use scenarios::fuzz::{
+    End, FuzzReport, Header, Part, Plan, SeedRange, Shard, Stop, Tally, Target, Writer,
+};
+use scenarios::result::files;
+use scenarios::spec::{Diagnostic, Kind};
+use std::path::Path;
+use std::time::{Duration, Instant};
+
+/// Fuzzes, or joins the parts of that.
+pub(crate) fn command(args: &FuzzArgs) -> Result<u8, Failure> {
+    match &args.command {
+        Some(FuzzCommand::Merge(args)) => merge::command(args),
+        None => fuzz(args),
+    }
+}
+
+fn fuzz(args: &FuzzArgs) -> Result<u8, Failure> {
+    let (plan, warnings) = plan(args)?;
+    let Some(seeds) = &args.seeds else {
+        return Err(Diagnostic::new(Kind::Usage, "--seeds A..B is missing").into());
+    };
+    let part = Part {
+        seeds: SeedRange { start: seeds.start, end: seeds.end },
+        shard: args.shard.unwrap_or(Shard::WHOLE),
+    };
+    if part.count() == 0 {
+        let message = format!("there is no seed in part {}", part.name());
+        return Err(Diagnostic::new(Kind::Usage, message).into());
+    }
+    probe_junit(&args.output)?;
+    let folder = Folder::new(args.output.out.as_deref(), &label(args, &plan, part))?;
+    exit::warn(&warnings);
+    let jobs = args
+        .jobs
+        .map_or_else(|| std::thread::available_parallelism().map_or(1, usize::from), usize::from);
+    let order = Order {
+        plan: &plan,
+        part,
+        jobs,
+        time: args.time.map(|time| Duration::from_nanos(time.nanos())),
+        fail_fast: args.fail_fast,
+        provoke_panic: args.provoke_panic,
+    };
+    let report = run(args, &order, &folder)?;
+    finish(&args.output, &plan, &folder, report, args.provoke_panic)
+}
+
+/// Makes the runs and keeps the journal.
+fn run(args: &FuzzArgs, order: &Order<'_>, folder: &Folder) -> Result<FuzzReport, Failure> {
+    let (plan, part) = (order.plan, order.part);
+    let mut writer = Writer::default();
+    let mut journal = folder.journal()?;
+    journal.append(&writer.header(&Header::new(plan.clone(), vec![part])))?;
+    let mut tally = Tally::new(plan, usize::from(args.output.max_per_signature));
+    let mut progress = Progress::new(order.planned());
+    let begin = Instant::now();
+    let stop = pool::run(order, begin, |event| {
+        if let Some(record) = event {
+            journal.append(&writer.run(record))?;
+            let new = tally.add(record);
+            progress.add(&tally, new);
+        }
+        progress.glance(&tally);
+        Ok(())
+    });
+    progress.clear();
+    let (stop, wall) = (stop?, begin.elapsed());
+    let wall_ms = u64::try_from(wall.as_millis()).unwrap_or(u64::MAX);
+    journal.append(&writer.end(End { runs: tally.ran().ran, wall_ms, stop }))?;
+    Ok(FuzzReport::new(plan, &[part], &tally, stop, wall.as_secs_f64()))
+}
+
+/// Makes the results of failures, writes what came of it, and tells it.
+fn finish(
+    args: &OutputArgs,
+    plan: &Plan,
+    folder: &Folder,
+    mut report: FuzzReport,
+    provoke_panic: bool,
+) -> Result<u8, Failure> {
+    report.out = folder.path().display().to_string();
+    cases::write(plan, folder.path(), &mut report, provoke_panic)?;
+    folder.write_json("fuzz.json", &report)?;
+    if let Some(path) = &args.junit {
+        folder::replace(path, &junit::document(&report))?;
+    }
+    if std::env::var_os("GITHUB_ACTIONS").is_some_and(|value| !value.is_empty()) {
+        eprint!("{}", annotations::lines(&report));
+    }
+    if args.json {
+        print_json(&report);
+    } else {
+        exit::print(&tell::summary(&report, Style::of_stdout()));
+    }
+    if report.stopped == Stop::Interrupted || is_interrupted() {
+        eprintln!("interrupted after {} of {} runs", report.ran.ran, report.planned);
+        return Ok(exit::INTERRUPTED);
+    }
+    Ok(report.outcome.exit_code())
+}
+
+/// What is to be run, with warnings about it.
+fn plan(args: &FuzzArgs) -> Result<(Plan, Vec<Diagnostic>), Failure> {
+    let bugs = known_bugs(&args.bugs)?;
+    let all = catalog::FILES.iter().map(|(name, _)| (*name).to_owned());
+    let sources = if args.scenarios.is_empty() { all.collect() } else { args.scenarios.clone() };
+    let mut targets: Vec<Target> = Vec::new();
+    let mut warnings = Vec::new();
+    for source in sources {
+        let (mut scenario, told) = load(&source)?;
+        warnings.extend(told);
+        for warning in scenario.set_all(&args.set)? {
+            if !warnings.contains(&warning) {
+                warnings.push(warning);
+            }
+        }
+        if let Some(other) = targets.iter().find(|other| other.scenario.name == scenario.name) {
+            let (name, first) = (&scenario.name, &other.source);
+            let message = format!("two scenarios are called `{name}`: {first} and {source}");
+            return Err(Diagnostic::new(Kind::Usage, message).into());
+        }
+        targets.push(Target { source, scenario });
+    }
+    Ok((Plan::new(targets, args.set.clone(), bugs), warnings))
+}
+
+/// What the results directory is called, unless that is given.
+fn label(args: &FuzzArgs, plan: &Plan, part: Part) -> String {
+    let what = match plan.targets.as_slice() {
+        [only] => only.scenario.name.clone(),
+        _ if args.scenarios.is_empty() => "catalog".to_owned(),
+        several => format!("{}-scenarios", several.len()),
+    };
+    let Part { seeds, shard } = part;
+    let shard = match shard.of {
+        1 => String::new(),
+        of => format!("-{}of{of}", shard.index),
+    };
+    format!("fuzz-{what}-{}-{}{shard}", seeds.start, seeds.end)
+}
+
+/// Hours of fuzzing should not end in a report that cannot be written.
+fn probe_junit(args: &OutputArgs) -> Result<(), Failure> {
+    let Some(path) = &args.junit else { return Ok(()) };
+    if path.is_dir() {
+        let message = format!("--junit {} is a folder, not a file", path.display());
+        return Err(Diagnostic::new(Kind::Unwritable, message).into());
+    }
+    let folder = path.parent().filter(|parent| !parent.as_os_str().is_empty());
+    let folder = folder.unwrap_or(Path::new("."));
+    files::probe(folder).map_err(|error| Failure::unwritable(folder, &error))
+}

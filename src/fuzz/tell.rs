@@ -1,0 +1,119 @@
+//! What a person reads in the end.
+
+use crate::style::Style;
+use crate::summary::{INDENT, Page, badge, pasteable};
+use scenarios::fuzz::{FuzzReport, SignatureGroup, Stop};
+use scenarios::spec::reach;
+
+/// How many signatures are told at length.
+const SIGNATURES: usize = 6;
+
+/// The summary.
+pub(super) fn summary(report: &FuzzReport, style: Style) -> String {
+    let mut page = Page::new(style);
+    let shard = report.shard.as_ref().map(|shard| format!(", part {shard}")).unwrap_or_default();
+    let names: Vec<&str> = report.scenarios.iter().map(|row| row.scenario.as_str()).collect();
+    let badge = badge(report.outcome, style);
+    page.line(format!("{badge}  {}, seeds {}{shard}", names.join(", "), report.seeds));
+    page.line(format!("{:INDENT$}{}", "", counts(report)));
+    page.line(format!("{:INDENT$}{}", "", style.faint(speed(report))));
+    page.line("");
+    for group in report.signatures.iter().take(SIGNATURES) {
+        failure(&mut page, group);
+    }
+    if let Some(more) = report.signatures.len().checked_sub(SIGNATURES).filter(|more| *more > 0) {
+        page.paragraph("", &format!("and {more} more signatures, in fuzz.json"));
+        page.line("");
+    }
+    exercised(&mut page, report);
+    for row in &report.scenarios {
+        if let Some(vacuous) = &row.vacuous_seeds {
+            let missing: Vec<String> = vacuous
+                .not_exercised
+                .iter()
+                .map(|(name, count)| format!("{name} in {count}"))
+                .collect();
+            let text = format!(
+                "{}: {} of {} seeds, the smallest is {}; not reached: {}",
+                row.scenario,
+                row.ran.vacuous,
+                row.ran.ran,
+                vacuous.smallest_seed,
+                missing.join(", ")
+            );
+            page.paragraph("vacuous", &text);
+        }
+        if !row.never_reached.is_empty() {
+            let text = format!("{}: in no seed: {}", row.scenario, row.never_reached.join(", "));
+            page.paragraph("not reached", &text);
+        }
+    }
+    for bug in &report.bugs {
+        let text = format!(
+            "{}: made a difference in {} runs, and in {} of them it was caught",
+            bug.id, bug.reached, bug.caught
+        );
+        page.paragraph("bug", &text);
+    }
+    page.paragraph("results", &report.out);
+    page.text
+}
+
+fn counts(report: &FuzzReport) -> String {
+    let ran = &report.ran;
+    let mut parts = match report.ran.ran == report.planned {
+        true => vec![format!("{} run", ran.ran)],
+        false => vec![format!("{} of {} run{}", ran.ran, report.planned, why(report.stopped))],
+    };
+    parts.push(format!("{} passed", ran.passed));
+    for (count, what) in [
+        (ran.permitted, "of them with permitted anomalies"),
+        (ran.violations, "with a violation"),
+        (ran.unknown, "unknown"),
+        (ran.vacuous, "vacuous"),
+        (ran.panics, "panicked"),
+        (ran.nondeterministic, "not the same again"),
+    ] {
+        if count > 0 {
+            parts.push(format!("{count} {what}"));
+        }
+    }
+    parts.join(", ")
+}
+
+fn why(stop: Stop) -> &'static str {
+    match stop {
+        Stop::Complete => "",
+        Stop::Time => " in the time given",
+        Stop::FailFast => " up to the first failure",
+        Stop::Interrupted => " before the interrupt",
+        Stop::Incomplete => "; the others are missing",
+    }
+}
+
+fn speed(report: &FuzzReport) -> String {
+    let (wall, rate, events) = (report.wall_s, report.seeds_per_s, report.ran.events);
+    let simulated = report.ran.simulated_ns as f64 / 3.6e12;
+    format!("{wall:.1} s, {rate:.0} seeds/s, {events} events in {simulated:.1} simulated hours")
+}
+
+fn failure(page: &mut Page, group: &SignatureGroup) {
+    page.paragraph(&format!("{} x", group.count), &group.signature);
+    let (name, seed) = (&group.scenario, group.smallest_seed);
+    page.paragraph("", &format!("{name}, seed {seed}: {}", group.summary));
+    page.paragraph("", &group.out);
+    page.line(format!("{:INDENT$}{}", "", pasteable(&group.reproduce)));
+    page.line("");
+}
+
+fn exercised(page: &mut Page, report: &FuzzReport) {
+    let (protocol, world): (Vec<_>, Vec<_>) = report
+        .exercised
+        .iter()
+        .partition(|(name, _)| reach::REACHES.iter().any(|(known, _)| known == name));
+    let list = |part: Vec<(&String, &u64)>| -> String {
+        part.iter().map(|(name, runs)| format!("{name} {runs}")).collect::<Vec<_>>().join(", ")
+    };
+    page.paragraph("in runs", &list(protocol));
+    page.paragraph("in a world", &list(world));
+}
