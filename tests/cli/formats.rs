@@ -80,3 +80,13 @@ fn to_json(text: &str) -> Value {
     let table: toml::Table = text.parse().expect("TOML");
     serde_json::to_value(table).expect("JSON")
 }
+
+#[test]
+fn the_result_of_fuzzing_is_as_its_schema_says() {
+    let folder = Folder::new("schema-fuzz");
+    folder.file("small.toml", &small(""));
+    let args = ["fuzz", "small.toml", "--seeds", "40..44", "--bug", "canary", "--json"];
+    let report = folder.run(&args).json();
+    assert_eq!(report["signatures"].as_array().map(Vec::len), Some(1), "{report:#}");
+    assert_valid(&schema(&folder, "fuzz"), &report);
+}

@@ -5,6 +5,8 @@
 mod bad_input;
 mod exit_codes;
 mod formats;
+mod fuzz;
+mod fuzz_merge;
 mod lists;
 mod results;
 
@@ -43,13 +45,7 @@ impl Folder {
 
     /// Starts the program in it and waits for its end.
     pub(crate) fn run(&self, args: &[&str]) -> Ended {
-        let Output { status, stdout, stderr } =
-            self.program().args(args).output().expect("the program starts");
-        Ended {
-            code: status.code(),
-            out: String::from_utf8(stdout).expect("UTF-8"),
-            err: String::from_utf8(stderr).expect("UTF-8"),
-        }
+        Ended::of(self.program().args(args))
     }
 
     /// The names of what is in it.
@@ -77,6 +73,16 @@ pub(crate) struct Ended {
 }
 
 impl Ended {
+    /// Starts a program and waits for its end.
+    pub(crate) fn of(command: &mut Command) -> Self {
+        let Output { status, stdout, stderr } = command.output().expect("the program starts");
+        Self {
+            code: status.code(),
+            out: String::from_utf8(stdout).expect("UTF-8"),
+            err: String::from_utf8(stderr).expect("UTF-8"),
+        }
+    }
+
     /// Standard output, which has to be one JSON object and nothing else.
     pub(crate) fn json(&self) -> Value {
         serde_json::from_str(&self.out).unwrap_or_else(|error| panic!("{error}\n{self:#?}"))

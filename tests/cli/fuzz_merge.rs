@@ -1,0 +1,156 @@
+//! `fuzz merge`: parts and what was killed, joined.
+
+use super::fuzz::{canary, timeless};
+use super::{Folder, small};
+use std::fs;
+use std::process::Stdio;
+use std::thread::sleep;
+use std::time::{Duration, Instant};
+
+#[test]
+fn three_parts_joined_are_the_whole() {
+    let folder = Folder::new("merge-three");
+    let whole = canary(&folder, "whole", &["--seeds", "0..200", "--json"]).json();
+    for (out, shard) in [("a", "1/3"), ("b", "2/3"), ("c", "3/3")] {
+        let ended = canary(&folder, out, &["--seeds", "0..200", "--shard", shard, "--json"]);
+        assert_eq!(ended.json()["shard"], shard);
+    }
+    let args = ["fuzz", "merge", "b", "c", "a", "--out", "all", "--json", "--junit", "all.xml"];
+    let ended = folder.run(&args);
+    assert_eq!((ended.code, ended.err.as_str()), (Some(1), ""), "{ended:#?}");
+    assert_eq!(timeless(&ended.json()), timeless(&whole));
+    let out = ended.json()["signatures"][0]["out"].as_str().unwrap().to_owned();
+    assert!(out.starts_with("all/small-42-"), "{out}");
+    assert_eq!(folder.run(&["replay", &out]).code, Some(1));
+    assert!(fs::read_to_string(folder.path().join("all.xml")).unwrap().contains("failures=\"2\""));
+
+    // Two of them are not the whole, and the third can still be joined to that.
+    let two = folder.run(&["fuzz", "merge", "a", "b", "--out", "two", "--json"]);
+    assert_eq!(two.json()["stopped"], "incomplete");
+    assert!(two.err.contains("132 of 400 runs are missing"), "{}", two.err);
+    let three = folder.run(&["fuzz", "merge", "two", "c", "--out", "three", "--json"]);
+    assert_eq!(timeless(&three.json()), timeless(&whole));
+}
+
+#[test]
+fn what_a_killed_run_had_finished_can_be_joined() {
+    let folder = Folder::new("merge-killed");
+    folder.file("small.toml", &small(""));
+    let args = ["fuzz", "small.toml", "--seeds", "0..1000000", "--jobs", "2", "--out", "killed"];
+    let mut child = folder.program().args(args).stderr(Stdio::null()).spawn().expect("it starts");
+    let journal = folder.path().join("killed/journal.jsonl");
+    let lines = || fs::read_to_string(&journal).map_or(0, |text| text.matches("{\"run\"").count());
+    let begin = Instant::now();
+    while lines() < 60 {
+        assert!(begin.elapsed() < Duration::from_secs(60), "no runs in a minute");
+        sleep(Duration::from_millis(10));
+    }
+    // On Unix this is SIGKILL.
+    child.kill().expect("it runs");
+    child.wait().expect("it has ended");
+    let finished = lines();
+
+    let merged = folder.run(&["fuzz", "merge", "killed", "--out", "joined", "--json"]);
+    assert_eq!(merged.code, Some(3), "missing seeds are unknown: {merged:#?}");
+    assert!(merged.err.contains("was not finished"), "{}", merged.err);
+    let report = merged.json();
+    let ran = report["ran"].as_u64().unwrap() as usize;
+    assert!(ran == finished || ran + 1 == finished, "{ran} of {finished}");
+    // At most the two in flight are missing among the seeds up to the last.
+    let text = fs::read_to_string(&journal).unwrap();
+    let seed =
+        |line: &str| line.split("\"seed\":").nth(1)?.split(',').next()?.parse::<usize>().ok();
+    let largest = text.lines().filter(|line| line.ends_with('}')).filter_map(seed).max().unwrap();
+    assert!(largest + 1 - ran <= 2, "{ran} runs, and seed {largest}");
+
+    let rest = format!("{}..{}", largest + 1, largest + 5);
+    folder.run(&["fuzz", "small.toml", "--seeds", &rest, "--out", "rest"]);
+    let overlap = folder.run(&["fuzz", "merge", "killed", "rest", "--out", "no", "--json"]);
+    assert_eq!(overlap.code, Some(2), "{overlap:#?}");
+}
+
+#[test]
+fn a_torn_last_line_is_left_out_and_said() {
+    let folder = Folder::new("merge-torn");
+    canary(&folder, "whole", &["--seeds", "0..10"]);
+    let text = fs::read_to_string(folder.path().join("whole/journal.jsonl")).unwrap();
+    let without_end = text.rfind("{\"end\"").unwrap();
+    fs::create_dir(folder.path().join("torn")).unwrap();
+    folder.file("torn/journal.jsonl", &text[..without_end - 30]);
+    let ended = folder.run(&["fuzz", "merge", "torn", "--json"]);
+    assert_eq!(ended.code, Some(3), "{ended:#?}");
+    assert_eq!(ended.json()["ran"], 19);
+    assert!(ended.err.contains("its torn last line does not count"), "{}", ended.err);
+    assert!(ended.err.contains("1 of 20 runs are missing"), "{}", ended.err);
+}
+
+#[cfg(unix)]
+#[test]
+fn an_interrupt_writes_what_is_finished() {
+    let folder = Folder::new("fuzz-interrupt");
+    folder.file("small.toml", &small(""));
+    let args = ["fuzz", "small.toml", "--seeds", "0..1000000", "--out", "out", "--json"];
+    let mut command = folder.program();
+    let child = command.args(args).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn();
+    let child = child.expect("it starts");
+    let journal = folder.path().join("out/journal.jsonl");
+    let begin = Instant::now();
+    while fs::metadata(&journal).map_or(0, |file| file.len()) < 20_000 {
+        assert!(begin.elapsed() < Duration::from_secs(60), "no runs in a minute");
+        sleep(Duration::from_millis(10));
+    }
+    let id = child.id().to_string();
+    std::process::Command::new("kill").args(["-INT", &id]).status().expect("kill is there");
+    let output = child.wait_with_output().expect("it ends");
+    assert_eq!(output.status.code(), Some(130), "{output:?}");
+    let report: serde_json::Value = serde_json::from_slice(&output.stdout).expect("one object");
+    assert_eq!(report["stopped"], "interrupted");
+    let text = fs::read_to_string(&journal).unwrap();
+    assert_eq!(report["ran"], text.matches("{\"run\"").count());
+    assert!(folder.path().join("out/fuzz.json").is_file());
+}
+
+#[test]
+fn what_cannot_be_joined_leaves_nothing() {
+    let folder = Folder::new("merge-wrong");
+    canary(&folder, "whole", &["--seeds", "0..6"]);
+    canary(&folder, "part", &["--seeds", "0..6", "--shard", "1/2"]);
+    canary(&folder, "other", &["--seeds", "6..9", "--set", "acks=1"]);
+    folder.file("not-a-folder", "text\n");
+    let journal = fs::read_to_string(folder.path().join("whole/journal.jsonl")).unwrap();
+    let broken = |name: &str, text: &str| {
+        fs::create_dir(folder.path().join(name)).unwrap();
+        folder.file(&format!("{name}/journal.jsonl"), text);
+    };
+    let version = format!("\"faultline\":\"{}\"", env!("CARGO_PKG_VERSION"));
+    broken("older", &journal.replacen(&version, "\"faultline\":\"0.0.1\"", 1));
+    let middle = journal.find("{\"run\"").unwrap();
+    broken("damaged", &format!("{}{}", &journal[..middle], &journal[middle + 9..]));
+    broken("cut", &journal[..100]);
+    fs::create_dir(folder.path().join("empty")).unwrap();
+    let before = folder.names().len();
+    let wrong: &[(&[&str], &str)] = &[
+        (&["whole", "whole"], "overlap"),
+        (&["whole", "part"], "overlap"),
+        (&["whole", "other"], "different settings"),
+        (&["older"], "made by version 0.0.1"),
+        (&["damaged"], "damaged/journal.jsonl: line "),
+        (&["cut"], "no header"),
+        (&["not-a-folder"], "line 1: not the journal"),
+        (&["empty"], "empty holds no fuzz run"),
+        (&["nowhere"], "nowhere"),
+        (&[], "<DIR>"),
+    ];
+    for (parts, expected) in wrong {
+        let args = [&["fuzz", "merge", "--out", "joined"], *parts].concat();
+        let ended = folder.run(&args);
+        assert_eq!(ended.code, Some(2), "{parts:?} {ended:#?}");
+        assert!(ended.err.contains(expected), "{parts:?} should name {expected}:\n{}", ended.err);
+        assert_eq!(folder.names().len(), before, "{parts:?} left something");
+    }
+    // What is whole stays as it is.
+    let ended = folder.run(&["fuzz", "merge", "part", "--out", "whole"]);
+    assert_eq!(ended.code, Some(2), "{ended:#?}");
+    assert!(ended.err.contains("holds a fuzz run already"), "{}", ended.err);
+    assert_eq!(fs::read_to_string(folder.path().join("whole/journal.jsonl")).unwrap(), journal);
+}
