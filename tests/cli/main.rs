@@ -1,6 +1,10 @@
 //! The command line from outside: the built binary, its exit codes, what it prints and writes.
 
-#![allow(clippy::disallowed_methods, reason = "these tests read files and start the program")]
+#![allow(
+    clippy::disallowed_methods,
+    clippy::disallowed_types,
+    reason = "these tests read files, start the program and wait for it"
+)]
 
 mod bad_input;
 mod exit_codes;

@@ -27,7 +27,7 @@ fn record(target: usize, seed: u64) -> SeedRecord {
         digest: format!("{seed:016x}"),
         events: 1_000 + seed,
         simulated_ns: seed,
-        permitted: seed % 5 == 0,
+        permitted: seed.is_multiple_of(5),
         wall_us: 4_000,
         exercised: vec!["crash".to_owned(), format!("drop-{}", seed % 3)],
         missing: Vec::new(),
