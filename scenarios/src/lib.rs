@@ -13,5 +13,6 @@ pub mod plan;
 pub mod result;
 pub mod run;
 pub mod spec;
+pub mod study;
 pub mod view;
 pub mod workload;

@@ -11,6 +11,13 @@ use std::collections::BTreeSet;
 #[derive(Clone, Debug, Default)]
 pub(super) struct Acknowledged;
 
+const LOST: &str = "an acknowledged record was lost";
+const UNREADABLE: &str = "an acknowledged record cannot be read";
+const NEVER_WRITTEN: &str = "a record was acknowledged that was never written there";
+
+/// What is found of records that are not there at all, as against those that have moved.
+pub(crate) const GONE: [&str; 3] = [LOST, UNREADABLE, NEVER_WRITTEN];
+
 impl Acknowledged {
     pub(super) const NAME: &'static str = "acknowledged-survives";
 }
@@ -53,9 +60,9 @@ fn report(
         loss: Some(loss),
     });
     let what = match (lost, batch.is_some(), loss.is_some()) {
-        (true, true, true) => "an acknowledged record was lost",
-        (true, true, false) => "an acknowledged record cannot be read",
-        (true, false, _) => "a record was acknowledged that was never written there",
+        (true, true, true) => LOST,
+        (true, true, false) => UNREADABLE,
+        (true, false, _) => NEVER_WRITTEN,
         (false, _, _) => "an acknowledged record is not at its offset",
     };
     let source = end.finals[record.partition as usize].source;

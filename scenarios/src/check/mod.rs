@@ -5,7 +5,7 @@
 //! names the rule whose corruption it catches, and its tests hold a good history on which it is
 //! quiet and a bad one on which it is not.
 
-mod acknowledged;
+pub(crate) mod acknowledged;
 mod callbacks;
 mod converges;
 mod delivered;

@@ -11,7 +11,7 @@ mod signature;
 #[cfg(test)]
 mod tests;
 
-use crate::check::{Finding, Findings, Ground};
+use crate::check::{Finding, Findings, Ground, acknowledged};
 use crate::evidence::{End, Outcome, Source, View};
 use crate::result::{Counts, Permitted, Violation};
 use std::collections::BTreeMap;
@@ -27,6 +27,21 @@ pub struct Judgement {
     pub permitted: Vec<Permitted>,
     /// What cannot be judged, and why.
     pub unknown: Vec<String>,
+    /// Records that the application took for written and that are gone, by reason.
+    pub lost: Vec<Lost>,
+}
+
+/// Records that the application took for written and that are gone for one reason.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Lost {
+    /// The hazard that allowed it, or the check whose promise was broken.
+    pub reason: String,
+    /// Whether a promise was broken.
+    pub broken: bool,
+    /// How many.
+    pub count: u64,
+    /// The setting and the event that excuse one of them, or what is wrong.
+    pub because: String,
 }
 
 /// Findings of one kind and cause are one violation, or one permission.
@@ -46,7 +61,9 @@ pub fn judge(view: &View, end: &End, findings: &Findings) -> Judgement {
         };
         group.entry(key).or_insert_with(|| (Vec::new(), because)).0.push(finding);
     }
+    let lost = lost(view, &permitted, &broken);
     let mut judgement = Judgement {
+        lost,
         counts: count::counts(view, end),
         violations: broken.into_values().map(|(group, _)| violation(view, &group)).collect(),
         permitted: permitted
@@ -55,9 +72,34 @@ pub fn judge(view: &View, end: &End, findings: &Findings) -> Judgement {
             .collect(),
         unknown: unknown(view, end),
     };
-    judgement.permitted.extend(permit::unconfirmed(view, end));
+    let unconfirmed = permit::unconfirmed(view, end);
+    judgement.lost.extend(unconfirmed.iter().map(|permitted| Lost {
+        reason: permitted.hazard.clone(),
+        broken: false,
+        count: permitted.count,
+        because: permitted.because.clone(),
+    }));
+    judgement.permitted.extend(unconfirmed);
     judgement.violations.sort_by_key(|violation| violation.at_ns);
     judgement
+}
+
+/// Of what was found, the acknowledged records that are gone. The same record may be missed by
+/// other checks as well; here it counts once.
+fn lost(view: &View, permitted: &Group<'_>, broken: &Group<'_>) -> Vec<Lost> {
+    let of = |groups: &Group<'_>, is_broken: bool| -> Vec<Lost> {
+        let gone = groups.iter().filter(|((_, what, _), _)| acknowledged::GONE.contains(what));
+        gone.map(|((reason, ..), (group, because))| Lost {
+            reason: (*reason).to_owned(),
+            broken: is_broken,
+            count: group.len() as u64,
+            because: if is_broken { summary(view, group) } else { because.clone() },
+        })
+        .collect()
+    };
+    let mut lost = of(permitted, false);
+    lost.extend(of(broken, true));
+    lost
 }
 
 fn violation(view: &View, group: &[&Finding]) -> Violation {

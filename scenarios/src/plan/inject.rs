@@ -44,6 +44,14 @@ impl Election {
 }
 
 impl Injection {
+    /// The node that it is about, if it is about one.
+    pub fn node(&self) -> Option<NodeId> {
+        match self {
+            Self::Fault(sim::Fault::DelayInbound(DelayInbound { node, .. }), _) => Some(*node),
+            _ => self.takes_down(),
+        }
+    }
+
     /// The node that cannot work while it lasts.
     pub fn takes_down(&self) -> Option<NodeId> {
         match self {

@@ -9,6 +9,7 @@
 mod inject;
 mod record;
 mod story;
+mod struck;
 mod swarm;
 
 pub use inject::{Election, Injection, injections};
@@ -16,8 +17,8 @@ pub use record::{Fate, PlannedFault};
 pub use swarm::swarm_faults;
 
 use crate::budget::Budget;
-use crate::condition::{ClusterNames, Compiled, Roster};
-use crate::spec::{Fault, Scenario};
+use crate::condition::{ClusterNames, Compiled, Roster, resolve};
+use crate::spec::{Fault, Scenario, Target};
 use crate::view::{Board, PartitionView};
 use machine::{NodeId, Span};
 use sim::SimTime;
@@ -39,6 +40,8 @@ pub struct Director {
     limits: Option<Limits>,
     /// Nodes held down or paused by injected faults, and until when.
     held: Vec<(NodeId, SimTime)>,
+    /// What was injected for generated entries, with nodes in place of roles.
+    struck: Vec<Fault>,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -50,8 +53,10 @@ struct Limits {
 #[derive(Clone, Debug)]
 struct Entry {
     fault: Fault,
-    /// Made by the seed, and so under the budget.
+    /// Made by the seed.
     generated: bool,
+    /// Under the budget.
+    bounded: bool,
     condition: Option<Compiled>,
     fate: Fate,
 }
@@ -82,13 +87,24 @@ pub struct Scene<'a> {
 impl Director {
     /// The plan of a scenario.
     pub fn new(scenario: &Scenario, seed: u64) -> Self {
+        Self::with(scenario, seed, swarm_faults(scenario, seed), true)
+    }
+
+    /// The plan of a scenario with what another run of the seed met ([`Director::struck`]) in
+    /// place of a plan of its own, whatever the budget would say.
+    pub fn paired(scenario: &Scenario, seed: u64, struck: &[Fault]) -> Self {
+        Self::with(scenario, seed, struck.to_vec(), false)
+    }
+
+    fn with(scenario: &Scenario, seed: u64, generated: Vec<Fault>, bounded: bool) -> Self {
         let written = scenario.faults.iter().cloned().map(|fault| (fault, false));
-        let generated = swarm_faults(scenario, seed).into_iter().map(|fault| (fault, true));
+        let generated = generated.into_iter().map(|fault| (fault, true));
         let entries: Vec<Entry> = written
             .chain(generated)
             .map(|(fault, generated)| Entry {
                 fault,
                 generated,
+                bounded: generated && bounded,
                 condition: None,
                 fate: Fate::NeverFired,
             })
@@ -108,6 +124,7 @@ impl Director {
             watched: Vec::new(),
             limits,
             held: Vec::new(),
+            struck: Vec::new(),
         }
     }
 
@@ -170,7 +187,7 @@ impl Director {
         let fault = self.entries[index].fault.clone();
         let (at, mut suppressed) = (scene.now.since(self.began), Vec::new());
         let mut resolved = injections(index, &fault, self.seed, scene.board, scene.roster);
-        if self.entries[index].generated {
+        if self.entries[index].bounded {
             let lasts = fault.lasts.map_or(Span::MAX, |lasts| lasts.0);
             let mut troubled = scene.troubled.clone();
             resolved.retain(|injection| {
@@ -185,6 +202,10 @@ impl Director {
                     }
                 }
             });
+        }
+        if self.entries[index].generated {
+            let nodes = |target: &Target| resolve(target, self.seed, scene.board, scene.roster);
+            self.struck.extend(struck::faults(&fault, at, &resolved, &nodes));
         }
         self.entries[index].fate = match (resolved.is_empty(), suppressed.is_empty()) {
             (true, true) => Fate::NoTarget { at_ns: at.0 },
@@ -266,6 +287,12 @@ impl Director {
             fate: entry.fate.clone(),
         };
         self.entries.iter().map(planned).collect()
+    }
+
+    /// What has been injected for the entries that the seed made, in order: each at its moment,
+    /// and for the nodes that it met. Another run of the seed can be given it.
+    pub fn struck(&self) -> &[Fault] {
+        &self.struck
     }
 
     /// The fault of an entry.

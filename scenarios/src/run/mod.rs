@@ -10,6 +10,7 @@ mod deadline;
 mod disks;
 mod exercised;
 mod history;
+mod measure;
 mod simulation;
 mod verdict;
 
@@ -18,11 +19,13 @@ mod tests;
 
 pub use deadline::converge_within;
 pub use history::History;
+pub use measure::Measured;
 pub use simulation::{Phase, Simulation};
 
+use crate::judge::Lost;
 use crate::plan::PlannedFault;
 use crate::result::Verdict;
-use crate::spec::Resolved;
+use crate::spec::{Fault, Resolved};
 use sim::TraceEvent;
 
 /// What a run leaves behind.
@@ -36,8 +39,14 @@ pub struct RunOutcome {
     pub history: History,
     /// What became of the fault plan.
     pub plan: Vec<PlannedFault>,
+    /// What was injected for the faults that the seed made, with nodes in place of roles.
+    pub struck: Vec<Fault>,
     /// Numbers about the run itself.
     pub stats: Stats,
+    /// Records that the application took for written and that are gone, by reason.
+    pub lost: Vec<Lost>,
+    /// What clients waited for, if that was measured.
+    pub measured: Option<Measured>,
 }
 
 /// Numbers about a run.
@@ -61,8 +70,40 @@ pub struct Stats {
 ///
 /// If a process does, which is our own mistake.
 pub fn run(resolved: &Resolved) -> RunOutcome {
+    // What was checked when it was read is not wrong now; then it is paired with nothing.
+    match resolved.scenario.paired().unwrap_or_default() {
+        None => make(resolved, Faults::Own, false),
+        Some(scenario) => {
+            let reference = Resolved { scenario, bugs: Vec::new(), trace: false, ..*resolved };
+            let struck = make(&reference, Faults::Own, false).struck;
+            make(resolved, Faults::Of(&struck), false)
+        }
+    }
+}
+
+/// Where the faults of a run come from.
+#[derive(Clone, Copy, Debug)]
+pub enum Faults<'a> {
+    /// Its scenario and seed.
+    Own,
+    /// For those of the seed, another run of it.
+    Of(&'a [Fault]),
+}
+
+/// Makes a run with these faults; with `measure` it tells what clients waited for.
+///
+/// # Panics
+///
+/// If a process does, which is our own mistake.
+pub fn make(resolved: &Resolved, faults: Faults<'_>, measure: bool) -> RunOutcome {
     sim::host::run(resolved.seed, |clock| {
-        let mut simulation = Simulation::new(resolved);
+        let mut simulation = match faults {
+            Faults::Own => Simulation::new(resolved),
+            Faults::Of(struck) => Simulation::paired(resolved, struck),
+        };
+        if measure {
+            simulation.measure();
+        }
         simulation.run(clock);
         simulation.finish()
     })

@@ -7,13 +7,14 @@ use super::deadline::converge_within;
 use super::disks::WorldDisks;
 use super::exercised::Reached;
 use super::history::History;
+use super::measure::Measure;
 use super::{RunOutcome, Stats, converge, verdict};
 use crate::budget::Budget;
 use crate::condition::Roster;
 use crate::evidence::{Change, Evidence};
 use crate::node::{Node, NodeConfig, is_broker};
 use crate::plan::{Director, Injection, Scene};
-use crate::spec::Resolved;
+use crate::spec::{Fault, Resolved};
 use crate::view::{Board, PartitionView};
 use crate::workload::election_timer;
 use engine::fact::Fact;
@@ -55,6 +56,7 @@ pub struct Simulation {
     director: Director,
     pub(super) evidence: Evidence,
     history: Option<History>,
+    measure: Option<Measure>,
     pub(super) reached: Reached,
     phase: Phase,
     /// When the phase has to be over.
@@ -76,7 +78,15 @@ pub struct Simulation {
 impl Simulation {
     /// A run before its first event.
     pub fn new(resolved: &Resolved) -> Self {
-        let director = Director::new(&resolved.scenario, resolved.seed);
+        Self::directed(resolved, Director::new(&resolved.scenario, resolved.seed))
+    }
+
+    /// The same, with the faults that another run of the seed met.
+    pub fn paired(resolved: &Resolved, struck: &[Fault]) -> Self {
+        Self::directed(resolved, Director::paired(&resolved.scenario, resolved.seed, struck))
+    }
+
+    fn directed(resolved: &Resolved, director: Director) -> Self {
         let built = build::build(resolved, &director.elections());
         let Built { mut world, roster, admins, readers, setup } = built;
         for node in roster.servers.iter().chain(&admins) {
@@ -92,6 +102,7 @@ impl Simulation {
             director,
             evidence: Evidence::new(setup),
             history: resolved.trace.then(History::default),
+            measure: None,
             reached: Reached::default(),
             phase: Phase::SetUp,
             deadline: SimTime::ZERO + resolved.scenario.durations.setup.0,
@@ -105,6 +116,11 @@ impl Simulation {
             fenced: BTreeMap::new(),
             world,
         }
+    }
+
+    /// From now on measures what clients wait for. Changes nothing in the run.
+    pub fn measure(&mut self) {
+        self.measure = Some(Measure::default());
     }
 
     /// Where the run is.
@@ -176,6 +192,9 @@ impl Simulation {
         let Observation { event, time, what, .. } = observation;
         match what {
             Seen::Fact { node, incarnation, fact } => {
+                if let Some(measure) = &mut self.measure {
+                    measure.on_fact(*time, fact);
+                }
                 self.board.on_fact(*node, fact);
                 self.reached.on_fact(*node, fact);
                 self.evidence.observe(time.0, *node, *incarnation, event.0, fact);
@@ -394,6 +413,9 @@ impl Simulation {
 
     fn heal(&mut self) {
         let now = self.world.now();
+        if let Some(measure) = &mut self.measure {
+            measure.end(now);
+        }
         self.director.end();
         self.world.heal();
         self.absorb();
@@ -441,8 +463,10 @@ impl Simulation {
         let trace = self.world.take_trace();
         let history = self.history.take().unwrap_or_default();
         let plan = self.director.record();
-        let verdict = verdict::judge(self, &plan);
-        RunOutcome { verdict, trace, history, plan, stats }
+        let struck = self.director.struck().to_vec();
+        let measured = self.measure.take().map(Measure::finish);
+        let (verdict, lost) = verdict::judge(self, &plan);
+        RunOutcome { verdict, trace, history, plan, struck, stats, lost, measured }
     }
 }
 

@@ -4,7 +4,7 @@ use super::disks::WorldDisks;
 use super::exercised::Reached;
 use super::simulation::Simulation;
 use crate::evidence::ControllerAtEnd;
-use crate::judge;
+use crate::judge::{self, Lost};
 use crate::museum;
 use crate::node::Node;
 use crate::plan::{Fate, PlannedFault};
@@ -13,7 +13,7 @@ use crate::spec::Resolved;
 use std::collections::BTreeMap;
 
 /// Judges a run that is over.
-pub(super) fn judge(run: Simulation, plan: &[PlannedFault]) -> Verdict {
+pub(super) fn judge(run: Simulation, plan: &[PlannedFault]) -> (Verdict, Vec<Lost>) {
     let Simulation { resolved, world, evidence, reached, mut unknown, missing, .. } = run;
     let now = world.now();
     let controllers = world.nodes().filter_map(|node| {
@@ -47,7 +47,7 @@ pub(super) fn judge(run: Simulation, plan: &[PlannedFault]) -> Verdict {
             None => 0,
         },
     });
-    Verdict {
+    let verdict = Verdict {
         version: VERSION,
         scenario: resolved.scenario.name.clone(),
         seed: resolved.seed,
@@ -66,7 +66,8 @@ pub(super) fn judge(run: Simulation, plan: &[PlannedFault]) -> Verdict {
         // Known to whoever read the command line and wrote the files.
         reproduce: String::new(),
         out: String::new(),
-    }
+    };
+    (verdict, judgement.lost)
 }
 
 /// Effects of the world and of the protocol, by name.

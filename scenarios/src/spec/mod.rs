@@ -110,6 +110,26 @@ impl Scenario {
         })
     }
 
+    /// The scenario that this one takes its faults from, if that is not itself: with the settings
+    /// of `swarm.paired_with` in place.
+    ///
+    /// # Errors
+    ///
+    /// If those settings make no scenario.
+    pub fn paired(&self) -> Result<Option<Self>, Box<Diagnostic>> {
+        let paired_with = self.swarm.as_ref().map_or(&[][..], |swarm| &swarm.paired_with);
+        if paired_with.is_empty() {
+            return Ok(None);
+        }
+        let mut paired = self.clone();
+        if let Some(swarm) = &mut paired.swarm {
+            swarm.paired_with.clear();
+        }
+        let alone = paired.clone();
+        paired.set_all(paired_with)?;
+        Ok((paired != alone).then_some(paired))
+    }
+
     /// The configuration of a topic: its own properties over those of its cluster.
     pub fn topic_config(&self, topic: &Topic) -> TopicConfig {
         let cluster = self.cluster_index(topic.cluster.as_deref()).map(|i| &self.clusters[i]);

@@ -97,6 +97,10 @@ impl Check<'_> {
         if swarm.families.is_empty() {
             self.impossible(path!["swarm", "families"], "there has to be a family to choose from");
         }
+        if let Err(error) = self.scenario.paired() {
+            self.tell(error.kind, path!["swarm", "paired_with"], error.message);
+            self.hinted(error.hint);
+        }
     }
 
     pub(super) fn must_reach(&mut self, i: usize, must: &MustReach) {

@@ -27,6 +27,11 @@ pub struct Swarm {
     pub brokers_at_once: u16,
     /// How many controllers of a cluster may be down or cut off at the same time.
     pub controllers_at_once: u16,
+    /// Settings, as for `--set`, of the run that all runs of a seed are paired with. The faults
+    /// are those of that run, as far as its budget allowed them: the same nodes at the same
+    /// moments, whatever the settings of this run and whether or not they promise to survive.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub paired_with: Vec<String>,
 }
 
 impl Default for Swarm {
@@ -41,6 +46,7 @@ impl Default for Swarm {
             correlated: Share(600_000),
             brokers_at_once: 1,
             controllers_at_once: 1,
+            paired_with: Vec::new(),
         }
     }
 }

@@ -1,0 +1,123 @@
+//! Studies: the same seeds under several settings, measured.
+//!
+//! Runs of a seed are paired. The arrivals of records are those of the seed, whatever the setting;
+//! the faults are those that the run under the reference setting meets
+//! ([`crate::spec::Swarm::paired_with`]), on the same nodes at the same moments.
+
+mod acks;
+#[cfg(test)]
+mod tests;
+
+pub use acks::{ACKS, REFERENCE, SCENARIO, Under};
+
+use crate::judge::Lost;
+use crate::plan::Fate;
+use crate::result::Verdict;
+use crate::run::{Faults, Measured, RunOutcome, Stats, make};
+use crate::spec::{Diagnostic, Resolved, Scenario};
+use std::collections::BTreeMap;
+
+/// A scenario under several settings, ready to run.
+#[derive(Clone, Debug)]
+pub struct Study {
+    /// The scenario whose faults all runs of a seed meet.
+    reference: Scenario,
+    /// The scenario under each setting.
+    variants: Vec<Scenario>,
+}
+
+/// One run of a study.
+#[derive(Clone, Debug)]
+pub struct Observed {
+    /// The verdict.
+    pub verdict: Verdict,
+    /// Records that were taken for written and are gone, by reason.
+    pub lost: Vec<Lost>,
+    /// How many faults of each family were injected.
+    pub faults: BTreeMap<&'static str, u64>,
+    /// What clients waited for.
+    pub measured: Measured,
+    /// Numbers about the run itself.
+    pub stats: Stats,
+}
+
+impl Study {
+    /// A scenario under each of `settings`, each of which is written as for `--set`.
+    ///
+    /// # Errors
+    ///
+    /// If a setting does not exist, or makes no scenario.
+    pub fn new(scenario: &Scenario, settings: &[Vec<String>]) -> Result<Self, Box<Diagnostic>> {
+        let reference = scenario.paired()?.unwrap_or_else(|| scenario.clone());
+        let variant = |settings: &Vec<String>| {
+            let mut variant = scenario.clone();
+            variant.set_all(settings)?;
+            Ok(variant)
+        };
+        let variants = settings.iter().map(variant).collect::<Result<_, Box<Diagnostic>>>()?;
+        Ok(Self { reference, variants })
+    }
+
+    /// How many runs a seed has.
+    pub fn variants(&self) -> usize {
+        self.variants.len()
+    }
+
+    /// Makes the runs of a seed, one for each setting in order.
+    ///
+    /// # Panics
+    ///
+    /// If a process does, which is our own mistake.
+    pub fn runs(&self, seed: u64) -> Vec<Observed> {
+        let resolved = |scenario: &Scenario| Resolved {
+            scenario: scenario.clone(),
+            seed,
+            bugs: Vec::new(),
+            trace: false,
+        };
+        let mut reference = make(&resolved(&self.reference), Faults::Own, true);
+        let struck = std::mem::take(&mut reference.struck);
+        // The run under the reference setting is one of those that are wanted.
+        let mut reference = Some(reference);
+        let run = |variant: &Scenario| {
+            let is_reference = matches!(variant.paired(), Ok(None));
+            match reference.take_if(|_| is_reference) {
+                Some(outcome) => outcome,
+                None if is_reference => make(&resolved(variant), Faults::Own, true),
+                None => make(&resolved(variant), Faults::Of(&struck), true),
+            }
+        };
+        self.variants.iter().map(run).map(Observed::of).collect()
+    }
+}
+
+impl Observed {
+    fn of(outcome: RunOutcome) -> Self {
+        let mut faults = BTreeMap::new();
+        for planned in outcome.plan {
+            if let Fate::Fired { .. } = planned.fate {
+                *faults.entry(planned.fault.kind.family().name()).or_default() += 1;
+            }
+        }
+        Self {
+            verdict: outcome.verdict,
+            lost: merged(outcome.lost),
+            faults,
+            measured: outcome.measured.unwrap_or_default(),
+            stats: outcome.stats,
+        }
+    }
+}
+
+/// Losses of several partitions for the same reason as one.
+fn merged(lost: Vec<Lost>) -> Vec<Lost> {
+    let mut merged: Vec<Lost> = Vec::new();
+    for lost in lost {
+        let same = |other: &&mut Lost| (&other.reason, other.broken) == (&lost.reason, lost.broken);
+        match merged.iter_mut().find(same) {
+            Some(other) => other.count += lost.count,
+            None => merged.push(lost),
+        }
+    }
+    merged
+}

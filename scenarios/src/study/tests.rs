@@ -1,0 +1,57 @@
+use super::*;
+use crate::catalog;
+use crate::result::Outcome;
+use crate::run::run;
+
+fn study() -> (Study, Scenario) {
+    let (mut scenario, _) = catalog::scenario(SCENARIO).unwrap_or_else(|e| panic!("{e}"));
+    scenario.set_all(&["records=600".to_owned()]).unwrap_or_else(|e| panic!("{e}"));
+    let settings = ACKS.map(|under| under.settings(&[]));
+    let study = Study::new(&scenario, &settings).unwrap_or_else(|e| panic!("{e}"));
+    (study, scenario)
+}
+
+#[test]
+fn paired_runs_meet_the_same_faults_and_can_be_made_alone() {
+    let (study, scenario) = study();
+    for seed in 0..4 {
+        let runs = study.runs(seed);
+        assert_eq!(runs.len(), ACKS.len());
+        for (under, observed) in ACKS.iter().zip(&runs) {
+            let mut scenario = scenario.clone();
+            scenario.set_all(&under.settings(&[])).unwrap_or_else(|e| panic!("{e}"));
+            let resolved = Resolved { scenario, seed, bugs: Vec::new(), trace: false };
+            let alone = run(&resolved);
+            assert_eq!(observed.verdict.digest, alone.verdict.digest, "{under:?}");
+            assert_eq!(observed.verdict.counts, alone.verdict.counts);
+            assert_ne!(alone.verdict.outcome, Outcome::Violation, "{:?}", alone.verdict);
+        }
+    }
+}
+
+#[test]
+fn what_a_run_met_makes_the_same_run_again() {
+    let (study, _) = study();
+    for seed in 0..4 {
+        let resolved =
+            Resolved { scenario: study.reference.clone(), seed, bugs: Vec::new(), trace: false };
+        let first = make(&resolved, Faults::Own, false);
+        let second = make(&resolved, Faults::Of(&first.struck), false);
+        assert_eq!(first.struck, second.struck);
+        // A cut between two groups is written as several, so the trace is another.
+        assert_eq!(first.verdict.counts, second.verdict.counts, "seed {seed}");
+        assert_eq!(first.verdict.simulated_ns, second.verdict.simulated_ns, "seed {seed}");
+    }
+}
+
+#[test]
+fn losses_add_up_to_what_the_verdict_counts() {
+    let (study, _) = study();
+    for observed in (0..12).flat_map(|seed| study.runs(seed)) {
+        let counted: u64 =
+            observed.lost.iter().filter(|l| l.reason != "acks0-lost").map(|l| l.count).sum();
+        assert_eq!(counted, observed.verdict.counts.lost, "{:?}", observed.verdict);
+        let confirmed = observed.verdict.counts.acked + observed.verdict.counts.unconfirmed;
+        assert_eq!(observed.measured.latencies_us.len() as u64, confirmed);
+    }
+}
