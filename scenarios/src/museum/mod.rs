@@ -112,6 +112,9 @@ pub fn rules_with(bugs: &[&Bug]) -> Rules {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::result::{Outcome, Verdict};
+    use crate::run::run;
+    use crate::spec::{Resolved, Scenario};
 
     #[test]
     fn ids_are_unique_and_found_in_any_case() {
@@ -129,6 +132,26 @@ mod tests {
                 assert!(Rules::NAMES.iter().any(|(name, _)| name == rule), "{}: {rule}", bug.id);
             }
             assert_eq!(bug.masked_by.is_empty(), bug.rules.len() <= 1, "{}", bug.id);
+        }
+    }
+
+    /// The run that shows a bug, and the same without it.
+    fn directed(bug: &Bug, bugs: &[&str]) -> Verdict {
+        let (scenario, warnings) =
+            Scenario::parse(bug.scenario, bug.toml).unwrap_or_else(|error| panic!("{error}"));
+        assert_eq!((scenario.name.as_str(), warnings.len()), (bug.scenario, 0));
+        let bugs = bugs.iter().map(ToString::to_string).collect();
+        run(&Resolved { scenario, seed: 42, bugs, trace: false }).verdict
+    }
+
+    #[test]
+    fn the_directed_run_catches_its_bug_and_nothing_without_it() {
+        for bug in BUGS {
+            let caught = directed(bug, &[bug.id]);
+            assert_eq!(caught.outcome, Outcome::Violation, "{}: {caught:?}", bug.id);
+            assert!(caught.bugs[0].reached > 0, "{}", bug.id);
+            let right = directed(bug, &[]);
+            assert_eq!(right.outcome, Outcome::Pass, "{}: {:?}", bug.id, right.violations);
         }
     }
 }
