@@ -55,7 +55,7 @@ pub enum NodeConfig {
     /// A controller.
     Controller(Box<ControllerSettings>),
     /// A client application, with the rules that its clients follow.
-    Client(Box<ApplicationConfig>, Rulebook),
+    Client(Box<ApplicationConfig>, Box<Rulebook>),
 }
 
 impl Node {
@@ -102,7 +102,7 @@ impl Process for Node {
                 Self::Controller(Box::new(Controller::boot(config, boot, disk, out)?))
             }
             NodeConfig::Client(config, rules) => {
-                Self::Client(Box::new(Application::boot(config, *rules, boot, out)))
+                Self::Client(Box::new(Application::boot(config, **rules, boot, out)))
             }
         })
     }

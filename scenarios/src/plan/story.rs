@@ -17,9 +17,11 @@ pub(super) struct Teller<'a> {
     faults: Vec<Fault>,
 }
 
+type Story = fn(&mut Teller<'_>);
+
 /// The stories and how often each is told, in parts of their sum. Single faults come first:
 /// they are the weather in which the others happen.
-const STORIES: &[(u32, usize, fn(&mut Teller<'_>))] = &[
+const STORIES: &[(u32, usize, Story)] = &[
     (30, 1, single),
     (10, 3, leader_and_successor),
     (8, 3, follower_then_leader),

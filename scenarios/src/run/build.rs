@@ -225,7 +225,7 @@ impl Builder<'_> {
 }
 
 fn client(config: ApplicationConfig, rules: Rulebook) -> NodeConfig {
-    NodeConfig::Client(Box::new(config), rules)
+    NodeConfig::Client(Box::new(config), Box::new(rules))
 }
 
 fn brokers(cluster: &spec::Cluster) -> impl Iterator<Item = BrokerId> + use<> {

@@ -26,6 +26,31 @@ pub(super) fn active_controller<'w>(
     active.max_by_key(|(epoch, ..)| *epoch).map(|(_, node, image)| (node, image))
 }
 
+/// The partitions of all clusters as their active controllers have committed them.
+pub(super) fn partitions(
+    world: &World<Node>,
+    roster: &Roster,
+    clusters: usize,
+) -> Option<Vec<PartitionView>> {
+    let mut views = Vec::new();
+    for cluster in 0..clusters {
+        let cluster = ClusterId(cluster as u8);
+        let (_, image) = active_controller(world, roster, cluster)?;
+        for (partition, state) in image.partitions() {
+            views.push(PartitionView {
+                cluster,
+                partition,
+                replicas: state.replicas.clone(),
+                isr: state.isr.clone(),
+                elr: state.elr.clone(),
+                leader: state.leader,
+                leader_epoch: state.leader_epoch,
+            });
+        }
+    }
+    Some(views)
+}
+
 /// What the world still lacks to be whole; empty if nothing.
 pub(super) fn missing(run: &Simulation) -> Vec<String> {
     let mut missing = Vec::new();

@@ -291,7 +291,7 @@ impl Simulation {
     /// The partitions as the active controllers have committed them; `None` if some cluster has
     /// none that runs.
     pub(super) fn partitions(&self) -> Option<Vec<PartitionView>> {
-        partitions(&self.world, &self.roster, self.resolved.scenario.clusters.len())
+        converge::partitions(&self.world, &self.roster, self.resolved.scenario.clusters.len())
     }
 
     /// Injects what the plan has for this moment.
@@ -299,7 +299,7 @@ impl Simulation {
         loop {
             let Self { world, roster, board, budget, director, resolved, .. } = self;
             let clusters = resolved.scenario.clusters.len();
-            let known = || partitions(world, roster, clusters);
+            let known = || converge::partitions(world, roster, clusters);
             let troubled = world.active_faults().iter().flat_map(|active| active.fault.nodes());
             let troubled = troubled.collect();
             let scene = Scene { now: world.now(), board, roster, troubled, partitions: &known };
@@ -480,25 +480,4 @@ fn as_change(change: &NodeChange) -> Option<Change> {
         NodeChange::PowerLost(report) => Change::PowerLost { bytes: report.bytes },
         NodeChange::Paused | NodeChange::Resumed => return None,
     })
-}
-
-/// The partitions of all clusters as their active controllers have committed them.
-fn partitions(world: &World<Node>, roster: &Roster, clusters: usize) -> Option<Vec<PartitionView>> {
-    let mut views = Vec::new();
-    for cluster in 0..clusters {
-        let cluster = ClusterId(cluster as u8);
-        let (_, image) = converge::active_controller(world, roster, cluster)?;
-        for (partition, state) in image.partitions() {
-            views.push(PartitionView {
-                cluster,
-                partition,
-                replicas: state.replicas.clone(),
-                isr: state.isr.clone(),
-                elr: state.elr.clone(),
-                leader: state.leader,
-                leader_epoch: state.leader_epoch,
-            });
-        }
-    }
-    Some(views)
 }

@@ -24,7 +24,7 @@ use machine::{Boot, Mono, Now};
 #[derive(Clone, Debug)]
 pub enum Application {
     /// It sends.
-    Producer(ProducerApp),
+    Producer(Box<ProducerApp>),
     /// It reads during the load.
     Consumer(ConsumerApp),
     /// It sets clusters up and holds elections.
@@ -63,7 +63,7 @@ impl Application {
     pub fn boot(config: &ApplicationConfig, rules: Rulebook, boot: Boot, out: &mut Outbox) -> Self {
         match config {
             ApplicationConfig::Producer(config) => {
-                Self::Producer(ProducerApp::boot(config, rules, boot, out))
+                Self::Producer(Box::new(ProducerApp::boot(config, rules, boot, out)))
             }
             ApplicationConfig::Consumer(config) => {
                 Self::Consumer(ConsumerApp::boot(config, rules, boot, out))

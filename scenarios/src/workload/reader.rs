@@ -36,11 +36,13 @@ const START: Timer = Timer::Application(0);
 impl ReaderApp {
     /// Starts.
     pub fn boot(config: &ReaderAppConfig, rules: Rulebook, boot: Boot, out: &mut Outbox) -> Self {
-        let mut properties = ConsumerConfig::default();
-        properties.auto_offset_reset = Reset::Earliest;
-        properties.max_poll_records = u32::MAX;
-        // Nothing is written any more: a fetch at the end need not wait.
-        properties.fetch_max_wait = machine::Span::millis(10);
+        let properties = ConsumerConfig {
+            auto_offset_reset: Reset::Earliest,
+            max_poll_records: u32::MAX,
+            // Nothing is written any more: a fetch at the end need not wait.
+            fetch_max_wait: machine::Span::millis(10),
+            ..ConsumerConfig::default()
+        };
         let consumer = Consumer::new(&properties, rules, &boot, &config.bootstrap);
         out.set_timer(START, boot.now.mono);
         Self { config: Box::new(config.clone()), consumer, ends: BTreeMap::new(), done: Vec::new() }
