@@ -80,10 +80,13 @@ impl Progress {
             None => words.push_str("no failure"),
             Some(last) => {
                 let ago = now.duration_since(last).as_secs();
-                let (kinds, plural) = (all.len(), if all.len() == 1 { "" } else { "s" });
+                let plural = |count: u64| if count == 1 { "" } else { "s" };
+                let kinds = all.len() as u64;
                 let _ = write!(
                     words,
-                    "{failures} failures of {kinds} signature{plural}, the last new one {ago} s ago"
+                    "{failures} failure{} of {kinds} signature{}, the last new one {ago} s ago",
+                    plural(failures),
+                    plural(kinds)
                 );
             }
         }

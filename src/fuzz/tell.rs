@@ -106,14 +106,12 @@ fn failure(page: &mut Page, group: &SignatureGroup) {
     page.line("");
 }
 
+/// The protocol's own steps; what happened in the world beneath is in fuzz.json.
 fn exercised(page: &mut Page, report: &FuzzReport) {
-    let (protocol, world): (Vec<_>, Vec<_>) = report
+    let steps = report
         .exercised
         .iter()
-        .partition(|(name, _)| reach::REACHES.iter().any(|(known, _)| known == name));
-    let list = |part: Vec<(&String, &u64)>| -> String {
-        part.iter().map(|(name, runs)| format!("{name} {runs}")).collect::<Vec<_>>().join(", ")
-    };
-    page.paragraph("in runs", &list(protocol));
-    page.paragraph("in a world", &list(world));
+        .filter(|(name, _)| reach::REACHES.iter().any(|(known, _)| known == name))
+        .map(|(name, runs)| format!("{name} {runs}"));
+    page.paragraph("in runs", &steps.collect::<Vec<_>>().join(", "));
 }

@@ -79,6 +79,8 @@ fn three_parts_come_to_what_the_whole_comes_to() {
     let smallest: Vec<_> = parts.report.signatures.iter().map(|it| it.smallest_seed).collect();
     assert_eq!(smallest, [10, 3]);
     assert!(parts.notes.is_empty(), "{:?}", parts.notes);
+    let text = serde_json::to_string(&parts.report).unwrap();
+    assert_eq!(serde_json::from_str::<FuzzReport>(&text).unwrap(), parts.report);
     assert_eq!(without_times(parts.report), without_times(whole.report));
 }
 
