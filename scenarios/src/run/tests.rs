@@ -166,3 +166,28 @@ fn every_scenario_of_the_catalogue_ends() {
         assert!(outcome.verdict.counts.sent > 0, "{name}");
     }
 }
+
+#[test]
+fn one_wrong_byte_on_one_disk_is_found_and_named() {
+    let resolved = small("no-faults", 3);
+    let broker = machine::NodeId::new(0, 2);
+    let (partition, verdict) = sim::host::run(resolved.seed, |clock| {
+        let mut simulation = Simulation::new(&resolved);
+        while simulation.phase() < Phase::ReadBack {
+            simulation.advance(clock);
+        }
+        // In the value of a record of the first batch: its header has 61 bytes.
+        let disk = simulation.world.disk_mut(broker);
+        let mut partitions = ["orders-0", "orders-1", "orders-2"].into_iter();
+        let partition = partitions.find(|partition| {
+            disk.corrupt(&format!("{partition}/00000000000000000000.log"), 120, 0xff)
+        });
+        simulation.run(clock);
+        (partition.expect("some partition has records"), simulation.finish().verdict)
+    });
+    assert_eq!(verdict.outcome, Outcome::Violation);
+    let found = verdict.violations.iter().find(|violation| violation.check == "replicas-equal");
+    let found = found.unwrap_or_else(|| panic!("{:?}", verdict.violations));
+    assert_eq!((found.partition.as_str(), found.offset), (partition, Some(0)));
+    assert!(found.summary.contains('2'), "the broker: {}", found.summary);
+}
