@@ -14,7 +14,7 @@ use engine::fact::Fact;
 #[derive(Clone, Debug, Default)]
 pub(super) struct Members {
     /// For each partition the batch and members found last, so as to say it once.
-    said: Vec<(u32, u64)>,
+    said: Vec<Option<(u64, bool)>>,
 }
 
 impl Members {
@@ -67,16 +67,7 @@ impl Members {
         what: &'static str,
         out: &mut Findings,
     ) {
-        if self.said.len() <= index {
-            self.said.resize(index + 1, (crate::evidence::NONE, 0));
-        }
         let partition = &view.partitions[index];
-        let said = &mut self.said[index];
-        // The same members lack all that follows as well.
-        if said.0 != crate::evidence::NONE && said.1 == lacking {
-            return;
-        }
-        *said = (batch, lacking);
         let it = partition.batches.get(batch);
         let replica = lacking.trailing_zeros() as usize;
         let state = partition.state();
@@ -91,6 +82,15 @@ impl Members {
         } else {
             Ground::Never
         };
+        // The same members lack all that follows as well. What one ground excuses says nothing
+        // about another.
+        let said = (lacking, matches!(ground, Ground::Gone { .. }));
+        if self.said.len() <= index {
+            self.said.resize(index + 1, None);
+        }
+        if self.said[index].replace(said) == Some(said) {
+            return;
+        }
         let (isr, elr) = state.map_or((0, 0), |state| (state.isr, state.elr));
         out.add(Self::NAME, what, at, index, ground).offset(it.base).detail(format!(
             "ISR {{{}}}, ELR {{{}}}, held by {{{}}}",

@@ -104,7 +104,7 @@ checks! {
     delivered: delivered::Delivered =
         "a record that was delivered to a consumer never vanishes",
     one_value: one_value::OneValue =
-        "an offset has one value, for all readers and replicas and for ever",
+        "all readers are shown one value of an offset, for ever",
     order: order::Order =
         "the records of a producer stand in a partition in the order sent",
     once: once::Once =

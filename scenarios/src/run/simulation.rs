@@ -260,8 +260,11 @@ impl Simulation {
             }
             NodeChange::Halted(halt) => {
                 self.ended(node, *halt == Halt::Clean);
-                if *halt == Halt::Clean && self.phase >= Phase::Converge {
-                    self.to_start.push(node);
+                match halt {
+                    Halt::Clean if self.phase >= Phase::Converge => self.to_start.push(node),
+                    Halt::Clean => {}
+                    // Healing starts it again, so nothing else would show that it gave up.
+                    Halt::Failed(why) => self.unknown.push(format!("node {node} gave up: {why}")),
                 }
             }
             NodeChange::BootFailed(halt) => {
