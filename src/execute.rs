@@ -62,7 +62,9 @@ pub(crate) fn many(
     provoke_panic: bool,
     mut done: impl FnMut(u64, Ran),
 ) {
-    let next = AtomicU64::new(seeds.start);
+    // Counts runs, not seeds: a counter that stands beyond the last seed of all would start over.
+    let next = AtomicU64::new(0);
+    let runs = seeds.end - seeds.start;
     let (sender, receiver) = mpsc::sync_channel(64);
     let threads = thread::available_parallelism().map_or(1, usize::from);
     thread::scope(|scope| {
@@ -70,10 +72,11 @@ pub(crate) fn many(
             let (next, resolve, sender) = (&next, &resolve, sender.clone());
             scope.spawn(move || {
                 while !is_interrupted() {
-                    let seed = next.fetch_add(1, Ordering::Relaxed);
-                    if seed >= seeds.end {
+                    let nth = next.fetch_add(1, Ordering::Relaxed);
+                    if nth >= runs {
                         return;
                     }
+                    let seed = seeds.start + nth;
                     let ran = guarded(&resolve(seed), provoke_panic);
                     if sender.send((seed, ran)).is_err() {
                         return;
