@@ -46,7 +46,7 @@ impl Failure {
 
     /// Tells it, and answers the exit code.
     pub(crate) fn report(self, json: bool) -> ExitCode {
-        eprintln!("{}", self.0);
+        tell(&self.0);
         if json {
             self.print_json();
         }
@@ -70,20 +70,33 @@ pub(crate) fn interrupted(so: &str, json: bool) -> u8 {
 pub(crate) fn print_json(value: &impl serde::Serialize) {
     match serde_json::to_string_pretty(value) {
         Ok(text) => print(&text),
-        Err(error) => eprintln!("error: {error}"),
+        Err(error) => tell(&format!("error: {error}")),
     }
 }
 
-/// Prints a text on standard output. Whoever reads may stop early (`| head`).
+/// Prints a text on standard output. Whoever reads may stop early (`| head`); any other failure
+/// to write is one of the user's files, and ends the program, since nobody was told the result.
 pub(crate) fn print(text: &str) {
     use io::Write;
     let mut out = io::stdout().lock();
-    let _ = writeln!(out, "{}", text.trim_end()).and_then(|()| out.flush());
+    let written = writeln!(out, "{}", text.trim_end()).and_then(|()| out.flush());
+    if let Err(error) = written
+        && error.kind() != io::ErrorKind::BrokenPipe
+    {
+        tell(&format!("error: cannot write to standard output: {error}"));
+        std::process::exit(USAGE.into());
+    }
+}
+
+/// Says something on standard error. That nobody can read it is no reason to fail.
+pub(crate) fn tell(text: &(impl std::fmt::Display + ?Sized)) {
+    use io::Write;
+    let _ = writeln!(io::stderr().lock(), "{text}");
 }
 
 /// Prints warnings.
 pub(crate) fn warn(warnings: &[Diagnostic]) {
     for warning in warnings {
-        eprintln!("{warning}");
+        tell(warning);
     }
 }

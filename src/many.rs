@@ -46,7 +46,7 @@ pub(crate) fn run(job: &Job<'_>, seeds: Range<u64>) -> Result<u8, Failure> {
         exit::print(&summary::of_seeds(&report, &job.scenario, Style::of_stdout()));
     }
     if is_interrupted() {
-        eprintln!("interrupted after {} of the seeds {range}", report.ran);
+        crate::exit::tell(&format!("interrupted after {} of the seeds {range}", report.ran));
         return Ok(exit::INTERRUPTED);
     }
     Ok(report.outcome.exit_code())

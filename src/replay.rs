@@ -3,11 +3,11 @@
 use crate::args::ReplayArgs;
 use crate::execute;
 use crate::exit::{self, Failure, print_json};
-use crate::scenario::{Told, lines};
+use crate::scenario::{Told, known_bugs, lines};
 use crate::style::Style;
 use crate::summary;
 use scenarios::result::files::{self, Artefacts};
-use scenarios::result::{Outcome, RunRecord, Verdict, quoted};
+use scenarios::result::{Outcome, RunRecord, VERSION, Verdict, quoted};
 use scenarios::run::RunOutcome;
 use scenarios::spec::{Diagnostic, Kind, Time};
 use std::path::{Path, PathBuf};
@@ -18,6 +18,7 @@ const SHOWN: usize = 30;
 /// Makes a run again.
 pub(crate) fn command(args: &ReplayArgs) -> Result<u8, Failure> {
     let record = read(&args.path)?;
+    check(&args.path, &record)?;
     let folder = match args.path.is_dir() {
         true => args.path.clone(),
         false => args.path.parent().map(Path::to_owned).unwrap_or_default(),
@@ -42,9 +43,20 @@ pub(crate) fn command(args: &ReplayArgs) -> Result<u8, Failure> {
     let mut notes = Vec::new();
     if outcome.verdict.digest != record.digest {
         verdict.outcome = Outcome::Nondeterministic;
-        notes = differences(&folder, &record, &outcome)?;
+        let this = env!("CARGO_PKG_VERSION");
+        if record.faultline != this {
+            notes.push(format!("it was recorded by version {}; this is {this}", record.faultline));
+        }
+        notes.extend(differences(&folder, &record, &outcome)?);
         verdict.unknown.clone_from(&notes);
-    } else if args.trace {
+    } else if verdict.outcome != record.outcome || verdict.events != record.events {
+        notes.push(format!(
+            "the record says {} after {} events, which is not what this run came to",
+            record.outcome.name(),
+            record.events
+        ));
+    }
+    if args.trace && verdict.outcome != Outcome::Nondeterministic {
         keep(&folder, &verdict, &record, &outcome)?;
         notes.push(format!("the trace is in {}", folder.join(files::name::TRACE).display()));
     }
@@ -59,7 +71,7 @@ fn finish(args: &ReplayArgs, verdict: Verdict, record: RunRecord, notes: &[Strin
     let code = verdict.outcome.exit_code();
     if args.json {
         for note in notes {
-            eprintln!("{note}");
+            crate::exit::tell(note);
         }
         print_json(&verdict);
         return code;
@@ -95,6 +107,21 @@ fn read(path: &Path) -> Result<RunRecord, Failure> {
             ..Diagnostic::new(Kind::Malformed, message).with_hint(hint)
         })
     })
+}
+
+/// What cannot have been recorded is not run.
+fn check(path: &Path, record: &RunRecord) -> Result<(), Failure> {
+    let file = Some(path.display().to_string());
+    let wrong = if record.version != VERSION {
+        let message = format!("format version {}; this program reads {VERSION}", record.version);
+        Some(Diagnostic::new(Kind::Malformed, message))
+    } else {
+        record.scenario.impossible()
+    };
+    if let Some(diagnostic) = wrong {
+        return Err(Diagnostic { file, ..diagnostic }.into());
+    }
+    known_bugs(&record.bugs).map(drop)
 }
 
 /// Writes trace and history beside the record of the run.

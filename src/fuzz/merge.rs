@@ -32,7 +32,7 @@ pub(super) fn command(args: &MergeArgs) -> Result<u8, Failure> {
         }
     };
     for note in &merged.notes {
-        eprintln!("warning: {note}");
+        crate::exit::tell(&format!("warning: {note}"));
     }
     finish(&args.output, &merged.plan, &folder, merged.report, false)
 }

@@ -116,7 +116,10 @@ fn finish(
         exit::print(&tell::summary(&report, Style::of_stdout()));
     }
     if report.stopped == Stop::Interrupted || is_interrupted() {
-        eprintln!("interrupted after {} of {} runs", report.ran.ran, report.planned);
+        crate::exit::tell(&format!(
+            "interrupted after {} of {} runs",
+            report.ran.ran, report.planned
+        ));
         return Ok(exit::INTERRUPTED);
     }
     Ok(report.outcome.exit_code())

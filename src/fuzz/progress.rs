@@ -57,7 +57,7 @@ impl Progress {
             None => {
                 let (ran, planned) = (tally.ran().ran, self.planned);
                 let seconds = now.duration_since(self.begin).as_secs();
-                eprintln!("{seconds} s: {ran} of {planned} runs, {words}");
+                crate::exit::tell(&format!("{seconds} s: {ran} of {planned} runs, {words}"));
                 self.due = now + LINE_EVERY;
             }
         }

@@ -57,6 +57,14 @@ impl Scenario {
         }
     }
 
+    /// What is impossible in it, if anything: for a scenario that was not read from its file.
+    pub fn impossible(&self) -> Option<Diagnostic> {
+        let told = findings(self)
+            .into_iter()
+            .map(|finding| Diagnostic::new(finding.kind, finding.message).with_hint(finding.hint));
+        told.into_iter().find(|diagnostic| !diagnostic.is_warning())
+    }
+
     /// Sets `name` wherever it exists.
     fn set(&mut self, name: &str, value: &str) -> Result<(), Box<Diagnostic>> {
         if OWN.iter().any(|(own, _)| *own == name) {
