@@ -173,18 +173,15 @@ fn faults(page: &mut Page, record: &RunRecord) {
     page.items("faults", &items, FAULTS);
 }
 
-/// Steps of the protocol, what happened to nodes and messages, and ways through the code, each
-/// with a count.
+/// Steps of the protocol, and what happened to nodes and messages, each with a count.
 fn exercised(page: &mut Page, head: &str, exercised: &BTreeMap<String, u64>, missing: &[String]) {
     let is_step = |name: &str| reach::REACHES.iter().any(|(known, _)| *known == name);
-    let is_known = |name: &str| reach::names().any(|known| known == name);
     let list = |wanted: &dyn Fn(&str) -> bool| {
         let shown = exercised.iter().filter(|(name, _)| wanted(name));
         shown.map(|(name, count)| format!("{name} {count}")).collect::<Vec<_>>().join(", ")
     };
     page.paragraph(head, &list(&is_step));
-    page.paragraph("world", &list(&|name| is_known(name) && !is_step(name)));
-    page.paragraph("also", &list(&|name| !is_known(name)));
+    page.paragraph("world", &list(&|name| !is_step(name)));
     if !missing.is_empty() {
         page.paragraph("not reached", &missing.join(", "));
     }

@@ -238,7 +238,7 @@ pub enum Fact {
         /// The rule, a field of [`crate::rules::Rules`].
         rule: &'static str,
     },
-    /// Something happened that a scenario may have to reach.
+    /// Something happened that a scenario may have to reach, by a short name in snake case.
     Reached(&'static str),
 }
 

@@ -60,6 +60,8 @@ effects! {
     InputLost = "input_lost",
     /// A handler was cut short while its disk operations were in progress.
     HandlerCutShort = "handler_cut_short",
+    /// A handler opened a connection and still waited for its disk.
+    ConnectionAwaitsDisk = "connection_awaits_disk",
     /// A disk operation had not completed when the process died, and never happened.
     DiskOperationUndone = "disk_operation_undone",
     /// A process ended itself in an orderly way.

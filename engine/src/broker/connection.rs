@@ -36,7 +36,7 @@ impl Broker {
             return Ok(());
         }
         if self.purgatory.is_muted(conn) {
-            self.purgatory.queue(conn, correlation_id, request);
+            self.purgatory.queue(conn, correlation_id, request, io.out);
             return Ok(());
         }
         self.serve(conn, correlation_id, request, io)

@@ -114,9 +114,6 @@ impl Broker {
         for refused in response.partitions.iter().filter(|answer| !answer.error.is_none()) {
             let (partition, error) = (refused.partition, refused.error);
             io.out.observe(Fact::FetchRefused { partition, replica, error });
-            if error == ErrorCode::FencedLeaderEpoch {
-                io.out.observe(Fact::Reached("fetch fenced"));
-            }
         }
         response
     }

@@ -240,7 +240,7 @@ impl Broker {
         let unchanged =
             state.fetch_offset == asked.fetch_offset && state.leader_epoch == asked.leader_epoch;
         if !unchanged || answer.partition != id {
-            io.out.observe(Fact::Reached("an answer to an outdated fetch was dropped"));
+            io.out.observe(Fact::Reached("fetch_outdated"));
             return Ok(());
         }
         match apply(partition, state, answer, &self.context, io)? {
@@ -249,11 +249,11 @@ impl Broker {
                 state.back_off(io.now.mono + self.context.config.replica_fetch_backoff);
             }
             Applied::Stop => {
-                io.out.observe(Fact::Reached("a follower was fenced"));
+                io.out.observe(Fact::Reached("follower_fenced"));
                 fetcher.partitions.remove(&id);
             }
             Applied::LookUp => {
-                io.out.observe(Fact::Reached("a follower was out of range"));
+                io.out.observe(Fact::Reached("follower_out_of_range"));
                 self.look_up(leader, id, asked.leader_epoch, io);
             }
         }

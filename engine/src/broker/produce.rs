@@ -62,7 +62,7 @@ impl Broker {
             }
             0 => Served::Unanswered,
             -1 if self.is_incomplete(&mut produce, io) => {
-                io.out.observe(Fact::Reached("a produce waited for followers"));
+                io.out.observe(Fact::Reached("produce_waited"));
                 self.park_produce(conn, correlation_id, produce, request, io);
                 Served::Parked
             }
@@ -195,7 +195,7 @@ impl Broker {
             .get_mut(&id)
             .and_then(|partition| partition.waiting.pop_produce(Offset::MAX))
         {
-            io.out.observe(Fact::Reached("a produce waited while leadership was lost"));
+            io.out.observe(Fact::Reached("produce_lost_leader"));
             self.complete_produce(conn, io);
         }
     }

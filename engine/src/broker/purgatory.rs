@@ -6,6 +6,7 @@
 
 use super::produce::DelayedProduce;
 use crate::Outbox;
+use crate::fact::Fact;
 use crate::protocol::{FetchRequest, Request};
 use crate::timer::{BrokerTimer, Timer};
 use machine::{ConnId, Mono};
@@ -58,8 +59,17 @@ impl Purgatory {
     }
 
     /// Keeps a request of a muted connection.
-    pub(super) fn queue(&mut self, conn: ConnId, correlation_id: u32, request: Request) {
+    pub(super) fn queue(
+        &mut self,
+        conn: ConnId,
+        correlation_id: u32,
+        request: Request,
+        out: &mut Outbox,
+    ) {
         let muted = self.connections.entry(conn).or_default();
+        if muted.parked.is_none() && muted.queue.is_empty() {
+            out.observe(Fact::Reached("request_while_answer_leaves"));
+        }
         muted.queue.push_back((correlation_id, request));
     }
 

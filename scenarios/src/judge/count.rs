@@ -1,7 +1,9 @@
 //! Records by their identity, over the whole run.
 
+use crate::check::Finding;
 use crate::evidence::{End, NO_RECORD, Outcome, View, records};
 use crate::result::Counts;
+use std::collections::BTreeSet;
 
 /// Counts what became of the records.
 pub(super) fn counts(view: &View, end: &End) -> Counts {
@@ -30,6 +32,19 @@ pub(super) fn counts(view: &View, end: &End) -> Counts {
         }
     }
     counts
+}
+
+/// How many records these findings, all of one partition, are about. Several checks may have come
+/// upon the same one, by its identity or by its offset; what is about none in particular counts
+/// only if there is nothing else.
+pub(super) fn concerned(findings: &[&Finding]) -> u64 {
+    let records: BTreeSet<u64> = findings.iter().filter_map(|it| it.record).collect();
+    let known = findings.iter().filter(|it| it.record.is_some());
+    let at: BTreeSet<i64> = known.filter_map(|it| it.offset).collect();
+    let nameless = findings.iter().filter(|it| it.record.is_none());
+    let others: BTreeSet<i64> =
+        nameless.filter_map(|it| it.offset).filter(|offset| !at.contains(offset)).collect();
+    ((records.len() + others.len()) as u64).max(1)
 }
 
 /// Notes the records of one partition in order.

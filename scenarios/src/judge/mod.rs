@@ -14,6 +14,7 @@ mod tests;
 use crate::check::{Finding, Findings, Ground, acknowledged};
 use crate::evidence::{End, Outcome, Source, View};
 use crate::result::{Counts, Permitted, Violation};
+use permit::Excuse;
 use std::collections::BTreeMap;
 
 /// What a run comes to.
@@ -44,31 +45,40 @@ pub struct Lost {
     pub because: String,
 }
 
-/// Findings of one kind and cause are one violation, or one permission.
-type Group<'a> = BTreeMap<(&'static str, &'static str, Option<usize>), (Vec<&'a Finding>, String)>;
+/// Findings of one check, kind and partition are one violation.
+type Broken<'a> = BTreeMap<(&'static str, &'static str, Option<usize>), Vec<&'a Finding>>;
+
+/// What one hazard excuses in one partition is one permission, whichever checks found it.
+type Excused<'a> = BTreeMap<(&'static str, Option<usize>), Vec<(&'a Finding, String)>>;
 
 /// Judges what the checks found.
 pub fn judge(view: &View, end: &End, findings: &Findings) -> Judgement {
-    let mut broken: Group<'_> = BTreeMap::new();
-    let mut permitted: Group<'_> = BTreeMap::new();
+    let mut broken = Broken::new();
+    let mut permitted = Excused::new();
     for finding in &findings.0 {
-        let (group, key, because) = match permit::excuse(view, finding) {
-            Some(excuse) => {
-                let key = (excuse.hazard, finding.what, finding.partition);
-                (&mut permitted, key, excuse.because)
+        match permit::excuse(view, finding) {
+            Some(Excuse { hazard, because }) => {
+                let group = permitted.entry((hazard, finding.partition)).or_default();
+                group.push((finding, because));
             }
-            None => (&mut broken, (finding.check, finding.what, finding.partition), String::new()),
-        };
-        group.entry(key).or_insert_with(|| (Vec::new(), because)).0.push(finding);
+            None => {
+                let key = (finding.check, finding.what, finding.partition);
+                broken.entry(key).or_default().push(finding);
+            }
+        }
+    }
+    for group in permitted.values_mut() {
+        // What an application lost comes first; what else goes with it explains.
+        group.sort_by_key(|(finding, _)| !is_gone(finding));
     }
     let lost = lost(view, &permitted, &broken);
     let mut judgement = Judgement {
         lost,
         counts: count::counts(view, end),
-        violations: broken.into_values().map(|(group, _)| violation(view, &group)).collect(),
+        violations: broken.into_values().map(|group| violation(view, &group)).collect(),
         permitted: permitted
             .into_iter()
-            .map(|((hazard, ..), (group, because))| permission(view, hazard, &group, because))
+            .map(|((hazard, _), group)| permission(view, hazard, group))
             .collect(),
         unknown: unknown(view, end),
     };
@@ -86,20 +96,30 @@ pub fn judge(view: &View, end: &End, findings: &Findings) -> Judgement {
 
 /// Of what was found, the acknowledged records that are gone. The same record may be missed by
 /// other checks as well; here it counts once.
-fn lost(view: &View, permitted: &Group<'_>, broken: &Group<'_>) -> Vec<Lost> {
-    let of = |groups: &Group<'_>, is_broken: bool| -> Vec<Lost> {
-        let gone = groups.iter().filter(|((_, what, _), _)| acknowledged::GONE.contains(what));
-        gone.map(|((reason, ..), (group, because))| Lost {
-            reason: (*reason).to_owned(),
-            broken: is_broken,
-            count: group.len() as u64,
-            because: if is_broken { summary(view, group) } else { because.clone() },
+fn lost(view: &View, permitted: &Excused<'_>, broken: &Broken<'_>) -> Vec<Lost> {
+    let excused = permitted.iter().filter_map(|((hazard, _), group)| {
+        // They come first.
+        let (_, because) = group.first().filter(|(finding, _)| is_gone(finding))?;
+        Some(Lost {
+            reason: (*hazard).to_owned(),
+            broken: false,
+            count: group.iter().filter(|(finding, _)| is_gone(finding)).count() as u64,
+            because: because.clone(),
         })
-        .collect()
-    };
-    let mut lost = of(permitted, false);
-    lost.extend(of(broken, true));
-    lost
+    });
+    let gone = broken.iter().filter(|(_, group)| is_gone(group[0]));
+    let unexcused = gone.map(|((check, ..), group)| Lost {
+        reason: (*check).to_owned(),
+        broken: true,
+        count: group.len() as u64,
+        because: summary(view, group, group.len() as u64),
+    });
+    excused.chain(unexcused).collect()
+}
+
+/// Whether it says that an acknowledged record is gone. Said of each record once.
+fn is_gone(finding: &Finding) -> bool {
+    acknowledged::GONE.contains(&finding.what)
 }
 
 fn violation(view: &View, group: &[&Finding]) -> Violation {
@@ -110,25 +130,27 @@ fn violation(view: &View, group: &[&Finding]) -> Violation {
         at_ns: first.at,
         partition: view.name(first.partition).to_owned(),
         offset: first.offset,
-        summary: summary(view, group),
+        summary: summary(view, group, group.len() as u64),
         explanation: explain::lines(view, first),
         events: events(view, group),
     }
 }
 
-fn permission(view: &View, hazard: &str, group: &[&Finding], because: String) -> Permitted {
+fn permission(view: &View, hazard: &str, group: Vec<(&Finding, String)>) -> Permitted {
+    let (group, reasons): (Vec<&Finding>, Vec<String>) = group.into_iter().unzip();
+    let count = count::concerned(&group);
     Permitted {
         hazard: hazard.to_owned(),
-        count: group.len() as u64,
-        because,
+        count,
+        because: reasons.into_iter().next().unwrap_or_default(),
         partition: view.name(group[0].partition).to_owned(),
-        summary: summary(view, group),
-        events: events(view, group),
+        summary: summary(view, &group, count),
+        events: events(view, &group),
     }
 }
 
-/// What was found, where, and how often.
-fn summary(view: &View, group: &[&Finding]) -> String {
+/// What was found, where, and of how many.
+fn summary(view: &View, group: &[&Finding], count: u64) -> String {
     let first = group[0];
     let place = match (view.name(first.partition), first.offset) {
         ("", _) => String::new(),
@@ -136,7 +158,7 @@ fn summary(view: &View, group: &[&Finding]) -> String {
         (name, None) => format!(" ({name})"),
     };
     let detail = if first.detail.is_empty() { "" } else { ": " };
-    let more = match group.len() - 1 {
+    let more = match count.saturating_sub(1) {
         0 => String::new(),
         more => format!(", and {more} more"),
     };

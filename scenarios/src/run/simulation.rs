@@ -261,7 +261,10 @@ impl Simulation {
             NodeChange::Halted(halt) => {
                 self.ended(node, *halt == Halt::Clean);
                 match halt {
-                    Halt::Clean if self.phase >= Phase::Converge => self.to_start.push(node),
+                    Halt::Clean if self.phase >= Phase::Converge => {
+                        self.reached.add("stopped_after_heal", 1);
+                        self.to_start.push(node);
+                    }
                     Halt::Clean => {}
                     // Healing starts it again, so nothing else would show that it gave up.
                     Halt::Failed(why) => self.unknown.push(format!("node {node} gave up: {why}")),

@@ -163,6 +163,7 @@ impl<P: Process> World<P> {
             let output = &self.nodes[node].lanes[lane].outputs[output];
             if let Output::Connect { conn, peer } = *output {
                 self.reserve(node, conn, peer);
+                self.exercised.count(Effect::ConnectionAwaitsDisk);
             }
         }
     }

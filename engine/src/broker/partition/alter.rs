@@ -45,7 +45,7 @@ impl Partition {
             return false;
         }
         if !context.is_eligible_for_isr(follower, remote.broker_epoch, io.out) {
-            io.out.observe(Fact::Reached("a follower that is not eligible for the ISR caught up"));
+            io.out.observe(Fact::Reached("isr_ineligible"));
             return false;
         }
         let mut isr = leader.isr.committed.clone();
@@ -169,8 +169,8 @@ impl Partition {
 
     fn adopt(&mut self, isr: &[BrokerId], io: &mut Io<'_>) {
         let Some(leader) = self.leader_mut() else { return };
-        let before = std::mem::replace(&mut leader.isr, Isr::committed(isr));
-        self.observe_isr(&before.committed, isr, io);
+        leader.isr = Isr::committed(isr);
+        self.observe_isr(isr, io);
     }
 
     /// A smaller ISR may let the high watermark move, and nothing else may come along to notice
@@ -180,17 +180,12 @@ impl Partition {
         Resolution::Done(Changes { high_watermark, ..Changes::default() })
     }
 
-    pub(super) fn observe_isr(&self, before: &[BrokerId], isr: &[BrokerId], io: &mut Io<'_>) {
+    pub(super) fn observe_isr(&self, isr: &[BrokerId], io: &mut Io<'_>) {
         io.out.observe(Fact::IsrAdopted {
             partition: self.id,
             leader_epoch: self.leader_epoch,
             partition_epoch: self.partition_epoch,
             isr: isr.to_vec(),
         });
-        if isr.len() < before.len() {
-            io.out.observe(Fact::Reached("isr shrank"));
-        } else if isr.len() > before.len() {
-            io.out.observe(Fact::Reached("isr expanded"));
-        }
     }
 }

@@ -26,7 +26,7 @@ impl Partition {
         io: &mut Io<'_>,
     ) -> Option<bool> {
         if self.is_outdated(state) {
-            io.out.observe(Fact::Reached("metadata older than the partition"));
+            io.out.observe(Fact::Reached("metadata_outdated"));
             return None;
         }
         let is_new_epoch = state.leader_epoch > self.leader_epoch;
@@ -86,7 +86,7 @@ impl Partition {
                 (rules.may_append_fetched)(epoch, fetched_epoch)
             });
             if !may {
-                io.out.observe(Fact::Reached("a fetched batch was newer than the fetch"));
+                io.out.observe(Fact::Reached("fetched_batch_newer"));
                 break;
             }
             match self.log.append_as_follower(batch.clone(), io.disk) {
@@ -135,7 +135,7 @@ impl Partition {
             (rules.follower_high_watermark)(leader_high_watermark, log_end)
         });
         if to < self.high_watermark {
-            io.out.observe(Fact::Reached("a follower's high watermark went back"));
+            io.out.observe(Fact::Reached("high_watermark_back"));
         }
         self.move_high_watermark(to, io)
     }
@@ -164,10 +164,10 @@ impl Partition {
         };
         let to = context.rules.ask(io.out, "truncate_to", |rules| (rules.truncate_to)(divergence));
         if to < self.high_watermark {
-            io.out.observe(Fact::Reached("truncation below the high watermark"));
+            io.out.observe(Fact::Reached("truncation_below_high_watermark"));
         }
         if divergence.own.is_some_and(|own| own.epoch != leader.epoch) {
-            io.out.observe(Fact::Reached("divergence took another round"));
+            io.out.observe(Fact::Reached("divergence_again"));
         }
         let why = Truncation::Diverged { leader_end: leader };
         self.cut(to.clamp(0, self.log.end_offset()), why, io)?;

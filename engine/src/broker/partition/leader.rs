@@ -31,7 +31,7 @@ impl Partition {
         io: &mut Io<'_>,
     ) -> Result<Changes, Halt> {
         if self.is_outdated(state) {
-            io.out.observe(Fact::Reached("metadata older than the partition"));
+            io.out.observe(Fact::Reached("metadata_outdated"));
             return Ok(Changes::default());
         }
         let is_new_epoch = state.leader_epoch > self.leader_epoch;
@@ -43,7 +43,7 @@ impl Partition {
         let newer = state.partition_epoch > self.partition_epoch;
         self.replicas.clone_from(&state.replicas);
         leader.set_replicas(state, context);
-        let before = std::mem::replace(&mut leader.isr, Isr::committed(&state.isr));
+        leader.isr = Isr::committed(&state.isr);
         self.partition_epoch = state.partition_epoch;
         if is_new_epoch || is_new {
             leader.epoch_start = self.log.end_offset();
@@ -58,7 +58,7 @@ impl Partition {
             }
             self.observe_leadership(&leader, io);
         } else if newer {
-            self.observe_isr(&before.committed, &leader.isr.committed, io);
+            self.observe_isr(&leader.isr.committed, io);
         }
         self.role = Role::Leader(leader);
         // The ISR may be down to this replica alone.
@@ -76,7 +76,7 @@ impl Partition {
             isr: leader.isr.committed.clone(),
         });
         if self.high_watermark < leader.epoch_start {
-            io.out.observe(Fact::Reached("a new leader's high watermark trails"));
+            io.out.observe(Fact::Reached("high_watermark_trails"));
         }
     }
 
@@ -100,7 +100,6 @@ impl Partition {
             (rules.check_in_sync_replicas)(acks, isr, min_isr)
         });
         if let Err(error) = enough {
-            io.out.observe(Fact::Reached("not enough replicas"));
             return Ok(Err(error));
         }
         if let Err(invalid) = validate_produce(batch, &Limits::from(&self.config), io.now.wall) {
@@ -177,13 +176,9 @@ impl Partition {
         }
         let isr = leader.isr.effective_len(&self.replicas, &context.rules, io.out);
         let min_isr = self.min_isr();
-        let outcome = context.rules.ask(io.out, "outcome_when_replicated", |rules| {
+        Some(context.rules.ask(io.out, "outcome_when_replicated", |rules| {
             (rules.outcome_when_replicated)(isr, min_isr)
-        });
-        if outcome == ErrorCode::NotEnoughReplicasAfterAppend {
-            io.out.observe(Fact::Reached("not enough replicas after append"));
-        }
-        Some(outcome)
+        }))
     }
 }
 

@@ -234,7 +234,6 @@ impl Partition {
                 high_watermark,
                 why,
             });
-            io.out.observe(Fact::Reached("truncation"));
         }
         self.move_high_watermark(high_watermark, io);
         Ok(())

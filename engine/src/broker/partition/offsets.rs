@@ -65,7 +65,7 @@ impl Partition {
             .rules
             .ask(io.out, "latest_offset", |rules| (rules.latest_offset)(bound, epoch_start));
         if latest.is_err() {
-            io.out.observe(Fact::Reached("the latest offset was not available yet"));
+            io.out.observe(Fact::Reached("latest_offset_unavailable"));
         }
         latest
     }

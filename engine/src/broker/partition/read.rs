@@ -52,14 +52,8 @@ impl Partition {
         let checked = context.rules.ask(io.out, "check_leader_epoch", |rules| {
             (rules.check_leader_epoch)(requested, local)
         });
-        match checked {
-            Err(ErrorCode::FencedLeaderEpoch) => {
-                io.out.observe(Fact::Reached("a request of an old leader epoch was fenced"));
-            }
-            Err(ErrorCode::UnknownLeaderEpoch) if self.is_leader() => {
-                io.out.observe(Fact::Reached("duplicate leader"));
-            }
-            _ => {}
+        if checked == Err(ErrorCode::UnknownLeaderEpoch) && self.is_leader() {
+            io.out.observe(Fact::Reached("stale_leader_asked"));
         }
         checked
     }
@@ -138,7 +132,7 @@ impl Partition {
             Err(error) => return Ok(Err(error)),
         };
         let records = if diverging_epoch.is_some() {
-            io.out.observe(Fact::Reached("a follower's log diverged"));
+            io.out.observe(Fact::Reached("divergence"));
             Records::default()
         } else {
             match self.read_records(reader, request, limits, context, io)? {
@@ -268,7 +262,7 @@ impl Partition {
             (rules.is_present_life)(fetch.broker_epoch, registered)
         });
         if !present {
-            io.out.observe(Fact::Reached("a fetch of an earlier life was refused"));
+            io.out.observe(Fact::Reached("fetch_of_earlier_life"));
             return Err(ErrorCode::NotLeaderOrFollower);
         }
         let Some(leader) = self.leader_mut() else { return Err(ErrorCode::NotLeaderOrFollower) };

@@ -350,8 +350,14 @@ impl Cluster {
         self.ask(conn, ProduceRequest { acks, timeout: Span::secs(30), partitions });
     }
 
-    pub(super) fn reached(&self, id: BrokerId, fact: &'static str) -> bool {
-        self.facts.contains(&(id, Fact::Reached(fact)))
+    /// How many replicas joined or, if negative, left by each ISR that this leader proposed.
+    pub(super) fn proposed(&self, id: BrokerId) -> Vec<isize> {
+        let of = self.facts.iter().filter(|(node, _)| *node == id);
+        of.filter_map(|(_, fact)| match fact {
+            Fact::IsrProposed { from, to, .. } => Some(to.len() as isize - from.len() as isize),
+            _ => None,
+        })
+        .collect()
     }
 }
 

@@ -79,7 +79,7 @@ fn what_was_confirmed_survives_its_leader() {
     cluster.until(|cluster| cluster.isr(2, orders).len() == 3);
     cluster.run_for(Span::secs(1));
     assert_eq!(ends(&cluster, orders), [(1, 2, 2), (2, 2, 2), (3, 2, 2)]);
-    assert!(cluster.reached(2, "isr expanded"));
+    assert!(cluster.proposed(2).contains(&1));
 }
 
 #[test]
@@ -94,7 +94,7 @@ fn a_silent_follower_leaves_the_isr_and_the_produce_that_waited_for_it_ends() {
     assert!(!cluster.answers.contains_key(&producer));
     assert_eq!(produced(&mut cluster, producer).error, ErrorCode::None);
     assert_eq!(cluster.isr(1, orders), [1, 2]);
-    assert!(cluster.reached(1, "isr shrank"));
+    assert!(cluster.proposed(1).contains(&-1));
     cluster.heal();
     cluster.until(|cluster| cluster.isr(1, orders).len() == 3);
 }
