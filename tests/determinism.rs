@@ -10,7 +10,6 @@ use scenarios::catalog;
 use scenarios::result::Verdict;
 use scenarios::run::run;
 use scenarios::spec::Resolved;
-use std::path::PathBuf;
 use std::process::Command;
 
 const RUNS: [(&str, u64); 4] =
@@ -59,13 +58,10 @@ fn in_other_processes() {
 
 /// `FAULTLINE_OTHER` names the program in another build; `.ci/run` gives the release build.
 #[test]
+#[ignore = "needs FAULTLINE_OTHER, the program in another build"]
 fn in_another_build() {
-    let Some(other) = std::env::var_os("FAULTLINE_OTHER").map(PathBuf::from) else {
-        println!("skipped: FAULTLINE_OTHER is not set");
-        return;
-    };
+    let other = std::env::var("FAULTLINE_OTHER").expect("FAULTLINE_OTHER names a program");
     for (name, seed) in RUNS {
-        let other = other.to_str().expect("a path");
-        assert_eq!(verdict(name, seed).digest, digest_by(other, name, seed), "{name} {seed}");
+        assert_eq!(verdict(name, seed).digest, digest_by(&other, name, seed), "{name} {seed}");
     }
 }

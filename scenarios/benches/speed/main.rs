@@ -5,7 +5,6 @@
 
 #![expect(
     clippy::disallowed_types,
-    clippy::disallowed_methods,
     clippy::print_stdout,
     reason = "a benchmark measures real time and memory and prints them"
 )]
