@@ -53,7 +53,14 @@ fn report(
     out: &mut Findings,
 ) {
     let holding = |batch: &u32| partition.batches.number_at(*batch, record.offset) == number;
-    let batch = partition.batches.covering(record.offset).find(holding);
+    // A record that was sent again may have stood there twice. What was acknowledged is the one
+    // that was committed, or else the one that was lost last.
+    let told = |batch: &u32| {
+        let batch = partition.batches.get(*batch);
+        let lost = (batch.loss != NONE).then(|| partition.losses[batch.loss as usize].at);
+        (batch.committed, lost)
+    };
+    let batch = partition.batches.covering(record.offset).filter(holding).max_by_key(told);
     let loss = batch.map(|batch| partition.batches.get(batch).loss).filter(|loss| *loss != NONE);
     let ground = loss.map_or(Ground::Never, |loss| Ground::Gone {
         witness: partition.losses[loss as usize].witness,

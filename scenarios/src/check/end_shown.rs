@@ -40,8 +40,11 @@ impl Check for EndShown {
         }
         let partition = &view.partitions[index];
         // The records between must have been lost; their loss says whether that was permitted.
+        // Of several that have stood there, what was shown is the one that was committed.
         let lost = |batch: &u32| partition.batches.get(*batch).loss != NONE;
-        let batch = partition.batches.covering(shown - 1).find(lost);
+        let covering = || partition.batches.covering(shown - 1).filter(lost);
+        let committed = |batch: &u32| partition.batches.get(*batch).committed;
+        let batch = covering().find(committed).or_else(|| covering().next());
         let ground = batch.map_or(Ground::Never, |batch| {
             let loss = partition.batches.get(batch).loss;
             let witness = partition.losses[loss as usize].witness;

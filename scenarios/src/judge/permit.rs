@@ -141,19 +141,28 @@ fn unclean_election(case: &Case<'_>) -> Option<String> {
 }
 
 /// The record was never committed nor delivered, the new leader never had it or lost it with its
-/// power, and some member of the committed ISR lacked it when its leader was replaced.
+/// power, and when its leader was replaced some member of the committed ISR lacked it, or that ISR
+/// was smaller than min ISR, so that nothing was committed and members of the ELR may lead that
+/// lack it (KIP-966).
 fn acks1_unreplicated(case: &Case<'_>) -> Option<String> {
     let (witness, record) = (case.witness()?, case.record?);
     let may_lead = witness.members == 0 || witness.members & witness.lacking != 0;
     let lacked = witness.isr & (!witness.had | witness.power_lost);
+    let in_sync = witness.isr.count_ones() as usize;
+    let short = case.view.setup.eligible_leader_replicas && in_sync < case.partition.min_isr;
     let by_fault = witness.lacking & (!witness.had | witness.power_lost) != 0;
     let promised = witness.committed || witness.delivered;
-    (record.acks == 1 && !promised && may_lead && lacked != 0 && by_fault).then(|| {
-        format!(
-            "acks=1, in-sync replica {} lacked it, and {}",
-            case.partition.names(lacked),
-            case.election()
-        )
+    let may_go = lacked != 0 || short;
+    (record.acks == 1 && !promised && may_lead && may_go && by_fault).then(|| {
+        let why = match lacked {
+            0 => format!(
+                "the ISR {{{}}} was below min.insync.replicas={}, so that nothing was committed",
+                case.partition.names(witness.isr),
+                case.partition.min_isr
+            ),
+            _ => format!("in-sync replica {} lacked it", case.partition.names(lacked)),
+        };
+        format!("acks=1, {why}, and {}", case.election())
     })
 }
 

@@ -63,6 +63,38 @@ fn acks1_permits_what_a_replaced_leader_went_on_to_confirm() {
     assert_eq!(hazards(&judgement), vec![("acks1-unreplicated", 2)]);
 }
 
+/// Four records with acks=1 that 1 confirms while it is in sync alone, and 2 is eligible.
+fn acks1_alone() -> History {
+    let mut history = History::new(2);
+    history.produce(&numbers(0..4));
+    history.change(None, &[1], &[2]);
+    history.send(ORDERS, &numbers(4..8), 1);
+    history.write(1, ORDERS, 0, &numbers(4..8));
+    history.confirm(1, ORDERS, 4, &numbers(4..8), 1);
+    history.crash(1);
+    history
+}
+
+#[test]
+fn acks1_permits_what_an_isr_below_min_isr_had_alone() {
+    let mut history = acks1_alone();
+    history.elect(2, 1, &[2], &[1]);
+    let judgement = finish(history, 2);
+    assert_eq!(broken(&judgement), Vec::<&str>::new());
+    assert_eq!(hazards(&judgement), vec![("acks1-unreplicated", 4)]);
+    let because = &judgement.permitted[0].because;
+    assert!(because.starts_with("acks=1, the ISR {1} was below min.insync.replicas=2"));
+}
+
+#[test]
+fn acks1_does_not_excuse_a_leader_that_was_not_eligible() {
+    let mut history = acks1_alone();
+    history.elect(3, 1, &[3], &[]);
+    let judgement = finish(history, 3);
+    assert_eq!(hazards(&judgement), vec![]);
+    assert!(broken(&judgement).contains(&"acknowledged-survives"));
+}
+
 #[test]
 fn acks1_does_not_excuse_a_replica_that_cuts_to_its_own_watermark() {
     // KIP-101: 2 had everything, cut it when it began to follow, and is elected.
