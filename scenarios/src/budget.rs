@@ -20,7 +20,8 @@
 //!   the registered one, or it was shut down cleanly; and no fault is upon it. A member that
 //!   crashed is not sound: it has everything, but will be taken out before anybody asks it. Nor is
 //!   one that is cut off: while hurt members still stand in the ISR it may be fenced first, and
-//!   leaves an ISR that is large enough without going to the ELR.
+//!   leaves an ISR that is large enough without going to the ELR. A cut from the very broker that
+//!   is about to lose its power is no such fault: it costs nobody the controllers.
 //!
 //! With one sound member every election ends with a replica that has everything: hurt ones are
 //! taken out when they register and cannot lead before that. With none, the election of the last

@@ -11,6 +11,7 @@ mod record;
 mod story;
 mod struck;
 mod swarm;
+mod trouble;
 
 pub use inject::{Election, Injection, injections};
 pub use record::{Fate, PlannedFault};
@@ -23,6 +24,7 @@ use crate::view::{Board, PartitionView};
 use machine::{NodeId, Span};
 use sim::SimTime;
 use std::collections::BTreeSet;
+use trouble::troubled;
 
 /// The plan of a run, while it is carried out.
 #[derive(Clone, Debug)]
@@ -78,8 +80,8 @@ pub struct Scene<'a> {
     pub board: &'a Board,
     /// Who is who.
     pub roster: &'a Roster,
-    /// The nodes that faults are upon.
-    pub troubled: Vec<NodeId>,
+    /// The faults that are active.
+    pub active: Vec<sim::Fault>,
     /// The partitions as the active controllers have committed them; `None`: nobody knows.
     pub partitions: &'a dyn Fn() -> Option<Vec<PartitionView>>,
 }
@@ -189,11 +191,13 @@ impl Director {
         let mut resolved = injections(index, &fault, self.seed, scene.board, scene.roster);
         if self.entries[index].bounded {
             let lasts = fault.lasts.map_or(Span::MAX, |lasts| lasts.0);
-            let mut troubled = scene.troubled.clone();
+            let mut active = scene.active.clone();
             resolved.retain(|injection| {
-                match self.allows(injection, lasts, &troubled, scene, budget) {
+                match self.allows(injection, lasts, &active, scene, budget) {
                     Ok(()) => {
-                        troubled.extend(injection.nodes());
+                        if let Injection::Fault(fault, _) = injection {
+                            active.push(fault.clone());
+                        }
                         true
                     }
                     Err(reason) => {
@@ -224,7 +228,7 @@ impl Director {
         &mut self,
         injection: &Injection,
         lasts: Span,
-        troubled: &[NodeId],
+        active: &[sim::Fault],
         scene: &Scene<'_>,
         budget: &mut Budget,
     ) -> Result<(), String> {
@@ -238,9 +242,9 @@ impl Director {
             let partitions = (scene.partitions)();
             let asked = match held {
                 Some(node) if injection.loses_power() => {
-                    budget.may_lose_power(node, troubled, partitions.as_deref())
+                    budget.may_lose_power(node, &troubled(active, held), partitions.as_deref())
                 }
-                _ => budget.may_strike(&brokers, troubled, partitions.as_deref()),
+                _ => budget.may_strike(&brokers, &troubled(active, None), partitions.as_deref()),
             };
             asked.map_err(|refusal| refusal.to_string())?;
         }

@@ -313,6 +313,19 @@ fn power(teller: &mut Teller<'_>) {
     teller.tell_at(NAME, then, Some(lasts), kind);
 }
 
+/// The leader hears its clients and controllers but not its followers, until it is in sync alone,
+/// or goes on alone; then its power fails.
+pub(super) fn lone_leader(teller: &mut Teller<'_>) {
+    const NAME: &str = "lone-leader";
+    let (at, cut) = (teller.at, teller.between(Span::millis(4_000), Span::millis(8_000)));
+    let groups = vec![vec![teller.leader()], vec![teller.followers()]];
+    teller.tell_at(NAME, at, Some(cut), FaultKind::Partition { groups });
+    let alone = teller.between(Span::millis(2_500), Span(cut.nanos() - 500_000_000));
+    let lasts = teller.some_time();
+    let power_loss = FaultKind::PowerLoss { target: teller.leader() };
+    teller.tell_at(NAME, teller.later(alone), Some(lasts), power_loss);
+}
+
 /// Leadership moves to and fro while one broker hears of it late.
 fn moves_behind_a_brokers_back(teller: &mut Teller<'_>) {
     const NAME: &str = "moves-behind-a-brokers-back";

@@ -34,8 +34,13 @@ pub fn swarm_faults(scenario: &Scenario, seed: u64) -> Vec<Fault> {
         let at = moment(swarm, before, &mut draw);
         let partition = if draw.chance(750_000) { &focus } else { draw.pick(&partitions) };
         let wanted = swarm.faults as usize - faults.len();
+        let lone_leader = swarm.lone_leaders.0 > 0 && draw.chance(swarm.lone_leaders.0);
         let mut teller = Teller::new(&mut draw, partition.clone(), at, lasts(swarm));
-        story::tell(&mut teller, wanted);
+        // Nothing is drawn where there are none, so that other plans stay what they are.
+        match lone_leader {
+            true => story::lone_leader(&mut teller),
+            false => story::tell(&mut teller, wanted),
+        }
         before = Some(at);
         faults.extend(
             teller.finish().into_iter().filter(|fault| families.contains(&fault.kind.family())),

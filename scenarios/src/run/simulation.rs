@@ -306,9 +306,8 @@ impl Simulation {
             let Self { world, roster, board, budget, director, resolved, .. } = self;
             let clusters = resolved.scenario.clusters.len();
             let known = || converge::partitions(world, roster, clusters);
-            let troubled = world.active_faults().iter().flat_map(|active| active.fault.nodes());
-            let troubled = troubled.collect();
-            let scene = Scene { now: world.now(), board, roster, troubled, partitions: &known };
+            let active = world.active_faults().iter().map(|active| active.fault.clone()).collect();
+            let scene = Scene { now: world.now(), board, roster, active, partitions: &known };
             let Some(firing) = director.fire(&scene, budget) else { return };
             for injection in firing.injections {
                 match injection {

@@ -27,6 +27,10 @@ pub struct Swarm {
     pub brokers_at_once: u16,
     /// How many controllers of a cluster may be down or cut off at the same time.
     pub controllers_at_once: u16,
+    /// How many stories are of a leader that is left alone in sync and then loses its power: what
+    /// min.insync.replicas is about. Such faults are far apart in a mix of all.
+    #[serde(skip_serializing_if = "is_none")]
+    pub lone_leaders: Share,
     /// Settings, as for `--set`, of the run that all runs of a seed are paired with. The faults
     /// are those of that run, as far as its budget allowed them: the same nodes at the same
     /// moments, whatever the settings of this run and whether or not they promise to survive.
@@ -46,7 +50,12 @@ impl Default for Swarm {
             correlated: Share(600_000),
             brokers_at_once: 1,
             controllers_at_once: 1,
+            lone_leaders: Share(0),
             paired_with: Vec::new(),
         }
     }
+}
+
+fn is_none(share: &Share) -> bool {
+    *share == Share(0)
 }

@@ -1,0 +1,44 @@
+//! Whom faults are upon, when the budget is asked.
+
+use machine::NodeId;
+use sim::{Fault, LossyLink, Partition, SlowLink};
+
+/// The nodes that `active` faults are upon. A fault between `victim` and others, and no one else,
+/// is not upon those others: once the victim has gone they have nothing to do with it, and what
+/// they have to do with each other and with the controllers it leaves alone.
+pub(super) fn troubled(active: &[Fault], victim: Option<NodeId>) -> Vec<NodeId> {
+    let concerns_others = |fault: &&Fault| victim.is_none_or(|victim| !is_between(fault, victim));
+    active.iter().filter(concerns_others).flat_map(Fault::nodes).collect()
+}
+
+/// The fault is upon links, and each of them has `node` at one end.
+fn is_between(fault: &Fault, node: NodeId) -> bool {
+    let alone = |side: &[NodeId]| side == [node];
+    match fault {
+        Fault::Partition(Partition { groups, .. }) => {
+            groups.len() == 2 && groups.iter().any(|group| alone(group))
+        }
+        Fault::SlowLink(SlowLink { from, to, .. })
+        | Fault::LossyLink(LossyLink { from, to, .. }) => alone(from) || alone(to),
+        _ => false,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use sim::Pause;
+
+    #[test]
+    fn a_cut_between_the_victim_and_others_is_not_upon_the_others() {
+        let [one, two, three] = [1, 2, 3].map(|id| NodeId::new(0, id));
+        let cut = |a: &[NodeId], b: &[NodeId]| {
+            Fault::from(Partition { groups: vec![a.to_vec(), b.to_vec()], one_way: false })
+        };
+        let active = [cut(&[one], &[two, three]), Pause { node: three }.into()];
+        assert_eq!(troubled(&active, Some(one)), [three]);
+        assert_eq!(troubled(&active, Some(two)), [one, two, three, three]);
+        assert_eq!(troubled(&active, None), [one, two, three, three]);
+        assert_eq!(troubled(&[cut(&[one, two], &[three])], Some(one)), [one, two, three]);
+    }
+}
