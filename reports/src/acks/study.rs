@@ -165,31 +165,37 @@ pub struct Violation {
 }
 
 /// A distribution of durations in simulated microseconds; in files a HdrHistogram in its V2
-/// encoding, in Base64.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Latencies(pub Histogram<u64>);
+/// encoding, in Base64. Kept like that here as well, since a study has thousands.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Latencies(String);
 
 impl Latencies {
     /// The distribution of these durations, given in microseconds.
     pub fn of(durations: impl IntoIterator<Item = u64>) -> Self {
         let mut all = histogram::empty();
         durations.into_iter().for_each(|duration| histogram::record(&mut all, duration));
-        Self(all)
+        Self(histogram::to_text(&all))
+    }
+
+    /// The distribution.
+    pub fn histogram(&self) -> Histogram<u64> {
+        histogram::from_text(&self.0).expect("it was read before it was kept")
     }
 }
 
 impl Serialize for Latencies {
     fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.serialize_str(&histogram::to_text(&self.0))
+        serializer.serialize_str(&self.0)
     }
 }
 
 impl<'de> Deserialize<'de> for Latencies {
     fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let text = String::deserialize(deserializer)?;
-        histogram::from_text(&text)
-            .map(Self)
-            .map_err(|BadHistogram(why)| serde::de::Error::custom(why))
+        match histogram::from_text(&text) {
+            Ok(_) => Ok(Self(text)),
+            Err(BadHistogram(why)) => Err(serde::de::Error::custom(why)),
+        }
     }
 }
 

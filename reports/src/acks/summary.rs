@@ -212,7 +212,7 @@ fn lost_per_million<'a>(runs: impl Iterator<Item = &'a Run>) -> Option<Estimate>
 }
 
 fn latency(runs: &[&Run]) -> LatencySummary {
-    let all = histogram::merged(runs.iter().map(|run| &run.latency.0));
+    let all = histogram::merged(runs.iter().map(|run| run.latency.histogram()));
     if all.is_empty() {
         return LatencySummary::default();
     }

@@ -13,7 +13,7 @@ pub(super) const PLOT: Plot = Plot {
     title: "Records lost per million, by fault",
     reading: "Each number counts the runs in which a fault of that kind took effect. A run has \
               several faults, so the same loss counts in several rows: what stands out is where to \
-              look, not yet a cause. Bars grow by powers of ten.",
+              look, not yet a cause. The bars grow with the numbers.",
     table,
     draw,
 };
@@ -151,9 +151,8 @@ fn family_row<'a>(
 
 /// How wide the bar of a value is: nothing for 0, and the whole width for the largest.
 fn bar(value: f64, largest: f64, width: i32) -> i32 {
-    let length = |value: f64| (1.0 + value).log10();
     if largest <= 0.0 {
         return 0;
     }
-    (f64::from(width) * length(value) / length(largest)).round() as i32
+    (f64::from(width) * value / largest).round() as i32
 }
