@@ -25,6 +25,8 @@ pub(crate) enum Command {
     Scenario(ScenarioArgs),
     /// Run scenarios with many seeds, and group what fails
     Fuzz(crate::fuzz::FuzzArgs),
+    /// Make a page to decide from
+    Report(crate::report::ReportArgs),
     /// Show what there is: scenarios, faults, checks, rules, bugs, configs, reaches
     List(ListArgs),
     /// Make a run again from its results, and verify that it is the same
@@ -39,6 +41,7 @@ impl Command {
         match self {
             Self::Scenario(args) => args.json,
             Self::Fuzz(args) => args.json(),
+            Self::Report(args) => args.json(),
             Self::List(args) => args.json,
             Self::Replay(args) => args.json,
             Self::Schema(_) => false,

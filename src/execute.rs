@@ -102,11 +102,15 @@ pub(crate) fn many(
 }
 
 pub(crate) fn guarded(resolved: &Resolved, provoke_panic: bool) -> Ran {
-    let result = catch_unwind(AssertUnwindSafe(|| {
+    caught(|| {
         assert!(!provoke_panic, "a panic was asked for");
         run(resolved)
-    }));
-    result.map_err(|payload| {
+    })
+}
+
+/// What `work` answers, or the message of the panic that ended it, with its place.
+pub(crate) fn caught<T>(work: impl FnOnce() -> T) -> Result<T, String> {
+    catch_unwind(AssertUnwindSafe(work)).map_err(|payload| {
         let message = text_of(payload.as_ref());
         match places().get(message) {
             Some(place) => format!("{message} ({place})"),

@@ -17,6 +17,7 @@ mod fuzz;
 mod list;
 mod many;
 mod replay;
+mod report;
 mod scenario;
 mod schema;
 mod style;
@@ -39,6 +40,7 @@ fn main() -> ExitCode {
     let result = match args.command {
         args::Command::Scenario(args) => scenario::command(&args),
         args::Command::Fuzz(args) => fuzz::command(&args),
+        args::Command::Report(args) => report::command(&args),
         args::Command::List(args) => list::command(&args),
         args::Command::Replay(args) => replay::command(&args),
         args::Command::Schema(args) => schema::command(&args),

@@ -12,6 +12,7 @@ mod formats;
 mod fuzz;
 mod fuzz_merge;
 mod lists;
+mod report;
 mod results;
 
 use serde_json::Value;

@@ -1,0 +1,134 @@
+//! `faultline report acks`.
+
+use super::args::AcksArgs;
+use super::convert;
+use super::make::{self, Made};
+use super::tell;
+use crate::exit::{self, Failure, print_json};
+use crate::style::Style;
+use reports::acks::{self, Study, Summary};
+use reports::out::{OutFile, Staging};
+use scenarios::catalog;
+use scenarios::result::{Outcome, VERSION, files as results};
+use scenarios::spec::{Diagnostic, Kind, Scenario};
+use scenarios::study::{self, ACKS, SCENARIO};
+use std::path::{Path, PathBuf};
+
+/// Where a report is written unless it is said.
+const RESULTS: &str = "results";
+/// What is compared cannot be set.
+const COMPARED: [&str; 2] = ["acks", "min.insync.replicas"];
+
+/// Compares the settings.
+pub(super) fn command(args: &AcksArgs) -> Result<u8, Failure> {
+    let out = Out::new(args.out.as_deref())?;
+    let Made { study, outcome, interrupted } = match &args.from {
+        Some(file) => Made::of(read(file)?),
+        None => run(args)?,
+    };
+    let code = if interrupted { exit::INTERRUPTED } else { outcome.exit_code() };
+    let Some(study) = study else {
+        eprintln!("no seed was finished, and nothing was written");
+        return Ok(code);
+    };
+    let (summary, files) = acks::files(&study);
+    let folder = out.write(&study, &files)?;
+    if args.json {
+        print_json(&Printed { version: VERSION, outcome, out: &folder, report: &summary });
+    } else {
+        exit::print(&tell::summary(&summary, outcome, &folder, Style::of_stdout()));
+    }
+    Ok(code)
+}
+
+/// What `--json` prints.
+#[derive(serde::Serialize)]
+struct Printed<'a> {
+    version: u32,
+    outcome: Outcome,
+    out: &'a str,
+    report: &'a Summary,
+}
+
+fn read(file: &Path) -> Result<Study, Failure> {
+    let text = std::fs::read_to_string(file).map_err(|error| Failure::unreadable(file, &error))?;
+    acks::read(&text).map_err(|error| {
+        let file = file.display().to_string();
+        let place = |number: usize| u32::try_from(number).ok().filter(|number| *number > 0);
+        Diagnostic {
+            line: place(error.line),
+            column: place(error.column),
+            file: Some(file),
+            ..Diagnostic::new(Kind::Unreadable, format!("no study: {}", error.message))
+        }
+        .into()
+    })
+}
+
+/// Makes the runs.
+fn run(args: &AcksArgs) -> Result<Made, Failure> {
+    for setting in &args.set {
+        let name = setting.split('=').next().unwrap_or_default().trim();
+        if COMPARED.contains(&name) {
+            let message = format!("--set {setting}: {name} is what the report compares");
+            return Err(Diagnostic::new(Kind::Usage, message).into());
+        }
+    }
+    let scenario = scenario(&args.set)?;
+    let settings = ACKS.map(|under| under.settings(&[]));
+    let study = study::Study::new(&scenario, &settings)?;
+    let header = convert::header(&scenario, args);
+    let jobs = args
+        .jobs
+        .map_or_else(|| std::thread::available_parallelism().map_or(1, usize::from), usize::from);
+    Ok(make::make(&study, header, &args.set, jobs))
+}
+
+fn scenario(set: &[String]) -> Result<Scenario, Failure> {
+    let (mut scenario, mut warnings) = catalog::scenario(SCENARIO)?;
+    warnings.extend(scenario.set_all(set)?);
+    exit::warn(&warnings);
+    Ok(scenario)
+}
+
+/// Where the report goes.
+enum Out {
+    /// To a directory that was named. It is made ready before anything is run.
+    Named(String, Staging),
+    /// To a directory in [`RESULTS`], named after what was found.
+    Results,
+}
+
+impl Out {
+    fn new(named: Option<&Path>) -> Result<Self, Failure> {
+        match named {
+            Some(path) => {
+                let staging =
+                    Staging::new(path).map_err(|error| Failure::unwritable(path, &error))?;
+                Ok(Self::Named(path.display().to_string(), staging))
+            }
+            None => {
+                let base = Path::new(RESULTS);
+                results::probe(base).map_err(|error| Failure::unwritable(base, &error))?;
+                Ok(Self::Results)
+            }
+        }
+    }
+
+    /// Writes the files and answers where.
+    fn write(self, study: &Study, files: &[OutFile]) -> Result<String, Failure> {
+        let (folder, staging) = match self {
+            Self::Named(folder, staging) => (folder, Ok(staging)),
+            Self::Results => {
+                let path = PathBuf::from(RESULTS).join(convert::directory_name(study));
+                (path.display().to_string(), Staging::new(&path))
+            }
+        };
+        let written = staging.and_then(|staging| {
+            files.iter().try_for_each(|file| staging.add(file))?;
+            staging.finish()
+        });
+        written.map_err(|error| Failure::unwritable(Path::new(&folder), &error))?;
+        Ok(folder)
+    }
+}

@@ -1,0 +1,58 @@
+//! The arguments of `report`.
+
+use clap::{Args, Subcommand};
+use std::ops::Range;
+use std::path::PathBuf;
+
+const ACKS_HELP: &str = "\
+For acks 0, 1 and all, each with min.insync.replicas 1 and 2: what was lost, what a write cost, and
+why. Runs of a seed are paired: the same records at the same moments and the same faults on the same
+nodes, whatever the setting. The directory then holds index.html, report.json, each chart as PNG, SVG
+and CSV, and study.jsonl, from which `--from` makes the page again.
+
+Exit codes are those of `scenario`.";
+
+#[derive(Clone, Debug, Args)]
+pub(crate) struct ReportArgs {
+    #[command(subcommand)]
+    pub(crate) what: What,
+}
+
+/// What a report can be about.
+#[derive(Clone, Debug, Subcommand)]
+pub(crate) enum What {
+    /// Compare settings of acks and min.insync.replicas under the same faults
+    Acks(AcksArgs),
+}
+
+impl ReportArgs {
+    /// Whether standard output is for one JSON object only.
+    pub(crate) fn json(&self) -> bool {
+        match &self.what {
+            What::Acks(args) => args.json,
+        }
+    }
+}
+
+#[derive(Clone, Debug, Args)]
+#[command(after_help = ACKS_HELP)]
+pub(crate) struct AcksArgs {
+    /// Seeds from A up to but not including B
+    #[arg(long, value_name = "A..B", value_parser = crate::args::seeds, default_value = "0..1000")]
+    pub(crate) seeds: Range<u64>,
+    /// How many seeds at the same time [default: as many as there are processors]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1024))]
+    pub(crate) jobs: Option<u16>,
+    /// Set a Kafka property, or one of brokers, partitions, ... (see `list configs`)
+    #[arg(long = "set", value_name = "KEY=VALUE")]
+    pub(crate) set: Vec<String>,
+    /// Run nothing: make the page again from the study.jsonl of an earlier report
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["seeds", "jobs", "set"])]
+    pub(crate) from: Option<PathBuf>,
+    /// Where the report is written [default: a new directory in results]
+    #[arg(long, value_name = "DIR")]
+    pub(crate) out: Option<PathBuf>,
+    /// Print one JSON object and nothing else
+    #[arg(long)]
+    pub(crate) json: bool,
+}

@@ -1,0 +1,105 @@
+//! From what `scenarios` observed to what `reports` reads.
+
+use super::args::AcksArgs;
+use machine::Digest;
+use reports::acks::{
+    Acks, FORMAT, Header, Latencies, Loss, Produce, RecordCounts, Run, Seeds, Setting, Study,
+    Violation,
+};
+use scenarios::result::{Outcome, command, quoted};
+use scenarios::spec::Scenario;
+use scenarios::study::{ACKS, Observed, SCENARIO, Under};
+
+/// What holds for all runs.
+pub(super) fn header(scenario: &Scenario, args: &AcksArgs) -> Header {
+    let seeds = Seeds { from: args.seeds.start, to: args.seeds.end };
+    let mut line = format!("faultline report acks --seeds {}", seeds.text());
+    for set in &args.set {
+        line.push_str(&format!(" --set {}", quoted(set)));
+    }
+    let pair = |set: &String| {
+        let (key, value) = set.split_once('=').unwrap_or((set, ""));
+        (key.trim().to_owned(), value.trim().to_owned())
+    };
+    Header {
+        kind: Header::kind(),
+        version: FORMAT,
+        faultline: env!("CARGO_PKG_VERSION").to_owned(),
+        scenario: scenario.name.clone(),
+        title: scenario.title.clone(),
+        seeds,
+        settings: ACKS.iter().map(|under| setting(*under)).collect(),
+        replication_factor: scenario.topics.iter().map(|t| t.replication_factor).max().unwrap_or(0),
+        partitions: scenario.topics.iter().map(|topic| topic.partitions).sum(),
+        overrides: args.set.iter().map(pair).collect(),
+        command: line,
+    }
+}
+
+fn setting(under: Under) -> Setting {
+    let acks = Acks::EACH.into_iter().find(|acks| acks.name() == under.acks);
+    Setting { acks: acks.unwrap_or(Acks::All), min_isr: under.min_isr }
+}
+
+/// A run under a setting. `by_hand` are the settings that hold for all runs.
+pub(super) fn run(under: Under, by_hand: &[String], observed: Observed) -> Run {
+    let Observed { verdict, lost, faults, measured, stats } = observed;
+    let counts = verdict.counts;
+    let arguments = under.settings(by_hand);
+    Run {
+        setting: setting(under),
+        seed: verdict.seed,
+        outcome: verdict.outcome.name().to_owned(),
+        digest: verdict.digest,
+        records: RecordCounts {
+            sent: counts.sent,
+            acked: counts.acked,
+            unconfirmed: counts.unconfirmed,
+            failed: counts.failed,
+            unknown: counts.unknown,
+            lost: lost.iter().map(|lost| lost.count).sum(),
+            duplicated: counts.duplicated,
+            reordered: counts.reordered,
+        },
+        faults: faults.into_iter().map(|(family, count)| (family.to_owned(), count)).collect(),
+        losses: lost
+            .into_iter()
+            .map(|lost| Loss {
+                hazard: lost.reason,
+                broken: lost.broken,
+                count: lost.count,
+                because: lost.because,
+            })
+            .collect(),
+        latency: Latencies::of(measured.latencies_us),
+        produce: Produce {
+            batches: measured.batches,
+            retries: measured.retries,
+            errors: measured.errors,
+        },
+        load_ns: stats.load_ns,
+        unavailable_ns: measured.unavailable_ns,
+        violations: verdict
+            .violations
+            .into_iter()
+            .map(|violation| Violation { check: violation.check, summary: violation.summary })
+            .collect(),
+        reproduce: command(SCENARIO, &format!("--seed {}", verdict.seed), &arguments, &[]),
+    }
+}
+
+/// What the runs of a study come to.
+pub(super) fn outcome(study: &Study) -> Outcome {
+    let all = [Outcome::Violation, Outcome::Unknown, Outcome::Vacuous, Outcome::Pass];
+    let of = |run: &Run| all.into_iter().find(|outcome| outcome.name() == run.outcome);
+    Outcome::worst(study.runs.iter().map(|run| of(run).unwrap_or(Outcome::Unknown)))
+}
+
+/// The name of a report's directory: the same for the same runs.
+pub(super) fn directory_name(study: &Study) -> String {
+    let mut digest = Digest::default();
+    digest.fold_bytes(study.header.faultline.as_bytes());
+    study.runs.iter().for_each(|run| digest.fold_bytes(run.digest.as_bytes()));
+    let Seeds { from, to } = study.header.seeds;
+    format!("acks-{from}-{to}-{}", &digest.hex()[..8])
+}

@@ -1,0 +1,20 @@
+//! `faultline report`: pages that people decide from. What they look like is decided in `reports`.
+
+mod acks;
+mod args;
+mod convert;
+mod make;
+mod progress;
+mod tell;
+
+pub(crate) use args::ReportArgs;
+use args::What;
+
+use crate::exit::Failure;
+
+/// Makes a report.
+pub(crate) fn command(args: &ReportArgs) -> Result<u8, Failure> {
+    match &args.what {
+        What::Acks(args) => acks::command(args),
+    }
+}

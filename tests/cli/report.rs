@@ -1,0 +1,96 @@
+//! `faultline report acks`: the same bytes however many jobs, numbers that are those of the runs,
+//! and wrong input.
+
+use super::{Ended, Folder};
+use serde_json::Value;
+use std::fs;
+
+const SMALL: [&str; 6] = ["report", "acks", "--set", "records=300", "--set", "rate=60"];
+
+fn report(folder: &Folder, args: &[&str]) -> Ended {
+    folder.run(&[&SMALL, args].concat())
+}
+
+/// What is in all files of a directory, by name.
+fn contents(folder: &Folder, name: &str) -> Vec<(String, Vec<u8>)> {
+    let entries = fs::read_dir(folder.path().join(name)).expect("the report is there");
+    let mut files: Vec<_> = entries
+        .map(|entry| {
+            let path = entry.expect("readable").path();
+            let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
+            (name, fs::read(path).expect("readable"))
+        })
+        .collect();
+    files.sort();
+    files
+}
+
+#[test]
+fn the_same_seeds_give_the_same_bytes_and_the_numbers_of_their_runs() {
+    let folder = Folder::new("report-acks");
+    let ended = report(&folder, &["--seeds", "3..7", "--jobs", "1", "--out", "one", "--json"]);
+    assert!(matches!(ended.code, Some(0 | 1)), "{ended:#?}");
+    let printed = ended.json();
+    let ended = report(&folder, &["--seeds", "3..7", "--jobs", "2", "--out", "two"]);
+    assert!(ended.out.contains("two/index.html"), "{ended:#?}");
+    let (one, two) = (contents(&folder, "one"), contents(&folder, "two"));
+    assert_eq!(one.len(), 18, "page, numbers, runs, and three files for each of five charts");
+    assert!(one == two, "the same bytes");
+
+    // From its study the report is made again, without running anything.
+    let ended = folder.run(&["report", "acks", "--from", "one/study.jsonl", "--out", "three"]);
+    assert!(matches!(ended.code, Some(0 | 1)), "{ended:#?}");
+    assert!(contents(&folder, "three") == one, "the same bytes");
+
+    // What it tells of a run is what the run tells by itself.
+    let study = fs::read_to_string(folder.path().join("one/study.jsonl")).expect("readable");
+    let runs: Vec<Value> =
+        study.lines().skip(1).map(|line| serde_json::from_str(line).expect("JSON")).collect();
+    assert_eq!(runs.len(), 24);
+    let mut lost = 0;
+    for run in runs.iter().filter(|run| run["seed"] == 5) {
+        let line = run["reproduce"].as_str().expect("a line");
+        let args: Vec<&str> = line.split(' ').skip(1).chain(["--json"]).collect();
+        let verdict = folder.run(&args).json();
+        assert_eq!(verdict["digest"], run["digest"], "{line}");
+        for count in ["sent", "acked", "unconfirmed", "unknown", "failed", "duplicated"] {
+            assert_eq!(verdict["counts"][count], run["records"][count], "{line}: {count}");
+        }
+        if run["setting"]["acks"] != "0" {
+            assert_eq!(verdict["counts"]["lost"], run["records"]["lost"], "{line}");
+        }
+    }
+    for run in &runs {
+        lost += run["records"]["lost"].as_u64().expect("a count");
+    }
+    let settings = printed["report"]["settings"].as_array().expect("settings");
+    let told: u64 = settings.iter().filter_map(|setting| setting["lost"].as_u64()).sum();
+    assert_eq!(told, lost);
+}
+
+#[test]
+fn wrong_input_ends_with_2_and_leaves_nothing() {
+    let folder = Folder::new("report-bad");
+    folder.file("study.jsonl", "{\"kind\":\"something else\"}\n");
+    folder.file("thesis.tex", "years of work");
+    for (args, words) in [
+        (&["--seeds", "7..7"][..], "A below B"),
+        (&["--jobs", "0"], "1..=1024"),
+        (&["--set", "acks=1"], "acks is what the report compares"),
+        (&["--set", "no.such.property=1"], "no.such.property"),
+        (&["--out", "."], "something that is no report"),
+        (&["--out", "thesis.tex"], "cannot write into thesis.tex"),
+        (&["--from", "study.jsonl"], "this is not a study"),
+        (&["--from", "missing.jsonl"], "cannot read missing.jsonl"),
+        (&["--from", "study.jsonl", "--seeds", "0..9"], "cannot be used with"),
+    ] {
+        let args = [&["report", "acks", "--json"], args].concat();
+        let ended = folder.run(&args);
+        assert_eq!(ended.code, Some(2), "{args:?}: {ended:#?}");
+        assert!(ended.err.contains(words), "{args:?}: {ended:#?}");
+        assert!(ended.json()["error"]["message"].is_string());
+        let mut names = folder.names();
+        names.sort();
+        assert_eq!(names, ["study.jsonl", "thesis.tex"], "{args:?} leaves something");
+    }
+}
