@@ -241,8 +241,9 @@ fn method(summary: &Summary) -> Markup {
                 everything was healed." }
             li { b { "Latency " } "counts from handing a record to the producer until its outcome \
                 was known, retries included; records whose outcome stayed unknown have none." }
-            li { b { "Time without writes " } "counts while producers had records for a partition \
-                and none was accepted." }
+            li { b { "Time without writes " } "counts from handing a record to a producer until its \
+                partition accepted one, if that took longer than a quarter of a second: until a \
+                producer was told, or with acks=0 until a leader appended." }
             li { b { "Intervals " } "are 95 %: of rates by percentile bootstrap over seeds ("
                 (grouped(ROUNDS as u64)) " draws), since records within a run are lost together; \
                 of shares of runs by Wilson's score." }
