@@ -8,7 +8,7 @@ use super::header::{
 use super::{
     Codec, NO_EPOCH, NO_PRODUCER_EPOCH, NO_PRODUCER_ID, NO_SEQUENCE, NO_TIMESTAMP, varint,
 };
-use bytes::{BufMut, Bytes, BytesMut};
+use bytes::Bytes;
 
 /// A record's headers: keys, and values that may be null.
 pub type Headers<'a> = &'a [(&'a [u8], Option<&'a [u8]>)];
@@ -17,7 +17,7 @@ pub type Headers<'a> = &'a [(&'a [u8], Option<&'a [u8]>)];
 #[derive(Clone, Debug)]
 pub struct BatchBuilder {
     /// The header, blank until the end, and the records as they are uncompressed.
-    buffer: BytesMut,
+    buffer: Vec<u8>,
     base_offset: i64,
     leader_epoch: i32,
     codec: Codec,
@@ -47,8 +47,8 @@ impl BatchBuilder {
 
     /// The same with room for `bytes` bytes, header included.
     pub fn with_capacity(bytes: usize) -> Self {
-        let mut buffer = BytesMut::with_capacity(bytes.max(HEADER_SIZE));
-        buffer.put_bytes(0, HEADER_SIZE);
+        let mut buffer = Vec::with_capacity(bytes.max(HEADER_SIZE));
+        buffer.resize(HEADER_SIZE, 0);
         Self {
             buffer,
             base_offset: 0,
@@ -155,7 +155,7 @@ impl BatchBuilder {
         let body = body_size(timestamp_delta, offset_delta, key, value, headers);
         self.buffer.reserve(varint::size(body as i64) + body);
         varint::put(&mut self.buffer, body as i64);
-        self.buffer.put_u8(0);
+        self.buffer.push(0);
         varint::put(&mut self.buffer, timestamp_delta);
         varint::put(&mut self.buffer, i64::from(offset_delta));
         put_field(&mut self.buffer, key);
@@ -290,12 +290,12 @@ fn field_size(field: Option<&[u8]>) -> usize {
     }
 }
 
-fn put_field(buffer: &mut BytesMut, field: Option<&[u8]>) {
+fn put_field(buffer: &mut Vec<u8>, field: Option<&[u8]>) {
     match field {
         None => varint::put(buffer, -1),
         Some(bytes) => {
             varint::put(buffer, bytes.len() as i64);
-            buffer.put_slice(bytes);
+            buffer.extend_from_slice(bytes);
         }
     }
 }

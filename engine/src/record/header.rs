@@ -352,10 +352,11 @@ fn into_mut(bytes: Bytes) -> BytesMut {
     bytes.try_into_mut().unwrap_or_else(|shared| BytesMut::from(&shared[..]))
 }
 
-pub(super) fn seal(mut bytes: BytesMut) -> Bytes {
+pub(super) fn seal(mut batch: impl AsMut<[u8]> + Into<Bytes>) -> Bytes {
+    let bytes = batch.as_mut();
     let crc = crc32c::crc32c(&bytes[ATTRIBUTES..]);
     bytes[CRC..ATTRIBUTES].copy_from_slice(&crc.to_be_bytes());
-    bytes.freeze()
+    batch.into()
 }
 
 /// Cuts concatenated batches apart, without copying.

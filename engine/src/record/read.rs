@@ -106,6 +106,7 @@ impl<'a> Records<'a> {
         }
     }
 
+    #[inline]
     fn record(&mut self) -> Result<RecordRef<'a>, RecordError> {
         let length = varint::take(&mut self.rest)?;
         let mut record = take_bytes(&mut self.rest, length)?;
@@ -137,6 +138,7 @@ impl<'a> Records<'a> {
 impl<'a> Iterator for Records<'a> {
     type Item = Result<RecordRef<'a>, RecordError>;
 
+    #[inline]
     fn next(&mut self) -> Option<Self::Item> {
         if self.failed {
             return None;
@@ -155,6 +157,7 @@ impl<'a> Iterator for Records<'a> {
     }
 }
 
+#[inline]
 fn check_headers(headers: HeaderRefs<'_>) -> Result<(), RecordError> {
     let mut rest = headers.bytes;
     if headers.left < 0 {
@@ -169,6 +172,7 @@ fn check_headers(headers: HeaderRefs<'_>) -> Result<(), RecordError> {
     if rest.is_empty() { Ok(()) } else { Err(RecordError::Malformed("bytes after a record")) }
 }
 
+#[inline]
 fn take_field<'a>(bytes: &mut &'a [u8]) -> Result<Option<&'a [u8]>, RecordError> {
     match varint::take(bytes)? {
         length if length < 0 => Ok(None),
@@ -176,6 +180,7 @@ fn take_field<'a>(bytes: &mut &'a [u8]) -> Result<Option<&'a [u8]>, RecordError>
     }
 }
 
+#[inline]
 fn take_bytes<'a>(bytes: &mut &'a [u8], length: i32) -> Result<&'a [u8], RecordError> {
     let length = usize::try_from(length).map_err(|_| RecordError::Malformed("negative length"))?;
     let Some((taken, rest)) = bytes.split_at_checked(length) else {

@@ -2,7 +2,6 @@
 //! Protocol Buffers' `sint32` and `sint64`) have them.
 
 use super::RecordError;
-use bytes::{BufMut, BytesMut};
 
 /// The number of bytes that [`put`] writes for `value`.
 #[inline]
@@ -13,13 +12,13 @@ pub const fn size(value: i64) -> usize {
 
 /// Appends `value`. Values that fit an `i32` read the same as `varint` and as `varlong`.
 #[inline]
-pub fn put(buffer: &mut BytesMut, value: i64) {
+pub fn put(buffer: &mut Vec<u8>, value: i64) {
     let mut rest = zigzag(value);
     while rest >= 0x80 {
-        buffer.put_u8(rest as u8 | 0x80);
+        buffer.push(rest as u8 | 0x80);
         rest >>= 7;
     }
-    buffer.put_u8(rest as u8);
+    buffer.push(rest as u8);
 }
 
 /// Takes a `varlong` from the front of `bytes`.
@@ -29,6 +28,18 @@ pub fn put(buffer: &mut BytesMut, value: i64) {
 /// [`RecordError::Malformed`] if it ends early or does not fit 64 bits.
 #[inline]
 pub fn take_long(bytes: &mut &[u8]) -> Result<i64, RecordError> {
+    match *bytes {
+        // As nearly all are.
+        [byte, rest @ ..] if *byte < 0x80 => {
+            *bytes = rest;
+            Ok(unzigzag(u64::from(*byte)))
+        }
+        _ => take_longer(bytes),
+    }
+}
+
+/// [`take_long`] of any number of bytes.
+fn take_longer(bytes: &mut &[u8]) -> Result<i64, RecordError> {
     let mut value = 0_u64;
     for (at, byte) in bytes.iter().enumerate().take(10) {
         // The tenth byte holds one bit only.
@@ -38,7 +49,7 @@ pub fn take_long(bytes: &mut &[u8]) -> Result<i64, RecordError> {
         value |= u64::from(byte & 0x7f) << (7 * at);
         if byte & 0x80 == 0 {
             *bytes = &bytes[at + 1..];
-            return Ok((value >> 1) as i64 ^ -((value & 1) as i64));
+            return Ok(unzigzag(value));
         }
     }
     Err(RecordError::Malformed("a varint that does not end"))
@@ -60,6 +71,11 @@ const fn zigzag(value: i64) -> u64 {
     ((value << 1) ^ (value >> 63)) as u64
 }
 
+#[inline]
+const fn unzigzag(value: u64) -> i64 {
+    (value >> 1) as i64 ^ -((value & 1) as i64)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -79,7 +95,7 @@ mod tests {
             (i64::from(i32::MAX), &[0xfe, 0xff, 0xff, 0xff, 0x0f]),
             (i64::from(i32::MIN), &[0xff, 0xff, 0xff, 0xff, 0x0f]),
         ] {
-            let mut buffer = BytesMut::new();
+            let mut buffer = Vec::new();
             put(&mut buffer, value);
             assert_eq!(&buffer[..], encoded, "{value}");
         }
@@ -97,7 +113,7 @@ mod tests {
         #[test]
         fn round_trip(value: i64, shift in 0_u32..64) {
             let value = value >> shift;
-            let mut buffer = BytesMut::new();
+            let mut buffer = Vec::new();
             put(&mut buffer, value);
             prop_assert_eq!(buffer.len(), size(value));
             let mut rest = &buffer[..];

@@ -113,11 +113,10 @@ impl Iterator for Arrivals {
 pub fn write_value(record: u64, size: u32, value: &mut Vec<u8>) {
     let size = (size as usize).max(8);
     let filler = (record.wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1).to_be_bytes();
-    value.clear();
-    value.extend_from_slice(&record.to_be_bytes());
-    while value.len() < size {
-        value.extend_from_slice(&filler);
-    }
+    value.resize(size.next_multiple_of(8), 0);
+    let (words, _) = value.as_chunks_mut();
+    words.fill(filler);
+    words[0] = record.to_be_bytes();
     value.truncate(size);
 }
 
