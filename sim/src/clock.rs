@@ -82,13 +82,12 @@ impl HostClock {
         if self.mono_drift_ppm == 0 || mono.0 > u64::MAX / 4 {
             return SimTime(self.switched_on.0.saturating_add(mono.0));
         }
-        let rate = (1_000_000 + self.mono_drift_ppm) as u128;
-        let guess = (u128::from(mono.0) * 1_000_000).div_ceil(rate) as u64;
-        // `scale` rounds down, so the guess is within a few nanoseconds of the first moment.
-        let mut elapsed = guess.saturating_sub(2);
-        while scale(elapsed, self.mono_drift_ppm) < mono.0 {
-            elapsed += 1;
-        }
+        // The least n for which `scale`, which is n * rate / 1,000,000 rounded down, is enough.
+        let rate = (1_000_000 + self.mono_drift_ppm) as u64;
+        let elapsed = match mono.0.checked_mul(1_000_000) {
+            Some(product) => product.div_ceil(rate),
+            None => (u128::from(mono.0) * 1_000_000).div_ceil(rate.into()) as u64,
+        };
         self.switched_on + Span(elapsed)
     }
 }

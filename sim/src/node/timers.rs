@@ -3,13 +3,16 @@
 //! A timer that is moved to a later time keeps its event in the heap, which moves on when it
 //! fires; so a deadline that every message pushes back costs one event per period, not one per
 //! message.
+//!
+//! A process has a few timers set at a time, so looking through all of them is the fastest way to
+//! find one.
 
 use crate::{EventId, SimTime};
 use machine::Mono;
-use std::collections::BTreeMap;
 
-#[derive(Clone, Copy, Debug)]
-struct State {
+#[derive(Clone, Debug)]
+struct State<T> {
+    timer: T,
     /// When it is due; nothing if it was cancelled.
     due: Option<Mono>,
     /// Its event in the heap; nothing if it is due and waits for its lane.
@@ -30,20 +33,29 @@ pub(crate) enum Wake {
 }
 
 #[derive(Clone, Debug)]
-pub(crate) struct Timers<T: Ord> {
-    set: BTreeMap<T, State>,
+pub(crate) struct Timers<T> {
+    /// In no particular order.
+    set: Vec<State<T>>,
     generation: u32,
 }
 
-impl<T: Ord + Clone> Timers<T> {
+impl<T: PartialEq + Clone> Timers<T> {
     pub(crate) fn new() -> Self {
-        Self { set: BTreeMap::new(), generation: 0 }
+        Self { set: Vec::new(), generation: 0 }
+    }
+
+    fn find(&self, timer: &T) -> Option<usize> {
+        self.set.iter().position(|state| state.timer == *timer)
     }
 
     /// Sets a timer that would fire at `at`. Answers the generation of the event to make, if a
     /// new one is needed.
-    pub(crate) fn set(&mut self, timer: T, due: Mono, at: SimTime, cause: EventId) -> Option<u32> {
-        let state = self.set.entry(timer).or_insert(State { due: None, event: None, cause });
+    pub(crate) fn set(&mut self, timer: &T, due: Mono, at: SimTime, cause: EventId) -> Option<u32> {
+        let place = self.find(timer).unwrap_or_else(|| {
+            self.set.push(State { timer: timer.clone(), due: None, event: None, cause });
+            self.set.len() - 1
+        });
+        let state = &mut self.set[place];
         (state.due, state.cause) = (Some(due), cause);
         if state.event.is_some_and(|(scheduled, _)| scheduled <= at) {
             return None;
@@ -54,24 +66,25 @@ impl<T: Ord + Clone> Timers<T> {
     }
 
     pub(crate) fn cancel(&mut self, timer: &T) {
-        if let Some(state) = self.set.get_mut(timer) {
-            match state.event {
-                Some(_) => state.due = None,
-                None => drop(self.set.remove(timer)),
+        if let Some(place) = self.find(timer) {
+            match self.set[place].event {
+                Some(_) => self.set[place].due = None,
+                None => drop(self.set.swap_remove(place)),
             }
         }
     }
 
     /// The event of `generation` is due and the clock shows `now`.
     pub(crate) fn wake(&mut self, timer: &T, generation: u32, now: Mono) -> Wake {
-        let Some(state) = self.set.get_mut(timer) else { return Wake::Nothing };
+        let Some(place) = self.find(timer) else { return Wake::Nothing };
+        let state = &mut self.set[place];
         if state.event.is_none_or(|(_, current)| current != generation) {
             return Wake::Nothing;
         }
         state.event = None;
         match state.due {
             None => {
-                self.set.remove(timer);
+                self.set.swap_remove(place);
                 Wake::Nothing
             }
             Some(due) if due > now => Wake::Later(due, generation),
@@ -81,17 +94,14 @@ impl<T: Ord + Clone> Timers<T> {
 
     /// After [`Wake::Later`]: the event will be due again at `at`.
     pub(crate) fn moved(&mut self, timer: &T, generation: u32, at: SimTime) {
-        let state = self.set.get_mut(timer).expect("a timer that moves is set");
-        state.event = Some((at, generation));
+        let place = self.find(timer).expect("a timer that moves is set");
+        self.set[place].event = Some((at, generation));
     }
 
     /// The input of a timer is about to be handled: whether it still should be.
     pub(crate) fn take(&mut self, timer: &T) -> bool {
-        let due = self.set.get(timer).is_some_and(|state| state.event.is_none());
-        if due {
-            self.set.remove(timer);
-        }
-        due
+        let due = self.find(timer).filter(|place| self.set[*place].event.is_none());
+        due.map(|place| self.set.swap_remove(place)).is_some()
     }
 
     pub(crate) fn clear(&mut self) {
@@ -109,8 +119,8 @@ mod tests {
     #[test]
     fn a_timer_moved_to_later_keeps_its_event() {
         let mut timers = Timers::new();
-        let first = timers.set("t", EARLY.0, EARLY.1, EventId(7)).expect("an event is needed");
-        assert_eq!(timers.set("t", LATE.0, LATE.1, EventId(7)), None);
+        let first = timers.set(&"t", EARLY.0, EARLY.1, EventId(7)).expect("an event is needed");
+        assert_eq!(timers.set(&"t", LATE.0, LATE.1, EventId(7)), None);
         assert_eq!(timers.wake(&"t", first, EARLY.0), Wake::Later(LATE.0, first));
         timers.moved(&"t", first, LATE.1);
         assert_eq!(timers.wake(&"t", first, LATE.0), Wake::Due(EventId(7)));
@@ -121,8 +131,8 @@ mod tests {
     #[test]
     fn a_timer_moved_to_earlier_forgets_its_old_event() {
         let mut timers = Timers::new();
-        let late = timers.set("t", LATE.0, LATE.1, EventId(7)).expect("an event is needed");
-        let early = timers.set("t", EARLY.0, EARLY.1, EventId(7)).expect("a new event is needed");
+        let late = timers.set(&"t", LATE.0, LATE.1, EventId(7)).expect("an event is needed");
+        let early = timers.set(&"t", EARLY.0, EARLY.1, EventId(7)).expect("a new event is needed");
         assert_eq!(timers.wake(&"t", early, EARLY.0), Wake::Due(EventId(7)));
         assert!(timers.take(&"t"));
         assert_eq!(timers.wake(&"t", late, LATE.0), Wake::Nothing);
@@ -131,11 +141,11 @@ mod tests {
     #[test]
     fn a_timer_cancelled_while_its_input_waits_is_not_handled() {
         let mut timers = Timers::new();
-        let event = timers.set("t", EARLY.0, EARLY.1, EventId(7)).expect("an event is needed");
+        let event = timers.set(&"t", EARLY.0, EARLY.1, EventId(7)).expect("an event is needed");
         assert_eq!(timers.wake(&"t", event, EARLY.0), Wake::Due(EventId(7)));
         timers.cancel(&"t");
         assert!(!timers.take(&"t"));
-        let event = timers.set("t", EARLY.0, EARLY.1, EventId(7)).expect("an event is needed");
+        let event = timers.set(&"t", EARLY.0, EARLY.1, EventId(7)).expect("an event is needed");
         timers.cancel(&"t");
         assert_eq!(timers.wake(&"t", event, EARLY.0), Wake::Nothing);
     }

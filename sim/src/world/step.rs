@@ -140,8 +140,7 @@ impl<P: Process> World<P> {
     ) {
         let host = &mut self.nodes[node];
         let at = host.wakes(host.clock.when(due).max(self.now));
-        // Sharing one clone between the table and the heap is not worth a reference count.
-        if let Some(generation) = host.timers.set(timer.clone(), due, at, cause) {
+        if let Some(generation) = host.timers.set(&timer, due, at, cause) {
             let order = host.timer_source.next();
             self.push(at, order, Event::Timer { node: node as u16, generation, timer });
         }
