@@ -7,9 +7,10 @@ use machine::NodeId;
 
 /// The disks of the brokers and controllers, as they are now.
 pub trait Disks {
-    /// The contents of the segment files of a replica, by base offset. `name` is the partition's
-    /// name, which its directory bears. `None` if there is no such directory.
-    fn segments(&self, node: NodeId, id: TopicPartition, name: &str) -> Option<Vec<Bytes>>;
+    /// The contents of the segment files of a replica, by base offset, each in the pieces in which
+    /// it was written. `name` is the partition's name, which its directory bears. `None` if there
+    /// is no such directory.
+    fn segments(&self, node: NodeId, id: TopicPartition, name: &str) -> Option<Vec<Vec<Bytes>>>;
 }
 
 /// What is on the disk of one replica.
@@ -26,19 +27,55 @@ pub struct DiskLog {
 }
 
 /// Takes segment files apart. Stops at what is no whole batch.
-pub fn read(segments: Vec<Bytes>) -> (Vec<Bytes>, Option<(Offset, String)>) {
+pub fn read(segments: Vec<Vec<Bytes>>) -> (Vec<Bytes>, Option<(Offset, String)>) {
     let mut batches: Vec<Bytes> = Vec::new();
     let mut next = 0;
-    for mut rest in segments {
-        while !rest.is_empty() {
-            let batch = match Batch::first_of(&rest) {
-                Ok(batch) => batch,
-                Err(why) => return (batches, Some((next, why.to_string()))),
-            };
-            next = batch.next_offset();
-            let size = batch.size();
-            batches.push(rest.split_to(size));
+    for segment in segments {
+        let mut pieces = segment.into_iter();
+        while let Some(mut rest) = pieces.next() {
+            while !rest.is_empty() {
+                let batch = match Batch::first_of(&rest) {
+                    Ok(batch) => batch,
+                    // It may go on in the next pieces. As a rule a piece is whole batches.
+                    Err(_) if pieces.len() > 0 => {
+                        rest = join(rest, &mut pieces);
+                        continue;
+                    }
+                    Err(why) => return (batches, Some((next, why.to_string()))),
+                };
+                next = batch.next_offset();
+                let size = batch.size();
+                batches.push(rest.split_to(size));
+            }
         }
     }
     (batches, None)
+}
+
+fn join(first: Bytes, others: impl Iterator<Item = Bytes>) -> Bytes {
+    std::iter::once(first).chain(others).collect::<Vec<_>>().concat().into()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use engine::record::BatchBuilder;
+
+    #[test]
+    fn batches_are_found_however_they_were_written() {
+        let batch = |base: Offset| {
+            let mut batch = BatchBuilder::new().base_offset(base);
+            batch.append(0, None, Some(b"value"), &[]);
+            batch.build()
+        };
+        let batches: Vec<Bytes> = (0..3).map(batch).collect();
+        let whole: Bytes = batches.concat().into();
+        for cut in 1..whole.len() {
+            let segment = vec![whole.slice(..cut), whole.slice(cut..)];
+            assert_eq!(read(vec![segment]), (batches.clone(), None), "cut at {cut}");
+        }
+        let torn = vec![batches[0].clone(), batches[1].slice(..30)];
+        let (found, broken) = read(vec![torn]);
+        assert_eq!((found, broken.map(|(offset, _)| offset)), (batches[..1].to_vec(), Some(1)));
+    }
 }

@@ -76,8 +76,8 @@ fn registration(broker: BrokerId, broker_epoch: i64) -> MetadataRecord {
 }
 
 impl Disks for History {
-    fn segments(&self, node: NodeId, id: TopicPartition, _: &str) -> Option<Vec<Bytes>> {
-        Some(vec![self.disks.get(&(node.node, id))?.concat().into()])
+    fn segments(&self, node: NodeId, id: TopicPartition, _: &str) -> Option<Vec<Vec<Bytes>>> {
+        Some(vec![self.disks.get(&(node.node, id))?.clone()])
     }
 }
 

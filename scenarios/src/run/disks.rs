@@ -11,7 +11,7 @@ use sim::World;
 pub(super) struct WorldDisks<'w>(pub(super) &'w World<Node>);
 
 impl Disks for WorldDisks<'_> {
-    fn segments(&self, node: NodeId, id: TopicPartition, name: &str) -> Option<Vec<Bytes>> {
+    fn segments(&self, node: NodeId, id: TopicPartition, name: &str) -> Option<Vec<Vec<Bytes>>> {
         let disk = self.0.disk(node);
         let dir = match id {
             TopicPartition::METADATA => id.to_string(),
@@ -19,9 +19,11 @@ impl Disks for WorldDisks<'_> {
         };
         // Names of segments are their base offsets with leading zeros, so this is their order.
         let logs = disk.names(&dir).filter(|file| file.ends_with(".log"));
-        let contents =
-            logs.filter_map(|file| Some(disk.file_at(&format!("{dir}/{file}"))?.read(0, u64::MAX)));
-        let contents: Vec<Bytes> = contents.collect();
+        let contents = logs.filter_map(|file| {
+            let view = disk.file_at(&format!("{dir}/{file}"))?;
+            Some(view.pieces().cloned().collect())
+        });
+        let contents: Vec<_> = contents.collect();
         (!contents.is_empty()).then_some(contents)
     }
 }
