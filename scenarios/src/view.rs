@@ -53,6 +53,8 @@ impl PartitionView {
 pub struct Board {
     partitions: Vec<PartitionRow>,
     by_id: BTreeMap<(ClusterId, TopicPartition), usize>,
+    /// The row that was looked up last: facts of one partition mostly come in a row.
+    last_found: usize,
     topics: BTreeMap<(ClusterId, String), Vec<usize>>,
     clusters: BTreeMap<ClusterId, ClusterRow>,
     up: BTreeSet<NodeId>,
@@ -247,9 +249,16 @@ impl Board {
         partition: &TopicPartition,
         epoch: LeaderEpoch,
     ) -> Option<&mut PartitionRow> {
-        let row = *self.by_id.get(&(node.cluster, *partition))?;
-        let row = &mut self.partitions[row];
+        let row = self.find(node.cluster, *partition)?;
         (epoch >= row.leader_epoch).then_some(row)
+    }
+
+    fn find(&mut self, cluster: ClusterId, partition: TopicPartition) -> Option<&mut PartitionRow> {
+        let is_it = |row: &PartitionRow| (row.cluster, row.partition) == (cluster, partition);
+        if !self.partitions.get(self.last_found).is_some_and(is_it) {
+            self.last_found = *self.by_id.get(&(cluster, partition))?;
+        }
+        self.partitions.get_mut(self.last_found)
     }
 
     fn on_client(&mut self, cluster: ClusterId, fact: &ClientFact) {
@@ -260,8 +269,8 @@ impl Board {
             | ClientFact::Delivered { partition, .. } => *partition,
             _ => return,
         };
-        let Some(row) = self.by_id.get(&(cluster, partition)) else { return };
-        let records = &mut self.partitions[*row].records;
+        let Some(row) = self.find(cluster, partition) else { return };
+        let records = &mut row.records;
         match fact {
             ClientFact::Sent { .. } => records.sent += 1,
             ClientFact::Confirmed { base_offset, records: confirmed, .. } => {

@@ -22,7 +22,7 @@ use crate::condition::{ClusterNames, Compiled, Roster, resolve};
 use crate::spec::{Fault, Scenario, Target};
 use crate::view::{Board, PartitionView};
 use machine::{NodeId, Span};
-use sim::SimTime;
+use sim::{ActiveFault, SimTime};
 use std::collections::BTreeSet;
 use trouble::troubled;
 
@@ -81,7 +81,7 @@ pub struct Scene<'a> {
     /// Who is who.
     pub roster: &'a Roster,
     /// The faults that are active.
-    pub active: Vec<sim::Fault>,
+    pub active: &'a [ActiveFault],
     /// The partitions as the active controllers have committed them; `None`: nobody knows.
     pub partitions: &'a dyn Fn() -> Option<Vec<PartitionView>>,
 }
@@ -191,7 +191,8 @@ impl Director {
         let mut resolved = injections(index, &fault, self.seed, scene.board, scene.roster);
         if self.entries[index].bounded {
             let lasts = fault.lasts.map_or(Span::MAX, |lasts| lasts.0);
-            let mut active = scene.active.clone();
+            let mut active: Vec<_> =
+                scene.active.iter().map(|active| active.fault.clone()).collect();
             resolved.retain(|injection| {
                 match self.allows(injection, lasts, &active, scene, budget) {
                     Ok(()) => {

@@ -101,12 +101,12 @@ fn of_cluster(
     for topic in image.topics() {
         for (index, state) in (0..).zip(&topic.partitions) {
             let partition = TopicPartition::new(topic.id, index);
-            let name = format!("{}-{index}", topic.name);
+            let name = || format!("{}-{index}", topic.name);
             let out: Vec<BrokerId> =
                 state.replicas.iter().copied().filter(|id| !state.isr.contains(id)).collect();
             if state.leader.is_none() {
-                missing
-                    .push(format!("{name}: no leader, ISR {:?}, ELR {:?}", state.isr, state.elr));
+                let (isr, elr) = (&state.isr, &state.elr);
+                missing.push(format!("{}: no leader, ISR {isr:?}, ELR {elr:?}", name()));
             } else if !out.is_empty() {
                 let why: Vec<String> = out
                     .iter()
@@ -115,9 +115,9 @@ fn of_cluster(
                         format!("{id} {}", fenced(run, node))
                     })
                     .collect();
-                missing.push(format!("{name}: ISR {:?}, {}", state.isr, why.join(", ")));
-            } else {
-                missing.extend(ends(run, cluster, partition, &name));
+                missing.push(format!("{}: ISR {:?}, {}", name(), state.isr, why.join(", ")));
+            } else if let Some(behind) = ends(run, cluster, partition) {
+                missing.push(format!("{}: {behind}", name()));
             }
         }
     }
@@ -131,12 +131,7 @@ fn fenced(run: &Simulation, broker: NodeId) -> String {
 }
 
 /// Whether the replicas have the same end, all of it committed.
-fn ends(
-    run: &Simulation,
-    cluster: ClusterId,
-    partition: TopicPartition,
-    name: &str,
-) -> Option<String> {
+fn ends(run: &Simulation, cluster: ClusterId, partition: TopicPartition) -> Option<String> {
     let view = run.evidence.view();
     let seen = view.partitions.iter().find(|p| p.cluster == cluster && p.id == partition)?;
     let longest = seen.replicas.iter().map(|replica| replica.end).max()?;
@@ -149,8 +144,7 @@ fn ends(
             format!("{} has end {end} and high watermark {hw}", replica.node)
         })
         .collect();
-    (!behind.is_empty())
-        .then(|| format!("{name}: the log ends at {longest}, {}", behind.join(", ")))
+    (!behind.is_empty()).then(|| format!("the log ends at {longest}, {}", behind.join(", ")))
 }
 
 /// The producers that still have something to do, with what.

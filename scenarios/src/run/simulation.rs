@@ -178,9 +178,9 @@ impl Simulation {
         if !self.world.has_observations() {
             return;
         }
-        let mut observations = self.world.take_observations();
-        for observation in observations.drain(..) {
-            self.observe(&observation);
+        let observations = self.world.take_observations();
+        for observation in &observations {
+            self.observe(observation);
         }
         self.world.reuse_observations(observations);
         if self.evidence.wants_disks() {
@@ -306,7 +306,7 @@ impl Simulation {
             let Self { world, roster, board, budget, director, resolved, .. } = self;
             let clusters = resolved.scenario.clusters.len();
             let known = || converge::partitions(world, roster, clusters);
-            let active = world.active_faults().iter().map(|active| active.fault.clone()).collect();
+            let active = world.active_faults();
             let scene = Scene { now: world.now(), board, roster, active, partitions: &known };
             let Some(firing) = director.fire(&scene, budget) else { return };
             for injection in firing.injections {
