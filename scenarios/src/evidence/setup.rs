@@ -28,6 +28,10 @@ pub struct TopicSetup {
     pub replication_factor: usize,
     /// `unclean.leader.election.enable`.
     pub unclean_leader_election: bool,
+    /// `flush.messages`, if logs are synced after a number of them.
+    pub flush_messages: Option<u64>,
+    /// `flush.ms`, if logs are synced after a time.
+    pub flush_ms: Option<u64>,
     /// Producers choose the partition by the key, and no partitions are added.
     pub partitioned_by_key: bool,
 }

@@ -90,6 +90,8 @@ impl History {
             min_insync_replicas,
             replication_factor: 3,
             unclean_leader_election: false,
+            flush_messages: None,
+            flush_ms: None,
             partitioned_by_key: true,
         };
         let setup = Setup {

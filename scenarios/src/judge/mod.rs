@@ -188,7 +188,8 @@ fn unknown(view: &View, end: &End) -> Vec<String> {
     let mut unknown = Vec::new();
     let open = view.records.iter().filter(|(_, record)| record.outcome == Outcome::Open).count();
     if open > 0 {
-        unknown.push(format!("{open} records have no outcome: the workload did not finish"));
+        let records = if open == 1 { "record has" } else { "records have" };
+        unknown.push(format!("{open} {records} no outcome: the workload did not finish"));
     }
     for (partition, it) in view.partitions.iter().zip(&end.finals) {
         if partition.topic.is_some() && it.source != Source::ReadBack {

@@ -160,7 +160,10 @@ fn acks1_unreplicated(case: &Case<'_>) -> Option<String> {
                 case.partition.names(witness.isr),
                 case.partition.min_isr
             ),
-            _ => format!("in-sync replica {} lacked it", case.partition.names(lacked)),
+            _ => {
+                let plural = if lacked.count_ones() == 1 { "" } else { "s" };
+                format!("in-sync replica{plural} {} lacked it", enumerated(case.partition, lacked))
+            }
         };
         format!("acks=1, {why}, and {}", case.election())
     })
@@ -181,12 +184,40 @@ fn power_loss(case: &Case<'_>) -> Option<u64> {
 }
 
 fn after_power_loss(case: &Case<'_>, ended: u64) -> String {
+    let topic = case.partition.topic.map(|topic| &case.view.setup.topics[topic]);
+    let flush = topic.map_or((None, None), |topic| (topic.flush_messages, topic.flush_ms));
     format!(
-        "min.insync.replicas={}, {} ended uncleanly with unsynced data, and {}",
+        "{}, min.insync.replicas={}, {} {} ended uncleanly with unsynced data, and {}",
+        flushing(flush),
         case.partition.min_isr,
-        case.partition.names(ended),
+        if ended.count_ones() == 1 { "broker" } else { "brokers" },
+        enumerated(case.partition, ended),
         case.election()
     )
+}
+
+/// When a log is synced, which decides what a loss of power can cost.
+fn flushing(setting: (Option<u64>, Option<u64>)) -> String {
+    let set = match setting {
+        (None, None) => {
+            return "brokers confirm without fsync (flush.messages and flush.ms are Kafka's \
+                    defaults)"
+                .to_owned();
+        }
+        (Some(messages), None) => format!("flush.messages={messages}"),
+        (None, Some(ms)) => format!("flush.ms={ms}"),
+        (Some(messages), Some(ms)) => format!("flush.messages={messages} and flush.ms={ms}"),
+    };
+    format!("brokers fsync no earlier than {set} asks for")
+}
+
+/// Nodes as a sentence has them: `1, 2 and 3`.
+fn enumerated(partition: &Partition, mask: u64) -> String {
+    let names = partition.names(mask);
+    match names.rsplit_once(", ") {
+        Some((first, last)) => format!("{first} and {last}"),
+        None => names,
+    }
 }
 
 fn isr_of_one(case: &Case<'_>) -> Option<String> {
@@ -209,7 +240,10 @@ fn retry_duplicate(case: &Case<'_>) -> Option<String> {
     let Ground::Copies(copies) = case.finding.ground else { return None };
     let record = case.record?;
     (case.is_not_idempotent() && copies <= 1 + u32::from(record.retries)).then(|| {
-        format!("enable.idempotence=false, and its batch was sent again (event {})", record.retried)
+        format!(
+            "producers here are not idempotent, and its batch was sent again (event {})",
+            record.retried
+        )
     })
 }
 
@@ -219,8 +253,8 @@ fn in_flight_reorder(case: &Case<'_>) -> Option<String> {
     let in_flight = case.max_in_flight();
     (case.is_not_idempotent() && in_flight > 1 && record.retries > 0).then(|| {
         format!(
-            "enable.idempotence=false, max.in.flight.requests.per.connection={in_flight}, and its \
-             batch was sent again (event {})",
+            "producers here are not idempotent, max.in.flight.requests.per.connection={in_flight}, \
+             and its batch was sent again (event {})",
             record.retried
         )
     })
@@ -256,7 +290,10 @@ pub(super) fn unconfirmed(view: &View, end: &End) -> Vec<Permitted> {
         count,
         because: "acks=0, which confirms nothing".to_owned(),
         partition: view.partitions[index].name.clone(),
-        summary: format!("{count} records sent with acks=0 are not there"),
+        summary: match count {
+            1 => "a record sent with acks=0 is not there".to_owned(),
+            _ => format!("{count} records sent with acks=0 are not there"),
+        },
         events: Vec::new(),
     })
     .collect()

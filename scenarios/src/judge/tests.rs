@@ -183,6 +183,33 @@ fn correlated_power_loss_is_permitted() {
     assert!(summary.starts_with("an acknowledged record was lost (orders-0 at 4)"), "{summary}");
     assert!(summary.ends_with(", and 3 more"), "{summary}");
     assert_eq!(judgement.lost.iter().map(|lost| lost.count).collect::<Vec<_>>(), [4]);
+    let because = &judgement.permitted[0].because;
+    let reason = "brokers confirm without fsync (flush.messages and flush.ms are Kafka's \
+                  defaults), min.insync.replicas=2, brokers 1 and 2 ended uncleanly with \
+                  unsynced data, and 1 began to lead";
+    assert!(because.starts_with(reason), "{because}");
+}
+
+#[test]
+fn a_power_loss_names_when_logs_were_synced() {
+    let mut history = power(&[1, 2]);
+    history.setup.topics[0].flush_messages = Some(100);
+    history.change(Some(None), &[], &[1, 2]);
+    history.come_back(1, 50, &[2]);
+    history.come_back(2, 51, &[]);
+    history.elect(1, 2, &[1], &[]);
+    let because = finish(history, 1).permitted.remove(0).because;
+    let reason = "brokers fsync no earlier than flush.messages=100 asks for, min.insync";
+    assert!(because.starts_with(reason), "{because}");
+}
+
+#[test]
+fn several_replicas_that_lacked_a_record_are_told_as_several() {
+    let mut history = acks1(&[]);
+    history.crash(1);
+    history.elect(2, 1, &[2, 3], &[]);
+    let because = finish(history, 2).permitted.remove(0).because;
+    assert!(because.starts_with("acks=1, in-sync replicas 2 and 3 lacked it"), "{because}");
 }
 
 #[test]

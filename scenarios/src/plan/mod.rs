@@ -273,6 +273,7 @@ impl Director {
             .map(|(held, _)| *held)
             .filter(|held| held.cluster == node.cluster && *held != node && is_peer(*held));
         match others.collect::<BTreeSet<_>>().len() {
+            1 if limit <= 1 => Err("another is held down already".to_owned()),
             others if others >= limit => Err(format!("{others} others are held down already")),
             _ => Ok(()),
         }

@@ -345,6 +345,9 @@ fn setup(scenario: &Scenario, roster: &Roster) -> evidence::Setup {
                 None => topic.replication_factor.into(),
             },
             unclean_leader_election: config.unclean_leader_election,
+            flush_messages: (config.flush_messages < i64::MAX)
+                .then_some(config.flush_messages.unsigned_abs()),
+            flush_ms: (config.flush_ms < machine::Span::MAX).then(|| config.flush_ms.as_millis()),
             partitioned_by_key: writers
                 .all(|p| p.keys > 0 && p.partition.is_none() && by_key(&p.properties.config())),
         }

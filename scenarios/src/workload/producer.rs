@@ -84,6 +84,7 @@ impl ProducerApp {
         match (to_send, self.producer.is_idle()) {
             (0, true) => None,
             (0, false) => Some("records have no outcome yet".to_owned()),
+            (1, _) => Some("1 record is still to be sent".to_owned()),
             (n, _) => Some(format!("{n} records are still to be sent")),
         }
     }
