@@ -27,7 +27,7 @@ pub(crate) enum Command {
     Fuzz(crate::fuzz::FuzzArgs),
     /// Make a page to decide from
     Report(crate::report::ReportArgs),
-    /// Show what there is: scenarios, faults, checks, rules, bugs, configs, reaches
+    /// Show what there is: scenarios, faults, targets, measures, reaches, checks, rules, bugs, configs
     List(ListArgs),
     /// Make a run again from its results, and verify that it is the same
     Replay(ReplayArgs),
@@ -55,10 +55,16 @@ pub(crate) struct ScenarioArgs {
     #[arg(value_name = "NAME|FILE.toml")]
     pub(crate) scenario: String,
     /// The seed
-    #[arg(long, default_value_t = 1, conflicts_with = "seeds")]
+    #[arg(
+        long,
+        default_value_t = 1,
+        conflicts_with = "seeds",
+        value_parser = seed,
+        allow_hyphen_values = true
+    )]
     pub(crate) seed: u64,
     /// Seeds from A up to but not including B
-    #[arg(long, value_name = "A..B", value_parser = seeds)]
+    #[arg(long, value_name = "A..B", value_parser = seeds, allow_hyphen_values = true)]
     pub(crate) seeds: Option<Range<u64>>,
     /// Set a Kafka property, or one of brokers, partitions, ... (see `list configs`)
     #[arg(long = "set", value_name = "KEY=VALUE")]
@@ -99,6 +105,8 @@ pub(crate) enum What {
     Bugs,
     Configs,
     Reaches,
+    Targets,
+    Measures,
 }
 
 #[derive(Clone, Debug, Args)]
@@ -136,6 +144,8 @@ pub(crate) enum Format {
     Seeds,
     /// What `fuzz --json` prints, and fuzz.json
     Fuzz,
+    /// report.json of `report acks`
+    Report,
     /// What `list --json` prints
     List,
     /// What is printed with --json when the input is wrong
@@ -145,7 +155,20 @@ pub(crate) enum Format {
 pub(crate) fn seeds(text: &str) -> Result<Range<u64>, String> {
     let expected = "expected two numbers A..B with A below B, such as 0..200";
     let (first, end) = text.split_once("..").ok_or(expected)?;
-    let number = |text: &str| text.replace('_', "").parse::<u64>().map_err(|_| expected);
+    let number = |text: &str| match text.replace('_', "") {
+        text if text.starts_with('-') => Err(format!("seeds are not negative; {expected}")),
+        text => text.parse::<u64>().map_err(|_| expected.to_owned()),
+    };
     let range = number(first)?..number(end)?;
     if range.is_empty() { Err(format!("there is no seed in it; {expected}")) } else { Ok(range) }
+}
+
+/// One seed.
+fn seed(text: &str) -> Result<u64, String> {
+    let expected = "expected a whole number from 0";
+    match text.replace('_', "").parse() {
+        Ok(seed) => Ok(seed),
+        Err(_) if text.contains("..") => Err(format!("{expected}; for several there is --seeds")),
+        Err(_) => Err(expected.to_owned()),
+    }
 }

@@ -2,10 +2,10 @@
 
 use crate::args::{ListArgs, What};
 use crate::exit::{self, Failure, print_json};
-use crate::style::{Style, WIDTH, wrapped};
+use crate::style::{Style, wrapped};
 use scenarios::check::CHECKS;
 use scenarios::result::VERSION;
-use scenarios::spec::{Family, OWN, property_list, reach};
+use scenarios::spec::{Family, MetricKind, OWN, TARGETS, Takes, property_list, reach};
 use scenarios::{catalog, museum};
 use schemars::JsonSchema;
 use serde::Serialize;
@@ -36,11 +36,13 @@ pub(crate) fn command(args: &ListArgs) -> Result<u8, Failure> {
     let all = [
         What::Scenarios,
         What::Faults,
+        What::Targets,
+        What::Measures,
+        What::Reaches,
         What::Checks,
         What::Rules,
         What::Bugs,
         What::Configs,
-        What::Reaches,
     ];
     let wanted = args.what.map_or_else(|| all.to_vec(), |what| vec![what]);
     let kinds: BTreeMap<_, _> = wanted.iter().map(|what| (name(*what), entries(*what))).collect();
@@ -54,7 +56,7 @@ pub(crate) fn command(args: &ListArgs) -> Result<u8, Failure> {
         if args.what.is_none() {
             text.push_str(&format!("{}\n", style.strong(name(what))));
         }
-        text.push_str(&table(&kinds[name(what)]));
+        text.push_str(&table(&kinds[name(what)], style.width()));
         text.push('\n');
     }
     exit::print(&text);
@@ -70,6 +72,8 @@ const fn name(what: What) -> &'static str {
         What::Bugs => "bugs",
         What::Configs => "configs",
         What::Reaches => "reaches",
+        What::Targets => "targets",
+        What::Measures => "measures",
     }
 }
 
@@ -79,37 +83,70 @@ fn entries(what: What) -> Vec<Entry> {
     }
     match what {
         What::Scenarios => catalog::titles().map(|(name, title)| entry(name, title)).collect(),
-        What::Faults => {
-            Family::ALL.iter().map(|family| entry(family.name(), family.summary().trim())).collect()
-        }
+        What::Faults => Family::ALL
+            .iter()
+            .map(|family| {
+                let own = family.own_fields().join(", ");
+                entry(family.name(), format!("{}; with {own}", plain(family.summary())))
+            })
+            .collect(),
+        What::Targets => TARGETS.iter().map(|(name, what)| entry(*name, *what)).collect(),
+        What::Measures => MetricKind::ALL
+            .iter()
+            .map(|(name, _, takes, what)| {
+                let of = match takes {
+                    Takes::Nothing => "",
+                    Takes::Partition => " [of a partition]",
+                    Takes::TopicOrPartition => " [of a topic, a partition, or all]",
+                };
+                entry(*name, format!("{}{of}", plain(what)))
+            })
+            .collect(),
         What::Checks => CHECKS.iter().map(|row| entry(row.name, row.promise)).collect(),
         What::Rules => engine::rules::Rules::NAMES
             .iter()
-            .map(|(name, path)| entry(*name, format!("engine::rules::{path}")))
+            .zip(engine::rules::Rules::SUMMARIES)
+            .map(|((name, path), summary)| entry(*name, format!("{} [{path}]", plain(summary))))
             .collect(),
         What::Bugs => museum::BUGS.iter().map(|bug| entry(bug.id, bug.summary)).collect(),
         What::Configs => {
-            let own = OWN.iter().map(|(name, what)| entry(*name, format!("({what})")));
-            let kafka = property_list()
-                .into_iter()
-                .map(|(name, of, default)| entry(name, format!("{default} ({of})")));
+            let own = |what: &str| format!("{what} (Faultline's own)");
+            let own = OWN.iter().map(|(name, what)| entry(*name, own(what)));
+            let kafka = property_list().into_iter().map(|it| {
+                let (what, default) = (plain(it.summary), it.default_in_words());
+                entry(it.name, format!("{what}; {default} by default ({})", it.of))
+            });
             own.chain(kafka).collect()
         }
-        What::Reaches => reach::all().map(|(name, what)| entry(name, what)).collect(),
+        What::Reaches => reach::all().map(|(name, what)| entry(name, plain(what))).collect(),
+    }
+}
+
+/// A comment as an entry has it: without the capital and the full stop of a sentence.
+fn plain(comment: &str) -> String {
+    let text = comment.trim().trim_end_matches('.');
+    let mut letters = text.chars();
+    let first = letters.next();
+    let is_name = letters.clone().next().is_some_and(char::is_uppercase);
+    match first {
+        Some(first) if !is_name => first.to_lowercase().chain(letters).collect(),
+        _ => text.to_owned(),
     }
 }
 
 /// Names and what they are, in two columns.
-fn table(entries: &[Entry]) -> String {
+fn table(entries: &[Entry], width: usize) -> String {
     let longest = entries.iter().map(|entry| entry.name.len()).max().unwrap_or(0);
-    let column = longest.min(48) + 4;
+    let column = longest.min(width / 2) + 4;
     let mut text = String::new();
     for Entry { name, summary } in entries {
-        let lines = wrapped(summary, WIDTH.saturating_sub(column).max(40));
         let mut head = format!("  {name}");
-        for line in lines.iter().map(String::as_str).chain(lines.is_empty().then_some("")) {
-            text.push_str(format!("{head:<column$}{line}").trim_end());
-            text.push('\n');
+        if head.len() + 2 > column {
+            text.push_str(&format!("{head}\n"));
+            head.clear();
+        }
+        for line in wrapped(summary, width.saturating_sub(column).max(30)) {
+            text.push_str(&format!("{head:<column$}{line}\n"));
             head.clear();
         }
     }

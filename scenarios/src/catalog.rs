@@ -37,7 +37,10 @@ fn unknown(name: &str) -> Diagnostic {
         || "`faultline list scenarios` shows them all".to_owned(),
         |near| format!("did you mean `{near}`?"),
     );
-    let message = format!("there is no scenario `{name}`; there is {}", names.join(", "));
+    let message = format!(
+        "there is no scenario `{name}`; there are {}, and museum-* for each bug",
+        names.join(", ")
+    );
     Diagnostic::new(Kind::UnknownScenario, message).with_hint(Some(hint))
 }
 
@@ -68,5 +71,9 @@ mod tests {
     fn a_name_that_is_nearly_right_is_found() {
         let error = scenario("leadercrash").unwrap_err();
         assert_eq!(error.hint.as_deref(), Some("did you mean `leader-crash`?"));
+        let error = scenario("museum-kip101").unwrap_err();
+        assert_eq!(error.hint.as_deref(), Some("did you mean `museum-kip-101`?"));
+        let error = scenario("kip-497").unwrap_err();
+        assert_eq!(error.hint.as_deref(), Some("did you mean `museum-kip-497`?"));
     }
 }

@@ -3,12 +3,12 @@
 use std::collections::BTreeMap;
 
 macro_rules! effects {
-    ($($(#[$doc:meta])* $effect:ident = $name:literal,)*) => {
+    ($($(#[doc = $doc:literal])* $effect:ident = $name:literal,)*) => {
         /// Something that has happened to a node or a message. Each is counted.
         #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
         #[repr(u8)]
         pub enum Effect {
-            $($(#[$doc])* $effect,)*
+            $($(#[doc = $doc])* $effect,)*
         }
 
         impl Effect {
@@ -19,6 +19,13 @@ macro_rules! effects {
             pub const fn name(self) -> &'static str {
                 match self {
                     $(Self::$effect => $name,)*
+                }
+            }
+
+            /// What it is, in one line.
+            pub const fn summary(self) -> &'static str {
+                match self {
+                    $(Self::$effect => concat!($($doc),*).trim_ascii(),)*
                 }
             }
         }

@@ -61,6 +61,9 @@ fn arguments_that_are_wrong_are_told_with_what_was_meant() {
         (&["scenario", "leader-crush"], "unknown_scenario", Some("did you mean `leader-crash`?")),
         (&["scenario", "missing.toml"], "unreadable", None),
         (&["scenario", "no-faults", "--set", "ack=1"], "unknown_property", Some("did you mean `acks`?")),
+        (&["scenario", "no-faults", "--set", "enable.idempotence=true"], "unknown_property", Some("producers here are not idempotent: what they send again may be stored twice or out of order, and is listed as permitted")),
+        (&["scenario", "no-faults", "--set", "group.id=g"], "unknown_property", Some("there are no consumer groups here: each consumer reads all partitions of its topics")),
+        (&["scenario", "museum-kip101"], "unknown_scenario", Some("did you mean `museum-kip-101`?")),
         (&["scenario", "no-faults", "--set", "acks"], "usage", None),
         (&["scenario", "no-faults", "--set", "acks=2"], "wrong_value", None),
         (&["scenario", "no-faults", "--set", "brokers=2"], "impossible", None),
@@ -68,6 +71,7 @@ fn arguments_that_are_wrong_are_told_with_what_was_meant() {
         (&["scenario", "no-faults", "--bug", "KAFKA-1"], "unknown_bug", None),
         (&["scenario", "no-faults", "--seeds", "5..5"], "usage", None),
         (&["scenario", "no-faults", "--seeds", "5"], "usage", None),
+        (&["scenario", "no-faults", "--seed", "-5"], "usage", None),
         (&["scenario", "no-faults", "--seed", "1", "--seeds", "1..2"], "usage", None),
         (&["scenario", "no-faults", "--sed", "1"], "usage", None),
         (&["scenario"], "usage", None),
@@ -127,4 +131,49 @@ fn what_no_one_should_want_is_a_warning_and_is_run() {
     assert!(ended.err.contains("stops every write with acks=all"), "{ended:#?}");
     assert_ne!(ended.code, Some(2), "{ended:#?}");
     assert_eq!(ended.json()["scenario"], "no-faults");
+}
+
+#[test]
+fn messages_are_for_people() {
+    let folder = Folder::new("people");
+    folder.file("empty.toml", "");
+    folder.file("value.toml", &small("").replace("brokers = 3", "brokers ="));
+    folder.file("kind.toml", &small("").replace("title =", "swarm = 3\ntitle ="));
+    folder.file("type.json", "[1, 2]");
+    folder.file(
+        "broker.toml",
+        &small("[[faults]]\nkind = \"crash\"\ntarget = \"broker 99999\"\nat = \"1s\"\n"),
+    );
+    folder.file(
+        "zero.toml",
+        &small(
+            "[[faults]]\nkind = \"crash\"\ntarget = \"broker 1\"\nat = \"1s\"\nlasts = \"0s\"\n",
+        ),
+    );
+    let table: &[(&[&str], &[&str])] = &[
+        (&["scenario", "empty.toml"], &["the file is empty", "docs/scenarios.md"]),
+        (&["scenario", "value.toml"], &["a value is missing", "value.toml:5:"]),
+        (&["scenario", "kind.toml"], &["expected a table", "found the number 3"]),
+        (&["replay", "type.json"], &["not the record of a run", "type.json:1:"]),
+        (&["scenario", "broker.toml"], &["expected a number from 1 to 65535"]),
+        (
+            &["scenario", "zero.toml"],
+            &["a fault has to last some time", "until everything is healed"],
+        ),
+        (
+            &["scenario", "no-faults", "--seeds", "-3..3"],
+            &["seeds are not negative", "such as 0..200"],
+        ),
+        (&["scenario", "no-faults", "--seed", "0..3"], &["for several there is --seeds"]),
+    ];
+    for (args, parts) in table {
+        let ended = folder.run(args);
+        assert_eq!(ended.code, Some(2), "{args:?} {ended:#?}");
+        for part in *parts {
+            assert!(ended.err.contains(part), "{args:?} should say {part}:\n{}", ended.err);
+        }
+        for word in ["struct", "enum", "invalid type", "u64", "tip: to pass"] {
+            assert!(!ended.err.contains(word), "{args:?} says {word}:\n{}", ended.err);
+        }
+    }
 }

@@ -15,6 +15,8 @@ fn everything_that_can_be_named_is_listed() {
         ("configs", "min.insync.replicas"),
         ("configs", "brokers"),
         ("reaches", "election_clean"),
+        ("targets", "standby"),
+        ("measures", "unacked"),
     ] {
         let shown = folder.run(&["list", what]);
         assert_eq!(shown.code, Some(0));
@@ -38,4 +40,31 @@ fn a_word_that_is_nearly_right_is_found() {
     let error = &ended.json()["error"];
     assert_eq!(error["kind"], "usage");
     assert!(error["hint"].as_str().unwrap().contains("'scenarios'"), "{error:#}");
+}
+
+#[test]
+fn lists_are_tables_of_words() {
+    let folder = Folder::new("list-table");
+    let configs = folder.run(&["list", "configs"]).out;
+    assert!(!configs.contains("18446744073709"), "{configs}");
+    let line = |name: &str| {
+        let line = configs.lines().find(|line| line.split_whitespace().next() == Some(name));
+        line.unwrap_or_else(|| panic!("{name} is not there")).to_owned()
+    };
+    assert!(line("flush.ms").contains("; never by default"), "{}", line("flush.ms"));
+    let lag = line("replica.lag.time.max.ms");
+    assert!(lag.contains("how long a follower may lack something"), "{lag}");
+    assert!(configs.contains("30000 (30 s) by default"), "{configs}");
+    for what in ["scenarios", "faults", "targets", "checks", "rules", "bugs", "configs", "reaches"]
+    {
+        let text = folder.run(&["list", what]).out;
+        assert!(text.lines().all(|line| line.chars().count() <= 100), "{what}:\n{text}");
+        let starts: std::collections::BTreeSet<usize> = text
+            .lines()
+            .filter(|line| line.starts_with("   "))
+            .map(|line| line.len() - line.trim_start().len())
+            .collect();
+        assert!(starts.len() <= 1, "{what} has one column: {starts:?}\n{text}");
+        assert!(!text.contains("counted by the simulator"), "{text}");
+    }
 }

@@ -67,7 +67,11 @@ impl Property for Span {
     }
 
     fn render(&self) -> String {
-        self.as_millis().to_string()
+        match *self {
+            // What Kafka writes for "never" (`Long.MAX_VALUE`); it reads back as the same.
+            Self::MAX => i64::MAX.to_string(),
+            span => span.as_millis().to_string(),
+        }
     }
 }
 

@@ -5,12 +5,12 @@ use machine::Span;
 
 macro_rules! properties {
     ($(#[$doc:meta])* $config:ident {
-        $($(#[$field_doc:meta])* $name:literal $field:ident: $type:ty = $default:expr;)*
+        $($(#[doc = $field_doc:literal])* $name:literal $field:ident: $type:ty = $default:expr;)*
     }) => {
         $(#[$doc])*
         #[derive(Clone, Debug, PartialEq, Eq)]
         pub struct $config {
-            $(#[doc = concat!("`", $name, "`: ")] $(#[$field_doc])* pub $field: $type,)*
+            $(#[doc = concat!("`", $name, "`: ")] $(#[doc = $field_doc])* pub $field: $type,)*
         }
 
         impl Default for $config {
@@ -22,6 +22,10 @@ macro_rules! properties {
         impl $config {
             /// The names of all properties of this table.
             pub const NAMES: &'static [&'static str] = &[$($name,)*];
+
+            /// What each of them is, in one line, in the order of [`Self::NAMES`].
+            pub const SUMMARIES: &'static [&'static str] =
+                &[$(concat!($($field_doc),*).trim_ascii(),)*];
 
             /// Sets the property called `name`.
             ///

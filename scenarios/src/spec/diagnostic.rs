@@ -121,7 +121,9 @@ impl fmt::Display for Diagnostic {
         write!(f, "{severity}: {}", self.message)?;
         let line = self.line.map(|line| line.to_string()).unwrap_or_default();
         let margin = " ".repeat(line.len().max(1));
-        if let Some(file) = &self.file {
+        // Without a line the message has named the file already.
+        let unnamed = |file: &&String| self.line.is_some() || !self.message.contains(*file);
+        if let Some(file) = self.file.as_ref().filter(unnamed) {
             write!(f, "\n{margin}--> {file}")?;
             if let (Some(line), Some(column)) = (self.line, self.column) {
                 write!(f, ":{line}:{column}")?;

@@ -6,6 +6,7 @@ use super::diagnostic::{Diagnostic, Kind};
 use super::properties::{Properties, TABLES, Table};
 use super::reader::did_you_mean;
 use super::text::nearest;
+use super::unmodelled;
 use super::{Scenario, Setting};
 use engine::config::{
     BrokerConfig, ConsumerConfig, ControllerConfig, ProducerConfig, PropertyError, TopicConfig,
@@ -186,6 +187,10 @@ pub(super) fn table_of(name: &str, value: &str) -> Result<(), Box<Diagnostic>> {
     Err(Box::new(match expected {
         Some(expected) => {
             Diagnostic::new(Kind::WrongValue, format!("`{name}` expects {expected}, not `{value}`"))
+        }
+        None if unmodelled::instead_of(name).is_some() => {
+            Diagnostic::new(Kind::UnknownProperty, unmodelled::message(name))
+                .with_hint(unmodelled::instead_of(name).map(str::to_owned))
         }
         None => {
             let kafka = TABLES.iter().flat_map(|(_, names)| names.iter().copied());

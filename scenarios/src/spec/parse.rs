@@ -17,10 +17,13 @@ impl Scenario {
     /// The first mistake, with its place.
     pub fn parse(file: &str, text: &str) -> Result<(Self, Vec<Diagnostic>), Box<Diagnostic>> {
         let document = DeTable::parse(text).map_err(|error| {
-            let message = format!("malformed TOML: {}", error.message().replace('\n', ", "));
             let span = error.span().unwrap_or(0..0);
+            let message = malformed(error.message(), text, span.start);
             Box::new(Diagnostic::new(Kind::Malformed, message).located(file, text, span))
         })?;
+        if document.get_ref().is_empty() {
+            return Err(Box::new(empty(file, text)));
+        }
         let root = Spanned::new(document.span(), DeValue::Table(document.into_inner()));
         let scenario = Self::deserialize(Node(&root)).map_err(|mistake| {
             let Mistake { kind, message, hint, span, .. } = mistake;
@@ -45,6 +48,37 @@ impl Scenario {
             None => Ok((scenario, warnings)),
         }
     }
+}
+
+/// What is wrong with the TOML, at a byte of it. The commonest mistakes are told in words that name
+/// what is missing.
+fn malformed(message: &str, text: &str, at: usize) -> String {
+    let before = text.get(..at).unwrap_or_default();
+    let line = before.rsplit('\n').next().unwrap_or_default();
+    let rest = text.get(at..).unwrap_or_default().lines().next().unwrap_or_default();
+    let after_equals = line.split_once('=').map(|(key, value)| (key.trim(), value.trim()));
+    const VALUES: &str = "a number, true, false, a text in quotes or a list in brackets";
+    match after_equals {
+        Some((key, "")) if rest.trim().is_empty() || rest.trim().starts_with('#') => {
+            format!("malformed TOML: a value is missing: `{key} = ` expects {VALUES}")
+        }
+        Some((key, _)) if message.contains("string values must be quoted") => {
+            format!("malformed TOML: `{key} = ` expects {VALUES}")
+        }
+        None if message.contains("key with no value") => {
+            let key = line.trim();
+            format!("malformed TOML: a value is missing: expected `{key} = ` and {VALUES}")
+        }
+        _ => format!("malformed TOML: {}", message.replace('\n', ", ")),
+    }
+}
+
+fn empty(file: &str, text: &str) -> Diagnostic {
+    let message =
+        "the file is empty: a scenario needs `name`, `title` and `[[topics]]` at the least";
+    let hint = "docs/scenarios.md shows a whole one, and `faultline schema scenario` its format";
+    let told = Diagnostic::new(Kind::MissingKey, message).with_hint(Some(hint.to_owned()));
+    Diagnostic { excerpt: None, ..told.located(file, text, 0..0) }
 }
 
 /// The place of what `path` leads to, or of the nearest thing around it that is there.

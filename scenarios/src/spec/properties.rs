@@ -30,6 +30,40 @@ pub trait Table: Default {
     fn get(&self, name: &str) -> Option<String>;
 }
 
+/// A property as it is listed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Listed {
+    /// Kafka's name.
+    pub name: &'static str,
+    /// Whose it is, in the plural.
+    pub of: &'static str,
+    /// What it is.
+    pub summary: &'static str,
+    /// Kafka's default.
+    pub default: String,
+}
+
+impl Listed {
+    /// The default as people say it: `30000 (30 s)`, `never`.
+    pub fn default_in_words(&self) -> String {
+        let Ok(number) = self.default.parse::<u64>() else { return self.default.clone() };
+        let unit = |units: &[(u64, &str)]| {
+            let fits = units.iter().find(|(size, _)| number >= *size && number % size == 0);
+            fits.map(|(size, unit)| format!("{number} ({} {unit})", number / size))
+        };
+        let in_units = if number >= i64::MAX.unsigned_abs() {
+            Some("never".to_owned())
+        } else if self.name.ends_with(".ms") {
+            unit(&[(86_400_000, "d"), (3_600_000, "h"), (60_000, "min"), (1_000, "s")])
+        } else if self.name.ends_with(".bytes") || self.name.ends_with(".size") {
+            unit(&[(1 << 30, "GiB"), (1 << 20, "MiB"), (1 << 10, "KiB")])
+        } else {
+            None
+        };
+        in_units.unwrap_or_else(|| self.default.clone())
+    }
+}
+
 macro_rules! tables {
     ($($config:ident $of:literal)*) => {$(
         impl Table for $config {
@@ -49,13 +83,15 @@ macro_rules! tables {
         /// Every table: whose it is, and its names.
         pub const TABLES: &[(&str, &[&str])] = &[$(($of, $config::NAMES),)*];
 
-        /// Every property: its name, whose it is, and Kafka's default.
-        pub fn property_list() -> Vec<(&'static str, &'static str, String)> {
+        /// Every property there is.
+        pub fn property_list() -> Vec<Listed> {
             let mut all = Vec::new();
             $({
                 let defaults = $config::default();
-                let default = |name: &str| defaults.get(name).unwrap_or_default();
-                all.extend($config::NAMES.iter().map(|name| (*name, $of, default(name))));
+                all.extend($config::NAMES.iter().zip($config::SUMMARIES).map(|(name, summary)| {
+                    let default = defaults.get(name).unwrap_or_default();
+                    Listed { name: *name, of: $of, summary: *summary, default }
+                }));
             })*
             all
         }

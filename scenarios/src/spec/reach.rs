@@ -56,7 +56,7 @@ pub const REACHES: &[(&str, &str)] = &[
 
 /// All that `must_reach` takes: name, and what it means.
 pub fn all() -> impl Iterator<Item = (&'static str, &'static str)> {
-    let counted = sim::Effect::ALL.iter().map(|effect| (effect.name(), "counted by the simulator"));
+    let counted = sim::Effect::ALL.iter().map(|effect| (effect.name(), effect.summary()));
     REACHES.iter().copied().chain(counted)
 }
 

@@ -6,6 +6,7 @@ use super::diagnostic::Kind;
 use super::properties::TABLES;
 use super::target::Target;
 use super::text::nearest;
+use super::unmodelled;
 use serde::de::value::StrDeserializer;
 use serde::de::{
     self, DeserializeSeed, EnumAccess, Expected, IntoDeserializer, MapAccess, SeqAccess,
@@ -110,6 +111,9 @@ impl de::Error for Mistake {
     fn unknown_field(key: &str, expected: &'static [&'static str]) -> Self {
         let table = TABLES.iter().find(|(_, names)| *names == expected);
         let (kind, message) = match table {
+            Some(_) if unmodelled::instead_of(key).is_some() => {
+                (Kind::UnknownProperty, unmodelled::message(key))
+            }
             Some((of, _)) => {
                 (Kind::UnknownProperty, format!("{of} have no property `{key}` that is known here"))
             }
@@ -140,6 +144,11 @@ fn unknown_key_hint(key: &str, expected: &[&str]) -> Option<String> {
     if let Some((of, _)) = TABLES.iter().find(|(_, names)| names.contains(&key)) {
         return Some(format!("`{key}` is a property of {of}"));
     }
+    if TABLES.iter().any(|(_, names)| *names == expected)
+        && let Some(instead) = unmodelled::instead_of(key)
+    {
+        return Some(instead.to_owned());
+    }
     nearest(key, expected.iter().copied()).map(did_you_mean)
 }
 
@@ -155,19 +164,24 @@ fn one_of(names: &[&str]) -> String {
     }
 }
 
-/// What serde calls `u16` and the like, in words.
 fn plain(expected: &dyn Expected) -> String {
-    let expected = expected.to_string();
-    let most = match expected.as_str() {
+    in_plain_words(&expected.to_string())
+}
+
+/// What serde calls `u16`, `struct RunRecord` and the like, in words.
+pub fn in_plain_words(expected: &str) -> String {
+    let most = match expected {
         "u8" => u64::from(u8::MAX),
         "u16" => u64::from(u16::MAX),
         "u32" => u64::from(u32::MAX),
         "u64" => return "a whole number from 0".to_owned(),
         "a sequence" => return "a list".to_owned(),
         "a boolean" => return "true or false".to_owned(),
+        "a string" => return "a text in quotes".to_owned(),
         _ if expected.starts_with("struct ") => return "a table".to_owned(),
         _ if expected.contains("enum ") => return "a name".to_owned(),
-        _ => return expected,
+        _ if expected.contains("variant") => return "a name".to_owned(),
+        expected => return expected.to_owned(),
     };
     format!("a whole number from 0 to {most}")
 }

@@ -83,6 +83,28 @@ pub enum Role {
     Everyone,
 }
 
+/// Every form of a target, as an example, and what it means.
+pub const TARGETS: &[(&str, &str)] = &[
+    ("leader(orders-0)", "the leader of a partition"),
+    ("follower(orders-0)", "one in-sync follower of a partition, chosen by the seed"),
+    ("followers(orders-0)", "all followers of a partition"),
+    ("replicas(orders-0)", "all replicas of a partition"),
+    ("controller", "the active controller"),
+    ("standby", "one controller that is not active, chosen by the seed"),
+    ("broker 2", "one broker by its id: 1, 2, 3 and so on"),
+    ("controller 101", "one controller by its id: 101, 102 and so on"),
+    ("client 1001", "one client by its id: producers from 1001 on, consumers after them"),
+    ("any broker", "one running broker, chosen by the seed"),
+    ("all brokers", "all brokers"),
+    ("all controllers", "all controllers"),
+    ("all servers", "all brokers and controllers"),
+    ("clients", "all clients"),
+    ("producers", "all producers"),
+    ("consumers", "all consumers"),
+    ("everyone", "all nodes"),
+    ("west/leader(orders-0)", "the same in a cluster by its name; the first one unless named"),
+];
+
 /// The words that a target may begin with.
 const WORDS: &[&str] = &[
     "leader",
@@ -204,10 +226,11 @@ fn node_id(cursor: &mut Cursor<'_>) -> Result<u16, TextError> {
     let parenthesis = cursor.takes("(");
     let word = cursor.word();
     let id = word.parse().map_err(|_| {
-        cursor.behind(
-            word.len(),
-            format!("`{word}` is no node id: expected a number, as in broker 2"),
-        )
+        let message = match !word.is_empty() && word.bytes().all(|b| b.is_ascii_digit()) {
+            true => format!("`{word}` is no node id: expected a number from 1 to {}", u16::MAX),
+            false => format!("`{word}` is no node id: expected a number, as in broker 2"),
+        };
+        cursor.behind(word.len(), message)
     })?;
     if parenthesis {
         cursor.require(")")?;

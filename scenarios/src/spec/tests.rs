@@ -71,6 +71,8 @@ fn every_mistake_is_told_at_its_place_with_what_was_meant() {
         ("lasts = \"2s\"", "groups = [[\"clients\"]]", "groups", UnknownKey, "`groups`", None),
         ("acks = ", "ackss = ", "ackss", UnknownProperty, "`ackss`", Some("did you mean `acks`?")),
         ("acks = \"all\"", "min.insync.replicas = 1", "min.insync.replicas = 1", UnknownProperty, "producers have no property", Some("`min.insync.replicas` is a property of topics")),
+        ("acks = \"all\"", "enable.idempotence = true", "enable.idempotence", UnknownProperty, "`enable.idempotence` is a Kafka property that is not modelled", None),
+        ("acks = \"all\"", "compression.type = \"lz4\"", "compression.type", UnknownProperty, "not modelled", Some("producers here do not compress")),
         ("min.insync.replicas", "min.insync.replica", "min.insync.replica", UnknownProperty, "min.insync.replica", Some("did you mean `min.insync.replicas`?")),
         ("acks = \"all\"", "acks = 2", "2", WrongValue, "expected 0, 1 or all for `acks`, found the number 2", None),
         ("rate = 100", "rate = \"fast\"", "\"fast\"", WrongValue, "a whole number from 0", None),
@@ -180,6 +182,11 @@ fn a_setting_that_cannot_be_is_refused() {
     let told = |setting: &str| *set(&[setting]).unwrap_err();
     assert_eq!(told("ack=1").hint.as_deref(), Some("did you mean `acks`?"));
     assert_eq!(told("ack=1").kind, Kind::UnknownProperty);
+    let absent = told("enable.idempotence=true");
+    assert_eq!(absent.kind, Kind::UnknownProperty);
+    assert!(absent.message.contains("is a Kafka property that is not modelled"), "{absent}");
+    assert!(absent.hint.as_deref().unwrap_or("").contains("not idempotent"), "{absent}");
+    assert!(told("group.id=g").hint.is_some_and(|hint| hint.contains("no consumer groups")));
     assert_eq!(told("acks=some").kind, Kind::WrongValue);
     assert_eq!(told("acks").kind, Kind::Usage);
     assert_eq!(told("broker=5").hint.as_deref(), Some("did you mean `brokers`?"));

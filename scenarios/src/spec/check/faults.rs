@@ -16,6 +16,11 @@ impl Check<'_> {
             let message = format!("it would fire after the load has ended, which takes {load}");
             self.impossible(path!["faults", i, "at"], message);
         }
+        if fault.lasts.is_some_and(|lasts| lasts.nanos() == 0) {
+            self.impossible(path!["faults", i, "lasts"], "a fault has to last some time");
+            let hint = "without `lasts` it lasts until everything is healed";
+            self.hinted(Some(hint.to_owned()));
+        }
         if let Some(condition) = &fault.when {
             self.condition(path!["faults", i, "when"], condition);
         }
@@ -90,6 +95,9 @@ impl Check<'_> {
             let load = self.scenario.durations.load;
             let message = format!("it goes on after the load has ended, which takes {load}");
             self.impossible(path!["swarm", "until"], message);
+        }
+        if swarm.lasts_at_most.nanos() == 0 {
+            self.impossible(path!["swarm", "lasts_at_most"], "a fault has to last some time");
         }
         if swarm.lasts_at_most < swarm.lasts_at_least {
             self.impossible(path!["swarm", "lasts_at_most"], "it is below lasts_at_least");

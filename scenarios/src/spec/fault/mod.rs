@@ -146,6 +146,13 @@ macro_rules! families {
                         &["name", "kind", "at", "when", "lasts", $($field,)*],)*
                 }
             }
+
+            /// Of those, what entries of other kinds may not have.
+            pub const fn own_fields(self) -> &'static [&'static str] {
+                match self {
+                    $(Self::$family => &[$($field,)*],)*
+                }
+            }
         }
     };
 }
