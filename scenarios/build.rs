@@ -1,4 +1,5 @@
-//! Lists the scenario files of the catalogue, so that being there is all it takes to be in it.
+//! Lists the scenario files of the catalogue, so that being there is all it takes to be in it,
+//! and takes the fingerprint of everything that decides how a run goes.
 
 #![allow(
     clippy::disallowed_methods,
@@ -7,7 +8,7 @@
 )]
 
 use std::fmt::Write;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::{env, fs};
 
 fn main() {
@@ -29,4 +30,40 @@ fn main() {
     list.push_str("]\n");
     let out = env::var("OUT_DIR").expect("cargo sets it");
     fs::write(Path::new(&out).join("catalog.rs"), list).expect("cargo's folder is writable");
+    println!("cargo::rustc-env=FAULTLINE_BUILD={:016x}", fingerprint(Path::new(&root)));
+}
+
+/// Of the sources of all crates that take part in a run, and of the versions of what they use. The
+/// same in debug and release, and on every machine.
+fn fingerprint(root: &Path) -> u64 {
+    let workspace = root.parent().expect("the crate is in a workspace");
+    let mut files = vec![workspace.join("Cargo.lock")];
+    for folder in ["machine/src", "engine/src", "sim/src", "scenarios/src", "scenarios/catalog"] {
+        println!("cargo::rerun-if-changed={}", workspace.join(folder).display());
+        gather(&workspace.join(folder), &mut files);
+    }
+    println!("cargo::rerun-if-changed={}", files[0].display());
+    files.sort();
+    let mut hash = 0xcbf2_9ce4_8422_2325_u64;
+    for file in files {
+        let name = file.strip_prefix(workspace).expect("it is below").to_string_lossy();
+        // FNV-1a: what is wanted is a name, not a proof.
+        let content = fs::read(&file).unwrap_or_default();
+        for byte in name.bytes().chain(content).filter(|byte| *byte != b'\r') {
+            hash = (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3);
+        }
+    }
+    hash
+}
+
+/// All files below `folder`.
+fn gather(folder: &Path, files: &mut Vec<PathBuf>) {
+    for entry in fs::read_dir(folder).into_iter().flatten().flatten() {
+        let path = entry.path();
+        if path.is_dir() {
+            gather(&path, files);
+        } else if path.extension().is_some_and(|it| it == "rs" || it == "toml") {
+            files.push(path);
+        }
+    }
 }

@@ -124,6 +124,8 @@ fn what_cannot_be_joined_leaves_nothing() {
     };
     let version = format!("\"faultline\":\"{}\"", env!("CARGO_PKG_VERSION"));
     broken("older", &journal.replacen(&version, "\"faultline\":\"0.0.1\"", 1));
+    let build = format!("\"build\":\"{}\"", scenarios::BUILD);
+    broken("rebuilt", &journal.replacen(&build, "\"build\":\"0123456789abcdef\"", 1));
     let middle = journal.find("{\"run\"").unwrap();
     broken("damaged", &format!("{}{}", &journal[..middle], &journal[middle + 9..]));
     broken("cut", &journal[..100]);
@@ -134,6 +136,8 @@ fn what_cannot_be_joined_leaves_nothing() {
         (&["whole", "part"], "overlap"),
         (&["whole", "other"], "different settings"),
         (&["older"], "made by version 0.0.1"),
+        (&["rebuilt"], "made by another build of faultline (0123456789abcdef"),
+        (&["part", "rebuilt"], "different builds"),
         (&["damaged"], "damaged/journal.jsonl: line "),
         (&["cut"], "no header"),
         (&["not-a-folder"], "line 1: not the journal"),

@@ -118,10 +118,19 @@ fn common_plan<R: BufRead>(readers: &[(String, Reader<R>)]) -> Result<Plan, Refu
             "{first} was made by version {theirs} of faultline; this is {this}"
         ));
     }
+    if plan.build != crate::BUILD {
+        let (theirs, this) = (&plan.build, crate::BUILD);
+        return misfit(format!(
+            "{first} was made by another build of faultline ({theirs}; this is {this}): the same \
+             seed may go differently"
+        ));
+    }
     for (name, other) in others {
         let other = &other.header().plan;
         let what = if other.faultline != plan.faultline {
             "versions of faultline"
+        } else if other.build != plan.build {
+            "builds of faultline"
         } else if other.bugs != plan.bugs {
             "bugs"
         } else if other.overrides != plan.overrides {

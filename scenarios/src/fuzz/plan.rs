@@ -11,6 +11,9 @@ use std::fmt;
 pub struct Plan {
     /// The version of the program.
     pub faultline: String,
+    /// Its build: [`crate::BUILD`]. Two of one version may go differently with the same seed.
+    #[serde(default)]
+    pub build: String,
     /// The scenarios, no two of one name.
     pub targets: Vec<Target>,
     /// What was set on the command line, as `acks=1`.
@@ -32,7 +35,13 @@ pub struct Target {
 impl Plan {
     /// A plan for this version of the program.
     pub fn new(targets: Vec<Target>, overrides: Vec<String>, bugs: Vec<String>) -> Self {
-        Self { faultline: env!("CARGO_PKG_VERSION").to_owned(), targets, overrides, bugs }
+        Self {
+            faultline: env!("CARGO_PKG_VERSION").to_owned(),
+            build: crate::BUILD.to_owned(),
+            targets,
+            overrides,
+            bugs,
+        }
     }
 
     /// The command that makes the run of a scenario with a seed.
