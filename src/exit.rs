@@ -59,6 +59,32 @@ impl Failure {
     }
 }
 
+/// What is wrong with a file of JSON, without the words of the library that reads it.
+pub(crate) fn json_in_words(error: &serde_json::Error) -> String {
+    use serde_json::error::Category;
+    let text = error.to_string();
+    let plain = text.split(" at line ").next().unwrap_or(&text);
+    match error.classify() {
+        Category::Io | Category::Syntax => format!("it is not JSON: {plain}"),
+        Category::Eof => "it ends too early".to_owned(),
+        Category::Data => match plain
+            .split_once('`')
+            .and_then(|(head, rest)| rest.split_once('`').map(|(name, _)| (head.trim_end(), name)))
+        {
+            Some(("missing field", name)) => format!("`{name}` is missing"),
+            Some(("unknown field", name)) => format!("there is no key `{name}` in it"),
+            Some(("duplicate field", name)) => format!("`{name}` is given twice"),
+            _ => match plain.split_once(", expected ") {
+                Some((found, expected)) if found.starts_with("invalid ") => {
+                    let expected = scenarios::spec::in_plain_words(expected);
+                    format!("a value is wrong: expected {expected}")
+                }
+                _ => plain.to_owned(),
+            },
+        },
+    }
+}
+
 /// Tells that a run was not finished, and answers the exit code.
 pub(crate) fn interrupted(so: &str, json: bool) -> u8 {
     let message = format!("interrupted: the run was not finished, and {so}");

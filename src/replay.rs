@@ -3,7 +3,7 @@
 use crate::args::ReplayArgs;
 use crate::execute;
 use crate::exit::{self, Failure, print_json};
-use crate::scenario::{Told, known_bugs, lines};
+use crate::scenario::{Told, known_bugs};
 use crate::style::Style;
 use crate::summary;
 use scenarios::result::files::{self, Artefacts};
@@ -42,21 +42,25 @@ pub(crate) fn command(args: &ReplayArgs) -> Result<u8, Failure> {
     verdict.out = folder.display().to_string();
     let mut notes = Vec::new();
     if outcome.verdict.digest != record.digest {
-        verdict.outcome = Outcome::Nondeterministic;
-        let this = env!("CARGO_PKG_VERSION");
-        if record.faultline != this {
-            notes.push(format!("it was recorded by version {}; this is {this}", record.faultline));
-        }
-        notes.extend(differences(&folder, &record, &outcome)?);
+        notes = match record.is_of_this_build() {
+            true => {
+                verdict.outcome = Outcome::Nondeterministic;
+                differences(&folder, &record, &outcome)?
+            }
+            false => {
+                verdict.outcome = Outcome::Unknown;
+                another_build(&record)
+            }
+        };
         verdict.unknown.clone_from(&notes);
-    } else if verdict.outcome != record.outcome || verdict.events != record.events {
-        notes.push(format!(
-            "the record says {} after {} events, which is not what this run came to",
-            record.outcome.name(),
-            record.events
-        ));
+    } else if verdict.outcome != record.outcome {
+        let (then, now) = (record.outcome.name(), verdict.outcome.name());
+        let whose = if record.is_of_this_build() { "" } else { ", by another build of faultline" };
+        notes
+            .push(format!("it is judged otherwise: {now} now, {then} when it was recorded{whose}"));
     }
-    if args.trace && verdict.outcome != Outcome::Nondeterministic {
+    let is_same = outcome.verdict.digest == record.digest;
+    if args.trace && is_same {
         keep(&folder, &verdict, &record, &outcome)?;
         notes.push(format!("the trace is in {}", folder.join(files::name::TRACE).display()));
     }
@@ -77,36 +81,63 @@ fn finish(args: &ReplayArgs, verdict: Verdict, record: RunRecord, notes: &[Strin
         return code;
     }
     let same = match verdict.outcome {
-        Outcome::Nondeterministic => "this is not the run that was recorded".to_owned(),
         Outcome::Panic => "the run ended in a panic".to_owned(),
-        _ => format!("the same run: digest {}", verdict.digest),
+        _ if verdict.digest == record.digest => {
+            format!("the same run: digest {}", verdict.digest)
+        }
+        _ => "this is not the run that was recorded".to_owned(),
     };
     let summary = summary::of_run(&Told { verdict, record }, Style::of_stdout());
-    exit::print(&format!("{same}\n{}\n{summary}", notes.join("\n")));
+    let notes: String = notes.iter().map(|note| format!("{note}\n")).collect();
+    exit::print(&format!("{same}\n{notes}\n{summary}"));
     code
 }
 
 fn read(path: &Path) -> Result<RunRecord, Failure> {
     files::read_record(path).map_err(|error| {
-        if error.kind() != std::io::ErrorKind::InvalidData {
-            return Failure::unreadable(path, &error);
+        if path.is_dir() && error.kind() == std::io::ErrorKind::NotFound {
+            return no_run(path);
         }
-        let json = error.get_ref().and_then(|inner| inner.downcast_ref::<serde_json::Error>());
-        let number = |n: usize| u32::try_from(n).ok().filter(|n| *n > 0);
         let file: PathBuf =
             if path.is_dir() { path.join(files::name::RUN) } else { path.to_owned() };
+        if error.kind() != std::io::ErrorKind::InvalidData {
+            return Failure::unreadable(&file, &error);
+        }
         let hint = path
             .extension()
             .is_some_and(|extension| extension == "toml")
             .then(|| "a scenario file is run by `faultline scenario`".to_owned());
-        let message = format!("not a record of a run: {error}");
+        let json = error.get_ref().and_then(|inner| inner.downcast_ref::<serde_json::Error>());
+        let Some(json) = json else { return Failure::unreadable(&file, &error) };
+        let what = match hint {
+            Some(_) => "it is not JSON".to_owned(),
+            None => crate::exit::json_in_words(json),
+        };
+        let number = |n: usize| u32::try_from(n).ok().filter(|n| *n > 0);
+        let message = format!("not the record of a run: {what}");
         Failure::from(Diagnostic {
             file: Some(file.display().to_string()),
-            line: json.and_then(|json| number(json.line())),
-            column: json.and_then(|json| number(json.column())),
+            line: number(json.line()),
+            column: number(json.column()),
             ..Diagnostic::new(Kind::Malformed, message).with_hint(hint)
         })
     })
+}
+
+/// A directory that is no run's own; it may hold some.
+fn no_run(folder: &Path) -> Failure {
+    let name = folder.display();
+    let message = format!("{name} holds no run: there is no {} in it", files::name::RUN);
+    let runs = std::fs::read_dir(folder).into_iter().flatten().flatten();
+    let mut runs: Vec<PathBuf> = runs
+        .map(|entry| entry.path())
+        .filter(|path| path.join(files::name::RUN).is_file())
+        .collect();
+    runs.sort();
+    let hint = runs.last().map(|run| {
+        format!("each run has a directory of its own in it: faultline replay {}", run.display())
+    });
+    Diagnostic::new(Kind::Unreadable, message).with_hint(hint).into()
 }
 
 /// What cannot have been recorded is not run.
@@ -115,6 +146,11 @@ fn check(path: &Path, record: &RunRecord) -> Result<(), Failure> {
     let wrong = if record.version != VERSION {
         let message = format!("format version {}; this program reads {VERSION}", record.version);
         Some(Diagnostic::new(Kind::Malformed, message))
+    } else if !record.is_sealed() {
+        let message = "the record was changed after it was written: it cannot be verified";
+        let hint = "restore the file; to run something else, give `faultline scenario` a file or \
+                    settings of your own";
+        Some(Diagnostic::new(Kind::Malformed, message).with_hint(Some(hint.to_owned())))
     } else {
         record.scenario.impossible()
     };
@@ -135,29 +171,45 @@ fn keep(
     let artefacts = Artefacts {
         verdict,
         record,
-        trace: Some(Box::new(lines(&outcome.trace))),
+        trace: Some(Box::new(outcome.trace_lines())),
         history: Some(Box::new(outcome.history.lines())),
     };
     files::write_into(folder, artefacts).map_err(|error| Failure::unwritable(base, &error))
 }
 
-/// The first event in which this run is not the recorded one.
+/// What is told when another build made the record, and its run went differently.
+fn another_build(record: &RunRecord) -> Vec<String> {
+    let this = format!("{} (build {})", env!("CARGO_PKG_VERSION"), scenarios::BUILD);
+    vec![
+        format!(
+            "it was recorded by faultline {} (build {}), and this is {this}: runs of different \
+             builds may differ",
+            record.faultline, record.build
+        ),
+        format!(
+            "to verify the record, replay it with that build; for a new one: {}",
+            record.command()
+        ),
+    ]
+}
+
+/// How this run differs from the recorded one, although this very build made that.
 fn differences(
     folder: &Path,
     record: &RunRecord,
     outcome: &RunOutcome,
 ) -> Result<Vec<String>, Failure> {
-    let mut notes =
-        vec![format!("recorded digest {}, this one {}", record.digest, outcome.verdict.digest)];
-    if record.faultline != env!("CARGO_PKG_VERSION") {
-        let (then, now) = (&record.faultline, env!("CARGO_PKG_VERSION"));
-        notes.push(format!("it was recorded by version {then}, and this is {now}"));
-    }
+    let mut notes = vec![
+        "the record is unchanged and of this very build, so that runs of one seed differ: please \
+         report it, it is a mistake of Faultline's"
+            .to_owned(),
+        format!("recorded digest {}, this one {}", record.digest, outcome.verdict.digest),
+    ];
     let traced = |outcome: Option<execute::Ran>| match outcome {
-        Some(Ok(outcome)) => lines(&outcome.trace).collect(),
+        Some(Ok(outcome)) => outcome.trace_lines().collect(),
         _ => Vec::new(),
     };
-    let mut now: Vec<String> = lines(&outcome.trace).collect();
+    let mut now: Vec<String> = outcome.trace_lines().collect();
     if now.is_empty() {
         now = traced(execute::one(record.resolved(true), false));
     }
@@ -168,7 +220,7 @@ fn differences(
             events.collect::<Result<_, _>>().map_err(|error| Failure::unreadable(folder, &error))?
         }
         None => {
-            notes.push("no trace was kept; compared with a second replay instead".to_owned());
+            notes.push("no trace was kept: two replays are compared instead".to_owned());
             traced(execute::one(record.resolved(true), false))
         }
     };
@@ -178,7 +230,7 @@ fn differences(
             notes.push(format!("  then: {then}"));
             notes.push(format!("  now:  {now}"));
         }
-        None => notes.push("every event in the traces is the same".to_owned()),
+        None => notes.push("event for event they are the same".to_owned()),
     }
     Ok(notes)
 }
@@ -199,7 +251,7 @@ fn last_events(outcome: &RunOutcome, until: Time) -> Vec<String> {
     let start = end.saturating_sub(SHOWN);
     let shown = &outcome.trace[start..end];
     let mut notes = vec![format!("the last of {end} events up to {until}:")];
-    notes.extend(lines(shown));
+    notes.extend(shown.iter().map(|event| outcome.in_words(event)));
     notes
 }
 

@@ -7,7 +7,6 @@ use crate::style::Style;
 use crate::{many, summary};
 use scenarios::result::files::{self, Artefacts};
 use scenarios::result::{Outcome, RunRecord, Verdict, quoted};
-use scenarios::run::RunOutcome;
 use scenarios::spec::{Diagnostic, Kind, Resolved, Scenario, nearest};
 use scenarios::{catalog, museum};
 use std::fs;
@@ -96,13 +95,11 @@ impl Job<'_> {
         }
         let resolved = self.resolve(seed, false);
         let (source, set) = (&self.args.scenario, &self.args.set);
-        let (mut verdict, plan, traced) = match ran {
-            Ok(RunOutcome { verdict, plan, trace, history, .. }) => {
-                (verdict, plan, Some((trace, history)))
-            }
+        let (mut verdict, plan) = match &ran {
+            Ok(outcome) => (outcome.verdict.clone(), outcome.plan.clone()),
             Err(message) => {
                 let (name, bugs) = (&self.scenario.name, &self.bugs);
-                (Verdict::of_panic(name, seed, bugs, message), Vec::new(), None)
+                (Verdict::of_panic(name, seed, bugs, message.clone()), Vec::new())
             }
         };
         let record = RunRecord::new(&resolved, source, set, plan, &verdict);
@@ -115,12 +112,12 @@ impl Job<'_> {
         verdict.reproduce = format!("faultline replay {}", quoted(&folder));
         verdict.out = folder;
         // Neither is there unless it was asked for.
-        let traced = traced.as_ref().filter(|(trace, _)| !trace.is_empty());
+        let traced = ran.as_ref().ok().filter(|outcome| !outcome.trace.is_empty());
         let artefacts = Artefacts {
             verdict: &verdict,
             record: &record,
-            trace: traced.map(|(trace, _)| Box::new(lines(trace)) as _),
-            history: traced.map(|(_, history)| Box::new(history.lines()) as _),
+            trace: traced.map(|outcome| Box::new(outcome.trace_lines()) as _),
+            history: traced.map(|outcome| Box::new(outcome.history.lines()) as _),
         };
         files::write(&self.args.out, artefacts)
             .map_err(|error| Failure::unwritable(&self.args.out, &error))?;
@@ -140,9 +137,4 @@ impl Job<'_> {
             None => Ok(first),
         }
     }
-}
-
-/// Events as lines of JSON.
-pub(crate) fn lines<E: serde::Serialize>(trace: &[E]) -> impl Iterator<Item = String> {
-    trace.iter().filter_map(|event| serde_json::to_string(event).ok())
 }

@@ -16,6 +16,8 @@ pub struct RunRecord {
     pub version: u32,
     /// The version of the program.
     pub faultline: String,
+    /// Its build: [`crate::BUILD`].
+    pub build: String,
     /// Where the scenario came from: a name of the catalogue, or a file.
     pub source: String,
     /// What was set on the command line, as `acks=1`.
@@ -40,6 +42,8 @@ pub struct RunRecord {
     pub events: u64,
     /// How long it took in simulated time, in nanoseconds.
     pub simulated_ns: u64,
+    /// The digest of all of this, by which a record is known that was changed afterwards.
+    pub seal: String,
 }
 
 impl RunRecord {
@@ -53,9 +57,10 @@ impl RunRecord {
     ) -> Self {
         let swapped = |id: &String| crate::museum::BUGS.iter().find(|bug| bug.id == id);
         let rules = resolved.bugs.iter().filter_map(swapped).flat_map(|bug| bug.rules);
-        Self {
+        let mut record = Self {
             version: VERSION,
             faultline: env!("CARGO_PKG_VERSION").to_owned(),
+            build: crate::BUILD.to_owned(),
             source: source.to_owned(),
             overrides: overrides.to_vec(),
             seed: resolved.seed,
@@ -68,7 +73,33 @@ impl RunRecord {
             digest: verdict.digest.clone(),
             events: verdict.events,
             simulated_ns: verdict.simulated_ns,
-        }
+            seal: String::new(),
+        };
+        record.seal();
+        record
+    }
+
+    /// Seals it as it is now.
+    pub fn seal(&mut self) {
+        self.seal = self.content();
+    }
+
+    /// Whether it is as it was sealed.
+    pub fn is_sealed(&self) -> bool {
+        self.seal == self.content()
+    }
+
+    /// Whether this program made it.
+    pub fn is_of_this_build(&self) -> bool {
+        self.faultline == env!("CARGO_PKG_VERSION") && self.build == crate::BUILD
+    }
+
+    fn content(&self) -> String {
+        let unsealed = Self { seal: String::new(), ..self.clone() };
+        let text = serde_json::to_string(&unsealed).expect("a record is plain data");
+        let mut digest = machine::Digest::default();
+        digest.fold_bytes(text.as_bytes());
+        digest.hex().to_string()
     }
 
     /// The run to be made to repeat this one.

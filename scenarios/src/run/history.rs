@@ -1,6 +1,6 @@
-//! What clients did and saw, in order of time, as lines of JSON.
+//! What processes told, in order of time; what clients did and saw as lines of JSON.
 
-use engine::fact::{ClientFact, Positioning};
+use engine::fact::{ClientFact, Fact, Positioning};
 use engine::ids::{TopicId, TopicPartition};
 use machine::{ClusterId, NodeId};
 use serde::Serialize;
@@ -10,7 +10,7 @@ use std::collections::BTreeMap;
 /// The history of a run. Collected only if asked for; it changes nothing in the run.
 #[derive(Clone, Debug, Default)]
 pub struct History {
-    events: Vec<(SimTime, u64, NodeId, ClientFact)>,
+    events: Vec<(SimTime, u64, NodeId, Fact)>,
     topics: BTreeMap<(ClusterId, TopicId), String>,
 }
 
@@ -77,18 +77,30 @@ impl History {
         self.topics.insert((cluster, id), name.to_owned());
     }
 
-    /// A client told something.
-    pub fn push(&mut self, at: SimTime, event: u64, node: NodeId, fact: &ClientFact) {
+    /// A process told something.
+    pub fn push(&mut self, at: SimTime, event: u64, node: NodeId, fact: &Fact) {
         self.events.push((at, event, node, fact.clone()));
     }
 
-    /// The lines, each an object.
+    /// What clients did and saw, each line an object.
     pub fn lines(&self) -> impl Iterator<Item = String> + '_ {
-        self.events.iter().map(|(at, event, node, fact)| {
+        self.events.iter().filter_map(|(at, event, node, fact)| {
+            let Fact::Client(fact) = fact else { return None };
             let what = self.what(node.cluster, fact);
             let line = Line { t_ns: at.0, event: *event, client: node.to_string(), what };
-            serde_json::to_string(&line).expect("a line is plain data")
+            Some(serde_json::to_string(&line).expect("a line is plain data"))
         })
+    }
+
+    /// What was told in this event, as `tell` puts it.
+    pub(super) fn fact(
+        &self,
+        event: u64,
+        tell: fn(&Fact, &dyn Fn(TopicPartition) -> String) -> String,
+    ) -> Option<String> {
+        let index = self.events.binary_search_by_key(&event, |(_, event, ..)| *event).ok()?;
+        let (_, _, node, fact) = &self.events[index];
+        Some(tell(fact, &|of| self.name(node.cluster, of)))
     }
 
     fn name(&self, cluster: ClusterId, of: TopicPartition) -> String {

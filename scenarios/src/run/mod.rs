@@ -13,6 +13,7 @@ mod history;
 mod measure;
 mod simulation;
 mod verdict;
+mod words;
 
 #[cfg(test)]
 mod tests;
@@ -35,7 +36,7 @@ pub struct RunOutcome {
     pub verdict: Verdict,
     /// The trace; empty unless it was asked for.
     pub trace: Vec<TraceEvent>,
-    /// What clients did and saw; empty unless it was asked for.
+    /// What processes told; empty unless it was asked for.
     pub history: History,
     /// What became of the fault plan.
     pub plan: Vec<PlannedFault>,

@@ -198,6 +198,9 @@ impl Simulation {
                 self.board.on_fact(*node, fact);
                 self.reached.on_fact(*node, fact);
                 self.evidence.observe(time.0, *node, *incarnation, event.0, fact);
+                if let Some(history) = &mut self.history {
+                    history.push(*time, event.0, *node, fact);
+                }
                 match fact {
                     Fact::Registered { .. } if is_broker(*node) => self.budget.registered(*node),
                     Fact::BrokerFenced { broker, fenced } => {
@@ -206,11 +209,6 @@ impl Simulation {
                             self.fenced.insert(broker, *time);
                         } else {
                             self.fenced.remove(&broker);
-                        }
-                    }
-                    Fact::Client(fact) => {
-                        if let Some(history) = &mut self.history {
-                            history.push(*time, event.0, *node, fact);
                         }
                     }
                     _ => {}

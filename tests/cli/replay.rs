@@ -1,0 +1,124 @@
+//! `replay`: what it says of a record that was edited, of one by another build, and of a run that
+//! is not the same again; and the events of a run in words.
+
+use super::{Folder, small};
+use scenarios::result::{RunRecord, files};
+use std::fs;
+
+/// A small run with its trace; answers its directory.
+fn recorded(folder: &Folder) -> String {
+    let ended = folder.run(&["scenario", "no-faults", "--trace", "--set", "records=50", "--json"]);
+    assert_eq!(ended.code, Some(0), "{ended:#?}");
+    ended.json()["out"].as_str().expect("a directory").to_owned()
+}
+
+/// Changes the record as if it had been written so.
+fn forge(folder: &Folder, out: &str, change: impl FnOnce(&mut RunRecord)) {
+    let path = folder.path().join(out);
+    let mut record = files::read_record(&path).expect("it was just written");
+    assert!(record.is_sealed() && record.is_of_this_build());
+    change(&mut record);
+    record.seal();
+    let text = serde_json::to_string_pretty(&record).expect("plain data");
+    fs::write(path.join("run.json"), text).expect("the folder is writable");
+}
+
+#[test]
+fn an_edited_record_is_refused() {
+    let folder = Folder::new("replay-edited");
+    let out = recorded(&folder);
+    let record = folder.path().join(&out).join("run.json");
+    let text = fs::read_to_string(&record).unwrap();
+    assert!(text.contains("\"seed\": 1,"), "{text}");
+    fs::write(&record, text.replace("\"seed\": 1,", "\"seed\": 2,")).unwrap();
+    let ended = folder.run(&["replay", &out]);
+    assert_eq!((ended.code, ended.out.as_str()), (Some(2), ""), "{ended:#?}");
+    assert!(ended.err.contains("the record was changed after it was written"), "{}", ended.err);
+    assert!(ended.err.contains("restore the file"), "{}", ended.err);
+}
+
+#[test]
+fn a_run_that_is_not_the_same_again_is_a_mistake_of_ours() {
+    let folder = Folder::new("exit-5");
+    let out = recorded(&folder);
+    // Another seed is another run; the recorded digest and trace are of the first.
+    forge(&folder, &out, |record| record.seed = 2);
+    let ended = folder.run(&["replay", &out]);
+    assert_eq!(ended.code, Some(5), "{ended:#?}");
+    assert!(ended.out.contains("please report it"), "{}", ended.out);
+    assert!(ended.out.contains("the first event that differs is number "), "{}", ended.out);
+    assert!(!ended.out.contains("the same run"), "{}", ended.out);
+    let ended = folder.run(&["replay", &out, "--json"]);
+    assert_eq!((ended.code, &ended.json()["outcome"]), (Some(5), &"nondeterministic".into()));
+}
+
+#[test]
+fn what_another_build_recorded_need_not_go_the_same_way() {
+    let folder = Folder::new("replay-build");
+    let out = recorded(&folder);
+    // The same run: who made it does not matter.
+    forge(&folder, &out, |record| record.build = "0123456789abcdef".to_owned());
+    let ended = folder.run(&["replay", &out]);
+    assert_eq!(ended.code, Some(0), "{ended:#?}");
+    assert!(ended.out.starts_with("the same run: digest "), "{}", ended.out);
+    forge_other(&folder, &out);
+    let ended = folder.run(&["replay", &out]);
+    assert_eq!(ended.code, Some(3), "{ended:#?}");
+    for part in ["(build 0123456789abcdef)", "runs of different builds may differ", "--seed 2"] {
+        let words = ended.out.split_whitespace().collect::<Vec<_>>().join(" ");
+        assert!(words.contains(part), "{part}\n{}", ended.out);
+    }
+    let json = folder.run(&["replay", &out, "--json"]);
+    assert_eq!((json.code, &json.json()["outcome"]), (Some(3), &"unknown".into()));
+}
+
+fn forge_other(folder: &Folder, out: &str) {
+    let path = folder.path().join(out);
+    let mut record = files::read_record(&path).expect("a record");
+    record.seed = 2;
+    record.seal();
+    let text = serde_json::to_string(&record).expect("plain data");
+    fs::write(path.join("run.json"), text).expect("the folder is writable");
+}
+
+#[test]
+fn events_are_told_in_words() {
+    let folder = Folder::new("replay-until");
+    let ended = folder.run(&["scenario", "leader-crash", "--seed", "42", "--json"]);
+    let out = ended.json()["out"].as_str().expect("a directory").to_owned();
+    let ended = folder.run(&["replay", &out, "--until", "1.6s"]);
+    assert_eq!(ended.code, Some(0), "{ended:#?}");
+    let events: Vec<&str> = ended
+        .out
+        .lines()
+        .skip_while(|line| !line.contains("events up to 1.6s:"))
+        .skip(1)
+        .take_while(|line| !line.is_empty())
+        .collect();
+    assert_eq!(events.len(), 30, "{}", ended.out);
+    assert!(events.iter().all(|line| line.starts_with("  1.")), "{events:#?}");
+    assert!(events.iter().any(|line| line.contains("orders-")), "{events:#?}");
+    assert!(events.iter().all(|line| !line.contains("index")), "{events:#?}");
+    // What is kept in the trace is in words as well.
+    let ended = folder.run(&["replay", &out, "--trace"]);
+    assert_eq!(ended.code, Some(0), "{ended:#?}");
+    let folder = folder.path().join(&out);
+    let lines = files::read_trace(&folder).expect("readable").expect("kept");
+    let told = |line: &String| line.contains("\"fact\":\"appended ");
+    assert!(lines.map(|line| line.expect("a line")).any(|line| told(&line)));
+}
+
+#[test]
+fn a_directory_that_is_no_run_is_told_from_one_that_is_not_there() {
+    let folder = Folder::new("replay-nothing");
+    folder.file("small.toml", &small(""));
+    let ended = folder.run(&["replay", "."]);
+    assert_eq!(ended.code, Some(2), "{ended:#?}");
+    assert!(ended.err.contains(". holds no run: there is no run.json in it"), "{}", ended.err);
+    assert_eq!(folder.run(&["scenario", "small.toml"]).code, Some(0));
+    let ended = folder.run(&["replay", "results"]);
+    assert!(ended.err.contains("faultline replay results/"), "{}", ended.err);
+    let ended = folder.run(&["replay", "nowhere"]);
+    assert!(ended.err.starts_with("error: cannot read nowhere: No such file"), "{}", ended.err);
+    assert_eq!(ended.err.matches("nowhere").count(), 1, "the path stands there once");
+}
