@@ -3,6 +3,7 @@
 use crate::args::{Format, SchemaArgs};
 use crate::exit::{Failure, print_json};
 use crate::list::Listing;
+use reports::acks::Summary;
 use scenarios::fuzz::FuzzReport;
 use scenarios::result::{RunRecord, SeedsReport, VERSION, Verdict};
 use scenarios::spec::{ErrorReport, Scenario};
@@ -16,6 +17,7 @@ pub(crate) fn command(args: &SchemaArgs) -> Result<u8, Failure> {
         Format::Verdict => ("verdict", schema_for!(Verdict)),
         Format::Seeds => ("seeds", schema_for!(SeedsReport)),
         Format::Fuzz => ("fuzz", schema_for!(FuzzReport)),
+        Format::Report => ("report", schema_for!(Summary)),
         Format::List => ("list", schema_for!(Listing)),
         Format::Error => ("error", schema_for!(ErrorReport)),
     };

@@ -21,11 +21,18 @@ const COMPARED: [&str; 2] = ["acks", "min.insync.replicas"];
 
 /// Compares the settings.
 pub(super) fn command(args: &AcksArgs) -> Result<u8, Failure> {
-    let out = Out::new(args.out.as_deref())?;
-    let Made { study, outcome, interrupted } = match &args.from {
-        Some(file) => Made::of(read(file)?),
-        None => run(args)?,
+    // What is wrong with the input is told before anything is made.
+    let (out, made) = match &args.from {
+        Some(file) => {
+            let study = read(file)?;
+            (Out::new(args.out.as_deref())?, Made::of(study))
+        }
+        None => {
+            let job = Job::new(args)?;
+            (Out::new(args.out.as_deref())?, job.run(args))
+        }
     };
+    let Made { study, outcome, interrupted } = made;
     let code = if interrupted { exit::INTERRUPTED } else { outcome.exit_code() };
     let Some(study) = study else {
         eprintln!("no seed was finished, and nothing was written");
@@ -65,23 +72,33 @@ fn read(file: &Path) -> Result<Study, Failure> {
     })
 }
 
-/// Makes the runs.
-fn run(args: &AcksArgs) -> Result<Made, Failure> {
-    for setting in &args.set {
-        let name = setting.split('=').next().unwrap_or_default().trim();
-        if COMPARED.contains(&name) {
-            let message = format!("--set {setting}: {name} is what the report compares");
-            return Err(Diagnostic::new(Kind::Usage, message).into());
+/// Runs to be made.
+struct Job {
+    scenario: Scenario,
+    study: study::Study,
+}
+
+impl Job {
+    fn new(args: &AcksArgs) -> Result<Self, Failure> {
+        for setting in &args.set {
+            let name = setting.split('=').next().unwrap_or_default().trim();
+            if COMPARED.contains(&name) {
+                let message = format!("--set {setting}: {name} is what the report compares");
+                return Err(Diagnostic::new(Kind::Usage, message).into());
+            }
         }
+        let scenario = scenario(&args.set)?;
+        let settings = ACKS.map(|under| under.settings(&[]));
+        let study = study::Study::new(&scenario, &settings)?;
+        Ok(Self { scenario, study })
     }
-    let scenario = scenario(&args.set)?;
-    let settings = ACKS.map(|under| under.settings(&[]));
-    let study = study::Study::new(&scenario, &settings)?;
-    let header = convert::header(&scenario, args);
-    let jobs = args
-        .jobs
-        .map_or_else(|| std::thread::available_parallelism().map_or(1, usize::from), usize::from);
-    Ok(make::make(&study, header, &args.set, jobs))
+
+    fn run(&self, args: &AcksArgs) -> Made {
+        let header = convert::header(&self.scenario, args);
+        let available = || std::thread::available_parallelism().map_or(1, usize::from);
+        let jobs = args.jobs.map_or_else(available, usize::from);
+        make::make(&self.study, header, &args.set, jobs)
+    }
 }
 
 fn scenario(set: &[String]) -> Result<Scenario, Failure> {
@@ -117,16 +134,18 @@ impl Out {
 
     /// Writes the files and answers where.
     fn write(self, study: &Study, files: &[OutFile]) -> Result<String, Failure> {
-        let (folder, staging) = match self {
-            Self::Named(folder, staging) => (folder, Ok(staging)),
+        let (folder, staging, name) = match self {
+            Self::Named(folder, staging) => (folder, Ok(staging), None),
             Self::Results => {
-                let path = PathBuf::from(RESULTS).join(convert::directory_name(study));
-                (path.display().to_string(), Staging::new(&path))
+                let name = convert::directory_name(study);
+                let path = PathBuf::from(RESULTS).join(&name);
+                (path.display().to_string(), Staging::new(&path), Some(name))
             }
         };
         let written = staging.and_then(|staging| {
             files.iter().try_for_each(|file| staging.add(file))?;
-            staging.finish()
+            staging.finish()?;
+            name.map_or(Ok(()), |name| results::point_latest_at(Path::new(RESULTS), &name))
         });
         written.map_err(|error| Failure::unwritable(Path::new(&folder), &error))?;
         Ok(folder)

@@ -38,7 +38,13 @@ impl ReportArgs {
 #[command(after_help = ACKS_HELP)]
 pub(crate) struct AcksArgs {
     /// Seeds from A up to but not including B
-    #[arg(long, value_name = "A..B", value_parser = crate::args::seeds, default_value = "0..1000")]
+    #[arg(
+        long,
+        value_name = "A..B",
+        value_parser = crate::args::seeds,
+        default_value = "0..1000",
+        allow_hyphen_values = true
+    )]
     pub(crate) seeds: Range<u64>,
     /// How many seeds at the same time [default: as many as there are processors]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1024))]

@@ -90,3 +90,18 @@ fn the_result_of_fuzzing_is_as_its_schema_says() {
     assert_eq!(report["signatures"].as_array().map(Vec::len), Some(1), "{report:#}");
     assert_valid(&schema(&folder, "fuzz"), &report);
 }
+
+#[test]
+fn the_numbers_of_a_report_are_as_their_schema_says() {
+    let folder = Folder::new("schema-report");
+    let args = ["report", "acks", "--seeds", "0..2", "--set", "records=100", "--json"];
+    let printed = folder.run(&args).json();
+    let out = folder.path().join(printed["out"].as_str().unwrap());
+    let text = fs::read_to_string(out.join("report.json")).unwrap();
+    let report: Value = serde_json::from_str(&text).unwrap();
+    assert_eq!(report, printed["report"]);
+    let schema = schema(&folder, "report");
+    assert_valid(&schema, &report);
+    let broken = text.replacen("\"settings\"", "\"setings\"", 1);
+    assert!(!schema.is_valid(&serde_json::from_str(&broken).unwrap()));
+}

@@ -73,6 +73,7 @@ fn wrong_input_ends_with_2_and_leaves_nothing() {
     let folder = Folder::new("report-bad");
     folder.file("study.jsonl", "{\"kind\":\"something else\"}\n");
     folder.file("thesis.tex", "years of work");
+    folder.file("one.jsonl", "{\"kind\":\"faultline acks study\",\"version\":1}\n");
     for (args, words) in [
         (&["--seeds", "7..7"][..], "A below B"),
         (&["--jobs", "0"], "1..=1024"),
@@ -81,6 +82,10 @@ fn wrong_input_ends_with_2_and_leaves_nothing() {
         (&["--out", "."], "something that is no report"),
         (&["--out", "thesis.tex"], "cannot write into thesis.tex"),
         (&["--from", "study.jsonl"], "this is not a study"),
+        (&["--from", "study.jsonl", "--out", "new/report"], "this is not a study"),
+        (&["--from", "one.jsonl", "--out", "new/report"], "is missing"),
+        (&["--set", "acks=1", "--out", "new/report"], "acks is what the report compares"),
+        (&["--out", "thesis.tex/below"], "cannot write into thesis.tex/below"),
         (&["--from", "missing.jsonl"], "cannot read missing.jsonl"),
         (&["--from", "study.jsonl", "--seeds", "0..9"], "cannot be used with"),
     ] {
@@ -91,6 +96,24 @@ fn wrong_input_ends_with_2_and_leaves_nothing() {
         assert!(ended.json()["error"]["message"].is_string());
         let mut names = folder.names();
         names.sort();
-        assert_eq!(names, ["study.jsonl", "thesis.tex"], "{args:?} leaves something");
+        assert_eq!(names, ["one.jsonl", "study.jsonl", "thesis.tex"], "{args:?} leaves something");
+    }
+}
+
+#[test]
+fn a_study_that_is_cut_off_makes_no_report_and_the_last_report_is_the_latest() {
+    let folder = Folder::new("report-cut");
+    let ended = folder.run(&[&SMALL[..], &["--seeds", "3..5", "--json"]].concat());
+    let out = ended.json()["out"].as_str().expect("a directory").to_owned();
+    let latest = fs::read_link(folder.path().join("results/latest")).expect("a link");
+    assert_eq!(format!("results/{}", latest.display()), out);
+    let study = fs::read_to_string(folder.path().join(&out).join("study.jsonl")).expect("readable");
+    for (cut, words) in [(study.len() - 20, "cut off"), (study.len() / 2, "cut off"), (0, "empty")]
+    {
+        folder.file("cut.jsonl", &study[..cut]);
+        let ended = folder.run(&["report", "acks", "--from", "cut.jsonl", "--out", "cut"]);
+        assert_eq!(ended.code, Some(2), "{ended:#?}");
+        assert!(ended.err.contains(words), "{}", ended.err);
+        assert!(!folder.path().join("cut").exists());
     }
 }

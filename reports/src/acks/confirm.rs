@@ -1,10 +1,13 @@
 //! What is compared: when a producer takes a record for written, and how many replicas must be in
 //! sync for that.
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 /// What a producer waits for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(
+    Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema,
+)]
 pub enum Acks {
     /// Nothing.
     #[serde(rename = "0")]
@@ -32,7 +35,9 @@ impl Acks {
 }
 
 /// One of the settings that are compared.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(
+    Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema,
+)]
 #[serde(deny_unknown_fields)]
 pub struct Setting {
     /// `acks` of the producers.

@@ -36,11 +36,30 @@ fn at(line: usize, message: impl Into<String>) -> ReadError {
 
 fn parse<'a, T: serde::Deserialize<'a>>(line: usize, text: &'a str) -> Result<T, ReadError> {
     serde_json::from_str(text).map_err(|error| {
-        let message = error.to_string();
         // serde_json counts lines within the text that it was given, which is a single one.
-        let message = message.split(" at line ").next().unwrap_or(&message).to_owned();
-        ReadError { line, column: error.column(), message }
+        ReadError { line, column: error.column(), message: in_words(&error) }
     })
+}
+
+/// What is wrong with a line, without the words of the library that reads it.
+fn in_words(error: &serde_json::Error) -> String {
+    let text = error.to_string();
+    let plain = text.split(" at line ").next().unwrap_or(&text);
+    let named = |head: &str| plain.strip_prefix(head)?.strip_prefix(" `")?.split('`').next();
+    if let Some(key) = named("missing field") {
+        return format!("`{key}` is missing");
+    }
+    if let Some(key) = named("unknown field") {
+        return format!("there is no key `{key}` here");
+    }
+    match error.classify() {
+        serde_json::error::Category::Data if plain.starts_with("invalid ") => {
+            "a value is not of the kind that belongs here".to_owned()
+        }
+        serde_json::error::Category::Data => plain.to_owned(),
+        serde_json::error::Category::Eof => "the line ends too early".to_owned(),
+        _ => format!("it is not JSON: {plain}"),
+    }
 }
 
 /// Reads a study.

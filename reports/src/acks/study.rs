@@ -7,6 +7,7 @@
 use super::confirm::Setting;
 use crate::stat::histogram::{self, BadHistogram};
 use hdrhistogram::Histogram;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::io;
@@ -18,7 +19,7 @@ pub const FORMAT: u32 = 1;
 pub(super) const KIND: &str = "faultline acks study";
 
 /// Seeds from `from` to before `to`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Seeds {
     /// The first.
@@ -40,7 +41,7 @@ impl Seeds {
 }
 
 /// What holds for all runs.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Header {
     /// Tells such a file from all others.

@@ -3,6 +3,7 @@
 use super::confirm::Setting;
 use super::study::{Header, Run, Study};
 use crate::stat::{Estimate, bootstrap, histogram, share};
+use schemars::JsonSchema;
 use serde::Serialize;
 use std::collections::BTreeMap;
 
@@ -13,7 +14,8 @@ pub const REPORT_VERSION: u32 = 1;
 const WORST: usize = 3;
 
 /// A comparison in numbers.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, JsonSchema)]
+#[schemars(title = "The numbers of a Faultline report on acks")]
 pub struct Summary {
     /// [`REPORT_VERSION`].
     pub version: u32,
@@ -24,7 +26,7 @@ pub struct Summary {
 }
 
 /// What was found for one setting.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, JsonSchema)]
 pub struct SettingSummary {
     /// The setting.
     #[serde(flatten)]
@@ -78,7 +80,7 @@ pub struct SettingSummary {
 }
 
 /// How long producers waited for an answer, in simulated microseconds.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct LatencySummary {
     /// Answers.
     pub count: u64,
@@ -93,7 +95,7 @@ pub struct LatencySummary {
 }
 
 /// Losses for one reason.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct HazardSummary {
     /// The hazard, or the check that found the broken promise.
     pub hazard: String,
@@ -110,7 +112,7 @@ pub struct HazardSummary {
 }
 
 /// Losses in runs in which a fault of this family took effect.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, JsonSchema)]
 pub struct FamilySummary {
     /// The family.
     pub family: String,
@@ -127,7 +129,7 @@ pub struct FamilySummary {
 }
 
 /// A seed that went badly.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct Worst {
     /// The seed.
     pub seed: u64,

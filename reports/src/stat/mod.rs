@@ -4,10 +4,11 @@ pub mod bootstrap;
 pub mod histogram;
 pub mod share;
 
+use schemars::JsonSchema;
 use serde::Serialize;
 
 /// An estimate with its 95 % interval.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, JsonSchema)]
 pub struct Estimate {
     /// The value.
     pub value: f64,

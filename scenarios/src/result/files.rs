@@ -135,8 +135,12 @@ fn json(path: &Path, value: &impl serde::Serialize) -> io::Result<()> {
     fs::write(path, text)
 }
 
-/// Makes `latest` a link to `name`; where there are no links, a file that holds the name.
-fn point_latest_at(base: &Path, name: &str) -> io::Result<()> {
+/// Makes `latest` in `base` a link to `name`; where there are no links, a file that holds the name.
+///
+/// # Errors
+///
+/// If it cannot be written.
+pub fn point_latest_at(base: &Path, name: &str) -> io::Result<()> {
     let latest = base.join(name::LATEST);
     let draft = base.join(format!(".latest.{}", std::process::id()));
     let _ = fs::remove_file(&draft);
