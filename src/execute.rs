@@ -55,12 +55,12 @@ pub(crate) fn one(resolved: Resolved, provoke_panic: bool) -> Option<Ran> {
 }
 
 /// Makes the runs of `seeds` on several threads and hands them to `done` in the order of the
-/// seeds. Ends early when interrupted.
+/// seeds, and nothing now and then while none ends. Ends early when interrupted.
 pub(crate) fn many(
     seeds: Range<u64>,
     resolve: impl Fn(u64) -> Resolved + Sync,
     provoke_panic: bool,
-    mut done: impl FnMut(u64, Ran),
+    mut done: impl FnMut(Option<(u64, Ran)>),
 ) {
     // Counts runs, not seeds: a counter that stands beyond the last seed of all would start over.
     let next = AtomicU64::new(0);
@@ -87,16 +87,20 @@ pub(crate) fn many(
         drop(sender);
         let mut waiting = BTreeMap::new();
         let mut due = seeds.start;
-        for (seed, ran) in receiver {
-            waiting.insert(seed, ran);
+        loop {
+            match receiver.recv_timeout(GLANCE) {
+                Ok((seed, ran)) => drop(waiting.insert(seed, ran)),
+                Err(RecvTimeoutError::Timeout) => done(None),
+                Err(RecvTimeoutError::Disconnected) => break,
+            }
             while let Some(ran) = waiting.remove(&due) {
-                done(due, ran);
+                done(Some((due, ran)));
                 due += 1;
             }
         }
         // An interrupt may have left gaps: what was finished counts all the same.
         for (seed, ran) in waiting {
-            done(seed, ran);
+            done(Some((seed, ran)));
         }
     });
 }

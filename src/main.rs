@@ -16,6 +16,7 @@ mod exit;
 mod fuzz;
 mod list;
 mod many;
+mod progress;
 mod replay;
 mod report;
 mod scenario;

@@ -2,6 +2,7 @@
 
 use crate::execute::{self, is_interrupted};
 use crate::exit::{self, Failure, print_json};
+use crate::progress::{Progress, plural};
 use crate::scenario::Job;
 use crate::style::Style;
 use crate::summary;
@@ -16,26 +17,32 @@ pub(crate) fn run(job: &Job<'_>, seeds: Range<u64>) -> Result<u8, Failure> {
     let args = job.args;
     let range = format!("{}..{}", seeds.start, seeds.end);
     let again = command(&args.scenario, &format!("--seeds {range}"), &args.set, &job.bugs);
-    let mut report = SeedsReport::new(&job.scenario.name, &range, again);
+    let mut report = SeedsReport::new(&job.scenario.name, &seeds, again);
+    let mut progress = Progress::new(report.planned, "seeds");
     let mut kept = 0;
     let mut failure = None;
     execute::many(
         seeds,
         |seed| job.resolve(seed, args.trace),
         args.provoke_panic,
-        |seed, ran| {
-            let passed = matches!(&ran, Ok(ran) if ran.verdict.outcome == Outcome::Pass);
-            let keep = args.trace || (!passed && kept < KEPT);
-            kept += usize::from(keep && !passed);
-            match job.tell(seed, ran, keep && failure.is_none()) {
-                Ok(told) => report.add(&told.verdict),
-                Err(error) => failure = Some(error),
+        |event| {
+            if let Some((seed, ran)) = event {
+                let passed = matches!(&ran, Ok(ran) if ran.verdict.outcome == Outcome::Pass);
+                let keep = args.trace || (!passed && kept < KEPT);
+                kept += usize::from(keep && !passed);
+                match job.tell(seed, ran, keep && failure.is_none()) {
+                    Ok(told) => report.add(&told.verdict),
+                    Err(error) => failure = Some(error),
+                }
             }
+            progress.glance(report.ran, |seconds| words(&report, seconds));
         },
     );
+    progress.clear();
     if let Some(failure) = failure {
         return Err(failure);
     }
+    report.interrupted = is_interrupted() && report.ran < report.planned;
     report.finish(job.scenario.must_reach_here().map(|(name, _)| name));
     if kept > 0 || args.trace {
         report.out = args.out.display().to_string();
@@ -43,11 +50,23 @@ pub(crate) fn run(job: &Job<'_>, seeds: Range<u64>) -> Result<u8, Failure> {
     if args.json {
         print_json(&report);
     } else {
-        exit::print(&summary::of_seeds(&report, &job.scenario, Style::of_stdout()));
+        exit::print(&summary::of_seeds(&report, &job.scenario, &args.set, Style::of_stdout()));
     }
-    if is_interrupted() {
-        crate::exit::tell(&format!("interrupted after {} of the seeds {range}", report.ran));
+    if report.interrupted {
+        let (ran, planned) = (report.ran, report.planned);
+        crate::exit::tell(&format!("interrupted after {ran} of {planned} seeds"));
         return Ok(exit::INTERRUPTED);
     }
     Ok(report.outcome.exit_code())
+}
+
+/// What is told while they run.
+fn words(report: &SeedsReport, seconds: f64) -> String {
+    let rate = report.ran as f64 / seconds.max(0.001);
+    let failed = report.ran - report.passed;
+    let mut words = format!("{rate:.0} seeds/s, {failed} did not pass");
+    if report.with_loss > 0 {
+        words.push_str(&format!(", {} lost records", plural(report.with_loss, "seed")));
+    }
+    words
 }

@@ -3,20 +3,33 @@
 use std::fmt::Display;
 use std::io::IsTerminal;
 
-/// How wide lines are.
-pub(crate) const WIDTH: usize = 100;
+/// How wide lines are where there is no terminal.
+const WIDTH: usize = 100;
+/// No narrower and no wider, whatever the terminal.
+const WIDTHS: (usize, usize) = (60, 120);
 
-/// Whether there is colour.
+/// How a text is shown.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Style {
     colour: bool,
+    width: usize,
 }
 
 impl Style {
-    /// Colour if standard output is a terminal and `NO_COLOR` is not set (no-color.org).
+    /// Colour if standard output is a terminal that takes it and nobody asked for none; as wide as
+    /// the terminal.
     pub(crate) fn of_stdout() -> Self {
-        let wanted = std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty());
-        Self { colour: wanted && std::io::stdout().is_terminal() }
+        let stdout = std::io::stdout();
+        let size = stdout.is_terminal().then(|| terminal_size::terminal_size_of(&stdout)).flatten();
+        let width = size.map_or(WIDTH, |(terminal_size::Width(columns), _)| {
+            usize::from(columns).clamp(WIDTHS.0, WIDTHS.1)
+        });
+        Self { colour: stdout.is_terminal() && sequences_are_wanted(), width }
+    }
+
+    /// How wide lines are.
+    pub(crate) fn width(self) -> usize {
+        self.width
     }
 
     fn paint(self, code: &str, text: impl Display) -> String {
@@ -42,6 +55,19 @@ impl Style {
     pub(crate) fn faint(self, text: impl Display) -> String {
         self.paint("2", text)
     }
+}
+
+/// Whether standard error can show something that moves.
+pub(crate) fn stderr_moves() -> bool {
+    std::io::stderr().is_terminal() && sequences_are_wanted()
+}
+
+/// Whether a terminal may be sent escape sequences: not if `NO_COLOR` is set (no-color.org), nor if
+/// it is one that does not know them.
+fn sequences_are_wanted() -> bool {
+    let no_colour = std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
+    let is_dumb = std::env::var_os("TERM").is_some_and(|term| term == "dumb");
+    !no_colour && !is_dumb
 }
 
 /// Breaks a text between words into lines of at most `width` characters.

@@ -1,7 +1,8 @@
 //! What a person reads: about a screenful, the verdict first.
 
+use crate::progress::plural;
 use crate::scenario::Told;
-use crate::style::{Style, WIDTH, wrapped};
+use crate::style::{Style, wrapped};
 use scenarios::plan::Fate;
 use scenarios::result::{
     Counts, Outcome, Permitted, RunRecord, SeedsReport, Verdict, Violation, fate, moment, what,
@@ -16,6 +17,7 @@ pub(crate) const INDENT: usize = 12;
 const EXPLANATION: usize = 12;
 const FAULTS: usize = 7;
 const ROWS: usize = 4;
+const OTHERS: usize = 6;
 
 /// A page that is being written.
 pub(crate) struct Page {
@@ -36,10 +38,23 @@ impl Page {
     /// A paragraph with its head in the margin.
     pub(crate) fn paragraph(&mut self, head: &str, text: &str) {
         let mut head = self.style.strong(format!("{head:<INDENT$}"));
-        for line in wrapped(text, WIDTH - INDENT) {
+        for line in wrapped(text, self.style.width() - INDENT) {
             self.line(format!("{head}{line}"));
             head = " ".repeat(INDENT);
         }
+    }
+
+    /// A text without a head that matters less.
+    pub(crate) fn faint(&mut self, text: &str) {
+        for line in wrapped(text, self.style.width() - INDENT) {
+            self.line(format!("{:INDENT$}{}", "", self.style.faint(line)));
+        }
+    }
+
+    /// Something to paste, in one line however long.
+    pub(crate) fn command(&mut self, head: &str, command: &str) {
+        let head = self.style.strong(format!("{head:<INDENT$}"));
+        self.line(format!("{head}{}", pasteable(command)));
     }
 
     /// Items, each from a line of its own, at most so many.
@@ -61,6 +76,7 @@ pub(crate) fn of_run(told: &Told, style: Style) -> String {
     if let Some(first) = verdict.violations.first() {
         violation(&mut page, first, verdict.violations.len());
     }
+    configuration(&mut page, &record.overrides, &record.not_default, "explain.md");
     permitted(&mut page, &verdict.permitted);
     if verdict.outcome == Outcome::Unknown {
         page.items("cannot tell", &verdict.unknown, ROWS);
@@ -71,10 +87,9 @@ pub(crate) fn of_run(told: &Told, style: Style) -> String {
         exercised(&mut page, "exercised", &verdict.exercised, &verdict.not_exercised);
     }
     for bug in &verdict.bugs {
-        let text = format!("{}: its rule made a difference {} times", bug.id, bug.reached);
-        page.paragraph("bug", &text);
+        let times = times(bug.reached);
+        page.paragraph("bug", &format!("{}: its rule made a difference {times}", bug.id));
     }
-    configuration(&mut page, &record.not_default);
     if verdict.outcome != Outcome::Panic {
         let simulated = moment(verdict.simulated_ns);
         let digest = &verdict.digest;
@@ -85,19 +100,23 @@ pub(crate) fn of_run(told: &Told, style: Style) -> String {
     if !verdict.out.is_empty() {
         page.paragraph("results", &verdict.out);
     }
-    let again = pasteable(&record.command());
-    page.line(format!("{}{again}", style.strong(format!("{:<INDENT$}", "again"))));
+    page.command("again", &record.command());
     page.text
+}
+
+/// `once`, `3 times`.
+fn times(count: u64) -> String {
+    if count == 1 { "once".to_owned() } else { format!("{count} times") }
 }
 
 fn head(page: &mut Page, verdict: &Verdict, scenario: &Scenario) {
     let style = page.style;
     let badge = badge(verdict.outcome, style);
     page.line(format!("{badge}  {}, seed {}", verdict.scenario, verdict.seed));
-    for line in wrapped(&verdict.headline(), WIDTH - INDENT) {
+    for line in wrapped(&verdict.headline(), style.width() - INDENT) {
         page.line(format!("{:INDENT$}{line}", ""));
     }
-    page.line(format!("{:INDENT$}{}", "", style.faint(&scenario.title)));
+    page.faint(&scenario.title);
     page.line("");
 }
 
@@ -125,7 +144,8 @@ fn violation(page: &mut Page, violation: &Violation, count: usize) {
     page.paragraph("found by", &place);
     page.items("because", &violation.explanation, EXPLANATION);
     if count > 1 {
-        page.paragraph("", &format!("and {} more violations, in explain.md", count - 1));
+        let more = plural(count as u64 - 1, "more violation");
+        page.paragraph("", &format!("and {more}, in explain.md"));
     }
     page.line("");
 }
@@ -141,7 +161,7 @@ fn permitted(page: &mut Page, permitted: &[Permitted]) {
     let items: Vec<String> = hazards
         .into_iter()
         .map(|(hazard, (count, partitions, because))| {
-            let times = if count == 1 { "once" } else { &format!("{count} times") };
+            let times = times(count);
             let partitions: Vec<&str> = partitions.into_iter().collect();
             format!("{hazard}: {times} in {}, because {because}", partitions.join(", "))
         })
@@ -173,33 +193,61 @@ fn faults(page: &mut Page, record: &RunRecord) {
     page.items("faults", &items, FAULTS);
 }
 
-/// Steps of the protocol, and what happened to nodes and messages, each with a count.
+/// Steps of the protocol, each with a count. What the simulator counts beneath is in explain.md.
 fn exercised(page: &mut Page, head: &str, exercised: &BTreeMap<String, u64>, missing: &[String]) {
     let is_step = |name: &str| reach::REACHES.iter().any(|(known, _)| *known == name);
-    let list = |wanted: &dyn Fn(&str) -> bool| {
-        let shown = exercised.iter().filter(|(name, _)| wanted(name));
-        shown.map(|(name, count)| format!("{name} {count}")).collect::<Vec<_>>().join(", ")
-    };
-    page.paragraph(head, &list(&is_step));
-    page.paragraph("world", &list(&|name| !is_step(name)));
+    let steps = exercised.iter().filter(|(name, _)| is_step(name));
+    let steps: Vec<String> = steps.map(|(name, count)| format!("{name} {count}")).collect();
+    page.paragraph(head, &steps.join(", "));
     if !missing.is_empty() {
         page.paragraph("not reached", &missing.join(", "));
     }
 }
 
-fn configuration(page: &mut Page, not_default: &[NotDefault]) {
-    let mut by_owner: BTreeMap<&str, Vec<String>> = BTreeMap::new();
-    for it in not_default {
-        by_owner.entry(&it.of).or_default().push(format!("{}={}", it.property, it.value));
+/// What was set by hand, and what of the scenario is not Kafka's default; the many times that it
+/// scales down only by their number.
+fn configuration(page: &mut Page, by_hand: &[String], not_default: &[NotDefault], listed: &str) {
+    if !by_hand.is_empty() {
+        page.paragraph("set", &by_hand.join(", "));
     }
-    let mut text = String::new();
-    for (of, values) in by_owner {
-        text.push_str(&format!("{of}: {}; ", values.join(", ")));
+    let set = |name: &str| {
+        by_hand.iter().any(|setting| setting.split('=').next().map(str::trim) == Some(name))
+    };
+    let others = not_default.iter().filter(|it| !set(&it.property));
+    let (shorter, others): (Vec<&NotDefault>, Vec<_>) = others.partition(|it| is_shorter(it));
+    let mut parts: BTreeSet<String> = BTreeSet::new();
+    parts.extend(others.iter().map(|it| format!("{}={}", it.property, it.value)));
+    let mut parts: Vec<String> = parts.into_iter().collect();
+    if parts.len() > OTHERS {
+        let more = parts.len() - OTHERS;
+        parts.truncate(OTHERS);
+        parts.push(format!("{more} more"));
     }
-    match text.trim_end_matches("; ") {
-        "" => page.paragraph("config", "Kafka's defaults"),
-        text => page.paragraph("config", text),
+    let names: BTreeSet<&str> = shorter.iter().map(|it| it.property.as_str()).collect();
+    if let Some(first) = shorter.iter().find(|it| it.property == "replica.lag.time.max.ms") {
+        parts.push(format!(
+            "{} below Kafka's, such as {}={} instead of {}",
+            plural(names.len() as u64, "time-out"),
+            first.property,
+            first.value,
+            first.default
+        ));
+    } else if !names.is_empty() {
+        parts.push(format!("{} below Kafka's", plural(names.len() as u64, "time-out")));
     }
+    let text = match parts.as_slice() {
+        [] if by_hand.is_empty() => "Kafka's defaults".to_owned(),
+        [] => return,
+        parts => format!("{} (all in {listed})", parts.join(", ")),
+    };
+    page.paragraph("scenario", &text);
+}
+
+/// A time that a scenario scales down, so that what waits for it happens within the run.
+fn is_shorter(it: &NotDefault) -> bool {
+    let number = |text: &str| text.parse::<u64>().ok();
+    it.property.ends_with(".ms")
+        && matches!((number(&it.value), number(&it.default)), (Some(a), Some(b)) if a < b)
 }
 
 /// The command as it can be pasted where this program was started from.
@@ -214,12 +262,20 @@ pub(crate) fn pasteable(command: &str) -> String {
 }
 
 /// The summary of many seeds.
-pub(crate) fn of_seeds(report: &SeedsReport, scenario: &Scenario, style: Style) -> String {
+pub(crate) fn of_seeds(
+    report: &SeedsReport,
+    scenario: &Scenario,
+    by_hand: &[String],
+    style: Style,
+) -> String {
     let mut page = Page::new(style);
-    let badge = badge(report.outcome, style);
+    let badge = match report.interrupted {
+        true => stopped(report.outcome, style),
+        false => badge(report.outcome, style),
+    };
     page.line(format!("{badge}  {}, seeds {}", report.scenario, report.seeds));
-    page.line(format!("{:INDENT$}{}", "", tally(report)));
-    page.line(format!("{:INDENT$}{}", "", style.faint(&scenario.title)));
+    page.paragraph("", &tally(report));
+    page.faint(&scenario.title);
     page.line("");
     let failures: Vec<String> = report
         .failures
@@ -227,40 +283,67 @@ pub(crate) fn of_seeds(report: &SeedsReport, scenario: &Scenario, style: Style) 
         .map(|it| format!("seed {}: {}: {}", it.seed, it.outcome.name(), it.summary))
         .collect();
     page.items("failures", &failures, 10);
+    let listed = "the explain.md of each run";
+    configuration(&mut page, by_hand, &scenario.not_default(), listed);
+    losses(&mut page, report);
     let hazards: Vec<String> = report
         .hazards
         .iter()
         .map(|it| {
-            format!(
-                "{}: {} records in {} seeds; in seed {} because {}",
-                it.hazard, it.records, it.seeds, it.smallest_seed, it.because
-            )
+            let (records, seeds) = (plural(it.records, "record"), plural(it.seeds, "seed"));
+            let (hazard, seed, because) = (&it.hazard, it.smallest_seed, &it.because);
+            format!("{hazard}: {records} in {seeds}; in seed {seed} because {because}")
         })
         .collect();
     page.items("permitted", &hazards, ROWS);
     page.paragraph("records", &records(&report.counts));
     exercised(&mut page, "in seeds", &report.exercised, &report.not_exercised);
     for bug in &report.bugs {
-        let text = format!("{}: its rule made a difference in {} seeds", bug.id, bug.reached);
-        page.paragraph("bug", &text);
+        let seeds = plural(bug.reached, "seed");
+        page.paragraph("bug", &format!("{}: its rule made a difference in {seeds}", bug.id));
     }
-    configuration(&mut page, &scenario.not_default());
     let text =
         format!("{} events in {} of simulated time", report.events, moment(report.simulated_ns));
     page.paragraph("runs", &text);
     if !report.out.is_empty() {
         page.paragraph("results", &report.out);
     }
-    let again = match report.failures.first() {
-        Some(first) => pasteable(&first.reproduce),
-        None => pasteable(&report.reproduce),
-    };
-    page.line(format!("{}{again}", style.strong(format!("{:<INDENT$}", "again"))));
+    match report.failures.first() {
+        Some(first) => page.command("again", &first.reproduce),
+        None => page.command("again", &report.reproduce),
+    }
     page.text
 }
 
+/// The seeds that lost acknowledged records, and a line for the first of them.
+fn losses(page: &mut Page, report: &SeedsReport) {
+    let Some(first) = report.losses.first() else { return };
+    let seeds: Vec<String> =
+        report.losses.iter().map(|it| format!("{} ({})", it.seed, it.lost)).collect();
+    let more = match report.with_loss - report.losses.len() as u64 {
+        0 => String::new(),
+        more => format!(" and {}", plural(more, "more seed")),
+    };
+    page.paragraph("lost", &format!("in seed {}{more}; the first again:", seeds.join(", ")));
+    page.command("", &first.reproduce);
+}
+
+/// The head of what was interrupted: that nothing was wrong so far is no verdict.
+pub(crate) fn stopped(outcome: Outcome, style: Style) -> String {
+    match outcome {
+        Outcome::Pass | Outcome::Vacuous => {
+            style.doubtful(format!("{:<1$}", "STOPPED", INDENT - 2))
+        }
+        outcome => badge(outcome, style),
+    }
+}
+
 fn tally(report: &SeedsReport) -> String {
-    let mut parts = vec![format!("{} run", report.ran), format!("{} passed", report.passed)];
+    let mut parts = vec![match report.interrupted {
+        true => format!("interrupted after {} of {} seeds", report.ran, report.planned),
+        false => format!("{} run", report.ran),
+    }];
+    parts.push(format!("{} passed", report.passed));
     for (count, what) in [
         (report.permitted, "of them with permitted anomalies"),
         (report.violations, "with a violation"),
@@ -272,6 +355,9 @@ fn tally(report: &SeedsReport) -> String {
         if count > 0 {
             parts.push(format!("{count} {what}"));
         }
+    }
+    if report.with_loss > 0 && report.violations == 0 {
+        parts.push("permitted in each".to_owned());
     }
     parts.join(", ")
 }

@@ -27,7 +27,7 @@ pub(crate) struct FuzzArgs {
     #[arg(value_name = "NAME|FILE.toml")]
     pub(crate) scenarios: Vec<String>,
     /// Seeds from A up to but not including B; every scenario is run with each
-    #[arg(long, value_name = "A..B", value_parser = crate::args::seeds, required = true)]
+    #[arg(long, value_name = "A..B", value_parser = crate::args::seeds, required = true, allow_hyphen_values = true)]
     pub(crate) seeds: Option<Range<u64>>,
     /// How many runs at the same time [default: as many as there are processors]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1024))]

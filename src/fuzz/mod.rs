@@ -81,7 +81,7 @@ fn run(args: &FuzzArgs, order: &Order<'_>, folder: &Folder) -> Result<FuzzReport
         if let Some(record) = event {
             journal.append(&writer.run(record))?;
             let new = tally.add(record);
-            progress.add(&tally, new);
+            progress.add(new);
         }
         progress.glance(&tally);
         Ok(())

@@ -1,7 +1,8 @@
 //! What a person reads in the end.
 
+use crate::progress::plural;
 use crate::style::Style;
-use crate::summary::{INDENT, Page, badge, pasteable};
+use crate::summary::{Page, badge, stopped};
 use scenarios::fuzz::{FuzzReport, SignatureGroup, Stop};
 use scenarios::spec::reach;
 
@@ -13,16 +14,20 @@ pub(super) fn summary(report: &FuzzReport, style: Style) -> String {
     let mut page = Page::new(style);
     let shard = report.shard.as_ref().map(|shard| format!(", part {shard}")).unwrap_or_default();
     let names: Vec<&str> = report.scenarios.iter().map(|row| row.scenario.as_str()).collect();
-    let badge = badge(report.outcome, style);
+    let badge = match report.stopped {
+        Stop::Interrupted => stopped(report.outcome, style),
+        _ => badge(report.outcome, style),
+    };
     page.line(format!("{badge}  {}, seeds {}{shard}", names.join(", "), report.seeds));
-    page.line(format!("{:INDENT$}{}", "", counts(report)));
-    page.line(format!("{:INDENT$}{}", "", style.faint(speed(report))));
+    page.paragraph("", &counts(report));
+    page.faint(&speed(report));
     page.line("");
     for group in report.signatures.iter().take(SIGNATURES) {
         failure(&mut page, group);
     }
     if let Some(more) = report.signatures.len().checked_sub(SIGNATURES).filter(|more| *more > 0) {
-        page.paragraph("", &format!("and {more} more signatures, in fuzz.json"));
+        let more = plural(more as u64, "more signature");
+        page.paragraph("", &format!("and {more}, in fuzz.json"));
         page.line("");
     }
     exercised(&mut page, report);
@@ -50,8 +55,10 @@ pub(super) fn summary(report: &FuzzReport, style: Style) -> String {
     }
     for bug in &report.bugs {
         let text = format!(
-            "{}: made a difference in {} runs, and in {} of them it was caught",
-            bug.id, bug.reached, bug.caught
+            "{}: made a difference in {}, and in {} of them it was caught",
+            bug.id,
+            plural(bug.reached, "run"),
+            bug.caught
         );
         page.paragraph("bug", &text);
     }
@@ -102,7 +109,7 @@ fn failure(page: &mut Page, group: &SignatureGroup) {
     let (name, seed) = (&group.scenario, group.smallest_seed);
     page.paragraph("", &format!("{name}, seed {seed}: {}", group.summary));
     page.paragraph("", &group.out);
-    page.line(format!("{:INDENT$}{}", "", pasteable(&group.reproduce)));
+    page.command("", &group.reproduce);
     page.line("");
 }
 

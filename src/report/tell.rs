@@ -1,5 +1,6 @@
 //! What a person reads in the end.
 
+use crate::progress::plural;
 use crate::style::Style;
 use crate::summary::badge;
 use reports::acks::{SettingSummary, Summary};
@@ -40,7 +41,7 @@ pub(super) fn summary(summary: &Summary, outcome: Outcome, out: &str, style: Sty
     }
     for setting in summary.settings.iter().filter(|setting| setting.violations > 0) {
         let (runs, label) = (setting.runs_with_violation, setting.setting.label());
-        let words = format!("a promise was broken in {runs} runs with {label}");
+        let words = format!("a promise was broken in {} with {label}", plural(runs, "run"));
         let _ = writeln!(text, "\n{}", style.bad(words));
         for worst in setting.worst.iter().filter(|worst| !worst.violations.is_empty()) {
             let _ = writeln!(text, "  {}\n  {}", worst.violations[0], worst.reproduce);

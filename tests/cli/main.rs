@@ -3,6 +3,7 @@
 #![allow(
     clippy::disallowed_methods,
     clippy::disallowed_types,
+    clippy::print_stderr,
     reason = "these tests read files, start the program and wait for it"
 )]
 
@@ -11,9 +12,12 @@ mod exit_codes;
 mod formats;
 mod fuzz;
 mod fuzz_merge;
+mod guide;
 mod lists;
+mod replay;
 mod report;
 mod results;
+mod terminal;
 
 use serde_json::Value;
 use std::fs;

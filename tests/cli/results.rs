@@ -63,3 +63,36 @@ fn seeds_that_pass_leave_nothing_and_are_summed_up() {
     let one = folder.run(&[&["scenario", "no-faults", "--seed", "3"][..], &set].concat());
     assert_eq!(one.code, Some(0), "{one:#?}");
 }
+
+#[test]
+fn a_pass_with_losses_says_so_and_names_seeds_that_lost() {
+    let folder = Folder::new("losses");
+    let args = ["scenario", "leader-crash", "--set", "acks=1", "--seeds", "0..12"];
+    let report = folder.run(&[&args[..], &["--json"]].concat()).json();
+    let losses = report["losses"].as_array().unwrap();
+    assert!(!losses.is_empty() && losses.len() <= 5, "{report:#}");
+    let ended = folder.run(&args);
+    assert_eq!(ended.code, Some(0), "{ended:#?}");
+    let first = losses[0]["reproduce"].as_str().unwrap();
+    let line = first.strip_prefix("faultline").unwrap();
+    assert!(ended.out.contains(line), "{line}\n{}", ended.out);
+    let one = folder.run(&line.split_whitespace().collect::<Vec<_>>());
+    assert_eq!(one.code, Some(0), "{one:#?}");
+    let lost = losses[0]["lost"].as_u64().unwrap();
+    let records = if lost == 1 { "record" } else { "records" };
+    let told = format!("every promise held; {lost} acknowledged {records} lost, permitted: acks=1");
+    assert!(one.out.contains(&told), "{told}\n{}", one.out);
+    assert!(one.out.contains("\nset         acks=1\n"), "{}", one.out);
+}
+
+#[test]
+fn what_is_left_out_of_the_summary_is_in_the_explanation() {
+    let folder = Folder::new("explain");
+    let verdict = folder.run(&["scenario", "leader-crash", "--seed", "42", "--json"]).json();
+    let out = folder.path().join(verdict["out"].as_str().unwrap());
+    let text = fs::read_to_string(out.join("explain.md")).unwrap();
+    for part in ["message_delivered", "| controller.quorum.fetch.timeout.ms |", "replica.lag"] {
+        assert!(text.contains(part), "{part}\n{text}");
+    }
+    assert!(!text.contains("enable.idempotence"), "{text}");
+}

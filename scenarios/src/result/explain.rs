@@ -190,7 +190,8 @@ fn exercised(out: &mut String, verdict: &Verdict) -> std::fmt::Result {
         writeln!(out, "- **not exercised: {name}**")?;
     }
     for bug in &verdict.bugs {
-        writeln!(out, "- bug {}: its rule made a difference {} times", bug.id, bug.reached)?;
+        let s = if bug.reached == 1 { "" } else { "s" };
+        writeln!(out, "- bug {}: its rule made a difference {} time{s}", bug.id, bug.reached)?;
     }
     writeln!(out)
 }

@@ -8,7 +8,7 @@ mod verdict;
 
 pub use explain::{describe, explain, fate, moment, what};
 pub use record::{RunRecord, command, quoted};
-pub use seeds::{HazardSum, SeedFailure, SeedsReport};
+pub use seeds::{HazardSum, SeedFailure, SeedLoss, SeedsReport};
 pub use verdict::{
     BugReached, Counts, GroupCounts, Outcome, Permitted, VERSION, Verdict, Violation,
 };

@@ -4,6 +4,10 @@ use super::verdict::{Counts, Outcome, VERSION, Verdict};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
+use std::ops::Range;
+
+/// How many seeds that lost records are named.
+const LOSSES: usize = 5;
 
 /// What many seeds of one scenario came to; `--seeds A..B --json` prints it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -16,8 +20,12 @@ pub struct SeedsReport {
     pub scenario: String,
     /// The seeds, `A..B`, half open.
     pub seeds: String,
+    /// How many that is.
+    pub planned: u64,
     /// How many of them were run.
     pub ran: u64,
+    /// There was an interrupt before all were run; the rest tells of those that were.
+    pub interrupted: bool,
     /// What they come to together.
     pub outcome: Outcome,
     /// How many kept every promise.
@@ -34,6 +42,8 @@ pub struct SeedsReport {
     pub panics: u64,
     /// How many lost acknowledged records, permitted or not.
     pub with_loss: u64,
+    /// The first of those: at most five.
+    pub losses: Vec<SeedLoss>,
     /// Events of all runs.
     pub events: u64,
     /// Simulated time of all runs, in nanoseconds.
@@ -72,6 +82,18 @@ pub struct HazardSum {
     pub because: String,
 }
 
+/// A seed that lost acknowledged records.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct SeedLoss {
+    /// The seed.
+    pub seed: u64,
+    /// How many records.
+    pub lost: u64,
+    /// One line that makes the run again.
+    pub reproduce: String,
+}
+
 /// A seed that did not pass.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
@@ -92,12 +114,14 @@ pub struct SeedFailure {
 
 impl SeedsReport {
     /// Nothing has been run yet.
-    pub fn new(scenario: &str, seeds: &str, reproduce: String) -> Self {
+    pub fn new(scenario: &str, seeds: &Range<u64>, reproduce: String) -> Self {
         Self {
             version: VERSION,
             scenario: scenario.to_owned(),
-            seeds: seeds.to_owned(),
+            seeds: format!("{}..{}", seeds.start, seeds.end),
+            planned: seeds.end - seeds.start,
             ran: 0,
+            interrupted: false,
             outcome: Outcome::Vacuous,
             passed: 0,
             permitted: 0,
@@ -106,6 +130,7 @@ impl SeedsReport {
             vacuous: 0,
             panics: 0,
             with_loss: 0,
+            losses: Vec::new(),
             events: 0,
             simulated_ns: 0,
             counts: Counts::default(),
@@ -132,6 +157,13 @@ impl SeedsReport {
         let excused = !verdict.permitted.is_empty() && verdict.outcome == Outcome::Pass;
         self.permitted += u64::from(excused);
         self.with_loss += u64::from(verdict.counts.lost > 0);
+        if verdict.counts.lost > 0 && self.losses.len() < LOSSES {
+            self.losses.push(SeedLoss {
+                seed: verdict.seed,
+                lost: verdict.counts.lost,
+                reproduce: verdict.reproduce.clone(),
+            });
+        }
         self.events += verdict.events;
         self.simulated_ns += verdict.simulated_ns;
         self.counts.add(&verdict.counts);
@@ -198,7 +230,10 @@ impl SeedsReport {
             if self.panics > 0 { Outcome::Panic } else { Outcome::Pass },
             if self.violations > 0 { Outcome::Violation } else { Outcome::Pass },
             if self.unknown > 0 { Outcome::Unknown } else { Outcome::Pass },
-            if mostly_vacuous || !self.not_exercised.is_empty() || self.ran == 0 {
+            if mostly_vacuous
+                || (!self.interrupted && !self.not_exercised.is_empty())
+                || self.ran == 0
+            {
                 Outcome::Vacuous
             } else {
                 Outcome::Pass

@@ -8,6 +8,10 @@ use std::collections::BTreeMap;
 /// The version of the formats of verdicts, records and errors.
 pub const VERSION: u32 = 1;
 
+/// The rows of the permission table that are about records that are gone.
+const LOSSES: [&str; 5] =
+    ["acks1-unreplicated", "unclean-election", "isr-of-one", "min-isr-1", "correlated-power-loss"];
+
 /// The verdict on one run.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
@@ -54,11 +58,16 @@ impl Verdict {
     pub fn headline(&self) -> String {
         let counts = &self.counts;
         match self.outcome {
+            Outcome::Pass if counts.lost == 0 => format!(
+                "every promise held: {} records acknowledged, {} read back, none lost",
+                counts.acked, counts.read
+            ),
             Outcome::Pass => {
-                let permitted = if counts.lost > 0 { ", which is permitted" } else { "" };
+                let s = if counts.lost == 1 { "" } else { "s" };
+                let lost = counts.lost;
                 format!(
-                    "every promise was kept: {} records acknowledged, {} read back, {} lost{permitted}",
-                    counts.acked, counts.read, counts.lost
+                    "every promise held; {lost} acknowledged record{s} lost, permitted: {}",
+                    self.settings_behind_losses().join("; and ")
                 )
             }
             Outcome::Violation => match self.violations.as_slice() {
@@ -78,8 +87,22 @@ impl Verdict {
                 Some(message) => format!("the program failed: {message}"),
                 None => "the program failed".to_owned(),
             },
-            Outcome::Nondeterministic => "the same run went differently".to_owned(),
+            Outcome::Nondeterministic => "runs of one seed went differently".to_owned(),
         }
+    }
+
+    /// The settings that excuse losses, those of the most records first: what stands before the
+    /// first comma of a reason.
+    fn settings_behind_losses(&self) -> Vec<String> {
+        let is_loss = |it: &&Permitted| LOSSES.contains(&it.hazard.as_str());
+        let mut settings: BTreeMap<&str, u64> = BTreeMap::new();
+        for it in self.permitted.iter().filter(is_loss) {
+            *settings.entry(it.because.split(", ").next().unwrap_or_default()).or_default() +=
+                it.count;
+        }
+        let mut settings: Vec<_> = settings.into_iter().collect();
+        settings.sort_by_key(|(_, count)| std::cmp::Reverse(*count));
+        settings.into_iter().map(|(setting, _)| setting.to_owned()).collect()
     }
 
     /// The verdict on a run that this program failed in.
@@ -291,6 +314,37 @@ pub struct BugReached {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_pass_with_losses_says_so_and_why() {
+        let mut verdict = Verdict::of_panic("a", 1, &[], String::new());
+        verdict.outcome = Outcome::Pass;
+        verdict.counts = Counts { acked: 9, read: 9, ..Counts::default() };
+        let none = "every promise held: 9 records acknowledged, 9 read back, none lost";
+        assert_eq!(verdict.headline(), none);
+        verdict.counts.lost = 3;
+        for (hazard, count, because) in [
+            ("retry-duplicate", 8, "producers here are not idempotent, and so on"),
+            ("unclean-election", 1, "unclean.leader.election.enable=true, and so on"),
+            ("acks1-unreplicated", 2, "acks=1, in-sync replica 2 lacked it"),
+        ] {
+            let (hazard, because) = (hazard.to_owned(), because.to_owned());
+            verdict.permitted.push(Permitted { hazard, count, because, ..Permitted::default() });
+        }
+        let told = "every promise held; 3 acknowledged records lost, permitted: acks=1; and \
+                    unclean.leader.election.enable=true";
+        assert_eq!(verdict.headline(), told);
+    }
+
+    #[test]
+    fn losses_are_rows_of_the_permission_table() {
+        for name in LOSSES {
+            assert!(
+                crate::judge::permit::PERMISSIONS.iter().any(|row| row.hazard == name),
+                "{name}"
+            );
+        }
+    }
 
     #[test]
     fn the_worst_of_several_outcomes_wins() {
