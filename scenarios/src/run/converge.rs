@@ -51,20 +51,18 @@ pub(super) fn partitions(
     Some(views)
 }
 
-/// What the world still lacks to be whole; empty if nothing.
-pub(super) fn missing(run: &Simulation) -> Vec<String> {
-    let mut missing = Vec::new();
-    for node in run.world.nodes().filter(|node| run.roster.servers.contains(node)) {
-        if run.world.status(node) != Status::Up {
-            let what = if is_broker(node) { "broker" } else { "controller" };
-            missing.push(format!("{what} {node} is not running"));
-        }
-    }
+/// What the world still lacks to be whole, at most so many things; empty if nothing.
+pub(super) fn missing(run: &Simulation, most: usize) -> Vec<String> {
+    let mut missing: Vec<String> = not_running(run).take(most).collect();
     for index in 0..run.resolved.scenario.clusters.len() {
         let cluster = ClusterId(index as u8);
         match active_controller(&run.world, &run.roster, cluster) {
             None => missing.push("no controller is active".to_owned()),
-            Some((active, image)) => of_cluster(run, cluster, active, image, &mut missing),
+            Some((active, image)) => {
+                let nodes = nodes_behind(run, cluster, active, image);
+                let behind = nodes.chain(partitions_behind(run, cluster, image));
+                missing.extend(behind.take(most.saturating_sub(missing.len())));
+            }
         }
     }
     if missing.is_empty() {
@@ -73,54 +71,64 @@ pub(super) fn missing(run: &Simulation) -> Vec<String> {
     missing
 }
 
-fn of_cluster(
+/// The servers that do not run.
+fn not_running(run: &Simulation) -> impl Iterator<Item = String> + '_ {
+    let servers = run.world.nodes().filter(|node| run.roster.servers.contains(node));
+    let down = servers.filter(|node| run.world.status(*node) != Status::Up);
+    down.map(|node| {
+        let what = if is_broker(node) { "broker" } else { "controller" };
+        format!("{what} {node} is not running")
+    })
+}
+
+/// The brokers that are not active, and the controllers that lag.
+fn nodes_behind(
     run: &Simulation,
     cluster: ClusterId,
     active: NodeId,
     image: &MetadataImage,
-    missing: &mut Vec<String>,
-) {
-    for node in run.roster.servers.iter().filter(|node| node.cluster == cluster) {
-        match run.world.process(*node) {
-            Some(Node::Broker(_)) if image.broker(node.node).is_none() => {
-                missing.push(format!("broker {node} is not registered"));
-            }
-            Some(Node::Broker(_)) if !image.is_active(node.node) => {
-                missing.push(format!("broker {node} {}", fenced(run, *node)));
-            }
-            Some(Node::Controller(controller)) if controller.image().offset() < image.offset() => {
-                let (behind, at) = (controller.image().offset(), image.offset());
-                missing.push(format!(
-                    "controller {node} has metadata up to {behind}, the active one {active} up \
-                     to {at}"
-                ));
-            }
-            _ => {}
+) -> impl Iterator<Item = String> {
+    let nodes = run.roster.servers.iter().filter(move |node| node.cluster == cluster);
+    nodes.filter_map(move |node| match run.world.process(*node)? {
+        Node::Broker(_) if image.broker(node.node).is_none() => {
+            Some(format!("broker {node} is not registered"))
         }
-    }
-    for topic in image.topics() {
-        for (index, state) in (0..).zip(&topic.partitions) {
-            let partition = TopicPartition::new(topic.id, index);
-            let name = || format!("{}-{index}", topic.name);
-            let out: Vec<BrokerId> =
-                state.replicas.iter().copied().filter(|id| !state.isr.contains(id)).collect();
-            if state.leader.is_none() {
-                let (isr, elr) = (&state.isr, &state.elr);
-                missing.push(format!("{}: no leader, ISR {isr:?}, ELR {elr:?}", name()));
-            } else if !out.is_empty() {
-                let why: Vec<String> = out
-                    .iter()
-                    .map(|id| {
-                        let node = NodeId { cluster, node: *id };
-                        format!("{id} {}", fenced(run, node))
-                    })
-                    .collect();
-                missing.push(format!("{}: ISR {:?}, {}", name(), state.isr, why.join(", ")));
-            } else if let Some(behind) = ends(run, cluster, partition) {
-                missing.push(format!("{}: {behind}", name()));
-            }
+        Node::Broker(_) if !image.is_active(node.node) => {
+            Some(format!("broker {node} {}", fenced(run, *node)))
         }
-    }
+        Node::Controller(controller) if controller.image().offset() < image.offset() => {
+            let (behind, at) = (controller.image().offset(), image.offset());
+            Some(format!(
+                "controller {node} has metadata up to {behind}, the active one {active} up to {at}"
+            ))
+        }
+        _ => None,
+    })
+}
+
+/// The partitions without a leader, with replicas out of sync, or with ends that differ.
+fn partitions_behind(
+    run: &Simulation,
+    cluster: ClusterId,
+    image: &MetadataImage,
+) -> impl Iterator<Item = String> {
+    let topics = image.topics();
+    let partitions = topics.flat_map(|topic| (0..).zip(&topic.partitions).map(move |p| (topic, p)));
+    partitions.filter_map(move |(topic, (index, state))| {
+        let out: Vec<BrokerId> =
+            state.replicas.iter().copied().filter(|id| !state.isr.contains(id)).collect();
+        let what = if state.leader.is_none() {
+            format!("no leader, ISR {:?}, ELR {:?}", state.isr, state.elr)
+        } else if !out.is_empty() {
+            let why =
+                |id: &BrokerId| format!("{id} {}", fenced(run, NodeId { cluster, node: *id }));
+            let why: Vec<String> = out.iter().map(why).collect();
+            format!("ISR {:?}, {}", state.isr, why.join(", "))
+        } else {
+            ends(run, cluster, TopicPartition::new(topic.id, index))?
+        };
+        Some(format!("{}-{index}: {what}", topic.name))
+    })
 }
 
 fn fenced(run: &Simulation, broker: NodeId) -> String {

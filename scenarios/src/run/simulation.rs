@@ -329,9 +329,11 @@ impl Simulation {
     /// Looks whether the phase is over.
     fn look(&mut self) {
         let late = self.world.now() >= self.deadline;
+        // As long as there is time, it is enough to know that something is missing.
+        let most = if late { usize::MAX } else { 1 };
         match self.phase {
             Phase::SetUp => {
-                let missing = self.not_set_up();
+                let missing = self.not_set_up(most);
                 if missing.is_empty() {
                     self.begin_load();
                 } else if late {
@@ -345,7 +347,7 @@ impl Simulation {
                 for node in std::mem::take(&mut self.to_start) {
                     self.world.start(node);
                 }
-                let missing = converge::missing(self);
+                let missing = converge::missing(self, most);
                 if missing.is_empty() || late {
                     self.missing.extend(missing);
                     self.read_back();
@@ -362,8 +364,8 @@ impl Simulation {
         }
     }
 
-    /// What is missing before the load can begin.
-    fn not_set_up(&self) -> Vec<String> {
+    /// What is missing before the load can begin, at most so many things.
+    fn not_set_up(&self, most: usize) -> Vec<String> {
         for admin in &self.admins {
             let app = self.world.process(*admin).and_then(Node::client);
             if let Some(crate::workload::Application::Admin(app)) = app
@@ -373,7 +375,7 @@ impl Simulation {
                 return vec![format!("topics are not created{}", refused.unwrap_or_default())];
             }
         }
-        converge::missing(self)
+        converge::missing(self, most)
     }
 
     fn begin_load(&mut self) {
