@@ -69,7 +69,7 @@ error_codes! {
     47 InvalidProducerEpoch "INVALID_PRODUCER_EPOCH" false false "the producer epoch is old"
     56 KafkaStorageError "KAFKA_STORAGE_ERROR" true true "the disk failed"
     74 FencedLeaderEpoch "FENCED_LEADER_EPOCH" true true "the request's leader epoch is older than this broker's"
-    75 UnknownLeaderEpoch "UNKNOWN_LEADER_EPOCH" true true "the request's leader epoch is newer than this broker's"
+    75 UnknownLeaderEpoch "UNKNOWN_LEADER_EPOCH" true false "the request's leader epoch is newer than this broker's"
     76 UnsupportedCompressionType "UNSUPPORTED_COMPRESSION_TYPE" false false "the codec of the batch is not allowed here"
     77 StaleBrokerEpoch "STALE_BROKER_EPOCH" false false "the broker epoch is not the registered one"
     78 OffsetNotAvailable "OFFSET_NOT_AVAILABLE" true false "the new leader's high watermark has not reached its epoch's start"
@@ -99,24 +99,22 @@ impl ErrorCode {
     pub const fn code(self) -> i16 {
         self as i16
     }
-
-    /// Whether a produce request that was answered so may have been written all the same. Who
-    /// takes these for "not written" sends a record twice (KAFKA-13574).
-    pub const fn leaves_produce_unknown(self) -> bool {
-        matches!(
-            self,
-            Self::NotLeaderOrFollower
-                | Self::RequestTimedOut
-                | Self::NetworkException
-                | Self::NotEnoughReplicasAfterAppend
-                | Self::KafkaStorageError
-                | Self::UnknownServerError
-        )
-    }
 }
 
 impl fmt::Display for ErrorCode {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(self.name())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_epoch_that_is_newer_than_the_broker_knows_says_nothing_against_the_metadata() {
+        let retriable = |error: ErrorCode| (error.is_retriable(), error.is_invalid_metadata());
+        assert_eq!(retriable(ErrorCode::UnknownLeaderEpoch), (true, false));
+        assert_eq!(retriable(ErrorCode::FencedLeaderEpoch), (true, true));
     }
 }

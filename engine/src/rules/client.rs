@@ -7,7 +7,15 @@ use crate::ids::LeaderEpoch;
 /// refused before the append is known not to be; who takes the rest for that sends it a second
 /// time under another identity, or finds what it reported as failed (KAFKA-13574).
 pub fn leaves_produce_unknown(error: ErrorCode) -> bool {
-    error.leaves_produce_unknown()
+    matches!(
+        error,
+        ErrorCode::NotLeaderOrFollower
+            | ErrorCode::RequestTimedOut
+            | ErrorCode::NetworkException
+            | ErrorCode::NotEnoughReplicasAfterAppend
+            | ErrorCode::KafkaStorageError
+            | ErrorCode::UnknownServerError
+    )
 }
 
 /// A consumer learns of another leader epoch of a partition that it has a position in.

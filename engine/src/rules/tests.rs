@@ -84,7 +84,7 @@ fn divergence_goes_down_the_list_of_epochs() {
     assert_eq!(cut(Some(EpochEndOffset { epoch: 3, end_offset: 25 })), 20);
     assert_eq!(cut(Some(EpochEndOffset { epoch: 3, end_offset: 18 })), 18);
     assert_eq!(cut(Some(EpochEndOffset { epoch: 2, end_offset: 15 })), 15, "KIP-279");
-    assert_eq!(cut(None), 4);
+    assert_eq!(cut(None), 20, "not the high watermark");
 }
 
 #[test]

@@ -53,16 +53,18 @@ pub struct Divergence {
     pub own: Option<EpochEndOffset>,
     /// Its log end offset.
     pub log_end: Offset,
-    /// Its high watermark.
+    /// Its high watermark, by which followers cut before KIP-101.
     pub high_watermark: Offset,
 }
 
 /// Where a follower cuts. If it does not know the leader's epoch either, it cuts to the end of
-/// its next older one and asks again: several fast elections need several rounds (KIP-279).
+/// its next older one and asks again: several fast elections need several rounds (KIP-279). If it
+/// knows none, the leader's word is all there is; its own high watermark is no bound of what the
+/// two have in common.
 pub fn truncate_to(divergence: Divergence) -> Offset {
-    let Divergence { leader, own, log_end, high_watermark } = divergence;
+    let Divergence { leader, own, log_end, .. } = divergence;
     match own {
-        None => high_watermark.min(log_end),
+        None => leader.end_offset.min(log_end),
         Some(own) if own.epoch == leader.epoch => {
             own.end_offset.min(leader.end_offset).min(log_end)
         }

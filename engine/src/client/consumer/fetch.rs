@@ -125,11 +125,9 @@ impl Consumer {
         self.back_off(now, index);
     }
 
-    /// Most errors say that the metadata is out of date; one that is only too new for the broker
-    /// is right.
+    /// Most errors say that the metadata is out of date.
     pub(super) fn on_retriable(&mut self, error: ErrorCode) {
-        let is_stale = error.is_invalid_metadata() || error == ErrorCode::OffsetNotAvailable;
-        if is_stale && error != ErrorCode::UnknownLeaderEpoch {
+        if error.is_invalid_metadata() || error == ErrorCode::OffsetNotAvailable {
             self.metadata.request_update();
         }
     }
