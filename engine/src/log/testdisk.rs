@@ -35,6 +35,12 @@ impl TestDisk {
         }
     }
 
+    /// As if a file had been written and never fsynced.
+    pub(crate) fn forget_syncs(&mut self, path: &str) {
+        let file = self.names[path];
+        self.files.get_mut(&file).expect("a named file").synced.clear();
+    }
+
     /// The content of a file.
     pub(crate) fn content(&self, path: &str) -> Option<&[u8]> {
         self.names.get(path).map(|file| &self.files[file].content[..])

@@ -143,8 +143,14 @@ impl Quorum {
         out: &mut Outbox,
     ) -> Result<Self, Halt> {
         // The log is short, so all of it is looked through, whatever the recovery point was.
-        let (log, recovery) =
+        let (mut log, recovery) =
             Log::open(DIR, &config.log, disk, false, 0, boot.now.wall).map_err(failed)?;
+        // What it finds may have been appended by a life that died before its fsync. Its votes and
+        // fetches speak of the log end as durable, so it has to be (Kafka leaves that to the next
+        // append).
+        if config.voters.contains(&config.id) {
+            log.flush(disk).map_err(failed)?;
+        }
         let state = store::read(disk)?;
         out.observe(Fact::Loaded {
             partition: TopicPartition::METADATA,
