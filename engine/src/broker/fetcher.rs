@@ -308,9 +308,9 @@ fn apply(
         _ => return Ok(Applied::BackOff),
     }
     if let Some(diverging) = answer.diverging_epoch {
-        partition.truncate_diverged(diverging, context, io)?;
+        let changes = partition.truncate_diverged(diverging, context, io)?;
         state.update(partition);
-        return Ok(Applied::Done(Changes::default()));
+        return Ok(Applied::Done(changes));
     }
     let appended = partition.append_fetched(answer, state.leader_epoch, context, io)?;
     if partition.log().end_offset() != state.fetch_offset {

@@ -8,6 +8,7 @@
 use super::Broker;
 use super::context::Io;
 use super::fetcher::Asked;
+use super::partition::Changes;
 use crate::ids::{BrokerId, LeaderEpoch, TopicPartition, peer};
 use crate::protocol::{
     EARLIEST_TIMESTAMP, Isolation, LATEST_TIMESTAMP, ListOffset, ListOffsetsRequest, ListedOffset,
@@ -71,12 +72,15 @@ impl Broker {
                 self.ask_offset(leader, asked, io);
                 return Ok(());
             }
-            if timestamp == LATEST_TIMESTAMP {
-                partition.truncate_beyond_leader(answer.offset, io)?;
+            let changes = if timestamp == LATEST_TIMESTAMP {
+                partition.truncate_beyond_leader(answer.offset, io)?
             } else if answer.offset > log_end {
-                partition.start_anew(answer.offset, io)?;
-            }
+                partition.start_anew(answer.offset, io)?
+            } else {
+                Changes::default()
+            };
             state.update(partition);
+            self.react(id, changes, io)?;
         }
         self.fetch_from(leader, io);
         Ok(())

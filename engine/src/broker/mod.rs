@@ -133,6 +133,9 @@ impl Broker {
 
     /// Does what others wait for after something has happened to a partition.
     fn react(&mut self, id: TopicPartition, changes: Changes, io: &mut Io<'_>) -> Result<(), Halt> {
+        if changes.truncated {
+            self.checkpoint_recovery_points(io)?;
+        }
         if changes.rolled {
             io.out.set_timer(Timer::Broker(BrokerTimer::FlushRolled(id)), io.now.mono);
         }

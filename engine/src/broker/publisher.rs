@@ -9,10 +9,11 @@
 use super::Broker;
 use super::context::{Io, disk_failed};
 use super::fetcher::FetchState;
-use super::partition::Changes;
 use crate::fact::Fact;
 use crate::ids::{BrokerId, Offset, TopicPartition};
-use crate::metadata::{ImageDelta, MetadataRecord, ReplayError, decode_batch};
+use crate::metadata::{
+    ImageDelta, MetadataRecord, PartitionChange, PartitionRecord, ReplayError, decode_batch,
+};
 use crate::raft::QuorumChange;
 use crate::record::Batch;
 use crate::timer::{BrokerTimer, Timer};
@@ -78,24 +79,31 @@ impl Broker {
         Ok(())
     }
 
-    fn decode(&mut self, batch: &Bytes) -> Result<(), ReplayError> {
+    pub(super) fn decode(&mut self, batch: &Bytes) -> Result<(), ReplayError> {
         for (offset, record) in decode_batch(batch)? {
-            let partition = match &record {
-                MetadataRecord::Partition(record) => Some(record.partition),
-                MetadataRecord::PartitionChange(change) => Some(change.partition),
-                _ => None,
-            };
-            if let Some(id) = partition
-                && self.metadata.published
-                && self.partitions.contains_key(&id)
-            {
-                self.metadata.touched.push(id);
+            if self.metadata.published {
+                self.touch(&record);
             }
             self.metadata.pending.push((offset, record));
         }
         let view = Batch::new(batch).map_err(|_| ReplayError::Batch)?;
         self.metadata.next = view.last_offset() + 1;
         Ok(())
+    }
+
+    /// Notes which partitions hosted here a record is about.
+    fn touch(&mut self, record: &MetadataRecord) {
+        let touched = &mut self.metadata.touched;
+        match record {
+            MetadataRecord::Partition(PartitionRecord { partition, .. })
+            | MetadataRecord::PartitionChange(PartitionChange { partition, .. }) => {
+                touched.extend(self.partitions.contains_key(partition).then_some(partition));
+            }
+            MetadataRecord::RemoveTopic { id } => {
+                touched.extend(self.partitions.keys().filter(|hosted| hosted.topic == *id));
+            }
+            _ => {}
+        }
     }
 
     /// Replays what is pending, and publishes it.
@@ -168,11 +176,9 @@ impl Broker {
         if delta.defaults || !delta.topics.is_empty() {
             self.publish_topics(delta, io)?;
         }
-        self.publish_partitions(&delta.partitions, io)?;
-        if !delta.brokers.is_empty() {
-            self.publish_brokers(io)?;
-        }
-        Ok(())
+        // What only concerns brokers is in the cache by now, and that is all: a high watermark that
+        // a fenced replica has held back waits for the next append, fetch or change of the ISR.
+        self.publish_partitions(&delta.partitions, io)
     }
 
     fn publish_topics(&mut self, delta: &ImageDelta, io: &mut Io<'_>) -> Result<(), Halt> {
@@ -266,8 +272,9 @@ impl Broker {
         io: &mut Io<'_>,
     ) -> Result<Option<BrokerId>, Halt> {
         let Some(partition) = self.partitions.get_mut(&id) else { return Ok(None) };
-        partition.start_following(&self.context, io)?;
+        let changes = partition.start_following(&self.context, io)?;
         let state = FetchState::new(partition);
+        self.react(id, changes, io)?;
         self.fetchers.by_leader.entry(leader).or_default().partitions.insert(id, state);
         Ok(Some(leader))
     }
@@ -286,19 +293,6 @@ impl Broker {
         waiting.take_consumers(&mut woken);
         for conn in woken {
             self.wake_fetch(conn, id, io)?;
-        }
-        Ok(())
-    }
-
-    /// Brokers were fenced or unfenced, or shut down: a replica that cannot join an ISR any more
-    /// holds no high watermark back.
-    fn publish_brokers(&mut self, io: &mut Io<'_>) -> Result<(), Halt> {
-        let led: Vec<_> =
-            self.partitions.iter().filter(|(_, p)| p.is_leader()).map(|(id, _)| *id).collect();
-        for id in led {
-            let Some(partition) = self.partitions.get_mut(&id) else { continue };
-            let high_watermark = partition.maybe_advance_high_watermark(&self.context, io);
-            self.react(id, Changes { high_watermark, ..Changes::default() }, io)?;
         }
         Ok(())
     }

@@ -46,12 +46,13 @@ impl Partition {
         Some(is_new_epoch)
     }
 
-    /// From where to fetch now that a leader is followed; what lies above is cut.
+    /// A leader is followed from now on. Fetching starts at the log end; what lies above where it
+    /// should start is cut.
     pub(in crate::broker) fn start_following(
         &mut self,
         context: &Context,
         io: &mut Io<'_>,
-    ) -> Result<Offset, Halt> {
+    ) -> Result<Changes, Halt> {
         let start = Start {
             log_end: self.log.end_offset(),
             high_watermark: self.high_watermark,
@@ -61,9 +62,9 @@ impl Partition {
             .rules
             .ask(io.out, "start_of_following", |rules| (rules.start_of_following)(start));
         if from < self.log.end_offset() {
-            self.cut(from.max(0), Truncation::Following, io)?;
+            return self.cut(from.max(0), Truncation::Following, io);
         }
-        Ok(self.log.end_offset())
+        Ok(Changes::default())
     }
 
     /// Appends what was fetched under the leader epoch `fetched_epoch`, and takes over the
@@ -149,13 +150,13 @@ impl Partition {
     }
 
     /// The leader said that the logs part, and where its own ends in the epoch that it knows.
-    /// Cuts, and answers the new log end; the next fetch looks again.
+    /// Cuts; the next fetch looks again.
     pub(in crate::broker) fn truncate_diverged(
         &mut self,
         leader: EpochEndOffset,
         context: &Context,
         io: &mut Io<'_>,
-    ) -> Result<Offset, Halt> {
+    ) -> Result<Changes, Halt> {
         let divergence = Divergence {
             leader,
             own: self.log.end_offset_for(leader.epoch),
@@ -170,8 +171,7 @@ impl Partition {
             io.out.observe(Fact::Reached("divergence_again"));
         }
         let why = Truncation::Diverged { leader_end: leader };
-        self.cut(to.clamp(0, self.log.end_offset()), why, io)?;
-        Ok(self.log.end_offset())
+        self.cut(to.clamp(0, self.log.end_offset()), why, io)
     }
 
     /// The leader's log ends at `leader_end`, before this one.
@@ -179,9 +179,8 @@ impl Partition {
         &mut self,
         leader_end: Offset,
         io: &mut Io<'_>,
-    ) -> Result<Offset, Halt> {
-        self.cut(leader_end.max(0), Truncation::BeyondLeader, io)?;
-        Ok(self.log.end_offset())
+    ) -> Result<Changes, Halt> {
+        self.cut(leader_end.max(0), Truncation::BeyondLeader, io)
     }
 
     /// The leader's log starts at `leader_start`, beyond the end of this one: nothing of this one
@@ -190,8 +189,7 @@ impl Partition {
         &mut self,
         leader_start: Offset,
         io: &mut Io<'_>,
-    ) -> Result<Offset, Halt> {
-        self.cut(leader_start, Truncation::BehindLeader, io)?;
-        Ok(self.log.end_offset())
+    ) -> Result<Changes, Halt> {
+        self.cut(leader_start, Truncation::BehindLeader, io)
     }
 }

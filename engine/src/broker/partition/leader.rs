@@ -119,7 +119,7 @@ impl Partition {
         });
         let high_watermark = self.maybe_advance_high_watermark(context, io);
         let changes =
-            Changes { appended: true, high_watermark, rolled: info.rolled, proposed: false };
+            Changes { appended: true, high_watermark, rolled: info.rolled, ..Changes::default() };
         Ok(Ok(Appended { base_offset: info.base_offset, last_offset: info.last_offset, changes }))
     }
 

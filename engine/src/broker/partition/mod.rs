@@ -98,6 +98,9 @@ pub(super) struct Changes {
     pub(super) proposed: bool,
     /// A segment is full and has to be fsynced.
     pub(super) rolled: bool,
+    /// The log end moved down, and the recovery point may have; it has to be written before
+    /// anything is appended in the place of what was cut.
+    pub(super) truncated: bool,
 }
 
 impl Partition {
@@ -218,14 +221,16 @@ impl Partition {
     }
 
     /// Cuts the log, and the high watermark with it, and says so.
-    fn cut(&mut self, to: Offset, why: Truncation, io: &mut Io<'_>) -> Result<(), Halt> {
+    fn cut(&mut self, to: Offset, why: Truncation, io: &mut Io<'_>) -> Result<Changes, Halt> {
         let (from, high_watermark) = (self.log.end_offset(), self.high_watermark);
-        match why {
-            Truncation::BehindLeader => self.log.truncate_fully_and_start_at(to, io.disk),
-            _ => self.log.truncate_to(to, io.disk).map(|_| ()),
+        let truncated = match why {
+            Truncation::BehindLeader => {
+                self.log.truncate_fully_and_start_at(to, io.disk).map(|()| true)
+            }
+            _ => self.log.truncate_to(to, io.disk),
         }
         .map_err(log_dir_failed)?;
-        if matches!(why, Truncation::BehindLeader) || self.log.end_offset() != from {
+        if truncated {
             io.out.observe(Fact::Truncated {
                 partition: self.id,
                 leader_epoch: self.leader_epoch,
@@ -236,7 +241,7 @@ impl Partition {
             });
         }
         self.move_high_watermark(high_watermark, io);
-        Ok(())
+        Ok(Changes { truncated, ..Changes::default() })
     }
 
     /// Sets the high watermark, within the log, and says so if it moved

@@ -1,6 +1,7 @@
 //! A cluster of three brokers and one controller over a tiny network of its own: a millisecond
 //! away from each other, in order, and cut at will. Disks answer at once.
 
+use crate::broker::context::Io;
 use crate::broker::{Broker, BrokerSettings};
 use crate::config::{BrokerConfig, ControllerConfig, TopicConfig};
 use crate::controller::{Controller, ControllerSettings};
@@ -16,7 +17,9 @@ use crate::rules::Rulebook;
 use crate::timer::Timer;
 use crate::{Input, Outbox};
 use bytes::Bytes;
-use machine::{Boot, CloseReason, ConnId, Halt, Mono, NodeId, Now, Output, Process, Span, Wall};
+use machine::{
+    Boot, CloseReason, ConnId, Halt, Lane, Mono, NodeId, Now, Output, Process, Span, Wall,
+};
 use std::collections::{BTreeMap, BTreeSet};
 
 pub(super) const BROKERS: [BrokerId; 3] = [1, 2, 3];
@@ -315,6 +318,25 @@ impl Cluster {
         }
     }
 
+    /// Does something to a broker behind its back.
+    pub(super) fn on_broker(&mut self, id: BrokerId, act: impl FnOnce(&mut Broker, &mut Io<'_>)) {
+        let now = self.clocks();
+        let Node { member: Member::Broker(broker), out, .. } = self.nodes.get_mut(&id).unwrap()
+        else {
+            panic!("{id} is a controller")
+        };
+        let disk = self.disks.get_mut(&id).unwrap();
+        act(broker, &mut Io { now, lane: Lane::Control, disk, out });
+    }
+
+    /// Fsyncs a log and writes down that it is.
+    pub(super) fn fsync(&mut self, id: BrokerId, partition: TopicPartition) {
+        self.on_broker(id, |broker, io| {
+            broker.partitions.get_mut(&partition).unwrap().close(io).unwrap();
+            broker.checkpoint_recovery_points(io).unwrap();
+        });
+    }
+
     pub(super) fn isr(&self, leader: BrokerId, id: TopicPartition) -> Vec<BrokerId> {
         self.broker(leader).partition(id).map_or(vec![], |partition| partition.isr)
     }
@@ -361,7 +383,7 @@ impl Cluster {
     }
 }
 
-fn batch() -> Bytes {
+pub(super) fn batch() -> Bytes {
     let mut batch = BatchBuilder::new();
     batch.append(1_000, None, Some(b"value"), &[]);
     batch.build()

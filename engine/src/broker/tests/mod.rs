@@ -2,13 +2,19 @@
 
 mod cluster;
 
+use super::Broker;
+use super::context::Io;
+use super::partition::{FetchLimits, Reader};
 use crate::error::ErrorCode;
 use crate::fact::Fact;
 use crate::ids::{BrokerId, Offset, TopicPartition};
+use crate::log::checkpoint::{self, RECOVERY_POINTS};
+use crate::metadata::{BrokerRegistrationChange, MetadataRecord, PartitionRegistration};
 use crate::protocol::{
     FetchPartition, FetchRequest, Isolation, MetadataRequest, ProducePartition, ProduceRequest,
-    ProducedPartition, Response,
+    ProducedPartition, ReplicaState, Response,
 };
+use crate::record::{BatchBuilder, stamp};
 use cluster::{BROKERS, Cluster};
 use machine::{ConnId, Halt, Span};
 
@@ -146,6 +152,84 @@ fn a_deposed_leader_fails_what_waits_and_drops_what_nobody_else_has() {
         .iter()
         .any(|(id, fact)| *id == 1 && matches!(fact, Fact::Truncated { from: 2, to: 0, .. }));
     assert!(cut, "the divergence was found");
+}
+
+#[test]
+fn a_cut_log_is_recovered_from_where_it_was_cut() {
+    let (mut cluster, orders) = Cluster::start(2);
+    cluster.run_for(Span::secs(1));
+    cluster.cut(1, &[2, 3, 101]);
+    let producer = cluster.connect(1);
+    for _ in 0..3 {
+        cluster.produce(producer, orders, 1);
+        produced(&mut cluster, producer);
+    }
+    let recovery_point = |cluster: &mut Cluster| {
+        let disk = cluster.disks.get_mut(&1).unwrap();
+        checkpoint::read(disk, RECOVERY_POINTS).unwrap()[&("orders".to_owned(), 0)]
+    };
+    cluster.fsync(1, orders);
+    assert_eq!(recovery_point(&mut cluster), 3);
+    cluster.until(|cluster| cluster.leads(2, orders));
+    let other = cluster.connect(2);
+    cluster.produce(other, orders, -1);
+    produced(&mut cluster, other);
+    cluster.facts.clear();
+    cluster.heal();
+    let cut = |(id, fact): &(BrokerId, Fact)| {
+        *id == 1 && matches!(fact, Fact::Truncated { from: 3, to: 0, .. })
+    };
+    cluster.until(|cluster| cluster.facts.iter().any(cut));
+    assert_eq!(recovery_point(&mut cluster), 0, "or a segment would be trusted that is not synced");
+}
+
+#[test]
+fn a_broker_that_is_fenced_moves_no_high_watermark_by_itself() {
+    let (mut cluster, orders) = Cluster::start(1);
+    let change = |fenced, shutting_down, epoch| {
+        MetadataRecord::BrokerRegistrationChange(BrokerRegistrationChange {
+            broker: 3,
+            broker_epoch: epoch,
+            fenced: Some(fenced),
+            in_controlled_shutdown: Some(shutting_down),
+        })
+    };
+    cluster.on_broker(1, |broker, io| {
+        let epoch = |broker: &Broker, id| broker.context.image.broker(id).unwrap().epoch;
+        let epochs = [epoch(broker, 2), epoch(broker, 3)];
+        let apply = |broker: &mut Broker, record: MetadataRecord, io: &mut Io<'_>| {
+            let mut batch = BatchBuilder::new();
+            batch.append(1_000, None, Some(&record.encode()), &[]);
+            let at = broker.context.image.offset() + 1;
+            broker.decode(&stamp(batch.build(), at, 1)).unwrap();
+            broker.apply_metadata(io).unwrap();
+        };
+        let state = broker.context.image.partition(orders).unwrap().clone();
+        let state = PartitionRegistration { isr: vec![1, 2], partition_epoch: 9, ..state };
+        apply(broker, change(false, true, epochs[1]), io);
+        let partition = broker.partitions.get_mut(&orders).unwrap();
+        partition.become_leader(&state, &broker.context, io).unwrap();
+        let fetch = |broker: &mut Broker, id: BrokerId, offset, io: &mut Io<'_>| {
+            let state = ReplicaState { id, epoch: epochs[usize::from(id) - 2] };
+            let request = &consume(orders, offset).partitions[0];
+            let limits = FetchLimits { max_bytes: 1 << 20, min_one_batch: true };
+            let partition = broker.partitions.get_mut(&orders).unwrap();
+            let reader = Reader::Follower(state);
+            partition.fetch(reader, request, limits, true, &broker.context, io).unwrap();
+            partition.high_watermark()
+        };
+        fetch(broker, 3, 0, io);
+        apply(broker, change(false, false, epochs[1]), io);
+        let partition = broker.partitions.get_mut(&orders).unwrap();
+        partition.append_as_leader(&cluster::batch(), 1, &broker.context, io).unwrap().unwrap();
+        assert_eq!(fetch(broker, 2, 1, io), 0, "3 was caught up a moment ago");
+        // Who waits for this partition holds its lock, and this input does not.
+        apply(broker, change(true, false, epochs[1]), io);
+        assert_eq!(broker.partitions[&orders].high_watermark(), 0);
+        let partition = broker.partitions.get_mut(&orders).unwrap();
+        partition.append_as_leader(&cluster::batch(), 1, &broker.context, io).unwrap().unwrap();
+        assert_eq!(fetch(broker, 2, 2, io), 2, "KAFKA-15021");
+    });
 }
 
 #[test]

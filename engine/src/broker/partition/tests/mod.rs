@@ -163,6 +163,7 @@ const MOVED: Resolution = Resolution::Done(Changes {
     appended: false,
     proposed: false,
     rolled: false,
+    truncated: false,
 });
 
 #[test]
