@@ -43,7 +43,13 @@ impl Partition {
         let newer = state.partition_epoch > self.partition_epoch;
         self.replicas.clone_from(&state.replicas);
         leader.set_replicas(state, context);
-        leader.isr = Isr::committed(&state.isr);
+        // An answer to a proposal may come before the record that it is about, and the next
+        // proposal be on its way when that record does come. Nothing is decided about that one:
+        // taking it back (as `Partition.makeLeader` does) would free the high watermark of a
+        // replica that the controller may count as in sync by now.
+        if newer || is_new_epoch || is_new {
+            leader.isr = Isr::committed(&state.isr);
+        }
         self.partition_epoch = state.partition_epoch;
         if is_new_epoch || is_new {
             leader.epoch_start = self.log.end_offset();

@@ -35,25 +35,34 @@ impl Partition {
             let start = self.log.log_start();
             return Ok(at(start, self.log.epoch_of(start)));
         }
-        // Below the start of its epoch a leader cannot tell what was shown before it led.
-        let latest = if is_follower { Ok(bound) } else { self.latest(bound, context, io) };
-        let latest = match latest {
-            Ok(latest) => latest,
-            Err(error) => return Ok(ListedOffset { error, ..nothing }),
-        };
         if request.timestamp == LATEST_TIMESTAMP {
-            return Ok(at(latest, Some(self.leader_epoch)));
+            let latest = if is_follower { Ok(bound) } else { self.latest(bound, context, io) };
+            return Ok(match latest {
+                Ok(latest) => at(latest, Some(self.leader_epoch)),
+                Err(error) => ListedOffset { error, ..nothing },
+            });
         }
+        let log_end = self.log.end_offset();
         let found = self
             .log
-            .offset_for_timestamp(request.timestamp, latest, io.disk)
+            .offset_for_timestamp(request.timestamp, log_end, io.disk)
             .map_err(log_dir_failed)?;
-        Ok(found.map_or(nothing, |found| ListedOffset {
-            timestamp: found.timestamp,
-            ..at(found.offset, self.log.epoch_of(found.offset))
-        }))
+        Ok(match found {
+            Some(found) if found.offset < bound => ListedOffset {
+                timestamp: found.timestamp,
+                ..at(found.offset, self.log.epoch_of(found.offset))
+            },
+            // It is there, and may be below what was shown before this leader led.
+            Some(_) => match self.latest(bound, context, io) {
+                Ok(_) => nothing,
+                Err(error) => ListedOffset { error, ..nothing },
+            },
+            None => nothing,
+        })
     }
 
+    /// The end of what may be read, unless that is below the start of the leader's epoch, where
+    /// it cannot tell what was shown before it led.
     fn latest(
         &self,
         bound: Offset,

@@ -303,6 +303,60 @@ fn older_metadata_does_not_overwrite_what_the_controller_answered() {
 }
 
 #[test]
+fn metadata_that_is_known_already_takes_no_proposal_back() {
+    let mut leader = Replica::leader(&[1, 2], 1);
+    leader.append(1).unwrap();
+    leader.follower_fetch(2, 1);
+    leader.append(1).unwrap();
+    // The answer to a first proposal overtakes the record that it is about.
+    leader.now += Span::secs(31);
+    leader.follower_fetch(3, 1);
+    leader.answer(ErrorCode::None, &[1, 2], 1);
+    assert!(leader.follower_fetch(3, 1).1.proposed);
+    leader.lead(&state(1, &[1, 2], (0, 1)));
+    assert!(leader.partition.has_pending_isr());
+    leader.follower_fetch(2, 2);
+    assert_eq!(leader.hw(), 1, "3 was never caught up, but may be in the ISR by now");
+    leader.answer(ErrorCode::None, &[1, 2, 3], 2);
+    assert_eq!(leader.partition.committed_isr(), [1, 2, 3]);
+}
+
+#[test]
+fn a_lookup_by_time_is_refused_only_for_what_may_have_been_shown_before() {
+    let mut leader = Replica::leader(&[1, 2], 1);
+    leader.append(1).unwrap();
+    leader.follower_fetch(2, 1);
+    leader.append(1).unwrap();
+    leader.with(|p, _, io| p.become_follower(&state(2, &[1, 2], (1, 1)), io));
+    leader.lead(&state(1, &[1, 2], (2, 2)));
+    assert_eq!((leader.hw(), leader.partition.log.end_offset()), (1, 2));
+    let mut at = |timestamp| {
+        let list = ListOffset { partition: ID, current_leader_epoch: Some(2), timestamp };
+        let isolation = Isolation::ReadUncommitted;
+        let answer = leader
+            .with(|p, context, io| p.list_offset(&list, isolation, false, context, io).unwrap());
+        (answer.error, answer.offset)
+    };
+    assert_eq!(at(LATEST_TIMESTAMP), (ErrorCode::OffsetNotAvailable, -1), "KIP-207");
+    assert_eq!(at(1_000), (ErrorCode::None, 0), "what is below the high watermark is known");
+    assert_eq!(at(9_000), (ErrorCode::None, -1), "and so is what nobody has written");
+    let mut late = BatchBuilder::new();
+    late.append(5_000, None, Some(b"late"), &[]);
+    let late = late.build();
+    leader.with(|p, context, io| p.append_as_leader(&late, 1, context, io).unwrap().unwrap());
+    let list = ListOffset { partition: ID, current_leader_epoch: Some(2), timestamp: 5_000 };
+    let isolation = Isolation::ReadUncommitted;
+    let mut late = || {
+        leader.with(|p, context, io| p.list_offset(&list, isolation, false, context, io).unwrap())
+    };
+    assert_eq!(late().error, ErrorCode::OffsetNotAvailable, "it is there");
+    leader.follower_fetch(2, 2);
+    let answer =
+        leader.with(|p, context, io| p.list_offset(&list, isolation, false, context, io).unwrap());
+    assert_eq!((answer.error, answer.offset), (ErrorCode::None, -1), "not committed yet");
+}
+
+#[test]
 fn a_fetch_of_another_epoch_or_life_leaves_no_trace() {
     let mut leader = Replica::leader(&[1, 2, 3], 1);
     leader.lead(&state(1, &[1, 2, 3], (1, 1)));
