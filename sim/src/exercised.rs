@@ -85,7 +85,7 @@ effects! {
     ByteLost = "byte_lost",
     /// A change of names was lost with the power.
     NameLost = "name_lost",
-    /// A last write was torn by the loss of power.
+    /// A last write was torn by the loss of power, or by the death of its process.
     WriteTorn = "write_torn",
     /// A truncation was lost with the power.
     TruncationLost = "truncation_lost",

@@ -16,6 +16,15 @@ pub(crate) struct Handled {
     pub(crate) crash_at: Option<SimTime>,
 }
 
+/// When an operation takes place, and its place among those of its handler.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Timing {
+    pub(super) starts: SimTime,
+    pub(super) completes: SimTime,
+    pub(super) lane: u8,
+    pub(super) number: u32,
+}
+
 #[derive(Clone, Debug)]
 pub(super) struct Device {
     pub(super) profile: DiskProfile,
@@ -57,15 +66,10 @@ impl Device {
         }
     }
 
-    /// One operation of the current handler: when it completes, on whose lane, and its number.
-    /// Nothing if it completes at once, as all do that no handler makes.
+    /// One operation of the current handler: when it starts and completes, on whose lane, and its
+    /// number. Nothing if it completes at once, as all do that no handler makes.
     #[inline]
-    pub(super) fn operation(
-        &mut self,
-        cost: Span,
-        on_device: bool,
-        hangs: bool,
-    ) -> Option<(SimTime, u8, u32)> {
+    pub(super) fn operation(&mut self, cost: Span, on_device: bool, hangs: bool) -> Option<Timing> {
         let handler = self.handler.as_mut()?;
         handler.operations += 1;
         if handler.operations == handler.watch {
@@ -87,7 +91,7 @@ impl Device {
             self.busy = completes;
         }
         handler.cursor = completes;
-        Some((completes, handler.lane, handler.operations))
+        Some(Timing { starts: start, completes, lane: handler.lane, number: handler.operations })
     }
 
     /// The disk begins or ceases to hang.

@@ -1,8 +1,9 @@
 //! Operations that have not completed yet, and how to take them back.
 //!
 //! A process sees the effect of its disk calls at once. Each is journalled with the time at which
-//! it completes; when the process dies before that, it never happened. Operations of one handler
-//! complete in order. Those of several lanes may complete in another order than they were made:
+//! it completes; when the process dies before that, it never happened, but for a write that had
+//! begun: the kernel copies it piece by piece, so that a part of it may be there. Operations of one
+//! handler complete in order. Those of several lanes may complete in another order than they were made:
 //! one that built on what is taken back is taken back as well.
 
 use super::tree::{Change, Inode, Names, Pending, Tree};
@@ -47,6 +48,7 @@ pub(super) enum Undo {
 
 #[derive(Clone, Debug)]
 pub(super) struct Operation {
+    pub(super) starts: SimTime,
     pub(super) completes: SimTime,
     pub(super) lane: u8,
     /// Counts the operations of one handler, from one.
@@ -115,16 +117,30 @@ impl Cut {
             _ => operation.completes <= self.now,
         }
     }
+
+    fn is_in_the_middle_of(&self, operation: &Operation) -> bool {
+        operation.starts <= self.now && self.now < operation.completes
+    }
+}
+
+/// An operation that a crash takes back.
+#[derive(Clone, Debug)]
+pub(super) struct Undone {
+    pub(super) undo: Undo,
+    /// It was in progress, and all that it built on is there.
+    pub(super) in_progress: bool,
 }
 
 /// Splits the journal at a crash: what has to be taken back, latest first.
-pub(super) fn cut(journal: &mut Vec<Operation>, cut: Cut) -> Vec<Operation> {
+pub(super) fn cut(journal: &mut Vec<Operation>, cut: Cut) -> Vec<Undone> {
     let mut tainted: Vec<Inode> = Vec::new();
     let mut undone = Vec::new();
     for operation in journal.drain(..) {
-        if !cut.keeps(&operation) || tainted.iter().any(|inode| operation.needs(*inode)) {
+        let is_tainted = tainted.iter().any(|inode| operation.needs(*inode));
+        if is_tainted || !cut.keeps(&operation) {
             operation.subjects(&mut tainted);
-            undone.push(operation);
+            let in_progress = !is_tainted && cut.is_in_the_middle_of(&operation);
+            undone.push(Undone { undo: operation.undo, in_progress });
         }
     }
     undone.reverse();
@@ -134,6 +150,7 @@ pub(super) fn cut(journal: &mut Vec<Operation>, cut: Cut) -> Vec<Operation> {
 /// The disk hangs, or no longer does: shifts the completion of what had not completed.
 pub(super) fn shift(journal: &mut [Operation], now: SimTime, hangs: bool) {
     for operation in journal {
+        operation.starts = shifted(operation.starts, now, hangs);
         operation.completes = shifted(operation.completes, now, hangs);
     }
 }

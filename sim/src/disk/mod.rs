@@ -22,7 +22,7 @@ use crate::exercised::{Effect, Exercised};
 use crate::random::{Key, Sample, node_stream};
 use bytes::Bytes;
 use conditions::Kind;
-use device::Device;
+use device::{Device, Timing};
 use journal::{Operation, Undo};
 use machine::{Disk, DiskError, FileId, NodeId, Span};
 use std::sync::Arc;
@@ -89,11 +89,11 @@ impl SimDisk {
         }
         let cost = Span(cost.0.saturating_mul(slow) / 100);
         let completed = self.device.operation(cost, on_device, self.conditions.hangs);
-        if let Some((completes, lane, number)) = completed {
+        if let Some(Timing { starts, completes, lane, number }) = completed {
             if completes >= HUNG {
                 self.exercised.count(Effect::DiskOperationHung);
             }
-            self.journal.push(Operation { completes, lane, number, undo: undo() });
+            self.journal.push(Operation { starts, completes, lane, number, undo: undo() });
         }
     }
 

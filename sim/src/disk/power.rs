@@ -1,6 +1,7 @@
 //! Crashes and power losses.
 //!
-//! A crash of the process keeps what its completed operations did. A power loss keeps less:
+//! A crash of the process keeps what its completed operations did, and of the write in progress any
+//! prefix. A power loss keeps less:
 //!
 //! - of each file, what was synced, then any prefix of what was appended since; the last piece may
 //!   be torn, or its place be taken but hold zeros;
@@ -9,9 +10,10 @@
 //!   directories is one change in both.
 
 use super::content::Content;
-use super::journal::{self, Cut};
+use super::journal::{self, Cut, Undo, Undone};
 use super::tree::{File, Inode};
 use super::{SimDisk, tree};
+use crate::exercised::Effect;
 use crate::random::{Draw, Sample};
 use bytes::Bytes;
 use serde::Serialize;
@@ -33,16 +35,35 @@ const HALF: u32 = 500_000;
 const PAGE: u64 = 4096;
 
 impl SimDisk {
-    /// The process died: operations that had not completed did not happen. Answers their number.
+    /// The process died: operations that had not completed did not happen, or in part. Answers
+    /// their number.
     pub(crate) fn crash(&mut self, cut: Cut) -> u64 {
         let undone = journal::cut(&mut self.journal, cut);
         let count = undone.len() as u64;
-        undone.into_iter().for_each(|operation| journal::undo(&mut self.tree, operation.undo));
+        for Undone { mut undo, in_progress } in undone {
+            if let Undo::Append { file, length } = &mut undo
+                && in_progress
+            {
+                *length += self.written_of(*file, *length);
+            }
+            journal::undo(&mut self.tree, undo);
+        }
         if count > 0 {
             self.refresh();
         }
         self.device.reset(cut.now);
         count
+    }
+
+    /// How many bytes have been written by an append in progress to a file of `length` bytes.
+    fn written_of(&mut self, file: Inode, length: u64) -> u64 {
+        let bytes = self.tree.file(file).map_or(0, |file| file.content.len() - length);
+        let mut draw = self.draw();
+        let written = if draw.chance(HALF) { 0 } else { draw.below(bytes) };
+        if written > 0 {
+            self.exercised.count(Effect::WriteTorn);
+        }
+        written
     }
 
     /// The host lost power, after the crash of its process.

@@ -204,7 +204,7 @@ proptest! {
     }
 
     #[test]
-    fn a_crash_leaves_exactly_the_completed_operations(
+    fn a_crash_leaves_the_completed_operations_and_a_part_of_the_write_in_progress(
         steps in prop::collection::vec(step(), 1..30),
         before in prop::collection::vec(step(), 0..20),
         at in 0..8_000u64,
@@ -224,8 +224,17 @@ proptest! {
         disk.end();
         let now = SimTime(at);
         disk.crash(Cut { now, before: None });
-        let (_, expected) = states.iter().rev().find(|(done, _)| *done <= now).expect("the first");
-        prop_assert_eq!(&view(&disk), expected);
+        let completed = states.iter().rposition(|(done, _)| *done <= now).expect("the first");
+        let before = &states[completed].1;
+        match states.get(completed + 1) {
+            Some((_, after)) if matches!(steps[completed], Step::Append(..)) => {
+                for ((left, before), after) in view(&disk).iter().zip(before).zip(after) {
+                    prop_assert_eq!(&left.0, &before.0);
+                    prop_assert!(left.2.starts_with(&before.2) && after.2.starts_with(&left.2));
+                }
+            }
+            _ => prop_assert_eq!(&view(&disk), before),
+        }
         prop_assert_eq!(disk.used(), used(&disk));
         for (_, inode, _) in view(&disk) {
             prop_assert!(disk.len(FileId(inode)).is_ok(), "it can be used again");
@@ -266,7 +275,7 @@ proptest! {
     ) {
         let mut disk = new_disk(1, timed());
         let files = ["d0/0", "d0/1"].map(|path| disk.create(path).expect("it is new"));
-        let mut expected = [0, 0];
+        let (mut expected, mut torn) = ([0i64, 0], [0, 0]);
         let now = SimTime(at);
         for (lane, length) in appends {
             // Both lanes begin at zero, again and again: their operations interleave.
@@ -280,11 +289,17 @@ proptest! {
                 *kept += i64::from(length);
             } else if *kept >= 0 {
                 *kept = -1 - *kept;
+                let begun = u64::from(length) * 200 <= at;
+                torn[usize::from(lane)] = if begun { u64::from(length) } else { 0 };
             }
         }
         disk.crash(Cut { now, before: None });
-        let lengths = files.map(|file| disk.len(file).expect("it is there") as i64);
-        prop_assert_eq!(lengths, expected.map(|n| if n < 0 { -1 - n } else { n }));
+        for (lane, file) in files.into_iter().enumerate() {
+            let left = disk.len(file).expect("it is there");
+            let kept = expected[lane];
+            let kept = if kept < 0 { -1 - kept } else { kept } as u64;
+            prop_assert!((kept..kept + torn[lane].max(1)).contains(&left), "{left} of {kept}");
+        }
     }
 }
 
@@ -321,6 +336,27 @@ fn errors_are_those_of_posix() {
     assert_eq!(disk.len(file), Err(DiskError::NotFound));
     assert_eq!(disk.list(""), Ok(vec!["d1".to_owned()]));
     assert_eq!(disk.used(), 0);
+}
+
+#[test]
+fn a_write_in_progress_at_a_crash_is_there_in_part() {
+    let lengths: Vec<u64> = (0..64)
+        .map(|seed| {
+            let mut disk = new_disk(seed, timed());
+            let file = disk.create("d0/0").expect("the name is free");
+            disk.append(file, Bytes::from_static(b"before")).expect("it fits");
+            disk.begin(SimTime::ZERO, 0, 0);
+            disk.append(file, vec![1; 100].into()).expect("it fits");
+            disk.append(file, vec![2; 100].into()).expect("it fits");
+            let done = disk.end().completes;
+            disk.crash(Cut { now: SimTime(done.0 / 2 - 1), before: None });
+            let left = disk.read(file, 0, 999).expect("it is there");
+            assert!(left.starts_with(b"before") && left[6..].iter().all(|byte| *byte == 1));
+            disk.len(file).expect("it is there")
+        })
+        .collect();
+    assert!(lengths.contains(&6), "nothing of it");
+    assert!(lengths.iter().any(|length| (7..106).contains(length)), "a part of it");
 }
 
 #[test]

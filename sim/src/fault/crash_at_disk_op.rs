@@ -1,5 +1,6 @@
 //! A process is killed between two disk operations of one handler: after the log was appended to
-//! and before its index was, after a file was renamed and before its directory was synced.
+//! and before its index was, after a file was renamed and before its directory was synced. Or in
+//! the middle of one: of a write that begins then a part may be there.
 
 use super::{ActiveId, Inflict, Undoing};
 use crate::{EventId, World, text};
