@@ -311,6 +311,23 @@ fn healing_in_the_middle_of_a_restart_brings_the_node_back() {
 }
 
 #[test]
+fn what_is_stopping_when_everything_is_healed_starts_again() {
+    let mut world = idle_with(14, 1, slow_disk(), HostConfig::default());
+    poke(&mut world, 1, Act::AppendAndConnect("file", node(1)));
+    let until = world.now() + Span::micros(100);
+    world.run_until(until);
+    world.stop(node(1));
+    world.run_until(until + Span::micros(100));
+    assert_eq!(world.status(node(1)), Status::Up, "it waits for its disk");
+    world.heal();
+    pass(&mut world, 100);
+    assert_eq!((world.status(node(1)), world.incarnation(node(1))), (Status::Up, 1));
+    world.stop(node(1));
+    pass(&mut world, 100);
+    assert_eq!(world.status(node(1)), Status::Down, "nobody wants it back");
+}
+
+#[test]
 fn a_connection_can_be_used_before_the_handler_that_opens_it_is_done() {
     let mut world = idle_with(15, 3, slow_disk(), HostConfig::default());
     poke(&mut world, 1, Act::AppendAndConnect("file", node(2)));

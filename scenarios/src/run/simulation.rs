@@ -69,8 +69,6 @@ pub struct Simulation {
     pub(super) unknown: Vec<String>,
     /// What had not come back before a deadline.
     pub(super) missing: Vec<String>,
-    /// Nodes that were still stopping when everything was healed.
-    to_start: Vec<NodeId>,
     /// Since when each fenced broker is fenced.
     fenced: BTreeMap<NodeId, SimTime>,
 }
@@ -112,7 +110,6 @@ impl Simulation {
             converged: SimTime::MAX,
             unknown: Vec::new(),
             missing: Vec::new(),
-            to_start: Vec::new(),
             fenced: BTreeMap::new(),
             world,
         }
@@ -261,7 +258,6 @@ impl Simulation {
                 match halt {
                     Halt::Clean if self.phase >= Phase::Converge => {
                         self.reached.add("stopped_after_heal", 1);
-                        self.to_start.push(node);
                     }
                     Halt::Clean => {}
                     // Healing starts it again, so nothing else would show that it gave up.
@@ -344,9 +340,6 @@ impl Simulation {
             }
             Phase::Load if late || self.is_load_over() => self.heal(),
             Phase::Converge => {
-                for node in std::mem::take(&mut self.to_start) {
-                    self.world.start(node);
-                }
                 let missing = converge::missing(self, most);
                 if missing.is_empty() || late {
                     self.missing.extend(missing);

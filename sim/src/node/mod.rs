@@ -61,6 +61,8 @@ pub(crate) struct Node<P: Process> {
     pub(crate) hung_by: Vec<ActiveId>,
     /// It has ended itself in an orderly way, as soon as its other lanes are done.
     pub(crate) exiting: bool,
+    /// It was asked to stop.
+    pub(crate) stopping: bool,
     /// The faults that keep it down.
     pub(crate) down_by: Vec<ActiveId>,
     pub(crate) restarting: Option<Restarting>,
@@ -99,6 +101,7 @@ impl<P: Process> Node<P> {
             paused_by: Vec::new(),
             hung_by: Vec::new(),
             exiting: false,
+            stopping: false,
             down_by: Vec::new(),
             restarting: None,
             crash_at: Vec::new(),
@@ -162,6 +165,7 @@ impl<P: Process> Node<P> {
         self.locks.clear();
         self.timers.clear();
         self.exiting = false;
+        self.stopping = false;
         self.paused_by.clear();
         drop(self.outbox.drain());
     }

@@ -4,6 +4,7 @@ use super::World;
 use super::step::Event;
 use crate::fault::{ActiveFault, ActiveId, Entry, EntryId, Fault, Trigger};
 use crate::net::LinkShape;
+use crate::node::Restarting;
 use crate::{EventId, FaultChange, Observation, Seen, TraceKind};
 use machine::{NodeId, Process, Span};
 
@@ -73,13 +74,17 @@ impl<P: Process> World<P> {
         fault.undo(self, id, event);
     }
 
-    /// Undoes all faults and starts what is down, if it ever ran. What the plan still holds is
-    /// not cancelled.
+    /// Undoes all faults and starts what is down, if it ever ran; what is stopping starts again as
+    /// soon as it has stopped. What the plan still holds is not cancelled.
     pub fn heal(&mut self) {
         while let Some(active) = self.active.first() {
             self.undo(active.id);
         }
         for node in 0..self.nodes.len() {
+            if self.nodes[node].stopping && self.nodes[node].restarting.is_none() {
+                let (fault, down) = (self.active_id(), Span::ZERO);
+                self.nodes[node].restarting = Some(Restarting { fault, down });
+            }
             if self.nodes[node].lives > 0 {
                 self.nodes[node].down_by.clear();
                 self.boot(node, EventId::NONE);

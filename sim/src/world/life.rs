@@ -23,6 +23,7 @@ impl<P: Process> World<P> {
     /// Asks a node's process to stop, which is up to it.
     pub fn stop(&mut self, node: NodeId) {
         let index = self.index(node);
+        self.nodes[index].stopping = self.nodes[index].process.is_some();
         self.offer(index, Queued { input: Input::Stop, cause: EventId::NONE, connection: None });
     }
 
