@@ -6,6 +6,7 @@ use crate::ids::{BrokerEpoch, BrokerId, LeaderEpoch, Offset, PartitionEpoch, Top
 use crate::protocol::EpochEndOffset;
 use crate::rules::election::{How, Reason};
 use bytes::Bytes;
+use machine::ConnId;
 
 /// Something that happened in a process. Which process, when, and what caused it is known to
 /// whoever collects facts. Facts on [`TopicPartition::METADATA`] are of the metadata log.
@@ -279,6 +280,8 @@ pub enum ClientFact {
         base_offset: Option<Offset>,
         /// The records in order.
         records: Vec<u64>,
+        /// The connection that they were last sent over. Nothing orders what goes over two.
+        over: Option<ConnId>,
     },
     /// A batch is sent again, after an error that may be retried or after no answer.
     Retried {

@@ -124,7 +124,7 @@ impl<C> Channels<C> {
     }
 
     /// Sends a request to `peer`, over a new connection if there is none, to be answered within
-    /// `timeout`. The caller has asked [`Channels::is_ready`].
+    /// `timeout`. The caller has asked [`Channels::is_ready`]. Answers which connection it took.
     pub fn send(
         &mut self,
         now: Mono,
@@ -133,7 +133,7 @@ impl<C> Channels<C> {
         timeout: Span,
         context: C,
         out: &mut Outbox,
-    ) {
+    ) -> ConnId {
         let deadline = now + timeout;
         let connection = self.connection(now, peer, out);
         let correlation_id = connection.next_correlation_id();
@@ -141,20 +141,22 @@ impl<C> Channels<C> {
         let id = connection.id;
         out.send(id, Message::Request { correlation_id, body: request.into() });
         self.arm(deadline, out);
+        id
     }
 
-    /// Sends a request that is never answered (acks=0).
+    /// Sends a request that is never answered (acks=0). Answers which connection it took.
     pub fn send_unanswered(
         &mut self,
         now: Mono,
         peer: NodeId,
         request: impl Into<Request>,
         out: &mut Outbox,
-    ) {
+    ) -> ConnId {
         let connection = self.connection(now, peer, out);
         let correlation_id = connection.next_correlation_id();
         let id = connection.id;
         out.send(id, Message::Request { correlation_id, body: request.into() });
+        id
     }
 
     /// Opens a connection to `peer` if there is none and one may be tried.

@@ -45,4 +45,9 @@ impl ConnId {
         let node = ((opener.cluster.0 as u64) << 12) | (opener.node as u64 & 0xfff);
         Self((node << 48) | ((incarnation as u64) << 32) | count as u64)
     }
+
+    /// Which connection of its opener's life it is.
+    pub const fn count(self) -> u32 {
+        self.0 as u32
+    }
 }

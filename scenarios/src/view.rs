@@ -356,6 +356,7 @@ mod tests {
             partition: PARTITION,
             base_offset: Some(0),
             records: vec![0, 1],
+            over: None,
         };
         board.on_fact(client, &Fact::Client(confirmed));
         let records = board.row(0).records;

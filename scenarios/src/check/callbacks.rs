@@ -6,13 +6,16 @@
 use super::{Check, Findings, Ground};
 use crate::evidence::{Effect, Moment, View, records};
 use engine::fact::{ClientFact, Fact};
+use machine::ConnId;
 use std::collections::BTreeMap;
 
 /// See the module.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Callbacks {
     /// The highest record called back, by producer and partition.
-    highest: BTreeMap<(usize, usize), usize>,
+    highest: BTreeMap<(usize, usize), u64>,
+    /// The same for those that were last sent over one connection.
+    highest_over: BTreeMap<(ConnId, usize), u64>,
     /// The records called back, by producer, a bit each.
     called: Vec<Vec<u64>>,
 }
@@ -23,9 +26,9 @@ impl Callbacks {
 
 impl Check for Callbacks {
     fn on_fact(&mut self, view: &View, at: &Moment, fact: &Fact, _: &Effect, out: &mut Findings) {
-        let numbers = match fact {
-            Fact::Client(ClientFact::Confirmed { records, .. })
-            | Fact::Client(ClientFact::Failed { records, .. }) => records,
+        let (numbers, over) = match fact {
+            Fact::Client(ClientFact::Confirmed { records, over, .. }) => (records, *over),
+            Fact::Client(ClientFact::Failed { records, .. }) => (records, None),
             _ => return,
         };
         let Some(first) = numbers.first().and_then(|first| view.records.get(*first)) else {
@@ -34,22 +37,28 @@ impl Check for Callbacks {
         let index = first.partition as usize;
         let (producer, _) = records::parts(numbers[0]);
         let mut highest = self.highest.get(&(producer, index)).copied();
+        // What came over the same connection is the worse to have been overtaken by.
+        let same = over.and_then(|over| self.highest_over.get(&(over, index)).copied());
         for number in numbers {
             let (producer, count) = records::parts(*number);
+            let by = same.filter(|same| same > number).or(highest).filter(|by| by > number);
             if !self.call(producer, count) {
                 out.add(Self::NAME, "a callback ran twice", at, index, Ground::Never)
                     .record(*number)
                     .detail(records::name(*number));
-            } else if highest.is_some_and(|highest| count < highest) {
+            } else if let Some(by) = by {
                 let what = "a callback ran after that of a later record";
-                out.add(Self::NAME, what, at, index, Ground::Overtaken)
+                out.add(Self::NAME, what, at, index, Ground::Overtaken { by })
                     .record(*number)
-                    .detail(records::name(*number));
+                    .detail(format!("{} after {}", records::name(*number), records::name(by)));
             }
-            highest = highest.max(Some(count));
+            highest = highest.max(Some(*number));
         }
-        if let Some(highest) = highest {
-            self.highest.insert((producer, index), highest);
+        let Some(highest) = highest else { return };
+        self.highest.insert((producer, index), highest);
+        if let (Some(over), Some(own)) = (over, numbers.iter().max()) {
+            let known = self.highest_over.entry((over, index)).or_default();
+            *known = (*known).max(*own);
         }
     }
 }

@@ -41,7 +41,10 @@ pub enum Ground {
     /// The record stands in the partition this often.
     Copies(u32),
     /// The record comes after one that was sent later.
-    Overtaken,
+    Overtaken {
+        /// That one. One that was last sent over the same connection, if there is one.
+        by: u64,
+    },
     /// The record's producer does not know what became of it.
     OutcomeUnknown,
     /// The record was sent with acks=0.

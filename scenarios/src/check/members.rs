@@ -71,14 +71,17 @@ impl Members {
         let it = partition.batches.get(batch);
         let replica = lacking.trailing_zeros() as usize;
         let state = partition.state();
-        let before = partition.states.len().checked_sub(2).map(|place| &partition.states[place]);
-        // A leader may have been put in without the data, uncleanly or after a power loss.
-        let elected = state.is_some_and(|state| state.leader == Some(replica));
+        let latest = partition.states.len().saturating_sub(1);
+        // A leader may have been put in without the data, uncleanly or after a power loss; it may
+        // have gone down again since, before it began to lead.
+        let election = partition.election(replica, latest, partition.line_epoch);
+        let elected =
+            partition.states.get(election).is_some_and(|state| state.leader == Some(replica));
         let ground = if elected && lacking != 0 {
-            let earlier = partition.states.iter().rev().skip(1);
+            let earlier = partition.states[..election].iter().rev();
             let isr = earlier.map(|state| state.isr).find(|isr| *isr != 0).unwrap_or(0);
-            let members = before.map_or(0, |state| state.members());
-            Ground::Gone { witness: partition.witness(batch, replica, isr, members), loss: None }
+            let witness = partition.witness(batch, replica, isr, election);
+            Ground::Gone { witness, loss: None }
         } else {
             Ground::Never
         };

@@ -372,9 +372,7 @@ fn what_is_missing_after_the_deadline_is_named() {
 #[test]
 fn callbacks_run_once_and_in_order() {
     let mut history = good();
-    let confirmed =
-        |records| ClientFact::Confirmed { partition: ORDERS, base_offset: Some(4), records };
-    history.client(1001, confirmed(numbers(4..8)));
+    history.confirm_over(1, Some(4), &numbers(4..8));
     assert_eq!(names(&history), vec!["callbacks-in-order"], "they ran before");
 
     let mut history = History::new(2);

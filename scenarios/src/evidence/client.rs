@@ -18,12 +18,15 @@ impl View {
                 self.records.sent(*record, index as u32, *acks);
                 Effect::Nothing
             }
-            ClientFact::Confirmed { base_offset, records, .. } => {
+            ClientFact::Confirmed { base_offset, records, over, .. } => {
                 let outcome =
                     if base_offset.is_some() { Outcome::Acked } else { Outcome::Unconfirmed };
                 for (place, record) in (0..).zip(records) {
                     let offset = base_offset.map_or(-1, |base| base + place);
                     self.told(moment, *record, outcome, offset);
+                    if let Some(record) = self.records.get_mut(*record) {
+                        record.over = *over;
+                    }
                 }
                 Effect::Nothing
             }

@@ -17,12 +17,24 @@ pub struct Committed {
     pub isr: u64,
     /// The eligible leader replicas.
     pub elr: u64,
+    /// The replicas whose brokers the controller knew unfenced and not shutting down when it wrote
+    /// this: before, at and after the batch of records that it is in.
+    pub active: u64,
 }
 
 impl Committed {
     /// The replicas that may lead: in the ISR or ELR.
     pub fn members(&self) -> u64 {
         self.isr | self.elr
+    }
+
+    /// Of those the ones that come first among `active` brokers: the in-sync replicas, or, if none
+    /// of them is left, the eligible leader replicas (KIP-966).
+    pub fn could_lead(&self, active: u64) -> u64 {
+        match self.isr & active {
+            0 => self.elr & active,
+            in_sync => in_sync,
+        }
     }
 }
 
@@ -64,8 +76,12 @@ pub struct Witness {
     pub ended_uncleanly: u64,
     /// The committed ISR under the leader that had it, when that one's time was over.
     pub isr: u64,
-    /// The committed ISR and ELR just before the lacking replica was made leader, or was let in.
+    /// The committed ISR and ELR just before the lacking replica was made leader. One that was
+    /// elected without being a member, and again before it began to lead, was made leader then.
     pub members: u64,
+    /// Those of `members` that the controller could have made leader in its place: their brokers
+    /// were unfenced.
+    pub could_lead: u64,
     /// Those of `members` that hold the batch, and that were not registered again after an unclean
     /// end since they became members: each of them could have led without loss, if waited for.
     pub sound: u64,

@@ -32,6 +32,12 @@ pub struct Unreadable {
     pub why: String,
 }
 
+/// The brokers that are unfenced and not shutting down.
+fn active(image: &MetadataImage) -> Vec<BrokerId> {
+    let active = image.brokers().filter(|broker| broker.is_active());
+    active.map(|broker| broker.id).collect()
+}
+
 impl View {
     /// Replays what is newly committed of a cluster's metadata log. Leaves in
     /// [`View::touched`] the partitions whose membership has to be looked at again.
@@ -64,45 +70,64 @@ impl View {
             let unreadable = |why: String| Unreadable { offset, why };
             let Some(bytes) = self.partitions[log].batches.bytes(batch).cloned() else { continue };
             let records = decode_batch(&bytes).map_err(|why| unreadable(why.to_string()))?;
-            let mut registered = Vec::new();
+            let (mut registered, mut changed) = (Vec::new(), Vec::new());
+            let before = active(&metadata.image);
             for (offset, record) in records {
                 let replayed = metadata.image.replay(offset, &record);
                 replayed.map_err(|why| unreadable(why.to_string()))?;
-                self.after_record(&metadata.image, cluster, &record, moment, &mut registered);
+                let image = &metadata.image;
+                if let MetadataRecord::RegisterBroker(broker) = &record {
+                    registered.push(NodeId { cluster, node: broker.broker });
+                }
+                changed.extend(self.after_record(image, cluster, &record, moment));
+            }
+            // A decision is one batch: whom it fences or unfences was not to be had for sure.
+            let after = active(&metadata.image);
+            for (index, state) in changed {
+                let partition = &mut self.partitions[index];
+                let known =
+                    |node: &NodeId| before.contains(&node.node) && after.contains(&node.node);
+                let nodes = partition.replicas.iter().map(|replica| replica.node);
+                let mask = (0..).zip(nodes).filter(|(_, node)| known(node));
+                let mask = mask.fold(0_u64, |mask, (index, _)| mask | 1 << index);
+                partition.states[state].active &= mask;
             }
             registered.into_iter().for_each(|node| self.registered(node, appended));
         }
         Ok(())
     }
 
+    /// Answers which partition has got which state, if one has.
     fn after_record(
         &mut self,
         image: &MetadataImage,
         cluster: ClusterId,
         record: &MetadataRecord,
         moment: &Moment,
-        registered: &mut Vec<NodeId>,
-    ) {
+    ) -> Option<(usize, usize)> {
         let partition = match record {
-            MetadataRecord::RegisterBroker(broker) => {
-                registered.push(NodeId { cluster, node: broker.broker });
-                return;
-            }
             MetadataRecord::Partition(partition) => partition.partition,
             MetadataRecord::PartitionChange(change) => change.partition,
-            _ => return,
+            _ => return None,
         };
-        let Some(state) = image.partition(partition) else { return };
+        let state = image.partition(partition)?;
         let index = self.partition(cluster, partition);
         if self.partitions[index].states.is_empty() {
             let name = image.topic(partition.topic).map(|topic| topic.name.as_str());
             self.name_partition(index, name.unwrap_or_default(), state.replicas.len());
         }
-        self.commit_state(index, state, moment);
         self.touched.push(index);
+        Some((index, self.commit_state(index, state, image, moment)))
     }
 
-    fn commit_state(&mut self, index: usize, state: &PartitionRegistration, moment: &Moment) {
+    /// Answers the number of the state.
+    fn commit_state(
+        &mut self,
+        index: usize,
+        state: &PartitionRegistration,
+        image: &MetadataImage,
+        moment: &Moment,
+    ) -> usize {
         let partition = &mut self.partitions[index];
         let cluster = partition.cluster;
         // All of them first, so that a replica's bit is its place in the assignment.
@@ -114,6 +139,9 @@ impl View {
             ids.iter().filter_map(&mut bit).fold(0_u64, |mask, index| mask | 1 << index)
         };
         let (isr, elr) = (mask(&state.isr), mask(&state.elr));
+        let active: Vec<BrokerId> =
+            state.replicas.iter().copied().filter(|id| image.is_active(*id)).collect();
+        let active = mask(&active);
         let leader = state.leader.as_ref().and_then(&mut bit);
         let committed = Committed {
             at: moment.at,
@@ -122,10 +150,12 @@ impl View {
             leader_epoch: state.leader_epoch,
             isr,
             elr,
+            active,
         };
         let number = partition.states.len();
         partition.commit(committed);
         partition.story.committed(moment, leader.unwrap_or_default(), number);
+        number
     }
 
     /// The controller wrote at `at` that a broker is registered.

@@ -351,12 +351,13 @@ impl Partition {
         moment: &Moment,
     ) {
         let leader = self.line_leader.unwrap_or_default();
-        let set_by = self.states.iter().position(|s| s.leader_epoch >= self.line_epoch);
-        let before = set_by.unwrap_or(self.states.len()).checked_sub(1);
-        let members = before.map_or(0, |state| self.states[state].members());
+        // A leader that is back in its own epoch has not been elected again.
+        let epoch = self.line_epoch.max(previous.1 + 1);
+        let set_by = self.states.iter().position(|state| state.leader_epoch >= epoch);
+        let election = self.election(leader, set_by.unwrap_or(self.states.len()), previous.1);
         let ruled = self.states.iter().rev().find(|state| state.leader_epoch <= previous.1);
         let isr = ruled.map_or(0, |state| state.isr);
-        let witness = self.witness(batch, leader, isr, members);
+        let witness = self.witness(batch, leader, isr, election);
         self.batches.get_mut(batch).loss = self.losses.len() as u32;
         self.losses.push(Loss {
             at: moment.at,
@@ -370,9 +371,32 @@ impl Partition {
         });
     }
 
-    /// What is known about a batch that `lacking` has not.
-    pub fn witness(&self, batch: u32, lacking: usize, isr: u64, members: u64) -> Witness {
+    /// The state that made `replica` the leader that it is by the state `latest`: that one, or an
+    /// earlier one of an epoch later than `after` that elected the replica though it was not a
+    /// member. That it has been one ever since, and was elected again, is what came of that.
+    pub fn election(&self, replica: usize, latest: usize, after: LeaderEpoch) -> usize {
+        let is_member = |state: &Committed| state.members() & (1 << replica) != 0;
+        let earlier = self.states[..latest].iter();
+        let since = earlier
+            .rev()
+            .take_while(|state| state.leader_epoch > after && is_member(state))
+            .count();
+        let first = latest - since;
+        let elected = |state: &Committed| state.leader == Some(replica);
+        let was_member = first.checked_sub(1).is_some_and(|place| is_member(&self.states[place]));
+        match self.states.get(first) {
+            Some(state) if elected(state) && !was_member => first,
+            _ => latest,
+        }
+    }
+
+    /// What is known about a batch that `lacking` has not, which the state `election` made leader.
+    pub fn witness(&self, batch: u32, lacking: usize, isr: u64, election: usize) -> Witness {
         let it = self.batches.get(batch);
+        let before = election.checked_sub(1).map(|place| &self.states[place]);
+        let members = before.map_or(0, Committed::members);
+        let active = self.states.get(election).map_or(0, |state| state.active);
+        let could_lead = before.map_or(0, |before| before.could_lead(active));
         let (mut ended_uncleanly, mut sound) = (0, 0);
         for (index, replica) in self.replicas.iter().enumerate() {
             let bit = 1 << index;
@@ -397,6 +421,7 @@ impl Partition {
             ended_uncleanly,
             isr,
             members,
+            could_lead,
             sound,
             committed: it.committed,
             delivered: it.delivered_to > it.base,

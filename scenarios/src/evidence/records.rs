@@ -4,6 +4,7 @@
 //! index is a vector for each producer.
 
 use engine::ids::Offset;
+use machine::ConnId;
 
 /// What a producer was told about a record.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -38,6 +39,8 @@ pub struct Record {
     pub offset: Offset,
     /// The event that told the outcome.
     pub told: u64,
+    /// The connection that it was last sent over, once that is over and done with.
+    pub over: Option<ConnId>,
 }
 
 /// All records by number.

@@ -12,9 +12,11 @@ use bytes::Bytes;
 use engine::error::ErrorCode;
 use engine::fact::{ClientFact, Fact, Positioning, Truncation};
 use engine::ids::{BrokerId, LeaderEpoch, Offset, TopicId, TopicPartition};
-use engine::metadata::{MetadataRecord, PartitionChange, PartitionRecord, RegisterBroker};
+use engine::metadata::{
+    BrokerRegistrationChange, MetadataRecord, PartitionChange, PartitionRecord, RegisterBroker,
+};
 use engine::record::{Batch, BatchBuilder};
-use machine::{ClusterId, NodeId};
+use machine::{ClusterId, ConnId, NodeId};
 use std::collections::BTreeMap;
 
 /// The partition that most tests are about.
@@ -231,6 +233,24 @@ impl History {
         self.fact(broker, Fact::Registered { broker_epoch, clean: false });
     }
 
+    /// Brokers are registered, and the controller holds them for alive.
+    pub fn unfence(&mut self, brokers: &[BrokerId]) {
+        for broker in brokers {
+            self.metadata(&[registration(*broker, 10)]);
+            self.fence(*broker, false);
+        }
+    }
+
+    /// The controller fences a broker, or unfences it.
+    pub fn fence(&mut self, broker: BrokerId, fenced: bool) {
+        self.metadata(&[MetadataRecord::BrokerRegistrationChange(BrokerRegistrationChange {
+            broker,
+            broker_epoch: 10,
+            fenced: Some(fenced),
+            in_controlled_shutdown: None,
+        })]);
+    }
+
     /// The same after an unclean end: the controller takes the broker out of ISR and ELR with the
     /// registration.
     pub fn come_back(&mut self, broker: BrokerId, broker_epoch: i64, elr: &[BrokerId]) {
@@ -336,7 +356,15 @@ impl History {
         };
         self.fact(leader, acknowledged);
         let (base_offset, records) = (Some(base), of.to_vec());
-        self.client(1001, ClientFact::Confirmed { partition, base_offset, records });
+        self.client(1001, ClientFact::Confirmed { partition, base_offset, records, over: None });
+    }
+
+    /// The producer's callbacks run for records that it sent over its `over`-th connection; with
+    /// acks=0 without a base offset.
+    pub fn confirm_over(&mut self, over: u32, base_offset: Option<Offset>, of: &[u64]) {
+        let (over, records) = (Some(ConnId::new(node(1001), 0, over)), of.to_vec());
+        let partition = ORDERS;
+        self.client(1001, ClientFact::Confirmed { partition, base_offset, records, over });
     }
 
     /// Sent with acks=all, written by 1 in epoch 0, replicated to all, committed and confirmed.

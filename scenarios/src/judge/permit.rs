@@ -74,6 +74,16 @@ pub const PERMISSIONS: &[Row] = &[
         excuses: in_flight_reorder,
     },
     Row {
+        hazard: "callback-overtaken",
+        meaning: "without idempotence the answers of two leaders in turn may pass each other",
+        excuses: callback_overtaken,
+    },
+    Row {
+        hazard: "acks0-overtaken",
+        meaning: "with acks=0 what an old connection still carries may come after what a new one does",
+        excuses: acks0_overtaken,
+    },
+    Row {
         hazard: "unknown-outcome-landed",
         meaning: "a record that the producer had given up was written all the same",
         excuses: unknown_outcome_landed,
@@ -119,6 +129,14 @@ impl Case<'_> {
         !setup.is_some_and(|setup| setup.idempotence)
     }
 
+    /// The connections over which the record and the one that overtook it were last sent, by the
+    /// history of the client, if they are two.
+    fn two_connections(&self) -> Option<(u32, u32)> {
+        let Ground::Overtaken { by } = self.finding.ground else { return None };
+        let (own, other) = (self.record?.over?, self.view.records.get(by)?.over?);
+        (own != other).then_some((own.count(), other.count()))
+    }
+
     fn max_in_flight(&self) -> u32 {
         let producer = self.finding.record.map(|number| crate::evidence::records::parts(number).0);
         let setup = producer.and_then(|producer| self.view.setup.producers.get(producer));
@@ -127,14 +145,19 @@ impl Case<'_> {
 }
 
 /// The configuration allows it, and by the committed log the new leader was in neither ISR nor
-/// ELR. A rule bug that lets a replica into one of them is not excused.
+/// ELR, and no broker of those that were could have led instead. A rule bug that lets a replica
+/// into one of them, or passes a member over that is there, is not excused.
 fn unclean_election(case: &Case<'_>) -> Option<String> {
     let witness = case.witness()?;
     let topic = &case.view.setup.topics[case.partition.topic?];
-    (topic.unclean_leader_election && witness.members & witness.lacking == 0).then(|| {
+    let out_of_sync = witness.members & witness.lacking == 0;
+    let last_resort = witness.could_lead == 0;
+    (topic.unclean_leader_election && out_of_sync && last_resort).then(|| {
         let members = case.partition.names(witness.members);
+        let fenced = if witness.members == 0 { "" } else { ", which were fenced" };
         format!(
-            "unclean.leader.election.enable=true, and {}, the ISR and ELR being {{{members}}}",
+            "unclean.leader.election.enable=true, and {}, the ISR and ELR being {{{members}}}\
+             {fenced}",
             case.election()
         )
     })
@@ -249,7 +272,8 @@ fn retry_duplicate(case: &Case<'_>) -> Option<String> {
 
 /// It was sent again while others were in flight.
 fn in_flight_reorder(case: &Case<'_>) -> Option<String> {
-    let record = case.record.filter(|_| case.finding.ground == Ground::Overtaken)?;
+    let Ground::Overtaken { .. } = case.finding.ground else { return None };
+    let record = case.record?;
     let in_flight = case.max_in_flight();
     (case.is_not_idempotent() && in_flight > 1 && record.retries > 0).then(|| {
         format!(
@@ -260,11 +284,36 @@ fn in_flight_reorder(case: &Case<'_>) -> Option<String> {
     })
 }
 
+/// Requests were in flight over two connections, to two leaders in turn, and the answer of the
+/// later leader came first. Over one connection answers come in the order of their requests.
+fn callback_overtaken(case: &Case<'_>) -> Option<String> {
+    let (own, other) = case.two_connections()?;
+    let in_flight = case.max_in_flight();
+    // What is stored has an offset, and an order of its own.
+    let is_callback = case.finding.offset.is_none();
+    (is_callback && case.is_not_idempotent() && in_flight > 1).then(|| {
+        format!(
+            "enable.idempotence=false, max.in.flight.requests.per.connection={in_flight}, and it \
+             was sent over connection {own}, the other one over {other}"
+        )
+    })
+}
+
+/// With acks=0 nothing tells the producer that what it has put on a connection did not arrive yet
+/// when it opens another. What goes over one connection stays in order.
+fn acks0_overtaken(case: &Case<'_>) -> Option<String> {
+    let (own, other) = case.two_connections()?;
+    let unconfirmed = case.record?.outcome == Outcome::Unconfirmed;
+    unconfirmed.then(|| {
+        format!("acks=0, and it was sent over connection {own}, what overtook it over {other}")
+    })
+}
+
 /// The producer does not know, so the record may be there, and late.
 fn unknown_outcome_landed(case: &Case<'_>) -> Option<String> {
     let record = case.record?;
     let unknown = matches!(record.outcome, Outcome::Unknown | Outcome::Open);
-    let at_stake = matches!(case.finding.ground, Ground::OutcomeUnknown | Ground::Overtaken);
+    let at_stake = matches!(case.finding.ground, Ground::OutcomeUnknown | Ground::Overtaken { .. });
     // A callback has its order whatever the outcome.
     let stored = case.finding.offset.is_some();
     (unknown && at_stake && stored && case.is_not_idempotent()).then(|| {

@@ -324,6 +324,83 @@ fn unclean_election_is_permitted_where_it_is_configured() {
     assert!(broken(&judgement).contains(&"delivered-stays"));
 }
 
+/// 1 and 2 are in sync and hold what is confirmed; 3 has been let out, and lacks it.
+fn unclean_allowed() -> History {
+    let mut history = History::new(2);
+    history.setup.topics[0].unclean_leader_election = true;
+    history.unfence(&[1, 2, 3]);
+    history.produce(&numbers(0..4));
+    history.change(None, &[1, 2], &[]);
+    history.send(ORDERS, &numbers(4..8), -1);
+    history.write(1, ORDERS, 0, &numbers(4..8));
+    history.follow(2, 1, ORDERS);
+    history.watermark(1, &[2], ORDERS, 0);
+    history.confirm(1, ORDERS, 4, &numbers(4..8), -1);
+    history
+}
+
+#[test]
+fn an_unclean_leader_may_be_elected_again_before_it_leads() {
+    let mut history = unclean_allowed();
+    [1, 2].into_iter().for_each(|id| history.fence(id, true));
+    // 3 is made leader, goes down, and is made leader again as the only member of the ISR.
+    history.change(Some(Some(3)), &[3], &[]);
+    history.crash(3);
+    history.change(Some(None), &[3], &[]);
+    history.node(3, Change::Started);
+    history.elect(3, 3, &[3], &[]);
+    let judgement = finish(history, 3);
+    assert_eq!(broken(&judgement), Vec::<&str>::new(), "{:#?}", judgement.violations);
+    assert_eq!(hazards(&judgement), vec![("unclean-election", 4)]);
+}
+
+#[test]
+fn a_replica_let_in_between_two_elections_was_a_member() {
+    // 3 is let in without the records, is elected cleanly by what is committed, and again.
+    let mut history = unclean_allowed();
+    history.change(None, &[1, 2, 3], &[]);
+    [1, 2].into_iter().for_each(|id| history.fence(id, true));
+    history.change(Some(Some(3)), &[3], &[]);
+    history.change(Some(None), &[3], &[]);
+    history.elect(3, 3, &[3], &[]);
+    let judgement = finish(history, 3);
+    assert_eq!(hazards(&judgement), vec![]);
+    assert!(broken(&judgement).contains(&"acknowledged-survives"));
+}
+
+#[test]
+fn unclean_election_is_the_last_resort() {
+    let elected = |fenced: &[u16], elr: bool| {
+        let mut history = unclean_allowed();
+        if elr {
+            history.change(None, &[1], &[2]);
+        }
+        fenced.iter().for_each(|id| history.fence(*id, true));
+        history.elect(3, 1, &[3], &[]);
+        finish(history, 3)
+    };
+    for elr in [false, true] {
+        let judgement = elected(&[1, 2], elr);
+        assert_eq!(broken(&judgement), Vec::<&str>::new(), "{:#?}", judgement.violations);
+        assert_eq!(hazards(&judgement), vec![("unclean-election", 4)]);
+        // The controller passed 2 over, which was alive and held everything.
+        let judgement = elected(&[1], elr);
+        assert_eq!(hazards(&judgement), vec![], "{elr}");
+        assert!(broken(&judgement).contains(&"acknowledged-survives"));
+    }
+}
+
+#[test]
+fn unclean_election_needs_an_election() {
+    // 1 lost its power and the records with it, and leads on in its epoch.
+    let mut history = unclean_allowed();
+    history.lose_power(1, 4);
+    history.begin(ORDERS, 1, 0);
+    let judgement = finish(history, 1);
+    assert_eq!(hazards(&judgement), vec![]);
+    assert!(broken(&judgement).contains(&"acknowledged-survives"));
+}
+
 #[test]
 fn a_duplicate_needs_a_retry_for_each_copy() {
     let copies = |retries: usize, idempotence: bool| {
@@ -375,6 +452,82 @@ fn a_reorder_needs_a_retry_and_requests_in_flight() {
     assert_eq!(broken(&overtaken(true, 1)), vec!["order-as-sent"]);
 }
 
+/// Sent over connections 1 and 2 in turn, and called back or stored the other way round.
+fn over_two(acks: i16) -> History {
+    let mut history = History::new(2);
+    history.send(ORDERS, &numbers(0..4), acks);
+    for of in [numbers(2..4), numbers(0..2)] {
+        history.write(1, ORDERS, 0, &of);
+    }
+    history.follow(2, 1, ORDERS);
+    history.follow(3, 1, ORDERS);
+    history.watermark(1, &[2, 3], ORDERS, 0);
+    history
+}
+
+#[test]
+fn without_acks_only_another_connection_may_overtake() {
+    let stored = |connections: [u32; 2]| {
+        let mut history = over_two(0);
+        history.confirm_over(connections[0], None, &numbers(0..2));
+        history.confirm_over(connections[1], None, &numbers(2..4));
+        finish(history, 1)
+    };
+    let judgement = stored([1, 2]);
+    assert_eq!(broken(&judgement), Vec::<&str>::new(), "{:#?}", judgement.violations);
+    assert_eq!(hazards(&judgement), vec![("acks0-overtaken", 2)]);
+    // A broker that takes the requests of one connection out of order.
+    assert_eq!(broken(&stored([1, 1])), vec!["order-as-sent"]);
+    // The same behind another connection, which hides it.
+    let log = [numbers(4..5), numbers(2..4), numbers(0..2)];
+    let mut hidden = History::new(2);
+    hidden.send(ORDERS, &numbers(0..5), 0);
+    hidden.confirm_over(1, None, &numbers(0..4));
+    hidden.confirm_over(2, None, &numbers(4..5));
+    log.iter().for_each(|of| hidden.write(1, ORDERS, 0, of));
+    hidden.follow(2, 1, ORDERS);
+    hidden.follow(3, 1, ORDERS);
+    hidden.watermark(1, &[2, 3], ORDERS, 0);
+    let judgement = finish(hidden, 1);
+    assert_eq!(hazards(&judgement), vec![("acks0-overtaken", 2)]);
+    assert_eq!(broken(&judgement), vec!["order-as-sent"]);
+}
+
+#[test]
+fn with_acks_another_connection_excuses_no_order_in_the_log() {
+    let mut history = over_two(1);
+    history.confirm_over(1, Some(2), &numbers(0..2));
+    history.confirm_over(2, Some(0), &numbers(2..4));
+    assert_eq!(broken(&finish(history, 1)), vec!["order-as-sent"]);
+}
+
+#[test]
+fn callbacks_over_two_connections_may_pass_each_other() {
+    let called_back = |connections: [u32; 2], change: &dyn Fn(&mut History)| {
+        let mut history = History::new(2);
+        change(&mut history);
+        history.send(ORDERS, &numbers(0..4), -1);
+        history.write(1, ORDERS, 0, &numbers(0..4));
+        history.follow(2, 1, ORDERS);
+        history.follow(3, 1, ORDERS);
+        history.watermark(1, &[2, 3], ORDERS, 0);
+        history.confirm_over(connections[1], Some(2), &numbers(2..4));
+        history.confirm_over(connections[0], Some(0), &numbers(0..2));
+        finish(history, 1)
+    };
+    let judgement = called_back([1, 2], &|_| ());
+    assert_eq!(broken(&judgement), Vec::<&str>::new(), "{:#?}", judgement.violations);
+    assert_eq!(hazards(&judgement), vec![("callback-overtaken", 2)]);
+    let because = &judgement.permitted[0].because;
+    assert!(because.ends_with("was sent over connection 1, the other one over 2"), "{because}");
+    // A client that completes what one connection brought out of order.
+    assert_eq!(broken(&called_back([1, 1], &|_| ())), vec!["callbacks-in-order"]);
+    let one = |history: &mut History| history.setup.producers[0].max_in_flight = 1;
+    assert_eq!(broken(&called_back([1, 2], &one)), vec!["callbacks-in-order"]);
+    let idempotent = |history: &mut History| history.setup.producers[0].idempotence = true;
+    assert_eq!(broken(&called_back([1, 2], &idempotent)), vec!["callbacks-in-order"]);
+}
+
 #[test]
 fn an_unknown_outcome_may_land_and_a_refused_record_may_not() {
     let landed = |maybe_written: bool| {
@@ -401,8 +554,7 @@ fn an_unknown_outcome_may_land_and_a_refused_record_may_not() {
 fn acks0_confirms_nothing() {
     let mut history = History::new(2);
     history.send(ORDERS, &numbers(0..2), 0);
-    let (base_offset, records) = (None, numbers(0..2));
-    history.client(1001, ClientFact::Confirmed { partition: ORDERS, base_offset, records });
+    history.confirm_over(1, None, &numbers(0..2));
     let judgement = finish(history, 1);
     assert_eq!(hazards(&judgement), vec![("acks0-lost", 2)]);
     assert_eq!((judgement.counts.unconfirmed, judgement.counts.lost), (2, 0));

@@ -116,7 +116,7 @@ impl History {
             ClientFact::Sent { record, partition, acks } => {
                 What::Sent { record: *record, partition: name(partition), acks: *acks }
             }
-            ClientFact::Confirmed { partition, base_offset, records } => {
+            ClientFact::Confirmed { partition, base_offset, records, .. } => {
                 What::Confirmed { partition: name(partition), base_offset: *base_offset, records }
             }
             ClientFact::Retried { partition, error, records } => {

@@ -127,7 +127,12 @@ mod tests {
 
     fn confirmed(records: &[u64]) -> Fact {
         let (records, base_offset) = (records.to_vec(), Some(0));
-        Fact::Client(ClientFact::Confirmed { partition: PARTITION, base_offset, records })
+        Fact::Client(ClientFact::Confirmed {
+            partition: PARTITION,
+            base_offset,
+            records,
+            over: None,
+        })
     }
 
     fn appended() -> Fact {

@@ -159,8 +159,8 @@ impl ProducerApp {
                 ProducerEvent::Sent { tag, partition } => {
                     ClientFact::Sent { record: tag, partition, acks }
                 }
-                ProducerEvent::Confirmed { partition, base_offset, tags } => {
-                    ClientFact::Confirmed { partition, base_offset, records: tags }
+                ProducerEvent::Confirmed { partition, base_offset, tags, over } => {
+                    ClientFact::Confirmed { partition, base_offset, records: tags, over }
                 }
                 ProducerEvent::Retried { partition, error, tags } => {
                     ClientFact::Retried { partition, error, records: tags }

@@ -9,7 +9,7 @@ use super::record::ProducerRecord;
 use crate::ids::LeaderEpoch;
 use crate::record::{self, BatchBuilder, RecordError};
 use bytes::Bytes;
-use machine::Mono;
+use machine::{ConnId, Mono};
 
 /// The records of a batch, and what became of them so far.
 #[derive(Clone, Debug)]
@@ -25,6 +25,8 @@ pub(super) struct Batch {
     pub(super) retry_at: Mono,
     /// The leader epoch known when it was last sent.
     pub(super) sent_epoch: Option<LeaderEpoch>,
+    /// The connection that it was last sent over.
+    pub(super) sent_over: Option<ConnId>,
     /// A transmission ended without a definite answer: it may stand in the log.
     pub(super) maybe_written: bool,
     /// Its share of `buffer.memory`.
@@ -51,6 +53,7 @@ impl Batch {
             attempts: 0,
             retry_at: Mono::default(),
             sent_epoch: None,
+            sent_over: None,
             maybe_written: false,
             charge,
             is_split: false,

@@ -308,7 +308,8 @@ impl Producer {
     fn confirm(&mut self, queue: usize, batch: &mut Batch, base_offset: Option<Offset>) {
         let partition = self.accumulator.queues[queue].partition;
         let tags = std::mem::take(&mut batch.tags);
-        self.events.push(ProducerEvent::Confirmed { partition, base_offset, tags });
+        let over = batch.sent_over;
+        self.events.push(ProducerEvent::Confirmed { partition, base_offset, tags, over });
     }
 
     fn fail(&mut self, queue: usize, batch: &mut Batch, error: ErrorCode) {

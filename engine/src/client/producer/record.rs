@@ -5,6 +5,7 @@ use crate::ids::{Offset, TopicPartition};
 use crate::record::HEADER_SIZE;
 use crate::record::builder::Headers;
 use bytes::Bytes;
+use machine::ConnId;
 
 /// A record to send. Nothing of it is kept: it is copied into a batch.
 #[derive(Clone, Copy, Debug)]
@@ -110,6 +111,8 @@ pub enum ProducerEvent {
         base_offset: Option<Offset>,
         /// The records in order.
         tags: Vec<u64>,
+        /// The connection that they were last sent over.
+        over: Option<ConnId>,
     },
     /// A batch goes back to be sent again; nothing is called back for it yet.
     Retried {

@@ -174,17 +174,20 @@ impl Producer {
         let request = ProduceRequest { acks, timeout: self.config.request_timeout, partitions };
         self.stats.requests += 1;
         if self.config.acks == Acks::None {
-            self.channels.send_unanswered(now, node, request, out);
-            for sending in sendings {
+            let over = self.channels.send_unanswered(now, node, request, out);
+            for mut sending in sendings {
+                sending.batch.sent_over = Some(over);
                 self.on_unanswered(sending);
             }
             return;
         }
         let number = self.next_request;
         self.next_request += 1;
-        self.in_flight.insert(number, sendings);
         let timeout = self.config.request_timeout;
-        self.channels.send(now, node, request, timeout, Context::Produce(number), out);
+        let context = Context::Produce(number);
+        let over = self.channels.send(now, node, request, timeout, context, out);
+        sendings.iter_mut().for_each(|sending| sending.batch.sent_over = Some(over));
+        self.in_flight.insert(number, sendings);
     }
 
     /// With acks=0 a batch is over when it is on the connection.
