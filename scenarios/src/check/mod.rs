@@ -114,7 +114,7 @@ checks! {
     uncommitted: uncommitted::Uncommitted =
         "consumers are given only what all in-sync replicas hold",
     polls: polls::Polls =
-        "the polls of a consumer neither skip nor go back",
+        "the polls of a consumer neither skip nor go back, unless what it had read is lost",
     end_shown: end_shown::EndShown =
         "the end that a client was shown never goes back",
     replicas: replicas::Replicas =

@@ -1,10 +1,16 @@
-//! The polls of a consumer neither skip nor go back.
+//! The polls of a consumer neither skip nor go back, and a consumer is sent elsewhere only when
+//! what it had read or been shown is gone.
 //!
-//! Catches a corrupted `read_position`, and a consumer that mishandles positions within batches.
+//! A broker that answers OFFSET_OUT_OF_RANGE, or names an end of the epoch below the position
+//! (KIP-320), moves the consumer, which then skips records or reads them again. That needs a loss
+//! of what lies before the position, permitted or not, or a log that starts above it.
+//!
+//! Catches a corrupted `read_position` or `check_leader_epoch` (KIP-320), a broker that answers for
+//! a log that is not the leader's, and a consumer that mishandles positions within batches.
 
 use super::{Check, Findings, Ground};
 use crate::evidence::{Effect, Moment, Partition, View};
-use engine::fact::{ClientFact, Fact};
+use engine::fact::{ClientFact, Fact, Positioning};
 use engine::ids::Offset;
 
 /// See the module.
@@ -24,6 +30,9 @@ impl Check for Polls {
         effect: &Effect,
         out: &mut Findings,
     ) {
+        if let Effect::Moved { reader, before: Some(before), was_asked: false } = effect {
+            moved(view, at, fact, (*reader, *before), out);
+        }
         let Effect::Delivered { reader, before } = effect else { return };
         let Fact::Client(ClientFact::Delivered { from, to, .. }) = fact else { return };
         let index = view.readers[*reader].partition;
@@ -46,6 +55,43 @@ impl Check for Polls {
         }
         check_gap(view, at, index, (expected, *to), out);
     }
+}
+
+/// A consumer was sent from a position at which there had been something to read, or the end.
+fn moved(
+    view: &View,
+    at: &Moment,
+    fact: &Fact,
+    (reader, before): (usize, Offset),
+    out: &mut Findings,
+) {
+    let Fact::Client(ClientFact::Positioned { to, why, .. }) = fact else { return };
+    let reader = &view.readers[reader];
+    let partition = &view.partitions[reader.partition];
+    let (what, kept) = match why {
+        Positioning::Seek | Positioning::Start => return,
+        Positioning::OutOfRange => ("a position was out of range and nothing was lost", None),
+        // Everything from the new position on has to be gone.
+        Positioning::Truncated => (
+            "a consumer was sent back over what is still there",
+            reader
+                .seen
+                .iter()
+                .rev()
+                .take_while(|piece| piece.to > *to)
+                .map(|piece| piece.batch)
+                .find(|batch| !partition.was_lost(*batch)),
+        ),
+    };
+    let lost = partition.batches.covering(before - 1).any(|batch| partition.was_lost(batch));
+    let started = partition.replicas.iter().any(|replica| replica.log_start > before);
+    if started || (lost && kept.is_none()) {
+        return;
+    }
+    let offset = kept.map_or(before, |batch| partition.batches.get(batch).base);
+    out.add(Polls::NAME, what, at, reader.partition, Ground::Never)
+        .offset(offset)
+        .detail(format!("consumer {} was at {before} and went on at {to}", at.node));
 }
 
 /// Offsets may have holes; what was skipped must be one.

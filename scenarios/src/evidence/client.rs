@@ -6,7 +6,7 @@ use super::reader::Piece;
 use super::records::Outcome;
 use super::view::{Effect, View};
 use bytes::Bytes;
-use engine::fact::ClientFact;
+use engine::fact::{ClientFact, Positioning};
 use engine::ids::Offset;
 
 impl View {
@@ -48,11 +48,14 @@ impl View {
                 let index = self.partition(cluster, *partition);
                 self.delivered(moment, index, *from, *to, batches)
             }
-            ClientFact::Positioned { partition, to, .. } => {
+            ClientFact::Positioned { partition, to, why, .. } => {
                 let index = self.partition(cluster, *partition);
                 let reader = self.reader(moment, index);
-                self.readers[reader].position = Some(*to);
-                Effect::Reader(reader, self.readers[reader].shown)
+                let it = &mut self.readers[reader];
+                let before = it.position.replace(*to);
+                let was_asked = it.is_asked;
+                it.is_asked = *why == Positioning::Seek && *to > it.shown;
+                Effect::Moved { reader, before, was_asked }
             }
             ClientFact::EndShown { partition, offset, .. } => {
                 let index = self.partition(cluster, *partition);
@@ -103,6 +106,7 @@ impl View {
         }
         let it = &mut self.readers[reader];
         let before = it.position.replace(to);
+        it.is_asked = false;
         it.shown = it.shown.max(to);
         it.seen.extend_from_slice(&self.pieces);
         Effect::Delivered { reader, before }

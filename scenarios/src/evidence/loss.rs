@@ -1,5 +1,8 @@
 //! How records leave the line of leaders, and what was known about them at that moment.
 
+use super::batch::NONE;
+use super::observed::Moment;
+use super::partition::Partition;
 use engine::ids::{LeaderEpoch, Offset};
 
 /// The committed state of a partition: a record of the metadata log.
@@ -89,4 +92,103 @@ pub struct Witness {
     pub committed: bool,
     /// A consumer was given records of it.
     pub delivered: bool,
+}
+
+impl Partition {
+    /// A batch was appended by a leader that had been replaced.
+    pub(super) fn lose(&mut self, batch: u32, from: Offset, moment: &Moment) {
+        let previous = self.states.iter().rev().find(|s| s.leader_epoch < self.line_epoch);
+        let previous = previous.map_or((None, -1), |state| (state.leader, state.leader_epoch));
+        self.note_loss(batch, from, previous, moment);
+    }
+
+    pub(super) fn note_loss(
+        &mut self,
+        batch: u32,
+        from: Offset,
+        previous: (Option<usize>, LeaderEpoch),
+        moment: &Moment,
+    ) {
+        let leader = self.line_leader.unwrap_or_default();
+        // A leader that is back in its own epoch has not been elected again.
+        let epoch = self.line_epoch.max(previous.1 + 1);
+        let set_by = self.states.iter().position(|state| state.leader_epoch >= epoch);
+        let election = self.election(leader, set_by.unwrap_or(self.states.len()), previous.1);
+        let ruled = self.states.iter().rev().find(|state| state.leader_epoch <= previous.1);
+        let isr = ruled.map_or(0, |state| state.isr);
+        let witness = self.witness(batch, leader, isr, election);
+        self.batches.get_mut(batch).loss = self.losses.len() as u32;
+        self.losses.push(Loss {
+            at: moment.at,
+            event: moment.event,
+            leader,
+            leader_epoch: self.line_epoch,
+            previous,
+            from,
+            batch,
+            witness,
+        });
+    }
+
+    /// The state that made `replica` the leader that it is by the state `latest`: that one, or an
+    /// earlier one of an epoch later than `after` that elected the replica though it was not a
+    /// member. That it has been one ever since, and was elected again, is what came of that.
+    pub fn election(&self, replica: usize, latest: usize, after: LeaderEpoch) -> usize {
+        let is_member = |state: &Committed| state.members() & (1 << replica) != 0;
+        let earlier = self.states[..latest].iter();
+        let since = earlier
+            .rev()
+            .take_while(|state| state.leader_epoch > after && is_member(state))
+            .count();
+        let first = latest - since;
+        let elected = |state: &Committed| state.leader == Some(replica);
+        let was_member = first.checked_sub(1).is_some_and(|place| is_member(&self.states[place]));
+        match self.states.get(first) {
+            Some(state) if elected(state) && !was_member => first,
+            _ => latest,
+        }
+    }
+
+    /// Whether a batch has left the line of leaders at some time, even if it came back.
+    pub fn was_lost(&self, batch: u32) -> bool {
+        self.batches.get(batch).loss != NONE || self.losses.iter().any(|loss| loss.batch == batch)
+    }
+
+    /// What is known about a batch that `lacking` has not, which the state `election` made leader.
+    pub fn witness(&self, batch: u32, lacking: usize, isr: u64, election: usize) -> Witness {
+        let it = self.batches.get(batch);
+        let before = election.checked_sub(1).map(|place| &self.states[place]);
+        let members = before.map_or(0, Committed::members);
+        let active = self.states.get(election).map_or(0, |state| state.active);
+        let could_lead = before.map_or(0, |before| before.could_lead(active));
+        let (mut ended_uncleanly, mut sound) = (0, 0);
+        for (index, replica) in self.replicas.iter().enumerate() {
+            let bit = 1 << index;
+            if replica.ended_uncleanly.is_some_and(|ended| ended >= it.at) {
+                ended_uncleanly |= bit;
+            }
+            // Whom the controller took out for an unclean end, perhaps in the very record that
+            // made the other leader, could not lead. Until it registers it still could.
+            let spoilt = replica.ended_uncleanly.is_some_and(|ended| {
+                replica.member_since.is_none_or(|since| ended >= since)
+                    && replica.registered.is_some_and(|registered| registered >= ended)
+            });
+            if members & it.holders & bit != 0 && !spoilt {
+                sound |= bit;
+            }
+        }
+        Witness {
+            lacking: 1 << lacking,
+            holders: it.holders,
+            had: it.had,
+            power_lost: it.power_lost,
+            ended_uncleanly,
+            isr,
+            members,
+            could_lead,
+            sound,
+            committed: it.committed,
+            delivered: it.delivered_to > it.base,
+        }
+    }
 }

@@ -11,6 +11,8 @@ pub struct Replica {
     pub node: NodeId,
     /// The batches in its log.
     pub log: Vec<u32>,
+    /// Its log start offset, when its log was loaded last.
+    pub log_start: Offset,
     /// Its log end offset.
     pub end: Offset,
     /// Its high watermark, as it told last.
@@ -35,6 +37,7 @@ impl Replica {
         Self {
             node,
             log: Vec::new(),
+            log_start: 0,
             end: 0,
             high_watermark: 0,
             member_since: None,

@@ -85,8 +85,17 @@ pub enum Effect {
         /// Its position before.
         before: Option<Offset>,
     },
-    /// A consumer was shown the end, or moved its position; an index of [`View::readers`] and
-    /// what it had been shown before.
+    /// A consumer moved its position otherwise than by reading.
+    Moved {
+        /// An index of [`View::readers`].
+        reader: usize,
+        /// Its position before.
+        before: Option<Offset>,
+        /// [`super::Reader::is_asked`] before.
+        was_asked: bool,
+    },
+    /// A consumer was shown the end; an index of [`View::readers`] and what it had been shown
+    /// before.
     Reader(usize, Offset),
 }
 
@@ -151,6 +160,7 @@ impl View {
                 incarnation: moment.incarnation,
                 partition,
                 position: None,
+                is_asked: false,
                 shown: 0,
                 seen: Vec::new(),
                 read_back: None,
@@ -214,8 +224,11 @@ impl View {
                 };
                 self.truncated(moment, index, *to, cut)
             }
-            Fact::Loaded { partition, log_end, high_watermark, .. } => {
+            Fact::Loaded { partition, log_start, log_end, high_watermark, .. } => {
                 let index = self.partition(cluster, *partition);
+                if let Some(replica) = self.partitions[index].replica(moment.node) {
+                    self.partitions[index].replicas[replica].log_start = *log_start;
+                }
                 self.loaded(moment, index, *log_end, *high_watermark);
                 Effect::Nothing
             }

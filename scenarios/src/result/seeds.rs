@@ -40,6 +40,9 @@ pub struct SeedsReport {
     pub vacuous: u64,
     /// How many failed by our own mistake.
     pub panics: u64,
+    /// How many went differently when they were run again.
+    #[serde(default)]
+    pub nondeterministic: u64,
     /// How many lost acknowledged records, permitted or not.
     pub with_loss: u64,
     /// The first of those: at most five.
@@ -129,6 +132,7 @@ impl SeedsReport {
             unknown: 0,
             vacuous: 0,
             panics: 0,
+            nondeterministic: 0,
             with_loss: 0,
             losses: Vec::new(),
             events: 0,
@@ -150,7 +154,8 @@ impl SeedsReport {
         match verdict.outcome {
             Outcome::Pass => self.passed += 1,
             Outcome::Violation => self.violations += 1,
-            Outcome::Unknown | Outcome::Nondeterministic => self.unknown += 1,
+            Outcome::Unknown => self.unknown += 1,
+            Outcome::Nondeterministic => self.nondeterministic += 1,
             Outcome::Vacuous => self.vacuous += 1,
             Outcome::Panic => self.panics += 1,
         }
@@ -228,6 +233,7 @@ impl SeedsReport {
         let mostly_vacuous = self.vacuous * 20 > self.ran;
         self.outcome = Outcome::worst([
             if self.panics > 0 { Outcome::Panic } else { Outcome::Pass },
+            if self.nondeterministic > 0 { Outcome::Nondeterministic } else { Outcome::Pass },
             if self.violations > 0 { Outcome::Violation } else { Outcome::Pass },
             if self.unknown > 0 { Outcome::Unknown } else { Outcome::Pass },
             if mostly_vacuous

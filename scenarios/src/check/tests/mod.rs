@@ -1,9 +1,11 @@
 //! Every check: a good history on which it is quiet, and a bad one on which it is not.
 
+mod readers;
+
 use super::CHECKS;
-use crate::evidence::testing::{History, ORDERS, OTHER, READER, batch, numbers};
+use crate::evidence::testing::{History, ORDERS, OTHER, batch, numbers};
 use crate::evidence::{Change, ControllerAtEnd};
-use bytes::{Bytes, BytesMut};
+use bytes::BytesMut;
 use engine::config::TopicConfig;
 use engine::error::ErrorCode;
 use engine::fact::{ClientFact, Fact};
@@ -190,47 +192,6 @@ fn nothing_unsent_minds_what_was_refused() {
 }
 
 #[test]
-fn no_uncommitted_read_asks_who_held_it() {
-    let mut history = good();
-    history.send(ORDERS, &numbers(40..42), -1);
-    history.write(1, ORDERS, 0, &numbers(40..42));
-    history.follow(2, 1, ORDERS);
-    history.deliver(1002, 1, ORDERS, 42);
-    let found = history.findings();
-    assert_eq!(found, vec![orders("no-uncommitted-read", 40)]);
-}
-
-#[test]
-fn polls_neither_skip_nor_go_back() {
-    let mut history = good();
-    history.deliver_from(1002, 1, ORDERS, (36, 38));
-    assert_eq!(history.findings(), vec![orders("polls-contiguous", 36)]);
-    let mut history = good();
-    history.deliver_from(1002, 1, ORDERS, (39, 40));
-    assert_eq!(history.findings(), vec![orders("polls-contiguous", 38)]);
-    // A poll whose batches leave out what the log holds.
-    let mut history = good();
-    let batches: Vec<Bytes> = history.disks[&(1, ORDERS)].iter().step_by(2).cloned().collect();
-    let delivered = ClientFact::Delivered { partition: ORDERS, from: 0, to: 40, batches };
-    history.client(1003, delivered);
-    let found = history.findings();
-    assert_eq!(found.len(), 5);
-    assert_eq!(found[0], orders("polls-contiguous", 4));
-}
-
-#[test]
-fn the_end_never_goes_back_for_one_client() {
-    let mut history = good();
-    let shown = |offset| ClientFact::EndShown { partition: ORDERS, offset, broker: 1 };
-    history.client(1003, shown(40));
-    // Another client's answer may have been longer on its way.
-    history.client(1004, shown(36));
-    assert_eq!(history.clone().findings(), vec![]);
-    history.client(1003, shown(36));
-    assert_eq!(history.findings(), vec![orders("end-never-back", 36)]);
-}
-
-#[test]
 fn one_wrong_byte_on_one_disk_is_found_and_named() {
     let mut history = finish(good(), 1);
     let batches = history.disks.get_mut(&(3, ORDERS)).unwrap();
@@ -396,14 +357,4 @@ fn equal_keys_go_to_one_partition() {
     history.write_keyed(2, OTHER, &[(3, a)]);
     let expected = ("same-key-same-partition", "orders-1".to_owned(), Some(1));
     assert_eq!(history.findings(), vec![expected]);
-}
-
-#[test]
-fn a_reader_that_sees_another_batch_later_has_seen_two_values() {
-    let mut history = good();
-    let batches = vec![batch(36, 0, &numbers(30..34))];
-    let delivered = ClientFact::Delivered { partition: ORDERS, from: 36, to: 38, batches };
-    history.client(READER, delivered);
-    let names = names(&history);
-    assert!(names.contains(&"one-value-per-offset"), "{names:?}");
 }

@@ -1,0 +1,112 @@
+//! What readers are given and shown.
+
+use super::{good, names, orders};
+use crate::evidence::testing::{History, ORDERS, READER, batch, numbers};
+use bytes::Bytes;
+use engine::fact::{ClientFact, Positioning};
+
+#[test]
+fn no_uncommitted_read_asks_who_held_it() {
+    let mut history = good();
+    history.send(ORDERS, &numbers(40..42), -1);
+    history.write(1, ORDERS, 0, &numbers(40..42));
+    history.follow(2, 1, ORDERS);
+    history.deliver(1002, 1, ORDERS, 42);
+    let found = history.findings();
+    assert_eq!(found, vec![orders("no-uncommitted-read", 40)]);
+}
+
+#[test]
+fn polls_neither_skip_nor_go_back() {
+    let mut history = good();
+    history.deliver_from(1002, 1, ORDERS, (36, 38));
+    assert_eq!(history.findings(), vec![orders("polls-contiguous", 36)]);
+    let mut history = good();
+    history.deliver_from(1002, 1, ORDERS, (39, 40));
+    assert_eq!(history.findings(), vec![orders("polls-contiguous", 38)]);
+    // A poll whose batches leave out what the log holds.
+    let mut history = good();
+    let batches: Vec<Bytes> = history.disks[&(1, ORDERS)].iter().step_by(2).cloned().collect();
+    let delivered = ClientFact::Delivered { partition: ORDERS, from: 0, to: 40, batches };
+    history.client(1003, delivered);
+    let found = history.findings();
+    assert_eq!(found.len(), 5);
+    assert_eq!(found[0], orders("polls-contiguous", 4));
+}
+
+fn moved(from: i64, to: i64, why: Positioning) -> ClientFact {
+    ClientFact::Positioned { partition: ORDERS, from: Some(from), to, why }
+}
+
+/// The last four of forty records are cut by an election, and others written in their place.
+fn replaced() -> History {
+    let mut history = good();
+    history.deliver(1002, 1, ORDERS, 40);
+    history.cut(2, ORDERS, 36, 36);
+    history.elect(2, 1, &[2], &[]);
+    history
+}
+
+#[test]
+fn a_position_is_out_of_range_only_after_a_loss() {
+    let mut history = good();
+    history.client(1002, moved(38, 0, Positioning::OutOfRange));
+    assert_eq!(history.findings(), vec![orders("polls-contiguous", 38)]);
+    let mut history = replaced();
+    let polls = |history: &History| names(history).contains(&"polls-contiguous");
+    history.client(1002, moved(40, 36, Positioning::OutOfRange));
+    assert!(!polls(&history));
+    // Another consumer was told the same of an offset before the loss.
+    history.deliver(1003, 2, ORDERS, 20);
+    history.client(1003, moved(20, 36, Positioning::OutOfRange));
+    assert!(polls(&history));
+}
+
+#[test]
+fn what_an_application_asks_for_may_be_out_of_range() {
+    let seek = |to: i64| {
+        let mut history = good();
+        history.client(1002, moved(38, to, Positioning::Seek));
+        history.client(1002, moved(to, 0, Positioning::OutOfRange));
+        history.findings()
+    };
+    assert_eq!(seek(900), vec![]);
+    assert_eq!(seek(20), vec![orders("polls-contiguous", 20)], "it had been shown that");
+}
+
+#[test]
+fn a_consumer_goes_back_over_what_was_lost_and_no_further() {
+    let back = |to: i64| {
+        let mut history = replaced();
+        history.client(1002, moved(40, to, Positioning::Truncated));
+        let found = history.findings();
+        found.into_iter().find(|it| it.0 == "polls-contiguous")
+    };
+    assert_eq!(back(36), None);
+    assert_eq!(back(32), Some(orders("polls-contiguous", 32)));
+    let mut history = good();
+    history.client(1002, moved(38, 36, Positioning::Truncated));
+    assert_eq!(history.findings(), vec![orders("polls-contiguous", 36)]);
+}
+
+#[test]
+fn the_end_never_goes_back_for_one_client() {
+    let mut history = good();
+    let shown = |offset| ClientFact::EndShown { partition: ORDERS, offset, broker: 1 };
+    history.client(1003, shown(40));
+    // Another client's answer may have been longer on its way.
+    history.client(1004, shown(36));
+    assert_eq!(history.clone().findings(), vec![]);
+    history.client(1003, shown(36));
+    assert_eq!(history.findings(), vec![orders("end-never-back", 36)]);
+}
+
+#[test]
+fn a_reader_that_sees_another_batch_later_has_seen_two_values() {
+    let mut history = good();
+    let batches = vec![batch(36, 0, &numbers(30..34))];
+    let delivered = ClientFact::Delivered { partition: ORDERS, from: 36, to: 38, batches };
+    history.client(READER, delivered);
+    let names = names(&history);
+    assert!(names.contains(&"one-value-per-offset"), "{names:?}");
+}

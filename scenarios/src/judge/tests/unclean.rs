@@ -1,0 +1,116 @@
+//! Unclean elections.
+
+use super::{broken, finish, hazards};
+use crate::evidence::Change;
+use crate::evidence::testing::{History, ORDERS, numbers};
+
+#[test]
+fn unclean_election_is_permitted_where_it_is_configured() {
+    let unclean = |enabled: bool, by_bug: bool| {
+        let mut history = History::new(2);
+        history.setup.topics[0].unclean_leader_election = enabled;
+        history.produce(&numbers(0..4));
+        history.change(None, &[1, 2], &[]);
+        history.send(ORDERS, &numbers(4..8), -1);
+        history.write(1, ORDERS, 0, &numbers(4..8));
+        history.follow(2, 1, ORDERS);
+        history.watermark(1, &[2], ORDERS, 0);
+        history.confirm(1, ORDERS, 4, &numbers(4..8), -1);
+        history.deliver(1002, 1, ORDERS, 8);
+        if by_bug {
+            history.change(None, &[1, 2, 3], &[]);
+        }
+        history.crash(1);
+        history.crash(2);
+        history.elect(3, 1, &[3], &[]);
+        history.cut(1, ORDERS, 4, 8);
+        finish(history, 3)
+    };
+    let judgement = unclean(true, false);
+    assert_eq!(broken(&judgement), Vec::<&str>::new(), "{:#?}", judgement.violations);
+    assert!(hazards(&judgement).iter().all(|(hazard, _)| *hazard == "unclean-election"));
+    let lost: Vec<u64> = judgement.permitted.iter().map(|it| it.count).collect();
+    assert!(lost.contains(&4), "{lost:?}");
+    assert!(broken(&unclean(false, false)).contains(&"acknowledged-survives"));
+    // Let into the ISR by a bug, 3 was elected cleanly by what is committed.
+    let judgement = unclean(true, true);
+    assert!(broken(&judgement).contains(&"acknowledged-survives"));
+    assert!(broken(&judgement).contains(&"delivered-stays"));
+}
+
+/// 1 and 2 are in sync and hold what is confirmed; 3 has been let out, and lacks it.
+fn unclean_allowed() -> History {
+    let mut history = History::new(2);
+    history.setup.topics[0].unclean_leader_election = true;
+    history.unfence(&[1, 2, 3]);
+    history.produce(&numbers(0..4));
+    history.change(None, &[1, 2], &[]);
+    history.send(ORDERS, &numbers(4..8), -1);
+    history.write(1, ORDERS, 0, &numbers(4..8));
+    history.follow(2, 1, ORDERS);
+    history.watermark(1, &[2], ORDERS, 0);
+    history.confirm(1, ORDERS, 4, &numbers(4..8), -1);
+    history
+}
+
+#[test]
+fn an_unclean_leader_may_be_elected_again_before_it_leads() {
+    let mut history = unclean_allowed();
+    [1, 2].into_iter().for_each(|id| history.fence(id, true));
+    // 3 is made leader, goes down, and is made leader again as the only member of the ISR.
+    history.change(Some(Some(3)), &[3], &[]);
+    history.crash(3);
+    history.change(Some(None), &[3], &[]);
+    history.node(3, Change::Started);
+    history.elect(3, 3, &[3], &[]);
+    let judgement = finish(history, 3);
+    assert_eq!(broken(&judgement), Vec::<&str>::new(), "{:#?}", judgement.violations);
+    assert_eq!(hazards(&judgement), vec![("unclean-election", 4)]);
+}
+
+#[test]
+fn a_replica_let_in_between_two_elections_was_a_member() {
+    // 3 is let in without the records, is elected cleanly by what is committed, and again.
+    let mut history = unclean_allowed();
+    history.change(None, &[1, 2, 3], &[]);
+    [1, 2].into_iter().for_each(|id| history.fence(id, true));
+    history.change(Some(Some(3)), &[3], &[]);
+    history.change(Some(None), &[3], &[]);
+    history.elect(3, 3, &[3], &[]);
+    let judgement = finish(history, 3);
+    assert_eq!(hazards(&judgement), vec![]);
+    assert!(broken(&judgement).contains(&"acknowledged-survives"));
+}
+
+#[test]
+fn unclean_election_is_the_last_resort() {
+    let elected = |fenced: &[u16], elr: bool| {
+        let mut history = unclean_allowed();
+        if elr {
+            history.change(None, &[1], &[2]);
+        }
+        fenced.iter().for_each(|id| history.fence(*id, true));
+        history.elect(3, 1, &[3], &[]);
+        finish(history, 3)
+    };
+    for elr in [false, true] {
+        let judgement = elected(&[1, 2], elr);
+        assert_eq!(broken(&judgement), Vec::<&str>::new(), "{:#?}", judgement.violations);
+        assert_eq!(hazards(&judgement), vec![("unclean-election", 4)]);
+        // The controller passed 2 over, which was alive and held everything.
+        let judgement = elected(&[1], elr);
+        assert_eq!(hazards(&judgement), vec![], "{elr}");
+        assert!(broken(&judgement).contains(&"acknowledged-survives"));
+    }
+}
+
+#[test]
+fn unclean_election_needs_an_election() {
+    // 1 lost its power and the records with it, and leads on in its epoch.
+    let mut history = unclean_allowed();
+    history.lose_power(1, 4);
+    history.begin(ORDERS, 1, 0);
+    let judgement = finish(history, 1);
+    assert_eq!(hazards(&judgement), vec![]);
+    assert!(broken(&judgement).contains(&"acknowledged-survives"));
+}
