@@ -5,7 +5,7 @@ use super::journal::Stop;
 use super::plan::{Part, Plan};
 use super::record::SeedRecord;
 use super::tally::Tally;
-use crate::result::{Outcome, VERSION};
+use crate::result::{Outcome, Series, VERSION};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -176,17 +176,18 @@ impl Ran {
         self.simulated_ns += record.simulated_ns;
     }
 
-    /// What the runs of one scenario come to. A few in which a plan came to nothing are the
-    /// nature of seeds; more than one in twenty are not.
-    pub(super) fn outcome(&self) -> Outcome {
-        let seen = |count: u64, outcome| if count > 0 { outcome } else { Outcome::Pass };
-        Outcome::worst([
-            seen(self.panics, Outcome::Panic),
-            seen(self.nondeterministic, Outcome::Nondeterministic),
-            seen(self.violations, Outcome::Violation),
-            seen(self.unknown, Outcome::Unknown),
-            seen(u64::from(self.vacuous * 20 > self.ran), Outcome::Vacuous),
-        ])
+    /// What the runs of one scenario come to, of which `never_reached` things were wanted.
+    pub(super) fn outcome(&self, never_reached: usize) -> Outcome {
+        Series {
+            ran: self.ran,
+            panics: self.panics,
+            nondeterministic: self.nondeterministic,
+            violations: self.violations,
+            unknown: self.unknown,
+            vacuous: self.vacuous,
+            never_reached,
+        }
+        .outcome()
     }
 }
 

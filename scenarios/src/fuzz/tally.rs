@@ -159,9 +159,10 @@ impl Tally {
         let rows = self.rows.iter().zip(&plan.targets).map(|(row, target)| {
             let wanted = target.scenario.must_reach_here().map(|(name, _)| name);
             let never = wanted.filter(|name| !row.exercised.contains_key(*name));
+            let never: Vec<String> = never.map(str::to_owned).collect();
             ScenarioRow {
                 scenario: row.name.clone(),
-                outcome: row.ran.outcome(),
+                outcome: row.ran.outcome(never.len()),
                 ran: row.ran,
                 wall_s: row.wall_us as f64 / 1e6,
                 signatures: row.signatures.clone(),
@@ -169,7 +170,7 @@ impl Tally {
                     smallest_seed,
                     not_exercised: row.missing.clone(),
                 }),
-                never_reached: never.map(str::to_owned).collect(),
+                never_reached: never,
             }
         });
         rows.collect()

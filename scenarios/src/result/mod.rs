@@ -4,11 +4,13 @@ mod explain;
 pub mod files;
 mod record;
 mod seeds;
+mod series;
 mod verdict;
 
 pub use explain::{describe, explain, fate, moment, what};
 pub use record::{RunRecord, command, quoted};
 pub use seeds::{HazardSum, SeedFailure, SeedLoss, SeedsReport};
+pub(crate) use series::Series;
 pub use verdict::{
     BugReached, Counts, GroupCounts, Outcome, Permitted, VERSION, Verdict, Violation,
 };

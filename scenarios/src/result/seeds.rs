@@ -1,5 +1,6 @@
 //! What many seeds of one scenario came to.
 
+use super::series::Series;
 use super::verdict::{Counts, Outcome, VERSION, Verdict};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -221,29 +222,24 @@ impl SeedsReport {
         }
     }
 
-    /// All seeds have been added: what they come to. `wanted` is what at least one of them had
-    /// to reach.
+    /// All seeds have been added: what they come to, as a series. `wanted` is what at
+    /// least one of them had to reach.
     pub fn finish<'a>(&mut self, wanted: impl IntoIterator<Item = &'a str>) {
         self.not_exercised = wanted
             .into_iter()
             .filter(|name| !self.exercised.contains_key(*name))
             .map(str::to_owned)
             .collect();
-        // A few seeds in which a plan came to nothing are the nature of seeds.
-        let mostly_vacuous = self.vacuous * 20 > self.ran;
-        self.outcome = Outcome::worst([
-            if self.panics > 0 { Outcome::Panic } else { Outcome::Pass },
-            if self.nondeterministic > 0 { Outcome::Nondeterministic } else { Outcome::Pass },
-            if self.violations > 0 { Outcome::Violation } else { Outcome::Pass },
-            if self.unknown > 0 { Outcome::Unknown } else { Outcome::Pass },
-            if mostly_vacuous
-                || (!self.interrupted && !self.not_exercised.is_empty())
-                || self.ran == 0
-            {
-                Outcome::Vacuous
-            } else {
-                Outcome::Pass
-            },
-        ]);
+        self.outcome = Series {
+            ran: self.ran,
+            panics: self.panics,
+            nondeterministic: self.nondeterministic,
+            violations: self.violations,
+            unknown: self.unknown,
+            vacuous: self.vacuous,
+            // What was left out might have reached it.
+            never_reached: if self.interrupted { 0 } else { self.not_exercised.len() },
+        }
+        .outcome();
     }
 }

@@ -35,14 +35,17 @@ pub enum Expected {
 
 /// Something that a run has to reach, or it has shown nothing.
 ///
-/// In a file either just the name, or `{ reach = "truncation", under = "acks=1" }`.
+/// In a file either just the name, or `{ reach = "truncation", under = "acks=1", seldom = true }`.
+/// What is `seldom` depends on the seed: it is asked of a series of seeds, in `scenario --seeds` and
+/// in `fuzz` alike, and not of a run.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct MustReach {
     /// Its name, one of [`super::reach::names`].
     pub reach: String,
     /// Only where a property has this value: `acks=1`.
     pub under: Option<Setting>,
-    /// Of a series of seeds it is enough when one reaches it; a single run need not.
+    /// A run need not reach it; but of a series of at least twenty seeds one has to, or the series
+    /// is vacuous.
     pub seldom: bool,
 }
 
@@ -91,7 +94,8 @@ struct Long {
     /// Only where a property has this value: `"acks=1"`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     under: Option<Setting>,
-    /// Of a series of seeds it is enough when one reaches it; a single run need not.
+    /// A run need not reach it; but of a series of at least twenty seeds one has to, or the series
+    /// is vacuous.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     seldom: bool,
 }
@@ -138,7 +142,8 @@ impl JsonSchema for MustReach {
     fn json_schema(generator: &mut SchemaGenerator) -> Schema {
         let long = generator.subschema_for::<Long>();
         json_schema!({
-            "description": "Something that a run has to reach, or it has shown nothing",
+            "description": "Something that a run has to reach, or it has shown nothing. With \
+                            `seldom` a run need not, but one of a series of at least twenty seeds",
             "anyOf": [{ "type": "string" }, long],
         })
     }
