@@ -181,11 +181,17 @@ fn faults(page: &mut Page, record: &RunRecord) {
         .faults
         .iter()
         .map(|planned| match &planned.fate {
-            Fate::Fired { at_ns, injected, .. } => {
+            Fate::Fired { at_ns, injected, without_effect, .. } => {
+                let idle = if without_effect.is_empty() {
+                    String::new()
+                } else {
+                    format!(" (without effect: {})", without_effect.join("; "))
+                };
                 let (at, what) = (moment(*at_ns), what(&planned.fault));
                 let lasts =
                     planned.fault.lasts.map(|lasts| format!(" for {}", moment(lasts.nanos())));
-                format!("{at}: {what}{}: {}", lasts.unwrap_or_default(), injected.join("; "))
+                let (lasts, injected) = (lasts.unwrap_or_default(), injected.join("; "));
+                format!("{at}: {what}{lasts}: {injected}{idle}")
             }
             other => format!("{}: {}", what(&planned.fault), fate(other)),
         })

@@ -22,7 +22,7 @@ use crate::condition::{ClusterNames, Compiled, Roster, resolve};
 use crate::spec::{Fault, Scenario, Target};
 use crate::view::{Board, PartitionView};
 use machine::{NodeId, Span};
-use sim::{ActiveFault, SimTime};
+use sim::{ActiveFault, ActiveId, SimTime};
 use std::collections::BTreeSet;
 use trouble::troubled;
 
@@ -61,6 +61,27 @@ struct Entry {
     bounded: bool,
     condition: Option<Compiled>,
     fate: Fate,
+    /// What was injected, in the order of the fate's list, as the simulator knows it; `None`: an
+    /// election.
+    injected: Vec<Option<ActiveId>>,
+    /// An election that it asked for has elected somebody.
+    elected: bool,
+}
+
+impl Entry {
+    /// Its fate, with what of it had no effect.
+    fn fate_by(&self, took_effect: &impl Fn(ActiveId) -> bool) -> Fate {
+        let mut fate = self.fate.clone();
+        if let Fate::Fired { injected, without_effect, .. } = &mut fate {
+            let is_idle = |fault: &Option<ActiveId>| match fault {
+                Some(fault) => !took_effect(*fault),
+                None => !self.elected,
+            };
+            let idle = injected.iter().zip(&self.injected).filter(|(_, fault)| is_idle(fault));
+            *without_effect = idle.map(|(what, _)| what.clone()).collect();
+        }
+        fate
+    }
 }
 
 /// What a run has to do for a fault that fires now.
@@ -109,6 +130,8 @@ impl Director {
                 bounded: generated && bounded,
                 condition: None,
                 fate: Fate::NeverFired,
+                injected: Vec::new(),
+                elected: false,
             })
             .collect();
         let mut by_moment: Vec<usize> = (0..entries.len()).collect();
@@ -219,6 +242,7 @@ impl Director {
                 at_ns: at.0,
                 injected: resolved.iter().map(ToString::to_string).collect(),
                 suppressed,
+                without_effect: Vec::new(),
             },
         };
         resolved
@@ -285,12 +309,24 @@ impl Director {
         self.watched.clear();
     }
 
-    /// What became of the plan.
-    pub fn record(&self) -> Vec<PlannedFault> {
+    /// The next injection of an entry was made: a fault of the simulator, or an election.
+    pub fn injected(&mut self, entry: usize, fault: Option<ActiveId>) {
+        self.entries[entry].injected.push(fault);
+    }
+
+    /// A preferred replica was made leader: whoever has asked for that has had an effect.
+    pub fn elected(&mut self) {
+        for entry in self.entries.iter_mut().filter(|entry| entry.injected.contains(&None)) {
+            entry.elected = true;
+        }
+    }
+
+    /// What became of the plan; `took_effect` tells it of faults of the simulator.
+    pub fn record(&self, took_effect: impl Fn(ActiveId) -> bool) -> Vec<PlannedFault> {
         let planned = |entry: &Entry| PlannedFault {
             fault: entry.fault.clone(),
             generated: entry.generated,
-            fate: entry.fate.clone(),
+            fate: entry.fate_by(&took_effect),
         };
         self.entries.iter().map(planned).collect()
     }

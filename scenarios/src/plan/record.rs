@@ -15,6 +15,16 @@ pub struct PlannedFault {
     pub fate: Fate,
 }
 
+impl Fate {
+    /// Whether something of it took effect.
+    pub fn took_effect(&self) -> bool {
+        match self {
+            Self::Fired { injected, without_effect, .. } => without_effect.len() < injected.len(),
+            _ => false,
+        }
+    }
+}
+
 /// What became of a planned fault. Times are nanoseconds since the load began.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
@@ -27,6 +37,10 @@ pub enum Fate {
         injected: Vec<String>,
         /// What was left out of it, and why.
         suppressed: Vec<String>,
+        /// Of what was injected, that which had no effect: nobody was there to be killed, nothing
+        /// was sent that could have been lost.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        without_effect: Vec<String>,
     },
     /// It was not injected.
     Suppressed {

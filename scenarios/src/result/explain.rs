@@ -161,10 +161,13 @@ pub fn describe(fault: &Fault) -> String {
 /// What became of a fault, in words.
 pub fn fate(fate: &Fate) -> String {
     match fate {
-        Fate::Fired { at_ns, injected, suppressed } => {
+        Fate::Fired { at_ns, injected, suppressed, without_effect } => {
             let mut line = format!("at {} it struck: {}", moment(*at_ns), injected.join("; "));
             if !suppressed.is_empty() {
                 line.push_str(&format!(" (left out: {})", suppressed.join("; ")));
+            }
+            if !without_effect.is_empty() {
+                line.push_str(&format!(" (without effect: {})", without_effect.join("; ")));
             }
             line
         }

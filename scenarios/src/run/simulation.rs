@@ -18,6 +18,7 @@ use crate::spec::{Fault, Resolved};
 use crate::view::{Board, PartitionView};
 use crate::workload::election_timer;
 use engine::fact::Fact;
+use engine::rules::election::Reason;
 use machine::{ClusterId, Halt, NodeId, Span};
 use sim::host::Clock;
 use sim::{FaultChange, NodeChange, Observation, Seen, SimTime, World};
@@ -208,6 +209,7 @@ impl Simulation {
                             self.fenced.remove(&broker);
                         }
                     }
+                    Fact::Elected { reason: Reason::Preferred, .. } => self.director.elected(),
                     _ => {}
                 }
             }
@@ -304,19 +306,19 @@ impl Simulation {
             let scene = Scene { now: world.now(), board, roster, active, partitions: &known };
             let Some(firing) = director.fire(&scene, budget) else { return };
             for injection in firing.injections {
-                match injection {
+                let injected = match injection {
                     Injection::Fault(fault, Some(lasts)) => {
-                        self.world.apply_for(fault, lasts);
+                        Some(self.world.apply_for(fault, lasts))
                     }
-                    Injection::Fault(fault, None) => {
-                        self.world.apply(fault);
-                    }
+                    Injection::Fault(fault, None) => Some(self.world.apply(fault)),
                     Injection::Elect(election) => {
                         for admin in &self.admins {
                             self.world.poke(*admin, election_timer(election.entry as u32));
                         }
+                        None
                     }
-                }
+                };
+                self.director.injected(firing.entry, injected);
             }
             self.absorb();
         }
@@ -460,7 +462,7 @@ impl Simulation {
         };
         let trace = self.world.take_trace();
         let history = self.history.take().unwrap_or_default();
-        let plan = self.director.record();
+        let plan = self.director.record(|fault| self.world.took_effect(fault));
         let struck = self.director.struck().to_vec();
         let measured = self.measure.take().map(Measure::finish);
         let (verdict, lost) = verdict::judge(self, &plan);

@@ -91,6 +91,53 @@ fn a_fault_that_never_fires_leaves_no_trace() {
 }
 
 #[test]
+fn a_listed_fault_without_effect_has_shown_nothing() {
+    let crash = "[[faults]]\nkind = 'crash'\ntarget = 'broker 2'\nat = '300ms'\nlasts = '2s'\n";
+    let of = |fault: &str| {
+        let outcome = run(&with_faults(11, &format!("{crash}{fault}")));
+        assert!(outcome.plan[0].fate.took_effect());
+        (outcome.plan[1].fate.took_effect(), outcome.verdict)
+    };
+    for (fault, name) in [
+        ("kind = 'crash'\ntarget = 'broker 2'\nat = '400ms'\nlasts = '1s'", "crash"),
+        ("kind = 'pause'\ntarget = 'broker 2'\nat = '400ms'\nlasts = '1s'", "pause"),
+        ("kind = 'restart'\ntarget = 'broker 2'\nat = '400ms'", "restart"),
+        ("kind = 'crash'\ntarget = 'broker 1'\nat_disk_operation = 99\nat = '1s'", "crash"),
+        (
+            "kind = 'partition'\ngroups = [['client 1001'], ['controller 101']]\nat = '1s'\n\
+             lasts = '10ms'",
+            "partition",
+        ),
+        (
+            "kind = 'lossy-link'\nfrom = 'broker 1'\nto = 'broker 3'\nloss = '0.0001%'\n\
+             at = '1s'\nlasts = '10ms'",
+            "lossy-link",
+        ),
+    ] {
+        let (took_effect, verdict) = of(&format!("[[faults]]\n{fault}\n"));
+        assert!(!took_effect, "{fault}");
+        assert_eq!(verdict.outcome, Outcome::Vacuous, "{fault}");
+        let missing = format!("fault {name}, which was injected without effect");
+        assert_eq!(verdict.not_exercised, [missing]);
+    }
+    for fault in [
+        "kind = 'power-loss'\ntarget = 'broker 2'\nat = '400ms'\nlasts = '1s'",
+        "kind = 'pause'\ntarget = 'broker 1'\nat = '400ms'\nlasts = '1s'",
+        "kind = 'restart'\ntarget = 'broker 1'\nat = '400ms'",
+        "kind = 'crash'\ntarget = 'broker 1'\nat_disk_operation = 1\nat = '1s'\nlasts = '2s'",
+        "kind = 'partition'\ngroups = [['broker 1'], ['broker 3']]\nat = '1s'\nlasts = '1s'",
+        "kind = 'lossy-link'\nfrom = 'broker 1'\nto = 'broker 3'\none_way = false\n\
+         loss = '50%'\nat = '1s'\nlasts = '1s'",
+        "kind = 'slow-link'\nfrom = 'broker 1'\nto = 'broker 3'\none_way = false\n\
+         by = '10ms'\nat = '1s'\nlasts = '1s'",
+    ] {
+        let (took_effect, verdict) = of(&format!("[[faults]]\n{fault}\n"));
+        assert!(took_effect, "{fault}");
+        assert_eq!(verdict.not_exercised, Vec::<String>::new(), "{fault}");
+    }
+}
+
+#[test]
 fn conditions_and_roles_are_looked_up_when_a_fault_fires() {
     let mut resolved = with_faults(
         2,

@@ -93,10 +93,14 @@ fn not_exercised(
         .collect();
     // A fault that the scenario lists is what it is about. Those of a swarm may fall away.
     for planned in plan.iter().filter(|planned| !planned.generated) {
-        if !matches!(planned.fate, Fate::Fired { .. }) {
+        if !planned.fate.took_effect() {
             let fault = &planned.fault;
             let name = fault.name.as_deref().unwrap_or(fault.kind.family().name());
-            missing.push(format!("fault {name}"));
+            let how = match planned.fate {
+                Fate::Fired { .. } => ", which was injected without effect",
+                _ => "",
+            };
+            missing.push(format!("fault {name}{how}"));
         }
     }
     if sent == 0 && !scenario.producers.is_empty() {

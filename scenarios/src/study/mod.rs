@@ -11,7 +11,6 @@ mod tests;
 pub use acks::{ACKS, REFERENCE, SCENARIO, Under};
 
 use crate::judge::Lost;
-use crate::plan::Fate;
 use crate::result::Verdict;
 use crate::run::{Faults, Measured, RunOutcome, Stats, make};
 use crate::spec::{Diagnostic, Resolved, Scenario};
@@ -95,7 +94,7 @@ impl Observed {
     fn of(outcome: RunOutcome) -> Self {
         let mut faults = BTreeMap::new();
         for planned in outcome.plan {
-            if let Fate::Fired { .. } = planned.fate {
+            if planned.fate.took_effect() {
                 *faults.entry(planned.fault.kind.family().name()).or_default() += 1;
             }
         }

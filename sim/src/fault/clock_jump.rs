@@ -2,6 +2,7 @@
 //! not concerned.
 
 use super::{ActiveId, Inflict};
+use crate::exercised::Effect;
 use crate::{EventId, World, text};
 use machine::{NodeId, Process};
 use serde::{Deserialize, Serialize};
@@ -19,6 +20,10 @@ pub struct ClockJump {
 impl Inflict for ClockJump {
     fn nodes(&self) -> Vec<NodeId> {
         vec![self.node]
+    }
+
+    fn shown_by(&self) -> Option<(NodeId, Effect)> {
+        Some((self.node, Effect::ClockJumpSeen))
     }
 
     fn apply<P: Process>(&self, world: &mut World<P>, _id: ActiveId, _event: EventId) {

@@ -25,6 +25,9 @@ impl Inflict for Crash {
 
     fn apply<P: Process>(&self, world: &mut World<P>, id: ActiveId, event: EventId) {
         let node = world.target(self.node);
+        if world.node_mut(node).process.is_some() {
+            world.has_effect(id);
+        }
         world.kill(node, None, event);
         world.node_mut(node).down_by.push(id);
     }

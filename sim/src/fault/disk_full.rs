@@ -1,6 +1,7 @@
 //! A disk runs out of space, as when something else on the host fills it.
 
 use super::{ActiveId, Inflict};
+use crate::exercised::Effect;
 use crate::{EventId, World, text};
 use machine::{NodeId, Process};
 use serde::{Deserialize, Serialize};
@@ -19,6 +20,10 @@ pub struct DiskFull {
 impl Inflict for DiskFull {
     fn nodes(&self) -> Vec<NodeId> {
         vec![self.node]
+    }
+
+    fn shown_by(&self) -> Option<(NodeId, Effect)> {
+        Some((self.node, Effect::DiskWasFull))
     }
 
     fn apply<P: Process>(&self, world: &mut World<P>, id: ActiveId, _event: EventId) {

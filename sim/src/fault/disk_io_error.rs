@@ -3,6 +3,7 @@
 
 use super::{ActiveId, Inflict};
 use crate::disk::FailingOperations;
+use crate::exercised::Effect;
 use crate::{EventId, World, text};
 use machine::{NodeId, Process};
 use serde::{Deserialize, Serialize};
@@ -36,6 +37,10 @@ pub struct DiskIoError {
 impl Inflict for DiskIoError {
     fn nodes(&self) -> Vec<NodeId> {
         vec![self.node]
+    }
+
+    fn shown_by(&self) -> Option<(NodeId, Effect)> {
+        Some((self.node, Effect::DiskOperationFailed))
     }
 
     fn apply<P: Process>(&self, world: &mut World<P>, id: ActiveId, _event: EventId) {

@@ -2,6 +2,7 @@
 //! locks; lanes that do not touch the disk go on.
 
 use super::{ActiveId, Inflict};
+use crate::exercised::Effect;
 use crate::{EventId, World, text};
 use machine::{NodeId, Process};
 use serde::{Deserialize, Serialize};
@@ -18,6 +19,10 @@ pub struct HungDisk {
 impl Inflict for HungDisk {
     fn nodes(&self) -> Vec<NodeId> {
         vec![self.node]
+    }
+
+    fn shown_by(&self) -> Option<(NodeId, Effect)> {
+        Some((self.node, Effect::DiskOperationHung))
     }
 
     fn apply<P: Process>(&self, world: &mut World<P>, id: ActiveId, _event: EventId) {

@@ -37,6 +37,7 @@ pub use restart::Restart;
 pub use slow_disk::SlowDisk;
 pub use slow_link::SlowLink;
 
+use crate::exercised::Effect;
 use crate::net::LinkShape;
 use crate::{EventId, World};
 use machine::{NodeId, Process};
@@ -69,6 +70,12 @@ pub(crate) trait Inflict {
     /// Whether [`Inflict::shape`] does anything.
     fn shapes_links(&self) -> bool {
         false
+    }
+
+    /// The effect that shows that it does something, and on which node, if it is upon a disk or a
+    /// clock. What is done to links and processes shows there.
+    fn shown_by(&self) -> Option<(NodeId, Effect)> {
+        None
     }
 
     /// What it does to a link for as long as it is active.
@@ -130,6 +137,12 @@ macro_rules! faults {
             pub(crate) fn shapes_links(&self) -> bool {
                 match self {
                     $(Self::$fault(fault) => fault.shapes_links(),)*
+                }
+            }
+
+            pub(crate) fn shown_by(&self) -> Option<(NodeId, Effect)> {
+                match self {
+                    $(Self::$fault(fault) => fault.shown_by(),)*
                 }
             }
 

@@ -53,6 +53,8 @@ pub struct ActiveFault {
     pub since: SimTime,
     /// The fault.
     pub fault: Fault,
+    /// How often what it does to a disk or clock had happened there before.
+    pub(crate) shown_before: u64,
 }
 
 #[cfg(test)]

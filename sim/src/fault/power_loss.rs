@@ -25,6 +25,9 @@ impl Inflict for PowerLoss {
 
     fn apply<P: Process>(&self, world: &mut World<P>, id: ActiveId, event: EventId) {
         let node = world.target(self.node);
+        if world.node_mut(node).powered {
+            world.has_effect(id);
+        }
         world.lose_power(node, event);
         world.node_mut(node).down_by.push(id);
     }

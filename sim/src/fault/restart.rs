@@ -40,6 +40,7 @@ impl Inflict for Restart {
             return;
         }
         host.restarting = Some(Restarting { fault: id, down: self.down });
+        world.has_effect(id);
         world.limit_stop(node, self.limit, id);
         world.stop(self.node);
     }

@@ -1,6 +1,7 @@
 //! A disk becomes slow, as disks do before they fail, or when a neighbour is busy.
 
 use super::{ActiveId, Inflict};
+use crate::exercised::Effect;
 use crate::{EventId, World, text};
 use machine::{NodeId, Process};
 use serde::{Deserialize, Serialize};
@@ -18,6 +19,10 @@ pub struct SlowDisk {
 impl Inflict for SlowDisk {
     fn nodes(&self) -> Vec<NodeId> {
         vec![self.node]
+    }
+
+    fn shown_by(&self) -> Option<(NodeId, Effect)> {
+        Some((self.node, Effect::DiskOperationSlowed))
     }
 
     fn apply<P: Process>(&self, world: &mut World<P>, id: ActiveId, _event: EventId) {

@@ -43,9 +43,17 @@ struct Rare(u64);
 impl Rare {
     #[inline]
     fn happens(&mut self, ppm: u32) -> bool {
-        let bits = self.0 >> 43;
+        self.happens_more(ppm, 0).0
+    }
+
+    /// Whether it happens if it usually happens `usual` times in a million and now so many times
+    /// `more`; and whether it would not have happened as usual.
+    #[inline]
+    fn happens_more(&mut self, usual: u32, more: u32) -> (bool, bool) {
+        let bits = (self.0 >> 43) * u64::from(MILLION);
         self.0 <<= 21;
-        bits * u64::from(MILLION) < u64::from(ppm) << 21
+        let happens = bits < u64::from(usual.saturating_add(more)) << 21;
+        (happens, happens && bits >= u64::from(usual) << 21)
     }
 }
 
@@ -98,6 +106,38 @@ pub(crate) struct LinkShape {
     pub(crate) reorder_ppm: u32,
     /// 0 is without limit.
     pub(crate) bytes_per_second: u64,
+}
+
+/// What faults have done to packets of a link.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Touched {
+    pub(crate) cut: bool,
+    lost: bool,
+    duplicated: bool,
+    reordered: bool,
+    slowed: bool,
+}
+
+impl Touched {
+    pub(crate) fn is_none(self) -> bool {
+        self == Self::default()
+    }
+
+    /// Whether a fault that does this to the link has had a part in it.
+    pub(crate) fn is_by(self, shape: &LinkShape) -> bool {
+        (self.cut && shape.cut)
+            || (self.lost && shape.loss_ppm > 0)
+            || (self.duplicated && shape.duplicate_ppm > 0)
+            || (self.reordered && shape.reorder_ppm > 0)
+            || (self.slowed && shape.slows())
+    }
+}
+
+impl LinkShape {
+    #[inline]
+    fn slows(&self) -> bool {
+        self.delay > Span::ZERO || self.jitter > Span::ZERO || self.bytes_per_second > 0
+    }
 }
 
 /// The time-outs after which TCP sends again.
@@ -159,6 +199,8 @@ pub(crate) struct Passage {
 #[derive(Clone, Debug)]
 pub(crate) struct Link {
     pub(crate) shape: LinkShape,
+    /// Since the faults on links last changed.
+    pub(crate) touched: Touched,
     pub(crate) source: Source,
     /// An index into the table of profiles.
     profile: u16,
@@ -187,6 +229,7 @@ impl Links {
                 let existing = (from < self.hosts && to < self.hosts).then(|| old.next()).flatten();
                 self.links.push(existing.unwrap_or_else(|| Link {
                     shape: LinkShape::default(),
+                    touched: Touched::default(),
                     source: Source::new(priority(from, to)),
                     profile: 0,
                     busy: SimTime::ZERO,
@@ -231,9 +274,14 @@ impl Links {
         // What every packet needs comes first, so that faults do not change what happens anyway.
         let mut delay = profile.latency.sample(draw);
         let mut rare = Rare(draw.bits());
-        let mut lost = u32::from(rare.happens(profile.loss_ppm.saturating_add(shape.loss_ppm)));
-        let duplicated = rare.happens(profile.duplicate_ppm.saturating_add(shape.duplicate_ppm));
-        let reordered = rare.happens(profile.reorder_ppm.saturating_add(shape.reorder_ppm));
+        let (is_lost, by_fault) = rare.happens_more(profile.loss_ppm, shape.loss_ppm);
+        link.touched.lost |= by_fault;
+        let mut lost = u32::from(is_lost);
+        let (duplicated, by_fault) = rare.happens_more(profile.duplicate_ppm, shape.duplicate_ppm);
+        link.touched.duplicated |= by_fault;
+        let (reordered, by_fault) = rare.happens_more(profile.reorder_ppm, shape.reorder_ppm);
+        link.touched.reordered |= by_fault;
+        link.touched.slowed |= shape.slows();
         if lost > 0 {
             let again = profile.loss_ppm.saturating_add(shape.loss_ppm);
             lost += draw.geometric(again, MOST_LOST - 1);

@@ -8,6 +8,7 @@ pub(crate) use timers::{Timers, Wake};
 
 use crate::clock::HostClock;
 use crate::disk::SimDisk;
+use crate::exercised::Exercised;
 use crate::fault::ActiveId;
 use crate::heap::Source;
 use crate::random::{Key, node_stream};
@@ -70,6 +71,8 @@ pub(crate) struct Node<P: Process> {
     pub(crate) crash_at: Vec<(ActiveId, u32)>,
     /// A fault has set its wall clock and no handler has run since.
     pub(crate) clock_jumped: bool,
+    /// What has happened to its disk and clock.
+    pub(crate) exercised: Exercised,
     pub(crate) timer_source: Source,
     pub(crate) lane_source: Source,
     /// For how long threads take to wake up.
@@ -106,6 +109,7 @@ impl<P: Process> Node<P> {
             restarting: None,
             crash_at: Vec::new(),
             clock_jumped: false,
+            exercised: Exercised::default(),
             timer_source: Source::new(priorities[0]),
             lane_source: Source::new(priorities[1]),
             wake_up: Key::new(seed, "wake-up", node_stream(id)),

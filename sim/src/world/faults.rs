@@ -49,7 +49,11 @@ impl<P: Process> World<P> {
     fn inflict(&mut self, fault: Fault, entry: Option<EntryId>, lasts: Option<Span>) -> ActiveId {
         let id = self.active_id();
         let since = self.now;
-        self.active.push(ActiveFault { id, entry, since, fault: fault.clone() });
+        if fault.shapes_links() {
+            self.settle_links();
+        }
+        let shown_before = self.shown(&fault);
+        self.active.push(ActiveFault { id, entry, since, fault: fault.clone(), shown_before });
         let event = self.record_fault(id, entry, &fault, FaultChange::Applied);
         if fault.shapes_links() {
             self.reshape_links();
@@ -66,7 +70,12 @@ impl<P: Process> World<P> {
     /// faults on the same nodes and links stay in force.
     pub fn undo(&mut self, id: ActiveId) {
         let Some(place) = self.active.iter().position(|active| active.id == id) else { return };
-        let ActiveFault { entry, fault, .. } = self.active.remove(place);
+        if self.active[place].fault.shapes_links() {
+            self.settle_links();
+        }
+        let over = self.active.remove(place);
+        self.settle(&over);
+        let ActiveFault { entry, fault, .. } = over;
         let event = self.record_fault(id, entry, &fault, FaultChange::Undone);
         if fault.shapes_links() {
             self.reshape_links();

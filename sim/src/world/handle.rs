@@ -115,6 +115,7 @@ impl<P: Process> World<P> {
         if host.clock_jumped {
             host.clock_jumped = false;
             self.exercised.count(Effect::ClockJumpSeen);
+            host.exercised.count(Effect::ClockJumpSeen);
         }
         let watch = host.crash_at.first().map_or(0, |(_, operation)| *operation);
         let now = host.clock.now(self.now);
@@ -132,6 +133,7 @@ impl<P: Process> World<P> {
         let handled = host.disk.end();
         if let Some(exercised) = host.disk.take_exercised() {
             self.exercised.merge(&exercised);
+            host.exercised.merge(&exercised);
         }
         if handled.completes <= self.now && handled.crash_at.is_none() {
             self.perform_outbox(node, event);

@@ -65,12 +65,14 @@ impl<P: Process> World<P> {
                 if self.reaches(opener, acceptor) {
                     self.answer_syn(slot, attempt);
                 } else {
+                    self.stopped(opener, acceptor);
                     self.unanswered(slot, attempt);
                 }
             }
             Handshake::SynAck { attempt } | Handshake::Refused { attempt }
                 if opening && !answered =>
             {
+                self.stopped(acceptor, opener);
                 self.unanswered(slot, attempt);
             }
             Handshake::SynAck { .. } if opening => self.opened(slot),

@@ -207,6 +207,7 @@ impl<P: Process> World<P> {
         if self.nodes[node].incarnation() != incarnation || self.nodes[node].process.is_none() {
             return;
         }
+        self.has_effect(fault);
         self.kill(node, Some(before), EventId::NONE);
         match self.active.iter().any(|active| active.id == fault) {
             true => self.nodes[node].down_by.push(fault),
@@ -247,6 +248,7 @@ impl<P: Process> World<P> {
         if self.nodes[node].process.is_none() {
             return;
         }
+        self.has_effect(fault);
         self.nodes[node].paused_by.push(fault);
         if self.nodes[node].paused_by.len() == 1 {
             self.exercised.count(Effect::ProcessPaused);

@@ -1,5 +1,6 @@
 //! The world: nodes, the events to come, and time.
 
+mod effects;
 mod faults;
 mod handle;
 mod handshake;
@@ -19,7 +20,7 @@ use crate::trace::Recorder;
 use crate::{EventId, HostConfig, Observation, SimTime, Status, TraceEvent};
 use machine::{Digest, NodeId, Process, Vocabulary};
 use rand::Rng;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use step::Event;
 
 type TimerOf<P> = <<P as Process>::Vocabulary as Vocabulary>::Timer;
@@ -66,6 +67,8 @@ pub struct World<P: Process> {
     plan_source: Source,
     active: Vec<ActiveFault>,
     next_active: u32,
+    /// Faults that have had an effect.
+    effective: BTreeSet<ActiveId>,
     recorder: Recorder,
     observations: Vec<Observation<P::Vocabulary>>,
     facts: u64,
@@ -97,6 +100,7 @@ impl<P: Process> World<P> {
             plan_source: Source::new(priority),
             active: Vec::new(),
             next_active: 0,
+            effective: BTreeSet::new(),
             recorder: Recorder::new(config.trace),
             observations: Vec::new(),
             facts: 0,

@@ -95,6 +95,7 @@ impl<P: Process> World<P> {
         let connection = self.connections.get_mut(slot);
         let (from, to) = connection.route(way);
         if self.links.link(from, to).shape.cut {
+            self.stopped(from, to);
             self.park(slot, way, packet);
             return;
         }
@@ -157,6 +158,7 @@ impl<P: Process> World<P> {
             // It never left: the kernel that was to send it again is gone.
             self.exercised.count(Effect::MessageCut);
         } else if !self.reaches(from, to) {
+            self.stopped(from, to);
             self.park(slot, way, packet);
         } else {
             self.receive(slot, way, packet);
@@ -283,6 +285,7 @@ impl<P: Process> World<P> {
         let (to, from) = connection.route(end);
         let state = connection.ends[end].state;
         if !self.reaches(from, to) {
+            self.stopped(from, to);
             self.reset_is_lost(slot, end, answer);
         } else if state == EndState::Open {
             self.exercised.count(Effect::ConnectionReset);
