@@ -48,6 +48,11 @@ fn mistakes(scenario: &Scenario, verdict: &Verdict) -> Vec<String> {
     {
         mistakes.push(format!("{check} found nothing"));
     }
+    for hazard in &scenario.expect.permitted {
+        if !verdict.permitted.iter().any(|permitted| permitted.hazard == *hazard) {
+            mistakes.push(format!("{hazard} was not there to be permitted"));
+        }
+    }
     mistakes
 }
 

@@ -17,6 +17,9 @@ pub struct Expect {
     /// The check that finds the violation.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub check: Option<String>,
+    /// Hazards that have to be among what is permitted.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub permitted: Vec<String>,
     /// The seeds that the tests run; the first one unless given.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub seeds: Vec<u64>,
