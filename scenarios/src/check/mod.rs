@@ -73,7 +73,8 @@ macro_rules! checks {
             $($field: $type,)*
         }
 
-        /// The table of all checks.
+        /// The table of all checks, in the order of what users care about: what became of their
+        /// records, then what they were shown, then what may cost records later.
         pub const CHECKS: &[Row] = &[$(Row { name: <$type>::NAME, promise: $promise },)*];
 
         impl Checks {
@@ -117,22 +118,22 @@ checks! {
         "the polls of a consumer neither skip nor go back, unless what it had read is lost",
     end_shown: end_shown::EndShown =
         "the end that a client was shown never goes back",
+    callbacks: callbacks::Callbacks =
+        "callbacks run once for each record, in the order sent within a partition",
+    key: key::Keys =
+        "equal keys go to one partition while their number is unchanged",
     replicas: replicas::Replicas =
         "replicas are equal below the high watermark, byte for byte",
-    leaders: leaders::Leaders =
-        "a leader epoch has one leader",
     members: members::Members =
         "every in-sync and every eligible leader replica has all that is committed",
     truncation: truncation::Truncations =
         "no replica cuts what is committed below its own high watermark",
+    leaders: leaders::Leaders =
+        "a leader epoch has one leader",
     live_state: live_state::LiveState =
         "a controller's live state is the replay of its committed log",
     quorum: quorum::Quorum =
         "the quorum has one leader in an epoch, and committed metadata stays",
     converges: converges::Converges =
         "the healed cluster comes back before the deadline",
-    callbacks: callbacks::Callbacks =
-        "callbacks run once for each record, in the order sent within a partition",
-    key: key::Keys =
-        "equal keys go to one partition while their number is unchanged",
 }

@@ -155,6 +155,7 @@ impl View {
         let number = partition.states.len();
         partition.commit(committed);
         partition.story.committed(moment, leader.unwrap_or_default(), number);
+        partition.note_admissions(moment);
         number
     }
 

@@ -9,6 +9,7 @@ pub mod batch;
 mod client;
 pub mod disk;
 mod end;
+mod isr;
 pub mod loss;
 pub mod metadata;
 pub mod observed;

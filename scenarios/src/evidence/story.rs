@@ -1,6 +1,7 @@
 //! What happened to a partition, appends aside: what explanations and signatures are made of.
 
 use super::observed::{Change, Moment};
+use engine::error::ErrorCode;
 use engine::fact::Truncation;
 use engine::ids::{LeaderEpoch, Offset};
 
@@ -41,6 +42,35 @@ pub enum Happening {
         high_watermark: Offset,
         /// Why.
         why: Truncation,
+    },
+    /// The leader proposed other in-sync replicas.
+    Proposed {
+        /// Its epoch.
+        epoch: LeaderEpoch,
+        /// The in-sync replicas that it knew.
+        from: u64,
+        /// Those that it proposed.
+        to: u64,
+    },
+    /// The controller refused what the leader had proposed.
+    Refused(ErrorCode),
+    /// The replica was let into the ISR without having what is committed.
+    Admitted {
+        /// Its log end offset.
+        end: Offset,
+        /// Up to where the partition is committed.
+        committed: Offset,
+        /// The high watermark that the leader knew.
+        known: Option<Offset>,
+    },
+    /// The leader's high watermark passed what in-sync replicas lack.
+    Passed {
+        /// The high watermark.
+        offset: Offset,
+        /// The committed ISR.
+        isr: u64,
+        /// Those of it that lack it.
+        lacking: u64,
     },
     /// The controller committed another state: an index of [`super::Partition::states`].
     Committed(usize),

@@ -256,6 +256,10 @@ impl View {
                     isr,
                 })
             }
+            Fact::IsrProposed { partition, leader_epoch, from, to, .. } => {
+                self.proposed(moment, *partition, *leader_epoch, (from, to))
+            }
+            Fact::IsrRefused { partition, error, .. } => self.refused(moment, *partition, *error),
             Fact::Registered { .. } => {
                 self.knows_registered(moment.node);
                 Effect::Registered
@@ -273,11 +277,7 @@ impl View {
         ack: impl FnOnce(usize, u64) -> Ack,
     ) -> Effect {
         let partition = &mut self.partitions[index];
-        let cluster = partition.cluster;
-        let mask = isr
-            .iter()
-            .filter_map(|id| partition.find(NodeId { cluster, node: *id }))
-            .fold(0, |mask, replica| mask | 1 << replica);
+        let mask = partition.mask(isr);
         if let Some(replica) = partition.replica(moment.node) {
             self.acks[index].push(ack(replica, mask));
         }
@@ -298,7 +298,11 @@ impl View {
         if partition.id != TopicPartition::METADATA {
             let isr = partition.state().map_or(0, |state| state.isr);
             let required = (isr, partition.min_isr);
-            return Effect::Watermark(index, partition.advance(replica, epoch, offset, required));
+            let lacking = partition.advance(replica, epoch, offset, required);
+            if let Some(lacking) = &lacking {
+                partition.note_passing(moment, replica, offset, lacking);
+            }
+            return Effect::Watermark(index, lacking);
         }
         let voters = self.setup.controllers.iter().filter(|id| id.cluster == moment.node.cluster);
         let voters: Vec<NodeId> = voters.copied().collect();

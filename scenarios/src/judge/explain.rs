@@ -3,7 +3,7 @@
 
 use crate::check::{Finding, Ground};
 use crate::evidence::story::{Ack, Happening, Scene};
-use crate::evidence::{Change, Partition, View, records};
+use crate::evidence::{Change, NO_RECORD, Partition, View, records};
 
 /// More lines than this do not help.
 const MOST: usize = 16;
@@ -20,11 +20,20 @@ pub(super) fn lines(view: &View, finding: &Finding) -> Vec<String> {
         return vec![finding.detail.clone()];
     };
     let partition = &view.partitions[index];
-    let mut from = finding.at.saturating_sub(1_000_000_000);
-    if let Some(ack) = ack(view, index, finding) {
-        from = ack.at;
-        lines.push(acknowledged(partition, &ack, finding));
-    }
+    let from = match ack(view, index, finding) {
+        Some(ack) => {
+            lines.push(acknowledged(partition, &ack, finding));
+            ack.at
+        }
+        None => match appended(partition, finding) {
+            Some((at, line)) => {
+                lines.push(line);
+                at
+            }
+            None => finding.at.saturating_sub(1_000_000_000),
+        },
+    };
+    lines.extend(before(view, partition, from));
     let scenes = partition.story.between(from, finding.at);
     let faults = view.faults.iter().filter(|(at, _)| (from..=finding.at).contains(&at.at));
     let mut told: Vec<(u64, String)> =
@@ -39,8 +48,63 @@ pub(super) fn lines(view: &View, finding: &Finding) -> Vec<String> {
     }
     lines.extend(told.into_iter().map(|(_, line)| line));
     lines.extend(held(partition, finding));
-    lines.push(format!("{}  {}", time(finding.at), finding.what));
+    let detail = if finding.detail.is_empty() { "" } else { ": " };
+    lines.push(format!("{}  {}{detail}{}", time(finding.at), finding.what, finding.detail));
     lines
+}
+
+/// What began earlier and still counts at `from`: faults in force, and what a leader has proposed
+/// and nobody has answered.
+fn before(view: &View, partition: &Partition, from: u64) -> Vec<String> {
+    let mut in_force: Vec<(u64, &str)> = Vec::new();
+    for (at, what) in view.faults.iter().take_while(|(at, _)| at.at < from) {
+        if let Some(what) = what.strip_suffix(" applied") {
+            in_force.push((at.at, what));
+        } else if let Some(what) = what.strip_suffix(" undone")
+            && let Some(place) = in_force.iter().position(|(_, other)| *other == what)
+        {
+            in_force.remove(place);
+        }
+    }
+    let mut lines: Vec<(u64, String)> = in_force
+        .into_iter()
+        .map(|(at, what)| (at, format!("{}  fault: {what} applied, still in force", time(at))))
+        .collect();
+    let earlier = partition.story.between(0, from.saturating_sub(1)).iter().rev();
+    let open = earlier.take_while(|scene| {
+        !matches!(
+            scene.what,
+            Happening::Committed(_) | Happening::Refused(_) | Happening::Led { .. }
+        )
+    });
+    let proposal = open.filter(|scene| matches!(scene.what, Happening::Proposed { .. })).last();
+    lines.extend(proposal.and_then(|scene| told(partition, scene)));
+    lines.sort_by_key(|(at, _)| *at);
+    lines.into_iter().map(|(_, line)| line).collect()
+}
+
+/// Who appended the batch of the finding, if nobody had acknowledged it by then.
+fn appended(partition: &Partition, finding: &Finding) -> Option<(u64, String)> {
+    let offset = finding.offset?;
+    let held = |batch: &u32| partition.batches.get(*batch).at <= finding.at;
+    let batch = partition.batches.covering(offset).filter(held).last()?;
+    let it = partition.batches.get(batch);
+    let number = partition.batches.number_at(batch, offset);
+    let record = match number {
+        NO_RECORD => "the offset".to_owned(),
+        number => records::name(number),
+    };
+    let led = partition.states.iter().rev().find(|state| state.leader_epoch == it.epoch)?;
+    let leader = partition.replicas[led.leader?].node;
+    let line = format!(
+        "{}  {leader} appended {record} at {}@{offset} in epoch {}, ISR {{{}}}; it was not \
+         acknowledged before this was found",
+        time(it.at),
+        partition.name,
+        it.epoch,
+        partition.names(led.isr),
+    );
+    Some((it.at, line))
 }
 
 /// The answer that acknowledged the offset of the finding, the last before it.
@@ -83,6 +147,27 @@ fn told(partition: &Partition, scene: &Scene) -> Option<(u64, String)> {
             let below = if to < high_watermark { ", below its high watermark" } else { "" };
             format!("{node} cut its log from {from} to {to}{below}")
         }
+        Happening::Proposed { epoch, from, to } => format!(
+            "{node}, leader in epoch {epoch}, proposed the ISR {{{}}} in place of {{{}}}",
+            partition.names(to),
+            partition.names(from)
+        ),
+        Happening::Refused(error) => format!("controller: refused what {node} proposed: {error}"),
+        Happening::Admitted { end, committed, known } => {
+            let known = known.map_or_else(String::new, |known| {
+                format!("; the leader's own high watermark is {known}")
+            });
+            format!(
+                "{node} is let into the ISR, though its log ends at {end} and {committed} is \
+                 committed{known}"
+            )
+        }
+        Happening::Passed { offset, isr, lacking } => format!(
+            "{node} moved its high watermark to {offset}, which {{{}}} of the committed ISR {{{}}} \
+             had not got",
+            partition.names(lacking),
+            partition.names(isr)
+        ),
         Happening::Committed(state) => committed(partition, state),
     };
     Some((scene.at, format!("{}  {what}", time(scene.at))))

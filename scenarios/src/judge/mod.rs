@@ -11,7 +11,7 @@ mod signature;
 #[cfg(test)]
 mod tests;
 
-use crate::check::{Finding, Findings, Ground, acknowledged};
+use crate::check::{CHECKS, Finding, Findings, Ground, acknowledged};
 use crate::evidence::{End, Outcome, Source, View};
 use crate::result::{Counts, Permitted, Violation};
 use permit::Excuse;
@@ -90,8 +90,14 @@ pub fn judge(view: &View, end: &End, findings: &Findings) -> Judgement {
         because: permitted.because.clone(),
     }));
     judgement.permitted.extend(unconfirmed);
-    judgement.violations.sort_by_key(|violation| violation.at_ns);
+    // What a user cares about most comes first, and of that what came first.
+    judgement.violations.sort_by_key(|violation| (rank(&violation.check), violation.at_ns));
     judgement
+}
+
+/// The place of a check in the table, which is in the order of what users care about.
+fn rank(check: &str) -> usize {
+    CHECKS.iter().position(|row| row.name == check).unwrap_or(CHECKS.len())
 }
 
 /// Of what was found, the acknowledged records that are gone. The same record may be missed by

@@ -1,0 +1,87 @@
+//! What leaders and the controller said about in-sync replicas, for explanations: what a leader
+//! proposed, what was refused, who was let in without having what is committed, and when a high
+//! watermark passed what a member lacked.
+
+use super::observed::Moment;
+use super::partition::{Lacking, Partition};
+use super::story::Happening;
+use super::view::{Effect, View};
+use engine::error::ErrorCode;
+use engine::ids::{BrokerId, LeaderEpoch, Offset, TopicPartition};
+use machine::NodeId;
+
+impl View {
+    /// A leader proposed other in-sync replicas.
+    pub(super) fn proposed(
+        &mut self,
+        moment: &Moment,
+        partition: TopicPartition,
+        epoch: LeaderEpoch,
+        (from, to): (&[BrokerId], &[BrokerId]),
+    ) -> Effect {
+        let index = self.partition(moment.node.cluster, partition);
+        let partition = &mut self.partitions[index];
+        let (from, to) = (partition.mask(from), partition.mask(to));
+        if let Some(replica) = partition.replica(moment.node) {
+            partition.story.push(moment, replica, Happening::Proposed { epoch, from, to });
+        }
+        Effect::Nothing
+    }
+
+    /// The controller refused what a leader proposed.
+    pub(super) fn refused(
+        &mut self,
+        moment: &Moment,
+        partition: TopicPartition,
+        error: ErrorCode,
+    ) -> Effect {
+        let index = self.partition(moment.node.cluster, partition);
+        let partition = &mut self.partitions[index];
+        if let Some(replica) = partition.replica(moment.node) {
+            partition.story.push(moment, replica, Happening::Refused(error));
+        }
+        Effect::Nothing
+    }
+}
+
+impl Partition {
+    /// The known replicas of brokers, as a mask.
+    pub fn mask(&self, brokers: &[BrokerId]) -> u64 {
+        let node = |id: &BrokerId| NodeId { cluster: self.cluster, node: *id };
+        brokers.iter().filter_map(|id| self.find(node(id))).fold(0, |mask, i| mask | 1 << i)
+    }
+
+    /// The latest state let replicas in. Notes those that lack what is committed.
+    pub(super) fn note_admissions(&mut self, moment: &Moment) {
+        let [.., before, state] = self.states.as_slice() else { return };
+        let committed = self.last_committed().map_or(0, |batch| self.batches.get(batch).next);
+        let known = state.leader.map(|leader| self.replicas[leader].high_watermark);
+        for replica in 0..self.replicas.len() {
+            let is_new = state.isr & !before.isr & (1 << replica) != 0;
+            let end = self.replicas[replica].end;
+            if is_new && end < committed && state.leader != Some(replica) {
+                let admitted = Happening::Admitted { end, committed, known };
+                self.story.push(moment, replica, admitted);
+            }
+        }
+    }
+
+    /// A leader's high watermark passed what members lack. Notes it once for the same members.
+    pub(super) fn note_passing(
+        &mut self,
+        moment: &Moment,
+        leader: usize,
+        offset: Offset,
+        lacking: &Lacking,
+    ) {
+        let by = lacking.lacking;
+        let said =
+            |what: &Happening| matches!(what, Happening::Passed { lacking, .. } if *lacking == by);
+        let last = self.story.0.iter().rev().find(|scene| scene.replica == leader);
+        if by == 0 || last.is_some_and(|scene| said(&scene.what)) {
+            return;
+        }
+        let isr = self.state().map_or(0, |state| state.isr);
+        self.story.push(moment, leader, Happening::Passed { offset, isr, lacking: by });
+    }
+}
