@@ -123,7 +123,7 @@ checks! {
     key: key::Keys =
         "equal keys go to one partition while their number is unchanged",
     replicas: replicas::Replicas =
-        "replicas are equal below the high watermark, byte for byte",
+        "replicas are equal below the high watermark, byte for byte, and so are their disks",
     members: members::Members =
         "every in-sync and every eligible leader replica has all that is committed",
     truncation: truncation::Truncations =

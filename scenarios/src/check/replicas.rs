@@ -1,5 +1,7 @@
 //! Replicas are equal below the high watermark, byte for byte, and their disks hold what they
-//! told.
+//! told that they appended, as far as their own high watermark reaches. Beyond it a handler may be
+//! in progress: what it has done to the disk is told when it is done. A replica that is up has a
+//! log of each partition that is assigned to it.
 //!
 //! Catches a corrupted `truncate_to` or `diverges` (KIP-101, KIP-279), `may_append_fetched`
 //! (KAFKA-18723), and any byte that changed on a disk.
@@ -10,6 +12,7 @@ use bytes::Bytes;
 use engine::fact::Fact;
 use engine::ids::{Offset, TopicPartition};
 use engine::record::Batch;
+use machine::NodeId;
 
 /// See the module.
 #[derive(Clone, Debug, Default)]
@@ -42,6 +45,10 @@ impl Check for Replicas {
         let is_up = |log: &&DiskLog| !view.partitions[log.partition].replicas[log.replica].is_down;
         for log in end.disks.iter().filter(is_up) {
             check_bytes(view, end, log, out);
+            check_told(view, end, log, out);
+        }
+        for index in 0..view.partitions.len() {
+            check_assigned(view, end, index, out);
         }
         for (index, partition) in view.partitions.iter().enumerate() {
             let of = |replica: usize| {
@@ -76,6 +83,56 @@ fn check_bytes(view: &View, end: &End, log: &DiskLog, out: &mut Findings) {
         out.add(Replicas::NAME, what, &at, log.partition, Ground::Never)
             .offset(offset)
             .detail(format!("replica {node}: {why}"));
+    }
+}
+
+/// What a replica told that it has below its high watermark is on its disk.
+fn check_told(view: &View, end: &End, log: &DiskLog, out: &mut Findings) {
+    let partition = &view.partitions[log.partition];
+    let replica = &partition.replicas[log.replica];
+    // It came back with more than it had told, and that has not been looked at.
+    if replica.unseen_from.is_some() {
+        return;
+    }
+    let (batches, start) = (&partition.batches, first(log));
+    let is_below = |batch: &&u32| {
+        let it = batches.get(**batch);
+        it.base >= start && it.next <= replica.high_watermark
+    };
+    let mut on_disk = log.batches.iter();
+    for told in replica.log.iter().filter(is_below) {
+        let found = on_disk.next();
+        if found.is_some_and(|bytes| batches.is(*told, bytes)) {
+            continue;
+        }
+        let at = Moment { at: end.at, node: replica.node, incarnation: 0, event: 0 };
+        let found = match found.and_then(header) {
+            Some((offset, _)) => format!("another batch at {offset}"),
+            None => "nothing more".to_owned(),
+        };
+        let what = "a disk does not hold what its replica told";
+        out.add(Replicas::NAME, what, &at, log.partition, Ground::Never)
+            .offset(batches.get(*told).base)
+            .detail(format!("replica {}: there is {found}", replica.node));
+        return;
+    }
+}
+
+/// Whoever is up has a log of what is assigned to it.
+fn check_assigned(view: &View, end: &End, index: usize, out: &mut Findings) {
+    let partition = &view.partitions[index];
+    let image = view.metadata.get(&partition.cluster).map(|metadata| &metadata.image);
+    let Some(assigned) = image.and_then(|image| image.partition(partition.id)) else { return };
+    for id in &assigned.replicas {
+        let node = NodeId { cluster: partition.cluster, node: *id };
+        let Some(replica) = partition.find(node) else { continue };
+        let has_log = |log: &DiskLog| (log.partition, log.replica) == (index, replica);
+        if partition.replicas[replica].is_down || end.disks.iter().any(has_log) {
+            continue;
+        }
+        let at = Moment { at: end.at, node, incarnation: 0, event: 0 };
+        out.add(Replicas::NAME, "a replica has no log", &at, index, Ground::Never)
+            .detail(format!("replica {node}"));
     }
 }
 

@@ -150,6 +150,16 @@ impl Batches {
         Some((index, true))
     }
 
+    /// Whether bytes are this batch, by base offset, leader epoch, checksum and size. Whether the
+    /// checksum is right is another question.
+    pub fn is(&self, batch: u32, bytes: &Bytes) -> bool {
+        let it = self.get(batch);
+        let known = (it.base, it.epoch, it.crc, it.size);
+        record::Batch::new(bytes).is_ok_and(|view| {
+            known == (view.base_offset(), view.leader_epoch(), view.crc(), view.size() as u32)
+        })
+    }
+
     /// The batch of that base offset, epoch, checksum and size, or where in `by_base` it belongs.
     fn find(
         &self,

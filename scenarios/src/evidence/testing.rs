@@ -36,6 +36,8 @@ pub struct History {
     pub observed: Vec<Observed>,
     /// The batches on each disk.
     pub disks: BTreeMap<(u16, TopicPartition), Vec<Bytes>>,
+    /// Replicas that have no directory at the end.
+    pub without_log: Vec<(u16, TopicPartition)>,
     /// The controllers at the end.
     pub controllers: Vec<ControllerAtEnd>,
     /// What the cluster has not come back to.
@@ -79,7 +81,8 @@ fn registration(broker: BrokerId, broker_epoch: i64) -> MetadataRecord {
 
 impl Disks for History {
     fn segments(&self, node: NodeId, id: TopicPartition, _: &str) -> Option<Vec<Vec<Bytes>>> {
-        Some(vec![self.disks.get(&(node.node, id))?.clone()])
+        let is_there = !self.without_log.contains(&(node.node, id));
+        is_there.then(|| vec![self.disks.get(&(node.node, id)).cloned().unwrap_or_default()])
     }
 }
 
@@ -106,6 +109,7 @@ impl History {
             setup,
             observed: Vec::new(),
             disks: BTreeMap::new(),
+            without_log: Vec::new(),
             controllers: Vec::new(),
             missing: Vec::new(),
             positions: BTreeMap::new(),

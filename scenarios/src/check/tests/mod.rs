@@ -205,6 +205,36 @@ fn one_wrong_byte_on_one_disk_is_found_and_named() {
 }
 
 #[test]
+fn a_disk_holds_what_its_replica_told() {
+    // All three forget the same batch, and are equal.
+    let mut history = finish(good(), 1);
+    for id in 1..=3 {
+        history.disks.get_mut(&(id, ORDERS)).unwrap().remove(5);
+    }
+    assert_eq!(history.findings(), vec![orders("replicas-equal", 20); 3]);
+    // Another batch of the same offsets, whole and with a right checksum, on all of them.
+    let mut history = finish(good(), 1);
+    for id in 1..=3 {
+        history.disks.get_mut(&(id, ORDERS)).unwrap()[9] = batch(36, 0, &numbers(30..34));
+    }
+    assert_eq!(history.findings(), vec![orders("replicas-equal", 36); 3]);
+    // What is on its way to a disk is told later, and beyond the high watermark.
+    let mut history = finish(good(), 1);
+    history.disks.get_mut(&(1, ORDERS)).unwrap().push(batch(40, 0, &numbers(40..41)));
+    assert_eq!(history.findings(), vec![]);
+}
+
+#[test]
+fn a_replica_that_is_up_has_a_log() {
+    let mut history = finish(good(), 1);
+    history.without_log = vec![(3, OTHER)];
+    let expected = ("replicas-equal", "orders-1".to_owned(), None);
+    assert_eq!(history.findings(), vec![expected]);
+    history.crash(3);
+    assert_eq!(history.findings(), vec![]);
+}
+
+#[test]
 fn replicas_are_not_compared_above_the_watermark() {
     let mut history = finish(good(), 1);
     history.send(ORDERS, &numbers(40..41), -1);
