@@ -20,20 +20,13 @@ pub(super) fn lines(view: &View, finding: &Finding) -> Vec<String> {
         return vec![finding.detail.clone()];
     };
     let partition = &view.partitions[index];
-    let from = match ack(view, index, finding) {
-        Some(ack) => {
-            lines.push(acknowledged(partition, &ack, finding));
-            ack.at
-        }
-        None => match appended(partition, finding) {
-            Some((at, line)) => {
-                lines.push(line);
-                at
-            }
-            None => finding.at.saturating_sub(1_000_000_000),
-        },
+    let stood = match ack(view, index, finding) {
+        Some(ack) => Some((ack.at, acknowledged(partition, &ack, finding))),
+        None => appended(partition, finding),
     };
+    let from = stood.as_ref().map_or(finding.at.saturating_sub(1_000_000_000), |(at, _)| *at);
     lines.extend(before(view, partition, from));
+    lines.extend(stood.map(|(_, line)| line));
     let scenes = partition.story.between(from, finding.at);
     let faults = view.faults.iter().filter(|(at, _)| (from..=finding.at).contains(&at.at));
     let mut told: Vec<(u64, String)> =
@@ -53,8 +46,8 @@ pub(super) fn lines(view: &View, finding: &Finding) -> Vec<String> {
     lines
 }
 
-/// What began earlier and still counts at `from`: faults in force, and what a leader has proposed
-/// and nobody has answered.
+/// What began earlier and still counts at `from`: faults in force, what a leader has proposed and
+/// nobody has answered, and that it went past a member already.
 fn before(view: &View, partition: &Partition, from: u64) -> Vec<String> {
     let mut in_force: Vec<(u64, &str)> = Vec::new();
     for (at, what) in view.faults.iter().take_while(|(at, _)| at.at < from) {
@@ -77,8 +70,12 @@ fn before(view: &View, partition: &Partition, from: u64) -> Vec<String> {
             Happening::Committed(_) | Happening::Refused(_) | Happening::Led { .. }
         )
     });
-    let proposal = open.filter(|scene| matches!(scene.what, Happening::Proposed { .. })).last();
-    lines.extend(proposal.and_then(|scene| told(partition, scene)));
+    let open: Vec<&Scene> = open.collect();
+    let first_proposal =
+        open.iter().rev().find(|scene| matches!(scene.what, Happening::Proposed { .. }));
+    let passed = open.iter().find(|scene| matches!(scene.what, Happening::Passed { .. }));
+    lines.extend(first_proposal.and_then(|scene| told(partition, scene)));
+    lines.extend(passed.and_then(|scene| told(partition, scene)));
     lines.sort_by_key(|(at, _)| *at);
     lines.into_iter().map(|(_, line)| line).collect()
 }
@@ -94,7 +91,8 @@ fn appended(partition: &Partition, finding: &Finding) -> Option<(u64, String)> {
         NO_RECORD => "the offset".to_owned(),
         number => records::name(number),
     };
-    let led = partition.states.iter().rev().find(|state| state.leader_epoch == it.epoch)?;
+    let in_epoch = || partition.states.iter().filter(|state| state.leader_epoch == it.epoch);
+    let led = in_epoch().rev().find(|state| state.at <= it.at).or_else(|| in_epoch().next())?;
     let leader = partition.replicas[led.leader?].node;
     let line = format!(
         "{}  {leader} appended {record} at {}@{offset} in epoch {}, ISR {{{}}}; it was not \

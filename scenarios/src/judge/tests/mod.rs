@@ -8,7 +8,7 @@ use super::Judgement;
 use crate::evidence::Change;
 use crate::evidence::testing::{History, ORDERS, OTHER, numbers};
 use engine::error::ErrorCode;
-use engine::fact::ClientFact;
+use engine::fact::{ClientFact, Fact};
 
 fn hazards(judgement: &Judgement) -> Vec<(&str, u64)> {
     judgement.permitted.iter().map(|it| (it.hazard.as_str(), it.count)).collect()
@@ -354,4 +354,53 @@ fn a_leader_that_goes_on_in_its_epoch_after_a_power_loss_is_named() {
     assert_eq!(hazards(&judgement), vec![]);
     let lost = judgement.violations.iter().find(|it| it.check == "acknowledged-survives").unwrap();
     assert!(lost.signature.ends_with("successor-lost-it-with-power"), "{}", lost.signature);
+}
+
+#[test]
+fn a_lost_record_is_the_headline_and_its_story_tells_who_did_not_wait() {
+    // KIP-497: 1 proposes an ISR without 3, and goes past 3 before the controller has agreed.
+    let mut history = History::new(2);
+    history.produce(&numbers(0..4));
+    let proposed = Fact::IsrProposed {
+        partition: ORDERS,
+        leader_epoch: 0,
+        partition_epoch: 0,
+        from: vec![1, 2, 3],
+        to: vec![1, 2],
+    };
+    history.fact(1, proposed);
+    history.send(ORDERS, &numbers(4..8), -1);
+    history.write(1, ORDERS, 0, &numbers(4..8));
+    history.follow(2, 1, ORDERS);
+    history.watermark(1, &[2], ORDERS, 0);
+    history.confirm(1, ORDERS, 4, &numbers(4..8), -1);
+    history.elect(3, 1, &[3], &[]);
+    let judgement = finish(history, 3);
+    assert_eq!(judgement.violations[0].check, "acknowledged-survives");
+    assert!(broken(&judgement).contains(&"members-hold-committed"), "which came earlier");
+    let told = judgement.violations[0].explanation.join("\n");
+    for line in [
+        "1, leader in epoch 0, proposed the ISR {1, 2} in place of {1, 2, 3}",
+        "1 moved its high watermark to 8, which {3} of the committed ISR {1, 2, 3} had not got",
+        "1 acknowledged record 0#4 at orders-0@4 (acks=all, epoch 0, ISR {1, 2, 3}",
+        "3 began to lead in epoch 1, from offset 4",
+    ] {
+        assert!(told.contains(line), "{line}\n{told}");
+    }
+}
+
+#[test]
+fn the_story_tells_who_was_let_in_without_what_is_committed() {
+    // KAFKA-7128: 3 is let in where it has reached what 2 knows to be committed.
+    let mut history = acks1(&[2, 3]);
+    history.change(None, &[1, 2], &[]);
+    history.cut(3, ORDERS, 4, 4);
+    history.watermark(1, &[], ORDERS, 0);
+    history.elect(2, 1, &[2], &[]);
+    history.change(None, &[2, 3], &[]);
+    let judgement = finish(history, 2);
+    let told = judgement.violations.last().unwrap().explanation.join("\n");
+    let line = "3 is let into the ISR, though its log ends at 4 and 8 is committed; the leader's own \
+                high watermark is 4";
+    assert!(told.contains(line), "{told}");
 }
