@@ -212,7 +212,7 @@ fn client(fact: &ClientFact, name: &dyn Fn(TopicPartition) -> String) -> String 
         ClientFact::Sent { record, partition, .. } => {
             format!("sends {} to {}", records::name(*record), name(*partition))
         }
-        ClientFact::Confirmed { partition, base_offset, records } => {
+        ClientFact::Confirmed { partition, base_offset, records, .. } => {
             let at = base_offset.map_or(String::new(), |offset| format!(" at {offset}"));
             format!("got {} confirmed in {}{at}", several(records), name(*partition))
         }
