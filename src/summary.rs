@@ -37,7 +37,7 @@ impl Page {
 
     /// A paragraph with its head in the margin.
     pub(crate) fn paragraph(&mut self, head: &str, text: &str) {
-        let mut head = self.style.strong(format!("{head:<INDENT$}"));
+        let mut head = self.head(head);
         for line in wrapped(text, self.style.width() - INDENT) {
             self.line(format!("{head}{line}"));
             head = " ".repeat(INDENT);
@@ -53,8 +53,13 @@ impl Page {
 
     /// Something to paste, in one line however long.
     pub(crate) fn command(&mut self, head: &str, command: &str) {
-        let head = self.style.strong(format!("{head:<INDENT$}"));
+        let head = self.head(head);
         self.line(format!("{head}{}", pasteable(command)));
+    }
+
+    fn head(&self, head: &str) -> String {
+        let padded = format!("{head:<INDENT$}");
+        if head.is_empty() { padded } else { self.style.strong(padded) }
     }
 
     /// Items, each from a line of its own, at most so many.
