@@ -280,7 +280,7 @@ fn every_chart_names_where_it_comes_from() {
     let (_, files) = files(&study);
     for plot in plot::ACKS {
         let svg = file(&files, &format!("{}.svg", plot.id));
-        for name in ["made-up", "7..19", "0.0.0-made-up", "acks=all"] {
+        for name in ["made-up", "7..19", "0.0.0-made-up", "acks=all", "Simulated latency"] {
             assert!(svg.contains(name), "{}: {name}", plot.id);
         }
     }

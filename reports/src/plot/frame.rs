@@ -28,13 +28,17 @@ impl Caption {
         }
     }
 
-    /// In one line; `of_time` if the chart shows simulated time.
+    /// In one line; `of_time` if the chart shows simulated time. Charts leave their page, so each
+    /// says that it was not measured.
     fn line(&self, of_time: bool) -> String {
         let Self { scenario, seeds, faultline, settings, replicas } = self;
-        let time = if of_time { " Simulated latency, not measured." } else { "" };
+        let simulated = match of_time {
+            true => "Simulated latency, not measured.",
+            false => "Simulated latency, network and disks.",
+        };
         format!(
             "{settings} settings, {replicas} replicas, scenario {scenario}, seeds {seeds} for \
-             each, Faultline {faultline}.{time}"
+             each, Faultline {faultline}. {simulated}"
         )
     }
 }
