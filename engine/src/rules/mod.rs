@@ -12,6 +12,7 @@ pub mod fencing;
 pub mod high_watermark;
 pub mod isr;
 pub mod produce;
+pub mod producer;
 pub mod quorum;
 pub mod read;
 pub mod truncation;
@@ -158,6 +159,12 @@ rules! {
     ///
     /// See [`client::has_to_validate`].
     has_to_validate: fn(client::NewLeader) -> bool = client::has_to_validate,
+    /// See [`producer::partitions_for_keys`].
+    partitions_for_keys: fn(usize, usize) -> usize = producer::partitions_for_keys,
+    /// See [`producer::mutes_partition`].
+    mutes_partition: fn(usize) -> bool = producer::mutes_partition,
+    /// See [`producer::place_of_retry`].
+    place_of_retry: fn(usize) -> usize = producer::place_of_retry,
 }
 
 /// The rules that a process follows, and those it is compared with.

@@ -3,7 +3,7 @@
 use super::election::{Election, Eligible, How, Reason, elect, eligible_after, ended_uncleanly};
 use super::isr::{Join, Lag, Membership};
 use super::truncation::{Divergence, Fetched, Start};
-use super::{fencing, high_watermark, isr, produce, quorum, read, truncation};
+use super::{fencing, high_watermark, isr, produce, producer, quorum, read, truncation};
 use crate::error::ErrorCode;
 use crate::protocol::EpochEndOffset;
 use machine::{Mono, Span};
@@ -215,4 +215,11 @@ fn brokers_are_fenced_one_by_one_and_by_their_present_life() {
     assert_eq!(fencing::fenced_per_decision(0), 0);
     assert_eq!(fencing::check_broker_epoch(7, 7), Ok(()));
     assert_eq!(fencing::check_broker_epoch(6, 7), Err(ErrorCode::StaleBrokerEpoch), "KIP-380");
+}
+
+#[test]
+fn a_producer_keeps_keys_in_place_and_batches_in_order() {
+    assert_eq!(producer::partitions_for_keys(6, 5), 6, "a key waits for its partition");
+    assert!(producer::mutes_partition(1) && !producer::mutes_partition(2));
+    assert_eq!(producer::place_of_retry(3), 0);
 }

@@ -1,7 +1,8 @@
 //! Callbacks run once for each record, in the order sent within a partition
 //! (`Callback` of `KafkaProducer`).
 //!
-//! Catches a producer that completes batches out of order or twice.
+//! Catches a corrupted `place_of_retry` or `mutes_partition`, and a producer that completes a batch
+//! twice.
 
 use super::{Check, Findings, Ground};
 use crate::evidence::{Effect, Moment, View, records};

@@ -1,6 +1,6 @@
 //! Equal keys go to one partition of a topic while the number of its partitions is unchanged.
 //!
-//! Catches a corrupted partitioner, and a leader that appends to the wrong partition.
+//! Catches a corrupted `partitions_for_keys`, and a leader that appends to the wrong partition.
 
 use super::{Check, Findings, Ground};
 use crate::evidence::{Effect, Moment, View};

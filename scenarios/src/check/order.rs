@@ -1,7 +1,7 @@
 //! The records of a producer stand in a partition in the order sent, counting the first copy of
 //! each.
 //!
-//! Catches a corrupted accumulator or in-flight limit of the producer, and a log that appends
+//! Catches a corrupted `mutes_partition` (KAFKA-3197) or `place_of_retry`, and a log that appends
 //! out of order.
 
 use super::{Check, Findings, Ground};

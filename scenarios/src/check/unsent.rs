@@ -1,7 +1,7 @@
 //! No record appears that was not sent, or that was refused for certain.
 //!
-//! Catches a corrupted `check_in_sync_replicas` (an append that is refused and done all the same)
-//! and any log that shows bytes nobody wrote.
+//! Catches a corrupted `leaves_produce_unknown` (KAFKA-13574) or `check_in_sync_replicas` (an append
+//! that is refused and done all the same), and any log that shows bytes nobody wrote.
 
 use super::{Check, Findings, Ground};
 use crate::evidence::{Effect, End, Moment, NO_RECORD, Outcome, Source, View, records};

@@ -91,18 +91,21 @@ impl Accumulator {
         }
     }
 
-    /// Appends a record to the last batch of its partition, or to a new one.
+    /// Appends a record to the last batch of its partition, or to a new one. `spread` answers over
+    /// how many partitions keys are spread, of all and of those with a leader.
     #[inline]
     pub(super) fn append(
         &mut self,
         now: Now,
         config: &ProducerConfig,
         random: &mut Random,
+        spread: impl FnMut(usize, usize) -> usize,
         record: &ProducerRecord<'_>,
         tag: u64,
     ) -> Appended {
         let Some(topic) = self.topics.get_mut(record.topic) else { return Appended::NoPartition };
-        let Some((partition, choice)) = topic.choose(config, random, record, &self.queues) else {
+        let Some((partition, choice)) = topic.choose(config, random, spread, record, &self.queues)
+        else {
             return Appended::NoPartition;
         };
         let Some(index) = topic.queues.get(partition as usize).copied() else {
@@ -161,6 +164,7 @@ impl TopicQueues {
         &mut self,
         config: &ProducerConfig,
         random: &mut Random,
+        mut spread: impl FnMut(usize, usize) -> usize,
         record: &ProducerRecord<'_>,
         queues: &[Queue],
     ) -> Option<(i32, Choice)> {
@@ -175,7 +179,8 @@ impl TopicQueues {
             return Some((partition, Choice::Turn));
         }
         if let (Some(key), false) = (record.key, config.partitioner_ignore_keys) {
-            let count = self.queues.len() as i32;
+            let with_leader = self.candidates(queues).filter(|it| it.available).count();
+            let count = spread(self.queues.len(), with_leader) as i32;
             return Some((partitioner::partition_for_key(key, count), Choice::Fixed));
         }
         if let Some(partition) = self.sticky.partition {

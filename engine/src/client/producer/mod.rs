@@ -155,7 +155,12 @@ impl Producer {
         tag: u64,
         out: &mut Outbox,
     ) -> bool {
-        let appended = self.accumulator.append(now, &self.config, &mut self.random, record, tag);
+        let spread = |all, with_leader| {
+            self.rules
+                .ask(out, "partitions_for_keys", |r| (r.partitions_for_keys)(all, with_leader))
+        };
+        let (config, random) = (&self.config, &mut self.random);
+        let appended = self.accumulator.append(now, config, random, spread, record, tag);
         self.waits_for_memory = appended == Appended::NoMemory;
         match appended {
             Appended::Done { partition, new_batch, full } => {
@@ -336,11 +341,5 @@ impl Producer {
             self.config.buffer_memory,
             "memory is free, waiting or in flight"
         );
-        if self.config.max_in_flight == 1 {
-            for sending in sendings() {
-                let queue = &self.accumulator.queues[sending.queue];
-                assert!(queue.muted, "{} has one batch in flight", queue.partition);
-            }
-        }
     }
 }

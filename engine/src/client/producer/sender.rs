@@ -147,6 +147,7 @@ impl Producer {
     /// Sends one request with the first batch of every partition that `node` leads, due or not,
     /// as far as `max.request.size` allows (`drainBatchesForOneNode`).
     fn send_to(&mut self, now: Mono, node: NodeId, out: &mut Outbox) {
+        let max_in_flight = self.config.max_in_flight as usize;
         let count = self.accumulator.queues.len();
         let from = self.drain_from.get(&node).copied().unwrap_or(0);
         let mut sendings = Vec::new();
@@ -166,7 +167,8 @@ impl Producer {
             }
             let mut batch = queue.take_first();
             batch.sent_epoch = Some(epoch);
-            queue.muted = self.config.max_in_flight == 1;
+            queue.muted =
+                self.rules.ask(out, "mutes_partition", |r| (r.mutes_partition)(max_in_flight));
             partitions.push(ProducePartition { partition: queue.partition, records: batch.seal() });
             sendings.push(Sending { queue: index, batch });
         }
@@ -279,7 +281,9 @@ impl Producer {
         batch.retry_at = now + self.backoff.after(batch.attempts, &mut self.random);
         // To the front, and so before a batch that failed earlier: without sequences there is
         // nothing to order them by.
-        self.accumulator.queues[index].batches.push_front(batch);
+        let waiting = self.accumulator.queues[index].batches.len();
+        let place = self.rules.ask(out, "place_of_retry", |r| (r.place_of_retry)(waiting));
+        self.accumulator.queues[index].batches.insert(place.min(waiting), batch);
     }
 
     /// Remembers that a transmission may have succeeded.
