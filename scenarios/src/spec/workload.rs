@@ -76,6 +76,10 @@ pub struct Consumers {
     pub stop: Option<Time>,
     /// Moves of their positions.
     pub seeks: Vec<Seek>,
+    /// How often they ask for the end of every partition, as whoever watches their lag does
+    /// (`KafkaConsumer.endOffsets`); never unless given.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub ask_end_every: Option<Time>,
     /// Their properties.
     pub properties: Properties<ConsumerConfig>,
 }
@@ -89,6 +93,7 @@ impl Default for Consumers {
             start: Time::default(),
             stop: None,
             seeks: Vec::new(),
+            ask_end_every: None,
             properties: Properties::default(),
         }
     }

@@ -21,6 +21,8 @@ pub struct ConsumerAppConfig {
     pub stop: Option<Span>,
     /// Moves of its positions.
     pub seeks: Vec<Seek>,
+    /// How often it asks for the end of every partition.
+    pub ask_end_every: Option<Span>,
     /// The consumer's properties.
     pub consumer: ConsumerConfig,
     /// The brokers to ask first.
@@ -28,6 +30,14 @@ pub struct ConsumerAppConfig {
     /// When the load began, on the host's monotonic clock; `None` before the first start, which
     /// is that moment.
     pub began: Option<Mono>,
+}
+
+impl ConsumerAppConfig {
+    fn partitions(&self) -> impl Iterator<Item = (&str, i32)> {
+        self.topics.iter().flat_map(|(topic, partitions)| {
+            (0..*partitions).map(move |partition| (topic.as_str(), partition))
+        })
+    }
 }
 
 /// A consuming application.
@@ -41,8 +51,9 @@ pub struct ConsumerApp {
 
 const START: Timer = Timer::Application(0);
 const STOP: Timer = Timer::Application(1);
+const ASK_END: Timer = Timer::Application(2);
 /// Timers from here on are seeks, by index.
-const SEEK: u32 = 2;
+const SEEK: u32 = 3;
 
 impl ConsumerApp {
     /// Starts. In assign mode positions are not kept: after a crash it reads from where
@@ -88,6 +99,7 @@ impl ConsumerApp {
                 self.consumer.assign(now, &[], out);
                 self.reading = false;
             }
+            Input::Timer(ASK_END) => self.ask_end(now, out),
             Input::Timer(Timer::Application(number)) => {
                 self.seek((number - SEEK) as usize, now, out);
             }
@@ -101,11 +113,24 @@ impl ConsumerApp {
         if stopped {
             return;
         }
-        let all = self.config.topics.iter().flat_map(|(topic, partitions)| {
-            (0..*partitions).map(move |partition| (topic.as_str(), partition))
-        });
-        self.consumer.assign(now, &all.collect::<Vec<_>>(), out);
+        self.consumer.assign(now, &self.config.partitions().collect::<Vec<_>>(), out);
         self.reading = true;
+        self.ask_end_later(now, out);
+    }
+
+    fn ask_end(&mut self, now: Now, out: &mut Outbox) {
+        if self.reading {
+            for (topic, partition) in self.config.partitions() {
+                self.consumer.request_end(now, topic, partition, out);
+            }
+            self.ask_end_later(now, out);
+        }
+    }
+
+    fn ask_end_later(&self, now: Now, out: &mut Outbox) {
+        if let Some(every) = self.config.ask_end_every {
+            out.set_timer(ASK_END, now.mono + every);
+        }
     }
 
     fn seek(&mut self, index: usize, now: Now, out: &mut Outbox) {

@@ -57,6 +57,10 @@ impl Check<'_> {
             if group.stop.is_some_and(|stop| stop <= group.start) {
                 self.impossible(path!["consumers", i, "stop"], "they stop before they start");
             }
+            if group.ask_end_every.is_some_and(|every| every.nanos() == 0) {
+                let at = path!["consumers", i, "ask_end_every"];
+                self.impossible(at, "it has to be more than nothing");
+            }
             for (j, seek) in group.seeks.iter().enumerate() {
                 if seek.every.is_some_and(|every| every.nanos() == 0) {
                     let at = path!["consumers", i, "seeks", j, "every"];
