@@ -28,9 +28,10 @@ pub(super) struct Built {
     pub(super) setup: evidence::Setup,
 }
 
-/// Builds the world of a run. `elections` are what its admin clients may be asked for.
-pub(super) fn build(resolved: &Resolved, elections: &[Election]) -> Built {
-    let Resolved { scenario, seed, bugs, trace } = resolved;
+/// Builds the world of a run under `rules`. `elections` are what its admin clients may be asked
+/// for.
+pub(super) fn build(resolved: &Resolved, rules: Rulebook, elections: &[Election]) -> Built {
+    let Resolved { scenario, seed, trace, .. } = resolved;
     let config = WorldConfig {
         link: LinkProfile::default(),
         disk: disk(&scenario.disk),
@@ -40,7 +41,7 @@ pub(super) fn build(resolved: &Resolved, elections: &[Election]) -> Built {
     let mut builder = Builder {
         scenario,
         seed: *seed,
-        rules: rulebook(bugs),
+        rules,
         world: World::new(*seed, config),
         roster: Roster {
             clusters: ClusterNames::new(scenario.clusters.iter().map(|c| c.name.clone())),
@@ -62,7 +63,7 @@ pub(super) fn build(resolved: &Resolved, elections: &[Election]) -> Built {
 }
 
 /// The rules of a run: Kafka's, or those with bugs put in, compared with Kafka's.
-fn rulebook(bugs: &[String]) -> Rulebook {
+pub(super) fn rulebook(bugs: &[String]) -> Rulebook {
     let bugs: Vec<_> = bugs.iter().filter_map(|id| museum::find(id)).collect();
     match bugs.is_empty() {
         true => Rulebook::kafka(),
@@ -196,6 +197,7 @@ impl Builder<'_> {
                     start: consumers.start.0,
                     stop: consumers.stop.map(|stop| stop.0),
                     seeks: consumers.seeks.clone(),
+                    ask_end_every: consumers.ask_end_every.map(|every| every.0),
                     consumer: consumers.properties.config(),
                     bootstrap: brokers(&scenario.clusters[cluster]).collect(),
                     began: None,

@@ -27,7 +27,9 @@ use crate::judge::Lost;
 use crate::plan::PlannedFault;
 use crate::result::Verdict;
 use crate::spec::{Fault, Resolved};
+use engine::rules::Rules;
 use sim::TraceEvent;
+use std::collections::BTreeMap;
 
 /// What a run leaves behind.
 #[derive(Clone, Debug)]
@@ -44,6 +46,8 @@ pub struct RunOutcome {
     pub struck: Vec<Fault>,
     /// Numbers about the run itself.
     pub stats: Stats,
+    /// How often each rule decided otherwise than Kafka's, by name.
+    pub differed: BTreeMap<&'static str, u64>,
     /// Records that the application took for written and that are gone, by reason.
     pub lost: Vec<Lost>,
     /// What clients waited for, if that was measured.
@@ -80,6 +84,20 @@ pub fn run(resolved: &Resolved) -> RunOutcome {
             make(resolved, Faults::Of(&struck), false)
         }
     }
+}
+
+/// Makes a run under other rules than Kafka's: what a change of the protocol would break. The
+/// bugs of `resolved` do not count, and its faults are its own.
+///
+/// # Panics
+///
+/// If a process does, which is our own mistake.
+pub fn under(resolved: &Resolved, rules: Rules) -> RunOutcome {
+    sim::host::run(resolved.seed, |clock| {
+        let mut simulation = Simulation::under(resolved, rules);
+        simulation.run(clock);
+        simulation.finish()
+    })
 }
 
 /// Where the faults of a run come from.

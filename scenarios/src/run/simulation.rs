@@ -19,6 +19,7 @@ use crate::view::{Board, PartitionView};
 use crate::workload::election_timer;
 use engine::fact::Fact;
 use engine::rules::election::Reason;
+use engine::rules::{Rulebook, Rules};
 use machine::{ClusterId, Halt, NodeId, Span};
 use sim::host::Clock;
 use sim::{FaultChange, NodeChange, Observation, Seen, SimTime, World};
@@ -77,16 +78,24 @@ pub struct Simulation {
 impl Simulation {
     /// A run before its first event.
     pub fn new(resolved: &Resolved) -> Self {
-        Self::directed(resolved, Director::new(&resolved.scenario, resolved.seed))
+        let director = Director::new(&resolved.scenario, resolved.seed);
+        Self::directed(resolved, director, build::rulebook(&resolved.bugs))
+    }
+
+    /// The same under other rules, in place of the bugs of `resolved`.
+    pub fn under(resolved: &Resolved, rules: Rules) -> Self {
+        let director = Director::new(&resolved.scenario, resolved.seed);
+        Self::directed(resolved, director, Rulebook::compared(rules))
     }
 
     /// The same, with the faults that another run of the seed met.
     pub fn paired(resolved: &Resolved, struck: &[Fault]) -> Self {
-        Self::directed(resolved, Director::paired(&resolved.scenario, resolved.seed, struck))
+        let director = Director::paired(&resolved.scenario, resolved.seed, struck);
+        Self::directed(resolved, director, build::rulebook(&resolved.bugs))
     }
 
-    fn directed(resolved: &Resolved, director: Director) -> Self {
-        let built = build::build(resolved, &director.elections());
+    fn directed(resolved: &Resolved, director: Director, rules: Rulebook) -> Self {
+        let built = build::build(resolved, rules, &director.elections());
         let Built { mut world, roster, admins, readers, setup } = built;
         for node in roster.servers.iter().chain(&admins) {
             world.start(*node);
@@ -465,8 +474,9 @@ impl Simulation {
         let plan = self.director.record(|fault| self.world.took_effect(fault));
         let struck = self.director.struck().to_vec();
         let measured = self.measure.take().map(Measure::finish);
+        let differed = self.reached.differed.clone();
         let (verdict, lost) = verdict::judge(self, &plan);
-        RunOutcome { verdict, trace, history, plan, struck, stats, lost, measured }
+        RunOutcome { verdict, trace, history, plan, struck, stats, differed, lost, measured }
     }
 }
 
