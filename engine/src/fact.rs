@@ -326,6 +326,11 @@ pub enum ClientFact {
         /// Why.
         why: Positioning,
     },
+    /// A client wants to know the end of a partition.
+    EndAsked {
+        /// The partition.
+        partition: TopicPartition,
+    },
     /// A client was told the end of a partition.
     EndShown {
         /// The partition.

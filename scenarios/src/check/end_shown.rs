@@ -26,7 +26,8 @@ impl Check for EndShown {
         let Effect::Reader(reader, own) = effect else { return };
         let index = view.readers[*reader].partition;
         let (end, shown) = match fact {
-            // Answers to two clients may pass each other on the way; those to one may not.
+            // Answers to two clients may pass each other on the way. To one the answer may come
+            // after records of a newer leader that it had not seen when it asked, and no others.
             Fact::Client(ClientFact::EndShown { offset, .. }) => (*offset, *own),
             // What is read back comes after everything else.
             Fact::Client(ClientFact::ReadBack { end, .. }) => {

@@ -57,11 +57,20 @@ impl View {
                 it.is_asked = *why == Positioning::Seek && *to > it.shown;
                 Effect::Moved { reader, before, was_asked }
             }
+            ClientFact::EndAsked { partition } => {
+                let index = self.partition(cluster, *partition);
+                let reader = self.reader(moment, index);
+                let it = &mut self.readers[reader];
+                // Who asks again before the answer is there has asked once.
+                it.asked.get_or_insert(it.shown);
+                Effect::Nothing
+            }
             ClientFact::EndShown { partition, offset, .. } => {
                 let index = self.partition(cluster, *partition);
                 let reader = self.reader(moment, index);
-                let shown = self.readers[reader].shown;
-                self.readers[reader].shown = shown.max(*offset);
+                let it = &mut self.readers[reader];
+                let shown = it.asked.take().unwrap_or(it.shown);
+                it.shown = it.shown.max(*offset);
                 Effect::Reader(reader, shown)
             }
             ClientFact::ReadBack { partition, end } => {

@@ -162,6 +162,7 @@ impl View {
                 position: None,
                 is_asked: false,
                 shown: 0,
+                asked: None,
                 seen: Vec::new(),
                 read_back: None,
             });

@@ -60,6 +60,9 @@ enum What<'a> {
         to: i64,
         why: &'static str,
     },
+    EndAsked {
+        partition: String,
+    },
     EndShown {
         partition: String,
         offset: i64,
@@ -145,6 +148,7 @@ impl History {
                     Positioning::Truncated => "truncated",
                 },
             },
+            ClientFact::EndAsked { partition } => What::EndAsked { partition: name(partition) },
             ClientFact::EndShown { partition, offset, broker } => {
                 What::EndShown { partition: name(partition), offset: *offset, broker: *broker }
             }

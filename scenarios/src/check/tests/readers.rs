@@ -102,6 +102,23 @@ fn the_end_never_goes_back_for_one_client() {
 }
 
 #[test]
+fn an_answer_may_be_as_old_as_its_question() {
+    let mut history = good();
+    let shown = |offset| ClientFact::EndShown { partition: ORDERS, offset, broker: 1 };
+    let asked = ClientFact::EndAsked { partition: ORDERS };
+    history.client(1003, shown(30));
+    history.client(1003, asked.clone());
+    history.deliver(1003, 1, ORDERS, 40);
+    history.client(1003, asked.clone());
+    history.client(1003, shown(36));
+    assert_eq!(history.clone().findings(), vec![]);
+    // Asked after 40 was shown.
+    history.client(1003, asked);
+    history.client(1003, shown(36));
+    assert_eq!(history.findings(), vec![orders("end-never-back", 36)]);
+}
+
+#[test]
 fn a_reader_that_sees_another_batch_later_has_seen_two_values() {
     let mut history = good();
     let batches = vec![batch(36, 0, &numbers(30..34))];
