@@ -11,6 +11,7 @@ mod disks;
 mod exercised;
 mod history;
 mod measure;
+mod observe;
 mod simulation;
 mod verdict;
 mod words;

@@ -4,25 +4,22 @@
 
 use super::build::{self, Built};
 use super::deadline::converge_within;
-use super::disks::WorldDisks;
 use super::exercised::Reached;
 use super::history::History;
 use super::measure::Measure;
 use super::{RunOutcome, Stats, converge, verdict};
 use crate::budget::Budget;
 use crate::condition::Roster;
-use crate::evidence::{Change, Evidence};
-use crate::node::{Node, NodeConfig, is_broker};
+use crate::evidence::Evidence;
+use crate::node::Node;
 use crate::plan::{Director, Injection, Scene};
 use crate::spec::{Fault, Resolved};
 use crate::view::{Board, PartitionView};
 use crate::workload::election_timer;
-use engine::fact::Fact;
-use engine::rules::election::Reason;
 use engine::rules::{Rulebook, Rules};
-use machine::{ClusterId, Halt, NodeId, Span};
+use machine::{ClusterId, NodeId, Span};
 use sim::host::Clock;
-use sim::{FaultChange, NodeChange, Observation, Seen, SimTime, World};
+use sim::{SimTime, World};
 use std::collections::BTreeMap;
 
 /// How often a run looks whether a phase is over.
@@ -53,14 +50,14 @@ pub struct Simulation {
     pub(super) roster: Roster,
     admins: Vec<NodeId>,
     readers: Vec<NodeId>,
-    board: Board,
-    budget: Budget,
-    director: Director,
+    pub(super) board: Board,
+    pub(super) budget: Budget,
+    pub(super) director: Director,
     pub(super) evidence: Evidence,
-    history: Option<History>,
-    measure: Option<Measure>,
+    pub(super) history: Option<History>,
+    pub(super) measure: Option<Measure>,
     pub(super) reached: Reached,
-    phase: Phase,
+    pub(super) phase: Phase,
     /// When the phase has to be over.
     deadline: SimTime,
     next_tick: SimTime,
@@ -72,7 +69,7 @@ pub struct Simulation {
     /// What had not come back before a deadline.
     pub(super) missing: Vec<String>,
     /// Since when each fenced broker is fenced.
-    fenced: BTreeMap<NodeId, SimTime>,
+    pub(super) fenced: BTreeMap<NodeId, SimTime>,
 }
 
 impl Simulation {
@@ -178,125 +175,6 @@ impl Simulation {
             }
         }
         clock.run_until(&mut self.world, until);
-    }
-
-    /// Takes in what was observed.
-    fn absorb(&mut self) {
-        if !self.world.has_observations() {
-            return;
-        }
-        let observations = self.world.take_observations();
-        for observation in &observations {
-            self.observe(observation);
-        }
-        self.world.reuse_observations(observations);
-        if self.evidence.wants_disks() {
-            self.evidence.look_at(&WorldDisks(&self.world));
-        }
-    }
-
-    fn observe(&mut self, observation: &Observation<engine::Kafka>) {
-        let Observation { event, time, what, .. } = observation;
-        match what {
-            Seen::Fact { node, incarnation, fact } => {
-                if let Some(measure) = &mut self.measure {
-                    measure.on_fact(*time, fact);
-                }
-                self.board.on_fact(*node, fact);
-                self.reached.on_fact(*node, fact);
-                self.evidence.observe(time.0, *node, *incarnation, event.0, fact);
-                if let Some(history) = &mut self.history {
-                    history.push(*time, event.0, *node, fact);
-                }
-                match fact {
-                    Fact::Registered { .. } if is_broker(*node) => self.budget.registered(*node),
-                    Fact::BrokerFenced { broker, fenced } => {
-                        let broker = NodeId { cluster: node.cluster, node: *broker };
-                        if *fenced {
-                            self.fenced.insert(broker, *time);
-                        } else {
-                            self.fenced.remove(&broker);
-                        }
-                    }
-                    Fact::Elected { reason: Reason::Preferred, .. } => self.director.elected(),
-                    _ => {}
-                }
-            }
-            Seen::Node { node, incarnation, change } => {
-                self.on_node(*node, *incarnation, change);
-                if let Some(change) = as_change(change) {
-                    self.evidence.node(time.0, *node, *incarnation, event.0, change);
-                }
-            }
-            Seen::Fault { fault, change, .. } => {
-                let what = match change {
-                    FaultChange::Applied => "applied",
-                    FaultChange::Undone => "undone",
-                };
-                let node = fault.nodes().first().copied().unwrap_or(NodeId::new(0, 0));
-                let text = format!("{} {what}", Injection::Fault(fault.clone(), None));
-                self.evidence.fault(time.0, node, event.0, text);
-            }
-        }
-    }
-
-    fn on_node(&mut self, node: NodeId, incarnation: u16, change: &NodeChange) {
-        match change {
-            NodeChange::Started => {
-                self.board.on_node(node, true);
-                if incarnation == 0 && self.phase == Phase::Load {
-                    self.remember_beginning(node);
-                }
-            }
-            NodeChange::Paused | NodeChange::Resumed => {}
-            NodeChange::PowerLost(_) => {
-                self.board.on_node(node, false);
-                if is_broker(node) {
-                    let partitions = self.partitions();
-                    let known = self.board.rows().map(PartitionView::from);
-                    let views = partitions.unwrap_or_else(|| known.collect());
-                    self.budget.lost_power(node, &views);
-                }
-            }
-            NodeChange::Crashed { .. } => {
-                if is_broker(node) && self.board.had_requests_in_flight(node) {
-                    self.reached.add("crash_with_requests_in_flight", 1);
-                }
-                self.ended(node, false);
-            }
-            NodeChange::Halted(halt) => {
-                self.ended(node, *halt == Halt::Clean);
-                match halt {
-                    Halt::Clean if self.phase >= Phase::Converge => {
-                        self.reached.add("stopped_after_heal", 1);
-                    }
-                    Halt::Clean => {}
-                    // Healing starts it again, so nothing else would show that it gave up.
-                    Halt::Failed(why) => self.unknown.push(format!("node {node} gave up: {why}")),
-                }
-            }
-            NodeChange::BootFailed(halt) => {
-                self.ended(node, false);
-                self.unknown.push(format!("node {node} could not start: {halt:?}"));
-            }
-        }
-    }
-
-    fn ended(&mut self, node: NodeId, cleanly: bool) {
-        self.board.on_node(node, false);
-        if is_broker(node) {
-            self.budget.stopped(node, cleanly);
-        }
-    }
-
-    /// Times of applications count from their first start.
-    fn remember_beginning(&mut self, node: NodeId) {
-        let began = self.world.clocks(node).mono;
-        let mut config = self.world.node_config(node).clone();
-        if let NodeConfig::Client(config, _) = &mut config {
-            config.set_began(began);
-        }
-        self.world.set_node_config(node, config);
     }
 
     /// The partitions as the active controllers have committed them; `None` if some cluster has
@@ -478,16 +356,4 @@ impl Simulation {
         let (verdict, lost) = verdict::judge(self, &plan);
         RunOutcome { verdict, trace, history, plan, struck, stats, differed, lost, measured }
     }
-}
-
-fn as_change(change: &NodeChange) -> Option<Change> {
-    Some(match change {
-        NodeChange::Started => Change::Started,
-        NodeChange::Halted(Halt::Clean) => Change::Stopped,
-        NodeChange::Halted(Halt::Failed(_))
-        | NodeChange::BootFailed(_)
-        | NodeChange::Crashed { .. } => Change::Crashed,
-        NodeChange::PowerLost(report) => Change::PowerLost { bytes: report.bytes },
-        NodeChange::Paused | NodeChange::Resumed => return None,
-    })
 }
