@@ -5,11 +5,13 @@
 //! (KIP-320), moves the consumer, which then skips records or reads them again. That needs a loss
 //! of what lies before the position, permitted or not, or a log that starts above it.
 //!
-//! Catches a corrupted `read_position` or `check_leader_epoch` (KIP-320), a broker that answers for
+//! One that goes on without being sent elsewhere must be in the log that it has read so far.
+//!
+//! Catches a corrupted `read_position`, `has_to_validate` or `check_leader_epoch` (KIP-320), a broker that answers for
 //! a log that is not the leader's, and a consumer that mishandles positions within batches.
 
 use super::{Check, Findings, Ground};
-use crate::evidence::{Effect, Moment, Partition, View};
+use crate::evidence::{Effect, Moment, Partition, Piece, View};
 use engine::fact::{ClientFact, Fact, Positioning};
 use engine::ids::Offset;
 
@@ -33,7 +35,7 @@ impl Check for Polls {
         if let Effect::Moved { reader, before: Some(before), was_asked: false } = effect {
             moved(view, at, fact, (*reader, *before), out);
         }
-        let Effect::Delivered { reader, before } = effect else { return };
+        let Effect::Delivered { reader, before, last } = effect else { return };
         let Fact::Client(ClientFact::Delivered { from, to, .. }) = fact else { return };
         let index = view.readers[*reader].partition;
         if let Some(before) = before.filter(|before| before != from) {
@@ -44,7 +46,10 @@ impl Check for Polls {
                 .detail(format!("the position was {before}, the poll began at {from}"));
         }
         let mut expected = *from;
+        let mut last = *last;
         for piece in &view.pieces {
+            check_line(view, at, index, (last, *piece), out);
+            last = Some(*piece);
             if piece.from < expected {
                 out.add(Self::NAME, "a poll went back", at, index, Ground::Never)
                     .offset(piece.from)
@@ -92,6 +97,32 @@ fn moved(
     out.add(Polls::NAME, what, at, reader.partition, Ground::Never)
         .offset(offset)
         .detail(format!("consumer {} was at {before} and went on at {to}", at.node));
+}
+
+/// A consumer that reads on must do so in the log that it has read: what stands before the next
+/// batch is what it was given last. Otherwise the log was cut below its position, and what was
+/// written there since it will never see.
+fn check_line(
+    view: &View,
+    at: &Moment,
+    index: usize,
+    (last, next): (Option<Piece>, Piece),
+    out: &mut Findings,
+) {
+    let Some(last) = last.filter(|last| last.to == next.from) else { return };
+    let partition = &view.partitions[index];
+    let Some(before) = partition.batches.ancestor(next.batch, last.to - 1) else { return };
+    if before != last.batch {
+        out.add(Polls::NAME, "a consumer read on over a cut", at, index, Ground::Never)
+            .offset(last.to)
+            .detail(format!(
+                "consumer {} had read epoch {} up to {}, where epoch {} stands now",
+                at.node,
+                partition.batches.get(last.batch).epoch,
+                last.to - 1,
+                partition.batches.get(before).epoch
+            ));
+    }
 }
 
 /// Offsets may have holes; what was skipped must be one.

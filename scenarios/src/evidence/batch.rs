@@ -110,6 +110,16 @@ impl Batches {
         self.numbers(batch, offset, offset + 1).first().copied().unwrap_or(NO_RECORD)
     }
 
+    /// The batch that holds `offset` in the log that ends with `batch`; `None` if what comes
+    /// before some batch between is not known.
+    pub fn ancestor(&self, batch: u32, offset: Offset) -> Option<u32> {
+        let mut at = batch;
+        while self.get(at).base > offset {
+            at = Some(self.get(at).parent).filter(|parent| *parent != NONE)?;
+        }
+        (self.get(at).next > offset).then_some(at)
+    }
+
     /// The batch that `bytes` are, and whether it is new. `None` if they are no batch.
     pub fn intern(&mut self, bytes: &Bytes, parent: u32, at: u64) -> Option<(u32, bool)> {
         let view = record::Batch::new(bytes).ok()?;

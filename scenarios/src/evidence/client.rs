@@ -53,6 +53,7 @@ impl View {
                 let reader = self.reader(moment, index);
                 let it = &mut self.readers[reader];
                 let before = it.position.replace(*to);
+                it.is_moved = true;
                 let was_asked = it.is_asked;
                 it.is_asked = *why == Positioning::Seek && *to > it.shown;
                 Effect::Moved { reader, before, was_asked }
@@ -115,9 +116,10 @@ impl View {
         }
         let it = &mut self.readers[reader];
         let before = it.position.replace(to);
-        it.is_asked = false;
+        let last = it.seen.last().copied().filter(|_| !it.is_moved);
+        (it.is_asked, it.is_moved) = (false, false);
         it.shown = it.shown.max(to);
         it.seen.extend_from_slice(&self.pieces);
-        Effect::Delivered { reader, before }
+        Effect::Delivered { reader, before, last }
     }
 }

@@ -25,6 +25,8 @@ pub struct Reader {
     pub partition: usize,
     /// Its position: the offset that it reads next.
     pub position: Option<Offset>,
+    /// It has not read since its position was moved.
+    pub is_moved: bool,
     /// The application asked for this position, and no broker has shown that there is one.
     pub is_asked: bool,
     /// The end that it was shown last, by an answer or by records.

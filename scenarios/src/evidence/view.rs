@@ -84,6 +84,8 @@ pub enum Effect {
         reader: usize,
         /// Its position before.
         before: Option<Offset>,
+        /// What it was given last, if it reads on from there.
+        last: Option<Piece>,
     },
     /// A consumer moved its position otherwise than by reading.
     Moved {
@@ -160,6 +162,7 @@ impl View {
                 incarnation: moment.incarnation,
                 partition,
                 position: None,
+                is_moved: true,
                 is_asked: false,
                 shown: 0,
                 asked: None,

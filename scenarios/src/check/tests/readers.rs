@@ -90,6 +90,22 @@ fn a_consumer_goes_back_over_what_was_lost_and_no_further() {
 }
 
 #[test]
+fn a_consumer_reads_on_in_the_log_that_it_has_read() {
+    let read_on = |told: bool| {
+        let mut history = replaced();
+        history.write(2, ORDERS, 1, &numbers(40..48));
+        if told {
+            history.client(1002, moved(40, 36, Positioning::Truncated));
+        }
+        history.deliver_from(1002, 2, ORDERS, (if told { 36 } else { 40 }, 44));
+        let found = history.findings();
+        found.into_iter().find(|it| it.0 == "polls-contiguous")
+    };
+    assert_eq!(read_on(true), None);
+    assert_eq!(read_on(false), Some(orders("polls-contiguous", 40)));
+}
+
+#[test]
 fn the_end_never_goes_back_for_one_client() {
     let mut history = good();
     let shown = |offset| ClientFact::EndShown { partition: ORDERS, offset, broker: 1 };
