@@ -80,6 +80,13 @@ const CORRUPTIONS: &[Corruption] = &[
         set: &[],
     },
     Corruption {
+        check: "polls-contiguous",
+        rule: "has_to_validate",
+        corrupt: |rules| rules.has_to_validate = |_| false,
+        scenario: "power-loss-all",
+        set: &["acks=1", "min.insync.replicas=1"],
+    },
+    Corruption {
         check: "end-never-back",
         rule: "latest_offset",
         corrupt: |rules| rules.latest_offset = |high_watermark, _| Ok(high_watermark),
