@@ -1,8 +1,10 @@
 //! How records leave the line of leaders, and what was known about them at that moment.
 
 use super::batch::NONE;
+use super::metadata::Registered;
 use super::observed::Moment;
 use super::partition::Partition;
+use super::replica::Replica;
 use engine::ids::{LeaderEpoch, Offset};
 
 /// The committed state of a partition: a record of the metadata log.
@@ -23,6 +25,9 @@ pub struct Committed {
     /// The replicas whose brokers the controller knew unfenced and not shutting down when it wrote
     /// this: before, at and after the batch of records that it is in.
     pub active: u64,
+    /// The replicas that had ended uncleanly since they became members, and were registered again
+    /// by then: before, or in the batch of records that this is in.
+    pub spoilt: u64,
 }
 
 impl Committed {
@@ -82,11 +87,15 @@ pub struct Witness {
     /// The committed ISR and ELR just before the lacking replica was made leader. One that was
     /// elected without being a member, and again before it began to lead, was made leader then.
     pub members: u64,
+    /// Those of `members` that were not spoilt by then. The others the controller took out, perhaps
+    /// in the record that made the lacking replica leader; with none left it falls back on whoever
+    /// led last (KIP-966).
+    pub remaining: u64,
     /// Those of `members` that the controller could have made leader in its place: their brokers
     /// were unfenced.
     pub could_lead: u64,
-    /// Those of `members` that hold the batch, and that were not registered again after an unclean
-    /// end since they became members: each of them could have led without loss, if waited for.
+    /// Those of `remaining` that hold the batch: each of them could have led without loss, if
+    /// waited for.
     pub sound: u64,
     /// See [`super::Batch::committed`].
     pub committed: bool,
@@ -149,6 +158,21 @@ impl Partition {
         }
     }
 
+    /// The replicas that ended uncleanly since they became members and are registered again now, by
+    /// `now` or before: the controller has seen to it that they lead no more. Until it registers
+    /// such a replica still could.
+    pub(super) fn spoilt(&self, now: &Registered) -> u64 {
+        let is_spoilt = |replica: &Replica| {
+            let registers = now.nodes.contains(&replica.node).then_some(now.at);
+            replica.ended_uncleanly.is_some_and(|ended| {
+                replica.member_since.is_none_or(|since| ended >= since)
+                    && registers.or(replica.registered).is_some_and(|at| at >= ended)
+            })
+        };
+        let replicas = (0..).zip(&self.replicas).filter(|(_, replica)| is_spoilt(replica));
+        replicas.fold(0, |mask, (index, _)| mask | 1 << index)
+    }
+
     /// Whether a batch has left the line of leaders at some time, even if it came back.
     pub fn was_lost(&self, batch: u32) -> bool {
         self.batches.get(batch).loss != NONE || self.losses.iter().any(|loss| loss.batch == batch)
@@ -161,22 +185,11 @@ impl Partition {
         let members = before.map_or(0, Committed::members);
         let active = self.states.get(election).map_or(0, |state| state.active);
         let could_lead = before.map_or(0, |before| before.could_lead(active));
-        let (mut ended_uncleanly, mut sound) = (0, 0);
-        for (index, replica) in self.replicas.iter().enumerate() {
-            let bit = 1 << index;
-            if replica.ended_uncleanly.is_some_and(|ended| ended >= it.at) {
-                ended_uncleanly |= bit;
-            }
-            // Whom the controller took out for an unclean end, perhaps in the very record that
-            // made the other leader, could not lead. Until it registers it still could.
-            let spoilt = replica.ended_uncleanly.is_some_and(|ended| {
-                replica.member_since.is_none_or(|since| ended >= since)
-                    && replica.registered.is_some_and(|registered| registered >= ended)
-            });
-            if members & it.holders & bit != 0 && !spoilt {
-                sound |= bit;
-            }
-        }
+        let spoilt = self.states.get(election).map_or(0, |state| state.spoilt);
+        let remaining = members & !spoilt;
+        let ended = |replica: &Replica| replica.ended_uncleanly.is_some_and(|ended| ended >= it.at);
+        let replicas = (0..).zip(&self.replicas).filter(|(_, replica)| ended(replica));
+        let ended_uncleanly = replicas.fold(0, |mask, (index, _)| mask | 1 << index);
         Witness {
             lacking: 1 << lacking,
             holders: it.holders,
@@ -185,8 +198,9 @@ impl Partition {
             ended_uncleanly,
             isr,
             members,
+            remaining,
             could_lead,
-            sound,
+            sound: remaining & it.holders,
             committed: it.committed,
             delivered: it.delivered_to > it.base,
         }

@@ -23,6 +23,15 @@ impl Default for Metadata {
     }
 }
 
+/// The brokers that a batch of records registers, and when the controller wrote it.
+#[derive(Clone, Debug, Default)]
+pub struct Registered {
+    /// The brokers.
+    pub nodes: Vec<NodeId>,
+    /// When.
+    pub at: u64,
+}
+
 /// A replay that stopped: the committed log cannot be read.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Unreadable {
@@ -70,16 +79,21 @@ impl View {
             let unreadable = |why: String| Unreadable { offset, why };
             let Some(bytes) = self.partitions[log].batches.bytes(batch).cloned() else { continue };
             let records = decode_batch(&bytes).map_err(|why| unreadable(why.to_string()))?;
-            let (mut registered, mut changed) = (Vec::new(), Vec::new());
+            let registering = |(_, record): &(Offset, MetadataRecord)| match record {
+                MetadataRecord::RegisterBroker(broker) => {
+                    Some(NodeId { cluster, node: broker.broker })
+                }
+                _ => None,
+            };
+            let nodes = records.iter().filter_map(registering).collect();
+            let registered = Registered { nodes, at: appended };
+            let mut changed = Vec::new();
             let before = active(&metadata.image);
             for (offset, record) in records {
                 let replayed = metadata.image.replay(offset, &record);
                 replayed.map_err(|why| unreadable(why.to_string()))?;
                 let image = &metadata.image;
-                if let MetadataRecord::RegisterBroker(broker) = &record {
-                    registered.push(NodeId { cluster, node: broker.broker });
-                }
-                changed.extend(self.after_record(image, cluster, &record, moment));
+                changed.extend(self.after_record(image, cluster, &record, &registered, moment));
             }
             // A decision is one batch: whom it fences or unfences was not to be had for sure.
             let after = active(&metadata.image);
@@ -92,7 +106,7 @@ impl View {
                 let mask = mask.fold(0_u64, |mask, (index, _)| mask | 1 << index);
                 partition.states[state].active &= mask;
             }
-            registered.into_iter().for_each(|node| self.registered(node, appended));
+            registered.nodes.iter().for_each(|node| self.registered(*node, appended));
         }
         Ok(())
     }
@@ -103,6 +117,7 @@ impl View {
         image: &MetadataImage,
         cluster: ClusterId,
         record: &MetadataRecord,
+        registered: &Registered,
         moment: &Moment,
     ) -> Option<(usize, usize)> {
         let partition = match record {
@@ -117,7 +132,7 @@ impl View {
             self.name_partition(index, name.unwrap_or_default(), state.replicas.len());
         }
         self.touched.push(index);
-        Some((index, self.commit_state(index, state, image, moment)))
+        Some((index, self.commit_state(index, state, image, registered, moment)))
     }
 
     /// Answers the number of the state.
@@ -126,6 +141,7 @@ impl View {
         index: usize,
         state: &PartitionRegistration,
         image: &MetadataImage,
+        registered: &Registered,
         moment: &Moment,
     ) -> usize {
         let partition = &mut self.partitions[index];
@@ -151,6 +167,7 @@ impl View {
             isr,
             elr,
             active,
+            spoilt: partition.spoilt(registered),
         };
         let number = partition.states.len();
         partition.commit(committed);

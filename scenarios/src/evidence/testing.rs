@@ -68,7 +68,8 @@ fn keyed(base: Offset, epoch: LeaderEpoch, of: &[(u64, Option<&[u8]>)]) -> Bytes
     builder.build()
 }
 
-fn registration(broker: BrokerId, broker_epoch: i64) -> MetadataRecord {
+/// A registration, fenced.
+pub fn registration(broker: BrokerId, broker_epoch: i64) -> MetadataRecord {
     MetadataRecord::RegisterBroker(RegisterBroker {
         broker,
         incarnation: broker_epoch as u128,

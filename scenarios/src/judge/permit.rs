@@ -164,12 +164,12 @@ fn unclean_election(case: &Case<'_>) -> Option<String> {
 }
 
 /// The record was never committed nor delivered, the new leader never had it or lost it with its
-/// power, and when its leader was replaced some member of the committed ISR lacked it, or that ISR
+/// power and was a member of the ISR or ELR, of whom otherwise nobody was left, and when its leader was replaced some member of the committed ISR lacked it, or that ISR
 /// was smaller than min ISR, so that nothing was committed and members of the ELR may lead that
 /// lack it (KIP-966).
 fn acks1_unreplicated(case: &Case<'_>) -> Option<String> {
     let (witness, record) = (case.witness()?, case.record?);
-    let may_lead = witness.members == 0 || witness.members & witness.lacking != 0;
+    let may_lead = witness.remaining == 0 || witness.members & witness.lacking != 0;
     let lacked = witness.isr & (!witness.had | witness.power_lost);
     let in_sync = witness.isr.count_ones() as usize;
     let short = case.view.setup.eligible_leader_replicas && in_sync < case.partition.min_isr;

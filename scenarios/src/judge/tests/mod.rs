@@ -1,6 +1,7 @@
 //! Every row of the permission table: what it permits, and a rule bug that it does not.
 
 mod copies;
+mod last_known;
 mod order;
 mod unclean;
 

@@ -1,0 +1,48 @@
+//! The election of whoever led last, when neither ISR nor ELR have a member left (KIP-966).
+
+use super::{acks1, broken, finish, hazards};
+use crate::evidence::testing::{ORDERS, registration};
+use engine::metadata::{MetadataRecord, PartitionChange};
+
+/// 1 confirms four records that it alone has and is fenced, 2 leads and is fenced too, and all
+/// eligible replicas end uncleanly. In one decision the controller registers 3 again, whom it
+/// takes out for that, and makes 2 leader; or it makes 2 leader without 3 having come back.
+fn led_by_2_again(when_3_is_back: bool) -> crate::judge::Judgement {
+    let mut history = acks1(&[]);
+    history.elect(2, 1, &[2, 3], &[]);
+    history.change(Some(None), &[], &[2, 3]);
+    history.crash(2);
+    history.crash(3);
+    history.come_back(2, 20, &[3]);
+    let lead = PartitionChange {
+        leader: Some(Some(2)),
+        isr: Some(vec![2]),
+        elr: Some(Vec::new()),
+        ..PartitionChange::of(ORDERS)
+    };
+    let back = when_3_is_back.then(|| registration(3, 21));
+    let decision = back.into_iter().chain([MetadataRecord::PartitionChange(lead)]);
+    history.metadata(&decision.collect::<Vec<_>>());
+    history.begin(ORDERS, 2, 3);
+    // What 1 confirms now, whom nobody has told, 2 will never have.
+    history.crash(3);
+    history.change(None, &[2, 3], &[]);
+    history.send(ORDERS, &super::numbers(8..10), 1);
+    history.write(1, ORDERS, 0, &super::numbers(8..10));
+    history.confirm(1, ORDERS, 8, &super::numbers(8..10), 1);
+    history.cut(1, ORDERS, 4, 4);
+    finish(history, 2)
+}
+
+#[test]
+fn acks1_permits_what_the_last_known_leader_lacks_when_nobody_else_is_left() {
+    let judgement = led_by_2_again(true);
+    assert_eq!(broken(&judgement), Vec::<&str>::new());
+    assert_eq!(hazards(&judgement), vec![("acks1-unreplicated", 6)]);
+}
+
+#[test]
+fn acks1_does_not_excuse_a_leader_in_place_of_an_eligible_one() {
+    let judgement = led_by_2_again(false);
+    assert!(broken(&judgement).contains(&"acknowledged-survives"), "{judgement:?}");
+}
