@@ -6,9 +6,9 @@ use std::ops::Range;
 use std::path::PathBuf;
 
 const AFTER_HELP: &str = "\
-Exit codes: 0 every promise held, 1 a promise was broken, 2 wrong input and nothing was run,
-3 it cannot be told, 4 nothing was exercised, 5 the run was not deterministic, 70 our own
-mistake, 130 interrupted.";
+Exit codes: 0 every promise held, 1 a promise was broken, 2 wrong input and nothing was run (or
+the results could not be written), 3 it cannot be told, 4 nothing was exercised, 5 the run was not
+deterministic, 70 our own mistake, 130 interrupted.";
 
 /// Runs whole Kafka clusters in virtual time, breaks things on purpose, and checks what was
 /// promised. The same seed always gives the same run.

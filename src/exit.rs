@@ -6,7 +6,7 @@ use std::io;
 use std::path::Path;
 use std::process::ExitCode;
 
-/// Wrong usage, configuration or input; nothing was run.
+/// Wrong usage, configuration or input, and nothing was run; or the results could not be written.
 pub(crate) const USAGE: u8 = 2;
 /// Interrupted; what was finished is written.
 pub(crate) const INTERRUPTED: u8 = 130;
@@ -42,6 +42,13 @@ impl Failure {
         let path = path.display().to_string();
         let message = format!("cannot {what} {path}: {error}");
         Diagnostic { file: Some(path), ..Diagnostic::new(kind, message) }.into()
+    }
+
+    /// Tells it beneath a result that has been told already: what was found counts for more than
+    /// that it could not be written.
+    pub(crate) fn beneath(self, code: u8) -> u8 {
+        tell(&self.0);
+        worse(code)
     }
 
     /// Tells it, and answers the exit code.
@@ -92,26 +99,72 @@ pub(crate) fn interrupted(so: &str, json: bool) -> u8 {
     INTERRUPTED
 }
 
-/// Prints one object on standard output.
-pub(crate) fn print_json(value: &impl serde::Serialize) {
-    match serde_json::to_string_pretty(value) {
-        Ok(text) => print(&text),
-        Err(error) => tell(&format!("error: {error}")),
+/// The exit code of a run whose results could not be written: its own, if that is no good news.
+fn worse(code: u8) -> u8 {
+    match code {
+        1 | 3 | 5 | 70 | INTERRUPTED => code,
+        _ => USAGE,
     }
 }
 
+/// Prints one object on standard output.
+pub(crate) fn print_json(value: &impl serde::Serialize) {
+    let text = json(value);
+    print(&text);
+}
+
+fn json(value: &impl serde::Serialize) -> String {
+    serde_json::to_string_pretty(value).expect("what is printed is plain data")
+}
+
 /// Prints a text on standard output. Whoever reads may stop early (`| head`); any other failure
-/// to write is one of the user's files, and ends the program, since nobody was told the result.
+/// to write is one of the user's files, and ends the program.
 pub(crate) fn print(text: &str) {
-    use io::Write;
-    let mut out = io::stdout().lock();
-    let written = writeln!(out, "{}", text.trim_end()).and_then(|()| out.flush());
-    if let Err(error) = written
-        && error.kind() != io::ErrorKind::BrokenPipe
-    {
-        tell(&format!("error: cannot write to standard output: {error}"));
+    if let Err(error) = write(text) {
+        tell(&unprinted(&error));
         std::process::exit(USAGE.into());
     }
+}
+
+/// Prints what a run came to, as one object or in words, and then what of it could not be written.
+/// Answers the exit code. A result that standard output does not take goes to standard error:
+/// whoever fills a disk with results should not lose the seed that broke a promise.
+pub(crate) fn print_result(
+    value: Option<&impl serde::Serialize>,
+    words: impl FnOnce() -> String,
+    unwritten: Option<Failure>,
+    code: u8,
+) -> u8 {
+    let text = match value {
+        Some(value) => json(value),
+        None => words(),
+    };
+    let code = match write(&text) {
+        Ok(()) => code,
+        Err(error) => {
+            tell(text.trim_end());
+            tell(&unprinted(&error));
+            worse(code)
+        }
+    };
+    match unwritten {
+        Some(failure) => failure.beneath(code),
+        None => code,
+    }
+}
+
+/// Writes on standard output. A reader that has gone is no failure.
+fn write(text: &str) -> io::Result<()> {
+    use io::Write;
+    let mut out = io::stdout().lock();
+    match writeln!(out, "{}", text.trim_end()).and_then(|()| out.flush()) {
+        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => Err(error),
+        _ => Ok(()),
+    }
+}
+
+fn unprinted(error: &io::Error) -> String {
+    format!("error: cannot write to standard output: {error}")
 }
 
 /// Says something on standard error. That nobody can read it is no reason to fail.

@@ -1,7 +1,7 @@
 //! Many seeds of one scenario.
 
 use crate::execute::{self, is_interrupted};
-use crate::exit::{self, Failure, print_json};
+use crate::exit::{self, Failure};
 use crate::progress::{Progress, plural};
 use crate::scenario::Job;
 use crate::style::Style;
@@ -20,7 +20,7 @@ pub(crate) fn run(job: &Job<'_>, seeds: Range<u64>) -> Result<u8, Failure> {
     let mut report = SeedsReport::new(&job.scenario.name, &seeds, again);
     let mut progress = Progress::new(report.planned, "seeds");
     let mut kept = 0;
-    let mut failure = None;
+    let mut unwritten = None;
     execute::many(
         seeds,
         |seed| job.resolve(seed, args.trace),
@@ -30,34 +30,31 @@ pub(crate) fn run(job: &Job<'_>, seeds: Range<u64>) -> Result<u8, Failure> {
                 let passed = matches!(&ran, Ok(ran) if ran.verdict.outcome == Outcome::Pass);
                 let keep = args.trace || (!passed && kept < KEPT);
                 kept += usize::from(keep && !passed);
-                match job.tell(seed, ran, keep && failure.is_none()) {
-                    Ok(told) => report.add(&told.verdict),
-                    Err(error) => failure = Some(error),
-                }
+                let told = job.tell(seed, ran, keep && unwritten.is_none());
+                report.add(&told.verdict);
+                unwritten = unwritten.take().or(told.unwritten);
             }
             progress.glance(report.ran, |seconds| words(&report, seconds));
         },
     );
     progress.clear();
-    if let Some(failure) = failure {
-        return Err(failure);
-    }
     report.interrupted = is_interrupted() && report.ran < report.planned;
     report.finish(job.scenario.must_reach_here().map(|(name, _)| name));
     if kept > 0 || args.trace {
         report.out = args.out.display().to_string();
     }
-    if args.json {
-        print_json(&report);
-    } else {
-        exit::print(&summary::of_seeds(&report, &job.scenario, &args.set, Style::of_stdout()));
-    }
+    let json = args.json.then_some(&report);
+    let words = || summary::of_seeds(&report, &job.scenario, &args.set, Style::of_stdout());
+    let code = match report.interrupted {
+        true => exit::INTERRUPTED,
+        false => report.outcome.exit_code(),
+    };
+    let code = exit::print_result(json, words, unwritten, code);
     if report.interrupted {
         let (ran, planned) = (report.ran, report.planned);
-        crate::exit::tell(&format!("interrupted after {ran} of {planned} seeds"));
-        return Ok(exit::INTERRUPTED);
+        exit::tell(&format!("interrupted after {ran} of {planned} seeds"));
     }
-    Ok(report.outcome.exit_code())
+    Ok(code)
 }
 
 /// What is told while they run.

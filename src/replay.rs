@@ -2,7 +2,7 @@
 
 use crate::args::ReplayArgs;
 use crate::execute;
-use crate::exit::{self, Failure, print_json};
+use crate::exit::{self, Failure};
 use crate::scenario::{Told, known_bugs};
 use crate::style::Style;
 use crate::summary;
@@ -33,12 +33,12 @@ pub(crate) fn command(args: &ReplayArgs) -> Result<u8, Failure> {
         Err(message) => {
             let name = &record.scenario.name;
             let mut verdict = Verdict::of_panic(name, record.seed, &record.bugs, message);
-            verdict.reproduce = again;
-            return Ok(finish(args, verdict, record, &[]));
+            (verdict.reproduce, verdict.replay) = (record.command(), again);
+            return Ok(finish(args, verdict, record, &[], None));
         }
     };
     let mut verdict = outcome.verdict.clone();
-    verdict.reproduce = again;
+    (verdict.reproduce, verdict.replay) = (record.command(), again);
     verdict.out = folder.display().to_string();
     let mut notes = Vec::new();
     if outcome.verdict.digest != record.digest {
@@ -60,25 +60,36 @@ pub(crate) fn command(args: &ReplayArgs) -> Result<u8, Failure> {
             .push(format!("it is judged otherwise: {now} now, {then} when it was recorded{whose}"));
     }
     let is_same = outcome.verdict.digest == record.digest;
+    let mut unwritten = None;
     if args.trace && is_same {
-        keep(&folder, &verdict, &record, &outcome)?;
-        notes.push(format!("the trace is in {}", folder.join(files::name::TRACE).display()));
+        match keep(&folder, &verdict, &record, &outcome) {
+            Ok(()) => {
+                let trace = folder.join(files::name::TRACE);
+                notes.push(format!("the trace is in {}", trace.display()));
+            }
+            Err(failure) => unwritten = Some(failure),
+        }
     }
     if let Some(until) = args.until {
         notes.extend(last_events(&outcome, until));
     }
     let record = RunRecord { faults: outcome.plan, ..record };
-    Ok(finish(args, verdict, record, &notes))
+    Ok(finish(args, verdict, record, &notes, unwritten))
 }
 
-fn finish(args: &ReplayArgs, verdict: Verdict, record: RunRecord, notes: &[String]) -> u8 {
+fn finish(
+    args: &ReplayArgs,
+    verdict: Verdict,
+    record: RunRecord,
+    notes: &[String],
+    unwritten: Option<Failure>,
+) -> u8 {
     let code = verdict.outcome.exit_code();
     if args.json {
         for note in notes {
-            crate::exit::tell(note);
+            exit::tell(note);
         }
-        print_json(&verdict);
-        return code;
+        return exit::print_result(Some(&verdict), String::new, unwritten, code);
     }
     let same = match verdict.outcome {
         Outcome::Panic => "the run ended in a panic".to_owned(),
@@ -87,10 +98,10 @@ fn finish(args: &ReplayArgs, verdict: Verdict, record: RunRecord, notes: &[Strin
         }
         _ => "this is not the run that was recorded".to_owned(),
     };
-    let summary = summary::of_run(&Told { verdict, record }, Style::of_stdout());
+    let told = Told { verdict, record, unwritten: None };
     let notes: String = notes.iter().map(|note| format!("{note}\n")).collect();
-    exit::print(&format!("{same}\n{notes}\n{summary}"));
-    code
+    let words = || format!("{same}\n{notes}\n{}", summary::of_run(&told, Style::of_stdout()));
+    exit::print_result(None::<&Verdict>, words, unwritten, code)
 }
 
 fn read(path: &Path) -> Result<RunRecord, Failure> {

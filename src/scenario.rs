@@ -2,7 +2,7 @@
 
 use crate::args::ScenarioArgs;
 use crate::execute::{self, Ran};
-use crate::exit::{self, Failure, print_json};
+use crate::exit::{self, Failure};
 use crate::style::Style;
 use crate::{many, summary};
 use scenarios::result::files::{self, Artefacts};
@@ -63,6 +63,8 @@ pub(crate) fn known_bugs(ids: &[String]) -> Result<Vec<String>, Failure> {
 pub(crate) struct Told {
     pub(crate) verdict: Verdict,
     pub(crate) record: RunRecord,
+    /// Why its results directory could not be written.
+    pub(crate) unwritten: Option<Failure>,
 }
 
 impl Job<'_> {
@@ -77,18 +79,16 @@ impl Job<'_> {
         let Some(ran) = execute::one(resolved, self.args.provoke_panic) else {
             return Ok(exit::interrupted("nothing was written", self.args.json));
         };
-        let told = self.tell(seed, ran, true)?;
-        if self.args.json {
-            print_json(&told.verdict);
-        } else {
-            exit::print(&summary::of_run(&told, Style::of_stdout()));
-        }
-        Ok(told.verdict.outcome.exit_code())
+        let mut told = self.tell(seed, ran, true);
+        let unwritten = told.unwritten.take();
+        let json = self.args.json.then_some(&told.verdict);
+        let words = || summary::of_run(&told, Style::of_stdout());
+        Ok(exit::print_result(json, words, unwritten, told.verdict.outcome.exit_code()))
     }
 
     /// Turns a run into what is told about it; with `keep` a results directory is written. A run
     /// that did not pass is made again with its trace, which also shows whether it is the same.
-    pub(crate) fn tell(&self, seed: u64, mut ran: Ran, keep: bool) -> Result<Told, Failure> {
+    pub(crate) fn tell(&self, seed: u64, mut ran: Ran, keep: bool) -> Told {
         let passed = matches!(&ran, Ok(ran) if ran.verdict.outcome == Outcome::Pass);
         if keep && !passed && !self.args.trace {
             ran = self.again_with_trace(seed, ran);
@@ -105,11 +105,11 @@ impl Job<'_> {
         let record = RunRecord::new(&resolved, source, set, plan, &verdict);
         verdict.reproduce = record.command();
         if !keep {
-            return Ok(Told { verdict, record });
+            return Told { verdict, record, unwritten: None };
         }
         let name = files::directory_name(&verdict.scenario, seed, &verdict.digest);
         let folder = self.args.out.join(name).display().to_string();
-        verdict.reproduce = format!("faultline replay {}", quoted(&folder));
+        verdict.replay = format!("faultline replay {}", quoted(&folder));
         verdict.out = folder;
         // Neither is there unless it was asked for.
         let traced = ran.as_ref().ok().filter(|outcome| !outcome.trace.is_empty());
@@ -119,9 +119,12 @@ impl Job<'_> {
             trace: traced.map(|outcome| Box::new(outcome.trace_lines()) as _),
             history: traced.map(|outcome| Box::new(outcome.history.lines()) as _),
         };
-        files::write(&self.args.out, artefacts)
-            .map_err(|error| Failure::unwritable(&self.args.out, &error))?;
-        Ok(Told { verdict, record })
+        let unwritten = files::write(&self.args.out, artefacts).err();
+        let unwritten = unwritten.map(|error| Failure::unwritable(&self.args.out, &error));
+        if unwritten.is_some() {
+            (verdict.replay, verdict.out) = (String::new(), String::new());
+        }
+        Told { verdict, record, unwritten }
     }
 
     fn again_with_trace(&self, seed: u64, ran: Ran) -> Ran {

@@ -20,10 +20,8 @@ impl Style {
     /// the terminal.
     pub(crate) fn of_stdout() -> Self {
         let stdout = std::io::stdout();
-        let size = stdout.is_terminal().then(|| terminal_size::terminal_size_of(&stdout)).flatten();
-        let width = size.map_or(WIDTH, |(terminal_size::Width(columns), _)| {
-            usize::from(columns).clamp(WIDTHS.0, WIDTHS.1)
-        });
+        let columns = stdout.is_terminal().then(|| columns_of(&stdout)).flatten();
+        let width = columns.map_or(WIDTH, |columns| columns.clamp(WIDTHS.0, WIDTHS.1));
         Self { colour: stdout.is_terminal() && sequences_are_wanted(), width }
     }
 
@@ -55,6 +53,18 @@ impl Style {
     pub(crate) fn faint(self, text: impl Display) -> String {
         self.paint("2", text)
     }
+}
+
+/// How many columns a terminal says it has. It may know its columns and not its rows.
+#[cfg(unix)]
+fn columns_of(stdout: &std::io::Stdout) -> Option<usize> {
+    let size = rustix::termios::tcgetwinsize(stdout).ok()?;
+    Some(usize::from(size.ws_col)).filter(|columns| *columns > 0)
+}
+
+#[cfg(not(unix))]
+fn columns_of(stdout: &std::io::Stdout) -> Option<usize> {
+    terminal_size::terminal_size_of(stdout).map(|(terminal_size::Width(columns), _)| columns.into())
 }
 
 /// Whether standard error can show something that moves.

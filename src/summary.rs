@@ -75,7 +75,7 @@ impl Page {
 
 /// The summary of one run.
 pub(crate) fn of_run(told: &Told, style: Style) -> String {
-    let Told { verdict, record } = told;
+    let Told { verdict, record, .. } = told;
     let mut page = Page::new(style);
     head(&mut page, verdict, &record.scenario);
     if let Some(first) = verdict.violations.first() {

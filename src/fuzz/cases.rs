@@ -9,13 +9,15 @@ use scenarios::fuzz::{FuzzReport, Plan};
 use scenarios::result::Outcome;
 use std::path::Path;
 
-/// Writes a results directory into `folder` for each case of `report`, and names it there.
+/// Writes a results directory into `folder` for each case of `report`, and names it there. Answers
+/// why one could not be written; the others after it are not tried.
 pub(super) fn write(
     plan: &Plan,
     folder: &Path,
     report: &mut FuzzReport,
     provoke_panic: bool,
-) -> Result<(), Failure> {
+) -> Option<Failure> {
+    let mut unwritten = None;
     for group in 0..report.signatures.len() {
         for i in 0..report.signatures[group].cases.len() {
             let case = report.signatures[group].cases[i].clone();
@@ -36,7 +38,8 @@ pub(super) fn write(
                 Job { args: &args, scenario: target.scenario.clone(), bugs: plan.bugs.clone() };
             let mut ran = guarded(&job.resolve(case.seed, true), provoke_panic);
             let same = mark_if_different(&mut ran, &case.digest);
-            let told = job.tell(case.seed, ran, true)?;
+            let told = job.tell(case.seed, ran, unwritten.is_none());
+            unwritten = unwritten.or(told.unwritten);
             report.signatures[group].cases[i].out.clone_from(&told.verdict.out);
             if i == 0 {
                 report.signatures[group].out = told.verdict.out;
@@ -46,7 +49,7 @@ pub(super) fn write(
             }
         }
     }
-    Ok(())
+    unwritten
 }
 
 /// Whether a run had this digest; a panic has none.

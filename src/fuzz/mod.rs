@@ -13,7 +13,7 @@ mod tell;
 pub(crate) use args::FuzzArgs;
 
 use crate::execute::is_interrupted;
-use crate::exit::{self, Failure, print_json};
+use crate::exit::{self, Failure};
 use crate::scenario::{known_bugs, load};
 use crate::style::Style;
 use args::{FuzzCommand, OutputArgs};
@@ -24,7 +24,7 @@ use scenarios::catalog;
 use scenarios::fuzz::{
     End, FuzzReport, Header, Part, Plan, SeedRange, Shard, Stop, Tally, Target, Writer,
 };
-use scenarios::result::files;
+use scenarios::result::{Outcome, files};
 use scenarios::spec::{Diagnostic, Kind};
 use std::path::Path;
 use std::time::{Duration, Instant};
@@ -64,12 +64,17 @@ fn fuzz(args: &FuzzArgs) -> Result<u8, Failure> {
         fail_fast: args.fail_fast,
         provoke_panic: args.provoke_panic,
     };
-    let report = run(args, &order, &folder)?;
-    finish(&args.output, &plan, &folder, report, args.provoke_panic)
+    let (report, unwritten) = run(args, &order, &folder)?;
+    Ok(finish(&args.output, &plan, &folder, report, unwritten, args.provoke_panic))
 }
 
-/// Makes the runs and keeps the journal.
-fn run(args: &FuzzArgs, order: &Order<'_>, folder: &Folder) -> Result<FuzzReport, Failure> {
+/// Makes the runs and keeps the journal. When that can be written no more, no more runs are begun,
+/// and what there is counts; fails only before the first.
+fn run(
+    args: &FuzzArgs,
+    order: &Order<'_>,
+    folder: &Folder,
+) -> Result<(FuzzReport, Option<Failure>), Failure> {
     let (plan, part) = (order.plan, order.part);
     let mut writer = Writer::default();
     let mut journal = folder.journal()?;
@@ -77,20 +82,26 @@ fn run(args: &FuzzArgs, order: &Order<'_>, folder: &Folder) -> Result<FuzzReport
     let mut tally = Tally::new(plan, usize::from(args.output.max_per_signature));
     let mut progress = Progress::new(order.planned());
     let begin = Instant::now();
+    let mut unwritten = None;
     let stop = pool::run(order, begin, |event| {
         if let Some(record) = event {
-            journal.append(&writer.run(record))?;
+            if unwritten.is_none() {
+                unwritten = journal.append(&writer.run(record)).err();
+            }
             let new = tally.add(record);
             progress.add(new);
         }
         progress.glance(&tally);
-        Ok(())
+        unwritten.is_none()
     });
     progress.clear();
-    let (stop, wall) = (stop?, begin.elapsed());
+    let wall = begin.elapsed();
     let wall_ms = u64::try_from(wall.as_millis()).unwrap_or(u64::MAX);
-    journal.append(&writer.end(End { runs: tally.ran().ran, wall_ms, stop }))?;
-    Ok(FuzzReport::new(plan, &[part], &tally, stop, wall.as_secs_f64()))
+    if unwritten.is_none() {
+        let end = End { runs: tally.ran().ran, wall_ms, stop };
+        unwritten = journal.append(&writer.end(end)).err();
+    }
+    Ok((FuzzReport::new(plan, &[part], &tally, stop, wall.as_secs_f64()), unwritten))
 }
 
 /// Makes the results of failures, writes what came of it, and tells it.
@@ -99,30 +110,41 @@ fn finish(
     plan: &Plan,
     folder: &Folder,
     mut report: FuzzReport,
+    mut unwritten: Option<Failure>,
     provoke_panic: bool,
-) -> Result<u8, Failure> {
+) -> u8 {
     report.out = folder.path().display().to_string();
-    cases::write(plan, folder.path(), &mut report, provoke_panic)?;
-    folder.write_json("fuzz.json", &report)?;
+    let stopped_by_disk = unwritten.is_some();
+    let cases = cases::write(plan, folder.path(), &mut report, provoke_panic);
+    unwritten = unwritten.or(cases);
+    unwritten = unwritten.or(folder.write_json("fuzz.json", &report).err());
     if let Some(path) = &args.junit {
-        folder::replace(path, &junit::document(&report))?;
+        unwritten = unwritten.or(folder::replace(path, &junit::document(&report)).err());
     }
     if std::env::var_os("GITHUB_ACTIONS").is_some_and(|value| !value.is_empty()) {
         eprint!("{}", annotations::lines(&report));
     }
-    if args.json {
-        print_json(&report);
-    } else {
-        exit::print(&tell::summary(&report, Style::of_stdout()));
-    }
+    let json = args.json.then_some(&report);
+    let words = || tell::summary(&report, Style::of_stdout());
+    let code = exit_code(&report, stopped_by_disk);
+    let code = exit::print_result(json, words, unwritten, code);
     if report.stopped == Stop::Interrupted || is_interrupted() {
-        crate::exit::tell(&format!(
-            "interrupted after {} of {} runs",
-            report.ran.ran, report.planned
-        ));
-        return Ok(exit::INTERRUPTED);
+        let (ran, planned) = (report.ran.ran, report.planned);
+        exit::tell(&format!("interrupted after {ran} of {planned} runs"));
     }
-    Ok(report.outcome.exit_code())
+    code
+}
+
+/// What a report comes to. That runs are missing because the disk took no more of them is not
+/// something that cannot be told: it is the disk.
+fn exit_code(report: &FuzzReport, stopped_by_disk: bool) -> u8 {
+    if report.stopped == Stop::Interrupted || is_interrupted() {
+        return exit::INTERRUPTED;
+    }
+    match report.outcome {
+        Outcome::Unknown if stopped_by_disk && report.ran.unknown == 0 => exit::USAGE,
+        outcome => outcome.exit_code(),
+    }
 }
 
 /// What is to be run, with warnings about it.

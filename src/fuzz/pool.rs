@@ -2,7 +2,6 @@
 //! makes it.
 
 use crate::execute::{guarded, is_interrupted};
-use crate::exit::Failure;
 use scenarios::fuzz::{Part, Plan, SeedRecord, Stop};
 use scenarios::result::Verdict;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -31,12 +30,12 @@ impl Order<'_> {
 }
 
 /// Makes the runs. `told` is called with each as it ends, on this thread, and once in a while
-/// without one. Answers why there are no more.
+/// without one; it answers whether more are to begin. Answers why there are no more.
 pub(super) fn run(
     order: &Order<'_>,
     begin: Instant,
-    mut told: impl FnMut(Option<&SeedRecord>) -> Result<(), Failure>,
-) -> Result<Stop, Failure> {
+    mut told: impl FnMut(Option<&SeedRecord>) -> bool,
+) -> Stop {
     let (next, halt) = (AtomicU64::new(0), AtomicBool::new(false));
     // A few waiting results let the runs go on while the journal is written.
     let (sender, receiver) = mpsc::sync_channel(order.jobs * 4);
@@ -48,7 +47,6 @@ pub(super) fn run(
         drop(sender);
         let mut ran = 0;
         let mut stop = Stop::Complete;
-        let mut result = Ok(());
         loop {
             let record = match receiver.recv_timeout(GLANCE) {
                 Ok(record) => Some(record),
@@ -56,18 +54,18 @@ pub(super) fn run(
                 Err(RecvTimeoutError::Disconnected) => break,
             };
             ran += u64::from(record.is_some());
-            // What is still in flight is told as well, unless it cannot be kept.
-            if result.is_ok() {
-                result = told(record.as_ref());
-            }
+            // What is still in flight is told as well.
+            let goes_on = told(record.as_ref());
             let failed = record.is_some_and(|record| record.failure.is_some());
             stop = stop.max(reason(order, begin, failed));
-            if stop != Stop::Complete || result.is_err() {
+            if !goes_on {
+                stop = Stop::Incomplete;
+            }
+            if stop != Stop::Complete {
                 halt.store(true, Ordering::Relaxed);
             }
         }
-        let stop = if ran == order.planned() { Stop::Complete } else { stop };
-        result.map(|()| stop)
+        if ran == order.planned() { Stop::Complete } else { stop }
     })
 }
 

@@ -83,7 +83,8 @@ fn seventy_when_the_mistake_is_our_own() {
     assert_eq!(ended.code, Some(70), "{ended:#?}");
     let verdict = ended.json();
     assert_eq!(verdict["outcome"], "panic");
-    assert!(verdict["reproduce"].as_str().unwrap().starts_with("faultline replay "));
+    assert_eq!(verdict["reproduce"], "faultline scenario no-faults --seed 1");
+    assert!(verdict["replay"].as_str().unwrap().starts_with("faultline replay "));
     let ended =
         folder.run(&["scenario", "no-faults", "--seeds", "0..4", "--provoke-panic", "--json"]);
     assert_eq!((ended.code, &ended.json()["panics"]), (Some(70), &4.into()), "{ended:#?}");

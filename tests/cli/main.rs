@@ -10,6 +10,8 @@
 mod bad_input;
 mod exit_codes;
 mod formats;
+#[cfg(target_os = "linux")]
+mod full_disk;
 mod fuzz;
 mod fuzz_merge;
 mod guide;

@@ -16,8 +16,13 @@ fn on_terminal(
     args: &str,
 ) -> Option<String> {
     let line = format!("stty rows 40 cols {columns}; '{}' {args}", env!("CARGO_BIN_EXE_faultline"));
+    scripted(folder, &line, environment)
+}
+
+/// Runs a line of shell on a terminal.
+fn scripted(folder: &Folder, line: &str, environment: &[(&str, &str)]) -> Option<String> {
     let mut command = Command::new("script");
-    command.args(["-qec", &line, "/dev/null"]).current_dir(folder.path());
+    command.args(["-qec", line, "/dev/null"]).current_dir(folder.path());
     command.env_remove("CARGO").env_remove("NO_COLOR").env("TERM", "xterm-256color");
     command.envs(environment.iter().copied()).stdin(std::process::Stdio::null());
     if command.output().is_err_and(|error| error.kind() == std::io::ErrorKind::NotFound) {
@@ -60,4 +65,17 @@ fn lines_are_as_wide_as_the_terminal() {
     assert!((90..=110).contains(&wide), "{wide}");
     assert!(widest(300).expect("it was there") <= 120);
     assert!(widest(20).expect("it was there") <= 60);
+}
+
+#[test]
+fn a_terminal_that_does_not_know_its_rows_has_columns_all_the_same() {
+    let folder = Folder::new("terminal-rows");
+    for args in [RUN, "list checks", "list rules"] {
+        let line = format!("stty rows 0 cols 64; '{}' {args}", env!("CARGO_BIN_EXE_faultline"));
+        let Some(text) = scripted(&folder, &line, &[("NO_COLOR", "1")]) else { return };
+        let lines =
+            text.lines().filter(|line| !line.starts_with("again") && !line.contains("digest"));
+        let widest = lines.map(|line| line.chars().count()).max().unwrap();
+        assert!((50..=64).contains(&widest), "{widest}\n{text}");
+    }
 }

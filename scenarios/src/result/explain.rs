@@ -210,7 +210,11 @@ fn configuration(out: &mut String, record: &RunRecord) -> std::fmt::Result {
 
 fn reproduction(out: &mut String, verdict: &Verdict, record: &RunRecord) -> std::fmt::Result {
     writeln!(out, "## The same run again\n")?;
-    writeln!(out, "    {}\n    {}\n", record.command(), verdict.reproduce)?;
+    writeln!(out, "    {}", record.command())?;
+    if !verdict.replay.is_empty() {
+        writeln!(out, "    {}", verdict.replay)?;
+    }
+    writeln!(out)?;
     writeln!(
         out,
         "Digest {} after {} events in {} of simulated time.",

@@ -47,8 +47,11 @@ pub struct Verdict {
     pub bugs: Vec<BugReached>,
     /// Why the judge cannot tell, or the message of a panic; empty otherwise.
     pub unknown: Vec<String>,
-    /// One line that makes the run again.
+    /// One line that makes the run again, from its scenario, settings and seed.
     pub reproduce: String,
+    /// One line that makes it again from its results directory, and verifies that it is the same;
+    /// empty if there is none.
+    pub replay: String,
     /// The results directory; empty if none was written.
     pub out: String,
 }
@@ -124,6 +127,7 @@ impl Verdict {
             bugs: bugs.iter().map(|id| BugReached { id: id.clone(), reached: 0 }).collect(),
             unknown: vec![message],
             reproduce: String::new(),
+            replay: String::new(),
             out: String::new(),
         }
     }

@@ -65,6 +65,7 @@ pub(super) fn judge(run: Simulation, plan: &[PlannedFault]) -> (Verdict, Vec<Los
         unknown,
         // Known to whoever read the command line and wrote the files.
         reproduce: String::new(),
+        replay: String::new(),
         out: String::new(),
     };
     (verdict, judgement.lost)

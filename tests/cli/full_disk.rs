@@ -1,0 +1,89 @@
+//! A disk that takes no more: what was found is told all the same.
+//!
+//! The size of files is limited instead (`ulimit -f`, in blocks of 512 bytes), which a program
+//! notices in the same way.
+
+use super::{Ended, Folder};
+use std::process::Command;
+
+/// Starts the program where no file may be larger than so many blocks.
+fn limited(folder: &Folder, blocks: u32, args: &str) -> Ended {
+    let program = env!("CARGO_BIN_EXE_faultline");
+    let line = format!("trap '' XFSZ; ulimit -f {blocks}; exec '{program}' {args}");
+    shell(folder, &line)
+}
+
+fn shell(folder: &Folder, line: &str) -> Ended {
+    let mut command = Command::new("sh");
+    command.args(["-c", line]).current_dir(folder.path());
+    Ended::of(command.env_remove("CARGO").env("NO_COLOR", "1"))
+}
+
+const BROKEN: &str = "scenario museum-kip-497 --bug KIP-497";
+const AGAIN: &str = "scenario museum-kip-497 --seed 1 --bug KIP-497";
+
+#[test]
+fn a_violation_is_told_although_its_results_cannot_be_written() {
+    let folder = Folder::new("full-violation");
+    let ended = limited(&folder, 1, BROKEN);
+    assert_eq!(ended.code, Some(1), "{ended:#?}");
+    assert!(ended.out.starts_with("VIOLATION "), "{ended:#?}");
+    assert!(ended.out.contains(AGAIN), "{ended:#?}");
+    assert!(!ended.out.contains("results "), "there are none: {ended:#?}");
+    assert!(ended.err.contains("cannot write into results: "), "{ended:#?}");
+    let ended = limited(&folder, 1, &format!("{BROKEN} --json"));
+    assert_eq!(ended.code, Some(1), "{ended:#?}");
+    let verdict = ended.json();
+    assert_eq!((&verdict["outcome"], &verdict["out"]), (&"violation".into(), &"".into()));
+    assert!(verdict["reproduce"].as_str().unwrap().contains(AGAIN), "{verdict:#}");
+}
+
+#[test]
+fn a_pass_whose_results_cannot_be_written_is_no_success() {
+    let folder = Folder::new("full-pass");
+    let ended = limited(&folder, 1, "scenario no-faults --set records=50");
+    assert_eq!(ended.code, Some(2), "{ended:#?}");
+    assert!(ended.out.starts_with("PASS "), "{ended:#?}");
+    assert!(ended.err.contains("cannot write into results: "), "{ended:#?}");
+}
+
+#[test]
+fn many_seeds_are_told_to_the_end() {
+    let folder = Folder::new("full-seeds");
+    let ended = limited(&folder, 1, "scenario museum-kip-497 --bug KIP-497 --seeds 1..4 --json");
+    assert_eq!(ended.code, Some(1), "{ended:#?}");
+    assert_eq!(ended.json()["ran"], 3, "{ended:#?}");
+    assert!(ended.err.contains("cannot write into results: "), "{ended:#?}");
+}
+
+#[test]
+fn what_fuzz_found_is_told_although_it_cannot_be_written() {
+    let folder = Folder::new("full-fuzz");
+    // The journal fits, the trace of the failure does not.
+    let fuzz = "fuzz museum-kip-497 --bug KIP-497 --seeds 1..3 --jobs 1";
+    let ended = limited(&folder, 64, fuzz);
+    assert_eq!(ended.code, Some(1), "{ended:#?}");
+    assert!(ended.out.starts_with("VIOLATION "), "{ended:#?}");
+    assert!(ended.out.contains(AGAIN), "{ended:#?}");
+    assert!(ended.err.contains("cannot write into "), "{ended:#?}");
+    // The journal itself comes to its end: what has been run by then counts.
+    let ended = limited(&folder, 24, "fuzz no-faults --seeds 0..1000 --set records=20 --json");
+    assert_eq!(ended.code, Some(2), "{ended:#?}");
+    let report = ended.json();
+    assert_eq!(report["stopped"], "incomplete", "{report:#}");
+    let ran = report["ran"].as_u64().unwrap();
+    assert!((1..1000).contains(&ran) && report["passed"] == ran, "{report:#}");
+}
+
+#[test]
+fn a_verdict_that_standard_output_does_not_take_goes_to_standard_error() {
+    let folder = Folder::new("full-stdout");
+    let program = env!("CARGO_BIN_EXE_faultline");
+    for (args, code) in [(BROKEN, 1), ("scenario no-faults --set records=50", 2)] {
+        let ended = shell(&folder, &format!("'{program}' {args} >/dev/full"));
+        assert_eq!(ended.code, Some(code), "{ended:#?}");
+        let verdict = ended.err.find("again ").expect("the verdict");
+        let failure = ended.err.find("cannot write to standard output").expect("the failure");
+        assert!(verdict < failure, "{ended:#?}");
+    }
+}
