@@ -302,6 +302,8 @@ pub enum ClientFact {
         maybe_written: bool,
         /// The records in order.
         records: Vec<u64>,
+        /// The connection that they were last sent over; `None` if they never were.
+        over: Option<ConnId>,
     },
     /// A consumer's poll returned records of a partition.
     Delivered {
@@ -326,10 +328,12 @@ pub enum ClientFact {
         /// Why.
         why: Positioning,
     },
-    /// A client wants to know the end of a partition.
+    /// A client sends the question where a partition ends.
     EndAsked {
         /// The partition.
         partition: TopicPartition,
+        /// The number of the question, among those of the client.
+        question: u64,
     },
     /// A client was told the end of a partition.
     EndShown {
@@ -339,6 +343,8 @@ pub enum ClientFact {
         offset: Offset,
         /// By whom.
         broker: BrokerId,
+        /// The question that it answers.
+        question: u64,
     },
     /// A reader that reads everything back has reached the end of a partition.
     ReadBack {

@@ -29,7 +29,7 @@ impl Check for Callbacks {
     fn on_fact(&mut self, view: &View, at: &Moment, fact: &Fact, _: &Effect, out: &mut Findings) {
         let (numbers, over) = match fact {
             Fact::Client(ClientFact::Confirmed { records, over, .. }) => (records, *over),
-            Fact::Client(ClientFact::Failed { records, .. }) => (records, None),
+            Fact::Client(ClientFact::Failed { records, over, .. }) => (records, *over),
             _ => return,
         };
         let Some(first) = numbers.first().and_then(|first| view.records.get(*first)) else {

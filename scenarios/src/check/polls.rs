@@ -88,8 +88,13 @@ fn moved(
                 .find(|batch| !partition.was_lost(*batch)),
         ),
     };
-    let lost = partition.batches.covering(before - 1).any(|batch| partition.was_lost(batch));
-    let started = partition.replicas.iter().any(|replica| replica.log_start > before);
+    // What it had read last, or, if it had only been shown that there is something, any of it.
+    let lost = match reader.seen.last().filter(|piece| piece.to == before) {
+        Some(piece) => partition.was_lost(piece.batch),
+        None => partition.batches.covering(before - 1).any(|batch| partition.was_lost(batch)),
+    };
+    let leader = partition.line_leader.map(|leader| &partition.replicas[leader]);
+    let started = leader.is_some_and(|leader| leader.log_start > before);
     if started || (lost && kept.is_none()) {
         return;
     }
@@ -102,6 +107,10 @@ fn moved(
 /// A consumer that reads on must do so in the log that it has read: what stands before the next
 /// batch is what it was given last. Otherwise the log was cut below its position, and what was
 /// written there since it will never see.
+///
+/// Validation asks the leader for the end of the epoch that was read last, and looks at the offset
+/// of the answer alone (`SubscriptionState.maybeCompleteValidation`). Where an older epoch reaches
+/// over the position, Kafka's consumer reads on; whoever permits that loss permits this as well.
 fn check_line(
     view: &View,
     at: &Moment,
@@ -111,18 +120,30 @@ fn check_line(
 ) {
     let Some(last) = last.filter(|last| last.to == next.from) else { return };
     let partition = &view.partitions[index];
-    let Some(before) = partition.batches.ancestor(next.batch, last.to - 1) else { return };
-    if before != last.batch {
-        out.add(Polls::NAME, "a consumer read on over a cut", at, index, Ground::Never)
-            .offset(last.to)
-            .detail(format!(
-                "consumer {} had read epoch {} up to {}, where epoch {} stands now",
-                at.node,
-                partition.batches.get(last.batch).epoch,
-                last.to - 1,
-                partition.batches.get(before).epoch
-            ));
+    let batches = &partition.batches;
+    let Some(before) = batches.ancestor(next.batch, last.to - 1) else { return };
+    if before == last.batch {
+        return;
     }
+    let (read, stands) = (batches.get(last.batch), batches.get(before));
+    let loss = partition.losses.iter().rposition(|loss| loss.batch == last.batch);
+    let ground = match loss.filter(|_| stands.epoch < read.epoch) {
+        Some(loss) => {
+            let witness = partition.losses[loss].witness;
+            Ground::Gone { witness, loss: Some(loss as u32) }
+        }
+        None => Ground::Never,
+    };
+    out.add(Polls::NAME, "a consumer read on over a cut", at, index, ground)
+        .offset(last.to)
+        .record(batches.number_at(last.batch, last.to - 1))
+        .detail(format!(
+            "consumer {} had read epoch {} up to {}, where epoch {} stands now",
+            at.node,
+            read.epoch,
+            last.to - 1,
+            stands.epoch
+        ));
 }
 
 /// Offsets may have holes; what was skipped must be one.

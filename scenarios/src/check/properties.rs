@@ -78,7 +78,8 @@ impl Perfect {
             let records = of;
             let error = engine::error::ErrorCode::RequestTimedOut;
             let partition = Some(ORDERS);
-            let failed = ClientFact::Failed { partition, error, maybe_written: true, records };
+            let failed =
+                ClientFact::Failed { partition, error, maybe_written: true, records, over: None };
             self.history.client(1001, failed);
             return;
         }

@@ -30,9 +30,14 @@ impl View {
                 }
                 Effect::Nothing
             }
-            ClientFact::Failed { maybe_written, records, .. } => {
+            ClientFact::Failed { maybe_written, records, over, .. } => {
                 let outcome = if *maybe_written { Outcome::Unknown } else { Outcome::Failed };
-                records.iter().for_each(|record| self.told(moment, *record, outcome, -1));
+                for record in records {
+                    self.told(moment, *record, outcome, -1);
+                    if let Some(record) = self.records.get_mut(*record) {
+                        record.over = *over;
+                    }
+                }
                 Effect::Nothing
             }
             ClientFact::Retried { records, .. } => {
@@ -58,19 +63,19 @@ impl View {
                 it.is_asked = *why == Positioning::Seek && *to > it.shown;
                 Effect::Moved { reader, before, was_asked }
             }
-            ClientFact::EndAsked { partition } => {
+            ClientFact::EndAsked { partition, question } => {
                 let index = self.partition(cluster, *partition);
                 let reader = self.reader(moment, index);
                 let it = &mut self.readers[reader];
-                // Who asks again before the answer is there has asked once.
-                it.asked.get_or_insert(it.shown);
+                it.asked.push((*question, it.shown));
                 Effect::Nothing
             }
-            ClientFact::EndShown { partition, offset, .. } => {
+            ClientFact::EndShown { partition, offset, question, .. } => {
                 let index = self.partition(cluster, *partition);
                 let reader = self.reader(moment, index);
                 let it = &mut self.readers[reader];
-                let shown = it.asked.take().unwrap_or(it.shown);
+                let place = it.asked.iter().position(|(asked, _)| asked == question);
+                let shown = place.map_or(it.shown, |place| it.asked.swap_remove(place).1);
                 it.shown = it.shown.max(*offset);
                 Effect::Reader(reader, shown)
             }

@@ -91,6 +91,12 @@ pub struct Witness {
     /// in the record that made the lacking replica leader; with none left it falls back on whoever
     /// led last (KIP-966).
     pub remaining: u64,
+    /// The committed ISR just before.
+    pub in_sync: u64,
+    /// Those of it that the controller could have made leader: their brokers were unfenced.
+    pub in_sync_active: u64,
+    /// Who led last before.
+    pub last_leader: u64,
     /// Those of `members` that the controller could have made leader in its place: their brokers
     /// were unfenced.
     pub could_lead: u64,
@@ -185,6 +191,9 @@ impl Partition {
         let members = before.map_or(0, Committed::members);
         let active = self.states.get(election).map_or(0, |state| state.active);
         let could_lead = before.map_or(0, |before| before.could_lead(active));
+        let in_sync = before.map_or(0, |before| before.isr);
+        let last_leader = self.states[..election].iter().rev().find_map(|state| state.leader);
+        let last_leader = last_leader.map_or(0, |leader| 1 << leader);
         let spoilt = self.states.get(election).map_or(0, |state| state.spoilt);
         let remaining = members & !spoilt;
         let ended = |replica: &Replica| replica.ended_uncleanly.is_some_and(|ended| ended >= it.at);
@@ -199,6 +208,9 @@ impl Partition {
             isr,
             members,
             remaining,
+            in_sync,
+            in_sync_active: in_sync & active,
+            last_leader,
             could_lead,
             sound: remaining & it.holders,
             committed: it.committed,

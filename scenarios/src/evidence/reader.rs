@@ -31,8 +31,9 @@ pub struct Reader {
     pub is_asked: bool,
     /// The end that it was shown last, by an answer or by records.
     pub shown: Offset,
-    /// What it had been shown when it asked for the end, if no answer has come yet.
-    pub asked: Option<Offset>,
+    /// Its questions for the end that have no answer yet: the number of each, and what it had been
+    /// shown when it asked.
+    pub asked: Vec<(u64, Offset)>,
     /// What it was given, in order.
     pub seen: Vec<Piece>,
     /// It has read everything back, up to this end.

@@ -372,6 +372,19 @@ impl History {
         self.client(1001, ClientFact::Confirmed { partition, base_offset, records, over });
     }
 
+    /// The producer gives up records that it sent over its `over`-th connection and had no answer
+    /// for.
+    pub fn fail_over(&mut self, over: u32, of: &[u64]) {
+        let failed = ClientFact::Failed {
+            partition: Some(ORDERS),
+            error: ErrorCode::RequestTimedOut,
+            maybe_written: true,
+            records: of.to_vec(),
+            over: Some(ConnId::new(node(1001), 0, over)),
+        };
+        self.client(1001, failed);
+    }
+
     /// Sent with acks=all, written by 1 in epoch 0, replicated to all, committed and confirmed.
     pub fn produce(&mut self, of: &[u64]) {
         let base = self.end(1, ORDERS);

@@ -165,7 +165,7 @@ impl View {
                 is_moved: true,
                 is_asked: false,
                 shown: 0,
-                asked: None,
+                asked: Vec::new(),
                 seen: Vec::new(),
                 read_back: None,
             });

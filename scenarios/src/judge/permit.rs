@@ -163,20 +163,29 @@ fn unclean_election(case: &Case<'_>) -> Option<String> {
     })
 }
 
+/// Whether the controller could rightly make the replica leader that lacks the record: a member of
+/// the ISR, or of the ELR if no in-sync replica is left, or whoever led last if nobody is (KIP-966).
+fn may_lead(witness: &Witness) -> bool {
+    let is_in = |replicas: u64| replicas & witness.lacking != 0;
+    // Who was in sync and active before and after could have been elected all the time.
+    let passed_over = witness.in_sync_active & witness.holders != 0;
+    let last_resort = witness.remaining == 0 && witness.last_leader == witness.lacking;
+    is_in(witness.in_sync) || (is_in(witness.members) && !passed_over) || last_resort
+}
+
 /// The record was never committed nor delivered, the new leader never had it or lost it with its
-/// power and was a member of the ISR or ELR, of whom otherwise nobody was left, and when its leader was replaced some member of the committed ISR lacked it, or that ISR
-/// was smaller than min ISR, so that nothing was committed and members of the ELR may lead that
-/// lack it (KIP-966).
+/// power and could be elected, and when its leader was replaced some member of the committed ISR
+/// lacked it, or that ISR was smaller than min ISR, so that nothing was committed and members of
+/// the ELR may lead that lack it (KIP-966).
 fn acks1_unreplicated(case: &Case<'_>) -> Option<String> {
     let (witness, record) = (case.witness()?, case.record?);
-    let may_lead = witness.remaining == 0 || witness.members & witness.lacking != 0;
     let lacked = witness.isr & (!witness.had | witness.power_lost);
     let in_sync = witness.isr.count_ones() as usize;
     let short = case.view.setup.eligible_leader_replicas && in_sync < case.partition.min_isr;
     let by_fault = witness.lacking & (!witness.had | witness.power_lost) != 0;
     let promised = witness.committed || witness.delivered;
     let may_go = lacked != 0 || short;
-    (record.acks == 1 && !promised && may_lead && may_go && by_fault).then(|| {
+    (record.acks == 1 && !promised && may_lead(witness) && may_go && by_fault).then(|| {
         let why = match lacked {
             0 => format!(
                 "the ISR {{{}}} was below min.insync.replicas={}, so that nothing was committed",
@@ -284,8 +293,9 @@ fn in_flight_reorder(case: &Case<'_>) -> Option<String> {
     })
 }
 
-/// Requests were in flight over two connections, to two leaders in turn, and the answer of the
-/// later leader came first. Over one connection answers come in the order of their requests.
+/// Requests were in flight over two connections, and the answer over the later one, or that there
+/// will be none over the earlier one, was known first. Over one connection answers come in the
+/// order of their requests.
 fn callback_overtaken(case: &Case<'_>) -> Option<String> {
     let (own, other) = case.two_connections()?;
     let in_flight = case.max_in_flight();
@@ -293,8 +303,8 @@ fn callback_overtaken(case: &Case<'_>) -> Option<String> {
     let is_callback = case.finding.offset.is_none();
     (is_callback && case.is_not_idempotent() && in_flight > 1).then(|| {
         format!(
-            "enable.idempotence=false, max.in.flight.requests.per.connection={in_flight}, and it \
-             was sent over connection {own}, the other one over {other}"
+            "producers here are not idempotent, max.in.flight.requests.per.connection={in_flight}, \
+             and it was sent over connection {own}, the other one over {other}"
         )
     })
 }

@@ -125,7 +125,7 @@ impl History {
             ClientFact::Retried { partition, error, records } => {
                 What::Retried { partition: name(partition), error: error.name(), records }
             }
-            ClientFact::Failed { partition, error, maybe_written, records } => What::Failed {
+            ClientFact::Failed { partition, error, maybe_written, records, .. } => What::Failed {
                 partition: partition.as_ref().map(name),
                 error: error.name(),
                 maybe_written: *maybe_written,
@@ -148,8 +148,8 @@ impl History {
                     Positioning::Truncated => "truncated",
                 },
             },
-            ClientFact::EndAsked { partition } => What::EndAsked { partition: name(partition) },
-            ClientFact::EndShown { partition, offset, broker } => {
+            ClientFact::EndAsked { partition, .. } => What::EndAsked { partition: name(partition) },
+            ClientFact::EndShown { partition, offset, broker, .. } => {
                 What::EndShown { partition: name(partition), offset: *offset, broker: *broker }
             }
             ClientFact::ReadBack { partition, end } => {

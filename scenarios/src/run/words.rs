@@ -236,8 +236,10 @@ fn client(fact: &ClientFact, name: &dyn Fn(TopicPartition) -> String) -> String 
             let from = from.map_or(String::new(), |from| format!(" from {from}"));
             format!("goes to {to}{from} in {}: {why}", name(*partition))
         }
-        ClientFact::EndAsked { partition } => format!("asks for the end of {}", name(*partition)),
-        ClientFact::EndShown { partition, offset, broker } => {
+        ClientFact::EndAsked { partition, .. } => {
+            format!("asks for the end of {}", name(*partition))
+        }
+        ClientFact::EndShown { partition, offset, broker, .. } => {
             format!("was told by {broker} that {} ends at {offset}", name(*partition))
         }
         ClientFact::ReadBack { partition, end } => {

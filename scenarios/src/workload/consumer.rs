@@ -4,7 +4,6 @@ use super::{tell_event, tell_polled, to_consumer};
 use crate::spec::{Seek, SeekTo};
 use engine::client::Consumer;
 use engine::config::ConsumerConfig;
-use engine::fact::{ClientFact, Fact};
 use engine::ids::{BrokerId, Offset, TopicPartition};
 use engine::rules::Rulebook;
 use engine::timer::Timer;
@@ -122,9 +121,6 @@ impl ConsumerApp {
     fn ask_end(&mut self, now: Now, out: &mut Outbox) {
         if self.reading {
             for (topic, partition) in self.config.partitions() {
-                let Some(known) = self.consumer.metadata().topic(topic) else { continue };
-                let partition_id = TopicPartition::new(known.id, partition);
-                out.observe(Fact::Client(ClientFact::EndAsked { partition: partition_id }));
                 self.consumer.request_end(now, topic, partition, out);
             }
             self.ask_end_later(now, out);

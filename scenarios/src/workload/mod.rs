@@ -131,8 +131,8 @@ fn tell_event(event: &ConsumerEvent, out: &mut Outbox) {
         ConsumerEvent::Positioned { partition, from, to, why } => {
             ClientFact::Positioned { partition, from, to, why }
         }
-        ConsumerEvent::EndShown { partition, offset, broker } => {
-            ClientFact::EndShown { partition, offset, broker }
+        ConsumerEvent::EndShown { partition, offset, broker, question } => {
+            ClientFact::EndShown { partition, offset, broker, question }
         }
         // The next poll tries again, or waits for a seek.
         ConsumerEvent::Error { .. } => return,

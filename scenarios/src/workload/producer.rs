@@ -147,6 +147,7 @@ impl ProducerApp {
                 error: ErrorCode::MessageTooLarge,
                 maybe_written: false,
                 records: vec![arrival.record],
+                over: None,
             }));
         }
     }
@@ -165,8 +166,8 @@ impl ProducerApp {
                 ProducerEvent::Retried { partition, error, tags } => {
                     ClientFact::Retried { partition, error, records: tags }
                 }
-                ProducerEvent::Failed { partition, error, maybe_written, tags } => {
-                    ClientFact::Failed { partition, error, maybe_written, records: tags }
+                ProducerEvent::Failed { partition, error, maybe_written, tags, over } => {
+                    ClientFact::Failed { partition, error, maybe_written, records: tags, over }
                 }
             }));
         }

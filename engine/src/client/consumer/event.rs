@@ -44,6 +44,8 @@ pub enum ConsumerEvent {
         offset: Offset,
         /// By whom.
         broker: BrokerId,
+        /// The question that it answers, as [`crate::fact::ClientFact::EndAsked`] has it.
+        question: u64,
     },
     /// What a poll throws in Kafka.
     Error {

@@ -7,6 +7,7 @@ use crate::Outbox;
 use crate::config::Reset;
 use crate::error::ErrorCode;
 use crate::fact::Positioning;
+use crate::fact::{ClientFact, Fact};
 use crate::ids::{LeaderEpoch, TopicPartition};
 use crate::protocol::{
     EARLIEST_TIMESTAMP, EpochEndOffset, Isolation, LATEST_TIMESTAMP, ListOffset,
@@ -26,6 +27,8 @@ pub(super) struct Asked {
     timestamp: i64,
     /// Because the application wants to know the end.
     for_end: bool,
+    /// The number of the question.
+    question: u64,
 }
 
 impl Consumer {
@@ -62,7 +65,7 @@ impl Consumer {
         };
         let (_, epoch) = assigned.leader?;
         let (partition, stamp) = (assigned.partition, assigned.stamp);
-        Some(Asked { index, partition, stamp, epoch, timestamp, for_end })
+        Some(Asked { index, partition, stamp, epoch, timestamp, for_end, question: 0 })
     }
 
     fn is_to_validate(&self, now: Mono, index: usize) -> bool {
@@ -74,8 +77,10 @@ impl Consumer {
     fn list_offsets(&mut self, now: Mono, node: NodeId, out: &mut Outbox) {
         let mut all_asked = Vec::new();
         let mut partitions = Vec::new();
+        let question = self.stamp();
         for index in 0..self.partitions.len() {
             let Some(asked) = self.wanted_offset(now, index) else { continue };
+            let asked = Asked { question, ..asked };
             let assigned = &mut self.partitions[index];
             if assigned.leader.is_none_or(|(leader, _)| leader != node) {
                 continue;
@@ -84,6 +89,10 @@ impl Consumer {
                 assigned.end = End::Asked;
             } else {
                 assigned.asked = true;
+            }
+            if asked.timestamp == LATEST_TIMESTAMP {
+                let partition = asked.partition;
+                out.observe(Fact::Client(ClientFact::EndAsked { partition, question }));
             }
             all_asked.push(asked);
             partitions.push(ListOffset {
@@ -131,8 +140,8 @@ impl Consumer {
     fn on_offset(&mut self, node: NodeId, asked: Asked, answer: &ListedOffset) {
         let partition = answer.partition;
         if asked.timestamp == LATEST_TIMESTAMP {
-            let (offset, broker) = (answer.offset, node.node);
-            self.events.push(ConsumerEvent::EndShown { partition, offset, broker });
+            let (offset, broker, question) = (answer.offset, node.node, asked.question);
+            self.events.push(ConsumerEvent::EndShown { partition, offset, broker, question });
         }
         if asked.for_end {
             let assigned = &mut self.partitions[asked.index];

@@ -320,9 +320,9 @@ impl Producer {
     fn fail(&mut self, queue: usize, batch: &mut Batch, error: ErrorCode) {
         let partition = Some(self.accumulator.queues[queue].partition);
         let tags = std::mem::take(&mut batch.tags);
-        let maybe_written = batch.maybe_written;
+        let (maybe_written, over) = (batch.maybe_written, batch.sent_over);
         self.stats.errors += 1;
-        self.events.push(ProducerEvent::Failed { partition, error, maybe_written, tags });
+        self.events.push(ProducerEvent::Failed { partition, error, maybe_written, tags, over });
     }
 
     fn arm(&mut self, at: Mono, out: &mut Outbox) {

@@ -134,6 +134,8 @@ pub enum ProducerEvent {
         maybe_written: bool,
         /// The records in order.
         tags: Vec<u64>,
+        /// The connection that they were last sent over; `None` if they never were.
+        over: Option<ConnId>,
     },
 }
 

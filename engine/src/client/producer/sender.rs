@@ -76,6 +76,7 @@ impl Producer {
                 error: ErrorCode::RequestTimedOut,
                 maybe_written: false,
                 tags: vec![blocked.tag],
+                over: None,
             });
         }
         self.waits_for_memory = false;

@@ -226,8 +226,13 @@ fn a_send_without_memory_waits_its_turn_and_fails_after_max_block() {
     assert!(!producer.is_blocked());
     let events: Vec<_> = producer.take_events().collect();
     let error = ErrorCode::RequestTimedOut;
-    let failure =
-        ProducerEvent::Failed { partition: None, error, maybe_written: false, tags: vec![3] };
+    let failure = ProducerEvent::Failed {
+        partition: None,
+        error,
+        maybe_written: false,
+        tags: vec![3],
+        over: None,
+    };
     assert_eq!(events.last(), Some(&failure));
     assert!(events.contains(&ProducerEvent::Sent { tag: 2, partition: orders(0) }));
 }

@@ -64,6 +64,7 @@ fn a_clean_election_and_its_truncation_keep_every_check_quiet() {
         error: ErrorCode::RequestTimedOut,
         maybe_written: true,
         records: tail,
+        over: None,
     };
     history.client(1001, failed);
     history.node(1, Change::Started);
@@ -186,6 +187,7 @@ fn nothing_unsent_minds_what_was_refused() {
         error: ErrorCode::NotEnoughReplicas,
         maybe_written: false,
         records: numbers(40..41),
+        over: None,
     };
     history.client(1001, refused);
     assert_eq!(history.findings(), vec![orders("nothing-unsent", 40)]);

@@ -108,7 +108,7 @@ fn a_consumer_reads_on_in_the_log_that_it_has_read() {
 #[test]
 fn the_end_never_goes_back_for_one_client() {
     let mut history = good();
-    let shown = |offset| ClientFact::EndShown { partition: ORDERS, offset, broker: 1 };
+    let shown = |offset| ClientFact::EndShown { partition: ORDERS, offset, broker: 1, question: 0 };
     history.client(1003, shown(40));
     // Another client's answer may have been longer on its way.
     history.client(1004, shown(36));
@@ -120,17 +120,20 @@ fn the_end_never_goes_back_for_one_client() {
 #[test]
 fn an_answer_may_be_as_old_as_its_question() {
     let mut history = good();
-    let shown = |offset| ClientFact::EndShown { partition: ORDERS, offset, broker: 1 };
-    let asked = ClientFact::EndAsked { partition: ORDERS };
-    history.client(1003, shown(30));
-    history.client(1003, asked.clone());
+    let shown =
+        |offset, question| ClientFact::EndShown { partition: ORDERS, offset, broker: 1, question };
+    let asked = |question| ClientFact::EndAsked { partition: ORDERS, question };
+    history.client(1003, asked(1));
+    history.client(1003, shown(30, 1));
+    history.client(1003, asked(2));
+    history.client(1003, asked(3));
     history.deliver(1003, 1, ORDERS, 40);
-    history.client(1003, asked.clone());
-    history.client(1003, shown(36));
+    history.client(1003, asked(4));
+    history.client(1003, shown(36, 3));
+    history.client(1003, shown(34, 2));
     assert_eq!(history.clone().findings(), vec![]);
     // Asked after 40 was shown.
-    history.client(1003, asked);
-    history.client(1003, shown(36));
+    history.client(1003, shown(36, 4));
     assert_eq!(history.findings(), vec![orders("end-never-back", 36)]);
 }
 

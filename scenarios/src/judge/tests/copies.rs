@@ -90,13 +90,19 @@ fn shown_then_gone(by_bug: bool) -> History {
     history.write(3, ORDERS, 1, &numbers(8..12));
     history.follow(2, 3, ORDERS);
     history.watermark(3, &[2], ORDERS, 1);
-    history.client(1003, ClientFact::EndShown { partition: ORDERS, offset: 8, broker: 3 });
+    history.client(
+        1003,
+        ClientFact::EndShown { partition: ORDERS, offset: 8, broker: 3, question: 0 },
+    );
     history.cut(1, ORDERS, 4, 4);
     if by_bug {
         history.change(None, &[1, 2, 3], &[]);
     }
     history.elect(1, 2, &[1], &[]);
-    history.client(1003, ClientFact::EndShown { partition: ORDERS, offset: 4, broker: 1 });
+    history.client(
+        1003,
+        ClientFact::EndShown { partition: ORDERS, offset: 4, broker: 1, question: 0 },
+    );
     history
 }
 

@@ -69,14 +69,22 @@ fn acks1_permits_what_a_replaced_leader_went_on_to_confirm() {
 }
 
 /// Four records with acks=1 that 1 confirms while it is in sync alone, and 2 is eligible.
-fn acks1_alone() -> History {
+fn acks1_alone_and_alive() -> History {
     let mut history = History::new(2);
+    history.unfence(&[1, 2, 3]);
     history.produce(&numbers(0..4));
     history.change(None, &[1], &[2]);
     history.send(ORDERS, &numbers(4..8), 1);
     history.write(1, ORDERS, 0, &numbers(4..8));
     history.confirm(1, ORDERS, 4, &numbers(4..8), 1);
+    history
+}
+
+/// The same, and 1 dies.
+fn acks1_alone() -> History {
+    let mut history = acks1_alone_and_alive();
     history.crash(1);
+    history.fence(1, true);
     history
 }
 
@@ -89,6 +97,16 @@ fn acks1_permits_what_an_isr_below_min_isr_had_alone() {
     assert_eq!(hazards(&judgement), vec![("acks1-unreplicated", 4)]);
     let because = &judgement.permitted[0].because;
     assert!(because.starts_with("acks=1, the ISR {1} was below min.insync.replicas=2"));
+}
+
+#[test]
+fn acks1_does_not_excuse_an_eligible_leader_in_place_of_one_in_sync() {
+    // The ELR leads only if no in-sync replica can, and 1 is there.
+    let mut history = acks1_alone_and_alive();
+    history.elect(2, 1, &[2], &[1]);
+    let judgement = finish(history, 2);
+    assert_eq!(hazards(&judgement), vec![]);
+    assert!(broken(&judgement).contains(&"acknowledged-survives"));
 }
 
 #[test]
@@ -309,6 +327,7 @@ fn an_unknown_outcome_may_land_and_a_refused_record_may_not() {
             error: ErrorCode::RequestTimedOut,
             maybe_written,
             records: numbers(0..2),
+            over: None,
         };
         history.client(1001, failed);
         finish(history, 1)

@@ -129,3 +129,22 @@ fn callbacks_over_two_connections_may_pass_each_other() {
     let idempotent = |history: &mut History| history.setup.producers[0].idempotence = true;
     assert_eq!(broken(&called_back([1, 2], &idempotent)), vec!["callbacks-in-order"]);
 }
+
+#[test]
+fn what_a_cut_off_leader_never_answers_fails_after_what_the_next_one_confirms() {
+    let failed = |over: u32| {
+        let mut history = History::new(2);
+        history.send(ORDERS, &numbers(0..4), -1);
+        history.write(1, ORDERS, 0, &numbers(2..4));
+        history.follow(2, 1, ORDERS);
+        history.follow(3, 1, ORDERS);
+        history.watermark(1, &[2, 3], ORDERS, 0);
+        history.confirm_over(2, Some(0), &numbers(2..4));
+        history.fail_over(over, &numbers(0..2));
+        finish(history, 1)
+    };
+    let judgement = failed(1);
+    assert_eq!(broken(&judgement), Vec::<&str>::new(), "{:#?}", judgement.violations);
+    assert_eq!(hazards(&judgement), vec![("callback-overtaken", 2)]);
+    assert_eq!(broken(&failed(2)), vec!["callbacks-in-order"]);
+}
