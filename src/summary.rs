@@ -87,7 +87,11 @@ pub(crate) fn of_run(told: &Told, style: Style) -> String {
         page.items("cannot tell", &verdict.unknown, ROWS);
     }
     if verdict.outcome != Outcome::Panic {
-        page.paragraph("records", &records(&verdict.counts));
+        let mut text = records(&verdict.counts);
+        if let lost @ 1.. = verdict.unconfirmed_lost() {
+            text.push_str(&format!(" of the acked, {lost} lost of the unconfirmed"));
+        }
+        page.paragraph("records", &text);
         faults(&mut page, record);
         exercised(&mut page, "exercised", &verdict.exercised, &verdict.not_exercised);
     }

@@ -8,10 +8,20 @@ struct Told {
 
 const TOLD: &[Told] = &[
     Told {
-        hazard: "acks0-lost",
-        because: "the producer does not wait for an answer and never learns that a record did \
-                  not arrive",
+        hazard: "acks0-unwritten",
+        because: "no leader ever appended them, and nobody tells the producer",
     },
+    Told {
+        hazard: "acks0-unreplicated",
+        because: "the leader that had them died or was replaced, or had been replaced already, \
+                  before its successor had fetched them",
+    },
+    Told {
+        hazard: "acks0-power-lost",
+        because: "the leader lost its power with what it had not yet synced, and led again \
+                  without them",
+    },
+    Told { hazard: "acks0-unread", because: "what was appended could not be read" },
     Told {
         hazard: "acks1-unreplicated",
         because: "the leader died or was replaced before a follower had fetched them",

@@ -10,12 +10,17 @@ pub mod permit;
 mod signature;
 #[cfg(test)]
 mod tests;
+mod unconfirmed;
 
 use crate::check::{CHECKS, Finding, Findings, Ground, acknowledged};
 use crate::evidence::{End, Outcome, Source, View};
 use crate::result::{Counts, Permitted, Violation};
 use permit::Excuse;
 use std::collections::BTreeMap;
+use unconfirmed::Unconfirmed;
+
+/// How many events a verdict names of what it permits or finds broken.
+const EVENTS: usize = 8;
 
 /// What a run comes to.
 #[derive(Clone, Debug, Default)]
@@ -55,8 +60,11 @@ type Excused<'a> = BTreeMap<(&'static str, Option<usize>), Vec<(&'a Finding, Str
 pub fn judge(view: &View, end: &End, findings: &Findings) -> Judgement {
     let mut broken = Broken::new();
     let mut permitted = Excused::new();
+    let unconfirmed = Unconfirmed::of(view, end);
     for finding in &findings.0 {
         match permit::excuse(view, finding) {
+            // It is told as a record that was sent with acks=0.
+            Some(_) if unconfirmed.covers(finding) => {}
             Some(Excuse { hazard, because }) => {
                 let group = permitted.entry((hazard, finding.partition)).or_default();
                 group.push((finding, because));
@@ -82,7 +90,7 @@ pub fn judge(view: &View, end: &End, findings: &Findings) -> Judgement {
             .collect(),
         unknown: unknown(view, end),
     };
-    let unconfirmed = permit::unconfirmed(view, end);
+    let unconfirmed = unconfirmed.permitted(view);
     judgement.lost.extend(unconfirmed.iter().map(|permitted| Lost {
         reason: permitted.hazard.clone(),
         broken: false,
@@ -173,9 +181,8 @@ fn summary(view: &View, group: &[&Finding], count: u64) -> String {
 
 /// The events that a group rests on, the first few.
 fn events(view: &View, group: &[&Finding]) -> Vec<u64> {
-    const MOST: usize = 8;
     let mut events: Vec<u64> = group.iter().map(|finding| finding.event).collect();
-    for finding in group.iter().take(MOST) {
+    for finding in group.iter().take(EVENTS) {
         if let (Ground::Gone { loss: Some(loss), .. }, Some(partition)) =
             (finding.ground, finding.partition)
         {
@@ -185,7 +192,7 @@ fn events(view: &View, group: &[&Finding]) -> Vec<u64> {
     events.retain(|event| *event != 0);
     events.sort_unstable();
     events.dedup();
-    events.truncate(MOST);
+    events.truncate(EVENTS);
     events
 }
 

@@ -5,8 +5,7 @@
 //! metadata log and the clients' history; no row asks what a rule decided.
 
 use crate::check::{Finding, Ground};
-use crate::evidence::{End, Outcome, Partition, Record, View, Witness};
-use crate::result::Permitted;
+use crate::evidence::{Outcome, Partition, Record, View, Witness};
 
 /// Why a finding is permitted.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -329,31 +328,4 @@ fn unknown_outcome_landed(case: &Case<'_>) -> Option<String> {
     (unknown && at_stake && stored && case.is_not_idempotent()).then(|| {
         format!("the producer was not told whether it was written (event {})", record.told)
     })
-}
-
-/// Records sent with acks=0 that are not there, by partition.
-pub(super) fn unconfirmed(view: &View, end: &End) -> Vec<Permitted> {
-    let mut missing = vec![0_u64; view.partitions.len()];
-    let unconfirmed = |record: &Record| record.outcome == Outcome::Unconfirmed;
-    if !view.records.iter().any(|(_, record)| unconfirmed(record)) {
-        return Vec::new();
-    }
-    let held: std::collections::BTreeSet<u64> =
-        end.finals.iter().flat_map(|held| held.numbers.iter().copied()).collect();
-    for (number, record) in view.records.iter().filter(|(_, record)| unconfirmed(record)) {
-        missing[record.partition as usize] += u64::from(!held.contains(&number));
-    }
-    let lost = missing.into_iter().enumerate().filter(|(_, count)| *count > 0);
-    lost.map(|(index, count)| Permitted {
-        hazard: "acks0-lost".to_owned(),
-        count,
-        because: "acks=0, which confirms nothing".to_owned(),
-        partition: view.partitions[index].name.clone(),
-        summary: match count {
-            1 => "a record sent with acks=0 is not there".to_owned(),
-            _ => format!("{count} records sent with acks=0 are not there"),
-        },
-        events: Vec::new(),
-    })
-    .collect()
 }

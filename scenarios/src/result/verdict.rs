@@ -12,6 +12,10 @@ pub const VERSION: u32 = 1;
 const LOSSES: [&str; 5] =
     ["acks1-unreplicated", "unclean-election", "isr-of-one", "min-isr-1", "correlated-power-loss"];
 
+/// Why records are gone that were sent with acks=0, of which nothing was promised.
+const UNCONFIRMED: [&str; 4] =
+    ["acks0-unwritten", "acks0-unreplicated", "acks0-power-lost", "acks0-unread"];
+
 /// The verdict on one run.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
@@ -59,20 +63,8 @@ pub struct Verdict {
 impl Verdict {
     /// What it comes to, in one line.
     pub fn headline(&self) -> String {
-        let counts = &self.counts;
         match self.outcome {
-            Outcome::Pass if counts.lost == 0 => format!(
-                "every promise held: {} records acknowledged, {} read back, none lost",
-                counts.acked, counts.read
-            ),
-            Outcome::Pass => {
-                let s = if counts.lost == 1 { "" } else { "s" };
-                let lost = counts.lost;
-                format!(
-                    "every promise held; {lost} acknowledged record{s} lost, permitted: {}",
-                    self.settings_behind_losses().join("; and ")
-                )
-            }
+            Outcome::Pass => self.passed(),
             Outcome::Violation => match self.violations.as_slice() {
                 [] => "a promise was broken".to_owned(),
                 [only] => only.summary.clone(),
@@ -94,10 +86,44 @@ impl Verdict {
         }
     }
 
+    fn passed(&self) -> String {
+        let counts = &self.counts;
+        let records = |count: u64| if count == 1 { "record" } else { "records" };
+        let mut lost = Vec::new();
+        if counts.lost > 0 {
+            lost.push(format!("{} acknowledged {}", counts.lost, records(counts.lost)));
+        }
+        if let unconfirmed @ 1.. = self.unconfirmed_lost() {
+            lost.push(format!("{unconfirmed} {} sent with acks=0", records(unconfirmed)));
+        }
+        if !lost.is_empty() {
+            return format!(
+                "every promise held; {} lost, permitted: {}",
+                lost.join(" and "),
+                self.settings_behind_losses().join("; and ")
+            );
+        }
+        let taken = match (counts.acked, counts.unconfirmed) {
+            (acked, 0) => format!("{acked} records acknowledged"),
+            (0, sent) => format!("{sent} records sent with acks=0"),
+            (acked, sent) => format!("{acked} records acknowledged and {sent} sent with acks=0"),
+        };
+        format!("every promise held: {taken}, {} read back, none lost", counts.read)
+    }
+
+    /// How many records that were sent with acks=0 are gone. [`Counts::lost`] counts only what was
+    /// acknowledged.
+    pub fn unconfirmed_lost(&self) -> u64 {
+        let of_acks_0 =
+            self.permitted.iter().filter(|it| UNCONFIRMED.contains(&it.hazard.as_str()));
+        of_acks_0.map(|it| it.count).sum()
+    }
+
     /// The settings that excuse losses, those of the most records first: what stands before the
     /// first comma of a reason.
     fn settings_behind_losses(&self) -> Vec<String> {
-        let is_loss = |it: &&Permitted| LOSSES.contains(&it.hazard.as_str());
+        let of = |rows: &[&str], it: &Permitted| rows.contains(&it.hazard.as_str());
+        let is_loss = |it: &&Permitted| of(&LOSSES, it) || of(&UNCONFIRMED, it);
         let mut settings: BTreeMap<&str, u64> = BTreeMap::new();
         for it in self.permitted.iter().filter(is_loss) {
             *settings.entry(it.because.split(", ").next().unwrap_or_default()).or_default() +=
@@ -337,6 +363,22 @@ mod tests {
         }
         let told = "every promise held; 3 acknowledged records lost, permitted: acks=1; and \
                     unclean.leader.election.enable=true";
+        assert_eq!(verdict.headline(), told);
+    }
+
+    #[test]
+    fn what_was_sent_with_acks_0_and_is_gone_is_told_too() {
+        let mut verdict = Verdict::of_panic("a", 1, &[], String::new());
+        verdict.outcome = Outcome::Pass;
+        verdict.counts = Counts { unconfirmed: 9, read: 9, ..Counts::default() };
+        let none = "every promise held: 9 records sent with acks=0, 9 read back, none lost";
+        assert_eq!(verdict.headline(), none);
+        for (hazard, count) in UNCONFIRMED.into_iter().zip(1..) {
+            let (hazard, because) = (hazard.to_owned(), "acks=0, and so on".to_owned());
+            verdict.permitted.push(Permitted { hazard, count, because, ..Permitted::default() });
+        }
+        assert_eq!(verdict.unconfirmed_lost(), 10);
+        let told = "every promise held; 10 records sent with acks=0 lost, permitted: acks=0";
         assert_eq!(verdict.headline(), told);
     }
 

@@ -4,6 +4,7 @@ mod copies;
 mod last_known;
 mod order;
 mod unclean;
+mod unconfirmed;
 
 use super::Judgement;
 use crate::evidence::Change;
@@ -342,7 +343,7 @@ fn acks0_confirms_nothing() {
     history.send(ORDERS, &numbers(0..2), 0);
     history.confirm_over(1, None, &numbers(0..2));
     let judgement = finish(history, 1);
-    assert_eq!(hazards(&judgement), vec![("acks0-lost", 2)]);
+    assert_eq!(hazards(&judgement), vec![("acks0-unwritten", 2)]);
     assert_eq!((judgement.counts.unconfirmed, judgement.counts.lost), (2, 0));
 }
 

@@ -1,0 +1,171 @@
+//! Records sent with acks=0 that are gone. Nothing was promised of them; why each is gone decides
+//! what another setting would have kept, and is told by the same witnesses as of acknowledged ones.
+
+use super::explain;
+use crate::check::Finding;
+use crate::evidence::{End, Loss, NONE, Outcome, Partition, View};
+use crate::result::Permitted;
+use engine::ids::Offset;
+use std::collections::{BTreeMap, BTreeSet};
+
+/// Why a record is gone.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum Why {
+    /// No leader has ever appended it.
+    Unwritten,
+    /// The leader that had it was replaced by one that never got it, or had been already.
+    Unreplicated,
+    /// The leader that came next had it, and lost it with its power.
+    PowerLost,
+    /// It was written, and no leader is known to have lacked it.
+    Unread,
+}
+
+impl Why {
+    const fn hazard(self) -> &'static str {
+        match self {
+            Self::Unwritten => "acks0-unwritten",
+            Self::Unreplicated => "acks0-unreplicated",
+            Self::PowerLost => "acks0-power-lost",
+            Self::Unread => "acks0-unread",
+        }
+    }
+}
+
+/// What is gone of what was sent with acks=0.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Unconfirmed {
+    groups: BTreeMap<(Why, usize), Group>,
+    records: BTreeSet<u64>,
+    offsets: BTreeSet<(usize, Offset)>,
+}
+
+/// Records of one partition that are gone for one reason.
+#[derive(Clone, Debug, Default)]
+struct Group {
+    count: u64,
+    /// The first of the losses.
+    loss: Option<u32>,
+    events: BTreeSet<u64>,
+}
+
+impl Unconfirmed {
+    /// Those of a whole run.
+    pub(super) fn of(view: &View, end: &End) -> Self {
+        let mut all = Self::default();
+        let sent = view.records.iter().filter(|(_, it)| it.outcome == Outcome::Unconfirmed);
+        let mut missing: BTreeMap<u64, usize> =
+            sent.map(|(number, it)| (number, it.partition as usize)).collect();
+        for number in end.finals.iter().flat_map(|held| &held.numbers) {
+            missing.remove(number);
+        }
+        if missing.is_empty() {
+            return all;
+        }
+        let written = written(view, &missing);
+        for (number, index) in missing {
+            let partition = &view.partitions[index];
+            let place = written.get(&number).copied();
+            let loss = place.and_then(|(batch, _)| last_loss(partition, batch));
+            let group = all.groups.entry((why(partition, place, loss), index)).or_default();
+            group.count += 1;
+            if let Some(loss) = loss {
+                group.loss = group.loss.or(Some(loss));
+                group.events.insert(partition.losses[loss as usize].event);
+            }
+            all.records.insert(number);
+            all.offsets.extend(place.map(|(_, offset)| (index, offset)));
+        }
+        all
+    }
+
+    /// Whether a finding is about one of them: no record is permitted to be gone twice.
+    pub(super) fn covers(&self, finding: &Finding) -> bool {
+        match (finding.record, finding.partition, finding.offset) {
+            (Some(record), ..) => self.records.contains(&record),
+            (None, Some(partition), Some(offset)) => self.offsets.contains(&(partition, offset)),
+            _ => false,
+        }
+    }
+
+    /// As the verdict has them, by reason and partition.
+    pub(super) fn permitted(&self, view: &View) -> Vec<Permitted> {
+        let permitted = self.groups.iter().map(|((why, index), group)| {
+            let partition = &view.partitions[*index];
+            Permitted {
+                hazard: why.hazard().to_owned(),
+                count: group.count,
+                because: because(*why, partition, group.loss),
+                partition: partition.name.clone(),
+                summary: match group.count {
+                    1 => "a record sent with acks=0 is not there".to_owned(),
+                    count => format!("{count} records sent with acks=0 are not there"),
+                },
+                events: group.events.iter().copied().take(super::EVENTS).collect(),
+            }
+        });
+        permitted.collect()
+    }
+}
+
+/// The batch and offset at which each of these records was written. Once, as a producer sends
+/// nothing again with acks=0; if a batch is there twice all the same, what was committed counts.
+fn written(view: &View, missing: &BTreeMap<u64, usize>) -> BTreeMap<u64, (u32, Offset)> {
+    let mut written: BTreeMap<u64, (u32, Offset)> = BTreeMap::new();
+    for index in missing.values().copied().collect::<BTreeSet<usize>>() {
+        let batches = &view.partitions[index].batches;
+        for batch in 0..batches.len() as u32 {
+            let it = batches.get(batch);
+            for (number, offset) in batches.numbers(batch, it.base, it.next).iter().zip(it.base..) {
+                let before = written.get(number);
+                let first = before.is_none_or(|(other, _)| !batches.get(*other).committed);
+                if first && missing.get(number) == Some(&index) {
+                    written.insert(*number, (batch, offset));
+                }
+            }
+        }
+    }
+    written
+}
+
+/// How the batch left the line of leaders the last time.
+fn last_loss(partition: &Partition, batch: u32) -> Option<u32> {
+    match partition.batches.get(batch).loss {
+        NONE => partition.losses.iter().rposition(|loss| loss.batch == batch).map(|at| at as u32),
+        loss => Some(loss),
+    }
+}
+
+fn why(partition: &Partition, place: Option<(u32, Offset)>, loss: Option<u32>) -> Why {
+    match (place, loss.map(|loss| partition.losses[loss as usize].witness)) {
+        (None, _) => Why::Unwritten,
+        (Some(_), None) => Why::Unread,
+        (Some(_), Some(it)) if it.lacking & it.power_lost != 0 => Why::PowerLost,
+        (Some(_), Some(_)) => Why::Unreplicated,
+    }
+}
+
+/// The setting first: the headline of a verdict names it.
+fn because(why: Why, partition: &Partition, loss: Option<u32>) -> String {
+    let loss: Option<&Loss> = loss.map(|loss| &partition.losses[loss as usize]);
+    let led = loss.map_or_else(String::new, |loss| {
+        let leader = partition.names(1 << loss.leader);
+        format!(
+            "{leader} began to lead in epoch {} at {}",
+            loss.leader_epoch,
+            explain::time(loss.at)
+        )
+    });
+    match why {
+        Why::Unwritten => "acks=0, and no leader ever appended it".to_owned(),
+        Why::Unread => "acks=0, and what was appended cannot be read".to_owned(),
+        Why::Unreplicated => {
+            let had = loss.map_or(0, |loss| loss.witness.had);
+            format!("acks=0, only {} ever had it, and {led}", partition.names(had))
+        }
+        Why::PowerLost => {
+            let lost = loss.map_or(0, |loss| loss.witness.power_lost);
+            format!("acks=0, {} lost it with the power, and {led}", partition.names(lost))
+        }
+    }
+}
