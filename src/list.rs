@@ -114,7 +114,12 @@ fn entries(what: What) -> Vec<Entry> {
             let own = OWN.iter().map(|(name, what)| entry(*name, own(what)));
             let kafka = property_list().into_iter().map(|it| {
                 let (what, default) = (plain(it.summary), it.default_in_words());
-                entry(it.name, format!("{what}; {default} by default ({})", it.of))
+                let unless_set = match default.as_str() {
+                    // Its name for what it does by itself.
+                    "default" => "Kafka's own unless set".to_owned(),
+                    default => format!("{default} by default"),
+                };
+                entry(it.name, format!("{what}; {unless_set} ({})", it.of))
             });
             own.chain(kafka).collect()
         }

@@ -3,11 +3,11 @@
 use crate::args::ReplayArgs;
 use crate::execute;
 use crate::exit::{self, Failure};
-use crate::scenario::{Told, known_bugs};
+use crate::scenario::{Told, known_bugs, load};
 use crate::style::Style;
 use crate::summary;
 use scenarios::result::files::{self, Artefacts};
-use scenarios::result::{Outcome, RunRecord, VERSION, Verdict, quoted};
+use scenarios::result::{Outcome, RunRecord, VERSION, Verdict, moment, quoted};
 use scenarios::run::RunOutcome;
 use scenarios::spec::{Diagnostic, Kind, Time};
 use std::path::{Path, PathBuf};
@@ -70,6 +70,7 @@ pub(crate) fn command(args: &ReplayArgs) -> Result<u8, Failure> {
             Err(failure) => unwritten = Some(failure),
         }
     }
+    notes.extend(source_differs(&record));
     if let Some(until) = args.until {
         notes.extend(last_events(&outcome, until));
     }
@@ -117,12 +118,13 @@ fn read(path: &Path) -> Result<RunRecord, Failure> {
         let hint = path
             .extension()
             .is_some_and(|extension| extension == "toml")
-            .then(|| "a scenario file is run by `faultline scenario`".to_owned());
+            .then(|| "a scenario file is run by `faultline scenario`".to_owned())
+            .or_else(|| beside_a_record(path));
         let json = error.get_ref().and_then(|inner| inner.downcast_ref::<serde_json::Error>());
         let Some(json) = json else { return Failure::unreadable(&file, &error) };
-        let what = match hint {
-            Some(_) => "it is not JSON".to_owned(),
-            None => crate::exit::json_in_words(json),
+        let what = match path.extension() {
+            Some(extension) if extension == "toml" => "it is not JSON".to_owned(),
+            _ => exit::json_in_words(json),
         };
         let number = |n: usize| u32::try_from(n).ok().filter(|n| *n > 0);
         let message = format!("not the record of a run: {what}");
@@ -133,6 +135,15 @@ fn read(path: &Path) -> Result<RunRecord, Failure> {
             ..Diagnostic::new(Kind::Malformed, message).with_hint(hint)
         })
     })
+}
+
+/// Another file of a results directory was given.
+fn beside_a_record(path: &Path) -> Option<String> {
+    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
+    let folder = folder.unwrap_or(Path::new("."));
+    let is_record = path.file_name().is_some_and(|file| file == files::name::RUN);
+    let hint = || format!("give the results directory, {}, or its run.json", folder.display());
+    (!is_record && folder.join(files::name::RUN).is_file()).then(hint)
 }
 
 /// A directory that is no run's own; it may hold some.
@@ -169,6 +180,20 @@ fn check(path: &Path, record: &RunRecord) -> Result<(), Failure> {
         return Err(Diagnostic { file, ..diagnostic }.into());
     }
     known_bugs(&record.bugs).map(drop)
+}
+
+/// What is told when the scenario is no longer what the record was made from: the line that runs it
+/// gives another run, or none.
+fn source_differs(record: &RunRecord) -> Option<String> {
+    let source = &record.source;
+    let why = match load(source) {
+        Ok((mut scenario, _)) => match scenario.set_all(&record.overrides) {
+            Ok(_) if scenario == record.scenario => return None,
+            _ => "is not what it was: `faultline scenario` with it makes another run",
+        },
+        Err(_) => "cannot be read here any more: `faultline scenario` with it makes no run",
+    };
+    Some(format!("{source} {why}; the record holds the scenario as it was"))
 }
 
 /// Writes trace and history beside the record of the run.
@@ -261,7 +286,12 @@ fn last_events(outcome: &RunOutcome, until: Time) -> Vec<String> {
     let end = outcome.trace.partition_point(|event| event.time.0 <= until.nanos());
     let start = end.saturating_sub(SHOWN);
     let shown = &outcome.trace[start..end];
-    let mut notes = vec![format!("the last of {end} events up to {until}:")];
+    let last = outcome.verdict.simulated_ns;
+    let head = match until.nanos() > last {
+        true => format!("the run ends at {}; the last of its {end} events:", moment(last)),
+        false => format!("the last of {end} events up to {until}:"),
+    };
+    let mut notes = vec![head];
     notes.extend(shown.iter().map(|event| outcome.in_words(event)));
     notes
 }

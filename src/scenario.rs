@@ -41,8 +41,24 @@ pub(crate) fn load(source: &str) -> Result<(Scenario, Vec<Diagnostic>), Failure>
     if !is_file {
         return Ok(catalog::scenario(source)?);
     }
-    let text = fs::read_to_string(path).map_err(|error| Failure::unreadable(path, &error))?;
+    let bytes = fs::read(path).map_err(|error| Failure::unreadable(path, &error))?;
+    let text = String::from_utf8(bytes).map_err(|error| not_text(source, &error))?;
     Ok(Scenario::parse(source, &text)?)
+}
+
+/// A file that is not UTF-8, with the place of the first byte that is not.
+fn not_text(source: &str, error: &std::string::FromUtf8Error) -> Failure {
+    let good = error.utf8_error().valid_up_to();
+    let before = String::from_utf8_lossy(&error.as_bytes()[..good]);
+    let byte = error.as_bytes().get(good).copied().unwrap_or_default();
+    let line = before.matches('\n').count() + 1;
+    let column = before.rsplit('\n').next().unwrap_or_default().chars().count() + 1;
+    Failure::from(Diagnostic {
+        file: Some(source.to_owned()),
+        line: u32::try_from(line).ok(),
+        column: u32::try_from(column).ok(),
+        ..Diagnostic::new(Kind::Malformed, format!("the file is not UTF-8: byte {byte:#04x}"))
+    })
 }
 
 /// The ids of the museum that `ids` name, in whatever case.

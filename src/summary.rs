@@ -1,6 +1,6 @@
 //! What a person reads: about a screenful, the verdict first.
 
-use crate::progress::plural;
+use crate::progress::{plural, times};
 use crate::scenario::Told;
 use crate::style::{Style, wrapped};
 use scenarios::plan::Fate;
@@ -93,7 +93,8 @@ pub(crate) fn of_run(told: &Told, style: Style) -> String {
         }
         page.paragraph("records", &text);
         faults(&mut page, record);
-        exercised(&mut page, "exercised", &verdict.exercised, &verdict.not_exercised);
+        let wanted = wanted(&record.scenario);
+        exercised(&mut page, "exercised", &wanted, &verdict.exercised, &verdict.not_exercised);
     }
     for bug in &verdict.bugs {
         let times = times(bug.reached);
@@ -111,11 +112,6 @@ pub(crate) fn of_run(told: &Told, style: Style) -> String {
     }
     page.command("again", &record.command());
     page.text
-}
-
-/// `once`, `3 times`.
-fn times(count: u64) -> String {
-    if count == 1 { "once".to_owned() } else { format!("{count} times") }
 }
 
 fn head(page: &mut Page, verdict: &Verdict, scenario: &Scenario) {
@@ -161,18 +157,24 @@ fn violation(page: &mut Page, violation: &Violation, count: usize) {
 
 /// By hazard, with the partitions that it struck.
 fn permitted(page: &mut Page, permitted: &[Permitted]) {
-    let mut hazards: BTreeMap<&str, (u64, BTreeSet<&str>, &str)> = BTreeMap::new();
+    let mut hazards: BTreeMap<&str, (u64, u64, BTreeSet<&str>, &str)> = BTreeMap::new();
     for it in permitted {
-        let entry = hazards.entry(&it.hazard).or_insert((0, BTreeSet::new(), &it.because));
+        let entry = hazards.entry(&it.hazard).or_insert((0, 0, BTreeSet::new(), &it.because));
         entry.0 += it.count;
-        entry.1.insert(&it.partition);
+        entry.1 += it.callbacks;
+        entry.2.insert(&it.partition);
     }
     let items: Vec<String> = hazards
         .into_iter()
-        .map(|(hazard, (count, partitions, because))| {
+        .map(|(hazard, (count, callbacks, partitions, because))| {
             let times = times(count);
             let partitions: Vec<&str> = partitions.into_iter().collect();
-            format!("{hazard}: {times} in {}, because {because}", partitions.join(", "))
+            let only = match callbacks {
+                0 => String::new(),
+                all if all == count => " (in the order of callbacks only)".to_owned(),
+                some => format!(" ({some} of them in the order of callbacks only)"),
+            };
+            format!("{hazard}: {times}{only} in {}, because {because}", partitions.join(", "))
         })
         .collect();
     page.items("permitted", &items, ROWS);
@@ -190,7 +192,11 @@ fn faults(page: &mut Page, record: &RunRecord) {
         .faults
         .iter()
         .map(|planned| match &planned.fate {
-            Fate::Fired { at_ns, injected, without_effect, .. } => {
+            Fate::Fired { at_ns, injected, without_effect, suppressed } => {
+                let left_out = match suppressed.as_slice() {
+                    [] => String::new(),
+                    left_out => format!(" (left out: {})", left_out.join("; ")),
+                };
                 let idle = if without_effect.is_empty() {
                     String::new()
                 } else {
@@ -200,7 +206,7 @@ fn faults(page: &mut Page, record: &RunRecord) {
                 let lasts =
                     planned.fault.lasts.map(|lasts| format!(" for {}", moment(lasts.nanos())));
                 let (lasts, injected) = (lasts.unwrap_or_default(), injected.join("; "));
-                format!("{at}: {what}{lasts}: {injected}{idle}")
+                format!("{at}: {what}{lasts}: {injected}{left_out}{idle}")
             }
             other => format!("{}: {}", what(&planned.fault), fate(other)),
         })
@@ -208,9 +214,23 @@ fn faults(page: &mut Page, record: &RunRecord) {
     page.items("faults", &items, FAULTS);
 }
 
-/// Steps of the protocol, each with a count. What the simulator counts beneath is in explain.md.
-fn exercised(page: &mut Page, head: &str, exercised: &BTreeMap<String, u64>, missing: &[String]) {
-    let is_step = |name: &str| reach::REACHES.iter().any(|(known, _)| *known == name);
+/// What a scenario wants to be reached, by name.
+pub(crate) fn wanted(scenario: &Scenario) -> BTreeSet<&str> {
+    scenario.must_reach.iter().map(|must| must.reach.as_str()).collect()
+}
+
+/// Steps of the protocol, each with a count. What the simulator counts beneath is in explain.md,
+/// unless it is `wanted`.
+fn exercised(
+    page: &mut Page,
+    head: &str,
+    wanted: &BTreeSet<&str>,
+    exercised: &BTreeMap<String, u64>,
+    missing: &[String],
+) {
+    let is_step = |name: &str| {
+        wanted.contains(name) || reach::REACHES.iter().any(|(known, _)| *known == name)
+    };
     let steps = exercised.iter().filter(|(name, _)| is_step(name));
     let steps: Vec<String> = steps.map(|(name, count)| format!("{name} {count}")).collect();
     page.paragraph(head, &steps.join(", "));
@@ -241,8 +261,9 @@ fn configuration(page: &mut Page, by_hand: &[String], not_default: &[NotDefault]
     let names: BTreeSet<&str> = shorter.iter().map(|it| it.property.as_str()).collect();
     if let Some(first) = shorter.iter().find(|it| it.property == "replica.lag.time.max.ms") {
         parts.push(format!(
-            "{} below Kafka's, such as {}={} instead of {}",
+            "{} below Kafka's{} {}={} instead of {}",
             plural(names.len() as u64, "time-out"),
+            if names.len() == 1 { ":" } else { ", such as" },
             first.property,
             first.value,
             first.default
@@ -312,7 +333,8 @@ pub(crate) fn of_seeds(
         .collect();
     page.items("permitted", &hazards, ROWS);
     page.paragraph("records", &records(&report.counts));
-    exercised(&mut page, "in seeds", &report.exercised, &report.not_exercised);
+    let wanted = wanted(scenario);
+    exercised(&mut page, "in seeds", &wanted, &report.exercised, &report.not_exercised);
     for bug in &report.bugs {
         let seeds = plural(bug.reached, "seed");
         page.paragraph("bug", &format!("{}: its rule made a difference in {seeds}", bug.id));

@@ -20,6 +20,14 @@ impl ClusterNames {
         Self(names.into_iter().collect())
     }
 
+    /// A node as targets name it: `101`, or `west/101` in a cluster other than the first.
+    pub fn node(&self, node: NodeId) -> String {
+        match self.0.get(usize::from(node.cluster.0)) {
+            Some(name) if node.cluster.0 > 0 => format!("{name}/{}", node.node),
+            _ => node.to_string(),
+        }
+    }
+
     /// The cluster called `name`, the first one if there is no name.
     pub fn id(&self, name: Option<&str>) -> Option<ClusterId> {
         let Some(name) = name else { return Some(ClusterId(0)) };

@@ -107,11 +107,7 @@ fn fresh(base: &Path, label: &str) -> io::Result<Folder> {
 pub(super) fn replace(path: &Path, text: &str) -> Result<(), Failure> {
     let name = path.file_name().map(|name| name.to_string_lossy()).unwrap_or_default();
     let draft = path.with_file_name(format!(".{name}.{}", std::process::id()));
-    let parent = path.parent().filter(|parent| !parent.as_os_str().is_empty());
-    let written = parent
-        .map_or(Ok(()), fs::create_dir_all)
-        .and_then(|()| fs::write(&draft, text))
-        .and_then(|()| fs::rename(&draft, path));
+    let written = fs::write(&draft, text).and_then(|()| fs::rename(&draft, path));
     written.map_err(|error| {
         let _ = fs::remove_file(&draft);
         Failure::unwritable(path, &error)

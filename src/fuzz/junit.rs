@@ -54,11 +54,18 @@ fn case(xml: &mut String, report: &FuzzReport, row: &ScenarioRow) {
 fn told(report: &FuzzReport, row: &ScenarioRow) -> (String, String) {
     let mut message = String::new();
     let mut text = String::new();
-    for group in report.failures_of(row) {
-        if message.is_empty() {
+    let several = report.failures_of(row).count();
+    if several > 1 {
+        let _ = write!(message, "{several} signatures");
+    }
+    for (i, group) in report.failures_of(row).enumerate() {
+        let count = row.signatures.get(&group.signature).copied().unwrap_or_default();
+        if several > 1 {
+            let sign = if i == 0 { ": " } else { "; " };
+            let _ = write!(message, "{sign}{} ({count})", group.signature);
+        } else {
             message.clone_from(&group.summary);
         }
-        let count = row.signatures.get(&group.signature).copied().unwrap_or_default();
         let ran = row.ran.ran;
         let _ = writeln!(text, "{}: {count} of {ran} runs", group.signature);
         let _ =

@@ -8,6 +8,7 @@ mod junit;
 mod merge;
 mod pool;
 mod progress;
+mod step_summary;
 mod tell;
 
 pub(crate) use args::FuzzArgs;
@@ -124,8 +125,9 @@ fn finish(
     if std::env::var_os("GITHUB_ACTIONS").is_some_and(|value| !value.is_empty()) {
         eprint!("{}", annotations::lines(&report));
     }
+    step_summary::append(&report);
     let json = args.json.then_some(&report);
-    let words = || tell::summary(&report, Style::of_stdout());
+    let words = || tell::summary(&report, plan, Style::of_stdout());
     let code = exit_code(&report, stopped_by_disk);
     let code = exit::print_result(json, words, unwritten, code);
     if report.stopped == Stop::Interrupted || is_interrupted() {
@@ -196,5 +198,10 @@ fn probe_junit(args: &OutputArgs) -> Result<(), Failure> {
     }
     let folder = path.parent().filter(|parent| !parent.as_os_str().is_empty());
     let folder = folder.unwrap_or(Path::new("."));
+    if !folder.exists() {
+        let message =
+            format!("--junit {}: there is no folder {}", path.display(), folder.display());
+        return Err(Diagnostic::new(Kind::Unwritable, message).into());
+    }
     files::probe(folder).map_err(|error| Failure::unwritable(folder, &error))
 }

@@ -2,15 +2,16 @@
 
 use crate::progress::plural;
 use crate::style::Style;
-use crate::summary::{Page, badge, stopped};
-use scenarios::fuzz::{FuzzReport, SignatureGroup, Stop};
+use crate::summary::{Page, badge, stopped, wanted};
+use scenarios::fuzz::{FuzzReport, Plan, SignatureGroup, Stop};
 use scenarios::spec::reach;
+use std::collections::BTreeSet;
 
 /// How many signatures are told at length.
 const SIGNATURES: usize = 6;
 
 /// The summary.
-pub(super) fn summary(report: &FuzzReport, style: Style) -> String {
+pub(super) fn summary(report: &FuzzReport, plan: &Plan, style: Style) -> String {
     let mut page = Page::new(style);
     let shard = report.shard.as_ref().map(|shard| format!(", part {shard}")).unwrap_or_default();
     let names: Vec<&str> = report.scenarios.iter().map(|row| row.scenario.as_str()).collect();
@@ -30,7 +31,7 @@ pub(super) fn summary(report: &FuzzReport, style: Style) -> String {
         page.paragraph("", &format!("and {more}, in fuzz.json"));
         page.line("");
     }
-    exercised(&mut page, report);
+    exercised(&mut page, report, plan);
     for row in &report.scenarios {
         if let Some(vacuous) = &row.vacuous_seeds {
             let missing: Vec<String> = vacuous
@@ -100,8 +101,18 @@ fn why(stop: Stop) -> &'static str {
 
 fn speed(report: &FuzzReport) -> String {
     let (wall, rate, events) = (report.wall_s, report.seeds_per_s, report.ran.events);
-    let simulated = report.ran.simulated_ns as f64 / 3.6e12;
-    format!("{wall:.1} s, {rate:.0} seeds/s, {events} events in {simulated:.1} simulated hours")
+    let simulated = simulated(report.ran.simulated_ns);
+    format!("{wall:.1} s, {rate:.0} seeds/s, {events} events in {simulated}")
+}
+
+/// In a unit that leaves something before the point.
+fn simulated(nanos: u64) -> String {
+    let seconds = nanos as f64 / 1e9;
+    match seconds {
+        ..60.0 => format!("{seconds:.1} simulated seconds"),
+        ..3_600.0 => format!("{:.1} simulated minutes", seconds / 60.0),
+        _ => format!("{:.1} simulated hours", seconds / 3_600.0),
+    }
 }
 
 fn failure(page: &mut Page, group: &SignatureGroup) {
@@ -114,11 +125,28 @@ fn failure(page: &mut Page, group: &SignatureGroup) {
 }
 
 /// The protocol's own steps; what happened in the world beneath is in fuzz.json.
-fn exercised(page: &mut Page, report: &FuzzReport) {
+fn exercised(page: &mut Page, report: &FuzzReport, plan: &Plan) {
+    let wanted: BTreeSet<&str> =
+        plan.targets.iter().flat_map(|target| wanted(&target.scenario)).collect();
+
     let steps = report
         .exercised
         .iter()
-        .filter(|(name, _)| reach::REACHES.iter().any(|(known, _)| known == name))
+        .filter(|(name, _)| {
+            wanted.contains(name.as_str()) || reach::REACHES.iter().any(|(known, _)| known == name)
+        })
         .map(|(name, runs)| format!("{name} {runs}"));
     page.paragraph("in runs", &steps.collect::<Vec<_>>().join(", "));
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn simulated_time_has_a_unit_that_fits() {
+        assert_eq!(simulated(5_840_000_000), "5.8 simulated seconds");
+        assert_eq!(simulated(90_000_000_000), "1.5 simulated minutes");
+        assert_eq!(simulated(9_000_000_000_000), "2.5 simulated hours");
+    }
 }

@@ -177,3 +177,15 @@ fn messages_are_for_people() {
         }
     }
 }
+
+#[test]
+fn a_file_that_is_no_text_is_told_with_its_place() {
+    let folder = Folder::new("no-text");
+    let mut bytes = b"name = 'x'\ntitle = 'caf\xe9'\n".to_vec();
+    bytes.extend(b"[[topics]]\n");
+    std::fs::write(folder.path().join("latin.toml"), bytes).unwrap();
+    let ended = folder.run(&["scenario", "latin.toml"]);
+    assert_eq!(ended.code, Some(2), "{ended:#?}");
+    assert!(ended.err.contains("the file is not UTF-8: byte 0xe9"), "{}", ended.err);
+    assert!(ended.err.contains("latin.toml:2:13"), "{}", ended.err);
+}

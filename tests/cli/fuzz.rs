@@ -52,7 +52,8 @@ fn the_canary_arrives_wherever_a_violation_has_to() {
     let folder = Folder::new("fuzz-canary");
     folder.file("small.toml", &small(""));
     let mut command = folder.program();
-    command.env("GITHUB_ACTIONS", "true").args([
+    fs::create_dir(folder.path().join("reports")).unwrap();
+    command.env("GITHUB_ACTIONS", "true").env("GITHUB_STEP_SUMMARY", "step.md").args([
         "fuzz",
         "small.toml",
         "--seeds",
@@ -78,6 +79,11 @@ fn the_canary_arrives_wherever_a_violation_has_to() {
     let [line] = errors.as_slice() else { panic!("one annotation: {ended:#?}") };
     assert!(line.contains("title=faultline small%3A canary%3Aa-false-violation::"), "{line}");
     assert!(line.ends_with("%0Afaultline scenario small.toml --seed 42 --bug canary"), "{line}");
+
+    let step = fs::read_to_string(folder.path().join("step.md")).unwrap();
+    assert!(step.starts_with("### faultline fuzz, seeds 30..50: violation"), "{step}");
+    let row = "| 1 | canary:a-false-violation | 42 of small | `faultline scenario small.toml";
+    assert!(step.contains(row), "{step}");
 
     let xml = fs::read_to_string(folder.path().join("reports/junit.xml")).unwrap();
     let document = roxmltree::Document::parse(&xml).unwrap();
@@ -202,6 +208,7 @@ fn wrong_input_is_told_and_nothing_is_run() {
         (&["--seeds", "0..9", "--out", "/proc/nowhere"], "/proc/nowhere"),
         (&["--seeds", "0..9", "--junit", "a-file/junit.xml"], "a-file"),
         (&["--seeds", "0..9", "--junit", "."], "is a folder"),
+        (&["--seeds", "0..9", "--junit", "nowhere/junit.xml"], "there is no folder nowhere"),
     ];
     for (args, expected) in wrong {
         let args = [&["fuzz", "small.toml"], *args].concat();

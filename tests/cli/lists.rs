@@ -68,3 +68,18 @@ fn lists_are_tables_of_words() {
         assert!(!text.contains("counted by the simulator"), "{text}");
     }
 }
+
+#[test]
+fn no_summary_sends_its_reader_elsewhere() {
+    let folder = Folder::new("lists-plain");
+    let listing = folder.run(&["list", "--json"]);
+    let entries = listing.json();
+    for kind in ["rules", "configs", "targets", "checks"] {
+        for entry in entries[kind].as_array().unwrap() {
+            let summary = entry["summary"].as_str().unwrap();
+            let first = summary.split(' ').next().unwrap();
+            assert!(!first.eq_ignore_ascii_case("see"), "{entry}");
+            assert!(!summary.contains("default by default"), "{entry}");
+        }
+    }
+}

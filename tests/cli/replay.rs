@@ -122,3 +122,35 @@ fn a_directory_that_is_no_run_is_told_from_one_that_is_not_there() {
     assert!(ended.err.starts_with("error: cannot read nowhere: No such file"), "{}", ended.err);
     assert_eq!(ended.err.matches("nowhere").count(), 1, "the path stands there once");
 }
+
+#[test]
+fn that_the_scenario_has_changed_or_gone_is_told() {
+    let folder = Folder::new("replay-source");
+    folder.file("mine.toml", &small(""));
+    let ended = folder.run(&["scenario", "mine.toml", "--json"]);
+    let out = ended.json()["out"].as_str().expect("a directory").to_owned();
+    let told = |what: &str| {
+        let ended = folder.run(&["replay", &out]);
+        assert_eq!(ended.code, Some(0), "{ended:#?}");
+        assert!(ended.out.starts_with("the same run: "), "{}", ended.out);
+        ended.out.contains(what)
+    };
+    assert!(!told("the record holds the scenario"));
+    folder.file("mine.toml", &small("").replace("rate = 100", "rate = 200"));
+    assert!(told("mine.toml is not what it was"));
+    fs::remove_file(folder.path().join("mine.toml")).unwrap();
+    assert!(told("mine.toml cannot be read here any more"));
+}
+
+#[test]
+fn another_file_of_the_directory_and_a_moment_after_the_end_are_told() {
+    let folder = Folder::new("replay-wrong");
+    let out = recorded(&folder);
+    let ended = folder.run(&["replay", &format!("{out}/verdict.json")]);
+    assert_eq!(ended.code, Some(2), "{ended:#?}");
+    let hint = format!("give the results directory, {out}, or its run.json");
+    assert!(ended.err.contains(&hint), "{}", ended.err);
+    let ended = folder.run(&["replay", &out, "--until", "999s"]);
+    assert_eq!(ended.code, Some(0), "{ended:#?}");
+    assert!(ended.out.contains("the run ends at "), "{}", ended.out);
+}

@@ -96,3 +96,57 @@ fn what_is_left_out_of_the_summary_is_in_the_explanation() {
     }
     assert!(!text.contains("enable.idempotence"), "{text}");
 }
+
+#[test]
+fn nodes_of_another_cluster_have_its_name_and_who_means_nobody_is_told() {
+    let folder = Folder::new("results-two-clusters");
+    let text = r#"
+name = "two"
+title = "two clusters"
+must_reach = ["connection_refused"]
+
+[[clusters]]
+
+[[clusters]]
+name = "west"
+
+[[topics]]
+name = "a"
+
+[[topics]]
+name = "b"
+cluster = "west"
+
+[[producers]]
+cluster = "west"
+records = 100
+rate = 100
+
+[[faults]]
+kind = "partition"
+groups = [["west/broker 1", "consumers"], ["west/all servers"]]
+at = "500ms"
+lasts = "1s"
+
+[[faults]]
+kind = "crash"
+target = "west/broker 3"
+at = "1s"
+lasts = "1s"
+
+[durations]
+load = "3s"
+"#;
+    folder.file("two.toml", text);
+    let ended = folder.run(&["scenario", "two.toml"]);
+    assert_eq!(ended.code, Some(0), "{ended:#?}");
+    let words = ended.out.split_whitespace().collect::<Vec<_>>().join(" ");
+    for part in
+        ["partition west/1 | west/2 west/3", "(left out: consumers: nobody)", "crash west/3"]
+    {
+        assert!(words.contains(part), "{part}\n{}", ended.out);
+    }
+    let exercised = ended.out.split("exercised ").nth(1).unwrap();
+    let exercised = exercised.split("\nrun ").next().unwrap();
+    assert!(exercised.contains("connection_refused "), "what had to be reached: {exercised}");
+}

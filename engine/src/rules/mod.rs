@@ -159,10 +159,16 @@ rules! {
     ///
     /// See [`client::has_to_validate`].
     has_to_validate: fn(client::NewLeader) -> bool = client::has_to_validate,
+    /// Over how many partitions the records with a key are spread (KIP-480).
+    ///
     /// See [`producer::partitions_for_keys`].
     partitions_for_keys: fn(usize, usize) -> usize = producer::partitions_for_keys,
+    /// Whether a partition waits until the batch that is in flight is answered (KAFKA-3197).
+    ///
     /// See [`producer::mutes_partition`].
     mutes_partition: fn(usize) -> bool = producer::mutes_partition,
+    /// Where a batch that is sent again stands among those of its partition that wait.
+    ///
     /// See [`producer::place_of_retry`].
     place_of_retry: fn(usize) -> usize = producer::place_of_retry,
 }

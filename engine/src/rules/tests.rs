@@ -223,3 +223,11 @@ fn a_producer_keeps_keys_in_place_and_batches_in_order() {
     assert!(producer::mutes_partition(1) && !producer::mutes_partition(2));
     assert_eq!(producer::place_of_retry(3), 0);
 }
+
+#[test]
+fn every_rule_says_what_it_decides() {
+    for ((name, _), summary) in super::Rules::NAMES.iter().zip(super::Rules::SUMMARIES) {
+        let refers = summary.to_lowercase().starts_with("see ") || summary.contains("::");
+        assert!(summary.len() > 20 && !refers, "{name}: {summary}");
+    }
+}

@@ -35,6 +35,9 @@ pub use finding::{Finding, Findings, Ground};
 use crate::evidence::{Effect, End, Moment, View};
 use engine::fact::Fact;
 
+/// The check whose findings are about callbacks, and not about what is stored.
+pub(crate) const CALLBACKS: &str = callbacks::Callbacks::NAME;
+
 /// One promise, held against a run.
 pub trait Check {
     /// A process told something; `effect` is what that changed in `view`.

@@ -73,7 +73,7 @@ pub fn merge<R: BufRead>(
     let plan = common_plan(&readers)?;
     let parts: Vec<Part> =
         readers.iter().flat_map(|(_, reader)| reader.header().parts.clone()).collect();
-    disjoint(&parts)?;
+    disjoint(&readers)?;
     header(&Header::new(plan.clone(), parts.clone())).map_err(Refusal::Io)?;
     let mut sum = Sum { tally: Tally::new(&plan, keep), seen: Seen::default(), wall_ms: 0 };
     let mut stop = Stop::Complete;
@@ -146,10 +146,16 @@ fn common_plan<R: BufRead>(readers: &[(String, Reader<R>)]) -> Result<Plan, Refu
 }
 
 /// No run is in two parts.
-fn disjoint(parts: &[Part]) -> Result<(), Refusal> {
-    for (i, part) in parts.iter().enumerate() {
-        if let Some(other) = parts[..i].iter().find(|other| other.overlaps(part)) {
-            let what = format!("parts overlap: {} and {}", other.name(), part.name());
+fn disjoint<R: BufRead>(readers: &[(String, Reader<R>)]) -> Result<(), Refusal> {
+    let of = |(journal, reader): &(String, Reader<R>)| -> Vec<(String, Part)> {
+        reader.header().parts.iter().map(|part| (journal.clone(), *part)).collect()
+    };
+    let parts: Vec<(String, Part)> = readers.iter().flat_map(of).collect();
+    for (i, (journal, part)) in parts.iter().enumerate() {
+        let overlaps = |(_, other): &&(String, Part)| other.overlaps(part);
+        if let Some((first, other)) = parts[..i].iter().find(overlaps) {
+            let (other, part) = (other.name(), part.name());
+            let what = format!("parts overlap: {other} of {first} and {part} of {journal}");
             return Err(Refusal::Misfit(what));
         }
     }

@@ -4,6 +4,7 @@
 use crate::check::{Finding, Ground};
 use crate::evidence::story::{Ack, Happening, Scene};
 use crate::evidence::{Change, NO_RECORD, Partition, View, records};
+use machine::NodeId;
 
 /// More lines than this do not help.
 const MOST: usize = 16;
@@ -11,6 +12,14 @@ const MOST: usize = 16;
 /// A moment of a run: `12.345678 s`.
 pub(super) fn time(at: u64) -> String {
     format!("{}.{:06} s", at / 1_000_000_000, at % 1_000_000_000 / 1_000)
+}
+
+/// `broker 1`: a number alone is hard to tell from others at the beginning of a line.
+fn who(node: NodeId) -> String {
+    match crate::node::is_broker(node) {
+        true => format!("broker {node}"),
+        false => format!("controller {node}"),
+    }
 }
 
 /// The lines for a finding.
@@ -93,7 +102,7 @@ fn appended(partition: &Partition, finding: &Finding) -> Option<(u64, String)> {
     };
     let in_epoch = || partition.states.iter().filter(|state| state.leader_epoch == it.epoch);
     let led = in_epoch().rev().find(|state| state.at <= it.at).or_else(|| in_epoch().next())?;
-    let leader = partition.replicas[led.leader?].node;
+    let leader = who(partition.replicas[led.leader?].node);
     let line = format!(
         "{}  {leader} appended {record} at {}@{offset} in epoch {}, ISR {{{}}}; it was not \
          acknowledged before this was found",
@@ -119,7 +128,7 @@ fn acknowledged(partition: &Partition, ack: &Ack, finding: &Finding) -> String {
         "{}  {} acknowledged {record} at {}@{} (acks={acks}, epoch {}, ISR {{{}}}, \
          high watermark {})",
         time(ack.at),
-        partition.replicas[ack.replica].node,
+        who(partition.replicas[ack.replica].node),
         partition.name,
         finding.offset.unwrap_or(ack.base),
         ack.epoch,
@@ -129,7 +138,7 @@ fn acknowledged(partition: &Partition, ack: &Ack, finding: &Finding) -> String {
 }
 
 fn told(partition: &Partition, scene: &Scene) -> Option<(u64, String)> {
-    let node = partition.replicas.get(scene.replica)?.node;
+    let node = who(partition.replicas.get(scene.replica)?.node);
     let what = match scene.what {
         Happening::Node(Change::Started) => format!("{node} started"),
         Happening::Node(Change::Stopped) => format!("{node} stopped in an orderly way"),

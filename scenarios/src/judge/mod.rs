@@ -12,11 +12,11 @@ mod signature;
 mod tests;
 mod unconfirmed;
 
-use crate::check::{CHECKS, Finding, Findings, Ground, acknowledged};
+use crate::check::{CALLBACKS, CHECKS, Finding, Findings, Ground, acknowledged};
 use crate::evidence::{End, Outcome, Source, View};
 use crate::result::{Counts, Permitted, Violation};
 use permit::Excuse;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use unconfirmed::Unconfirmed;
 
 /// How many events a verdict names of what it permits or finds broken.
@@ -153,9 +153,14 @@ fn violation(view: &View, group: &[&Finding]) -> Violation {
 fn permission(view: &View, hazard: &str, group: Vec<(&Finding, String)>) -> Permitted {
     let (group, reasons): (Vec<&Finding>, Vec<String>) = group.into_iter().unzip();
     let count = count::concerned(&group);
+    let (callbacks, stored): (Vec<&Finding>, Vec<&Finding>) =
+        group.iter().partition(|finding| finding.check == CALLBACKS);
+    let stored: BTreeSet<u64> = stored.iter().filter_map(|it| it.record).collect();
+    let called: BTreeSet<u64> = callbacks.iter().filter_map(|it| it.record).collect();
     Permitted {
         hazard: hazard.to_owned(),
         count,
+        callbacks: called.difference(&stored).count() as u64,
         because: reasons.into_iter().next().unwrap_or_default(),
         partition: view.name(group[0].partition).to_owned(),
         summary: summary(view, &group, count),

@@ -95,6 +95,7 @@ impl Unconfirmed {
             Permitted {
                 hazard: why.hazard().to_owned(),
                 count: group.count,
+                callbacks: 0,
                 because: because(*why, partition, group.loss),
                 partition: partition.name.clone(),
                 summary: match group.count {

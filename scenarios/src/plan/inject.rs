@@ -1,6 +1,6 @@
 //! From a fault with roles to faults of the simulator with nodes.
 
-use crate::condition::{Roster, resolve};
+use crate::condition::{ClusterNames, Roster, resolve};
 use crate::node::{is_controller, is_server};
 use crate::spec::{Fault, FaultKind, Target};
 use crate::view::Board;
@@ -186,30 +186,41 @@ fn delay_metadata(node: NodeId, delay: Span, roster: &Roster) -> sim::Fault {
     DelayInbound { node, from: controllers.copied().collect(), delay }.into()
 }
 
-impl fmt::Display for Injection {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+impl Injection {
+    /// In words, with the names of clusters.
+    pub fn in_words(&self, clusters: &ClusterNames) -> String {
+        let list = |nodes: &[NodeId]| {
+            nodes.iter().map(|node| clusters.node(*node)).collect::<Vec<_>>().join(" ")
+        };
         match self {
             Self::Fault(sim::Fault::Partition(Partition { groups, one_way }), _) => {
                 let sign = if *one_way { " -> " } else { " | " };
-                let group = |nodes: &Vec<NodeId>| {
-                    nodes.iter().map(ToString::to_string).collect::<Vec<_>>().join(" ")
-                };
-                let groups: Vec<String> = groups.iter().map(group).collect();
-                write!(f, "partition {}", groups.join(sign))
+                let groups: Vec<String> = groups.iter().map(|group| list(group)).collect();
+                format!("partition {}", groups.join(sign))
             }
-            Self::Fault(fault, _) => {
-                f.write_str(fault.name())?;
-                for node in fault.nodes() {
-                    write!(f, " {node}")?;
-                }
-                Ok(())
-            }
+            Self::Fault(fault, _) => format!("{} {}", fault.name(), list(&fault.nodes())),
             Self::Elect(Election { topics, .. }) if topics.is_empty() => {
-                f.write_str("preferred election of all topics")
+                "preferred election of all topics".to_owned()
             }
             Self::Elect(Election { topics, .. }) => {
-                write!(f, "preferred election of {}", topics.join(", "))
+                format!("preferred election of {}", topics.join(", "))
             }
         }
+    }
+}
+
+/// The targets of a partition's groups that mean nobody at this moment, in words: the others are
+/// cut off all the same.
+pub(super) fn nobody(fault: &Fault, seed: u64, board: &Board, roster: &Roster) -> Vec<String> {
+    let FaultKind::Partition { groups } = &fault.kind else { return Vec::new() };
+    let all = groups.iter().flatten();
+    let idle = all.filter(|target| resolve(target, seed, board, roster).is_empty());
+    idle.map(|target| format!("{target}: nobody")).collect()
+}
+
+/// Clusters by their numbers, as the trace has them.
+impl fmt::Display for Injection {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.in_words(&ClusterNames::default()))
     }
 }

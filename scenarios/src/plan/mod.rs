@@ -240,8 +240,11 @@ impl Director {
             (true, false) => Fate::Suppressed { at_ns: at.0, because: suppressed },
             _ => Fate::Fired {
                 at_ns: at.0,
-                injected: resolved.iter().map(ToString::to_string).collect(),
-                suppressed,
+                injected: resolved.iter().map(|it| it.in_words(&scene.roster.clusters)).collect(),
+                suppressed: {
+                    let nobody = inject::nobody(&fault, self.seed, scene.board, scene.roster);
+                    suppressed.into_iter().chain(nobody).collect()
+                },
                 without_effect: Vec::new(),
             },
         };

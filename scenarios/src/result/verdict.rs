@@ -321,6 +321,9 @@ pub struct Permitted {
     pub hazard: String,
     /// How many records.
     pub count: u64,
+    /// Of those, how many stand where they should, and only their callbacks ran out of order.
+    #[serde(default)]
+    pub callbacks: u64,
     /// The setting and the event that excuse them.
     pub because: String,
     /// The partition, as `orders-0`.

@@ -73,13 +73,13 @@ pub enum Role {
     Controllers,
     /// All brokers and controllers: `all servers`.
     Servers,
-    /// All clients: `clients`.
+    /// All clients of the cluster: `clients`.
     Clients,
     /// All producers: `producers`.
     Producers,
     /// All consumers: `consumers`.
     Consumers,
-    /// All nodes: `everyone`.
+    /// All nodes of the cluster: `everyone`.
     Everyone,
 }
 
@@ -95,13 +95,13 @@ pub const TARGETS: &[(&str, &str)] = &[
     ("controller 101", "one controller by its id: 101, 102 and so on"),
     ("client 1001", "one client by its id: producers from 1001 on, consumers after them"),
     ("any broker", "one running broker, chosen by the seed"),
-    ("all brokers", "all brokers"),
+    ("all brokers", "all brokers of the cluster"),
     ("all controllers", "all controllers"),
     ("all servers", "all brokers and controllers"),
-    ("clients", "all clients"),
+    ("clients", "all clients of the cluster"),
     ("producers", "all producers"),
     ("consumers", "all consumers"),
-    ("everyone", "all nodes"),
+    ("everyone", "all nodes of the cluster"),
     ("west/leader(orders-0)", "the same in a cluster by its name; the first one unless named"),
 ];
 
@@ -150,6 +150,17 @@ impl Target {
             return Err(cursor.expected("the end of the target"));
         }
         Ok(Self { cluster, role })
+    }
+
+    /// The same role of the partition of this topic in this cluster.
+    pub(super) fn with(&self, cluster: &str, topic: &str) -> Self {
+        let mut role = self.role.clone();
+        if let Role::Leader(of) | Role::Follower(of) | Role::Followers(of) | Role::Replicas(of) =
+            &mut role
+        {
+            topic.clone_into(&mut of.topic);
+        }
+        Self { cluster: Some(cluster.to_owned()), role }
     }
 
     /// The partition that it names.

@@ -102,6 +102,9 @@ fn every_mistake_is_told_at_its_place_with_what_was_meant() {
         ("partitions = 3", "\n[[topics]]\nname = \"orders\" ", "\"orders\" ", Impossible, "two topics called `orders`", None),
         ("rate = 100", "rate = 0", "0", Impossible, "rate has to be 1 or more", None),
         ("when = \"unacked(orders) >= 20\"", "at = \"40s\"", "\"40s\"", Impossible, "after the load has ended", None),
+        ("unacked(orders) >= 20", "time > 400s", "\"time", Impossible, "`time > 400s` never holds: the load takes ", None),
+        ("unacked(orders) >= 20", "isr(orders-0) > 3", "\"isr", Impossible, "never holds: orders-0 has a replication factor of 3", None),
+        ("unacked(orders) >= 20", "isr(orders-0) < 0 or brokers_up == 4", "\"isr", Impossible, "never holds", None),
     ];
     for (from, to, marked, kind, message, hint) in table {
         let (error, (line, column)) = broken(from, to, marked);
@@ -236,4 +239,43 @@ proptest! {
             prop_assert!(error.at <= text.len() && !error.message.is_empty());
         }
     }
+}
+
+#[test]
+fn what_another_cluster_has_is_told_with_its_cluster() {
+    let two = |fault: &str| {
+        let text = format!(
+            "name = 'two'\ntitle = 'two'\n[[clusters]]\n[[clusters]]\nname = 'west'\n\
+             [[topics]]\nname = 'a'\n[[topics]]\nname = 'b'\ncluster = 'west'\n\
+             [[faults]]\nkind = 'crash'\n{fault}\n"
+        );
+        Scenario::parse("two.toml", &text)
+    };
+    for (fault, meant) in [
+        ("at = '1s'\ntarget = 'leader(west/b-0)'", "west/leader(b-0)"),
+        ("at = '1s'\ntarget = 'leader(b-0)'", "west/leader(b-0)"),
+        ("when = 'hw(b-0) > 5'\ntarget = 'any broker'", "hw(west/b-0)"),
+        ("when = 'sent(b) > 5'\ntarget = 'any broker'", "sent(west/b)"),
+    ] {
+        let error = two(fault).expect_err(fault);
+        assert_eq!(error.hint, Some(format!("did you mean `{meant}`?")), "{error}");
+        assert!(error.message.contains("cluster `west` has a topic `b`"), "{error}");
+    }
+    let error = two("at = '1s'\ntarget = 'leader(c-0)'").expect_err("c");
+    assert_eq!(error.message, "there is no topic `c`; there is a", "those of the cluster");
+    two("at = '1s'\ntarget = 'west/leader(b-0)'").expect("that is right");
+    two("when = 'hw(west/b-0) > 5'\ntarget = 'west/everyone'").expect("that is right");
+}
+
+#[test]
+fn neither_name_nor_title_changes_a_run() {
+    let run = |name: &str| {
+        let text = GOOD.replace("\"good\"", &format!("\"{name}\""));
+        let text = text.replace("title = \"", &format!("title = \"{name} "));
+        let (scenario, _) = Scenario::parse("good.toml", &text).expect("a scenario");
+        assert_eq!(scenario.name, name);
+        let resolved = crate::spec::Resolved { scenario, seed: 7, bugs: Vec::new(), trace: false };
+        crate::run::run(&resolved).verdict.digest
+    };
+    assert_eq!(run("good"), run("another"));
 }

@@ -153,7 +153,9 @@ fn acks1_does_not_excuse_the_loss_of_what_the_whole_isr_had() {
     assert_eq!((lost.partition.as_str(), lost.offset), ("orders-0", Some(4)));
     assert!(lost.signature.contains("successor-never-had-it"), "{}", lost.signature);
     let explanation = lost.explanation.join("\n");
-    assert!(explanation.contains("1 acknowledged record 0#4 at orders-0@4 (acks=1, epoch 0"));
+    assert!(
+        explanation.contains("broker 1 acknowledged record 0#4 at orders-0@4 (acks=1, epoch 0")
+    );
     assert!(explanation.contains("3 began to lead in epoch 2, from offset 4"), "{explanation}");
     assert!(explanation.contains("held then by {1, 2}"), "{explanation}");
 }
@@ -403,7 +405,7 @@ fn a_lost_record_is_the_headline_and_its_story_tells_who_did_not_wait() {
     for line in [
         "1, leader in epoch 0, proposed the ISR {1, 2} in place of {1, 2, 3}",
         "1 moved its high watermark to 8, which {3} of the committed ISR {1, 2, 3} had not got",
-        "1 acknowledged record 0#4 at orders-0@4 (acks=all, epoch 0, ISR {1, 2, 3}",
+        "broker 1 acknowledged record 0#4 at orders-0@4 (acks=all, epoch 0, ISR {1, 2, 3}",
         "3 began to lead in epoch 1, from offset 4",
     ] {
         assert!(told.contains(line), "{line}\n{told}");

@@ -49,6 +49,7 @@ fn a_reorder_needs_a_retry_and_requests_in_flight() {
     };
     let judgement = overtaken(true, 5);
     assert_eq!(hazards(&judgement), vec![("in-flight-reorder", 1)]);
+    assert_eq!(judgement.permitted[0].callbacks, 0, "it is in the log");
     assert_eq!(broken(&judgement), Vec::<&str>::new());
     assert_eq!(broken(&overtaken(false, 5)), vec!["order-as-sent"]);
     assert_eq!(broken(&overtaken(true, 1)), vec!["order-as-sent"]);
@@ -120,6 +121,7 @@ fn callbacks_over_two_connections_may_pass_each_other() {
     let judgement = called_back([1, 2], &|_| ());
     assert_eq!(broken(&judgement), Vec::<&str>::new(), "{:#?}", judgement.violations);
     assert_eq!(hazards(&judgement), vec![("callback-overtaken", 2)]);
+    assert_eq!(judgement.permitted[0].callbacks, 2, "the log is in order");
     let because = &judgement.permitted[0].because;
     assert!(because.ends_with("was sent over connection 1, the other one over 2"), "{because}");
     // A client that completes what one connection brought out of order.

@@ -93,7 +93,10 @@ impl Check<'_> {
             return;
         }
         for (j, topic) in topics.iter().enumerate() {
-            self.topic_named(path![who, i, "topics", j], cluster.as_deref(), topic);
+            let written = |cluster: &str, topic: &str| {
+                format!("cluster = \"{cluster}\"` and `topics = [\"{topic}\"]")
+            };
+            self.topic_named(path![who, i, "topics", j], cluster.as_deref(), topic, &written);
         }
     }
 }

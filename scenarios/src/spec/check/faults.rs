@@ -1,12 +1,13 @@
 //! Faults: whom they name and when they fire.
 
-use super::Check;
+use super::{Check, elsewhere};
 use crate::spec::diagnostic::Kind;
 use crate::spec::overrides;
 use crate::spec::reader::did_you_mean;
 use crate::spec::text::nearest;
 use crate::spec::{
-    Condition, Fault, FaultKind, Metric, MustReach, Role, Scope, Swarm, Target, reach,
+    Comparison, Condition, Fault, FaultKind, Metric, MetricKind, MustReach, Role, Scope, Swarm,
+    Target, reach,
 };
 
 impl Check<'_> {
@@ -38,7 +39,15 @@ impl Check<'_> {
             }
             FaultKind::PreferredElection { topics } => {
                 for (j, topic) in topics.iter().enumerate() {
-                    self.topic_named(path!["faults", i, "topics", j], None, topic);
+                    let path = path!["faults", i, "topics", j];
+                    if self.scenario.topic(None, topic).is_none()
+                        && elsewhere(self.scenario, topic).is_some()
+                    {
+                        let message = "a preferred election is held in the first cluster only";
+                        self.impossible(path, message);
+                        continue;
+                    }
+                    self.topic_named(path, None, topic, &|_, topic| topic.to_owned());
                 }
             }
             _ => {}
@@ -46,15 +55,73 @@ impl Check<'_> {
     }
 
     fn condition(&mut self, path: Vec<String>, condition: &Condition) {
-        for Metric { cluster, scope, .. } in condition.metrics() {
+        for Metric { cluster, scope, kind } in condition.metrics() {
             if self.cluster_of(path.clone(), cluster).is_none() {
                 continue;
             }
+            let name = kind.name();
             match scope {
                 Scope::All => {}
-                Scope::Topic(topic) => self.topic_named(path.clone(), cluster.as_deref(), topic),
-                Scope::Partition(of) => self.partition(path.clone(), cluster.as_deref(), of),
+                Scope::Topic(topic) => {
+                    let written = |cluster: &str, topic: &str| format!("{name}({cluster}/{topic})");
+                    self.topic_named(path.clone(), cluster.as_deref(), topic, &written);
+                }
+                Scope::Partition(of) => {
+                    let index = of.partition;
+                    let written =
+                        |cluster: &str, topic: &str| format!("{name}({cluster}/{topic}-{index})");
+                    self.partition(path.clone(), cluster.as_deref(), of, &written);
+                }
             }
+        }
+        if let Some(why) = self.never_holds(condition) {
+            self.impossible(path, why);
+        }
+    }
+
+    /// Why a condition can never hold, if that can be seen without a run.
+    fn never_holds(&self, condition: &Condition) -> Option<String> {
+        match condition {
+            Condition::All(parts) => parts.iter().find_map(|part| self.never_holds(part)),
+            Condition::Any(parts) => {
+                let all: Option<Vec<String>> =
+                    parts.iter().map(|part| self.never_holds(part)).collect();
+                all?.into_iter().next()
+            }
+            Condition::Compare { metric, comparison, value } => {
+                let (most, what) = self.most(metric)?;
+                let never = match comparison {
+                    Comparison::AtLeast | Comparison::Equal => *value > most,
+                    Comparison::Above => *value >= most,
+                    Comparison::AtMost => *value < 0,
+                    Comparison::Below => *value <= 0,
+                    Comparison::NotEqual => false,
+                };
+                never.then(|| format!("`{condition}` never holds: {what}"))
+            }
+        }
+    }
+
+    /// The most that something can come to, and why.
+    fn most(&self, metric: &Metric) -> Option<(i64, String)> {
+        let scenario = self.scenario;
+        let cluster = metric.cluster.as_deref();
+        match (metric.kind, &metric.scope) {
+            (MetricKind::Time, _) => {
+                let load = scenario.durations.load;
+                // The load has ended at its last moment.
+                let last = i64::try_from(load.nanos()).ok()? - 1;
+                Some((last, format!("the load takes {load}")))
+            }
+            (MetricKind::InSync, Scope::Partition(of)) => {
+                let replicas = scenario.topic(cluster, &of.topic)?.replication_factor;
+                Some((replicas.into(), format!("{of} has a replication factor of {replicas}")))
+            }
+            (MetricKind::BrokersUp, _) => {
+                let brokers = scenario.clusters[scenario.cluster_index(cluster)?].brokers;
+                Some((brokers.into(), format!("the cluster has {brokers} in all")))
+            }
+            _ => None,
         }
     }
 
@@ -62,7 +129,8 @@ impl Check<'_> {
         let Some(index) = self.cluster_of(path.clone(), &target.cluster) else { return };
         let cluster = &self.scenario.clusters[index];
         if let Some(of) = target.partition() {
-            self.partition(path.clone(), target.cluster.as_deref(), of);
+            let written = |cluster: &str, topic: &str| target.with(cluster, topic).to_string();
+            self.partition(path.clone(), target.cluster.as_deref(), of, &written);
         }
         let clients = |index| {
             let of = |name: &Option<String>| self.scenario.cluster_index(name.as_deref());
@@ -89,7 +157,13 @@ impl Check<'_> {
 
     pub(super) fn swarm(&mut self, swarm: &Swarm) {
         if swarm.until < swarm.from {
-            self.impossible(path!["swarm", "until"], "it ends before it begins");
+            self.impossible(
+                path!["swarm", "until"],
+                format!(
+                    "it ends before it begins: `until` {} is below `from` {}",
+                    swarm.until, swarm.from
+                ),
+            );
         }
         if swarm.until > self.scenario.durations.load {
             let load = self.scenario.durations.load;

@@ -102,16 +102,43 @@ impl Check<'_> {
         index
     }
 
-    fn topic_named(&mut self, path: Vec<String>, cluster: Option<&str>, name: &str) {
-        if self.scenario.topic(cluster, name).is_none() {
-            let names: Vec<&str> = self.scenario.topics.iter().map(|t| t.name.as_str()).collect();
-            self.unknown(path, "topic", name, &names);
+    fn topic_named(
+        &mut self,
+        path: Vec<String>,
+        cluster: Option<&str>,
+        name: &str,
+        written: &dyn Fn(&str, &str) -> String,
+    ) {
+        let scenario = self.scenario;
+        if scenario.topic(cluster, name).is_some() {
+            return;
         }
+        if let Some((other, topic)) = elsewhere(scenario, name) {
+            let here = scenario.cluster_index(cluster).map_or("", |i| &scenario.clusters[i].name);
+            let message = format!(
+                "there is no topic `{name}` in cluster `{here}`; cluster `{other}` has a topic \
+                 `{topic}`"
+            );
+            self.tell(Kind::UnknownName, path, message);
+            self.hinted(Some(did_you_mean(&written(other, topic))));
+            return;
+        }
+        let index = scenario.cluster_index(cluster);
+        let here = scenario.topics.iter();
+        let here = here.filter(|t| scenario.cluster_index(t.cluster.as_deref()) == index);
+        let names: Vec<&str> = here.map(|t| t.name.as_str()).collect();
+        self.unknown(path, "topic", name, &names);
     }
 
-    fn partition(&mut self, path: Vec<String>, cluster: Option<&str>, of: &PartitionName) {
+    fn partition(
+        &mut self,
+        path: Vec<String>,
+        cluster: Option<&str>,
+        of: &PartitionName,
+        written: &dyn Fn(&str, &str) -> String,
+    ) {
         match self.scenario.topic(cluster, &of.topic) {
-            None => self.topic_named(path, cluster, &of.topic),
+            None => self.topic_named(path, cluster, &of.topic, written),
             Some(topic) if i64::from(of.partition) >= i64::from(topic.partitions) => {
                 let message = format!(
                     "topic `{}` has no partition {}; it has 0 to {}",
@@ -124,4 +151,19 @@ impl Check<'_> {
             Some(_) => {}
         }
     }
+}
+
+/// The cluster that has what is no topic of the cluster where it was looked for, and the name of the
+/// topic there: it may be written as `west/orders`.
+fn elsewhere<'a, 'n>(scenario: &'a Scenario, name: &'n str) -> Option<(&'a str, &'n str)> {
+    let (wanted, topic) = match name.split_once('/') {
+        Some((cluster, topic)) => (Some(cluster), topic),
+        None => (None, name),
+    };
+    let mut clusters = scenario.clusters.iter().map(|cluster| cluster.name.as_str());
+    let has = |cluster: &&str| {
+        wanted.is_none_or(|wanted| wanted == *cluster)
+            && scenario.topic(Some(cluster), topic).is_some()
+    };
+    clusters.find(has).map(|cluster| (cluster, topic))
 }
