@@ -132,7 +132,7 @@ fn what_cannot_be_joined_leaves_nothing() {
     fs::create_dir(folder.path().join("empty")).unwrap();
     let before = folder.names().len();
     let wrong: &[(&[&str], &str)] = &[
-        (&["whole", "whole"], "of whole/journal.jsonl and "),
+        (&["whole", "whole"], "in whole/journal.jsonl and "),
         (&["whole", "part"], "overlap"),
         (&["whole", "other"], "different settings"),
         (&["older"], "made by version 0.0.1"),

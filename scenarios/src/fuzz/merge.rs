@@ -155,7 +155,7 @@ fn disjoint<R: BufRead>(readers: &[(String, Reader<R>)]) -> Result<(), Refusal> 
         let overlaps = |(_, other): &&(String, Part)| other.overlaps(part);
         if let Some((first, other)) = parts[..i].iter().find(overlaps) {
             let (other, part) = (other.name(), part.name());
-            let what = format!("parts overlap: {other} of {first} and {part} of {journal}");
+            let what = format!("parts overlap: {other} in {first} and {part} in {journal}");
             return Err(Refusal::Misfit(what));
         }
     }
