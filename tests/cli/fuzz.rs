@@ -222,3 +222,21 @@ fn wrong_input_is_told_and_nothing_is_run() {
     let ended = folder.run(&["fuzz", "small.toml", "--seeds", "0..9", "--shard", "9/3", "--json"]);
     assert_eq!(ended.json()["error"]["kind"], "usage", "{ended:#?}");
 }
+
+#[test]
+fn junit_names_every_signature_of_a_scenario() {
+    let folder = Folder::new("fuzz-junit");
+    let args = "fuzz museum-kip-101 --bug KIP-101 --seeds 1..8 --json --junit junit.xml";
+    let report = folder.run(&args.split(' ').collect::<Vec<_>>()).json();
+    let signatures = report["signatures"].as_array().unwrap();
+    assert!(signatures.len() > 1, "seeds that fail in two ways: {report:#}");
+    let xml = fs::read_to_string(folder.path().join("junit.xml")).unwrap();
+    let document = roxmltree::Document::parse(&xml).unwrap();
+    let failure = document.descendants().find(|node| node.has_tag_name("failure")).unwrap();
+    let message = failure.attribute("message").unwrap();
+    assert!(message.starts_with(&format!("{} signatures: ", signatures.len())), "{message}");
+    for group in signatures {
+        let told = format!("{} ({})", group["signature"].as_str().unwrap(), group["count"]);
+        assert!(message.contains(&told), "{told}: {message}");
+    }
+}

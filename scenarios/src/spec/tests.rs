@@ -103,6 +103,7 @@ fn every_mistake_is_told_at_its_place_with_what_was_meant() {
         ("rate = 100", "rate = 0", "0", Impossible, "rate has to be 1 or more", None),
         ("when = \"unacked(orders) >= 20\"", "at = \"40s\"", "\"40s\"", Impossible, "after the load has ended", None),
         ("unacked(orders) >= 20", "time > 400s", "\"time", Impossible, "`time > 400s` never holds: the load takes ", None),
+        ("lasts = \"2s\"", "lasts = \"2s\"\n[swarm]\nfrom = \"5s\"\nuntil = \"3s\"", "\"3s\"", Impossible, "`until` 3s is below `from` 5s", None),
         ("unacked(orders) >= 20", "isr(orders-0) > 3", "\"isr", Impossible, "never holds: orders-0 has a replication factor of 3", None),
         ("unacked(orders) >= 20", "isr(orders-0) < 0 or brokers_up == 4", "\"isr", Impossible, "never holds", None),
     ];
