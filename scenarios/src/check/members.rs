@@ -69,21 +69,25 @@ impl Members {
     ) {
         let partition = &view.partitions[index];
         let it = partition.batches.get(batch);
-        let replica = lacking.trailing_zeros() as usize;
         let state = partition.state();
         let latest = partition.states.len().saturating_sub(1);
         // A leader may have been put in without the data, uncleanly or after a power loss; it may
-        // have gone down again since, before it began to lead.
-        let election = partition.election(replica, latest, partition.line_epoch);
-        let elected =
-            partition.states.get(election).is_some_and(|state| state.leader == Some(replica));
-        let ground = if elected && lacking != 0 {
-            let earlier = partition.states[..election].iter().rev();
-            let isr = earlier.map(|state| state.isr).find(|isr| *isr != 0).unwrap_or(0);
-            let witness = partition.witness(batch, replica, isr, election);
-            Ground::Gone { witness, loss: None }
-        } else {
-            Ground::Never
+        // have gone down again since, before it began to lead. Nobody lacks anything where there
+        // are too few.
+        let replica = (lacking != 0).then(|| lacking.trailing_zeros() as usize);
+        let elected = replica.and_then(|replica| {
+            let election = partition.election(replica, latest, partition.line_epoch);
+            let state = partition.states.get(election)?;
+            (state.leader == Some(replica)).then_some((replica, election))
+        });
+        let ground = match elected {
+            Some((replica, election)) => {
+                let earlier = partition.states[..election].iter().rev();
+                let isr = earlier.map(|state| state.isr).find(|isr| *isr != 0).unwrap_or(0);
+                let witness = partition.witness(batch, replica, isr, election);
+                Ground::Gone { witness, loss: None }
+            }
+            None => Ground::Never,
         };
         // The same members lack all that follows as well. What one ground excuses says nothing
         // about another.
