@@ -3,8 +3,9 @@
 //! Catches a corrupted `latest_offset` (KAFKA-2334, KIP-207).
 
 use super::{Check, Findings, Ground};
-use crate::evidence::{Effect, Moment, NONE, View};
+use crate::evidence::{Effect, Moment, View};
 use engine::fact::{ClientFact, Fact};
+use machine::NodeId;
 
 /// See the module.
 #[derive(Clone, Debug, Default)]
@@ -25,29 +26,32 @@ impl Check for EndShown {
     ) {
         let Effect::Reader(reader, own) = effect else { return };
         let index = view.readers[*reader].partition;
-        let (end, shown) = match fact {
+        let partition = &view.partitions[index];
+        let (end, shown, by) = match fact {
             // Answers to two clients may pass each other on the way. To one the answer may come
             // after records of a newer leader that it had not seen when it asked, and no others.
-            Fact::Client(ClientFact::EndShown { offset, .. }) => (*offset, *own),
+            Fact::Client(ClientFact::EndShown { offset, broker, .. }) => {
+                let node = NodeId { cluster: partition.cluster, node: *broker };
+                (*offset, *own, partition.find(node))
+            }
             // What is read back comes after everything else.
             Fact::Client(ClientFact::ReadBack { end, .. }) => {
                 let readers = view.readers.iter().filter(|reader| reader.partition == index);
-                (*end, readers.map(|reader| reader.shown).max().unwrap_or_default())
+                (*end, readers.map(|reader| reader.shown).max().unwrap_or_default(), None)
             }
             _ => return,
         };
         if end >= shown {
             return;
         }
-        let partition = &view.partitions[index];
         // The records between must have been lost; their loss says whether that was permitted.
-        // Of several that have stood there, what was shown is the one that was committed.
-        let lost = |batch: &u32| partition.batches.get(*batch).loss != NONE;
-        let covering = || partition.batches.covering(shown - 1).filter(lost);
-        let committed = |batch: &u32| partition.batches.get(*batch).committed;
-        let batch = covering().find(committed).or_else(|| covering().next());
-        let ground = batch.map_or(Ground::Never, |batch| {
-            let loss = partition.batches.get(batch).loss;
+        // Of several that have stood there, what was shown is the one that was committed. They may
+        // have come back, while whoever led without them does not know and answers still.
+        let lost = |batch: u32| Some((batch, partition.loss_under(batch, by)?));
+        let covering = || partition.batches.covering(shown - 1).filter_map(lost);
+        let committed = |(batch, _): &(u32, u32)| partition.batches.get(*batch).committed;
+        let found = covering().find(committed).or_else(|| covering().next());
+        let ground = found.map_or(Ground::Never, |(_, loss)| {
             let witness = partition.losses[loss as usize].witness;
             Ground::Gone { witness, loss: Some(loss) }
         });

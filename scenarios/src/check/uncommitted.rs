@@ -27,7 +27,9 @@ impl Check for Uncommitted {
                 continue;
             }
             let held = batch.holders | partition.exempt();
-            let isr = partition.state().map_or(0, |state: &Committed| state.isr);
+            // By what its leader goes by: who was replaced without knowing asks no later ISR.
+            let leader = partition.line_epoch;
+            let isr = partition.ruling(leader).map_or(0, |state: &Committed| state.isr);
             let enough = held.count_ones() as usize >= partition.min_isr;
             // A replica that came back and was not looked at may hold it without our knowing.
             let unseen = partition.replicas.iter().any(|it| it.unseen_from.is_some());

@@ -32,8 +32,11 @@ pub struct Batch {
     pub at: u64,
     /// The replicas that hold it now.
     pub holders: u64,
-    /// The replicas that have ever held it.
+    /// The replicas that have held it since it last came to the line of leaders. What they cut
+    /// while it was off the line they were right to cut.
     pub had: u64,
+    /// The replicas that have ever held it.
+    pub ever_had: u64,
     /// The replicas that lost it with their power, and have not got it back.
     pub power_lost: u64,
     /// A leader's high watermark has passed it while the whole committed ISR, and at least
@@ -148,6 +151,7 @@ impl Batches {
             at,
             holders: 0,
             had: 0,
+            ever_had: 0,
             power_lost: 0,
             committed: false,
             delivered_to: key.0,

@@ -2,6 +2,7 @@
 //! proposed, what was refused, who was let in without having what is committed, and when a high
 //! watermark passed what a member lacked.
 
+use super::loss::Committed;
 use super::observed::Moment;
 use super::partition::{Lacking, Partition};
 use super::story::Happening;
@@ -66,12 +67,41 @@ impl Partition {
         }
     }
 
+    /// The high watermark of a leader that was replaced is at `offset`. Until it learns of that it
+    /// goes on by the ISR that was committed while it led; what those replicas hold it commits by
+    /// Kafka's rules, even if an unclean election has lost it already.
+    pub(super) fn advance_replaced(
+        &mut self,
+        (leader, epoch): (usize, LeaderEpoch),
+        offset: Offset,
+        (required, count): (u64, usize),
+    ) {
+        let led = |state: &Committed| (state.leader, state.leader_epoch) == (Some(leader), epoch);
+        if !self.ruling(epoch).is_some_and(led) {
+            return;
+        }
+        let log = &self.replicas[leader];
+        let Some((_, last)) = log.covering(&self.batches, offset - 1) else { return };
+        let held = self.batches.get(last).holders | self.exempt();
+        if required & !held != 0 || (held.count_ones() as usize) < count {
+            return;
+        }
+        let below = |batch: &&u32| self.batches.get(**batch).next <= offset;
+        let end = log.log.iter().rposition(|batch| below(&batch)).map_or(0, |last| last + 1);
+        for batch in self.replicas[leader].log[..end].iter().rev() {
+            let it = self.batches.get_mut(*batch);
+            if std::mem::replace(&mut it.committed, true) {
+                break;
+            }
+        }
+    }
+
     /// A leader's high watermark passed what members lack. Notes it once for the same members.
     pub(super) fn note_passing(
         &mut self,
         moment: &Moment,
         leader: usize,
-        offset: Offset,
+        (offset, isr): (Offset, u64),
         lacking: &Lacking,
     ) {
         let by = lacking.lacking;
@@ -81,7 +111,6 @@ impl Partition {
         if by == 0 || last.is_some_and(|scene| said(&scene.what)) {
             return;
         }
-        let isr = self.state().map_or(0, |state| state.isr);
         self.story.push(moment, leader, Happening::Passed { offset, isr, lacking: by });
     }
 }

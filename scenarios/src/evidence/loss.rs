@@ -5,6 +5,7 @@ use super::metadata::Registered;
 use super::observed::Moment;
 use super::partition::Partition;
 use super::replica::Replica;
+use super::story::Happening;
 use engine::ids::{LeaderEpoch, Offset};
 
 /// The committed state of a partition: a record of the metadata log.
@@ -64,8 +65,19 @@ pub struct Loss {
     pub from: Offset,
     /// The batch.
     pub batch: u32,
+    /// The epoch of the leader that brought it back to the line, if one did.
+    pub back: Option<LeaderEpoch>,
     /// What was known about it.
     pub witness: Witness,
+}
+
+/// A decision of the controller that made a replica leader.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Elected {
+    /// When it was committed.
+    pub at: u64,
+    /// The epoch of the leader.
+    pub epoch: LeaderEpoch,
 }
 
 /// What was known about a batch when a replica that should have had it had not. Bytes on disks,
@@ -76,8 +88,10 @@ pub struct Witness {
     pub lacking: u64,
     /// Who held it.
     pub holders: u64,
-    /// Who had ever held it.
+    /// Who had held it since it last came to the line of leaders.
     pub had: u64,
+    /// Who had ever held it.
+    pub ever_had: u64,
     /// Who lost it with their power and has not got it back.
     pub power_lost: u64,
     /// Who ended uncleanly after the batch had been appended.
@@ -87,6 +101,8 @@ pub struct Witness {
     /// The committed ISR and ELR just before the lacking replica was made leader. One that was
     /// elected without being a member, and again before it began to lead, was made leader then.
     pub members: u64,
+    /// How the controller made the lacking replica leader, if the committed log says that it did.
+    pub elected: Option<Elected>,
     /// Those of `members` that were not spoilt by then. The others the controller took out, perhaps
     /// in the record that made the lacking replica leader; with none left it falls back on whoever
     /// led last (KIP-966).
@@ -110,37 +126,51 @@ pub struct Witness {
 }
 
 impl Partition {
-    /// A batch was appended by a leader that had been replaced.
-    pub(super) fn lose(&mut self, batch: u32, from: Offset, moment: &Moment) {
-        let previous = self.states.iter().rev().find(|s| s.leader_epoch < self.line_epoch);
-        let previous = previous.map_or((None, -1), |state| (state.leader, state.leader_epoch));
-        self.note_loss(batch, from, previous, moment);
+    /// The committed state that a leader of `epoch` acts by, when its time is over: it does not
+    /// know of what the controller has committed about later epochs.
+    pub fn ruling(&self, epoch: LeaderEpoch) -> Option<&Committed> {
+        self.states.iter().rev().find(|state| state.leader_epoch <= epoch)
     }
 
+    /// A batch was appended by a leader that had been replaced. Whoever was elected in its place
+    /// will not have it; who was elected after that one has nothing to do with it.
+    pub(super) fn lose(&mut self, batch: u32, previous: (usize, LeaderEpoch), moment: &Moment) {
+        // It may have been elected again itself, and not know that either.
+        let other = |leader: &usize| *leader != previous.0;
+        let elected = |state: &Committed| Some((state.leader.filter(other)?, state.leader_epoch));
+        let mut later = self.states.iter().filter(|state| state.leader_epoch > previous.1);
+        let present = (self.line_leader.unwrap_or_default(), self.line_epoch);
+        let by = later.find_map(elected).unwrap_or(present);
+        let from = self.batches.get(batch).base;
+        self.note_loss(batch, from, (Some(previous.0), previous.1), by, moment);
+    }
+
+    /// A batch is lost to the leader `by`.
     pub(super) fn note_loss(
         &mut self,
         batch: u32,
         from: Offset,
         previous: (Option<usize>, LeaderEpoch),
+        by: (usize, LeaderEpoch),
         moment: &Moment,
     ) {
-        let leader = self.line_leader.unwrap_or_default();
+        let (leader, leader_epoch) = by;
         // A leader that is back in its own epoch has not been elected again.
-        let epoch = self.line_epoch.max(previous.1 + 1);
+        let epoch = leader_epoch.max(previous.1 + 1);
         let set_by = self.states.iter().position(|state| state.leader_epoch >= epoch);
         let election = self.election(leader, set_by.unwrap_or(self.states.len()), previous.1);
-        let ruled = self.states.iter().rev().find(|state| state.leader_epoch <= previous.1);
-        let isr = ruled.map_or(0, |state| state.isr);
+        let isr = self.ruling(previous.1).map_or(0, |state| state.isr);
         let witness = self.witness(batch, leader, isr, election);
         self.batches.get_mut(batch).loss = self.losses.len() as u32;
         self.losses.push(Loss {
             at: moment.at,
             event: moment.event,
             leader,
-            leader_epoch: self.line_epoch,
+            leader_epoch,
             previous,
             from,
             batch,
+            back: None,
             witness,
         });
     }
@@ -184,6 +214,25 @@ impl Partition {
         self.batches.get(batch).loss != NONE || self.losses.iter().any(|loss| loss.batch == batch)
     }
 
+    /// How a batch was lost to `replica` as a leader: as it is lost now, or, if it has come back
+    /// since, how it had been when that replica led.
+    pub fn loss_under(&self, batch: u32, replica: Option<usize>) -> Option<u32> {
+        let now = self.batches.get(batch).loss;
+        if now != NONE {
+            return Some(now);
+        }
+        let led = |loss: &Loss| {
+            let is_off =
+                |epoch| epoch >= loss.leader_epoch && loss.back.is_none_or(|to| epoch < to);
+            self.story.0.iter().any(|scene| match scene.what {
+                Happening::Led { epoch, .. } => Some(scene.replica) == replica && is_off(epoch),
+                _ => false,
+            })
+        };
+        let found = self.losses.iter().rposition(|loss| loss.batch == batch && led(loss));
+        found.map(|number| number as u32)
+    }
+
     /// What is known about a batch that `lacking` has not, which the state `election` made leader.
     pub fn witness(&self, batch: u32, lacking: usize, isr: u64, election: usize) -> Witness {
         let it = self.batches.get(batch);
@@ -194,6 +243,7 @@ impl Partition {
         let in_sync = before.map_or(0, |before| before.isr);
         let last_leader = self.states[..election].iter().rev().find_map(|state| state.leader);
         let last_leader = last_leader.map_or(0, |leader| 1 << leader);
+        let elected = self.states.get(election).filter(|state| state.leader == Some(lacking));
         let spoilt = self.states.get(election).map_or(0, |state| state.spoilt);
         let remaining = members & !spoilt;
         let ended = |replica: &Replica| replica.ended_uncleanly.is_some_and(|ended| ended >= it.at);
@@ -203,10 +253,12 @@ impl Partition {
             lacking: 1 << lacking,
             holders: it.holders,
             had: it.had,
+            ever_had: it.ever_had,
             power_lost: it.power_lost,
             ended_uncleanly,
             isr,
             members,
+            elected: elected.map(|state| Elected { at: state.at, epoch: state.leader_epoch }),
             remaining,
             in_sync,
             in_sync_active: in_sync & active,

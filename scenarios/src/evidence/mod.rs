@@ -26,7 +26,7 @@ pub mod view;
 pub use batch::{Batch, Batches, NO_RECORD, NONE};
 pub use disk::{DiskLog, Disks};
 pub use end::{ControllerAtEnd, End, Final, Source};
-pub use loss::{Committed, Loss, Witness};
+pub use loss::{Committed, Elected, Loss, Witness};
 pub use observed::{Change, Moment, Observed};
 pub use partition::{Append, Lacking, Partition};
 pub use reader::{Piece, Reader};

@@ -173,6 +173,7 @@ impl Partition {
         let it = self.batches.get_mut(batch);
         it.holders |= 1 << replica;
         it.had |= 1 << replica;
+        it.ever_had |= 1 << replica;
         it.power_lost &= !(1 << replica);
         self.replicas[replica].log.push(batch);
     }
@@ -184,7 +185,7 @@ impl Partition {
         } else if epoch == self.line_epoch && self.line_leader == Some(replica) {
             self.line.push(batch);
         } else {
-            self.lose(batch, self.batches.get(batch).base, moment);
+            self.lose(batch, (replica, epoch), moment);
         }
     }
 
@@ -246,11 +247,16 @@ impl Partition {
         if let Some(first) = lost.first() {
             let from = self.batches.get(*first).base;
             for batch in &lost {
-                self.note_loss(*batch, from, previous, moment);
+                self.note_loss(*batch, from, previous, (replica, epoch), moment);
             }
         }
         for batch in &log[same..] {
-            self.batches.get_mut(*batch).loss = NONE;
+            let it = self.batches.get_mut(*batch);
+            if it.loss != NONE {
+                self.losses[it.loss as usize].back = Some(epoch);
+                it.loss = NONE;
+                it.had = it.holders;
+            }
         }
         self.line = log;
         let committed = |batch: &&u32| self.batches.get(**batch).committed;
@@ -271,6 +277,7 @@ impl Partition {
         (required, count): (u64, usize),
     ) -> Option<Lacking> {
         if epoch != self.line_epoch || self.line_leader != Some(leader) {
+            self.advance_replaced((leader, epoch), offset, (required, count));
             return None;
         }
         let (place, batch) = self.replicas[leader].covering(&self.batches, offset - 1)?;

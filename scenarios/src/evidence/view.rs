@@ -300,11 +300,11 @@ impl View {
         partition.replicas[replica].high_watermark = offset;
         let Some(epoch) = as_leader else { return Effect::Nothing };
         if partition.id != TopicPartition::METADATA {
-            let isr = partition.state().map_or(0, |state| state.isr);
+            let isr = partition.ruling(epoch).map_or(0, |state| state.isr);
             let required = (isr, partition.min_isr);
             let lacking = partition.advance(replica, epoch, offset, required);
             if let Some(lacking) = &lacking {
-                partition.note_passing(moment, replica, offset, lacking);
+                partition.note_passing(moment, replica, (offset, isr), lacking);
             }
             return Effect::Watermark(index, lacking);
         }

@@ -204,8 +204,8 @@ fn held(partition: &Partition, finding: &Finding) -> Option<String> {
          ISR {{{}}}",
         of(witness.holders),
         of(witness.power_lost),
-        of(witness.had & !witness.holders & !witness.power_lost),
-        of(all & !witness.had),
+        of(witness.ever_had & !witness.holders & !witness.power_lost),
+        of(all & !witness.ever_had),
         of(witness.isr),
     ))
 }

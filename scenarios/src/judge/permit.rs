@@ -107,18 +107,21 @@ impl Case<'_> {
         }
     }
 
-    /// When the replica that lacks the batch came to lead, and in which epoch.
+    /// When the replica that lacks the batch came to lead, and in which epoch. Where nothing was
+    /// lost by that it may not have led yet; then it is when it was elected.
     fn election(&self) -> String {
-        let (at, epoch) = match self.finding.ground {
-            Ground::Gone { loss: Some(loss), .. } => {
+        let elected = self.witness().and_then(|witness| witness.elected);
+        let (how, at, epoch) = match (self.finding.ground, elected) {
+            (Ground::Gone { loss: Some(loss), .. }, _) => {
                 let loss = &self.partition.losses[loss as usize];
-                (loss.at, loss.leader_epoch)
+                ("began to lead", loss.at, loss.leader_epoch)
             }
-            _ => (self.finding.at, self.partition.line_epoch),
+            (_, Some(elected)) => ("was elected", elected.at, elected.epoch),
+            _ => ("began to lead", self.finding.at, self.partition.line_epoch),
         };
         let lacking = self.witness().map_or(0, |witness| witness.lacking);
         let leader = self.partition.names(lacking);
-        format!("{leader} began to lead in epoch {epoch} at {}", super::explain::time(at))
+        format!("{leader} {how} in epoch {epoch} at {}", super::explain::time(at))
     }
 
     /// The producer of the record may send a batch twice without a trace.
@@ -149,11 +152,11 @@ impl Case<'_> {
 fn unclean_election(case: &Case<'_>) -> Option<String> {
     let witness = case.witness()?;
     let topic = &case.view.setup.topics[case.partition.topic?];
-    let out_of_sync = witness.members & witness.lacking == 0;
+    let out_of_sync = witness.elected.is_some() && witness.members & witness.lacking == 0;
     let last_resort = witness.could_lead == 0;
     (topic.unclean_leader_election && out_of_sync && last_resort).then(|| {
         let members = case.partition.names(witness.members);
-        let fenced = if witness.members == 0 { "" } else { ", which were fenced" };
+        let fenced = if witness.members == 0 { "" } else { ", none of which could lead" };
         format!(
             "unclean.leader.election.enable=true, and {}, the ISR and ELR being {{{members}}}\
              {fenced}",
@@ -206,7 +209,7 @@ fn acks1_unreplicated(case: &Case<'_>) -> Option<String> {
 /// life that had ended (KIP-966).
 fn power_loss(case: &Case<'_>) -> Option<u64> {
     let witness = case.witness()?;
-    let ended = witness.had & (witness.power_lost | witness.ended_uncleanly);
+    let ended = witness.ever_had & (witness.power_lost | witness.ended_uncleanly);
     let enough = ended.count_ones() as usize >= case.partition.min_isr.max(1);
     let lost_by_leader = witness.lacking & witness.power_lost != 0;
     let stripped = witness.members & witness.lacking == 0;

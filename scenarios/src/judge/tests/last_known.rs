@@ -4,14 +4,18 @@ use super::{acks1, broken, finish, hazards};
 use crate::evidence::testing::{ORDERS, registration};
 use engine::metadata::{MetadataRecord, PartitionChange};
 
-/// 1 confirms four records that it alone has and is fenced, 2 leads and is fenced too, and all
-/// eligible replicas end uncleanly. In one decision the controller registers 3 again, whom it
-/// takes out for that, and makes 2 leader; or it makes 2 leader without 3 having come back.
+/// 1 confirms four records that it alone has and is fenced; 2 confirms two in its place and loses
+/// them with its power, and 3 ends uncleanly too. In one decision the controller registers 3
+/// again, whom it takes out for that, and makes 2 leader; or it makes 2 leader without 3 having
+/// come back.
 fn led_by_2_again(when_3_is_back: bool) -> crate::judge::Judgement {
     let mut history = acks1(&[]);
     history.elect(2, 1, &[2, 3], &[]);
+    history.send(ORDERS, &super::numbers(8..10), 1);
+    history.write(2, ORDERS, 1, &super::numbers(8..10));
+    history.confirm(2, ORDERS, 4, &super::numbers(8..10), 1);
     history.change(Some(None), &[], &[2, 3]);
-    history.crash(2);
+    history.lose_power(2, 4);
     history.crash(3);
     history.come_back(2, 20, &[3]);
     let lead = PartitionChange {
@@ -24,12 +28,9 @@ fn led_by_2_again(when_3_is_back: bool) -> crate::judge::Judgement {
     let decision = back.into_iter().chain([MetadataRecord::PartitionChange(lead)]);
     history.metadata(&decision.collect::<Vec<_>>());
     history.begin(ORDERS, 2, 3);
-    // What 1 confirms now, whom nobody has told, 2 will never have.
+    // That 3 is let in again changes nothing about it.
     history.crash(3);
     history.change(None, &[2, 3], &[]);
-    history.send(ORDERS, &super::numbers(8..10), 1);
-    history.write(1, ORDERS, 0, &super::numbers(8..10));
-    history.confirm(1, ORDERS, 8, &super::numbers(8..10), 1);
     history.cut(1, ORDERS, 4, 4);
     finish(history, 2)
 }

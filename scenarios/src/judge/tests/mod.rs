@@ -3,6 +3,8 @@
 mod copies;
 mod last_known;
 mod order;
+mod replaced;
+mod returned;
 mod unclean;
 mod unconfirmed;
 

@@ -114,3 +114,35 @@ fn unclean_election_needs_an_election() {
     assert_eq!(hazards(&judgement), vec![]);
     assert!(broken(&judgement).contains(&"acknowledged-survives"));
 }
+
+#[test]
+fn unclean_election_needs_the_election_of_that_replica() {
+    // The controller makes 2 leader, and 3 leads.
+    let led_by = |leader: u16| {
+        let mut history = unclean_allowed();
+        [1, 2].into_iter().for_each(|id| history.fence(id, true));
+        history.change(Some(Some(leader)), &[leader], &[]);
+        history.begin(ORDERS, 3, 1);
+        finish(history, 3)
+    };
+    assert_eq!(hazards(&led_by(3)), vec![("unclean-election", 4)]);
+    let judgement = led_by(2);
+    assert_eq!(hazards(&judgement), vec![]);
+    assert!(broken(&judgement).contains(&"acknowledged-survives"));
+}
+
+#[test]
+fn an_election_that_came_to_nothing_is_named_by_its_epoch() {
+    let mut history = unclean_allowed();
+    [1, 2].into_iter().for_each(|id| history.fence(id, true));
+    // 3 is made leader and never leads.
+    history.change(Some(Some(3)), &[3], &[]);
+    history.fence(3, true);
+    history.fence(1, false);
+    history.elect(1, 2, &[1], &[]);
+    let judgement = finish(history, 1);
+    assert_eq!(broken(&judgement), Vec::<&str>::new(), "{:#?}", judgement.violations);
+    let because = &judgement.permitted[0].because;
+    assert!(because.contains("3 was elected in epoch 1 at "), "{because}");
+    assert!(because.contains("{1, 2}, none of which could lead"), "{because}");
+}

@@ -1,0 +1,73 @@
+//! What was lost and comes back, since the next leader has it.
+
+use super::{acks1, broken, finish, hazards};
+use crate::evidence::testing::{History, ORDERS, numbers};
+use engine::fact::ClientFact;
+
+/// 2 has what 1 confirms with acks=1, cuts it when 3 leads without it, and lacks it while 1 leads
+/// again. Then 2 is elected.
+fn led_by_2_in_the_end(fetched_again: bool) -> crate::judge::Judgement {
+    let mut history = acks1(&[2]);
+    history.elect(3, 1, &[1, 2, 3], &[]);
+    history.cut(2, ORDERS, 4, 4);
+    history.elect(1, 2, &[1, 2, 3], &[]);
+    if fetched_again {
+        history.follow(2, 1, ORDERS);
+        history.cut(2, ORDERS, 4, 4);
+    }
+    history.elect(2, 3, &[2, 3], &[]);
+    history.cut(1, ORDERS, 4, 4);
+    finish(history, 2)
+}
+
+#[test]
+fn acks1_permits_what_a_replica_cut_while_it_was_lost_and_had_not_got_again() {
+    let judgement = led_by_2_in_the_end(false);
+    assert_eq!(broken(&judgement), Vec::<&str>::new(), "{:#?}", judgement.violations);
+    assert_eq!(hazards(&judgement), vec![("acks1-unreplicated", 4)]);
+}
+
+#[test]
+fn acks1_does_not_excuse_what_a_replica_had_got_again_and_cut() {
+    let judgement = led_by_2_in_the_end(true);
+    assert!(broken(&judgement).contains(&"acknowledged-survives"), "{judgement:?}");
+}
+
+/// A client is shown the end of 1, and that of 3, which lacks four records and leads by an unclean
+/// election. 1, which has them, leads again by another. Then `broker` shows the end of 3.
+fn shown_again_by(broker: u16) -> crate::judge::Judgement {
+    let mut history = History::new(2);
+    history.setup.topics[0].unclean_leader_election = true;
+    history.unfence(&[1, 2, 3]);
+    history.produce(&numbers(0..4));
+    history.change(None, &[1, 2], &[]);
+    history.send(ORDERS, &numbers(4..8), -1);
+    history.write(1, ORDERS, 0, &numbers(4..8));
+    history.follow(2, 1, ORDERS);
+    history.watermark(1, &[2], ORDERS, 0);
+    history.confirm(1, ORDERS, 4, &numbers(4..8), -1);
+    let shown = |offset, broker| {
+        let (partition, question) = (ORDERS, 0);
+        ClientFact::EndShown { partition, offset, broker, question }
+    };
+    history.client(1003, shown(8, 1));
+    [1, 2].into_iter().for_each(|id| history.fence(id, true));
+    history.elect(3, 1, &[3], &[]);
+    history.client(1003, shown(4, 3));
+    history.fence(3, true);
+    history.fence(1, false);
+    history.elect(1, 2, &[1], &[]);
+    history.client(1003, shown(4, broker));
+    finish(history, 1)
+}
+
+#[test]
+fn a_replaced_leader_shows_its_own_end_until_it_knows() {
+    let judgement = shown_again_by(3);
+    assert_eq!(broken(&judgement), Vec::<&str>::new(), "{:#?}", judgement.violations);
+    assert!(hazards(&judgement).iter().all(|(hazard, _)| *hazard == "unclean-election"));
+    for broker in [1, 2] {
+        let judgement = shown_again_by(broker);
+        assert_eq!(broken(&judgement), vec!["end-never-back"], "by {broker}");
+    }
+}
