@@ -1,23 +1,21 @@
 //! `faultline report acks`.
 
 use super::args::AcksArgs;
-use super::convert;
+use super::convert::{self, COMPARED};
 use super::make::{self, Made};
 use super::tell;
 use crate::exit::{self, Failure, print_json};
 use crate::style::Style;
-use reports::acks::{self, Study, Summary};
+use reports::acks::{self, Study};
 use reports::out::{OutFile, Staging};
 use scenarios::catalog;
-use scenarios::result::{Outcome, VERSION, files as results};
+use scenarios::result::files as results;
 use scenarios::spec::{Diagnostic, Kind, Scenario};
 use scenarios::study::{self, ACKS, SCENARIO};
 use std::path::{Path, PathBuf};
 
 /// Where a report is written unless it is said.
 const RESULTS: &str = "results";
-/// What is compared cannot be set.
-const COMPARED: [&str; 2] = ["acks", "min.insync.replicas"];
 
 /// Compares the settings.
 pub(super) fn command(args: &AcksArgs) -> Result<u8, Failure> {
@@ -38,23 +36,16 @@ pub(super) fn command(args: &AcksArgs) -> Result<u8, Failure> {
         eprintln!("no seed was finished, and nothing was written");
         return Ok(code);
     };
-    let (summary, files) = acks::files(&study);
+    let (mut summary, files) = acks::files(&study);
     let folder = out.write(&study, &files)?;
     if args.json {
-        print_json(&Printed { version: VERSION, outcome, out: &folder, report: &summary });
+        summary.outcome = Some(outcome.name().to_owned());
+        summary.out = Some(folder);
+        print_json(&summary);
     } else {
         exit::print(&tell::summary(&summary, outcome, &folder, Style::of_stdout()));
     }
     Ok(code)
-}
-
-/// What `--json` prints.
-#[derive(serde::Serialize)]
-struct Printed<'a> {
-    version: u32,
-    outcome: Outcome,
-    out: &'a str,
-    report: &'a Summary,
 }
 
 fn read(file: &Path) -> Result<Study, Failure> {

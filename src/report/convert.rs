@@ -3,20 +3,20 @@
 use super::args::AcksArgs;
 use machine::Digest;
 use reports::acks::{
-    Acks, FORMAT, Header, Latencies, Loss, Produce, RecordCounts, Run, Seeds, Setting, Study,
-    Violation,
+    Acks, FORMAT, Header, Latencies, Loss, NotDefault, Produce, RecordCounts, Run, Seeds, Setting,
+    Study, Violation,
 };
 use scenarios::result::{Outcome, command, quoted};
 use scenarios::spec::Scenario;
 use scenarios::study::{ACKS, Observed, SCENARIO, Under};
 
+/// What is compared cannot be set.
+pub(super) const COMPARED: [&str; 2] = ["acks", "min.insync.replicas"];
+
 /// What holds for all runs.
 pub(super) fn header(scenario: &Scenario, args: &AcksArgs) -> Header {
     let seeds = Seeds { from: args.seeds.start, to: args.seeds.end };
-    let mut line = format!("faultline report acks --seeds {}", seeds.text());
-    for set in &args.set {
-        line.push_str(&format!(" --set {}", quoted(set)));
-    }
+    let swarm = scenario.swarm.as_ref();
     let pair = |set: &String| {
         let (key, value) = set.split_once('=').unwrap_or((set, ""));
         (key.trim().to_owned(), value.trim().to_owned())
@@ -28,12 +28,56 @@ pub(super) fn header(scenario: &Scenario, args: &AcksArgs) -> Header {
         scenario: scenario.name.clone(),
         title: scenario.title.clone(),
         seeds,
+        interrupted: None,
         settings: ACKS.iter().map(|under| setting(*under)).collect(),
         replication_factor: scenario.topics.iter().map(|t| t.replication_factor).max().unwrap_or(0),
         partitions: scenario.topics.iter().map(|topic| topic.partitions).sum(),
+        unclean_leader_election: unclean(scenario),
+        linger_ms: linger_ms(scenario),
+        rate_per_s: scenario.producers.iter().map(|producers| producers.rate).sum(),
+        families: swarm
+            .map_or(&[][..], |swarm| &swarm.families)
+            .iter()
+            .map(|family| family.name().to_owned())
+            .collect(),
+        lone_leaders: swarm.map_or_else(|| "0%".to_owned(), |it| it.lone_leaders.to_string()),
+        not_default: not_default(scenario),
         overrides: args.set.iter().map(pair).collect(),
-        command: line,
+        command: line(seeds, &args.set),
     }
+}
+
+/// The line that makes the runs of these seeds.
+pub(super) fn line(seeds: Seeds, by_hand: &[String]) -> String {
+    let mut line = format!("faultline report acks --seeds {}", seeds.text());
+    for set in by_hand {
+        line.push_str(&format!(" --set {}", quoted(set)));
+    }
+    line
+}
+
+/// What is not Kafka's default, but for what is compared.
+fn not_default(scenario: &Scenario) -> Vec<NotDefault> {
+    let others =
+        scenario.not_default().into_iter().filter(|it| !COMPARED.contains(&it.property.as_str()));
+    let told = others.map(|it| NotDefault {
+        of: it.of,
+        property: it.property,
+        value: it.value,
+        default: it.default,
+    });
+    told.collect()
+}
+
+/// Whether any topic may have a leader that was not in sync.
+fn unclean(scenario: &Scenario) -> bool {
+    scenario.topics.iter().any(|topic| scenario.topic_config(topic).unclean_leader_election)
+}
+
+/// The longest that any producer waits for a batch to fill.
+fn linger_ms(scenario: &Scenario) -> u64 {
+    let lingers = scenario.producers.iter().map(|producers| producers.properties.config().linger);
+    lingers.max().map_or(0, |linger| linger.0 / 1_000_000)
 }
 
 fn setting(under: Under) -> Setting {
@@ -43,7 +87,7 @@ fn setting(under: Under) -> Setting {
 
 /// A run under a setting. `by_hand` are the settings that hold for all runs.
 pub(super) fn run(under: Under, by_hand: &[String], observed: Observed) -> Run {
-    let Observed { verdict, lost, faults, measured, stats } = observed;
+    let Observed { verdict, lost, faults, lone_leader, measured, stats } = observed;
     let counts = verdict.counts;
     let arguments = under.settings(by_hand);
     Run {
@@ -62,6 +106,7 @@ pub(super) fn run(under: Under, by_hand: &[String], observed: Observed) -> Run {
             reordered: counts.reordered,
         },
         faults: faults.into_iter().map(|(family, count)| (family.to_owned(), count)).collect(),
+        lone_leader,
         losses: lost
             .into_iter()
             .map(|lost| Loss {

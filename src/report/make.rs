@@ -92,7 +92,9 @@ pub(super) fn make(
     progress.clear();
     let done = seeds.clone().take_while(|seed| runs.contains_key(seed)).count() as u64;
     let interrupted = is_interrupted() && done < header.seeds.count();
+    header.interrupted = interrupted.then_some(header.seeds);
     header.seeds.to = header.seeds.from + done;
+    header.command = convert::line(header.seeds, by_hand);
     let to = header.seeds.to;
     let runs = runs.into_iter().take_while(|(seed, _)| *seed < to);
     let runs: Vec<Run> = runs.flat_map(|(_, of_seed)| of_seed).collect();

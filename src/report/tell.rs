@@ -2,22 +2,32 @@
 
 use crate::progress::plural;
 use crate::style::Style;
-use crate::summary::badge;
+use crate::summary::{badge, stopped};
 use reports::acks::{SettingSummary, Summary};
 use reports::page::text::{duration_us, percent, rounded};
 use scenarios::result::Outcome;
 use std::fmt::Write;
 
+/// With fewer seeds than this intervals mean little.
+const FEW: u64 = 20;
+
 /// The comparison as a table, and where the page is.
 pub(super) fn summary(summary: &Summary, outcome: Outcome, out: &str, style: Style) -> String {
     let study = &summary.study;
     let seeds = study.seeds.text();
+    let head = match study.interrupted {
+        Some(_) => stopped(outcome, style),
+        None => badge(outcome, style),
+    };
     let mut text = format!(
-        "{}  {} settings of acks and min.insync.replicas, seeds {seeds} of {} each\n\n",
-        badge(outcome, style),
+        "{head}  {} settings of acks and min.insync.replicas, seeds {seeds} of {} each\n",
         study.settings.len(),
         study.scenario
     );
+    if let Some(asked) = study.interrupted {
+        let _ = writeln!(text, "interrupted: seeds {seeds} of {}", asked.text());
+    }
+    text.push('\n');
     let head = [
         "setting",
         "lost per million",
@@ -50,10 +60,31 @@ pub(super) fn summary(summary: &Summary, outcome: Outcome, out: &str, style: Sty
     let _ = write!(
         text,
         "\n{}\n\npage     {}\nnumbers  {out}/report.json",
-        style.faint("Latencies are simulated: compare them with each other."),
+        style.faint(notes(summary)),
         style.strong(format!("{out}/index.html"))
     );
     text
+}
+
+/// What goes with the numbers.
+fn notes(summary: &Summary) -> String {
+    let mut notes = format!(
+        "Latencies are simulated, up to linger.ms={} of each is waiting for a batch to fill: \
+         compare them with each other.",
+        summary.study.linger_ms
+    );
+    for setting in summary.settings.iter().filter(|it| it.lost == 0) {
+        if let Some(share) = setting.share_with_loss {
+            let (label, bound) = (setting.setting.label(), percent(share.high));
+            notes.push_str(&format!(
+                "\nNone lost with {label}: up to {bound} of such runs may lose some (95 %, Wilson)."
+            ));
+        }
+    }
+    if summary.study.seeds.count() < FEW {
+        notes.push_str(&format!("\nWith fewer than {FEW} seeds intervals mean little."));
+    }
+    notes
 }
 
 fn row(summary: &SettingSummary) -> [String; 7] {
@@ -65,7 +96,7 @@ fn row(summary: &SettingSummary) -> [String; 7] {
     [
         summary.setting.label(),
         rate.map_or("-".to_owned(), |rate| rounded(rate.value)),
-        rate.map_or("-".to_owned(), |rate| {
+        summary.loss_with_interval().map_or("-".to_owned(), |rate| {
             format!("{} to {}", rounded(rate.low), rounded(rate.high))
         }),
         format!("{} of {}", summary.runs_with_loss, summary.runs),

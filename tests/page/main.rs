@@ -121,6 +121,16 @@ fn looks(browser: &mut Browser) {
     browser.look(360, true);
     let dark = (browser.value(ground), browser.value(ink));
     assert!(browser.value(overflow).as_f64() <= Some(0.0), "it is wider than a phone");
+    // The whole table is seen without moving it, each number with its name.
+    let cells = "[...document.querySelectorAll('.stack td')]";
+    let seen = "every(td => td.getBoundingClientRect().right <= innerWidth && \
+                td.scrollWidth <= td.clientWidth && \
+                getComputedStyle(td, '::before').content.length > 4)";
+    assert_eq!(browser.value(&format!("{cells}.{seen}")), true, "numbers are cut off");
+    // A line breaks between its arguments.
+    let lines = "[...document.querySelectorAll('pre code span')]";
+    let whole = "every(span => span.getClientRects().length === 1)";
+    assert_eq!(browser.value(&format!("{lines}.{whole}")), true, "an argument is broken");
     assert!(light.0 != dark.0 && light.1 != dark.1, "{light:?} and {dark:?}");
     let shown =
         |room: &str| format!("getComputedStyle(document.querySelector('figure .{room}')).display");

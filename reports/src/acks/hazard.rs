@@ -38,7 +38,8 @@ const TOLD: &[Told] = &[
     },
     Told {
         hazard: "correlated-power-loss",
-        because: "as many replicas lost their power as had to be in sync, before any had synced",
+        because: "as many replicas as had to be in sync ended uncleanly, by power losses or process \
+                  crashes, and the next leader had lost them with its power",
     },
     Told {
         hazard: "unclean-election",

@@ -2,7 +2,9 @@
 //! for it: the numbers are drawn so that every part of the page has something to show.
 
 use super::confirm::{Acks, Setting};
-use super::study::{FORMAT, Header, Latencies, Loss, Produce, RecordCounts, Run, Seeds, Study};
+use super::study::{
+    FORMAT, Header, Latencies, Loss, NotDefault, Produce, RecordCounts, Run, Seeds, Study,
+};
 use rand::{Rng, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 use std::collections::BTreeMap;
@@ -26,9 +28,21 @@ pub fn study(seeds: Seeds) -> Study {
         scenario: "made-up".to_owned(),
         title: "numbers that no cluster produced".to_owned(),
         seeds,
+        interrupted: None,
         settings: settings.clone(),
         replication_factor: 3,
         partitions: 3,
+        unclean_leader_election: false,
+        linger_ms: 5,
+        rate_per_s: 100,
+        families: FAMILIES.map(str::to_owned).to_vec(),
+        lone_leaders: "10%".to_owned(),
+        not_default: vec![NotDefault {
+            of: "brokers".to_owned(),
+            property: "replica.lag.time.max.ms".to_owned(),
+            value: "2000".to_owned(),
+            default: "30000".to_owned(),
+        }],
         overrides: BTreeMap::new(),
         command: format!("faultline report acks --seeds {}", seeds.text()),
     };
@@ -49,7 +63,7 @@ fn run(setting: Setting, seed: u64) -> Run {
     let mut below = |n: u64| random.next_u64() % n;
     let sent = 4_000 + below(50);
     let (chance, most, hazard) = match (setting.acks, setting.min_isr) {
-        (Acks::None, _) => (3, 90, "acks0-lost"),
+        (Acks::None, _) => (3, 90, "acks0-unreplicated"),
         (Acks::Leader, _) => (12, 20, "acks1-unreplicated"),
         (Acks::All, 1) => (80, 8, "isr-of-one"),
         (Acks::All, _) => (u64::MAX, 1, ""),
@@ -90,6 +104,7 @@ fn run(setting: Setting, seed: u64) -> Run {
             reordered: 0,
         },
         faults,
+        lone_leader: seed.is_multiple_of(9),
         losses: losses.into_iter().collect(),
         latency,
         produce: Produce { batches: 800, retries: below(9), errors: below(2) },

@@ -8,7 +8,9 @@
 mod confirm;
 mod hazard;
 pub mod made_up;
+mod method;
 mod page;
+mod pairs;
 mod promise;
 mod read;
 mod report;
@@ -20,12 +22,14 @@ mod words;
 mod tests;
 
 pub use confirm::{Acks, Setting};
+pub use pairs::PairSummary;
 pub use read::{ReadError, read};
 pub use report::{STUDY_FILE, files};
 pub use study::{
-    FORMAT, Header, Latencies, Loss, Produce, RecordCounts, Run, Seeds, Study, Violation, write,
+    FORMAT, Header, Latencies, Loss, NotDefault, Produce, RecordCounts, Run, Seeds, Study,
+    Violation, write,
 };
 pub use summary::{
-    FamilySummary, HazardSummary, LatencySummary, REPORT_VERSION, SettingSummary, Summary, Worst,
-    summarise,
+    FamilySummary, HazardSummary, LatencySummary, LoneSummary, REPORT_VERSION, SettingSummary,
+    Summary, Worst, summarise,
 };

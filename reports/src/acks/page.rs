@@ -1,12 +1,12 @@
 //! The page of a comparison.
 
+use super::method;
 use super::promise::{at_stake, promise};
 use super::summary::{SettingSummary, Summary, Worst};
 use super::words;
 use crate::page::text::{duration_us, grouped, interval, percent, plural, rounded};
-use crate::page::{self, Page};
+use crate::page::{self, Page, code};
 use crate::plot::{self, Caption, Plot, Room, Shape};
-use crate::stat::bootstrap::ROUNDS;
 use maud::{Markup, PreEscaped, html};
 
 /// The page as a file.
@@ -22,10 +22,11 @@ pub(super) fn render(summary: &Summary) -> String {
         (head(summary))
         (overview(summary))
         (cards(summary))
+        (method::pairs(summary))
         h2 id="charts" { "In numbers" }
         @for plot in plot::ACKS { (figure(plot, summary, &caption)) }
         (worst(summary))
-        (method(summary))
+        (method::method(summary))
     };
     let title = format!("acks compared: {}, seeds {}", study.scenario, study.seeds.text());
     let faultline = &study.faultline;
@@ -44,9 +45,16 @@ fn head(summary: &Summary) -> Markup {
             li { b { (grouped(study.seeds.count())) } " seeds (" (study.seeds.text()) ")" }
             li { b { (study.settings.len()) } " settings" }
             li { "replication factor " b { (study.replication_factor) } }
-            li { "unclean leader election " b { "off" } }
+            li { "unclean leader election "
+                b { (if study.unclean_leader_election { "on" } else { "off" }) } }
             li { "scenario " b { (study.scenario) } }
             li { "Faultline " b { (study.faultline) } }
+        }
+        @if let Some(asked) = study.interrupted {
+            p { b { "Interrupted: " } "seeds " (study.seeds.text()) " of " (asked.text()) "." }
+        }
+        @if study.seeds.count() < words::FEW {
+            p { b { "Few seeds: " } "with fewer than " (words::FEW) " the intervals mean little." }
         }
         @if !study.overrides.is_empty() {
             p class="small" {
@@ -66,7 +74,7 @@ fn overview(summary: &Summary) -> Markup {
     html! {
         h2 id="overview" { "At a glance" }
         div class="card" { div class="scroll" tabindex="0" role="region" aria-label="At a glance" {
-            table {
+            table class="stack" {
                 thead { tr {
                     th scope="col" { "Setting" }
                     th scope="col" { "Verdict" }
@@ -79,6 +87,13 @@ fn overview(summary: &Summary) -> Markup {
                 tbody { @for setting in &summary.settings { (overview_row(setting)) } }
             }
         } }
+        p class="small" {
+            "Latencies are of confirmed records, with acks=0 until a record left the producer. "
+            (plural(summary.study.linger_ms, "millisecond", "milliseconds")) " of each (linger.ms) \
+            at most the producer waits for a batch to fill, which is most of the medians. "
+            a href="#faults" { "Which faults" } " these are, and "
+            a href="#configuration" { "what is not Kafka's default" } ", decides the numbers."
+        }
     }
 }
 
@@ -87,12 +102,15 @@ fn overview_row(summary: &SettingSummary) -> Markup {
     let or_dash = |text: Option<String>| text.unwrap_or_else(|| "–".to_owned());
     html! { tr {
         th scope="row" { a href={ "#" (summary.setting.id()) } { (summary.setting.label()) } }
-        td { (verdict(summary)) }
-        td class="number" { (or_dash(summary.lost_per_million.map(|rate| rounded(rate.value)))) }
-        td class="number" { (grouped(summary.runs_with_loss)) " of " (grouped(summary.runs)) }
-        td class="number" { (latency(summary.latency.p50_us)) }
-        td class="number" { (latency(summary.latency.p99_us)) }
-        td class="number" {
+        td data-label="Verdict" { (verdict(summary)) }
+        td class="number" data-label="Lost per million" { (or_dash(summary.lost_per_million.map(|rate| rounded(rate.value)))) }
+        td class="number" data-label="Runs with loss" {
+            (grouped(summary.runs_with_loss)) " of " (grouped(summary.runs))
+            @if summary.runs_untold > 0 { " (" (grouped(summary.runs_untold)) " undecided)" }
+        }
+        td class="number" data-label="Latency, median" { (latency(summary.latency.p50_us)) }
+        td class="number" data-label="Latency, 99 %" { (latency(summary.latency.p99_us)) }
+        td class="number" data-label="Time without writes" {
             (or_dash(summary.unavailable_share.map(|share| percent(share.value))))
         }
     } }
@@ -112,11 +130,11 @@ fn verdict(summary: &SettingSummary) -> Markup {
 fn cards(summary: &Summary) -> Markup {
     html! {
         h2 id="settings" { "What each setting promises, and what was seen" }
-        div class="cards" { @for setting in &summary.settings { (card(setting)) } }
+        div class="cards" { @for setting in &summary.settings { (card(setting, summary)) } }
     }
 }
 
-fn card(summary: &SettingSummary) -> Markup {
+fn card(summary: &SettingSummary, all: &Summary) -> Markup {
     html! {
         article class="card" id=(summary.setting.id()) {
             header { h3 { (summary.setting.label()) } (verdict(summary)) }
@@ -128,18 +146,19 @@ fn card(summary: &SettingSummary) -> Markup {
                 dt { "Cost" }
                 dd { (words::cost(summary)) }
             }
-            (details(summary))
+            (details(summary, all))
         }
     }
 }
 
-fn details(summary: &SettingSummary) -> Markup {
+fn details(summary: &SettingSummary, all: &Summary) -> Markup {
     let rate = |rate: Option<crate::stat::Estimate>, show: fn(f64) -> String| {
         rate.map_or_else(
             || "–".to_owned(),
             |rate| format!("{} ({})", show(rate.value), interval(rate, show)),
         )
     };
+    let load = method::load(all);
     let rows: [(&str, String); 11] = [
         ("Records given to producers", grouped(summary.sent)),
         (at_stake(summary.setting), grouped(summary.at_stake)),
@@ -148,7 +167,7 @@ fn details(summary: &SettingSummary) -> Markup {
         ("refused for certain", grouped(summary.failed)),
         ("read more than once", grouped(summary.duplicated)),
         ("read in another order", grouped(summary.reordered)),
-        ("records per second", rate(summary.throughput_per_s, rounded)),
+        (&load, rate(summary.throughput_per_s, rounded)),
         ("batches sent again, per thousand", rate(summary.retries_per_thousand, rounded)),
         ("batches given up, per thousand", rate(summary.errors_per_thousand, rounded)),
         ("time without writes", rate(summary.unavailable_share, percent)),
@@ -217,41 +236,7 @@ fn worst_seed(worst: &Worst) -> Markup {
             "."
             @for violation in &worst.violations { p class="small" { (violation) } }
             @if !worst.because.is_empty() { p class="small" { (worst.because) } }
-            pre { code { (worst.reproduce) } }
-        }
-    }
-}
-
-fn method(summary: &Summary) -> Markup {
-    let study = &summary.study;
-    html! {
-        h2 id="method" { "How this was made" }
-        ul class="method" {
-            li { b { "Paired. " } "A seed decides the arrivals of records, the delays of the \
-                network and the faults. Each seed was run once with each setting. The faults are \
-                those that acks=all with min ISR 2 promises to survive; for the other settings \
-                the same faults strike the same nodes at the same moments, whether or not they \
-                promise to survive them." }
-            li { b { "Simulated. " } "Brokers, controllers and clients follow Kafka's protocol in \
-                virtual time on simulated networks and disks. Latencies compare settings with each \
-                other; they do not predict those of your hardware. Losses come from the protocol, \
-                and the faults are far denser than in production: one run holds the bad luck of \
-                months." }
-            li { b { "Lost " } "means: acknowledged, or with acks=0 sent, and not readable after \
-                everything was healed." }
-            li { b { "Latency " } "counts from handing a record to the producer until its outcome \
-                was known, retries included; records whose outcome stayed unknown have none." }
-            li { b { "Time without writes " } "counts from handing a record to a producer until its \
-                partition accepted one, if that took longer than a quarter of a second: until a \
-                producer was told, or with acks=0 until a leader appended." }
-            li { b { "Intervals " } "are 95 %: of rates by percentile bootstrap over seeds ("
-                (grouped(ROUNDS as u64)) " draws), since records within a run are lost together; \
-                of shares of runs by Wilson's score." }
-            li { b { "Made again " } "with the same version, this line gives the same bytes:"
-                pre { code { (study.command) } } }
-            li { "The runs are in " code { "study.jsonl" } ", the numbers in "
-                code { "report.json" } ", and each chart is also a CSV, SVG and PNG file beside \
-                this page." }
+            pre { (code(&worst.reproduce)) }
         }
     }
 }

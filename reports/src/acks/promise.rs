@@ -8,12 +8,13 @@ pub(super) fn promise(setting: Setting) -> &'static str {
     match (setting.acks, setting.min_isr) {
         (Acks::None, _) => {
             "Nothing. The producer takes a record for written once it is handed to the network, \
-             and sends nothing again. min.insync.replicas is not asked."
+             and sends nothing again. min.insync.replicas is not \
+             asked, but decides who may lead next."
         }
         (Acks::Leader, _) => {
             "The leader has the record in its memory. Nothing is promised once that leader fails \
              before every replica in sync has fetched it. min.insync.replicas is not asked before \
-             a record is confirmed."
+             a record is confirmed, but decides who may lead next."
         }
         (Acks::All, 0 | 1) => {
             "Every replica in sync has the record in its memory, and that may be the leader \

@@ -13,7 +13,7 @@ use std::collections::BTreeMap;
 use std::io;
 
 /// The version of this format.
-pub const FORMAT: u32 = 1;
+pub const FORMAT: u32 = 2;
 
 /// The mark by which such a file is known.
 pub(super) const KIND: &str = "faultline acks study";
@@ -40,6 +40,20 @@ impl Seeds {
     }
 }
 
+/// A property that does not have Kafka's default.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct NotDefault {
+    /// Whose it is, such as `brokers`.
+    pub of: String,
+    /// Kafka's name.
+    pub property: String,
+    /// The value.
+    pub value: String,
+    /// What Kafka has.
+    pub default: String,
+}
+
 /// What holds for all runs.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
@@ -56,12 +70,28 @@ pub struct Header {
     pub title: String,
     /// The seeds.
     pub seeds: Seeds,
+    /// The seeds that were asked for, if the study was interrupted before it had all of them.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub interrupted: Option<Seeds>,
     /// What is compared.
     pub settings: Vec<Setting>,
     /// Replicas of each partition.
     pub replication_factor: u16,
     /// Partitions that are written to.
     pub partitions: u32,
+    /// `unclean.leader.election.enable` of the topics.
+    pub unclean_leader_election: bool,
+    /// `linger.ms` of the producers.
+    pub linger_ms: u64,
+    /// How many records a second all producers together were given.
+    pub rate_per_s: u64,
+    /// The families of faults that plans were drawn from.
+    pub families: Vec<String>,
+    /// How many of the stories that plans are made of leave a leader alone in sync and then cut
+    /// its power, as in `10%`.
+    pub lone_leaders: String,
+    /// Every property that does not have Kafka's default, but for what is compared.
+    pub not_default: Vec<NotDefault>,
     /// Properties that were set by hand and hold for all runs, by Kafka's names.
     pub overrides: BTreeMap<String, String>,
     /// The line that made the study.
@@ -84,6 +114,8 @@ pub struct Run {
     pub records: RecordCounts,
     /// Faults that took effect, by family.
     pub faults: BTreeMap<String, u64>,
+    /// Whether a leader was isolated and then lost its power, as one story of faults has it.
+    pub lone_leader: bool,
     /// Records that were lost, by what allowed it.
     pub losses: Vec<Loss>,
     /// How long producers waited for an answer.

@@ -1,6 +1,7 @@
 //! From the runs of a study to the numbers that a report tells. `report.json` holds them.
 
 use super::confirm::Setting;
+use super::pairs::{self, PairSummary};
 use super::study::{Header, Run, Study};
 use crate::stat::{Estimate, bootstrap, histogram, share};
 use schemars::JsonSchema;
@@ -8,10 +9,13 @@ use serde::Serialize;
 use std::collections::BTreeMap;
 
 /// The version of `report.json`.
-pub const REPORT_VERSION: u32 = 1;
+pub const REPORT_VERSION: u32 = 2;
 
 /// How many of the worst seeds are told for each setting.
 const WORST: usize = 3;
+
+/// How many runs an interval over seeds needs at the least to mean something.
+const FEWEST: u64 = 20;
 
 /// A comparison in numbers.
 #[derive(Clone, Debug, PartialEq, Serialize, JsonSchema)]
@@ -19,10 +23,18 @@ const WORST: usize = 3;
 pub struct Summary {
     /// [`REPORT_VERSION`].
     pub version: u32,
+    /// What the runs come to, if this was printed when they were made.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub outcome: Option<String>,
+    /// The directory of the report, if this was printed.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub out: Option<String>,
     /// What holds for all runs.
     pub study: Header,
     /// What was found for each setting.
     pub settings: Vec<SettingSummary>,
+    /// What min.insync.replicas makes of each value of acks, within seeds.
+    pub pairs: Vec<PairSummary>,
 }
 
 /// What was found for one setting.
@@ -41,7 +53,8 @@ pub struct SettingSummary {
     pub at_stake: u64,
     /// Of those, records that were not readable at the end.
     pub lost: u64,
-    /// Lost records per million at stake, with its bootstrap interval over seeds.
+    /// Lost records per million at stake, with its bootstrap interval over seeds. If none was
+    /// lost, the interval says nothing: see `share_with_loss`.
     pub lost_per_million: Option<Estimate>,
     /// Runs with at least one lost record.
     pub runs_with_loss: u64,
@@ -73,10 +86,26 @@ pub struct SettingSummary {
     pub errors_per_thousand: Option<Estimate>,
     /// Losses by their reason, the largest first.
     pub hazards: Vec<HazardSummary>,
+    /// Losses by whether a leader was isolated and then lost its power.
+    pub lone_leader: [LoneSummary; 2],
     /// Losses by the faults of their runs.
     pub families: Vec<FamilySummary>,
     /// The seeds with most losses, the worst first.
     pub worst: Vec<Worst>,
+}
+
+impl SettingSummary {
+    /// Lost records per million, where its interval says something.
+    pub fn loss_with_interval(&self) -> Option<Estimate> {
+        self.lost_per_million.filter(|_| self.lost > 0)
+    }
+}
+
+impl FamilySummary {
+    /// Lost records per million, where its interval says something.
+    pub fn loss_with_interval(&self) -> Option<Estimate> {
+        self.lost_per_million.filter(|_| self.lost > 0 && self.runs >= FEWEST)
+    }
 }
 
 /// How long producers waited for an answer, in simulated microseconds.
@@ -128,6 +157,20 @@ pub struct FamilySummary {
     pub lost_per_million: Option<Estimate>,
 }
 
+/// Losses in runs with, or without, the story of a leader that was isolated and then lost its
+/// power.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, JsonSchema)]
+pub struct LoneSummary {
+    /// Whether it was told.
+    pub told: bool,
+    /// Runs.
+    pub runs: u64,
+    /// Of those, runs with a lost record.
+    pub runs_with_loss: u64,
+    /// Records lost in those runs.
+    pub lost: u64,
+}
+
 /// A seed that went badly.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct Worst {
@@ -154,7 +197,14 @@ pub fn summarise(study: &Study) -> Summary {
         let runs: Vec<&Run> = study.of(*setting).collect();
         of_setting(*setting, &runs, study.header.partitions, &families)
     });
-    Summary { version: REPORT_VERSION, settings: settings.collect(), study: study.header.clone() }
+    Summary {
+        version: REPORT_VERSION,
+        outcome: None,
+        out: None,
+        settings: settings.collect(),
+        pairs: pairs::pairs(study),
+        study: study.header.clone(),
+    }
 }
 
 fn of_setting(
@@ -194,8 +244,19 @@ fn of_setting(
         retries_per_thousand: ratio(runs, |run| (run.produce.retries, run.produce.batches), 1e3),
         errors_per_thousand: ratio(runs, |run| (run.produce.errors, run.produce.batches), 1e3),
         hazards: hazards(runs),
+        lone_leader: [true, false].map(|told| of_lone_leader(told, runs)),
         families: families.iter().map(|family| of_family(family, runs)).collect(),
         worst: worst(runs),
+    }
+}
+
+fn of_lone_leader(told: bool, runs: &[&Run]) -> LoneSummary {
+    let of_story = || runs.iter().filter(|run| run.lone_leader == told);
+    LoneSummary {
+        told,
+        runs: of_story().count() as u64,
+        runs_with_loss: of_story().filter(|run| has_loss(run)).count() as u64,
+        lost: of_story().map(|run| run.records.lost).sum(),
     }
 }
 

@@ -17,9 +17,16 @@ fn header(seeds: Seeds) -> Header {
         scenario: "by-hand".to_owned(),
         title: "four runs".to_owned(),
         seeds,
+        interrupted: None,
         settings: vec![ACKS_1, ACKS_ALL],
         replication_factor: 3,
         partitions: 2,
+        unclean_leader_election: false,
+        linger_ms: 5,
+        rate_per_s: 100,
+        families: vec!["crash".to_owned(), "pause".to_owned()],
+        lone_leaders: "10%".to_owned(),
+        not_default: Vec::new(),
         overrides: BTreeMap::new(),
         command: format!("faultline report acks --seeds {}", seeds.text()),
     }
@@ -39,6 +46,7 @@ fn run(setting: Setting, seed: u64, acked: u64, lost: u64, family: &str) -> Run 
         digest: "00ff".to_owned(),
         records: RecordCounts { sent: acked + 1, acked, unknown: 1, lost, ..Default::default() },
         faults: BTreeMap::from([(family.to_owned(), 2)]),
+        lone_leader: family == "crash",
         losses: (lost > 0).then(|| loss(lost)).into_iter().collect(),
         latency: Latencies::of((1..=acked).map(|i| i * 10)),
         produce: Produce { batches: 100, retries: seed, errors: 0 },
@@ -114,11 +122,69 @@ fn the_sentences_say_what_the_numbers_say() {
          a follower had fetched them.",
         "acks=all, min ISR 2: in 2 runs with the same faults none of 200 acknowledged records was \
          lost",
-        "faultline scenario by-hand --seed 5",
+        "<code><span>faultline scenario by-hand</span> <span>--seed 5</span></code>",
+        "acks=all",
+        "of the confirmed records",
+        "the scenario sends 100",
+        "10% isolate a leader",
+        "unclean leader election <b>off</b>",
         "promise kept",
     ] {
         assert!(page.contains(sentence), "{sentence}");
     }
+}
+
+#[test]
+fn what_cuts_the_numbers_short_is_told() {
+    let mut study = small();
+    study.header.interrupted = Some(Seeds { from: 4, to: 900 });
+    study.header.unclean_leader_election = true;
+    study.header.not_default = vec![NotDefault {
+        of: "brokers".to_owned(),
+        property: "broker.session.timeout.ms".to_owned(),
+        value: "1000".to_owned(),
+        default: "9000".to_owned(),
+    }];
+    let (summary, files) = files(&study);
+    let page = file(&files, "index.html");
+    for words in [
+        "<b>Interrupted: </b>seeds 4..6 of 4..900.",
+        "unclean leader election <b>on</b>",
+        "<code>broker.session.timeout.ms</code>",
+        "with fewer than 20 the intervals mean little",
+    ] {
+        assert!(page.contains(words), "{words}");
+    }
+    // The story was told in seed 5 alone.
+    let [with, without] = summary.settings[0].lone_leader;
+    assert_eq!((with.runs, with.runs_with_loss, with.lost), (1, 1, 3));
+    assert_eq!((without.runs, without.runs_with_loss, without.lost), (1, 0, 0));
+}
+
+#[test]
+fn no_interval_where_nothing_was_lost_or_there_were_few_runs() {
+    let (_, files) = files(&small());
+    let lost = file(&files, "lost-per-million.csv");
+    assert!(lost.contains("acks=all, min ISR 2\",all,2,200,0,0,,\r\n"), "{lost}");
+    assert!(lost.contains("acks=1, min ISR 1\",1,1,200,3,15000,0,30000\r\n"), "{lost}");
+    let faults = file(&files, "lost-by-fault.csv");
+    assert!(faults.contains("crash,\"acks=1, min ISR 1\",1,1,1,1,100,3,30000,,\r\n"), "{faults}");
+}
+
+#[test]
+fn pairs_are_compared_within_seeds() {
+    let mut study = small();
+    let other = Setting { acks: Acks::Leader, min_isr: 2 };
+    let runs = vec![run(other, 4, 100, 0, "pause"), run(other, 5, 100, 5, "crash")];
+    study.header.settings.insert(1, other);
+    study.runs.extend(runs);
+    let summary = summarise(&Study::new(study.header, study.runs));
+    let [pair] = summary.pairs.as_slice() else { panic!("{:?}", summary.pairs) };
+    assert_eq!((pair.acks, pair.min_isr), (Acks::Leader, [1, 2]));
+    // 2 more of 200 in seed 5 alone.
+    let rate = pair.lost_per_million.unwrap();
+    assert!((rate.value - 10_000.0).abs() < 1e-6 && rate.low == 0.0, "{rate:?}");
+    assert_eq!((pair.more_with_first, pair.more_with_second), (0, 1));
 }
 
 #[test]
@@ -161,7 +227,7 @@ fn bad_files_are_refused_with_the_place() {
         (String::new(), "", "the file is empty"),
         ("hello\n".to_owned(), "line 1, column 1", "expected value"),
         ("{\"version\": 1}\n".to_owned(), "line 1", "this is not a study"),
-        (good.replacen("\"version\":1", "\"version\":7", 1), "line 1", "this is 7"),
+        (good.replacen("\"version\":2", "\"version\":7", 1), "line 1", "this is 7"),
         (good[..good.len() - 10].to_owned(), "line 5", "cut off"),
         (without(4), "line 4", "the file is cut off: it has 3 runs"),
         (without(2), "line 3", "seed 5 with acks=1, min ISR 1, where seed 4 with acks=all"),

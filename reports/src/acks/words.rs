@@ -6,6 +6,9 @@ use super::promise::{at_stake, is_durable};
 use super::summary::SettingSummary;
 use crate::page::text::{duration_us, grouped, interval, percent, plural, rounded};
 
+/// With fewer seeds than this intervals mean little.
+pub(super) const FEW: u64 = 20;
+
 /// What was seen, beginning with the setting itself.
 pub(super) fn seen(summary: &SettingSummary) -> String {
     format!("{}: {}", summary.setting.label(), losses(summary))
@@ -17,9 +20,10 @@ fn losses(summary: &SettingSummary) -> String {
         let bound = summary.share_with_loss.map_or(1.0, |share| share.high);
         return format!(
             "in {runs} runs with the same faults none of {} {told} records was lost (the 95 % \
-             interval for the share of such runs that lose any reaches up to {}).",
+             interval for the share of such runs that lose any reaches up to {}{}).",
             grouped(summary.at_stake),
-            percent(bound)
+            percent(bound),
+            untold(summary)
         );
     }
     let rate = summary.lost_per_million.map_or_else(String::new, |rate| {
@@ -30,10 +34,19 @@ fn losses(summary: &SettingSummary) -> String {
         )
     });
     format!(
-        "in {} of {runs} runs {told} records were lost, {rate}, because {}.",
+        "in {} of {runs} runs{} {told} records were lost, {rate}, because {}.",
         grouped(summary.runs_with_loss),
+        untold(summary),
         reasons(summary)
     )
+}
+
+/// Runs that are counted though they decide nothing.
+fn untold(summary: &SettingSummary) -> String {
+    match summary.runs_untold {
+        0 => String::new(),
+        runs => format!(", of which {} undecided,", grouped(runs)),
+    }
 }
 
 /// The reasons, the commonest first.
@@ -72,7 +85,7 @@ pub(super) fn cost(summary: &SettingSummary) -> String {
             duration_us(latency.p99_us)
         ),
         _ => format!(
-            "Half of the records were confirmed within {} (simulated latency), 99 % within {}, \
+            "Half of the confirmed records were so within {} (simulated latency), 99 % within {}, \
              99.9 % within {}.",
             duration_us(latency.p50_us),
             duration_us(latency.p99_us),

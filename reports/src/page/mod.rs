@@ -20,6 +20,22 @@ pub struct Page<'a> {
     pub body: Markup,
 }
 
+/// A line for a terminal, which breaks between its arguments only.
+pub fn code(line: &str) -> Markup {
+    let mut arguments: Vec<&str> = Vec::new();
+    let mut rest = line;
+    while let Some(at) = rest.get(1..).and_then(|rest| rest.find(" --")) {
+        let (argument, others) = rest.split_at(at + 1);
+        arguments.push(argument);
+        rest = &others[1..];
+    }
+    arguments.push(rest);
+    html! { code { @for (place, argument) in arguments.iter().enumerate() {
+        @if place > 0 { " " }
+        span { (argument) }
+    } } }
+}
+
 /// The file.
 pub fn render(page: Page<'_>) -> String {
     // Nothing may be loaded, whatever stands in the page.

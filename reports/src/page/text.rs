@@ -31,6 +31,16 @@ pub fn rounded(number: f64) -> String {
     }
 }
 
+/// With its sign, since it is a difference.
+pub fn signed(number: f64) -> String {
+    let size = rounded(number.abs());
+    match number {
+        _ if size == "0" => size,
+        0.0.. => format!("+{size}"),
+        _ => format!("−{size}"),
+    }
+}
+
 fn trim(text: String) -> String {
     text.trim_end_matches('0').trim_end_matches('.').to_owned()
 }
@@ -81,6 +91,7 @@ mod tests {
         ] {
             assert_eq!(rounded(number), text);
         }
+        assert_eq!([signed(-3.2), signed(0.0), signed(450.2)], ["−3.2", "0", "+450"]);
         assert_eq!(percent(0.023), "2.3 %");
         assert_eq!(duration_us(950), "950 µs");
         assert_eq!(duration_us(1_250), "1.25 ms");

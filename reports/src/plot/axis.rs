@@ -61,6 +61,12 @@ impl Scale {
         }
     }
 
+    /// The middle between 0 and where the powers begin, if 0 has a place of its own: there the
+    /// axis is broken.
+    pub(super) fn gap(&self) -> Option<f64> {
+        matches!(self, Self::Log { zero: true, .. }).then_some(ZERO_PART / 2.0)
+    }
+
     /// The values that are written along the axis.
     pub(super) fn marks(&self) -> Vec<f64> {
         match *self {

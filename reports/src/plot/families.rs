@@ -1,4 +1,4 @@
-//! Losses by the faults of their runs: a number for each family and setting, with a bar behind it.
+//! Losses by the faults of their runs: a number for each family and setting, with a bar below it.
 
 use super::frame::{self, Caption, MARGIN};
 use super::scene::{Anchor, Lettering};
@@ -13,7 +13,8 @@ pub(super) const PLOT: Plot = Plot {
     title: "Records lost per million, by fault",
     reading: "Each number counts the runs in which a fault of that kind took effect. A run has \
               several faults, so the same loss counts in several rows: what stands out is where to \
-              look, not yet a cause. The bars grow with the numbers.",
+              look, not yet a cause. The bars grow with the numbers. Fewer than 20 runs \
+              have no interval.",
     table,
     draw,
 };
@@ -43,7 +44,8 @@ fn table(summary: &Summary) -> Table {
             row.extend(
                 [found.runs, found.runs_with_loss, found.at_stake, found.lost].map(Cell::count),
             );
-            row.extend(Cell::estimate(found.lost_per_million));
+            row.push(Cell::number(found.lost_per_million.map(|rate| rate.value)));
+            row.extend(Cell::interval(found.loss_with_interval()));
             all.push(row);
         }
     }
@@ -60,7 +62,8 @@ struct Grid {
 }
 
 fn draw(table: &Table, caption: &Caption, room: Room) -> Scene {
-    let subtitle = "in runs with a fault of that kind; a run has several, so rows overlap";
+    let subtitle = "in runs in which such a fault took effect, so that their number differs by \
+                    setting; a run has several, so rows overlap";
     let (mut scene, mut y) = frame::begin(room, PLOT.title, subtitle);
     let mut families: Vec<&str> = Vec::new();
     let mut settings: Vec<(&str, f64)> = Vec::new();
@@ -132,7 +135,7 @@ fn family_row<'a>(
         }
         let value = table.number(row, "lost_per_million");
         let left = grid.left + grid.column * place as i32;
-        let (top, bottom) = (y + grid.line - 11, y + grid.line + 11);
+        let (top, bottom) = (y + grid.line + 7, y + grid.line + 12);
         let width = value.map_or(0, |value| bar(value, largest, grid.column - 8));
         if width > 0 {
             scene.rect((left + 4, top), (left + 4 + width, bottom), Ink::Bar);
@@ -144,7 +147,7 @@ fn family_row<'a>(
             size: if small { 11 } else { 13 },
             ..if plain { Lettering::LABEL } else { Lettering::VALUE }
         };
-        let middle = (left + grid.column / 2, y + grid.line);
+        let middle = (left + grid.column / 2, y + grid.line - 3);
         scene.text(middle, words, Anchor::Middle, lettering);
     }
 }

@@ -13,7 +13,8 @@ pub(super) const PLOT: Plot = Plot {
     id: "produce-latency",
     title: "Simulated latency of a write",
     reading: "From handing a record to the producer until it was told the outcome, over all \
-              records that were confirmed; with acks=0 until it left the producer. Simulated \
+              records that were confirmed; with acks=0 until it left the producer. linger.ms of it, \
+              most of the medians, is waiting for a batch to fill. Simulated \
               network and disks: compare the rows, do not expect these times of your hardware.",
     table,
     draw,
@@ -33,8 +34,8 @@ const COLUMNS: &[Column] = &[
 /// The percentiles that are drawn, and their shapes.
 const DRAWN: [(&str, Shape, &str); 3] = [
     ("p50_us", Shape::Circle, "median"),
-    ("p99_us", Shape::Square, "99 % faster"),
-    ("p999_us", Shape::Diamond, "99.9 % faster"),
+    ("p99_us", Shape::Square, "99 % within"),
+    ("p999_us", Shape::Diamond, "99.9 % within"),
 ];
 
 fn table(summary: &Summary) -> Table {
@@ -74,7 +75,8 @@ fn draw(table: &Table, caption: &Caption, room: Room) -> Scene {
     });
     let chart = Chart {
         title: PLOT.title,
-        subtitle: "until the producer knew: median · 99 % · 99.9 % of confirmed records",
+        subtitle: "of confirmed records until the producer knew, with acks=0 until they left it: \
+                   median · 99 % · 99.9 %",
         scale: Scale::log(all.flatten(), false),
         mark: |us| if us < 1.0 { "0".to_owned() } else { duration_us(us as u64) },
         rows: rows.collect(),

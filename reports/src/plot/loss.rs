@@ -33,7 +33,8 @@ fn table(summary: &Summary) -> Table {
     let row = |setting| {
         let mut row = rows::setting_cells(setting);
         row.extend([Cell::count(setting.at_stake), Cell::count(setting.lost)]);
-        row.extend(Cell::estimate(setting.lost_per_million));
+        row.push(Cell::number(setting.lost_per_million.map(|rate| rate.value)));
+        row.extend(Cell::interval(setting.loss_with_interval()));
         row
     };
     Table { columns: COLUMNS, rows: summary.settings.iter().map(row).collect() }
@@ -61,7 +62,8 @@ fn draw(table: &Table, caption: &Caption, room: Room) -> Scene {
     });
     let chart = Chart {
         title: PLOT.title,
-        subtitle: "of those that the application took for written, with 95 % intervals over seeds",
+        subtitle: "of those that the application took for written, with 95 % intervals over seeds; \
+                   logarithmic, with a place for 0",
         scale,
         mark: rounded,
         rows: rows.collect(),

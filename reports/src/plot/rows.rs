@@ -126,7 +126,17 @@ fn axis(scene: &mut Scene, chart: &Chart<'_>, layout: &Layout, (top, bottom): (i
         scene.line((x, top), (x, bottom), 1, Ink::Rule);
         scene.text((x, bottom + 12), (chart.mark)(value), Anchor::Middle, Lettering::NOTE);
     }
-    scene.line((layout.left, bottom), (layout.right, bottom), 1, Ink::Axis);
+    let Some(gap) = chart.scale.gap() else {
+        scene.line((layout.left, bottom), (layout.right, bottom), 1, Ink::Axis);
+        return;
+    };
+    // What stands left of the break is no power of ten.
+    let middle = layout.left + (f64::from(layout.right - layout.left) * gap).round() as i32;
+    scene.line((layout.left, bottom), (middle - 3, bottom), 1, Ink::Axis);
+    scene.line((middle + 3, bottom), (layout.right, bottom), 1, Ink::Axis);
+    for x in [middle - 3, middle + 3] {
+        scene.line((x - 2, bottom + 5), (x + 2, bottom - 5), 1, Ink::Axis);
+    }
 }
 
 fn draw_row(

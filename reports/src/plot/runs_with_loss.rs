@@ -40,7 +40,7 @@ fn table(summary: &Summary) -> Table {
 }
 
 fn draw(table: &Table, caption: &Caption, room: Room) -> Scene {
-    let highs = table.rows.iter().filter_map(|row| table.number(row, "high"));
+    let of = |key: &'static str| table.rows.iter().filter_map(move |row| table.number(row, key));
     let rows = table.rows.iter().map(|row| {
         let (label, sign) = rows::setting_of(table, row);
         let value = table.number(row, "share");
@@ -56,8 +56,8 @@ fn draw(table: &Table, caption: &Caption, room: Room) -> Scene {
     });
     let chart = Chart {
         title: PLOT.title,
-        subtitle: "share of runs, with 95 % intervals (Wilson)",
-        scale: Scale::linear(highs.fold(0.0, f64::max)),
+        subtitle: "share of runs, with 95 % intervals (Wilson); logarithmic, with a place for 0",
+        scale: Scale::log(of("share").chain(of("low")).chain(of("high")), true),
         mark: percent,
         rows: rows.collect(),
         of_time: false,

@@ -72,6 +72,11 @@ impl Cell {
         ]
     }
 
+    /// The ends of the interval of an estimate, if there is one.
+    pub fn interval(estimate: Option<crate::stat::Estimate>) -> [Self; 2] {
+        [Self::number(estimate.map(|e| e.low)), Self::number(estimate.map(|e| e.high))]
+    }
+
     /// The number.
     pub fn as_number(&self) -> Option<f64> {
         match self {

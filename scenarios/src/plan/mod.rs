@@ -15,6 +15,7 @@ mod trouble;
 
 pub use inject::{Election, Injection, injections};
 pub use record::{Fate, PlannedFault};
+pub(crate) use story::LONE_LEADER;
 pub use swarm::swarm_faults;
 
 use crate::budget::Budget;

@@ -33,6 +33,9 @@ const STORIES: &[(u32, usize, Story)] = &[
     (4, 6, there_and_back_again),
 ];
 
+/// The name of the faults of [`lone_leader`].
+pub(crate) const LONE_LEADER: &str = "lone-leader";
+
 /// Tells one story of at most about `wanted` faults.
 pub(super) fn tell(teller: &mut Teller<'_>, wanted: usize) {
     // A long story may exceed what is left of the plan by a little rather than never be told.
@@ -316,7 +319,7 @@ fn power(teller: &mut Teller<'_>) {
 /// The leader hears its clients and controllers but not its followers, until it is in sync alone,
 /// or goes on alone; then its power fails.
 pub(super) fn lone_leader(teller: &mut Teller<'_>) {
-    const NAME: &str = "lone-leader";
+    const NAME: &str = LONE_LEADER;
     let (at, cut) = (teller.at, teller.between(Span::millis(4_000), Span::millis(8_000)));
     let groups = vec![vec![teller.leader()], vec![teller.followers()]];
     teller.tell_at(NAME, at, Some(cut), FaultKind::Partition { groups });

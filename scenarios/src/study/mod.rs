@@ -11,9 +11,10 @@ mod tests;
 pub use acks::{ACKS, REFERENCE, SCENARIO, Under};
 
 use crate::judge::Lost;
+use crate::plan::LONE_LEADER;
 use crate::result::Verdict;
 use crate::run::{Faults, Measured, RunOutcome, Stats, make};
-use crate::spec::{Diagnostic, Resolved, Scenario};
+use crate::spec::{Diagnostic, FaultKind, Resolved, Scenario};
 use std::collections::BTreeMap;
 
 /// A scenario under several settings, ready to run.
@@ -34,6 +35,8 @@ pub struct Observed {
     pub lost: Vec<Lost>,
     /// How many faults of each family were injected.
     pub faults: BTreeMap<&'static str, u64>,
+    /// Whether a leader was isolated and then lost its power, as one story of faults has it.
+    pub lone_leader: bool,
     /// What clients waited for.
     pub measured: Measured,
     /// Numbers about the run itself.
@@ -92,9 +95,11 @@ impl Study {
 
 impl Observed {
     fn of(outcome: RunOutcome) -> Self {
-        let mut faults = BTreeMap::new();
+        let (mut faults, mut lone_leader) = (BTreeMap::new(), false);
         for planned in outcome.plan {
             if planned.fate.took_effect() {
+                let power_loss = matches!(planned.fault.kind, FaultKind::PowerLoss { .. });
+                lone_leader |= power_loss && planned.fault.name.as_deref() == Some(LONE_LEADER);
                 *faults.entry(planned.fault.kind.family().name()).or_default() += 1;
             }
         }
@@ -102,6 +107,7 @@ impl Observed {
             verdict: outcome.verdict,
             lost: merged(outcome.lost),
             faults,
+            lone_leader,
             measured: outcome.measured.unwrap_or_default(),
             stats: outcome.stats,
         }

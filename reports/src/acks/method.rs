@@ -1,0 +1,178 @@
+//! How the numbers of a comparison came about: what whoever decides by them has to know.
+
+use super::pairs::PairSummary;
+use super::summary::{LoneSummary, SettingSummary, Summary};
+use crate::page::code;
+use crate::page::text::{grouped, interval, rounded, signed};
+use crate::stat::bootstrap::ROUNDS;
+use maud::{Markup, html};
+
+/// What min.insync.replicas changes under each acks, within seeds.
+pub(super) fn pairs(summary: &Summary) -> Markup {
+    html! {
+        @if !summary.pairs.is_empty() {
+            h2 id="pairs" { "What min.insync.replicas changes" }
+            p { "With acks 0 and 1 no record is refused for min.insync.replicas, but it decides who \
+                may lead next: with min ISR 2 the high watermark stands still while a leader is in \
+                sync alone, and a replica that has fallen behind stays eligible (KIP-966), so that \
+                another than the last leader may lead, without the newest records; with min ISR 1 \
+                the partition waits for the last one in sync, which has them unless its power \
+                failed." }
+            div class="card" { div class="scroll" tabindex="0" role="region" aria-label="Pairs" {
+                table class="stack" {
+                    thead { tr {
+                        th scope="col" { "acks" }
+                        th scope="col" class="number" { "Lost per million, second less first" }
+                        th scope="col" class="number" { "95 % interval" }
+                        th scope="col" class="number" { "Seeds that lost more with the first" }
+                        th scope="col" class="number" { "with the second" }
+                    } }
+                    tbody { @for pair in &summary.pairs { (pair_row(pair)) } }
+                }
+            } }
+            p class="small" { "Differences within seeds, with bootstrap intervals over seeds. An \
+                interval that reaches from below 0 to above it tells no difference." }
+        }
+    }
+}
+
+fn pair_row(pair: &PairSummary) -> Markup {
+    let [first, second] = pair.min_isr;
+    let of = |show: &dyn Fn(crate::stat::Estimate) -> String| {
+        pair.lost_per_million.map_or_else(|| "–".to_owned(), show)
+    };
+    html! { tr {
+        th scope="row" { "acks=" (pair.acks.name()) ", min ISR " (second) " against " (first) }
+        td class="number" data-label="Lost per million, second less first" {
+            (of(&|rate| signed(rate.value)))
+        }
+        td class="number" data-label="95 % interval" { (of(&|rate| interval(rate, signed))) }
+        td class="number" data-label="Seeds that lost more with the first" {
+            (grouped(pair.more_with_first))
+        }
+        td class="number" data-label="with the second" { (grouped(pair.more_with_second)) }
+    } }
+}
+
+/// How this was made.
+pub(super) fn method(summary: &Summary) -> Markup {
+    let study = &summary.study;
+    html! {
+        h2 id="method" { "How this was made" }
+        ul class="method" {
+            li { b { "Paired. " } "A seed decides the arrivals of records, the delays of the \
+                network and the faults. Each seed was run once with each setting. The faults are \
+                those that acks=all with min ISR 2 promises to survive; for the other settings \
+                the same faults strike the same nodes at the same moments, whether or not they \
+                promise to survive them." }
+            li { b { "Simulated. " } "Brokers, controllers and clients follow Kafka's protocol in \
+                virtual time on simulated networks and disks. Latencies compare settings with each \
+                other; they do not predict those of your hardware. Losses come from the protocol, \
+                and the faults are far denser than in production: one run holds the bad luck of \
+                months. So rates compare settings as well; they predict none." }
+            li { b { "Lost " } "means: acknowledged, or with acks=0 sent, and not readable after \
+                everything was healed." }
+            li { b { "Latency " } "counts from handing a record to the producer until its outcome \
+                was known, retries included, and with acks=0 until it left the producer; records \
+                whose outcome stayed unknown have none. linger.ms=" (study.linger_ms) ": so long \
+                a producer waits for a batch to fill, which is in each." }
+            li { b { "Time without writes " } "counts from handing a record to a producer until its \
+                partition accepted one, if that took longer than a quarter of a second: until a \
+                producer was told, or with acks=0 until a leader appended. With acks=0 no missing \
+                answer tells a producer that its leader is gone: it goes on sending there until \
+                the connection closes or its metadata is refreshed." }
+            li { b { "Intervals " } "are 95 %: of rates and differences by percentile bootstrap \
+                over seeds (" (grouped(ROUNDS as u64)) " draws), since records within a run are \
+                lost together; of shares of runs by Wilson's score. Where nothing was lost the \
+                bootstrap has nothing to draw, and Wilson's bound is the one to read." }
+            li { b { "Made again " } "with the same version, this line gives the same runs:"
+                pre { (code(&study.command)) } }
+            li { "The runs are in " code { "study.jsonl" } ", the numbers in "
+                code { "report.json" } ", and each chart is also a CSV, SVG and PNG file beside \
+                this page." }
+        }
+        (faults(summary))
+        (not_default(summary))
+    }
+}
+
+/// What kinds of faults there were, and how much of the losses is one story's.
+fn faults(summary: &Summary) -> Markup {
+    let study = &summary.study;
+    html! {
+        h3 id="faults" { "The faults" }
+        p { "A run's faults are short stories, such as a leader that dies while its follower lags, \
+            each about one partition and many close upon another. They are made of: "
+            (study.families.join(", ")) ". Of the stories " (study.lone_leaders) " isolate a \
+            leader from its followers, until it is in sync alone or goes on alone, and then cut \
+            its power. That is what min.insync.replicas is about, and rare in a mix of all; what \
+            it adds is told apart here." }
+        div class="card" { div class="scroll" tabindex="0" role="region" aria-label="The faults" {
+            table class="stack" {
+                thead { tr {
+                    th scope="col" { "Setting" }
+                    th scope="col" class="number" { "Runs with loss, with that story" }
+                    th scope="col" class="number" { "Records lost" }
+                    th scope="col" class="number" { "Runs with loss, without it" }
+                    th scope="col" class="number" { "Records lost" }
+                } }
+                tbody { @for setting in &summary.settings { (faults_row(setting)) } }
+            }
+        } }
+    }
+}
+
+fn faults_row(summary: &SettingSummary) -> Markup {
+    let heads = ["Runs with loss, with that story", "Runs with loss, without it"];
+    let cells = |(LoneSummary { runs, runs_with_loss, lost, .. }, head): (LoneSummary, &str)| {
+        html! {
+            td class="number" data-label=(head) {
+                (grouped(runs_with_loss)) " of " (grouped(runs))
+            }
+            td class="number" data-label="Records lost" { (grouped(lost)) }
+        }
+    };
+    html! { tr {
+        th scope="row" { (summary.setting.label()) }
+        @for cell in summary.lone_leader.into_iter().zip(heads) { (cells(cell)) }
+    } }
+}
+
+/// What is not as Kafka has it.
+fn not_default(summary: &Summary) -> Markup {
+    let study = &summary.study;
+    html! {
+        @if !study.not_default.is_empty() {
+            h3 id="configuration" { "What is not Kafka's default" }
+            p { "Times are scaled down, so that what waits for them happens within a run. With \
+                Kafka's own values the rates differ, and their order may: "
+                code { "replica.lag.time.max.ms" } " and " code { "broker.session.timeout.ms" }
+                " decide how long a leader goes on that has been cut off." }
+            div class="card" { div class="scroll" tabindex="0" role="region"
+                aria-label="What is not Kafka's default" {
+                table class="stack" {
+                    thead { tr {
+                        th scope="col" { "Property" }
+                        th scope="col" { "Of" }
+                        th scope="col" class="number" { "Here" }
+                        th scope="col" class="number" { "Kafka's default" }
+                    } }
+                    tbody { @for it in &study.not_default { tr {
+                        th scope="row" { code { (it.property) } }
+                        td data-label="Of" { (it.of) }
+                        td class="number" data-label="Here" { (it.value) }
+                        td class="number" data-label="Kafka's default" { (it.default) }
+                    } } }
+                }
+            } }
+        }
+    }
+}
+
+/// How many records a second, in words.
+pub(super) fn load(summary: &Summary) -> String {
+    format!(
+        "records per second of load (the scenario sends {})",
+        rounded(summary.study.rate_per_s as f64)
+    )
+}

@@ -1,0 +1,55 @@
+//! Runs of a seed are paired, so two settings are compared within seeds: what a difference owes to
+//! the luck of single seeds cancels out.
+
+use super::confirm::{Acks, Setting};
+use super::study::{Run, Study};
+use crate::stat::{Estimate, bootstrap};
+use schemars::JsonSchema;
+use serde::Serialize;
+use std::collections::BTreeMap;
+
+/// What min.insync.replicas makes of a value of acks.
+#[derive(Clone, Debug, PartialEq, Serialize, JsonSchema)]
+pub struct PairSummary {
+    /// `acks` of both settings.
+    pub acks: Acks,
+    /// The two values of `min.insync.replicas`.
+    pub min_isr: [u16; 2],
+    /// Lost records per million with the second value less those with the first, with its
+    /// bootstrap interval over seeds. None if neither lost any.
+    pub lost_per_million: Option<Estimate>,
+    /// Seeds in which the first value lost more records.
+    pub more_with_first: u64,
+    /// Seeds in which the second value lost more records.
+    pub more_with_second: u64,
+}
+
+/// The pairs of a study that differ in min.insync.replicas alone.
+pub(super) fn pairs(study: &Study) -> Vec<PairSummary> {
+    let settings = &study.header.settings;
+    let pairs = settings.iter().zip(settings.iter().skip(1));
+    pairs.filter(|(a, b)| a.acks == b.acks).map(|(a, b)| pair(study, *a, *b)).collect()
+}
+
+fn pair(study: &Study, first: Setting, second: Setting) -> PairSummary {
+    let second_runs: BTreeMap<u64, &Run> = study.of(second).map(|run| (run.seed, run)).collect();
+    let paired: Vec<(&Run, &Run)> = study
+        .of(first)
+        .filter_map(|run| second_runs.get(&run.seed).map(|other| (run, *other)))
+        .collect();
+    let of = |run: &Run| (run.records.lost, run.records.at_stake());
+    let observations: Vec<_> = paired.iter().map(|(a, b)| (of(a), of(b))).collect();
+    let any = paired.iter().any(|(a, b)| a.records.lost + b.records.lost > 0);
+    let count = |more: fn(u64, u64) -> bool| {
+        paired.iter().filter(|(a, b)| more(a.records.lost, b.records.lost)).count() as u64
+    };
+    PairSummary {
+        acks: first.acks,
+        min_isr: [first.min_isr, second.min_isr],
+        lost_per_million: bootstrap::difference(&observations)
+            .filter(|_| any)
+            .map(|estimate| estimate.times(1e6)),
+        more_with_first: count(|a, b| a > b),
+        more_with_second: count(|a, b| b > a),
+    }
+}
