@@ -80,7 +80,7 @@ fn wrong_input_ends_with_2_and_leaves_nothing() {
     let folder = Folder::new("report-bad");
     folder.file("study.jsonl", "{\"kind\":\"something else\"}\n");
     folder.file("thesis.tex", "years of work");
-    folder.file("one.jsonl", "{\"kind\":\"faultline acks study\",\"version\":1}\n");
+    folder.file("one.jsonl", "{\"kind\":\"faultline acks study\",\"version\":2}\n");
     for (args, words) in [
         (&["--seeds", "7..7"][..], "A below B"),
         (&["--jobs", "0"], "1..=1024"),
