@@ -125,7 +125,7 @@ fn looks(browser: &mut Browser) {
     let cells = "[...document.querySelectorAll('.stack td')]";
     let seen = "every(td => td.getBoundingClientRect().right <= innerWidth && \
                 td.scrollWidth <= td.clientWidth && \
-                getComputedStyle(td, '::before').content.length > 4)";
+                getComputedStyle(td, '::before').content.length > 2)";
     assert_eq!(browser.value(&format!("{cells}.{seen}")), true, "numbers are cut off");
     // A line breaks between its arguments.
     let lines = "[...document.querySelectorAll('pre code span')]";
