@@ -104,7 +104,8 @@ fn a_failure_is_made_again_by_its_line_and_by_its_results_although_the_file_has_
     let line = group["reproduce"].as_str().unwrap();
     let args: Vec<&str> = line.strip_prefix("faultline ").unwrap().split(' ').collect();
     let verdict = folder.run(&[&args[..], &["--json"]].concat()).json();
-    assert_eq!(verdict["violations"][0]["signature"], group["signature"]);
+    let violations = verdict["violations"].as_array().expect("a list");
+    assert!(violations.iter().any(|violation| violation["signature"] == group["signature"]));
     assert_eq!(verdict["digest"], group["cases"][0]["digest"]);
 
     folder.file("small.toml", &small("").replace("records = 50", "records = 10"));

@@ -70,12 +70,14 @@ impl SeedRecord {
 }
 
 impl Failure {
-    /// What failed in a run; `None` if nothing did.
+    /// What failed in a run; `None` if nothing did. The signature is that of what was found first
+    /// in time, the cause of the others more often than not: how much one mistake costs differs
+    /// from seed to seed. The summary tells the worst.
     pub fn of(verdict: &Verdict) -> Option<Self> {
         let why = verdict.unknown.first().map_or("", String::as_str);
-        let (check, signature) = match (verdict.outcome, verdict.violations.first()) {
+        let first = verdict.violations.iter().min_by_key(|violation| violation.at_ns);
+        let (check, signature) = match (verdict.outcome, first) {
             (Outcome::Pass | Outcome::Vacuous, _) => return None,
-            // The first is the cause of the others, more often than not.
             (Outcome::Violation, Some(first)) => (first.check.clone(), first.signature.clone()),
             (Outcome::Panic, _) => ("panic".to_owned(), format!("panic:{}", place(why))),
             (outcome, _) => {
@@ -113,6 +115,7 @@ fn normal(text: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::result::Violation;
 
     #[test]
     fn panics_are_known_by_their_place_and_else_by_their_words() {
@@ -126,5 +129,24 @@ mod tests {
         );
         assert_eq!(of("offset 17 is gone (twice)"), "panic:offset-#-is-gone-(twice)");
         assert_eq!(of("offset 4711 is gone"), of("offset 1 is gone"));
+    }
+
+    #[test]
+    fn a_run_is_known_by_what_was_found_first_and_told_by_what_is_worst() {
+        let found = |check: &str, at_ns| Violation {
+            check: check.to_owned(),
+            signature: format!("{check}:why"),
+            at_ns,
+            summary: format!("{check} broken"),
+            ..Violation::default()
+        };
+        let verdict = Verdict {
+            outcome: Outcome::Violation,
+            violations: vec![found("worst", 30), found("cause", 10), found("other", 20)],
+            ..Verdict::of_panic("swarm", 7, &[], String::new())
+        };
+        let failure = Failure::of(&verdict).expect("it failed");
+        assert_eq!((failure.check.as_str(), failure.signature.as_str()), ("cause", "cause:why"));
+        assert!(failure.summary.contains("worst broken"), "{}", failure.summary);
     }
 }
