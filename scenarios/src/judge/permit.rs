@@ -156,10 +156,10 @@ fn unclean_election(case: &Case<'_>) -> Option<String> {
     let last_resort = witness.could_lead == 0;
     (topic.unclean_leader_election && out_of_sync && last_resort).then(|| {
         let members = case.partition.names(witness.members);
-        let fenced = if witness.members == 0 { "" } else { ", none of which could lead" };
+        let why = if witness.members == 0 { "" } else { ", none of which could lead" };
         format!(
             "unclean.leader.election.enable=true, and {}, the ISR and ELR being {{{members}}}\
-             {fenced}",
+             {why}",
             case.election()
         )
     })

@@ -1,7 +1,7 @@
 //! What was lost and comes back, since the next leader has it.
 
-use super::{acks1, broken, finish, hazards};
-use crate::evidence::testing::{History, ORDERS, numbers};
+use super::{acks1, broken, confirm_without_3, finish, hazards};
+use crate::evidence::testing::{History, ORDERS};
 use engine::fact::ClientFact;
 
 /// 2 has what 1 confirms with acks=1, cuts it when 3 leads without it, and lacks it while 1 leads
@@ -39,13 +39,7 @@ fn shown_again_by(broker: u16) -> crate::judge::Judgement {
     let mut history = History::new(2);
     history.setup.topics[0].unclean_leader_election = true;
     history.unfence(&[1, 2, 3]);
-    history.produce(&numbers(0..4));
-    history.change(None, &[1, 2], &[]);
-    history.send(ORDERS, &numbers(4..8), -1);
-    history.write(1, ORDERS, 0, &numbers(4..8));
-    history.follow(2, 1, ORDERS);
-    history.watermark(1, &[2], ORDERS, 0);
-    history.confirm(1, ORDERS, 4, &numbers(4..8), -1);
+    confirm_without_3(&mut history);
     let shown = |offset, broker| {
         let (partition, question) = (ORDERS, 0);
         ClientFact::EndShown { partition, offset, broker, question }

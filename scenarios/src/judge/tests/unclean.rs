@@ -1,21 +1,15 @@
 //! Unclean elections.
 
-use super::{broken, finish, hazards};
+use super::{broken, confirm_without_3, finish, hazards};
 use crate::evidence::Change;
-use crate::evidence::testing::{History, ORDERS, numbers};
+use crate::evidence::testing::{History, ORDERS};
 
 #[test]
 fn unclean_election_is_permitted_where_it_is_configured() {
     let unclean = |enabled: bool, by_bug: bool| {
         let mut history = History::new(2);
         history.setup.topics[0].unclean_leader_election = enabled;
-        history.produce(&numbers(0..4));
-        history.change(None, &[1, 2], &[]);
-        history.send(ORDERS, &numbers(4..8), -1);
-        history.write(1, ORDERS, 0, &numbers(4..8));
-        history.follow(2, 1, ORDERS);
-        history.watermark(1, &[2], ORDERS, 0);
-        history.confirm(1, ORDERS, 4, &numbers(4..8), -1);
+        confirm_without_3(&mut history);
         history.deliver(1002, 1, ORDERS, 8);
         if by_bug {
             history.change(None, &[1, 2, 3], &[]);
@@ -43,13 +37,7 @@ fn unclean_allowed() -> History {
     let mut history = History::new(2);
     history.setup.topics[0].unclean_leader_election = true;
     history.unfence(&[1, 2, 3]);
-    history.produce(&numbers(0..4));
-    history.change(None, &[1, 2], &[]);
-    history.send(ORDERS, &numbers(4..8), -1);
-    history.write(1, ORDERS, 0, &numbers(4..8));
-    history.follow(2, 1, ORDERS);
-    history.watermark(1, &[2], ORDERS, 0);
-    history.confirm(1, ORDERS, 4, &numbers(4..8), -1);
+    confirm_without_3(&mut history);
     history
 }
 
