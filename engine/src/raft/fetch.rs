@@ -42,7 +42,7 @@ impl Quorum {
         self.ask(now.mono, to, request, asked, out);
     }
 
-    fn fetch_request(&self) -> FetchRequest {
+    pub(super) fn fetch_request(&self) -> FetchRequest {
         FetchRequest {
             replica: Some(ReplicaState { id: self.config.id, epoch: -1 }),
             max_wait: FETCH_WAIT,

@@ -64,13 +64,18 @@ impl Waiting {
         self.fetches.extract_if(.., |fetch| take(fetch)).collect()
     }
 
-    fn is_behind(&self, conn: ConnId) -> bool {
+    /// Whether a request that comes now on `conn` is not its first that is unanswered.
+    fn has_earlier(&self, conn: ConnId) -> bool {
+        self.has_fetch(conn) || self.behind.iter().any(|(behind, ..)| *behind == conn)
+    }
+
+    fn has_fetch(&self, conn: ConnId) -> bool {
         self.fetches.iter().any(|fetch| fetch.conn == conn)
     }
 
     /// The first request that no fetch of its connection is in front of.
     fn next_free(&mut self) -> Option<(ConnId, u32, Request)> {
-        let at = self.behind.iter().position(|(conn, ..)| !self.is_behind(*conn))?;
+        let at = self.behind.iter().position(|(conn, ..)| !self.has_fetch(*conn))?;
         self.behind.remove(at)
     }
 
@@ -112,7 +117,7 @@ impl Quorum {
     ) -> Result<(), Halt> {
         match message {
             Message::Request { correlation_id, body } => {
-                if self.waiting.is_behind(conn) {
+                if self.waiting.has_earlier(conn) {
                     self.waiting.behind.push_back((conn, correlation_id, body));
                     return Ok(());
                 }

@@ -6,7 +6,7 @@ use crate::config::ControllerConfig;
 use crate::ids::BrokerId;
 use crate::log::testdisk::TestDisk;
 use crate::log::{LogConfig, files};
-use crate::protocol::Message;
+use crate::protocol::{BeginQuorumEpochRequest, FetchRequest, Message, Request};
 use crate::rules::Rulebook;
 use crate::timer::{Channel, Timer};
 use bytes::Bytes;
@@ -27,6 +27,8 @@ struct Net {
     connections: BTreeMap<ConnId, (BrokerId, BrokerId)>,
     wire: VecDeque<(ConnId, BrokerId, Option<Message>)>,
     down: BTreeSet<BrokerId>,
+    /// The requests of the observer that were answered.
+    answered: Vec<u32>,
     lives: u64,
 }
 
@@ -141,9 +143,25 @@ impl Net {
         self.carry_out(id);
     }
 
+    fn ask(
+        &mut self,
+        id: BrokerId,
+        conn: ConnId,
+        correlation_id: u32,
+        request: impl Into<Request>,
+    ) {
+        let message = Message::Request { correlation_id, body: request.into() };
+        self.on_member(id, |member, now, disk, out| {
+            member.on_message(now, conn, message, disk, out).unwrap();
+        });
+    }
+
     fn step(&mut self) {
         if let Some((conn, to, message)) = self.wire.pop_front() {
             self.now += Span::micros(100);
+            if let (OBSERVER, Some(Message::Response { correlation_id, .. })) = (to, &message) {
+                self.answered.push(*correlation_id);
+            }
             self.on_member(to, |member, now, disk, out| match message {
                 Some(message) => member.on_message(now, conn, message, disk, out).unwrap(),
                 None => {
@@ -299,4 +317,25 @@ fn without_a_majority_nothing_is_committed() {
     net.run_for(Span::secs(20));
     assert_eq!(net.leader(), None);
     assert_eq!(net.members[&101].epoch(), 0, "pre-votes change no epoch");
+}
+
+#[test]
+fn a_connection_is_answered_in_order_when_the_leader_resigns() {
+    let mut net = Net::new(&VOTERS);
+    net.run_for(Span::secs(5));
+    let leader = net.leader().unwrap();
+    let conn = ConnId::new(NodeId::new(0, OBSERVER), 1, 0);
+    net.connections.insert(conn, (OBSERVER, leader));
+    let fetch = net.members[&leader].fetch_request();
+    let waits = FetchRequest { replica: None, ..fetch };
+    let begin = BeginQuorumEpochRequest { leader, leader_epoch: 0 };
+    net.ask(leader, conn, 0, waits);
+    net.ask(leader, conn, 1, begin.clone());
+    let answer = net.wire.iter().find(|(on, ..)| *on == conn);
+    assert!(answer.is_none(), "there is nothing to fetch, and one waits behind it");
+    net.on_member(leader, |member, now, _, out| member.resign(now, out));
+    // Before what waited behind the fetch is looked at.
+    net.ask(leader, conn, 2, begin);
+    net.run_for(Span::millis(10));
+    assert_eq!(net.answered, [0, 1, 2]);
 }
