@@ -9,7 +9,7 @@ use crate::fact::{Fact, Truncation};
 use crate::ids::{BrokerId, TopicPartition};
 use crate::protocol::{
     EpochEndOffset, FetchPartition, FetchRequest, FetchResponse, FetchedPartition, Isolation,
-    LeaderIdAndEpoch, Records, ReplicaState,
+    LeaderIdAndEpoch, Message, Records, ReplicaState,
 };
 use crate::rules::truncation::{self, Divergence};
 use crate::timer::{QuorumTimer, Timer};
@@ -169,10 +169,11 @@ impl Quorum {
     ) -> Result<(), Halt> {
         let overdue = self.waiting.take_fetches(|fetch| fetch.deadline <= now.mono);
         self.waiting.rearm(out);
-        self.answer_fetches(overdue, now, disk, out)?;
-        self.answer_behind(now, disk, out)
+        self.answer_fetches(overdue, now, disk, out)
     }
 
+    /// Answers fetches that waited, then what came behind any: only when the last is answered, or
+    /// what is behind that one would overtake it.
     fn answer_fetches(
         &mut self,
         fetches: Vec<WaitingFetch>,
@@ -181,10 +182,10 @@ impl Quorum {
         out: &mut Outbox,
     ) -> Result<(), Halt> {
         for fetch in fetches {
-            let response = self.records_from(fetch.wanted.fetch_offset, disk)?;
-            self.respond(fetch.conn, fetch.correlation_id, response, now, disk, out)?;
+            let body = self.records_from(fetch.wanted.fetch_offset, disk)?.into();
+            out.send(fetch.conn, Message::Response { correlation_id: fetch.correlation_id, body });
         }
-        Ok(())
+        self.answer_behind(now, disk, out)
     }
 
     /// A fetch was answered.

@@ -3,6 +3,7 @@
 use super::Quorum;
 use crate::Outbox;
 use crate::error::ErrorCode;
+use crate::fact::Fact;
 use crate::ids::{BrokerId, LeaderEpoch, Offset, TopicPartition};
 use crate::net::Disconnected;
 use crate::protocol::{FetchPartition, Message, Request, Response};
@@ -118,6 +119,7 @@ impl Quorum {
         match message {
             Message::Request { correlation_id, body } => {
                 if self.waiting.has_earlier(conn) {
+                    out.observe(Fact::Reached("quorum_request_behind_fetch"));
                     self.waiting.behind.push_back((conn, correlation_id, body));
                     return Ok(());
                 }
@@ -201,20 +203,6 @@ impl Quorum {
             let timeout = self.config.request_timeout;
             self.channels.send(now, node, request, timeout, asked, out);
         }
-    }
-
-    /// Answers a fetch that waited, then what came behind it.
-    pub(super) fn respond(
-        &mut self,
-        conn: ConnId,
-        correlation_id: u32,
-        response: impl Into<Response>,
-        now: Now,
-        disk: &mut dyn Disk,
-        out: &mut Outbox,
-    ) -> Result<(), Halt> {
-        out.send(conn, Message::Response { correlation_id, body: response.into() });
-        self.answer_behind(now, disk, out)
     }
 
     /// Leadership is gone: tells those who wait. What came behind them is looked at next.

@@ -28,7 +28,7 @@ struct Net {
     wire: VecDeque<(ConnId, BrokerId, Option<Message>)>,
     down: BTreeSet<BrokerId>,
     /// The requests of the observer that were answered.
-    answered: Vec<u32>,
+    answered: Vec<(ConnId, u32)>,
     lives: u64,
 }
 
@@ -160,7 +160,7 @@ impl Net {
         if let Some((conn, to, message)) = self.wire.pop_front() {
             self.now += Span::micros(100);
             if let (OBSERVER, Some(Message::Response { correlation_id, .. })) = (to, &message) {
-                self.answered.push(*correlation_id);
+                self.answered.push((conn, *correlation_id));
             }
             self.on_member(to, |member, now, disk, out| match message {
                 Some(message) => member.on_message(now, conn, message, disk, out).unwrap(),
@@ -319,23 +319,41 @@ fn without_a_majority_nothing_is_committed() {
     assert_eq!(net.members[&101].epoch(), 0, "pre-votes change no epoch");
 }
 
+/// A connection of the observer on which a fetch waits, and a request behind that.
+fn waiting_connection(net: &mut Net, leader: BrokerId) -> ConnId {
+    let conn = ConnId::new(NodeId::new(0, OBSERVER), 1, net.connections.len() as u32);
+    net.connections.insert(conn, (OBSERVER, leader));
+    let fetch = net.members[&leader].fetch_request();
+    net.ask(leader, conn, 0, FetchRequest { replica: None, ..fetch });
+    net.ask(leader, conn, 1, BeginQuorumEpochRequest { leader, leader_epoch: 0 });
+    let answer = net.wire.iter().find(|(on, ..)| *on == conn);
+    assert!(answer.is_none(), "there is nothing to fetch, and one waits behind it");
+    conn
+}
+
 #[test]
 fn a_connection_is_answered_in_order_when_the_leader_resigns() {
     let mut net = Net::new(&VOTERS);
     net.run_for(Span::secs(5));
     let leader = net.leader().unwrap();
-    let conn = ConnId::new(NodeId::new(0, OBSERVER), 1, 0);
-    net.connections.insert(conn, (OBSERVER, leader));
-    let fetch = net.members[&leader].fetch_request();
-    let waits = FetchRequest { replica: None, ..fetch };
-    let begin = BeginQuorumEpochRequest { leader, leader_epoch: 0 };
-    net.ask(leader, conn, 0, waits);
-    net.ask(leader, conn, 1, begin.clone());
-    let answer = net.wire.iter().find(|(on, ..)| *on == conn);
-    assert!(answer.is_none(), "there is nothing to fetch, and one waits behind it");
+    let conn = waiting_connection(&mut net, leader);
     net.on_member(leader, |member, now, _, out| member.resign(now, out));
     // Before what waited behind the fetch is looked at.
-    net.ask(leader, conn, 2, begin);
+    net.ask(leader, conn, 2, BeginQuorumEpochRequest { leader, leader_epoch: 0 });
     net.run_for(Span::millis(10));
-    assert_eq!(net.answered, [0, 1, 2]);
+    assert_eq!(net.answered, [(conn, 0), (conn, 1), (conn, 2)]);
+}
+
+#[test]
+fn each_connection_is_answered_in_order_when_there_is_something_to_fetch() {
+    let mut net = Net::new(&VOTERS);
+    net.run_for(Span::secs(5));
+    let leader = net.leader().unwrap();
+    let conns = [(); 3].map(|()| waiting_connection(&mut net, leader));
+    net.append("a");
+    net.run_for(Span::secs(1));
+    for conn in conns {
+        let answers = net.answered.iter().filter(|(on, _)| *on == conn);
+        assert!(answers.map(|(_, id)| id).eq(&[0, 1]), "{:?}", net.answered);
+    }
 }
