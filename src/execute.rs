@@ -6,11 +6,11 @@ use std::any::Any;
 use std::collections::BTreeMap;
 use std::ops::Range;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::mpsc::{self, RecvTimeoutError};
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
 use std::thread;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 /// A run, or the message of the panic that ended it.
 pub(crate) type Ran = Result<RunOutcome, String>;
@@ -18,13 +18,18 @@ pub(crate) type Ran = Result<RunOutcome, String>;
 /// How often a wait looks whether it was interrupted.
 const GLANCE: Duration = Duration::from_millis(50);
 
-static INTERRUPTED: AtomicBool = AtomicBool::new(false);
+/// How soon after the first interrupt another is the same one: `timeout` signals the program and
+/// then its whole process group.
+const SAME_INTERRUPT: Duration = Duration::from_secs(1);
 
-/// From now on an interrupt is noticed instead of ending the program; the second one ends it.
+/// When there was an interrupt.
+static INTERRUPTED: OnceLock<Instant> = OnceLock::new();
+
+/// From now on an interrupt is noticed instead of ending the program; a second one ends it.
 pub(crate) fn watch_interrupt() {
     // Without a handler an interrupt ends the program at once, which is all right as well.
     let _ = ctrlc::set_handler(|| {
-        if INTERRUPTED.swap(true, Ordering::SeqCst) {
+        if INTERRUPTED.get_or_init(Instant::now).elapsed() >= SAME_INTERRUPT {
             std::process::exit(i32::from(crate::exit::INTERRUPTED));
         }
     });
@@ -32,7 +37,7 @@ pub(crate) fn watch_interrupt() {
 
 /// Whether there was an interrupt.
 pub(crate) fn is_interrupted() -> bool {
-    INTERRUPTED.load(Ordering::SeqCst)
+    INTERRUPTED.get().is_some()
 }
 
 /// Makes one run; `None` if it was interrupted.

@@ -99,8 +99,9 @@ fn an_interrupt_writes_what_is_finished() {
         assert!(begin.elapsed() < Duration::from_secs(60), "no runs in a minute");
         sleep(Duration::from_millis(10));
     }
-    let id = child.id().to_string();
-    std::process::Command::new("kill").args(["-INT", &id]).status().expect("kill is there");
+    // `timeout` signals the program and then its process group: that is one interrupt.
+    let twice = format!("kill -TERM {0}; kill -INT {0}", child.id());
+    std::process::Command::new("sh").args(["-c", &twice]).status().expect("sh is there");
     let output = child.wait_with_output().expect("it ends");
     assert_eq!(output.status.code(), Some(130), "{output:?}");
     let report: serde_json::Value = serde_json::from_slice(&output.stdout).expect("one object");
