@@ -30,6 +30,10 @@ use exit::Failure;
 use scenarios::spec::{Diagnostic, Kind};
 use std::process::ExitCode;
 
+/// A run makes and drops tens of thousands of small things, on a thread of its own.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 fn main() -> ExitCode {
     let args = match args::Cli::try_parse() {
         Ok(args) => args,

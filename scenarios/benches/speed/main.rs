@@ -16,6 +16,10 @@ use scenarios::run::{Phase, Simulation, run};
 use scenarios::spec::{Resolved, Scenario};
 use std::time::{Duration, Instant};
 
+/// As in the command line.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 /// So many things took so long.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Measured {
