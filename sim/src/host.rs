@@ -6,10 +6,14 @@
 //! madsim's network and file system are not used.
 
 use crate::{SimTime, World};
-use machine::Process;
+use machine::{Process, Span};
 use madsim::runtime::Runtime;
 use madsim::time::TimeHandle;
 use std::time::Duration;
+
+/// How far madsim's clock may lag behind the world within [`Clock::step`]. Nobody should read it,
+/// and pushing it takes locks.
+const LAG: Span = Span::millis(1);
 
 /// madsim's clock, which is pushed along with a world.
 pub struct Clock {
@@ -38,7 +42,7 @@ impl Clock {
     /// As [`World::step`].
     #[inline]
     pub fn step<P: Process>(&mut self, world: &mut World<P>) -> bool {
-        if let Some(at) = world.next_event_at() {
+        if let Some(at) = world.next_event_at().filter(|at| at.since(self.at) >= LAG) {
             self.advance_to(at);
         }
         world.step()
