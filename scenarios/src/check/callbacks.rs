@@ -5,7 +5,7 @@
 //! twice.
 
 use super::{Check, Findings, Ground};
-use crate::evidence::{Effect, Moment, View, records};
+use crate::evidence::{Moment, View, records};
 use engine::fact::{ClientFact, Fact};
 use machine::ConnId;
 use std::collections::BTreeMap;
@@ -26,7 +26,7 @@ impl Callbacks {
 }
 
 impl Check for Callbacks {
-    fn on_fact(&mut self, view: &View, at: &Moment, fact: &Fact, _: &Effect, out: &mut Findings) {
+    fn on_fact(&mut self, view: &View, at: &Moment, fact: &Fact, out: &mut Findings) {
         let (numbers, over) = match fact {
             Fact::Client(ClientFact::Confirmed { records, over, .. }) => (records, *over),
             Fact::Client(ClientFact::Failed { records, over, .. }) => (records, *over),

@@ -16,7 +16,14 @@ impl Delivered {
 }
 
 impl Check for Delivered {
-    fn on_fact(&mut self, view: &View, at: &Moment, _: &Fact, effect: &Effect, out: &mut Findings) {
+    fn on_effect(
+        &mut self,
+        view: &View,
+        at: &Moment,
+        _: &Fact,
+        effect: &Effect,
+        out: &mut Findings,
+    ) {
         // A record may also be delivered after its loss, by a leader that has been replaced.
         let Effect::Delivered { reader, .. } = effect else { return };
         let index = view.readers[*reader].partition;

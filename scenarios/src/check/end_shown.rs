@@ -16,7 +16,7 @@ impl EndShown {
 }
 
 impl Check for EndShown {
-    fn on_fact(
+    fn on_effect(
         &mut self,
         view: &View,
         at: &Moment,

@@ -19,7 +19,7 @@ impl Keys {
 }
 
 impl Check for Keys {
-    fn on_fact(
+    fn on_effect(
         &mut self,
         view: &View,
         at: &Moment,

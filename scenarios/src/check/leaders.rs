@@ -22,7 +22,7 @@ impl Leaders {
 }
 
 impl Check for Leaders {
-    fn on_fact(
+    fn on_effect(
         &mut self,
         view: &View,
         at: &Moment,

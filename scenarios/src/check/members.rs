@@ -22,7 +22,14 @@ impl Members {
 }
 
 impl Check for Members {
-    fn on_fact(&mut self, view: &View, at: &Moment, _: &Fact, effect: &Effect, out: &mut Findings) {
+    fn on_effect(
+        &mut self,
+        view: &View,
+        at: &Moment,
+        _: &Fact,
+        effect: &Effect,
+        out: &mut Findings,
+    ) {
         match effect {
             Effect::Watermark(index, Some(lacking)) => {
                 let too_few = lacking.lacking == 0;

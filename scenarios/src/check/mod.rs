@@ -40,9 +40,15 @@ pub(crate) const CALLBACKS: &str = callbacks::Callbacks::NAME;
 
 /// One promise, held against a run.
 pub trait Check {
-    /// A process told something; `effect` is what that changed in `view`.
+    /// A process told something.
     #[inline]
-    fn on_fact(
+    fn on_fact(&mut self, view: &View, at: &Moment, fact: &Fact, out: &mut Findings) {
+        let _ = (view, at, fact, out);
+    }
+
+    /// A process told something that changed `view`; never [`Effect::Nothing`].
+    #[inline]
+    fn on_effect(
         &mut self,
         view: &View,
         at: &Moment,
@@ -91,7 +97,12 @@ macro_rules! checks {
                 effect: &Effect,
                 out: &mut Findings,
             ) {
-                $(self.$field.on_fact(view, at, fact, effect, out);)*
+                $(self.$field.on_fact(view, at, fact, out);)*
+                // Two of three facts.
+                if *effect == Effect::Nothing {
+                    return;
+                }
+                $(self.$field.on_effect(view, at, fact, effect, out);)*
             }
 
             /// Hands the end of the run to every check.

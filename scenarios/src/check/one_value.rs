@@ -19,7 +19,14 @@ impl OneValue {
 }
 
 impl Check for OneValue {
-    fn on_fact(&mut self, view: &View, at: &Moment, _: &Fact, effect: &Effect, out: &mut Findings) {
+    fn on_effect(
+        &mut self,
+        view: &View,
+        at: &Moment,
+        _: &Fact,
+        effect: &Effect,
+        out: &mut Findings,
+    ) {
         let Effect::Delivered { reader, .. } = effect else { return };
         let index = view.readers[*reader].partition;
         if self.shown.len() <= index {

@@ -24,7 +24,7 @@ impl Polls {
 }
 
 impl Check for Polls {
-    fn on_fact(
+    fn on_effect(
         &mut self,
         view: &View,
         at: &Moment,

@@ -21,7 +21,7 @@ impl Quorum {
 }
 
 impl Check for Quorum {
-    fn on_fact(
+    fn on_effect(
         &mut self,
         view: &View,
         at: &Moment,

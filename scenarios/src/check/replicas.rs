@@ -23,7 +23,14 @@ impl Replicas {
 }
 
 impl Check for Replicas {
-    fn on_fact(&mut self, view: &View, at: &Moment, _: &Fact, effect: &Effect, out: &mut Findings) {
+    fn on_effect(
+        &mut self,
+        view: &View,
+        at: &Moment,
+        _: &Fact,
+        effect: &Effect,
+        out: &mut Findings,
+    ) {
         let Effect::Append(index, append) = effect else { return };
         let partition = &view.partitions[*index];
         if append.as_leader || !append.fresh {

@@ -18,7 +18,7 @@ impl Truncations {
 }
 
 impl Check for Truncations {
-    fn on_fact(
+    fn on_effect(
         &mut self,
         view: &View,
         at: &Moment,

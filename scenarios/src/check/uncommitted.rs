@@ -17,7 +17,14 @@ impl Uncommitted {
 }
 
 impl Check for Uncommitted {
-    fn on_fact(&mut self, view: &View, at: &Moment, _: &Fact, effect: &Effect, out: &mut Findings) {
+    fn on_effect(
+        &mut self,
+        view: &View,
+        at: &Moment,
+        _: &Fact,
+        effect: &Effect,
+        out: &mut Findings,
+    ) {
         let Effect::Delivered { reader, .. } = effect else { return };
         let index = view.readers[*reader].partition;
         let partition = &view.partitions[index];

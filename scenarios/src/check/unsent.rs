@@ -16,7 +16,14 @@ impl Unsent {
 }
 
 impl Check for Unsent {
-    fn on_fact(&mut self, view: &View, at: &Moment, _: &Fact, effect: &Effect, out: &mut Findings) {
+    fn on_effect(
+        &mut self,
+        view: &View,
+        at: &Moment,
+        _: &Fact,
+        effect: &Effect,
+        out: &mut Findings,
+    ) {
         let Effect::Append(index, append) = effect else { return };
         if !append.fresh || !view.is_of_workload(*index) {
             return;
