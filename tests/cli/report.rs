@@ -80,7 +80,7 @@ fn wrong_input_ends_with_2_and_leaves_nothing() {
     let folder = Folder::new("report-bad");
     folder.file("study.jsonl", "{\"kind\":\"something else\"}\n");
     folder.file("thesis.tex", "years of work");
-    folder.file("one.jsonl", "{\"kind\":\"faultline acks study\",\"version\":2}\n");
+    folder.file("one.jsonl", "{\"kind\":\"faultline acks study\",\"version\":3}\n");
     for (args, words) in [
         (&["--seeds", "7..7"][..], "A below B"),
         (&["--jobs", "0"], "1..=1024"),
@@ -123,4 +123,14 @@ fn a_study_that_is_cut_off_makes_no_report_and_the_last_report_is_the_latest() {
         assert!(ended.err.contains(words), "{}", ended.err);
         assert!(!folder.path().join("cut").exists());
     }
+    // Nor does one that was edited, although every line of it is fine.
+    let (head, tail) = study.split_once("\"records\":{\"sent\":").expect("a run");
+    let rest = tail.trim_start_matches(|c: char| c.is_ascii_digit());
+    folder.file("cut.jsonl", &format!("{head}\"records\":{{\"sent\":1{rest}"));
+    let ended = folder.run(&["report", "acks", "--from", "cut.jsonl", "--out", "cut", "--json"]);
+    assert_eq!(ended.code, Some(2), "{ended:#?}");
+    let error = &ended.json()["error"];
+    assert_eq!((&error["file"], &error["line"]), (&"cut.jsonl".into(), &2.into()));
+    assert!(ended.err.contains("damaged or was edited"), "{}", ended.err);
+    assert!(!folder.path().join("cut").exists());
 }

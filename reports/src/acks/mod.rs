@@ -14,6 +14,7 @@ mod pairs;
 mod promise;
 mod read;
 mod report;
+mod seal;
 mod study;
 mod summary;
 mod words;

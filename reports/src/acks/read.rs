@@ -1,5 +1,6 @@
 //! Reading `study.jsonl`, with the place of whatever is wrong in it.
 
+use super::seal::{Chain, without_seal};
 use super::study::{FORMAT, Header, KIND, Run, Study};
 use std::fmt;
 
@@ -62,22 +63,30 @@ fn in_words(error: &serde_json::Error) -> String {
     }
 }
 
+const CUT_OFF: &str = "the line is cut off: the file was not written to its end";
+const CHANGED: &str = "the line is not as it was written: the file is damaged or was edited";
+
 /// Reads a study.
 ///
 /// # Errors
 ///
-/// If it is none, is of another version, is cut off, or its runs are not those of its header.
+/// If it is none, is of another version, is cut off, was changed after it was written, or its runs
+/// are not those of its header.
 pub fn read(text: &str) -> Result<Study, ReadError> {
     let mut lines = text.split_inclusive('\n').enumerate().map(|(i, line)| (i + 1, line));
     let (_, first) = lines.next().ok_or_else(|| whole("the file is empty"))?;
     let header = read_header(first)?;
+    let mut chain = Chain::default();
+    check_seal(&mut chain, first, 1)?;
     let mut runs = Vec::new();
     for (number, line) in lines {
         if !line.ends_with('\n') {
-            return Err(at(number, "the line is cut off: the file was not written to its end"));
+            return Err(at(number, CUT_OFF));
         }
-        runs.push(parse::<Run>(number, line)?);
+        // What exactly is wrong with a line helps more than that it was changed.
+        runs.push(parse_sealed::<Run>(number, line)?);
         check_place(&header, &runs, number)?;
+        check_seal(&mut chain, line, number)?;
     }
     let expected = header.seeds.count() as usize * header.settings.len();
     if runs.len() != expected {
@@ -93,6 +102,14 @@ pub fn read(text: &str) -> Result<Study, ReadError> {
     Ok(Study { header, runs })
 }
 
+fn parse_sealed<T: serde::de::DeserializeOwned>(number: usize, line: &str) -> Result<T, ReadError> {
+    parse(number, without_seal(line).as_deref().unwrap_or(line))
+}
+
+fn check_seal(chain: &mut Chain, line: &str, number: usize) -> Result<(), ReadError> {
+    if chain.follows(line) { Ok(()) } else { Err(at(number, CHANGED)) }
+}
+
 fn read_header(line: &str) -> Result<Header, ReadError> {
     let any: serde_json::Value = parse(1, line)?;
     if any.get("kind").and_then(|kind| kind.as_str()) != Some(KIND) {
@@ -103,7 +120,10 @@ fn read_header(line: &str) -> Result<Header, ReadError> {
         let found = version.map_or_else(|| "none".to_owned(), |version| version.to_string());
         return Err(at(1, format!("version {FORMAT} of the format is read here, this is {found}")));
     }
-    let header: Header = parse(1, line)?;
+    if !line.ends_with('\n') {
+        return Err(at(1, CUT_OFF));
+    }
+    let header: Header = parse_sealed(1, line)?;
     if header.seeds.from >= header.seeds.to || header.settings.is_empty() {
         return Err(at(1, "a study has one seed and one setting at the least"));
     }

@@ -1,10 +1,12 @@
 //! `study.jsonl`: what the runs of a comparison left behind.
 //!
 //! One JSON object on each line: first a [`Header`], then one [`Run`] for each seed and setting,
-//! seed by seed and within a seed in the header's order of settings. Nothing in it depends on the
-//! machine, on the number of threads or on the time of day.
+//! seed by seed and within a seed in the header's order of settings. Each line is sealed
+//! ([`super::seal`]). Nothing in it depends on the machine, on the number of threads or on the time
+//! of day.
 
 use super::confirm::Setting;
+use super::seal::Chain;
 use crate::stat::histogram::{self, BadHistogram};
 use hdrhistogram::Histogram;
 use schemars::JsonSchema;
@@ -13,7 +15,7 @@ use std::collections::BTreeMap;
 use std::io;
 
 /// The version of this format.
-pub const FORMAT: u32 = 2;
+pub const FORMAT: u32 = 3;
 
 /// The mark by which such a file is known.
 pub(super) const KIND: &str = "faultline acks study";
@@ -268,11 +270,12 @@ impl Header {
 ///
 /// What the output says.
 pub fn write(study: &Study, out: &mut impl io::Write) -> io::Result<()> {
-    serde_json::to_writer(&mut *out, &study.header)?;
-    out.write_all(b"\n")?;
+    let mut chain = Chain::default();
+    let header = chain.seal(&serde_json::to_string(&study.header)?);
+    out.write_all(header.as_bytes())?;
     for run in &study.runs {
-        serde_json::to_writer(&mut *out, run)?;
-        out.write_all(b"\n")?;
+        let line = chain.seal(&serde_json::to_string(run)?);
+        out.write_all(line.as_bytes())?;
     }
     Ok(())
 }

@@ -227,7 +227,7 @@ fn bad_files_are_refused_with_the_place() {
         (String::new(), "", "the file is empty"),
         ("hello\n".to_owned(), "line 1, column 1", "expected value"),
         ("{\"version\": 1}\n".to_owned(), "line 1", "this is not a study"),
-        (good.replacen("\"version\":2", "\"version\":7", 1), "line 1", "this is 7"),
+        (good.replacen("\"version\":3", "\"version\":7", 1), "line 1", "this is 7"),
         (good[..good.len() - 10].to_owned(), "line 5", "cut off"),
         (without(4), "line 4", "the file is cut off: it has 3 runs"),
         (without(2), "line 3", "seed 5 with acks=1, min ISR 1, where seed 4 with acks=all"),
@@ -239,6 +239,42 @@ fn bad_files_are_refused_with_the_place() {
     ] {
         let error = read(&bad).unwrap_err().to_string();
         assert!(error.starts_with(place) && error.contains(message), "{message}: {error}");
+    }
+}
+
+#[test]
+fn a_study_that_was_changed_is_known_by_its_first_line_that_was() {
+    let good = text(&small());
+    let lines: Vec<&str> = good.split_inclusive('\n').collect();
+    let seal = |line: &str| line[line.len() - 35..].to_owned();
+    let swapped = good.replacen(&seal(lines[2]), &seal(lines[3]), 1);
+    let without_seals: String = lines
+        .iter()
+        .map(|line| format!("{}}}\n", line.split(",\"seal\"").next().unwrap()))
+        .collect();
+    let other = text(&Study::new(header(Seeds { from: 4, to: 6 }), {
+        let mut runs = small().runs;
+        runs[1].records.acked += 1;
+        runs
+    }));
+    let other: Vec<&str> = other.split_inclusive('\n').collect();
+    let spliced = [&lines[..2], &other[2..3], &lines[3..]].concat().concat();
+    let mixed = [&lines[..3], &other[3..]].concat().concat();
+    for (bad, line) in [
+        // A number that is as good as the one before; a space; a seal; all seals.
+        (good.replacen("\"lost\":0", "\"lost\":1", 1), 2),
+        (good.replacen("\"lost\":3", "\"lost\":0", 1), 4),
+        (good.replacen("\"linger_ms\":5", "\"linger_ms\":0", 1), 1),
+        (good.replacen("\"partitions\":2,", "\"partitions\": 2,", 1), 1),
+        (swapped, 3),
+        (without_seals, 1),
+        // A line of another study that begins alike, and one that follows it there.
+        (spliced, 4),
+        (mixed, 4),
+    ] {
+        let error = read(&bad).unwrap_err();
+        assert_eq!((error.line, error.column), (line, 0), "{error}");
+        assert!(error.message.contains("damaged or was edited"), "{error}");
     }
 }
 
