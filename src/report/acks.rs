@@ -4,7 +4,7 @@ use super::args::AcksArgs;
 use super::convert::{self, COMPARED};
 use super::make::{self, Made};
 use super::tell;
-use crate::exit::{self, Failure, print_json};
+use crate::exit::{self, Failure};
 use crate::style::Style;
 use reports::acks::{self, Study};
 use reports::out::{OutFile, Staging};
@@ -37,15 +37,16 @@ pub(super) fn command(args: &AcksArgs) -> Result<u8, Failure> {
         return Ok(code);
     };
     let (mut summary, files) = acks::files(&study);
-    let folder = out.write(&study, &files)?;
-    if args.json {
-        summary.outcome = Some(outcome.name().to_owned());
-        summary.out = Some(folder);
-        print_json(&summary);
-    } else {
-        exit::print(&tell::summary(&summary, outcome, &folder, Style::of_stdout()));
-    }
-    Ok(code)
+    // Numbers that took minutes are told whether or not there is room for the pages.
+    let (folder, unwritten) = match out.write(&study, &files) {
+        Ok(folder) => (folder, None),
+        Err(failure) => (String::new(), Some(failure)),
+    };
+    summary.outcome = Some(outcome.name().to_owned());
+    summary.out = Some(folder.clone());
+    let json = args.json.then_some(&summary);
+    let words = || tell::summary(&summary, outcome, &folder, Style::of_stdout());
+    Ok(exit::print_result(json, words, unwritten, code))
 }
 
 fn read(file: &Path) -> Result<Study, Failure> {

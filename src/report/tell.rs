@@ -11,7 +11,7 @@ use std::fmt::Write;
 /// With fewer seeds than this intervals mean little.
 const FEW: u64 = 20;
 
-/// The comparison as a table, and where the page is.
+/// The comparison as a table, and where the page is; `out` is empty if it could not be written.
 pub(super) fn summary(summary: &Summary, outcome: Outcome, out: &str, style: Style) -> String {
     let study = &summary.study;
     let seeds = study.seeds.text();
@@ -57,12 +57,11 @@ pub(super) fn summary(summary: &Summary, outcome: Outcome, out: &str, style: Sty
             let _ = writeln!(text, "  {}\n  {}", worst.violations[0], worst.reproduce);
         }
     }
-    let _ = write!(
-        text,
-        "\n{}\n\npage     {}\nnumbers  {out}/report.json",
-        style.faint(notes(summary)),
-        style.strong(format!("{out}/index.html"))
-    );
+    let _ = writeln!(text, "\n{}", style.faint(notes(summary)));
+    if !out.is_empty() {
+        let page = style.strong(format!("{out}/index.html"));
+        let _ = write!(text, "\npage     {page}\nnumbers  {out}/report.json");
+    }
     text
 }
 

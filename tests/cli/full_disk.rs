@@ -76,6 +76,36 @@ fn what_fuzz_found_is_told_although_it_cannot_be_written() {
 }
 
 #[test]
+fn what_a_report_found_is_told_although_its_pages_cannot_be_written() {
+    let folder = Folder::new("full-report");
+    let report = "report acks --seeds 3..5 --set records=300 --set rate=60 --out kept";
+    let whole = limited(&folder, 1 << 20, &format!("{report} --json"));
+    assert_eq!(whole.code, Some(0), "{whole:#?}");
+    let page = || std::fs::read(folder.path().join("kept/index.html")).expect("the page");
+    let (before, names) = (page(), folder.names());
+
+    let ended = limited(&folder, 1, report);
+    assert_eq!(ended.code, Some(2), "{ended:#?}");
+    assert!(ended.out.starts_with("PASS "), "{ended:#?}");
+    assert!(ended.out.contains("acks=all, min ISR 2"), "{ended:#?}");
+    assert!(!ended.out.contains("page "), "there is none: {ended:#?}");
+    assert!(ended.err.contains("cannot write into kept: "), "{ended:#?}");
+
+    let ended = limited(&folder, 1, &format!("{report} --json"));
+    assert_eq!(ended.code, Some(2), "{ended:#?}");
+    let (whole, told) = (whole.json(), ended.json());
+    assert_eq!((&told["outcome"], &told["out"]), (&"pass".into(), &"".into()));
+    assert_eq!(told["settings"], whole["settings"], "the same numbers");
+
+    // The report that was there is whole, and nothing lies beside it.
+    assert!(page() == before && folder.names() == names, "{:?}", folder.names());
+    let ended = limited(&folder, 1, "report acks --from kept/study.jsonl --out kept");
+    assert_eq!(ended.code, Some(2), "{ended:#?}");
+    assert!(ended.out.contains("acks=all, min ISR 2"), "{ended:#?}");
+    assert!(page() == before);
+}
+
+#[test]
 fn a_verdict_that_standard_output_does_not_take_goes_to_standard_error() {
     let folder = Folder::new("full-stdout");
     let program = env!("CARGO_BIN_EXE_faultline");

@@ -26,7 +26,7 @@ pub struct Summary {
     /// What the runs come to, if this was printed when they were made.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub outcome: Option<String>,
-    /// The directory of the report, if this was printed.
+    /// The directory of the report, if this was printed; empty if it could not be written.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub out: Option<String>,
     /// What holds for all runs.
