@@ -1,9 +1,13 @@
 //! Every exit code, through the binary; 2 is in `bad_input.rs`, 5 in `replay.rs`.
 
 use super::{Folder, small};
-use std::process::Stdio;
-use std::thread;
-use std::time::Duration;
+#[cfg(unix)]
+use {
+    super::Ended,
+    std::process::{Command, Stdio},
+    std::thread,
+    std::time::Duration,
+};
 
 #[test]
 fn zero_when_every_promise_was_kept() {
@@ -90,24 +94,24 @@ fn seventy_when_the_mistake_is_our_own() {
     assert_eq!((ended.code, &ended.json()["panics"]), (Some(70), &4.into()), "{ended:#?}");
 }
 
+/// How a run of more seeds than anyone waits for ends when it is interrupted after a while.
+#[cfg(unix)]
+fn interrupted(folder: &Folder, args: &[&str]) -> Ended {
+    let mut program = folder.program();
+    program.args(["scenario", "no-faults", "--seeds", "0..100_000_000"]).args(args);
+    let child = program.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    thread::sleep(Duration::from_secs(3));
+    let id = child.id().to_string();
+    assert!(Command::new("kill").args(["-INT", &id]).status().unwrap().success());
+    let ended = Ended::from(child.wait_with_output().unwrap());
+    assert_eq!(ended.code, Some(130), "{ended:#?}");
+    ended
+}
+
 #[test]
 #[cfg(unix)]
 fn one_hundred_and_thirty_when_interrupted_and_what_was_finished_is_told() {
-    let folder = Folder::new("exit-130");
-    let child = folder
-        .program()
-        .args(["scenario", "no-faults", "--seeds", "0..100_000_000", "--json"])
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped())
-        .spawn()
-        .unwrap();
-    thread::sleep(Duration::from_secs(3));
-    let id = child.id().to_string();
-    let kill = std::process::Command::new("kill").args(["-INT", &id]).status().unwrap();
-    assert!(kill.success());
-    let output = child.wait_with_output().unwrap();
-    assert_eq!(output.status.code(), Some(130), "{output:?}");
-    let report: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
+    let report = interrupted(&Folder::new("exit-130"), &["--json"]).json();
     assert!(report["ran"].as_u64() < Some(100_000_000), "{report:#}");
     assert_eq!(report["planned"], 100_000_000);
     assert_eq!(report["interrupted"], true);
@@ -117,20 +121,7 @@ fn one_hundred_and_thirty_when_interrupted_and_what_was_finished_is_told() {
 #[test]
 #[cfg(unix)]
 fn who_reads_the_summary_of_what_was_interrupted_is_told_so() {
-    let folder = Folder::new("exit-130-text");
-    let child = folder
-        .program()
-        .args(["scenario", "no-faults", "--seeds", "0..100_000_000"])
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped())
-        .spawn()
-        .unwrap();
-    thread::sleep(Duration::from_secs(3));
-    let id = child.id().to_string();
-    assert!(std::process::Command::new("kill").args(["-INT", &id]).status().unwrap().success());
-    let output = child.wait_with_output().unwrap();
-    assert_eq!(output.status.code(), Some(130), "{output:?}");
-    let text = String::from_utf8(output.stdout).unwrap();
+    let text = interrupted(&Folder::new("exit-130-text"), &[]).out;
     assert!(text.starts_with("STOPPED "), "{text}");
     assert!(text.contains("interrupted after ") && text.contains("of 100000000 seeds"), "{text}");
 }
