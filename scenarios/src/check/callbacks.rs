@@ -42,14 +42,15 @@ impl Check for Callbacks {
         let same = over.and_then(|over| self.highest_over.get(&(over, index)).copied());
         for number in numbers {
             let (producer, count) = records::parts(*number);
-            let by = same.filter(|same| same > number).or(highest).filter(|by| by > number);
+            let overtaken = highest.filter(|highest| highest > number);
             if !self.call(producer, count) {
                 out.add(Self::NAME, "a callback ran twice", at, index, Ground::Never)
                     .record(*number)
                     .detail(records::name(*number));
-            } else if let Some(by) = by {
+            } else if let Some(latest) = overtaken {
+                let by = same.filter(|same| same > number).unwrap_or(latest);
                 let what = "a callback ran after that of a later record";
-                out.add(Self::NAME, what, at, index, Ground::Overtaken { by })
+                out.add(Self::NAME, what, at, index, Ground::Overtaken { by, latest })
                     .record(*number)
                     .detail(format!("{} after {}", records::name(*number), records::name(by)));
             }

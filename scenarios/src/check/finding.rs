@@ -44,6 +44,8 @@ pub enum Ground {
     Overtaken {
         /// That one. One that was last sent over the same connection, if there is one.
         by: u64,
+        /// Of all that came before it the one that was sent last.
+        latest: u64,
     },
     /// The record's producer does not know what became of it.
     OutcomeUnknown,

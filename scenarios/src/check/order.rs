@@ -6,6 +6,7 @@
 
 use super::{Check, Findings, Ground};
 use crate::evidence::{End, Moment, NO_RECORD, View, records};
+use engine::ids::Offset;
 use machine::ConnId;
 use std::collections::BTreeMap;
 
@@ -26,21 +27,30 @@ impl Check for Order {
             let numbers = &end.finals[index].numbers;
             let overtaken = overtaken(numbers, view.records.producers());
             if !overtaken.is_empty() {
-                report(view, end, index, by_whom(view, numbers, overtaken), out);
+                let same_connection = over_the_same_connection(view, numbers);
+                report(view, end, index, &overtaken, &same_connection, out);
             }
         }
     }
 }
 
-/// The records that come after one that was sent later: offset, record and the latest of those.
-fn overtaken(numbers: &[u64], producers: usize) -> Vec<(i64, u64, u64)> {
+/// A record that comes after ones that were sent later.
+struct Overtaken {
+    offset: Offset,
+    number: u64,
+    /// The one of those that was sent last.
+    latest: u64,
+}
+
+fn overtaken(numbers: &[u64], producers: usize) -> Vec<Overtaken> {
     let mut producers = vec![Seen::default(); producers];
     let mut overtaken = Vec::new();
     for (offset, number) in (0..).zip(numbers) {
         let (producer, count) = records::parts(*number);
         let seen = producers.get_mut(producer).filter(|_| *number != NO_RECORD);
         if let Some(by) = seen.and_then(|seen| seen.overtaken_by(count)) {
-            overtaken.push((offset, *number, records::number(producer, by)));
+            let latest = records::number(producer, by);
+            overtaken.push(Overtaken { offset, number: *number, latest });
         }
     }
     overtaken
@@ -69,23 +79,16 @@ impl Seen {
     }
 }
 
-/// Names in place of the latest one that overtook a record one that was sent over the same
-/// connection, if there is one: that is the worse.
-fn by_whom(
-    view: &View,
-    numbers: &[u64],
-    mut overtaken: Vec<(i64, u64, u64)>,
-) -> Vec<(i64, u64, u64)> {
+/// The records that come after one that was sent later over the same connection, which is the worse:
+/// by offset the latest of those.
+fn over_the_same_connection(view: &View, numbers: &[u64]) -> BTreeMap<Offset, u64> {
     let mut highest: BTreeMap<(usize, ConnId), u64> = BTreeMap::new();
-    let mut found = overtaken.iter_mut().peekable();
+    let mut overtaken = BTreeMap::new();
     for (offset, number) in (0..).zip(numbers) {
         let Some(over) = view.records.get(*number).and_then(|record| record.over) else { continue };
         let highest = highest.entry((records::parts(*number).0, over)).or_default();
-        while found.next_if(|(at, ..)| *at < offset).is_some() {}
-        if let Some((_, _, by)) = found.next_if(|(at, ..)| *at == offset)
-            && *highest > *number
-        {
-            *by = *highest;
+        if *highest > *number {
+            overtaken.insert(offset, *highest);
         }
         *highest = (*highest).max(*number);
     }
@@ -96,16 +99,24 @@ fn report(
     view: &View,
     end: &End,
     index: usize,
-    overtaken: Vec<(i64, u64, u64)>,
+    overtaken: &[Overtaken],
+    same_connection: &BTreeMap<Offset, u64>,
     out: &mut Findings,
 ) {
-    for (offset, number, by) in overtaken {
+    for &Overtaken { offset, number, latest } in overtaken {
+        let by = same_connection.get(&offset).copied().unwrap_or(latest);
         let node = view.node_of(&view.partitions[index]);
         let at = Moment { at: end.at, node, incarnation: 0, event: 0 };
         let (name, other) = (records::name(number), records::name(by));
-        out.add(Order::NAME, "a record was overtaken", &at, index, Ground::Overtaken { by })
-            .offset(offset)
-            .record(number)
-            .detail(format!("{name} comes after {other}, which was sent later"));
+        out.add(
+            Order::NAME,
+            "a record was overtaken",
+            &at,
+            index,
+            Ground::Overtaken { by, latest },
+        )
+        .offset(offset)
+        .record(number)
+        .detail(format!("{name} comes after {other}, which was sent later"));
     }
 }

@@ -3,7 +3,7 @@
 use super::batch::NONE;
 use super::observed::Moment;
 use super::reader::Piece;
-use super::records::Outcome;
+use super::records::{Outcome, Retry};
 use super::view::{Effect, View};
 use bytes::Bytes;
 use engine::fact::{ClientFact, Positioning};
@@ -15,7 +15,7 @@ impl View {
         match fact {
             ClientFact::Sent { record, partition, acks } => {
                 let index = self.partition(cluster, *partition);
-                self.records.sent(*record, index as u32, *acks);
+                self.records.sent(*record, index as u32, *acks, moment.event);
                 Effect::Nothing
             }
             ClientFact::Confirmed { base_offset, records, over, .. } => {
@@ -40,12 +40,11 @@ impl View {
                 }
                 Effect::Nothing
             }
-            ClientFact::Retried { records, .. } => {
+            ClientFact::Retried { partition, records, .. } => {
+                let index = self.partition(cluster, *partition);
+                let retry = Retry { at: moment.at, event: moment.event };
                 for record in records {
-                    if let Some(record) = self.records.get_mut(*record) {
-                        record.retries = record.retries.saturating_add(1);
-                        record.retried = moment.event;
-                    }
+                    self.records.retried(*record, index, retry);
                 }
                 Effect::Nothing
             }

@@ -30,7 +30,7 @@ pub use loss::{Committed, Elected, Loss, Witness};
 pub use observed::{Change, Moment, Observed};
 pub use partition::{Append, Lacking, Partition};
 pub use reader::{Piece, Reader};
-pub use records::{Outcome, Record, Records};
+pub use records::{Outcome, Record, Records, Retry};
 pub use replica::Replica;
 pub use setup::{ProducerSetup, Setup, TopicSetup};
 pub use view::{Effect, View};

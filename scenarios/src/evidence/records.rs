@@ -5,6 +5,7 @@
 
 use engine::ids::Offset;
 use machine::ConnId;
+use std::collections::BTreeMap;
 
 /// What a producer was told about a record.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -31,10 +32,8 @@ pub struct Record {
     pub acks: i8,
     /// What the producer was told.
     pub outcome: Outcome,
-    /// How often its batch was sent again.
-    pub retries: u8,
-    /// The event of the last time.
-    pub retried: u64,
+    /// The event with which it was given to the producer.
+    pub sent: u64,
     /// The offset that was confirmed.
     pub offset: Offset,
     /// The event that told the outcome.
@@ -43,10 +42,21 @@ pub struct Record {
     pub over: Option<ConnId>,
 }
 
+/// A batch is to be sent again.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Retry {
+    /// When.
+    pub at: u64,
+    /// The event.
+    pub event: u64,
+}
+
 /// All records by number.
 #[derive(Clone, Debug, Default)]
 pub struct Records {
     producers: Vec<Vec<Option<Record>>>,
+    /// Of the few records whose batch was sent again, how often.
+    retries: BTreeMap<u64, Vec<Retry>>,
     /// How many failed before they had a partition.
     pub unplaced: u64,
 }
@@ -85,8 +95,8 @@ impl Records {
         self.producers.get_mut(producer)?.get_mut(count)?.as_mut()
     }
 
-    /// A record was given to a producer.
-    pub fn sent(&mut self, number: u64, partition: u32, acks: i16) {
+    /// A record was given to a producer, as `event` tells.
+    pub fn sent(&mut self, number: u64, partition: u32, acks: i16, event: u64) {
         let (producer, count) = parts(number);
         if producer >= SANE || self.producers.get(producer).map_or(0, Vec::len) + SANE < count {
             return;
@@ -98,8 +108,25 @@ impl Records {
         if count >= records.len() {
             records.resize(count + 1, None);
         }
-        records[count] =
-            Some(Record { partition, acks: acks as i8, offset: -1, ..Record::default() });
+        records[count] = Some(Record {
+            partition,
+            acks: acks as i8,
+            sent: event,
+            offset: -1,
+            ..Record::default()
+        });
+    }
+
+    /// The batch of a record, in this partition, is sent again.
+    pub fn retried(&mut self, number: u64, partition: usize, retry: Retry) {
+        if self.get(number).is_some_and(|record| record.partition as usize == partition) {
+            self.retries.entry(number).or_default().push(retry);
+        }
+    }
+
+    /// The times that the batch of a record was sent again, in order.
+    pub fn retries(&self, number: u64) -> &[Retry] {
+        self.retries.get(&number).map_or(&[], Vec::as_slice)
     }
 
     /// How many producers there are.

@@ -5,7 +5,7 @@
 //! metadata log and the clients' history; no row asks what a rule decided.
 
 use crate::check::{Finding, Ground};
-use crate::evidence::{Outcome, Partition, Record, View, Witness};
+use crate::evidence::{Outcome, Partition, Record, View, Witness, records};
 
 /// Why a finding is permitted.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -126,21 +126,30 @@ impl Case<'_> {
 
     /// The producer of the record may send a batch twice without a trace.
     fn is_not_idempotent(&self) -> bool {
-        let producer = self.finding.record.map(|number| crate::evidence::records::parts(number).0);
+        let producer = self.finding.record.map(|number| records::parts(number).0);
         let setup = producer.and_then(|producer| self.view.setup.producers.get(producer));
         !setup.is_some_and(|setup| setup.idempotence)
+    }
+
+    /// When the record came to its place: appended where it stands, or called back.
+    fn placed(&self) -> Option<u64> {
+        let Some(offset) = self.finding.offset else { return Some(self.finding.at) };
+        let batches = &self.partition.batches;
+        // At the same offset the latest is the one that is left.
+        let its = |batch: &u32| Some(batches.number_at(*batch, offset)) == self.finding.record;
+        batches.covering(offset).filter(its).map(|batch| batches.get(batch).at).max()
     }
 
     /// The connections over which the record and the one that overtook it were last sent, by the
     /// history of the client, if they are two.
     fn two_connections(&self) -> Option<(u32, u32)> {
-        let Ground::Overtaken { by } = self.finding.ground else { return None };
+        let Ground::Overtaken { by, .. } = self.finding.ground else { return None };
         let (own, other) = (self.record?.over?, self.view.records.get(by)?.over?);
         (own != other).then_some((own.count(), other.count()))
     }
 
     fn max_in_flight(&self) -> u32 {
-        let producer = self.finding.record.map(|number| crate::evidence::records::parts(number).0);
+        let producer = self.finding.record.map(|number| records::parts(number).0);
         let setup = producer.and_then(|producer| self.view.setup.producers.get(producer));
         setup.map_or(1, |setup| setup.max_in_flight)
     }
@@ -272,25 +281,32 @@ fn correlated_power_loss(case: &Case<'_>) -> Option<String> {
 /// Every further copy answers for a time that the batch was sent again.
 fn retry_duplicate(case: &Case<'_>) -> Option<String> {
     let Ground::Copies(copies) = case.finding.ground else { return None };
-    let record = case.record?;
-    (case.is_not_idempotent() && copies <= 1 + u32::from(record.retries)).then(|| {
+    let retries = case.view.records.retries(case.finding.record?);
+    let last = retries.last()?;
+    (case.is_not_idempotent() && copies as usize <= 1 + retries.len()).then(|| {
         format!(
             "producers here are not idempotent, and its batch was sent again (event {})",
-            record.retried
+            last.event
         )
     })
 }
 
-/// It was sent again while others were in flight.
+/// It was sent again after what overtook it had been given to the producer, which could be in
+/// flight then, and before it came to where it is. No other retry makes a difference: what is sent
+/// after a batch that waits to be sent again stays behind it.
 fn in_flight_reorder(case: &Case<'_>) -> Option<String> {
-    let Ground::Overtaken { .. } = case.finding.ground else { return None };
-    let record = case.record?;
-    let in_flight = case.max_in_flight();
-    (case.is_not_idempotent() && in_flight > 1 && record.retries > 0).then(|| {
+    let Ground::Overtaken { latest, .. } = case.finding.ground else { return None };
+    let (number, in_flight) = (case.finding.record?, case.max_in_flight());
+    let overtaker = case.view.records.get(latest)?;
+    let placed = case.placed()?;
+    let mut retries = case.view.records.retries(number).iter();
+    let retry = retries.rfind(|retry| retry.event > overtaker.sent && retry.at < placed)?;
+    (case.is_not_idempotent() && in_flight > 1).then(|| {
         format!(
             "producers here are not idempotent, max.in.flight.requests.per.connection={in_flight}, \
-             and its batch was sent again (event {})",
-            record.retried
+             and its batch was sent again when {} could be in flight already (event {})",
+            records::name(latest),
+            retry.event
         )
     })
 }

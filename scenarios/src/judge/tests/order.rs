@@ -1,7 +1,8 @@
 //! Copies, and what comes in another order than it was sent.
 
 use super::{broken, finish, hazards};
-use crate::evidence::testing::{History, ORDERS, numbers};
+use crate::evidence::testing::{History, ORDERS, OTHER, numbers};
+use crate::judge::Judgement;
 
 #[test]
 fn a_duplicate_needs_a_retry_for_each_copy() {
@@ -29,30 +30,104 @@ fn a_duplicate_needs_a_retry_for_each_copy() {
     assert_eq!(broken(&copies(2, true)), vec!["stored-once"]);
 }
 
-#[test]
-fn a_reorder_needs_a_retry_and_requests_in_flight() {
-    let overtaken = |retry: bool, in_flight: u32| {
-        let mut history = History::new(2);
-        history.setup.producers[0].max_in_flight = in_flight;
-        history.send(ORDERS, &numbers(0..2), -1);
-        if retry {
-            history.retry(ORDERS, &numbers(0..1));
+/// What a producer does in turn: of records 0 to 2 of `orders-0` and 10 of `orders-1`.
+#[derive(Clone, Copy)]
+enum Step {
+    Send(usize),
+    Retry(usize),
+    /// A retry that is told of another partition than the record's.
+    RetryElsewhere(usize),
+    Store(usize),
+}
+
+/// Each record is a batch; what is stored is confirmed in the order of offsets, in the end.
+fn in_turn(steps: &[Step], change: &dyn Fn(&mut History)) -> Judgement {
+    let mut history = History::new(2);
+    change(&mut history);
+    let partition = |count: usize| if count < 10 { ORDERS } else { OTHER };
+    let leader = |count: usize| if count < 10 { 1 } else { 2 };
+    let of = |count: usize| numbers(count..count + 1);
+    let mut stored: Vec<(usize, i64)> = Vec::new();
+    for step in steps {
+        match *step {
+            Step::Send(count) => history.send(partition(count), &of(count), -1),
+            Step::Retry(count) => history.retry(partition(count), &of(count)),
+            Step::RetryElsewhere(count) => history.retry(OTHER, &of(count)),
+            Step::Store(count) => {
+                let end = history.end(leader(count), partition(count));
+                stored.retain(|(other, _)| *other != count);
+                stored.push((count, end));
+                history.write(leader(count), partition(count), 0, &of(count));
+            }
         }
-        history.write(1, ORDERS, 0, &numbers(1..2));
-        history.write(1, ORDERS, 0, &numbers(0..1));
-        history.follow(2, 1, ORDERS);
-        history.follow(3, 1, ORDERS);
-        history.watermark(1, &[2, 3], ORDERS, 0);
-        history.confirm(1, ORDERS, 1, &numbers(0..1), -1);
-        history.confirm(1, ORDERS, 0, &numbers(1..2), -1);
-        finish(history, 1)
-    };
-    let judgement = overtaken(true, 5);
+    }
+    for (partition, leader, followers) in [(ORDERS, 1, [2, 3]), (OTHER, 2, [1, 3])] {
+        followers.iter().for_each(|it| history.follow(*it, leader, partition));
+        history.watermark(leader, &followers, partition, 0);
+    }
+    for (count, offset) in stored {
+        history.confirm(leader(count), partition(count), offset, &of(count), -1);
+    }
+    finish(history, 1)
+}
+
+use Step::{Retry, RetryElsewhere, Send, Store};
+
+#[test]
+fn a_reorder_needs_requests_in_flight_and_no_idempotence() {
+    let steps = [Send(0), Send(1), Store(1), Retry(0), Store(0)];
+    let judgement = in_turn(&steps, &|_| ());
     assert_eq!(hazards(&judgement), vec![("in-flight-reorder", 1)]);
     assert_eq!(judgement.permitted[0].callbacks, 0, "it is in the log");
     assert_eq!(broken(&judgement), Vec::<&str>::new());
-    assert_eq!(broken(&overtaken(false, 5)), vec!["order-as-sent"]);
-    assert_eq!(broken(&overtaken(true, 1)), vec!["order-as-sent"]);
+    let because = &judgement.permitted[0].because;
+    assert!(because.contains("sent again when record 0#1 could be in flight"), "{because}");
+    let both = vec!["callbacks-in-order", "order-as-sent"];
+    let one = |history: &mut History| history.setup.producers[0].max_in_flight = 1;
+    assert_eq!(broken(&in_turn(&steps, &one)), both);
+    let idempotent = |history: &mut History| history.setup.producers[0].idempotence = true;
+    assert_eq!(broken(&in_turn(&steps, &idempotent)), both);
+}
+
+#[test]
+fn a_reorder_is_permitted_after_a_retry_that_could_be_overtaken() {
+    for steps in [
+        // The other was in flight, and arrived before or after the retry.
+        &[Send(0), Send(1), Store(1), Retry(0), Store(0)][..],
+        &[Send(0), Send(1), Retry(0), Store(1), Store(0)],
+        // Both failed, and the later one went to the front of the queue.
+        &[Send(0), Send(1), Retry(0), Retry(1), Store(1), Store(0)],
+        // Sent again twice, and overtaken at the second time.
+        &[Send(0), Retry(0), Send(1), Store(1), Retry(0), Store(0)],
+        // Stored behind what overtook it, and again because of a lost answer.
+        &[Send(0), Send(1), Retry(0), Store(1), Store(0), Retry(0), Store(0)],
+    ] {
+        let judgement = in_turn(steps, &|_| ());
+        assert_eq!(broken(&judgement), Vec::<&str>::new(), "{:#?}", judgement.violations);
+        assert!(hazards(&judgement).contains(&("in-flight-reorder", 1)));
+    }
+}
+
+#[test]
+fn a_reorder_is_not_excused_by_a_retry_that_overtook_nothing() {
+    for steps in [
+        // None at all; of the batch that came first; of a third one.
+        &[Send(0), Send(1), Store(1), Store(0)][..],
+        &[Send(0), Send(1), Retry(1), Store(1), Store(0)],
+        &[Send(0), Send(1), Send(2), Retry(2), Store(1), Store(0), Store(2)],
+        // In another partition: of a batch there, or told of one there.
+        &[Send(0), Send(10), Send(1), Retry(10), Store(10), Store(1), Store(0)],
+        &[Send(0), Send(1), RetryElsewhere(0), Store(1), Store(0)],
+        // When it was there already.
+        &[Send(0), Send(1), Store(1), Store(0), Retry(0)],
+        // Before what overtook it was given to the producer, which puts it behind.
+        &[Send(0), Retry(0), Send(1), Store(1), Store(0)],
+        // One could overtake it, another one could not.
+        &[Send(0), Send(1), Retry(0), Send(2), Store(1), Store(2), Store(0)],
+    ] {
+        let judgement = in_turn(steps, &|_| ());
+        assert!(broken(&judgement).contains(&"order-as-sent"), "{:#?}", judgement.permitted);
+    }
 }
 
 /// Sent over connections 1 and 2 in turn, and called back or stored the other way round.
