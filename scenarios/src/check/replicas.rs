@@ -1,7 +1,8 @@
 //! Replicas are equal below the high watermark, byte for byte, and their disks hold what they
 //! told that they appended, as far as their own high watermark reaches. Beyond it a handler may be
 //! in progress: what it has done to the disk is told when it is done. A replica that is up has a
-//! log of each partition that is assigned to it.
+//! log of each partition that is assigned to it. One that started again and has not loaded a log
+//! yet is not asked for it: a crash may have left half a batch, which loading cuts off.
 //!
 //! Catches a corrupted `truncate_to` or `diverges` (KIP-101, KIP-279), `may_append_fetched`
 //! (KAFKA-18723), and any byte that changed on a disk.
@@ -48,9 +49,10 @@ impl Check for Replicas {
 
     fn at_end(&mut self, view: &View, end: &End, out: &mut Findings) {
         // The disk of a node that is down may end in the middle of a write, and be shorter than
-        // what the node told. It is looked at when it comes back.
-        let is_up = |log: &&DiskLog| !view.partitions[log.partition].replicas[log.replica].is_down;
-        for log in end.disks.iter().filter(is_up) {
+        // what the node told. It is looked at when it has been loaded.
+        let is_loaded =
+            |log: &&DiskLog| view.partitions[log.partition].replicas[log.replica].is_loaded;
+        for log in end.disks.iter().filter(is_loaded) {
             check_bytes(view, end, log, out);
             check_told(view, end, log, out);
         }
@@ -59,8 +61,8 @@ impl Check for Replicas {
         }
         for (index, partition) in view.partitions.iter().enumerate() {
             let of = |replica: usize| {
-                let mut up = end.disks.iter().filter(is_up);
-                up.find(|log| (log.partition, log.replica) == (index, replica))
+                let mut loaded = end.disks.iter().filter(is_loaded);
+                loaded.find(|log| (log.partition, log.replica) == (index, replica))
             };
             let Some(leader) = partition.line_leader.and_then(of) else { continue };
             for replica in 0..partition.replicas.len() {
@@ -125,7 +127,7 @@ fn check_told(view: &View, end: &End, log: &DiskLog, out: &mut Findings) {
     }
 }
 
-/// Whoever is up has a log of what is assigned to it.
+/// Whoever is up, and has loaded its logs, has one of what is assigned to it.
 fn check_assigned(view: &View, end: &End, index: usize, out: &mut Findings) {
     let partition = &view.partitions[index];
     let image = view.metadata.get(&partition.cluster).map(|metadata| &metadata.image);
@@ -134,7 +136,7 @@ fn check_assigned(view: &View, end: &End, index: usize, out: &mut Findings) {
         let node = NodeId { cluster: partition.cluster, node: *id };
         let Some(replica) = partition.find(node) else { continue };
         let has_log = |log: &DiskLog| (log.partition, log.replica) == (index, replica);
-        if partition.replicas[replica].is_down || end.disks.iter().any(has_log) {
+        if !partition.replicas[replica].is_loaded || end.disks.iter().any(has_log) {
             continue;
         }
         let at = Moment { at: end.at, node, incarnation: 0, event: 0 };

@@ -21,8 +21,9 @@ pub struct Replica {
     pub member_since: Option<u64>,
     /// When its process last ended otherwise than by an orderly shutdown.
     pub ended_uncleanly: Option<u64>,
-    /// Its process does not run.
-    pub is_down: bool,
+    /// Its process runs and has loaded the log in this life. Until then a disk may be as a crash left
+    /// it.
+    pub is_loaded: bool,
     /// When its broker was last registered.
     pub registered: Option<u64>,
     /// Its host lost power, and its broker has not been registered since.
@@ -42,7 +43,7 @@ impl Replica {
             high_watermark: 0,
             member_since: None,
             ended_uncleanly: None,
-            is_down: false,
+            is_loaded: true,
             registered: None,
             power_lost: false,
             unseen_from: None,

@@ -462,10 +462,15 @@ impl History {
         self.node(id, Change::PowerLost { bytes: 100 });
         self.log(id, ORDERS).retain(|batch| Batch::new(batch).unwrap().next_offset() <= from);
         self.node(id, Change::Started);
+        self.load(id, ORDERS, self.end(id, ORDERS));
+    }
+
+    /// A broker that started has loaded a log, which ends at an offset.
+    pub fn load(&mut self, id: u16, partition: TopicPartition, log_end: Offset) {
         let fact = Fact::Loaded {
-            partition: ORDERS,
+            partition,
             log_start: 0,
-            log_end: self.end(id, ORDERS),
+            log_end,
             high_watermark: 0,
             clean: false,
             cut_bytes: 0,

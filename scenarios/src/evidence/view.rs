@@ -179,7 +179,8 @@ impl View {
             let Some(index) = partition.find(moment.node) else { continue };
             let is_metadata = partition.id == TopicPartition::METADATA;
             let replica = &mut partition.replicas[index];
-            replica.is_down = change != Change::Started;
+            // Who starts has still to load its logs.
+            replica.is_loaded = false;
             match change {
                 Change::Started | Change::Stopped => {}
                 Change::Crashed => replica.ended_uncleanly = Some(moment.at),
@@ -212,7 +213,13 @@ impl View {
             }
             Fact::BecameLeader { partition, leader_epoch, epoch_start, .. } => {
                 let index = self.partition(cluster, *partition);
+                self.has_log(moment.node, index);
                 self.lead(moment, index, *leader_epoch, Some(*epoch_start))
+            }
+            Fact::BecameFollower { partition, .. } => {
+                let index = self.partition(cluster, *partition);
+                self.has_log(moment.node, index);
+                Effect::Nothing
             }
             Fact::QuorumLeader { epoch, epoch_start } => {
                 let index = self.partition(cluster, TopicPartition::METADATA);
@@ -233,6 +240,7 @@ impl View {
                 if let Some(replica) = self.partitions[index].replica(moment.node) {
                     self.partitions[index].replicas[replica].log_start = *log_start;
                 }
+                self.has_log(moment.node, index);
                 self.loaded(moment, index, *log_end, *high_watermark);
                 Effect::Nothing
             }
@@ -270,6 +278,14 @@ impl View {
             }
             Fact::Client(fact) => self.on_client(moment, fact),
             _ => Effect::Nothing,
+        }
+    }
+
+    /// A node has loaded the log of a partition, or leads or follows with one that it made.
+    fn has_log(&mut self, node: NodeId, index: usize) {
+        let partition = &mut self.partitions[index];
+        if let Some(replica) = partition.find(node) {
+            partition.replicas[replica].is_loaded = true;
         }
     }
 

@@ -237,6 +237,43 @@ fn a_replica_that_is_up_has_a_log() {
 }
 
 #[test]
+fn a_replica_is_looked_at_when_it_has_loaded_its_log() {
+    let torn = |history: &mut History| {
+        history.node(3, Change::Started);
+        let batches = history.disks.get_mut(&(3, ORDERS)).unwrap();
+        let last = batches.pop().unwrap();
+        batches.push(last.slice(..last.len() / 2));
+    };
+    // It has started, and has not cut off yet what the crash left.
+    let mut history = finish(good(), 1);
+    history.crash(3);
+    torn(&mut history);
+    assert_eq!(history.findings(), vec![]);
+    // It has, and left it there.
+    let mut loaded = history.clone();
+    loaded.load(3, ORDERS, 36);
+    assert!(names(&loaded).contains(&"replicas-equal"), "{:?}", loaded.findings());
+    // So it has if it follows, also with a log that is new.
+    let follow = Fact::BecameFollower {
+        partition: ORDERS,
+        leader_epoch: 0,
+        leader: Some(1),
+        log_end: 36,
+        high_watermark: 36,
+    };
+    history.fact(3, follow);
+    assert!(names(&history).contains(&"replicas-equal"), "{:?}", history.findings());
+    // The same with a log that is missing: of what has been loaded it is a fault.
+    let mut history = finish(good(), 1);
+    history.crash(3);
+    history.node(3, Change::Started);
+    history.without_log = vec![(3, OTHER)];
+    assert_eq!(history.findings(), vec![]);
+    history.load(3, OTHER, 0);
+    assert_eq!(history.findings(), vec![("replicas-equal", "orders-1".to_owned(), None)]);
+}
+
+#[test]
 fn replicas_are_not_compared_above_the_watermark() {
     let mut history = finish(good(), 1);
     history.send(ORDERS, &numbers(40..41), -1);
