@@ -36,15 +36,6 @@ impl Committed {
     pub fn members(&self) -> u64 {
         self.isr | self.elr
     }
-
-    /// Of those the ones that come first among `active` brokers: the in-sync replicas, or, if none
-    /// of them is left, the eligible leader replicas (KIP-966).
-    pub fn could_lead(&self, active: u64) -> u64 {
-        match self.isr & active {
-            0 => self.elr & active,
-            in_sync => in_sync,
-        }
-    }
 }
 
 /// Batches that a leader did not have whom the controller put in the place of one that did, or
@@ -98,31 +89,53 @@ pub struct Witness {
     pub ended_uncleanly: u64,
     /// The committed ISR under the leader that had it, when that one's time was over.
     pub isr: u64,
-    /// The committed ISR and ELR just before the lacking replica was made leader. One that was
-    /// elected without being a member, and again before it began to lead, was made leader then.
-    pub members: u64,
+    /// The committed ISR just before the lacking replica was made leader. One that was elected
+    /// without being a member, and again before it began to lead, was made leader then.
+    pub in_sync: u64,
+    /// The committed ELR just before.
+    pub eligible: u64,
+    /// The replicas whose brokers were unfenced before and after, so that the controller could have
+    /// made them leader.
+    pub active: u64,
+    /// The replicas that were spoilt by then ([`Committed::spoilt`]). The controller took them out,
+    /// perhaps in the record that made the lacking replica leader.
+    pub spoilt: u64,
     /// How the controller made the lacking replica leader, if the committed log says that it did.
     pub elected: Option<Elected>,
-    /// Those of `members` that were not spoilt by then. The others the controller took out, perhaps
-    /// in the record that made the lacking replica leader; with none left it falls back on whoever
-    /// led last (KIP-966).
-    pub remaining: u64,
-    /// The committed ISR just before.
-    pub in_sync: u64,
-    /// Those of it that the controller could have made leader: their brokers were unfenced.
-    pub in_sync_active: u64,
     /// Who led last before.
     pub last_leader: u64,
-    /// Those of `members` that the controller could have made leader in its place: their brokers
-    /// were unfenced.
-    pub could_lead: u64,
-    /// Those of `remaining` that hold the batch: each of them could have led without loss, if
-    /// waited for.
-    pub sound: u64,
     /// See [`super::Batch::committed`].
     pub committed: bool,
     /// A consumer was given records of it.
     pub delivered: bool,
+}
+
+impl Witness {
+    /// The replicas that might lead just before: in the ISR or ELR.
+    pub const fn members(&self) -> u64 {
+        self.in_sync | self.eligible
+    }
+
+    /// Those of them that were not taken out. With none left the controller falls back on whoever
+    /// led last (KIP-966).
+    pub const fn remaining(&self) -> u64 {
+        self.members() & !self.spoilt
+    }
+
+    /// Those of [`Witness::remaining`] that hold the batch: each of them could have led without
+    /// loss, if waited for.
+    pub const fn sound(&self) -> u64 {
+        self.remaining() & self.holders
+    }
+
+    /// Those that the controller could have made leader at once: the in-sync replicas whose brokers
+    /// were active, or, if there was none, the eligible leader replicas (KIP-966).
+    pub const fn could_lead(&self) -> u64 {
+        match self.in_sync & self.active {
+            0 => self.eligible & self.active,
+            in_sync => in_sync,
+        }
+    }
 }
 
 impl Partition {
@@ -237,15 +250,10 @@ impl Partition {
     pub fn witness(&self, batch: u32, lacking: usize, isr: u64, election: usize) -> Witness {
         let it = self.batches.get(batch);
         let before = election.checked_sub(1).map(|place| &self.states[place]);
-        let members = before.map_or(0, Committed::members);
-        let active = self.states.get(election).map_or(0, |state| state.active);
-        let could_lead = before.map_or(0, |before| before.could_lead(active));
-        let in_sync = before.map_or(0, |before| before.isr);
+        let made = self.states.get(election);
         let last_leader = self.states[..election].iter().rev().find_map(|state| state.leader);
         let last_leader = last_leader.map_or(0, |leader| 1 << leader);
-        let elected = self.states.get(election).filter(|state| state.leader == Some(lacking));
-        let spoilt = self.states.get(election).map_or(0, |state| state.spoilt);
-        let remaining = members & !spoilt;
+        let elected = made.filter(|state| state.leader == Some(lacking));
         let ended = |replica: &Replica| replica.ended_uncleanly.is_some_and(|ended| ended >= it.at);
         let replicas = (0..).zip(&self.replicas).filter(|(_, replica)| ended(replica));
         let ended_uncleanly = replicas.fold(0, |mask, (index, _)| mask | 1 << index);
@@ -257,14 +265,12 @@ impl Partition {
             power_lost: it.power_lost,
             ended_uncleanly,
             isr,
-            members,
+            in_sync: before.map_or(0, |before| before.isr),
+            eligible: before.map_or(0, |before| before.elr),
+            active: made.map_or(0, |made| made.active),
+            spoilt: made.map_or(0, |made| made.spoilt),
             elected: elected.map(|state| Elected { at: state.at, epoch: state.leader_epoch }),
-            remaining,
-            in_sync,
-            in_sync_active: in_sync & active,
             last_leader,
-            could_lead,
-            sound: remaining & it.holders,
             committed: it.committed,
             delivered: it.delivered_to > it.base,
         }

@@ -161,11 +161,11 @@ impl Case<'_> {
 fn unclean_election(case: &Case<'_>) -> Option<String> {
     let witness = case.witness()?;
     let topic = &case.view.setup.topics[case.partition.topic?];
-    let out_of_sync = witness.elected.is_some() && witness.members & witness.lacking == 0;
-    let last_resort = witness.could_lead == 0;
+    let out_of_sync = witness.elected.is_some() && witness.members() & witness.lacking == 0;
+    let last_resort = witness.could_lead() == 0;
     (topic.unclean_leader_election && out_of_sync && last_resort).then(|| {
-        let members = case.partition.names(witness.members);
-        let why = if witness.members == 0 { "" } else { ", none of which could lead" };
+        let members = case.partition.names(witness.members());
+        let why = if witness.members() == 0 { "" } else { ", none of which could lead" };
         format!(
             "unclean.leader.election.enable=true, and {}, the ISR and ELR being {{{members}}}\
              {why}",
@@ -179,9 +179,9 @@ fn unclean_election(case: &Case<'_>) -> Option<String> {
 fn may_lead(witness: &Witness) -> bool {
     let is_in = |replicas: u64| replicas & witness.lacking != 0;
     // Who was in sync and active before and after could have been elected all the time.
-    let passed_over = witness.in_sync_active & witness.holders != 0;
-    let last_resort = witness.remaining == 0 && witness.last_leader == witness.lacking;
-    is_in(witness.in_sync) || (is_in(witness.members) && !passed_over) || last_resort
+    let passed_over = witness.in_sync & witness.active & witness.holders != 0;
+    let last_resort = witness.remaining() == 0 && witness.last_leader == witness.lacking;
+    is_in(witness.in_sync) || (is_in(witness.members()) && !passed_over) || last_resort
 }
 
 /// The record was never committed nor delivered, the new leader never had it or lost it with its
@@ -221,8 +221,8 @@ fn power_loss(case: &Case<'_>) -> Option<u64> {
     let ended = witness.ever_had & (witness.power_lost | witness.ended_uncleanly);
     let enough = ended.count_ones() as usize >= case.partition.min_isr.max(1);
     let lost_by_leader = witness.lacking & witness.power_lost != 0;
-    let stripped = witness.members & witness.lacking == 0;
-    let right = witness.sound == 0 && (stripped || !case.view.setup.eligible_leader_replicas);
+    let stripped = witness.members() & witness.lacking == 0;
+    let right = witness.sound() == 0 && (stripped || !case.view.setup.eligible_leader_replicas);
     (enough && lost_by_leader && right).then_some(ended)
 }
 
