@@ -81,7 +81,8 @@ fn run(setting: Setting, seed: u64) -> Run {
         answer + below(answer) + slow
     });
     let latency = Latencies::of(latencies.collect::<Vec<_>>());
-    let cause = "in-sync replica 2 lacked it, and broker 3 began to lead in epoch 5 at 7.204 s";
+    let cause =
+        "in-sync replica 2 lacked the record, and broker 3 began to lead in epoch 5 at 7.204 s";
     let losses = (lost > 0).then(|| Loss {
         hazard: hazard.to_owned(),
         broken: false,

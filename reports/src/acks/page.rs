@@ -4,7 +4,7 @@ use super::method;
 use super::promise::{at_stake, promise};
 use super::summary::{SettingSummary, Summary, Worst};
 use super::words;
-use crate::page::text::{duration_us, grouped, interval, percent, plural, rounded};
+use crate::page::text::{duration_us, grouped, interval, percent, plural, rounded, sentence};
 use crate::page::{self, Page, code};
 use crate::plot::{self, Caption, Plot, Room, Shape};
 use maud::{Markup, PreEscaped, html};
@@ -234,8 +234,8 @@ fn worst_seed(worst: &Worst) -> Markup {
                 ", " (plural(worst.violations.len() as u64, "promise", "promises")) " broken"
             }
             "."
-            @for violation in &worst.violations { p class="small" { (violation) } }
-            @if !worst.because.is_empty() { p class="small" { (worst.because) } }
+            @for violation in &worst.violations { p class="small" { (sentence(violation)) } }
+            @if !worst.because.is_empty() { p class="small" { (sentence(&worst.because)) } }
             pre { (code(&worst.reproduce)) }
         }
     }

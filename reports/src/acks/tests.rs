@@ -37,7 +37,7 @@ fn run(setting: Setting, seed: u64, acked: u64, lost: u64, family: &str) -> Run 
         hazard: "acks1-unreplicated".to_owned(),
         broken: false,
         count,
-        because: "acks=1, in-sync replica 2 lacked it".to_owned(),
+        because: "with acks=1 the leader confirms alone, and replica 2 lacked it".to_owned(),
     };
     Run {
         setting,
@@ -129,6 +129,8 @@ fn the_sentences_say_what_the_numbers_say() {
         "10% isolate a leader",
         "unclean leader election <b>off</b>",
         "promise kept",
+        // What is told of the worst seed can be quoted by itself.
+        "<p class=\"small\">With acks=1 the leader confirms alone, and replica 2 lacked it.</p>",
     ] {
         assert!(page.contains(sentence), "{sentence}");
     }

@@ -85,7 +85,7 @@ pub(super) fn cost(summary: &SettingSummary) -> String {
             duration_us(latency.p99_us)
         ),
         _ => format!(
-            "Half of the confirmed records were so within {} (simulated latency), 99 % within {}, \
+            "Half of the confirmed records had their answer within {} (simulated latency), 99 % within {}, \
              99.9 % within {}.",
             duration_us(latency.p50_us),
             duration_us(latency.p99_us),

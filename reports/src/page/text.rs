@@ -64,6 +64,13 @@ pub fn interval(estimate: Estimate, show: fn(f64) -> String) -> String {
     format!("{} to {}", show(estimate.low), show(estimate.high))
 }
 
+/// Clauses as a sentence: a capital at the beginning, a full stop at the end.
+pub fn sentence(text: &str) -> String {
+    let mut letters = text.trim_end_matches('.').chars();
+    let Some(first) = letters.next() else { return String::new() };
+    first.to_uppercase().chain(letters).chain(['.']).collect()
+}
+
 /// `1 run`, `2 runs`.
 pub fn plural(count: u64, one: &str, many: &str) -> String {
     format!("{} {}", grouped(count), if count == 1 { one } else { many })

@@ -12,7 +12,8 @@ use crate::evidence::{Outcome, Partition, Record, View, Witness, records};
 pub struct Excuse {
     /// The row.
     pub hazard: &'static str,
-    /// The setting and the event.
+    /// The setting and the event, as a sentence that can be quoted: before its first comma stands
+    /// what the setting allows.
     pub because: String,
 }
 
@@ -120,7 +121,7 @@ impl Case<'_> {
             _ => ("began to lead", self.finding.at, self.partition.line_epoch),
         };
         let lacking = self.witness().map_or(0, |witness| witness.lacking);
-        let leader = self.partition.names(lacking);
+        let leader = brokers(self.partition, lacking);
         format!("{leader} {how} in epoch {epoch} at {}", super::explain::time(at))
     }
 
@@ -164,11 +165,15 @@ fn unclean_election(case: &Case<'_>) -> Option<String> {
     let out_of_sync = witness.elected.is_some() && witness.members() & witness.lacking == 0;
     let last_resort = witness.could_lead() == 0;
     (topic.unclean_leader_election && out_of_sync && last_resort).then(|| {
-        let members = case.partition.names(witness.members());
-        let why = if witness.members() == 0 { "" } else { ", none of which could lead" };
+        let members = match witness.members() {
+            0 => "ISR and ELR were empty".to_owned(),
+            members => {
+                format!("of ISR and ELR {{{}}} no broker could lead", case.partition.names(members))
+            }
+        };
         format!(
-            "unclean.leader.election.enable=true, and {}, the ISR and ELR being {{{members}}}\
-             {why}",
+            "with unclean.leader.election.enable=true a replica out of sync may lead, {members}, \
+             and {}",
             case.election()
         )
     })
@@ -205,10 +210,11 @@ fn acks1_unreplicated(case: &Case<'_>) -> Option<String> {
             ),
             _ => {
                 let plural = if lacked.count_ones() == 1 { "" } else { "s" };
-                format!("in-sync replica{plural} {} lacked it", enumerated(case.partition, lacked))
+                let lacked = enumerated(case.partition, lacked);
+                format!("in-sync replica{plural} {lacked} lacked the record")
             }
         };
-        format!("acks=1, {why}, and {}", case.election())
+        format!("with acks=1 the leader confirms alone, {why}, and {}", case.election())
     })
 }
 
@@ -230,11 +236,11 @@ fn after_power_loss(case: &Case<'_>, ended: u64) -> String {
     let topic = case.partition.topic.map(|topic| &case.view.setup.topics[topic]);
     let flush = topic.map_or((None, None), |topic| (topic.flush_messages, topic.flush_ms));
     format!(
-        "{}, min.insync.replicas={}, {} {} ended uncleanly with unsynced data, and {}",
+        "{}, min.insync.replicas={} asks for no more than that, {} ended uncleanly with unsynced \
+         data, and {} without the record",
         flushing(flush),
         case.partition.min_isr,
-        if ended.count_ones() == 1 { "broker" } else { "brokers" },
-        enumerated(case.partition, ended),
+        brokers(case.partition, ended),
         case.election()
     )
 }
@@ -249,12 +255,18 @@ fn flushing(setting: (Option<u64>, Option<u64>)) -> String {
         }
         (Some(messages), None) => format!("flush.messages={messages}"),
         (None, Some(ms)) => format!("flush.ms={ms}"),
-        (Some(messages), Some(ms)) => format!("flush.messages={messages} and flush.ms={ms}"),
+        (Some(messages), Some(ms)) => format!("flush.messages={messages} or flush.ms={ms}"),
     };
     format!("brokers fsync no earlier than {set} asks for")
 }
 
-/// Nodes as a sentence has them: `1, 2 and 3`.
+/// Nodes as a sentence has them: `broker 1`, `brokers 1 and 2`.
+pub(super) fn brokers(partition: &Partition, mask: u64) -> String {
+    let plural = if mask.count_ones() == 1 { "" } else { "s" };
+    format!("broker{plural} {}", enumerated(partition, mask))
+}
+
+/// Their numbers alone: `1, 2 and 3`.
 fn enumerated(partition: &Partition, mask: u64) -> String {
     let names = partition.names(mask);
     match names.rsplit_once(", ") {
@@ -285,7 +297,7 @@ fn retry_duplicate(case: &Case<'_>) -> Option<String> {
     let last = retries.last()?;
     (case.is_not_idempotent() && copies as usize <= 1 + retries.len()).then(|| {
         format!(
-            "producers here are not idempotent, and its batch was sent again (event {})",
+            "producers here are not idempotent, and the record's batch was sent again (event {})",
             last.event
         )
     })
@@ -303,8 +315,9 @@ fn in_flight_reorder(case: &Case<'_>) -> Option<String> {
     let retry = retries.rfind(|retry| retry.event > overtaker.sent && retry.at < placed)?;
     (case.is_not_idempotent() && in_flight > 1).then(|| {
         format!(
-            "producers here are not idempotent, max.in.flight.requests.per.connection={in_flight}, \
-             and its batch was sent again when {} could be in flight already (event {})",
+            "producers here are not idempotent, \
+             max.in.flight.requests.per.connection={in_flight} lets them send without waiting, and \
+             the record's batch was sent again when {} could be on its way already (event {})",
             records::name(latest),
             retry.event
         )
@@ -321,8 +334,9 @@ fn callback_overtaken(case: &Case<'_>) -> Option<String> {
     let is_callback = case.finding.offset.is_none();
     (is_callback && case.is_not_idempotent() && in_flight > 1).then(|| {
         format!(
-            "producers here are not idempotent, max.in.flight.requests.per.connection={in_flight}, \
-             and it was sent over connection {own}, the other one over {other}"
+            "producers here are not idempotent, \
+             max.in.flight.requests.per.connection={in_flight} lets them send without waiting, and \
+             the record was sent over connection {own}, what overtook it over connection {other}"
         )
     })
 }
@@ -333,7 +347,10 @@ fn acks0_overtaken(case: &Case<'_>) -> Option<String> {
     let (own, other) = case.two_connections()?;
     let unconfirmed = case.record?.outcome == Outcome::Unconfirmed;
     unconfirmed.then(|| {
-        format!("acks=0, and it was sent over connection {own}, what overtook it over {other}")
+        format!(
+            "with acks=0 no answer is waited for, and the record was sent over connection {own}, \
+             what overtook it over connection {other}"
+        )
     })
 }
 
@@ -345,6 +362,9 @@ fn unknown_outcome_landed(case: &Case<'_>) -> Option<String> {
     // A callback has its order whatever the outcome.
     let stored = case.finding.offset.is_some();
     (unknown && at_stake && stored && case.is_not_idempotent()).then(|| {
-        format!("the producer was not told whether it was written (event {})", record.told)
+        format!(
+            "the producer was never told whether the record was written (event {})",
+            record.told
+        )
     })
 }

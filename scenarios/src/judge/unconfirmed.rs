@@ -2,6 +2,7 @@
 //! what another setting would have kept, and is told by the same witnesses as of acknowledged ones.
 
 use super::explain;
+use super::permit::brokers;
 use crate::check::Finding;
 use crate::evidence::{End, Loss, NONE, Outcome, Partition, View};
 use crate::result::Permitted;
@@ -148,25 +149,29 @@ fn why(partition: &Partition, place: Option<(u32, Offset)>, loss: Option<u32>) -
 
 /// The setting first: the headline of a verdict names it.
 fn because(why: Why, partition: &Partition, loss: Option<u32>) -> String {
-    let loss: Option<&Loss> = loss.map(|loss| &partition.losses[loss as usize]);
-    let led = loss.map_or_else(String::new, |loss| {
-        let leader = partition.names(1 << loss.leader);
-        format!(
-            "{leader} began to lead in epoch {} at {}",
-            loss.leader_epoch,
-            explain::time(loss.at)
-        )
-    });
-    match why {
-        Why::Unwritten => "acks=0, and no leader ever appended it".to_owned(),
-        Why::Unread => "acks=0, and what was appended cannot be read".to_owned(),
-        Why::Unreplicated => {
-            let had = loss.map_or(0, |loss| loss.witness.had);
-            format!("acks=0, only {} ever had it, and {led}", partition.names(had))
+    let story = match loss.map(|loss| &partition.losses[loss as usize]) {
+        Some(loss) => lost(why, partition, loss),
+        None if why == Why::Unwritten => "no leader ever appended the record".to_owned(),
+        None => "the record was appended and cannot be read".to_owned(),
+    };
+    let comma = if loss.is_some() { "," } else { ", and" };
+    format!("with acks=0 no answer is waited for{comma} {story}")
+}
+
+/// Who had the record, and who led without it.
+fn lost(why: Why, partition: &Partition, loss: &Loss) -> String {
+    let had = match (why, loss.witness.had) {
+        (Why::PowerLost, _) => {
+            let lost = loss.witness.power_lost;
+            format!("{} lost the record with the power", brokers(partition, lost))
         }
-        Why::PowerLost => {
-            let lost = loss.map_or(0, |loss| loss.witness.power_lost);
-            format!("acks=0, {} lost it with the power, and {led}", partition.names(lost))
-        }
-    }
+        (_, 0) => "no broker had the record any more".to_owned(),
+        (_, had) => format!("only {} ever had the record", brokers(partition, had)),
+    };
+    format!(
+        "{had}, and {} began to lead in epoch {} at {}",
+        brokers(partition, 1 << loss.leader),
+        loss.leader_epoch,
+        explain::time(loss.at)
+    )
 }

@@ -350,6 +350,8 @@ mod tests {
 
     #[test]
     fn a_pass_with_losses_says_so_and_why() {
+        const UNCLEAN: &str =
+            "with unclean.leader.election.enable=true a replica out of sync may lead, and so on";
         let mut verdict = Verdict::of_panic("a", 1, &[], String::new());
         verdict.outcome = Outcome::Pass;
         verdict.counts = Counts { acked: 9, read: 9, ..Counts::default() };
@@ -358,14 +360,15 @@ mod tests {
         verdict.counts.lost = 3;
         for (hazard, count, because) in [
             ("retry-duplicate", 8, "producers here are not idempotent, and so on"),
-            ("unclean-election", 1, "unclean.leader.election.enable=true, and so on"),
-            ("acks1-unreplicated", 2, "acks=1, in-sync replica 2 lacked it"),
+            ("unclean-election", 1, UNCLEAN),
+            ("acks1-unreplicated", 2, "with acks=1 the leader confirms alone, and so on"),
         ] {
             let (hazard, because) = (hazard.to_owned(), because.to_owned());
             verdict.permitted.push(Permitted { hazard, count, because, ..Permitted::default() });
         }
-        let told = "every promise held; 3 acknowledged records lost, permitted: acks=1; and \
-                    unclean.leader.election.enable=true";
+        let told = "every promise held; 3 acknowledged records lost, permitted: with acks=1 the \
+                    leader confirms alone; and with unclean.leader.election.enable=true a replica \
+                    out of sync may lead";
         assert_eq!(verdict.headline(), told);
     }
 
@@ -377,11 +380,13 @@ mod tests {
         let none = "every promise held: 9 records sent with acks=0, 9 read back, none lost";
         assert_eq!(verdict.headline(), none);
         for (hazard, count) in UNCONFIRMED.into_iter().zip(1..) {
-            let (hazard, because) = (hazard.to_owned(), "acks=0, and so on".to_owned());
+            let (hazard, because) =
+                (hazard.to_owned(), "with acks=0 no answer is waited for, and so on".to_owned());
             verdict.permitted.push(Permitted { hazard, count, because, ..Permitted::default() });
         }
         assert_eq!(verdict.unconfirmed_lost(), 10);
-        let told = "every promise held; 10 records sent with acks=0 lost, permitted: acks=0";
+        let told = "every promise held; 10 records sent with acks=0 lost, permitted: with acks=0 \
+                    no answer is waited for";
         assert_eq!(verdict.headline(), told);
     }
 

@@ -81,7 +81,7 @@ fn a_reorder_needs_requests_in_flight_and_no_idempotence() {
     assert_eq!(judgement.permitted[0].callbacks, 0, "it is in the log");
     assert_eq!(broken(&judgement), Vec::<&str>::new());
     let because = &judgement.permitted[0].because;
-    assert!(because.contains("sent again when record 0#1 could be in flight"), "{because}");
+    assert!(because.contains("sent again when record 0#1 could be on its way"), "{because}");
     let both = vec!["callbacks-in-order", "order-as-sent"];
     let one = |history: &mut History| history.setup.producers[0].max_in_flight = 1;
     assert_eq!(broken(&in_turn(&steps, &one)), both);
@@ -198,7 +198,11 @@ fn callbacks_over_two_connections_may_pass_each_other() {
     assert_eq!(hazards(&judgement), vec![("callback-overtaken", 2)]);
     assert_eq!(judgement.permitted[0].callbacks, 2, "the log is in order");
     let because = &judgement.permitted[0].because;
-    assert!(because.ends_with("was sent over connection 1, the other one over 2"), "{because}");
+    assert!(
+        because
+            .ends_with("the record was sent over connection 1, what overtook it over connection 2"),
+        "{because}"
+    );
     // A client that completes what one connection brought out of order.
     assert_eq!(broken(&called_back([1, 1], &|_| ())), vec!["callbacks-in-order"]);
     let one = |history: &mut History| history.setup.producers[0].max_in_flight = 1;

@@ -35,7 +35,7 @@ fn the_election_that_replaced_a_leader_is_judged_and_no_later_one() {
         assert_eq!(broken(&judgement), Vec::<&str>::new(), "{:#?}", judgement.violations);
         assert!(hazards(&judgement).iter().all(|(hazard, _)| *hazard == "unclean-election"));
         let because = &judgement.permitted[0].because;
-        assert!(because.contains("3 began to lead in epoch 1"), "{because}");
+        assert!(because.contains("broker 3 began to lead in epoch 1"), "{because}");
         // 3 was in sync, and has none of it.
         let judgement = goes_on(&[1, 3], second_is_clean);
         assert!(broken(&judgement).contains(&"acknowledged-survives"), "{judgement:#?}");

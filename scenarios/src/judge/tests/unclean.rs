@@ -131,6 +131,9 @@ fn an_election_that_came_to_nothing_is_named_by_its_epoch() {
     let judgement = finish(history, 1);
     assert_eq!(broken(&judgement), Vec::<&str>::new(), "{:#?}", judgement.violations);
     let because = &judgement.permitted[0].because;
-    assert!(because.contains("3 was elected in epoch 1 at "), "{because}");
-    assert!(because.contains("{1, 2}, none of which could lead"), "{because}");
+    assert!(because.contains(", and broker 3 was elected in epoch 1 at "), "{because}");
+    assert!(
+        because.contains("of ISR and ELR {1, 2} no broker could lead, and broker 3"),
+        "{because}"
+    );
 }
