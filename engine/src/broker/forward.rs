@@ -35,7 +35,9 @@ struct Forward {
 
 impl Forwards {
     pub(super) fn new(setup_timeout: Span) -> Self {
-        let config = ChannelConfig { setup_timeout, ..ChannelConfig::default() };
+        // One after another (`NodeToControllerChannelManager`): they leave from several threads, and
+        // one of them may still wait for its disk.
+        let config = ChannelConfig { max_in_flight: 1, setup_timeout, ..ChannelConfig::default() };
         Self { waiting: Vec::new(), channels: Channels::new(Channel::Forward, config) }
     }
 
@@ -108,6 +110,7 @@ impl Broker {
         {
             self.finish(conn, parked.correlation_id, Served::Response(response), io);
         }
+        self.send_forwards(io);
     }
 
     /// The controller has not answered in time. It may do so yet, or have done what was asked.

@@ -23,7 +23,7 @@ use machine::{
 use std::collections::{BTreeMap, BTreeSet};
 
 pub(super) const BROKERS: [BrokerId; 3] = [1, 2, 3];
-const CONTROLLER: BrokerId = 101;
+pub(super) const CONTROLLER: BrokerId = 101;
 const CLIENT: BrokerId = 1001;
 const LATENCY: Span = Span::millis(1);
 
