@@ -49,9 +49,9 @@ pub enum QuorumTimer {
     Election,
     /// A leader has not heard of a majority for too long.
     Resign,
-    /// It is time to fetch again.
-    Fetch,
-    /// A leader makes itself known to voters that have not fetched, again.
+    /// Another member may be asked again, or what was to be sent to it is overdue.
+    Poll,
+    /// A leader makes itself known to the other voters, again.
     BeginEpoch,
     /// Appended records may leave (`quorum.append.linger.ms`).
     Linger,

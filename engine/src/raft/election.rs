@@ -1,6 +1,5 @@
 //! Elections: pre-vote, vote, and what follows from the answers (KIP-595, KIP-996).
 
-use super::message::Asked;
 use super::role::{Role, Votes};
 use super::{Leader, Quorum};
 use crate::Outbox;
@@ -26,8 +25,9 @@ impl Quorum {
         out: &mut Outbox,
     ) -> Result<(), Halt> {
         if !self.is_voter() {
-            // An observer looks for a leader among the voters.
-            self.wait_for_election(now, out);
+            // An observer looks for a leader among the voters. What it has asked it still awaits.
+            self.role = Role::Unattached;
+            out.observe(Fact::QuorumFollower { epoch: self.epoch, leader: None });
             return Ok(());
         }
         match &self.role {
@@ -36,9 +36,10 @@ impl Quorum {
                 self.give_up_prospect(now, out);
                 Ok(())
             }
-            Role::Follower { .. } | Role::Unattached | Role::Candidate { .. } | Role::Resigned => {
-                self.ask_for_prospect(now, disk, out)
-            }
+            Role::Follower { .. }
+            | Role::Unattached
+            | Role::Candidate { .. }
+            | Role::Resigned { .. } => self.ask_for_prospect(now, disk, out),
         }
     }
 
@@ -51,11 +52,10 @@ impl Quorum {
         out: &mut Outbox,
     ) -> Result<(), Halt> {
         let followed = self.leader();
-        self.role = Role::Prospective { votes: Votes::of(self.config.id), followed };
+        self.turn_into(Role::Prospective { votes: Votes::of(self.config.id), followed });
         out.observe(Fact::QuorumCandidate { epoch: self.epoch, pre_vote: true });
         let timeout = self.election_timeout();
         out.set_timer(Timer::Quorum(QuorumTimer::Election), now.mono + timeout);
-        self.ask_for_votes(now.mono, true, out);
         self.count_votes(now, disk, out)
     }
 
@@ -70,18 +70,28 @@ impl Quorum {
     fn stand(&mut self, now: Now, disk: &mut dyn Disk, out: &mut Outbox) -> Result<(), Halt> {
         self.epoch += 1;
         self.vote = Some(self.config.id);
-        self.role = Role::Candidate { votes: Votes::of(self.config.id) };
+        self.turn_into(Role::Candidate { votes: Votes::of(self.config.id) });
         out.observe(Fact::QuorumCandidate { epoch: self.epoch, pre_vote: false });
         self.persist(disk)?;
         let timeout = self.election_timeout();
         out.set_timer(Timer::Quorum(QuorumTimer::Election), now.mono + timeout);
-        self.ask_for_votes(now.mono, false, out);
         self.count_votes(now, disk, out)
     }
 
-    fn ask_for_votes(&mut self, now: Mono, pre_vote: bool, out: &mut Outbox) {
+    /// Asks the voters that have not answered, while it may still win.
+    pub(super) fn ask_for_votes(&mut self, now: Mono, out: &mut Outbox) {
+        let (votes, pre_vote) = match &self.role {
+            Role::Prospective { votes, .. } => (votes, true),
+            Role::Candidate { votes } => (votes, false),
+            _ => return,
+        };
+        if votes.refused.len() >= self.too_many_refusals() {
+            return;
+        }
+        let unrecorded: Vec<BrokerId> =
+            self.other_voters().filter(|voter| !votes.has(*voter)).collect();
         let (last_offset_epoch, last_offset) = self.last();
-        for voter in self.other_voters() {
+        for voter in unrecorded {
             let request = VoteRequest {
                 replica: self.config.id,
                 replica_epoch: self.epoch,
@@ -89,14 +99,18 @@ impl Quorum {
                 last_offset,
                 pre_vote,
             };
-            self.ask(now, voter, request, Asked::Vote { epoch: self.epoch, pre_vote }, out);
+            self.ask(now, voter, request, out);
         }
+    }
+
+    fn too_many_refusals(&self) -> usize {
+        self.config.voters.len() - self.majority() + 1
     }
 
     /// Acts on the votes so far.
     fn count_votes(&mut self, now: Now, disk: &mut dyn Disk, out: &mut Outbox) -> Result<(), Halt> {
         let majority = self.majority();
-        let too_many_refusals = self.config.voters.len() - majority + 1;
+        let too_many_refusals = self.too_many_refusals();
         match &self.role {
             Role::Prospective { votes, .. } if votes.granted.len() >= majority => {
                 self.stand(now, disk, out)
@@ -135,14 +149,13 @@ impl Quorum {
     ) -> Result<(), Halt> {
         self.failed_elections = 0;
         let epoch_start = self.log.end_offset();
-        self.role = Role::Leader(Leader {
+        self.turn_into(Role::Leader(Leader {
             epoch_start,
             ends: BTreeMap::new(),
             fetched: BTreeSet::new(),
             pending: Vec::new(),
-        });
+        }));
         out.cancel_timer(Timer::Quorum(QuorumTimer::Election));
-        out.cancel_timer(Timer::Quorum(QuorumTimer::Fetch));
         out.observe(Fact::QuorumLeader { epoch: self.epoch, epoch_start });
         self.persist(disk)?;
         self.append_leader_change(&granted, now, disk, out)?;
@@ -195,25 +208,21 @@ impl Quorum {
         VoteResponse { error, leader: self.leader(), leader_epoch: self.epoch, vote_granted }
     }
 
-    /// A voter has answered, or `response` is `None` and it has not.
+    /// A voter has answered what it was asked in this role.
     pub(super) fn on_vote_response(
         &mut self,
         from: BrokerId,
-        asked: (i32, bool),
         response: &VoteResponse,
         now: Now,
         disk: &mut dyn Disk,
         out: &mut Outbox,
     ) -> Result<(), Halt> {
-        self.learn(response.leader_epoch, response.leader, now, disk, out)?;
-        let (epoch, pre_vote) = asked;
-        if epoch != self.epoch {
+        let news = self.learn(response.leader_epoch, response.leader, now, disk, out)?;
+        if news || !response.error.is_none() {
             return Ok(());
         }
-        match &mut self.role {
-            Role::Prospective { votes, .. } if pre_vote => votes.count(from, response.vote_granted),
-            Role::Candidate { votes } if !pre_vote => votes.count(from, response.vote_granted),
-            _ => return Ok(()),
+        if let Role::Prospective { votes, .. } | Role::Candidate { votes } = &mut self.role {
+            votes.count(from, response.vote_granted);
         }
         self.count_votes(now, disk, out)
     }
@@ -255,6 +264,25 @@ impl Quorum {
             ErrorCode::None
         };
         Ok(EndQuorumEpochResponse { error, leader: self.leader(), leader_epoch: self.epoch })
+    }
+
+    /// A voter knows that this member has resigned.
+    pub(super) fn on_end_epoch_response(
+        &mut self,
+        from: BrokerId,
+        response: &EndQuorumEpochResponse,
+        now: Now,
+        disk: &mut dyn Disk,
+        out: &mut Outbox,
+    ) -> Result<(), Halt> {
+        self.learn(response.leader_epoch, response.leader, now, disk, out)?;
+        if let Role::Resigned { candidates, told } = &mut self.role
+            && candidates.contains(&from)
+            && response.error.is_none()
+        {
+            told.insert(from);
+        }
+        Ok(())
     }
 
     /// How long to wait behind those with longer logs: not at all for the first, then doubling

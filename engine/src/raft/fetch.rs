@@ -1,7 +1,7 @@
 //! Replication: the leader's side and the follower's side of a fetch.
 
-use super::message::{Asked, WaitingFetch};
 use super::role::Role;
+use super::waiting::WaitingFetch;
 use super::{FETCH_BYTES, FETCH_WAIT, Quorum, failed};
 use crate::Outbox;
 use crate::error::ErrorCode;
@@ -14,34 +14,8 @@ use crate::protocol::{
 use crate::rules::truncation::{self, Divergence};
 use crate::timer::{QuorumTimer, Timer};
 use machine::{ConnId, Disk, Halt, Now};
-use rand::RngExt;
 
 impl Quorum {
-    /// Fetches from the leader, or from some voter that may know it.
-    pub(super) fn fetch(&mut self, now: Now, out: &mut Outbox) {
-        let to = match self.role {
-            Role::Follower { leader, .. } => leader,
-            Role::Unattached if !self.is_voter() && !self.config.voters.is_empty() => {
-                let at = self.rng.random_range(0..self.config.voters.len() as u32);
-                self.config.voters[at as usize]
-            }
-            _ => return,
-        };
-        if self.fetching == Some(to) {
-            return;
-        }
-        let node = self.peer(to);
-        if !self.channels.is_ready(now.mono, node) {
-            let at = self.channels.not_before(node).max(now.mono + self.config.retry_backoff);
-            out.set_timer(Timer::Quorum(QuorumTimer::Fetch), at);
-            return;
-        }
-        let request = self.fetch_request();
-        let asked = Asked::Fetch { epoch: self.epoch, offset: self.log.end_offset() };
-        self.fetching = Some(to);
-        self.ask(now.mono, to, request, asked, out);
-    }
-
     pub(super) fn fetch_request(&self) -> FetchRequest {
         FetchRequest {
             replica: Some(ReplicaState { id: self.config.id, epoch: -1 }),
@@ -188,40 +162,34 @@ impl Quorum {
         self.answer_behind(now, disk, out)
     }
 
-    /// A fetch was answered.
+    /// A fetch was answered; tells with what error.
     pub(super) fn on_fetch_response(
         &mut self,
         from: BrokerId,
-        asked: (i32, i64),
         response: FetchResponse,
         now: Now,
         disk: &mut dyn Disk,
         out: &mut Outbox,
-    ) -> Result<(), Halt> {
-        if self.fetching == Some(from) {
-            self.fetching = None;
-        }
-        let Some(fetched) = response.partitions.into_iter().next() else { return Ok(()) };
+    ) -> Result<ErrorCode, Halt> {
+        let Some(fetched) = response.partitions.into_iter().next() else {
+            return Ok(response.error);
+        };
+        let asked_in = self.epoch;
         if let Some(current) = fetched.current_leader {
             self.learn(current.epoch, current.leader, now, disk, out)?;
         }
-        let (epoch, offset) = asked;
-        let Role::Follower { leader, heard } = &mut self.role else {
-            self.fetch_again_later(now, out);
-            return Ok(());
-        };
-        if *leader != from || epoch != self.epoch || !fetched.error.is_none() {
-            self.fetch_again_later(now, out);
-            return Ok(());
+        let error = fetched.error;
+        let Role::Follower { leader, heard } = &mut self.role else { return Ok(error) };
+        if *leader != from || asked_in != self.epoch || !error.is_none() {
+            return Ok(error);
         }
         *heard = true;
         let timeout = self.config.fetch_timeout;
         out.set_timer(Timer::Quorum(QuorumTimer::Election), now.mono + timeout);
-        if offset == self.log.end_offset() {
-            self.apply(fetched, disk, out)?;
-        }
-        self.fetch(now, out);
-        Ok(())
+        // It goes on where the log ends: only one fetch is on its way, and whoever may have changed
+        // the log since, as a leader, has forgotten what it fetched as a follower.
+        self.apply(fetched, disk, out)?;
+        Ok(error)
     }
 
     /// Takes over what the leader answered, and fsyncs it: the next fetch acknowledges it.
@@ -277,13 +245,5 @@ impl Quorum {
         });
         self.high_watermark = self.high_watermark.min(to);
         Ok(())
-    }
-
-    /// Tries again after a while, with whoever leads then.
-    pub(super) fn fetch_again_later(&mut self, now: Now, out: &mut Outbox) {
-        if self.fetching.is_none() {
-            let at = now.mono + self.config.retry_backoff;
-            out.set_timer(Timer::Quorum(QuorumTimer::Fetch), at);
-        }
     }
 }

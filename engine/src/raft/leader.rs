@@ -1,6 +1,6 @@
 //! Leading: writing, counting who has what, and noticing that nobody listens (`LeaderState`).
 
-use super::message::Asked;
+use super::role::Role;
 use super::{Quorum, failed};
 use crate::Outbox;
 use crate::fact::Fact;
@@ -125,18 +125,17 @@ impl Quorum {
         }
     }
 
-    /// Makes itself known to the voters that have not fetched in this epoch.
+    /// Makes itself known to the other voters. It goes on with that: one that knew it may have
+    /// started anew and look for it in vain.
     pub(super) fn begin_epoch(&mut self, now: Now, out: &mut Outbox) {
-        let Some(leader) = self.role.leader() else { return };
-        let unaware: Vec<BrokerId> =
-            self.other_voters().filter(|voter| !leader.ends.contains_key(voter)).collect();
-        if unaware.is_empty() {
+        if !self.is_leader() {
             return;
         }
-        let epoch = self.epoch;
-        for voter in unaware {
-            let request = BeginQuorumEpochRequest { leader: self.config.id, leader_epoch: epoch };
-            self.ask(now.mono, voter, request, Asked::BeginEpoch, out);
+        self.requests.expire(now.mono);
+        for voter in self.other_voters() {
+            let request =
+                BeginQuorumEpochRequest { leader: self.config.id, leader_epoch: self.epoch };
+            self.ask(now.mono, voter, request, out);
         }
         let again = Span(self.config.fetch_timeout.0 / 2);
         out.set_timer(Timer::Quorum(QuorumTimer::BeginEpoch), now.mono + again);
@@ -152,15 +151,18 @@ impl Quorum {
         voters
     }
 
-    /// Tells the other voters that it has resigned.
-    pub(super) fn ask_to_elect(&mut self, now: Mono, candidates: Vec<BrokerId>, out: &mut Outbox) {
-        for voter in self.other_voters() {
-            let request = EndQuorumEpochRequest {
-                leader: self.config.id,
-                leader_epoch: self.epoch,
-                preferred_candidates: candidates.clone(),
-            };
-            self.ask(now, voter, request, Asked::EndEpoch, out);
+    /// Tells the voters that do not know it yet that it has resigned.
+    pub(super) fn ask_to_elect(&mut self, now: Mono, out: &mut Outbox) {
+        let Role::Resigned { candidates, told } = &self.role else { return };
+        let request = EndQuorumEpochRequest {
+            leader: self.config.id,
+            leader_epoch: self.epoch,
+            preferred_candidates: candidates.clone(),
+        };
+        let unaware: Vec<BrokerId> =
+            candidates.iter().filter(|voter| !told.contains(voter)).copied().collect();
+        for voter in unaware {
+            self.ask(now, voter, request.clone(), out);
         }
     }
 }

@@ -25,8 +25,13 @@ mod election;
 mod fetch;
 mod leader;
 mod message;
+mod outgoing;
+mod poll;
+mod requests;
 mod role;
 mod store;
+mod transition;
+mod waiting;
 
 #[cfg(test)]
 mod tests;
@@ -36,9 +41,8 @@ use crate::error::ErrorCode;
 use crate::fact::Fact;
 use crate::ids::{BrokerId, LeaderEpoch, Offset, TopicPartition, peer};
 use crate::log::{Log, LogConfig, LogError};
-use crate::net::{ChannelConfig, Channels};
 use crate::rules::Rulebook;
-use crate::timer::{Channel, QuorumTimer, Timer};
+use crate::timer::{QuorumTimer, Timer};
 use bytes::Bytes;
 use machine::{Boot, Disk, Halt, Mono, NodeId, Now, Span};
 use rand::{RngExt, SeedableRng};
@@ -122,10 +126,11 @@ pub struct Quorum {
     role: Role,
     /// How many elections in a row have failed.
     failed_elections: u32,
-    channels: Channels<message::Asked>,
-    /// The member that a fetch is on its way to.
-    fetching: Option<BrokerId>,
-    waiting: message::Waiting,
+    requests: requests::Requests,
+    outgoing: outgoing::Outgoing,
+    /// What [`QuorumTimer::Poll`] is set for, so as not to set it again for every request.
+    polls_at: Mono,
+    waiting: waiting::Waiting,
     changes: Vec<QuorumChange>,
 }
 
@@ -160,12 +165,6 @@ impl Quorum {
             clean: false,
             cut_bytes: recovery.truncated_bytes,
         });
-        let channels = ChannelConfig {
-            reconnect_backoff: config.retry_backoff,
-            reconnect_backoff_max: config.retry_backoff.max(Span::millis(500)),
-            setup_timeout: config.request_timeout,
-            ..ChannelConfig::default()
-        };
         let mut quorum = Self {
             node: boot.node,
             rules,
@@ -175,9 +174,10 @@ impl Quorum {
             vote: state.vote,
             role: Role::Unattached,
             failed_elections: 0,
-            channels: Channels::new(Channel::Quorum, channels),
-            fetching: None,
-            waiting: message::Waiting::default(),
+            requests: requests::Requests::new(config.request_timeout, config.retry_backoff),
+            outgoing: outgoing::Outgoing::new(config.request_timeout),
+            polls_at: Mono::MAX,
+            waiting: waiting::Waiting::default(),
             changes: Vec::new(),
             config,
             log,
@@ -188,6 +188,7 @@ impl Quorum {
             Some(leader) => quorum.follow(leader, boot.now, out),
             None => quorum.wait_for_election(boot.now, out),
         }
+        quorum.poll(boot.now, out);
         Ok(quorum)
     }
 
@@ -271,20 +272,6 @@ impl Quorum {
         Ok(self.end_offset() - 1)
     }
 
-    /// Gives up leadership, so that the others need not wait for a time-out.
-    pub fn resign(&mut self, now: Now, out: &mut Outbox) {
-        if !self.is_leader() {
-            return;
-        }
-        out.observe(Fact::QuorumResigned { epoch: self.epoch });
-        let candidates = self.voters_by_end();
-        self.lose_leadership(now.mono, out);
-        self.role = Role::Resigned;
-        self.ask_to_elect(now.mono, candidates, out);
-        let timeout = self.election_timeout();
-        out.set_timer(Timer::Quorum(QuorumTimer::Election), now.mono + timeout);
-    }
-
     /// Handles one of its timers.
     ///
     /// # Errors
@@ -298,22 +285,15 @@ impl Quorum {
         out: &mut Outbox,
     ) -> Result<(), Halt> {
         match timer {
-            QuorumTimer::Election => self.on_election_timer(now, disk, out),
-            QuorumTimer::Resign => {
-                self.resign(now, out);
-                Ok(())
-            }
-            QuorumTimer::Fetch => {
-                self.fetch(now, out);
-                Ok(())
-            }
-            QuorumTimer::BeginEpoch => {
-                self.begin_epoch(now, out);
-                Ok(())
-            }
-            QuorumTimer::Linger => self.flush_pending(now, disk, out),
-            QuorumTimer::Waiting => self.on_waiting_timer(now, disk, out),
+            QuorumTimer::Election => self.on_election_timer(now, disk, out)?,
+            QuorumTimer::Resign => self.resign(now, out),
+            QuorumTimer::Poll => self.polls_at = Mono::MAX,
+            QuorumTimer::BeginEpoch => self.begin_epoch(now, out),
+            QuorumTimer::Linger => self.flush_pending(now, disk, out)?,
+            QuorumTimer::Waiting => self.on_waiting_timer(now, disk, out)?,
         }
+        self.poll(now, out);
+        Ok(())
     }
 
     /// Panics if it contradicts itself, whatever the rules.
@@ -326,6 +306,11 @@ impl Quorum {
             assert!(leader.epoch_start < self.log.end_offset(), "a leader has written its epoch");
         } else {
             assert!(self.waiting.fetches_are_none(), "only leaders let fetches wait");
+        }
+        self.outgoing.invariants();
+        if matches!(self.role, Role::Follower { .. } | Role::Unattached) {
+            // Or it could write the same offset twice.
+            assert!(self.requests.awaited() <= 1, "a member fetches once at a time");
         }
     }
 
@@ -357,13 +342,6 @@ impl Quorum {
         Span(base + self.rng.random_range(0..base.max(1)))
     }
 
-    /// Writes epoch, vote and leader down, before anybody is told.
-    fn persist(&self, disk: &mut dyn Disk) -> Result<(), Halt> {
-        let state =
-            store::QuorumState { epoch: self.epoch, vote: self.vote, leader: self.leader() };
-        store::write(&state, disk)
-    }
-
     /// Moves the high watermark up to `offset`.
     fn commit(&mut self, offset: Offset, out: &mut Outbox) -> bool {
         if offset <= self.high_watermark {
@@ -378,71 +356,6 @@ impl Quorum {
             offset,
         });
         true
-    }
-
-    /// Leaves leadership, if it leads: fetches that wait are refused, pending records are gone.
-    fn lose_leadership(&mut self, now: Mono, out: &mut Outbox) {
-        if !self.is_leader() {
-            return;
-        }
-        let epoch = self.epoch;
-        self.role = Role::Unattached;
-        self.changes.push(QuorumChange::LostLeadership { epoch });
-        for timer in [QuorumTimer::Resign, QuorumTimer::BeginEpoch, QuorumTimer::Linger] {
-            out.cancel_timer(Timer::Quorum(timer));
-        }
-        self.refuse_waiting(now, out);
-    }
-
-    /// Has no leader, and stands for election if none turns up.
-    fn wait_for_election(&mut self, now: Now, out: &mut Outbox) {
-        self.lose_leadership(now.mono, out);
-        self.role = Role::Unattached;
-        out.observe(Fact::QuorumFollower { epoch: self.epoch, leader: None });
-        if self.is_voter() {
-            let timeout = self.election_timeout();
-            out.set_timer(Timer::Quorum(QuorumTimer::Election), now.mono + timeout);
-        } else {
-            out.set_timer(Timer::Quorum(QuorumTimer::Fetch), now.mono);
-        }
-    }
-
-    /// Follows `leader` in the present epoch.
-    fn follow(&mut self, leader: BrokerId, now: Now, out: &mut Outbox) {
-        self.lose_leadership(now.mono, out);
-        self.role = Role::Follower { leader, heard: false };
-        self.failed_elections = 0;
-        self.changes.push(QuorumChange::LeaderKnown { leader, epoch: self.epoch });
-        out.observe(Fact::QuorumFollower { epoch: self.epoch, leader: Some(leader) });
-        let timeout = self.config.fetch_timeout;
-        out.set_timer(Timer::Quorum(QuorumTimer::Election), now.mono + timeout);
-        self.fetch(now, out);
-    }
-
-    /// Takes over what another member says about epoch and leader, if it is news.
-    fn learn(
-        &mut self,
-        epoch: LeaderEpoch,
-        leader: Option<BrokerId>,
-        now: Now,
-        disk: &mut dyn Disk,
-        out: &mut Outbox,
-    ) -> Result<(), Halt> {
-        let leader = leader.filter(|leader| *leader != self.config.id);
-        let news = epoch > self.epoch
-            || (epoch == self.epoch && leader.is_some() && self.leader().is_none());
-        if !news {
-            return Ok(());
-        }
-        if epoch > self.epoch {
-            self.epoch = epoch;
-            self.vote = None;
-        }
-        match leader {
-            Some(leader) => self.follow(leader, now, out),
-            None => self.wait_for_election(now, out),
-        }
-        self.persist(disk)
     }
 }
 

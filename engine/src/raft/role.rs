@@ -31,7 +31,12 @@ pub(super) enum Role {
     /// It leads.
     Leader(Leader),
     /// It led, and no majority fetched any more.
-    Resigned,
+    Resigned {
+        /// The other voters, in the order in which they should stand for election.
+        candidates: Vec<BrokerId>,
+        /// Those that know.
+        told: BTreeSet<BrokerId>,
+    },
 }
 
 impl Role {
@@ -77,13 +82,14 @@ impl Votes {
         Self { granted: BTreeSet::from([own]), refused: BTreeSet::new() }
     }
 
+    /// Whether a voter has answered.
+    pub(super) fn has(&self, voter: BrokerId) -> bool {
+        self.granted.contains(&voter) || self.refused.contains(&voter)
+    }
+
     pub(super) fn count(&mut self, voter: BrokerId, granted: bool) {
-        // The first answer of a voter counts; a late one of an earlier round does not undo it.
-        if granted && !self.refused.contains(&voter) {
-            self.granted.insert(voter);
-        } else if !self.granted.contains(&voter) {
-            self.refused.insert(voter);
-        }
+        let votes = if granted { &mut self.granted } else { &mut self.refused };
+        votes.insert(voter);
     }
 }
 

@@ -28,10 +28,6 @@ pub const REACHES: &[(&str, &str)] = &[
     ("isr_ineligible", "a follower caught up that may not join the ISR (KIP-841, KIP-903)"),
     ("produce_waited", "a produce request with acks=all waited for followers"),
     ("produce_lost_leader", "a produce request waited when its leader was replaced"),
-    (
-        "quorum_request_behind_fetch",
-        "a request to a voter had to wait behind a fetch of its connection",
-    ),
     ("request_while_answer_leaves", "a request came before the answer to the last one had left"),
     ("fetch_outdated", "a fetch was answered whose position had moved meanwhile"),
     (

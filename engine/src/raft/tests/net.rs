@@ -1,0 +1,248 @@
+//! A tiny network: instant, in order, and cut at will. It takes no second request of a member on a
+//! connection before the first is answered.
+
+use super::super::{Quorum, QuorumConfig};
+use crate::Outbox;
+use crate::config::ControllerConfig;
+use crate::ids::BrokerId;
+use crate::log::LogConfig;
+use crate::log::testdisk::TestDisk;
+use crate::protocol::{Message, Request};
+use crate::rules::Rulebook;
+use crate::timer::{Channel, Timer};
+use bytes::Bytes;
+use machine::{Boot, ConnId, Mono, NodeId, Now, Output, Span, Wall};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+
+pub(super) const VOTERS: [BrokerId; 3] = [101, 102, 103];
+pub(super) const OBSERVER: BrokerId = 1;
+
+#[derive(Default)]
+pub(super) struct Net {
+    pub(super) now: Mono,
+    pub(super) members: BTreeMap<BrokerId, Quorum>,
+    pub(super) disks: BTreeMap<BrokerId, TestDisk>,
+    pub(super) outboxes: BTreeMap<BrokerId, Outbox>,
+    pub(super) timers: BTreeMap<(BrokerId, Timer), Mono>,
+    /// Both ends of each connection.
+    pub(super) connections: BTreeMap<ConnId, (BrokerId, BrokerId)>,
+    pub(super) wire: VecDeque<(ConnId, BrokerId, Option<Message>)>,
+    pub(super) down: BTreeSet<BrokerId>,
+    /// Those that neither get messages nor wake up.
+    pub(super) paused: BTreeSet<BrokerId>,
+    /// The connections on which a request of a member is to be answered.
+    in_flight: BTreeSet<ConnId>,
+    /// All requests of members: from whom, to whom, which.
+    pub(super) sent: Vec<(BrokerId, BrokerId, &'static str)>,
+    /// The requests of the observer that were answered.
+    pub(super) answered: Vec<(ConnId, u32)>,
+    pub(super) seed: u64,
+    lives: u64,
+}
+
+impl Net {
+    pub(super) fn new(members: &[BrokerId]) -> Self {
+        Self::seeded(members, 0)
+    }
+
+    pub(super) fn seeded(members: &[BrokerId], seed: u64) -> Self {
+        let mut net = Self { seed, ..Self::default() };
+        for id in members {
+            net.start(*id);
+        }
+        net
+    }
+
+    pub(super) fn start(&mut self, id: BrokerId) {
+        let defaults = ControllerConfig::default();
+        let config = QuorumConfig {
+            id,
+            voters: VOTERS.to_vec(),
+            election_timeout: defaults.election_timeout,
+            fetch_timeout: defaults.fetch_timeout,
+            election_backoff_max: defaults.election_backoff_max,
+            request_timeout: defaults.request_timeout,
+            retry_backoff: defaults.retry_backoff,
+            append_linger: defaults.append_linger,
+            log: LogConfig::default(),
+        };
+        self.lives += 1;
+        self.down.remove(&id);
+        let node = NodeId::new(0, id);
+        let boot = Boot {
+            node,
+            incarnation: self.lives as u16,
+            now: self.now(),
+            entropy: self.seed * 104_729 + u64::from(id) * 7919 + self.lives,
+        };
+        let mut out = Outbox::new(node, self.lives as u16);
+        let disk = self.disks.entry(id).or_default();
+        let quorum = Quorum::boot(config, boot, Rulebook::kafka(), disk, &mut out).unwrap();
+        self.members.insert(id, quorum);
+        self.outboxes.insert(id, out);
+        self.carry_out(id);
+    }
+
+    pub(super) fn crash(&mut self, id: BrokerId) {
+        self.members.remove(&id);
+        self.timers.retain(|(member, _), _| *member != id);
+        self.cut(id);
+    }
+
+    /// Ends all connections of a member and lets it have no new ones.
+    pub(super) fn cut(&mut self, id: BrokerId) {
+        self.down.insert(id);
+        self.disconnect(|(a, b)| a == id || b == id);
+    }
+
+    /// Ends the connections that have these ends, from the one that opened it to the other.
+    pub(super) fn disconnect(&mut self, ends: impl Fn((BrokerId, BrokerId)) -> bool) {
+        for (conn, (a, b)) in self.connections.extract_if(.., |_, both| ends(*both)) {
+            self.in_flight.remove(&conn);
+            self.wire.retain(|(on, ..)| *on != conn);
+            self.wire.push_back((conn, a, None));
+            self.wire.push_back((conn, b, None));
+        }
+    }
+
+    pub(super) fn now(&self) -> Now {
+        Now { mono: self.now, wall: Wall(self.now.0 as i64 / 1_000_000) }
+    }
+
+    fn carry_out(&mut self, id: BrokerId) {
+        let out = self.outboxes.get_mut(&id).unwrap();
+        for output in out.drain().collect::<Vec<_>>() {
+            match output {
+                Output::Connect { conn, peer } => {
+                    if self.down.contains(&peer.node) || self.down.contains(&id) {
+                        self.wire.push_back((conn, id, None));
+                    } else {
+                        self.connections.insert(conn, (id, peer.node));
+                        self.members.get_mut(&id).unwrap().on_opened(conn);
+                    }
+                }
+                Output::Send { conn, message } => {
+                    if let Some((a, b)) = self.connections.get(&conn) {
+                        let to = if *a == id { *b } else { *a };
+                        if let Message::Request { body, .. } = &message {
+                            self.sent.push((id, to, body.name()));
+                            assert!(self.in_flight.insert(conn), "two are in flight to {to}");
+                        }
+                        self.wire.push_back((conn, to, Some(message)));
+                    }
+                }
+                Output::Close { conn } => {
+                    self.connections.remove(&conn);
+                    self.in_flight.remove(&conn);
+                }
+                Output::SetTimer { timer, at } => {
+                    self.timers.insert((id, timer), at);
+                }
+                Output::CancelTimer { timer } => {
+                    self.timers.remove(&(id, timer));
+                }
+                Output::Observe(_) => {}
+                Output::Halt(halt) => panic!("{id} halted: {halt:?}"),
+            }
+        }
+    }
+
+    pub(super) fn on_member(
+        &mut self,
+        id: BrokerId,
+        act: impl FnOnce(&mut Quorum, Now, &mut TestDisk, &mut Outbox),
+    ) {
+        let now = self.now();
+        let Some(member) = self.members.get_mut(&id) else { return };
+        let disk = self.disks.get_mut(&id).unwrap();
+        act(member, now, disk, self.outboxes.get_mut(&id).unwrap());
+        member.invariants();
+        self.carry_out(id);
+    }
+
+    pub(super) fn ask(
+        &mut self,
+        id: BrokerId,
+        conn: ConnId,
+        correlation_id: u32,
+        request: impl Into<Request>,
+    ) {
+        let message = Message::Request { correlation_id, body: request.into() };
+        self.on_member(id, |member, now, disk, out| {
+            member.on_message(now, conn, message, disk, out).unwrap();
+        });
+    }
+
+    pub(super) fn step(&mut self) {
+        let awake = |member: &BrokerId| !self.paused.contains(member);
+        let next = self.wire.iter().position(|(_, to, _)| awake(to));
+        if let Some((conn, to, message)) = next.and_then(|at| self.wire.remove(at)) {
+            self.now += Span::micros(100);
+            if let Some(Message::Response { .. }) = &message {
+                self.in_flight.remove(&conn);
+            }
+            if let (OBSERVER, Some(Message::Response { correlation_id, .. })) = (to, &message) {
+                self.answered.push((conn, *correlation_id));
+            }
+            self.on_member(to, |member, now, disk, out| match message {
+                Some(message) => member.on_message(now, conn, message, disk, out).unwrap(),
+                None => {
+                    member.on_closed(now, conn, out);
+                }
+            });
+            return;
+        }
+        let timers = self.timers.iter().filter(|((member, _), _)| awake(member));
+        let next = timers.min_by_key(|(_, at)| **at).map(|(key, at)| (key.clone(), *at));
+        let Some(((id, timer), at)) = next else { return };
+        self.timers.remove(&(id, timer.clone()));
+        self.now = self.now.max(at);
+        self.on_member(id, |member, now, disk, out| match timer {
+            Timer::Quorum(timer) => member.on_timer(now, timer, disk, out).unwrap(),
+            Timer::Requests(Channel::Quorum) => member.on_requests_timer(now, out),
+            other => panic!("not a timer of the quorum: {other:?}"),
+        });
+    }
+
+    pub(super) fn run_for(&mut self, span: Span) {
+        let end = self.now + span;
+        while self.now < end {
+            self.step();
+        }
+    }
+
+    pub(super) fn leader(&self) -> Option<BrokerId> {
+        let reachable = self.members.iter().filter(|(id, _)| !self.down.contains(id));
+        let mut leaders = reachable.filter(|(_, member)| member.is_leader());
+        let leader = leaders.next().map(|(id, _)| *id);
+        assert!(leaders.next().is_none(), "two leaders");
+        leader
+    }
+
+    pub(super) fn append(&mut self, value: &'static str) {
+        let leader = self.leader().expect("a leader");
+        self.on_member(leader, |member, now, _, out| {
+            member.append(now, vec![Bytes::from_static(value.as_bytes())], out).unwrap();
+        });
+    }
+
+    pub(super) fn values(&mut self, id: BrokerId) -> Vec<String> {
+        let mut values = Vec::new();
+        let member = &self.members[&id];
+        let disk = self.disks.get_mut(&id).unwrap();
+        let mut from = 0;
+        loop {
+            let batches = member.read_committed(from, disk).unwrap();
+            let Some(last) = batches.last() else { return values };
+            from = crate::record::Batch::new(last).unwrap().next_offset();
+            for batch in &batches {
+                if crate::record::Batch::new(batch).unwrap().is_control() {
+                    continue;
+                }
+                for record in crate::record::records(batch).unwrap() {
+                    values.push(String::from_utf8(record.value.unwrap().to_vec()).unwrap());
+                }
+            }
+        }
+    }
+}

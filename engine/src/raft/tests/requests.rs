@@ -1,0 +1,169 @@
+//! Who is asked when: one request at a time to each member, and again what was lost.
+
+use super::net::{Net, OBSERVER, VOTERS};
+use crate::ids::BrokerId;
+use crate::timer::QuorumTimer;
+use machine::Span;
+use rand::{RngExt, SeedableRng};
+use rand_chacha::ChaCha8Rng;
+
+/// A quorum with a leader at which the fetch of a follower waits. The follower then asks whether it
+/// would be elected. Answers leader and follower.
+fn asks_for_votes_behind_a_fetch(net: &mut Net) -> (BrokerId, BrokerId) {
+    net.run_for(Span::secs(5));
+    let leader = net.leader().unwrap();
+    let follower = VOTERS.into_iter().find(|voter| *voter != leader).unwrap();
+    // Past any answer of the leader, so that the next fetch waits.
+    net.append("a");
+    net.run_for(Span::millis(100));
+    net.sent.clear();
+    net.on_member(follower, |member, now, disk, out| {
+        member.on_timer(now, QuorumTimer::Election, disk, out).unwrap();
+    });
+    (leader, follower)
+}
+
+fn votes(net: &Net, from: BrokerId, to: BrokerId) -> usize {
+    net.sent.iter().filter(|sent| **sent == (from, to, "VoteRequest")).count()
+}
+
+#[test]
+fn a_vote_waits_behind_a_fetch_and_leaves_when_that_is_answered() {
+    let mut net = Net::new(&VOTERS);
+    let (leader, follower) = asks_for_votes_behind_a_fetch(&mut net);
+    let other = VOTERS.into_iter().find(|id| ![leader, follower].contains(id)).unwrap();
+    assert_eq!(votes(&net, follower, other), 1, "nothing is in front of it");
+    assert_eq!(votes(&net, follower, leader), 0, "a fetch is in front of it");
+    // It gives up and fetches again before the old fetch is answered; what it asked still leaves.
+    net.run_for(Span::millis(600));
+    assert_eq!(votes(&net, follower, leader), 1);
+    assert_eq!(net.leader(), Some(leader));
+    net.append("b");
+    net.run_for(Span::secs(1));
+    assert_eq!(net.values(follower), ["a", "b"]);
+}
+
+#[test]
+fn a_vote_that_is_lost_with_the_connection_is_asked_again() {
+    let mut net = Net::new(&VOTERS);
+    let (leader, follower) = asks_for_votes_behind_a_fetch(&mut net);
+    // The other two would decide without the leader.
+    net.paused.extend(VOTERS.into_iter().filter(|id| ![leader, follower].contains(id)));
+    net.disconnect(|ends| ends == (follower, leader));
+    net.run_for(Span::millis(10));
+    assert_eq!(votes(&net, follower, leader), 0, "a connection is not tried again at once");
+    net.run_for(Span::millis(100));
+    assert_eq!(votes(&net, follower, leader), 1);
+}
+
+#[test]
+fn a_vote_that_nobody_answers_is_asked_again() {
+    let mut net = Net::new(&VOTERS[..1]);
+    net.start(VOTERS[1]);
+    net.paused.insert(VOTERS[1]);
+    net.run_for(Span::secs(20));
+    let (asked, elections) = (votes(&net, VOTERS[0], VOTERS[1]), 20 / 2);
+    assert!(asked >= elections / 2, "{asked} votes were asked for");
+    net.paused.clear();
+    net.run_for(Span::secs(5));
+    assert!(net.leader().is_some());
+}
+
+#[test]
+fn a_leader_goes_on_to_make_itself_known() {
+    let mut net = Net::new(&VOTERS);
+    net.run_for(Span::secs(5));
+    let leader = net.leader().unwrap();
+    net.sent.clear();
+    net.run_for(Span::secs(5));
+    for voter in VOTERS.into_iter().filter(|voter| *voter != leader) {
+        let told =
+            net.sent.iter().filter(|s| **s == (leader, voter, "BeginQuorumEpochRequest")).count();
+        assert!((5..=6).contains(&told), "{told} times, not every half of the fetch time-out");
+    }
+}
+
+#[test]
+fn a_leader_that_resigned_tells_it_until_everybody_knows() {
+    let mut net = Net::new(&VOTERS);
+    net.run_for(Span::secs(5));
+    let leader = net.leader().unwrap();
+    net.sent.clear();
+    net.on_member(leader, |member, now, _, out| member.resign(now, out));
+    net.disconnect(|(from, _)| from == leader);
+    net.run_for(Span::millis(200));
+    for voter in VOTERS.into_iter().filter(|voter| *voter != leader) {
+        let told =
+            net.sent.iter().filter(|s| **s == (leader, voter, "EndQuorumEpochRequest")).count();
+        assert!(told > 0, "{voter} does not know");
+    }
+    assert!(net.leader().is_some_and(|next| next != leader), "nobody waited for a time-out");
+}
+
+#[test]
+fn an_observer_asks_other_voters_when_its_leader_is_gone() {
+    let mut net = Net::new(&[101, 102, 103, OBSERVER]);
+    net.run_for(Span::secs(5));
+    let leader = net.leader().unwrap();
+    net.crash(leader);
+    net.sent.clear();
+    net.run_for(Span::secs(1));
+    let others = net.sent.iter().filter(|(from, to, _)| *from == OBSERVER && *to != leader);
+    assert!(others.count() > 0, "long before its fetch time-out");
+    net.run_for(Span::secs(5));
+    net.append("a");
+    net.run_for(Span::secs(1));
+    assert_eq!(net.values(OBSERVER), ["a"]);
+}
+
+#[test]
+fn a_leader_that_crashes_is_replaced_in_time() {
+    for seed in 0..100 {
+        let mut net = Net::seeded(&VOTERS, seed);
+        net.run_for(Span::secs(10));
+        let leader = net.leader().expect("a leader");
+        net.crash(leader);
+        // A fetch time-out, and two elections of at most twice their time-out.
+        net.run_for(Span::secs(2 + 2 * 2));
+        assert!(net.leader().is_some(), "seed {seed}");
+    }
+}
+
+/// The network refuses a second request in flight, and each member looks at itself after each step.
+#[test]
+fn nothing_is_asked_twice_whatever_is_cut() {
+    for seed in 0..200 {
+        let mut rng = ChaCha8Rng::seed_from_u64(seed);
+        let mut net = Net::seeded(&[101, 102, 103, OBSERVER], seed);
+        for _ in 0..30 {
+            net.run_for(Span::millis(rng.random_range(1..2_000)));
+            let member = VOTERS[rng.random_range(0..3)];
+            match rng.random_range(0..6) {
+                0 => net.disconnect(|(a, b)| a == member || b == member),
+                1 => net.disconnect(|(a, _)| a == member),
+                2 => drop(net.paused.insert(member)),
+                3 if net.members.contains_key(&member) => net.crash(member),
+                3 => net.start(member),
+                4 => net.cut(member),
+                _ => {
+                    net.paused.clear();
+                    net.down.retain(|id| !net.members.contains_key(id));
+                }
+            }
+        }
+        net.paused.clear();
+        net.down.clear();
+        for voter in VOTERS {
+            if !net.members.contains_key(&voter) {
+                net.start(voter);
+            }
+        }
+        net.run_for(Span::secs(15));
+        assert!(net.leader().is_some(), "seed {seed}");
+        net.append("last");
+        net.run_for(Span::secs(1));
+        for member in [101, 102, 103, OBSERVER] {
+            assert_eq!(net.values(member).last().unwrap(), "last", "seed {seed}, member {member}");
+        }
+    }
+}
