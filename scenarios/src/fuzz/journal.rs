@@ -13,7 +13,7 @@ use super::record::{Failure, SeedRecord};
 use crate::result::Outcome;
 use serde::{Deserialize, Serialize};
 use std::borrow::Cow;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::io::{self, BufRead};
 
@@ -36,6 +36,27 @@ impl Header {
     /// The header of a new journal.
     pub fn new(plan: Plan, parts: Vec<Part>) -> Self {
         Self { version: VERSION, plan, parts }
+    }
+
+    /// Whether there can be such a journal; why not, in words. Sums and remainders below rest on
+    /// it.
+    fn check(&self) -> Result<(), String> {
+        let Self { plan, parts, .. } = self;
+        if plan.targets.is_empty() || parts.is_empty() {
+            return Err("it is about no run".to_owned());
+        }
+        let mut names = BTreeSet::new();
+        let mut targets = plan.targets.iter().map(|target| &target.scenario.name);
+        if let Some(twice) = targets.find(|name| !names.insert(*name)) {
+            return Err(format!("two scenarios are called `{twice}`"));
+        }
+        for (i, part) in parts.iter().enumerate() {
+            part.check()?;
+            if let Some(other) = parts[..i].iter().find(|other| other.overlaps(part)) {
+                return Err(format!("parts overlap: {} and {}", other.name(), part.name()));
+            }
+        }
+        Ok(())
     }
 }
 
@@ -217,6 +238,7 @@ impl<R: BufRead> Reader<R> {
             let found = header.version;
             return Err(wrong(format!("version {found} of the format; this is {VERSION}")));
         }
+        header.check().map_err(wrong)?;
         Ok(Self { source, header, names: Vec::new(), line: 1, runs: 0, end: None, torn: false })
     }
 

@@ -1,10 +1,11 @@
 //! Joining the journals of parts into the result that one process would have given.
 
 use super::journal::{Damage, End, Header, Reader, Stop};
-use super::plan::{Part, Plan};
+use super::plan::{Part, Plan, Shard, joined, seeds};
 use super::record::SeedRecord;
 use super::report::{FuzzReport, planned};
 use super::tally::Tally;
+use crate::museum;
 use std::collections::BTreeMap;
 use std::fmt;
 use std::io::BufRead;
@@ -14,7 +15,7 @@ use std::io::BufRead;
 pub struct Merged {
     /// What was run.
     pub plan: Plan,
-    /// With which seeds.
+    /// With which seeds: those of all parts, and of the parts that are missing.
     pub parts: Vec<Part>,
     /// The result.
     pub report: FuzzReport,
@@ -83,12 +84,11 @@ pub fn merge<R: BufRead>(
         stop = stop.max(own);
         notes.extend(note(name, reader));
     }
-    let own = planned(&plan, &parts);
-    let parts = whole(parts);
+    let (own, parts) = (seeds(&parts), whole(&parts));
     let all = planned(&plan, &parts);
     let ran = sum.tally.ran().ran;
     // Whoever stops early on purpose leaves nothing out by mistake.
-    let on_purpose = matches!(stop, Stop::Time | Stop::FailFast) && own == all;
+    let on_purpose = matches!(stop, Stop::Time | Stop::FailFast) && own == seeds(&parts);
     match all.saturating_sub(ran) {
         0 => stop = Stop::Complete,
         missing if !on_purpose => {
@@ -124,6 +124,10 @@ fn common_plan<R: BufRead>(readers: &[(String, Reader<R>)]) -> Result<Plan, Refu
             "{first} was made by another build of faultline ({theirs}; this is {this}): the same \
              seed may go differently"
         ));
+    }
+    if let Some(id) = plan.bugs.iter().find(|id| museum::find(id).is_none()) {
+        let damage = Damage::Line(1, format!("there is no bug `{id}`"));
+        return Err(Refusal::Damaged { journal: first.clone(), damage });
     }
     for (name, other) in others {
         let other = &other.header().plan;
@@ -171,15 +175,11 @@ fn note<R: BufRead>(name: &str, reader: &Reader<R>) -> Option<String> {
     }
 }
 
-/// If together they are all parts of one range, that range; else they themselves.
-fn whole(parts: Vec<Part>) -> Vec<Part> {
-    let Some(first) = parts.first().copied() else { return parts };
-    let same = |part: &Part| part.seeds == first.seeds && part.shard.of == first.shard.of;
-    if !parts.iter().all(same) {
-        return parts;
-    }
-    // Parts that are missing are missing from the whole as well.
-    vec![Part { shard: super::Shard::WHOLE, ..first }]
+/// The ranges that the parts are of, joined where they touch or overlap: parts of a range that are
+/// missing are missing from the whole as well, into however many parts it was divided.
+fn whole(parts: &[Part]) -> Vec<Part> {
+    let ranges = joined(parts.iter().map(|part| part.seeds)).into_iter();
+    ranges.map(|seeds| Part { seeds, shard: Shard::WHOLE }).collect()
 }
 
 struct Sum {
@@ -206,12 +206,13 @@ impl Sum {
                     "{name}: {scenario} with seed {seed} is in two parts: they overlap"
                 )));
             }
-            wall_us += record.wall_us;
+            wall_us = record.wall_us.saturating_add(wall_us);
             self.tally.add(&record);
             each(&record).map_err(Refusal::Io)?;
         }
         // Without an end, the runs themselves say how long they took.
-        self.wall_ms += reader.end().map_or(wall_us / 1_000, |end| end.wall_ms);
+        let wall_ms = reader.end().map_or(wall_us / 1_000, |end| end.wall_ms);
+        self.wall_ms = wall_ms.saturating_add(self.wall_ms);
         Ok(reader.end().map_or(Stop::Incomplete, |end| end.stop))
     }
 }

@@ -96,11 +96,15 @@ impl Shard {
         const EXPECTED: &str = "expected I/N with I from 1 to N, such as 2/3";
         let (index, of) = text.split_once('/').ok_or(EXPECTED)?;
         let number = |text: &str| text.trim().parse::<u64>().map_err(|_| EXPECTED);
-        let (index, of) = (number(index)?, number(of)?);
-        if index == 0 || index > of {
-            return Err(format!("there is no part {index} of {of}; {EXPECTED}"));
+        let shard = Self { index: number(index)?, of: number(of)? };
+        match shard.is_there() {
+            true => Ok(shard),
+            false => Err(format!("there is no part {} of {}; {EXPECTED}", shard.index, shard.of)),
         }
-        Ok(Self { index, of })
+    }
+
+    fn is_there(self) -> bool {
+        (1..=self.of).contains(&self.index)
     }
 }
 
@@ -121,6 +125,19 @@ pub struct Part {
 }
 
 impl Part {
+    /// Whether it has a seed at all; why not, in words. The other functions rest on its shard
+    /// being one.
+    pub(super) fn check(&self) -> Result<(), String> {
+        let Shard { index, of } = self.shard;
+        if !self.shard.is_there() {
+            return Err(format!("there is no part {index} of {of}"));
+        }
+        match self.count() {
+            0 => Err(format!("there is no seed in part {}", self.name())),
+            _ => Ok(()),
+        }
+    }
+
     /// How many seeds it has.
     pub fn count(&self) -> u64 {
         let all = self.seeds.end.saturating_sub(self.seeds.start);
@@ -164,6 +181,25 @@ impl Part {
             _ => format!("{} of {}", self.shard, self.seeds),
         }
     }
+}
+
+/// How many seeds parts have that share none.
+pub(super) fn seeds(parts: &[Part]) -> u64 {
+    parts.iter().fold(0, |sum, part| part.count().saturating_add(sum))
+}
+
+/// Ranges in order, joined where they touch or overlap.
+pub(super) fn joined(ranges: impl Iterator<Item = SeedRange>) -> Vec<SeedRange> {
+    let mut all: Vec<_> = ranges.collect();
+    all.sort_unstable();
+    all.dedup_by(|next, range| {
+        let touches = next.start <= range.end;
+        if touches {
+            range.end = range.end.max(next.end);
+        }
+        touches
+    });
+    all
 }
 
 #[cfg(test)]

@@ -2,7 +2,7 @@
 //! prints it and `fuzz.json` holds it.
 
 use super::journal::Stop;
-use super::plan::{Part, Plan};
+use super::plan::{Part, Plan, joined, seeds};
 use super::record::SeedRecord;
 use super::tally::Tally;
 use crate::result::{Outcome, Series, VERSION};
@@ -172,8 +172,9 @@ impl Ran {
             Outcome::Nondeterministic => self.nondeterministic += 1,
         }
         self.permitted += u64::from(record.outcome == Outcome::Pass && record.permitted);
-        self.events += record.events;
-        self.simulated_ns += record.simulated_ns;
+        // What a journal says may be anything.
+        self.events = record.events.saturating_add(self.events);
+        self.simulated_ns = record.simulated_ns.saturating_add(self.simulated_ns);
     }
 
     /// What the runs of one scenario come to, of which `never_reached` things were wanted.
@@ -240,8 +241,7 @@ impl FuzzReport {
 
 /// How many runs the parts have.
 pub(super) fn planned(plan: &Plan, parts: &[Part]) -> u64 {
-    let seeds = parts.iter().fold(0_u64, |sum, part| sum.saturating_add(part.count()));
-    seeds.saturating_mul(plan.targets.len() as u64)
+    seeds(parts).saturating_mul(plan.targets.len() as u64)
 }
 
 /// The part of a range, if there is only one and it is not the whole.
@@ -254,14 +254,6 @@ fn shard(parts: &[Part]) -> Option<String> {
 
 /// The ranges of the parts, joined where they touch.
 fn ranges(parts: &[Part]) -> String {
-    let mut all: Vec<_> = parts.iter().map(|part| part.seeds).collect();
-    all.sort_unstable();
-    all.dedup_by(|next, range| {
-        let touches = next.start <= range.end;
-        if touches {
-            range.end = range.end.max(next.end);
-        }
-        touches
-    });
+    let all = joined(parts.iter().map(|part| part.seeds));
     all.iter().map(ToString::to_string).collect::<Vec<_>>().join(",")
 }

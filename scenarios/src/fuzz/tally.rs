@@ -66,7 +66,7 @@ impl Tally {
         let row = &mut self.rows[record.target];
         self.ran.add(record);
         row.ran.add(record);
-        row.wall_us += record.wall_us;
+        row.wall_us = record.wall_us.saturating_add(row.wall_us);
         count(&mut row.exercised, &record.exercised);
         if record.outcome == Outcome::Vacuous {
             count(&mut row.missing, &record.missing);

@@ -92,6 +92,32 @@ fn ranges_that_touch_are_one() {
 }
 
 #[test]
+fn parts_that_are_missing_are_missing_however_the_ranges_were_divided() {
+    let part = |seeds, shard| journal(seeds, shard, 999, Some(Stop::Complete));
+    for (journals, seeds, ran, planned) in [
+        // The other half of the first range.
+        (vec![part(0..10, "1/2"), part(10..20, "1/1")], "0..20", 30, 40),
+        // Another quarter than those that make up the other half.
+        (vec![part(0..10, "1/2"), part(0..10, "2/4")], "0..10", 16, 20),
+        (vec![part(0..10, "1/2"), part(0..10, "2/4"), part(0..10, "4/4")], "0..10", 20, 20),
+        (vec![part(0..10, "1/2"), part(30..40, "1/1")], "0..10,30..40", 30, 40),
+        // Ranges that overlap although no seed is in two parts.
+        (vec![part(0..10, "1/2"), part(9..14, "1/1")], "0..14", 20, 28),
+    ] {
+        let named: Vec<&str> = journals.iter().map(String::as_str).collect();
+        let report = joined(&named).unwrap().report;
+        assert_eq!((report.seeds.as_str(), report.shard.as_deref()), (seeds, None));
+        assert_eq!((report.ran.ran, report.planned), (ran, planned), "{seeds}");
+        let stopped = if ran == planned { Stop::Complete } else { Stop::Incomplete };
+        assert_eq!(report.stopped, stopped, "{seeds}");
+    }
+    let absent = joined(&[&part(0..10, "1/2"), &part(11..17, "1/1")]).unwrap();
+    assert_eq!(absent.report.outcome, Outcome::Unknown, "nothing fails in what is there");
+    let overlap = refusal(&[&part(0..10, "1/2"), &part(8..12, "1/1")]);
+    assert!(overlap.contains("overlap"), "{overlap}");
+}
+
+#[test]
 fn what_was_merged_can_be_merged() {
     let part = |shard| journal(0..100, shard, 999, Some(Stop::Complete));
     let (first, second, third) = (part("1/3"), part("2/3"), part("3/3"));
@@ -177,4 +203,44 @@ fn damage_is_named_with_its_line() {
     let elsewhere = journal(0..90, "1/1", 999, None);
     assert!(at(9, elsewhere.lines().nth(9).unwrap()).contains("none of this part's"));
     assert!(at(10, &lines[9]).contains("in two parts"));
+}
+
+#[test]
+fn a_header_that_no_run_can_have_is_damage() {
+    let good = journal(0..10, "1/2", 99, Some(Stop::Complete));
+    let with = |from: &str, to: &str| {
+        let text = good.replacen(from, to, 1);
+        assert_ne!(text, good, "{from} is in it");
+        refusal(&[&text])
+    };
+    let shard = r#""shard":{"index":1,"of":2}"#;
+    let of =
+        |index: u64, of: u64| with(shard, &format!(r#""shard":{{"index":{index},"of":{of}}}"#));
+    assert!(of(1, 0).contains("part-0: line 1: there is no part 1 of 0"));
+    assert!(of(0, 2).contains("part-0: line 1: there is no part 0 of 2"));
+    assert!(of(3, 2).contains("part-0: line 1: there is no part 3 of 2"));
+    assert!(of(11, u64::MAX).contains("part-0: line 1: there is no seed in part 11/"));
+    let seeds = r#""seeds":{"start":0,"end":10}"#;
+    for (start, end) in [(u64::MAX, u64::MAX), (u64::MAX, 0), (10, 3)] {
+        let told = with(seeds, &format!(r#""seeds":{{"start":{start},"end":{end}}}"#));
+        assert!(told.contains("line 1: there is no seed in part 1/2 of"), "{told}");
+    }
+    let far = format!(r#""seeds":{{"start":{},"end":{}}}"#, u64::MAX - 3, u64::MAX);
+    assert!(with(seeds, &far).contains("a run that is none of this part's"));
+    let part = format!("{{{seeds},{shard}}}");
+    assert!(with(&part, "").contains("line 1: it is about no run"));
+    assert!(with(&part, &format!("{part},{part}")).contains("line 1: parts overlap: 1/2 of 0..10"));
+    assert!(with("\"canary\"", "\"canari\"").contains("line 1: there is no bug `canari`"));
+}
+
+#[test]
+fn sums_over_a_journal_do_not_overflow() {
+    let good = journal(0..10, "1/1", 99, None);
+    let most = format!("\"simulated_ns\":{0},\"wall_us\":{0}", u64::MAX);
+    let mut text = good.replace("\"events\":100", &format!("\"events\":{}", u64::MAX / 100));
+    for seed in 0..10 {
+        text = text.replace(&format!("\"simulated_ns\":{seed},\"wall_us\":4000"), &most);
+    }
+    let report = joined(&[&text]).unwrap().report;
+    assert_eq!((report.ran.events, report.ran.simulated_ns), (u64::MAX, u64::MAX));
 }
