@@ -87,7 +87,7 @@ fn setting(under: Under) -> Setting {
 
 /// A run under a setting. `by_hand` are the settings that hold for all runs.
 pub(super) fn run(under: Under, by_hand: &[String], observed: Observed) -> Run {
-    let Observed { verdict, lost, faults, lone_leader, measured, stats } = observed;
+    let Observed { verdict, lost, faults, lone_leader, measured } = observed;
     let counts = verdict.counts;
     let arguments = under.settings(by_hand);
     Run {
@@ -122,7 +122,8 @@ pub(super) fn run(under: Under, by_hand: &[String], observed: Observed) -> Run {
             retries: measured.retries,
             errors: measured.errors,
         },
-        load_ns: stats.load_ns,
+        offered_ns: measured.offered_ns,
+        written_meanwhile: measured.written_meanwhile,
         unavailable_ns: measured.unavailable_ns,
         violations: verdict
             .violations

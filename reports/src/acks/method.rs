@@ -78,7 +78,9 @@ pub(super) fn method(summary: &Summary) -> Markup {
                 a producer waits for a batch to fill, which is in each." }
             li { b { "Time without writes " } "counts from handing a record to a producer until its \
                 partition accepted one, if that took longer than a quarter of a second: until a \
-                producer was told, or with acks=0 until a leader appended. With acks=0 no missing \
+                producer was told, or with acks=0 until a leader appended. It is a share of the time in \
+                which records were offered, from the first to the last, of each partition; what the \
+                faults last beyond that counts for nothing. With acks=0 no missing \
                 answer tells a producer that its leader is gone: it goes on sending there until \
                 the connection closes or its metadata is refreshed." }
             li { b { "Intervals " } "are 95 %: of rates and differences by percentile bootstrap \
@@ -172,7 +174,7 @@ fn not_default(summary: &Summary) -> Markup {
 /// How many records a second, in words.
 pub(super) fn load(summary: &Summary) -> String {
     format!(
-        "records per second of load (the scenario sends {})",
+        "written per second while records were offered (the scenario offers {})",
         rounded(summary.study.rate_per_s as f64)
     )
 }

@@ -124,9 +124,13 @@ pub struct Run {
     pub latency: Latencies,
     /// What producers sent to brokers.
     pub produce: Produce,
-    /// How long the load lasted, in simulated nanoseconds.
-    pub load_ns: u64,
-    /// How long partitions accepted no writes, added up over partitions, in simulated nanoseconds.
+    /// How long records were offered, from the first given to a producer to the last, in simulated
+    /// nanoseconds. Faults may go on after it.
+    pub offered_ns: u64,
+    /// Of the records at stake, those that were taken for written while records were offered.
+    pub written_meanwhile: u64,
+    /// How long partitions accepted no writes while records were offered, added up over
+    /// partitions, in simulated nanoseconds.
     pub unavailable_ns: u64,
     /// Promises that were broken.
     pub violations: Vec<Violation>,

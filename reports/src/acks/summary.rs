@@ -76,9 +76,10 @@ pub struct SettingSummary {
     pub reordered: u64,
     /// How long producers waited for an answer.
     pub latency: LatencySummary,
-    /// Records taken for written per simulated second of load.
+    /// Records taken for written while records were offered, per simulated second of that time.
     pub throughput_per_s: Option<Estimate>,
-    /// Share of the load during which a partition accepted no writes, over all partitions.
+    /// Share of the time in which records were offered during which a partition accepted no writes,
+    /// over all partitions.
     pub unavailable_share: Option<Estimate>,
     /// Batches sent again per thousand batches.
     pub retries_per_thousand: Option<Estimate>,
@@ -235,10 +236,10 @@ fn of_setting(
         duplicated: total(|run| run.records.duplicated),
         reordered: total(|run| run.records.reordered),
         latency: latency(runs),
-        throughput_per_s: ratio(runs, |run| (run.records.at_stake(), run.load_ns), 1e9),
+        throughput_per_s: ratio(runs, |run| (run.written_meanwhile, run.offered_ns), 1e9),
         unavailable_share: ratio(
             runs,
-            |run| (run.unavailable_ns, run.load_ns),
+            |run| (run.unavailable_ns, run.offered_ns),
             1.0 / f64::from(partitions.max(1)),
         ),
         retries_per_thousand: ratio(runs, |run| (run.produce.retries, run.produce.batches), 1e3),

@@ -93,7 +93,10 @@ pub(super) fn cost(summary: &SettingSummary) -> String {
         ),
     };
     let unavailable = summary.unavailable_share.map_or_else(String::new, |share| {
-        format!(" A partition accepted no writes for {} of the time.", percent(share.value))
+        format!(
+            " While records were offered a partition accepted none for {} of the time.",
+            percent(share.value)
+        )
     });
     waited + &unavailable
 }

@@ -11,8 +11,8 @@ use crate::page::text::percent;
 pub(super) const PLOT: Plot = Plot {
     id: "unavailable",
     title: "Time without writes",
-    reading: "The share of the load during which a partition accepted no writes although producers \
-              had some for it, over all partitions and runs. The line is the 95 % bootstrap \
+    reading: "The share of the time in which records were offered during which a partition accepted \
+              none although producers had some for it, over all partitions and runs. The line is the 95 % bootstrap \
               interval over seeds. What a careful setting costs when brokers fail.",
     table,
     draw,
@@ -52,7 +52,7 @@ fn draw(table: &Table, caption: &Caption, room: Room) -> Scene {
     });
     let chart = Chart {
         title: PLOT.title,
-        subtitle: "share of the simulated load, with 95 % intervals over seeds",
+        subtitle: "share of the time in which records were offered, with 95 % intervals over seeds",
         scale: Scale::linear(highs.fold(0.0, f64::max)),
         mark: percent,
         rows: rows.collect(),

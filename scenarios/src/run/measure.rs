@@ -18,6 +18,10 @@ pub(super) struct Measure {
     /// When records were given to their producer.
     sent: BTreeMap<u64, SimTime>,
     partitions: BTreeMap<TopicPartition, Waiting>,
+    /// From the first record given to a producer to the last.
+    offered: Option<(SimTime, SimTime)>,
+    /// When a partition accepted nothing although a producer had something for it.
+    outages: Vec<(SimTime, SimTime)>,
     ended: bool,
 }
 
@@ -33,7 +37,13 @@ pub struct Measured {
     pub retries: u64,
     /// Batches that failed.
     pub errors: u64,
-    /// How long partitions accepted nothing while the load lasted, added up, in nanoseconds.
+    /// How long records were offered: from the first one given to a producer to the last, in
+    /// nanoseconds. What the faults of a plan last beyond that is no time of the load.
+    pub offered_ns: u64,
+    /// Of the records confirmed, or sent with acks=0, those for which that was known while records
+    /// were offered.
+    pub written_meanwhile: u64,
+    /// How long partitions accepted nothing while records were offered, added up, in nanoseconds.
     pub unavailable_ns: u64,
 }
 
@@ -52,6 +62,7 @@ impl Measure {
         match fact {
             Fact::Client(ClientFact::Sent { record, partition, acks }) => {
                 self.sent.insert(*record, now);
+                self.on_offer(now);
                 let waiting = self.partitions.entry(*partition).or_default();
                 waiting.unconfirmed = *acks == 0;
                 waiting.since.get_or_insert(now);
@@ -87,26 +98,36 @@ impl Measure {
             && let Some(since) = waiting.since.take()
             && !self.ended
         {
-            self.measured.unavailable_ns += unavailable(now.since(since));
+            self.outages.push((since, now));
         }
+    }
+
+    /// A record was given to a producer.
+    fn on_offer(&mut self, now: SimTime) {
+        if self.ended {
+            return;
+        }
+        self.offered.get_or_insert((now, now)).1 = now;
+        self.measured.written_meanwhile = self.measured.latencies_us.len() as u64;
     }
 
     /// The load is over, and what follows does not count.
     pub(super) fn end(&mut self, now: SimTime) {
-        for waiting in self.partitions.values().filter_map(|waiting| waiting.since) {
-            self.measured.unavailable_ns += unavailable(now.since(waiting));
-        }
+        let waiting = self.partitions.values().filter_map(|waiting| waiting.since);
+        self.outages.extend(waiting.map(|since| (since, now)));
         self.ended = true;
     }
 
     /// What was measured.
-    pub(super) fn finish(self) -> Measured {
+    pub(super) fn finish(mut self) -> Measured {
+        let Some((first, last)) = self.offered else { return self.measured };
+        self.measured.offered_ns = last.since(first).0;
+        // Whether somebody waited for long is known only later; the wait counts up to the end.
+        let long = self.outages.iter().filter(|(since, until)| until.since(*since) > PATIENCE);
+        let spans = long.map(|(since, until)| (*until).min(last).since((*since).min(last)).0);
+        self.measured.unavailable_ns = spans.sum();
         self.measured
     }
-}
-
-fn unavailable(waited: Span) -> u64 {
-    if waited > PATIENCE { waited.0 } else { 0 }
 }
 
 #[cfg(test)]
@@ -160,7 +181,35 @@ mod tests {
         measure.on_fact(at(9_000), &confirmed(&[4]));
         let Measured { latencies_us, batches, unavailable_ns, .. } = measure.finish();
         assert_eq!(latencies_us, [10_000, 1_000_000, 990_000, 6_900_000]);
-        assert_eq!((batches, unavailable_ns), (3, 1_300_000_000));
+        assert_eq!((batches, unavailable_ns), (3, 1_000_000_000));
+    }
+
+    /// Two producers' schedule ends at 2 s, the last fault only at 30 s: what is measured is the
+    /// same as if the fault had ended with the schedule.
+    #[test]
+    fn only_the_time_in_which_records_are_offered_counts() {
+        let run = |healed: u64| {
+            let mut measure = Measure::default();
+            for (ms, fact) in [
+                (0, sent(1, 1)),
+                (10, confirmed(&[1])),
+                (1_500, sent(2, 1)),
+                (2_000, sent(3, 1)),
+                (2_600, confirmed(&[2, 3])),
+            ] {
+                measure.on_fact(at(ms), &fact);
+            }
+            measure.end(at(healed));
+            // Someone whose load was cut short goes on.
+            measure.on_fact(at(healed + 1), &sent(4, 1));
+            measure.on_fact(at(healed + 500), &confirmed(&[4]));
+            measure.finish()
+        };
+        let measured = run(30_000);
+        assert_eq!((measured.offered_ns, measured.written_meanwhile), (2_000_000_000, 1));
+        // From 1.5 s to 2.6 s nothing was accepted, of which half a second before the end.
+        assert_eq!(measured.unavailable_ns, 500_000_000);
+        assert_eq!(run(2_700), measured);
     }
 
     #[test]
@@ -172,6 +221,6 @@ mod tests {
         }
         measure.end(at(1_000));
         let Measured { latencies_us, unavailable_ns, .. } = measure.finish();
-        assert_eq!((latencies_us, unavailable_ns), (vec![1_000], 900_000_000));
+        assert_eq!((latencies_us, unavailable_ns), (vec![1_000], 600_000_000));
     }
 }

@@ -13,7 +13,7 @@ pub use acks::{ACKS, REFERENCE, SCENARIO, Under};
 use crate::judge::Lost;
 use crate::plan::LONE_LEADER;
 use crate::result::Verdict;
-use crate::run::{Faults, Measured, RunOutcome, Stats, make};
+use crate::run::{Faults, Measured, RunOutcome, make};
 use crate::spec::{Diagnostic, FaultKind, Resolved, Scenario};
 use std::collections::BTreeMap;
 
@@ -39,8 +39,6 @@ pub struct Observed {
     pub lone_leader: bool,
     /// What clients waited for.
     pub measured: Measured,
-    /// Numbers about the run itself.
-    pub stats: Stats,
 }
 
 impl Study {
@@ -109,7 +107,6 @@ impl Observed {
             faults,
             lone_leader,
             measured: outcome.measured.unwrap_or_default(),
-            stats: outcome.stats,
         }
     }
 }
