@@ -1,6 +1,6 @@
 //! Files of a report, and how they reach the disk: all of them or none.
 
-use std::io::{self, Write};
+use std::io::{self, Read, Write};
 use std::path::{Path, PathBuf};
 
 /// A file to be, within a report.
@@ -19,11 +19,23 @@ impl OutFile {
     }
 }
 
+/// By what an earlier report is known: only such a directory is ever replaced.
+#[derive(Clone, Copy, Debug)]
+pub struct Own {
+    /// The file that every such report has.
+    pub mark: &'static str,
+    /// Whether what is in that file makes it one of ours.
+    pub is_marked: fn(&[u8]) -> bool,
+    /// Whether such a report has a file of this name.
+    pub has_file: fn(&str) -> bool,
+}
+
 /// A directory that is filled beside its final place and moved there when it is whole.
 #[derive(Debug)]
 pub struct Staging {
     target: PathBuf,
     staged: PathBuf,
+    own: Own,
     done: bool,
 }
 
@@ -33,9 +45,9 @@ impl Staging {
     /// # Errors
     ///
     /// If nothing can be written beside `target`, or `target` is a file, or holds something that
-    /// is no report: it would be replaced.
-    pub fn new(target: &Path) -> io::Result<Self> {
-        check_replaceable(target)?;
+    /// is no such report: it would be replaced.
+    pub fn new(target: &Path, own: Own) -> io::Result<Self> {
+        check_replaceable(target, own)?;
         let parent = match target.parent() {
             Some(parent) if !parent.as_os_str().is_empty() => parent,
             _ => Path::new("."),
@@ -53,7 +65,7 @@ impl Staging {
             Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
             _ => std::fs::create_dir(&staged)?,
         }
-        Ok(Self { target: target.to_owned(), staged, done: false })
+        Ok(Self { target: target.to_owned(), staged, own, done: false })
     }
 
     /// Where files are written for now.
@@ -75,12 +87,15 @@ impl Staging {
         out.sync_data()
     }
 
-    /// Puts everything in its place, where an earlier report goes away.
+    /// Puts everything in its place, where an earlier report goes away. If that will not go, the
+    /// new one is in its place all the same, and the answer says what was left.
     ///
     /// # Errors
     ///
-    /// What the file system says. The earlier report is still there then.
-    pub fn finish(mut self) -> io::Result<()> {
+    /// What the file system says, or that something that is no report has come to be there
+    /// meanwhile. What was there is still there then.
+    pub fn finish(mut self) -> io::Result<Option<String>> {
+        check_replaceable(&self.target, self.own)?;
         let mut old = self.staged.clone().into_os_string();
         old.push(".old");
         let had_old = match std::fs::rename(&self.target, &old) {
@@ -95,8 +110,26 @@ impl Staging {
             return Err(error);
         }
         self.done = true;
-        if had_old { std::fs::remove_dir_all(&old) } else { Ok(()) }
+        let old = Path::new(&old);
+        Ok(match had_old.then(|| remove_report(old, self.own)) {
+            Some(Err(error)) => {
+                Some(format!("the earlier report is left in {}: {error}", old.display()))
+            }
+            Some(Ok(())) | None => None,
+        })
     }
+}
+
+/// Removes the files of a report one by one, and then their directory, which goes only if nothing
+/// else is in it.
+fn remove_report(report: &Path, own: Own) -> io::Result<()> {
+    for entry in std::fs::read_dir(report)? {
+        let entry = entry?;
+        if entry.file_name().to_str().is_some_and(own.has_file) {
+            std::fs::remove_file(entry.path())?;
+        }
+    }
+    std::fs::remove_dir(report)
 }
 
 impl Drop for Staging {
@@ -108,17 +141,35 @@ impl Drop for Staging {
     }
 }
 
-/// Only a report or an empty directory is ever replaced.
-fn check_replaceable(target: &Path) -> io::Result<()> {
-    let mut entries = match std::fs::read_dir(target) {
+/// Only a report of ours with nothing beside it, or an empty directory, is ever replaced.
+fn check_replaceable(target: &Path, own: Own) -> io::Result<()> {
+    let entries = match std::fs::read_dir(target) {
         Ok(entries) => entries,
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
         Err(error) => return Err(error),
     };
-    if entries.next().is_some() && !target.join("report.json").is_file() {
-        return Err(io::Error::other("the directory holds something that is no report"));
+    let mut is_empty = true;
+    for entry in entries {
+        let (entry, foreign) = (entry?, "which no report has; choose another directory");
+        let name = entry.file_name();
+        if !name.to_str().is_some_and(own.has_file) || !entry.file_type()?.is_file() {
+            let name = name.to_string_lossy();
+            return Err(io::Error::other(format!("the directory holds {name}, {foreign}")));
+        }
+        is_empty = false;
     }
-    Ok(())
+    let is_marked = |bytes: Vec<u8>| (own.is_marked)(&bytes);
+    if is_empty || read(&target.join(own.mark)).is_ok_and(is_marked) {
+        return Ok(());
+    }
+    let message = format!("its {} is not of a report that Faultline wrote", own.mark);
+    Err(io::Error::other(message))
+}
+
+fn read(path: &Path) -> io::Result<Vec<u8>> {
+    let mut bytes = Vec::new();
+    std::fs::File::options().read(true).open(path)?.read_to_end(&mut bytes)?;
+    Ok(bytes)
 }
 
 #[cfg(test)]
@@ -131,24 +182,36 @@ mod tests {
         place
     }
 
-    fn write(target: &Path, text: &str) {
-        let staging = Staging::new(target).unwrap();
+    fn put(path: &Path, text: &str) {
+        std::fs::File::create_new(path).unwrap().write_all(text.as_bytes()).unwrap();
+    }
+
+    const OWN: Own = Own {
+        mark: "report.json",
+        is_marked: |bytes| bytes.starts_with(b"ours"),
+        has_file: |name| ["report.json", "index.html"].contains(&name),
+    };
+
+    fn staged(target: &Path, text: &str) -> Staging {
+        let staging = Staging::new(target, OWN).unwrap();
         staging.add(&OutFile::new("report.json", text)).unwrap();
-        staging.finish().unwrap();
+        staging
+    }
+
+    fn write(target: &Path, text: &str) {
+        assert_eq!(staged(target, text).finish().unwrap(), None);
     }
 
     #[test]
     fn a_report_replaces_a_report_and_an_unfinished_one_leaves_no_trace() {
         let root = place("replace");
         let target = root.join("report");
-        write(&target, "one");
-        let unfinished = Staging::new(&target).unwrap();
-        unfinished.add(&OutFile::new("report.json", "half")).unwrap();
-        drop(unfinished);
+        write(&target, "ours, one");
+        drop(staged(&target, "half"));
         let read = || std::fs::read_to_string(target.join("report.json")).unwrap();
-        assert_eq!(read(), "one");
-        write(&target, "two");
-        assert_eq!(read(), "two");
+        assert_eq!(read(), "ours, one");
+        write(&target, "ours, two");
+        assert_eq!(read(), "ours, two");
         assert_eq!(std::fs::read_dir(&root).unwrap().count(), 1, "nothing is left beside it");
         std::fs::remove_dir_all(root).unwrap();
     }
@@ -158,10 +221,53 @@ mod tests {
         let root = place("keep");
         std::fs::create_dir_all(&root).unwrap();
         std::fs::File::create_new(root.join("thesis.tex")).unwrap();
-        assert!(Staging::new(&root).is_err());
-        assert!(Staging::new(&root.join("thesis.tex")).is_err());
-        assert!(Staging::new(&root.join("thesis.tex/report")).is_err());
+        assert!(Staging::new(&root, OWN).is_err());
+        assert!(Staging::new(&root.join("thesis.tex"), OWN).is_err());
+        assert!(Staging::new(&root.join("thesis.tex/report"), OWN).is_err());
         assert!(root.join("thesis.tex").is_file());
+        std::fs::remove_dir_all(root).unwrap();
+    }
+
+    #[test]
+    fn a_report_of_another_program_is_no_report() {
+        let root = place("another");
+        std::fs::create_dir_all(&root).unwrap();
+        put(&root.join("report.json"), "{\"coverage\": 80}");
+        let refused = Staging::new(&root, OWN).unwrap_err().to_string();
+        assert!(refused.contains("not of a report that Faultline wrote"), "{refused}");
+        assert_eq!(std::fs::read_dir(&root).unwrap().count(), 1);
+        std::fs::remove_dir_all(root).unwrap();
+    }
+
+    #[test]
+    fn notes_beside_a_report_are_kept_even_if_they_come_while_it_is_made() {
+        let root = place("notes");
+        let target = root.join("report");
+        write(&target, "ours, one");
+        let staging = staged(&target, "ours, two");
+        let notes = target.join("notes.md");
+        put(&notes, "what I think of it");
+        for refused in [staging.finish().unwrap_err(), Staging::new(&target, OWN).unwrap_err()] {
+            assert!(refused.to_string().contains("holds notes.md"), "{refused}");
+        }
+        assert!(notes.is_file());
+        assert_eq!(std::fs::read_to_string(target.join("report.json")).unwrap(), "ours, one");
+        // A directory is kept whatever its name.
+        std::fs::remove_file(&notes).unwrap();
+        std::fs::create_dir(target.join("index.html")).unwrap();
+        assert!(Staging::new(&target, OWN).is_err());
+        std::fs::remove_dir_all(root).unwrap();
+    }
+
+    #[test]
+    fn what_is_left_of_an_earlier_report_is_told_and_fails_nothing() {
+        let root = place("left");
+        std::fs::create_dir_all(&root).unwrap();
+        put(&root.join("report.json"), "ours");
+        put(&root.join("late.txt"), "came at the last moment");
+        let error = remove_report(&root, OWN).unwrap_err();
+        assert_eq!(error.kind(), io::ErrorKind::DirectoryNotEmpty);
+        assert!(root.join("late.txt").is_file());
         std::fs::remove_dir_all(root).unwrap();
     }
 }

@@ -112,8 +112,8 @@ impl Out {
     fn new(named: Option<&Path>) -> Result<Self, Failure> {
         match named {
             Some(path) => {
-                let staging =
-                    Staging::new(path).map_err(|error| Failure::unwritable(path, &error))?;
+                let staging = Staging::new(path, acks::OWN)
+                    .map_err(|error| Failure::unwritable(path, &error))?;
                 Ok(Self::Named(path.display().to_string(), staging))
             }
             None => {
@@ -131,12 +131,14 @@ impl Out {
             Self::Results => {
                 let name = convert::directory_name(study);
                 let path = PathBuf::from(RESULTS).join(&name);
-                (path.display().to_string(), Staging::new(&path), Some(name))
+                (path.display().to_string(), Staging::new(&path, acks::OWN), Some(name))
             }
         };
         let written = staging.and_then(|staging| {
             files.iter().try_for_each(|file| staging.add(file))?;
-            staging.finish()?;
+            if let Some(left) = staging.finish()? {
+                exit::tell(&format!("warning: {left}"));
+            }
             name.map_or(Ok(()), |name| results::point_latest_at(Path::new(RESULTS), &name))
         });
         written.map_err(|error| Failure::unwritable(Path::new(&folder), &error))?;

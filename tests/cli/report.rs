@@ -86,7 +86,7 @@ fn wrong_input_ends_with_2_and_leaves_nothing() {
         (&["--jobs", "0"], "1..=1024"),
         (&["--set", "acks=1"], "acks is what the report compares"),
         (&["--set", "no.such.property=1"], "no.such.property"),
-        (&["--out", "."], "something that is no report"),
+        (&["--out", "."], "which no report has"),
         (&["--out", "thesis.tex"], "cannot write into thesis.tex"),
         (&["--from", "study.jsonl"], "this is not a study"),
         (&["--from", "study.jsonl", "--out", "new/report"], "this is not a study"),

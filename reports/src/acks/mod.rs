@@ -25,7 +25,7 @@ mod tests;
 pub use confirm::{Acks, Setting};
 pub use pairs::PairSummary;
 pub use read::{ReadError, read};
-pub use report::{STUDY_FILE, files};
+pub use report::{OWN, STUDY_FILE, files};
 pub use study::{
     FORMAT, Header, Latencies, Loss, NotDefault, Produce, RecordCounts, Run, Seeds, Study,
     Violation, write,

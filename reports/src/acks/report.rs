@@ -3,11 +3,32 @@
 use super::page;
 use super::study::{self, Study};
 use super::summary::{Summary, summarise};
-use crate::out::OutFile;
+use crate::out::{OutFile, Own};
 use crate::plot::{self, Caption, Plot, Room};
 
 /// The file that a report is made from.
 pub const STUDY_FILE: &str = "study.jsonl";
+
+const PAGE: &str = "index.html";
+const NUMBERS: &str = "report.json";
+/// In which formats each chart is.
+const OF_PLOT: [&str; 3] = ["csv", "svg", "png"];
+
+/// By what a report on a study is known.
+pub const OWN: Own = Own { mark: NUMBERS, is_marked, has_file };
+
+fn has_file(name: &str) -> bool {
+    let is_of_plot = |(stem, extension): (&str, &str)| {
+        OF_PLOT.contains(&extension) && plot::ACKS.iter().any(|plot| plot.id == stem)
+    };
+    [PAGE, NUMBERS, STUDY_FILE].contains(&name) || name.rsplit_once('.').is_some_and(is_of_plot)
+}
+
+/// Whether these are the numbers of a report on a study, of whatever version.
+fn is_marked(report: &[u8]) -> bool {
+    let report: serde_json::Value = serde_json::from_slice(report).unwrap_or_default();
+    report["study"]["kind"] == study::KIND
+}
 
 /// The files of the report on a study, the study itself included, and its numbers.
 pub fn files(study: &Study) -> (Summary, Vec<OutFile>) {
@@ -17,8 +38,8 @@ pub fn files(study: &Study) -> (Summary, Vec<OutFile>) {
     let mut json = serde_json::to_vec_pretty(&summary).expect("a summary is plain data");
     json.push(b'\n');
     let mut files = vec![
-        OutFile::new("index.html", page::render(&summary)),
-        OutFile::new("report.json", json),
+        OutFile::new(PAGE, page::render(&summary)),
+        OutFile::new(NUMBERS, json),
         OutFile::new(STUDY_FILE, jsonl),
     ];
     let caption = Caption::of(&summary.study);
@@ -31,9 +52,10 @@ pub fn files(study: &Study) -> (Summary, Vec<OutFile>) {
 fn of_plot(plot: &Plot, summary: &Summary, caption: &Caption) -> [OutFile; 3] {
     let table = (plot.table)(summary);
     let scene = (plot.draw)(&table, caption, Room::Wide);
+    let [csv, svg, png] = OF_PLOT.map(|extension| format!("{}.{extension}", plot.id));
     [
-        OutFile::new(format!("{}.csv", plot.id), table.csv()),
-        OutFile::new(format!("{}.svg", plot.id), plot::svg(&scene)),
-        OutFile::new(format!("{}.png", plot.id), plot::png(&scene)),
+        OutFile::new(csv, table.csv()),
+        OutFile::new(svg, plot::svg(&scene)),
+        OutFile::new(png, plot::png(&scene)),
     ]
 }

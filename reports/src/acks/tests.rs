@@ -213,6 +213,21 @@ fn a_broken_promise_comes_before_everything_else() {
 }
 
 #[test]
+fn a_report_is_known_by_its_files_and_what_is_in_them() {
+    let (_, files) = files(&small());
+    for file in &files {
+        assert!((OWN.has_file)(&file.name), "{}", file.name);
+    }
+    for other in ["notes.md", "study.jsonl.bak", "lost-per-million.pdf", "photo.png", ""] {
+        assert!(!(OWN.has_file)(other), "{other}");
+    }
+    assert!((OWN.is_marked)(file(&files, OWN.mark).as_bytes()));
+    for other in ["", "{}", "[1]", "{\"study\":{\"kind\":\"of mice\"}}"] {
+        assert!(!(OWN.is_marked)(other.as_bytes()), "{other}");
+    }
+}
+
+#[test]
 fn a_study_survives_its_file() {
     let study = made_up::study(Seeds { from: 3, to: 9 });
     assert_eq!(read(&text(&study)).unwrap(), study);
