@@ -92,13 +92,17 @@ fn row(summary: &SettingSummary) -> [String; 7] {
         _ => duration_us(us),
     };
     let rate = summary.lost_per_million;
+    let mut runs = format!("{} of {}", summary.runs_with_loss, summary.runs_decided());
+    if summary.runs_undecided > 0 {
+        let _ = write!(runs, " ({} more undecided)", summary.runs_undecided);
+    }
     [
         summary.setting.label(),
         rate.map_or("-".to_owned(), |rate| rounded(rate.value)),
         summary.loss_with_interval().map_or("-".to_owned(), |rate| {
             format!("{} to {}", rounded(rate.low), rounded(rate.high))
         }),
-        format!("{} of {}", summary.runs_with_loss, summary.runs),
+        runs,
         latency(summary.latency.p50_us),
         latency(summary.latency.p99_us),
         summary.unavailable_share.map_or("-".to_owned(), |share| percent(share.value)),

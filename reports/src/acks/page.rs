@@ -105,8 +105,10 @@ fn overview_row(summary: &SettingSummary) -> Markup {
         td data-label="Verdict" { (verdict(summary)) }
         td class="number" data-label="Lost per million" { (or_dash(summary.lost_per_million.map(|rate| rounded(rate.value)))) }
         td class="number" data-label="Runs with loss" {
-            (grouped(summary.runs_with_loss)) " of " (grouped(summary.runs))
-            @if summary.runs_untold > 0 { " (" (grouped(summary.runs_untold)) " undecided)" }
+            (grouped(summary.runs_with_loss)) " of " (grouped(summary.runs_decided()))
+            @if summary.runs_undecided > 0 {
+                " (" (grouped(summary.runs_undecided)) " more undecided)"
+            }
         }
         td class="number" data-label="Latency, median" { (latency(summary.latency.p50_us)) }
         td class="number" data-label="Latency, 99 %" { (latency(summary.latency.p99_us)) }
@@ -117,9 +119,9 @@ fn overview_row(summary: &SettingSummary) -> Markup {
 }
 
 fn verdict(summary: &SettingSummary) -> Markup {
-    let (class, shape) = match (summary.violations, summary.lost) {
-        (1.., _) => ("tag bad", Shape::Diamond),
-        (_, 0) => ("tag good", Shape::Circle),
+    let (class, shape) = match (summary.violations, summary.lost, summary.runs_undecided) {
+        (1.., ..) => ("tag bad", Shape::Diamond),
+        (_, 0, 0) => ("tag good", Shape::Circle),
         _ => ("tag caution", Shape::Triangle),
     };
     html! {
@@ -179,10 +181,11 @@ fn details(summary: &SettingSummary, all: &Summary) -> Markup {
                 th scope="row" { (name) }
                 td class="number" { (value) }
             } } } }
-            @if summary.runs_untold > 0 {
+            @if summary.runs_undecided > 0 {
                 p class="small" {
-                    "In " (plural(summary.runs_untold, "run", "runs")) " the judge could not tell, \
-                     or the faults reached nothing. They are counted."
+                    "In " (plural(summary.runs_undecided, "run", "runs")) " the judge could not \
+                     tell, or the faults reached nothing, and no loss was found. They are in no \
+                     number about losses."
                 }
             }
         }

@@ -3,6 +3,7 @@
 
 use super::confirm::{Acks, Setting};
 use super::study::{Run, Study};
+use super::summary::is_decided;
 use crate::stat::{Estimate, bootstrap};
 use schemars::JsonSchema;
 use serde::Serialize;
@@ -32,9 +33,9 @@ pub(super) fn pairs(study: &Study) -> Vec<PairSummary> {
 }
 
 fn pair(study: &Study, first: Setting, second: Setting) -> PairSummary {
-    let second_runs: BTreeMap<u64, &Run> = study.of(second).map(|run| (run.seed, run)).collect();
-    let paired: Vec<(&Run, &Run)> = study
-        .of(first)
+    let decided = |setting| study.of(setting).filter(|run| is_decided(run));
+    let second_runs: BTreeMap<u64, &Run> = decided(second).map(|run| (run.seed, run)).collect();
+    let paired: Vec<(&Run, &Run)> = decided(first)
         .filter_map(|run| second_runs.get(&run.seed).map(|other| (run, *other)))
         .collect();
     let of = |run: &Run| (run.records.lost, run.records.at_stake());

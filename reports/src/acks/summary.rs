@@ -9,7 +9,7 @@ use serde::Serialize;
 use std::collections::BTreeMap;
 
 /// The version of `report.json`.
-pub const REPORT_VERSION: u32 = 2;
+pub const REPORT_VERSION: u32 = 3;
 
 /// How many of the worst seeds are told for each setting.
 const WORST: usize = 3;
@@ -45,11 +45,13 @@ pub struct SettingSummary {
     pub setting: Setting,
     /// Runs, one for each seed.
     pub runs: u64,
-    /// Runs in which the judge could not tell, or nothing was exercised.
-    pub runs_untold: u64,
+    /// Runs that decide nothing: the judge could not tell, or nothing was exercised, and no record
+    /// was found to be lost. What is said of losses is said of the others.
+    pub runs_undecided: u64,
     /// Records given to producers.
     pub sent: u64,
-    /// Records that the application took for written: confirmed, or sent with acks=0.
+    /// Records that the application took for written, confirmed or sent with acks=0, in the runs
+    /// that decide something.
     pub at_stake: u64,
     /// Of those, records that were not readable at the end.
     pub lost: u64,
@@ -58,7 +60,7 @@ pub struct SettingSummary {
     pub lost_per_million: Option<Estimate>,
     /// Runs with at least one lost record.
     pub runs_with_loss: u64,
-    /// Their share of all runs, with its Wilson interval.
+    /// Their share of the runs that decide something, with its Wilson interval.
     pub share_with_loss: Option<Estimate>,
     /// Promises that were broken.
     pub violations: u64,
@@ -96,6 +98,11 @@ pub struct SettingSummary {
 }
 
 impl SettingSummary {
+    /// Runs that decide something.
+    pub const fn runs_decided(&self) -> u64 {
+        self.runs - self.runs_undecided
+    }
+
     /// Lost records per million, where its interval says something.
     pub fn loss_with_interval(&self) -> Option<Estimate> {
         self.lost_per_million.filter(|_| self.lost > 0)
@@ -141,7 +148,7 @@ pub struct HazardSummary {
     pub example_seed: u64,
 }
 
-/// Losses in runs in which a fault of this family took effect.
+/// Losses in runs that decide something and in which a fault of this family took effect.
 #[derive(Clone, Debug, PartialEq, Serialize, JsonSchema)]
 pub struct FamilySummary {
     /// The family.
@@ -216,18 +223,18 @@ fn of_setting(
 ) -> SettingSummary {
     let total = |of: fn(&Run) -> u64| runs.iter().map(|run| of(run)).sum::<u64>();
     let number = |of: fn(&Run) -> bool| runs.iter().filter(|run| of(run)).count() as u64;
-    let count = runs.len() as u64;
+    let decided: Vec<&Run> = runs.iter().copied().filter(|run| is_decided(run)).collect();
     let runs_with_loss = number(has_loss);
     SettingSummary {
         setting,
-        runs: count,
-        runs_untold: number(|run| !matches!(run.outcome.as_str(), "pass" | "violation")),
+        runs: runs.len() as u64,
+        runs_undecided: number(|run| !is_decided(run)),
         sent: total(|run| run.records.sent),
-        at_stake: total(|run| run.records.at_stake()),
+        at_stake: decided.iter().map(|run| run.records.at_stake()).sum(),
         lost: total(|run| run.records.lost),
-        lost_per_million: lost_per_million(runs.iter().copied()),
+        lost_per_million: lost_per_million(decided.iter().copied()),
         runs_with_loss,
-        share_with_loss: share::wilson(runs_with_loss, count),
+        share_with_loss: share::wilson(runs_with_loss, decided.len() as u64),
         violations: total(|run| run.violations.len() as u64),
         runs_with_violation: number(|run| !run.violations.is_empty()),
         unconfirmed: total(|run| run.records.unconfirmed),
@@ -245,8 +252,8 @@ fn of_setting(
         retries_per_thousand: ratio(runs, |run| (run.produce.retries, run.produce.batches), 1e3),
         errors_per_thousand: ratio(runs, |run| (run.produce.errors, run.produce.batches), 1e3),
         hazards: hazards(runs),
-        lone_leader: [true, false].map(|told| of_lone_leader(told, runs)),
-        families: families.iter().map(|family| of_family(family, runs)).collect(),
+        lone_leader: [true, false].map(|told| of_lone_leader(told, &decided)),
+        families: families.iter().map(|family| of_family(family, &decided)).collect(),
         worst: worst(runs),
     }
 }
@@ -263,6 +270,12 @@ fn of_lone_leader(told: bool, runs: &[&Run]) -> LoneSummary {
 
 fn has_loss(run: &Run) -> bool {
     run.records.lost > 0
+}
+
+/// Whether a run says anything about losses: one that was not judged to its end does if it lost
+/// something.
+pub(super) fn is_decided(run: &Run) -> bool {
+    has_loss(run) || matches!(run.outcome.as_str(), "pass" | "violation")
 }
 
 fn ratio(runs: &[&Run], of: fn(&Run) -> (u64, u64), unit: f64) -> Option<Estimate> {

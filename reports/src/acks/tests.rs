@@ -228,6 +228,44 @@ fn a_report_is_known_by_its_files_and_what_is_in_them() {
 }
 
 #[test]
+fn what_is_undecided_is_neither_kept_nor_counted() {
+    let mut study = small();
+    let of = |study: &Study, setting: Setting| {
+        let (summary, files) = files(study);
+        let found = summary.settings.into_iter().find(|it| it.setting == setting).unwrap();
+        (found, file(&files, "index.html").to_owned())
+    };
+    // One run of acks=all is not judged to its end.
+    study.runs[3].outcome = "unknown".to_owned();
+    let (all, page) = of(&study, ACKS_ALL);
+    assert_eq!((all.runs, all.runs_undecided, all.at_stake), (2, 1, 100));
+    let of_one = crate::stat::share::wilson(0, 1);
+    assert_eq!(all.share_with_loss, of_one, "only what is decided is in the denominator");
+    for words in [
+        "in 1 run with the same faults none of 100 acknowledged records was lost (the 95 % \
+         interval for the share of such runs that lose any reaches up to 79.3 %). 1 more run \
+         decided nothing.",
+        "kept where decided",
+        "0 of 1 (1 more undecided)",
+    ] {
+        assert!(page.contains(words), "{words}");
+    }
+    assert!(!page.contains("promise kept"));
+    // None is.
+    study.runs[1].outcome = "vacuous".to_owned();
+    let (all, page) = of(&study, ACKS_ALL);
+    assert_eq!((all.runs_decided(), all.share_with_loss, all.lost_per_million), (0, None, None));
+    assert!(page.contains("acks=all, min ISR 2: 2 runs decided nothing."));
+    assert!(page.contains("undecided</span>") && !page.contains("tag good"));
+    // What is lost is lost, whether or not the judge came to an end.
+    study.runs[2].outcome = "unknown".to_owned();
+    study.runs[0].outcome = "unknown".to_owned();
+    let (one, page) = of(&study, ACKS_1);
+    assert_eq!((one.runs_undecided, one.runs_with_loss, one.lost), (1, 1, 3));
+    assert!(page.contains("before a follower had fetched them. 1 more run decided nothing."));
+}
+
+#[test]
 fn a_study_survives_its_file() {
     let study = made_up::study(Seeds { from: 3, to: 9 });
     assert_eq!(read(&text(&study)).unwrap(), study);

@@ -15,15 +15,19 @@ pub(super) fn seen(summary: &SettingSummary) -> String {
 }
 
 fn losses(summary: &SettingSummary) -> String {
-    let (told, runs) = (at_stake(summary.setting), grouped(summary.runs));
+    let told = at_stake(summary.setting);
+    let runs = plural(summary.runs_decided(), "run", "runs");
+    if summary.runs_decided() == 0 {
+        return format!("{} decided nothing.", plural(summary.runs, "run", "runs"));
+    }
     if summary.lost == 0 {
         let bound = summary.share_with_loss.map_or(1.0, |share| share.high);
         return format!(
-            "in {runs} runs with the same faults none of {} {told} records was lost (the 95 % \
-             interval for the share of such runs that lose any reaches up to {}{}).",
+            "in {runs} with the same faults none of {} {told} records was lost (the 95 % \
+             interval for the share of such runs that lose any reaches up to {}).{}",
             grouped(summary.at_stake),
             percent(bound),
-            untold(summary)
+            undecided(summary)
         );
     }
     let rate = summary.lost_per_million.map_or_else(String::new, |rate| {
@@ -34,18 +38,18 @@ fn losses(summary: &SettingSummary) -> String {
         )
     });
     format!(
-        "in {} of {runs} runs{} {told} records were lost, {rate}, because {}.",
+        "in {} of {runs} {told} records were lost, {rate}, because {}.{}",
         grouped(summary.runs_with_loss),
-        untold(summary),
-        reasons(summary)
+        reasons(summary),
+        undecided(summary)
     )
 }
 
-/// Runs that are counted though they decide nothing.
-fn untold(summary: &SettingSummary) -> String {
-    match summary.runs_untold {
+/// A sentence about the runs that decide nothing.
+fn undecided(summary: &SettingSummary) -> String {
+    match summary.runs_undecided {
         0 => String::new(),
-        runs => format!(", of which {} undecided,", grouped(runs)),
+        runs => format!(" {} decided nothing.", plural(runs, "more run", "more runs")),
     }
 }
 
@@ -105,8 +109,11 @@ pub(super) fn cost(summary: &SettingSummary) -> String {
 pub(super) fn verdict(summary: &SettingSummary) -> &'static str {
     match (summary.violations, summary.lost, is_durable(summary.setting)) {
         (1.., _, _) => "promise broken",
+        (0, 1.., _) => "lost, not promised",
+        (0, 0, _) if summary.runs_decided() == 0 => "undecided",
+        (0, 0, true) if summary.runs_undecided > 0 => "kept where decided",
+        (0, 0, false) if summary.runs_undecided > 0 => "nothing lost where decided",
         (0, 0, true) => "promise kept",
         (0, 0, false) => "nothing lost",
-        (0, _, _) => "lost, not promised",
     }
 }

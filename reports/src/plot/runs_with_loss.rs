@@ -11,7 +11,7 @@ use crate::page::text::{grouped, percent};
 pub(super) const PLOT: Plot = Plot {
     id: "runs-with-loss",
     title: "Runs that lost any record",
-    reading: "The share of runs in which at least one record was lost that the application took \
+    reading: "The share of runs, without the undecided, in which at least one record was lost that the application took \
               for written. The line is the 95 % Wilson interval, which says something even where \
               nothing was lost.",
     table,
@@ -22,7 +22,7 @@ const COLUMNS: &[Column] = &[
     column("setting", "Setting", Kind::Text),
     column("acks", "acks", Kind::Text),
     column("min.insync.replicas", "min ISR", Kind::Count),
-    column("runs", "Runs", Kind::Count),
+    column("runs", "Decided runs", Kind::Count),
     column("runs_with_loss", "With loss", Kind::Count),
     column("share", "Share", Kind::Share),
     column("low", "95 % from", Kind::Share),
@@ -32,7 +32,7 @@ const COLUMNS: &[Column] = &[
 fn table(summary: &Summary) -> Table {
     let row = |setting| {
         let mut row = rows::setting_cells(setting);
-        row.extend([Cell::count(setting.runs), Cell::count(setting.runs_with_loss)]);
+        row.extend([Cell::count(setting.runs_decided()), Cell::count(setting.runs_with_loss)]);
         row.extend(Cell::estimate(setting.share_with_loss));
         row
     };
