@@ -5,11 +5,9 @@ use crate::style::Style;
 use crate::summary::{badge, stopped};
 use reports::acks::{SettingSummary, Summary};
 use reports::page::text::{duration_us, percent, rounded};
+use reports::stat::{FEW_SEEDS, Rate};
 use scenarios::result::Outcome;
 use std::fmt::Write;
-
-/// With fewer seeds than this intervals mean little.
-const FEW: u64 = 20;
 
 /// The comparison as a table, and where the page is; `out` is empty if it could not be written.
 pub(super) fn summary(summary: &Summary, outcome: Outcome, out: &str, style: Style) -> String {
@@ -80,8 +78,8 @@ fn notes(summary: &Summary) -> String {
             ));
         }
     }
-    if summary.study.seeds.count() < FEW {
-        notes.push_str(&format!("\nWith fewer than {FEW} seeds intervals mean little."));
+    if summary.study.seeds.count() < FEW_SEEDS {
+        notes.push_str(&format!("\nWith fewer than {FEW_SEEDS} seeds intervals mean little."));
     }
     notes
 }
@@ -99,7 +97,7 @@ fn row(summary: &SettingSummary) -> [String; 7] {
     [
         summary.setting.label(),
         rate.map_or("-".to_owned(), |rate| rounded(rate.value)),
-        summary.loss_with_interval().map_or("-".to_owned(), |rate| {
+        rate.and_then(Rate::estimate).map_or("-".to_owned(), |rate| {
             format!("{} to {}", rounded(rate.low), rounded(rate.high))
         }),
         runs,

@@ -1,10 +1,11 @@
 //! How the numbers of a comparison came about: what whoever decides by them has to know.
 
-use super::pairs::PairSummary;
+use super::pairs::{PairSummary, Shown};
 use super::summary::{LoneSummary, SettingSummary, Summary};
 use crate::page::code;
-use crate::page::text::{grouped, interval, rounded, signed};
+use crate::page::text::{chance, grouped, interval, rounded, signed};
 use crate::stat::bootstrap::ROUNDS;
+use crate::stat::{FEWEST, Rate};
 use maud::{Markup, html};
 
 /// What min.insync.replicas changes under each acks, within seeds.
@@ -26,31 +27,43 @@ pub(super) fn pairs(summary: &Summary) -> Markup {
                         th scope="col" class="number" { "95 % interval" }
                         th scope="col" class="number" { "Seeds that lost more with the first" }
                         th scope="col" class="number" { "with the second" }
+                        th scope="col" class="number" { "Sign test" }
+                        th scope="col" { "So" }
                     } }
                     tbody { @for pair in &summary.pairs { (pair_row(pair)) } }
                 }
             } }
-            p class="small" { "Differences within seeds, with bootstrap intervals over seeds. An \
-                interval that reaches from below 0 to above it tells no difference." }
+            p class="small" { "Differences within seeds. Whether there is one the exact two-sided \
+                sign test says: how likely the toss of a coin divides the seeds that differ as \
+                unevenly. It counts seeds, not records, and at 5 % or more no difference is shown. \
+                The interval, by bootstrap over seeds, says how large it may be; fewer than "
+                (FEWEST) " seeds that differ have none." }
         }
     }
 }
 
 fn pair_row(pair: &PairSummary) -> Markup {
     let [first, second] = pair.min_isr;
-    let of = |show: &dyn Fn(crate::stat::Estimate) -> String| {
-        pair.lost_per_million.map_or_else(|| "–".to_owned(), show)
+    let or_dash = |text: Option<String>| text.unwrap_or_else(|| "–".to_owned());
+    let estimate = pair.lost_per_million.and_then(Rate::estimate);
+    let so = match pair.shown() {
+        Shown::Nothing => "no difference shown".to_owned(),
+        Shown::WorseWith(min_isr) => format!("worse with min ISR {min_isr}"),
     };
     html! { tr {
         th scope="row" { "acks=" (pair.acks.name()) ", min ISR " (second) " against " (first) }
         td class="number" data-label="Lost per million, second less first" {
-            (of(&|rate| signed(rate.value)))
+            (or_dash(pair.lost_per_million.map(|rate| signed(rate.value))))
         }
-        td class="number" data-label="95 % interval" { (of(&|rate| interval(rate, signed))) }
+        td class="number" data-label="95 % interval" {
+            (or_dash(estimate.map(|rate| interval(rate, signed))))
+        }
         td class="number" data-label="Seeds that lost more with the first" {
             (grouped(pair.more_with_first))
         }
         td class="number" data-label="with the second" { (grouped(pair.more_with_second)) }
+        td class="number" data-label="Sign test" { (or_dash(pair.sign_test_p.map(chance))) }
+        td data-label="So" { (so) }
     } }
 }
 
@@ -85,8 +98,11 @@ pub(super) fn method(summary: &Summary) -> Markup {
                 the connection closes or its metadata is refreshed." }
             li { b { "Intervals " } "are 95 %: of rates and differences by percentile bootstrap \
                 over seeds (" (grouped(ROUNDS as u64)) " draws), since records within a run are \
-                lost together; of shares of runs by Wilson's score. Where nothing was lost the \
-                bootstrap has nothing to draw, and Wilson's bound is the one to read." }
+                lost together; of shares of runs by Wilson's score. The bootstrap only draws again \
+                what was seen, so of losses it has an interval from " (FEWEST) " seeds with a loss \
+                on, and is optimistic while they are few and unequal: with about " (FEWEST) " of \
+                them it holds the true rate in 70 to 90 of 100 studies instead of 95. Where nothing \
+                was lost, Wilson's bound is the one to read." }
             li { b { "Made again " } "with the same version, this line gives the same runs:"
                 pre { (code(&study.command)) } }
             li { "The runs are in " code { "study.jsonl" } ", the numbers in "

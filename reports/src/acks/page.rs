@@ -7,6 +7,7 @@ use super::words;
 use crate::page::text::{duration_us, grouped, interval, percent, plural, rounded, sentence};
 use crate::page::{self, Page, code};
 use crate::plot::{self, Caption, Plot, Room, Shape};
+use crate::stat::{Estimate, FEW_SEEDS};
 use maud::{Markup, PreEscaped, html};
 
 /// The page as a file.
@@ -53,8 +54,8 @@ fn head(summary: &Summary) -> Markup {
         @if let Some(asked) = study.interrupted {
             p { b { "Interrupted: " } "seeds " (study.seeds.text()) " of " (asked.text()) "." }
         }
-        @if study.seeds.count() < words::FEW {
-            p { b { "Few seeds: " } "with fewer than " (words::FEW) " the intervals mean little." }
+        @if study.seeds.count() < FEW_SEEDS {
+            p { b { "Few seeds: " } "with fewer than " (FEW_SEEDS) " the intervals mean little." }
         }
         @if !study.overrides.is_empty() {
             p class="small" {
@@ -154,7 +155,7 @@ fn card(summary: &SettingSummary, all: &Summary) -> Markup {
 }
 
 fn details(summary: &SettingSummary, all: &Summary) -> Markup {
-    let rate = |rate: Option<crate::stat::Estimate>, show: fn(f64) -> String| {
+    let rate = |rate: Option<Estimate>, show: fn(f64) -> String| {
         rate.map_or_else(
             || "–".to_owned(),
             |rate| format!("{} ({})", show(rate.value), interval(rate, show)),

@@ -4,7 +4,7 @@
 use super::confirm::{Acks, Setting};
 use super::study::{Run, Study};
 use super::summary::is_decided;
-use crate::stat::{Estimate, bootstrap};
+use crate::stat::{Rate, bootstrap, sign};
 use schemars::JsonSchema;
 use serde::Serialize;
 use std::collections::BTreeMap;
@@ -17,12 +17,38 @@ pub struct PairSummary {
     /// The two values of `min.insync.replicas`.
     pub min_isr: [u16; 2],
     /// Lost records per million with the second value less those with the first, with its
-    /// bootstrap interval over seeds. None if neither lost any.
-    pub lost_per_million: Option<Estimate>,
+    /// bootstrap interval over seeds if enough of them differ. None if neither lost any.
+    pub lost_per_million: Option<Rate>,
     /// Seeds in which the first value lost more records.
     pub more_with_first: u64,
     /// Seeds in which the second value lost more records.
     pub more_with_second: u64,
+    /// The exact two-sided sign test of these two counts: how likely seeds that lose more with one
+    /// value or the other by the toss of a coin are divided as unevenly. None if no seed differs.
+    pub sign_test_p: Option<f64>,
+}
+
+/// What can be said of a pair.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Shown {
+    /// No difference.
+    Nothing,
+    /// More seeds lose more with this value of min.insync.replicas.
+    WorseWith(u16),
+}
+
+impl PairSummary {
+    /// What the sign test shows, at a level of 5 %.
+    pub(super) fn shown(&self) -> Shown {
+        let [first, second] = self.min_isr;
+        match self.sign_test_p {
+            Some(p) if p < 0.05 && self.more_with_first > self.more_with_second => {
+                Shown::WorseWith(first)
+            }
+            Some(p) if p < 0.05 => Shown::WorseWith(second),
+            _ => Shown::Nothing,
+        }
+    }
 }
 
 /// The pairs of a study that differ in min.insync.replicas alone.
@@ -44,13 +70,15 @@ fn pair(study: &Study, first: Setting, second: Setting) -> PairSummary {
     let count = |more: fn(u64, u64) -> bool| {
         paired.iter().filter(|(a, b)| more(a.records.lost, b.records.lost)).count() as u64
     };
+    let (more_with_first, more_with_second) = (count(|a, b| a > b), count(|a, b| b > a));
     PairSummary {
         acks: first.acks,
         min_isr: [first.min_isr, second.min_isr],
         lost_per_million: bootstrap::difference(&observations)
             .filter(|_| any)
-            .map(|estimate| estimate.times(1e6)),
-        more_with_first: count(|a, b| a > b),
-        more_with_second: count(|a, b| b > a),
+            .map(|estimate| Rate::new(estimate.times(1e6), more_with_first + more_with_second)),
+        more_with_first,
+        more_with_second,
+        sign_test_p: sign::p_value(more_with_first, more_with_second),
     }
 }

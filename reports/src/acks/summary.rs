@@ -3,7 +3,7 @@
 use super::confirm::Setting;
 use super::pairs::{self, PairSummary};
 use super::study::{Header, Run, Study};
-use crate::stat::{Estimate, bootstrap, histogram, share};
+use crate::stat::{Estimate, Rate, bootstrap, histogram, share};
 use schemars::JsonSchema;
 use serde::Serialize;
 use std::collections::BTreeMap;
@@ -13,9 +13,6 @@ pub const REPORT_VERSION: u32 = 3;
 
 /// How many of the worst seeds are told for each setting.
 const WORST: usize = 3;
-
-/// How many runs an interval over seeds needs at the least to mean something.
-const FEWEST: u64 = 20;
 
 /// A comparison in numbers.
 #[derive(Clone, Debug, PartialEq, Serialize, JsonSchema)]
@@ -55,9 +52,9 @@ pub struct SettingSummary {
     pub at_stake: u64,
     /// Of those, records that were not readable at the end.
     pub lost: u64,
-    /// Lost records per million at stake, with its bootstrap interval over seeds. If none was
-    /// lost, the interval says nothing: see `share_with_loss`.
-    pub lost_per_million: Option<Estimate>,
+    /// Lost records per million at stake, with its bootstrap interval over seeds if enough of them
+    /// lost any. See `share_with_loss` for what can be said if none was lost.
+    pub lost_per_million: Option<Rate>,
     /// Runs with at least one lost record.
     pub runs_with_loss: u64,
     /// Their share of the runs that decide something, with its Wilson interval.
@@ -101,18 +98,6 @@ impl SettingSummary {
     /// Runs that decide something.
     pub const fn runs_decided(&self) -> u64 {
         self.runs - self.runs_undecided
-    }
-
-    /// Lost records per million, where its interval says something.
-    pub fn loss_with_interval(&self) -> Option<Estimate> {
-        self.lost_per_million.filter(|_| self.lost > 0)
-    }
-}
-
-impl FamilySummary {
-    /// Lost records per million, where its interval says something.
-    pub fn loss_with_interval(&self) -> Option<Estimate> {
-        self.lost_per_million.filter(|_| self.lost > 0 && self.runs >= FEWEST)
     }
 }
 
@@ -161,8 +146,9 @@ pub struct FamilySummary {
     pub at_stake: u64,
     /// Records lost in those runs.
     pub lost: u64,
-    /// Lost records per million at stake, with its bootstrap interval over seeds.
-    pub lost_per_million: Option<Estimate>,
+    /// Lost records per million at stake, with its bootstrap interval over seeds if enough of them
+    /// lost any.
+    pub lost_per_million: Option<Rate>,
 }
 
 /// Losses in runs with, or without, the story of a leader that was isolated and then lost its
@@ -283,9 +269,11 @@ fn ratio(runs: &[&Run], of: fn(&Run) -> (u64, u64), unit: f64) -> Option<Estimat
     bootstrap::ratio(&observations).map(|estimate| estimate.times(unit))
 }
 
-fn lost_per_million<'a>(runs: impl Iterator<Item = &'a Run>) -> Option<Estimate> {
+fn lost_per_million<'a>(runs: impl Iterator<Item = &'a Run>) -> Option<Rate> {
     let runs: Vec<&Run> = runs.collect();
-    ratio(&runs, |run| (run.records.lost, run.records.at_stake()), 1e6)
+    let lossy = runs.iter().filter(|run| has_loss(run)).count() as u64;
+    let rate = ratio(&runs, |run| (run.records.lost, run.records.at_stake()), 1e6)?;
+    Some(Rate::new(rate, lossy))
 }
 
 fn latency(runs: &[&Run]) -> LatencySummary {

@@ -85,10 +85,9 @@ fn the_numbers_of_a_small_study() {
     let summary = summarise(&small());
     let [one, all] = summary.settings.as_slice() else { panic!("two settings") };
     assert_eq!((one.runs, one.sent, one.at_stake, one.lost), (2, 202, 200, 3));
-    // 3 of 200. Of the two seeds both draws may be seed 4 (none of 200) or seed 5 (6 of 200),
-    // each in a quarter of the rounds, so the percentiles are those.
+    // 3 of 200, from a single seed.
     let rate = one.lost_per_million.unwrap();
-    assert_eq!((rate.value, rate.low, rate.high), (15_000.0, 0.0, 30_000.0));
+    assert_eq!((rate.value, rate.seeds, rate.estimate()), (15_000.0, 1, None));
     assert_eq!(one.runs_with_loss, 1);
     // Wilson for 1 of 2.
     let share = one.share_with_loss.unwrap();
@@ -110,7 +109,7 @@ fn the_numbers_of_a_small_study() {
     assert_eq!(one.worst.len(), 1);
     assert_eq!((one.worst[0].seed, one.worst[0].lost), (5, 3));
     assert_eq!((all.lost, all.worst.len()), (0, 0));
-    assert_eq!(all.lost_per_million.unwrap().high, 0.0);
+    assert_eq!(all.lost_per_million.unwrap().value, 0.0);
 }
 
 #[test]
@@ -119,7 +118,7 @@ fn the_sentences_say_what_the_numbers_say() {
     let page = file(&files, "index.html");
     for sentence in [
         "acks=1, min ISR 1: in 1 of 2 runs acknowledged records were lost, 15,000 per million \
-         acknowledged (95 % interval 0 to 30,000), because the leader died or was replaced before \
+         acknowledged (from 1 seed, too few for an interval), because the leader died or was replaced before \
          a follower had fetched them.",
         "acks=all, min ISR 2: in 2 runs with the same faults none of 200 acknowledged records was \
          lost",
@@ -165,13 +164,48 @@ fn what_cuts_the_numbers_short_is_told() {
 }
 
 #[test]
-fn no_interval_where_nothing_was_lost_or_there_were_few_runs() {
+fn no_interval_where_few_seeds_lost_anything() {
     let (_, files) = files(&small());
     let lost = file(&files, "lost-per-million.csv");
     assert!(lost.contains("acks=all, min ISR 2\",all,2,200,0,0,,\r\n"), "{lost}");
-    assert!(lost.contains("acks=1, min ISR 1\",1,1,200,3,15000,0,30000\r\n"), "{lost}");
+    assert!(lost.contains("acks=1, min ISR 1\",1,1,200,3,15000,,\r\n"), "{lost}");
     let faults = file(&files, "lost-by-fault.csv");
     assert!(faults.contains("crash,\"acks=1, min ISR 1\",1,1,1,1,100,3,30000,,\r\n"), "{faults}");
+    // Of twenty seeds nine lose something, then ten.
+    for lossy in [9, 10] {
+        let both = |seed| {
+            let lost = if seed < lossy { 2 } else { 0 };
+            [run(ACKS_1, seed, 100, lost, "crash"), run(ACKS_ALL, seed, 100, 0, "crash")]
+        };
+        let study = Study::new(header(Seeds { from: 0, to: 20 }), (0..20).flat_map(both).collect());
+        let (summary, files) = super::files(&study);
+        let rate = summary.settings[0].lost_per_million.unwrap();
+        assert_eq!((rate.seeds, rate.estimate().is_some()), (lossy, lossy >= 10));
+        let words = file(&files, "index.html").contains("too few for an interval");
+        assert_eq!(words, lossy < 10);
+    }
+}
+
+/// Four seeds against none are no proof, whatever a bootstrap makes of them; six are.
+#[test]
+fn what_is_said_of_a_pair_is_what_the_sign_test_shows() {
+    let other = Setting { acks: Acks::Leader, min_isr: 2 };
+    for (worse, p, so) in
+        [(4, "p = 0.125", "no difference shown"), (6, "p = 0.031", "worse with min ISR 2")]
+    {
+        let both = |seed| {
+            let lost = if seed < worse { 9 } else { 0 };
+            [run(ACKS_1, seed, 100, 0, "crash"), run(other, seed, 100, lost, "crash")]
+        };
+        let mut header = header(Seeds { from: 0, to: 30 });
+        header.settings = vec![ACKS_1, other];
+        let (summary, files) = files(&Study::new(header, (0..30).flat_map(both).collect()));
+        let [pair] = summary.pairs.as_slice() else { panic!("{:?}", summary.pairs) };
+        assert_eq!((pair.more_with_first, pair.more_with_second), (0, worse));
+        assert_eq!(pair.lost_per_million.unwrap().estimate(), None);
+        let page = file(&files, "index.html");
+        assert!(page.contains(p) && page.contains(so), "{worse}");
+    }
 }
 
 #[test]
@@ -186,8 +220,9 @@ fn pairs_are_compared_within_seeds() {
     assert_eq!((pair.acks, pair.min_isr), (Acks::Leader, [1, 2]));
     // 2 more of 200 in seed 5 alone.
     let rate = pair.lost_per_million.unwrap();
-    assert!((rate.value - 10_000.0).abs() < 1e-6 && rate.low == 0.0, "{rate:?}");
+    assert!((rate.value - 10_000.0).abs() < 1e-6 && rate.seeds == 1, "{rate:?}");
     assert_eq!((pair.more_with_first, pair.more_with_second), (0, 1));
+    assert_eq!(pair.sign_test_p, Some(1.0));
 }
 
 #[test]

@@ -6,9 +6,6 @@ use super::promise::{at_stake, is_durable};
 use super::summary::SettingSummary;
 use crate::page::text::{duration_us, grouped, interval, percent, plural, rounded};
 
-/// With fewer seeds than this intervals mean little.
-pub(super) const FEW: u64 = 20;
-
 /// What was seen, beginning with the setting itself.
 pub(super) fn seen(summary: &SettingSummary) -> String {
     format!("{}: {}", summary.setting.label(), losses(summary))
@@ -31,11 +28,11 @@ fn losses(summary: &SettingSummary) -> String {
         );
     }
     let rate = summary.lost_per_million.map_or_else(String::new, |rate| {
-        format!(
-            "{} per million {told} (95 % interval {})",
-            rounded(rate.value),
-            interval(rate, rounded)
-        )
+        let spread = rate.estimate().map_or_else(
+            || format!("from {}, too few for an interval", plural(rate.seeds, "seed", "seeds")),
+            |estimate| format!("95 % interval {}", interval(estimate, rounded)),
+        );
+        format!("{} per million {told} ({spread})", rounded(rate.value))
     });
     format!(
         "in {} of {runs} {told} records were lost, {rate}, because {}.{}",

@@ -50,6 +50,14 @@ pub fn percent(share: f64) -> String {
     format!("{} %", rounded(share * 100.0))
 }
 
+/// A probability.
+pub fn chance(p: f64) -> String {
+    match p {
+        0.001.. => format!("p = {}", trim(format!("{p:.3}"))),
+        _ => "p < 0.001".to_owned(),
+    }
+}
+
 /// Microseconds, in a unit that fits.
 pub fn duration_us(us: u64) -> String {
     match us {
@@ -100,6 +108,7 @@ mod tests {
         }
         assert_eq!([signed(-3.2), signed(0.0), signed(450.2)], ["−3.2", "0", "+450"]);
         assert_eq!(percent(0.023), "2.3 %");
+        assert_eq!([chance(0.125), chance(1.0), chance(1e-9)], ["p = 0.125", "p = 1", "p < 0.001"]);
         assert_eq!(duration_us(950), "950 µs");
         assert_eq!(duration_us(1_250), "1.25 ms");
         assert_eq!(duration_us(2_000_000), "2 s");

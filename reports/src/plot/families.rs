@@ -7,14 +7,15 @@ use super::{Plot, Room, Scene, rows};
 use crate::acks::Summary;
 use crate::page::palette::Ink;
 use crate::page::text::rounded;
+use crate::stat::Rate;
 
 pub(super) const PLOT: Plot = Plot {
     id: "lost-by-fault",
     title: "Records lost per million, by fault",
     reading: "Each number counts the runs in which a fault of that kind took effect. A run has \
               several faults, so the same loss counts in several rows: what stands out is where to \
-              look, not yet a cause. The bars grow with the numbers. Fewer than 20 runs \
-              have no interval.",
+              look, not yet a cause. The bars grow with the numbers. Where few runs lost any \
+              there is no interval.",
     table,
     draw,
 };
@@ -45,7 +46,7 @@ fn table(summary: &Summary) -> Table {
                 [found.runs, found.runs_with_loss, found.at_stake, found.lost].map(Cell::count),
             );
             row.push(Cell::number(found.lost_per_million.map(|rate| rate.value)));
-            row.extend(Cell::interval(found.loss_with_interval()));
+            row.extend(Cell::interval(found.lost_per_million.and_then(Rate::estimate)));
             all.push(row);
         }
     }

@@ -7,13 +7,14 @@ use super::table::{Cell, Column, Kind, Table, column};
 use super::{Plot, Room, Scene};
 use crate::acks::Summary;
 use crate::page::text::{grouped, rounded};
+use crate::stat::Rate;
 
 pub(super) const PLOT: Plot = Plot {
     id: "lost-per-million",
     title: "Records lost per million",
     reading: "Of records that the application took for written: acknowledged ones, or with acks=0 \
-              all that were sent. The line is the 95 % bootstrap interval over seeds. Powers of \
-              ten, with a place of its own for none at all.",
+              all that were sent. The line is the 95 % bootstrap interval over seeds, where \
+              enough of them lost any. Powers of ten, with a place of its own for none at all.",
     table,
     draw,
 };
@@ -34,7 +35,7 @@ fn table(summary: &Summary) -> Table {
         let mut row = rows::setting_cells(setting);
         row.extend([Cell::count(setting.at_stake), Cell::count(setting.lost)]);
         row.push(Cell::number(setting.lost_per_million.map(|rate| rate.value)));
-        row.extend(Cell::interval(setting.loss_with_interval()));
+        row.extend(Cell::interval(setting.lost_per_million.and_then(Rate::estimate)));
         row
     };
     Table { columns: COLUMNS, rows: summary.settings.iter().map(row).collect() }
