@@ -33,6 +33,7 @@ pub(super) fn header(scenario: &Scenario, args: &AcksArgs) -> Header {
         replication_factor: scenario.topics.iter().map(|t| t.replication_factor).max().unwrap_or(0),
         partitions: scenario.topics.iter().map(|topic| topic.partitions).sum(),
         unclean_leader_election: unclean(scenario),
+        flush_messages: flush_messages(scenario),
         linger_ms: linger_ms(scenario),
         rate_per_s: scenario.producers.iter().map(|producers| producers.rate).sum(),
         families: swarm
@@ -72,6 +73,13 @@ fn not_default(scenario: &Scenario) -> Vec<NotDefault> {
 /// Whether any topic may have a leader that was not in sync.
 fn unclean(scenario: &Scenario) -> bool {
     scenario.topics.iter().any(|topic| scenario.topic_config(topic).unclean_leader_election)
+}
+
+/// The most records that a replica of any topic leaves unsynced, if all have a limit.
+fn flush_messages(scenario: &Scenario) -> Option<u64> {
+    let of = |topic| u64::try_from(scenario.topic_config(topic).flush_messages).ok();
+    let limit = scenario.topics.iter().filter_map(of).max();
+    limit.filter(|limit| *limit < i64::MAX as u64)
 }
 
 /// The longest that any producer waits for a batch to fill.

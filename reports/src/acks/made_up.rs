@@ -33,6 +33,7 @@ pub fn study(seeds: Seeds) -> Study {
         replication_factor: 3,
         partitions: 3,
         unclean_leader_election: false,
+        flush_messages: None,
         linger_ms: 5,
         rate_per_s: 100,
         families: FAMILIES.map(str::to_owned).to_vec(),

@@ -75,8 +75,9 @@ pub(super) fn method(summary: &Summary) -> Markup {
         ul class="method" {
             li { b { "Paired. " } "A seed decides the arrivals of records, the delays of the \
                 network and the faults. Each seed was run once with each setting. The faults are \
-                those that acks=all with min ISR 2 promises to survive; for the other settings \
-                the same faults strike the same nodes at the same moments, whether or not they \
+                those that acks=all with min ISR 2 promises to survive"
+                @if study.unclean_leader_election { " without unclean leader election" }
+                "; for the other settings the same faults strike the same nodes at the same moments, whether or not they \
                 promise to survive them." }
             li { b { "Simulated. " } "Brokers, controllers and clients follow Kafka's protocol in \
                 virtual time on simulated networks and disks. Latencies compare settings with each \

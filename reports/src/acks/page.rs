@@ -2,6 +2,7 @@
 
 use super::method;
 use super::promise::{at_stake, promise};
+use super::study::Header;
 use super::summary::{SettingSummary, Summary, Worst};
 use super::words;
 use crate::page::text::{duration_us, grouped, interval, percent, plural, rounded, sentence};
@@ -85,7 +86,9 @@ fn overview(summary: &Summary) -> Markup {
                     th scope="col" class="number" { "99 %" }
                     th scope="col" class="number" { "Time without writes" }
                 } }
-                tbody { @for setting in &summary.settings { (overview_row(setting)) } }
+                tbody { @for setting in &summary.settings {
+                    (overview_row(setting, &summary.study))
+                } }
             }
         } }
         p class="small" {
@@ -98,12 +101,12 @@ fn overview(summary: &Summary) -> Markup {
     }
 }
 
-fn overview_row(summary: &SettingSummary) -> Markup {
+fn overview_row(summary: &SettingSummary, study: &Header) -> Markup {
     let latency = |us| if summary.latency.count == 0 { "–".to_owned() } else { duration_us(us) };
     let or_dash = |text: Option<String>| text.unwrap_or_else(|| "–".to_owned());
     html! { tr {
         th scope="row" { a href={ "#" (summary.setting.id()) } { (summary.setting.label()) } }
-        td data-label="Verdict" { (verdict(summary)) }
+        td data-label="Verdict" { (verdict(summary, study)) }
         td class="number" data-label="Lost per million" { (or_dash(summary.lost_per_million.map(|rate| rounded(rate.value)))) }
         td class="number" data-label="Runs with loss" {
             (grouped(summary.runs_with_loss)) " of " (grouped(summary.runs_decided()))
@@ -119,14 +122,14 @@ fn overview_row(summary: &SettingSummary) -> Markup {
     } }
 }
 
-fn verdict(summary: &SettingSummary) -> Markup {
+fn verdict(summary: &SettingSummary, study: &Header) -> Markup {
     let (class, shape) = match (summary.violations, summary.lost, summary.runs_undecided) {
         (1.., ..) => ("tag bad", Shape::Diamond),
         (_, 0, 0) => ("tag good", Shape::Circle),
         _ => ("tag caution", Shape::Triangle),
     };
     html! {
-        span class=(class) { (plot::inline_mark(shape, true)) (words::verdict(summary)) }
+        span class=(class) { (plot::inline_mark(shape, true)) (words::verdict(summary, study)) }
     }
 }
 
@@ -140,10 +143,10 @@ fn cards(summary: &Summary) -> Markup {
 fn card(summary: &SettingSummary, all: &Summary) -> Markup {
     html! {
         article class="card" id=(summary.setting.id()) {
-            header { h3 { (summary.setting.label()) } (verdict(summary)) }
+            header { h3 { (summary.setting.label()) } (verdict(summary, &all.study)) }
             dl {
                 dt { "Promised" }
-                dd { (promise(summary.setting)) }
+                dd { (promise(summary.setting, &all.study)) }
                 dt { "Seen" }
                 dd { blockquote { (words::seen(summary)) } }
                 dt { "Cost" }

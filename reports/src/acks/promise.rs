@@ -1,10 +1,48 @@
-//! What a setting promises, in words. From Kafka's documentation of `acks` and
-//! `min.insync.replicas`, KIP-679 and KIP-966.
+//! What a setting promises, in words. From Kafka's documentation of `acks`,
+//! `min.insync.replicas` and `unclean.leader.election.enable`, KIP-679 and KIP-966.
 
 use super::confirm::{Acks, Setting};
+use super::study::Header;
 
-/// What is promised of a record that the producer takes for written.
-pub(super) fn promise(setting: Setting) -> &'static str {
+/// What is promised of a record that the producer takes for written, as the study is configured.
+pub(super) fn promise(setting: Setting, study: &Header) -> String {
+    let replicas = study.replication_factor;
+    if is_never_confirmed(setting, study) {
+        return format!(
+            "Nothing, since nothing is ever confirmed: with replication factor {replicas} there \
+             are never {} replicas in sync.",
+            setting.min_isr
+        );
+    }
+    let mut text = match replicas {
+        1 if setting.acks != Acks::None => "The only replica has the record in its memory. \
+                                            Nothing is promised once it loses its power with \
+                                            unsynced data."
+            .to_owned(),
+        _ => of_setting(setting).to_owned(),
+    };
+    if setting.acks == Acks::None {
+        return text;
+    }
+    if study.unclean_leader_election && replicas > 1 {
+        text.push_str(
+            " But unclean leader election is on: once no replica in sync is alive, one that is \
+             not may lead without the record, and nothing is promised.",
+        );
+    }
+    if let Some(messages) = study.flush_messages {
+        text.push_str(&match messages {
+            1 => " A replica syncs each append before it answers (flush.messages=1), so that what \
+                  it has is not lost with its power."
+                .to_owned(),
+            _ => format!(" A replica syncs once {messages} records are unsynced."),
+        });
+    }
+    text
+}
+
+/// The same where nothing else is set.
+fn of_setting(setting: Setting) -> &'static str {
     match (setting.acks, setting.min_isr) {
         (Acks::None, _) => {
             "Nothing. The producer takes a record for written once it is handed to the network, \
@@ -31,9 +69,17 @@ pub(super) fn promise(setting: Setting) -> &'static str {
     }
 }
 
+/// Whether there can never be as many replicas in sync as have to be.
+fn is_never_confirmed(setting: Setting, study: &Header) -> bool {
+    setting.acks == Acks::All && setting.min_isr > study.replication_factor
+}
+
 /// Whether the fault budget of the study stays inside what the setting promises.
-pub(super) fn is_durable(setting: Setting) -> bool {
-    setting.acks == Acks::All && setting.min_isr >= 2
+pub(super) fn is_durable(setting: Setting, study: &Header) -> bool {
+    setting.acks == Acks::All
+        && setting.min_isr >= 2
+        && !is_never_confirmed(setting, study)
+        && !study.unclean_leader_election
 }
 
 /// What the producer was told of the records that count, as an adjective.

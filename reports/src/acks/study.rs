@@ -83,6 +83,9 @@ pub struct Header {
     pub partitions: u32,
     /// `unclean.leader.election.enable` of the topics.
     pub unclean_leader_election: bool,
+    /// `flush.messages` of the topics, if any is set: the largest.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub flush_messages: Option<u64>,
     /// `linger.ms` of the producers.
     pub linger_ms: u64,
     /// How many records a second all producers together were given.

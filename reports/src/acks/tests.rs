@@ -22,6 +22,7 @@ fn header(seeds: Seeds) -> Header {
         replication_factor: 3,
         partitions: 2,
         unclean_leader_election: false,
+        flush_messages: None,
         linger_ms: 5,
         rate_per_s: 100,
         families: vec!["crash".to_owned(), "pause".to_owned()],
@@ -149,9 +150,12 @@ fn what_cuts_the_numbers_short_is_told() {
     }];
     let (summary, files) = files(&study);
     let page = file(&files, "index.html");
+    assert!(!page.contains("promise kept"), "it does not promise that any more");
     for words in [
         "<b>Interrupted: </b>seeds 4..6 of 4..900.",
         "unclean leader election <b>on</b>",
+        "But unclean leader election is on: once no replica in sync is alive, one that is not may",
+        "promises to survive without unclean leader election; for",
         "<code>broker.session.timeout.ms</code>",
         "with fewer than 20 the intervals mean little",
     ] {
@@ -298,6 +302,27 @@ fn what_is_undecided_is_neither_kept_nor_counted() {
     let (one, page) = of(&study, ACKS_1);
     assert_eq!((one.runs_undecided, one.runs_with_loss, one.lost), (1, 1, 3));
     assert!(page.contains("before a follower had fetched them. 1 more run decided nothing."));
+}
+
+#[test]
+fn the_promise_is_that_of_the_configuration() {
+    let card = |change: &dyn Fn(&mut Header)| {
+        let mut study = small();
+        change(&mut study.header);
+        file(&files(&study).1, "index.html").to_owned()
+    };
+    let page = card(&|_| ());
+    assert!(page.contains("one replica at a time that loses its power.</dd>"));
+    let page = card(&|header| header.replication_factor = 1);
+    assert!(
+        page.contains("nothing is ever confirmed: with replication factor 1 there are never 2")
+    );
+    assert!(page.contains("The only replica has the record in its memory."));
+    assert!(!page.contains("promise kept") && !page.contains("It survives any number"));
+    let page = card(&|header| header.flush_messages = Some(1));
+    assert!(page.contains("not lost with its power.</dd>"));
+    let page = card(&|header| header.flush_messages = Some(50));
+    assert!(page.contains("A replica syncs once 50 records are unsynced.</dd>"));
 }
 
 #[test]

@@ -3,6 +3,7 @@
 use super::confirm::Acks;
 use super::hazard::because;
 use super::promise::{at_stake, is_durable};
+use super::study::Header;
 use super::summary::SettingSummary;
 use crate::page::text::{duration_us, grouped, interval, percent, plural, rounded};
 
@@ -103,8 +104,8 @@ pub(super) fn cost(summary: &SettingSummary) -> String {
 }
 
 /// Whether what was promised was kept, in a word or two.
-pub(super) fn verdict(summary: &SettingSummary) -> &'static str {
-    match (summary.violations, summary.lost, is_durable(summary.setting)) {
+pub(super) fn verdict(summary: &SettingSummary, study: &Header) -> &'static str {
+    match (summary.violations, summary.lost, is_durable(summary.setting, study)) {
         (1.., _, _) => "promise broken",
         (0, 1.., _) => "lost, not promised",
         (0, 0, _) if summary.runs_decided() == 0 => "undecided",
