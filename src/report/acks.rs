@@ -33,7 +33,9 @@ pub(super) fn command(args: &AcksArgs) -> Result<u8, Failure> {
     let Made { study, outcome, interrupted } = made;
     let code = if interrupted { exit::INTERRUPTED } else { outcome.exit_code() };
     let Some(study) = study else {
-        eprintln!("no seed was finished, and nothing was written");
+        let message = "no seed was finished, and nothing was written";
+        let failure = Failure::from(Diagnostic::new(unfinished(interrupted), message));
+        let _ = failure.report(args.json);
         return Ok(code);
     };
     let (mut summary, files) = acks::files(&study);
@@ -47,6 +49,11 @@ pub(super) fn command(args: &AcksArgs) -> Result<u8, Failure> {
     let json = args.json.then_some(&summary);
     let words = || tell::summary(&summary, outcome, &folder, Style::of_stdout());
     Ok(exit::print_result(json, words, unwritten, code))
+}
+
+/// Why there is not even one seed.
+fn unfinished(interrupted: bool) -> Kind {
+    if interrupted { Kind::Interrupted } else { Kind::Panic }
 }
 
 fn read(file: &Path) -> Result<Study, Failure> {

@@ -28,7 +28,7 @@ pub(super) fn header(scenario: &Scenario, args: &AcksArgs) -> Header {
         scenario: scenario.name.clone(),
         title: scenario.title.clone(),
         seeds,
-        interrupted: None,
+        cut_short: None,
         settings: ACKS.iter().map(|under| setting(*under)).collect(),
         replication_factor: scenario.topics.iter().map(|t| t.replication_factor).max().unwrap_or(0),
         partitions: scenario.topics.iter().map(|topic| topic.partitions).sum(),

@@ -3,7 +3,7 @@
 use super::convert;
 use super::progress::Progress;
 use crate::execute::{caught, is_interrupted};
-use reports::acks::{Header, Run, Study};
+use reports::acks::{CutShort, Header, Run, Study, Why};
 use scenarios::result::Outcome;
 use scenarios::study::{self, ACKS};
 use std::collections::BTreeMap;
@@ -91,8 +91,13 @@ pub(super) fn make(
     });
     progress.clear();
     let done = seeds.clone().take_while(|seed| runs.contains_key(seed)).count() as u64;
-    let interrupted = is_interrupted() && done < header.seeds.count();
-    header.interrupted = interrupted.then_some(header.seeds);
+    let why = match (panicked, is_interrupted()) {
+        (true, _) => Some(Why::Panicked),
+        (false, true) if done < header.seeds.count() => Some(Why::Interrupted),
+        _ => None,
+    };
+    let interrupted = why == Some(Why::Interrupted);
+    header.cut_short = why.map(|why| CutShort { asked: header.seeds, why });
     header.seeds.to = header.seeds.from + done;
     header.command = convert::line(header.seeds, by_hand);
     let to = header.seeds.to;

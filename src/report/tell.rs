@@ -3,7 +3,7 @@
 use crate::progress::plural;
 use crate::style::Style;
 use crate::summary::{badge, stopped};
-use reports::acks::{SettingSummary, Summary};
+use reports::acks::{CutShort, SettingSummary, Summary};
 use reports::page::text::{duration_us, percent, rounded};
 use reports::stat::{FEW_SEEDS, Rate};
 use scenarios::result::Outcome;
@@ -13,7 +13,7 @@ use std::fmt::Write;
 pub(super) fn summary(summary: &Summary, outcome: Outcome, out: &str, style: Style) -> String {
     let study = &summary.study;
     let seeds = study.seeds.text();
-    let head = match study.interrupted {
+    let head = match study.cut_short {
         Some(_) => stopped(outcome, style),
         None => badge(outcome, style),
     };
@@ -22,8 +22,8 @@ pub(super) fn summary(summary: &Summary, outcome: Outcome, out: &str, style: Sty
         study.settings.len(),
         study.scenario
     );
-    if let Some(asked) = study.interrupted {
-        let _ = writeln!(text, "interrupted: seeds {seeds} of {}", asked.text());
+    if let Some(CutShort { asked, why }) = study.cut_short {
+        let _ = writeln!(text, "{}: seeds {seeds} of {}", why.name(), asked.text());
     }
     text.push('\n');
     let head = [

@@ -28,7 +28,7 @@ pub fn study(seeds: Seeds) -> Study {
         scenario: "made-up".to_owned(),
         title: "numbers that no cluster produced".to_owned(),
         seeds,
-        interrupted: None,
+        cut_short: None,
         settings: settings.clone(),
         replication_factor: 3,
         partitions: 3,

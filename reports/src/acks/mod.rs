@@ -27,8 +27,8 @@ pub use pairs::PairSummary;
 pub use read::{ReadError, read};
 pub use report::{OWN, STUDY_FILE, files};
 pub use study::{
-    FORMAT, Header, Latencies, Loss, NotDefault, Produce, RecordCounts, Run, Seeds, Study,
-    Violation, write,
+    CutShort, FORMAT, Header, Latencies, Loss, NotDefault, Produce, RecordCounts, Run, Seeds,
+    Study, Violation, Why, write,
 };
 pub use summary::{
     FamilySummary, HazardSummary, LatencySummary, LoneSummary, REPORT_VERSION, SettingSummary,

@@ -2,7 +2,7 @@
 
 use super::method;
 use super::promise::{at_stake, promise};
-use super::study::Header;
+use super::study::{CutShort, Header};
 use super::summary::{SettingSummary, Summary, Worst};
 use super::words;
 use crate::page::text::{duration_us, grouped, interval, percent, plural, rounded, sentence};
@@ -52,8 +52,8 @@ fn head(summary: &Summary) -> Markup {
             li { "scenario " b { (study.scenario) } }
             li { "Faultline " b { (study.faultline) } }
         }
-        @if let Some(asked) = study.interrupted {
-            p { b { "Interrupted: " } "seeds " (study.seeds.text()) " of " (asked.text()) "." }
+        @if let Some(CutShort { asked, why }) = study.cut_short {
+            p { b { (why.name()) ": " } "seeds " (study.seeds.text()) " of " (asked.text()) "." }
         }
         @if study.seeds.count() < FEW_SEEDS {
             p { b { "Few seeds: " } "with fewer than " (FEW_SEEDS) " the intervals mean little." }

@@ -42,6 +42,36 @@ impl Seeds {
     }
 }
 
+/// Why a study has fewer seeds than were asked for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Why {
+    /// Somebody interrupted it.
+    Interrupted,
+    /// Faultline itself failed in a run of the first seed that is missing.
+    Panicked,
+}
+
+impl Why {
+    /// In words.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Interrupted => "Interrupted",
+            Self::Panicked => "Ended by a panic, which is a mistake of Faultline",
+        }
+    }
+}
+
+/// What a study has not.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct CutShort {
+    /// The seeds that were asked for.
+    pub asked: Seeds,
+    /// Why it ended before it had all of them.
+    pub why: Why,
+}
+
 /// A property that does not have Kafka's default.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
@@ -72,9 +102,9 @@ pub struct Header {
     pub title: String,
     /// The seeds.
     pub seeds: Seeds,
-    /// The seeds that were asked for, if the study was interrupted before it had all of them.
+    /// What was asked for, if the study ended before it had all of that.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub interrupted: Option<Seeds>,
+    pub cut_short: Option<CutShort>,
     /// What is compared.
     pub settings: Vec<Setting>,
     /// Replicas of each partition.

@@ -17,7 +17,7 @@ fn header(seeds: Seeds) -> Header {
         scenario: "by-hand".to_owned(),
         title: "four runs".to_owned(),
         seeds,
-        interrupted: None,
+        cut_short: None,
         settings: vec![ACKS_1, ACKS_ALL],
         replication_factor: 3,
         partitions: 2,
@@ -140,7 +140,8 @@ fn the_sentences_say_what_the_numbers_say() {
 #[test]
 fn what_cuts_the_numbers_short_is_told() {
     let mut study = small();
-    study.header.interrupted = Some(Seeds { from: 4, to: 900 });
+    let asked = Seeds { from: 4, to: 900 };
+    study.header.cut_short = Some(CutShort { asked, why: Why::Interrupted });
     study.header.unclean_leader_election = true;
     study.header.not_default = vec![NotDefault {
         of: "brokers".to_owned(),
@@ -161,6 +162,13 @@ fn what_cuts_the_numbers_short_is_told() {
     ] {
         assert!(page.contains(words), "{words}");
     }
+    study.header.cut_short = Some(CutShort { asked, why: Why::Panicked });
+    // The study and its numbers say so as well.
+    assert_eq!(read(&text(&study)).unwrap(), study);
+    let (_, files) = super::files(&study);
+    assert!(file(&files, "index.html").contains("mistake of Faultline: </b>seeds 4..6 of 4..900."));
+    let numbers: serde_json::Value = serde_json::from_str(file(&files, "report.json")).unwrap();
+    assert_eq!(numbers["study"]["cut_short"]["why"], "panicked");
     // The story was told in seed 5 alone.
     let [with, without] = summary.settings[0].lone_leader;
     assert_eq!((with.runs, with.runs_with_loss, with.lost), (1, 1, 3));

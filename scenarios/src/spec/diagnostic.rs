@@ -55,6 +55,8 @@ pub enum Kind {
     Impossible,
     /// The run was interrupted before it was finished.
     Interrupted,
+    /// Faultline itself failed before anything was finished.
+    Panic,
     /// Accepted by Kafka, and no one should want it. A warning.
     Unwise,
 }
