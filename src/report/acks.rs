@@ -23,6 +23,7 @@ pub(super) fn command(args: &AcksArgs) -> Result<u8, Failure> {
     let (out, made) = match &args.from {
         Some(file) => {
             let study = read(file)?;
+            warn_of_another_build(&study, file);
             (Out::new(args.out.as_deref())?, Made::of(study))
         }
         None => {
@@ -49,6 +50,22 @@ pub(super) fn command(args: &AcksArgs) -> Result<u8, Failure> {
     let json = args.json.then_some(&summary);
     let words = || tell::summary(&summary, outcome, &folder, Style::of_stdout());
     Ok(exit::print_result(json, words, unwritten, code))
+}
+
+/// A study of another build is told as it is; only its runs may go differently here.
+fn warn_of_another_build(study: &Study, file: &Path) {
+    let header = &study.header;
+    let this = (env!("CARGO_PKG_VERSION"), scenarios::BUILD);
+    if (header.faultline.as_str(), header.build.as_str()) != this {
+        exit::tell(&format!(
+            "warning: the runs in {} were made by Faultline {}, and this is {} (build {}): the \
+             lines that make them again may give others here",
+            file.display(),
+            header.made_by(),
+            this.0,
+            this.1
+        ));
+    }
 }
 
 /// Why there is not even one seed.

@@ -25,6 +25,7 @@ pub(super) fn header(scenario: &Scenario, args: &AcksArgs) -> Header {
         kind: Header::kind(),
         version: FORMAT,
         faultline: env!("CARGO_PKG_VERSION").to_owned(),
+        build: scenarios::BUILD.to_owned(),
         scenario: scenario.name.clone(),
         title: scenario.title.clone(),
         seeds,

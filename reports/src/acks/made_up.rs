@@ -25,6 +25,7 @@ pub fn study(seeds: Seeds) -> Study {
         kind: Header::kind(),
         version: FORMAT,
         faultline: "0.0.0-made-up".to_owned(),
+        build: "none".to_owned(),
         scenario: "made-up".to_owned(),
         title: "numbers that no cluster produced".to_owned(),
         seeds,

@@ -104,7 +104,8 @@ pub(super) fn method(summary: &Summary) -> Markup {
                 on, and is optimistic while they are few and unequal: with about " (FEWEST) " of \
                 them it holds the true rate in 70 to 90 of 100 studies instead of 95. Where nothing \
                 was lost, Wilson's bound is the one to read." }
-            li { b { "Made again " } "with the same version, this line gives the same runs:"
+            li { b { "Made again " } "by the same build, Faultline " (study.made_by()) ", this line gives the \
+                same runs:"
                 pre { (code(&study.command)) } }
             li { "The runs are in " code { "study.jsonl" } ", the numbers in "
                 code { "report.json" } ", and each chart is also a CSV, SVG and PNG file beside \

@@ -31,7 +31,7 @@ pub(super) fn render(summary: &Summary) -> String {
         (method::method(summary))
     };
     let title = format!("acks compared: {}, seeds {}", study.scenario, study.seeds.text());
-    let faultline = &study.faultline;
+    let faultline = &study.made_by();
     page::render(Page { title: &title, description: &description, faultline, body })
 }
 

@@ -96,6 +96,8 @@ pub struct Header {
     pub version: u32,
     /// The version of Faultline that made the runs.
     pub faultline: String,
+    /// Its build: two of one version may go differently with the same seed.
+    pub build: String,
     /// The scenario's name.
     pub scenario: String,
     /// What the scenario is about, in one line.
@@ -295,6 +297,11 @@ impl Study {
 }
 
 impl Header {
+    /// Who made the runs, as in `0.1.0 (build 5f0d3a0e9b7c1d24)`.
+    pub fn made_by(&self) -> String {
+        format!("{} (build {})", self.faultline, self.build)
+    }
+
     /// The mark of the file; everything else is up to the study.
     pub fn kind() -> String {
         KIND.to_owned()

@@ -14,6 +14,7 @@ fn header(seeds: Seeds) -> Header {
         kind: Header::kind(),
         version: FORMAT,
         faultline: "1.2.3".to_owned(),
+        build: "b111d".to_owned(),
         scenario: "by-hand".to_owned(),
         title: "four runs".to_owned(),
         seeds,
@@ -132,6 +133,8 @@ fn the_sentences_say_what_the_numbers_say() {
         "promise kept",
         // What is told of the worst seed can be quoted by itself.
         "<p class=\"small\">With acks=1 the leader confirms alone, and replica 2 lacked it.</p>",
+        "by the same build, Faultline 1.2.3 (build b111d), this line gives the same runs",
+        "Of runs by Faultline 1.2.3 (build b111d).",
     ] {
         assert!(page.contains(sentence), "{sentence}");
     }
@@ -506,7 +509,9 @@ fn every_chart_names_where_it_comes_from() {
     let (_, files) = files(&study);
     for plot in plot::ACKS {
         let svg = file(&files, &format!("{}.svg", plot.id));
-        for name in ["made-up", "7..19", "0.0.0-made-up", "acks=all", "Simulated latency"] {
+        for name in
+            ["made-up", "7..19", "0.0.0-made-up (build none)", "acks=all", "Simulated latency"]
+        {
             assert!(svg.contains(name), "{}: {name}", plot.id);
         }
     }

@@ -14,7 +14,7 @@ pub struct Page<'a> {
     pub title: &'a str,
     /// One line for search results and previews.
     pub description: &'a str,
-    /// The version of Faultline that made it.
+    /// The version and the build of Faultline whose runs it shows.
     pub faultline: &'a str,
     /// What stands between the frame's head and foot.
     pub body: Markup,
@@ -58,7 +58,7 @@ pub fn render(page: Page<'_>) -> String {
                 a class="skip" href="#main" { "Skip to the findings" }
                 main id="main" { (page.body) }
                 footer {
-                    p { "Made by Faultline " (page.faultline) ". The page holds everything that \
+                    p { "Of runs by Faultline " (page.faultline) ". The page holds everything that \
                          it shows and loads nothing." }
                 }
             }

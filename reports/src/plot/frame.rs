@@ -22,7 +22,7 @@ impl Caption {
         Self {
             scenario: study.scenario.clone(),
             seeds: study.seeds.text(),
-            faultline: study.faultline.clone(),
+            faultline: study.made_by(),
             settings: study.settings.len(),
             replicas: study.replication_factor,
         }
