@@ -65,11 +65,11 @@ pub(super) fn summary(summary: &Summary, outcome: Outcome, out: &str, style: Sty
 
 /// What goes with the numbers.
 fn notes(summary: &Summary) -> String {
-    let mut notes = format!(
-        "Latencies are simulated, up to linger.ms={} of each is waiting for a batch to fill: \
-         compare them with each other.",
-        summary.study.linger_ms
-    );
+    let mut notes = "Latencies are simulated: compare them with each other.".to_owned();
+    if summary.study.linger_ms > 0 {
+        let linger = summary.study.linger_ms;
+        let _ = write!(notes, " Up to linger.ms={linger} of each is waiting for a batch to fill.");
+    }
     for setting in summary.settings.iter().filter(|it| it.lost == 0) {
         if let Some(share) = setting.share_with_loss {
             let (label, bound) = (setting.setting.label(), percent(share.high));

@@ -1,7 +1,9 @@
 //! How the numbers of a comparison came about: what whoever decides by them has to know.
 
 use super::pairs::{PairSummary, Shown};
+use super::study::NotDefault;
 use super::summary::{LoneSummary, SettingSummary, Summary};
+use super::words;
 use crate::page::code;
 use crate::page::text::{chance, grouped, interval, rounded, signed};
 use crate::stat::bootstrap::ROUNDS;
@@ -88,8 +90,7 @@ pub(super) fn method(summary: &Summary) -> Markup {
                 everything was healed." }
             li { b { "Latency " } "counts from handing a record to the producer until its outcome \
                 was known, retries included, and with acks=0 until it left the producer; records \
-                whose outcome stayed unknown have none. linger.ms=" (study.linger_ms) ": so long \
-                a producer waits for a batch to fill, which is in each." }
+                whose outcome stayed unknown have none. " (words::lingering(summary)) }
             li { b { "Time without writes " } "counts from handing a record to a producer until its \
                 partition accepted one, if that took longer than a quarter of a second: until a \
                 producer was told, or with acks=0 until a leader appended. It is a share of the time in \
@@ -164,10 +165,21 @@ fn not_default(summary: &Summary) -> Markup {
     html! {
         @if !study.not_default.is_empty() {
             h3 id="configuration" { "What is not Kafka's default" }
-            p { "Times are scaled down, so that what waits for them happens within a run. With \
-                Kafka's own values the rates differ, and their order may: "
-                code { "replica.lag.time.max.ms" } " and " code { "broker.session.timeout.ms" }
-                " decide how long a leader goes on that has been cut off." }
+            p {
+                @if study.not_default.iter().any(is_scaled_down) {
+                    "Times are scaled down, so that what waits for them happens within a run. "
+                }
+                "With Kafka's own values the rates differ, and their order may."
+                @let decisive = decisive(&study.not_default);
+                @for (place, property) in decisive.iter().enumerate() {
+                    (if place > 0 { " and " } else { " " }) code { (property) }
+                }
+                @match decisive.len() {
+                    0 => {},
+                    1 => " decides how long a leader goes on that has been cut off.",
+                    _ => " decide how long a leader goes on that has been cut off.",
+                }
+            }
             div class="card" { div class="scroll" tabindex="0" role="region"
                 aria-label="What is not Kafka's default" {
                 table class="stack" {
@@ -187,6 +199,21 @@ fn not_default(summary: &Summary) -> Markup {
             } }
         }
     }
+}
+
+/// Of the properties that are not Kafka's default, those on which the losses hang most.
+fn decisive(not_default: &[NotDefault]) -> Vec<&'static str> {
+    let mut all = vec!["replica.lag.time.max.ms", "broker.session.timeout.ms"];
+    all.retain(|name| not_default.iter().any(|it| it.property == *name));
+    all
+}
+
+/// Whether it is a time, and shorter than Kafka's.
+fn is_scaled_down(it: &NotDefault) -> bool {
+    let ms = |text: &str| text.parse::<u64>().ok();
+    let (value, default) = (ms(&it.value), ms(&it.default));
+    it.property.ends_with(".ms")
+        && value.zip(default).is_some_and(|(value, default)| value < default)
 }
 
 /// How many records a second, in words.

@@ -93,10 +93,12 @@ fn overview(summary: &Summary) -> Markup {
         } }
         p class="small" {
             "Latencies are of confirmed records, with acks=0 until a record left the producer. "
-            (plural(summary.study.linger_ms, "millisecond", "milliseconds")) " of each (linger.ms) \
-            at most the producer waits for a batch to fill, which is most of the medians. "
-            a href="#faults" { "Which faults" } " these are, and "
-            a href="#configuration" { "what is not Kafka's default" } ", decides the numbers."
+            (words::lingering(summary))
+            a href="#faults" { "Which faults" } " these are"
+            @if !summary.study.not_default.is_empty() {
+                ", and " a href="#configuration" { "what is not Kafka's default" } ","
+            }
+            " decides the numbers."
         }
     }
 }

@@ -337,6 +337,35 @@ fn the_promise_is_that_of_the_configuration() {
 }
 
 #[test]
+fn what_is_said_of_settings_depends_on_them() {
+    let page = |change: &dyn Fn(&mut Header)| {
+        let mut study = small();
+        change(&mut study.header);
+        file(&files(&study).1, "index.html").to_owned()
+    };
+    // Medians are half a millisecond.
+    let lingers = "Up to 5 milliseconds of each (linger.ms) a producer waits for a batch to fill";
+    assert!(page(&|_| ()).contains(&format!("{lingers}, which is most of the medians.")));
+    let without = page(&|header| header.linger_ms = 0);
+    assert!(!without.contains("0 milliseconds") && !without.contains("most of the medians"));
+    let (short, long) = ("1000".to_owned(), "60000".to_owned());
+    let of = |property: &str, value: &String| NotDefault {
+        of: "brokers".to_owned(),
+        property: property.to_owned(),
+        value: value.clone(),
+        default: "9000".to_owned(),
+    };
+    let down = of("broker.session.timeout.ms", &short);
+    let told = page(&|header| header.not_default = vec![down.clone()]);
+    assert!(told.contains("Times are scaled down") && told.contains("has been cut off."));
+    for other in [of("broker.session.timeout.ms", &long), of("log.segment.bytes", &short)] {
+        let told = page(&|header| header.not_default = vec![other.clone()]);
+        assert!(!told.contains("scaled down") && told.contains("id=\"configuration\""));
+    }
+    assert!(!page(&|_| ()).contains("#configuration"), "no link to nowhere");
+}
+
+#[test]
 fn a_study_survives_its_file() {
     let study = made_up::study(Seeds { from: 3, to: 9 });
     assert_eq!(read(&text(&study)).unwrap(), study);

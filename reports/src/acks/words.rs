@@ -4,7 +4,7 @@ use super::confirm::Acks;
 use super::hazard::because;
 use super::promise::{at_stake, is_durable};
 use super::study::Header;
-use super::summary::SettingSummary;
+use super::summary::{SettingSummary, Summary};
 use crate::page::text::{duration_us, grouped, interval, percent, plural, rounded};
 
 /// What was seen, beginning with the setting itself.
@@ -101,6 +101,21 @@ pub(super) fn cost(summary: &SettingSummary) -> String {
         )
     });
     waited + &unavailable
+}
+
+/// What lingering adds to latencies, as a sentence with a space after it; nothing if nobody lingers.
+pub(super) fn lingering(summary: &Summary) -> String {
+    let linger_us = summary.study.linger_ms * 1_000;
+    if linger_us == 0 {
+        return String::new();
+    }
+    let mut waited = summary.settings.iter().filter(|setting| setting.latency.count > 0);
+    let most = match waited.all(|setting| linger_us * 2 > setting.latency.p50_us) {
+        true => ", which is most of the medians",
+        false => "",
+    };
+    let linger = plural(summary.study.linger_ms, "millisecond", "milliseconds");
+    format!("Up to {linger} of each (linger.ms) a producer waits for a batch to fill{most}. ")
 }
 
 /// Whether what was promised was kept, in a word or two.
