@@ -80,7 +80,8 @@ pub(super) fn method(summary: &Summary) -> Markup {
                 those that acks=all with min ISR 2 promises to survive"
                 @if study.unclean_leader_election { " without unclean leader election" }
                 "; for the other settings the same faults strike the same nodes at the same moments, whether or not they \
-                promise to survive them." }
+                promise to survive them. A crash between two disk operations is one at the moment \
+                at which the durable setting came to it." }
             li { b { "Simulated. " } "Brokers, controllers and clients follow Kafka's protocol in \
                 virtual time on simulated networks and disks. Latencies compare settings with each \
                 other; they do not predict those of your hardware. Losses come from the protocol, \

@@ -44,7 +44,17 @@ pub struct Director {
     /// Nodes held down or paused by injected faults, and until when.
     held: Vec<(NodeId, SimTime)>,
     /// What was injected for generated entries, with nodes in place of roles.
-    struck: Vec<Fault>,
+    struck: Vec<Struck>,
+}
+
+/// Something that was injected.
+#[derive(Clone, Debug)]
+struct Struck {
+    fault: Fault,
+    /// Its entry of the plan,
+    entry: usize,
+    /// and which of the injections that the entry came to it is, where each is of one node.
+    place: usize,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -234,7 +244,9 @@ impl Director {
         }
         if self.entries[index].generated {
             let nodes = |target: &Target| resolve(target, self.seed, scene.board, scene.roster);
-            self.struck.extend(struck::faults(&fault, at, &resolved, &nodes));
+            let faults = struck::faults(&fault, at, &resolved, &nodes).into_iter();
+            let struck = |(place, fault)| Struck { fault, entry: index, place };
+            self.struck.extend(faults.enumerate().map(struck));
         }
         self.entries[index].fate = match (resolved.is_empty(), suppressed.is_empty()) {
             (true, true) => Fate::NoTarget { at_ns: at.0 },
@@ -336,9 +348,14 @@ impl Director {
     }
 
     /// What has been injected for the entries that the seed made, in order: each at its moment,
-    /// and for the nodes that it met. Another run of the seed can be given it.
-    pub fn struck(&self) -> &[Fault] {
-        &self.struck
+    /// and for the nodes that it met. Another run of the seed can be given it. `when` tells at what
+    /// moment a fault of the simulator took effect, if it did.
+    pub fn struck(&self, when: impl Fn(ActiveId) -> Option<SimTime>) -> Vec<Fault> {
+        let at = |struck: &Struck| {
+            let injected = self.entries[struck.entry].injected.get(struck.place).copied();
+            Some(when(injected??)?.since(self.began))
+        };
+        self.struck.iter().filter_map(|it| struck::observed(&it.fault, || at(it))).collect()
     }
 
     /// The fault of an entry.

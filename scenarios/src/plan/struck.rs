@@ -81,6 +81,21 @@ pub(super) fn faults(
     }
 }
 
+/// What another run has to meet in place of `fault`: a crash at the n-th disk operation strikes when
+/// this run came to that operation, as `at` tells, since another comes to it at another moment or
+/// never. None if this one never did.
+pub(super) fn observed(fault: &Fault, at: impl FnOnce() -> Option<Span>) -> Option<Fault> {
+    let FaultKind::Crash { target, at_disk_operation: Some(_) } = &fault.kind else {
+        return Some(fault.clone());
+    };
+    let at = at()?;
+    let armed = fault.at.unwrap_or_default().0;
+    // It ends when it would have ended.
+    let lasts = fault.lasts.map(|lasts| Time(Span((armed.0 + lasts.0.0).saturating_sub(at.0))));
+    let kind = FaultKind::Crash { target: target.clone(), at_disk_operation: None };
+    Some(Fault { at: Some(Time(at)), lasts, kind, ..fault.clone() })
+}
+
 /// This node and no other.
 fn exactly(target: &Target, node: NodeId) -> Target {
     let role = match node {

@@ -350,7 +350,7 @@ impl Simulation {
         let trace = self.world.take_trace();
         let history = self.history.take().unwrap_or_default();
         let plan = self.director.record(|fault| self.world.took_effect(fault));
-        let struck = self.director.struck().to_vec();
+        let struck = self.director.struck(|fault| self.world.took_effect_at(fault));
         let measured = self.measure.take().map(Measure::finish);
         let differed = self.reached.differed.clone();
         let (verdict, lost) = verdict::judge(self, &plan);

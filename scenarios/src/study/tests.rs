@@ -1,5 +1,6 @@
 use super::*;
 use crate::catalog;
+use crate::plan::PlannedFault;
 use crate::result::Outcome;
 use crate::run::run;
 
@@ -42,6 +43,45 @@ fn what_a_run_met_makes_the_same_run_again() {
         assert_eq!(first.verdict.counts, second.verdict.counts, "seed {seed}");
         assert_eq!(first.verdict.simulated_ns, second.verdict.simulated_ns, "seed {seed}");
     }
+}
+
+/// A crash at the n-th disk operation is handed on as a crash at the moment at which that came, so
+/// that it strikes whatever another setting writes to its disk.
+#[test]
+fn a_crash_at_a_disk_operation_strikes_all_settings_at_the_same_moment() {
+    let (study, _) = study();
+    let resolved = |scenario: &Scenario, seed| Resolved {
+        scenario: scenario.clone(),
+        seed,
+        bugs: Vec::new(),
+        trace: false,
+    };
+    let mut at_operations = 0;
+    for seed in 0..64 {
+        let reference = make(&resolved(&study.reference, seed), Faults::Own, false);
+        let crashes = |outcome: &RunOutcome, at_operation: bool| -> u64 {
+            let of = |planned: &&PlannedFault| {
+                let wanted = matches!(
+                    planned.fault.kind,
+                    FaultKind::Crash { at_disk_operation, .. }
+                        if at_disk_operation.is_some() == at_operation
+                );
+                wanted && planned.fate.took_effect()
+            };
+            outcome.plan.iter().filter(of).count() as u64
+        };
+        at_operations += crashes(&reference, true);
+        let all = crashes(&reference, true) + crashes(&reference, false);
+        for struck in &reference.struck {
+            assert!(!matches!(struck.kind, FaultKind::Crash { at_disk_operation: Some(_), .. }));
+        }
+        for variant in [&study.variants[0], &study.variants[2]] {
+            let met = make(&resolved(variant, seed), Faults::Of(&reference.struck), false);
+            assert_eq!(crashes(&met, true), 0, "seed {seed}");
+            assert!(crashes(&met, false) >= all, "seed {seed}: {:#?}", met.plan);
+        }
+    }
+    assert!(at_operations > 3, "{at_operations}");
 }
 
 #[test]

@@ -2,6 +2,7 @@
 //! would have got through, a disk operation failed. Being applied is none.
 
 use super::World;
+use crate::SimTime;
 use crate::fault::{ActiveFault, ActiveId};
 use crate::net::LinkShape;
 use machine::Process;
@@ -10,12 +11,18 @@ impl<P: Process> World<P> {
     /// Whether a fault has had an effect. Of faults on links, disks and clocks it is known once
     /// they are over.
     pub fn took_effect(&self, fault: ActiveId) -> bool {
-        self.effective.contains(&fault)
+        self.effective.contains_key(&fault)
+    }
+
+    /// When it was first known that a fault has had an effect: of one that kills or pauses a process
+    /// the moment at which it did.
+    pub fn took_effect_at(&self, fault: ActiveId) -> Option<SimTime> {
+        self.effective.get(&fault).copied()
     }
 
     /// A fault has had an effect.
     pub(crate) fn has_effect(&mut self, fault: ActiveId) {
-        self.effective.insert(fault);
+        self.effective.entry(fault).or_insert(self.now);
     }
 
     /// A packet did not get from one host to another; was it because the link is cut?
@@ -38,7 +45,7 @@ impl<P: Process> World<P> {
                     let mut shape = LinkShape::default();
                     active.fault.shape(from, to, &mut shape);
                     if touched.is_by(&shape) {
-                        self.effective.insert(active.id);
+                        self.effective.entry(active.id).or_insert(self.now);
                     }
                 }
             }

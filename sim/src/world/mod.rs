@@ -20,7 +20,7 @@ use crate::trace::Recorder;
 use crate::{EventId, HostConfig, Observation, SimTime, Status, TraceEvent};
 use machine::{Digest, NodeId, Process, Vocabulary};
 use rand::Rng;
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use step::Event;
 
 type TimerOf<P> = <<P as Process>::Vocabulary as Vocabulary>::Timer;
@@ -68,7 +68,7 @@ pub struct World<P: Process> {
     active: Vec<ActiveFault>,
     next_active: u32,
     /// Faults that have had an effect.
-    effective: BTreeSet<ActiveId>,
+    effective: BTreeMap<ActiveId, SimTime>,
     recorder: Recorder,
     observations: Vec<Observation<P::Vocabulary>>,
     facts: u64,
@@ -100,7 +100,7 @@ impl<P: Process> World<P> {
             plan_source: Source::new(priority),
             active: Vec::new(),
             next_active: 0,
-            effective: BTreeSet::new(),
+            effective: BTreeMap::new(),
             recorder: Recorder::new(config.trace),
             observations: Vec::new(),
             facts: 0,
