@@ -1,5 +1,5 @@
 //! Writes the report on a made-up study, to look at the page while changing it:
-//! `cargo run -p reports --example made_up -- /tmp/report`.
+//! `cargo run -p reports --features made-up --example made_up -- /tmp/report`.
 
 use reports::acks::{OWN, Seeds, files, made_up};
 use reports::out::Staging;

@@ -113,7 +113,7 @@ impl Job {
         let header = convert::header(&self.scenario, args);
         let available = || std::thread::available_parallelism().map_or(1, usize::from);
         let jobs = args.jobs.map_or_else(available, usize::from);
-        make::make(&self.study, header, &args.set, jobs)
+        make::make(&self.study, header, args, jobs)
     }
 }
 

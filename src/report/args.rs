@@ -61,4 +61,7 @@ pub(crate) struct AcksArgs {
     /// Print one JSON object and nothing else
     #[arg(long)]
     pub(crate) json: bool,
+    /// Panic at this seed, to see what is done about our own mistakes
+    #[arg(long, hide = true, value_name = "SEED", conflicts_with = "from")]
+    pub(crate) provoke_panic: Option<u64>,
 }

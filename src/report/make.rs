@@ -1,5 +1,6 @@
 //! Making the runs of a study, on several threads.
 
+use super::args::AcksArgs;
 use super::convert;
 use super::progress::Progress;
 use crate::execute::{caught, is_interrupted};
@@ -39,6 +40,7 @@ type Ran = (u64, Result<Vec<Run>, String>);
 struct Work<'a> {
     study: &'a study::Study,
     by_hand: &'a [String],
+    provoke_panic: Option<u64>,
     seeds: Range<u64>,
     next: AtomicU64,
     halt: AtomicBool,
@@ -46,17 +48,13 @@ struct Work<'a> {
 
 /// Makes the runs of all seeds. Ends early when interrupted or at our own mistake, with the seeds
 /// before the first that is missing.
-pub(super) fn make(
-    study: &study::Study,
-    mut header: Header,
-    by_hand: &[String],
-    jobs: usize,
-) -> Made {
+pub(super) fn make(study: &study::Study, mut header: Header, args: &AcksArgs, jobs: usize) -> Made {
     let seeds = header.seeds.from..header.seeds.to;
     let mut progress = Progress::new(header.seeds.count(), study.variants());
     let work = Work {
         study,
-        by_hand,
+        by_hand: &args.set,
+        provoke_panic: args.provoke_panic,
         next: AtomicU64::new(seeds.start),
         halt: AtomicBool::new(false),
         seeds: seeds.clone(),
@@ -99,7 +97,7 @@ pub(super) fn make(
     let interrupted = why == Some(Why::Interrupted);
     header.cut_short = why.map(|why| CutShort { asked: header.seeds, why });
     header.seeds.to = header.seeds.from + done;
-    header.command = convert::line(header.seeds, by_hand);
+    header.command = convert::line(header.seeds, &args.set);
     let to = header.seeds.to;
     let runs = runs.into_iter().take_while(|(seed, _)| *seed < to);
     let runs: Vec<Run> = runs.flat_map(|(_, of_seed)| of_seed).collect();
@@ -117,6 +115,7 @@ fn make_some(work: &Work<'_>, sender: &SyncSender<Ran>) {
             return;
         }
         let of_seed = caught(|| {
+            assert_ne!(work.provoke_panic, Some(seed), "a panic was asked for");
             let observed = ACKS.iter().zip(work.study.runs(seed));
             observed.map(|(under, seen)| convert::run(*under, work.by_hand, seen)).collect()
         });

@@ -57,9 +57,4 @@ impl Setting {
     pub fn id(self) -> String {
         format!("acks-{}-min-isr-{}", self.acks.name(), self.min_isr)
     }
-
-    /// For the command line, as in `--set acks=all --set min.insync.replicas=2`.
-    pub fn arguments(self) -> String {
-        format!("--set acks={} --set min.insync.replicas={}", self.acks.name(), self.min_isr)
-    }
 }

@@ -115,6 +115,9 @@ fn run(setting: Setting, seed: u64) -> Run {
         written_meanwhile: sent - unknown - below(40),
         unavailable_ns: below(4_000_000_000) * u64::from(setting.min_isr),
         violations: Vec::new(),
-        reproduce: format!("faultline scenario made-up --seed {seed} {}", setting.arguments()),
+        reproduce: format!(
+            "faultline scenario made-up --seed {seed} --set acks={}",
+            setting.acks.name()
+        ),
     }
 }

@@ -7,6 +7,7 @@
 
 mod confirm;
 mod hazard;
+#[cfg(any(test, feature = "made-up"))]
 pub mod made_up;
 mod method;
 mod page;
