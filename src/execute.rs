@@ -1,19 +1,15 @@
-//! Runs on threads: panics are caught, interrupts are noticed.
+//! Runs on threads: panics are told, interrupts are noticed.
 
-use scenarios::run::{RunOutcome, run};
+use crate::exit;
+use scenarios::run::{RunOutcome, attempt, message_of, note_place};
 use scenarios::spec::Resolved;
-use std::any::Any;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::mpsc::{self, RecvTimeoutError};
-use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
+use std::sync::{Mutex, OnceLock, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
-
-/// A run, or the message of the panic that ended it.
-pub(crate) type Ran = Result<RunOutcome, String>;
 
 /// How often a wait looks whether it was interrupted.
 const GLANCE: Duration = Duration::from_millis(50);
@@ -30,7 +26,7 @@ pub(crate) fn watch_interrupt() {
     // Without a handler an interrupt ends the program at once, which is all right as well.
     let _ = ctrlc::set_handler(|| {
         if INTERRUPTED.get_or_init(Instant::now).elapsed() >= SAME_INTERRUPT {
-            std::process::exit(i32::from(crate::exit::INTERRUPTED));
+            std::process::exit(i32::from(exit::INTERRUPTED));
         }
     });
 }
@@ -41,20 +37,18 @@ pub(crate) fn is_interrupted() -> bool {
 }
 
 /// Makes one run; `None` if it was interrupted.
-pub(crate) fn one(resolved: Resolved, provoke_panic: bool) -> Option<Ran> {
+pub(crate) fn one(resolved: Resolved) -> Option<Box<RunOutcome>> {
     let (sender, receiver) = mpsc::channel();
     thread::spawn(move || {
         // Nobody may be waiting any more.
-        let _ = sender.send(guarded(&resolved, provoke_panic));
+        let _ = sender.send(guarded(&resolved));
     });
     loop {
         match receiver.recv_timeout(GLANCE) {
             Ok(ran) => return Some(ran),
             Err(_) if is_interrupted() => return None,
             Err(RecvTimeoutError::Timeout) => {}
-            Err(RecvTimeoutError::Disconnected) => {
-                return Some(Err("the thread of the run has gone".to_owned()));
-            }
+            Err(RecvTimeoutError::Disconnected) => unreachable!("a run ends with an outcome"),
         }
     }
 }
@@ -64,8 +58,7 @@ pub(crate) fn one(resolved: Resolved, provoke_panic: bool) -> Option<Ran> {
 pub(crate) fn many(
     seeds: Range<u64>,
     resolve: impl Fn(u64) -> Resolved + Sync,
-    provoke_panic: bool,
-    mut done: impl FnMut(Option<(u64, Ran)>),
+    mut done: impl FnMut(Option<(u64, Box<RunOutcome>)>),
 ) {
     // Counts runs, not seeds: a counter that stands beyond the last seed of all would start over.
     let next = AtomicU64::new(0);
@@ -82,7 +75,7 @@ pub(crate) fn many(
                         return;
                     }
                     let seed = seeds.start + nth;
-                    let ran = guarded(&resolve(seed), provoke_panic);
+                    let ran = guarded(&resolve(seed));
                     if sender.send((seed, ran)).is_err() {
                         return;
                     }
@@ -110,49 +103,30 @@ pub(crate) fn many(
     });
 }
 
-pub(crate) fn guarded(resolved: &Resolved, provoke_panic: bool) -> Ran {
-    caught(|| {
-        assert!(!provoke_panic, "a panic was asked for");
-        run(resolved)
-    })
+/// Makes one run on this thread.
+pub(crate) fn guarded(resolved: &Resolved) -> Box<RunOutcome> {
+    Box::new(attempt(resolved))
 }
 
-/// What `work` answers, or the message of the panic that ended it, with its place.
-pub(crate) fn caught<T>(work: impl FnOnce() -> T) -> Result<T, String> {
-    catch_unwind(AssertUnwindSafe(work)).map_err(|payload| {
-        let message = text_of(payload.as_ref());
-        match places().get(message) {
-            Some(place) => format!("{message} ({place})"),
-            None => message.to_owned(),
-        }
-    })
-}
-
-/// The message of a panic.
-fn text_of(payload: &dyn Any) -> &str {
-    let text = payload.downcast_ref::<&str>().copied();
-    let text = text.or_else(|| payload.downcast_ref::<String>().map(String::as_str));
-    text.unwrap_or("a panic without a message")
-}
-
-/// Where panics began, by their message: a message that has crossed threads has lost its place.
-static PLACES: Mutex<BTreeMap<String, String>> = Mutex::new(BTreeMap::new());
-
-fn places() -> MutexGuard<'static, BTreeMap<String, String>> {
-    PLACES.lock().unwrap_or_else(PoisonError::into_inner)
-}
-
-/// From now on the place of a panic is remembered, and only the first at each place is told in
-/// full: of thousands of seeds many may fail in the same way.
+/// From now on a panic is told once for each place, in words that are meant for whoever runs this
+/// program; with a backtrace if the environment asks for one. Of thousands of seeds many may fail
+/// in the same way.
 pub(crate) fn watch_panics() {
-    let tell = std::panic::take_hook();
+    static TOLD: Mutex<BTreeSet<String>> = Mutex::new(BTreeSet::new());
+    let tell_at_length = std::panic::take_hook();
+    let at_length = std::env::var_os("RUST_BACKTRACE").is_some_and(|value| value != "0");
     std::panic::set_hook(Box::new(move |panic| {
-        let message = text_of(panic.payload()).to_owned();
+        note_place(panic);
         let place = panic.location().map(ToString::to_string).unwrap_or_default();
-        let told = places().values().any(|other| *other == place);
-        places().insert(message, place);
-        if !told {
-            tell(panic);
+        let is_new = TOLD.lock().unwrap_or_else(PoisonError::into_inner).insert(place.clone());
+        if is_new && at_length {
+            tell_at_length(panic);
+        } else if is_new {
+            let message = message_of(panic.payload());
+            exit::tell(&format!(
+                "faultline failed, which is a mistake of its own: {message}\n  at {place}; \
+                 RUST_BACKTRACE=1 shows how it got there"
+            ));
         }
     }));
 }

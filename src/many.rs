@@ -24,10 +24,9 @@ pub(crate) fn run(job: &Job<'_>, seeds: Range<u64>) -> Result<u8, Failure> {
     execute::many(
         seeds,
         |seed| job.resolve(seed, args.trace),
-        args.provoke_panic,
         |event| {
             if let Some((seed, ran)) = event {
-                let passed = matches!(&ran, Ok(ran) if ran.verdict.outcome == Outcome::Pass);
+                let passed = ran.verdict.outcome == Outcome::Pass;
                 let keep = args.trace || (!passed && kept < KEPT);
                 kept += usize::from(keep && !passed);
                 let told = job.tell(seed, ran, keep && unwritten.is_none());

@@ -23,43 +23,32 @@ pub(crate) fn command(args: &ReplayArgs) -> Result<u8, Failure> {
         true => args.path.clone(),
         false => args.path.parent().map(Path::to_owned).unwrap_or_default(),
     };
-    let trace = args.trace || args.until.is_some();
-    let Some(ran) = execute::one(record.resolved(trace), false) else {
+    let Some(outcome) = made(args, &record) else {
         return Ok(exit::interrupted("nothing is known about it", args.json));
     };
     let again = format!("faultline replay {}", quoted(&args.path.display().to_string()));
-    let outcome = match ran {
-        Ok(outcome) => outcome,
-        Err(message) => {
-            let name = &record.scenario.name;
-            let mut verdict = Verdict::of_panic(name, record.seed, &record.bugs, message);
-            (verdict.reproduce, verdict.replay) = (record.command(), again);
-            return Ok(finish(args, verdict, record, &[], None));
-        }
-    };
     let mut verdict = outcome.verdict.clone();
     (verdict.reproduce, verdict.replay) = (record.command(), again);
     verdict.out = folder.display().to_string();
-    let mut notes = Vec::new();
-    if outcome.verdict.digest != record.digest {
-        notes = match record.is_of_this_build() {
-            true => {
-                verdict.outcome = Outcome::Nondeterministic;
-                differences(&folder, &record, &outcome)?
-            }
-            false => {
-                verdict.outcome = Outcome::Unknown;
-                another_build(&record)
-            }
+    let mut notes = panic_differs(&record, &verdict);
+    let is_same = verdict.digest == record.digest && notes.is_empty();
+    if !is_same {
+        let (otherwise, why) = match record.is_of_this_build() {
+            true => (Outcome::Nondeterministic, differences(&folder, &record, &outcome)?),
+            false => (Outcome::Unknown, another_build(&record)),
         };
-        verdict.unknown.clone_from(&notes);
+        notes.extend(why);
+        if !outcome.is_fallen() {
+            verdict.outcome = otherwise;
+            verdict.unknown.clear();
+        }
+        verdict.unknown.extend_from_slice(&notes);
     } else if verdict.outcome != record.outcome {
         let (then, now) = (record.outcome.name(), verdict.outcome.name());
         let whose = if record.is_of_this_build() { "" } else { ", by another build of faultline" };
         notes
             .push(format!("it is judged otherwise: {now} now, {then} when it was recorded{whose}"));
     }
-    let is_same = outcome.verdict.digest == record.digest;
     let mut unwritten = None;
     if args.trace && is_same {
         match keep(&folder, &verdict, &record, &outcome) {
@@ -75,12 +64,42 @@ pub(crate) fn command(args: &ReplayArgs) -> Result<u8, Failure> {
         notes.extend(last_events(&outcome, until));
     }
     let record = RunRecord { faults: outcome.plan, ..record };
-    Ok(finish(args, verdict, record, &notes, unwritten))
+    Ok(finish(args, verdict, is_same, record, &notes, unwritten))
+}
+
+/// The run again. What leads to a panic is known only with a trace.
+fn made(args: &ReplayArgs, record: &RunRecord) -> Option<Box<RunOutcome>> {
+    let trace = args.trace || args.until.is_some() || record.outcome == Outcome::Panic;
+    let outcome = execute::one(record.resolved(trace))?;
+    if !outcome.is_fallen() || trace {
+        return Some(outcome);
+    }
+    let traced = execute::one(record.resolved(true))?;
+    Some(if traced.is_fallen() { traced } else { outcome })
+}
+
+/// What is told when the run ended in another panic than the recorded one, or only one of them in
+/// a panic.
+fn panic_differs(record: &RunRecord, verdict: &Verdict) -> Vec<String> {
+    let now = verdict.panic.as_ref().map(ToString::to_string);
+    match (&record.panic, now) {
+        (Some(then), Some(now)) if *then != now => {
+            vec![format!("it was recorded with another panic: {then}")]
+        }
+        (Some(then), None) => {
+            vec![format!("it was recorded with a panic, which did not come again: {then}")]
+        }
+        (None, Some(_)) => {
+            vec![format!("it was recorded without a panic: {}", record.outcome.name())]
+        }
+        _ => Vec::new(),
+    }
 }
 
 fn finish(
     args: &ReplayArgs,
     verdict: Verdict,
+    is_same: bool,
     record: RunRecord,
     notes: &[String],
     unwritten: Option<Failure>,
@@ -93,10 +112,9 @@ fn finish(
         return exit::print_result(Some(&verdict), String::new, unwritten, code);
     }
     let same = match verdict.outcome {
-        Outcome::Panic => "the run ended in a panic".to_owned(),
-        _ if verdict.digest == record.digest => {
-            format!("the same run: digest {}", verdict.digest)
-        }
+        Outcome::Panic if is_same => format!("the same panic: digest {}", verdict.digest),
+        Outcome::Panic => "the run ended in a panic, and not as it was recorded".to_owned(),
+        _ if is_same => format!("the same run: digest {}", verdict.digest),
         _ => "this is not the run that was recorded".to_owned(),
     };
     let told = Told { verdict, record, unwritten: None };
@@ -207,8 +225,8 @@ fn keep(
     let artefacts = Artefacts {
         verdict,
         record,
-        trace: Some(Box::new(outcome.trace_lines())),
-        history: Some(Box::new(outcome.history.lines())),
+        trace: Some(Box::new(outcome.account.lines())),
+        history: Some(Box::new(outcome.account.history.lines())),
     };
     files::write_into(folder, artefacts).map_err(|error| Failure::unwritable(base, &error))
 }
@@ -241,13 +259,13 @@ fn differences(
             .to_owned(),
         format!("recorded digest {}, this one {}", record.digest, outcome.verdict.digest),
     ];
-    let traced = |outcome: Option<execute::Ran>| match outcome {
-        Some(Ok(outcome)) => outcome.trace_lines().collect(),
-        _ => Vec::new(),
+    let traced = |outcome: Option<Box<RunOutcome>>| match outcome {
+        Some(outcome) => outcome.account.lines().collect(),
+        None => Vec::new(),
     };
-    let mut now: Vec<String> = outcome.trace_lines().collect();
+    let mut now: Vec<String> = outcome.account.lines().collect();
     if now.is_empty() {
-        now = traced(execute::one(record.resolved(true), false));
+        now = traced(execute::one(record.resolved(true)));
     }
     let recorded =
         files::read_trace(folder).map_err(|error| Failure::unreadable(folder, &error))?;
@@ -257,7 +275,7 @@ fn differences(
         }
         None => {
             notes.push("no trace was kept: two replays are compared instead".to_owned());
-            traced(execute::one(record.resolved(true), false))
+            traced(execute::one(record.resolved(true)))
         }
     };
     match first_difference(&then, &now) {
@@ -283,16 +301,16 @@ fn first_difference<'a>(
 
 /// The last events up to a moment.
 fn last_events(outcome: &RunOutcome, until: Time) -> Vec<String> {
-    let end = outcome.trace.partition_point(|event| event.time.0 <= until.nanos());
+    let end = outcome.account.trace.partition_point(|event| event.time.0 <= until.nanos());
     let start = end.saturating_sub(SHOWN);
-    let shown = &outcome.trace[start..end];
+    let shown = &outcome.account.trace[start..end];
     let last = outcome.verdict.simulated_ns;
     let head = match until.nanos() > last {
         true => format!("the run ends at {}; the last of its {end} events:", moment(last)),
         false => format!("the last of {end} events up to {until}:"),
     };
     let mut notes = vec![head];
-    notes.extend(shown.iter().map(|event| outcome.in_words(event)));
+    notes.extend(shown.iter().map(|event| outcome.account.in_words(event)));
     notes
 }
 

@@ -1,12 +1,13 @@
 //! `faultline scenario`: one run, or many.
 
 use crate::args::ScenarioArgs;
-use crate::execute::{self, Ran};
+use crate::execute;
 use crate::exit::{self, Failure};
 use crate::style::Style;
 use crate::{many, summary};
 use scenarios::result::files::{self, Artefacts};
 use scenarios::result::{Outcome, RunRecord, Verdict, quoted};
+use scenarios::run::RunOutcome;
 use scenarios::spec::{Diagnostic, Kind, Resolved, Scenario, nearest};
 use scenarios::{catalog, museum};
 use std::fs;
@@ -23,7 +24,7 @@ pub(crate) struct Job<'a> {
 pub(crate) fn command(args: &ScenarioArgs) -> Result<u8, Failure> {
     let (mut scenario, mut warnings) = load(&args.scenario)?;
     warnings.extend(scenario.set_all(&args.set)?);
-    let bugs = known_bugs(&args.bugs)?;
+    let bugs = bugs(&args.bugs, args.provoke_panic)?;
     files::probe(&args.out).map_err(|error| Failure::unwritable(&args.out, &error))?;
     exit::warn(&warnings);
     let job = Job { args, scenario, bugs };
@@ -61,6 +62,15 @@ fn not_text(source: &str, error: &std::string::FromUtf8Error) -> Failure {
     })
 }
 
+/// The ids of the museum that were asked for, and with them the panic that is wanted.
+pub(crate) fn bugs(ids: &[String], provoke_panic: bool) -> Result<Vec<String>, Failure> {
+    let mut bugs = known_bugs(ids)?;
+    if provoke_panic && !museum::provoked::is_in(&bugs) {
+        bugs.push(museum::provoked::ID.to_owned());
+    }
+    Ok(bugs)
+}
+
 /// The ids of the museum that `ids` name, in whatever case.
 pub(crate) fn known_bugs(ids: &[String]) -> Result<Vec<String>, Failure> {
     let known = |id: &String| {
@@ -92,7 +102,7 @@ impl Job<'_> {
     fn single(&self) -> Result<u8, Failure> {
         let (seed, trace) = (self.args.seed, self.args.trace);
         let resolved = self.resolve(seed, trace);
-        let Some(ran) = execute::one(resolved, self.args.provoke_panic) else {
+        let Some(ran) = execute::one(resolved) else {
             return Ok(exit::interrupted("nothing was written", self.args.json));
         };
         let mut told = self.tell(seed, ran, true);
@@ -104,21 +114,15 @@ impl Job<'_> {
 
     /// Turns a run into what is told about it; with `keep` a results directory is written. A run
     /// that did not pass is made again with its trace, which also shows whether it is the same.
-    pub(crate) fn tell(&self, seed: u64, mut ran: Ran, keep: bool) -> Told {
-        let passed = matches!(&ran, Ok(ran) if ran.verdict.outcome == Outcome::Pass);
+    pub(crate) fn tell(&self, seed: u64, mut ran: Box<RunOutcome>, keep: bool) -> Told {
+        let passed = ran.verdict.outcome == Outcome::Pass;
         if keep && !passed && !self.args.trace {
             ran = self.again_with_trace(seed, ran);
         }
         let resolved = self.resolve(seed, false);
         let (source, set) = (&self.args.scenario, &self.args.set);
-        let (mut verdict, plan) = match &ran {
-            Ok(outcome) => (outcome.verdict.clone(), outcome.plan.clone()),
-            Err(message) => {
-                let (name, bugs) = (&self.scenario.name, &self.bugs);
-                (Verdict::of_panic(name, seed, bugs, message.clone()), Vec::new())
-            }
-        };
-        let record = RunRecord::new(&resolved, source, set, plan, &verdict);
+        let mut verdict = ran.verdict.clone();
+        let record = RunRecord::new(&resolved, source, set, ran.plan.clone(), &verdict);
         verdict.reproduce = record.command();
         if !keep {
             return Told { verdict, record, unwritten: None };
@@ -128,12 +132,12 @@ impl Job<'_> {
         verdict.replay = format!("faultline replay {}", quoted(&folder));
         verdict.out = folder;
         // Neither is there unless it was asked for.
-        let traced = ran.as_ref().ok().filter(|outcome| !outcome.trace.is_empty());
+        let traced = Some(&ran.account).filter(|account| !account.trace.is_empty());
         let artefacts = Artefacts {
             verdict: &verdict,
             record: &record,
-            trace: traced.map(|outcome| Box::new(outcome.trace_lines()) as _),
-            history: traced.map(|outcome| Box::new(outcome.history.lines()) as _),
+            trace: traced.map(|account| Box::new(account.lines()) as _),
+            history: traced.map(|account| Box::new(account.history.lines()) as _),
         };
         let unwritten = files::write(&self.args.out, artefacts).err();
         let unwritten = unwritten.map(|error| Failure::unwritable(&self.args.out, &error));
@@ -143,17 +147,36 @@ impl Job<'_> {
         Told { verdict, record, unwritten }
     }
 
-    fn again_with_trace(&self, seed: u64, ran: Ran) -> Ran {
-        let Ok(first) = ran else { return ran };
-        match execute::one(self.resolve(seed, true), false) {
-            Some(Ok(mut again)) => {
-                if again.verdict.digest != first.verdict.digest {
-                    again.verdict.outcome = Outcome::Nondeterministic;
-                }
-                Ok(again)
-            }
-            Some(Err(message)) => Err(message),
-            None => Ok(first),
+    fn again_with_trace(&self, seed: u64, first: Box<RunOutcome>) -> Box<RunOutcome> {
+        match execute::one(self.resolve(seed, true)) {
+            Some(again) => compared(first, again),
+            None => first,
         }
     }
+}
+
+/// A run that was made again: the second one, which has its trace, if they are the same. If they
+/// are not, that is what is told; but a panic above all.
+fn compared(mut first: Box<RunOutcome>, mut again: Box<RunOutcome>) -> Box<RunOutcome> {
+    let panic = |ran: &RunOutcome| ran.verdict.panic.as_ref().map(ToString::to_string);
+    let (then, now) = (panic(&first), panic(&again));
+    if first.verdict.digest == again.verdict.digest && then == now {
+        return again;
+    }
+    let (once, other) = match (&then, &now) {
+        (None, None) => {
+            again.verdict.outcome = Outcome::Nondeterministic;
+            return again;
+        }
+        (Some(_), None) => (&mut first, &again.verdict),
+        (_, Some(_)) => (&mut again, &first.verdict),
+    };
+    let what = other.panic.as_ref().map_or_else(
+        || format!("without a panic: {}", other.outcome.name()),
+        |panic| format!("in a panic: {panic}"),
+    );
+    let digest = &other.digest;
+    let note = format!("made twice, the run once ended {what}, with digest {digest}");
+    once.verdict.unknown.push(note);
+    if now.is_some() { again } else { first }
 }

@@ -6,6 +6,7 @@ use crate::style::{Style, wrapped};
 use scenarios::plan::Fate;
 use scenarios::result::{
     Counts, Outcome, Permitted, RunRecord, SeedsReport, Verdict, Violation, fate, moment, what,
+    where_in_run,
 };
 use scenarios::spec::{NotDefault, Scenario, reach};
 use std::collections::{BTreeMap, BTreeSet};
@@ -81,6 +82,11 @@ pub(crate) fn of_run(told: &Told, style: Style) -> String {
     if let Some(first) = verdict.violations.first() {
         violation(&mut page, first, verdict.violations.len());
     }
+    if let Some(panic) = &verdict.panic {
+        page.paragraph("failed", &where_in_run(panic));
+        page.items("", &verdict.unknown[1..], ROWS);
+        page.line("");
+    }
     configuration(&mut page, &record.overrides, &record.not_default, "explain.md");
     permitted(&mut page, &verdict.permitted);
     if verdict.outcome == Outcome::Unknown {
@@ -92,7 +98,9 @@ pub(crate) fn of_run(told: &Told, style: Style) -> String {
             text.push_str(&format!(" of the acked, {lost} lost of the unconfirmed"));
         }
         page.paragraph("records", &text);
-        faults(&mut page, record);
+    }
+    faults(&mut page, record);
+    if verdict.outcome != Outcome::Panic {
         let wanted = wanted(&record.scenario);
         exercised(&mut page, "exercised", &wanted, &verdict.exercised, &verdict.not_exercised);
     }
@@ -100,7 +108,7 @@ pub(crate) fn of_run(told: &Told, style: Style) -> String {
         let times = times(bug.reached);
         page.paragraph("bug", &format!("{}: its rule made a difference {times}", bug.id));
     }
-    if verdict.outcome != Outcome::Panic {
+    if verdict.events > 0 {
         let simulated = moment(verdict.simulated_ns);
         let digest = &verdict.digest;
         let text =

@@ -2,6 +2,7 @@
 //!
 //! An enum and no trait object, so that a world of them is plain data and can be cloned.
 
+use crate::museum::provoked::Provoked;
 use crate::workload::{Application, ApplicationConfig};
 use engine::broker::{Broker, BrokerSettings};
 use engine::controller::{Controller, ControllerSettings};
@@ -31,6 +32,16 @@ pub const fn is_controller(node: NodeId) -> bool {
     node.node >= FIRST_CONTROLLER && node.node < FIRST_CLIENT
 }
 
+/// A node in words: `broker 1`, `controller 101`, `client 1001`.
+pub fn name(node: NodeId) -> String {
+    let kind = match node {
+        _ if is_broker(node) => "broker",
+        _ if is_controller(node) => "controller",
+        _ => "client",
+    };
+    format!("{kind} {node}")
+}
+
 /// Whether a node is a broker or a controller.
 pub const fn is_server(node: NodeId) -> bool {
     node.node < FIRST_CLIENT
@@ -45,6 +56,8 @@ pub enum Node {
     Controller(Box<Controller>),
     /// A client application.
     Client(Box<Application>),
+    /// Any of them, but for a panic that was asked for.
+    Provoked(Box<Provoked>),
 }
 
 /// What a node is configured with.
@@ -56,6 +69,8 @@ pub enum NodeConfig {
     Controller(Box<ControllerSettings>),
     /// A client application, with the rules that its clients follow.
     Client(Box<ApplicationConfig>, Box<Rulebook>),
+    /// Any of them, to panic.
+    Provoked(Box<NodeConfig>),
 }
 
 impl Node {
@@ -63,6 +78,7 @@ impl Node {
     pub fn broker(&self) -> Option<&Broker> {
         match self {
             Self::Broker(broker) => Some(broker),
+            Self::Provoked(provoked) => provoked.node.broker(),
             _ => None,
         }
     }
@@ -71,6 +87,7 @@ impl Node {
     pub fn controller(&self) -> Option<&Controller> {
         match self {
             Self::Controller(controller) => Some(controller),
+            Self::Provoked(provoked) => provoked.node.controller(),
             _ => None,
         }
     }
@@ -79,6 +96,7 @@ impl Node {
     pub fn client(&self) -> Option<&Application> {
         match self {
             Self::Client(client) => Some(client),
+            Self::Provoked(provoked) => provoked.node.client(),
             _ => None,
         }
     }
@@ -104,6 +122,9 @@ impl Process for Node {
             NodeConfig::Client(config, rules) => {
                 Self::Client(Box::new(Application::boot(config, **rules, boot, out)))
             }
+            NodeConfig::Provoked(config) => {
+                Self::Provoked(Box::new(Provoked::boot(config, boot, disk, out)?))
+            }
         })
     }
 
@@ -113,6 +134,7 @@ impl Process for Node {
             Self::Broker(broker) => broker.handle(now, input, disk, out),
             Self::Controller(controller) => controller.handle(now, input, disk, out),
             Self::Client(client) => client.handle(now, input, out),
+            Self::Provoked(provoked) => provoked.handle(now, input, disk, out),
         }
     }
 
@@ -123,6 +145,7 @@ impl Process for Node {
             Self::Controller(controller) => controller.lane(input),
             // An application has one thread.
             Self::Client(_) => Lane::Request,
+            Self::Provoked(provoked) => provoked.node.lane(input),
         }
     }
 
@@ -132,6 +155,7 @@ impl Process for Node {
             Self::Broker(broker) => broker.locks(input, locks),
             Self::Controller(controller) => controller.locks(input, locks),
             Self::Client(_) => {}
+            Self::Provoked(provoked) => provoked.node.locks(input, locks),
         }
     }
 
@@ -140,6 +164,7 @@ impl Process for Node {
             Self::Broker(broker) => broker.invariants(),
             Self::Controller(controller) => controller.invariants(),
             Self::Client(client) => client.invariants(),
+            Self::Provoked(provoked) => provoked.node.invariants(),
         }
     }
 }

@@ -70,6 +70,11 @@ impl<E> EventHeap<E> {
         self.keys.first().map(|key| SimTime(key.time))
     }
 
+    /// The next event.
+    pub(crate) fn next(&self) -> Option<&E> {
+        self.keys.first().and_then(|key| self.events[key.slot as usize].as_ref())
+    }
+
     #[inline]
     pub(crate) fn push(&mut self, at: SimTime, order: u64, event: E) {
         let slot = match self.free.pop() {
@@ -155,6 +160,7 @@ mod tests {
             expected.push((at, order));
             if draw.chance(300_000) {
                 expected.sort_unstable();
+                assert_eq!(heap.next(), expected.first());
                 let (at, event) = heap.pop().expect("it holds as many as the model");
                 assert_eq!((at.0, event), (expected[0].0, expected[0]));
                 expected.remove(0);

@@ -154,7 +154,12 @@ pub mod node_groups {
     }
 }
 
-/// A [`ConnId`] as sixteen hexadecimal digits.
+/// A connection as it is written in a trace: sixteen hexadecimal digits.
+pub fn conn_to_text(conn: ConnId) -> String {
+    format!("{:016x}", conn.0)
+}
+
+/// A [`ConnId`] as [`conn_to_text`] has it.
 pub mod conn {
     use super::*;
 

@@ -2,21 +2,17 @@
 //! they are the same again.
 
 use crate::args::ScenarioArgs;
-use crate::execute::{Ran, guarded};
+use crate::execute::guarded;
 use crate::exit::Failure;
 use crate::scenario::Job;
 use scenarios::fuzz::{FuzzReport, Plan};
 use scenarios::result::Outcome;
+use scenarios::run::RunOutcome;
 use std::path::Path;
 
 /// Writes a results directory into `folder` for each case of `report`, and names it there. Answers
 /// why one could not be written; the others after it are not tried.
-pub(super) fn write(
-    plan: &Plan,
-    folder: &Path,
-    report: &mut FuzzReport,
-    provoke_panic: bool,
-) -> Option<Failure> {
+pub(super) fn write(plan: &Plan, folder: &Path, report: &mut FuzzReport) -> Option<Failure> {
     let mut unwritten = None;
     for group in 0..report.signatures.len() {
         for i in 0..report.signatures[group].cases.len() {
@@ -32,11 +28,11 @@ pub(super) fn write(
                 out: folder.to_owned(),
                 json: false,
                 trace: true,
-                provoke_panic,
+                provoke_panic: false,
             };
             let job =
                 Job { args: &args, scenario: target.scenario.clone(), bugs: plan.bugs.clone() };
-            let mut ran = guarded(&job.resolve(case.seed, true), provoke_panic);
+            let mut ran = guarded(&job.resolve(case.seed, true));
             let same = mark_if_different(&mut ran, &case.digest);
             let told = job.tell(case.seed, ran, unwritten.is_none());
             unwritten = unwritten.or(told.unwritten);
@@ -52,14 +48,11 @@ pub(super) fn write(
     unwritten
 }
 
-/// Whether a run had this digest; a panic has none.
-fn mark_if_different(ran: &mut Ran, digest: &str) -> bool {
-    match ran {
-        Ok(outcome) if outcome.verdict.digest != digest => {
-            outcome.verdict.outcome = Outcome::Nondeterministic;
-            false
-        }
-        Ok(_) => true,
-        Err(_) => digest.is_empty(),
+/// Whether a run had this digest. A panic remains one.
+fn mark_if_different(ran: &mut RunOutcome, digest: &str) -> bool {
+    let same = ran.verdict.digest == digest;
+    if !same && !ran.is_fallen() {
+        ran.verdict.outcome = Outcome::Nondeterministic;
     }
+    same
 }

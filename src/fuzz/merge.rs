@@ -34,7 +34,7 @@ pub(super) fn command(args: &MergeArgs) -> Result<u8, Failure> {
     for note in &merged.notes {
         crate::exit::tell(&format!("warning: {note}"));
     }
-    Ok(finish(&args.output, &merged.plan, &folder, merged.report, None, false))
+    Ok(finish(&args.output, &merged.plan, &folder, merged.report, None))
 }
 
 /// Joins the journals into a new one in `folder`.

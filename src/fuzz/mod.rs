@@ -15,7 +15,7 @@ pub(crate) use args::FuzzArgs;
 
 use crate::execute::is_interrupted;
 use crate::exit::{self, Failure};
-use crate::scenario::{known_bugs, load};
+use crate::scenario::{bugs, load};
 use crate::style::Style;
 use args::{FuzzCommand, OutputArgs};
 use folder::Folder;
@@ -63,10 +63,9 @@ fn fuzz(args: &FuzzArgs) -> Result<u8, Failure> {
         jobs,
         time: args.time.map(|time| Duration::from_nanos(time.nanos())),
         fail_fast: args.fail_fast,
-        provoke_panic: args.provoke_panic,
     };
     let (report, unwritten) = run(args, &order, &folder)?;
-    Ok(finish(&args.output, &plan, &folder, report, unwritten, args.provoke_panic))
+    Ok(finish(&args.output, &plan, &folder, report, unwritten))
 }
 
 /// Makes the runs and keeps the journal. When that can be written no more, no more runs are begun,
@@ -112,11 +111,10 @@ fn finish(
     folder: &Folder,
     mut report: FuzzReport,
     mut unwritten: Option<Failure>,
-    provoke_panic: bool,
 ) -> u8 {
     report.out = folder.path().display().to_string();
     let stopped_by_disk = unwritten.is_some();
-    let cases = cases::write(plan, folder.path(), &mut report, provoke_panic);
+    let cases = cases::write(plan, folder.path(), &mut report);
     unwritten = unwritten.or(cases);
     unwritten = unwritten.or(folder.write_json("fuzz.json", &report).err());
     if let Some(path) = &args.junit {
@@ -151,7 +149,7 @@ fn exit_code(report: &FuzzReport, stopped_by_disk: bool) -> u8 {
 
 /// What is to be run, with warnings about it.
 fn plan(args: &FuzzArgs) -> Result<(Plan, Vec<Diagnostic>), Failure> {
-    let bugs = known_bugs(&args.bugs)?;
+    let bugs = bugs(&args.bugs, args.provoke_panic)?;
     let all = catalog::FILES.iter().map(|(name, _)| (*name).to_owned());
     let sources = if args.scenarios.is_empty() { all.collect() } else { args.scenarios.clone() };
     let mut targets: Vec<Target> = Vec::new();

@@ -3,7 +3,6 @@
 
 use crate::execute::{guarded, is_interrupted};
 use scenarios::fuzz::{Part, Plan, SeedRecord, Stop};
-use scenarios::result::Verdict;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::mpsc::{self, RecvTimeoutError, SyncSender};
 use std::thread;
@@ -19,7 +18,6 @@ pub(super) struct Order<'a> {
     pub(super) jobs: usize,
     pub(super) time: Option<Duration>,
     pub(super) fail_fast: bool,
-    pub(super) provoke_panic: bool,
 }
 
 impl Order<'_> {
@@ -90,13 +88,7 @@ fn work(order: &Order<'_>, next: &AtomicU64, halt: &AtomicBool, sender: &SyncSen
             return;
         };
         let begin = Instant::now();
-        let verdict = match guarded(&plan.resolve(target, seed, false), order.provoke_panic) {
-            Ok(outcome) => outcome.verdict,
-            Err(message) => {
-                let name = &plan.targets[target].scenario.name;
-                Verdict::of_panic(name, seed, &plan.bugs, message)
-            }
-        };
+        let verdict = guarded(&plan.resolve(target, seed, false)).verdict;
         let wall_us = u64::try_from(begin.elapsed().as_micros()).unwrap_or(u64::MAX);
         if sender.send(SeedRecord::new(target, verdict, wall_us)).is_err() {
             return;

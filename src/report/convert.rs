@@ -6,9 +6,9 @@ use reports::acks::{
     Acks, FORMAT, Header, Latencies, Loss, NotDefault, Produce, RecordCounts, Run, Seeds, Setting,
     Study, Violation,
 };
-use scenarios::result::{Outcome, command, quoted};
+use scenarios::result::{Outcome, command, quoted, where_in_run};
 use scenarios::spec::Scenario;
-use scenarios::study::{ACKS, Observed, SCENARIO, Under};
+use scenarios::study::{ACKS, Fallen, Observed, SCENARIO, Under};
 
 /// What is compared cannot be set.
 pub(super) const COMPARED: [&str; 2] = ["acks", "min.insync.replicas"];
@@ -47,6 +47,15 @@ pub(super) fn header(scenario: &Scenario, args: &AcksArgs) -> Header {
         overrides: args.set.iter().map(pair).collect(),
         command: line(seeds, &args.set),
     }
+}
+
+/// What is told of a run that a panic ended, and the line that makes it alone and explains it.
+pub(super) fn fallen(by_hand: &[String], fallen: &Fallen) -> String {
+    let Fallen { variant, verdict } = fallen;
+    let settings = ACKS[*variant].settings(by_hand);
+    let alone = command(SCENARIO, &format!("--seed {}", verdict.seed), &settings, &[]);
+    let at = verdict.panic.as_ref().map(where_in_run).unwrap_or_default();
+    format!("{}, {at}\nto see what led there: {alone}", verdict.headline())
 }
 
 /// The line that makes the runs of these seeds.

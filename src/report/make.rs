@@ -3,8 +3,9 @@
 use super::args::AcksArgs;
 use super::convert;
 use super::progress::Progress;
-use crate::execute::{caught, is_interrupted};
+use crate::execute::is_interrupted;
 use reports::acks::{CutShort, Header, Run, Study, Why};
+use scenarios::museum;
 use scenarios::result::Outcome;
 use scenarios::study::{self, ACKS};
 use std::collections::BTreeMap;
@@ -33,7 +34,7 @@ impl Made {
     }
 }
 
-/// The runs of a seed, or the message of a panic.
+/// The runs of a seed, or what is told of a panic.
 type Ran = (u64, Result<Vec<Run>, String>);
 
 /// What the threads share.
@@ -75,7 +76,7 @@ pub(super) fn make(study: &study::Study, mut header: Header, args: &AcksArgs, jo
                 }
                 Ok((seed, Err(message))) => {
                     progress.clear();
-                    eprintln!("seed {seed}: our own mistake: {message}");
+                    eprintln!("seed {seed}: {message}");
                     panicked = true;
                 }
                 Err(RecvTimeoutError::Timeout) => {}
@@ -114,11 +115,15 @@ fn make_some(work: &Work<'_>, sender: &SyncSender<Ran>) {
         if seed >= work.seeds.end {
             return;
         }
-        let of_seed = caught(|| {
-            assert_ne!(work.provoke_panic, Some(seed), "a panic was asked for");
-            let observed = ACKS.iter().zip(work.study.runs(seed));
-            observed.map(|(under, seen)| convert::run(*under, work.by_hand, seen)).collect()
-        });
+        let provoked = work.provoke_panic == Some(seed);
+        let bugs = if provoked { vec![museum::provoked::ID.to_owned()] } else { Vec::new() };
+        let of_seed = match work.study.runs(seed, &bugs) {
+            Ok(observed) => {
+                let observed = ACKS.iter().zip(observed);
+                Ok(observed.map(|(under, seen)| convert::run(*under, work.by_hand, seen)).collect())
+            }
+            Err(fallen) => Err(convert::fallen(work.by_hand, &fallen)),
+        };
         if sender.send((seed, of_seed)).is_err() {
             return;
         }

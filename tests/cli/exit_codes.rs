@@ -87,7 +87,8 @@ fn seventy_when_the_mistake_is_our_own() {
     assert_eq!(ended.code, Some(70), "{ended:#?}");
     let verdict = ended.json();
     assert_eq!(verdict["outcome"], "panic");
-    assert_eq!(verdict["reproduce"], "faultline scenario no-faults --seed 1");
+    let again = "faultline scenario no-faults --seed 1 --bug provoke-panic";
+    assert_eq!(verdict["reproduce"], again);
     assert!(verdict["replay"].as_str().unwrap().starts_with("faultline replay "));
     let ended =
         folder.run(&["scenario", "no-faults", "--seeds", "0..4", "--provoke-panic", "--json"]);

@@ -35,6 +35,17 @@ fn the_results_of_a_run_are_as_their_schemas_say() {
 }
 
 #[test]
+fn the_results_of_a_panic_are_as_their_schemas_say() {
+    let folder = Folder::new("schema-panic");
+    let verdict = folder.run(&["scenario", "no-faults", "--provoke-panic", "--json"]).json();
+    assert!(verdict["panic"].is_object(), "{verdict:#}");
+    assert_valid(&schema(&folder, "verdict"), &verdict);
+    let record = folder.path().join(verdict["out"].as_str().unwrap()).join("run.json");
+    let record = serde_json::from_str(&fs::read_to_string(record).unwrap()).unwrap();
+    assert_valid(&schema(&folder, "run"), &record);
+}
+
+#[test]
 fn the_results_of_many_seeds_are_as_their_schema_says() {
     let folder = Folder::new("schema-seeds");
     let seeds = ["scenario", "leader-crash", "--seeds", "0..3", "--set", "acks=1", "--json"];

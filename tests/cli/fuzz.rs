@@ -138,7 +138,15 @@ fn a_panic_is_a_failure_of_ours() {
     let report = ended.json();
     let group = &report["signatures"][0];
     assert_eq!((&group["check"], &group["count"]), (&"panic".into(), &4.into()));
-    assert!(group["signature"].as_str().unwrap().starts_with("panic:src/execute.rs:"), "{group}");
+    let signature = group["signature"].as_str().unwrap();
+    assert!(signature.starts_with("panic:scenarios/src/museum/provoked.rs:"), "{group}");
+    assert_eq!(report["signatures"].as_array().map(Vec::len), Some(1), "{report:#}");
+    assert!(report["events"].as_u64() > Some(0), "{report:#}");
+    let case = folder.path().join(group["out"].as_str().unwrap());
+    for file in ["trace.jsonl.gz", "history.jsonl"] {
+        assert!(case.join(file).is_file(), "{file}: {group}");
+    }
+    assert_eq!(ended.err.matches("a panic was asked for").count(), 1, "once: {}", ended.err);
     let xml = fs::read_to_string(folder.path().join("junit.xml")).unwrap();
     assert!(xml.contains("<error type=\"panic\""), "{xml}");
 }

@@ -16,6 +16,7 @@ mod fuzz;
 mod fuzz_merge;
 mod guide;
 mod lists;
+mod panic;
 mod replay;
 mod report;
 mod results;

@@ -11,7 +11,7 @@ pub struct SeedRecord {
     pub seed: u64,
     /// What it came to.
     pub outcome: Outcome,
-    /// Its digest; empty after a panic.
+    /// Its digest; after a panic that of what had happened until then.
     pub digest: String,
     /// Its events.
     pub events: u64,
@@ -115,12 +115,13 @@ fn normal(text: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::result::Violation;
+    use crate::result::{Panic, Violation};
 
     #[test]
     fn panics_are_known_by_their_place_and_else_by_their_words() {
         let of = |message: &str| {
-            let verdict = Verdict::of_panic("swarm", 7, &[], message.to_owned());
+            let panic = Panic { message: message.to_owned(), ..Panic::default() };
+            let verdict = Verdict::of_panic("swarm", 7, &[], panic);
             Failure::of(&verdict).expect("a panic is a failure").signature
         };
         assert_eq!(
@@ -143,7 +144,7 @@ mod tests {
         let verdict = Verdict {
             outcome: Outcome::Violation,
             violations: vec![found("worst", 30), found("cause", 10), found("other", 20)],
-            ..Verdict::of_panic("swarm", 7, &[], String::new())
+            ..Verdict::of_panic("swarm", 7, &[], Panic::default())
         };
         let failure = Failure::of(&verdict).expect("it failed");
         assert_eq!((failure.check.as_str(), failure.signature.as_str()), ("cause", "cause:why"));

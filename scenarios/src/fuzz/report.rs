@@ -107,7 +107,7 @@ pub struct Case {
     pub scenario: String,
     /// The seed.
     pub seed: u64,
-    /// The digest of its trace; empty after a panic.
+    /// The digest of its trace; after a panic of the trace until then.
     pub digest: String,
     /// What is wrong, in one line.
     pub summary: String,

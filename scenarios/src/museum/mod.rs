@@ -5,6 +5,7 @@
 //! one run; random search has to find it as well.
 
 pub mod canary;
+pub mod provoked;
 mod rules;
 
 use engine::rules::Rules;
@@ -95,9 +96,9 @@ pub const BUGS: &[Bug] = &[
     },
 ];
 
-/// The bug called `id`, whatever the case of its letters.
+/// The bug called `id`, whatever the case of its letters; also the one that is in no list.
 pub fn find(id: &str) -> Option<&'static Bug> {
-    BUGS.iter().find(|bug| bug.id.eq_ignore_ascii_case(id))
+    BUGS.iter().chain([&provoked::BUG]).find(|bug| bug.id.eq_ignore_ascii_case(id))
 }
 
 /// Kafka's rules with the mistakes of `bugs` put in.

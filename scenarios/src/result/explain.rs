@@ -1,5 +1,6 @@
 //! `explain.md`: a run in words, at the length that it needs.
 
+use super::panic::Panic;
 use super::record::RunRecord;
 use super::verdict::{Outcome, Verdict};
 use crate::plan::{Fate, PlannedFault};
@@ -21,20 +22,67 @@ fn write_all(out: &mut String, verdict: &Verdict, record: &RunRecord) -> std::fm
     if !scenario.description.is_empty() {
         writeln!(out, "> {}\n", scenario.description.trim().replace('\n', "\n> "))?;
     }
+    if let Some(it) = &verdict.panic {
+        panic(out, it)?;
+    }
     violations(out, verdict)?;
     permitted(out, verdict)?;
-    if !verdict.unknown.is_empty() {
+    // The first is the panic itself.
+    let told = usize::from(verdict.panic.is_some());
+    if verdict.unknown.len() > told {
         writeln!(out, "## What cannot be told\n")?;
-        for line in &verdict.unknown {
+        for line in &verdict.unknown[told..] {
             writeln!(out, "- {line}")?;
         }
         writeln!(out)?;
     }
-    records(out, verdict)?;
+    if verdict.outcome != Outcome::Panic {
+        records(out, verdict)?;
+    }
     faults(out, &record.faults)?;
     exercised(out, verdict)?;
     configuration(out, record)?;
     reproduction(out, verdict, record)
+}
+
+fn panic(out: &mut String, panic: &Panic) -> std::fmt::Result {
+    writeln!(out, "## Where the program failed\n")?;
+    writeln!(out, "- What: {}", panic.message)?;
+    if !panic.place.is_empty() {
+        writeln!(out, "- Place in the source: {}", panic.place)?;
+    }
+    writeln!(out, "- When: {}\n", where_in_run(panic))?;
+    if !panic.input.is_empty() {
+        writeln!(out, "What was being handled, in full:\n\n    {}\n", panic.input)?;
+    }
+    for (what, events) in [
+        ("How it came to that, each event caused by the one before", &panic.causes),
+        ("The last events of the node", &panic.of_node),
+        ("The last events of the connection", &panic.of_connection),
+    ] {
+        if !events.is_empty() {
+            writeln!(out, "{what}:\n")?;
+            for event in events {
+                writeln!(out, "    {event}")?;
+            }
+            writeln!(out)?;
+        }
+    }
+    Ok(())
+}
+
+/// When a panic happened, at which node, and in handling what, in one line.
+pub fn where_in_run(panic: &Panic) -> String {
+    let mut line = format!("at {} of simulated time, in {}", moment(panic.at_ns), panic.during);
+    if !panic.node.is_empty() {
+        line.push_str(&format!(", at node {}", panic.node));
+    }
+    match (panic.handling.as_str(), panic.event) {
+        ("", 0) => line.push_str(", before the first event"),
+        ("", event) => line.push_str(&format!(", after event {event}")),
+        (handling, event) => line.push_str(&format!(" handling event {event}: {handling}")),
+    }
+    line
 }
 
 fn violations(out: &mut String, verdict: &Verdict) -> std::fmt::Result {

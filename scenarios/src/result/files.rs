@@ -46,7 +46,7 @@ pub mod name {
 
 /// The name of a run's directory.
 pub fn directory_name(scenario: &str, seed: u64, digest: &str) -> String {
-    // A run that ended in a panic has no digest.
+    // A panic before the first event leaves none.
     let digest = if digest.is_empty() { "panic" } else { digest };
     format!("{scenario}-{seed}-{}", digest.get(..8).unwrap_or(digest))
 }

@@ -2,12 +2,14 @@
 
 mod explain;
 pub mod files;
+mod panic;
 mod record;
 mod seeds;
 mod series;
 mod verdict;
 
-pub use explain::{describe, explain, fate, moment, what};
+pub use explain::{describe, explain, fate, moment, what, where_in_run};
+pub use panic::Panic;
 pub use record::{RunRecord, command, quoted};
 pub use seeds::{HazardSum, SeedFailure, SeedLoss, SeedsReport};
 pub(crate) use series::Series;

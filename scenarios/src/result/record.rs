@@ -36,7 +36,10 @@ pub struct RunRecord {
     pub faults: Vec<PlannedFault>,
     /// What the run came to.
     pub outcome: Outcome,
-    /// The digest of the whole trace, in hexadecimal.
+    /// The message and place of the panic that ended it, if one did.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub panic: Option<String>,
+    /// The digest of the whole trace, in hexadecimal; after a panic of the trace until then.
     pub digest: String,
     /// How many events the run had.
     pub events: u64,
@@ -70,6 +73,7 @@ impl RunRecord {
             not_default: resolved.scenario.not_default(),
             faults,
             outcome: verdict.outcome,
+            panic: verdict.panic.as_ref().map(ToString::to_string),
             digest: verdict.digest.clone(),
             events: verdict.events,
             simulated_ns: verdict.simulated_ns,

@@ -1,6 +1,7 @@
 //! The verdict on one run. The field names and their meaning are a published format: `--json`
 //! prints it and `verdict.json` holds it.
 
+use super::panic::Panic;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -51,6 +52,9 @@ pub struct Verdict {
     pub bugs: Vec<BugReached>,
     /// Why the judge cannot tell, or the message of a panic; empty otherwise.
     pub unknown: Vec<String>,
+    /// The panic that ended the run, if one did.
+    #[serde(default)]
+    pub panic: Option<Panic>,
     /// One line that makes the run again, from its scenario, settings and seed.
     pub reproduce: String,
     /// One line that makes it again from its results directory, and verifies that it is the same;
@@ -134,8 +138,8 @@ impl Verdict {
         settings.into_iter().map(|(setting, _)| setting.to_owned()).collect()
     }
 
-    /// The verdict on a run that this program failed in.
-    pub fn of_panic(scenario: &str, seed: u64, bugs: &[String], message: String) -> Self {
+    /// The verdict on a run that this program failed in, before its first event.
+    pub fn of_panic(scenario: &str, seed: u64, bugs: &[String], panic: Panic) -> Self {
         Self {
             version: VERSION,
             scenario: scenario.to_owned(),
@@ -151,7 +155,8 @@ impl Verdict {
             exercised: BTreeMap::new(),
             not_exercised: Vec::new(),
             bugs: bugs.iter().map(|id| BugReached { id: id.clone(), reached: 0 }).collect(),
-            unknown: vec![message],
+            unknown: vec![panic.to_string()],
+            panic: Some(panic),
             reproduce: String::new(),
             replay: String::new(),
             out: String::new(),
@@ -352,7 +357,7 @@ mod tests {
     fn a_pass_with_losses_says_so_and_why() {
         const UNCLEAN: &str =
             "with unclean.leader.election.enable=true a replica out of sync may lead, and so on";
-        let mut verdict = Verdict::of_panic("a", 1, &[], String::new());
+        let mut verdict = Verdict::of_panic("a", 1, &[], Panic::default());
         verdict.outcome = Outcome::Pass;
         verdict.counts = Counts { acked: 9, read: 9, ..Counts::default() };
         let none = "every promise held: 9 records acknowledged, 9 read back, none lost";
@@ -374,7 +379,7 @@ mod tests {
 
     #[test]
     fn what_was_sent_with_acks_0_and_is_gone_is_told_too() {
-        let mut verdict = Verdict::of_panic("a", 1, &[], String::new());
+        let mut verdict = Verdict::of_panic("a", 1, &[], Panic::default());
         verdict.outcome = Outcome::Pass;
         verdict.counts = Counts { unconfirmed: 9, read: 9, ..Counts::default() };
         let none = "every promise held: 9 records sent with acks=0, 9 read back, none lost";

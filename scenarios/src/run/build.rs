@@ -42,6 +42,7 @@ pub(super) fn build(resolved: &Resolved, rules: Rulebook, elections: &[Election]
         scenario,
         seed: *seed,
         rules,
+        panics: museum::provoked::is_in(&resolved.bugs),
         world: World::new(*seed, config),
         roster: Roster {
             clusters: ClusterNames::new(scenario.clusters.iter().map(|c| c.name.clone())),
@@ -75,6 +76,8 @@ struct Builder<'a> {
     scenario: &'a Scenario,
     seed: u64,
     rules: Rulebook,
+    /// Whether broker 1 is to panic.
+    panics: bool,
     world: World<Node>,
     roster: Roster,
 }
@@ -109,7 +112,12 @@ impl Builder<'_> {
                 rules: self.rules,
             };
             self.roster.servers.push(id(broker));
-            self.add(id(broker), NodeConfig::Broker(Box::new(settings)));
+            let config = NodeConfig::Broker(Box::new(settings));
+            let config = match self.panics && id(broker) == NodeId::new(0, FIRST_BROKER) {
+                true => NodeConfig::Provoked(Box::new(config)),
+                false => config,
+            };
+            self.add(id(broker), config);
         }
     }
 

@@ -37,11 +37,6 @@ impl Reached {
         self.counts.iter().map(|(name, count)| (*name, *count))
     }
 
-    /// How often the rules of a bug differed.
-    pub(super) fn differed(&self, rules: &[&str]) -> u64 {
-        rules.iter().filter_map(|rule| self.differed.get(rule)).sum()
-    }
-
     #[inline]
     pub(super) fn on_fact(&mut self, node: NodeId, fact: &Fact) {
         match fact {

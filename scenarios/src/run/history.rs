@@ -1,10 +1,11 @@
 //! What processes told, in order of time; what clients did and saw as lines of JSON.
 
+use engine::Kafka;
 use engine::fact::{ClientFact, Fact, Positioning};
 use engine::ids::{TopicId, TopicPartition};
 use machine::{ClusterId, NodeId};
 use serde::Serialize;
-use sim::SimTime;
+use sim::{Observation, Seen, SimTime};
 use std::collections::BTreeMap;
 
 /// The history of a run. Collected only if asked for; it changes nothing in the run.
@@ -83,6 +84,15 @@ impl History {
     /// A process told something.
     pub fn push(&mut self, at: SimTime, event: u64, node: NodeId, fact: &Fact) {
         self.events.push((at, event, node, fact.clone()));
+    }
+
+    /// What processes told among these observations.
+    pub fn extend(&mut self, observations: &[Observation<Kafka>]) {
+        for Observation { event, time, what, .. } in observations {
+            if let Seen::Fact { node, fact, .. } = what {
+                self.push(*time, event.0, *node, fact);
+            }
+        }
     }
 
     /// What clients did and saw, each line an object.

@@ -5,10 +5,12 @@
 //! ```
 
 mod build;
+mod caught;
 mod converge;
 mod deadline;
 mod disks;
 mod exercised;
+mod fallen;
 mod history;
 mod measure;
 mod observe;
@@ -19,6 +21,7 @@ mod words;
 #[cfg(test)]
 mod tests;
 
+pub use caught::{Caught, caught, message_of, note_place};
 pub use deadline::converge_within;
 pub use history::History;
 pub use measure::Measured;
@@ -26,21 +29,20 @@ pub use simulation::{Phase, Simulation};
 
 use crate::judge::Lost;
 use crate::plan::PlannedFault;
-use crate::result::Verdict;
+use crate::result::{Outcome, Verdict};
 use crate::spec::{Fault, Resolved};
 use engine::rules::Rules;
 use sim::TraceEvent;
 use std::collections::BTreeMap;
 
-/// What a run leaves behind.
+/// What a run leaves behind. If a panic ended it, the verdict says so and has no more to say than
+/// that, and the rest is as far as it came.
 #[derive(Clone, Debug)]
 pub struct RunOutcome {
     /// The verdict.
     pub verdict: Verdict,
-    /// The trace; empty unless it was asked for.
-    pub trace: Vec<TraceEvent>,
-    /// What processes told; empty unless it was asked for.
-    pub history: History,
+    /// Trace and history; empty unless they were asked for.
+    pub account: Account,
     /// What became of the fault plan.
     pub plan: Vec<PlannedFault>,
     /// What was injected for the faults that the seed made, with nodes in place of roles.
@@ -53,6 +55,15 @@ pub struct RunOutcome {
     pub lost: Vec<Lost>,
     /// What clients waited for, if that was measured.
     pub measured: Option<Measured>,
+}
+
+/// What happened in a run, event by event.
+#[derive(Clone, Debug, Default)]
+pub struct Account {
+    /// The trace.
+    pub trace: Vec<TraceEvent>,
+    /// What processes told.
+    pub history: History,
 }
 
 /// Numbers about a run.
@@ -74,16 +85,31 @@ pub struct Stats {
 ///
 /// # Panics
 ///
-/// If a process does, which is our own mistake.
+/// If a process does, which is our own mistake. See [`attempt`].
 pub fn run(resolved: &Resolved) -> RunOutcome {
+    attempt(resolved).or_panic()
+}
+
+/// As [`run`]; a panic in it ends the run with [`Outcome::Panic`] and everything that can be told
+/// of that.
+pub fn attempt(resolved: &Resolved) -> RunOutcome {
+    caught(|| attempted(resolved)).unwrap_or_else(|panic| fallen::before_it_began(resolved, panic))
+}
+
+fn attempted(resolved: &Resolved) -> RunOutcome {
     // What was checked when it was read is not wrong now; then it is paired with nothing.
-    match resolved.scenario.paired().unwrap_or_default() {
-        None => make(resolved, Faults::Own, false),
-        Some(scenario) => {
-            let reference = Resolved { scenario, bugs: Vec::new(), trace: false, ..*resolved };
-            let struck = make(&reference, Faults::Own, false).struck;
-            make(resolved, Faults::Of(&struck), false)
+    let Some(scenario) = resolved.scenario.paired().unwrap_or_default() else {
+        return make(resolved, Faults::Own, false);
+    };
+    let reference = Resolved { scenario, bugs: Vec::new(), trace: false, ..*resolved };
+    let made = make(&reference, Faults::Own, false);
+    match made.is_fallen() {
+        false => make(resolved, Faults::Of(&made.struck), false),
+        true if resolved.trace => {
+            let reference = Resolved { trace: true, ..reference };
+            fallen::in_the_reference(resolved, make(&reference, Faults::Own, false))
         }
+        true => fallen::in_the_reference(resolved, made),
     }
 }
 
@@ -94,11 +120,7 @@ pub fn run(resolved: &Resolved) -> RunOutcome {
 ///
 /// If a process does, which is our own mistake.
 pub fn under(resolved: &Resolved, rules: Rules) -> RunOutcome {
-    sim::host::run(resolved.seed, |clock| {
-        let mut simulation = Simulation::under(resolved, rules);
-        simulation.run(clock);
-        simulation.finish()
-    })
+    hosted(resolved, || Simulation::under(resolved, rules)).or_panic()
 }
 
 /// Where the faults of a run come from.
@@ -110,13 +132,10 @@ pub enum Faults<'a> {
     Of(&'a [Fault]),
 }
 
-/// Makes a run with these faults; with `measure` it tells what clients waited for.
-///
-/// # Panics
-///
-/// If a process does, which is our own mistake.
+/// Makes a run with these faults; with `measure` it tells what clients waited for. A panic ends
+/// it as in [`attempt`].
 pub fn make(resolved: &Resolved, faults: Faults<'_>, measure: bool) -> RunOutcome {
-    sim::host::run(resolved.seed, |clock| {
+    hosted(resolved, || {
         let mut simulation = match faults {
             Faults::Own => Simulation::new(resolved),
             Faults::Of(struck) => Simulation::paired(resolved, struck),
@@ -124,7 +143,34 @@ pub fn make(resolved: &Resolved, faults: Faults<'_>, measure: bool) -> RunOutcom
         if measure {
             simulation.measure();
         }
-        simulation.run(clock);
-        simulation.finish()
+        simulation
     })
+}
+
+fn hosted(resolved: &Resolved, begin: impl FnOnce() -> Simulation + Send) -> RunOutcome {
+    sim::host::run(resolved.seed, |clock| {
+        let mut simulation = match caught(begin) {
+            Ok(simulation) => simulation,
+            Err(panic) => return fallen::before_it_began(resolved, panic),
+        };
+        match caught(|| simulation.run(clock)) {
+            Ok(()) => simulation.finish(),
+            Err(panic) => simulation.fallen(panic),
+        }
+    })
+}
+
+impl RunOutcome {
+    /// Whether a panic ended it.
+    pub fn is_fallen(&self) -> bool {
+        self.verdict.outcome == Outcome::Panic
+    }
+
+    /// The same, unless a panic ended it: then that goes on.
+    fn or_panic(self) -> Self {
+        if let Some(panic) = self.verdict.panic {
+            std::panic::resume_unwind(Box::new(panic.to_string()));
+        }
+        self
+    }
 }

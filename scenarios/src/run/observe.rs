@@ -19,6 +19,10 @@ impl Simulation {
             return;
         }
         let observations = self.world.take_observations();
+        // First of all, so that it is there whatever may come of the rest.
+        if let Some(history) = &mut self.history {
+            history.extend(&observations);
+        }
         for observation in &observations {
             self.observe(observation);
         }
@@ -38,9 +42,6 @@ impl Simulation {
                 self.board.on_fact(*node, fact);
                 self.reached.on_fact(*node, fact);
                 self.evidence.observe(time.0, *node, *incarnation, event.0, fact);
-                if let Some(history) = &mut self.history {
-                    history.push(*time, event.0, *node, fact);
-                }
                 match fact {
                     Fact::Registered { .. } if is_broker(*node) => self.budget.registered(*node),
                     Fact::BrokerFenced { broker, fenced } => {

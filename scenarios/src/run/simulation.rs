@@ -3,8 +3,10 @@
 //! All of it is plain data: a clone made at any moment and run to its end gives the same digest.
 
 use super::build::{self, Built};
+use super::caught::caught;
 use super::deadline::converge_within;
 use super::exercised::Reached;
+use super::fallen::{self, Left, Upcoming};
 use super::history::History;
 use super::measure::Measure;
 use super::{RunOutcome, Stats, converge, verdict};
@@ -56,6 +58,8 @@ pub struct Simulation {
     pub(super) evidence: Evidence,
     pub(super) history: Option<History>,
     pub(super) measure: Option<Measure>,
+    /// What the step in progress brings; kept with the history only.
+    pub(super) upcoming: Option<Upcoming>,
     pub(super) reached: Reached,
     pub(super) phase: Phase,
     /// When the phase has to be over.
@@ -93,10 +97,7 @@ impl Simulation {
 
     fn directed(resolved: &Resolved, director: Director, rules: Rulebook) -> Self {
         let built = build::build(resolved, rules, &director.elections());
-        let Built { mut world, roster, admins, readers, setup } = built;
-        for node in roster.servers.iter().chain(&admins) {
-            world.start(*node);
-        }
+        let Built { world, roster, admins, readers, setup } = built;
         Self {
             resolved: resolved.clone(),
             roster,
@@ -108,6 +109,7 @@ impl Simulation {
             evidence: Evidence::new(setup),
             history: resolved.trace.then(History::default),
             measure: None,
+            upcoming: None,
             reached: Reached::default(),
             phase: Phase::SetUp,
             deadline: SimTime::ZERO + resolved.scenario.durations.setup.0,
@@ -146,6 +148,11 @@ impl Simulation {
 
     /// Runs to the next moment at which something may have to be decided.
     pub fn advance(&mut self, clock: &mut Clock) {
+        if self.world.events() == 0 {
+            for node in self.roster.servers.iter().chain(&self.admins) {
+                self.world.start(*node);
+            }
+        }
         let until = match self.phase {
             Phase::Load => {
                 let moment = self.director.next_moment(self.world.now());
@@ -166,6 +173,10 @@ impl Simulation {
     fn run_until(&mut self, clock: &mut Clock, until: SimTime) {
         self.absorb();
         while self.world.next_event_at().is_some_and(|at| at <= until) {
+            if self.history.is_some() {
+                let (events, next) = (self.world.events(), self.world.next_input());
+                self.upcoming = next.map(|(node, input)| Upcoming { events, node, input });
+            }
             clock.step(&mut self.world);
             if self.world.has_observations() {
                 self.absorb();
@@ -339,21 +350,32 @@ impl Simulation {
 
     /// Judges the run.
     pub fn finish(mut self) -> RunOutcome {
-        self.absorb();
-        let stats = Stats {
+        let mut left = Left::default();
+        let over = caught(|| {
+            self.absorb();
+            self.leave(&mut left);
+        });
+        if let Err(panic) = over {
+            return self.fallen(panic);
+        }
+        let resolved = self.resolved.clone();
+        let measured = self.measure.take().map(Measure::finish);
+        let (verdict, lost) = match caught(|| verdict::judge(self, &left.plan)) {
+            Ok(judged) => judged,
+            Err(panic) => return fallen::when_judged(&resolved, left, panic),
+        };
+        let Left { stats, differed, account, plan, struck, .. } = left;
+        RunOutcome { verdict, account, plan, struck, stats, differed, lost, measured }
+    }
+
+    pub(super) fn stats(&self) -> Stats {
+        let now = self.world.now();
+        Stats {
             events: self.world.events(),
-            simulated_ns: self.world.now().0,
-            setup_ns: self.load_began.0.min(self.world.now().0),
+            simulated_ns: now.0,
+            setup_ns: self.load_began.0.min(now.0),
             load_ns: self.healed.since(self.load_began).0,
             converge_ns: self.converged.since(self.healed).0,
-        };
-        let trace = self.world.take_trace();
-        let history = self.history.take().unwrap_or_default();
-        let plan = self.director.record(|fault| self.world.took_effect(fault));
-        let struck = self.director.struck(|fault| self.world.took_effect_at(fault));
-        let measured = self.measure.take().map(Measure::finish);
-        let differed = self.reached.differed.clone();
-        let (verdict, lost) = verdict::judge(self, &plan);
-        RunOutcome { verdict, trace, history, plan, struck, stats, differed, lost, measured }
+        }
     }
 }

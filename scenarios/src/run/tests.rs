@@ -1,4 +1,4 @@
-use super::{Phase, RunOutcome, Simulation, run};
+use super::{Caught, Phase, RunOutcome, Simulation, attempt, run};
 use crate::catalog;
 use crate::plan::Fate;
 use crate::result::Outcome;
@@ -48,8 +48,8 @@ fn the_same_seed_gives_the_same_run_with_and_without_a_trace() {
     assert_eq!(plain.verdict, run(&resolved("leader-crash", 42)).verdict);
     let traced = run(&Resolved { trace: true, ..resolved("leader-crash", 42) });
     assert_eq!(plain.verdict, traced.verdict);
-    assert_eq!(traced.trace.len() as u64, plain.verdict.events);
-    assert!(plain.trace.is_empty() && traced.history.lines().count() > 0);
+    assert_eq!(traced.account.trace.len() as u64, plain.verdict.events);
+    assert!(plain.account.trace.is_empty() && traced.account.history.lines().count() > 0);
     assert_ne!(digest(&plain), digest(&run(&resolved("leader-crash", 43))));
 }
 
@@ -237,4 +237,58 @@ fn one_wrong_byte_on_one_disk_is_found_and_named() {
     let found = found.unwrap_or_else(|| panic!("{:?}", verdict.violations));
     assert_eq!((found.partition.as_str(), found.offset), (partition, Some(0)));
     assert!(found.summary.contains('2'), "the broker: {}", found.summary);
+}
+
+fn provoked(trace: bool) -> Resolved {
+    let bugs = vec![crate::museum::provoked::ID.to_owned()];
+    Resolved { bugs, trace, ..resolved("leader-crash", 42) }
+}
+
+#[test]
+fn a_panic_ends_a_run_at_the_same_event_with_and_without_a_trace() {
+    let (plain, traced) = (attempt(&provoked(false)), attempt(&provoked(true)));
+    assert!(plain.is_fallen() && traced.is_fallen());
+    assert_eq!(digest(&plain), digest(&traced));
+    assert_eq!(traced.account.trace.len() as u64, plain.verdict.events);
+    assert!(plain.account.trace.is_empty() && traced.account.history.lines().count() > 0);
+    let [plain, traced] = [plain, traced].map(|ran| ran.verdict.panic.expect("what happened"));
+    assert_eq!((&plain.message, &plain.node), (&traced.message, &traced.node));
+    assert_eq!(
+        (plain.message.as_str(), plain.during.as_str()),
+        ("a panic was asked for", "the load")
+    );
+    assert!(plain.handling.is_empty() && !traced.handling.is_empty() && !traced.input.is_empty());
+    // What had happened until then is the run without it.
+    let whole = run(&Resolved { trace: true, ..resolved("leader-crash", 42) });
+    let until = &whole.account.trace[..traced.event as usize];
+    let fallen = attempt(&provoked(true)).account;
+    let words = |event: &sim::TraceEvent| format!("{event:?}");
+    assert!(until.iter().map(words).eq(fallen.trace.iter().map(words)));
+}
+
+#[test]
+#[should_panic(expected = "a panic was asked for")]
+fn a_panic_comes_through_to_whoever_expects_none() {
+    run(&provoked(false));
+}
+
+#[test]
+fn a_panic_between_steps_is_of_no_node() {
+    let traced = Resolved { trace: true, ..resolved("leader-crash", 42) };
+    let fallen = sim::host::run(42, |clock| {
+        let mut simulation = Simulation::new(&traced);
+        while simulation.phase() < Phase::Load {
+            simulation.advance(clock);
+        }
+        simulation.fallen(Caught { message: "why".to_owned(), place: "a.rs:1:2".to_owned() })
+    });
+    let panic = fallen.verdict.panic.expect("what happened");
+    assert_eq!(panic.to_string(), "why (a.rs:1:2)");
+    assert_eq!((panic.node.as_str(), panic.handling.as_str()), ("", ""));
+    assert_eq!(panic.event, fallen.account.trace.len() as u64);
+    assert_eq!(
+        crate::result::where_in_run(&panic).split(", ").last(),
+        Some(&*format!("after event {}", panic.event))
+    );
+    assert_eq!(fallen.plan.len(), traced.scenario.faults.len());
 }

@@ -39,14 +39,6 @@ pub(super) fn judge(run: Simulation, plan: &[PlannedFault]) -> (Verdict, Vec<Los
     } else {
         Outcome::Pass
     };
-    let bugs = resolved.bugs.iter().map(|id| BugReached {
-        id: id.clone(),
-        reached: match museum::find(id) {
-            Some(bug) if bug.rules.is_empty() => u64::from(canary),
-            Some(bug) => reached.differed(bug.rules),
-            None => 0,
-        },
-    });
     let verdict = Verdict {
         version: VERSION,
         scenario: resolved.scenario.name.clone(),
@@ -61,8 +53,9 @@ pub(super) fn judge(run: Simulation, plan: &[PlannedFault]) -> (Verdict, Vec<Los
         permitted: judgement.permitted,
         exercised,
         not_exercised,
-        bugs: bugs.collect(),
+        bugs: bugs(&resolved, &reached.differed),
         unknown,
+        panic: None,
         // Known to whoever read the command line and wrote the files.
         reproduce: String::new(),
         replay: String::new(),
@@ -71,8 +64,20 @@ pub(super) fn judge(run: Simulation, plan: &[PlannedFault]) -> (Verdict, Vec<Los
     (verdict, judgement.lost)
 }
 
+/// The museum bugs of a run, and how often each made a difference.
+pub(super) fn bugs(resolved: &Resolved, differed: &BTreeMap<&str, u64>) -> Vec<BugReached> {
+    let reached = |id: &String| match museum::find(id) {
+        Some(bug) if bug.rules.is_empty() => {
+            u64::from(museum::canary::sings(&resolved.bugs, resolved.seed))
+        }
+        Some(bug) => bug.rules.iter().filter_map(|rule| differed.get(rule)).sum(),
+        None => 0,
+    };
+    resolved.bugs.iter().map(|id| BugReached { id: id.clone(), reached: reached(id) }).collect()
+}
+
 /// Effects of the world and of the protocol, by name.
-fn exercised(world: &sim::Exercised, reached: &Reached) -> BTreeMap<String, u64> {
+pub(super) fn exercised(world: &sim::Exercised, reached: &Reached) -> BTreeMap<String, u64> {
     let of_world = world.by_name().into_iter();
     of_world.chain(reached.counts()).map(|(name, count)| (name.to_owned(), count)).collect()
 }

@@ -1,6 +1,6 @@
 //! The events of a trace in words: when, where, and what a process did or told.
 
-use super::RunOutcome;
+use super::Account;
 use crate::evidence::records;
 use crate::plan::Injection;
 use engine::fact::{ClientFact, Fact, Positioning, Truncation};
@@ -9,9 +9,9 @@ use engine::rules::election::How;
 use machine::CloseReason;
 use sim::{TraceEvent, TraceKind};
 
-impl RunOutcome {
+impl Account {
     /// The trace as lines of JSON; what a process told stands there in words.
-    pub fn trace_lines(&self) -> impl Iterator<Item = String> + '_ {
+    pub fn lines(&self) -> impl Iterator<Item = String> + '_ {
         self.trace.iter().map(|event| {
             let mut line = serde_json::to_value(event).expect("an event is plain data");
             if let (Some(fact), Some(line)) = (self.told(event), line.as_object_mut()) {
@@ -39,7 +39,7 @@ impl RunOutcome {
     }
 }
 
-fn happened(kind: &TraceKind) -> String {
+pub(super) fn happened(kind: &TraceKind) -> String {
     match kind {
         TraceKind::Received { from, message, .. } => format!("received {message} from {from}"),
         TraceKind::Woke => "a timer came due".to_owned(),

@@ -41,6 +41,15 @@ pub struct Observed {
     pub measured: Measured,
 }
 
+/// A run of a study that a panic ended.
+#[derive(Clone, Debug)]
+pub struct Fallen {
+    /// Under which of the settings, by its index.
+    pub variant: usize,
+    /// What is known of it.
+    pub verdict: Verdict,
+}
+
 impl Study {
     /// A scenario under each of `settings`, each of which is written as for `--set`.
     ///
@@ -63,31 +72,42 @@ impl Study {
         self.variants.len()
     }
 
-    /// Makes the runs of a seed, one for each setting in order.
+    /// Makes the runs of a seed, one for each setting in order, all with these bugs.
     ///
-    /// # Panics
+    /// # Errors
     ///
-    /// If a process does, which is our own mistake.
-    pub fn runs(&self, seed: u64) -> Vec<Observed> {
+    /// The first run that a panic ended, which is our own mistake.
+    pub fn runs(&self, seed: u64, bugs: &[String]) -> Result<Vec<Observed>, Box<Fallen>> {
         let resolved = |scenario: &Scenario| Resolved {
             scenario: scenario.clone(),
             seed,
-            bugs: Vec::new(),
+            bugs: bugs.to_vec(),
             trace: false,
         };
+        let is_reference = |variant: &Scenario| matches!(variant.paired(), Ok(None));
         let mut reference = make(&resolved(&self.reference), Faults::Own, true);
+        if reference.is_fallen() {
+            let variant = self.variants.iter().position(is_reference).unwrap_or_default();
+            return Err(Box::new(Fallen { variant, verdict: reference.verdict }));
+        }
         let struck = std::mem::take(&mut reference.struck);
         // The run under the reference setting is one of those that are wanted.
         let mut reference = Some(reference);
-        let run = |variant: &Scenario| {
-            let is_reference = matches!(variant.paired(), Ok(None));
+        let mut run = |scenario: &Scenario| {
+            let is_reference = is_reference(scenario);
             match reference.take_if(|_| is_reference) {
                 Some(outcome) => outcome,
-                None if is_reference => make(&resolved(variant), Faults::Own, true),
-                None => make(&resolved(variant), Faults::Of(&struck), true),
+                None if is_reference => make(&resolved(scenario), Faults::Own, true),
+                None => make(&resolved(scenario), Faults::Of(&struck), true),
             }
         };
-        self.variants.iter().map(run).map(Observed::of).collect()
+        let observed = |(variant, scenario)| match run(scenario) {
+            fallen if fallen.is_fallen() => {
+                Err(Box::new(Fallen { variant, verdict: fallen.verdict }))
+            }
+            outcome => Ok(Observed::of(outcome)),
+        };
+        self.variants.iter().enumerate().map(observed).collect()
     }
 }
 

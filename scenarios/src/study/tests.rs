@@ -16,7 +16,7 @@ fn study() -> (Study, Scenario) {
 fn paired_runs_meet_the_same_faults_and_can_be_made_alone() {
     let (study, scenario) = study();
     for seed in 0..4 {
-        let runs = study.runs(seed);
+        let runs = study.runs(seed, &[]).expect("no panic");
         assert_eq!(runs.len(), ACKS.len());
         for (under, observed) in ACKS.iter().zip(&runs) {
             let mut scenario = scenario.clone();
@@ -87,7 +87,7 @@ fn a_crash_at_a_disk_operation_strikes_all_settings_at_the_same_moment() {
 #[test]
 fn losses_add_up_to_what_the_verdict_counts() {
     let (study, _) = study();
-    for observed in (0..12).flat_map(|seed| study.runs(seed)) {
+    for observed in (0..12).flat_map(|seed| study.runs(seed, &[]).expect("no panic")) {
         let counted: u64 = observed.lost.iter().map(|lost| lost.count).sum();
         let told = observed.verdict.counts.lost + observed.verdict.unconfirmed_lost();
         assert_eq!(counted, told, "{:?}", observed.verdict);

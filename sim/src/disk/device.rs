@@ -56,6 +56,11 @@ impl Device {
         self.handler = Some(Handler { lane, began, cursor, operations: 0, watch, watched: None });
     }
 
+    /// Whether a handler has begun and not ended.
+    pub(super) fn is_in_handler(&self) -> bool {
+        self.handler.is_some()
+    }
+
     #[inline]
     pub(super) fn end(&mut self) -> Handled {
         let handler = self.handler.take().expect("a handler began");

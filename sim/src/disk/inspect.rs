@@ -94,6 +94,11 @@ impl SimDisk {
         self.device.begin(now, lane, watch);
     }
 
+    /// Whether a handler has begun and not returned.
+    pub(crate) fn is_in_handler(&self) -> bool {
+        self.device.is_in_handler()
+    }
+
     /// The handler has returned.
     #[inline]
     pub(crate) fn end(&mut self) -> Handled {

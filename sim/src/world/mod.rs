@@ -2,6 +2,7 @@
 
 mod effects;
 mod faults;
+mod glance;
 mod handle;
 mod handshake;
 mod life;

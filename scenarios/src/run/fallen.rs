@@ -1,0 +1,272 @@
+//! A run that a panic ended: what is left of it, and what led there.
+//!
+//! After a panic the state of the world may be anything. It is only read here, nothing in it is
+//! judged, and should reading fail in turn, the first panic is told all the same.
+
+use super::caught::{Caught, caught};
+use super::simulation::{Phase, Simulation};
+use super::{Account, RunOutcome, Stats, verdict};
+use crate::node;
+use crate::plan::PlannedFault;
+use crate::result::{Panic, Verdict};
+use crate::spec::{Fault, Resolved};
+use engine::Input;
+use machine::{ConnId, NodeId};
+use sim::text::conn_to_text;
+use sim::{EventId, TraceEvent, TraceKind};
+use std::collections::BTreeMap;
+
+/// How many events are told of a node, of a connection, and of a chain of causes.
+const TOLD: usize = 12;
+/// How much is told of a message.
+const INPUT: usize = 4_000;
+
+/// What the next step of the world brings to a node.
+#[derive(Clone, Debug)]
+pub(super) struct Upcoming {
+    /// How many events there were before it.
+    pub(super) events: u64,
+    pub(super) node: NodeId,
+    pub(super) input: Input,
+}
+
+/// What a run leaves behind, whatever it came to.
+#[derive(Default)]
+pub(super) struct Left {
+    pub(super) stats: Stats,
+    pub(super) digest: String,
+    pub(super) exercised: BTreeMap<String, u64>,
+    pub(super) differed: BTreeMap<&'static str, u64>,
+    pub(super) account: Account,
+    pub(super) plan: Vec<PlannedFault>,
+    pub(super) struck: Vec<Fault>,
+}
+
+/// The outcome of a run that could not even be set up.
+pub(super) fn before_it_began(resolved: &Resolved, panic: Caught) -> RunOutcome {
+    outcome(resolved, Left::default(), Panic::of(panic, "setting up"))
+}
+
+impl Simulation {
+    /// Gives away what does not have to be judged.
+    pub(super) fn leave(&mut self, left: &mut Left) {
+        left.digest = self.world.digest().hex();
+        left.stats = self.stats();
+        left.account.trace = self.world.take_trace();
+        if let Some(mut history) = self.history.take() {
+            // With what nobody has taken in yet.
+            history.extend(&self.world.take_observations());
+            left.account.history = history;
+        }
+        left.differed = self.reached.differed.clone();
+        left.exercised = verdict::exercised(self.world.exercised(), &self.reached);
+        left.struck = self.director.struck(|fault| self.world.took_effect_at(fault));
+        left.plan = self.director.record(|fault| self.world.took_effect(fault));
+    }
+
+    /// The outcome of a run that a panic has ended.
+    pub(super) fn fallen(mut self, panic: Caught) -> RunOutcome {
+        let mut left = Left::default();
+        let mut told = Panic::of(panic, during(self.phase));
+        let _ = caught(|| self.leave(&mut left));
+        let _ = caught(|| self.explain(&left, &mut told));
+        outcome(&self.resolved, left, told)
+    }
+
+    fn explain(&self, left: &Left, panic: &mut Panic) {
+        let handling = self.world.handling();
+        panic.at_ns = left.stats.simulated_ns;
+        panic.event = left.stats.events;
+        panic.node = handling.map(|node| node.to_string()).unwrap_or_default();
+        let Some(last) = left.account.trace.last() else { return };
+        if let Some(node) = handling.filter(|node| last.node == Some(*node)) {
+            panic.handling = handled(last, &left.account);
+            panic.input = self.input(node, &left.account.trace).unwrap_or_default();
+        }
+        lead_up(last, &left.account, panic);
+    }
+
+    /// The message or timer that `node` was handling, if it is certain which it was: what the last
+    /// step brought, if it was the first that was handled in that step.
+    fn input(&self, node: NodeId, trace: &[TraceEvent]) -> Option<String> {
+        let upcoming = self.upcoming.as_ref().filter(|upcoming| upcoming.node == node)?;
+        let step = &trace[trace.partition_point(|event| event.id.0 <= upcoming.events)..];
+        let mut handled = step.iter().filter(|event| is_input(&event.kind));
+        let (first, None) = (handled.next()?, handled.next()) else { return None };
+        let same = match (&first.kind, &upcoming.input) {
+            (TraceKind::Woke, Input::Timer(_)) => true,
+            (TraceKind::Received { conn, .. }, Input::Message { conn: on, .. }) => conn == on,
+            _ => false,
+        };
+        let text = match &upcoming.input {
+            Input::Message { message, .. } => format!("{message:?}"),
+            Input::Timer(timer) => format!("{timer:?}"),
+            _ => return None,
+        };
+        (same && first.node == Some(node)).then(|| shortened(text))
+    }
+}
+
+/// The outcome of a run that a panic has ended when it was judged.
+pub(super) fn when_judged(resolved: &Resolved, left: Left, panic: Caught) -> RunOutcome {
+    let mut panic = Panic::of(panic, "judging what had happened");
+    panic.at_ns = left.stats.simulated_ns;
+    panic.event = left.stats.events;
+    outcome(resolved, left, panic)
+}
+
+/// The outcome of a run whose faults are those of another, and a panic has ended that one.
+pub(super) fn in_the_reference(resolved: &Resolved, mut fallen: RunOutcome) -> RunOutcome {
+    fallen.verdict.bugs = verdict::bugs(resolved, &BTreeMap::new());
+    if let Some(panic) = &mut fallen.verdict.panic {
+        panic.during.push_str(" of the run under the reference setting, whose faults it meets");
+    }
+    fallen
+}
+
+fn outcome(resolved: &Resolved, left: Left, panic: Panic) -> RunOutcome {
+    let Left { stats, digest, exercised, differed, account, plan, struck } = left;
+    let mut bugs = verdict::bugs(resolved, &differed);
+    // The one that there is for this.
+    for bug in bugs.iter_mut().filter(|bug| bug.id == crate::museum::provoked::ID) {
+        bug.reached = 1;
+    }
+    let verdict = Verdict {
+        digest,
+        events: stats.events,
+        simulated_ns: stats.simulated_ns,
+        exercised,
+        bugs,
+        ..Verdict::of_panic(&resolved.scenario.name, resolved.seed, &resolved.bugs, panic)
+    };
+    let (lost, measured) = (Vec::new(), None);
+    RunOutcome { verdict, account, plan, struck, stats, differed, lost, measured }
+}
+
+fn during(phase: Phase) -> &'static str {
+    match phase {
+        Phase::SetUp => "setting up",
+        Phase::Load => "the load",
+        Phase::Converge => "convergence",
+        Phase::ReadBack => "reading back",
+        Phase::Over => "the end",
+    }
+}
+
+/// Whether it is the beginning of a handler.
+fn is_input(kind: &TraceKind) -> bool {
+    matches!(
+        kind,
+        TraceKind::Received { .. }
+            | TraceKind::Woke
+            | TraceKind::Opened { .. }
+            | TraceKind::Closed { .. }
+            | TraceKind::Stopping
+            | TraceKind::Started { .. }
+    )
+}
+
+/// What a process was handling: what, from whom, on which connection, and because of what.
+fn handled(event: &TraceEvent, account: &Account) -> String {
+    let what = match &event.kind {
+        TraceKind::Received { conn, from, message } => {
+            let (from, conn) = (node::name(*from), conn_to_text(*conn));
+            format!("{message} from {from} on connection {conn}")
+        }
+        TraceKind::Woke => "a timer".to_owned(),
+        TraceKind::Opened { conn, peer } => {
+            format!("that connection {} with {} is open", conn_to_text(*conn), node::name(*peer))
+        }
+        TraceKind::Closed { conn, peer, .. } => {
+            let (conn, peer) = (conn_to_text(*conn), node::name(*peer));
+            format!("the end of connection {conn} with {peer}")
+        }
+        TraceKind::Stopping => "the request to stop".to_owned(),
+        TraceKind::Started { incarnation } => format!("its own start, life {incarnation}"),
+        kind => super::words::happened(kind),
+    };
+    let because = match (&event.kind, account.event(event.cause)) {
+        (_, None) => String::new(),
+        (TraceKind::Woke, Some(cause)) => {
+            format!(", set in event {} at {}", cause.id.0, Account::moment(cause))
+        }
+        (_, Some(cause)) => {
+            let (at, who) = (Account::moment(cause), cause.node.map(node::name));
+            let who = who.map(|who| format!(" of {who}")).unwrap_or_default();
+            format!(", caused by event {}{who} at {at}", cause.id.0)
+        }
+    };
+    format!("{what}{because}")
+}
+
+/// The events that led to the last one.
+fn lead_up(last: &TraceEvent, account: &Account, panic: &mut Panic) {
+    let mut causes = vec![last];
+    while let Some(cause) = causes.last().and_then(|event| account.event(event.cause))
+        && causes.len() < TOLD
+    {
+        causes.push(cause);
+    }
+    panic.causes = causes.iter().rev().map(|event| account.numbered(event)).collect();
+    if last.node.is_some() {
+        panic.of_node = latest(account, |event| event.node == last.node);
+    }
+    if let Some(conn) = connection(&last.kind) {
+        panic.of_connection = latest(account, |event| connection(&event.kind) == Some(conn));
+    }
+}
+
+/// The latest events of a kind, in order of time.
+fn latest(account: &Account, is_wanted: impl Fn(&TraceEvent) -> bool) -> Vec<String> {
+    let wanted = account.trace.iter().rev().filter(|event| is_wanted(event)).take(TOLD);
+    let mut lines: Vec<String> = wanted.map(|event| account.numbered(event)).collect();
+    lines.reverse();
+    lines
+}
+
+/// The connection that an event is about.
+fn connection(kind: &TraceKind) -> Option<ConnId> {
+    match kind {
+        TraceKind::Received { conn, .. }
+        | TraceKind::Opened { conn, .. }
+        | TraceKind::Closed { conn, .. }
+        | TraceKind::Connecting { conn, .. }
+        | TraceKind::Sent { conn, .. }
+        | TraceKind::Cut { conn }
+        | TraceKind::Unexpected { conn }
+        | TraceKind::Closing { conn } => Some(*conn),
+        _ => None,
+    }
+}
+
+fn shortened(mut text: String) -> String {
+    if let Some((end, _)) = text.char_indices().nth(INPUT) {
+        text.truncate(end);
+        text.push('…');
+    }
+    text
+}
+
+impl Panic {
+    fn of(panic: Caught, during: &str) -> Self {
+        let Caught { message, place } = panic;
+        Self { message, place, during: during.to_owned(), ..Self::default() }
+    }
+}
+
+impl Account {
+    /// An event by its number; ids of a trace that began with the run have no gaps.
+    fn event(&self, id: EventId) -> Option<&TraceEvent> {
+        let index = usize::try_from(id.0.checked_sub(1)?).ok()?;
+        self.trace.get(index).filter(|event| event.id == id)
+    }
+
+    /// An event in words, with its number.
+    fn numbered(&self, event: &TraceEvent) -> String {
+        format!("{:>6}  {}", event.id.0, self.in_words(event))
+    }
+
+    fn moment(event: &TraceEvent) -> String {
+        crate::result::moment(event.time.0)
+    }
+}
