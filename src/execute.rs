@@ -1,11 +1,11 @@
 //! Runs on threads: panics are told, interrupts are noticed.
 
 use crate::exit;
+use crate::pool;
 use scenarios::run::{RunOutcome, attempt, message_of, note_place};
 use scenarios::spec::Resolved;
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::mpsc::{self, RecvTimeoutError};
 use std::sync::{Mutex, OnceLock, PoisonError};
 use std::thread;
@@ -60,47 +60,24 @@ pub(crate) fn many(
     resolve: impl Fn(u64) -> Resolved + Sync,
     mut done: impl FnMut(Option<(u64, Box<RunOutcome>)>),
 ) {
-    // Counts runs, not seeds: a counter that stands beyond the last seed of all would start over.
-    let next = AtomicU64::new(0);
     let runs = seeds.end - seeds.start;
-    let (sender, receiver) = mpsc::sync_channel(64);
-    let threads = thread::available_parallelism().map_or(1, usize::from);
-    thread::scope(|scope| {
-        for _ in 0..threads {
-            let (next, resolve, sender) = (&next, &resolve, sender.clone());
-            scope.spawn(move || {
-                while !is_interrupted() {
-                    let nth = next.fetch_add(1, Ordering::Relaxed);
-                    if nth >= runs {
-                        return;
-                    }
-                    let seed = seeds.start + nth;
-                    let ran = guarded(&resolve(seed));
-                    if sender.send((seed, ran)).is_err() {
-                        return;
-                    }
-                }
-            });
+    let work = |nth| guarded(&resolve(seeds.start + nth));
+    let (mut waiting, mut due) = (BTreeMap::new(), 0);
+    pool::run(runs, pool::processors(), work, |event| {
+        match event {
+            Some((nth, ran)) => drop(waiting.insert(nth, ran)),
+            None => done(None),
         }
-        drop(sender);
-        let mut waiting = BTreeMap::new();
-        let mut due = seeds.start;
-        loop {
-            match receiver.recv_timeout(GLANCE) {
-                Ok((seed, ran)) => drop(waiting.insert(seed, ran)),
-                Err(RecvTimeoutError::Timeout) => done(None),
-                Err(RecvTimeoutError::Disconnected) => break,
-            }
-            while let Some(ran) = waiting.remove(&due) {
-                done(Some((due, ran)));
-                due += 1;
-            }
+        while let Some(ran) = waiting.remove(&due) {
+            done(Some((seeds.start + due, ran)));
+            due += 1;
         }
-        // An interrupt may have left gaps: what was finished counts all the same.
-        for (seed, ran) in waiting {
-            done(Some((seed, ran)));
-        }
+        true
     });
+    // An interrupt may have left gaps: what was finished counts all the same.
+    for (nth, ran) in waiting {
+        done(Some((seeds.start + nth, ran)));
+    }
 }
 
 /// Makes one run on this thread.

@@ -16,6 +16,7 @@ mod exit;
 mod fuzz;
 mod list;
 mod many;
+mod pool;
 mod progress;
 mod replay;
 mod report;

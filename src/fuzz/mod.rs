@@ -6,8 +6,8 @@ mod cases;
 mod folder;
 mod junit;
 mod merge;
-mod pool;
 mod progress;
+mod runs;
 mod step_summary;
 mod tell;
 
@@ -15,20 +15,18 @@ pub(crate) use args::FuzzArgs;
 
 use crate::execute::is_interrupted;
 use crate::exit::{self, Failure};
+use crate::pool;
 use crate::scenario::{bugs, load};
 use crate::style::Style;
 use args::{FuzzCommand, OutputArgs};
 use folder::Folder;
-use pool::Order;
-use progress::Progress;
+use runs::Order;
 use scenarios::catalog;
-use scenarios::fuzz::{
-    End, FuzzReport, Header, Part, Plan, SeedRange, Shard, Stop, Tally, Target, Writer,
-};
+use scenarios::fuzz::{FuzzReport, Part, Plan, SeedRange, Shard, Stop, Target};
 use scenarios::result::{Outcome, files};
 use scenarios::spec::{Diagnostic, Kind};
 use std::path::Path;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 /// Fuzzes, or joins the parts of that.
 pub(crate) fn command(args: &FuzzArgs) -> Result<u8, Failure> {
@@ -54,9 +52,7 @@ fn fuzz(args: &FuzzArgs) -> Result<u8, Failure> {
     probe_junit(&args.output)?;
     let folder = Folder::new(args.output.out.as_deref(), &label(args, &plan, part))?;
     exit::warn(&warnings);
-    let jobs = args
-        .jobs
-        .map_or_else(|| std::thread::available_parallelism().map_or(1, usize::from), usize::from);
+    let jobs = args.jobs.map_or_else(pool::processors, usize::from);
     let order = Order {
         plan: &plan,
         part,
@@ -64,44 +60,9 @@ fn fuzz(args: &FuzzArgs) -> Result<u8, Failure> {
         time: args.time.map(|time| Duration::from_nanos(time.nanos())),
         fail_fast: args.fail_fast,
     };
-    let (report, unwritten) = run(args, &order, &folder)?;
+    let keep = usize::from(args.output.max_per_signature);
+    let (report, unwritten) = runs::make(&order, &folder, keep)?;
     Ok(finish(&args.output, &plan, &folder, report, unwritten))
-}
-
-/// Makes the runs and keeps the journal. When that can be written no more, no more runs are begun,
-/// and what there is counts; fails only before the first.
-fn run(
-    args: &FuzzArgs,
-    order: &Order<'_>,
-    folder: &Folder,
-) -> Result<(FuzzReport, Option<Failure>), Failure> {
-    let (plan, part) = (order.plan, order.part);
-    let mut writer = Writer::default();
-    let mut journal = folder.journal()?;
-    journal.append(&writer.header(&Header::new(plan.clone(), vec![part])))?;
-    let mut tally = Tally::new(plan, usize::from(args.output.max_per_signature));
-    let mut progress = Progress::new(order.planned());
-    let begin = Instant::now();
-    let mut unwritten = None;
-    let stop = pool::run(order, begin, |event| {
-        if let Some(record) = event {
-            if unwritten.is_none() {
-                unwritten = journal.append(&writer.run(record)).err();
-            }
-            let new = tally.add(record);
-            progress.add(new);
-        }
-        progress.glance(&tally);
-        unwritten.is_none()
-    });
-    progress.clear();
-    let wall = begin.elapsed();
-    let wall_ms = u64::try_from(wall.as_millis()).unwrap_or(u64::MAX);
-    if unwritten.is_none() {
-        let end = End { runs: tally.ran().ran, wall_ms, stop };
-        unwritten = journal.append(&writer.end(end)).err();
-    }
-    Ok((FuzzReport::new(plan, &[part], &tally, stop, wall.as_secs_f64()), unwritten))
 }
 
 /// Makes the results of failures, writes what came of it, and tells it.

@@ -5,6 +5,7 @@ use super::convert::{self, COMPARED};
 use super::make::{self, Made};
 use super::tell;
 use crate::exit::{self, Failure};
+use crate::pool;
 use crate::style::Style;
 use reports::acks::{self, Study};
 use reports::out::{OutFile, Staging};
@@ -111,8 +112,7 @@ impl Job {
 
     fn run(&self, args: &AcksArgs) -> Made {
         let header = convert::header(&self.scenario, args);
-        let available = || std::thread::available_parallelism().map_or(1, usize::from);
-        let jobs = args.jobs.map_or_else(available, usize::from);
+        let jobs = args.jobs.map_or_else(pool::processors, usize::from);
         make::make(&self.study, header, args, jobs)
     }
 }

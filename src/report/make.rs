@@ -4,19 +4,13 @@ use super::args::AcksArgs;
 use super::convert;
 use super::progress::Progress;
 use crate::execute::is_interrupted;
+use crate::exit;
+use crate::pool;
 use reports::acks::{CutShort, Header, Run, Study, Why};
 use scenarios::museum;
 use scenarios::result::Outcome;
 use scenarios::study::{self, ACKS};
 use std::collections::BTreeMap;
-use std::ops::Range;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::mpsc::{self, RecvTimeoutError, SyncSender};
-use std::thread;
-use std::time::Duration;
-
-/// How long nothing may be told before the clock is looked at.
-const GLANCE: Duration = Duration::from_millis(100);
 
 /// A study that was made.
 pub(super) struct Made {
@@ -34,59 +28,28 @@ impl Made {
     }
 }
 
-/// The runs of a seed, or what is told of a panic.
-type Ran = (u64, Result<Vec<Run>, String>);
-
-/// What the threads share.
-struct Work<'a> {
-    study: &'a study::Study,
-    by_hand: &'a [String],
-    provoke_panic: Option<u64>,
-    seeds: Range<u64>,
-    next: AtomicU64,
-    halt: AtomicBool,
-}
-
 /// Makes the runs of all seeds. Ends early when interrupted or at our own mistake, with the seeds
 /// before the first that is missing.
 pub(super) fn make(study: &study::Study, mut header: Header, args: &AcksArgs, jobs: usize) -> Made {
     let seeds = header.seeds.from..header.seeds.to;
     let mut progress = Progress::new(header.seeds.count(), study.variants());
-    let work = Work {
-        study,
-        by_hand: &args.set,
-        provoke_panic: args.provoke_panic,
-        next: AtomicU64::new(seeds.start),
-        halt: AtomicBool::new(false),
-        seeds: seeds.clone(),
-    };
     let (mut runs, mut panicked) = (BTreeMap::new(), false);
-    let (sender, receiver) = mpsc::sync_channel::<Ran>(jobs * 4);
-    thread::scope(|scope| {
-        for _ in 0..jobs {
-            let (work, sender) = (&work, sender.clone());
-            scope.spawn(move || make_some(work, &sender));
-        }
-        drop(sender);
-        loop {
-            match receiver.recv_timeout(GLANCE) {
-                Ok((seed, Ok(of_seed))) => {
-                    progress.add(&of_seed);
-                    runs.insert(seed, of_seed);
-                }
-                Ok((seed, Err(message))) => {
-                    progress.clear();
-                    eprintln!("seed {seed}: {message}");
-                    panicked = true;
-                }
-                Err(RecvTimeoutError::Timeout) => {}
-                Err(RecvTimeoutError::Disconnected) => break,
+    let work = |nth| of_seed(study, args, seeds.start + nth);
+    pool::run(header.seeds.count(), jobs, work, |event| {
+        match event {
+            Some((nth, Ok(of_seed))) => {
+                progress.add(&of_seed);
+                runs.insert(seeds.start + nth, of_seed);
             }
-            progress.glance();
-            if is_interrupted() || panicked {
-                work.halt.store(true, Ordering::Relaxed);
+            Some((nth, Err(message))) => {
+                progress.clear();
+                exit::tell(&format!("seed {}: {message}", seeds.start + nth));
+                panicked = true;
             }
+            None => {}
         }
+        progress.glance();
+        !panicked
     });
     progress.clear();
     let done = seeds.clone().take_while(|seed| runs.contains_key(seed)).count() as u64;
@@ -109,23 +72,11 @@ pub(super) fn make(study: &study::Study, mut header: Header, args: &AcksArgs, jo
     if panicked { Made { outcome: Outcome::Panic, ..made } } else { made }
 }
 
-fn make_some(work: &Work<'_>, sender: &SyncSender<Ran>) {
-    while !work.halt.load(Ordering::Relaxed) {
-        let seed = work.next.fetch_add(1, Ordering::Relaxed);
-        if seed >= work.seeds.end {
-            return;
-        }
-        let provoked = work.provoke_panic == Some(seed);
-        let bugs = if provoked { vec![museum::provoked::ID.to_owned()] } else { Vec::new() };
-        let of_seed = match work.study.runs(seed, &bugs) {
-            Ok(observed) => {
-                let observed = ACKS.iter().zip(observed);
-                Ok(observed.map(|(under, seen)| convert::run(*under, work.by_hand, seen)).collect())
-            }
-            Err(fallen) => Err(convert::fallen(work.by_hand, &fallen)),
-        };
-        if sender.send((seed, of_seed)).is_err() {
-            return;
-        }
-    }
+/// The runs of one seed, or what is told of a panic.
+fn of_seed(study: &study::Study, args: &AcksArgs, seed: u64) -> Result<Vec<Run>, String> {
+    let provoked = args.provoke_panic == Some(seed);
+    let bugs = if provoked { vec![museum::provoked::ID.to_owned()] } else { Vec::new() };
+    let fallen = |fallen: Box<study::Fallen>| convert::fallen(&args.set, &fallen);
+    let observed = ACKS.iter().zip(study.runs(seed, &bugs).map_err(fallen)?);
+    Ok(observed.map(|(under, seen)| convert::run(*under, &args.set, seen)).collect())
 }

@@ -186,3 +186,13 @@ fn a_study_that_is_cut_off_makes_no_report_and_the_last_report_is_the_latest() {
     assert!(ended.err.contains("damaged or was edited"), "{}", ended.err);
     assert!(!folder.path().join("cut").exists());
 }
+
+#[test]
+fn the_last_seeds_of_all_are_followed_by_none() {
+    let folder = Folder::new("report-last");
+    let args = ["--seeds", "18446744073709551614..18446744073709551615", "--jobs", "2", "--json"];
+    let ended = report(&folder, &args);
+    assert!(matches!(ended.code, Some(0 | 1)), "{ended:#?}");
+    let study = fs::read_to_string(folder.path().join("results/latest/study.jsonl"));
+    assert_eq!(study.expect("readable").lines().count(), 1 + 6, "a header, and a run a setting");
+}

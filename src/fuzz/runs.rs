@@ -1,0 +1,193 @@
+//! Making the runs, and the journal of them.
+
+use super::folder::{Folder, Journal};
+use super::progress::Progress;
+use crate::execute::{guarded, is_interrupted};
+use crate::exit::Failure;
+use crate::pool;
+use scenarios::fuzz::{End, FuzzReport, Header, Part, Plan, SeedRecord, Stop, Tally, Writer};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+/// What is to be run, and when it is over.
+pub(super) struct Order<'a> {
+    pub(super) plan: &'a Plan,
+    pub(super) part: Part,
+    pub(super) jobs: usize,
+    pub(super) time: Option<Duration>,
+    pub(super) fail_fast: bool,
+}
+
+impl Order<'_> {
+    /// How many runs there are.
+    fn planned(&self) -> u64 {
+        self.part.count().saturating_mul(self.plan.targets.len() as u64)
+    }
+
+    /// Makes the `nth` run.
+    fn run(&self, nth: u64) -> SeedRecord {
+        let plan = self.plan;
+        let run = self.part.run(u128::from(nth), plan.targets.len());
+        let (target, seed) = run.expect("a number below that of all runs");
+        let begin = Instant::now();
+        let verdict = guarded(&plan.resolve(target, seed, false)).verdict;
+        let wall_us = u64::try_from(begin.elapsed().as_micros()).unwrap_or(u64::MAX);
+        SeedRecord::new(target, verdict, wall_us)
+    }
+
+    /// Why no more runs are to begin, if so.
+    fn reason(&self, begin: Instant, failed: bool) -> Stop {
+        if is_interrupted() {
+            Stop::Interrupted
+        } else if self.fail_fast && failed {
+            Stop::FailFast
+        } else if self.time.is_some_and(|time| begin.elapsed() >= time) {
+            Stop::Time
+        } else {
+            Stop::Complete
+        }
+    }
+}
+
+/// The journal that is being written. The thread that made a run adds it before it begins another:
+/// what kills the process costs the runs in flight and no others, even while the thread that tells
+/// of them waits for somebody to read that.
+struct Book(Mutex<Pages>);
+
+struct Pages {
+    journal: Journal,
+    writer: Writer,
+    /// Why nothing more is added: after a line that is written in part none can follow.
+    unwritten: Option<Failure>,
+}
+
+impl Book {
+    fn new(order: &Order<'_>, folder: &Folder) -> Result<Self, Failure> {
+        let (writer, mut journal) = (Writer::default(), folder.journal()?);
+        let header = Header::new(order.plan.clone(), vec![order.part]);
+        journal.append(&writer.header(&header))?;
+        Ok(Self(Mutex::new(Pages { journal, writer, unwritten: None })))
+    }
+
+    fn pages(&self) -> MutexGuard<'_, Pages> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn add(&self, record: &SeedRecord) {
+        let pages = &mut *self.pages();
+        if pages.unwritten.is_none() {
+            pages.unwritten = pages.journal.append(&pages.writer.run(record)).err();
+        }
+    }
+
+    /// Writes the last line, and answers why the journal is not whole.
+    fn end(self, end: End) -> Option<Failure> {
+        let Pages { mut journal, writer, unwritten } =
+            self.0.into_inner().unwrap_or_else(PoisonError::into_inner);
+        unwritten.or_else(|| journal.append(&writer.end(end)).err())
+    }
+}
+
+/// Makes the runs and keeps the journal. When that can be written no more, no more runs are begun,
+/// and what there is counts; fails only before the first. `keep` seeds of each signature are kept.
+pub(super) fn make(
+    order: &Order<'_>,
+    folder: &Folder,
+    keep: usize,
+) -> Result<(FuzzReport, Option<Failure>), Failure> {
+    let (plan, part) = (order.plan, order.part);
+    let book = Book::new(order, folder)?;
+    let mut tally = Tally::new(plan, keep);
+    let mut progress = Progress::new(order.planned());
+    let begin = Instant::now();
+    let stop = journaled(order, &book, begin, |event| {
+        if let Some(record) = event {
+            let new = tally.add(record);
+            progress.add(new);
+        }
+        progress.glance(&tally);
+    });
+    progress.clear();
+    let wall = begin.elapsed();
+    let wall_ms = u64::try_from(wall.as_millis()).unwrap_or(u64::MAX);
+    let unwritten = book.end(End { runs: tally.ran().ran, wall_ms, stop });
+    Ok((FuzzReport::new(plan, &[part], &tally, stop, wall.as_secs_f64()), unwritten))
+}
+
+/// Makes the runs, and answers why there are no more. `told` is called with each as it ends, on
+/// this thread, and once in a while without one.
+fn journaled(
+    order: &Order<'_>,
+    book: &Book,
+    begin: Instant,
+    mut told: impl FnMut(Option<&SeedRecord>),
+) -> Stop {
+    let mut ran = 0;
+    let mut stop = Stop::Complete;
+    let work = |nth| {
+        let record = order.run(nth);
+        book.add(&record);
+        record
+    };
+    pool::run(order.planned(), order.jobs, work, |event| {
+        let record = event.map(|(_, record)| record);
+        ran += u64::from(record.is_some());
+        // What is still in flight is told as well.
+        told(record.as_ref());
+        let failed = record.is_some_and(|record| record.failure.is_some());
+        stop = stop.max(order.reason(begin, failed));
+        if book.pages().unwritten.is_some() {
+            stop = Stop::Incomplete;
+        }
+        stop == Stop::Complete
+    });
+    match ran == order.planned() {
+        true => Stop::Complete,
+        // The threads may have seen an interrupt first.
+        false => stop.max(order.reason(begin, false)),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::folder::JOURNAL;
+    use super::*;
+    use scenarios::catalog;
+    use scenarios::fuzz::{SeedRange, Shard, Target};
+    use std::{env, fs, process, thread};
+
+    #[test]
+    fn a_run_is_in_the_journal_even_if_nobody_hears_of_it() {
+        let path = env::temp_dir().join(format!("faultline-journaled-{}", process::id()));
+        let Ok(folder) = Folder::new(Some(&path), "") else { panic!("a folder for the test") };
+        let Ok((mut scenario, _)) = catalog::scenario("no-faults") else { panic!("it is there") };
+        scenario.set_all(&["records=20".to_owned()]).unwrap_or_else(|error| panic!("{error}"));
+        let target = Target { source: "no-faults".to_owned(), scenario };
+        let plan = Plan::new(vec![target], Vec::new(), Vec::new());
+        let part = Part { seeds: SeedRange { start: 0, end: 8 }, shard: Shard::WHOLE };
+        let order = Order {
+            plan: &plan,
+            part,
+            jobs: 1,
+            time: None,
+            fail_fast: false,
+        };
+        let Ok(book) = Book::new(&order, &folder) else { panic!("a journal for the test") };
+        let lines = || {
+            let text = fs::read_to_string(path.join(JOURNAL)).unwrap_or_default();
+            text.matches("{\"run\"").count()
+        };
+        let begin = Instant::now();
+        let mut first = true;
+        let stop = journaled(&order, &book, begin, |record| {
+            // Hears of the first run for as long as others are not written.
+            while record.is_some() && first && lines() < 4 {
+                assert!(begin.elapsed() < Duration::from_secs(60), "{} runs", lines());
+                thread::sleep(Duration::from_millis(5));
+            }
+            first &= record.is_none();
+        });
+        assert_eq!((stop, lines()), (Stop::Complete, 8));
+        fs::remove_dir_all(path).expect("it can be taken away");
+    }
+}
