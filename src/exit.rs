@@ -1,6 +1,6 @@
 //! Exit codes, and what ends the program before anything was run.
 
-use scenarios::result::VERSION;
+use scenarios::result::{VERSION, files};
 use scenarios::spec::{Diagnostic, ErrorReport, Kind};
 use std::io;
 use std::path::Path;
@@ -171,6 +171,15 @@ fn unprinted(error: &io::Error) -> String {
 pub(crate) fn tell(text: &(impl std::fmt::Display + ?Sized)) {
     use io::Write;
     let _ = writeln!(io::stderr().lock(), "{text}");
+}
+
+/// Makes the link to the results that were written last. That it cannot be made is said and no
+/// reason to fail: the results are whole.
+pub(crate) fn point_latest_at(base: &Path, name: &str) {
+    if let Err(error) = files::point_latest_at(base, name) {
+        let link = base.join(files::name::LATEST);
+        tell(&format!("warning: cannot make the link {}: {error}", link.display()));
+    }
 }
 
 /// Prints warnings.

@@ -5,9 +5,7 @@
 #![allow(
     clippy::disallowed_methods,
     clippy::disallowed_types,
-    clippy::print_stdout,
-    clippy::print_stderr,
-    reason = "the command line reads files, starts threads and prints"
+    reason = "the command line reads files and starts threads"
 )]
 
 mod args;

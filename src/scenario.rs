@@ -128,7 +128,7 @@ impl Job<'_> {
             return Told { verdict, record, unwritten: None };
         }
         let name = files::directory_name(&verdict.scenario, seed, &verdict.digest);
-        let folder = self.args.out.join(name).display().to_string();
+        let folder = self.args.out.join(&name).display().to_string();
         verdict.replay = format!("faultline replay {}", quoted(&folder));
         verdict.out = folder;
         // Neither is there unless it was asked for.
@@ -141,8 +141,9 @@ impl Job<'_> {
         };
         let unwritten = files::write(&self.args.out, artefacts).err();
         let unwritten = unwritten.map(|error| Failure::unwritable(&self.args.out, &error));
-        if unwritten.is_some() {
-            (verdict.replay, verdict.out) = (String::new(), String::new());
+        match unwritten {
+            Some(_) => (verdict.replay, verdict.out) = (String::new(), String::new()),
+            None => exit::point_latest_at(&self.args.out, &name),
         }
         Told { verdict, record, unwritten }
     }

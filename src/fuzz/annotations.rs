@@ -8,7 +8,7 @@ use scenarios::fuzz::FuzzReport;
 const MOST: usize = 10;
 
 /// A line for each signature, the worst first.
-pub(super) fn lines(report: &FuzzReport) -> String {
+pub(super) fn lines(report: &FuzzReport) -> Vec<String> {
     let groups = report.signatures.iter().take(MOST);
     groups
         .map(|group| {
@@ -18,7 +18,7 @@ pub(super) fn lines(report: &FuzzReport) -> String {
                 "{}\n{count} of {ran} runs; the smallest seed is {}\n{}",
                 group.summary, group.smallest_seed, group.reproduce
             );
-            format!("::error title={title}::{}\n", data(&text))
+            format!("::error title={title}::{}", data(&text))
         })
         .collect()
 }

@@ -82,7 +82,9 @@ fn finish(
         unwritten = unwritten.or(folder::replace(path, &junit::document(&report)).err());
     }
     if std::env::var_os("GITHUB_ACTIONS").is_some_and(|value| !value.is_empty()) {
-        eprint!("{}", annotations::lines(&report));
+        for line in annotations::lines(&report) {
+            exit::tell(&line);
+        }
     }
     step_summary::append(&report);
     let json = args.json.then_some(&report);

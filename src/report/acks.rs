@@ -163,9 +163,12 @@ impl Out {
             if let Some(left) = staging.finish()? {
                 exit::tell(&format!("warning: {left}"));
             }
-            name.map_or(Ok(()), |name| results::point_latest_at(Path::new(RESULTS), &name))
+            Ok(())
         });
         written.map_err(|error| Failure::unwritable(Path::new(&folder), &error))?;
+        if let Some(name) = name {
+            exit::point_latest_at(Path::new(RESULTS), &name);
+        }
         Ok(folder)
     }
 }

@@ -117,3 +117,13 @@ fn a_verdict_that_standard_output_does_not_take_goes_to_standard_error() {
         assert!(verdict < failure, "{ended:#?}");
     }
 }
+
+#[test]
+fn what_was_found_is_told_although_standard_error_takes_nothing() {
+    let folder = Folder::new("full-stderr");
+    let program = env!("CARGO_BIN_EXE_faultline");
+    let fuzz = "fuzz no-faults --set records=20 --seeds 42..43 --bug canary";
+    let ended = shell(&folder, &format!("GITHUB_ACTIONS=true '{program}' {fuzz} 2>/dev/full"));
+    assert_eq!(ended.code, Some(1), "{ended:#?}");
+    assert!(ended.out.starts_with("VIOLATION "), "{ended:#?}");
+}

@@ -152,3 +152,17 @@ load = "3s"
     let exercised = exercised.split("\nrun ").next().unwrap();
     assert!(exercised.contains("connection_refused "), "what had to be reached: {exercised}");
 }
+
+#[test]
+fn a_link_that_cannot_be_made_costs_no_results() {
+    let folder = Folder::new("results-latest");
+    folder.file("small.toml", &small(""));
+    // No link takes the place of a folder.
+    fs::create_dir_all(folder.path().join("results/latest/in")).unwrap();
+    let ended = folder.run(&["scenario", "small.toml", "--seed", "7", "--json"]);
+    assert_eq!(ended.code, Some(0), "{ended:#?}");
+    assert!(ended.err.contains("warning: cannot make the link results/latest: "), "{ended:#?}");
+    let verdict = ended.json();
+    assert!(folder.path().join(verdict["out"].as_str().unwrap()).join("run.json").is_file());
+    assert_eq!(fs::read_dir(folder.path().join("results")).unwrap().count(), 2, "no draft stays");
+}

@@ -95,7 +95,6 @@ pub fn write(base: &Path, artefacts: Artefacts<'_>) -> io::Result<PathBuf> {
         let _ = fs::remove_dir_all(&draft);
         return Err(error);
     }
-    point_latest_at(base, &name)?;
     Ok(target)
 }
 
@@ -148,7 +147,7 @@ pub fn point_latest_at(base: &Path, name: &str) -> io::Result<()> {
     std::os::unix::fs::symlink(name, &draft)?;
     #[cfg(not(unix))]
     fs::write(&draft, name)?;
-    fs::rename(&draft, &latest)
+    fs::rename(&draft, &latest).inspect_err(|_| drop(fs::remove_file(&draft)))
 }
 
 /// Reads the record in `path`: a results directory, or its `run.json`.
