@@ -2,20 +2,26 @@
 //! they are the same again.
 
 use crate::args::ScenarioArgs;
-use crate::execute::guarded;
+use crate::execute::{guarded, is_interrupted};
 use crate::exit::Failure;
 use crate::scenario::Job;
-use scenarios::fuzz::{FuzzReport, Plan};
+use scenarios::fuzz::{FuzzReport, Plan, Stop};
 use scenarios::result::Outcome;
 use scenarios::run::RunOutcome;
 use std::path::Path;
 
 /// Writes a results directory into `folder` for each case of `report`, and names it there. Answers
-/// why one could not be written; the others after it are not tried.
-pub(super) fn write(plan: &Plan, folder: &Path, report: &mut FuzzReport) -> Option<Failure> {
-    let mut unwritten = None;
+/// why one could not be written; the others after it are not tried. And how many were left out
+/// because of an interrupt: one that has ended the runs does not end this as well.
+pub(super) fn write(plan: &Plan, folder: &Path, report: &mut FuzzReport) -> (Option<Failure>, u64) {
+    let (mut unwritten, mut left_out) = (None, 0);
+    let to_the_end = report.stopped == Stop::Interrupted;
     for group in 0..report.signatures.len() {
         for i in 0..report.signatures[group].cases.len() {
+            if is_interrupted() && !to_the_end {
+                left_out += 1;
+                continue;
+            }
             let case = report.signatures[group].cases[i].clone();
             let target = plan.targets.iter().find(|it| it.scenario.name == case.scenario);
             let Some(target) = target else { continue };
@@ -45,7 +51,7 @@ pub(super) fn write(plan: &Plan, folder: &Path, report: &mut FuzzReport) -> Opti
             }
         }
     }
-    unwritten
+    (unwritten, left_out)
 }
 
 /// Whether a run had this digest. A panic remains one.

@@ -3,7 +3,8 @@
 use super::args::MergeArgs;
 use super::folder::{Folder, JOURNAL};
 use super::{finish, probe_junit};
-use crate::exit::Failure;
+use crate::execute::is_interrupted;
+use crate::exit::{self, Failure};
 use scenarios::fuzz::{Merged, Refusal, Writer, merge};
 use scenarios::spec::{Diagnostic, Kind};
 use std::cell::RefCell;
@@ -28,11 +29,14 @@ pub(super) fn command(args: &MergeArgs) -> Result<u8, Failure> {
         Ok(merged) => merged,
         Err(failure) => {
             folder.discard();
-            return Err(failure);
+            return match is_interrupted() {
+                true => Ok(exit::interrupted("nothing was written", args.output.json)),
+                false => Err(failure),
+            };
         }
     };
     for note in &merged.notes {
-        crate::exit::tell(&format!("warning: {note}"));
+        exit::tell(&format!("warning: {note}"));
     }
     Ok(finish(&args.output, &merged.plan, &folder, merged.report, None))
 }
@@ -54,7 +58,10 @@ fn join(
         journals,
         usize::from(args.output.max_per_signature),
         |header| append(&Writer::default().header(header)),
-        |record| append(&writer.run(record)),
+        |record| match is_interrupted() {
+            true => Err(io::Error::from(io::ErrorKind::Interrupted)),
+            false => append(&writer.run(record)),
+        },
     );
     let merged = merged.map_err(|refusal| refused(&refusal, folder.path()));
     let mut draft = draft.into_inner();

@@ -13,9 +13,9 @@ mod tell;
 
 pub(crate) use args::FuzzArgs;
 
-use crate::execute::is_interrupted;
 use crate::exit::{self, Failure};
 use crate::pool;
+use crate::progress::plural;
 use crate::scenario::{bugs, load};
 use crate::style::Style;
 use args::{FuzzCommand, OutputArgs};
@@ -75,12 +75,10 @@ fn finish(
 ) -> u8 {
     report.out = folder.path().display().to_string();
     let stopped_by_disk = unwritten.is_some();
-    let cases = cases::write(plan, folder.path(), &mut report);
-    unwritten = unwritten.or(cases);
-    unwritten = unwritten.or(folder.write_json("fuzz.json", &report).err());
-    if let Some(path) = &args.junit {
-        unwritten = unwritten.or(folder::replace(path, &junit::document(&report)).err());
-    }
+    // The cases may take a while, and whoever does not wait for them has the result all the same.
+    unwritten = unwritten.or(write(args, folder, &report));
+    let (failure, left_out) = cases::write(plan, folder.path(), &mut report);
+    unwritten = unwritten.or(failure).or(write(args, folder, &report));
     if std::env::var_os("GITHUB_ACTIONS").is_some_and(|value| !value.is_empty()) {
         for line in annotations::lines(&report) {
             exit::tell(&line);
@@ -91,17 +89,29 @@ fn finish(
     let words = || tell::summary(&report, plan, Style::of_stdout());
     let code = exit_code(&report, stopped_by_disk);
     let code = exit::print_result(json, words, unwritten, code);
-    if report.stopped == Stop::Interrupted || is_interrupted() {
+    if report.stopped == Stop::Interrupted {
         let (ran, planned) = (report.ran.ran, report.planned);
         exit::tell(&format!("interrupted after {ran} of {planned} runs"));
+    }
+    if left_out > 0 {
+        let left_out = plural(left_out, "failure");
+        exit::tell(&format!("interrupted: the results of {left_out} were not written"));
     }
     code
 }
 
-/// What a report comes to. That runs are missing because the disk took no more of them is not
-/// something that cannot be told: it is the disk.
+/// Writes what came of it; answers why it cannot be written.
+fn write(args: &OutputArgs, folder: &Folder, report: &FuzzReport) -> Option<Failure> {
+    let unwritten = folder.write_json("fuzz.json", report).err();
+    let Some(path) = &args.junit else { return unwritten };
+    unwritten.or(folder::replace(path, &junit::document(report)).err())
+}
+
+/// What a report comes to. An interrupt after the last run changes nothing about it. That runs are
+/// missing because the disk took no more of them is not something that cannot be told: it is the
+/// disk.
 fn exit_code(report: &FuzzReport, stopped_by_disk: bool) -> u8 {
-    if report.stopped == Stop::Interrupted || is_interrupted() {
+    if report.stopped == Stop::Interrupted {
         return exit::INTERRUPTED;
     }
     match report.outcome {

@@ -165,13 +165,7 @@ mod tests {
         let target = Target { source: "no-faults".to_owned(), scenario };
         let plan = Plan::new(vec![target], Vec::new(), Vec::new());
         let part = Part { seeds: SeedRange { start: 0, end: 8 }, shard: Shard::WHOLE };
-        let order = Order {
-            plan: &plan,
-            part,
-            jobs: 1,
-            time: None,
-            fail_fast: false,
-        };
+        let order = Order { plan: &plan, part, jobs: 1, time: None, fail_fast: false };
         let Ok(book) = Book::new(&order, &folder) else { panic!("a journal for the test") };
         let lines = || {
             let text = fs::read_to_string(path.join(JOURNAL)).unwrap_or_default();

@@ -159,3 +159,32 @@ fn what_cannot_be_joined_leaves_nothing() {
     assert!(ended.err.contains("holds a fuzz run already"), "{}", ended.err);
     assert_eq!(fs::read_to_string(folder.path().join("whole/journal.jsonl")).unwrap(), journal);
 }
+
+#[cfg(unix)]
+#[test]
+fn an_interrupt_after_the_runs_costs_traces_and_hides_nothing() {
+    let folder = Folder::new("fuzz-late-interrupt");
+    let args = "fuzz museum-kip-497 --bug KIP-497 --seeds 0..60 --max-per-signature 60 --out out \
+                --json --junit junit.xml";
+    let mut command = folder.program();
+    let child = command.args(args.split_whitespace()).stdout(Stdio::piped());
+    let child = child.stderr(Stdio::piped()).spawn().expect("it starts");
+    // The result is there before the failures are run again.
+    let junit = folder.path().join("junit.xml");
+    let begin = Instant::now();
+    while !junit.is_file() {
+        assert!(begin.elapsed() < Duration::from_secs(60), "no result in a minute");
+        sleep(Duration::from_millis(1));
+    }
+    let id = child.id().to_string();
+    std::process::Command::new("kill").args(["-INT", &id]).status().expect("kill is there");
+    let output = child.wait_with_output().expect("it ends");
+    assert_eq!(output.status.code(), Some(1), "what was found counts: {output:?}");
+    let report: serde_json::Value = serde_json::from_slice(&output.stdout).expect("one object");
+    assert_eq!((&report["stopped"], &report["ran"]), (&"complete".into(), &60.into()));
+    let told = String::from_utf8_lossy(&output.stderr);
+    assert!(told.contains("interrupted: the results of "), "{told}");
+    assert!(!told.contains("interrupted after"), "{told}");
+    let kept = fs::read_to_string(folder.path().join("out/fuzz.json")).unwrap();
+    assert_eq!(serde_json::from_str::<serde_json::Value>(&kept).unwrap(), report);
+}
