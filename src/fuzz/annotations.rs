@@ -3,24 +3,33 @@
 //! well: standard output may be one JSON object.
 
 use scenarios::fuzz::FuzzReport;
+use scenarios::result::Outcome;
 
 /// GitHub shows no more than ten of a step.
 const MOST: usize = 10;
 
-/// A line for each signature, the worst first.
+/// A line for whatever makes the result less than a pass: that runs are missing, each signature,
+/// the worst first, and each scenario that shows too little.
 pub(super) fn lines(report: &FuzzReport) -> Vec<String> {
-    let groups = report.signatures.iter().take(MOST);
-    groups
-        .map(|group| {
-            let title = property(&format!("faultline {}: {}", group.scenario, group.signature));
-            let (count, ran) = (group.count, report.ran.ran);
-            let text = format!(
-                "{}\n{count} of {ran} runs; the smallest seed is {}\n{}",
-                group.summary, group.smallest_seed, group.reproduce
-            );
-            format!("::error title={title}::{}", data(&text))
-        })
-        .collect()
+    let missing = report.lacks().map(|why| error("faultline: runs are missing", &why));
+    let groups = report.signatures.iter().map(|group| {
+        let (count, ran) = (group.count, report.ran.ran);
+        let text = format!(
+            "{}\n{count} of {ran} runs; the smallest seed is {}\n{}",
+            group.summary, group.smallest_seed, group.reproduce
+        );
+        error(&format!("faultline {}: {}", group.scenario, group.signature), &text)
+    });
+    let vacuous = report.scenarios.iter().filter(|row| row.outcome == Outcome::Vacuous);
+    let vacuous = vacuous.map(|row| {
+        let why = row.shows_too_little().join("; ");
+        error(&format!("faultline {}: vacuous", row.scenario), &why)
+    });
+    missing.into_iter().chain(groups).chain(vacuous).take(MOST).collect()
+}
+
+fn error(title: &str, text: &str) -> String {
+    format!("::error title={}::{}", property(title), data(text))
 }
 
 fn data(text: &str) -> String {

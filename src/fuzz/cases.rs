@@ -47,7 +47,7 @@ pub(super) fn write(plan: &Plan, folder: &Path, report: &mut FuzzReport) -> (Opt
                 report.signatures[group].out = told.verdict.out;
             }
             if !same {
-                report.differs(group);
+                report.differs(group, i);
             }
         }
     }

@@ -1,16 +1,22 @@
-//! JUnit's XML: a suite with a case for each scenario. There is no standard; this is what Jenkins,
-//! GitLab and the actions for GitHub read (github.com/testmoapp/junitxml).
+//! JUnit's XML: a suite with a case for each scenario, and one more if runs are missing. There is
+//! no standard; this is what Jenkins, GitLab and the actions for GitHub read
+//! (github.com/testmoapp/junitxml).
 
+use crate::progress::plural;
 use scenarios::fuzz::{FuzzReport, ScenarioRow};
 use scenarios::result::Outcome;
 use std::fmt::Write;
 
 /// The document.
 pub(super) fn document(report: &FuzzReport) -> String {
-    let bad = |row: &&ScenarioRow| row.outcome != Outcome::Pass;
-    let tests = report.scenarios.len();
-    let errors = report.scenarios.iter().filter(bad).filter(|row| is_error(row.outcome)).count();
-    let failures = report.scenarios.iter().filter(bad).count() - errors;
+    let lacks = report.lacks();
+    let missing = usize::from(lacks.is_some());
+    let count =
+        |is: fn(Outcome) -> bool| report.scenarios.iter().filter(|row| is(row.outcome)).count();
+    let bad = count(|outcome| outcome != Outcome::Pass);
+    let own = count(is_error);
+    let (tests, errors) = (report.scenarios.len() + missing, own + missing);
+    let failures = bad - own;
     let numbers = format!(
         r#"tests="{tests}" failures="{failures}" errors="{errors}" time="{:.3}""#,
         report.wall_s
@@ -21,11 +27,17 @@ pub(super) fn document(report: &FuzzReport) -> String {
     for row in &report.scenarios {
         case(&mut xml, report, row);
     }
+    if let Some(why) = lacks {
+        let open = r#"    <testcase classname="faultline" name="all runs were made" time="0.000">"#;
+        let why = escaped(&why);
+        let _ = writeln!(xml, "{open}\n      <error type=\"missing\" message=\"{why}\"/>");
+        xml.push_str("    </testcase>\n");
+    }
     xml.push_str("  </testsuite>\n</testsuites>\n");
     xml
 }
 
-/// An error is our own; a failure is a finding.
+/// An error is our own, as are runs that are missing; a failure is a finding.
 fn is_error(outcome: Outcome) -> bool {
     matches!(outcome, Outcome::Panic | Outcome::Nondeterministic)
 }
@@ -72,14 +84,21 @@ fn told(report: &FuzzReport, row: &ScenarioRow) -> (String, String) {
             writeln!(text, "{} seed {}: {}", group.scenario, group.smallest_seed, group.summary);
         let _ = writeln!(text, "{}\n", group.reproduce);
     }
-    if row.outcome == Outcome::Vacuous
-        && let Some(vacuous) = &row.vacuous_seeds
-    {
-        let (count, ran) = (row.ran.vacuous, row.ran.ran);
-        message = format!("{count} of {ran} runs exercised nothing");
-        let _ = writeln!(text, "smallest seed {}", vacuous.smallest_seed);
-        for (name, count) in &vacuous.not_exercised {
-            let _ = writeln!(text, "not reached in {count} runs: {name}");
+    if row.ran.nondeterministic > 0 {
+        let count = plural(row.ran.nondeterministic, "run");
+        let _ = writeln!(text, "not the same when made again: {count}");
+        message = format!("{count} not the same when made again: {message}");
+    }
+    if row.outcome == Outcome::Vacuous {
+        message = row.shows_too_little().join("; ");
+        if let Some(vacuous) = &row.vacuous_seeds {
+            let _ = writeln!(text, "smallest seed {}", vacuous.smallest_seed);
+            for (name, count) in &vacuous.not_exercised {
+                let _ = writeln!(text, "not reached in {count} runs: {name}");
+            }
+        }
+        for name in &row.never_reached {
+            let _ = writeln!(text, "not reached in any run: {name}");
         }
     }
     (message, text)

@@ -3,6 +3,7 @@
 
 use crate::exit;
 use scenarios::fuzz::FuzzReport;
+use scenarios::result::Outcome;
 use std::fmt::Write;
 use std::fs::OpenOptions;
 use std::io::{self, Write as _};
@@ -32,20 +33,26 @@ fn table(report: &FuzzReport) -> String {
         "### faultline fuzz, seeds {}: {outcome}\n\n{passed} of {ran} runs passed.\n\n",
         report.seeds
     );
+    let rows = report.scenarios.iter().filter(|row| row.outcome == Outcome::Vacuous);
+    let vacuous = rows
+        .map(|row| format!("{} is vacuous: {}", row.scenario, row.shows_too_little().join("; ")));
+    for why in report.lacks().into_iter().chain(vacuous) {
+        // Writing into a string cannot fail.
+        let _ = writeln!(text, "{}\n", cell(&why));
+    }
     if report.signatures.is_empty() {
         return text;
     }
     text.push_str("| runs | signature | smallest seed | again |\n|---:|---|---|---|\n");
     for group in report.signatures.iter().take(MOST) {
-        // Writing into a string cannot fail.
         let _ = writeln!(
             text,
-            "| {} | {} | {} of {} | `{}` |",
+            "| {} | {} | {} of {} | {} |",
             group.count,
             cell(&group.signature),
             group.smallest_seed,
             cell(&group.scenario),
-            cell(&group.reproduce)
+            code(&group.reproduce)
         );
     }
     if report.signatures.len() > MOST {
@@ -60,6 +67,18 @@ fn cell(text: &str) -> String {
     text.replace('|', "\\|").replace('\n', " ").replace('<', "&lt;")
 }
 
+/// A text as code within a cell, where nothing stands for something else but a bar, which ends the
+/// cell even there. (github.github.com/gfm, 6.3 and 4.10.) More backticks than are in the text
+/// stand around it.
+fn code(text: &str) -> String {
+    let text = text.replace('|', "\\|").replace('\n', " ");
+    let longest = text.split(|c| c != '`').map(str::len).max().unwrap_or_default();
+    let ticks = "`".repeat(longest + 1);
+    // One space on each side belongs to the ticks.
+    let space = if text.starts_with('`') || text.ends_with('`') { " " } else { "" };
+    format!("{ticks}{space}{text}{space}{ticks}")
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -67,5 +86,8 @@ mod tests {
     #[test]
     fn nothing_in_a_text_ends_its_cell() {
         assert_eq!(cell("a|b\n<c"), "a\\|b &lt;c");
+        assert_eq!(code("a <b|c>\nd"), "`a <b\\|c> d`");
+        assert_eq!(code("a `b``c` d"), "```a `b``c` d```");
+        assert_eq!(code("'`a'`"), "`` '`a'` ``");
     }
 }

@@ -164,6 +164,25 @@ fn more_than_one_vacuous_seed_in_twenty_is_no_pass() {
 }
 
 #[test]
+fn what_no_seed_reaches_is_named_wherever_it_is_no_pass() {
+    let folder = Folder::new("fuzz-seldom");
+    let must = "must_reach = [{ reach = \"election_unclean\", seldom = true }]\ntitle =";
+    folder.file("must.toml", &small("").replace("title =", must));
+    let mut command = folder.program();
+    let args = ["fuzz", "must.toml", "--seeds", "0..20", "--json", "--junit", "junit.xml"];
+    command.env("GITHUB_ACTIONS", "true").env("GITHUB_STEP_SUMMARY", "step.md").args(args);
+    let ended = Ended::of(&mut command);
+    assert_eq!(ended.code, Some(4), "{ended:#?}");
+    let why = "none of 20 runs reached election_unclean";
+    let annotation = format!("::error title=faultline small%3A vacuous::{why}\n");
+    assert!(ended.err.contains(&annotation), "{}", ended.err);
+    let step = fs::read_to_string(folder.path().join("step.md")).unwrap();
+    assert!(step.contains(&format!("small is vacuous: {why}")), "{step}");
+    let xml = fs::read_to_string(folder.path().join("junit.xml")).unwrap();
+    assert!(xml.contains(&format!("type=\"vacuous\" message=\"{why}\"")), "{xml}");
+}
+
+#[test]
 fn the_first_failure_or_the_end_of_the_time_may_be_the_end() {
     let folder = Folder::new("fuzz-stop");
     let ended = canary(&folder, "fast", &["--seeds", "40..999999", "--fail-fast", "--json"]);

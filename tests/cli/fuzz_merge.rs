@@ -1,7 +1,7 @@
 //! `fuzz merge`: parts and what was killed, joined.
 
 use super::fuzz::{canary, timeless};
-use super::{Folder, small};
+use super::{Ended, Folder, small};
 use std::fs;
 use std::process::Stdio;
 use std::thread::sleep;
@@ -77,8 +77,19 @@ fn a_torn_last_line_is_left_out_and_said() {
     let without_end = text.rfind("{\"end\"").unwrap();
     fs::create_dir(folder.path().join("torn")).unwrap();
     folder.file("torn/journal.jsonl", &text[..without_end - 30]);
-    let ended = folder.run(&["fuzz", "merge", "torn", "--json"]);
+    let mut command = folder.program();
+    let args = ["fuzz", "merge", "torn", "--json", "--junit", "junit.xml"];
+    command.env("GITHUB_ACTIONS", "true").env("GITHUB_STEP_SUMMARY", "step.md").args(args);
+    let ended = Ended::of(&mut command);
     assert_eq!(ended.code, Some(3), "{ended:#?}");
+    let missing = "1 of 20 runs are missing: what they come to is unknown";
+    let annotation = format!("::error title=faultline%3A runs are missing::{missing}\n");
+    assert!(ended.err.contains(&annotation), "{}", ended.err);
+    let step = fs::read_to_string(folder.path().join("step.md")).unwrap();
+    assert!(step.contains(missing), "{step}");
+    let xml = fs::read_to_string(folder.path().join("junit.xml")).unwrap();
+    assert!(xml.contains("tests=\"3\" failures=\"0\" errors=\"1\""), "{xml}");
+    assert!(xml.contains(&format!("<error type=\"missing\" message=\"{missing}\"/>")), "{xml}");
     assert_eq!(ended.json()["ran"], 19);
     assert!(ended.err.contains("its torn last line does not count"), "{}", ended.err);
     assert!(ended.err.contains("1 of 20 runs are missing"), "{}", ended.err);

@@ -107,6 +107,8 @@ pub struct Case {
     pub scenario: String,
     /// The seed.
     pub seed: u64,
+    /// What it came to.
+    pub outcome: Outcome,
     /// The digest of its trace; after a panic of the trace until then.
     pub digest: String,
     /// What is wrong, in one line.
@@ -177,8 +179,9 @@ impl Ran {
         self.simulated_ns = record.simulated_ns.saturating_add(self.simulated_ns);
     }
 
-    /// What the runs of one scenario come to, of which `never_reached` things were wanted.
-    pub(super) fn outcome(&self, never_reached: usize) -> Outcome {
+    /// As a series of runs of one scenario, none of which has reached so many of the things that
+    /// were wanted.
+    pub(super) fn series(&self, never_reached: usize) -> Series {
         Series {
             ran: self.ran,
             panics: self.panics,
@@ -188,7 +191,40 @@ impl Ran {
             vacuous: self.vacuous,
             never_reached,
         }
-        .outcome()
+    }
+
+    /// A run that had come to `outcome` was not the same when it was made again.
+    fn differs(&mut self, outcome: Outcome) {
+        let count = match outcome {
+            Outcome::Pass => &mut self.passed,
+            Outcome::Violation => &mut self.violations,
+            Outcome::Unknown => &mut self.unknown,
+            Outcome::Vacuous => &mut self.vacuous,
+            Outcome::Panic => &mut self.panics,
+            Outcome::Nondeterministic => return,
+        };
+        *count = count.saturating_sub(1);
+        self.nondeterministic += 1;
+    }
+}
+
+impl ScenarioRow {
+    /// Why its runs show too little, in words; nothing if they show enough.
+    pub fn shows_too_little(&self) -> Vec<String> {
+        let series = self.ran.series(self.never_reached.len());
+        let mut why = Vec::new();
+        match (self.ran.ran, self.ran.vacuous) {
+            (0, _) => why.push("no run was made".to_owned()),
+            (ran, vacuous) if series.too_many_vacuous() => {
+                why.push(format!("{vacuous} of {ran} runs exercised nothing"));
+            }
+            _ => {}
+        }
+        if series.misses_something() {
+            let (ran, names) = (self.ran.ran, self.never_reached.join(", "));
+            why.push(format!("none of {ran} runs reached {names}"));
+        }
+        why
     }
 }
 
@@ -222,12 +258,31 @@ impl FuzzReport {
         }
     }
 
-    /// A run that was made again was not the same.
-    pub fn differs(&mut self, group: usize) {
-        self.ran.nondeterministic += 1;
-        self.outcome = Outcome::worst([self.outcome, Outcome::Nondeterministic]);
+    /// The run of a case was not the same when it was made again: that is what it comes to now.
+    pub fn differs(&mut self, group: usize, case: usize) {
         let group = &mut self.signatures[group];
+        let case = &mut group.cases[case];
+        self.ran.differs(case.outcome);
+        for row in self.scenarios.iter_mut().filter(|row| row.scenario == case.scenario) {
+            row.ran.differs(case.outcome);
+            row.outcome = row.ran.series(row.never_reached.len()).outcome();
+        }
+        case.outcome = Outcome::Nondeterministic;
         group.outcome = Outcome::worst([group.outcome, Outcome::Nondeterministic]);
+        self.outcome = Outcome::worst([self.outcome, Outcome::Nondeterministic]);
+    }
+
+    /// Why runs are missing, in words, if that is no part of what was asked for.
+    pub fn lacks(&self) -> Option<String> {
+        let (ran, planned) = (self.ran.ran, self.planned);
+        let missing = planned.saturating_sub(ran);
+        match self.stopped {
+            Stop::Incomplete => Some(format!(
+                "{missing} of {planned} runs are missing: what they come to is unknown"
+            )),
+            Stop::Interrupted => Some(format!("interrupted after {ran} of {planned} runs")),
+            Stop::Complete | Stop::Time | Stop::FailFast => None,
+        }
     }
 
     /// The failures of one scenario.

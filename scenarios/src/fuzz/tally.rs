@@ -43,6 +43,7 @@ struct Group {
 
 #[derive(Clone, Debug)]
 struct Kept {
+    outcome: Outcome,
     summary: String,
     digest: String,
 }
@@ -91,7 +92,11 @@ impl Tally {
             cases: BTreeMap::new(),
         });
         group.count += 1;
-        let kept = Kept { summary: failure.summary.clone(), digest: record.digest.clone() };
+        let kept = Kept {
+            outcome: record.outcome,
+            summary: failure.summary.clone(),
+            digest: record.digest.clone(),
+        };
         group.cases.insert((record.seed, record.target), kept);
         if group.cases.len() > self.keep {
             group.cases.pop_last();
@@ -128,6 +133,7 @@ impl Tally {
         let cases = group.cases.iter().map(|((seed, target), kept)| Case {
             scenario: self.rows[*target].name.clone(),
             seed: *seed,
+            outcome: kept.outcome,
             digest: kept.digest.clone(),
             summary: kept.summary.clone(),
             reproduce: plan.command(*target, *seed),
@@ -162,7 +168,7 @@ impl Tally {
             let never: Vec<String> = never.map(str::to_owned).collect();
             ScenarioRow {
                 scenario: row.name.clone(),
-                outcome: row.ran.outcome(never.len()),
+                outcome: row.ran.series(never.len()).outcome(),
                 ran: row.ran,
                 wall_s: row.wall_us as f64 / 1e6,
                 signatures: row.signatures.clone(),

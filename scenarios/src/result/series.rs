@@ -27,13 +27,22 @@ impl Series {
     /// this say nothing about what is reached seldom.
     pub(crate) const ONE_IN: u64 = 20;
 
+    /// Whether more of the runs exercised nothing than may.
+    pub(crate) fn too_many_vacuous(&self) -> bool {
+        self.ran == 0 || self.vacuous.saturating_mul(Self::ONE_IN) > self.ran
+    }
+
+    /// Whether enough runs were made to miss what none of them has reached.
+    pub(crate) fn misses_something(&self) -> bool {
+        self.never_reached > 0 && self.ran >= Self::ONE_IN
+    }
+
     /// What the runs come to: the worst of them, where vacuous ones count from one in twenty on.
     /// What the scenario has to reach and none of at least twenty runs has reached makes them
     /// vacuous, too: with `seldom` a run of its own need not reach it, but a series has to.
     pub(crate) fn outcome(&self) -> Outcome {
         let seen = |is: bool, outcome| if is { outcome } else { Outcome::Pass };
-        let never = self.never_reached > 0 && self.ran >= Self::ONE_IN;
-        let vacuous = self.ran == 0 || self.vacuous * Self::ONE_IN > self.ran || never;
+        let vacuous = self.too_many_vacuous() || self.misses_something();
         Outcome::worst([
             seen(self.panics > 0, Outcome::Panic),
             seen(self.nondeterministic > 0, Outcome::Nondeterministic),

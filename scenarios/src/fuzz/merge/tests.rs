@@ -147,6 +147,20 @@ fn what_was_merged_can_be_merged() {
 }
 
 #[test]
+fn a_run_that_is_not_the_same_again_counts_once() {
+    let mut report = joined(&[&journal(0..100, "1/1", 999, Some(Stop::Complete))]).unwrap().report;
+    report.differs(0, 0);
+    report.differs(0, 0);
+    for ran in [report.ran, report.scenarios[0].ran] {
+        assert_eq!((ran.violations, ran.nondeterministic), (13, 1), "of 14");
+    }
+    assert_eq!(report.scenarios[1].ran.nondeterministic, 0);
+    let outcomes = [report.outcome, report.scenarios[0].outcome, report.signatures[0].outcome];
+    assert_eq!(outcomes, [Outcome::Nondeterministic; 3]);
+    assert_eq!(report.scenarios[1].outcome, Outcome::Pass);
+}
+
+#[test]
 fn a_torn_last_line_costs_that_run_only() {
     let text = journal(0..100, "1/1", 120, None);
     let torn = &text[..text.len() - 9];
