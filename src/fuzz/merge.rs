@@ -65,8 +65,8 @@ fn join(
     );
     let merged = merged.map_err(|refusal| refused(&refusal, folder.path()));
     let mut draft = draft.into_inner();
-    let ended =
-        merged.and_then(|merged| draft.journal.append(&writer.end(merged.end)).map(|()| merged));
+    let ended = merged
+        .and_then(|merged| draft.journal.append(&writer.end(merged.end.clone())).map(|()| merged));
     match ended {
         Ok(merged) => draft.keep().map(|()| merged),
         Err(failure) => {

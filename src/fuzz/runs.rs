@@ -24,15 +24,15 @@ impl Order<'_> {
         self.part.count().saturating_mul(self.plan.targets.len() as u64)
     }
 
-    /// Makes the `nth` run.
-    fn run(&self, nth: u64) -> SeedRecord {
+    /// Makes the `nth` run, after the first of them had begun at `first`.
+    fn run(&self, nth: u64, first: Instant) -> SeedRecord {
         let plan = self.plan;
         let run = self.part.run(u128::from(nth), plan.targets.len());
         let (target, seed) = run.expect("a number below that of all runs");
         let begin = Instant::now();
         let verdict = guarded(&plan.resolve(target, seed, false)).verdict;
         let wall_us = u64::try_from(begin.elapsed().as_micros()).unwrap_or(u64::MAX);
-        SeedRecord::new(target, verdict, wall_us)
+        SeedRecord::new(target, verdict, wall_us, millis(first.elapsed()))
     }
 
     /// Why no more runs are to begin, if so.
@@ -109,9 +109,13 @@ pub(super) fn make(
     });
     progress.clear();
     let wall = begin.elapsed();
-    let wall_ms = u64::try_from(wall.as_millis()).unwrap_or(u64::MAX);
-    let unwritten = book.end(End { runs: tally.ran().ran, wall_ms, stop });
+    let end = End { runs: tally.ran().ran, wall_ms: millis(wall), stops: vec![stop] };
+    let unwritten = book.end(end);
     Ok((FuzzReport::new(plan, &[part], &tally, stop, wall.as_secs_f64()), unwritten))
+}
+
+fn millis(time: Duration) -> u64 {
+    u64::try_from(time.as_millis()).unwrap_or(u64::MAX)
 }
 
 /// Makes the runs, and answers why there are no more. `told` is called with each as it ends, on
@@ -125,7 +129,7 @@ fn journaled(
     let mut ran = 0;
     let mut stop = Stop::Complete;
     let work = |nth| {
-        let record = order.run(nth);
+        let record = order.run(nth, begin);
         book.add(&record);
         record
     };

@@ -100,9 +100,9 @@ fn why(stop: Stop) -> &'static str {
 }
 
 fn speed(report: &FuzzReport) -> String {
-    let (wall, rate, events) = (report.wall_s, report.seeds_per_s, report.ran.events);
+    let (wall, rate, events) = (report.wall_s, report.runs_per_s, report.ran.events);
     let simulated = simulated(report.ran.simulated_ns);
-    format!("{wall:.1} s, {rate:.0} seeds/s, {events} events in {simulated}")
+    format!("{wall:.1} s, {rate:.0} runs/s, {events} events in {simulated}")
 }
 
 /// In a unit that leaves something before the point.

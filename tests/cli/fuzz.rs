@@ -7,7 +7,7 @@ use std::fs;
 /// What does not depend on the clock and the place.
 pub(crate) fn timeless(report: &Value) -> Value {
     let mut report = report.clone();
-    let gone = ["wall_s", "seeds_per_s", "out"];
+    let gone = ["wall_s", "runs_per_s", "out"];
     fn strip(value: &mut Value, gone: &[&str]) {
         match value {
             Value::Object(fields) => {

@@ -5,7 +5,7 @@
 //! {"header": …}            the plan and the parts, once
 //! {"name": "crash"}        a name gets the next number
 //! {"run": …}               what is kept of a run; names by number
-//! {"end": …}               how many runs there are and why there are no more, once
+//! {"end": …}               how many runs there are and why no part has more, once
 //! ```
 
 use super::plan::{Part, Plan};
@@ -79,15 +79,16 @@ pub enum Stop {
 }
 
 /// The last line of a journal.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct End {
     /// How many runs it holds.
     pub runs: u64,
     /// How long they took together on a real clock, in milliseconds.
     pub wall_ms: u64,
-    /// Why there are no more.
-    pub stop: Stop,
+    /// Why there are no more, for each of the header's parts: parts may be joined in any order, and
+    /// what they come to depends on why each of them ended.
+    pub stops: Vec<Stop>,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -110,6 +111,7 @@ struct Run<'a> {
     events: u64,
     simulated_ns: u64,
     wall_us: u64,
+    at_ms: u64,
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     permitted: bool,
     exercised: Vec<usize>,
@@ -148,6 +150,7 @@ impl Writer {
             events: record.events,
             simulated_ns: record.simulated_ns,
             wall_us: record.wall_us,
+            at_ms: record.at_ms,
             permitted: record.permitted,
             exercised,
             missing,
@@ -271,11 +274,7 @@ impl<R: BufRead> Reader<R> {
             match serde_json::from_slice(&text) {
                 Ok(Line::Name(name)) => self.names.push(name.into_owned()),
                 Ok(Line::Run(run)) => return self.record(*run).map(Some),
-                Ok(Line::End(end)) if end.runs == self.runs => self.end = Some(end),
-                Ok(Line::End(end)) => {
-                    let (runs, said) = (self.runs, end.runs);
-                    return Err(self.wrong(&format!("it holds {runs} runs, not {said}")));
-                }
+                Ok(Line::End(end)) => self.end = Some(self.ended(end)?),
                 Ok(Line::Header(_)) => return Err(self.wrong("a second header")),
                 Err(error) => return Err(self.wrong(&format!("not a line of a journal: {error}"))),
             }
@@ -283,8 +282,8 @@ impl<R: BufRead> Reader<R> {
     }
 
     /// The last line, if there is one: a process that was killed leaves none.
-    pub fn end(&self) -> Option<End> {
-        self.end
+    pub fn end(&self) -> Option<&End> {
+        self.end.as_ref()
     }
 
     /// Whether the last line is torn.
@@ -294,6 +293,18 @@ impl<R: BufRead> Reader<R> {
 
     fn wrong(&self, what: &str) -> Damage {
         Damage::Line(self.line, what.to_owned())
+    }
+
+    fn ended(&self, end: End) -> Result<End, Damage> {
+        let (runs, said) = (self.runs, end.runs);
+        if runs != said {
+            return Err(self.wrong(&format!("it holds {runs} runs, not {said}")));
+        }
+        let (parts, stops) = (self.header.parts.len(), end.stops.len());
+        if parts != stops {
+            return Err(self.wrong(&format!("it tells the end of {stops} parts, not of {parts}")));
+        }
+        Ok(end)
     }
 
     fn record(&mut self, run: Run<'_>) -> Result<SeedRecord, Damage> {
@@ -317,6 +328,7 @@ impl<R: BufRead> Reader<R> {
             simulated_ns: run.simulated_ns,
             permitted: run.permitted,
             wall_us: run.wall_us,
+            at_ms: run.at_ms,
             exercised,
             missing,
             reached: run.reached,

@@ -76,31 +76,29 @@ pub fn merge<R: BufRead>(
         readers.iter().flat_map(|(_, reader)| reader.header().parts.clone()).collect();
     disjoint(&readers)?;
     header(&Header::new(plan.clone(), parts.clone())).map_err(Refusal::Io)?;
-    let mut sum = Sum { tally: Tally::new(&plan, keep), seen: Seen::default(), wall_ms: 0 };
-    let mut stop = Stop::Complete;
+    let mut sum = Sum::new(&plan, keep);
     let mut notes = Vec::new();
     for (name, reader) in &mut readers {
-        let own = sum.read(name, reader, &mut each)?;
-        stop = stop.max(own);
+        sum.read(name, reader, &mut each)?;
         notes.extend(note(name, reader));
     }
     let (own, parts) = (seeds(&parts), whole(&parts));
     let all = planned(&plan, &parts);
     let ran = sum.tally.ran().ran;
-    // Whoever stops early on purpose leaves nothing out by mistake.
-    let on_purpose = matches!(stop, Stop::Time | Stop::FailFast) && own == seeds(&parts);
-    match all.saturating_sub(ran) {
-        0 => stop = Stop::Complete,
-        missing if !on_purpose => {
-            stop = Stop::Incomplete;
+    let worst = sum.stops.iter().copied().max().unwrap_or(Stop::Complete);
+    let stop = match (all.saturating_sub(ran), worst) {
+        (0, _) => Stop::Complete,
+        // Whoever stops early on purpose leaves nothing out by mistake.
+        (_, Stop::Time | Stop::FailFast) if own == seeds(&parts) => worst,
+        (missing, _) => {
             notes
                 .push(format!("{missing} of {all} runs are missing: what they come to is unknown"));
+            Stop::Incomplete
         }
-        _ => {}
-    }
+    };
     let wall_s = sum.wall_ms as f64 / 1e3;
     let report = FuzzReport::new(&plan, &parts, &sum.tally, stop, wall_s);
-    let end = End { runs: ran, wall_ms: sum.wall_ms, stop };
+    let end = End { runs: ran, wall_ms: sum.wall_ms, stops: sum.stops };
     Ok(Merged { plan, parts, report, end, notes })
 }
 
@@ -170,7 +168,9 @@ fn note<R: BufRead>(name: &str, reader: &Reader<R>) -> Option<String> {
     let torn = if reader.torn() { ", and its torn last line does not count" } else { "" };
     match reader.end() {
         None => Some(format!("{name} was not finished{torn}")),
-        Some(End { stop: Stop::Interrupted, .. }) => Some(format!("{name} was interrupted")),
+        Some(end) if end.stops.contains(&Stop::Interrupted) => {
+            Some(format!("{name} was interrupted"))
+        }
         Some(_) => None,
     }
 }
@@ -186,34 +186,64 @@ struct Sum {
     tally: Tally,
     seen: Seen,
     wall_ms: u64,
+    /// Why each part has no more runs.
+    stops: Vec<Stop>,
+}
+
+/// What a journal holds of a part.
+#[derive(Clone, Copy, Default)]
+struct Held {
+    runs: u64,
+    /// When the last of them ended, in milliseconds after the first began.
+    last_ms: u64,
 }
 
 impl Sum {
-    /// Adds the runs of a journal, and answers why it has no more.
+    fn new(plan: &Plan, keep: usize) -> Self {
+        let tally = Tally::new(plan, keep);
+        Self { tally, seen: Seen::default(), wall_ms: 0, stops: Vec::new() }
+    }
+
+    /// Adds the runs of a journal.
     fn read<R: BufRead>(
         &mut self,
         name: &str,
         reader: &mut Reader<R>,
         each: &mut impl FnMut(&SeedRecord) -> std::io::Result<()>,
-    ) -> Result<Stop, Refusal> {
+    ) -> Result<(), Refusal> {
         let damaged = |damage| Refusal::Damaged { journal: name.to_owned(), damage };
-        let mut wall_us = 0;
+        let mut held = vec![Held::default(); reader.header().parts.len()];
         while let Some(record) = reader.next_run().map_err(damaged)? {
-            if !self.seen.insert(record.target, record.seed) {
-                let scenario = &reader.header().plan.targets[record.target].scenario.name;
-                let seed = record.seed;
+            let Header { plan, parts, .. } = reader.header();
+            let seed = record.seed;
+            if !self.seen.insert(record.target, seed) {
+                let scenario = &plan.targets[record.target].scenario.name;
                 return Err(Refusal::Misfit(format!(
                     "{name}: {scenario} with seed {seed} is in two parts: they overlap"
                 )));
             }
-            wall_us = record.wall_us.saturating_add(wall_us);
+            // One of them has it, or the journal would be damaged.
+            if let Some(part) = parts.iter().position(|part| part.has(seed)) {
+                held[part].runs += 1;
+                held[part].last_ms = held[part].last_ms.max(record.at_ms);
+            }
             self.tally.add(&record);
             each(&record).map_err(Refusal::Io)?;
         }
-        // Without an end, the runs themselves say how long they took.
-        let wall_ms = reader.end().map_or(wall_us / 1_000, |end| end.wall_ms);
-        self.wall_ms = wall_ms.saturating_add(self.wall_ms);
-        Ok(reader.end().map_or(Stop::Incomplete, |end| end.stop))
+        let Header { plan, parts, .. } = reader.header();
+        let end = reader.end();
+        for (i, part) in parts.iter().enumerate() {
+            let stop = end.map_or(Stop::Incomplete, |end| end.stops[i]);
+            self.stops.push(match held[i].runs == planned(plan, &[*part]) {
+                true => Stop::Complete,
+                false if stop == Stop::Complete => Stop::Incomplete,
+                false => stop,
+            });
+        }
+        // Without an end, the last runs themselves say how long it took.
+        let last = held.iter().fold(0, |sum: u64, held| sum.saturating_add(held.last_ms));
+        self.wall_ms = end.map_or(last, |end| end.wall_ms).saturating_add(self.wall_ms);
+        Ok(())
     }
 }
 

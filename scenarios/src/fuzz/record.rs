@@ -21,6 +21,9 @@ pub struct SeedRecord {
     pub permitted: bool,
     /// How long it took on a real clock, in microseconds. Nothing else depends on it.
     pub wall_us: u64,
+    /// How long after the first run began it ended on a real clock, in milliseconds. That of the
+    /// last is how long a part took that was killed.
+    pub at_ms: u64,
     /// What it exercised.
     pub exercised: Vec<String>,
     /// What it should have exercised and did not.
@@ -44,7 +47,7 @@ pub struct Failure {
 
 impl SeedRecord {
     /// What is kept of a run that ended with `verdict`.
-    pub fn new(target: usize, verdict: Verdict, wall_us: u64) -> Self {
+    pub fn new(target: usize, verdict: Verdict, wall_us: u64, at_ms: u64) -> Self {
         let failure = Failure::of(&verdict);
         Self {
             target,
@@ -55,6 +58,7 @@ impl SeedRecord {
             simulated_ns: verdict.simulated_ns,
             permitted: !verdict.permitted.is_empty(),
             wall_us,
+            at_ms,
             exercised: verdict.exercised.into_keys().collect(),
             missing: verdict.not_exercised,
             reached: verdict.bugs.iter().map(|bug| bug.reached > 0).collect(),

@@ -30,10 +30,10 @@ pub struct FuzzReport {
     /// How many were made, and what they came to.
     #[serde(flatten)]
     pub ran: Ran,
-    /// How long it took, in seconds on a real clock.
+    /// How long it took, in seconds on a real clock; parts that were joined are added up.
     pub wall_s: f64,
-    /// How many runs a second.
-    pub seeds_per_s: f64,
+    /// How many runs a second: with every seed there is one of each scenario.
+    pub runs_per_s: f64,
     /// Failures by signature, the worst first.
     pub signatures: Vec<SignatureGroup>,
     /// Each scenario.
@@ -249,7 +249,7 @@ impl FuzzReport {
             planned: planned(plan, parts),
             ran,
             wall_s: (wall_s * 1e3).round() / 1e3,
-            seeds_per_s: if wall_s > 0.0 { (ran.ran as f64 / wall_s).round() } else { 0.0 },
+            runs_per_s: if wall_s > 0.0 { (ran.ran as f64 / wall_s).round() } else { 0.0 },
             signatures: tally.groups(plan),
             scenarios,
             exercised: tally.exercised(),

@@ -29,6 +29,7 @@ fn record(target: usize, seed: u64) -> SeedRecord {
         simulated_ns: seed,
         permitted: seed.is_multiple_of(5),
         wall_us: 4_000,
+        at_ms: 2 * seed,
         exercised: vec!["crash".to_owned(), format!("drop-{}", seed % 3)],
         missing: Vec::new(),
         reached: vec![fails],
@@ -47,7 +48,7 @@ fn journal(seeds: std::ops::Range<u64>, shard: &str, runs: usize, stop: Option<S
         text.push_str(&writer.run(&record(*target, *seed)));
     }
     if let Some(stop) = stop {
-        text.push_str(&writer.end(End { runs: all.len() as u64, wall_ms: 40, stop }));
+        text.push_str(&writer.end(End { runs: all.len() as u64, wall_ms: 40, stops: vec![stop] }));
     }
     text
 }
@@ -60,7 +61,7 @@ fn joined(journals: &[&str]) -> Result<Merged, Refusal> {
 
 fn without_times(mut report: FuzzReport) -> FuzzReport {
     report.wall_s = 0.0;
-    report.seeds_per_s = 0.0;
+    report.runs_per_s = 0.0;
     report
 }
 
@@ -121,29 +122,66 @@ fn parts_that_are_missing_are_missing_however_the_ranges_were_divided() {
 fn what_was_merged_can_be_merged() {
     let part = |shard| journal(0..100, shard, 999, Some(Stop::Complete));
     let (first, second, third) = (part("1/3"), part("2/3"), part("3/3"));
-    let mut writer = Writer::default();
-    let mut text = String::new();
-    let named = vec![("a".to_owned(), first.as_bytes()), ("b".to_owned(), second.as_bytes())];
-    let mut lines = String::new();
-    let two = merge(
-        named,
-        1,
-        |header| {
-            text = Writer::default().header(header);
-            Ok(())
-        },
-        |record| {
-            lines.push_str(&writer.run(record));
-            Ok(())
-        },
-    );
-    let two = two.unwrap();
+    let two = joined(&[&first, &second]).unwrap();
     assert_eq!((two.report.stopped, two.report.outcome), (Stop::Incomplete, Outcome::Violation));
-    let text = format!("{text}{lines}{}", writer.end(two.end));
-    let all = joined(&[&text, &third]).unwrap();
+    let all = joined(&[&journal_of(&[&first, &second]), &third]).unwrap();
     assert_eq!(all.report.stopped, Stop::Complete);
     let whole = joined(&[&first, &second, &third]).unwrap();
     assert_eq!(without_times(all.report), without_times(whole.report));
+}
+
+#[test]
+fn why_each_part_ended_is_kept_in_whatever_order_they_are_joined() {
+    // Of 34, 33 and 33 seeds of two scenarios; 66 runs are all of the second part.
+    for (runs, stops, expected) in [
+        ([10, 20, 30], [Stop::Time; 3], Stop::Time),
+        ([10, 66, 30], [Stop::Time, Stop::Complete, Stop::FailFast], Stop::FailFast),
+        ([10, 66, 30], [Stop::Time, Stop::Interrupted, Stop::Time], Stop::Time),
+        ([10, 20, 30], [Stop::Time, Stop::Time, Stop::Interrupted], Stop::Incomplete),
+    ] {
+        let part = |i: usize| {
+            let shard = format!("{}/3", i + 1);
+            journal(0..100, &shard, runs[i], Some(stops[i]))
+        };
+        let (a, b, c) = (part(0), part(1), part(2));
+        let flat = joined(&[&a, &b, &c]).unwrap().report;
+        assert_eq!(flat.stopped, expected, "{stops:?}");
+        for nested in [
+            [&journal_of(&[&a, &b]), &c],
+            [&a, &journal_of(&[&c, &b])],
+            [&journal_of(&[&a, &c]), &b],
+        ] {
+            let nested = joined(&nested.map(String::as_str)).unwrap().report;
+            assert_eq!(without_times(nested), without_times(flat.clone()), "{stops:?}");
+        }
+    }
+}
+
+#[test]
+fn what_was_killed_took_until_its_last_run() {
+    // On several threads runs take longer together than the clock says.
+    let killed = journal(0..100, "1/1", 120, None);
+    let report = joined(&[&killed]).unwrap().report;
+    assert_eq!((report.wall_s, report.scenarios[0].wall_s), (0.118, 0.24));
+    let ended = joined(&[&killed, &journal(100..110, "1/1", 99, Some(Stop::Complete))]).unwrap();
+    assert_eq!(ended.report.wall_s, 0.158);
+}
+
+/// The journal of what journals come to together.
+fn journal_of(journals: &[&str]) -> String {
+    let named = journals.iter().enumerate();
+    let named = named.map(|(i, text)| (format!("part-{i}"), text.as_bytes())).collect();
+    let (mut first, mut lines, mut writer) = (String::new(), String::new(), Writer::default());
+    let header = |header: &Header| {
+        first = Writer::default().header(header);
+        Ok(())
+    };
+    let each = |record: &SeedRecord| {
+        lines.push_str(&writer.run(record));
+        Ok(())
+    };
+    let end = merge(named, 1, header, each).unwrap().end;
+    format!("{first}{lines}{}", writer.end(end))
 }
 
 #[test]
@@ -250,10 +288,11 @@ fn a_header_that_no_run_can_have_is_damage() {
 #[test]
 fn sums_over_a_journal_do_not_overflow() {
     let good = journal(0..10, "1/1", 99, None);
-    let most = format!("\"simulated_ns\":{0},\"wall_us\":{0}", u64::MAX);
+    let most = format!("\"simulated_ns\":{0},\"wall_us\":{0},\"at_ms\":{0}", u64::MAX);
     let mut text = good.replace("\"events\":100", &format!("\"events\":{}", u64::MAX / 100));
     for seed in 0..10 {
-        text = text.replace(&format!("\"simulated_ns\":{seed},\"wall_us\":4000"), &most);
+        let times = format!("\"simulated_ns\":{seed},\"wall_us\":4000,\"at_ms\":{}", 2 * seed);
+        text = text.replace(&times, &most);
     }
     let report = joined(&[&text]).unwrap().report;
     assert_eq!((report.ran.events, report.ran.simulated_ns), (u64::MAX, u64::MAX));
