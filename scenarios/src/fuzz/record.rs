@@ -41,7 +41,7 @@ pub struct Failure {
     pub check: String,
     /// The same for failures of one kind.
     pub signature: String,
-    /// What is wrong, in one line.
+    /// What is wrong, in one line: the worst of it, which another check may have found.
     pub summary: String,
 }
 
@@ -74,15 +74,13 @@ impl SeedRecord {
 }
 
 impl Failure {
-    /// What failed in a run; `None` if nothing did. The signature is that of what was found first
-    /// in time, the cause of the others more often than not: how much one mistake costs differs
-    /// from seed to seed. The summary tells the worst.
+    /// What failed in a run; `None` if nothing did. The signature is that of [`Verdict::cause`]; the
+    /// summary tells the worst.
     pub fn of(verdict: &Verdict) -> Option<Self> {
         let why = verdict.unknown.first().map_or("", String::as_str);
-        let first = verdict.violations.iter().min_by_key(|violation| violation.at_ns);
-        let (check, signature) = match (verdict.outcome, first) {
+        let (check, signature) = match (verdict.outcome, verdict.cause()) {
             (Outcome::Pass | Outcome::Vacuous, _) => return None,
-            (Outcome::Violation, Some(first)) => (first.check.clone(), first.signature.clone()),
+            (Outcome::Violation, Some(cause)) => (cause.check.clone(), cause.signature.clone()),
             (Outcome::Panic, _) => ("panic".to_owned(), format!("panic:{}", place(why))),
             (outcome, _) => {
                 (outcome.name().to_owned(), format!("{}:{}", outcome.name(), normal(why)))
@@ -119,7 +117,7 @@ fn normal(text: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::result::{Panic, Violation};
+    use crate::result::{Panic, SeedsReport, Violation};
 
     #[test]
     fn panics_are_known_by_their_place_and_else_by_their_words() {
@@ -152,6 +150,10 @@ mod tests {
         };
         let failure = Failure::of(&verdict).expect("it failed");
         assert_eq!((failure.check.as_str(), failure.signature.as_str()), ("cause", "cause:why"));
+        let mut seeds = SeedsReport::new("swarm", &(7..8), String::new());
+        seeds.add(&verdict);
+        let told = (&seeds.failures[0].signature, &seeds.failures[0].summary);
+        assert_eq!(told, (&failure.signature, &failure.summary), "both tell the same of a seed");
         assert!(failure.summary.contains("worst broken"), "{}", failure.summary);
     }
 }

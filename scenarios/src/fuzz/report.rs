@@ -81,13 +81,13 @@ pub struct SignatureGroup {
     pub check: String,
     /// What they are.
     pub outcome: Outcome,
-    /// In how many runs. A run counts once, by its first violation.
+    /// In how many runs. A run counts once, by the violation that was found first in time.
     pub count: u64,
     /// The smallest seed.
     pub smallest_seed: u64,
     /// The scenario with that seed.
     pub scenario: String,
-    /// What is wrong there, in one line.
+    /// What is wrong there, in one line: the worst of it, which another check may have found.
     pub summary: String,
     /// How many runs of each scenario.
     pub by_scenario: BTreeMap<String, u64>,
@@ -111,7 +111,7 @@ pub struct Case {
     pub outcome: Outcome,
     /// The digest of its trace; after a panic of the trace until then.
     pub digest: String,
-    /// What is wrong, in one line.
+    /// What is wrong, in one line: the worst of it, which another check may have found.
     pub summary: String,
     /// One line that makes the run again.
     pub reproduce: String,

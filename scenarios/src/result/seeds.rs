@@ -106,9 +106,9 @@ pub struct SeedFailure {
     pub seed: u64,
     /// What it came to.
     pub outcome: Outcome,
-    /// The signature of its first violation; empty without one.
+    /// The signature of the violation that was found first in time; empty without one.
     pub signature: String,
-    /// What is wrong, in one line.
+    /// What is wrong, in one line: the worst of it, which another check may have found.
     pub summary: String,
     /// One line that makes the run again.
     pub reproduce: String,
@@ -188,11 +188,7 @@ impl SeedsReport {
             self.failures.push(SeedFailure {
                 seed: verdict.seed,
                 outcome: verdict.outcome,
-                signature: verdict
-                    .violations
-                    .first()
-                    .map(|v| v.signature.clone())
-                    .unwrap_or_default(),
+                signature: verdict.cause().map(|it| it.signature.clone()).unwrap_or_default(),
                 summary: verdict.headline(),
                 reproduce: verdict.reproduce.clone(),
                 out: verdict.out.clone(),

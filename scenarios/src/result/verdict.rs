@@ -90,6 +90,12 @@ impl Verdict {
         }
     }
 
+    /// The violation that a failing run is known by: what was found first in time, the cause of the
+    /// others more often than not. How much one mistake costs differs from seed to seed.
+    pub fn cause(&self) -> Option<&Violation> {
+        self.violations.iter().min_by_key(|violation| violation.at_ns)
+    }
+
     fn passed(&self) -> String {
         let counts = &self.counts;
         let records = |count: u64| if count == 1 { "record" } else { "records" };
