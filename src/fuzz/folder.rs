@@ -22,8 +22,8 @@ const BASE: &str = "results";
 #[derive(Debug)]
 pub(super) struct Folder {
     path: PathBuf,
-    /// Whether it was not there before.
-    created: bool,
+    /// What was not there before, of it and of what it is in, itself first.
+    created: Vec<PathBuf>,
 }
 
 impl Folder {
@@ -38,15 +38,18 @@ impl Folder {
             move |error: io::Error| Failure::unwritable(&path, &error)
         };
         let Some(out) = out else {
+            let mut created = not_there(Path::new(BASE));
             fs::create_dir_all(BASE).map_err(unwritable(Path::new(BASE)))?;
-            return fresh(Path::new(BASE), label).map_err(unwritable(Path::new(BASE)));
+            let path = fresh(Path::new(BASE), label).map_err(unwritable(Path::new(BASE)))?;
+            created.insert(0, path.clone());
+            return Ok(Self { path, created });
         };
         if out.join(JOURNAL).exists() {
             let message = format!("{} holds a fuzz run already", out.display());
             let hint = "give another --out, or delete it".to_owned();
             return Err(Diagnostic::new(Kind::Unwritable, message).with_hint(Some(hint)).into());
         }
-        let created = !out.exists();
+        let created = not_there(out);
         fs::create_dir_all(out).map_err(unwritable(out))?;
         scenarios::result::files::probe(out).map_err(unwritable(out))?;
         Ok(Self { path: out.to_owned(), created })
@@ -70,8 +73,8 @@ impl Folder {
 
     /// Takes back that it was made, if nothing is in it.
     pub(super) fn discard(self) {
-        if self.created {
-            let _ = fs::remove_dir(&self.path);
+        for path in self.created {
+            let _ = fs::remove_dir(path);
         }
     }
 
@@ -88,8 +91,14 @@ impl Folder {
     }
 }
 
+/// The folders on a path that are not there, the innermost first.
+fn not_there(path: &Path) -> Vec<PathBuf> {
+    let all = path.ancestors().take_while(|path| *path != Path::new("") && !path.exists());
+    all.map(Path::to_owned).collect()
+}
+
 /// A folder in `base` that was not there before.
-fn fresh(base: &Path, label: &str) -> io::Result<Folder> {
+fn fresh(base: &Path, label: &str) -> io::Result<PathBuf> {
     let mut path = base.join(label);
     for number in 2_u64.. {
         match fs::create_dir(&path) {
@@ -100,7 +109,7 @@ fn fresh(base: &Path, label: &str) -> io::Result<Folder> {
             Err(error) => return Err(error),
         }
     }
-    Ok(Folder { path, created: true })
+    Ok(path)
 }
 
 /// Writes a file beside its place and moves it there.

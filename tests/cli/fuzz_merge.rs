@@ -141,6 +141,7 @@ fn what_cannot_be_joined_leaves_nothing() {
     let middle = journal.find("{\"run\"").unwrap();
     broken("damaged", &format!("{}{}", &journal[..middle], &journal[middle + 9..]));
     broken("cut", &journal[..100]);
+    broken("no-shard", &journal.replacen("\"of\":1", "\"of\":0", 1));
     fs::create_dir(folder.path().join("empty")).unwrap();
     let before = folder.names().len();
     let wrong: &[(&[&str], &str)] = &[
@@ -152,17 +153,20 @@ fn what_cannot_be_joined_leaves_nothing() {
         (&["part", "rebuilt"], "different builds"),
         (&["damaged"], "damaged/journal.jsonl: line "),
         (&["cut"], "no header"),
+        (&["no-shard"], "no-shard/journal.jsonl: line 1: there is no part 1 of 0"),
         (&["not-a-folder"], "line 1: not the journal"),
         (&["empty"], "empty holds no fuzz run"),
         (&["nowhere"], "nowhere"),
         (&[], "<DIR>"),
     ];
     for (parts, expected) in wrong {
-        let args = [&["fuzz", "merge", "--out", "joined"], *parts].concat();
-        let ended = folder.run(&args);
-        assert_eq!(ended.code, Some(2), "{parts:?} {ended:#?}");
-        assert!(ended.err.contains(expected), "{parts:?} should name {expected}:\n{}", ended.err);
-        assert_eq!(folder.names().len(), before, "{parts:?} left something");
+        for out in [&["--out", "joined/in"][..], &[]] {
+            let args = [&["fuzz", "merge"], out, *parts].concat();
+            let ended = folder.run(&args);
+            assert_eq!(ended.code, Some(2), "{parts:?} {ended:#?}");
+            assert!(ended.err.contains(expected), "{parts:?}: {expected}:\n{}", ended.err);
+            assert_eq!(folder.names().len(), before, "{parts:?} left something");
+        }
     }
     // What is whole stays as it is.
     let ended = folder.run(&["fuzz", "merge", "part", "--out", "whole"]);
