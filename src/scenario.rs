@@ -71,7 +71,7 @@ pub(crate) fn bugs(ids: &[String], provoke_panic: bool) -> Result<Vec<String>, F
     Ok(bugs)
 }
 
-/// The ids of the museum that `ids` name, in whatever case.
+/// The ids of the museum that `ids` name, in whatever case; each once.
 pub(crate) fn known_bugs(ids: &[String]) -> Result<Vec<String>, Failure> {
     let known = |id: &String| {
         museum::find(id).map(|bug| bug.id.to_owned()).ok_or_else(|| {
@@ -82,7 +82,14 @@ pub(crate) fn known_bugs(ids: &[String]) -> Result<Vec<String>, Failure> {
             Failure::from(Diagnostic::new(Kind::UnknownBug, message).with_hint(hint))
         })
     };
-    ids.iter().map(known).collect()
+    let mut bugs = Vec::new();
+    for bug in ids.iter().map(known) {
+        let bug = bug?;
+        if !bugs.contains(&bug) {
+            bugs.push(bug);
+        }
+    }
+    Ok(bugs)
 }
 
 /// A run with everything that is told about it.

@@ -23,6 +23,10 @@ pub(super) fn summary(report: &FuzzReport, plan: &Plan, style: Style) -> String 
     page.paragraph("", &counts(report));
     page.faint(&speed(report));
     page.line("");
+    if !plan.overrides.is_empty() {
+        page.paragraph("set", &plan.overrides.join(", "));
+        page.line("");
+    }
     for group in report.signatures.iter().take(SIGNATURES) {
         failure(&mut page, group);
     }

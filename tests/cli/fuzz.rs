@@ -129,6 +129,16 @@ fn a_run_that_keeps_every_promise_passes() {
 }
 
 #[test]
+fn what_was_set_is_told_and_a_bug_that_is_named_twice_is_one() {
+    let folder = Folder::new("fuzz-set");
+    folder.file("small.toml", &small(""));
+    let args = "fuzz small.toml --seeds 0..3 --set acks=1 --bug KIP-101 --bug kip-101";
+    let told = folder.run(&args.split(' ').collect::<Vec<_>>()).out;
+    assert!(told.contains("\nset         acks=1\n"), "{told}");
+    assert_eq!(told.matches("\nbug ").count(), 1, "{told}");
+}
+
+#[test]
 fn a_panic_is_a_failure_of_ours() {
     let folder = Folder::new("fuzz-panic");
     folder.file("small.toml", &small(""));
