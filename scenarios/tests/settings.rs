@@ -19,6 +19,7 @@ const SETTINGS: &[&[&str]] = &[
     &["delivery.timeout.ms=3000", "request.timeout.ms=2900"],
     &["max.in.flight.requests.per.connection=1"],
     &["auto.offset.reset=latest", "acks=1"],
+    &["max.message.bytes=400", "linger.ms=50"],
     &["brokers=5", "keys=60"],
 ];
 

@@ -6,6 +6,7 @@ use super::reader::Piece;
 use super::records::{Outcome, Retry};
 use super::view::{Effect, View};
 use bytes::Bytes;
+use engine::error::ErrorCode;
 use engine::fact::{ClientFact, Positioning};
 use engine::ids::Offset;
 
@@ -40,9 +41,10 @@ impl View {
                 }
                 Effect::Nothing
             }
-            ClientFact::Retried { partition, records, .. } => {
+            ClientFact::Retried { partition, error, records } => {
                 let index = self.partition(cluster, *partition);
-                let retry = Retry { at: moment.at, event: moment.event };
+                let in_parts = *error == ErrorCode::MessageTooLarge;
+                let retry = Retry { at: moment.at, event: moment.event, in_parts };
                 for record in records {
                     self.records.retried(*record, index, retry);
                 }

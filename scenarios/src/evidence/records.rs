@@ -49,6 +49,8 @@ pub struct Retry {
     pub at: u64,
     /// The event.
     pub event: u64,
+    /// In parts, since it was too large: then nothing of it had been written.
+    pub in_parts: bool,
 }
 
 /// All records by number.

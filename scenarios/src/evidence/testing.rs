@@ -398,8 +398,12 @@ impl History {
 
     /// A batch is sent again.
     pub fn retry(&mut self, partition: TopicPartition, of: &[u64]) {
-        let (error, records) = (ErrorCode::NetworkException, of.to_vec());
-        self.client(1001, ClientFact::Retried { partition, error, records });
+        self.retry_after(ErrorCode::NetworkException, partition, of);
+    }
+
+    /// The producer sends a batch again, after this error.
+    pub fn retry_after(&mut self, error: ErrorCode, partition: TopicPartition, of: &[u64]) {
+        self.client(1001, ClientFact::Retried { partition, error, records: of.to_vec() });
     }
 
     /// A consumer is given what a broker holds up to an offset.

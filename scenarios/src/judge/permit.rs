@@ -293,7 +293,8 @@ fn correlated_power_loss(case: &Case<'_>) -> Option<String> {
 /// Every further copy answers for a time that the batch was sent again.
 fn retry_duplicate(case: &Case<'_>) -> Option<String> {
     let Ground::Copies(copies) = case.finding.ground else { return None };
-    let retries = case.view.records.retries(case.finding.record?);
+    let retries = case.view.records.retries(case.finding.record?).iter();
+    let retries: Vec<_> = retries.filter(|retry| !retry.in_parts).collect();
     let last = retries.last()?;
     (case.is_not_idempotent() && copies as usize <= 1 + retries.len()).then(|| {
         format!(

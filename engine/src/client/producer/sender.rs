@@ -265,6 +265,7 @@ impl Producer {
             return;
         }
         if error == ErrorCode::MessageTooLarge && batch.tags.len() > 1 {
+            self.tell_retried(index, &batch, error);
             self.split(index, batch);
             return;
         }
@@ -276,8 +277,7 @@ impl Producer {
             return;
         }
         self.stats.retries += 1;
-        let (partition, tags) = (self.accumulator.queues[index].partition, batch.tags.clone());
-        self.events.push(ProducerEvent::Retried { partition, error, tags });
+        self.tell_retried(index, &batch, error);
         batch.attempts += 1;
         batch.retry_at = now + self.backoff.after(batch.attempts, &mut self.random);
         // To the front, and so before a batch that failed earlier: without sequences there is
@@ -285,6 +285,12 @@ impl Producer {
         let waiting = self.accumulator.queues[index].batches.len();
         let place = self.rules.ask(out, "place_of_retry", |r| (r.place_of_retry)(waiting));
         self.accumulator.queues[index].batches.insert(place.min(waiting), batch);
+    }
+
+    /// What is in flight behind a batch may overtake it, whether it is sent again whole or in parts.
+    fn tell_retried(&mut self, index: usize, batch: &Batch, error: ErrorCode) {
+        let (partition, tags) = (self.accumulator.queues[index].partition, batch.tags.clone());
+        self.events.push(ProducerEvent::Retried { partition, error, tags });
     }
 
     /// Remembers that a transmission may have succeeded.

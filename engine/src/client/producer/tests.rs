@@ -370,6 +370,11 @@ fn a_batch_that_is_too_large_is_split_in_order() {
         }
     }
     assert!(sizes[0] > limit && sizes[1] == sizes[0], "at first by batch.size: {sizes:?}");
+    let again = producer.events.iter().find_map(|event| match event {
+        ProducerEvent::Retried { error, tags, .. } => Some((*error, tags.clone())),
+        _ => None,
+    });
+    assert_eq!(again, Some((ErrorCode::MessageTooLarge, (0..8).collect())));
     let confirmed = confirmed(&mut producer);
     assert!(confirmed.len() > 1);
     assert_eq!(confirmed.concat(), (0..8).collect::<Vec<_>>());

@@ -3,10 +3,11 @@
 use super::{broken, finish, hazards};
 use crate::evidence::testing::{History, ORDERS, OTHER, numbers};
 use crate::judge::Judgement;
+use engine::error::ErrorCode;
 
 #[test]
 fn a_duplicate_needs_a_retry_for_each_copy() {
-    let copies = |retries: usize, idempotence: bool| {
+    let copies_after = |retries: usize, error: ErrorCode, idempotence: bool| {
         let mut history = History::new(2);
         history.setup.producers[0].idempotence = idempotence;
         history.send(ORDERS, &numbers(0..1), -1);
@@ -14,7 +15,7 @@ fn a_duplicate_needs_a_retry_for_each_copy() {
             history.write(1, ORDERS, 0, &numbers(0..1));
         }
         for _ in 0..retries {
-            history.retry(ORDERS, &numbers(0..1));
+            history.retry_after(error, ORDERS, &numbers(0..1));
         }
         history.follow(2, 1, ORDERS);
         history.follow(3, 1, ORDERS);
@@ -22,12 +23,16 @@ fn a_duplicate_needs_a_retry_for_each_copy() {
         history.confirm(1, ORDERS, 2, &numbers(0..1), -1);
         finish(history, 1)
     };
+    let copies =
+        |retries, idempotence| copies_after(retries, ErrorCode::RequestTimedOut, idempotence);
     // One record, though found twice.
     assert_eq!(hazards(&copies(2, false)), vec![("retry-duplicate", 1)]);
     assert_eq!(copies(2, false).violations.len(), 0);
     // A log that stores a batch twice is not excused by one retry.
     assert_eq!(broken(&copies(1, false)), vec!["stored-once"]);
     assert_eq!(broken(&copies(2, true)), vec!["stored-once"]);
+    // Of what was too large nothing was written, so its parts are no copies.
+    assert_eq!(broken(&copies_after(2, ErrorCode::MessageTooLarge, false)), vec!["stored-once"]);
 }
 
 /// What a producer does in turn: of records 0 to 2 of `orders-0` and 10 of `orders-1`.
