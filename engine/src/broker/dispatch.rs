@@ -165,9 +165,8 @@ impl Broker {
                 }
             }
             body @ (Response::CreateTopics(_) | Response::ElectLeaders(_)) => {
-                if let Some((_, client)) = self.forwards.channels.on_response(conn, correlation_id)
-                {
-                    self.on_forwarded(client, body, io);
+                if let Some((_, id)) = self.forwards.channels.on_response(conn, correlation_id) {
+                    self.on_forwarded(id, body, io);
                 }
                 Ok(())
             }

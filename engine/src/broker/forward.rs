@@ -18,19 +18,28 @@ use machine::{ConnId, Mono, Span};
 /// How long to wait before the controller is looked for again.
 const BACKOFF: Span = Span::millis(100);
 
+/// Names a forward. Its client's connection does not: when a forward has timed out, the client may
+/// ask the next thing there before the controller's answer to the first comes.
+pub(super) type ForwardId = u64;
+
 /// The requests that are not answered yet.
 #[derive(Clone, Debug)]
 pub(super) struct Forwards {
-    waiting: Vec<Forward>,
-    /// With the connection of the client that asked.
-    pub(super) channels: Channels<ConnId>,
+    /// At most one of a connection, which is muted meanwhile.
+    pub(super) waiting: Vec<Forward>,
+    next: ForwardId,
+    /// What is in flight may not be waited for any more.
+    pub(super) channels: Channels<ForwardId>,
 }
 
+/// A request that a client waits for.
 #[derive(Clone, Debug)]
-struct Forward {
+pub(super) struct Forward {
+    pub(super) id: ForwardId,
+    /// The client's.
     conn: ConnId,
     request: Request,
-    in_flight: bool,
+    pub(super) in_flight: bool,
 }
 
 impl Forwards {
@@ -38,10 +47,16 @@ impl Forwards {
         // One after another (`NodeToControllerChannelManager`): they leave from several threads, and
         // one of them may still wait for its disk.
         let config = ChannelConfig { max_in_flight: 1, setup_timeout, ..ChannelConfig::default() };
-        Self { waiting: Vec::new(), channels: Channels::new(Channel::Forward, config) }
+        Self { waiting: Vec::new(), next: 0, channels: Channels::new(Channel::Forward, config) }
     }
 
-    /// The client is gone.
+    fn push(&mut self, conn: ConnId, request: Request) {
+        let id = self.next;
+        self.next += 1;
+        self.waiting.push(Forward { id, conn, request, in_flight: false });
+    }
+
+    /// The client is gone, or has its answer.
     pub(super) fn forget(&mut self, conn: ConnId) {
         self.waiting.retain(|forward| forward.conn != conn);
     }
@@ -64,7 +79,7 @@ impl Broker {
         let deadline: Mono = io.now.mono + timeout;
         let parked = Parked { correlation_id, deadline, body: Delayed::Forwarded };
         self.purgatory.park(conn, parked, io.out);
-        self.forwards.waiting.push(Forward { conn, request, in_flight: false });
+        self.forwards.push(conn, request);
         self.send_forwards(io);
         Served::Parked
     }
@@ -74,13 +89,13 @@ impl Broker {
         let now = io.now.mono;
         let controller = self.quorum.leader().map(|controller| peer(self.node, controller));
         let timeout = self.context.config.controller_request_timeout;
-        let Forwards { waiting, channels } = &mut self.forwards;
+        let Forwards { waiting, channels, .. } = &mut self.forwards;
         for forward in waiting.iter_mut().filter(|forward| !forward.in_flight) {
             match controller.filter(|controller| channels.is_ready(now, *controller)) {
                 Some(controller) => {
                     forward.in_flight = true;
                     let request = forward.request.clone();
-                    channels.send(now, controller, request, timeout, forward.conn, io.out);
+                    channels.send(now, controller, request, timeout, forward.id, io.out);
                 }
                 None => {
                     io.out.set_timer(Timer::Broker(BrokerTimer::Forward), now + BACKOFF);
@@ -90,21 +105,24 @@ impl Broker {
         }
     }
 
-    /// The controller did not answer, or is not the controller: the requests go out again.
-    pub(super) fn on_forwards_failed(&mut self, failed: &[ConnId], io: &mut Io<'_>) {
+    /// The controller did not answer, or is not the controller: those of the requests that are still
+    /// waited for go out again. If none is, others may have waited for the room.
+    pub(super) fn on_forwards_failed(&mut self, failed: &[ForwardId], io: &mut Io<'_>) {
         for forward in &mut self.forwards.waiting {
-            forward.in_flight &= !failed.contains(&forward.conn);
+            forward.in_flight &= !failed.contains(&forward.id);
         }
         io.out.set_timer(Timer::Broker(BrokerTimer::Forward), io.now.mono + BACKOFF);
     }
 
-    /// The controller answered.
-    pub(super) fn on_forwarded(&mut self, conn: ConnId, response: Response, io: &mut Io<'_>) {
+    /// The controller answered. If nobody waits for that any more, there is room for the next.
+    pub(super) fn on_forwarded(&mut self, id: ForwardId, response: Response, io: &mut Io<'_>) {
+        let Some(at) = self.forwards.waiting.iter().position(|forward| forward.id == id) else {
+            return self.send_forwards(io);
+        };
         if is_not_controller(&response) {
-            self.on_forwards_failed(&[conn], io);
-            return;
+            return self.on_forwards_failed(&[id], io);
         }
-        self.forwards.forget(conn);
+        let Forward { conn, .. } = self.forwards.waiting.remove(at);
         if let Some(Parked { body: Delayed::Forwarded, .. }) = self.purgatory.get(conn)
             && let Some(parked) = self.purgatory.take(conn)
         {

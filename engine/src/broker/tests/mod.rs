@@ -1,6 +1,7 @@
 //! Brokers among brokers, with a controller and a client.
 
 mod cluster;
+mod forward;
 
 use super::Broker;
 use super::context::Io;
@@ -11,12 +12,12 @@ use crate::ids::{BrokerId, Offset, TopicPartition};
 use crate::log::checkpoint::{self, RECOVERY_POINTS};
 use crate::metadata::{BrokerRegistrationChange, MetadataRecord, PartitionRegistration};
 use crate::protocol::{
-    ElectLeadersRequest, ElectionType, FetchPartition, FetchRequest, Isolation, MetadataRequest,
-    ProducePartition, ProduceRequest, ProducedPartition, ReplicaState, Response,
+    FetchPartition, FetchRequest, Isolation, MetadataRequest, ProducePartition, ProduceRequest,
+    ProducedPartition, ReplicaState, Response,
 };
 use crate::record::{BatchBuilder, stamp};
-use cluster::{BROKERS, CONTROLLER, Cluster};
-use machine::{ConnId, Halt, NodeId, Span};
+use cluster::{BROKERS, Cluster};
+use machine::{ConnId, Halt, Span};
 
 fn produced(cluster: &mut Cluster, conn: ConnId) -> ProducedPartition {
     match cluster.answer(conn) {
@@ -349,23 +350,4 @@ fn power_loss_everywhere_keeps_logs_of_one_mind() {
     let ends = ends(&cluster, orders);
     assert_eq!(ends.len(), 3);
     assert!(ends.iter().all(|(_, end, hw)| (end, hw) == (&ends[0].1, &ends[0].2)), "{ends:?}");
-}
-
-#[test]
-fn forwarded_requests_leave_one_after_another_without_waiting_in_between() {
-    let (mut cluster, orders) = Cluster::start(1);
-    let conns = [(); 3].map(|()| cluster.connect(2));
-    let asked = cluster.now;
-    for conn in conns {
-        let (election_type, timeout) = (ElectionType::Preferred, Span::secs(30));
-        let partitions = Some(vec![orders]);
-        cluster.ask(conn, ElectLeadersRequest { election_type, partitions, timeout });
-    }
-    let controller = NodeId::new(0, CONTROLLER);
-    cluster.until(|cluster| {
-        let in_flight = cluster.broker(2).forwards.channels.in_flight(controller);
-        assert!(in_flight <= 1, "another thread's might overtake it");
-        conns.iter().all(|conn| cluster.answers.contains_key(conn))
-    });
-    assert!(cluster.now < asked + Span::millis(50), "each leaves when the one before is answered");
 }
