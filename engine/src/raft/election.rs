@@ -161,7 +161,7 @@ impl Quorum {
         self.append_leader_change(&granted, now, disk, out)?;
         self.restart_majority_timer(now.mono, out);
         self.begin_epoch(now, out);
-        self.advance_high_watermark(disk, now, out)
+        self.advance_high_watermark(disk, out)
     }
 
     /// Answers a vote request (`handleVoteRequest`).

@@ -13,7 +13,7 @@ use crate::protocol::{
 };
 use crate::rules::truncation::{self, Divergence};
 use crate::timer::{QuorumTimer, Timer};
-use machine::{ConnId, Disk, Halt, Now};
+use machine::{ConnId, Disk, Halt, Mono, Now};
 
 impl Quorum {
     pub(super) fn fetch_request(&self) -> FetchRequest {
@@ -67,7 +67,7 @@ impl Quorum {
         }
         if let Some(replica) = request.replica.filter(|r| self.config.voters.contains(&r.id)) {
             self.on_voter_fetched(replica.id, wanted.fetch_offset, now.mono, out);
-            self.advance_high_watermark(disk, now, out)?;
+            self.advance_high_watermark(disk, out)?;
         }
         let known = wanted.high_watermark.unwrap_or(i64::MAX);
         if wanted.fetch_offset < self.log.end_offset() || known < self.high_watermark {
@@ -122,36 +122,32 @@ impl Quorum {
     /// Answers the fetches that wait and have not what is there.
     pub(super) fn answer_waiting(
         &mut self,
-        now: Now,
         disk: &mut dyn Disk,
         out: &mut Outbox,
     ) -> Result<(), Halt> {
         let (end, high_watermark) = (self.log.end_offset(), self.high_watermark);
-        let ready = self.waiting.take_fetches(|fetch| {
+        let ready = self.waiting.take(|fetch| {
             fetch.wanted.fetch_offset < end
                 || fetch.wanted.high_watermark.unwrap_or(i64::MAX) < high_watermark
         });
-        self.answer_fetches(ready, now, disk, out)
+        self.answer_fetches(ready, disk, out)
     }
 
     /// Answers the fetches that have waited long enough.
     pub(super) fn on_waiting_timer(
         &mut self,
-        now: Now,
+        now: Mono,
         disk: &mut dyn Disk,
         out: &mut Outbox,
     ) -> Result<(), Halt> {
-        let overdue = self.waiting.take_fetches(|fetch| fetch.deadline <= now.mono);
+        let overdue = self.waiting.take(|fetch| fetch.deadline <= now);
         self.waiting.rearm(out);
-        self.answer_fetches(overdue, now, disk, out)
+        self.answer_fetches(overdue, disk, out)
     }
 
-    /// Answers fetches that waited, then what came behind any: only when the last is answered, or
-    /// what is behind that one would overtake it.
     fn answer_fetches(
-        &mut self,
+        &self,
         fetches: Vec<WaitingFetch>,
-        now: Now,
         disk: &mut dyn Disk,
         out: &mut Outbox,
     ) -> Result<(), Halt> {
@@ -159,7 +155,7 @@ impl Quorum {
             let body = self.records_from(fetch.wanted.fetch_offset, disk)?.into();
             out.send(fetch.conn, Message::Response { correlation_id: fetch.correlation_id, body });
         }
-        self.answer_behind(now, disk, out)
+        Ok(())
     }
 
     /// A fetch was answered; tells with what error.

@@ -51,8 +51,8 @@ impl Quorum {
             batch.append(now.wall.0, None, Some(value), &[]);
         }
         self.write(batch.build(), now, disk, out)?;
-        self.advance_high_watermark(disk, now, out)?;
-        self.answer_waiting(now, disk, out)
+        self.advance_high_watermark(disk, out)?;
+        self.answer_waiting(disk, out)
     }
 
     /// Appends and fsyncs one batch. The leader's own copy counts from then on.
@@ -91,11 +91,10 @@ impl Quorum {
         }
     }
 
-    /// Commits what a majority has.
+    /// Commits what a majority has, and answers those who wait for it. It changes no role.
     pub(super) fn advance_high_watermark(
         &mut self,
         disk: &mut dyn Disk,
-        now: Now,
         out: &mut Outbox,
     ) -> Result<(), Halt> {
         let Some(leader) = self.role.leader() else { return Ok(()) };
@@ -108,7 +107,7 @@ impl Quorum {
             .rules
             .ask(out, "quorum_commits", |r| (r.quorum_commits)(majority_end, epoch_start));
         if commits && self.commit(majority_end, out) {
-            self.answer_waiting(now, disk, out)?;
+            self.answer_waiting(disk, out)?;
         }
         Ok(())
     }

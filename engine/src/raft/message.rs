@@ -38,10 +38,10 @@ impl Quorum {
     ) -> Result<(), Halt> {
         match message {
             Message::Request { correlation_id, body } => {
-                if self.waiting.has_earlier(conn) {
-                    self.waiting.push_behind(conn, correlation_id, body);
-                    return Ok(());
-                }
+                assert!(
+                    !self.waiting.has(conn),
+                    "a member asks one thing at a time on a connection"
+                );
                 self.on_request(conn, correlation_id, body, now, disk, out)?;
             }
             Message::Response { correlation_id, body } => {
@@ -62,7 +62,7 @@ impl Quorum {
         Ok(())
     }
 
-    pub(super) fn on_request(
+    fn on_request(
         &mut self,
         conn: ConnId,
         correlation_id: u32,

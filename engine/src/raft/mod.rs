@@ -290,7 +290,7 @@ impl Quorum {
             QuorumTimer::Poll => self.polls_at = Mono::MAX,
             QuorumTimer::BeginEpoch => self.begin_epoch(now, out),
             QuorumTimer::Linger => self.flush_pending(now, disk, out)?,
-            QuorumTimer::Waiting => self.on_waiting_timer(now, disk, out)?,
+            QuorumTimer::Waiting => self.on_waiting_timer(now.mono, disk, out)?,
         }
         self.poll(now, out);
         Ok(())
@@ -305,7 +305,7 @@ impl Quorum {
         if let Some(leader) = self.role.leader() {
             assert!(leader.epoch_start < self.log.end_offset(), "a leader has written its epoch");
         } else {
-            assert!(self.waiting.fetches_are_none(), "only leaders let fetches wait");
+            assert!(self.waiting.is_empty(), "only leaders let fetches wait");
         }
         self.outgoing.invariants();
         if matches!(self.role, Role::Follower { .. } | Role::Unattached) {

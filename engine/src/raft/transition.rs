@@ -6,7 +6,7 @@ use crate::Outbox;
 use crate::fact::Fact;
 use crate::ids::{BrokerId, LeaderEpoch};
 use crate::timer::{QuorumTimer, Timer};
-use machine::{Disk, Halt, Mono, Now};
+use machine::{Disk, Halt, Now};
 use std::collections::BTreeSet;
 
 impl Quorum {
@@ -17,7 +17,7 @@ impl Quorum {
         }
         out.observe(Fact::QuorumResigned { epoch: self.epoch });
         let candidates = self.voters_by_end();
-        self.lose_leadership(now.mono, out);
+        self.lose_leadership(out);
         self.turn_into(Role::Resigned { candidates, told: BTreeSet::new() });
         let timeout = self.election_timeout();
         out.set_timer(Timer::Quorum(QuorumTimer::Election), now.mono + timeout);
@@ -39,7 +39,7 @@ impl Quorum {
     }
 
     /// Leaves leadership, if it leads: fetches that wait are refused, pending records are gone.
-    pub(super) fn lose_leadership(&mut self, now: Mono, out: &mut Outbox) {
+    pub(super) fn lose_leadership(&mut self, out: &mut Outbox) {
         if !self.is_leader() {
             return;
         }
@@ -49,12 +49,12 @@ impl Quorum {
         for timer in [QuorumTimer::Resign, QuorumTimer::BeginEpoch, QuorumTimer::Linger] {
             out.cancel_timer(Timer::Quorum(timer));
         }
-        self.refuse_waiting(now, out);
+        self.refuse_waiting(out);
     }
 
     /// Has no leader, and stands for election if none turns up.
     pub(super) fn wait_for_election(&mut self, now: Now, out: &mut Outbox) {
-        self.lose_leadership(now.mono, out);
+        self.lose_leadership(out);
         self.turn_into(Role::Unattached);
         out.observe(Fact::QuorumFollower { epoch: self.epoch, leader: None });
         if self.is_voter() {
@@ -65,7 +65,7 @@ impl Quorum {
 
     /// Follows `leader` in the present epoch.
     pub(super) fn follow(&mut self, leader: BrokerId, now: Now, out: &mut Outbox) {
-        self.lose_leadership(now.mono, out);
+        self.lose_leadership(out);
         self.turn_into(Role::Follower { leader, heard: false });
         self.failed_elections = 0;
         self.changes.push(QuorumChange::LeaderKnown { leader, epoch: self.epoch });
