@@ -14,8 +14,9 @@ pub(super) fn lines(report: &FuzzReport) -> Vec<String> {
     let missing = report.lacks().map(|why| error("faultline: runs are missing", &why));
     let groups = report.signatures.iter().map(|group| {
         let (count, ran) = (group.count, report.ran.ran);
+        let elsewhere = group.elsewhere().map(|there| format!("; {there}")).unwrap_or_default();
         let text = format!(
-            "{}\n{count} of {ran} runs; the smallest seed is {}\n{}",
+            "{}\n{count} of {ran} runs; the smallest seed is {}{elsewhere}\n{}",
             group.summary, group.smallest_seed, group.reproduce
         );
         error(&format!("faultline {}: {}", group.scenario, group.signature), &text)

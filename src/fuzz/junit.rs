@@ -3,7 +3,7 @@
 //! (github.com/testmoapp/junitxml).
 
 use crate::progress::plural;
-use scenarios::fuzz::{FuzzReport, ScenarioRow};
+use scenarios::fuzz::{FuzzReport, InScenario, ScenarioRow};
 use scenarios::result::Outcome;
 use std::fmt::Write;
 
@@ -70,19 +70,17 @@ fn told(report: &FuzzReport, row: &ScenarioRow) -> (String, String) {
     if several > 1 {
         let _ = write!(message, "{several} signatures");
     }
-    for (i, group) in report.failures_of(row).enumerate() {
-        let count = row.signatures.get(&group.signature).copied().unwrap_or_default();
+    for (i, (signature, there)) in report.failures_of(row).enumerate() {
+        let InScenario { count, smallest_seed, summary, reproduce } = there;
         if several > 1 {
             let sign = if i == 0 { ": " } else { "; " };
-            let _ = write!(message, "{sign}{} ({count})", group.signature);
+            let _ = write!(message, "{sign}{signature} ({count})");
         } else {
-            message.clone_from(&group.summary);
+            message.clone_from(summary);
         }
-        let ran = row.ran.ran;
-        let _ = writeln!(text, "{}: {count} of {ran} runs", group.signature);
-        let _ =
-            writeln!(text, "{} seed {}: {}", group.scenario, group.smallest_seed, group.summary);
-        let _ = writeln!(text, "{}\n", group.reproduce);
+        let _ = writeln!(text, "{signature}: {count} of {} runs", row.ran.ran);
+        let _ = writeln!(text, "seed {smallest_seed}: {summary}");
+        let _ = writeln!(text, "{reproduce}\n");
     }
     if row.ran.nondeterministic > 0 {
         let count = plural(row.ran.nondeterministic, "run");

@@ -123,6 +123,9 @@ fn failure(page: &mut Page, group: &SignatureGroup) {
     page.paragraph(&format!("{} x", group.count), &group.signature);
     let (name, seed) = (&group.scenario, group.smallest_seed);
     page.paragraph("", &format!("{name}, seed {seed}: {}", group.summary));
+    if let Some(elsewhere) = group.elsewhere() {
+        page.paragraph("", &elsewhere);
+    }
     page.paragraph("", &group.out);
     page.command("", &group.reproduce);
     page.line("");

@@ -213,7 +213,9 @@ fn results_are_kept_for_as_many_seeds_of_a_signature_as_are_wanted() {
     let report = canary(&folder, "out", &args).json();
     assert_eq!(report["signatures"].as_array().unwrap().len(), 1);
     let group = &report["signatures"][0];
-    assert_eq!((&group["count"], &group["by_scenario"]["other"]), (&6.into(), &3.into()));
+    let other = &group["by_scenario"]["other"];
+    assert_eq!((&group["count"], &other["count"]), (&6.into(), &3.into()));
+    assert_eq!((&group["scenario"], &other["smallest_seed"]), (&"small".into(), &42.into()));
     let cases = group["cases"].as_array().unwrap();
     assert_eq!(cases.len(), 2);
     for (case, scenario) in cases.iter().zip(["small", "other"]) {

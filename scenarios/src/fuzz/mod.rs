@@ -17,5 +17,7 @@ pub use journal::{Damage, End, Header, Reader, Stop, Writer};
 pub use merge::{Merged, Refusal, merge};
 pub use plan::{Part, Plan, SeedRange, Shard, Target};
 pub use record::{Failure, SeedRecord};
-pub use report::{BugSeeds, Case, FuzzReport, Ran, ScenarioRow, SignatureGroup, Vacuous};
+pub use report::{
+    BugSeeds, Case, FuzzReport, InScenario, Ran, ScenarioRow, SignatureGroup, Vacuous,
+};
 pub use tally::Tally;

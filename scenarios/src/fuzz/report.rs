@@ -89,14 +89,28 @@ pub struct SignatureGroup {
     pub scenario: String,
     /// What is wrong there, in one line: the worst of it, which another check may have found.
     pub summary: String,
-    /// How many runs of each scenario.
-    pub by_scenario: BTreeMap<String, u64>,
+    /// Each scenario that has some.
+    pub by_scenario: BTreeMap<String, InScenario>,
     /// One line that makes the run with the smallest seed again.
     pub reproduce: String,
     /// Its results directory.
     pub out: String,
     /// The runs with the smallest seeds, that one first.
     pub cases: Vec<Case>,
+}
+
+/// Failures of one kind in one scenario.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct InScenario {
+    /// In how many runs.
+    pub count: u64,
+    /// The smallest seed.
+    pub smallest_seed: u64,
+    /// What is wrong there, in one line: the worst of it, which another check may have found.
+    pub summary: String,
+    /// One line that makes that run again.
+    pub reproduce: String,
 }
 
 /// A run that failed.
@@ -208,6 +222,18 @@ impl Ran {
     }
 }
 
+impl SignatureGroup {
+    /// Where else than in the scenario of the smallest seed, in words.
+    pub fn elsewhere(&self) -> Option<String> {
+        let others = self.by_scenario.iter().filter(|(name, _)| **name != self.scenario);
+        let others = others.map(|(name, InScenario { count, smallest_seed, .. })| {
+            format!("{name} ({count}, the smallest seed is {smallest_seed})")
+        });
+        let others: Vec<String> = others.collect();
+        (!others.is_empty()).then(|| format!("also in {}", others.join(", ")))
+    }
+}
+
 impl ScenarioRow {
     /// Why its runs show too little, in words; nothing if they show enough.
     pub fn shows_too_little(&self) -> Vec<String> {
@@ -285,12 +311,15 @@ impl FuzzReport {
         }
     }
 
-    /// The failures of one scenario.
+    /// The failures of one scenario, by signature.
     pub fn failures_of<'a>(
         &'a self,
         row: &'a ScenarioRow,
-    ) -> impl Iterator<Item = &'a SignatureGroup> {
-        self.signatures.iter().filter(|group| row.signatures.contains_key(&group.signature))
+    ) -> impl Iterator<Item = (&'a str, &'a InScenario)> {
+        let there = |group: &'a SignatureGroup| {
+            Some((group.signature.as_str(), group.by_scenario.get(&row.scenario)?))
+        };
+        self.signatures.iter().filter_map(there)
     }
 }
 

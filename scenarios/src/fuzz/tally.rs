@@ -3,7 +3,7 @@
 
 use super::plan::Plan;
 use super::record::SeedRecord;
-use super::report::{BugSeeds, Case, Ran, ScenarioRow, SignatureGroup, Vacuous};
+use super::report::{BugSeeds, Case, InScenario, Ran, ScenarioRow, SignatureGroup, Vacuous};
 use crate::result::Outcome;
 use std::cmp::Reverse;
 use std::collections::BTreeMap;
@@ -39,6 +39,8 @@ struct Group {
     count: u64,
     /// The smallest seeds, with the index of the scenario.
     cases: BTreeMap<(u64, usize), Kept>,
+    /// By the index of the scenario its smallest seed, and what is wrong there.
+    first: BTreeMap<usize, (u64, String)>,
 }
 
 #[derive(Clone, Debug)]
@@ -90,8 +92,13 @@ impl Tally {
             outcome: record.outcome,
             count: 0,
             cases: BTreeMap::new(),
+            first: BTreeMap::new(),
         });
         group.count += 1;
+        let first = group.first.get(&record.target);
+        if first.is_none_or(|(seed, _)| record.seed < *seed) {
+            group.first.insert(record.target, (record.seed, failure.summary.clone()));
+        }
         let kept = Kept {
             outcome: record.outcome,
             summary: failure.summary.clone(),
@@ -141,10 +148,16 @@ impl Tally {
         });
         let cases: Vec<Case> = cases.collect();
         let smallest = cases[0].clone();
-        let by_scenario = self
-            .rows
-            .iter()
-            .filter_map(|row| Some((row.name.clone(), *row.signatures.get(signature)?)));
+        let by_scenario = group.first.iter().map(|(target, (seed, summary))| {
+            let row = &self.rows[*target];
+            let there = InScenario {
+                count: row.signatures[signature],
+                smallest_seed: *seed,
+                summary: summary.clone(),
+                reproduce: plan.command(*target, *seed),
+            };
+            (row.name.clone(), there)
+        });
         SignatureGroup {
             signature: signature.to_owned(),
             check: group.check.clone(),
