@@ -273,6 +273,10 @@ impl View {
             }
             Fact::IsrRefused { partition, error, .. } => self.refused(moment, *partition, *error),
             Fact::Registered { .. } => {
+                // A broker loads what it has before it registers; what is missing then is missing.
+                for index in 0..self.partitions.len() {
+                    self.has_log(moment.node, index);
+                }
                 self.knows_registered(moment.node);
                 Effect::Registered
             }
@@ -281,7 +285,8 @@ impl View {
         }
     }
 
-    /// A node has loaded the log of a partition, or leads or follows with one that it made.
+    /// A node has loaded the log of a partition, or leads or follows with one that it made, or is
+    /// past the time at which it loads any.
     fn has_log(&mut self, node: NodeId, index: usize) {
         let partition = &mut self.partitions[index];
         if let Some(replica) = partition.find(node) {

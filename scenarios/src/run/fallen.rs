@@ -48,10 +48,10 @@ pub(super) fn before_it_began(resolved: &Resolved, panic: Caught) -> RunOutcome 
 }
 
 impl Simulation {
-    /// Gives away what does not have to be judged.
+    /// Gives away what does not have to be judged; what led to a panic first, should another come.
     pub(super) fn leave(&mut self, left: &mut Left) {
-        left.digest = self.world.digest().hex();
         left.stats = self.stats();
+        left.digest = self.world.digest().hex();
         left.account.trace = self.world.take_trace();
         if let Some(mut history) = self.history.take() {
             // With what nobody has taken in yet.
@@ -67,8 +67,13 @@ impl Simulation {
     /// The outcome of a run that a panic has ended.
     pub(super) fn fallen(mut self, panic: Caught) -> RunOutcome {
         let mut left = Left::default();
-        let mut told = Panic::of(panic, during(self.phase));
         let _ = caught(|| self.leave(&mut left));
+        self.fallen_with(left, panic)
+    }
+
+    /// The same, when so much has been given away.
+    pub(super) fn fallen_with(self, left: Left, panic: Caught) -> RunOutcome {
+        let mut told = Panic::of(panic, during(self.phase));
         let _ = caught(|| self.explain(&left, &mut told));
         outcome(&self.resolved, left, told)
     }

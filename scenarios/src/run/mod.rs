@@ -105,11 +105,14 @@ fn attempted(resolved: &Resolved) -> RunOutcome {
     let made = make(&reference, Faults::Own, false);
     match made.is_fallen() {
         false => make(resolved, Faults::Of(&made.struck), false),
-        true if resolved.trace => {
-            let reference = Resolved { trace: true, ..reference };
-            fallen::in_the_reference(resolved, make(&reference, Faults::Own, false))
+        true => {
+            let traced = resolved
+                .trace
+                .then(|| make(&Resolved { trace: true, ..reference }, Faults::Own, false));
+            // If it does not fall again, it has another verdict than the one that counts.
+            let fallen = traced.filter(RunOutcome::is_fallen).unwrap_or(made);
+            fallen::in_the_reference(resolved, fallen)
         }
-        true => fallen::in_the_reference(resolved, made),
     }
 }
 

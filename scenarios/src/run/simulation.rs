@@ -351,12 +351,11 @@ impl Simulation {
     /// Judges the run.
     pub fn finish(mut self) -> RunOutcome {
         let mut left = Left::default();
-        let over = caught(|| {
-            self.absorb();
-            self.leave(&mut left);
-        });
-        if let Err(panic) = over {
+        if let Err(panic) = caught(|| self.absorb()) {
             return self.fallen(panic);
+        }
+        if let Err(panic) = caught(|| self.leave(&mut left)) {
+            return self.fallen_with(left, panic);
         }
         let resolved = self.resolved.clone();
         let measured = self.measure.take().map(Measure::finish);

@@ -269,8 +269,12 @@ fn a_replica_is_looked_at_when_it_has_loaded_its_log() {
     history.node(3, Change::Started);
     history.without_log = vec![(3, OTHER)];
     assert_eq!(history.findings(), vec![]);
+    let mut registered = history.clone();
     history.load(3, OTHER, 0);
     assert_eq!(history.findings(), vec![("replicas-equal", "orders-1".to_owned(), None)]);
+    // A broker that serves and never said anything of the log has had its time, too.
+    registered.register(3, 20);
+    assert_eq!(registered.findings(), vec![("replicas-equal", "orders-1".to_owned(), None)]);
 }
 
 #[test]
