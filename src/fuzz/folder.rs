@@ -44,7 +44,12 @@ impl Folder {
             created.insert(0, path.clone());
             return Ok(Self { path, created });
         };
-        if out.join(JOURNAL).exists() {
+        let journal = out.join(JOURNAL);
+        if fs::metadata(&journal).is_ok_and(|journal| journal.len() == 0) {
+            // A full disk may have left it.
+            fs::remove_file(&journal).map_err(unwritable(&journal))?;
+        }
+        if journal.exists() {
             let message = format!("{} holds a fuzz run already", out.display());
             let hint = "give another --out, or delete it".to_owned();
             return Err(Diagnostic::new(Kind::Unwritable, message).with_hint(Some(hint)).into());

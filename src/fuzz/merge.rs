@@ -21,7 +21,16 @@ pub(super) fn command(args: &MergeArgs) -> Result<u8, Failure> {
             (true, io::ErrorKind::NotFound) => no_journal(part),
             _ => Failure::unreadable(&path, &error),
         })?;
+        // What died before its first line has nothing, and the others are joined all the same.
+        if file.metadata().is_ok_and(|journal| journal.is_file() && journal.len() == 0) {
+            exit::tell(&format!("warning: {} is empty: it has no runs", path.display()));
+            continue;
+        }
         journals.push((path.display().to_string(), BufReader::new(file)));
+    }
+    if journals.is_empty() {
+        let message = "there is nothing to join: no part has a run";
+        return Err(Diagnostic::new(Kind::Malformed, message).into());
     }
     probe_junit(&args.output)?;
     let folder = Folder::new(args.output.out.as_deref(), "fuzz-merged")?;

@@ -203,3 +203,22 @@ fn an_interrupt_after_the_runs_costs_traces_and_hides_nothing() {
     let kept = fs::read_to_string(folder.path().join("out/fuzz.json")).unwrap();
     assert_eq!(serde_json::from_str::<serde_json::Value>(&kept).unwrap(), report);
 }
+
+#[test]
+fn an_empty_journal_is_no_run_and_stops_nobody() {
+    let folder = Folder::new("merge-empty");
+    canary(&folder, "first", &["--seeds", "0..6", "--shard", "1/2"]);
+    fs::create_dir(folder.path().join("second")).unwrap();
+    folder.file("second/journal.jsonl", "");
+    let ended = folder.run(&["fuzz", "merge", "second", "--out", "none"]);
+    assert_eq!(ended.code, Some(2), "{ended:#?}");
+    assert!(ended.err.contains("nothing to join"), "{}", ended.err);
+    let ended = folder.run(&["fuzz", "merge", "first", "second", "--out", "joined", "--json"]);
+    assert_eq!(ended.code, Some(3), "the other half is missing: {ended:#?}");
+    assert!(ended.err.contains("second/journal.jsonl is empty"), "{}", ended.err);
+    assert_eq!(ended.json()["planned"], 12);
+    // The part can be made where it failed.
+    assert_eq!(canary(&folder, "second", &["--seeds", "0..6", "--shard", "2/2"]).code, Some(0));
+    let ended = folder.run(&["fuzz", "merge", "first", "second", "--out", "whole"]);
+    assert_eq!(ended.code, Some(0), "{ended:#?}");
+}
