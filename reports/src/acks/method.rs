@@ -13,7 +13,8 @@ use maud::{Markup, html};
 /// What min.insync.replicas changes under each acks, within seeds.
 pub(super) fn pairs(summary: &Summary) -> Markup {
     html! {
-        @if !summary.pairs.is_empty() {
+        @if let Some(first) = summary.pairs.first() {
+            @let heads = PairHeads::of(first);
             h2 id="pairs" { "What min.insync.replicas changes" }
             p { "With acks 0 and 1 no record is refused for min.insync.replicas, but it decides who \
                 may lead next: with min ISR 2 the high watermark stands still while a leader is in \
@@ -25,10 +26,9 @@ pub(super) fn pairs(summary: &Summary) -> Markup {
                 table class="stack" {
                     thead { tr {
                         th scope="col" { "acks" }
-                        th scope="col" class="number" { "Lost per million, second less first" }
+                        th scope="col" class="number" { (heads.difference) }
                         th scope="col" class="number" { "95 % interval" }
-                        th scope="col" class="number" { "Seeds that lost more with the first" }
-                        th scope="col" class="number" { "with the second" }
+                        @for more in &heads.more { th scope="col" class="number" { (more) } }
                         th scope="col" class="number" { "Sign test" }
                         th scope="col" { "So" }
                     } }
@@ -44,8 +44,25 @@ pub(super) fn pairs(summary: &Summary) -> Markup {
     }
 }
 
+/// The names of what is told of a pair. They stand alone on a phone, so each says which value it
+/// means.
+struct PairHeads {
+    difference: String,
+    more: [String; 2],
+}
+
+impl PairHeads {
+    fn of(pair: &PairSummary) -> Self {
+        let [first, second] = pair.min_isr;
+        Self {
+            difference: format!("Lost per million with min ISR {second} less with {first}"),
+            more: pair.min_isr.map(|it| format!("Seeds that lost more with min ISR {it}")),
+        }
+    }
+}
+
 fn pair_row(pair: &PairSummary) -> Markup {
-    let [first, second] = pair.min_isr;
+    let heads = PairHeads::of(pair);
     let or_dash = |text: Option<String>| text.unwrap_or_else(|| "–".to_owned());
     let estimate = pair.lost_per_million.and_then(Rate::estimate);
     let so = match pair.shown() {
@@ -53,17 +70,16 @@ fn pair_row(pair: &PairSummary) -> Markup {
         Shown::WorseWith(min_isr) => format!("worse with min ISR {min_isr}"),
     };
     html! { tr {
-        th scope="row" { "acks=" (pair.acks.name()) ", min ISR " (second) " against " (first) }
-        td class="number" data-label="Lost per million, second less first" {
+        th scope="row" { "acks=" (pair.acks.name()) }
+        td class="number" data-label=(heads.difference) {
             (or_dash(pair.lost_per_million.map(|rate| signed(rate.value))))
         }
         td class="number" data-label="95 % interval" {
             (or_dash(estimate.map(|rate| interval(rate, signed))))
         }
-        td class="number" data-label="Seeds that lost more with the first" {
-            (grouped(pair.more_with_first))
+        @for (more, seeds) in heads.more.iter().zip([pair.more_with_first, pair.more_with_second]) {
+            td class="number" data-label=(more) { (grouped(seeds)) }
         }
-        td class="number" data-label="with the second" { (grouped(pair.more_with_second)) }
         td class="number" data-label="Sign test" { (or_dash(pair.sign_test_p.map(chance))) }
         td data-label="So" { (so) }
     } }

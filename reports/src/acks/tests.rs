@@ -220,6 +220,12 @@ fn what_is_said_of_a_pair_is_what_the_sign_test_shows() {
         assert_eq!(pair.lost_per_million.unwrap().estimate(), None);
         let page = file(&files, "index.html");
         assert!(page.contains(p) && page.contains(so), "{worse}");
+        // In the head of the table, and where a number stands alone.
+        for more in ["Seeds that lost more with min ISR 1", "Seeds that lost more with min ISR 2"] {
+            assert_eq!(page.matches(&format!("{more}</th>")).count(), 1);
+            assert_eq!(page.matches(&format!("data-label=\"{more}\"")).count(), 1);
+        }
+        assert!(!page.contains("the first</th>") && !page.contains("the second</th>"));
     }
 }
 
