@@ -91,6 +91,11 @@ fn overview(summary: &Summary) -> Markup {
                 } }
             }
         } }
+        @for setting in &summary.settings {
+            @if let Some(owed) = words::owed_to_the_lone_leader(setting, &summary.study) {
+                blockquote id={ (setting.setting.id()) "-lone-leader" } { p { (owed) } }
+            }
+        }
         p class="small" {
             "Latencies are of confirmed records, with acks=0 until a record left the producer. "
             (words::lingering(summary))

@@ -75,6 +75,36 @@ fn reasons(summary: &SettingSummary) -> String {
     parts.join("; ")
 }
 
+/// That nearly all that a setting lost, nine records of ten, it lost in the runs with the story of
+/// the lone leader, though most runs are without it. Nothing if it is not so.
+pub(super) fn owed_to_the_lone_leader(summary: &SettingSummary, study: &Header) -> Option<String> {
+    let [with, without] = summary.lone_leader;
+    if summary.lost == 0 || with.lost * 10 < summary.lost * 9 || with.runs >= without.runs {
+        return None;
+    }
+    let share = match with.lost == summary.lost {
+        true => format!("all {} lost records", grouped(summary.lost)),
+        false => format!(
+            "{} of the {} lost records ({})",
+            grouped(with.lost),
+            grouped(summary.lost),
+            percent(with.lost as f64 / summary.lost as f64)
+        ),
+    };
+    let others = match without.runs_with_loss {
+        0 => "none".to_owned(),
+        runs => grouped(runs),
+    };
+    Some(format!(
+        "{}: {share} were lost in the {} in which a leader was isolated and then lost its power, \
+         as {} of the stories here are made to tell; of the {} without that {others} lost any.",
+        summary.setting.label(),
+        plural(with.runs, "run", "runs"),
+        study.lone_leaders,
+        plural(without.runs, "run", "runs"),
+    ))
+}
+
 /// What it cost to wait, in a sentence.
 pub(super) fn cost(summary: &SettingSummary) -> String {
     let latency = &summary.latency;
