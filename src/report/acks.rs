@@ -13,6 +13,7 @@ use scenarios::catalog;
 use scenarios::result::files as results;
 use scenarios::spec::{Diagnostic, Kind, Scenario};
 use scenarios::study::{self, ACKS, SCENARIO};
+use std::io;
 use std::path::{Path, PathBuf};
 
 /// Where a report is written unless it is said.
@@ -22,9 +23,9 @@ const RESULTS: &str = "results";
 pub(super) fn command(args: &AcksArgs) -> Result<u8, Failure> {
     // What is wrong with the input is told before anything is made.
     let (out, made) = match &args.from {
-        Some(file) => {
-            let study = read(file)?;
-            warn_of_another_build(&study, file);
+        Some(path) => {
+            let (study, file) = read(path)?;
+            warn_of_another_build(&study, &file);
             (Out::new(args.out.as_deref())?, Made::of(study))
         }
         None => {
@@ -74,19 +75,30 @@ fn unfinished(interrupted: bool) -> Kind {
     if interrupted { Kind::Interrupted } else { Kind::Panic }
 }
 
-fn read(file: &Path) -> Result<Study, Failure> {
-    let text = std::fs::read_to_string(file).map_err(|error| Failure::unreadable(file, &error))?;
-    acks::read(&text).map_err(|error| {
-        let file = file.display().to_string();
+/// The study at a path, which may be the directory of a report, and where it was read.
+fn read(path: &Path) -> Result<(Study, PathBuf), Failure> {
+    let of_report = path.is_dir();
+    let file = if of_report { path.join(acks::STUDY_FILE) } else { path.to_owned() };
+    let text = std::fs::read_to_string(&file).map_err(|error| match error.kind() {
+        io::ErrorKind::NotFound if of_report => no_study(path),
+        _ => Failure::unreadable(&file, &error),
+    })?;
+    let study = acks::read(&text).map_err(|error| {
         let place = |number: usize| u32::try_from(number).ok().filter(|number| *number > 0);
         Diagnostic {
             line: place(error.line),
             column: place(error.column),
-            file: Some(file),
+            file: Some(file.display().to_string()),
             ..Diagnostic::new(Kind::Unreadable, format!("no study: {}", error.message))
         }
-        .into()
-    })
+    })?;
+    Ok((study, file))
+}
+
+fn no_study(folder: &Path) -> Failure {
+    let (name, file) = (folder.display(), acks::STUDY_FILE);
+    let message = format!("{name} holds no report: there is no {file} in it");
+    Diagnostic::new(Kind::Unreadable, message).into()
 }
 
 /// Runs to be made.

@@ -5,10 +5,10 @@ use std::ops::Range;
 use std::path::PathBuf;
 
 const ACKS_HELP: &str = "\
-For acks 0, 1 and all, each with min.insync.replicas 1 and 2: what was lost, what a write cost, and
-why. Runs of a seed are paired: the same records at the same moments and the same faults on the same
-nodes, whatever the setting. The directory then holds index.html, report.json, each chart as PNG, SVG
-and CSV, and study.jsonl, from which `--from` makes the page again.
+For acks 0, 1 and all, each with min.insync.replicas 1 and 2: what was lost, what a write cost, \
+and why. Runs of a seed are paired: the same records at the same moments and the same faults on \
+the same nodes, whatever the setting. The directory then holds index.html, report.json, each chart \
+as PNG, SVG and CSV, and study.jsonl, from which `--from` makes the page again.
 
 Exit codes are those of `scenario`.";
 
@@ -52,10 +52,11 @@ pub(crate) struct AcksArgs {
     /// Set a Kafka property, or one of brokers, partitions, ... (see `list configs`)
     #[arg(long = "set", value_name = "KEY=VALUE")]
     pub(crate) set: Vec<String>,
-    /// Run nothing: make the page again from the study.jsonl of an earlier report
-    #[arg(long, value_name = "FILE", conflicts_with_all = ["seeds", "jobs", "set"])]
+    /// Run nothing: make the page again from an earlier report, or from its study.jsonl
+    #[arg(long, value_name = "DIR|FILE", conflicts_with_all = ["seeds", "jobs", "set"])]
     pub(crate) from: Option<PathBuf>,
-    /// Where the report is written [default: a new directory in results]
+    /// Where the report is written, in place of one that is there [default: a directory in results,
+    /// the same for the same runs]
     #[arg(long, value_name = "DIR")]
     pub(crate) out: Option<PathBuf>,
     /// Print one JSON object and nothing else

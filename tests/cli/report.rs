@@ -43,6 +43,10 @@ fn the_same_seeds_give_the_same_bytes_and_the_numbers_of_their_runs() {
     let ended = folder.run(&["report", "acks", "--from", "one/study.jsonl", "--out", "three"]);
     assert_eq!(ended.code, Some(0), "{ended:#?}");
     assert!(contents(&folder, "three") == one, "the same bytes");
+    // Its directory will do as well, as it does for `replay`.
+    let ended = folder.run(&["report", "acks", "--from", "one", "--out", "four"]);
+    assert_eq!(ended.code, Some(0), "{ended:#?}");
+    assert!(contents(&folder, "four") == one, "the same bytes");
 
     // What it tells of a run is what the run tells by itself.
     let study = fs::read_to_string(folder.path().join("one/study.jsonl")).expect("readable");
@@ -132,6 +136,7 @@ fn wrong_input_ends_with_2_and_leaves_nothing() {
     let folder = Folder::new("report-bad");
     folder.file("study.jsonl", "{\"kind\":\"something else\"}\n");
     folder.file("thesis.tex", "years of work");
+    fs::create_dir(folder.path().join("empty")).expect("a directory");
     folder.file("one.jsonl", "{\"kind\":\"faultline acks study\",\"version\":3}\n");
     for (args, words) in [
         (&["--seeds", "7..7"][..], "A below B"),
@@ -146,6 +151,8 @@ fn wrong_input_ends_with_2_and_leaves_nothing() {
         (&["--set", "acks=1", "--out", "new/report"], "acks is what the report compares"),
         (&["--out", "thesis.tex/below"], "cannot write into thesis.tex/below"),
         (&["--from", "missing.jsonl"], "cannot read missing.jsonl"),
+        (&["--from", "empty"], "empty holds no report: there is no study.jsonl in it"),
+        (&["--from", "empty/study.jsonl"], "cannot read empty/study.jsonl"),
         (&["--from", "study.jsonl", "--seeds", "0..9"], "cannot be used with"),
     ] {
         let args = [&["report", "acks", "--json"], args].concat();
@@ -155,7 +162,11 @@ fn wrong_input_ends_with_2_and_leaves_nothing() {
         assert!(ended.json()["error"]["message"].is_string());
         let mut names = folder.names();
         names.sort();
-        assert_eq!(names, ["one.jsonl", "study.jsonl", "thesis.tex"], "{args:?} leaves something");
+        assert_eq!(
+            names,
+            ["empty", "one.jsonl", "study.jsonl", "thesis.tex"],
+            "{args:?} leaves something"
+        );
     }
 }
 
