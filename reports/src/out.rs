@@ -28,6 +28,17 @@ pub struct Own {
     pub is_marked: fn(&[u8]) -> bool,
     /// Whether such a report has a file of this name.
     pub has_file: fn(&str) -> bool,
+    /// What such a report is, in words, from what is in that file.
+    pub told: fn(&[u8]) -> String,
+}
+
+/// A report is in its place.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Finished {
+    /// What was there before and is gone, in words.
+    pub replaced: Option<String>,
+    /// What of it would not go.
+    pub left: Option<String>,
 }
 
 /// A directory that is filled beside its final place and moved there when it is whole.
@@ -87,15 +98,19 @@ impl Staging {
         out.sync_data()
     }
 
-    /// Puts everything in its place, where an earlier report goes away. If that will not go, the
-    /// new one is in its place all the same, and the answer says what was left.
+    /// Puts everything in its place, where an earlier report goes away. The answer says which. If
+    /// that will not go, the new one is in its place all the same, and the answer says what was
+    /// left.
     ///
     /// # Errors
     ///
     /// What the file system says, or that something that is no report has come to be there
     /// meanwhile. What was there is still there then.
-    pub fn finish(mut self) -> io::Result<Option<String>> {
+    pub fn finish(mut self) -> io::Result<Finished> {
         check_replaceable(&self.target, self.own)?;
+        // An empty directory has none.
+        let replaced = read(&self.target.join(self.own.mark)).ok();
+        let replaced = replaced.map(|bytes| (self.own.told)(&bytes));
         let mut old = self.staged.clone().into_os_string();
         old.push(".old");
         let had_old = match std::fs::rename(&self.target, &old) {
@@ -111,12 +126,13 @@ impl Staging {
         }
         self.done = true;
         let old = Path::new(&old);
-        Ok(match had_old.then(|| remove_report(old, self.own)) {
+        let left = match had_old.then(|| remove_report(old, self.own)) {
             Some(Err(error)) => {
                 Some(format!("the earlier report is left in {}: {error}", old.display()))
             }
             Some(Ok(())) | None => None,
-        })
+        };
+        Ok(Finished { replaced, left })
     }
 }
 
@@ -190,6 +206,7 @@ mod tests {
         mark: "report.json",
         is_marked: |bytes| bytes.starts_with(b"ours"),
         has_file: |name| ["report.json", "index.html"].contains(&name),
+        told: |bytes| String::from_utf8_lossy(bytes).into_owned(),
     };
 
     fn staged(target: &Path, text: &str) -> Staging {
@@ -198,21 +215,27 @@ mod tests {
         staging
     }
 
-    fn write(target: &Path, text: &str) {
-        assert_eq!(staged(target, text).finish().unwrap(), None);
+    /// Writes a report and answers which it replaces.
+    fn write(target: &Path, text: &str) -> Option<String> {
+        let Finished { replaced, left } = staged(target, text).finish().unwrap();
+        assert_eq!(left, None);
+        replaced
     }
 
     #[test]
     fn a_report_replaces_a_report_and_an_unfinished_one_leaves_no_trace() {
         let root = place("replace");
         let target = root.join("report");
-        write(&target, "ours, one");
+        assert_eq!(write(&target, "ours, one"), None);
         drop(staged(&target, "half"));
         let read = || std::fs::read_to_string(target.join("report.json")).unwrap();
         assert_eq!(read(), "ours, one");
-        write(&target, "ours, two");
+        assert_eq!(write(&target, "ours, two").as_deref(), Some("ours, one"));
         assert_eq!(read(), "ours, two");
         assert_eq!(std::fs::read_dir(&root).unwrap().count(), 1, "nothing is left beside it");
+        let empty = root.join("empty");
+        std::fs::create_dir(&empty).unwrap();
+        assert_eq!(write(&empty, "ours, three"), None);
         std::fs::remove_dir_all(root).unwrap();
     }
 
@@ -243,7 +266,7 @@ mod tests {
     fn notes_beside_a_report_are_kept_even_if_they_come_while_it_is_made() {
         let root = place("notes");
         let target = root.join("report");
-        write(&target, "ours, one");
+        assert_eq!(write(&target, "ours, one"), None);
         let staging = staged(&target, "ours, two");
         let notes = target.join("notes.md");
         put(&notes, "what I think of it");

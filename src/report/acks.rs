@@ -172,12 +172,15 @@ impl Out {
         };
         let written = staging.and_then(|staging| {
             files.iter().try_for_each(|file| staging.add(file))?;
-            if let Some(left) = staging.finish()? {
-                exit::tell(&format!("warning: {left}"));
-            }
-            Ok(())
+            staging.finish()
         });
-        written.map_err(|error| Failure::unwritable(Path::new(&folder), &error))?;
+        let finished = written.map_err(|error| Failure::unwritable(Path::new(&folder), &error))?;
+        if let Some(replaced) = finished.replaced {
+            exit::tell(&format!("replaces {replaced} that was there"));
+        }
+        if let Some(left) = finished.left {
+            exit::tell(&format!("warning: {left}"));
+        }
         if let Some(name) = name {
             exit::point_latest_at(Path::new(RESULTS), &name);
         }

@@ -48,6 +48,14 @@ fn the_same_seeds_give_the_same_bytes_and_the_numbers_of_their_runs() {
     assert_eq!(ended.code, Some(0), "{ended:#?}");
     assert!(contents(&folder, "four") == one, "the same bytes");
 
+    // What was there is replaced, and that is said.
+    assert!(!ended.err.contains("replaces"), "{ended:#?}");
+    let ended = report(&folder, &["--seeds", "3..4", "--out", "four"]);
+    assert!(ended.err.contains("replaces the report of seeds 12..16 that was there\n"));
+    let ended = folder.run(&["report", "acks", "--from", "one", "--out", "four", "--json"]);
+    assert!(ended.err.contains("replaces the report of seeds 3..4 that was there\n"));
+    assert!(contents(&folder, "four") == one, "the same bytes");
+
     // What it tells of a run is what the run tells by itself.
     let study = fs::read_to_string(folder.path().join("one/study.jsonl")).expect("readable");
     let runs: Vec<Value> =

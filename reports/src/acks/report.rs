@@ -1,7 +1,7 @@
 //! All files of a report.
 
 use super::page;
-use super::study::{self, Study};
+use super::study::{self, Seeds, Study};
 use super::summary::{Summary, summarise};
 use crate::out::{OutFile, Own};
 use crate::plot::{self, Caption, Plot, Room};
@@ -15,7 +15,7 @@ const NUMBERS: &str = "report.json";
 const OF_PLOT: [&str; 3] = ["csv", "svg", "png"];
 
 /// By what a report on a study is known.
-pub const OWN: Own = Own { mark: NUMBERS, is_marked, has_file };
+pub const OWN: Own = Own { mark: NUMBERS, is_marked, has_file, told };
 
 fn has_file(name: &str) -> bool {
     let is_of_plot = |(stem, extension): (&str, &str)| {
@@ -28,6 +28,15 @@ fn has_file(name: &str) -> bool {
 fn is_marked(report: &[u8]) -> bool {
     let report: serde_json::Value = serde_json::from_slice(report).unwrap_or_default();
     report["study"]["kind"] == study::KIND
+}
+
+/// Such a report in words, as far as its numbers tell.
+fn told(report: &[u8]) -> String {
+    let report: serde_json::Value = serde_json::from_slice(report).unwrap_or_default();
+    match serde_json::from_value::<Seeds>(report["study"]["seeds"].clone()) {
+        Ok(seeds) => format!("the report of seeds {}", seeds.text()),
+        Err(_) => "the report".to_owned(),
+    }
 }
 
 /// The files of the report on a study, the study itself included, and its numbers.

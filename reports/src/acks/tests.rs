@@ -308,6 +308,8 @@ fn a_report_is_known_by_its_files_and_what_is_in_them() {
         assert!(!(OWN.has_file)(other), "{other}");
     }
     assert!((OWN.is_marked)(file(&files, OWN.mark).as_bytes()));
+    assert_eq!((OWN.told)(file(&files, OWN.mark).as_bytes()), "the report of seeds 4..6");
+    assert_eq!((OWN.told)(b"{\"study\":{\"seeds\":7}}"), "the report");
     for other in ["", "{}", "[1]", "{\"study\":{\"kind\":\"of mice\"}}"] {
         assert!(!(OWN.is_marked)(other.as_bytes()), "{other}");
     }
