@@ -1,12 +1,12 @@
 //! Losses by the faults of their runs: a number for each family and setting, with a bar below it.
 
 use super::frame::{self, Caption, MARGIN};
-use super::scene::{Anchor, Lettering};
+use super::scene::{Anchor, Lettering, Point};
 use super::table::{Cell, Column, Kind, Table, column};
 use super::{Plot, Room, Scene, rows};
 use crate::acks::Summary;
 use crate::page::palette::Ink;
-use crate::page::text::rounded;
+use crate::page::text::{grouped, plural, rounded};
 use crate::stat::Rate;
 
 pub(super) const PLOT: Plot = Plot {
@@ -14,11 +14,15 @@ pub(super) const PLOT: Plot = Plot {
     title: "Records lost per million, by fault",
     reading: "Each number counts the runs in which a fault of that kind took effect. A run has \
               several faults, so the same loss counts in several rows: what stands out is where to \
-              look, not yet a cause. The bars grow with the numbers. Where few runs lost any \
+              look, not yet a cause. The bars grow with the numbers. A row of few runs, fewer than \
+              30, is lighter and says so: one bad run makes such a number. Where few runs lost any \
               there is no interval.",
     table,
     draw,
 };
+
+/// With fewer runs a row is lighter and says that they are few.
+const FEW_RUNS: f64 = 30.0;
 
 const COLUMNS: &[Column] = &[
     column("family", "Fault", Kind::Text),
@@ -63,8 +67,8 @@ struct Grid {
 }
 
 fn draw(table: &Table, caption: &Caption, room: Room) -> Scene {
-    let subtitle = "in runs in which such a fault took effect, so that their number differs by \
-                    setting; a run has several, so rows overlap";
+    let subtitle = "in runs in which such a fault took effect, as many as stand by its name; a run \
+                    has several, so rows overlap; lighter where runs are few";
     let (mut scene, mut y) = frame::begin(room, PLOT.title, subtitle);
     let mut families: Vec<&str> = Vec::new();
     let mut settings: Vec<(&str, f64)> = Vec::new();
@@ -85,10 +89,13 @@ fn draw(table: &Table, caption: &Caption, room: Room) -> Scene {
     }
     let grid = match room {
         Room::Wide => {
-            let longest = families.iter().map(|name| Lettering::LABEL.width(name)).max();
-            let left = MARGIN + longest.unwrap_or(0) + 16;
+            let width = |name: &&str| {
+                let runs = Runs::of(table, name).words();
+                Lettering::LABEL.width(name).max(Lettering::NOTE.width(&runs))
+            };
+            let left = MARGIN + families.iter().map(width).max().unwrap_or(0) + 16;
             let column = (scene.width - MARGIN - left) / settings.len() as i32;
-            Grid { left, column, row: 34, line: 17 }
+            Grid { left, column, row: 38, line: 19 }
         }
         Room::Narrow => {
             let column = (scene.width - 2 * MARGIN) / settings.len() as i32;
@@ -99,12 +106,56 @@ fn draw(table: &Table, caption: &Caption, room: Room) -> Scene {
     let largest = table.rows.iter().filter_map(|row| table.number(row, "lost_per_million"));
     let largest = largest.fold(0.0, f64::max);
     for family in families {
-        let of_family =
-            table.rows.iter().filter(|row| table.cell(row, "family").as_text() == family);
-        family_row(&mut scene, &grid, table, of_family, largest, (y, room));
+        let runs = Runs::of(table, family);
+        scene.line((MARGIN, y), (scene.width - MARGIN, y), 1, Ink::Rule);
+        let (name, count) = match room {
+            Room::Wide => (y + 12, (MARGIN, y + 26, Anchor::Start)),
+            Room::Narrow => (y + 13, (scene.width - MARGIN, y + 13, Anchor::End)),
+        };
+        scene.text((MARGIN, name), family, Anchor::Start, Lettering::LABEL);
+        scene.text((count.0, count.1), runs.words(), count.2, Lettering::NOTE);
+        let size = if room == Room::Narrow { 11 } else { 13 };
+        for (place, row) in of_family(table, family).enumerate() {
+            let left = grid.left + grid.column * place as i32;
+            let value = table.number(row, "lost_per_million");
+            draw_value(&mut scene, &grid, (left, y), value, largest, (size, runs.are_few()));
+        }
         y += grid.row;
     }
     frame::end(scene, y + 4, caption, false)
+}
+
+/// The cells of a family, setting by setting.
+fn of_family<'a>(table: &'a Table, family: &'a str) -> impl Iterator<Item = &'a Vec<Cell>> {
+    table.rows.iter().filter(move |row| table.cell(row, "family").as_text() == family)
+}
+
+/// In how many runs a fault took effect: the fewest and the most of all settings.
+struct Runs {
+    fewest: f64,
+    most: f64,
+}
+
+impl Runs {
+    fn of(table: &Table, family: &str) -> Self {
+        let runs = || of_family(table, family).filter_map(|row| table.number(row, "runs"));
+        Self { fewest: runs().fold(f64::INFINITY, f64::min), most: runs().fold(0.0, f64::max) }
+    }
+
+    fn are_few(&self) -> bool {
+        self.fewest < FEW_RUNS
+    }
+
+    fn words(&self) -> String {
+        let mut words = plural(self.most as u64, "run", "runs");
+        if self.fewest < self.most {
+            words = format!("{} to {words}", grouped(self.fewest as u64));
+        }
+        if self.are_few() {
+            words.push_str(", few");
+        }
+        words
+    }
 }
 
 /// The names of the settings. Returns how far down they go.
@@ -119,38 +170,27 @@ fn heads(scene: &mut Scene, grid: &Grid, settings: &[(&str, f64)], y: i32) -> i3
     y + 48
 }
 
-fn family_row<'a>(
+/// A number and the bar below it, lighter where there are few runs.
+fn draw_value(
     scene: &mut Scene,
     grid: &Grid,
-    table: &Table,
-    cells: impl Iterator<Item = &'a Vec<Cell>>,
+    (left, y): Point,
+    value: Option<f64>,
     largest: f64,
-    (y, room): (i32, Room),
+    (size, few): (i32, bool),
 ) {
-    scene.line((MARGIN, y), (scene.width - MARGIN, y), 1, Ink::Rule);
-    for (place, row) in cells.enumerate() {
-        if place == 0 {
-            let family = table.cell(row, "family").as_text();
-            let line = if room == Room::Wide { y + grid.line } else { y + 13 };
-            scene.text((MARGIN, line), family, Anchor::Start, Lettering::LABEL);
-        }
-        let value = table.number(row, "lost_per_million");
-        let left = grid.left + grid.column * place as i32;
-        let (top, bottom) = (y + grid.line + 7, y + grid.line + 12);
-        let width = value.map_or(0, |value| bar(value, largest, grid.column - 8));
-        if width > 0 {
-            scene.rect((left + 4, top), (left + 4 + width, bottom), Ink::Bar);
-        }
-        let words = value.map_or("–".to_owned(), rounded);
-        let plain = value.is_none_or(|value| value == 0.0);
-        let small = room == Room::Narrow;
-        let lettering = Lettering {
-            size: if small { 11 } else { 13 },
-            ..if plain { Lettering::LABEL } else { Lettering::VALUE }
-        };
-        let middle = (left + grid.column / 2, y + grid.line - 3);
-        scene.text(middle, words, Anchor::Middle, lettering);
+    let top = y + grid.line + 7;
+    let width = value.map_or(0, |value| bar(value, largest, grid.column - 8));
+    if width > 0 {
+        let height = if few { 2 } else { 5 };
+        scene.rect((left + 4, top), (left + 4 + width, top + height), Ink::Bar);
     }
+    let words = value.map_or("–".to_owned(), rounded);
+    let plain = few || value.is_none_or(|value| value == 0.0);
+    let lettering = if plain { Lettering::LABEL } else { Lettering::VALUE };
+    let ink = if few { Ink::Muted } else { Ink::Text };
+    let middle = (left + grid.column / 2, y + grid.line - 3);
+    scene.text(middle, words, Anchor::Middle, Lettering { size, ink, ..lettering });
 }
 
 /// How wide the bar of a value is: nothing for 0, and the whole width for the largest.

@@ -74,3 +74,27 @@ fn png_files_are_small_and_of_double_density() {
         assert!(file.len() < 120_000, "{id}: {} bytes", file.len());
     }
 }
+
+/// Fourteen runs are not shown as boldly as a hundred, and not by their colour alone.
+#[test]
+fn a_fault_of_few_runs_says_so_and_is_lighter() {
+    for (seeds, few) in [(28, true), (200, false)] {
+        let summary = summarise(&made_up::study(Seeds { from: 0, to: seeds }));
+        let table = (families::PLOT.table)(&summary);
+        let caption = Caption::of(&summary.study);
+        for room in [Room::Wide, Room::Narrow] {
+            let scene = (families::PLOT.draw)(&table, &caption, room);
+            for family in &summary.settings[0].families {
+                let words = format!("{} runs{}", family.runs, if few { ", few" } else { "" });
+                let is_told =
+                    |item: &Item| matches!(item, Item::Text { text, .. } if *text == words);
+                assert!(scene.items.iter().any(is_told), "{words}");
+            }
+            let is_bold = |item: &Item| match item {
+                Item::Text { lettering, .. } => lettering.bold && *lettering != Lettering::TITLE,
+                _ => false,
+            };
+            assert_eq!(scene.items.iter().any(is_bold), !few);
+        }
+    }
+}
