@@ -5,7 +5,7 @@ use super::study::NotDefault;
 use super::summary::{LoneSummary, SettingSummary, Summary};
 use super::words;
 use crate::page::code;
-use crate::page::text::{chance, grouped, interval, rounded, signed};
+use crate::page::text::{chance, grouped, interval, signed};
 use crate::stat::bootstrap::ROUNDS;
 use crate::stat::{FEWEST, Rate};
 use maud::{Markup, html};
@@ -237,6 +237,6 @@ fn is_scaled_down(it: &NotDefault) -> bool {
 pub(super) fn load(summary: &Summary) -> String {
     format!(
         "written per second while records were offered (the scenario offers {})",
-        rounded(summary.study.rate_per_s as f64)
+        grouped(summary.study.rate_per_s)
     )
 }

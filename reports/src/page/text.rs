@@ -15,17 +15,18 @@ pub fn grouped(number: u64) -> String {
     text
 }
 
-/// With two significant digits below ten, one decimal below a hundred, none above.
+/// With three significant digits and all of them above a thousand, but two below one. Zeros at the
+/// end stay, so that numbers below each other have as many digits.
 pub fn rounded(number: f64) -> String {
     match number.abs() {
         0.0 => "0".to_owned(),
         size if size >= 99.95 => grouped(number.round() as u64),
-        size if size >= 9.95 => trim(format!("{number:.1}")),
-        size if size >= 0.995 => trim(format!("{number:.2}")),
+        size if size >= 9.95 => format!("{number:.1}"),
+        size if size >= 0.995 => format!("{number:.2}"),
         size if size >= 0.000_095 => {
             // Two digits after the leading zeros.
             let zeros = (-size.log10()).floor() as usize;
-            trim(format!("{number:.*}", zeros + 2))
+            format!("{number:.*}", zeros + 2)
         }
         _ => format!("{number:.0e}"),
     }
@@ -41,8 +42,13 @@ pub fn signed(number: f64) -> String {
     }
 }
 
-fn trim(text: String) -> String {
-    text.trim_end_matches('0').trim_end_matches('.').to_owned()
+/// A number without zeros at its end, as it is written along an axis; its unit stays.
+pub fn short(text: &str) -> String {
+    let (number, unit) = text.find(' ').map_or((text, ""), |space| text.split_at(space));
+    match number.contains('.') {
+        true => format!("{}{unit}", number.trim_end_matches('0').trim_end_matches('.')),
+        false => text.to_owned(),
+    }
 }
 
 /// As a percentage.
@@ -53,7 +59,7 @@ pub fn percent(share: f64) -> String {
 /// A probability.
 pub fn chance(p: f64) -> String {
     match p {
-        0.001.. => format!("p = {}", trim(format!("{p:.3}"))),
+        0.001.. => format!("p = {p:.3}"),
         _ => "p < 0.001".to_owned(),
     }
 }
@@ -95,23 +101,32 @@ mod tests {
         assert_eq!(grouped(999), "999");
         for (number, text) in [
             (0.0, "0"),
-            (0.000_4, "0.0004"),
+            (0.000_4, "0.00040"),
             (0.012_34, "0.012"),
-            (0.4, "0.4"),
-            (1.0, "1"),
+            (0.4, "0.40"),
+            (1.0, "1.00"),
             (3.456, "3.46"),
             (45.67, "45.7"),
-            (10.0, "10"),
+            (10.0, "10.0"),
             (1234.5, "1,235"),
         ] {
             assert_eq!(rounded(number), text);
         }
-        assert_eq!([signed(-3.2), signed(0.0), signed(450.2)], ["−3.2", "0", "+450"]);
-        assert_eq!(percent(0.023), "2.3 %");
-        assert_eq!([chance(0.125), chance(1.0), chance(1e-9)], ["p = 0.125", "p = 1", "p < 0.001"]);
+        assert_eq!([signed(-3.2), signed(0.0), signed(450.2)], ["−3.20", "0", "+450"]);
+        assert_eq!(percent(0.023), "2.30 %");
+        assert_eq!(
+            [chance(0.125), chance(1.0), chance(1e-9)],
+            ["p = 0.125", "p = 1.000", "p < 0.001"]
+        );
         assert_eq!(duration_us(950), "950 µs");
         assert_eq!(duration_us(1_250), "1.25 ms");
-        assert_eq!(duration_us(2_000_000), "2 s");
+        assert_eq!([duration_us(5_500), duration_us(5_490)], ["5.50 ms", "5.49 ms"]);
+        assert_eq!(duration_us(2_000_000), "2.00 s");
+        for (text, marked) in
+            [("2.00 s", "2 s"), ("0.40 %", "0.4 %"), ("100 %", "100 %"), ("0", "0")]
+        {
+            assert_eq!(short(text), marked);
+        }
         assert_eq!(plural(1, "run", "runs"), "1 run");
     }
 }

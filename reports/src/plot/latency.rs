@@ -7,7 +7,7 @@ use super::scene::Shape;
 use super::table::{Cell, Column, Kind, Table, column};
 use super::{Plot, Room, Scene};
 use crate::acks::Summary;
-use crate::page::text::duration_us;
+use crate::page::text::{duration_us, short};
 
 pub(super) const PLOT: Plot = Plot {
     id: "produce-latency",
@@ -31,11 +31,11 @@ const COLUMNS: &[Column] = &[
     column("max_us", "Longest", Kind::Micros),
 ];
 
-/// The percentiles that are drawn, and their shapes.
+/// The percentiles that are drawn, and their shapes, none of which is that of a setting.
 const DRAWN: [(&str, Shape, &str); 3] = [
-    ("p50_us", Shape::Circle, "median"),
-    ("p99_us", Shape::Square, "99 % within"),
-    ("p999_us", Shape::Diamond, "99.9 % within"),
+    ("p50_us", Shape::Tick, "median"),
+    ("p99_us", Shape::Cross, "99 % within"),
+    ("p999_us", Shape::Tip, "99.9 % within"),
 ];
 
 fn table(summary: &Summary) -> Table {
@@ -78,7 +78,7 @@ fn draw(table: &Table, caption: &Caption, room: Room) -> Scene {
         subtitle: "of confirmed records until the producer knew, with acks=0 until they left it: \
                    median · 99 % · 99.9 %",
         scale: Scale::log(all.flatten(), false),
-        mark: |us| if us < 1.0 { "0".to_owned() } else { duration_us(us as u64) },
+        mark: |us| if us < 1.0 { "0".to_owned() } else { short(&duration_us(us as u64)) },
         rows: rows.collect(),
         of_time: true,
         legend: &DRAWN.map(|(_, shape, words)| (shape, words)),

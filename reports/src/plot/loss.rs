@@ -6,7 +6,7 @@ use super::rows::{self, Chart, Dot, Row};
 use super::table::{Cell, Column, Kind, Table, column};
 use super::{Plot, Room, Scene};
 use crate::acks::Summary;
-use crate::page::text::{grouped, rounded};
+use crate::page::text::{grouped, rounded, short};
 use crate::stat::Rate;
 
 pub(super) const PLOT: Plot = Plot {
@@ -66,7 +66,7 @@ fn draw(table: &Table, caption: &Caption, room: Room) -> Scene {
         subtitle: "of those that the application took for written, with 95 % intervals over seeds; \
                    logarithmic, with a place for 0",
         scale,
-        mark: rounded,
+        mark: |rate| short(&rounded(rate)),
         rows: rows.collect(),
         of_time: false,
         legend: &[],

@@ -148,6 +148,12 @@ fn mark<B: DrawingBackend>(
         }
         return;
     }
+    let strokes = strokes((x, y), r, shape);
+    if !strokes.is_empty() {
+        let style = rgb(ink).stroke_width(3 * scale as u32);
+        strokes.into_iter().for_each(|line| area.draw(&PathElement::new(line, style)).expect(done));
+        return;
+    }
     let corners = |r: i32| match shape {
         Shape::Square | Shape::Circle => {
             let r = r * 9 / 10;
@@ -161,11 +167,25 @@ fn mark<B: DrawingBackend>(
             let (h, w) = (r * 11 / 10, r * 12 / 10);
             vec![(x, y - h), (x + w, y + h * 8 / 10), (x - w, y + h * 8 / 10)]
         }
+        Shape::Tick | Shape::Cross | Shape::Tip => Vec::new(),
     };
     area.draw(&Polygon::new(corners(r), rgb(ink).filled())).expect(done);
     if !filled {
         let hole = if shape == Shape::Square { r - 2 * scale } else { r - 3 * scale };
         area.draw(&Polygon::new(corners(hole), rgb(Ink::Paper).filled())).expect(done);
+    }
+}
+
+/// The lines of a shape that is made of lines.
+fn strokes((x, y): Point, r: i32, shape: Shape) -> Vec<Vec<Point>> {
+    match shape {
+        Shape::Circle | Shape::Square | Shape::Triangle | Shape::Diamond => Vec::new(),
+        Shape::Tick => vec![vec![(x, y - r), (x, y + r)]],
+        Shape::Cross => {
+            let r = r * 9 / 10;
+            vec![vec![(x - r, y - r), (x + r, y + r)], vec![(x - r, y + r), (x + r, y - r)]]
+        }
+        Shape::Tip => vec![vec![(x - r, y - r), (x, y), (x - r, y + r)]],
     }
 }
 
@@ -180,6 +200,9 @@ pub fn inline_mark(shape: Shape, filled: bool) -> maud::Markup {
                 Shape::Square => rect x="3" y="3" width="10" height="10" {},
                 Shape::Triangle => path d="M8 2.5 14 13.5H2Z" {},
                 Shape::Diamond => path d="M8 1.5 14.5 8 8 14.5 1.5 8Z" {},
+                Shape::Tick => path d="M8 2V14" {},
+                Shape::Cross => path d="M3 3 13 13M3 13 13 3" {},
+                Shape::Tip => path d="M4 3 11 8 4 13" fill="none" {},
             }
         }
     }

@@ -164,7 +164,7 @@ fn draw_row(
     }
     for dot in &row.dots {
         let at = (layout.x(&chart.scale, dot.value), y);
-        // With shapes of its own a mark is filled: hollow means min ISR 1 only in the sign.
+        // A shape of its own is never hollow: that means min ISR 1, and only in the sign.
         let filled = row.sign.filled || dot.shape.is_some();
         scene.mark(at, 6, dot.shape.unwrap_or(row.sign.shape), filled, row.sign.ink);
     }

@@ -6,7 +6,7 @@ use super::rows::{self, Chart, Dot, Row};
 use super::table::{Cell, Column, Kind, Table, column};
 use super::{Plot, Room, Scene};
 use crate::acks::Summary;
-use crate::page::text::{grouped, percent};
+use crate::page::text::{grouped, percent, short};
 
 pub(super) const PLOT: Plot = Plot {
     id: "runs-with-loss",
@@ -58,7 +58,7 @@ fn draw(table: &Table, caption: &Caption, room: Room) -> Scene {
         title: PLOT.title,
         subtitle: "share of runs, with 95 % intervals (Wilson); logarithmic, with a place for 0",
         scale: Scale::log(of("share").chain(of("low")).chain(of("high")), true),
-        mark: percent,
+        mark: |share| short(&percent(share)),
         rows: rows.collect(),
         of_time: false,
         legend: &[],

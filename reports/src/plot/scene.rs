@@ -55,6 +55,12 @@ pub enum Shape {
     Triangle,
     /// A square that stands on its corner.
     Diamond,
+    /// An upright line.
+    Tick,
+    /// Two lines that cross.
+    Cross,
+    /// A point to the right, at its place.
+    Tip,
 }
 
 /// One thing in a drawing.

@@ -98,3 +98,22 @@ fn a_fault_of_few_runs_says_so_and_is_lighter() {
         }
     }
 }
+
+/// Of the shapes that mean a setting none means anything else.
+#[test]
+fn the_marks_of_percentiles_are_not_those_of_settings() {
+    let shapes = |id: &str| -> Vec<Shape> {
+        let (_, scene) = scenes().into_iter().find(|(of, _)| *of == id).unwrap();
+        let all = scene.items.iter().filter_map(|item| match item {
+            Item::Mark { shape, .. } => Some(*shape),
+            _ => None,
+        });
+        all.collect()
+    };
+    let signs = shapes(loss::PLOT.id);
+    let others: Vec<Shape> =
+        shapes(latency::PLOT.id).into_iter().filter(|shape| !signs.contains(shape)).collect();
+    // Three in the legend and three in each of six rows, beside the sign of the row.
+    assert_eq!(others.len(), 3 + 3 * 6);
+    assert_eq!(shapes(latency::PLOT.id).len(), others.len() + 6);
+}

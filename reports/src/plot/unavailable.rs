@@ -6,7 +6,7 @@ use super::rows::{self, Chart, Dot, Row};
 use super::table::{Cell, Column, Kind, Table, column};
 use super::{Plot, Room, Scene};
 use crate::acks::Summary;
-use crate::page::text::percent;
+use crate::page::text::{percent, short};
 
 pub(super) const PLOT: Plot = Plot {
     id: "unavailable",
@@ -54,7 +54,7 @@ fn draw(table: &Table, caption: &Caption, room: Room) -> Scene {
         title: PLOT.title,
         subtitle: "share of the time in which records were offered, with 95 % intervals over seeds",
         scale: Scale::linear(highs.fold(0.0, f64::max)),
-        mark: percent,
+        mark: |share| short(&percent(share)),
         rows: rows.collect(),
         of_time: true,
         legend: &[],
