@@ -97,7 +97,8 @@ pub(super) fn owed_to_the_lone_leader(summary: &SettingSummary, study: &Header) 
     };
     Some(format!(
         "{}: {share} were lost in the {} in which a leader was isolated and then lost its power, \
-         as {} of the stories here are made to tell; of the {} without that {others} lost any.",
+         a story that is told on purpose ({} of all stories); of the {} without it {others} lost \
+         any.",
         summary.setting.label(),
         plural(with.runs, "run", "runs"),
         study.lone_leaders,
