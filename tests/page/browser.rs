@@ -128,7 +128,13 @@ impl Browser {
         self.call("Emulation.setDeviceMetricsOverride", size);
         let scheme = if dark { "dark" } else { "light" };
         let feature = json!([{"name": "prefers-color-scheme", "value": scheme}]);
-        self.call("Emulation.setEmulatedMedia", json!({"features": feature}));
+        self.call("Emulation.setEmulatedMedia", json!({"media": "", "features": feature}));
+    }
+
+    /// As on a sheet of A4 within its margins.
+    pub(crate) fn print(&mut self) {
+        self.look(680, false);
+        self.call("Emulation.setEmulatedMedia", json!({"media": "print"}));
     }
 }
 

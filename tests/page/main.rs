@@ -68,6 +68,7 @@ fn the_page_of_acks_in_a_browser() {
     sentences(&mut browser, &json);
     charts(&mut browser, &folder);
     looks(&mut browser);
+    paper(&mut browser);
     assert_eq!(complaints(&browser, &url), Vec::<String>::new());
     drop(browser);
     fs::remove_dir_all(folder).expect("the folder is ours");
@@ -137,4 +138,25 @@ fn looks(browser: &mut Browser) {
         |room: &str| format!("getComputedStyle(document.querySelector('figure .{room}')).display");
     assert_eq!(browser.value(&shown("wide")), "none");
     assert_eq!(browser.value(&shown("narrow")), "block");
+}
+
+/// On paper every table is there, within its card, and the names of settings are in one piece.
+fn paper(browser: &mut Browser) {
+    browser.print();
+    let tables = "[...document.querySelectorAll('.card table, figure table')]";
+    let edge = "t.closest('.card, figure').getBoundingClientRect().right";
+    let within = format!(
+        "{tables}.every(t => t.offsetHeight > 0 && t.getBoundingClientRect().right < {edge})"
+    );
+    assert_eq!(
+        browser.value(&within),
+        true,
+        "a table is hidden, or lies on the border of its card"
+    );
+    let names = "[...document.querySelectorAll('figure td.name')]";
+    let whole = "every(td => getComputedStyle(td).whiteSpace === 'nowrap')";
+    assert!(browser.value(&format!("{names}.length")).as_u64() > Some(0));
+    assert_eq!(browser.value(&format!("{names}.{whole}")), true, "the name of a setting is broken");
+    let kept = "getComputedStyle(document.querySelector('.method li')).breakInside";
+    assert_eq!(browser.value(kept), "avoid", "a line may be torn from what it is about");
 }

@@ -81,7 +81,7 @@ fn pair_row(pair: &PairSummary) -> Markup {
             td class="number" data-label=(more) { (grouped(seeds)) }
         }
         td class="number" data-label="Sign test" { (or_dash(pair.sign_test_p.map(chance))) }
-        td data-label="So" { (so) }
+        td class="name" data-label="So" { (so) }
     } }
 }
 

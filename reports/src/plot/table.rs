@@ -152,26 +152,31 @@ impl Table {
         csv
     }
 
-    /// As HTML.
+    /// As HTML, without the columns that tell a machine what `setting` tells people.
     pub fn html(&self, caption: &str) -> Markup {
-        let class = |kind: Kind| (kind != Kind::Text).then_some("number");
+        let class = |kind: Kind| if kind == Kind::Text { "name" } else { "number" };
+        let is_told = |key: &str| self.columns.iter().any(|column| column.key == key);
+        let of_setting = ["acks", "min.insync.replicas"];
+        let is_shown = |column: &&Column| !is_told("setting") || !of_setting.contains(&column.key);
         html! {
             div class="scroll" tabindex="0" role="region" aria-label=(caption) {
                 table {
                     caption { (caption) }
                     thead { tr {
-                        @for column in self.columns {
-                            th scope="col" class=[class(column.kind)] { (column.title) }
+                        @for column in self.columns.iter().filter(is_shown) {
+                            th scope="col" class=(class(column.kind)) { (column.title) }
                         }
                     } }
                     tbody {
                         @for row in &self.rows { tr {
-                            @for (place, (cell, column)) in row.iter().zip(self.columns).enumerate() {
+                            @let cells = row.iter().zip(self.columns);
+                            @let cells = cells.filter(|(_, column)| is_shown(column));
+                            @for (place, (cell, column)) in cells.enumerate() {
                                 @let shown = cell.for_people(column.kind);
                                 @if place == 0 {
                                     th scope="row" { (shown) }
                                 } @else {
-                                    td class=[class(column.kind)] { (shown) }
+                                    td class=(class(column.kind)) { (shown) }
                                 }
                             }
                         } }
