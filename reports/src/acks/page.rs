@@ -195,8 +195,7 @@ fn details(summary: &SettingSummary, all: &Summary) -> Markup {
             @if summary.runs_undecided > 0 {
                 p class="small" {
                     "In " (plural(summary.runs_undecided, "run", "runs")) " the judge could not \
-                     tell, or the faults reached nothing, and no loss was found. They are in no \
-                     number about losses."
+                     tell, or the faults reached nothing. They are in no number about losses."
                 }
             }
         }

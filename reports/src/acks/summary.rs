@@ -42,9 +42,12 @@ pub struct SettingSummary {
     pub setting: Setting,
     /// Runs, one for each seed.
     pub runs: u64,
-    /// Runs that decide nothing: the judge could not tell, or nothing was exercised, and no record
-    /// was found to be lost. What is said of losses is said of the others.
+    /// Runs that decide nothing: the judge could not tell, or nothing was exercised. What is said of
+    /// losses is said of the others, whatever was lost here: to choose by what was lost would make
+    /// the share of losses larger than it is.
     pub runs_undecided: u64,
+    /// Records that were found to be lost in those.
+    pub lost_undecided: u64,
     /// Records given to producers.
     pub sent: u64,
     /// Records that the application took for written, confirmed or sent with acks=0, in the runs
@@ -210,14 +213,16 @@ fn of_setting(
     let total = |of: fn(&Run) -> u64| runs.iter().map(|run| of(run)).sum::<u64>();
     let number = |of: fn(&Run) -> bool| runs.iter().filter(|run| of(run)).count() as u64;
     let decided: Vec<&Run> = runs.iter().copied().filter(|run| is_decided(run)).collect();
-    let runs_with_loss = number(has_loss);
+    let lost = |runs: &[&Run]| runs.iter().map(|run| run.records.lost).sum::<u64>();
+    let runs_with_loss = decided.iter().filter(|run| has_loss(run)).count() as u64;
     SettingSummary {
         setting,
         runs: runs.len() as u64,
         runs_undecided: number(|run| !is_decided(run)),
         sent: total(|run| run.records.sent),
         at_stake: decided.iter().map(|run| run.records.at_stake()).sum(),
-        lost: total(|run| run.records.lost),
+        lost: lost(&decided),
+        lost_undecided: lost(runs) - lost(&decided),
         lost_per_million: lost_per_million(decided.iter().copied()),
         runs_with_loss,
         share_with_loss: share::wilson(runs_with_loss, decided.len() as u64),
@@ -237,7 +242,7 @@ fn of_setting(
         ),
         retries_per_thousand: ratio(runs, |run| (run.produce.retries, run.produce.batches), 1e3),
         errors_per_thousand: ratio(runs, |run| (run.produce.errors, run.produce.batches), 1e3),
-        hazards: hazards(runs),
+        hazards: hazards(&decided),
         lone_leader: [true, false].map(|told| of_lone_leader(told, &decided)),
         families: families.iter().map(|family| of_family(family, &decided)).collect(),
         worst: worst(runs),
@@ -258,10 +263,9 @@ fn has_loss(run: &Run) -> bool {
     run.records.lost > 0
 }
 
-/// Whether a run says anything about losses: one that was not judged to its end does if it lost
-/// something.
+/// Whether a run says anything about losses: it was judged to its end, and showed something.
 pub(super) fn is_decided(run: &Run) -> bool {
-    has_loss(run) || matches!(run.outcome.as_str(), "pass" | "violation")
+    matches!(run.outcome.as_str(), "pass" | "violation")
 }
 
 fn ratio(runs: &[&Run], of: fn(&Run) -> (u64, u64), unit: f64) -> Option<Estimate> {

@@ -345,12 +345,14 @@ fn what_is_undecided_is_neither_kept_nor_counted() {
     assert_eq!((all.runs_decided(), all.share_with_loss, all.lost_per_million), (0, None, None));
     assert!(page.contains("acks=all, min ISR 2: 2 runs decided nothing."));
     assert!(page.contains("undecided</span>") && !page.contains("tag good"));
-    // What is lost is lost, whether or not the judge came to an end.
+    // What was lost in one that decides nothing is told, and counted nowhere: those without a loss
+    // are not counted either.
     study.runs[2].outcome = "unknown".to_owned();
-    study.runs[0].outcome = "unknown".to_owned();
     let (one, page) = of(&study, ACKS_1);
-    assert_eq!((one.runs_undecided, one.runs_with_loss, one.lost), (1, 1, 3));
-    assert!(page.contains("before a follower had fetched them. 1 more run decided nothing."));
+    assert_eq!((one.runs_undecided, one.runs_with_loss, one.lost), (1, 0, 0));
+    assert_eq!(one.lost_undecided, 3);
+    assert!(page.contains("1 more run decided nothing, though 3 records were found to be lost."));
+    assert!(page.contains("lost, not promised"));
 }
 
 #[test]

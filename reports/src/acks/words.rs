@@ -16,7 +16,8 @@ fn losses(summary: &SettingSummary) -> String {
     let told = at_stake(summary.setting);
     let runs = plural(summary.runs_decided(), "run", "runs");
     if summary.runs_decided() == 0 {
-        return format!("{} decided nothing.", plural(summary.runs, "run", "runs"));
+        let runs = plural(summary.runs, "run", "runs");
+        return format!("{runs} decided nothing{}.", lost_there(summary));
     }
     if summary.lost == 0 {
         let bound = summary.share_with_loss.map_or(1.0, |share| share.high);
@@ -47,7 +48,18 @@ fn losses(summary: &SettingSummary) -> String {
 fn undecided(summary: &SettingSummary) -> String {
     match summary.runs_undecided {
         0 => String::new(),
-        runs => format!(" {} decided nothing.", plural(runs, "more run", "more runs")),
+        runs => {
+            let runs = plural(runs, "more run", "more runs");
+            format!(" {runs} decided nothing{}.", lost_there(summary))
+        }
+    }
+}
+
+/// What was lost in the runs that decide nothing.
+fn lost_there(summary: &SettingSummary) -> String {
+    match summary.lost_undecided {
+        0 => String::new(),
+        lost => format!(", though {} found to be lost", plural(lost, "record was", "records were")),
     }
 }
 
@@ -151,7 +163,8 @@ pub(super) fn lingering(summary: &Summary) -> String {
 
 /// Whether what was promised was kept, in a word or two.
 pub(super) fn verdict(summary: &SettingSummary, study: &Header) -> &'static str {
-    match (summary.violations, summary.lost, is_durable(summary.setting, study)) {
+    let lost = summary.lost + summary.lost_undecided;
+    match (summary.violations, lost, is_durable(summary.setting, study)) {
         (1.., _, _) => "promise broken",
         (0, 1.., _) => "lost, not promised",
         (0, 0, _) if summary.runs_decided() == 0 => "undecided",
