@@ -2,7 +2,7 @@
 //! (docs.github.com, "Adding a job summary".)
 
 use crate::exit;
-use scenarios::fuzz::FuzzReport;
+use scenarios::fuzz::{FuzzReport, Stop};
 use scenarios::result::Outcome;
 use std::fmt::Write;
 use std::fs::OpenOptions;
@@ -28,9 +28,16 @@ pub(super) fn append(report: &FuzzReport) {
 /// The outcome, and a row for each signature, the most frequent first.
 fn table(report: &FuzzReport) -> String {
     let (ran, passed) = (report.ran.ran, report.ran.passed);
-    let outcome = report.outcome.name();
+    let outcome = match (report.outcome, report.stopped) {
+        (Outcome::Pass, Stop::Interrupted) => "interrupted",
+        (outcome, _) => outcome.name(),
+    };
+    let of = match report.stopped {
+        Stop::Complete => String::new(),
+        stopped => format!("; {ran} of {} were made{}", report.planned, stopped.why()),
+    };
     let mut text = format!(
-        "### faultline fuzz, seeds {}: {outcome}\n\n{passed} of {ran} runs passed.\n\n",
+        "### faultline fuzz, seeds {}: {outcome}\n\n{passed} of {ran} runs passed{of}.\n\n",
         report.seeds
     );
     let rows = report.scenarios.iter().filter(|row| row.outcome == Outcome::Vacuous);

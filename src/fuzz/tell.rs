@@ -75,7 +75,7 @@ fn counts(report: &FuzzReport) -> String {
     let ran = &report.ran;
     let mut parts = match report.ran.ran == report.planned {
         true => vec![format!("{} run", ran.ran)],
-        false => vec![format!("{} of {} run{}", ran.ran, report.planned, why(report.stopped))],
+        false => vec![format!("{} of {} run{}", ran.ran, report.planned, report.stopped.why())],
     };
     parts.push(format!("{} passed", ran.passed));
     for (count, what) in [
@@ -91,16 +91,6 @@ fn counts(report: &FuzzReport) -> String {
         }
     }
     parts.join(", ")
-}
-
-fn why(stop: Stop) -> &'static str {
-    match stop {
-        Stop::Complete => "",
-        Stop::Time => " in the time given",
-        Stop::FailFast => " up to the first failure",
-        Stop::Interrupted => " before the interrupt",
-        Stop::Incomplete => "; the others are missing",
-    }
 }
 
 fn speed(report: &FuzzReport) -> String {

@@ -102,6 +102,7 @@ fn an_interrupt_writes_what_is_finished() {
     folder.file("small.toml", &small(""));
     let args = ["fuzz", "small.toml", "--seeds", "0..1000000", "--out", "out", "--json"];
     let mut command = folder.program();
+    command.env("GITHUB_STEP_SUMMARY", "step.md");
     let child = command.args(args).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn();
     let child = child.expect("it starts");
     let journal = folder.path().join("out/journal.jsonl");
@@ -120,6 +121,9 @@ fn an_interrupt_writes_what_is_finished() {
     let text = fs::read_to_string(&journal).unwrap();
     assert_eq!(report["ran"], text.matches("{\"run\"").count());
     assert!(folder.path().join("out/fuzz.json").is_file());
+    let step = fs::read_to_string(folder.path().join("step.md")).unwrap();
+    assert!(step.contains(": interrupted\n"), "{step}");
+    assert!(step.contains(" of 1000000 were made before the interrupt."), "{step}");
 }
 
 #[test]

@@ -154,6 +154,7 @@ fn wrong_input_ends_with_2_and_leaves_nothing() {
         (&["--out", "."], "which no report has"),
         (&["--out", "thesis.tex"], "cannot write into thesis.tex"),
         (&["--from", "study.jsonl"], "this is not a study"),
+        (&["--from", "study.jsonl"], "--> study.jsonl:1"),
         (&["--from", "study.jsonl", "--out", "new/report"], "this is not a study"),
         (&["--from", "one.jsonl", "--out", "new/report"], "is missing"),
         (&["--set", "acks=1", "--out", "new/report"], "acks is what the report compares"),

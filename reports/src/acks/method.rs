@@ -16,12 +16,12 @@ pub(super) fn pairs(summary: &Summary) -> Markup {
         @if let Some(first) = summary.pairs.first() {
             @let heads = PairHeads::of(first);
             h2 id="pairs" { "What min.insync.replicas changes" }
-            p { "With acks 0 and 1 no record is refused for min.insync.replicas, but it decides who \
+            @if summary.study.replication_factor > 1 { p { "With acks 0 and 1 no record is refused for min.insync.replicas, but it decides who \
                 may lead next: with min ISR 2 the high watermark stands still while a leader is in \
                 sync alone, and a replica that has fallen behind stays eligible (KIP-966), so that \
                 another than the last leader may lead, without the newest records; with min ISR 1 \
                 the partition waits for the last one in sync, which has them unless its power \
-                failed." }
+                failed." } }
             div class="card" { div class="scroll" tabindex="0" role="region" aria-label="Pairs" {
                 table class="stack" {
                     thead { tr {
@@ -93,7 +93,7 @@ pub(super) fn method(summary: &Summary) -> Markup {
         ul class="method" {
             li { b { "Paired. " } "A seed decides the arrivals of records, the delays of the \
                 network and the faults. Each seed was run once with each setting. The faults are \
-                those that acks=all with min ISR 2 promises to survive"
+                those that acks=all with min ISR 2 and three replicas promises to survive"
                 @if study.unclean_leader_election { " without unclean leader election" }
                 "; for the other settings the same faults strike the same nodes at the same moments, whether or not they \
                 promise to survive them. A crash between two disk operations is one at the moment \

@@ -7,19 +7,12 @@ use super::study::Header;
 /// What is promised of a record that the producer takes for written, as the study is configured.
 pub(super) fn promise(setting: Setting, study: &Header) -> String {
     let replicas = study.replication_factor;
-    if is_never_confirmed(setting, study) {
-        return format!(
-            "Nothing, since nothing is ever confirmed: with replication factor {replicas} there \
-             are never {} replicas in sync.",
-            setting.min_isr
-        );
-    }
     let mut text = match replicas {
         1 if setting.acks != Acks::None => "The only replica has the record in its memory. \
                                             Nothing is promised once it loses its power with \
                                             unsynced data."
             .to_owned(),
-        _ => of_setting(setting).to_owned(),
+        _ => of_setting(setting.acks, effective_min_isr(setting, study)).to_owned(),
     };
     if setting.acks == Acks::None {
         return text;
@@ -42,8 +35,8 @@ pub(super) fn promise(setting: Setting, study: &Header) -> String {
 }
 
 /// The same where nothing else is set.
-fn of_setting(setting: Setting) -> &'static str {
-    match (setting.acks, setting.min_isr) {
+fn of_setting(acks: Acks, min_isr: u16) -> &'static str {
+    match (acks, min_isr) {
         (Acks::None, _) => {
             "Nothing. The producer takes a record for written once it is handed to the network, \
              and sends nothing again. min.insync.replicas is not \
@@ -69,16 +62,15 @@ fn of_setting(setting: Setting) -> &'static str {
     }
 }
 
-/// Whether there can never be as many replicas in sync as have to be.
-fn is_never_confirmed(setting: Setting, study: &Header) -> bool {
-    setting.acks == Acks::All && setting.min_isr > study.replication_factor
+/// The partition asks for no more replicas in sync than it has (`Partition.effectiveMinIsr`).
+fn effective_min_isr(setting: Setting, study: &Header) -> u16 {
+    setting.min_isr.min(study.replication_factor)
 }
 
 /// Whether the fault budget of the study stays inside what the setting promises.
 pub(super) fn is_durable(setting: Setting, study: &Header) -> bool {
     setting.acks == Acks::All
-        && setting.min_isr >= 2
-        && !is_never_confirmed(setting, study)
+        && effective_min_isr(setting, study) >= 2
         && !study.unclean_leader_election
 }
 

@@ -78,6 +78,19 @@ pub enum Stop {
     Incomplete,
 }
 
+impl Stop {
+    /// What is to be said behind the number of runs, if there are fewer than planned.
+    pub fn why(self) -> &'static str {
+        match self {
+            Self::Complete => "",
+            Self::Time => " in the time given",
+            Self::FailFast => " up to the first failure",
+            Self::Interrupted => " before the interrupt",
+            Self::Incomplete => "; the others are missing",
+        }
+    }
+}
+
 /// The last line of a journal.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]

@@ -127,8 +127,9 @@ impl fmt::Display for Diagnostic {
         let unnamed = |file: &&String| self.line.is_some() || !self.message.contains(*file);
         if let Some(file) = self.file.as_ref().filter(unnamed) {
             write!(f, "\n{margin}--> {file}")?;
-            if let (Some(line), Some(column)) = (self.line, self.column) {
-                write!(f, ":{line}:{column}")?;
+            if let Some(line) = self.line {
+                write!(f, ":{line}")?;
+                self.column.map_or(Ok(()), |column| write!(f, ":{column}"))?;
             }
         }
         if let (Some((text, length)), Some(column)) = (&self.excerpt, self.column) {
