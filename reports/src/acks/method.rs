@@ -55,7 +55,7 @@ impl PairHeads {
     fn of(pair: &PairSummary) -> Self {
         let [first, second] = pair.min_isr;
         Self {
-            difference: format!("Lost per million with min ISR {second} less with {first}"),
+            difference: format!("Lost per million with min ISR {second}, minus that with {first}"),
             more: pair.min_isr.map(|it| format!("Seeds that lost more with min ISR {it}")),
         }
     }
