@@ -283,8 +283,8 @@ pub enum ClientFact {
         /// The connection that they were last sent over. Nothing orders what goes over two.
         over: Option<ConnId>,
     },
-    /// A batch is sent again: whole, after an error that may be retried or after no answer; or in parts, if
-    /// it was too large.
+    /// A batch is sent again: whole, after an error that may be retried or after no answer; or in
+    /// parts, if it was too large.
     Retried {
         /// The partition.
         partition: TopicPartition,

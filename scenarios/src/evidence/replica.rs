@@ -21,8 +21,8 @@ pub struct Replica {
     pub member_since: Option<u64>,
     /// When its process last ended otherwise than by an orderly shutdown.
     pub ended_uncleanly: Option<u64>,
-    /// Its process runs and has loaded the log in this life, or its broker has registered, before which
-    /// it loads them all. Until then a disk may be as a crash left it.
+    /// Its process runs and has loaded the log in this life, or its broker has registered, before
+    /// which it loads them all. Until then a disk may be as a crash left it.
     pub is_loaded: bool,
     /// When its broker was last registered.
     pub registered: Option<u64>,
