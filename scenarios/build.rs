@@ -38,7 +38,15 @@ fn main() {
 fn fingerprint(root: &Path) -> u64 {
     let workspace = root.parent().expect("the crate is in a workspace");
     let mut files = vec![workspace.join("Cargo.lock")];
-    for folder in ["machine/src", "engine/src", "sim/src", "scenarios/src", "scenarios/catalog"] {
+    for folder in [
+        "machine/src",
+        "engine/src",
+        "sim/src",
+        "spec/src",
+        "judge/src",
+        "scenarios/src",
+        "scenarios/catalog",
+    ] {
         println!("cargo::rerun-if-changed={}", workspace.join(folder).display());
         gather(&workspace.join(folder), &mut files);
     }

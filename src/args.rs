@@ -1,7 +1,7 @@
 //! The arguments.
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
-use scenarios::spec::Time;
+use spec::Time;
 use std::ops::Range;
 use std::path::PathBuf;
 

@@ -3,7 +3,7 @@
 use crate::exit;
 use crate::pool;
 use scenarios::run::{RunOutcome, attempt, message_of, note_place};
-use scenarios::spec::Resolved;
+use spec::Resolved;
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
 use std::sync::mpsc::{self, RecvTimeoutError};

@@ -1,7 +1,7 @@
 //! Exit codes, and what ends the program before anything was run.
 
 use scenarios::result::{VERSION, files};
-use scenarios::spec::{Diagnostic, ErrorReport, Kind};
+use spec::{Diagnostic, ErrorReport, Kind};
 use std::io;
 use std::path::Path;
 use std::process::ExitCode;
@@ -83,7 +83,7 @@ pub(crate) fn json_in_words(error: &serde_json::Error) -> String {
             Some(("duplicate field", name)) => format!("`{name}` is given twice"),
             _ => match plain.split_once(", expected ") {
                 Some((found, expected)) if found.starts_with("invalid ") => {
-                    let expected = scenarios::spec::in_plain_words(expected);
+                    let expected = spec::in_plain_words(expected);
                     format!("a value is wrong: expected {expected}")
                 }
                 _ => plain.to_owned(),

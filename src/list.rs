@@ -3,12 +3,12 @@
 use crate::args::{ListArgs, What};
 use crate::exit::{self, Failure, print_json};
 use crate::style::{Style, wrapped};
-use scenarios::check::CHECKS;
+use judge::check::CHECKS;
 use scenarios::result::VERSION;
-use scenarios::spec::{Family, MetricKind, OWN, TARGETS, Takes, property_list, reach};
 use scenarios::{catalog, museum};
 use schemars::JsonSchema;
 use serde::Serialize;
+use spec::{Family, MetricKind, OWN, TARGETS, Takes, property_list, reach};
 use std::collections::BTreeMap;
 
 /// Everything that was asked for, by kind.

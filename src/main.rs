@@ -26,7 +26,7 @@ mod summary;
 use clap::Parser;
 use clap::error::ErrorKind;
 use exit::Failure;
-use scenarios::spec::{Diagnostic, Kind};
+use spec::{Diagnostic, Kind};
 use std::process::ExitCode;
 
 /// A run makes and drops tens of thousands of small things, on a thread of its own.

@@ -9,7 +9,7 @@ use crate::summary;
 use scenarios::result::files::{self, Artefacts};
 use scenarios::result::{Outcome, RunRecord, VERSION, Verdict, moment, quoted};
 use scenarios::run::RunOutcome;
-use scenarios::spec::{Diagnostic, Kind, Time};
+use spec::{Diagnostic, Kind, Time};
 use std::path::{Path, PathBuf};
 
 /// How many events are shown before the moment that was asked for.

@@ -8,8 +8,8 @@ use crate::{many, summary};
 use scenarios::result::files::{self, Artefacts};
 use scenarios::result::{Outcome, RunRecord, Verdict, quoted};
 use scenarios::run::RunOutcome;
-use scenarios::spec::{Diagnostic, Kind, Resolved, Scenario, nearest};
 use scenarios::{catalog, museum};
+use spec::{Diagnostic, Kind, Resolved, Scenario, nearest};
 use std::fs;
 use std::path::Path;
 

@@ -6,8 +6,8 @@ use crate::list::Listing;
 use reports::acks::Summary;
 use scenarios::fuzz::FuzzReport;
 use scenarios::result::{RunRecord, SeedsReport, VERSION, Verdict};
-use scenarios::spec::{ErrorReport, Scenario};
 use schemars::{Schema, schema_for};
+use spec::{ErrorReport, Scenario};
 
 /// Prints a schema.
 pub(crate) fn command(args: &SchemaArgs) -> Result<u8, Failure> {

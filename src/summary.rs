@@ -3,12 +3,12 @@
 use crate::progress::{plural, times};
 use crate::scenario::Told;
 use crate::style::{Style, wrapped};
+use judge::outcome::{Counts, Permitted, Violation};
 use scenarios::plan::Fate;
 use scenarios::result::{
-    Counts, Outcome, Permitted, RunRecord, SeedsReport, Verdict, Violation, fate, moment, what,
-    where_in_run,
+    Outcome, RunRecord, SeedsReport, Verdict, fate, moment, what, where_in_run,
 };
-use scenarios::spec::{NotDefault, Scenario, reach};
+use spec::{NotDefault, Scenario, reach};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// The column at which text begins, behind the heads of paragraphs.

@@ -6,7 +6,7 @@
 
 use scenarios::result::{Outcome, Verdict};
 use scenarios::run::run;
-use scenarios::spec::{Expected, Resolved, Scenario};
+use spec::{Expected, Resolved, Scenario};
 use std::fs;
 use std::path::{Path, PathBuf};
 

@@ -9,7 +9,7 @@
 use scenarios::catalog;
 use scenarios::result::Verdict;
 use scenarios::run::run;
-use scenarios::spec::Resolved;
+use spec::Resolved;
 use std::process::Command;
 
 const RUNS: [(&str, u64); 4] =

@@ -1,7 +1,7 @@
 //! The scenarios that are built in: every file in `scenarios/catalog/`.
 
 use crate::museum::BUGS;
-use crate::spec::{Diagnostic, Kind, Scenario, nearest};
+use spec::{Diagnostic, Kind, Scenario, nearest};
 
 /// Name and text of each, by name.
 pub const FILES: &[(&str, &str)] = include!(concat!(env!("OUT_DIR"), "/catalog.rs"));

@@ -2,17 +2,13 @@
 
 pub mod budget;
 pub mod catalog;
-pub mod check;
 pub mod condition;
-pub mod evidence;
 pub mod fuzz;
-pub mod judge;
 pub mod museum;
 pub mod node;
 pub mod plan;
 pub mod result;
 pub mod run;
-pub mod spec;
 pub mod study;
 pub mod view;
 pub mod workload;

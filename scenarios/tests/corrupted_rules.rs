@@ -6,10 +6,10 @@
 
 use engine::rules::election::{self, Elected, Eligible, How};
 use engine::rules::{Rules, read};
+use judge::check::CHECKS;
 use scenarios::catalog;
-use scenarios::check::CHECKS;
 use scenarios::run::{RunOutcome, run, under};
-use scenarios::spec::Resolved;
+use spec::Resolved;
 
 /// A rule made wrong, and the check that has to notice.
 struct Corruption {

@@ -4,7 +4,7 @@
 use scenarios::catalog;
 use scenarios::result::Outcome;
 use scenarios::run::run;
-use scenarios::spec::Resolved;
+use spec::Resolved;
 
 /// Each stands for promises that are given up, alone and together.
 const SETTINGS: &[&[&str]] = &[

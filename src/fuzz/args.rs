@@ -2,7 +2,7 @@
 
 use clap::{Args, Subcommand};
 use scenarios::fuzz::Shard;
-use scenarios::spec::Time;
+use spec::Time;
 use std::ops::Range;
 use std::path::PathBuf;
 

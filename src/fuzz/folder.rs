@@ -7,7 +7,7 @@
 //! ```
 
 use crate::exit::Failure;
-use scenarios::spec::{Diagnostic, Kind};
+use spec::{Diagnostic, Kind};
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};

@@ -6,7 +6,7 @@ use super::{finish, probe_junit};
 use crate::execute::is_interrupted;
 use crate::exit::{self, Failure};
 use scenarios::fuzz::{Merged, Refusal, Writer, merge};
-use scenarios::spec::{Diagnostic, Kind};
+use spec::{Diagnostic, Kind};
 use std::cell::RefCell;
 use std::fs::File;
 use std::io::{self, BufReader};

@@ -24,7 +24,7 @@ use runs::Order;
 use scenarios::catalog;
 use scenarios::fuzz::{FuzzReport, Part, Plan, SeedRange, Shard, Stop, Target};
 use scenarios::result::{Outcome, files};
-use scenarios::spec::{Diagnostic, Kind};
+use spec::{Diagnostic, Kind};
 use std::path::Path;
 use std::time::Duration;
 

@@ -4,7 +4,7 @@ use crate::progress::plural;
 use crate::style::Style;
 use crate::summary::{Page, badge, stopped, wanted};
 use scenarios::fuzz::{FuzzReport, Plan, SignatureGroup, Stop};
-use scenarios::spec::reach;
+use spec::reach;
 use std::collections::BTreeSet;
 
 /// How many signatures are told at length.

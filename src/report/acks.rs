@@ -11,8 +11,8 @@ use reports::acks::{self, Study};
 use reports::out::{OutFile, Staging};
 use scenarios::catalog;
 use scenarios::result::files as results;
-use scenarios::spec::{Diagnostic, Kind, Scenario};
 use scenarios::study::{self, ACKS, SCENARIO};
+use spec::{Diagnostic, Kind, Scenario};
 use std::io;
 use std::path::{Path, PathBuf};
 

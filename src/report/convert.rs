@@ -7,8 +7,8 @@ use reports::acks::{
     Study, Violation,
 };
 use scenarios::result::{Outcome, command, quoted, where_in_run};
-use scenarios::spec::Scenario;
 use scenarios::study::{ACKS, Fallen, Observed, SCENARIO, Under};
+use spec::Scenario;
 
 /// What is compared cannot be set.
 pub(super) const COMPARED: [&str; 2] = ["acks", "min.insync.replicas"];

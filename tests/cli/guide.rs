@@ -1,8 +1,8 @@
 //! `docs/scenarios.md`: it names everything there is, and every example in it can be run.
 
 use super::Folder;
-use scenarios::spec::{Family, MetricKind, Scenario, TARGETS};
 use serde_json::Value;
+use spec::{Family, MetricKind, Scenario, TARGETS};
 use std::collections::BTreeSet;
 use std::fs;
 
@@ -121,6 +121,6 @@ fn what_the_lists_name_is_explained() {
 #[test]
 fn every_target_that_is_listed_can_be_written() {
     for (target, _) in TARGETS {
-        assert!(scenarios::spec::Target::parse(target).is_ok(), "{target}");
+        assert!(spec::Target::parse(target).is_ok(), "{target}");
     }
 }

@@ -13,7 +13,7 @@ mod baseline;
 
 use scenarios::catalog;
 use scenarios::run::{Phase, Simulation, run};
-use scenarios::spec::{Resolved, Scenario};
+use spec::{Resolved, Scenario};
 use std::time::{Duration, Instant};
 
 /// As in the command line.

@@ -1,7 +1,7 @@
 //! Which runs there are, and which of them a part makes.
 
-use crate::spec::{Resolved, Scenario};
 use serde::{Deserialize, Serialize};
+use spec::{Resolved, Scenario};
 use std::fmt;
 
 /// What is run with every seed. Two plans that are equal give the same run for the same scenario

@@ -117,7 +117,8 @@ fn normal(text: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::result::{Panic, SeedsReport, Violation};
+    use crate::result::{Panic, SeedsReport};
+    use judge::outcome::Violation;
 
     #[test]
     fn panics_are_known_by_their_place_and_else_by_their_words() {

@@ -2,7 +2,7 @@
 //! whatever a check finds arrives: in the exit code, in JSON, in JUnit, in the annotations of a
 //! pull request. The run itself is the same with and without it.
 
-use crate::check::{Finding, Ground};
+use judge::check::{Finding, Ground};
 
 /// Its id.
 pub(super) const ID: &str = "canary";

@@ -115,7 +115,7 @@ mod tests {
     use super::*;
     use crate::result::{Outcome, Verdict};
     use crate::run::run;
-    use crate::spec::{Resolved, Scenario};
+    use spec::{Resolved, Scenario};
 
     #[test]
     fn ids_are_unique_and_found_in_any_case() {

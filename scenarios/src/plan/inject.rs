@@ -1,13 +1,13 @@
 //! From a fault with roles to faults of the simulator with nodes.
 
 use crate::condition::{ClusterNames, Roster, resolve};
-use crate::node::{is_controller, is_server};
-use crate::spec::{Fault, FaultKind, Target};
 use crate::view::Board;
+use judge::node::{is_controller, is_server};
 use machine::{ClusterId, NodeId, Span};
 use sim::{
     Crash, CrashAtDiskOp, DelayInbound, LossyLink, Partition, Pause, PowerLoss, Restart, SlowLink,
 };
+use spec::{Fault, FaultKind, Target};
 use std::fmt;
 
 /// How long a process may take to stop before it is killed, beyond its own time-out.

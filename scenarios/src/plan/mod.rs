@@ -20,10 +20,10 @@ pub use swarm::swarm_faults;
 
 use crate::budget::Budget;
 use crate::condition::{ClusterNames, Compiled, Roster, resolve};
-use crate::spec::{Fault, Scenario, Target};
 use crate::view::{Board, PartitionView};
 use machine::{NodeId, Span};
 use sim::{ActiveFault, ActiveId, SimTime};
+use spec::{Fault, Scenario, Target};
 use std::collections::BTreeSet;
 use trouble::troubled;
 
@@ -278,7 +278,7 @@ impl Director {
             self.check_limits(node, scene.now)?;
         }
         let mut brokers = injection.nodes();
-        brokers.retain(|node| crate::node::is_broker(*node));
+        brokers.retain(|node| judge::node::is_broker(*node));
         if !brokers.is_empty() {
             let partitions = (scene.partitions)();
             let asked = match held {
@@ -297,7 +297,7 @@ impl Director {
 
     /// Whether one more node may be held down.
     fn check_limits(&mut self, node: NodeId, now: SimTime) -> Result<(), String> {
-        use crate::node::{is_broker, is_controller};
+        use judge::node::{is_broker, is_controller};
         self.held.retain(|(_, until)| *until > now);
         let Some(limits) = self.limits else { return Ok(()) };
         let (is_peer, limit): (fn(NodeId) -> bool, usize) = if is_broker(node) {

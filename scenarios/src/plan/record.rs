@@ -1,8 +1,8 @@
 //! What became of the entries of a plan.
 
-use crate::spec::Fault;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
+use spec::Fault;
 
 /// A fault of the plan and its fate.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]

@@ -1,12 +1,12 @@
 //! Sequences of faults in which one is the reason for the next.
 
-use crate::spec::{
-    Comparison, Condition, Fault, FaultKind, Metric, MetricKind, PartitionName, Role, Scope, Share,
-    Target, Time,
-};
 use machine::Span;
 use rand_chacha::ChaCha8Rng;
 use sim::Sample;
+use spec::{
+    Comparison, Condition, Fault, FaultKind, Metric, MetricKind, PartitionName, Role, Scope, Share,
+    Target, Time,
+};
 
 /// Tells one story: about which partition, from when on, and how long things last.
 pub(super) struct Teller<'a> {

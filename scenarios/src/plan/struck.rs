@@ -2,9 +2,9 @@
 //! place of a condition. So another run can meet the same.
 
 use super::inject::Injection;
-use crate::node::{is_broker, is_controller};
-use crate::spec::{Fault, FaultKind, Role, Target, Time};
+use judge::node::{is_broker, is_controller};
 use machine::{NodeId, Span};
+use spec::{Fault, FaultKind, Role, Target, Time};
 
 /// The faults that `fault` came to at `at` when `injected` was done for it. `nodes` tells whom a
 /// target meant.

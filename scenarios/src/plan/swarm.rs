@@ -12,10 +12,10 @@
 //! means is found out when a fault fires.
 
 use super::story::{self, Teller};
-use crate::spec::{Family, Fault, PartitionName, Scenario, Swarm, Time};
 use machine::Span;
 use rand_chacha::ChaCha8Rng;
 use sim::Sample;
+use spec::{Family, Fault, PartitionName, Scenario, Swarm, Time};
 
 /// The faults that the seed chooses for a scenario, in the order of their moments.
 pub fn swarm_faults(scenario: &Scenario, seed: u64) -> Vec<Fault> {
@@ -104,7 +104,7 @@ fn moment(swarm: &Swarm, before: Option<Time>, draw: &mut ChaCha8Rng) -> Time {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::spec::Topic;
+    use spec::Topic;
 
     fn scenario() -> Scenario {
         let toml = "name = 'x'\ntitle = 'x'\n[[topics]]\nname = 'orders'\npartitions = 3\n[swarm]";

@@ -4,7 +4,7 @@ use super::panic::Panic;
 use super::record::RunRecord;
 use super::verdict::{Outcome, Verdict};
 use crate::plan::{Fate, PlannedFault};
-use crate::spec::{Fault, FaultKind};
+use spec::{Fault, FaultKind};
 use std::fmt::Write;
 
 /// The run in words, as Markdown.

@@ -13,6 +13,4 @@ pub use panic::Panic;
 pub use record::{RunRecord, command, quoted};
 pub use seeds::{HazardSum, SeedFailure, SeedLoss, SeedsReport};
 pub(crate) use series::Series;
-pub use verdict::{
-    BugReached, Counts, GroupCounts, Outcome, Permitted, VERSION, Verdict, Violation,
-};
+pub use verdict::{BugReached, GroupCounts, Outcome, VERSION, Verdict};

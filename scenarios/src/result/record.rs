@@ -3,9 +3,9 @@
 
 use super::verdict::{Outcome, VERSION, Verdict};
 use crate::plan::PlannedFault;
-use crate::spec::{NotDefault, Resolved, Scenario};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
+use spec::{NotDefault, Resolved, Scenario};
 
 /// The record of a run.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]

@@ -1,7 +1,8 @@
 //! What many seeds of one scenario came to.
 
 use super::series::Series;
-use super::verdict::{Counts, Outcome, VERSION, Verdict};
+use super::verdict::{Outcome, VERSION, Verdict};
+use judge::outcome::Counts;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;

@@ -1,11 +1,9 @@
 //! From a scenario to a world of nodes that are still off.
 
 use crate::condition::{ClusterNames, Roster};
-use crate::evidence;
 use crate::museum;
-use crate::node::{ADMIN, FIRST_BROKER, FIRST_CLIENT, FIRST_CONTROLLER, Node, NodeConfig, READER};
+use crate::node::{Node, NodeConfig};
 use crate::plan::Election;
-use crate::spec::{self, Clocks, Resolved, Scenario};
 use crate::workload::{
     AdminAppConfig, ApplicationConfig, ConsumerAppConfig, ProducerAppConfig, ReaderAppConfig,
     Schedule,
@@ -16,8 +14,11 @@ use engine::controller::ControllerSettings;
 use engine::ids::BrokerId;
 use engine::protocol::CreatableTopic;
 use engine::rules::Rulebook;
+use judge::evidence;
+use judge::node::{ADMIN, FIRST_BROKER, FIRST_CLIENT, FIRST_CONTROLLER, READER};
 use machine::{NodeId, Span};
 use sim::{DiskProfile, HostConfig, LinkProfile, Sample, World, WorldConfig};
+use spec::{self, Clocks, Resolved, Scenario};
 
 /// A world and who is who in it.
 pub(super) struct Built {
@@ -291,7 +292,7 @@ fn host(clocks: &Clocks, seed: u64, node: NodeId) -> HostConfig {
 }
 
 fn class(network: &spec::Network, from: NodeId, to: NodeId) -> &spec::Link {
-    use crate::node::{is_controller, is_server};
+    use judge::node::{is_controller, is_server};
     if from.cluster != to.cluster {
         &network.clusters
     } else if !is_server(from) || !is_server(to) {
@@ -373,7 +374,7 @@ fn setup(scenario: &Scenario, roster: &Roster) -> evidence::Setup {
             .servers
             .iter()
             .copied()
-            .filter(|n| crate::node::is_controller(*n))
+            .filter(|n| judge::node::is_controller(*n))
             .collect(),
         eligible_leader_replicas: scenario
             .clusters

@@ -2,11 +2,12 @@
 
 use super::simulation::Simulation;
 use crate::condition::Roster;
-use crate::node::{Node, is_broker, is_controller};
+use crate::node::Node;
 use crate::view::PartitionView;
 use crate::workload::Application;
 use engine::ids::{BrokerId, Offset, TopicPartition};
 use engine::metadata::MetadataImage;
+use judge::node::{is_broker, is_controller};
 use machine::{ClusterId, NodeId};
 use sim::{Status, World};
 

@@ -1,8 +1,8 @@
 //! How long a healed cluster may take to be whole again: a sum over the time-outs of its own
 //! configuration, so that scenarios which scale them down also get their verdict earlier.
 
-use crate::spec::{Cluster, Scenario};
 use machine::Span;
+use spec::{Cluster, Scenario};
 
 /// What nothing else accounts for: boots, log recovery, message delays, fetches of what is
 /// missing.

@@ -1,9 +1,9 @@
 //! The disks of a world, as checks look at them.
 
-use crate::evidence::Disks;
 use crate::node::Node;
 use bytes::Bytes;
 use engine::ids::TopicPartition;
+use judge::evidence::Disks;
 use machine::NodeId;
 use sim::World;
 

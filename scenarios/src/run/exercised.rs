@@ -8,7 +8,7 @@ use engine::rules::election::{How, Reason};
 use machine::NodeId;
 use std::collections::BTreeMap;
 
-/// Counts by name; the names are those of [`crate::spec::reach`], and what [`Fact::Reached`]
+/// Counts by name; the names are those of [`spec::reach`], and what [`Fact::Reached`]
 /// tells.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Reached {

@@ -6,14 +6,13 @@
 use super::caught::{Caught, caught};
 use super::simulation::{Phase, Simulation};
 use super::{Account, RunOutcome, Stats, verdict};
-use crate::node;
 use crate::plan::PlannedFault;
 use crate::result::{Panic, Verdict};
-use crate::spec::{Fault, Resolved};
 use engine::Input;
 use machine::{ConnId, NodeId};
 use sim::text::conn_to_text;
 use sim::{EventId, TraceEvent, TraceKind};
+use spec::{Fault, Resolved};
 use std::collections::BTreeMap;
 
 /// How many events are told of a node, of a connection, and of a chain of causes.
@@ -175,15 +174,19 @@ fn is_input(kind: &TraceKind) -> bool {
 fn handled(event: &TraceEvent, account: &Account) -> String {
     let what = match &event.kind {
         TraceKind::Received { conn, from, message } => {
-            let (from, conn) = (node::name(*from), conn_to_text(*conn));
+            let (from, conn) = (judge::node::name(*from), conn_to_text(*conn));
             format!("{message} from {from} on connection {conn}")
         }
         TraceKind::Woke => "a timer".to_owned(),
         TraceKind::Opened { conn, peer } => {
-            format!("that connection {} with {} is open", conn_to_text(*conn), node::name(*peer))
+            format!(
+                "that connection {} with {} is open",
+                conn_to_text(*conn),
+                judge::node::name(*peer)
+            )
         }
         TraceKind::Closed { conn, peer, .. } => {
-            let (conn, peer) = (conn_to_text(*conn), node::name(*peer));
+            let (conn, peer) = (conn_to_text(*conn), judge::node::name(*peer));
             format!("the end of connection {conn} with {peer}")
         }
         TraceKind::Stopping => "the request to stop".to_owned(),
@@ -196,7 +199,7 @@ fn handled(event: &TraceEvent, account: &Account) -> String {
             format!(", set in event {} at {}", cause.id.0, Account::moment(cause))
         }
         (_, Some(cause)) => {
-            let (at, who) = (Account::moment(cause), cause.node.map(node::name));
+            let (at, who) = (Account::moment(cause), cause.node.map(judge::node::name));
             let who = who.map(|who| format!(" of {who}")).unwrap_or_default();
             format!(", caused by event {}{who} at {at}", cause.id.0)
         }

@@ -27,12 +27,12 @@ pub use history::History;
 pub use measure::Measured;
 pub use simulation::{Phase, Simulation};
 
-use crate::judge::Lost;
 use crate::plan::PlannedFault;
 use crate::result::{Outcome, Verdict};
-use crate::spec::{Fault, Resolved};
 use engine::rules::Rules;
+use judge::judgement::Lost;
 use sim::TraceEvent;
+use spec::{Fault, Resolved};
 use std::collections::BTreeMap;
 
 /// What a run leaves behind. If a panic ended it, the verdict says so and has no more to say than

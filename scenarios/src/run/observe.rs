@@ -3,12 +3,13 @@
 
 use super::disks::WorldDisks;
 use super::simulation::{Phase, Simulation};
-use crate::evidence::Change;
-use crate::node::{NodeConfig, is_broker};
+use crate::node::NodeConfig;
 use crate::plan::Injection;
 use crate::view::PartitionView;
 use engine::fact::Fact;
 use engine::rules::election::Reason;
+use judge::evidence::Change;
+use judge::node::is_broker;
 use machine::{Halt, NodeId};
 use sim::{FaultChange, NodeChange, Observation, Seen};
 

@@ -12,16 +12,16 @@ use super::measure::Measure;
 use super::{RunOutcome, Stats, converge, verdict};
 use crate::budget::Budget;
 use crate::condition::Roster;
-use crate::evidence::Evidence;
 use crate::node::Node;
 use crate::plan::{Director, Injection, Scene};
-use crate::spec::{Fault, Resolved};
 use crate::view::{Board, PartitionView};
 use crate::workload::election_timer;
 use engine::rules::{Rulebook, Rules};
+use judge::evidence::Evidence;
 use machine::{ClusterId, NodeId, Span};
 use sim::host::Clock;
 use sim::{SimTime, World};
+use spec::{Fault, Resolved};
 use std::collections::BTreeMap;
 
 /// How often a run looks whether a phase is over.

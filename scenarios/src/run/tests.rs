@@ -2,8 +2,8 @@ use super::{Caught, Phase, RunOutcome, Simulation, attempt, run};
 use crate::catalog;
 use crate::plan::Fate;
 use crate::result::Outcome;
-use crate::spec::{Fault, FaultKind, Resolved, Role, Scenario, Target};
 use machine::Span;
+use spec::{Fault, FaultKind, Resolved, Role, Scenario, Target};
 
 fn resolved(name: &str, seed: u64) -> Resolved {
     let (scenario, _) = catalog::scenario(name).unwrap_or_else(|error| panic!("{error}"));
@@ -160,10 +160,10 @@ fn conditions_and_roles_are_looked_up_when_a_fault_fires() {
 #[test]
 fn what_does_not_come_back_is_named() {
     let mut resolved = small("no-faults", 1);
-    resolved.scenario.durations.converge = Some(crate::spec::Time(Span(1)));
+    resolved.scenario.durations.converge = Some(spec::Time(Span(1)));
     resolved.scenario.faults.push(Fault {
         name: None,
-        at: Some(crate::spec::Time::millis(100)),
+        at: Some(spec::Time::millis(100)),
         when: None,
         lasts: None,
         kind: FaultKind::Crash {
@@ -291,4 +291,15 @@ fn a_panic_between_steps_is_of_no_node() {
         Some(&*format!("after event {}", panic.event))
     );
     assert_eq!(fallen.plan.len(), traced.scenario.faults.len());
+}
+
+#[test]
+fn neither_name_nor_title_changes_a_run() {
+    let named = |name: &str| {
+        let mut resolved = small("leader-crash", 7);
+        resolved.scenario.name = name.to_owned();
+        resolved.scenario.title = format!("{name}, at length");
+        digest(&run(&resolved)).to_owned()
+    };
+    assert_eq!(named("good"), named("another"));
 }

@@ -3,13 +3,13 @@
 use super::disks::WorldDisks;
 use super::exercised::Reached;
 use super::simulation::Simulation;
-use crate::evidence::ControllerAtEnd;
-use crate::judge::{self, Lost};
 use crate::museum;
 use crate::node::Node;
 use crate::plan::{Fate, PlannedFault};
 use crate::result::{BugReached, Outcome, VERSION, Verdict};
-use crate::spec::Resolved;
+use judge::evidence::ControllerAtEnd;
+use judge::judgement::{self, Lost};
+use spec::Resolved;
 use std::collections::BTreeMap;
 
 /// Judges a run that is over.
@@ -25,7 +25,7 @@ pub(super) fn judge(run: Simulation, plan: &[PlannedFault]) -> (Verdict, Vec<Los
         evidence.finish(now.0, &WorldDisks(&world), controllers, missing);
     let canary = museum::canary::sings(&resolved.bugs, resolved.seed);
     findings.0.extend(canary.then(|| museum::canary::finding(now.0)));
-    let judgement = judge::judge(&view, &end, &findings);
+    let judgement = judgement::judge(&view, &end, &findings);
     unknown.extend(judgement.unknown);
 
     let exercised = exercised(world.exercised(), &reached);

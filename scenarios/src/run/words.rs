@@ -1,11 +1,11 @@
 //! The events of a trace in words: when, where, and what a process did or told.
 
 use super::Account;
-use crate::evidence::records;
 use crate::plan::Injection;
 use engine::fact::{ClientFact, Fact, Positioning, Truncation};
 use engine::ids::{BrokerId, TopicPartition};
 use engine::rules::election::How;
+use judge::evidence::records;
 use machine::CloseReason;
 use sim::{TraceEvent, TraceKind};
 

@@ -2,7 +2,7 @@
 //!
 //! Runs of a seed are paired. The arrivals of records are those of the seed, whatever the setting;
 //! the faults are those that the run under the reference setting meets
-//! ([`crate::spec::Swarm::paired_with`]), on the same nodes at the same moments.
+//! ([`spec::Swarm::paired_with`]), on the same nodes at the same moments.
 
 mod acks;
 #[cfg(test)]
@@ -10,11 +10,11 @@ mod tests;
 
 pub use acks::{ACKS, REFERENCE, SCENARIO, Under};
 
-use crate::judge::Lost;
 use crate::plan::LONE_LEADER;
 use crate::result::Verdict;
 use crate::run::{Faults, Measured, RunOutcome, make};
-use crate::spec::{Diagnostic, FaultKind, Resolved, Scenario};
+use judge::judgement::Lost;
+use spec::{Diagnostic, FaultKind, Resolved, Scenario};
 use std::collections::BTreeMap;
 
 /// A scenario under several settings, ready to run.

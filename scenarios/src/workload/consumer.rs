@@ -1,7 +1,6 @@
 //! An application that reads all partitions of its topics while the load lasts.
 
 use super::{tell_event, tell_polled, to_consumer};
-use crate::spec::{Seek, SeekTo};
 use engine::client::Consumer;
 use engine::config::ConsumerConfig;
 use engine::ids::{BrokerId, Offset, TopicPartition};
@@ -9,6 +8,7 @@ use engine::rules::Rulebook;
 use engine::timer::Timer;
 use engine::{Input, Outbox};
 use machine::{Boot, Mono, Now, Span};
+use spec::{Seek, SeekTo};
 
 /// What a consuming application is configured with.
 #[derive(Clone, Debug)]

@@ -2,7 +2,7 @@
 
 use super::{broken, finish, hazards};
 use crate::evidence::testing::{History, ORDERS, numbers};
-use crate::judge::Judgement;
+use crate::judgement::Judgement;
 
 /// 1 is cut off; the in-sync replicas are `isr`. 3 is elected in its place, then 2. Only then 1
 /// appends four records, and confirms and serves them.

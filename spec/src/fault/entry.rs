@@ -1,7 +1,7 @@
 //! A fault as one flat table, the form that files have.
 
 use super::{Family, Fault, FaultKind};
-use crate::spec::{Condition, Share, Target, Time};
+use crate::{Condition, Share, Target, Time};
 use schemars::{JsonSchema, Schema, SchemaGenerator};
 use serde::de::Error;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};

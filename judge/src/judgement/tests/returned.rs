@@ -6,7 +6,7 @@ use engine::fact::ClientFact;
 
 /// 2 has what 1 confirms with acks=1, cuts it when 3 leads without it, and lacks it while 1 leads
 /// again. Then 2 is elected.
-fn led_by_2_in_the_end(fetched_again: bool) -> crate::judge::Judgement {
+fn led_by_2_in_the_end(fetched_again: bool) -> crate::judgement::Judgement {
     let mut history = acks1(&[2]);
     history.elect(3, 1, &[1, 2, 3], &[]);
     history.cut(2, ORDERS, 4, 4);
@@ -35,7 +35,7 @@ fn acks1_does_not_excuse_what_a_replica_had_got_again_and_cut() {
 
 /// A client is shown the end of 1, and that of 3, which lacks four records and leads by an unclean
 /// election. 1, which has them, leads again by another. Then `broker` shows the end of 3.
-fn shown_again_by(broker: u16) -> crate::judge::Judgement {
+fn shown_again_by(broker: u16) -> crate::judgement::Judgement {
     let mut history = History::new(2);
     history.setup.topics[0].unclean_leader_election = true;
     history.unfence(&[1, 2, 3]);

@@ -1,7 +1,7 @@
 //! A mix of faults instead of a list.
 
 use super::Family;
-use crate::spec::{Share, Time};
+use crate::{Share, Time};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 

@@ -267,16 +267,3 @@ fn what_another_cluster_has_is_told_with_its_cluster() {
     two("at = '1s'\ntarget = 'west/leader(b-0)'").expect("that is right");
     two("when = 'hw(west/b-0) > 5'\ntarget = 'west/everyone'").expect("that is right");
 }
-
-#[test]
-fn neither_name_nor_title_changes_a_run() {
-    let run = |name: &str| {
-        let text = GOOD.replace("\"good\"", &format!("\"{name}\""));
-        let text = text.replace("title = \"", &format!("title = \"{name} "));
-        let (scenario, _) = Scenario::parse("good.toml", &text).expect("a scenario");
-        assert_eq!(scenario.name, name);
-        let resolved = crate::spec::Resolved { scenario, seed: 7, bugs: Vec::new(), trace: false };
-        crate::run::run(&resolved).verdict.digest
-    };
-    assert_eq!(run("good"), run("another"));
-}

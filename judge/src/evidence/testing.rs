@@ -7,7 +7,7 @@
 use super::{Change, ControllerAtEnd, Disks, End, Evidence, Moment, Observed, records};
 use super::{ProducerSetup, Setup, TopicSetup, View};
 use crate::check::Findings;
-use crate::judge::{Judgement, judge};
+use crate::judgement::{Judgement, judge};
 use bytes::Bytes;
 use engine::error::ErrorCode;
 use engine::fact::{ClientFact, Fact, Positioning, Truncation};

@@ -5,7 +5,7 @@ use super::explain;
 use super::permit::brokers;
 use crate::check::Finding;
 use crate::evidence::{End, Loss, NONE, Outcome, Partition, View};
-use crate::result::Permitted;
+use crate::outcome::Permitted;
 use engine::ids::Offset;
 use std::collections::{BTreeMap, BTreeSet};
 

@@ -1,8 +1,8 @@
 //! Producers and consumers.
 
 use super::Check;
-use crate::spec::Producers;
-use crate::spec::diagnostic::Kind;
+use crate::Producers;
+use crate::diagnostic::Kind;
 use engine::config::{ConsumerConfig, ProducerConfig};
 
 impl Check<'_> {

@@ -8,7 +8,7 @@ use engine::metadata::{MetadataRecord, PartitionChange};
 /// them with its power, and 3 ends uncleanly too. In one decision the controller registers 3
 /// again, whom it takes out for that, and makes 2 leader; or it makes 2 leader without 3 having
 /// come back.
-fn led_by_2_again(when_3_is_back: bool) -> crate::judge::Judgement {
+fn led_by_2_again(when_3_is_back: bool) -> crate::judgement::Judgement {
     let mut history = acks1(&[]);
     history.elect(2, 1, &[2, 3], &[]);
     history.send(ORDERS, &super::numbers(8..10), 1);

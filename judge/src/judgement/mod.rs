@@ -14,7 +14,7 @@ mod unconfirmed;
 
 use crate::check::{CALLBACKS, CHECKS, Finding, Findings, Ground, acknowledged};
 use crate::evidence::{End, Outcome, Source, View};
-use crate::result::{Counts, Permitted, Violation};
+use crate::outcome::{Counts, Permitted, Violation};
 use permit::Excuse;
 use std::collections::{BTreeMap, BTreeSet};
 use unconfirmed::Unconfirmed;

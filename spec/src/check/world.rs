@@ -1,8 +1,8 @@
 //! Clusters and topics.
 
 use super::Check;
-use crate::spec::diagnostic::Kind;
-use crate::spec::{Cluster, Topic};
+use crate::diagnostic::Kind;
+use crate::{Cluster, Topic};
 use engine::config::{BrokerConfig, ControllerConfig};
 use std::collections::BTreeSet;
 

@@ -1,11 +1,11 @@
 //! Faults: whom they name and when they fire.
 
 use super::{Check, elsewhere};
-use crate::spec::diagnostic::Kind;
-use crate::spec::overrides;
-use crate::spec::reader::did_you_mean;
-use crate::spec::text::nearest;
-use crate::spec::{
+use crate::diagnostic::Kind;
+use crate::overrides;
+use crate::reader::did_you_mean;
+use crate::text::nearest;
+use crate::{
     Comparison, Condition, Fault, FaultKind, Metric, MetricKind, MustReach, Role, Scope, Swarm,
     Target, reach,
 };

@@ -2,7 +2,7 @@
 
 use super::{broken, finish, hazards};
 use crate::evidence::testing::{History, ORDERS, OTHER, numbers};
-use crate::judge::Judgement;
+use crate::judgement::Judgement;
 use engine::error::ErrorCode;
 
 #[test]

@@ -2,7 +2,7 @@
 
 use crate::check::Finding;
 use crate::evidence::{End, NO_RECORD, Outcome, View, records};
-use crate::result::Counts;
+use crate::outcome::Counts;
 use std::collections::BTreeSet;
 
 /// Counts what became of the records.

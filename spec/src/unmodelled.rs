@@ -129,7 +129,7 @@ pub(super) fn message(name: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::spec::{OWN, TABLES};
+    use crate::{OWN, TABLES};
 
     #[test]
     fn what_is_absent_is_absent_and_told_once() {

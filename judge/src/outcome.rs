@@ -1,0 +1,106 @@
+//! What a judgement consists of, as the published formats have it.
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+/// What became of the records, by their identity over the whole run.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Counts {
+    /// Given to a producer.
+    pub sent: u64,
+    /// Confirmed to a producer with acks 1 or all.
+    pub acked: u64,
+    /// Sent with acks=0, which confirms nothing.
+    pub unconfirmed: u64,
+    /// Refused for certain.
+    pub failed: u64,
+    /// Neither confirmed nor refused: they may have been written.
+    pub unknown: u64,
+    /// In transactions that were aborted.
+    pub aborted: u64,
+    /// Distinct records read back from the healed cluster.
+    pub read: u64,
+    /// Acknowledged and never readable again, permitted or not.
+    pub lost: u64,
+    /// Seen more than once by a reader.
+    pub duplicated: u64,
+    /// Seen by a reader in another order than sent.
+    pub reordered: u64,
+}
+
+impl Counts {
+    /// Each count with its name, in the order of a record's life.
+    pub fn rows(&self) -> [(&'static str, u64); 10] {
+        [
+            ("sent", self.sent),
+            ("acked", self.acked),
+            ("unconfirmed", self.unconfirmed),
+            ("failed", self.failed),
+            ("unknown", self.unknown),
+            ("aborted", self.aborted),
+            ("read", self.read),
+            ("lost", self.lost),
+            ("duplicated", self.duplicated),
+            ("reordered", self.reordered),
+        ]
+    }
+
+    /// Adds those of another run.
+    pub fn add(&mut self, other: &Self) {
+        self.sent += other.sent;
+        self.acked += other.acked;
+        self.unconfirmed += other.unconfirmed;
+        self.failed += other.failed;
+        self.unknown += other.unknown;
+        self.aborted += other.aborted;
+        self.read += other.read;
+        self.lost += other.lost;
+        self.duplicated += other.duplicated;
+        self.reordered += other.reordered;
+    }
+}
+
+/// A promise that was broken.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Violation {
+    /// The check that found it.
+    pub check: String,
+    /// The same for violations of the same kind, whatever the seed.
+    pub signature: String,
+    /// When, in nanoseconds of simulated time.
+    pub at_ns: u64,
+    /// The partition, as `orders-0`; empty if it is not about one.
+    pub partition: String,
+    /// The offset, if it is about one.
+    pub offset: Option<i64>,
+    /// What is wrong, in one line.
+    pub summary: String,
+    /// How it came about: who acknowledged what, in which epoch, with which ISR, which fault
+    /// followed.
+    pub explanation: Vec<String>,
+    /// The events of the trace that it rests on.
+    pub events: Vec<u64>,
+}
+
+/// Anomalies that a setting allows after what happened.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Permitted {
+    /// The row of the permission table.
+    pub hazard: String,
+    /// How many records.
+    pub count: u64,
+    /// Of those, how many stand where they should, and only their callbacks ran out of order.
+    #[serde(default)]
+    pub callbacks: u64,
+    /// The setting and the event that excuse them.
+    pub because: String,
+    /// The partition, as `orders-0`.
+    pub partition: String,
+    /// What happened, in one line.
+    pub summary: String,
+    /// The events of the trace that it rests on.
+    pub events: Vec<u64>,
+}
