@@ -77,20 +77,29 @@ pub enum ControllerTimer {
 pub enum BrokerTimer {
     /// It is time to register, or for a heartbeat.
     Heartbeat,
-    /// It is time to look for lagging followers.
-    IsrShrink,
-    /// It is time to tell the controller of changed in-sync replicas, again.
-    AlterPartition,
-    /// Requests that were forwarded to the controller may go out, again, or are overdue.
-    Forward,
+    /// A controlled shutdown takes too long.
+    Shutdown,
     /// Committed metadata waits to be applied.
     Metadata,
+    /// Requests that were forwarded to the controller may go out, again, or are overdue.
+    Forward,
+    /// Parked requests may be overdue.
+    Waiting,
+    /// A response has left its connection, and another request has queued there.
+    NextRequest(ConnId),
+    /// Of the replicas.
+    Replica(ReplicaTimer),
+}
+
+/// See [`BrokerTimer::Replica`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum ReplicaTimer {
+    /// It is time to look for lagging followers.
+    IsrShrink,
+    /// It is time to propose changed in-sync replicas to the controller, again.
+    AlterPartition,
     /// It is time to fetch from this leader again.
     Fetch(BrokerId),
-    /// Requests that wait may be overdue.
-    Waiting,
-    /// A connection was answered and has another request (its channel is not muted any more).
-    NextRequest(ConnId),
     /// A partition's full segments have to be fsynced (`flush-log`).
     FlushRolled(TopicPartition),
     /// It is time to write the high watermarks.
@@ -99,8 +108,6 @@ pub enum BrokerTimer {
     RecoveryPointCheckpoint,
     /// It is time to fsync logs that are old enough for `flush.ms`.
     Flush,
-    /// A controlled shutdown takes too long.
-    Shutdown,
 }
 
 /// See [`crate::timer::Timer::Client`].

@@ -1,17 +1,21 @@
-//! What every part of a broker needs to decide something, and what it needs to do something.
+//! What every part of a broker decides by, and what it acts on.
 
+use super::requests::Requests;
 use crate::Outbox;
 use crate::config::BrokerConfig;
-use crate::ids::{BrokerEpoch, BrokerId};
+use crate::error::ErrorCode;
+use crate::ids::{BrokerEpoch, BrokerId, TopicPartition};
 use crate::log::LogError;
 use crate::metadata::MetadataImage;
 use crate::rules::Rulebook;
 use crate::rules::isr::Candidate;
-use machine::{Disk, DiskError, Halt, Lane, Now};
+use machine::{Disk, DiskError, Halt, Lane, NodeId, Now};
 
-/// What a decision goes by. Not changed while an input is handled, except by metadata.
+/// What parts decide by. None of them changes it while it handles an input.
 #[derive(Clone, Debug)]
 pub(super) struct Context {
+    /// The node that the broker runs on.
+    pub(super) node: NodeId,
     /// The broker's own id.
     pub(super) id: BrokerId,
     pub(super) config: BrokerConfig,
@@ -20,15 +24,35 @@ pub(super) struct Context {
     pub(super) image: MetadataImage,
     /// This life, once the controller has numbered it; -1 before.
     pub(super) broker_epoch: BrokerEpoch,
+    /// The active controller, as far as this broker knows.
+    pub(super) controller: Option<NodeId>,
+    /// Clients are served.
+    pub(super) serving: bool,
+    /// A controlled shutdown has begun.
+    pub(super) stopping: bool,
 }
 
 /// The world, while one input is handled.
 pub(super) struct Io<'a> {
     pub(super) now: Now,
-    /// The thread that handles it.
+    /// The thread that handles the input.
     pub(super) lane: Lane,
     pub(super) disk: &'a mut dyn Disk,
     pub(super) out: &'a mut Outbox,
+}
+
+/// What a part is handed with an input.
+pub(super) struct Cx<'a> {
+    pub(super) context: &'a Context,
+    /// Where requests are parked and answered.
+    pub(super) requests: &'a mut Requests,
+    pub(super) io: Io<'a>,
+}
+
+impl Io<'_> {
+    pub(super) fn reborrow(&mut self) -> Io<'_> {
+        Io { now: self.now, lane: self.lane, disk: &mut *self.disk, out: &mut *self.out }
+    }
 }
 
 impl Context {
@@ -49,6 +73,17 @@ impl Context {
             registered_epoch: registration.map_or(-1, |broker| broker.epoch),
         };
         self.rules.ask(out, "is_eligible_for_isr", |rules| (rules.is_eligible_for_isr)(candidate))
+    }
+
+    /// Why a request for a partition that this broker does not host is refused.
+    pub(super) fn error_of_unhosted(&self, id: TopicPartition) -> ErrorCode {
+        if self.image.topic(id.topic).is_none() {
+            ErrorCode::UnknownTopicId
+        } else if self.image.partition(id).is_some() {
+            ErrorCode::NotLeaderOrFollower
+        } else {
+            ErrorCode::UnknownTopicOrPartition
+        }
     }
 }
 

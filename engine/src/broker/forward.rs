@@ -2,18 +2,17 @@
 //!
 //! They are sent until they are answered: one whose connection broke may be carried out twice.
 
-use super::Broker;
-use super::connection::Served;
-use super::context::Io;
-use super::purgatory::{Delayed, Parked};
+use super::context::Cx;
+use super::part::Part;
+use super::requests::{Delayed, Parked, Served};
 use crate::error::ErrorCode;
-use crate::ids::{TopicId, peer};
-use crate::net::{ChannelConfig, Channels};
+use crate::ids::TopicId;
+use crate::net::{ChannelConfig, Channels, Disconnected};
 use crate::protocol::{
     CreatableTopicResult, CreateTopicsResponse, ElectLeadersResponse, Request, Response,
 };
 use crate::timer::{BrokerTimer, Channel, Timer};
-use machine::{ConnId, Mono, Span};
+use machine::{ConnId, Halt, Mono, Span};
 
 /// How long to wait before the controller is looked for again.
 const BACKOFF: Span = Span::millis(100);
@@ -62,43 +61,43 @@ impl Forwards {
     }
 }
 
-impl Broker {
+impl Forwards {
     /// Takes a request to the controller.
     pub(super) fn forward(
         &mut self,
         conn: ConnId,
         correlation_id: u32,
         request: Request,
-        io: &mut Io<'_>,
+        cx: &mut Cx<'_>,
     ) -> Served {
         let timeout = match &request {
             Request::CreateTopics(request) => request.timeout,
             Request::ElectLeaders(request) => request.timeout,
             _ => return Served::Close,
         };
-        let deadline: Mono = io.now.mono + timeout;
+        let deadline: Mono = cx.io.now.mono + timeout;
         let parked = Parked { correlation_id, deadline, body: Delayed::Forwarded };
-        self.purgatory.park(conn, parked, io.out);
-        self.forwards.push(conn, request);
-        self.send_forwards(io);
+        cx.requests.park(conn, parked, cx.io.out);
+        self.push(conn, request);
+        self.send(cx);
         Served::Parked
     }
 
     /// Sends what is not on its way yet.
-    pub(super) fn send_forwards(&mut self, io: &mut Io<'_>) {
-        let now = io.now.mono;
-        let controller = self.quorum.leader().map(|controller| peer(self.node, controller));
-        let timeout = self.context.config.controller_request_timeout;
-        let Forwards { waiting, channels, .. } = &mut self.forwards;
+    pub(super) fn send(&mut self, cx: &mut Cx<'_>) {
+        let now = cx.io.now.mono;
+        let controller = cx.context.controller;
+        let timeout = cx.context.config.controller_request_timeout;
+        let Self { waiting, channels, .. } = self;
         for forward in waiting.iter_mut().filter(|forward| !forward.in_flight) {
             match controller.filter(|controller| channels.is_ready(now, *controller)) {
                 Some(controller) => {
                     forward.in_flight = true;
                     let request = forward.request.clone();
-                    channels.send(now, controller, request, timeout, forward.id, io.out);
+                    channels.send(now, controller, request, timeout, forward.id, cx.io.out);
                 }
                 None => {
-                    io.out.set_timer(Timer::Broker(BrokerTimer::Forward), now + BACKOFF);
+                    cx.io.out.set_timer(Timer::Broker(BrokerTimer::Forward), now + BACKOFF);
                     break;
                 }
             }
@@ -107,33 +106,34 @@ impl Broker {
 
     /// The controller did not answer, or is not the controller: those of the requests that are still
     /// waited for go out again. If none is, others may have waited for the room.
-    pub(super) fn on_forwards_failed(&mut self, failed: &[ForwardId], io: &mut Io<'_>) {
-        for forward in &mut self.forwards.waiting {
+    pub(super) fn on_failed(&mut self, failed: &[ForwardId], cx: &mut Cx<'_>) {
+        for forward in &mut self.waiting {
             forward.in_flight &= !failed.contains(&forward.id);
         }
-        io.out.set_timer(Timer::Broker(BrokerTimer::Forward), io.now.mono + BACKOFF);
+        cx.io.out.set_timer(Timer::Broker(BrokerTimer::Forward), cx.io.now.mono + BACKOFF);
     }
 
     /// The controller answered. If nobody waits for that any more, there is room for the next.
-    pub(super) fn on_forwarded(&mut self, id: ForwardId, response: Response, io: &mut Io<'_>) {
-        let Some(at) = self.forwards.waiting.iter().position(|forward| forward.id == id) else {
-            return self.send_forwards(io);
+    pub(super) fn on_forwarded(&mut self, id: ForwardId, response: Response, cx: &mut Cx<'_>) {
+        let Some(at) = self.waiting.iter().position(|forward| forward.id == id) else {
+            return self.send(cx);
         };
         if is_not_controller(&response) {
-            return self.on_forwards_failed(&[id], io);
+            return self.on_failed(&[id], cx);
         }
-        let Forward { conn, .. } = self.forwards.waiting.remove(at);
-        if let Some(Parked { body: Delayed::Forwarded, .. }) = self.purgatory.get(conn)
-            && let Some(parked) = self.purgatory.take(conn)
+        let Forward { conn, .. } = self.waiting.remove(at);
+        if let Some(Parked { body: Delayed::Forwarded, .. }) = cx.requests.get(conn)
+            && let Some(parked) = cx.requests.take(conn)
         {
-            self.finish(conn, parked.correlation_id, Served::Response(response), io);
+            let served = Served::Response(response);
+            cx.requests.finish(conn, parked.correlation_id, served, &mut cx.io);
         }
-        self.send_forwards(io);
+        self.send(cx);
     }
 
     /// The controller has not answered in time. It may do so yet, or have done what was asked.
-    pub(super) fn time_out_forward(&mut self, conn: ConnId, parked: &Parked, io: &mut Io<'_>) {
-        let forward = self.forwards.waiting.iter().find(|forward| forward.conn == conn);
+    pub(super) fn time_out(&mut self, conn: ConnId, parked: &Parked, cx: &mut Cx<'_>) {
+        let forward = self.waiting.iter().find(|forward| forward.conn == conn);
         let served = match forward.map(|forward| &forward.request) {
             Some(Request::CreateTopics(request)) => {
                 let topics = request.topics.iter().map(|topic| CreatableTopicResult {
@@ -149,8 +149,51 @@ impl Broker {
             }
             _ => Served::Close,
         };
-        self.forwards.forget(conn);
-        self.finish(conn, parked.correlation_id, served, io);
+        self.forget(conn);
+        cx.requests.finish(conn, parked.correlation_id, served, &mut cx.io);
+    }
+}
+
+impl Part for Forwards {
+    fn on_opened(&mut self, conn: ConnId) -> bool {
+        self.channels.on_opened(conn).is_some()
+    }
+
+    fn on_closed(&mut self, conn: ConnId, cx: &mut Cx<'_>) -> Result<bool, Halt> {
+        let failed = self.channels.on_closed(cx.io.now.mono, conn);
+        if let Some(Disconnected { failed, .. }) = &failed {
+            self.on_failed(failed, cx);
+        }
+        Ok(failed.is_some())
+    }
+
+    fn on_response(
+        &mut self,
+        conn: ConnId,
+        correlation_id: u32,
+        body: Response,
+        cx: &mut Cx<'_>,
+    ) -> Result<(), Halt> {
+        if let Some((_, id)) = self.channels.on_response(conn, correlation_id) {
+            self.on_forwarded(id, body, cx);
+        }
+        Ok(())
+    }
+
+    fn on_requests_timer(&mut self, _: Channel, cx: &mut Cx<'_>) {
+        for Disconnected { failed, .. } in self.channels.on_timer(cx.io.now.mono, cx.io.out) {
+            self.on_failed(&failed, cx);
+        }
+    }
+
+    fn on_controller(&mut self, cx: &mut Cx<'_>) {
+        self.send(cx);
+    }
+
+    fn on_client_closed(&mut self, conn: ConnId, parked: Option<&Parked>) {
+        if let Some(Parked { body: Delayed::Forwarded, .. }) = parked {
+            self.forget(conn);
+        }
     }
 }
 

@@ -4,18 +4,18 @@
 //! A broker does not stop leading because it cannot reach the controller, nor because it is told
 //! that it is fenced: it stops when it has read the metadata that says so.
 
-use super::Broker;
-use super::context::Io;
+use super::context::{Context, Cx};
+use super::part::Part;
 use crate::error::ErrorCode;
 use crate::fact::Fact;
-use crate::ids::{BrokerEpoch, peer};
+use crate::ids::BrokerEpoch;
 use crate::net::{ChannelConfig, Channels};
 use crate::protocol::{
     BrokerHeartbeatRequest, BrokerHeartbeatResponse, BrokerRegistrationRequest,
-    BrokerRegistrationResponse, Request,
+    BrokerRegistrationResponse, Request, Response,
 };
 use crate::timer::{BrokerTimer, Channel, Timer};
-use machine::{Halt, Mono, Span};
+use machine::{ConnId, Halt, Mono, Span};
 
 /// How long to wait before the controller is looked for again.
 const NO_CONTROLLER: Span = Span::millis(100);
@@ -32,16 +32,18 @@ pub(super) struct Lifecycle {
     rack: Option<String>,
     started: Mono,
     registered: bool,
+    /// The number of this life; -1 before it is registered.
+    broker_epoch: BrokerEpoch,
     /// The controller has seen that this broker has read its own registration.
     caught_up: bool,
-    pub(super) fenced: bool,
+    fenced: bool,
     stopping: bool,
     /// How many requests in a row have failed.
     failures: u32,
     in_flight: bool,
     /// There is news to tell as soon as the request in flight is answered.
     again: bool,
-    pub(super) channels: Channels<()>,
+    channels: Channels<()>,
 }
 
 impl Lifecycle {
@@ -59,6 +61,7 @@ impl Lifecycle {
             rack,
             started,
             registered: false,
+            broker_epoch: -1,
             caught_up: false,
             fenced: true,
             stopping: false,
@@ -74,161 +77,182 @@ impl Lifecycle {
         self.caught_up
     }
 
+    /// Whether the broker is fenced, as far as it knows.
+    pub(super) fn is_fenced(&self) -> bool {
+        self.fenced
+    }
+
+    /// The number of this life; -1 before it is registered.
+    pub(super) fn broker_epoch(&self) -> BrokerEpoch {
+        self.broker_epoch
+    }
+
     /// Whether a controlled shutdown has begun.
     pub(super) fn is_stopping(&self) -> bool {
         self.stopping
     }
 }
 
-impl Broker {
+impl Lifecycle {
     /// [`BrokerTimer::Heartbeat`] is due: registers, or says that it lives.
-    pub(super) fn on_heartbeat_timer(&mut self, io: &mut Io<'_>) -> Result<(), Halt> {
-        let now = io.now.mono;
-        let patience = self.context.config.initial_registration_timeout;
-        if !self.lifecycle.registered && now.since(self.lifecycle.started) >= patience {
+    pub(super) fn on_heartbeat_timer(&mut self, cx: &mut Cx<'_>) -> Result<(), Halt> {
+        let now = cx.io.now.mono;
+        let patience = cx.context.config.initial_registration_timeout;
+        if !self.registered && now.since(self.started) >= patience {
             return Err(Halt::Failed("no controller has registered the broker".to_owned()));
         }
-        if self.lifecycle.in_flight {
-            self.lifecycle.again = true;
+        if self.in_flight {
+            self.again = true;
             return Ok(());
         }
-        let controller = self.quorum.leader().map(|controller| peer(self.node, controller));
-        let Some(controller) = controller else {
-            self.heartbeat_at(now + NO_CONTROLLER, io);
+        let Some(controller) = cx.context.controller else {
+            self.heartbeat_at(now + NO_CONTROLLER, cx);
             return Ok(());
         };
-        if !self.lifecycle.channels.is_ready(now, controller) {
-            let at = self.lifecycle.channels.not_before(controller);
-            self.heartbeat_at(at.max(now + Span::millis(1)), io);
+        if !self.channels.is_ready(now, controller) {
+            let at = self.channels.not_before(controller);
+            self.heartbeat_at(at.max(now + Span::millis(1)), cx);
             return Ok(());
         }
-        let request = self.next_lifecycle_request();
-        let timeout = self.context.config.controller_request_timeout;
-        self.lifecycle.in_flight = true;
-        self.lifecycle.again = false;
-        self.lifecycle.channels.send(now, controller, request, timeout, (), io.out);
+        let request = self.next_request(cx.context);
+        let timeout = cx.context.config.controller_request_timeout;
+        self.in_flight = true;
+        self.again = false;
+        self.channels.send(now, controller, request, timeout, (), cx.io.out);
         Ok(())
     }
 
-    fn next_lifecycle_request(&self) -> Request {
-        let lifecycle = &self.lifecycle;
-        if !lifecycle.registered {
+    fn next_request(&self, context: &Context) -> Request {
+        if !self.registered {
             return Request::from(BrokerRegistrationRequest {
-                broker: self.context.id,
-                incarnation: lifecycle.incarnation,
-                rack: lifecycle.rack.clone(),
-                previous_broker_epoch: lifecycle.previous_broker_epoch,
+                broker: context.id,
+                incarnation: self.incarnation,
+                rack: self.rack.clone(),
+                previous_broker_epoch: self.previous_broker_epoch,
             });
         }
         Request::from(BrokerHeartbeatRequest {
-            broker: self.context.id,
-            broker_epoch: self.context.broker_epoch,
-            current_metadata_offset: self.context.image.offset(),
-            want_fence: !self.is_serving(),
-            want_shut_down: lifecycle.stopping,
+            broker: context.id,
+            broker_epoch: self.broker_epoch,
+            current_metadata_offset: context.image.offset(),
+            want_fence: !context.serving,
+            want_shut_down: self.stopping,
         })
     }
 
-    fn heartbeat_at(&self, at: Mono, io: &mut Io<'_>) {
-        io.out.set_timer(Timer::Broker(BrokerTimer::Heartbeat), at);
+    fn heartbeat_at(&self, at: Mono, cx: &mut Cx<'_>) {
+        cx.io.out.set_timer(Timer::Broker(BrokerTimer::Heartbeat), at);
     }
 
     /// Something has changed that the controller waits for.
-    pub(super) fn heartbeat_soon(&self, io: &mut Io<'_>) {
-        self.heartbeat_at(io.now.mono, io);
+    pub(super) fn heartbeat_soon(&self, cx: &mut Cx<'_>) {
+        self.heartbeat_at(cx.io.now.mono, cx);
     }
 
     /// The controller refused, or could not be reached.
-    pub(super) fn on_lifecycle_failed(&mut self, io: &mut Io<'_>) {
-        self.lifecycle.in_flight = false;
-        let doubled = Span(BACKOFF.0 << self.lifecycle.failures.min(10));
-        let most = Span(self.context.config.heartbeat_interval.0.saturating_mul(4));
-        self.lifecycle.failures += 1;
-        self.heartbeat_at(io.now.mono + doubled.min(most), io);
+    fn on_failed(&mut self, cx: &mut Cx<'_>) {
+        self.in_flight = false;
+        let doubled = Span(BACKOFF.0 << self.failures.min(10));
+        let most = Span(cx.context.config.heartbeat_interval.0.saturating_mul(4));
+        self.failures += 1;
+        self.heartbeat_at(cx.io.now.mono + doubled.min(most), cx);
     }
 
     /// The controller answered a registration.
-    pub(super) fn on_registered(&mut self, response: &BrokerRegistrationResponse, io: &mut Io<'_>) {
-        self.lifecycle.in_flight = false;
+    fn on_registered(&mut self, response: &BrokerRegistrationResponse, cx: &mut Cx<'_>) {
+        self.in_flight = false;
         match response.error {
             ErrorCode::None => {
-                self.lifecycle.registered = true;
-                self.lifecycle.failures = 0;
-                self.context.broker_epoch = response.broker_epoch;
-                io.out.observe(Fact::Registered {
+                self.registered = true;
+                self.failures = 0;
+                self.broker_epoch = response.broker_epoch;
+                cx.io.out.observe(Fact::Registered {
                     broker_epoch: response.broker_epoch,
-                    clean: self.lifecycle.previous_broker_epoch.is_some(),
+                    clean: self.previous_broker_epoch.is_some(),
                 });
-                self.heartbeat_soon(io);
+                self.heartbeat_soon(cx);
             }
-            ErrorCode::NotController => self.heartbeat_at(io.now.mono + NO_CONTROLLER, io),
-            _ => self.on_lifecycle_failed(io),
+            ErrorCode::NotController => self.heartbeat_at(cx.io.now.mono + NO_CONTROLLER, cx),
+            _ => self.on_failed(cx),
         }
     }
 
     /// The controller answered a heartbeat.
-    pub(super) fn on_heartbeat(
-        &mut self,
-        response: &BrokerHeartbeatResponse,
-        io: &mut Io<'_>,
-    ) -> Result<(), Halt> {
-        self.lifecycle.in_flight = false;
+    fn on_heartbeat(&mut self, response: &BrokerHeartbeatResponse, cx: &mut Cx<'_>) {
+        self.in_flight = false;
         match response.error {
             ErrorCode::None => {}
             ErrorCode::NotController => {
-                self.heartbeat_at(io.now.mono + NO_CONTROLLER, io);
-                return Ok(());
+                return self.heartbeat_at(cx.io.now.mono + NO_CONTROLLER, cx);
             }
-            _ => {
-                self.on_lifecycle_failed(io);
-                return Ok(());
-            }
+            _ => return self.on_failed(cx),
         }
-        self.lifecycle.failures = 0;
-        if response.is_fenced != self.lifecycle.fenced {
-            self.lifecycle.fenced = response.is_fenced;
-            io.out.observe(Fact::FencedChanged { fenced: response.is_fenced });
+        self.failures = 0;
+        if response.is_fenced != self.fenced {
+            self.fenced = response.is_fenced;
+            cx.io.out.observe(Fact::FencedChanged { fenced: response.is_fenced });
         }
-        if self.lifecycle.stopping && response.should_shut_down {
-            self.shut_down_at(io.now.mono, io);
-            return Ok(());
+        if self.stopping && response.should_shut_down {
+            return self.shut_down_at(cx.io.now.mono, cx);
         }
-        let after =
-            if self.lifecycle.again { Span::ZERO } else { self.context.config.heartbeat_interval };
-        self.heartbeat_at(io.now.mono + after, io);
-        self.lifecycle.caught_up |= response.is_caught_up;
-        self.maybe_publish_first(io)
+        let after = if self.again { Span::ZERO } else { cx.context.config.heartbeat_interval };
+        self.heartbeat_at(cx.io.now.mono + after, cx);
+        self.caught_up |= response.is_caught_up;
     }
 
     /// SIGTERM: asks the controller to move leaderships away first, if it knows this broker as
     /// running, and shuts down in any case after `controlled.shutdown.timeout.ms`.
-    pub(super) fn on_stop(&mut self, io: &mut Io<'_>) {
-        if self.lifecycle.stopping {
+    pub(super) fn on_stop(&mut self, cx: &mut Cx<'_>) {
+        if self.stopping {
             return;
         }
-        self.lifecycle.stopping = true;
-        if self.lifecycle.fenced {
-            return self.shut_down_at(io.now.mono, io);
+        self.stopping = true;
+        if self.fenced {
+            return self.shut_down_at(cx.io.now.mono, cx);
         }
-        self.shut_down_at(io.now.mono + self.context.config.controlled_shutdown_timeout, io);
-        self.heartbeat_soon(io);
+        self.shut_down_at(cx.io.now.mono + cx.context.config.controlled_shutdown_timeout, cx);
+        self.heartbeat_soon(cx);
     }
 
     /// As an input of its own: it waits for those that work on a partition.
-    fn shut_down_at(&self, at: Mono, io: &mut Io<'_>) {
-        io.out.set_timer(Timer::Broker(BrokerTimer::Shutdown), at);
+    fn shut_down_at(&self, at: Mono, cx: &mut Cx<'_>) {
+        cx.io.out.set_timer(Timer::Broker(BrokerTimer::Shutdown), at);
+    }
+}
+
+impl Part for Lifecycle {
+    fn on_opened(&mut self, conn: ConnId) -> bool {
+        self.channels.on_opened(conn).is_some()
     }
 
-    /// Closes everything and ends. The mark of the clean shutdown comes last: what it vouches for
-    /// has to be on disk.
-    pub(super) fn shut_down(&mut self, io: &mut Io<'_>) -> Result<(), Halt> {
-        for partition in self.partitions.values_mut() {
-            partition.close(io)?;
+    fn on_closed(&mut self, conn: ConnId, cx: &mut Cx<'_>) -> Result<bool, Halt> {
+        let closed = self.channels.on_closed(cx.io.now.mono, conn).is_some();
+        if closed {
+            self.on_failed(cx);
         }
-        self.checkpoint_recovery_points(io)?;
-        self.checkpoint_high_watermarks(io)?;
-        self.mark_clean_shutdown(io)?;
-        io.out.halt(Halt::Clean);
+        Ok(closed)
+    }
+
+    fn on_response(
+        &mut self,
+        conn: ConnId,
+        correlation_id: u32,
+        body: Response,
+        cx: &mut Cx<'_>,
+    ) -> Result<(), Halt> {
+        if self.channels.on_response(conn, correlation_id).is_some() {
+            match body {
+                Response::BrokerRegistration(response) => self.on_registered(&response, cx),
+                Response::BrokerHeartbeat(response) => self.on_heartbeat(&response, cx),
+                _ => {}
+            }
+        }
         Ok(())
+    }
+
+    fn on_requests_timer(&mut self, _: Channel, cx: &mut Cx<'_>) {
+        for _ in self.channels.on_timer(cx.io.now.mono, cx.io.out) {
+            self.on_failed(cx);
+        }
     }
 }

@@ -3,33 +3,31 @@
 //!
 //! | file | idea |
 //! |---|---|
-//! | `dispatch.rs` | which input goes where, on which lane, under which locks |
-//! | `connection.rs`, `purgatory.rs`, `waiting.rs` | requests in order, and those that wait |
-//! | `produce.rs`, `fetch.rs`, `metadata_request.rs`, `forward.rs` | the requests |
-//! | `partition/` | a replica |
-//! | `fetcher.rs`, `lookup.rs` | following leaders |
-//! | `publisher.rs` | what the metadata says, done |
-//! | `alter_partition.rs` | changes of the ISR, on their way to the controller |
-//! | `lifecycle.rs` | registration, heartbeats, shutdown |
-//! | `checkpoints.rs` | start, checkpoints, periodic work |
+//! | `route.rs`, `part.rs` | which input goes to which part, on which lane, under which locks |
+//! | `publisher.rs` | committed metadata, and what the parts do about it |
+//! | `requests/` | requests in order, parked, answered |
+//! | `context.rs` | what parts decide by and act on |
+//!
+//! | part | idea |
+//! |---|---|
+//! | `metadata/` | observing the quorum; the cluster as this broker knows it |
+//! | `lifecycle.rs` | registration, heartbeats, controlled shutdown |
+//! | `replicas/` | replicas, their ISR, fetchers, checkpoints |
+//! | `forward.rs` | requests for the controller |
+//!
+//! Each part owns its state, its connections, its timers and the requests that it has parked, and
+//! knows no other part. A coordinator is one more part.
 
-mod alter_partition;
-mod checkpoints;
-mod connection;
 mod context;
-mod dispatch;
-mod fetch;
-mod fetcher;
 mod forward;
 mod lifecycle;
-mod lookup;
-mod metadata_request;
-mod partition;
-mod produce;
+mod metadata;
+mod part;
 mod publisher;
-mod purgatory;
+mod replicas;
+mod requests;
+mod route;
 mod view;
-mod waiting;
 
 #[cfg(test)]
 mod tests;
@@ -38,22 +36,18 @@ pub use view::PartitionView;
 
 use crate::Outbox;
 use crate::config::{BrokerConfig, ControllerConfig, TopicConfig};
-use crate::ids::{BrokerId, TopicPartition};
+use crate::ids::BrokerId;
 use crate::log::LogConfig;
 use crate::metadata::MetadataImage;
 use crate::raft::{Quorum, QuorumConfig};
 use crate::rules::Rulebook;
-use crate::timer::{BrokerTimer, Timer};
-use alter_partition::AlterPartitions;
 use context::{Context, Io};
-use fetcher::Fetchers;
 use forward::Forwards;
 use lifecycle::Lifecycle;
-use machine::{Boot, ConnId, Disk, Halt, Lane, NodeId};
-use partition::{Changes, Partition};
-use publisher::Metadata;
-use purgatory::Purgatory;
-use std::collections::BTreeMap;
+use machine::{Boot, Disk, Halt, Lane, NodeId};
+use metadata::Metadata;
+use replicas::Replicas;
+use requests::Requests;
 
 /// What a broker is configured with.
 #[derive(Clone, Debug)]
@@ -75,18 +69,17 @@ pub struct BrokerSettings {
 /// A broker.
 #[derive(Clone, Debug)]
 pub struct Broker {
-    node: NodeId,
     context: Context,
-    quorum: Quorum,
+    requests: Requests,
+    parts: Parts,
+}
+
+#[derive(Clone, Debug)]
+struct Parts {
     metadata: Metadata,
     lifecycle: Lifecycle,
-    alterations: AlterPartitions,
+    replicas: Replicas,
     forwards: Forwards,
-    partitions: BTreeMap<TopicPartition, Partition>,
-    fetchers: Fetchers,
-    purgatory: Purgatory,
-    /// Kept for its capacity.
-    woken: Vec<ConnId>,
 }
 
 impl Broker {
@@ -97,58 +90,41 @@ impl Broker {
         out: &mut Outbox,
     ) -> Result<Self, Halt> {
         let mut io = Io { now: boot.now, lane: Lane::Control, disk, out };
-        let loaded = checkpoints::load(&settings.topic_defaults, &mut io)?;
+        let loaded = replicas::load(&settings.topic_defaults, &mut io)?;
         let quorum = Quorum::boot(quorum_config(settings), boot, settings.rules, io.disk, io.out)?;
         let setup_timeout = settings.config.connection_setup_timeout;
         let incarnation = (u128::from(boot.entropy) << 16) | u128::from(boot.incarnation);
-        let broker = Self {
-            node: settings.node,
+        let lifecycle = Lifecycle::new(
+            incarnation,
+            loaded.previous_broker_epoch,
+            settings.rack.clone(),
+            boot.now.mono,
+            setup_timeout,
+        );
+        let mut broker = Self {
             context: Context {
+                node: settings.node,
                 id: settings.node.node,
                 config: settings.config.clone(),
                 rules: settings.rules,
                 image: MetadataImage::new(settings.topic_defaults.clone()),
                 broker_epoch: -1,
+                controller: None,
+                serving: false,
+                stopping: false,
             },
-            quorum,
-            metadata: Metadata::default(),
-            lifecycle: Lifecycle::new(
-                incarnation,
-                loaded.previous_broker_epoch,
-                settings.rack.clone(),
-                boot.now.mono,
-                setup_timeout,
-            ),
-            alterations: AlterPartitions::new(setup_timeout),
-            forwards: Forwards::new(setup_timeout),
-            partitions: loaded.partitions,
-            fetchers: Fetchers::new(setup_timeout),
-            purgatory: Purgatory::new(),
-            woken: Vec::new(),
+            requests: Requests::new(),
+            parts: Parts {
+                metadata: Metadata::new(quorum),
+                lifecycle,
+                replicas: Replicas::new(loaded.partitions, setup_timeout),
+                forwards: Forwards::new(setup_timeout),
+            },
         };
-        broker.start_periodic_work(&mut io);
-        broker.heartbeat_soon(&mut io);
+        let (parts, mut cx) = broker.split(&mut io);
+        parts.replicas.start(&mut cx);
+        parts.lifecycle.heartbeat_soon(&mut cx);
         Ok(broker)
-    }
-
-    /// Does what others wait for after something has happened to a partition.
-    fn react(&mut self, id: TopicPartition, changes: Changes, io: &mut Io<'_>) -> Result<(), Halt> {
-        if changes.truncated {
-            self.checkpoint_recovery_points(io)?;
-        }
-        if changes.rolled {
-            io.out.set_timer(Timer::Broker(BrokerTimer::FlushRolled(id)), io.now.mono);
-        }
-        if changes.proposed {
-            self.submit_proposal(id, io);
-        }
-        if changes.high_watermark {
-            self.complete_produces(id, io);
-        }
-        if changes.appended || changes.high_watermark {
-            self.wake_fetches(id, changes.appended, changes.high_watermark, io)?;
-        }
-        Ok(())
     }
 }
 

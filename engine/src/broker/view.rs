@@ -2,7 +2,7 @@
 //! nothing.
 
 use super::Broker;
-use super::partition::Partition;
+use super::replicas::Partition;
 use crate::ids::{BrokerEpoch, BrokerId, LeaderEpoch, Offset, PartitionEpoch, TopicPartition};
 use crate::metadata::MetadataImage;
 
@@ -32,12 +32,17 @@ pub struct PartitionView {
 impl Broker {
     /// A replica on this broker.
     pub fn partition(&self, id: TopicPartition) -> Option<PartitionView> {
-        self.partitions.get(&id).map(|partition| self.view(partition))
+        self.parts.replicas.partitions.hosted.get(&id).map(|partition| self.view(partition))
     }
 
     /// All replicas on this broker.
     pub fn partitions(&self) -> impl Iterator<Item = (TopicPartition, PartitionView)> {
-        self.partitions.iter().map(|(id, partition)| (*id, self.view(partition)))
+        self.parts
+            .replicas
+            .partitions
+            .hosted
+            .iter()
+            .map(|(id, partition)| (*id, self.view(partition)))
     }
 
     fn view(&self, partition: &Partition) -> PartitionView {
@@ -57,7 +62,7 @@ impl Broker {
     /// What the follower's log end is, as far as the leader of `id` knows; `None` if this broker
     /// does not lead, or has not heard of the follower.
     pub fn follower_end(&self, id: TopicPartition, follower: BrokerId) -> Option<Offset> {
-        self.partitions.get(&id)?.follower_end(follower)
+        self.parts.replicas.partitions.hosted.get(&id)?.follower_end(follower)
     }
 
     /// The cluster as this broker knows it.
@@ -67,12 +72,12 @@ impl Broker {
 
     /// Whether it is fenced, as far as it knows.
     pub fn is_fenced(&self) -> bool {
-        self.lifecycle.fenced
+        self.parts.lifecycle.is_fenced()
     }
 
     /// Whether it is shutting down.
     pub fn is_shutting_down(&self) -> bool {
-        self.lifecycle.is_stopping()
+        self.parts.lifecycle.is_stopping()
     }
 
     /// The number of this life; -1 before it is registered.
@@ -82,6 +87,6 @@ impl Broker {
 
     /// The active controller, as far as this broker knows.
     pub fn controller(&self) -> Option<BrokerId> {
-        self.quorum.leader()
+        self.parts.metadata.quorum().leader()
     }
 }

@@ -1,17 +1,16 @@
-//! Connections and the requests behind one another on them.
-//!
-//! A server handles the requests of a connection strictly one after another: until one is
-//! answered, those behind it wait.
+//! Requests to the controller: in order by connection, parked until what they report is committed,
+//! answered.
 
 use crate::Outbox;
 use crate::error::ErrorCode;
 use crate::ids::{Offset, TopicId};
+use crate::net::{Asked, Incoming};
 use crate::protocol::{
     AlterPartitionResponse, BrokerHeartbeatResponse, BrokerRegistrationResponse,
     CreatableTopicResult, CreateTopicsResponse, ElectLeadersResponse, Message, Request, Response,
 };
 use machine::ConnId;
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::VecDeque;
 
 /// An answer that waits until what it tells is committed.
 #[derive(Clone, Debug)]
@@ -25,22 +24,10 @@ struct Parked {
     refusal: Response,
 }
 
-/// A request, and where it came from.
-#[derive(Clone, Debug)]
-pub(super) struct Asked {
-    /// The connection.
-    pub(super) conn: ConnId,
-    /// Its number there.
-    pub(super) correlation_id: u32,
-    /// What is asked.
-    pub(super) request: Request,
-}
-
 /// The connections to brokers and clients that have requests.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Connections {
-    /// Those with a request that is not answered yet, and what waits behind it.
-    muted: BTreeMap<ConnId, VecDeque<Asked>>,
+    incoming: Incoming,
     /// Answers that wait, in the order of what they wait for.
     parked: VecDeque<Parked>,
     /// Requests whose turn has come.
@@ -50,13 +37,7 @@ pub(super) struct Connections {
 impl Connections {
     /// A request came: its turn is now, or after those before it.
     pub(super) fn receive(&mut self, asked: Asked) {
-        match self.muted.get_mut(&asked.conn) {
-            Some(behind) => behind.push_back(asked),
-            None => {
-                self.muted.insert(asked.conn, VecDeque::new());
-                self.ready.push_back(asked);
-            }
-        }
+        self.ready.extend(self.incoming.receive(asked));
     }
 
     /// The next request whose turn has come.
@@ -73,13 +54,7 @@ impl Connections {
         out: &mut Outbox,
     ) {
         out.send(conn, Message::Response { correlation_id, body: response });
-        let Some(behind) = self.muted.get_mut(&conn) else { return };
-        match behind.pop_front() {
-            Some(next) => self.ready.push_back(next),
-            None => {
-                self.muted.remove(&conn);
-            }
-        }
+        self.ready.extend(self.incoming.next(conn));
     }
 
     /// Answers a request when the record at `until` is committed.
@@ -112,7 +87,7 @@ impl Connections {
 
     /// A connection has ended. Answers on their way to it go nowhere.
     pub(super) fn forget(&mut self, conn: ConnId) {
-        self.muted.remove(&conn);
+        self.incoming.forget(conn);
         self.parked.retain(|parked| parked.conn != conn);
         self.ready.retain(|asked| asked.conn != conn);
     }
@@ -120,8 +95,12 @@ impl Connections {
     /// Panics if an answer that waits has no connection, or comes out of order.
     pub(super) fn invariants(&self) {
         assert!(self.ready.is_empty(), "requests whose turn has come are handled at once");
-        assert_eq!(self.parked.len(), self.muted.len(), "each muted connection awaits an answer");
-        assert!(self.parked.iter().all(|parked| self.muted.contains_key(&parked.conn)));
+        assert_eq!(
+            self.parked.len(),
+            self.incoming.len(),
+            "each muted connection awaits an answer"
+        );
+        assert!(self.parked.iter().all(|parked| self.incoming.is_muted(parked.conn)));
         assert!(self.parked.iter().is_sorted_by_key(|parked| parked.until));
     }
 }

@@ -332,8 +332,10 @@ impl Cluster {
     /// Fsyncs a log and writes down that it is.
     pub(super) fn fsync(&mut self, id: BrokerId, partition: TopicPartition) {
         self.on_broker(id, |broker, io| {
-            broker.partitions.get_mut(&partition).unwrap().close(io).unwrap();
-            broker.checkpoint_recovery_points(io).unwrap();
+            let (parts, mut cx) = broker.split(io);
+            let partitions = &mut parts.replicas.partitions;
+            partitions.hosted.get_mut(&partition).unwrap().close(&mut cx.io).unwrap();
+            partitions.checkpoint_recovery_points(&mut cx).unwrap();
         });
     }
 

@@ -42,7 +42,7 @@ fn created(cluster: &mut Cluster, conn: ConnId) -> (String, ErrorCode) {
 
 /// The forwards of broker 2 that are waited for and under way.
 fn under_way(cluster: &Cluster) -> Vec<ForwardId> {
-    let waiting = cluster.broker(2).forwards.waiting.iter();
+    let waiting = cluster.broker(2).parts.forwards.waiting.iter();
     waiting.filter(|forward| forward.in_flight).map(|forward| forward.id).collect()
 }
 
@@ -56,7 +56,7 @@ fn forwarded_requests_leave_one_after_another_without_waiting_in_between() {
     }
     let controller = NodeId::new(0, CONTROLLER);
     cluster.until(|cluster| {
-        let in_flight = cluster.broker(2).forwards.channels.in_flight(controller);
+        let in_flight = cluster.broker(2).parts.forwards.channels.in_flight(controller);
         assert!(in_flight <= 1, "another thread's might overtake it");
         conns.iter().all(|conn| cluster.answers.contains_key(conn))
     });
@@ -101,7 +101,10 @@ fn the_failure_of_what_timed_out_does_not_send_the_next_request_twice() {
     cluster.until(|cluster| !under_way(cluster).is_empty());
     let second = under_way(&cluster);
     // As when the first was sent to the controller before this one.
-    cluster.on_broker(2, |broker, io| broker.on_forwards_failed(&first, io));
+    cluster.on_broker(2, |broker, io| {
+        let (parts, mut cx) = broker.split(io);
+        parts.forwards.on_failed(&first, &mut cx);
+    });
     assert_eq!(under_way(&cluster), second, "it is not the one that failed");
     assert_eq!(created(&mut cluster, conn), ("next".to_owned(), ErrorCode::None));
 }

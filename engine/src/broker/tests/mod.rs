@@ -3,9 +3,9 @@
 mod cluster;
 mod forward;
 
-use super::Broker;
 use super::context::Io;
-use super::partition::{FetchLimits, Reader};
+use super::replicas::{FetchLimits, Reader};
+use super::{Broker, Parts};
 use crate::error::ErrorCode;
 use crate::fact::Fact;
 use crate::ids::{BrokerId, Offset, TopicPartition};
@@ -202,32 +202,33 @@ fn a_broker_that_is_fenced_moves_no_high_watermark_by_itself() {
             let mut batch = BatchBuilder::new();
             batch.append(1_000, None, Some(&record.encode()), &[]);
             let at = broker.context.image.offset() + 1;
-            broker.decode(&stamp(batch.build(), at, 1)).unwrap();
+            let Parts { metadata, replicas, .. } = &mut broker.parts;
+            metadata.decode(&stamp(batch.build(), at, 1), replicas).unwrap();
             broker.apply_metadata(io).unwrap();
         };
         let state = broker.context.image.partition(orders).unwrap().clone();
         let state = PartitionRegistration { isr: vec![1, 2], partition_epoch: 9, ..state };
         apply(broker, change(false, true, epochs[1]), io);
-        let partition = broker.partitions.get_mut(&orders).unwrap();
+        let partition = broker.parts.replicas.partitions.hosted.get_mut(&orders).unwrap();
         partition.become_leader(&state, &broker.context, io).unwrap();
         let fetch = |broker: &mut Broker, id: BrokerId, offset, io: &mut Io<'_>| {
             let state = ReplicaState { id, epoch: epochs[usize::from(id) - 2] };
             let request = &consume(orders, offset).partitions[0];
             let limits = FetchLimits { max_bytes: 1 << 20, min_one_batch: true };
-            let partition = broker.partitions.get_mut(&orders).unwrap();
+            let partition = broker.parts.replicas.partitions.hosted.get_mut(&orders).unwrap();
             let reader = Reader::Follower(state);
             partition.fetch(reader, request, limits, true, &broker.context, io).unwrap();
             partition.high_watermark()
         };
         fetch(broker, 3, 0, io);
         apply(broker, change(false, false, epochs[1]), io);
-        let partition = broker.partitions.get_mut(&orders).unwrap();
+        let partition = broker.parts.replicas.partitions.hosted.get_mut(&orders).unwrap();
         partition.append_as_leader(&cluster::batch(), 1, &broker.context, io).unwrap().unwrap();
         assert_eq!(fetch(broker, 2, 1, io), 0, "3 was caught up a moment ago");
         // Who waits for this partition holds its lock, and this input does not.
         apply(broker, change(true, false, epochs[1]), io);
-        assert_eq!(broker.partitions[&orders].high_watermark(), 0);
-        let partition = broker.partitions.get_mut(&orders).unwrap();
+        assert_eq!(broker.parts.replicas.partitions.hosted[&orders].high_watermark(), 0);
+        let partition = broker.parts.replicas.partitions.hosted.get_mut(&orders).unwrap();
         partition.append_as_leader(&cluster::batch(), 1, &broker.context, io).unwrap().unwrap();
         assert_eq!(fetch(broker, 2, 2, io), 2, "KAFKA-15021");
     });

@@ -4,14 +4,14 @@
 //! when it has been answered: the controller may have applied what it did not answer, and says so
 //! when it is asked again.
 
-use super::Broker;
-use super::context::Io;
+use super::Partitions;
 use super::partition::Resolution;
+use crate::broker::context::Cx;
 use crate::error::ErrorCode;
-use crate::ids::{TopicPartition, peer};
+use crate::ids::TopicPartition;
 use crate::net::{ChannelConfig, Channels};
 use crate::protocol::{AlterPartition, AlterPartitionRequest, AlterPartitionResponse};
-use crate::timer::{BrokerTimer, Channel, Timer};
+use crate::timer::{BrokerTimer, Channel, ReplicaTimer, Timer};
 use machine::{Halt, Span};
 use std::collections::BTreeMap;
 
@@ -20,7 +20,7 @@ const BACKOFF: Span = Span::millis(50);
 
 /// The proposals.
 #[derive(Clone, Debug)]
-pub(super) struct AlterPartitions {
+pub(in crate::broker) struct AlterPartitions {
     unanswered: BTreeMap<TopicPartition, AlterPartition>,
     in_flight: bool,
     /// With the proposals of each request.
@@ -38,48 +38,49 @@ impl AlterPartitions {
     }
 }
 
-impl Broker {
-    /// A leader has a proposal to send. It takes the place of an earlier one of the partition,
-    /// which a newer leadership has made void.
-    pub(super) fn submit_proposal(&mut self, id: TopicPartition, io: &mut Io<'_>) {
-        if let Some(proposal) = self.partitions.get(&id).and_then(|p| p.proposal()) {
-            self.alterations.unanswered.insert(id, proposal);
-            self.send_proposals(io);
-        }
-    }
-
-    /// Sends what there is to send, if the controller is known and nothing is in flight.
-    pub(super) fn send_proposals(&mut self, io: &mut Io<'_>) {
-        let now = io.now.mono;
-        if self.alterations.in_flight || self.alterations.unanswered.is_empty() {
+impl AlterPartitions {
+    /// Sends all proposals, if the controller is known and nothing is in flight.
+    pub(super) fn send(&mut self, cx: &mut Cx<'_>) {
+        let now = cx.io.now.mono;
+        if self.in_flight || self.unanswered.is_empty() {
             return;
         }
-        let controller = self.quorum.leader().map(|controller| peer(self.node, controller));
-        let ready =
-            controller.filter(|controller| self.alterations.channels.is_ready(now, *controller));
+        let ready = cx.context.controller.filter(|node| self.channels.is_ready(now, *node));
         let Some(controller) = ready else {
-            self.send_proposals_later(io);
+            self.send_later(cx);
             return;
         };
-        let proposals: Vec<_> = self.alterations.unanswered.values().cloned().collect();
+        let proposals: Vec<_> = self.unanswered.values().cloned().collect();
         let request = AlterPartitionRequest {
-            broker: self.context.id,
-            broker_epoch: self.context.broker_epoch,
+            broker: cx.context.id,
+            broker_epoch: cx.context.broker_epoch,
             partitions: proposals.clone(),
         };
-        self.alterations.in_flight = true;
-        let timeout = self.context.config.controller_request_timeout;
-        self.alterations.channels.send(now, controller, request, timeout, proposals, io.out);
+        self.in_flight = true;
+        let timeout = cx.context.config.controller_request_timeout;
+        self.channels.send(now, controller, request, timeout, proposals, cx.io.out);
     }
 
-    fn send_proposals_later(&self, io: &mut Io<'_>) {
-        io.out.set_timer(Timer::Broker(BrokerTimer::AlterPartition), io.now.mono + BACKOFF);
+    fn send_later(&self, cx: &mut Cx<'_>) {
+        let timer = Timer::Broker(BrokerTimer::Replica(ReplicaTimer::AlterPartition));
+        cx.io.out.set_timer(timer, cx.io.now.mono + BACKOFF);
     }
 
-    /// The request could not be answered. Nothing is taken back.
-    pub(super) fn on_proposals_failed(&mut self, io: &mut Io<'_>) {
-        self.alterations.in_flight = false;
-        self.send_proposals_later(io);
+    /// The request got no response. No proposal is taken back.
+    pub(super) fn on_failed(&mut self, cx: &mut Cx<'_>) {
+        self.in_flight = false;
+        self.send_later(cx);
+    }
+}
+
+impl Partitions {
+    /// A leader has a proposal to send. It replaces an earlier one of the partition, which a
+    /// newer leadership has made void.
+    pub(super) fn submit_proposal(&mut self, id: TopicPartition, cx: &mut Cx<'_>) {
+        if let Some(proposal) = self.hosted.get(&id).and_then(|p| p.proposal()) {
+            self.alterations.unanswered.insert(id, proposal);
+            self.alterations.send(cx);
+        }
     }
 
     /// The controller answered the proposals `sent`.
@@ -87,11 +88,11 @@ impl Broker {
         &mut self,
         sent: &[AlterPartition],
         response: &AlterPartitionResponse,
-        io: &mut Io<'_>,
+        cx: &mut Cx<'_>,
     ) -> Result<(), Halt> {
         self.alterations.in_flight = false;
         if response.error != ErrorCode::None {
-            self.send_proposals_later(io);
+            self.alterations.send_later(cx);
             return Ok(());
         }
         let mut again = false;
@@ -100,8 +101,8 @@ impl Broker {
                 continue;
             };
             let id = answer.partition;
-            let resolution = match self.partitions.get_mut(&id) {
-                Some(partition) => partition.on_altered(sent, answer, &self.context, io),
+            let resolution = match self.hosted.get_mut(&id) {
+                Some(partition) => partition.on_altered(sent, answer, cx.context, &mut cx.io),
                 None => Resolution::Done(Default::default()),
             };
             match resolution {
@@ -110,14 +111,14 @@ impl Broker {
                     if self.alterations.unanswered.get(&id) == Some(sent) {
                         self.alterations.unanswered.remove(&id);
                     }
-                    self.react(id, changes, io)?;
+                    self.react(id, changes, cx)?;
                 }
             }
         }
         if again {
-            self.send_proposals_later(io);
+            self.alterations.send_later(cx);
         } else {
-            self.send_proposals(io);
+            self.alterations.send(cx);
         }
         Ok(())
     }

@@ -67,11 +67,15 @@ impl Replica {
         let (log, _) = Log::open("t-0", &log_config(&config), &mut disk, true, 0, Wall(0)).unwrap();
         Self {
             context: Context {
+                node: NodeId::new(0, id),
                 id,
                 config: BrokerConfig::default(),
                 rules: Rulebook::kafka(),
                 image,
                 broker_epoch: 10 + BrokerEpoch::from(id),
+                controller: None,
+                serving: true,
+                stopping: false,
             },
             partition: Partition::new(ID, "t".to_owned(), log, 0, config, Mono(0)),
             disk,

@@ -9,11 +9,12 @@
 //! No leader epoch is kept with a request that waits. Passing through the follower's role fails it;
 //! metadata that jumps from one leadership of this broker to its next does not.
 
-use super::Broker;
-use super::connection::Served;
-use super::context::Io;
+use super::Partitions;
 use super::partition::Changes;
-use super::purgatory::{Delayed, Parked};
+use crate::broker::context::Cx;
+use crate::broker::metadata::current_leader;
+use crate::broker::requests::Served;
+use crate::broker::requests::{Delayed, Parked};
 use crate::error::ErrorCode;
 use crate::fact::Fact;
 use crate::ids::{Offset, TopicPartition};
@@ -22,7 +23,7 @@ use machine::{ConnId, Halt};
 
 /// A produce request whose batches are appended.
 #[derive(Clone, Debug)]
-pub(super) struct DelayedProduce {
+pub(in crate::broker) struct DelayedProduce {
     acks: i16,
     partitions: Vec<Batch>,
 }
@@ -38,14 +39,14 @@ struct Batch {
     acknowledged: Option<Fact>,
 }
 
-impl Broker {
+impl Partitions {
     /// Handles a produce request.
-    pub(super) fn on_produce(
+    pub(in crate::broker) fn on_produce(
         &mut self,
         conn: ConnId,
         correlation_id: u32,
         request: &ProduceRequest,
-        io: &mut Io<'_>,
+        cx: &mut Cx<'_>,
     ) -> Result<Served, Halt> {
         let mut changes = Vec::with_capacity(request.partitions.len());
         let mut produce = DelayedProduce {
@@ -53,7 +54,7 @@ impl Broker {
             partitions: Vec::with_capacity(request.partitions.len()),
         };
         for partition in &request.partitions {
-            let batch = self.append(request.acks, partition, &mut changes, io)?;
+            let batch = self.append(request.acks, partition, &mut changes, cx)?;
             produce.partitions.push(batch);
         }
         let served = match request.acks {
@@ -61,15 +62,15 @@ impl Broker {
                 Served::Close
             }
             0 => Served::Unanswered,
-            -1 if self.is_incomplete(&mut produce, io) => {
-                io.out.observe(Fact::Reached("produce_waited"));
-                self.park_produce(conn, correlation_id, produce, request, io);
+            -1 if self.is_incomplete(&mut produce, cx) => {
+                cx.io.out.observe(Fact::Reached("produce_waited"));
+                self.park_produce(conn, correlation_id, produce, request, cx);
                 Served::Parked
             }
-            _ => Self::produced(produce, io),
+            _ => Self::produced(produce, cx),
         };
         for (partition, changes) in changes {
-            self.react(partition, changes, io)?;
+            self.react(partition, changes, cx)?;
         }
         Ok(served)
     }
@@ -79,15 +80,15 @@ impl Broker {
         acks: i16,
         request: &ProducePartition,
         changes: &mut Vec<(TopicPartition, Changes)>,
-        io: &mut Io<'_>,
+        cx: &mut Cx<'_>,
     ) -> Result<Batch, Halt> {
         let id = request.partition;
-        let appended = match self.partitions.get_mut(&id) {
+        let appended = match self.hosted.get_mut(&id) {
             _ if !(-1..=1).contains(&acks) => Err(ErrorCode::InvalidRequiredAcks),
             Some(partition) => {
-                partition.append_as_leader(&request.records, acks, &self.context, io)?
+                partition.append_as_leader(&request.records, acks, cx.context, &mut cx.io)?
             }
-            None => Err(self.error_of_unhosted(id)),
+            None => Err(cx.context.error_of_unhosted(id)),
         };
         let mut batch = Batch {
             answer: ProducedPartition {
@@ -104,14 +105,14 @@ impl Broker {
         match appended {
             Ok(appended) => {
                 batch.answer.base_offset = appended.base_offset;
-                batch.answer.log_start_offset = self.partitions[&id].log().log_start();
+                batch.answer.log_start_offset = self.hosted[&id].log().log_start();
                 batch.last_offset = appended.last_offset;
                 changes.push((id, appended.changes));
                 if acks == 1 {
                     self.settle(&mut batch, acks);
                 }
             }
-            Err(error) => self.refuse(&mut batch, error, io),
+            Err(error) => Self::refuse(&mut batch, error, cx),
         }
         Ok(batch)
     }
@@ -119,7 +120,7 @@ impl Broker {
     fn settle(&self, batch: &mut Batch, acks: i16) {
         batch.waits = false;
         let id = batch.answer.partition;
-        batch.acknowledged = self.partitions.get(&id).map(|partition| Fact::Acknowledged {
+        batch.acknowledged = self.hosted.get(&id).map(|partition| Fact::Acknowledged {
             partition: id,
             leader_epoch: partition.leader_epoch(),
             base_offset: batch.answer.base_offset,
@@ -130,31 +131,31 @@ impl Broker {
         });
     }
 
-    fn refuse(&self, batch: &mut Batch, error: ErrorCode, io: &mut Io<'_>) {
+    fn refuse(batch: &mut Batch, error: ErrorCode, cx: &mut Cx<'_>) {
         let partition = batch.answer.partition;
-        io.out.observe(Fact::ProduceRefused { partition, error });
+        cx.io.out.observe(Fact::ProduceRefused { partition, error });
         batch.waits = false;
         batch.answer.error = error;
         batch.answer.base_offset = -1;
         if error == ErrorCode::NotLeaderOrFollower {
-            batch.answer.current_leader = self.current_leader(partition);
+            batch.answer.current_leader = current_leader(&cx.context.image, partition);
         }
     }
 
     /// Settles what can be settled; answers whether something has to wait.
-    fn is_incomplete(&self, produce: &mut DelayedProduce, io: &mut Io<'_>) -> bool {
+    fn is_incomplete(&self, produce: &mut DelayedProduce, cx: &mut Cx<'_>) -> bool {
         let mut waits = false;
         for batch in produce.partitions.iter_mut().filter(|batch| batch.waits) {
-            let partition = self.partitions.get(&batch.answer.partition);
+            let partition = self.hosted.get(&batch.answer.partition);
             let required = batch.last_offset + 1;
             let outcome = match partition {
-                Some(partition) => partition.outcome_of_produce(required, &self.context, io),
+                Some(partition) => partition.outcome_of_produce(required, cx.context, &mut cx.io),
                 None => Some(ErrorCode::NotLeaderOrFollower),
             };
             match outcome {
                 None => waits = true,
                 Some(ErrorCode::None) => self.settle(batch, produce.acks),
-                Some(error) => self.refuse(batch, error, io),
+                Some(error) => Self::refuse(batch, error, cx),
             }
         }
         waits
@@ -166,84 +167,89 @@ impl Broker {
         correlation_id: u32,
         produce: DelayedProduce,
         request: &ProduceRequest,
-        io: &mut Io<'_>,
+        cx: &mut Cx<'_>,
     ) {
         for batch in produce.partitions.iter().filter(|batch| batch.waits) {
-            if let Some(partition) = self.partitions.get_mut(&batch.answer.partition) {
+            if let Some(partition) = self.hosted.get_mut(&batch.answer.partition) {
                 partition.waiting.add_produce(batch.last_offset + 1, conn);
             }
         }
-        let deadline = io.now.mono + request.timeout;
+        let deadline = cx.io.now.mono + request.timeout;
         let body = Delayed::Produce(produce);
-        self.purgatory.park(conn, Parked { correlation_id, deadline, body }, io.out);
+        cx.requests.park(conn, Parked { correlation_id, deadline, body }, cx.io.out);
     }
 
     /// The produces of `id` that wait are looked at: its high watermark moved.
-    pub(super) fn complete_produces(&mut self, id: TopicPartition, io: &mut Io<'_>) {
-        while let Some(conn) = self.partitions.get_mut(&id).and_then(|partition| {
+    pub(super) fn complete_produces(&mut self, id: TopicPartition, cx: &mut Cx<'_>) {
+        while let Some(conn) = self.hosted.get_mut(&id).and_then(|partition| {
             let high_watermark = partition.high_watermark();
             partition.waiting.pop_produce(high_watermark)
         }) {
-            self.complete_produce(conn, io);
+            self.complete_produce(conn, cx);
         }
     }
 
     /// The produces of `id` that wait fail, as far as they concern it: its leadership is gone.
-    pub(super) fn fail_produces(&mut self, id: TopicPartition, io: &mut Io<'_>) {
+    pub(super) fn fail_produces(&mut self, id: TopicPartition, cx: &mut Cx<'_>) {
         while let Some(conn) = self
-            .partitions
+            .hosted
             .get_mut(&id)
             .and_then(|partition| partition.waiting.pop_produce(Offset::MAX))
         {
-            io.out.observe(Fact::Reached("produce_lost_leader"));
-            self.complete_produce(conn, io);
+            cx.io.out.observe(Fact::Reached("produce_lost_leader"));
+            self.complete_produce(conn, cx);
         }
     }
 
     /// Looks at a produce again that waits.
-    pub(super) fn complete_produce(&mut self, conn: ConnId, io: &mut Io<'_>) {
-        let Some(Parked { body: Delayed::Produce(_), .. }) = self.purgatory.get(conn) else {
+    pub(super) fn complete_produce(&mut self, conn: ConnId, cx: &mut Cx<'_>) {
+        let Some(Parked { body: Delayed::Produce(_), .. }) = cx.requests.get(conn) else {
             return;
         };
-        let Some(mut parked) = self.purgatory.take(conn) else { return };
+        let Some(mut parked) = cx.requests.take(conn) else { return };
         let Delayed::Produce(produce) = &mut parked.body else { return };
-        if self.is_incomplete(produce, io) {
-            self.purgatory.put_back(conn, parked);
+        if self.is_incomplete(produce, cx) {
+            cx.requests.put_back(conn, parked);
             return;
         }
-        self.answer_produce(conn, parked, io);
+        self.answer_produce(conn, parked, cx);
     }
 
     /// A produce has waited for too long. Its batches stand, and may yet be committed.
-    pub(super) fn time_out_produce(&mut self, conn: ConnId, mut parked: Parked, io: &mut Io<'_>) {
+    pub(in crate::broker) fn time_out_produce(
+        &mut self,
+        conn: ConnId,
+        mut parked: Parked,
+        cx: &mut Cx<'_>,
+    ) {
         if let Delayed::Produce(produce) = &mut parked.body {
             for batch in produce.partitions.iter_mut().filter(|batch| batch.waits) {
-                self.refuse(batch, ErrorCode::RequestTimedOut, io);
+                Self::refuse(batch, ErrorCode::RequestTimedOut, cx);
             }
             self.forget_produce(conn, produce);
         }
-        self.answer_produce(conn, parked, io);
+        self.answer_produce(conn, parked, cx);
     }
 
     fn forget_produce(&mut self, conn: ConnId, produce: &DelayedProduce) {
         for batch in &produce.partitions {
-            if let Some(partition) = self.partitions.get_mut(&batch.answer.partition) {
+            if let Some(partition) = self.hosted.get_mut(&batch.answer.partition) {
                 partition.waiting.forget(conn);
             }
         }
     }
 
-    fn answer_produce(&mut self, conn: ConnId, parked: Parked, io: &mut Io<'_>) {
+    fn answer_produce(&mut self, conn: ConnId, parked: Parked, cx: &mut Cx<'_>) {
         if let Delayed::Produce(produce) = parked.body {
-            let served = Self::produced(produce, io);
-            self.finish(conn, parked.correlation_id, served, io);
+            let served = Self::produced(produce, cx);
+            cx.requests.finish(conn, parked.correlation_id, served, &mut cx.io);
         }
     }
 
-    fn produced(produce: DelayedProduce, io: &mut Io<'_>) -> Served {
+    fn produced(produce: DelayedProduce, cx: &mut Cx<'_>) -> Served {
         let answers = produce.partitions.into_iter().map(|batch| {
             if let Some(acknowledged) = batch.acknowledged {
-                io.out.observe(acknowledged);
+                cx.io.out.observe(acknowledged);
             }
             batch.answer
         });

@@ -5,23 +5,25 @@
 //! partitions followed there. An answer counts for a partition only if nothing has happened to it
 //! since it was asked for.
 
-use super::Broker;
-use super::context::{Context, Io};
+use super::Partitions;
+
 use super::partition::{AppendError, Changes, Partition};
+use crate::broker::context::{Context, Cx};
 use crate::error::ErrorCode;
 use crate::fact::Fact;
 use crate::ids::{BrokerId, LeaderEpoch, Offset, TopicPartition, peer};
 use crate::net::{ChannelConfig, Channels};
 use crate::protocol::{
     FetchPartition, FetchRequest, FetchResponse, FetchedPartition, Isolation, ReplicaState,
+    Response,
 };
-use crate::timer::{BrokerTimer, Channel, Timer};
-use machine::{Halt, Mono, NodeId, Span};
+use crate::timer::{BrokerTimer, Channel, ReplicaTimer, Timer};
+use machine::{Halt, Mono, Span};
 use std::collections::BTreeMap;
 
 /// All fetchers of a broker.
 #[derive(Clone, Debug)]
-pub(super) struct Fetchers {
+pub(in crate::broker) struct Fetchers {
     pub(super) by_leader: BTreeMap<BrokerId, Fetcher>,
     pub(super) channels: Channels<Asked>,
 }
@@ -139,12 +141,12 @@ impl Fetchers {
     }
 
     /// Ends fetchers that have nothing left to do (`shutdownIdleFetcherThreads`).
-    pub(super) fn end_idle(&mut self, node: NodeId, io: &mut Io<'_>) {
+    pub(super) fn end_idle(&mut self, cx: &mut Cx<'_>) {
         let channels = &mut self.channels;
         self.by_leader.retain(|leader, fetcher| {
             if fetcher.partitions.is_empty() {
-                channels.close(io.now.mono, peer(node, *leader), io.out);
-                io.out.cancel_timer(Timer::Broker(BrokerTimer::Fetch(*leader)));
+                channels.close(cx.io.now.mono, peer(cx.context.node, *leader), cx.io.out);
+                cx.io.out.cancel_timer(fetch_timer(*leader));
             }
             !fetcher.partitions.is_empty()
         });
@@ -182,47 +184,68 @@ impl Fetcher {
     }
 }
 
-impl Broker {
+impl Fetchers {
     /// Fetches from `leader`, unless that is under way already or has to wait.
-    pub(super) fn fetch_from(&mut self, leader: BrokerId, io: &mut Io<'_>) {
-        let now = io.now.mono;
-        let node = peer(self.node, leader);
-        let Some(fetcher) = self.fetchers.by_leader.get_mut(&leader) else { return };
+    pub(super) fn fetch_from(&mut self, leader: BrokerId, cx: &mut Cx<'_>) {
+        let now = cx.io.now.mono;
+        let node = peer(cx.context.node, leader);
+        let Some(fetcher) = self.by_leader.get_mut(&leader) else { return };
         if fetcher.in_flight || fetcher.lookups > 0 {
             return;
         }
-        match fetcher.next(&self.context, now) {
+        match fetcher.next(cx.context, now) {
             Ok(request) => {
                 fetcher.in_flight = true;
-                let timeout = self.context.config.replica_socket_timeout;
-                self.fetchers.channels.send(now, node, request, timeout, Asked::Fetch, io.out);
+                let timeout = cx.context.config.replica_socket_timeout;
+                self.channels.send(now, node, request, timeout, Asked::Fetch, cx.io.out);
             }
-            Err(Some(at)) => io.out.set_timer(Timer::Broker(BrokerTimer::Fetch(leader)), at),
+            Err(Some(at)) => cx.io.out.set_timer(fetch_timer(leader), at),
             Err(None) => {}
         }
     }
 
+    /// A leader answered what it was asked.
+    pub(super) fn on_response(
+        &mut self,
+        leader: BrokerId,
+        asked: Asked,
+        body: &Response,
+        partitions: &mut Partitions,
+        cx: &mut Cx<'_>,
+    ) -> Result<(), Halt> {
+        match (asked, body) {
+            (Asked::Fetch, Response::Fetch(response)) => {
+                self.on_fetched(leader, response, partitions, cx)
+            }
+            (asked, Response::ListOffsets(response)) => {
+                self.on_looked_up(leader, asked, response.partitions.first(), partitions, cx)
+            }
+            _ => Ok(()),
+        }
+    }
+
     /// A leader answered a fetch.
-    pub(super) fn on_fetched(
+    fn on_fetched(
         &mut self,
         leader: BrokerId,
         response: &FetchResponse,
-        io: &mut Io<'_>,
+        partitions: &mut Partitions,
+        cx: &mut Cx<'_>,
     ) -> Result<(), Halt> {
-        let Some(fetcher) = self.fetchers.by_leader.get_mut(&leader) else { return Ok(()) };
+        let Some(fetcher) = self.by_leader.get_mut(&leader) else { return Ok(()) };
         fetcher.in_flight = false;
         let asked_for = std::mem::take(&mut fetcher.asked_for);
         if !response.error.is_none() {
-            self.fetch_failed(leader, &asked_for, io);
+            self.fetch_failed(leader, &asked_for, cx);
             return Ok(());
         }
         for (asked, answer) in asked_for.iter().zip(&response.partitions) {
-            self.on_fetched_partition(leader, *asked, answer, io)?;
+            self.on_fetched_partition(leader, *asked, answer, partitions, cx)?;
         }
-        if let Some(fetcher) = self.fetchers.by_leader.get_mut(&leader) {
+        if let Some(fetcher) = self.by_leader.get_mut(&leader) {
             fetcher.asked_for = asked_for;
         }
-        self.fetch_from(leader, io);
+        self.fetch_from(leader, cx);
         Ok(())
     }
 
@@ -231,55 +254,56 @@ impl Broker {
         leader: BrokerId,
         asked: AskedFor,
         answer: &FetchedPartition,
-        io: &mut Io<'_>,
+        partitions: &mut Partitions,
+        cx: &mut Cx<'_>,
     ) -> Result<(), Halt> {
         let id = asked.partition;
-        let Some(fetcher) = self.fetchers.by_leader.get_mut(&leader) else { return Ok(()) };
+        let Some(fetcher) = self.by_leader.get_mut(&leader) else { return Ok(()) };
         let Some(state) = fetcher.partitions.get_mut(&id) else { return Ok(()) };
-        let Some(partition) = self.partitions.get_mut(&id) else { return Ok(()) };
+        let Some(partition) = partitions.hosted.get_mut(&id) else { return Ok(()) };
         let unchanged =
             state.fetch_offset == asked.fetch_offset && state.leader_epoch == asked.leader_epoch;
         if !unchanged || answer.partition != id {
-            io.out.observe(Fact::Reached("fetch_outdated"));
+            cx.io.out.observe(Fact::Reached("fetch_outdated"));
             return Ok(());
         }
-        match apply(partition, state, answer, &self.context, io)? {
-            Applied::Done(changes) => self.react(id, changes, io)?,
+        match apply(partition, state, answer, cx)? {
+            Applied::Done(changes) => partitions.react(id, changes, cx)?,
             Applied::BackOff => {
-                state.back_off(io.now.mono + self.context.config.replica_fetch_backoff);
+                state.back_off(cx.io.now.mono + cx.context.config.replica_fetch_backoff);
             }
             Applied::Stop => {
-                io.out.observe(Fact::Reached("follower_fenced"));
+                cx.io.out.observe(Fact::Reached("follower_fenced"));
                 fetcher.partitions.remove(&id);
             }
             Applied::LookUp => {
-                io.out.observe(Fact::Reached("follower_out_of_range"));
-                self.look_up(leader, id, asked.leader_epoch, io);
+                cx.io.out.observe(Fact::Reached("follower_out_of_range"));
+                self.look_up(leader, id, asked.leader_epoch, cx);
             }
         }
         Ok(())
     }
 
     /// Requests to a leader failed with their connection.
-    pub(super) fn on_fetch_failed(&mut self, leader: BrokerId, failed: &[Asked], io: &mut Io<'_>) {
+    pub(super) fn on_failed(&mut self, leader: BrokerId, failed: &[Asked], cx: &mut Cx<'_>) {
         for asked in failed {
-            let Some(fetcher) = self.fetchers.by_leader.get_mut(&leader) else { return };
+            let Some(fetcher) = self.by_leader.get_mut(&leader) else { return };
             match *asked {
                 Asked::Fetch => {
                     fetcher.in_flight = false;
                     let asked_for = std::mem::take(&mut fetcher.asked_for);
-                    self.fetch_failed(leader, &asked_for, io);
+                    self.fetch_failed(leader, &asked_for, cx);
                 }
                 Asked::Offset { partition, leader_epoch, .. } => {
-                    self.look_up_failed(leader, partition, leader_epoch, io);
+                    self.look_up_failed(leader, partition, leader_epoch, cx);
                 }
             }
         }
     }
 
-    fn fetch_failed(&mut self, leader: BrokerId, asked_for: &[AskedFor], io: &mut Io<'_>) {
-        let until = io.now.mono + self.context.config.replica_fetch_backoff;
-        if let Some(fetcher) = self.fetchers.by_leader.get_mut(&leader) {
+    fn fetch_failed(&mut self, leader: BrokerId, asked_for: &[AskedFor], cx: &mut Cx<'_>) {
+        let until = cx.io.now.mono + cx.context.config.replica_fetch_backoff;
+        if let Some(fetcher) = self.by_leader.get_mut(&leader) {
             fetcher.not_before = until;
             for asked in asked_for {
                 if let Some(state) = fetcher.partitions.get_mut(&asked.partition)
@@ -289,8 +313,12 @@ impl Broker {
                 }
             }
         }
-        self.fetch_from(leader, io);
+        self.fetch_from(leader, cx);
     }
+}
+
+fn fetch_timer(leader: BrokerId) -> Timer {
+    Timer::Broker(BrokerTimer::Replica(ReplicaTimer::Fetch(leader)))
 }
 
 /// Applies an answer to the replica, and moves its fetch state with it.
@@ -298,8 +326,7 @@ fn apply(
     partition: &mut Partition,
     state: &mut FetchState,
     answer: &FetchedPartition,
-    context: &Context,
-    io: &mut Io<'_>,
+    cx: &mut Cx<'_>,
 ) -> Result<Applied, Halt> {
     match answer.error {
         ErrorCode::None => {}
@@ -308,11 +335,11 @@ fn apply(
         _ => return Ok(Applied::BackOff),
     }
     if let Some(diverging) = answer.diverging_epoch {
-        let changes = partition.truncate_diverged(diverging, context, io)?;
+        let changes = partition.truncate_diverged(diverging, cx.context, &mut cx.io)?;
         state.update(partition);
         return Ok(Applied::Done(changes));
     }
-    let appended = partition.append_fetched(answer, state.leader_epoch, context, io)?;
+    let appended = partition.append_fetched(answer, state.leader_epoch, cx.context, &mut cx.io)?;
     if partition.log().end_offset() != state.fetch_offset {
         state.update(partition);
     }

@@ -5,84 +5,85 @@
 //! happened, and it cuts. Otherwise it was gone for so long that the leader's log starts behind its
 //! own: it asks where, drops everything if nothing overlaps, and goes on.
 
-use super::Broker;
-use super::context::Io;
 use super::fetcher::Asked;
 use super::partition::Changes;
+use super::{Fetchers, Partitions};
+use crate::broker::context::Cx;
 use crate::ids::{BrokerId, LeaderEpoch, TopicPartition, peer};
 use crate::protocol::{
     EARLIEST_TIMESTAMP, Isolation, LATEST_TIMESTAMP, ListOffset, ListOffsetsRequest, ListedOffset,
 };
 use machine::Halt;
 
-impl Broker {
+impl Fetchers {
     /// Asks where the leader's log ends.
     pub(super) fn look_up(
         &mut self,
         leader: BrokerId,
         partition: TopicPartition,
         leader_epoch: LeaderEpoch,
-        io: &mut Io<'_>,
+        cx: &mut Cx<'_>,
     ) {
         let asked = Asked::Offset { partition, leader_epoch, timestamp: LATEST_TIMESTAMP };
-        self.ask_offset(leader, asked, io);
+        self.ask_offset(leader, asked, cx);
     }
 
-    fn ask_offset(&mut self, leader: BrokerId, asked: Asked, io: &mut Io<'_>) {
+    fn ask_offset(&mut self, leader: BrokerId, asked: Asked, cx: &mut Cx<'_>) {
         let Asked::Offset { partition, leader_epoch, timestamp } = asked else { return };
-        let Some(fetcher) = self.fetchers.by_leader.get_mut(&leader) else { return };
+        let Some(fetcher) = self.by_leader.get_mut(&leader) else { return };
         fetcher.lookups += 1;
         let listed = ListOffset { partition, current_leader_epoch: Some(leader_epoch), timestamp };
         let request = ListOffsetsRequest {
-            replica: Some(self.context.id),
+            replica: Some(cx.context.id),
             isolation: Isolation::ReadUncommitted,
             partitions: vec![listed],
         };
-        let timeout = self.context.config.replica_socket_timeout;
-        let node = peer(self.node, leader);
-        self.fetchers.channels.send(io.now.mono, node, request, timeout, asked, io.out);
+        let timeout = cx.context.config.replica_socket_timeout;
+        let node = peer(cx.context.node, leader);
+        self.channels.send(cx.io.now.mono, node, request, timeout, asked, cx.io.out);
     }
 
-    /// A leader answered [`Broker::look_up`], or the question for its start that follows it.
+    /// A leader answered [`Fetchers::look_up`], or the question for its start that follows it.
     pub(super) fn on_looked_up(
         &mut self,
         leader: BrokerId,
         asked: Asked,
         answer: Option<&ListedOffset>,
-        io: &mut Io<'_>,
+        partitions: &mut Partitions,
+        cx: &mut Cx<'_>,
     ) -> Result<(), Halt> {
         let Asked::Offset { partition: id, leader_epoch, timestamp } = asked else {
             return Ok(());
         };
         let Some(answer) = answer.filter(|answer| answer.error.is_none()) else {
-            self.look_up_failed(leader, id, leader_epoch, io);
+            self.look_up_failed(leader, id, leader_epoch, cx);
             return Ok(());
         };
-        let Some(fetcher) = self.fetchers.by_leader.get_mut(&leader) else { return Ok(()) };
+        let Some(fetcher) = self.by_leader.get_mut(&leader) else { return Ok(()) };
         fetcher.lookups -= 1;
         let state = fetcher.partitions.get_mut(&id);
         let state = state.filter(|state| state.leader_epoch == leader_epoch);
         if let Some(state) = state
-            && let Some(partition) = self.partitions.get_mut(&id)
+            && let Some(partition) = partitions.hosted.get_mut(&id)
         {
             let log_end = partition.log().end_offset();
             if timestamp == LATEST_TIMESTAMP && answer.offset >= log_end {
                 let asked =
                     Asked::Offset { partition: id, leader_epoch, timestamp: EARLIEST_TIMESTAMP };
-                self.ask_offset(leader, asked, io);
+                self.ask_offset(leader, asked, cx);
                 return Ok(());
             }
             let changes = if timestamp == LATEST_TIMESTAMP {
-                partition.truncate_beyond_leader(answer.offset, io)?
+                partition.truncate_beyond_leader(answer.offset, &mut cx.io)?
             } else if answer.offset > log_end {
-                partition.start_anew(answer.offset, io)?
+                partition.start_anew(answer.offset, &mut cx.io)?
             } else {
                 Changes::default()
             };
             state.update(partition);
-            self.react(id, changes, io)?;
+            partitions.react(id, changes, cx)?;
         }
-        self.fetch_from(leader, io);
+        self.fetch_from(leader, cx);
         Ok(())
     }
 
@@ -92,10 +93,10 @@ impl Broker {
         leader: BrokerId,
         partition: TopicPartition,
         leader_epoch: LeaderEpoch,
-        io: &mut Io<'_>,
+        cx: &mut Cx<'_>,
     ) {
-        let until = io.now.mono + self.context.config.replica_fetch_backoff;
-        if let Some(fetcher) = self.fetchers.by_leader.get_mut(&leader) {
+        let until = cx.io.now.mono + cx.context.config.replica_fetch_backoff;
+        if let Some(fetcher) = self.by_leader.get_mut(&leader) {
             fetcher.lookups -= 1;
             if let Some(state) = fetcher.partitions.get_mut(&partition)
                 && state.leader_epoch == leader_epoch
@@ -103,6 +104,6 @@ impl Broker {
                 state.back_off(until);
             }
         }
-        self.fetch_from(leader, io);
+        self.fetch_from(leader, cx);
     }
 }

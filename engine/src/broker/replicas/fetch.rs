@@ -4,11 +4,11 @@
 //! A fetch that finds less than `min_bytes` waits. It is answered when there is enough, when there
 //! is anything else to say (an error, a divergence), or when its time is up.
 
-use super::Broker;
-use super::connection::Served;
-use super::context::Io;
+use super::Partitions;
 use super::partition::{Changes, FetchLimits, Reader, refused_fetch, refused_list};
-use super::purgatory::{Delayed, Parked};
+use crate::broker::context::Cx;
+use crate::broker::requests::Served;
+use crate::broker::requests::{Delayed, Parked};
 use crate::error::ErrorCode;
 use crate::fact::Fact;
 use crate::ids::TopicPartition;
@@ -27,41 +27,41 @@ struct Fetched {
     changes: Vec<(TopicPartition, Changes)>,
 }
 
-impl Broker {
+impl Partitions {
     /// Handles a fetch of a consumer or follower.
-    pub(super) fn on_fetch(
+    pub(in crate::broker) fn on_fetch(
         &mut self,
         conn: ConnId,
         correlation_id: u32,
         request: FetchRequest,
-        io: &mut Io<'_>,
+        cx: &mut Cx<'_>,
     ) -> Result<Served, Halt> {
-        let fetched = self.read_for(&request, true, io)?;
-        let served = if self.is_enough(&request, &fetched) || request.max_wait.0 == 0 {
-            Served::Response(self.fetched(&request, fetched.response, io).into())
+        let fetched = self.read_for(&request, true, cx)?;
+        let served = if Self::is_enough(&request, &fetched, cx) || request.max_wait.0 == 0 {
+            Served::Response(self.fetched(&request, fetched.response, cx).into())
         } else {
-            let deadline = io.now.mono + request.max_wait;
+            let deadline = cx.io.now.mono + request.max_wait;
             self.watch(conn, &request);
             let body = Delayed::Fetch(request);
-            self.purgatory.park(conn, Parked { correlation_id, deadline, body }, io.out);
+            cx.requests.park(conn, Parked { correlation_id, deadline, body }, cx.io.out);
             Served::Parked
         };
         for (partition, changes) in fetched.changes {
-            self.react(partition, changes, io)?;
+            self.react(partition, changes, cx)?;
         }
         Ok(served)
     }
 
     fn watch(&mut self, conn: ConnId, request: &FetchRequest) {
         for read in &request.partitions {
-            if let Some(partition) = self.partitions.get_mut(&read.partition) {
+            if let Some(partition) = self.hosted.get_mut(&read.partition) {
                 partition.waiting.add_fetch(conn, request.replica.is_some());
             }
         }
     }
 
-    fn is_enough(&self, request: &FetchRequest, fetched: &Fetched) -> bool {
-        let max_bytes = request.max_bytes.min(self.context.config.fetch_max_bytes);
+    fn is_enough(request: &FetchRequest, fetched: &Fetched, cx: &Cx<'_>) -> bool {
+        let max_bytes = request.max_bytes.min(cx.context.config.fetch_max_bytes);
         fetched.urgent
             || request.partitions.is_empty()
             || fetched.bytes >= u64::from(request.min_bytes.min(max_bytes))
@@ -73,13 +73,13 @@ impl Broker {
         &mut self,
         request: &FetchRequest,
         is_first: bool,
-        io: &mut Io<'_>,
+        cx: &mut Cx<'_>,
     ) -> Result<Fetched, Halt> {
         let reader = match request.replica {
             Some(replica) => Reader::Follower(replica),
             None => Reader::Consumer(request.isolation),
         };
-        let max_bytes = u64::from(request.max_bytes.min(self.context.config.fetch_max_bytes));
+        let max_bytes = u64::from(request.max_bytes.min(cx.context.config.fetch_max_bytes));
         let mut answers = Vec::with_capacity(request.partitions.len());
         let (mut bytes, mut urgent, mut changes) = (0, false, Vec::new());
         for read in &request.partitions {
@@ -87,12 +87,13 @@ impl Broker {
                 max_bytes: max_bytes.saturating_sub(bytes),
                 min_one_batch: bytes == 0,
             };
-            let Some(partition) = self.partitions.get_mut(&read.partition) else {
+            let Some(partition) = self.hosted.get_mut(&read.partition) else {
                 urgent = true;
-                answers.push(refused_fetch(read, self.error_of_unhosted(read.partition)));
+                answers.push(refused_fetch(read, cx.context.error_of_unhosted(read.partition)));
                 continue;
             };
-            let fetched = partition.fetch(reader, read, limits, is_first, &self.context, io)?;
+            let fetched =
+                partition.fetch(reader, read, limits, is_first, cx.context, &mut cx.io)?;
             bytes += fetched.answer.records.size();
             urgent |= !fetched.answer.error.is_none() || fetched.answer.diverging_epoch.is_some();
             if fetched.changes != Changes::default() {
@@ -108,12 +109,12 @@ impl Broker {
         &self,
         request: &FetchRequest,
         response: FetchResponse,
-        io: &mut Io<'_>,
+        cx: &mut Cx<'_>,
     ) -> FetchResponse {
         let replica = request.replica.map(|replica| replica.id);
         for refused in response.partitions.iter().filter(|answer| !answer.error.is_none()) {
             let (partition, error) = (refused.partition, refused.error);
-            io.out.observe(Fact::FetchRefused { partition, replica, error });
+            cx.io.out.observe(Fact::FetchRefused { partition, replica, error });
         }
         response
     }
@@ -125,10 +126,10 @@ impl Broker {
         id: TopicPartition,
         appended: bool,
         committed: bool,
-        io: &mut Io<'_>,
+        cx: &mut Cx<'_>,
     ) -> Result<(), Halt> {
         let mut woken = std::mem::take(&mut self.woken);
-        if let Some(partition) = self.partitions.get_mut(&id) {
+        if let Some(partition) = self.hosted.get_mut(&id) {
             if appended {
                 partition.waiting.take_followers(&mut woken);
             }
@@ -137,7 +138,7 @@ impl Broker {
             }
         }
         for conn in woken.drain(..) {
-            self.wake_fetch(conn, id, io)?;
+            self.wake_fetch(conn, id, cx)?;
         }
         self.woken = woken;
         Ok(())
@@ -148,73 +149,75 @@ impl Broker {
         &mut self,
         conn: ConnId,
         id: TopicPartition,
-        io: &mut Io<'_>,
+        cx: &mut Cx<'_>,
     ) -> Result<(), Halt> {
-        let Some(Parked { body: Delayed::Fetch(_), .. }) = self.purgatory.get(conn) else {
+        let Some(Parked { body: Delayed::Fetch(_), .. }) = cx.requests.get(conn) else {
             return Ok(());
         };
-        let Some(parked) = self.purgatory.take(conn) else { return Ok(()) };
+        let Some(parked) = cx.requests.take(conn) else { return Ok(()) };
         let Delayed::Fetch(request) = &parked.body else { return Ok(()) };
-        let fetched = self.read_for(request, false, io)?;
-        if self.is_enough(request, &fetched) {
-            let response = self.fetched(request, fetched.response, io);
-            self.finish(conn, parked.correlation_id, Served::Response(response.into()), io);
+        let fetched = self.read_for(request, false, cx)?;
+        if Self::is_enough(request, &fetched, cx) {
+            let response = self.fetched(request, fetched.response, cx);
+            let served = Served::Response(response.into());
+            cx.requests.finish(conn, parked.correlation_id, served, &mut cx.io);
         } else {
             if request.partitions.iter().any(|read| read.partition == id)
-                && let Some(partition) = self.partitions.get_mut(&id)
+                && let Some(partition) = self.hosted.get_mut(&id)
             {
                 partition.waiting.add_fetch(conn, request.replica.is_some());
             }
-            self.purgatory.put_back(conn, parked);
+            cx.requests.put_back(conn, parked);
         }
         Ok(())
     }
 
     /// A fetch has waited for long enough: it is answered with what there is.
-    pub(super) fn complete_fetch(
+    pub(in crate::broker) fn complete_fetch(
         &mut self,
         conn: ConnId,
         parked: Parked,
-        io: &mut Io<'_>,
+        cx: &mut Cx<'_>,
     ) -> Result<(), Halt> {
         if let Delayed::Fetch(request) = &parked.body {
-            let fetched = self.read_for(request, false, io)?;
-            let response = self.fetched(request, fetched.response, io);
-            self.finish(conn, parked.correlation_id, Served::Response(response.into()), io);
+            let fetched = self.read_for(request, false, cx)?;
+            let response = self.fetched(request, fetched.response, cx);
+            let served = Served::Response(response.into());
+            cx.requests.finish(conn, parked.correlation_id, served, &mut cx.io);
         }
         Ok(())
     }
 
     /// Handles a ListOffsets.
-    pub(super) fn on_list_offsets(
+    pub(in crate::broker) fn on_list_offsets(
         &mut self,
         request: &ListOffsetsRequest,
-        io: &mut Io<'_>,
+        cx: &mut Cx<'_>,
     ) -> Result<Served, Halt> {
         let is_follower = request.replica.is_some();
         let mut partitions = Vec::with_capacity(request.partitions.len());
         for listed in &request.partitions {
-            partitions.push(match self.partitions.get(&listed.partition) {
+            partitions.push(match self.hosted.get(&listed.partition) {
                 Some(partition) => {
                     let isolation = request.isolation;
-                    partition.list_offset(listed, isolation, is_follower, &self.context, io)?
+                    partition.list_offset(listed, isolation, is_follower, cx.context, &mut cx.io)?
                 }
-                None => refused_list(listed, self.error_of_unhosted(listed.partition)),
+                None => refused_list(listed, cx.context.error_of_unhosted(listed.partition)),
             });
         }
         Ok(Served::Response(ListOffsetsResponse { partitions }.into()))
     }
 
     /// Handles an OffsetForLeaderEpoch.
-    pub(super) fn on_offset_for_leader_epoch(
+    pub(in crate::broker) fn on_offset_for_leader_epoch(
         &mut self,
         request: &OffsetForLeaderEpochRequest,
-        io: &mut Io<'_>,
+        cx: &mut Cx<'_>,
     ) -> Served {
         let results = request.partitions.iter().map(|asked| {
-            let end = match self.partitions.get(&asked.partition) {
-                Some(partition) => partition.end_offset_for(asked, &self.context, io),
-                None => Err(self.error_of_unhosted(asked.partition)),
+            let end = match self.hosted.get(&asked.partition) {
+                Some(partition) => partition.end_offset_for(asked, cx.context, &mut cx.io),
+                None => Err(cx.context.error_of_unhosted(asked.partition)),
             };
             OffsetForLeaderEpochResult {
                 partition: asked.partition,

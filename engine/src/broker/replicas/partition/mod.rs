@@ -23,13 +23,13 @@ mod remote;
 #[cfg(test)]
 mod tests;
 
-pub(super) use alter::Resolution;
-pub(super) use follower::AppendError;
-pub(super) use offsets::refused_list;
-pub(super) use read::{FetchLimits, Reader, refused_fetch};
+pub(in crate::broker) use alter::Resolution;
+pub(in crate::broker) use follower::AppendError;
+pub(in crate::broker) use offsets::refused_list;
+pub(in crate::broker) use read::{FetchLimits, Reader, refused_fetch};
 
-use super::context::{Context, Io, log_dir_failed};
 use super::waiting::Waiting;
+use crate::broker::context::{Context, Io, log_dir_failed};
 use crate::config::TopicConfig;
 use crate::fact::{Fact, Truncation};
 use crate::ids::{BrokerId, LeaderEpoch, Offset, PartitionEpoch, TopicPartition};
@@ -43,7 +43,7 @@ use remote::RemoteReplica;
 
 /// A replica.
 #[derive(Clone, Debug)]
-pub(super) struct Partition {
+pub(in crate::broker) struct Partition {
     id: TopicPartition,
     /// Its topic's name, for the checkpoints.
     topic: String,
@@ -58,14 +58,14 @@ pub(super) struct Partition {
     replicas: Vec<BrokerId>,
     role: Role,
     /// The requests that wait for something to happen here.
-    pub(super) waiting: Waiting,
+    pub(in crate::broker::replicas) waiting: Waiting,
     /// When everything was last fsynced, for `flush.ms`.
     last_flush: Mono,
 }
 
 /// What a replica does.
 #[derive(Clone, Debug)]
-pub(super) enum Role {
+pub(in crate::broker) enum Role {
     /// Nothing yet: the log was found on disk, and the metadata is not known so far.
     None,
     /// It leads.
@@ -79,7 +79,7 @@ pub(super) enum Role {
 
 /// What only a leader knows.
 #[derive(Clone, Debug)]
-pub(super) struct Leader {
+pub(in crate::broker) struct Leader {
     /// The log end when the present epoch began.
     epoch_start: Offset,
     isr: Isr,
@@ -89,23 +89,23 @@ pub(super) struct Leader {
 
 /// What happened to a partition that others may wait for.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(super) struct Changes {
+pub(in crate::broker) struct Changes {
     /// The log end moved up.
-    pub(super) appended: bool,
+    pub(in crate::broker) appended: bool,
     /// The high watermark moved.
-    pub(super) high_watermark: bool,
+    pub(in crate::broker) high_watermark: bool,
     /// The ISR was proposed to change, and the proposal has to be sent.
-    pub(super) proposed: bool,
+    pub(in crate::broker) proposed: bool,
     /// A segment is full and has to be fsynced.
-    pub(super) rolled: bool,
+    pub(in crate::broker) rolled: bool,
     /// The log end moved down, and the recovery point may have; it has to be written before
     /// anything is appended in the place of what was cut.
-    pub(super) truncated: bool,
+    pub(in crate::broker) truncated: bool,
 }
 
 impl Partition {
     /// A replica whose log was opened, and about which the metadata has not said anything.
-    pub(super) fn new(
+    pub(in crate::broker) fn new(
         id: TopicPartition,
         topic: String,
         log: Log,
@@ -129,32 +129,32 @@ impl Partition {
         }
     }
 
-    pub(super) fn topic(&self) -> &str {
+    pub(in crate::broker) fn topic(&self) -> &str {
         &self.topic
     }
 
-    pub(super) fn log(&self) -> &Log {
+    pub(in crate::broker) fn log(&self) -> &Log {
         &self.log
     }
 
-    pub(super) fn high_watermark(&self) -> Offset {
+    pub(in crate::broker) fn high_watermark(&self) -> Offset {
         self.high_watermark
     }
 
-    pub(super) fn leader_epoch(&self) -> LeaderEpoch {
+    pub(in crate::broker) fn leader_epoch(&self) -> LeaderEpoch {
         self.leader_epoch
     }
 
-    pub(super) fn partition_epoch(&self) -> PartitionEpoch {
+    pub(in crate::broker) fn partition_epoch(&self) -> PartitionEpoch {
         self.partition_epoch
     }
 
-    pub(super) fn is_leader(&self) -> bool {
+    pub(in crate::broker) fn is_leader(&self) -> bool {
         matches!(self.role, Role::Leader(_))
     }
 
     /// Who leads, as far as this replica knows.
-    pub(super) fn leader_id(&self, own: BrokerId) -> Option<BrokerId> {
+    pub(in crate::broker) fn leader_id(&self, own: BrokerId) -> Option<BrokerId> {
         match &self.role {
             Role::None => None,
             Role::Leader(_) => Some(own),
@@ -163,22 +163,22 @@ impl Partition {
     }
 
     /// What readers and producers are told who are wrong about the leader (KIP-951).
-    pub(super) fn current_leader(&self, own: BrokerId) -> LeaderIdAndEpoch {
+    pub(in crate::broker) fn current_leader(&self, own: BrokerId) -> LeaderIdAndEpoch {
         LeaderIdAndEpoch { leader: self.leader_id(own), epoch: self.leader_epoch }
     }
 
     /// The committed in-sync replicas, if this replica leads.
-    pub(super) fn committed_isr(&self) -> &[BrokerId] {
+    pub(in crate::broker) fn committed_isr(&self) -> &[BrokerId] {
         self.leader().map_or(&[], |leader| &leader.isr.committed)
     }
 
     /// Whether this leader has proposed another ISR and not heard about it.
-    pub(super) fn has_pending_isr(&self) -> bool {
+    pub(in crate::broker) fn has_pending_isr(&self) -> bool {
         self.leader().is_some_and(|leader| leader.isr.pending.is_some())
     }
 
     /// What the follower's end is, as far as this leader knows.
-    pub(super) fn follower_end(&self, follower: BrokerId) -> Option<Offset> {
+    pub(in crate::broker) fn follower_end(&self, follower: BrokerId) -> Option<Offset> {
         let remote = self.leader()?.remotes.iter().find(|remote| remote.id == follower)?;
         Some(remote.log_end).filter(|end| *end != remote::UNKNOWN)
     }
@@ -199,7 +199,7 @@ impl Partition {
 
     /// The end of committed, decided data. No producer here writes transactions that could be
     /// open, so that it is the high watermark.
-    pub(super) fn last_stable_offset(&self) -> Offset {
+    pub(in crate::broker) fn last_stable_offset(&self) -> Offset {
         self.high_watermark
     }
 
@@ -209,7 +209,7 @@ impl Partition {
     }
 
     /// Takes over a changed configuration of the topic.
-    pub(super) fn reconfigure(&mut self, config: &TopicConfig) {
+    pub(in crate::broker) fn reconfigure(&mut self, config: &TopicConfig) {
         self.config = config.clone();
         self.log.reconfigure(&log_config(config));
     }
@@ -263,12 +263,12 @@ impl Partition {
     }
 
     /// Fsyncs the segments that are full.
-    pub(super) fn flush_rolled(&mut self, io: &mut Io<'_>) -> Result<(), Halt> {
+    pub(in crate::broker) fn flush_rolled(&mut self, io: &mut Io<'_>) -> Result<(), Halt> {
         self.log.flush_pending(io.disk).map_err(log_dir_failed)
     }
 
     /// Fsyncs everything if the last time is at least `flush.ms` ago.
-    pub(super) fn flush_if_old(&mut self, io: &mut Io<'_>) -> Result<(), Halt> {
+    pub(in crate::broker) fn flush_if_old(&mut self, io: &mut Io<'_>) -> Result<(), Halt> {
         let old = io.now.mono.since(self.last_flush) >= self.config.flush_ms;
         if old && self.log.recovery_point() < self.log.end_offset() {
             self.last_flush = io.now.mono;
@@ -278,12 +278,12 @@ impl Partition {
     }
 
     /// Fsyncs and closes the log for good, at a clean shutdown.
-    pub(super) fn close(&mut self, io: &mut Io<'_>) -> Result<(), Halt> {
+    pub(in crate::broker) fn close(&mut self, io: &mut Io<'_>) -> Result<(), Halt> {
         self.log.close_cleanly(io.disk).map_err(log_dir_failed)
     }
 
     /// Panics if the replica contradicts itself, whatever the rules.
-    pub(super) fn invariants(&self) {
+    pub(in crate::broker) fn invariants(&self) {
         self.log.invariants();
         assert!(self.log.log_start() <= self.high_watermark, "what is gone was committed");
         assert!(self.high_watermark <= self.log.end_offset(), "what is committed exists");
@@ -301,7 +301,7 @@ impl Partition {
 }
 
 /// What a topic's configuration says about logs.
-pub(super) fn log_config(config: &TopicConfig) -> LogConfig {
+pub(in crate::broker) fn log_config(config: &TopicConfig) -> LogConfig {
     LogConfig {
         segment_bytes: config.segment_bytes,
         segment_ms: i64::try_from(config.segment_ms.as_millis()).unwrap_or(i64::MAX),

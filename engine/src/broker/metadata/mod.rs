@@ -1,0 +1,161 @@
+//! The metadata log as a broker follows it (`MetadataLoader`, `BrokerMetadataPublisher`).
+//!
+//! A broker observes the metadata quorum and replays what is committed. After a start it publishes
+//! nothing until it is registered and has caught up once: what it would do in between belongs to
+//! leaderships that are long over. Then each step goes to the image that requests are checked
+//! against first, and to the replicas afterwards.
+
+mod request;
+
+pub(super) use request::{current_leader, respond};
+
+use super::context::{Cx, Io};
+use super::part::Part;
+use super::replicas::Replicas;
+use crate::Outbox;
+use crate::fact::Fact;
+use crate::ids::{Offset, TopicPartition};
+use crate::metadata::{ImageDelta, MetadataImage, MetadataRecord, ReplayError, decode_batch};
+use crate::protocol::{Message, Response};
+use crate::raft::{Quorum, QuorumChange};
+use crate::record::Batch;
+use crate::timer::{Channel, QuorumTimer};
+use bytes::Bytes;
+use machine::{ConnId, Halt};
+
+/// The observer of the quorum, and the committed metadata that is not applied yet.
+#[derive(Clone, Debug)]
+pub(super) struct Metadata {
+    quorum: Quorum,
+    /// Records with their offsets.
+    pending: Vec<(Offset, MetadataRecord)>,
+    /// The partitions hosted here that they change; applying waits until nobody works on them.
+    touched: Vec<TopicPartition>,
+    /// Where to read on.
+    next: Offset,
+    /// It has caught up once, and the replicas do what it says.
+    published: bool,
+}
+
+impl Metadata {
+    pub(super) fn new(quorum: Quorum) -> Self {
+        Self { quorum, pending: Vec::new(), touched: Vec::new(), next: 0, published: false }
+    }
+
+    /// The partitions hosted here that pending records change.
+    pub(super) fn touched(&self) -> &[TopicPartition] {
+        &self.touched
+    }
+
+    /// The observer.
+    pub(super) fn quorum(&self) -> &Quorum {
+        &self.quorum
+    }
+
+    /// A timer of the quorum is due.
+    pub(super) fn on_quorum_timer(
+        &mut self,
+        timer: QuorumTimer,
+        io: &mut Io<'_>,
+    ) -> Result<(), Halt> {
+        self.quorum.on_timer(io.now, timer, io.disk, io.out)
+    }
+
+    /// What has happened in the quorum.
+    pub(super) fn take_changes(&mut self) -> Vec<QuorumChange> {
+        self.quorum.take_changes()
+    }
+
+    /// Reads what has been committed since the last time.
+    pub(super) fn read_committed(
+        &mut self,
+        replicas: &Replicas,
+        io: &mut Io<'_>,
+    ) -> Result<(), Halt> {
+        loop {
+            let batches = self.quorum.read_committed(self.next, io.disk)?;
+            if batches.is_empty() {
+                return Ok(());
+            }
+            for batch in &batches {
+                self.decode(batch, replicas).map_err(cannot_replay)?;
+            }
+        }
+    }
+
+    pub(super) fn decode(&mut self, batch: &Bytes, replicas: &Replicas) -> Result<(), ReplayError> {
+        for (offset, record) in decode_batch(batch)? {
+            if self.published {
+                replicas.touched_by(&record, &mut self.touched);
+            }
+            self.pending.push((offset, record));
+        }
+        let view = Batch::new(batch).map_err(|_| ReplayError::Batch)?;
+        self.next = view.last_offset() + 1;
+        Ok(())
+    }
+
+    /// Replays what is pending into `image`, and returns what that changed.
+    pub(super) fn replay(
+        &mut self,
+        image: &mut MetadataImage,
+        out: &mut Outbox,
+    ) -> Result<ImageDelta, Halt> {
+        self.touched.clear();
+        let mut delta = ImageDelta::default();
+        for (offset, record) in self.pending.drain(..) {
+            delta.note(image.replay(offset, &record).map_err(cannot_replay)?);
+        }
+        let last = self.next - 1;
+        if last > image.offset() {
+            image.skip_to(last).map_err(cannot_replay)?;
+        }
+        out.observe(Fact::MetadataApplied { offset: last });
+        Ok(delta)
+    }
+
+    /// Whether everything is read that the quorum is known to have committed. If so for the first
+    /// time, the replicas do from now on what the metadata says.
+    pub(super) fn begin_publishing(&mut self) -> bool {
+        let begins = !self.published && self.next > 0 && self.next >= self.quorum.high_watermark();
+        self.published |= begins;
+        begins
+    }
+}
+
+impl Part for Metadata {
+    fn on_opened(&mut self, conn: ConnId) -> bool {
+        self.quorum.on_opened(conn)
+    }
+
+    fn on_closed(&mut self, conn: ConnId, cx: &mut Cx<'_>) -> Result<bool, Halt> {
+        Ok(self.quorum.on_closed(cx.io.now, conn, cx.io.out))
+    }
+
+    fn on_response(
+        &mut self,
+        conn: ConnId,
+        correlation_id: u32,
+        body: Response,
+        cx: &mut Cx<'_>,
+    ) -> Result<(), Halt> {
+        let message = Message::Response { correlation_id, body };
+        if self.quorum.owns(conn, &message) {
+            self.quorum.on_message(cx.io.now, conn, message, cx.io.disk, cx.io.out)?;
+        }
+        Ok(())
+    }
+
+    fn on_requests_timer(&mut self, _: Channel, cx: &mut Cx<'_>) {
+        self.quorum.on_requests_timer(cx.io.now, cx.io.out);
+    }
+
+    fn invariants(&self) {
+        self.quorum.invariants();
+    }
+}
+
+/// A broker that cannot understand the metadata cannot know what it may do.
+fn cannot_replay(error: ReplayError) -> Halt {
+    Halt::Failed(format!("the metadata log cannot be replayed: {error}"))
+}

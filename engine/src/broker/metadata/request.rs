@@ -1,0 +1,88 @@
+//! Metadata requests: this broker's own view of the cluster, which may be behind
+//! (`KRaftMetadataCache`).
+
+use crate::error::ErrorCode;
+use crate::ids::{BrokerId, TopicId, TopicPartition};
+use crate::metadata::{MetadataImage, PartitionRegistration, TopicImage};
+use crate::protocol::{
+    LeaderIdAndEpoch, MetadataBroker, MetadataPartition, MetadataRequest, MetadataResponse,
+    MetadataTopic,
+};
+
+/// The response to a metadata request.
+pub(in crate::broker) fn respond(
+    image: &MetadataImage,
+    request: &MetadataRequest,
+) -> MetadataResponse {
+    let topics = match &request.topics {
+        Some(names) => names
+            .iter()
+            .map(|name| match image.topic_by_name(name) {
+                Some(topic) => metadata_topic(image, topic),
+                None => unknown_topic(name),
+            })
+            .collect(),
+        None => image
+            .topic_names()
+            .filter_map(|(_, id)| image.topic(id))
+            .map(|topic| metadata_topic(image, topic))
+            .collect(),
+    };
+    let brokers = image.brokers().filter(|broker| !broker.fenced);
+    MetadataResponse {
+        brokers: brokers
+            .map(|broker| MetadataBroker { id: broker.id, rack: broker.rack.clone() })
+            .collect(),
+        topics,
+    }
+}
+
+fn metadata_topic(image: &MetadataImage, topic: &TopicImage) -> MetadataTopic {
+    let indexed = (0..).zip(&topic.partitions);
+    MetadataTopic {
+        error: ErrorCode::None,
+        name: topic.name.clone(),
+        topic: topic.id,
+        partitions: indexed.map(|(index, state)| metadata_partition(image, index, state)).collect(),
+    }
+}
+
+fn metadata_partition(
+    image: &MetadataImage,
+    partition: i32,
+    state: &PartitionRegistration,
+) -> MetadataPartition {
+    let leader = reachable(image, state.leader);
+    let error = if leader.is_some() { ErrorCode::None } else { ErrorCode::LeaderNotAvailable };
+    MetadataPartition {
+        error,
+        partition,
+        leader,
+        leader_epoch: state.leader_epoch,
+        replicas: state.replicas.clone(),
+        isr: state.isr.clone(),
+    }
+}
+
+/// Clients see unfenced brokers only.
+fn reachable(image: &MetadataImage, leader: Option<BrokerId>) -> Option<BrokerId> {
+    leader.filter(|id| image.broker(*id).is_some_and(|broker| !broker.fenced))
+}
+
+/// The leader of a partition, as far as this broker knows.
+pub(in crate::broker) fn current_leader(
+    image: &MetadataImage,
+    id: TopicPartition,
+) -> Option<LeaderIdAndEpoch> {
+    let state = image.partition(id)?;
+    Some(LeaderIdAndEpoch { leader: reachable(image, state.leader), epoch: state.leader_epoch })
+}
+
+fn unknown_topic(name: &str) -> MetadataTopic {
+    MetadataTopic {
+        error: ErrorCode::UnknownTopicOrPartition,
+        name: name.to_owned(),
+        topic: TopicId::default(),
+        partitions: Vec::new(),
+    }
+}

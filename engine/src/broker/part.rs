@@ -1,0 +1,40 @@
+//! What the broker asks of its parts.
+
+use super::context::Cx;
+use super::requests::Parked;
+use crate::protocol::Response;
+use crate::timer::Channel;
+use machine::{ConnId, Halt};
+
+/// A part of a broker. It owns its state, the connections that it opens, its timers, and the
+/// requests that it parks. The broker routes by owner and knows no more: a new coordinator is a
+/// part, with a row in `Broker::parts`, its timers, and its variants of
+/// [`Delayed`](super::requests::Delayed).
+pub(super) trait Part {
+    /// A connection is open. Returns whether it is one of this part's.
+    fn on_opened(&mut self, conn: ConnId) -> bool;
+
+    /// A connection has ended. Returns whether it was one of this part's.
+    fn on_closed(&mut self, conn: ConnId, cx: &mut Cx<'_>) -> Result<bool, Halt>;
+
+    /// A response to a request of this part, if the part still waits for it.
+    fn on_response(
+        &mut self,
+        conn: ConnId,
+        correlation_id: u32,
+        body: Response,
+        cx: &mut Cx<'_>,
+    ) -> Result<(), Halt>;
+
+    /// [`Timer::Requests`](crate::timer::Timer::Requests) is due for a channel of this part.
+    fn on_requests_timer(&mut self, channel: Channel, cx: &mut Cx<'_>);
+
+    /// The broker has learnt of another controller.
+    fn on_controller(&mut self, _: &mut Cx<'_>) {}
+
+    /// A connection that another node had opened has ended; `parked` was parked on it.
+    fn on_client_closed(&mut self, _: ConnId, _parked: Option<&Parked>) {}
+
+    /// Panics if the part contradicts itself.
+    fn invariants(&self) {}
+}

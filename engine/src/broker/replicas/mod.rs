@@ -1,0 +1,212 @@
+//! The replicas on this broker (`ReplicaManager`).
+//!
+//! | file | idea |
+//! |---|---|
+//! | `partition/` | one replica: what it decides and writes |
+//! | `produce.rs`, `fetch.rs`, `waiting.rs` | requests to replicas, and what they wait for |
+//! | `alter_partition.rs` | changes of the ISR, on their way to the controller |
+//! | `fetcher.rs`, `lookup.rs` | following leaders |
+//! | `publish.rs` | leading and following as the metadata says |
+//! | `loading.rs`, `checkpoints.rs` | logs at a start, what is written beside them, periodic work |
+//!
+//! [`Partitions`] are the replicas with their ISR proposals; [`Fetchers`] follow leaders and hand
+//! what they fetch to the partitions. [`Replicas`] is both, and the only part that the broker
+//! knows.
+
+mod alter_partition;
+mod checkpoints;
+mod fetch;
+mod fetcher;
+mod loading;
+mod lookup;
+mod partition;
+mod produce;
+mod publish;
+mod waiting;
+
+pub(super) use loading::{LOG_DIR, load};
+pub(super) use partition::Partition;
+#[cfg(test)]
+pub(super) use partition::{FetchLimits, Reader};
+pub(super) use produce::DelayedProduce;
+
+use super::context::Cx;
+use super::part::Part;
+use super::requests::Parked;
+use crate::ids::TopicPartition;
+use crate::protocol::Response;
+use crate::timer::{BrokerTimer, Channel, ReplicaTimer, Timer};
+use alter_partition::AlterPartitions;
+use fetcher::Fetchers;
+use machine::{ConnId, Halt, Span};
+use partition::Changes;
+use std::collections::BTreeMap;
+
+/// The replicas, and those who fetch for them.
+#[derive(Clone, Debug)]
+pub(super) struct Replicas {
+    pub(super) partitions: Partitions,
+    fetchers: Fetchers,
+}
+
+/// The replicas.
+#[derive(Clone, Debug)]
+pub(super) struct Partitions {
+    pub(super) hosted: BTreeMap<TopicPartition, Partition>,
+    alterations: AlterPartitions,
+    /// Kept for its capacity.
+    woken: Vec<ConnId>,
+}
+
+impl Replicas {
+    /// The replicas whose logs were found at a start.
+    pub(super) fn new(hosted: BTreeMap<TopicPartition, Partition>, setup_timeout: Span) -> Self {
+        let alterations = AlterPartitions::new(setup_timeout);
+        Self {
+            partitions: Partitions { hosted, alterations, woken: Vec::new() },
+            fetchers: Fetchers::new(setup_timeout),
+        }
+    }
+
+    /// Begins the periodic work.
+    pub(super) fn start(&self, cx: &mut Cx<'_>) {
+        checkpoints::start(cx);
+    }
+
+    /// Adds the partitions that a timer works on.
+    pub(super) fn locks_of(&self, timer: &ReplicaTimer, locks: &mut Vec<TopicPartition>) {
+        if *timer == ReplicaTimer::IsrShrink {
+            let shrinkable = self.partitions.hosted.iter().filter(|(_, partition)| {
+                partition.committed_isr().len() > 1 && !partition.has_pending_isr()
+            });
+            locks.extend(shrinkable.map(|(id, _)| *id));
+        }
+    }
+
+    /// A timer of the replicas is due.
+    pub(super) fn on_timer(&mut self, timer: ReplicaTimer, cx: &mut Cx<'_>) -> Result<(), Halt> {
+        let Self { partitions, fetchers } = self;
+        match timer {
+            ReplicaTimer::AlterPartition => partitions.alterations.send(cx),
+            ReplicaTimer::Fetch(leader) => fetchers.fetch_from(leader, cx),
+            ReplicaTimer::FlushRolled(id) => {
+                if let Some(partition) = partitions.hosted.get_mut(&id) {
+                    partition.flush_rolled(&mut cx.io)?;
+                }
+            }
+            ReplicaTimer::IsrShrink => {
+                partitions.shrink_isrs(cx);
+                checkpoints::again(timer, cx);
+            }
+            ReplicaTimer::HighWatermarkCheckpoint => {
+                checkpoints::again(timer, cx);
+                partitions.checkpoint_high_watermarks(cx)?;
+            }
+            ReplicaTimer::RecoveryPointCheckpoint => {
+                checkpoints::again(timer, cx);
+                partitions.checkpoint_recovery_points(cx)?;
+            }
+            ReplicaTimer::Flush => {
+                checkpoints::again(timer, cx);
+                partitions.flush_old_logs(cx)?;
+            }
+        }
+        Ok(())
+    }
+}
+
+impl Part for Replicas {
+    fn on_opened(&mut self, conn: ConnId) -> bool {
+        self.fetchers.channels.on_opened(conn).is_some()
+            || self.partitions.alterations.channels.on_opened(conn).is_some()
+    }
+
+    fn on_closed(&mut self, conn: ConnId, cx: &mut Cx<'_>) -> Result<bool, Halt> {
+        let now = cx.io.now.mono;
+        if let Some(failed) = self.fetchers.channels.on_closed(now, conn) {
+            self.fetchers.on_failed(failed.peer.node, &failed.failed, cx);
+            return Ok(true);
+        }
+        let closed = self.partitions.alterations.channels.on_closed(now, conn).is_some();
+        if closed {
+            self.partitions.alterations.on_failed(cx);
+        }
+        Ok(closed)
+    }
+
+    fn on_response(
+        &mut self,
+        conn: ConnId,
+        correlation_id: u32,
+        body: Response,
+        cx: &mut Cx<'_>,
+    ) -> Result<(), Halt> {
+        let Self { partitions, fetchers } = self;
+        match body {
+            Response::AlterPartition(response) => {
+                match partitions.alterations.channels.on_response(conn, correlation_id) {
+                    Some((_, sent)) => partitions.on_altered(&sent, &response, cx),
+                    None => Ok(()),
+                }
+            }
+            body => match fetchers.channels.on_response(conn, correlation_id) {
+                Some((leader, asked)) => {
+                    fetchers.on_response(leader.node, asked, &body, partitions, cx)
+                }
+                None => Ok(()),
+            },
+        }
+    }
+
+    fn on_requests_timer(&mut self, channel: Channel, cx: &mut Cx<'_>) {
+        let now = cx.io.now.mono;
+        if channel == Channel::Replica {
+            for failed in self.fetchers.channels.on_timer(now, cx.io.out) {
+                self.fetchers.on_failed(failed.peer.node, &failed.failed, cx);
+            }
+        } else {
+            for _ in self.partitions.alterations.channels.on_timer(now, cx.io.out) {
+                self.partitions.alterations.on_failed(cx);
+            }
+        }
+    }
+
+    fn on_controller(&mut self, cx: &mut Cx<'_>) {
+        self.partitions.alterations.send(cx);
+    }
+
+    fn on_client_closed(&mut self, conn: ConnId, _: Option<&Parked>) {
+        for partition in self.partitions.hosted.values_mut() {
+            partition.waiting.forget(conn);
+        }
+    }
+
+    fn invariants(&self) {
+        for partition in self.partitions.hosted.values() {
+            partition.invariants();
+        }
+    }
+}
+
+impl Partitions {
+    /// Does what waits for a change of a replica.
+    fn react(&mut self, id: TopicPartition, changes: Changes, cx: &mut Cx<'_>) -> Result<(), Halt> {
+        if changes.truncated {
+            self.checkpoint_recovery_points(cx)?;
+        }
+        if changes.rolled {
+            let timer = BrokerTimer::Replica(ReplicaTimer::FlushRolled(id));
+            cx.io.out.set_timer(Timer::Broker(timer), cx.io.now.mono);
+        }
+        if changes.proposed {
+            self.submit_proposal(id, cx);
+        }
+        if changes.high_watermark {
+            self.complete_produces(id, cx);
+        }
+        if changes.appended || changes.high_watermark {
+            self.wake_fetches(id, changes.appended, changes.high_watermark, cx)?;
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,203 @@
+//! Leading and following as the metadata says (`ReplicaManager.applyDelta`).
+
+use super::Replicas;
+use super::fetcher::FetchState;
+use crate::broker::context::{Cx, disk_failed};
+use crate::ids::{BrokerId, Offset, TopicPartition};
+use crate::metadata::{ImageDelta, MetadataRecord, PartitionChange, PartitionRecord};
+use machine::Halt;
+use std::collections::BTreeSet;
+
+impl Replicas {
+    /// Adds the partitions hosted here that a record is about.
+    pub(in crate::broker) fn touched_by(
+        &self,
+        record: &MetadataRecord,
+        touched: &mut Vec<TopicPartition>,
+    ) {
+        let hosted = &self.partitions.hosted;
+        match record {
+            MetadataRecord::Partition(PartitionRecord { partition, .. })
+            | MetadataRecord::PartitionChange(PartitionChange { partition, .. }) => {
+                touched.extend(hosted.contains_key(partition).then_some(partition));
+            }
+            MetadataRecord::RemoveTopic { id } => {
+                touched.extend(hosted.keys().filter(|hosted| hosted.topic == *id));
+            }
+            _ => {}
+        }
+    }
+
+    /// Does what the whole image says, for the first time in this life.
+    pub(in crate::broker) fn publish_all(&mut self, cx: &mut Cx<'_>) -> Result<(), Halt> {
+        let image = &cx.context.image;
+        let own = cx.context.id;
+        let is_replica = |id: &TopicPartition| {
+            image.partition(*id).is_some_and(|partition| partition.is_replica(own))
+        };
+        let stray: Vec<_> =
+            self.partitions.hosted.keys().filter(|id| !is_replica(id)).copied().collect();
+        let hosted: BTreeSet<_> = image.partitions().map(|(id, _)| id).filter(is_replica).collect();
+        for id in stray {
+            self.set_aside(id, cx)?;
+        }
+        let known: Vec<_> = self.partitions.hosted.keys().copied().collect();
+        for id in known {
+            self.reconfigure(id, cx);
+        }
+        self.publish_partitions(&hosted, cx)
+    }
+
+    /// Sets aside the log of a partition that this broker is no replica of any more.
+    fn set_aside(&mut self, id: TopicPartition, cx: &mut Cx<'_>) -> Result<(), Halt> {
+        if let Some(partition) = self.partitions.hosted.remove(&id) {
+            let dir = partition.log().dir();
+            let aside = format!("{dir}.{}{}", id.topic, super::loading::STRAY);
+            cx.io.disk.rename(dir, &aside).map_err(disk_failed)?;
+        }
+        Ok(())
+    }
+
+    /// Does what has changed in the image.
+    pub(in crate::broker) fn publish(
+        &mut self,
+        delta: &ImageDelta,
+        cx: &mut Cx<'_>,
+    ) -> Result<(), Halt> {
+        if delta.is_empty() {
+            return Ok(());
+        }
+        if delta.defaults || !delta.topics.is_empty() {
+            self.publish_topics(delta, cx)?;
+        }
+        // What only concerns brokers is in the cache by now, and that is all: a high watermark that
+        // a fenced replica has held back waits for the next append, fetch or change of the ISR.
+        self.publish_partitions(&delta.partitions, cx)
+    }
+
+    fn publish_topics(&mut self, delta: &ImageDelta, cx: &mut Cx<'_>) -> Result<(), Halt> {
+        let concerned: Vec<_> = self
+            .partitions
+            .hosted
+            .keys()
+            .filter(|id| delta.defaults || delta.topics.contains(&id.topic))
+            .copied()
+            .collect();
+        for id in concerned {
+            if cx.context.image.topic(id.topic).is_none() {
+                self.stop_replica(id, cx)?;
+            } else {
+                self.reconfigure(id, cx);
+            }
+        }
+        Ok(())
+    }
+
+    fn reconfigure(&mut self, id: TopicPartition, cx: &Cx<'_>) {
+        if let Some(config) = cx.context.image.topic_config(id.topic)
+            && let Some(partition) = self.partitions.hosted.get_mut(&id)
+        {
+            partition.reconfigure(config);
+        }
+    }
+
+    fn publish_partitions(
+        &mut self,
+        changed: &BTreeSet<TopicPartition>,
+        cx: &mut Cx<'_>,
+    ) -> Result<(), Halt> {
+        let mut leaders = BTreeSet::new();
+        for id in changed {
+            leaders.extend(self.publish_partition(*id, cx)?);
+        }
+        self.fetchers.end_idle(cx);
+        for leader in leaders {
+            self.fetchers.fetch_from(leader, cx);
+        }
+        Ok(())
+    }
+
+    /// Leads or follows as the metadata says. Returns the leader to fetch from, if that is new.
+    fn publish_partition(
+        &mut self,
+        id: TopicPartition,
+        cx: &mut Cx<'_>,
+    ) -> Result<Option<BrokerId>, Halt> {
+        let Some(state) = cx.context.image.partition(id).cloned() else { return Ok(None) };
+        let own = cx.context.id;
+        if !state.is_replica(own) {
+            self.stop_replica(id, cx)?;
+            return Ok(None);
+        }
+        if !self.partitions.hosted.contains_key(&id) {
+            self.partitions.create_replica(id, cx)?;
+        }
+        let Some(partition) = self.partitions.hosted.get_mut(&id) else { return Ok(None) };
+        if state.leader == Some(own) {
+            let before = partition.leader_epoch();
+            let changes = partition.become_leader(&state, cx.context, &mut cx.io)?;
+            let is_new_epoch = partition.leader_epoch() > before;
+            self.fetchers.remove(id);
+            self.partitions.react(id, changes, cx)?;
+            if is_new_epoch {
+                self.partitions.wake_fetches(id, true, true, cx)?;
+            }
+            return Ok(None);
+        }
+        let Some(is_new_epoch) = partition.become_follower(&state, &mut cx.io) else {
+            return Ok(None);
+        };
+        self.partitions.fail_produces(id, cx);
+        let stays_out = cx.context.stopping && !state.isr.contains(&own);
+        if is_new_epoch || stays_out {
+            self.fetchers.remove(id);
+            self.partitions.wake_fetches(id, true, true, cx)?;
+        }
+        match state.leader {
+            // A broker that is shutting down does not catch up any more (KAFKA-13916).
+            Some(leader) if is_new_epoch && !stays_out => self.follow(id, leader, cx),
+            _ => Ok(None),
+        }
+    }
+
+    fn follow(
+        &mut self,
+        id: TopicPartition,
+        leader: BrokerId,
+        cx: &mut Cx<'_>,
+    ) -> Result<Option<BrokerId>, Halt> {
+        let Some(partition) = self.partitions.hosted.get_mut(&id) else { return Ok(None) };
+        let changes = partition.start_following(cx.context, &mut cx.io)?;
+        let state = FetchState::new(partition);
+        self.partitions.react(id, changes, cx)?;
+        self.fetchers.by_leader.entry(leader).or_default().partitions.insert(id, state);
+        Ok(Some(leader))
+    }
+
+    /// This broker is no replica any more, or the topic is gone.
+    fn stop_replica(&mut self, id: TopicPartition, cx: &mut Cx<'_>) -> Result<(), Halt> {
+        self.fetchers.remove(id);
+        let Some(partition) = self.partitions.hosted.remove(&id) else { return Ok(()) };
+        cx.io.disk.remove(partition.log().dir()).map_err(disk_failed)?;
+        let mut waiting = partition.waiting;
+        let mut woken = Vec::new();
+        while let Some(conn) = waiting.pop_produce(Offset::MAX) {
+            self.partitions.complete_produce(conn, cx);
+        }
+        waiting.take_followers(&mut woken);
+        waiting.take_consumers(&mut woken);
+        for conn in woken {
+            self.partitions.wake_fetch(conn, id, cx)?;
+        }
+        Ok(())
+    }
+
+    /// Fsyncs and closes all logs for good, and writes down what the next start needs.
+    pub(in crate::broker) fn close(&mut self, cx: &mut Cx<'_>) -> Result<(), Halt> {
+        for partition in self.partitions.hosted.values_mut() {
+            partition.close(&mut cx.io)?;
+        }
+        self.partitions.checkpoint_recovery_points(cx)?;
+        self.partitions.checkpoint_high_watermarks(cx)
+    }
+}

@@ -1,0 +1,183 @@
+//! The requests of other nodes: in order by connection, parked until something happens, answered
+//! (`SocketServer`, `KafkaApis`, `DelayedOperationPurgatory`).
+//!
+//! A part that cannot answer a request at once parks it here, with its own variant of
+//! [`Delayed`], and takes it back when what it waits for has happened or its time is up.
+
+use super::context::Io;
+use super::replicas::DelayedProduce;
+use crate::Outbox;
+use crate::fact::Fact;
+use crate::net::{Asked, Incoming};
+use crate::protocol::{FetchRequest, Message, Request, Response};
+use crate::timer::{BrokerTimer, Timer};
+use machine::{ConnId, Lane, Mono};
+use std::collections::{BTreeMap, BTreeSet};
+
+/// What became of a request.
+#[derive(Clone, Debug)]
+pub(super) enum Served {
+    /// Its response is sent.
+    Response(Response),
+    /// It is parked, and its connection stays muted.
+    Parked,
+    /// It gets no response (acks=0).
+    Unanswered,
+    /// The connection is closed instead of a response.
+    Close,
+}
+
+/// A request without a response so far.
+#[derive(Clone, Debug)]
+pub(super) struct Parked {
+    pub(super) correlation_id: u32,
+    /// When it gets a response whatever has happened until then.
+    pub(super) deadline: Mono,
+    pub(super) body: Delayed,
+}
+
+/// What a parked request waits for.
+#[derive(Clone, Debug)]
+pub(super) enum Delayed {
+    /// A high watermark.
+    Produce(DelayedProduce),
+    /// Records.
+    Fetch(FetchRequest),
+    /// The controller; the request itself is with the forwarded ones.
+    Forwarded,
+}
+
+/// All requests in hand.
+#[derive(Clone, Debug)]
+pub(super) struct Requests {
+    incoming: Incoming,
+    parked: BTreeMap<ConnId, Parked>,
+    deadlines: BTreeSet<(Mono, ConnId)>,
+    /// The time that [`BrokerTimer::Waiting`] is set for.
+    armed: Mono,
+}
+
+impl Requests {
+    pub(super) fn new() -> Self {
+        Self {
+            incoming: Incoming::default(),
+            parked: BTreeMap::new(),
+            deadlines: BTreeSet::new(),
+            armed: Mono::MAX,
+        }
+    }
+
+    /// Whether a request of this connection would queue.
+    pub(super) fn is_muted(&self, conn: ConnId) -> bool {
+        self.incoming.is_muted(conn)
+    }
+
+    /// Takes a request in. Returned if it is to be handled now.
+    pub(super) fn receive(&mut self, asked: Asked, out: &mut Outbox) -> Option<Asked> {
+        let conn = asked.conn;
+        if self.incoming.is_muted(conn)
+            && !self.parked.contains_key(&conn)
+            && self.incoming.peek(conn).is_none()
+        {
+            out.observe(Fact::Reached("request_while_answer_leaves"));
+        }
+        self.incoming.receive(asked)
+    }
+
+    /// The request to be handled next on `conn`, when the response before it has left.
+    pub(super) fn next(&mut self, conn: ConnId) -> Option<Asked> {
+        self.incoming.next(conn)
+    }
+
+    /// The request that [`Requests::next`] would return.
+    pub(super) fn peek(&self, conn: ConnId) -> Option<&Request> {
+        self.incoming.peek(conn).map(|asked| &asked.request)
+    }
+
+    /// Parks the request in hand on `conn`.
+    pub(super) fn park(&mut self, conn: ConnId, parked: Parked, out: &mut Outbox) {
+        if parked.deadline < self.armed {
+            self.armed = parked.deadline;
+            out.set_timer(Timer::Broker(BrokerTimer::Waiting), parked.deadline);
+        }
+        self.put_back(conn, parked);
+    }
+
+    /// The parked request of `conn`.
+    pub(super) fn get(&self, conn: ConnId) -> Option<&Parked> {
+        self.parked.get(&conn)
+    }
+
+    /// Takes the parked request of `conn`, to answer it.
+    pub(super) fn take(&mut self, conn: ConnId) -> Option<Parked> {
+        let parked = self.parked.remove(&conn)?;
+        self.deadlines.remove(&(parked.deadline, conn));
+        Some(parked)
+    }
+
+    /// Puts back what [`Requests::take`] took.
+    pub(super) fn put_back(&mut self, conn: ConnId, parked: Parked) {
+        self.deadlines.insert((parked.deadline, conn));
+        self.parked.insert(conn, parked);
+    }
+
+    /// Ends the request in hand on `conn`, unless it is parked, and lets the next one come.
+    ///
+    /// The next one is an input of its own. If the response is written by another thread than
+    /// the one that reads requests, the connection stays muted until it has left: that thread
+    /// may still wait for the disk.
+    pub(super) fn finish(
+        &mut self,
+        conn: ConnId,
+        correlation_id: u32,
+        served: Served,
+        io: &mut Io<'_>,
+    ) {
+        let leaves_later = match served {
+            Served::Response(body) => {
+                io.out.send(conn, Message::Response { correlation_id, body });
+                io.lane != Lane::Request
+            }
+            Served::Unanswered => false,
+            Served::Parked => return,
+            Served::Close => {
+                io.out.close(conn);
+                self.close(conn);
+                return;
+            }
+        };
+        if !self.incoming.is_muted(conn) {
+            return;
+        }
+        if leaves_later || self.incoming.peek(conn).is_some() {
+            io.out.set_timer(Timer::Broker(BrokerTimer::NextRequest(conn)), io.now.mono);
+        } else {
+            self.incoming.next(conn);
+        }
+    }
+
+    /// A connection has ended. Returns the request that was parked there.
+    pub(super) fn close(&mut self, conn: ConnId) -> Option<Parked> {
+        self.incoming.forget(conn);
+        self.take(conn)
+    }
+
+    /// The connections whose parked request is overdue. Sets the timer for the next.
+    pub(super) fn expire(&mut self, now: Mono, out: &mut Outbox) -> Vec<ConnId> {
+        let overdue: Vec<ConnId> =
+            self.deadlines.iter().take_while(|(at, _)| *at <= now).map(|(_, conn)| *conn).collect();
+        let next = self.deadlines.iter().find(|(at, _)| *at > now);
+        self.armed = next.map_or(Mono::MAX, |(at, _)| *at);
+        if self.armed != Mono::MAX {
+            out.set_timer(Timer::Broker(BrokerTimer::Waiting), self.armed);
+        }
+        overdue
+    }
+
+    /// Panics if it contradicts itself.
+    pub(super) fn invariants(&self) {
+        assert_eq!(self.parked.len(), self.deadlines.len(), "whatever is parked has a deadline");
+        let muted = self.parked.keys().all(|conn| self.incoming.is_muted(*conn));
+        assert!(muted, "the connection of a parked request is muted");
+    }
+}

@@ -1,0 +1,329 @@
+//! From an input to the part that it is for: on which lane, under which locks.
+
+use super::context::{Cx, Io};
+use super::part::Part;
+use super::requests::{Delayed, Served};
+use super::{Broker, BrokerSettings, Parts, metadata};
+use crate::ids::{TopicPartition, peer};
+use crate::net::Asked;
+use crate::protocol::{Message, Request, Response};
+use crate::raft::QuorumChange;
+use crate::timer::{BrokerTimer, Channel, ReplicaTimer, Timer};
+use crate::{Input, Kafka, Outbox};
+use machine::{Boot, ConnId, Disk, Halt, Lane, Now, Process};
+
+impl Process for Broker {
+    type Vocabulary = Kafka;
+    type Config = BrokerSettings;
+
+    fn boot(
+        config: &BrokerSettings,
+        boot: Boot,
+        disk: &mut dyn Disk,
+        out: &mut Outbox,
+    ) -> Result<Self, Halt> {
+        Self::start(config, boot, disk, out)
+    }
+
+    fn handle(&mut self, now: Now, input: Input, disk: &mut dyn Disk, out: &mut Outbox) {
+        let mut io = Io { now, lane: self.lane(&input), disk, out };
+        if let Err(halt) = self.on_input(input, &mut io) {
+            io.out.halt(halt);
+        }
+    }
+
+    fn lane(&self, input: &Input) -> Lane {
+        match input {
+            Input::Message { message: Message::Request { .. }, .. } => Lane::Request,
+            Input::Message { message: Message::Response { body, .. }, .. } => match body {
+                Response::Fetch(_) | Response::ListOffsets(_) if !is_of_quorum(body) => {
+                    Lane::Replication
+                }
+                _ => Lane::Control,
+            },
+            Input::Timer(timer) => lane_of(timer),
+            Input::Opened { .. } | Input::Closed { .. } => Lane::Network,
+            Input::Stop => Lane::Control,
+        }
+    }
+
+    fn locks(&self, input: &Input, locks: &mut Vec<TopicPartition>) {
+        match input {
+            Input::Message { conn, message: Message::Request { body, .. }, .. }
+                if self.context.serving && !self.requests.is_muted(*conn) =>
+            {
+                partitions_of(body, locks);
+            }
+            Input::Message { message: Message::Response { body, .. }, .. } => match body {
+                Response::Fetch(r) if !is_of_quorum(body) => {
+                    locks.extend(r.partitions.iter().map(|p| p.partition));
+                }
+                Response::ListOffsets(r) => locks.extend(r.partitions.iter().map(|p| p.partition)),
+                Response::AlterPartition(r) => {
+                    locks.extend(r.partitions.iter().map(|p| p.partition));
+                }
+                _ => {}
+            },
+            Input::Timer(Timer::Broker(timer)) => self.locks_of(timer, locks),
+            _ => {}
+        }
+    }
+
+    fn invariants(&self) {
+        let Parts { metadata, lifecycle, replicas, forwards } = &self.parts;
+        let parts: [&dyn Part; 4] = [metadata, lifecycle, replicas, forwards];
+        for part in parts {
+            part.invariants();
+        }
+        self.requests.invariants();
+    }
+}
+
+impl Parts {
+    /// All parts, those with the most connections first.
+    fn all(&mut self) -> [&mut dyn Part; 4] {
+        let Self { metadata, lifecycle, replicas, forwards } = self;
+        [replicas, metadata, lifecycle, forwards]
+    }
+
+    /// The part that a channel belongs to; `None` for those of clients.
+    fn of_channel(&mut self, channel: Channel) -> Option<&mut dyn Part> {
+        Some(match channel {
+            Channel::Quorum => &mut self.metadata,
+            Channel::Heartbeat => &mut self.lifecycle,
+            Channel::AlterPartition | Channel::Replica => &mut self.replicas,
+            Channel::Forward => &mut self.forwards,
+            Channel::Producer | Channel::Consumer | Channel::Admin => return None,
+        })
+    }
+
+    /// The part that asked what a response answers.
+    fn of_response(&mut self, body: &Response) -> &mut dyn Part {
+        match body {
+            Response::Fetch(_) if is_of_quorum(body) => &mut self.metadata,
+            Response::Fetch(_) | Response::ListOffsets(_) | Response::AlterPartition(_) => {
+                &mut self.replicas
+            }
+            Response::BrokerRegistration(_) | Response::BrokerHeartbeat(_) => &mut self.lifecycle,
+            Response::CreateTopics(_) | Response::ElectLeaders(_) => &mut self.forwards,
+            _ => &mut self.metadata,
+        }
+    }
+}
+
+impl Broker {
+    /// The parts, and what they are handed.
+    pub(super) fn split<'a>(&'a mut self, io: &'a mut Io<'_>) -> (&'a mut Parts, Cx<'a>) {
+        let Self { context, requests, parts } = self;
+        (parts, Cx { context, requests, io: io.reborrow() })
+    }
+
+    fn locks_of(&self, timer: &BrokerTimer, locks: &mut Vec<TopicPartition>) {
+        match timer {
+            BrokerTimer::NextRequest(conn) => {
+                if let Some(request) = self.requests.peek(*conn) {
+                    partitions_of(request, locks);
+                }
+            }
+            BrokerTimer::Metadata => locks.extend(self.parts.metadata.touched()),
+            BrokerTimer::Shutdown => locks.extend(self.parts.replicas.partitions.hosted.keys()),
+            BrokerTimer::Replica(timer) => self.parts.replicas.locks_of(timer, locks),
+            BrokerTimer::Heartbeat | BrokerTimer::Forward | BrokerTimer::Waiting => {}
+        }
+    }
+
+    fn on_input(&mut self, input: Input, io: &mut Io<'_>) -> Result<(), Halt> {
+        match input {
+            Input::Message {
+                conn,
+                message: Message::Request { correlation_id, body: request },
+                ..
+            } => return self.on_request(Asked { conn, correlation_id, request }, io),
+            Input::Message {
+                conn, message: Message::Response { correlation_id, body }, ..
+            } => {
+                let (parts, mut cx) = self.split(io);
+                parts.of_response(&body).on_response(conn, correlation_id, body, &mut cx)?;
+            }
+            Input::Timer(timer) => self.on_timer(timer, io)?,
+            Input::Opened { conn, .. } => {
+                let _ = self.parts.all().into_iter().any(|part| part.on_opened(conn));
+            }
+            Input::Closed { conn, .. } => self.on_closed(conn, io)?,
+            Input::Stop => {
+                let (parts, mut cx) = self.split(io);
+                parts.lifecycle.on_stop(&mut cx);
+            }
+        }
+        self.follow(io)
+    }
+
+    /// Takes over what parts have found out that others go by.
+    fn follow(&mut self, io: &mut Io<'_>) -> Result<(), Halt> {
+        let Parts { lifecycle, metadata, .. } = &mut self.parts;
+        self.context.broker_epoch = lifecycle.broker_epoch();
+        self.context.stopping = lifecycle.is_stopping();
+        self.context.controller = metadata.quorum().leader().map(|id| peer(self.context.node, id));
+        for change in metadata.take_changes() {
+            match change {
+                QuorumChange::LeaderKnown { .. } => {
+                    let (parts, mut cx) = self.split(io);
+                    for part in parts.all() {
+                        part.on_controller(&mut cx);
+                    }
+                }
+                QuorumChange::Committed { .. } => self.on_committed(io)?,
+                // Of voters only.
+                QuorumChange::BecameLeader { .. } | QuorumChange::LostLeadership { .. } => {}
+            }
+        }
+        self.maybe_publish_first(io)
+    }
+
+    fn on_timer(&mut self, timer: Timer, io: &mut Io<'_>) -> Result<(), Halt> {
+        let timer = match timer {
+            Timer::Broker(timer) => timer,
+            Timer::Quorum(timer) => return self.parts.metadata.on_quorum_timer(timer, io),
+            Timer::Requests(channel) => {
+                let (parts, mut cx) = self.split(io);
+                if let Some(part) = parts.of_channel(channel) {
+                    part.on_requests_timer(channel, &mut cx);
+                }
+                return Ok(());
+            }
+            // Of other processes.
+            Timer::Controller(_) | Timer::Client(_) | Timer::Application(_) => return Ok(()),
+        };
+        match timer {
+            BrokerTimer::Metadata => return self.apply_metadata(io),
+            BrokerTimer::Shutdown => return self.shut_down(io),
+            BrokerTimer::Waiting => return self.on_overdue(io),
+            BrokerTimer::NextRequest(conn) => {
+                return match self.requests.next(conn) {
+                    Some(asked) => self.serve(asked, io),
+                    None => Ok(()),
+                };
+            }
+            _ => {}
+        }
+        let (parts, mut cx) = self.split(io);
+        match timer {
+            BrokerTimer::Heartbeat => parts.lifecycle.on_heartbeat_timer(&mut cx),
+            BrokerTimer::Forward => {
+                parts.forwards.send(&mut cx);
+                Ok(())
+            }
+            BrokerTimer::Replica(timer) => parts.replicas.on_timer(timer, &mut cx),
+            _ => Ok(()),
+        }
+    }
+
+    fn on_closed(&mut self, conn: ConnId, io: &mut Io<'_>) -> Result<(), Halt> {
+        let (parts, mut cx) = self.split(io);
+        for part in parts.all() {
+            if part.on_closed(conn, &mut cx)? {
+                return Ok(());
+            }
+        }
+        let parked = self.requests.close(conn);
+        for part in self.parts.all() {
+            part.on_client_closed(conn, parked.as_ref());
+        }
+        Ok(())
+    }
+
+    /// Requests have been parked for too long.
+    fn on_overdue(&mut self, io: &mut Io<'_>) -> Result<(), Halt> {
+        let (parts, mut cx) = self.split(io);
+        let replicas = &mut parts.replicas.partitions;
+        for conn in cx.requests.expire(cx.io.now.mono, cx.io.out) {
+            let Some(parked) = cx.requests.take(conn) else { continue };
+            match parked.body {
+                Delayed::Produce(_) => replicas.time_out_produce(conn, parked, &mut cx),
+                Delayed::Fetch(_) => replicas.complete_fetch(conn, parked, &mut cx)?,
+                Delayed::Forwarded => parts.forwards.time_out(conn, &parked, &mut cx),
+            }
+        }
+        Ok(())
+    }
+
+    fn on_request(&mut self, asked: Asked, io: &mut Io<'_>) -> Result<(), Halt> {
+        if !self.context.serving {
+            // Kafka opens its ports only when it has read the metadata.
+            io.out.close(asked.conn);
+            return Ok(());
+        }
+        match self.requests.receive(asked, io.out) {
+            Some(asked) => self.serve(asked, io),
+            None => Ok(()),
+        }
+    }
+
+    fn serve(&mut self, asked: Asked, io: &mut Io<'_>) -> Result<(), Halt> {
+        let Asked { conn, correlation_id: id, request } = asked;
+        let (parts, mut cx) = self.split(io);
+        let replicas = &mut parts.replicas.partitions;
+        let served = match request {
+            Request::Produce(request) => replicas.on_produce(conn, id, &request, &mut cx)?,
+            Request::Fetch(request) => replicas.on_fetch(conn, id, request, &mut cx)?,
+            Request::ListOffsets(request) => replicas.on_list_offsets(&request, &mut cx)?,
+            Request::OffsetForLeaderEpoch(request) => {
+                replicas.on_offset_for_leader_epoch(&request, &mut cx)
+            }
+            Request::Metadata(request) => {
+                Served::Response(metadata::respond(&cx.context.image, &request).into())
+            }
+            request @ (Request::CreateTopics(_) | Request::ElectLeaders(_)) => {
+                parts.forwards.forward(conn, id, request, &mut cx)
+            }
+            // Meant for a controller.
+            _ => Served::Close,
+        };
+        cx.requests.finish(conn, id, served, &mut cx.io);
+        Ok(())
+    }
+}
+
+/// The partitions that a request reads or writes.
+fn partitions_of(request: &Request, to: &mut Vec<TopicPartition>) {
+    match request {
+        Request::Produce(r) => to.extend(r.partitions.iter().map(|p| p.partition)),
+        Request::Fetch(r) => to.extend(r.partitions.iter().map(|p| p.partition)),
+        Request::ListOffsets(r) => to.extend(r.partitions.iter().map(|p| p.partition)),
+        Request::OffsetForLeaderEpoch(r) => to.extend(r.partitions.iter().map(|p| p.partition)),
+        _ => {}
+    }
+}
+
+/// Whether a response is about the metadata log. A fetch of it names that partition.
+fn is_of_quorum(body: &Response) -> bool {
+    match body {
+        Response::Fetch(response) => {
+            response.partitions.first().is_none_or(|p| p.partition == TopicPartition::METADATA)
+        }
+        _ => false,
+    }
+}
+
+fn lane_of(timer: &Timer) -> Lane {
+    match timer {
+        Timer::Broker(timer) => match timer {
+            BrokerTimer::Waiting | BrokerTimer::NextRequest(_) => Lane::Request,
+            BrokerTimer::Replica(timer) => match timer {
+                ReplicaTimer::Fetch(_) => Lane::Replication,
+                ReplicaTimer::IsrShrink
+                | ReplicaTimer::HighWatermarkCheckpoint
+                | ReplicaTimer::RecoveryPointCheckpoint
+                | ReplicaTimer::Flush
+                | ReplicaTimer::FlushRolled(_) => Lane::Background,
+                ReplicaTimer::AlterPartition => Lane::Control,
+            },
+            BrokerTimer::Heartbeat
+            | BrokerTimer::Forward
+            | BrokerTimer::Metadata
+            | BrokerTimer::Shutdown => Lane::Control,
+        },
+        Timer::Requests(Channel::Replica) => Lane::Replication,
+        _ => Lane::Control,
+    }
+}

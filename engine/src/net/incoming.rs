@@ -1,0 +1,96 @@
+//! Requests of one connection, one after another (`SocketServer`, `KafkaChannel.mute`).
+//!
+//! A server handles the requests of a connection strictly in order: from the moment that one is
+//! received until its response has left, the connection is muted, and the requests behind it
+//! queue. Brokers and controllers share this; when a turn comes and what a request is parked for
+//! is theirs.
+
+use crate::protocol::Request;
+use machine::ConnId;
+use std::collections::{BTreeMap, VecDeque};
+
+/// A request with its origin.
+#[derive(Clone, Debug)]
+pub(crate) struct Asked {
+    /// The connection that it came on.
+    pub(crate) conn: ConnId,
+    /// Its number on that connection.
+    pub(crate) correlation_id: u32,
+    /// The request.
+    pub(crate) request: Request,
+}
+
+/// The connections with a request that has no response yet.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Incoming {
+    muted: BTreeMap<ConnId, VecDeque<Asked>>,
+}
+
+impl Incoming {
+    /// Takes a request in. Returned if it is to be handled now, else it queues.
+    pub(crate) fn receive(&mut self, asked: Asked) -> Option<Asked> {
+        if let Some(behind) = self.muted.get_mut(&asked.conn) {
+            behind.push_back(asked);
+            return None;
+        }
+        self.muted.insert(asked.conn, VecDeque::new());
+        Some(asked)
+    }
+
+    /// The response of the request in hand has left: takes the next one in hand, or unmutes the
+    /// connection if none has queued.
+    pub(crate) fn next(&mut self, conn: ConnId) -> Option<Asked> {
+        let next = self.muted.get_mut(&conn)?.pop_front();
+        if next.is_none() {
+            self.muted.remove(&conn);
+        }
+        next
+    }
+
+    /// The request that [`Incoming::next`] would return.
+    pub(crate) fn peek(&self, conn: ConnId) -> Option<&Asked> {
+        self.muted.get(&conn)?.front()
+    }
+
+    /// Whether a request of `conn` is in hand.
+    pub(crate) fn is_muted(&self, conn: ConnId) -> bool {
+        self.muted.contains_key(&conn)
+    }
+
+    /// The connection has ended, and with it all that queued there.
+    pub(crate) fn forget(&mut self, conn: ConnId) {
+        self.muted.remove(&conn);
+    }
+
+    /// The number of muted connections.
+    pub(crate) fn len(&self) -> usize {
+        self.muted.len()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::protocol::MetadataRequest;
+    use machine::NodeId;
+
+    fn asked(conn: ConnId, correlation_id: u32) -> Asked {
+        Asked { conn, correlation_id, request: MetadataRequest { topics: None }.into() }
+    }
+
+    #[test]
+    fn requests_of_one_connection_take_turns_and_other_connections_do_not_wait() {
+        let [one, other] = [0, 1].map(|count| ConnId::new(NodeId::new(0, 1), 0, count));
+        let mut incoming = Incoming::default();
+        assert!(incoming.receive(asked(one, 1)).is_some());
+        assert!(incoming.receive(asked(one, 2)).is_none());
+        assert!(incoming.receive(asked(one, 3)).is_none());
+        assert!(incoming.receive(asked(other, 1)).is_some());
+        let turns = [(); 3].map(|()| incoming.next(one).map(|asked| asked.correlation_id));
+        assert_eq!(turns, [Some(2), Some(3), None]);
+        assert!(!incoming.is_muted(one) && incoming.is_muted(other));
+        assert!(incoming.receive(asked(one, 4)).is_some());
+        incoming.forget(one);
+        assert!(incoming.next(one).is_none());
+    }
+}
