@@ -1,9 +1,6 @@
 //! Latencies as HdrHistogram keeps them: three significant digits, whatever the range.
 
-use base64::Engine;
-use base64::engine::general_purpose::STANDARD;
 use hdrhistogram::Histogram;
-use hdrhistogram::serialization::{Deserializer, Serializer, V2Serializer};
 
 /// Significant decimal digits of what is recorded.
 const DIGITS: u8 = 3;
@@ -34,29 +31,33 @@ pub fn merged(histograms: impl IntoIterator<Item = Histogram<u64>>) -> Histogram
     all
 }
 
-/// The V2 encoding, in Base64.
+/// The values that were recorded and how often, in ascending order: `37:2 74:1`.
 pub fn to_text(histogram: &Histogram<u64>) -> String {
-    let mut bytes = Vec::new();
-    V2Serializer::new().serialize(histogram, &mut bytes).expect("a Vec takes everything");
-    STANDARD.encode(bytes)
+    let pairs = histogram.iter_recorded();
+    let pairs = pairs.map(|it| format!("{}:{}", it.value_iterated_to(), it.count_at_value()));
+    pairs.collect::<Vec<_>>().join(" ")
 }
 
-/// What [`to_text`] wrote.
+/// Reads what [`to_text`] wrote.
 ///
 /// # Errors
 ///
-/// If it is something else.
+/// If a pair is not two whole numbers, a count is 0, or a value is too large or out of order.
 pub fn from_text(text: &str) -> Result<Histogram<u64>, BadHistogram> {
-    let bytes =
-        STANDARD.decode(text).map_err(|error| BadHistogram(format!("no Base64: {error}")))?;
-    let mut rest = bytes.as_slice();
-    let mut read: Histogram<u64> = Deserializer::new()
-        .deserialize(&mut rest)
-        .map_err(|error| BadHistogram(format!("no HdrHistogram: {error}")))?;
-    if read.sigfig() != DIGITS || !rest.is_empty() {
-        return Err(BadHistogram("no HdrHistogram of three digits".to_owned()));
+    let mut read = empty();
+    let mut above = None;
+    for pair in text.split(' ').filter(|pair| !pair.is_empty()) {
+        let bad = || BadHistogram(format!("`{pair}` is no value and its count"));
+        let (value, count) = pair.split_once(':').ok_or_else(bad)?;
+        let value: u64 = value.parse().map_err(|_| bad())?;
+        let count: u64 = count.parse().map_err(|_| bad())?;
+        // The top of the last bucket lies above the largest value that is recorded as itself.
+        if count == 0 || above >= Some(value) || value > 2 * MOST {
+            return Err(bad());
+        }
+        above = Some(value);
+        read.record_n(value, count).map_err(|_| bad())?;
     }
-    read.auto(true);
     Ok(read)
 }
 
@@ -72,8 +73,10 @@ mod tests {
         let again = from_text(&to_text(&histogram)).unwrap();
         assert_eq!(again, histogram);
         assert_eq!(merged([again, histogram.clone()]).len(), 20_000);
-        assert!(from_text("AAAA").is_err() && from_text("?").is_err());
-        let text = to_text(&histogram);
-        assert!(from_text(&text[..text.len() / 8 * 4]).is_err(), "cut off");
+        assert_eq!(from_text("").unwrap(), empty());
+        for bad in ["AAAA", "5", "5:", ":5", "5:0", "5:1:1", "-5:1", "7:1 5:1", "5:1 5:1"] {
+            assert!(from_text(bad).is_err(), "{bad}");
+        }
+        assert!(from_text(&format!("{}:1", u64::MAX)).is_err(), "no allocation for a mad value");
     }
 }
