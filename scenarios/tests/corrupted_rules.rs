@@ -62,7 +62,7 @@ const CORRUPTIONS: &[Corruption] = &[
     Corruption {
         check: "no-uncommitted-read",
         rule: "may_advance_high_watermark",
-        corrupt: |rules| rules.may_advance_high_watermark = |_, _| true,
+        corrupt: |rules| rules.may_advance_high_watermark = |_| true,
         scenario: "swarm",
         set: &[],
     },
@@ -89,7 +89,7 @@ const CORRUPTIONS: &[Corruption] = &[
     Corruption {
         check: "end-never-back",
         rule: "latest_offset",
-        corrupt: |rules| rules.latest_offset = |high_watermark, _| Ok(high_watermark),
+        corrupt: |rules| rules.latest_offset = |latest| Ok(latest.bound),
         scenario: "swarm",
         set: &[],
     },
@@ -113,7 +113,7 @@ const CORRUPTIONS: &[Corruption] = &[
     Corruption {
         check: "truncation-below-watermark",
         rule: "follower_high_watermark",
-        corrupt: |rules| rules.follower_high_watermark = |_, log_end| log_end,
+        corrupt: |rules| rules.follower_high_watermark = |follower| follower.log_end,
         scenario: "swarm",
         set: &[],
     },
@@ -148,7 +148,7 @@ const CORRUPTIONS: &[Corruption] = &[
     Corruption {
         check: "same-key-same-partition",
         rule: "partitions_for_keys",
-        corrupt: |rules| rules.partitions_for_keys = |_, with_leader| with_leader.max(1),
+        corrupt: |rules| rules.partitions_for_keys = |of| of.with_leader.max(1),
         scenario: "swarm",
         set: &["keys=60"],
     },

@@ -72,7 +72,7 @@ impl Context {
             fetched_epoch,
             registered_epoch: registration.map_or(-1, |broker| broker.epoch),
         };
-        self.rules.ask(out, "is_eligible_for_isr", |rules| (rules.is_eligible_for_isr)(candidate))
+        self.rules.is_eligible_for_isr(out, candidate)
     }
 
     /// Why a request for a partition that this broker does not host is refused.

@@ -236,9 +236,7 @@ impl Active {
     fn fence_expired(&mut self, now: Mono, out: &mut Outbox) -> Vec<MetadataRecord> {
         self.sessions_timer_is_set = false;
         let expired = self.sessions.expired(now);
-        let count = self
-            .rules
-            .ask(out, "fenced_per_decision", |rules| (rules.fenced_per_decision)(expired.len()));
+        let count = self.rules.fenced_per_decision(out, expired.len());
         let mut records = Vec::new();
         for broker in &expired[..count.min(expired.len())] {
             self.cluster().fence(*broker, &mut records, out);

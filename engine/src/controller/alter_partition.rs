@@ -92,7 +92,7 @@ impl Cluster<'_> {
             present_leader_epoch: state.leader_epoch,
             present_partition_epoch: state.partition_epoch,
         };
-        self.rules.ask(out, "check_isr_proposal", |rules| (rules.check_isr_proposal)(epochs))?;
+        self.rules.check_isr_proposal(out, epochs)?;
 
         let ids: Vec<BrokerId> = proposal.new_isr.iter().map(|member| member.id).collect();
         let is_set = ids.iter().enumerate().all(|(at, id)| !ids[..at].contains(id));
@@ -115,7 +115,7 @@ impl Cluster<'_> {
             fetched_epoch: if member.epoch == -1 { registration.epoch } else { member.epoch },
             registered_epoch: registration.epoch,
         };
-        self.rules.ask(out, "is_eligible_for_isr", |rules| (rules.is_eligible_for_isr)(candidate))
+        self.rules.is_eligible_for_isr(out, candidate)
     }
 }
 

@@ -9,6 +9,7 @@ use crate::error::ErrorCode;
 use crate::ids::{BrokerEpoch, BrokerId};
 use crate::metadata::{BrokerRegistration, BrokerRegistrationChange, MetadataRecord};
 use crate::protocol::{BrokerHeartbeatRequest, BrokerHeartbeatResponse};
+use crate::rules::fencing::RequestingLife;
 
 /// What a broker is, in the eyes of the controller (`BrokerControlState`).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -78,10 +79,8 @@ impl Cluster<'_> {
         out: &mut Outbox,
     ) -> Result<&BrokerRegistration, ErrorCode> {
         let registration = self.image.broker(broker).ok_or(ErrorCode::StaleBrokerEpoch)?;
-        let registered = registration.epoch;
-        self.rules
-            .ask(out, "check_broker_epoch", |rules| (rules.check_broker_epoch)(epoch, registered))
-            .map(|()| registration)
+        let life = RequestingLife { requested: epoch, registered: registration.epoch };
+        self.rules.check_broker_epoch(out, life).map(|()| registration)
     }
 
     fn next_state(

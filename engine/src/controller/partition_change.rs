@@ -76,7 +76,7 @@ impl Cluster<'_> {
             ended_uncleanly: target.ended_uncleanly,
             effective_min_isr: effective_min_isr(min_isr, state.replicas.len()),
         };
-        self.rules.ask(out, "eligible_after", |rules| (rules.eligible_after)(eligible))
+        self.rules.eligible_after(out, eligible)
     }
 
     fn elect(&self, target: &Target<'_>, elr: &[BrokerId], out: &mut Outbox) -> Elected {
@@ -90,7 +90,7 @@ impl Cluster<'_> {
             leader: state.leader,
             last_known_leader: state.last_known_leader,
         };
-        self.rules.ask(out, "elect_leader", |rules| (rules.elect_leader)(election))
+        self.rules.elect_leader(out, election)
     }
 }
 

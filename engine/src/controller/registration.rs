@@ -7,6 +7,7 @@ use crate::error::ErrorCode;
 use crate::ids::Offset;
 use crate::metadata::{BrokerRegistration, MetadataRecord, RegisterBroker};
 use crate::protocol::{BrokerRegistrationRequest, BrokerRegistrationResponse};
+use crate::rules::election::LastLife;
 
 impl Cluster<'_> {
     /// Registers a broker. Its first record will stand at `next_offset`; `has_session` tells
@@ -60,12 +61,11 @@ impl Cluster<'_> {
         request: &BrokerRegistrationRequest,
         out: &mut Outbox,
     ) -> Transition {
-        let in_file = request.previous_broker_epoch;
-        if self.keeps_eligible_leaders()
-            && self
-                .rules
-                .ask(out, "ended_uncleanly", |rules| (rules.ended_uncleanly)(in_file, last.epoch))
-        {
+        let life = LastLife {
+            in_clean_shutdown_file: request.previous_broker_epoch,
+            registered: last.epoch,
+        };
+        if self.keeps_eligible_leaders() && self.rules.ended_uncleanly(out, life) {
             Transition::EndedUncleanly(last.id)
         } else {
             Transition::Leaves(last.id)

@@ -10,7 +10,7 @@ use crate::protocol::{
     BeginQuorumEpochRequest, BeginQuorumEpochResponse, EndQuorumEpochRequest,
     EndQuorumEpochResponse, VoteRequest, VoteResponse,
 };
-use crate::rules::quorum::Ballot;
+use crate::rules::quorum::{Ballot, LogEnd};
 use crate::timer::{QuorumTimer, Timer};
 use machine::{Disk, Halt, Mono, Now, Span};
 use rand::RngExt;
@@ -90,7 +90,7 @@ impl Quorum {
         }
         let unrecorded: Vec<BrokerId> =
             self.other_voters().filter(|voter| !votes.has(*voter)).collect();
-        let (last_offset_epoch, last_offset) = self.last();
+        let LogEnd { last_epoch: last_offset_epoch, end_offset: last_offset } = self.last();
         for voter in unrecorded {
             let request = VoteRequest {
                 replica: self.config.id,
@@ -188,13 +188,16 @@ impl Quorum {
             _ => false,
         };
         let ballot = Ballot {
-            candidate: (request.last_offset_epoch, request.last_offset),
+            candidate: LogEnd {
+                last_epoch: request.last_offset_epoch,
+                end_offset: request.last_offset,
+            },
             own: self.last(),
             voted_for_other: self.vote.is_some_and(|vote| vote != request.replica),
             has_leader,
             pre_vote: request.pre_vote,
         };
-        let granted = self.rules.ask(out, "grants_vote", |r| (r.grants_vote)(ballot));
+        let granted = self.rules.grants_vote(out, ballot);
         if granted && !request.pre_vote && self.vote.is_none() {
             self.vote = Some(request.replica);
             self.persist(disk)?;

@@ -8,6 +8,7 @@ use crate::ids::{BrokerId, Offset, TopicPartition};
 use crate::protocol::{BeginQuorumEpochRequest, EndQuorumEpochRequest};
 use crate::record::BatchBuilder;
 use crate::record::control::LeaderChange;
+use crate::rules::quorum::Majority;
 use crate::timer::{QuorumTimer, Timer};
 use bytes::Bytes;
 use machine::{Disk, Halt, Mono, Now, Span};
@@ -103,10 +104,8 @@ impl Quorum {
         ends.push(self.log.end_offset());
         ends.sort_unstable_by(|a, b| b.cmp(a));
         let Some(majority_end) = ends.get(self.majority() - 1).copied() else { return Ok(()) };
-        let commits = self
-            .rules
-            .ask(out, "quorum_commits", |r| (r.quorum_commits)(majority_end, epoch_start));
-        if commits && self.commit(majority_end, out) {
+        let majority = Majority { end: majority_end, epoch_start };
+        if self.rules.quorum_commits(out, majority) && self.commit(majority_end, out) {
             self.answer_waiting(disk, out)?;
         }
         Ok(())

@@ -42,6 +42,7 @@ use crate::fact::Fact;
 use crate::ids::{BrokerId, LeaderEpoch, Offset, TopicPartition, peer};
 use crate::log::{Log, LogConfig, LogError};
 use crate::rules::Rulebook;
+use crate::rules::quorum::LogEnd;
 use crate::timer::{QuorumTimer, Timer};
 use bytes::Bytes;
 use machine::{Boot, Disk, Halt, Mono, NodeId, Now, Span};
@@ -332,8 +333,11 @@ impl Quorum {
     }
 
     /// Its last epoch and log end offset, by which logs are compared.
-    fn last(&self) -> (LeaderEpoch, Offset) {
-        (self.log.latest_epoch().unwrap_or(0), self.log.end_offset())
+    fn last(&self) -> LogEnd {
+        LogEnd {
+            last_epoch: self.log.latest_epoch().unwrap_or(0),
+            end_offset: self.log.end_offset(),
+        }
     }
 
     /// A random time from the election time-out up to twice that.

@@ -1,11 +1,12 @@
-//! What a client makes of what it is told (`Sender`, `SubscriptionState`).
+//! What a client concludes from errors and metadata (`Sender`, `SubscriptionState`).
 
 use crate::error::ErrorCode;
 use crate::ids::LeaderEpoch;
 
-/// Whether a batch may have been written although the answer to it was this error. Only what is
-/// refused before the append is known not to be; who takes the rest for that sends it a second
-/// time under another identity, or finds what it reported as failed (KAFKA-13574).
+/// Whether a batch may have been written although its produce request returned this error. Only a
+/// batch refused before the append is known not to be written. A producer that gives up an unknown
+/// one sends it a second time under another identity, or reports as failed what is later read
+/// (KAFKA-13574).
 pub fn leaves_produce_unknown(error: ErrorCode) -> bool {
     matches!(
         error,
@@ -23,15 +24,15 @@ pub fn leaves_produce_unknown(error: ErrorCode) -> bool {
 pub struct NewLeader {
     /// The leader epoch of the last record before the position; `None`: not known.
     pub position_epoch: Option<LeaderEpoch>,
-    /// The leader epoch that the position is known to be good in.
+    /// The leader epoch in which the position was last valid.
     pub validated_epoch: Option<LeaderEpoch>,
     /// The leader epoch now.
     pub leader_epoch: LeaderEpoch,
 }
 
-/// Whether a consumer has to ask the new leader if the log still reaches its position in the same
-/// epoch, before it reads on. If it does not, the log was cut below, and new records stand where
-/// the ones already read stood (KIP-320, KAFKA-7747).
+/// Whether a consumer has to ask the new leader where its log ends in the epoch of the position
+/// before it reads on. If the log ends below the position, it was truncated, and other records
+/// stand at the offsets that the consumer has read (KIP-320, KAFKA-7747).
 pub fn has_to_validate(new: NewLeader) -> bool {
     new.position_epoch.is_some() && new.validated_epoch != Some(new.leader_epoch)
 }

@@ -1,22 +1,23 @@
-//! Who leads a partition (`PartitionChangeBuilder`, KIP-460, KIP-631, KIP-966).
+//! Which replica leads a partition (`PartitionChangeBuilder`, KIP-460, KIP-631, KIP-966).
 
 use crate::ids::{BrokerEpoch, BrokerId};
 
-/// Why an election is held.
+/// Why an election takes place.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Reason {
-    /// The leader may have gone, or one may have come: keep the leader if possible.
+    /// A broker came or went: keep the leader if possible.
     Ordinary,
     /// Leadership goes to the first replica of the assignment, if it is in sync.
     Preferred,
-    /// As ordinary, but at the end any live replica will do.
+    /// As ordinary, but as a last resort any live replica leads.
     Unclean,
 }
 
-/// What an election goes by. Lengths of logs do not: any member of the ISR has everything.
+/// What decides an election. The lengths of logs do not: any member of the ISR has everything that
+/// is committed.
 #[derive(Clone, Copy, Debug)]
 pub struct Election<'a> {
-    /// Why it is held.
+    /// Why it takes place.
     pub reason: Reason,
     /// The replicas in the order of the assignment.
     pub replicas: &'a [BrokerId],
@@ -24,25 +25,24 @@ pub struct Election<'a> {
     pub isr: &'a [BrokerId],
     /// The eligible leader replicas: once in sync, and safe to lead while the ISR is empty.
     pub elr: &'a [BrokerId],
-    /// The replicas that may lead as far as their brokers go: registered, unfenced, not
-    /// shutting down.
+    /// The replicas whose brokers may lead: registered, unfenced, not shutting down.
     pub acceptable: &'a [BrokerId],
-    /// Who leads now.
+    /// The present leader.
     pub leader: Option<BrokerId>,
-    /// Who led last, if nobody does and no replica is in the ISR or ELR.
+    /// The last leader, if there is none now and no replica is in the ISR or ELR.
     pub last_known_leader: Option<BrokerId>,
 }
 
 /// How a leader was found.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum How {
-    /// It is in the ISR.
+    /// The leader is in the ISR.
     Clean,
-    /// It is in the ELR, the ISR being empty. Clean as well.
+    /// The leader is in the ELR, and the ISR is empty. Nothing committed is lost either.
     Eligible,
-    /// It led last and came back; nobody else can say more (KIP-966).
+    /// The leader is the last one, and has come back; no replica is known to have more (KIP-966).
     LastKnown,
-    /// It was merely there. Committed records may be lost.
+    /// The leader is any live replica. Committed records may be lost.
     Unclean,
 }
 
@@ -51,11 +51,11 @@ pub enum How {
 pub struct Elected {
     /// The new leader; `None`: the partition has none.
     pub leader: Option<BrokerId>,
-    /// How it was found, if there is one.
+    /// How the leader was found, if there is one.
     pub how: How,
 }
 
-/// Elects a leader: the present one if it may go on, else the first *in the order of the
+/// Elects a leader: the present one if it may stay, else the first *in the order of the
 /// assignment* that is acceptable and in sync.
 pub fn elect(election: Election<'_>) -> Elected {
     let Election { reason, replicas, isr, elr, acceptable, leader, last_known_leader } = election;
@@ -74,7 +74,7 @@ pub fn elect(election: Election<'_>) -> Elected {
     if let Some(leader) = leader.filter(in_sync) {
         return found(leader);
     }
-    // An election for the preferred leader changes nothing unless that one can lead.
+    // An election for the preferred leader changes nothing unless the preferred leader can lead.
     if reason == Reason::Preferred {
         return Elected { leader, how: How::Clean };
     }
@@ -111,7 +111,8 @@ pub struct Eligible<'a> {
 }
 
 /// The eligible leader replicas after a change of the ISR, sorted (KIP-966): while the ISR is
-/// below min ISR the high watermark stands still, so who leaves it then still has everything.
+/// below min ISR the high watermark does not move, so a replica that leaves it then still has
+/// everything that is committed.
 pub fn eligible_after(eligible: Eligible<'_>) -> Vec<BrokerId> {
     let Eligible { old_isr, old_elr, new_isr, ended_uncleanly, effective_min_isr } = eligible;
     if new_isr.len() >= effective_min_isr {
@@ -128,12 +129,17 @@ pub fn eligible_after(eligible: Eligible<'_>) -> Vec<BrokerId> {
     elr
 }
 
-/// Whether a broker's last life ended uncleanly, by the broker epoch that it found in its
-/// clean-shutdown file when it registers again. It may then have lost what it had not synced, and
-/// loses its place in every ISR and ELR (KIP-966).
-pub fn ended_uncleanly(
-    in_clean_shutdown_file: Option<BrokerEpoch>,
-    last_registered: BrokerEpoch,
-) -> bool {
-    in_clean_shutdown_file != Some(last_registered)
+/// A broker that registers again, and its registration before.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct LastLife {
+    /// The broker epoch that the broker found in its clean-shutdown file; `None`: no such file.
+    pub in_clean_shutdown_file: Option<BrokerEpoch>,
+    /// The broker epoch of its last registration.
+    pub registered: BrokerEpoch,
+}
+
+/// Whether a broker's last life ended uncleanly, by the broker epoch in its clean-shutdown file.
+/// The broker may then have lost what it had not synced, and leaves every ISR and ELR (KIP-966).
+pub fn ended_uncleanly(last: LastLife) -> bool {
+    last.in_clean_shutdown_file != Some(last.registered)
 }

@@ -1,47 +1,77 @@
-//! Whose word still counts: leader epochs (KIP-320) and broker epochs (KIP-380, KIP-903).
+//! Which requests are outdated, by leader epoch (KIP-320) and by broker epoch (KIP-380, KIP-903).
 
 use crate::error::ErrorCode;
 use crate::ids::{BrokerEpoch, LeaderEpoch};
 
-/// Whether a request that knows the leader epoch `requested` may be answered by a broker that
-/// knows `local`. Without it a fetch made under an earlier epoch would count as proof that the
-/// follower has what this leader wrote (KAFKA-7395). Nothing of a refused request may take effect.
-pub fn check_leader_epoch(
-    requested: Option<LeaderEpoch>,
-    local: LeaderEpoch,
-) -> Result<(), ErrorCode> {
-    match requested {
-        Some(epoch) if epoch < local => Err(ErrorCode::FencedLeaderEpoch),
-        Some(epoch) if epoch > local => Err(ErrorCode::UnknownLeaderEpoch),
+/// The leader epochs that the two sides of a request know.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct LeaderEpochs {
+    /// The leader epoch in the request; `None`: the sender knows none.
+    pub requested: Option<LeaderEpoch>,
+    /// The leader epoch of the replica that received the request.
+    pub local: LeaderEpoch,
+}
+
+/// Whether a request may be served: `FENCED_LEADER_EPOCH` if its leader epoch is older,
+/// `UNKNOWN_LEADER_EPOCH` if it is newer. Otherwise a fetch made under an earlier epoch would count
+/// as proof that the follower has what this leader wrote (KAFKA-7395). A refused request changes
+/// nothing.
+pub fn check_leader_epoch(epochs: LeaderEpochs) -> Result<(), ErrorCode> {
+    match epochs.requested {
+        Some(epoch) if epoch < epochs.local => Err(ErrorCode::FencedLeaderEpoch),
+        Some(epoch) if epoch > epochs.local => Err(ErrorCode::UnknownLeaderEpoch),
         _ => Ok(()),
     }
 }
 
-/// Whether a fetch comes from the life of the broker that the metadata knows, not from an earlier
-/// one. `fetched` is -1 for a sender that has no lives; `registered` is `None` if the metadata
-/// does not know the broker, and then nothing can be told against it.
-pub fn is_present_life(fetched: BrokerEpoch, registered: Option<BrokerEpoch>) -> bool {
-    fetched == -1 || registered.is_none_or(|registered| fetched >= registered)
+/// The life of a broker that sent a fetch, and the one that the leader's metadata knows.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct FetchingLife {
+    /// The broker epoch in the fetch; -1 from a sender that has not registered yet, or never does.
+    pub fetched: BrokerEpoch,
+    /// The registered broker epoch; `None`: the metadata does not know the broker.
+    pub registered: Option<BrokerEpoch>,
 }
 
-/// Whether a follower may append a batch of the epoch `batch` that it fetched under the epoch
-/// `fetched`: never one newer than the leadership that it knows (KAFKA-18723).
-pub fn may_append_fetched(batch: LeaderEpoch, fetched: LeaderEpoch) -> bool {
-    batch <= fetched
+/// Whether a fetch does not come from an earlier life than the registered one. Without a broker
+/// epoch on either side the fetch passes (`Replica.updateFetchStateOrThrow`).
+pub fn is_present_life(life: FetchingLife) -> bool {
+    life.fetched == -1 || life.registered.is_none_or(|registered| life.fetched >= registered)
 }
 
-/// Whether a broker's request to the controller comes from the life that is registered. A request
-/// of an earlier life must not keep a later one alive, nor speak for it (KIP-380).
-pub fn check_broker_epoch(
-    requested: BrokerEpoch,
-    registered: BrokerEpoch,
-) -> Result<(), ErrorCode> {
-    if requested == registered { Ok(()) } else { Err(ErrorCode::StaleBrokerEpoch) }
+/// The leader epochs of a fetched batch and of the fetch that returned it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct FetchedBatch {
+    /// The leader epoch of the batch.
+    pub batch: LeaderEpoch,
+    /// The leader epoch under which the follower fetched.
+    pub fetch: LeaderEpoch,
 }
 
-/// How many of `expired` brokers are fenced from one and the same state of the cluster: one. The
-/// next is looked at when the first has left, or the changes of the second, made from a state in
-/// which the first still leads, would bring it back (KAFKA-13173).
+/// Whether a follower may append a fetched batch: never one newer than the leadership that the
+/// follower knows (KAFKA-18723).
+pub fn may_append_fetched(epochs: FetchedBatch) -> bool {
+    epochs.batch <= epochs.fetch
+}
+
+/// The life of a broker that sent a request to the controller, and the registered one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct RequestingLife {
+    /// The broker epoch in the request.
+    pub requested: BrokerEpoch,
+    /// The broker epoch of the registration.
+    pub registered: BrokerEpoch,
+}
+
+/// Whether a broker's request to the controller comes from the registered life. A request of an
+/// earlier life must neither keep a later one alive nor change its partitions (KIP-380).
+pub fn check_broker_epoch(life: RequestingLife) -> Result<(), ErrorCode> {
+    if life.requested == life.registered { Ok(()) } else { Err(ErrorCode::StaleBrokerEpoch) }
+}
+
+/// How many of `expired` brokers are fenced from one state of the cluster: at most one. The next
+/// is considered after the records of the first have been replayed; computed from a state in which
+/// the first still leads, the records of the second would bring the first back (KAFKA-13173).
 pub fn fenced_per_decision(expired: usize) -> usize {
     expired.min(1)
 }

@@ -1,4 +1,4 @@
-//! Who is an in-sync replica (`Partition`, `PartitionState`).
+//! Which replicas are in sync (`Partition`, `PartitionState`).
 
 use crate::error::ErrorCode;
 use crate::ids::{BrokerEpoch, LeaderEpoch, Offset, PartitionEpoch};
@@ -17,8 +17,9 @@ pub struct Join {
 
 /// Whether a follower has enough to join the ISR.
 ///
-/// The high watermark alone does not tell: a new leader's may lie below what the leader before it
-/// acknowledged, but its own log, up to where its epoch starts, holds all of that (KAFKA-7128).
+/// The high watermark alone does not suffice: that of a new leader may lie below what an earlier
+/// leader acknowledged. The new leader's log up to the start of its epoch holds all of that
+/// (KAFKA-7128).
 pub fn may_join(join: Join) -> bool {
     join.follower_end >= join.high_watermark && join.follower_end >= join.epoch_start
 }
@@ -30,9 +31,9 @@ pub struct Candidate {
     pub fenced: bool,
     /// It is shutting down.
     pub shutting_down: bool,
-    /// The life that fetched.
+    /// The broker epoch of the life that fetched.
     pub fetched_epoch: BrokerEpoch,
-    /// The life that the metadata knows.
+    /// The broker epoch in the metadata; -1 if the broker is not registered.
     pub registered_epoch: BrokerEpoch,
 }
 
@@ -49,9 +50,9 @@ pub fn is_eligible(candidate: Candidate) -> bool {
 pub struct Lag {
     /// Its log end offset.
     pub follower_end: Offset,
-    /// The leader's.
+    /// The leader's log end offset.
     pub leader_end: Offset,
-    /// When it last had all that the leader had.
+    /// When the member last had everything that the leader had.
     pub last_caught_up: Mono,
     /// Now.
     pub now: Mono,
@@ -59,14 +60,14 @@ pub struct Lag {
     pub max_lag: Span,
 }
 
-/// Whether a member of the ISR has to leave it: it lacks something, and has for longer than
-/// `replica.lag.time.max.ms`. How many messages it lacks does not count (KIP-16, KIP-537).
+/// Whether a member of the ISR has to leave it: it has lacked something for longer than
+/// `replica.lag.time.max.ms`. How many records it lacks does not count (KIP-16, KIP-537).
 pub fn is_out_of_sync(lag: Lag) -> bool {
     lag.follower_end != lag.leader_end && lag.now.since(lag.last_caught_up) > lag.max_lag
 }
 
 /// Whether a replica is in the ISR that the controller has committed, and in the one that the
-/// leader has proposed and not yet heard about.
+/// leader has proposed and the controller has not decided on yet.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Membership {
     /// In the committed ISR.
@@ -82,12 +83,21 @@ pub fn is_in_effective_isr(membership: Membership) -> bool {
     membership.committed || membership.proposed == Some(true)
 }
 
-/// A leader's proposal of other in-sync replicas, and what the controller knows.
+/// How many in-sync replicas there are, and how many there have to be.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Size {
+    /// The number of members of the ISR, the leader included.
+    pub isr: usize,
+    /// `min.insync.replicas`, at most the replication factor.
+    pub effective_min_isr: usize,
+}
+
+/// A leader's proposal of another ISR, and what the controller knows.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Proposal {
-    /// The leader epoch that it was made in.
+    /// The leader epoch in which it was made.
     pub leader_epoch: LeaderEpoch,
-    /// The version of the partition that it was made from.
+    /// The version of the partition from which it was made.
     pub partition_epoch: PartitionEpoch,
     /// It comes from the leader.
     pub from_leader: bool,
@@ -97,9 +107,9 @@ pub struct Proposal {
     pub present_partition_epoch: PartitionEpoch,
 }
 
-/// Whether a proposal is one that the controller may look at. If it is ahead of the controller,
-/// the controller is the one who is behind, and must not speak for the cluster (KAFKA-14154);
-/// what was made from an older state may not overwrite a newer one (KIP-497).
+/// Whether the controller may consider a proposal. One that is ahead of the controller shows that
+/// this controller is outdated and must not decide (`NOT_CONTROLLER`, KAFKA-14154). One that was
+/// made from an older state must not overwrite a newer one (KIP-497).
 pub fn check_proposal(proposal: Proposal) -> Result<(), ErrorCode> {
     if proposal.leader_epoch > proposal.present_leader_epoch
         || proposal.partition_epoch > proposal.present_partition_epoch

@@ -2,32 +2,51 @@
 
 use crate::ids::{LeaderEpoch, Offset};
 
-/// A voter that is asked for its vote.
+/// Where a log of the quorum ends. The later of two has the higher last epoch, or the higher end
+/// offset in the same epoch.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct LogEnd {
+    /// The epoch of its last record.
+    pub last_epoch: LeaderEpoch,
+    /// Its end offset.
+    pub end_offset: Offset,
+}
+
+/// A vote request, as the voter that received it sees it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Ballot {
-    /// The candidate's last epoch and log end offset.
-    pub candidate: (LeaderEpoch, Offset),
-    /// The voter's last epoch and log end offset.
-    pub own: (LeaderEpoch, Offset),
-    /// The voter has voted in this epoch, and for another. Does not count in a pre-vote.
+    /// Where the candidate's log ends.
+    pub candidate: LogEnd,
+    /// Where the voter's own log ends.
+    pub own: LogEnd,
+    /// The voter has voted in this epoch, for another candidate. Does not count in a pre-vote.
     pub voted_for_other: bool,
-    /// The voter knows this epoch's leader. In a pre-vote: it also hears from it.
+    /// The voter knows the leader of this epoch. In a pre-vote: it also hears from it.
     pub has_leader: bool,
-    /// It is a pre-vote.
+    /// The request is a pre-vote.
     pub pre_vote: bool,
 }
 
-/// Whether a vote is granted: the candidate lacks nothing that the voter has, and the voter is
-/// free to choose.
+/// Whether a voter grants its vote: the candidate lacks nothing that the voter has, and the voter
+/// is free to choose.
 pub fn grants_vote(ballot: Ballot) -> bool {
     !ballot.has_leader
         && (ballot.pre_vote || !ballot.voted_for_other)
         && ballot.candidate >= ballot.own
 }
 
-/// Whether what a majority of the voters has, up to `majority_end`, is committed by a leader whose
-/// epoch starts at `epoch_start`: only with a record of its own epoch, which stands *at* the
-/// start, so the majority must be beyond it (KAFKA-12619, Raft section 5.4.2).
-pub fn commits(majority_end: Offset, epoch_start: Offset) -> bool {
-    majority_end > epoch_start
+/// How far a majority of the voters has replicated the log of the quorum's leader.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Majority {
+    /// The end offset that a majority has reached.
+    pub end: Offset,
+    /// Where the leader's epoch starts.
+    pub epoch_start: Offset,
+}
+
+/// Whether what a majority has is committed: only with a record of the leader's own epoch. The
+/// first of these stands *at* the start of the epoch, so the majority has to be beyond it
+/// (KAFKA-12619, Raft section 5.4.2).
+pub fn commits(majority: Majority) -> bool {
+    majority.end > majority.epoch_start
 }

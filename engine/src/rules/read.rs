@@ -3,14 +3,23 @@
 use crate::error::ErrorCode;
 use crate::ids::Offset;
 
-/// What ListOffsets answers for "latest": the high watermark, but only once it has reached the
-/// start of the leader's epoch. Below that it may be older than what the leader before showed
-/// (KIP-207, KAFKA-2334).
-pub fn latest_offset(high_watermark: Offset, epoch_start: Offset) -> Result<Offset, ErrorCode> {
-    if high_watermark < epoch_start {
+/// A leader that is asked for the latest offset.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Latest {
+    /// The end of what the reader may see: high watermark or last stable offset.
+    pub bound: Offset,
+    /// Where the leader's epoch starts.
+    pub epoch_start: Offset,
+}
+
+/// What ListOffsets returns as the latest offset: the bound, but only once it has reached the start
+/// of the leader's epoch; `OFFSET_NOT_AVAILABLE` before. Until then it may lie below what an
+/// earlier leader has shown (KIP-207, KAFKA-2334).
+pub fn latest_offset(latest: Latest) -> Result<Offset, ErrorCode> {
+    if latest.bound < latest.epoch_start {
         Err(ErrorCode::OffsetNotAvailable)
     } else {
-        Ok(high_watermark)
+        Ok(latest.bound)
     }
 }
 
@@ -28,7 +37,7 @@ pub struct Position {
     pub log_end: Offset,
 }
 
-/// What to answer.
+/// What a fetch returns.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Answer {
     /// Records from the position up to the bound.
@@ -39,8 +48,8 @@ pub enum Answer {
     OutOfRange,
 }
 
-/// What to answer to a reader at a position. Between the bound and the log end there is nothing
-/// *yet*; calling that out of range would make consumers start over.
+/// What a reader at a position gets. Between the bound and the log end there is nothing *yet*; if
+/// that were out of range, consumers would reset their positions (KAFKA-2334).
 pub fn position(position: Position) -> Answer {
     let Position { fetch_offset, log_start, bound, log_end } = position;
     if fetch_offset < log_start || fetch_offset > log_end {

@@ -1,4 +1,4 @@
-//! Where a follower cuts its log (KIP-101, KIP-279, KIP-320, KIP-595; `AbstractFetcherThread`,
+//! Where a follower truncates its log (KIP-101, KIP-279, KIP-320, KIP-595; `AbstractFetcherThread`,
 //! `Partition.readRecords`).
 
 use crate::ids::{LeaderEpoch, Offset};
@@ -15,41 +15,42 @@ pub struct Start {
     pub knows_epochs: bool,
 }
 
-/// From where a replica fetches when it begins to follow; it cuts what lies above.
+/// The offset from which a replica fetches when it begins to follow; it cuts what lies above.
 ///
-/// Its own end: what it has too much the leader will tell by epochs. Cutting at the high
-/// watermark throws away records that were acknowledged, because a follower's high watermark
-/// trails by a fetch (KIP-101, KAFKA-1211). It is the last resort of a log without epochs.
+/// That is its own log end: the leader's answers show by epochs what has to be cut. A follower that
+/// cuts to its high watermark throws away acknowledged records, because its high watermark trails
+/// by a fetch (KIP-101, KAFKA-1211). The high watermark is the last resort of a log without epochs.
 pub fn start_of_following(start: Start) -> Offset {
     if start.knows_epochs { start.log_end } else { start.high_watermark.min(start.log_end) }
 }
 
-/// What a follower says in its fetch.
+/// A follower's fetch, and the leader that received it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Fetched {
     /// Its log end offset.
     pub fetch_offset: Offset,
     /// The epoch of its last record.
     pub last_fetched_epoch: LeaderEpoch,
-    /// The leader epoch that it fetches under; `None`: it does not say.
+    /// The leader epoch in the fetch; `None`: the fetch has none.
     pub current_leader_epoch: Option<LeaderEpoch>,
-    /// The leader epoch of whoever answers.
+    /// The leader epoch of the replica that received the fetch.
     pub leader_epoch: LeaderEpoch,
 }
 
-/// Whether a follower's log parts from the leader's, `end` being what the leader knows of the
-/// follower's last epoch. The epochs of the two leaderships do not count: every fetch is looked
-/// at, where before KIP-595 a follower asked once, when it began to follow.
+/// Whether a follower's log diverges from the leader's. `end` is the leader's end offset for the
+/// follower's last epoch. The leader epochs of the two sides do not count: every fetch is checked,
+/// whereas before KIP-595 a follower asked once, when it began to follow.
 pub fn diverges(fetched: Fetched, end: EpochEndOffset) -> bool {
     end.epoch < fetched.last_fetched_epoch || end.end_offset < fetched.fetch_offset
 }
 
-/// A follower that was told that it diverges.
+/// A follower whose fetch returned a diverging epoch.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Divergence {
-    /// What the leader knows.
+    /// The diverging epoch, and where it ends in the leader's log.
     pub leader: EpochEndOffset,
-    /// What the follower itself knows of that epoch, by the same lookup; `None`: nothing.
+    /// The same lookup in the follower's own log; `None`: it knows neither that epoch nor an older
+    /// one.
     pub own: Option<EpochEndOffset>,
     /// Its log end offset.
     pub log_end: Offset,
@@ -57,10 +58,10 @@ pub struct Divergence {
     pub high_watermark: Offset,
 }
 
-/// Where a follower cuts. If it does not know the leader's epoch either, it cuts to the end of
-/// its next older one and asks again: several fast elections need several rounds (KIP-279). If it
-/// knows none, the leader's word is all there is; its own high watermark is no bound of what the
-/// two have in common.
+/// The offset to which a follower cuts. If the follower does not know the leader's epoch, it cuts to
+/// the end of its next older one and fetches again: several fast elections need several rounds
+/// (KIP-279). If it knows none, it cuts to the leader's end offset; its own high watermark is no
+/// bound of what the two logs have in common.
 pub fn truncate_to(divergence: Divergence) -> Offset {
     let Divergence { leader, own, log_end, .. } = divergence;
     match own {

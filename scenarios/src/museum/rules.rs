@@ -1,12 +1,13 @@
-//! The rules as they once were. Each is compared with the right one wherever it is asked.
+//! The rules as they shipped. Wherever one is called, it is compared with the right one.
 
 use engine::error::ErrorCode;
-use engine::ids::{LeaderEpoch, Offset};
+use engine::ids::Offset;
 use engine::protocol::EpochEndOffset;
+use engine::rules::fencing::{FetchedBatch, LeaderEpochs};
 use engine::rules::isr::{Join, Membership};
 use engine::rules::truncation::{Fetched, Start, diverges};
 
-/// KAFKA-7128: the start of the leader's epoch is left out.
+/// KAFKA-7128: without the start of the leader's epoch.
 pub(super) fn join_by_high_watermark_only(join: Join) -> bool {
     join.follower_end >= join.high_watermark
 }
@@ -17,7 +18,7 @@ pub(super) fn follow_from_high_watermark(start: Start) -> Offset {
 }
 
 /// Before KIP-320: requests carry no leader epoch.
-pub(super) fn no_epoch_fencing(_: Option<LeaderEpoch>, _: LeaderEpoch) -> Result<(), ErrorCode> {
+pub(super) fn no_epoch_fencing(_: LeaderEpochs) -> Result<(), ErrorCode> {
     Ok(())
 }
 
@@ -32,7 +33,7 @@ pub(super) fn divergence_under_the_same_leadership_only(
 }
 
 /// Before KAFKA-18723: a follower appends what it is given.
-pub(super) fn append_whatever_was_fetched(_: LeaderEpoch, _: LeaderEpoch) -> bool {
+pub(super) fn append_whatever_was_fetched(_: FetchedBatch) -> bool {
     true
 }
 

@@ -382,7 +382,7 @@ impl Consumer {
                 validated_epoch: position.leader_epoch,
                 leader_epoch,
             };
-            if self.rules.ask(out, "has_to_validate", |r| (r.has_to_validate)(new)) {
+            if self.rules.has_to_validate(out, new) {
                 let stamp = self.stamp();
                 self.partitions[index].turn(State::Validating { under: leader_epoch }, stamp);
             } else {

@@ -7,6 +7,7 @@ use crate::client::partitioner::{self, Candidate, Sticky};
 use crate::client::random::Random;
 use crate::config::{Partitioner, ProducerConfig};
 use crate::ids::{LeaderEpoch, TopicPartition};
+use crate::rules::producer::Partitions;
 use machine::{Mono, NodeId, Now};
 use std::collections::{BTreeMap, VecDeque};
 
@@ -91,15 +92,15 @@ impl Accumulator {
         }
     }
 
-    /// Appends a record to the last batch of its partition, or to a new one. `spread` answers over
-    /// how many partitions keys are spread, of all and of those with a leader.
+    /// Appends a record to the last batch of its partition, or to a new one. `spread` returns over
+    /// how many partitions keys are spread.
     #[inline]
     pub(super) fn append(
         &mut self,
         now: Now,
         config: &ProducerConfig,
         random: &mut Random,
-        spread: impl FnMut(usize, usize) -> usize,
+        spread: impl FnMut(Partitions) -> usize,
         record: &ProducerRecord<'_>,
         tag: u64,
     ) -> Appended {
@@ -164,7 +165,7 @@ impl TopicQueues {
         &mut self,
         config: &ProducerConfig,
         random: &mut Random,
-        mut spread: impl FnMut(usize, usize) -> usize,
+        mut spread: impl FnMut(Partitions) -> usize,
         record: &ProducerRecord<'_>,
         queues: &[Queue],
     ) -> Option<(i32, Choice)> {
@@ -180,7 +181,7 @@ impl TopicQueues {
         }
         if let (Some(key), false) = (record.key, config.partitioner_ignore_keys) {
             let with_leader = self.candidates(queues).filter(|it| it.available).count();
-            let count = spread(self.queues.len(), with_leader) as i32;
+            let count = spread(Partitions { all: self.queues.len(), with_leader }) as i32;
             return Some((partitioner::partition_for_key(key, count), Choice::Fixed));
         }
         if let Some(partition) = self.sticky.partition {

@@ -155,10 +155,7 @@ impl Producer {
         tag: u64,
         out: &mut Outbox,
     ) -> bool {
-        let spread = |all, with_leader| {
-            self.rules
-                .ask(out, "partitions_for_keys", |r| (r.partitions_for_keys)(all, with_leader))
-        };
+        let spread = |partitions| self.rules.partitions_for_keys(out, partitions);
         let (config, random) = (&self.config, &mut self.random);
         let appended = self.accumulator.append(now, config, random, spread, record, tag);
         self.waits_for_memory = appended == Appended::NoMemory;

@@ -168,8 +168,7 @@ impl Producer {
             }
             let mut batch = queue.take_first();
             batch.sent_epoch = Some(epoch);
-            queue.muted =
-                self.rules.ask(out, "mutes_partition", |r| (r.mutes_partition)(max_in_flight));
+            queue.muted = self.rules.mutes_partition(out, max_in_flight);
             partitions.push(ProducePartition { partition: queue.partition, records: batch.seal() });
             sendings.push(Sending { queue: index, batch });
         }
@@ -283,7 +282,7 @@ impl Producer {
         // To the front, and so before a batch that failed earlier: without sequences there is
         // nothing to order them by.
         let waiting = self.accumulator.queues[index].batches.len();
-        let place = self.rules.ask(out, "place_of_retry", |r| (r.place_of_retry)(waiting));
+        let place = self.rules.place_of_retry(out, waiting);
         self.accumulator.queues[index].batches.insert(place.min(waiting), batch);
     }
 
@@ -295,8 +294,7 @@ impl Producer {
 
     /// Remembers that a transmission may have succeeded.
     fn doubt(&self, batch: &mut Batch, error: ErrorCode, out: &mut Outbox) {
-        batch.maybe_written |=
-            self.rules.ask(out, "leaves_produce_unknown", |r| (r.leaves_produce_unknown)(error));
+        batch.maybe_written |= self.rules.leaves_produce_unknown(out, error);
     }
 
     fn split(&mut self, index: usize, batch: Batch) {

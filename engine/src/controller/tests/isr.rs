@@ -144,7 +144,7 @@ fn who_ended_uncleanly_loses_its_right_to_lead() {
 
 #[test]
 fn the_bug_of_the_last_replica_standing_is_reached_by_its_rule() {
-    let broken = Rules { ended_uncleanly: |_, _| false, ..Rules::kafka() };
+    let broken = Rules { ended_uncleanly: |_| false, ..Rules::kafka() };
     let (mut bench, partition) = last_replica_standing(broken);
     assert_eq!(bench.roles(partition).0, Some(1), "elected, whatever it lost");
     let told = Fact::RuleDiffered { rule: "ended_uncleanly" };

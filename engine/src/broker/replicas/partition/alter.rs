@@ -41,7 +41,7 @@ impl Partition {
         };
         let join =
             Join { follower_end: remote.log_end, high_watermark, epoch_start: leader.epoch_start };
-        if !context.rules.ask(io.out, "may_join_isr", |rules| (rules.may_join_isr)(join)) {
+        if !context.rules.may_join_isr(io.out, join) {
             return false;
         }
         if !context.is_eligible_for_isr(follower, remote.broker_epoch, io.out) {
@@ -76,7 +76,7 @@ impl Partition {
                 now: io.now.mono,
                 max_lag: context.config.replica_lag_time_max,
             };
-            context.rules.ask(io.out, "is_out_of_sync", |rules| (rules.is_out_of_sync)(lag))
+            context.rules.is_out_of_sync(io.out, lag)
         };
         let committed = leader.isr.committed.iter().copied();
         let isr: Vec<BrokerId> = committed.filter(|id| !is_out(*id, io)).collect();

@@ -9,6 +9,8 @@ use crate::log::LogError;
 use crate::metadata::PartitionRegistration;
 use crate::protocol::{EpochEndOffset, FetchedPartition};
 use crate::record::Batch;
+use crate::rules::fencing::FetchedBatch;
+use crate::rules::high_watermark::Follower;
 use crate::rules::truncation::{Divergence, Start};
 use machine::Halt;
 
@@ -58,9 +60,7 @@ impl Partition {
             high_watermark: self.high_watermark,
             knows_epochs: !self.log.epochs().is_empty(),
         };
-        let from = context
-            .rules
-            .ask(io.out, "start_of_following", |rules| (rules.start_of_following)(start));
+        let from = context.rules.start_of_following(io.out, start);
         if from < self.log.end_offset() {
             return self.cut(from.max(0), Truncation::Following, io);
         }
@@ -82,11 +82,8 @@ impl Partition {
             let Ok(view) = Batch::new(batch) else {
                 return Ok(Err(AppendError(ErrorCode::CorruptMessage)));
             };
-            let epoch = view.leader_epoch();
-            let may = context.rules.ask(io.out, "may_append_fetched", |rules| {
-                (rules.may_append_fetched)(epoch, fetched_epoch)
-            });
-            if !may {
+            let epochs = FetchedBatch { batch: view.leader_epoch(), fetch: fetched_epoch };
+            if !context.rules.may_append_fetched(io.out, epochs) {
                 io.out.observe(Fact::Reached("fetched_batch_newer"));
                 break;
             }
@@ -131,10 +128,8 @@ impl Partition {
         context: &Context,
         io: &mut Io<'_>,
     ) -> bool {
-        let log_end = self.log.end_offset();
-        let to = context.rules.ask(io.out, "follower_high_watermark", |rules| {
-            (rules.follower_high_watermark)(leader_high_watermark, log_end)
-        });
+        let follower = Follower { leader_high_watermark, log_end: self.log.end_offset() };
+        let to = context.rules.follower_high_watermark(io.out, follower);
         if to < self.high_watermark {
             io.out.observe(Fact::Reached("high_watermark_back"));
         }
@@ -163,7 +158,7 @@ impl Partition {
             log_end: self.log.end_offset(),
             high_watermark: self.high_watermark,
         };
-        let to = context.rules.ask(io.out, "truncate_to", |rules| (rules.truncate_to)(divergence));
+        let to = context.rules.truncate_to(io.out, divergence);
         if to < self.high_watermark {
             io.out.observe(Fact::Reached("truncation_below_high_watermark"));
         }

@@ -45,7 +45,7 @@ impl Isr {
             committed: self.committed.contains(&id),
             proposed: self.pending.as_ref().map(|pending| pending.contains(id)),
         };
-        rules.ask(out, "is_in_effective_isr", |rules| (rules.is_in_effective_isr)(membership))
+        rules.is_in_effective_isr(out, membership)
     }
 
     /// How many replicas count as in sync at present, out of `replicas`.

@@ -97,15 +97,11 @@ impl Partition {
         context: &Context,
         io: &mut Io<'_>,
     ) -> Result<Result<Appended, ErrorCode>, Halt> {
-        let min_isr = self.min_isr();
         let Role::Leader(leader) = &self.role else {
             return Ok(Err(ErrorCode::NotLeaderOrFollower));
         };
-        let isr = leader.isr.committed.len();
-        let enough = context.rules.ask(io.out, "check_in_sync_replicas", |rules| {
-            (rules.check_in_sync_replicas)(acks, isr, min_isr)
-        });
-        if let Err(error) = enough {
+        let size = self.isr_size(leader.isr.committed.len());
+        if let Err(error) = context.rules.check_in_sync_replicas(io.out, acks, size) {
             return Ok(Err(error));
         }
         if let Err(invalid) = validate_produce(batch, &Limits::from(&self.config), io.now.wall) {
@@ -149,13 +145,9 @@ impl Partition {
         context: &Context,
         io: &mut Io<'_>,
     ) -> bool {
-        let min_isr = self.min_isr();
         let Role::Leader(leader) = &self.role else { return false };
-        let isr = leader.isr.committed.len();
-        let may = context.rules.ask(io.out, "may_advance_high_watermark", |rules| {
-            (rules.may_advance_high_watermark)(isr, min_isr)
-        });
-        if !may {
+        let size = self.isr_size(leader.isr.committed.len());
+        if !context.rules.may_advance_high_watermark(io.out, size) {
             return false;
         }
         let leader_end = self.log.end_offset();
@@ -181,10 +173,7 @@ impl Partition {
             return None;
         }
         let isr = leader.isr.effective_len(&self.replicas, &context.rules, io.out);
-        let min_isr = self.min_isr();
-        Some(context.rules.ask(io.out, "outcome_when_replicated", |rules| {
-            (rules.outcome_when_replicated)(isr, min_isr)
-        }))
+        Some(context.rules.outcome_when_replicated(io.out, self.isr_size(isr)))
     }
 }
 
@@ -218,8 +207,6 @@ impl Leader {
             eligible: context.is_eligible_for_isr(remote.id, remote.broker_epoch, io.out),
             caught_up: remote.is_caught_up(leader_end, io.now.mono, max_lag),
         };
-        context.rules.ask(io.out, "holds_back_high_watermark", |rules| {
-            (rules.holds_back_high_watermark)(replica)
-        })
+        context.rules.holds_back_high_watermark(io.out, replica)
     }
 }

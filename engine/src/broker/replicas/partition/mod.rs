@@ -37,6 +37,7 @@ use crate::log::{Log, LogConfig};
 use crate::metadata::PartitionRegistration;
 use crate::protocol::LeaderIdAndEpoch;
 use crate::rules::high_watermark::effective_min_isr;
+use crate::rules::isr::Size;
 use isr::Isr;
 use machine::{Halt, Mono};
 use remote::RemoteReplica;
@@ -203,9 +204,10 @@ impl Partition {
         self.high_watermark
     }
 
-    /// `min.insync.replicas` as it takes effect here.
-    fn min_isr(&self) -> usize {
-        effective_min_isr(self.config.min_insync_replicas as usize, self.replicas.len())
+    /// An ISR of `isr` members beside `min.insync.replicas` as it takes effect here.
+    fn isr_size(&self, isr: usize) -> Size {
+        let min_isr = self.config.min_insync_replicas as usize;
+        Size { isr, effective_min_isr: effective_min_isr(min_isr, self.replicas.len()) }
     }
 
     /// Takes over a changed configuration of the topic.

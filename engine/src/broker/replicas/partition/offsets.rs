@@ -9,6 +9,7 @@ use crate::protocol::{
     EARLIEST_TIMESTAMP, EpochEndOffset, Isolation, LATEST_TIMESTAMP, ListOffset, ListedOffset,
     OffsetForLeaderEpoch,
 };
+use crate::rules::read::Latest;
 use machine::Halt;
 
 impl Partition {
@@ -70,9 +71,7 @@ impl Partition {
         io: &mut Io<'_>,
     ) -> Result<Offset, ErrorCode> {
         let epoch_start = self.leader().map_or(0, |leader| leader.epoch_start);
-        let latest = context
-            .rules
-            .ask(io.out, "latest_offset", |rules| (rules.latest_offset)(bound, epoch_start));
+        let latest = context.rules.latest_offset(io.out, Latest { bound, epoch_start });
         if latest.is_err() {
             io.out.observe(Fact::Reached("latest_offset_unavailable"));
         }

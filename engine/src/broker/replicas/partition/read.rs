@@ -11,6 +11,7 @@ use crate::log::{LogError, Read};
 use crate::protocol::{
     EpochEndOffset, FetchPartition, FetchedPartition, Isolation, Records, ReplicaState,
 };
+use crate::rules::fencing::{FetchingLife, LeaderEpochs};
 use crate::rules::read::{Answer, Position};
 use crate::rules::truncation::Fetched;
 use machine::Halt;
@@ -48,10 +49,8 @@ impl Partition {
         context: &Context,
         io: &mut Io<'_>,
     ) -> Result<(), ErrorCode> {
-        let local = self.leader_epoch;
-        let checked = context.rules.ask(io.out, "check_leader_epoch", |rules| {
-            (rules.check_leader_epoch)(requested, local)
-        });
+        let epochs = LeaderEpochs { requested, local: self.leader_epoch };
+        let checked = context.rules.check_leader_epoch(io.out, epochs);
         if checked == Err(ErrorCode::UnknownLeaderEpoch) && self.is_leader() {
             io.out.observe(Fact::Reached("stale_leader_asked"));
         }
@@ -200,8 +199,7 @@ impl Partition {
             current_leader_epoch: request.current_leader_epoch,
             leader_epoch: self.leader_epoch,
         };
-        let diverges =
-            context.rules.ask(io.out, "diverges", |rules| (rules.diverges)(fetched, end));
+        let diverges = context.rules.diverges(io.out, fetched, end);
         Ok(diverges.then_some(end))
     }
 
@@ -220,9 +218,7 @@ impl Partition {
             bound,
             log_end: self.log.end_offset(),
         };
-        let answer =
-            context.rules.ask(io.out, "read_position", |rules| (rules.read_position)(position));
-        match answer {
+        match context.rules.read_position(io.out, position) {
             Answer::OutOfRange => return Ok(Err(ErrorCode::OffsetOutOfRange)),
             Answer::Nothing => return Ok(Ok(Records::default())),
             Answer::Records => {}
@@ -258,10 +254,8 @@ impl Partition {
     ) -> Result<Changes, ErrorCode> {
         let registered = context.image.broker(follower).filter(|broker| !broker.fenced);
         let registered = registered.map(|broker| broker.epoch);
-        let present = context.rules.ask(io.out, "is_present_life", |rules| {
-            (rules.is_present_life)(fetch.broker_epoch, registered)
-        });
-        if !present {
+        let life = FetchingLife { fetched: fetch.broker_epoch, registered };
+        if !context.rules.is_present_life(io.out, life) {
             io.out.observe(Fact::Reached("fetch_of_earlier_life"));
             return Err(ErrorCode::NotLeaderOrFollower);
         }
