@@ -108,7 +108,10 @@ fn entries(what: What) -> Vec<Entry> {
             .zip(engine::rules::Rules::SUMMARIES)
             .map(|((name, path), summary)| entry(*name, format!("{} [{path}]", plain(summary))))
             .collect(),
-        What::Bugs => museum::BUGS.iter().map(|bug| entry(bug.id, bug.summary)).collect(),
+        What::Bugs => museum::BUGS
+            .iter()
+            .map(|bug| entry(bug.id, format!("{} [{}]", bug.summary, bug.status)))
+            .collect(),
         What::Configs => {
             let own = |what: &str| format!("{what} (Faultline's own)");
             let own = OWN.iter().map(|(name, what)| entry(*name, own(what)));

@@ -1,17 +1,19 @@
 //! Every check catches a wrong rule: for each there is a rule whose corruption it notices in a run
-//! found by random search, while the same run under Kafka's rules keeps it quiet.
+//! found by random search, while the same run under Kafka's rules keeps it quiet. The converse holds
+//! as well: each rule names the check that notices its corruption, or why none can.
 //!
-//! Unlike the museum these are not bugs that shipped; they show that the checks hold what they
-//! promise, all the way from a process to a verdict.
+//! Unlike the entries of the museum these are not bugs that shipped; they show that the checks keep
+//! what they promise, all the way from a process to a verdict.
 
+use engine::error::ErrorCode;
 use engine::rules::election::{self, Elected, Eligible, How};
 use engine::rules::{Rules, read};
 use judge::check::CHECKS;
-use scenarios::catalog;
 use scenarios::run::{RunOutcome, run, under};
+use scenarios::{catalog, museum};
 use spec::Resolved;
 
-/// A rule made wrong, and the check that has to notice.
+/// A rule made wrong, and the check that has to notice it.
 struct Corruption {
     check: &'static str,
     rule: &'static str,
@@ -20,7 +22,7 @@ struct Corruption {
     set: &'static [&'static str],
 }
 
-/// One after the other, as it takes order promised without idempotence.
+/// One request at a time: without idempotence only this promises order.
 const IN_ORDER: &[&str] = &["max.in.flight.requests.per.connection=1"];
 
 const CORRUPTIONS: &[Corruption] = &[
@@ -152,9 +154,148 @@ const CORRUPTIONS: &[Corruption] = &[
         scenario: "swarm",
         set: &["keys=60"],
     },
+    Corruption {
+        check: "members-hold-committed",
+        rule: "check_isr_proposal",
+        corrupt: |rules| rules.check_isr_proposal = |_| Ok(()),
+        scenario: "swarm",
+        set: &[],
+    },
+    Corruption {
+        check: "converges",
+        rule: "truncate_to",
+        corrupt: |rules| rules.truncate_to = |divergence| divergence.log_end,
+        scenario: "swarm",
+        set: &[],
+    },
+    // What has stayed in the log is reported as not written.
+    Corruption {
+        check: "nothing-unsent",
+        rule: "outcome_when_replicated",
+        corrupt: |rules| rules.outcome_when_replicated = |_| ErrorCode::NotEnoughReplicas,
+        scenario: "swarm",
+        set: &[],
+    },
+    Corruption {
+        check: "members-hold-committed",
+        rule: "ended_uncleanly",
+        corrupt: |rules| rules.ended_uncleanly = |_| false,
+        scenario: "swarm",
+        set: &[],
+    },
+    // The second of two brokers brings the first back into leadership, while it is fenced.
+    Corruption {
+        check: "converges",
+        rule: "fenced_per_decision",
+        corrupt: |rules| rules.fenced_per_decision = |expired| expired,
+        scenario: "swarm",
+        set: &[],
+    },
+    Corruption {
+        check: "no-uncommitted-read",
+        rule: "is_in_effective_isr",
+        corrupt: |rules| {
+            rules.is_in_effective_isr = |of| of.proposed.unwrap_or(of.committed);
+        },
+        scenario: "swarm",
+        set: &[],
+    },
+    // Too strict rather than too lenient: what a follower fetches never counts.
+    Corruption {
+        check: "converges",
+        rule: "is_present_life",
+        corrupt: |rules| rules.is_present_life = |_| false,
+        scenario: "swarm",
+        set: &[],
+    },
+    Corruption {
+        check: "converges",
+        rule: "is_eligible_for_isr",
+        corrupt: |rules| rules.is_eligible_for_isr = |_| false,
+        scenario: "swarm",
+        set: &[],
+    },
+    Corruption {
+        check: "converges",
+        rule: "may_append_fetched",
+        corrupt: |rules| rules.may_append_fetched = |epochs| epochs.batch < epochs.fetch,
+        scenario: "swarm",
+        set: &[],
+    },
 ];
 
-/// Checks of what no rule decides, and why. Their bad histories are in `src/check/tests/`.
+/// How a wrong rule shows.
+enum Notice {
+    /// This check notices a row of [`CORRUPTIONS`].
+    Check(&'static str),
+    /// This check notices it in the directed scenario of this entry of the museum.
+    Museum(&'static str, &'static str),
+    /// No check can, because of this.
+    Never(&'static str),
+}
+use Notice::{Check, Museum, Never};
+
+/// The check that notices the corruption of each rule.
+const CONVERSE: &[(&str, Notice)] = &[
+    ("may_join_isr", Check("converges")),
+    ("is_eligible_for_isr", Check("converges")),
+    ("check_isr_proposal", Check("members-hold-committed")),
+    (
+        "is_out_of_sync",
+        Never(
+            "no check asks when a follower leaves the ISR: one that leaves too early joins again, \
+             and one that leaves too late holds the high watermark back",
+        ),
+    ),
+    ("is_in_effective_isr", Check("no-uncommitted-read")),
+    ("may_advance_high_watermark", Check("no-uncommitted-read")),
+    ("holds_back_high_watermark", Check("delivered-stays")),
+    ("follower_high_watermark", Check("truncation-below-watermark")),
+    ("keeps_follower_state", Museum("FL-1", "acknowledged-survives")),
+    ("start_of_following", Check("acknowledged-survives")),
+    ("diverges", Check("replicas-equal")),
+    ("truncate_to", Check("converges")),
+    ("check_leader_epoch", Museum("KIP-320", "acknowledged-survives")),
+    ("is_present_life", Check("converges")),
+    (
+        "check_broker_epoch",
+        Never(
+            "a request of an earlier life is overtaken by the registration of the next only on a \
+             second connection, and its broker has given up the first; the replicas that it would \
+             speak for have left every ISR by then",
+        ),
+    ),
+    ("fenced_per_decision", Check("converges")),
+    ("may_append_fetched", Check("converges")),
+    (
+        "check_in_sync_replicas",
+        Never(
+            "what is appended below min ISR is neither acknowledged nor shown, because the high \
+             watermark does not move either (may_advance_high_watermark)",
+        ),
+    ),
+    ("outcome_when_replicated", Check("nothing-unsent")),
+    ("latest_offset", Check("end-never-back")),
+    ("read_position", Check("polls-contiguous")),
+    ("elect_leader", Check("one-value-per-offset")),
+    ("eligible_after", Check("members-hold-committed")),
+    ("ended_uncleanly", Check("members-hold-committed")),
+    ("grants_vote", Check("quorum-is-safe")),
+    (
+        "quorum_commits",
+        Never(
+            "a record of an earlier epoch is overwritten after a majority has it only if two \
+             leaders lose their leadership within one append of each other",
+        ),
+    ),
+    ("leaves_produce_unknown", Check("nothing-unsent")),
+    ("has_to_validate", Check("polls-contiguous")),
+    ("partitions_for_keys", Check("same-key-same-partition")),
+    ("mutes_partition", Check("order-as-sent")),
+    ("place_of_retry", Check("callbacks-in-order")),
+];
+
+/// Checks of what no rule decides, and why. Their bad histories are in `judge/src/check/tests/`.
 const NO_RULE: &[(&str, &str)] = &[
     ("stored-once", "no log takes a batch twice, and what a producer sends twice counts as sent"),
     ("one-leader-per-epoch", "a change of leader takes a new epoch when it is replayed"),
@@ -172,7 +313,7 @@ fn finds(outcome: &RunOutcome, check: &str) -> bool {
     outcome.verdict.violations.iter().any(|violation| violation.check == check)
 }
 
-/// A run with a corrupted rule; `None` if the rule made no difference or nobody noticed.
+/// A run with a corrupted rule; `None` if the rule made no difference or the check is quiet.
 fn caught(corruption: &Corruption, seed: u64) -> Option<Resolved> {
     let (mut scenario, _) = catalog::scenario(corruption.scenario).expect("it is built in");
     let set: Vec<String> = corruption.set.iter().map(ToString::to_string).collect();
@@ -192,7 +333,11 @@ fn every_check_notices_a_corrupted_rule() {
         let found = SEEDS.clone().find_map(|seed| caught(corruption, seed));
         let Some(resolved) = found else { panic!("{check} does not notice a wrong {rule}") };
         let right = run(&resolved);
-        assert!(!finds(&right, check), "{check} cries at seed {} of Kafka's rules", resolved.seed);
+        assert!(
+            !finds(&right, check),
+            "{check} reports under Kafka's rules at seed {}",
+            resolved.seed
+        );
     }
 }
 
@@ -208,4 +353,34 @@ fn every_check_has_a_corrupted_rule_or_a_reason_for_having_none() {
     for Corruption { rule, .. } in CORRUPTIONS {
         assert!(Rules::NAMES.iter().any(|(name, _)| name == rule), "there is no rule {rule}");
     }
+}
+
+#[test]
+fn every_rule_names_the_check_that_notices_its_corruption() {
+    for (rule, _) in Rules::NAMES {
+        let rows = CONVERSE.iter().filter(|(name, _)| name == rule).count();
+        assert_eq!(rows, 1, "rows of {rule}");
+    }
+    assert_eq!(CONVERSE.len(), Rules::NAMES.len());
+    for (rule, notice) in CONVERSE {
+        match notice {
+            Check(check) => {
+                let is_row = |row: &&Corruption| row.rule == *rule && row.check == *check;
+                assert_eq!(CORRUPTIONS.iter().filter(is_row).count(), 1, "{rule}: {check}");
+            }
+            Museum(id, check) => assert!(shows(id, check), "{rule}: {id} does not show {check}"),
+            Never(why) => {
+                assert!(why.len() > 40, "{rule}");
+                assert!(CORRUPTIONS.iter().all(|row| row.rule != *rule), "{rule} has a check");
+            }
+        }
+    }
+}
+
+/// Whether a check notices a bug of the museum in its directed scenario.
+fn shows(id: &str, check: &str) -> bool {
+    let bug = museum::find(id).expect("it is in the museum");
+    let (scenario, _) = catalog::scenario(bug.scenario).expect("it is built in");
+    let bugs = vec![bug.id.to_owned()];
+    finds(&run(&Resolved { scenario, seed: 42, bugs, trace: false }), check)
 }

@@ -46,6 +46,10 @@ pub const REACHES: &[(&str, &str)] = &[
         "a new leader's high watermark was below its epoch's start (KIP-207)",
     ),
     ("latest_offset_unavailable", "the latest offset was asked for and not known yet (KIP-207)"),
+    (
+        "leader_missed_an_epoch",
+        "a leader learnt of a later epoch of its own and of the one before at once (FL-1)",
+    ),
     ("metadata_outdated", "metadata came that was older than the partition (KAFKA-12686)"),
     ("stale_leader_asked", "a leader was asked by who knew of a later leader epoch"),
     ("stopped_after_heal", "a node was still stopping when everything was healed"),

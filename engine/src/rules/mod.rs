@@ -15,6 +15,7 @@ pub mod election;
 pub mod fencing;
 pub mod high_watermark;
 pub mod isr;
+pub mod leadership;
 pub mod produce;
 pub mod producer;
 pub mod quorum;
@@ -94,6 +95,8 @@ rules! {
     /// The high watermark of a follower.
     follower_high_watermark(follower: high_watermark::Follower) -> Offset =
         high_watermark::of_follower;
+    /// Whether a leader keeps what it knows of its followers at a new epoch (FL-1).
+    keeps_follower_state(new: leadership::NewEpoch) -> bool = leadership::keeps_follower_state;
     /// The offset from which a replica fetches when it begins to follow (KIP-101).
     start_of_following(start: truncation::Start) -> Offset = truncation::start_of_following;
     /// Whether a follower's log diverges from its leader's (KIP-595).

@@ -5,10 +5,13 @@ use super::election::{
 };
 use super::fencing::{FetchedBatch, FetchingLife, LeaderEpochs, RequestingLife};
 use super::isr::{Join, Lag, Membership, Size};
+use super::leadership::NewEpoch;
 use super::quorum::{LogEnd, Majority};
 use super::read::Latest;
 use super::truncation::{Divergence, Fetched, Start};
-use super::{fencing, high_watermark, isr, produce, producer, quorum, read, truncation};
+use super::{
+    fencing, high_watermark, isr, leadership, produce, producer, quorum, read, truncation,
+};
 use crate::error::ErrorCode;
 use crate::protocol::EpochEndOffset;
 use machine::{Mono, Span};
@@ -60,6 +63,14 @@ fn high_watermark_waits_for_those_about_to_join_only_if_they_can() {
     assert!(!held(false, false, true), "KAFKA-15021");
     assert!(!high_watermark::may_advance(Size { isr: 1, effective_min_isr: 2 }), "KAFKA-15583");
     assert_eq!(high_watermark::effective_min_isr(3, 2), 2);
+}
+
+#[test]
+fn a_leader_forgets_its_followers_unless_it_led_in_the_epoch_before() {
+    let keeps = |led, epoch| leadership::keeps_follower_state(NewEpoch { led, epoch });
+    assert!(keeps(Some(4), 5));
+    assert!(!keeps(Some(4), 6), "FL-1: who led in epoch 5 is not known");
+    assert!(!keeps(None, 5));
 }
 
 #[test]

@@ -1,23 +1,49 @@
-//! The museum: rules that were once wrong, as switches for a run.
+//! The museum: rules that a release of Kafka has or had wrong, as switches for a run.
 //!
 //! An entry swaps rules of the rulebook for the ones that shipped, its *masking layers* included:
 //! younger rules that would hide the old mistake. Each has a directed scenario that shows it in
-//! one run; random search has to find it as well.
+//! one run; random search has to find it as well. The default rulebook is what Kafka means to
+//! promise, so a defect that no release mends is an entry too, marked as open.
 
 pub mod canary;
 pub mod provoked;
 mod rules;
 
 use engine::rules::Rules;
+use std::fmt;
 
-/// A rule that was once wrong.
+/// Whether a release of Kafka mends a bug.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Status {
+    /// The first release with the right rule.
+    MendedIn(&'static str),
+    /// The newest release that was examined; it has the wrong rule.
+    OpenIn(&'static str),
+    /// No release ever had it.
+    NeverReleased,
+}
+
+impl fmt::Display for Status {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::MendedIn(release) => write!(f, "mended in Kafka {release}"),
+            Self::OpenIn(release) => write!(f, "open in Kafka {release}"),
+            Self::NeverReleased => f.write_str("in no release"),
+        }
+    }
+}
+
+/// A rule that is or was wrong in Kafka.
 #[derive(Clone, Copy, Debug)]
 pub struct Bug {
-    /// The ticket or proposal that put it right; the argument of `--bug`.
+    /// The ticket or proposal that puts it right, or a name of ours while there is none; the
+    /// argument of `--bug`.
     pub id: &'static str,
+    /// Whether a release mends it.
+    pub status: Status,
     /// What goes wrong.
     pub summary: &'static str,
-    /// Where it is written down.
+    /// Where it is described: an address, or a page of this project.
     pub source: &'static str,
     /// The rules that are swapped, by name; the first is the mistake, the others would mask it.
     /// None for the canary.
@@ -35,7 +61,20 @@ pub struct Bug {
 /// All of them, by id.
 pub const BUGS: &[Bug] = &[
     Bug {
+        id: "FL-1",
+        status: Status::OpenIn("4.1"),
+        summary: "a leader that learns of two leader changes at once keeps what it knew of its \
+                  followers, and acknowledges records that they have truncated in between",
+        source: "docs/found.md",
+        rules: &["keeps_follower_state"],
+        masked_by: "",
+        apply: |rules| rules.keeps_follower_state = rules::keep_followers_of_any_leader,
+        scenario: "museum-fl-1",
+        toml: include_str!("fl-1.toml"),
+    },
+    Bug {
         id: "KAFKA-7128",
+        status: Status::MendedIn("2.0.1"),
         summary: "a follower joins the ISR as soon as it has reached the new leader's own high \
                   watermark, which may lie below what was acknowledged",
         source: "https://issues.apache.org/jira/browse/KAFKA-7128",
@@ -47,6 +86,7 @@ pub const BUGS: &[Bug] = &[
     },
     Bug {
         id: "KIP-101",
+        status: Status::MendedIn("0.11.0.0"),
         summary: "a follower cuts its log at its own high watermark when it begins to follow, and \
                   with it records that were acknowledged",
         source: "https://cwiki.apache.org/confluence/display/KAFKA/KIP-101",
@@ -58,6 +98,7 @@ pub const BUGS: &[Bug] = &[
     },
     Bug {
         id: "KIP-320",
+        status: Status::MendedIn("2.1.0"),
         summary: "a fetch made under an earlier leadership counts as proof that the follower has \
                   what the present leader wrote",
         source: "https://cwiki.apache.org/confluence/display/KAFKA/KIP-320",
@@ -75,6 +116,7 @@ pub const BUGS: &[Bug] = &[
     },
     Bug {
         id: "KIP-497",
+        status: Status::MendedIn("2.7.0"),
         summary: "a leader acts on its own shrink of the ISR before the controller has agreed, \
                   and acknowledges what the next leader lacks",
         source: "https://cwiki.apache.org/confluence/display/KAFKA/KIP-497",
@@ -86,8 +128,9 @@ pub const BUGS: &[Bug] = &[
     },
     Bug {
         id: canary::ID,
+        status: Status::NeverReleased,
         summary: "nothing is wrong, and one seed in a hundred reports a violation all the same",
-        source: "no release: it shows that what checks find is told",
+        source: "no release: it shows that the findings of checks are reported",
         rules: &[],
         masked_by: "",
         apply: |_| {},

@@ -1,7 +1,7 @@
 //! A mistake of ours on demand: broker 1 panics in the middle of a run, so that how a panic is told
 //! can be tried from the outside. It is in no list; `--provoke-panic` puts it in.
 
-use super::Bug;
+use super::{Bug, Status};
 use crate::node::{Node, NodeConfig};
 use engine::{Input, Outbox};
 use machine::{Boot, Disk, Halt, Mono, Now, Process, Span};
@@ -15,6 +15,7 @@ const LIVES: Span = Span::secs(1);
 /// Its entry beside the museum.
 pub(super) const BUG: Bug = Bug {
     id: ID,
+    status: Status::NeverReleased,
     summary: "broker 1 panics when it has lived for a second",
     source: "no release: it shows how a mistake of this program is told",
     rules: &[],

@@ -5,6 +5,7 @@ use engine::ids::Offset;
 use engine::protocol::EpochEndOffset;
 use engine::rules::fencing::{FetchedBatch, LeaderEpochs};
 use engine::rules::isr::{Join, Membership};
+use engine::rules::leadership::NewEpoch;
 use engine::rules::truncation::{Fetched, Start, diverges};
 
 /// KAFKA-7128: without the start of the leader's epoch.
@@ -37,6 +38,12 @@ pub(super) fn append_whatever_was_fetched(_: FetchedBatch) -> bool {
     true
 }
 
+/// FL-1, as Kafka 4.1 to 4.4 ship it: a leader that leads again keeps everything, whoever led in
+/// between.
+pub(super) fn keep_followers_of_any_leader(new: NewEpoch) -> bool {
+    new.led.is_some()
+}
+
 /// Without the maximal ISR of KIP-497: the leader's own proposal counts at once.
 pub(super) fn shrink_at_once(membership: Membership) -> bool {
     membership.proposed.unwrap_or(membership.committed)
@@ -45,7 +52,7 @@ pub(super) fn shrink_at_once(membership: Membership) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use engine::rules::{isr, truncation};
+    use engine::rules::{isr, leadership, truncation};
 
     #[test]
     fn each_differs_from_the_right_one_where_history_went_wrong() {
@@ -57,6 +64,10 @@ mod tests {
             (follow_from_high_watermark(start), truncation::start_of_following(start)),
             (7, 9)
         );
+
+        let skipped = NewEpoch { led: Some(1), epoch: 3 };
+        assert!(keep_followers_of_any_leader(skipped));
+        assert!(!leadership::keeps_follower_state(skipped));
 
         let leaver = Membership { committed: true, proposed: Some(false) };
         assert!(!shrink_at_once(leaver) && isr::is_in_effective_isr(leaver));

@@ -11,6 +11,7 @@ use crate::log::LogError;
 use crate::metadata::PartitionRegistration;
 use crate::record::{Limits, validate_produce};
 use crate::rules::high_watermark::Replica;
+use crate::rules::leadership::NewEpoch;
 use bytes::Bytes;
 use machine::Halt;
 
@@ -53,6 +54,12 @@ impl Partition {
         self.partition_epoch = state.partition_epoch;
         if is_new_epoch || is_new {
             leader.epoch_start = self.log.end_offset();
+            let led = (!is_new).then_some(self.leader_epoch);
+            let new = NewEpoch { led, epoch: state.leader_epoch };
+            let keeps = context.rules.keeps_follower_state(io.out, new);
+            if !is_new && state.leader_epoch > self.leader_epoch + 1 {
+                io.out.observe(Fact::Reached("leader_missed_an_epoch"));
+            }
             self.leader_epoch = state.leader_epoch;
             // Before anybody is served, so that an epoch without records can be answered for.
             self.log
@@ -60,7 +67,7 @@ impl Partition {
                 .map_err(log_dir_failed)?;
             for remote in &mut leader.remotes {
                 let in_isr = state.isr.contains(&remote.id);
-                remote.begin_epoch(io.now.mono, leader.epoch_start, is_new, in_isr);
+                remote.begin_epoch(io.now.mono, leader.epoch_start, keeps, in_isr);
             }
             self.observe_leadership(&leader, io);
         } else if newer {

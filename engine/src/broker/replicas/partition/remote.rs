@@ -49,21 +49,15 @@ impl RemoteReplica {
         }
     }
 
-    /// A leader epoch begins. In-sync replicas get the full `replica.lag.time.max.ms` to show up.
-    /// What a new leader heard of them as an earlier leader does not hold any more; one that leads
-    /// on keeps it (`Replica.resetReplicaState`).
-    pub(super) fn begin_epoch(
-        &mut self,
-        now: Mono,
-        leader_end: Offset,
-        is_new: bool,
-        in_isr: bool,
-    ) {
-        if is_new {
-            *self = Self::unknown(self.id);
-        } else {
+    /// A leader epoch begins. In-sync replicas get the full `replica.lag.time.max.ms` to fetch. A
+    /// leader that does not `keep` what it knows holds its high watermark until they have fetched
+    /// (`Replica.resetReplicaState`, [`crate::rules::leadership`]).
+    pub(super) fn begin_epoch(&mut self, now: Mono, leader_end: Offset, keep: bool, in_isr: bool) {
+        if keep {
             self.last_fetch_leader_end = leader_end;
             self.last_fetch = in_isr.then_some(now);
+        } else {
+            *self = Self::unknown(self.id);
         }
         self.last_caught_up = in_isr.then_some(now);
     }

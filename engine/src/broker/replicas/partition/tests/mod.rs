@@ -215,6 +215,30 @@ fn a_new_leader_starts_from_what_it_knew_and_waits_for_its_own_epoch() {
 }
 
 #[test]
+fn a_leader_that_missed_an_epoch_waits_for_the_next_fetch_of_each_follower() {
+    let leader_of_one = || {
+        let mut leader = Replica::leader(&[1, 2, 3], 2);
+        leader.append(-1).unwrap();
+        leader.follower_fetch(2, 1);
+        leader.follower_fetch(3, 0);
+        assert_eq!(leader.hw(), 0, "broker 3 lacks the record");
+        leader
+    };
+    // Broker 3 led epoch 1, of which this leader knows nothing, and broker 2 has truncated.
+    let mut leader = leader_of_one();
+    leader.lead(&state(1, &[1, 2], (2, 2)));
+    assert_eq!(leader.hw(), 0, "FL-1");
+    leader.follower_fetch(2, 0);
+    assert_eq!(leader.hw(), 0);
+    leader.follower_fetch(2, 1);
+    assert_eq!(leader.hw(), 1);
+
+    let mut leader = leader_of_one();
+    leader.lead(&state(1, &[1, 2], (1, 1)));
+    assert_eq!(leader.hw(), 1, "nobody else led in between");
+}
+
+#[test]
 fn a_follower_joins_at_the_epoch_start_not_at_the_high_watermark() {
     let mut leader = Replica::new(1, 1);
     leader.lead(&state(1, &[1, 2], (0, 0)));
