@@ -7,8 +7,9 @@ use std::path::PathBuf;
 
 const AFTER_HELP: &str = "\
 Exit codes: 0 every promise held, 1 a promise was broken, 2 wrong input and nothing was run (or
-the results could not be written), 3 it cannot be told, 4 nothing was exercised, 5 the run was not
-deterministic, 70 our own mistake, 130 interrupted.";
+the results could not be written), 3 undecided, 4 nothing was exercised, 5 the run was not
+deterministic, 70 a panic, which is a defect of Faultline, 71 the operating system refused a thread
+or memory, 130 interrupted.";
 
 /// Runs whole Kafka clusters in virtual time, breaks things on purpose, and checks what was
 /// promised. The same seed always gives the same run.
@@ -27,9 +28,9 @@ pub(crate) enum Command {
     Fuzz(crate::fuzz::FuzzArgs),
     /// Make a page to decide from
     Report(crate::report::ReportArgs),
-    /// Show what there is: scenarios, faults, targets, measures, reaches, checks, rules, bugs, configs
+    /// List scenarios, faults, targets, measures, reaches, checks, rules, bugs or configs
     List(ListArgs),
-    /// Make a run again from its results, and verify that it is the same
+    /// Run again from a results directory, and verify that the run is the same
     Replay(ReplayArgs),
     /// Print the JSON Schema of a file format
     Schema(SchemaArgs),
@@ -79,9 +80,9 @@ pub(crate) struct ScenarioArgs {
     #[arg(long)]
     pub(crate) json: bool,
     /// Keep the whole trace, also of a run that passes
-    #[arg(long)]
+    #[arg(long, conflicts_with = "seeds")]
     pub(crate) trace: bool,
-    /// Fail as if by a mistake of our own, to see how that is told
+    /// Panic in each run, to see how that is reported
     #[arg(long, hide = true)]
     pub(crate) provoke_panic: bool,
 }
@@ -140,9 +141,7 @@ pub(crate) enum Format {
     Run,
     /// verdict.json, and what `scenario --json` prints for one seed
     Verdict,
-    /// What `scenario --seeds --json` prints
-    Seeds,
-    /// What `fuzz --json` prints, and fuzz.json
+    /// What `fuzz --json` and `scenario --seeds --json` print, and fuzz.json
     Fuzz,
     /// report.json of `report acks`
     Report,

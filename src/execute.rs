@@ -1,17 +1,15 @@
-//! Runs on threads: panics are told, interrupts are noticed.
+//! Runs on threads: panics are reported, interrupts are noticed.
 
 use crate::exit;
-use crate::pool;
-use scenarios::run::{RunOutcome, attempt, message_of, note_place};
+use scenarios::run::{NoThread, RunOutcome, attempt, message_of, note_place};
 use spec::Resolved;
-use std::collections::{BTreeMap, BTreeSet};
-use std::ops::Range;
+use std::collections::BTreeSet;
 use std::sync::mpsc::{self, RecvTimeoutError};
 use std::sync::{Mutex, OnceLock, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
 
-/// How often a wait looks whether it was interrupted.
+/// How often a wait looks for an interrupt.
 const GLANCE: Duration = Duration::from_millis(50);
 
 /// How soon after the first interrupt another is the same one: `timeout` signals the program and
@@ -23,7 +21,7 @@ static INTERRUPTED: OnceLock<Instant> = OnceLock::new();
 
 /// From now on an interrupt is noticed instead of ending the program; a second one ends it.
 pub(crate) fn watch_interrupt() {
-    // Without a handler an interrupt ends the program at once, which is all right as well.
+    // Without a handler an interrupt ends the program at once, which is acceptable.
     let _ = ctrlc::set_handler(|| {
         if INTERRUPTED.get_or_init(Instant::now).elapsed() >= SAME_INTERRUPT {
             std::process::exit(i32::from(exit::INTERRUPTED));
@@ -39,10 +37,13 @@ pub(crate) fn is_interrupted() -> bool {
 /// Makes one run; `None` if it was interrupted.
 pub(crate) fn one(resolved: Resolved) -> Option<Box<RunOutcome>> {
     let (sender, receiver) = mpsc::channel();
-    thread::spawn(move || {
-        // Nobody may be waiting any more.
+    let run = move || {
+        // After an interrupt nothing receives it.
         let _ = sender.send(guarded(&resolved));
-    });
+    };
+    if let Err(error) = thread::Builder::new().spawn(run) {
+        exit::no_thread(&error);
+    }
     loop {
         match receiver.recv_timeout(GLANCE) {
             Ok(ran) => return Some(ran),
@@ -53,55 +54,31 @@ pub(crate) fn one(resolved: Resolved) -> Option<Box<RunOutcome>> {
     }
 }
 
-/// Makes the runs of `seeds` on several threads and hands them to `done` in the order of the
-/// seeds, and nothing now and then while none ends. Ends early when interrupted.
-pub(crate) fn many(
-    seeds: Range<u64>,
-    resolve: impl Fn(u64) -> Resolved + Sync,
-    mut done: impl FnMut(Option<(u64, Box<RunOutcome>)>),
-) {
-    let runs = seeds.end - seeds.start;
-    let work = |nth| guarded(&resolve(seeds.start + nth));
-    let (mut waiting, mut due) = (BTreeMap::new(), 0);
-    pool::run(runs, pool::processors(), work, |event| {
-        match event {
-            Some((nth, ran)) => drop(waiting.insert(nth, ran)),
-            None => done(None),
-        }
-        while let Some(ran) = waiting.remove(&due) {
-            done(Some((seeds.start + due, ran)));
-            due += 1;
-        }
-        true
-    });
-    // An interrupt may have left gaps: what was finished counts all the same.
-    for (nth, ran) in waiting {
-        done(Some((seeds.start + nth, ran)));
-    }
-}
-
 /// Makes one run on this thread.
 pub(crate) fn guarded(resolved: &Resolved) -> Box<RunOutcome> {
     Box::new(attempt(resolved))
 }
 
-/// From now on a panic is told once for each place, in words that are meant for whoever runs this
-/// program; with a backtrace if the environment asks for one. Of thousands of seeds many may fail
-/// in the same way.
+/// From now on a panic is reported once for each place, in words for the user of this program; with
+/// a backtrace if the environment asks for one. Of thousands of seeds many may fail in the same
+/// way. A run that is refused a thread ends the program.
 pub(crate) fn watch_panics() {
-    static TOLD: Mutex<BTreeSet<String>> = Mutex::new(BTreeSet::new());
-    let tell_at_length = std::panic::take_hook();
+    static REPORTED: Mutex<BTreeSet<String>> = Mutex::new(BTreeSet::new());
+    let at_length_hook = std::panic::take_hook();
     let at_length = std::env::var_os("RUST_BACKTRACE").is_some_and(|value| value != "0");
     std::panic::set_hook(Box::new(move |panic| {
+        if let Some(NoThread(error)) = panic.payload().downcast_ref() {
+            exit::no_thread(error);
+        }
         note_place(panic);
         let place = panic.location().map(ToString::to_string).unwrap_or_default();
-        let is_new = TOLD.lock().unwrap_or_else(PoisonError::into_inner).insert(place.clone());
+        let is_new = REPORTED.lock().unwrap_or_else(PoisonError::into_inner).insert(place.clone());
         if is_new && at_length {
-            tell_at_length(panic);
+            at_length_hook(panic);
         } else if is_new {
             let message = message_of(panic.payload());
-            exit::tell(&format!(
-                "faultline failed, which is a mistake of its own: {message}\n  at {place}; \
+            exit::say(&format!(
+                "faultline panicked, which is a defect of its own: {message}\n  at {place}; \
                  RUST_BACKTRACE=1 shows how it got there"
             ));
         }

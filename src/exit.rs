@@ -1,5 +1,9 @@
-//! Exit codes, and what ends the program before anything was run.
+//! Exit codes, everything that is printed, and what ends the program before anything was run.
+//!
+//! Whatever is printed goes through here, where text of others is made safe ([`escape`]).
 
+use crate::style::Style;
+use scenarios::escape;
 use scenarios::result::{VERSION, files};
 use spec::{Diagnostic, ErrorReport, Kind};
 use std::io;
@@ -8,10 +12,12 @@ use std::process::ExitCode;
 
 /// Wrong usage, configuration or input, and nothing was run; or the results could not be written.
 pub(crate) const USAGE: u8 = 2;
+/// The operating system refused a thread or memory (`EX_OSERR` of sysexits.h).
+pub(crate) const NO_RESOURCES: u8 = 71;
 /// Interrupted; what was finished is written.
 pub(crate) const INTERRUPTED: u8 = 130;
 
-/// Something that the user has to put right.
+/// An error in what the user gave.
 #[derive(Debug)]
 pub(crate) struct Failure(Box<Diagnostic>);
 
@@ -44,16 +50,16 @@ impl Failure {
         Diagnostic { file: Some(path), ..Diagnostic::new(kind, message) }.into()
     }
 
-    /// Tells it beneath a result that has been told already: what was found counts for more than
+    /// Reports it after a result, and returns the exit code: what was found counts for more than
     /// that it could not be written.
-    pub(crate) fn beneath(self, code: u8) -> u8 {
-        tell(&self.0);
+    pub(crate) fn after_result(self, code: u8) -> u8 {
+        say(&self.0);
         worse(code)
     }
 
-    /// Tells it, and answers the exit code.
+    /// Reports it, and returns the exit code.
     pub(crate) fn report(self, json: bool) -> ExitCode {
-        tell(&self.0);
+        say(&self.0);
         if json {
             self.print_json();
         }
@@ -92,7 +98,7 @@ pub(crate) fn json_in_words(error: &serde_json::Error) -> String {
     }
 }
 
-/// Tells that a run was not finished, and answers the exit code.
+/// Reports that a run was not finished, and returns the exit code.
 pub(crate) fn interrupted(so: &str, json: bool) -> u8 {
     let message = format!("interrupted: the run was not finished, and {so}");
     let _ = Failure::from(Diagnostic::new(Kind::Interrupted, message)).report(json);
@@ -114,21 +120,22 @@ pub(crate) fn print_json(value: &impl serde::Serialize) {
 }
 
 fn json(value: &impl serde::Serialize) -> String {
-    serde_json::to_string_pretty(value).expect("what is printed is plain data")
+    let text = serde_json::to_string_pretty(value).expect("what is printed is plain data");
+    escape::json(&text)
 }
 
-/// Prints a text on standard output. Whoever reads may stop early (`| head`); any other failure
-/// to write is one of the user's files, and ends the program.
+/// Prints a text on standard output. The reader may stop early (`| head`); any other failure to
+/// write is one of the user's files, and ends the program.
 pub(crate) fn print(text: &str) {
     if let Err(error) = write(text) {
-        tell(&unprinted(&error));
+        say(&unprinted(&error));
         std::process::exit(USAGE.into());
     }
 }
 
-/// Prints what a run came to, as one object or in words, and then what of it could not be written.
-/// Answers the exit code. A result that standard output does not take goes to standard error:
-/// whoever fills a disk with results should not lose the seed that broke a promise.
+/// Prints the result of a run, as one object or in words, and then what of it could not be written.
+/// Returns the exit code. A result that standard output does not take goes to standard error, so
+/// that a full disk does not cost the seed that broke a promise.
 pub(crate) fn print_result(
     value: Option<&impl serde::Serialize>,
     words: impl FnOnce() -> String,
@@ -142,13 +149,13 @@ pub(crate) fn print_result(
     let code = match write(&text) {
         Ok(()) => code,
         Err(error) => {
-            tell(text.trim_end());
-            tell(&unprinted(&error));
+            say(text.trim_end());
+            say(&unprinted(&error));
             worse(code)
         }
     };
     match unwritten {
-        Some(failure) => failure.beneath(code),
+        Some(failure) => failure.after_result(code),
         None => code,
     }
 }
@@ -156,6 +163,7 @@ pub(crate) fn print_result(
 /// Writes on standard output. A reader that has gone is no failure.
 fn write(text: &str) -> io::Result<()> {
     use io::Write;
+    let text = escape::coloured(text, Style::of_stdout().has_colour());
     let mut out = io::stdout().lock();
     match writeln!(out, "{}", text.trim_end()).and_then(|()| out.flush()) {
         Err(error) if error.kind() != io::ErrorKind::BrokenPipe => Err(error),
@@ -167,24 +175,36 @@ fn unprinted(error: &io::Error) -> String {
     format!("error: cannot write to standard output: {error}")
 }
 
-/// Says something on standard error. That nobody can read it is no reason to fail.
-pub(crate) fn tell(text: &(impl std::fmt::Display + ?Sized)) {
+/// Writes on standard error. A failure to write is ignored.
+pub(crate) fn say(text: &(impl std::fmt::Display + ?Sized)) {
+    say_as_it_is(&escape::lines(&text.to_string()));
+}
+
+/// Writes a text on standard error that is meant to be obeyed, and has nothing of others in it that
+/// is not escaped.
+pub(crate) fn say_as_it_is(text: &str) {
     use io::Write;
     let _ = writeln!(io::stderr().lock(), "{text}");
 }
 
-/// Makes the link to the results that were written last. That it cannot be made is said and no
-/// reason to fail: the results are whole.
+/// Ends the program: it was refused a thread.
+pub(crate) fn no_thread(error: &io::Error) -> ! {
+    say(&format!("error: the operating system refuses a thread: {error}"));
+    std::process::exit(NO_RESOURCES.into())
+}
+
+/// Makes the link to the results that were written last. A link that cannot be made is a warning:
+/// the results are whole.
 pub(crate) fn point_latest_at(base: &Path, name: &str) {
     if let Err(error) = files::point_latest_at(base, name) {
         let link = base.join(files::name::LATEST);
-        tell(&format!("warning: cannot make the link {}: {error}", link.display()));
+        say(&format!("warning: cannot make the link {}: {error}", link.display()));
     }
 }
 
 /// Prints warnings.
 pub(crate) fn warn(warnings: &[Diagnostic]) {
     for warning in warnings {
-        tell(warning);
+        say(warning);
     }
 }

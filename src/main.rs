@@ -13,7 +13,7 @@ mod execute;
 mod exit;
 mod fuzz;
 mod list;
-mod many;
+mod memory;
 mod pool;
 mod progress;
 mod replay;
@@ -29,9 +29,8 @@ use exit::Failure;
 use spec::{Diagnostic, Kind};
 use std::process::ExitCode;
 
-/// A run makes and drops tens of thousands of small things, on a thread of its own.
 #[global_allocator]
-static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+static ALLOCATOR: memory::Allocator = memory::Allocator;
 
 fn main() -> ExitCode {
     let args = match args::Cli::try_parse() {
@@ -55,13 +54,17 @@ fn main() -> ExitCode {
     }
 }
 
-/// Tells what is wrong with the command line, or answers a request for help.
+/// Reports an error in the arguments, or prints the help that was asked for.
 fn usage(error: &clap::Error) -> ExitCode {
-    // A closed standard output is no reason to fail.
-    let _ = error.print();
+    let text = error.render();
     if matches!(error.kind(), ErrorKind::DisplayHelp | ErrorKind::DisplayVersion) {
+        match style::Style::of_stdout().has_colour() {
+            true => exit::print(&text.ansi().to_string()),
+            false => exit::print(&text.to_string()),
+        }
         return ExitCode::SUCCESS;
     }
+    exit::say(text.to_string().trim_end());
     if std::env::args().any(|arg| arg == "--json") {
         let text = error.to_string();
         let (first, rest) = text.split_once('\n').unwrap_or((&text, ""));

@@ -1,13 +1,14 @@
-//! The threads that make runs, of many seeds, of a fuzz run or of a study. Each run has a fresh
-//! thread of its own besides, as its host makes it.
+//! The threads that make runs, of a series of seeds or of a study. Each run has a fresh thread of
+//! its own besides, which its host starts.
 
 use crate::execute::is_interrupted;
+use crate::exit;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::mpsc::{self, RecvTimeoutError};
 use std::thread;
 use std::time::Duration;
 
-/// How long nothing may be told before the clock is looked at.
+/// How long to wait for a result before the clock is looked at.
 const GLANCE: Duration = Duration::from_millis(50);
 
 /// As many threads as there are processors.
@@ -15,24 +16,24 @@ pub(crate) fn processors() -> usize {
     thread::available_parallelism().map_or(1, usize::from)
 }
 
-/// Does `work` for each number below `runs`, on `jobs` threads. `told` gets what it answers, with
-/// the number, as it ends, in no order and on this thread, and nothing now and then while none
-/// ends; it answers whether more are to begin. What is in flight then is told as well. After an
+/// Does `work` for each number below `runs`, on `jobs` threads. `each` gets the results with their
+/// numbers as they come, in no order and on this thread, and `None` now and then while none comes;
+/// it returns whether more may begin. It gets those that are in flight then as well. After an
 /// interrupt none begins.
 pub(crate) fn run<T: Send>(
     runs: u64,
     jobs: usize,
     work: impl Fn(u64) -> T + Sync,
-    mut told: impl FnMut(Option<(u64, T)>) -> bool,
+    mut each: impl FnMut(Option<(u64, T)>) -> bool,
 ) {
     // Counts runs, not seeds: a counter that stands beyond the last seed of all would start over.
     let (next, halt) = (AtomicU64::new(0), AtomicBool::new(false));
     thread::scope(|scope| {
-        // A few answers may wait while others are told.
+        // A few results may wait while others are handled.
         let (sender, receiver) = mpsc::sync_channel(jobs * 4);
-        for _ in 0..jobs {
+        for job in 0..jobs {
             let (next, halt, work, sender) = (&next, &halt, &work, sender.clone());
-            scope.spawn(move || {
+            let started = thread::Builder::new().spawn_scoped(scope, move || {
                 while !halt.load(Ordering::Relaxed) && !is_interrupted() {
                     let nth = next.fetch_add(1, Ordering::Relaxed);
                     if nth >= runs || sender.send((nth, work(nth))).is_err() {
@@ -40,6 +41,12 @@ pub(crate) fn run<T: Send>(
                     }
                 }
             });
+            // Fewer threads do the same work.
+            match started {
+                Err(error) if job == 0 => exit::no_thread(&error),
+                Err(_) => break,
+                Ok(_) => {}
+            }
         }
         drop(sender);
         loop {
@@ -48,7 +55,7 @@ pub(crate) fn run<T: Send>(
                 Err(RecvTimeoutError::Timeout) => None,
                 Err(RecvTimeoutError::Disconnected) => break,
             };
-            if !told(event) {
+            if !each(event) {
                 halt.store(true, Ordering::Relaxed);
             }
         }
@@ -79,7 +86,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_in_flight_is_told_and_no_more_begin() {
+    fn results_in_flight_are_handled_and_no_more_begin() {
         let begun = AtomicU64::new(0);
         let mut told = 0;
         let work = |_| begun.fetch_add(1, Ordering::Relaxed);
@@ -88,7 +95,7 @@ mod tests {
             told < 10
         });
         assert_eq!(told, begun.into_inner());
-        // Those that waited, those whose answer found no room, and the one that was told.
+        // Those that waited, those whose result found no room, and the one that was handled.
         assert!((10..10 + 2 * 4 + 2 + 2).contains(&told), "{told}");
     }
 }

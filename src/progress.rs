@@ -47,7 +47,7 @@ impl Progress {
             None => {
                 let Self { steps, what, .. } = self;
                 let words = words.lines().next().unwrap_or_default();
-                crate::exit::tell(&format!("{seconds:.0} s: {done} of {steps} {what}, {words}"));
+                crate::exit::say(&format!("{seconds:.0} s: {done} of {steps} {what}, {words}"));
                 self.due = now + LINE_EVERY;
             }
         }

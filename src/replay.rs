@@ -6,8 +6,9 @@ use crate::exit::{self, Failure};
 use crate::scenario::{Told, known_bugs, load};
 use crate::style::Style;
 use crate::summary;
-use scenarios::result::files::{self, Artefacts};
-use scenarios::result::{Outcome, RunRecord, VERSION, Verdict, moment, quoted};
+use scenarios::escape::shell;
+use scenarios::result::files;
+use scenarios::result::{Outcome, RunRecord, VERSION, Verdict, moment};
 use scenarios::run::RunOutcome;
 use spec::{Diagnostic, Kind, Time};
 use std::path::{Path, PathBuf};
@@ -26,7 +27,7 @@ pub(crate) fn command(args: &ReplayArgs) -> Result<u8, Failure> {
     let Some(outcome) = made(args, &record) else {
         return Ok(exit::interrupted("nothing is known about it", args.json));
     };
-    let again = format!("faultline replay {}", quoted(&args.path.display().to_string()));
+    let again = format!("faultline replay {}", shell(&args.path.display().to_string()));
     let mut verdict = outcome.verdict.clone();
     (verdict.reproduce, verdict.replay) = (record.command(), again);
     verdict.out = folder.display().to_string();
@@ -34,7 +35,7 @@ pub(crate) fn command(args: &ReplayArgs) -> Result<u8, Failure> {
     let is_same = verdict.digest == record.digest && notes.is_empty();
     if !is_same {
         let (otherwise, why) = match record.is_of_this_build() {
-            true => (Outcome::Nondeterministic, differences(&folder, &record, &outcome)?),
+            true => (Outcome::Nondeterministic, differences(&folder, &record, &outcome)),
             false => (Outcome::Unknown, another_build(&record)),
         };
         notes.extend(why);
@@ -51,7 +52,7 @@ pub(crate) fn command(args: &ReplayArgs) -> Result<u8, Failure> {
     }
     let mut unwritten = None;
     if args.trace && is_same {
-        match keep(&folder, &verdict, &record, &outcome) {
+        match keep(&folder, &outcome) {
             Ok(()) => {
                 let trace = folder.join(files::name::TRACE);
                 notes.push(format!("the trace is in {}", trace.display()));
@@ -107,7 +108,7 @@ fn finish(
     let code = verdict.outcome.exit_code();
     if args.json {
         for note in notes {
-            exit::tell(note);
+            exit::say(note);
         }
         return exit::print_result(Some(&verdict), String::new, unwritten, code);
     }
@@ -215,20 +216,10 @@ fn source_differs(record: &RunRecord) -> Option<String> {
 }
 
 /// Writes trace and history beside the record of the run.
-fn keep(
-    folder: &Path,
-    verdict: &Verdict,
-    record: &RunRecord,
-    outcome: &RunOutcome,
-) -> Result<(), Failure> {
-    let base = folder.parent().unwrap_or(Path::new("."));
-    let artefacts = Artefacts {
-        verdict,
-        record,
-        trace: Some(Box::new(outcome.account.lines())),
-        history: Some(Box::new(outcome.account.history.lines())),
-    };
-    files::write_into(folder, artefacts).map_err(|error| Failure::unwritable(base, &error))
+fn keep(folder: &Path, outcome: &RunOutcome) -> Result<(), Failure> {
+    let account = &outcome.account;
+    files::add_trace(folder, Box::new(account.lines()), Box::new(account.history.lines()))
+        .map_err(|error| Failure::unwritable(folder, &error))
 }
 
 /// What is told when another build made the record, and its run went differently.
@@ -248,14 +239,10 @@ fn another_build(record: &RunRecord) -> Vec<String> {
 }
 
 /// How this run differs from the recorded one, although this very build made that.
-fn differences(
-    folder: &Path,
-    record: &RunRecord,
-    outcome: &RunOutcome,
-) -> Result<Vec<String>, Failure> {
+fn differences(folder: &Path, record: &RunRecord, outcome: &RunOutcome) -> Vec<String> {
     let mut notes = vec![
-        "the record is unchanged and of this very build, so that runs of one seed differ: please \
-         report it, it is a mistake of Faultline's"
+        "the record is unchanged and of this very build, so runs of one seed differ, which is a \
+         defect of Faultline: please report it"
             .to_owned(),
         format!("recorded digest {}, this one {}", record.digest, outcome.verdict.digest),
     ];
@@ -267,26 +254,46 @@ fn differences(
     if now.is_empty() {
         now = traced(execute::one(record.resolved(true)));
     }
-    let recorded =
-        files::read_trace(folder).map_err(|error| Failure::unreadable(folder, &error))?;
-    let then: Vec<String> = match recorded {
-        Some(events) => {
-            events.collect::<Result<_, _>>().map_err(|error| Failure::unreadable(folder, &error))?
-        }
-        None => {
-            notes.push("no trace was kept: two replays are compared instead".to_owned());
-            traced(execute::one(record.resolved(true)))
-        }
+    // A damaged trace does not hide the finding: it is compared as far as it can be read.
+    let recorded = files::read_trace(folder).map(|events| {
+        events.map(|events| {
+            let mut readable = Vec::new();
+            for event in events {
+                match event {
+                    Ok(event) => readable.push(event),
+                    Err(error) => return (readable, Some(error)),
+                }
+            }
+            (readable, None)
+        })
+    });
+    let (then, damage) = match recorded {
+        Ok(Some((events, damage))) if !events.is_empty() => (Some(events), damage),
+        Ok(Some((_, damage))) => (None, damage),
+        Ok(None) => (None, None),
+        Err(error) => (None, Some(error)),
     };
+    let trace = folder.join(files::name::TRACE);
+    if let Some(error) = damage {
+        let events = then.as_ref().map_or(0, Vec::len);
+        let path = trace.display();
+        notes.push(format!("{path} can be read up to event {events} only: {error}"));
+        now.truncate(events.max(1));
+    }
+    let then = then.unwrap_or_else(|| {
+        notes.push("no trace was kept: two replays are compared instead".to_owned());
+        now = traced(execute::one(record.resolved(true)));
+        traced(execute::one(record.resolved(true)))
+    });
     match first_difference(&then, &now) {
         Some((i, then, now)) => {
             notes.push(format!("the first event that differs is number {}:", i + 1));
             notes.push(format!("  then: {then}"));
             notes.push(format!("  now:  {now}"));
         }
-        None => notes.push("event for event they are the same".to_owned()),
+        None => notes.push("their events are the same, as far as both are known".to_owned()),
     }
-    Ok(notes)
+    notes
 }
 
 /// The index of the first line that is not the same in both.

@@ -4,13 +4,13 @@ use crate::args::ScenarioArgs;
 use crate::execute;
 use crate::exit::{self, Failure};
 use crate::style::Style;
-use crate::{many, summary};
+use crate::{fuzz, summary};
+use scenarios::escape::shell;
 use scenarios::result::files::{self, Artefacts};
-use scenarios::result::{Outcome, RunRecord, Verdict, quoted};
+use scenarios::result::{Outcome, RunRecord, Verdict};
 use scenarios::run::RunOutcome;
 use scenarios::{catalog, museum};
 use spec::{Diagnostic, Kind, Resolved, Scenario, nearest};
-use std::fs;
 use std::path::Path;
 
 /// A scenario that is ready to run, and how it was asked for.
@@ -20,6 +20,9 @@ pub(crate) struct Job<'a> {
     pub(crate) bugs: Vec<String>,
 }
 
+/// The longest scenario file that is read, in bytes: far longer than any that people write.
+const LONGEST_FILE: u64 = 16 << 20;
+
 /// Runs a scenario.
 pub(crate) fn command(args: &ScenarioArgs) -> Result<u8, Failure> {
     let (mut scenario, mut warnings) = load(&args.scenario)?;
@@ -27,10 +30,9 @@ pub(crate) fn command(args: &ScenarioArgs) -> Result<u8, Failure> {
     let bugs = bugs(&args.bugs, args.provoke_panic)?;
     files::probe(&args.out).map_err(|error| Failure::unwritable(&args.out, &error))?;
     exit::warn(&warnings);
-    let job = Job { args, scenario, bugs };
     match &args.seeds {
-        Some(seeds) => many::run(&job, seeds.clone()),
-        None => job.single(),
+        Some(seeds) => fuzz::series(args, scenario, bugs, seeds),
+        None => Job { args, scenario, bugs }.single(),
     }
 }
 
@@ -42,7 +44,8 @@ pub(crate) fn load(source: &str) -> Result<(Scenario, Vec<Diagnostic>), Failure>
     if !is_file {
         return Ok(catalog::scenario(source)?);
     }
-    let bytes = fs::read(path).map_err(|error| Failure::unreadable(path, &error))?;
+    let bytes =
+        files::read(path, LONGEST_FILE).map_err(|error| Failure::unreadable(path, &error))?;
     let text = String::from_utf8(bytes).map_err(|error| not_text(source, &error))?;
     Ok(Scenario::parse(source, &text)?)
 }
@@ -134,9 +137,15 @@ impl Job<'_> {
         if !keep {
             return Told { verdict, record, unwritten: None };
         }
-        let name = files::directory_name(&verdict.scenario, seed, &verdict.digest);
+        let name = match files::directory_name(&verdict.scenario, seed, &verdict.digest) {
+            Ok(name) => name,
+            Err(error) => {
+                let unwritten = Some(Failure::unwritable(&self.args.out, &error));
+                return Told { verdict, record, unwritten };
+            }
+        };
         let folder = self.args.out.join(&name).display().to_string();
-        verdict.replay = format!("faultline replay {}", quoted(&folder));
+        verdict.replay = format!("faultline replay {}", shell(&folder));
         verdict.out = folder;
         // Neither is there unless it was asked for.
         let traced = Some(&ran.account).filter(|account| !account.trace.is_empty());

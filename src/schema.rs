@@ -5,7 +5,7 @@ use crate::exit::{Failure, print_json};
 use crate::list::Listing;
 use reports::acks::Summary;
 use scenarios::fuzz::FuzzReport;
-use scenarios::result::{RunRecord, SeedsReport, VERSION, Verdict};
+use scenarios::result::{RunRecord, VERSION, Verdict};
 use schemars::{Schema, schema_for};
 use spec::{ErrorReport, Scenario};
 
@@ -15,7 +15,6 @@ pub(crate) fn command(args: &SchemaArgs) -> Result<u8, Failure> {
         Format::Scenario => ("scenario", schema_for!(Scenario)),
         Format::Run => ("run", schema_for!(RunRecord)),
         Format::Verdict => ("verdict", schema_for!(Verdict)),
-        Format::Seeds => ("seeds", schema_for!(SeedsReport)),
         Format::Fuzz => ("fuzz", schema_for!(FuzzReport)),
         Format::Report => ("report", schema_for!(Summary)),
         Format::List => ("list", schema_for!(Listing)),

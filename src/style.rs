@@ -25,6 +25,11 @@ impl Style {
         Self { colour: stdout.is_terminal() && sequences_are_wanted(), width }
     }
 
+    /// Whether colours are shown.
+    pub(crate) fn has_colour(self) -> bool {
+        self.colour
+    }
+
     /// How wide lines are.
     pub(crate) fn width(self) -> usize {
         self.width

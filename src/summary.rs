@@ -4,10 +4,9 @@ use crate::progress::{plural, times};
 use crate::scenario::Told;
 use crate::style::{Style, wrapped};
 use judge::outcome::{Counts, Permitted, Violation};
+use scenarios::escape::{lines, shell};
 use scenarios::plan::Fate;
-use scenarios::result::{
-    Outcome, RunRecord, SeedsReport, Verdict, fate, moment, what, where_in_run,
-};
+use scenarios::result::{Outcome, RunRecord, Verdict, fate, moment, what, where_in_run};
 use spec::{NotDefault, Scenario, reach};
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -17,7 +16,7 @@ pub(crate) const INDENT: usize = 12;
 /// How many lines one part may take before the rest is only counted.
 const EXPLANATION: usize = 12;
 const FAULTS: usize = 7;
-const ROWS: usize = 4;
+pub(crate) const ROWS: usize = 4;
 const OTHERS: usize = 6;
 
 /// A page that is being written.
@@ -39,7 +38,7 @@ impl Page {
     /// A paragraph with its head in the margin.
     pub(crate) fn paragraph(&mut self, head: &str, text: &str) {
         let mut head = self.head(head);
-        for line in wrapped(text, self.style.width() - INDENT) {
+        for line in wrapped(&lines(text), self.style.width() - INDENT) {
             self.line(format!("{head}{line}"));
             head = " ".repeat(INDENT);
         }
@@ -47,7 +46,7 @@ impl Page {
 
     /// A text without a head that matters less.
     pub(crate) fn faint(&mut self, text: &str) {
-        for line in wrapped(text, self.style.width() - INDENT) {
+        for line in wrapped(&lines(text), self.style.width() - INDENT) {
             self.line(format!("{:INDENT$}{}", "", self.style.faint(line)));
         }
     }
@@ -55,7 +54,7 @@ impl Page {
     /// Something to paste, in one line however long.
     pub(crate) fn command(&mut self, head: &str, command: &str) {
         let head = self.head(head);
-        self.line(format!("{head}{}", pasteable(command)));
+        self.line(format!("{head}{}", lines(&pasteable(command))));
     }
 
     fn head(&self, head: &str) -> String {
@@ -64,7 +63,7 @@ impl Page {
     }
 
     /// Items, each from a line of its own, at most so many.
-    fn items(&mut self, head: &str, items: &[String], most: usize) {
+    pub(crate) fn items(&mut self, head: &str, items: &[String], most: usize) {
         for (i, item) in items.iter().take(most).enumerate() {
             self.paragraph(if i == 0 { head } else { "" }, item);
         }
@@ -93,11 +92,7 @@ pub(crate) fn of_run(told: &Told, style: Style) -> String {
         page.items("cannot tell", &verdict.unknown, ROWS);
     }
     if verdict.outcome != Outcome::Panic {
-        let mut text = records(&verdict.counts);
-        if let lost @ 1.. = verdict.unconfirmed_lost() {
-            text.push_str(&format!(" of the acked, {lost} lost of the unconfirmed"));
-        }
-        page.paragraph("records", &text);
+        page.paragraph("records", &records(&verdict.counts, verdict.unconfirmed_lost()));
     }
     faults(&mut page, record);
     if verdict.outcome != Outcome::Panic {
@@ -126,7 +121,7 @@ fn head(page: &mut Page, verdict: &Verdict, scenario: &Scenario) {
     let style = page.style;
     let badge = badge(verdict.outcome, style);
     page.line(format!("{badge}  {}, seed {}", verdict.scenario, verdict.seed));
-    for line in wrapped(&verdict.headline(), style.width() - INDENT) {
+    for line in wrapped(&lines(&verdict.headline()), style.width() - INDENT) {
         page.line(format!("{:INDENT$}{line}", ""));
     }
     page.faint(&scenario.title);
@@ -188,11 +183,17 @@ fn permitted(page: &mut Page, permitted: &[Permitted]) {
     page.items("permitted", &items, ROWS);
 }
 
-fn records(counts: &Counts) -> String {
+/// The counts in words; `unconfirmed_lost` records that were sent with acks=0 are gone, which
+/// `counts.lost` does not include.
+pub(crate) fn records(counts: &Counts, unconfirmed_lost: u64) -> String {
     let rows = counts.rows();
     let always = ["sent", "acked", "read", "lost"];
     let shown = rows.iter().filter(|(name, count)| *count > 0 || always.contains(name));
-    shown.map(|(name, count)| format!("{count} {name}")).collect::<Vec<_>>().join(", ")
+    let text = shown.map(|(name, count)| format!("{count} {name}")).collect::<Vec<_>>().join(", ");
+    match unconfirmed_lost {
+        0 => text,
+        lost => format!("{text} of the acked, {lost} lost of the unconfirmed"),
+    }
 }
 
 fn faults(page: &mut Page, record: &RunRecord) {
@@ -229,7 +230,7 @@ pub(crate) fn wanted(scenario: &Scenario) -> BTreeSet<&str> {
 
 /// Steps of the protocol, each with a count. What the simulator counts beneath is in explain.md,
 /// unless it is `wanted`.
-fn exercised(
+pub(crate) fn exercised(
     page: &mut Page,
     head: &str,
     wanted: &BTreeSet<&str>,
@@ -249,7 +250,12 @@ fn exercised(
 
 /// What was set by hand, and what of the scenario is not Kafka's default; the many times that it
 /// scales down only by their number.
-fn configuration(page: &mut Page, by_hand: &[String], not_default: &[NotDefault], listed: &str) {
+pub(crate) fn configuration(
+    page: &mut Page,
+    by_hand: &[String],
+    not_default: &[NotDefault],
+    listed: &str,
+) {
     if !by_hand.is_empty() {
         page.paragraph("set", &by_hand.join(", "));
     }
@@ -302,75 +308,7 @@ pub(crate) fn pasteable(command: &str) -> String {
         return format!("cargo run{release} -- {arguments}");
     }
     let program = std::env::args().next().unwrap_or_else(|| "faultline".to_owned());
-    format!("{} {arguments}", scenarios::result::quoted(&program))
-}
-
-/// The summary of many seeds.
-pub(crate) fn of_seeds(
-    report: &SeedsReport,
-    scenario: &Scenario,
-    by_hand: &[String],
-    style: Style,
-) -> String {
-    let mut page = Page::new(style);
-    let badge = match report.interrupted {
-        true => stopped(report.outcome, style),
-        false => badge(report.outcome, style),
-    };
-    page.line(format!("{badge}  {}, seeds {}", report.scenario, report.seeds));
-    page.paragraph("", &tally(report));
-    page.faint(&scenario.title);
-    page.line("");
-    let failures: Vec<String> = report
-        .failures
-        .iter()
-        .map(|it| format!("seed {}: {}: {}", it.seed, it.outcome.name(), it.summary))
-        .collect();
-    page.items("failures", &failures, 10);
-    let listed = "the explain.md of each run";
-    configuration(&mut page, by_hand, &scenario.not_default(), listed);
-    losses(&mut page, report);
-    let hazards: Vec<String> = report
-        .hazards
-        .iter()
-        .map(|it| {
-            let (records, seeds) = (plural(it.records, "record"), plural(it.seeds, "seed"));
-            let (hazard, seed, because) = (&it.hazard, it.smallest_seed, &it.because);
-            format!("{hazard}: {records} in {seeds}; in seed {seed} because {because}")
-        })
-        .collect();
-    page.items("permitted", &hazards, ROWS);
-    page.paragraph("records", &records(&report.counts));
-    let wanted = wanted(scenario);
-    exercised(&mut page, "in seeds", &wanted, &report.exercised, &report.not_exercised);
-    for bug in &report.bugs {
-        let seeds = plural(bug.reached, "seed");
-        page.paragraph("bug", &format!("{}: its rule made a difference in {seeds}", bug.id));
-    }
-    let text =
-        format!("{} events in {} of simulated time", report.events, moment(report.simulated_ns));
-    page.paragraph("runs", &text);
-    if !report.out.is_empty() {
-        page.paragraph("results", &report.out);
-    }
-    match report.failures.first() {
-        Some(first) => page.command("again", &first.reproduce),
-        None => page.command("again", &report.reproduce),
-    }
-    page.text
-}
-
-/// The seeds that lost acknowledged records, and a line for the first of them.
-fn losses(page: &mut Page, report: &SeedsReport) {
-    let Some(first) = report.losses.first() else { return };
-    let seeds: Vec<String> =
-        report.losses.iter().map(|it| format!("{} ({})", it.seed, it.lost)).collect();
-    let more = match report.with_loss - report.losses.len() as u64 {
-        0 => String::new(),
-        more => format!(" and {}", plural(more, "more seed")),
-    };
-    page.paragraph("lost", &format!("in seed {}{more}; the first again:", seeds.join(", ")));
-    page.command("", &first.reproduce);
+    format!("{} {arguments}", shell(&program))
 }
 
 /// The head of what was interrupted: that nothing was wrong so far is no verdict.
@@ -381,28 +319,4 @@ pub(crate) fn stopped(outcome: Outcome, style: Style) -> String {
         }
         outcome => badge(outcome, style),
     }
-}
-
-fn tally(report: &SeedsReport) -> String {
-    let mut parts = vec![match report.interrupted {
-        true => format!("interrupted after {} of {} seeds", report.ran, report.planned),
-        false => format!("{} run", report.ran),
-    }];
-    parts.push(format!("{} passed", report.passed));
-    for (count, what) in [
-        (report.permitted, "of them with permitted anomalies"),
-        (report.violations, "with a violation"),
-        (report.unknown, "unknown"),
-        (report.vacuous, "vacuous"),
-        (report.panics, "panicked"),
-        (report.with_loss, "lost acknowledged records"),
-    ] {
-        if count > 0 {
-            parts.push(format!("{count} {what}"));
-        }
-    }
-    if report.with_loss > 0 && report.violations == 0 {
-        parts.push("permitted in each".to_owned());
-    }
-    parts.join(", ")
 }

@@ -48,16 +48,16 @@ impl Counts {
 
     /// Adds those of another run.
     pub fn add(&mut self, other: &Self) {
-        self.sent += other.sent;
-        self.acked += other.acked;
-        self.unconfirmed += other.unconfirmed;
-        self.failed += other.failed;
-        self.unknown += other.unknown;
-        self.aborted += other.aborted;
-        self.read += other.read;
-        self.lost += other.lost;
-        self.duplicated += other.duplicated;
-        self.reordered += other.reordered;
+        self.sent = self.sent.saturating_add(other.sent);
+        self.acked = self.acked.saturating_add(other.acked);
+        self.unconfirmed = self.unconfirmed.saturating_add(other.unconfirmed);
+        self.failed = self.failed.saturating_add(other.failed);
+        self.unknown = self.unknown.saturating_add(other.unknown);
+        self.aborted = self.aborted.saturating_add(other.aborted);
+        self.read = self.read.saturating_add(other.read);
+        self.lost = self.lost.saturating_add(other.lost);
+        self.duplicated = self.duplicated.saturating_add(other.duplicated);
+        self.reordered = self.reordered.saturating_add(other.reordered);
     }
 }
 

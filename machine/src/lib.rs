@@ -8,6 +8,7 @@
 //! The crate holds no logic: the engine implements processes, the simulator hosts them, and
 //! neither knows the other.
 
+mod chain;
 mod digest;
 mod disk;
 mod id;
@@ -15,6 +16,7 @@ mod outbox;
 mod process;
 mod time;
 
+pub use chain::{Chain, unsealed};
 pub use digest::Digest;
 pub use disk::{Disk, DiskError, FileId};
 pub use id::{ClusterId, ConnId, NodeId};

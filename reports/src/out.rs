@@ -56,8 +56,14 @@ impl Staging {
     /// # Errors
     ///
     /// If nothing can be written beside `target`, or `target` is a file, or holds something that
-    /// is no such report: it would be replaced.
+    /// is no such report: it would be replaced. Or if it is a link that leads nowhere.
     pub fn new(target: &Path, own: Own) -> io::Result<Self> {
+        // What a link leads to is replaced, not the link.
+        let behind = match std::fs::symlink_metadata(target) {
+            Ok(there) if there.is_symlink() => Some(std::fs::canonicalize(target)?),
+            _ => None,
+        };
+        let target = behind.as_deref().unwrap_or(target);
         check_replaceable(target, own)?;
         let parent = match target.parent() {
             Some(parent) if !parent.as_os_str().is_empty() => parent,
@@ -236,6 +242,25 @@ mod tests {
         let empty = root.join("empty");
         std::fs::create_dir(&empty).unwrap();
         assert_eq!(write(&empty, "ours, three"), None);
+        std::fs::remove_dir_all(root).unwrap();
+    }
+
+    /// C6: a link to a report still leads to one afterwards, to the new one.
+    #[cfg(unix)]
+    #[test]
+    fn a_link_is_followed() {
+        let root = place("link");
+        let (target, link) = (root.join("kept/report"), root.join("link"));
+        assert_eq!(write(&target, "ours, one"), None);
+        std::os::unix::fs::symlink("kept/report", &link).unwrap();
+        assert_eq!(write(&link, "ours, two").as_deref(), Some("ours, one"));
+        assert!(std::fs::symlink_metadata(&link).unwrap().is_symlink());
+        for path in [&target, &link] {
+            let read = std::fs::read_to_string(path.join("report.json")).unwrap();
+            assert_eq!(read, "ours, two");
+        }
+        std::os::unix::fs::symlink("nowhere", root.join("dangling")).unwrap();
+        assert!(Staging::new(&root.join("dangling"), OWN).is_err());
         std::fs::remove_dir_all(root).unwrap();
     }
 

@@ -3,6 +3,7 @@
 pub mod budget;
 pub mod catalog;
 pub mod condition;
+pub mod escape;
 pub mod fuzz;
 pub mod museum;
 pub mod node;

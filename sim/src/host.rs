@@ -61,11 +61,16 @@ impl Clock {
     }
 }
 
+/// The payload of the panic of [`run`] when the operating system refuses a thread: no mistake in
+/// what was to run.
+#[derive(Debug)]
+pub struct NoThread(pub std::io::Error);
+
 /// Runs `run` on a fresh thread, inside a madsim runtime of this seed. A panic comes through.
 ///
 /// # Panics
 ///
-/// If `run` does.
+/// If `run` does, or with [`NoThread`].
 pub fn run<T: Send>(seed: u64, run: impl FnOnce(&mut Clock) -> T + Send) -> T {
     let hosted = || {
         // The runtime seeds the keys of this thread's hash maps, which works on a fresh one only.
@@ -74,7 +79,11 @@ pub fn run<T: Send>(seed: u64, run: impl FnOnce(&mut Clock) -> T + Send) -> T {
             run(&mut Clock { handle: TimeHandle::current(), at: SimTime::ZERO })
         })
     };
-    let outcome = std::thread::scope(|scope| scope.spawn(hosted).join());
+    let outcome =
+        std::thread::scope(|scope| match std::thread::Builder::new().spawn_scoped(scope, hosted) {
+            Ok(thread) => thread.join(),
+            Err(error) => std::panic::panic_any(NoThread(error)),
+        });
     outcome.unwrap_or_else(|panic| std::panic::resume_unwind(panic))
 }
 

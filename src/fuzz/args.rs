@@ -6,11 +6,14 @@ use spec::Time;
 use std::ops::Range;
 use std::path::PathBuf;
 
+/// For how many seeds of each signature results are written, besides the worst.
+pub(super) const KEPT: u16 = 1;
+
 const AFTER_HELP: &str = "\
-Failures are grouped by signature. For each the smallest seed is run again with its trace; its
-results directory replays with `faultline replay`. What was finished is in journal.jsonl from the
-moment it is finished: a run that was killed, or the parts of several machines, are joined by
-`faultline fuzz merge`.
+Failures are grouped by signature. For each the smallest seed, and the smallest of those that cost
+most, are run again with their traces; `faultline replay` replays their results directories. Each
+run is in journal.jsonl as soon as it is finished: `faultline fuzz merge` joins a run that was
+killed, or the parts of several machines.
 
 Exit codes are those of `scenario`; 4 if more than 5 % of the seeds of a scenario exercised nothing.";
 
@@ -49,7 +52,7 @@ pub(crate) struct FuzzArgs {
     pub(crate) fail_fast: bool,
     #[command(flatten)]
     pub(crate) output: OutputArgs,
-    /// Fail as if by a mistake of our own, to see how that is told
+    /// Panic in each run, to see how that is reported
     #[arg(long, hide = true)]
     pub(crate) provoke_panic: bool,
 }
@@ -72,8 +75,9 @@ pub(crate) struct MergeArgs {
 
 #[derive(Clone, Debug, Args)]
 pub(crate) struct OutputArgs {
-    /// For how many seeds of each signature results are written, the smallest first
-    #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u16).range(1..))]
+    /// For how many seeds of each signature results are written, the smallest first; those of the
+    /// worst seed are written in any case
+    #[arg(long, value_name = "N", default_value_t = KEPT, value_parser = clap::value_parser!(u16).range(1..))]
     pub(crate) max_per_signature: u16,
     /// Where results are written [default: a new directory in results]
     #[arg(long, value_name = "DIR")]

@@ -1,5 +1,5 @@
-//! The smallest seeds of each signature are run again with their traces, which also shows whether
-//! they are the same again.
+//! The seeds of each signature that are kept are run again with their traces, which also shows
+//! whether they go the same way again.
 
 use crate::args::ScenarioArgs;
 use crate::execute::{guarded, is_interrupted};
@@ -10,9 +10,9 @@ use scenarios::result::Outcome;
 use scenarios::run::RunOutcome;
 use std::path::Path;
 
-/// Writes a results directory into `folder` for each case of `report`, and names it there. Answers
-/// why one could not be written; the others after it are not tried. And how many were left out
-/// because of an interrupt: one that has ended the runs does not end this as well.
+/// Writes a results directory into `folder` for each case of `report`, and names it there. Returns
+/// why one could not be written, and those after it are not tried; and how many were left out
+/// because of an interrupt. An interrupt that has ended the runs does not end this as well.
 pub(super) fn write(plan: &Plan, folder: &Path, report: &mut FuzzReport) -> (Option<Failure>, u64) {
     let (mut unwritten, mut left_out) = (None, 0);
     let to_the_end = report.stopped == Stop::Interrupted;
@@ -42,10 +42,7 @@ pub(super) fn write(plan: &Plan, folder: &Path, report: &mut FuzzReport) -> (Opt
             let same = mark_if_different(&mut ran, &case.digest);
             let told = job.tell(case.seed, ran, unwritten.is_none());
             unwritten = unwritten.or(told.unwritten);
-            report.signatures[group].cases[i].out.clone_from(&told.verdict.out);
-            if i == 0 {
-                report.signatures[group].out = told.verdict.out;
-            }
+            report.written(group, i, &told.verdict.out);
             if !same {
                 report.differs(group, i);
             }

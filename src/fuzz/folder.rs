@@ -3,61 +3,70 @@
 //! ```text
 //! journal.jsonl                     every run, from the moment it is finished
 //! fuzz.json                         the result, as --json prints it
-//! <scenario>-<seed>-<digest8>/      the smallest seed of each signature
+//! <scenario>-<seed>-<digest8>/      failures: the smallest seeds of each signature, and the worst
 //! ```
+//!
+//! It is locked as long as a process writes into it.
 
 use crate::exit::Failure;
+use scenarios::escape;
+use scenarios::result::files;
 use spec::{Diagnostic, Kind};
-use std::fs::{self, File, OpenOptions};
+use std::fs::{self, File, OpenOptions, TryLockError};
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
 /// The name of the journal.
 pub(super) const JOURNAL: &str = "journal.jsonl";
 
-/// Where results go unless that is given.
+/// The directory of results directories, unless `--out` names another.
 const BASE: &str = "results";
 
-/// A results directory.
+/// A results directory that no other process writes into.
 #[derive(Debug)]
 pub(super) struct Folder {
     path: PathBuf,
-    /// What was not there before, of it and of what it is in, itself first.
+    /// The directories that were created with it, itself first.
     created: Vec<PathBuf>,
+    /// Open, and with it the lock on it held.
+    _lock: File,
 }
 
 impl Folder {
-    /// The folder `out`, or a new one called after `label`.
+    /// The directory `out`, or a new one called after `label`.
     ///
     /// # Errors
     ///
-    /// If it cannot be made, or holds a fuzz run already.
+    /// If it cannot be made, holds a fuzz run already, or is that of a fuzz run that goes on.
     pub(super) fn new(out: Option<&Path>, label: &str) -> Result<Self, Failure> {
         let unwritable = |path: &Path| {
             let path = path.to_owned();
             move |error: io::Error| Failure::unwritable(&path, &error)
         };
         let Some(out) = out else {
-            let mut created = not_there(Path::new(BASE));
-            fs::create_dir_all(BASE).map_err(unwritable(Path::new(BASE)))?;
-            let path = fresh(Path::new(BASE), label).map_err(unwritable(Path::new(BASE)))?;
+            let base = Path::new(BASE);
+            let mut created = not_there(base);
+            files::probe(base).map_err(unwritable(base))?;
+            fs::create_dir_all(base).map_err(unwritable(base))?;
+            let path = fresh(base, label).map_err(unwritable(base))?;
             created.insert(0, path.clone());
-            return Ok(Self { path, created });
+            let lock = lock(&path)?;
+            return Ok(Self { path, created, _lock: lock });
         };
+        let created = not_there(out);
+        files::probe(out).map_err(unwritable(out))?;
+        fs::create_dir_all(out).map_err(unwritable(out))?;
+        let lock = lock(out)?;
+        // Only under the lock: an empty journal may be one that another process has just begun.
         let journal = out.join(JOURNAL);
         if fs::metadata(&journal).is_ok_and(|journal| journal.len() == 0) {
             // A full disk may have left it.
             fs::remove_file(&journal).map_err(unwritable(&journal))?;
         }
-        if journal.exists() {
-            let message = format!("{} holds a fuzz run already", out.display());
-            let hint = "give another --out, or delete it".to_owned();
-            return Err(Diagnostic::new(Kind::Unwritable, message).with_hint(Some(hint)).into());
+        if fs::symlink_metadata(&journal).is_ok() {
+            return Err(taken(out, "holds a fuzz run already"));
         }
-        let created = not_there(out);
-        fs::create_dir_all(out).map_err(unwritable(out))?;
-        scenarios::result::files::probe(out).map_err(unwritable(out))?;
-        Ok(Self { path: out.to_owned(), created })
+        Ok(Self { path: out.to_owned(), created, _lock: lock })
     }
 
     pub(super) fn path(&self) -> &Path {
@@ -69,14 +78,14 @@ impl Folder {
         Journal::create(self.path.join(JOURNAL))
     }
 
-    /// A new journal that is not there before it is whole ([`Draft::keep`]).
+    /// A new journal that is in its place only when it is whole ([`Draft::keep`]).
     pub(super) fn draft(&self) -> Result<Draft, Failure> {
         let path = self.path.join(format!(".{JOURNAL}.{}", std::process::id()));
         let journal = Journal::create(path)?;
         Ok(Draft { journal, place: self.path.join(JOURNAL) })
     }
 
-    /// Takes back that it was made, if nothing is in it.
+    /// Removes the directories that were created, as far as they are empty.
     pub(super) fn discard(self) {
         for path in self.created {
             let _ = fs::remove_dir(path);
@@ -92,17 +101,35 @@ impl Folder {
         let path = self.path.join(name);
         let text = serde_json::to_string_pretty(value)
             .map_err(|error| Failure::unwritable(&path, &io::Error::other(error)))?;
-        replace(&path, &(text + "\n"))
+        replace(&path, &(escape::json(&text) + "\n"))
     }
 }
 
-/// The folders on a path that are not there, the innermost first.
+/// Locks a directory until the file is closed, or the process ends in whatever way.
+fn lock(path: &Path) -> Result<File, Failure> {
+    let folder = File::open(path).map_err(|error| Failure::unwritable(path, &error))?;
+    match folder.try_lock() {
+        Ok(()) => Ok(folder),
+        Err(TryLockError::WouldBlock) => Err(taken(path, "is being written by another fuzz run")),
+        // A file system without locks; then a journal that is there already is the only sign.
+        Err(TryLockError::Error(error)) if error.kind() == io::ErrorKind::Unsupported => Ok(folder),
+        Err(TryLockError::Error(error)) => Err(Failure::unwritable(path, &error)),
+    }
+}
+
+fn taken(path: &Path, how: &str) -> Failure {
+    let message = format!("{} {how}", path.display());
+    let hint = "give another --out, or delete it".to_owned();
+    Diagnostic::new(Kind::Unwritable, message).with_hint(Some(hint)).into()
+}
+
+/// The directories on a path that do not exist, the innermost first.
 fn not_there(path: &Path) -> Vec<PathBuf> {
     let all = path.ancestors().take_while(|path| *path != Path::new("") && !path.exists());
     all.map(Path::to_owned).collect()
 }
 
-/// A folder in `base` that was not there before.
+/// A directory in `base` that was not there before.
 fn fresh(base: &Path, label: &str) -> io::Result<PathBuf> {
     let mut path = base.join(label);
     for number in 2_u64.. {
@@ -117,19 +144,26 @@ fn fresh(base: &Path, label: &str) -> io::Result<PathBuf> {
     Ok(path)
 }
 
-/// Writes a file beside its place and moves it there.
+/// Writes a file beside its place and moves it there. A link is followed.
 pub(super) fn replace(path: &Path, text: &str) -> Result<(), Failure> {
-    let name = path.file_name().map(|name| name.to_string_lossy()).unwrap_or_default();
-    let draft = path.with_file_name(format!(".{name}.{}", std::process::id()));
-    let written = fs::write(&draft, text).and_then(|()| fs::rename(&draft, path));
+    let unwritable = |error: &io::Error| Failure::unwritable(path, error);
+    let place = match fs::symlink_metadata(path) {
+        Ok(there) if there.is_symlink() => {
+            fs::canonicalize(path).map_err(|error| unwritable(&error))?
+        }
+        _ => path.to_owned(),
+    };
+    let name = place.file_name().map(|name| name.to_string_lossy()).unwrap_or_default();
+    let draft = place.with_file_name(format!(".{name}.{}", std::process::id()));
+    let written = fs::write(&draft, text).and_then(|()| fs::rename(&draft, &place));
     written.map_err(|error| {
         let _ = fs::remove_file(&draft);
-        Failure::unwritable(path, &error)
+        unwritable(&error)
     })
 }
 
-/// A journal that is being written. Nothing is held back: what has been appended survives the end
-/// of the process, whatever ends it.
+/// A journal that is being written, without a buffer: what has been appended survives the end of
+/// the process, whatever ends it.
 #[derive(Debug)]
 pub(super) struct Journal {
     path: PathBuf,
@@ -144,10 +178,13 @@ impl Journal {
         }
     }
 
-    pub(super) fn append(&mut self, lines: &str) -> Result<(), Failure> {
-        self.file
-            .write_all(lines.as_bytes())
-            .map_err(|error| Failure::unwritable(&self.path, &error))
+    pub(super) fn append(&mut self, lines: &str) -> io::Result<()> {
+        self.file.write_all(lines.as_bytes())
+    }
+
+    /// The failure of an [`Journal::append`].
+    pub(super) fn unwritten(&self, error: &io::Error) -> Failure {
+        Failure::unwritable(&self.path, error)
     }
 }
 
@@ -165,8 +202,34 @@ impl Draft {
             .map_err(|error| Failure::unwritable(&self.place, &error))
     }
 
-    /// It is not.
+    /// Removes it.
     pub(super) fn discard(self) {
         let _ = fs::remove_file(&self.journal.path);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// C5: of two that write into one directory at once the second is refused, also while the
+    /// journal of the first is still empty.
+    #[test]
+    fn a_directory_is_written_by_one_process_at_a_time() {
+        let path = std::env::temp_dir().join(format!("faultline-lock-{}", std::process::id()));
+        let Ok(first) = Folder::new(Some(&path), "") else { panic!("a directory for the test") };
+        let Ok(_journal) = first.journal() else { panic!("a journal for the test") };
+        let second = Folder::new(Some(&path), "").expect_err("it is locked");
+        assert!(format!("{second:?}").contains("is being written by another fuzz run"));
+        assert!(path.join(JOURNAL).is_file(), "the journal of the first is still there");
+        drop(first);
+        let Ok(third) = Folder::new(Some(&path), "") else { panic!("it is free again") };
+        let Ok(mut draft) = third.draft() else { panic!("a journal for the test") };
+        draft.journal.append("{}\n").expect("it can be written");
+        draft.keep().expect("it can be moved");
+        drop(third);
+        let fourth = Folder::new(Some(&path), "").expect_err("it holds a run");
+        assert!(format!("{fourth:?}").contains("holds a fuzz run already"));
+        fs::remove_dir_all(path).expect("it can be removed");
     }
 }

@@ -3,7 +3,8 @@
 //! (github.com/testmoapp/junitxml).
 
 use crate::progress::plural;
-use scenarios::fuzz::{FuzzReport, InScenario, ScenarioRow};
+use scenarios::escape;
+use scenarios::fuzz::{FuzzReport, ScenarioRow};
 use scenarios::result::Outcome;
 use std::fmt::Write;
 
@@ -37,7 +38,7 @@ pub(super) fn document(report: &FuzzReport) -> String {
     xml
 }
 
-/// An error is our own, as are runs that are missing; a failure is a finding.
+/// A defect of Faultline is an error, as are runs that are missing; a finding is a failure.
 fn is_error(outcome: Outcome) -> bool {
     matches!(outcome, Outcome::Panic | Outcome::Nondeterministic)
 }
@@ -50,7 +51,7 @@ fn case(xml: &mut String, report: &FuzzReport, row: &ScenarioRow) {
         return;
     }
     let element = if is_error(row.outcome) { "error" } else { "failure" };
-    let (message, text) = told(report, row);
+    let (message, text) = words(report, row);
     let _ = writeln!(xml, "{open}>");
     let _ = writeln!(
         xml,
@@ -63,7 +64,7 @@ fn case(xml: &mut String, report: &FuzzReport, row: &ScenarioRow) {
 }
 
 /// What is wrong with a scenario: in one line, and at length.
-fn told(report: &FuzzReport, row: &ScenarioRow) -> (String, String) {
+fn words(report: &FuzzReport, row: &ScenarioRow) -> (String, String) {
     let mut message = String::new();
     let mut text = String::new();
     let several = report.failures_of(row).count();
@@ -71,7 +72,7 @@ fn told(report: &FuzzReport, row: &ScenarioRow) -> (String, String) {
         let _ = write!(message, "{several} signatures");
     }
     for (i, (signature, there)) in report.failures_of(row).enumerate() {
-        let InScenario { count, smallest_seed, summary, reproduce } = there;
+        let (count, summary) = (there.count, &there.smallest.summary);
         if several > 1 {
             let sign = if i == 0 { ": " } else { "; " };
             let _ = write!(message, "{sign}{signature} ({count})");
@@ -79,13 +80,21 @@ fn told(report: &FuzzReport, row: &ScenarioRow) -> (String, String) {
             message.clone_from(summary);
         }
         let _ = writeln!(text, "{signature}: {count} of {} runs", row.ran.ran);
-        let _ = writeln!(text, "seed {smallest_seed}: {summary}");
-        let _ = writeln!(text, "{reproduce}\n");
+        if let Some(affected) = there.affected.in_words() {
+            let _ = writeln!(text, "of them {affected}");
+        }
+        let _ = writeln!(text, "seed {}: {summary}", there.smallest.seed);
+        let _ = writeln!(text, "{}", there.smallest.reproduce);
+        if there.worst.seed != there.smallest.seed {
+            let _ = writeln!(text, "worst seed {}: {}", there.worst.seed, there.worst.summary);
+            let _ = writeln!(text, "{}", there.worst.reproduce);
+        }
+        text.push('\n');
     }
     if row.ran.nondeterministic > 0 {
         let count = plural(row.ran.nondeterministic, "run");
-        let _ = writeln!(text, "not the same when made again: {count}");
-        message = format!("{count} not the same when made again: {message}");
+        let _ = writeln!(text, "different when made again: {count}");
+        message = format!("{count} different when made again: {message}");
     }
     if row.outcome == Outcome::Vacuous {
         message = row.shows_too_little().join("; ");
@@ -102,10 +111,10 @@ fn told(report: &FuzzReport, row: &ScenarioRow) -> (String, String) {
     (message, text)
 }
 
-/// As XML 1.0 takes it; characters that it has no way to write are left out.
+/// As XML 1.0 takes it, and without characters that steer what shows it.
 fn escaped(text: &str) -> String {
     let mut escaped = String::with_capacity(text.len());
-    for c in text.chars() {
+    for c in escape::lines(text).chars() {
         match c {
             '&' => escaped.push_str("&amp;"),
             '<' => escaped.push_str("&lt;"),
@@ -113,7 +122,7 @@ fn escaped(text: &str) -> String {
             '"' => escaped.push_str("&quot;"),
             '\n' => escaped.push_str("&#10;"),
             '\t' => escaped.push_str("&#9;"),
-            c if c.is_control() || matches!(c, '\u{fffe}' | '\u{ffff}') => {}
+            '\u{fffe}' | '\u{ffff}' => {}
             c => escaped.push(c),
         }
     }
@@ -126,6 +135,9 @@ mod tests {
 
     #[test]
     fn what_a_text_holds_is_not_markup() {
-        assert_eq!(escaped("a<b>&\"c\"\n\u{0}\u{1b}[1m"), "a&lt;b&gt;&amp;&quot;c&quot;&#10;[1m");
+        assert_eq!(
+            escaped("a<b>&\"c\"\n\u{0}\u{1b}[1m"),
+            "a&lt;b&gt;&amp;&quot;c&quot;&#10;\\u{0}\\u{1b}[1m"
+        );
     }
 }

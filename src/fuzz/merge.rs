@@ -1,29 +1,30 @@
 //! `faultline fuzz merge`: the parts of a run as if they had been one.
 
 use super::args::MergeArgs;
-use super::folder::{Folder, JOURNAL};
+use super::folder::{Draft, Folder, JOURNAL};
 use super::{finish, probe_junit};
 use crate::execute::is_interrupted;
 use crate::exit::{self, Failure};
 use scenarios::fuzz::{Merged, Refusal, Writer, merge};
+use scenarios::result::files;
 use spec::{Diagnostic, Kind};
 use std::cell::RefCell;
 use std::fs::File;
 use std::io::{self, BufReader};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 /// Joins parts.
 pub(super) fn command(args: &MergeArgs) -> Result<u8, Failure> {
     let mut journals = Vec::new();
     for part in &args.parts {
         let path = if part.is_dir() { part.join(JOURNAL) } else { part.clone() };
-        let file = File::open(&path).map_err(|error| match (part.is_dir(), error.kind()) {
+        let file = files::open(&path).map_err(|error| match (part.is_dir(), error.kind()) {
             (true, io::ErrorKind::NotFound) => no_journal(part),
             _ => Failure::unreadable(&path, &error),
         })?;
-        // What died before its first line has nothing, and the others are joined all the same.
-        if file.metadata().is_ok_and(|journal| journal.is_file() && journal.len() == 0) {
-            exit::tell(&format!("warning: {} is empty: it has no runs", path.display()));
+        // A part that was killed before its first line has nothing; the others are joined.
+        if file.metadata().is_ok_and(|journal| journal.len() == 0) {
+            exit::say(&format!("warning: {} is empty: it has no runs", path.display()));
             continue;
         }
         journals.push((path.display().to_string(), BufReader::new(file)));
@@ -45,9 +46,21 @@ pub(super) fn command(args: &MergeArgs) -> Result<u8, Failure> {
         }
     };
     for note in &merged.notes {
-        exit::tell(&format!("warning: {note}"));
+        exit::say(&format!("warning: {note}"));
     }
     Ok(finish(&args.output, &merged.plan, &folder, merged.report, None))
+}
+
+/// The joined journal, as far as it is written.
+struct Joined {
+    draft: Draft,
+    writer: Writer,
+}
+
+impl Joined {
+    fn append(&mut self, lines: impl FnOnce(&mut Writer) -> String) -> io::Result<()> {
+        self.draft.journal.append(&lines(&mut self.writer))
+    }
 }
 
 /// Joins the journals into a new one in `folder`.
@@ -57,29 +70,25 @@ fn join(
     folder: &Folder,
 ) -> Result<Merged, Failure> {
     // Both callbacks write into it.
-    let draft = RefCell::new(folder.draft()?);
-    let append = |lines: &str| {
-        let mut draft = draft.borrow_mut();
-        draft.journal.append(lines).map_err(|_| io::Error::other("the disk does not take it"))
-    };
-    let mut writer = Writer::default();
+    let joined = RefCell::new(Joined { draft: folder.draft()?, writer: Writer::default() });
     let merged = merge(
         journals,
         usize::from(args.output.max_per_signature),
-        |header| append(&Writer::default().header(header)),
+        |header| joined.borrow_mut().append(|writer| writer.header(header)),
         |record| match is_interrupted() {
             true => Err(io::Error::from(io::ErrorKind::Interrupted)),
-            false => append(&writer.run(record)),
+            false => joined.borrow_mut().append(|writer| writer.run(record)),
         },
     );
-    let merged = merged.map_err(|refusal| refused(&refusal, folder.path()));
-    let mut draft = draft.into_inner();
-    let ended = merged
-        .and_then(|merged| draft.journal.append(&writer.end(merged.end.clone())).map(|()| merged));
-    match ended {
-        Ok(merged) => draft.keep().map(|()| merged),
+    let mut joined = joined.into_inner();
+    let merged = merged.and_then(|merged| {
+        let ended = joined.append(|writer| writer.end(merged.end.clone()));
+        ended.map(|()| merged).map_err(Refusal::Io)
+    });
+    match merged.map_err(|refusal| refused(&refusal, folder.path())) {
+        Ok(merged) => joined.draft.keep().map(|()| merged),
         Err(failure) => {
-            draft.discard();
+            joined.draft.discard();
             Err(failure)
         }
     }
@@ -91,7 +100,7 @@ fn refused(refusal: &Refusal, out: &Path) -> Failure {
         Refusal::Misfit(what) => Diagnostic::new(Kind::Usage, what.clone()).into(),
         Refusal::Damaged { journal, .. } => {
             let message = format!("cannot join {refusal}");
-            let file = Some(PathBuf::from(journal).display().to_string());
+            let file = Some(journal.clone());
             Diagnostic { file, ..Diagnostic::new(Kind::Malformed, message) }.into()
         }
     }

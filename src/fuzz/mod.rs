@@ -1,4 +1,5 @@
-//! `faultline fuzz`: many seeds of many scenarios on several threads.
+//! `faultline fuzz` and `scenario --seeds`: many seeds of scenarios on several threads. Both make
+//! their runs, count them and print them in the same way; `fuzz` keeps a journal besides.
 
 mod annotations;
 mod args;
@@ -9,10 +10,11 @@ mod merge;
 mod progress;
 mod runs;
 mod step_summary;
-mod tell;
+mod summary;
 
 pub(crate) use args::FuzzArgs;
 
+use crate::args::ScenarioArgs;
 use crate::exit::{self, Failure};
 use crate::pool;
 use crate::progress::plural;
@@ -24,7 +26,8 @@ use runs::Order;
 use scenarios::catalog;
 use scenarios::fuzz::{FuzzReport, Part, Plan, SeedRange, Shard, Stop, Target};
 use scenarios::result::{Outcome, files};
-use spec::{Diagnostic, Kind};
+use spec::{Diagnostic, Kind, Scenario};
+use std::ops::Range;
 use std::path::Path;
 use std::time::Duration;
 
@@ -41,10 +44,7 @@ fn fuzz(args: &FuzzArgs) -> Result<u8, Failure> {
     let Some(seeds) = &args.seeds else {
         return Err(Diagnostic::new(Kind::Usage, "--seeds A..B is missing").into());
     };
-    let part = Part {
-        seeds: SeedRange { start: seeds.start, end: seeds.end },
-        shard: args.shard.unwrap_or(Shard::WHOLE),
-    };
+    let part = part(seeds, args.shard.unwrap_or(Shard::WHOLE));
     if part.count() == 0 {
         let message = format!("there is no seed in part {}", part.name());
         return Err(Diagnostic::new(Kind::Usage, message).into());
@@ -52,20 +52,48 @@ fn fuzz(args: &FuzzArgs) -> Result<u8, Failure> {
     probe_junit(&args.output)?;
     let folder = Folder::new(args.output.out.as_deref(), &label(args, &plan, part))?;
     exit::warn(&warnings);
-    let jobs = args.jobs.map_or_else(pool::processors, usize::from);
     let order = Order {
         plan: &plan,
         part,
-        jobs,
+        jobs: args.jobs.map_or_else(pool::processors, usize::from),
         time: args.time.map(|time| Duration::from_nanos(time.nanos())),
         fail_fast: args.fail_fast,
     };
     let keep = usize::from(args.output.max_per_signature);
-    let (report, unwritten) = runs::make(&order, &folder, keep)?;
+    let (report, unwritten) = runs::make(&order, Some(&folder), keep)?;
     Ok(finish(&args.output, &plan, &folder, report, unwritten))
 }
 
-/// Makes the results of failures, writes what came of it, and tells it.
+/// Makes the runs of `scenario --seeds`. Results are written of failures only, into `--out`.
+pub(crate) fn series(
+    args: &ScenarioArgs,
+    scenario: Scenario,
+    bugs: Vec<String>,
+    seeds: &Range<u64>,
+) -> Result<u8, Failure> {
+    let target = Target { source: args.scenario.clone(), scenario };
+    let plan = Plan::new(vec![target], args.set.clone(), bugs);
+    let order = Order {
+        plan: &plan,
+        part: part(seeds, Shard::WHOLE),
+        jobs: pool::processors(),
+        time: None,
+        fail_fast: false,
+    };
+    let (mut report, _) = runs::make(&order, None, args::KEPT.into())?;
+    let (unwritten, left_out) = cases::write(&plan, &args.out, &mut report);
+    if report.signatures.iter().any(|group| !group.out.is_empty()) {
+        report.out = args.out.display().to_string();
+    }
+    let code = exit_code(&report, false);
+    Ok(print(args.json, &plan, &report, unwritten, code, left_out))
+}
+
+fn part(seeds: &Range<u64>, shard: Shard) -> Part {
+    Part { seeds: SeedRange { start: seeds.start, end: seeds.end }, shard }
+}
+
+/// Makes the results of failures, writes the report and prints it.
 fn finish(
     args: &OutputArgs,
     plan: &Plan,
@@ -75,41 +103,52 @@ fn finish(
 ) -> u8 {
     report.out = folder.path().display().to_string();
     let stopped_by_disk = unwritten.is_some();
-    // The cases may take a while, and whoever does not wait for them has the result all the same.
+    // The cases may take a while; an interrupt during them does not cost the report.
     unwritten = unwritten.or(write(args, folder, &report));
     let (failure, left_out) = cases::write(plan, folder.path(), &mut report);
     unwritten = unwritten.or(failure).or(write(args, folder, &report));
+    let code = exit_code(&report, stopped_by_disk);
+    print(args.json, plan, &report, unwritten, code, left_out)
+}
+
+/// Prints a report, for people or programs and for GitHub. Returns the exit code. The results of
+/// `left_out` failures were not written because of an interrupt.
+fn print(
+    json: bool,
+    plan: &Plan,
+    report: &FuzzReport,
+    unwritten: Option<Failure>,
+    code: u8,
+    left_out: u64,
+) -> u8 {
     if std::env::var_os("GITHUB_ACTIONS").is_some_and(|value| !value.is_empty()) {
-        for line in annotations::lines(&report) {
-            exit::tell(&line);
+        for line in annotations::lines(report) {
+            exit::say_as_it_is(&line);
         }
     }
-    step_summary::append(&report);
-    let json = args.json.then_some(&report);
-    let words = || tell::summary(&report, plan, Style::of_stdout());
-    let code = exit_code(&report, stopped_by_disk);
-    let code = exit::print_result(json, words, unwritten, code);
+    step_summary::append(report);
+    let words = || summary::summary(report, plan, Style::of_stdout());
+    let code = exit::print_result(json.then_some(report), words, unwritten, code);
     if report.stopped == Stop::Interrupted {
         let (ran, planned) = (report.ran.ran, report.planned);
-        exit::tell(&format!("interrupted after {ran} of {planned} runs"));
+        exit::say(&format!("interrupted after {ran} of {planned} runs"));
     }
     if left_out > 0 {
         let left_out = plural(left_out, "failure");
-        exit::tell(&format!("interrupted: the results of {left_out} were not written"));
+        exit::say(&format!("interrupted: the results of {left_out} were not written"));
     }
     code
 }
 
-/// Writes what came of it; answers why it cannot be written.
+/// Writes the report into its files; returns why it cannot be written.
 fn write(args: &OutputArgs, folder: &Folder, report: &FuzzReport) -> Option<Failure> {
     let unwritten = folder.write_json("fuzz.json", report).err();
     let Some(path) = &args.junit else { return unwritten };
     unwritten.or(folder::replace(path, &junit::document(report)).err())
 }
 
-/// What a report comes to. An interrupt after the last run changes nothing about it. That runs are
-/// missing because the disk took no more of them is not something that cannot be told: it is the
-/// disk.
+/// The exit code of a report. An interrupt after the last run changes nothing about it. Runs that
+/// are missing because the disk was full are an error of writing, not an undecided result.
 fn exit_code(report: &FuzzReport, stopped_by_disk: bool) -> u8 {
     if report.stopped == Stop::Interrupted {
         return exit::INTERRUPTED;
@@ -120,7 +159,7 @@ fn exit_code(report: &FuzzReport, stopped_by_disk: bool) -> u8 {
     }
 }
 
-/// What is to be run, with warnings about it.
+/// The scenarios to be run, with warnings about them.
 fn plan(args: &FuzzArgs) -> Result<(Plan, Vec<Diagnostic>), Failure> {
     let bugs = bugs(&args.bugs, args.provoke_panic)?;
     let all = catalog::FILES.iter().map(|(name, _)| (*name).to_owned());
@@ -128,8 +167,8 @@ fn plan(args: &FuzzArgs) -> Result<(Plan, Vec<Diagnostic>), Failure> {
     let mut targets: Vec<Target> = Vec::new();
     let mut warnings = Vec::new();
     for source in sources {
-        let (mut scenario, told) = load(&source)?;
-        warnings.extend(told);
+        let (mut scenario, found) = load(&source)?;
+        warnings.extend(found);
         for warning in scenario.set_all(&args.set)? {
             if !warnings.contains(&warning) {
                 warnings.push(warning);
@@ -145,7 +184,7 @@ fn plan(args: &FuzzArgs) -> Result<(Plan, Vec<Diagnostic>), Failure> {
     Ok((Plan::new(targets, args.set.clone(), bugs), warnings))
 }
 
-/// What the results directory is called, unless that is given.
+/// The name of the results directory, unless `--out` names it.
 fn label(args: &FuzzArgs, plan: &Plan, part: Part) -> String {
     let what = match plan.targets.as_slice() {
         [only] => only.scenario.name.clone(),
@@ -164,14 +203,14 @@ fn label(args: &FuzzArgs, plan: &Plan, part: Part) -> String {
 fn probe_junit(args: &OutputArgs) -> Result<(), Failure> {
     let Some(path) = &args.junit else { return Ok(()) };
     if path.is_dir() {
-        let message = format!("--junit {} is a folder, not a file", path.display());
+        let message = format!("--junit {} is a directory, not a file", path.display());
         return Err(Diagnostic::new(Kind::Unwritable, message).into());
     }
     let folder = path.parent().filter(|parent| !parent.as_os_str().is_empty());
     let folder = folder.unwrap_or(Path::new("."));
     if !folder.exists() {
         let message =
-            format!("--junit {}: there is no folder {}", path.display(), folder.display());
+            format!("--junit {}: there is no directory {}", path.display(), folder.display());
         return Err(Diagnostic::new(Kind::Unwritable, message).into());
     }
     files::probe(folder).map_err(|error| Failure::unwritable(folder, &error))

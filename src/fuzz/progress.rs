@@ -1,6 +1,7 @@
-//! What is told while a fuzz run goes on.
+//! The progress of a series of runs.
 
 use crate::progress::{Progress as Steps, plural};
+use scenarios::escape;
 use scenarios::fuzz::Tally;
 use std::fmt::Write;
 use std::time::Instant;
@@ -26,13 +27,13 @@ impl Progress {
         }
     }
 
-    /// Tells something if it is time to.
+    /// Shows it if that is due.
     pub(super) fn glance(&mut self, tally: &Tally) {
         let last_new = self.last_new;
         self.steps.glance(tally.ran().ran, |seconds| words(tally, last_new, seconds));
     }
 
-    /// The end: takes the bar away.
+    /// The end: removes the bar.
     pub(super) fn clear(&self) {
         self.steps.clear();
     }
@@ -52,8 +53,11 @@ fn words(tally: &Tally, last_new: Option<Instant>, seconds: f64) -> String {
             let _ = write!(words, "{failures} of {kinds}, the last new one {ago} s ago");
         }
     }
+    if let Some(affected) = tally.affected().in_words() {
+        let _ = write!(words, "; {affected}");
+    }
     for (signature, count) in all.iter().take(SHOWN) {
-        let short: String = signature.chars().take(90).collect();
+        let short: String = escape::line(signature).chars().take(90).collect();
         let _ = write!(words, "\n{count:>8}  {short}");
     }
     if all.len() > SHOWN {

@@ -24,7 +24,7 @@ impl Order<'_> {
         self.part.count().saturating_mul(self.plan.targets.len() as u64)
     }
 
-    /// Makes the `nth` run, after the first of them had begun at `first`.
+    /// Makes the `nth` run; the first of them began at `first`.
     fn run(&self, nth: u64, first: Instant) -> SeedRecord {
         let plan = self.plan;
         let run = self.part.run(u128::from(nth), plan.targets.len());
@@ -35,7 +35,7 @@ impl Order<'_> {
         SeedRecord::new(target, verdict, wall_us, millis(first.elapsed()))
     }
 
-    /// Why no more runs are to begin, if so.
+    /// Why no more runs may begin; `Complete` if they may.
     fn reason(&self, begin: Instant, failed: bool) -> Stop {
         if is_interrupted() {
             Stop::Interrupted
@@ -50,22 +50,23 @@ impl Order<'_> {
 }
 
 /// The journal that is being written. The thread that made a run adds it before it begins another:
-/// what kills the process costs the runs in flight and no others, even while the thread that tells
-/// of them waits for somebody to read that.
+/// whatever kills the process costs the runs in flight and no others, even while the thread that
+/// prints is blocked.
 struct Book(Mutex<Pages>);
 
 struct Pages {
     journal: Journal,
     writer: Writer,
-    /// Why nothing more is added: after a line that is written in part none can follow.
+    /// Why nothing more is added: no line can follow one that was written in part.
     unwritten: Option<Failure>,
 }
 
 impl Book {
     fn new(order: &Order<'_>, folder: &Folder) -> Result<Self, Failure> {
-        let (writer, mut journal) = (Writer::default(), folder.journal()?);
+        let (mut writer, mut journal) = (Writer::default(), folder.journal()?);
         let header = Header::new(order.plan.clone(), vec![order.part]);
-        journal.append(&writer.header(&header))?;
+        let begun = journal.append(&writer.header(&header));
+        begun.map_err(|error| journal.unwritten(&error))?;
         Ok(Self(Mutex::new(Pages { journal, writer, unwritten: None })))
     }
 
@@ -76,31 +77,36 @@ impl Book {
     fn add(&self, record: &SeedRecord) {
         let pages = &mut *self.pages();
         if pages.unwritten.is_none() {
-            pages.unwritten = pages.journal.append(&pages.writer.run(record)).err();
+            let added = pages.journal.append(&pages.writer.run(record)).err();
+            pages.unwritten = added.map(|error| pages.journal.unwritten(&error));
         }
     }
 
-    /// Writes the last line, and answers why the journal is not whole.
+    /// Writes the last line, and returns why the journal is not whole.
     fn end(self, end: End) -> Option<Failure> {
-        let Pages { mut journal, writer, unwritten } =
+        let Pages { mut journal, mut writer, unwritten } =
             self.0.into_inner().unwrap_or_else(PoisonError::into_inner);
-        unwritten.or_else(|| journal.append(&writer.end(end)).err())
+        unwritten.or_else(|| {
+            let ended = journal.append(&writer.end(end)).err();
+            ended.map(|error| journal.unwritten(&error))
+        })
     }
 }
 
-/// Makes the runs and keeps the journal. When that can be written no more, no more runs are begun,
-/// and what there is counts; fails only before the first. `keep` seeds of each signature are kept.
+/// Makes the runs, and keeps the journal of them in `folder`, if there is one. When the journal
+/// cannot be written any more, no more runs begin, and the report is about those that were made;
+/// fails only before the first. `keep` seeds of each signature are kept.
 pub(super) fn make(
     order: &Order<'_>,
-    folder: &Folder,
+    folder: Option<&Folder>,
     keep: usize,
 ) -> Result<(FuzzReport, Option<Failure>), Failure> {
     let (plan, part) = (order.plan, order.part);
-    let book = Book::new(order, folder)?;
+    let book = folder.map(|folder| Book::new(order, folder)).transpose()?;
     let mut tally = Tally::new(plan, keep);
     let mut progress = Progress::new(order.planned());
     let begin = Instant::now();
-    let stop = journaled(order, &book, begin, |event| {
+    let stop = journaled(order, book.as_ref(), begin, |event| {
         if let Some(record) = event {
             let new = tally.add(record);
             progress.add(new);
@@ -110,7 +116,7 @@ pub(super) fn make(
     progress.clear();
     let wall = begin.elapsed();
     let end = End { runs: tally.ran().ran, wall_ms: millis(wall), stops: vec![stop] };
-    let unwritten = book.end(end);
+    let unwritten = book.and_then(|book| book.end(end));
     Ok((FuzzReport::new(plan, &[part], &tally, stop, wall.as_secs_f64()), unwritten))
 }
 
@@ -118,29 +124,31 @@ fn millis(time: Duration) -> u64 {
     u64::try_from(time.as_millis()).unwrap_or(u64::MAX)
 }
 
-/// Makes the runs, and answers why there are no more. `told` is called with each as it ends, on
+/// Makes the runs, and returns why there are no more. `each` is called with each as it ends, on
 /// this thread, and once in a while without one.
 fn journaled(
     order: &Order<'_>,
-    book: &Book,
+    book: Option<&Book>,
     begin: Instant,
-    mut told: impl FnMut(Option<&SeedRecord>),
+    mut each: impl FnMut(Option<&SeedRecord>),
 ) -> Stop {
     let mut ran = 0;
     let mut stop = Stop::Complete;
     let work = |nth| {
         let record = order.run(nth, begin);
-        book.add(&record);
+        if let Some(book) = book {
+            book.add(&record);
+        }
         record
     };
     pool::run(order.planned(), order.jobs, work, |event| {
         let record = event.map(|(_, record)| record);
         ran += u64::from(record.is_some());
-        // What is still in flight is told as well.
-        told(record.as_ref());
+        // Also those that were in flight when no more were to begin.
+        each(record.as_ref());
         let failed = record.is_some_and(|record| record.failure.is_some());
         stop = stop.max(order.reason(begin, failed));
-        if book.pages().unwritten.is_some() {
+        if book.is_some_and(|book| book.pages().unwritten.is_some()) {
             stop = Stop::Incomplete;
         }
         stop == Stop::Complete
@@ -161,7 +169,7 @@ mod tests {
     use std::{env, fs, process, thread};
 
     #[test]
-    fn a_run_is_in_the_journal_even_if_nobody_hears_of_it() {
+    fn a_run_is_in_the_journal_while_the_thread_that_prints_is_blocked() {
         let path = env::temp_dir().join(format!("faultline-journaled-{}", process::id()));
         let Ok(folder) = Folder::new(Some(&path), "") else { panic!("a folder for the test") };
         let Ok((mut scenario, _)) = catalog::scenario("no-faults") else { panic!("it is there") };
@@ -177,8 +185,8 @@ mod tests {
         };
         let begin = Instant::now();
         let mut first = true;
-        let stop = journaled(&order, &book, begin, |record| {
-            // Hears of the first run for as long as others are not written.
+        let stop = journaled(&order, Some(&book), begin, |record| {
+            // Is blocked in the first run until others are written.
             while record.is_some() && first && lines() < 4 {
                 assert!(begin.elapsed() < Duration::from_secs(60), "{} runs", lines());
                 thread::sleep(Duration::from_millis(5));
@@ -186,6 +194,6 @@ mod tests {
             first &= record.is_none();
         });
         assert_eq!((stop, lines()), (Stop::Complete, 8));
-        fs::remove_dir_all(path).expect("it can be taken away");
+        fs::remove_dir_all(path).expect("it can be removed");
     }
 }

@@ -1,7 +1,8 @@
-//! What GitHub shows on the page of a run: a table in the file that `GITHUB_STEP_SUMMARY` names.
-//! (docs.github.com, "Adding a job summary".)
+//! The table that GitHub shows on the page of a run: Markdown in the file that
+//! `GITHUB_STEP_SUMMARY` names. (docs.github.com, "Adding a job summary".)
 
 use crate::exit;
+use scenarios::escape::{markdown, markdown_code};
 use scenarios::fuzz::{FuzzReport, Stop};
 use scenarios::result::Outcome;
 use std::fmt::Write;
@@ -11,7 +12,7 @@ use std::io::{self, Write as _};
 /// More signatures are in fuzz.json.
 const MOST: usize = 20;
 
-/// Appends the table, if somebody wants it. That it cannot be written is said and changes nothing.
+/// Appends the table, if the variable is set. A failure to write it is a warning.
 pub(super) fn append(report: &FuzzReport) {
     let Some(path) = std::env::var_os("GITHUB_STEP_SUMMARY").filter(|path| !path.is_empty()) else {
         return;
@@ -21,7 +22,7 @@ pub(super) fn append(report: &FuzzReport) {
         file.write_all(table(report).as_bytes())
     };
     if let Err(error) = append() {
-        exit::tell(&format!("warning: cannot write the step summary: {error}"));
+        exit::say(&format!("warning: cannot write the step summary: {error}"));
     }
 }
 
@@ -45,21 +46,26 @@ fn table(report: &FuzzReport) -> String {
         .map(|row| format!("{} is vacuous: {}", row.scenario, row.shows_too_little().join("; ")));
     for why in report.lacks().into_iter().chain(vacuous) {
         // Writing into a string cannot fail.
-        let _ = writeln!(text, "{}\n", cell(&why));
+        let _ = writeln!(text, "{}\n", markdown(&why));
     }
     if report.signatures.is_empty() {
         return text;
     }
-    text.push_str("| runs | signature | smallest seed | again |\n|---:|---|---|---|\n");
+    text.push_str("| runs | lost | duplicated | reordered | signature | smallest seed | again | worst seed |\n");
+    text.push_str("|---:|---:|---:|---:|---|---|---|---|\n");
     for group in report.signatures.iter().take(MOST) {
         let _ = writeln!(
             text,
-            "| {} | {} | {} of {} | {} |",
+            "| {} | {} | {} | {} | {} | {} of {} | {} | {} |",
             group.count,
-            cell(&group.signature),
+            group.affected.lost,
+            group.affected.duplicated,
+            group.affected.reordered,
+            markdown(&group.signature),
             group.smallest_seed,
-            cell(&group.scenario),
-            code(&group.reproduce)
+            markdown(&group.scenario),
+            markdown_code(&group.reproduce),
+            group.worse().map(|worst| markdown_code(&worst.reproduce)).unwrap_or_default()
         );
     }
     if report.signatures.len() > MOST {
@@ -67,34 +73,4 @@ fn table(report: &FuzzReport) -> String {
     }
     text.push('\n');
     text
-}
-
-/// A text that stays within its cell.
-fn cell(text: &str) -> String {
-    text.replace('|', "\\|").replace('\n', " ").replace('<', "&lt;")
-}
-
-/// A text as code within a cell, where nothing stands for something else but a bar, which ends the
-/// cell even there. (github.github.com/gfm, 6.3 and 4.10.) More backticks than are in the text
-/// stand around it.
-fn code(text: &str) -> String {
-    let text = text.replace('|', "\\|").replace('\n', " ");
-    let longest = text.split(|c| c != '`').map(str::len).max().unwrap_or_default();
-    let ticks = "`".repeat(longest + 1);
-    // One space on each side belongs to the ticks.
-    let space = if text.starts_with('`') || text.ends_with('`') { " " } else { "" };
-    format!("{ticks}{space}{text}{space}{ticks}")
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn nothing_in_a_text_ends_its_cell() {
-        assert_eq!(cell("a|b\n<c"), "a\\|b &lt;c");
-        assert_eq!(code("a <b|c>\nd"), "`a <b\\|c> d`");
-        assert_eq!(code("a `b``c` d"), "```a `b``c` d```");
-        assert_eq!(code("'`a'`"), "`` '`a'` ``");
-    }
 }

@@ -59,7 +59,7 @@ fn warn_of_another_build(study: &Study, file: &Path) {
     let header = &study.header;
     let this = (env!("CARGO_PKG_VERSION"), scenarios::BUILD);
     if (header.faultline.as_str(), header.build.as_str()) != this {
-        exit::tell(&format!(
+        exit::say(&format!(
             "warning: the runs in {} were made by Faultline {}, and this is {} (build {}): the \
              lines that make them again may give others here",
             file.display(),
@@ -79,7 +79,8 @@ fn unfinished(interrupted: bool) -> Kind {
 fn read(path: &Path) -> Result<(Study, PathBuf), Failure> {
     let of_report = path.is_dir();
     let file = if of_report { path.join(acks::STUDY_FILE) } else { path.to_owned() };
-    let text = std::fs::read_to_string(&file).map_err(|error| match error.kind() {
+    let text = results::open(&file).and_then(io::read_to_string);
+    let text = text.map_err(|error| match error.kind() {
         io::ErrorKind::NotFound if of_report => no_study(path),
         _ => Failure::unreadable(&file, &error),
     })?;
@@ -176,10 +177,10 @@ impl Out {
         });
         let finished = written.map_err(|error| Failure::unwritable(Path::new(&folder), &error))?;
         if let Some(replaced) = finished.replaced {
-            exit::tell(&format!("replaces {replaced} that was there"));
+            exit::say(&format!("replaces {replaced} that was there"));
         }
         if let Some(left) = finished.left {
-            exit::tell(&format!("warning: {left}"));
+            exit::say(&format!("warning: {left}"));
         }
         if let Some(name) = name {
             exit::point_latest_at(Path::new(RESULTS), &name);

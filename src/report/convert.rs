@@ -6,7 +6,8 @@ use reports::acks::{
     Acks, FORMAT, Header, Latencies, Loss, NotDefault, Produce, RecordCounts, Run, Seeds, Setting,
     Study, Violation,
 };
-use scenarios::result::{Outcome, command, quoted, where_in_run};
+use scenarios::escape::shell;
+use scenarios::result::{Outcome, command, where_in_run};
 use scenarios::study::{ACKS, Fallen, Observed, SCENARIO, Under};
 use spec::Scenario;
 
@@ -62,7 +63,7 @@ pub(super) fn fallen(by_hand: &[String], fallen: &Fallen) -> String {
 pub(super) fn line(seeds: Seeds, by_hand: &[String]) -> String {
     let mut line = format!("faultline report acks --seeds {}", seeds.text());
     for set in by_hand {
-        line.push_str(&format!(" --set {}", quoted(set)));
+        line.push_str(&format!(" --set {}", shell(set)));
     }
     line
 }

@@ -43,7 +43,7 @@ pub(super) fn make(study: &study::Study, mut header: Header, args: &AcksArgs, jo
             }
             Some((nth, Err(message))) => {
                 progress.clear();
-                exit::tell(&format!("seed {}: {message}", seeds.start + nth));
+                exit::say(&format!("seed {}: {message}", seeds.start + nth));
                 panicked = true;
             }
             None => {}

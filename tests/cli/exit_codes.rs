@@ -20,7 +20,7 @@ fn zero_when_every_promise_was_kept() {
     for noise in ["message_delivered", "controller.quorum"] {
         assert!(!ended.out.contains(noise), "that is for explain.md:\n{}", ended.out);
     }
-    assert!(!ended.out.contains('\x1b'), "no colour where nobody sees it");
+    assert!(!ended.out.contains('\x1b'), "no colour in a pipe");
     let again = "scenario leader-crash --seed 42";
     assert!(ended.out.contains(again), "{}", ended.out);
 }
@@ -47,7 +47,7 @@ fn one_when_a_promise_was_broken_and_when_a_replay_breaks_it_again() {
 }
 
 #[test]
-fn three_when_it_cannot_be_told() {
+fn three_when_the_result_is_undecided() {
     let folder = Folder::new("exit-3");
     folder.file("hasty.toml", &small("setup = \"1ms\"\n"));
     let ended = folder.run(&["scenario", "hasty.toml", "--json"]);
@@ -81,7 +81,7 @@ when = \"hw(orders-0) >= 1_000_000\"
 }
 
 #[test]
-fn seventy_when_the_mistake_is_our_own() {
+fn seventy_after_a_panic() {
     let folder = Folder::new("exit-70");
     let ended = folder.run(&["scenario", "no-faults", "--provoke-panic", "--json"]);
     assert_eq!(ended.code, Some(70), "{ended:#?}");
@@ -111,18 +111,42 @@ fn interrupted(folder: &Folder, args: &[&str]) -> Ended {
 
 #[test]
 #[cfg(unix)]
-fn one_hundred_and_thirty_when_interrupted_and_what_was_finished_is_told() {
+fn one_hundred_and_thirty_when_interrupted_and_finished_runs_are_reported() {
     let report = interrupted(&Folder::new("exit-130"), &["--json"]).json();
     assert!(report["ran"].as_u64() < Some(100_000_000), "{report:#}");
     assert_eq!(report["planned"], 100_000_000);
-    assert_eq!(report["interrupted"], true);
+    assert_eq!(report["stopped"], "interrupted");
     assert_eq!(report["ran"], report["passed"], "{report:#}");
 }
 
 #[test]
 #[cfg(unix)]
-fn who_reads_the_summary_of_what_was_interrupted_is_told_so() {
+fn the_summary_of_interrupted_runs_says_so() {
     let text = interrupted(&Folder::new("exit-130-text"), &[]).out;
     assert!(text.starts_with("STOPPED "), "{text}");
-    assert!(text.contains("interrupted after ") && text.contains("of 100000000 seeds"), "{text}");
+    assert!(text.contains(" of 100000000 run before the interrupt"), "{text}");
+}
+
+/// C11: the system refuses memory, or the thread that needs it.
+#[test]
+#[cfg(target_os = "linux")]
+fn seventy_one_in_one_line_when_the_system_refuses_memory_or_a_thread() {
+    let folder = Folder::new("exit-71");
+    let program = env!("CARGO_BIN_EXE_faultline");
+    let mut refused = 0;
+    // In KiB of address space: from too little for a thread to nearly enough for the run.
+    for limit in [60_000, 100_000, 150_000] {
+        let run =
+            "scenario no-faults --set partitions=3000 --set records=1000000 --set rate=1000000";
+        let line = format!("ulimit -v {limit}; exec '{program}' {run}");
+        let mut command = Command::new("sh");
+        command.args(["-c", &line]).current_dir(folder.path()).env_remove("CARGO");
+        let ended = Ended::of(&mut command);
+        if ended.code == Some(71) {
+            refused += 1;
+            assert_eq!(ended.err.lines().count(), 1, "{ended:#?}");
+            assert!(ended.err.starts_with("error: "), "{ended:#?}");
+        }
+    }
+    assert!(refused > 0, "some limit is too small");
 }

@@ -50,7 +50,7 @@ fn the_results_of_many_seeds_are_as_their_schema_says() {
     let folder = Folder::new("schema-seeds");
     let seeds = ["scenario", "leader-crash", "--seeds", "0..3", "--set", "acks=1", "--json"];
     let report = folder.run(&seeds).json();
-    assert_valid(&schema(&folder, "seeds"), &report);
+    assert_valid(&schema(&folder, "fuzz"), &report);
     assert_eq!(report["ran"], 3);
 }
 

@@ -82,7 +82,8 @@ fn the_canary_arrives_wherever_a_violation_has_to() {
 
     let step = fs::read_to_string(folder.path().join("step.md")).unwrap();
     assert!(step.starts_with("### faultline fuzz, seeds 30..50: violation"), "{step}");
-    let row = "| 1 | canary:a-false-violation | 42 of small | `faultline scenario small.toml";
+    let row =
+        "| 1 | 0 | 0 | 0 | canary:a-false-violation | 42 of small | `faultline scenario small.toml";
     assert!(step.contains(row), "{step}");
 
     let xml = fs::read_to_string(folder.path().join("reports/junit.xml")).unwrap();
@@ -215,7 +216,7 @@ fn results_are_kept_for_as_many_seeds_of_a_signature_as_are_wanted() {
     let group = &report["signatures"][0];
     let other = &group["by_scenario"]["other"];
     assert_eq!((&group["count"], &other["count"]), (&6.into(), &3.into()));
-    assert_eq!((&group["scenario"], &other["smallest_seed"]), (&"small".into(), &42.into()));
+    assert_eq!((&group["scenario"], &other["smallest"]["seed"]), (&"small".into(), &42.into()));
     let cases = group["cases"].as_array().unwrap();
     assert_eq!(cases.len(), 2);
     for (case, scenario) in cases.iter().zip(["small", "other"]) {
@@ -247,8 +248,8 @@ fn wrong_input_is_told_and_nothing_is_run() {
         (&["--seeds", "0..9", "--out", "a-file/in"], "a-file"),
         (&["--seeds", "0..9", "--out", "/proc/nowhere"], "/proc/nowhere"),
         (&["--seeds", "0..9", "--junit", "a-file/junit.xml"], "a-file"),
-        (&["--seeds", "0..9", "--junit", "."], "is a folder"),
-        (&["--seeds", "0..9", "--junit", "nowhere/junit.xml"], "there is no folder nowhere"),
+        (&["--seeds", "0..9", "--junit", "."], "is a directory"),
+        (&["--seeds", "0..9", "--junit", "nowhere/junit.xml"], "there is no directory nowhere"),
     ];
     for (args, expected) in wrong {
         let args = [&["fuzz", "small.toml"], *args].concat();

@@ -7,6 +7,13 @@ use std::process::Stdio;
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 
+/// A journal that was edited and then sealed again.
+fn resealed(journal: &str) -> String {
+    let mut chain = machine::Chain::default();
+    let objects = journal.lines().map(|line| machine::unsealed(line).expect("it has a seal"));
+    objects.map(|object| chain.seal(&object)).collect()
+}
+
 #[test]
 fn three_parts_joined_are_the_whole() {
     let folder = Folder::new("merge-three");
@@ -82,7 +89,7 @@ fn a_torn_last_line_is_left_out_and_said() {
     command.env("GITHUB_ACTIONS", "true").env("GITHUB_STEP_SUMMARY", "step.md").args(args);
     let ended = Ended::of(&mut command);
     assert_eq!(ended.code, Some(3), "{ended:#?}");
-    let missing = "1 of 20 runs are missing: what they come to is unknown";
+    let missing = "1 of 20 runs are missing: their outcome is unknown";
     let annotation = format!("::error title=faultline%3A runs are missing::{missing}\n");
     assert!(ended.err.contains(&annotation), "{}", ended.err);
     let step = fs::read_to_string(folder.path().join("step.md")).unwrap();
@@ -134,17 +141,20 @@ fn what_cannot_be_joined_leaves_nothing() {
     canary(&folder, "other", &["--seeds", "6..9", "--set", "acks=1"]);
     folder.file("not-a-folder", "text\n");
     let journal = fs::read_to_string(folder.path().join("whole/journal.jsonl")).unwrap();
-    let broken = |name: &str, text: &str| {
+    let damaged = |name: &str, text: &str| {
         fs::create_dir(folder.path().join(name)).unwrap();
         folder.file(&format!("{name}/journal.jsonl"), text);
     };
+    let broken = |name: &str, text: &str| damaged(name, &resealed(text));
     let version = format!("\"faultline\":\"{}\"", env!("CARGO_PKG_VERSION"));
     broken("older", &journal.replacen(&version, "\"faultline\":\"0.0.1\"", 1));
     let build = format!("\"build\":\"{}\"", scenarios::BUILD);
     broken("rebuilt", &journal.replacen(&build, "\"build\":\"0123456789abcdef\"", 1));
     let middle = journal.find("{\"run\"").unwrap();
-    broken("damaged", &format!("{}{}", &journal[..middle], &journal[middle + 9..]));
-    broken("cut", &journal[..100]);
+    damaged("damaged", &format!("{}{}", &journal[..middle], &journal[middle + 9..]));
+    damaged("edited", &journal.replacen("\"pass\"", "\"vacuous\"", 1));
+    broken("escape", &journal.replacen("\"name\":\"small\"", "\"name\":\"../../evil\"", 1));
+    damaged("cut", &journal[..100]);
     broken("no-shard", &journal.replacen("\"of\":1", "\"of\":0", 1));
     fs::create_dir(folder.path().join("empty")).unwrap();
     let before = folder.names().len();
@@ -156,6 +166,9 @@ fn what_cannot_be_joined_leaves_nothing() {
         (&["rebuilt"], "made by another build of faultline (0123456789abcdef"),
         (&["part", "rebuilt"], "different builds"),
         (&["damaged"], "damaged/journal.jsonl: line "),
+        // C4 and C2.
+        (&["edited"], "edited/journal.jsonl: line 2: the journal was changed or damaged"),
+        (&["escape"], "`../../evil` is no name"),
         (&["cut"], "no header"),
         (&["no-shard"], "no-shard/journal.jsonl: line 1: there is no part 1 of 0"),
         (&["not-a-folder"], "line 1: not the journal"),
@@ -225,4 +238,28 @@ fn an_empty_journal_is_no_run_and_stops_nobody() {
     assert_eq!(canary(&folder, "second", &["--seeds", "0..6", "--shard", "2/2"]).code, Some(0));
     let ended = folder.run(&["fuzz", "merge", "first", "second", "--out", "whole"]);
     assert_eq!(ended.code, Some(0), "{ended:#?}");
+}
+
+/// C5: of two that write into one directory at once, one is refused; the other keeps its journal.
+#[test]
+fn two_at_once_do_not_write_into_one_directory() {
+    let folder = Folder::new("fuzz-twice");
+    folder.file("small.toml", &small(""));
+    for round in 0..5 {
+        let out = format!("out-{round}");
+        let args = ["fuzz", "small.toml", "--seeds", "0..40", "--jobs", "1", "--out", &out];
+        let start =
+            || folder.program().args(args).stderr(Stdio::piped()).stdout(Stdio::piped()).spawn();
+        let children = [start().expect("it starts"), start().expect("it starts")];
+        let ended = children.map(|child| Ended::from(child.wait_with_output().expect("it ends")));
+        let codes: Vec<_> = ended.iter().map(|ended| ended.code).collect();
+        assert!(codes.contains(&Some(0)) && codes.contains(&Some(2)), "{ended:#?}");
+        let refused = ended.iter().find(|ended| ended.code == Some(2)).expect("one is");
+        let why = ["is being written by another fuzz run", "holds a fuzz run already"];
+        assert!(why.iter().any(|why| refused.err.contains(why)), "{refused:#?}");
+        let journal = fs::read_to_string(folder.path().join(out).join("journal.jsonl")).unwrap();
+        assert_eq!(journal.matches("{\"run\"").count(), 40);
+    }
+    let merge = |out: &str| folder.run(&["fuzz", "merge", "out-0", "--out", out]).code;
+    assert_eq!((merge("joined"), merge("joined")), (Some(0), Some(2)), "the first stays");
 }

@@ -15,6 +15,7 @@ mod full_disk;
 mod fuzz;
 mod fuzz_merge;
 mod guide;
+mod hostile;
 mod lists;
 mod panic;
 mod replay;

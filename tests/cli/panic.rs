@@ -102,7 +102,7 @@ fn one_clear_message_unless_a_backtrace_is_asked_for() {
     let args = ["scenario", "no-faults", "--provoke-panic"];
     let plain = Ended::of(folder.program().env_remove("RUST_BACKTRACE").args(args));
     assert_eq!(plain.err.lines().count(), 2, "{}", plain.err);
-    assert!(plain.err.starts_with("faultline failed, which is a mistake of its own: a panic"));
+    assert!(plain.err.starts_with("faultline panicked, which is a defect of its own: a panic"));
     let long = Ended::of(folder.program().env("RUST_BACKTRACE", "1").args(args));
     assert!(long.err.contains("stack backtrace:"), "{}", long.err);
 }

@@ -15,7 +15,6 @@ mod pairs;
 mod promise;
 mod read;
 mod report;
-mod seal;
 mod study;
 mod summary;
 mod words;

@@ -1,7 +1,7 @@
 //! Reading `study.jsonl`, with the place of whatever is wrong in it.
 
-use super::seal::{Chain, without_seal};
 use super::study::{FORMAT, Header, KIND, Run, Study};
+use machine::{Chain, unsealed};
 use std::fmt;
 
 /// Why a file is not a study.
@@ -103,7 +103,7 @@ pub fn read(text: &str) -> Result<Study, ReadError> {
 }
 
 fn parse_sealed<T: serde::de::DeserializeOwned>(number: usize, line: &str) -> Result<T, ReadError> {
-    parse(number, without_seal(line).as_deref().unwrap_or(line))
+    parse(number, unsealed(line).as_deref().unwrap_or(line))
 }
 
 fn check_seal(chain: &mut Chain, line: &str, number: usize) -> Result<(), ReadError> {

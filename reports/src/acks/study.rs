@@ -2,13 +2,13 @@
 //!
 //! One JSON object on each line: first a [`Header`], then one [`Run`] for each seed and setting,
 //! seed by seed and within a seed in the header's order of settings. Each line is sealed
-//! ([`super::seal`]). Nothing in it depends on the machine, on the number of threads or on the time
+//! ([`machine::Chain`]). Nothing in it depends on the machine, on the number of threads or on the time
 //! of day.
 
 use super::confirm::Setting;
-use super::seal::Chain;
 use crate::stat::histogram::{self, BadHistogram};
 use hdrhistogram::Histogram;
+use machine::Chain;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;

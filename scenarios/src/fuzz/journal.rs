@@ -1,5 +1,5 @@
-//! The journal of a part: a line of JSON for each run, appended as it ends. What kills the process
-//! costs the runs in flight and no others.
+//! The journal of a part: a line of JSON for each run, appended as it ends. Whatever kills the
+//! process costs the runs in flight and no others.
 //!
 //! ```text
 //! {"header": …}            the plan and the parts, once
@@ -7,10 +7,15 @@
 //! {"run": …}               what is kept of a run; names by number
 //! {"end": …}               how many runs there are and why no part has more, once
 //! ```
+//!
+//! Each line ends in its seal ([`machine::Chain`]). Journals travel as artefacts of CI, so what is
+//! read from one is checked as a scenario file is.
 
 use super::plan::{Part, Plan};
-use super::record::{Failure, SeedRecord};
+use super::record::{Failure, Hazard, SeedRecord};
 use crate::result::Outcome;
+use judge::outcome::Counts;
+use machine::{Chain, unsealed};
 use serde::{Deserialize, Serialize};
 use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
@@ -18,7 +23,7 @@ use std::fmt;
 use std::io::{self, BufRead};
 
 /// The version of this format.
-const VERSION: u32 = 2;
+const VERSION: u32 = 3;
 
 /// What a journal is about.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -38,8 +43,8 @@ impl Header {
         Self { version: VERSION, plan, parts }
     }
 
-    /// Whether there can be such a journal; why not, in words. Sums and remainders below rest on
-    /// it.
+    /// Checks that there can be such a journal, as far as it does not depend on this build; what is
+    /// wrong, in words. Sums and remainders below rest on it.
     fn check(&self) -> Result<(), String> {
         let Self { plan, parts, .. } = self;
         if plan.targets.is_empty() || parts.is_empty() {
@@ -49,6 +54,12 @@ impl Header {
         let mut targets = plan.targets.iter().map(|target| &target.scenario.name);
         if let Some(twice) = targets.find(|name| !names.insert(*name)) {
             return Err(format!("two scenarios are called `{twice}`"));
+        }
+        for target in &plan.targets {
+            if let Some(wrong) = target.scenario.impossible() {
+                let name = &target.scenario.name;
+                return Err(format!("its scenario `{name}` cannot be: {}", wrong.message));
+            }
         }
         for (i, part) in parts.iter().enumerate() {
             part.check()?;
@@ -79,7 +90,7 @@ pub enum Stop {
 }
 
 impl Stop {
-    /// What is to be said behind the number of runs, if there are fewer than planned.
+    /// What follows the number of runs in a sentence, if there are fewer than planned.
     pub fn why(self) -> &'static str {
         match self {
             Self::Complete => "",
@@ -125,8 +136,12 @@ struct Run<'a> {
     simulated_ns: u64,
     wall_us: u64,
     at_ms: u64,
-    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
-    permitted: bool,
+    counts: Counts,
+    #[serde(default, skip_serializing_if = "is_zero")]
+    unconfirmed_lost: u64,
+    /// Name, records, and what permits them.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    hazards: Vec<(usize, u64, usize)>,
     exercised: Vec<usize>,
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     missing: Vec<usize>,
@@ -137,16 +152,21 @@ struct Run<'a> {
     failure: Option<[Cow<'a, str>; 3]>,
 }
 
+fn is_zero(number: &u64) -> bool {
+    *number == 0
+}
+
 /// Turns runs into lines.
 #[derive(Clone, Debug, Default)]
 pub struct Writer {
     names: BTreeMap<String, usize>,
+    chain: Chain,
 }
 
 impl Writer {
     /// The first line.
-    pub fn header(&self, header: &Header) -> String {
-        line(&Line::Header(Box::new(header.clone())))
+    pub fn header(&mut self, header: &Header) -> String {
+        self.line(&Line::Header(Box::new(header.clone())))
     }
 
     /// The lines for a run; to be written in one piece.
@@ -154,6 +174,11 @@ impl Writer {
         let mut text = String::new();
         let exercised = self.numbers(&record.exercised, &mut text);
         let missing = self.numbers(&record.missing, &mut text);
+        let mut hazards = Vec::new();
+        for Hazard { name, records, because } in &record.hazards {
+            let (name, because) = (self.number(name, &mut text), self.number(because, &mut text));
+            hazards.push((name, *records, because));
+        }
         let failure = record.failure.as_ref();
         let run = Run {
             target: record.target,
@@ -164,7 +189,9 @@ impl Writer {
             simulated_ns: record.simulated_ns,
             wall_us: record.wall_us,
             at_ms: record.at_ms,
-            permitted: record.permitted,
+            counts: record.counts.clone(),
+            unconfirmed_lost: record.unconfirmed_lost,
+            hazards,
             exercised,
             missing,
             reached: record.reached.clone(),
@@ -173,33 +200,33 @@ impl Writer {
                     .map(|text| Cow::Borrowed(text.as_str()))
             }),
         };
-        text.push_str(&line(&Line::Run(Box::new(run))));
+        text.push_str(&self.line(&Line::Run(Box::new(run))));
         text
     }
 
     /// The last line.
-    pub fn end(&self, end: End) -> String {
-        line(&Line::End(end))
+    pub fn end(&mut self, end: End) -> String {
+        self.line(&Line::End(end))
     }
 
     fn numbers(&mut self, names: &[String], text: &mut String) -> Vec<usize> {
-        let number = |name: &String| {
-            if let Some(number) = self.names.get(name) {
-                return *number;
-            }
-            let number = self.names.len();
-            self.names.insert(name.clone(), number);
-            text.push_str(&line(&Line::Name(Cow::Borrowed(name))));
-            number
-        };
-        names.iter().map(number).collect()
+        names.iter().map(|name| self.number(name, text)).collect()
     }
-}
 
-fn line(line: &Line<'_>) -> String {
-    let mut text = serde_json::to_string(line).expect("a line is plain data");
-    text.push('\n');
-    text
+    /// The number of a name; the line of a new name goes to `text`.
+    fn number(&mut self, name: &str, text: &mut String) -> usize {
+        if let Some(number) = self.names.get(name) {
+            return *number;
+        }
+        let number = self.names.len();
+        self.names.insert(name.to_owned(), number);
+        text.push_str(&self.line(&Line::Name(Cow::Borrowed(name))));
+        number
+    }
+
+    fn line(&mut self, line: &Line<'_>) -> String {
+        self.chain.seal(&serde_json::to_string(line).expect("a line is plain data"))
+    }
 }
 
 /// What is wrong with a journal.
@@ -224,6 +251,7 @@ impl fmt::Display for Damage {
 #[derive(Debug)]
 pub struct Reader<R> {
     source: R,
+    chain: Chain,
     header: Header,
     names: Vec<String>,
     line: u64,
@@ -243,9 +271,9 @@ impl<R: BufRead> Reader<R> {
         let wrong = |what: String| Damage::Line(1, what);
         let text = match first {
             Found::Line(text) => text,
-            Found::Torn | Found::Nothing => return Err(wrong("it has no header".to_owned())),
+            Found::Torn(_) | Found::Nothing => return Err(wrong("it has no header".to_owned())),
         };
-        let header = match serde_json::from_slice(&text) {
+        let header = match parsed(&text) {
             Ok(Line::Header(header)) => *header,
             Ok(_) => return Err(wrong("it does not begin with a header".to_owned())),
             Err(error) => return Err(wrong(format!("not the journal of a fuzz run: {error}"))),
@@ -254,8 +282,21 @@ impl<R: BufRead> Reader<R> {
             let found = header.version;
             return Err(wrong(format!("version {found} of the format; this is {VERSION}")));
         }
+        let mut chain = Chain::default();
+        if !chain.follows(&text) {
+            return Err(wrong(CHANGED.to_owned()));
+        }
         header.check().map_err(wrong)?;
-        Ok(Self { source, header, names: Vec::new(), line: 1, runs: 0, end: None, torn: false })
+        Ok(Self {
+            source,
+            chain,
+            header,
+            names: Vec::new(),
+            line: 1,
+            runs: 0,
+            end: None,
+            torn: false,
+        })
     }
 
     /// What it is about.
@@ -273,18 +314,25 @@ impl<R: BufRead> Reader<R> {
         loop {
             let text = match whole_line(&mut self.source).map_err(Damage::Io)? {
                 Found::Line(text) => text,
-                Found::Torn if self.end.is_none() => {
+                // Only the end of a line is missing where a process was killed.
+                Found::Torn(text) if self.end.is_none() && !holds_a_seal(&text) => {
                     self.torn = true;
                     return Ok(None);
                 }
-                Found::Torn => return Err(self.wrong("something follows the end")),
+                Found::Torn(_) => {
+                    self.line += 1;
+                    return Err(self.wrong(CHANGED));
+                }
                 Found::Nothing => return Ok(None),
             };
             self.line += 1;
             if self.end.is_some() {
                 return Err(self.wrong("something follows the end"));
             }
-            match serde_json::from_slice(&text) {
+            if !self.chain.follows(&text) {
+                return Err(self.wrong(CHANGED));
+            }
+            match parsed(&text) {
                 Ok(Line::Name(name)) => self.names.push(name.into_owned()),
                 Ok(Line::Run(run)) => return self.record(*run).map(Some),
                 Ok(Line::End(end)) => self.end = Some(self.ended(end)?),
@@ -315,7 +363,7 @@ impl<R: BufRead> Reader<R> {
         }
         let (parts, stops) = (self.header.parts.len(), end.stops.len());
         if parts != stops {
-            return Err(self.wrong(&format!("it tells the end of {stops} parts, not of {parts}")));
+            return Err(self.wrong(&format!("it ends {stops} parts, not {parts}")));
         }
         Ok(end)
     }
@@ -328,9 +376,23 @@ impl<R: BufRead> Reader<R> {
         let names = |numbers: &[usize]| -> Option<Vec<String>> {
             numbers.iter().map(|number| self.names.get(*number).cloned()).collect()
         };
-        let (Some(exercised), Some(missing)) = (names(&run.exercised), names(&run.missing)) else {
+        let hazards = run.hazards.iter().map(|(name, records, because)| {
+            let (name, because) =
+                (self.names.get(*name)?.clone(), self.names.get(*because)?.clone());
+            Some(Hazard { name, records: *records, because })
+        });
+        let (Some(exercised), Some(missing), Some(hazards)) =
+            (names(&run.exercised), names(&run.missing), hazards.collect())
+        else {
             return Err(self.wrong("a number without a name"));
         };
+        if !run.digest.bytes().all(|digit| digit.is_ascii_hexdigit()) {
+            return Err(self.wrong("a digest that is none"));
+        }
+        let fails = !matches!(run.outcome, Outcome::Pass | Outcome::Vacuous);
+        if fails != run.failure.is_some() {
+            return Err(self.wrong("a run whose outcome and failure contradict each other"));
+        }
         self.runs += 1;
         Ok(SeedRecord {
             target: run.target,
@@ -339,7 +401,9 @@ impl<R: BufRead> Reader<R> {
             digest: run.digest.into_owned(),
             events: run.events,
             simulated_ns: run.simulated_ns,
-            permitted: run.permitted,
+            counts: run.counts,
+            unconfirmed_lost: run.unconfirmed_lost,
+            hazards,
             wall_us: run.wall_us,
             at_ms: run.at_ms,
             exercised,
@@ -353,19 +417,38 @@ impl<R: BufRead> Reader<R> {
     }
 }
 
+/// What is wrong with a line whose seal does not fit.
+const CHANGED: &str = "the journal was changed or damaged after it was written: the seal of this \
+                       line does not fit";
+
 enum Found {
-    Line(Vec<u8>),
-    /// The last line, and it has no end.
-    Torn,
+    Line(String),
+    /// The last line, without a line break.
+    Torn(Vec<u8>),
     Nothing,
 }
 
+/// The next line. Bytes that are not UTF-8 are replaced, so that no seal fits.
 fn whole_line(source: &mut impl BufRead) -> io::Result<Found> {
     let mut text = Vec::new();
     source.read_until(b'\n', &mut text)?;
     Ok(match text.last() {
-        Some(b'\n') => Found::Line(text),
-        Some(_) => Found::Torn,
+        Some(b'\n') => Found::Line(String::from_utf8_lossy(&text).into_owned()),
+        Some(_) => Found::Torn(text),
         None => Found::Nothing,
+    })
+}
+
+fn parsed(text: &str) -> serde_json::Result<Line<'static>> {
+    serde_json::from_str(unsealed(text).as_deref().unwrap_or(text))
+}
+
+/// Whether a line without a line break goes on behind its seal: no process leaves that. It is a
+/// line whose line break was damaged.
+fn holds_a_seal(text: &[u8]) -> bool {
+    let text = String::from_utf8_lossy(text);
+    text.match_indices("\"}").any(|(at, end)| {
+        let (line, rest) = text.split_at(at + end.len());
+        !rest.is_empty() && unsealed(line).is_some()
     })
 }

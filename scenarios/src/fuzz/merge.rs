@@ -21,7 +21,7 @@ pub struct Merged {
     pub report: FuzzReport,
     /// The last line of a journal of all runs.
     pub end: End,
-    /// What the user should know: parts that were killed, seeds that are missing.
+    /// Warnings: parts that were killed, seeds that are missing.
     pub notes: Vec<String>,
 }
 
@@ -88,11 +88,10 @@ pub fn merge<R: BufRead>(
     let worst = sum.stops.iter().copied().max().unwrap_or(Stop::Complete);
     let stop = match (all.saturating_sub(ran), worst) {
         (0, _) => Stop::Complete,
-        // Whoever stops early on purpose leaves nothing out by mistake.
+        // A part that stopped early on purpose leaves nothing out by mistake.
         (_, Stop::Time | Stop::FailFast) if own == seeds(&parts) => worst,
         (missing, _) => {
-            notes
-                .push(format!("{missing} of {all} runs are missing: what they come to is unknown"));
+            notes.push(format!("{missing} of {all} runs are missing: their outcome is unknown"));
             Stop::Incomplete
         }
     };
@@ -252,7 +251,7 @@ impl Sum {
 struct Seen(BTreeMap<(usize, u64), u64>);
 
 impl Seen {
-    /// Notes a run, and answers whether it is new.
+    /// Notes a run, and returns whether it is new.
     fn insert(&mut self, target: usize, seed: u64) -> bool {
         let word = self.0.entry((target, seed / 64)).or_default();
         let bit = 1 << (seed % 64);

@@ -1,11 +1,12 @@
-//! Fuzzing: the same scenarios with many seeds, and what they come to together.
+//! Many seeds: the same scenarios with many seeds, and what they come to together.
 //!
-//! Here is what does not depend on threads, clocks or files: which runs there are and who makes
-//! them ([`Plan`], [`Part`]), what is kept of each ([`SeedRecord`]), the journal that holds them
+//! Here is what does not depend on threads, clocks or files: which runs there are and which part
+//! makes them ([`Plan`], [`Part`]), what is kept of each ([`SeedRecord`]), the journal that holds them
 //! ([`Writer`], [`Reader`]), the sums over them ([`Tally`]), and the result ([`FuzzReport`]). Sums
 //! do not depend on the order in which runs end, so neither the number of threads nor the number
 //! of shards changes the result.
 
+mod harm;
 mod journal;
 mod merge;
 mod plan;
@@ -13,11 +14,13 @@ mod record;
 mod report;
 mod tally;
 
+pub use harm::Affected;
 pub use journal::{Damage, End, Header, Reader, Stop, Writer};
 pub use merge::{Merged, Refusal, merge};
 pub use plan::{Part, Plan, SeedRange, Shard, Target};
-pub use record::{Failure, SeedRecord};
+pub use record::{Failure, Hazard, SeedRecord};
 pub use report::{
-    BugSeeds, Case, FuzzReport, InScenario, Ran, ScenarioRow, SignatureGroup, Vacuous,
+    BugSeeds, Case, FailingRun, FuzzReport, HazardSum, InScenario, Loss, Ran, ScenarioRow,
+    SignatureGroup, Vacuous,
 };
 pub use tally::Tally;

@@ -1,6 +1,9 @@
 //! What is kept of a run: enough for every sum, and little enough for millions.
 
+use super::harm::Harm;
 use crate::result::{Outcome, Verdict};
+use judge::outcome::Counts;
+use std::collections::BTreeMap;
 
 /// What is kept of a run.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -13,16 +16,20 @@ pub struct SeedRecord {
     pub outcome: Outcome,
     /// Its digest; after a panic that of what had happened until then.
     pub digest: String,
-    /// Its events.
+    /// How many events it had.
     pub events: u64,
     /// Its simulated time, in nanoseconds.
     pub simulated_ns: u64,
-    /// Whether it had anomalies that are permitted.
-    pub permitted: bool,
+    /// What became of its records.
+    pub counts: Counts,
+    /// How many records sent with acks=0 are gone. `counts.lost` does not include them.
+    pub unconfirmed_lost: u64,
+    /// Its permitted anomalies, by hazard.
+    pub hazards: Vec<Hazard>,
     /// How long it took on a real clock, in microseconds. Nothing else depends on it.
     pub wall_us: u64,
-    /// How long after the first run began it ended on a real clock, in milliseconds. That of the
-    /// last is how long a part took that was killed.
+    /// When it ended, in milliseconds on a real clock since the first run began. The last run's is
+    /// the duration of a part that was killed.
     pub at_ms: u64,
     /// What it exercised.
     pub exercised: Vec<String>,
@@ -34,14 +41,25 @@ pub struct SeedRecord {
     pub failure: Option<Failure>,
 }
 
-/// What failed in a run: its first violation, its panic, or why it cannot be judged.
+/// Permitted anomalies of one kind in a run.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Hazard {
+    /// The row of the permission table.
+    pub name: String,
+    /// How many records.
+    pub records: u64,
+    /// The setting that permits them, without the event of this run.
+    pub because: String,
+}
+
+/// What failed in a run: its first violation, its panic, or why it is undecided.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Failure {
-    /// The check; `panic` or `unknown` where no check says it.
+    /// The check; `panic` or `unknown` where no check found it.
     pub check: String,
     /// The same for failures of one kind.
     pub signature: String,
-    /// What is wrong, in one line: the worst of it, which another check may have found.
+    /// The worst of what is wrong, in one line. Another check may have found it.
     pub summary: String,
 }
 
@@ -53,10 +71,12 @@ impl SeedRecord {
             target,
             seed: verdict.seed,
             outcome: verdict.outcome,
+            unconfirmed_lost: verdict.unconfirmed_lost(),
+            hazards: Hazard::all(&verdict),
             digest: verdict.digest,
             events: verdict.events,
             simulated_ns: verdict.simulated_ns,
-            permitted: !verdict.permitted.is_empty(),
+            counts: verdict.counts,
             wall_us,
             at_ms,
             exercised: verdict.exercised.into_keys().collect(),
@@ -67,15 +87,38 @@ impl SeedRecord {
     }
 
     /// Whether it found a bug: a rule that made a difference, in a run that broke a promise. A
-    /// panic is a mistake of ours and finds nothing.
+    /// panic is a defect of Faultline and finds nothing.
     pub fn caught(&self, bug: usize) -> bool {
         self.outcome == Outcome::Violation && self.reached.get(bug) == Some(&true)
+    }
+
+    /// The worst that happened to its records.
+    pub(super) fn harm(&self) -> Harm {
+        Harm::of(&self.counts)
+    }
+}
+
+impl Hazard {
+    /// The permitted anomalies of a run, by hazard.
+    fn all(verdict: &Verdict) -> Vec<Self> {
+        let mut by_name: BTreeMap<&str, (u64, &str)> = BTreeMap::new();
+        for permitted in &verdict.permitted {
+            // Before the first comma stands the setting, which is the same in every run.
+            let because = permitted.because.split(", ").next().unwrap_or_default();
+            by_name.entry(&permitted.hazard).or_insert((0, because)).0 += permitted.count;
+        }
+        let hazard = |(name, (records, because)): (&str, (u64, &str))| Self {
+            name: name.to_owned(),
+            records,
+            because: because.to_owned(),
+        };
+        by_name.into_iter().map(hazard).collect()
     }
 }
 
 impl Failure {
     /// What failed in a run; `None` if nothing did. The signature is that of [`Verdict::cause`]; the
-    /// summary tells the worst.
+    /// summary is about the worst violation.
     pub fn of(verdict: &Verdict) -> Option<Self> {
         let why = verdict.unknown.first().map_or("", String::as_str);
         let (check, signature) = match (verdict.outcome, verdict.cause()) {
@@ -99,7 +142,7 @@ fn place(message: &str) -> String {
     }
 }
 
-/// A text without what differs from seed to seed: numbers.
+/// A text without its numbers, which differ from seed to seed.
 fn normal(text: &str) -> String {
     const LONGEST: usize = 100;
     let mut normal = String::new();
@@ -117,8 +160,8 @@ fn normal(text: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::result::{Panic, SeedsReport};
-    use judge::outcome::Violation;
+    use crate::result::Panic;
+    use judge::outcome::{Permitted, Violation};
 
     #[test]
     fn panics_are_known_by_their_place_and_else_by_their_words() {
@@ -136,7 +179,7 @@ mod tests {
     }
 
     #[test]
-    fn a_run_is_known_by_what_was_found_first_and_told_by_what_is_worst() {
+    fn the_signature_is_that_of_the_first_violation_and_the_summary_of_the_worst() {
         let found = |check: &str, at_ns| Violation {
             check: check.to_owned(),
             signature: format!("{check}:why"),
@@ -151,10 +194,29 @@ mod tests {
         };
         let failure = Failure::of(&verdict).expect("it failed");
         assert_eq!((failure.check.as_str(), failure.signature.as_str()), ("cause", "cause:why"));
-        let mut seeds = SeedsReport::new("swarm", &(7..8), String::new());
-        seeds.add(&verdict);
-        let told = (&seeds.failures[0].signature, &seeds.failures[0].summary);
-        assert_eq!(told, (&failure.signature, &failure.summary), "both tell the same of a seed");
         assert!(failure.summary.contains("worst broken"), "{}", failure.summary);
+    }
+
+    /// A14: one run and a series count what acks=0 lost in the same way.
+    #[test]
+    fn losses_of_acks_0_are_kept_beside_those_of_acknowledged_records() {
+        let mut verdict = Verdict::of_panic("swarm", 7, &[], Panic::default());
+        verdict.outcome = Outcome::Pass;
+        verdict.counts = Counts { unconfirmed: 9, ..Counts::default() };
+        for (partition, count) in [("orders-0", 2), ("orders-1", 3)] {
+            verdict.permitted.push(Permitted {
+                hazard: "acks0-unwritten".to_owned(),
+                because: "with acks=0 no answer is waited for, and so on".to_owned(),
+                partition: partition.to_owned(),
+                count,
+                ..Permitted::default()
+            });
+        }
+        let unconfirmed_lost = verdict.unconfirmed_lost();
+        let record = SeedRecord::new(0, verdict, 0, 0);
+        assert_eq!((record.unconfirmed_lost, unconfirmed_lost, record.counts.lost), (5, 5, 0));
+        let because = "with acks=0 no answer is waited for".to_owned();
+        let name = "acks0-unwritten".to_owned();
+        assert_eq!(record.hazards, [Hazard { name, records: 5, because }]);
     }
 }

@@ -1,11 +1,13 @@
-//! The result of fuzzing. The field names and their meaning are a published format: `fuzz --json`
-//! prints it and `fuzz.json` holds it.
+//! The result of many seeds. The field names and their meaning are a published format:
+//! `fuzz --json` and `scenario --seeds --json` print it, and `fuzz.json` holds it.
 
+use super::harm::Affected;
 use super::journal::Stop;
 use super::plan::{Part, Plan, joined, seeds};
 use super::record::SeedRecord;
 use super::tally::Tally;
 use crate::result::{Outcome, Series, VERSION};
+use judge::outcome::Counts;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -13,7 +15,7 @@ use std::collections::BTreeMap;
 /// What many seeds of many scenarios came to.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
-#[schemars(title = "The result of fuzzing with Faultline")]
+#[schemars(title = "The result of many seeds run by Faultline")]
 pub struct FuzzReport {
     /// The version of this format.
     pub version: u32,
@@ -34,16 +36,60 @@ pub struct FuzzReport {
     pub wall_s: f64,
     /// How many runs a second: with every seed there is one of each scenario.
     pub runs_per_s: f64,
+    /// What became of the records of all runs.
+    pub counts: Counts,
+    /// How many records sent with acks=0 are gone; `counts.lost` does not include them.
+    pub unconfirmed_lost: u64,
+    /// In how many runs something happened to the records, permitted or not.
+    pub affected: Affected,
+    /// Runs that lost acknowledged records, permitted or not: the five smallest seeds.
+    pub losses: Vec<Loss>,
+    /// Permitted anomalies, by hazard.
+    pub hazards: Vec<HazardSum>,
     /// Failures by signature, the worst first.
     pub signatures: Vec<SignatureGroup>,
     /// Each scenario.
     pub scenarios: Vec<ScenarioRow>,
     /// What was exercised in how many runs.
     pub exercised: BTreeMap<String, u64>,
+    /// What can be reached (`list reaches`) and was reached in no run.
+    pub not_reached: Vec<String>,
     /// The museum bugs that were put in.
     pub bugs: Vec<BugSeeds>,
-    /// Where the results are.
+    /// The directory of the results; empty if none were written.
     pub out: String,
+}
+
+/// Permitted anomalies of one kind over many runs.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct HazardSum {
+    /// The row of the permission table.
+    pub hazard: String,
+    /// In how many runs.
+    pub runs: u64,
+    /// How many records.
+    pub records: u64,
+    /// The smallest seed.
+    pub smallest_seed: u64,
+    /// The scenario with that seed.
+    pub scenario: String,
+    /// The setting that permits them there.
+    pub because: String,
+}
+
+/// A run that lost acknowledged records.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Loss {
+    /// The scenario.
+    pub scenario: String,
+    /// The seed.
+    pub seed: u64,
+    /// How many records.
+    pub lost: u64,
+    /// One line that makes the run again.
+    pub reproduce: String,
 }
 
 /// How many runs were made, and what they came to.
@@ -57,13 +103,13 @@ pub struct Ran {
     pub permitted: u64,
     /// How many broke a promise.
     pub violations: u64,
-    /// How many the judge cannot tell about.
+    /// How many are undecided.
     pub unknown: u64,
     /// How many exercised nothing.
     pub vacuous: u64,
-    /// How many failed by our own mistake.
+    /// How many ended in a panic, which is a defect of Faultline.
     pub panics: u64,
-    /// How many were not the same when they were made again.
+    /// How many went differently when they were made again.
     pub nondeterministic: u64,
     /// Events of all of them.
     pub events: u64,
@@ -77,25 +123,30 @@ pub struct Ran {
 pub struct SignatureGroup {
     /// What they have in common.
     pub signature: String,
-    /// The check; `panic`, `unknown` or `nondeterministic` where no check says it.
+    /// The check; `panic`, `unknown` or `nondeterministic` where no check found it.
     pub check: String,
     /// What they are.
     pub outcome: Outcome,
     /// In how many runs. A run counts once, by the violation that was found first in time.
     pub count: u64,
+    /// In how many of them something happened to the records.
+    pub affected: Affected,
     /// The smallest seed.
     pub smallest_seed: u64,
     /// The scenario with that seed.
     pub scenario: String,
-    /// What is wrong there, in one line: the worst of it, which another check may have found.
+    /// The worst of what is wrong there, in one line. Another check may have found it.
     pub summary: String,
+    /// Of the runs with the worst harm the one with the smallest seed: lost records are worse than
+    /// duplicated ones, and those worse than reordered ones.
+    pub worst: Case,
     /// Each scenario that has some.
     pub by_scenario: BTreeMap<String, InScenario>,
     /// One line that makes the run with the smallest seed again.
     pub reproduce: String,
     /// Its results directory.
     pub out: String,
-    /// The runs with the smallest seeds, that one first.
+    /// The runs with the smallest seeds, the smallest first, and then the worst.
     pub cases: Vec<Case>,
 }
 
@@ -105,11 +156,23 @@ pub struct SignatureGroup {
 pub struct InScenario {
     /// In how many runs.
     pub count: u64,
-    /// The smallest seed.
-    pub smallest_seed: u64,
-    /// What is wrong there, in one line: the worst of it, which another check may have found.
+    /// In how many of them something happened to the records.
+    pub affected: Affected,
+    /// The run with the smallest seed.
+    pub smallest: FailingRun,
+    /// Of the runs with the worst harm the one with the smallest seed.
+    pub worst: FailingRun,
+}
+
+/// A run that failed, among those of one signature and scenario.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct FailingRun {
+    /// The seed.
+    pub seed: u64,
+    /// The worst of what is wrong, in one line. Another check may have found it.
     pub summary: String,
-    /// One line that makes that run again.
+    /// One line that makes the run again.
     pub reproduce: String,
 }
 
@@ -125,7 +188,7 @@ pub struct Case {
     pub outcome: Outcome,
     /// The digest of its trace; after a panic of the trace until then.
     pub digest: String,
-    /// What is wrong, in one line: the worst of it, which another check may have found.
+    /// The worst of what is wrong, in one line. Another check may have found it.
     pub summary: String,
     /// One line that makes the run again.
     pub reproduce: String,
@@ -143,6 +206,8 @@ pub struct ScenarioRow {
     /// How many were made, and what they came to.
     #[serde(flatten)]
     pub ran: Ran,
+    /// In how many runs something happened to the records, permitted or not.
+    pub affected: Affected,
     /// How long they took, in seconds on a real clock, all threads added up.
     pub wall_s: f64,
     /// How many runs of each signature.
@@ -187,8 +252,9 @@ impl Ran {
             Outcome::Panic => self.panics += 1,
             Outcome::Nondeterministic => self.nondeterministic += 1,
         }
-        self.permitted += u64::from(record.outcome == Outcome::Pass && record.permitted);
-        // What a journal says may be anything.
+        let permitted = record.outcome == Outcome::Pass && !record.hazards.is_empty();
+        self.permitted += u64::from(permitted);
+        // The numbers of a journal may be any.
         self.events = record.events.saturating_add(self.events);
         self.simulated_ns = record.simulated_ns.saturating_add(self.simulated_ns);
     }
@@ -223,14 +289,24 @@ impl Ran {
 }
 
 impl SignatureGroup {
-    /// Where else than in the scenario of the smallest seed, in words.
+    /// The scenarios with this signature other than that of the smallest seed, in words.
     pub fn elsewhere(&self) -> Option<String> {
         let others = self.by_scenario.iter().filter(|(name, _)| **name != self.scenario);
-        let others = others.map(|(name, InScenario { count, smallest_seed, .. })| {
-            format!("{name} ({count}, the smallest seed is {smallest_seed})")
+        let others = others.map(|(name, InScenario { count, smallest, .. })| {
+            format!("{name} ({count}, smallest seed {})", smallest.seed)
         });
         let others: Vec<String> = others.collect();
         (!others.is_empty()).then(|| format!("also in {}", others.join(", ")))
+    }
+}
+
+impl SignatureGroup {
+    /// The run with the worst harm, unless it is the one with the smallest seed.
+    pub fn worse(&self) -> Option<&Case> {
+        let is_smallest = |case: &Case| {
+            (case.seed, case.scenario.as_str()) == (self.smallest_seed, self.scenario.as_str())
+        };
+        Some(&self.worst).filter(|worst| !is_smallest(worst))
     }
 }
 
@@ -260,7 +336,7 @@ impl FuzzReport {
         let scenarios = tally.rows(plan);
         let ran = *tally.ran();
         let lacking = match stopped {
-            // Nobody asked for seeds to be left out: whether they pass cannot be told.
+            // It was not asked for that seeds are left out: whether they pass is unknown.
             Stop::Incomplete => Outcome::Unknown,
             _ if ran.ran == 0 => Outcome::Vacuous,
             _ => Outcome::Pass,
@@ -276,15 +352,34 @@ impl FuzzReport {
             ran,
             wall_s: (wall_s * 1e3).round() / 1e3,
             runs_per_s: if wall_s > 0.0 { (ran.ran as f64 / wall_s).round() } else { 0.0 },
+            counts: tally.counts().clone(),
+            unconfirmed_lost: tally.unconfirmed_lost(),
+            affected: *tally.affected(),
+            losses: tally.losses(plan),
+            hazards: tally.hazards(),
             signatures: tally.groups(plan),
             scenarios,
             exercised: tally.exercised(),
+            not_reached: tally.not_reached(),
             bugs: tally.bugs().to_vec(),
             out: String::new(),
         }
     }
 
-    /// The run of a case was not the same when it was made again: that is what it comes to now.
+    /// The results of a case are in the directory `out`.
+    pub fn written(&mut self, group: usize, case: usize, out: &str) {
+        let group = &mut self.signatures[group];
+        group.cases[case].out = out.to_owned();
+        if case == 0 {
+            group.out = out.to_owned();
+        }
+        let case = &group.cases[case];
+        if (case.seed, &case.scenario) == (group.worst.seed, &group.worst.scenario) {
+            group.worst.out = out.to_owned();
+        }
+    }
+
+    /// The run of a case went differently when it was made again: that is what it comes to now.
     pub fn differs(&mut self, group: usize, case: usize) {
         let group = &mut self.signatures[group];
         let case = &mut group.cases[case];
@@ -294,6 +389,9 @@ impl FuzzReport {
             row.outcome = row.ran.series(row.never_reached.len()).outcome();
         }
         case.outcome = Outcome::Nondeterministic;
+        if (case.seed, &case.scenario) == (group.worst.seed, &group.worst.scenario) {
+            group.worst.outcome = Outcome::Nondeterministic;
+        }
         group.outcome = Outcome::worst([group.outcome, Outcome::Nondeterministic]);
         self.outcome = Outcome::worst([self.outcome, Outcome::Nondeterministic]);
     }
@@ -303,9 +401,9 @@ impl FuzzReport {
         let (ran, planned) = (self.ran.ran, self.planned);
         let missing = planned.saturating_sub(ran);
         match self.stopped {
-            Stop::Incomplete => Some(format!(
-                "{missing} of {planned} runs are missing: what they come to is unknown"
-            )),
+            Stop::Incomplete => {
+                Some(format!("{missing} of {planned} runs are missing: their outcome is unknown"))
+            }
             Stop::Interrupted => Some(format!("interrupted after {ran} of {planned} runs")),
             Stop::Complete | Stop::Time | Stop::FailFast => None,
         }

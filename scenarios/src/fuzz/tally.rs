@@ -1,12 +1,20 @@
-//! Sums over runs. They do not depend on the order in which runs come, and take the same memory
-//! however many come: besides sums, only the smallest seeds of each signature are kept.
+//! Sums over runs. They do not depend on the order in which runs come, and their memory does not
+//! grow with the number of runs: besides sums, only a few seeds of each signature are kept.
 
+use super::harm::{Affected, Harm};
 use super::plan::Plan;
 use super::record::SeedRecord;
-use super::report::{BugSeeds, Case, InScenario, Ran, ScenarioRow, SignatureGroup, Vacuous};
+use super::report::{
+    BugSeeds, Case, FailingRun, HazardSum, InScenario, Loss, Ran, ScenarioRow, SignatureGroup,
+    Vacuous,
+};
 use crate::result::Outcome;
+use judge::outcome::Counts;
 use std::cmp::Reverse;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
+
+/// How many runs that lost acknowledged records are named.
+const LOSSES: usize = 5;
 
 /// Sums over the runs of a plan.
 #[derive(Clone, Debug)]
@@ -14,9 +22,24 @@ pub struct Tally {
     /// How many seeds of each signature are kept.
     keep: usize,
     ran: Ran,
+    counts: Counts,
+    unconfirmed_lost: u64,
+    affected: Affected,
+    /// Runs that lost acknowledged records: the smallest seeds, with the index of the scenario.
+    losses: BTreeMap<(u64, usize), u64>,
+    hazards: BTreeMap<String, HazardRow>,
     rows: Vec<Row>,
     bugs: Vec<BugSeeds>,
     groups: BTreeMap<String, Group>,
+}
+
+/// Permitted anomalies of one kind.
+#[derive(Clone, Debug)]
+struct HazardRow {
+    runs: u64,
+    records: u64,
+    /// The smallest seed, with the index of the scenario, and what permits them there.
+    first: (u64, usize, String),
 }
 
 /// Sums over the runs of a scenario.
@@ -24,6 +47,7 @@ pub struct Tally {
 struct Row {
     name: String,
     ran: Ran,
+    affected: Affected,
     wall_us: u64,
     exercised: BTreeMap<String, u64>,
     missing: BTreeMap<String, u64>,
@@ -37,10 +61,20 @@ struct Group {
     check: String,
     outcome: Outcome,
     count: u64,
+    affected: Affected,
     /// The smallest seeds, with the index of the scenario.
     cases: BTreeMap<(u64, usize), Kept>,
-    /// By the index of the scenario its smallest seed, and what is wrong there.
-    first: BTreeMap<usize, (u64, String)>,
+    /// By the index of the scenario.
+    by_scenario: BTreeMap<usize, There>,
+}
+
+/// Failures of one signature in one scenario.
+#[derive(Clone, Debug)]
+struct There {
+    affected: Affected,
+    smallest: (u64, Kept),
+    /// The smallest seed among those with the worst harm.
+    worst: (Harm, u64, Kept),
 }
 
 #[derive(Clone, Debug)]
@@ -48,6 +82,27 @@ struct Kept {
     outcome: Outcome,
     summary: String,
     digest: String,
+}
+
+impl There {
+    fn new(record: &SeedRecord, kept: &Kept) -> Self {
+        Self {
+            affected: Affected::default(),
+            smallest: (record.seed, kept.clone()),
+            worst: (record.harm(), record.seed, kept.clone()),
+        }
+    }
+
+    fn add(&mut self, record: &SeedRecord, kept: &Kept) {
+        self.affected.add(&record.counts, record.unconfirmed_lost);
+        if record.seed < self.smallest.0 {
+            self.smallest = (record.seed, kept.clone());
+        }
+        let (harm, seed, _) = self.worst;
+        if (Reverse(record.harm()), record.seed) < (Reverse(harm), seed) {
+            self.worst = (record.harm(), record.seed, kept.clone());
+        }
+    }
 }
 
 impl Tally {
@@ -58,18 +113,24 @@ impl Tally {
         Self {
             keep: keep.max(1),
             ran: Ran::default(),
+            counts: Counts::default(),
+            unconfirmed_lost: 0,
+            affected: Affected::default(),
+            losses: BTreeMap::new(),
+            hazards: BTreeMap::new(),
             rows: plan.targets.iter().map(|target| row(&target.scenario.name)).collect(),
             bugs: plan.bugs.iter().map(bug).collect(),
             groups: BTreeMap::new(),
         }
     }
 
-    /// Adds a run, and answers whether its signature is a new one.
+    /// Adds a run, and returns whether its signature is a new one.
     pub fn add(&mut self, record: &SeedRecord) -> bool {
         let row = &mut self.rows[record.target];
         self.ran.add(record);
         row.ran.add(record);
         row.wall_us = record.wall_us.saturating_add(row.wall_us);
+        row.affected.add(&record.counts, record.unconfirmed_lost);
         count(&mut row.exercised, &record.exercised);
         if record.outcome == Outcome::Vacuous {
             count(&mut row.missing, &record.missing);
@@ -80,7 +141,35 @@ impl Tally {
             bug.reached += u64::from(record.reached.get(i) == Some(&true));
             bug.caught += u64::from(record.caught(i));
         }
+        self.add_records(record);
         self.add_failure(record)
+    }
+
+    /// Adds what became of the records of a run.
+    fn add_records(&mut self, record: &SeedRecord) {
+        self.counts.add(&record.counts);
+        self.unconfirmed_lost = record.unconfirmed_lost.saturating_add(self.unconfirmed_lost);
+        self.affected.add(&record.counts, record.unconfirmed_lost);
+        let place = (record.seed, record.target);
+        if record.counts.lost > 0 {
+            self.losses.insert(place, record.counts.lost);
+            if self.losses.len() > LOSSES {
+                self.losses.pop_last();
+            }
+        }
+        for hazard in &record.hazards {
+            let first = || (record.seed, record.target, hazard.because.clone());
+            let row = self.hazards.entry(hazard.name.clone()).or_insert_with(|| HazardRow {
+                runs: 0,
+                records: 0,
+                first: first(),
+            });
+            row.runs += 1;
+            row.records = hazard.records.saturating_add(row.records);
+            if place < (row.first.0, row.first.1) {
+                row.first = first();
+            }
+        }
     }
 
     fn add_failure(&mut self, record: &SeedRecord) -> bool {
@@ -91,19 +180,19 @@ impl Tally {
             check: failure.check.clone(),
             outcome: record.outcome,
             count: 0,
+            affected: Affected::default(),
             cases: BTreeMap::new(),
-            first: BTreeMap::new(),
+            by_scenario: BTreeMap::new(),
         });
         group.count += 1;
-        let first = group.first.get(&record.target);
-        if first.is_none_or(|(seed, _)| record.seed < *seed) {
-            group.first.insert(record.target, (record.seed, failure.summary.clone()));
-        }
+        group.affected.add(&record.counts, record.unconfirmed_lost);
         let kept = Kept {
             outcome: record.outcome,
             summary: failure.summary.clone(),
             digest: record.digest.clone(),
         };
+        let there = group.by_scenario.entry(record.target);
+        there.or_insert_with(|| There::new(record, &kept)).add(record, &kept);
         group.cases.insert((record.seed, record.target), kept);
         if group.cases.len() > self.keep {
             group.cases.pop_last();
@@ -114,6 +203,22 @@ impl Tally {
     /// What came of the runs so far.
     pub fn ran(&self) -> &Ran {
         &self.ran
+    }
+
+    /// What became of the records of all runs so far.
+    pub fn counts(&self) -> &Counts {
+        &self.counts
+    }
+
+    /// How many records sent with acks=0 are gone. The `lost` of [`Tally::counts`] does not include
+    /// them.
+    pub fn unconfirmed_lost(&self) -> u64 {
+        self.unconfirmed_lost
+    }
+
+    /// In how many runs so far something happened to the records.
+    pub fn affected(&self) -> &Affected {
+        &self.affected
     }
 
     /// How many runs there are of each signature, the most frequent first.
@@ -137,24 +242,39 @@ impl Tally {
     }
 
     fn group(&self, plan: &Plan, signature: &str, group: &Group) -> SignatureGroup {
-        let cases = group.cases.iter().map(|((seed, target), kept)| Case {
-            scenario: self.rows[*target].name.clone(),
-            seed: *seed,
+        let case = |seed: u64, target: usize, kept: &Kept| Case {
+            scenario: self.rows[target].name.clone(),
+            seed,
             outcome: kept.outcome,
             digest: kept.digest.clone(),
             summary: kept.summary.clone(),
-            reproduce: plan.command(*target, *seed),
+            reproduce: plan.command(target, seed),
             out: String::new(),
-        });
-        let cases: Vec<Case> = cases.collect();
+        };
+        let mut cases: Vec<Case> =
+            group.cases.iter().map(|((seed, target), kept)| case(*seed, *target, kept)).collect();
         let smallest = cases[0].clone();
-        let by_scenario = group.first.iter().map(|(target, (seed, summary))| {
+        let worst = group.by_scenario.iter().min_by_key(|(target, there)| {
+            let (harm, seed, _) = there.worst;
+            (Reverse(harm), seed, **target)
+        });
+        let (target, There { worst: (_, seed, kept), .. }) = worst.expect("one at least");
+        let worst = case(*seed, *target, kept);
+        if !cases.contains(&worst) {
+            cases.push(worst.clone());
+        }
+        let by_scenario = group.by_scenario.iter().map(|(target, there)| {
             let row = &self.rows[*target];
+            let run = |seed: u64, kept: &Kept| FailingRun {
+                seed,
+                summary: kept.summary.clone(),
+                reproduce: plan.command(*target, seed),
+            };
             let there = InScenario {
                 count: row.signatures[signature],
-                smallest_seed: *seed,
-                summary: summary.clone(),
-                reproduce: plan.command(*target, *seed),
+                affected: there.affected,
+                smallest: run(there.smallest.0, &there.smallest.1),
+                worst: run(there.worst.1, &there.worst.2),
             };
             (row.name.clone(), there)
         });
@@ -163,9 +283,11 @@ impl Tally {
             check: group.check.clone(),
             outcome: group.outcome,
             count: group.count,
+            affected: group.affected,
             smallest_seed: smallest.seed,
             scenario: smallest.scenario,
             summary: smallest.summary,
+            worst,
             by_scenario: by_scenario.collect(),
             reproduce: smallest.reproduce,
             out: String::new(),
@@ -183,6 +305,7 @@ impl Tally {
                 scenario: row.name.clone(),
                 outcome: row.ran.series(never.len()).outcome(),
                 ran: row.ran,
+                affected: row.affected,
                 wall_s: row.wall_us as f64 / 1e6,
                 signatures: row.signatures.clone(),
                 vacuous_seeds: row.smallest_vacuous.map(|smallest_seed| Vacuous {
@@ -204,8 +327,43 @@ impl Tally {
         all
     }
 
+    /// What can be reached and no run has reached, in the order of the list.
+    pub(super) fn not_reached(&self) -> Vec<String> {
+        let reached: BTreeSet<&str> =
+            self.rows.iter().flat_map(|row| row.exercised.keys().map(String::as_str)).collect();
+        let all = spec::reach::names().filter(|name| !reached.contains(name));
+        all.map(str::to_owned).collect()
+    }
+
     pub(super) fn bugs(&self) -> &[BugSeeds] {
         &self.bugs
+    }
+
+    /// The smallest seeds that lost acknowledged records.
+    pub(super) fn losses(&self, plan: &Plan) -> Vec<Loss> {
+        let loss = |(&(seed, target), &lost): (&(u64, usize), &u64)| Loss {
+            scenario: self.rows[target].name.clone(),
+            seed,
+            lost,
+            reproduce: plan.command(target, seed),
+        };
+        self.losses.iter().map(loss).collect()
+    }
+
+    /// Permitted anomalies by hazard.
+    pub(super) fn hazards(&self) -> Vec<HazardSum> {
+        let sum = |(hazard, row): (&String, &HazardRow)| {
+            let (smallest_seed, target, because) = row.first.clone();
+            HazardSum {
+                hazard: hazard.clone(),
+                runs: row.runs,
+                records: row.records,
+                smallest_seed,
+                scenario: self.rows[target].name.clone(),
+                because,
+            }
+        };
+        self.hazards.iter().map(sum).collect()
     }
 }
 

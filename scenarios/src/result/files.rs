@@ -1,14 +1,16 @@
-//! The results directory of a run. It is written beside its place and then moved there, so that
-//! one that exists is whole.
+//! The results directory of a run. Every file is written beside its place and then moved there, so
+//! that one that exists is whole. Of a directory that is there already only the files that a run
+//! writes are replaced: notes beside them stay.
 
 #![allow(clippy::disallowed_methods, reason = "results go to real files, after the run")]
 
 use super::explain::explain;
 use super::record::RunRecord;
 use super::verdict::Verdict;
+use crate::escape;
 use flate2::{Compression, GzBuilder, read::GzDecoder};
 use std::fs::{self, File};
-use std::io::{self, BufRead, BufReader, BufWriter, Write};
+use std::io::{self, BufRead, BufReader, BufWriter, Read, Write};
 use std::path::{Path, PathBuf};
 
 /// What is written about one run.
@@ -38,17 +40,33 @@ pub mod name {
     pub const REPRO: &str = "repro.txt";
     /// One event a line.
     pub const TRACE: &str = "trace.jsonl.gz";
-    /// One thing that a client did or saw a line.
+    /// One operation or observation of a client a line.
     pub const HISTORY: &str = "history.jsonl";
     /// A link to the directory that was written last.
     pub const LATEST: &str = "latest";
 }
 
+/// The longest record of a run that is read, in bytes: far longer than any that is written.
+const LONGEST_RECORD: u64 = 64 << 20;
+
 /// The name of a run's directory.
-pub fn directory_name(scenario: &str, seed: u64, digest: &str) -> String {
+///
+/// # Errors
+///
+/// If it would not be a single name, such as that of the scenario `../x`. Scenarios are checked
+/// where they are read; this is the second wall.
+pub fn directory_name(scenario: &str, seed: u64, digest: &str) -> io::Result<String> {
     // A panic before the first event leaves none.
     let digest = if digest.is_empty() { "panic" } else { digest };
-    format!("{scenario}-{seed}-{}", digest.get(..8).unwrap_or(digest))
+    let name = format!("{scenario}-{seed}-{}", digest.get(..8).unwrap_or(digest));
+    let fits = |c: char| c.is_ascii_alphanumeric() || c == '-' || c == '_';
+    match name.chars().all(fits) {
+        true => Ok(name),
+        false => {
+            let message = format!("`{}` is no name for a directory", escape::line(&name));
+            Err(io::Error::new(io::ErrorKind::InvalidInput, message))
+        }
+    }
 }
 
 /// Makes sure that results can be written into `base`. Creates nothing that stays.
@@ -57,16 +75,16 @@ pub fn directory_name(scenario: &str, seed: u64, digest: &str) -> String {
 ///
 /// Why not.
 pub fn probe(base: &Path) -> io::Result<()> {
-    // The nearest folder that is there already decides.
+    // The nearest directory that is there already decides.
     let mut existing = base;
-    while !existing.exists() {
+    while !is_there(existing)? {
         existing = match existing.parent() {
             Some(parent) if !parent.as_os_str().is_empty() => parent,
             _ => Path::new("."),
         };
     }
     if !existing.is_dir() {
-        let message = format!("{} is not a folder", existing.display());
+        let message = format!("{} is not a directory", existing.display());
         return Err(io::Error::new(io::ErrorKind::NotADirectory, message));
     }
     let probe = existing.join(format!(".faultline-probe-{}", std::process::id()));
@@ -74,22 +92,39 @@ pub fn probe(base: &Path) -> io::Result<()> {
     fs::remove_dir(&probe)
 }
 
-/// Writes the results of a run into a directory of its own in `base`, and answers its path.
+/// Whether a path leads somewhere. A link that leads nowhere is an error: no directory can be made
+/// there. So is a name that the file system does not take.
+fn is_there(path: &Path) -> io::Result<bool> {
+    if path.try_exists()? {
+        return Ok(true);
+    }
+    match fs::symlink_metadata(path) {
+        Ok(_) => {
+            let message = format!("{} is a link that leads nowhere", path.display());
+            Err(io::Error::new(io::ErrorKind::NotFound, message))
+        }
+        Err(_) => Ok(false),
+    }
+}
+
+/// Writes the results of a run into a directory of its own in `base`, and returns its path.
 ///
 /// # Errors
 ///
 /// If something cannot be written. Nothing half written stays.
 pub fn write(base: &Path, artefacts: Artefacts<'_>) -> io::Result<PathBuf> {
     let verdict = artefacts.verdict;
-    let name = directory_name(&verdict.scenario, verdict.seed, &verdict.digest);
+    let name = directory_name(&verdict.scenario, verdict.seed, &verdict.digest)?;
     let target = base.join(&name);
     let draft = base.join(format!(".{name}.{}", std::process::id()));
     fs::create_dir_all(&draft)?;
-    let written = write_into(&draft, artefacts).and_then(|()| {
-        if target.exists() {
-            fs::remove_dir_all(&target)?;
+    let digest = artefacts.record.digest.clone();
+    let written = fill(&draft, artefacts).and_then(|()| {
+        // An empty directory is replaced as if it were not there.
+        match fs::rename(&draft, &target) {
+            Err(_) if target.is_dir() => replace(&draft, &target, &digest),
+            result => result,
         }
-        fs::rename(&draft, &target)
     });
     if let Err(error) = written {
         let _ = fs::remove_dir_all(&draft);
@@ -98,17 +133,41 @@ pub fn write(base: &Path, artefacts: Artefacts<'_>) -> io::Result<PathBuf> {
     Ok(target)
 }
 
-/// Writes the results of a run into `folder`, which is there, over what it holds.
-///
-/// # Errors
-///
-/// If something cannot be written.
-pub fn write_into(folder: &Path, artefacts: Artefacts<'_>) -> io::Result<()> {
+/// Moves the files of `draft` into `target`, where they replace those of their names. A trace that
+/// is there stays if it is of this run and no newer one comes.
+fn replace(draft: &Path, target: &Path, digest: &str) -> io::Result<()> {
+    let same = read_record(target).is_ok_and(|record| record.digest == digest);
+    for name in [name::TRACE, name::HISTORY] {
+        if !same && !draft.join(name).exists() {
+            match fs::remove_file(target.join(name)) {
+                Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+                _ => {}
+            }
+        }
+    }
+    for entry in fs::read_dir(draft)? {
+        let entry = entry?;
+        fs::rename(entry.path(), target.join(entry.file_name()))?;
+    }
+    fs::remove_dir(draft)
+}
+
+/// Writes the results of a run into `folder`, which is there and empty.
+fn fill(folder: &Path, artefacts: Artefacts<'_>) -> io::Result<()> {
     let Artefacts { verdict, record, trace, history } = artefacts;
     json(&folder.join(name::RUN), record)?;
     json(&folder.join(name::VERDICT), verdict)?;
-    fs::write(folder.join(name::EXPLAIN), explain(verdict, record))?;
+    let words = explain(verdict, record);
+    fs::write(folder.join(name::EXPLAIN), escape::lines(&words).as_bytes())?;
     fs::write(folder.join(name::REPRO), format!("{}\n", record.command()))?;
+    fill_trace(folder, trace, history)
+}
+
+fn fill_trace(
+    folder: &Path,
+    trace: Option<Lines<'_>>,
+    history: Option<Lines<'_>>,
+) -> io::Result<()> {
     if let Some(lines) = trace {
         let file = BufWriter::new(File::create(folder.join(name::TRACE))?);
         // Without a time, so that the same run gives the same file.
@@ -128,19 +187,40 @@ pub fn write_into(folder: &Path, artefacts: Artefacts<'_>) -> io::Result<()> {
     Ok(())
 }
 
+/// Adds the trace and the history to the results directory `folder`. Its other files are not
+/// touched.
+///
+/// # Errors
+///
+/// If they cannot be written. Then everything is as it was.
+pub fn add_trace(folder: &Path, trace: Lines<'_>, history: Lines<'_>) -> io::Result<()> {
+    let draft = folder.join(format!(".trace.{}", std::process::id()));
+    fs::create_dir(&draft)?;
+    let written = fill_trace(&draft, Some(trace), Some(history)).and_then(|()| {
+        [name::TRACE, name::HISTORY]
+            .iter()
+            .try_for_each(|name| fs::rename(draft.join(name), folder.join(name)))
+    });
+    let removed = fs::remove_dir_all(&draft);
+    written.and(removed)
+}
+
 fn json(path: &Path, value: &impl serde::Serialize) -> io::Result<()> {
     let mut text = serde_json::to_string_pretty(value).map_err(io::Error::other)?;
     text.push('\n');
-    fs::write(path, text)
+    fs::write(path, escape::json(&text))
 }
 
 /// Makes `latest` in `base` a link to `name`; where there are no links, a file that holds the name.
 ///
 /// # Errors
 ///
-/// If it cannot be written.
+/// If it cannot be written, or `latest` is there and is no link.
 pub fn point_latest_at(base: &Path, name: &str) -> io::Result<()> {
     let latest = base.join(name::LATEST);
+    if fs::symlink_metadata(&latest).is_ok_and(|there| cfg!(unix) && !there.is_symlink()) {
+        return Err(io::Error::new(io::ErrorKind::AlreadyExists, "it is there and is no link"));
+    }
     let draft = base.join(format!(".latest.{}", std::process::id()));
     let _ = fs::remove_file(&draft);
     #[cfg(unix)]
@@ -150,6 +230,33 @@ pub fn point_latest_at(base: &Path, name: &str) -> io::Result<()> {
     fs::rename(&draft, &latest).inspect_err(|_| drop(fs::remove_file(&draft)))
 }
 
+/// Opens a file that is read as a whole. Pipes and devices are refused: they may have no end.
+///
+/// # Errors
+///
+/// If it cannot be opened, or is no regular file.
+pub fn open(path: &Path) -> io::Result<File> {
+    if !fs::metadata(path)?.is_file() {
+        return Err(io::Error::new(io::ErrorKind::InvalidInput, "it is not a regular file"));
+    }
+    File::open(path)
+}
+
+/// Reads a file of at most `longest` bytes.
+///
+/// # Errors
+///
+/// As [`open`], or if it is longer.
+pub fn read(path: &Path, longest: u64) -> io::Result<Vec<u8>> {
+    let mut bytes = Vec::new();
+    open(path)?.take(longest + 1).read_to_end(&mut bytes)?;
+    if bytes.len() as u64 > longest {
+        let message = format!("it is longer than {longest} bytes");
+        return Err(io::Error::new(io::ErrorKind::FileTooLarge, message));
+    }
+    Ok(bytes)
+}
+
 /// Reads the record in `path`: a results directory, or its `run.json`.
 ///
 /// # Errors
@@ -157,8 +264,9 @@ pub fn point_latest_at(base: &Path, name: &str) -> io::Result<()> {
 /// If there is none, or it is not a record of this version.
 pub fn read_record(path: &Path) -> io::Result<RunRecord> {
     let file = if path.is_dir() { path.join(name::RUN) } else { path.to_owned() };
-    let text = fs::read_to_string(file)?;
-    serde_json::from_str(&text).map_err(|error| io::Error::new(io::ErrorKind::InvalidData, error))
+    let bytes = read(&file, LONGEST_RECORD)?;
+    serde_json::from_slice(&bytes)
+        .map_err(|error| io::Error::new(io::ErrorKind::InvalidData, error))
 }
 
 /// The lines of the trace in the results directory `folder`; `None` if none was kept.
@@ -167,9 +275,30 @@ pub fn read_record(path: &Path) -> io::Result<RunRecord> {
 ///
 /// If it cannot be read.
 pub fn read_trace(folder: &Path) -> io::Result<Option<impl Iterator<Item = io::Result<String>>>> {
-    match File::open(folder.join(name::TRACE)) {
+    match open(&folder.join(name::TRACE)) {
         Ok(file) => Ok(Some(BufReader::new(GzDecoder::new(file)).lines())),
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
         Err(error) => Err(error),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// C2: the second wall.
+    #[test]
+    fn the_name_of_a_directory_leads_nowhere_else() {
+        assert_eq!(
+            directory_name("leader-crash", 42, "0123456789").unwrap(),
+            "leader-crash-42-01234567"
+        );
+        assert_eq!(directory_name("a", 1, "").unwrap(), "a-1-panic");
+        for (scenario, digest) in
+            [("../../evil", "01"), ("a/b", "01"), ("a", "../../x"), ("a\0", "0")]
+        {
+            let error = directory_name(scenario, 1, digest).unwrap_err();
+            assert_eq!(error.kind(), io::ErrorKind::InvalidInput, "{scenario} {digest}");
+        }
     }
 }

@@ -2,6 +2,7 @@
 //! again although the scenario file has changed since; and what became of its faults.
 
 use super::verdict::{Outcome, VERSION, Verdict};
+use crate::escape::shell;
 use crate::plan::PlannedFault;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -124,21 +125,12 @@ impl RunRecord {
 
 /// The command that runs a scenario.
 pub fn command(source: &str, seeds: &str, overrides: &[String], bugs: &[String]) -> String {
-    let mut line = format!("faultline scenario {} {seeds}", quoted(source));
+    let mut line = format!("faultline scenario {} {seeds}", shell(source));
     for setting in overrides {
-        line.push_str(&format!(" --set {}", quoted(setting)));
+        line.push_str(&format!(" --set {}", shell(setting)));
     }
     for bug in bugs {
-        line.push_str(&format!(" --bug {}", quoted(bug)));
+        line.push_str(&format!(" --bug {}", shell(bug)));
     }
     line
-}
-
-/// As a shell takes it for one word.
-pub fn quoted(word: &str) -> String {
-    let plain = |c: char| c.is_ascii_alphanumeric() || "-_./=,:@%+".contains(c);
-    if !word.is_empty() && word.chars().all(plain) {
-        return word.to_owned();
-    }
-    format!("'{}'", word.replace('\'', r"'\''"))
 }

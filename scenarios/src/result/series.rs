@@ -1,5 +1,4 @@
-//! What many runs of one scenario come to together: the same for `scenario --seeds` and for
-//! `fuzz`.
+//! What many runs of one scenario come to together.
 
 use super::verdict::Outcome;
 
@@ -8,13 +7,13 @@ use super::verdict::Outcome;
 pub(crate) struct Series {
     /// How many were made.
     pub(crate) ran: u64,
-    /// How many failed by our own mistake.
+    /// How many ended in a panic.
     pub(crate) panics: u64,
-    /// How many were not the same when they were made again.
+    /// How many went differently when they were made again.
     pub(crate) nondeterministic: u64,
     /// How many broke a promise.
     pub(crate) violations: u64,
-    /// How many the judge cannot tell about.
+    /// How many are undecided.
     pub(crate) unknown: u64,
     /// How many exercised nothing.
     pub(crate) vacuous: u64,

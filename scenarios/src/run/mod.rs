@@ -32,6 +32,7 @@ use crate::result::{Outcome, Verdict};
 use engine::rules::Rules;
 use judge::judgement::Lost;
 use sim::TraceEvent;
+pub use sim::host::NoThread;
 use spec::{Fault, Resolved};
 use std::collections::BTreeMap;
 

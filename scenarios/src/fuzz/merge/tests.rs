@@ -1,7 +1,10 @@
 use super::*;
 use crate::catalog;
-use crate::fuzz::{Failure, SeedRange, Shard, Target, Writer};
+use crate::fuzz::{Failure, Hazard, SeedRange, Shard, Target, Writer};
 use crate::result::Outcome;
+use judge::outcome::Counts;
+use machine::{Chain, unsealed};
+use std::cell::RefCell;
 
 fn plan() -> Plan {
     let target = |name: &str| {
@@ -20,6 +23,11 @@ fn record(target: usize, seed: u64) -> SeedRecord {
         signature: format!("acknowledged:gone:{}", seed % 2),
         summary: format!("a record of seed {seed} is gone"),
     };
+    let hazard = Some(Hazard {
+        name: "retry-duplicate".to_owned(),
+        records: seed,
+        because: "producers are not idempotent".to_owned(),
+    });
     SeedRecord {
         target,
         seed,
@@ -27,7 +35,9 @@ fn record(target: usize, seed: u64) -> SeedRecord {
         digest: format!("{seed:016x}"),
         events: 1_000 + seed,
         simulated_ns: seed,
-        permitted: seed.is_multiple_of(5),
+        counts: Counts { acked: 10, lost: u64::from(fails), ..Counts::default() },
+        unconfirmed_lost: 0,
+        hazards: hazard.into_iter().filter(|_| seed.is_multiple_of(5)).collect(),
         wall_us: 4_000,
         at_ms: 2 * seed,
         exercised: vec!["crash".to_owned(), format!("drop-{}", seed % 3)],
@@ -51,6 +61,16 @@ fn journal(seeds: std::ops::Range<u64>, shard: &str, runs: usize, stop: Option<S
         text.push_str(&writer.end(End { runs: all.len() as u64, wall_ms: 40, stops: vec![stop] }));
     }
     text
+}
+
+/// A journal that was edited and then sealed again, as somebody may do who knows the format.
+fn resealed(text: &str) -> String {
+    let mut chain = Chain::default();
+    let mut sealed = |line| match unsealed(line) {
+        Some(object) => chain.seal(&object),
+        None => format!("{line}\n"),
+    };
+    text.lines().map(&mut sealed).collect()
 }
 
 fn joined(journals: &[&str]) -> Result<Merged, Refusal> {
@@ -171,21 +191,24 @@ fn what_was_killed_took_until_its_last_run() {
 fn journal_of(journals: &[&str]) -> String {
     let named = journals.iter().enumerate();
     let named = named.map(|(i, text)| (format!("part-{i}"), text.as_bytes())).collect();
-    let (mut first, mut lines, mut writer) = (String::new(), String::new(), Writer::default());
+    let written = RefCell::new((String::new(), Writer::default()));
     let header = |header: &Header| {
-        first = Writer::default().header(header);
+        let (text, writer) = &mut *written.borrow_mut();
+        text.push_str(&writer.header(header));
         Ok(())
     };
     let each = |record: &SeedRecord| {
-        lines.push_str(&writer.run(record));
+        let (text, writer) = &mut *written.borrow_mut();
+        text.push_str(&writer.run(record));
         Ok(())
     };
     let end = merge(named, 1, header, each).unwrap().end;
-    format!("{first}{lines}{}", writer.end(end))
+    let (text, mut writer) = written.into_inner();
+    text + &writer.end(end)
 }
 
 #[test]
-fn a_run_that_is_not_the_same_again_counts_once() {
+fn a_run_that_differs_when_made_again_counts_once() {
     let mut report = joined(&[&journal(0..100, "1/1", 999, Some(Stop::Complete))]).unwrap().report;
     report.differs(0, 0);
     report.differs(0, 0);
@@ -229,10 +252,10 @@ fn what_does_not_fit_together_is_refused() {
     assert!(refusal(&[&good, &other]).contains("overlap"));
     let second = journal(0..10, "2/2", 99, Some(Stop::Complete));
     let version = format!("\"faultline\":\"{}\"", env!("CARGO_PKG_VERSION"));
-    let older = second.replace(&version, "\"faultline\":\"0.0.1\"");
+    let older = resealed(&second.replace(&version, "\"faultline\":\"0.0.1\""));
     assert!(refusal(&[&good, &older]).contains("different versions"));
     assert!(refusal(&[&older]).contains("made by version 0.0.1"));
-    let bugs = second.replace("[\"canary\"]", "[]");
+    let bugs = resealed(&second.replace("[\"canary\"]", "[]"));
     assert!(refusal(&[&good, &bugs]).contains("different bugs"));
     assert!(refusal(&[]).contains("nothing"));
 }
@@ -244,17 +267,21 @@ fn damage_is_named_with_its_line() {
     let with = |change: &dyn Fn(&mut Vec<String>)| {
         let mut lines = lines.clone();
         change(&mut lines);
-        refusal(&[&(lines.join("\n") + "\n")])
+        refusal(&[&resealed(&(lines.join("\n") + "\n"))])
     };
     let at = |i: usize, text: &str| with(&|lines: &mut Vec<String>| text.clone_into(&mut lines[i]));
-    assert!(at(4, "{\"run\":").contains("part-0: line 5: not a line"));
-    assert!(with(&|lines| drop(lines.remove(7))).contains("it holds 19 runs, not 20"));
-    assert!(with(&|lines| lines.push(lines[5].clone())).contains("something follows the end"));
+    assert!(at(4, "{\"run\":").contains("part-0: line 5: the journal was changed"));
+    assert!(at(4, &lines[1].replace("{\"", "{\"no-")).contains("part-0: line 5: not a line"));
+    let run = lines.iter().position(|line| line.contains("{\"run\"")).expect("one") + 8;
+    assert!(lines[run].contains("{\"run\"") && lines[run + 1].contains("{\"run\""));
+    assert!(with(&|lines| drop(lines.remove(run))).contains("it holds 19 runs, not 20"));
+    assert!(with(&|lines| lines.push(lines[run].clone())).contains("something follows the end"));
     assert!(at(0, "hello").contains("line 1: not the journal"));
     assert!(refusal(&[""]).contains("no header"));
     let elsewhere = journal(0..90, "1/1", 999, None);
-    assert!(at(9, elsewhere.lines().nth(9).unwrap()).contains("none of this part's"));
-    assert!(at(10, &lines[9]).contains("in two parts"));
+    let its = elsewhere.lines().find(|line| line.contains("\"seed\":89,")).expect("it has 89");
+    assert!(at(run, its).contains("none of this part's"));
+    assert!(at(run + 1, &lines[run]).contains("in two parts"));
 }
 
 #[test]
@@ -263,7 +290,7 @@ fn a_header_that_no_run_can_have_is_damage() {
     let with = |from: &str, to: &str| {
         let text = good.replacen(from, to, 1);
         assert_ne!(text, good, "{from} is in it");
-        refusal(&[&text])
+        refusal(&[&resealed(&text)])
     };
     let shard = r#""shard":{"index":1,"of":2}"#;
     let of =
@@ -294,6 +321,76 @@ fn sums_over_a_journal_do_not_overflow() {
         let times = format!("\"simulated_ns\":{seed},\"wall_us\":4000,\"at_ms\":{}", 2 * seed);
         text = text.replace(&times, &most);
     }
-    let report = joined(&[&text]).unwrap().report;
+    let report = joined(&[&resealed(&text)]).unwrap().report;
     assert_eq!((report.ran.events, report.ran.simulated_ns), (u64::MAX, u64::MAX));
+}
+
+/// C4: a journal is as it was written, bit for bit, or it is refused.
+#[test]
+fn every_flipped_bit_is_noticed() {
+    let good = journal(0..4, "1/1", 99, Some(Stop::Complete)).into_bytes();
+    // The header is long: of its bits a few, and of the other lines all.
+    let header = good.iter().position(|byte| *byte == b'\n').unwrap_or(0);
+    let bits = (0..good.len() * 8).filter(|bit| bit / 8 >= header || bit % 997 == 0);
+    for bit in bits {
+        let mut flipped = good.clone();
+        flipped[bit / 8] ^= 1 << (bit % 8);
+        let merged = merge(vec![("it".to_owned(), &flipped[..])], 1, |_| Ok(()), |_| Ok(()));
+        assert!(merged.is_err(), "bit {} of byte {}", bit % 8, bit / 8);
+    }
+}
+
+/// C4: a violation that was edited into a pass, and a digest with another digit.
+#[test]
+fn an_edited_run_is_refused_at_its_line() {
+    let good = journal(0..10, "1/1", 99, Some(Stop::Complete));
+    for (from, to) in [("\"violation\"", "\"pass\""), ("0000000000000003", "0000000000000013")] {
+        let line = good.lines().position(|line| line.contains(from)).expect("one has it") + 1;
+        let told = refusal(&[&good.replacen(from, to, 1)]);
+        assert!(told.contains(&format!("part-0: line {line}: the journal was changed")), "{told}");
+    }
+    let resealed = resealed(&good.replacen("\"violation\"", "\"pass\"", 1));
+    assert!(refusal(&[&resealed]).contains("contradict each other"));
+}
+
+/// C2: a journal comes from an artefact of CI. What no scenario file may say is refused in it, too.
+#[test]
+fn the_scenarios_of_a_header_are_checked_as_files_are() {
+    let good = journal(0..10, "1/1", 99, Some(Stop::Complete));
+    for (from, to, expected) in [
+        (r#""name":"swarm""#, r#""name":"../../evil""#, "`../../evil` is no name"),
+        (r#""brokers":3"#, r#""brokers":0"#, "cannot be: "),
+    ] {
+        assert!(good.contains(from), "{from}");
+        let told = refusal(&[&resealed(&good.replacen(from, to, 1))]);
+        assert!(told.contains("line 1: its scenario `") && told.contains(expected), "{told}");
+    }
+    let digest = resealed(&good.replacen("0000000000000003", "../../../../evil", 1));
+    assert!(refusal(&[&digest]).contains("a digest that is none"));
+}
+
+/// U3: what a signature cost, and the smallest of the seeds that it cost most.
+#[test]
+fn a_signature_has_its_smallest_seed_and_the_smallest_of_the_worst() {
+    let plan = plan();
+    let mut tally = Tally::new(&plan, 1);
+    for (target, seed, lost, duplicated) in
+        [(0, 3, 0, 0), (1, 10, 2, 0), (0, 17, 5, 1), (0, 24, 0, 1), (1, 31, 9, 0)]
+    {
+        let mut record = SeedRecord { seed, ..record(0, 3) };
+        record.target = target;
+        record.counts = Counts { lost, duplicated, ..Counts::default() };
+        tally.add(&record);
+    }
+    let parts = [Part { seeds: SeedRange { start: 0, end: 40 }, shard: Shard::WHOLE }];
+    let report = FuzzReport::new(&plan, &parts, &tally, Stop::Complete, 1.0);
+    let [group] = report.signatures.as_slice() else { panic!("one signature") };
+    assert_eq!((group.count, group.affected.lost, group.affected.duplicated), (5, 3, 2));
+    assert_eq!((group.smallest_seed, group.worst.seed), (3, 10));
+    assert_eq!((group.worst.scenario.as_str(), group.cases.len()), ("no-faults", 2));
+    let swarm = &group.by_scenario["swarm"];
+    assert_eq!((swarm.smallest.seed, swarm.worst.seed, swarm.affected.lost), (3, 17, 1));
+    assert_eq!((report.affected.lost, report.counts.lost), (3, 16));
+    let losses: Vec<_> = report.losses.iter().map(|loss| (loss.seed, loss.lost)).collect();
+    assert_eq!(losses, [(10, 2), (17, 5), (31, 9)]);
 }

@@ -1,0 +1,91 @@
+//! What applications noticed of a run, and of many: records lost, duplicated, reordered.
+
+use judge::outcome::Counts;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+/// The worst that happened to the records of a run, permitted or not; from none to worst.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Harm {
+    /// Every acknowledged record was read once and in order.
+    None,
+    /// A reader saw records in another order than sent.
+    Reordered,
+    /// A reader saw a record more than once.
+    Duplicated,
+    /// An acknowledged record is gone.
+    Lost,
+}
+
+impl Harm {
+    pub(super) fn of(counts: &Counts) -> Self {
+        match counts {
+            Counts { lost: 1.., .. } => Self::Lost,
+            Counts { duplicated: 1.., .. } => Self::Duplicated,
+            Counts { reordered: 1.., .. } => Self::Reordered,
+            _ => Self::None,
+        }
+    }
+}
+
+/// In how many runs something happened to the records, permitted or not. A run counts in each row
+/// that applies to it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Affected {
+    /// Acknowledged records were lost.
+    pub lost: u64,
+    /// Records sent with acks=0 were lost. `lost` does not include them.
+    pub unconfirmed_lost: u64,
+    /// Readers saw records more than once.
+    pub duplicated: u64,
+    /// Readers saw records in another order than sent.
+    pub reordered: u64,
+}
+
+impl Affected {
+    /// Adds a run.
+    pub(super) fn add(&mut self, counts: &Counts, unconfirmed_lost: u64) {
+        self.lost += u64::from(counts.lost > 0);
+        self.unconfirmed_lost += u64::from(unconfirmed_lost > 0);
+        self.duplicated += u64::from(counts.duplicated > 0);
+        self.reordered += u64::from(counts.reordered > 0);
+    }
+
+    /// In words, without what happened in no run: `23 lost records, 2 reordered records`. None if
+    /// nothing happened in any.
+    pub fn in_words(&self) -> Option<String> {
+        let rows = [
+            (self.lost, "lost acknowledged records"),
+            (self.unconfirmed_lost, "lost records sent with acks=0"),
+            (self.duplicated, "duplicated records"),
+            (self.reordered, "reordered records"),
+        ];
+        let rows = rows.iter().filter(|(count, _)| *count > 0);
+        let words: Vec<String> = rows.map(|(count, what)| format!("{count} {what}")).collect();
+        (!words.is_empty()).then(|| words.join(", "))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_loss_is_worse_than_a_duplicate_and_that_than_another_order() {
+        let counts = |lost, duplicated, reordered| Counts {
+            lost,
+            duplicated,
+            reordered,
+            ..Counts::default()
+        };
+        let all = [counts(0, 0, 0), counts(0, 0, 9), counts(0, 1, 9), counts(1, 0, 0)];
+        let harms = all.each_ref().map(Harm::of);
+        assert_eq!(harms, [Harm::None, Harm::Reordered, Harm::Duplicated, Harm::Lost]);
+        let mut affected = Affected::default();
+        assert_eq!(affected.in_words(), None);
+        all.iter().for_each(|counts| affected.add(counts, 0));
+        let words = "1 lost acknowledged records, 1 duplicated records, 2 reordered records";
+        assert_eq!(affected.in_words().as_deref(), Some(words));
+    }
+}

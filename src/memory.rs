@@ -1,0 +1,51 @@
+//! The allocator. A run makes and drops tens of thousands of small things, on a thread of its own;
+//! mimalloc is made for that. And it ends the program with one line where the operating system
+//! refuses memory: the standard library would abort.
+
+use crate::exit::NO_RESOURCES;
+use mimalloc::MiMalloc;
+use std::alloc::{GlobalAlloc, Layout};
+use std::io::Write;
+
+/// mimalloc, which never returns null.
+pub(crate) struct Allocator;
+
+#[allow(unsafe_code, reason = "an allocator is an unsafe trait; each call is passed on as it came")]
+// SAFETY: every call goes to mimalloc with the arguments that came, so its guarantees are ours. The
+// null pointer, the one result that is not passed on, ends the process.
+unsafe impl GlobalAlloc for Allocator {
+    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
+        // SAFETY: the caller keeps the contract.
+        given(unsafe { MiMalloc.alloc(layout) })
+    }
+
+    unsafe fn dealloc(&self, pointer: *mut u8, layout: Layout) {
+        // SAFETY: the caller keeps the contract.
+        unsafe { MiMalloc.dealloc(pointer, layout) }
+    }
+
+    unsafe fn alloc_zeroed(&self, layout: Layout) -> *mut u8 {
+        // SAFETY: the caller keeps the contract.
+        given(unsafe { MiMalloc.alloc_zeroed(layout) })
+    }
+
+    unsafe fn realloc(&self, pointer: *mut u8, layout: Layout, size: usize) -> *mut u8 {
+        // SAFETY: the caller keeps the contract.
+        given(unsafe { MiMalloc.realloc(pointer, layout, size) })
+    }
+}
+
+#[inline]
+fn given(pointer: *mut u8) -> *mut u8 {
+    if pointer.is_null() {
+        refused();
+    }
+    pointer
+}
+
+/// Ends the process without allocating.
+#[cold]
+fn refused() -> ! {
+    let _ = std::io::stderr().write_all(b"error: the operating system refuses memory\n");
+    std::process::exit(NO_RESOURCES.into())
+}
