@@ -51,7 +51,7 @@ pub(crate) fn run<T: Send>(
         drop(sender);
         loop {
             let event = match receiver.recv_timeout(GLANCE) {
-                Ok(answer) => Some(answer),
+                Ok(result) => Some(result),
                 Err(RecvTimeoutError::Timeout) => None,
                 Err(RecvTimeoutError::Disconnected) => break,
             };
@@ -88,14 +88,14 @@ mod tests {
     #[test]
     fn results_in_flight_are_handled_and_no_more_begin() {
         let begun = AtomicU64::new(0);
-        let mut told = 0;
+        let mut handled = 0;
         let work = |_| begun.fetch_add(1, Ordering::Relaxed);
         run(u64::MAX, 2, work, |event| {
-            told += u64::from(event.is_some());
-            told < 10
+            handled += u64::from(event.is_some());
+            handled < 10
         });
-        assert_eq!(told, begun.into_inner());
+        assert_eq!(handled, begun.into_inner());
         // Those that waited, those whose result found no room, and the one that was handled.
-        assert!((10..10 + 2 * 4 + 2 + 2).contains(&told), "{told}");
+        assert!((10..10 + 2 * 4 + 2 + 2).contains(&handled), "{handled}");
     }
 }

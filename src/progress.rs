@@ -1,4 +1,4 @@
-//! What is told while many runs are made, on standard error: a bar on a terminal, elsewhere a line
+//! The progress of many runs, on standard error: a bar on a terminal, elsewhere a line
 //! every ten seconds.
 
 use crate::style::stderr_moves;
@@ -28,8 +28,8 @@ impl Progress {
         Self { bar, steps, what, begin, due: begin + first }
     }
 
-    /// So many are done: tells it if it is time to, with `words`, which get the seconds since the
-    /// beginning. Lines of theirs after the first stand under the bar only.
+    /// So many are done: shows it if that is due, with `words`, which get the seconds since the
+    /// beginning. Their lines after the first are shown under the bar only.
     pub(crate) fn glance(&mut self, done: u64, words: impl FnOnce(f64) -> String) {
         let now = Instant::now();
         if now < self.due {
@@ -53,7 +53,7 @@ impl Progress {
         }
     }
 
-    /// The end: takes the bar away.
+    /// The end: removes the bar.
     pub(crate) fn clear(&self) {
         if let Some(bar) = &self.bar {
             bar.finish_and_clear();

@@ -1,4 +1,4 @@
-//! `faultline replay`: the same run again, and whether it is the same.
+//! `faultline replay`: makes a recorded run again, and compares it with the record.
 
 use crate::args::ReplayArgs;
 use crate::execute;
@@ -47,8 +47,7 @@ pub(crate) fn command(args: &ReplayArgs) -> Result<u8, Failure> {
     } else if verdict.outcome != record.outcome {
         let (then, now) = (record.outcome.name(), verdict.outcome.name());
         let whose = if record.is_of_this_build() { "" } else { ", by another build of faultline" };
-        notes
-            .push(format!("it is judged otherwise: {now} now, {then} when it was recorded{whose}"));
+        notes.push(format!("its verdict differs: {now} now, {then} when it was recorded{whose}"));
     }
     let mut unwritten = None;
     if args.trace && is_same {
@@ -79,8 +78,8 @@ fn made(args: &ReplayArgs, record: &RunRecord) -> Option<Box<RunOutcome>> {
     Some(if traced.is_fallen() { traced } else { outcome })
 }
 
-/// What is told when the run ended in another panic than the recorded one, or only one of them in
-/// a panic.
+/// Notes for a run that ended in another panic than the recorded one, or where only one of the two
+/// ended in a panic.
 fn panic_differs(record: &RunRecord, verdict: &Verdict) -> Vec<String> {
     let now = verdict.panic.as_ref().map(ToString::to_string);
     match (&record.panic, now) {
@@ -114,9 +113,11 @@ fn finish(
     }
     let same = match verdict.outcome {
         Outcome::Panic if is_same => format!("the same panic: digest {}", verdict.digest),
-        Outcome::Panic => "the run ended in a panic, and not as it was recorded".to_owned(),
+        Outcome::Panic => {
+            "not reproduced: the run ended in a panic, and not as it was recorded".to_owned()
+        }
         _ if is_same => format!("the same run: digest {}", verdict.digest),
-        _ => "this is not the run that was recorded".to_owned(),
+        _ => "not reproduced: this is not the run that was recorded".to_owned(),
     };
     let told = Told { verdict, record, unwritten: None };
     let notes: String = notes.iter().map(|note| format!("{note}\n")).collect();
@@ -156,7 +157,7 @@ fn read(path: &Path) -> Result<RunRecord, Failure> {
     })
 }
 
-/// Another file of a results directory was given.
+/// A hint, if another file of a results directory was given.
 fn beside_a_record(path: &Path) -> Option<String> {
     let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
     let folder = folder.unwrap_or(Path::new("."));
@@ -165,7 +166,7 @@ fn beside_a_record(path: &Path) -> Option<String> {
     (!is_record && folder.join(files::name::RUN).is_file()).then(hint)
 }
 
-/// A directory that is no run's own; it may hold some.
+/// The error for a directory that is not that of a run; it may hold such directories.
 fn no_run(folder: &Path) -> Failure {
     let name = folder.display();
     let message = format!("{name} holds no run: there is no {} in it", files::name::RUN);
@@ -181,7 +182,7 @@ fn no_run(folder: &Path) -> Failure {
     Diagnostic::new(Kind::Unreadable, message).with_hint(hint).into()
 }
 
-/// What cannot have been recorded is not run.
+/// Checks a record as a scenario file is checked, and its seal before that.
 fn check(path: &Path, record: &RunRecord) -> Result<(), Failure> {
     let file = Some(path.display().to_string());
     let wrong = if record.version != VERSION {
@@ -201,7 +202,7 @@ fn check(path: &Path, record: &RunRecord) -> Result<(), Failure> {
     known_bugs(&record.bugs).map(drop)
 }
 
-/// What is told when the scenario is no longer what the record was made from: the line that runs it
+/// A note for a scenario that is no longer what the record was made from: the line that runs it
 /// gives another run, or none.
 fn source_differs(record: &RunRecord) -> Option<String> {
     let source = &record.source;
@@ -222,7 +223,7 @@ fn keep(folder: &Path, outcome: &RunOutcome) -> Result<(), Failure> {
         .map_err(|error| Failure::unwritable(folder, &error))
 }
 
-/// What is told when another build made the record, and its run went differently.
+/// Notes for a record of another build, whose run went differently.
 fn another_build(record: &RunRecord) -> Vec<String> {
     let this = format!("{} (build {})", env!("CARGO_PKG_VERSION"), scenarios::BUILD);
     vec![

@@ -95,7 +95,7 @@ pub(crate) fn known_bugs(ids: &[String]) -> Result<Vec<String>, Failure> {
     Ok(bugs)
 }
 
-/// A run with everything that is told about it.
+/// A run, with its verdict and record.
 pub(crate) struct Told {
     pub(crate) verdict: Verdict,
     pub(crate) record: RunRecord,
@@ -115,16 +115,16 @@ impl Job<'_> {
         let Some(ran) = execute::one(resolved) else {
             return Ok(exit::interrupted("nothing was written", self.args.json));
         };
-        let mut told = self.tell(seed, ran, true);
+        let mut told = self.conclude(seed, ran, true);
         let unwritten = told.unwritten.take();
         let json = self.args.json.then_some(&told.verdict);
         let words = || summary::of_run(&told, Style::of_stdout());
         Ok(exit::print_result(json, words, unwritten, told.verdict.outcome.exit_code()))
     }
 
-    /// Turns a run into what is told about it; with `keep` a results directory is written. A run
+    /// The verdict and record of a run; with `keep` a results directory is written. A run
     /// that did not pass is made again with its trace, which also shows whether it is the same.
-    pub(crate) fn tell(&self, seed: u64, mut ran: Box<RunOutcome>, keep: bool) -> Told {
+    pub(crate) fn conclude(&self, seed: u64, mut ran: Box<RunOutcome>, keep: bool) -> Told {
         let passed = ran.verdict.outcome == Outcome::Pass;
         if keep && !passed && !self.args.trace {
             ran = self.again_with_trace(seed, ran);
@@ -172,8 +172,8 @@ impl Job<'_> {
     }
 }
 
-/// A run that was made again: the second one, which has its trace, if they are the same. If they
-/// are not, that is what is told; but a panic above all.
+/// A run that was made twice: the second one, which has its trace, if they are the same. If they
+/// are not, the outcome is that they differ; but a panic comes before everything.
 fn compared(mut first: Box<RunOutcome>, mut again: Box<RunOutcome>) -> Box<RunOutcome> {
     let panic = |ran: &RunOutcome| ran.verdict.panic.as_ref().map(ToString::to_string);
     let (then, now) = (panic(&first), panic(&again));

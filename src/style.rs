@@ -16,7 +16,7 @@ pub(crate) struct Style {
 }
 
 impl Style {
-    /// Colour if standard output is a terminal that takes it and nobody asked for none; as wide as
+    /// Colour if standard output is a terminal that takes it, unless `NO_COLOR` is set; as wide as
     /// the terminal.
     pub(crate) fn of_stdout() -> Self {
         let stdout = std::io::stdout();

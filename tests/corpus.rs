@@ -18,7 +18,7 @@ fn files() -> Vec<PathBuf> {
     files
 }
 
-/// The scenario in a file, which tells where it comes from and has a fact to reach.
+/// The scenario in a file, which says where it comes from and has a fact to reach.
 fn scenario(path: &Path) -> Scenario {
     let text = fs::read_to_string(path).expect("readable");
     let file = path.display().to_string();

@@ -40,9 +40,9 @@ pub(super) fn write(plan: &Plan, folder: &Path, report: &mut FuzzReport) -> (Opt
                 Job { args: &args, scenario: target.scenario.clone(), bugs: plan.bugs.clone() };
             let mut ran = guarded(&job.resolve(case.seed, true));
             let same = mark_if_different(&mut ran, &case.digest);
-            let told = job.tell(case.seed, ran, unwritten.is_none());
-            unwritten = unwritten.or(told.unwritten);
-            report.written(group, i, &told.verdict.out);
+            let concluded = job.conclude(case.seed, ran, unwritten.is_none());
+            unwritten = unwritten.or(concluded.unwritten);
+            report.written(group, i, &concluded.verdict.out);
             if !same {
                 report.differs(group, i);
             }

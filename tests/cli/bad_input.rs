@@ -4,7 +4,7 @@
 use super::{Folder, small};
 use serde_json::Value;
 
-/// Runs a file in which `from` is replaced by `to`, and answers the error.
+/// Runs a file in which `from` is replaced by `to`, and returns the error.
 fn error_of(test: &str, from: &str, to: &str) -> Value {
     let folder = Folder::new(test);
     let text = small("");
@@ -18,7 +18,7 @@ fn error_of(test: &str, from: &str, to: &str) -> Value {
 }
 
 #[test]
-fn files_that_are_wrong_are_told_with_their_place() {
+fn files_that_are_wrong_are_reported_with_their_place() {
     #[rustfmt::skip]
     let table = [
         ("brokers = 3", "brokers = ", "malformed", 5, 11, None),
@@ -55,7 +55,7 @@ fn the_line_is_shown_with_a_caret() {
 }
 
 #[test]
-fn arguments_that_are_wrong_are_told_with_what_was_meant() {
+fn arguments_that_are_wrong_are_reported_with_a_hint() {
     #[rustfmt::skip]
     let table: &[(&[&str], &str, Option<&str>)] = &[
         (&["scenario", "leader-crush"], "unknown_scenario", Some("did you mean `leader-crash`?")),
@@ -103,7 +103,7 @@ fn a_place_that_cannot_be_written_is_noticed_before_the_run() {
 }
 
 #[test]
-fn a_record_that_is_not_one_is_told_with_its_place() {
+fn a_record_that_is_not_one_is_reported_with_its_place() {
     let folder = Folder::new("record");
     folder.file("run.json", "{\n  \"version\": 1,\n  \"seeds\": 3\n}\n");
     let ended = folder.run(&["replay", "run.json", "--json"]);
@@ -179,7 +179,7 @@ fn messages_are_for_people() {
 }
 
 #[test]
-fn a_file_that_is_no_text_is_told_with_its_place() {
+fn a_file_that_is_no_text_is_reported_with_its_place() {
     let folder = Folder::new("no-text");
     let mut bytes = b"name = 'x'\ntitle = 'caf\xe9'\n".to_vec();
     bytes.extend(b"[[topics]]\n");

@@ -75,8 +75,8 @@ when = \"hw(orders-0) >= 1_000_000\"
         assert_eq!(ended.code, Some(4), "{file}: {ended:#?}");
         let verdict = ended.json();
         assert_eq!(verdict["outcome"], "vacuous");
-        let told = verdict["not_exercised"].to_string();
-        assert!(told.contains(missing), "{file}: {told}");
+        let shown = verdict["not_exercised"].to_string();
+        assert!(shown.contains(missing), "{file}: {shown}");
     }
 }
 

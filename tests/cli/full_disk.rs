@@ -1,4 +1,4 @@
-//! A disk that takes no more: what was found is told all the same.
+//! A full disk: what was found is reported all the same.
 //!
 //! The size of files is limited instead (`ulimit -f`, in blocks of 512 bytes), which a program
 //! notices in the same way.
@@ -23,7 +23,7 @@ const BROKEN: &str = "scenario museum-kip-497 --bug KIP-497";
 const AGAIN: &str = "scenario museum-kip-497 --seed 1 --bug KIP-497";
 
 #[test]
-fn a_violation_is_told_although_its_results_cannot_be_written() {
+fn a_violation_is_reported_although_its_results_cannot_be_written() {
     let folder = Folder::new("full-violation");
     let ended = limited(&folder, 1, BROKEN);
     assert_eq!(ended.code, Some(1), "{ended:#?}");
@@ -48,7 +48,7 @@ fn a_pass_whose_results_cannot_be_written_is_no_success() {
 }
 
 #[test]
-fn many_seeds_are_told_to_the_end() {
+fn many_seeds_are_run_to_the_end() {
     let folder = Folder::new("full-seeds");
     let ended = limited(&folder, 1, "scenario museum-kip-497 --bug KIP-497 --seeds 1..4 --json");
     assert_eq!(ended.code, Some(1), "{ended:#?}");
@@ -57,7 +57,7 @@ fn many_seeds_are_told_to_the_end() {
 }
 
 #[test]
-fn what_fuzz_found_is_told_although_it_cannot_be_written() {
+fn what_fuzz_found_is_reported_although_it_cannot_be_written() {
     let folder = Folder::new("full-fuzz");
     // The journal fits, the trace of the failure does not.
     let fuzz = "fuzz museum-kip-497 --bug KIP-497 --seeds 1..3 --jobs 1";
@@ -76,7 +76,7 @@ fn what_fuzz_found_is_told_although_it_cannot_be_written() {
 }
 
 #[test]
-fn what_a_report_found_is_told_although_its_pages_cannot_be_written() {
+fn what_a_report_found_is_reported_although_its_pages_cannot_be_written() {
     let folder = Folder::new("full-report");
     let report = "report acks --seeds 3..5 --set records=300 --set rate=60 --out kept";
     let whole = limited(&folder, 1 << 20, &format!("{report} --json"));
@@ -93,9 +93,9 @@ fn what_a_report_found_is_told_although_its_pages_cannot_be_written() {
 
     let ended = limited(&folder, 1, &format!("{report} --json"));
     assert_eq!(ended.code, Some(2), "{ended:#?}");
-    let (whole, told) = (whole.json(), ended.json());
-    assert_eq!((&told["outcome"], &told["out"]), (&"pass".into(), &"".into()));
-    assert_eq!(told["settings"], whole["settings"], "the same numbers");
+    let (whole, shown) = (whole.json(), ended.json());
+    assert_eq!((&shown["outcome"], &shown["out"]), (&"pass".into(), &"".into()));
+    assert_eq!(shown["settings"], whole["settings"], "the same numbers");
 
     // The report that was there is whole, and nothing lies beside it.
     assert!(page() == before && folder.names() == names, "{:?}", folder.names());
@@ -119,7 +119,7 @@ fn a_verdict_that_standard_output_does_not_take_goes_to_standard_error() {
 }
 
 #[test]
-fn what_was_found_is_told_although_standard_error_takes_nothing() {
+fn what_was_found_is_reported_although_standard_error_takes_nothing() {
     let folder = Folder::new("full-stderr");
     let program = env!("CARGO_BIN_EXE_faultline");
     let fuzz = "fuzz no-faults --set records=20 --seeds 42..43 --bug canary";

@@ -130,17 +130,17 @@ fn a_run_that_keeps_every_promise_passes() {
 }
 
 #[test]
-fn what_was_set_is_told_and_a_bug_that_is_named_twice_is_one() {
+fn settings_are_shown_and_a_bug_that_is_named_twice_is_one() {
     let folder = Folder::new("fuzz-set");
     folder.file("small.toml", &small(""));
     let args = "fuzz small.toml --seeds 0..3 --set acks=1 --bug KIP-101 --bug kip-101";
-    let told = folder.run(&args.split(' ').collect::<Vec<_>>()).out;
-    assert!(told.contains("\nset         acks=1\n"), "{told}");
-    assert_eq!(told.matches("\nbug ").count(), 1, "{told}");
+    let shown = folder.run(&args.split(' ').collect::<Vec<_>>()).out;
+    assert!(shown.contains("\nset         acks=1\n"), "{shown}");
+    assert_eq!(shown.matches("\nbug ").count(), 1, "{shown}");
 }
 
 #[test]
-fn a_panic_is_a_failure_of_ours() {
+fn a_panic_is_a_defect_of_faultline() {
     let folder = Folder::new("fuzz-panic");
     folder.file("small.toml", &small(""));
     let args = ["fuzz", "small.toml", "--seeds", "0..4", "--provoke-panic", "--json", "--junit"];
@@ -227,7 +227,7 @@ fn results_are_kept_for_as_many_seeds_of_a_signature_as_are_wanted() {
 }
 
 #[test]
-fn wrong_input_is_told_and_nothing_is_run() {
+fn wrong_input_is_reported_and_nothing_is_run() {
     let folder = Folder::new("fuzz-input");
     folder.file("small.toml", &small(""));
     folder.file("a-file", "");
@@ -277,7 +277,7 @@ fn junit_names_every_signature_of_a_scenario() {
     let message = failure.attribute("message").unwrap();
     assert!(message.starts_with(&format!("{} signatures: ", signatures.len())), "{message}");
     for group in signatures {
-        let told = format!("{} ({})", group["signature"].as_str().unwrap(), group["count"]);
-        assert!(message.contains(&told), "{told}: {message}");
+        let shown = format!("{} ({})", group["signature"].as_str().unwrap(), group["count"]);
+        assert!(message.contains(&shown), "{shown}: {message}");
     }
 }

@@ -77,7 +77,7 @@ fn what_a_killed_run_had_finished_can_be_joined() {
 }
 
 #[test]
-fn a_torn_last_line_is_left_out_and_said() {
+fn a_torn_last_line_is_left_out_with_a_warning() {
     let folder = Folder::new("merge-torn");
     canary(&folder, "whole", &["--seeds", "0..10"]);
     let text = fs::read_to_string(folder.path().join("whole/journal.jsonl")).unwrap();
@@ -214,15 +214,15 @@ fn an_interrupt_after_the_runs_costs_traces_and_hides_nothing() {
     assert_eq!(output.status.code(), Some(1), "what was found counts: {output:?}");
     let report: serde_json::Value = serde_json::from_slice(&output.stdout).expect("one object");
     assert_eq!((&report["stopped"], &report["ran"]), (&"complete".into(), &60.into()));
-    let told = String::from_utf8_lossy(&output.stderr);
-    assert!(told.contains("interrupted: the results of "), "{told}");
-    assert!(!told.contains("interrupted after"), "{told}");
+    let shown = String::from_utf8_lossy(&output.stderr);
+    assert!(shown.contains("interrupted: the results of "), "{shown}");
+    assert!(!shown.contains("interrupted after"), "{shown}");
     let kept = fs::read_to_string(folder.path().join("out/fuzz.json")).unwrap();
     assert_eq!(serde_json::from_str::<serde_json::Value>(&kept).unwrap(), report);
 }
 
 #[test]
-fn an_empty_journal_is_no_run_and_stops_nobody() {
+fn an_empty_journal_is_no_run_and_stops_no_merge() {
     let folder = Folder::new("merge-empty");
     canary(&folder, "first", &["--seeds", "0..6", "--shard", "1/2"]);
     fs::create_dir(folder.path().join("second")).unwrap();

@@ -28,7 +28,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
-/// A folder of its own for one test, taken away at the end.
+/// A folder of its own for one test, removed at the end.
 pub(crate) struct Folder(PathBuf);
 
 impl Folder {

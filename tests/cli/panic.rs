@@ -1,5 +1,5 @@
-//! A panic in the middle of a run, which is a mistake of ours, is told as well as a violation:
-//! what was handled when it happened, the trace up to there, and whether it comes again.
+//! A panic in the middle of a run, a defect of Faultline, is reported as fully as a violation: what
+//! was handled when it happened, the trace up to there, and whether it is reproduced.
 
 use super::{Ended, Folder};
 use scenarios::result::{RunRecord, files};
@@ -8,8 +8,8 @@ use std::fs;
 
 const MESSAGE: &str = "a panic was asked for";
 
-/// A run that panics, as `--json` tells it.
-fn fallen(folder: &Folder, seed: u64) -> Value {
+/// The verdict of a run that panics.
+fn panicked(folder: &Folder, seed: u64) -> Value {
     let seed = seed.to_string();
     let args = ["scenario", "leader-crash", "--seed", &seed, "--provoke-panic", "--json"];
     let ended = folder.run(&args);
@@ -29,7 +29,7 @@ fn the_trace_ends_with_what_was_being_handled() {
     let mut kinds = Vec::new();
     // In every other life it is a timer.
     for seed in 0..8 {
-        let verdict = fallen(&folder, seed);
+        let verdict = panicked(&folder, seed);
         let (panic, trace) = (&verdict["panic"], lines(&folder, &verdict));
         let last = trace.last().expect("events");
         assert_eq!(last["id"], panic["event"], "{panic:#}");
@@ -68,8 +68,8 @@ fn the_trace_ends_with_what_was_being_handled() {
 }
 
 #[test]
-fn where_it_happened_is_told_on_the_terminal_and_in_the_directory() {
-    let folder = Folder::new("panic-told");
+fn the_terminal_and_the_directory_say_where_it_happened() {
+    let folder = Folder::new("panic-shown");
     let ended = folder.run(&["scenario", "leader-crash", "--seed", "42", "--provoke-panic"]);
     assert_eq!(ended.code, Some(70), "{ended:#?}");
     assert!(ended.out.starts_with("PANIC "), "{}", ended.out);
@@ -118,9 +118,9 @@ fn forge(folder: &Folder, out: &str, change: impl FnOnce(&mut RunRecord)) {
 }
 
 #[test]
-fn replay_tells_whether_it_is_the_same_panic() {
+fn replay_says_whether_it_is_the_same_panic() {
     let folder = Folder::new("panic-replay");
-    let verdict = fallen(&folder, 42);
+    let verdict = panicked(&folder, 42);
     let out = verdict["out"].as_str().unwrap();
     let replay = |code: i32, head: &str, parts: &[&str]| {
         let ended = folder.run(&["replay", out]);
@@ -135,7 +135,7 @@ fn replay_tells_whether_it_is_the_same_panic() {
     let json = folder.run(&["replay", out, "--json"]).json();
     assert_eq!((&json["panic"], &json["digest"]), (&verdict["panic"], &verdict["digest"]));
 
-    let other = "the run ended in a panic, and not as it was recorded";
+    let other = "not reproduced: the run ended in a panic, and not as it was recorded";
     forge(&folder, out, |record| record.panic = Some("another one (a.rs:1:1)".to_owned()));
     replay(70, other, &["it was recorded with another panic: another one (a.rs:1:1)"]);
     forge(&folder, out, |record| {
@@ -149,11 +149,15 @@ fn replay_tells_whether_it_is_the_same_panic() {
         record.bugs.clear();
     });
     let gone = "it was recorded with a panic, which did not come again: it";
-    replay(5, "this is not the run that was recorded", &[gone, "then: (it had ended)"]);
+    replay(
+        5,
+        "not reproduced: this is not the run that was recorded",
+        &[gone, "then: (it had ended)"],
+    );
 }
 
 #[test]
-fn a_run_that_is_to_meet_the_faults_of_another_may_panic_too() {
+fn a_run_with_the_faults_of_another_may_panic_too() {
     let folder = Folder::new("panic-paired");
     let args = ["scenario", "acks-study", "--set", "acks=1", "--provoke-panic", "--json"];
     let ended = folder.run(&args);

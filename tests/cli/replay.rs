@@ -1,11 +1,11 @@
 //! `replay`: what it says of a record that was edited, of one by another build, and of a run that
-//! is not the same again; and the events of a run in words.
+//! is not reproduced; and the events of a run in words.
 
 use super::{Folder, small};
 use scenarios::result::{RunRecord, files};
 use std::fs;
 
-/// A small run with its trace; answers its directory.
+/// A small run with its trace; returns its directory.
 fn recorded(folder: &Folder) -> String {
     let ended = folder.run(&["scenario", "no-faults", "--trace", "--set", "records=50", "--json"]);
     assert_eq!(ended.code, Some(0), "{ended:#?}");
@@ -38,7 +38,7 @@ fn an_edited_record_is_refused() {
 }
 
 #[test]
-fn a_run_that_is_not_the_same_again_is_a_mistake_of_ours() {
+fn a_run_that_is_not_reproduced_is_a_defect_of_faultline() {
     let folder = Folder::new("exit-5");
     let out = recorded(&folder);
     // Another seed is another run; the recorded digest and trace are of the first.
@@ -82,7 +82,7 @@ fn forge_other(folder: &Folder, out: &str) {
 }
 
 #[test]
-fn events_are_told_in_words() {
+fn events_are_shown_in_words() {
     let folder = Folder::new("replay-until");
     let ended = folder.run(&["scenario", "leader-crash", "--seed", "42", "--json"]);
     let out = ended.json()["out"].as_str().expect("a directory").to_owned();
@@ -104,12 +104,12 @@ fn events_are_told_in_words() {
     assert_eq!(ended.code, Some(0), "{ended:#?}");
     let folder = folder.path().join(&out);
     let lines = files::read_trace(&folder).expect("readable").expect("kept");
-    let told = |line: &String| line.contains("\"fact\":\"appended ");
-    assert!(lines.map(|line| line.expect("a line")).any(|line| told(&line)));
+    let shown = |line: &String| line.contains("\"fact\":\"appended ");
+    assert!(lines.map(|line| line.expect("a line")).any(|line| shown(&line)));
 }
 
 #[test]
-fn a_directory_that_is_no_run_is_told_from_one_that_is_not_there() {
+fn a_directory_without_a_run_and_none_at_all_are_two_errors() {
     let folder = Folder::new("replay-nothing");
     folder.file("small.toml", &small(""));
     let ended = folder.run(&["replay", "."]);
@@ -124,26 +124,26 @@ fn a_directory_that_is_no_run_is_told_from_one_that_is_not_there() {
 }
 
 #[test]
-fn that_the_scenario_has_changed_or_gone_is_told() {
+fn a_scenario_that_has_changed_or_gone_is_reported() {
     let folder = Folder::new("replay-source");
     folder.file("mine.toml", &small(""));
     let ended = folder.run(&["scenario", "mine.toml", "--json"]);
     let out = ended.json()["out"].as_str().expect("a directory").to_owned();
-    let told = |what: &str| {
+    let shown = |what: &str| {
         let ended = folder.run(&["replay", &out]);
         assert_eq!(ended.code, Some(0), "{ended:#?}");
         assert!(ended.out.starts_with("the same run: "), "{}", ended.out);
         ended.out.contains(what)
     };
-    assert!(!told("the record holds the scenario"));
+    assert!(!shown("the record holds the scenario"));
     folder.file("mine.toml", &small("").replace("rate = 100", "rate = 200"));
-    assert!(told("mine.toml is not what it was"));
+    assert!(shown("mine.toml is not what it was"));
     fs::remove_file(folder.path().join("mine.toml")).unwrap();
-    assert!(told("mine.toml cannot be read here any more"));
+    assert!(shown("mine.toml cannot be read here any more"));
 }
 
 #[test]
-fn another_file_of_the_directory_and_a_moment_after_the_end_are_told() {
+fn another_file_of_the_directory_and_a_moment_after_the_end_are_reported() {
     let folder = Folder::new("replay-wrong");
     let out = recorded(&folder);
     let ended = folder.run(&["replay", &format!("{out}/verdict.json")]);

@@ -82,15 +82,15 @@ fn the_same_seeds_give_the_same_bytes_and_the_numbers_of_their_runs() {
                     .is_some_and(|name| name.starts_with("acks0-un") || name == "acks0-power-lost")
             })
             .filter_map(|it| it["count"].as_u64());
-        let told = verdict["counts"]["lost"].as_u64().unwrap_or(0) + of_acks_0.sum::<u64>();
-        assert_eq!(run["records"]["lost"], told, "{line}");
+        let shown = verdict["counts"]["lost"].as_u64().unwrap_or(0) + of_acks_0.sum::<u64>();
+        assert_eq!(run["records"]["lost"], shown, "{line}");
     }
     for run in &runs {
         lost += run["records"]["lost"].as_u64().expect("a count");
     }
     let settings = printed["settings"].as_array().expect("settings");
-    let told: u64 = settings.iter().filter_map(|setting| setting["lost"].as_u64()).sum();
-    assert!(told == lost && lost > 0, "{told} {lost}");
+    let shown: u64 = settings.iter().filter_map(|setting| setting["lost"].as_u64()).sum();
+    assert!(shown == lost && lost > 0, "{shown} {lost}");
 }
 
 #[test]
@@ -99,9 +99,9 @@ fn a_panic_leaves_what_was_finished_and_says_so() {
     let args = ["--seeds", "3..9", "--provoke-panic", "5", "--jobs", "1", "--json", "--out", "cut"];
     let ended = report(&folder, &args);
     assert_eq!(ended.code, Some(70), "{ended:#?}");
-    let told = ended.json();
-    assert_eq!(told["outcome"], "panic");
-    let study = &told["study"];
+    let shown = ended.json();
+    assert_eq!(shown["outcome"], "panic");
+    let study = &shown["study"];
     assert_eq!(study["seeds"], json!({"from": 3, "to": 5}));
     assert_eq!(study["cut_short"], json!({"asked": {"from": 3, "to": 9}, "why": "panicked"}));
     let words = "Ended by a panic, which is a mistake of Faultline: ";
@@ -132,9 +132,9 @@ fn an_interrupt_leaves_what_was_finished_and_says_so() {
     assert!(kill.expect("kill").success());
     let output = child.wait_with_output().expect("it ends");
     assert_eq!(output.status.code(), Some(130), "{output:?}");
-    let told: Value = serde_json::from_slice(&output.stdout).expect("one object");
-    assert_eq!(told["study"]["cut_short"]["why"], "interrupted");
-    assert_eq!(told["study"]["cut_short"]["asked"]["to"], 100_003);
+    let shown: Value = serde_json::from_slice(&output.stdout).expect("one object");
+    assert_eq!(shown["study"]["cut_short"]["why"], "interrupted");
+    assert_eq!(shown["study"]["cut_short"]["asked"]["to"], 100_003);
     let ended = folder.run(&["report", "acks", "--from", "cut/study.jsonl", "--out", "again"]);
     assert!(ended.out.contains("Interrupted: seeds 3.."), "{ended:#?}");
 }

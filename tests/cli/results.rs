@@ -81,9 +81,9 @@ fn a_pass_with_losses_says_so_and_names_seeds_that_lost() {
     let lost = losses[0]["lost"].as_u64().unwrap();
     let records = if lost == 1 { "record" } else { "records" };
     let allowed = "permitted: with acks=1 the leader confirms alone";
-    let told = format!("every promise held; {lost} acknowledged {records} lost, {allowed}");
+    let shown = format!("every promise held; {lost} acknowledged {records} lost, {allowed}");
     let words: Vec<&str> = one.out.split_whitespace().collect();
-    assert!(words.join(" ").contains(&told), "{told}\n{}", one.out);
+    assert!(words.join(" ").contains(&shown), "{shown}\n{}", one.out);
     assert!(one.out.contains("\nset         acks=1\n"), "{}", one.out);
 }
 
@@ -100,7 +100,7 @@ fn what_is_left_out_of_the_summary_is_in_the_explanation() {
 }
 
 #[test]
-fn nodes_of_another_cluster_have_its_name_and_who_means_nobody_is_told() {
+fn nodes_of_another_cluster_have_its_name_and_a_target_without_nodes_is_reported() {
     let folder = Folder::new("results-two-clusters");
     let text = r#"
 name = "two"

@@ -22,7 +22,7 @@ pub(crate) struct Browser {
     socket: WebSocket<TcpStream>,
     session: Option<String>,
     sent: u64,
-    /// What it told by itself, in order.
+    /// The events that it sent, in order.
     pub(crate) events: Vec<Value>,
 }
 
@@ -73,7 +73,7 @@ impl Browser {
         browser
     }
 
-    /// Calls a method and answers its result.
+    /// Calls a method and returns its result.
     pub(crate) fn call(&mut self, method: &str, params: Value) -> Value {
         self.sent += 1;
         let id = self.sent;

@@ -10,6 +10,7 @@ mod harm;
 mod journal;
 mod merge;
 mod plan;
+mod ran;
 mod record;
 mod report;
 mod tally;
@@ -18,9 +19,10 @@ pub use harm::Affected;
 pub use journal::{Damage, End, Header, Reader, Stop, Writer};
 pub use merge::{Merged, Refusal, merge};
 pub use plan::{Part, Plan, SeedRange, Shard, Target};
+pub use ran::Ran;
 pub use record::{Failure, Hazard, SeedRecord};
 pub use report::{
-    BugSeeds, Case, FailingRun, FuzzReport, HazardSum, InScenario, Loss, Ran, ScenarioRow,
+    BugSeeds, Case, FailingRun, FuzzReport, HazardSum, InScenario, Loss, ScenarioRow,
     SignatureGroup, Vacuous,
 };
 pub use tally::Tally;

@@ -3,10 +3,10 @@
 
 use super::harm::{Affected, Harm};
 use super::plan::Plan;
+use super::ran::Ran;
 use super::record::SeedRecord;
 use super::report::{
-    BugSeeds, Case, FailingRun, HazardSum, InScenario, Loss, Ran, ScenarioRow, SignatureGroup,
-    Vacuous,
+    BugSeeds, Case, FailingRun, HazardSum, InScenario, Loss, ScenarioRow, SignatureGroup, Vacuous,
 };
 use crate::result::Outcome;
 use judge::outcome::Counts;

@@ -1,4 +1,4 @@
-//! A panic that ended a run, which is a mistake of ours, and what led there. As with a violation,
+//! A panic that ended a run, a defect of Faultline, and what led there. As with a violation,
 //! what it says can be followed in the trace.
 
 use schemars::JsonSchema;

@@ -81,6 +81,6 @@ mod tests {
         assert_eq!(reached(1_000, 0).outcome(), Outcome::Pass);
         assert_eq!(reached(1_000, 1).outcome(), Outcome::Vacuous);
         assert_eq!(reached(20, 1).outcome(), Outcome::Vacuous);
-        assert_eq!(reached(19, 1).outcome(), Outcome::Pass, "too few to tell");
+        assert_eq!(reached(19, 1).outcome(), Outcome::Pass, "too few");
     }
 }

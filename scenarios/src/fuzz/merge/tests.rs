@@ -301,8 +301,8 @@ fn a_header_that_no_run_can_have_is_damage() {
     assert!(of(11, u64::MAX).contains("part-0: line 1: there is no seed in part 11/"));
     let seeds = r#""seeds":{"start":0,"end":10}"#;
     for (start, end) in [(u64::MAX, u64::MAX), (u64::MAX, 0), (10, 3)] {
-        let told = with(seeds, &format!(r#""seeds":{{"start":{start},"end":{end}}}"#));
-        assert!(told.contains("line 1: there is no seed in part 1/2 of"), "{told}");
+        let shown = with(seeds, &format!(r#""seeds":{{"start":{start},"end":{end}}}"#));
+        assert!(shown.contains("line 1: there is no seed in part 1/2 of"), "{shown}");
     }
     let far = format!(r#""seeds":{{"start":{},"end":{}}}"#, u64::MAX - 3, u64::MAX);
     assert!(with(seeds, &far).contains("a run that is none of this part's"));
@@ -346,8 +346,11 @@ fn an_edited_run_is_refused_at_its_line() {
     let good = journal(0..10, "1/1", 99, Some(Stop::Complete));
     for (from, to) in [("\"violation\"", "\"pass\""), ("0000000000000003", "0000000000000013")] {
         let line = good.lines().position(|line| line.contains(from)).expect("one has it") + 1;
-        let told = refusal(&[&good.replacen(from, to, 1)]);
-        assert!(told.contains(&format!("part-0: line {line}: the journal was changed")), "{told}");
+        let shown = refusal(&[&good.replacen(from, to, 1)]);
+        assert!(
+            shown.contains(&format!("part-0: line {line}: the journal was changed")),
+            "{shown}"
+        );
     }
     let resealed = resealed(&good.replacen("\"violation\"", "\"pass\"", 1));
     assert!(refusal(&[&resealed]).contains("contradict each other"));
@@ -362,8 +365,8 @@ fn the_scenarios_of_a_header_are_checked_as_files_are() {
         (r#""brokers":3"#, r#""brokers":0"#, "cannot be: "),
     ] {
         assert!(good.contains(from), "{from}");
-        let told = refusal(&[&resealed(&good.replacen(from, to, 1))]);
-        assert!(told.contains("line 1: its scenario `") && told.contains(expected), "{told}");
+        let shown = refusal(&[&resealed(&good.replacen(from, to, 1))]);
+        assert!(shown.contains("line 1: its scenario `") && shown.contains(expected), "{shown}");
     }
     let digest = resealed(&good.replacen("0000000000000003", "../../../../evil", 1));
     assert!(refusal(&[&digest]).contains("a digest that is none"));

@@ -1,0 +1,110 @@
+//! `cargo xtask mutants`: wrong edits of the engine, and which of them a fixed budget of seeds
+//! notices.
+//!
+//! The idea is that of cargo-mutants, without its price: it builds the program once for each
+//! mutant, which takes a minute or two here. Here all mutants of a sample are built in at once, each
+//! behind a switch (`if mutant(17) { wrong } else { right }`), in a copy of the sources, and the
+//! environment chooses one for a run. So a mutant costs only its seeds.
+//!
+//! ```text
+//! find     every place in engine/src where one of a few operators fits
+//! plant    the sample, into a copy of the tree; what does not compile is left out
+//! judge    the same seeds for each: a mutant is caught if they do not pass
+//! report   docs/mutants.md: the score, and each survivor with why it survives
+//! ```
+
+mod find;
+mod judge;
+mod plant;
+mod report;
+
+use find::Mutant;
+use rand::seq::SliceRandom;
+use rand_chacha::ChaCha8Rng;
+use rand_chacha::rand_core::SeedableRng;
+use std::error::Error;
+use std::path::{Path, PathBuf};
+
+/// Whatever goes wrong in a task.
+pub(crate) type Outcome<T> = Result<T, Box<dyn Error>>;
+
+/// The arguments of `cargo xtask mutants`.
+#[derive(Clone, Debug, clap::Args)]
+pub(crate) struct Args {
+    /// How many mutants, drawn at random; all unless given
+    #[arg(long, value_name = "N")]
+    sample: Option<usize>,
+    /// What the sample is drawn from
+    #[arg(long, value_name = "SEED", default_value_t = 1)]
+    seed: u64,
+    /// Only every N-th mutant of the sample, from the I-th on; I counts from 1
+    #[arg(long, value_name = "I/N", value_parser = shard)]
+    shard: Option<(usize, usize)>,
+    /// Only mutants in files whose path contains this
+    #[arg(long, value_name = "TEXT")]
+    file: Option<String>,
+    /// Seeds of `swarm` for each mutant
+    #[arg(long, value_name = "N", default_value_t = 400)]
+    swarm: u64,
+    /// Seeds of each other scenario of the catalogue for each mutant
+    #[arg(long, value_name = "N", default_value_t = 10)]
+    catalogue: u64,
+    /// Only print the mutants
+    #[arg(long)]
+    list: bool,
+    /// Where the copy, the program and the results are; a run goes on where an earlier one ended
+    #[arg(long, value_name = "DIR", default_value = "target/mutants")]
+    out: PathBuf,
+    /// Write docs/mutants.md from the results of `--out`, of all shards, and run nothing
+    #[arg(long)]
+    report: bool,
+}
+
+fn shard(text: &str) -> Result<(usize, usize), String> {
+    let expected = "expected I/N with I from 1 to N, such as 2/3";
+    let (index, of) = text.split_once('/').ok_or(expected)?;
+    match (index.parse(), of.parse()) {
+        (Ok(index), Ok(of)) if (1..=of).contains(&index) => Ok((index, of)),
+        _ => Err(expected.to_owned()),
+    }
+}
+
+/// Finds, plants and judges mutants, or reports on them.
+pub(crate) fn command(args: &Args) -> Outcome<()> {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).parent().ok_or("xtask is in the workspace")?;
+    if args.report {
+        return report::write(root, &args.out);
+    }
+    let all = find::all(&root.join("engine/src"))?;
+    let chosen = choose(&all, args);
+    println!("{} of {} mutants of engine/src", chosen.len(), all.len());
+    if args.list {
+        chosen.iter().for_each(|mutant| println!("{}", mutant.name()));
+        return Ok(());
+    }
+    std::fs::create_dir_all(&args.out)?;
+    let out = args.out.canonicalize()?;
+    let known = judge::known(&out)?;
+    let left: Vec<Mutant> = chosen.into_iter().filter(|it| !known.contains(&it.name())).collect();
+    println!("{} are judged already; {} are left", known.len(), left.len());
+    if left.is_empty() {
+        return Ok(());
+    }
+    let planted = plant::plant(root, &out, left)?;
+    judge::judge(&planted, &out, args.swarm, args.catalogue)
+}
+
+/// The sample, and of it the shard.
+fn choose(all: &[Mutant], args: &Args) -> Vec<Mutant> {
+    let fits = |mutant: &&Mutant| args.file.as_ref().is_none_or(|text| mutant.file.contains(text));
+    let mut chosen: Vec<Mutant> = all.iter().filter(fits).cloned().collect();
+    if let Some(sample) = args.sample {
+        chosen.shuffle(&mut ChaCha8Rng::seed_from_u64(args.seed));
+        chosen.truncate(sample);
+        chosen.sort_by(|a, b| (&a.file, a.range.start).cmp(&(&b.file, b.range.start)));
+    }
+    match args.shard {
+        Some((index, of)) => chosen.into_iter().skip(index - 1).step_by(of).collect(),
+        None => chosen,
+    }
+}
