@@ -152,7 +152,10 @@ fn what_cannot_be_joined_leaves_nothing() {
     broken("rebuilt", &journal.replacen(&build, "\"build\":\"0123456789abcdef\"", 1));
     let middle = journal.find("{\"run\"").unwrap();
     damaged("damaged", &format!("{}{}", &journal[..middle], &journal[middle + 9..]));
-    damaged("edited", &journal.replacen("\"outcome\":\"pass\",\"digest", "\"outcome\":\"vacuous\",\"digest", 1));
+    damaged(
+        "edited",
+        &journal.replacen("\"outcome\":\"pass\",\"digest", "\"outcome\":\"vacuous\",\"digest", 1),
+    );
     broken("escape", &journal.replacen("\"name\":\"small\"", "\"name\":\"../../evil\"", 1));
     damaged("cut", &journal[..100]);
     broken("no-shard", &journal.replacen("\"of\":1", "\"of\":0", 1));
