@@ -17,6 +17,8 @@ pub mod protocol;
 pub mod raft;
 pub mod record;
 pub mod rules;
+#[cfg(test)]
+mod script;
 pub mod timer;
 
 use ids::TopicPartition;

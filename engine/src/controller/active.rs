@@ -2,16 +2,17 @@
 //! (`QuorumController`, KIP-631).
 
 use super::cluster::{Cluster, Decision};
+use super::contact_times::ContactTimes;
 use super::heartbeat::{ControlState, Heard};
-use super::sessions::{Contact, Sessions};
+use super::heartbeats::Heartbeats;
 use crate::Outbox;
 use crate::config::ControllerConfig;
 use crate::error::ErrorCode;
 use crate::ids::{LeaderEpoch, Offset};
 use crate::metadata::{Feature, MetadataImage, MetadataRecord};
 use crate::protocol::{
-    BrokerHeartbeatRequest, BrokerHeartbeatResponse, BrokerRegistrationRequest,
-    BrokerRegistrationResponse, Request, Response,
+    BrokerHeartbeatRequest, BrokerRegistrationRequest, BrokerRegistrationResponse, Request,
+    Response,
 };
 use crate::rules::Rulebook;
 use crate::timer::{ControllerTimer, Timer};
@@ -21,7 +22,15 @@ use rand_chacha::ChaCha8Rng;
 /// `metadata.version` of a new cluster: 4.1-IV1.
 const METADATA_VERSION: u16 = 27;
 
-/// What only the active controller has.
+/// The periodic tasks of the active controller (`PeriodicTaskControlManager`).
+const PERIODIC: [ControllerTimer; 4] = [
+    ControllerTimer::Sessions,
+    ControllerTimer::Idle,
+    ControllerTimer::Balance,
+    ControllerTimer::Unclean,
+];
+
+/// The state that only the active controller has.
 #[derive(Clone, Debug)]
 pub(super) struct Active {
     /// The epoch that it leads the quorum in.
@@ -29,11 +38,13 @@ pub(super) struct Active {
     /// The state with all that it has decided, committed or not.
     pub(super) image: MetadataImage,
     rules: Rulebook,
-    sessions: Sessions,
-    /// When it last wrote something.
-    last_write: Mono,
-    sessions_timer_is_set: bool,
+    contacts: ContactTimes,
+    heartbeats: Heartbeats,
 }
+
+/// The pause between two runs of a periodic task that had more to do
+/// (`DEFAULT_IMMEDIATE_PERIOD_NS`).
+const IMMEDIATE: Span = Span::millis(10);
 
 /// What came of a request: the answer, or why it is refused as a whole, and the records that
 /// have to be appended. They have been replayed already.
@@ -49,28 +60,21 @@ impl Active {
         now: Mono,
         out: &mut Outbox,
     ) -> Self {
-        let sessions = Sessions::new(config.session_timeout, committed, now);
-        let mut active = Self {
-            epoch,
-            image: committed.clone(),
-            rules,
-            sessions,
-            last_write: now,
-            sessions_timer_is_set: false,
-        };
-        active.watch_sessions(out);
-        for timer in [ControllerTimer::Idle, ControllerTimer::Balance, ControllerTimer::Unclean] {
+        let mut contacts = ContactTimes::new(config.session_timeout);
+        for broker in committed.brokers().filter(|broker| !broker.fenced) {
+            contacts.update((broker.id, broker.epoch), now);
+        }
+        let image = committed.clone();
+        let heartbeats = Heartbeats::new(&image);
+        let active = Self { epoch, image, rules, contacts, heartbeats };
+        for timer in PERIODIC {
             active.set_periodic(timer, config, now, out);
         }
         active
     }
 
     /// What the first active controller of a cluster writes.
-    pub(super) fn bootstrap(
-        &mut self,
-        config: &ControllerConfig,
-        now: Mono,
-    ) -> Vec<MetadataRecord> {
+    pub(super) fn bootstrap(&mut self, config: &ControllerConfig) -> Vec<MetadataRecord> {
         if self.image.feature(Feature::MetadataVersion) > 0 {
             return Vec::new();
         }
@@ -79,7 +83,7 @@ impl Active {
             level(Feature::MetadataVersion, METADATA_VERSION),
             level(Feature::EligibleLeaderReplicas, u16::from(config.eligible_leader_replicas)),
         ];
-        self.replay(records, now)
+        self.replay(records)
     }
 
     fn cluster(&self) -> Cluster<'_> {
@@ -87,13 +91,11 @@ impl Active {
     }
 
     /// Replays what was decided, so that the next decision is made on top of it.
-    fn replay(&mut self, records: Vec<MetadataRecord>, now: Mono) -> Vec<MetadataRecord> {
+    fn replay(&mut self, records: Vec<MetadataRecord>) -> Vec<MetadataRecord> {
         for record in &records {
             let offset = self.image.offset() + 1;
             self.image.replay(offset, record).expect("a decision fits the state it was made from");
-        }
-        if !records.is_empty() {
-            self.last_write = now;
+            self.heartbeats.replay(record, &self.image);
         }
         records
     }
@@ -114,51 +116,42 @@ impl Active {
         match request {
             Request::BrokerRegistration(request) => {
                 let decision = self.register(request, now, out);
-                self.settle(decision, now)
+                self.settle(decision)
             }
             Request::BrokerHeartbeat(request) => self.heartbeat(request, now, out),
             Request::AlterPartition(request) => {
                 let decision = self.cluster().alter_partitions(request, out);
-                self.settle(decision, now)
+                self.settle(decision)
             }
             Request::CreateTopics(request) => {
                 let decision = self.cluster().create_topics(request, rng, out);
-                self.settle(Ok(decision), now)
+                self.settle(Ok(decision))
             }
             Request::ElectLeaders(request) => {
                 let decision = self.cluster().elect_leaders(request, out);
-                self.settle(Ok(decision), now)
+                self.settle(Ok(decision))
             }
             other => unreachable!("controllers do not serve {}", other.name()),
         }
     }
 
-    fn settle<R: Into<Response>>(
-        &mut self,
-        decision: Result<Decision<R>, ErrorCode>,
-        now: Mono,
-    ) -> Outcome {
+    fn settle<R: Into<Response>>(&mut self, decision: Result<Decision<R>, ErrorCode>) -> Outcome {
         match decision {
-            Ok(Decision { records, response }) => (Ok(response.into()), self.replay(records, now)),
+            Ok(Decision { records, response }) => (Ok(response.into()), self.replay(records)),
             Err(error) => (Err(error), Vec::new()),
         }
     }
 
     fn register(
-        &mut self,
+        &self,
         request: &BrokerRegistrationRequest,
         now: Mono,
         out: &mut Outbox,
     ) -> Result<Decision<BrokerRegistrationResponse>, ErrorCode> {
-        let existing = self.image.broker(request.broker).map(|broker| broker.epoch);
-        let is_live =
-            existing.is_some_and(|epoch| self.sessions.is_live(request.broker, epoch, now));
-        let next_offset = self.last_offset() + 1;
-        let decision = self.cluster().register(request, next_offset, is_live, out)?;
-        if existing != Some(decision.response.broker_epoch) {
-            self.sessions.forget(request.broker);
-        }
-        Ok(decision)
+        let existing = self.image.broker(request.broker).map(|broker| (broker.id, broker.epoch));
+        let has_session =
+            existing.is_some_and(|existing| self.contacts.has_valid_session(existing, now));
+        self.cluster().register(request, self.last_offset() + 1, has_session, out)
     }
 
     fn heartbeat(
@@ -167,39 +160,23 @@ impl Active {
         now: Mono,
         out: &mut Outbox,
     ) -> Outcome {
+        // Before anything is checked (`trackBrokerHeartbeat`).
+        self.contacts.update((request.broker, request.broker_epoch), now);
         let Decision { records, response: Heard { state, response } } =
-            match self.cluster().heartbeat(request, &self.sessions, out) {
+            match self.cluster().heartbeat(request, &self.heartbeats, out) {
                 Ok(decision) => decision,
                 Err(error) => return (Err(error), Vec::new()),
             };
-        let records = self.replay(records, now);
-        self.after_heartbeat(request, state, &response, now, out);
+        self.heartbeats.touch(request.broker, response.is_fenced, request.current_metadata_offset);
+        let records = self.replay(records);
+        if state == ControlState::ControlledShutdown {
+            let offset = self.last_offset();
+            self.heartbeats.begin_shutdown(request.broker, offset);
+        }
         (Ok(response.into()), records)
     }
 
-    fn after_heartbeat(
-        &mut self,
-        request: &BrokerHeartbeatRequest,
-        state: ControlState,
-        response: &BrokerHeartbeatResponse,
-        now: Mono,
-        out: &mut Outbox,
-    ) {
-        let contact = Contact {
-            broker: request.broker,
-            epoch: request.broker_epoch,
-            metadata_offset: request.current_metadata_offset,
-            fenced: response.is_fenced,
-        };
-        self.sessions.touch(contact, now);
-        if state == ControlState::ControlledShutdown {
-            let offset = self.last_offset();
-            self.sessions.shuts_down(request.broker, offset);
-        }
-        self.watch_sessions(out);
-    }
-
-    /// Handles one of its timers and answers what has to be appended.
+    /// Handles one of its timers and returns the records to append.
     pub(super) fn on_timer(
         &mut self,
         timer: ControllerTimer,
@@ -207,55 +184,39 @@ impl Active {
         now: Mono,
         out: &mut Outbox,
     ) -> Vec<MetadataRecord> {
-        let (records, at_once) = match timer {
-            ControllerTimer::Sessions => return self.fence_expired(now, out),
+        let Decision { records, response: has_more } = match timer {
+            ControllerTimer::Sessions => self.fence_expired(now, out),
             ControllerTimer::Idle => {
-                let is_idle = now.since(self.last_write) >= config.max_idle;
-                (if is_idle { vec![MetadataRecord::NoOp] } else { Vec::new() }, false)
+                Decision { records: vec![MetadataRecord::NoOp], response: false }
             }
-            ControllerTimer::Balance => {
-                let Decision { records, response } = self.cluster().balance(out);
-                (records, response)
-            }
-            ControllerTimer::Unclean => {
-                let Decision { records, response } = self.cluster().elect_uncleanly(out);
-                (records, response)
-            }
+            ControllerTimer::Balance => self.cluster().balance(out),
+            ControllerTimer::Unclean => self.cluster().elect_uncleanly(out),
         };
-        let records = self.replay(records, now);
-        if at_once && !records.is_empty() {
-            out.set_timer(Timer::Controller(timer), now);
+        let records = self.replay(records);
+        if has_more {
+            out.set_timer(Timer::Controller(timer), now + IMMEDIATE);
         } else {
             self.set_periodic(timer, config, now, out);
         }
         records
     }
 
-    /// Fences the stalest of the brokers whose sessions are over. The next has its turn in a
-    /// later input, on top of what this one changed.
-    fn fence_expired(&mut self, now: Mono, out: &mut Outbox) -> Vec<MetadataRecord> {
-        self.sessions_timer_is_set = false;
-        let expired = self.sessions.expired(now);
+    /// Fences one broker whose session has expired (`maybeFenceOneStaleBroker`). The next is
+    /// fenced by a later run, on top of what this one changed. Reports whether an entry expired;
+    /// one of an earlier registration counts, and leads to nothing else.
+    fn fence_expired(&mut self, now: Mono, out: &mut Outbox) -> Decision<bool> {
+        let expired = self.contacts.expired(now);
         let count = self.rules.fenced_per_decision(out, expired.len());
+        let chosen = &expired[..count.min(expired.len())];
         let mut records = Vec::new();
-        for broker in &expired[..count.min(expired.len())] {
-            self.cluster().fence(*broker, &mut records, out);
-            self.sessions.forget(*broker);
+        for (broker, epoch) in chosen {
+            self.contacts.remove((*broker, *epoch));
+            if self.image.broker(*broker).is_some_and(|present| present.epoch == *epoch) {
+                self.cluster().fence(*broker, &mut records, out);
+                self.heartbeats.fence(*broker);
+            }
         }
-        let records = self.replay(records, now);
-        self.watch_sessions(out);
-        records
-    }
-
-    /// Sets the timer for the session that is over first. Heartbeats only put that off, so a
-    /// timer that is set already is early enough.
-    fn watch_sessions(&mut self, out: &mut Outbox) {
-        if !self.sessions_timer_is_set
-            && let Some(at) = self.sessions.next_expiration()
-        {
-            self.sessions_timer_is_set = true;
-            out.set_timer(Timer::Controller(ControllerTimer::Sessions), at);
-        }
+        Decision { records, response: !chosen.is_empty() }
     }
 
     fn set_periodic(
@@ -265,25 +226,21 @@ impl Active {
         now: Mono,
         out: &mut Outbox,
     ) {
-        let at = match timer {
-            ControllerTimer::Sessions => return,
+        let period = match timer {
+            // Eight checks within a session (`maybeFenceStaleBrokerPeriodNs`).
+            ControllerTimer::Sessions => Span(config.session_timeout.0 / 8).max(Span::millis(1)),
             ControllerTimer::Idle if config.max_idle == Span::ZERO => return,
-            ControllerTimer::Idle => self.last_write + config.max_idle,
+            ControllerTimer::Idle => config.max_idle,
             ControllerTimer::Balance if !config.auto_leader_rebalance => return,
-            ControllerTimer::Balance => now + Span::secs(config.imbalance_check_seconds.max(1)),
-            ControllerTimer::Unclean => now + config.unclean_interval.max(Span::millis(1)),
+            ControllerTimer::Balance => Span::secs(config.imbalance_check_seconds.max(1)),
+            ControllerTimer::Unclean => config.unclean_interval.max(Span::millis(1)),
         };
-        out.set_timer(Timer::Controller(timer), at);
+        out.set_timer(Timer::Controller(timer), now + period);
     }
 
-    /// It is active no more: nothing of this may wake anybody.
+    /// Cancels its timers: it is not active any more.
     pub(super) fn retire(self, out: &mut Outbox) {
-        for timer in [
-            ControllerTimer::Sessions,
-            ControllerTimer::Idle,
-            ControllerTimer::Balance,
-            ControllerTimer::Unclean,
-        ] {
+        for timer in PERIODIC {
             out.cancel_timer(Timer::Controller(timer));
         }
     }

@@ -2,7 +2,7 @@
 //! `ReplicationControlManager.processBrokerHeartbeat`; KIP-631, KIP-841).
 
 use super::cluster::{Cluster, Decision};
-use super::sessions::Sessions;
+use super::heartbeats::Heartbeats;
 use super::transition::Transition;
 use crate::Outbox;
 use crate::error::ErrorCode;
@@ -42,13 +42,13 @@ impl Cluster<'_> {
     pub(super) fn heartbeat(
         &self,
         request: &BrokerHeartbeatRequest,
-        sessions: &Sessions,
+        heartbeats: &Heartbeats,
         out: &mut Outbox,
     ) -> Result<Decision<Heard>, ErrorCode> {
         let registration = self.living(request.broker, request.broker_epoch, out)?;
         let is_caught_up = request.current_metadata_offset >= registration.registered_at;
-        let present = present_state(registration, sessions);
-        let state = self.next_state(present, request, is_caught_up, sessions);
+        let present = present_state(registration, heartbeats);
+        let state = self.next_state(present, request, is_caught_up, heartbeats);
 
         let mut records = Vec::new();
         if state != present {
@@ -88,7 +88,7 @@ impl Cluster<'_> {
         present: ControlState,
         request: &BrokerHeartbeatRequest,
         is_caught_up: bool,
-        sessions: &Sessions,
+        heartbeats: &Heartbeats,
     ) -> ControlState {
         let leads = || self.has_leaderships(request.broker);
         match present {
@@ -111,8 +111,8 @@ impl Cluster<'_> {
             ControlState::ControlledShutdown => {
                 // Others must know the new leaders before this one goes, or clients would be
                 // sent back to it.
-                let applied = sessions.lowest_active_offset(self.image);
-                let wanted = sessions.shutdown_offset(request.broker);
+                let applied = heartbeats.lowest_active_offset();
+                let wanted = heartbeats.shutdown_offset(request.broker);
                 if !leads() && wanted.is_none_or(|wanted| wanted <= applied) {
                     ControlState::ShutdownNow
                 } else {
@@ -142,10 +142,10 @@ impl Cluster<'_> {
     }
 }
 
-fn present_state(registration: &BrokerRegistration, sessions: &Sessions) -> ControlState {
+fn present_state(registration: &BrokerRegistration, heartbeats: &Heartbeats) -> ControlState {
     if registration.fenced {
         ControlState::Fenced
-    } else if sessions.shutdown_offset(registration.id).is_some() {
+    } else if heartbeats.shutdown_offset(registration.id).is_some() {
         ControlState::ControlledShutdown
     } else {
         ControlState::Unfenced

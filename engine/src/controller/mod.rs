@@ -18,13 +18,14 @@ mod active;
 mod alter_partition;
 mod cluster;
 mod connections;
+mod contact_times;
 mod create_topics;
 mod elect_leaders;
 mod heartbeat;
+mod heartbeats;
 mod partition_change;
 mod placement;
 mod registration;
-mod sessions;
 mod transition;
 
 #[cfg(test)]
@@ -246,7 +247,7 @@ impl Controller {
         let Self { settings, committed, .. } = self;
         let config = &settings.config;
         let mut active = Active::new(claim.epoch, committed, settings.rules, config, now.mono, out);
-        let records = active.bootstrap(config, now.mono);
+        let records = active.bootstrap(config);
         self.active = Some(active);
         out.observe(Fact::ControllerActive { epoch: claim.epoch });
         self.append(&records, now, out);

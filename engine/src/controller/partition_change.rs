@@ -109,19 +109,16 @@ fn take_over(leader: BrokerId, how: How, isr: &mut Vec<BrokerId>, elr: &mut Vec<
     }
 }
 
-/// The last leader is remembered when the ISR becomes empty, and forgotten when there is a leader.
+/// The last leader is remembered when the partition loses its leader, and forgotten when it has
+/// a leader again (`maybeUpdateLastKnownLeader`).
 fn last_known_leader(
     state: &PartitionRegistration,
     change: &PartitionChange,
 ) -> Option<Option<BrokerId>> {
-    let leader = change.leader.unwrap_or(state.leader);
-    let becomes_empty = change.isr.as_ref().is_some_and(Vec::is_empty);
-    if becomes_empty && state.leader.is_some() && state.last_known_leader != state.leader {
-        Some(state.leader)
-    } else if leader.is_some() && state.last_known_leader.is_some() {
-        Some(None)
-    } else {
-        None
+    match change.leader? {
+        None if state.last_known_leader.is_none() => Some(state.leader),
+        Some(_) if state.last_known_leader.is_some() => Some(None),
+        _ => None,
     }
 }
 

@@ -10,12 +10,14 @@ use crate::protocol::{BrokerRegistrationRequest, BrokerRegistrationResponse};
 use crate::rules::election::LastLife;
 
 impl Cluster<'_> {
-    /// Registers a broker. Its first record will stand at `next_offset`; `has_session` tells
-    /// whether the life that is registered now has been heard of lately.
+    /// Registers a broker. `next_offset` is the offset of the first record of the decision, and
+    /// becomes the broker's epoch; `has_session` says whether the registration that exists has
+    /// sent a heartbeat within the session time-out.
     ///
     /// # Errors
     ///
-    /// `DUPLICATE_BROKER_REGISTRATION` if another life of that broker goes on.
+    /// `DUPLICATE_BROKER_REGISTRATION` if another incarnation of that broker has a session, also
+    /// if it was shut down in order: only the end of the session frees the id.
     pub(super) fn register(
         &self,
         request: &BrokerRegistrationRequest,
@@ -28,8 +30,7 @@ impl Cluster<'_> {
             if existing.incarnation == request.incarnation {
                 return Ok(repeat(existing, request));
             }
-            // One that shuts down may be followed by the next before its session ends.
-            if has_session && !existing.in_controlled_shutdown {
+            if has_session {
                 return Err(ErrorCode::DuplicateBrokerRegistration);
             }
         }
@@ -41,13 +42,13 @@ impl Cluster<'_> {
             fenced: true,
             in_controlled_shutdown: false,
         };
-        // The registration comes first, so that its epoch is its own offset; what the broker
-        // left behind is cleaned up in the same batch.
-        let mut records = vec![MetadataRecord::RegisterBroker(record)];
+        // What the last life left behind is cleaned up first, in the same batch.
+        let mut records = Vec::new();
         if let Some(existing) = existing {
             let transition = self.end_of(existing, request, out);
             self.update_partitions(transition, &mut records, out);
         }
+        records.push(MetadataRecord::RegisterBroker(record));
         let response =
             BrokerRegistrationResponse { error: ErrorCode::None, broker_epoch: next_offset };
         Ok(Decision { records, response })

@@ -87,7 +87,8 @@ impl Cluster<'_> {
         state.replicas.iter().copied().filter(|id| self.image.is_active(*id)).collect()
     }
 
-    /// Adds what fences a broker: it leaves every ISR and leads no more.
+    /// Adds the records that fence a broker: it leaves every ISR and leads no partition. Kafka
+    /// writes them for a fenced broker as well.
     pub(super) fn fence(
         &self,
         broker: BrokerId,
@@ -98,7 +99,7 @@ impl Cluster<'_> {
         self.set_fenced(broker, true, records, out);
     }
 
-    /// Adds what unfences a broker: partitions without leader may have one now.
+    /// Adds the records that unfence a broker: partitions without leader may get one.
     pub(super) fn unfence(
         &self,
         broker: BrokerId,
@@ -116,11 +117,10 @@ impl Cluster<'_> {
         records: &mut Vec<MetadataRecord>,
         out: &mut Outbox,
     ) {
-        let registration = self.image.broker(broker);
-        let Some(registration) = registration.filter(|broker| broker.fenced != fenced) else {
-            return;
-        };
-        out.observe(Fact::BrokerFenced { broker, fenced });
+        let Some(registration) = self.image.broker(broker) else { return };
+        if registration.fenced != fenced {
+            out.observe(Fact::BrokerFenced { broker, fenced });
+        }
         records.push(MetadataRecord::BrokerRegistrationChange(BrokerRegistrationChange {
             broker,
             broker_epoch: registration.epoch,

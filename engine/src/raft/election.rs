@@ -1,4 +1,4 @@
-//! Elections: pre-vote, vote, and what follows from the answers (KIP-595, KIP-996).
+//! Elections: pre-votes, votes, and the end of an epoch (KIP-595, KIP-996).
 
 use super::role::{Role, Votes};
 use super::{Leader, Quorum};
@@ -11,81 +11,75 @@ use crate::protocol::{
     EndQuorumEpochResponse, VoteRequest, VoteResponse,
 };
 use crate::rules::quorum::{Ballot, LogEnd};
-use crate::timer::{QuorumTimer, Timer};
 use machine::{Disk, Halt, Mono, Now, Span};
-use rand::RngExt;
 use std::collections::{BTreeMap, BTreeSet};
 
 impl Quorum {
-    /// No leader was heard of, or no election was won, in time.
+    /// The present role has waited long enough: for the leader, or for an election to be decided.
     pub(super) fn on_election_timer(
         &mut self,
         now: Now,
         disk: &mut dyn Disk,
         out: &mut Outbox,
     ) -> Result<(), Halt> {
-        if !self.is_voter() {
-            // An observer looks for a leader among the voters. What it has asked it still awaits.
-            self.role = Role::Unattached;
-            out.observe(Fact::QuorumFollower { epoch: self.epoch, leader: None });
-            return Ok(());
-        }
-        match &self.role {
+        let is_voter = self.is_voter();
+        match &mut self.role {
             Role::Leader(_) => Ok(()),
-            Role::Prospective { .. } => {
-                self.give_up_prospect(now, out);
+            // An observer keeps its leader: brokers go on with their heartbeats to it
+            // (`pollFollowerAsObserver`).
+            Role::Follower { fetch_expired, .. } if !is_voter => {
+                *fetch_expired = true;
                 Ok(())
             }
+            Role::Unattached if !is_voter => Ok(()),
+            Role::Prospective { followed: Some(leader), .. } => {
+                let leader = *leader;
+                self.follow(leader, now, out);
+                Ok(())
+            }
+            Role::Resigned { .. } => self.leave_resigned(now, disk, out),
             Role::Follower { .. }
             | Role::Unattached
-            | Role::Candidate { .. }
-            | Role::Resigned { .. } => self.ask_for_prospect(now, disk, out),
-        }
-    }
-
-    /// Asks the other voters whether they would vote for it. Its epoch stays, so that a member
-    /// that merely cannot reach the leader disturbs nobody.
-    fn ask_for_prospect(
-        &mut self,
-        now: Now,
-        disk: &mut dyn Disk,
-        out: &mut Outbox,
-    ) -> Result<(), Halt> {
-        let followed = self.leader();
-        self.turn_into(Role::Prospective { votes: Votes::of(self.config.id), followed });
-        out.observe(Fact::QuorumCandidate { epoch: self.epoch, pre_vote: true });
-        let timeout = self.election_timeout();
-        out.set_timer(Timer::Quorum(QuorumTimer::Election), now.mono + timeout);
-        self.count_votes(now, disk, out)
-    }
-
-    /// It would not be elected: back to the leader it knew, or on waiting for one.
-    fn give_up_prospect(&mut self, now: Now, out: &mut Outbox) {
-        match self.role {
-            Role::Prospective { followed: Some(leader), .. } => self.follow(leader, now, out),
-            _ => self.wait_for_election(now, out),
+            | Role::Prospective { followed: None, .. }
+            | Role::Candidate { .. } => self.become_prospective(now, disk, out),
         }
     }
 
     fn stand(&mut self, now: Now, disk: &mut dyn Disk, out: &mut Outbox) -> Result<(), Halt> {
         self.epoch += 1;
         self.vote = Some(self.config.id);
-        self.turn_into(Role::Candidate { votes: Votes::of(self.config.id) });
-        out.observe(Fact::QuorumCandidate { epoch: self.epoch, pre_vote: false });
-        self.persist(disk)?;
-        let timeout = self.election_timeout();
-        out.set_timer(Timer::Quorum(QuorumTimer::Election), now.mono + timeout);
-        self.count_votes(now, disk, out)
+        self.persist_candidacy(disk)?;
+        self.run_candidacy(now, disk, out)
     }
 
-    /// Asks the voters that have not answered, while it may still win.
-    pub(super) fn ask_for_votes(&mut self, now: Mono, out: &mut Outbox) {
+    /// A candidate knows no leader of its epoch, whatever its role was before.
+    fn persist_candidacy(&mut self, disk: &mut dyn Disk) -> Result<(), Halt> {
+        self.role = Role::Candidate { votes: Votes::of(self.config.id) };
+        self.persist(disk)
+    }
+
+    /// Is a candidate of the present epoch, for which it has voted for itself durably.
+    pub(super) fn run_candidacy(
+        &mut self,
+        now: Now,
+        disk: &mut dyn Disk,
+        out: &mut Outbox,
+    ) -> Result<(), Halt> {
+        self.turn_into(Role::Candidate { votes: Votes::of(self.config.id) });
+        out.observe(Fact::QuorumCandidate { epoch: self.epoch, pre_vote: false });
+        self.restart_election_timer(now.mono, out);
+        self.act_on_votes(now, disk, out)
+    }
+
+    /// Sends vote requests to the voters whose vote is not recorded, while the election can
+    /// still be won.
+    pub(super) fn request_votes(&mut self, now: Mono, out: &mut Outbox) {
         let (votes, pre_vote) = match &self.role {
             Role::Prospective { votes, .. } => (votes, true),
             Role::Candidate { votes } => (votes, false),
             _ => return,
         };
-        if votes.refused.len() >= self.too_many_refusals() {
+        if votes.is_rejected(self.config.voters.len()) {
             return;
         }
         let unrecorded: Vec<BrokerId> =
@@ -99,45 +93,36 @@ impl Quorum {
                 last_offset,
                 pre_vote,
             };
-            self.ask(now, voter, request, out);
+            self.send_request(now, voter, request, out);
         }
     }
 
-    fn too_many_refusals(&self) -> usize {
-        self.config.voters.len() - self.majority() + 1
-    }
-
-    /// Acts on the votes so far.
-    fn count_votes(&mut self, now: Now, disk: &mut dyn Disk, out: &mut Outbox) -> Result<(), Halt> {
-        let majority = self.majority();
-        let too_many_refusals = self.too_many_refusals();
+    /// Acts on the votes so far. A candidate that cannot win any more waits for the rest of its
+    /// election time-out before it sends pre-votes again (`maybeHandleElectionLoss`).
+    pub(super) fn act_on_votes(
+        &mut self,
+        now: Now,
+        disk: &mut dyn Disk,
+        out: &mut Outbox,
+    ) -> Result<(), Halt> {
+        let voters = self.config.voters.len();
         match &self.role {
-            Role::Prospective { votes, .. } if votes.granted.len() >= majority => {
+            Role::Prospective { votes, .. } if votes.is_granted(voters) => {
                 self.stand(now, disk, out)
             }
-            Role::Prospective { votes, .. } if votes.refused.len() >= too_many_refusals => {
-                self.give_up_prospect(now, out);
+            Role::Prospective { votes, followed } if votes.is_rejected(voters) => {
+                match *followed {
+                    Some(leader) => self.follow(leader, now, out),
+                    None => self.become_unattached(now, out),
+                }
                 Ok(())
             }
-            Role::Candidate { votes } if votes.granted.len() >= majority => {
+            Role::Candidate { votes } if votes.is_granted(voters) => {
                 let granted = votes.granted.clone();
                 self.lead(granted, now, disk, out)
             }
-            Role::Candidate { votes } if votes.refused.len() >= too_many_refusals => {
-                self.back_off(now.mono, out);
-                Ok(())
-            }
             _ => Ok(()),
         }
-    }
-
-    /// Lost: the next attempt waits a random time that grows with the number of losses.
-    fn back_off(&mut self, now: Mono, out: &mut Outbox) {
-        self.failed_elections += 1;
-        let base = self.config.retry_backoff.0 << self.failed_elections.min(16);
-        let most = base.min(self.config.election_backoff_max.0).max(1);
-        let wait = Span(self.rng.random_range(0..most));
-        out.set_timer(Timer::Quorum(QuorumTimer::Election), now + wait);
     }
 
     fn lead(
@@ -147,7 +132,6 @@ impl Quorum {
         disk: &mut dyn Disk,
         out: &mut Outbox,
     ) -> Result<(), Halt> {
-        self.failed_elections = 0;
         let epoch_start = self.log.end_offset();
         self.turn_into(Role::Leader(Leader {
             epoch_start,
@@ -155,7 +139,7 @@ impl Quorum {
             fetched: BTreeSet::new(),
             pending: Vec::new(),
         }));
-        out.cancel_timer(Timer::Quorum(QuorumTimer::Election));
+        self.set_election_deadline(Mono::MAX, out);
         out.observe(Fact::QuorumLeader { epoch: self.epoch, epoch_start });
         self.persist(disk)?;
         self.append_leader_change(&granted, now, disk, out)?;
@@ -164,7 +148,7 @@ impl Quorum {
         self.advance_high_watermark(disk, out)
     }
 
-    /// Answers a vote request (`handleVoteRequest`).
+    /// Handles a vote request (`handleVoteRequest`).
     pub(super) fn on_vote_request(
         &mut self,
         request: &VoteRequest,
@@ -183,7 +167,7 @@ impl Quorum {
         }
         let has_leader = match self.role {
             Role::Leader(_) => true,
-            Role::Follower { heard, .. } => heard || !request.pre_vote,
+            Role::Follower { has_fetched, .. } => has_fetched || !request.pre_vote,
             Role::Prospective { followed: Some(_), .. } => !request.pre_vote,
             _ => false,
         };
@@ -199,19 +183,35 @@ impl Quorum {
         };
         let granted = self.rules.grants_vote(out, ballot);
         if granted && !request.pre_vote && self.vote.is_none() {
-            self.vote = Some(request.replica);
-            self.persist(disk)?;
-            // Whoever has voted leaves the elected one time to make itself known.
-            self.wait_for_election(now, out);
+            self.vote_for(request.replica, now, disk, out)?;
         }
         Ok(self.vote_response(ErrorCode::None, granted))
+    }
+
+    /// Votes for another member. The candidate has at least as good a chance as this member, so
+    /// the election time-out starts anew; a member that was sending pre-votes goes on with them
+    /// (`unattachedAddVotedState`, `prospectiveAddVotedState`).
+    fn vote_for(
+        &mut self,
+        candidate: BrokerId,
+        now: Now,
+        disk: &mut dyn Disk,
+        out: &mut Outbox,
+    ) -> Result<(), Halt> {
+        self.vote = Some(candidate);
+        if let Role::Prospective { votes, .. } = &mut self.role {
+            *votes = Votes::of(self.config.id);
+        }
+        self.persist(disk)?;
+        self.restart_election_timer(now.mono, out);
+        Ok(())
     }
 
     fn vote_response(&self, error: ErrorCode, vote_granted: bool) -> VoteResponse {
         VoteResponse { error, leader: self.leader(), leader_epoch: self.epoch, vote_granted }
     }
 
-    /// A voter has answered what it was asked in this role.
+    /// Handles the vote of a voter that was requested in the present role.
     pub(super) fn on_vote_response(
         &mut self,
         from: BrokerId,
@@ -225,12 +225,12 @@ impl Quorum {
             return Ok(());
         }
         if let Role::Prospective { votes, .. } | Role::Candidate { votes } = &mut self.role {
-            votes.count(from, response.vote_granted);
+            votes.record(from, response.vote_granted);
         }
-        self.count_votes(now, disk, out)
+        self.act_on_votes(now, disk, out)
     }
 
-    /// A leader makes itself known.
+    /// Handles the announcement of a leader (`handleBeginQuorumEpochRequest`).
     pub(super) fn on_begin_epoch_request(
         &mut self,
         request: &BeginQuorumEpochRequest,
@@ -247,7 +247,7 @@ impl Quorum {
         Ok(BeginQuorumEpochResponse { error, leader: self.leader(), leader_epoch: self.epoch })
     }
 
-    /// A leader resigns: its followers stand for election, the one with the longest log first.
+    /// A leader has resigned: its followers stand for election, the one with the longest log first.
     pub(super) fn on_end_epoch_request(
         &mut self,
         request: &EndQuorumEpochRequest,
@@ -259,17 +259,18 @@ impl Quorum {
             ErrorCode::FencedLeaderEpoch
         } else {
             self.learn(request.leader_epoch, Some(request.leader), now, disk, out)?;
-            if self.is_voter() && self.leader() == Some(request.leader) {
-                let place = request.preferred_candidates.iter().position(|c| *c == self.config.id);
-                let wait = self.wait_in_line(place, request.preferred_candidates.len());
-                out.set_timer(Timer::Quorum(QuorumTimer::Election), now.mono + wait);
+            if let Role::Follower { leader, .. } = self.role
+                && leader == request.leader
+            {
+                let wait = self.successor_wait(&request.preferred_candidates);
+                self.set_election_deadline(now.mono + wait, out);
             }
             ErrorCode::None
         };
         Ok(EndQuorumEpochResponse { error, leader: self.leader(), leader_epoch: self.epoch })
     }
 
-    /// A voter knows that this member has resigned.
+    /// A voter has acknowledged that this member resigned.
     pub(super) fn on_end_epoch_response(
         &mut self,
         from: BrokerId,
@@ -279,25 +280,29 @@ impl Quorum {
         out: &mut Outbox,
     ) -> Result<(), Halt> {
         self.learn(response.leader_epoch, response.leader, now, disk, out)?;
-        if let Role::Resigned { candidates, told } = &mut self.role
-            && candidates.contains(&from)
+        if let Role::Resigned { acknowledged, .. } = &mut self.role
             && response.error.is_none()
         {
-            told.insert(from);
+            acknowledged.insert(from);
         }
         Ok(())
     }
 
-    /// How long to wait behind those with longer logs: not at all for the first, then doubling
-    /// up to the longest back-off (`strictExponentialElectionBackoffMs`).
-    fn wait_in_line(&self, place: Option<usize>, candidates: usize) -> Span {
-        match place {
-            Some(0) => Span::ZERO,
-            Some(place) => {
-                let behind = candidates.saturating_sub(place).min(16);
-                Span(self.config.election_backoff_max.0 >> behind)
-            }
-            None => self.config.election_backoff_max,
+    /// How long this member waits for the successors before it: not at all as the first, or if
+    /// the list is empty; then doubling up to `controller.quorum.election.backoff.max.ms`, which
+    /// is also the wait of a member that is not in the list (`endEpochElectionBackoff`).
+    fn successor_wait(&self, successors: &[BrokerId]) -> Span {
+        let total = successors.len();
+        let own = self.config.id;
+        let place = successors.iter().position(|successor| *successor == own).unwrap_or(total);
+        let longest = self.config.election_backoff_max;
+        if place == 0 {
+            Span::ZERO
+        } else if place == total {
+            longest
+        } else {
+            let shortest = longest.0 >> (total - 1).min(63);
+            Span(shortest.checked_shl(place as u32 - 1).unwrap_or(u64::MAX).min(longest.0))
         }
     }
 }

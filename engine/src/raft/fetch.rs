@@ -12,7 +12,6 @@ use crate::protocol::{
     LeaderIdAndEpoch, Message, Records, ReplicaState,
 };
 use crate::rules::truncation::{self, Divergence};
-use crate::timer::{QuorumTimer, Timer};
 use machine::{ConnId, Disk, Halt, Mono, Now};
 
 impl Quorum {
@@ -175,13 +174,15 @@ impl Quorum {
             self.learn(current.epoch, current.leader, now, disk, out)?;
         }
         let error = fetched.error;
-        let Role::Follower { leader, heard } = &mut self.role else { return Ok(error) };
+        let Role::Follower { leader, has_fetched, fetch_expired } = &mut self.role else {
+            return Ok(error);
+        };
         if *leader != from || asked_in != self.epoch || !error.is_none() {
             return Ok(error);
         }
-        *heard = true;
-        let timeout = self.config.fetch_timeout;
-        out.set_timer(Timer::Quorum(QuorumTimer::Election), now.mono + timeout);
+        *has_fetched = true;
+        *fetch_expired = false;
+        self.set_election_deadline(now.mono + self.config.fetch_timeout, out);
         // It goes on where the log ends: only one fetch is on its way, and whoever may have changed
         // the log since, as a leader, has forgotten what it fetched as a follower.
         self.apply(fetched, disk, out)?;

@@ -133,7 +133,7 @@ impl Quorum {
         for voter in self.other_voters() {
             let request =
                 BeginQuorumEpochRequest { leader: self.config.id, leader_epoch: self.epoch };
-            self.ask(now.mono, voter, request, out);
+            self.send_request(now.mono, voter, request, out);
         }
         let again = Span(self.config.fetch_timeout.0 / 2);
         out.set_timer(Timer::Quorum(QuorumTimer::BeginEpoch), now.mono + again);
@@ -149,18 +149,18 @@ impl Quorum {
         voters
     }
 
-    /// Tells the voters that do not know it yet that it has resigned.
-    pub(super) fn ask_to_elect(&mut self, now: Mono, out: &mut Outbox) {
-        let Role::Resigned { candidates, told } = &self.role else { return };
+    /// Announces the end of the epoch to the voters that have not acknowledged it.
+    pub(super) fn announce_end(&mut self, now: Mono, out: &mut Outbox) {
+        let Role::Resigned { preferred_successors, acknowledged } = &self.role else { return };
         let request = EndQuorumEpochRequest {
             leader: self.config.id,
             leader_epoch: self.epoch,
-            preferred_candidates: candidates.clone(),
+            preferred_candidates: preferred_successors.clone(),
         };
         let unaware: Vec<BrokerId> =
-            candidates.iter().filter(|voter| !told.contains(voter)).copied().collect();
+            self.other_voters().filter(|voter| !acknowledged.contains(voter)).collect();
         for voter in unaware {
-            self.ask(now, voter, request.clone(), out);
+            self.send_request(now, voter, request.clone(), out);
         }
     }
 }

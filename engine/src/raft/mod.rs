@@ -125,8 +125,8 @@ pub struct Quorum {
     /// Whom it has voted for in `epoch`.
     vote: Option<BrokerId>,
     role: Role,
-    /// How many elections in a row have failed.
-    failed_elections: u32,
+    /// When the present role has waited long enough; see [`QuorumTimer::Election`].
+    election_deadline: Mono,
     requests: requests::Requests,
     outgoing: outgoing::Outgoing,
     /// What [`QuorumTimer::Poll`] is set for, so as not to set it again for every request.
@@ -148,15 +148,11 @@ impl Quorum {
         disk: &mut dyn Disk,
         out: &mut Outbox,
     ) -> Result<Self, Halt> {
-        // The log is short, so all of it is looked through, whatever the recovery point was.
-        let (mut log, recovery) =
+        // The log is short, so all of it is recovered, whatever the recovery point was. What was
+        // appended and not fsynced by the last life stays so until the next append or fetched
+        // batch, as in Kafka.
+        let (log, recovery) =
             Log::open(DIR, &config.log, disk, false, 0, boot.now.wall).map_err(failed)?;
-        // What it finds may have been appended by a life that died before its fsync. Its votes and
-        // fetches speak of the log end as durable, so it has to be (Kafka leaves that to the next
-        // append).
-        if config.voters.contains(&config.id) {
-            log.flush(disk).map_err(failed)?;
-        }
         let state = store::read(disk)?;
         out.observe(Fact::Loaded {
             partition: TopicPartition::METADATA,
@@ -166,15 +162,17 @@ impl Quorum {
             clean: false,
             cut_bytes: recovery.truncated_bytes,
         });
+        // An epoch that the log is ahead of says nothing about the present one.
+        let log_epoch = log.latest_epoch().unwrap_or(0);
         let mut quorum = Self {
             node: boot.node,
             rules,
             rng: ChaCha8Rng::seed_from_u64(boot.entropy),
             high_watermark: log.log_start(),
-            epoch: state.epoch.max(log.latest_epoch().unwrap_or(0)),
-            vote: state.vote,
+            epoch: state.epoch.max(log_epoch),
+            vote: state.vote.filter(|_| state.epoch >= log_epoch),
             role: Role::Unattached,
-            failed_elections: 0,
+            election_deadline: Mono::MAX,
             requests: requests::Requests::new(config.request_timeout, config.retry_backoff),
             outgoing: outgoing::Outgoing::new(config.request_timeout),
             polls_at: Mono::MAX,
@@ -183,12 +181,7 @@ impl Quorum {
             config,
             log,
         };
-        match state.leader {
-            // It cannot go on leading: records of this epoch may have been lost with the life.
-            Some(leader) if leader == quorum.config.id => quorum.wait_for_election(boot.now, out),
-            Some(leader) => quorum.follow(leader, boot.now, out),
-            None => quorum.wait_for_election(boot.now, out),
-        }
+        quorum.initialize(&state, boot.now, disk, out)?;
         quorum.poll(boot.now, out);
         Ok(quorum)
     }
@@ -302,7 +295,7 @@ impl Quorum {
         self.log.invariants();
         assert!(self.high_watermark >= self.log.log_start());
         assert!(self.high_watermark <= self.log.end_offset(), "only what is there is committed");
-        assert!(self.is_voter() || !self.role.is_elected_or_standing(), "observers only observe");
+        assert!(self.is_voter() || !self.role.is_for_voters(), "observers only observe");
         if let Some(leader) = self.role.leader() {
             assert!(leader.epoch_start < self.log.end_offset(), "a leader has written its epoch");
         } else {

@@ -1,16 +1,15 @@
-//! One request at a time to each other member, and which answer is waited for (`RequestManager`).
+//! One request in flight to each other member, and which response is awaited (`RequestManager`).
 //!
 //! ```text
-//!            asked                  answered
+//!            sent                   answered
 //!    ready --------> awaiting ----------------------> ready
 //!      ^               |  |  refused, disconnected
 //!      |   timed out   |  '------------------------> backing off --.
 //!      '---------------'<------------------------------------------'  after the retry back-off
 //! ```
 //!
-//! Whoever changes its role forgets all of it: it may ask everybody, and an answer to what it asked
-//! before is not looked at. What was asked may still be on its way then; that is the business of
-//! [`super::outgoing`].
+//! A change of role resets all of it: every member is ready, and a response to an earlier request
+//! is ignored. That request may still be in flight then; [`super::outgoing`] keeps track of it.
 
 use crate::ids::BrokerId;
 use machine::{Mono, Span};
@@ -19,7 +18,7 @@ use std::collections::BTreeMap;
 /// Names a request of this member, over all connections.
 pub(super) type RequestId = u64;
 
-/// What is waited for from other members. Who is not in it is ready to be asked.
+/// The responses that are awaited. A member that is not listed is ready for a request.
 #[derive(Clone, Debug)]
 pub(super) struct Requests {
     timeout: Span,
@@ -30,7 +29,7 @@ pub(super) struct Requests {
 
 #[derive(Clone, Copy, Debug)]
 struct Busy {
-    /// The request that is to be answered; none while backing off.
+    /// The request in flight; none while backing off.
     awaited: Option<RequestId>,
     until: Mono,
 }
@@ -40,13 +39,13 @@ impl Requests {
         Self { timeout, backoff, next: 0, busy: BTreeMap::new() }
     }
 
-    /// Lets everybody be asked whose answer is overdue or whose back-off is over. An answer that
-    /// comes yet is not waited for.
+    /// Makes members ready whose response is overdue or whose back-off is over. A response that
+    /// still arrives is ignored.
     pub(super) fn expire(&mut self, now: Mono) {
         self.busy.retain(|_, busy| now < busy.until);
     }
 
-    /// From when on somebody may be asked who now may not.
+    /// When the next member becomes ready.
     pub(super) fn next_ready(&self) -> Option<Mono> {
         self.busy.values().map(|busy| busy.until).min()
     }
@@ -55,46 +54,50 @@ impl Requests {
         !self.busy.contains_key(&member)
     }
 
-    /// Whether a member backs off, or has not answered in time.
+    /// Whether a member still backs off, or its response is overdue (`isBackingOff`,
+    /// `hasRequestTimedOut`).
     pub(super) fn has_failed(&self, now: Mono, member: BrokerId) -> bool {
-        self.busy.get(&member).is_some_and(|busy| busy.awaited.is_none() || busy.until <= now)
+        self.busy.get(&member).is_some_and(|busy| match busy.awaited {
+            None => now < busy.until,
+            Some(_) => busy.until <= now,
+        })
     }
 
-    /// How many requests are to be answered (`hasAnyInflightRequest`).
+    /// The number of requests in flight (`hasAnyInflightRequest`).
     pub(super) fn awaited(&self) -> usize {
         self.busy.values().filter(|busy| busy.awaited.is_some()).count()
     }
 
-    /// A member is asked.
-    pub(super) fn on_asked(&mut self, now: Mono, member: BrokerId) -> RequestId {
+    /// Records that a request leaves for a member.
+    pub(super) fn on_sent(&mut self, now: Mono, member: BrokerId) -> RequestId {
         let id = self.next;
         self.next += 1;
         let replaced =
             self.busy.insert(member, Busy { awaited: Some(id), until: now + self.timeout });
-        assert!(replaced.is_none(), "only who is ready is asked");
+        assert!(replaced.is_none(), "only a ready member is sent a request");
         id
     }
 
-    /// Whether an answer to this request is waited for.
+    /// Whether the response to this request is awaited.
     pub(super) fn expects(&self, member: BrokerId, id: RequestId) -> bool {
         self.busy.get(&member).is_some_and(|busy| busy.awaited == Some(id))
     }
 
-    /// A request was answered well, and the next may follow at once.
+    /// A request succeeded; the next may follow at once.
     pub(super) fn on_answered(&mut self, member: BrokerId, id: RequestId) {
         if self.expects(member, id) {
             self.busy.remove(&member);
         }
     }
 
-    /// A request was refused, or lost with its connection, or never left.
+    /// A request was refused, or was lost with its connection, or was never sent.
     pub(super) fn on_failed(&mut self, now: Mono, member: BrokerId, id: RequestId) {
         if self.expects(member, id) {
             self.busy.insert(member, Busy { awaited: None, until: now + self.backoff });
         }
     }
 
-    /// Everybody may be asked, and no answer is waited for.
+    /// Makes every member ready and awaits no response.
     pub(super) fn reset_all(&mut self) {
         self.busy.clear();
     }

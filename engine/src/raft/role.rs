@@ -1,41 +1,45 @@
-//! What a member of the quorum is at present.
+//! The roles of a quorum member (`QuorumState` and the `EpochState` classes).
 
 use crate::ids::{BrokerId, Offset};
 use bytes::Bytes;
 use std::collections::{BTreeMap, BTreeSet};
 
-/// A role, with all that only this role knows (`QuorumState`).
+/// A role, with the state that exists in this role only.
 #[derive(Clone, Debug)]
 pub(super) enum Role {
     /// It knows no leader of its epoch.
     Unattached,
-    /// It asks whether it would be elected (KIP-996).
+    /// It sends pre-votes, to find out whether it could win an election (KIP-996).
     Prospective {
-        /// Who would and who would not vote for it.
+        /// The pre-votes received.
         votes: Votes,
-        /// Whom it followed, and goes back to if it would not be elected.
+        /// The leader that it followed, and returns to if it could not win.
         followed: Option<BrokerId>,
     },
     /// It stands for election.
     Candidate {
-        /// Who did and who did not vote for it.
+        /// The votes received.
         votes: Votes,
     },
-    /// It follows.
+    /// It follows a leader.
     Follower {
-        /// Whom.
+        /// The leader.
         leader: BrokerId,
         /// The leader has answered a fetch.
-        heard: bool,
+        has_fetched: bool,
+        /// The fetch time-out has run out. A voter stands for election then; an observer keeps
+        /// its leader and looks for a newer one among the voters.
+        fetch_expired: bool,
     },
     /// It leads.
     Leader(Leader),
-    /// It led, and no majority fetched any more.
+    /// It led this epoch, and gave leadership up or restarted.
     Resigned {
-        /// The other voters, in the order in which they should stand for election.
-        candidates: Vec<BrokerId>,
-        /// Those that know.
-        told: BTreeSet<BrokerId>,
+        /// The other voters in the order in which they should stand for election; empty after
+        /// a restart, when nothing is known of their logs.
+        preferred_successors: Vec<BrokerId>,
+        /// The voters that have acknowledged the end of the epoch.
+        acknowledged: BTreeSet<BrokerId>,
     },
 }
 
@@ -54,54 +58,66 @@ impl Role {
         }
     }
 
-    /// Who leads, seen by the member `own`.
+    /// The leader of the epoch as the member `own` knows it. A leader that resigned still names
+    /// itself, so that it accepts no other leader of the same epoch.
     pub(super) fn leader_id(&self, own: BrokerId) -> Option<BrokerId> {
         match self {
             Self::Follower { leader, .. } => Some(*leader),
-            // It would not believe in another leader of the same epoch.
             Self::Prospective { followed, .. } => *followed,
-            Self::Leader(_) => Some(own),
-            _ => None,
+            Self::Leader(_) | Self::Resigned { .. } => Some(own),
+            Self::Unattached | Self::Candidate { .. } => None,
         }
     }
 
-    pub(super) fn is_elected_or_standing(&self) -> bool {
+    /// Whether only a voter can have this role.
+    pub(super) fn is_for_voters(&self) -> bool {
         !matches!(self, Self::Unattached | Self::Follower { .. })
     }
 }
 
-/// The votes of an election, or of a question about one.
+/// The votes or pre-votes of one election (`EpochElection`).
 #[derive(Clone, Debug, Default)]
 pub(super) struct Votes {
     pub(super) granted: BTreeSet<BrokerId>,
-    pub(super) refused: BTreeSet<BrokerId>,
+    pub(super) rejected: BTreeSet<BrokerId>,
 }
 
 impl Votes {
+    /// An election in which a member has voted for itself.
     pub(super) fn of(own: BrokerId) -> Self {
-        Self { granted: BTreeSet::from([own]), refused: BTreeSet::new() }
+        Self { granted: BTreeSet::from([own]), rejected: BTreeSet::new() }
     }
 
-    /// Whether a voter has answered.
+    /// Whether the vote of a voter has been recorded.
     pub(super) fn has(&self, voter: BrokerId) -> bool {
-        self.granted.contains(&voter) || self.refused.contains(&voter)
+        self.granted.contains(&voter) || self.rejected.contains(&voter)
     }
 
-    pub(super) fn count(&mut self, voter: BrokerId, granted: bool) {
-        let votes = if granted { &mut self.granted } else { &mut self.refused };
+    pub(super) fn record(&mut self, voter: BrokerId, granted: bool) {
+        let votes = if granted { &mut self.granted } else { &mut self.rejected };
         votes.insert(voter);
+    }
+
+    /// Whether a majority of `voters` voters has granted its vote.
+    pub(super) fn is_granted(&self, voters: usize) -> bool {
+        self.granted.len() > voters / 2
+    }
+
+    /// Whether so many have rejected that a majority of `voters` voters cannot be reached.
+    pub(super) fn is_rejected(&self, voters: usize) -> bool {
+        voters - self.rejected.len() <= voters / 2
     }
 }
 
-/// What a leader knows.
+/// The state of a leader (`LeaderState`).
 #[derive(Clone, Debug)]
 pub(super) struct Leader {
     /// The offset of the first record of its epoch.
     pub(super) epoch_start: Offset,
-    /// Where each other voter's log ends, by its last fetch in this epoch.
+    /// The log end offset of each other voter, by its last fetch in this epoch.
     pub(super) ends: BTreeMap<BrokerId, Offset>,
-    /// The voters that have fetched since it was last sure of a majority.
+    /// The voters that have fetched since the check-quorum timer was last restarted.
     pub(super) fetched: BTreeSet<BrokerId>,
-    /// Values of records that have offsets but are not written yet.
+    /// Values of records that have offsets and are not written yet.
     pub(super) pending: Vec<Bytes>,
 }

@@ -1,11 +1,12 @@
 //! A quorum of three over a tiny network of its own.
 
+mod fidelity;
 mod net;
 mod requests;
+mod script;
 
-use super::{DIR, Quorum, QuorumChange};
+use super::{Quorum, QuorumChange};
 use crate::ids::BrokerId;
-use crate::log::files;
 use crate::protocol::{BeginQuorumEpochRequest, FetchRequest};
 use machine::{ConnId, NodeId, Span};
 use net::{Net, OBSERVER, VOTERS};
@@ -42,26 +43,6 @@ fn the_others_go_on_when_the_leader_crashes_and_it_comes_back_as_a_follower() {
     net.run_for(Span::secs(5));
     assert_eq!(net.leader(), Some(second));
     assert_eq!(net.values(first), ["a", "b"]);
-}
-
-#[test]
-fn what_a_voter_finds_at_its_start_is_durable_before_it_speaks_of_it() {
-    let mut net = Net::new(&VOTERS);
-    net.run_for(Span::secs(5));
-    net.append("once");
-    net.run_for(Span::secs(1));
-    let id = VOTERS[0];
-    net.crash(id);
-    // Its last life died between an append and the fsync.
-    let segment = files::at_offset(DIR, 0, files::LOG);
-    net.disks.get_mut(&id).unwrap().forget_syncs(&segment);
-    net.start(id);
-    let end = net.members[&id].log().end_offset();
-    net.crash(id);
-    net.disks.get_mut(&id).unwrap().lose_unsynced();
-    net.start(id);
-    assert!(end > 1);
-    assert_eq!(net.members[&id].log().end_offset(), end, "it may have voted for a log as long");
 }
 
 #[test]

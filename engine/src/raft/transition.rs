@@ -1,44 +1,96 @@
-//! From one role to another (`QuorumState`).
+//! Transitions between roles (`QuorumState`).
 
-use super::role::Role;
+use super::role::{Role, Votes};
 use super::{Quorum, QuorumChange, store};
 use crate::Outbox;
 use crate::fact::Fact;
 use crate::ids::{BrokerId, LeaderEpoch};
 use crate::timer::{QuorumTimer, Timer};
-use machine::{Disk, Halt, Now};
+use machine::{Disk, Halt, Mono, Now};
 use std::collections::BTreeSet;
 
 impl Quorum {
-    /// Gives up leadership, so that the others need not wait for a time-out.
+    /// The first role of a life (`QuorumState.initialize`).
+    ///
+    /// A voter that led its epoch starts as resigned: it may have lost records of that epoch with
+    /// its last life, so it must neither lead it again nor vote in it. One that had voted for
+    /// itself goes on with that election. The only voter elects itself at once.
+    pub(super) fn initialize(
+        &mut self,
+        state: &store::QuorumState,
+        now: Now,
+        disk: &mut dyn Disk,
+        out: &mut Outbox,
+    ) -> Result<(), Halt> {
+        let own = self.config.id;
+        let leader = state.leader.filter(|_| state.epoch == self.epoch);
+        let only_voter = self.config.voters == [own];
+        let led = leader == Some(own);
+        if led && !only_voter {
+            self.become_resigned(Vec::new(), now, out);
+        } else if self.is_voter() && self.vote == Some(own) && !led {
+            self.run_candidacy(now, disk, out)?;
+        } else if only_voter {
+            self.become_prospective(now, disk, out)?;
+        } else if let Some(leader) = leader {
+            self.follow(leader, now, out);
+        } else {
+            self.become_unattached(now, out);
+        }
+        if state.epoch < self.epoch {
+            self.persist(disk)?;
+        }
+        Ok(())
+    }
+
+    /// Gives up leadership, so that the other voters need not wait for a time-out.
     pub fn resign(&mut self, now: Now, out: &mut Outbox) {
         if !self.is_leader() {
             return;
         }
         out.observe(Fact::QuorumResigned { epoch: self.epoch });
-        let candidates = self.voters_by_end();
+        let preferred_successors = self.voters_by_end();
         self.lose_leadership(out);
-        self.turn_into(Role::Resigned { candidates, told: BTreeSet::new() });
-        let timeout = self.election_timeout();
-        out.set_timer(Timer::Quorum(QuorumTimer::Election), now.mono + timeout);
+        self.become_resigned(preferred_successors, now, out);
         self.poll(now, out);
     }
 
-    /// Takes on a role. Whom it may ask has nothing to do with what it asked in another, and no
-    /// answer to that is waited for any more (`resetConnections`).
+    fn become_resigned(&mut self, preferred_successors: Vec<BrokerId>, now: Now, out: &mut Outbox) {
+        self.turn_into(Role::Resigned { preferred_successors, acknowledged: BTreeSet::new() });
+        self.restart_election_timer(now.mono, out);
+    }
+
+    /// The voters had an election time-out to elect another leader. The epoch goes up, so that
+    /// nobody takes this member for the leader of the present one any more.
+    pub(super) fn leave_resigned(
+        &mut self,
+        now: Now,
+        disk: &mut dyn Disk,
+        out: &mut Outbox,
+    ) -> Result<(), Halt> {
+        self.epoch += 1;
+        self.vote = None;
+        self.turn_into(Role::Unattached);
+        out.observe(Fact::QuorumFollower { epoch: self.epoch, leader: None });
+        self.persist(disk)?;
+        self.become_prospective(now, disk, out)
+    }
+
+    /// Takes on a role. Requests that the previous role sent are not awaited any more, and every
+    /// member may be sent a request at once (`resetConnections`).
     pub(super) fn turn_into(&mut self, role: Role) {
         self.role = role;
         self.requests.reset_all();
     }
 
-    /// Writes epoch, vote and leader down, before anybody is told.
+    /// Makes epoch, vote and leader durable, before any message depends on them.
     pub(super) fn persist(&self, disk: &mut dyn Disk) -> Result<(), Halt> {
         let state =
             store::QuorumState { epoch: self.epoch, vote: self.vote, leader: self.leader() };
         store::write(&state, disk)
     }
 
-    /// Leaves leadership, if it leads: fetches that wait are refused, pending records are gone.
+    /// Leaves leadership, if it leads: parked fetches are refused, pending records are dropped.
     pub(super) fn lose_leadership(&mut self, out: &mut Outbox) {
         if !self.is_leader() {
             return;
@@ -52,29 +104,54 @@ impl Quorum {
         self.refuse_waiting(out);
     }
 
-    /// Has no leader, and stands for election if none turns up.
-    pub(super) fn wait_for_election(&mut self, now: Now, out: &mut Outbox) {
+    /// Knows no leader, and stands for election if none turns up. A member that was already
+    /// waiting for an election to be decided goes on waiting for as long as it would have:
+    /// an epoch that others raise again and again must not put its own attempt off.
+    pub(super) fn become_unattached(&mut self, now: Now, out: &mut Outbox) {
+        let keeps_time_out = match &self.role {
+            Role::Unattached | Role::Candidate { .. } | Role::Resigned { .. } => {
+                self.election_deadline < Mono::MAX
+            }
+            Role::Prospective { votes, .. } => !votes.is_rejected(self.config.voters.len()),
+            Role::Follower { .. } | Role::Leader(_) => false,
+        };
         self.lose_leadership(out);
         self.turn_into(Role::Unattached);
         out.observe(Fact::QuorumFollower { epoch: self.epoch, leader: None });
-        if self.is_voter() {
-            let timeout = self.election_timeout();
-            out.set_timer(Timer::Quorum(QuorumTimer::Election), now.mono + timeout);
+        if !self.is_voter() {
+            self.set_election_deadline(Mono::MAX, out);
+        } else if !keeps_time_out {
+            self.restart_election_timer(now.mono, out);
         }
     }
 
     /// Follows `leader` in the present epoch.
     pub(super) fn follow(&mut self, leader: BrokerId, now: Now, out: &mut Outbox) {
         self.lose_leadership(out);
-        self.turn_into(Role::Follower { leader, heard: false });
-        self.failed_elections = 0;
+        self.turn_into(Role::Follower { leader, has_fetched: false, fetch_expired: false });
         self.changes.push(QuorumChange::LeaderKnown { leader, epoch: self.epoch });
         out.observe(Fact::QuorumFollower { epoch: self.epoch, leader: Some(leader) });
-        let timeout = self.config.fetch_timeout;
-        out.set_timer(Timer::Quorum(QuorumTimer::Election), now.mono + timeout);
+        self.set_election_deadline(now.mono + self.config.fetch_timeout, out);
     }
 
-    /// Takes over what another member says about epoch and leader; tells whether it was news.
+    /// Begins an election of pre-votes. The epoch stays, so that a member that merely cannot
+    /// reach the leader disturbs nobody (KIP-996).
+    pub(super) fn become_prospective(
+        &mut self,
+        now: Now,
+        disk: &mut dyn Disk,
+        out: &mut Outbox,
+    ) -> Result<(), Halt> {
+        let own = self.config.id;
+        let followed = self.leader().filter(|leader| *leader != own);
+        self.turn_into(Role::Prospective { votes: Votes::of(own), followed });
+        out.observe(Fact::QuorumCandidate { epoch: self.epoch, pre_vote: true });
+        self.restart_election_timer(now.mono, out);
+        self.act_on_votes(now, disk, out)
+    }
+
+    /// Takes over the epoch and the leader that a message names, if they are news
+    /// (`maybeTransition`). Returns whether they were.
     pub(super) fn learn(
         &mut self,
         epoch: LeaderEpoch,
@@ -84,9 +161,9 @@ impl Quorum {
         out: &mut Outbox,
     ) -> Result<bool, Halt> {
         let leader = leader.filter(|leader| *leader != self.config.id);
-        let news = epoch > self.epoch
+        let is_news = epoch > self.epoch
             || (epoch == self.epoch && leader.is_some() && self.leader().is_none());
-        if !news {
+        if !is_news {
             return Ok(false);
         }
         if epoch > self.epoch {
@@ -95,9 +172,26 @@ impl Quorum {
         }
         match leader {
             Some(leader) => self.follow(leader, now, out),
-            None => self.wait_for_election(now, out),
+            None => self.become_unattached(now, out),
         }
         self.persist(disk)?;
         Ok(true)
+    }
+
+    /// Draws a new election time-out.
+    pub(super) fn restart_election_timer(&mut self, now: Mono, out: &mut Outbox) {
+        let time_out = self.election_timeout();
+        self.set_election_deadline(now + time_out, out);
+    }
+
+    /// Sets when the present role has waited long enough; [`Mono::MAX`] for never.
+    pub(super) fn set_election_deadline(&mut self, at: Mono, out: &mut Outbox) {
+        self.election_deadline = at;
+        let timer = Timer::Quorum(QuorumTimer::Election);
+        if at == Mono::MAX {
+            out.cancel_timer(timer);
+        } else {
+            out.set_timer(timer, at);
+        }
     }
 }

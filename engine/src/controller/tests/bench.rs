@@ -13,10 +13,11 @@ use crate::protocol::{
     CreatableTopic, CreateTopicsRequest, CreateTopicsResponse, Request, Response,
 };
 use crate::rules::{Rulebook, Rules};
-use crate::timer::ControllerTimer;
+use crate::timer::{ControllerTimer, Timer};
 use machine::{Mono, NodeId, Output, Span};
 use rand::SeedableRng;
 use rand_chacha::ChaCha8Rng;
+use std::collections::BTreeMap;
 
 pub(super) struct Bench {
     pub(super) active: Active,
@@ -26,6 +27,8 @@ pub(super) struct Bench {
     rules: Rulebook,
     rng: ChaCha8Rng,
     pub(super) out: Outbox,
+    observed: Vec<Fact>,
+    timers: BTreeMap<ControllerTimer, Mono>,
 }
 
 /// The plain request to create a topic with these replicas.
@@ -52,8 +55,10 @@ impl Bench {
         let now = Mono(1);
         let rules = Rulebook::compared(rules);
         let mut active = Active::new(1, &empty, rules, &config, now, &mut out);
-        let log = active.bootstrap(&config, now);
-        Self { active, log, now, config, rules, rng: ChaCha8Rng::seed_from_u64(7), out }
+        let log = active.bootstrap(&config);
+        let rng = ChaCha8Rng::seed_from_u64(7);
+        let (observed, timers) = (Vec::new(), BTreeMap::new());
+        Self { active, log, now, config, rules, rng, out, observed, timers }
     }
 
     /// Brokers 1, 2 and 3, live, and one partition of theirs.
@@ -95,7 +100,7 @@ impl Bench {
         let (rules, config) = (self.rules, &self.config);
         let epoch = self.active.epoch + 1;
         self.active = Active::new(epoch, &image, rules, config, self.now, &mut self.out);
-        assert_eq!(self.active.bootstrap(&self.config, self.now), []);
+        assert_eq!(self.active.bootstrap(&self.config), []);
     }
 
     pub(super) fn register(
@@ -218,14 +223,31 @@ impl Bench {
         (state.leader, state.isr.clone(), state.elr.clone())
     }
 
+    /// What was observed since the last call.
     pub(super) fn facts(&mut self) -> Vec<Fact> {
-        let outputs = self.out.drain();
-        outputs
-            .filter_map(|output| match output {
-                Output::Observe(fact) => Some(fact),
-                _ => None,
-            })
-            .collect()
+        self.carry_out();
+        std::mem::take(&mut self.observed)
+    }
+
+    /// When a timer is due, if it is set.
+    pub(super) fn timer_at(&mut self, timer: ControllerTimer) -> Option<Mono> {
+        self.carry_out();
+        self.timers.get(&timer).copied()
+    }
+
+    fn carry_out(&mut self) {
+        for output in self.out.drain().collect::<Vec<_>>() {
+            match output {
+                Output::Observe(fact) => self.observed.push(fact),
+                Output::SetTimer { timer: Timer::Controller(timer), at } => {
+                    self.timers.insert(timer, at);
+                }
+                Output::CancelTimer { timer: Timer::Controller(timer) } => {
+                    self.timers.remove(&timer);
+                }
+                _ => {}
+            }
+        }
     }
 
     /// What the log alone gives.

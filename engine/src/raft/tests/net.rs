@@ -4,6 +4,7 @@
 use super::super::{Quorum, QuorumConfig};
 use crate::Outbox;
 use crate::config::ControllerConfig;
+use crate::fact::Fact;
 use crate::ids::BrokerId;
 use crate::log::LogConfig;
 use crate::log::testdisk::TestDisk;
@@ -34,9 +35,17 @@ pub(super) struct Net {
     in_flight: BTreeSet<ConnId>,
     /// All requests of members: from whom, to whom, which.
     pub(super) sent: Vec<(BrokerId, BrokerId, &'static str)>,
+    /// What members observed, in order.
+    pub(super) facts: Vec<(Mono, BrokerId, Fact)>,
+    /// What a transcript shows of the run; see [`super::script`]. Nothing is noted if it is none.
+    pub(super) trace: Option<Vec<String>>,
+    /// The lines of the transcript that are not printed yet.
+    pub(super) lines: Vec<String>,
     /// The requests of the observer that were answered.
     pub(super) answered: Vec<(ConnId, u32)>,
     pub(super) seed: u64,
+    /// The voters; [`VOTERS`] if empty.
+    pub(super) voters: Vec<BrokerId>,
     lives: u64,
 }
 
@@ -57,7 +66,7 @@ impl Net {
         let defaults = ControllerConfig::default();
         let config = QuorumConfig {
             id,
-            voters: VOTERS.to_vec(),
+            voters: if self.voters.is_empty() { VOTERS.to_vec() } else { self.voters.clone() },
             election_timeout: defaults.election_timeout,
             fetch_timeout: defaults.fetch_timeout,
             election_backoff_max: defaults.election_backoff_max,
@@ -87,6 +96,12 @@ impl Net {
         self.members.remove(&id);
         self.timers.retain(|(member, _), _| *member != id);
         self.cut(id);
+    }
+
+    /// A member crashes and its disk loses what was not synced.
+    pub(super) fn lose_power(&mut self, id: BrokerId) {
+        self.crash(id);
+        self.disks.get_mut(&id).unwrap().lose_unsynced();
     }
 
     /// Ends all connections of a member and lets it have no new ones.
@@ -141,7 +156,10 @@ impl Net {
                 Output::CancelTimer { timer } => {
                     self.timers.remove(&(id, timer));
                 }
-                Output::Observe(_) => {}
+                Output::Observe(fact) => {
+                    self.note_fact(id, &fact);
+                    self.facts.push((self.now, id, fact));
+                }
                 Output::Halt(halt) => panic!("{id} halted: {halt:?}"),
             }
         }
@@ -173,25 +191,42 @@ impl Net {
         });
     }
 
-    pub(super) fn step(&mut self) {
+    /// Delivers the next message to a member that is not paused. Returns whether there was one.
+    fn deliver_next(&mut self) -> bool {
         let awake = |member: &BrokerId| !self.paused.contains(member);
         let next = self.wire.iter().position(|(_, to, _)| awake(to));
-        if let Some((conn, to, message)) = next.and_then(|at| self.wire.remove(at)) {
-            self.now += Span::micros(100);
-            if let Some(Message::Response { .. }) = &message {
-                self.in_flight.remove(&conn);
+        let Some((conn, to, message)) = next.and_then(|at| self.wire.remove(at)) else {
+            return false;
+        };
+        self.now += Span::micros(100);
+        if let (Some(message), Some((a, b))) = (&message, self.connections.get(&conn).copied()) {
+            self.note_message(if a == to { b } else { a }, to, message);
+        }
+        if let Some(Message::Response { .. }) = &message {
+            self.in_flight.remove(&conn);
+        }
+        if let (OBSERVER, Some(Message::Response { correlation_id, .. })) = (to, &message) {
+            self.answered.push((conn, *correlation_id));
+        }
+        self.on_member(to, |member, now, disk, out| match message {
+            Some(message) => member.on_message(now, conn, message, disk, out).unwrap(),
+            None => {
+                member.on_closed(now, conn, out);
             }
-            if let (OBSERVER, Some(Message::Response { correlation_id, .. })) = (to, &message) {
-                self.answered.push((conn, *correlation_id));
-            }
-            self.on_member(to, |member, now, disk, out| match message {
-                Some(message) => member.on_message(now, conn, message, disk, out).unwrap(),
-                None => {
-                    member.on_closed(now, conn, out);
-                }
-            });
+        });
+        true
+    }
+
+    /// Delivers messages until none is in flight.
+    pub(super) fn deliver(&mut self) {
+        while self.deliver_next() {}
+    }
+
+    pub(super) fn step(&mut self) {
+        if self.deliver_next() {
             return;
         }
+        let awake = |member: &BrokerId| !self.paused.contains(member);
         let timers = self.timers.iter().filter(|((member, _), _)| awake(member));
         let next = timers.min_by_key(|(_, at)| **at).map(|(key, at)| (key.clone(), *at));
         let Some(((id, timer), at)) = next else { return };
@@ -219,10 +254,11 @@ impl Net {
         leader
     }
 
-    pub(super) fn append(&mut self, value: &'static str) {
+    pub(super) fn append(&mut self, value: &str) {
         let leader = self.leader().expect("a leader");
+        let value = Bytes::copy_from_slice(value.as_bytes());
         self.on_member(leader, |member, now, _, out| {
-            member.append(now, vec![Bytes::from_static(value.as_bytes())], out).unwrap();
+            member.append(now, vec![value], out).unwrap();
         });
     }
 
