@@ -87,6 +87,7 @@ error_codes! {
     104 InconsistentClusterId "INCONSISTENT_CLUSTER_ID" false false "the request is meant for another cluster"
     107 IneligibleReplica "INELIGIBLE_REPLICA" false false "a proposed in-sync replica is fenced, leaving or of an older life"
     108 NewLeaderElected "NEW_LEADER_ELECTED" false false "the change was applied and moved leadership away"
+    119 InvalidRegistration "INVALID_REGISTRATION" false false "the registration is not possible as it is"
 }
 
 impl ErrorCode {

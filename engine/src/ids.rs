@@ -41,6 +41,53 @@ impl fmt::Display for TopicId {
     }
 }
 
+/// A log directory of a broker, by the `directory.id` of its `meta.properties` (KIP-858); some
+/// values say why a replica has no known directory (`DirectoryId`).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct DirectoryId(pub u128);
+
+impl DirectoryId {
+    /// The replica was placed before directories had ids.
+    pub const MIGRATING: Self = Self(0);
+    /// The broker has not yet said where it put the replica.
+    pub const UNASSIGNED: Self = Self(1);
+    /// The replica was in a directory that has failed.
+    pub const LOST: Self = Self(2);
+
+    /// The only log directory of a broker that has one. Kafka draws these ids at random when it
+    /// formats the storage.
+    pub const fn of_broker(broker: BrokerId) -> Self {
+        Self(1 << 64 | broker as u128)
+    }
+
+    /// Whether the id names no directory: the first hundred are reserved.
+    pub const fn is_reserved(self) -> bool {
+        self.0 >> 64 == 0 && (self.0 as u64).cast_signed() < 100
+    }
+
+    /// Whether a replica in this directory is online, on a broker with these online directories.
+    /// A broker that has registered none is believed to halt when its last directory fails
+    /// (KAFKA-16162).
+    pub fn is_online(self, online: &[Self]) -> bool {
+        match self {
+            Self::MIGRATING | Self::UNASSIGNED => true,
+            Self::LOST => false,
+            _ => online.is_empty() || online.contains(&self),
+        }
+    }
+}
+
+impl fmt::Display for DirectoryId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match *self {
+            Self::MIGRATING => f.write_str("migrating"),
+            Self::UNASSIGNED => f.write_str("unassigned"),
+            Self::LOST => f.write_str("lost"),
+            Self(id) => write!(f, "{id:032x}"),
+        }
+    }
+}
+
 /// One partition of a topic.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct TopicPartition {

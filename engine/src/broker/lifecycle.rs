@@ -8,7 +8,7 @@ use super::context::{Context, Cx};
 use super::part::Part;
 use crate::error::ErrorCode;
 use crate::fact::Fact;
-use crate::ids::BrokerEpoch;
+use crate::ids::{BrokerEpoch, DirectoryId};
 use crate::net::{ChannelConfig, Channels};
 use crate::protocol::{
     BrokerHeartbeatRequest, BrokerHeartbeatResponse, BrokerRegistrationRequest,
@@ -128,6 +128,7 @@ impl Lifecycle {
                 broker: context.id,
                 incarnation: self.incarnation,
                 rack: self.rack.clone(),
+                log_dirs: vec![DirectoryId::of_broker(context.id)],
                 previous_broker_epoch: self.previous_broker_epoch,
             });
         }
@@ -137,6 +138,7 @@ impl Lifecycle {
             current_metadata_offset: context.image.offset(),
             want_fence: !context.serving,
             want_shut_down: self.stopping,
+            offline_log_dirs: Vec::new(),
         })
     }
 

@@ -5,11 +5,12 @@ use super::cluster::{Cluster, Decision};
 use super::contact_times::ContactTimes;
 use super::heartbeat::{ControlState, Heard};
 use super::heartbeats::Heartbeats;
+use super::partition_index::PartitionIndex;
 use crate::Outbox;
 use crate::config::ControllerConfig;
 use crate::error::ErrorCode;
-use crate::ids::{LeaderEpoch, Offset};
-use crate::metadata::{Feature, MetadataImage, MetadataRecord};
+use crate::ids::{LeaderEpoch, Offset, TopicPartition};
+use crate::metadata::{Feature, MetadataImage, MetadataRecord, Touched};
 use crate::protocol::{
     BrokerHeartbeatRequest, BrokerRegistrationRequest, BrokerRegistrationResponse, Request,
     Response,
@@ -38,6 +39,7 @@ pub(super) struct Active {
     /// The state with all that it has decided, committed or not.
     pub(super) image: MetadataImage,
     rules: Rulebook,
+    index: PartitionIndex,
     contacts: ContactTimes,
     heartbeats: Heartbeats,
 }
@@ -66,7 +68,8 @@ impl Active {
         }
         let image = committed.clone();
         let heartbeats = Heartbeats::new(&image);
-        let active = Self { epoch, image, rules, contacts, heartbeats };
+        let index = PartitionIndex::of(&image);
+        let active = Self { epoch, image, rules, index, contacts, heartbeats };
         for timer in PERIODIC {
             active.set_periodic(timer, config, now, out);
         }
@@ -87,17 +90,49 @@ impl Active {
     }
 
     fn cluster(&self) -> Cluster<'_> {
-        Cluster { image: &self.image, rules: &self.rules }
+        Cluster { image: &self.image, index: &self.index, rules: &self.rules }
     }
 
     /// Replays what was decided, so that the next decision is made on top of it.
     fn replay(&mut self, records: Vec<MetadataRecord>) -> Vec<MetadataRecord> {
         for record in &records {
+            self.unindex(record);
             let offset = self.image.offset() + 1;
-            self.image.replay(offset, record).expect("a decision fits the state it was made from");
+            let touched = self.image.replay(offset, record);
+            let touched = touched.expect("a decision fits the state it was made from");
+            if let Touched::Partition(partition) = touched
+                && let Some(state) = self.image.partition(partition)
+            {
+                self.index.insert(partition, state);
+            }
             self.heartbeats.replay(record, &self.image);
         }
         records
+    }
+
+    /// Takes the partitions that a record changes or removes out of the index.
+    fn unindex(&mut self, record: &MetadataRecord) {
+        match record {
+            MetadataRecord::PartitionChange(change) => {
+                if let Some(state) = self.image.partition(change.partition) {
+                    self.index.remove(change.partition, state);
+                }
+            }
+            MetadataRecord::RemoveTopic { id } => {
+                let partitions =
+                    self.image.topic(*id).into_iter().flat_map(|topic| &topic.partitions);
+                for (index, state) in (0..).zip(partitions) {
+                    self.index.remove(TopicPartition::new(*id, index), state);
+                }
+            }
+            _ => {}
+        }
+    }
+
+    /// Whether the index is the one of the image. Looks at every partition: for tests.
+    #[cfg(test)]
+    pub(super) fn index_is_current(&self) -> bool {
+        self.index == PartitionIndex::of(&self.image)
     }
 
     /// The offset of the last record decided.
@@ -121,6 +156,10 @@ impl Active {
             Request::BrokerHeartbeat(request) => self.heartbeat(request, now, out),
             Request::AlterPartition(request) => {
                 let decision = self.cluster().alter_partitions(request, out);
+                self.settle(decision)
+            }
+            Request::AssignReplicasToDirs(request) => {
+                let decision = self.cluster().assign_replicas_to_dirs(request, out);
                 self.settle(decision)
             }
             Request::CreateTopics(request) => {

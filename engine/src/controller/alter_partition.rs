@@ -1,4 +1,4 @@
-//! Leaders propose in-sync replicas (`ReplicationControlManager.alterPartition`; KIP-497, KIP-841,
+//! Changes of the in-sync replicas that leaders propose (`ReplicationControlManager.alterPartition`; KIP-497, KIP-841,
 //! KIP-903).
 
 use super::cluster::{Cluster, Decision};
@@ -17,7 +17,7 @@ impl Cluster<'_> {
     ///
     /// # Errors
     ///
-    /// `STALE_BROKER_EPOCH` if they are not of the registered life.
+    /// `STALE_BROKER_EPOCH` if the broker epoch is not the registered one.
     pub(super) fn alter_partitions(
         &self,
         request: &AlterPartitionRequest,
@@ -52,12 +52,10 @@ impl Cluster<'_> {
         self.check_proposal(from, proposal, state, out)?;
 
         let target = Target {
-            partition,
-            state,
             isr: proposal.new_isr.iter().map(|member| member.id).collect(),
-            ended_uncleanly: &[],
             acceptable: self.acceptable(state),
             reason: self.usual_reason(partition),
+            ..Target::of(partition, state)
         };
         let mut after = state.clone();
         if let Some(change) = self.change(target, out) {
@@ -77,7 +75,7 @@ impl Cluster<'_> {
         })
     }
 
-    /// The order counts: the first reason found is what the leader is told, and acts by.
+    /// The order of the checks matters: the leader acts on the first error.
     fn check_proposal(
         &self,
         from: BrokerId,
@@ -106,7 +104,7 @@ impl Cluster<'_> {
         }
     }
 
-    /// The leader has checked this too, but its metadata may be old.
+    /// The leader has checked the same, on metadata that may be older.
     fn is_eligible(&self, member: &BrokerState, out: &mut Outbox) -> bool {
         let Some(registration) = self.image.broker(member.id) else { return false };
         let candidate = Candidate {

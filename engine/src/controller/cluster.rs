@@ -1,16 +1,16 @@
-//! What decisions are made from, and what they are.
+//! What a decision is made from, and what it consists of.
 
-use crate::ids::BrokerId;
+use super::partition_index::PartitionIndex;
 use crate::metadata::{Feature, MetadataImage, MetadataRecord};
 use crate::rules::Rulebook;
 
-/// What the active controller wants to do: records that have to be committed, and the answer that
-/// may be given then. Nothing has changed yet (`ControllerResult`).
+/// A decision of the active controller: records that have to be committed, and the response that
+/// is sent then. Nothing has changed yet (`ControllerResult`).
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Decision<R> {
     /// The changes, in order; all of them are committed, or none.
     pub(super) records: Vec<MetadataRecord>,
-    /// The answer.
+    /// The response, or whatever else the decision yields.
     pub(super) response: R,
 }
 
@@ -20,6 +20,8 @@ pub(super) struct Decision<R> {
 pub(super) struct Cluster<'a> {
     /// The state, uncommitted changes included.
     pub(super) image: &'a MetadataImage,
+    /// The partitions of the image by what may change them.
+    pub(super) index: &'a PartitionIndex,
     /// The rules.
     pub(super) rules: &'a Rulebook,
 }
@@ -29,10 +31,5 @@ impl Cluster<'_> {
     /// decides, not a controller's own configuration, so that all controllers agree.
     pub(super) fn keeps_eligible_leaders(&self) -> bool {
         self.image.feature(Feature::EligibleLeaderReplicas) > 0
-    }
-
-    /// Whether a broker leads anything.
-    pub(super) fn has_leaderships(&self, broker: BrokerId) -> bool {
-        self.image.partitions().any(|(_, state)| state.leader == Some(broker))
     }
 }

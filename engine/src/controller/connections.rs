@@ -6,13 +6,14 @@ use crate::error::ErrorCode;
 use crate::ids::{Offset, TopicId};
 use crate::net::{Asked, Incoming};
 use crate::protocol::{
-    AlterPartitionResponse, BrokerHeartbeatResponse, BrokerRegistrationResponse,
-    CreatableTopicResult, CreateTopicsResponse, ElectLeadersResponse, Message, Request, Response,
+    AlterPartitionResponse, AssignReplicasToDirsResponse, BrokerHeartbeatResponse,
+    BrokerRegistrationResponse, CreatableTopicResult, CreateTopicsResponse, ElectLeadersResponse,
+    Message, Request, Response,
 };
 use machine::ConnId;
 use std::collections::VecDeque;
 
-/// An answer that waits until what it tells is committed.
+/// A response that is sent once the records that it depends on are committed.
 #[derive(Clone, Debug)]
 struct Parked {
     /// The offset of the last record that has to be committed.
@@ -20,7 +21,7 @@ struct Parked {
     conn: ConnId,
     correlation_id: u32,
     response: Response,
-    /// What is answered if that record is never committed.
+    /// The response if that record may never be committed.
     refusal: Response,
 }
 
@@ -28,24 +29,24 @@ struct Parked {
 #[derive(Clone, Debug, Default)]
 pub(super) struct Connections {
     incoming: Incoming,
-    /// Answers that wait, in the order of what they wait for.
+    /// Parked responses, in the order of the offsets that they wait for.
     parked: VecDeque<Parked>,
     /// Requests whose turn has come.
     ready: VecDeque<Asked>,
 }
 
 impl Connections {
-    /// A request came: its turn is now, or after those before it.
+    /// Takes a request: its turn is now, or after the requests before it on its connection.
     pub(super) fn receive(&mut self, asked: Asked) {
         self.ready.extend(self.incoming.receive(asked));
     }
 
-    /// The next request whose turn has come.
+    /// Returns the next request whose turn has come.
     pub(super) fn next(&mut self) -> Option<Asked> {
         self.ready.pop_front()
     }
 
-    /// Answers a request now.
+    /// Sends a response now.
     pub(super) fn answer(
         &mut self,
         conn: ConnId,
@@ -57,7 +58,7 @@ impl Connections {
         self.ready.extend(self.incoming.next(conn));
     }
 
-    /// Answers a request when the record at `until` is committed.
+    /// Parks a response until the record at `until` is committed.
     pub(super) fn answer_when_committed(&mut self, until: Offset, asked: &Asked, with: Response) {
         debug_assert!(self.parked.back().is_none_or(|last| last.until <= until));
         self.parked.push_back(Parked {
@@ -69,7 +70,7 @@ impl Connections {
         });
     }
 
-    /// All records below `high_watermark` are committed: gives the answers that waited for them.
+    /// All records below `high_watermark` are committed: sends the responses parked for them.
     pub(super) fn committed(&mut self, high_watermark: Offset, out: &mut Outbox) {
         while self.parked.front().is_some_and(|first| first.until < high_watermark)
             && let Some(first) = self.parked.pop_front()
@@ -78,34 +79,35 @@ impl Connections {
         }
     }
 
-    /// What waits may never be committed, at least not by this controller.
+    /// Refuses every parked request: its records may never be committed, at least not by this
+    /// controller.
     pub(super) fn refuse_all(&mut self, out: &mut Outbox) {
         for parked in std::mem::take(&mut self.parked) {
             self.answer(parked.conn, parked.correlation_id, parked.refusal, out);
         }
     }
 
-    /// A connection has ended. Answers on their way to it go nowhere.
+    /// Drops everything of a connection that has ended.
     pub(super) fn forget(&mut self, conn: ConnId) {
         self.incoming.forget(conn);
         self.parked.retain(|parked| parked.conn != conn);
         self.ready.retain(|asked| asked.conn != conn);
     }
 
-    /// Panics if an answer that waits has no connection, or comes out of order.
+    /// Panics if a parked response has no connection, or is out of order.
     pub(super) fn invariants(&self) {
         assert!(self.ready.is_empty(), "requests whose turn has come are handled at once");
         assert_eq!(
             self.parked.len(),
             self.incoming.len(),
-            "each muted connection awaits an answer"
+            "each muted connection has a parked response"
         );
         assert!(self.parked.iter().all(|parked| self.incoming.is_muted(parked.conn)));
         assert!(self.parked.iter().is_sorted_by_key(|parked| parked.until));
     }
 }
 
-/// The answer that refuses a request as a whole.
+/// The response that refuses a request as a whole.
 pub(super) fn refusal(request: &Request, error: ErrorCode) -> Response {
     match request {
         Request::AlterPartition(_) => {
@@ -121,6 +123,9 @@ pub(super) fn refusal(request: &Request, error: ErrorCode) -> Response {
             should_shut_down: false,
         }
         .into(),
+        Request::AssignReplicasToDirs(_) => {
+            AssignReplicasToDirsResponse { error, directories: Vec::new() }.into()
+        }
         Request::CreateTopics(create) => {
             let refused = |name: &String| CreatableTopicResult {
                 name: name.clone(),
@@ -142,6 +147,7 @@ pub(super) fn is_served(request: &Request) -> bool {
         Request::AlterPartition(_)
             | Request::BrokerRegistration(_)
             | Request::BrokerHeartbeat(_)
+            | Request::AssignReplicasToDirs(_)
             | Request::CreateTopics(_)
             | Request::ElectLeaders(_)
     )

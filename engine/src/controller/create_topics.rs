@@ -6,19 +6,20 @@ use crate::Outbox;
 use crate::config::TopicConfig;
 use crate::error::ErrorCode;
 use crate::fact::Fact;
-use crate::ids::{BrokerId, TopicId, TopicPartition};
+use crate::ids::{BrokerId, DirectoryId, TopicId, TopicPartition};
 use crate::metadata::{ConfigResource, MetadataRecord, PartitionRecord};
 use crate::protocol::{
     CreatableTopic, CreatableTopicResult, CreateTopicsRequest, CreateTopicsResponse,
 };
 use crate::rules::election::{How, Reason};
 use rand::{Rng, RngExt};
+use std::collections::BTreeMap;
 
-/// `num.partitions` and `default.replication.factor`: what -1 in a request stands for.
+/// `num.partitions` and `default.replication.factor`, for which -1 in a request stands.
 const DEFAULT_COUNT: usize = 1;
 
 impl Cluster<'_> {
-    /// Creates the topics that can be created.
+    /// Creates the topics that can be created; the others get an error each.
     pub(super) fn create_topics(
         &self,
         request: &CreateTopicsRequest,
@@ -26,12 +27,15 @@ impl Cluster<'_> {
         out: &mut Outbox,
     ) -> Decision<CreateTopicsResponse> {
         let mut records = Vec::new();
+        let mut names: BTreeMap<&str, usize> = BTreeMap::new();
+        for topic in &request.topics {
+            *names.entry(&topic.name).or_default() += 1;
+        }
         let topics = request
             .topics
             .iter()
             .map(|topic| {
-                let same_name = |other: &&CreatableTopic| other.name == topic.name;
-                let created = if request.topics.iter().filter(same_name).count() > 1 {
+                let created = if names[topic.name.as_str()] > 1 {
                     Err(ErrorCode::InvalidRequest)
                 } else {
                     self.create_topic(topic, rng, &mut records, out)
@@ -70,7 +74,8 @@ impl Cluster<'_> {
         }));
         for (index, (replicas, isr)) in (0..).zip(assignments.into_iter().zip(leaders)) {
             let partition = TopicPartition::new(id, index);
-            let record = new_partition(partition, replicas, isr);
+            let directories = replicas.iter().map(|id| self.default_dir(*id)).collect();
+            let record = new_partition(partition, replicas, directories, isr);
             out.observe(first_leader(&record));
             records.push(MetadataRecord::Partition(record));
         }
@@ -84,8 +89,11 @@ impl Cluster<'_> {
         if self.image.topic_by_name(name).is_some() {
             return Err(ErrorCode::TopicAlreadyExists);
         }
-        // Metrics write '.' as '_', so two names may not differ in that alone.
+        // Names of metrics have '_' for '.', so two topics may not differ in that alone.
         let plain = |name: &str| name.replace('.', "_");
+        if !name.contains(['.', '_']) {
+            return Ok(());
+        }
         let collides = self.image.topic_names().any(|(other, _)| plain(other) == plain(name));
         if collides { Err(ErrorCode::InvalidTopicException) } else { Ok(()) }
     }
@@ -129,7 +137,7 @@ impl Cluster<'_> {
         }
     }
 
-    /// The first ISR of each partition: those of its replicas that are active, in order.
+    /// The first ISR of each partition: its active replicas, in order.
     fn first_leaders(
         &self,
         assignments: &[Vec<BrokerId>],
@@ -148,7 +156,7 @@ impl Cluster<'_> {
         assignments.iter().map(active).collect()
     }
 
-    /// A random id that no topic has and that has no meaning of its own.
+    /// Draws an id that no topic has and that is not reserved.
     fn new_topic_id(&self, rng: &mut impl Rng) -> TopicId {
         loop {
             let id = TopicId(rng.random());
@@ -162,11 +170,13 @@ impl Cluster<'_> {
 fn new_partition(
     partition: TopicPartition,
     replicas: Vec<BrokerId>,
+    directories: Vec<DirectoryId>,
     isr: Vec<BrokerId>,
 ) -> PartitionRecord {
     PartitionRecord {
         partition,
         replicas,
+        directories,
         leader: isr.first().copied(),
         isr,
         elr: Vec::new(),
@@ -189,7 +199,7 @@ fn first_leader(record: &PartitionRecord) -> Fact {
     }
 }
 
-/// What `org.apache.kafka.common.internals.Topic.validate` lets pass.
+/// Whether `org.apache.kafka.common.internals.Topic.validate` accepts a name.
 fn is_valid_name(name: &str) -> bool {
     const MAX_LENGTH: usize = 249;
     let legal = |c: u8| c.is_ascii_alphanumeric() || matches!(c, b'.' | b'_' | b'-');

@@ -1,5 +1,5 @@
-//! Elections that nobody's going caused: asked for by an admin (KIP-460), moving leadership back
-//! to preferred replicas, and the last resort for partitions without leader
+//! Elections that no change of a broker causes: requested by an admin (KIP-460), moving leadership
+//! back to preferred replicas, and the last resort for partitions without leader
 //! (`ReplicationControlManager.electLeaders`, `maybeBalancePartitionLeaders`).
 
 use super::cluster::{Cluster, Decision};
@@ -11,12 +11,12 @@ use crate::metadata::{MetadataRecord, PartitionChange};
 use crate::protocol::{ElectLeadersRequest, ElectLeadersResponse, ElectionType};
 use crate::rules::election::Reason;
 
-/// How many elections one pass holds, so that others come between
+/// How many elections one pass holds, so that requests are handled between passes
 /// (`MAX_ELECTIONS_PER_IMBALANCE`).
 pub(super) const MAX_ELECTIONS: usize = 1000;
 
 impl Cluster<'_> {
-    /// Holds the elections that an admin asked for.
+    /// Holds the elections that an admin requested.
     pub(super) fn elect_leaders(
         &self,
         request: &ElectLeadersRequest,
@@ -24,7 +24,7 @@ impl Cluster<'_> {
     ) -> Decision<ElectLeadersResponse> {
         let mut records = Vec::new();
         let mut partitions = Vec::new();
-        let mut elect = |partition, tell_if_not_needed| {
+        let mut elect = |partition, report_not_needed| {
             let error = match self.elect_one(partition, request.election_type, out) {
                 Ok(change) => {
                     records.push(MetadataRecord::PartitionChange(change));
@@ -32,7 +32,7 @@ impl Cluster<'_> {
                 }
                 Err(error) => error,
             };
-            if tell_if_not_needed || error != ErrorCode::ElectionNotNeeded {
+            if report_not_needed || error != ErrorCode::ElectionNotNeeded {
                 partitions.push((partition, error));
             }
         };
@@ -64,54 +64,35 @@ impl Cluster<'_> {
         if not_needed {
             return Err(ErrorCode::ElectionNotNeeded);
         }
-        let target = Target {
-            partition,
-            state,
-            isr: state.isr.clone(),
-            ended_uncleanly: &[],
-            acceptable: self.acceptable(state),
-            reason,
-        };
+        let target =
+            Target { acceptable: self.acceptable(state), reason, ..Target::of(partition, state) };
         self.change(target, out).ok_or(impossible)
     }
 
-    /// Moves leadership to preferred replicas where they are in sync. Tells whether there was
-    /// more to do than one pass does.
+    /// Moves leadership to preferred replicas where they can lead (`maybeBalancePartitionLeaders`).
+    /// Reports whether there may be more to do than one pass does.
     pub(super) fn balance(&self, out: &mut Outbox) -> Decision<bool> {
-        self.elect_some(ElectionType::Preferred, out, |cluster, partition| {
-            let state = cluster.image.partition(partition);
-            state.is_some_and(|state| {
-                !state.has_preferred_leader()
-                    && state.replicas.first().is_some_and(|preferred| {
-                        state.isr.contains(preferred) && cluster.image.is_active(*preferred)
-                    })
-            })
-        })
+        self.elect_some(self.index.imbalanced(), ElectionType::Preferred, out)
     }
 
-    /// Elects any live replica where nobody leads and the topic allows it. Tells whether there
-    /// was more to do than one pass does.
+    /// Elects any live replica of partitions without leader whose topic allows it
+    /// (`maybeElectUncleanLeaders`). Reports whether there may be more to do than one pass does.
     pub(super) fn elect_uncleanly(&self, out: &mut Outbox) -> Decision<bool> {
-        self.elect_some(ElectionType::Unclean, out, |cluster, partition| {
-            cluster.usual_reason(partition) == Reason::Unclean
-                && cluster.image.partition(partition).is_some_and(|state| {
-                    state.leader.is_none() && !cluster.acceptable(state).is_empty()
-                })
-        })
+        let leaderless = self.index.leaderless();
+        let allowed = leaderless.filter(|p| self.usual_reason(*p) == Reason::Unclean);
+        self.elect_some(allowed, ElectionType::Unclean, out)
     }
 
     fn elect_some(
         &self,
+        candidates: impl Iterator<Item = TopicPartition>,
         election_type: ElectionType,
         out: &mut Outbox,
-        wanted: impl Fn(&Self, TopicPartition) -> bool,
     ) -> Decision<bool> {
-        let mut candidates =
-            self.image.partitions().map(|(partition, _)| partition).filter(|p| wanted(self, *p));
-        let chosen: Vec<_> = candidates.by_ref().take(MAX_ELECTIONS).collect();
-        let more = candidates.next().is_some();
-        let changes = chosen.into_iter().filter_map(|p| self.elect_one(p, election_type, out).ok());
-        let records = changes.map(MetadataRecord::PartitionChange).collect();
-        Decision { records, response: more }
+        let changes = candidates.filter_map(|p| self.elect_one(p, election_type, out).ok());
+        let changes = changes.map(MetadataRecord::PartitionChange);
+        let records: Vec<_> = changes.take(MAX_ELECTIONS).collect();
+        let has_more = records.len() == MAX_ELECTIONS;
+        Decision { records, response: has_more }
     }
 }

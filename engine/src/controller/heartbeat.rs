@@ -1,4 +1,4 @@
-//! A broker's heartbeat, and what it asks for (`BrokerHeartbeatManager.calculateNextBrokerState`,
+//! A broker's heartbeat and the state that follows (`BrokerHeartbeatManager.calculateNextBrokerState`,
 //! `ReplicationControlManager.processBrokerHeartbeat`; KIP-631, KIP-841).
 
 use super::cluster::{Cluster, Decision};
@@ -11,25 +11,25 @@ use crate::metadata::{BrokerRegistration, BrokerRegistrationChange, MetadataReco
 use crate::protocol::{BrokerHeartbeatRequest, BrokerHeartbeatResponse};
 use crate::rules::fencing::RequestingLife;
 
-/// What a broker is, in the eyes of the controller (`BrokerControlState`).
+/// The state of a broker at the controller (`BrokerControlState`).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum ControlState {
     /// It may neither lead nor be in sync.
     Fenced,
-    /// It takes part.
+    /// It may lead and be in sync.
     Unfenced,
-    /// It hands its leaderships over.
+    /// Its leaderships move to other brokers before it shuts down.
     ControlledShutdown,
-    /// It may end.
+    /// It may shut down.
     ShutdownNow,
 }
 
-/// The answer to a heartbeat, and the state that it leaves the broker in.
+/// The outcome of a heartbeat.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Heard {
-    /// The state.
+    /// The state that follows.
     pub(super) state: ControlState,
-    /// The answer.
+    /// The response.
     pub(super) response: BrokerHeartbeatResponse,
 }
 
@@ -38,7 +38,7 @@ impl Cluster<'_> {
     ///
     /// # Errors
     ///
-    /// `STALE_BROKER_EPOCH` if it is not of the registered life.
+    /// `STALE_BROKER_EPOCH` if the broker epoch is not the registered one.
     pub(super) fn heartbeat(
         &self,
         request: &BrokerHeartbeatRequest,
@@ -62,6 +62,7 @@ impl Cluster<'_> {
                 }
             }
         }
+        self.directories_offline(registration, &request.offline_log_dirs, &mut records, out);
         let response = BrokerHeartbeatResponse {
             error: ErrorCode::None,
             is_caught_up,
@@ -71,7 +72,7 @@ impl Cluster<'_> {
         Ok(Decision { records, response: Heard { state, response } })
     }
 
-    /// The registration of a broker, if `epoch` is the life that it is of.
+    /// Returns the registration of a broker, if `epoch` is its broker epoch.
     pub(super) fn living(
         &self,
         broker: BrokerId,
@@ -90,7 +91,7 @@ impl Cluster<'_> {
         is_caught_up: bool,
         heartbeats: &Heartbeats,
     ) -> ControlState {
-        let leads = || self.has_leaderships(request.broker);
+        let leads = || self.index.has_leaderships(request.broker);
         match present {
             ControlState::Fenced => {
                 if request.want_shut_down {
@@ -109,8 +110,8 @@ impl Cluster<'_> {
                 (false, false) => ControlState::Unfenced,
             },
             ControlState::ControlledShutdown => {
-                // Others must know the new leaders before this one goes, or clients would be
-                // sent back to it.
+                // The other brokers have to know the new leaders before this one shuts down, or
+                // they would send clients back to it.
                 let applied = heartbeats.lowest_active_offset();
                 let wanted = heartbeats.shutdown_offset(request.broker);
                 if !leads() && wanted.is_none_or(|wanted| wanted <= applied) {
@@ -123,7 +124,8 @@ impl Cluster<'_> {
         }
     }
 
-    /// The shutdown is written down, so that the broker joins no ISR again in this life (KIP-841).
+    /// Adds the records that begin a controlled shutdown. The shutdown is recorded, so that the
+    /// broker joins no ISR again in this life (KIP-841).
     fn begin_shutdown(
         &self,
         registration: &BrokerRegistration,
@@ -132,13 +134,12 @@ impl Cluster<'_> {
     ) {
         if !registration.in_controlled_shutdown {
             records.push(MetadataRecord::BrokerRegistrationChange(BrokerRegistrationChange {
-                broker: registration.id,
-                broker_epoch: registration.epoch,
-                fenced: None,
                 in_controlled_shutdown: Some(true),
+                ..BrokerRegistrationChange::of(registration)
             }));
         }
-        self.update_partitions(Transition::Leaves(registration.id), records, out);
+        let partitions = self.index.in_isr(registration.id);
+        self.update_partitions(Transition::Leaves(registration.id), partitions, records, out);
     }
 }
 

@@ -2,17 +2,17 @@
 //! KIP-500, KIP-631).
 //!
 //! ```text
-//!   request --> decide (&self): records, answer
+//!   request --> decide (&self): records, response
 //!                   |
-//!                   +--> replay (&mut) into the live image, append to the log, park the answer
+//!                   +--> replay (&mut) into the live image, append to the log, park the response
 //!                                                                |
-//!   standbys, brokers <-- replay <-- committed batches <-- high watermark --> answer
+//!   standbys, brokers <-- replay <-- committed batches <-- high watermark --> response
 //! ```
 //!
 //! All controllers replay what is committed. The leader of the quorum is *active* once it has
 //! replayed the first record of its own epoch; from then on it alone decides, on a live image that
 //! runs ahead of the committed one. When it loses leadership, the live image is dropped with all
-//! that was not committed, and those who wait for it are told `NOT_CONTROLLER`.
+//! that was not committed, and parked responses become `NOT_CONTROLLER`.
 
 mod active;
 mod alter_partition;
@@ -20,10 +20,12 @@ mod cluster;
 mod connections;
 mod contact_times;
 mod create_topics;
+mod directories;
 mod elect_leaders;
 mod heartbeat;
 mod heartbeats;
 mod partition_change;
+mod partition_index;
 mod placement;
 mod registration;
 mod transition;
@@ -64,7 +66,7 @@ pub struct ControllerSettings {
 }
 
 impl ControllerSettings {
-    /// What the quorum's member `id` is configured with.
+    /// The configuration of the quorum's member `id`.
     fn quorum(&self, id: BrokerId) -> QuorumConfig {
         let config = &self.config;
         QuorumConfig {
@@ -81,7 +83,7 @@ impl ControllerSettings {
     }
 }
 
-/// A leadership of the quorum that has not become activity yet.
+/// A leadership of the quorum by which the controller is not active yet.
 #[derive(Clone, Copy, Debug)]
 struct Claim {
     epoch: LeaderEpoch,
@@ -94,7 +96,7 @@ pub struct Controller {
     settings: ControllerSettings,
     quorum: Quorum,
     rng: ChaCha8Rng,
-    /// The replay of what is known to be committed.
+    /// The replay of the records that are known to be committed.
     committed: MetadataImage,
     claim: Option<Claim>,
     active: Option<Active>,
@@ -102,7 +104,7 @@ pub struct Controller {
 }
 
 impl Controller {
-    /// The replay of what this controller knows to be committed.
+    /// The replay of the records that this controller knows to be committed.
     pub fn image(&self) -> &MetadataImage {
         &self.committed
     }
@@ -170,7 +172,7 @@ impl Controller {
         Ok(())
     }
 
-    /// Takes over what has changed in the quorum.
+    /// Acts on the changes of the quorum.
     fn follow_quorum(
         &mut self,
         now: Now,
@@ -215,7 +217,7 @@ impl Controller {
                 if known.is_ok_and(|last| last <= self.committed.offset()) {
                     continue;
                 }
-                // A controller's committed state is never published, so nobody asks what changed.
+                // A controller publishes nothing of its committed state, so the delta is dropped.
                 let replayed = self.committed.replay_batch(batch, &mut ImageDelta::default());
                 replayed.map_err(|error| failed(&error))?;
             }
@@ -224,23 +226,24 @@ impl Controller {
         Ok(())
     }
 
-    /// What was replayed when it was decided is what the log gives.
+    /// Checks that the state replayed at decision time equals the state that the log yields.
     fn check_live_against_committed(&self) {
         if let Some(active) = &self.active
             && active.last_offset() == self.committed.offset()
         {
-            assert!(active.image == self.committed, "live state equals replayed state");
+            let (live, replayed) = (active.image.checksum(), self.committed.checksum());
+            assert_eq!(live, replayed, "live state equals replayed state");
         }
     }
 
-    /// Becomes active, when all up to the first record of its epoch is committed and replayed.
+    /// Becomes active once everything up to the first record of its epoch is committed and replayed.
     fn claim(&mut self, now: Now, out: &mut Outbox) -> Result<(), Halt> {
         let Some(claim) = self.claim else { return Ok(()) };
         if self.quorum.high_watermark() <= claim.epoch_start {
             return Ok(());
         }
         if self.committed.offset() + 1 != self.quorum.end_offset() {
-            // Only a quorum that breaks its promises lets this happen.
+            // Only a quorum that lost committed records gets here.
             return Err(Halt::Failed("committed records of the metadata log are gone".to_owned()));
         }
         self.claim = None;
@@ -264,7 +267,7 @@ impl Controller {
         assert_eq!(last.ok(), decided, "the active controller leads and alone appends");
     }
 
-    /// Handles the requests whose turn has come, those that answers free included.
+    /// Handles the requests whose turn has come, including those that a response unblocks.
     fn serve(&mut self, now: Now, out: &mut Outbox) {
         while let Some(asked) = self.connections.next() {
             let Some(active) = &mut self.active else {
@@ -276,7 +279,7 @@ impl Controller {
             let until = active.last_offset();
             self.append(&records, now, out);
             match outcome {
-                // Even an answer that changed nothing may tell of changes before it.
+                // A response that changed nothing may still depend on changes before it.
                 Ok(response) if until >= self.quorum.high_watermark() => {
                     self.connections.answer_when_committed(until, &asked, response);
                 }
@@ -337,7 +340,7 @@ impl Process for Controller {
     fn invariants(&self) {
         self.quorum.invariants();
         self.connections.invariants();
-        assert!(self.claim.is_none() || self.active.is_none(), "a claim ends when it is made good");
+        assert!(self.claim.is_none() || self.active.is_none(), "a claim ends with activity");
         if let Some(active) = &self.active {
             assert!(self.quorum.is_leader(), "only the leader of the quorum is active");
             assert_eq!(active.epoch, self.quorum.epoch());
@@ -347,7 +350,7 @@ impl Process for Controller {
     }
 }
 
-/// A log that cannot be replayed is not one that controllers wrote.
+/// No controller wrote a log that cannot be replayed.
 fn failed(error: &ReplayError) -> Halt {
     Halt::Failed(format!("the metadata log cannot be replayed: {error}"))
 }

@@ -4,12 +4,12 @@
 use super::cluster::Cluster;
 use crate::Outbox;
 use crate::fact::Fact;
-use crate::ids::{BrokerId, TopicPartition};
+use crate::ids::{BrokerId, DirectoryId, TopicPartition};
 use crate::metadata::{PartitionChange, PartitionRegistration};
 use crate::rules::election::{Elected, Election, Eligible, How, Reason};
 use crate::rules::high_watermark::effective_min_isr;
 
-/// What a partition is to become.
+/// The wanted state of a partition.
 #[derive(Clone, Debug)]
 pub(super) struct Target<'a> {
     /// The partition.
@@ -22,20 +22,37 @@ pub(super) struct Target<'a> {
     pub(super) ended_uncleanly: &'a [BrokerId],
     /// The replicas whose brokers may lead.
     pub(super) acceptable: Vec<BrokerId>,
-    /// Why leadership is looked at.
+    /// Why an election is held.
     pub(super) reason: Reason,
+    /// The log directory wanted for each replica.
+    pub(super) directories: Vec<DirectoryId>,
+}
+
+impl<'a> Target<'a> {
+    /// A partition that is to stay as it is; no replica may lead.
+    pub(super) fn of(partition: TopicPartition, state: &'a PartitionRegistration) -> Self {
+        Self {
+            partition,
+            state,
+            isr: state.isr.clone(),
+            ended_uncleanly: &[],
+            acceptable: Vec::new(),
+            reason: Reason::Ordinary,
+            directories: state.directories.clone(),
+        }
+    }
 }
 
 impl Cluster<'_> {
-    /// The change that gets a partition as near to `target` as is allowed; `None` if nothing
-    /// changes. Leadership follows from the target, and the ISR may follow from leadership.
+    /// The change that brings a partition as close to `target` as is allowed; `None` if nothing
+    /// changes. The leader follows from the target, and the ISR may follow from the leader.
     pub(super) fn change(&self, target: Target<'_>, out: &mut Outbox) -> Option<PartitionChange> {
         let Target { partition, state, .. } = target;
         let keeps_eligible = self.keeps_eligible_leaders();
         let mut elr = if keeps_eligible { self.eligible(&target, out) } else { Vec::new() };
         let elected = self.elect(&target, &elr, out);
 
-        let mut isr = target.isr;
+        let mut isr = target.isr.clone();
         let mut change = PartitionChange::of(partition);
         if elected.leader != state.leader {
             change.leader = Some(elected.leader);
@@ -43,13 +60,16 @@ impl Cluster<'_> {
                 take_over(leader, elected.how, &mut isr, &mut elr);
             }
         }
-        // Without an ELR the last member of the ISR stays in it, or nobody would know any more
-        // who has the data.
+        // Without an ELR the last member of the ISR stays in it, or it would be forgotten which
+        // replica has the data.
         if isr != state.isr && (keeps_eligible || !isr.is_empty()) {
             change.isr = Some(isr);
         }
         if elr != state.elr {
             change.elr = Some(elr);
+        }
+        if target.directories != state.directories {
+            change.directories = Some(target.directories);
         }
         if keeps_eligible {
             change.last_known_leader = last_known_leader(state, &change);
@@ -94,7 +114,7 @@ impl Cluster<'_> {
     }
 }
 
-/// A new leader that was not in the ISR becomes all of it: the others have to catch up with it.
+/// A new leader from outside the ISR becomes the only member: the others have to catch up with it.
 fn take_over(leader: BrokerId, how: How, isr: &mut Vec<BrokerId>, elr: &mut Vec<BrokerId>) {
     match how {
         How::Clean => {}

@@ -1,8 +1,9 @@
-//! Where the replicas of a new topic go (`StripedReplicaPlacer`, KIP-36).
+//! The placement of the replicas of a new topic (`StripedReplicaPlacer`, KIP-36).
 //!
-//! Racks take turns, and within a rack its brokers do: first to have the next partition's leader,
-//! then to have its other replicas. So replicas spread over racks before they spread over brokers,
-//! leaders are even, and no two replicas share a broker. Fenced brokers come last and never lead.
+//! The leader of the next partition goes to the next rack, and within the rack to its next broker;
+//! then the other replicas follow in the same way. So replicas spread over racks before they spread
+//! over brokers, leaders are even, and no two replicas share a broker. Fenced brokers come last and
+//! never lead.
 
 use crate::error::ErrorCode;
 use crate::ids::BrokerId;
@@ -24,7 +25,7 @@ pub(super) struct UsableBroker {
 ///
 /// # Errors
 ///
-/// `INVALID_REPLICATION_FACTOR` if there are too few brokers, or none that could lead.
+/// `INVALID_REPLICATION_FACTOR` if there are too few brokers, or none that can lead.
 pub(super) fn place(
     partitions: usize,
     replication_factor: usize,
@@ -39,14 +40,14 @@ pub(super) fn place(
     Ok((0..partitions).map(|_| placer.next_partition(replication_factor, rng)).collect())
 }
 
-/// The brokers of a rack that are alike, and whose turn it is. For one partition every one is
-/// handed out at most once; for each further partition that it is asked for the ring begins one on.
+/// The fenced or the unfenced brokers of a rack, as a ring. One partition gets each broker at most
+/// once; each further partition starts one broker later.
 #[derive(Clone, Debug, Default)]
 struct Ring {
     brokers: Vec<BrokerId>,
     start: usize,
     taken: usize,
-    /// The partition that `taken` is of.
+    /// The partition that `taken` belongs to.
     partition: usize,
 }
 
@@ -79,7 +80,7 @@ struct Placer {
     unfenced: usize,
     /// The rack that has the next leader, if it has an unfenced broker left.
     first_rack: usize,
-    /// How many partitions were placed.
+    /// The number of partitions placed.
     placed: usize,
 }
 
@@ -116,7 +117,7 @@ impl Placer {
             }
             leaders_rack = (leaders_rack + 1) % racks;
         }
-        // The leader's rack has had its turn in the first pass over the racks.
+        // In the first pass over the racks, the rack of the leader is skipped.
         let mut passed_over = Some(leaders_rack);
         let mut rack = self.first_rack;
         while replicas.len() < replication_factor {
@@ -133,7 +134,8 @@ impl Placer {
         replicas
     }
 
-    /// After as many partitions as there are brokers that can lead, the patterns would repeat.
+    /// Shuffles the racks after as many partitions as there are brokers that can lead, because the
+    /// assignments would repeat from then on.
     fn reshuffle(&mut self, rng: &mut impl Rng) {
         let repeats = self.placed > 0 && self.placed.is_multiple_of(self.unfenced);
         if !repeats || self.unfenced == 1 {

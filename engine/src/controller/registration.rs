@@ -18,6 +18,7 @@ impl Cluster<'_> {
     ///
     /// `DUPLICATE_BROKER_REGISTRATION` if another incarnation of that broker has a session, also
     /// if it was shut down in order: only the end of the session frees the id.
+    /// `INVALID_REGISTRATION` for impossible log directories.
     pub(super) fn register(
         &self,
         request: &BrokerRegistrationRequest,
@@ -26,13 +27,14 @@ impl Cluster<'_> {
         out: &mut Outbox,
     ) -> Result<Decision<BrokerRegistrationResponse>, ErrorCode> {
         let existing = self.image.broker(request.broker);
-        if let Some(existing) = existing {
-            if existing.incarnation == request.incarnation {
-                return Ok(repeat(existing, request));
-            }
-            if has_session {
-                return Err(ErrorCode::DuplicateBrokerRegistration);
-            }
+        let is_same_life =
+            |existing: &BrokerRegistration| existing.incarnation == request.incarnation;
+        if has_session && !existing.is_some_and(is_same_life) {
+            return Err(ErrorCode::DuplicateBrokerRegistration);
+        }
+        self.check_log_dirs(request)?;
+        if let Some(existing) = existing.filter(|existing| is_same_life(existing)) {
+            return Ok(repeat(existing, request));
         }
         let record = RegisterBroker {
             broker: request.broker,
@@ -41,12 +43,13 @@ impl Cluster<'_> {
             rack: request.rack.clone(),
             fenced: true,
             in_controlled_shutdown: false,
+            log_dirs: request.log_dirs.clone(),
         };
         // What the last life left behind is cleaned up first, in the same batch.
         let mut records = Vec::new();
         if let Some(existing) = existing {
             let transition = self.end_of(existing, request, out);
-            self.update_partitions(transition, &mut records, out);
+            self.clean_up(transition, &mut records, out);
         }
         records.push(MetadataRecord::RegisterBroker(record));
         let response =
@@ -86,6 +89,7 @@ fn repeat(
         rack: request.rack.clone(),
         fenced: existing.fenced,
         in_controlled_shutdown: existing.in_controlled_shutdown,
+        log_dirs: request.log_dirs.clone(),
     };
     Decision {
         records: vec![MetadataRecord::RegisterBroker(record)],

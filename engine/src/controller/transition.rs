@@ -1,4 +1,4 @@
-//! What a broker's coming and going does to the partitions
+//! How partitions change when a broker leaves or returns
 //! (`ReplicationControlManager.generateLeaderAndIsrUpdates`).
 
 use super::cluster::Cluster;
@@ -9,43 +9,36 @@ use crate::ids::{BrokerId, TopicPartition};
 use crate::metadata::{BrokerRegistrationChange, MetadataRecord, PartitionRegistration};
 use crate::rules::election::Reason;
 
-/// What happened to a broker.
+/// A change of a broker.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Transition {
-    /// It is fenced, or shuts down, or begins a new life after a clean end. What it has, it keeps.
+    /// It is fenced, shuts down, begins a new life after a clean end, or has lost a log directory.
+    /// It keeps its place in ELRs.
     Leaves(BrokerId),
-    /// It begins a new life after an unclean end, and may have lost what it had (KIP-966).
+    /// It begins a new life after an unclean end, and may have lost records (KIP-966).
     EndedUncleanly(BrokerId),
     /// It is unfenced.
     Returns(BrokerId),
 }
 
 impl Transition {
-    fn concerns(self, state: &PartitionRegistration) -> bool {
-        match self {
-            Self::Leaves(id) => state.isr.contains(&id) || state.leader == Some(id),
-            Self::EndedUncleanly(id) => {
-                state.isr.contains(&id) || state.elr.contains(&id) || state.leader == Some(id)
-            }
-            Self::Returns(_) => state.leader.is_none(),
-        }
-    }
-
-    /// The image does not know yet what happens, so the broker is judged by that.
-    fn may_lead(self, cluster: &Cluster<'_>, id: BrokerId) -> bool {
-        match self {
+    /// The image does not contain the transition yet, so the broker is judged by what it becomes.
+    fn may_lead(self, cluster: &Cluster<'_>, state: &PartitionRegistration, id: BrokerId) -> bool {
+        let is_active = match self {
             Self::Leaves(broker) | Self::EndedUncleanly(broker) if broker == id => false,
             Self::Returns(broker) if broker == id => true,
             _ => cluster.image.is_active(id),
-        }
+        };
+        is_active && cluster.is_online(state, id)
     }
 }
 
 impl Cluster<'_> {
-    /// Adds what `transition` changes about the partitions.
+    /// Adds what `transition` changes about these partitions.
     pub(super) fn update_partitions(
         &self,
         transition: Transition,
+        partitions: impl Iterator<Item = TopicPartition>,
         records: &mut Vec<MetadataRecord>,
         out: &mut Outbox,
     ) {
@@ -54,22 +47,25 @@ impl Cluster<'_> {
             Transition::EndedUncleanly(id) => (Some(id), Some(id)),
             Transition::Returns(_) => (None, None),
         };
-        for (partition, state) in self.image.partitions() {
-            if !transition.concerns(state) {
-                continue;
-            }
+        for partition in partitions {
+            let Some(state) = self.image.partition(partition) else { continue };
             let isr = state.isr.iter().copied().filter(|id| Some(*id) != gone).collect();
             let replicas = state.replicas.iter().copied();
             let target = Target {
-                partition,
-                state,
                 isr,
                 ended_uncleanly: unclean.as_slice(),
-                acceptable: replicas.filter(|id| transition.may_lead(self, *id)).collect(),
+                acceptable: replicas.filter(|id| transition.may_lead(self, state, *id)).collect(),
                 reason: self.usual_reason(partition),
+                ..Target::of(partition, state)
             };
             records.extend(self.change(target, out).map(MetadataRecord::PartitionChange));
         }
+    }
+
+    /// Whether the replica of a partition on a broker is in an online log directory.
+    fn is_online(&self, state: &PartitionRegistration, id: BrokerId) -> bool {
+        let directory = state.directory(id);
+        self.image.broker(id).is_some_and(|broker| broker.has_online_dir(directory))
     }
 
     /// Ordinary, unless the topic prefers any leader to none.
@@ -82,9 +78,30 @@ impl Cluster<'_> {
         }
     }
 
-    /// The replicas whose brokers may lead as things are.
+    /// The replicas that may lead as things are: their brokers are active, and they are in an
+    /// online log directory (`LeaderAcceptor`).
     pub(super) fn acceptable(&self, state: &PartitionRegistration) -> Vec<BrokerId> {
-        state.replicas.iter().copied().filter(|id| self.image.is_active(*id)).collect()
+        let replicas = state.replicas.iter().copied();
+        replicas.filter(|id| self.image.is_active(*id) && self.is_online(state, *id)).collect()
+    }
+
+    /// Adds what the end of a broker's last life changes, before it is registered again.
+    pub(super) fn clean_up(
+        &self,
+        end: Transition,
+        records: &mut Vec<MetadataRecord>,
+        out: &mut Outbox,
+    ) {
+        match end {
+            Transition::Leaves(id) => {
+                self.update_partitions(end, self.index.in_isr(id), records, out);
+            }
+            Transition::EndedUncleanly(id) => {
+                self.update_partitions(end, self.index.in_isr(id), records, out);
+                self.update_partitions(end, self.index.in_elr(id), records, out);
+            }
+            Transition::Returns(_) => {}
+        }
     }
 
     /// Adds the records that fence a broker: it leaves every ISR and leads no partition. Kafka
@@ -95,7 +112,8 @@ impl Cluster<'_> {
         records: &mut Vec<MetadataRecord>,
         out: &mut Outbox,
     ) {
-        self.update_partitions(Transition::Leaves(broker), records, out);
+        let partitions = self.index.in_isr(broker);
+        self.update_partitions(Transition::Leaves(broker), partitions, records, out);
         self.set_fenced(broker, true, records, out);
     }
 
@@ -107,7 +125,8 @@ impl Cluster<'_> {
         out: &mut Outbox,
     ) {
         self.set_fenced(broker, false, records, out);
-        self.update_partitions(Transition::Returns(broker), records, out);
+        let partitions = self.index.leaderless();
+        self.update_partitions(Transition::Returns(broker), partitions, records, out);
     }
 
     fn set_fenced(
@@ -122,10 +141,8 @@ impl Cluster<'_> {
             out.observe(Fact::BrokerFenced { broker, fenced });
         }
         records.push(MetadataRecord::BrokerRegistrationChange(BrokerRegistrationChange {
-            broker,
-            broker_epoch: registration.epoch,
             fenced: Some(fenced),
-            in_controlled_shutdown: None,
+            ..BrokerRegistrationChange::of(registration)
         }));
     }
 }

@@ -24,6 +24,8 @@ pub(crate) struct TestDisk {
     pub(crate) writes: u32,
     /// The calls so far that fsync.
     pub(crate) syncs: u32,
+    /// An fsync of a file whose path contains this reports success and makes nothing durable.
+    pub(crate) lies_about: Option<&'static str>,
 }
 
 impl TestDisk {
@@ -32,6 +34,14 @@ impl TestDisk {
         self.names = self.durable_names.clone();
         for file in self.files.values_mut() {
             file.content = file.synced.clone();
+        }
+    }
+
+    /// The operating system has written everything back.
+    pub(crate) fn write_back(&mut self) {
+        self.durable_names = self.names.clone();
+        for file in self.files.values_mut() {
+            file.synced = file.content.clone();
         }
     }
 
@@ -154,6 +164,12 @@ impl Disk for TestDisk {
     fn sync(&mut self, file: FileId) -> Result<(), DiskError> {
         self.change()?;
         self.syncs += 1;
+        let is = |(path, id): (&String, &FileId)| {
+            *id == file && self.lies_about.is_some_and(|lie| path.contains(lie))
+        };
+        if self.names.iter().any(is) {
+            return Ok(());
+        }
         let file = self.file(file)?;
         file.synced = file.content.clone();
         Ok(())

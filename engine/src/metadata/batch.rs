@@ -29,12 +29,12 @@ pub fn decode_batch(bytes: &Bytes) -> Result<Vec<(Offset, MetadataRecord)>, Repl
 }
 
 impl MetadataImage {
-    /// Applies one batch of the metadata log, control batches included, and notes in `delta` what
-    /// it changed. All records of a batch belong together: look at the image only in between.
+    /// Applies one batch of the metadata log, control batches included, and adds what it changed
+    /// to `delta`. The records of a batch belong together: the image is consistent between batches.
     ///
     /// # Errors
     ///
-    /// If the batch cannot be read or does not belong here. The image is then of no more use.
+    /// If the batch cannot be read or does not belong here. The image must not be used then.
     pub fn replay_batch(
         &mut self,
         batch: &Bytes,

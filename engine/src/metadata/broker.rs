@@ -1,29 +1,31 @@
-//! A broker as the metadata knows it (`BrokerRegistration`, KIP-631, KIP-841).
+//! The registration of a broker (`BrokerRegistration`, KIP-631, KIP-841).
 
 use super::record::{BrokerRegistrationChange, RegisterBroker};
-use crate::ids::{BrokerEpoch, BrokerId, Offset};
+use crate::ids::{BrokerEpoch, BrokerId, DirectoryId, Offset};
 
 /// A registered broker.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct BrokerRegistration {
     /// Its id.
     pub id: BrokerId,
-    /// The life that it registered, as it names it.
+    /// The id that the broker drew for this life.
     pub incarnation: u128,
-    /// The life that it registered, as the controller numbers it.
+    /// The number that the controller gave this life.
     pub epoch: BrokerEpoch,
     /// Its rack.
     pub rack: Option<String>,
-    /// It may neither lead nor join an ISR.
+    /// It is fenced: it may neither lead nor join an ISR.
     pub fenced: bool,
     /// It is shutting down, and may neither lead nor join an ISR.
     pub in_controlled_shutdown: bool,
+    /// Its online log directories, sorted (KIP-858).
+    pub log_dirs: Vec<DirectoryId>,
     /// The offset of its last registration record. It may be unfenced once it has replayed that.
     pub registered_at: Offset,
 }
 
 impl BrokerRegistration {
-    /// What the record at `offset` registers.
+    /// The registration by the record at `offset`.
     pub fn new(offset: Offset, record: &RegisterBroker) -> Self {
         Self {
             id: record.broker,
@@ -32,19 +34,44 @@ impl BrokerRegistration {
             rack: record.rack.clone(),
             fenced: record.fenced,
             in_controlled_shutdown: record.in_controlled_shutdown,
+            log_dirs: sorted(&record.log_dirs),
             registered_at: offset,
         }
     }
 
-    /// Applies a change that is meant for this life of the broker.
+    /// Applies a change of this life of the broker.
     pub fn apply(&mut self, change: &BrokerRegistrationChange) {
         self.fenced = change.fenced.unwrap_or(self.fenced);
         self.in_controlled_shutdown =
             change.in_controlled_shutdown.unwrap_or(self.in_controlled_shutdown);
+        if let Some(log_dirs) = change.log_dirs.as_ref().filter(|dirs| !dirs.is_empty()) {
+            self.log_dirs = sorted(log_dirs);
+        }
+    }
+
+    /// Whether a replica in this directory of the broker is online.
+    pub fn has_online_dir(&self, directory: DirectoryId) -> bool {
+        directory.is_online(&self.log_dirs)
+    }
+
+    /// The directory of a new replica on this broker, as far as the controller can know it
+    /// (`ClusterControlManager.defaultDir`).
+    pub fn default_dir(&self) -> DirectoryId {
+        match self.log_dirs[..] {
+            [] => DirectoryId::MIGRATING,
+            [only] => only,
+            _ => DirectoryId::UNASSIGNED,
+        }
     }
 
     /// Whether it may lead and be in sync: neither fenced nor shutting down (KIP-841).
     pub fn is_active(&self) -> bool {
         !self.fenced && !self.in_controlled_shutdown
     }
+}
+
+fn sorted(log_dirs: &[DirectoryId]) -> Vec<DirectoryId> {
+    let mut sorted = log_dirs.to_vec();
+    sorted.sort_unstable();
+    sorted
 }

@@ -1,13 +1,13 @@
 //! The bytes of a [`MetadataRecord`]: its type, its version, then its fields, big-endian.
 //!
-//! Decoding is total: whatever the bytes, it answers a record or says what is wrong. Every record
-//! has exactly one form, so bytes that decode are those that encoding the record gives.
+//! Decoding is total: whatever the bytes, it returns a record or an error. Every record has exactly
+//! one form, so bytes that decode are the bytes that encoding the record yields.
 
 use super::record::{
     BrokerRegistrationChange, ConfigResource, Feature, MetadataRecord, PartitionChange,
     PartitionRecord, RegisterBroker,
 };
-use crate::ids::{BrokerId, TopicId, TopicPartition};
+use crate::ids::{BrokerId, DirectoryId, TopicId, TopicPartition};
 use bytes::{BufMut, Bytes, BytesMut};
 use std::fmt;
 
@@ -96,6 +96,7 @@ impl MetadataRecord {
                 put_option(to, r.rack.as_ref(), |to, rack| put_string(to, rack));
                 put_bool(to, r.fenced);
                 put_bool(to, r.in_controlled_shutdown);
+                put_directories(to, &r.log_dirs);
             }
             Self::UnregisterBroker { broker, broker_epoch } => {
                 to.put_u16(*broker);
@@ -106,6 +107,7 @@ impl MetadataRecord {
                 to.put_i64(r.broker_epoch);
                 put_option(to, r.fenced, put_bool);
                 put_option(to, r.in_controlled_shutdown, put_bool);
+                put_option(to, r.log_dirs.as_ref(), |to, dirs| put_directories(to, dirs));
             }
             Self::Topic { name, id } => {
                 put_string(to, name);
@@ -114,6 +116,7 @@ impl MetadataRecord {
             Self::Partition(r) => {
                 put_partition(to, r.partition);
                 put_brokers(to, &r.replicas);
+                put_directories(to, &r.directories);
                 put_brokers(to, &r.isr);
                 put_brokers(to, &r.elr);
                 put_option(to, r.last_known_leader, BytesMut::put_u16);
@@ -129,6 +132,7 @@ impl MetadataRecord {
                     put_option(to, leader, BytesMut::put_u16);
                 });
                 put_option(to, r.leader, |to, leader| put_option(to, leader, BytesMut::put_u16));
+                put_option(to, r.directories.as_ref(), |to, dirs| put_directories(to, dirs));
             }
             Self::RemoveTopic { id } => to.put_u128(id.0),
             Self::Config { resource, name, value } => {
@@ -182,6 +186,7 @@ impl MetadataRecord {
                 rack: from.option(Reader::string)?,
                 fenced: from.bool()?,
                 in_controlled_shutdown: from.bool()?,
+                log_dirs: from.directories()?,
             }),
             UNREGISTER_BROKER => {
                 Self::UnregisterBroker { broker: from.u16()?, broker_epoch: from.i64()? }
@@ -192,12 +197,14 @@ impl MetadataRecord {
                     broker_epoch: from.i64()?,
                     fenced: from.option(Reader::bool)?,
                     in_controlled_shutdown: from.option(Reader::bool)?,
+                    log_dirs: from.option(Reader::directories)?,
                 })
             }
             TOPIC => Self::Topic { name: from.string()?, id: TopicId(from.u128()?) },
             PARTITION => Self::Partition(PartitionRecord {
                 partition: from.partition()?,
                 replicas: from.brokers()?,
+                directories: from.directories()?,
                 isr: from.brokers()?,
                 elr: from.brokers()?,
                 last_known_leader: from.option(Reader::u16)?,
@@ -211,6 +218,7 @@ impl MetadataRecord {
                 elr: from.option(Reader::brokers)?,
                 last_known_leader: from.option(|from| from.option(Reader::u16))?,
                 leader: from.option(|from| from.option(Reader::u16))?,
+                directories: from.option(Reader::directories)?,
             }),
             REMOVE_TOPIC => Self::RemoveTopic { id: TopicId(from.u128()?) },
             CONFIG => Self::Config {
@@ -261,6 +269,13 @@ fn put_brokers(to: &mut BytesMut, value: &[BrokerId]) {
     to.put_u16(u16::try_from(value.len()).expect("no more replicas than there are brokers"));
     for broker in value {
         to.put_u16(*broker);
+    }
+}
+
+fn put_directories(to: &mut BytesMut, value: &[DirectoryId]) {
+    to.put_u16(u16::try_from(value.len()).expect("few log directories and replicas"));
+    for directory in value {
+        to.put_u128(directory.0);
     }
 }
 
@@ -315,6 +330,11 @@ impl<'a> Reader<'a> {
 
     fn partition(&mut self) -> Result<TopicPartition, DecodeError> {
         Ok(TopicPartition { topic: TopicId(self.u128()?), partition: self.i32()? })
+    }
+
+    fn directories(&mut self) -> Result<Vec<DirectoryId>, DecodeError> {
+        let count = usize::from(self.u16()?);
+        (0..count).map(|_| self.u128().map(DirectoryId)).collect()
     }
 
     fn brokers(&mut self) -> Result<Vec<BrokerId>, DecodeError> {

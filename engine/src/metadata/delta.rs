@@ -1,12 +1,12 @@
-//! What a replay changed (`MetadataDelta`), so that nobody has to compare whole images.
+//! What a replay changed (`MetadataDelta`), so that whole images need not be compared.
 
 use crate::ids::{BrokerId, TopicId, TopicPartition};
 use std::collections::BTreeSet;
 
-/// What one record changed.
+/// The part of an image that one record changed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Touched {
-    /// Nothing that anyone acts on.
+    /// Nothing that a broker acts on.
     Nothing,
     /// A broker was registered, changed or removed.
     Broker(BrokerId),
@@ -18,13 +18,14 @@ pub enum Touched {
     Defaults,
 }
 
-/// What several records changed. What is named here and missing from the image was removed.
+/// The parts of an image that several records changed. A part that is listed here and missing from
+/// the image was removed.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct ImageDelta {
     /// Brokers that were registered, changed or removed.
     pub brokers: BTreeSet<BrokerId>,
     /// Topics that were created or removed, or whose configuration changed. The partitions of a
-    /// removed topic are not named one by one.
+    /// removed topic are not listed.
     pub topics: BTreeSet<TopicId>,
     /// Partitions that were created or changed.
     pub partitions: BTreeSet<TopicPartition>,

@@ -12,18 +12,18 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::hash::Hash;
 
-/// Why a record cannot be replayed. Then this log is not the one that the image came from, or
-/// not one that a controller wrote: the node cannot go on.
+/// Why a record cannot be replayed: the log is not the one that the image came from, or no
+/// controller wrote it. The node halts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ReplayError {
-    /// The record is not after the one before it.
+    /// The record does not follow the last one.
     OutOfOrder {
         /// The record's offset.
         offset: Offset,
-        /// The offset that the image stands at.
+        /// The last offset of the image.
         image: Offset,
     },
-    /// The record names a broker that is not registered, or another life of it.
+    /// The record names a broker that is not registered, or another life of a broker.
     NoSuchBroker(BrokerId),
     /// The record names a topic that does not exist.
     NoSuchTopic(TopicId),
@@ -31,9 +31,9 @@ pub enum ReplayError {
     NoSuchPartition(TopicPartition),
     /// The name or id of a new topic is taken.
     TopicExists(TopicId),
-    /// The property does not exist or cannot have that value.
+    /// The property does not exist, or the value is not allowed.
     Config,
-    /// The bytes are no record.
+    /// The bytes are not a record.
     Decode(DecodeError),
     /// The batch cannot be read.
     Batch,
@@ -67,9 +67,9 @@ pub struct TopicImage {
     pub id: TopicId,
     /// Its partitions, by index.
     pub partitions: Vec<PartitionRegistration>,
-    /// The properties that it sets itself.
+    /// The properties set for the topic.
     pub overrides: BTreeMap<String, String>,
-    /// Its configuration: what it sets itself, over the cluster's defaults, over the node's.
+    /// Its configuration: its own properties over the cluster's over the node's.
     pub config: TopicConfig,
 }
 
@@ -84,15 +84,17 @@ pub struct MetadataImage {
     features: BTreeMap<Feature, u16>,
     /// Properties set for the cluster.
     overrides: BTreeMap<String, String>,
-    /// The node's own values, the defaults of the defaults.
+    /// The node's own values.
     node_defaults: TopicConfig,
     /// `node_defaults` under `overrides`.
     defaults: TopicConfig,
+    /// The sum over all parts; see [`super::checksum`].
+    sum: u128,
 }
 
 impl MetadataImage {
-    /// An empty cluster. `defaults` are the node's own values of topic properties, which hold
-    /// where neither the topic nor the cluster sets another.
+    /// An empty cluster. `defaults` are the node's own values of topic properties, for properties
+    /// that are set neither for the topic nor for the cluster.
     pub fn new(defaults: TopicConfig) -> Self {
         Self {
             offset: -1,
@@ -103,6 +105,7 @@ impl MetadataImage {
             overrides: BTreeMap::new(),
             node_defaults: defaults.clone(),
             defaults,
+            sum: 0,
         }
     }
 
@@ -151,7 +154,7 @@ impl MetadataImage {
         self.topics.get(&id).map(|topic| &topic.config)
     }
 
-    /// The configuration of a topic that sets nothing itself.
+    /// The configuration of a topic without properties of its own.
     pub fn default_topic_config(&self) -> &TopicConfig {
         &self.defaults
     }
@@ -188,7 +191,23 @@ impl MetadataImage {
         Ok(())
     }
 
-    /// Applies the record at `offset` and answers what it changed.
+    /// A sum over everything that was replayed. Images at the same offset of one log have equal
+    /// sums; images that differ have different sums but for a chance of 2^-128.
+    pub fn checksum(&self) -> u128 {
+        self.sum
+    }
+
+    /// The properties that are set for the cluster.
+    pub(super) fn overrides(&self) -> &BTreeMap<String, String> {
+        &self.overrides
+    }
+
+    /// The levels of the features that were ever set.
+    pub(super) fn features(&self) -> &BTreeMap<Feature, u16> {
+        &self.features
+    }
+
+    /// Applies the record at `offset` and returns what it changed.
     ///
     /// # Errors
     ///
@@ -199,6 +218,13 @@ impl MetadataImage {
         record: &MetadataRecord,
     ) -> Result<Touched, ReplayError> {
         self.skip_to(offset)?;
+        let before = self.sum_of(record);
+        let touched = self.apply(offset, record)?;
+        self.sum = self.sum.wrapping_sub(before).wrapping_add(self.sum_of(record));
+        Ok(touched)
+    }
+
+    fn apply(&mut self, offset: Offset, record: &MetadataRecord) -> Result<Touched, ReplayError> {
         match record {
             MetadataRecord::RegisterBroker(record) => {
                 self.brokers.insert(record.broker, BrokerRegistration::new(offset, record));
@@ -310,8 +336,8 @@ impl MetadataImage {
         Ok(Touched::Defaults)
     }
 
-    /// Folds in all that was replayed. The node's own defaults are left out, so that a broker's
-    /// image and a controller's compare.
+    /// Folds in everything that was replayed. The node's own defaults are left out, so that images
+    /// of brokers and controllers can be compared.
     pub fn fold(&self, digest: &mut Digest) {
         self.offset.hash(digest);
         self.brokers.hash(digest);
@@ -325,7 +351,7 @@ impl MetadataImage {
         }
     }
 
-    /// The digest of all that was replayed.
+    /// The digest of everything that was replayed.
     pub fn digest(&self) -> u128 {
         let mut digest = Digest::default();
         self.fold(&mut digest);

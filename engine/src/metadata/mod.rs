@@ -1,11 +1,11 @@
-//! The metadata log and what it says: typed records, and the image that their replay gives
-//! (KIP-500, KIP-631).
+//! The records of the metadata log, and the image that their replay yields (KIP-500, KIP-631).
 //!
-//! Controllers decide by the image, brokers lead and follow by it. Both get to it by the same
-//! replay of the same records, so two images at the same offset are equal.
+//! Controllers decide by the image, brokers lead and follow by it. Both get it by the same replay
+//! of the same records, so two images at the same offset are equal.
 
 pub mod batch;
 pub mod broker;
+mod checksum;
 mod codec;
 pub mod delta;
 pub mod image;

@@ -1,35 +1,38 @@
-//! A partition as the metadata knows it (`PartitionRegistration`).
+//! The registration of a partition (`PartitionRegistration`).
 
 use super::record::{PartitionChange, PartitionRecord};
-use crate::ids::{BrokerId, LeaderEpoch, PartitionEpoch};
+use crate::ids::{BrokerId, DirectoryId, LeaderEpoch, PartitionEpoch};
 
 /// The state of a partition.
 ///
 /// `LeaderRecoveryState` is left out: Kafka's leaders count as recovered at once, so nothing
-/// ever depends on it (KIP-704 only reserves it).
+/// depends on it (KIP-704 only reserves it).
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct PartitionRegistration {
     /// Its replicas in order of preference.
     pub replicas: Vec<BrokerId>,
+    /// The log directory of each replica, in the order of the replicas (KIP-858).
+    pub directories: Vec<DirectoryId>,
     /// Its in-sync replicas.
     pub isr: Vec<BrokerId>,
-    /// Its eligible leader replicas: no longer in sync, and yet safe to lead (KIP-966).
+    /// Its eligible leader replicas: not in sync any more, and still safe to lead (KIP-966).
     pub elr: Vec<BrokerId>,
-    /// Who led last, kept while neither ISR nor ELR has a member that could (KIP-966).
+    /// The last leader, kept while there is none (KIP-966).
     pub last_known_leader: Option<BrokerId>,
-    /// Who leads.
+    /// The leader.
     pub leader: Option<BrokerId>,
-    /// The number of this leadership, or of this lack of one.
+    /// The number of this leadership, or of the time without a leader.
     pub leader_epoch: LeaderEpoch,
     /// The version of this state.
     pub partition_epoch: PartitionEpoch,
 }
 
 impl PartitionRegistration {
-    /// The partition that the record creates.
+    /// The partition that a record creates.
     pub fn new(record: &PartitionRecord) -> Self {
         Self {
             replicas: record.replicas.clone(),
+            directories: record.directories.clone(),
             isr: record.isr.clone(),
             elr: record.elr.clone(),
             last_known_leader: record.last_known_leader,
@@ -55,12 +58,22 @@ impl PartitionRegistration {
             self.leader = leader;
             self.leader_epoch = self.leader_epoch.saturating_add(1);
         }
+        if let Some(directories) = &change.directories {
+            self.directories.clone_from(directories);
+        }
         self.partition_epoch = self.partition_epoch.saturating_add(1);
     }
 
     /// Whether `broker` has a replica of it.
     pub fn is_replica(&self, broker: BrokerId) -> bool {
         self.replicas.contains(&broker)
+    }
+
+    /// The log directory of the replica on `broker`; [`DirectoryId::UNASSIGNED`] without one.
+    pub fn directory(&self, broker: BrokerId) -> DirectoryId {
+        let place = self.replicas.iter().position(|replica| *replica == broker);
+        let directory = place.and_then(|place| self.directories.get(place));
+        directory.copied().unwrap_or(DirectoryId::UNASSIGNED)
     }
 
     /// Whether its first replica leads.

@@ -3,12 +3,15 @@
 //! The fields and their meaning are Kafka's, the bytes are our own ([`MetadataRecord::encode`]).
 //! They travel as record values inside ordinary record batches.
 
-use crate::ids::{BrokerEpoch, BrokerId, LeaderEpoch, PartitionEpoch, TopicId, TopicPartition};
+use super::broker::BrokerRegistration;
+use crate::ids::{
+    BrokerEpoch, BrokerId, DirectoryId, LeaderEpoch, PartitionEpoch, TopicId, TopicPartition,
+};
 
 /// One change of the cluster's metadata.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum MetadataRecord {
-    /// A broker began a life, or repeats what it said about it.
+    /// A broker began a life, or registered the same life again.
     RegisterBroker(RegisterBroker),
     /// A broker was taken out of the cluster.
     UnregisterBroker {
@@ -17,7 +20,7 @@ pub enum MetadataRecord {
         /// Its life.
         broker_epoch: BrokerEpoch,
     },
-    /// A broker was fenced or unfenced, or began to shut down.
+    /// A broker was fenced or unfenced, began to shut down, or lost a log directory.
     BrokerRegistrationChange(BrokerRegistrationChange),
     /// A topic was created; its partitions follow in records of their own.
     Topic {
@@ -35,13 +38,13 @@ pub enum MetadataRecord {
         /// The topic.
         id: TopicId,
     },
-    /// A property was set, or with `value: None` went back to its default.
+    /// A property was set, or with `value: None` reset to its default.
     Config {
-        /// Of what.
+        /// The resource that has the property.
         resource: ConfigResource,
-        /// The property.
+        /// The name of the property.
         name: String,
-        /// Its value.
+        /// The value.
         value: Option<String>,
     },
     /// A feature was set to a level (KIP-584).
@@ -60,9 +63,9 @@ pub enum MetadataRecord {
 pub struct RegisterBroker {
     /// The broker.
     pub broker: BrokerId,
-    /// Names this life; the broker chose it.
+    /// The id of this life, drawn by the broker.
     pub incarnation: u128,
-    /// Numbers this life; the controller chose it.
+    /// The number of this life, given by the controller.
     pub broker_epoch: BrokerEpoch,
     /// Its rack.
     pub rack: Option<String>,
@@ -70,6 +73,8 @@ pub struct RegisterBroker {
     pub fenced: bool,
     /// It is shutting down.
     pub in_controlled_shutdown: bool,
+    /// Its online log directories (KIP-858).
+    pub log_dirs: Vec<DirectoryId>,
 }
 
 /// See [`MetadataRecord::BrokerRegistrationChange`]; a field that is `None` does not change.
@@ -83,6 +88,22 @@ pub struct BrokerRegistrationChange {
     pub fenced: Option<bool>,
     /// It is shutting down.
     pub in_controlled_shutdown: Option<bool>,
+    /// Its online log directories. An empty list changes nothing either: a broker halts with
+    /// its last directory.
+    pub log_dirs: Option<Vec<DirectoryId>>,
+}
+
+impl BrokerRegistrationChange {
+    /// A change of nothing yet, of this life of a broker.
+    pub const fn of(registration: &BrokerRegistration) -> Self {
+        Self {
+            broker: registration.id,
+            broker_epoch: registration.epoch,
+            fenced: None,
+            in_controlled_shutdown: None,
+            log_dirs: None,
+        }
+    }
 }
 
 /// See [`MetadataRecord::Partition`].
@@ -92,22 +113,24 @@ pub struct PartitionRecord {
     pub partition: TopicPartition,
     /// Its replicas in order of preference.
     pub replicas: Vec<BrokerId>,
+    /// The log directory of each replica, in the order of the replicas (KIP-858).
+    pub directories: Vec<DirectoryId>,
     /// Its in-sync replicas.
     pub isr: Vec<BrokerId>,
     /// Its eligible leader replicas (KIP-966).
     pub elr: Vec<BrokerId>,
-    /// Who led last, if nobody can say more than it (KIP-966).
+    /// The last leader, if there is none (KIP-966).
     pub last_known_leader: Option<BrokerId>,
-    /// Who leads.
+    /// The leader.
     pub leader: Option<BrokerId>,
-    /// Since which epoch.
+    /// The leader epoch.
     pub leader_epoch: LeaderEpoch,
     /// The version of this state.
     pub partition_epoch: PartitionEpoch,
 }
 
-/// See [`MetadataRecord::PartitionChange`]; a field that is `None` does not change. Epochs are
-/// not told: the replay counts them up.
+/// See [`MetadataRecord::PartitionChange`]; a field that is `None` does not change. The record has
+/// no epochs: the replay increments them.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct PartitionChange {
     /// The partition.
@@ -116,16 +139,25 @@ pub struct PartitionChange {
     pub isr: Option<Vec<BrokerId>>,
     /// The eligible leader replicas.
     pub elr: Option<Vec<BrokerId>>,
-    /// Who led last.
+    /// The last leader.
     pub last_known_leader: Option<Option<BrokerId>>,
-    /// Who leads. Naming the present leader begins a new leader epoch all the same.
+    /// The leader. Naming the present leader begins a new leader epoch as well.
     pub leader: Option<Option<BrokerId>>,
+    /// The log directory of each replica, in the order of the replicas (KIP-858).
+    pub directories: Option<Vec<DirectoryId>>,
 }
 
 impl PartitionChange {
     /// A change of nothing yet.
     pub const fn of(partition: TopicPartition) -> Self {
-        Self { partition, isr: None, elr: None, last_known_leader: None, leader: None }
+        Self {
+            partition,
+            isr: None,
+            elr: None,
+            last_known_leader: None,
+            leader: None,
+            directories: None,
+        }
     }
 
     /// Whether nothing changes.
@@ -134,19 +166,20 @@ impl PartitionChange {
             && self.elr.is_none()
             && self.last_known_leader.is_none()
             && self.leader.is_none()
+            && self.directories.is_none()
     }
 }
 
-/// What a property belongs to.
+/// A resource that has properties.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum ConfigResource {
-    /// The cluster: the default of all topics that do not set the property themselves.
+    /// The cluster: the default of all topics without the property.
     Cluster,
     /// A topic.
     Topic(TopicId),
 }
 
-/// A feature whose level the cluster agrees on (KIP-584).
+/// A feature with a level for the whole cluster (KIP-584).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Feature {
     /// `metadata.version`: which records and protocol versions are in use.

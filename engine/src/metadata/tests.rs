@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::config::TopicConfig;
-use crate::ids::{BrokerId, TopicId, TopicPartition};
+use crate::ids::{BrokerId, DirectoryId, TopicId, TopicPartition};
 use crate::record::BatchBuilder;
 use proptest::option;
 use proptest::prelude::*;
@@ -11,34 +11,44 @@ fn brokers() -> impl Strategy<Value = Vec<BrokerId>> {
     prop::collection::vec(any::<u16>(), 0..6)
 }
 
+fn directories() -> impl Strategy<Value = Vec<DirectoryId>> {
+    prop::collection::vec(any::<u128>().prop_map(DirectoryId), 0..4)
+}
+
 fn partition() -> impl Strategy<Value = TopicPartition> {
     (any::<u128>(), any::<i32>())
         .prop_map(|(topic, partition)| TopicPartition::new(TopicId(topic), partition))
 }
 
 fn broker_record() -> impl Strategy<Value = MetadataRecord> {
-    let register = (any::<(u16, u128, i64, bool, bool)>(), option::of(".{0,9}")).prop_map(
-        |((broker, incarnation, broker_epoch, fenced, in_controlled_shutdown), rack)| {
-            MetadataRecord::RegisterBroker(RegisterBroker {
-                broker,
-                incarnation,
-                broker_epoch,
+    let register = (any::<(u16, u128, i64, bool, bool)>(), option::of(".{0,9}"), directories())
+        .prop_map(
+            |(
+                (broker, incarnation, broker_epoch, fenced, in_controlled_shutdown),
                 rack,
-                fenced,
-                in_controlled_shutdown,
-            })
-        },
-    );
-    let change = any::<(u16, i64, Option<bool>, Option<bool>)>().prop_map(
-        |(broker, broker_epoch, fenced, in_controlled_shutdown)| {
+                log_dirs,
+            )| {
+                MetadataRecord::RegisterBroker(RegisterBroker {
+                    broker,
+                    incarnation,
+                    broker_epoch,
+                    rack,
+                    fenced,
+                    in_controlled_shutdown,
+                    log_dirs,
+                })
+            },
+        );
+    let change = (any::<(u16, i64, Option<bool>, Option<bool>)>(), option::of(directories()))
+        .prop_map(|((broker, broker_epoch, fenced, in_controlled_shutdown), log_dirs)| {
             MetadataRecord::BrokerRegistrationChange(BrokerRegistrationChange {
                 broker,
                 broker_epoch,
                 fenced,
                 in_controlled_shutdown,
+                log_dirs,
             })
-        },
-    );
+        });
     let unregister = any::<(u16, i64)>().prop_map(|(broker, broker_epoch)| {
         MetadataRecord::UnregisterBroker { broker, broker_epoch }
     });
@@ -49,13 +59,15 @@ fn partition_record() -> impl Strategy<Value = MetadataRecord> {
     let create = (
         partition(),
         [brokers(), brokers(), brokers()],
+        directories(),
         any::<(Option<u16>, Option<u16>, i32, i32)>(),
     )
-        .prop_map(|(partition, [replicas, isr, elr], rest)| {
+        .prop_map(|(partition, [replicas, isr, elr], directories, rest)| {
             let (last_known_leader, leader, leader_epoch, partition_epoch) = rest;
             MetadataRecord::Partition(PartitionRecord {
                 partition,
                 replicas,
+                directories,
                 isr,
                 elr,
                 last_known_leader,
@@ -69,14 +81,16 @@ fn partition_record() -> impl Strategy<Value = MetadataRecord> {
         option::of(brokers()),
         option::of(brokers()),
         any::<(Option<Option<u16>>, Option<Option<u16>>)>(),
+        option::of(directories()),
     )
-        .prop_map(|(partition, isr, elr, (last_known_leader, leader))| {
+        .prop_map(|(partition, isr, elr, (last_known_leader, leader), directories)| {
             MetadataRecord::PartitionChange(PartitionChange {
                 partition,
                 isr,
                 elr,
                 last_known_leader,
                 leader,
+                directories,
             })
         });
     prop_oneof![create, change]
@@ -147,6 +161,147 @@ proptest! {
     }
 }
 
+/// Records that follow one another: of few brokers and topics.
+fn likely_record() -> impl Strategy<Value = MetadataRecord> {
+    let partition = |topic: u128| TopicPartition::new(TopicId(topic), 0);
+    prop_oneof![
+        (0u16..3, 0i64..2, any::<bool>()).prop_map(|(broker, broker_epoch, fenced)| {
+            MetadataRecord::RegisterBroker(RegisterBroker {
+                broker,
+                incarnation: 1,
+                broker_epoch,
+                rack: None,
+                fenced,
+                in_controlled_shutdown: false,
+                log_dirs: Vec::new(),
+            })
+        }),
+        (0u16..3, 0i64..2).prop_map(|(broker, broker_epoch)| {
+            MetadataRecord::UnregisterBroker { broker, broker_epoch }
+        }),
+        (0u128..3).prop_map(|id| MetadataRecord::Topic { name: format!("t{id}"), id: TopicId(id) }),
+        (0u128..3).prop_map(|id| MetadataRecord::RemoveTopic { id: TopicId(id) }),
+        (0u128..3, 1u16..4).prop_map(move |(topic, leader)| {
+            MetadataRecord::Partition(PartitionRecord {
+                partition: partition(topic),
+                replicas: vec![1, 2, 3],
+                directories: Vec::new(),
+                isr: vec![leader],
+                elr: Vec::new(),
+                last_known_leader: None,
+                leader: Some(leader),
+                leader_epoch: 0,
+                partition_epoch: 0,
+            })
+        }),
+        (0u128..3, 1u16..4).prop_map(move |(topic, leader)| {
+            let leader = Some(Some(leader));
+            MetadataRecord::PartitionChange(PartitionChange {
+                leader,
+                ..PartitionChange::of(partition(topic))
+            })
+        }),
+        (0u16..3).prop_map(|level| {
+            MetadataRecord::FeatureLevel { feature: Feature::EligibleLeaderReplicas, level }
+        }),
+        (option::of(0u128..3), option::of(1u32..4)).prop_map(|(topic, value)| {
+            MetadataRecord::Config {
+                resource: topic
+                    .map_or(ConfigResource::Cluster, |id| ConfigResource::Topic(TopicId(id))),
+                name: "min.insync.replicas".to_owned(),
+                value: value.map(|value| value.to_string()),
+            }
+        }),
+    ]
+}
+
+/// The records that create what an image has, in another order than its own log.
+fn recreated(image: &MetadataImage) -> MetadataImage {
+    let mut again = MetadataImage::new(TopicConfig::default());
+    let mut records = Vec::new();
+    for broker in image.brokers() {
+        records.push((
+            broker.registered_at,
+            MetadataRecord::RegisterBroker(RegisterBroker {
+                broker: broker.id,
+                incarnation: broker.incarnation,
+                broker_epoch: broker.epoch,
+                rack: broker.rack.clone(),
+                fenced: broker.fenced,
+                in_controlled_shutdown: broker.in_controlled_shutdown,
+                log_dirs: broker.log_dirs.clone(),
+            }),
+        ));
+    }
+    records.sort_by_key(|(offset, _)| *offset);
+    for (offset, record) in &records {
+        again.replay(*offset, record).unwrap();
+    }
+    let mut offset = 1_000;
+    let mut replay = |again: &mut MetadataImage, record: MetadataRecord| {
+        again.replay(offset, &record).unwrap();
+        offset += 1;
+    };
+    for (name, value) in image.overrides() {
+        let (name, value) = (name.clone(), Some(value.clone()));
+        let resource = ConfigResource::Cluster;
+        replay(&mut again, MetadataRecord::Config { resource, name, value });
+    }
+    let feature = Feature::EligibleLeaderReplicas;
+    replay(&mut again, MetadataRecord::FeatureLevel { feature, level: image.feature(feature) });
+    for topic in image.topics() {
+        replay(&mut again, MetadataRecord::Topic { name: topic.name.clone(), id: topic.id });
+        for (name, value) in &topic.overrides {
+            let resource = ConfigResource::Topic(topic.id);
+            let (name, value) = (name.clone(), Some(value.clone()));
+            replay(&mut again, MetadataRecord::Config { resource, name, value });
+        }
+        for (index, state) in (0..).zip(&topic.partitions) {
+            replay(
+                &mut again,
+                MetadataRecord::Partition(PartitionRecord {
+                    partition: TopicPartition::new(topic.id, index),
+                    replicas: state.replicas.clone(),
+                    directories: state.directories.clone(),
+                    isr: state.isr.clone(),
+                    elr: state.elr.clone(),
+                    last_known_leader: state.last_known_leader,
+                    leader: state.leader,
+                    leader_epoch: state.leader_epoch,
+                    partition_epoch: state.partition_epoch,
+                }),
+            );
+        }
+    }
+    again
+}
+
+proptest! {
+    /// However an image came about, its sum is that of its content.
+    #[test]
+    fn the_checksum_is_that_of_the_content(records in prop::collection::vec(likely_record(), 0..40)) {
+        let mut image = MetadataImage::new(TopicConfig::default());
+        let feature = Feature::EligibleLeaderReplicas;
+        image.replay(0, &MetadataRecord::FeatureLevel { feature, level: 1 }).unwrap();
+        for (offset, record) in (1..).zip(&records) {
+            let _ = image.replay(offset, record);
+        }
+        prop_assert_eq!(recreated(&image).checksum(), image.checksum());
+    }
+
+    #[test]
+    fn images_that_differ_have_different_checksums(record in likely_record()) {
+        let mut image = one_partition();
+        let before = (image.checksum(), image.clone());
+        if image.replay(9, &record).is_ok() {
+            let moved = MetadataRecord::NoOp;
+            let mut same = before.1;
+            same.replay(9, &moved).unwrap();
+            prop_assert_eq!(image == same, image.checksum() == before.0);
+        }
+    }
+}
+
 const TOPIC: TopicId = TopicId(7);
 const PARTITION: TopicPartition = TopicPartition::new(TOPIC, 0);
 
@@ -156,6 +311,7 @@ fn one_partition() -> MetadataImage {
     let partition = MetadataRecord::Partition(PartitionRecord {
         partition: PARTITION,
         replicas: vec![1, 2, 3],
+        directories: vec![DirectoryId::UNASSIGNED; 3],
         isr: vec![1, 2, 3],
         elr: vec![],
         last_known_leader: None,
@@ -217,6 +373,7 @@ fn a_change_meant_for_an_earlier_life_is_refused() {
             rack: None,
             fenced: true,
             in_controlled_shutdown: false,
+            log_dirs: Vec::new(),
         })
     };
     let unfence = |broker_epoch| {
@@ -225,6 +382,7 @@ fn a_change_meant_for_an_earlier_life_is_refused() {
             broker_epoch,
             fenced: Some(false),
             in_controlled_shutdown: None,
+            log_dirs: None,
         })
     };
     image.replay(0, &register(0)).unwrap();

@@ -1,7 +1,9 @@
 //! What brokers ask of the controller: registration, heartbeats, changes of the in-sync replicas.
 
 use crate::error::ErrorCode;
-use crate::ids::{BrokerEpoch, BrokerId, LeaderEpoch, Offset, PartitionEpoch, TopicPartition};
+use crate::ids::{
+    BrokerEpoch, BrokerId, DirectoryId, LeaderEpoch, Offset, PartitionEpoch, TopicPartition,
+};
 
 /// Begins a broker's life (KIP-631).
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -12,6 +14,8 @@ pub struct BrokerRegistrationRequest {
     pub incarnation: u128,
     /// Its rack.
     pub rack: Option<String>,
+    /// Its online log directories (KIP-858).
+    pub log_dirs: Vec<DirectoryId>,
     /// The broker epoch in the clean-shutdown file, if there was one (KIP-966). If it is not
     /// that of the last registration, the last life ended uncleanly.
     pub previous_broker_epoch: Option<BrokerEpoch>,
@@ -39,6 +43,8 @@ pub struct BrokerHeartbeatRequest {
     pub want_fence: bool,
     /// It wants to shut down: move its leaderships away.
     pub want_shut_down: bool,
+    /// The log directories that have failed in this life (KIP-858).
+    pub offline_log_dirs: Vec<DirectoryId>,
 }
 
 /// Answers a [`BrokerHeartbeatRequest`].
@@ -52,6 +58,26 @@ pub struct BrokerHeartbeatResponse {
     pub is_fenced: bool,
     /// It may shut down now.
     pub should_shut_down: bool,
+}
+
+/// A broker reports in which log directories its replicas are (KIP-858).
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct AssignReplicasToDirsRequest {
+    /// The broker.
+    pub broker: BrokerId,
+    /// Its life.
+    pub broker_epoch: BrokerEpoch,
+    /// The directories with the partitions whose replicas they hold.
+    pub directories: Vec<(DirectoryId, Vec<TopicPartition>)>,
+}
+
+/// Answers an [`AssignReplicasToDirsRequest`].
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct AssignReplicasToDirsResponse {
+    /// An error of the whole request.
+    pub error: ErrorCode,
+    /// The directories of the request, with the outcome of each partition.
+    pub directories: Vec<(DirectoryId, Vec<(TopicPartition, ErrorCode)>)>,
 }
 
 /// A leader proposes in-sync replicas (KIP-497).

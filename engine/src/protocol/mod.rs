@@ -16,8 +16,8 @@ pub use admin::{
 };
 pub use broker::{
     AlterPartition, AlterPartitionRequest, AlterPartitionResponse, AlteredPartition,
-    BrokerHeartbeatRequest, BrokerHeartbeatResponse, BrokerRegistrationRequest,
-    BrokerRegistrationResponse, BrokerState,
+    AssignReplicasToDirsRequest, AssignReplicasToDirsResponse, BrokerHeartbeatRequest,
+    BrokerHeartbeatResponse, BrokerRegistrationRequest, BrokerRegistrationResponse, BrokerState,
 };
 pub use data::{
     AbortedTransaction, EpochEndOffset, FetchPartition, FetchRequest, FetchResponse,
@@ -110,6 +110,7 @@ apis! {
     AlterPartition AlterPartitionRequest AlterPartitionResponse
     BrokerRegistration BrokerRegistrationRequest BrokerRegistrationResponse
     BrokerHeartbeat BrokerHeartbeatRequest BrokerHeartbeatResponse
+    AssignReplicasToDirs AssignReplicasToDirsRequest AssignReplicasToDirsResponse
     Vote VoteRequest VoteResponse
     BeginQuorumEpoch BeginQuorumEpochRequest BeginQuorumEpochResponse
     EndQuorumEpoch EndQuorumEpochRequest EndQuorumEpochResponse

@@ -34,7 +34,7 @@ impl Quorum {
         }
     }
 
-    /// A fetch came in. Answers it at once, or lets it wait.
+    /// Handles a fetch. Returns the response, or parks the fetch until there is something new.
     pub(super) fn on_fetch_request(
         &mut self,
         conn: ConnId,
@@ -47,8 +47,7 @@ impl Quorum {
         let Some(wanted) = request.partitions.first() else {
             return Ok(Some(self.refusal(ErrorCode::InvalidRequest)));
         };
-        // Not asked of the rulebook: what a partition does about epochs may be tried out, the
-        // quorum's own fencing is not part of that.
+        // The rulebook is about the epochs of partitions; the quorum has its own, fixed checks.
         let epoch = wanted.current_leader_epoch.unwrap_or(-1);
         if epoch > self.epoch {
             return Ok(Some(self.refusal(ErrorCode::UnknownLeaderEpoch)));
@@ -77,7 +76,7 @@ impl Quorum {
         Ok(None)
     }
 
-    /// Where the fetching member's log and this one part, if they do.
+    /// Where the log of the fetching member diverges from this one, if it does.
     fn divergence(&self, wanted: &FetchPartition) -> Option<EpochEndOffset> {
         let log_end = EpochEndOffset { epoch: self.epoch, end_offset: self.log.end_offset() };
         let Some(last_fetched_epoch) = wanted.last_fetched_epoch else {
@@ -88,7 +87,7 @@ impl Quorum {
         diverges.then_some(end)
     }
 
-    /// An answer without records; with an error it tells who leads.
+    /// A response without records. It names the leader and its epoch.
     pub(super) fn refusal(&self, error: ErrorCode) -> FetchResponse {
         FetchResponse {
             error: ErrorCode::None,
@@ -118,8 +117,8 @@ impl Quorum {
         Ok(response)
     }
 
-    /// Answers the fetches that wait and have not what is there.
-    pub(super) fn answer_waiting(
+    /// Completes the parked fetches for which there is something new.
+    pub(super) fn complete_parked(
         &mut self,
         disk: &mut dyn Disk,
         out: &mut Outbox,
@@ -129,10 +128,10 @@ impl Quorum {
             fetch.wanted.fetch_offset < end
                 || fetch.wanted.high_watermark.unwrap_or(i64::MAX) < high_watermark
         });
-        self.answer_fetches(ready, disk, out)
+        self.complete(ready, disk, out)
     }
 
-    /// Answers the fetches that have waited long enough.
+    /// Completes the parked fetches whose wait is over.
     pub(super) fn on_waiting_timer(
         &mut self,
         now: Mono,
@@ -141,10 +140,10 @@ impl Quorum {
     ) -> Result<(), Halt> {
         let overdue = self.waiting.take(|fetch| fetch.deadline <= now);
         self.waiting.rearm(out);
-        self.answer_fetches(overdue, disk, out)
+        self.complete(overdue, disk, out)
     }
 
-    fn answer_fetches(
+    fn complete(
         &self,
         fetches: Vec<WaitingFetch>,
         disk: &mut dyn Disk,
@@ -157,7 +156,7 @@ impl Quorum {
         Ok(())
     }
 
-    /// A fetch was answered; tells with what error.
+    /// Handles the response to a fetch. Returns its error.
     pub(super) fn on_fetch_response(
         &mut self,
         from: BrokerId,
@@ -183,13 +182,13 @@ impl Quorum {
         *has_fetched = true;
         *fetch_expired = false;
         self.set_election_deadline(now.mono + self.config.fetch_timeout, out);
-        // It goes on where the log ends: only one fetch is on its way, and whoever may have changed
-        // the log since, as a leader, has forgotten what it fetched as a follower.
+        // The records follow the log end: only one fetch is in flight, and a member that changed
+        // its log as a leader in between does not await the response any more.
         self.apply(fetched, disk, out)?;
         Ok(error)
     }
 
-    /// Takes over what the leader answered, and fsyncs it: the next fetch acknowledges it.
+    /// Appends what the leader returned, and fsyncs it: the next fetch acknowledges it.
     fn apply(
         &mut self,
         fetched: FetchedPartition,
@@ -199,7 +198,7 @@ impl Quorum {
         if let Some(diverging) = fetched.diverging_epoch {
             return self.truncate(diverging, disk, out);
         }
-        let some = !fetched.records.is_empty();
+        let has_records = !fetched.records.is_empty();
         for batch in fetched.records.0 {
             let info = self.log.append_as_follower(batch, disk).map_err(failed)?;
             out.observe(Fact::Appended {
@@ -209,8 +208,8 @@ impl Quorum {
                 batch: info.batch,
             });
         }
-        // Observers need not: nobody counts on them (KAFKA-17332).
-        if some && self.is_voter() {
+        // An observer is no part of any majority (KAFKA-17332).
+        if has_records && self.is_voter() {
             self.log.flush(disk).map_err(failed)?;
         }
         self.commit(fetched.high_watermark.min(self.log.end_offset()), out);

@@ -1,4 +1,5 @@
-//! Leading: writing, counting who has what, and noticing that nobody listens (`LeaderState`).
+//! What a leader does: write, count the voters that have a record, and resign when no majority
+//! fetches (`LeaderState`).
 
 use super::role::Role;
 use super::{Quorum, failed};
@@ -15,7 +16,8 @@ use machine::{Disk, Halt, Mono, Now, Span};
 use std::collections::BTreeSet;
 
 impl Quorum {
-    /// Writes the first record of the epoch; only with it are older records committed.
+    /// Writes the first record of the epoch. Records of earlier epochs are committed with it, and
+    /// not before.
     pub(super) fn append_leader_change(
         &mut self,
         granted: &BTreeSet<BrokerId>,
@@ -35,7 +37,7 @@ impl Quorum {
         Ok(())
     }
 
-    /// Writes what [`Quorum::append`] has collected.
+    /// Writes the records that [`Quorum::append`] has collected.
     pub(super) fn flush_pending(
         &mut self,
         now: Now,
@@ -53,7 +55,7 @@ impl Quorum {
         }
         self.write(batch.build(), now, disk, out)?;
         self.advance_high_watermark(disk, out)?;
-        self.answer_waiting(disk, out)
+        self.complete_parked(disk, out)
     }
 
     /// Appends and fsyncs one batch. The leader's own copy counts from then on.
@@ -75,7 +77,7 @@ impl Quorum {
         Ok(())
     }
 
-    /// A voter has fetched from `end`: it has all below, and has fsynced it.
+    /// A voter has fetched from `end`: it has everything below, and has fsynced it.
     pub(super) fn on_voter_fetched(
         &mut self,
         voter: BrokerId,
@@ -92,7 +94,8 @@ impl Quorum {
         }
     }
 
-    /// Commits what a majority has, and answers those who wait for it. It changes no role.
+    /// Moves the high watermark up to what a majority has, and completes the fetches parked for
+    /// it.
     pub(super) fn advance_high_watermark(
         &mut self,
         disk: &mut dyn Disk,
@@ -106,13 +109,13 @@ impl Quorum {
         let Some(majority_end) = ends.get(self.majority() - 1).copied() else { return Ok(()) };
         let majority = Majority { end: majority_end, epoch_start };
         if self.rules.quorum_commits(out, majority) && self.commit(majority_end, out) {
-            self.answer_waiting(disk, out)?;
+            self.complete_parked(disk, out)?;
         }
         Ok(())
     }
 
-    /// A majority was heard of: the leader is good for another while. A leader that cannot be
-    /// fetched from must go, or brokers that still reach it would wait for ever (KAFKA-15489).
+    /// Restarts the check-quorum timer, because a majority has fetched. A leader that no majority
+    /// can fetch from resigns, or brokers that still reach it would wait for ever (KAFKA-15489).
     pub(super) fn restart_majority_timer(&mut self, now: Mono, out: &mut Outbox) {
         let timeout = Span(self.config.fetch_timeout.0 / 2 * 3);
         let alone = self.majority() == 1;
@@ -123,8 +126,8 @@ impl Quorum {
         }
     }
 
-    /// Makes itself known to the other voters. It goes on with that: one that knew it may have
-    /// started anew and look for it in vain.
+    /// Announces this leader to the other voters. The announcement is repeated: a voter that knew
+    /// the leader may have restarted and lost track of it.
     pub(super) fn begin_epoch(&mut self, now: Now, out: &mut Outbox) {
         if !self.is_leader() {
             return;
@@ -139,7 +142,7 @@ impl Quorum {
         out.set_timer(Timer::Quorum(QuorumTimer::BeginEpoch), now.mono + again);
     }
 
-    /// The other voters, the longest log first.
+    /// The other voters, in descending order of their log end offsets.
     pub(super) fn voters_by_end(&self) -> Vec<BrokerId> {
         let end = |voter: &BrokerId| {
             self.role.leader().and_then(|leader| leader.ends.get(voter)).copied().unwrap_or(0)

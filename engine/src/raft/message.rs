@@ -1,4 +1,4 @@
-//! What comes and goes on connections.
+//! Messages and connections of the quorum.
 
 use super::Quorum;
 use crate::Outbox;
@@ -7,7 +7,7 @@ use crate::protocol::{Message, Request, Response};
 use machine::{ConnId, Disk, Halt, Now};
 
 impl Quorum {
-    /// Whether this message is the quorum's business.
+    /// Whether this message is handled by the quorum.
     pub fn owns(&self, conn: ConnId, message: &Message) -> bool {
         match message {
             Message::Request { body, .. } => match body {
@@ -40,7 +40,7 @@ impl Quorum {
             Message::Request { correlation_id, body } => {
                 assert!(
                     !self.waiting.has(conn),
-                    "a member asks one thing at a time on a connection"
+                    "a member has one request in flight on a connection"
                 );
                 self.on_request(conn, correlation_id, body, now, disk, out)?;
             }
@@ -48,7 +48,7 @@ impl Quorum {
                 let answered = self.outgoing.on_response(now.mono, conn, correlation_id, out);
                 let Some((from, id)) = answered else { return Ok(()) };
                 if !self.requests.expects(from, id) {
-                    // Asked in an earlier role, or overdue.
+                    // Sent in an earlier role, or timed out.
                     return Ok(());
                 }
                 if self.on_response(from, body, now, disk, out)? {
@@ -90,7 +90,7 @@ impl Quorum {
         Ok(())
     }
 
-    /// Handles the awaited answer; tells whether it was not a refusal.
+    /// Handles the awaited response. Returns whether the request succeeded.
     fn on_response(
         &mut self,
         from: BrokerId,
@@ -118,12 +118,12 @@ impl Quorum {
         Ok(error.is_none())
     }
 
-    /// A connection is open; answers whether it is the quorum's.
+    /// A connection is open. Returns whether the quorum had opened it.
     pub fn on_opened(&mut self, conn: ConnId) -> bool {
         self.outgoing.on_opened(conn)
     }
 
-    /// A connection has ended; answers whether it was one that the quorum had opened.
+    /// A connection has ended. Returns whether the quorum had opened it.
     pub fn on_closed(&mut self, now: Now, conn: ConnId, out: &mut Outbox) -> bool {
         self.waiting.forget(conn);
         let Some(failed) = self.outgoing.on_closed(now.mono, conn) else { return false };

@@ -1,25 +1,26 @@
 //! The metadata quorum: a pull-based Raft (KIP-595) with pre-vote (KIP-996).
 //!
-//! Controllers are voters, brokers are observers; both are a [`Quorum`], and what an observer
-//! lacks is only the right to vote and to stand. Unlike Raft's own leader, this one is fetched
-//! from: a follower's fetch offset is its acknowledgement, which is why a member fsyncs what it
-//! appended before it fetches again.
+//! Controllers are voters, brokers are observers; both are a [`Quorum`], and an observer only lacks
+//! the right to vote and to stand for election. Unlike the leader of Raft, this one does not push:
+//! the others fetch from it, and the offset that a follower fetches from is its acknowledgement.
+//! That is why a voter fsyncs what it appended before it fetches again.
 //!
 //! ```text
-//!                    heard of no leader
-//!   Unattached ------------------------------> Prospective   asks: would you vote for me?
-//!    ^      ^                                   |       |
-//!    |      | later epoch                 majority     timeout, or majority refuses:
-//!    |      | (from any role)                   v       back to its leader, or Unattached
-//!    |      |                               Candidate   epoch + 1, votes for itself
-//!    |      |                                   |
-//!    |   Follower <--- learns of a leader    majority
-//!    |      (fetch time-out: Prospective)       v
-//!    +--- Resigned <--- no majority fetches  Leader
+//!                  election time-out
+//!   Unattached ---------------------------> Prospective     sends pre-votes
+//!    ^      ^                                |       |
+//!    |      | higher epoch                majority   time-out, or majority rejects:
+//!    |      | (from any role)                v       back to its leader, or Unattached
+//!    |      |                            Candidate      epoch + 1, votes for itself
+//!    |   Follower <--- learns of a leader    |    |
+//!    |      | (fetch time-out:            majority  time-out: Prospective
+//!    |      |  Prospective)                  v
+//!    +--- Resigned <-- no majority fetches, Leader
+//!                      shutdown, restart
 //! ```
 //!
-//! What is on disk before anything is said about it: epoch and vote (`quorum-state`), and every
-//! record that a fetch acknowledges.
+//! Durable before a message depends on it: epoch and vote (`quorum-state`), and every record that a
+//! voter's fetch acknowledges.
 
 mod election;
 mod fetch;
@@ -56,7 +57,7 @@ pub const DIR: &str = "__cluster_metadata-0";
 /// How many bytes a fetch of the metadata log asks for (`MAX_FETCH_SIZE_BYTES`).
 const FETCH_BYTES: u32 = 8 << 20;
 
-/// How long a leader lets a fetch wait (`MAX_FETCH_WAIT_MS`).
+/// How long a leader parks a fetch (`MAX_FETCH_WAIT_MS`).
 const FETCH_WAIT: Span = Span::millis(500);
 
 /// What a member of the quorum is configured with; the names are those of
@@ -65,7 +66,7 @@ const FETCH_WAIT: Span = Span::millis(500);
 pub struct QuorumConfig {
     /// The member's own `node.id`.
     pub id: BrokerId,
-    /// The controllers (`controller.quorum.voters`). A member that is not among them observes.
+    /// The controllers (`controller.quorum.voters`). A member that is not listed observes.
     pub voters: Vec<BrokerId>,
     /// `controller.quorum.election.timeout.ms`
     pub election_timeout: Span,
@@ -79,26 +80,26 @@ pub struct QuorumConfig {
     pub retry_backoff: Span,
     /// `controller.quorum.append.linger.ms`
     pub append_linger: Span,
-    /// The metadata log's files.
+    /// The configuration of the metadata log.
     pub log: LogConfig,
 }
 
-/// What its host has to know about.
+/// A change that the host of the quorum acts on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum QuorumChange {
-    /// This member leads from here on.
+    /// This member leads from now on.
     BecameLeader {
         /// The epoch.
         epoch: LeaderEpoch,
         /// The offset of the epoch's first record.
         epoch_start: Offset,
     },
-    /// This member leads no more; what it appended and was not committed may be lost.
+    /// This member does not lead any more; what it appended and was not committed may be lost.
     LostLeadership {
         /// The epoch that it led.
         epoch: LeaderEpoch,
     },
-    /// Another leader is known now.
+    /// Another leader is known from now on.
     LeaderKnown {
         /// The leader.
         leader: BrokerId,
@@ -107,7 +108,7 @@ pub enum QuorumChange {
     },
     /// More of the log is committed.
     Committed {
-        /// The offset after the last that is.
+        /// The offset after the last committed record.
         high_watermark: Offset,
     },
 }
@@ -122,14 +123,14 @@ pub struct Quorum {
     log: Log,
     high_watermark: Offset,
     epoch: LeaderEpoch,
-    /// Whom it has voted for in `epoch`.
+    /// The member that it voted for in `epoch`.
     vote: Option<BrokerId>,
     role: Role,
     /// When the present role has waited long enough; see [`QuorumTimer::Election`].
     election_deadline: Mono,
     requests: requests::Requests,
     outgoing: outgoing::Outgoing,
-    /// What [`QuorumTimer::Poll`] is set for, so as not to set it again for every request.
+    /// When [`QuorumTimer::Poll`] is due, so that it is not set again for every request.
     polls_at: Mono,
     waiting: waiting::Waiting,
     changes: Vec<QuorumChange>,
@@ -140,7 +141,7 @@ impl Quorum {
     ///
     /// # Errors
     ///
-    /// If the disk fails, or holds what cannot be understood.
+    /// If the disk fails, or `quorum-state` cannot be understood.
     pub fn boot(
         config: QuorumConfig,
         boot: Boot,
@@ -191,13 +192,13 @@ impl Quorum {
         self.high_watermark
     }
 
-    /// The offset after the last record, written or about to be.
+    /// The offset after the last record, including records that are not written yet.
     pub fn end_offset(&self) -> Offset {
         let pending = self.role.leader().map_or(0, |leader| leader.pending.len());
         self.log.end_offset() + pending as Offset
     }
 
-    /// Who leads, as far as is known here.
+    /// The leader, as far as this member knows; itself if it has just resigned.
     pub fn leader(&self) -> Option<BrokerId> {
         self.role.leader_id(self.config.id)
     }
@@ -227,12 +228,13 @@ impl Quorum {
         &self.log
     }
 
-    /// What has changed since the last call, in order.
+    /// Returns the changes since the last call, in order.
     pub fn take_changes(&mut self) -> Vec<QuorumChange> {
         std::mem::take(&mut self.changes)
     }
 
-    /// Some committed batches from `from` on, data and control; none if there is nothing more.
+    /// Returns committed batches from `from` on, data and control batches, at most
+    /// `MAX_FETCH_SIZE_BYTES`; none if `from` is the high watermark.
     ///
     /// # Errors
     ///
@@ -245,8 +247,9 @@ impl Quorum {
         read.map(|read| read.batches).map_err(failed)
     }
 
-    /// Appends records with these values, all in one batch. They leave, with others, after
-    /// `controller.quorum.append.linger.ms`. Answers the offset of the last.
+    /// Appends records with these values, all in one batch. The batch is written, with what was
+    /// appended meanwhile, after `controller.quorum.append.linger.ms`. Returns the offset of the
+    /// last record.
     ///
     /// # Errors
     ///
@@ -290,21 +293,24 @@ impl Quorum {
         Ok(())
     }
 
-    /// Panics if it contradicts itself, whatever the rules.
+    /// Panics if the state contradicts itself, under any rulebook.
     pub fn invariants(&self) {
         self.log.invariants();
         assert!(self.high_watermark >= self.log.log_start());
-        assert!(self.high_watermark <= self.log.end_offset(), "only what is there is committed");
+        assert!(
+            self.high_watermark <= self.log.end_offset(),
+            "the high watermark is within the log"
+        );
         assert!(self.is_voter() || !self.role.is_for_voters(), "observers only observe");
         if let Some(leader) = self.role.leader() {
             assert!(leader.epoch_start < self.log.end_offset(), "a leader has written its epoch");
         } else {
-            assert!(self.waiting.is_empty(), "only leaders let fetches wait");
+            assert!(self.waiting.is_empty(), "only leaders park fetches");
         }
         self.outgoing.invariants();
         if matches!(self.role, Role::Follower { .. } | Role::Unattached) {
-            // Or it could write the same offset twice.
-            assert!(self.requests.awaited() <= 1, "a member fetches once at a time");
+            // Two answers could make it append the same offset twice.
+            assert!(self.requests.awaited() <= 1, "a member has one fetch in flight");
         }
     }
 
@@ -325,7 +331,7 @@ impl Quorum {
         peer(self.node, id)
     }
 
-    /// Its last epoch and log end offset, by which logs are compared.
+    /// The last epoch and the end offset of the log, by which logs are compared.
     fn last(&self) -> LogEnd {
         LogEnd {
             last_epoch: self.log.latest_epoch().unwrap_or(0),
@@ -333,7 +339,7 @@ impl Quorum {
         }
     }
 
-    /// A random time from the election time-out up to twice that.
+    /// Draws a time from the election time-out up to twice that.
     fn election_timeout(&mut self) -> Span {
         let base = self.config.election_timeout.0;
         Span(base + self.rng.random_range(0..base.max(1)))
@@ -356,7 +362,7 @@ impl Quorum {
     }
 }
 
-/// A member cannot go on without its log.
+/// A member halts without its log.
 fn failed(error: LogError) -> Halt {
     Halt::Failed(format!("the metadata log failed: {error}"))
 }

@@ -1,9 +1,10 @@
-//! The way of a request to another member (`KafkaNetworkChannel`, `InterBrokerSendThread`).
+//! Sending requests to other members (`KafkaNetworkChannel`, `InterBrokerSendThread`).
 //!
-//! A connection has at most one request in flight. What is to be sent meanwhile, or before a
-//! connection may be tried again, waits: until there is room, or until it is overdue, or until the
-//! connection ends, with which all of it fails. Kafka's fails as well if it came before a connection
-//! may be tried again; here it waits for the try, which Kafka's next attempt is.
+//! A connection has at most one request in flight. A request that comes meanwhile, or before the
+//! connection may be tried again, is queued until there is room, until it times out, or until the
+//! connection ends, which fails everything queued for it. In Kafka a request that comes before the
+//! connection may be tried again fails at once, and the next attempt succeeds; here it is queued
+//! for that attempt.
 
 use super::requests::RequestId;
 use crate::Outbox;
@@ -14,10 +15,10 @@ use crate::timer::Channel;
 use machine::{ConnId, Mono, NodeId, Span};
 use std::collections::{BTreeMap, VecDeque};
 
-/// A request that came to nothing, and whom it was for.
+/// A request that failed, and the member that it was for.
 pub(super) type Failed = (BrokerId, RequestId);
 
-/// Requests that are on their way or will be.
+/// The requests in flight and in the queues.
 #[derive(Clone, Debug)]
 pub(super) struct Outgoing {
     timeout: Span,
@@ -43,7 +44,7 @@ impl Outgoing {
         Self { timeout, channels: Channels::new(Channel::Quorum, config), unsent: BTreeMap::new() }
     }
 
-    /// Takes a request, and sends it when its turn has come.
+    /// Queues a request, and sends it if its connection has room.
     pub(super) fn send(
         &mut self,
         now: Mono,
@@ -57,38 +58,38 @@ impl Outgoing {
         self.send_next(now, to, out);
     }
 
-    /// Sends the request that has waited longest for `to`, if its connection has room.
+    /// Sends the oldest request in the queue of `to`, if its connection has room.
     fn send_next(&mut self, now: Mono, to: NodeId, out: &mut Outbox) {
         if !self.channels.is_ready(now, to) {
             return;
         }
-        let Some(waiting) = self.unsent.get_mut(&to) else { return };
-        if let Some(Unsent { id, request, .. }) = waiting.pop_front() {
+        let Some(queue) = self.unsent.get_mut(&to) else { return };
+        if let Some(Unsent { id, request, .. }) = queue.pop_front() {
             self.channels.send(now, to, request, self.timeout, id, out);
         }
-        if waiting.is_empty() {
+        if queue.is_empty() {
             self.unsent.remove(&to);
         }
     }
 
-    /// Sends what can be sent by now, and answers what has waited too long.
+    /// Sends what can be sent by now, and returns the queued requests that have timed out.
     pub(super) fn on_time(&mut self, now: Mono, out: &mut Outbox) -> Vec<Failed> {
         let mut failed = Vec::new();
-        for (to, waiting) in &mut self.unsent {
-            let overdue = waiting.iter().take_while(|unsent| unsent.deadline <= now).count();
-            failed.extend(waiting.drain(..overdue).map(|unsent| (to.node, unsent.id)));
+        for (to, queue) in &mut self.unsent {
+            let overdue = queue.iter().take_while(|unsent| unsent.deadline <= now).count();
+            failed.extend(queue.drain(..overdue).map(|unsent| (to.node, unsent.id)));
         }
-        self.unsent.retain(|_, waiting| !waiting.is_empty());
+        self.unsent.retain(|_, queue| !queue.is_empty());
         for to in self.unsent.keys().copied().collect::<Vec<_>>() {
             self.send_next(now, to, out);
         }
         failed
     }
 
-    /// When [`Outgoing::on_time`] has something to do next.
+    /// When [`Outgoing::on_time`] is due next.
     pub(super) fn next_due(&self) -> Option<Mono> {
-        let due = |(to, waiting): (&NodeId, &VecDeque<Unsent>)| {
-            let overdue = waiting.front()?.deadline;
+        let due = |(to, queue): (&NodeId, &VecDeque<Unsent>)| {
+            let overdue = queue.front()?.deadline;
             let busy = self.channels.has_connection(*to);
             Some(if busy { overdue } else { overdue.min(self.channels.not_before(*to)) })
         };
@@ -100,12 +101,12 @@ impl Outgoing {
         self.channels.owns(conn)
     }
 
-    /// A connection is open; answers whether it is one of these.
+    /// A connection is open. Returns whether it is one of these.
     pub(super) fn on_opened(&mut self, conn: ConnId) -> bool {
         self.channels.on_opened(conn).is_some()
     }
 
-    /// A request was answered, and its connection has room.
+    /// A response has arrived, so its connection has room. Returns the request that it answers.
     pub(super) fn on_response(
         &mut self,
         now: Mono,
@@ -118,29 +119,30 @@ impl Outgoing {
         Some((from.node, id))
     }
 
-    /// A connection has ended; answers what failed with it, if it was one of these.
+    /// A connection has ended. Returns the requests that failed with it, if it was one of these.
     pub(super) fn on_closed(&mut self, now: Mono, conn: ConnId) -> Option<Vec<Failed>> {
         let disconnected = self.channels.on_closed(now, conn)?;
         Some(self.fail(disconnected))
     }
 
-    /// Ends the connections on which an answer is overdue, and answers what failed with them.
+    /// Ends the connections on which a response is overdue, and returns the requests that failed
+    /// with them.
     pub(super) fn on_requests_timer(&mut self, now: Mono, out: &mut Outbox) -> Vec<Failed> {
         let ended = self.channels.on_timer(now, out);
         ended.into_iter().flat_map(|disconnected| self.fail(disconnected)).collect()
     }
 
-    /// With a connection fails what was in flight, and what waited for it.
+    /// Fails what was in flight on a connection and what was queued for it.
     fn fail(&mut self, disconnected: Disconnected<RequestId>) -> Vec<Failed> {
         let Disconnected { peer, failed, .. } = disconnected;
         let unsent = self.unsent.remove(&peer).into_iter().flatten().map(|unsent| unsent.id);
         failed.into_iter().chain(unsent).map(|id| (peer.node, id)).collect()
     }
 
-    /// Panics if it contradicts itself.
+    /// Panics if the state contradicts itself.
     pub(super) fn invariants(&self) {
-        for (to, waiting) in &self.unsent {
-            assert!(!waiting.is_empty());
+        for (to, queue) in &self.unsent {
+            assert!(!queue.is_empty());
             assert!(self.channels.in_flight(*to) <= 1, "a connection has one request in flight");
         }
     }

@@ -1,4 +1,4 @@
-//! The `quorum-state` file: what must not be forgotten over a crash (`FileQuorumStateStore`).
+//! The `quorum-state` file: what must survive a crash (`FileQuorumStateStore`).
 
 use super::DIR;
 use crate::ids::{BrokerId, LeaderEpoch};
@@ -18,7 +18,7 @@ fn path() -> String {
     format!("{DIR}/quorum-state")
 }
 
-/// Reads the file; no file is the state of a member that has never run.
+/// Reads the file. Without one, returns the state of a member that has never run.
 pub(super) fn read(disk: &mut dyn Disk) -> Result<QuorumState, Halt> {
     let Some(bytes) = files::read_all(disk, &path()).map_err(failed)? else {
         return Ok(QuorumState::default());
@@ -27,7 +27,7 @@ pub(super) fn read(disk: &mut dyn Disk) -> Result<QuorumState, Halt> {
     parse(&text).ok_or_else(|| Halt::Failed(format!("cannot understand quorum-state: {text}")))
 }
 
-/// Replaces the file and syncs it.
+/// Replaces the file durably.
 pub(super) fn write(state: &QuorumState, disk: &mut dyn Disk) -> Result<(), Halt> {
     files::replace(disk, &path(), Bytes::from(render(state))).map_err(failed)
 }
@@ -36,7 +36,7 @@ fn failed(error: DiskError) -> Halt {
     Halt::Failed(format!("quorum-state failed: {error}"))
 }
 
-/// The JSON that Kafka writes, `-1` for nobody.
+/// The JSON that Kafka writes, with `-1` for no member.
 fn render(state: &QuorumState) -> String {
     let id = |id: Option<BrokerId>| id.map_or(-1, i32::from);
     format!(

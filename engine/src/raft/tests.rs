@@ -3,6 +3,7 @@
 mod fidelity;
 mod net;
 mod requests;
+mod safety;
 mod script;
 
 use super::{Quorum, QuorumChange};
@@ -46,7 +47,7 @@ fn the_others_go_on_when_the_leader_crashes_and_it_comes_back_as_a_follower() {
 }
 
 #[test]
-fn an_isolated_leader_resigns_and_loses_what_nobody_fetched() {
+fn an_isolated_leader_resigns_and_loses_what_was_not_fetched() {
     let mut net = Net::new(&VOTERS);
     net.run_for(Span::secs(5));
     net.append("a");
@@ -65,7 +66,7 @@ fn an_isolated_leader_resigns_and_loses_what_nobody_fetched() {
     net.down.remove(&old);
     net.run_for(Span::secs(10));
     assert_eq!(net.values(old), ["a", "b"]);
-    assert_eq!(net.members[&old].epoch(), epoch, "its return disturbs nobody (KIP-996)");
+    assert_eq!(net.members[&old].epoch(), epoch, "its return begins no new epoch (KIP-996)");
 }
 
 #[test]
@@ -86,8 +87,8 @@ fn without_a_majority_nothing_is_committed() {
     assert_eq!(net.members[&101].epoch(), 0, "pre-votes change no epoch");
 }
 
-/// A connection of the observer on which a fetch waits.
-fn waiting_connection(net: &mut Net, leader: BrokerId) -> ConnId {
+/// A connection of the observer with a parked fetch.
+fn parked_connection(net: &mut Net, leader: BrokerId) -> ConnId {
     let conn = ConnId::new(NodeId::new(0, OBSERVER), 1, net.connections.len() as u32);
     net.connections.insert(conn, (OBSERVER, leader));
     let fetch = net.members[&leader].fetch_request();
@@ -98,35 +99,35 @@ fn waiting_connection(net: &mut Net, leader: BrokerId) -> ConnId {
 }
 
 #[test]
-fn a_fetch_that_waits_is_answered_at_once_when_the_leader_resigns() {
+fn a_parked_fetch_is_answered_at_once_when_the_leader_resigns() {
     let mut net = Net::new(&VOTERS);
     net.run_for(Span::secs(5));
     let leader = net.leader().unwrap();
-    let conn = waiting_connection(&mut net, leader);
+    let conn = parked_connection(&mut net, leader);
     net.on_member(leader, |member, now, _, out| member.resign(now, out));
-    // The next may be asked there, of one that leads no more.
+    // The connection takes the next request, although its member does not lead any more.
     net.ask(leader, conn, 1, BeginQuorumEpochRequest { leader, leader_epoch: 0 });
     net.run_for(Span::millis(10));
     assert_eq!(net.answered, [(conn, 0), (conn, 1)]);
 }
 
 #[test]
-fn each_fetch_that_waits_is_answered_once_when_there_is_something_to_fetch() {
+fn each_parked_fetch_is_answered_once_when_there_is_something_to_fetch() {
     let mut net = Net::new(&VOTERS);
     net.run_for(Span::secs(5));
     let leader = net.leader().unwrap();
-    let conns = [(); 3].map(|()| waiting_connection(&mut net, leader));
+    let conns = [(); 3].map(|()| parked_connection(&mut net, leader));
     net.append("a");
     net.run_for(Span::secs(1));
     assert_eq!(net.answered, conns.map(|conn| (conn, 0)));
 }
 
 #[test]
-#[should_panic(expected = "a member asks one thing at a time on a connection")]
-fn nothing_is_asked_behind_a_fetch_that_waits() {
+#[should_panic(expected = "a member has one request in flight on a connection")]
+fn nothing_is_sent_behind_a_parked_fetch() {
     let mut net = Net::new(&VOTERS);
     net.run_for(Span::secs(5));
     let leader = net.leader().unwrap();
-    let conn = waiting_connection(&mut net, leader);
+    let conn = parked_connection(&mut net, leader);
     net.ask(leader, conn, 1, BeginQuorumEpochRequest { leader, leader_epoch: 0 });
 }

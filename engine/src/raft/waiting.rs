@@ -1,7 +1,7 @@
-//! Fetches that are not answered yet.
+//! Parked fetches.
 //!
-//! A member sends nothing behind a request that is not answered ([`super::outgoing`]); one that it
-//! gives up it closes the connection with. So nothing ever comes behind a fetch that waits.
+//! A member sends nothing behind a request that is not answered ([`super::outgoing`]), and closes
+//! the connection when it gives a request up. So nothing ever arrives behind a parked fetch.
 
 use super::Quorum;
 use crate::Outbox;
@@ -10,7 +10,7 @@ use crate::protocol::{FetchPartition, Message};
 use crate::timer::{QuorumTimer, Timer};
 use machine::{ConnId, Mono};
 
-/// A fetch that waits for records or for a higher high watermark.
+/// A fetch parked until there are records or a higher high watermark.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct WaitingFetch {
     pub(super) conn: ConnId,
@@ -19,7 +19,7 @@ pub(super) struct WaitingFetch {
     pub(super) deadline: Mono,
 }
 
-/// The fetches that wait, at most one of a connection.
+/// The parked fetches, at most one of each connection.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Waiting {
     fetches: Vec<WaitingFetch>,
@@ -31,7 +31,7 @@ impl Waiting {
         self.fetches.is_empty()
     }
 
-    /// Whether a fetch waits on `conn`.
+    /// Whether a fetch of `conn` is parked.
     pub(super) fn has(&self, conn: ConnId) -> bool {
         self.fetches.iter().any(|fetch| fetch.conn == conn)
     }
@@ -43,7 +43,7 @@ impl Waiting {
         }
     }
 
-    /// Sets the timer for the fetch that is overdue first.
+    /// Sets the timer for the earliest deadline.
     pub(super) fn rearm(&mut self, out: &mut Outbox) {
         self.armed = self.fetches.iter().map(|fetch| fetch.deadline).min();
         if let Some(deadline) = self.armed {
@@ -61,7 +61,7 @@ impl Waiting {
 }
 
 impl Quorum {
-    /// Leadership is gone: tells those who wait.
+    /// Refuses the parked fetches, because leadership is lost.
     pub(super) fn refuse_waiting(&mut self, out: &mut Outbox) {
         for fetch in self.waiting.take(|_| true) {
             let body = self.refusal(ErrorCode::NotLeaderOrFollower).into();

@@ -77,6 +77,7 @@ pub fn registration(broker: BrokerId, broker_epoch: i64) -> MetadataRecord {
         rack: None,
         fenced: true,
         in_controlled_shutdown: false,
+        log_dirs: Vec::new(),
     })
 }
 
@@ -127,6 +128,7 @@ impl History {
             self.metadata(&[MetadataRecord::Partition(PartitionRecord {
                 partition,
                 replicas: vec![1, 2, 3],
+                directories: Vec::new(),
                 isr: vec![1, 2, 3],
                 elr: vec![],
                 last_known_leader: None,
@@ -193,11 +195,10 @@ impl History {
     /// The controller commits a change of `orders-0`.
     pub fn change(&mut self, leader: Option<Option<BrokerId>>, isr: &[BrokerId], elr: &[BrokerId]) {
         self.metadata(&[MetadataRecord::PartitionChange(PartitionChange {
-            partition: ORDERS,
             isr: Some(isr.to_vec()),
             elr: Some(elr.to_vec()),
-            last_known_leader: None,
             leader,
+            ..PartitionChange::of(ORDERS)
         })]);
     }
 
@@ -253,6 +254,7 @@ impl History {
             broker_epoch: 10,
             fenced: Some(fenced),
             in_controlled_shutdown: None,
+            log_dirs: None,
         })]);
     }
 

@@ -193,6 +193,7 @@ fn a_broker_that_is_fenced_moves_no_high_watermark_by_itself() {
             broker_epoch: epoch,
             fenced: Some(fenced),
             in_controlled_shutdown: Some(shutting_down),
+            log_dirs: None,
         })
     };
     cluster.on_broker(1, |broker, io| {

@@ -5,7 +5,7 @@ use crate::config::{ControllerConfig, TopicConfig};
 use crate::controller::active::{Active, Outcome};
 use crate::error::ErrorCode;
 use crate::fact::Fact;
-use crate::ids::{BrokerEpoch, BrokerId, Offset, TopicPartition};
+use crate::ids::{BrokerEpoch, BrokerId, DirectoryId, Offset, TopicPartition};
 use crate::metadata::{MetadataImage, MetadataRecord, PartitionRegistration};
 use crate::protocol::{
     AlterPartition, AlterPartitionRequest, AlterPartitionResponse, AlteredPartition,
@@ -109,8 +109,29 @@ impl Bench {
         incarnation: u128,
         previous_broker_epoch: Option<BrokerEpoch>,
     ) -> Result<BrokerEpoch, ErrorCode> {
-        let request =
-            BrokerRegistrationRequest { broker, incarnation, rack: None, previous_broker_epoch };
+        self.register_with_dirs(
+            broker,
+            incarnation,
+            previous_broker_epoch,
+            &[DirectoryId::of_broker(broker)],
+        )
+    }
+
+    pub(super) fn register_with_dirs(
+        &mut self,
+        broker: BrokerId,
+        incarnation: u128,
+        previous_broker_epoch: Option<BrokerEpoch>,
+        log_dirs: &[DirectoryId],
+    ) -> Result<BrokerEpoch, ErrorCode> {
+        let log_dirs = log_dirs.to_vec();
+        let request = BrokerRegistrationRequest {
+            broker,
+            incarnation,
+            rack: None,
+            previous_broker_epoch,
+            log_dirs,
+        };
         match self.ask(request)? {
             Response::BrokerRegistration(response) => Ok(response.broker_epoch),
             other => panic!("{other:?}"),
@@ -139,6 +160,7 @@ impl Bench {
             current_metadata_offset,
             want_fence: false,
             want_shut_down,
+            offline_log_dirs: Vec::new(),
         };
         match self.ask(request) {
             Ok(Response::BrokerHeartbeat(response)) => response,

@@ -267,6 +267,7 @@ fn a_heartbeat_of_an_earlier_life_keeps_nobody_alive() {
         current_metadata_offset: 99,
         want_fence: false,
         want_shut_down: false,
+        offline_log_dirs: Vec::new(),
     };
     assert_eq!(bench.ask(earlier.clone()), Err(ErrorCode::StaleBrokerEpoch), "KIP-380");
     let unknown = BrokerHeartbeatRequest { broker: 9, ..earlier };

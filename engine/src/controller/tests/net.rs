@@ -31,6 +31,8 @@ pub(super) struct Net {
     pub(super) answers: BTreeMap<(ConnId, u32), Response>,
     pub(super) facts: Vec<(BrokerId, Fact)>,
     pub(super) halts: Vec<(BrokerId, Halt)>,
+    /// The controllers that lost power at the disk operation that was planned for it.
+    pub(super) fallen: Vec<BrokerId>,
     lives: u16,
     asked: u32,
 }
@@ -58,17 +60,32 @@ impl Net {
         };
         let mut out = Outbox::new(node, self.lives);
         let disk = self.disks.entry(id).or_default();
-        let controller = Controller::boot(&settings, boot, disk, &mut out).unwrap();
+        let booted = Controller::boot(&settings, boot, disk, &mut out);
+        let Ok(controller) = booted else {
+            self.fall(id);
+            return;
+        };
         self.controllers.insert(id, controller);
         self.outboxes.insert(id, out);
         self.carry_out(id);
+    }
+
+    /// The disk of a controller failed where that was planned: the power is gone, and with it
+    /// the outputs of the input that it was handling.
+    fn fall(&mut self, id: BrokerId) {
+        assert_eq!(self.disks[&id].writes_left, Some(0), "no other disk fails");
+        self.outboxes.remove(&id);
+        self.fallen.push(id);
+        self.lose_power(id);
     }
 
     /// The process is gone and so is what the disk had not synced.
     pub(super) fn lose_power(&mut self, id: BrokerId) {
         self.controllers.remove(&id);
         self.timers.retain(|(node, _), _| *node != id);
-        self.disks.get_mut(&id).unwrap().lose_unsynced();
+        let disk = self.disks.get_mut(&id).unwrap();
+        disk.writes_left = None;
+        disk.lose_unsynced();
         self.cut(id);
     }
 
@@ -114,6 +131,11 @@ impl Net {
 
     fn carry_out(&mut self, id: BrokerId) {
         let outputs: Vec<Output<Kafka>> = self.outboxes.get_mut(&id).unwrap().drain().collect();
+        let halts = |output: &Output<Kafka>| matches!(output, Output::Halt(Halt::Failed(_)));
+        if self.disks[&id].writes_left == Some(0) && outputs.iter().any(halts) {
+            self.fall(id);
+            return;
+        }
         for output in outputs {
             match output {
                 Output::Connect { conn, peer } if self.controllers.contains_key(&peer.node) => {
@@ -170,7 +192,12 @@ impl Net {
         }
     }
 
-    fn step(&mut self) {
+    /// Whether nothing will ever happen.
+    pub(super) fn is_idle(&self) -> bool {
+        self.wire.is_empty() && self.timers.is_empty()
+    }
+
+    pub(super) fn step(&mut self) {
         if let Some((to, input)) = self.wire.pop_front() {
             self.now += Span::micros(100);
             self.handle(to, input);

@@ -5,18 +5,19 @@ use super::net::{Net, VOTERS};
 use crate::Input;
 use crate::error::ErrorCode;
 use crate::fact::Fact;
-use crate::ids::BrokerId;
+use crate::ids::{BrokerId, DirectoryId};
 use crate::protocol::{
     BrokerHeartbeatRequest, BrokerRegistrationRequest, CreateTopicsRequest, MetadataRequest,
     Response,
 };
 use machine::{Halt, Span};
 
-fn registration(broker: BrokerId) -> BrokerRegistrationRequest {
+pub(super) fn registration(broker: BrokerId) -> BrokerRegistrationRequest {
     BrokerRegistrationRequest {
         broker,
         incarnation: u128::from(broker),
         rack: None,
+        log_dirs: vec![DirectoryId::of_broker(broker)],
         previous_broker_epoch: None,
     }
 }
@@ -28,6 +29,7 @@ fn heartbeat(broker: BrokerId, broker_epoch: i64) -> BrokerHeartbeatRequest {
         current_metadata_offset: i64::MAX,
         want_fence: false,
         want_shut_down: false,
+        offline_log_dirs: Vec::new(),
     }
 }
 

@@ -67,6 +67,7 @@ fn take(bench: &mut Bench, step: &Step, at: u128) {
                 current_metadata_offset: bench.active.last_offset() - behind,
                 want_fence: *want_fence,
                 want_shut_down: *want_shut_down || shuts_down,
+                offline_log_dirs: Vec::new(),
             });
         }
         Step::Wait { millis } => bench.now += Span::millis(*millis),

@@ -1,5 +1,5 @@
-//! A tiny network: instant, in order, and cut at will. It takes no second request of a member on a
-//! connection before the first is answered.
+//! A tiny network: instant, in order, and cut at will. It takes no second request of a member on
+//! a connection before the first is answered.
 
 use super::super::{Quorum, QuorumConfig};
 use crate::Outbox;
@@ -12,7 +12,7 @@ use crate::protocol::{Message, Request};
 use crate::rules::Rulebook;
 use crate::timer::{Channel, Timer};
 use bytes::Bytes;
-use machine::{Boot, ConnId, Mono, NodeId, Now, Output, Span, Wall};
+use machine::{Boot, ConnId, Halt, Mono, NodeId, Now, Output, Span, Wall};
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 pub(super) const VOTERS: [BrokerId; 3] = [101, 102, 103];
@@ -29,11 +29,11 @@ pub(super) struct Net {
     pub(super) connections: BTreeMap<ConnId, (BrokerId, BrokerId)>,
     pub(super) wire: VecDeque<(ConnId, BrokerId, Option<Message>)>,
     pub(super) down: BTreeSet<BrokerId>,
-    /// Those that neither get messages nor wake up.
+    /// The members that neither receive messages nor wake up.
     pub(super) paused: BTreeSet<BrokerId>,
-    /// The connections on which a request of a member is to be answered.
-    in_flight: BTreeSet<ConnId>,
-    /// All requests of members: from whom, to whom, which.
+    /// The connections with a request of a member in flight.
+    pub(super) in_flight: BTreeSet<ConnId>,
+    /// All requests: sender, receiver, name.
     pub(super) sent: Vec<(BrokerId, BrokerId, &'static str)>,
     /// What members observed, in order.
     pub(super) facts: Vec<(Mono, BrokerId, Fact)>,
@@ -46,7 +46,12 @@ pub(super) struct Net {
     pub(super) seed: u64,
     /// The voters; [`VOTERS`] if empty.
     pub(super) voters: Vec<BrokerId>,
-    lives: u64,
+    /// The rules that members start with; Kafka's if none.
+    pub(super) rules: Option<Rulebook>,
+    /// The members whose disk failed at the change that was planned for it: they are dead.
+    pub(super) fallen: Vec<BrokerId>,
+    pub(super) lives: u64,
+    pub(super) lives_of: BTreeMap<BrokerId, u64>,
 }
 
 impl Net {
@@ -76,6 +81,7 @@ impl Net {
             log: LogConfig::default(),
         };
         self.lives += 1;
+        self.lives_of.insert(id, self.lives);
         self.down.remove(&id);
         let node = NodeId::new(0, id);
         let boot = Boot {
@@ -85,8 +91,13 @@ impl Net {
             entropy: self.seed * 104_729 + u64::from(id) * 7919 + self.lives,
         };
         let mut out = Outbox::new(node, self.lives as u16);
+        let rules = self.rules.unwrap_or_else(Rulebook::kafka);
         let disk = self.disks.entry(id).or_default();
-        let quorum = Quorum::boot(config, boot, Rulebook::kafka(), disk, &mut out).unwrap();
+        let quorum = Quorum::boot(config, boot, rules, disk, &mut out);
+        let Ok(quorum) = quorum else {
+            self.fall(id);
+            return;
+        };
         self.members.insert(id, quorum);
         self.outboxes.insert(id, out);
         self.carry_out(id);
@@ -96,6 +107,17 @@ impl Net {
         self.members.remove(&id);
         self.timers.retain(|(member, _), _| *member != id);
         self.cut(id);
+    }
+
+    /// The disk of a member failed where that was planned: the power is gone, and with it the
+    /// outputs of the input that it was handling.
+    fn fall(&mut self, id: BrokerId) {
+        let disk = self.disks.get_mut(&id).unwrap();
+        assert_eq!(disk.writes_left, Some(0), "no other disk fails");
+        disk.writes_left = None;
+        self.outboxes.remove(&id);
+        self.fallen.push(id);
+        self.lose_power(id);
     }
 
     /// A member crashes and its disk loses what was not synced.
@@ -129,7 +151,8 @@ impl Net {
         for output in out.drain().collect::<Vec<_>>() {
             match output {
                 Output::Connect { conn, peer } => {
-                    if self.down.contains(&peer.node) || self.down.contains(&id) {
+                    let is_there = self.members.contains_key(&peer.node);
+                    if !is_there || self.down.contains(&peer.node) || self.down.contains(&id) {
                         self.wire.push_back((conn, id, None));
                     } else {
                         self.connections.insert(conn, (id, peer.node));
@@ -170,10 +193,25 @@ impl Net {
         id: BrokerId,
         act: impl FnOnce(&mut Quorum, Now, &mut TestDisk, &mut Outbox),
     ) {
+        self.try_on_member(id, |member, now, disk, out| {
+            act(member, now, disk, out);
+            Ok(())
+        });
+    }
+
+    /// Lets a member handle an input, in which its disk may fail.
+    pub(super) fn try_on_member(
+        &mut self,
+        id: BrokerId,
+        act: impl FnOnce(&mut Quorum, Now, &mut TestDisk, &mut Outbox) -> Result<(), Halt>,
+    ) {
         let now = self.now();
         let Some(member) = self.members.get_mut(&id) else { return };
         let disk = self.disks.get_mut(&id).unwrap();
-        act(member, now, disk, self.outboxes.get_mut(&id).unwrap());
+        if act(member, now, disk, self.outboxes.get_mut(&id).unwrap()).is_err() {
+            self.fall(id);
+            return;
+        }
         member.invariants();
         self.carry_out(id);
     }
@@ -208,10 +246,11 @@ impl Net {
         if let (OBSERVER, Some(Message::Response { correlation_id, .. })) = (to, &message) {
             self.answered.push((conn, *correlation_id));
         }
-        self.on_member(to, |member, now, disk, out| match message {
-            Some(message) => member.on_message(now, conn, message, disk, out).unwrap(),
+        self.try_on_member(to, |member, now, disk, out| match message {
+            Some(message) => member.on_message(now, conn, message, disk, out),
             None => {
                 member.on_closed(now, conn, out);
+                Ok(())
             }
         });
         true
@@ -232,11 +271,26 @@ impl Net {
         let Some(((id, timer), at)) = next else { return };
         self.timers.remove(&(id, timer.clone()));
         self.now = self.now.max(at);
-        self.on_member(id, |member, now, disk, out| match timer {
-            Timer::Quorum(timer) => member.on_timer(now, timer, disk, out).unwrap(),
-            Timer::Requests(Channel::Quorum) => member.on_requests_timer(now, out),
+        self.try_on_member(id, |member, now, disk, out| match timer {
+            Timer::Quorum(timer) => member.on_timer(now, timer, disk, out),
+            Timer::Requests(Channel::Quorum) => {
+                member.on_requests_timer(now, out);
+                Ok(())
+            }
             other => panic!("not a timer of the quorum: {other:?}"),
         });
+    }
+
+    /// Whether nothing will ever happen: no message and no timer of a member that is awake.
+    pub(super) fn is_idle(&self) -> bool {
+        let awake = |member: &BrokerId| !self.paused.contains(member);
+        !self.wire.iter().any(|(_, to, _)| awake(to))
+            && !self.timers.keys().any(|(member, _)| awake(member))
+    }
+
+    /// Numbers the present life of a member.
+    pub(super) fn life(&self, id: BrokerId) -> u64 {
+        self.lives_of.get(&id).copied().unwrap_or(0)
     }
 
     pub(super) fn run_for(&mut self, span: Span) {

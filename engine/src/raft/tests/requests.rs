@@ -1,4 +1,4 @@
-//! Who is asked when: one request at a time to each member, and again what was lost.
+//! Requests: one at a time to each member, and what was lost is sent again.
 
 use super::net::{Net, OBSERVER, VOTERS};
 use crate::ids::BrokerId;
@@ -7,13 +7,13 @@ use machine::Span;
 use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 
-/// A quorum with a leader at which the fetch of a follower waits. The follower then asks whether it
-/// would be elected. Answers leader and follower.
-fn asks_for_votes_behind_a_fetch(net: &mut Net) -> (BrokerId, BrokerId) {
+/// A quorum with a leader that has parked the fetch of a follower. The follower then sends
+/// pre-votes. Returns leader and follower.
+fn pre_votes_behind_a_fetch(net: &mut Net) -> (BrokerId, BrokerId) {
     net.run_for(Span::secs(5));
     let leader = net.leader().unwrap();
     let follower = VOTERS.into_iter().find(|voter| *voter != leader).unwrap();
-    // Past any answer of the leader, so that the next fetch waits.
+    // Until the leader has answered, so that the next fetch is parked.
     net.append("a");
     net.run_for(Span::millis(100));
     net.sent.clear();
@@ -28,13 +28,13 @@ fn votes(net: &Net, from: BrokerId, to: BrokerId) -> usize {
 }
 
 #[test]
-fn a_vote_waits_behind_a_fetch_and_leaves_when_that_is_answered() {
+fn a_pre_vote_is_queued_behind_a_fetch_and_sent_when_that_is_answered() {
     let mut net = Net::new(&VOTERS);
-    let (leader, follower) = asks_for_votes_behind_a_fetch(&mut net);
+    let (leader, follower) = pre_votes_behind_a_fetch(&mut net);
     let other = VOTERS.into_iter().find(|id| ![leader, follower].contains(id)).unwrap();
-    assert_eq!(votes(&net, follower, other), 1, "nothing is in front of it");
-    assert_eq!(votes(&net, follower, leader), 0, "a fetch is in front of it");
-    // It gives up and fetches again before the old fetch is answered; what it asked still leaves.
+    assert_eq!(votes(&net, follower, other), 1, "nothing is ahead of it");
+    assert_eq!(votes(&net, follower, leader), 0, "a fetch is ahead of it");
+    // It gives up and fetches again before the old fetch is answered; the pre-vote is still sent.
     net.run_for(Span::millis(600));
     assert_eq!(votes(&net, follower, leader), 1);
     assert_eq!(net.leader(), Some(leader));
@@ -44,9 +44,9 @@ fn a_vote_waits_behind_a_fetch_and_leaves_when_that_is_answered() {
 }
 
 #[test]
-fn a_vote_that_is_lost_with_the_connection_is_asked_again() {
+fn a_pre_vote_that_is_lost_with_the_connection_is_sent_again() {
     let mut net = Net::new(&VOTERS);
-    let (leader, follower) = asks_for_votes_behind_a_fetch(&mut net);
+    let (leader, follower) = pre_votes_behind_a_fetch(&mut net);
     // The other two would decide without the leader.
     net.paused.extend(VOTERS.into_iter().filter(|id| ![leader, follower].contains(id)));
     net.disconnect(|ends| ends == (follower, leader));
@@ -57,20 +57,20 @@ fn a_vote_that_is_lost_with_the_connection_is_asked_again() {
 }
 
 #[test]
-fn a_vote_that_nobody_answers_is_asked_again() {
+fn a_pre_vote_without_an_answer_is_sent_again() {
     let mut net = Net::new(&VOTERS[..1]);
     net.start(VOTERS[1]);
     net.paused.insert(VOTERS[1]);
     net.run_for(Span::secs(20));
     let (asked, elections) = (votes(&net, VOTERS[0], VOTERS[1]), 20 / 2);
-    assert!(asked >= elections / 2, "{asked} votes were asked for");
+    assert!(asked >= elections / 2, "{asked} pre-votes were sent");
     net.paused.clear();
     net.run_for(Span::secs(5));
     assert!(net.leader().is_some());
 }
 
 #[test]
-fn a_leader_goes_on_to_make_itself_known() {
+fn a_leader_announces_itself_every_half_of_the_fetch_time_out() {
     let mut net = Net::new(&VOTERS);
     net.run_for(Span::secs(5));
     let leader = net.leader().unwrap();
@@ -84,7 +84,7 @@ fn a_leader_goes_on_to_make_itself_known() {
 }
 
 #[test]
-fn a_leader_that_resigned_tells_it_until_everybody_knows() {
+fn a_leader_that_resigned_announces_it_until_all_have_acknowledged() {
     let mut net = Net::new(&VOTERS);
     net.run_for(Span::secs(5));
     let leader = net.leader().unwrap();
@@ -95,13 +95,13 @@ fn a_leader_that_resigned_tells_it_until_everybody_knows() {
     for voter in VOTERS.into_iter().filter(|voter| *voter != leader) {
         let told =
             net.sent.iter().filter(|s| **s == (leader, voter, "EndQuorumEpochRequest")).count();
-        assert!(told > 0, "{voter} does not know");
+        assert!(told > 0, "{voter} was not informed");
     }
-    assert!(net.leader().is_some_and(|next| next != leader), "nobody waited for a time-out");
+    assert!(net.leader().is_some_and(|next| next != leader), "no voter waited for a time-out");
 }
 
 #[test]
-fn an_observer_asks_other_voters_when_its_leader_is_gone() {
+fn an_observer_fetches_from_other_voters_when_its_leader_is_gone() {
     let mut net = Net::new(&[101, 102, 103, OBSERVER]);
     net.run_for(Span::secs(5));
     let leader = net.leader().unwrap();
@@ -129,9 +129,9 @@ fn a_leader_that_crashes_is_replaced_in_time() {
     }
 }
 
-/// The network refuses a second request in flight, and each member looks at itself after each step.
+/// The network refuses a second request in flight, and invariants are checked after each step.
 #[test]
-fn nothing_is_asked_twice_whatever_is_cut() {
+fn no_request_is_sent_twice_whatever_is_cut() {
     for seed in 0..200 {
         let mut rng = ChaCha8Rng::seed_from_u64(seed);
         let mut net = Net::seeded(&[101, 102, 103, OBSERVER], seed);

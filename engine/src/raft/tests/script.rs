@@ -2,6 +2,7 @@
 //!
 //! | command | effect |
 //! |---|---|
+//! | `voters ID…` | the voters, before any is started; 101, 102 and 103 by default |
 //! | `start ID…` | starts members, on their old disks if they had any |
 //! | `trace roles\|votes\|all\|none` | what is printed: facts; also messages other than fetches; also fetches; nothing |
 //! | `run 5s` | time passes |
@@ -34,7 +35,7 @@ macro_rules! transcripts {
 }
 
 transcripts! {
-    election pre_vote rejected_candidate leader_steps_down divergence observer shared_voter restart
+    election pre_vote rejected_candidate leader_steps_down announcement divergence observer shared_voter restart
 }
 
 fn run(path: &str) {
@@ -46,6 +47,7 @@ fn carry_out(net: &mut Net, command: &Command) -> String {
     let id = || command.number::<BrokerId>(0);
     match command.name.as_str() {
         "start" => command.numbers().into_iter().for_each(|id| net.start(id)),
+        "voters" => net.voters = command.numbers(),
         "trace" => net.trace = Some(command.words.clone()),
         "run" => net.run_for(command.duration(0)),
         "deliver" => net.deliver(),

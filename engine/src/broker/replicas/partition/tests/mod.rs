@@ -38,6 +38,7 @@ fn batch() -> Bytes {
 fn state(leader: BrokerId, isr: &[BrokerId], epochs: (i32, i32)) -> PartitionRegistration {
     PartitionRegistration {
         replicas: vec![1, 2, 3],
+        directories: Vec::new(),
         isr: isr.to_vec(),
         elr: vec![],
         last_known_leader: None,
@@ -59,6 +60,7 @@ impl Replica {
                 rack: None,
                 fenced: false,
                 in_controlled_shutdown: false,
+                log_dirs: Vec::new(),
             });
             image.replay(image.offset() + 1, &record).unwrap();
         }
@@ -140,6 +142,7 @@ impl Replica {
             broker_epoch: self.context.image.broker(broker).unwrap().epoch,
             fenced: Some(fenced),
             in_controlled_shutdown: Some(shutting_down),
+            log_dirs: None,
         });
         self.context.image.replay(self.context.image.offset() + 1, &record).unwrap();
     }
