@@ -34,9 +34,9 @@ const PERIODIC: [ControllerTimer; 4] = [
 /// The state that only the active controller has.
 #[derive(Clone, Debug)]
 pub(super) struct Active {
-    /// The epoch that it leads the quorum in.
+    /// The epoch in which it leads the quorum.
     pub(super) epoch: LeaderEpoch,
-    /// The state with all that it has decided, committed or not.
+    /// The state with all its decisions, committed or not.
     pub(super) image: MetadataImage,
     rules: Rulebook,
     index: PartitionIndex,
@@ -48,12 +48,12 @@ pub(super) struct Active {
 /// (`DEFAULT_IMMEDIATE_PERIOD_NS`).
 const IMMEDIATE: Span = Span::millis(10);
 
-/// What came of a request: the answer, or why it is refused as a whole, and the records that
-/// have to be appended. They have been replayed already.
+/// The outcome of a request: the response, or the error that refuses it as a whole, and the
+/// records to append. They have been replayed already.
 pub(super) type Outcome = (Result<Response, ErrorCode>, Vec<MetadataRecord>);
 
 impl Active {
-    /// Takes over from the committed state.
+    /// Starts from the committed state.
     pub(super) fn new(
         epoch: LeaderEpoch,
         committed: &MetadataImage,
@@ -76,7 +76,7 @@ impl Active {
         active
     }
 
-    /// What the first active controller of a cluster writes.
+    /// Returns the records with which the first active controller of a cluster begins.
     pub(super) fn bootstrap(&mut self, config: &ControllerConfig) -> Vec<MetadataRecord> {
         if self.image.feature(Feature::MetadataVersion) > 0 {
             return Vec::new();

@@ -40,8 +40,9 @@ impl Cluster<'_> {
     }
 
     /// Adds what follows from the failed directories that a heartbeat names: the broker leaves the
-    /// ISR of every partition there, and leads none of them. What was known already is passed
-    /// over.
+    /// ISR of every partition there, and leads none of them. Directories that are offline already
+    /// are passed over. A heartbeat that also unfences the broker still elects by the directories
+    /// registered before, as in Kafka.
     pub(super) fn directories_offline(
         &self,
         registration: &BrokerRegistration,
@@ -68,8 +69,8 @@ impl Cluster<'_> {
     /// a directory that is not online there counts as offline; Kafka 4.1 makes no difference
     /// between a directory that has failed and one that the broker never had.
     ///
-    /// Kafka's change also clears the ELR of the partition, for its builder is not told that ELRs
-    /// are kept; that is a defect and not copied.
+    /// In Kafka 4.1 to 4.4 the change also clears the ELR of the partition, because the builder of
+    /// the record takes ELRs for disabled. That is a defect, and not copied.
     ///
     /// # Errors
     ///

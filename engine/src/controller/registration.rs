@@ -1,4 +1,4 @@
-//! A broker begins a life (`ClusterControlManager.registerBroker`; KIP-631, KIP-966).
+//! The registration of a broker (`ClusterControlManager.registerBroker`; KIP-631, KIP-966).
 
 use super::cluster::{Cluster, Decision};
 use super::transition::Transition;
@@ -57,8 +57,8 @@ impl Cluster<'_> {
         Ok(Decision { records, response })
     }
 
-    /// How the last life ended. Without an ELR an unclean end is not told from a clean one, and
-    /// the last replica standing is believed whatever it lost (KIP-966).
+    /// How the last life ended. Without ELRs an unclean end is treated as a clean one, and the
+    /// last replica of a partition leads again whatever it lost (KIP-966).
     fn end_of(
         &self,
         last: &BrokerRegistration,
@@ -77,7 +77,7 @@ impl Cluster<'_> {
     }
 }
 
-/// The same life registers again: its epoch stays (KAFKA-16952), and so does what it is.
+/// The same life registers again: its epoch and its state stay (KAFKA-16952).
 fn repeat(
     existing: &BrokerRegistration,
     request: &BrokerRegistrationRequest,

@@ -24,7 +24,8 @@ pub(crate) struct TestDisk {
     pub(crate) writes: u32,
     /// The calls so far that fsync.
     pub(crate) syncs: u32,
-    /// An fsync of a file whose path contains this reports success and makes nothing durable.
+    /// An fsync of a file whose path contains this reports success and makes nothing durable; nor
+    /// does an fsync of its directory make its name durable.
     pub(crate) lies_about: Option<&'static str>,
 }
 
@@ -178,7 +179,11 @@ impl Disk for TestDisk {
     fn sync_dir(&mut self, dir: &str) -> Result<(), DiskError> {
         self.change()?;
         self.syncs += 1;
-        let inside = |path: &str| within(dir, path).is_some_and(|name| !name.contains('/'));
+        let lie = self.lies_about;
+        let inside = |path: &str| {
+            within(dir, path).is_some_and(|name| !name.contains('/'))
+                && !lie.is_some_and(|lie| path.contains(lie))
+        };
         self.durable_names.retain(|path, _| !inside(path));
         let now = self.names.iter().filter(|(path, _)| inside(path));
         self.durable_names.extend(now.map(|(path, file)| (path.clone(), *file)));

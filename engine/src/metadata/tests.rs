@@ -1,4 +1,4 @@
-//! Records survive their bytes, bytes never panic, and replay keeps the epochs.
+//! Records survive encoding, decoding never panics, and replay keeps the epochs.
 
 use super::*;
 use crate::config::TopicConfig;
@@ -119,7 +119,7 @@ fn record() -> impl Strategy<Value = MetadataRecord> {
 
 proptest! {
     #[test]
-    fn a_record_survives_its_bytes(record in record()) {
+    fn a_record_survives_encoding(record in record()) {
         prop_assert_eq!(MetadataRecord::decode(&record.encode()), Ok(record));
     }
 
@@ -325,7 +325,7 @@ fn one_partition() -> MetadataImage {
 }
 
 #[test]
-fn naming_a_leader_begins_an_epoch_and_shrinking_the_isr_does_not() {
+fn a_change_of_leader_begins_an_epoch_and_a_change_of_the_isr_does_not() {
     let mut image = one_partition();
     let change = PartitionChange::of(PARTITION);
     let steps = [

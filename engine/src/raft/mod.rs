@@ -60,7 +60,7 @@ const FETCH_BYTES: u32 = 8 << 20;
 /// How long a leader parks a fetch (`MAX_FETCH_WAIT_MS`).
 const FETCH_WAIT: Span = Span::millis(500);
 
-/// What a member of the quorum is configured with; the names are those of
+/// The configuration of a member of the quorum; the names are those of
 /// [`crate::config::ControllerConfig`].
 #[derive(Clone, Debug)]
 pub struct QuorumConfig {

@@ -1,10 +1,8 @@
 //! Sending requests to other members (`KafkaNetworkChannel`, `InterBrokerSendThread`).
 //!
-//! A connection has at most one request in flight. A request that comes meanwhile, or before the
-//! connection may be tried again, is queued until there is room, until it times out, or until the
-//! connection ends, which fails everything queued for it. In Kafka a request that comes before the
-//! connection may be tried again fails at once, and the next attempt succeeds; here it is queued
-//! for that attempt.
+//! A connection has at most one request in flight. A request that comes meanwhile is queued until
+//! there is room, until it times out, or until the connection ends, which fails everything queued
+//! for it. A request that comes before a broken connection may be tried again fails at once.
 
 use super::requests::RequestId;
 use crate::Outbox;
@@ -44,7 +42,8 @@ impl Outgoing {
         Self { timeout, channels: Channels::new(Channel::Quorum, config), unsent: BTreeMap::new() }
     }
 
-    /// Queues a request, and sends it if its connection has room.
+    /// Queues a request, and sends it if its connection has room. Returns false if the request
+    /// fails at once.
     pub(super) fn send(
         &mut self,
         now: Mono,
@@ -52,10 +51,14 @@ impl Outgoing {
         id: RequestId,
         request: Request,
         out: &mut Outbox,
-    ) {
+    ) -> bool {
+        if !self.channels.has_connection(to) && now < self.channels.not_before(to) {
+            return false;
+        }
         let deadline = now + self.timeout;
         self.unsent.entry(to).or_default().push_back(Unsent { id, request, deadline });
         self.send_next(now, to, out);
+        true
     }
 
     /// Sends the oldest request in the queue of `to`, if its connection has room.

@@ -77,7 +77,9 @@ impl Quorum {
         if self.requests.is_ready(to) {
             let id = self.requests.on_sent(now, to);
             let node = self.peer(to);
-            self.outgoing.send(now, node, id, request.into(), out);
+            if !self.outgoing.send(now, node, id, request.into(), out) {
+                self.requests.on_failed(now, to, id);
+            }
         }
     }
 

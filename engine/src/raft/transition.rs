@@ -60,8 +60,8 @@ impl Quorum {
         self.restart_election_timer(now.mono, out);
     }
 
-    /// The voters had an election time-out to elect another leader. The epoch goes up, so that
-    /// nobody takes this member for the leader of the present one any more.
+    /// The voters had an election time-out to elect another leader. The epoch goes up, so that no
+    /// member takes this one for the leader of the present epoch any more.
     pub(super) fn leave_resigned(
         &mut self,
         now: Now,
@@ -135,7 +135,7 @@ impl Quorum {
     }
 
     /// Begins an election of pre-votes. The epoch stays, so that a member that merely cannot
-    /// reach the leader disturbs nobody (KIP-996).
+    /// reach the leader does not disturb the others (KIP-996).
     pub(super) fn become_prospective(
         &mut self,
         now: Now,

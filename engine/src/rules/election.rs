@@ -74,10 +74,6 @@ pub fn elect(election: Election<'_>) -> Elected {
     if let Some(leader) = leader.filter(in_sync) {
         return found(leader);
     }
-    // An election for the preferred leader changes nothing unless the preferred leader can lead.
-    if reason == Reason::Preferred {
-        return Elected { leader, how: How::Clean };
-    }
     if let Some(first) = replicas.iter().find(|id| in_sync(id)) {
         return found(*first);
     }

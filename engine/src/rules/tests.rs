@@ -162,6 +162,8 @@ fn elections_go_by_assignment_order_within_the_isr() {
     assert_eq!(elect(Election { reason: Reason::Preferred, ..election() }).leader, Some(1));
     let behind = Election { reason: Reason::Preferred, isr: &[2, 3], ..election() };
     assert_eq!(elect(behind).leader, Some(2), "preferred, but not in sync");
+    let neither = Election { acceptable: &[3], ..behind };
+    assert_eq!(elect(neither).leader, Some(3), "neither preferred nor present: any in sync");
 }
 
 #[test]

@@ -1,4 +1,4 @@
-//! An active controller without a log: what it decides counts as committed.
+//! An active controller without a quorum: its decisions count as committed.
 
 use crate::Outbox;
 use crate::config::{ControllerConfig, TopicConfig};
@@ -31,7 +31,7 @@ pub(super) struct Bench {
     timers: BTreeMap<ControllerTimer, Mono>,
 }
 
-/// The plain request to create a topic with these replicas.
+/// A topic to create, with these replicas.
 pub(super) fn assigned(
     name: &str,
     assignments: &[&[BrokerId]],
@@ -138,7 +138,7 @@ impl Bench {
         }
     }
 
-    /// A heartbeat of the life that is registered, which has applied all there is.
+    /// A heartbeat of the registered life, which has applied everything.
     pub(super) fn beat(
         &mut self,
         broker: BrokerId,
@@ -180,7 +180,7 @@ impl Bench {
         epoch
     }
 
-    /// Lets the sessions of all brokers but `alive` end, and everything come of it that does.
+    /// Lets the sessions of all brokers but `alive` expire, and fences those brokers.
     pub(super) fn silence_all_but(&mut self, alive: &[BrokerId]) {
         self.now += self.config.session_timeout;
         for broker in alive {
@@ -192,7 +192,7 @@ impl Bench {
         }
     }
 
-    /// Time goes by until no session is live, and nobody has looked yet.
+    /// Time passes until no session is valid; no check has run yet.
     pub(super) fn end_sessions(&mut self) {
         self.now = self.now + self.config.session_timeout + Span(1);
     }
@@ -204,7 +204,7 @@ impl Bench {
         }
     }
 
-    /// A proposal that is right in all but the ISR.
+    /// A proposal with the present epochs and this ISR.
     pub(super) fn proposal(&self, partition: TopicPartition, isr: &[BrokerId]) -> AlterPartition {
         let state = self.state(partition);
         AlterPartition {
@@ -227,7 +227,7 @@ impl Bench {
         }
     }
 
-    /// The epoch that is registered; -1 if none is.
+    /// The registered epoch; -1 if there is none.
     pub(super) fn epoch(&self, broker: BrokerId) -> BrokerEpoch {
         self.active.image.broker(broker).map_or(-1, |broker| broker.epoch)
     }
@@ -272,7 +272,7 @@ impl Bench {
         }
     }
 
-    /// What the log alone gives.
+    /// The image that the log alone yields.
     pub(super) fn replayed(&self) -> MetadataImage {
         let mut image = MetadataImage::new(TopicConfig::default());
         for (offset, record) in (0..).zip(&self.log) {

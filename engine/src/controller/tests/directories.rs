@@ -169,7 +169,7 @@ fn a_replica_that_is_assigned_to_a_failed_or_unknown_directory_counts_as_offline
         let mut bench = two_dirs_each();
         let orders = create(&mut bench, "orders", &[1, 2, 3]);
         beat_offline(&mut bench, 1, &[dir(11)]);
-        assert_eq!(bench.roles(orders).0, Some(1), "nobody knows yet that it was there");
+        assert_eq!(bench.roles(orders).0, Some(1), "its directory is not known yet");
         assert_eq!(assign(&mut bench, 1, lost, &[orders]), [ErrorCode::None]);
         assert_eq!(bench.roles(orders), (Some(2), vec![2, 3], vec![]), "{lost}");
         assert_eq!(bench.state(orders).directory(1), lost);

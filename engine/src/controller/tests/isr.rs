@@ -128,7 +128,7 @@ fn last_replica_standing(rules: Rules) -> (Bench, TopicPartition) {
 }
 
 #[test]
-fn who_ended_uncleanly_loses_its_right_to_lead() {
+fn a_replica_that_ended_uncleanly_is_not_eligible_any_more() {
     let (mut bench, partition) = last_replica_standing(Rules::kafka());
     assert_eq!(bench.roles(partition), (None, vec![], vec![3]), "KIP-966: waits for 3");
     bench.beat(3, false);
@@ -143,16 +143,16 @@ fn who_ended_uncleanly_loses_its_right_to_lead() {
 }
 
 #[test]
-fn the_bug_of_the_last_replica_standing_is_reached_by_its_rule() {
+fn without_the_rule_the_last_replica_standing_leads_whatever_it_lost() {
     let broken = Rules { ended_uncleanly: |_| false, ..Rules::kafka() };
     let (mut bench, partition) = last_replica_standing(broken);
     assert_eq!(bench.roles(partition).0, Some(1), "elected, whatever it lost");
-    let told = Fact::RuleDiffered { rule: "ended_uncleanly" };
-    assert!(bench.facts().contains(&told));
+    let differed = Fact::RuleDiffered { rule: "ended_uncleanly" };
+    assert!(bench.facts().contains(&differed));
 }
 
 #[test]
-fn a_clean_end_keeps_the_right_to_lead() {
+fn a_replica_that_ended_cleanly_stays_eligible() {
     let (mut bench, partition) = Bench::three(Rules::kafka(), MIN_ISR_2);
     bench.silence_all_but(&[1]);
     bench.silence_all_but(&[]);
@@ -259,7 +259,7 @@ fn leadership_goes_back_to_the_preferred_replica_once_it_is_in_sync() {
 }
 
 #[test]
-fn a_heartbeat_of_an_earlier_life_keeps_nobody_alive() {
+fn a_heartbeat_of_an_earlier_life_is_refused() {
     let (mut bench, _) = Bench::three(Rules::kafka(), &[]);
     let earlier = BrokerHeartbeatRequest {
         broker: 1,

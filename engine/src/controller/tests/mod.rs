@@ -10,4 +10,5 @@ mod power;
 mod process;
 mod random;
 mod script;
+mod size;
 mod topics;

@@ -15,7 +15,7 @@ use std::collections::{BTreeMap, VecDeque};
 
 pub(super) const VOTERS: [BrokerId; 3] = [101, 102, 103];
 
-/// The node that asks.
+/// The node that sends requests.
 const CLIENT: BrokerId = 1001;
 
 #[derive(Default)]
@@ -27,7 +27,7 @@ pub(super) struct Net {
     timers: BTreeMap<(BrokerId, Timer), Mono>,
     connections: BTreeMap<ConnId, (BrokerId, BrokerId)>,
     wire: VecDeque<(BrokerId, Input)>,
-    /// What the client was answered, by connection and number.
+    /// The responses to the client, by connection and number.
     pub(super) answers: BTreeMap<(ConnId, u32), Response>,
     pub(super) facts: Vec<(BrokerId, Fact)>,
     pub(super) halts: Vec<(BrokerId, Halt)>,
@@ -79,7 +79,7 @@ impl Net {
         self.lose_power(id);
     }
 
-    /// The process is gone and so is what the disk had not synced.
+    /// The process dies, and what the disk had not synced is lost.
     pub(super) fn lose_power(&mut self, id: BrokerId) {
         self.controllers.remove(&id);
         self.timers.retain(|(node, _), _| *node != id);
@@ -118,7 +118,7 @@ impl Net {
         conn
     }
 
-    /// Asks on a connection, and answers the number of the request.
+    /// Sends a request on a connection, and returns its number.
     pub(super) fn ask(&mut self, conn: ConnId, request: impl Into<Request>) -> u32 {
         self.asked += 1;
         let correlation_id = self.asked;
@@ -172,7 +172,9 @@ impl Net {
         let Some((a, b)) = self.connections.get(&conn) else { return };
         let to = if *a == id { *b } else { *a };
         if to == CLIENT {
-            let Message::Response { correlation_id, body } = message else { panic!("asked back") };
+            let Message::Response { correlation_id, body } = message else {
+                panic!("a request to the client")
+            };
             let again = self.answers.insert((conn, correlation_id), body);
             assert_eq!(again, None, "answered twice");
         } else {
@@ -217,7 +219,7 @@ impl Net {
         }
     }
 
-    /// The one that is active.
+    /// The active controller.
     pub(super) fn active(&self) -> BrokerId {
         let mut active = self.controllers.iter().filter(|(_, c)| c.active_epoch().is_some());
         let (id, _) = active.next().expect("an active controller");
@@ -225,7 +227,7 @@ impl Net {
         *id
     }
 
-    /// The answer to a request.
+    /// The response to a request.
     pub(super) fn answer(&self, conn: ConnId, correlation_id: u32) -> Option<&Response> {
         self.answers.get(&(conn, correlation_id))
     }

@@ -1,4 +1,4 @@
-//! Whole controllers: activity, waiting answers, failover, coming back from disk.
+//! Whole controllers: activity, parked responses, failover, restart from disk.
 
 use super::bench::assigned;
 use super::net::{Net, VOTERS};
@@ -83,7 +83,7 @@ fn requests_of_a_connection_are_answered_one_after_the_other() {
 }
 
 #[test]
-fn what_was_answered_outlives_the_controller_that_answered() {
+fn what_was_confirmed_outlives_the_controller_that_confirmed_it() {
     let mut net = Net::new();
     let first = net.active();
     let conn = net.connect(first);
@@ -114,7 +114,7 @@ fn what_was_answered_outlives_the_controller_that_answered() {
 }
 
 #[test]
-fn all_is_back_after_all_have_lost_power() {
+fn everything_is_back_after_all_controllers_have_lost_power() {
     let mut net = Net::new();
     let conn = net.connect(net.active());
     for broker in 1..=3 {
@@ -140,7 +140,7 @@ fn all_is_back_after_all_have_lost_power() {
 }
 
 #[test]
-fn standbys_and_the_uncalled_for_are_refused() {
+fn standbys_refuse_requests_and_unknown_requests_close_the_connection() {
     let mut net = Net::new();
     let standby = VOTERS.into_iter().find(|id| *id != net.active()).unwrap();
     let conn = net.connect(standby);

@@ -1,10 +1,12 @@
-//! Any requests in any order: what is live is what the log gives, and what always has to hold
-//! does.
+//! Random requests in random order: the live state equals the replayed log, and the invariants of
+//! partitions hold.
 
 use super::bench::{Bench, assigned};
-use crate::ids::{BrokerId, TopicPartition};
+use crate::ids::{BrokerId, DirectoryId, TopicPartition};
 use crate::metadata::{MetadataImage, PartitionRegistration};
-use crate::protocol::{BrokerHeartbeatRequest, ElectLeadersRequest, ElectionType};
+use crate::protocol::{
+    AssignReplicasToDirsRequest, BrokerHeartbeatRequest, ElectLeadersRequest, ElectionType,
+};
 use crate::rules::Rules;
 use crate::timer::ControllerTimer;
 use machine::Span;
@@ -18,6 +20,8 @@ enum Step {
     Wait { millis: u64 },
     Sessions,
     Alter { partition: usize, members: u8, stale: bool },
+    FailDir { broker: BrokerId, dir: u8 },
+    Assign { broker: BrokerId, partition: usize, dir: u8 },
     Create { replicas: Vec<BrokerId>, min_isr: u32, unclean: bool },
     Elect { unclean: bool },
     Balance,
@@ -38,6 +42,9 @@ fn step() -> impl Strategy<Value = Step> {
         4 => Just(Step::Sessions),
         6 => (0usize..8, any::<u8>(), prop::bool::weighted(0.2))
             .prop_map(|(partition, members, stale)| Step::Alter { partition, members, stale }),
+        2 => (broker(), 0u8..2).prop_map(|(broker, dir)| Step::FailDir { broker, dir }),
+        4 => (broker(), 0usize..8, 0u8..4)
+            .prop_map(|(broker, partition, dir)| Step::Assign { broker, partition, dir }),
         1 => (Just(vec![1, 2, 3, 4]).prop_shuffle(), 1usize..5, 1u32..4, any::<bool>()).prop_map(
             |(mut replicas, factor, min_isr, unclean)| {
                 replicas.truncate(factor);
@@ -51,14 +58,20 @@ fn step() -> impl Strategy<Value = Step> {
     ]
 }
 
+/// A log directory of a broker.
+fn dir(broker: BrokerId, number: u8) -> DirectoryId {
+    DirectoryId(1000 + 10 * u128::from(broker) + u128::from(number))
+}
+
 fn take(bench: &mut Bench, step: &Step, at: u128) {
     match step {
         Step::Register { broker, clean } => {
             let epoch = bench.epoch(*broker);
-            let _ = bench.register(*broker, at, clean.then_some(epoch));
+            let dirs = [0, 1].map(|number| dir(*broker, number));
+            let _ = bench.register_with_dirs(*broker, at, clean.then_some(epoch), &dirs);
         }
         Step::Beat { broker, want_fence, want_shut_down, behind } => {
-            // Who has once begun to shut down does not change its mind.
+            // A broker that has begun to shut down goes on with that.
             let registration = bench.active.image.broker(*broker);
             let shuts_down = registration.is_some_and(|broker| broker.in_controlled_shutdown);
             let _ = bench.ask(BrokerHeartbeatRequest {
@@ -78,10 +91,40 @@ fn take(bench: &mut Bench, step: &Step, at: u128) {
             };
             let Some(leader) = state.leader else { return };
             let mut isr = state.replicas.clone();
-            isr.retain(|id| *id == leader || members & (1 << id) != 0);
+            // A replica in a directory that has failed does not fetch.
+            let is_online = |id: &BrokerId| {
+                let registration = bench.active.image.broker(*id);
+                registration.is_some_and(|broker| broker.has_online_dir(state.directory(*id)))
+            };
+            isr.retain(|id| *id == leader || (members & (1 << id) != 0 && is_online(id)));
             let mut proposal = bench.proposal(partition, &isr);
             proposal.partition_epoch -= i32::from(*stale);
             bench.alter(leader, proposal);
+        }
+        Step::FailDir { broker, dir: number } => {
+            if bench.active.image.is_active(*broker) {
+                let offline_log_dirs = vec![dir(*broker, *number)];
+                let _ = bench.ask(BrokerHeartbeatRequest {
+                    broker: *broker,
+                    broker_epoch: bench.epoch(*broker),
+                    current_metadata_offset: bench.active.last_offset(),
+                    want_fence: false,
+                    want_shut_down: false,
+                    offline_log_dirs,
+                });
+            }
+        }
+        Step::Assign { broker, partition, dir: number } => {
+            let Some((partition, _)) = bench.active.image.partitions().nth(*partition) else {
+                return;
+            };
+            // The third is lost, the fourth belongs to no broker.
+            let dir = if *number == 2 { DirectoryId::LOST } else { dir(*broker, *number) };
+            let _ = bench.ask(AssignReplicasToDirsRequest {
+                broker: *broker,
+                broker_epoch: bench.epoch(*broker),
+                directories: vec![(dir, vec![partition])],
+            });
         }
         Step::Create { replicas, min_isr, unclean } => {
             let (min_isr, unclean) = (min_isr.to_string(), unclean.to_string());
@@ -112,6 +155,8 @@ fn check(image: &MetadataImage, keeps_eligible: bool) -> Result<(), TestCaseErro
         if let Some(leader) = state.leader {
             prop_assert!(state.isr.contains(&leader), "the leader is in sync: {state:?}");
             prop_assert!(image.is_active(leader), "the leader may lead: {state:?}");
+            let registration = image.broker(leader).unwrap();
+            prop_assert!(registration.has_online_dir(state.directory(leader)), "{state:?}");
             prop_assert!(state.isr.iter().all(|id| image.is_active(*id)), "{state:?}");
         }
         if keeps_eligible {
@@ -160,7 +205,9 @@ proptest! {
             check(&bench.active.image, keeps_eligible)?;
             check_epochs(&before, &states(&bench.active.image))?;
         }
+        prop_assert!(bench.active.index_is_current());
         let replayed = bench.replayed();
+        prop_assert_eq!(replayed.checksum(), bench.active.image.checksum());
         prop_assert_eq!(replayed.digest(), bench.active.image.digest());
         prop_assert!(replayed == bench.active.image);
     }

@@ -25,8 +25,7 @@ use crate::protocol::{
 use crate::rules::Rules;
 use crate::script::{self, Command};
 use crate::timer::ControllerTimer;
-use machine::{Mono, Span};
-use std::collections::BTreeMap;
+use machine::Span;
 use std::fmt::Write as _;
 
 macro_rules! transcripts {

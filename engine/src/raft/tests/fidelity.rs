@@ -206,7 +206,7 @@ fn a_leader_that_restarts_ends_its_epoch_at_once() {
     for voter in others(leader) {
         assert_eq!(requests(&net, leader, voter, "EndQuorumEpochRequest"), 1);
     }
-    // Nobody knows whose log is longest, so nobody waits for another.
+    // The successors are not ordered, so none waits for another.
     let next = net.leader().expect("elected long before a fetch time-out");
     assert!(net.members[&next].epoch() > epoch);
 }

@@ -94,9 +94,13 @@ impl Net {
         let rules = self.rules.unwrap_or_else(Rulebook::kafka);
         let disk = self.disks.entry(id).or_default();
         let quorum = Quorum::boot(config, boot, rules, disk, &mut out);
-        let Ok(quorum) = quorum else {
-            self.fall(id);
-            return;
+        let quorum = match quorum {
+            Ok(quorum) => quorum,
+            Err(_) if disk.writes_left == Some(0) => {
+                self.fall(id);
+                return;
+            }
+            Err(halt) => panic!("{id} does not start: {halt:?}"),
         };
         self.members.insert(id, quorum);
         self.outboxes.insert(id, out);

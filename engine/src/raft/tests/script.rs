@@ -24,6 +24,7 @@ use crate::protocol::{
 };
 use crate::raft::role::Role;
 use crate::record::Batch;
+use crate::rules::quorum::LogEnd;
 use crate::script::{self, Command, millis};
 use crate::timer::QuorumTimer;
 use std::fmt::Write as _;
@@ -84,7 +85,7 @@ fn state(net: &Net) -> String {
             Role::Resigned { .. } => "resigned".to_owned(),
         };
         let vote = member.vote.map_or(String::new(), |vote| format!(", voted for {vote}"));
-        let (last_epoch, end) = member.last();
+        let LogEnd { last_epoch, end_offset: end } = member.last();
         let _ = writeln!(
             text,
             "{id:>5}  {role}, epoch {}{vote}; log end {end} of epoch {last_epoch}, high watermark {}",
