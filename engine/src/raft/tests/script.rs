@@ -17,6 +17,7 @@
 //! | `log ID` | the records of a member's log that are committed |
 
 use super::net::Net;
+use crate::error::ErrorCode;
 use crate::fact::Fact;
 use crate::ids::BrokerId;
 use crate::protocol::{
@@ -172,12 +173,13 @@ fn describe_message(message: &Message) -> String {
         Message::Response { body, .. } => match body {
             Response::Vote(VoteResponse { error, leader_epoch, vote_granted, .. }) => {
                 let vote = if *vote_granted { "granted" } else { "rejected" };
-                let error = if error.is_none() { String::new() } else { format!(" {error:?}") };
+                let error =
+                    if error.is_none() { String::new() } else { format!(" {}", error.name()) };
                 format!("{vote} in epoch {leader_epoch}{error}")
             }
             Response::Fetch(fetch) => describe_fetched(fetch),
-            Response::BeginQuorumEpoch(response) => format!("{:?}", response.error),
-            Response::EndQuorumEpoch(response) => format!("{:?}", response.error),
+            Response::BeginQuorumEpoch(response) => outcome(response.error),
+            Response::EndQuorumEpoch(response) => outcome(response.error),
             other => other.name().to_owned(),
         },
     }
@@ -196,7 +198,7 @@ fn describe_fetched(fetch: &FetchResponse) -> String {
         let leader = fetched.current_leader.and_then(|current| current.leader);
         let leader = leader.map_or("unknown".to_owned(), |leader| leader.to_string());
         let epoch = fetched.current_leader.map_or(-1, |current| current.epoch);
-        return format!("{:?}, leader of epoch {epoch}: {leader}", fetched.error);
+        return format!("{}, leader of epoch {epoch}: {leader}", outcome(fetched.error));
     }
     if let Some(diverging) = fetched.diverging_epoch {
         return format!("diverging: epoch {} ends at {}", diverging.epoch, diverging.end_offset);
@@ -217,4 +219,8 @@ fn describe_fetched(fetch: &FetchResponse) -> String {
         .collect();
     let batches = if batches.is_empty() { "nothing".to_owned() } else { batches.join(", ") };
     format!("{batches}; high watermark {}", fetched.high_watermark)
+}
+
+fn outcome(error: ErrorCode) -> String {
+    if error.is_none() { "ok".to_owned() } else { error.name().to_owned() }
 }
