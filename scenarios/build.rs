@@ -70,7 +70,10 @@ fn gather(folder: &Path, files: &mut Vec<PathBuf>) {
         let path = entry.path();
         if path.is_dir() {
             gather(&path, files);
-        } else if path.extension().is_some_and(|it| it == "rs" || it == "toml") {
+        } else if path
+            .extension()
+            .is_some_and(|it| ["rs", "toml", "tsv"].iter().any(|known| it == *known))
+        {
             files.push(path);
         }
     }

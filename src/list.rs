@@ -8,7 +8,7 @@ use scenarios::result::VERSION;
 use scenarios::{catalog, museum};
 use schemars::JsonSchema;
 use serde::Serialize;
-use spec::{Family, MetricKind, OWN, TARGETS, Takes, property_list, reach};
+use spec::{Family, Listed, MetricKind, OWN, Origin, TARGETS, Takes, property_list, reach};
 use std::collections::BTreeMap;
 
 /// Everything that was asked for, by kind.
@@ -115,19 +115,28 @@ fn entries(what: What) -> Vec<Entry> {
         What::Configs => {
             let own = |what: &str| format!("{what} (Faultline's own)");
             let own = OWN.iter().map(|(name, what)| entry(*name, own(what)));
-            let kafka = property_list().into_iter().map(|it| {
-                let (what, default) = (plain(it.summary), it.default_in_words());
-                let unless_set = match default.as_str() {
-                    // Its name for what it does by itself.
-                    "default" => "Kafka's own unless set".to_owned(),
-                    default => format!("{default} by default"),
-                };
-                entry(it.name, format!("{what}; {unless_set} ({})", it.of))
-            });
-            own.chain(kafka).collect()
+            own.chain(property_list().iter().map(config)).collect()
         }
         What::Reaches => reach::all().map(|(name, what)| entry(name, plain(what))).collect(),
     }
+}
+
+/// A property: what it is, its default, its range, and what has it.
+fn config(it: &Listed) -> Entry {
+    let default = match it.default_in_words().as_str() {
+        // Its name for what it does by itself.
+        "default" => "Kafka's own".to_owned(),
+        "" => "empty".to_owned(),
+        default => default.to_owned(),
+    };
+    let range = if it.range.is_empty() { String::new() } else { format!(", {}", it.range) };
+    let what = match it.origin {
+        Origin::Kafka => plain(&it.summary),
+        Origin::Own => format!("{} (Faultline's own)", plain(&it.summary)),
+        Origin::Unmodelled => format!("not modelled: {}", it.summary),
+    };
+    let summary = format!("{what}; {default} by default{range} ({})", it.of);
+    Entry { name: it.name.to_owned(), summary }
 }
 
 /// A comment as an entry has it: without the capital and the full stop of a sentence.

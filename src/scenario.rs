@@ -47,7 +47,15 @@ pub(crate) fn load(source: &str) -> Result<(Scenario, Vec<Diagnostic>), Failure>
     let bytes =
         files::read(path, LONGEST_FILE).map_err(|error| Failure::unreadable(path, &error))?;
     let text = String::from_utf8(bytes).map_err(|error| not_text(source, &error))?;
-    Ok(Scenario::parse(source, &text)?)
+    Ok(Scenario::parse_with(source, &text, &extended)?)
+}
+
+/// Reads a file that the scenario file `from` extends: its path counts from there.
+fn extended(from: &str, name: &str) -> Result<(String, String), String> {
+    let path = Path::new(from).parent().unwrap_or(Path::new("")).join(name);
+    let bytes = files::read(&path, LONGEST_FILE).map_err(|error| error.to_string())?;
+    let text = String::from_utf8(bytes).map_err(|_| "it is not UTF-8".to_owned())?;
+    Ok((path.display().to_string(), text))
 }
 
 /// A file that is not UTF-8, with the place of the first byte that is not.

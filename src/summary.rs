@@ -86,6 +86,9 @@ pub(crate) fn of_run(told: &Told, style: Style) -> String {
         page.items("", &verdict.unknown[1..], ROWS);
         page.line("");
     }
+    if !record.drawn.is_empty() {
+        page.paragraph("drawn", &record.drawn.join(", "));
+    }
     configuration(&mut page, &record.overrides, &record.not_default, "explain.md");
     permitted(&mut page, &verdict.permitted);
     if verdict.outcome == Outcome::Unknown {
@@ -286,7 +289,7 @@ pub(crate) fn configuration(
         parts.push(format!("{} below Kafka's", plural(names.len() as u64, "time-out")));
     }
     let text = match parts.as_slice() {
-        [] if by_hand.is_empty() => "Kafka's defaults".to_owned(),
+        [] if by_hand.is_empty() => "no property differs from Kafka's default".to_owned(),
         [] => return,
         parts => format!("{} (all in {listed})", parts.join(", ")),
     };
@@ -296,7 +299,11 @@ pub(crate) fn configuration(
 /// A time that a scenario scales down, so that what waits for it happens within the run.
 fn is_shorter(it: &NotDefault) -> bool {
     let number = |text: &str| text.parse::<u64>().ok();
-    it.property.ends_with(".ms")
+    let is_time_out = ["timeout", "interval", "lag.time", "backoff"]
+        .iter()
+        .any(|part| it.property.contains(part));
+    is_time_out
+        && it.property.ends_with(".ms")
         && matches!((number(&it.value), number(&it.default)), (Some(a), Some(b)) if a < b)
 }
 

@@ -2,6 +2,7 @@
 //! nothing is a violation.
 
 use scenarios::catalog;
+use scenarios::plan::settings;
 use scenarios::result::Outcome;
 use scenarios::run::run;
 use spec::Resolved;
@@ -37,6 +38,22 @@ fn under_no_setting_does_the_swarm_break_a_promise() {
             if !matches!(verdict.outcome, Outcome::Pass | Outcome::Vacuous) {
                 broken.push(format!("seed {seed} with {set:?}: {}", verdict.headline()));
             }
+        }
+    }
+    assert_eq!(broken, Vec::<String>::new());
+}
+
+/// S1: nor under what the seed draws.
+#[test]
+fn under_no_drawn_setting_does_the_swarm_break_a_promise() {
+    let mut broken = Vec::new();
+    for seed in 0..40 {
+        let (mut scenario, _) = catalog::scenario("swarm").expect("it is built in");
+        scenario.swarm.as_mut().expect("it is a swarm").draw_settings = true;
+        let (_, drawn) = settings::drawn(&scenario, seed);
+        let verdict = run(&Resolved { scenario, seed, bugs: Vec::new(), trace: false }).verdict;
+        if !matches!(verdict.outcome, Outcome::Pass | Outcome::Vacuous) {
+            broken.push(format!("seed {seed} with {drawn:?}: {}", verdict.headline()));
         }
     }
     assert_eq!(broken, Vec::<String>::new());

@@ -212,9 +212,9 @@ fn all(cursor: &mut Cursor<'_>) -> Result<Condition, TextError> {
 }
 
 fn single(cursor: &mut Cursor<'_>) -> Result<Condition, TextError> {
-    if cursor.takes("(") {
+    if cursor.opens()? {
         let inner = any(cursor)?;
-        cursor.require(")")?;
+        cursor.closes()?;
         return Ok(inner);
     }
     let metric = metric(cursor)?;

@@ -57,7 +57,7 @@ pub enum Kind {
     Interrupted,
     /// Faultline itself failed before anything was finished.
     Panic,
-    /// Accepted by Kafka, and no one should want it. A warning.
+    /// Accepted by Kafka, and hardly what was wanted. A warning.
     Unwise,
 }
 
@@ -116,6 +116,25 @@ fn as_u32(n: usize) -> u32 {
     u32::try_from(n).unwrap_or(u32::MAX)
 }
 
+/// How many characters of a line are shown around a place in it.
+const SHOWN: usize = 120;
+
+/// The part of `line` around its character `at`, and how many characters before it are not shown
+/// (less those of the ellipsis).
+fn around(line: &str, at: usize) -> (String, usize) {
+    let length = line.chars().count();
+    if length <= SHOWN {
+        return (line.to_owned(), 0);
+    }
+    let from = at.saturating_sub(SHOWN / 3).min(length.saturating_sub(SHOWN));
+    let shown: String = line.chars().skip(from).take(SHOWN).collect();
+    let more = if from + SHOWN < length { "..." } else { "" };
+    match from {
+        0..=3 => (line.chars().take(SHOWN).chain(more.chars()).collect(), 0),
+        from => (format!("...{shown}{more}"), from - 3),
+    }
+}
+
 /// As a compiler prints it: the message, the place, the line with a caret, the hint.
 impl fmt::Display for Diagnostic {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -133,12 +152,14 @@ impl fmt::Display for Diagnostic {
             }
         }
         if let (Some((text, length)), Some(column)) = (&self.excerpt, self.column) {
+            let (text, skipped) = around(text, column as usize - 1);
             let before: String = text
                 .chars()
-                .take(column as usize - 1)
+                .take(column as usize - 1 - skipped)
                 .map(|c| if c == '\t' { '\t' } else { ' ' })
                 .collect();
-            let carets = "^".repeat(*length);
+            let left = text.chars().count().saturating_sub(before.chars().count());
+            let carets = "^".repeat((*length).min(left.max(1)));
             write!(f, "\n{margin} |\n{line} | {text}\n{margin} | {before}{carets}")?;
         }
         if let Some(hint) = &self.hint {

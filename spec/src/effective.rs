@@ -9,7 +9,7 @@ use std::collections::BTreeSet;
 /// A property that does not have Kafka's default.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
 pub struct NotDefault {
-    /// Whose it is: `brokers`, `topic orders`, `producers`.
+    /// What has it: `brokers`, `topic orders`, `producers`.
     pub of: String,
     /// Kafka's name.
     pub property: String,

@@ -1,4 +1,4 @@
-//! Scenarios: what is run. Written as TOML by people, kept as JSON in the record of a run.
+//! Scenarios: what is run. Files are TOML; the record of a run keeps its scenario as JSON.
 //!
 //! The types are the format: each field is a key, checked while it is read, so that whatever
 //! exists here makes sense by itself. What has to fit together (a target and its topic, a
@@ -11,7 +11,9 @@ mod diagnostic;
 mod effective;
 mod environment;
 mod expect;
+mod extend;
 mod fault;
+pub mod kafka;
 mod overrides;
 mod parse;
 mod properties;
@@ -29,9 +31,10 @@ pub use diagnostic::{Diagnostic, ErrorReport, Kind};
 pub use effective::NotDefault;
 pub use environment::{Clocks, Disk, Durations, Link, Network};
 pub use expect::{Expect, Expected, MustReach, Setting};
+pub use extend::{BASES, Load};
 pub use fault::{Family, Fault, FaultKind, Swarm};
 pub use overrides::OWN;
-pub use properties::{Listed, Properties, TABLES, Table, property_list};
+pub use properties::{Listed, Origin, Properties, SetError, TABLES, Table, property_list};
 pub use reader::in_plain_words;
 pub use target::{PartitionName, Role, TARGETS, Target};
 pub use text::{TextError, nearest};
@@ -54,6 +57,13 @@ pub struct Scenario {
     /// The same at length.
     #[serde(default)]
     pub description: String,
+    /// A file that this one adds to: a built-in one by its name, or another by its path from here.
+    /// Once a scenario is read, the other file is part of it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub extend: Option<String>,
+    /// Allows values that Kafka itself refuses, such as segments below 1 MiB.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub beyond_kafka: bool,
     /// The clusters; one of three brokers and three controllers unless given.
     #[serde(default = "one_cluster")]
     pub clusters: Vec<Cluster>,

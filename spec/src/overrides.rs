@@ -1,18 +1,17 @@
-//! Single settings over a scenario (`--set acks=1`): Kafka's property names, each going to
-//! whatever has a property of that name, and a few names of our own.
+//! Single settings over a scenario (`--set acks=1`): Kafka's property names, each going to every
+//! part of the scenario that has a property of that name, and a few names of Faultline's own.
 
 use super::check::findings;
 use super::diagnostic::{Diagnostic, Kind};
-use super::properties::{Properties, TABLES, Table};
+use super::kafka::{Scope, fact};
+use super::properties::{Properties, SetError, TABLES, Table};
 use super::reader::did_you_mean;
 use super::text::nearest;
 use super::unmodelled;
 use super::{Scenario, Setting};
-use engine::config::{
-    BrokerConfig, ConsumerConfig, ControllerConfig, ProducerConfig, PropertyError, TopicConfig,
-};
+use engine::config::{BrokerConfig, ConsumerConfig, ControllerConfig, ProducerConfig, TopicConfig};
 
-/// Our own names, and what they set.
+/// Faultline's own names, and what they set.
 pub const OWN: &[(&str, &str)] = &[
     ("brokers", "brokers of each cluster"),
     ("controllers", "controllers of each cluster"),
@@ -25,6 +24,7 @@ pub const OWN: &[(&str, &str)] = &[
     ("keys", "how many keys records have; 0: none"),
     ("producers", "producers of each group"),
     ("consumers", "consumers of each group"),
+    ("beyond.kafka", "true allows values that Kafka itself refuses, such as small segments"),
 ];
 
 impl Scenario {
@@ -43,10 +43,11 @@ impl Scenario {
             let Setting { property, value } = Setting::parse(setting)
                 .map_err(|message| Diagnostic::new(Kind::Usage, format!("--set: {message}")))?;
             self.set(&property, &value)?;
+            self.fix(property);
         }
         let given = settings.join(" --set ");
-        let told = findings(self).into_iter().filter(|finding| !before.contains(finding));
-        let (warnings, errors): (Vec<_>, Vec<_>) = told
+        let new = findings(self).into_iter().filter(|finding| !before.contains(finding));
+        let (warnings, errors): (Vec<_>, Vec<_>) = new
             .map(|finding| {
                 let message = format!("with --set {given}: {}", finding.message);
                 Diagnostic::new(finding.kind, message).with_hint(finding.hint)
@@ -58,12 +59,20 @@ impl Scenario {
         }
     }
 
-    /// What is impossible in it, if anything: for a scenario that was not read from its file.
+    /// A setting that is given is not drawn by the seed.
+    fn fix(&mut self, name: String) {
+        let swarm = self.swarm.as_mut().filter(|swarm| swarm.draw_settings);
+        if let Some(swarm) = swarm.filter(|swarm| !swarm.fixed.contains(&name)) {
+            swarm.fixed.push(name);
+        }
+    }
+
+    /// What is impossible in it, if anything: for a scenario that was not read from a scenario file.
     pub fn impossible(&self) -> Option<Diagnostic> {
-        let told = findings(self)
+        let all = findings(self)
             .into_iter()
             .map(|finding| Diagnostic::new(finding.kind, finding.message).with_hint(finding.hint));
-        told.into_iter().find(|diagnostic| !diagnostic.is_warning())
+        all.into_iter().find(|diagnostic| !diagnostic.is_warning())
     }
 
     /// Sets `name` wherever it exists.
@@ -71,29 +80,38 @@ impl Scenario {
         if OWN.iter().any(|(own, _)| *own == name) {
             return self.set_own(name, value);
         }
-        table_of(name, value)?;
-        let mut places = 0;
+        let fits = fits(name, value)?;
+        let mut put = Put { name, value, fits, places: 0 };
         for cluster in &mut self.clusters {
-            places += put(&mut cluster.broker, name, value);
-            places += put(&mut cluster.controller, name, value);
-            places += put(&mut cluster.topic, name, value);
+            put.to(&mut cluster.broker)?;
+            put.to(&mut cluster.controller)?;
+            put.to(&mut cluster.topic)?;
         }
         for topic in &mut self.topics {
             topic.properties.unset(name);
         }
         for group in &mut self.producers {
-            places += put(&mut group.properties, name, value);
+            put.to(&mut group.properties)?;
         }
         for group in &mut self.consumers {
-            places += put(&mut group.properties, name, value);
+            put.to(&mut group.properties)?;
         }
-        if places == 0 {
-            return Err(nowhere(name));
+        match put.places {
+            // Where nothing could be set, that it is not modelled says more.
+            0 if put.fits < Fit::Same => Err(unknown(name)),
+            0 => Err(nowhere(name)),
+            _ => Ok(()),
         }
-        Ok(())
     }
 
     fn set_own(&mut self, name: &str, value: &str) -> Result<(), Box<Diagnostic>> {
+        if name == "beyond.kafka" {
+            self.beyond_kafka = value.parse().map_err(|_| {
+                let message = format!("--set: `{name}` expects true or false, not `{value}`");
+                Box::new(Diagnostic::new(Kind::WrongValue, message))
+            })?;
+            return Ok(());
+        }
         let number = number(name, value, u64::MAX)?;
         let small = |most: u16| self::number(name, value, u64::from(most)).map(|n| n as u16);
         let wide = || self::number(name, value, u64::from(u32::MAX)).map(|n| n as u32);
@@ -150,8 +168,73 @@ impl Scenario {
     }
 }
 
-fn put<T: Table>(properties: &mut Properties<T>, name: &str, value: &str) -> usize {
-    usize::from(properties.set(name, value).is_ok())
+/// How well a table and a setting go together, from worst to best.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum Fit {
+    /// Neither the table nor Kafka has the property there.
+    Absent,
+    /// It is not modelled, and Kafka refuses the value.
+    Refused,
+    /// It is not modelled.
+    Unmodelled,
+    /// It is not modelled, and the value is what is modelled.
+    Same,
+    /// The table has it.
+    Modelled,
+}
+
+impl Fit {
+    fn of<T: Table>(name: &str, value: &str) -> Self {
+        if T::NAMES.contains(&name) {
+            return Self::Modelled;
+        }
+        match fact(T::SCOPE, name) {
+            None => Self::Absent,
+            Some(fact) if fact.refuses(value).is_some() => Self::Refused,
+            Some(_) if unmodelled::is_what_is_modelled(T::SCOPE, name, value) => Self::Same,
+            Some(_) => Self::Unmodelled,
+        }
+    }
+}
+
+/// How well the setting fits at best. The tables that it fits so well are those that it is for.
+fn fits(name: &str, value: &str) -> Result<Fit, Box<Diagnostic>> {
+    let best = Fit::of::<TopicConfig>(name, value)
+        .max(Fit::of::<BrokerConfig>(name, value))
+        .max(Fit::of::<ControllerConfig>(name, value))
+        .max(Fit::of::<ProducerConfig>(name, value))
+        .max(Fit::of::<ConsumerConfig>(name, value));
+    if best == Fit::Absent { Err(unknown(name)) } else { Ok(best) }
+}
+
+/// A setting on its way to the tables that it is for.
+struct Put<'a> {
+    name: &'a str,
+    value: &'a str,
+    fits: Fit,
+    places: usize,
+}
+
+impl Put<'_> {
+    fn to<T: Table>(&mut self, properties: &mut Properties<T>) -> Result<(), Box<Diagnostic>> {
+        let Self { name, value, .. } = *self;
+        if Fit::of::<T>(name, value) != self.fits {
+            return Ok(());
+        }
+        match properties.set(name, value) {
+            Ok(()) => self.places += 1,
+            // Controllers and brokers share what Kafka has; only one of the two models it.
+            Err(SetError::Unknown) => {}
+            Err(SetError::Expected(expected)) => {
+                let message = format!("`{name}` expects {expected}, not `{value}`");
+                return Err(Box::new(Diagnostic::new(Kind::WrongValue, message)));
+            }
+            Err(SetError::Refused(message)) => {
+                return Err(Box::new(Diagnostic::new(Kind::Impossible, message)));
+            }
+        }
+        Ok(())
+    }
 }
 
 fn nowhere(name: &str) -> Box<Diagnostic> {
@@ -168,39 +251,43 @@ fn number(name: &str, value: &str, most: u64) -> Result<u64, Box<Diagnostic>> {
     })
 }
 
-/// Checks that some table has a property `name` that can be `value`.
+/// Checks that some table models a property `name` that can be `value`.
 pub(super) fn table_of(name: &str, value: &str) -> Result<(), Box<Diagnostic>> {
-    let tried = [
-        TopicConfig::default().set(name, value),
-        BrokerConfig::default().set(name, value),
-        ControllerConfig::default().set(name, value),
-        ProducerConfig::default().set(name, value),
-        ConsumerConfig::default().set(name, value),
-    ];
-    if tried.contains(&Ok(())) {
-        return Ok(());
+    fn tried<T: Table>(name: &str, value: &str) -> Option<Result<(), SetError>> {
+        T::NAMES.contains(&name).then(|| Properties::<T>::default().set(name, value))
     }
-    let expected = tried.iter().find_map(|result| match result {
-        Err(PropertyError::Expected(expected)) => Some(*expected),
-        _ => None,
-    });
-    Err(Box::new(match expected {
-        Some(expected) => {
-            Diagnostic::new(Kind::WrongValue, format!("`{name}` expects {expected}, not `{value}`"))
+    let all = [
+        tried::<TopicConfig>(name, value),
+        tried::<BrokerConfig>(name, value),
+        tried::<ControllerConfig>(name, value),
+        tried::<ProducerConfig>(name, value),
+        tried::<ConsumerConfig>(name, value),
+    ];
+    let mut results = all.into_iter().flatten();
+    let Some(first) = results.next() else { return Err(unknown(name)) };
+    let message = match first {
+        Err(SetError::Expected(expected)) if results.all(|result| result.is_err()) => {
+            format!("`{name}` expects {expected}, not `{value}`")
         }
-        None if unmodelled::instead_of(name).is_some() => {
-            Diagnostic::new(Kind::UnknownProperty, unmodelled::message(name))
-                .with_hint(unmodelled::instead_of(name).map(str::to_owned))
-        }
-        None => {
-            let kafka = TABLES.iter().flat_map(|(_, names)| names.iter().copied());
-            let near = nearest(name, kafka.chain(OWN.iter().map(|(own, _)| *own)));
-            let hint = near.map_or_else(
-                || "`faultline list configs` names all that are known".to_owned(),
-                did_you_mean,
-            );
-            Diagnostic::new(Kind::UnknownProperty, format!("there is no property `{name}`"))
-                .with_hint(Some(hint))
-        }
-    }))
+        Err(SetError::Refused(message)) if results.all(|result| result.is_err()) => message,
+        _ => return Ok(()),
+    };
+    Err(Box::new(Diagnostic::new(Kind::WrongValue, message)))
+}
+
+/// There is no property called `name` in any table; what was probably meant.
+fn unknown(name: &str) -> Box<Diagnostic> {
+    let (message, hint) = match Scope::ALL.iter().find_map(|it| unmodelled::instead_of(*it, name)) {
+        Some(instead) => (unmodelled::message(name), instead),
+        None => (format!("there is no property `{name}`"), meant_by(name)),
+    };
+    Box::new(Diagnostic::new(Kind::UnknownProperty, message).with_hint(Some(hint)))
+}
+
+/// What was probably meant by a name that neither Kafka nor Faultline has.
+pub(super) fn meant_by(name: &str) -> String {
+    let all = TABLES.iter().flat_map(|(_, names)| names.iter().copied());
+    let own = OWN.iter().map(|(own, _)| *own);
+    let near = unmodelled::also_called(name).or_else(|| nearest(name, all.chain(own)));
+    near.map_or_else(|| "`faultline list configs` has all properties".to_owned(), did_you_mean)
 }

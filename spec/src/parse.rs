@@ -3,39 +3,50 @@
 use super::Scenario;
 use super::check::{Finding, findings};
 use super::diagnostic::{Diagnostic, Kind};
+use super::extend::{Load, Sources};
 use super::reader::{Mistake, Node, entry, key_span};
 use serde::Deserialize;
 use std::ops::Range;
 use toml::Spanned;
-use toml::de::{DeTable, DeValue};
+use toml::de::DeValue;
 
 impl Scenario {
-    /// Reads the TOML `text` of `file`. Warnings come with the scenario.
+    /// Reads the TOML `text` of `file`, which can extend built-in files only. Warnings come with
+    /// the scenario.
     ///
     /// # Errors
     ///
     /// The first mistake, with its place.
     pub fn parse(file: &str, text: &str) -> Result<(Self, Vec<Diagnostic>), Box<Diagnostic>> {
-        let document = DeTable::parse(text).map_err(|error| {
-            let span = error.span().unwrap_or(0..0);
-            let message = malformed(error.message(), text, span.start);
-            Box::new(Diagnostic::new(Kind::Malformed, message).located(file, text, span))
-        })?;
-        if document.get_ref().is_empty() {
+        Self::parse_with(file, text, &|_, _| Err("files are not read here".to_owned()))
+    }
+
+    /// The same, with `load` for the files that it extends.
+    ///
+    /// # Errors
+    ///
+    /// The first mistake, with its place.
+    pub fn parse_with(
+        file: &str,
+        text: &str,
+        load: Load<'_>,
+    ) -> Result<(Self, Vec<Diagnostic>), Box<Diagnostic>> {
+        let sources = Sources::read(file, text, load)?;
+        if sources.is_empty() {
             return Err(Box::new(empty(file, text)));
         }
-        let root = Spanned::new(document.span(), DeValue::Table(document.into_inner()));
+        let root = sources.document()?;
         let scenario = Self::deserialize(Node(&root)).map_err(|mistake| {
             let Mistake { kind, message, hint, span, .. } = mistake;
-            // What is missing in the file as a whole is told at its beginning.
+            // What is missing in the file as a whole is reported at its beginning.
             let span = span.filter(|span| *span != root.span()).unwrap_or(0..0);
-            Box::new(Diagnostic::new(kind, message).with_hint(hint).located(file, text, span))
+            Box::new(sources.located(Diagnostic::new(kind, message).with_hint(hint), span))
         })?;
-        let told = |Finding { kind, message, hint, path }: Finding| {
+        let located = |Finding { kind, message, hint, path }: Finding| {
             let span = locate(&root, &path).unwrap_or(0..0);
-            Diagnostic::new(kind, message).with_hint(hint).located(file, text, span)
+            sources.located(Diagnostic::new(kind, message).with_hint(hint), span)
         };
-        let mut all = findings(&scenario).into_iter().map(told);
+        let mut all = findings(&scenario).into_iter().map(located);
         let mut warnings = Vec::new();
         match all.find_map(|diagnostic| {
             if !diagnostic.is_warning() {
@@ -50,9 +61,9 @@ impl Scenario {
     }
 }
 
-/// What is wrong with the TOML, at a byte of it. The commonest mistakes are told in words that name
-/// what is missing.
-fn malformed(message: &str, text: &str, at: usize) -> String {
+/// What is wrong with the TOML, at a byte of it. For the commonest mistakes the words name what is
+/// missing.
+pub(super) fn malformed(message: &str, text: &str, at: usize) -> String {
     let before = text.get(..at).unwrap_or_default();
     let line = before.rsplit('\n').next().unwrap_or_default();
     let rest = text.get(at..).unwrap_or_default().lines().next().unwrap_or_default();
@@ -77,8 +88,8 @@ fn empty(file: &str, text: &str) -> Diagnostic {
     let message =
         "the file is empty: a scenario needs `name`, `title` and `[[topics]]` at the least";
     let hint = "docs/scenarios.md shows a whole one, and `faultline schema scenario` its format";
-    let told = Diagnostic::new(Kind::MissingKey, message).with_hint(Some(hint.to_owned()));
-    Diagnostic { excerpt: None, ..told.located(file, text, 0..0) }
+    let missing = Diagnostic::new(Kind::MissingKey, message).with_hint(Some(hint.to_owned()));
+    Diagnostic { excerpt: None, ..missing.located(file, text, 0..0) }
 }
 
 /// The place of what `path` leads to, or of the nearest thing around it that is there.

@@ -1,5 +1,5 @@
 //! Reads a parsed TOML document into a value that serde knows, and remembers for every mistake
-//! where it stands. (The `toml` crate's own reader tells mistakes as text only.)
+//! where it stands. (The `toml` crate's own reader reports mistakes as text only.)
 
 use super::condition::Condition;
 use super::diagnostic::Kind;
@@ -111,9 +111,6 @@ impl de::Error for Mistake {
     fn unknown_field(key: &str, expected: &'static [&'static str]) -> Self {
         let table = TABLES.iter().find(|(_, names)| *names == expected);
         let (kind, message) = match table {
-            Some(_) if unmodelled::instead_of(key).is_some() => {
-                (Kind::UnknownProperty, unmodelled::message(key))
-            }
             Some((of, _)) => {
                 (Kind::UnknownProperty, format!("{of} have no property `{key}` that is known here"))
             }
@@ -145,9 +142,9 @@ fn unknown_key_hint(key: &str, expected: &[&str]) -> Option<String> {
         return Some(format!("`{key}` is a property of {of}"));
     }
     if TABLES.iter().any(|(_, names)| *names == expected)
-        && let Some(instead) = unmodelled::instead_of(key)
+        && let Some(meant) = unmodelled::also_called(key)
     {
-        return Some(instead.to_owned());
+        return Some(did_you_mean(meant));
     }
     nearest(key, expected.iter().copied()).map(did_you_mean)
 }
@@ -313,7 +310,7 @@ impl<'a> SeqAccess<'a> for Elements<'a> {
     }
 }
 
-/// The entries of a table in the order of the file, so that its first mistake is told first.
+/// The entries of a table in the order of the file, so that its first mistake is reported first.
 struct Entries<'a> {
     entries: std::vec::IntoIter<(&'a Spanned<DeString<'a>>, &'a Spanned<DeValue<'a>>)>,
     value: Option<(&'a Spanned<DeString<'a>>, &'a Spanned<DeValue<'a>>)>,

@@ -27,11 +27,15 @@ impl fmt::Display for TextError {
 pub(super) struct Cursor<'a> {
     text: &'a str,
     at: usize,
+    depth: u32,
 }
+
+/// How deep parentheses can be nested.
+const MOST_NESTED: u32 = 64;
 
 impl<'a> Cursor<'a> {
     pub(super) fn new(text: &'a str) -> Self {
-        Self { text, at: 0 }
+        Self { text, at: 0, depth: 0 }
     }
 
     fn rest(&self) -> &'a str {
@@ -78,6 +82,29 @@ impl<'a> Cursor<'a> {
             .unwrap_or(rest.len());
         self.at += end;
         &rest[..end]
+    }
+
+    /// Takes an opening parenthesis if it comes next.
+    ///
+    /// # Errors
+    ///
+    /// If too many are open already.
+    pub(super) fn opens(&mut self) -> Result<bool, TextError> {
+        if !self.takes("(") {
+            return Ok(false);
+        }
+        self.depth += 1;
+        if self.depth > MOST_NESTED {
+            let message = format!("parentheses can be nested {MOST_NESTED} deep at most");
+            return Err(self.behind(1, message));
+        }
+        Ok(true)
+    }
+
+    /// Takes the closing parenthesis, which has to come next.
+    pub(super) fn closes(&mut self) -> Result<(), TextError> {
+        self.depth = self.depth.saturating_sub(1);
+        self.require(")")
     }
 
     /// An error about the last `length` bytes.

@@ -1,127 +1,176 @@
-//! Properties that Kafka has, people know, and nothing here reads: each with what holds instead,
-//! so that nobody takes a run for the answer about them.
+//! Properties that Kafka has and Faultline does not model: what holds instead, and the values that
+//! are what is modelled, which a scenario may set.
 
-/// What is not modelled: the properties of one part of Kafka, and what holds instead.
+use super::kafka::{Scope, fact, facts};
+use super::properties::is_modelled;
+
+/// Properties of one part of Kafka that is not modelled.
 struct Absent {
-    properties: &'static [&'static str],
+    /// Names; with a `*` at the end, all names that begin so.
+    names: &'static [&'static str],
+    /// What holds instead.
     instead: &'static str,
 }
 
+const GROUPS: &str =
+    "there are no consumer groups here: each consumer reads all partitions of its topics";
+const TRANSACTIONS: &str = "there are no transactions here";
+const DELETION: &str = "nothing is deleted or compacted here";
+const COMPRESSION: &str = "records are not compressed here";
+const PLAIN: &str = "connections are neither encrypted nor authenticated here";
+const ADDRESSES: &str = "nodes get their ids, addresses and roles from Faultline";
+const THREADS: &str = "a node has one thread of each kind here";
+const METRICS: &str = "nodes report no metrics here";
+const CLASSES: &str = "no foreign code runs inside of nodes here";
+const SOCKETS: &str = "`[network]` of a scenario file describes links; their buffers have no size";
+const CONNECTIONS: &str = "connections are not limited, and do not close because they are idle";
+const QUOTAS: &str = "there are no quotas here";
+const TIERED: &str = "there is no tiered storage here";
+const TOPICS: &str = "a scenario has the topics that its file names";
+const SNAPSHOTS: &str = "the metadata log is kept whole here, in one segment and without snapshots";
+const PURGATORY: &str = "parked requests are removed as soon as they are answered";
+const REBOOTSTRAP: &str = "clients always know the addresses of all nodes here";
+
+#[rustfmt::skip]
 const ABSENT: &[Absent] = &[
-    Absent {
-        properties: &["enable.idempotence"],
-        instead: "producers here are not idempotent: what they send again may be stored twice or \
-                  out of order, and is listed as permitted",
-    },
-    Absent {
-        properties: &[
-            "transactional.id",
-            "transaction.timeout.ms",
-            "transaction.max.timeout.ms",
-            "transaction.state.log.min.isr",
-            "transaction.state.log.replication.factor",
-            "transaction.two.phase.commit.enable",
-            "isolation.level",
-        ],
-        instead: "there are no transactions here",
-    },
-    Absent {
-        properties: &[
-            "group.id",
-            "group.instance.id",
-            "group.protocol",
-            "group.remote.assignor",
-            "group.initial.rebalance.delay.ms",
-            "partition.assignment.strategy",
-            "session.timeout.ms",
-            "heartbeat.interval.ms",
-            "max.poll.interval.ms",
-            "enable.auto.commit",
-            "auto.commit.interval.ms",
-            "offsets.retention.minutes",
-            "offsets.topic.replication.factor",
-        ],
-        instead: "there are no consumer groups here: each consumer reads all partitions of its \
-                  topics",
-    },
-    Absent {
-        properties: &["compression.type", "compression.gzip.level", "compression.zstd.level"],
-        instead: "producers here do not compress",
-    },
-    Absent {
-        properties: &[
-            "cleanup.policy",
-            "retention.ms",
-            "retention.bytes",
-            "log.retention.ms",
-            "log.retention.hours",
-            "log.retention.bytes",
-            "log.cleaner.enable",
-            "delete.retention.ms",
-            "min.compaction.lag.ms",
-            "max.compaction.lag.ms",
-            "min.cleanable.dirty.ratio",
-            "remote.storage.enable",
-        ],
-        instead: "nothing is deleted or compacted here",
-    },
-    Absent {
-        properties: &["client.rack", "replica.selector.class"],
-        instead: "consumers here read from leaders only",
-    },
-    Absent {
-        properties: &["broker.rack"],
-        instead: "a cluster of a scenario file has `racks = [\"a\", \"b\"]`",
-    },
-    Absent {
-        properties: &["default.replication.factor"],
-        instead: "`replication.factor` sets it for all topics",
-    },
-    Absent { properties: &["num.partitions"], instead: "`partitions` sets it for all topics" },
-    Absent {
-        properties: &["auto.create.topics.enable", "allow.auto.create.topics"],
-        instead: "a scenario has the topics that its file names",
-    },
-    Absent {
-        properties: &["bootstrap.servers", "node.id", "broker.id", "process.roles", "listeners"],
-        instead: "Faultline gives nodes their ids and addresses",
-    },
-    Absent {
-        properties: &["security.protocol", "sasl.mechanism", "sasl.jaas.config"],
-        instead: "connections here are plain",
-    },
-    Absent {
-        properties: &[
-            "num.io.threads",
-            "num.network.threads",
-            "num.replica.fetchers",
-            "queued.max.requests",
-        ],
-        instead: "a node here has one thread of each kind",
-    },
-    Absent {
-        properties: &[
-            "log.flush.interval.messages",
-            "log.flush.interval.ms",
-            "log.segment.bytes",
-            "log.roll.ms",
-            "message.timestamp.type",
-            "preallocate",
-        ],
-        instead: "`faultline list configs` has what topics can be given",
-    },
-    Absent {
-        properties: &["metadata.recovery.strategy", "client.id"],
-        instead: "`faultline list configs` names what is",
-    },
+    Absent { names: &["enable.idempotence"], instead: "producers are not idempotent here: what they send again may be stored twice or out of order, and is listed as permitted" },
+    Absent { names: &["transaction*", "isolation.level", "add.partitions.to.txn.*", "producer.id.expiration.*", "internal.throw.on.fetch.stable.offset.unsupported"], instead: TRANSACTIONS },
+    Absent { names: &["group.*", "offsets.*", "offset.metadata.max.bytes", "share.*", "streams.*", "consumer.*", "partition.assignment.strategy", "session.timeout.ms", "heartbeat.interval.ms", "max.poll.interval.ms", "enable.auto.commit", "auto.commit.interval.ms", "internal.leave.group.on.close"], instead: GROUPS },
+    Absent { names: &["compression.*"], instead: COMPRESSION },
+    Absent { names: &["cleanup.policy", "retention.*", "delete.retention.ms", "file.delete.delay.ms", "min.compaction.lag.ms", "max.compaction.lag.ms", "min.cleanable.dirty.ratio", "log.cleanup.policy", "log.retention.*", "log.cleaner.*", "log.segment.delete.delay.ms", "log.initial.task.delay.ms", "log.flush.start.offset.checkpoint.interval.ms", "delete.records.purgatory.purge.interval.requests", "delete.topic.enable"], instead: DELETION },
+    Absent { names: &["remote.*", "local.retention.*", "log.local.retention.*"], instead: TIERED },
+    Absent { names: &["sasl.*", "ssl.*", "security.*", "delegation.*", "connections.max.reauth.ms", "connection.failed.authentication.delay.ms", "authorizer.class.name", "principal.builder.class"], instead: PLAIN },
+    Absent { names: &["client.rack", "replica.selector.class"], instead: "consumers read from leaders only" },
+    Absent { names: &["broker.rack"], instead: "a cluster of a scenario file has `racks = [\"a\", \"b\"]`" },
+    Absent { names: &["default.replication.factor"], instead: "`replication.factor` sets it for all topics" },
+    Absent { names: &["num.partitions"], instead: "`partitions` sets it for all topics" },
+    Absent { names: &["auto.create.topics.enable", "allow.auto.create.topics", "exclude.internal.topics"], instead: TOPICS },
+    Absent { names: &["bootstrap.*", "node.id", "broker.id", "process.roles", "listeners", "advertised.listeners", "early.start.listeners", "listener.*", "controller.listener.names", "controller.quorum.bootstrap.servers", "controller.quorum.voters", "inter.broker.listener.name", "client.id", "client.dns.lookup", "server.max.startup.time.ms"], instead: ADDRESSES },
+    Absent { names: &["num.*", "background.threads", "queued.max.*"], instead: THREADS },
+    Absent { names: &["metric*", "kafka.metrics.*", "enable.metrics.push", "telemetry.max.bytes", "controller.performance.*"], instead: METRICS },
+    Absent { names: &["interceptor.classes", "key.*", "value.*", "create.topic.policy.class.name", "alter.config.policy.class.name"], instead: CLASSES },
+    Absent { names: &["receive.buffer.bytes", "send.buffer.bytes", "socket.receive.buffer.bytes", "socket.send.buffer.bytes", "socket.listen.backlog.size", "replica.socket.receive.buffer.bytes"], instead: SOCKETS },
+    Absent { names: &["connections.max.idle.ms", "max.connection*", "socket.connection.setup.timeout.max.ms"], instead: CONNECTIONS },
+    Absent { names: &["socket.request.max.bytes", "max.request.partition.size.limit"], instead: "brokers accept requests of any size here; batches are limited by `max.message.bytes`" },
+    Absent { names: &["quota.*", "client.quota.callback.class", "controller.quota.*", "replication.quota.*", "alter.log.dirs.replication.quota.*", "leader.replication.throttled.replicas", "follower.replication.throttled.replicas"], instead: QUOTAS },
+    Absent { names: &["metadata.log.*", "metadata.max.retention.*", "internal.metadata.*"], instead: SNAPSHOTS },
+    Absent { names: &["fetch.purgatory.purge.interval.requests", "producer.purgatory.purge.interval.requests"], instead: PURGATORY },
+    Absent { names: &["metadata.recovery.*"], instead: REBOOTSTRAP },
+    Absent { names: &["metadata.max.idle.ms"], instead: "producers do not forget topics that they do not write to" },
+    Absent { names: &["partitioner.availability.timeout.ms"], instead: "partitions of a slow broker are not avoided, which is Kafka's default" },
+    Absent { names: &["internal.segment.bytes"], instead: "`segment.bytes` can be small with `beyond_kafka = true`" },
+    Absent { names: &["segment.jitter.ms", "log.roll.jitter.*"], instead: "segments roll at `segment.ms` without jitter" },
+    Absent { names: &["preallocate", "log.preallocate"], instead: "segment files grow as records are appended" },
+    Absent { names: &["message.timestamp.type", "log.message.timestamp.type"], instead: "records keep the time that their producer gave them" },
+    Absent { names: &["log.dir", "log.dirs", "log.dir.failure.timeout.ms", "num.replica.alter.log.dirs.threads"], instead: "a node has one disk here" },
+    Absent { names: &["controlled.shutdown.enable"], instead: "a broker that is stopped in order always hands over its leaders first" },
+    Absent { names: &["controller.socket.timeout.ms", "request.timeout.ms"], instead: "`controller.quorum.request.timeout.ms` bounds what brokers ask of controllers" },
+    Absent { names: &["default.api.timeout.ms"], instead: "calls of consumers and admin clients are repeated until they succeed" },
+    Absent { names: &["max.incremental.fetch.session.cache.slots"], instead: "fetch sessions are not limited in number" },
+    Absent { names: &["unstable.*"], instead: "nodes speak the released versions of every API" },
+    Absent { names: &["retries", "retry.backoff*", "reconnect.backoff*", "metadata.max.age.ms", "socket.connection.setup.timeout.ms"], instead: "the admin client of a scenario only creates its topics" },
 ];
 
-/// What holds instead of the property called `name`, if Kafka has it and nothing here does.
-pub(super) fn instead_of(name: &str) -> Option<&'static str> {
-    ABSENT.iter().find(|absent| absent.properties.contains(&name)).map(|absent| absent.instead)
+/// Values that are what is modelled, so that nothing is lost by setting them.
+#[rustfmt::skip]
+const MODELLED: &[(Scope, &str, &[&str])] = &[
+    (Scope::Producer, "enable.idempotence", &["false"]),
+    (Scope::Producer, "compression.type", &["none"]),
+    (Scope::Producer, "transaction.two.phase.commit.enable", &["false"]),
+    (Scope::Producer, "security.protocol", &["PLAINTEXT"]),
+    (Scope::Producer, "enable.metrics.push", &["false"]),
+    (Scope::Producer, "interceptor.classes", &[""]),
+    (Scope::Producer, "partitioner.availability.timeout.ms", &["0"]),
+    (Scope::Consumer, "security.protocol", &["PLAINTEXT"]),
+    (Scope::Consumer, "enable.metrics.push", &["false"]),
+    (Scope::Consumer, "interceptor.classes", &[""]),
+    (Scope::Consumer, "enable.auto.commit", &["false"]),
+    (Scope::Consumer, "isolation.level", &["read_uncommitted"]),
+    (Scope::Consumer, "allow.auto.create.topics", &["false"]),
+    (Scope::Consumer, "client.rack", &[""]),
+    (Scope::Broker, "auto.create.topics.enable", &["false"]),
+    (Scope::Broker, "compression.type", &["producer", "uncompressed"]),
+    (Scope::Broker, "controlled.shutdown.enable", &["true"]),
+    (Scope::Broker, "group.share.enable", &["false"]),
+    (Scope::Broker, "log.message.timestamp.type", &["CreateTime"]),
+    (Scope::Broker, "log.preallocate", &["false"]),
+    (Scope::Broker, "log.retention.bytes", &["-1"]),
+    (Scope::Broker, "log.retention.ms", &["-1"]),
+    (Scope::Broker, "num.replica.fetchers", &["1"]),
+    (Scope::Broker, "remote.log.storage.system.enable", &["false"]),
+    (Scope::Broker, "security.inter.broker.protocol", &["PLAINTEXT"]),
+    (Scope::Broker, "unstable.api.versions.enable", &["false"]),
+    (Scope::Broker, "unstable.feature.versions.enable", &["false"]),
+    (Scope::Topic, "compression.type", &["producer", "uncompressed"]),
+    (Scope::Topic, "message.timestamp.type", &["CreateTime"]),
+    (Scope::Topic, "preallocate", &["false"]),
+    (Scope::Topic, "remote.log.copy.disable", &["false"]),
+    (Scope::Topic, "remote.log.delete.on.disable", &["false"]),
+    (Scope::Topic, "remote.storage.enable", &["false"]),
+    (Scope::Topic, "retention.bytes", &["-1"]),
+    (Scope::Topic, "retention.ms", &["-1"]),
+    (Scope::Topic, "segment.jitter.ms", &["0"]),
+];
+
+/// Names that other clients and older releases have for what is modelled here.
+#[rustfmt::skip]
+const ALSO_CALLED: &[(&str, &str)] = &[
+    ("message.timeout.ms", "delivery.timeout.ms"),
+    ("request.required.acks", "acks"),
+    ("request.timeout", "request.timeout.ms"),
+    ("queue.buffering.max.ms", "linger.ms"),
+    ("queue.buffering.max.kbytes", "buffer.memory"),
+    ("message.send.max.retries", "retries"),
+    ("max.in.flight", "max.in.flight.requests.per.connection"),
+    ("message.max.bytes", "max.message.bytes"),
+    ("fetch.wait.max.ms", "fetch.max.wait.ms"),
+    ("fetch.message.max.bytes", "max.partition.fetch.bytes"),
+    ("replica.lag.max.ms", "replica.lag.time.max.ms"),
+    ("log.roll.hours", "segment.ms"),
+    ("log.flush.interval.ms", "flush.ms"),
+    ("min.isr", "min.insync.replicas"),
+    ("zookeeper.session.timeout.ms", "broker.session.timeout.ms"),
+    ("num.replicas", "replication.factor"),
+];
+
+/// Whether `value` of the property `name`, which is not modelled, is what is modelled.
+pub(super) fn is_what_is_modelled(scope: Scope, name: &str, value: &str) -> bool {
+    let row = MODELLED.iter().find(|(of, known, _)| (*of, *known) == (scope, name));
+    row.is_some_and(|(_, _, values)| values.iter().any(|it| it.eq_ignore_ascii_case(value.trim())))
 }
 
-/// What is told about it.
+/// Properties of `scope` that are not modelled and can be set to what is.
+pub(super) fn settable(scope: Scope) -> impl Iterator<Item = &'static str> {
+    MODELLED.iter().filter(move |(of, ..)| *of == scope).map(|(_, name, _)| *name)
+}
+
+/// What another client, an older Kafka or a broker calls the modelled property that is returned.
+pub(super) fn also_called(name: &str) -> Option<&'static str> {
+    let known = ALSO_CALLED.iter().find(|(other, _)| *other == name).map(|(_, name)| *name);
+    known.or_else(|| {
+        let of_topics = facts().find(|fact| fact.broker_default == Some(name))?;
+        is_modelled(Scope::Topic, of_topics.name).then_some(of_topics.name)
+    })
+}
+
+/// What holds instead of a property that `scope` of Kafka has and that is not modelled there.
+pub(super) fn instead_of(scope: Scope, name: &str) -> Option<String> {
+    fact(scope, name)?;
+    if let Some(modelled) = also_called(name) {
+        return Some(match scope {
+            Scope::Broker => format!("`{modelled}` under `[clusters.topic]` is what is modelled"),
+            _ => format!("`{modelled}` is what is modelled"),
+        });
+    }
+    let matches = |pattern: &&str| match pattern.strip_suffix('*') {
+        Some(beginning) => name.starts_with(beginning),
+        None => *pattern == name,
+    };
+    let row = ABSENT.iter().find(|absent| absent.names.iter().any(|it| matches(&it)));
+    row.map(|absent| absent.instead.to_owned())
+}
+
+/// What is reported about it.
 pub(super) fn message(name: &str) -> String {
     format!("`{name}` is a Kafka property that is not modelled")
 }
@@ -129,19 +178,38 @@ pub(super) fn message(name: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{OWN, TABLES};
+
+    /// A16: every property of Kafka is modelled, or there is a reason why it is not.
+    #[test]
+    fn every_property_of_kafka_is_modelled_or_has_a_reason() {
+        let missing: Vec<_> = facts()
+            .filter(|fact| !is_modelled(fact.scope, fact.name))
+            .filter(|fact| instead_of(fact.scope, fact.name).is_none())
+            .map(|fact| format!("{} {}", fact.scope.name(), fact.name))
+            .collect();
+        assert_eq!(missing, [""; 0], "say what holds instead");
+    }
 
     #[test]
-    fn what_is_absent_is_absent_and_told_once() {
-        let modelled = |name: &str| TABLES.iter().any(|(_, names)| names.contains(&name));
-        let own = |name: &str| OWN.iter().any(|(own, _)| *own == name);
-        let mut all: Vec<_> = ABSENT.iter().flat_map(|absent| absent.properties).collect();
-        for name in &all {
-            assert!(!modelled(name) && !own(name), "{name} is modelled");
+    fn values_that_are_modelled_are_allowed_by_kafka() {
+        for (scope, name, values) in MODELLED {
+            let fact = fact(*scope, name).unwrap_or_else(|| panic!("no {name}"));
+            assert!(!is_modelled(*scope, name), "{name} is in a table of the engine");
+            for value in *values {
+                assert_eq!(fact.refuses(value), None, "{name}={value}");
+            }
         }
-        let count = all.len();
-        all.sort();
-        all.dedup();
-        assert_eq!(all.len(), count, "one is named twice");
+    }
+
+    #[test]
+    fn other_names_lead_to_the_modelled_property() {
+        for (other, meant) in [
+            ("log.flush.interval.messages", "flush.messages"),
+            ("message.timeout.ms", "delivery.timeout.ms"),
+            ("message.max.bytes", "max.message.bytes"),
+            ("log.segment.bytes", "segment.bytes"),
+        ] {
+            assert_eq!(also_called(other), Some(meant));
+        }
     }
 }

@@ -1,6 +1,6 @@
-//! What clients do during the load.
+//! The load: producers and consumers.
 
-use super::properties::Properties;
+use super::properties::{Properties, Table};
 use super::unit::Time;
 use engine::config::{ConsumerConfig, ProducerConfig};
 use schemars::JsonSchema;
@@ -58,6 +58,40 @@ impl Default for Producers {
     }
 }
 
+impl Producers {
+    /// Their configuration, with what Kafka changes by itself: a delivery time-out that is not set
+    /// is raised to what it needs (`KafkaProducer.configureDeliveryTimeout`).
+    pub fn config(&self) -> ProducerConfig {
+        let mut config: ProducerConfig = self.properties.config();
+        let least = config.linger.saturating_add(config.request_timeout);
+        if self.properties.get("delivery.timeout.ms").is_none() {
+            config.delivery_timeout = config.delivery_timeout.max(least);
+        }
+        if only_first_backoff(&self.properties) {
+            config.reconnect_backoff_max = config.reconnect_backoff;
+        }
+        config
+    }
+}
+
+impl Consumers {
+    /// Their configuration, with what Kafka changes by itself.
+    pub fn config(&self) -> ConsumerConfig {
+        let mut config: ConsumerConfig = self.properties.config();
+        if only_first_backoff(&self.properties) {
+            config.reconnect_backoff_max = config.reconnect_backoff;
+        }
+        config
+    }
+}
+
+/// Whether only the first of the two reconnect back-offs is set: it is the other one too then
+/// (`CommonClientConfigs.postProcessReconnectBackoffConfigs`).
+fn only_first_backoff<T: Table>(properties: &Properties<T>) -> bool {
+    let is_set = |name| properties.get(name).is_some();
+    is_set("reconnect.backoff.ms") && !is_set("reconnect.backoff.max.ms")
+}
+
 /// Consumers that do the same, each reading all partitions of its topics by itself (`assign`).
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
@@ -76,7 +110,7 @@ pub struct Consumers {
     pub stop: Option<Time>,
     /// Moves of their positions.
     pub seeks: Vec<Seek>,
-    /// How often they ask for the end of every partition, as whoever watches their lag does
+    /// How often they ask for the end of every partition, as a monitor of their lag does
     /// (`KafkaConsumer.endOffsets`); never unless given.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub ask_end_every: Option<Time>,

@@ -95,7 +95,7 @@ fn flush_messages(scenario: &Scenario) -> Option<u64> {
 
 /// The longest that any producer waits for a batch to fill.
 fn linger_ms(scenario: &Scenario) -> u64 {
-    let lingers = scenario.producers.iter().map(|producers| producers.properties.config().linger);
+    let lingers = scenario.producers.iter().map(|producers| producers.config().linger);
     lingers.max().map_or(0, |linger| linger.0 / 1_000_000)
 }
 

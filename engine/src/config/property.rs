@@ -105,9 +105,9 @@ macro_rules! choice_property {
 }
 
 choice_property! {
-    /// How many replicas have to have a record before the producer is told so.
+    /// Which replicas need a record before the producer's request is answered.
     Acks "0, 1 or all" {
-        /// None: nothing is told.
+        /// None: there is no answer.
         None = "0",
         /// The leader.
         Leader = "1",

@@ -107,16 +107,16 @@ properties! {
             Span::secs(60);
         /// how often logs are looked through for `flush.ms`.
         "log.flush.scheduler.interval.ms" flush_scheduler: Span = Span::MAX;
-        /// how many bytes one fetch may answer.
+        /// how many bytes one fetch may return.
         "fetch.max.bytes" fetch_max_bytes: u32 = 55 << 20;
-        /// how often a broker tells the controller that it lives.
+        /// how often a broker sends a heartbeat to the controller.
         "broker.heartbeat.interval.ms" heartbeat_interval: Span = Span::secs(2);
         /// how long a broker may take to register before it gives up.
         "initial.broker.registration.timeout.ms" initial_registration_timeout: Span =
             Span::secs(60);
         /// how long a request to the controller may take.
         "controller.quorum.request.timeout.ms" controller_request_timeout: Span = Span::secs(2);
-        /// how long the metadata log may not be heard of before another controller is asked.
+        /// how long fetches of the metadata log may fail before another controller is asked.
         "controller.quorum.fetch.timeout.ms" quorum_fetch_timeout: Span = Span::secs(2);
         /// how long a controlled shutdown may take.
         "controlled.shutdown.timeout.ms" controlled_shutdown_timeout: Span = Span::secs(10);
@@ -132,7 +132,7 @@ properties! {
         "broker.session.timeout.ms" session_timeout: Span = Span::secs(9);
         /// how long a voter waits for an election to be decided, at least.
         "controller.quorum.election.timeout.ms" election_timeout: Span = Span::secs(1);
-        /// how long a voter may not hear of the leader, or the leader of a majority (x 1.5).
+        /// how long a voter waits for the leader, or the leader (times 1.5) for a majority.
         "controller.quorum.fetch.timeout.ms" fetch_timeout: Span = Span::secs(2);
         /// how long a voter waits after an election without winner, at most.
         "controller.quorum.election.backoff.max.ms" election_backoff_max: Span = Span::secs(1);
@@ -158,7 +158,7 @@ properties! {
 properties! {
     /// What a producer is configured with.
     ProducerConfig {
-        /// who has to have a record before it is confirmed.
+        /// which replicas need a record before it is confirmed.
         "acks" acks: Acks = Acks::All;
         /// how many bytes a batch holds.
         "batch.size" batch_size: u32 = 16_384;

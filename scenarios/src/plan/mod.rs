@@ -8,6 +8,7 @@
 
 mod inject;
 mod record;
+pub mod settings;
 mod story;
 mod struck;
 mod swarm;

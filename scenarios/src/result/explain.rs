@@ -248,6 +248,9 @@ fn exercised(out: &mut String, verdict: &Verdict) -> std::fmt::Result {
 }
 
 fn configuration(out: &mut String, record: &RunRecord) -> std::fmt::Result {
+    if !record.drawn.is_empty() {
+        writeln!(out, "## What the seed drew\n\n{}\n", record.drawn.join(", "))?;
+    }
     writeln!(out, "## What is not Kafka's default\n")?;
     writeln!(out, "| of | property | value | default |\n|---|---|---|---|")?;
     for it in &record.not_default {

@@ -48,6 +48,8 @@ pub mod name {
 
 /// The longest record of a run that is read, in bytes: far longer than any that is written.
 const LONGEST_RECORD: u64 = 64 << 20;
+/// The longest trace that is read, and the longest line of one, in bytes once they are unpacked.
+const LONGEST_TRACE: (u64, u64) = (16 << 30, 16 << 20);
 
 /// The name of a run's directory.
 ///
@@ -276,10 +278,42 @@ pub fn read_record(path: &Path) -> io::Result<RunRecord> {
 /// If it cannot be read.
 pub fn read_trace(folder: &Path) -> io::Result<Option<impl Iterator<Item = io::Result<String>>>> {
     match open(&folder.join(name::TRACE)) {
-        Ok(file) => Ok(Some(BufReader::new(GzDecoder::new(file)).lines())),
+        Ok(file) => {
+            let (most, line) = LONGEST_TRACE;
+            Ok(Some(lines(BufReader::new(GzDecoder::new(file)), most, line)))
+        }
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
         Err(error) => Err(error),
     }
+}
+
+/// The lines of `reader`, which may have `most` bytes in all and `longest` in one line: a few bytes
+/// of gzip can stand for any number.
+fn lines(
+    mut reader: impl BufRead,
+    most: u64,
+    longest: u64,
+) -> impl Iterator<Item = io::Result<String>> {
+    let mut left = Some(most);
+    std::iter::from_fn(move || {
+        let rest = left?;
+        let mut line = Vec::new();
+        let read = match (&mut reader).take(longest.min(rest) + 1).read_until(b'\n', &mut line) {
+            Ok(0) => return None,
+            Ok(read) => read as u64,
+            Err(error) => return Some(Err(error)),
+        };
+        if read > longest || read > rest {
+            left = None;
+            let what = if read > longest { "a line of it" } else { "it" };
+            let message = format!("{what} is longer than {} bytes", longest.min(rest));
+            return Some(Err(io::Error::new(io::ErrorKind::FileTooLarge, message)));
+        }
+        left = Some(rest - read);
+        let text = String::from_utf8(line);
+        let text = text.map(|text| text.trim_end_matches(['\n', '\r']).to_owned());
+        Some(text.map_err(|error| io::Error::new(io::ErrorKind::InvalidData, error)))
+    })
 }
 
 #[cfg(test)]

@@ -3,7 +3,7 @@
 
 use super::verdict::{Outcome, VERSION, Verdict};
 use crate::escape::shell;
-use crate::plan::PlannedFault;
+use crate::plan::{PlannedFault, settings};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use spec::{NotDefault, Resolved, Scenario};
@@ -31,6 +31,9 @@ pub struct RunRecord {
     pub rules: Vec<String>,
     /// The scenario with all overrides in place.
     pub scenario: Scenario,
+    /// The settings that the seed drew, if the scenario has them drawn.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub drawn: Vec<String>,
     /// The properties that do not have Kafka's default.
     pub not_default: Vec<NotDefault>,
     /// The plan of faults and what became of each.
@@ -61,6 +64,7 @@ impl RunRecord {
     ) -> Self {
         let swapped = |id: &String| crate::museum::BUGS.iter().find(|bug| bug.id == id);
         let rules = resolved.bugs.iter().filter_map(swapped).flat_map(|bug| bug.rules);
+        let (settled, drawn) = settings::drawn(&resolved.scenario, resolved.seed);
         let mut record = Self {
             version: VERSION,
             faultline: env!("CARGO_PKG_VERSION").to_owned(),
@@ -71,7 +75,8 @@ impl RunRecord {
             bugs: resolved.bugs.clone(),
             rules: rules.map(|rule| (*rule).to_owned()).collect(),
             scenario: resolved.scenario.clone(),
-            not_default: resolved.scenario.not_default(),
+            drawn,
+            not_default: settled.not_default(),
             faults,
             outcome: verdict.outcome,
             panic: verdict.panic.as_ref().map(ToString::to_string),

@@ -128,7 +128,11 @@ impl Builder<'_> {
             num_partitions: topic.partitions as i32,
             replication_factor: topic.replication_factor as i16,
             assignments: topic.assignments.clone(),
-            configs: topic.properties.iter().map(|(k, v)| (k.to_owned(), v.to_owned())).collect(),
+            configs: topic
+                .properties
+                .modelled()
+                .map(|(k, v)| (k.to_owned(), v.to_owned()))
+                .collect(),
         });
         let config = AdminAppConfig {
             topics: topics.collect(),
@@ -184,7 +188,7 @@ impl Builder<'_> {
                     topics: topics.iter().map(|(name, _)| name.clone()).collect(),
                     partition: producers.partition.map(|partition| partition as i32),
                     record_size: producers.record_size,
-                    producer: producers.properties.config(),
+                    producer: producers.config(),
                     bootstrap: brokers(&scenario.clusters[cluster]).collect(),
                     began: None,
                 };
@@ -207,7 +211,7 @@ impl Builder<'_> {
                     stop: consumers.stop.map(|stop| stop.0),
                     seeks: consumers.seeks.clone(),
                     ask_end_every: consumers.ask_end_every.map(|every| every.0),
-                    consumer: consumers.properties.config(),
+                    consumer: consumers.config(),
                     bootstrap: brokers(&scenario.clusters[cluster]).collect(),
                     began: None,
                 };
@@ -360,11 +364,11 @@ fn setup(scenario: &Scenario, roster: &Roster) -> evidence::Setup {
                 .then_some(config.flush_messages.unsigned_abs()),
             flush_ms: (config.flush_ms < machine::Span::MAX).then(|| config.flush_ms.as_millis()),
             partitioned_by_key: writers
-                .all(|p| p.keys > 0 && p.partition.is_none() && by_key(&p.properties.config())),
+                .all(|p| p.keys > 0 && p.partition.is_none() && by_key(&p.config())),
         }
     });
     let producers = scenario.producers.iter().flat_map(|producers| {
-        let config = producers.properties.config();
+        let config = producers.config();
         let setup =
             evidence::ProducerSetup { max_in_flight: config.max_in_flight, idempotence: false };
         std::iter::repeat_n(setup, producers.count.into())

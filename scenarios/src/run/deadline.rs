@@ -19,12 +19,12 @@ pub fn converge_within(scenario: &Scenario) -> Span {
     }
     let cluster = scenario.clusters.iter().map(of_cluster).max().unwrap_or_default();
     let producers = scenario.producers.iter().map(|producers| {
-        let config = producers.properties.config();
+        let config = producers.config();
         // What has been sent, and one `send` that waits before it.
         config.delivery_timeout.saturating_add(config.max_block)
     });
     let consumers = scenario.consumers.iter().map(|consumers| {
-        let config = consumers.properties.config();
+        let config = consumers.config();
         sum(&[twice(config.request_timeout), config.fetch_max_wait, config.retry_backoff_max])
     });
     let clients = producers.chain(consumers).max().unwrap_or_default();

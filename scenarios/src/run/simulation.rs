@@ -13,7 +13,7 @@ use super::{RunOutcome, Stats, converge, verdict};
 use crate::budget::Budget;
 use crate::condition::Roster;
 use crate::node::Node;
-use crate::plan::{Director, Injection, Scene};
+use crate::plan::{Director, Injection, Scene, settings};
 use crate::view::{Board, PartitionView};
 use crate::workload::election_timer;
 use engine::rules::{Rulebook, Rules};
@@ -26,6 +26,9 @@ use std::collections::BTreeMap;
 
 /// How often a run looks whether a phase is over.
 const TICK: Span = Span::millis(20);
+/// Events after which a run ends undecided: settings can make any number of them, also at one moment.
+/// A run of 100 brokers with 10,000 partitions has fewer than half as many.
+const MOST_EVENTS: u64 = 100_000_000;
 /// How long reading back may take.
 const READ_BACK: Span = Span::secs(60);
 
@@ -65,6 +68,7 @@ pub struct Simulation {
     /// When the phase has to be over.
     deadline: SimTime,
     next_tick: SimTime,
+    most_events: u64,
     load_began: SimTime,
     healed: SimTime,
     converged: SimTime,
@@ -96,6 +100,9 @@ impl Simulation {
     }
 
     fn directed(resolved: &Resolved, director: Director, rules: Rulebook) -> Self {
+        // A plan does not depend on the settings, so that it may have been made already.
+        let (scenario, _) = settings::drawn(&resolved.scenario, resolved.seed);
+        let resolved = &Resolved { scenario, ..resolved.clone() };
         let built = build::build(resolved, rules, &director.elections());
         let Built { world, roster, admins, readers, setup } = built;
         Self {
@@ -114,6 +121,7 @@ impl Simulation {
             phase: Phase::SetUp,
             deadline: SimTime::ZERO + resolved.scenario.durations.setup.0,
             next_tick: SimTime::ZERO + TICK,
+            most_events: MOST_EVENTS,
             load_began: SimTime::MAX,
             healed: SimTime::MAX,
             converged: SimTime::MAX,
@@ -161,6 +169,9 @@ impl Simulation {
             _ => self.next_tick,
         };
         self.run_until(clock, until);
+        if self.phase == Phase::Over {
+            return;
+        }
         if self.phase == Phase::Load {
             self.direct();
         }
@@ -173,6 +184,10 @@ impl Simulation {
     fn run_until(&mut self, clock: &mut Clock, until: SimTime) {
         self.absorb();
         while self.world.next_event_at().is_some_and(|at| at <= until) {
+            if self.world.events() >= self.most_events {
+                self.give_up();
+                return;
+            }
             if self.history.is_some() {
                 let (events, next) = (self.world.events(), self.world.next_input());
                 self.upcoming = next.map(|(node, input)| Upcoming { events, node, input });
@@ -186,6 +201,22 @@ impl Simulation {
             }
         }
         clock.run_until(&mut self.world, until);
+    }
+
+    /// Ends the run where it is: it decides nothing.
+    fn give_up(&mut self) {
+        let (events, now) = (self.world.events(), self.world.now());
+        let seconds = now.0 / 1_000_000_000;
+        self.unknown.push(format!(
+            "the run was ended after {events} events, at {seconds} s of simulated time: its \
+             settings make more of them than are simulated"
+        ));
+        self.phase = Phase::Over;
+    }
+
+    /// Ends the run undecided after so many events; for tests.
+    pub fn bound_events(&mut self, most: u64) {
+        self.most_events = most;
     }
 
     /// The partitions as the active controllers have committed them; `None` if some cluster has

@@ -303,3 +303,18 @@ fn neither_name_nor_title_changes_a_run() {
     };
     assert_eq!(named("good"), named("another"));
 }
+
+/// C9: settings can make any number of events; the run ends as unknown.
+#[test]
+fn a_run_with_too_many_events_ends_undecided() {
+    let resolved = small("no-faults", 1);
+    let outcome = sim::host::run(resolved.seed, |clock| {
+        let mut simulation = Simulation::new(&resolved);
+        simulation.bound_events(5_000);
+        simulation.run(clock);
+        simulation.finish()
+    });
+    assert_eq!(outcome.verdict.outcome, Outcome::Unknown, "{:?}", outcome.verdict);
+    assert_eq!(outcome.stats.events, 5_000);
+    assert!(outcome.verdict.unknown[0].contains("after 5000 events"), "{:?}", outcome.verdict);
+}

@@ -1,71 +1,105 @@
-//! Producers and consumers.
+//! Producers and consumers: what has to fit together, and limits of what is simulated.
 
 use super::Check;
-use crate::Producers;
 use crate::diagnostic::Kind;
-use engine::config::{ConsumerConfig, ProducerConfig};
+use crate::{Consumers, Producers, Time};
+
+/// Producers or consumers of one group, at most.
+const CLIENTS: u16 = 1_000;
+/// Producers and consumers of all groups, at most.
+const ALL_CLIENTS: u32 = 10_000;
+/// Records sent at the same moment, at most.
+const BURST: u32 = 100_000;
+/// Bytes of a record's value, at most: 64 MiB.
+const RECORD_SIZE: u32 = 64 << 20;
+/// Records that a group of producers writes, at most.
+const RECORDS: u64 = 20_000_000;
+/// Bytes that they write, at most: 4 GiB.
+const BYTES: u64 = 4 << 30;
+/// The shortest time between two things that a client does over and over.
+const OFTEN: Time = Time::millis(1);
 
 impl Check<'_> {
     pub(super) fn clients(&mut self) {
         for (i, group) in self.scenario.producers.iter().enumerate() {
-            let at = |key: &str| path!["producers", i, key];
             self.client_topics("producers", i, &group.cluster, &group.topics);
-            let config: ProducerConfig = group.properties.config();
-            let zeros = [("rate", group.rate == 0), ("burst", group.burst == 0)];
-            for (key, _) in zeros.into_iter().filter(|(_, zero)| *zero) {
-                self.impossible(at(key), format!("{key} has to be 1 or more"));
-            }
-            if u32::from(group.count) > 1_000 {
-                self.impossible(at("count"), "there can be 1000 producers at most");
-            }
-            if group.record_size < 16 {
-                self.impossible(at("record_size"), "a record's value needs 16 bytes or more");
-                self.hinted(Some("its number and its check value stand in it".to_owned()));
-            }
-            if group.record_size.saturating_add(100) > config.max_request_size {
-                let limit = config.max_request_size;
-                let message = format!("a record of that size exceeds max.request.size {limit}");
-                self.impossible(at("record_size"), message);
-            }
-            if config.delivery_timeout < config.linger.saturating_add(config.request_timeout) {
-                self.impossible(
-                    at("properties"),
-                    "delivery.timeout.ms has to be at least linger.ms + request.timeout.ms",
-                );
-            }
-            for (key, zero) in [
-                ("max.in.flight.requests.per.connection", config.max_in_flight == 0),
-                ("buffer.memory", config.buffer_memory == 0),
-            ] {
-                if zero {
-                    let at = path!["producers", i, "properties", key];
-                    self.impossible(at, format!("{key} has to be 1 or more"));
-                }
-            }
-            if group.stop.is_some_and(|stop| stop <= group.start) {
-                self.impossible(at("stop"), "they stop before they start");
-            }
+            self.producers(i, group);
             self.explicit_partition(i, group);
+            self.properties(path!["producers", i, "properties"], &group.properties);
+            self.unworkable_producers(i, group);
         }
         for (i, group) in self.scenario.consumers.iter().enumerate() {
             self.client_topics("consumers", i, &group.cluster, &group.topics);
-            let config: ConsumerConfig = group.properties.config();
-            if config.max_poll_records == 0 {
-                let at = path!["consumers", i, "properties", "max.poll.records"];
-                self.impossible(at, "max.poll.records has to be 1 or more");
-            }
-            if group.stop.is_some_and(|stop| stop <= group.start) {
-                self.impossible(path!["consumers", i, "stop"], "they stop before they start");
-            }
-            if group.ask_end_every.is_some_and(|every| every.nanos() == 0) {
-                let at = path!["consumers", i, "ask_end_every"];
-                self.impossible(at, "it has to be more than nothing");
-            }
-            for (j, seek) in group.seeks.iter().enumerate() {
-                if seek.every.is_some_and(|every| every.nanos() == 0) {
-                    let at = path!["consumers", i, "seeks", j, "every"];
-                    self.impossible(at, "it has to be more than nothing");
-                }
+            self.consumers(i, group);
+            self.properties(path!["consumers", i, "properties"], &group.properties);
+            self.unworkable_consumers(i, group);
+        }
+        self.all_clients();
+    }
+
+    /// Clients have the ids 1001 and so on.
+    fn all_clients(&mut self) {
+        let producers = self.scenario.producers.iter().map(|group| u32::from(group.count));
+        let consumers = self.scenario.consumers.iter().map(|group| u32::from(group.count));
+        let all: u32 = producers.chain(consumers).sum();
+        if all > ALL_CLIENTS {
+            let message = format!("there are {all} clients in all, and can be {ALL_CLIENTS}");
+            self.impossible(path!["producers"], message);
+        }
+    }
+
+    fn producers(&mut self, i: usize, group: &Producers) {
+        let at = |key: &str| path!["producers", i, key];
+        let zeros = [("rate", group.rate == 0), ("burst", group.burst == 0)];
+        for (key, _) in zeros.into_iter().filter(|(_, zero)| *zero) {
+            self.impossible(at(key), format!("{key} has to be 1 or more"));
+        }
+        if group.count > CLIENTS {
+            self.impossible(at("count"), format!("there can be {CLIENTS} producers at most"));
+        }
+        if group.burst > BURST {
+            self.impossible(at("burst"), format!("a burst has {BURST} records at most"));
+        }
+        if !(16..=RECORD_SIZE).contains(&group.record_size) {
+            let message = format!("a record's value has 16 to {RECORD_SIZE} bytes");
+            self.impossible(at("record_size"), message);
+            self.hinted(Some("its number and its check value stand in it".to_owned()));
+        }
+        if group.stop.is_some_and(|stop| stop <= group.start) {
+            self.impossible(at("stop"), "they stop before they start");
+        }
+        self.volume(i, group);
+    }
+
+    /// What producers write is kept in memory, on every replica.
+    fn volume(&mut self, i: usize, group: &Producers) {
+        let seconds = self.scenario.durations.load.nanos() / 1_000_000_000 + 1;
+        let records = group.records.min(group.rate.saturating_mul(seconds));
+        let bytes = records.saturating_mul(group.record_size.into());
+        if records > RECORDS || bytes > BYTES {
+            let message = format!(
+                "they would write {records} records in all, of {bytes} bytes; {RECORDS} records and \
+                 {BYTES} bytes are simulated at most"
+            );
+            self.impossible(path!["producers", i, "records"], message);
+        }
+    }
+
+    fn consumers(&mut self, i: usize, group: &Consumers) {
+        if group.count > CLIENTS {
+            let message = format!("there can be {CLIENTS} consumers at most");
+            self.impossible(path!["consumers", i, "count"], message);
+        }
+        if group.stop.is_some_and(|stop| stop <= group.start) {
+            self.impossible(path!["consumers", i, "stop"], "they stop before they start");
+        }
+        let message = format!("the shortest interval is {OFTEN}");
+        if group.ask_end_every.is_some_and(|every| every < OFTEN) {
+            self.impossible(path!["consumers", i, "ask_end_every"], message.clone());
+        }
+        for (j, seek) in group.seeks.iter().enumerate() {
+            if seek.every.is_some_and(|every| every < OFTEN) {
+                self.impossible(path!["consumers", i, "seeks", j, "every"], message.clone());
             }
         }
     }

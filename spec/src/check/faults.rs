@@ -10,6 +10,9 @@ use crate::{
     Target, reach,
 };
 
+/// Faults of a swarm, at most.
+const MOST_FAULTS: u32 = 1_000;
+
 impl Check<'_> {
     pub(super) fn fault(&mut self, i: usize, fault: &Fault) {
         let load = self.scenario.durations.load;
@@ -137,7 +140,7 @@ impl Check<'_> {
             let producers = self.scenario.producers.iter().map(|p| (of(&p.cluster), p.count));
             let consumers = self.scenario.consumers.iter().map(|c| (of(&c.cluster), c.count));
             let here = producers.chain(consumers).filter(|(of, _)| *of == Some(index));
-            here.map(|(_, count)| count).sum::<u16>()
+            here.map(|(_, count)| count).fold(0, u16::saturating_add)
         };
         let (what, id, first, count) = match target.role {
             Role::Broker(id) => ("broker", id, 1, cluster.brokers),
@@ -156,6 +159,10 @@ impl Check<'_> {
     }
 
     pub(super) fn swarm(&mut self, swarm: &Swarm) {
+        if swarm.faults > MOST_FAULTS {
+            let message = format!("a swarm has {MOST_FAULTS} faults at most");
+            self.impossible(path!["swarm", "faults"], message);
+        }
         if swarm.until < swarm.from {
             self.impossible(
                 path!["swarm", "until"],
@@ -178,6 +185,10 @@ impl Check<'_> {
         }
         if swarm.families.is_empty() {
             self.impossible(path!["swarm", "families"], "there has to be a family to choose from");
+        }
+        if swarm.draw_settings && !swarm.paired_with.is_empty() {
+            let message = "runs that are paired have the settings that they are given";
+            self.impossible(path!["swarm", "draw_settings"], message);
         }
         if let Err(error) = self.scenario.paired() {
             self.tell(error.kind, path!["swarm", "paired_with"], error.message);

@@ -7,6 +7,8 @@ macro_rules! path {
 
 mod clients;
 mod faults;
+mod properties;
+mod unworkable;
 mod world;
 
 use super::diagnostic::Kind;
@@ -27,6 +29,9 @@ pub(super) struct Finding {
 pub(super) fn findings(scenario: &Scenario) -> Vec<Finding> {
     let mut check = Check { scenario, findings: Vec::new() };
     check.name(&scenario.name);
+    if scenario.extend.is_some() {
+        check.impossible(path!["extend"], "a scenario that is not a file cannot extend one");
+    }
     check.clusters();
     check.topics();
     check.clients();
@@ -63,7 +68,7 @@ impl Check<'_> {
         }
     }
 
-    /// Tells that `name` is no `what`, with the nearest of `names`.
+    /// Reports that `name` is no `what`, with the nearest of `names`.
     fn unknown(&mut self, path: Vec<String>, what: &str, name: &str, names: &[&str]) {
         let message = match names {
             [] => format!("there is no {what} `{name}`"),

@@ -6,6 +6,9 @@ use crate::{Cluster, Topic};
 use engine::config::{BrokerConfig, ControllerConfig};
 use std::collections::BTreeSet;
 
+/// Replicas of all partitions of a scenario, at most: 10,000 partitions of three.
+const MOST_REPLICAS: u64 = 30_000;
+
 impl Check<'_> {
     pub(super) fn clusters(&mut self) {
         let mut names = BTreeSet::new();
@@ -40,26 +43,43 @@ impl Check<'_> {
             let message = format!("{n} controllers survive no more failures than {} do", n - 1);
             self.tell(Kind::Unwise, at("controllers"), message);
         }
+        self.properties(at("broker"), &cluster.broker);
+        self.properties(at("controller"), &cluster.controller);
+        self.properties(at("topic"), &cluster.topic);
+        self.heartbeats(i, cluster);
+        self.unworkable_quorum(i, cluster);
+        let broker: BrokerConfig = cluster.broker.config();
+        if broker.replica_fetch_wait_max == broker.replica_lag_time_max {
+            let wait = broker.replica_fetch_wait_max.as_millis();
+            let message = format!(
+                "replica.fetch.wait.max.ms and replica.lag.time.max.ms are both {wait}: idle \
+                 followers leave the ISR"
+            );
+            self.tell(Kind::Unwise, at("broker"), message);
+        }
+    }
+
+    /// Kafka starts with heartbeats that come after the session has ended, and then fences every
+    /// broker again and again.
+    fn heartbeats(&mut self, i: usize, cluster: &Cluster) {
+        const INTERVAL: &str = "broker.heartbeat.interval.ms";
+        const SESSION: &str = "broker.session.timeout.ms";
         let broker: BrokerConfig = cluster.broker.config();
         let controller: ControllerConfig = cluster.controller.config();
-        if broker.heartbeat_interval >= controller.session_timeout {
-            self.tell(
-                Kind::Unwise,
-                at("broker"),
-                "broker.heartbeat.interval.ms is not below broker.session.timeout.ms: brokers \
-                 are fenced again and again"
-                    .to_owned(),
-            );
+        let (interval, session) = (broker.heartbeat_interval, controller.session_timeout);
+        if interval < session {
+            return;
         }
-        if broker.replica_fetch_wait_max >= broker.replica_lag_time_max {
-            self.tell(
-                Kind::Unwise,
-                at("broker"),
-                "replica.fetch.wait.max.ms is not below replica.lag.time.max.ms: idle followers \
-                 leave the ISR"
-                    .to_owned(),
-            );
-        }
+        let at = match cluster.broker.get(INTERVAL) {
+            Some(_) => path!["clusters", i, "broker", INTERVAL],
+            None => path!["clusters", i, "controller", SESSION],
+        };
+        let (interval, session) = (interval.as_millis(), session.as_millis());
+        let message = format!(
+            "`{INTERVAL}={interval}` is not below `{SESSION}={session}`: brokers would be fenced \
+             again and again"
+        );
+        self.impossible(at, message);
     }
 
     pub(super) fn topics(&mut self) {
@@ -79,6 +99,17 @@ impl Check<'_> {
                 );
             }
             self.topic(i, topic, cluster);
+        }
+        let replicas = |topic: &Topic| {
+            u64::from(topic.partitions).saturating_mul(topic.replication_factor.into())
+        };
+        let all = self.scenario.topics.iter().map(replicas).fold(0, u64::saturating_add);
+        if all > MOST_REPLICAS {
+            let message = format!(
+                "the topics have {all} replicas of partitions in all; {MOST_REPLICAS} are simulated \
+                 at most"
+            );
+            self.impossible(path!["topics"], message);
         }
     }
 
@@ -108,6 +139,7 @@ impl Check<'_> {
             self.hinted(Some(format!("expected 1 to {brokers}")));
         }
         self.assignments(i, topic, cluster);
+        self.properties(at("properties"), &topic.properties);
         self.min_insync_replicas(i, topic, cluster_index);
     }
 
@@ -119,9 +151,7 @@ impl Check<'_> {
             true => path!["topics", i, "properties", NAME],
             false => path!["clusters", cluster, "topic", NAME],
         };
-        if wanted == 0 {
-            self.impossible(at, "min.insync.replicas has to be 1 or more");
-        } else if wanted > u32::from(factor) {
+        if wanted > u32::from(factor) {
             let message = format!(
                 "topic `{name}`: min.insync.replicas {wanted} is above the replication factor \
                  {factor} and counts as {factor}: one replica out of sync stops every write with \

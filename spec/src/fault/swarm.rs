@@ -36,6 +36,14 @@ pub struct Swarm {
     /// moments, whatever the settings of this run and whether or not they promise to survive.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub paired_with: Vec<String>,
+    /// Draws the settings and the shape of the load from the seed as well: numbers of nodes and
+    /// replicas, what is promised, time-outs, segments, sizes of batches and fetches. The summary and
+    /// run.json say what was drawn.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub draw_settings: bool,
+    /// Names of settings that are not drawn; those given by `--set` are added.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub fixed: Vec<String>,
 }
 
 impl Default for Swarm {
@@ -52,6 +60,8 @@ impl Default for Swarm {
             controllers_at_once: 1,
             lone_leaders: Share(0),
             paired_with: Vec::new(),
+            draw_settings: false,
+            fixed: Vec::new(),
         }
     }
 }

@@ -1,4 +1,4 @@
-//! Mistakes in scenario files: each is told at its place, with what was probably meant.
+//! Mistakes in scenario files: each is reported at its place, with what was probably meant.
 
 use super::*;
 use proptest::prelude::*;
@@ -32,7 +32,7 @@ when = "unacked(orders) >= 20"
 lasts = "2s"
 "#;
 
-/// Replaces `from`, which is there once, by `to`, and tells where `marked` stands from there on (an
+/// Replaces `from`, which is there once, by `to`, and returns where `marked` stands from there on (an
 /// opening quote before it included).
 fn broken(from: &str, to: &str, marked: &str) -> (Box<Diagnostic>, (u32, u32)) {
     assert_eq!(GOOD.matches(from).count(), 1, "{from}");
@@ -59,7 +59,7 @@ fn a_good_file_is_read_without_warnings() {
 type Mistake = (&'static str, &'static str, &'static str, Kind, &'static str, Option<&'static str>);
 
 #[test]
-fn every_mistake_is_told_at_its_place_with_what_was_meant() {
+fn every_mistake_is_reported_at_its_place_with_what_was_meant() {
     use Kind::*;
     #[rustfmt::skip]
     let table: &[Mistake] = &[
@@ -72,9 +72,9 @@ fn every_mistake_is_told_at_its_place_with_what_was_meant() {
         ("acks = ", "ackss = ", "ackss", UnknownProperty, "`ackss`", Some("did you mean `acks`?")),
         ("acks = \"all\"", "min.insync.replicas = 1", "min.insync.replicas = 1", UnknownProperty, "producers have no property", Some("`min.insync.replicas` is a property of topics")),
         ("acks = \"all\"", "enable.idempotence = true", "enable.idempotence", UnknownProperty, "`enable.idempotence` is a Kafka property that is not modelled", None),
-        ("acks = \"all\"", "compression.type = \"lz4\"", "compression.type", UnknownProperty, "not modelled", Some("producers here do not compress")),
+        ("acks = \"all\"", "compression.type = \"lz4\"", "compression.type", UnknownProperty, "not modelled", Some("records are not compressed here")),
         ("min.insync.replicas", "min.insync.replica", "min.insync.replica", UnknownProperty, "min.insync.replica", Some("did you mean `min.insync.replicas`?")),
-        ("acks = \"all\"", "acks = 2", "2", WrongValue, "expected 0, 1 or all for `acks`, found the number 2", None),
+        ("acks = \"all\"", "acks = 2", "2", WrongValue, "Kafka refuses `acks=2`: `acks` has to be one of all, -1, 0, 1 (ConfigDef)", None),
         ("rate = 100", "rate = \"fast\"", "\"fast\"", WrongValue, "a whole number from 0", None),
         ("rate = 100", "rate = -1", "-1", WrongValue, "a whole number from 0", None),
         ("brokers = 3", "brokers = 70000", "70000", WrongValue, "from 0 to 65535", None),
@@ -122,7 +122,7 @@ fn every_mistake_is_told_at_its_place_with_what_was_meant() {
 }
 
 #[test]
-fn what_kafka_accepts_and_no_one_should_want_is_a_warning() {
+fn what_kafka_accepts_and_is_hardly_wanted_is_a_warning() {
     let text = GOOD.replace("min.insync.replicas = 2", "min.insync.replicas = 4");
     let (_, warnings) = Scenario::parse("odd.toml", &text).unwrap();
     assert_eq!(warnings.len(), 1);
@@ -183,19 +183,20 @@ fn a_setting_goes_wherever_there_is_a_property_of_its_name() {
 
 #[test]
 fn a_setting_that_cannot_be_is_refused() {
-    let told = |setting: &str| *set(&[setting]).unwrap_err();
-    assert_eq!(told("ack=1").hint.as_deref(), Some("did you mean `acks`?"));
-    assert_eq!(told("ack=1").kind, Kind::UnknownProperty);
-    let absent = told("enable.idempotence=true");
+    let refused = |setting: &str| *set(&[setting]).unwrap_err();
+    assert_eq!(refused("ack=1").hint.as_deref(), Some("did you mean `acks`?"));
+    assert_eq!(refused("ack=1").kind, Kind::UnknownProperty);
+    let absent = refused("enable.idempotence=true");
     assert_eq!(absent.kind, Kind::UnknownProperty);
     assert!(absent.message.contains("is a Kafka property that is not modelled"), "{absent}");
     assert!(absent.hint.as_deref().unwrap_or("").contains("not idempotent"), "{absent}");
-    assert!(told("group.id=g").hint.is_some_and(|hint| hint.contains("no consumer groups")));
-    assert_eq!(told("acks=some").kind, Kind::WrongValue);
-    assert_eq!(told("acks").kind, Kind::Usage);
-    assert_eq!(told("broker=5").hint.as_deref(), Some("did you mean `brokers`?"));
-    assert_eq!(told("brokers=2").kind, Kind::Impossible);
-    assert_eq!(told("max.poll.records=5").kind, Kind::Impossible, "there are no consumers");
+    assert!(refused("group.id=g").hint.is_some_and(|hint| hint.contains("no consumer groups")));
+    assert_eq!(refused("acks=some").kind, Kind::Impossible);
+    assert_eq!(refused("linger.ms=soon").kind, Kind::WrongValue);
+    assert_eq!(refused("acks").kind, Kind::Usage);
+    assert_eq!(refused("broker=5").hint.as_deref(), Some("did you mean `brokers`?"));
+    assert_eq!(refused("brokers=2").kind, Kind::Impossible);
+    assert_eq!(refused("max.poll.records=5").kind, Kind::Impossible, "there are no consumers");
     let (_, warnings) = set(&["min.insync.replicas=4"]).unwrap();
     assert!(warnings[0].message.starts_with("with --set min.insync.replicas=4: topic `orders`"));
 }
@@ -222,7 +223,7 @@ fn conditions_and_targets_read_back_as_they_are_written() {
 proptest! {
     /// Whatever a file holds, reading it ends with a scenario or with a place inside of it.
     #[test]
-    fn no_file_is_too_broken_to_be_told_about(at in 0..GOOD.len(), cut in 0..40usize, put in ".{0,6}") {
+    fn no_file_is_too_broken_for_a_diagnostic(at in 0..GOOD.len(), cut in 0..40usize, put in ".{0,6}") {
         let mut text = GOOD.to_owned();
         text.replace_range(at..(at + cut).min(GOOD.len()), &put);
         if let Err(error) = Scenario::parse("any.toml", &text) {
@@ -243,7 +244,7 @@ proptest! {
 }
 
 #[test]
-fn what_another_cluster_has_is_told_with_its_cluster() {
+fn what_another_cluster_has_is_reported_with_its_cluster() {
     let two = |fault: &str| {
         let text = format!(
             "name = 'two'\ntitle = 'two'\n[[clusters]]\n[[clusters]]\nname = 'west'\n\
@@ -267,3 +268,7 @@ fn what_another_cluster_has_is_told_with_its_cluster() {
     two("at = '1s'\ntarget = 'west/leader(b-0)'").expect("that is right");
     two("when = 'hw(west/b-0) > 5'\ntarget = 'west/everyone'").expect("that is right");
 }
+
+mod extend;
+mod limits;
+mod properties;

@@ -1,0 +1,118 @@
+//! Settings that Kafka accepts and that cannot work: warnings before the run.
+
+use super::Check;
+use crate::diagnostic::Kind;
+use crate::{Cluster, Consumers, Producers};
+use engine::config::Reset;
+use machine::Span;
+
+/// The least that a record's value needs beside itself in a batch: the header of the batch, and the
+/// record's attributes, lengths and deltas (`DefaultRecordBatch`, `DefaultRecord`).
+const BESIDE_VALUE: u64 = 61 + 7;
+/// How long a leader of the metadata quorum parks a fetch (`KafkaRaftClient.MAX_FETCH_WAIT_MS`).
+const QUORUM_FETCH_WAIT: Span = Span::millis(500);
+
+impl Check<'_> {
+    fn unwise(&mut self, path: Vec<String>, message: String) {
+        self.tell(Kind::Unwise, path, message);
+    }
+
+    /// Time-outs of the metadata quorum that end before an idle leader answers.
+    pub(super) fn unworkable_quorum(&mut self, i: usize, cluster: &Cluster) {
+        let config = cluster.controller.config();
+        for (name, timeout) in [
+            ("controller.quorum.fetch.timeout.ms", config.fetch_timeout),
+            ("controller.quorum.request.timeout.ms", config.request_timeout),
+        ] {
+            if timeout < QUORUM_FETCH_WAIT && cluster.controllers > 1 {
+                let message = format!(
+                    "`{name}={}`: an idle leader of the quorum answers after up to {QUORUM_FETCH_WAIT}, \
+                     so that it is given up again and again",
+                    timeout.as_millis()
+                );
+                self.unwise(path!["clusters", i, "controller", name], message);
+            }
+        }
+    }
+
+    /// Records that no limit lets through, and time-outs that leave no time.
+    pub(super) fn unworkable_producers(&mut self, i: usize, group: &Producers) {
+        let config = group.config();
+        let size = u64::from(group.record_size);
+        let needs = size + BESIDE_VALUE;
+        let at = |name: &str| path!["producers", i, "properties", name];
+        for (name, limit) in [
+            ("max.request.size", u64::from(config.max_request_size)),
+            ("buffer.memory", config.buffer_memory),
+        ] {
+            if needs > limit {
+                let message = format!(
+                    "`record_size` {size}: with its batch a record takes {needs} bytes or more, \
+                     which is above `{name}={limit}`: every record fails"
+                );
+                self.unwise(at(name), message);
+            }
+        }
+        self.unworkable_topics(i, group, needs);
+        if config.retry_backoff > config.retry_backoff_max {
+            let (first, most) =
+                (config.retry_backoff.as_millis(), config.retry_backoff_max.as_millis());
+            let message = format!(
+                "`retry.backoff.ms={first}` is above `retry.backoff.max.ms={most}`: every back-off \
+                 takes {most} ms"
+            );
+            self.unwise(at("retry.backoff.ms"), message);
+        }
+        for (name, timeout) in [
+            ("request.timeout.ms", config.request_timeout),
+            ("max.block.ms", config.max_block),
+            ("delivery.timeout.ms", config.delivery_timeout),
+        ] {
+            if timeout.0 == 0 {
+                let message = format!("`{name}=0` leaves no time for an answer");
+                self.unwise(at(name), message);
+            }
+        }
+    }
+
+    /// Topics that take no batch as large as one record.
+    fn unworkable_topics(&mut self, i: usize, group: &Producers, needs: u64) {
+        let scenario = self.scenario;
+        let cluster = scenario.cluster_index(group.cluster.as_deref());
+        let written = scenario.topics.iter().filter(|topic| {
+            scenario.cluster_index(topic.cluster.as_deref()) == cluster
+                && (group.topics.is_empty() || group.topics.contains(&topic.name))
+        });
+        for topic in written {
+            let limit = scenario.topic_config(topic).max_message_bytes;
+            if needs > u64::from(limit) {
+                let message = format!(
+                    "`record_size` {}: with its batch a record takes {needs} bytes or more, which \
+                     is above `max.message.bytes={limit}` of topic `{}`: every record fails",
+                    group.record_size, topic.name
+                );
+                self.unwise(path!["producers", i, "record_size"], message);
+            }
+        }
+    }
+
+    /// Fetches that time out before they are answered, and consumers without a position.
+    pub(super) fn unworkable_consumers(&mut self, i: usize, group: &Consumers) {
+        let config = group.config();
+        let at = |name: &str| path!["consumers", i, "properties", name];
+        let (wait, timeout) = (config.fetch_max_wait, config.request_timeout);
+        if wait >= timeout {
+            let (wait, timeout) = (wait.as_millis(), timeout.as_millis());
+            let message = format!(
+                "`fetch.max.wait.ms={wait}` is not below `request.timeout.ms={timeout}`: a fetch \
+                 times out before the broker answers that there is nothing new"
+            );
+            self.unwise(at("fetch.max.wait.ms"), message);
+        }
+        if config.auto_offset_reset == Reset::None && group.seeks.is_empty() {
+            let message = "`auto.offset.reset=none` and no `seeks`: without a position the \
+                           consumer stops at once";
+            self.unwise(at("auto.offset.reset"), message.to_owned());
+        }
+    }
+}

@@ -1,0 +1,34 @@
+//! Rules between two whole numbers, which most of Kafka's cross-checks are.
+
+use super::refusal::{Refusal, Set};
+
+/// One property that has to be at most, or below, another.
+pub(super) struct Relation {
+    pub(super) smaller: &'static str,
+    pub(super) strictly: bool,
+    pub(super) larger: &'static str,
+}
+
+impl Relation {
+    /// `smaller` has to be at most `larger`.
+    pub(super) const fn at_most(smaller: &'static str, larger: &'static str) -> Self {
+        Self { smaller, strictly: false, larger }
+    }
+
+    /// `smaller` has to be below `larger`.
+    pub(super) const fn below(smaller: &'static str, larger: &'static str) -> Self {
+        Self { smaller, strictly: true, larger }
+    }
+
+    /// The refusal, if the two are the other way round.
+    pub(super) fn check(&self, set: &Set<'_>, source: &'static str) -> Option<Refusal> {
+        let Self { smaller, strictly, larger } = *self;
+        let (left, right) = (set.whole(smaller)?, set.whole(larger)?);
+        if left < right || (left == right && !strictly) {
+            return None;
+        }
+        let relation = if strictly { "below" } else { "at most" };
+        let rule = format!("`{smaller}` has to be {relation} `{larger}`");
+        Some(set.refuse(&[smaller, larger], rule, source))
+    }
+}

@@ -1,0 +1,186 @@
+//! Kafka properties that a scenario sets: those that the engine's tables have, and with them what
+//! else Kafka knows. Names and types are checked as they are read, ranges and what does not go
+//! together afterwards, once it is known whether the scenario may go beyond Kafka.
+
+mod listed;
+mod read;
+
+pub(super) use listed::is_modelled;
+pub use listed::{Listed, Origin, TABLES, property_list};
+
+use super::kafka::{Fact, Scope, fact, refusal};
+use engine::config::PropertyError;
+use std::collections::BTreeMap;
+use std::fmt;
+use std::marker::PhantomData;
+
+/// One of the engine's tables of properties.
+pub trait Table: Default {
+    /// What has these properties, in the plural.
+    const OF: &'static str;
+    /// Kafka's table of the same properties.
+    const SCOPE: Scope;
+    /// The names of all properties.
+    const NAMES: &'static [&'static str];
+
+    /// Sets one property.
+    ///
+    /// # Errors
+    ///
+    /// If there is no such property, or it cannot have that value.
+    fn set(&mut self, name: &str, value: &str) -> Result<(), PropertyError>;
+
+    /// The value of one property.
+    fn get(&self, name: &str) -> Option<String>;
+}
+
+/// Why a scenario cannot set a property.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum SetError {
+    /// Neither the engine nor Kafka has a property of that name there.
+    Unknown,
+    /// The value is not what is expected, which is described.
+    Expected(String),
+    /// Kafka refuses the value, and it could not be modelled either. A whole sentence.
+    Refused(String),
+}
+
+/// The properties of one table that are set, by name; all others have Kafka's default.
+pub struct Properties<T> {
+    values: BTreeMap<String, String>,
+    table: PhantomData<fn() -> T>,
+}
+
+impl<T: Table> Properties<T> {
+    /// The whole table: `base` with what is set here.
+    pub fn over(&self, mut base: T) -> T {
+        for (name, value) in &self.values {
+            let set = base.set(name, value);
+            // What is not modelled has been set to what is modelled.
+            let read = !matches!(set, Err(PropertyError::Expected(_)));
+            debug_assert!(read, "{name}={value} was checked when it was read");
+        }
+        base
+    }
+
+    /// The whole table: Kafka's defaults with what is set here.
+    pub fn config(&self) -> T {
+        self.over(T::default())
+    }
+
+    /// Sets one property of the engine's table, or another one that Kafka has in the same scope.
+    ///
+    /// # Errors
+    ///
+    /// If there is no such property, or it cannot have that value; nothing is changed then.
+    pub fn set(&mut self, name: &str, value: &str) -> Result<(), SetError> {
+        let fact = fact(T::SCOPE, name);
+        let value = match T::NAMES.contains(&name) {
+            true => canonical::<T>(name, value, fact)?,
+            // It belongs to another table of the same scope.
+            false if is_modelled(T::SCOPE, name) => return Err(SetError::Unknown),
+            false => {
+                let fact = fact.ok_or(SetError::Unknown)?;
+                of_type(fact, value)?;
+                value.trim().to_owned()
+            }
+        };
+        self.values.insert(name.to_owned(), value);
+        Ok(())
+    }
+
+    /// The value of a property that is set.
+    pub fn get(&self, name: &str) -> Option<&str> {
+        self.values.get(name).map(String::as_str)
+    }
+
+    /// Leaves one property to its default again.
+    pub fn unset(&mut self, name: &str) {
+        self.values.remove(name);
+    }
+
+    /// What is set and the engine models, by name.
+    pub fn modelled(&self) -> impl Iterator<Item = (&str, &str)> {
+        self.iter().filter(|(name, _)| T::NAMES.contains(name))
+    }
+
+    /// What is set although the engine does not model it, by name.
+    pub(crate) fn unmodelled(&self) -> impl Iterator<Item = (&str, &str)> {
+        self.iter().filter(|(name, _)| !T::NAMES.contains(name))
+    }
+
+    /// What is set, by name.
+    pub fn iter(&self) -> impl Iterator<Item = (&str, &str)> {
+        self.values.iter().map(|(name, value)| (name.as_str(), value.as_str()))
+    }
+
+    /// What is set and is not Kafka's default, by name, with that default.
+    pub fn not_default(&self) -> impl Iterator<Item = (&str, &str, String)> {
+        let defaults = T::default();
+        self.iter().filter_map(move |(name, value)| {
+            let default = defaults.get(name)?;
+            (default != value).then_some((name, value, default))
+        })
+    }
+}
+
+/// A value as the table writes it, so that `-1` and `all` are one.
+fn canonical<T: Table>(
+    name: &str,
+    value: &str,
+    fact: Option<&'static Fact>,
+) -> Result<String, SetError> {
+    // Here numbers can be written as in TOML.
+    let plain = value.replace('_', "");
+    let is_number = plain.parse::<i64>().is_ok();
+    let value = if is_number { plain.as_str() } else { value };
+    if let Some(fact) = fact {
+        of_type(fact, value)?;
+    }
+    let mut table = T::default();
+    match table.set(name, value) {
+        Ok(()) => Ok(table.get(name).unwrap_or_else(|| value.to_owned())),
+        Err(PropertyError::Unknown) => Err(SetError::Unknown),
+        Err(PropertyError::Expected(expected)) => {
+            let set = [(name, value)].into();
+            match refusal(T::SCOPE, &set).filter(|it| it.values.len() == 1) {
+                Some(refusal) => Err(SetError::Refused(refusal.to_string())),
+                None => Err(SetError::Expected(expected.to_owned())),
+            }
+        }
+    }
+}
+
+/// Checks that a value has the type that Kafka expects.
+fn of_type(fact: &Fact, value: &str) -> Result<(), SetError> {
+    match fact.kind.reads(value) {
+        true => Ok(()),
+        false => Err(SetError::Expected(fact.kind.in_words().to_owned())),
+    }
+}
+
+impl<T> Clone for Properties<T> {
+    fn clone(&self) -> Self {
+        Self { values: self.values.clone(), table: PhantomData }
+    }
+}
+
+impl<T> Default for Properties<T> {
+    fn default() -> Self {
+        Self { values: BTreeMap::new(), table: PhantomData }
+    }
+}
+
+impl<T> PartialEq for Properties<T> {
+    fn eq(&self, other: &Self) -> bool {
+        self.values == other.values
+    }
+}
+
+impl<T> Eq for Properties<T> {}
+
+impl<T> fmt::Debug for Properties<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.values.fmt(f)
+    }
+}

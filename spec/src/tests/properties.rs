@@ -1,0 +1,180 @@
+//! Properties as scenarios set them: what Kafka refuses, what is not modelled, what cannot work.
+
+use super::*;
+
+/// A scenario with `server` in its cluster and `client` in its producers and consumers.
+fn read(
+    server: &str,
+    producer: &str,
+    consumer: &str,
+) -> Result<(Scenario, Vec<Diagnostic>), Box<Diagnostic>> {
+    let text = format!(
+        "name = 'p'\ntitle = 'p'\n[[clusters]]\n{server}\n[[topics]]\nname = 'orders'\n\
+         [[producers]]\n[producers.properties]\n{producer}\n\
+         [[consumers]]\n[consumers.properties]\n{consumer}\n"
+    );
+    Scenario::parse("p.toml", &text)
+}
+
+fn on_brokers(properties: &str) -> Result<(Scenario, Vec<Diagnostic>), Box<Diagnostic>> {
+    read(&format!("[clusters.broker]\n{properties}"), "", "")
+}
+
+fn with(settings: &[&str]) -> Result<(Scenario, Vec<Diagnostic>), Box<Diagnostic>> {
+    let (mut scenario, _) = read("", "", "").unwrap();
+    let settings: Vec<String> = settings.iter().map(|s| (*s).to_owned()).collect();
+    scenario.set_all(&settings).map(|warnings| (scenario, warnings))
+}
+
+/// A7: what Kafka refuses is refused with both properties and its rule, where it stands.
+#[test]
+fn what_kafka_refuses_is_refused_with_its_rule() {
+    let error = on_brokers("replica.fetch.wait.max.ms = 3000\nreplica.socket.timeout.ms = 2000")
+        .unwrap_err();
+    assert_eq!(error.kind, Kind::Impossible);
+    assert_eq!((error.line, error.column), (Some(5), Some(1)));
+    let rule = "Kafka refuses `replica.fetch.wait.max.ms=3000` with \
+                `replica.socket.timeout.ms=2000`: `replica.fetch.wait.max.ms` has to be at most \
+                `replica.socket.timeout.ms` (KafkaConfig)";
+    assert_eq!(error.message, rule);
+    for setting in [
+        "segment.bytes=1000",
+        "flush.messages=0",
+        "flush.messages=-5",
+        "segment.ms=0",
+        "segment.index.bytes=0",
+        "fetch.max.bytes=10",
+        "replica.lag.time.max.ms=400",
+        "delivery.timeout.ms=29999",
+        "max.in.flight.requests.per.connection=6",
+    ] {
+        let error = with(&[setting]).expect_err(setting);
+        assert!(error.message.contains("Kafka refuses `"), "{setting}: {error}");
+        assert!(error.message.contains(setting), "{setting}: {error}");
+    }
+    with(&["max.in.flight.requests.per.connection=6", "enable.idempotence=false"]).unwrap();
+}
+
+/// A7: the switch allows what is modelled, and nothing else.
+#[test]
+fn beyond_kafka_is_a_switch() {
+    let (scenario, _) = with(&["beyond.kafka=true", "segment.bytes=1000"]).unwrap();
+    assert_eq!(scenario.topic_config(&scenario.topics[0]).segment_bytes, 1000);
+    assert!(scenario.beyond_kafka);
+    with(&["beyond.kafka=true", "max.poll.records=0"]).expect_err("it cannot be simulated");
+    with(&["beyond.kafka=true", "background.threads=0"]).expect_err("it is not modelled");
+    let (scenario, _) = read("[clusters.topic]\nsegment.bytes = 1048576", "", "").unwrap();
+    assert!(!scenario.beyond_kafka);
+}
+
+/// U14: a heartbeat that comes after the session has ended.
+#[test]
+fn a_heartbeat_above_the_session_is_refused_with_both_values() {
+    for setting in ["broker.heartbeat.interval.ms=10000", "broker.session.timeout.ms=2000"] {
+        let error = with(&[setting]).expect_err(setting);
+        assert_eq!(error.kind, Kind::Impossible);
+        assert!(error.message.contains(setting), "{error}");
+        assert!(error.message.contains("is not below"), "{error}");
+    }
+}
+
+/// A16: what is not modelled is known by its name, with the reason.
+#[test]
+fn what_is_not_modelled_says_so() {
+    for (setting, hint) in [
+        ("log.dirs=/a", "one disk"),
+        ("default.api.timeout.ms=1000", "repeated"),
+        ("compression.type=lz4", "not compressed"),
+        ("log.flush.interval.messages=1", "`flush.messages` under `[clusters.topic]`"),
+        ("consumer.session.timeout.ms=50000", "no consumer groups"),
+    ] {
+        let error = with(&[setting]).expect_err(setting);
+        assert!(error.message.contains("is a Kafka property that is not modelled"), "{error}");
+        assert!(error.hint.as_deref().unwrap_or("").contains(hint), "{setting}: {error}");
+    }
+    for (setting, meant) in
+        [("message.timeout.ms=5", "delivery.timeout.ms"), ("min.isr=1", "min.insync.replicas")]
+    {
+        let error = with(&[setting]).expect_err(setting);
+        assert_eq!(error.hint, Some(format!("did you mean `{meant}`?")));
+    }
+    let error = with(&["background.threads=0"]).expect_err("Kafka refuses that");
+    assert!(error.message.contains("Kafka refuses `background.threads=0`"), "{error}");
+    let error = on_brokers("min.insync.replicas = 2").expect_err("not here");
+    assert_eq!(error.hint.as_deref(), Some("`min.insync.replicas` is a property of topics"));
+}
+
+/// A16: a property that is not modelled can be set to what is.
+#[test]
+fn what_is_modelled_anyway_can_be_set() {
+    for setting in [
+        "enable.idempotence=false",
+        "compression.type=none",
+        "compression.type=producer",
+        "isolation.level=read_uncommitted",
+        "unstable.api.versions.enable=false",
+        "cleanup.policy=delete",
+    ]
+    .iter()
+    .filter(|setting| !setting.starts_with("cleanup"))
+    {
+        let (scenario, _) = with(&[setting]).unwrap_or_else(|error| panic!("{error}"));
+        let json = serde_json::to_string(&scenario).unwrap();
+        assert_eq!(serde_json::from_str::<Scenario>(&json).unwrap(), scenario);
+    }
+}
+
+/// A11, A9, A4: what Kafka accepts and cannot work is a warning with the values.
+#[test]
+fn what_cannot_work_is_a_warning() {
+    let warned = |producer: &str, consumer: &str, part: &str| {
+        let (_, warnings) = read("", producer, consumer).unwrap_or_else(|error| panic!("{error}"));
+        let found = warnings.iter().any(|warning| warning.message.contains(part));
+        assert!(found, "{part}: {warnings:?}");
+    };
+    warned("", "request.timeout.ms = 300", "`fetch.max.wait.ms=500` is not below");
+    warned("buffer.memory = 100", "", "above `buffer.memory=100`: every record fails");
+    warned("max.request.size = 100", "", "above `max.request.size=100`: every record fails");
+    warned("retry.backoff.ms = 5000", "", "every back-off takes 1000 ms");
+    warned("", "auto.offset.reset = 'none'", "without a position");
+    let (_, warnings) = with(&["max.message.bytes=100"]).unwrap();
+    assert!(warnings[0].message.contains("above `max.message.bytes=100` of topic `orders`"));
+    let (_, warnings) = read("", "linger.ms = 0", "fetch.max.wait.ms = 29999").unwrap();
+    assert_eq!(warnings, []);
+}
+
+/// Kafka raises a delivery time-out that nobody set (`KafkaProducer.configureDeliveryTimeout`).
+#[test]
+fn a_delivery_timeout_that_is_not_set_is_raised() {
+    let (scenario, _) = read("", "request.timeout.ms = 150000", "").unwrap();
+    assert_eq!(scenario.producers[0].config().delivery_timeout, machine::Span::millis(150_005));
+    let (scenario, _) = read("", "reconnect.backoff.ms = 5000", "").unwrap();
+    assert_eq!(scenario.producers[0].config().reconnect_backoff_max, machine::Span::secs(5));
+}
+
+/// The engine's defaults are Kafka's.
+#[test]
+fn defaults_are_those_of_kafka() {
+    use crate::kafka::facts;
+    let mut wrong = Vec::new();
+    for listed in property_list().iter().filter(|listed| listed.origin == Origin::Kafka) {
+        let of = |plural: &str| {
+            match plural {
+                "controllers" => "brokers",
+                plural => plural,
+            }
+            .to_owned()
+        };
+        let mut facts = facts().filter(|fact| fact.name == listed.name);
+        let fact = facts.find(|fact| fact.scope.plural() == of(listed.of));
+        let default = fact.and_then(|fact| fact.default).unwrap_or("null");
+        if listed.default != default {
+            wrong.push(format!("{} {}: {default}", listed.name, listed.default));
+        }
+    }
+    assert_eq!(
+        wrong,
+        ["partitioner.class default: null",].map(str::to_owned),
+        "other than Kafka's"
+    );
+}
