@@ -157,7 +157,10 @@ fn reached(page: &mut Page, report: &FuzzReport, plan: &Plan) {
             page.paragraph("not reached", &text);
         }
     }
-    if report.ran.ran >= MANY && !report.not_reached.is_empty() {
+    // A scenario that is there for one thing leaves most others out.
+    let is_broad =
+        plan.targets.len() > 1 || plan.targets.iter().any(|it| it.scenario.swarm.is_some());
+    if is_broad && report.ran.ran >= MANY && !report.not_reached.is_empty() {
         page.paragraph("never", &report.not_reached.join(", "));
     }
 }

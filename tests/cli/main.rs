@@ -21,6 +21,7 @@ mod panic;
 mod replay;
 mod report;
 mod results;
+mod series;
 mod terminal;
 
 use serde_json::Value;
