@@ -6,7 +6,10 @@ use crate::result::Outcome;
 use machine::{Chain, unsealed};
 use std::borrow::Cow;
 use std::fmt;
-use std::io::{self, BufRead};
+use std::io::{self, BufRead, Read};
+
+/// The longest line that is read, in bytes: far longer than any that is written.
+const LONGEST_LINE: u64 = 64 << 20;
 
 /// What is wrong with a journal.
 #[derive(Debug)]
@@ -210,7 +213,11 @@ enum Found {
 /// The next line. Bytes that are not UTF-8 are replaced, so that no seal fits.
 fn whole_line(source: &mut impl BufRead) -> io::Result<Found> {
     let mut text = Vec::new();
-    source.read_until(b'\n', &mut text)?;
+    source.take(LONGEST_LINE).read_until(b'\n', &mut text)?;
+    if text.len() as u64 == LONGEST_LINE {
+        let message = format!("a line is longer than {LONGEST_LINE} bytes");
+        return Err(io::Error::new(io::ErrorKind::InvalidData, message));
+    }
     Ok(match text.last() {
         Some(b'\n') => Found::Line(String::from_utf8_lossy(&text).into_owned()),
         Some(_) => Found::Torn(text),
