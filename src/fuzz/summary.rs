@@ -99,6 +99,14 @@ fn failure(page: &mut Page, group: &SignatureGroup) {
     }
     let (name, seed) = (&group.scenario, group.smallest_seed);
     page.paragraph("", &format!("{name}, smallest seed {seed}: {}", group.summary));
+    if let [case, ..] = group.cases.as_slice()
+        && !case.drawn.is_empty()
+    {
+        page.paragraph("", &format!("that seed drew {}", case.drawn.join(", ")));
+    }
+    if group.count > 1 && !group.drawn.is_empty() {
+        page.paragraph("", &format!("all of them drew {}", group.drawn.join(", ")));
+    }
     if let Some(elsewhere) = group.elsewhere() {
         page.paragraph("", &elsewhere);
     }
@@ -147,6 +155,10 @@ fn records_of_all(page: &mut Page, report: &FuzzReport) {
 
 /// What was exercised in how many runs, and what was not.
 fn reached(page: &mut Page, report: &FuzzReport, plan: &Plan) {
+    if !report.drawn.is_empty() {
+        let drawn = report.drawn.iter().map(|(name, runs)| format!("{name} {runs}"));
+        page.paragraph("drawn", &drawn.collect::<Vec<_>>().join(", "));
+    }
     let wanted: BTreeSet<&str> =
         plan.targets.iter().flat_map(|target| wanted(&target.scenario)).collect();
     exercised(page, "in runs", &wanted, &report.exercised, &[]);

@@ -50,6 +50,9 @@ pub struct FuzzReport {
     pub signatures: Vec<SignatureGroup>,
     /// Each scenario.
     pub scenarios: Vec<ScenarioRow>,
+    /// In how many runs the seed drew each setting, by the name of its property. Empty unless a
+    /// scenario has its settings drawn.
+    pub drawn: BTreeMap<String, u64>,
     /// What was exercised in how many runs.
     pub exercised: BTreeMap<String, u64>,
     /// What can be reached (`list reaches`) and was reached in no run.
@@ -106,6 +109,8 @@ pub struct SignatureGroup {
     pub count: u64,
     /// In how many of them something happened to the records.
     pub affected: Affected,
+    /// The settings that the seeds of all of them drew.
+    pub drawn: Vec<String>,
     /// The smallest seed.
     pub smallest_seed: u64,
     /// The scenario with that seed.
@@ -161,6 +166,8 @@ pub struct Case {
     pub seed: u64,
     /// What it came to.
     pub outcome: Outcome,
+    /// The settings that the seed drew.
+    pub drawn: Vec<String>,
     /// The digest of its trace; after a panic of the trace until then.
     pub digest: String,
     /// The worst of what is wrong, in one line. Another check may have found it.
@@ -286,6 +293,7 @@ impl FuzzReport {
             hazards: tally.hazards(),
             signatures: tally.groups(plan),
             scenarios,
+            drawn: tally.drawn().clone(),
             exercised: tally.exercised(),
             not_reached: tally.not_reached(),
             bugs: tally.bugs().to_vec(),

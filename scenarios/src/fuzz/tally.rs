@@ -8,8 +8,10 @@ use super::record::SeedRecord;
 use super::report::{
     BugSeeds, Case, FailingRun, HazardSum, InScenario, Loss, ScenarioRow, SignatureGroup, Vacuous,
 };
+use crate::plan::settings;
 use crate::result::Outcome;
 use judge::outcome::Counts;
+use spec::Scenario;
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -29,6 +31,8 @@ pub struct Tally {
     losses: BTreeMap<(u64, usize), u64>,
     hazards: BTreeMap<String, HazardRow>,
     rows: Vec<Row>,
+    /// In how many runs the seed drew each setting, by its name.
+    drawn: BTreeMap<String, u64>,
     bugs: Vec<BugSeeds>,
     groups: BTreeMap<String, Group>,
 }
@@ -46,6 +50,8 @@ struct HazardRow {
 #[derive(Clone, Debug, Default)]
 struct Row {
     name: String,
+    /// It, if its settings are drawn by the seed.
+    draws: Option<Scenario>,
     ran: Ran,
     affected: Affected,
     wall_us: u64,
@@ -62,6 +68,8 @@ struct Group {
     outcome: Outcome,
     count: u64,
     affected: Affected,
+    /// The settings that the seeds of all its runs drew.
+    drawn: BTreeSet<String>,
     /// The smallest seeds, with the index of the scenario.
     cases: BTreeMap<(u64, usize), Kept>,
     /// By the index of the scenario.
@@ -80,6 +88,7 @@ struct There {
 #[derive(Clone, Debug)]
 struct Kept {
     outcome: Outcome,
+    drawn: Vec<String>,
     summary: String,
     digest: String,
 }
@@ -108,7 +117,15 @@ impl There {
 impl Tally {
     /// Nothing has been run yet. `keep` seeds of each signature will be kept, at least one.
     pub fn new(plan: &Plan, keep: usize) -> Self {
-        let row = |name: &String| Row { name: name.clone(), ..Row::default() };
+        let row = |scenario: &Scenario| Row {
+            name: scenario.name.clone(),
+            draws: scenario
+                .swarm
+                .as_ref()
+                .filter(|swarm| swarm.draw_settings)
+                .map(|_| scenario.clone()),
+            ..Row::default()
+        };
         let bug = |id: &String| BugSeeds { id: id.clone(), reached: 0, caught: 0 };
         Self {
             keep: keep.max(1),
@@ -118,7 +135,8 @@ impl Tally {
             affected: Affected::default(),
             losses: BTreeMap::new(),
             hazards: BTreeMap::new(),
-            rows: plan.targets.iter().map(|target| row(&target.scenario.name)).collect(),
+            rows: plan.targets.iter().map(|target| row(&target.scenario)).collect(),
+            drawn: BTreeMap::new(),
             bugs: plan.bugs.iter().map(bug).collect(),
             groups: BTreeMap::new(),
         }
@@ -142,7 +160,21 @@ impl Tally {
             bug.caught += u64::from(record.caught(i));
         }
         self.add_records(record);
-        self.add_failure(record)
+        let drawn = self.add_drawn(record);
+        self.add_failure(record, drawn)
+    }
+
+    /// Adds the settings that the seed of a run drew, and returns them. They follow from the scenario
+    /// and the seed, so that no journal has to hold them.
+    fn add_drawn(&mut self, record: &SeedRecord) -> Vec<String> {
+        let Some(scenario) = &self.rows[record.target].draws else { return Vec::new() };
+        let (_, drawn) = settings::drawn(scenario, record.seed);
+        let name = |setting: &String| setting.split('=').next().unwrap_or_default().to_owned();
+        let names: BTreeSet<String> = drawn.iter().map(name).collect();
+        for name in names {
+            *self.drawn.entry(name).or_default() += 1;
+        }
+        drawn
     }
 
     /// Adds what became of the records of a run.
@@ -172,7 +204,7 @@ impl Tally {
         }
     }
 
-    fn add_failure(&mut self, record: &SeedRecord) -> bool {
+    fn add_failure(&mut self, record: &SeedRecord, drawn: Vec<String>) -> bool {
         let Some(failure) = &record.failure else { return false };
         *self.rows[record.target].signatures.entry(failure.signature.clone()).or_default() += 1;
         let new = !self.groups.contains_key(&failure.signature);
@@ -181,13 +213,16 @@ impl Tally {
             outcome: record.outcome,
             count: 0,
             affected: Affected::default(),
+            drawn: drawn.iter().cloned().collect(),
             cases: BTreeMap::new(),
             by_scenario: BTreeMap::new(),
         });
         group.count += 1;
         group.affected.add(&record.counts, record.unconfirmed_lost);
+        group.drawn.retain(|setting| drawn.contains(setting));
         let kept = Kept {
             outcome: record.outcome,
+            drawn,
             summary: failure.summary.clone(),
             digest: record.digest.clone(),
         };
@@ -246,6 +281,7 @@ impl Tally {
             scenario: self.rows[target].name.clone(),
             seed,
             outcome: kept.outcome,
+            drawn: kept.drawn.clone(),
             digest: kept.digest.clone(),
             summary: kept.summary.clone(),
             reproduce: plan.command(target, seed),
@@ -284,6 +320,7 @@ impl Tally {
             outcome: group.outcome,
             count: group.count,
             affected: group.affected,
+            drawn: group.drawn.iter().cloned().collect(),
             smallest_seed: smallest.seed,
             scenario: smallest.scenario,
             summary: smallest.summary,
@@ -333,6 +370,11 @@ impl Tally {
             self.rows.iter().flat_map(|row| row.exercised.keys().map(String::as_str)).collect();
         let all = spec::reach::names().filter(|name| !reached.contains(name));
         all.map(str::to_owned).collect()
+    }
+
+    /// In how many runs the seed drew each setting, by its name.
+    pub(super) fn drawn(&self) -> &BTreeMap<String, u64> {
+        &self.drawn
     }
 
     pub(super) fn bugs(&self) -> &[BugSeeds] {
