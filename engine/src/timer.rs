@@ -77,12 +77,14 @@ pub enum ControllerTimer {
 pub enum BrokerTimer {
     /// It is time to register, or for a heartbeat.
     Heartbeat,
+    /// No controller has registered the broker for too long.
+    RegistrationTimeout,
     /// A controlled shutdown takes too long.
     Shutdown,
     /// Committed metadata waits to be applied.
     Metadata,
-    /// Requests that were forwarded to the controller may go out, again, or are overdue.
-    Forward,
+    /// A request to the controller may be sent, again, or is given up.
+    ToController(Channel),
     /// Parked requests may be overdue.
     Waiting,
     /// A response has left its connection, and another request has queued there.
@@ -96,7 +98,7 @@ pub enum BrokerTimer {
 pub enum ReplicaTimer {
     /// It is time to look for lagging followers.
     IsrShrink,
-    /// It is time to propose changed in-sync replicas to the controller, again.
+    /// It is time to propose changed in-sync replicas again, after an error.
     AlterPartition,
     /// It is time to fetch from this leader again.
     Fetch(BrokerId),

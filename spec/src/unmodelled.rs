@@ -64,7 +64,7 @@ const ABSENT: &[Absent] = &[
     Absent { names: &["message.timestamp.type", "log.message.timestamp.type"], instead: "records keep the time that their producer gave them" },
     Absent { names: &["log.dir", "log.dirs", "log.dir.failure.timeout.ms", "num.replica.alter.log.dirs.threads"], instead: "a node has one disk here" },
     Absent { names: &["controlled.shutdown.enable"], instead: "a broker that is stopped in order always hands over its leaders first" },
-    Absent { names: &["controller.socket.timeout.ms", "request.timeout.ms"], instead: "`controller.quorum.request.timeout.ms` bounds what brokers ask of controllers" },
+    Absent { names: &["request.timeout.ms"], instead: "`controller.socket.timeout.ms` bounds what brokers ask of controllers" },
     Absent { names: &["default.api.timeout.ms"], instead: "calls of consumers and admin clients are repeated until they succeed" },
     Absent { names: &["max.incremental.fetch.session.cache.slots"], instead: "fetch sessions are not limited in number" },
     Absent { names: &["unstable.*"], instead: "nodes speak the released versions of every API" },

@@ -1,49 +1,67 @@
 //! A broker's life as the controller counts it: registration, heartbeats, fencing, controlled
 //! shutdown (`BrokerLifecycleManager`; KIP-631, KIP-841, KIP-966).
 //!
-//! A broker does not stop leading because it cannot reach the controller, nor because it is told
-//! that it is fenced: it stops when it has read the metadata that says so.
+//! A broker does not stop leading because it cannot reach the controller, nor because a heartbeat
+//! says that it is fenced: it stops when it has read the metadata that says so.
 
 use super::context::{Context, Cx};
+use super::controller_channel::ControllerChannel;
 use super::part::Part;
+use crate::config::BrokerConfig;
 use crate::error::ErrorCode;
 use crate::fact::Fact;
 use crate::ids::{BrokerEpoch, DirectoryId};
-use crate::net::{ChannelConfig, Channels};
 use crate::protocol::{
     BrokerHeartbeatRequest, BrokerHeartbeatResponse, BrokerRegistrationRequest,
     BrokerRegistrationResponse, Request, Response,
 };
 use crate::timer::{BrokerTimer, Channel, Timer};
-use machine::{ConnId, Halt, Mono, Span};
+use machine::{ConnId, Halt, Span};
 
-/// How long to wait before the controller is looked for again.
-const NO_CONTROLLER: Span = Span::millis(100);
-/// How long to wait after a first refusal; it doubles with each.
-const BACKOFF: Span = Span::millis(100);
+/// How long a controlled shutdown may take (`KafkaBroker.shutdown`).
+pub(super) const CONTROLLED_SHUTDOWN: Span = Span::secs(5 * 60);
+/// The time to the next heartbeat when there may be nothing to recover.
+const AFTER_CATCH_UP: Span = Span::millis(10);
+/// The time to the next heartbeat after the first of a controlled shutdown, which may be quick.
+const AFTER_SHUTDOWN_BEGAN: Span = Span::millis(50);
 
-/// What a broker knows of its own life.
+/// Where a broker stands in its life (`BrokerState`).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum State {
+    /// It is not registered, or has not read its registration.
+    Starting,
+    /// It has, and waits to be unfenced.
+    Recovery,
+    /// It has been unfenced.
+    Running,
+    /// The controller moves its leaderships away.
+    PendingControlledShutdown,
+    /// The controller has let it go, or waiting for that took too long.
+    ShuttingDown,
+}
+
+/// A broker's life.
 #[derive(Clone, Debug)]
 pub(super) struct Lifecycle {
+    state: State,
     /// Chosen at random at start, so that the controller can tell lives apart.
     incarnation: u128,
-    /// From the clean-shutdown file, if there was one.
+    /// From the clean-shutdown files, if there were any and they agree.
     previous_broker_epoch: Option<BrokerEpoch>,
     rack: Option<String>,
-    started: Mono,
     registered: bool,
     /// The number of this life; -1 before it is registered.
     broker_epoch: BrokerEpoch,
-    /// The controller has seen that this broker has read its own registration.
-    caught_up: bool,
+    /// As the last heartbeat was answered.
     fenced: bool,
-    stopping: bool,
-    /// How many requests in a row have failed.
-    failures: u32,
+    /// The replicas do what the metadata says.
+    ready_to_unfence: bool,
     in_flight: bool,
-    /// There is news to tell as soon as the request in flight is answered.
+    /// The next request leaves as soon as the one in flight is answered.
     again: bool,
-    channels: Channels<()>,
+    /// A controlled shutdown has begun, and a heartbeat has been answered since.
+    shutdown_answered: bool,
+    channel: ControllerChannel<()>,
 }
 
 impl Lifecycle {
@@ -51,35 +69,51 @@ impl Lifecycle {
         incarnation: u128,
         previous_broker_epoch: Option<BrokerEpoch>,
         rack: Option<String>,
-        started: Mono,
-        setup_timeout: Span,
+        config: &BrokerConfig,
     ) -> Self {
-        let config = ChannelConfig { setup_timeout, ..ChannelConfig::default() };
+        let (setup, interval) = (config.connection_setup_timeout, config.heartbeat_interval);
         Self {
+            state: State::Starting,
             incarnation,
             previous_broker_epoch,
             rack,
-            started,
             registered: false,
             broker_epoch: -1,
-            caught_up: false,
             fenced: true,
-            stopping: false,
-            failures: 0,
+            ready_to_unfence: false,
             in_flight: false,
             again: false,
-            channels: Channels::new(Channel::Heartbeat, config),
+            shutdown_answered: false,
+            channel: ControllerChannel::new(Channel::Heartbeat, setup, interval),
         }
+    }
+
+    /// The life begins.
+    pub(super) fn start(&mut self, cx: &mut Cx<'_>) {
+        let patience = cx.context.config.initial_registration_timeout;
+        let timer = Timer::Broker(BrokerTimer::RegistrationTimeout);
+        cx.io.out.set_timer(timer, cx.io.now.mono + patience);
+        self.schedule(Span::ZERO, cx);
     }
 
     /// Whether the controller has seen that this broker has read its own registration.
     pub(super) fn is_caught_up(&self) -> bool {
-        self.caught_up
+        self.state >= State::Recovery
+    }
+
+    /// Whether the broker has been unfenced once, so that its ports are open.
+    pub(super) fn is_open(&self) -> bool {
+        self.state >= State::Running
     }
 
     /// Whether the broker is fenced, as far as it knows.
     pub(super) fn is_fenced(&self) -> bool {
         self.fenced
+    }
+
+    /// Whether the controller has registered this life.
+    pub(super) fn is_registered(&self) -> bool {
+        self.registered
     }
 
     /// The number of this life; -1 before it is registered.
@@ -89,37 +123,26 @@ impl Lifecycle {
 
     /// Whether a controlled shutdown has begun.
     pub(super) fn is_stopping(&self) -> bool {
-        self.stopping
+        self.state >= State::PendingControlledShutdown
     }
-}
 
-impl Lifecycle {
-    /// [`BrokerTimer::Heartbeat`] is due: registers, or says that it lives.
-    pub(super) fn on_heartbeat_timer(&mut self, cx: &mut Cx<'_>) -> Result<(), Halt> {
-        let now = cx.io.now.mono;
-        let patience = cx.context.config.initial_registration_timeout;
-        if !self.registered && now.since(self.started) >= patience {
-            return Err(Halt::Failed("no controller has registered the broker".to_owned()));
+    /// The replicas do what the metadata says: the broker may be unfenced.
+    pub(super) fn set_ready_to_unfence(&mut self, cx: &mut Cx<'_>) {
+        if !self.ready_to_unfence {
+            self.ready_to_unfence = true;
+            self.schedule(Span::ZERO, cx);
         }
+    }
+
+    /// [`BrokerTimer::Heartbeat`] is due: registers, or reports that the broker lives.
+    pub(super) fn on_heartbeat_timer(&mut self, cx: &mut Cx<'_>) {
         if self.in_flight {
             self.again = true;
-            return Ok(());
+            return;
         }
-        let Some(controller) = cx.context.controller else {
-            self.heartbeat_at(now + NO_CONTROLLER, cx);
-            return Ok(());
-        };
-        if !self.channels.is_ready(now, controller) {
-            let at = self.channels.not_before(controller);
-            self.heartbeat_at(at.max(now + Span::millis(1)), cx);
-            return Ok(());
-        }
-        let request = self.next_request(cx.context);
-        let timeout = cx.context.config.controller_request_timeout;
         self.in_flight = true;
-        self.again = false;
-        self.channels.send(now, controller, request, timeout, (), cx.io.out);
-        Ok(())
+        let request = self.next_request(cx.context);
+        self.channel.send(request, (), cx);
     }
 
     fn next_request(&self, context: &Context) -> Request {
@@ -136,103 +159,101 @@ impl Lifecycle {
             broker: context.id,
             broker_epoch: self.broker_epoch,
             current_metadata_offset: context.image.offset(),
-            want_fence: !context.serving,
-            want_shut_down: self.stopping,
+            want_fence: !self.ready_to_unfence,
+            want_shut_down: self.state == State::PendingControlledShutdown,
             offline_log_dirs: Vec::new(),
         })
     }
 
-    fn heartbeat_at(&self, at: Mono, cx: &mut Cx<'_>) {
-        cx.io.out.set_timer(Timer::Broker(BrokerTimer::Heartbeat), at);
+    /// Sends the next request after `span`, or at once if that was asked for meanwhile.
+    fn schedule(&mut self, span: Span, cx: &mut Cx<'_>) {
+        let after = if std::mem::take(&mut self.again) { Span::ZERO } else { span };
+        cx.io.out.set_timer(Timer::Broker(BrokerTimer::Heartbeat), cx.io.now.mono + after);
     }
 
-    /// Something has changed that the controller waits for.
-    pub(super) fn heartbeat_soon(&self, cx: &mut Cx<'_>) {
-        self.heartbeat_at(cx.io.now.mono, cx);
+    /// However often it has failed, the next request leaves after `broker.heartbeat.interval.ms`.
+    fn schedule_after_failure(&mut self, cx: &mut Cx<'_>) {
+        self.again = false;
+        self.schedule(cx.context.config.heartbeat_interval, cx);
     }
 
-    /// The controller refused, or could not be reached.
-    fn on_failed(&mut self, cx: &mut Cx<'_>) {
-        self.in_flight = false;
-        let doubled = Span(BACKOFF.0 << self.failures.min(10));
-        let most = Span(cx.context.config.heartbeat_interval.0.saturating_mul(4));
-        self.failures += 1;
-        self.heartbeat_at(cx.io.now.mono + doubled.min(most), cx);
-    }
-
-    /// The controller answered a registration.
     fn on_registered(&mut self, response: &BrokerRegistrationResponse, cx: &mut Cx<'_>) {
-        self.in_flight = false;
-        match response.error {
-            ErrorCode::None => {
-                self.registered = true;
-                self.failures = 0;
-                self.broker_epoch = response.broker_epoch;
-                cx.io.out.observe(Fact::Registered {
-                    broker_epoch: response.broker_epoch,
-                    clean: self.previous_broker_epoch.is_some(),
-                });
-                self.heartbeat_soon(cx);
-            }
-            ErrorCode::NotController => self.heartbeat_at(cx.io.now.mono + NO_CONTROLLER, cx),
-            _ => self.on_failed(cx),
+        if response.error != ErrorCode::None {
+            return self.schedule_after_failure(cx);
         }
+        self.registered = true;
+        self.broker_epoch = response.broker_epoch;
+        let clean = self.previous_broker_epoch.is_some();
+        cx.io.out.observe(Fact::Registered { broker_epoch: response.broker_epoch, clean });
+        self.schedule(Span::ZERO, cx);
     }
 
-    /// The controller answered a heartbeat.
     fn on_heartbeat(&mut self, response: &BrokerHeartbeatResponse, cx: &mut Cx<'_>) {
-        self.in_flight = false;
-        match response.error {
-            ErrorCode::None => {}
-            ErrorCode::NotController => {
-                return self.heartbeat_at(cx.io.now.mono + NO_CONTROLLER, cx);
-            }
-            _ => return self.on_failed(cx),
+        if response.error != ErrorCode::None {
+            return self.schedule_after_failure(cx);
         }
-        self.failures = 0;
         if response.is_fenced != self.fenced {
             self.fenced = response.is_fenced;
             cx.io.out.observe(Fact::FencedChanged { fenced: response.is_fenced });
         }
-        if self.stopping && response.should_shut_down {
-            return self.shut_down_at(cx.io.now.mono, cx);
-        }
-        let after = if self.again { Span::ZERO } else { cx.context.config.heartbeat_interval };
-        self.heartbeat_at(cx.io.now.mono + after, cx);
-        self.caught_up |= response.is_caught_up;
+        let interval = cx.context.config.heartbeat_interval;
+        let next = match self.state {
+            State::Starting => {
+                if response.is_caught_up {
+                    self.state = State::Recovery;
+                }
+                AFTER_CATCH_UP
+            }
+            State::Recovery => {
+                if !response.is_fenced {
+                    self.state = State::Running;
+                }
+                interval
+            }
+            State::Running => interval,
+            State::PendingControlledShutdown if response.should_shut_down => {
+                return self.shut_down_after(Span::ZERO, cx);
+            }
+            State::PendingControlledShutdown => {
+                let is_first = !std::mem::replace(&mut self.shutdown_answered, true);
+                if is_first { AFTER_SHUTDOWN_BEGAN } else { interval }
+            }
+            State::ShuttingDown => return,
+        };
+        self.schedule(next, cx);
     }
 
-    /// SIGTERM: asks the controller to move leaderships away first, if it knows this broker as
-    /// running, and shuts down in any case after `controlled.shutdown.timeout.ms`.
+    /// SIGTERM. A running broker asks the controller to move its leaderships away, and waits for
+    /// five minutes at most. One that is still starting just ends: its shutdown hook finds nothing
+    /// that has started (`BrokerServer.maybeChangeStatus`).
     pub(super) fn on_stop(&mut self, cx: &mut Cx<'_>) {
-        if self.stopping {
-            return;
+        match self.state {
+            State::Starting | State::Recovery => cx.io.out.halt(Halt::Clean),
+            State::Running => {
+                self.state = State::PendingControlledShutdown;
+                self.shut_down_after(CONTROLLED_SHUTDOWN, cx);
+                self.schedule(Span::ZERO, cx);
+            }
+            State::PendingControlledShutdown | State::ShuttingDown => {}
         }
-        self.stopping = true;
-        if self.fenced {
-            return self.shut_down_at(cx.io.now.mono, cx);
-        }
-        self.shut_down_at(cx.io.now.mono + cx.context.config.controlled_shutdown_timeout, cx);
-        self.heartbeat_soon(cx);
     }
 
     /// As an input of its own: it waits for those that work on a partition.
-    fn shut_down_at(&self, at: Mono, cx: &mut Cx<'_>) {
-        cx.io.out.set_timer(Timer::Broker(BrokerTimer::Shutdown), at);
+    fn shut_down_after(&mut self, span: Span, cx: &mut Cx<'_>) {
+        if span == Span::ZERO {
+            self.state = State::ShuttingDown;
+        }
+        cx.io.out.set_timer(Timer::Broker(BrokerTimer::Shutdown), cx.io.now.mono + span);
     }
 }
 
 impl Part for Lifecycle {
     fn on_opened(&mut self, conn: ConnId) -> bool {
-        self.channels.on_opened(conn).is_some()
+        self.channel.on_opened(conn)
     }
 
     fn on_closed(&mut self, conn: ConnId, cx: &mut Cx<'_>) -> Result<bool, Halt> {
-        let closed = self.channels.on_closed(cx.io.now.mono, conn).is_some();
-        if closed {
-            self.on_failed(cx);
-        }
-        Ok(closed)
+        Ok(self.channel.on_closed(conn, cx))
     }
 
     fn on_response(
@@ -242,19 +263,27 @@ impl Part for Lifecycle {
         body: Response,
         cx: &mut Cx<'_>,
     ) -> Result<(), Halt> {
-        if self.channels.on_response(conn, correlation_id).is_some() {
-            match body {
-                Response::BrokerRegistration(response) => self.on_registered(&response, cx),
-                Response::BrokerHeartbeat(response) => self.on_heartbeat(&response, cx),
-                _ => {}
-            }
+        let Some(((), body)) = self.channel.on_response(conn, correlation_id, body, cx) else {
+            return Ok(());
+        };
+        self.in_flight = false;
+        match body {
+            Response::BrokerRegistration(response) => self.on_registered(&response, cx),
+            Response::BrokerHeartbeat(response) => self.on_heartbeat(&response, cx),
+            _ => {}
         }
         Ok(())
     }
 
     fn on_requests_timer(&mut self, _: Channel, cx: &mut Cx<'_>) {
-        for _ in self.channels.on_timer(cx.io.now.mono, cx.io.out) {
-            self.on_failed(cx);
+        self.channel.on_requests_timer(cx);
+    }
+
+    /// A request that was given up is a failure.
+    fn on_channel_timer(&mut self, _: Channel, cx: &mut Cx<'_>) {
+        if !self.channel.on_timer(cx).is_empty() {
+            self.in_flight = false;
+            self.schedule_after_failure(cx);
         }
     }
 }

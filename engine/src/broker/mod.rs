@@ -7,6 +7,7 @@
 //! | `publisher.rs` | committed metadata, and what the parts do about it |
 //! | `requests/` | requests in order, parked, answered |
 //! | `context.rs` | what parts decide by and act on |
+//! | `controller_channel.rs` | the way of one kind of request to the active controller |
 //!
 //! | part | idea |
 //! |---|---|
@@ -19,6 +20,7 @@
 //! knows no other part. A coordinator is one more part.
 
 mod context;
+mod controller_channel;
 mod forward;
 mod lifecycle;
 mod metadata;
@@ -37,11 +39,11 @@ pub use view::PartitionView;
 use crate::Outbox;
 use crate::config::{BrokerConfig, ControllerConfig, TopicConfig};
 use crate::ids::BrokerId;
-use crate::log::LogConfig;
+use crate::log::{LogConfig, clean_shutdown};
 use crate::metadata::MetadataImage;
 use crate::raft::{Quorum, QuorumConfig};
 use crate::rules::Rulebook;
-use context::{Context, Io};
+use context::{Context, Io, disk_failed};
 use forward::Forwards;
 use lifecycle::Lifecycle;
 use machine::{Boot, Disk, Halt, Lane, NodeId};
@@ -90,16 +92,16 @@ impl Broker {
         out: &mut Outbox,
     ) -> Result<Self, Halt> {
         let mut io = Io { now: boot.now, lane: Lane::Control, disk, out };
-        let loaded = replicas::load(&settings.topic_defaults, &mut io)?;
+        let previous_broker_epoch =
+            clean_shutdown::read(io.disk, replicas::LOG_DIR).map_err(disk_failed)?;
         let quorum = Quorum::boot(quorum_config(settings), boot, settings.rules, io.disk, io.out)?;
         let setup_timeout = settings.config.connection_setup_timeout;
         let incarnation = (u128::from(boot.entropy) << 16) | u128::from(boot.incarnation);
         let lifecycle = Lifecycle::new(
             incarnation,
-            loaded.previous_broker_epoch,
+            previous_broker_epoch,
             settings.rack.clone(),
-            boot.now.mono,
-            setup_timeout,
+            &settings.config,
         );
         let mut broker = Self {
             context: Context {
@@ -117,13 +119,12 @@ impl Broker {
             parts: Parts {
                 metadata: Metadata::new(quorum),
                 lifecycle,
-                replicas: Replicas::new(loaded.partitions, setup_timeout),
+                replicas: Replicas::new(setup_timeout),
                 forwards: Forwards::new(setup_timeout),
             },
         };
         let (parts, mut cx) = broker.split(&mut io);
-        parts.replicas.start(&mut cx);
-        parts.lifecycle.heartbeat_soon(&mut cx);
+        parts.lifecycle.start(&mut cx);
         Ok(broker)
     }
 }

@@ -29,8 +29,9 @@ pub(super) trait Part {
     /// [`Timer::Requests`](crate::timer::Timer::Requests) is due for a channel of this part.
     fn on_requests_timer(&mut self, channel: Channel, cx: &mut Cx<'_>);
 
-    /// The broker has learnt of another controller.
-    fn on_controller(&mut self, _: &mut Cx<'_>) {}
+    /// [`BrokerTimer::ToController`](crate::timer::BrokerTimer::ToController) is due for a channel
+    /// of this part.
+    fn on_channel_timer(&mut self, _: Channel, _: &mut Cx<'_>) {}
 
     /// A connection that another node had opened has ended; `parked` was parked on it.
     fn on_client_closed(&mut self, _: ConnId, _parked: Option<&Parked>) {}

@@ -23,35 +23,53 @@ impl Broker {
     /// then to the replicas.
     pub(super) fn apply_metadata(&mut self, io: &mut Io<'_>) -> Result<(), Halt> {
         let delta = self.parts.metadata.replay(&mut self.context.image, io.out)?;
-        if self.context.serving {
+        if self.parts.metadata.is_published() {
             let (parts, mut cx) = self.split(io);
             parts.replicas.publish(&delta, &mut cx)?;
         }
         Ok(())
     }
 
-    /// Begins to do what the metadata says, once this life is registered and has read so. Before
-    /// that, the metadata speaks of an earlier life: one that led, and had what this one may have
-    /// lost.
+    /// Begins to do what the metadata says, once all is read that is known to be committed
+    /// (`MetadataLoader`). That does not wait for the registration of this life: until the
+    /// controller has noticed that the last one is over, this one leads and follows as that one
+    /// did, except that nobody can connect to it, and with broker epoch -1.
     pub(super) fn maybe_publish_first(&mut self, io: &mut Io<'_>) -> Result<(), Halt> {
-        let caught_up = self.parts.lifecycle.is_caught_up();
-        if !caught_up || !self.parts.metadata.begin_publishing() {
-            return Ok(());
-        }
-        self.context.serving = true;
+        let begins = self.parts.metadata.begin_publishing();
         let (parts, mut cx) = self.split(io);
-        parts.replicas.publish_all(&mut cx)?;
-        parts.lifecycle.heartbeat_soon(&mut cx);
+        if begins {
+            parts.replicas.publish_first(&mut cx)?;
+        }
+        if parts.metadata.is_published() && parts.lifecycle.is_caught_up() {
+            parts.lifecycle.set_ready_to_unfence(&mut cx);
+        }
         Ok(())
     }
 
-    /// Closes everything and ends. The mark of the clean shutdown comes last: what it vouches for
-    /// has to be on disk.
+    /// No controller has registered the broker for too long: it ends in order, as far as it has
+    /// begun.
+    pub(super) fn on_registration_timeout(&mut self, io: &mut Io<'_>) -> Result<(), Halt> {
+        if self.parts.lifecycle.is_registered() {
+            return Ok(());
+        }
+        if self.parts.metadata.is_published() {
+            self.close(io)?;
+        }
+        Err(Halt::Failed("no controller has registered the broker".to_owned()))
+    }
+
+    /// Closes everything and ends.
     pub(super) fn shut_down(&mut self, io: &mut Io<'_>) -> Result<(), Halt> {
-        let (parts, mut cx) = self.split(io);
-        parts.replicas.close(&mut cx)?;
-        clean_shutdown::write(io.disk, LOG_DIR, self.context.broker_epoch).map_err(disk_failed)?;
+        self.close(io)?;
         io.out.halt(Halt::Clean);
         Ok(())
+    }
+
+    /// Closes all logs. The mark of the clean shutdown comes last: what it vouches for has to be
+    /// on disk.
+    fn close(&mut self, io: &mut Io<'_>) -> Result<(), Halt> {
+        let (parts, mut cx) = self.split(io);
+        parts.replicas.close(&mut cx)?;
+        clean_shutdown::write(io.disk, LOG_DIR, self.context.broker_epoch).map_err(disk_failed)
     }
 }

@@ -35,12 +35,14 @@ impl Process for Broker {
     fn lane(&self, input: &Input) -> Lane {
         match input {
             Input::Message { message: Message::Request { .. }, .. } => Lane::Request,
-            Input::Message { message: Message::Response { body, .. }, .. } => match body {
-                Response::Fetch(_) | Response::ListOffsets(_) if !is_of_quorum(body) => {
-                    Lane::Replication
+            Input::Message { message: Message::Response { body, .. }, .. } => {
+                match owner_of(body) {
+                    Owner::Fetchers => Lane::Replication,
+                    // A broker whose disk hangs goes on with its heartbeats.
+                    Owner::Lifecycle => Lane::Network,
+                    Owner::Quorum | Owner::IsrChanges | Owner::Forwards => Lane::Control,
                 }
-                _ => Lane::Control,
-            },
+            }
             Input::Timer(timer) => lane_of(timer),
             Input::Opened { .. } | Input::Closed { .. } => Lane::Network,
             Input::Stop => Lane::Control,
@@ -52,18 +54,13 @@ impl Process for Broker {
             Input::Message { conn, message: Message::Request { body, .. }, .. }
                 if self.context.serving && !self.requests.is_muted(*conn) =>
             {
-                partitions_of(body, locks);
+                body.locks(locks);
             }
-            Input::Message { message: Message::Response { body, .. }, .. } => match body {
-                Response::Fetch(r) if !is_of_quorum(body) => {
-                    locks.extend(r.partitions.iter().map(|p| p.partition));
-                }
-                Response::ListOffsets(r) => locks.extend(r.partitions.iter().map(|p| p.partition)),
-                Response::AlterPartition(r) => {
-                    locks.extend(r.partitions.iter().map(|p| p.partition));
-                }
-                _ => {}
-            },
+            Input::Message { message: Message::Response { body, .. }, .. }
+                if owner_of(body) != Owner::Quorum =>
+            {
+                body.locks(locks);
+            }
             Input::Timer(Timer::Broker(timer)) => self.locks_of(timer, locks),
             _ => {}
         }
@@ -97,16 +94,13 @@ impl Parts {
         })
     }
 
-    /// The part that asked what a response answers.
-    fn of_response(&mut self, body: &Response) -> &mut dyn Part {
-        match body {
-            Response::Fetch(_) if is_of_quorum(body) => &mut self.metadata,
-            Response::Fetch(_) | Response::ListOffsets(_) | Response::AlterPartition(_) => {
-                &mut self.replicas
-            }
-            Response::BrokerRegistration(_) | Response::BrokerHeartbeat(_) => &mut self.lifecycle,
-            Response::CreateTopics(_) | Response::ElectLeaders(_) => &mut self.forwards,
-            _ => &mut self.metadata,
+    /// The part that sent the request of a response.
+    fn of(&mut self, owner: Owner) -> &mut dyn Part {
+        match owner {
+            Owner::Quorum => &mut self.metadata,
+            Owner::Fetchers | Owner::IsrChanges => &mut self.replicas,
+            Owner::Lifecycle => &mut self.lifecycle,
+            Owner::Forwards => &mut self.forwards,
         }
     }
 }
@@ -122,13 +116,15 @@ impl Broker {
         match timer {
             BrokerTimer::NextRequest(conn) => {
                 if let Some(request) = self.requests.peek(*conn) {
-                    partitions_of(request, locks);
+                    request.locks(locks);
                 }
             }
             BrokerTimer::Metadata => locks.extend(self.parts.metadata.touched()),
-            BrokerTimer::Shutdown => locks.extend(self.parts.replicas.partitions.hosted.keys()),
+            BrokerTimer::Shutdown | BrokerTimer::RegistrationTimeout => {
+                locks.extend(self.parts.replicas.partitions.hosted.keys());
+            }
             BrokerTimer::Replica(timer) => self.parts.replicas.locks_of(timer, locks),
-            BrokerTimer::Heartbeat | BrokerTimer::Forward | BrokerTimer::Waiting => {}
+            BrokerTimer::Heartbeat | BrokerTimer::ToController(_) | BrokerTimer::Waiting => {}
         }
     }
 
@@ -143,7 +139,7 @@ impl Broker {
                 conn, message: Message::Response { correlation_id, body }, ..
             } => {
                 let (parts, mut cx) = self.split(io);
-                parts.of_response(&body).on_response(conn, correlation_id, body, &mut cx)?;
+                parts.of(owner_of(&body)).on_response(conn, correlation_id, body, &mut cx)?;
             }
             Input::Timer(timer) => self.on_timer(timer, io)?,
             Input::Opened { conn, .. } => {
@@ -163,16 +159,13 @@ impl Broker {
         let Parts { lifecycle, metadata, .. } = &mut self.parts;
         self.context.broker_epoch = lifecycle.broker_epoch();
         self.context.stopping = lifecycle.is_stopping();
+        self.context.serving = lifecycle.is_open();
         self.context.controller = metadata.quorum().leader().map(|id| peer(self.context.node, id));
         for change in metadata.take_changes() {
             match change {
-                QuorumChange::LeaderKnown { .. } => {
-                    let (parts, mut cx) = self.split(io);
-                    for part in parts.all() {
-                        part.on_controller(&mut cx);
-                    }
-                }
                 QuorumChange::Committed { .. } => self.on_committed(io)?,
+                // Who needs the controller looks at the context.
+                QuorumChange::LeaderKnown { .. } => {}
                 // Of voters only.
                 QuorumChange::BecameLeader { .. } | QuorumChange::LostLeadership { .. } => {}
             }
@@ -195,26 +188,30 @@ impl Broker {
             Timer::Controller(_) | Timer::Client(_) | Timer::Application(_) => return Ok(()),
         };
         match timer {
-            BrokerTimer::Metadata => return self.apply_metadata(io),
-            BrokerTimer::Shutdown => return self.shut_down(io),
-            BrokerTimer::Waiting => return self.on_overdue(io),
-            BrokerTimer::NextRequest(conn) => {
-                return match self.requests.next(conn) {
-                    Some(asked) => self.serve(asked, io),
-                    None => Ok(()),
-                };
-            }
-            _ => {}
-        }
-        let (parts, mut cx) = self.split(io);
-        match timer {
-            BrokerTimer::Heartbeat => parts.lifecycle.on_heartbeat_timer(&mut cx),
-            BrokerTimer::Forward => {
-                parts.forwards.send(&mut cx);
+            BrokerTimer::Metadata => self.apply_metadata(io),
+            BrokerTimer::Shutdown => self.shut_down(io),
+            BrokerTimer::RegistrationTimeout => self.on_registration_timeout(io),
+            BrokerTimer::Waiting => self.on_overdue(io),
+            BrokerTimer::NextRequest(conn) => match self.requests.next(conn) {
+                Some(asked) => self.serve(asked, io),
+                None => Ok(()),
+            },
+            BrokerTimer::Heartbeat => {
+                let (parts, mut cx) = self.split(io);
+                parts.lifecycle.on_heartbeat_timer(&mut cx);
                 Ok(())
             }
-            BrokerTimer::Replica(timer) => parts.replicas.on_timer(timer, &mut cx),
-            _ => Ok(()),
+            BrokerTimer::ToController(channel) => {
+                let (parts, mut cx) = self.split(io);
+                if let Some(part) = parts.of_channel(channel) {
+                    part.on_channel_timer(channel, &mut cx);
+                }
+                Ok(())
+            }
+            BrokerTimer::Replica(timer) => {
+                let (parts, mut cx) = self.split(io);
+                parts.replicas.on_timer(timer, &mut cx)
+            }
         }
     }
 
@@ -241,7 +238,8 @@ impl Broker {
             match parked.body {
                 Delayed::Produce(_) => replicas.time_out_produce(conn, parked, &mut cx),
                 Delayed::Fetch(_) => replicas.complete_fetch(conn, parked, &mut cx)?,
-                Delayed::Forwarded => parts.forwards.time_out(conn, &parked, &mut cx),
+                // Without a deadline: its channel gives up.
+                Delayed::Forwarded => cx.requests.put_back(conn, parked),
             }
         }
         Ok(())
@@ -249,7 +247,7 @@ impl Broker {
 
     fn on_request(&mut self, asked: Asked, io: &mut Io<'_>) -> Result<(), Halt> {
         if !self.context.serving {
-            // Kafka opens its ports only when it has read the metadata.
+            // The ports open when the broker has been unfenced for the first time.
             io.out.close(asked.conn);
             return Ok(());
         }
@@ -277,31 +275,48 @@ impl Broker {
                 parts.forwards.forward(conn, id, request, &mut cx)
             }
             // Meant for a controller.
-            _ => Served::Close,
+            Request::AlterPartition(_)
+            | Request::BrokerRegistration(_)
+            | Request::BrokerHeartbeat(_)
+            | Request::AssignReplicasToDirs(_)
+            | Request::Vote(_)
+            | Request::BeginQuorumEpoch(_)
+            | Request::EndQuorumEpoch(_) => Served::Close,
         };
         cx.requests.finish(conn, id, served, &mut cx.io);
         Ok(())
     }
 }
 
-/// The partitions that a request reads or writes.
-fn partitions_of(request: &Request, to: &mut Vec<TopicPartition>) {
-    match request {
-        Request::Produce(r) => to.extend(r.partitions.iter().map(|p| p.partition)),
-        Request::Fetch(r) => to.extend(r.partitions.iter().map(|p| p.partition)),
-        Request::ListOffsets(r) => to.extend(r.partitions.iter().map(|p| p.partition)),
-        Request::OffsetForLeaderEpoch(r) => to.extend(r.partitions.iter().map(|p| p.partition)),
-        _ => {}
-    }
+/// What sent the request of a response.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Owner {
+    Quorum,
+    Fetchers,
+    IsrChanges,
+    Lifecycle,
+    Forwards,
 }
 
-/// Whether a response is about the metadata log. A fetch of it names that partition.
-fn is_of_quorum(body: &Response) -> bool {
+fn owner_of(body: &Response) -> Owner {
     match body {
-        Response::Fetch(response) => {
-            response.partitions.first().is_none_or(|p| p.partition == TopicPartition::METADATA)
+        // A fetch of the metadata log names that partition.
+        Response::Fetch(response) => match response.partitions.first() {
+            Some(first) if first.partition != TopicPartition::METADATA => Owner::Fetchers,
+            _ => Owner::Quorum,
+        },
+        Response::ListOffsets(_) => Owner::Fetchers,
+        Response::AlterPartition(_) => Owner::IsrChanges,
+        Response::BrokerRegistration(_) | Response::BrokerHeartbeat(_) => Owner::Lifecycle,
+        Response::CreateTopics(_) | Response::ElectLeaders(_) => Owner::Forwards,
+        Response::Vote(_) | Response::BeginQuorumEpoch(_) | Response::EndQuorumEpoch(_) => {
+            Owner::Quorum
         }
-        _ => false,
+        // No broker asks for these; a connection that sends them is none of a broker's.
+        Response::Produce(_)
+        | Response::OffsetForLeaderEpoch(_)
+        | Response::Metadata(_)
+        | Response::AssignReplicasToDirs(_) => Owner::Quorum,
     }
 }
 
@@ -318,11 +333,14 @@ fn lane_of(timer: &Timer) -> Lane {
                 | ReplicaTimer::FlushRolled(_) => Lane::Background,
                 ReplicaTimer::AlterPartition => Lane::Control,
             },
-            BrokerTimer::Heartbeat
-            | BrokerTimer::Forward
+            // A broker whose disk hangs goes on with its heartbeats.
+            BrokerTimer::Heartbeat | BrokerTimer::ToController(Channel::Heartbeat) => Lane::Network,
+            BrokerTimer::ToController(_)
+            | BrokerTimer::RegistrationTimeout
             | BrokerTimer::Metadata
             | BrokerTimer::Shutdown => Lane::Control,
         },
+        Timer::Requests(Channel::Heartbeat) => Lane::Network,
         Timer::Requests(Channel::Replica) => Lane::Replication,
         _ => Lane::Control,
     }

@@ -114,12 +114,12 @@ properties! {
         /// how long a broker may take to register before it gives up.
         "initial.broker.registration.timeout.ms" initial_registration_timeout: Span =
             Span::secs(60);
-        /// how long a request to the controller may take.
+        /// how long a request to another member of the quorum may take.
         "controller.quorum.request.timeout.ms" controller_request_timeout: Span = Span::secs(2);
         /// how long fetches of the metadata log may fail before another controller is asked.
         "controller.quorum.fetch.timeout.ms" quorum_fetch_timeout: Span = Span::secs(2);
-        /// how long a controlled shutdown may take.
-        "controlled.shutdown.timeout.ms" controlled_shutdown_timeout: Span = Span::secs(10);
+        /// how long a request to the controller may take, on the way and there.
+        "controller.socket.timeout.ms" controller_socket_timeout: Span = Span::secs(30);
         /// how long a new connection may take.
         "socket.connection.setup.timeout.ms" connection_setup_timeout: Span = Span::secs(10);
     }

@@ -170,7 +170,15 @@ impl Active {
                 let decision = self.cluster().elect_leaders(request, out);
                 self.settle(Ok(decision))
             }
-            other => unreachable!("controllers do not serve {}", other.name()),
+            // Of brokers, and of the quorum.
+            Request::Produce(_)
+            | Request::Fetch(_)
+            | Request::ListOffsets(_)
+            | Request::OffsetForLeaderEpoch(_)
+            | Request::Metadata(_)
+            | Request::Vote(_)
+            | Request::BeginQuorumEpoch(_)
+            | Request::EndQuorumEpoch(_) => (Err(ErrorCode::InvalidRequest), Vec::new()),
         }
     }
 

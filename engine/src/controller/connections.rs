@@ -3,13 +3,9 @@
 
 use crate::Outbox;
 use crate::error::ErrorCode;
-use crate::ids::{Offset, TopicId};
+use crate::ids::Offset;
 use crate::net::{Asked, Incoming};
-use crate::protocol::{
-    AlterPartitionResponse, AssignReplicasToDirsResponse, BrokerHeartbeatResponse,
-    BrokerRegistrationResponse, CreatableTopicResult, CreateTopicsResponse, ElectLeadersResponse,
-    Message, Request, Response,
-};
+use crate::protocol::{Message, Response};
 use machine::ConnId;
 use std::collections::VecDeque;
 
@@ -66,7 +62,7 @@ impl Connections {
             conn: asked.conn,
             correlation_id: asked.correlation_id,
             response: with,
-            refusal: refusal(&asked.request, ErrorCode::NotController),
+            refusal: asked.request.refused(ErrorCode::NotController),
         });
     }
 
@@ -105,50 +101,4 @@ impl Connections {
         assert!(self.parked.iter().all(|parked| self.incoming.is_muted(parked.conn)));
         assert!(self.parked.iter().is_sorted_by_key(|parked| parked.until));
     }
-}
-
-/// The response that refuses a request as a whole.
-pub(super) fn refusal(request: &Request, error: ErrorCode) -> Response {
-    match request {
-        Request::AlterPartition(_) => {
-            AlterPartitionResponse { error, partitions: Vec::new() }.into()
-        }
-        Request::BrokerRegistration(_) => {
-            BrokerRegistrationResponse { error, broker_epoch: -1 }.into()
-        }
-        Request::BrokerHeartbeat(_) => BrokerHeartbeatResponse {
-            error,
-            is_caught_up: false,
-            is_fenced: true,
-            should_shut_down: false,
-        }
-        .into(),
-        Request::AssignReplicasToDirs(_) => {
-            AssignReplicasToDirsResponse { error, directories: Vec::new() }.into()
-        }
-        Request::CreateTopics(create) => {
-            let refused = |name: &String| CreatableTopicResult {
-                name: name.clone(),
-                topic: TopicId::default(),
-                error,
-            };
-            let topics = create.topics.iter().map(|topic| refused(&topic.name)).collect();
-            CreateTopicsResponse { topics }.into()
-        }
-        Request::ElectLeaders(_) => ElectLeadersResponse { error, partitions: Vec::new() }.into(),
-        other => unreachable!("controllers do not serve {}", other.name()),
-    }
-}
-
-/// Whether controllers serve a request at all, apart from those of the quorum.
-pub(super) fn is_served(request: &Request) -> bool {
-    matches!(
-        request,
-        Request::AlterPartition(_)
-            | Request::BrokerRegistration(_)
-            | Request::BrokerHeartbeat(_)
-            | Request::AssignReplicasToDirs(_)
-            | Request::CreateTopics(_)
-            | Request::ElectLeaders(_)
-    )
 }

@@ -40,14 +40,14 @@ use crate::ids::{BrokerId, LeaderEpoch, Offset, TopicPartition};
 use crate::log::LogConfig;
 use crate::metadata::{ImageDelta, MetadataImage, MetadataRecord, ReplayError};
 use crate::net::Asked;
-use crate::protocol::Message;
+use crate::protocol::{Message, Request, Served};
 use crate::raft::{Quorum, QuorumChange, QuorumConfig};
 use crate::record::Batch;
 use crate::rules::Rulebook;
 use crate::timer::{Channel, Timer};
 use crate::{Input, Kafka, Outbox};
 use active::Active;
-use connections::{Connections, is_served, refusal};
+use connections::Connections;
 use machine::{Boot, Disk, Halt, Lane, Now, Process};
 use rand::SeedableRng;
 use rand_chacha::ChaCha8Rng;
@@ -271,7 +271,7 @@ impl Controller {
     fn serve(&mut self, now: Now, out: &mut Outbox) {
         while let Some(asked) = self.connections.next() {
             let Some(active) = &mut self.active else {
-                let refused = refusal(&asked.request, ErrorCode::NotController);
+                let refused = asked.request.refused(ErrorCode::NotController);
                 self.connections.answer(asked.conn, asked.correlation_id, refused, out);
                 continue;
             };
@@ -287,7 +287,7 @@ impl Controller {
                     self.connections.answer(asked.conn, asked.correlation_id, response, out);
                 }
                 Err(error) => {
-                    let refused = refusal(&asked.request, error);
+                    let refused = asked.request.refused(error);
                     self.connections.answer(asked.conn, asked.correlation_id, refused, out);
                 }
             }
@@ -348,6 +348,11 @@ impl Process for Controller {
             assert!(active.last_offset() >= self.committed.offset(), "decided before committed");
         }
     }
+}
+
+/// Whether controllers answer a request at all. Those of the quorum have been taken out before.
+fn is_served(request: &Request) -> bool {
+    !matches!(request.api().served(), Served::Broker | Served::Both)
 }
 
 /// No controller wrote a log that cannot be replayed.

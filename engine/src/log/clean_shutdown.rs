@@ -2,7 +2,7 @@
 //!
 //! It is written last, when every log has been flushed and closed, and deleted first, before any
 //! log is loaded: whatever happens in between, a second start does not mistake a crash for a clean
-//! shutdown. A broker that finds it tells the controller the epoch, and keeps its place in the ELR.
+//! shutdown. A broker that finds it registers with the epoch, and keeps its place in the ELR.
 
 use super::files;
 use bytes::Bytes;
@@ -21,20 +21,29 @@ pub fn write(disk: &mut dyn Disk, log_dir: &str, broker_epoch: i64) -> Result<()
     files::replace(disk, &path(log_dir), Bytes::from(content))
 }
 
-/// Takes the mark away, for good, and answers the broker epoch in it. `None` if there was none:
-/// the last life ended in a crash. A mark that cannot be read is clean, of epoch -1.
+/// The broker epoch in the mark, which stays. `None` if there is no mark, or one without an epoch.
 ///
 /// # Errors
 ///
 /// Any of the disk's.
-pub fn take(disk: &mut dyn Disk, log_dir: &str) -> Result<Option<i64>, DiskError> {
+pub fn read(disk: &mut dyn Disk, log_dir: &str) -> Result<Option<i64>, DiskError> {
+    let content = files::read_all(disk, &path(log_dir))?;
+    Ok(content.and_then(|content| epoch_in(&content)))
+}
+
+/// Takes the mark away, for good. Returns whether there was one: if not, the last life ended in a
+/// crash.
+///
+/// # Errors
+///
+/// Any of the disk's.
+pub fn take(disk: &mut dyn Disk, log_dir: &str) -> Result<bool, DiskError> {
     let path = path(log_dir);
-    let Some(content) = files::read_all(disk, &path)? else {
-        return Ok(None);
-    };
-    disk.remove(&path)?;
-    disk.sync_dir(log_dir)?;
-    Ok(Some(epoch_in(&content).unwrap_or(-1)))
+    match disk.remove(&path) {
+        Ok(()) => disk.sync_dir(log_dir).map(|()| true),
+        Err(DiskError::NotFound) => Ok(false),
+        Err(error) => Err(error),
+    }
 }
 
 fn path(log_dir: &str) -> String {

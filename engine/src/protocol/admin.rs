@@ -1,6 +1,7 @@
 //! What clients ask about the cluster, and ask it to change: Metadata, CreateTopics,
 //! ElectLeaders.
 
+use super::api::{PARTITION, RequestBody, ResponseBody, SMALL};
 use crate::error::ErrorCode;
 use crate::ids::{BrokerId, LeaderEpoch, TopicId, TopicPartition};
 use machine::Span;
@@ -129,4 +130,94 @@ pub struct ElectLeadersResponse {
     pub error: ErrorCode,
     /// One for each partition asked for; if all were, only those that changed or failed.
     pub partitions: Vec<(TopicPartition, ErrorCode)>,
+}
+
+impl RequestBody for MetadataRequest {
+    type Response = MetadataResponse;
+
+    fn locks(&self, _: &mut Vec<TopicPartition>) {}
+
+    fn refused(&self, error: ErrorCode) -> MetadataResponse {
+        let refused = |name: &String| MetadataTopic {
+            error,
+            name: name.clone(),
+            topic: TopicId::default(),
+            partitions: Vec::new(),
+        };
+        let topics = self.topics.iter().flatten().map(refused).collect();
+        MetadataResponse { brokers: Vec::new(), topics }
+    }
+
+    fn size(&self) -> u64 {
+        SMALL
+    }
+}
+
+impl ResponseBody for MetadataResponse {
+    fn locks(&self, _: &mut Vec<TopicPartition>) {}
+
+    fn has_error(&self, error: ErrorCode) -> bool {
+        self.topics.iter().any(|topic| topic.error == error)
+    }
+
+    fn size(&self) -> u64 {
+        self.topics.iter().map(|t| (1 + t.partitions.len() as u64) * PARTITION).sum()
+    }
+}
+
+impl RequestBody for CreateTopicsRequest {
+    type Response = CreateTopicsResponse;
+
+    fn locks(&self, _: &mut Vec<TopicPartition>) {}
+
+    fn refused(&self, error: ErrorCode) -> CreateTopicsResponse {
+        let refused = |topic: &CreatableTopic| CreatableTopicResult {
+            name: topic.name.clone(),
+            topic: TopicId::default(),
+            error,
+        };
+        CreateTopicsResponse { topics: self.topics.iter().map(refused).collect() }
+    }
+
+    fn size(&self) -> u64 {
+        SMALL
+    }
+}
+
+impl ResponseBody for CreateTopicsResponse {
+    fn locks(&self, _: &mut Vec<TopicPartition>) {}
+
+    fn has_error(&self, error: ErrorCode) -> bool {
+        self.topics.iter().any(|topic| topic.error == error)
+    }
+
+    fn size(&self) -> u64 {
+        SMALL
+    }
+}
+
+impl RequestBody for ElectLeadersRequest {
+    type Response = ElectLeadersResponse;
+
+    fn locks(&self, _: &mut Vec<TopicPartition>) {}
+
+    fn refused(&self, error: ErrorCode) -> ElectLeadersResponse {
+        ElectLeadersResponse { error, partitions: Vec::new() }
+    }
+
+    fn size(&self) -> u64 {
+        SMALL
+    }
+}
+
+impl ResponseBody for ElectLeadersResponse {
+    fn locks(&self, _: &mut Vec<TopicPartition>) {}
+
+    fn has_error(&self, error: ErrorCode) -> bool {
+        self.error == error || self.partitions.iter().any(|(_, other)| *other == error)
+    }
+
+    fn size(&self) -> u64 {
+        SMALL
+    }
 }

@@ -1,5 +1,6 @@
 //! What brokers ask of the controller: registration, heartbeats, changes of the in-sync replicas.
 
+use super::api::{PARTITION, RequestBody, ResponseBody, SMALL};
 use crate::error::ErrorCode;
 use crate::ids::{
     BrokerEpoch, BrokerId, DirectoryId, LeaderEpoch, Offset, PartitionEpoch, TopicPartition,
@@ -137,4 +138,116 @@ pub struct AlteredPartition {
     pub isr: Vec<BrokerId>,
     /// The version of this state.
     pub partition_epoch: PartitionEpoch,
+}
+
+impl RequestBody for BrokerRegistrationRequest {
+    type Response = BrokerRegistrationResponse;
+
+    fn locks(&self, _: &mut Vec<TopicPartition>) {}
+
+    fn refused(&self, error: ErrorCode) -> BrokerRegistrationResponse {
+        BrokerRegistrationResponse { error, broker_epoch: -1 }
+    }
+
+    fn size(&self) -> u64 {
+        SMALL
+    }
+}
+
+impl ResponseBody for BrokerRegistrationResponse {
+    fn locks(&self, _: &mut Vec<TopicPartition>) {}
+
+    fn has_error(&self, error: ErrorCode) -> bool {
+        self.error == error
+    }
+
+    fn size(&self) -> u64 {
+        SMALL
+    }
+}
+
+impl RequestBody for BrokerHeartbeatRequest {
+    type Response = BrokerHeartbeatResponse;
+
+    fn locks(&self, _: &mut Vec<TopicPartition>) {}
+
+    fn refused(&self, error: ErrorCode) -> BrokerHeartbeatResponse {
+        BrokerHeartbeatResponse {
+            error,
+            is_caught_up: false,
+            is_fenced: true,
+            should_shut_down: false,
+        }
+    }
+
+    fn size(&self) -> u64 {
+        SMALL
+    }
+}
+
+impl ResponseBody for BrokerHeartbeatResponse {
+    fn locks(&self, _: &mut Vec<TopicPartition>) {}
+
+    fn has_error(&self, error: ErrorCode) -> bool {
+        self.error == error
+    }
+
+    fn size(&self) -> u64 {
+        SMALL
+    }
+}
+
+impl RequestBody for AlterPartitionRequest {
+    type Response = AlterPartitionResponse;
+
+    fn locks(&self, _: &mut Vec<TopicPartition>) {}
+
+    fn refused(&self, error: ErrorCode) -> AlterPartitionResponse {
+        AlterPartitionResponse { error, partitions: Vec::new() }
+    }
+
+    fn size(&self) -> u64 {
+        SMALL
+    }
+}
+
+impl ResponseBody for AlterPartitionResponse {
+    fn locks(&self, locks: &mut Vec<TopicPartition>) {
+        locks.extend(self.partitions.iter().map(|p| p.partition));
+    }
+
+    fn has_error(&self, error: ErrorCode) -> bool {
+        self.error == error || self.partitions.iter().any(|p| p.error == error)
+    }
+
+    fn size(&self) -> u64 {
+        SMALL
+    }
+}
+
+impl RequestBody for AssignReplicasToDirsRequest {
+    type Response = AssignReplicasToDirsResponse;
+
+    fn locks(&self, _: &mut Vec<TopicPartition>) {}
+
+    fn refused(&self, error: ErrorCode) -> AssignReplicasToDirsResponse {
+        AssignReplicasToDirsResponse { error, directories: Vec::new() }
+    }
+
+    fn size(&self) -> u64 {
+        self.directories.iter().map(|(_, partitions)| partitions.len() as u64 * PARTITION).sum()
+    }
+}
+
+impl ResponseBody for AssignReplicasToDirsResponse {
+    fn locks(&self, _: &mut Vec<TopicPartition>) {}
+
+    fn has_error(&self, error: ErrorCode) -> bool {
+        let partitions = || self.directories.iter().flat_map(|(_, partitions)| partitions);
+        self.error == error || partitions().any(|(_, other)| *other == error)
+    }
+
+    fn size(&self) -> u64 {
+        self.directories.iter().map(|(_, partitions)| partitions.len() as u64 * PARTITION).sum()
+    }
 }

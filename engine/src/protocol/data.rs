@@ -1,5 +1,6 @@
 //! Writing and reading records: Produce, Fetch, ListOffsets, OffsetForLeaderEpoch.
 
+use super::api::{PARTITION, RequestBody, ResponseBody, SMALL};
 use crate::error::ErrorCode;
 use crate::ids::{BrokerEpoch, BrokerId, LeaderEpoch, Offset, TopicPartition};
 use bytes::Bytes;
@@ -278,4 +279,139 @@ pub struct OffsetForLeaderEpochResult {
     pub error: ErrorCode,
     /// The end; `None` if the leader does not know that epoch.
     pub end: Option<EpochEndOffset>,
+}
+
+impl RequestBody for ProduceRequest {
+    type Response = ProduceResponse;
+
+    fn locks(&self, locks: &mut Vec<TopicPartition>) {
+        locks.extend(self.partitions.iter().map(|p| p.partition));
+    }
+
+    fn refused(&self, error: ErrorCode) -> ProduceResponse {
+        let refused = |p: &ProducePartition| ProducedPartition {
+            partition: p.partition,
+            error,
+            base_offset: -1,
+            log_start_offset: -1,
+            current_leader: None,
+        };
+        ProduceResponse { partitions: self.partitions.iter().map(refused).collect() }
+    }
+
+    fn size(&self) -> u64 {
+        self.partitions.iter().map(|p| PARTITION + p.records.len() as u64).sum()
+    }
+}
+
+impl ResponseBody for ProduceResponse {
+    fn locks(&self, _: &mut Vec<TopicPartition>) {}
+
+    fn has_error(&self, error: ErrorCode) -> bool {
+        self.partitions.iter().any(|p| p.error == error)
+    }
+
+    fn size(&self) -> u64 {
+        self.partitions.len() as u64 * PARTITION
+    }
+}
+
+impl RequestBody for FetchRequest {
+    type Response = FetchResponse;
+
+    fn locks(&self, locks: &mut Vec<TopicPartition>) {
+        locks.extend(self.partitions.iter().map(|p| p.partition));
+    }
+
+    fn refused(&self, error: ErrorCode) -> FetchResponse {
+        FetchResponse { error, partitions: Vec::new() }
+    }
+
+    fn size(&self) -> u64 {
+        self.partitions.len() as u64 * PARTITION
+    }
+}
+
+impl ResponseBody for FetchResponse {
+    fn locks(&self, locks: &mut Vec<TopicPartition>) {
+        locks.extend(self.partitions.iter().map(|p| p.partition));
+    }
+
+    fn has_error(&self, error: ErrorCode) -> bool {
+        self.error == error || self.partitions.iter().any(|p| p.error == error)
+    }
+
+    fn size(&self) -> u64 {
+        self.partitions.iter().map(|p| PARTITION + p.records.size()).sum()
+    }
+}
+
+impl RequestBody for ListOffsetsRequest {
+    type Response = ListOffsetsResponse;
+
+    fn locks(&self, locks: &mut Vec<TopicPartition>) {
+        locks.extend(self.partitions.iter().map(|p| p.partition));
+    }
+
+    fn refused(&self, error: ErrorCode) -> ListOffsetsResponse {
+        let refused = |p: &ListOffset| ListedOffset {
+            partition: p.partition,
+            error,
+            timestamp: -1,
+            offset: -1,
+            leader_epoch: None,
+        };
+        ListOffsetsResponse { partitions: self.partitions.iter().map(refused).collect() }
+    }
+
+    fn size(&self) -> u64 {
+        SMALL
+    }
+}
+
+impl ResponseBody for ListOffsetsResponse {
+    fn locks(&self, locks: &mut Vec<TopicPartition>) {
+        locks.extend(self.partitions.iter().map(|p| p.partition));
+    }
+
+    fn has_error(&self, error: ErrorCode) -> bool {
+        self.partitions.iter().any(|p| p.error == error)
+    }
+
+    fn size(&self) -> u64 {
+        SMALL
+    }
+}
+
+impl RequestBody for OffsetForLeaderEpochRequest {
+    type Response = OffsetForLeaderEpochResponse;
+
+    fn locks(&self, locks: &mut Vec<TopicPartition>) {
+        locks.extend(self.partitions.iter().map(|p| p.partition));
+    }
+
+    fn refused(&self, error: ErrorCode) -> OffsetForLeaderEpochResponse {
+        let refused = |p: &OffsetForLeaderEpoch| OffsetForLeaderEpochResult {
+            partition: p.partition,
+            error,
+            end: None,
+        };
+        OffsetForLeaderEpochResponse { partitions: self.partitions.iter().map(refused).collect() }
+    }
+
+    fn size(&self) -> u64 {
+        SMALL
+    }
+}
+
+impl ResponseBody for OffsetForLeaderEpochResponse {
+    fn locks(&self, _: &mut Vec<TopicPartition>) {}
+
+    fn has_error(&self, error: ErrorCode) -> bool {
+        self.partitions.iter().any(|p| p.error == error)
+    }
+
+    fn size(&self) -> u64 {
+        SMALL
+    }
 }

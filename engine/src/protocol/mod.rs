@@ -5,6 +5,7 @@
 //! Metadata and CreateTopics know names.
 
 mod admin;
+mod api;
 mod broker;
 mod data;
 mod quorum;
@@ -14,6 +15,7 @@ pub use admin::{
     ElectLeadersRequest, ElectLeadersResponse, ElectionType, MetadataBroker, MetadataPartition,
     MetadataRequest, MetadataResponse, MetadataTopic,
 };
+pub use api::{ApiKey, Request, Response, Served};
 pub use broker::{
     AlterPartition, AlterPartitionRequest, AlterPartitionResponse, AlteredPartition,
     AssignReplicasToDirsRequest, AssignReplicasToDirsResponse, BrokerHeartbeatRequest,
@@ -59,88 +61,15 @@ pub enum Message {
     },
 }
 
-macro_rules! apis {
-    ($($api:ident $request:ident $response:ident)*) => {
-        /// A request.
-        #[derive(Clone, Debug, PartialEq, Eq, Hash)]
-        pub enum Request {
-            $(#[doc = concat!("See [`", stringify!($request), "`].")] $api($request),)*
-        }
-
-        /// A response.
-        #[derive(Clone, Debug, PartialEq, Eq, Hash)]
-        pub enum Response {
-            $(#[doc = concat!("See [`", stringify!($response), "`].")] $api($response),)*
-        }
-
-        $(
-            impl From<$request> for Request {
-                fn from(body: $request) -> Self { Self::$api(body) }
-            }
-
-            impl From<$response> for Response {
-                fn from(body: $response) -> Self { Self::$api(body) }
-            }
-        )*
-
-        impl Request {
-            /// Its name in the protocol.
-            pub fn name(&self) -> &'static str {
-                match self { $(Self::$api(_) => stringify!($request),)* }
-            }
-        }
-
-        impl Response {
-            /// Its name in the protocol.
-            pub fn name(&self) -> &'static str {
-                match self { $(Self::$api(_) => stringify!($response),)* }
-            }
-        }
-    };
-}
-
-apis! {
-    Produce ProduceRequest ProduceResponse
-    Fetch FetchRequest FetchResponse
-    ListOffsets ListOffsetsRequest ListOffsetsResponse
-    OffsetForLeaderEpoch OffsetForLeaderEpochRequest OffsetForLeaderEpochResponse
-    Metadata MetadataRequest MetadataResponse
-    CreateTopics CreateTopicsRequest CreateTopicsResponse
-    ElectLeaders ElectLeadersRequest ElectLeadersResponse
-    AlterPartition AlterPartitionRequest AlterPartitionResponse
-    BrokerRegistration BrokerRegistrationRequest BrokerRegistrationResponse
-    BrokerHeartbeat BrokerHeartbeatRequest BrokerHeartbeatResponse
-    AssignReplicasToDirs AssignReplicasToDirsRequest AssignReplicasToDirsResponse
-    Vote VoteRequest VoteResponse
-    BeginQuorumEpoch BeginQuorumEpochRequest BeginQuorumEpochResponse
-    EndQuorumEpoch EndQuorumEpochRequest EndQuorumEpochResponse
-}
-
 impl machine::Message for Message {
     /// Headers are counted as constants near their real size; records are counted exactly.
     fn wire_size(&self) -> u64 {
         const HEADER: u64 = 32;
-        const PARTITION: u64 = 48;
-        let body = match self {
-            Self::Request { body, .. } => match body {
-                Request::Produce(r) => {
-                    r.partitions.iter().map(|p| PARTITION + p.records.len() as u64).sum()
-                }
-                Request::Fetch(r) => r.partitions.len() as u64 * PARTITION,
-                _ => 2 * PARTITION,
-            },
-            Self::Response { body, .. } => match body {
-                Response::Produce(r) => r.partitions.len() as u64 * PARTITION,
-                Response::Fetch(r) => {
-                    r.partitions.iter().map(|p| PARTITION + p.records.size()).sum()
-                }
-                Response::Metadata(r) => {
-                    r.topics.iter().map(|t| (1 + t.partitions.len() as u64) * PARTITION).sum()
-                }
-                _ => 2 * PARTITION,
-            },
-        };
-        HEADER + body
+        HEADER
+            + match self {
+                Self::Request { body, .. } => body.size(),
+                Self::Response { body, .. } => body.size(),
+            }
     }
 
     fn name(&self) -> &'static str {

@@ -1,8 +1,9 @@
 //! The controller quorum: Vote, BeginQuorumEpoch, EndQuorumEpoch (KIP-595, KIP-996). Replication
 //! itself uses Fetch on `__cluster_metadata-0`.
 
+use super::api::{RequestBody, ResponseBody, SMALL};
 use crate::error::ErrorCode;
-use crate::ids::{BrokerId, LeaderEpoch, Offset};
+use crate::ids::{BrokerId, LeaderEpoch, Offset, TopicPartition};
 
 /// Asks for a vote, or whether there would be one (pre-vote, KIP-996).
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -72,4 +73,94 @@ pub struct EndQuorumEpochResponse {
     pub leader: Option<BrokerId>,
     /// The voter's epoch.
     pub leader_epoch: LeaderEpoch,
+}
+
+impl RequestBody for VoteRequest {
+    type Response = VoteResponse;
+
+    fn locks(&self, locks: &mut Vec<TopicPartition>) {
+        locks.push(TopicPartition::METADATA);
+    }
+
+    fn refused(&self, error: ErrorCode) -> VoteResponse {
+        VoteResponse { error, leader: None, leader_epoch: -1, vote_granted: false }
+    }
+
+    fn size(&self) -> u64 {
+        SMALL
+    }
+}
+
+impl ResponseBody for VoteResponse {
+    fn locks(&self, locks: &mut Vec<TopicPartition>) {
+        locks.push(TopicPartition::METADATA);
+    }
+
+    fn has_error(&self, error: ErrorCode) -> bool {
+        self.error == error
+    }
+
+    fn size(&self) -> u64 {
+        SMALL
+    }
+}
+
+impl RequestBody for BeginQuorumEpochRequest {
+    type Response = BeginQuorumEpochResponse;
+
+    fn locks(&self, locks: &mut Vec<TopicPartition>) {
+        locks.push(TopicPartition::METADATA);
+    }
+
+    fn refused(&self, error: ErrorCode) -> BeginQuorumEpochResponse {
+        BeginQuorumEpochResponse { error, leader: None, leader_epoch: -1 }
+    }
+
+    fn size(&self) -> u64 {
+        SMALL
+    }
+}
+
+impl ResponseBody for BeginQuorumEpochResponse {
+    fn locks(&self, locks: &mut Vec<TopicPartition>) {
+        locks.push(TopicPartition::METADATA);
+    }
+
+    fn has_error(&self, error: ErrorCode) -> bool {
+        self.error == error
+    }
+
+    fn size(&self) -> u64 {
+        SMALL
+    }
+}
+
+impl RequestBody for EndQuorumEpochRequest {
+    type Response = EndQuorumEpochResponse;
+
+    fn locks(&self, locks: &mut Vec<TopicPartition>) {
+        locks.push(TopicPartition::METADATA);
+    }
+
+    fn refused(&self, error: ErrorCode) -> EndQuorumEpochResponse {
+        EndQuorumEpochResponse { error, leader: None, leader_epoch: -1 }
+    }
+
+    fn size(&self) -> u64 {
+        SMALL
+    }
+}
+
+impl ResponseBody for EndQuorumEpochResponse {
+    fn locks(&self, locks: &mut Vec<TopicPartition>) {
+        locks.push(TopicPartition::METADATA);
+    }
+
+    fn has_error(&self, error: ErrorCode) -> bool {
+        self.error == error
+    }
+
+    fn size(&self) -> u64 {
+        SMALL
+    }
 }

@@ -31,18 +31,19 @@ pub struct Candidate {
     pub fenced: bool,
     /// It is shutting down.
     pub shutting_down: bool,
-    /// The broker epoch of the life that fetched.
+    /// The broker epoch of the life that fetched; -1 if it was not registered yet.
     pub fetched_epoch: BrokerEpoch,
     /// The broker epoch in the metadata; -1 if the broker is not registered.
     pub registered_epoch: BrokerEpoch,
 }
 
 /// Whether a follower may be proposed for the ISR at all: a fenced or leaving broker cannot lead
-/// (KIP-841), and one that has restarted since may have lost what it fetched (KIP-903).
+/// (KIP-841), and one that has restarted since may have lost what it fetched (KIP-903). A fetch
+/// of a life that was not registered yet names none, and passes (`Partition.isReplicaIsrEligible`).
 pub fn is_eligible(candidate: Candidate) -> bool {
     !candidate.fenced
         && !candidate.shutting_down
-        && candidate.fetched_epoch == candidate.registered_epoch
+        && (candidate.fetched_epoch == -1 || candidate.fetched_epoch == candidate.registered_epoch)
 }
 
 /// How far a member of the ISR is behind.

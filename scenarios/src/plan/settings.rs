@@ -141,13 +141,14 @@ impl Matrix {
 
     /// Kafka's own time-outs instead of those of the file, or others of the same order.
     fn time_outs(&mut self) {
-        const TIMES: [&str; 12] = [
+        const TIMES: [&str; 13] = [
             "broker.heartbeat.interval.ms",
             "broker.session.timeout.ms",
             "replica.lag.time.max.ms",
             "replica.fetch.backoff.ms",
             "replica.socket.timeout.ms",
             "controller.quorum.request.timeout.ms",
+            "controller.socket.timeout.ms",
             "controller.quorum.fetch.timeout.ms",
             "controller.quorum.election.timeout.ms",
             "controller.quorum.election.backoff.max.ms",

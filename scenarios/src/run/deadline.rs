@@ -43,9 +43,10 @@ fn of_cluster(cluster: &Cluster) -> Span {
     // A broker finds the active controller, learns the metadata, registers and is unfenced; a
     // session that it had before may have to end first.
     let registration = sum(&[
-        broker.connection_setup_timeout.min(twice(broker.controller_request_timeout)),
         twice(broker.controller_request_timeout),
         twice(broker.quorum_fetch_timeout),
+        // A registration or heartbeat that got no answer, and the wait after it.
+        twice(broker.heartbeat_interval),
         twice(broker.heartbeat_interval),
         controller.session_timeout,
     ]);
@@ -56,7 +57,7 @@ fn of_cluster(cluster: &Cluster) -> Span {
         twice(broker.replica_fetch_backoff),
         broker.replica_fetch_wait_max,
         twice(broker.replica_lag_time_max),
-        twice(broker.controller_request_timeout),
+        broker.controller_socket_timeout,
     ]);
     sum(&[election, registration, replication, RETRANSMISSION])
 }

@@ -1,8 +1,7 @@
 //! The metadata log as a broker follows it (`MetadataLoader`, `BrokerMetadataPublisher`).
 //!
 //! A broker observes the metadata quorum and replays what is committed. After a start it publishes
-//! nothing until it is registered and has caught up once: what it would do in between belongs to
-//! leaderships that are long over. Then each step goes to the image that requests are checked
+//! nothing until it has caught up once. Then each step goes to the image that requests are checked
 //! against first, and to the replicas afterwards.
 
 mod request;
@@ -112,6 +111,11 @@ impl Metadata {
         }
         out.observe(Fact::MetadataApplied { offset: last });
         Ok(delta)
+    }
+
+    /// Whether the replicas do what the metadata says.
+    pub(super) fn is_published(&self) -> bool {
+        self.published
     }
 
     /// Whether everything is read that the quorum is known to have committed. If so for the first

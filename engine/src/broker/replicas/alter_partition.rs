@@ -1,21 +1,21 @@
 //! Proposals of in-sync replicas on their way to the controller (`AlterPartitionManager`; KIP-497).
 //!
-//! One request is in flight at a time, with all proposals that there are. A proposal leaves only
-//! when it has been answered: the controller may have applied what it did not answer, and says so
-//! when it is asked again.
+//! One request is in flight at a time, with all proposals that there are, and is sent until it is
+//! answered. A proposal leaves only then: the controller may have applied what it did not answer,
+//! and says so when it gets the proposal again.
 
 use super::Partitions;
 use super::partition::Resolution;
 use crate::broker::context::Cx;
+use crate::broker::controller_channel::ControllerChannel;
 use crate::error::ErrorCode;
 use crate::ids::TopicPartition;
-use crate::net::{ChannelConfig, Channels};
 use crate::protocol::{AlterPartition, AlterPartitionRequest, AlterPartitionResponse};
 use crate::timer::{BrokerTimer, Channel, ReplicaTimer, Timer};
 use machine::{Halt, Span};
 use std::collections::BTreeMap;
 
-/// How long to wait before a request is sent again.
+/// How long to wait after an error of the whole request.
 const BACKOFF: Span = Span::millis(50);
 
 /// The proposals.
@@ -24,32 +24,20 @@ pub(in crate::broker) struct AlterPartitions {
     unanswered: BTreeMap<TopicPartition, AlterPartition>,
     in_flight: bool,
     /// With the proposals of each request.
-    pub(super) channels: Channels<Vec<AlterPartition>>,
+    pub(super) channel: ControllerChannel<Vec<AlterPartition>>,
 }
 
 impl AlterPartitions {
     pub(super) fn new(setup_timeout: Span) -> Self {
-        let config = ChannelConfig { setup_timeout, ..ChannelConfig::default() };
-        Self {
-            unanswered: BTreeMap::new(),
-            in_flight: false,
-            channels: Channels::new(Channel::AlterPartition, config),
-        }
+        let channel = ControllerChannel::new(Channel::AlterPartition, setup_timeout, Span::MAX);
+        Self { unanswered: BTreeMap::new(), in_flight: false, channel }
     }
-}
 
-impl AlterPartitions {
-    /// Sends all proposals, if the controller is known and nothing is in flight.
+    /// Sends all proposals, if nothing is in flight.
     pub(super) fn send(&mut self, cx: &mut Cx<'_>) {
-        let now = cx.io.now.mono;
         if self.in_flight || self.unanswered.is_empty() {
             return;
         }
-        let ready = cx.context.controller.filter(|node| self.channels.is_ready(now, *node));
-        let Some(controller) = ready else {
-            self.send_later(cx);
-            return;
-        };
         let proposals: Vec<_> = self.unanswered.values().cloned().collect();
         let request = AlterPartitionRequest {
             broker: cx.context.id,
@@ -57,19 +45,12 @@ impl AlterPartitions {
             partitions: proposals.clone(),
         };
         self.in_flight = true;
-        let timeout = cx.context.config.controller_request_timeout;
-        self.channels.send(now, controller, request, timeout, proposals, cx.io.out);
+        self.channel.send(request, proposals, cx);
     }
 
     fn send_later(&self, cx: &mut Cx<'_>) {
         let timer = Timer::Broker(BrokerTimer::Replica(ReplicaTimer::AlterPartition));
         cx.io.out.set_timer(timer, cx.io.now.mono + BACKOFF);
-    }
-
-    /// The request got no response. No proposal is taken back.
-    pub(super) fn on_failed(&mut self, cx: &mut Cx<'_>) {
-        self.in_flight = false;
-        self.send_later(cx);
     }
 }
 

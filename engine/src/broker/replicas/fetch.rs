@@ -40,7 +40,7 @@ impl Partitions {
         let served = if Self::is_enough(&request, &fetched, cx) || request.max_wait.0 == 0 {
             Served::Response(self.fetched(&request, fetched.response, cx).into())
         } else {
-            let deadline = cx.io.now.mono + request.max_wait;
+            let deadline = Some(cx.io.now.mono + request.max_wait);
             self.watch(conn, &request);
             let body = Delayed::Fetch(request);
             cx.requests.park(conn, Parked { correlation_id, deadline, body }, cx.io.out);

@@ -1,53 +1,48 @@
 //! The logs at a start, and new ones (`LogManager.loadLogs`, `getOrCreateLog`).
 
 use super::partition::log_config;
-use super::{Partition, Partitions};
+use super::{Partition, Partitions, Replicas};
 use crate::broker::context::{Cx, Io, disk_failed, log_dir_failed};
 use crate::config::TopicConfig;
 use crate::fact::Fact;
-use crate::ids::{BrokerEpoch, TopicId, TopicPartition};
+use crate::ids::{TopicId, TopicPartition};
 use crate::log::checkpoint::{
     self, LOG_START_OFFSETS, Offsets, RECOVERY_POINTS, REPLICATION_OFFSETS,
 };
 use crate::log::{Log, clean_shutdown, partition_metadata};
 use crate::raft;
 use machine::Halt;
-use std::collections::BTreeMap;
 
 /// The log directory: the top of the disk.
 pub(in crate::broker) const LOG_DIR: &str = "";
 /// What the directory of a log ends with that was set aside.
 pub(super) const STRAY: &str = "-stray";
 
-/// What a start found.
-pub(in crate::broker) struct Loaded {
-    pub(in crate::broker) partitions: BTreeMap<TopicPartition, Partition>,
-    /// The broker epoch in the clean-shutdown file, if there was one.
-    pub(in crate::broker) previous_broker_epoch: Option<BrokerEpoch>,
-}
-
-/// Loads all logs. The mark of a clean shutdown is taken away first: if this start fails half way,
-/// the next one must not believe it.
-pub(in crate::broker) fn load(defaults: &TopicConfig, io: &mut Io<'_>) -> Result<Loaded, Halt> {
-    let previous_broker_epoch = clean_shutdown::take(io.disk, LOG_DIR).map_err(disk_failed)?;
-    let found = Found {
-        clean: previous_broker_epoch.is_some(),
-        recovery_points: checkpoint::read(io.disk, RECOVERY_POINTS).map_err(disk_failed)?,
-        high_watermarks: checkpoint::read(io.disk, REPLICATION_OFFSETS).map_err(disk_failed)?,
-        log_starts: checkpoint::read(io.disk, LOG_START_OFFSETS).map_err(disk_failed)?,
-    };
-    let mut partitions = BTreeMap::new();
-    for dir in io.disk.list(LOG_DIR).map_err(disk_failed)? {
-        let Some((topic, index)) = topic_and_index(&dir) else { continue };
-        let Some(id) = partition_metadata::read(io.disk, &dir).map_err(disk_failed)? else {
-            // It was being created, and is empty.
-            io.disk.remove(&dir).map_err(disk_failed)?;
-            continue;
+impl Replicas {
+    /// Loads all logs, with the first metadata of this life. The mark of a clean shutdown is taken
+    /// away before: if loading fails half way, the next start must not believe it.
+    pub(super) fn load(&mut self, cx: &mut Cx<'_>) -> Result<(), Halt> {
+        let (image, io) = (&cx.context.image, &mut cx.io);
+        let found = Found {
+            clean: clean_shutdown::take(io.disk, LOG_DIR).map_err(disk_failed)?,
+            recovery_points: checkpoint::read(io.disk, RECOVERY_POINTS).map_err(disk_failed)?,
+            high_watermarks: checkpoint::read(io.disk, REPLICATION_OFFSETS).map_err(disk_failed)?,
+            log_starts: checkpoint::read(io.disk, LOG_START_OFFSETS).map_err(disk_failed)?,
         };
-        let id = TopicPartition::new(TopicId(id), index);
-        partitions.insert(id, found.open(&dir, topic, id, defaults, io)?);
+        for dir in io.disk.list(LOG_DIR).map_err(disk_failed)? {
+            let Some((topic, index)) = topic_and_index(&dir) else { continue };
+            let Some(id) = partition_metadata::read(io.disk, &dir).map_err(disk_failed)? else {
+                // It was being created, and is empty.
+                io.disk.remove(&dir).map_err(disk_failed)?;
+                continue;
+            };
+            let id = TopicPartition::new(TopicId(id), index);
+            let config = image.topic_config(id.topic).unwrap_or(image.default_topic_config());
+            let partition = found.open(&dir, topic, id, config, io)?;
+            self.partitions.hosted.insert(id, partition);
+        }
+        Ok(())
     }
-    Ok(Loaded { partitions, previous_broker_epoch })
 }
 
 /// What the files beside the logs say.
@@ -64,13 +59,13 @@ impl Found {
         dir: &str,
         topic: &str,
         id: TopicPartition,
-        defaults: &TopicConfig,
+        topic_config: &TopicConfig,
         io: &mut Io<'_>,
     ) -> Result<Partition, Halt> {
         let key = (topic.to_owned(), id.partition as u32);
         let of = |offsets: &Offsets| offsets.get(&key).copied().unwrap_or(0);
         let (recovery_point, log_start) = (of(&self.recovery_points), of(&self.log_starts));
-        let config = log_config(defaults);
+        let config = log_config(topic_config);
         let (log, recovery) = Log::open_from(
             dir,
             &config,
@@ -82,7 +77,7 @@ impl Found {
         )
         .map_err(log_dir_failed)?;
         let high_watermark = of(&self.high_watermarks);
-        let config = defaults.clone();
+        let config = topic_config.clone();
         let partition =
             Partition::new(id, topic.to_owned(), log, high_watermark, config, io.now.mono);
         io.out.observe(Fact::Loaded {

@@ -24,7 +24,7 @@ mod produce;
 mod publish;
 mod waiting;
 
-pub(super) use loading::{LOG_DIR, load};
+pub(super) use loading::LOG_DIR;
 pub(super) use partition::Partition;
 #[cfg(test)]
 pub(super) use partition::{FetchLimits, Reader};
@@ -59,18 +59,13 @@ pub(super) struct Partitions {
 }
 
 impl Replicas {
-    /// The replicas whose logs were found at a start.
-    pub(super) fn new(hosted: BTreeMap<TopicPartition, Partition>, setup_timeout: Span) -> Self {
+    /// No replicas: logs are loaded with the first metadata.
+    pub(super) fn new(setup_timeout: Span) -> Self {
         let alterations = AlterPartitions::new(setup_timeout);
         Self {
-            partitions: Partitions { hosted, alterations, woken: Vec::new() },
+            partitions: Partitions { hosted: BTreeMap::new(), alterations, woken: Vec::new() },
             fetchers: Fetchers::new(setup_timeout),
         }
-    }
-
-    /// Begins the periodic work.
-    pub(super) fn start(&self, cx: &mut Cx<'_>) {
-        checkpoints::start(cx);
     }
 
     /// Adds the partitions that a timer works on.
@@ -118,7 +113,7 @@ impl Replicas {
 impl Part for Replicas {
     fn on_opened(&mut self, conn: ConnId) -> bool {
         self.fetchers.channels.on_opened(conn).is_some()
-            || self.partitions.alterations.channels.on_opened(conn).is_some()
+            || self.partitions.alterations.channel.on_opened(conn)
     }
 
     fn on_closed(&mut self, conn: ConnId, cx: &mut Cx<'_>) -> Result<bool, Halt> {
@@ -127,11 +122,7 @@ impl Part for Replicas {
             self.fetchers.on_failed(failed.peer.node, &failed.failed, cx);
             return Ok(true);
         }
-        let closed = self.partitions.alterations.channels.on_closed(now, conn).is_some();
-        if closed {
-            self.partitions.alterations.on_failed(cx);
-        }
-        Ok(closed)
+        Ok(self.partitions.alterations.channel.on_closed(conn, cx))
     }
 
     fn on_response(
@@ -143,10 +134,12 @@ impl Part for Replicas {
     ) -> Result<(), Halt> {
         let Self { partitions, fetchers } = self;
         match body {
-            Response::AlterPartition(response) => {
-                match partitions.alterations.channels.on_response(conn, correlation_id) {
-                    Some((_, sent)) => partitions.on_altered(&sent, &response, cx),
-                    None => Ok(()),
+            body @ Response::AlterPartition(_) => {
+                match partitions.alterations.channel.on_response(conn, correlation_id, body, cx) {
+                    Some((sent, Response::AlterPartition(response))) => {
+                        partitions.on_altered(&sent, &response, cx)
+                    }
+                    _ => Ok(()),
                 }
             }
             body => match fetchers.channels.on_response(conn, correlation_id) {
@@ -165,14 +158,13 @@ impl Part for Replicas {
                 self.fetchers.on_failed(failed.peer.node, &failed.failed, cx);
             }
         } else {
-            for _ in self.partitions.alterations.channels.on_timer(now, cx.io.out) {
-                self.partitions.alterations.on_failed(cx);
-            }
+            self.partitions.alterations.channel.on_requests_timer(cx);
         }
     }
 
-    fn on_controller(&mut self, cx: &mut Cx<'_>) {
-        self.partitions.alterations.send(cx);
+    /// No request of this channel is ever given up.
+    fn on_channel_timer(&mut self, _: Channel, cx: &mut Cx<'_>) {
+        self.partitions.alterations.channel.on_timer(cx);
     }
 
     fn on_client_closed(&mut self, conn: ConnId, _: Option<&Parked>) {

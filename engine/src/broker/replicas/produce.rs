@@ -174,7 +174,7 @@ impl Partitions {
                 partition.waiting.add_produce(batch.last_offset + 1, conn);
             }
         }
-        let deadline = cx.io.now.mono + request.timeout;
+        let deadline = Some(cx.io.now.mono + request.timeout);
         let body = Delayed::Produce(produce);
         cx.requests.park(conn, Parked { correlation_id, deadline, body }, cx.io.out);
     }

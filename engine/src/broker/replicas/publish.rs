@@ -1,7 +1,7 @@
 //! Leading and following as the metadata says (`ReplicaManager.applyDelta`).
 
-use super::Replicas;
 use super::fetcher::FetchState;
+use super::{Replicas, checkpoints};
 use crate::broker::context::{Cx, disk_failed};
 use crate::ids::{BrokerId, Offset, TopicPartition};
 use crate::metadata::{ImageDelta, MetadataRecord, PartitionChange, PartitionRecord};
@@ -28,8 +28,10 @@ impl Replicas {
         }
     }
 
-    /// Does what the whole image says, for the first time in this life.
-    pub(in crate::broker) fn publish_all(&mut self, cx: &mut Cx<'_>) -> Result<(), Halt> {
+    /// Loads the logs and does what the whole image says, for the first time in this life.
+    pub(in crate::broker) fn publish_first(&mut self, cx: &mut Cx<'_>) -> Result<(), Halt> {
+        self.load(cx)?;
+        checkpoints::start(cx);
         let image = &cx.context.image;
         let own = cx.context.id;
         let is_replica = |id: &TopicPartition| {
@@ -40,10 +42,6 @@ impl Replicas {
         let hosted: BTreeSet<_> = image.partitions().map(|(id, _)| id).filter(is_replica).collect();
         for id in stray {
             self.set_aside(id, cx)?;
-        }
-        let known: Vec<_> = self.partitions.hosted.keys().copied().collect();
-        for id in known {
-            self.reconfigure(id, cx);
         }
         self.publish_partitions(&hosted, cx)
     }

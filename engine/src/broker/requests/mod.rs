@@ -31,8 +31,9 @@ pub(super) enum Served {
 #[derive(Clone, Debug)]
 pub(super) struct Parked {
     pub(super) correlation_id: u32,
-    /// When it gets a response whatever has happened until then.
-    pub(super) deadline: Mono,
+    /// When it gets a response whatever has happened until then; `None` if the part that parked
+    /// it sees to that.
+    pub(super) deadline: Option<Mono>,
     pub(super) body: Delayed,
 }
 
@@ -96,9 +97,9 @@ impl Requests {
 
     /// Parks the request in hand on `conn`.
     pub(super) fn park(&mut self, conn: ConnId, parked: Parked, out: &mut Outbox) {
-        if parked.deadline < self.armed {
-            self.armed = parked.deadline;
-            out.set_timer(Timer::Broker(BrokerTimer::Waiting), parked.deadline);
+        if let Some(deadline) = parked.deadline.filter(|deadline| *deadline < self.armed) {
+            self.armed = deadline;
+            out.set_timer(Timer::Broker(BrokerTimer::Waiting), deadline);
         }
         self.put_back(conn, parked);
     }
@@ -111,13 +112,15 @@ impl Requests {
     /// Takes the parked request of `conn`, to answer it.
     pub(super) fn take(&mut self, conn: ConnId) -> Option<Parked> {
         let parked = self.parked.remove(&conn)?;
-        self.deadlines.remove(&(parked.deadline, conn));
+        if let Some(deadline) = parked.deadline {
+            self.deadlines.remove(&(deadline, conn));
+        }
         Some(parked)
     }
 
     /// Puts back what [`Requests::take`] took.
     pub(super) fn put_back(&mut self, conn: ConnId, parked: Parked) {
-        self.deadlines.insert((parked.deadline, conn));
+        self.deadlines.extend(parked.deadline.map(|deadline| (deadline, conn)));
         self.parked.insert(conn, parked);
     }
 
@@ -176,7 +179,8 @@ impl Requests {
 
     /// Panics if it contradicts itself.
     pub(super) fn invariants(&self) {
-        assert_eq!(self.parked.len(), self.deadlines.len(), "whatever is parked has a deadline");
+        let timed = self.parked.values().filter(|parked| parked.deadline.is_some()).count();
+        assert_eq!(timed, self.deadlines.len(), "deadlines are those of parked requests");
         let muted = self.parked.keys().all(|conn| self.incoming.is_muted(*conn));
         assert!(muted, "the connection of a parked request is muted");
     }

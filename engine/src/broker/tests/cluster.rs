@@ -62,6 +62,8 @@ pub(super) struct Cluster {
     pub(super) answers: BTreeMap<ConnId, Vec<Response>>,
     pub(super) closed: BTreeSet<ConnId>,
     correlation_ids: BTreeMap<ConnId, u32>,
+    /// What brokers asked, whether or not it got through: when, from, to.
+    pub(super) asked: Vec<(Mono, BrokerId, BrokerId, Request)>,
 }
 
 impl Cluster {
@@ -105,6 +107,7 @@ impl Cluster {
             answers: BTreeMap::new(),
             closed: BTreeSet::new(),
             correlation_ids: BTreeMap::new(),
+            asked: Vec::new(),
         }
     }
 
@@ -222,6 +225,9 @@ impl Cluster {
     fn send(&mut self, conn: ConnId, from: BrokerId, message: Message) {
         if let Some((a, b)) = self.connections.get(&conn).copied() {
             let to = if a == from { b } else { a };
+            if let Message::Request { body, .. } = &message {
+                self.asked.push((self.now, from, to, body.clone()));
+            }
             if !self.cuts.contains(&(from, to)) {
                 self.push(Event::Deliver(conn, to, message));
             }
@@ -306,8 +312,12 @@ impl Cluster {
         }
     }
 
-    pub(super) fn stop(&mut self, id: BrokerId) {
+    pub(super) fn begin_stop(&mut self, id: BrokerId) {
         self.handle(id, Input::Stop);
+    }
+
+    pub(super) fn stop(&mut self, id: BrokerId) {
+        self.begin_stop(id);
         self.until(|cluster| cluster.halts.contains_key(&id));
     }
 
@@ -356,6 +366,13 @@ impl Cluster {
         conn
     }
 
+    /// The client closes a connection.
+    pub(super) fn hang_up(&mut self, conn: ConnId) {
+        if let Some((_, broker)) = self.connections.remove(&conn) {
+            self.push(Event::Closed(conn, broker, CLIENT));
+        }
+    }
+
     pub(super) fn ask(&mut self, conn: ConnId, request: impl Into<Request>) {
         let correlation_id = self.correlation_ids.get_mut(&conn).unwrap();
         *correlation_id += 1;
@@ -372,6 +389,22 @@ impl Cluster {
     pub(super) fn produce(&mut self, conn: ConnId, partition: TopicPartition, acks: i16) {
         let partitions = vec![ProducePartition { partition, records: batch() }];
         self.ask(conn, ProduceRequest { acks, timeout: Span::secs(30), partitions });
+    }
+
+    /// When `from` asked the controller something that is `like` this.
+    pub(super) fn asked_controller(
+        &self,
+        from: BrokerId,
+        like: impl Fn(&Request) -> bool,
+    ) -> Vec<Mono> {
+        let of = self.asked.iter().filter(|(_, by, to, _)| (*by, *to) == (from, CONTROLLER));
+        of.filter(|(.., request)| like(request)).map(|(at, ..)| *at).collect()
+    }
+
+    /// Whether the controller has registered `id` since facts were last cleared.
+    pub(super) fn is_registered(&self, id: BrokerId) -> bool {
+        let of = self.facts.iter().filter(|(node, _)| *node == id);
+        of.into_iter().any(|(_, fact)| matches!(fact, Fact::Registered { .. }))
     }
 
     /// How many replicas joined or, if negative, left by each ISR that this leader proposed.

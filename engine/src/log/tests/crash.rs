@@ -88,9 +88,11 @@ fn the_mark_of_a_clean_shutdown_is_taken_once() {
         Some(&br#"{"version":0,"brokerEpoch":42}"#[..])
     );
     disk.lose_unsynced();
-    assert_eq!(clean_shutdown::take(&mut disk, ""), Ok(Some(42)));
+    assert_eq!(clean_shutdown::read(&mut disk, ""), Ok(Some(42)));
+    assert_eq!(clean_shutdown::take(&mut disk, ""), Ok(true));
     disk.lose_unsynced();
-    assert_eq!(clean_shutdown::take(&mut disk, ""), Ok(None), "gone for good");
+    assert_eq!(clean_shutdown::read(&mut disk, ""), Ok(None), "gone for good");
+    assert_eq!(clean_shutdown::take(&mut disk, ""), Ok(false));
 }
 
 #[test]

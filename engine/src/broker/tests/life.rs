@@ -1,0 +1,176 @@
+//! The order and timing of a broker's life: rows B1, B3, B6 and B7 of what differed from Kafka.
+
+use super::cluster::{BROKERS, CONTROLLER, Cluster};
+use super::produced;
+use crate::error::ErrorCode;
+use crate::fact::Fact;
+use crate::ids::BrokerId;
+use crate::protocol::{FetchRequest, MetadataRequest, Request};
+use machine::{Halt, Mono, Span};
+
+const MARK: &str = ".kafka_cleanshutdown";
+
+fn is_registration(request: &Request) -> bool {
+    matches!(request, Request::BrokerRegistration(_))
+}
+
+fn is_heartbeat(request: &Request) -> bool {
+    matches!(request, Request::BrokerHeartbeat(_))
+}
+
+fn gaps(times: &[Mono]) -> Vec<u64> {
+    times.windows(2).map(|pair| pair[1].since(pair[0]).as_millis()).collect()
+}
+
+/// B1: the metadata comes before the registration, and replicas do not wait for it.
+#[test]
+fn a_restarted_follower_fetches_before_it_is_registered_again() {
+    let (mut cluster, orders) = Cluster::start(2);
+    cluster.run_for(Span::secs(1));
+    cluster.crash(2);
+    cluster.facts.clear();
+    let producer = cluster.connect(1);
+    cluster.produce(producer, orders, -1);
+    cluster.run_for(Span::secs(1));
+    assert!(!cluster.answers.contains_key(&producer), "it waits for 2");
+    cluster.boot(2);
+    let begun = cluster.now;
+    assert_eq!(produced(&mut cluster, producer).error, ErrorCode::None);
+    assert!(cluster.now.since(begun) < Span::secs(1));
+    assert!(!cluster.is_registered(2), "the session of its last life goes on for seconds");
+    let fetched = cluster.asked.iter().any(|(at, from, _, request)| {
+        let epoch = |fetch: &FetchRequest| fetch.replica.map(|replica| replica.epoch);
+        *at >= begun
+            && *from == 2
+            && matches!(request, Request::Fetch(fetch)
+                if fetch.partitions[0].partition == orders && epoch(fetch) == Some(-1))
+    });
+    assert!(fetched, "with the epoch of a broker that is not registered");
+}
+
+/// B1: ports open with the first unfencing.
+#[test]
+fn nobody_can_connect_to_a_broker_that_was_not_unfenced_yet() {
+    let (mut cluster, orders) = Cluster::start(2);
+    cluster.crash(1);
+    cluster.facts.clear();
+    cluster.boot(1);
+    cluster.until(|cluster| cluster.leads(1, orders));
+    assert!(!cluster.is_registered(1), "it goes by what was so before");
+    let early = cluster.connect(1);
+    cluster.ask(early, MetadataRequest { topics: None });
+    cluster.run_for(Span::secs(1));
+    assert!(cluster.closed.contains(&early) && !cluster.answers.contains_key(&early));
+    cluster.until(|cluster| cluster.is_registered(1) && !cluster.broker(1).is_fenced());
+    let late = cluster.connect(1);
+    cluster.ask(late, MetadataRequest { topics: None });
+    cluster.answer(late);
+}
+
+/// B3: every try is `broker.heartbeat.interval.ms` after the refusal of the one before.
+#[test]
+fn a_refused_registration_is_tried_again_at_a_fixed_interval() {
+    let (mut cluster, _) = Cluster::start(1);
+    cluster.crash(3);
+    cluster.facts.clear();
+    cluster.asked.clear();
+    cluster.boot(3);
+    cluster.until(|cluster| cluster.is_registered(3));
+    let gaps = gaps(&cluster.asked_controller(3, is_registration));
+    assert!(gaps.len() >= 3, "{gaps:?}");
+    assert!(gaps.iter().all(|gap| (2_000..2_060).contains(gap)), "{gaps:?}");
+}
+
+/// B3, B5: a heartbeat without an answer is given up after the interval; the next one leaves after
+/// another.
+#[test]
+fn heartbeats_to_a_controller_that_is_cut_off_leave_every_second_interval() {
+    let (mut cluster, _) = Cluster::start(1);
+    cluster.run_for(Span::secs(3));
+    cluster.cut(3, &[CONTROLLER]);
+    cluster.asked.clear();
+    cluster.run_for(Span::secs(5));
+    let beats = cluster.asked_controller(3, is_heartbeat);
+    assert_eq!(beats.len(), 1, "one in flight, and no connection after it");
+    cluster.heal();
+    let healed = cluster.now;
+    cluster.until(|cluster| cluster.asked_controller(3, is_heartbeat).len() > 1);
+    assert!(cluster.now.since(healed) < Span::millis(4_100));
+}
+
+/// B1: the first heartbeats come quickly one after another, then at the interval.
+#[test]
+fn a_broker_that_has_caught_up_reports_ready_at_once() {
+    let (cluster, _) = Cluster::start(1);
+    for id in BROKERS {
+        let beats = cluster.asked_controller(id, is_heartbeat);
+        let want_fence: Vec<_> = cluster
+            .asked
+            .iter()
+            .filter(|(_, from, ..)| *from == id)
+            .filter_map(|(.., request)| match request {
+                Request::BrokerHeartbeat(request) => Some(request.want_fence),
+                _ => None,
+            })
+            .collect();
+        assert!(want_fence[0] && !want_fence[want_fence.len() - 1], "{want_fence:?}");
+        let ready = want_fence.iter().position(|want| !want).unwrap();
+        assert!(gaps(&beats[..=ready]).iter().all(|gap| *gap < 600), "{:?}", gaps(&beats));
+    }
+}
+
+/// B6: a controlled shutdown waits five minutes for the controller.
+#[test]
+fn a_broker_that_cannot_hand_over_stops_after_five_minutes() {
+    let (mut cluster, _) = Cluster::start(1);
+    cluster.cut(2, &[CONTROLLER]);
+    cluster.begin_stop(2);
+    cluster.run_for(Span::secs(299));
+    assert!(!cluster.halts.contains_key(&2));
+    cluster.run_for(Span::secs(2));
+    assert_eq!(cluster.halts.get(&2), Some(&Halt::Clean));
+    assert!(cluster.disks[&2].content(MARK).is_some());
+}
+
+/// SIGTERM before the broker has started ends it without another word: nothing has to be handed
+/// over, and nothing is marked.
+#[test]
+fn a_broker_that_is_stopped_while_it_starts_does_not_end_cleanly() {
+    let (mut cluster, _) = Cluster::start(1);
+    cluster.crash(3);
+    cluster.boot(3);
+    cluster.run_for(Span::secs(1));
+    cluster.begin_stop(3);
+    assert_eq!(cluster.halts.get(&3), Some(&Halt::Clean));
+    assert!(cluster.disks[&3].content(MARK).is_none());
+}
+
+/// B7: the mark of a clean shutdown is consumed when logs are loaded, after the first metadata.
+#[test]
+fn a_broker_that_gives_up_without_a_controller_is_still_clean_the_next_time() {
+    let (mut cluster, orders) = Cluster::start(1);
+    cluster.stop(1);
+    cluster.halts.clear();
+    cluster.crash(CONTROLLER);
+    cluster.boot(1);
+    cluster.run_for(Span::secs(59));
+    assert!(!cluster.halts.contains_key(&1));
+    cluster.run_for(Span::secs(2));
+    assert!(matches!(&cluster.halts[&1], Halt::Failed(why) if why.contains("registered")));
+    assert!(cluster.disks[&1].content(MARK).is_some());
+    cluster.facts.clear();
+    cluster.boot(CONTROLLER);
+    cluster.boot(1);
+    let loaded = |(id, fact): &(BrokerId, Fact)| {
+        let clean = matches!(fact, Fact::Loaded { partition, clean: true, .. }
+            if *partition == orders);
+        *id == 1 && clean
+    };
+    cluster.until(|cluster| cluster.facts.iter().any(loaded));
+    assert!(cluster.disks[&1].content(MARK).is_none());
+    cluster.until(|cluster| cluster.is_registered(1));
+    let registered = |(id, fact): &(BrokerId, Fact)| {
+        *id == 1 && matches!(fact, Fact::Registered { clean: true, .. })
+    };
+    assert!(cluster.facts.iter().any(registered), "with the epoch that was in the mark");
+}

@@ -1,0 +1,173 @@
+//! The table of requests: one row for each kind, and what every kind has to say about itself.
+//!
+//! | step | place |
+//! |---|---|
+//! | its fields, [`RequestBody`] and [`ResponseBody`] | a file of this folder |
+//! | its row | `apis!` below |
+//! | who handles it | an arm in the broker's `serve` or the controller's `handle`, and in the broker's `owner_of` for its response; the compiler finds all three |
+
+use super::*;
+use crate::error::ErrorCode;
+use crate::ids::TopicPartition;
+
+/// The servers that answer a kind of request (`listeners` in Kafka's message definitions).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Served {
+    /// Brokers.
+    Broker,
+    /// Controllers. A broker closes the connection.
+    Controller,
+    /// The active controller; brokers take it there for clients (KIP-590).
+    Forwarded,
+    /// Brokers and controllers, each for partitions of its own.
+    Both,
+}
+
+/// What every request says about itself.
+pub(crate) trait RequestBody {
+    /// What answers it.
+    type Response: ResponseBody;
+
+    /// Adds the partitions that it reads or writes.
+    fn locks(&self, locks: &mut Vec<TopicPartition>);
+
+    /// The response that refuses all of it.
+    fn refused(&self, error: ErrorCode) -> Self::Response;
+
+    /// Its size on the wire without the header, in bytes, near enough for bandwidth.
+    fn size(&self) -> u64;
+}
+
+/// What every response says about itself.
+pub(crate) trait ResponseBody {
+    /// Adds the partitions that it changes where it was asked for.
+    fn locks(&self, locks: &mut Vec<TopicPartition>);
+
+    /// Whether `error` is anywhere in it.
+    fn has_error(&self, error: ErrorCode) -> bool;
+
+    /// Its size on the wire without the header, in bytes, near enough for bandwidth.
+    fn size(&self) -> u64;
+}
+
+/// The size of one partition in a request or response, records apart.
+pub(super) const PARTITION: u64 = 48;
+/// The size of a body without partitions.
+pub(super) const SMALL: u64 = 2 * PARTITION;
+
+macro_rules! apis {
+    ($($api:ident $key:literal $versions:tt $served:ident $request:ident $response:ident)*) => {
+        /// A kind of request, by its number on the wire (`ApiKeys`).
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+        #[repr(i16)]
+        pub enum ApiKey {
+            $(#[doc = concat!("See [`", stringify!($request), "`].")] $api = $key,)*
+        }
+
+        impl ApiKey {
+            /// All kinds, in the order of the table.
+            pub const ALL: &'static [Self] = &[$(Self::$api,)*];
+
+            /// The oldest and the newest version of Kafka 4.1; what is modelled is the newest.
+            pub const fn versions(self) -> (i16, i16) {
+                match self { $(Self::$api => $versions,)* }
+            }
+
+            /// The servers that answer it.
+            pub const fn served(self) -> Served {
+                match self { $(Self::$api => Served::$served,)* }
+            }
+        }
+
+        /// A request.
+        #[derive(Clone, Debug, PartialEq, Eq, Hash)]
+        pub enum Request {
+            $(#[doc = concat!("See [`", stringify!($request), "`].")] $api($request),)*
+        }
+
+        /// A response.
+        #[derive(Clone, Debug, PartialEq, Eq, Hash)]
+        pub enum Response {
+            $(#[doc = concat!("See [`", stringify!($response), "`].")] $api($response),)*
+        }
+
+        $(
+            impl From<$request> for Request {
+                fn from(body: $request) -> Self { Self::$api(body) }
+            }
+
+            impl From<$response> for Response {
+                fn from(body: $response) -> Self { Self::$api(body) }
+            }
+        )*
+
+        impl Request {
+            /// Its kind.
+            pub const fn api(&self) -> ApiKey {
+                match self { $(Self::$api(_) => ApiKey::$api,)* }
+            }
+
+            /// Its name in the protocol.
+            pub const fn name(&self) -> &'static str {
+                match self { $(Self::$api(_) => stringify!($request),)* }
+            }
+
+            /// Adds the partitions that it reads or writes.
+            pub(crate) fn locks(&self, locks: &mut Vec<TopicPartition>) {
+                match self { $(Self::$api(body) => body.locks(locks),)* }
+            }
+
+            /// The response that refuses all of it.
+            pub fn refused(&self, error: ErrorCode) -> Response {
+                match self { $(Self::$api(body) => body.refused(error).into(),)* }
+            }
+
+            pub(super) fn size(&self) -> u64 {
+                match self { $(Self::$api(body) => body.size(),)* }
+            }
+        }
+
+        impl Response {
+            /// The kind of request that it answers.
+            pub const fn api(&self) -> ApiKey {
+                match self { $(Self::$api(_) => ApiKey::$api,)* }
+            }
+
+            /// Its name in the protocol.
+            pub const fn name(&self) -> &'static str {
+                match self { $(Self::$api(_) => stringify!($response),)* }
+            }
+
+            /// Adds the partitions that it changes where it was asked for.
+            pub(crate) fn locks(&self, locks: &mut Vec<TopicPartition>) {
+                match self { $(Self::$api(body) => body.locks(locks),)* }
+            }
+
+            /// Whether `error` is anywhere in it.
+            pub fn has_error(&self, error: ErrorCode) -> bool {
+                match self { $(Self::$api(body) => body.has_error(error),)* }
+            }
+
+            pub(super) fn size(&self) -> u64 {
+                match self { $(Self::$api(body) => body.size(),)* }
+            }
+        }
+    };
+}
+
+apis! {
+    Produce              0  (3, 13) Broker     ProduceRequest              ProduceResponse
+    Fetch                1  (4, 18) Both       FetchRequest                FetchResponse
+    ListOffsets          2  (1, 10) Broker     ListOffsetsRequest          ListOffsetsResponse
+    Metadata             3  (0, 13) Broker     MetadataRequest             MetadataResponse
+    CreateTopics         19 (2, 7)  Forwarded  CreateTopicsRequest         CreateTopicsResponse
+    OffsetForLeaderEpoch 23 (2, 4)  Broker     OffsetForLeaderEpochRequest OffsetForLeaderEpochResponse
+    ElectLeaders         43 (0, 2)  Forwarded  ElectLeadersRequest         ElectLeadersResponse
+    Vote                 52 (0, 2)  Controller VoteRequest                 VoteResponse
+    BeginQuorumEpoch     53 (0, 1)  Controller BeginQuorumEpochRequest     BeginQuorumEpochResponse
+    EndQuorumEpoch       54 (0, 1)  Controller EndQuorumEpochRequest       EndQuorumEpochResponse
+    AlterPartition       56 (2, 3)  Controller AlterPartitionRequest       AlterPartitionResponse
+    BrokerRegistration   62 (0, 4)  Controller BrokerRegistrationRequest   BrokerRegistrationResponse
+    BrokerHeartbeat      63 (0, 1)  Controller BrokerHeartbeatRequest      BrokerHeartbeatResponse
+    AssignReplicasToDirs 73 (0, 0)  Controller AssignReplicasToDirsRequest AssignReplicasToDirsResponse
+}
