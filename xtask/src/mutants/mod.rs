@@ -108,3 +108,37 @@ fn choose(all: &[Mutant], args: &Args) -> Vec<Mutant> {
         None => chosen,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_shards_of_a_sample_have_every_mutant_of_it_once() {
+        let text = "fn f(a: i64) -> bool { a < 1 && a > 2 && a != 3 && a == 4 && a <= 5 }";
+        let all = find::of_file("f.rs", text).expect("it is Rust");
+        let args = |sample, shard| Args {
+            sample,
+            seed: 7,
+            shard,
+            file: None,
+            swarm: 1,
+            catalogue: 1,
+            list: false,
+            out: PathBuf::new(),
+            report: false,
+        };
+        let names = |sample, shard| {
+            let chosen = choose(&all, &args(sample, shard));
+            chosen.iter().map(Mutant::name).collect::<Vec<_>>()
+        };
+        assert_eq!(names(None, None).len(), all.len());
+        let sample = names(Some(6), None);
+        assert_eq!((sample.len(), &sample), (6, &names(Some(6), None)));
+        let mut shards = [names(Some(6), Some((1, 2))), names(Some(6), Some((2, 2)))].concat();
+        shards.sort();
+        let mut sorted = sample.clone();
+        sorted.sort();
+        assert_eq!(shards, sorted);
+    }
+}
