@@ -83,11 +83,10 @@ fn entries(what: What) -> Vec<Entry> {
     }
     match what {
         What::Scenarios => catalog::titles().map(|(name, title)| entry(name, title)).collect(),
-        What::Faults => Family::ALL
-            .iter()
+        What::Faults => Family::all()
             .map(|family| {
-                let own = family.own_fields().join(", ");
-                entry(family.name(), format!("{}; with {own}", plain(family.summary())))
+                let own = family.own_fields().collect::<Vec<_>>().join(", ");
+                entry(family.name(), format!("{} Keys: {own}.", plain(&family.summary())))
             })
             .collect(),
         What::Targets => TARGETS.iter().map(|(name, what)| entry(*name, *what)).collect(),
@@ -117,7 +116,7 @@ fn entries(what: What) -> Vec<Entry> {
             let own = OWN.iter().map(|(name, what)| entry(*name, own(what)));
             own.chain(property_list().iter().map(config)).collect()
         }
-        What::Reaches => reach::all().map(|(name, what)| entry(name, plain(what))).collect(),
+        What::Reaches => reach::all().map(|(name, what)| entry(name, plain(&what))).collect(),
     }
 }
 

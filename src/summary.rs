@@ -240,9 +240,7 @@ pub(crate) fn exercised(
     exercised: &BTreeMap<String, u64>,
     missing: &[String],
 ) {
-    let is_step = |name: &str| {
-        wanted.contains(name) || reach::REACHES.iter().any(|(known, _)| *known == name)
-    };
+    let is_step = |name: &str| wanted.contains(name) || reach::is_step(name);
     let steps = exercised.iter().filter(|(name, _)| is_step(name));
     let steps: Vec<String> = steps.map(|(name, count)| format!("{name} {count}")).collect();
     page.paragraph(head, &steps.join(", "));

@@ -13,6 +13,9 @@ macro_rules! error_codes {
         }
 
         impl ErrorCode {
+            /// All of them.
+            pub const ALL: &'static [Self] = &[$(Self::$variant,)*];
+
             /// The name that Kafka's documentation uses.
             pub const fn name(self) -> &'static str {
                 match self { $(Self::$variant => $name,)* }
@@ -91,6 +94,35 @@ error_codes! {
 }
 
 impl ErrorCode {
+    /// Those that no server here returns: what they are about is not modelled.
+    pub const NEVER_RETURNED: &'static [Self] = &[
+        Self::None,
+        Self::ReplicaNotAvailable,
+        Self::NetworkException,
+        Self::CoordinatorLoadInProgress,
+        Self::CoordinatorNotAvailable,
+        Self::NotCoordinator,
+        Self::OutOfOrderSequenceNumber,
+        Self::DuplicateSequenceNumber,
+        Self::InvalidProducerEpoch,
+        Self::ThrottlingQuotaExceeded,
+        Self::BrokerIdNotRegistered,
+        Self::InconsistentTopicId,
+        Self::InconsistentClusterId,
+    ];
+
+    /// The number of its mark ([`machine::Outbox::mark`]): a response with it was sent.
+    pub fn mark(self) -> u8 {
+        const FIRST: usize = 128;
+        let place = Self::ALL.iter().position(|code| *code == self).unwrap_or(0);
+        u8::try_from(FIRST + place).expect("there are fewer than 128 error codes")
+    }
+
+    /// Those that a response can carry.
+    pub fn returned() -> impl Iterator<Item = Self> {
+        Self::ALL.iter().copied().filter(|code| !Self::NEVER_RETURNED.contains(code))
+    }
+
     /// Whether this is no error.
     pub const fn is_none(self) -> bool {
         matches!(self, Self::None)

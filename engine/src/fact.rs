@@ -4,6 +4,7 @@
 use crate::error::ErrorCode;
 use crate::ids::{BrokerEpoch, BrokerId, LeaderEpoch, Offset, PartitionEpoch, TopicPartition};
 use crate::protocol::EpochEndOffset;
+use crate::reach::Reach;
 use crate::rules::election::{How, Reason};
 use bytes::Bytes;
 use machine::ConnId;
@@ -239,8 +240,8 @@ pub enum Fact {
         /// The rule, a field of [`crate::rules::Rules`].
         rule: &'static str,
     },
-    /// Something happened that a scenario may have to reach, by a short name in snake case.
-    Reached(&'static str),
+    /// Something happened that a scenario may have to reach.
+    Reached(Reach),
 }
 
 /// Why a log was cut.

@@ -15,6 +15,7 @@ pub mod metadata;
 pub mod net;
 pub mod protocol;
 pub mod raft;
+pub mod reach;
 pub mod record;
 pub mod rules;
 #[cfg(test)]

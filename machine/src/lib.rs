@@ -20,6 +20,6 @@ pub use chain::{Chain, unsealed};
 pub use digest::Digest;
 pub use disk::{Disk, DiskError, FileId};
 pub use id::{ClusterId, ConnId, NodeId};
-pub use outbox::{Outbox, Output};
+pub use outbox::{Marks, Outbox, Output};
 pub use process::{Boot, CloseReason, Halt, Input, Lane, Message, Process, Vocabulary};
 pub use time::{Mono, Now, Span, Wall};

@@ -53,12 +53,39 @@ pub struct Outbox<V: Vocabulary> {
     incarnation: u16,
     connections: u32,
     outputs: Vec<Output<V>>,
+    marks: Marks,
+}
+
+/// Branches of a program that were taken, by number.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Marks([u64; 4]);
+
+impl Marks {
+    /// Notes that a branch was taken.
+    #[inline]
+    pub fn set(&mut self, branch: u8) {
+        self.0[usize::from(branch >> 6)] |= 1 << (branch & 63);
+    }
+
+    /// The branches that were taken in either.
+    #[inline]
+    pub fn merge(&mut self, other: Self) {
+        for (mine, theirs) in self.0.iter_mut().zip(other.0) {
+            *mine |= theirs;
+        }
+    }
+
+    /// Whether a branch was taken.
+    pub fn has(&self, branch: u8) -> bool {
+        self.0[usize::from(branch >> 6)] >> (branch & 63) & 1 == 1
+    }
 }
 
 impl<V: Vocabulary> Outbox<V> {
     /// An empty outbox for the life number `incarnation` of `node`.
     pub fn new(node: NodeId, incarnation: u16) -> Self {
-        Self { node, incarnation, connections: 0, outputs: Vec::new() }
+        let marks = Marks::default();
+        Self { node, incarnation, connections: 0, outputs: Vec::new(), marks }
     }
 
     /// The node that writes to this outbox.
@@ -113,6 +140,30 @@ impl<V: Vocabulary> Outbox<V> {
     pub fn swap(&mut self, buffer: &mut Vec<Output<V>>) {
         assert!(buffer.is_empty(), "outputs would get lost");
         std::mem::swap(&mut self.outputs, buffer);
+    }
+
+    /// Notes that a branch of the program was taken. Costs next to nothing, is no event, and changes
+    /// nothing in a run.
+    #[inline]
+    pub fn mark(&mut self, branch: u8) {
+        self.marks.set(branch);
+    }
+
+    /// As [`Outbox::mark`], for several.
+    #[inline]
+    pub fn mark_all(&mut self, marks: Marks) {
+        self.marks.merge(marks);
+    }
+
+    /// The branches that were taken, since the last call.
+    #[inline]
+    pub fn take_marks(&mut self) -> Marks {
+        std::mem::take(&mut self.marks)
+    }
+
+    /// What has been collected so far, in order.
+    pub fn outputs(&self) -> &[Output<V>] {
+        &self.outputs
     }
 
     /// Whether nothing has been collected.

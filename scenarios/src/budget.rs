@@ -9,7 +9,7 @@
 //!   there are min ISR of them; whoever leaves a smaller ISR goes to the ELR. So every member has
 //!   everything committed, until its host loses power.
 //! - A **process crash** keeps the page cache. The replica still has everything; but the
-//!   controller cannot tell that crash from a power loss. When the broker registers again without
+//!   controller cannot distinguish that crash from a power loss. When the broker registers again without
 //!   the mark of a clean shutdown, it is taken out of ISR and ELR. If that empties both, the last
 //!   leader is elected: it led from within the ISR, so it has everything as well. Hence process
 //!   crashes alone, however many, lose nothing.
@@ -18,10 +18,10 @@
 //!   committed ISR has it again (for which it had to fetch everything from a leader that has it).
 //! - Call a member *sound* if it is not hurt and its membership will last: its present life is
 //!   the registered one, or it was shut down cleanly; and no fault is upon it. A member that
-//!   crashed is not sound: it has everything, but will be taken out before anybody asks it. Nor is
+//!   crashed is not sound: it has everything, but will be taken out before it is asked. Nor is
 //!   one that is cut off: while hurt members still stand in the ISR it may be fenced first, and
 //!   leaves an ISR that is large enough without going to the ELR. A cut from the very broker that
-//!   is about to lose its power is no such fault: it costs nobody the controllers.
+//!   is about to lose its power is no such fault: the others keep their controllers.
 //!
 //! With one sound member every election ends with a replica that has everything: hurt ones are
 //! taken out when they register and cannot lead before that. With none, the election of the last
@@ -67,7 +67,7 @@ enum Life {
 /// Why a fault was not injected.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Refusal {
-    /// No active controller could be asked who is in sync.
+    /// No active controller could be asked which replicas are in sync.
     NoController,
     /// A partition would keep no member that is sure to have everything committed.
     LastSoundMember {
@@ -81,7 +81,9 @@ pub enum Refusal {
 impl fmt::Display for Refusal {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::NoController => f.write_str("no active controller tells who is in sync"),
+            Self::NoController => {
+                f.write_str("no active controller knows which replicas are in sync")
+            }
             Self::LastSoundMember { partition, members } => write!(
                 f,
                 "beyond the fault budget: of the members {members:?} of partition {} no other is \
@@ -101,7 +103,7 @@ impl Budget {
     /// A broker's process has ended, and nothing on its disk was lost.
     pub fn stopped(&mut self, broker: NodeId, cleanly: bool) {
         let life = if cleanly { Life::StoppedCleanly } else { Life::Doubtful };
-        // A clean shutdown cannot make up for an unclean end that nobody has registered yet.
+        // A clean shutdown cannot make up for an unclean end that has not been registered yet.
         if self.lives.get(&broker) != Some(&Life::Doubtful) {
             self.lives.insert(broker, life);
         }
@@ -134,7 +136,7 @@ impl Budget {
     }
 
     /// Whether `broker` may lose power now. `troubled` are the nodes that faults are upon; `None`
-    /// for `partitions`: nobody knows them.
+    /// for `partitions`: no active controller can be asked.
     ///
     /// # Errors
     ///

@@ -28,6 +28,11 @@ impl ClusterNames {
         }
     }
 
+    /// The name of a cluster other than the first, as targets have it.
+    pub fn other_than_first(&self, cluster: ClusterId) -> Option<String> {
+        (cluster.0 > 0).then(|| self.0.get(usize::from(cluster.0)).cloned())?
+    }
+
     /// The cluster called `name`, the first one if there is no name.
     pub fn id(&self, name: Option<&str>) -> Option<ClusterId> {
         let Some(name) = name else { return Some(ClusterId(0)) };
@@ -163,7 +168,7 @@ fn of_partition(kind: MetricKind, index: usize, board: &Board) -> i64 {
     }
 }
 
-/// Who is who in a world, for targets.
+/// The nodes of a world by what they do, for targets.
 #[derive(Clone, Debug, Default)]
 pub struct Roster {
     /// The names of clusters.
@@ -176,7 +181,7 @@ pub struct Roster {
     pub consumers: Vec<NodeId>,
 }
 
-/// Whom a target means at this moment; empty if nobody. Where the seed chooses, it ranks all
+/// The nodes that a target means at this moment. Where the seed chooses, it ranks all
 /// brokers once for a partition, so that `follower(orders-0)` means the same broker in one fault
 /// after the other as long as that one is in sync.
 pub fn resolve(target: &Target, seed: u64, board: &Board, roster: &Roster) -> Vec<NodeId> {

@@ -7,9 +7,10 @@ use crate::workload::{Application, ApplicationConfig};
 use engine::broker::{Broker, BrokerSettings};
 use engine::controller::{Controller, ControllerSettings};
 use engine::ids::TopicPartition;
+use engine::protocol::Message;
 use engine::rules::Rulebook;
 use engine::{Input, Kafka, Outbox};
-use machine::{Boot, Disk, Halt, Lane, Now, Process};
+use machine::{Boot, Disk, Halt, Lane, Marks, Now, Output, Process};
 
 /// A process on a node.
 #[derive(Clone, Debug)]
@@ -66,6 +67,18 @@ impl Node {
     }
 }
 
+/// Notes the errors in the responses that are about to be sent.
+#[inline]
+fn mark_errors(out: &mut Outbox) {
+    let mut marks = Marks::default();
+    for output in out.outputs() {
+        if let Output::Send { message: Message::Response { body, .. }, .. } = output {
+            body.errors(|error| marks.set(error.mark()));
+        }
+    }
+    out.mark_all(marks);
+}
+
 impl Process for Node {
     type Vocabulary = Kafka;
     type Config = NodeConfig;
@@ -97,9 +110,10 @@ impl Process for Node {
         match self {
             Self::Broker(broker) => broker.handle(now, input, disk, out),
             Self::Controller(controller) => controller.handle(now, input, disk, out),
-            Self::Client(client) => client.handle(now, input, out),
+            Self::Client(client) => return client.handle(now, input, out),
             Self::Provoked(provoked) => provoked.handle(now, input, disk, out),
         }
+        mark_errors(out);
     }
 
     #[inline]

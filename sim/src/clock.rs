@@ -19,6 +19,9 @@ pub struct HostConfig {
     pub wake_up: Span,
     /// Its disk, if it is not the world's default.
     pub disk: Option<crate::DiskProfile>,
+    /// Directories that have a device of their own, as several log directories have. Each is as
+    /// fast and as large as the disk.
+    pub directories: Vec<String>,
 }
 
 impl Default for HostConfig {
@@ -29,6 +32,7 @@ impl Default for HostConfig {
             mono_drift_ppm: 0,
             wake_up: Span::micros(20),
             disk: None,
+            directories: Vec::new(),
         }
     }
 }

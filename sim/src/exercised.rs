@@ -51,11 +51,11 @@ effects! {
     MessageOutlivedSender = "message_outlived_sender",
     /// A message reached a host that no longer knew the connection.
     MessageUnexpected = "message_unexpected",
-    /// A connection was refused: nobody listened.
+    /// A connection was refused: no process listened.
     ConnectionRefused = "connection_refused",
     /// An open connection was reset.
     ConnectionReset = "connection_reset",
-    /// One end of a connection died and the other was not told.
+    /// One end of a connection died and the other did not learn of it.
     ConnectionHalfOpen = "connection_half_open",
     /// An attempt to connect met silence.
     ConnectionUnanswered = "connection_unanswered",
@@ -109,6 +109,10 @@ effects! {
     DiskOperationHung = "disk_operation_hung",
     /// A disk operation was slowed by a fault.
     DiskOperationSlowed = "disk_operation_slowed",
+    /// A disk was lost with everything on it.
+    DiskLost = "disk_lost",
+    /// A sector of a file went bad.
+    SectorCorrupted = "sector_corrupted",
 }
 
 const EFFECTS: usize = Effect::ALL.len();

@@ -1,6 +1,6 @@
 //! Where a run happens: a fresh thread with a madsim runtime of its own.
 //!
-//! The world needs nothing from madsim. It is there for what nobody asked for: a library that reads
+//! The world needs nothing from madsim. It is there for what goes on unasked: a library that reads
 //! the clock, asks the kernel for randomness, iterates over a `HashMap` or starts a thread gets
 //! seeded values, virtual time or an error, so that such leaks are repeatable and can be found.
 //! madsim's network and file system are not used.

@@ -8,7 +8,7 @@
 //! | [`World`] | the nodes, the event heap, stepping, starting and stopping |
 //! | `net` | links and connections: what TCP promises, and what it does not |
 //! | `disk` | page cache against durable content, operations in time, power loss |
-//! | `fault` | one file per fault, and plans made of them |
+//! | `fault` | one file per fault, and the table that declares them |
 //! | `node` | lanes, locks, timers |
 //! | `trace` | typed events and the rolling digest that identifies a run |
 //! | [`host`] | the madsim runtime that a run happens in |
@@ -41,9 +41,10 @@ pub use clock::HostConfig;
 pub use disk::{DiskProfile, FileView, PowerLossReport, SimDisk};
 pub use exercised::{Effect, Exercised};
 pub use fault::{
-    ActiveFault, ActiveId, ClockJump, Crash, CrashAtDiskOp, DelayInbound, DiskFull, DiskIoError,
-    DiskOperation, Entry, EntryId, Fault, HungDisk, LossyLink, Partition, Pause, Plan, PowerLoss,
-    Restart, SlowDisk, SlowLink, Trigger, Undoing,
+    ActiveFault, ActiveId, ClockJump, CorruptDisk, Crash, DelayMetadata, DiskError, DiskOperation,
+    ENTRY_KEYS, Fault, Form, FullDisk, Groups, Harm, HungDisk, Key, Kind, LossyLink, LostDisk,
+    Naming, OneWayPartition, Partition, Pause, PowerLoss, Ppm, Restart, SlowDisk, SlowLink,
+    Targets, Value, Values, Written,
 };
 pub use net::{Latency, LinkProfile};
 pub use node::Status;

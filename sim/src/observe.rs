@@ -1,6 +1,6 @@
-//! What observers of a run get to see: the facts that processes tell, and what became of nodes.
+//! What can be observed of a run: the facts that processes report, and what became of nodes.
 
-use crate::fault::{ActiveId, EntryId, Fault};
+use crate::fault::{ActiveId, Fault};
 use crate::{EventId, PowerLossReport, SimTime};
 use machine::{Halt, NodeId, Vocabulary};
 
@@ -20,13 +20,13 @@ pub struct Observation<V: Vocabulary> {
 /// What was seen.
 #[derive(Clone, Debug)]
 pub enum Seen<V: Vocabulary> {
-    /// A process told something.
+    /// A process reported a fact.
     Fact {
         /// The node.
         node: NodeId,
         /// Which of its lives.
         incarnation: u16,
-        /// What it told.
+        /// The fact.
         fact: V::Fact,
     },
     /// Something became of a node.
@@ -42,10 +42,8 @@ pub enum Seen<V: Vocabulary> {
     Fault {
         /// Which.
         id: ActiveId,
-        /// The entry of the plan that it comes from, if any.
-        entry: Option<EntryId>,
         /// The fault.
-        fault: Fault,
+        fault: Fault<NodeId>,
         /// What was done.
         change: FaultChange,
     },
@@ -67,6 +65,13 @@ pub enum NodeChange {
     },
     /// Its host lost power. It is [`NodeChange::Crashed`] before, if it was up.
     PowerLost(PowerLossReport),
+    /// A disk of it was lost with all that was on it.
+    DiskLost {
+        /// How many bytes were on it.
+        bytes: u64,
+        /// The log directory, if it holds one of several.
+        directory: Option<String>,
+    },
     /// It was paused.
     Paused,
     /// It goes on.

@@ -1,11 +1,13 @@
-//! How times, nodes and connections are written in files: `1500ms`, `3`, `1/3`.
+//! How times, shares, nodes and connections are written in files: `1.5s`, `0.5%`, `3`, `1/3`.
 //!
 //! The modules are for `#[serde(with = "…")]`. What is written reads back exactly.
 
-use crate::SimTime;
 use machine::{ClusterId, ConnId, NodeId, Span};
-use serde::{Deserialize, Deserializer, Serializer, de::Error};
+use serde::de::{Error, Visitor};
+use serde::{Deserializer, Serializer};
+use std::fmt;
 
+/// The units of time from the largest, with their length in nanoseconds.
 const UNITS: [(&str, u64); 6] = [
     ("h", 3_600_000_000_000),
     ("m", 60_000_000_000),
@@ -15,38 +17,117 @@ const UNITS: [(&str, u64); 6] = [
     ("ns", 1),
 ];
 
-/// A span in the largest unit from seconds down that divides it: `1500ms`.
+/// What a length of time has to look like.
+pub const TIME: &str = "a time with its unit, such as \"500ms\" or \"3.2s\"";
+
+/// What a share has to look like.
+pub const SHARE: &str = "a share from \"0%\" to \"100%\", such as \"0.5%\"";
+
+/// The whole, in parts per million.
+pub const WHOLE: u32 = 1_000_000;
+
+/// A length of time that reads back as the same: `3.2s`. Minutes and hours are read and never
+/// written, since seconds compare more easily.
 pub fn span_to_text(span: Span) -> String {
-    let (name, unit) = UNITS[2..]
-        .iter()
-        .find(|(_, unit)| span.0.is_multiple_of(*unit) && span.0 != 0)
-        .unwrap_or(&("s", 1_000_000_000));
-    format!("{}{name}", span.0 / unit)
+    let (unit, length) =
+        UNITS[2..].iter().find(|(_, length)| span.0 >= *length).unwrap_or(&("s", 1_000_000_000));
+    format!("{}{unit}", decimal(span.0, *length))
 }
 
-/// Reads a span such as `1500ms`, `1.5s` or `2m`; `None` if it is none.
-pub fn span_from_text(text: &str) -> Option<Span> {
-    let digits = text.find(|c: char| c.is_ascii_alphabetic())?;
-    let (number, name) = text.split_at(digits);
-    let unit = UNITS.iter().find(|(n, _)| *n == name)?.1;
-    let (whole, fraction) = number.trim_end().split_once('.').unwrap_or((number.trim_end(), ""));
-    let mut nanos = whole.parse::<u64>().ok()?.checked_mul(unit)?;
+/// Reads `3.2s`.
+///
+/// # Errors
+///
+/// What is wrong with it, in words.
+pub fn span_from_text(text: &str) -> Result<Span, String> {
+    let text = text.trim();
+    if text.starts_with('-') {
+        return Err(format!("`{text}` is negative: a time is zero or more"));
+    }
+    let number_ends = text.find(|c: char| !c.is_ascii_digit() && c != '.' && c != '_');
+    let (number, unit) = text.split_at(number_ends.unwrap_or(text.len()));
+    if number.is_empty() {
+        return Err(format!("`{text}` is not {TIME}"));
+    }
+    let unit = unit.trim();
+    if unit.is_empty() {
+        return Err(format!("`{text}` has no unit: write \"{text}ms\" or \"{text}s\""));
+    }
+    let Some((_, nanos)) = UNITS.iter().find(|(name, _)| *name == unit) else {
+        return Err(format!(
+            "`{unit}` is no unit of time: expected h, m, s, ms, us or ns, as in \"500ms\""
+        ));
+    };
+    scaled(number, *nanos).map(Span).ok_or_else(|| format!("`{text}` is not {TIME}"))
+}
+
+/// A share in parts per million as per cent: `0.5%`.
+pub fn share_to_text(ppm: u32) -> String {
+    format!("{}%", decimal(ppm.into(), 10_000))
+}
+
+/// Reads `0.5%` as parts per million.
+///
+/// # Errors
+///
+/// What is wrong with it, in words.
+pub fn share_from_text(text: &str) -> Result<u32, String> {
+    let wrong = || format!("`{text}` is not {SHARE}");
+    let number = text.trim().strip_suffix('%').ok_or_else(wrong)?.trim_end();
+    let parts = scaled(number, 10_000).ok_or_else(wrong)?;
+    u32::try_from(parts).ok().filter(|parts| *parts <= WHOLE).ok_or_else(wrong)
+}
+
+fn decimal(value: u64, unit: u64) -> String {
+    let (whole, rest) = (value / unit, value % unit);
+    if rest == 0 {
+        return whole.to_string();
+    }
+    let digits = unit.ilog10() as usize;
+    let fraction = format!("{rest:0digits$}");
+    format!("{whole}.{}", fraction.trim_end_matches('0'))
+}
+
+/// The decimal `number` times `unit`, exact; `None` if it is not a number, is too large, or has
+/// digits below one.
+fn scaled(number: &str, unit: u64) -> Option<u64> {
+    let digits = number.replace('_', "");
+    let (whole, fraction) = digits.split_once('.').unwrap_or((&digits, ""));
+    let mut sum = whole.parse::<u64>().ok()?.checked_mul(unit)?;
     let mut place = unit;
     for digit in fraction.bytes() {
-        let digit = u64::from(digit.is_ascii_digit().then(|| digit - b'0')?);
-        if place % 10 != 0 && digit != 0 {
+        let digit = u64::from(digit.checked_sub(b'0').filter(|d| *d <= 9)?);
+        if digit != 0 && !place.is_multiple_of(10) {
             return None;
         }
         place /= 10;
-        nanos = nanos.checked_add(digit * place)?;
+        sum = sum.checked_add(digit * place)?;
     }
-    Some(Span(nanos))
+    Some(sum)
 }
 
 /// Reads a node as it is printed: `3`, or `1/3` for a node of another cluster than the first.
 pub fn node_from_text(text: &str) -> Option<NodeId> {
     let (cluster, node) = text.split_once('/').unwrap_or(("0", text));
     Some(NodeId { cluster: ClusterId(cluster.parse().ok()?), node: node.parse().ok()? })
+}
+
+/// Reads what stands as a text in a file.
+struct Text<T> {
+    expected: &'static str,
+    parse: fn(&str) -> Result<T, String>,
+}
+
+impl<T> Visitor<'_> for Text<T> {
+    type Value = T;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.expected)
+    }
+
+    fn visit_str<E: Error>(self, text: &str) -> Result<T, E> {
+        (self.parse)(text).map_err(E::custom)
+    }
 }
 
 /// A [`Span`] as text.
@@ -60,44 +141,22 @@ pub mod span {
 
     /// Reads it.
     pub fn deserialize<'de, D: Deserializer<'de>>(from: D) -> Result<Span, D::Error> {
-        let text = String::deserialize(from)?;
-        span_from_text(&text)
-            .ok_or_else(|| D::Error::custom(format!("`{text}` is no time: write 500ms or 1.5s")))
+        from.deserialize_str(Text { expected: TIME, parse: span_from_text })
     }
 }
 
-/// A [`Span`] as text, or nothing.
-pub mod optional_span {
+/// A share in parts per million as text.
+pub(crate) mod share {
     use super::*;
+    use crate::fault::Ppm;
 
-    /// Writes it.
-    pub fn serialize<S: Serializer>(span: &Option<Span>, to: S) -> Result<S::Ok, S::Error> {
-        match span {
-            Some(span) => super::span::serialize(span, to),
-            None => to.serialize_none(),
-        }
+    pub(crate) fn serialize<S: Serializer>(share: &Ppm, to: S) -> Result<S::Ok, S::Error> {
+        to.serialize_str(&share_to_text(share.0))
     }
 
-    /// Reads it.
-    pub fn deserialize<'de, D: Deserializer<'de>>(from: D) -> Result<Option<Span>, D::Error> {
-        #[derive(Deserialize)]
-        struct Text(#[serde(with = "super::span")] Span);
-        Ok(Option::<Text>::deserialize(from)?.map(|text| text.0))
-    }
-}
-
-/// A [`SimTime`] as the time since the beginning of the world.
-pub mod sim_time {
-    use super::*;
-
-    /// Writes it.
-    pub fn serialize<S: Serializer>(at: &SimTime, to: S) -> Result<S::Ok, S::Error> {
-        super::span::serialize(&Span(at.0), to)
-    }
-
-    /// Reads it.
-    pub fn deserialize<'de, D: Deserializer<'de>>(from: D) -> Result<SimTime, D::Error> {
-        super::span::deserialize(from).map(|span| SimTime(span.0))
+    pub(crate) fn deserialize<'de, D: Deserializer<'de>>(from: D) -> Result<Ppm, D::Error> {
+        let parse = |text: &str| share_from_text(text).map(Ppm);
+        from.deserialize_str(Text { expected: SHARE, parse })
     }
 }
 
@@ -108,49 +167,6 @@ pub mod node {
     /// Writes it.
     pub fn serialize<S: Serializer>(node: &NodeId, to: S) -> Result<S::Ok, S::Error> {
         to.collect_str(node)
-    }
-
-    /// Reads it.
-    pub fn deserialize<'de, D: Deserializer<'de>>(from: D) -> Result<NodeId, D::Error> {
-        let text = String::deserialize(from)?;
-        node_from_text(&text)
-            .ok_or_else(|| D::Error::custom(format!("`{text}` is no node: write 3 or 1/3")))
-    }
-}
-
-/// A list of [`NodeId`]s as text.
-pub mod nodes {
-    use super::*;
-
-    #[derive(Deserialize, serde::Serialize)]
-    pub(super) struct Text(#[serde(with = "super::node")] pub(super) NodeId);
-
-    /// Writes them.
-    pub fn serialize<S: Serializer>(nodes: &[NodeId], to: S) -> Result<S::Ok, S::Error> {
-        to.collect_seq(nodes.iter().map(|node| Text(*node)))
-    }
-
-    /// Reads them.
-    pub fn deserialize<'de, D: Deserializer<'de>>(from: D) -> Result<Vec<NodeId>, D::Error> {
-        Ok(Vec::<Text>::deserialize(from)?.into_iter().map(|text| text.0).collect())
-    }
-}
-
-/// Groups of [`NodeId`]s as text.
-pub mod node_groups {
-    use super::*;
-
-    /// Writes them.
-    pub fn serialize<S: Serializer>(groups: &[Vec<NodeId>], to: S) -> Result<S::Ok, S::Error> {
-        to.collect_seq(
-            groups.iter().map(|group| group.iter().map(|n| nodes::Text(*n)).collect::<Vec<_>>()),
-        )
-    }
-
-    /// Reads them.
-    pub fn deserialize<'de, D: Deserializer<'de>>(from: D) -> Result<Vec<Vec<NodeId>>, D::Error> {
-        let groups = Vec::<Vec<nodes::Text>>::deserialize(from)?;
-        Ok(groups.into_iter().map(|g| g.into_iter().map(|text| text.0).collect()).collect())
     }
 }
 
@@ -172,18 +188,34 @@ pub mod conn {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use proptest::prelude::*;
 
     #[test]
-    fn spans_read_back_exactly() {
-        for nanos in [0, 1, 999, 1_000, 1_500_000_000, 3_600_000_000_000, 1_234_567_891, u64::MAX] {
-            let text = span_to_text(Span(nanos));
-            assert_eq!(span_from_text(&text), Some(Span(nanos)), "{text}");
-        }
-        assert_eq!(span_to_text(Span::millis(1_500)), "1500ms");
-        assert_eq!(span_from_text("1.5s"), Some(Span::millis(1_500)));
-        assert_eq!(span_from_text("2 m"), Some(Span::secs(120)));
-        for wrong in ["", "5", "s", "1.x", "1.5ns", "-1s", "5 weeks", "99999999999h"] {
-            assert_eq!(span_from_text(wrong), None, "{wrong}");
+    fn times_need_a_unit_that_exists_and_are_not_negative() {
+        assert_eq!(span_from_text("3.2s"), Ok(Span::millis(3200)));
+        assert_eq!(span_from_text("1_500 ms"), Ok(Span::millis(1500)));
+        assert_eq!(span_from_text("2m"), Ok(Span::secs(120)));
+        assert!(span_from_text("500").unwrap_err().contains("has no unit"));
+        assert!(span_from_text("-1s").unwrap_err().contains("negative"));
+        assert!(span_from_text("5 parsecs").unwrap_err().contains("`parsecs` is no unit"));
+        assert!(span_from_text("99999999999h").is_err());
+        assert!(span_from_text("1.2.3s").is_err());
+        assert!(span_from_text("0.5ns").is_err(), "nothing is shorter than a nanosecond");
+    }
+
+    #[test]
+    fn shares_are_of_one_whole() {
+        assert_eq!(share_from_text("0.5%"), Ok(5_000));
+        assert_eq!(share_from_text("100%"), Ok(WHOLE));
+        assert!(share_from_text("101%").is_err());
+        assert!(share_from_text("0.5").is_err());
+    }
+
+    proptest! {
+        #[test]
+        fn what_is_written_reads_back(nanos: u64, parts in 0..=1_000_000u32) {
+            prop_assert_eq!(span_from_text(&span_to_text(Span(nanos))), Ok(Span(nanos)));
+            prop_assert_eq!(share_from_text(&share_to_text(parts)), Ok(parts));
         }
     }
 

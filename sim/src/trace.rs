@@ -125,7 +125,7 @@ pub enum TraceKind {
         #[serde(with = "text::conn")]
         conn: ConnId,
     },
-    /// A process told its observers something.
+    /// A process reported a fact.
     Fact {
         /// Which of the run's facts, from zero.
         index: u64,
@@ -142,7 +142,7 @@ pub enum TraceKind {
     },
     /// A process ended itself.
     Halted {
-        /// Why, if not because it was told to stop.
+        /// Why, if not because it was asked to stop.
         reason: Option<String>,
     },
     /// A process was killed.
@@ -152,14 +152,26 @@ pub enum TraceKind {
     },
     /// A host lost power.
     PowerLost(PowerLossReport),
+    /// A disk was lost.
+    DiskLost {
+        /// How many bytes were on it.
+        bytes: u64,
+    },
+    /// A sector of a file went bad.
+    SectorCorrupted {
+        /// The file.
+        file: String,
+        /// Where the sector begins.
+        at: u64,
+    },
     /// A process was paused.
     Paused,
     /// A process goes on.
     Resumed,
     /// A fault was applied.
-    Applied(Box<Fault>),
+    Applied(Box<Fault<NodeId>>),
     /// A fault was undone.
-    Undone(Box<Fault>),
+    Undone(Box<Fault<NodeId>>),
 }
 
 impl TraceKind {
@@ -190,6 +202,8 @@ impl TraceKind {
             Self::Resumed => (19, 0, 0),
             Self::Applied(fault) => (20, fault.code(), 0),
             Self::Undone(fault) => (21, fault.code(), 0),
+            Self::DiskLost { bytes } => (22, *bytes, 0),
+            Self::SectorCorrupted { file, at } => (23, text_word(file), *at),
         }
     }
 }

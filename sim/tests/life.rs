@@ -4,11 +4,13 @@ mod toy;
 
 use machine::{Halt, Lane, Mono, Span};
 use sim::{
-    ClockJump, Crash, CrashAtDiskOp, DiskFull, DiskIoError, DiskOperation, DiskProfile, Effect,
-    HostConfig, HungDisk, Latency, NodeChange, Pause, PowerLoss, Restart, Seen, SimTime, SlowDisk,
-    Status, World, WorldConfig,
+    ClockJump, Crash, DiskError, DiskOperation, DiskProfile, Effect, FullDisk, HostConfig,
+    HungDisk, Latency, NodeChange, Pause, Restart, Seen, SimTime, SlowDisk, Status, World,
+    WorldConfig,
 };
-use toy::{Act, Config, Fact, Toy, Words, facts, idle, idle_with, node, pass, poke};
+use toy::{
+    Act, Config, Fact, Toy, Words, crash, facts, idle, idle_with, node, pass, poke, power_loss,
+};
 
 /// A disk on which an append takes a millisecond and a sync ten.
 fn slow_disk() -> WorldConfig {
@@ -61,7 +63,7 @@ fn a_crash_keeps_the_completed_prefix_and_drops_the_outputs() {
         poke(&mut world, 1, Act::AppendAll("file", vec![b"a", b"b", b"c"]));
         let until = world.now() + Span::micros(millis * 1_000 + 500);
         world.run_until(until);
-        world.apply(Crash { node: node(1) }.into());
+        world.apply(crash(1));
         assert_eq!(content(&world, "file"), left);
         pass(&mut world, 100);
         assert_eq!(facts(&mut world), []);
@@ -74,7 +76,10 @@ fn a_crash_keeps_the_completed_prefix_and_drops_the_outputs() {
 fn a_crash_can_wait_for_an_operation() {
     for (nth, left) in [(1, None), (2, Some("")), (3, Some("a")), (4, Some("ab"))] {
         let mut world = one_slow(1);
-        let armed = world.apply(CrashAtDiskOp { node: node(1), nth }.into());
+        let armed = world.apply(
+            Crash { target: node(1).into(), at_disk_operation: Some(nth), during_stop: false }
+                .into(),
+        );
         // The first operation creates the file.
         poke(&mut world, 1, Act::AppendAll("file", vec![b"a", b"b", b"c"]));
         pass(&mut world, 100);
@@ -119,8 +124,8 @@ fn a_hung_disk_stops_what_writes_and_nothing_else() {
     poke(&mut world, 1, Act::Append("file", b" during"));
     let until = world.now() + Span::micros(100);
     world.run_until(until);
-    let hung = world.apply(HungDisk { node: node(1) }.into());
-    let again = world.apply(HungDisk { node: node(1) }.into());
+    let hung = world.apply(HungDisk { target: node(1).into(), directory: None }.into());
+    let again = world.apply(HungDisk { target: node(1).into(), directory: None }.into());
     poke(&mut world, 1, Act::Append("file", b" and after"));
     poke(&mut world, 1, Act::Mono(Lane::Network));
     pass(&mut world, 10_000);
@@ -139,11 +144,11 @@ fn a_hung_disk_stops_what_writes_and_nothing_else() {
 #[test]
 fn what_a_hung_disk_held_is_gone_after_a_crash() {
     let mut world = one_slow(4);
-    world.apply(HungDisk { node: node(1) }.into());
+    world.apply(HungDisk { target: node(1).into(), directory: None }.into());
     poke(&mut world, 1, Act::AppendAll("file", vec![b"a", b"b"]));
     pass(&mut world, 10);
     assert_eq!(content(&world, "file"), "ab");
-    world.apply(Crash { node: node(1) }.into());
+    world.apply(crash(1));
     assert!(world.disk(node(1)).file_at("file").is_none());
     world.heal();
     pass(&mut world, 100);
@@ -161,7 +166,7 @@ fn a_power_loss_keeps_what_was_synced() {
             poke(&mut world, 1, act);
             pass(&mut world, 50);
         }
-        world.apply(PowerLoss { node: node(1) }.into());
+        world.apply(power_loss(1));
         let left = content(&world, "file");
         assert!(left.starts_with("synced"), "{left:?}");
         let rest = left["synced".len()..].trim_end_matches('\0');
@@ -178,7 +183,10 @@ fn a_power_loss_keeps_what_was_synced() {
 #[test]
 fn a_full_disk_fails_and_may_keep_a_part() {
     let mut world = idle(5, 1);
-    let full = world.apply(DiskFull { node: node(1), after: 8 }.into());
+    let full = world.apply(
+        FullDisk { target: node(1).into(), directory: None, after: Some(8), neighbour: None }
+            .into(),
+    );
     poke(&mut world, 1, Act::Append("file", b"12345"));
     pass(&mut world, 10);
     poke(&mut world, 1, Act::Append("file", b"6789"));
@@ -200,7 +208,15 @@ fn so_many_operations_fail() {
     poke(&mut world, 1, Act::Append("file", b"a"));
     pass(&mut world, 10);
     facts(&mut world);
-    world.apply(DiskIoError { node: node(1), on: DiskOperation::Sync, times: 1 }.into());
+    world.apply(
+        DiskError {
+            target: node(1).into(),
+            directory: None,
+            on: DiskOperation::Sync,
+            times: Some(1),
+        }
+        .into(),
+    );
     for act in [Act::Append("file", b"b"), Act::Sync("file"), Act::Sync("file")] {
         poke(&mut world, 1, act);
         pass(&mut world, 10);
@@ -214,7 +230,7 @@ fn so_many_operations_fail() {
 #[test]
 fn a_slow_disk_takes_longer() {
     let mut world = one_slow(7);
-    world.apply(SlowDisk { node: node(1), percent: 1_000 }.into());
+    world.apply(SlowDisk { target: node(1).into(), directory: None, factor: 10 }.into());
     poke(&mut world, 1, Act::Append("file", b"a"));
     pass(&mut world, 9);
     assert_eq!(facts(&mut world), []);
@@ -227,8 +243,8 @@ fn a_pause_holds_inputs_and_makes_timers_late() {
     let mut world = idle(8, 2);
     poke(&mut world, 1, Act::Alarm(7, 50));
     pass(&mut world, 10);
-    let pause = world.apply(Pause { node: node(1) }.into());
-    let other = world.apply(Pause { node: node(1) }.into());
+    let pause = world.apply(Pause { target: node(1).into() }.into());
+    let other = world.apply(Pause { target: node(1).into() }.into());
     assert_eq!(world.status(node(1)), Status::Paused);
     poke(&mut world, 2, Act::Send(node(1), 1));
     pass(&mut world, 1_000);
@@ -270,7 +286,8 @@ fn timers_follow_the_clock_of_their_node() {
 fn a_wall_clock_jumps_and_jumps_back() {
     let mut world = idle(10, 1);
     let before = world.clocks(node(1));
-    let jump = world.apply(ClockJump { node: node(1), millis: -3_600_000 }.into());
+    let jump =
+        world.apply(ClockJump { target: node(1).into(), by: Span::secs(3_600), back: true }.into());
     let during = world.clocks(node(1));
     assert_eq!((during.wall.0, during.mono), (before.wall.0 - 3_600_000, before.mono));
     poke(&mut world, 1, Act::Alarm(1, 1));
@@ -284,7 +301,7 @@ fn a_wall_clock_jumps_and_jumps_back() {
 fn a_restart_stops_and_starts_again() {
     let mut world = idle(11, 1);
     let (limit, down) = (Span::secs(1), Span::millis(100));
-    world.apply(Restart { node: node(1), limit, down }.into());
+    world.apply_for(Restart { target: node(1).into(), limit: Some(limit) }.into(), down);
     pass(&mut world, 50);
     assert_eq!(world.status(node(1)), Status::Down);
     pass(&mut world, 60);
@@ -302,7 +319,7 @@ fn healing_in_the_middle_of_a_restart_brings_the_node_back() {
         world.add_node(node(1), config, HostConfig::default());
         world.start(node(1));
         pass(&mut world, 10);
-        world.apply(Restart { node: node(1), limit, down }.into());
+        world.apply_for(Restart { target: node(1).into(), limit: Some(limit) }.into(), down);
         pass(&mut world, after);
         world.heal();
         pass(&mut world, 2_000);
@@ -350,7 +367,7 @@ fn what_does_not_stop_in_time_is_killed() {
     world.start(node(1));
     pass(&mut world, 10);
     let (limit, down) = (Span::secs(1), Span::millis(100));
-    world.apply(Restart { node: node(1), limit, down }.into());
+    world.apply_for(Restart { target: node(1).into(), limit: Some(limit) }.into(), down);
     pass(&mut world, 999);
     assert_eq!(world.status(node(1)), Status::Up);
     pass(&mut world, 200);
@@ -387,11 +404,11 @@ fn a_process_that_fails_stays_down_until_started() {
 #[test]
 fn a_node_stays_down_for_as_long_as_any_fault_holds_it() {
     let mut world = idle(14, 1);
-    let loss = world.apply(PowerLoss { node: node(1) }.into());
-    let crash = world.apply(Crash { node: node(1) }.into());
+    let loss = world.apply(power_loss(1));
+    let dead = world.apply(crash(1));
     world.undo(loss);
     assert_eq!(world.status(node(1)), Status::Off);
-    world.undo(crash);
+    world.undo(dead);
     pass(&mut world, 10);
     assert_eq!(world.status(node(1)), Status::Up);
     assert_eq!(world.active_faults(), []);

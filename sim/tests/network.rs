@@ -3,11 +3,18 @@
 mod toy;
 
 use machine::{CloseReason, Span};
-use sim::{ActiveId, Crash, DelayInbound, Effect, LossyLink, Partition, PowerLoss, Status, World};
-use toy::{Act, Fact, Toy, facts, idle, node, pass, poke};
+use sim::{
+    ActiveId, DelayMetadata, Effect, Groups, LossyLink, OneWayPartition, Partition, Ppm, Status,
+    World,
+};
+use toy::{Act, Fact, Toy, crash, facts, idle, node, pass, poke, power_loss};
 
 fn cut(world: &mut World<Toy>, a: u16, b: u16, one_way: bool) -> ActiveId {
-    world.apply(Partition { groups: vec![vec![node(a)], vec![node(b)]], one_way }.into())
+    let (from, to) = (node(a), node(b));
+    world.apply(match one_way {
+        true => OneWayPartition { from: from.into(), to: to.into() }.into(),
+        false => Partition { groups: Groups(vec![vec![from], vec![to]]) }.into(),
+    })
 }
 
 /// Two toys with a connection between them, opened by the first.
@@ -58,7 +65,8 @@ fn what_was_sent_behind_a_partition_arrives_after_it_in_order() {
 #[test]
 fn what_was_in_flight_when_a_link_was_cut_stays_in_order() {
     let mut world = connected(1);
-    let slow = DelayInbound { node: node(2), from: vec![node(1)], delay: Span::millis(50) };
+    let slow =
+        DelayMetadata { target: node(2).into(), from: Some(node(1).into()), by: Span::millis(50) };
     world.apply(slow.into());
     send(&mut world, 1, 2, 1..4);
     let partition = cut(&mut world, 1, 2, false);
@@ -90,10 +98,11 @@ fn data_and_then_the_close_outlive_the_sender() {
 #[test]
 fn a_delayed_message_is_delivered_long_after_its_sender_died() {
     let mut world = connected(3);
-    let late = DelayInbound { node: node(2), from: vec![node(1)], delay: Span::secs(40) };
+    let late =
+        DelayMetadata { target: node(2).into(), from: Some(node(1).into()), by: Span::secs(40) };
     world.apply(late.into());
     send(&mut world, 1, 2, 1..2);
-    world.apply(PowerLoss { node: node(1) }.into());
+    world.apply(power_loss(1));
     pass(&mut world, 39_000);
     assert_eq!(facts(&mut world), []);
     pass(&mut world, 2_000);
@@ -104,7 +113,7 @@ fn a_delayed_message_is_delivered_long_after_its_sender_died() {
 #[test]
 fn a_power_loss_is_not_noticed_until_something_is_sent() {
     let mut world = connected(4);
-    let loss = world.apply(PowerLoss { node: node(2) }.into());
+    let loss = world.apply(power_loss(2));
     pass(&mut world, 60_000);
     assert_eq!(facts(&mut world), [], "the other end is half open");
     assert_eq!(world.exercised().of(Effect::ConnectionHalfOpen), 1);
@@ -122,9 +131,9 @@ fn a_crash_behind_a_partition_is_told_by_a_reset_at_the_latest() {
     for seed in 0..30 {
         let mut world = connected(seed);
         let partition = cut(&mut world, 1, 2, false);
-        let crash = world.apply(Crash { node: node(2) }.into());
+        let dead = world.apply(crash(2));
         pass(&mut world, 1_000);
-        world.undo(crash);
+        world.undo(dead);
         world.undo(partition);
         pass(&mut world, 10_000);
         let told = facts(&mut world);
@@ -146,7 +155,7 @@ fn a_crash_behind_a_partition_is_told_by_a_reset_at_the_latest() {
 #[test]
 fn a_lost_answer_to_the_unexpected_is_asked_for_again() {
     let mut world = connected(5);
-    world.apply(PowerLoss { node: node(2) }.into());
+    world.apply(power_loss(2));
     pass(&mut world, 100);
     world.start(node(2));
     let back = cut(&mut world, 2, 1, true);
@@ -161,11 +170,11 @@ fn a_lost_answer_to_the_unexpected_is_asked_for_again() {
 #[test]
 fn a_dead_process_refuses_and_a_dead_host_is_silent() {
     let mut world = idle(6, 3);
-    world.apply(Crash { node: node(2) }.into());
+    world.apply(crash(2));
     poke(&mut world, 1, Act::Connect(node(2)));
     pass(&mut world, 100);
     assert_eq!(facts(&mut world), [(1, Fact::Closed(node(2), CloseReason::Refused))]);
-    world.apply(PowerLoss { node: node(3) }.into());
+    world.apply(power_loss(3));
     poke(&mut world, 1, Act::Connect(node(3)));
     pass(&mut world, 20_000);
     assert_eq!(facts(&mut world), []);
@@ -218,12 +227,12 @@ fn a_link_stays_cut_for_as_long_as_any_partition_cuts_it() {
 fn a_lossy_link_loses_nothing_and_keeps_the_order() {
     let mut world = connected(10);
     let lossy = LossyLink {
-        from: vec![node(1)],
-        to: vec![node(2)],
-        both_ways: false,
-        loss_ppm: 200_000,
-        duplicate_ppm: 200_000,
-        reorder_ppm: 200_000,
+        from: node(1).into(),
+        to: node(2).into(),
+        one_way: true,
+        loss: Some(Ppm(200_000)),
+        duplication: Some(Ppm(200_000)),
+        reordering: Some(Ppm(200_000)),
     };
     world.apply(lossy.into());
     send(&mut world, 1, 2, 1..101);

@@ -62,6 +62,9 @@ pub struct Disk {
     /// How many bytes fit on a disk.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub capacity: Option<u64>,
+    /// The age at which the host writes what was not synced back by itself.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub write_back: Option<Time>,
 }
 
 /// How far the nodes' clocks are off. Each node draws its own, in both directions.

@@ -32,7 +32,7 @@ pub use effective::NotDefault;
 pub use environment::{Clocks, Disk, Durations, Link, Network};
 pub use expect::{Expect, Expected, MustReach, Setting};
 pub use extend::{BASES, Load};
-pub use fault::{Family, Fault, FaultKind, Swarm};
+pub use fault::{Family, Fault, FaultKind, PreferredElection, Swarm};
 pub use overrides::OWN;
 pub use properties::{Listed, Origin, Properties, SetError, TABLES, Table, property_list};
 pub use reader::in_plain_words;

@@ -1,4 +1,4 @@
-//! Whom a fault strikes: by role, found out when it fires, or by number.
+//! Which nodes a fault is upon: by role, found out when it fires, or by number.
 
 use super::text::{Cursor, TextError, nearest};
 use super::unit::written_as_string;

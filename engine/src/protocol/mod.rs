@@ -8,6 +8,7 @@ mod admin;
 mod api;
 mod broker;
 mod data;
+mod errors;
 mod quorum;
 
 pub use admin::{

@@ -10,6 +10,7 @@
 //! [`Rulebook`] that the engine calls. Arguments of one type travel in a struct with named fields,
 //! so that no call can swap them.
 
+mod branch;
 pub mod client;
 pub mod election;
 pub mod fencing;
@@ -53,8 +54,31 @@ macro_rules! rules {
             pub const NAMES: &'static [(&'static str, &'static str)] =
                 &[$((stringify!($name), stringify!($kafka)),)*];
 
+            /// The branches of each rule that says yes or no, or refuses with an error: the number of
+            /// the mark ([`Outbox::mark`]), its name, and what the rule decides.
+            pub fn branches() -> impl Iterator<Item = (u8, &'static str, &'static str)> {
+                let all = [$(
+                    (
+                        2 * (Row::$name as u8),
+                        <$decision as branch::Branches>::HAS,
+                        [concat!(stringify!($name), ".no"), concat!(stringify!($name), ".yes")],
+                        $summary.trim_ascii(),
+                    ),
+                )*];
+                all.into_iter().filter(|(_, has, ..)| *has).flat_map(|(mark, _, [no, yes], what)| {
+                    [(mark, no, what), (mark + 1, yes, what)]
+                })
+            }
+
             /// What each rule decides, in one line, in the order of [`Self::NAMES`].
             pub const SUMMARIES: &'static [&'static str] = &[$($summary.trim_ascii(),)*];
+        }
+
+        /// The rules by number, for the marks of their branches.
+        #[allow(non_camel_case_types, reason = "they are the names of the rules")]
+        #[repr(u8)]
+        enum Row {
+            $($name,)*
         }
 
         impl Rulebook {
@@ -64,6 +88,9 @@ macro_rules! rules {
                 #[inline]
                 pub fn $name(&self, out: &mut Outbox, $($arg: $type),+) -> $decision {
                     let decision = (self.rules.$name)($($arg),+);
+                    if let Some(yes) = branch::Branches::is_yes(&decision) {
+                        out.mark(2 * (Row::$name as u8) + u8::from(yes));
+                    }
                     if let Some(reference) = &self.reference
                         && (reference.$name)($($arg),+) != decision
                     {

@@ -1,4 +1,4 @@
-//! Fault plans in a run: what fires when, at whom, and what became of every entry.
+//! Fault plans in a run: what fires when, upon which nodes, and what became of every entry.
 //!
 //! A plan is what the scenario file lists and, after that, what the seed makes of its `swarm`. An
 //! entry waits for its moment, then for its condition if it has one; then its targets are looked
@@ -6,26 +6,29 @@
 //! suppressed and why, and what never fired. An entry that never fired has left no trace in the
 //! run: nothing is drawn, scheduled or sent for it.
 
-mod inject;
+mod frozen;
 mod record;
 pub mod settings;
 mod story;
+mod strike;
 mod struck;
 mod swarm;
 mod trouble;
 
-pub use inject::{Election, Injection, injections};
+pub use frozen::{frozen, to_toml};
 pub use record::{Fate, PlannedFault};
 pub(crate) use story::LONE_LEADER;
+pub use strike::Election;
 pub use swarm::swarm_faults;
 
 use crate::budget::Budget;
-use crate::condition::{ClusterNames, Compiled, Roster, resolve};
+use crate::condition::{ClusterNames, Compiled, Roster};
 use crate::view::{Board, PartitionView};
 use machine::{NodeId, Span};
 use sim::{ActiveFault, ActiveId, SimTime};
-use spec::{Fault, Scenario, Target};
+use spec::{Fault, FaultKind, Scenario};
 use std::collections::BTreeSet;
+use strike::Strikes;
 use trouble::troubled;
 
 /// The plan of a run, while it is carried out.
@@ -44,17 +47,18 @@ pub struct Director {
     limits: Option<Limits>,
     /// Nodes held down or paused by injected faults, and until when.
     held: Vec<(NodeId, SimTime)>,
-    /// What was injected for generated entries, with nodes in place of roles.
+    /// What was injected, in order, with nodes in place of roles.
     struck: Vec<Struck>,
 }
 
 /// Something that was injected.
 #[derive(Clone, Debug)]
 struct Struck {
+    /// As an entry of a plan.
     fault: Fault,
-    /// Its entry of the plan,
+    /// The entry of this plan,
     entry: usize,
-    /// and which of the injections that the entry came to it is, where each is of one node.
+    /// and which of the faults that the entry came to it is.
     place: usize,
 }
 
@@ -76,7 +80,7 @@ struct Entry {
     /// What was injected, in the order of the fate's list, as the simulator knows it; `None`: an
     /// election.
     injected: Vec<Option<ActiveId>>,
-    /// An election that it asked for has elected somebody.
+    /// A preferred replica was elected for it.
     elected: bool,
 }
 
@@ -102,7 +106,9 @@ pub struct Firing {
     /// Which entry of the plan.
     pub entry: usize,
     /// What to inject.
-    pub injections: Vec<Injection>,
+    pub strikes: Vec<FaultKind<NodeId>>,
+    /// For how long; until everything is healed if `None`.
+    pub lasts: Option<Span>,
 }
 
 /// What the director looks at.
@@ -115,7 +121,7 @@ pub struct Scene<'a> {
     pub roster: &'a Roster,
     /// The faults that are active.
     pub active: &'a [ActiveFault],
-    /// The partitions as the active controllers have committed them; `None`: nobody knows.
+    /// The partitions as the active controllers have committed them; `None` if no active controller can be asked.
     pub partitions: &'a dyn Fn() -> Option<Vec<PartitionView>>,
 }
 
@@ -141,7 +147,7 @@ impl Director {
                 generated,
                 bounded: generated && bounded,
                 condition: None,
-                fate: Fate::NeverFired,
+                fate: Fate::NeverFired { because: "the load never began".to_owned() },
                 injected: Vec::new(),
                 elected: false,
             })
@@ -215,84 +221,100 @@ impl Director {
         };
         let place = self.watched.iter().position(holds)?;
         let entry = self.watched.remove(place);
-        let injections = self.strike(entry, scene, budget);
-        Some(Firing { entry, injections })
+        let strikes = self.strike(entry, scene, budget);
+        let lasts = self.entries[entry].fault.lasts.map(|lasts| lasts.0);
+        Some(Firing { entry, strikes, lasts })
     }
 
     /// Looks targets up and asks the budget.
-    fn strike(&mut self, index: usize, scene: &Scene<'_>, budget: &mut Budget) -> Vec<Injection> {
+    fn strike(
+        &mut self,
+        index: usize,
+        scene: &Scene<'_>,
+        budget: &mut Budget,
+    ) -> Vec<FaultKind<NodeId>> {
         let fault = self.entries[index].fault.clone();
         let (at, mut suppressed) = (scene.now.since(self.began), Vec::new());
-        let mut resolved = injections(index, &fault, self.seed, scene.board, scene.roster);
-        if self.entries[index].bounded {
-            let lasts = fault.lasts.map_or(Span::MAX, |lasts| lasts.0);
-            let mut active: Vec<_> =
-                scene.active.iter().map(|active| active.fault.clone()).collect();
-            resolved.retain(|injection| {
-                match self.allows(injection, lasts, &active, scene, budget) {
-                    Ok(()) => {
-                        if let Injection::Fault(fault, _) = injection {
-                            active.push(fault.clone());
-                        }
-                        true
-                    }
-                    Err(reason) => {
-                        suppressed.push(reason);
-                        false
-                    }
+        let Strikes { all: mut strikes, unmatched } =
+            strike::strikes(&fault, self.seed, scene.board, scene.roster);
+        let bounded = self.entries[index].bounded;
+        let lasts = fault.lasts.map_or(Span::MAX, |lasts| lasts.0);
+        let mut active: Vec<_> = scene.active.iter().map(|active| active.fault.clone()).collect();
+        strikes.retain(|strike| {
+            let allowed =
+                self.contradiction(strike, scene).map_or(Ok(()), Err).and_then(
+                    |()| match bounded {
+                        true => self.allows(strike, lasts, &active, scene, budget),
+                        false => Ok(()),
+                    },
+                );
+            match (allowed, strike) {
+                (Ok(()), FaultKind::World(fault)) => active.push(fault.clone()),
+                (Ok(()), FaultKind::PreferredElection(_)) => {}
+                (Err(reason), _) => {
+                    suppressed.push(reason);
+                    return false;
                 }
-            });
-        }
-        if self.entries[index].generated {
-            let nodes = |target: &Target| resolve(target, self.seed, scene.board, scene.roster);
-            let faults = struck::faults(&fault, at, &resolved, &nodes).into_iter();
-            let struck = |(place, fault)| Struck { fault, entry: index, place };
-            self.struck.extend(faults.enumerate().map(struck));
-        }
-        self.entries[index].fate = match (resolved.is_empty(), suppressed.is_empty()) {
-            (true, true) => Fate::NoTarget { at_ns: at.0 },
+            }
+            true
+        });
+        let clusters = &scene.roster.clusters;
+        let struck = |(place, strike): (usize, &FaultKind<NodeId>)| {
+            let fault = struck::resolved(&fault, at, strike, clusters);
+            Struck { fault, entry: index, place }
+        };
+        self.struck.extend(strikes.iter().enumerate().map(struck));
+        let in_words = |strike: &FaultKind<NodeId>| strike.in_words(&|node| clusters.node(*node));
+        self.entries[index].fate = match (strikes.is_empty(), suppressed.is_empty()) {
+            (true, true) => Fate::NoTarget { at_ns: at.0, because: unmatched },
             (true, false) => Fate::Suppressed { at_ns: at.0, because: suppressed },
             _ => Fate::Fired {
                 at_ns: at.0,
-                injected: resolved.iter().map(|it| it.in_words(&scene.roster.clusters)).collect(),
-                suppressed: {
-                    let nobody = inject::nobody(&fault, self.seed, scene.board, scene.roster);
-                    suppressed.into_iter().chain(nobody).collect()
-                },
+                injected: strikes.iter().map(in_words).collect(),
+                suppressed: suppressed.into_iter().chain(unmatched).collect(),
                 without_effect: Vec::new(),
             },
         };
-        resolved
+        strikes
+    }
+
+    /// Why a fault cannot be injected beside those in force, if it cannot.
+    fn contradiction(&self, strike: &FaultKind<NodeId>, scene: &Scene<'_>) -> Option<String> {
+        match strike {
+            FaultKind::World(fault) => fault.contradicts(scene.active),
+            FaultKind::PreferredElection(_) => None,
+        }
     }
 
     /// Whether a fault that the seed made may be injected: within the limits and the budget.
     fn allows(
         &mut self,
-        injection: &Injection,
+        strike: &FaultKind<NodeId>,
         lasts: Span,
-        active: &[sim::Fault],
+        active: &[sim::Fault<NodeId>],
         scene: &Scene<'_>,
         budget: &mut Budget,
     ) -> Result<(), String> {
-        let held = injection.takes_down();
-        if let Some(node) = held {
-            self.check_limits(node, scene.now)?;
+        let held = strike::takes_down(strike);
+        for node in &held {
+            self.check_limits(*node, scene.now)?;
         }
-        let mut brokers = injection.nodes();
+        let mut brokers = strike.nodes();
         brokers.retain(|node| judge::node::is_broker(*node));
         if !brokers.is_empty() {
             let partitions = (scene.partitions)();
-            let asked = match held {
-                Some(node) if injection.loses_power() => {
-                    budget.may_lose_power(node, &troubled(active, held), partitions.as_deref())
+            let asked = match &brokers[..] {
+                [broker] if strike::takes_data(strike) => {
+                    let troubled = troubled(active, Some(*broker));
+                    budget.may_lose_power(*broker, &troubled, partitions.as_deref())
                 }
-                _ => budget.may_strike(&brokers, &troubled(active, None), partitions.as_deref()),
+                brokers => {
+                    budget.may_strike(brokers, &troubled(active, None), partitions.as_deref())
+                }
             };
             asked.map_err(|refusal| refusal.to_string())?;
         }
-        if let Some(node) = held {
-            self.held.push((node, scene.now + lasts));
-        }
+        self.held.extend(held.into_iter().map(|node| (node, scene.now + lasts)));
         Ok(())
     }
 
@@ -321,9 +343,16 @@ impl Director {
     }
 
     /// No more faults: everything is healed.
-    pub fn end(&mut self) {
-        self.next = self.by_moment.len();
-        self.watched.clear();
+    pub fn end(&mut self, now: SimTime) {
+        let ended = now.since(self.began);
+        for entry in self.by_moment.split_off(self.next) {
+            let because = format!("its moment had not come when the load ended, at {ended}");
+            self.entries[entry].fate = Fate::NeverFired { because };
+        }
+        for entry in self.watched.drain(..) {
+            let because = format!("its condition had not held when the load ended, at {ended}");
+            self.entries[entry].fate = Fate::NeverFired { because };
+        }
     }
 
     /// The next injection of an entry was made: a fault of the simulator, or an election.
@@ -338,7 +367,7 @@ impl Director {
         }
     }
 
-    /// What became of the plan; `took_effect` tells it of faults of the simulator.
+    /// What became of the plan; `took_effect` says whether a fault of the simulator has had an effect.
     pub fn record(&self, took_effect: impl Fn(ActiveId) -> bool) -> Vec<PlannedFault> {
         let planned = |entry: &Entry| PlannedFault {
             fault: entry.fault.clone(),
@@ -349,14 +378,27 @@ impl Director {
     }
 
     /// What has been injected for the entries that the seed made, in order: each at its moment,
-    /// and for the nodes that it met. Another run of the seed can be given it. `when` tells at what
+    /// and for the nodes that it met. Another run of the seed can be given it. `when` returns at what
     /// moment a fault of the simulator took effect, if it did.
     pub fn struck(&self, when: impl Fn(ActiveId) -> Option<SimTime>) -> Vec<Fault> {
-        let at = |struck: &Struck| {
-            let injected = self.entries[struck.entry].injected.get(struck.place).copied();
-            Some(when(injected??)?.since(self.began))
+        let at = |struck: &Struck| Some(when(self.active_id(struck)?)?.since(self.began));
+        let generated = self.struck.iter().filter(|struck| self.entries[struck.entry].generated);
+        generated.filter_map(|it| struck::observed(&it.fault, || at(it))).collect()
+    }
+
+    /// Everything that was injected and took effect, as a plan by itself: the same nodes at the same
+    /// moments.
+    pub fn resolved(&self, took_effect: impl Fn(ActiveId) -> bool) -> Vec<Fault> {
+        let counts = |struck: &&Struck| match self.active_id(struck) {
+            Some(fault) => took_effect(fault),
+            None => self.entries[struck.entry].elected,
         };
-        self.struck.iter().filter_map(|it| struck::observed(&it.fault, || at(it))).collect()
+        self.struck.iter().filter(counts).map(|struck| struck.fault.clone()).collect()
+    }
+
+    /// The fault of the simulator that something injected is; `None` for an election.
+    fn active_id(&self, struck: &Struck) -> Option<ActiveId> {
+        self.entries[struck.entry].injected.get(struck.place).copied()?
     }
 
     /// The fault of an entry.

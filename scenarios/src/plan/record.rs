@@ -23,6 +23,20 @@ impl Fate {
             _ => false,
         }
     }
+
+    /// Why nothing of it took effect, as an addition to its name; empty if something did.
+    pub fn why_not(&self) -> String {
+        match self {
+            _ if self.took_effect() => String::new(),
+            Self::Fired { .. } => ", which was injected without effect".to_owned(),
+            Self::Suppressed { because, .. } => format!(", left out: {}", because.join("; ")),
+            Self::NoTarget { because, .. } => match because.as_slice() {
+                [] => ", for which no node matched".to_owned(),
+                because => format!(": {}", because.join("; ")),
+            },
+            Self::NeverFired { because } => format!(": {because}"),
+        }
+    }
 }
 
 /// What became of a planned fault. Times are nanoseconds since the load began.
@@ -37,8 +51,8 @@ pub enum Fate {
         injected: Vec<String>,
         /// What was left out of it, and why.
         suppressed: Vec<String>,
-        /// Of what was injected, that which had no effect: nobody was there to be killed, nothing
-        /// was sent that could have been lost.
+        /// Of what was injected, that which had no effect: the process was down already, nothing was
+        /// sent that could have been lost.
         #[serde(default, skip_serializing_if = "Vec::is_empty")]
         without_effect: Vec<String>,
     },
@@ -49,11 +63,18 @@ pub enum Fate {
         /// Why not.
         because: Vec<String>,
     },
-    /// There was nobody to inject it into: no leader, say.
+    /// No node matched: there was no leader, say.
     NoTarget {
         /// When it would have been.
         at_ns: u64,
+        /// The targets that no node matched.
+        #[serde(default)]
+        because: Vec<String>,
     },
-    /// Its moment or condition never came.
-    NeverFired,
+    /// It did not fire before the load ended.
+    NeverFired {
+        /// Why not.
+        #[serde(default)]
+        because: String,
+    },
 }

@@ -2,24 +2,33 @@
 
 use machine::Span;
 use rand_chacha::ChaCha8Rng;
-use sim::Sample;
+use sim::{
+    ClockJump, CorruptDisk, Crash, DelayMetadata, DiskError, DiskOperation, FullDisk, Groups,
+    HungDisk, LossyLink, LostDisk, OneWayPartition, Partition, Pause, PowerLoss, Ppm, Restart,
+    Sample, SlowDisk, SlowLink,
+};
 use spec::{
-    Comparison, Condition, Fault, FaultKind, Metric, MetricKind, PartitionName, Role, Scope, Share,
-    Target, Time,
+    Comparison, Condition, Fault, Metric, MetricKind, PartitionName, PreferredElection, Role,
+    Scope, Target, Time,
 };
 
-/// Tells one story: about which partition, from when on, and how long things last.
-pub(super) struct Teller<'a> {
+/// What an entry of a plan does.
+type What = spec::FaultKind<Target>;
+
+/// Builds one story: of which partition it is, when it begins, and how long things last.
+pub(super) struct Builder<'a> {
     draw: &'a mut ChaCha8Rng,
     partition: PartitionName,
     at: Time,
     lasts: (Span, Span),
+    /// Faults of disks or clocks may be drawn, and the stories that came with them.
+    extended: bool,
     faults: Vec<Fault>,
 }
 
-type Story = fn(&mut Teller<'_>);
+type Story = fn(&mut Builder<'_>);
 
-/// The stories and how often each is told, in parts of their sum. Single faults come first:
+/// The stories: how often each is drawn, in parts of their sum, and about how many faults it has. Single faults come first:
 /// they are the weather in which the others happen.
 const STORIES: &[(u32, usize, Story)] = &[
     (30, 1, single),
@@ -33,31 +42,38 @@ const STORIES: &[(u32, usize, Story)] = &[
     (4, 6, there_and_back_again),
 ];
 
+/// Those that are drawn as well where a swarm may draw faults of disks or clocks: a plan of the
+/// families that there were before them stays what it was.
+const MORE_STORIES: &[(u32, usize, Story)] =
+    &[(5, 2, stop_cut_short), (3, 2, controllers_without_power), (5, 3, controllers_in_trouble)];
+
 /// The name of the faults of [`lone_leader`].
 pub(crate) const LONE_LEADER: &str = "lone-leader";
 
-/// Tells one story of at most about `wanted` faults.
-pub(super) fn tell(teller: &mut Teller<'_>, wanted: usize) {
-    // A long story may exceed what is left of the plan by a little rather than never be told.
-    let fitting = STORIES.iter().filter(|(_, faults, _)| *faults <= wanted + 2);
+/// Builds one story of at most about `wanted` faults.
+pub(super) fn any(story: &mut Builder<'_>, wanted: usize) {
+    // A long story may exceed what is left of the plan by a little rather than never be drawn.
+    let more = if story.extended { MORE_STORIES } else { &[] };
+    let fitting = STORIES.iter().chain(more).filter(|(_, faults, _)| *faults <= wanted + 2);
     let sum: u32 = fitting.clone().map(|(weight, ..)| weight).sum();
-    let mut at = teller.draw.below(u64::from(sum)) as u32;
-    for (weight, _, story) in fitting {
+    let mut at = story.draw.below(u64::from(sum)) as u32;
+    for (weight, _, build) in fitting {
         if at < *weight {
-            return story(teller);
+            return build(story);
         }
         at -= weight;
     }
 }
 
-impl<'a> Teller<'a> {
+impl<'a> Builder<'a> {
     pub(super) fn new(
         draw: &'a mut ChaCha8Rng,
         partition: PartitionName,
         at: Time,
         lasts: (Span, Span),
+        extended: bool,
     ) -> Self {
-        Self { draw, partition, at, lasts, faults: Vec::new() }
+        Self { draw, partition, at, lasts, extended, faults: Vec::new() }
     }
 
     pub(super) fn finish(self) -> Vec<Fault> {
@@ -110,7 +126,7 @@ impl<'a> Teller<'a> {
         Time(Span(from.nanos().saturating_add(gap)))
     }
 
-    fn tell_at(&mut self, name: &str, at: Time, lasts: Option<Time>, kind: FaultKind) {
+    fn add_at(&mut self, name: &str, at: Time, lasts: Option<Time>, kind: What) {
         self.faults.push(Fault {
             name: Some(name.to_owned()),
             at: Some(at),
@@ -120,12 +136,12 @@ impl<'a> Teller<'a> {
         });
     }
 
-    fn tell_when(
+    fn add_when(
         &mut self,
         name: &str,
         (from, when): (Time, Condition),
         lasts: Option<Time>,
-        kind: FaultKind,
+        kind: What,
     ) {
         let (name, at) = (Some(name.to_owned()), Some(from));
         self.faults.push(Fault { name, at, when: Some(when), lasts, kind });
@@ -136,12 +152,12 @@ impl<'a> Teller<'a> {
         Condition::Compare { metric: Metric { kind, cluster: None, scope }, comparison, value }
     }
 
-    /// Somebody leads the partition and runs: right after a leader's crash, its successor.
+    /// A leader of the partition runs: right after a leader's crash, its successor.
     fn is_led(&self) -> Condition {
         self.metric(MetricKind::Leader, Comparison::AtLeast, 1)
     }
 
-    /// The ISR is so large, and somebody leads.
+    /// The ISR is so large, and a leader runs.
     fn is_led_with_isr(&self, comparison: Comparison, size: i64) -> Condition {
         Condition::All(vec![self.is_led(), self.metric(MetricKind::InSync, comparison, size)])
     }
@@ -151,280 +167,431 @@ fn target(role: Role) -> Target {
     Target { cluster: None, role }
 }
 
-fn crash(target: Target) -> FaultKind {
-    FaultKind::Crash { target, at_disk_operation: None }
+fn crash(target: Target) -> What {
+    crash_at(target, None)
 }
 
-fn silence(from: Target, to: Target) -> FaultKind {
-    FaultKind::OneWayPartition { from, to }
+fn crash_at(target: Target, at_disk_operation: Option<u32>) -> What {
+    Crash { target: target.into(), at_disk_operation, during_stop: false }.into()
 }
 
-fn slow(from: Target, to: Target, by: Time) -> FaultKind {
-    FaultKind::SlowLink { from, to, one_way: true, by, jitter: None, bandwidth: None }
+fn power_loss(target: Target) -> What {
+    let target = target.into();
+    PowerLoss { target, at_disk_operation: None, during_stop: false, stagger: None }.into()
+}
+
+fn pause(target: Target) -> What {
+    Pause { target: target.into() }.into()
+}
+
+fn restart(target: Target) -> What {
+    Restart { target: target.into(), limit: None }.into()
+}
+
+fn cut(groups: Vec<Vec<Target>>) -> What {
+    Partition { groups: Groups(groups) }.into()
+}
+
+fn silence(from: Target, to: Target) -> What {
+    OneWayPartition { from: from.into(), to: to.into() }.into()
+}
+
+fn slow(from: Target, to: Target, by: Time) -> What {
+    let (from, to, by) = (from.into(), to.into(), Some(by.0));
+    SlowLink { from, to, one_way: true, by, jitter: None, bandwidth: None }.into()
+}
+
+fn late_metadata(target: Target, by: Time) -> What {
+    DelayMetadata { target: target.into(), by: by.0, from: None }.into()
+}
+
+fn elect(topics: Vec<String>) -> What {
+    PreferredElection { topics }.into()
 }
 
 /// One fault of any family.
-fn single(teller: &mut Teller<'_>) {
-    let lasts = teller.some_time();
+fn single(story: &mut Builder<'_>) {
+    let lasts = story.some_time();
     let victims = [
-        teller.leader(),
-        teller.follower(),
+        story.leader(),
+        story.follower(),
         target(Role::AnyBroker),
         target(Role::ActiveController),
         target(Role::Standby),
     ];
-    let victim = teller.draw.pick(&victims).clone();
-    let broker = teller.draw.pick(&victims[..3]).clone();
-    let (leader, follower) = (teller.leader(), teller.follower());
-    let one_way = teller.draw.chance(500_000);
-    let by = teller.between(Span::millis(5), Span::millis(800));
-    let kind = match teller.draw.below(12) {
-        0 => {
+    let victim = story.draw.pick(&victims).clone();
+    let broker = story.draw.pick(&victims[..3]).clone();
+    let (leader, follower) = (story.leader(), story.follower());
+    let one_way = story.draw.chance(500_000);
+    let by = story.between(Span::millis(5), Span::millis(800));
+    let kind = match story.draw.below(if story.extended { 18 } else { 12 }) {
+        0 | 17 => {
             let at_disk_operation =
-                teller.draw.chance(300_000).then(|| teller.draw.between(1, 3) as u32);
-            FaultKind::Crash { target: victim, at_disk_operation }
+                story.draw.chance(300_000).then(|| story.draw.between(1, 3) as u32);
+            crash_at(victim, at_disk_operation)
         }
-        1 => FaultKind::PowerLoss { target: victim },
-        2 | 3 => FaultKind::Pause { target: victim },
-        4 => FaultKind::Restart { target: victim },
-        5 => FaultKind::Partition { groups: vec![vec![victim]; 1] },
+        1 => power_loss(victim),
+        2 | 3 => pause(victim),
+        4 => restart(victim),
+        5 => cut(vec![vec![victim], vec![target(Role::Everyone)]]),
         6 => silence(victim, target(Role::Servers)),
         7 => silence(target(Role::Servers), victim),
-        8 => FaultKind::SlowLink {
-            from: leader,
-            to: follower,
+        8 => SlowLink {
+            from: leader.into(),
+            to: follower.into(),
             one_way,
-            by,
-            jitter: Some(by),
+            by: Some(by.0),
+            jitter: Some(by.0),
             bandwidth: None,
-        },
-        9 => FaultKind::LossyLink {
-            from: broker,
-            to: target(Role::Everyone),
-            one_way,
-            loss: Share(teller.draw.between(10_000, 300_000) as u32),
-            duplication: Some(Share(20_000)),
-            reordering: Some(Share(50_000)),
-        },
-        10 => FaultKind::DelayMetadata { target: broker, by },
-        _ => FaultKind::PreferredElection { topics: Vec::new() },
-    };
-    // A group of one is cut off from everyone else.
-    let kind = match kind {
-        FaultKind::Partition { mut groups } => {
-            groups.push(vec![target(Role::Everyone)]);
-            FaultKind::Partition { groups }
         }
-        kind => kind,
+        .into(),
+        9 => LossyLink {
+            from: broker.into(),
+            to: target(Role::Everyone).into(),
+            one_way,
+            loss: Some(Ppm(story.draw.between(10_000, 300_000) as u32)),
+            duplication: Some(Ppm(20_000)),
+            reordering: Some(Ppm(50_000)),
+        }
+        .into(),
+        10 => late_metadata(broker, by),
+        11 => elect(Vec::new()),
+        _ => disk_or_clock(story, victim),
     };
-    let lasts = (!matches!(kind, FaultKind::PreferredElection { .. })).then_some(lasts);
-    teller.tell_at("single", teller.at, lasts, kind);
+    let lasts = lasting(&kind, lasts);
+    story.add_at("single", story.at, lasts, kind);
+}
+
+/// An election is a moment; everything else lasts.
+fn lasting(kind: &What, lasts: Time) -> Option<Time> {
+    (!matches!(kind, What::PreferredElection(_))).then_some(lasts)
+}
+
+/// One fault of a disk or a clock.
+fn disk_or_clock(story: &mut Builder<'_>, victim: Target) -> What {
+    let (target, directory) = (victim.into(), None);
+    let after = story.draw.chance(500_000).then(|| story.draw.between(0, 50_000));
+    match story.draw.below(11) {
+        0..=2 => HungDisk { target, directory }.into(),
+        3 | 4 => {
+            let factor = 1 << story.draw.between(1, 10);
+            SlowDisk { target, directory, factor }.into()
+        }
+        5 | 6 => {
+            let by = Span::millis(1 << story.draw.between(0, 22));
+            ClockJump { target, by, back: story.draw.chance(500_000) }.into()
+        }
+        7 => {
+            let neighbour =
+                story.draw.chance(500_000).then(|| Span::millis(story.draw.between(50, 1_000)));
+            FullDisk { target, directory, after, neighbour }.into()
+        }
+        8 => {
+            let operations = [
+                DiskOperation::Read,
+                DiskOperation::Append,
+                DiskOperation::Sync,
+                DiskOperation::Write,
+            ];
+            let on = *story.draw.pick(&operations);
+            let times = story.draw.chance(600_000).then_some(1);
+            DiskError { target, directory, on, times }.into()
+        }
+        9 => LostDisk { target, directory }.into(),
+        _ => {
+            let file = *story.draw.pick(&[".log", ".index", ".timeindex", "checkpoint"]);
+            let closed = story.draw.chance(500_000);
+            CorruptDisk { target, directory, file: file.to_owned(), closed }.into()
+        }
+    }
+}
+
+/// A broker or controller is stopped in an orderly way, and its power fails while it writes what its
+/// next start relies on.
+fn stop_cut_short(story: &mut Builder<'_>) {
+    const NAME: &str = "stop-cut-short";
+    let at = story.at;
+    let victims = [story.leader(), story.follower(), target(Role::ActiveController)];
+    let victim = story.draw.pick(&victims).clone();
+    // Wide, since an orderly stop flushes and renames for every partition.
+    let nth = story.draw.between(1, 24) as u32;
+    let lasts = story.a_long_time();
+    let loss = PowerLoss {
+        target: victim.clone().into(),
+        at_disk_operation: Some(nth),
+        during_stop: true,
+        stagger: None,
+    };
+    story.add_at(NAME, at, Some(lasts), loss.into());
+    let down = story.some_time();
+    story.add_at(NAME, story.later(Time(Span(1))), Some(down), restart(victim));
+}
+
+/// Every controller loses its power, and they come back one after the other, the last ones over
+/// slow or lossy links.
+fn controllers_without_power(story: &mut Builder<'_>) {
+    const NAME: &str = "controllers-without-power";
+    let at = story.at;
+    let loss = PowerLoss {
+        target: target(Role::Controllers).into(),
+        at_disk_operation: None,
+        during_stop: false,
+        stagger: Some(story.between(Span::millis(20), Span::millis(1_500)).0),
+    };
+    let lasts = story.some_time();
+    story.add_at(NAME, at, Some(lasts), loss.into());
+    let then = story.later(lasts);
+    controllers_slow(story, NAME, then);
+}
+
+/// The links of the controllers are slow or lossy, and their leader dies, stands still or waits for
+/// its disk, perhaps with a second one.
+fn controllers_in_trouble(story: &mut Builder<'_>) {
+    const NAME: &str = "controllers-in-trouble";
+    let at = story.at;
+    controllers_slow(story, NAME, at);
+    let mut then = at;
+    for _ in 0..story.draw.between(1, 3) {
+        then = story.soon_after(then);
+        let victims = [target(Role::ActiveController), target(Role::Standby)];
+        let victim = story.draw.pick(&victims).clone();
+        let kind = match story.draw.below(5) {
+            0 => crash(victim),
+            1 => power_loss(victim),
+            2 => pause(victim),
+            3 => {
+                let nth = story.draw.between(1, 3) as u32;
+                crash_at(victim, Some(nth))
+            }
+            _ => HungDisk { target: victim.into(), directory: None }.into(),
+        };
+        let lasts = story.some_time();
+        story.add_at(NAME, then, Some(lasts), kind);
+    }
+}
+
+/// From `at` on what controllers send each other is late or lost now and then.
+fn controllers_slow(story: &mut Builder<'_>, name: &str, at: Time) {
+    let lasts = story.a_long_time();
+    let all = || target(Role::Controllers).into();
+    let kind = if story.draw.chance(500_000) {
+        let by = story.between(Span::millis(1), Span::millis(150)).0;
+        let (one_way, bandwidth) = (false, None);
+        SlowLink { from: all(), to: all(), one_way, by: Some(by), jitter: Some(by), bandwidth }
+            .into()
+    } else {
+        let loss = Some(Ppm(story.draw.between(10_000, 300_000) as u32));
+        let (duplication, reordering) = (Some(Ppm(20_000)), Some(Ppm(50_000)));
+        LossyLink { from: all(), to: all(), one_way: false, loss, duplication, reordering }.into()
+    };
+    story.add_at(name, at, Some(lasts), kind);
 }
 
 /// The leader crashes, and so does the one elected in its place, before the last one has got
 /// anything from it. With a slow follower now and then.
-fn leader_and_successor(teller: &mut Teller<'_>) {
+fn leader_and_successor(story: &mut Builder<'_>) {
     const NAME: &str = "leader-and-successor";
-    let (at, down) = (teller.at, teller.a_long_time());
-    if teller.draw.chance(400_000) {
-        let by = teller.between(Span::millis(20), Span::millis(600));
-        let kind = slow(teller.leader(), teller.followers(), by);
-        let lasts = teller.a_long_time();
-        teller.tell_at(NAME, at, Some(lasts), kind);
+    let (at, down) = (story.at, story.a_long_time());
+    if story.draw.chance(400_000) {
+        let by = story.between(Span::millis(20), Span::millis(600));
+        let kind = slow(story.leader(), story.followers(), by);
+        let lasts = story.a_long_time();
+        story.add_at(NAME, at, Some(lasts), kind);
     }
-    let mut crash_at = teller.soon_after(at);
-    if teller.draw.chance(600_000) {
-        // It still hears what its followers have, and tells its clients, but not them.
-        let kind = silence(teller.leader(), teller.followers());
-        let lasts = teller.a_long_time();
-        teller.tell_at(NAME, crash_at, Some(lasts), kind);
-        let then = teller.between(Span::millis(1), Span::millis(300));
+    let mut crash_at = story.soon_after(at);
+    if story.draw.chance(600_000) {
+        // It still receives from its followers and answers its clients, but not them.
+        let kind = silence(story.leader(), story.followers());
+        let lasts = story.a_long_time();
+        story.add_at(NAME, crash_at, Some(lasts), kind);
+        let then = story.between(Span::millis(1), Span::millis(300));
         crash_at = Time(Span(crash_at.nanos() + then.nanos()));
     }
-    teller.tell_at(NAME, crash_at, Some(down), crash(teller.leader()));
+    story.add_at(NAME, crash_at, Some(down), crash(story.leader()));
     let watch = Time(Span(crash_at.nanos() + 1));
-    let down = teller.a_long_time();
-    teller.tell_when(NAME, (watch, teller.is_led()), Some(down), crash(teller.leader()));
+    let down = story.a_long_time();
+    story.add_when(NAME, (watch, story.is_led()), Some(down), crash(story.leader()));
 }
 
 /// A follower crashes, then the leader, and the one that has less comes back first.
-fn follower_then_leader(teller: &mut Teller<'_>) {
+fn follower_then_leader(story: &mut Builder<'_>) {
     const NAME: &str = "follower-then-leader";
-    let (at, lasts) = (teller.at, teller.some_time());
-    teller.tell_at(NAME, at, Some(lasts), crash(teller.follower()));
-    let then = teller.soon_after(at);
-    let down = teller.a_long_time();
-    teller.tell_at(NAME, then, Some(down), crash(teller.leader()));
-    if teller.draw.chance(500_000) {
-        let then = teller.soon_after(then);
-        let lasts = teller.some_time();
-        teller.tell_at(NAME, then, Some(lasts), FaultKind::Pause { target: teller.follower() });
+    let (at, lasts) = (story.at, story.some_time());
+    story.add_at(NAME, at, Some(lasts), crash(story.follower()));
+    let then = story.soon_after(at);
+    let down = story.a_long_time();
+    story.add_at(NAME, then, Some(down), crash(story.leader()));
+    if story.draw.chance(500_000) {
+        let then = story.soon_after(then);
+        let lasts = story.some_time();
+        story.add_at(NAME, then, Some(lasts), pause(story.follower()));
     }
 }
 
 /// The leader is cut off from the controllers and from one follower, and goes on with the other.
-fn isolated_leader(teller: &mut Teller<'_>) {
+fn isolated_leader(story: &mut Builder<'_>) {
     const NAME: &str = "isolated-leader";
-    let (at, lasts) = (teller.at, teller.a_long_time());
-    let others = if teller.draw.chance(700_000) { teller.follower() } else { teller.followers() };
-    let kind = if teller.draw.chance(750_000) {
+    let (at, lasts) = (story.at, story.a_long_time());
+    let others = if story.draw.chance(700_000) { story.follower() } else { story.followers() };
+    let kind = if story.draw.chance(750_000) {
         let rest = vec![target(Role::Controllers), others];
-        FaultKind::Partition { groups: vec![vec![teller.leader()], rest] }
+        cut(vec![vec![story.leader()], rest])
     } else {
-        silence(teller.leader(), target(Role::Servers))
+        silence(story.leader(), target(Role::Servers))
     };
-    teller.tell_at(NAME, at, Some(lasts), kind);
-    if teller.draw.chance(300_000) {
-        let then = teller.later(lasts);
-        let lasts = teller.some_time();
-        teller.tell_at(NAME, then, Some(lasts), crash(teller.leader()));
+    story.add_at(NAME, at, Some(lasts), kind);
+    if story.draw.chance(300_000) {
+        let then = story.later(lasts);
+        let lasts = story.some_time();
+        story.add_at(NAME, then, Some(lasts), crash(story.leader()));
     }
 }
 
 /// The active controller is cut off or crashes, and a broker meanwhile.
-fn isolated_controller(teller: &mut Teller<'_>) {
+fn isolated_controller(story: &mut Builder<'_>) {
     const NAME: &str = "isolated-controller";
-    let (at, lasts) = (teller.at, teller.some_time());
+    let (at, lasts) = (story.at, story.some_time());
     let active = target(Role::ActiveController);
-    let kind = match teller.draw.below(4) {
+    let kind = match story.draw.below(4) {
         0 => crash(active),
-        1 => FaultKind::Pause { target: active },
-        2 => FaultKind::PowerLoss { target: active },
-        _ => FaultKind::Partition { groups: vec![vec![active], vec![target(Role::Servers)]] },
+        1 => pause(active),
+        2 => power_loss(active),
+        _ => cut(vec![vec![active], vec![target(Role::Servers)]]),
     };
-    teller.tell_at(NAME, at, Some(lasts), kind);
-    let then = teller.soon_after(at);
-    let lasts = teller.some_time();
-    teller.tell_at(NAME, then, Some(lasts), crash(teller.leader()));
+    story.add_at(NAME, at, Some(lasts), kind);
+    let then = story.soon_after(at);
+    let lasts = story.some_time();
+    story.add_at(NAME, then, Some(lasts), crash(story.leader()));
 }
 
 /// Power fails at a broker, and something happens at another before it is back.
-fn power(teller: &mut Teller<'_>) {
+fn power(story: &mut Builder<'_>) {
     const NAME: &str = "power";
-    let (at, lasts) = (teller.at, teller.some_time());
-    let victims = [teller.leader(), teller.follower()];
-    let victim = teller.draw.pick(&victims).clone();
-    teller.tell_at(NAME, at, Some(lasts), FaultKind::PowerLoss { target: victim });
-    let then = teller.soon_after(at);
-    let victim = teller.draw.pick(&victims).clone();
-    let kind = match teller.draw.below(3) {
-        0 => FaultKind::PowerLoss { target: victim },
+    let (at, lasts) = (story.at, story.some_time());
+    let victims = [story.leader(), story.follower()];
+    let victim = story.draw.pick(&victims).clone();
+    story.add_at(NAME, at, Some(lasts), power_loss(victim));
+    let then = story.soon_after(at);
+    let victim = story.draw.pick(&victims).clone();
+    let kind = match story.draw.below(3) {
+        0 => power_loss(victim),
         1 => crash(victim),
-        _ => FaultKind::Restart { target: victim },
+        _ => restart(victim),
     };
-    let lasts = teller.some_time();
-    teller.tell_at(NAME, then, Some(lasts), kind);
+    let lasts = story.some_time();
+    story.add_at(NAME, then, Some(lasts), kind);
 }
 
 /// The leader hears its clients and controllers but not its followers, until it is in sync alone,
 /// or goes on alone; then its power fails.
-pub(super) fn lone_leader(teller: &mut Teller<'_>) {
+pub(super) fn lone_leader(story: &mut Builder<'_>) {
     const NAME: &str = LONE_LEADER;
-    let (at, cut) = (teller.at, teller.between(Span::millis(4_000), Span::millis(8_000)));
-    let groups = vec![vec![teller.leader()], vec![teller.followers()]];
-    teller.tell_at(NAME, at, Some(cut), FaultKind::Partition { groups });
-    let alone = teller.between(Span::millis(2_500), Span(cut.nanos() - 500_000_000));
-    let lasts = teller.some_time();
-    let power_loss = FaultKind::PowerLoss { target: teller.leader() };
-    teller.tell_at(NAME, teller.later(alone), Some(lasts), power_loss);
+    let (at, cut_for) = (story.at, story.between(Span::millis(4_000), Span::millis(8_000)));
+    let groups = vec![vec![story.leader()], vec![story.followers()]];
+    story.add_at(NAME, at, Some(cut_for), cut(groups));
+    let alone = story.between(Span::millis(2_500), Span(cut_for.nanos() - 500_000_000));
+    let lasts = story.some_time();
+    let power_loss = power_loss(story.leader());
+    story.add_at(NAME, story.later(alone), Some(lasts), power_loss);
 }
 
 /// Leadership moves to and fro while one broker hears of it late.
-fn moves_behind_a_brokers_back(teller: &mut Teller<'_>) {
+fn moves_behind_a_brokers_back(story: &mut Builder<'_>) {
     const NAME: &str = "moves-behind-a-brokers-back";
-    let (at, lasts) = (teller.at, teller.a_long_time());
-    let by = teller.between(Span::millis(50), Span::millis(800));
-    let kind = FaultKind::DelayMetadata { target: teller.follower(), by };
-    teller.tell_at(NAME, at, Some(lasts), kind);
+    let (at, lasts) = (story.at, story.a_long_time());
+    let by = story.between(Span::millis(50), Span::millis(800));
+    let kind = late_metadata(story.follower(), by);
+    story.add_at(NAME, at, Some(lasts), kind);
     let mut then = at;
-    for _ in 0..teller.draw.between(1, 3) {
-        then = teller.soon_after(then);
-        let lasts = teller.some_time();
-        let kind = match teller.draw.below(3) {
-            0 => FaultKind::Restart { target: teller.leader() },
-            1 => FaultKind::Pause { target: teller.leader() },
-            _ => FaultKind::PreferredElection { topics: Vec::new() },
+    for _ in 0..story.draw.between(1, 3) {
+        then = story.soon_after(then);
+        let lasts = story.some_time();
+        let kind = match story.draw.below(3) {
+            0 => restart(story.leader()),
+            1 => pause(story.leader()),
+            _ => elect(Vec::new()),
         };
-        let lasts = (!matches!(kind, FaultKind::PreferredElection { .. })).then_some(lasts);
-        teller.tell_at(NAME, then, lasts, kind);
+        let lasts = lasting(&kind, lasts);
+        story.add_at(NAME, then, lasts, kind);
     }
 }
 
 /// A follower is cut off until it leaves the ISR. At that moment the leader falls silent, and
 /// soon it dies; its successor knows less of what is committed than it has. The follower comes
 /// back to the successor, joins, and the successor dies.
-fn small_isr_and_a_late_joiner(teller: &mut Teller<'_>) {
+fn small_isr_and_a_late_joiner(story: &mut Builder<'_>) {
     const NAME: &str = "small-isr-and-a-late-joiner";
-    let at = teller.at;
-    let (leader, followers) = (teller.leader(), teller.followers());
-    let cut = FaultKind::Partition { groups: vec![vec![teller.follower()], vec![leader.clone()]] };
-    let by = teller.between(Span::millis(100), Span::millis(700));
-    let long = teller.a_long_time();
-    teller.tell_at(NAME, at, Some(long), cut);
-    teller.tell_at(NAME, at, Some(long), slow(leader.clone(), followers.clone(), by));
+    let at = story.at;
+    let (leader, followers) = (story.leader(), story.followers());
+    let cut = cut(vec![vec![story.follower()], vec![leader.clone()]]);
+    let by = story.between(Span::millis(100), Span::millis(700));
+    let long = story.a_long_time();
+    story.add_at(NAME, at, Some(long), cut);
+    story.add_at(NAME, at, Some(long), slow(leader.clone(), followers.clone(), by));
 
-    let shrunk = teller.is_led_with_isr(Comparison::AtMost, 2);
+    let shrunk = story.is_led_with_isr(Comparison::AtMost, 2);
     let watch = Time(Span(at.nanos() + Span::millis(500).0));
     let kind = silence(leader.clone(), followers.clone());
-    teller.tell_when(NAME, (watch, shrunk.clone()), Some(long), kind);
-    let down = teller.a_long_time();
-    let at_disk_operation = Some(teller.draw.between(1, 2) as u32);
-    let kind = FaultKind::Crash { target: leader.clone(), at_disk_operation };
-    teller.tell_when(NAME, (watch, shrunk), Some(down), kind);
+    story.add_when(NAME, (watch, shrunk.clone()), Some(long), kind);
+    let down = story.a_long_time();
+    let at_disk_operation = Some(story.draw.between(1, 2) as u32);
+    let kind = crash_at(leader.clone(), at_disk_operation);
+    story.add_when(NAME, (watch, shrunk), Some(down), kind);
 
     // What followers get from each other is late, so that the late joiner joins before it has
     // what it joined for.
-    let by = teller.between(Span::millis(200), Span::secs(1));
+    let by = story.between(Span::millis(200), Span::secs(1));
     let kind = slow(followers.clone(), followers.clone(), by);
-    teller.tell_at(NAME, at, Some(long), kind);
+    story.add_at(NAME, at, Some(long), kind);
     let joined = Condition::All(vec![
-        teller.is_led_with_isr(Comparison::Equal, 2),
-        teller.metric(MetricKind::LeaderEpoch, Comparison::AtLeast, 1),
+        story.is_led_with_isr(Comparison::Equal, 2),
+        story.metric(MetricKind::LeaderEpoch, Comparison::AtLeast, 1),
     ]);
     // Watched from a moment at which the first leader should be gone.
-    let watch = Time(Span(watch.nanos() + teller.between(Span::secs(1), Span::secs(4)).nanos()));
+    let watch = Time(Span(watch.nanos() + story.between(Span::secs(1), Span::secs(4)).nanos()));
     let kind = silence(leader.clone(), followers);
-    teller.tell_when(NAME, (watch, joined.clone()), Some(long), kind);
-    teller.tell_when(NAME, (watch, joined), Some(long), crash(leader));
+    story.add_when(NAME, (watch, joined.clone()), Some(long), kind);
+    story.add_when(NAME, (watch, joined), Some(long), crash(leader));
 }
 
 /// Leadership leaves a broker and comes back to it, while a follower of its first leadership
 /// hears of neither; then it dies.
-fn there_and_back_again(teller: &mut Teller<'_>) {
+fn there_and_back_again(story: &mut Builder<'_>) {
     const NAME: &str = "there-and-back-again";
-    let at = teller.at;
-    let preferred = Target { cluster: None, role: Role::Leader(teller.partition.clone()) };
+    let at = story.at;
+    let preferred = Target { cluster: None, role: Role::Leader(story.partition.clone()) };
     // The preferred leader restarts and comes back as a follower.
-    let away = teller.between(Span::millis(100), Span::millis(800));
-    teller.tell_at(NAME, at, Some(away), FaultKind::Restart { target: preferred });
-    let back = teller.later(Time(Span(away.nanos() + Span::millis(800).0)));
-    let back = teller.soon_after(back);
+    let away = story.between(Span::millis(100), Span::millis(800));
+    story.add_at(NAME, at, Some(away), restart(preferred));
+    let back = story.later(Time(Span(away.nanos() + Span::millis(800).0)));
+    let back = story.soon_after(back);
     // Mostly less than the time-outs, or the broker would be taken for dead.
-    let by = teller.between(Span::millis(150), Span::millis(600));
-    let long = teller.a_long_time();
-    let kind = FaultKind::DelayMetadata { target: teller.follower(), by };
-    teller.tell_at(NAME, back, Some(long), kind);
-    let slow_for = teller.between(Span::millis(50), Span::millis(400));
+    let by = story.between(Span::millis(150), Span::millis(600));
+    let long = story.a_long_time();
+    let kind = late_metadata(story.follower(), by);
+    story.add_at(NAME, back, Some(long), kind);
+    let slow_for = story.between(Span::millis(50), Span::millis(400));
     let by = Time(Span(slow_for.nanos() * 2));
-    let kind = FaultKind::SlowLink {
-        from: teller.leader(),
-        to: teller.followers(),
+    let kind = SlowLink {
+        from: story.leader().into(),
+        to: story.followers().into(),
         one_way: true,
-        by: Time(Span(by.nanos() / 8)),
-        jitter: Some(by),
+        by: Some(Span(by.nanos() / 8)),
+        jitter: Some(by.0),
         bandwidth: None,
-    };
-    teller.tell_at(NAME, back, Some(slow_for), kind);
+    }
+    .into();
+    story.add_at(NAME, back, Some(slow_for), kind);
     // It leads again, for a moment, without what the slow link has kept from it.
     let moved = Time(Span(back.nanos() + slow_for.nanos()));
-    let kind = FaultKind::PreferredElection { topics: vec![teller.partition.topic.clone()] };
-    teller.tell_at(NAME, moved, None, kind);
-    let gone = teller.between(Span::millis(20), Span::millis(250));
+    let kind = elect(vec![story.partition.topic.clone()]);
+    story.add_at(NAME, moved, None, kind);
+    let gone = story.between(Span::millis(20), Span::millis(250));
     let gone = Time(Span(moved.nanos() + gone.nanos()));
-    let lasts = teller.a_long_time();
-    teller.tell_at(NAME, gone, Some(lasts), FaultKind::Restart { target: teller.leader() });
-    let dies = teller.between(Span::millis(50), Span::millis(600));
+    let lasts = story.a_long_time();
+    story.add_at(NAME, gone, Some(lasts), restart(story.leader()));
+    let dies = story.between(Span::millis(50), Span::millis(600));
     let dies = Time(Span(gone.nanos() + dies.nanos()));
-    let lasts = teller.a_long_time();
-    teller.tell_at(NAME, dies, Some(lasts), crash(teller.leader()));
+    let lasts = story.a_long_time();
+    story.add_at(NAME, dies, Some(lasts), crash(story.leader()));
 }

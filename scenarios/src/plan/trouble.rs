@@ -1,25 +1,27 @@
-//! Whom faults are upon, when the budget is asked.
+//! Which nodes faults are upon, when the budget is asked.
 
 use machine::NodeId;
-use sim::{Fault, LossyLink, Partition, SlowLink};
+use sim::{Fault, LossyLink, OneWayPartition, Partition, SlowLink};
 
 /// The nodes that `active` faults are upon. A fault between `victim` and others, and no one else,
 /// is not upon those others: once the victim has gone they have nothing to do with it, and what
 /// they have to do with each other and with the controllers it leaves alone.
-pub(super) fn troubled(active: &[Fault], victim: Option<NodeId>) -> Vec<NodeId> {
-    let concerns_others = |fault: &&Fault| victim.is_none_or(|victim| !is_between(fault, victim));
+pub(super) fn troubled(active: &[Fault<NodeId>], victim: Option<NodeId>) -> Vec<NodeId> {
+    let concerns_others =
+        |fault: &&Fault<NodeId>| victim.is_none_or(|victim| !is_between(fault, victim));
     active.iter().filter(concerns_others).flat_map(Fault::nodes).collect()
 }
 
 /// The fault is upon links, and each of them has `node` at one end.
-fn is_between(fault: &Fault, node: NodeId) -> bool {
+fn is_between(fault: &Fault<NodeId>, node: NodeId) -> bool {
     let alone = |side: &[NodeId]| side == [node];
     match fault {
-        Fault::Partition(Partition { groups, .. }) => {
-            groups.len() == 2 && groups.iter().any(|group| alone(group))
+        Fault::Partition(Partition { groups }) => {
+            groups.0.len() == 2 && groups.0.iter().any(|group| alone(group))
         }
-        Fault::SlowLink(SlowLink { from, to, .. })
-        | Fault::LossyLink(LossyLink { from, to, .. }) => alone(from) || alone(to),
+        Fault::OneWayPartition(OneWayPartition { from, to })
+        | Fault::SlowLink(SlowLink { from, to, .. })
+        | Fault::LossyLink(LossyLink { from, to, .. }) => alone(&from.0) || alone(&to.0),
         _ => false,
     }
 }
@@ -27,15 +29,15 @@ fn is_between(fault: &Fault, node: NodeId) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use sim::Pause;
+    use sim::{Groups, Pause};
 
     #[test]
     fn a_cut_between_the_victim_and_others_is_not_upon_the_others() {
         let [one, two, three] = [1, 2, 3].map(|id| NodeId::new(0, id));
         let cut = |a: &[NodeId], b: &[NodeId]| {
-            Fault::from(Partition { groups: vec![a.to_vec(), b.to_vec()], one_way: false })
+            Fault::from(Partition { groups: Groups(vec![a.to_vec(), b.to_vec()]) })
         };
-        let active = [cut(&[one], &[two, three]), Pause { node: three }.into()];
+        let active = [cut(&[one], &[two, three]), Pause { target: three.into() }.into()];
         assert_eq!(troubled(&active, Some(one)), [three]);
         assert_eq!(troubled(&active, Some(two)), [one, two, three, three]);
         assert_eq!(troubled(&active, None), [one, two, three, three]);

@@ -4,7 +4,7 @@ use super::panic::Panic;
 use super::record::RunRecord;
 use super::verdict::{Outcome, Verdict};
 use crate::plan::{Fate, PlannedFault};
-use spec::{Fault, FaultKind};
+use spec::Fault;
 use std::fmt::Write;
 
 /// The run in words, as Markdown.
@@ -162,32 +162,9 @@ fn faults(out: &mut String, faults: &[PlannedFault]) -> std::fmt::Result {
     writeln!(out)
 }
 
-/// What a fault does and to whom: `crash leader(orders-0)`.
+/// What a fault does and to targets: `crash leader(orders-0)`.
 pub fn what(fault: &Fault) -> String {
-    let family = fault.kind.family().name();
-    match &fault.kind {
-        FaultKind::Partition { groups } => {
-            let groups: Vec<String> = groups.iter().map(|group| list(group.iter())).collect();
-            format!("{family} of {}", groups.join(" | "))
-        }
-        FaultKind::OneWayPartition { from, to } => format!("{family} from {from} to {to}"),
-        FaultKind::SlowLink { from, to, by, .. } => {
-            format!("{family} from {from} to {to} by {}", moment(by.nanos()))
-        }
-        FaultKind::LossyLink { from, to, loss, .. } => {
-            format!("{family} from {from} to {to}, {loss} lost")
-        }
-        FaultKind::DelayMetadata { target, by } => {
-            format!("{family} of {target} by {}", moment(by.nanos()))
-        }
-        FaultKind::PreferredElection { topics } if topics.is_empty() => family.to_owned(),
-        FaultKind::PreferredElection { topics } => format!("{family} of {}", list(topics.iter())),
-        kind => format!("{family} {}", list(kind.targets().into_iter().map(|(_, target)| target))),
-    }
-}
-
-fn list(items: impl Iterator<Item = impl ToString>) -> String {
-    items.map(|item| item.to_string()).collect::<Vec<_>>().join(", ")
+    fault.kind.in_words(&|target| target.to_string())
 }
 
 /// A fault in one line, its trigger included:
@@ -222,8 +199,14 @@ pub fn fate(fate: &Fate) -> String {
         Fate::Suppressed { at_ns, because } => {
             format!("left out at {}: {}", moment(*at_ns), because.join("; "))
         }
-        Fate::NoTarget { at_ns } => format!("at {} there was nobody to strike", moment(*at_ns)),
-        Fate::NeverFired => "its moment never came".to_owned(),
+        Fate::NoTarget { at_ns, because } => {
+            let because = match because.as_slice() {
+                [] => String::new(),
+                because => format!(" ({})", because.join("; ")),
+            };
+            format!("at {} no matching node was running{because}", moment(*at_ns))
+        }
+        Fate::NeverFired { because } => because.clone(),
     }
 }
 

@@ -22,7 +22,7 @@ pub struct Panic {
     /// The last event of the trace: the beginning of what was being handled, if a process was
     /// handling something.
     pub event: u64,
-    /// What was being handled: the message or timer, from whom, on which connection, and which
+    /// What was being handled: the message or timer, from targets, on which connection, and which
     /// event caused it. Like all that follows known only of a run with its trace.
     pub handling: String,
     /// All of that message or timer, where it is certain which it was.

@@ -336,6 +336,7 @@ fn disk(disk: &spec::Disk) -> DiskProfile {
         profile.sync_bytes_per_second = bandwidth;
     }
     profile.capacity = disk.capacity.unwrap_or(profile.capacity);
+    profile.write_back = disk.write_back.map_or(profile.write_back, |age| age.0);
     profile
 }
 

@@ -1,18 +1,22 @@
-//! What a run has exercised, beyond what the simulator counts: effects of the protocol, by the
-//! facts that nodes told.
+//! What a run has exercised beyond what the simulator counts: steps of the protocol, error codes and
+//! branches of rules.
 
 use engine::error::ErrorCode;
 use engine::fact::{ClientFact, Fact, Positioning};
 use engine::ids::TopicPartition;
+use engine::reach::Reach;
+use engine::rules::Rules;
 use engine::rules::election::{How, Reason};
-use machine::NodeId;
+use machine::{Marks, NodeId};
 use std::collections::BTreeMap;
 
-/// Counts by name; the names are those of [`spec::reach`], and what [`Fact::Reached`]
-/// tells.
+/// Counts of what [`spec::reach`] names, but for what the simulator counts. Of errors and branches
+/// only that there were some is known.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Reached {
-    counts: BTreeMap<&'static str, u64>,
+    counts: BTreeMap<Reach, u64>,
+    /// Branches of rules that were taken, and errors that were returned.
+    marks: Marks,
     /// How often each rule differed from Kafka's.
     pub(super) differed: BTreeMap<&'static str, u64>,
     /// Only what happens from the load on counts: setting up elects leaders, too.
@@ -26,7 +30,7 @@ impl Reached {
         self.loading = true;
     }
 
-    pub(super) fn add(&mut self, name: &'static str, count: u64) {
+    pub(super) fn add(&mut self, name: Reach, count: u64) {
         if self.loading && count > 0 {
             *self.counts.entry(name).or_default() += count;
         }
@@ -34,7 +38,16 @@ impl Reached {
 
     /// All counts.
     pub(super) fn counts(&self) -> impl Iterator<Item = (&'static str, u64)> + '_ {
-        self.counts.iter().map(|(name, count)| (*name, *count))
+        let steps = self.counts.iter().map(|(reach, count)| (reach.name(), *count));
+        let errors = ErrorCode::returned().filter(|code| self.marks.has(code.mark()));
+        let branches = Rules::branches().filter(|(mark, ..)| self.marks.has(*mark));
+        let marked = errors.map(ErrorCode::name).chain(branches.map(|(_, name, _)| name));
+        steps.chain(marked.map(|name| (name, 1)))
+    }
+
+    /// Marks that processes made.
+    pub(super) fn take_in(&mut self, marks: Marks) {
+        self.marks.merge(marks);
     }
 
     #[inline]
@@ -43,7 +56,8 @@ impl Reached {
             // The most frequent ones first: they reach nothing.
             Fact::Appended { .. } | Fact::HighWatermark { .. } | Fact::MetadataApplied { .. } => {}
             Fact::RuleDiffered { rule } => *self.differed.entry(rule).or_default() += 1,
-            Fact::Reached(name) => self.add(name, 1),
+            Fact::Reached(reach) => self.add(*reach, 1),
+
             Fact::Client(fact) => self.on_client(fact),
             fact => {
                 if let Some(name) = self.name(node, fact) {
@@ -55,49 +69,51 @@ impl Reached {
 
     fn on_client(&mut self, fact: &ClientFact) {
         match fact {
-            ClientFact::Retried { .. } => self.add("produce_retried", 1),
-            ClientFact::Positioned { why: Positioning::Seek, .. } => self.add("consumer_seek", 1),
+            ClientFact::Retried { .. } => self.add(Reach::ProduceRetried, 1),
+            ClientFact::Positioned { why: Positioning::Seek, .. } => {
+                self.add(Reach::ConsumerSeek, 1)
+            }
             ClientFact::Positioned { why: Positioning::Truncated, .. } => {
-                self.add("consumer_truncated", 1);
+                self.add(Reach::ConsumerTruncated, 1);
             }
             _ => {}
         }
     }
 
-    fn name(&mut self, node: NodeId, fact: &Fact) -> Option<&'static str> {
+    fn name(&mut self, node: NodeId, fact: &Fact) -> Option<Reach> {
         const METADATA: TopicPartition = TopicPartition::METADATA;
         Some(match fact {
-            Fact::Elected { leader: None, .. } => "leaderless",
-            Fact::Elected { reason: Reason::Preferred, .. } => "election_preferred",
+            Fact::Elected { leader: None, .. } => Reach::Leaderless,
+            Fact::Elected { reason: Reason::Preferred, .. } => Reach::ElectionPreferred,
             Fact::Elected { how, .. } => match how {
-                How::Clean => "election_clean",
-                How::Eligible => "election_eligible",
-                How::LastKnown => "election_last_known",
-                How::Unclean => "election_unclean",
+                How::Clean => Reach::ElectionClean,
+                How::Eligible => Reach::ElectionEligible,
+                How::LastKnown => Reach::ElectionLastKnown,
+                How::Unclean => Reach::ElectionUnclean,
             },
             Fact::Truncated { partition, from, to, .. } if *partition != METADATA && from > to => {
-                "truncation"
+                Reach::Truncation
             }
             Fact::Loaded { partition, clean: false, log_end, .. }
                 if *partition != METADATA && *log_end > 0 =>
             {
-                "log_recovered"
+                Reach::LogRecovered
             }
-            Fact::IsrProposed { from, to, .. } if to.len() < from.len() => "isr_shrink",
-            Fact::IsrProposed { .. } => "isr_expand",
+            Fact::IsrProposed { from, to, .. } if to.len() < from.len() => Reach::IsrShrink,
+            Fact::IsrProposed { .. } => Reach::IsrExpand,
             Fact::ProduceRefused { error: ErrorCode::NotEnoughReplicas, .. } => {
-                "not_enough_replicas"
+                Reach::NotEnoughReplicas
             }
             Fact::ProduceRefused { error: ErrorCode::NotEnoughReplicasAfterAppend, .. } => {
-                "not_enough_replicas_after_append"
+                Reach::NotEnoughReplicasAfterAppend
             }
-            Fact::FetchRefused { error: ErrorCode::FencedLeaderEpoch, .. } => "fetch_fenced",
-            Fact::BrokerFenced { fenced: true, .. } => "broker_fenced",
-            Fact::QuorumLeader { .. } => "controller_election",
-            Fact::QuorumResigned { .. } => "quorum_resigned",
+            Fact::FetchRefused { error: ErrorCode::FencedLeaderEpoch, .. } => Reach::FetchFenced,
+            Fact::BrokerFenced { fenced: true, .. } => Reach::BrokerFenced,
+            Fact::QuorumLeader { .. } => Reach::ControllerElection,
+            Fact::QuorumResigned { .. } => Reach::QuorumResigned,
             Fact::ControllerActive { .. } => {
                 let before = self.controller.replace(node);
-                (before? != node).then_some("controller_failover")?
+                (before? != node).then_some(Reach::ControllerFailover)?
             }
             _ => return None,
         })

@@ -39,6 +39,7 @@ pub(super) struct Left {
     pub(super) account: Account,
     pub(super) plan: Vec<PlannedFault>,
     pub(super) struck: Vec<Fault>,
+    pub(super) resolved: Vec<Fault>,
 }
 
 /// The outcome of a run that could not even be set up.
@@ -58,8 +59,10 @@ impl Simulation {
             left.account.history = history;
         }
         left.differed = self.reached.differed.clone();
+        self.reached.take_in(self.world.take_marks());
         left.exercised = verdict::exercised(self.world.exercised(), &self.reached);
         left.struck = self.director.struck(|fault| self.world.took_effect_at(fault));
+        left.resolved = self.director.resolved(|fault| self.world.took_effect(fault));
         left.plan = self.director.record(|fault| self.world.took_effect(fault));
     }
 
@@ -129,7 +132,7 @@ pub(super) fn in_the_reference(resolved: &Resolved, mut fallen: RunOutcome) -> R
 }
 
 fn outcome(resolved: &Resolved, left: Left, panic: Panic) -> RunOutcome {
-    let Left { stats, digest, exercised, differed, account, plan, struck } = left;
+    let Left { stats, digest, exercised, differed, account, plan, struck, resolved: met } = left;
     let mut bugs = verdict::bugs(resolved, &differed);
     // The one that there is for this.
     for bug in bugs.iter_mut().filter(|bug| bug.id == crate::museum::provoked::ID) {
@@ -144,7 +147,7 @@ fn outcome(resolved: &Resolved, left: Left, panic: Panic) -> RunOutcome {
         ..Verdict::of_panic(&resolved.scenario.name, resolved.seed, &resolved.bugs, panic)
     };
     let (lost, measured) = (Vec::new(), None);
-    RunOutcome { verdict, account, plan, struck, stats, differed, lost, measured }
+    RunOutcome { verdict, account, plan, struck, resolved: met, stats, differed, lost, measured }
 }
 
 fn during(phase: Phase) -> &'static str {
@@ -170,7 +173,7 @@ fn is_input(kind: &TraceKind) -> bool {
     )
 }
 
-/// What a process was handling: what, from whom, on which connection, and because of what.
+/// What a process was handling: what, from targets, on which connection, and because of what.
 fn handled(event: &TraceEvent, account: &Account) -> String {
     let what = match &event.kind {
         TraceKind::Received { conn, from, message } => {

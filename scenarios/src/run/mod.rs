@@ -48,6 +48,9 @@ pub struct RunOutcome {
     pub plan: Vec<PlannedFault>,
     /// What was injected for the faults that the seed made, with nodes in place of roles.
     pub struck: Vec<Fault>,
+    /// Everything that was injected and took effect, as a plan by itself: the same nodes at the same
+    /// moments. See [`crate::plan::frozen`].
+    pub resolved: Vec<Fault>,
     /// Numbers about the run itself.
     pub stats: Stats,
     /// How often each rule decided otherwise than Kafka's, by name.

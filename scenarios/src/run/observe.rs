@@ -4,9 +4,9 @@
 use super::disks::WorldDisks;
 use super::simulation::{Phase, Simulation};
 use crate::node::NodeConfig;
-use crate::plan::Injection;
 use crate::view::PartitionView;
 use engine::fact::Fact;
+use engine::reach::Reach;
 use engine::rules::election::Reason;
 use judge::evidence::Change;
 use judge::node::is_broker;
@@ -69,7 +69,7 @@ impl Simulation {
                     FaultChange::Undone => "undone",
                 };
                 let node = fault.nodes().first().copied().unwrap_or(NodeId::new(0, 0));
-                let text = format!("{} {what}", Injection::Fault(fault.clone(), None));
+                let text = format!("{} {what}", fault.in_words(&|node| node.to_string()));
                 self.evidence.fault(time.0, node, event.0, text);
             }
         }
@@ -84,8 +84,10 @@ impl Simulation {
                 }
             }
             NodeChange::Paused | NodeChange::Resumed => {}
-            NodeChange::PowerLost(_) => {
-                self.board.on_node(node, false);
+            NodeChange::PowerLost(_) | NodeChange::DiskLost { .. } => {
+                if matches!(change, NodeChange::PowerLost(_)) {
+                    self.board.on_node(node, false);
+                }
                 if is_broker(node) {
                     let partitions = self.partitions();
                     let known = self.board.rows().map(PartitionView::from);
@@ -95,7 +97,7 @@ impl Simulation {
             }
             NodeChange::Crashed { .. } => {
                 if is_broker(node) && self.board.had_requests_in_flight(node) {
-                    self.reached.add("crash_with_requests_in_flight", 1);
+                    self.reached.add(Reach::CrashWithRequestsInFlight, 1);
                 }
                 self.ended(node, false);
             }
@@ -103,7 +105,7 @@ impl Simulation {
                 self.ended(node, *halt == Halt::Clean);
                 match halt {
                     Halt::Clean if self.phase >= Phase::Converge => {
-                        self.reached.add("stopped_after_heal", 1);
+                        self.reached.add(Reach::StoppedAfterHeal, 1);
                     }
                     Halt::Clean => {}
                     // Healing starts it again, so nothing else would show that it gave up.
@@ -143,6 +145,7 @@ fn as_change(change: &NodeChange) -> Option<Change> {
         | NodeChange::BootFailed(_)
         | NodeChange::Crashed { .. } => Change::Crashed,
         NodeChange::PowerLost(report) => Change::PowerLost { bytes: report.bytes },
+        NodeChange::DiskLost { bytes, .. } => Change::PowerLost { bytes: *bytes },
         NodeChange::Paused | NodeChange::Resumed => return None,
     })
 }

@@ -13,7 +13,7 @@ use super::{RunOutcome, Stats, converge, verdict};
 use crate::budget::Budget;
 use crate::condition::Roster;
 use crate::node::Node;
-use crate::plan::{Director, Injection, Scene, settings};
+use crate::plan::{Director, Firing, Scene, settings};
 use crate::view::{Board, PartitionView};
 use crate::workload::election_timer;
 use engine::rules::{Rulebook, Rules};
@@ -21,7 +21,7 @@ use judge::evidence::Evidence;
 use machine::{ClusterId, NodeId, Span};
 use sim::host::Clock;
 use sim::{SimTime, World};
-use spec::{Fault, Resolved};
+use spec::{Fault, FaultKind, Resolved};
 use std::collections::BTreeMap;
 
 /// How often a run looks whether a phase is over.
@@ -234,20 +234,21 @@ impl Simulation {
             let active = world.active_faults();
             let scene = Scene { now: world.now(), board, roster, active, partitions: &known };
             let Some(firing) = director.fire(&scene, budget) else { return };
-            for injection in firing.injections {
-                let injected = match injection {
-                    Injection::Fault(fault, Some(lasts)) => {
+            let Firing { entry, strikes, lasts } = firing;
+            for strike in strikes {
+                let injected = match (strike, lasts) {
+                    (FaultKind::World(fault), Some(lasts)) => {
                         Some(self.world.apply_for(fault, lasts))
                     }
-                    Injection::Fault(fault, None) => Some(self.world.apply(fault)),
-                    Injection::Elect(election) => {
+                    (FaultKind::World(fault), None) => Some(self.world.apply(fault)),
+                    (FaultKind::PreferredElection(_), _) => {
                         for admin in &self.admins {
-                            self.world.poke(*admin, election_timer(election.entry as u32));
+                            self.world.poke(*admin, election_timer(entry as u32));
                         }
                         None
                     }
                 };
-                self.director.injected(firing.entry, injected);
+                self.director.injected(entry, injected);
             }
             self.absorb();
         }
@@ -309,6 +310,8 @@ impl Simulation {
         self.load_began = now;
         self.deadline = now + self.resolved.scenario.durations.load.0;
         self.reached.begin();
+        // Those of setting up do not count.
+        self.world.take_marks();
         self.director.begin(now, &self.roster.clusters, &self.board);
         let clients = self.roster.producers.iter().chain(&self.roster.consumers);
         for client in clients {
@@ -333,7 +336,7 @@ impl Simulation {
     }
 
     /// Whether every producer is done and every fault over. Entries that still wait for their
-    /// condition do not keep a load going.
+    /// condition do not keep a load going: a fault that never fires makes no difference.
     fn is_load_over(&self) -> bool {
         self.director.is_out_of_moments()
             && self.world.active_faults().is_empty()
@@ -345,7 +348,7 @@ impl Simulation {
         if let Some(measure) = &mut self.measure {
             measure.end(now);
         }
-        self.director.end();
+        self.director.end(now);
         self.world.heal();
         self.absorb();
         self.phase = Phase::Converge;
@@ -394,8 +397,18 @@ impl Simulation {
             Ok(judged) => judged,
             Err(panic) => return fallen::when_judged(&resolved, left, panic),
         };
-        let Left { stats, differed, account, plan, struck, .. } = left;
-        RunOutcome { verdict, account, plan, struck, stats, differed, lost, measured }
+        let Left { stats, differed, account, plan, struck, resolved: met, .. } = left;
+        RunOutcome {
+            verdict,
+            account,
+            plan,
+            struck,
+            resolved: met,
+            stats,
+            differed,
+            lost,
+            measured,
+        }
     }
 
     pub(super) fn stats(&self) -> Stats {

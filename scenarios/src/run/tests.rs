@@ -3,7 +3,7 @@ use crate::catalog;
 use crate::plan::Fate;
 use crate::result::Outcome;
 use machine::Span;
-use spec::{Fault, FaultKind, Resolved, Role, Scenario, Target};
+use spec::{Fault, Resolved, Role, Scenario, Target};
 
 fn resolved(name: &str, seed: u64) -> Resolved {
     let (scenario, _) = catalog::scenario(name).unwrap_or_else(|error| panic!("{error}"));
@@ -85,7 +85,9 @@ fn a_fault_that_never_fires_leaves_no_trace() {
     let without = run(&with_faults(11, crash));
     let with = run(&with_faults(11, &format!("{never}{crash}{never_elects}")));
     assert_eq!(digest(&without), digest(&with));
-    assert_eq!((&with.plan[0].fate, &with.plan[2].fate), (&Fate::NeverFired, &Fate::NeverFired));
+    for never in [&with.plan[0].fate, &with.plan[2].fate] {
+        assert!(matches!(never, Fate::NeverFired { because } if because.contains("condition")));
+    }
     assert!(matches!(with.plan[1].fate, Fate::Fired { .. }));
     assert_eq!(with.verdict.outcome, Outcome::Vacuous, "what is listed has to happen");
 }
@@ -166,15 +168,68 @@ fn what_does_not_come_back_is_named() {
         at: Some(spec::Time::millis(100)),
         when: None,
         lasts: None,
-        kind: FaultKind::Crash {
-            target: Target { cluster: None, role: Role::Broker(2) },
+        kind: sim::Crash {
+            target: Target { cluster: None, role: Role::Broker(2) }.into(),
             at_disk_operation: None,
-        },
+            during_stop: false,
+        }
+        .into(),
     });
     let verdict = run(&resolved).verdict;
     let found = verdict.violations.iter().find(|violation| violation.check == "converges");
     let summary = &found.expect("it cannot be whole after a nanosecond").summary;
     assert!(summary.contains("broker 2") || summary.contains('2'), "{summary}");
+}
+
+/// A plan is an artefact: written to a file and read back, it is the plan of a run that comes to the
+/// same.
+#[test]
+fn a_plan_that_was_written_down_is_met_again() {
+    let mut faults = 0;
+    for seed in 0..12 {
+        let original = run(&small("swarm", seed));
+        let scenario = crate::plan::frozen(&small("swarm", seed).scenario, &original.resolved);
+        let text = crate::plan::to_toml(&original.resolved);
+        #[derive(serde::Deserialize)]
+        struct File {
+            #[serde(default)]
+            faults: Vec<Fault>,
+        }
+        let read: File = toml::from_str(&text).unwrap_or_else(|error| panic!("{error}\n{text}"));
+        assert_eq!(read.faults, original.resolved);
+        let again = run(&Resolved { scenario, ..small("swarm", seed) });
+        assert_eq!(again.resolved, original.resolved, "seed {seed}");
+        assert_eq!(again.verdict.counts, original.verdict.counts, "seed {seed}");
+        faults += original.resolved.len();
+    }
+    assert!(faults > 20, "{faults}");
+}
+
+/// A13: a fault that never fires makes no difference, and is reported with its reason.
+#[test]
+fn a_condition_that_would_come_true_after_the_clients_are_done_is_reported() {
+    let late = "[[faults]]\nkind = 'restart'\ntarget = 'broker 1'\nat = '1s'\nlasts = '2s'\n\
+                [[faults]]\nkind = 'crash'\ntarget = 'broker 2'\nat = '2s'\nlasts = '2s'\n\
+                when = 'isr(orders-0) == 3 and time > 9s'\n";
+    let verdict = run(&with_faults(3, late)).verdict;
+    let missing = verdict.not_exercised.join("\n");
+    assert!(missing.contains("fault crash: its condition had not held when the load ended, at "));
+    assert_eq!(verdict.outcome, Outcome::Vacuous);
+}
+
+/// A13: what cannot be carried out is reported with its reason.
+#[test]
+fn a_fault_that_strikes_no_node_says_why() {
+    let resolved = with_faults(
+        3,
+        "[[faults]]\nkind = 'partition'\ngroups = [['all servers'], ['broker 1']]\nat = '1s'\n\
+         lasts = '1s'\n[[faults]]\nkind = 'lost-disk'\ntarget = 'controller 101'\nat = '1s'\n\
+         lasts = '2s'\n[[faults]]\nname = 'again'\nkind = 'lost-disk'\n\
+         target = 'controller 101'\nat = '2s'\nlasts = '1s'\n",
+    );
+    let missing = run(&resolved).verdict.not_exercised.join("\n");
+    assert!(missing.contains("fault partition: a group has no node"), "{missing}");
+    assert!(missing.contains("fault again, left out: the disk is lost already"), "{missing}");
 }
 
 #[test]

@@ -5,7 +5,7 @@ use super::exercised::Reached;
 use super::simulation::Simulation;
 use crate::museum;
 use crate::node::Node;
-use crate::plan::{Fate, PlannedFault};
+use crate::plan::PlannedFault;
 use crate::result::{BugReached, Outcome, VERSION, Verdict};
 use judge::evidence::ControllerAtEnd;
 use judge::judgement::{self, Lost};
@@ -102,11 +102,7 @@ fn not_exercised(
         if !planned.fate.took_effect() {
             let fault = &planned.fault;
             let name = fault.name.as_deref().unwrap_or(fault.kind.family().name());
-            let how = match planned.fate {
-                Fate::Fired { .. } => ", which was injected without effect",
-                _ => "",
-            };
-            missing.push(format!("fault {name}{how}"));
+            missing.push(format!("fault {name}{}", planned.fate.why_not()));
         }
     }
     if sent == 0 && !scenario.producers.is_empty() {

@@ -1,7 +1,6 @@
 //! The events of a trace in words: when, where, and what a process did or told.
 
 use super::Account;
-use crate::plan::Injection;
 use engine::fact::{ClientFact, Fact, Positioning, Truncation};
 use engine::ids::{BrokerId, TopicPartition};
 use engine::rules::election::How;
@@ -71,13 +70,17 @@ pub(super) fn happened(kind: &TraceKind) -> String {
         TraceKind::PowerLost(report) => {
             format!("lost power, and {} unsynced bytes with it", report.bytes)
         }
+        TraceKind::DiskLost { bytes } => format!("lost a disk, and {bytes} bytes with it"),
+        TraceKind::SectorCorrupted { file, at } => {
+            format!("the sector at {at} of {file} went bad")
+        }
         TraceKind::Paused => "stands still".to_owned(),
         TraceKind::Resumed => "goes on".to_owned(),
         TraceKind::Applied(fault) => {
-            format!("fault: {}", Injection::Fault((**fault).clone(), None))
+            format!("fault: {}", fault.in_words(&|node| node.to_string()))
         }
         TraceKind::Undone(fault) => {
-            format!("undone: {}", Injection::Fault((**fault).clone(), None))
+            format!("undone: {}", fault.in_words(&|node| node.to_string()))
         }
     }
 }
@@ -135,7 +138,7 @@ fn fact(fact: &Fact, name: &dyn Fn(TopicPartition) -> String) -> String {
         Fact::BecameFollower { partition, leader_epoch, leader, log_end, .. } => format!(
             "follows {} in epoch {leader_epoch}, leader {}, log end {log_end}",
             name(*partition),
-            whom(*leader)
+            targets(*leader)
         ),
         Fact::IsrProposed { partition, from, to, .. } => {
             format!("proposes ISR {} for {}, now {}", ids(to), name(*partition), ids(from))
@@ -172,7 +175,7 @@ fn fact(fact: &Fact, name: &dyn Fn(TopicPartition) -> String) -> String {
             format!("leads the quorum in epoch {epoch} from {epoch_start}")
         }
         Fact::QuorumFollower { epoch, leader } => {
-            format!("follows the quorum in epoch {epoch}, leader {}", whom(*leader))
+            format!("follows the quorum in epoch {epoch}, leader {}", targets(*leader))
         }
         Fact::QuorumCandidate { epoch, pre_vote: true } => {
             format!("asks whether it would be elected, epoch {epoch}")
@@ -192,9 +195,9 @@ fn fact(fact: &Fact, name: &dyn Fn(TopicPartition) -> String) -> String {
             let found = leader.map_or(String::new(), |_| format!(" {how}"));
             format!(
                 "elected {}{found} to lead {} after {}, epoch {leader_epoch}, ISR {}, ELR {}",
-                whom(*leader),
+                targets(*leader),
                 name(*partition),
-                whom(*previous),
+                targets(*previous),
                 ids(isr),
                 ids(elr)
             )
@@ -252,7 +255,7 @@ fn role(as_leader: bool) -> &'static str {
     if as_leader { "leader" } else { "follower" }
 }
 
-fn whom(id: Option<BrokerId>) -> String {
+fn targets(id: Option<BrokerId>) -> String {
     id.map_or_else(|| "nobody".to_owned(), |id| id.to_string())
 }
 

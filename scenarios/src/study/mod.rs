@@ -116,7 +116,8 @@ impl Observed {
         let (mut faults, mut lone_leader) = (BTreeMap::new(), false);
         for planned in outcome.plan {
             if planned.fate.took_effect() {
-                let power_loss = matches!(planned.fault.kind, FaultKind::PowerLoss { .. });
+                let power_loss =
+                    matches!(planned.fault.kind, FaultKind::World(sim::Fault::PowerLoss(_)));
                 lone_leader |= power_loss && planned.fault.name.as_deref() == Some(LONE_LEADER);
                 *faults.entry(planned.fault.kind.family().name()).or_default() += 1;
             }

@@ -1,5 +1,6 @@
-//! What faults do to a disk while they last.
+//! What faults do to a device while they last.
 
+use crate::SimTime;
 use crate::fault::{ActiveId, DiskOperation};
 
 /// The kind of an operation, in the eyes of a device that fails some.
@@ -11,7 +12,7 @@ pub(super) enum Kind {
     Metadata,
 }
 
-/// So many operations yet to fail.
+/// So many operations yet to fail; `u32::MAX`: all.
 #[derive(Clone, Debug)]
 pub(crate) struct FailingOperations {
     pub(crate) fault: ActiveId,
@@ -21,24 +22,38 @@ pub(crate) struct FailingOperations {
 
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Conditions {
-    /// No operation completes.
-    pub(crate) hangs: bool,
-    /// How long operations take, in percent of what they would, per fault.
+    /// The faults that make it hang: no operation completes.
+    pub(super) hung_by: Vec<ActiveId>,
+    /// Since when it hangs.
+    pub(super) hung_since: SimTime,
+    /// How many times as long operations take, per fault.
     pub(crate) slow: Vec<(ActiveId, u32)>,
     /// Never more than so many bytes in use, per fault.
-    pub(crate) limits: Vec<(ActiveId, u64)>,
+    pub(super) limits: Vec<(ActiveId, u64)>,
     /// Operations to fail, per fault.
     pub(crate) failing: Vec<FailingOperations>,
 }
 
 impl Conditions {
+    #[inline]
+    pub(super) fn hangs(&self) -> bool {
+        !self.hung_by.is_empty()
+    }
+
     pub(super) fn limit(&self) -> u64 {
         self.limits.iter().map(|(_, limit)| *limit).min().unwrap_or(u64::MAX)
     }
 
+    /// How many times as long operations take.
     #[inline]
-    pub(super) fn slow_percent(&self) -> u64 {
-        self.slow.iter().map(|(_, percent)| u64::from(*percent)).max().unwrap_or(100)
+    pub(super) fn slowness(&self) -> u64 {
+        self.slow.iter().map(|(_, factor)| u64::from(*factor)).max().unwrap_or(1).max(1)
+    }
+
+    /// Whether every operation fails.
+    pub(super) fn is_lost(&self) -> bool {
+        let all = |f: &FailingOperations| f.on == DiskOperation::Any && f.remaining == u32::MAX;
+        self.failing.iter().any(all)
     }
 
     /// Whether an operation is to fail; counts it.
@@ -48,12 +63,17 @@ impl Conditions {
             return false;
         }
         let concerned = |on: DiskOperation| match on {
+            DiskOperation::Any => true,
             DiskOperation::Read => kind == Kind::Read,
             DiskOperation::Append => kind == Kind::Append,
             DiskOperation::Sync => kind == Kind::Sync,
             DiskOperation::Write => kind != Kind::Read,
         };
         let found = self.failing.iter_mut().find(|f| f.remaining > 0 && concerned(f.on));
-        found.map(|failing| failing.remaining -= 1).is_some()
+        let Some(failing) = found else { return false };
+        if failing.remaining != u32::MAX {
+            failing.remaining -= 1;
+        }
+        true
     }
 }

@@ -30,6 +30,10 @@ impl Content {
         self.pieces.last().map_or(0, |piece| piece.end)
     }
 
+    pub(super) fn is_empty(&self) -> bool {
+        self.pieces.is_empty()
+    }
+
     #[inline]
     pub(super) fn append(&mut self, bytes: Bytes) {
         if bytes.is_empty() {
@@ -74,7 +78,7 @@ impl Content {
         all.freeze()
     }
 
-    /// Cuts to `length` bytes and answers what was cut off.
+    /// Cuts to `length` bytes and returns what was cut off.
     pub(super) fn truncate(&mut self, length: u64) -> Vec<Bytes> {
         if length >= self.len() {
             return Vec::new();

@@ -1,5 +1,7 @@
-//! The device under the file system: how operations follow one another in time.
+//! The devices under the file system: what holds for each, and how operations follow one another in
+//! time.
 
+use super::conditions::Conditions;
 use super::journal::HUNG;
 use super::profile::DiskProfile;
 use crate::SimTime;
@@ -25,12 +27,45 @@ pub(super) struct Timing {
     pub(super) number: u32,
 }
 
+/// The number of a device of a host; 0 is the one that holds the root.
+pub(super) type DeviceId = u8;
+
+/// One device: a disk, or a volume with a controller of its own.
 #[derive(Clone, Debug)]
 pub(super) struct Device {
-    pub(super) profile: DiskProfile,
+    /// The directory that it holds; the root, and what no other holds, if empty.
+    pub(super) path: String,
+    pub(super) conditions: Conditions,
+    /// Bytes in files that the process sees.
+    pub(super) used: u64,
     /// Until when the device is busy with syncs.
     busy: SimTime,
+}
+
+impl Device {
+    pub(super) fn new(path: &str) -> Self {
+        let conditions = Conditions::default();
+        Self { path: path.to_owned(), conditions, used: 0, busy: SimTime::ZERO }
+    }
+
+    /// The device begins or ceases to hang.
+    pub(super) fn shift(&mut self, now: SimTime, hangs: bool) {
+        self.busy = super::shifted(self.busy, now, hangs);
+    }
+
+    /// The host was switched off: nothing is in progress any more.
+    pub(super) fn reset(&mut self, now: SimTime) {
+        self.busy = self.busy.min(now);
+    }
+}
+
+/// The handler in progress.
+#[derive(Clone, Debug)]
+pub(super) struct Timeline {
+    pub(super) profile: DiskProfile,
     handler: Option<Handler>,
+    /// When the latest handler began.
+    pub(super) now: SimTime,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -44,15 +79,16 @@ struct Handler {
     watched: Option<SimTime>,
 }
 
-impl Device {
+impl Timeline {
     pub(super) fn new(profile: DiskProfile) -> Self {
-        Self { profile, busy: SimTime::ZERO, handler: None }
+        Self { profile, handler: None, now: SimTime::ZERO }
     }
 
-    /// A handler begins; `watch` is the number of the operation to tell the beginning of, or 0.
+    /// A handler begins; `watch` is the number of the operation whose beginning is wanted, or 0.
     #[inline]
     pub(super) fn begin(&mut self, now: SimTime, lane: u8, watch: u32) {
         let (began, cursor) = (now, now);
+        self.now = now;
         self.handler = Some(Handler { lane, began, cursor, operations: 0, watch, watched: None });
     }
 
@@ -71,11 +107,18 @@ impl Device {
         }
     }
 
-    /// One operation of the current handler: when it starts and completes, on whose lane, and its
-    /// number. Nothing if it completes at once, as all do that no handler makes.
+    /// One operation of the current handler: when it starts and completes, on which lane, and its
+    /// number. Nothing if it completes at once, as all do outside of handlers. A `sync` has to wait
+    /// for others on its device.
     #[inline]
-    pub(super) fn operation(&mut self, cost: Span, on_device: bool, hangs: bool) -> Option<Timing> {
+    pub(super) fn operation(
+        &mut self,
+        cost: Span,
+        device: &mut Device,
+        sync: bool,
+    ) -> Option<Timing> {
         let handler = self.handler.as_mut()?;
+        let hangs = device.conditions.hangs();
         handler.operations += 1;
         if handler.operations == handler.watch {
             handler.watched = Some(handler.cursor);
@@ -88,24 +131,15 @@ impl Device {
         if hangs && start < HUNG {
             start = HUNG;
         }
-        if on_device {
-            start = start.max(self.busy);
+        if sync {
+            start = start.max(device.busy);
         }
         let completes = start + cost;
-        if on_device {
-            self.busy = completes;
+        // What waits for another device that hangs does not keep this one busy.
+        if sync && (completes < HUNG || hangs) {
+            device.busy = completes;
         }
         handler.cursor = completes;
         Some(Timing { starts: start, completes, lane: handler.lane, number: handler.operations })
-    }
-
-    /// The disk begins or ceases to hang.
-    pub(super) fn shift(&mut self, now: SimTime, hangs: bool) {
-        self.busy = super::shifted(self.busy, now, hangs);
-    }
-
-    /// The host was switched off: nothing is in progress any more.
-    pub(super) fn reset(&mut self, now: SimTime) {
-        self.busy = self.busy.min(now);
     }
 }

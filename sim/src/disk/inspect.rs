@@ -1,7 +1,6 @@
 //! Looking at a disk from outside the world: free of cost, and without a trace.
 
 use super::SimDisk;
-use super::conditions::Conditions;
 use super::device::Handled;
 use super::tree::File;
 use crate::SimTime;
@@ -75,9 +74,9 @@ impl SimDisk {
         self.tree.file(inode).map(|file| FileView { file })
     }
 
-    /// How many bytes are in files that the process sees.
+    /// How many bytes are in files that the process sees, on all devices.
     pub fn used(&self) -> u64 {
-        self.used
+        self.devices.iter().map(|device| device.used).sum()
     }
 
     /// Changes one byte of a file behind the back of everyone, for tests of checks. False if
@@ -91,18 +90,18 @@ impl SimDisk {
     /// A handler begins on `lane`; see [`Handled::crash_at`] for `watch`.
     #[inline]
     pub(crate) fn begin(&mut self, now: SimTime, lane: u8, watch: u32) {
-        self.device.begin(now, lane, watch);
+        self.timeline.begin(now, lane, watch);
     }
 
     /// Whether a handler has begun and not returned.
     pub(crate) fn is_in_handler(&self) -> bool {
-        self.device.is_in_handler()
+        self.timeline.is_in_handler()
     }
 
     /// The handler has returned.
     #[inline]
     pub(crate) fn end(&mut self) -> Handled {
-        self.device.end()
+        self.timeline.end()
     }
 
     /// A handler's operations have completed: they can no longer be taken back.
@@ -111,21 +110,9 @@ impl SimDisk {
         self.journal.retain(|operation| operation.lane != lane);
     }
 
-    /// Conditions that faults impose.
-    pub(crate) fn conditions_mut(&mut self) -> &mut Conditions {
-        &mut self.conditions
-    }
-
     /// What was exercised since the last call.
     #[inline]
     pub(crate) fn take_exercised(&mut self) -> Option<Exercised> {
         self.exercised.take()
-    }
-
-    /// The disk begins or ceases to hang.
-    pub(crate) fn set_hangs(&mut self, now: SimTime, hangs: bool) {
-        self.conditions.hangs = hangs;
-        self.device.shift(now, hangs);
-        super::journal::shift(&mut self.journal, now, hangs);
     }
 }

@@ -6,6 +6,7 @@
 //! handler complete in order. Those of several lanes may complete in another order than they were made:
 //! one that built on what is taken back is taken back as well.
 
+use super::device::DeviceId;
 use super::tree::{Change, Inode, Names, Pending, Tree};
 use crate::SimTime;
 use bytes::Bytes;
@@ -53,6 +54,7 @@ pub(super) struct Operation {
     pub(super) lane: u8,
     /// Counts the operations of one handler, from one.
     pub(super) number: u32,
+    pub(super) device: DeviceId,
     pub(super) undo: Undo,
 }
 
@@ -74,7 +76,7 @@ impl Operation {
     fn subjects(&self, out: &mut Vec<Inode>) {
         match &self.undo {
             Undo::Append { file, .. } | Undo::Truncate { file, .. } => out.push(*file),
-            // Nobody can tell that a sync did not happen until the power fails.
+            // That a sync did not happen shows only when the power fails.
             Undo::Sync { .. } | Undo::SyncDir { .. } => {}
             Undo::Names { before, .. } => {
                 out.extend(before.iter().flat_map(|c| [Some(c.directory), c.inode]).flatten());
@@ -147,12 +149,41 @@ pub(super) fn cut(journal: &mut Vec<Operation>, cut: Cut) -> Vec<Undone> {
     undone
 }
 
-/// The disk hangs, or no longer does: shifts the completion of what had not completed.
-pub(super) fn shift(journal: &mut [Operation], now: SimTime, hangs: bool) {
+/// Devices begin to hang: shifts the completion of what had not completed there, and of what comes
+/// after that in its handler. Returns the lanes of those handlers.
+pub(super) fn hang(journal: &mut [Operation], now: SimTime, devices: &[DeviceId]) -> Vec<u8> {
+    let mut lanes = Vec::new();
     for operation in journal {
-        operation.starts = shifted(operation.starts, now, hangs);
-        operation.completes = shifted(operation.completes, now, hangs);
+        let waits = operation.completes > now && devices.contains(&operation.device);
+        if waits || lanes.contains(&operation.lane) {
+            operation.starts = shifted(operation.starts, now, true);
+            operation.completes = shifted(operation.completes, now, true);
+            if !lanes.contains(&operation.lane) {
+                lanes.push(operation.lane);
+            }
+        }
     }
+    lanes
+}
+
+/// A device no longer hangs: handlers that wait for none that `hangs` go on. Returns their lanes.
+pub(super) fn unhang(
+    journal: &mut [Operation],
+    now: SimTime,
+    hangs: impl Fn(DeviceId) -> bool,
+) -> Vec<u8> {
+    let waits = |operation: &&Operation| operation.completes >= HUNG;
+    let held = |operation: &&Operation| waits(operation) && hangs(operation.device);
+    let held: Vec<u8> = journal.iter().filter(held).map(|operation| operation.lane).collect();
+    let mut lanes: Vec<u8> = journal.iter().filter(waits).map(|operation| operation.lane).collect();
+    lanes.sort_unstable();
+    lanes.dedup();
+    lanes.retain(|lane| !held.contains(lane));
+    for operation in journal.iter_mut().filter(|operation| lanes.contains(&operation.lane)) {
+        operation.starts = shifted(operation.starts, now, false);
+        operation.completes = shifted(operation.completes, now, false);
+    }
+    lanes
 }
 
 /// A completion time after the disk began or ceased to hang.

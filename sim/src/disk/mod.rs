@@ -1,8 +1,10 @@
 //! The simulated disk: what a process sees, what survives power loss, and how long things take.
 
+mod age;
 mod conditions;
 mod content;
 mod device;
+mod faulty;
 mod inspect;
 mod journal;
 mod power;
@@ -11,7 +13,7 @@ mod profile;
 mod tests;
 mod tree;
 
-pub(crate) use conditions::{Conditions, FailingOperations};
+pub(crate) use conditions::FailingOperations;
 pub use inspect::FileView;
 pub(crate) use journal::{Cut, HUNG, shifted};
 pub use power::PowerLossReport;
@@ -22,7 +24,7 @@ use crate::exercised::{Effect, Exercised};
 use crate::random::{Key, Sample, node_stream};
 use bytes::Bytes;
 use conditions::Kind;
-use device::{Device, Timing};
+use device::{Device, DeviceId, Timeline, Timing};
 use journal::{Operation, Undo};
 use machine::{Disk, DiskError, FileId, NodeId, Span};
 use std::sync::Arc;
@@ -35,11 +37,10 @@ use tree::{Change, Directory, File, Inode, Names, Node, Tree};
 #[derive(Clone, Debug)]
 pub struct SimDisk {
     tree: Tree,
-    device: Device,
-    conditions: Conditions,
+    timeline: Timeline,
+    /// The first holds all that no other does.
+    devices: Vec<Device>,
     journal: Vec<Operation>,
-    /// Bytes in files that the process sees.
-    used: u64,
     key: Key,
     draws: u64,
     exercised: Exercised,
@@ -50,10 +51,9 @@ impl SimDisk {
     pub(crate) fn new(seed: u64, node: NodeId, profile: DiskProfile) -> Self {
         Self {
             tree: Tree::new(),
-            device: Device::new(profile),
-            conditions: Conditions::default(),
+            timeline: Timeline::new(profile),
+            devices: vec![Device::new("")],
             journal: Vec::new(),
-            used: 0,
             key: Key::new(seed, "disk", node_stream(node)),
             draws: 0,
             exercised: Exercised::default(),
@@ -66,43 +66,71 @@ impl SimDisk {
     }
 
     /// Fails if the device is to fail operations of this kind.
-    fn check(&mut self, kind: Kind) -> Result<(), DiskError> {
-        if self.conditions.fails(kind) {
+    #[inline]
+    fn check(&mut self, device: DeviceId, kind: Kind) -> Result<(), DiskError> {
+        if self.devices[usize::from(device)].conditions.fails(kind) {
             self.exercised.count(Effect::DiskOperationFailed);
             return Err(DiskError::Io);
         }
         Ok(())
     }
 
-    /// How many more bytes fit.
-    fn free(&self) -> u64 {
-        let capacity = self.device.profile.capacity.min(self.conditions.limit());
-        capacity.saturating_sub(self.used)
+    /// Fails if the device that holds `path`, or would hold it, is to fail such operations.
+    fn check_path(&mut self, path: &str, kind: Kind) -> Result<(), DiskError> {
+        if self.devices.len() == 1 {
+            return self.check(0, kind);
+        }
+        self.check(self.device_of(path), kind)
+    }
+
+    /// The device that holds a path.
+    fn device_of(&self, path: &str) -> DeviceId {
+        let path = path.trim_matches('/');
+        let holds = |device: &&Device| {
+            path.strip_prefix(device.path.as_str())
+                .is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+        };
+        let place = self.devices[1..].iter().position(|device| holds(&device));
+        place.map_or(0, |place| (place + 1) as DeviceId)
+    }
+
+    /// How many more bytes fit on a device.
+    fn free(&self, device: DeviceId) -> u64 {
+        let device = &self.devices[usize::from(device)];
+        let capacity = self.timeline.profile.capacity.min(device.conditions.limit());
+        capacity.saturating_sub(device.used)
+    }
+
+    #[inline]
+    fn used_mut(&mut self, device: DeviceId) -> &mut u64 {
+        &mut self.devices[usize::from(device)].used
     }
 
     /// Lets an operation take its time, and journals it if that is not over at once.
     #[inline]
-    fn complete(&mut self, cost: Span, on_device: bool, undo: impl FnOnce() -> Undo) {
-        let slow = self.conditions.slow_percent();
-        if slow > 100 {
+    fn complete(&mut self, id: DeviceId, cost: Span, sync: bool, undo: impl FnOnce() -> Undo) {
+        let device = &mut self.devices[usize::from(id)];
+        let slowness = device.conditions.slowness();
+        if slowness > 1 {
             self.exercised.count(Effect::DiskOperationSlowed);
         }
-        let cost = Span(cost.0.saturating_mul(slow) / 100);
-        let completed = self.device.operation(cost, on_device, self.conditions.hangs);
+        let cost = Span(cost.0.saturating_mul(slowness));
+        let completed = self.timeline.operation(cost, device, sync);
         if let Some(Timing { starts, completes, lane, number }) = completed {
             if completes >= HUNG {
                 self.exercised.count(Effect::DiskOperationHung);
             }
-            self.journal.push(Operation { starts, completes, lane, number, undo: undo() });
+            let undo = undo();
+            self.journal.push(Operation { starts, completes, lane, number, device: id, undo });
         }
     }
 
-    fn change(&mut self, changes: Vec<Change>) {
+    fn change(&mut self, device: DeviceId, changes: Vec<Change>) {
         let first = self.tree.next_pending;
-        let before = self.tree.change(changes);
+        let before = self.tree.change(self.timeline.now, changes);
         let end = self.tree.next_pending;
-        let cost = self.device.profile.metadata;
-        self.complete(cost, false, || Undo::Names { before, first, end });
+        let cost = self.timeline.profile.metadata;
+        self.complete(device, cost, false, || Undo::Names { before, first, end });
     }
 
     /// The directory that holds `path`, and the name in it.
@@ -116,7 +144,16 @@ impl SimDisk {
 
     #[inline]
     fn file(&self, file: FileId) -> Result<&File, DiskError> {
-        self.tree.file(file.0).filter(|file| file.linked).ok_or(DiskError::NotFound)
+        let found = self.tree.file(file.0).filter(|file| file.linked);
+        found.ok_or_else(|| self.missing())
+    }
+
+    /// Why a file is not there: its disk was lost, or there is none.
+    fn missing(&self) -> DiskError {
+        match self.devices.iter().any(|device| device.conditions.is_lost()) {
+            true => DiskError::Io,
+            false => DiskError::NotFound,
+        }
     }
 
     /// Marks a file, or all files in a directory, as removed, and lists the changes of names that
@@ -124,7 +161,8 @@ impl SimDisk {
     fn unlink(&mut self, inode: Inode, changes: &mut Vec<Change>) {
         if let Some(file) = self.tree.file_mut(inode) {
             file.linked = false;
-            self.used -= file.content.len();
+            let (device, length) = (file.device, file.content.len());
+            *self.used_mut(device) -= length;
         } else if let Some(directory) = self.tree.directory(inode) {
             for (name, child) in directory.names.clone() {
                 self.unlink(child, changes);
@@ -140,11 +178,11 @@ impl SimDisk {
                 file.linked = false;
             }
         }
-        self.used = 0;
+        self.devices.iter_mut().for_each(|device| device.used = 0);
         for (_, inode) in self.tree.files(false) {
             if let Some(file) = self.tree.file_mut(inode) {
                 file.linked = true;
-                self.used += file.content.len();
+                self.devices[usize::from(file.device)].used += file.content.len();
             }
         }
     }
@@ -160,16 +198,18 @@ impl SimDisk {
 
 impl Disk for SimDisk {
     fn create_dir(&mut self, path: &str) -> Result<(), DiskError> {
-        self.check(Kind::Metadata)?;
+        self.check_path(path, Kind::Metadata)?;
+        let device = self.device_of(path);
         let mut inode = tree::ROOT;
         for name in path.split('/').filter(|name| !name.is_empty()) {
             let directory = self.tree.directory(inode).ok_or(DiskError::AlreadyExists)?;
             inode = match directory.names.get(name) {
                 Some(inode) => *inode,
                 None => {
-                    let new = self.tree.insert(Node::Directory(Directory::default()));
+                    let directory = Directory { device, ..Directory::default() };
+                    let new = self.tree.insert(Node::Directory(directory));
                     let change = Change { directory: inode, name: name.into(), inode: Some(new) };
-                    self.change(vec![change]);
+                    self.change(device, vec![change]);
                     new
                 }
             };
@@ -178,30 +218,31 @@ impl Disk for SimDisk {
     }
 
     fn list(&mut self, dir: &str) -> Result<Vec<String>, DiskError> {
-        self.check(Kind::Read)?;
+        self.check_path(dir, Kind::Read)?;
         let inode = self.tree.find(dir, false).ok_or(DiskError::NotFound)?;
         let directory = self.tree.directory(inode).ok_or(DiskError::NotFound)?;
         Ok(directory.names.keys().map(|name| name.to_string()).collect())
     }
 
     fn open(&mut self, path: &str) -> Result<FileId, DiskError> {
-        self.check(Kind::Read)?;
+        self.check_path(path, Kind::Read)?;
         let inode = self.tree.find(path, false).ok_or(DiskError::NotFound)?;
         self.tree.file(inode).map(|_| FileId(inode)).ok_or(DiskError::NotFound)
     }
 
     fn create(&mut self, path: &str) -> Result<FileId, DiskError> {
-        self.check(Kind::Metadata)?;
+        self.check_path(path, Kind::Metadata)?;
         let (directory, name) = self.place(path)?;
+        let device = self.tree.directory(directory).map_or(0, |directory| directory.device);
         if self.tree.directory(directory).is_some_and(|d| d.names.contains_key(&name)) {
             return Err(DiskError::AlreadyExists);
         }
-        if self.free() == 0 {
+        if self.free(device) == 0 {
             self.exercised.count(Effect::DiskWasFull);
             return Err(DiskError::Full);
         }
-        let inode = self.tree.insert(Node::File(File { linked: true, ..File::default() }));
-        self.change(vec![Change { directory, name, inode: Some(inode) }]);
+        let inode = self.tree.insert(Node::File(File { linked: true, device, ..File::default() }));
+        self.change(device, vec![Change { directory, name, inode: Some(inode) }]);
         Ok(FileId(inode))
     }
 
@@ -210,41 +251,48 @@ impl Disk for SimDisk {
     }
 
     fn read(&mut self, file: FileId, at: u64, length: u64) -> Result<Bytes, DiskError> {
-        self.check(Kind::Read)?;
+        let device = self.file(file)?.device;
+        self.check(device, Kind::Read)?;
         Ok(self.file(file)?.content.read(at, length))
     }
 
     fn append(&mut self, file: FileId, mut bytes: Bytes) -> Result<u64, DiskError> {
-        let at = self.file(file)?.content.len();
-        let mut outcome = self.check(Kind::Append).map(|()| at);
-        if outcome.is_ok() && self.free() < bytes.len() as u64 {
+        let place = self.file(file)?;
+        let (at, device) = (place.content.len(), place.device);
+        let mut outcome = self.check(device, Kind::Append).map(|()| at);
+        if outcome.is_ok() && self.free(device) < bytes.len() as u64 {
             self.exercised.count(Effect::DiskWasFull);
             outcome = Err(DiskError::Full);
         }
         if outcome.is_err() {
             // What fits may have been written before the failure.
-            let fits = self.free().min(bytes.len() as u64);
+            let fits = self.free(device).min(bytes.len() as u64);
             let written = self.draw().below(fits + 1);
             bytes.truncate(written as usize);
         }
         let length = bytes.len() as u64;
-        self.used += length;
+        *self.used_mut(device) += length;
+        let profile = &self.timeline.profile;
         let place = self.tree.file_mut(file.0).expect("it was there a moment ago");
         place.content.append(bytes);
-        let profile = &self.device.profile;
+        place.age.grows(at + length, self.timeline.now, profile.write_back);
         let transfer = transfer(length, profile.append_bytes_per_second);
         let cost = profile.append.saturating_add(transfer);
-        self.complete(cost, false, || Undo::Append { file: file.0, length: at });
+        self.complete(device, cost, false, || Undo::Append { file: file.0, length: at });
         outcome
     }
 
     fn truncate(&mut self, file: FileId, length: u64) -> Result<(), DiskError> {
-        self.check(Kind::Metadata)?;
-        if self.file(file)?.content.len() <= length {
+        let device = self.file(file)?.device;
+        self.check(device, Kind::Metadata)?;
+        let before = self.file(file)?.content.len();
+        if before <= length {
             return Ok(());
         }
+        *self.used_mut(device) -= before - length;
+        let now = self.timeline.now;
         let place = self.tree.file_mut(file.0).expect("it was there a moment ago");
-        self.used -= place.content.len() - length;
+        place.age.cut(length);
         let pieces = place.content.truncate(length);
         let (durable, cut) = (place.durable, place.cut.clone());
         if length < durable {
@@ -257,16 +305,21 @@ impl Disk for SimDisk {
                 kept.extend((part > 0).then(|| piece.slice(..part as usize)));
             }
             kept.append(&mut place.cut);
-            (place.durable, place.cut) = (length, kept);
+            (place.durable, place.cut, place.cut_at) = (length, kept, now);
         }
-        let cost = self.device.profile.metadata;
-        self.complete(cost, false, || Undo::Truncate { file: file.0, pieces, durable, cut });
+        let cost = self.timeline.profile.metadata;
+        self.complete(device, cost, false, || Undo::Truncate {
+            file: file.0,
+            pieces,
+            durable,
+            cut,
+        });
         Ok(())
     }
 
     fn sync(&mut self, file: FileId) -> Result<(), DiskError> {
-        self.file(file)?;
-        self.check(Kind::Sync)?;
+        let device = self.file(file)?.device;
+        self.check(device, Kind::Sync)?;
         let mut latency = self.draw();
         let place = self.tree.file_mut(file.0).expect("it was there a moment ago");
         if !place.is_dirty() {
@@ -275,17 +328,17 @@ impl Disk for SimDisk {
         let length = place.content.len();
         let durable = std::mem::replace(&mut place.durable, length);
         let cut = std::mem::take(&mut place.cut);
-        let profile = &self.device.profile;
+        let profile = &self.timeline.profile;
         let transfer = transfer(length - durable, profile.sync_bytes_per_second);
         let cost = profile.sync.sample(&mut latency).saturating_add(transfer);
-        self.complete(cost, true, || Undo::Sync { file: file.0, durable, cut });
+        self.complete(device, cost, true, || Undo::Sync { file: file.0, durable, cut });
         Ok(())
     }
 
     fn sync_dir(&mut self, dir: &str) -> Result<(), DiskError> {
-        let directory = self.tree.find(dir, false).ok_or(DiskError::NotFound)?;
-        self.tree.directory(directory).ok_or(DiskError::NotFound)?;
-        self.check(Kind::Sync)?;
+        let directory = self.tree.find(dir, false).ok_or_else(|| self.missing())?;
+        let device = self.tree.directory(directory).ok_or(DiskError::NotFound)?.device;
+        self.check(device, Kind::Sync)?;
         let (directories, settled) = self.tree.settles(directory);
         if !settled.contains(&true) {
             return Ok(());
@@ -297,13 +350,13 @@ impl Disk for SimDisk {
         let (pending, next) = (self.tree.pending.clone(), self.tree.next_pending);
         self.tree.settle(&settled);
         let mut latency = self.draw();
-        let cost = self.device.profile.sync.sample(&mut latency);
-        self.complete(cost, true, || Undo::SyncDir { durable, pending, next });
+        let cost = self.timeline.profile.sync.sample(&mut latency);
+        self.complete(device, cost, true, || Undo::SyncDir { durable, pending, next });
         Ok(())
     }
 
     fn rename(&mut self, from: &str, to: &str) -> Result<(), DiskError> {
-        self.check(Kind::Metadata)?;
+        self.check_path(from, Kind::Metadata)?;
         let inode = self.tree.find(from, false).ok_or(DiskError::NotFound)?;
         let (old_directory, old_name) = self.place(from)?;
         let (directory, name) = self.place(to)?;
@@ -317,15 +370,20 @@ impl Disk for SimDisk {
             }
             self.unlink(replaced, &mut Vec::new());
         }
-        self.change(vec![
-            Change { directory: old_directory, name: old_name, inode: None },
-            Change { directory, name, inode: Some(inode) },
-        ]);
+        let device = self.device_of(to);
+        self.change(
+            device,
+            vec![
+                Change { directory: old_directory, name: old_name, inode: None },
+                Change { directory, name, inode: Some(inode) },
+            ],
+        );
         Ok(())
     }
 
     fn remove(&mut self, path: &str) -> Result<(), DiskError> {
-        self.check(Kind::Metadata)?;
+        self.check_path(path, Kind::Metadata)?;
+        let device = self.device_of(path);
         let inode = self.tree.find(path, false).ok_or(DiskError::NotFound)?;
         let (directory, name) = self.place(path)?;
         let mut changes = Vec::new();
@@ -333,7 +391,7 @@ impl Disk for SimDisk {
         changes.push(Change { directory, name, inode: None });
         // Each name goes on its own: a power loss can leave a directory half removed.
         for change in changes {
-            self.change(vec![change]);
+            self.change(device, vec![change]);
         }
         self.sweep();
         Ok(())

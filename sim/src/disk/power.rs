@@ -3,16 +3,19 @@
 //! A crash of the process keeps what its completed operations did, and of the write in progress any
 //! prefix. A power loss keeps less:
 //!
-//! - of each file, what was synced, then any prefix of what was appended since; the last piece may
+//! - of each file, what was synced or has been written back by the host, then any prefix of what was appended since; the last piece may
 //!   be torn, or its place be taken but hold zeros;
 //! - a truncation since the last sync has happened, or has not; then nothing after it has;
 //! - of the changes of names in a directory since its last sync, any prefix. A rename between two
 //!   directories is one change in both.
 
+use super::age::Age;
 use super::content::Content;
+use super::device::Device;
 use super::journal::{self, Cut, Undo, Undone};
-use super::tree::{File, Inode};
+use super::tree::{Change, File, Inode, Pending, Tree};
 use super::{SimDisk, tree};
+use crate::SimTime;
 use crate::exercised::Effect;
 use crate::random::{Draw, Sample};
 use bytes::Bytes;
@@ -35,7 +38,7 @@ const HALF: u32 = 500_000;
 const PAGE: u64 = 4096;
 
 impl SimDisk {
-    /// The process died: operations that had not completed did not happen, or in part. Answers
+    /// The process died: operations that had not completed did not happen, or in part. Returns
     /// their number.
     pub(crate) fn crash(&mut self, cut: Cut) -> u64 {
         let undone = journal::cut(&mut self.journal, cut);
@@ -51,7 +54,7 @@ impl SimDisk {
         if count > 0 {
             self.refresh();
         }
-        self.device.reset(cut.now);
+        self.devices.iter_mut().for_each(|device| device.reset(cut.now));
         count
     }
 
@@ -67,8 +70,9 @@ impl SimDisk {
     }
 
     /// The host lost power, after the crash of its process.
-    pub(crate) fn lose_power(&mut self) -> PowerLossReport {
+    pub(crate) fn lose_power(&mut self, now: SimTime) -> PowerLossReport {
         let mut report = PowerLossReport::default();
+        self.write_back(now);
         self.lose_names(&mut report);
         let mut survivors = Vec::new();
         for (_, inode) in self.tree.files(true) {
@@ -81,6 +85,39 @@ impl SimDisk {
         self.tree.sweep(&[]);
         self.refresh();
         report
+    }
+
+    /// Makes durable what is so old that the host has written it back by itself.
+    fn write_back(&mut self, now: SimTime) {
+        let age = self.timeline.profile.write_back;
+        // A device that hangs has written nothing back since it does.
+        let until = |device: &Device| match device.conditions.hangs() {
+            true => device.conditions.hung_since.min(now),
+            false => now,
+        };
+        let until: Vec<SimTime> = self.devices.iter().map(|device| until(device) - age).collect();
+        for inode in self.tree.inodes() {
+            let Some(file) = self.tree.file_mut(inode) else { continue };
+            let until = until[usize::from(file.device)];
+            if !file.cut.is_empty() && file.cut_at <= until {
+                file.cut.clear();
+            }
+            if file.cut.is_empty() {
+                let old = file.age.older_than(until).min(file.content.len());
+                file.durable = file.durable.max(old);
+            }
+        }
+        let directories = |pending: &Pending, tree: &Tree| {
+            let device = |change: &Change| tree.directory(change.directory).map(|d| d.device);
+            pending.changes.iter().filter_map(device).map(|device| until[usize::from(device)]).min()
+        };
+        let old: Vec<bool> = {
+            let tree = &self.tree;
+            let is_old =
+                |pending: &Pending| directories(pending, tree).is_none_or(|at| pending.at <= at);
+            tree.pending.iter().map(is_old).collect()
+        };
+        self.tree.settle(&old);
     }
 
     /// Decides which pending changes of names have survived, and makes them all there is.
@@ -134,6 +171,7 @@ fn lose_content(file: &mut File, draw: &mut Draw, report: &mut PowerLossReport) 
     }
     file.durable = file.content.len();
     file.cut.clear();
+    file.age = Age::default();
 }
 
 /// How many unsynced bytes survive, and how many zeros follow them.

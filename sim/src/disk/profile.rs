@@ -18,6 +18,9 @@ pub struct DiskProfile {
     pub metadata: Span,
     /// How many bytes fit on it.
     pub capacity: u64,
+    /// The age at which the host writes what was not synced back by itself: a power loss takes only
+    /// younger data. Linux does so after about 30 s (`vm.dirty_expire_centisecs`).
+    pub write_back: Span,
 }
 
 impl Default for DiskProfile {
@@ -34,6 +37,7 @@ impl Default for DiskProfile {
             sync_bytes_per_second: 800_000_000,
             metadata: Span::micros(10),
             capacity: 1 << 40,
+            write_back: Span::secs(30),
         }
     }
 }
@@ -48,6 +52,7 @@ impl DiskProfile {
             sync_bytes_per_second: 0,
             metadata: Span::ZERO,
             capacity: u64::MAX,
+            write_back: Span::MAX,
         }
     }
 }

@@ -143,7 +143,7 @@ proptest! {
         let mut disk = new_disk(seed, DiskProfile::instant());
         let models = run_with_model(&mut disk, &steps);
         prop_assert_eq!(disk.used(), used(&disk));
-        disk.lose_power();
+        disk.lose_power(disk.timeline.now);
         let mut seen = Vec::new();
         for (path, inode, left) in view(&disk) {
             prop_assert!(!seen.contains(&inode), "{} has two names", path);
@@ -154,7 +154,7 @@ proptest! {
         prop_assert_eq!(disk.used(), used(&disk));
         // What survived one power loss survives the next.
         let left = view(&disk);
-        prop_assert_eq!(disk.lose_power(), PowerLossReport::default());
+        prop_assert_eq!(disk.lose_power(disk.timeline.now), PowerLossReport::default());
         prop_assert_eq!(view(&disk), left);
     }
 
@@ -178,7 +178,7 @@ proptest! {
                 history.push(names(&disk, dir));
             }
         }
-        disk.lose_power();
+        disk.lose_power(disk.timeline.now);
         for (dir, history) in history.iter().enumerate() {
             prop_assert!(history.contains(&names(&disk, dir)));
         }
@@ -198,7 +198,7 @@ proptest! {
             dir = to;
             sync.map(|sync| apply(&mut disk, &Step::SyncDir(sync), 0));
         }
-        disk.lose_power();
+        disk.lose_power(disk.timeline.now);
         let left: Vec<_> = view(&disk).into_iter().map(|(_, inode, _)| inode).collect();
         prop_assert_eq!(left, Vec::from_iter(inode));
     }

@@ -1,6 +1,9 @@
 //! Directories and files, each with two truths: what the process sees, and what is durable.
 
+use super::age::Age;
 use super::content::Content;
+use super::device::DeviceId;
+use crate::SimTime;
 use bytes::Bytes;
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -25,6 +28,12 @@ pub(super) struct File {
     pub(super) cut: Vec<Bytes>,
     /// Whether the process can still reach it by a name.
     pub(super) linked: bool,
+    /// Where it is stored.
+    pub(super) device: DeviceId,
+    /// How old what it holds is.
+    pub(super) age: Age,
+    /// When something durable was cut off last.
+    pub(super) cut_at: SimTime,
 }
 
 impl File {
@@ -48,6 +57,8 @@ pub(super) struct Directory {
     pub(super) names: Names,
     /// What survives power loss.
     pub(super) durable: Names,
+    /// Where it is stored.
+    pub(super) device: DeviceId,
 }
 
 #[derive(Clone, Debug)]
@@ -68,6 +79,8 @@ pub(super) struct Change {
 #[derive(Clone, Debug)]
 pub(super) struct Pending {
     pub(super) number: u64,
+    /// When it was made.
+    pub(super) at: SimTime,
     pub(super) changes: Vec<Change>,
 }
 
@@ -164,15 +177,15 @@ impl Tree {
         slot
     }
 
-    /// Changes names, and answers how they were before.
-    pub(super) fn change(&mut self, changes: Vec<Change>) -> Vec<Change> {
+    /// Changes names, and returns how they were before.
+    pub(super) fn change(&mut self, at: SimTime, changes: Vec<Change>) -> Vec<Change> {
         let before = changes.iter().map(|change| self.set(change)).collect();
-        self.pending.push(Pending { number: self.next_pending, changes });
+        self.pending.push(Pending { number: self.next_pending, at, changes });
         self.next_pending += 1;
         before
     }
 
-    /// Sets a name without making a record of it, and answers how it was before.
+    /// Sets a name without making a record of it, and returns how it was before.
     pub(super) fn set(&mut self, change: &Change) -> Change {
         let directory = self.directory_mut(change.directory).expect("names are set in directories");
         let inode = match change.inode {
@@ -187,7 +200,7 @@ impl Tree {
 
     /// The directories whose durable names change when those of `directory` are made durable:
     /// a rename from elsewhere is one change in both, and takes with it what was changed there
-    /// before. Also tells which pending changes that makes durable.
+    /// before. Returns also which pending changes become durable.
     pub(super) fn settles(&self, directory: Inode) -> (Vec<Inode>, Vec<bool>) {
         let mut directories = vec![directory];
         let mut settled = vec![false; self.pending.len()];
@@ -243,6 +256,49 @@ impl Tree {
         }
         found.sort_unstable();
         found
+    }
+
+    /// Removes everything on some devices, and the directories on them but for those where another
+    /// device begins.
+    pub(super) fn wipe(&mut self, is_meant: &impl Fn(DeviceId) -> bool) {
+        let mut todo = vec![ROOT];
+        while let Some(inode) = todo.pop() {
+            let Some(directory) = self.directory(inode) else { continue };
+            let (device, names) = (directory.device, directory.names.clone());
+            for (name, child) in names {
+                match self.slot(child) {
+                    Some(Node::Directory(below)) if below.device != device => {
+                        todo.push(child);
+                        continue;
+                    }
+                    Some(Node::Directory(_)) => todo.push(child),
+                    Some(Node::File(_)) | None => {}
+                }
+                if !is_meant(device) {
+                    continue;
+                }
+                if let Some(file) = self.file_mut(child) {
+                    file.linked = false;
+                }
+                if let Some(directory) = self.directory_mut(inode) {
+                    directory.names.remove(&name);
+                }
+            }
+            if is_meant(device)
+                && let Some(directory) = self.directory_mut(inode)
+            {
+                directory.durable = directory.names.clone();
+            }
+        }
+        let on = |slots: &[Slot], inode: Inode| match &slots
+            [(inode & ((1 << SLOT_BITS) - 1)) as usize]
+            .node
+        {
+            Some(Node::Directory(directory)) => is_meant(directory.device),
+            _ => true,
+        };
+        let slots = &self.slots;
+        self.pending.retain(|p| !p.changes.iter().any(|change| on(slots, change.directory)));
     }
 
     /// Every inode in use.

@@ -1,38 +1,50 @@
-//! A wall clock is set, as by an administrator or a time daemon gone wrong. The monotonic clock is
-//! not concerned.
+//! A wall clock is set, as by an administrator or a time daemon gone wrong. The monotonic clock
+//! goes on as before.
 
-use super::{ActiveId, Inflict};
+use super::table::fault;
+use super::{ActiveId, Harm, Inflict, Targets};
 use crate::exercised::Effect;
-use crate::{EventId, World, text};
-use machine::{NodeId, Process};
-use serde::{Deserialize, Serialize};
+use crate::{EventId, World};
+use machine::{NodeId, Process, Span};
 
-/// A wall clock jumps; undoing it makes it jump back.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct ClockJump {
-    /// Whose.
-    #[serde(with = "text::node")]
-    pub node: NodeId,
-    /// How far, in milliseconds; backwards if negative.
-    pub millis: i64,
+fault! {
+    /// The wall clock of the host jumps, and jumps back when the fault ends. Time-outs are not
+    /// affected; the timestamps of records are.
+    ClockJump = "clock-jump" {
+        /// The nodes whose clocks jump.
+        target: Targets<W>,
+        /// How far, to the millisecond.
+        by: Span,
+        /// Back instead of forward.
+        back: bool,
+    }
 }
 
-impl Inflict for ClockJump {
-    fn nodes(&self) -> Vec<NodeId> {
-        vec![self.node]
+impl ClockJump<NodeId> {
+    fn millis(&self) -> i64 {
+        let millis = i64::try_from(self.by.as_millis()).unwrap_or(i64::MAX);
+        if self.back { -millis } else { millis }
+    }
+}
+
+impl Inflict for ClockJump<NodeId> {
+    fn harm(&self) -> Harm {
+        Harm::Slow
     }
 
-    fn shown_by(&self) -> Option<(NodeId, Effect)> {
-        Some((self.node, Effect::ClockJumpSeen))
+    fn shown_by(&self) -> Option<Effect> {
+        Some(Effect::ClockJumpSeen)
     }
 
     fn apply<P: Process>(&self, world: &mut World<P>, _id: ActiveId, _event: EventId) {
-        let node = world.target(self.node);
-        world.jump_clock(node, self.millis);
+        for node in world.targets(&self.target) {
+            world.jump_clock(node, self.millis());
+        }
     }
 
     fn undo<P: Process>(&self, world: &mut World<P>, _id: ActiveId, _event: EventId) {
-        let node = world.target(self.node);
-        world.jump_clock(node, self.millis.saturating_neg());
+        for node in world.targets(&self.target) {
+            world.jump_clock(node, self.millis().saturating_neg());
+        }
     }
 }

@@ -1,39 +1,55 @@
 //! A process is killed. What it wrote and did not sync stays in the page cache of its host, which
 //! also closes its connections.
+//!
+//! Between two disk operations of one handler that is after the log was appended to and before its
+//! index was, after a file was renamed and before its directory was synced. Of a write that was in
+//! progress a part may be there.
 
-use super::{ActiveId, Inflict, Undoing};
-use crate::{EventId, World, text};
+use super::table::fault;
+use super::{ActiveId, Harm, Inflict, Targets};
+use crate::node::{Ambush, Blow};
+use crate::{EventId, World};
 use machine::{NodeId, Process};
-use serde::{Deserialize, Serialize};
 
-/// A process is killed; its host stays on. Undoing it starts the process again.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Crash {
-    /// Whose process.
-    #[serde(with = "text::node")]
-    pub node: NodeId,
+fault! {
+    /// The process dies, and the page cache of its host survives. It is started again when the fault
+    /// ends.
+    Crash = "crash" {
+        /// The nodes whose processes die.
+        target: Targets<W>,
+        /// It dies in the middle of the next handler that makes so many disk operations, when this
+        /// one begins; counted from 1.
+        at_disk_operation: Option<u32>,
+        /// With `at_disk_operation`: only in the handler with which the process ends in an orderly
+        /// way, when it writes what the next start relies on.
+        during_stop: bool,
+    }
 }
 
-impl Inflict for Crash {
-    fn nodes(&self) -> Vec<NodeId> {
-        vec![self.node]
-    }
-
-    fn undoing(&self) -> Undoing {
-        Undoing::StartsAgain
+impl Inflict for Crash<NodeId> {
+    fn harm(&self) -> Harm {
+        Harm::Down
     }
 
     fn apply<P: Process>(&self, world: &mut World<P>, id: ActiveId, event: EventId) {
-        let node = world.target(self.node);
-        if world.node_mut(node).process.is_some() {
-            world.has_effect(id);
+        for node in world.targets(&self.target) {
+            if let Some(nth) = self.at_disk_operation {
+                let (nth, blow, during_stop) = (nth.max(1), Blow::Crash, self.during_stop);
+                world.node_mut(node).ambushes.push(Ambush { fault: id, nth, blow, during_stop });
+                continue;
+            }
+            if world.node_mut(node).process.is_some() {
+                world.has_effect(id);
+            }
+            world.kill(node, None, event);
+            world.node_mut(node).down_by.push(id);
         }
-        world.kill(node, None, event);
-        world.node_mut(node).down_by.push(id);
     }
 
     fn undo<P: Process>(&self, world: &mut World<P>, id: ActiveId, event: EventId) {
-        let node = world.target(self.node);
-        world.release_node(node, id, event);
+        for node in world.targets(&self.target) {
+            world.node_mut(node).ambushes.retain(|ambush| ambush.fault != id);
+            world.release_node(node, id, event);
+        }
     }
 }

@@ -1,65 +1,75 @@
 //! Faults: one file each, with what applying and undoing it does.
 //!
-//! A new one is a file with a struct that implements `Inflict`, and a row of the table below.
-//! Faults are data: a plan of them can be written to a file, read back, and shrunk. Active faults
-//! form a set, and what they do to a node or link is what all of them together do, so undoing one
-//! never cancels another.
+//! A new one is a file that declares it with `fault!` and implements `Inflict`, and a row of the
+//! table below; from these come its entry in scenario files, its documentation and its words.
+//! `Fault<W>` has targets of scenario files for `W` until it strikes, and nodes from then on.
+//! Active faults form a set, and what they do to a node or link is what all of them together do,
+//! so undoing one never cancels another.
 
+mod active;
 mod clock_jump;
+mod corrupt_disk;
 mod crash;
-mod crash_at_disk_op;
-mod delay_inbound;
-mod disk_full;
-mod disk_io_error;
+mod delay_metadata;
+mod disk_error;
+mod full_disk;
 mod hung_disk;
 mod lossy_link;
+mod lost_disk;
+mod one_way_partition;
 mod partition;
 mod pause;
-mod plan;
 mod power_loss;
 mod restart;
 mod slow_disk;
 mod slow_link;
+mod table;
 
+pub use active::{ActiveFault, ActiveId};
 pub use clock_jump::ClockJump;
+pub use corrupt_disk::CorruptDisk;
 pub use crash::Crash;
-pub use crash_at_disk_op::CrashAtDiskOp;
-pub use delay_inbound::DelayInbound;
-pub use disk_full::DiskFull;
-pub use disk_io_error::{DiskIoError, DiskOperation};
+pub use delay_metadata::DelayMetadata;
+pub use disk_error::{DiskError, DiskOperation};
+pub use full_disk::FullDisk;
 pub use hung_disk::HungDisk;
 pub use lossy_link::LossyLink;
+pub use lost_disk::LostDisk;
+pub use one_way_partition::OneWayPartition;
 pub use partition::Partition;
 pub use pause::Pause;
-pub use plan::{ActiveFault, ActiveId, Entry, EntryId, Plan, Trigger};
 pub use power_loss::PowerLoss;
 pub use restart::Restart;
 pub use slow_disk::SlowDisk;
 pub use slow_link::SlowLink;
+pub use table::{ENTRY_KEYS, Form, Groups, Key, Naming, Ppm, Targets, Value, Values, Written};
 
 use crate::exercised::Effect;
 use crate::net::LinkShape;
 use crate::{EventId, World};
 use machine::{NodeId, Process};
-use serde::{Deserialize, Serialize};
+use serde::ser::SerializeMap;
+use serde::{Serialize, Serializer};
 
-/// What undoing a fault brings back.
+/// What a fault takes from the nodes that it names, as far as others have to know.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Undoing {
-    /// Everything is as if the fault had never been, but for what happened meanwhile.
-    Restores,
-    /// The node starts again; what was lost stays lost.
-    StartsAgain,
+pub enum Harm {
+    /// Messages between them are late or lost.
+    Links,
+    /// They cannot work while it lasts; nothing is lost from their disks.
+    Down,
+    /// They cannot work while it lasts, and lose what was not synced.
+    Power,
+    /// They cannot work while it lasts, and lose what was synced as well.
+    Disk,
+    /// They work, slowly or with another time.
+    Slow,
 }
 
 /// What a fault does.
 pub(crate) trait Inflict {
-    /// The nodes that it names.
-    fn nodes(&self) -> Vec<NodeId>;
-
-    fn undoing(&self) -> Undoing {
-        Undoing::Restores
-    }
+    /// What it takes from the nodes that it names.
+    fn harm(&self) -> Harm;
 
     /// What it does to nodes when it is applied.
     fn apply<P: Process>(&self, _world: &mut World<P>, _id: ActiveId, _event: EventId) {}
@@ -67,58 +77,159 @@ pub(crate) trait Inflict {
     /// What it does to nodes when it is undone.
     fn undo<P: Process>(&self, _world: &mut World<P>, _id: ActiveId, _event: EventId) {}
 
-    /// Whether [`Inflict::shape`] does anything.
-    fn shapes_links(&self) -> bool {
+    /// Whether it is over by itself, some time after what it lasts.
+    fn ends_itself(&self) -> bool {
         false
     }
 
-    /// The effect that shows that it does something, and on which node, if it is upon a disk or a
-    /// clock. What is done to links and processes shows there.
-    fn shown_by(&self) -> Option<(NodeId, Effect)> {
+    /// Why it cannot be applied beside what is in force, if it cannot.
+    fn contradicts(&self, _active: &[ActiveFault]) -> Option<String> {
         None
     }
 
-    /// What it does to a link for as long as it is active.
+    /// The effect that shows on its targets that it does something, if it is upon disks or clocks.
+    /// What is done to links and processes shows there.
+    fn shown_by(&self) -> Option<Effect> {
+        None
+    }
+
+    /// What it does to a link for as long as it is active; only where [`Inflict::harm`] is
+    /// [`Harm::Links`].
     fn shape(&self, _from: NodeId, _to: NodeId, _shape: &mut LinkShape) {}
 }
 
 macro_rules! faults {
-    ($($(#[$doc:meta])* $fault:ident = $name:literal / $code:literal,)*) => {
-        /// A fault. Serialised with its name as `kind`.
-        #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-        #[serde(tag = "kind")]
-        pub enum Fault {
-            $($(#[$doc])* #[serde(rename = $name)] $fault($fault),)*
+    ($($fault:ident / $code:literal,)*) => {
+        /// A fault; `W` is a node, or what stands for nodes in a file.
+        #[derive(Clone, Debug, PartialEq, Eq)]
+        pub enum Fault<W> {
+            $(#[doc = concat!("See [`", stringify!($fault), "`].")] $fault($fault<W>),)*
         }
 
-        impl Fault {
-            /// The names of all faults.
-            pub const NAMES: &'static [&'static str] = &[$($name,)*];
+        /// The kind of a fault, without its keys.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+        pub enum Kind {
+            $(#[doc = concat!("See [`", stringify!($fault), "`].")] $fault,)*
+        }
+
+        impl Kind {
+            /// All of them.
+            pub const ALL: &'static [Self] = &[$(Self::$fault,)*];
 
             /// Its name in files and results.
-            pub fn name(&self) -> &'static str {
+            pub const fn name(self) -> &'static str {
                 match self {
-                    $(Self::$fault(_) => $name,)*
+                    $(Self::$fault => $fault::<NodeId>::NAME,)*
                 }
             }
 
-            /// The nodes that it names.
-            pub fn nodes(&self) -> Vec<NodeId> {
+            /// What it does.
+            pub const fn doc(self) -> &'static str {
                 match self {
-                    $(Self::$fault(fault) => fault.nodes(),)*
+                    $(Self::$fault => $fault::<NodeId>::DOC,)*
                 }
             }
 
-            /// What undoing it brings back.
-            pub fn undoing(&self) -> Undoing {
+            /// The keys that its entries have beside [`ENTRY_KEYS`].
+            pub const fn keys(self) -> &'static [Key] {
                 match self {
-                    $(Self::$fault(fault) => fault.undoing(),)*
+                    $(Self::$fault => $fault::<NodeId>::KEYS,)*
+                }
+            }
+        }
+
+        impl<W: Clone + 'static> Fault<W> {
+            /// Its kind.
+            pub const fn kind(&self) -> Kind {
+                match self {
+                    $(Self::$fault(_) => Kind::$fault,)*
                 }
             }
 
-            pub(crate) fn code(&self) -> u64 {
+            /// The same with what `of` returns in place of each `W`.
+            pub fn map<V: Clone + 'static>(&self, of: &mut dyn FnMut(&W) -> Vec<V>) -> Fault<V> {
+                match self {
+                    $(Self::$fault(fault) => Fault::$fault(fault.map(of)),)*
+                }
+            }
+
+            /// Each `W` that it names, with the path to it in its entry.
+            pub fn targets(&self) -> Vec<(Vec<String>, &W)> {
+                match self {
+                    $(Self::$fault(fault) => fault.targets(),)*
+                }
+            }
+
+            /// The keys that it has, with their values in words.
+            pub fn words(&self, name: Naming<'_, W>) -> Vec<(&'static str, String)> {
+                match self {
+                    $(Self::$fault(fault) => fault.words(name),)*
+                }
+            }
+        }
+
+        impl<W: Written> Fault<W> {
+            /// Reads the value of a key; false, and nothing is read, if no fault has it.
+            ///
+            /// # Errors
+            ///
+            /// What stands there instead.
+            pub fn read_key<'de, A: serde::de::MapAccess<'de>>(
+                key: &str,
+                map: &mut A,
+                values: &mut Values,
+            ) -> Result<bool, A::Error> {
+                Ok($($fault::<W>::read_key(key, map, values)? ||)* false)
+            }
+
+            /// A fault of the values that were read for it.
+            ///
+            /// # Errors
+            ///
+            /// The key that is missing.
+            pub fn build(kind: Kind, values: &mut Values) -> Result<Self, &'static str> {
+                match kind {
+                    $(Kind::$fault => $fault::build(values).map(Self::$fault),)*
+                }
+            }
+
+            /// Writes its keys and their values.
+            ///
+            /// # Errors
+            ///
+            /// Those of the file.
+            pub fn write<M: SerializeMap>(&self, map: &mut M) -> Result<(), M::Error> {
+                match self {
+                    $(Self::$fault(fault) => fault.write(map),)*
+                }
+            }
+        }
+
+        impl Fault<NodeId> {
+            pub(crate) const fn code(&self) -> u64 {
                 match self {
                     $(Self::$fault(_) => $code,)*
+                }
+            }
+
+            /// What it takes from the nodes that it names.
+            pub fn harm(&self) -> Harm {
+                match self {
+                    $(Self::$fault(fault) => fault.harm(),)*
+                }
+            }
+
+            /// Why it cannot be applied beside what is in force, if it cannot: it is upon what
+            /// another has taken away.
+            pub fn contradicts(&self, active: &[ActiveFault]) -> Option<String> {
+                match self {
+                    $(Self::$fault(fault) => fault.contradicts(active),)*
+                }
+            }
+
+            pub(crate) fn ends_itself(&self) -> bool {
+                match self {
+                    $(Self::$fault(fault) => fault.ends_itself(),)*
                 }
             }
 
@@ -134,13 +245,7 @@ macro_rules! faults {
                 }
             }
 
-            pub(crate) fn shapes_links(&self) -> bool {
-                match self {
-                    $(Self::$fault(fault) => fault.shapes_links(),)*
-                }
-            }
-
-            pub(crate) fn shown_by(&self) -> Option<(NodeId, Effect)> {
+            pub(crate) fn shown_by(&self) -> Option<Effect> {
                 match self {
                     $(Self::$fault(fault) => fault.shown_by(),)*
                 }
@@ -153,8 +258,8 @@ macro_rules! faults {
             }
         }
 
-        $(impl From<$fault> for Fault {
-            fn from(fault: $fault) -> Self {
+        $(impl<W> From<$fault<W>> for Fault<W> {
+            fn from(fault: $fault<W>) -> Self {
                 Self::$fault(fault)
             }
         })*
@@ -163,38 +268,101 @@ macro_rules! faults {
 
 // The codes stand for the faults in digests; they are never reused.
 faults! {
-    /// A process is killed; its host stays on.
-    Crash = "crash" / 1,
-    /// A host loses power, and everything that is not durable.
-    PowerLoss = "power_loss" / 2,
-    /// A process stands still.
-    Pause = "pause" / 3,
-    /// A process is asked to stop and started again.
-    Restart = "restart" / 4,
-    /// Groups of nodes cannot reach each other.
-    Partition = "partition" / 5,
-    /// Links become slow.
-    SlowLink = "slow_link" / 6,
-    /// Links lose, duplicate and reorder packets.
-    LossyLink = "lossy_link" / 7,
-    /// What some nodes send to one node is late.
-    DelayInbound = "delay_inbound" / 8,
-    /// A wall clock is set.
-    ClockJump = "clock_jump" / 9,
-    /// No disk operation completes.
-    HungDisk = "hung_disk" / 10,
-    /// The disk is full.
-    DiskFull = "disk_full" / 11,
-    /// Disk operations fail.
-    DiskIoError = "disk_io_error" / 12,
-    /// Disk operations take longer.
-    SlowDisk = "slow_disk" / 13,
-    /// A process is killed in the middle of a handler's disk operations.
-    CrashAtDiskOp = "crash_at_disk_op" / 14,
+    Crash / 1,
+    PowerLoss / 2,
+    Pause / 3,
+    Restart / 4,
+    Partition / 5,
+    OneWayPartition / 15,
+    SlowLink / 6,
+    LossyLink / 7,
+    DelayMetadata / 8,
+    FullDisk / 11,
+    HungDisk / 10,
+    SlowDisk / 13,
+    DiskError / 12,
+    LostDisk / 16,
+    CorruptDisk / 17,
+    ClockJump / 9,
 }
 
-/// Whether a link leads from one of `from` to one of `to`, or, if `both_ways`, back.
-fn leads((a, b): (NodeId, NodeId), from: &[NodeId], to: &[NodeId], both_ways: bool) -> bool {
-    let forth = from.contains(&a) && to.contains(&b);
-    forth || (both_ways && from.contains(&b) && to.contains(&a))
+impl<W: Clone + 'static> Fault<W> {
+    /// Its name in files and results.
+    pub const fn name(&self) -> &'static str {
+        self.kind().name()
+    }
+
+    /// In one line: `slow-link from 1 to 2 3, by 300ms`.
+    pub fn in_words(&self, name: Naming<'_, W>) -> String {
+        let mut line = self.name().to_owned();
+        let mut between = "";
+        for (key, value) in self.words(name) {
+            match key {
+                "target" => line.push_str(&format!("{between} {value}")),
+                "groups" => line.push_str(&format!("{between} {value}")),
+                "from" | "to" => line.push_str(&format!(" {key} {value}")),
+                _ => {
+                    let key = key.replace('_', " ");
+                    line.push_str(format!(", {key} {value}").trim_end());
+                    continue;
+                }
+            }
+            between = ",";
+        }
+        line
+    }
+}
+
+impl Fault<NodeId> {
+    /// The nodes that it names.
+    pub fn nodes(&self) -> Vec<NodeId> {
+        self.targets().into_iter().map(|(_, node)| *node).collect()
+    }
+
+    /// The same as several faults, one for each node of its `target`.
+    pub fn each(&self) -> Vec<Self> {
+        let of_target =
+            |(path, node): (Vec<String>, &NodeId)| (path[0] == "target").then_some(*node);
+        let targets: Vec<NodeId> = self.targets().into_iter().filter_map(of_target).collect();
+        if targets.len() < 2 {
+            return vec![self.clone()];
+        }
+        let only = |target: NodeId| {
+            let mut one =
+                self.map(&mut |node| (*node == target).then_some(target).into_iter().collect());
+            if let (Self::DelayMetadata(one), Self::DelayMetadata(all)) = (&mut one, self) {
+                one.from.clone_from(&all.from);
+            }
+            one
+        };
+        targets.into_iter().map(only).collect()
+    }
+
+    pub(crate) fn shapes_links(&self) -> bool {
+        self.harm() == Harm::Links
+    }
+}
+
+/// For traces: its name, and its keys in words.
+impl Serialize for Fault<NodeId> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let words = self.words(&|node| node.to_string());
+        let mut map = serializer.serialize_map(Some(words.len() + 1))?;
+        map.serialize_entry("fault", self.name())?;
+        for (key, value) in words {
+            map.serialize_entry(key, &value)?;
+        }
+        map.end()
+    }
+}
+
+/// Whether a link leads from one of `from` to one of `to`, or, unless `one_way`, back.
+fn leads(
+    (a, b): (NodeId, NodeId),
+    from: &Targets<NodeId>,
+    to: &Targets<NodeId>,
+    one_way: bool,
+) -> bool {
+    let forth = from.0.contains(&a) && to.0.contains(&b);
+    forth || (!one_way && from.0.contains(&b) && to.0.contains(&a))
 }

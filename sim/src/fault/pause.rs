@@ -1,31 +1,34 @@
 //! A process stands still: a long garbage collection, SIGSTOP, a virtual machine that is moved. Its
 //! host goes on: connections are accepted, data acknowledged, disk operations completed.
 
-use super::{ActiveId, Inflict};
-use crate::{EventId, World, text};
+use super::table::fault;
+use super::{ActiveId, Harm, Inflict, Targets};
+use crate::{EventId, World};
 use machine::{NodeId, Process};
-use serde::{Deserialize, Serialize};
 
-/// A process stands still until this is undone. Inputs wait; timers are late.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Pause {
-    /// Whose process.
-    #[serde(with = "text::node")]
-    pub node: NodeId,
+fault! {
+    /// The process stands still and its host goes on, as in a long garbage collection. Inputs wait,
+    /// and timers are late.
+    Pause = "pause" {
+        /// The nodes whose processes stand still.
+        target: Targets<W>,
+    }
 }
 
-impl Inflict for Pause {
-    fn nodes(&self) -> Vec<NodeId> {
-        vec![self.node]
+impl Inflict for Pause<NodeId> {
+    fn harm(&self) -> Harm {
+        Harm::Down
     }
 
     fn apply<P: Process>(&self, world: &mut World<P>, id: ActiveId, event: EventId) {
-        let node = world.target(self.node);
-        world.pause(node, id, event);
+        for node in world.targets(&self.target) {
+            world.pause(node, id, event);
+        }
     }
 
     fn undo<P: Process>(&self, world: &mut World<P>, id: ActiveId, event: EventId) {
-        let node = world.target(self.node);
-        world.resume(node, id, event);
+        for node in world.targets(&self.target) {
+            world.resume(node, id, event);
+        }
     }
 }

@@ -1,39 +1,59 @@
-//! A host loses power. Only what was synced is sure to be left, and nobody is told: the other ends
-//! of its connections stay half open.
+//! A host loses power. Only what was synced, or has been written back meanwhile, is sure to be
+//! left. The other ends of its connections stay half open.
 
-use super::{ActiveId, Inflict, Undoing};
-use crate::{EventId, World, text};
-use machine::{NodeId, Process};
-use serde::{Deserialize, Serialize};
+use super::table::fault;
+use super::{ActiveId, Harm, Inflict, Targets};
+use crate::node::{Ambush, Blow};
+use crate::{EventId, World};
+use machine::{NodeId, Process, Span};
 
-/// A host loses power. Undoing it starts host and process again, without what was lost.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct PowerLoss {
-    /// Whose host.
-    #[serde(with = "text::node")]
-    pub node: NodeId,
+fault! {
+    /// The host loses power, and with it what was not synced. It is switched on again when the fault
+    /// ends.
+    PowerLoss = "power-loss" {
+        /// The nodes whose hosts lose power.
+        target: Targets<W>,
+        /// The power fails in the middle of the next handler that makes so many disk operations,
+        /// when this one begins; counted from 1.
+        at_disk_operation: Option<u32>,
+        /// With `at_disk_operation`: only in the handler with which the process ends in an orderly
+        /// way, when it writes what the next start relies on.
+        during_stop: bool,
+        /// How much later than the one before each host is switched on again; all at once unless
+        /// given.
+        stagger: Option<Span>,
+    }
 }
 
-impl Inflict for PowerLoss {
-    fn nodes(&self) -> Vec<NodeId> {
-        vec![self.node]
-    }
-
-    fn undoing(&self) -> Undoing {
-        Undoing::StartsAgain
+impl Inflict for PowerLoss<NodeId> {
+    fn harm(&self) -> Harm {
+        Harm::Power
     }
 
     fn apply<P: Process>(&self, world: &mut World<P>, id: ActiveId, event: EventId) {
-        let node = world.target(self.node);
-        if world.node_mut(node).powered {
-            world.has_effect(id);
+        for node in world.targets(&self.target) {
+            if let Some(nth) = self.at_disk_operation {
+                let (nth, blow, during_stop) = (nth.max(1), Blow::PowerLoss, self.during_stop);
+                world.node_mut(node).ambushes.push(Ambush { fault: id, nth, blow, during_stop });
+                continue;
+            }
+            if world.node_mut(node).powered {
+                world.has_effect(id);
+            }
+            world.lose_power(node, None, event);
+            world.node_mut(node).down_by.push(id);
         }
-        world.lose_power(node, event);
-        world.node_mut(node).down_by.push(id);
     }
 
     fn undo<P: Process>(&self, world: &mut World<P>, id: ActiveId, event: EventId) {
-        let node = world.target(self.node);
-        world.release_node(node, id, event);
+        for (place, node) in world.targets(&self.target).into_iter().enumerate() {
+            world.node_mut(node).ambushes.retain(|ambush| ambush.fault != id);
+            match self.stagger {
+                Some(stagger) if place > 0 && !world.is_healing() => {
+                    world.release_later(node, id, Span(stagger.0 * place as u64));
+                }
+                _ => world.release_node(node, id, event),
+            }
+        }
     }
 }

@@ -1,57 +1,64 @@
 //! A process is restarted as an operator would: asked to stop, killed if that takes too long,
 //! started again after a while.
 
-use super::{ActiveId, Inflict, Undoing};
+use super::table::fault;
+use super::{ActiveId, Harm, Inflict, Targets};
 use crate::node::Restarting;
-use crate::{EventId, World, text};
+use crate::{EventId, World};
 use machine::{NodeId, Process, Span};
-use serde::{Deserialize, Serialize};
 
-/// A process is asked to stop, and started again. Over when it has started; undoing it before
-/// that starts it at once, or as soon as it has stopped.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Restart {
-    /// Whose process.
-    #[serde(with = "text::node")]
-    pub node: NodeId,
-    /// It is killed when it has not stopped after so long.
-    #[serde(with = "text::span")]
-    pub limit: Span,
-    /// How long it is down.
-    #[serde(with = "text::span")]
-    pub down: Span,
+/// How long a process is down in a restart that does not say.
+const DOWN: Span = Span::millis(500);
+/// How long a process may take to stop in a restart that does not say.
+const LIMIT: Span = Span::secs(30);
+
+fault! {
+    /// The process is asked to stop, and is started again. `lasts` is the time from the end of the
+    /// process to its new start; 500 ms unless given.
+    Restart = "restart" {
+        /// The nodes whose processes are restarted.
+        target: Targets<W>,
+        /// It is killed when it has not stopped after so long; after 30 s unless given.
+        limit: Option<Span>,
+    }
 }
 
-impl Inflict for Restart {
-    fn nodes(&self) -> Vec<NodeId> {
-        vec![self.node]
+impl Inflict for Restart<NodeId> {
+    fn harm(&self) -> Harm {
+        Harm::Down
     }
 
-    fn undoing(&self) -> Undoing {
-        Undoing::StartsAgain
+    fn ends_itself(&self) -> bool {
+        true
     }
 
     fn apply<P: Process>(&self, world: &mut World<P>, id: ActiveId, _event: EventId) {
-        let node = world.target(self.node);
-        let host = world.node_mut(node);
-        if host.process.is_none() || host.restarting.is_some() {
-            // Others decide when it comes back.
-            world.undo(id);
-            return;
+        let down = world.lasts(id).unwrap_or(DOWN);
+        let mut stops = false;
+        for node in world.targets(&self.target) {
+            let host = world.node_mut(node);
+            // Where the process is not there, others decide when it comes back.
+            if host.process.is_some() && host.restarting.is_none() {
+                host.restarting = Some(Restarting { fault: id, down });
+                stops = true;
+                world.has_effect(id);
+                world.limit_stop(node, self.limit.unwrap_or(LIMIT), id);
+                world.stop_at(node);
+            }
         }
-        host.restarting = Some(Restarting { fault: id, down: self.down });
-        world.has_effect(id);
-        world.limit_stop(node, self.limit, id);
-        world.stop(self.node);
+        if !stops {
+            world.undo(id);
+        }
     }
 
     fn undo<P: Process>(&self, world: &mut World<P>, id: ActiveId, event: EventId) {
-        let node = world.target(self.node);
-        let host = world.node_mut(node);
-        if host.restarting.is_some_and(|restarting| restarting.fault == id) {
-            // It is still stopping, and is to come back as soon as it has.
-            host.restarting = Some(Restarting { fault: id, down: Span::ZERO });
+        for node in world.targets(&self.target) {
+            let host = world.node_mut(node);
+            if host.restarting.is_some_and(|restarting| restarting.fault == id) {
+                // It is still stopping, and is to come back as soon as it has.
+                host.restarting = Some(Restarting { fault: id, down: Span::ZERO });
+            }
+            world.release_node(node, id, event);
         }
-        world.release_node(node, id, event);
     }
 }

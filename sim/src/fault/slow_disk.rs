@@ -1,37 +1,46 @@
 //! A disk becomes slow, as disks do before they fail, or when a neighbour is busy.
 
-use super::{ActiveId, Inflict};
+use super::table::fault;
+use super::{ActiveId, Harm, Inflict, Targets};
 use crate::exercised::Effect;
-use crate::{EventId, World, text};
+use crate::{EventId, World};
 use machine::{NodeId, Process};
-use serde::{Deserialize, Serialize};
 
-/// Disk operations take longer. Of several such faults the worst counts.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct SlowDisk {
-    /// Whose disk.
-    #[serde(with = "text::node")]
-    pub node: NodeId,
-    /// How long they take, in percent of what they would: 1000 is ten times as long.
-    pub percent: u32,
+fault! {
+    /// Disk operations take longer. Of several such faults the worst counts.
+    SlowDisk = "slow-disk" {
+        /// The nodes whose disks are slow.
+        target: Targets<W>,
+        /// Only the disk that holds this log directory.
+        directory: Option<String>,
+        /// How many times as long they take.
+        factor: u32,
+    }
 }
 
-impl Inflict for SlowDisk {
-    fn nodes(&self) -> Vec<NodeId> {
-        vec![self.node]
+impl Inflict for SlowDisk<NodeId> {
+    fn harm(&self) -> Harm {
+        Harm::Slow
     }
 
-    fn shown_by(&self) -> Option<(NodeId, Effect)> {
-        Some((self.node, Effect::DiskOperationSlowed))
+    fn shown_by(&self) -> Option<Effect> {
+        Some(Effect::DiskOperationSlowed)
     }
 
     fn apply<P: Process>(&self, world: &mut World<P>, id: ActiveId, _event: EventId) {
-        let node = world.target(self.node);
-        world.node_mut(node).disk.conditions_mut().slow.push((id, self.percent));
+        for node in world.targets(&self.target) {
+            let disk = &mut world.node_mut(node).disk;
+            for conditions in disk.conditions_of(self.directory.as_deref()) {
+                conditions.slow.push((id, self.factor));
+            }
+        }
     }
 
     fn undo<P: Process>(&self, world: &mut World<P>, id: ActiveId, _event: EventId) {
-        let node = world.target(self.node);
-        world.node_mut(node).disk.conditions_mut().slow.retain(|(by, _)| *by != id);
+        for node in world.targets(&self.target) {
+            for conditions in world.node_mut(node).disk.conditions_of(None) {
+                conditions.slow.retain(|(by, _)| *by != id);
+            }
+        }
     }
 }

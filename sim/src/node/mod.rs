@@ -40,6 +40,26 @@ pub(crate) struct Restarting {
     pub(crate) down: Span,
 }
 
+/// A fault that waits for a handler with so many disk operations.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Ambush {
+    pub(crate) fault: ActiveId,
+    /// It strikes when this operation of a handler begins, from 1.
+    pub(crate) nth: u32,
+    pub(crate) blow: Blow,
+    /// Only in the handler with which the process ends in an orderly way.
+    pub(crate) during_stop: bool,
+}
+
+/// What a fault that has waited does.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Blow {
+    /// It kills the process.
+    Crash,
+    /// It cuts the power of the host.
+    PowerLoss,
+}
+
 #[derive(Clone, Debug)]
 pub(crate) struct Node<P: Process> {
     pub(crate) id: NodeId,
@@ -58,8 +78,6 @@ pub(crate) struct Node<P: Process> {
     pub(crate) timers: Timers<TimerOf<P>>,
     /// The faults that pause it.
     pub(crate) paused_by: Vec<ActiveId>,
-    /// The faults that make its disk hang.
-    pub(crate) hung_by: Vec<ActiveId>,
     /// It has ended itself in an orderly way, as soon as its other lanes are done.
     pub(crate) exiting: bool,
     /// It was asked to stop.
@@ -67,8 +85,10 @@ pub(crate) struct Node<P: Process> {
     /// The faults that keep it down.
     pub(crate) down_by: Vec<ActiveId>,
     pub(crate) restarting: Option<Restarting>,
-    /// Faults that kill it at the n-th disk operation of a handler.
-    pub(crate) crash_at: Vec<(ActiveId, u32)>,
+    /// Faults that wait for the n-th disk operation of a handler.
+    pub(crate) ambushes: Vec<Ambush>,
+    /// Its process has ended itself because it could not go on, and was not started since.
+    pub(crate) failed: bool,
     /// A fault has set its wall clock and no handler has run since.
     pub(crate) clock_jumped: bool,
     /// What has happened to its disk and clock.
@@ -102,12 +122,12 @@ impl<P: Process> Node<P> {
             locks: Vec::new(),
             timers: Timers::new(),
             paused_by: Vec::new(),
-            hung_by: Vec::new(),
             exiting: false,
             stopping: false,
             down_by: Vec::new(),
             restarting: None,
-            crash_at: Vec::new(),
+            ambushes: Vec::new(),
+            failed: false,
             clock_jumped: false,
             exercised: Exercised::default(),
             timer_source: Source::new(priorities[0]),

@@ -5,7 +5,7 @@ use super::World;
 use crate::SimTime;
 use crate::fault::{ActiveFault, ActiveId};
 use crate::net::LinkShape;
-use machine::Process;
+use machine::{NodeId, Process};
 
 impl<P: Process> World<P> {
     /// Whether a fault has had an effect. Of faults on links, disks and clocks it is known once
@@ -52,11 +52,11 @@ impl<P: Process> World<P> {
         }
     }
 
-    /// How often what the fault does to a node's disk or clock has happened there.
-    pub(super) fn shown(&self, fault: &crate::Fault) -> u64 {
-        fault
-            .shown_by()
-            .map_or(0, |(node, effect)| self.nodes[self.index(node)].exercised.of(effect))
+    /// How often what the fault does to disks or clocks has happened on its targets.
+    pub(super) fn shown(&self, fault: &crate::Fault<NodeId>) -> u64 {
+        let Some(effect) = fault.shown_by() else { return 0 };
+        let nodes = fault.nodes().into_iter();
+        nodes.map(|node| self.nodes[self.index(node)].exercised.of(effect)).sum()
     }
 
     /// A fault is over: has what it does happened since it began?

@@ -1,66 +1,47 @@
-//! Faults in force: applying and undoing them, by plan or from outside.
+//! Faults in force: applying and undoing them.
 
 use super::World;
 use super::step::Event;
-use crate::fault::{ActiveFault, ActiveId, Entry, EntryId, Fault, Trigger};
+use crate::fault::{ActiveFault, ActiveId, Fault, Targets};
 use crate::net::LinkShape;
 use crate::node::Restarting;
 use crate::{EventId, FaultChange, Observation, Seen, TraceKind};
 use machine::{NodeId, Process, Span};
 
 impl<P: Process> World<P> {
-    /// Adds an entry to the plan. One with [`Trigger::At`] is applied then; one with
-    /// [`Trigger::External`] waits for [`World::fire`].
-    pub fn schedule(&mut self, entry: Entry) -> EntryId {
-        let id = EntryId(u32::try_from(self.plan.len()).expect("a plan has few entries"));
-        if let Trigger::At(at) = entry.trigger {
-            let order = self.plan_source.next();
-            self.push(at.max(self.now), order, Event::Entry(id));
-        }
-        self.plan.push(entry);
-        id
-    }
-
-    /// Applies an entry of the plan with its targets resolved, for as long as it lasts.
-    pub fn fire(&mut self, entry: EntryId, fault: Fault) -> ActiveId {
-        let lasts = self.plan[entry.0 as usize].lasts;
-        self.inflict(fault, Some(entry), lasts)
-    }
-
-    pub(super) fn entry_due(&mut self, entry: EntryId) {
-        let fault = self.plan[entry.0 as usize].fault.clone();
-        self.fire(entry, fault);
-    }
-
     /// Applies a fault, until it is undone.
     ///
     /// # Panics
     ///
     /// If it names a node that there is not; see [`Fault::nodes`].
-    pub fn apply(&mut self, fault: Fault) -> ActiveId {
-        self.inflict(fault, None, None)
+    pub fn apply(&mut self, fault: Fault<NodeId>) -> ActiveId {
+        self.inflict(fault, None)
     }
 
     /// Applies a fault for some time.
-    pub fn apply_for(&mut self, fault: Fault, lasts: Span) -> ActiveId {
-        self.inflict(fault, None, Some(lasts))
+    ///
+    /// # Panics
+    ///
+    /// As [`World::apply`].
+    pub fn apply_for(&mut self, fault: Fault<NodeId>, lasts: Span) -> ActiveId {
+        self.inflict(fault, Some(lasts))
     }
 
-    fn inflict(&mut self, fault: Fault, entry: Option<EntryId>, lasts: Option<Span>) -> ActiveId {
+    fn inflict(&mut self, fault: Fault<NodeId>, lasts: Option<Span>) -> ActiveId {
         let id = self.active_id();
         let since = self.now;
         if fault.shapes_links() {
             self.settle_links();
         }
         let shown_before = self.shown(&fault);
-        self.active.push(ActiveFault { id, entry, since, fault: fault.clone(), shown_before });
-        let event = self.record_fault(id, entry, &fault, FaultChange::Applied);
+        self.active.push(ActiveFault { id, since, lasts, fault: fault.clone(), shown_before });
+        let event = self.record_fault(id, &fault, FaultChange::Applied);
         if fault.shapes_links() {
             self.reshape_links();
         }
         fault.apply(self, id, event);
-        if let Some(lasts) = lasts {
-            let order = self.plan_source.next();
+        if let Some(lasts) = lasts.filter(|_| !fault.ends_itself()) {
+            let order = self.fault_source.next();
             self.push(self.now + lasts, order, Event::FaultEnds(id));
         }
         id
@@ -75,8 +56,8 @@ impl<P: Process> World<P> {
         }
         let over = self.active.remove(place);
         self.settle(&over);
-        let ActiveFault { entry, fault, .. } = over;
-        let event = self.record_fault(id, entry, &fault, FaultChange::Undone);
+        let fault = over.fault;
+        let event = self.record_fault(id, &fault, FaultChange::Undone);
         if fault.shapes_links() {
             self.reshape_links();
         }
@@ -84,11 +65,13 @@ impl<P: Process> World<P> {
     }
 
     /// Undoes all faults and starts what is down, if it ever ran; what is stopping starts again as
-    /// soon as it has stopped. What the plan still holds is not cancelled.
+    /// soon as it has stopped.
     pub fn heal(&mut self) {
+        self.healing = true;
         while let Some(active) = self.active.first() {
             self.undo(active.id);
         }
+        self.healing = false;
         for node in 0..self.nodes.len() {
             if self.nodes[node].stopping && self.nodes[node].restarting.is_none() {
                 let (fault, down) = (self.active_id(), Span::ZERO);
@@ -101,11 +84,15 @@ impl<P: Process> World<P> {
         }
     }
 
+    /// Whether what would come back one after the other has to come back at once.
+    pub(crate) fn is_healing(&self) -> bool {
+        self.healing
+    }
+
     fn record_fault(
         &mut self,
         id: ActiveId,
-        entry: Option<EntryId>,
-        fault: &Fault,
+        fault: &Fault<NodeId>,
         change: FaultChange,
     ) -> EventId {
         let boxed = Box::new(fault.clone());
@@ -114,7 +101,7 @@ impl<P: Process> World<P> {
             FaultChange::Undone => TraceKind::Undone(boxed),
         };
         let event = self.recorder.record(self.now, None, EventId::NONE, kind);
-        let what = Seen::Fault { id, entry, fault: fault.clone(), change };
+        let what = Seen::Fault { id, fault: fault.clone(), change };
         let cause = EventId::NONE;
         self.observations.push(Observation { event, cause, time: self.now, what });
         event
@@ -138,9 +125,30 @@ impl<P: Process> World<P> {
         }
     }
 
-    /// What a fault needs of a node: its index.
-    pub(crate) fn target(&self, node: NodeId) -> usize {
-        self.index(node)
+    /// For how long an active fault lasts.
+    pub(crate) fn lasts(&self, id: ActiveId) -> Option<Span> {
+        self.active.iter().find(|active| active.id == id)?.lasts
+    }
+
+    /// The neighbour of a full disk, which is full now, takes turns of this length.
+    pub(crate) fn take_turns(&mut self, fault: ActiveId, every: Span) {
+        let order = self.fault_source.next();
+        let turn = Event::NeighbourTurn { fault, fills: false };
+        self.push(self.now + every.max(Span::millis(1)), order, turn);
+    }
+
+    pub(super) fn neighbour_turn(&mut self, fault: ActiveId, fills: bool) {
+        let active = self.active.iter().find(|active| active.id == fault);
+        let Some(Fault::FullDisk(full)) = active.map(|active| active.fault.clone()) else { return };
+        full.turn(self, fault, fills);
+        let every = full.neighbour.unwrap_or(Span::MAX).max(Span::millis(1));
+        let order = self.fault_source.next();
+        self.push(self.now + every, order, Event::NeighbourTurn { fault, fills: !fills });
+    }
+
+    /// The indices of a fault's nodes.
+    pub(crate) fn targets(&self, targets: &Targets<NodeId>) -> Vec<usize> {
+        targets.0.iter().map(|node| self.index(*node)).collect()
     }
 
     pub(crate) fn node_mut(&mut self, node: usize) -> &mut crate::node::Node<P> {

@@ -1,4 +1,4 @@
-//! What can be told of a world in which a panic has happened, or may happen in the next step.
+//! What is known of a world in which a panic has happened, or may happen in the next step.
 //! Nothing is concluded from what processes hold.
 
 use super::World;

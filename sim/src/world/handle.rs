@@ -117,7 +117,7 @@ impl<P: Process> World<P> {
             self.exercised.count(Effect::ClockJumpSeen);
             host.exercised.count(Effect::ClockJumpSeen);
         }
-        let watch = host.crash_at.first().map_or(0, |(_, operation)| *operation);
+        let watch = host.ambushes.first().map_or(0, |ambush| ambush.nth);
         let now = host.clock.now(self.now);
         host.disk.begin(self.now, lane as u8, watch);
         let process = host.process.as_mut().expect("inputs are handled by a process");
@@ -130,7 +130,12 @@ impl<P: Process> World<P> {
     #[inline]
     pub(super) fn returned(&mut self, node: usize, lane: usize, event: EventId) {
         let host = &mut self.nodes[node];
-        let handled = host.disk.end();
+        let mut handled = host.disk.end();
+        self.marks.merge(host.outbox.take_marks());
+        if host.ambushes.first().is_some_and(|ambush| ambush.during_stop) {
+            let ends = |output: &Output<_>| matches!(output, Output::Halt(machine::Halt::Clean));
+            handled.crash_at = handled.crash_at.filter(|_| host.outbox.outputs().iter().any(ends));
+        }
         if let Some(exercised) = host.disk.take_exercised() {
             self.exercised.merge(&exercised);
             host.exercised.merge(&exercised);
@@ -148,13 +153,12 @@ impl<P: Process> World<P> {
         self.reserve_connections(node, lane);
         let host = &mut self.nodes[node];
         if let Some(begins) = handled.crash_at {
-            let (fault, operation) = host.crash_at.remove(0);
+            let ambush = host.ambushes.remove(0);
             let at = if begins >= HUNG { self.now } else { begins };
             let incarnation = host.incarnation();
             let (node_id, lane) = (node as u16, lane as u8);
-            let crash =
-                Event::CrashInHandler { node: node_id, incarnation, lane, operation, fault };
-            self.push_at_node(node, at, crash);
+            let strike = Event::Strike { node: node_id, incarnation, lane, ambush };
+            self.push_at_node(node, at, strike);
         } else if completes < HUNG {
             self.await_disk(node, lane);
         }

@@ -129,7 +129,7 @@ impl<P: Process> World<P> {
 
     /// A process is gone and its host is not: the kernel closes what it had open.
     ///
-    /// Unread data make that a reset, which nobody repeats; without, it is a close or a reset, as
+    /// Unread data make that a reset, which is not repeated; without, it is a close or a reset, as
     /// it happens, and a close is sent again until it gets through.
     pub(super) fn close_connections(&mut self, node: usize, cause: EventId, orderly: bool) {
         let unread = self.unread_connections(node);
@@ -175,7 +175,7 @@ impl<P: Process> World<P> {
         slots
     }
 
-    /// A host has lost power: it forgets all connections and tells nobody.
+    /// A host has lost power: it forgets all connections, and the other ends do not learn of it.
     pub(super) fn drop_connections(&mut self, node: usize) {
         let now = self.now;
         for slot in self.connections.slots() {

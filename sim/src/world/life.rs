@@ -5,7 +5,7 @@ use super::step::Event;
 use crate::disk::{Cut, HUNG, shifted};
 use crate::exercised::Effect;
 use crate::fault::ActiveId;
-use crate::node::{BOOT, Queued, reason};
+use crate::node::{Ambush, BOOT, Blow, Queued, reason};
 use crate::random::{node_stream, stream};
 use crate::{EventId, NodeChange, Observation, Seen, SimTime, TraceKind};
 use machine::{Boot, Halt, Input, NodeId, Outbox, Output, Process, Span};
@@ -22,9 +22,12 @@ impl<P: Process> World<P> {
 
     /// Asks a node's process to stop, which is up to it.
     pub fn stop(&mut self, node: NodeId) {
-        let index = self.index(node);
-        self.nodes[index].stopping = self.nodes[index].process.is_some();
-        self.offer(index, Queued { input: Input::Stop, cause: EventId::NONE, connection: None });
+        self.stop_at(self.index(node));
+    }
+
+    pub(crate) fn stop_at(&mut self, node: usize) {
+        self.nodes[node].stopping = self.nodes[node].process.is_some();
+        self.offer(node, Queued { input: Input::Stop, cause: EventId::NONE, connection: None });
     }
 
     /// Wakes a process with `timer`, as if it had set it for now.
@@ -58,7 +61,8 @@ impl<P: Process> World<P> {
         let id = (node_stream(host.id) << 16) | u64::from(incarnation);
         let entropy = stream(self.seed, "boot", id).next_u64();
         let boot = Boot { node: host.id, incarnation, now: host.clock.now(now), entropy };
-        let watch = host.crash_at.first().map_or(0, |(_, operation)| *operation);
+        host.failed = false;
+        let watch = host.ambushes.first().map_or(0, |ambush| ambush.nth);
         host.disk.begin(now, BOOT as u8, watch);
         match P::boot(&host.config, boot, &mut host.disk, &mut host.outbox) {
             Ok(process) => {
@@ -72,15 +76,17 @@ impl<P: Process> World<P> {
         }
     }
 
-    /// A process could not start. What it told its observers until then is told.
+    /// A process could not start. What it reported until then is observed.
     fn boot_failed(&mut self, node: usize, cause: EventId, halt: Halt) {
         let host = &mut self.nodes[node];
+        self.marks.merge(host.outbox.take_marks());
         host.disk.end();
         host.disk.commit(BOOT as u8);
         let outputs = host.outbox.drain().filter(|output| matches!(output, Output::Observe(_)));
         let outputs = outputs.collect();
         self.perform(node, cause, outputs);
         self.exercised.count(Effect::ProcessFailed);
+        self.nodes[node].failed = true;
         let reason = reason(&halt).unwrap_or_default();
         let event = self.record(node, cause, TraceKind::BootFailed { reason });
         self.observe_node(node, event, cause, NodeChange::BootFailed(halt));
@@ -114,6 +120,7 @@ impl<P: Process> World<P> {
 
     fn halted(&mut self, node: usize, halt: Halt, cause: EventId) {
         self.clear_node(node);
+        self.nodes[node].failed = matches!(halt, Halt::Failed(_));
         let event = self.record(node, cause, TraceKind::Halted { reason: reason(&halt) });
         self.observe_node(node, event, cause, NodeChange::Halted(halt));
         self.went_down(node);
@@ -134,13 +141,14 @@ impl<P: Process> World<P> {
         self.went_down(node);
     }
 
-    /// A host loses power, and with it all that is not durable.
-    pub(crate) fn lose_power(&mut self, node: usize, cause: EventId) {
+    /// A host loses power, and with it all that is not durable; of the handler on a lane it keeps
+    /// only what was durable before an operation.
+    pub(crate) fn lose_power(&mut self, node: usize, before: Option<(u8, u32)>, cause: EventId) {
         if !self.nodes[node].powered {
             return;
         }
         if self.nodes[node].process.is_some() {
-            let undone = self.cut_handlers(node, None);
+            let undone = self.cut_handlers(node, before);
             self.exercised.add(Effect::InputLost, self.nodes[node].waiting());
             let event = self.record(node, cause, TraceKind::Crashed { undone });
             self.clear_node(node);
@@ -149,7 +157,7 @@ impl<P: Process> World<P> {
         self.drop_connections(node);
         let host = &mut self.nodes[node];
         host.powered = false;
-        let report = host.disk.lose_power();
+        let report = host.disk.lose_power(self.now);
         self.exercised.count(Effect::PowerLost);
         self.exercised.add(Effect::ByteLost, report.bytes);
         self.exercised.add(Effect::NameLost, report.names);
@@ -197,18 +205,16 @@ impl<P: Process> World<P> {
     }
 
     /// The handler that a fault waited for has come to its operation.
-    pub(super) fn crash_in_handler(
-        &mut self,
-        node: usize,
-        incarnation: u16,
-        before: (u8, u32),
-        fault: ActiveId,
-    ) {
+    pub(super) fn strike(&mut self, node: usize, incarnation: u16, lane: u8, ambush: Ambush) {
+        let Ambush { fault, nth, blow, .. } = ambush;
         if self.nodes[node].incarnation() != incarnation || self.nodes[node].process.is_none() {
             return;
         }
         self.has_effect(fault);
-        self.kill(node, Some(before), EventId::NONE);
+        match blow {
+            Blow::Crash => self.kill(node, Some((lane, nth)), EventId::NONE),
+            Blow::PowerLoss => self.lose_power(node, Some((lane, nth)), EventId::NONE),
+        }
         match self.active.iter().any(|active| active.id == fault) {
             true => self.nodes[node].down_by.push(fault),
             // It was undone at the last moment.
@@ -276,11 +282,22 @@ impl<P: Process> World<P> {
         self.pump_all(node);
     }
 
-    /// A disk begins or ceases to hang.
-    pub(crate) fn set_disk_hangs(&mut self, node: usize, hangs: bool) {
+    /// A disk, or all of a node, begins to hang.
+    pub(crate) fn hang_disks(&mut self, node: usize, directory: Option<&str>, fault: ActiveId) {
+        let lanes = self.nodes[node].disk.hang(self.now, directory, fault);
+        self.shift_lanes(node, lanes, true);
+    }
+
+    /// A fault no longer makes disks hang; those go on that no other does.
+    pub(crate) fn unhang_disks(&mut self, node: usize, fault: ActiveId) {
+        let lanes = self.nodes[node].disk.unhang(self.now, fault);
+        self.shift_lanes(node, lanes, false);
+    }
+
+    /// The handlers on `lanes` wait for a disk that hangs, or no longer do.
+    fn shift_lanes(&mut self, node: usize, lanes: Vec<u8>, hangs: bool) {
         let now = self.now;
-        self.nodes[node].disk.set_hangs(now, hangs);
-        for lane in 0..self.nodes[node].lanes.len() {
+        for lane in lanes.into_iter().map(usize::from) {
             let state = &mut self.nodes[node].lanes[lane];
             let Some(running) = &mut state.running else { continue };
             let before: SimTime = running.completes;
@@ -293,6 +310,50 @@ impl<P: Process> World<P> {
                 self.await_disk(node, lane);
             }
         }
+    }
+
+    /// A disk, or all of a node, is lost with all that is on it.
+    pub(crate) fn lose_disk(
+        &mut self,
+        node: usize,
+        directory: Option<&str>,
+        fault: ActiveId,
+        cause: EventId,
+    ) {
+        let bytes = self.nodes[node].disk.wipe(directory);
+        self.has_effect(fault);
+        self.exercised.count(Effect::DiskLost);
+        let event = self.record(node, cause, TraceKind::DiskLost { bytes });
+        let directory = directory.map(str::to_owned);
+        self.observe_node(node, event, cause, NodeChange::DiskLost { bytes, directory });
+    }
+
+    /// A sector of a file goes bad; false if there is no such file.
+    pub(crate) fn corrupt_disk(
+        &mut self,
+        node: usize,
+        directory: Option<&str>,
+        ending: &str,
+        closed: bool,
+    ) -> bool {
+        let disk = &mut self.nodes[node].disk;
+        let Some((file, at)) = disk.corrupt_sector(directory, ending, closed) else { return false };
+        self.exercised.count(Effect::SectorCorrupted);
+        self.record(node, EventId::NONE, TraceKind::SectorCorrupted { file, at });
+        true
+    }
+
+    /// What made a process give up is over: it is started again, unless a fault holds it down.
+    pub(crate) fn start_if_failed(&mut self, node: usize, cause: EventId) {
+        if self.nodes[node].failed && self.nodes[node].down_by.is_empty() {
+            self.boot(node, cause);
+        }
+    }
+
+    /// A fault that is over goes on to hold a node down for `later`.
+    pub(crate) fn release_later(&mut self, node: usize, fault: ActiveId, later: Span) {
+        let release = Event::Release { node: node as u16, fault };
+        self.push_at_node(node, self.now + later, release);
     }
 
     /// Sets a wall clock.

@@ -12,14 +12,14 @@ mod transport;
 
 use crate::disk::{DiskProfile, SimDisk};
 use crate::exercised::Exercised;
-use crate::fault::{ActiveFault, ActiveId, Entry};
+use crate::fault::{ActiveFault, ActiveId};
 use crate::heap::{EventHeap, Source};
 use crate::net::{Connections, LinkProfile, Links};
 use crate::node::Node;
 use crate::random::{Key, node_stream, stream};
 use crate::trace::Recorder;
 use crate::{EventId, HostConfig, Observation, SimTime, Status, TraceEvent};
-use machine::{Digest, NodeId, Process, Vocabulary};
+use machine::{Digest, Marks, NodeId, Process, Vocabulary};
 use rand::Rng;
 use std::collections::BTreeMap;
 use step::Event;
@@ -64,8 +64,9 @@ pub struct World<P: Process> {
     connections: Connections<P::Vocabulary>,
     /// Network decisions are drawn under this key by what they are about.
     network: Key,
-    plan: Vec<Entry>,
-    plan_source: Source,
+    fault_source: Source,
+    /// Everything is being healed: what would come back one after the other does at once.
+    healing: bool,
     active: Vec<ActiveFault>,
     next_active: u32,
     /// Faults that have had an effect.
@@ -74,9 +75,11 @@ pub struct World<P: Process> {
     observations: Vec<Observation<P::Vocabulary>>,
     facts: u64,
     exercised: Exercised,
+    /// The branches that processes took.
+    marks: Marks,
     /// Inputs until invariants are checked.
     until_check: u32,
-    /// Pending events that are neither timers nor parts of the plan.
+    /// Pending events that are neither timers nor of faults.
     pending: u64,
     /// Scratch space, empty between inputs.
     wanted: Vec<LockOf<P>>,
@@ -97,8 +100,8 @@ impl<P: Process> World<P> {
             links: Links::new(config.link.clone()),
             connections: Connections::new(),
             network: Key::new(seed, "network", 0),
-            plan: Vec::new(),
-            plan_source: Source::new(priority),
+            fault_source: Source::new(priority),
+            healing: false,
             active: Vec::new(),
             next_active: 0,
             effective: BTreeMap::new(),
@@ -106,6 +109,7 @@ impl<P: Process> World<P> {
             observations: Vec::new(),
             facts: 0,
             exercised: Exercised::default(),
+            marks: Marks::default(),
             until_check: config.invariants_every,
             pending: 0,
             wanted: Vec::new(),
@@ -124,7 +128,8 @@ impl<P: Process> World<P> {
         let index = self.nodes.len();
         assert!(self.by_id.insert(id, index).is_none(), "node {id} exists");
         let profile = host.disk.clone().unwrap_or_else(|| self.config.disk.clone());
-        let disk = SimDisk::new(self.seed, id, profile);
+        let mut disk = SimDisk::new(self.seed, id, profile);
+        disk.mount(&host.directories);
         let mut tie = stream(self.seed, "node", node_stream(id));
         let priorities = [tie.next_u32(), tie.next_u32()];
         self.nodes.push(Node::new(self.seed, id, config, host, disk, priorities));
@@ -214,6 +219,11 @@ impl<P: Process> World<P> {
         &self.exercised
     }
 
+    /// The branches that processes have taken ([`machine::Outbox::mark`]) since the last call.
+    pub fn take_marks(&mut self) -> Marks {
+        std::mem::take(&mut self.marks)
+    }
+
     /// Whether something was observed since the last [`World::take_observations`].
     #[inline]
     pub fn has_observations(&self) -> bool {
@@ -248,7 +258,7 @@ impl<P: Process> World<P> {
         &self.active
     }
 
-    /// Whether nothing but timers and the plan can make anything happen: no message is on its way,
+    /// Whether nothing but timers can make anything happen: no message is on its way,
     /// no handler in progress, no input waiting and no fault active.
     pub fn is_quiet(&self) -> bool {
         self.pending == 0

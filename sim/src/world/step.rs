@@ -1,8 +1,9 @@
 //! Time passes, one event at a time.
 
 use super::{TimerOf, World};
-use crate::fault::{ActiveId, EntryId};
+use crate::fault::ActiveId;
 use crate::net::Packet;
+use crate::node::Ambush;
 use crate::node::{Queued, Wake};
 use crate::{EventId, SimTime};
 use machine::{Input, Process, Vocabulary};
@@ -14,7 +15,7 @@ pub(super) enum Event<V: Vocabulary> {
     Arrival { slot: u32, way: u8, departs: SimTime, packet: Packet<V> },
     /// A part of the opening of a connection arrives.
     Handshake { slot: u32, step: Handshake },
-    /// A host told an end that it does not know the connection.
+    /// A reset: the host does not know the connection.
     Reset { slot: u32, end: u8, answer: bool },
     /// What was lost on a way is sent again.
     Retransmit { slot: u32, way: u8 },
@@ -22,10 +23,12 @@ pub(super) enum Event<V: Vocabulary> {
     Timer { node: u16, generation: u32, timer: V::Timer },
     /// The disk operations of a handler have completed.
     DiskDone { node: u16, lane: u8, generation: u32 },
-    /// A process dies in the middle of a handler's disk operations.
-    CrashInHandler { node: u16, incarnation: u16, lane: u8, operation: u32, fault: ActiveId },
-    /// An entry of the plan is due.
-    Entry(EntryId),
+    /// A fault strikes in the middle of a handler's disk operations.
+    Strike { node: u16, incarnation: u16, lane: u8, ambush: Ambush },
+    /// The neighbour of a full disk frees it, or fills it again.
+    NeighbourTurn { fault: ActiveId, fills: bool },
+    /// A fault that is over no longer holds a node down.
+    Release { node: u16, fault: ActiveId },
     /// A fault has lasted long enough.
     FaultEnds(ActiveId),
     /// A process has had enough time to stop.
@@ -41,7 +44,7 @@ pub(super) enum Handshake {
     Syn { attempt: u32 },
     /// Back: it is open.
     SynAck { attempt: u32 },
-    /// Back: nobody listens.
+    /// Back: no process listens.
     Refused { attempt: u32 },
 }
 
@@ -50,7 +53,10 @@ impl<V: Vocabulary> Event<V> {
     fn is_pending(&self) -> bool {
         !matches!(
             self,
-            Self::Timer { .. } | Self::Entry(_) | Self::FaultEnds(_) | Self::StopLimit { .. }
+            Self::Timer { .. }
+                | Self::NeighbourTurn { .. }
+                | Self::FaultEnds(_)
+                | Self::StopLimit { .. }
         )
     }
 }
@@ -104,10 +110,11 @@ impl<P: Process> World<P> {
             Event::DiskDone { node, lane, generation } => {
                 self.disk_done(node.into(), lane.into(), generation);
             }
-            Event::CrashInHandler { node, incarnation, lane, operation, fault } => {
-                self.crash_in_handler(node.into(), incarnation, (lane, operation), fault);
+            Event::Strike { node, incarnation, lane, ambush } => {
+                self.strike(node.into(), incarnation, lane, ambush);
             }
-            Event::Entry(entry) => self.entry_due(entry),
+            Event::NeighbourTurn { fault, fills } => self.neighbour_turn(fault, fills),
+            Event::Release { node, fault } => self.release_node(node.into(), fault, EventId::NONE),
             Event::FaultEnds(fault) => self.undo(fault),
             Event::StopLimit { node, incarnation, fault } => {
                 self.stop_limit(node.into(), incarnation, fault);

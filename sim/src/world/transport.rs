@@ -262,7 +262,7 @@ impl<P: Process> World<P> {
         self.send_reset(slot, way, true);
     }
 
-    /// The host at the other end of a connection tells `end` that it does not know it.
+    /// The host at the other end of a connection resets `end`, since it does not know the connection.
     pub(super) fn send_reset(&mut self, slot: usize, end: usize, answer: bool) {
         let connection = self.connections.get_mut(slot);
         if !connection.ends[end].sends() {

@@ -8,7 +8,7 @@ use machine::{
     Boot, CloseReason, ConnId, Digest, Disk, DiskError, FileId, Halt, Input, Lane, Message, Mono,
     NodeId, Now, Outbox, Process, Span, Vocabulary,
 };
-use sim::{HostConfig, Observation, Seen, SimTime, World, WorldConfig};
+use sim::{Fault, HostConfig, Observation, Seen, SimTime, World, WorldConfig};
 use std::collections::BTreeMap;
 
 /// The words that toys share.
@@ -326,6 +326,17 @@ impl Process for Toy {
 /// The `n`-th node.
 pub(crate) fn node(n: u16) -> NodeId {
     NodeId::new(0, n)
+}
+
+/// The process on a node dies.
+pub(crate) fn crash(n: u16) -> Fault<NodeId> {
+    sim::Crash { target: node(n).into(), at_disk_operation: None, during_stop: false }.into()
+}
+
+/// The host of a node loses power.
+pub(crate) fn power_loss(n: u16) -> Fault<NodeId> {
+    let target = node(n).into();
+    sim::PowerLoss { target, at_disk_operation: None, during_stop: false, stagger: None }.into()
 }
 
 /// A world of `count` idle toys, numbered from one and started.

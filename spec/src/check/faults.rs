@@ -1,4 +1,4 @@
-//! Faults: whom they name and when they fire.
+//! Faults: targets they name and when they fire.
 
 use super::{Check, elsewhere};
 use crate::diagnostic::Kind;
@@ -6,14 +6,136 @@ use crate::overrides;
 use crate::reader::did_you_mean;
 use crate::text::nearest;
 use crate::{
-    Comparison, Condition, Fault, FaultKind, Metric, MetricKind, MustReach, Role, Scope, Swarm,
-    Target, reach,
+    Comparison, Condition, Family, Fault, FaultKind, Metric, MetricKind, MustReach,
+    PreferredElection, Role, Scope, Swarm, Target, reach,
 };
 
 /// Faults of a swarm, at most.
 const MOST_FAULTS: u32 = 1_000;
 
+/// The keys of a fault that cannot be carried out as they are, and why.
+fn unusable(fault: &sim::Fault<Target>) -> Vec<(&'static str, &'static str)> {
+    let mut wrong = Vec::new();
+    let mut refuse = |is_wrong: bool, key, why| {
+        if is_wrong {
+            wrong.push((key, why));
+        }
+    };
+    const NOBODY: &str = "the list names no node";
+    match fault {
+        sim::Fault::Partition(sim::Partition { groups }) => {
+            refuse(groups.0.len() < 2, "groups", "a partition needs two groups or more");
+            refuse(groups.0.iter().any(Vec::is_empty), "groups", "a group is empty");
+        }
+        sim::Fault::Crash(sim::Crash { at_disk_operation, during_stop, .. })
+        | sim::Fault::PowerLoss(sim::PowerLoss { at_disk_operation, during_stop, .. }) => {
+            refuse(
+                *at_disk_operation == Some(0),
+                "at_disk_operation",
+                "operations are counted from 1",
+            );
+            refuse(
+                *during_stop && at_disk_operation.is_none(),
+                "during_stop",
+                "it says something about `at_disk_operation`, which is not given",
+            );
+        }
+        sim::Fault::SlowLink(link) => {
+            let nothing = link.by.is_none() && link.jitter.is_none() && link.bandwidth.is_none();
+            refuse(nothing, "kind", "nothing is slow: give `by`, `jitter` or `bandwidth`");
+            refuse(link.bandwidth == Some(0), "bandwidth", "then nothing would ever arrive");
+        }
+        sim::Fault::LossyLink(link) => {
+            let nothing =
+                link.loss.is_none() && link.duplication.is_none() && link.reordering.is_none();
+            let why = "nothing is lost: give `loss`, `duplication` or `reordering`";
+            refuse(nothing, "kind", why);
+        }
+        sim::Fault::SlowDisk(disk) => {
+            refuse(disk.factor < 2, "factor", "a slow disk takes twice as long at the least");
+        }
+        sim::Fault::DiskError(disk) => {
+            refuse(disk.times == Some(0), "times", "then no operation fails");
+        }
+        sim::Fault::FullDisk(disk) => {
+            let none = disk.neighbour.is_some_and(|every| every.as_millis() == 0);
+            refuse(none, "neighbour", "a turn takes a millisecond at the least");
+        }
+        sim::Fault::ClockJump(clock) => {
+            refuse(clock.by.as_millis() == 0, "by", "a clock jumps a millisecond at the least");
+        }
+        sim::Fault::CorruptDisk(disk) => {
+            refuse(disk.file.is_empty(), "file", "give what the names of the files end in");
+        }
+        _ => {}
+    }
+    for key in ["target", "from", "to"] {
+        let given = fault.words(&|target| target.to_string()).iter().any(|(name, _)| *name == key);
+        let names = fault.targets().iter().any(|(path, _)| path[0] == key);
+        refuse(given && !names, key, NOBODY);
+    }
+    wrong
+}
+
+fn is_of_disks(kind: &FaultKind<Target>) -> bool {
+    use sim::Kind;
+    let FaultKind::World(fault) = kind else { return false };
+    matches!(
+        fault.kind(),
+        Kind::FullDisk
+            | Kind::HungDisk
+            | Kind::SlowDisk
+            | Kind::DiskError
+            | Kind::LostDisk
+            | Kind::CorruptDisk
+    )
+}
+
+fn is_client(role: &Role) -> bool {
+    matches!(role, Role::Client(_) | Role::Clients | Role::Producers | Role::Consumers)
+}
+
+/// The kinds of faults of which one has to be there for the simulator to count something; empty if
+/// it can happen without a fault.
+fn causes(effect: sim::Effect) -> &'static [sim::Kind] {
+    use sim::{Effect, Kind};
+    match effect {
+        Effect::PowerLost | Effect::ByteLost | Effect::NameLost | Effect::TruncationLost => {
+            &[Kind::PowerLoss]
+        }
+        Effect::ProcessPaused | Effect::InputHeldByPause | Effect::OutputHeldByPause => {
+            &[Kind::Pause]
+        }
+        Effect::ProcessKilled => &[Kind::Crash, Kind::Restart],
+        Effect::StopTimedOut => &[Kind::Restart],
+        Effect::ClockJumpSeen => &[Kind::ClockJump],
+        Effect::DiskOperationHung => &[Kind::HungDisk],
+        Effect::DiskOperationSlowed => &[Kind::SlowDisk],
+        Effect::DiskOperationFailed => &[Kind::DiskError, Kind::LostDisk],
+        Effect::DiskLost => &[Kind::LostDisk],
+        Effect::SectorCorrupted => &[Kind::CorruptDisk],
+        _ => &[],
+    }
+}
+
 impl Check<'_> {
+    /// Why nothing in the scenario can reach `name`, if that is plain to see.
+    fn unreachable(&self, name: &str) -> Option<String> {
+        let effect = sim::Effect::ALL.iter().find(|effect| effect.name() == name)?;
+        let causes = causes(*effect);
+        let of = |family: Family| matches!(family, Family::World(kind) if causes.contains(&kind));
+        let listed = self.scenario.faults.iter().map(|fault| fault.kind.family());
+        let drawn = self.scenario.swarm.iter().flat_map(|swarm| swarm.families.iter().copied());
+        if causes.is_empty() || listed.chain(drawn).any(of) {
+            return None;
+        }
+        let names: Vec<_> = causes.iter().map(|kind| kind.name()).collect();
+        Some(format!(
+            "no fault of this scenario can bring about `{name}`: it takes {}",
+            names.join(" or ")
+        ))
+    }
+
     pub(super) fn fault(&mut self, i: usize, fault: &Fault) {
         let load = self.scenario.durations.load;
         if fault.at.is_some_and(|at| at >= load) {
@@ -33,14 +155,37 @@ impl Check<'_> {
             self.target(path, target);
         }
         let at = |key: &str| path!["faults", i, key];
+        let is_moment = matches!(
+            fault.kind,
+            FaultKind::PreferredElection(_) | FaultKind::World(sim::Fault::CorruptDisk(_))
+        );
+        if is_moment && fault.lasts.is_some() {
+            let message = format!("{} is a moment and does not last", fault.kind.family().name());
+            self.impossible(at("lasts"), message);
+        }
+        if let FaultKind::World(sim::Fault::PowerLoss(sim::PowerLoss { stagger: Some(_), .. })) =
+            &fault.kind
+            && fault.lasts.is_none()
+        {
+            let message =
+                "without `lasts` all hosts are switched on at once, when everything heals";
+            self.impossible(at("stagger"), message);
+        }
+        if is_of_disks(&fault.kind) {
+            for (path, target) in fault.kind.targets() {
+                if is_client(&target.role) {
+                    let path = [path!["faults", i], path].concat();
+                    self.impossible(path, format!("`{target}`: a client keeps nothing on a disk"));
+                }
+            }
+        }
         match &fault.kind {
-            FaultKind::Partition { groups } if groups.len() < 2 => {
-                self.impossible(at("groups"), "a partition needs two groups or more");
+            FaultKind::World(fault) => {
+                for (key, message) in unusable(fault) {
+                    self.impossible(at(key), message);
+                }
             }
-            FaultKind::Crash { at_disk_operation: Some(0), .. } => {
-                self.impossible(at("at_disk_operation"), "operations are counted from 1");
-            }
-            FaultKind::PreferredElection { topics } => {
+            FaultKind::PreferredElection(PreferredElection { topics }) => {
                 for (j, topic) in topics.iter().enumerate() {
                     let path = path!["faults", i, "topics", j];
                     if self.scenario.topic(None, topic).is_none()
@@ -53,7 +198,6 @@ impl Check<'_> {
                     self.topic_named(path, None, topic, &|_, topic| topic.to_owned());
                 }
             }
-            _ => {}
         }
     }
 
@@ -203,6 +347,9 @@ impl Check<'_> {
             self.tell(Kind::UnknownName, path!["must_reach", i], message);
             let near = nearest(&must.reach, names.iter().copied()).map(did_you_mean);
             self.hinted(near.or(Some("`faultline list reaches` names them all".to_owned())));
+        }
+        if let Some(why) = self.unreachable(&must.reach) {
+            self.impossible(path!["must_reach", i], why);
         }
         if let Some(under) = &must.under
             && let Err(error) = overrides::table_of(&under.property, &under.value)

@@ -1,209 +1,191 @@
-//! A fault as one flat table, the form that files have.
+//! A fault as one flat table, the form that files have. What keys there are, and what they say,
+//! stands where each fault is declared, in `sim`.
 
-use super::{Family, Fault, FaultKind};
+use super::{Family, Fault, FaultKind, PreferredElection};
 use crate::{Condition, Share, Target, Time};
-use schemars::{JsonSchema, Schema, SchemaGenerator};
-use serde::de::Error;
+use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
+use serde::de::{Error, IgnoredAny, MapAccess, Visitor};
+use serde::ser::SerializeMap;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
+use sim::{Form, Values};
 use std::borrow::Cow;
+use std::collections::BTreeSet;
+use std::fmt;
 
-/// A fault as it stands in a file: everything in one table.
-#[derive(Default, Serialize, Deserialize, JsonSchema)]
-#[serde(default, deny_unknown_fields)]
-#[schemars(rename = "Fault", extend("required" = ["kind"]))]
+/// The keys of every entry, with what they say.
+pub(super) const OF_EVERY: &[(&str, &str)] = &[
+    ("kind", "What happens."),
+    ("name", "A name for reports."),
+    ("at", "The moment when it fires; with `when` the moment from which that is watched."),
+    ("when", "It fires as soon as this holds."),
+    ("lasts", "How long it lasts; until everything is healed unless given."),
+];
+
+impl Serialize for Fault {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut map = serializer.serialize_map(None)?;
+        map.serialize_entry("kind", &self.kind.family())?;
+        if let Some(name) = &self.name {
+            map.serialize_entry("name", name)?;
+        }
+        if let Some(at) = &self.at {
+            map.serialize_entry("at", at)?;
+        }
+        if let Some(when) = &self.when {
+            map.serialize_entry("when", when)?;
+        }
+        if let Some(lasts) = &self.lasts {
+            map.serialize_entry("lasts", lasts)?;
+        }
+        match &self.kind {
+            FaultKind::World(fault) => fault.write(&mut map)?,
+            FaultKind::PreferredElection(PreferredElection { topics }) if topics.is_empty() => {}
+            FaultKind::PreferredElection(PreferredElection { topics }) => {
+                map.serialize_entry("topics", topics)?;
+            }
+        }
+        map.end()
+    }
+}
+
+/// What was read of an entry.
+#[derive(Default)]
 struct Entry {
-    /// What happens.
-    kind: Option<Family>,
-    /// A name for reports.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    family: Option<Family>,
     name: Option<String>,
-    /// The moment when it fires; with `when` the moment from which that is watched.
-    #[serde(skip_serializing_if = "Option::is_none")]
     at: Option<Time>,
-    /// It fires as soon as this holds.
-    #[serde(skip_serializing_if = "Option::is_none")]
     when: Option<Condition>,
-    /// How long it lasts; until everything is healed unless given.
-    #[serde(skip_serializing_if = "Option::is_none")]
     lasts: Option<Time>,
-    /// Whom it strikes.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    target: Option<Target>,
-    /// crash: in the middle of a handler, at this disk operation of it, from 1.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    at_disk_operation: Option<u32>,
-    /// partition: the groups. A node is in the first that names it; nodes in none reach everyone.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    groups: Option<Vec<Vec<Target>>>,
-    /// The senders.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    from: Option<Target>,
-    /// The receivers.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    to: Option<Target>,
-    /// slow-link, lossy-link: in the direction from `from` to `to` only.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    one_way: Option<bool>,
-    /// slow-link, delay-metadata: how much longer it takes.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    by: Option<Time>,
-    /// slow-link: and up to so much longer still.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    jitter: Option<Time>,
-    /// slow-link: bytes per second.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    bandwidth: Option<u64>,
-    /// lossy-link: how many packets are lost.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    loss: Option<Share>,
-    /// lossy-link: how many packets arrive twice.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    duplication: Option<Share>,
-    /// lossy-link: how many packets are overtaken.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    reordering: Option<Share>,
-    /// preferred-election: the topics; all unless named.
-    #[serde(skip_serializing_if = "Option::is_none")]
     topics: Option<Vec<String>>,
+    values: Values,
+    /// Keys that no kind of fault has.
+    unknown: Vec<String>,
 }
 
 impl Entry {
-    /// The first field that is given although `family` has none of that name.
-    fn misplaced(&self, family: Family) -> Option<&'static str> {
-        let given = [
-            ("target", self.target.is_some()),
-            ("at_disk_operation", self.at_disk_operation.is_some()),
-            ("groups", self.groups.is_some()),
-            ("from", self.from.is_some()),
-            ("to", self.to.is_some()),
-            ("one_way", self.one_way.is_some()),
-            ("by", self.by.is_some()),
-            ("jitter", self.jitter.is_some()),
-            ("bandwidth", self.bandwidth.is_some()),
-            ("loss", self.loss.is_some()),
-            ("duplication", self.duplication.is_some()),
-            ("reordering", self.reordering.is_some()),
-            ("topics", self.topics.is_some()),
-        ];
-        let misplaced =
-            given.into_iter().find(|(name, given)| *given && !family.fields().contains(name));
-        misplaced.map(|(name, _)| name)
+    fn read<'de, A: MapAccess<'de>>(&mut self, key: &str, map: &mut A) -> Result<(), A::Error> {
+        match key {
+            "kind" => self.family = Some(map.next_value()?),
+            "name" => self.name = Some(map.next_value()?),
+            "at" => self.at = Some(map.next_value()?),
+            "when" => self.when = Some(map.next_value()?),
+            "lasts" => self.lasts = Some(map.next_value()?),
+            "topics" => self.topics = Some(map.next_value()?),
+            key => {
+                if !sim::Fault::<Target>::read_key(key, map, &mut self.values)? {
+                    map.next_value::<IgnoredAny>()?;
+                    self.unknown.push(key.to_owned());
+                }
+            }
+        }
+        Ok(())
     }
 
-    fn into_fault<E: Error>(self) -> Result<Fault, E> {
-        let family = required(self.kind, "kind")?;
-        if let Some(field) = self.misplaced(family) {
-            return Err(E::unknown_field(field, family.fields()));
+    fn into_fault<E: Error>(mut self) -> Result<Fault, E> {
+        let family = self.family.ok_or_else(|| E::missing_field("kind"))?;
+        let topics = self.topics.iter().map(|_| "topics");
+        let given: Vec<&'static str> = self.values.keys().chain(topics).collect();
+        let is_own = |key: &&'static str| family.own_fields().any(|field| field == *key);
+        let misplaced = given.into_iter().find(|key| !is_own(key));
+        let unknown = self.unknown.into_iter().next();
+        if let Some(key) = unknown.or(misplaced.map(str::to_owned)) {
+            return Err(E::unknown_field(&key, family.fields()));
         }
         if self.at.is_none() && self.when.is_none() {
             return Err(E::missing_field("at` or `when"));
         }
-        let one_way = self.one_way.unwrap_or(false);
         let kind = match family {
-            Family::Crash => FaultKind::Crash {
-                target: required(self.target, "target")?,
-                at_disk_operation: self.at_disk_operation,
-            },
-            Family::PowerLoss => FaultKind::PowerLoss { target: required(self.target, "target")? },
-            Family::Pause => FaultKind::Pause { target: required(self.target, "target")? },
-            Family::Restart => FaultKind::Restart { target: required(self.target, "target")? },
-            Family::Partition => FaultKind::Partition { groups: required(self.groups, "groups")? },
-            Family::OneWayPartition => FaultKind::OneWayPartition {
-                from: required(self.from, "from")?,
-                to: required(self.to, "to")?,
-            },
-            Family::SlowLink => FaultKind::SlowLink {
-                from: required(self.from, "from")?,
-                to: required(self.to, "to")?,
-                one_way,
-                by: required(self.by, "by")?,
-                jitter: self.jitter,
-                bandwidth: self.bandwidth,
-            },
-            Family::LossyLink => FaultKind::LossyLink {
-                from: required(self.from, "from")?,
-                to: required(self.to, "to")?,
-                one_way,
-                loss: required(self.loss, "loss")?,
-                duplication: self.duplication,
-                reordering: self.reordering,
-            },
-            Family::DelayMetadata => FaultKind::DelayMetadata {
-                target: required(self.target, "target")?,
-                by: required(self.by, "by")?,
-            },
+            Family::World(kind) => sim::Fault::build(kind, &mut self.values)
+                .map(FaultKind::World)
+                .map_err(E::missing_field)?,
             Family::PreferredElection => {
-                FaultKind::PreferredElection { topics: self.topics.unwrap_or_default() }
+                let topics = self.topics.unwrap_or_default();
+                FaultKind::PreferredElection(PreferredElection { topics })
             }
         };
         Ok(Fault { name: self.name, at: self.at, when: self.when, lasts: self.lasts, kind })
     }
 }
 
-fn required<T, E: Error>(value: Option<T>, field: &'static str) -> Result<T, E> {
-    value.ok_or_else(|| E::missing_field(field))
-}
-
-impl From<Fault> for Entry {
-    fn from(fault: Fault) -> Self {
-        let Fault { name, at, when, lasts, kind } = fault;
-        let entry = Self { kind: Some(kind.family()), name, at, when, lasts, ..Self::default() };
-        let only = |one_way: bool| one_way.then_some(true);
-        match kind {
-            FaultKind::Crash { target, at_disk_operation } => {
-                Self { target: Some(target), at_disk_operation, ..entry }
-            }
-            FaultKind::PowerLoss { target }
-            | FaultKind::Pause { target }
-            | FaultKind::Restart { target } => Self { target: Some(target), ..entry },
-            FaultKind::Partition { groups } => Self { groups: Some(groups), ..entry },
-            FaultKind::OneWayPartition { from, to } => {
-                Self { from: Some(from), to: Some(to), ..entry }
-            }
-            FaultKind::SlowLink { from, to, one_way, by, jitter, bandwidth } => Self {
-                from: Some(from),
-                to: Some(to),
-                one_way: only(one_way),
-                by: Some(by),
-                jitter,
-                bandwidth,
-                ..entry
-            },
-            FaultKind::LossyLink { from, to, one_way, loss, duplication, reordering } => Self {
-                from: Some(from),
-                to: Some(to),
-                one_way: only(one_way),
-                loss: Some(loss),
-                duplication,
-                reordering,
-                ..entry
-            },
-            FaultKind::DelayMetadata { target, by } => {
-                Self { target: Some(target), by: Some(by), ..entry }
-            }
-            FaultKind::PreferredElection { topics } => Self { topics: Some(topics), ..entry },
-        }
-    }
-}
-
-impl Serialize for Fault {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        Entry::from(self.clone()).serialize(serializer)
-    }
-}
-
 impl<'de> Deserialize<'de> for Fault {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        Entry::deserialize(deserializer)?.into_fault()
+        struct Table;
+        impl<'de> Visitor<'de> for Table {
+            type Value = Fault;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("a table")
+            }
+
+            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Fault, A::Error> {
+                let mut entry = Entry::default();
+                while let Some(key) = map.next_key::<String>()? {
+                    entry.read(&key, &mut map)?;
+                }
+                entry.into_fault()
+            }
+        }
+        deserializer.deserialize_map(Table)
     }
 }
 
 impl JsonSchema for Fault {
     fn schema_name() -> Cow<'static, str> {
-        Entry::schema_name()
+        "Fault".into()
     }
 
     fn json_schema(generator: &mut SchemaGenerator) -> Schema {
-        Entry::json_schema(generator)
+        let mut properties = serde_json::Map::new();
+        for (key, doc) in OF_EVERY {
+            let schema = match *key {
+                "kind" => generator.subschema_for::<Family>(),
+                "name" => json_schema!({"type": "string"}),
+                "when" => generator.subschema_for::<Condition>(),
+                _ => generator.subschema_for::<Time>(),
+            };
+            properties.insert((*key).to_owned(), described(schema, doc));
+        }
+        for family in Family::all() {
+            for key in family.own_fields().collect::<BTreeSet<_>>() {
+                let (form, doc) = family.key(key).expect("it is one of its keys");
+                let others = Family::all().filter(|family| family.key(key).is_some());
+                let names: Vec<_> = others.map(Family::name).collect();
+                // A key that all faults share says the same in each.
+                let doc = format!("{}: {doc}", names.join(", "));
+                let schema = form.map_or_else(
+                    || json_schema!({"type": "array", "items": {"type": "string"}}),
+                    |form| schema_of(form, generator),
+                );
+                properties.entry(key).or_insert_with(|| described(schema, &doc));
+            }
+        }
+        json_schema!({
+            "description": "A fault: when, how long, what, and upon which nodes.",
+            "type": "object",
+            "properties": properties,
+            "additionalProperties": false,
+            "required": ["kind"],
+        })
+    }
+}
+
+fn described(mut schema: Schema, doc: &str) -> serde_json::Value {
+    schema.insert("description".to_owned(), doc.into());
+    schema.to_value()
+}
+
+fn schema_of(form: Form, generator: &mut SchemaGenerator) -> Schema {
+    match form {
+        Form::Targets => {
+            let target = generator.subschema_for::<Target>();
+            json_schema!({"anyOf": [target, {"type": "array", "items": target}]})
+        }
+        Form::Groups => generator.subschema_for::<Vec<Vec<Target>>>(),
+        Form::Time => generator.subschema_for::<Time>(),
+        Form::Share => generator.subschema_for::<Share>(),
+        Form::Number => json_schema!({"type": "integer", "minimum": 0}),
+        Form::Flag => json_schema!({"type": "boolean"}),
+        Form::Text => json_schema!({"type": "string"}),
+        Form::Word(words) => json_schema!({"type": "string", "enum": words}),
     }
 }

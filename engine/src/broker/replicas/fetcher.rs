@@ -17,6 +17,7 @@ use crate::protocol::{
     FetchPartition, FetchRequest, FetchResponse, FetchedPartition, Isolation, ReplicaState,
     Response,
 };
+use crate::reach::Reach;
 use crate::timer::{BrokerTimer, Channel, ReplicaTimer, Timer};
 use machine::{Halt, Mono, Span};
 use std::collections::BTreeMap;
@@ -264,7 +265,7 @@ impl Fetchers {
         let unchanged =
             state.fetch_offset == asked.fetch_offset && state.leader_epoch == asked.leader_epoch;
         if !unchanged || answer.partition != id {
-            cx.io.out.observe(Fact::Reached("fetch_outdated"));
+            cx.io.out.observe(Fact::Reached(Reach::FetchOutdated));
             return Ok(());
         }
         match apply(partition, state, answer, cx)? {
@@ -273,11 +274,11 @@ impl Fetchers {
                 state.back_off(cx.io.now.mono + cx.context.config.replica_fetch_backoff);
             }
             Applied::Stop => {
-                cx.io.out.observe(Fact::Reached("follower_fenced"));
+                cx.io.out.observe(Fact::Reached(Reach::FollowerFenced));
                 fetcher.partitions.remove(&id);
             }
             Applied::LookUp => {
-                cx.io.out.observe(Fact::Reached("follower_out_of_range"));
+                cx.io.out.observe(Fact::Reached(Reach::FollowerOutOfRange));
                 self.look_up(leader, id, asked.leader_epoch, cx);
             }
         }

@@ -19,6 +19,7 @@ use crate::error::ErrorCode;
 use crate::fact::Fact;
 use crate::ids::{Offset, TopicPartition};
 use crate::protocol::{ProducePartition, ProduceRequest, ProduceResponse, ProducedPartition};
+use crate::reach::Reach;
 use machine::{ConnId, Halt};
 
 /// A produce request whose batches are appended.
@@ -63,7 +64,7 @@ impl Partitions {
             }
             0 => Served::Unanswered,
             -1 if self.is_incomplete(&mut produce, cx) => {
-                cx.io.out.observe(Fact::Reached("produce_waited"));
+                cx.io.out.observe(Fact::Reached(Reach::ProduceWaited));
                 self.park_produce(conn, correlation_id, produce, request, cx);
                 Served::Parked
             }
@@ -196,7 +197,7 @@ impl Partitions {
             .get_mut(&id)
             .and_then(|partition| partition.waiting.pop_produce(Offset::MAX))
         {
-            cx.io.out.observe(Fact::Reached("produce_lost_leader"));
+            cx.io.out.observe(Fact::Reached(Reach::ProduceLostLeader));
             self.complete_produce(conn, cx);
         }
     }

@@ -10,6 +10,7 @@ use crate::Outbox;
 use crate::fact::Fact;
 use crate::net::{Asked, Incoming};
 use crate::protocol::{FetchRequest, Message, Request, Response};
+use crate::reach::Reach;
 use crate::timer::{BrokerTimer, Timer};
 use machine::{ConnId, Lane, Mono};
 use std::collections::{BTreeMap, BTreeSet};
@@ -80,7 +81,7 @@ impl Requests {
             && !self.parked.contains_key(&conn)
             && self.incoming.peek(conn).is_none()
         {
-            out.observe(Fact::Reached("request_while_answer_leaves"));
+            out.observe(Fact::Reached(Reach::RequestWhileAnswerLeaves));
         }
         self.incoming.receive(asked)
     }

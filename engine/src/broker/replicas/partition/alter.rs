@@ -11,6 +11,7 @@ use crate::error::ErrorCode;
 use crate::fact::Fact;
 use crate::ids::BrokerId;
 use crate::protocol::{AlterPartition, AlteredPartition, BrokerState};
+use crate::reach::Reach;
 use crate::rules::isr::{Join, Lag};
 use machine::Mono;
 
@@ -45,7 +46,7 @@ impl Partition {
             return false;
         }
         if !context.is_eligible_for_isr(follower, remote.broker_epoch, io.out) {
-            io.out.observe(Fact::Reached("isr_ineligible"));
+            io.out.observe(Fact::Reached(Reach::IsrIneligible));
             return false;
         }
         let mut isr = leader.isr.committed.clone();

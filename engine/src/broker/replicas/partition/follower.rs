@@ -8,6 +8,7 @@ use crate::ids::{LeaderEpoch, Offset};
 use crate::log::LogError;
 use crate::metadata::PartitionRegistration;
 use crate::protocol::{EpochEndOffset, FetchedPartition};
+use crate::reach::Reach;
 use crate::record::Batch;
 use crate::rules::fencing::FetchedBatch;
 use crate::rules::high_watermark::Follower;
@@ -28,7 +29,7 @@ impl Partition {
         io: &mut Io<'_>,
     ) -> Option<bool> {
         if self.is_outdated(state) {
-            io.out.observe(Fact::Reached("metadata_outdated"));
+            io.out.observe(Fact::Reached(Reach::MetadataOutdated));
             return None;
         }
         let is_new_epoch = state.leader_epoch > self.leader_epoch;
@@ -84,7 +85,7 @@ impl Partition {
             };
             let epochs = FetchedBatch { batch: view.leader_epoch(), fetch: fetched_epoch };
             if !context.rules.may_append_fetched(io.out, epochs) {
-                io.out.observe(Fact::Reached("fetched_batch_newer"));
+                io.out.observe(Fact::Reached(Reach::FetchedBatchNewer));
                 break;
             }
             match self.log.append_as_follower(batch.clone(), io.disk) {
@@ -131,7 +132,7 @@ impl Partition {
         let follower = Follower { leader_high_watermark, log_end: self.log.end_offset() };
         let to = context.rules.follower_high_watermark(io.out, follower);
         if to < self.high_watermark {
-            io.out.observe(Fact::Reached("high_watermark_back"));
+            io.out.observe(Fact::Reached(Reach::HighWatermarkBack));
         }
         self.move_high_watermark(to, io)
     }
@@ -160,10 +161,10 @@ impl Partition {
         };
         let to = context.rules.truncate_to(io.out, divergence);
         if to < self.high_watermark {
-            io.out.observe(Fact::Reached("truncation_below_high_watermark"));
+            io.out.observe(Fact::Reached(Reach::TruncationBelowHighWatermark));
         }
         if divergence.own.is_some_and(|own| own.epoch != leader.epoch) {
-            io.out.observe(Fact::Reached("divergence_again"));
+            io.out.observe(Fact::Reached(Reach::DivergenceAgain));
         }
         let why = Truncation::Diverged { leader_end: leader };
         self.cut(to.clamp(0, self.log.end_offset()), why, io)

@@ -9,6 +9,7 @@ use crate::fact::Fact;
 use crate::ids::Offset;
 use crate::log::LogError;
 use crate::metadata::PartitionRegistration;
+use crate::reach::Reach;
 use crate::record::{Limits, validate_produce};
 use crate::rules::high_watermark::Replica;
 use crate::rules::leadership::NewEpoch;
@@ -32,7 +33,7 @@ impl Partition {
         io: &mut Io<'_>,
     ) -> Result<Changes, Halt> {
         if self.is_outdated(state) {
-            io.out.observe(Fact::Reached("metadata_outdated"));
+            io.out.observe(Fact::Reached(Reach::MetadataOutdated));
             return Ok(Changes::default());
         }
         let is_new_epoch = state.leader_epoch > self.leader_epoch;
@@ -58,7 +59,7 @@ impl Partition {
             let new = NewEpoch { led, epoch: state.leader_epoch };
             let keeps = context.rules.keeps_follower_state(io.out, new);
             if !is_new && state.leader_epoch > self.leader_epoch + 1 {
-                io.out.observe(Fact::Reached("leader_missed_an_epoch"));
+                io.out.observe(Fact::Reached(Reach::LeaderMissedAnEpoch));
             }
             self.leader_epoch = state.leader_epoch;
             // Before anybody is served, so that an epoch without records can be answered for.
@@ -89,7 +90,7 @@ impl Partition {
             isr: leader.isr.committed.clone(),
         });
         if self.high_watermark < leader.epoch_start {
-            io.out.observe(Fact::Reached("high_watermark_trails"));
+            io.out.observe(Fact::Reached(Reach::HighWatermarkTrails));
         }
     }
 

@@ -9,6 +9,7 @@ use crate::protocol::{
     EARLIEST_TIMESTAMP, EpochEndOffset, Isolation, LATEST_TIMESTAMP, ListOffset, ListedOffset,
     OffsetForLeaderEpoch,
 };
+use crate::reach::Reach;
 use crate::rules::read::Latest;
 use machine::Halt;
 
@@ -73,7 +74,7 @@ impl Partition {
         let epoch_start = self.leader().map_or(0, |leader| leader.epoch_start);
         let latest = context.rules.latest_offset(io.out, Latest { bound, epoch_start });
         if latest.is_err() {
-            io.out.observe(Fact::Reached("latest_offset_unavailable"));
+            io.out.observe(Fact::Reached(Reach::LatestOffsetUnavailable));
         }
         latest
     }

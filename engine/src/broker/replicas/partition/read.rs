@@ -11,6 +11,7 @@ use crate::log::{LogError, Read};
 use crate::protocol::{
     EpochEndOffset, FetchPartition, FetchedPartition, Isolation, Records, ReplicaState,
 };
+use crate::reach::Reach;
 use crate::rules::fencing::{FetchingLife, LeaderEpochs};
 use crate::rules::read::{Answer, Position};
 use crate::rules::truncation::Fetched;
@@ -52,7 +53,7 @@ impl Partition {
         let epochs = LeaderEpochs { requested, local: self.leader_epoch };
         let checked = context.rules.check_leader_epoch(io.out, epochs);
         if checked == Err(ErrorCode::UnknownLeaderEpoch) && self.is_leader() {
-            io.out.observe(Fact::Reached("stale_leader_asked"));
+            io.out.observe(Fact::Reached(Reach::StaleLeaderAsked));
         }
         checked
     }
@@ -131,7 +132,7 @@ impl Partition {
             Err(error) => return Ok(Err(error)),
         };
         let records = if diverging_epoch.is_some() {
-            io.out.observe(Fact::Reached("divergence"));
+            io.out.observe(Fact::Reached(Reach::Divergence));
             Records::default()
         } else {
             match self.read_records(reader, request, limits, context, io)? {
@@ -256,7 +257,7 @@ impl Partition {
         let registered = registered.map(|broker| broker.epoch);
         let life = FetchingLife { fetched: fetch.broker_epoch, registered };
         if !context.rules.is_present_life(io.out, life) {
-            io.out.observe(Fact::Reached("fetch_of_earlier_life"));
+            io.out.observe(Fact::Reached(Reach::FetchOfEarlierLife));
             return Err(ErrorCode::NotLeaderOrFollower);
         }
         let Some(leader) = self.leader_mut() else { return Err(ErrorCode::NotLeaderOrFollower) };

@@ -1,0 +1,49 @@
+//! The error codes that a response carries, wherever they stand in it.
+
+use super::Response;
+use crate::error::ErrorCode;
+
+impl Response {
+    /// Passes every error in it to `see`; not [`ErrorCode::None`].
+    pub fn errors(&self, mut see: impl FnMut(ErrorCode)) {
+        let mut check = |code: ErrorCode| {
+            if !code.is_none() {
+                see(code);
+            }
+        };
+        match self {
+            Self::Produce(it) => it.partitions.iter().for_each(|p| check(p.error)),
+            Self::Fetch(it) => {
+                check(it.error);
+                it.partitions.iter().for_each(|p| check(p.error));
+            }
+            Self::ListOffsets(it) => it.partitions.iter().for_each(|p| check(p.error)),
+            Self::OffsetForLeaderEpoch(it) => it.partitions.iter().for_each(|p| check(p.error)),
+            Self::Metadata(it) => {
+                for topic in &it.topics {
+                    check(topic.error);
+                    topic.partitions.iter().for_each(|p| check(p.error));
+                }
+            }
+            Self::CreateTopics(it) => it.topics.iter().for_each(|topic| check(topic.error)),
+            Self::ElectLeaders(it) => {
+                check(it.error);
+                it.partitions.iter().for_each(|(_, error)| check(*error));
+            }
+            Self::AlterPartition(it) => {
+                check(it.error);
+                it.partitions.iter().for_each(|p| check(p.error));
+            }
+            Self::AssignReplicasToDirs(it) => {
+                check(it.error);
+                let all = it.directories.iter().flat_map(|(_, partitions)| partitions);
+                all.for_each(|(_, error)| check(*error));
+            }
+            Self::BrokerRegistration(it) => check(it.error),
+            Self::BrokerHeartbeat(it) => check(it.error),
+            Self::Vote(it) => check(it.error),
+            Self::BeginQuorumEpoch(it) => check(it.error),
+            Self::EndQuorumEpoch(it) => check(it.error),
+        }
+    }
+}

@@ -1,0 +1,124 @@
+//! What a run can reach: steps of the protocol that a scenario may be about.
+//!
+//! A process reports some of them itself ([`crate::fact::Fact::Reached`]); others follow from facts
+//! that it reports for other reasons. Each is reported somewhere, which a test holds; what the
+//! simulator counts beneath (`sim::Effect`), error codes and the branches of rules are named beside
+//! them.
+
+macro_rules! reaches {
+    ($(#[doc = $doc:literal] $reach:ident = $name:literal,)*) => {
+        /// A step of the protocol.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+        pub enum Reach {
+            $(#[doc = $doc] $reach,)*
+        }
+
+        impl Reach {
+            /// All of them.
+            pub const ALL: &'static [Self] = &[$(Self::$reach,)*];
+
+            /// Its name in scenario files and results.
+            pub const fn name(self) -> &'static str {
+                match self {
+                    $(Self::$reach => $name,)*
+                }
+            }
+
+            /// What it is, in one line.
+            pub const fn summary(self) -> &'static str {
+                match self {
+                    $(Self::$reach => $doc.trim_ascii(),)*
+                }
+            }
+        }
+    };
+}
+
+reaches! {
+    /// A broker crashed while it had produce requests to answer.
+    CrashWithRequestsInFlight = "crash_with_requests_in_flight",
+    /// A leader was elected from the in-sync replicas.
+    ElectionClean = "election_clean",
+    /// Leadership moved to the preferred replica.
+    ElectionPreferred = "election_preferred",
+    /// A leader was elected from the eligible leader replicas (KIP-966).
+    ElectionEligible = "election_eligible",
+    /// The last known leader was elected (KIP-966).
+    ElectionLastKnown = "election_last_known",
+    /// A replica that was not in sync was elected.
+    ElectionUnclean = "election_unclean",
+    /// A partition had no leader.
+    Leaderless = "leaderless",
+    /// The controller quorum elected a leader.
+    ControllerElection = "controller_election",
+    /// Another controller became active during the load.
+    ControllerFailover = "controller_failover",
+    /// A quorum leader resigned without a majority.
+    QuorumResigned = "quorum_resigned",
+    /// A follower cut its log.
+    Truncation = "truncation",
+    /// A log was recovered after an unclean shutdown.
+    LogRecovered = "log_recovered",
+    /// A leader removed a follower from the ISR.
+    IsrShrink = "isr_shrink",
+    /// A leader took a follower into the ISR.
+    IsrExpand = "isr_expand",
+    /// A produce request was refused for want of in-sync replicas.
+    NotEnoughReplicas = "not_enough_replicas",
+    /// A produce request was appended and then had too few in-sync replicas.
+    NotEnoughReplicasAfterAppend = "not_enough_replicas_after_append",
+    /// A fetch was refused for its leader epoch.
+    FetchFenced = "fetch_fenced",
+    /// The controller fenced a broker.
+    BrokerFenced = "broker_fenced",
+    /// A follower caught up that may not join the ISR (KIP-841, KIP-903).
+    IsrIneligible = "isr_ineligible",
+    /// A produce request with acks=all waited for followers.
+    ProduceWaited = "produce_waited",
+    /// A produce request waited when its leader was replaced.
+    ProduceLostLeader = "produce_lost_leader",
+    /// A request came before the answer to the last one had left.
+    RequestWhileAnswerLeaves = "request_while_answer_leaves",
+    /// A fetch was answered whose position had moved meanwhile.
+    FetchOutdated = "fetch_outdated",
+    /// A follower's fetch was refused as that of an earlier life (KIP-903).
+    FetchOfEarlierLife = "fetch_of_earlier_life",
+    /// A fetched batch was of a later epoch than the fetch (KIP-595).
+    FetchedBatchNewer = "fetched_batch_newer",
+    /// A follower stopped fetching, as its leader epoch was over.
+    FollowerFenced = "follower_fenced",
+    /// A follower was outside of its leader's log.
+    FollowerOutOfRange = "follower_out_of_range",
+    /// A leader told a follower that their logs diverge (KIP-595).
+    Divergence = "divergence",
+    /// Finding where two logs part took another round.
+    DivergenceAgain = "divergence_again",
+    /// A follower was to cut its log below its high watermark.
+    TruncationBelowHighWatermark = "truncation_below_high_watermark",
+    /// A follower's high watermark went back.
+    HighWatermarkBack = "high_watermark_back",
+    /// A new leader's high watermark was below its epoch's start (KIP-207).
+    HighWatermarkTrails = "high_watermark_trails",
+    /// The latest offset was asked for and not known yet (KIP-207).
+    LatestOffsetUnavailable = "latest_offset_unavailable",
+    /// A leader learnt of a later epoch of its own and of the one before at once (FL-1).
+    LeaderMissedAnEpoch = "leader_missed_an_epoch",
+    /// Metadata came that was older than the partition (KAFKA-12686).
+    MetadataOutdated = "metadata_outdated",
+    /// A leader was asked by who knew of a later leader epoch.
+    StaleLeaderAsked = "stale_leader_asked",
+    /// A node was still stopping when everything was healed.
+    StoppedAfterHeal = "stopped_after_heal",
+    /// A producer sent a batch again.
+    ProduceRetried = "produce_retried",
+    /// A consumer moved its position.
+    ConsumerSeek = "consumer_seek",
+    /// A consumer found its log cut below its position (KIP-320).
+    ConsumerTruncated = "consumer_truncated",
+}
+
+impl std::fmt::Display for Reach {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(self.name())
+    }
+}

@@ -1,0 +1,149 @@
+//! What an entry of a plan comes to at a moment: faults with nodes in place of targets.
+
+use crate::condition::{Roster, resolve};
+use crate::view::Board;
+use judge::node::{is_controller, is_server};
+use machine::NodeId;
+use sim::{Crash, DelayMetadata, Harm, OneWayPartition, Partition, PowerLoss, Targets};
+use spec::{Fault, FaultKind, PreferredElection, Target};
+
+/// A preferred election that a plan may hold.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Election {
+    /// The entry of the plan.
+    pub entry: usize,
+    /// The topics; all if empty.
+    pub topics: Vec<String>,
+}
+
+impl Election {
+    /// The election that an entry of the plan is, if it is one.
+    pub fn of<W>(entry: usize, kind: &FaultKind<W>) -> Option<Self> {
+        match kind {
+            FaultKind::PreferredElection(PreferredElection { topics }) => {
+                Some(Self { entry, topics: topics.clone() })
+            }
+            FaultKind::World(_) => None,
+        }
+    }
+}
+
+/// What an entry comes to.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Strikes {
+    /// What is to be injected, where it can for each node by itself.
+    pub(super) all: Vec<FaultKind<NodeId>>,
+    /// Targets that mean no node at this moment, in words.
+    pub(super) unmatched: Vec<String>,
+}
+
+/// What a fault comes to at this moment.
+pub(super) fn strikes(fault: &Fault, seed: u64, board: &Board, roster: &Roster) -> Strikes {
+    let mut unmatched: Vec<String> = Vec::new();
+    let kind = fault.kind.map(&mut |target: &Target| {
+        let nodes = resolve(target, seed, board, roster);
+        if nodes.is_empty() {
+            unmatched.push(format!("{target}: no node matches"));
+        }
+        nodes
+    });
+    let all = match kind {
+        FaultKind::PreferredElection(_) => vec![kind],
+        FaultKind::World(fault) => {
+            let possible = possible(fault).map_err(|why| unmatched.push(why)).ok();
+            let each = possible.iter().flat_map(|fault| match fault {
+                // Its hosts come back one after the other.
+                sim::Fault::PowerLoss(PowerLoss { stagger: Some(_), .. }) => vec![fault.clone()],
+                fault => fault.each(),
+            });
+            each.map(|fault| FaultKind::World(completed(fault, roster))).collect()
+        }
+    };
+    Strikes { all, unmatched }
+}
+
+/// The fault without what is named twice; or why it would be upon no node or no link.
+fn possible(fault: sim::Fault<NodeId>) -> Result<sim::Fault<NodeId>, String> {
+    match fault {
+        sim::Fault::Partition(Partition { groups }) => {
+            // A node is in the first group that names it.
+            let mut taken: Vec<NodeId> = Vec::new();
+            let mut first = |group: &Vec<NodeId>| -> Vec<NodeId> {
+                let mut nodes = group.clone();
+                nodes.sort_unstable();
+                nodes.dedup();
+                nodes.retain(|node| !taken.contains(node));
+                taken.extend(&nodes);
+                nodes
+            };
+            let groups: Vec<_> = groups.0.iter().map(&mut first).collect();
+            // Cutting off no node is not what was meant.
+            let cuts = groups.len() > 1 && groups.iter().all(|group| !group.is_empty());
+            let why = || "a group has no node that is in none before it".to_owned();
+            cuts.then(|| Partition { groups: sim::Groups(groups) }.into()).ok_or_else(why)
+        }
+        sim::Fault::OneWayPartition(OneWayPartition { from, to }) => {
+            let (from, mut to) = (distinct(from), distinct(to));
+            to.0.retain(|node| !from.0.contains(node));
+            let cuts = !from.0.is_empty() && !to.0.is_empty();
+            let why = || "no node is in `to` that is not in `from`".to_owned();
+            cuts.then(|| OneWayPartition { from, to }.into()).ok_or_else(why)
+        }
+        fault => {
+            let of = |key: &str| fault.targets().iter().any(|(path, _)| path[0] == key);
+            let is_upon_some = of("target") || (of("from") && of("to"));
+            is_upon_some.then_some(fault).ok_or_else(|| "no node matches".to_owned())
+        }
+    }
+}
+
+fn distinct(targets: Targets<NodeId>) -> Targets<NodeId> {
+    let mut nodes = targets.0;
+    let mut seen = Vec::new();
+    nodes.retain(|node| {
+        !seen.contains(node) && {
+            seen.push(*node);
+            true
+        }
+    });
+    Targets(nodes)
+}
+
+/// The fault with what follows from the node that it is upon.
+fn completed(fault: sim::Fault<NodeId>, roster: &Roster) -> sim::Fault<NodeId> {
+    match fault {
+        sim::Fault::DelayMetadata(DelayMetadata { target, by, from: None }) => {
+            let clusters: Vec<_> = target.0.iter().map(|node| node.cluster).collect();
+            let sends = |node: &&NodeId| is_controller(**node) && clusters.contains(&node.cluster);
+            let from = roster.servers.iter().filter(sends).copied().collect::<Vec<_>>();
+            DelayMetadata { target, by, from: Some(from.into()) }.into()
+        }
+        // A client keeps nothing on its disk, and its clock has to go on.
+        sim::Fault::PowerLoss(PowerLoss { target, .. })
+            if !target.0.iter().any(|n| is_server(*n)) =>
+        {
+            Crash { target, at_disk_operation: None, during_stop: false }.into()
+        }
+        fault => fault,
+    }
+}
+
+/// The nodes that cannot work while a fault lasts.
+pub(super) fn takes_down(kind: &FaultKind<NodeId>) -> Vec<NodeId> {
+    match kind {
+        FaultKind::World(fault) => match fault.harm() {
+            Harm::Down | Harm::Power | Harm::Disk => fault.nodes(),
+            Harm::Links | Harm::Slow => Vec::new(),
+        },
+        FaultKind::PreferredElection(_) => Vec::new(),
+    }
+}
+
+/// Whether data on disks may be lost.
+pub(super) fn takes_data(kind: &FaultKind<NodeId>) -> bool {
+    let harm = match kind {
+        FaultKind::World(fault) => fault.harm(),
+        FaultKind::PreferredElection(_) => return false,
+    };
+    matches!(harm, Harm::Power | Harm::Disk)
+}

@@ -1,0 +1,137 @@
+//! What faults do to devices: make them hang, fill them, wipe them, spoil a sector.
+
+use super::conditions::Conditions;
+use super::device::{Device, DeviceId};
+use super::{SimDisk, journal};
+use crate::SimTime;
+use crate::fault::ActiveId;
+use crate::random::Sample;
+
+/// How much of a file goes bad at once.
+const SECTOR: u64 = 512;
+
+impl SimDisk {
+    /// Gives each of these directories a device of its own. They have to be there before anything
+    /// is in them.
+    pub(crate) fn mount(&mut self, directories: &[String]) {
+        self.devices.truncate(1);
+        self.devices.extend(directories.iter().map(|path| Device::new(path.trim_matches('/'))));
+    }
+
+    /// Whether a device is that of `directory`, or any will do.
+    fn is_meant(device: &Device, directory: Option<&str>) -> bool {
+        directory.is_none_or(|directory| device.path == directory.trim_matches('/'))
+    }
+
+    /// The directories that have a device of their own.
+    pub fn directories(&self) -> impl Iterator<Item = &str> {
+        self.devices[1..].iter().map(|device| device.path.as_str())
+    }
+
+    /// What faults impose on the device of a directory, or on all.
+    pub(crate) fn conditions_of(
+        &mut self,
+        directory: Option<&str>,
+    ) -> impl Iterator<Item = &mut Conditions> {
+        let meant = self.devices.iter_mut().filter(move |it| Self::is_meant(it, directory));
+        meant.map(|device| &mut device.conditions)
+    }
+
+    /// No more than `after` bytes fit on the device of a directory, or on each.
+    pub(crate) fn limit(&mut self, directory: Option<&str>, fault: ActiveId, after: u64) {
+        for device in self.devices.iter_mut().filter(|it| Self::is_meant(it, directory)) {
+            let limit = device.used.saturating_add(after);
+            device.conditions.limits.push((fault, limit));
+        }
+    }
+
+    /// A fault no longer limits any device.
+    pub(crate) fn unlimit(&mut self, fault: ActiveId) {
+        for device in &mut self.devices {
+            device.conditions.limits.retain(|(by, _)| *by != fault);
+        }
+    }
+
+    /// The device of a directory, or each, hangs. Returns the lanes whose handlers wait for it.
+    pub(crate) fn hang(
+        &mut self,
+        now: SimTime,
+        directory: Option<&str>,
+        fault: ActiveId,
+    ) -> Vec<u8> {
+        let mut begins = Vec::new();
+        for (id, device) in self.devices.iter_mut().enumerate() {
+            if Self::is_meant(device, directory) {
+                if !device.conditions.hangs() {
+                    device.conditions.hung_since = now;
+                    device.shift(now, true);
+                    begins.push(id as DeviceId);
+                }
+                device.conditions.hung_by.push(fault);
+            }
+        }
+        journal::hang(&mut self.journal, now, &begins)
+    }
+
+    /// A fault no longer makes devices hang. Returns the lanes whose handlers go on.
+    pub(crate) fn unhang(&mut self, now: SimTime, fault: ActiveId) -> Vec<u8> {
+        for device in &mut self.devices {
+            let hung = device.conditions.hangs();
+            device.conditions.hung_by.retain(|by| *by != fault);
+            if hung && !device.conditions.hangs() {
+                device.shift(now, false);
+            }
+        }
+        let devices = &self.devices;
+        let hangs = |id: DeviceId| devices[usize::from(id)].conditions.hangs();
+        journal::unhang(&mut self.journal, now, hangs)
+    }
+
+    /// Everything on the device of a directory, or on each, is gone. Returns how many bytes.
+    pub(crate) fn wipe(&mut self, directory: Option<&str>) -> u64 {
+        let meant: Vec<bool> =
+            self.devices.iter().map(|device| Self::is_meant(device, directory)).collect();
+        let is_meant = |id: DeviceId| meant[usize::from(id)];
+        // What was in progress there can neither complete nor be taken back.
+        self.journal.retain(|operation| !is_meant(operation.device));
+        self.tree.wipe(&is_meant);
+        let used = |(_, device): (bool, &mut Device)| std::mem::take(&mut device.used);
+        let wiped = meant.iter().copied().zip(&mut self.devices).filter(|(meant, _)| *meant);
+        wiped.map(used).sum()
+    }
+
+    /// Changes the bytes of one sector of a file on the device of a directory, or on any; of those
+    /// files whose names end in `ending`, with `closed` without the last in each directory. Returns
+    /// the file and where the sector begins.
+    pub(crate) fn corrupt_sector(
+        &mut self,
+        directory: Option<&str>,
+        ending: &str,
+        closed: bool,
+    ) -> Option<(String, u64)> {
+        let parent = |path: &str| path.rsplit_once('/').map_or("", |(parent, _)| parent).to_owned();
+        let mut files = self.tree.files(false);
+        files.retain(|(path, _)| path.ends_with(ending));
+        if closed {
+            let parents: Vec<_> = files.iter().map(|(path, _)| parent(path)).collect();
+            let last = |i: usize| parents.get(i + 1) != Some(&parents[i]);
+            let mut place = 0..;
+            files.retain(|_| place.next().is_some_and(|i| !last(i)));
+        }
+        files.retain(|(_, inode)| {
+            let file = self.tree.file(*inode).expect("files are listed");
+            !file.content.is_empty()
+                && Self::is_meant(&self.devices[usize::from(file.device)], directory)
+        });
+        let mut draw = self.draw();
+        let place = draw.below((files.len() as u64).max(1)) as usize;
+        let (path, inode) = files.get(place)?.clone();
+        let content = &mut self.tree.file_mut(inode)?.content;
+        let at = draw.below(content.len().div_ceil(SECTOR)) * SECTOR;
+        for at in at..content.len().min(at + SECTOR) {
+            let byte = content.read(at, 1)[0];
+            content.overwrite(at, byte ^ 0x5a);
+        }
+        Some((path, at))
+    }
+}

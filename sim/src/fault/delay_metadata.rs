@@ -1,0 +1,32 @@
+//! What one node gets from some others is late: metadata that lags behind, while everything else
+//! is on time. Long delays outlive time-outs, and so deliver what its sender has given up.
+
+use super::table::fault;
+use super::{Harm, Inflict, Targets};
+use crate::net::LinkShape;
+use machine::{NodeId, Span};
+
+fault! {
+    /// What the controllers send to a node arrives late.
+    DelayMetadata = "delay-metadata" {
+        /// The nodes that learn late.
+        target: Targets<W>,
+        /// How late.
+        by: Span,
+        /// The senders; all controllers of the target's cluster unless given.
+        from: Option<Targets<W>>,
+    }
+}
+
+impl Inflict for DelayMetadata<NodeId> {
+    fn harm(&self) -> Harm {
+        Harm::Links
+    }
+
+    fn shape(&self, from: NodeId, to: NodeId, shape: &mut LinkShape) {
+        let sends = self.from.as_ref().is_some_and(|senders| senders.0.contains(&from));
+        if sends && self.target.0.contains(&to) {
+            shape.delay = shape.delay.saturating_add(self.by);
+        }
+    }
+}
