@@ -171,6 +171,14 @@ pub enum Fact {
         /// It is fenced.
         fenced: bool,
     },
+    /// A call to the disk failed in a log directory of a broker, which goes offline with all
+    /// replicas in it.
+    LogDirFailed {
+        /// The directory, relative to the top of the disk, which is `""`.
+        path: String,
+        /// What failed.
+        error: String,
+    },
     /// A broker has applied the metadata up to here.
     MetadataApplied {
         /// The offset of the last record applied.

@@ -1,6 +1,6 @@
 //! What processes wake up for, listed once.
 
-use crate::ids::{BrokerId, TopicPartition};
+use crate::ids::{BrokerId, DirectoryId, TopicPartition};
 use machine::ConnId;
 
 /// A timer of a broker, a controller or a client.
@@ -32,6 +32,8 @@ pub enum Channel {
     AlterPartition,
     /// From a broker to the active controller: what clients asked for.
     Forward,
+    /// From a broker to the active controller: the log directories of replicas.
+    Directories,
     /// From a follower to the leaders it fetches from.
     Replica,
     /// From a producer.
@@ -83,6 +85,13 @@ pub enum BrokerTimer {
     Shutdown,
     /// Committed metadata waits to be applied.
     Metadata,
+    /// A call to the disk has failed in a log directory, by its place in `log.dirs`: it goes
+    /// offline.
+    LogDirFailed(u8),
+    /// The controller may not know of the failure of this log directory for too long.
+    LogDirUnreported(DirectoryId),
+    /// It is time to report to the controller where replicas are.
+    Assignments,
     /// A request to the controller may be sent, again, or is given up.
     ToController(Channel),
     /// Parked requests may be overdue.

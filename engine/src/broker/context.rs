@@ -9,7 +9,8 @@ use crate::log::LogError;
 use crate::metadata::MetadataImage;
 use crate::rules::Rulebook;
 use crate::rules::isr::Candidate;
-use machine::{Disk, DiskError, Halt, Lane, NodeId, Now};
+use machine::{Disk, DiskError, Lane, NodeId, Now};
+use std::fmt;
 
 /// What parts decide by. None of them changes it while it handles an input.
 #[derive(Clone, Debug)]
@@ -87,12 +88,24 @@ impl Context {
     }
 }
 
-/// A broker with one log directory cannot go on when that fails (`LogDirFailureHandler`).
-pub(super) fn log_dir_failed(error: LogError) -> Halt {
-    Halt::Failed(format!("the log directory failed: {error}"))
+/// A call to the disk has failed. It is no end of the broker, but of the log directory
+/// (`KafkaStorageException`).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct StorageError(LogError);
+
+impl fmt::Display for StorageError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
 }
 
-/// The same, for a file beside the logs.
-pub(super) fn disk_failed(error: DiskError) -> Halt {
-    log_dir_failed(LogError::Disk(error))
+impl From<DiskError> for StorageError {
+    fn from(error: DiskError) -> Self {
+        Self(LogError::Disk(error))
+    }
+}
+
+/// What a replica makes of a log that has failed.
+pub(super) fn log_dir_failed(error: LogError) -> StorageError {
+    StorageError(error)
 }

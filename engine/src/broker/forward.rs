@@ -65,8 +65,8 @@ impl Part for Forwards {
         self.channel.on_opened(conn)
     }
 
-    fn on_closed(&mut self, conn: ConnId, cx: &mut Cx<'_>) -> Result<bool, Halt> {
-        Ok(self.channel.on_closed(conn, cx))
+    fn on_closed(&mut self, conn: ConnId, cx: &mut Cx<'_>) -> bool {
+        self.channel.on_closed(conn, cx)
     }
 
     fn on_response(

@@ -17,6 +17,7 @@ use crate::protocol::{
 };
 use crate::timer::{BrokerTimer, Channel, Timer};
 use machine::{ConnId, Halt, Span};
+use std::collections::BTreeMap;
 
 /// How long a controlled shutdown may take (`KafkaBroker.shutdown`).
 pub(super) const CONTROLLED_SHUTDOWN: Span = Span::secs(5 * 60);
@@ -49,6 +50,10 @@ pub(super) struct Lifecycle {
     /// From the clean-shutdown files, if there were any and they agree.
     previous_broker_epoch: Option<BrokerEpoch>,
     rack: Option<String>,
+    /// The log directories that were online at the start.
+    log_dirs: Vec<DirectoryId>,
+    /// Those that have failed since, and whether the controller knows.
+    offline_dirs: BTreeMap<DirectoryId, bool>,
     registered: bool,
     /// The number of this life; -1 before it is registered.
     broker_epoch: BrokerEpoch,
@@ -61,7 +66,8 @@ pub(super) struct Lifecycle {
     again: bool,
     /// A controlled shutdown has begun, and a heartbeat has been answered since.
     shutdown_answered: bool,
-    channel: ControllerChannel<()>,
+    /// With the offline directories of each heartbeat.
+    channel: ControllerChannel<Vec<DirectoryId>>,
 }
 
 impl Lifecycle {
@@ -69,6 +75,7 @@ impl Lifecycle {
         incarnation: u128,
         previous_broker_epoch: Option<BrokerEpoch>,
         rack: Option<String>,
+        log_dirs: Vec<DirectoryId>,
         config: &BrokerConfig,
     ) -> Self {
         let (setup, interval) = (config.connection_setup_timeout, config.heartbeat_interval);
@@ -77,6 +84,8 @@ impl Lifecycle {
             incarnation,
             previous_broker_epoch,
             rack,
+            log_dirs,
+            offline_dirs: BTreeMap::new(),
             registered: false,
             broker_epoch: -1,
             fenced: true,
@@ -134,6 +143,25 @@ impl Lifecycle {
         }
     }
 
+    /// A log directory has failed: the next heartbeat, which leaves at once, reports it. If none
+    /// gets through within `log.dir.failure.timeout.ms`, the broker stops.
+    pub(super) fn report_offline(&mut self, dir: DirectoryId, cx: &mut Cx<'_>) {
+        self.offline_dirs.insert(dir, false);
+        let timer = Timer::Broker(BrokerTimer::LogDirUnreported(dir));
+        let patience = cx.context.config.log_dir_failure_timeout;
+        cx.io.out.set_timer(timer, cx.io.now.mono + patience);
+        if self.registered {
+            self.schedule(Span::ZERO, cx);
+        }
+    }
+
+    /// [`BrokerTimer::LogDirUnreported`] is due.
+    pub(super) fn on_unreported(&mut self, dir: DirectoryId, cx: &mut Cx<'_>) {
+        if self.offline_dirs.get(&dir) == Some(&false) {
+            self.on_stop(cx);
+        }
+    }
+
     /// [`BrokerTimer::Heartbeat`] is due: registers, or reports that the broker lives.
     pub(super) fn on_heartbeat_timer(&mut self, cx: &mut Cx<'_>) {
         if self.in_flight {
@@ -142,7 +170,8 @@ impl Lifecycle {
         }
         self.in_flight = true;
         let request = self.next_request(cx.context);
-        self.channel.send(request, (), cx);
+        let offline = self.offline_dirs.keys().copied().collect();
+        self.channel.send(request, offline, cx);
     }
 
     fn next_request(&self, context: &Context) -> Request {
@@ -151,7 +180,7 @@ impl Lifecycle {
                 broker: context.id,
                 incarnation: self.incarnation,
                 rack: self.rack.clone(),
-                log_dirs: vec![DirectoryId::of_broker(context.id)],
+                log_dirs: self.log_dirs.clone(),
                 previous_broker_epoch: self.previous_broker_epoch,
             });
         }
@@ -161,7 +190,7 @@ impl Lifecycle {
             current_metadata_offset: context.image.offset(),
             want_fence: !self.ready_to_unfence,
             want_shut_down: self.state == State::PendingControlledShutdown,
-            offline_log_dirs: Vec::new(),
+            offline_log_dirs: self.offline_dirs.keys().copied().collect(),
         })
     }
 
@@ -188,10 +217,16 @@ impl Lifecycle {
         self.schedule(Span::ZERO, cx);
     }
 
-    fn on_heartbeat(&mut self, response: &BrokerHeartbeatResponse, cx: &mut Cx<'_>) {
+    fn on_heartbeat(
+        &mut self,
+        response: &BrokerHeartbeatResponse,
+        offline: &[DirectoryId],
+        cx: &mut Cx<'_>,
+    ) {
         if response.error != ErrorCode::None {
             return self.schedule_after_failure(cx);
         }
+        self.offline_dirs.extend(offline.iter().map(|dir| (*dir, true)));
         if response.is_fenced != self.fenced {
             self.fenced = response.is_fenced;
             cx.io.out.observe(Fact::FencedChanged { fenced: response.is_fenced });
@@ -252,8 +287,8 @@ impl Part for Lifecycle {
         self.channel.on_opened(conn)
     }
 
-    fn on_closed(&mut self, conn: ConnId, cx: &mut Cx<'_>) -> Result<bool, Halt> {
-        Ok(self.channel.on_closed(conn, cx))
+    fn on_closed(&mut self, conn: ConnId, cx: &mut Cx<'_>) -> bool {
+        self.channel.on_closed(conn, cx)
     }
 
     fn on_response(
@@ -263,13 +298,13 @@ impl Part for Lifecycle {
         body: Response,
         cx: &mut Cx<'_>,
     ) -> Result<(), Halt> {
-        let Some(((), body)) = self.channel.on_response(conn, correlation_id, body, cx) else {
+        let Some((offline, body)) = self.channel.on_response(conn, correlation_id, body, cx) else {
             return Ok(());
         };
         self.in_flight = false;
         match body {
             Response::BrokerRegistration(response) => self.on_registered(&response, cx),
-            Response::BrokerHeartbeat(response) => self.on_heartbeat(&response, cx),
+            Response::BrokerHeartbeat(response) => self.on_heartbeat(&response, &offline, cx),
             _ => {}
         }
         Ok(())

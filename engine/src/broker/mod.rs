@@ -15,10 +15,12 @@
 //! | `lifecycle.rs` | registration, heartbeats, controlled shutdown |
 //! | `replicas/` | replicas, their ISR, fetchers, checkpoints |
 //! | `forward.rs` | requests for the controller |
+//! | `assignments.rs` | the log directories of replicas, for the controller |
 //!
 //! Each part owns its state, its connections, its timers and the requests that it has parked, and
 //! knows no other part. A coordinator is one more part.
 
+mod assignments;
 mod context;
 mod controller_channel;
 mod forward;
@@ -39,16 +41,17 @@ pub use view::PartitionView;
 use crate::Outbox;
 use crate::config::{BrokerConfig, ControllerConfig, TopicConfig};
 use crate::ids::BrokerId;
-use crate::log::{LogConfig, clean_shutdown};
+use crate::log::LogConfig;
 use crate::metadata::MetadataImage;
 use crate::raft::{Quorum, QuorumConfig};
 use crate::rules::Rulebook;
-use context::{Context, Io, disk_failed};
+use assignments::Assignments;
+use context::{Context, Io};
 use forward::Forwards;
 use lifecycle::Lifecycle;
 use machine::{Boot, Disk, Halt, Lane, NodeId};
 use metadata::Metadata;
-use replicas::Replicas;
+use replicas::{LogDirs, Replicas};
 use requests::Requests;
 
 /// What a broker is configured with.
@@ -82,6 +85,7 @@ struct Parts {
     lifecycle: Lifecycle,
     replicas: Replicas,
     forwards: Forwards,
+    assignments: Assignments,
 }
 
 impl Broker {
@@ -92,8 +96,8 @@ impl Broker {
         out: &mut Outbox,
     ) -> Result<Self, Halt> {
         let mut io = Io { now: boot.now, lane: Lane::Control, disk, out };
-        let previous_broker_epoch =
-            clean_shutdown::read(io.disk, replicas::LOG_DIR).map_err(disk_failed)?;
+        let log_dirs = LogDirs::open(settings.config.log_dirs.paths(), &boot, &mut io)?;
+        let previous_broker_epoch = log_dirs.previous_broker_epoch(&mut io);
         let quorum = Quorum::boot(quorum_config(settings), boot, settings.rules, io.disk, io.out)?;
         let setup_timeout = settings.config.connection_setup_timeout;
         let incarnation = (u128::from(boot.entropy) << 16) | u128::from(boot.incarnation);
@@ -101,6 +105,7 @@ impl Broker {
             incarnation,
             previous_broker_epoch,
             settings.rack.clone(),
+            log_dirs.online_ids(),
             &settings.config,
         );
         let mut broker = Self {
@@ -119,8 +124,9 @@ impl Broker {
             parts: Parts {
                 metadata: Metadata::new(quorum),
                 lifecycle,
-                replicas: Replicas::new(setup_timeout),
+                replicas: Replicas::new(log_dirs, setup_timeout),
                 forwards: Forwards::new(setup_timeout),
+                assignments: Assignments::new(setup_timeout),
             },
         };
         let (parts, mut cx) = broker.split(&mut io);

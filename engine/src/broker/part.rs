@@ -15,7 +15,7 @@ pub(super) trait Part {
     fn on_opened(&mut self, conn: ConnId) -> bool;
 
     /// A connection has ended. Returns whether it was one of this part's.
-    fn on_closed(&mut self, conn: ConnId, cx: &mut Cx<'_>) -> Result<bool, Halt>;
+    fn on_closed(&mut self, conn: ConnId, cx: &mut Cx<'_>) -> bool;
 
     /// A response to a request of this part, if the part still waits for it.
     fn on_response(

@@ -1,9 +1,8 @@
 //! From committed metadata to what the parts do about it (`BrokerMetadataPublisher`).
 
 use super::Broker;
-use super::context::{Io, disk_failed};
-use super::replicas::LOG_DIR;
-use crate::log::clean_shutdown;
+use super::context::Io;
+use super::replicas::DirIndex;
 use crate::timer::{BrokerTimer, Timer};
 use machine::Halt;
 
@@ -26,6 +25,8 @@ impl Broker {
         if self.parts.metadata.is_published() {
             let (parts, mut cx) = self.split(io);
             parts.replicas.publish(&delta, &mut cx)?;
+            let misplaced = parts.replicas.misplaced(delta.partitions.iter().copied(), &cx);
+            parts.assignments.add(misplaced, &mut cx);
         }
         Ok(())
     }
@@ -39,6 +40,9 @@ impl Broker {
         let (parts, mut cx) = self.split(io);
         if begins {
             parts.replicas.publish_first(&mut cx)?;
+            let hosted: Vec<_> = parts.replicas.partitions.hosted.keys().copied().collect();
+            let misplaced = parts.replicas.misplaced(hosted.into_iter(), &cx);
+            parts.assignments.add(misplaced, &mut cx);
         }
         if parts.metadata.is_published() && parts.lifecycle.is_caught_up() {
             parts.lifecycle.set_ready_to_unfence(&mut cx);
@@ -52,24 +56,35 @@ impl Broker {
         if self.parts.lifecycle.is_registered() {
             return Ok(());
         }
-        if self.parts.metadata.is_published() {
-            self.close(io)?;
-        }
+        self.close(io);
         Err(Halt::Failed("no controller has registered the broker".to_owned()))
     }
 
     /// Closes everything and ends.
-    pub(super) fn shut_down(&mut self, io: &mut Io<'_>) -> Result<(), Halt> {
-        self.close(io)?;
+    pub(super) fn shut_down(&mut self, io: &mut Io<'_>) {
+        self.close(io);
         io.out.halt(Halt::Clean);
-        Ok(())
     }
 
-    /// Closes all logs. The mark of the clean shutdown comes last: what it vouches for has to be
-    /// on disk.
-    fn close(&mut self, io: &mut Io<'_>) -> Result<(), Halt> {
+    /// Closes all logs, if they have been loaded.
+    fn close(&mut self, io: &mut Io<'_>) {
+        if self.parts.metadata.is_published() {
+            let (parts, mut cx) = self.split(io);
+            parts.replicas.close(&mut cx);
+        }
+    }
+
+    /// A log directory goes offline: its replicas stop, and the controller is informed. Without a
+    /// directory left the broker ends.
+    pub(super) fn on_log_dir_failed(
+        &mut self,
+        index: DirIndex,
+        io: &mut Io<'_>,
+    ) -> Result<(), Halt> {
         let (parts, mut cx) = self.split(io);
-        parts.replicas.close(&mut cx)?;
-        clean_shutdown::write(io.disk, LOG_DIR, self.context.broker_epoch).map_err(disk_failed)
+        if let Some(dir) = parts.replicas.take_offline(index, &mut cx)? {
+            parts.lifecycle.report_offline(dir, &mut cx);
+        }
+        Ok(())
     }
 }

@@ -40,7 +40,9 @@ impl Process for Broker {
                     Owner::Fetchers => Lane::Replication,
                     // A broker whose disk hangs goes on with its heartbeats.
                     Owner::Lifecycle => Lane::Network,
-                    Owner::Quorum | Owner::IsrChanges | Owner::Forwards => Lane::Control,
+                    Owner::Quorum | Owner::IsrChanges | Owner::Forwards | Owner::Assignments => {
+                        Lane::Control
+                    }
                 }
             }
             Input::Timer(timer) => lane_of(timer),
@@ -67,8 +69,8 @@ impl Process for Broker {
     }
 
     fn invariants(&self) {
-        let Parts { metadata, lifecycle, replicas, forwards } = &self.parts;
-        let parts: [&dyn Part; 4] = [metadata, lifecycle, replicas, forwards];
+        let Parts { metadata, lifecycle, replicas, forwards, assignments } = &self.parts;
+        let parts: [&dyn Part; 5] = [metadata, lifecycle, replicas, forwards, assignments];
         for part in parts {
             part.invariants();
         }
@@ -78,9 +80,9 @@ impl Process for Broker {
 
 impl Parts {
     /// All parts, those with the most connections first.
-    fn all(&mut self) -> [&mut dyn Part; 4] {
-        let Self { metadata, lifecycle, replicas, forwards } = self;
-        [replicas, metadata, lifecycle, forwards]
+    fn all(&mut self) -> [&mut dyn Part; 5] {
+        let Self { metadata, lifecycle, replicas, forwards, assignments } = self;
+        [replicas, metadata, lifecycle, forwards, assignments]
     }
 
     /// The part that a channel belongs to; `None` for those of clients.
@@ -90,6 +92,7 @@ impl Parts {
             Channel::Heartbeat => &mut self.lifecycle,
             Channel::AlterPartition | Channel::Replica => &mut self.replicas,
             Channel::Forward => &mut self.forwards,
+            Channel::Directories => &mut self.assignments,
             Channel::Producer | Channel::Consumer | Channel::Admin => return None,
         })
     }
@@ -101,6 +104,7 @@ impl Parts {
             Owner::Fetchers | Owner::IsrChanges => &mut self.replicas,
             Owner::Lifecycle => &mut self.lifecycle,
             Owner::Forwards => &mut self.forwards,
+            Owner::Assignments => &mut self.assignments,
         }
     }
 }
@@ -124,7 +128,14 @@ impl Broker {
                 locks.extend(self.parts.replicas.partitions.hosted.keys());
             }
             BrokerTimer::Replica(timer) => self.parts.replicas.locks_of(timer, locks),
-            BrokerTimer::Heartbeat | BrokerTimer::ToController(_) | BrokerTimer::Waiting => {}
+            BrokerTimer::LogDirFailed(index) => {
+                locks.extend(self.parts.replicas.partitions.in_dir(*index));
+            }
+            BrokerTimer::Heartbeat
+            | BrokerTimer::LogDirUnreported(_)
+            | BrokerTimer::Assignments
+            | BrokerTimer::ToController(_)
+            | BrokerTimer::Waiting => {}
         }
     }
 
@@ -145,7 +156,7 @@ impl Broker {
             Input::Opened { conn, .. } => {
                 let _ = self.parts.all().into_iter().any(|part| part.on_opened(conn));
             }
-            Input::Closed { conn, .. } => self.on_closed(conn, io)?,
+            Input::Closed { conn, .. } => self.on_closed(conn, io),
             Input::Stop => {
                 let (parts, mut cx) = self.split(io);
                 parts.lifecycle.on_stop(&mut cx);
@@ -189,44 +200,55 @@ impl Broker {
         };
         match timer {
             BrokerTimer::Metadata => self.apply_metadata(io),
-            BrokerTimer::Shutdown => self.shut_down(io),
+            BrokerTimer::Shutdown => {
+                self.shut_down(io);
+                Ok(())
+            }
+            BrokerTimer::LogDirFailed(index) => self.on_log_dir_failed(index, io),
             BrokerTimer::RegistrationTimeout => self.on_registration_timeout(io),
             BrokerTimer::Waiting => self.on_overdue(io),
             BrokerTimer::NextRequest(conn) => match self.requests.next(conn) {
                 Some(asked) => self.serve(asked, io),
                 None => Ok(()),
             },
-            BrokerTimer::Heartbeat => {
-                let (parts, mut cx) = self.split(io);
-                parts.lifecycle.on_heartbeat_timer(&mut cx);
+            timer => {
+                self.on_timer_of_part(timer, io);
                 Ok(())
-            }
-            BrokerTimer::ToController(channel) => {
-                let (parts, mut cx) = self.split(io);
-                if let Some(part) = parts.of_channel(channel) {
-                    part.on_channel_timer(channel, &mut cx);
-                }
-                Ok(())
-            }
-            BrokerTimer::Replica(timer) => {
-                let (parts, mut cx) = self.split(io);
-                parts.replicas.on_timer(timer, &mut cx)
             }
         }
     }
 
-    fn on_closed(&mut self, conn: ConnId, io: &mut Io<'_>) -> Result<(), Halt> {
+    fn on_timer_of_part(&mut self, timer: BrokerTimer, io: &mut Io<'_>) {
         let (parts, mut cx) = self.split(io);
-        for part in parts.all() {
-            if part.on_closed(conn, &mut cx)? {
-                return Ok(());
+        match timer {
+            BrokerTimer::Heartbeat => parts.lifecycle.on_heartbeat_timer(&mut cx),
+            BrokerTimer::LogDirUnreported(dir) => parts.lifecycle.on_unreported(dir, &mut cx),
+            BrokerTimer::Assignments => parts.assignments.on_timer(&mut cx),
+            BrokerTimer::Replica(timer) => parts.replicas.on_timer(timer, &mut cx),
+            BrokerTimer::ToController(channel) => {
+                if let Some(part) = parts.of_channel(channel) {
+                    part.on_channel_timer(channel, &mut cx);
+                }
             }
+            // Of the broker itself.
+            BrokerTimer::Metadata
+            | BrokerTimer::Shutdown
+            | BrokerTimer::RegistrationTimeout
+            | BrokerTimer::LogDirFailed(_)
+            | BrokerTimer::Waiting
+            | BrokerTimer::NextRequest(_) => {}
+        }
+    }
+
+    fn on_closed(&mut self, conn: ConnId, io: &mut Io<'_>) {
+        let (parts, mut cx) = self.split(io);
+        if parts.all().into_iter().any(|part| part.on_closed(conn, &mut cx)) {
+            return;
         }
         let parked = self.requests.close(conn);
         for part in self.parts.all() {
             part.on_client_closed(conn, parked.as_ref());
         }
-        Ok(())
     }
 
     /// Requests have been parked for too long.
@@ -296,6 +318,7 @@ enum Owner {
     IsrChanges,
     Lifecycle,
     Forwards,
+    Assignments,
 }
 
 fn owner_of(body: &Response) -> Owner {
@@ -309,14 +332,14 @@ fn owner_of(body: &Response) -> Owner {
         Response::AlterPartition(_) => Owner::IsrChanges,
         Response::BrokerRegistration(_) | Response::BrokerHeartbeat(_) => Owner::Lifecycle,
         Response::CreateTopics(_) | Response::ElectLeaders(_) => Owner::Forwards,
+        Response::AssignReplicasToDirs(_) => Owner::Assignments,
         Response::Vote(_) | Response::BeginQuorumEpoch(_) | Response::EndQuorumEpoch(_) => {
             Owner::Quorum
         }
         // No broker asks for these; a connection that sends them is none of a broker's.
-        Response::Produce(_)
-        | Response::OffsetForLeaderEpoch(_)
-        | Response::Metadata(_)
-        | Response::AssignReplicasToDirs(_) => Owner::Quorum,
+        Response::Produce(_) | Response::OffsetForLeaderEpoch(_) | Response::Metadata(_) => {
+            Owner::Quorum
+        }
     }
 }
 
@@ -334,10 +357,14 @@ fn lane_of(timer: &Timer) -> Lane {
                 ReplicaTimer::AlterPartition => Lane::Control,
             },
             // A broker whose disk hangs goes on with its heartbeats.
-            BrokerTimer::Heartbeat | BrokerTimer::ToController(Channel::Heartbeat) => Lane::Network,
+            BrokerTimer::Heartbeat
+            | BrokerTimer::LogDirUnreported(_)
+            | BrokerTimer::ToController(Channel::Heartbeat) => Lane::Network,
             BrokerTimer::ToController(_)
             | BrokerTimer::RegistrationTimeout
             | BrokerTimer::Metadata
+            | BrokerTimer::LogDirFailed(_)
+            | BrokerTimer::Assignments
             | BrokerTimer::Shutdown => Lane::Control,
         },
         Timer::Requests(Channel::Heartbeat) => Lane::Network,

@@ -3,5 +3,5 @@
 mod property;
 mod tables;
 
-pub use property::{Acks, Partitioner, Property, PropertyError, Reset};
+pub use property::{Acks, LogDirs, Partitioner, Property, PropertyError, Reset};
 pub use tables::{BrokerConfig, ConsumerConfig, ControllerConfig, ProducerConfig, TopicConfig};

@@ -148,3 +148,66 @@ choice_property! {
         RoundRobin = "round-robin" | "org.apache.kafka.clients.producer.RoundRobinPartitioner",
     }
 }
+
+/// Paths of log directories relative to the top of the disk, separated by commas; `null`, the
+/// default, is the top itself.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LogDirs(Vec<String>);
+
+impl LogDirs {
+    /// The most directories that a broker may have.
+    pub const MAX: usize = 100;
+
+    /// The paths, at least one and each of them once. The top of the disk is `""`.
+    pub fn paths(&self) -> &[String] {
+        &self.0
+    }
+}
+
+/// The top of the disk alone.
+impl Default for LogDirs {
+    fn default() -> Self {
+        Self(vec![String::new()])
+    }
+}
+
+impl Property for LogDirs {
+    const EXPECTED: &'static str =
+        "1 to 100 different directory names of letters, digits and '_', separated by commas";
+
+    fn parse(text: &str) -> Option<Self> {
+        if text.trim() == "null" {
+            return Some(Self::default());
+        }
+        let mut paths = Vec::new();
+        for path in text.split(',').map(str::trim) {
+            let legal = path.bytes().all(|c| c.is_ascii_alphanumeric() || c == b'_');
+            if path.is_empty() || !legal || paths.iter().any(|other| other == path) {
+                return None;
+            }
+            paths.push(path.to_owned());
+        }
+        (paths.len() <= Self::MAX).then_some(Self(paths))
+    }
+
+    fn render(&self) -> String {
+        if *self == Self::default() { "null".to_owned() } else { self.0.join(",") }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn log_directories_are_names_and_each_of_them_once() {
+        let paths = |text| LogDirs::parse(text).map(|dirs| dirs.paths().to_vec());
+        assert_eq!(paths("d0, d1"), Some(vec!["d0".to_owned(), "d1".to_owned()]));
+        assert_eq!(paths("null"), Some(vec![String::new()]));
+        for wrong in ["", "d0,", "d0,d0", "/d0", "..", "a-0"] {
+            assert_eq!(paths(wrong), None, "{wrong}");
+        }
+        let dirs = LogDirs::parse("d0,d1").unwrap();
+        assert_eq!(LogDirs::parse(&dirs.render()), Some(dirs));
+    }
+}

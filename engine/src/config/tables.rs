@@ -1,6 +1,6 @@
 //! The properties themselves.
 
-use super::property::{Acks, Partitioner, Property, PropertyError, Reset};
+use super::property::{Acks, LogDirs, Partitioner, Property, PropertyError, Reset};
 use machine::Span;
 
 macro_rules! properties {
@@ -122,6 +122,10 @@ properties! {
         "controller.socket.timeout.ms" controller_socket_timeout: Span = Span::secs(30);
         /// how long a new connection may take.
         "socket.connection.setup.timeout.ms" connection_setup_timeout: Span = Span::secs(10);
+        /// the directories of logs, relative to the top of the disk.
+        "log.dirs" log_dirs: LogDirs = LogDirs::default();
+        /// how long the controller may not know of a failed log directory before the broker stops.
+        "log.dir.failure.timeout.ms" log_dir_failure_timeout: Span = Span::secs(30);
     }
 }
 

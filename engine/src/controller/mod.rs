@@ -40,7 +40,7 @@ use crate::ids::{BrokerId, LeaderEpoch, Offset, TopicPartition};
 use crate::log::LogConfig;
 use crate::metadata::{ImageDelta, MetadataImage, MetadataRecord, ReplayError};
 use crate::net::Asked;
-use crate::protocol::{Message, Request, Served};
+use crate::protocol::{Message, Request, ServedBy};
 use crate::raft::{Quorum, QuorumChange, QuorumConfig};
 use crate::record::Batch;
 use crate::rules::Rulebook;
@@ -352,7 +352,7 @@ impl Process for Controller {
 
 /// Whether controllers answer a request at all. Those of the quorum have been taken out before.
 fn is_served(request: &Request) -> bool {
-    !matches!(request.api().served(), Served::Broker | Served::Both)
+    !matches!(request.api().served(), ServedBy::Broker | ServedBy::Both)
 }
 
 /// No controller wrote a log that cannot be replayed.

@@ -26,6 +26,7 @@ mod error;
 pub mod files;
 mod flush;
 mod index;
+pub mod meta_properties;
 pub mod partition_metadata;
 pub mod producers;
 mod read;

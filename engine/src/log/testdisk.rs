@@ -18,6 +18,10 @@ pub(crate) struct TestDisk {
     durable_names: BTreeMap<String, FileId>,
     dirs: BTreeSet<String>,
     next: u32,
+    /// The directory in which every call fails.
+    pub(crate) broken: Option<&'static str>,
+    /// Every fsync fails.
+    pub(crate) broken_syncs: bool,
     /// How many calls that change something succeed from now on; then all fail.
     pub(crate) writes_left: Option<u32>,
     /// The calls so far that change something.
@@ -80,6 +84,17 @@ impl TestDisk {
         }
     }
 
+    /// Fails if the path is in the broken directory.
+    fn reach(&self, path: &str) -> Result<(), DiskError> {
+        let hit = |dir| path == dir || within(dir, path).is_some();
+        if self.broken.is_some_and(hit) { Err(DiskError::Io) } else { Ok(()) }
+    }
+
+    fn reach_file(&self, file: FileId) -> Result<(), DiskError> {
+        let name = self.names.iter().find(|(_, id)| **id == file);
+        name.map_or(Ok(()), |(path, _)| self.reach(path))
+    }
+
     /// Removes the names of a file, or of a directory and what is in it.
     fn remove_all(&mut self, path: &str) -> Result<(), DiskError> {
         let kept = |other: &str| other != path && within(path, other).is_none();
@@ -103,12 +118,14 @@ fn within<'a>(dir: &str, path: &'a str) -> Option<&'a str> {
 
 impl Disk for TestDisk {
     fn create_dir(&mut self, path: &str) -> Result<(), DiskError> {
+        self.reach(path)?;
         self.change()?;
         self.dirs.insert(path.to_owned());
         Ok(())
     }
 
     fn list(&mut self, dir: &str) -> Result<Vec<String>, DiskError> {
+        self.reach(dir)?;
         if !dir.is_empty() && !self.dirs.contains(dir) {
             return Err(DiskError::NotFound);
         }
@@ -118,10 +135,12 @@ impl Disk for TestDisk {
     }
 
     fn open(&mut self, path: &str) -> Result<FileId, DiskError> {
+        self.reach(path)?;
         self.names.get(path).copied().ok_or(DiskError::NotFound)
     }
 
     fn create(&mut self, path: &str) -> Result<FileId, DiskError> {
+        self.reach(path)?;
         self.change()?;
         if self.names.contains_key(path) {
             return Err(DiskError::AlreadyExists);
@@ -134,10 +153,12 @@ impl Disk for TestDisk {
     }
 
     fn len(&mut self, file: FileId) -> Result<u64, DiskError> {
+        self.reach_file(file)?;
         Ok(self.file(file)?.content.len() as u64)
     }
 
     fn read(&mut self, file: FileId, at: u64, length: u64) -> Result<Bytes, DiskError> {
+        self.reach_file(file)?;
         let content = &self.file(file)?.content;
         let at = content.len().min(at as usize);
         let end = content.len().min(at + length as usize);
@@ -145,6 +166,7 @@ impl Disk for TestDisk {
     }
 
     fn append(&mut self, file: FileId, bytes: Bytes) -> Result<u64, DiskError> {
+        self.reach_file(file)?;
         let failed = self.change();
         let content = &mut self.file(file)?.content;
         let at = content.len() as u64;
@@ -157,12 +179,17 @@ impl Disk for TestDisk {
     }
 
     fn truncate(&mut self, file: FileId, length: u64) -> Result<(), DiskError> {
+        self.reach_file(file)?;
         self.change()?;
         self.file(file)?.content.truncate(length as usize);
         Ok(())
     }
 
     fn sync(&mut self, file: FileId) -> Result<(), DiskError> {
+        self.reach_file(file)?;
+        if self.broken_syncs {
+            return Err(DiskError::Io);
+        }
         self.change()?;
         self.syncs += 1;
         let is = |(path, id): (&String, &FileId)| {
@@ -177,6 +204,7 @@ impl Disk for TestDisk {
     }
 
     fn sync_dir(&mut self, dir: &str) -> Result<(), DiskError> {
+        self.reach(dir)?;
         self.change()?;
         self.syncs += 1;
         let lie = self.lies_about;
@@ -191,6 +219,7 @@ impl Disk for TestDisk {
     }
 
     fn rename(&mut self, from: &str, to: &str) -> Result<(), DiskError> {
+        self.reach(from)?;
         self.change()?;
         let moved = |path: &str| match within(from, path) {
             Some(name) => Some(format!("{to}/{name}")),
@@ -206,6 +235,7 @@ impl Disk for TestDisk {
     }
 
     fn remove(&mut self, path: &str) -> Result<(), DiskError> {
+        self.reach(path)?;
         self.change()?;
         self.remove_all(path)
     }

@@ -12,7 +12,7 @@ use crate::ids::TopicPartition;
 
 /// The servers that answer a kind of request (`listeners` in Kafka's message definitions).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Served {
+pub enum ServedBy {
     /// Brokers.
     Broker,
     /// Controllers. A broker closes the connection.
@@ -74,8 +74,8 @@ macro_rules! apis {
             }
 
             /// The servers that answer it.
-            pub const fn served(self) -> Served {
-                match self { $(Self::$api => Served::$served,)* }
+            pub const fn served(self) -> ServedBy {
+                match self { $(Self::$api => ServedBy::$served,)* }
             }
         }
 

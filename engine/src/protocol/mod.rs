@@ -16,7 +16,7 @@ pub use admin::{
     ElectLeadersRequest, ElectLeadersResponse, ElectionType, MetadataBroker, MetadataPartition,
     MetadataRequest, MetadataResponse, MetadataTopic,
 };
-pub use api::{ApiKey, Request, Response, Served};
+pub use api::{ApiKey, Request, Response, ServedBy};
 pub use broker::{
     AlterPartition, AlterPartitionRequest, AlterPartitionResponse, AlteredPartition,
     AssignReplicasToDirsRequest, AssignReplicasToDirsResponse, BrokerHeartbeatRequest,

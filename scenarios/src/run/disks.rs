@@ -3,9 +3,20 @@
 use crate::node::Node;
 use bytes::Bytes;
 use engine::ids::TopicPartition;
+use engine::log::meta_properties::META_PROPERTIES;
 use judge::evidence::Disks;
 use machine::NodeId;
-use sim::World;
+use sim::{SimDisk, World};
+
+/// The directory of a log: at the top of the disk, or in one of several log directories. A log
+/// directory has its `meta.properties`, and no hyphen in its name.
+fn log_in(disk: &SimDisk, log: &str) -> Option<String> {
+    if disk.file_at(META_PROPERTIES).is_some() {
+        return Some(log.to_owned());
+    }
+    let dirs = disk.names("").filter(|name| !name.contains('-'));
+    dirs.map(|dir| format!("{dir}/{log}")).find(|path| disk.names(path).next().is_some())
+}
 
 /// Looks at the disks of a world, without cost and without a trace.
 pub(super) struct WorldDisks<'w>(pub(super) &'w World<Node>);
@@ -15,7 +26,7 @@ impl Disks for WorldDisks<'_> {
         let disk = self.0.disk(node);
         let dir = match id {
             TopicPartition::METADATA => id.to_string(),
-            _ => name.to_owned(),
+            _ => log_in(disk, name)?,
         };
         // Names of segments are their base offsets with leading zeros, so this is their order.
         let logs = disk.names(&dir).filter(|file| file.ends_with(".log"));

@@ -170,6 +170,10 @@ fn fact(fact: &Fact, name: &dyn Fn(TopicPartition) -> String) -> String {
         }
         Fact::FencedChanged { fenced: true } => "finds itself fenced".to_owned(),
         Fact::FencedChanged { fenced: false } => "finds itself fenced no more".to_owned(),
+        Fact::LogDirFailed { path, error } => {
+            let which = if path.is_empty() { String::new() } else { format!(" {path}") };
+            format!("its log directory{which} failed: {error}")
+        }
         Fact::MetadataApplied { offset } => format!("applied the metadata up to {offset}"),
         Fact::QuorumLeader { epoch, epoch_start } => {
             format!("leads the quorum in epoch {epoch} from {epoch_start}")

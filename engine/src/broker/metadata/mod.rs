@@ -132,8 +132,8 @@ impl Part for Metadata {
         self.quorum.on_opened(conn)
     }
 
-    fn on_closed(&mut self, conn: ConnId, cx: &mut Cx<'_>) -> Result<bool, Halt> {
-        Ok(self.quorum.on_closed(cx.io.now, conn, cx.io.out))
+    fn on_closed(&mut self, conn: ConnId, cx: &mut Cx<'_>) -> bool {
+        self.quorum.on_closed(cx.io.now, conn, cx.io.out)
     }
 
     fn on_response(

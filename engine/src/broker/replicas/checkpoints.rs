@@ -2,37 +2,37 @@
 //! `ReplicaManager.checkpointHighWatermarks`).
 
 use super::{Partition, Partitions};
-use crate::broker::context::{Cx, disk_failed};
+use crate::broker::context::Cx;
+use crate::ids::TopicPartition;
 use crate::log::checkpoint::{self, LOG_START_OFFSETS, RECOVERY_POINTS, REPLICATION_OFFSETS};
+use crate::log::clean_shutdown;
 use crate::timer::{BrokerTimer, ReplicaTimer, Timer};
-use machine::{Halt, Span};
+use machine::Span;
 
 impl Partitions {
     /// Writes the high watermarks.
-    pub(super) fn checkpoint_high_watermarks(&mut self, cx: &mut Cx<'_>) -> Result<(), Halt> {
-        self.checkpoint(REPLICATION_OFFSETS, Partition::high_watermark, cx)
+    pub(super) fn checkpoint_high_watermarks(&mut self, cx: &mut Cx<'_>) {
+        self.checkpoint(REPLICATION_OFFSETS, Partition::high_watermark, cx);
     }
 
     /// Writes the recovery points, and where logs start.
-    pub(in crate::broker) fn checkpoint_recovery_points(
-        &mut self,
-        cx: &mut Cx<'_>,
-    ) -> Result<(), Halt> {
-        self.checkpoint(RECOVERY_POINTS, |partition| partition.log().recovery_point(), cx)?;
-        self.checkpoint(LOG_START_OFFSETS, |partition| partition.log().log_start(), cx)
+    pub(in crate::broker) fn checkpoint_recovery_points(&mut self, cx: &mut Cx<'_>) {
+        self.checkpoint(RECOVERY_POINTS, |partition| partition.log().recovery_point(), cx);
+        self.checkpoint(LOG_START_OFFSETS, |partition| partition.log().log_start(), cx);
     }
 
-    fn checkpoint(
-        &self,
-        file: &str,
-        offset: impl Fn(&Partition) -> i64,
-        cx: &mut Cx<'_>,
-    ) -> Result<(), Halt> {
-        let lines = self
-            .hosted
-            .iter()
-            .map(|(id, partition)| (partition.topic(), id.partition as u32, offset(partition)));
-        checkpoint::write(cx.io.disk, file, lines).map_err(disk_failed)
+    /// Writes a checkpoint file in each directory.
+    fn checkpoint(&mut self, file: &str, offset: impl Fn(&Partition) -> i64, cx: &mut Cx<'_>) {
+        for index in self.dirs.online().collect::<Vec<_>>() {
+            let in_dir = |p: &&Partition| self.dirs.of_log(p.log().dir()) == Some(index);
+            let lines = self.hosted.iter().filter(|(_, partition)| in_dir(partition));
+            let lines = lines
+                .map(|(id, partition)| (partition.topic(), id.partition as u32, offset(partition)));
+            let path = self.dirs.join(index, file);
+            if let Err(error) = checkpoint::write(cx.io.disk, &path, lines) {
+                self.dirs.failed(index, &error, cx);
+            }
+        }
     }
 
     /// Proposes ISRs without the followers that lag.
@@ -49,8 +49,45 @@ impl Partitions {
     }
 
     /// Fsyncs the logs for which `flush.ms` has passed.
-    pub(super) fn flush_old_logs(&mut self, cx: &mut Cx<'_>) -> Result<(), Halt> {
-        self.hosted.values_mut().try_for_each(|partition| partition.flush_if_old(&mut cx.io))
+    pub(super) fn flush_old_logs(&mut self, cx: &mut Cx<'_>) {
+        let mut failed = Vec::new();
+        for (id, partition) in &mut self.hosted {
+            if let Err(error) = partition.flush_if_old(&mut cx.io) {
+                failed.push((*id, error));
+            }
+        }
+        for (id, error) in failed {
+            self.storage_failed(id, error, cx);
+        }
+    }
+
+    /// Fsyncs the full segments of a log.
+    pub(super) fn flush_rolled(&mut self, id: TopicPartition, cx: &mut Cx<'_>) {
+        let flushed = self.hosted.get_mut(&id).map(|partition| partition.flush_rolled(&mut cx.io));
+        if let Some(Err(error)) = flushed {
+            self.storage_failed(id, error, cx);
+        }
+    }
+
+    /// Fsyncs and closes all logs for good, writes down what the next start needs, and marks the
+    /// directories in which that succeeded. The mark comes last: what it vouches for has to be on
+    /// disk.
+    pub(super) fn close(&mut self, cx: &mut Cx<'_>) {
+        let mut failed = Vec::new();
+        for (id, partition) in &mut self.hosted {
+            if let Err(error) = partition.close(&mut cx.io) {
+                failed.push((*id, error));
+            }
+        }
+        for (id, error) in failed {
+            self.storage_failed(id, error, cx);
+        }
+        self.checkpoint_recovery_points(cx);
+        self.checkpoint_high_watermarks(cx);
+        for path in self.dirs.markable() {
+            // A directory without its mark is recovered at the next start, and that is all.
+            let _ = clean_shutdown::write(cx.io.disk, path, cx.context.broker_epoch);
+        }
     }
 }
 

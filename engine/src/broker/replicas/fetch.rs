@@ -89,11 +89,19 @@ impl Partitions {
             };
             let Some(partition) = self.hosted.get_mut(&read.partition) else {
                 urgent = true;
-                answers.push(refused_fetch(read, cx.context.error_of_unhosted(read.partition)));
+                answers.push(refused_fetch(read, self.error_of(read.partition, cx)));
                 continue;
             };
-            let fetched =
-                partition.fetch(reader, read, limits, is_first, cx.context, &mut cx.io)?;
+            let fetched = partition.fetch(reader, read, limits, is_first, cx.context, &mut cx.io);
+            let fetched = match fetched {
+                Ok(fetched) => fetched,
+                Err(error) => {
+                    urgent = true;
+                    answers
+                        .push(refused_fetch(read, self.storage_failed(read.partition, error, cx)));
+                    continue;
+                }
+            };
             bytes += fetched.answer.records.size();
             urgent |= !fetched.answer.error.is_none() || fetched.answer.diverging_epoch.is_some();
             if fetched.changes != Changes::default() {
@@ -200,9 +208,13 @@ impl Partitions {
             partitions.push(match self.hosted.get(&listed.partition) {
                 Some(partition) => {
                     let isolation = request.isolation;
-                    partition.list_offset(listed, isolation, is_follower, cx.context, &mut cx.io)?
+                    partition
+                        .list_offset(listed, isolation, is_follower, cx.context, &mut cx.io)
+                        .unwrap_or_else(|error| {
+                            refused_list(listed, self.storage_failed(listed.partition, error, cx))
+                        })
                 }
-                None => refused_list(listed, cx.context.error_of_unhosted(listed.partition)),
+                None => refused_list(listed, self.error_of(listed.partition, cx)),
             });
         }
         Ok(Served::Response(ListOffsetsResponse { partitions }.into()))
@@ -217,7 +229,7 @@ impl Partitions {
         let results = request.partitions.iter().map(|asked| {
             let end = match self.hosted.get(&asked.partition) {
                 Some(partition) => partition.end_offset_for(asked, cx.context, &mut cx.io),
-                None => Err(cx.context.error_of_unhosted(asked.partition)),
+                None => Err(self.error_of(asked.partition, cx)),
             };
             OffsetForLeaderEpochResult {
                 partition: asked.partition,

@@ -8,7 +8,7 @@
 use super::Partitions;
 
 use super::partition::{AppendError, Changes, Partition};
-use crate::broker::context::{Context, Cx};
+use crate::broker::context::{Context, Cx, StorageError};
 use crate::error::ErrorCode;
 use crate::fact::Fact;
 use crate::ids::{BrokerId, LeaderEpoch, Offset, TopicPartition, peer};
@@ -268,7 +268,16 @@ impl Fetchers {
             cx.io.out.observe(Fact::Reached(Reach::FetchOutdated));
             return Ok(());
         }
-        match apply(partition, state, answer, cx)? {
+        let applied = match apply(partition, state, answer, cx) {
+            Ok(applied) => applied,
+            Err(error) => {
+                // Its directory is on its way offline.
+                fetcher.partitions.remove(&id);
+                partitions.storage_failed(id, error, cx);
+                return Ok(());
+            }
+        };
+        match applied {
             Applied::Done(changes) => partitions.react(id, changes, cx)?,
             Applied::BackOff => {
                 state.back_off(cx.io.now.mono + cx.context.config.replica_fetch_backoff);
@@ -328,7 +337,7 @@ fn apply(
     state: &mut FetchState,
     answer: &FetchedPartition,
     cx: &mut Cx<'_>,
-) -> Result<Applied, Halt> {
+) -> Result<Applied, StorageError> {
     match answer.error {
         ErrorCode::None => {}
         ErrorCode::OffsetOutOfRange => return Ok(Applied::LookUp),

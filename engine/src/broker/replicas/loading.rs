@@ -1,11 +1,12 @@
 //! The logs at a start, and new ones (`LogManager.loadLogs`, `getOrCreateLog`).
 
+use super::log_dirs::DirIndex;
 use super::partition::log_config;
-use super::{Partition, Partitions, Replicas};
-use crate::broker::context::{Cx, Io, disk_failed, log_dir_failed};
+use super::{Partition, Partitions};
+use crate::broker::context::{Cx, Io, StorageError, log_dir_failed};
 use crate::config::TopicConfig;
 use crate::fact::Fact;
-use crate::ids::{TopicId, TopicPartition};
+use crate::ids::{DirectoryId, TopicId, TopicPartition};
 use crate::log::checkpoint::{
     self, LOG_START_OFFSETS, Offsets, RECOVERY_POINTS, REPLICATION_OFFSETS,
 };
@@ -13,33 +14,45 @@ use crate::log::{Log, clean_shutdown, partition_metadata};
 use crate::raft;
 use machine::Halt;
 
-/// The log directory: the top of the disk.
-pub(in crate::broker) const LOG_DIR: &str = "";
 /// What the directory of a log ends with that was set aside.
 pub(super) const STRAY: &str = "-stray";
 
-impl Replicas {
-    /// Loads all logs, with the first metadata of this life. The mark of a clean shutdown is taken
-    /// away before: if loading fails half way, the next start must not believe it.
+impl Partitions {
+    /// Loads all logs, with the first metadata of this life. A directory that fails meanwhile is
+    /// offline, with all that is in it.
     pub(super) fn load(&mut self, cx: &mut Cx<'_>) -> Result<(), Halt> {
+        for index in self.dirs.online().collect::<Vec<_>>() {
+            match self.load_dir(index, cx) {
+                Ok(()) => self.dirs.set_loaded(index),
+                Err(error) => self.dirs.failed(index, &error, cx),
+            }
+        }
+        Ok(())
+    }
+
+    /// Loads the logs of a directory. The mark of a clean shutdown is taken away before: if
+    /// loading fails half way, the next start must not believe it.
+    fn load_dir(&mut self, index: DirIndex, cx: &mut Cx<'_>) -> Result<(), StorageError> {
         let (image, io) = (&cx.context.image, &mut cx.io);
+        let at = |name: &str| self.dirs.join(index, name);
         let found = Found {
-            clean: clean_shutdown::take(io.disk, LOG_DIR).map_err(disk_failed)?,
-            recovery_points: checkpoint::read(io.disk, RECOVERY_POINTS).map_err(disk_failed)?,
-            high_watermarks: checkpoint::read(io.disk, REPLICATION_OFFSETS).map_err(disk_failed)?,
-            log_starts: checkpoint::read(io.disk, LOG_START_OFFSETS).map_err(disk_failed)?,
+            clean: clean_shutdown::take(io.disk, self.dirs.path(index))?,
+            recovery_points: checkpoint::read(io.disk, &at(RECOVERY_POINTS))?,
+            high_watermarks: checkpoint::read(io.disk, &at(REPLICATION_OFFSETS))?,
+            log_starts: checkpoint::read(io.disk, &at(LOG_START_OFFSETS))?,
         };
-        for dir in io.disk.list(LOG_DIR).map_err(disk_failed)? {
-            let Some((topic, index)) = topic_and_index(&dir) else { continue };
-            let Some(id) = partition_metadata::read(io.disk, &dir).map_err(disk_failed)? else {
+        for name in io.disk.list(self.dirs.path(index))? {
+            let Some((topic, partition)) = topic_and_index(&name) else { continue };
+            let dir = at(&name);
+            let Some(id) = partition_metadata::read(io.disk, &dir)? else {
                 // It was being created, and is empty.
-                io.disk.remove(&dir).map_err(disk_failed)?;
+                io.disk.remove(&dir)?;
                 continue;
             };
-            let id = TopicPartition::new(TopicId(id), index);
+            let id = TopicPartition::new(TopicId(id), partition);
             let config = image.topic_config(id.topic).unwrap_or(image.default_topic_config());
             let partition = found.open(&dir, topic, id, config, io)?;
-            self.partitions.hosted.insert(id, partition);
+            self.hosted.insert(id, partition);
         }
         Ok(())
     }
@@ -61,7 +74,7 @@ impl Found {
         id: TopicPartition,
         topic_config: &TopicConfig,
         io: &mut Io<'_>,
-    ) -> Result<Partition, Halt> {
+    ) -> Result<Partition, StorageError> {
         let key = (topic.to_owned(), id.partition as u32);
         let of = |offsets: &Offsets| offsets.get(&key).copied().unwrap_or(0);
         let (recovery_point, log_start) = (of(&self.recovery_points), of(&self.log_starts));
@@ -103,21 +116,61 @@ fn topic_and_index(dir: &str) -> Option<(&str, i32)> {
 }
 
 impl Partitions {
-    /// Makes an empty log for a partition that is new to this broker.
-    pub(super) fn create_replica(
-        &mut self,
-        id: TopicPartition,
-        cx: &mut Cx<'_>,
-    ) -> Result<(), Halt> {
-        let Some(topic) = cx.context.image.topic(id.topic) else { return Ok(()) };
-        let dir = format!("{}-{}", topic.name, id.partition);
-        let config = log_config(&topic.config);
-        let (log, _) = Log::open(&dir, &config, cx.io.disk, true, 0, cx.io.now.wall)
-            .map_err(log_dir_failed)?;
-        partition_metadata::write(cx.io.disk, &dir, id.topic.0).map_err(disk_failed)?;
-        let (name, config) = (topic.name.clone(), topic.config.clone());
-        let partition = Partition::new(id, name, log, 0, config, cx.io.now.mono);
-        self.hosted.insert(id, partition);
-        Ok(())
+    /// Makes an empty log for a partition that is new to this broker, in the directory that it is
+    /// assigned to, else in the one with the fewest logs. If the assigned directory is not online,
+    /// or not one of this broker's while some are offline, its log may be there already: then the
+    /// replica is offline (`Partition.createLogInAssignedDirectoryId`).
+    pub(super) fn create_replica(&mut self, id: TopicPartition, cx: &mut Cx<'_>) {
+        let image = &cx.context.image;
+        let (Some(topic), Some(state)) = (image.topic(id.topic), image.partition(id)) else {
+            return;
+        };
+        let assigned = state.directory(cx.context.id);
+        let found = self.dirs.with_id(assigned);
+        if found.is_none() && self.dirs.any_offline() && assigned != DirectoryId::UNASSIGNED {
+            self.offline.insert(id);
+            return;
+        }
+        let Some(index) = found.or_else(|| self.emptiest_dir()) else { return };
+        let dir = self.dirs.join(index, &format!("{}-{}", topic.name, id.partition));
+        match create(&dir, id, &topic.config, &mut cx.io) {
+            Ok(log) => {
+                let (name, config) = (topic.name.clone(), topic.config.clone());
+                let partition = Partition::new(id, name, log, 0, config, cx.io.now.mono);
+                self.hosted.insert(id, partition);
+            }
+            Err(error) => {
+                self.offline.insert(id);
+                self.dirs.failed(index, &error, cx);
+            }
+        }
     }
+
+    /// The directory with the fewest logs (`LogManager.nextLogDirs`).
+    fn emptiest_dir(&self) -> Option<DirIndex> {
+        let logs = |index: &DirIndex| {
+            let of = |p: &&Partition| self.dirs.of_log(p.log().dir()) == Some(*index);
+            self.hosted.values().filter(of).count()
+        };
+        self.dirs.online().min_by_key(logs)
+    }
+
+    /// The directory of a replica that is hosted here.
+    pub(super) fn directory_of(&self, id: TopicPartition) -> Option<DirectoryId> {
+        let partition = self.hosted.get(&id)?;
+        Some(self.dirs.id(self.dirs.of_log(partition.log().dir())?))
+    }
+}
+
+fn create(
+    dir: &str,
+    id: TopicPartition,
+    config: &TopicConfig,
+    io: &mut Io<'_>,
+) -> Result<Log, StorageError> {
+    let config = log_config(config);
+    let (log, _) =
+        Log::open(dir, &config, io.disk, true, 0, io.now.wall).map_err(log_dir_failed)?;
+    partition_metadata::write(io.disk, dir, id.topic.0)?;
+    Ok(log)
 }

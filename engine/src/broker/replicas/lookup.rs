@@ -73,12 +73,21 @@ impl Fetchers {
                 self.ask_offset(leader, asked, cx);
                 return Ok(());
             }
-            let changes = if timestamp == LATEST_TIMESTAMP {
-                partition.truncate_beyond_leader(answer.offset, &mut cx.io)?
+            let changed = if timestamp == LATEST_TIMESTAMP {
+                partition.truncate_beyond_leader(answer.offset, &mut cx.io)
             } else if answer.offset > log_end {
-                partition.start_anew(answer.offset, &mut cx.io)?
+                partition.start_anew(answer.offset, &mut cx.io)
             } else {
-                Changes::default()
+                Ok(Changes::default())
+            };
+            let changes = match changed {
+                Ok(changes) => changes,
+                Err(error) => {
+                    fetcher.partitions.remove(&id);
+                    partitions.storage_failed(id, error, cx);
+                    self.fetch_from(leader, cx);
+                    return Ok(());
+                }
             };
             state.update(partition);
             partitions.react(id, changes, cx)?;

@@ -8,6 +8,7 @@
 //! | `fetcher.rs`, `lookup.rs` | following leaders |
 //! | `publish.rs` | leading and following as the metadata says |
 //! | `loading.rs`, `checkpoints.rs` | logs at a start, what is written beside them, periodic work |
+//! | `log_dirs.rs`, `offline.rs` | the log directories, and what becomes of one that fails |
 //!
 //! [`Partitions`] are the replicas with their ISR proposals; [`Fetchers`] follow leaders and hand
 //! what they fetch to the partitions. [`Replicas`] is both, and the only part that the broker
@@ -18,13 +19,15 @@ mod checkpoints;
 mod fetch;
 mod fetcher;
 mod loading;
+mod log_dirs;
 mod lookup;
+mod offline;
 mod partition;
 mod produce;
 mod publish;
 mod waiting;
 
-pub(super) use loading::LOG_DIR;
+pub(super) use log_dirs::{DirIndex, LogDirs};
 pub(super) use partition::Partition;
 #[cfg(test)]
 pub(super) use partition::{FetchLimits, Reader};
@@ -40,7 +43,7 @@ use alter_partition::AlterPartitions;
 use fetcher::Fetchers;
 use machine::{ConnId, Halt, Span};
 use partition::Changes;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// The replicas, and those who fetch for them.
 #[derive(Clone, Debug)]
@@ -52,7 +55,11 @@ pub(super) struct Replicas {
 /// The replicas.
 #[derive(Clone, Debug)]
 pub(super) struct Partitions {
+    /// Those that are online.
     pub(super) hosted: BTreeMap<TopicPartition, Partition>,
+    /// Those in a log directory that has failed.
+    offline: BTreeSet<TopicPartition>,
+    pub(super) dirs: LogDirs,
     alterations: AlterPartitions,
     /// Kept for its capacity.
     woken: Vec<ConnId>,
@@ -60,10 +67,15 @@ pub(super) struct Partitions {
 
 impl Replicas {
     /// No replicas: logs are loaded with the first metadata.
-    pub(super) fn new(setup_timeout: Span) -> Self {
-        let alterations = AlterPartitions::new(setup_timeout);
+    pub(super) fn new(dirs: LogDirs, setup_timeout: Span) -> Self {
         Self {
-            partitions: Partitions { hosted: BTreeMap::new(), alterations, woken: Vec::new() },
+            partitions: Partitions {
+                hosted: BTreeMap::new(),
+                offline: BTreeSet::new(),
+                dirs,
+                alterations: AlterPartitions::new(setup_timeout),
+                woken: Vec::new(),
+            },
             fetchers: Fetchers::new(setup_timeout),
         }
     }
@@ -79,34 +91,29 @@ impl Replicas {
     }
 
     /// A timer of the replicas is due.
-    pub(super) fn on_timer(&mut self, timer: ReplicaTimer, cx: &mut Cx<'_>) -> Result<(), Halt> {
+    pub(super) fn on_timer(&mut self, timer: ReplicaTimer, cx: &mut Cx<'_>) {
         let Self { partitions, fetchers } = self;
         match timer {
             ReplicaTimer::AlterPartition => partitions.alterations.send(cx),
             ReplicaTimer::Fetch(leader) => fetchers.fetch_from(leader, cx),
-            ReplicaTimer::FlushRolled(id) => {
-                if let Some(partition) = partitions.hosted.get_mut(&id) {
-                    partition.flush_rolled(&mut cx.io)?;
-                }
-            }
+            ReplicaTimer::FlushRolled(id) => partitions.flush_rolled(id, cx),
             ReplicaTimer::IsrShrink => {
                 partitions.shrink_isrs(cx);
                 checkpoints::again(timer, cx);
             }
             ReplicaTimer::HighWatermarkCheckpoint => {
                 checkpoints::again(timer, cx);
-                partitions.checkpoint_high_watermarks(cx)?;
+                partitions.checkpoint_high_watermarks(cx);
             }
             ReplicaTimer::RecoveryPointCheckpoint => {
                 checkpoints::again(timer, cx);
-                partitions.checkpoint_recovery_points(cx)?;
+                partitions.checkpoint_recovery_points(cx);
             }
             ReplicaTimer::Flush => {
                 checkpoints::again(timer, cx);
-                partitions.flush_old_logs(cx)?;
+                partitions.flush_old_logs(cx);
             }
         }
-        Ok(())
     }
 }
 
@@ -116,13 +123,13 @@ impl Part for Replicas {
             || self.partitions.alterations.channel.on_opened(conn)
     }
 
-    fn on_closed(&mut self, conn: ConnId, cx: &mut Cx<'_>) -> Result<bool, Halt> {
+    fn on_closed(&mut self, conn: ConnId, cx: &mut Cx<'_>) -> bool {
         let now = cx.io.now.mono;
         if let Some(failed) = self.fetchers.channels.on_closed(now, conn) {
             self.fetchers.on_failed(failed.peer.node, &failed.failed, cx);
-            return Ok(true);
+            return true;
         }
-        Ok(self.partitions.alterations.channel.on_closed(conn, cx))
+        self.partitions.alterations.channel.on_closed(conn, cx)
     }
 
     fn on_response(
@@ -184,7 +191,7 @@ impl Partitions {
     /// Does what waits for a change of a replica.
     fn react(&mut self, id: TopicPartition, changes: Changes, cx: &mut Cx<'_>) -> Result<(), Halt> {
         if changes.truncated {
-            self.checkpoint_recovery_points(cx)?;
+            self.checkpoint_recovery_points(cx);
         }
         if changes.rolled {
             let timer = BrokerTimer::Replica(ReplicaTimer::FlushRolled(id));

@@ -86,10 +86,10 @@ impl Partitions {
         let id = request.partition;
         let appended = match self.hosted.get_mut(&id) {
             _ if !(-1..=1).contains(&acks) => Err(ErrorCode::InvalidRequiredAcks),
-            Some(partition) => {
-                partition.append_as_leader(&request.records, acks, cx.context, &mut cx.io)?
-            }
-            None => Err(cx.context.error_of_unhosted(id)),
+            Some(partition) => partition
+                .append_as_leader(&request.records, acks, cx.context, &mut cx.io)
+                .unwrap_or_else(|error| Err(self.storage_failed(id, error, cx))),
+            None => Err(self.error_of(id, cx)),
         };
         let mut batch = Batch {
             answer: ProducedPartition {
@@ -151,6 +151,9 @@ impl Partitions {
             let required = batch.last_offset + 1;
             let outcome = match partition {
                 Some(partition) => partition.outcome_of_produce(required, cx.context, &mut cx.io),
+                None if self.offline.contains(&batch.answer.partition) => {
+                    Some(ErrorCode::KafkaStorageError)
+                }
                 None => Some(ErrorCode::NotLeaderOrFollower),
             };
             match outcome {

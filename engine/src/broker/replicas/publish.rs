@@ -1,9 +1,9 @@
 //! Leading and following as the metadata says (`ReplicaManager.applyDelta`).
 
 use super::fetcher::FetchState;
-use super::{Replicas, checkpoints};
-use crate::broker::context::{Cx, disk_failed};
-use crate::ids::{BrokerId, Offset, TopicPartition};
+use super::{Partitions, Replicas, checkpoints};
+use crate::broker::context::Cx;
+use crate::ids::{BrokerId, DirectoryId, Offset, TopicPartition};
 use crate::metadata::{ImageDelta, MetadataRecord, PartitionChange, PartitionRecord};
 use machine::Halt;
 use std::collections::BTreeSet;
@@ -30,7 +30,7 @@ impl Replicas {
 
     /// Loads the logs and does what the whole image says, for the first time in this life.
     pub(in crate::broker) fn publish_first(&mut self, cx: &mut Cx<'_>) -> Result<(), Halt> {
-        self.load(cx)?;
+        self.partitions.load(cx)?;
         checkpoints::start(cx);
         let image = &cx.context.image;
         let own = cx.context.id;
@@ -41,19 +41,20 @@ impl Replicas {
             self.partitions.hosted.keys().filter(|id| !is_replica(id)).copied().collect();
         let hosted: BTreeSet<_> = image.partitions().map(|(id, _)| id).filter(is_replica).collect();
         for id in stray {
-            self.set_aside(id, cx)?;
+            self.set_aside(id, cx);
         }
         self.publish_partitions(&hosted, cx)
     }
 
     /// Sets aside the log of a partition that this broker is no replica of any more.
-    fn set_aside(&mut self, id: TopicPartition, cx: &mut Cx<'_>) -> Result<(), Halt> {
-        if let Some(partition) = self.partitions.hosted.remove(&id) {
-            let dir = partition.log().dir();
-            let aside = format!("{dir}.{}{}", id.topic, super::loading::STRAY);
-            cx.io.disk.rename(dir, &aside).map_err(disk_failed)?;
+    fn set_aside(&mut self, id: TopicPartition, cx: &mut Cx<'_>) {
+        let Some(partition) = self.partitions.hosted.get(&id) else { return };
+        let dir = partition.log().dir();
+        let aside = format!("{dir}.{}{}", id.topic, super::loading::STRAY);
+        if let Err(error) = cx.io.disk.rename(dir, &aside) {
+            self.partitions.storage_failed(id, error.into(), cx);
         }
-        Ok(())
+        self.partitions.hosted.remove(&id);
     }
 
     /// Does what has changed in the image.
@@ -127,14 +128,21 @@ impl Replicas {
             self.stop_replica(id, cx)?;
             return Ok(None);
         }
-        if !self.partitions.hosted.contains_key(&id) {
-            self.partitions.create_replica(id, cx)?;
+        if !self.partitions.hosted.contains_key(&id) && !self.partitions.offline.contains(&id) {
+            self.partitions.create_replica(id, cx);
         }
         let Some(partition) = self.partitions.hosted.get_mut(&id) else { return Ok(None) };
         if state.leader == Some(own) {
             let before = partition.leader_epoch();
-            let changes = partition.become_leader(&state, cx.context, &mut cx.io)?;
+            let led = partition.become_leader(&state, cx.context, &mut cx.io);
             let is_new_epoch = partition.leader_epoch() > before;
+            let changes = match led {
+                Ok(changes) => changes,
+                Err(error) => {
+                    self.partitions.storage_failed(id, error, cx);
+                    return Ok(None);
+                }
+            };
             self.fetchers.remove(id);
             self.partitions.react(id, changes, cx)?;
             if is_new_epoch {
@@ -165,7 +173,13 @@ impl Replicas {
         cx: &mut Cx<'_>,
     ) -> Result<Option<BrokerId>, Halt> {
         let Some(partition) = self.partitions.hosted.get_mut(&id) else { return Ok(None) };
-        let changes = partition.start_following(cx.context, &mut cx.io)?;
+        let changes = match partition.start_following(cx.context, &mut cx.io) {
+            Ok(changes) => changes,
+            Err(error) => {
+                self.partitions.storage_failed(id, error, cx);
+                return Ok(None);
+            }
+        };
         let state = FetchState::new(partition);
         self.partitions.react(id, changes, cx)?;
         self.fetchers.by_leader.entry(leader).or_default().partitions.insert(id, state);
@@ -175,27 +189,46 @@ impl Replicas {
     /// This broker is no replica any more, or the topic is gone.
     fn stop_replica(&mut self, id: TopicPartition, cx: &mut Cx<'_>) -> Result<(), Halt> {
         self.fetchers.remove(id);
-        let Some(partition) = self.partitions.hosted.remove(&id) else { return Ok(()) };
-        cx.io.disk.remove(partition.log().dir()).map_err(disk_failed)?;
+        self.partitions.offline.remove(&id);
+        let Some(partition) = self.partitions.hosted.get(&id) else { return Ok(()) };
+        if let Err(error) = cx.io.disk.remove(partition.log().dir()) {
+            self.partitions.storage_failed(id, error.into(), cx);
+        }
+        self.partitions.remove(id, cx)
+    }
+
+    /// The replicas among `ids` that are in another directory than the metadata says, and where
+    /// they are (`ReplicaManager.maybeUpdateTopicAssignment`).
+    pub(in crate::broker) fn misplaced(
+        &self,
+        ids: impl Iterator<Item = TopicPartition>,
+        cx: &Cx<'_>,
+    ) -> Vec<(TopicPartition, DirectoryId)> {
+        let assigned = |id| Some(cx.context.image.partition(id)?.directory(cx.context.id));
+        let placed = ids.filter_map(|id| Some((id, self.partitions.directory_of(id)?)));
+        placed.filter(|(id, actual)| assigned(*id) != Some(*actual)).collect()
+    }
+
+    /// Closes all logs for good.
+    pub(in crate::broker) fn close(&mut self, cx: &mut Cx<'_>) {
+        self.partitions.close(cx);
+    }
+}
+
+impl Partitions {
+    /// Forgets a replica. Requests that wait for it are answered.
+    pub(super) fn remove(&mut self, id: TopicPartition, cx: &mut Cx<'_>) -> Result<(), Halt> {
+        let Some(partition) = self.hosted.remove(&id) else { return Ok(()) };
         let mut waiting = partition.waiting;
         let mut woken = Vec::new();
         while let Some(conn) = waiting.pop_produce(Offset::MAX) {
-            self.partitions.complete_produce(conn, cx);
+            self.complete_produce(conn, cx);
         }
         waiting.take_followers(&mut woken);
         waiting.take_consumers(&mut woken);
         for conn in woken {
-            self.partitions.wake_fetch(conn, id, cx)?;
+            self.wake_fetch(conn, id, cx)?;
         }
         Ok(())
-    }
-
-    /// Fsyncs and closes all logs for good, and writes down what the next start needs.
-    pub(in crate::broker) fn close(&mut self, cx: &mut Cx<'_>) -> Result<(), Halt> {
-        for partition in self.partitions.hosted.values_mut() {
-            partition.close(&mut cx.io)?;
-        }
-        self.partitions.checkpoint_recovery_points(cx)?;
-        self.partitions.checkpoint_high_watermarks(cx)
     }
 }

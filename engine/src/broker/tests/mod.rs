@@ -1,6 +1,7 @@
 //! Brokers among brokers, with a controller and a client.
 
 mod cluster;
+mod disks;
 mod forward;
 mod life;
 
@@ -306,7 +307,7 @@ fn a_broker_whose_disk_fails_ends() {
     let producer = cluster.connect(1);
     cluster.produce(producer, orders, -1);
     cluster.until(|cluster| cluster.halts.contains_key(&1));
-    assert!(matches!(&cluster.halts[&1], Halt::Failed(why) if why.contains("log directory")));
+    assert!(matches!(&cluster.halts[&1], Halt::Failed(_)), "{:?}", cluster.halts[&1]);
     cluster.until(|cluster| cluster.leads(2, orders));
 }
 

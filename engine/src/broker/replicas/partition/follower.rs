@@ -1,7 +1,7 @@
 //! Following: from where, appending, cutting what the leader does not have (`Partition.makeFollower`,
 //! `ReplicaFetcherThread`, `AbstractFetcherThread`; KIP-101, KIP-279, KIP-595).
 
-use super::{Changes, Context, Io, Partition, Role, log_dir_failed};
+use super::{Changes, Context, Io, Partition, Role, StorageError, log_dir_failed};
 use crate::error::ErrorCode;
 use crate::fact::{Fact, Truncation};
 use crate::ids::{LeaderEpoch, Offset};
@@ -13,7 +13,6 @@ use crate::record::Batch;
 use crate::rules::fencing::FetchedBatch;
 use crate::rules::high_watermark::Follower;
 use crate::rules::truncation::{Divergence, Start};
-use machine::Halt;
 
 /// Why a fetched batch was not appended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -55,7 +54,7 @@ impl Partition {
         &mut self,
         context: &Context,
         io: &mut Io<'_>,
-    ) -> Result<Changes, Halt> {
+    ) -> Result<Changes, StorageError> {
         let start = Start {
             log_end: self.log.end_offset(),
             high_watermark: self.high_watermark,
@@ -77,7 +76,7 @@ impl Partition {
         fetched_epoch: LeaderEpoch,
         context: &Context,
         io: &mut Io<'_>,
-    ) -> Result<Result<Changes, AppendError>, Halt> {
+    ) -> Result<Result<Changes, AppendError>, StorageError> {
         let mut changes = Changes::default();
         for batch in &fetched.records.0 {
             let Ok(view) = Batch::new(batch) else {
@@ -108,7 +107,7 @@ impl Partition {
     }
 
     /// What is wrong with a batch that the log did not take, unless the log has failed.
-    fn not_appended(&self, error: LogError) -> Result<AppendError, Halt> {
+    fn not_appended(&self, error: LogError) -> Result<AppendError, StorageError> {
         match error {
             LogError::OutOfOrder { .. } if !self.log.is_offline() => {
                 Ok(AppendError(ErrorCode::OffsetOutOfRange))
@@ -138,7 +137,11 @@ impl Partition {
     }
 
     /// A leader's log start counts only as far as the own log reaches (KAFKA-7104).
-    fn follow_log_start(&mut self, leader_start: Offset, io: &mut Io<'_>) -> Result<(), Halt> {
+    fn follow_log_start(
+        &mut self,
+        leader_start: Offset,
+        io: &mut Io<'_>,
+    ) -> Result<(), StorageError> {
         if leader_start > self.log.log_start() && leader_start <= self.high_watermark {
             self.log.advance_log_start(leader_start, io.disk).map_err(log_dir_failed)?;
         }
@@ -152,7 +155,7 @@ impl Partition {
         leader: EpochEndOffset,
         context: &Context,
         io: &mut Io<'_>,
-    ) -> Result<Changes, Halt> {
+    ) -> Result<Changes, StorageError> {
         let divergence = Divergence {
             leader,
             own: self.log.end_offset_for(leader.epoch),
@@ -175,7 +178,7 @@ impl Partition {
         &mut self,
         leader_end: Offset,
         io: &mut Io<'_>,
-    ) -> Result<Changes, Halt> {
+    ) -> Result<Changes, StorageError> {
         self.cut(leader_end.max(0), Truncation::BeyondLeader, io)
     }
 
@@ -185,7 +188,7 @@ impl Partition {
         &mut self,
         leader_start: Offset,
         io: &mut Io<'_>,
-    ) -> Result<Changes, Halt> {
+    ) -> Result<Changes, StorageError> {
         self.cut(leader_start, Truncation::BehindLeader, io)
     }
 }

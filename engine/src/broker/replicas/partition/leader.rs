@@ -3,7 +3,7 @@
 
 use super::isr::Isr;
 use super::remote::RemoteReplica;
-use super::{Changes, Context, Io, Leader, Partition, Role, log_dir_failed};
+use super::{Changes, Context, Io, Leader, Partition, Role, StorageError, log_dir_failed};
 use crate::error::ErrorCode;
 use crate::fact::Fact;
 use crate::ids::Offset;
@@ -14,7 +14,6 @@ use crate::record::{Limits, validate_produce};
 use crate::rules::high_watermark::Replica;
 use crate::rules::leadership::NewEpoch;
 use bytes::Bytes;
-use machine::Halt;
 
 /// A batch that a leader has appended.
 #[derive(Clone, Copy, Debug)]
@@ -31,7 +30,7 @@ impl Partition {
         state: &PartitionRegistration,
         context: &Context,
         io: &mut Io<'_>,
-    ) -> Result<Changes, Halt> {
+    ) -> Result<Changes, StorageError> {
         if self.is_outdated(state) {
             io.out.observe(Fact::Reached(Reach::MetadataOutdated));
             return Ok(Changes::default());
@@ -104,7 +103,7 @@ impl Partition {
         acks: i16,
         context: &Context,
         io: &mut Io<'_>,
-    ) -> Result<Result<Appended, ErrorCode>, Halt> {
+    ) -> Result<Result<Appended, ErrorCode>, StorageError> {
         let Role::Leader(leader) = &self.role else {
             return Ok(Err(ErrorCode::NotLeaderOrFollower));
         };
@@ -134,7 +133,7 @@ impl Partition {
     }
 
     /// What a producer is told of a log that did not take its batch, unless the log has failed.
-    fn refusal(&self, error: LogError) -> Result<ErrorCode, Halt> {
+    fn refusal(&self, error: LogError) -> Result<ErrorCode, StorageError> {
         match error {
             LogError::RecordListTooLarge if !self.log.is_offline() => {
                 Ok(ErrorCode::RecordListTooLarge)

@@ -29,7 +29,7 @@ pub(in crate::broker) use offsets::refused_list;
 pub(in crate::broker) use read::{FetchLimits, Reader, refused_fetch};
 
 use super::waiting::Waiting;
-use crate::broker::context::{Context, Io, log_dir_failed};
+use crate::broker::context::{Context, Io, StorageError, log_dir_failed};
 use crate::config::TopicConfig;
 use crate::fact::{Fact, Truncation};
 use crate::ids::{BrokerId, LeaderEpoch, Offset, PartitionEpoch, TopicPartition};
@@ -39,7 +39,7 @@ use crate::protocol::LeaderIdAndEpoch;
 use crate::rules::high_watermark::effective_min_isr;
 use crate::rules::isr::Size;
 use isr::Isr;
-use machine::{Halt, Mono};
+use machine::Mono;
 use remote::RemoteReplica;
 
 /// A replica.
@@ -223,7 +223,12 @@ impl Partition {
     }
 
     /// Cuts the log, and the high watermark with it, and says so.
-    fn cut(&mut self, to: Offset, why: Truncation, io: &mut Io<'_>) -> Result<Changes, Halt> {
+    fn cut(
+        &mut self,
+        to: Offset,
+        why: Truncation,
+        io: &mut Io<'_>,
+    ) -> Result<Changes, StorageError> {
         let (from, high_watermark) = (self.log.end_offset(), self.high_watermark);
         let truncated = match why {
             Truncation::BehindLeader => {
@@ -265,12 +270,12 @@ impl Partition {
     }
 
     /// Fsyncs the segments that are full.
-    pub(in crate::broker) fn flush_rolled(&mut self, io: &mut Io<'_>) -> Result<(), Halt> {
+    pub(in crate::broker) fn flush_rolled(&mut self, io: &mut Io<'_>) -> Result<(), StorageError> {
         self.log.flush_pending(io.disk).map_err(log_dir_failed)
     }
 
     /// Fsyncs everything if the last time is at least `flush.ms` ago.
-    pub(in crate::broker) fn flush_if_old(&mut self, io: &mut Io<'_>) -> Result<(), Halt> {
+    pub(in crate::broker) fn flush_if_old(&mut self, io: &mut Io<'_>) -> Result<(), StorageError> {
         let old = io.now.mono.since(self.last_flush) >= self.config.flush_ms;
         if old && self.log.recovery_point() < self.log.end_offset() {
             self.last_flush = io.now.mono;
@@ -280,7 +285,7 @@ impl Partition {
     }
 
     /// Fsyncs and closes the log for good, at a clean shutdown.
-    pub(in crate::broker) fn close(&mut self, io: &mut Io<'_>) -> Result<(), Halt> {
+    pub(in crate::broker) fn close(&mut self, io: &mut Io<'_>) -> Result<(), StorageError> {
         self.log.close_cleanly(io.disk).map_err(log_dir_failed)
     }
 

@@ -1,7 +1,7 @@
 //! Offsets by time and ends of leader epochs (`Partition.fetchOffsetForTimestamp`,
 //! `lastOffsetForLeaderEpoch`; KIP-101, KIP-207).
 
-use super::{Context, Io, Partition, log_dir_failed};
+use super::{Context, Io, Partition, StorageError, log_dir_failed};
 use crate::error::ErrorCode;
 use crate::fact::Fact;
 use crate::ids::Offset;
@@ -11,7 +11,6 @@ use crate::protocol::{
 };
 use crate::reach::Reach;
 use crate::rules::read::Latest;
-use machine::Halt;
 
 impl Partition {
     /// Answers one partition of a ListOffsets.
@@ -22,7 +21,7 @@ impl Partition {
         is_follower: bool,
         context: &Context,
         io: &mut Io<'_>,
-    ) -> Result<ListedOffset, Halt> {
+    ) -> Result<ListedOffset, StorageError> {
         let nothing = refused_list(request, ErrorCode::None);
         if let Err(error) = self.check_leads(request.current_leader_epoch, context, io) {
             return Ok(ListedOffset { error, ..nothing });

@@ -3,7 +3,7 @@
 //! KIP-903).
 
 use super::remote::FollowerFetch;
-use super::{Changes, Context, Io, Partition, Role, log_dir_failed};
+use super::{Changes, Context, Io, Partition, Role, StorageError, log_dir_failed};
 use crate::error::ErrorCode;
 use crate::fact::Fact;
 use crate::ids::{BrokerId, LeaderEpoch, Offset};
@@ -15,7 +15,6 @@ use crate::reach::Reach;
 use crate::rules::fencing::{FetchingLife, LeaderEpochs};
 use crate::rules::read::{Answer, Position};
 use crate::rules::truncation::Fetched;
-use machine::Halt;
 
 /// Who reads.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -78,7 +77,7 @@ impl Partition {
         is_first: bool,
         context: &Context,
         io: &mut Io<'_>,
-    ) -> Result<FetchedFrom, Halt> {
+    ) -> Result<FetchedFrom, StorageError> {
         let leader_end = self.log.end_offset();
         let mut changes = Changes::default();
         let answer = match self.read(reader, request, limits, context, io)? {
@@ -123,7 +122,7 @@ impl Partition {
         limits: FetchLimits,
         context: &Context,
         io: &mut Io<'_>,
-    ) -> Result<Result<FetchedPartition, ErrorCode>, Halt> {
+    ) -> Result<Result<FetchedPartition, ErrorCode>, StorageError> {
         if let Err(error) = self.check_reader(reader, request, context, io) {
             return Ok(Err(error));
         }
@@ -211,7 +210,7 @@ impl Partition {
         limits: FetchLimits,
         context: &Context,
         io: &mut Io<'_>,
-    ) -> Result<Result<Records, ErrorCode>, Halt> {
+    ) -> Result<Result<Records, ErrorCode>, StorageError> {
         let bound = self.bound(reader);
         let position = Position {
             fetch_offset: request.fetch_offset,

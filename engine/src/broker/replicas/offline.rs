@@ -1,0 +1,67 @@
+//! Replicas in a log directory that has failed (`ReplicaManager.handleLogDirFailure`, KIP-112).
+
+use super::log_dirs::DirIndex;
+use super::{Partitions, Replicas};
+use crate::broker::context::{Cx, StorageError};
+use crate::error::ErrorCode;
+use crate::ids::{DirectoryId, TopicPartition};
+use machine::Halt;
+
+impl Partitions {
+    /// A call to the disk has failed for a replica: its directory is on its way offline. Returns
+    /// what a request for the replica is answered.
+    pub(super) fn storage_failed(
+        &mut self,
+        id: TopicPartition,
+        error: StorageError,
+        cx: &mut Cx<'_>,
+    ) -> ErrorCode {
+        let partition = self.hosted.get(&id);
+        if let Some(index) = partition.and_then(|p| self.dirs.of_log(p.log().dir())) {
+            self.dirs.failed(index, &error, cx);
+        }
+        ErrorCode::KafkaStorageError
+    }
+
+    /// The replicas in a directory.
+    pub(in crate::broker) fn in_dir(
+        &self,
+        index: DirIndex,
+    ) -> impl Iterator<Item = TopicPartition> {
+        let of = move |dir: &str| self.dirs.of_log(dir) == Some(index);
+        self.hosted.iter().filter(move |(_, p)| of(p.log().dir())).map(|(id, _)| *id)
+    }
+
+    /// Why a request for a partition that is not online here is refused.
+    pub(super) fn error_of(&self, id: TopicPartition, cx: &Cx<'_>) -> ErrorCode {
+        if self.offline.contains(&id) {
+            ErrorCode::KafkaStorageError
+        } else {
+            cx.context.error_of_unhosted(id)
+        }
+    }
+}
+
+impl Replicas {
+    /// Stops the replicas in a directory that has failed. They are neither led nor followed any
+    /// more, and what waits for them fails. Returns the directory's id, unless it was offline
+    /// before.
+    ///
+    /// # Errors
+    ///
+    /// If no directory is left.
+    pub(in crate::broker) fn take_offline(
+        &mut self,
+        index: DirIndex,
+        cx: &mut Cx<'_>,
+    ) -> Result<Option<DirectoryId>, Halt> {
+        let id = self.partitions.dirs.take_offline(index)?;
+        for partition in self.partitions.in_dir(index).collect::<Vec<_>>() {
+            self.fetchers.remove(partition);
+            self.partitions.offline.insert(partition);
+            self.partitions.remove(partition, cx)?;
+        }
+        self.fetchers.end_idle(cx);
+        Ok(id)
+    }
+}
