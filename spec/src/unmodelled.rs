@@ -62,7 +62,7 @@ const ABSENT: &[Absent] = &[
     Absent { names: &["segment.jitter.ms", "log.roll.jitter.*"], instead: "segments roll at `segment.ms` without jitter" },
     Absent { names: &["preallocate", "log.preallocate"], instead: "segment files grow as records are appended" },
     Absent { names: &["message.timestamp.type", "log.message.timestamp.type"], instead: "records keep the time that their producer gave them" },
-    Absent { names: &["log.dir", "num.replica.alter.log.dirs.threads"], instead: "a node has one disk here, and `log.dirs` names the log directories on it" },
+    Absent { names: &["log.dir", "num.replica.alter.log.dirs.threads"], instead: "`log.dirs` names the log directories of a node" },
     Absent { names: &["controlled.shutdown.enable"], instead: "a broker that is stopped in order always hands over its leaders first" },
     Absent { names: &["request.timeout.ms"], instead: "`controller.socket.timeout.ms` bounds what brokers ask of controllers" },
     Absent { names: &["default.api.timeout.ms"], instead: "calls of consumers and admin clients are repeated until they succeed" },

@@ -158,6 +158,11 @@ impl LogDirs {
     /// The most directories that a broker may have.
     pub const MAX: usize = 100;
 
+    /// The names, none if the top of the disk is the log directory.
+    pub fn named(&self) -> &[String] {
+        if *self == Self::default() { &[] } else { &self.0 }
+    }
+
     /// The paths, at least one and each of them once. The top of the disk is `""`.
     pub fn paths(&self) -> &[String] {
         &self.0

@@ -85,8 +85,13 @@ struct Builder<'a> {
 
 impl Builder<'_> {
     fn add(&mut self, node: NodeId, config: NodeConfig) {
+        self.add_with_disks(node, config, Vec::new());
+    }
+
+    /// Adds a node with a disk of its own for each of these directories.
+    fn add_with_disks(&mut self, node: NodeId, config: NodeConfig, directories: Vec<String>) {
         let host = host(&self.scenario.clocks, self.seed, node);
-        self.world.add_node(node, config, host);
+        self.world.add_node(node, config, HostConfig { directories, ..host });
     }
 
     fn add_servers(&mut self, index: usize) {
@@ -113,12 +118,13 @@ impl Builder<'_> {
                 rules: self.rules,
             };
             self.roster.servers.push(id(broker));
+            let directories = settings.config.log_dirs.named().to_vec();
             let config = NodeConfig::Broker(Box::new(settings));
             let config = match self.panics && id(broker) == NodeId::new(0, FIRST_BROKER) {
                 true => NodeConfig::Provoked(Box::new(config)),
                 false => config,
             };
-            self.add(id(broker), config);
+            self.add_with_disks(id(broker), config, directories);
         }
     }
 

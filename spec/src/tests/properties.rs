@@ -82,7 +82,7 @@ fn a_heartbeat_above_the_session_is_refused_with_both_values() {
 #[test]
 fn what_is_not_modelled_says_so() {
     for (setting, hint) in [
-        ("log.dir=/a", "one disk"),
+        ("log.dir=/a", "`log.dirs`"),
         ("default.api.timeout.ms=1000", "repeated"),
         ("compression.type=lz4", "not compressed"),
         ("log.flush.interval.messages=1", "`flush.messages` under `[clusters.topic]`"),
