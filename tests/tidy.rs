@@ -10,10 +10,10 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-/// No file is longer, and few are longer than [`USUAL`].
+/// No file is longer, and of so many only one is longer than [`USUAL`].
 const LONGEST: usize = 650;
 const USUAL: usize = 400;
-const FEW: usize = 12;
+const ONE_IN: usize = 20;
 /// The longest subject of a commit.
 const SUBJECT: usize = 72;
 /// The last commit before subjects were held to that.
@@ -22,18 +22,18 @@ const BEFORE: &str = "4140525";
 /// Words of the glossary in CONTRIBUTING.md that are not written, and how often each still is. The
 /// numbers only go down.
 const NOT_WRITTEN: &[(&str, usize)] = &[
-    ("whom", 34),
+    ("whom", 30),
     ("those who", 5),
-    ("nobody", 86),
-    ("is told", 58),
-    ("are told", 8),
-    (" tells", 65),
-    (" tell ", 29),
+    ("nobody", 68),
+    ("is told", 31),
+    ("are told", 6),
+    (" tells", 38),
+    (" tell ", 25),
     ("cannot be told", 3),
-    ("the same again", 4),
-    ("mistake of ours", 3),
+    ("the same again", 0),
+    ("mistake of ours", 1),
     ("our own mistake", 5),
-    ("answers ", 160),
+    ("answers ", 51),
 ];
 
 fn root() -> &'static Path {
@@ -70,14 +70,16 @@ fn files(extensions: &[&str]) -> Vec<(PathBuf, String)> {
 #[test]
 fn files_are_short() {
     let mut long = Vec::new();
-    for (path, text) in files(&["rs"]) {
+    let all = files(&["rs"]);
+    let count = all.len();
+    for (path, text) in all {
         let lines = text.lines().count();
         assert!(lines <= LONGEST, "{} has {lines} lines: split it", path.display());
         if lines > USUAL {
             long.push(path);
         }
     }
-    assert!(long.len() <= FEW, "files of over {USUAL} lines are rare: {long:#?}");
+    assert!(long.len() * ONE_IN <= count, "files of over {USUAL} lines are rare: {long:#?}");
 }
 
 #[test]
