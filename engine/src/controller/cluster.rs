@@ -22,7 +22,7 @@ pub(super) struct Cluster<'a> {
     pub(super) image: &'a MetadataImage,
     /// The partitions of the image by what may change them.
     pub(super) index: &'a PartitionIndex,
-    /// The rules.
+    /// The rulebook of the controller.
     pub(super) rules: &'a Rulebook,
 }
 

@@ -12,7 +12,7 @@ use crate::rules::high_watermark::effective_min_isr;
 /// The wanted state of a partition.
 #[derive(Clone, Debug)]
 pub(super) struct Target<'a> {
-    /// The partition.
+    /// The partition that changes.
     pub(super) partition: TopicPartition,
     /// Its state now.
     pub(super) state: &'a PartitionRegistration,

@@ -13,11 +13,10 @@ use std::collections::BTreeMap;
 /// A broker that replicas may be placed on.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct UsableBroker {
-    /// Its id.
     pub(super) id: BrokerId,
-    /// Its rack.
+    /// `broker.rack`.
     pub(super) rack: Option<String>,
-    /// It is fenced.
+    /// A fenced broker gets replicas only where unfenced ones run out, and never leads.
     pub(super) fenced: bool,
 }
 

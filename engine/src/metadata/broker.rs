@@ -6,13 +6,13 @@ use crate::ids::{BrokerEpoch, BrokerId, DirectoryId, Offset};
 /// A registered broker.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct BrokerRegistration {
-    /// Its id.
+    /// `node.id`.
     pub id: BrokerId,
     /// The id that the broker drew for this life.
     pub incarnation: u128,
     /// The number that the controller gave this life.
     pub epoch: BrokerEpoch,
-    /// Its rack.
+    /// `broker.rack`.
     pub rack: Option<String>,
     /// It is fenced: it may neither lead nor join an ISR.
     pub fenced: bool,

@@ -61,9 +61,9 @@ impl std::error::Error for ReplayError {}
 /// A topic and its partitions.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct TopicImage {
-    /// Its name.
+    /// Unique among the topics that exist.
     pub name: String,
-    /// Its id.
+    /// Unique for all time (KIP-516).
     pub id: TopicId,
     /// Its partitions, by index.
     pub partitions: Vec<PartitionRegistration>,
@@ -129,7 +129,7 @@ impl MetadataImage {
         self.brokers.get(&id).is_some_and(BrokerRegistration::is_active)
     }
 
-    /// A topic.
+    /// The topic of that id, if it exists.
     pub fn topic(&self, id: TopicId) -> Option<&TopicImage> {
         self.topics.get(&id)
     }
@@ -159,7 +159,7 @@ impl MetadataImage {
         &self.defaults
     }
 
-    /// A partition.
+    /// A partition, if it exists.
     pub fn partition(&self, partition: TopicPartition) -> Option<&PartitionRegistration> {
         let index = usize::try_from(partition.partition).ok()?;
         self.topics.get(&partition.topic)?.partitions.get(index)

@@ -19,7 +19,7 @@ pub struct PartitionRegistration {
     pub elr: Vec<BrokerId>,
     /// The last leader, kept while there is none (KIP-966).
     pub last_known_leader: Option<BrokerId>,
-    /// The leader.
+    /// The broker that leads; `None` if no replica may.
     pub leader: Option<BrokerId>,
     /// The number of this leadership, or of the time without a leader.
     pub leader_epoch: LeaderEpoch,

@@ -15,18 +15,18 @@ pub enum MetadataRecord {
     RegisterBroker(RegisterBroker),
     /// A broker was taken out of the cluster.
     UnregisterBroker {
-        /// The broker.
+        /// The `node.id` of the broker.
         broker: BrokerId,
-        /// Its life.
+        /// The epoch of the registration that is removed.
         broker_epoch: BrokerEpoch,
     },
     /// A broker was fenced or unfenced, began to shut down, or lost a log directory.
     BrokerRegistrationChange(BrokerRegistrationChange),
     /// A topic was created; its partitions follow in records of their own.
     Topic {
-        /// Its name.
+        /// Unique among the topics that exist.
         name: String,
-        /// Its id.
+        /// Drawn at random, never used again (KIP-516).
         id: TopicId,
     },
     /// A partition was created.
@@ -35,7 +35,7 @@ pub enum MetadataRecord {
     PartitionChange(PartitionChange),
     /// A topic was deleted, and its partitions and configuration with it.
     RemoveTopic {
-        /// The topic.
+        /// The id of the topic that is gone.
         id: TopicId,
     },
     /// A property was set, or with `value: None` reset to its default.
@@ -49,9 +49,9 @@ pub enum MetadataRecord {
     },
     /// A feature was set to a level (KIP-584).
     FeatureLevel {
-        /// The feature.
+        /// The feature that is finalized.
         feature: Feature,
-        /// Its level.
+        /// The finalized level; 0 switches the feature off.
         level: u16,
     },
     /// Nothing changed; the log goes on so that its end can be seen to move (KIP-835).
@@ -61,15 +61,15 @@ pub enum MetadataRecord {
 /// See [`MetadataRecord::RegisterBroker`].
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct RegisterBroker {
-    /// The broker.
+    /// The `node.id` of the broker.
     pub broker: BrokerId,
     /// The id of this life, drawn by the broker.
     pub incarnation: u128,
     /// The number of this life, given by the controller.
     pub broker_epoch: BrokerEpoch,
-    /// Its rack.
+    /// `broker.rack`.
     pub rack: Option<String>,
-    /// It is fenced.
+    /// Whether the broker is fenced: it may neither lead nor join an ISR.
     pub fenced: bool,
     /// It is shutting down.
     pub in_controlled_shutdown: bool,
@@ -80,11 +80,11 @@ pub struct RegisterBroker {
 /// See [`MetadataRecord::BrokerRegistrationChange`]; a field that is `None` does not change.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct BrokerRegistrationChange {
-    /// The broker.
+    /// The `node.id` of the broker.
     pub broker: BrokerId,
-    /// Its life.
+    /// The epoch of the registration that changes.
     pub broker_epoch: BrokerEpoch,
-    /// It is fenced.
+    /// Fences (`true`) or unfences the broker.
     pub fenced: Option<bool>,
     /// It is shutting down.
     pub in_controlled_shutdown: Option<bool>,
@@ -109,7 +109,7 @@ impl BrokerRegistrationChange {
 /// See [`MetadataRecord::Partition`].
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct PartitionRecord {
-    /// The partition.
+    /// The partition that is created; partitions of a topic follow one another from 0 on.
     pub partition: TopicPartition,
     /// Its replicas in order of preference.
     pub replicas: Vec<BrokerId>,
@@ -121,7 +121,7 @@ pub struct PartitionRecord {
     pub elr: Vec<BrokerId>,
     /// The last leader, if there is none (KIP-966).
     pub last_known_leader: Option<BrokerId>,
-    /// The leader.
+    /// The broker that leads; `None` if no replica may.
     pub leader: Option<BrokerId>,
     /// The leader epoch.
     pub leader_epoch: LeaderEpoch,
@@ -133,7 +133,7 @@ pub struct PartitionRecord {
 /// no epochs: the replay increments them.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct PartitionChange {
-    /// The partition.
+    /// The partition that changes.
     pub partition: TopicPartition,
     /// The in-sync replicas.
     pub isr: Option<Vec<BrokerId>>,

@@ -89,7 +89,7 @@ pub struct QuorumConfig {
 pub enum QuorumChange {
     /// This member leads from now on.
     BecameLeader {
-        /// The epoch.
+        /// The epoch that it leads.
         epoch: LeaderEpoch,
         /// The offset of the epoch's first record.
         epoch_start: Offset,
@@ -101,9 +101,9 @@ pub enum QuorumChange {
     },
     /// Another leader is known from now on.
     LeaderKnown {
-        /// The leader.
+        /// The member that leads.
         leader: BrokerId,
-        /// Its epoch.
+        /// The epoch that it leads.
         epoch: LeaderEpoch,
     },
     /// More of the log is committed.
@@ -203,7 +203,7 @@ impl Quorum {
         self.role.leader_id(self.config.id)
     }
 
-    /// The present epoch.
+    /// The highest epoch that this member has seen.
     pub fn epoch(&self) -> LeaderEpoch {
         self.epoch
     }
@@ -218,12 +218,12 @@ impl Quorum {
         self.role.leader().map(|leader| leader.epoch_start)
     }
 
-    /// The voters.
+    /// The voters, in the order of `controller.quorum.voters`.
     pub fn voters(&self) -> &[BrokerId] {
         &self.config.voters
     }
 
-    /// The log.
+    /// The metadata log of this member, including records that are not committed.
     pub fn log(&self) -> &Log {
         &self.log
     }

@@ -23,7 +23,7 @@ pub(super) enum Role {
     },
     /// It follows a leader.
     Follower {
-        /// The leader.
+        /// The leader that it fetches from.
         leader: BrokerId,
         /// The leader has answered a fetch.
         has_fetched: bool,

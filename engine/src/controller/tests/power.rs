@@ -142,10 +142,10 @@ impl Ordeal {
 #[test]
 fn s2_what_a_controller_confirmed_outlives_any_loss_of_power() {
     let mut confirmed = 0;
-    for seed in 0..100 {
+    for seed in 0..40 {
         confirmed += Ordeal::new(seed, None).run().unwrap_or_else(|e| panic!("seed {seed}: {e}"));
     }
-    assert!(confirmed > 500, "{confirmed} registrations were confirmed");
+    assert!(confirmed > 200, "{confirmed} registrations were confirmed");
 }
 
 #[test]

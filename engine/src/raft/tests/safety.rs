@@ -296,7 +296,7 @@ fn first_broken(
 
 #[test]
 fn s2_a_quorum_keeps_its_promises_whatever_happens_to_its_members() {
-    assert_eq!(first_broken(150, Rules::kafka(), None), None);
+    assert_eq!(first_broken(40, Rules::kafka(), None), None);
 }
 
 #[test]
