@@ -42,8 +42,8 @@ impl Outgoing {
         Self { timeout, channels: Channels::new(Channel::Quorum, config), unsent: BTreeMap::new() }
     }
 
-    /// Queues a request, and sends it if its connection has room. Returns false if the request
-    /// fails at once.
+    /// Queues a request, and sends it if its connection has room. If the connection is broken and
+    /// may not be tried again yet, the request fails at once; returns when it may be tried.
     pub(super) fn send(
         &mut self,
         now: Mono,
@@ -51,14 +51,15 @@ impl Outgoing {
         id: RequestId,
         request: Request,
         out: &mut Outbox,
-    ) -> bool {
-        if !self.channels.has_connection(to) && now < self.channels.not_before(to) {
-            return false;
+    ) -> Option<Mono> {
+        let not_before = self.channels.not_before(to);
+        if !self.channels.has_connection(to) && now < not_before {
+            return Some(not_before);
         }
         let deadline = now + self.timeout;
         self.unsent.entry(to).or_default().push_back(Unsent { id, request, deadline });
         self.send_next(now, to, out);
-        true
+        None
     }
 
     /// Sends the oldest request in the queue of `to`, if its connection has room.

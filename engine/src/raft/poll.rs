@@ -77,8 +77,9 @@ impl Quorum {
         if self.requests.is_ready(to) {
             let id = self.requests.on_sent(now, to);
             let node = self.peer(to);
-            if !self.outgoing.send(now, node, id, request.into(), out) {
-                self.requests.on_failed(now, to, id);
+            let retry_at = self.outgoing.send(now, node, id, request.into(), out);
+            if let Some(retry_at) = retry_at {
+                self.requests.on_unreachable(now, to, id, retry_at);
             }
         }
     }

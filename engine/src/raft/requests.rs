@@ -97,6 +97,21 @@ impl Requests {
         }
     }
 
+    /// A request could not be sent, because the connection may not be tried before `retry_at`.
+    /// Kafka tries in vain after every retry back-off until then.
+    pub(super) fn on_unreachable(
+        &mut self,
+        now: Mono,
+        member: BrokerId,
+        id: RequestId,
+        retry_at: Mono,
+    ) {
+        if self.expects(member, id) {
+            let until = retry_at.max(now + self.backoff);
+            self.busy.insert(member, Busy { awaited: None, until });
+        }
+    }
+
     /// Makes every member ready and awaits no response.
     pub(super) fn reset_all(&mut self) {
         self.busy.clear();
