@@ -145,7 +145,7 @@ impl Measure {
             }
             Self::Cluster(_, cluster) => board
                 .up()
-                .filter(|node| node.cluster == *cluster && judge::node::is_broker(*node))
+                .filter(|node| node.cluster == *cluster && crate::roles::is_broker(*node))
                 .count() as i64,
             Self::Nothing => 0,
         }
@@ -217,7 +217,7 @@ pub fn resolve(target: &Target, seed: u64, board: &Board, roster: &Roster) -> Ve
         Role::ActiveController => board.controller(cluster).into_iter().collect(),
         Role::Standby => {
             let active = board.controller(cluster);
-            let mut standby = servers(judge::node::is_controller);
+            let mut standby = servers(crate::roles::is_controller);
             standby.retain(|node| Some(*node) != active && board.is_up(*node));
             first_by_rank(seed, u64::MAX, standby)
         }
@@ -225,12 +225,12 @@ pub fn resolve(target: &Target, seed: u64, board: &Board, roster: &Roster) -> Ve
             vec![NodeId { cluster, node: *id }]
         }
         Role::AnyBroker => {
-            let mut brokers = servers(judge::node::is_broker);
+            let mut brokers = servers(crate::roles::is_broker);
             brokers.retain(|node| board.is_up(*node));
             first_by_rank(seed, u64::MAX - 1, brokers)
         }
-        Role::Brokers => servers(judge::node::is_broker),
-        Role::Controllers => servers(judge::node::is_controller),
+        Role::Brokers => servers(crate::roles::is_broker),
+        Role::Controllers => servers(crate::roles::is_controller),
         Role::Servers => servers(|_| true),
         Role::Producers => of_cluster(&roster.producers),
         Role::Consumers => of_cluster(&roster.consumers),

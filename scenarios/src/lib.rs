@@ -9,6 +9,7 @@ pub mod museum;
 pub mod node;
 pub mod plan;
 pub mod result;
+pub(crate) mod roles;
 pub mod run;
 pub mod study;
 pub mod view;

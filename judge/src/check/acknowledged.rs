@@ -25,9 +25,8 @@ impl Acknowledged {
 impl Check for Acknowledged {
     fn at_end(&mut self, view: &View, end: &End, out: &mut Findings) {
         let absent = |(number, record): &(u64, &Record)| {
-            let held = &end.finals[record.partition as usize].numbers;
-            let at_offset = usize::try_from(record.offset).ok().and_then(|at| held.get(at));
-            at_offset != Some(number)
+            let held = &end.finals[record.partition as usize];
+            record.offset >= held.start && held.records.get(record.offset) != Some(*number)
         };
         let acked = view.records.iter().filter(|(_, record)| record.outcome == Outcome::Acked);
         let gone: Vec<(u64, &Record)> = acked.filter(absent).collect();
@@ -35,7 +34,7 @@ impl Check for Acknowledged {
             return;
         }
         let readable: BTreeSet<u64> =
-            end.finals.iter().flat_map(|it| it.numbers.iter().copied()).collect();
+            end.finals.iter().flat_map(|it| it.records.values().iter().copied()).collect();
         for (number, record) in gone {
             let partition = record.partition as usize;
             let lost = !readable.contains(&number);
@@ -63,7 +62,7 @@ fn report(
     let batch = partition.batches.covering(record.offset).filter(holding).max_by_key(told);
     let loss = batch.map(|batch| partition.batches.get(batch).loss).filter(|loss| *loss != NONE);
     let ground = loss.map_or(Ground::Never, |loss| Ground::Gone {
-        witness: partition.losses[loss as usize].witness,
+        witness: partition.losses[loss as usize].witness.clone(),
         loss: Some(loss),
     });
     let what = match (lost, batch.is_some(), loss.is_some()) {
@@ -76,7 +75,7 @@ fn report(
     let known = match source {
         Source::ReadBack => "read back",
         Source::Disk => "by the leader's disk",
-        Source::Told => "by what the leader told",
+        Source::Told => "by what the leader reported",
     };
     let (at, event) = match loss {
         Some(loss) => {

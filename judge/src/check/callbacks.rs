@@ -32,15 +32,17 @@ impl Check for Callbacks {
             Fact::Client(ClientFact::Failed { records, over, .. }) => (records, *over),
             _ => return,
         };
-        let Some(first) = numbers.first().and_then(|first| view.records.get(*first)) else {
-            return;
-        };
+        let known = numbers.iter().find_map(|number| Some((*number, view.records.get(*number)?)));
+        let Some((number, first)) = known else { return };
         let index = first.partition as usize;
-        let (producer, _) = records::parts(numbers[0]);
+        let (producer, _) = records::parts(number);
         let mut highest = self.highest.get(&(producer, index)).copied();
         // What came over the same connection is the worse to have been overtaken by.
         let same = over.and_then(|over| self.highest_over.get(&(over, index)).copied());
         for number in numbers {
+            if view.records.get(*number).is_none() {
+                continue;
+            }
             let (producer, count) = records::parts(*number);
             let overtaken = highest.filter(|highest| highest > number);
             if !self.call(producer, count) {

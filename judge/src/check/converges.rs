@@ -26,7 +26,7 @@ impl Check for Converges {
             offset: None,
             record: None,
             detail: missing.clone(),
-            ground: Ground::Never,
+            ground: Ground::NotBack,
         }));
     }
 }

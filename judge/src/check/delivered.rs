@@ -35,7 +35,7 @@ impl Check for Delivered {
                 && batch.delivered_to == piece.to
                 && !loss.witness.delivered
             {
-                let ground = Ground::Gone { witness: loss.witness, loss: Some(batch.loss) };
+                let ground = Ground::Gone { witness: loss.witness.clone(), loss: Some(batch.loss) };
                 out.add(Self::NAME, "a lost record was delivered", at, index, ground)
                     .offset(piece.from)
                     .detail(extent(partition, piece.from, piece.to));
@@ -51,7 +51,7 @@ impl Check for Delivered {
                 if !loss.witness.delivered || batch.loss != number || batch.is_control {
                     continue;
                 }
-                let ground = Ground::Gone { witness: loss.witness, loss: Some(number) };
+                let ground = Ground::Gone { witness: loss.witness.clone(), loss: Some(number) };
                 let at = Moment {
                     at: loss.at,
                     event: loss.event,
@@ -66,5 +66,5 @@ impl Check for Delivered {
 }
 
 fn extent(partition: &Partition, from: i64, to: i64) -> String {
-    format!("offsets {from} to {} of {}", to - 1, partition.name)
+    format!("offsets {from} to {} of {}", to.saturating_sub(1), partition.name)
 }

@@ -46,13 +46,13 @@ impl Check for EndShown {
         }
         // The records between must have been lost; their loss says whether that was permitted.
         // Of several that have stood there, what was shown is the one that was committed. They may
-        // have come back, while whoever led without them does not know and answers still.
+        // have come back, while the leader that lacked them does not know that and still serves.
         let lost = |batch: u32| Some((batch, partition.loss_under(batch, by)?));
         let covering = || partition.batches.covering(shown - 1).filter_map(lost);
         let committed = |(batch, _): &(u32, u32)| partition.batches.get(*batch).committed;
         let found = covering().find(committed).or_else(|| covering().next());
         let ground = found.map_or(Ground::Never, |(_, loss)| {
-            let witness = partition.losses[loss as usize].witness;
+            let witness = partition.losses[loss as usize].witness.clone();
             Ground::Gone { witness, loss: Some(loss) }
         });
         out.add(Self::NAME, "the end went back", at, index, ground)

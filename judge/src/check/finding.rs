@@ -1,9 +1,10 @@
 //! What checks find.
 
-use crate::evidence::{Moment, Witness};
+use crate::evidence::{Cause, Moment, Witness};
 use engine::ids::Offset;
+use machine::NodeId;
 
-/// Something that a check found. Whether it breaks a promise is for the judge to say.
+/// Something that a check found. Whether it breaks a promise is decided by [`crate::verdict`].
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Finding {
     /// The check.
@@ -26,8 +27,8 @@ pub struct Finding {
     pub ground: Ground,
 }
 
-/// What the judge has to look at.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+/// What may excuse a finding.
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Ground {
     /// Nothing excuses it.
     Never,
@@ -37,6 +38,27 @@ pub enum Ground {
         witness: Witness,
         /// The entry of [`crate::evidence::Partition::losses`].
         loss: Option<u32>,
+    },
+    /// A node stopped by itself, for a cause for which Kafka's does.
+    Halted {
+        /// The node.
+        node: NodeId,
+        /// The cause.
+        cause: Cause,
+    },
+    /// The cluster has not come back.
+    NotBack,
+    /// Bytes on the disk of a node are not what was written there: their checksum is wrong.
+    Bytes {
+        /// The node.
+        node: NodeId,
+    },
+    /// The quorum has lost what a majority held.
+    Quorum,
+    /// A replica cut what the leader of its partition holds.
+    CutAgain {
+        /// The replica, an index of [`crate::evidence::Partition::replicas`].
+        replica: usize,
     },
     /// The record stands in the partition this often.
     Copies(u32),
@@ -58,7 +80,7 @@ pub enum Ground {
 pub struct Findings(pub Vec<Finding>);
 
 impl Findings {
-    /// Adds what a check found at some moment. Answers the finding to say more about it.
+    /// Adds what a check found at some moment. Returns the finding, so that more can be said.
     pub fn add(
         &mut self,
         check: &'static str,

@@ -65,7 +65,7 @@ struct Table {
 }
 
 impl Table {
-    /// Puts a key in, and answers the partition that it was put in with first.
+    /// Puts a key in, and returns the partition that it was put in with first.
     fn insert(&mut self, hash: u64, partition: i32) -> i32 {
         if self.used * 2 >= self.slots.len() {
             self.grow();

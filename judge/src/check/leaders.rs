@@ -1,6 +1,6 @@
 //! A leader epoch has one leader.
 //!
-//! Catches a controller that answers before its records are committed, or counts an epoch twice.
+//! Catches a controller that replies before its records are committed, or counts an epoch twice.
 
 use super::{Check, Findings, Ground};
 use crate::evidence::{Effect, Moment, View};

@@ -7,14 +7,14 @@
 //! `is_present_life` (KIP-903).
 
 use super::{Check, Findings, Ground};
-use crate::evidence::{Effect, Moment, View};
+use crate::evidence::{Effect, Moment, Partition, ReplicaSet, View};
 use engine::fact::Fact;
 
 /// See the module.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Members {
     /// For each partition the batch and members found last, so as to say it once.
-    said: Vec<Option<(u64, bool)>>,
+    said: Vec<Option<(ReplicaSet, bool)>>,
 }
 
 impl Members {
@@ -32,13 +32,13 @@ impl Check for Members {
     ) {
         match effect {
             Effect::Watermark(index, Some(lacking)) => {
-                let too_few = lacking.lacking == 0;
+                let too_few = lacking.lacking.is_empty();
                 let what = if too_few {
                     "a high watermark passed what too few replicas hold"
                 } else {
                     "a high watermark passed what an in-sync replica lacks"
                 };
-                let found = (lacking.batch, lacking.lacking);
+                let found = (lacking.batch, &lacking.lacking);
                 self.report(view, at, *index, found, what, out);
             }
             Effect::Metadata { .. } | Effect::Registered => {
@@ -51,17 +51,30 @@ impl Check for Members {
     }
 }
 
+/// Without eligible leader replicas the controller keeps the last in-sync replica of a partition in
+/// the ISR, whatever it has lost with its power.
+fn kept(view: &View, partition: &Partition, batch: u32, replica: Option<usize>) -> Ground {
+    let (Some(replica), Some(state)) = (replica, partition.state()) else { return Ground::Never };
+    let is_last = state.isr == ReplicaSet::of(replica);
+    let lost = partition.batches.get(batch).power_lost.contains(replica);
+    if view.setup.eligible_leader_replicas || !is_last || !lost {
+        return Ground::Never;
+    }
+    let (isr, next) = (state.isr.clone(), partition.states.len());
+    Ground::Gone { witness: partition.witness(batch, replica, isr, next), loss: None }
+}
+
 impl Members {
     fn look_at(&mut self, view: &View, at: &Moment, index: usize, out: &mut Findings) {
         let partition = &view.partitions[index];
         let (Some(batch), Some(state)) = (partition.last_committed(), partition.state()) else {
             return;
         };
-        let held = partition.batches.get(batch).holders | partition.exempt();
-        let lacking = state.members() & !held;
-        if lacking != 0 {
+        let held = &partition.batches.get(batch).holders | &partition.exempt();
+        let lacking = &state.members() - &held;
+        if !lacking.is_empty() {
             let what = "a member of the ISR or ELR lacks what is committed";
-            self.report(view, at, index, (batch, lacking), what, out);
+            self.report(view, at, index, (batch, &lacking), what, out);
         }
     }
 
@@ -70,7 +83,7 @@ impl Members {
         view: &View,
         at: &Moment,
         index: usize,
-        (batch, lacking): (u32, u64),
+        (batch, lacking): (u32, &ReplicaSet),
         what: &'static str,
         out: &mut Findings,
     ) {
@@ -81,7 +94,7 @@ impl Members {
         // A leader may have been put in without the data, uncleanly or after a power loss; it may
         // have gone down again since, before it began to lead. Nobody lacks anything where there
         // are too few.
-        let replica = (lacking != 0).then(|| lacking.trailing_zeros() as usize);
+        let replica = lacking.first();
         let elected = replica.and_then(|replica| {
             let election = partition.election(replica, latest, partition.line_epoch);
             let state = partition.states.get(election)?;
@@ -90,27 +103,30 @@ impl Members {
         let ground = match elected {
             Some((replica, election)) => {
                 let earlier = partition.states[..election].iter().rev();
-                let isr = earlier.map(|state| state.isr).find(|isr| *isr != 0).unwrap_or(0);
+                let isr = earlier.map(|state| &state.isr).find(|isr| !isr.is_empty());
+                let isr = isr.cloned().unwrap_or_default();
                 let witness = partition.witness(batch, replica, isr, election);
                 Ground::Gone { witness, loss: None }
             }
-            None => Ground::Never,
+            None => kept(view, partition, batch, replica),
         };
         // The same members lack all that follows as well. What one ground excuses says nothing
         // about another.
-        let said = (lacking, matches!(ground, Ground::Gone { .. }));
+        let said = (lacking.clone(), matches!(ground, Ground::Gone { .. }));
         if self.said.len() <= index {
             self.said.resize(index + 1, None);
         }
-        if self.said[index].replace(said) == Some(said) {
+        if self.said[index].as_ref() == Some(&said) {
             return;
         }
-        let (isr, elr) = state.map_or((0, 0), |state| (state.isr, state.elr));
+        self.said[index] = Some(said);
+        let (isr, elr) = state.map(|state| (&state.isr, &state.elr)).unzip();
+        let none = ReplicaSet::EMPTY;
         out.add(Self::NAME, what, at, index, ground).offset(it.base).detail(format!(
             "ISR {{{}}}, ELR {{{}}}, held by {{{}}}",
-            partition.names(isr),
-            partition.names(elr),
-            partition.names(it.holders)
+            partition.names(isr.unwrap_or(&none)),
+            partition.names(elr.unwrap_or(&none)),
+            partition.names(&it.holders)
         ));
     }
 }

@@ -6,12 +6,19 @@
 //! quiet and a bad one on which it is not.
 
 pub(crate) mod acknowledged;
+mod admitted;
 mod callbacks;
+mod calm;
 mod converges;
 mod delivered;
+mod durable;
 mod end_shown;
+mod enough;
+mod fencing;
 mod finding;
+mod halts;
 mod key;
+mod laggards;
 mod leaders;
 mod live_state;
 mod members;
@@ -19,6 +26,8 @@ mod once;
 mod one_value;
 mod order;
 mod polls;
+mod prompt;
+mod proposals;
 mod quorum;
 mod replicas;
 mod truncation;
@@ -40,13 +49,13 @@ pub(crate) const CALLBACKS: &str = callbacks::Callbacks::NAME;
 
 /// One promise, held against a run.
 pub trait Check {
-    /// A process told something.
+    /// A process reported a fact.
     #[inline]
     fn on_fact(&mut self, view: &View, at: &Moment, fact: &Fact, out: &mut Findings) {
         let _ = (view, at, fact, out);
     }
 
-    /// A process told something that changed `view`; never [`Effect::Nothing`].
+    /// A process reported a fact that changed `view`; never [`Effect::Nothing`].
     #[inline]
     fn on_effect(
         &mut self,
@@ -142,12 +151,30 @@ checks! {
         "every in-sync and every eligible leader replica has all that is committed",
     truncation: truncation::Truncations =
         "no replica cuts what is committed below its own high watermark",
+    durable: durable::Durable =
+        "a log that is loaded holds all that must be durable",
+    enough: enough::Enough =
+        "acks=all is taken and confirmed only with min.insync.replicas in sync",
+    admitted: admitted::Admitted =
+        "no fenced broker is let into an ISR",
+    proposals: proposals::Proposals =
+        "a leader proposes one ISR at a time and forgets none",
     leaders: leaders::Leaders =
         "a leader epoch has one leader",
     live_state: live_state::LiveState =
         "a controller's live state is the replay of its committed log",
     quorum: quorum::Quorum =
         "the quorum has one leader in an epoch, and committed metadata stays",
+    halts: halts::Halts =
+        "a node stops by itself only if its disk fails or no controller registers it",
+    laggards: laggards::Laggards =
+        "a replica that lags leaves the ISR within 1.5 times replica.lag.time.max.ms",
+    prompt: prompt::Prompt =
+        "what the whole ISR holds is committed within a fetch, and then confirmed at once",
+    fencing: fencing::Fencing =
+        "a broker is fenced no earlier than a session after it was heard, one at a time",
+    calm: calm::Calm =
+        "where nothing can be late, nothing is sent again and no replica falls out of sync",
     converges: converges::Converges =
         "the healed cluster comes back before the deadline",
 }

@@ -4,7 +4,7 @@
 //! again that was confirmed.
 
 use super::{Check, Findings, Ground};
-use crate::evidence::{End, Moment, NO_RECORD, View, records};
+use crate::evidence::{End, Moment, View, records};
 
 /// See the module.
 #[derive(Clone, Debug, Default)]
@@ -16,33 +16,31 @@ impl Once {
 
 impl Check for Once {
     fn at_end(&mut self, view: &View, end: &End, out: &mut Findings) {
-        let mut copies: Vec<Vec<u8>> = vec![Vec::new(); view.records.producers()];
+        let mut copies: Vec<Vec<u32>> = vec![Vec::new(); view.records.producers()];
         let mut repeated = Vec::new();
         for (index, partition) in view.partitions.iter().enumerate() {
             if partition.topic.is_none() {
                 continue;
             }
-            for (offset, number) in (0..).zip(&end.finals[index].numbers) {
-                let (producer, count) = records::parts(*number);
-                let Some(copies) = copies.get_mut(producer).filter(|_| *number != NO_RECORD) else {
-                    continue;
-                };
-                if view.records.get(*number).is_none() {
+            for (offset, number) in end.finals[index].records.iter() {
+                let (producer, count) = records::parts(number);
+                if view.records.get(number).is_none() {
                     continue;
                 }
+                let copies = &mut copies[producer];
                 if copies.len() <= count {
                     copies.resize(count + 1, 0);
                 }
                 copies[count] = copies[count].saturating_add(1);
                 if copies[count] > 1 {
-                    repeated.push((index, offset, *number, copies[count]));
+                    repeated.push((index, offset, number, copies[count]));
                 }
             }
         }
         for (index, offset, number, copy) in repeated {
             let node = view.node_of(&view.partitions[index]);
             let at = Moment { at: end.at, node, incarnation: 0, event: 0 };
-            let ground = Ground::Copies(u32::from(copy));
+            let ground = Ground::Copies(copy);
             out.add(Self::NAME, "a record was stored again", &at, index, ground)
                 .offset(offset)
                 .record(number)

@@ -5,7 +5,7 @@
 //! out of order.
 
 use super::{Check, Findings, Ground};
-use crate::evidence::{End, Moment, NO_RECORD, View, records};
+use crate::evidence::{End, Moment, Runs, View, records as numbers};
 use engine::ids::Offset;
 use machine::ConnId;
 use std::collections::BTreeMap;
@@ -24,10 +24,10 @@ impl Check for Order {
             if partition.topic.is_none() {
                 continue;
             }
-            let numbers = &end.finals[index].numbers;
-            let overtaken = overtaken(numbers, view.records.producers());
+            let records = &end.finals[index].records;
+            let overtaken = overtaken(view, records);
             if !overtaken.is_empty() {
-                let same_connection = over_the_same_connection(view, numbers);
+                let same_connection = over_the_same_connection(view, records);
                 report(view, end, index, &overtaken, &same_connection, out);
             }
         }
@@ -42,15 +42,15 @@ struct Overtaken {
     latest: u64,
 }
 
-fn overtaken(numbers: &[u64], producers: usize) -> Vec<Overtaken> {
-    let mut producers = vec![Seen::default(); producers];
+fn overtaken(view: &View, records: &Runs<u64>) -> Vec<Overtaken> {
+    let mut producers = vec![Seen::default(); view.records.producers()];
     let mut overtaken = Vec::new();
-    for (offset, number) in (0..).zip(numbers) {
-        let (producer, count) = records::parts(*number);
-        let seen = producers.get_mut(producer).filter(|_| *number != NO_RECORD);
+    for (offset, number) in records.iter() {
+        let (producer, count) = numbers::parts(number);
+        let seen = producers.get_mut(producer).filter(|_| view.records.get(number).is_some());
         if let Some(by) = seen.and_then(|seen| seen.overtaken_by(count)) {
-            let latest = records::number(producer, by);
-            overtaken.push(Overtaken { offset, number: *number, latest });
+            let latest = numbers::number(producer, by);
+            overtaken.push(Overtaken { offset, number, latest });
         }
     }
     overtaken
@@ -81,16 +81,16 @@ impl Seen {
 
 /// The records that come after one that was sent later over the same connection, which is the worse:
 /// by offset the latest of those.
-fn over_the_same_connection(view: &View, numbers: &[u64]) -> BTreeMap<Offset, u64> {
+fn over_the_same_connection(view: &View, records: &Runs<u64>) -> BTreeMap<Offset, u64> {
     let mut highest: BTreeMap<(usize, ConnId), u64> = BTreeMap::new();
     let mut overtaken = BTreeMap::new();
-    for (offset, number) in (0..).zip(numbers) {
-        let Some(over) = view.records.get(*number).and_then(|record| record.over) else { continue };
-        let highest = highest.entry((records::parts(*number).0, over)).or_default();
-        if *highest > *number {
+    for (offset, number) in records.iter() {
+        let Some(over) = view.records.get(number).and_then(|record| record.over) else { continue };
+        let highest = highest.entry((numbers::parts(number).0, over)).or_default();
+        if *highest > number {
             overtaken.insert(offset, *highest);
         }
-        *highest = (*highest).max(*number);
+        *highest = (*highest).max(number);
     }
     overtaken
 }
@@ -107,7 +107,7 @@ fn report(
         let by = same_connection.get(&offset).copied().unwrap_or(latest);
         let node = view.node_of(&view.partitions[index]);
         let at = Moment { at: end.at, node, incarnation: 0, event: 0 };
-        let (name, other) = (records::name(number), records::name(by));
+        let (name, other) = (numbers::name(number), numbers::name(by));
         out.add(
             Order::NAME,
             "a record was overtaken",

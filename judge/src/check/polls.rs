@@ -1,13 +1,13 @@
 //! The polls of a consumer neither skip nor go back, and a consumer is sent elsewhere only when
 //! what it had read or been shown is gone.
 //!
-//! A broker that answers OFFSET_OUT_OF_RANGE, or names an end of the epoch below the position
+//! A broker that returns OFFSET_OUT_OF_RANGE, or names an end of the epoch below the position
 //! (KIP-320), moves the consumer, which then skips records or reads them again. That needs a loss
 //! of what lies before the position, permitted or not, or a log that starts above it.
 //!
 //! One that goes on without being sent elsewhere must be in the log that it has read so far.
 //!
-//! Catches a corrupted `read_position`, `has_to_validate` or `check_leader_epoch` (KIP-320), a broker that answers for
+//! Catches a corrupted `read_position`, `has_to_validate` or `check_leader_epoch` (KIP-320), a broker that serves
 //! a log that is not the leader's, and a consumer that mishandles positions within batches.
 
 use super::{Check, Findings, Ground};
@@ -53,7 +53,11 @@ impl Check for Polls {
             if piece.from < expected {
                 out.add(Self::NAME, "a poll went back", at, index, Ground::Never)
                     .offset(piece.from)
-                    .detail(format!("offset {} came after {}", piece.from, expected - 1));
+                    .detail(format!(
+                        "offset {} came after {}",
+                        piece.from,
+                        expected.saturating_sub(1)
+                    ));
             }
             check_gap(view, at, index, (expected, piece.from), out);
             expected = piece.to;
@@ -91,7 +95,10 @@ fn moved(
     // What it had read last, or, if it had only been shown that there is something, any of it.
     let lost = match reader.seen.last().filter(|piece| piece.to == before) {
         Some(piece) => partition.was_lost(piece.batch),
-        None => partition.batches.covering(before - 1).any(|batch| partition.was_lost(batch)),
+        None => partition
+            .batches
+            .covering(before.saturating_sub(1))
+            .any(|batch| partition.was_lost(batch)),
     };
     let leader = partition.line_leader.map(|leader| &partition.replicas[leader]);
     let started = leader.is_some_and(|leader| leader.log_start > before);
@@ -129,7 +136,7 @@ fn check_line(
     let loss = partition.losses.iter().rposition(|loss| loss.batch == last.batch);
     let ground = match loss.filter(|_| stands.epoch < read.epoch) {
         Some(loss) => {
-            let witness = partition.losses[loss].witness;
+            let witness = partition.losses[loss].witness.clone();
             Ground::Gone { witness, loss: Some(loss as u32) }
         }
         None => Ground::Never,
@@ -160,7 +167,7 @@ fn check_gap(
     if let Some(offset) = first_record(&view.partitions[index], from, to) {
         out.add(Polls::NAME, "a poll skipped", at, index, Ground::Never)
             .offset(offset)
-            .detail(format!("offsets {from} to {} were passed over", to - 1));
+            .detail(format!("offsets {from} to {} were passed over", to.saturating_sub(1)));
     }
 }
 

@@ -1,7 +1,7 @@
 //! Properties: no check fires on a log that did everything right, and one wrong thing in it fires
 //! the check that is meant for it, with partition and offset.
 
-use crate::evidence::testing::{History, ORDERS, OTHER, batch, numbers};
+use crate::testing::{History, ORDERS, OTHER, batch, numbers};
 use bytes::BytesMut;
 use engine::fact::{ClientFact, Fact};
 use engine::record::Batch;

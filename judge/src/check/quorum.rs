@@ -41,7 +41,7 @@ impl Check for Quorum {
             }
             (_, Effect::Metadata { log, lacking, unreadable }) => {
                 if let Some(lacking) = lacking {
-                    let held = view.partitions[*log].names(lacking.held);
+                    let held = view.partitions[*log].names(&lacking.held);
                     let what = "metadata was committed that no majority holds";
                     out.add(Self::NAME, what, at, *log, Ground::Never)
                         .offset(view.partitions[*log].batches.get(lacking.batch).base)
@@ -66,7 +66,7 @@ impl Quorum {
     fn led(&mut self, at: &Moment, log: usize, epoch: LeaderEpoch, out: &mut Findings) {
         let first = *self.leaders.entry((at.node.cluster, epoch)).or_insert(at.node);
         if first != at.node {
-            out.add(Self::NAME, "two voters led in one epoch", at, log, Ground::Never)
+            out.add(Self::NAME, "two voters led in one epoch", at, log, Ground::Quorum)
                 .detail(format!("{first} and {} led in epoch {epoch}", at.node));
         }
     }
@@ -76,7 +76,7 @@ fn lost(view: &View, at: &Moment, log: usize, losses_from: usize, out: &mut Find
     let committed = |loss: &&crate::evidence::Loss| loss.witness.committed;
     if let Some(loss) = view.partitions[log].losses[losses_from..].iter().find(committed) {
         let what = "a quorum leader lacks committed metadata";
-        out.add(Quorum::NAME, what, at, log, Ground::Never)
+        out.add(Quorum::NAME, what, at, log, Ground::Quorum)
             .offset(view.partitions[log].batches.get(loss.batch).base)
             .detail(format!("{} leads in epoch {}", at.node, loss.leader_epoch));
     }
@@ -90,7 +90,7 @@ fn cut(view: &View, at: &Moment, index: usize, replica: usize, out: &mut Finding
     }
     let committed = |batch: &&u32| log.batches.get(**batch).committed;
     if let Some(batch) = view.cut.iter().rev().find(committed) {
-        out.add(Quorum::NAME, "a voter cut committed metadata", at, index, Ground::Never)
+        out.add(Quorum::NAME, "a voter cut committed metadata", at, index, Ground::Quorum)
             .offset(log.batches.get(*batch).base)
             .detail(format!("voter {node}"));
     }

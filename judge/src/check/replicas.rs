@@ -1,6 +1,7 @@
-//! Replicas are equal below the high watermark, byte for byte, and their disks hold what they
-//! told that they appended, as far as their own high watermark reaches. Beyond it a handler may be
-//! in progress: what it has done to the disk is told when it is done. A replica that is up has a
+//! Replicas are equal below the high watermark, byte for byte, or record for record where compaction
+//! rewrites batches, and their disks hold what they
+//! reported that they appended, as far as their own high watermark reaches. Beyond it a handler may be
+//! in progress: what it has done to the disk is reported when it is done. A replica that is up has a
 //! log of each partition that is assigned to it. One that started again and has not loaded a log
 //! yet is not asked for it: a crash may have left half a batch, which loading cuts off.
 //!
@@ -37,7 +38,7 @@ impl Check for Replicas {
         if append.as_leader || !append.fresh {
             return;
         }
-        // A leader's crash may have kept its append and taken the telling.
+        // A leader's crash may have kept its append and taken the report.
         if partition.replicas.iter().any(|replica| replica.unseen_from.is_some()) {
             return;
         }
@@ -49,10 +50,10 @@ impl Check for Replicas {
 
     fn at_end(&mut self, view: &View, end: &End, out: &mut Findings) {
         // The disk of a node that is down may end in the middle of a write, and be shorter than
-        // what the node told. It is looked at when it has been loaded.
+        // what the node reported. It is looked at when it has been loaded.
         let is_loaded =
             |log: &&DiskLog| view.partitions[log.partition].replicas[log.replica].is_loaded;
-        for log in end.disks.iter().filter(is_loaded) {
+        for log in end.disks().iter().filter(is_loaded) {
             check_bytes(view, end, log, out);
             check_told(view, end, log, out);
         }
@@ -60,10 +61,7 @@ impl Check for Replicas {
             check_assigned(view, end, index, out);
         }
         for (index, partition) in view.partitions.iter().enumerate() {
-            let of = |replica: usize| {
-                let mut loaded = end.disks.iter().filter(is_loaded);
-                loaded.find(|log| (log.partition, log.replica) == (index, replica))
-            };
+            let of = |replica: usize| end.disk(index, replica).filter(is_loaded);
             let Some(leader) = partition.line_leader.and_then(of) else { continue };
             for replica in 0..partition.replicas.len() {
                 if let Some(follower) = of(replica).filter(|log| log.replica != leader.replica) {
@@ -74,7 +72,7 @@ impl Check for Replicas {
     }
 }
 
-/// What a log holds must be batches whose checksums are right, as far as it was told to reach.
+/// What a log holds must be whole batches with right checksums.
 fn check_bytes(view: &View, end: &End, log: &DiskLog, out: &mut Findings) {
     let partition = &view.partitions[log.partition];
     let node = partition.replicas[log.replica].node;
@@ -89,45 +87,47 @@ fn check_bytes(view: &View, end: &End, log: &DiskLog, out: &mut Findings) {
     }
     if let Some((offset, why)) = wrong {
         let what = "the bytes on a disk are not whole batches";
-        out.add(Replicas::NAME, what, &at, log.partition, Ground::Never)
+        out.add(Replicas::NAME, what, &at, log.partition, Ground::Bytes { node })
             .offset(offset)
             .detail(format!("replica {node}: {why}"));
     }
 }
 
-/// What a replica told that it has below its high watermark is on its disk.
+/// What a replica reported to have below its high watermark is on its disk.
 fn check_told(view: &View, end: &End, log: &DiskLog, out: &mut Findings) {
     let partition = &view.partitions[log.partition];
     let replica = &partition.replicas[log.replica];
-    // It came back with more than it had told, and that has not been looked at.
+    // It came back with more than it had reported, and that has not been looked at.
     if replica.unseen_from.is_some() {
         return;
     }
-    let (batches, start) = (&partition.batches, first(log));
+    let (batches, start) = (&partition.batches, replica.log_start);
     let is_below = |batch: &&u32| {
         let it = batches.get(**batch);
         it.base >= start && it.next <= replica.high_watermark
     };
-    let mut on_disk = log.batches.iter();
+    let is_above = |batch: &&Bytes| header(batch).is_none_or(|(offset, _)| offset >= start);
+    let mut on_disk = log.batches.iter().filter(is_above);
     for told in replica.log.iter().filter(is_below) {
         let found = on_disk.next();
         if found.is_some_and(|bytes| batches.is(*told, bytes)) {
             continue;
         }
         let at = Moment { at: end.at, node: replica.node, incarnation: 0, event: 0 };
+        let ground = ground([(replica.node, found)], log.broken.is_some());
         let found = match found.and_then(header) {
             Some((offset, _)) => format!("another batch at {offset}"),
             None => "nothing more".to_owned(),
         };
-        let what = "a disk does not hold what its replica told";
-        out.add(Replicas::NAME, what, &at, log.partition, Ground::Never)
+        let what = "a disk does not hold what its replica reported";
+        out.add(Replicas::NAME, what, &at, log.partition, ground)
             .offset(batches.get(*told).base)
             .detail(format!("replica {}: there is {found}", replica.node));
         return;
     }
 }
 
-/// Whoever is up, and has loaded its logs, has one of what is assigned to it.
+/// A node that is up and has loaded its logs has a log of each partition that is assigned to it.
 fn check_assigned(view: &View, end: &End, index: usize, out: &mut Findings) {
     let partition = &view.partitions[index];
     let image = view.metadata.get(&partition.cluster).map(|metadata| &metadata.image);
@@ -135,8 +135,7 @@ fn check_assigned(view: &View, end: &End, index: usize, out: &mut Findings) {
     for id in &assigned.replicas {
         let node = NodeId { cluster: partition.cluster, node: *id };
         let Some(replica) = partition.find(node) else { continue };
-        let has_log = |log: &DiskLog| (log.partition, log.replica) == (index, replica);
-        if !partition.replicas[replica].is_loaded || end.disks.iter().any(has_log) {
+        if !partition.replicas[replica].is_loaded || end.disk(index, replica).is_some() {
             continue;
         }
         let at = Moment { at: end.at, node, incarnation: 0, event: 0 };
@@ -153,7 +152,7 @@ fn compare(view: &View, end: &End, (leader, follower): (&DiskLog, &DiskLog), out
     let committed = partition.last_committed().map_or(0, |batch| partition.batches.get(batch).next);
     let bound = of(leader).high_watermark.min(of(follower).high_watermark);
     let bound = if metadata { bound.min(committed) } else { bound };
-    let start = first(leader).max(first(follower));
+    let start = of(leader).log_start.max(of(follower).log_start);
     let mut theirs = follower.batches.iter().filter_map(header);
     let mut its = theirs.find(|(offset, _)| *offset >= start);
     for (offset, batch) in leader.batches.iter().filter_map(header) {
@@ -163,11 +162,16 @@ fn compare(view: &View, end: &End, (leader, follower): (&DiskLog, &DiskLog), out
         if offset >= bound {
             return;
         }
-        if its != Some((offset, batch)) {
+        let is_same = |(other_offset, other): (Offset, &Bytes)| {
+            other_offset == offset && partition.batches.are_one(batch, other)
+        };
+        if !its.is_some_and(is_same) {
             let nodes = (of(leader).node, of(follower).node);
             let at = Moment { at: end.at, node: nodes.1, incarnation: 0, event: 0 };
+            let holds = [(nodes.0, Some(batch)), (nodes.1, its.map(|(_, batch)| batch))];
+            let ground = ground(holds, follower.broken.is_some());
             let found = its.map_or("nothing".to_owned(), |(at, other)| describe(at, other, batch));
-            out.add(Replicas::NAME, "two replicas differ", &at, leader.partition, Ground::Never)
+            out.add(Replicas::NAME, "two replicas differ", &at, leader.partition, ground)
                 .offset(offset)
                 .detail(format!("leader {} has a batch, replica {} {found}", nodes.0, nodes.1));
             return;
@@ -176,12 +180,19 @@ fn compare(view: &View, end: &End, (leader, follower): (&DiskLog, &DiskLog), out
     }
 }
 
-fn header(batch: &Bytes) -> Option<(Offset, &Bytes)> {
-    Some((Batch::new(batch).ok()?.base_offset(), batch))
+/// What may excuse that a replica does not hold what it should: its bytes are no batch, or their
+/// checksum is wrong. Nothing excuses another batch that is whole.
+fn ground<const N: usize>(holds: [(NodeId, Option<&Bytes>); N], is_broken: bool) -> Ground {
+    let is_bad = |(_, bytes): &&(NodeId, Option<&Bytes>)| match bytes {
+        Some(bytes) => Batch::new(bytes).and_then(|batch| batch.check_crc()).is_err(),
+        None => is_broken,
+    };
+    let bad = holds.iter().find(is_bad);
+    bad.map_or(Ground::Never, |(node, _)| Ground::Bytes { node: *node })
 }
 
-fn first(log: &DiskLog) -> Offset {
-    log.batches.first().and_then(header).map_or(0, |(offset, _)| offset)
+fn header(batch: &Bytes) -> Option<(Offset, &Bytes)> {
+    Some((Batch::new(batch).ok()?.base_offset(), batch))
 }
 
 fn describe(at: Offset, other: &Bytes, batch: &Bytes) -> String {

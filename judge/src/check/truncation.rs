@@ -26,26 +26,34 @@ impl Check for Truncations {
         effect: &Effect,
         out: &mut Findings,
     ) {
-        let (Effect::Cut(index, _), Fact::Truncated { to, high_watermark, why, .. }) =
+        let (Effect::Cut(index, replica), Fact::Truncated { to, high_watermark, why, .. }) =
             (effect, fact)
         else {
             return;
         };
         let partition = &view.partitions[*index];
-        // What lies below the leader's log start is gone everywhere.
-        if *why == Truncation::BehindLeader || partition.id == TopicPartition::METADATA {
+        if partition.id == TopicPartition::METADATA {
             return;
         }
-        let below = |batch: &&u32| partition.batches.get(**batch).base < *high_watermark;
-        // Batches were cut from the end; the lowest is the one that tells most.
+        // A replica may drop what the leader's log no longer has at its front; that the leader's log
+        // begins there, and not only the replica's reason, has to be so.
+        let is_behind = *why == Truncation::BehindLeader;
+        let below = |batch: &&u32| {
+            let it = partition.batches.get(**batch);
+            it.base < *high_watermark && !(is_behind && it.next <= partition.start)
+        };
+        // Batches were cut from the end; the lowest says most.
         let Some(batch) = view.cut.iter().rev().find(below).copied() else { return };
         let loss = partition.batches.get(batch).loss;
         let (what, ground) = if partition.is_in_line(batch) {
-            ("a replica cut what the leader holds below the high watermark", Ground::Never)
+            (
+                "a replica cut what the leader holds below the high watermark",
+                Ground::CutAgain { replica: *replica },
+            )
         } else if loss == NONE {
             ("a replica cut below its high watermark", Ground::Never)
         } else {
-            let witness = partition.losses[loss as usize].witness;
+            let witness = partition.losses[loss as usize].witness.clone();
             ("a replica cut below its high watermark", Ground::Gone { witness, loss: Some(loss) })
         };
         out.add(Self::NAME, what, at, *index, ground)

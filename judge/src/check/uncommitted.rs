@@ -33,17 +33,18 @@ impl Check for Uncommitted {
             if batch.committed {
                 continue;
             }
-            let held = batch.holders | partition.exempt();
+            let held = &batch.holders | &partition.exempt();
             // By what its leader goes by: who was replaced without knowing asks no later ISR.
             let leader = partition.line_epoch;
-            let isr = partition.ruling(leader).map_or(0, |state: &Committed| state.isr);
-            let enough = held.count_ones() as usize >= partition.min_isr;
+            let ruling = partition.ruling(leader);
+            let isr = ruling.map(|state: &Committed| state.isr.clone()).unwrap_or_default();
+            let enough = held.len() >= partition.min_isr;
             // A replica that came back and was not looked at may hold it without our knowing.
             let unseen = partition.replicas.iter().any(|it| it.unseen_from.is_some());
-            if (isr & !held == 0 && enough) || unseen {
+            if (isr.is_within(&held) && enough) || unseen {
                 continue;
             }
-            let (isr, held) = (partition.names(isr), partition.names(batch.holders));
+            let (isr, held) = (partition.names(&isr), partition.names(&batch.holders));
             let what = "a record was delivered that was not committed";
             out.add(Self::NAME, what, at, index, Ground::Never)
                 .offset(piece.from)

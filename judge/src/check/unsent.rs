@@ -1,10 +1,10 @@
 //! No record appears that was not sent, or that was refused for certain.
 //!
 //! Catches a corrupted `leaves_produce_unknown` (KAFKA-13574) or `check_in_sync_replicas` (an append
-//! that is refused and done all the same), and any log that shows bytes nobody wrote.
+//! that is refused and done all the same), and any log that shows bytes that no client wrote.
 
 use super::{Check, Findings, Ground};
-use crate::evidence::{Effect, End, Moment, NO_RECORD, Outcome, Source, View, records};
+use crate::evidence::{Effect, End, HOLE, Moment, NO_RECORD, Outcome, Source, View, records};
 use engine::fact::Fact;
 
 /// See the module.
@@ -37,6 +37,7 @@ impl Check for Unsent {
         for (offset, number) in (batch.base..).zip(numbers) {
             let record = view.records.get(*number);
             let detail = match record {
+                _ if *number == HOLE => continue,
                 Some(record) if record.partition as usize == *index => continue,
                 Some(record) => {
                     let other = view.name(Some(record.partition as usize));
@@ -59,8 +60,8 @@ impl Check for Unsent {
             if !view.is_of_workload(index) || it.source == Source::Told {
                 continue;
             }
-            for (offset, number) in (0..).zip(&it.numbers) {
-                let Some(record) = view.records.get(*number) else { continue };
+            for (offset, number) in it.records.iter() {
+                let Some(record) = view.records.get(number) else { continue };
                 let (what, ground) = match record.outcome {
                     Outcome::Failed => ("a refused record is there", Ground::Never),
                     Outcome::Unknown => {
@@ -72,8 +73,8 @@ impl Check for Unsent {
                 let at = Moment { at: end.at, node, incarnation: 0, event: record.told };
                 out.add(Self::NAME, what, &at, index, ground)
                     .offset(offset)
-                    .record(*number)
-                    .detail(records::name(*number));
+                    .record(number)
+                    .detail(records::name(number));
             }
         }
     }

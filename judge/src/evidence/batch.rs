@@ -1,16 +1,21 @@
 //! The distinct record batches of a partition, and who holds them.
 //!
-//! A batch is known by base offset, leader epoch and checksum, and is decoded once, however many
-//! replicas and readers show it. Sets of replicas are bit masks over [`super::Replica`] indices.
+//! A batch is known by base offset, leader epoch, checksum and size, and is decoded once, however many
+//! replicas and readers show it. Where compaction may rewrite it, it is known again by its producer's
+//! sequence, or else by the numbers of the records that are left.
 
+use super::replica_set::ReplicaSet;
 use bytes::Bytes;
 use engine::ids::{LeaderEpoch, Offset};
-use engine::record;
+use engine::record::{self, EndTransactionMarker};
+use std::collections::BTreeMap;
 
 /// No batch, or a record that carries no number.
 pub const NONE: u32 = u32::MAX;
 /// A record without a number: of a control batch, or one that no producer of a workload wrote.
 pub const NO_RECORD: u64 = u64::MAX;
+/// No record stands at an offset: compaction took it.
+pub const HOLE: u64 = u64::MAX - 1;
 
 /// A batch that some replica or reader has shown.
 #[derive(Clone, Debug)]
@@ -23,22 +28,28 @@ pub struct Batch {
     pub epoch: LeaderEpoch,
     crc: u32,
     size: u32,
+    /// Producer id, producer epoch and base sequence, if an idempotent producer wrote it.
+    sequence: Option<(i64, i16, i32)>,
     /// The batch before it in the log that showed it first, or [`NONE`].
     pub parent: u32,
     first_number: u32,
     /// It holds no records of applications.
     pub is_control: bool,
+    /// It belongs to a transaction.
+    pub is_transactional: bool,
+    /// It is the marker that ends a transaction; true: COMMIT, false: ABORT.
+    pub marker: Option<bool>,
     /// When it was first seen.
     pub at: u64,
     /// The replicas that hold it now.
-    pub holders: u64,
+    pub holders: ReplicaSet,
     /// The replicas that have held it since it last came to the line of leaders. What they cut
     /// while it was off the line they were right to cut.
-    pub had: u64,
+    pub had: ReplicaSet,
     /// The replicas that have ever held it.
-    pub ever_had: u64,
+    pub ever_had: ReplicaSet,
     /// The replicas that lost it with their power, and have not got it back.
-    pub power_lost: u64,
+    pub power_lost: ReplicaSet,
     /// A leader's high watermark has passed it while the whole committed ISR, and at least
     /// `min.insync.replicas`, held it; in the metadata log, a majority of the voters.
     pub committed: bool,
@@ -46,6 +57,13 @@ pub struct Batch {
     pub delivered_to: Offset,
     /// How it left the line of leaders: an index of [`super::Partition::losses`], or [`NONE`].
     pub loss: u32,
+}
+
+impl Batch {
+    /// The producer id, if an idempotent or transactional producer or a coordinator wrote it.
+    pub fn producer_id(&self) -> Option<i64> {
+        self.sequence.map(|(id, ..)| id)
+    }
 }
 
 /// The batches of a partition.
@@ -61,15 +79,28 @@ pub struct Batches {
     keeps_bytes: bool,
     /// The most offsets that one batch spans.
     longest: Offset,
+    /// Other forms of batches that compaction has rewritten.
+    rewritten: BTreeMap<Key, u32>,
+    may_be_rewritten: bool,
 }
 
+/// Base offset, leader epoch, checksum and size.
+type Key = (Offset, LeaderEpoch, u32, u32);
+
 /// A batch that claims more offsets than this is not one that a producer made.
-const MOST_OFFSETS: Offset = 1 << 24;
+const MOST_OFFSETS: Offset = 1 << 20;
+/// No log reaches as far as this.
+const MOST_OFFSET: Offset = 1 << 56;
 
 impl Batches {
     /// Batches whose bytes are kept.
     pub fn with_bytes() -> Self {
         Self { keeps_bytes: true, ..Self::default() }
+    }
+
+    /// Whether compaction may rewrite batches.
+    pub fn may_be_rewritten(&mut self, may: bool) {
+        self.may_be_rewritten = may;
     }
 
     /// One batch.
@@ -110,7 +141,7 @@ impl Batches {
 
     /// The number of the record at `offset` of the batch.
     pub fn number_at(&self, batch: u32, offset: Offset) -> u64 {
-        self.numbers(batch, offset, offset + 1).first().copied().unwrap_or(NO_RECORD)
+        self.numbers(batch, offset, offset.saturating_add(1)).first().copied().unwrap_or(NO_RECORD)
     }
 
     /// The batch that holds `offset` in the log that ends with `batch`; `None` if what comes
@@ -125,14 +156,17 @@ impl Batches {
 
     /// The batch that `bytes` are, and whether it is new. `None` if they are no batch.
     pub fn intern(&mut self, bytes: &Bytes, parent: u32, at: u64) -> Option<(u32, bool)> {
-        let view = record::Batch::new(bytes).ok()?;
-        let key = (view.base_offset(), view.leader_epoch(), view.crc(), view.size() as u32);
+        let (key, view) = key(bytes)?;
         let place = match self.find(key) {
             Ok(batch) => return Some((batch, false)),
             Err(place) => place,
         };
+        if let Some(batch) = self.original(bytes, key, place) {
+            self.rewritten.insert(key, batch);
+            return Some((batch, false));
+        }
         let span = view.next_offset() - key.0;
-        if span > MOST_OFFSETS {
+        if !(1..=MOST_OFFSETS).contains(&span) {
             return None;
         }
         self.longest = self.longest.max(span);
@@ -145,14 +179,17 @@ impl Batches {
             epoch: key.1,
             crc: key.2,
             size: key.3,
+            sequence: sequence(view),
             parent,
             first_number,
             is_control: view.is_control(),
+            is_transactional: view.is_transactional(),
+            marker: marker(bytes, view),
             at,
-            holders: 0,
-            had: 0,
-            ever_had: 0,
-            power_lost: 0,
+            holders: ReplicaSet::EMPTY,
+            had: ReplicaSet::EMPTY,
+            ever_had: ReplicaSet::EMPTY,
+            power_lost: ReplicaSet::EMPTY,
             committed: false,
             delivered_to: key.0,
             loss: NONE,
@@ -167,18 +204,55 @@ impl Batches {
     /// Whether bytes are this batch, by base offset, leader epoch, checksum and size. Whether the
     /// checksum is right is another question.
     pub fn is(&self, batch: u32, bytes: &Bytes) -> bool {
+        let Some((key, _)) = key(bytes) else { return false };
         let it = self.get(batch);
-        let known = (it.base, it.epoch, it.crc, it.size);
-        record::Batch::new(bytes).is_ok_and(|view| {
-            known == (view.base_offset(), view.leader_epoch(), view.crc(), view.size() as u32)
+        key == (it.base, it.epoch, it.crc, it.size) || self.known(bytes) == Some(batch)
+    }
+
+    /// The batch that bytes are, or are a rewritten form of.
+    fn known(&self, bytes: &Bytes) -> Option<u32> {
+        let (key, _) = key(bytes)?;
+        self.find(key).map_or_else(|place| self.original(bytes, key, place), Some)
+    }
+
+    /// Whether two replicas hold the same batch: the same bytes, or forms of it that compaction left.
+    pub fn are_one(&self, a: &Bytes, b: &Bytes) -> bool {
+        let same = || self.known(a).is_some_and(|batch| self.known(b) == Some(batch));
+        a == b || (self.may_be_rewritten && same())
+    }
+
+    /// The batch that these bytes are a rewritten form of, if batches may be rewritten. `place` is
+    /// that of its base offset in `by_base`.
+    fn original(&self, bytes: &Bytes, key: Key, place: usize) -> Option<u32> {
+        if !self.may_be_rewritten {
+            return None;
+        }
+        let view = record::Batch::new(bytes).ok()?;
+        let mut same_base = self.by_base[place..].iter().copied();
+        same_base.find(|batch| {
+            let it = self.get(*batch);
+            let fits = (it.base, it.next, it.epoch) == (key.0, view.next_offset(), key.1);
+            let own = sequence(view);
+            fits && own == it.sequence && (own.is_some() || self.is_left_of(*batch, bytes))
         })
     }
 
+    /// Whether the records in these bytes are some of a batch.
+    fn is_left_of(&self, batch: u32, bytes: &Bytes) -> bool {
+        let mut are_its = true;
+        let read = record::for_each(bytes, |record| {
+            let number =
+                self.numbers(batch, record.offset, record.offset.saturating_add(1)).first();
+            are_its &= number == Some(&number_of(record.value));
+        });
+        read.is_ok() && are_its
+    }
+
     /// The batch of that base offset, epoch, checksum and size, or where in `by_base` it belongs.
-    fn find(
-        &self,
-        (base, epoch, crc, size): (Offset, LeaderEpoch, u32, u32),
-    ) -> Result<u32, usize> {
+    fn find(&self, (base, epoch, crc, size): Key) -> Result<u32, usize> {
+        if let Some(batch) = self.rewritten.get(&(base, epoch, crc, size)) {
+            return Ok(*batch);
+        }
         let from = self.by_base.partition_point(|batch| self.get(*batch).base < base);
         let same_base = self.by_base[from..].iter();
         for batch in same_base.take_while(|batch| self.get(**batch).base == base) {
@@ -205,17 +279,51 @@ impl Batches {
         if !view.is_control() && !self.keeps_bytes {
             let numbers = &mut self.numbers;
             let base = view.base_offset();
-            // What cannot be decoded has no numbers; the check of the disks tells why.
-            let _ = record::for_each(bytes, |record| {
-                let place = first + (record.offset - base) as usize;
-                if place >= numbers.len() {
-                    numbers.resize(place, NO_RECORD);
+            let read = record::for_each(bytes, |record| {
+                let Ok(place) = usize::try_from(record.offset - base) else { return };
+                let place = first + place;
+                if place >= numbers.len() && place < first + offsets {
+                    numbers.resize(place, HOLE);
                     numbers.push(number_of(record.value));
                 }
             });
+            // The check of the disks reports what cannot be decoded.
+            let rest = if read.is_ok() { HOLE } else { NO_RECORD };
+            self.numbers.resize(first + offsets, rest);
+            return;
         }
         self.numbers.resize(first + offsets, NO_RECORD);
     }
+}
+
+/// What bytes are known by, if they are a batch whose offsets a log can have.
+fn key(bytes: &Bytes) -> Option<(Key, record::Batch<'_>)> {
+    let view = record::Batch::new(bytes).ok()?;
+    let key = (view.base_offset(), view.leader_epoch(), view.crc(), view.size() as u32);
+    has_sane_offsets(view).then_some((key, view))
+}
+
+/// Whether a log can have these offsets. Those of corrupt bytes may overflow.
+pub(super) fn has_sane_offsets(view: record::Batch<'_>) -> bool {
+    (0..MOST_OFFSET).contains(&view.base_offset()) && view.last_offset_delta() >= 0
+}
+
+/// Whether a batch is a marker, and of a transaction that was committed.
+fn marker(bytes: &Bytes, view: record::Batch<'_>) -> Option<bool> {
+    let mut marker = None;
+    if view.is_control() && view.is_transactional() {
+        // What cannot be read is no marker; the check of the disks reports it.
+        let _ = record::for_each(bytes, |record| {
+            marker = EndTransactionMarker::read(&record).ok().flatten().map(|it| it.committed);
+        });
+    }
+    marker
+}
+
+/// Producer id, producer epoch and base sequence of a batch of an idempotent producer.
+fn sequence(view: record::Batch<'_>) -> Option<(i64, i16, i32)> {
+    let of = (view.producer_id(), view.producer_epoch(), view.base_sequence());
+    (of.0 != record::NO_PRODUCER_ID).then_some(of)
 }
 
 /// The number of a record: the first eight bytes of its value.

@@ -23,7 +23,7 @@ impl View {
                 let outcome =
                     if base_offset.is_some() { Outcome::Acked } else { Outcome::Unconfirmed };
                 for (place, record) in (0..).zip(records) {
-                    let offset = base_offset.map_or(-1, |base| base + place);
+                    let offset = base_offset.map_or(-1, |base| base.saturating_add(place));
                     self.told(moment, *record, outcome, offset);
                     if let Some(record) = self.records.get_mut(*record) {
                         record.over = *over;
@@ -111,7 +111,7 @@ impl View {
         self.pieces.clear();
         for bytes in batches {
             let known = &mut self.partitions[index].batches;
-            // What no replica told of may have been read after a crash took the telling.
+            // A crash may have taken the report of a batch that was read all the same.
             let Some((batch, _)) = known.intern(bytes, NONE, moment.at) else { continue };
             let it = known.get_mut(batch);
             let piece = Piece { batch, from: it.base.max(from), to: it.next.min(to) };

@@ -1,5 +1,6 @@
 //! What is on the disks of replicas: segment files taken apart into batches.
 
+use super::batch::has_sane_offsets;
 use bytes::Bytes;
 use engine::ids::{Offset, TopicPartition};
 use engine::record::Batch;
@@ -35,6 +36,10 @@ pub fn read(segments: Vec<Vec<Bytes>>) -> (Vec<Bytes>, Option<(Offset, String)>)
         while let Some(mut rest) = pieces.next() {
             while !rest.is_empty() {
                 let batch = match Batch::first_of(&rest) {
+                    Ok(batch) if !has_sane_offsets(batch) => {
+                        let why = "no log has these offsets".to_owned();
+                        return (batches, Some((next, why)));
+                    }
                     Ok(batch) => batch,
                     // It may go on in the next pieces. As a rule a piece is whole batches.
                     Err(_) if pieces.len() > 0 => {

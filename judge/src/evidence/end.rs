@@ -1,7 +1,8 @@
 //! The end of a run: what was read back, and what is on the disks.
 
-use super::batch::NO_RECORD;
+use super::batch::HOLE;
 use super::disk::{self, DiskLog, Disks};
+use super::runs::Runs;
 use super::view::View;
 use engine::ids::Offset;
 use engine::record;
@@ -14,8 +15,8 @@ pub struct End {
     pub at: u64,
     /// What each partition holds.
     pub finals: Vec<Final>,
-    /// What is on the disks.
-    pub disks: Vec<DiskLog>,
+    /// What is on the disks, by partition and replica.
+    disks: Vec<DiskLog>,
     /// The controllers that run.
     pub controllers: Vec<ControllerAtEnd>,
     /// What the cluster has not come back to before the deadline, in words.
@@ -36,8 +37,10 @@ pub struct ControllerAtEnd {
 /// What a partition holds in the end.
 #[derive(Clone, Debug)]
 pub struct Final {
-    /// The number of the record at each offset, or [`NO_RECORD`].
-    pub numbers: Vec<u64>,
+    /// Where its log starts: what lies below was deleted, and is not lost.
+    pub start: Offset,
+    /// The number of the record at each offset that holds one, or [`super::NO_RECORD`].
+    pub records: Runs<u64>,
     /// How that is known.
     pub source: Source,
 }
@@ -49,12 +52,12 @@ pub enum Source {
     ReadBack,
     /// It is on the disk of the last leader.
     Disk,
-    /// The last leader told so.
+    /// The last leader reported so.
     Told,
 }
 
 impl End {
-    pub(super) fn new(
+    pub(crate) fn new(
         view: &View,
         at: u64,
         disks: &impl Disks,
@@ -71,50 +74,56 @@ impl End {
                 }
             }
         }
-        let finals = (0..view.partitions.len()).map(|index| of(view, index, &logs)).collect();
-        Self { at, finals, disks: logs, controllers, missing }
+        let mut end = Self { at, finals: Vec::new(), disks: logs, controllers, missing };
+        end.finals = (0..view.partitions.len()).map(|index| of(view, index, &end)).collect();
+        end
+    }
+
+    /// What is on all disks.
+    pub fn disks(&self) -> &[DiskLog] {
+        &self.disks
+    }
+
+    /// What is on the disk of a replica, both by index; `None` if it has no log.
+    pub fn disk(&self, partition: usize, replica: usize) -> Option<&DiskLog> {
+        let key = |log: &DiskLog| (log.partition, log.replica);
+        let place = self.disks.binary_search_by_key(&(partition, replica), key).ok()?;
+        self.disks.get(place)
     }
 }
 
 /// What a partition holds: the best source there is.
-fn of(view: &View, index: usize, logs: &[DiskLog]) -> Final {
+fn of(view: &View, index: usize, end: &End) -> Final {
     let partition = &view.partitions[index];
-    let mut numbers = Vec::new();
+    let (mut records, start) = (Runs::default(), partition.start);
     let read_back = view.readers.iter().filter(|r| r.partition == index && r.read_back.is_some());
     if let Some(reader) = read_back.max_by_key(|reader| reader.read_back) {
         for piece in &reader.seen {
             let read = partition.batches.numbers(piece.batch, piece.from, piece.to);
-            put(&mut numbers, piece.from, read.iter().copied());
+            put(&mut records, piece.from, read);
         }
-        return Final { numbers, source: Source::ReadBack };
+        return Final { start, records, source: Source::ReadBack };
     }
-    let of_leader =
-        |log: &&DiskLog| log.partition == index && Some(log.replica) == partition.line_leader;
-    if let Some(log) = logs.iter().find(of_leader) {
+    if let Some(log) = partition.line_leader.and_then(|leader| end.disk(index, leader)) {
         for batch in &log.batches {
             // The numbers of a batch that cannot be read stay open, and its loss will be found.
             let _ = record::for_each(batch, |record| {
                 let number = super::batch::number_of(record.value);
-                put(&mut numbers, record.offset, std::iter::once(number));
+                records.put(record.offset, number);
             });
         }
-        return Final { numbers, source: Source::Disk };
+        return Final { start, records, source: Source::Disk };
     }
     for batch in &partition.line {
         let it = partition.batches.get(*batch);
         let told = partition.batches.numbers(*batch, it.base, it.next);
-        put(&mut numbers, it.base, told.iter().copied());
+        put(&mut records, it.base, told);
     }
-    Final { numbers, source: Source::Told }
+    Final { start, records, source: Source::Told }
 }
 
-fn put(numbers: &mut Vec<u64>, from: Offset, read: impl ExactSizeIterator<Item = u64>) {
-    let from = from.max(0) as usize;
-    let end = from + read.len();
-    if numbers.len() < end {
-        numbers.resize(end, NO_RECORD);
-    }
-    for (slot, number) in numbers[from..end].iter_mut().zip(read) {
-        *slot = number;
+fn put(records: &mut Runs<u64>, from: Offset, numbers: &[u64]) {
+    for (offset, number) in (from..).zip(numbers).filter(|(_, number)| **number != HOLE) {
+        records.put(offset, *number);
     }
 }

@@ -5,6 +5,7 @@
 use super::loss::Committed;
 use super::observed::Moment;
 use super::partition::{Lacking, Partition};
+use super::replica_set::ReplicaSet;
 use super::story::Happening;
 use super::view::{Effect, View};
 use engine::error::ErrorCode;
@@ -22,10 +23,9 @@ impl View {
     ) -> Effect {
         let index = self.partition(moment.node.cluster, partition);
         let partition = &mut self.partitions[index];
-        let (from, to) = (partition.mask(from), partition.mask(to));
-        if let Some(replica) = partition.replica(moment.node) {
-            partition.story.push(moment, replica, Happening::Proposed { epoch, from, to });
-        }
+        let (from, to) = (partition.members(from), partition.members(to));
+        let replica = partition.replica(moment.node);
+        partition.story.push(moment, replica, Happening::Proposed { epoch, from, to });
         Effect::Nothing
     }
 
@@ -38,18 +38,17 @@ impl View {
     ) -> Effect {
         let index = self.partition(moment.node.cluster, partition);
         let partition = &mut self.partitions[index];
-        if let Some(replica) = partition.replica(moment.node) {
-            partition.story.push(moment, replica, Happening::Refused(error));
-        }
+        let replica = partition.replica(moment.node);
+        partition.story.push(moment, replica, Happening::Refused(error));
         Effect::Nothing
     }
 }
 
 impl Partition {
-    /// The known replicas of brokers, as a mask.
-    pub fn mask(&self, brokers: &[BrokerId]) -> u64 {
+    /// The known replicas of brokers.
+    pub fn members(&self, brokers: &[BrokerId]) -> ReplicaSet {
         let node = |id: &BrokerId| NodeId { cluster: self.cluster, node: *id };
-        brokers.iter().filter_map(|id| self.find(node(id))).fold(0, |mask, i| mask | 1 << i)
+        brokers.iter().filter_map(|id| self.find(node(id))).collect()
     }
 
     /// The latest state let replicas in. Notes those that lack what is committed.
@@ -58,7 +57,7 @@ impl Partition {
         let committed = self.last_committed().map_or(0, |batch| self.batches.get(batch).next);
         let known = state.leader.map(|leader| self.replicas[leader].high_watermark);
         for replica in 0..self.replicas.len() {
-            let is_new = state.isr & !before.isr & (1 << replica) != 0;
+            let is_new = state.isr.contains(replica) && !before.isr.contains(replica);
             let end = self.replicas[replica].end;
             if is_new && end < committed && state.leader != Some(replica) {
                 let admitted = Happening::Admitted { end, committed, known };
@@ -74,16 +73,16 @@ impl Partition {
         &mut self,
         (leader, epoch): (usize, LeaderEpoch),
         offset: Offset,
-        (required, count): (u64, usize),
+        (required, count): (&ReplicaSet, usize),
     ) {
         let led = |state: &Committed| (state.leader, state.leader_epoch) == (Some(leader), epoch);
         if !self.ruling(epoch).is_some_and(led) {
             return;
         }
         let log = &self.replicas[leader];
-        let Some((_, last)) = log.covering(&self.batches, offset - 1) else { return };
-        let held = self.batches.get(last).holders | self.exempt();
-        if required & !held != 0 || (held.count_ones() as usize) < count {
+        let Some((_, last)) = log.covering(&self.batches, offset.saturating_sub(1)) else { return };
+        let held = &self.batches.get(last).holders | &self.exempt();
+        if !required.is_within(&held) || held.len() < count {
             return;
         }
         let below = |batch: &&u32| self.batches.get(**batch).next <= offset;
@@ -101,16 +100,17 @@ impl Partition {
         &mut self,
         moment: &Moment,
         leader: usize,
-        (offset, isr): (Offset, u64),
+        (offset, isr): (Offset, &ReplicaSet),
         lacking: &Lacking,
     ) {
-        let by = lacking.lacking;
+        let by = &lacking.lacking;
         let said =
-            |what: &Happening| matches!(what, Happening::Passed { lacking, .. } if *lacking == by);
+            |what: &Happening| matches!(what, Happening::Passed { lacking, .. } if lacking == by);
         let last = self.story.0.iter().rev().find(|scene| scene.replica == leader);
-        if by == 0 || last.is_some_and(|scene| said(&scene.what)) {
+        if by.is_empty() || last.is_some_and(|scene| said(&scene.what)) {
             return;
         }
-        self.story.push(moment, leader, Happening::Passed { offset, isr, lacking: by });
+        let (isr, lacking) = (isr.clone(), by.clone());
+        self.story.push(moment, leader, Happening::Passed { offset, isr, lacking });
     }
 }

@@ -5,6 +5,7 @@ use super::metadata::Registered;
 use super::observed::Moment;
 use super::partition::Partition;
 use super::replica::Replica;
+use super::replica_set::ReplicaSet;
 use super::story::Happening;
 use engine::ids::{LeaderEpoch, Offset};
 
@@ -20,26 +21,29 @@ pub struct Committed {
     /// Since which epoch.
     pub leader_epoch: LeaderEpoch,
     /// The in-sync replicas.
-    pub isr: u64,
+    pub isr: ReplicaSet,
     /// The eligible leader replicas.
-    pub elr: u64,
+    pub elr: ReplicaSet,
     /// The replicas whose brokers the controller knew unfenced and not shutting down when it wrote
     /// this: before, at and after the batch of records that it is in.
-    pub active: u64,
+    pub active: ReplicaSet,
+    /// The replicas whose brokers were registered, and fenced or shutting down, when this was
+    /// replayed.
+    pub fenced: ReplicaSet,
     /// The replicas that had ended uncleanly since they became members, and were registered again
     /// by then: before, or in the batch of records that this is in.
-    pub spoilt: u64,
+    pub spoilt: ReplicaSet,
 }
 
 impl Committed {
     /// The replicas that may lead: in the ISR or ELR.
-    pub fn members(&self) -> u64 {
-        self.isr | self.elr
+    pub fn members(&self) -> ReplicaSet {
+        &self.isr | &self.elr
     }
 }
 
-/// Batches that a leader did not have whom the controller put in the place of one that did, or
-/// that were appended by a leader that had been replaced already.
+/// A batch that left the line of leaders: its leader was replaced by one that lacks it, or had been
+/// replaced already when it appended the batch.
 #[derive(Clone, Debug)]
 pub struct Loss {
     /// When.
@@ -50,6 +54,9 @@ pub struct Loss {
     pub leader: usize,
     /// Its epoch.
     pub leader_epoch: LeaderEpoch,
+    /// When it began to lead; `None` if it has not, and was only elected. A leader that does not
+    /// know that it was replaced loses batches long after that.
+    pub led_at: Option<u64>,
     /// The leader that had them, and its epoch.
     pub previous: (Option<usize>, LeaderEpoch),
     /// The offset from which on the two logs differ.
@@ -73,37 +80,37 @@ pub struct Elected {
 
 /// What was known about a batch when a replica that should have had it had not. Bytes on disks,
 /// the committed metadata log and the history of clients alone make it up.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Witness {
-    /// The replica that lacks the batch, as a mask.
-    pub lacking: u64,
+    /// The replica that lacks the batch.
+    pub lacking: ReplicaSet,
     /// Who held it.
-    pub holders: u64,
+    pub holders: ReplicaSet,
     /// Who had held it since it last came to the line of leaders.
-    pub had: u64,
+    pub had: ReplicaSet,
     /// Who had ever held it.
-    pub ever_had: u64,
+    pub ever_had: ReplicaSet,
     /// Who lost it with their power and has not got it back.
-    pub power_lost: u64,
+    pub power_lost: ReplicaSet,
     /// Who ended uncleanly after the batch had been appended.
-    pub ended_uncleanly: u64,
+    pub ended_uncleanly: ReplicaSet,
     /// The committed ISR under the leader that had it, when that one's time was over.
-    pub isr: u64,
+    pub isr: ReplicaSet,
     /// The committed ISR just before the lacking replica was made leader. One that was elected
     /// without being a member, and again before it began to lead, was made leader then.
-    pub in_sync: u64,
+    pub in_sync: ReplicaSet,
     /// The committed ELR just before.
-    pub eligible: u64,
+    pub eligible: ReplicaSet,
     /// The replicas whose brokers were unfenced before and after, so that the controller could have
     /// made them leader.
-    pub active: u64,
+    pub active: ReplicaSet,
     /// The replicas that were spoilt by then ([`Committed::spoilt`]). The controller took them out,
     /// perhaps in the record that made the lacking replica leader.
-    pub spoilt: u64,
+    pub spoilt: ReplicaSet,
     /// How the controller made the lacking replica leader, if the committed log says that it did.
     pub elected: Option<Elected>,
     /// Who led last before.
-    pub last_leader: u64,
+    pub last_leader: ReplicaSet,
     /// See [`super::Batch::committed`].
     pub committed: bool,
     /// A consumer was given records of it.
@@ -112,28 +119,29 @@ pub struct Witness {
 
 impl Witness {
     /// The replicas that might lead just before: in the ISR or ELR.
-    pub const fn members(&self) -> u64 {
-        self.in_sync | self.eligible
+    pub fn members(&self) -> ReplicaSet {
+        &self.in_sync | &self.eligible
     }
 
     /// Those of them that were not taken out. With none left the controller falls back on whoever
     /// led last (KIP-966).
-    pub const fn remaining(&self) -> u64 {
-        self.members() & !self.spoilt
+    pub fn remaining(&self) -> ReplicaSet {
+        &self.members() - &self.spoilt
     }
 
     /// Those of [`Witness::remaining`] that hold the batch: each of them could have led without
     /// loss, if waited for.
-    pub const fn sound(&self) -> u64 {
-        self.remaining() & self.holders
+    pub fn sound(&self) -> ReplicaSet {
+        &self.remaining() & &self.holders
     }
 
     /// Those that the controller could have made leader at once: the in-sync replicas whose brokers
     /// were active, or, if there was none, the eligible leader replicas (KIP-966).
-    pub const fn could_lead(&self) -> u64 {
-        match self.in_sync & self.active {
-            0 => self.eligible & self.active,
-            in_sync => in_sync,
+    pub fn could_lead(&self) -> ReplicaSet {
+        let in_sync = &self.in_sync & &self.active;
+        match in_sync.is_empty() {
+            true => &self.eligible & &self.active,
+            false => in_sync,
         }
     }
 }
@@ -148,38 +156,55 @@ impl Partition {
     /// A batch was appended by a leader that had been replaced. Whoever was elected in its place
     /// will not have it; who was elected after that one has nothing to do with it.
     pub(super) fn lose(&mut self, batch: u32, previous: (usize, LeaderEpoch), moment: &Moment) {
-        // It may have been elected again itself, and not know that either.
-        let other = |leader: &usize| *leader != previous.0;
-        let elected = |state: &Committed| Some((state.leader.filter(other)?, state.leader_epoch));
-        let mut later = self.states.iter().filter(|state| state.leader_epoch > previous.1);
         let present = (self.line_leader.unwrap_or_default(), self.line_epoch);
-        let by = later.find_map(elected).unwrap_or(present);
+        let by = self.elected_without(batch, previous.1).unwrap_or(present);
+        let led_at = self.story.led(by);
         let from = self.batches.get(batch).base;
-        self.note_loss(batch, from, (Some(previous.0), previous.1), by, moment);
+        self.note_loss(batch, from, (Some(previous.0), previous.1), (by, led_at), moment);
     }
 
-    /// A batch is lost to the leader `by`.
+    /// The first replica that was elected after an epoch and does not hold a batch, with its epoch.
+    /// The leader that appended the batch may have been elected again, and not know that either.
+    fn elected_without(&self, batch: u32, after: LeaderEpoch) -> Option<(usize, LeaderEpoch)> {
+        let holders = &self.batches.get(batch).holders;
+        let lacks = |leader: &usize| !holders.contains(*leader);
+        let elected = |state: &Committed| Some((state.leader.filter(lacks)?, state.leader_epoch));
+        self.states.iter().filter(|state| state.leader_epoch > after).find_map(elected)
+    }
+
+    /// A batch that had been lost to `replica`, which was elected and has not begun to lead, reached
+    /// that replica all the same: its metadata is late, and it still follows the leader before. So
+    /// the batch is lost to whoever was elected next without it.
+    pub(super) fn move_loss(&mut self, batch: u32, replica: usize) {
+        let Some(loss) = self.losses.get(self.batches.get(batch).loss as usize) else { return };
+        if loss.leader != replica || loss.led_at.is_some() {
+            return;
+        }
+        let Some(by) = self.elected_without(batch, loss.leader_epoch) else { return };
+        let (number, previous) = (self.batches.get(batch).loss as usize, loss.previous);
+        let (witness, led_at) = (self.witness_of_loss(batch, previous, by), self.story.led(by));
+        let loss = &mut self.losses[number];
+        (loss.leader, loss.leader_epoch) = by;
+        (loss.witness, loss.led_at) = (witness, led_at);
+    }
+
+    /// A batch is lost to the leader `by`, which began to lead at `led_at` if it has begun.
     pub(super) fn note_loss(
         &mut self,
         batch: u32,
         from: Offset,
         previous: (Option<usize>, LeaderEpoch),
-        by: (usize, LeaderEpoch),
+        (by, led_at): ((usize, LeaderEpoch), Option<u64>),
         moment: &Moment,
     ) {
-        let (leader, leader_epoch) = by;
-        // A leader that is back in its own epoch has not been elected again.
-        let epoch = leader_epoch.max(previous.1 + 1);
-        let set_by = self.states.iter().position(|state| state.leader_epoch >= epoch);
-        let election = self.election(leader, set_by.unwrap_or(self.states.len()), previous.1);
-        let isr = self.ruling(previous.1).map_or(0, |state| state.isr);
-        let witness = self.witness(batch, leader, isr, election);
+        let witness = self.witness_of_loss(batch, previous, by);
         self.batches.get_mut(batch).loss = self.losses.len() as u32;
         self.losses.push(Loss {
             at: moment.at,
             event: moment.event,
-            leader,
-            leader_epoch,
+            leader: by.0,
+            leader_epoch: by.1,
+            led_at,
             previous,
             from,
             batch,
@@ -188,11 +213,25 @@ impl Partition {
         });
     }
 
+    fn witness_of_loss(
+        &self,
+        batch: u32,
+        previous: (Option<usize>, LeaderEpoch),
+        (leader, leader_epoch): (usize, LeaderEpoch),
+    ) -> Witness {
+        // A leader that is back in its own epoch has not been elected again.
+        let epoch = leader_epoch.max(previous.1.saturating_add(1));
+        let set_by = self.states.iter().position(|state| state.leader_epoch >= epoch);
+        let election = self.election(leader, set_by.unwrap_or(self.states.len()), previous.1);
+        let isr = self.ruling(previous.1).map(|state| state.isr.clone()).unwrap_or_default();
+        self.witness(batch, leader, isr, election)
+    }
+
     /// The state that made `replica` the leader that it is by the state `latest`: that one, or an
     /// earlier one of an epoch later than `after` that elected the replica though it was not a
     /// member. That it has been one ever since, and was elected again, is what came of that.
     pub fn election(&self, replica: usize, latest: usize, after: LeaderEpoch) -> usize {
-        let is_member = |state: &Committed| state.members() & (1 << replica) != 0;
+        let is_member = |state: &Committed| state.members().contains(replica);
         let earlier = self.states[..latest].iter();
         let since = earlier
             .rev()
@@ -210,7 +249,7 @@ impl Partition {
     /// The replicas that ended uncleanly since they became members and are registered again now, by
     /// `now` or before: the controller has seen to it that they lead no more. Until it registers
     /// such a replica still could.
-    pub(super) fn spoilt(&self, now: &Registered) -> u64 {
+    pub(super) fn spoilt(&self, now: &Registered) -> ReplicaSet {
         let is_spoilt = |replica: &Replica| {
             let registers = now.nodes.contains(&replica.node).then_some(now.at);
             replica.ended_uncleanly.is_some_and(|ended| {
@@ -219,7 +258,7 @@ impl Partition {
             })
         };
         let replicas = (0..).zip(&self.replicas).filter(|(_, replica)| is_spoilt(replica));
-        replicas.fold(0, |mask, (index, _)| mask | 1 << index)
+        replicas.map(|(index, _)| index).collect()
     }
 
     /// Whether a batch has left the line of leaders at some time, even if it came back.
@@ -247,28 +286,28 @@ impl Partition {
     }
 
     /// What is known about a batch that `lacking` has not, which the state `election` made leader.
-    pub fn witness(&self, batch: u32, lacking: usize, isr: u64, election: usize) -> Witness {
+    pub fn witness(&self, batch: u32, lacking: usize, isr: ReplicaSet, election: usize) -> Witness {
         let it = self.batches.get(batch);
         let before = election.checked_sub(1).map(|place| &self.states[place]);
         let made = self.states.get(election);
         let last_leader = self.states[..election].iter().rev().find_map(|state| state.leader);
-        let last_leader = last_leader.map_or(0, |leader| 1 << leader);
+        let last_leader = last_leader.map(ReplicaSet::of).unwrap_or_default();
         let elected = made.filter(|state| state.leader == Some(lacking));
         let ended = |replica: &Replica| replica.ended_uncleanly.is_some_and(|ended| ended >= it.at);
         let replicas = (0..).zip(&self.replicas).filter(|(_, replica)| ended(replica));
-        let ended_uncleanly = replicas.fold(0, |mask, (index, _)| mask | 1 << index);
+        let ended_uncleanly = replicas.map(|(index, _)| index).collect();
         Witness {
-            lacking: 1 << lacking,
-            holders: it.holders,
-            had: it.had,
-            ever_had: it.ever_had,
-            power_lost: it.power_lost,
+            lacking: ReplicaSet::of(lacking),
+            holders: it.holders.clone(),
+            had: it.had.clone(),
+            ever_had: it.ever_had.clone(),
+            power_lost: it.power_lost.clone(),
             ended_uncleanly,
             isr,
-            in_sync: before.map_or(0, |before| before.isr),
-            eligible: before.map_or(0, |before| before.elr),
-            active: made.map_or(0, |made| made.active),
-            spoilt: made.map_or(0, |made| made.spoilt),
+            in_sync: before.map(|before| before.isr.clone()).unwrap_or_default(),
+            eligible: before.map(|before| before.elr.clone()).unwrap_or_default(),
+            active: made.map(|made| made.active.clone()).unwrap_or_default(),
+            spoilt: made.map(|made| made.spoilt.clone()).unwrap_or_default(),
             elected: elected.map(|state| Elected { at: state.at, epoch: state.leader_epoch }),
             last_leader,
             committed: it.committed,

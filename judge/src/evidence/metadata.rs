@@ -2,6 +2,7 @@
 
 use super::loss::Committed;
 use super::observed::Moment;
+use super::replica_set::ReplicaSet;
 use super::view::View;
 use engine::config::TopicConfig;
 use engine::ids::{BrokerId, Offset};
@@ -95,23 +96,23 @@ impl View {
                 let image = &metadata.image;
                 changed.extend(self.after_record(image, cluster, &record, &registered, moment));
             }
-            // A decision is one batch: whom it fences or unfences was not to be had for sure.
+            // A decision is one batch: a broker that it fences or unfences may not have been there.
             let after = active(&metadata.image);
             for (index, state) in changed {
                 let partition = &mut self.partitions[index];
                 let known =
                     |node: &NodeId| before.contains(&node.node) && after.contains(&node.node);
                 let nodes = partition.replicas.iter().map(|replica| replica.node);
-                let mask = (0..).zip(nodes).filter(|(_, node)| known(node));
-                let mask = mask.fold(0_u64, |mask, (index, _)| mask | 1 << index);
-                partition.states[state].active &= mask;
+                let known = (0..).zip(nodes).filter(|(_, node)| known(node));
+                let known: ReplicaSet = known.map(|(index, _)| index).collect();
+                partition.states[state].active = &partition.states[state].active & &known;
             }
             registered.nodes.iter().for_each(|node| self.registered(*node, appended));
         }
         Ok(())
     }
 
-    /// Answers which partition has got which state, if one has.
+    /// Returns the partition that the record changes and the number of its new state, if it does.
     fn after_record(
         &mut self,
         image: &MetadataImage,
@@ -135,7 +136,7 @@ impl View {
         Some((index, self.commit_state(index, state, image, registered, moment)))
     }
 
-    /// Answers the number of the state.
+    /// Returns the number of the state.
     fn commit_state(
         &mut self,
         index: usize,
@@ -146,19 +147,19 @@ impl View {
     ) -> usize {
         let partition = &mut self.partitions[index];
         let cluster = partition.cluster;
-        // All of them first, so that a replica's bit is its place in the assignment.
-        let mut bit = |id: &BrokerId| partition.replica(NodeId { cluster, node: *id });
+        // All of them first, so that a replica's index is its place in the assignment.
+        let mut index_of = |id: &BrokerId| partition.replica(NodeId { cluster, node: *id });
         for id in &state.replicas {
-            bit(id);
+            index_of(id);
         }
-        let mut mask = |ids: &[BrokerId]| {
-            ids.iter().filter_map(&mut bit).fold(0_u64, |mask, index| mask | 1 << index)
-        };
-        let (isr, elr) = (mask(&state.isr), mask(&state.elr));
+        let mut set = |ids: &[BrokerId]| -> ReplicaSet { ids.iter().map(&mut index_of).collect() };
+        let (isr, elr) = (set(&state.isr), set(&state.elr));
         let active: Vec<BrokerId> =
             state.replicas.iter().copied().filter(|id| image.is_active(*id)).collect();
-        let active = mask(&active);
-        let leader = state.leader.as_ref().and_then(&mut bit);
+        let is_out = |id: &BrokerId| image.broker(*id).is_some_and(|broker| !broker.is_active());
+        let fenced: Vec<BrokerId> = state.replicas.iter().copied().filter(is_out).collect();
+        let (active, fenced) = (set(&active), set(&fenced));
+        let leader = state.leader.as_ref().map(&mut index_of);
         let committed = Committed {
             at: moment.at,
             event: moment.event,
@@ -167,6 +168,7 @@ impl View {
             isr,
             elr,
             active,
+            fenced,
             spoilt: partition.spoilt(registered),
         };
         let number = partition.states.len();
@@ -187,11 +189,11 @@ impl View {
 
     /// A broker knows that it is registered: whatever its last life lost, the controller has seen
     /// to it.
-    pub(super) fn knows_registered(&mut self, node: NodeId) {
+    pub(super) fn knows_registered(&mut self, node: NodeId, moment: &Moment) {
         self.touched.clear();
         for (index, partition) in self.partitions.iter_mut().enumerate() {
             if let Some(replica) = partition.find(node) {
-                partition.replicas[replica].power_lost = false;
+                partition.is_registered(replica, moment);
                 self.touched.push(index);
             }
         }

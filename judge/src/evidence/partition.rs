@@ -5,6 +5,7 @@ use super::batch::{Batches, NONE};
 use super::loss::{Committed, Loss};
 use super::observed::Moment;
 use super::replica::Replica;
+use super::replica_set::ReplicaSet;
 use super::story::Story;
 use bytes::Bytes;
 use engine::ids::{LeaderEpoch, Offset, TopicPartition};
@@ -23,16 +24,22 @@ pub struct Partition {
     pub topic: Option<usize>,
     /// `min.insync.replicas`, no more than there are replicas.
     pub min_isr: usize,
-    /// Its replicas. The place in this list is the bit in every mask.
+    /// Its replicas. A [`ReplicaSet`] holds their places in this list.
     pub replicas: Vec<Replica>,
     /// The distinct batches.
     pub batches: Batches,
+    /// Where the log of the present leader starts.
+    pub start: Offset,
     /// The log of the present leader: what the partition holds.
     pub line: Vec<u32>,
     /// The epoch of the present leader.
     pub line_epoch: LeaderEpoch,
     /// The present leader; `None` before the first.
     pub line_leader: Option<usize>,
+    /// The present leader is back without what it lost with its power, leads in its own epoch, and is
+    /// not registered. No client and no follower gets anything from it before it is, and then the
+    /// controller has put another in its place, if there is one.
+    returning: bool,
     /// How many batches of the line are committed.
     pub committed: usize,
     /// The committed states, in order.
@@ -50,7 +57,7 @@ pub struct Append {
     pub replica: usize,
     /// The batch.
     pub batch: u32,
-    /// Nobody had shown it before.
+    /// No replica and no reader had shown it before.
     pub fresh: bool,
     /// The leader appended it.
     pub as_leader: bool,
@@ -61,14 +68,14 @@ pub struct Append {
 }
 
 /// Replicas that lack what a high watermark claims to be replicated.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Lacking {
     /// The batch.
     pub batch: u32,
     /// The members that lack it.
-    pub lacking: u64,
+    pub lacking: ReplicaSet,
     /// The replicas that hold it.
-    pub held: u64,
+    pub held: ReplicaSet,
 }
 
 impl Partition {
@@ -83,9 +90,11 @@ impl Partition {
             min_isr: 1,
             replicas: Vec::new(),
             batches: if metadata { Batches::with_bytes() } else { Batches::default() },
+            start: 0,
             line: Vec::new(),
             line_epoch: -1,
             line_leader: None,
+            returning: false,
             committed: 0,
             states: Vec::new(),
             losses: Vec::new(),
@@ -93,16 +102,12 @@ impl Partition {
         }
     }
 
-    /// The index of a node's replica; a new one if it has none. `None` beyond 64 replicas.
-    pub fn replica(&mut self, node: NodeId) -> Option<usize> {
-        if let Some(found) = self.find(node) {
-            return Some(found);
-        }
-        if self.replicas.len() == 64 {
-            return None;
-        }
-        self.replicas.push(Replica::new(node));
-        Some(self.replicas.len() - 1)
+    /// The index of a node's replica; a new one if it has none.
+    pub fn replica(&mut self, node: NodeId) -> usize {
+        self.find(node).unwrap_or_else(|| {
+            self.replicas.push(Replica::new(node));
+            self.replicas.len() - 1
+        })
     }
 
     /// The index of a node's replica.
@@ -110,10 +115,10 @@ impl Partition {
         self.replicas.iter().position(|replica| replica.node == node)
     }
 
-    /// The replicas of a mask, by node number: `1, 2`.
-    pub fn names(&self, mask: u64) -> String {
-        let members = self.replicas.iter().enumerate().filter(|(i, _)| mask & (1 << i) != 0);
-        let mut nodes: Vec<_> = members.map(|(_, replica)| replica.node).collect();
+    /// The replicas of a set, by node number: `1, 2`.
+    pub fn names(&self, set: &ReplicaSet) -> String {
+        let mut nodes: Vec<_> =
+            set.iter().filter_map(|i| Some(self.replicas.get(i)?.node)).collect();
         nodes.sort_unstable();
         nodes.iter().map(NodeId::to_string).collect::<Vec<_>>().join(", ")
     }
@@ -124,9 +129,9 @@ impl Partition {
     }
 
     /// The replicas for which nothing can be said at present: power lost, not yet registered.
-    pub fn exempt(&self) -> u64 {
+    pub fn exempt(&self) -> ReplicaSet {
         let lost = self.replicas.iter().enumerate().filter(|(_, replica)| replica.power_lost);
-        lost.fold(0, |mask, (index, _)| mask | 1 << index)
+        lost.map(|(index, _)| index).collect()
     }
 
     /// The last committed batch of the line.
@@ -136,9 +141,19 @@ impl Partition {
 
     /// Whether the line holds a batch.
     pub fn is_in_line(&self, batch: u32) -> bool {
+        self.place_in_line(batch).is_some()
+    }
+
+    /// The place of a batch in the line, if it is there.
+    fn place_in_line(&self, batch: u32) -> Option<usize> {
+        // Nearly every question is about the end.
+        let last = self.line.len().checked_sub(1)?;
+        if self.line[last] == batch {
+            return Some(last);
+        }
         let base = self.batches.get(batch).base;
         let place = self.line.partition_point(|b| self.batches.get(*b).base < base);
-        self.line.get(place) == Some(&batch)
+        (self.line.get(place) == Some(&batch)).then_some(place)
     }
 
     /// A replica appended a batch.
@@ -149,18 +164,19 @@ impl Partition {
         epoch: Option<LeaderEpoch>,
         moment: &Moment,
     ) -> Option<Append> {
-        let replica = self.replica(node)?;
+        let replica = self.replica(node);
         let losses_from = self.losses.len();
         let parent = self.replicas[replica].last().unwrap_or(NONE);
         let (batch, fresh) = self.batches.intern(bytes, parent, moment.at)?;
         let it = self.batches.get(batch);
         let (base, next, first_parent) = (it.base, it.next, it.parent);
         if base < self.replicas[replica].end {
-            // It wrote over what it had without telling: only the newer bytes count.
+            // It overwrote what it had and did not report that: only the newer bytes count.
             self.cut(replica, base, false, &mut Vec::new());
         }
         self.hold(replica, batch);
         self.replicas[replica].end = next;
+        self.move_loss(batch, replica);
         if let Some(epoch) = epoch {
             self.append_to_line(replica, batch, epoch, moment);
         }
@@ -171,21 +187,43 @@ impl Partition {
 
     fn hold(&mut self, replica: usize, batch: u32) {
         let it = self.batches.get_mut(batch);
-        it.holders |= 1 << replica;
-        it.had |= 1 << replica;
-        it.ever_had |= 1 << replica;
-        it.power_lost &= !(1 << replica);
+        it.holders.insert(replica);
+        it.had.insert(replica);
+        it.ever_had.insert(replica);
+        it.power_lost.remove(replica);
         self.replicas[replica].log.push(batch);
     }
 
     fn append_to_line(&mut self, replica: usize, batch: u32, epoch: LeaderEpoch, moment: &Moment) {
         if epoch > self.line_epoch {
-            // Its leadership was not told: the crash of a controller or broker took the fact.
-            self.lead(replica, epoch, moment);
+            // Its leadership was not reported: the crash of a controller or broker took the fact.
+            self.take_line(replica, epoch, moment);
         } else if epoch == self.line_epoch && self.line_leader == Some(replica) {
-            self.line.push(batch);
+            match self.returning {
+                // Its log holds the batch already.
+                true => self.take_line(replica, epoch, moment),
+                false => self.line.push(batch),
+            }
         } else {
             self.lose(batch, (replica, epoch), moment);
+        }
+    }
+
+    /// A replica's log starts at `to` from now on. What lies below was deleted by retention or by
+    /// DeleteRecords, or was never fetched, and is not lost.
+    pub fn advance_start(&mut self, replica: usize, to: Offset) {
+        let log = &mut self.replicas[replica];
+        log.log_start = to;
+        let deleted = log.log.partition_point(|batch| self.batches.get(*batch).next <= to);
+        for batch in log.log.drain(..deleted) {
+            self.batches.get_mut(batch).holders.remove(replica);
+        }
+        log.end = log.end.max(to);
+        if self.line_leader == Some(replica) {
+            self.start = to;
+            let deleted = self.line.partition_point(|batch| self.batches.get(*batch).next <= to);
+            self.line.drain(..deleted);
+            self.committed = self.committed.saturating_sub(deleted);
         }
     }
 
@@ -197,9 +235,9 @@ impl Partition {
             if it.next <= to {
                 break;
             }
-            it.holders &= !(1 << replica);
+            it.holders.remove(replica);
             if by_power {
-                it.power_lost |= 1 << replica;
+                it.power_lost.insert(replica);
             }
             log.log.pop();
             cut.push(last);
@@ -212,7 +250,7 @@ impl Partition {
     pub fn reload(&mut self, replica: usize, held: &[Bytes], by_power: bool, moment: &Moment) {
         let before = std::mem::take(&mut self.replicas[replica].log);
         for batch in &before {
-            self.batches.get_mut(*batch).holders &= !(1 << replica);
+            self.batches.get_mut(*batch).holders.remove(replica);
         }
         for bytes in held {
             let parent = self.replicas[replica].last().unwrap_or(NONE);
@@ -223,39 +261,68 @@ impl Partition {
         }
         for batch in before {
             let it = self.batches.get_mut(batch);
-            if by_power && it.holders & (1 << replica) == 0 {
-                it.power_lost |= 1 << replica;
+            if by_power && !it.holders.contains(replica) {
+                it.power_lost.insert(replica);
             }
         }
         self.replicas[replica].unseen_from = None;
     }
 
     /// A replica leads from now on. What the leader before had and it has not is lost; the leader
-    /// before may be itself, back from its disk in the same epoch. Answers whether it is the
+    /// before may be itself, back from its disk in the same epoch. Returns whether it is the
     /// newest leader.
     pub fn lead(&mut self, replica: usize, epoch: LeaderEpoch, moment: &Moment) -> bool {
         let again = epoch == self.line_epoch && self.line_leader == Some(replica);
         if epoch <= self.line_epoch && !again {
             return false;
         }
+        self.returning = again && self.replicas[replica].power_lost;
+        if !self.returning {
+            self.take_line(replica, epoch, moment);
+        }
+        !self.returning
+    }
+
+    /// A broker is registered. If the controller has left it the leader, it leads with what it has.
+    pub(super) fn is_registered(&mut self, replica: usize, moment: &Moment) {
+        let returns = self.returning && self.line_leader == Some(replica);
+        let of = (Some(replica), self.line_epoch);
+        self.replicas[replica].power_lost = false;
+        if returns && self.state().is_some_and(|it| (it.leader, it.leader_epoch) == of) {
+            self.take_line(replica, self.line_epoch, moment);
+        }
+    }
+
+    fn take_line(&mut self, replica: usize, epoch: LeaderEpoch, moment: &Moment) {
+        self.returning = false;
         let previous = (self.line_leader, self.line_epoch);
         self.line_leader = Some(replica);
         self.line_epoch = epoch;
         let log = self.replicas[replica].log.clone();
-        let same = self.line.iter().zip(&log).take_while(|(a, b)| a == b).count();
+        self.start = self.replicas[replica].log_start;
+        // What its log starts above has been deleted and is not lost; what the leader before had
+        // deleted it may still have.
+        let deleted =
+            self.line.partition_point(|batch| self.batches.get(*batch).next <= self.start);
+        self.line.drain(..deleted);
+        let first = self.line.first().map_or(Offset::MAX, |batch| self.batches.get(*batch).base);
+        let older = log.partition_point(|batch| self.batches.get(*batch).next <= first);
+        let older = if self.line.is_empty() { 0 } else { older };
+        let pairs = self.line.iter().zip(&log[older..]);
+        let same = pairs.take_while(|(a, b)| a == b).count();
         let lost = self.line.split_off(same);
         if let Some(first) = lost.first() {
             let from = self.batches.get(*first).base;
             for batch in &lost {
-                self.note_loss(*batch, from, previous, (replica, epoch), moment);
+                self.note_loss(*batch, from, previous, ((replica, epoch), Some(moment.at)), moment);
             }
         }
-        for batch in &log[same..] {
+        for batch in log[..older].iter().chain(&log[older + same..]) {
             let it = self.batches.get_mut(*batch);
             if it.loss != NONE {
                 self.losses[it.loss as usize].back = Some(epoch);
                 it.loss = NONE;
-                it.had = it.holders;
+                it.had = it.holders.clone();
             }
         }
         self.line = log;
@@ -264,29 +331,30 @@ impl Partition {
             Some(last) => self.line.iter().position(|batch| batch == last).map_or(0, |at| at + 1),
             None => 0,
         };
-        true
     }
 
     /// A leader's high watermark is at `offset`. Marks what is committed by that and by what the
-    /// replicas in `required`, at least `count` of all, hold; answers who lacks what lies below.
+    /// replicas in `required`, at least `count` of all, hold; returns the replicas that lack what lies below.
     pub fn advance(
         &mut self,
         leader: usize,
         epoch: LeaderEpoch,
         offset: Offset,
-        (required, count): (u64, usize),
+        (required, count): (&ReplicaSet, usize),
     ) -> Option<Lacking> {
         if epoch != self.line_epoch || self.line_leader != Some(leader) {
             self.advance_replaced((leader, epoch), offset, (required, count));
             return None;
         }
-        let (place, batch) = self.replicas[leader].covering(&self.batches, offset - 1)?;
+        let (_, batch) = self.replicas[leader].covering(&self.batches, offset.saturating_sub(1))?;
+        // What a leader holds that it did not append as one is not in the line.
+        let place = self.place_in_line(batch)?;
         if place < self.committed {
             return None;
         }
-        let held = self.batches.get(batch).holders | self.exempt();
-        let lacking = required & !held;
-        if lacking != 0 || (held.count_ones() as usize) < count {
+        let held = &self.batches.get(batch).holders | &self.exempt();
+        let lacking = required - &held;
+        if !lacking.is_empty() || held.len() < count {
             return Some(Lacking { batch, lacking, held });
         }
         // The last batch may reach beyond the watermark only if the watermark is wrong.
@@ -299,24 +367,24 @@ impl Partition {
         None
     }
 
-    /// The same for the metadata log: `voters` are a mask, `count` is how many there are.
+    /// The same for the metadata log: `voters` are those known, `count` is how many there are.
     pub fn advance_by_majority(
         &mut self,
         leader: usize,
         epoch: LeaderEpoch,
         offset: Offset,
-        voters: u64,
+        voters: &ReplicaSet,
         count: usize,
     ) -> Option<Lacking> {
-        let (_, batch) = self.replicas[leader].covering(&self.batches, offset - 1)?;
-        let held = self.batches.get(batch).holders & voters;
-        if (held.count_ones() as usize) * 2 <= count {
-            return Some(Lacking { batch, lacking: voters & !held, held });
+        let (_, batch) = self.replicas[leader].covering(&self.batches, offset.saturating_sub(1))?;
+        let held = &self.batches.get(batch).holders & voters;
+        if held.len() * 2 <= count {
+            return Some(Lacking { batch, lacking: voters - &held, held });
         }
-        self.advance(leader, epoch, offset, (0, 0))
+        self.advance(leader, epoch, offset, (&ReplicaSet::EMPTY, 0))
     }
 
-    /// A replica came back with more than it had told. It is taken to be what the line holds up
+    /// A replica came back with more than it had reported. It is taken to be what the line holds up
     /// to that end, until its disk says better.
     pub fn adopt(&mut self, replica: usize, end: Offset) {
         let from = self.replicas[replica].end;
@@ -334,9 +402,10 @@ impl Partition {
 
     /// The controller has committed another state.
     pub fn commit(&mut self, state: Committed) {
-        let before = self.state().map_or(0, Committed::members);
+        let before = self.state().map(Committed::members).unwrap_or_default();
+        let added = &state.members() - &before;
         for (index, replica) in self.replicas.iter_mut().enumerate() {
-            if state.members() & !before & (1 << index) != 0 {
+            if added.contains(index) {
                 replica.member_since = Some(state.at);
             }
         }

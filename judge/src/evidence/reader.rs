@@ -1,7 +1,8 @@
-//! What consumers were given.
+//! What consumers read.
 
 use engine::ids::Offset;
 use machine::NodeId;
+use std::sync::Arc;
 
 /// A part of a batch.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -21,6 +22,8 @@ pub struct Reader {
     pub node: NodeId,
     /// Which of its lives.
     pub incarnation: u16,
+    /// Its group, if it belongs to one: the members read a partition in turn.
+    pub group: Option<Arc<str>>,
     /// The index of the partition.
     pub partition: usize,
     /// Its position: the offset that it reads next.

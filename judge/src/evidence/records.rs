@@ -7,7 +7,7 @@ use engine::ids::Offset;
 use machine::ConnId;
 use std::collections::BTreeMap;
 
-/// What a producer was told about a record.
+/// What a producer knows about a record.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Outcome {
     /// Nothing.
@@ -30,13 +30,13 @@ pub struct Record {
     pub partition: u32,
     /// The producer's acks.
     pub acks: i8,
-    /// What the producer was told.
+    /// What the producer knows about it.
     pub outcome: Outcome,
     /// The event with which it was given to the producer.
     pub sent: u64,
     /// The offset that was confirmed.
     pub offset: Offset,
-    /// The event that told the outcome.
+    /// The event that decided the outcome.
     pub told: u64,
     /// The connection that it was last sent over, once that is over and done with.
     pub over: Option<ConnId>,
@@ -97,7 +97,7 @@ impl Records {
         self.producers.get_mut(producer)?.get_mut(count)?.as_mut()
     }
 
-    /// A record was given to a producer, as `event` tells.
+    /// A record was given to a producer, in the event `event`.
     pub fn sent(&mut self, number: u64, partition: u32, acks: i16, event: u64) {
         let (producer, count) = parts(number);
         if producer >= SANE || self.producers.get(producer).map_or(0, Vec::len) + SANE < count {

@@ -1,4 +1,4 @@
-//! What one replica has in its log, by what it told and by what its disk held after restarts.
+//! What one replica has in its log, by what it reported and by what its disk held after restarts.
 
 use super::batch::Batches;
 use engine::ids::Offset;
@@ -15,7 +15,7 @@ pub struct Replica {
     pub log_start: Offset,
     /// Its log end offset.
     pub end: Offset,
-    /// Its high watermark, as it told last.
+    /// Its high watermark, as it reported last.
     pub high_watermark: Offset,
     /// Since when it has been a member of the committed ISR or ELR.
     pub member_since: Option<u64>,
@@ -28,7 +28,7 @@ pub struct Replica {
     pub registered: Option<u64>,
     /// Its host lost power, and its broker has not been registered since.
     pub power_lost: bool,
-    /// It came back with offsets from here on that it never told of.
+    /// It came back with offsets from here on that it never reported.
     pub unseen_from: Option<Offset>,
 }
 

@@ -1,18 +1,47 @@
 //! What was configured, as far as promises depend on it.
 
-use machine::{ClusterId, NodeId};
+use machine::{ClusterId, NodeId, Span};
+use std::collections::BTreeMap;
+use std::sync::Arc;
 
 /// What a run was configured with.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Setup {
-    /// The voters of all metadata quorums.
+    /// The voters of all metadata quorums. All other nodes with logs are brokers.
     pub controllers: Vec<NodeId>,
+    /// `broker.session.timeout.ms`, the shortest of all clusters.
+    pub session_timeout: Span,
+    /// How much faster or slower than true time monotonic clocks may run, in parts per million.
+    pub drift_ppm: u32,
+    /// No fault is planned, links and disks are as fast and reliable as by default, and time-outs of
+    /// clients are no shorter than by default: nothing can be late.
+    pub is_calm: bool,
+    /// Links and disks are as fast and reliable as by default.
+    pub is_prompt: bool,
+    /// `replica.lag.time.max.ms`, the longest of all clusters.
+    pub lag_time: Span,
+    /// `replica.fetch.wait.max.ms`, the longest of all clusters.
+    pub fetch_wait: Span,
+    /// Disks have a capacity, in bytes.
+    pub disk_capacity: Option<u64>,
     /// `eligible.leader.replicas.enable`.
     pub eligible_leader_replicas: bool,
+    /// The groups of consumers, by the node of each member.
+    pub groups: BTreeMap<NodeId, Arc<str>>,
     /// The topics of the workload.
     pub topics: Vec<TopicSetup>,
     /// The producers; the index is the upper part of the numbers of their records.
     pub producers: Vec<ProducerSetup>,
+}
+
+impl Setup {
+    /// A node that holds logs, in words: `broker 1`, `controller 101`.
+    pub fn name(&self, node: NodeId) -> String {
+        match self.controllers.contains(&node) {
+            true => format!("controller {node}"),
+            false => format!("broker {node}"),
+        }
+    }
 }
 
 /// A topic of the workload.
@@ -32,6 +61,8 @@ pub struct TopicSetup {
     pub flush_messages: Option<u64>,
     /// `flush.ms`, if logs are synced after a time.
     pub flush_ms: Option<u64>,
+    /// `cleanup.policy` contains `compact`: batches on disks are rewritten.
+    pub compacted: bool,
     /// Producers choose the partition by the key, and no partitions are added.
     pub partitioned_by_key: bool,
 }

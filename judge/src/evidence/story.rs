@@ -1,12 +1,13 @@
 //! What happened to a partition, appends aside: what explanations and signatures are made of.
 
 use super::observed::{Change, Moment};
+use super::replica_set::ReplicaSet;
 use engine::error::ErrorCode;
 use engine::fact::Truncation;
 use engine::ids::{LeaderEpoch, Offset};
 
 /// One thing that happened.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Scene {
     /// When.
     pub at: u64,
@@ -19,7 +20,7 @@ pub struct Scene {
 }
 
 /// What can happen.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Happening {
     /// The node started or ended.
     Node(Change),
@@ -48,9 +49,9 @@ pub enum Happening {
         /// Its epoch.
         epoch: LeaderEpoch,
         /// The in-sync replicas that it knew.
-        from: u64,
+        from: ReplicaSet,
         /// Those that it proposed.
-        to: u64,
+        to: ReplicaSet,
     },
     /// The controller refused what the leader had proposed.
     Refused(ErrorCode),
@@ -68,9 +69,9 @@ pub enum Happening {
         /// The high watermark.
         offset: Offset,
         /// The committed ISR.
-        isr: u64,
+        isr: ReplicaSet,
         /// Those of it that lack it.
-        lacking: u64,
+        lacking: ReplicaSet,
     },
     /// The controller committed another state: an index of [`super::Partition::states`].
     Committed(usize),
@@ -81,7 +82,7 @@ pub enum Happening {
 pub struct Story(pub Vec<Scene>);
 
 /// A produce request that was answered with success.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Ack {
     /// When.
     pub at: u64,
@@ -100,7 +101,7 @@ pub struct Ack {
     /// The leader's high watermark.
     pub high_watermark: Offset,
     /// The ISR that the leader knew.
-    pub isr: u64,
+    pub isr: ReplicaSet,
 }
 
 impl Story {
@@ -112,6 +113,15 @@ impl Story {
     /// The controller has committed another state.
     pub fn committed(&mut self, moment: &Moment, leader: usize, state: usize) {
         self.push(moment, leader, Happening::Committed(state));
+    }
+
+    /// When a replica began to lead in an epoch, if it has.
+    pub fn led(&self, (replica, epoch): (usize, LeaderEpoch)) -> Option<u64> {
+        let led = |scene: &&Scene| {
+            let began = matches!(scene.what, Happening::Led { epoch: led, .. } if led == epoch);
+            began && scene.replica == replica
+        };
+        self.0.iter().rev().find(led).map(|scene| scene.at)
     }
 
     /// What happened between two moments, both included.

@@ -1,17 +1,18 @@
 //! Everything observed so far, put in order: what checks and the judge look at.
 
+use super::halt::Halt;
 use super::metadata::{Metadata, Unreadable};
-use super::observed::{Change, Moment};
+use super::observed::{Change, Fault, Moment};
 use super::partition::{Append, Lacking, Partition};
 use super::reader::{Piece, Reader};
 use super::records::Records;
+use super::replica_set::ReplicaSet;
 use super::setup::Setup;
 use super::story::{Ack, Happening};
-use bytes::Bytes;
-use engine::fact::Fact;
+use engine::fact::{Fact, Truncation};
 use engine::ids::{BrokerId, LeaderEpoch, Offset, TopicPartition};
 use machine::{ClusterId, NodeId};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// Everything observed so far.
 #[derive(Clone, Debug, Default)]
@@ -29,7 +30,9 @@ pub struct View {
     /// Produce requests that were answered with success, by partition.
     pub acks: Vec<Vec<Ack>>,
     /// Faults that were applied or undone.
-    pub faults: Vec<(Moment, String)>,
+    pub faults: Vec<(Moment, Fault)>,
+    /// Processes that ended themselves since they could not go on.
+    pub halts: Vec<Halt>,
     /// Scratch: what the last [`Effect::Cut`] took.
     pub cut: Vec<u32>,
     /// Scratch: what the last [`Effect::Delivered`] gave.
@@ -42,7 +45,12 @@ pub struct View {
     index: BTreeMap<(ClusterId, TopicPartition), usize>,
     last_found: usize,
     readers_by_key: BTreeMap<(NodeId, u16, usize), usize>,
-    endings: BTreeMap<NodeId, Change>,
+    /// How each process that has ended did so last.
+    pub(super) endings: BTreeMap<NodeId, Change>,
+    /// The nodes whose hosts lost power after an orderly stop, which had synced everything.
+    pub(super) synced_before_power: BTreeSet<NodeId>,
+    /// The nodes whose processes run, and in which of their lives.
+    pub(super) running: BTreeMap<NodeId, u16>,
 }
 
 /// What a fact changed in the view.
@@ -76,6 +84,17 @@ pub enum Effect {
     },
     /// A broker knows that it is registered; see [`View::touched`].
     Registered,
+    /// A log was loaded at start.
+    Loaded {
+        /// The partition.
+        partition: usize,
+        /// The replica.
+        replica: usize,
+        /// Where it ended by what the replica had reported in its last life.
+        reported: Offset,
+        /// Where it ends now.
+        end: Offset,
+    },
     /// A log was cut; see [`View::cut`].
     Cut(usize, usize),
     /// A consumer was given records; see [`View::pieces`].
@@ -133,7 +152,23 @@ impl View {
         partition.topic = topics.iter().position(|setup| named(&setup));
         if let Some(topic) = partition.topic {
             partition.min_isr = topics[topic].min_insync_replicas.min(replicas);
+            partition.batches.may_be_rewritten(topics[topic].compacted);
         }
+    }
+
+    /// The index of a partition, if anything is known of it.
+    pub fn index_of(&self, cluster: ClusterId, id: TopicPartition) -> Option<usize> {
+        self.index.get(&(cluster, id)).copied()
+    }
+
+    /// Which life of a node runs; `None` if it is down or was never seen to start.
+    pub fn incarnation(&self, node: NodeId) -> Option<u16> {
+        self.running.get(&node).copied()
+    }
+
+    /// A partition, if anything is known of it.
+    pub fn find(&self, cluster: ClusterId, id: TopicPartition) -> Option<&Partition> {
+        self.index.get(&(cluster, id)).map(|index| &self.partitions[*index])
     }
 
     /// A node that stands for a partition: its present leader.
@@ -160,6 +195,7 @@ impl View {
             self.readers.push(Reader {
                 node: moment.node,
                 incarnation: moment.incarnation,
+                group: self.setup.groups.get(&moment.node).cloned(),
                 partition,
                 position: None,
                 is_moved: true,
@@ -173,32 +209,8 @@ impl View {
         reader
     }
 
-    /// Something became of a node.
-    pub(super) fn on_node(&mut self, moment: &Moment, change: Change) {
-        for partition in &mut self.partitions {
-            let Some(index) = partition.find(moment.node) else { continue };
-            let is_metadata = partition.id == TopicPartition::METADATA;
-            let replica = &mut partition.replicas[index];
-            // Who starts has still to load its logs.
-            replica.is_loaded = false;
-            match change {
-                Change::Started | Change::Stopped => {}
-                Change::Crashed => replica.ended_uncleanly = Some(moment.at),
-                Change::PowerLost { .. } => {
-                    replica.ended_uncleanly = Some(moment.at);
-                    // Voters have synced what they answered for; nothing excuses them.
-                    replica.power_lost = !is_metadata;
-                }
-            }
-            partition.story.push(moment, index, Happening::Node(change));
-        }
-        if change != Change::Started {
-            self.endings.insert(moment.node, change);
-        }
-    }
-
-    /// A process told something.
-    pub(super) fn on_fact(&mut self, moment: &Moment, fact: &Fact) -> Effect {
+    /// A process reported a fact.
+    pub(crate) fn on_fact(&mut self, moment: &Moment, fact: &Fact) -> Effect {
         let cluster = moment.node.cluster;
         match fact {
             Fact::Appended { partition, as_leader, leader_epoch, batch } => {
@@ -237,12 +249,10 @@ impl View {
             }
             Fact::Loaded { partition, log_start, log_end, high_watermark, .. } => {
                 let index = self.partition(cluster, *partition);
-                if let Some(replica) = self.partitions[index].replica(moment.node) {
-                    self.partitions[index].replicas[replica].log_start = *log_start;
-                }
+                let replica = self.partitions[index].replica(moment.node);
+                self.partitions[index].advance_start(replica, *log_start);
                 self.has_log(moment.node, index);
-                self.loaded(moment, index, *log_end, *high_watermark);
-                Effect::Nothing
+                self.loaded(moment, index, *log_end, *high_watermark)
             }
             Fact::Acknowledged {
                 partition,
@@ -277,7 +287,7 @@ impl View {
                 for index in 0..self.partitions.len() {
                     self.has_log(moment.node, index);
                 }
-                self.knows_registered(moment.node);
+                self.knows_registered(moment.node, moment);
                 Effect::Registered
             }
             Fact::Client(fact) => self.on_client(moment, fact),
@@ -299,13 +309,12 @@ impl View {
         moment: &Moment,
         index: usize,
         isr: &[BrokerId],
-        ack: impl FnOnce(usize, u64) -> Ack,
+        ack: impl FnOnce(usize, ReplicaSet) -> Ack,
     ) -> Effect {
         let partition = &mut self.partitions[index];
-        let mask = partition.mask(isr);
-        if let Some(replica) = partition.replica(moment.node) {
-            self.acks[index].push(ack(replica, mask));
-        }
+        let isr = partition.members(isr);
+        let replica = partition.replica(moment.node);
+        self.acks[index].push(ack(replica, isr));
         Effect::Nothing
     }
 
@@ -317,25 +326,22 @@ impl View {
         offset: Offset,
     ) -> Effect {
         let partition = &mut self.partitions[index];
-        let Some(replica) = partition.replica(moment.node) else { return Effect::Nothing };
+        let replica = partition.replica(moment.node);
         partition.replicas[replica].high_watermark = offset;
         let Some(epoch) = as_leader else { return Effect::Nothing };
         if partition.id != TopicPartition::METADATA {
-            let isr = partition.ruling(epoch).map_or(0, |state| state.isr);
-            let required = (isr, partition.min_isr);
+            let isr = partition.ruling(epoch).map_or(ReplicaSet::EMPTY, |state| state.isr.clone());
+            let required = (&isr, partition.min_isr);
             let lacking = partition.advance(replica, epoch, offset, required);
             if let Some(lacking) = &lacking {
-                partition.note_passing(moment, replica, (offset, isr), lacking);
+                partition.note_passing(moment, replica, (offset, &isr), lacking);
             }
             return Effect::Watermark(index, lacking);
         }
         let voters = self.setup.controllers.iter().filter(|id| id.cluster == moment.node.cluster);
         let voters: Vec<NodeId> = voters.copied().collect();
-        let mask = voters
-            .iter()
-            .filter_map(|voter| partition.find(*voter))
-            .fold(0_u64, |mask, voter| mask | 1 << voter);
-        let lacking = partition.advance_by_majority(replica, epoch, offset, mask, voters.len());
+        let set = voters.iter().filter_map(|voter| partition.find(*voter)).collect();
+        let lacking = partition.advance_by_majority(replica, epoch, offset, &set, voters.len());
         self.touched.clear();
         let unreadable = self.replay_metadata(moment.node.cluster, index, moment).err();
         Effect::Metadata { log: index, lacking, unreadable }
@@ -349,7 +355,7 @@ impl View {
         start: Option<Offset>,
     ) -> Effect {
         let partition = &mut self.partitions[index];
-        let Some(replica) = partition.replica(moment.node) else { return Effect::Nothing };
+        let replica = partition.replica(moment.node);
         let losses_from = partition.losses.len();
         let newest = partition.lead(replica, epoch, moment);
         let start = start.unwrap_or(partition.replicas[replica].end);
@@ -366,36 +372,17 @@ impl View {
     ) -> Effect {
         self.cut.clear();
         let partition = &mut self.partitions[index];
-        let Some(replica) = partition.replica(moment.node) else { return Effect::Nothing };
+        let replica = partition.replica(moment.node);
+        let starts_there =
+            matches!(happening, Happening::Cut { why: Truncation::BehindLeader, .. });
+        if starts_there && to > partition.replicas[replica].end {
+            // All is dropped; what the leader has not deleted counts as cut.
+            let kept = partition.start.min(partition.replicas[replica].end);
+            partition.cut(replica, kept, false, &mut self.cut);
+            partition.advance_start(replica, to);
+        }
         partition.cut(replica, to, false, &mut self.cut);
         partition.story.push(moment, replica, happening);
         Effect::Cut(index, replica)
-    }
-
-    fn loaded(&mut self, moment: &Moment, index: usize, end: Offset, high_watermark: Offset) {
-        let power = matches!(self.endings.get(&moment.node), Some(Change::PowerLost { .. }));
-        let partition = &mut self.partitions[index];
-        let Some(replica) = partition.replica(moment.node) else { return };
-        partition.replicas[replica].high_watermark = high_watermark;
-        let told = partition.replicas[replica].end;
-        // After a power loss even an equal end may be that of an older log: a truncation may not
-        // have happened. A crash may have kept an append that was never told of.
-        if power || told != end {
-            self.reloads.push((*moment, index, end));
-        }
-        if end < told {
-            partition.cut(replica, end, power, &mut Vec::new());
-        } else if end > told {
-            partition.adopt(replica, end);
-        }
-        partition.story.push(moment, replica, Happening::Loaded(end));
-    }
-
-    pub(super) fn reload(&mut self, moment: &Moment, index: usize, held: &[Bytes]) {
-        let power = matches!(self.endings.get(&moment.node), Some(Change::PowerLost { .. }));
-        let partition = &mut self.partitions[index];
-        if let Some(replica) = partition.find(moment.node) {
-            partition.reload(replica, held, power, moment);
-        }
     }
 }

@@ -300,7 +300,7 @@ impl Director {
             self.check_limits(*node, &held[..place], scene.now)?;
         }
         let mut brokers = strike.nodes();
-        brokers.retain(|node| judge::node::is_broker(*node));
+        brokers.retain(|node| crate::roles::is_broker(*node));
         if !brokers.is_empty() {
             let partitions = (scene.partitions)();
             let asked = match &brokers[..] {
@@ -325,7 +325,7 @@ impl Director {
         beside: &[NodeId],
         now: SimTime,
     ) -> Result<(), String> {
-        use judge::node::{is_broker, is_controller};
+        use crate::roles::{is_broker, is_controller};
         self.held.retain(|(_, until)| *until > now);
         let Some(limits) = self.limits else { return Ok(()) };
         let (is_peer, limit): (fn(NodeId) -> bool, usize) = if is_broker(node) {

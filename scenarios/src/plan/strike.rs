@@ -1,8 +1,8 @@
 //! What an entry of a plan comes to at a moment: faults with nodes in place of targets.
 
 use crate::condition::{Roster, resolve};
+use crate::roles::{is_controller, is_server};
 use crate::view::Board;
-use judge::node::{is_controller, is_server};
 use machine::NodeId;
 use sim::{Crash, DelayMetadata, Harm, OneWayPartition, Partition, PowerLoss, Targets};
 use spec::{Fault, FaultKind, PreferredElection, Target};

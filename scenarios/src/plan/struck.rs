@@ -3,7 +3,7 @@
 //! same.
 
 use crate::condition::ClusterNames;
-use judge::node::{is_broker, is_controller};
+use crate::roles::{is_broker, is_controller};
 use machine::{NodeId, Span};
 use spec::{Fault, FaultKind, Role, Target, Time};
 

@@ -11,8 +11,16 @@ use std::collections::BTreeMap;
 pub const VERSION: u32 = 1;
 
 /// The rows of the permission table that are about records that are gone.
-const LOSSES: [&str; 5] =
-    ["acks1-unreplicated", "unclean-election", "isr-of-one", "min-isr-1", "correlated-power-loss"];
+const LOSSES: [&str; 8] = [
+    "acks1-unreplicated",
+    "unclean-election",
+    "isr-of-one",
+    "min-isr-1",
+    "correlated-power-loss",
+    "last-replica-standing",
+    "lost-disk",
+    "corrupted-disk",
+];
 
 /// Why records are gone that were sent with acks=0, of which nothing was promised.
 const UNCONFIRMED: [&str; 4] =
@@ -304,7 +312,7 @@ mod tests {
     fn losses_are_rows_of_the_permission_table() {
         for name in LOSSES {
             assert!(
-                judge::judgement::permit::PERMISSIONS.iter().any(|row| row.hazard == name),
+                judge::verdict::permission::PERMISSIONS.iter().any(|row| row.hazard == name),
                 "{name}"
             );
         }

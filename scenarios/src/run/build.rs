@@ -4,21 +4,22 @@ use crate::condition::{ClusterNames, Roster};
 use crate::museum;
 use crate::node::{Node, NodeConfig};
 use crate::plan::Election;
+use crate::roles::{ADMIN, FIRST_BROKER, FIRST_CLIENT, FIRST_CONTROLLER, READER};
 use crate::workload::{
     AdminAppConfig, ApplicationConfig, ConsumerAppConfig, ProducerAppConfig, ReaderAppConfig,
     Schedule,
 };
 use engine::broker::BrokerSettings;
-use engine::config::{Partitioner, ProducerConfig};
+use engine::config::{BrokerConfig, Partitioner, ProducerConfig};
 use engine::controller::ControllerSettings;
 use engine::ids::BrokerId;
 use engine::protocol::CreatableTopic;
 use engine::rules::Rulebook;
 use judge::evidence;
-use judge::node::{ADMIN, FIRST_BROKER, FIRST_CLIENT, FIRST_CONTROLLER, READER};
 use machine::{NodeId, Span};
 use sim::{DiskProfile, HostConfig, LinkProfile, Sample, World, WorldConfig};
 use spec::{self, Clocks, Resolved, Scenario};
+use std::collections::BTreeMap;
 
 /// A world and who is who in it.
 pub(super) struct Built {
@@ -302,7 +303,7 @@ fn host(clocks: &Clocks, seed: u64, node: NodeId) -> HostConfig {
 }
 
 fn class(network: &spec::Network, from: NodeId, to: NodeId) -> &spec::Link {
-    use judge::node::{is_controller, is_server};
+    use crate::roles::{is_controller, is_server};
     if from.cluster != to.cluster {
         &network.clusters
     } else if !is_server(from) || !is_server(to) {
@@ -346,6 +347,31 @@ fn disk(disk: &spec::Disk) -> DiskProfile {
     profile
 }
 
+/// Whether nothing can be late: no faults, links and disks as by default, patient clients.
+fn is_calm(scenario: &Scenario) -> bool {
+    let patient = |producers: &spec::Producers| {
+        let (config, default) = (producers.properties.config(), ProducerConfig::default());
+        config.request_timeout >= default.request_timeout
+            && config.delivery_timeout >= default.delivery_timeout
+    };
+    scenario.faults.is_empty()
+        && scenario.swarm.is_none()
+        && is_prompt(scenario)
+        && scenario.clocks == Clocks::default()
+        && scenario.producers.iter().all(patient)
+}
+
+/// Whether links and disks are as by default.
+fn is_prompt(scenario: &Scenario) -> bool {
+    scenario.network == spec::Network::default() && scenario.disk == spec::Disk::default()
+}
+
+/// The longest of a time of all clusters' brokers.
+fn longest(scenario: &Scenario, of: fn(&BrokerConfig) -> Span) -> Span {
+    let times = scenario.clusters.iter().map(|cluster| of(&cluster.broker.config()));
+    times.max().unwrap_or(Span::ZERO)
+}
+
 /// What promises depend on.
 fn setup(scenario: &Scenario, roster: &Roster) -> evidence::Setup {
     let by_key = |config: &ProducerConfig| {
@@ -370,6 +396,7 @@ fn setup(scenario: &Scenario, roster: &Roster) -> evidence::Setup {
             flush_messages: (config.flush_messages < i64::MAX)
                 .then_some(config.flush_messages.unsigned_abs()),
             flush_ms: (config.flush_ms < machine::Span::MAX).then(|| config.flush_ms.as_millis()),
+            compacted: false,
             partitioned_by_key: writers
                 .all(|p| p.keys > 0 && p.partition.is_none() && by_key(&p.config())),
         }
@@ -385,12 +412,25 @@ fn setup(scenario: &Scenario, roster: &Roster) -> evidence::Setup {
             .servers
             .iter()
             .copied()
-            .filter(|n| judge::node::is_controller(*n))
+            .filter(|n| crate::roles::is_controller(*n))
             .collect(),
+        session_timeout: scenario
+            .clusters
+            .iter()
+            .map(|cluster| cluster.controller.config().session_timeout)
+            .min()
+            .unwrap_or(Span::ZERO),
+        drift_ppm: 2 * scenario.clocks.drift_ppm,
+        is_calm: is_calm(scenario),
+        is_prompt: is_prompt(scenario),
+        lag_time: longest(scenario, |config| config.replica_lag_time_max),
+        fetch_wait: longest(scenario, |config| config.replica_fetch_wait_max),
+        disk_capacity: scenario.disk.capacity,
         eligible_leader_replicas: scenario
             .clusters
             .iter()
             .all(|cluster| cluster.controller.config().eligible_leader_replicas),
+        groups: BTreeMap::new(),
         topics: topics.collect(),
         producers: producers.collect(),
     }

@@ -3,11 +3,11 @@
 use super::simulation::Simulation;
 use crate::condition::Roster;
 use crate::node::Node;
+use crate::roles::{is_broker, is_controller};
 use crate::view::PartitionView;
 use crate::workload::Application;
 use engine::ids::{BrokerId, Offset, TopicPartition};
 use engine::metadata::MetadataImage;
-use judge::node::{is_broker, is_controller};
 use machine::{ClusterId, NodeId};
 use sim::{Status, World};
 
@@ -142,7 +142,7 @@ fn fenced(run: &Simulation, broker: NodeId) -> String {
 /// Whether the replicas have the same end, all of it committed.
 fn ends(run: &Simulation, cluster: ClusterId, partition: TopicPartition) -> Option<String> {
     let view = run.evidence.view();
-    let seen = view.partitions.iter().find(|p| p.cluster == cluster && p.id == partition)?;
+    let seen = view.find(cluster, partition)?;
     let longest = seen.replicas.iter().map(|replica| replica.end).max()?;
     let behind: Vec<String> = seen
         .replicas

@@ -177,7 +177,7 @@ fn is_input(kind: &TraceKind) -> bool {
 fn handled(event: &TraceEvent, account: &Account) -> String {
     let what = match &event.kind {
         TraceKind::Received { conn, from, message } => {
-            let (from, conn) = (judge::node::name(*from), conn_to_text(*conn));
+            let (from, conn) = (crate::roles::name(*from), conn_to_text(*conn));
             format!("{message} from {from} on connection {conn}")
         }
         TraceKind::Woke => "a timer".to_owned(),
@@ -185,11 +185,11 @@ fn handled(event: &TraceEvent, account: &Account) -> String {
             format!(
                 "that connection {} with {} is open",
                 conn_to_text(*conn),
-                judge::node::name(*peer)
+                crate::roles::name(*peer)
             )
         }
         TraceKind::Closed { conn, peer, .. } => {
-            let (conn, peer) = (conn_to_text(*conn), judge::node::name(*peer));
+            let (conn, peer) = (conn_to_text(*conn), crate::roles::name(*peer));
             format!("the end of connection {conn} with {peer}")
         }
         TraceKind::Stopping => "the request to stop".to_owned(),
@@ -202,7 +202,7 @@ fn handled(event: &TraceEvent, account: &Account) -> String {
             format!(", set in event {} at {}", cause.id.0, Account::moment(cause))
         }
         (_, Some(cause)) => {
-            let (at, who) = (Account::moment(cause), cause.node.map(judge::node::name));
+            let (at, who) = (Account::moment(cause), cause.node.map(crate::roles::name));
             let who = who.map(|who| format!(" of {who}")).unwrap_or_default();
             format!(", caused by event {}{who} at {at}", cause.id.0)
         }

@@ -30,7 +30,7 @@ pub use simulation::{Phase, Simulation};
 use crate::plan::PlannedFault;
 use crate::result::{Outcome, Verdict};
 use engine::rules::Rules;
-use judge::judgement::Lost;
+use judge::verdict::Lost;
 use sim::TraceEvent;
 pub use sim::host::NoThread;
 use spec::{Fault, Resolved};

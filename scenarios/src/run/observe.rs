@@ -4,12 +4,12 @@
 use super::disks::WorldDisks;
 use super::simulation::{Phase, Simulation};
 use crate::node::NodeConfig;
+use crate::roles::is_broker;
 use crate::view::PartitionView;
 use engine::fact::Fact;
 use engine::reach::Reach;
 use engine::rules::election::Reason;
-use judge::evidence::Change;
-use judge::node::is_broker;
+use judge::evidence::{Change, Fault, FaultKind};
 use machine::{Halt, NodeId};
 use sim::{FaultChange, NodeChange, Observation, Seen};
 
@@ -64,13 +64,13 @@ impl Simulation {
                 }
             }
             Seen::Fault { fault, change, .. } => {
-                let what = match change {
-                    FaultChange::Applied => "applied",
-                    FaultChange::Undone => "undone",
+                let fault = Fault {
+                    kind: kind(fault),
+                    nodes: fault.nodes(),
+                    what: fault.in_words(&|node| node.to_string()),
+                    applied: *change == FaultChange::Applied,
                 };
-                let node = fault.nodes().first().copied().unwrap_or(NodeId::new(0, 0));
-                let text = format!("{} {what}", fault.in_words(&|node| node.to_string()));
-                self.evidence.fault(time.0, node, event.0, text);
+                self.evidence.fault(time.0, event.0, fault);
             }
         }
     }
@@ -107,15 +107,11 @@ impl Simulation {
                     Halt::Clean if self.phase >= Phase::Converge => {
                         self.reached.add(Reach::StoppedAfterHeal, 1);
                     }
-                    Halt::Clean => {}
-                    // Healing starts it again, so nothing else would show that it gave up.
-                    Halt::Failed(why) => self.unknown.push(format!("node {node} gave up: {why}")),
+                    // Why it did is for the judge to weigh.
+                    Halt::Clean | Halt::Failed(_) => {}
                 }
             }
-            NodeChange::BootFailed(halt) => {
-                self.ended(node, false);
-                self.unknown.push(format!("node {node} could not start: {halt:?}"));
-            }
+            NodeChange::BootFailed(_) => self.ended(node, false),
         }
     }
 
@@ -137,13 +133,38 @@ impl Simulation {
     }
 }
 
+/// What a fault takes away from what is promised.
+fn kind(fault: &sim::Fault<NodeId>) -> FaultKind {
+    use sim::Fault;
+    match fault {
+        Fault::FullDisk(_) => FaultKind::FullDisk,
+        Fault::DiskError(_) => FaultKind::FailingDisk,
+        Fault::LostDisk(_) => FaultKind::LostDisk,
+        Fault::CorruptDisk(_) => FaultKind::CorruptDisk,
+        Fault::ClockJump(_) => FaultKind::ClockJump,
+        Fault::Restart(_) => FaultKind::Stop,
+        Fault::Partition(_)
+        | Fault::OneWayPartition(_)
+        | Fault::SlowLink(_)
+        | Fault::LossyLink(_)
+        | Fault::DelayMetadata(_) => FaultKind::Link,
+        // What a loss of power takes shows when the node ends.
+        Fault::Crash(_)
+        | Fault::PowerLoss(_)
+        | Fault::Pause(_)
+        | Fault::HungDisk(_)
+        | Fault::SlowDisk(_) => FaultKind::Other,
+    }
+}
+
 fn as_change(change: &NodeChange) -> Option<Change> {
     Some(match change {
         NodeChange::Started => Change::Started,
         NodeChange::Halted(Halt::Clean) => Change::Stopped,
-        NodeChange::Halted(Halt::Failed(_))
-        | NodeChange::BootFailed(_)
-        | NodeChange::Crashed { .. } => Change::Crashed,
+        NodeChange::Halted(Halt::Failed(why)) | NodeChange::BootFailed(Halt::Failed(why)) => {
+            Change::Halted { why: why.clone() }
+        }
+        NodeChange::BootFailed(Halt::Clean) | NodeChange::Crashed { .. } => Change::Crashed,
         NodeChange::PowerLost(report) => Change::PowerLost { bytes: report.bytes },
         NodeChange::DiskLost { bytes, .. } => Change::PowerLost { bytes: *bytes },
         NodeChange::Paused | NodeChange::Resumed => return None,

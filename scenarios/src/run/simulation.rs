@@ -17,7 +17,7 @@ use crate::plan::{Director, Firing, Scene, settings};
 use crate::view::{Board, PartitionView};
 use crate::workload::election_timer;
 use engine::rules::{Rulebook, Rules};
-use judge::evidence::Evidence;
+use judge::Observer;
 use machine::{ClusterId, NodeId, Span};
 use sim::host::Clock;
 use sim::{SimTime, World};
@@ -58,7 +58,7 @@ pub struct Simulation {
     pub(super) board: Board,
     pub(super) budget: Budget,
     pub(super) director: Director,
-    pub(super) evidence: Evidence,
+    pub(super) evidence: Observer,
     pub(super) history: Option<History>,
     pub(super) measure: Option<Measure>,
     /// What the step in progress brings; kept with the history only.
@@ -113,7 +113,7 @@ impl Simulation {
             board: Board::default(),
             budget: Budget::default(),
             director,
-            evidence: Evidence::new(setup),
+            evidence: Observer::new(setup),
             history: resolved.trace.then(History::default),
             measure: None,
             upcoming: None,

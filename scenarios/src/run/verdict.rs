@@ -8,7 +8,7 @@ use crate::node::Node;
 use crate::plan::PlannedFault;
 use crate::result::{BugReached, Outcome, VERSION, Verdict};
 use judge::evidence::ControllerAtEnd;
-use judge::judgement::{self, Lost};
+use judge::verdict::{self, Lost};
 use spec::Resolved;
 use std::collections::BTreeMap;
 
@@ -25,7 +25,7 @@ pub(super) fn judge(run: Simulation, plan: &[PlannedFault]) -> (Verdict, Vec<Los
         evidence.finish(now.0, &WorldDisks(&world), controllers, missing);
     let canary = museum::canary::sings(&resolved.bugs, resolved.seed);
     findings.0.extend(canary.then(|| museum::canary::finding(now.0)));
-    let judgement = judgement::judge(&view, &end, &findings);
+    let judgement = verdict::judge(&view, &end, &findings);
     unknown.extend(judgement.unknown);
 
     let exercised = exercised(world.exercised(), &reached);

@@ -13,7 +13,7 @@ pub use acks::{ACKS, REFERENCE, SCENARIO, Under};
 use crate::plan::LONE_LEADER;
 use crate::result::Verdict;
 use crate::run::{Faults, Measured, RunOutcome, make};
-use judge::judgement::Lost;
+use judge::verdict::Lost;
 use spec::{Diagnostic, FaultKind, Resolved, Scenario};
 use std::collections::BTreeMap;
 

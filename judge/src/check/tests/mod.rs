@@ -1,10 +1,13 @@
 //! Every check: a good history on which it is quiet, and a bad one on which it is not.
 
+mod broken;
+mod liveness;
 mod readers;
+mod sparse;
 
 use super::CHECKS;
-use crate::evidence::testing::{History, ORDERS, OTHER, batch, numbers};
 use crate::evidence::{Change, ControllerAtEnd};
+use crate::testing::{History, ORDERS, OTHER, batch, numbers};
 use bytes::BytesMut;
 use engine::config::TopicConfig;
 use engine::error::ErrorCode;
@@ -53,7 +56,7 @@ fn a_good_history_keeps_every_check_quiet() {
 #[test]
 fn a_clean_election_and_its_truncation_keep_every_check_quiet() {
     let mut history = good();
-    // 1 has four more that nobody else got, and whose fate its producer does not know.
+    // 1 alone has four more, whose fate its producer does not know.
     let tail = numbers(40..44);
     history.send(ORDERS, &tail, -1);
     history.write(1, ORDERS, 0, &tail);
@@ -91,7 +94,7 @@ fn every_check_has_a_name_of_its_own() {
     names.sort_unstable();
     names.dedup();
     assert_eq!(names.len(), CHECKS.len());
-    assert_eq!(CHECKS.len(), 18);
+    assert_eq!(CHECKS.len(), 27);
 }
 
 #[test]
@@ -220,7 +223,7 @@ fn a_disk_holds_what_its_replica_told() {
         history.disks.get_mut(&(id, ORDERS)).unwrap()[9] = batch(36, 0, &numbers(30..34));
     }
     assert_eq!(history.findings(), vec![orders("replicas-equal", 36); 3]);
-    // What is on its way to a disk is told later, and beyond the high watermark.
+    // What is on its way to a disk is reported later, and lies beyond the high watermark.
     let mut history = finish(good(), 1);
     history.disks.get_mut(&(1, ORDERS)).unwrap().push(batch(40, 0, &numbers(40..41)));
     assert_eq!(history.findings(), vec![]);
@@ -430,4 +433,31 @@ fn equal_keys_go_to_one_partition() {
     history.write_keyed(2, OTHER, &[(3, a)]);
     let expected = ("same-key-same-partition", "orders-1".to_owned(), Some(1));
     assert_eq!(history.findings(), vec![expected]);
+}
+
+/// Row A6: neither the replicas of a partition nor those of a metadata log have a limit.
+#[test]
+fn a_hundred_replicas_are_judged_as_three_are() {
+    let replicas: Vec<u16> = (1..=100).collect();
+    let mut history = History::of(2, &replicas);
+    let produce = |history: &mut History, followers: &[u16], of: std::ops::Range<usize>| {
+        let base = history.end(1, ORDERS);
+        history.send(ORDERS, &numbers(of.clone()), -1);
+        history.write(1, ORDERS, 0, &numbers(of.clone()));
+        followers.iter().for_each(|id| history.follow(*id, 1, ORDERS));
+        history.watermark(1, followers, ORDERS, 0);
+        history.confirm(1, ORDERS, base, &numbers(of), -1);
+    };
+    produce(&mut history, &replicas[1..], 0..4);
+    let quiet = finish(history.clone(), 1);
+    assert_eq!(quiet.findings(), vec![]);
+    assert_eq!(quiet.judge().counts.lost, 0);
+    produce(&mut history, &replicas[1..99], 4..8);
+    assert_eq!(history.findings(), vec![orders("members-hold-committed", 4)]);
+    history.change(None, &replicas[..99], &[]);
+    history.elect(100, 1, &[100], &[]);
+    let judgement = finish(history, 100).judge();
+    assert!(judgement.violations.iter().any(|it| it.check == "acknowledged-survives"));
+    let lines: Vec<_> = judgement.violations.iter().flat_map(|it| &it.explanation).collect();
+    assert!(lines.iter().any(|line| line.contains("never had by {100};")), "{lines:#?}");
 }

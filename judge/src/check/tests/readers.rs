@@ -1,7 +1,7 @@
 //! What readers are given and shown.
 
 use super::{good, names, orders};
-use crate::evidence::testing::{History, ORDERS, READER, batch, numbers};
+use crate::testing::{History, ORDERS, READER, batch, numbers};
 use bytes::Bytes;
 use engine::fact::{ClientFact, Positioning};
 

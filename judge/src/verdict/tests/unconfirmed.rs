@@ -1,7 +1,7 @@
 //! What was sent with acks=0 and is gone, by what became of it.
 
 use super::{broken, finish, hazards};
-use crate::evidence::testing::{History, ORDERS, numbers};
+use crate::testing::{History, ORDERS, numbers};
 
 /// Four records with acks=0 that 1 appends, after four that are committed.
 fn acks0(history: &mut History) {

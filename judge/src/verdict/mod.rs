@@ -1,13 +1,16 @@
-//! What the findings come to: violations, what is permitted, and what cannot be known.
+//! What the findings come to: violations, what is permitted, and what the run does not decide.
 //!
-//! A finding is permitted by a row of a closed table ([`permit::PERMISSIONS`]) or it is a
+//! A finding is permitted by a row of a closed table ([`permission::PERMISSIONS`]) or it is a
 //! violation. The rows look at the configuration, at faults that were applied, and at witnesses:
 //! bytes, the committed metadata log, the history of clients.
 
 mod count;
+mod disks;
 mod explain;
-pub mod permit;
+pub mod permission;
+mod retries;
 mod signature;
+pub mod stopped;
 #[cfg(test)]
 mod tests;
 mod unconfirmed;
@@ -15,7 +18,7 @@ mod unconfirmed;
 use crate::check::{CALLBACKS, CHECKS, Finding, Findings, Ground, acknowledged};
 use crate::evidence::{End, Outcome, Source, View};
 use crate::outcome::{Counts, Permitted, Violation};
-use permit::Excuse;
+use permission::Excuse;
 use std::collections::{BTreeMap, BTreeSet};
 use unconfirmed::Unconfirmed;
 
@@ -31,7 +34,7 @@ pub struct Judgement {
     pub violations: Vec<Violation>,
     /// Anomalies that a setting allows after what happened.
     pub permitted: Vec<Permitted>,
-    /// What cannot be judged, and why.
+    /// What the run does not decide, and why.
     pub unknown: Vec<String>,
     /// Records that the application took for written and that are gone, by reason.
     pub lost: Vec<Lost>,
@@ -62,8 +65,8 @@ pub fn judge(view: &View, end: &End, findings: &Findings) -> Judgement {
     let mut permitted = Excused::new();
     let unconfirmed = Unconfirmed::of(view, end);
     for finding in &findings.0 {
-        match permit::excuse(view, finding) {
-            // It is told as a record that was sent with acks=0.
+        match permission::excuse(view, finding) {
+            // It counts as a record that was sent with acks=0.
             Some(_) if unconfirmed.covers(finding) => {}
             Some(Excuse { hazard, because }) => {
                 let group = permitted.entry((hazard, finding.partition)).or_default();
@@ -189,9 +192,9 @@ fn events(view: &View, group: &[&Finding]) -> Vec<u64> {
     let mut events: Vec<u64> = group.iter().map(|finding| finding.event).collect();
     for finding in group.iter().take(EVENTS) {
         if let (Ground::Gone { loss: Some(loss), .. }, Some(partition)) =
-            (finding.ground, finding.partition)
+            (&finding.ground, finding.partition)
         {
-            events.push(view.partitions[partition].losses[loss as usize].event);
+            events.push(view.partitions[partition].losses[*loss as usize].event);
         }
     }
     events.retain(|event| *event != 0);
@@ -201,7 +204,7 @@ fn events(view: &View, group: &[&Finding]) -> Vec<u64> {
     events
 }
 
-/// What keeps the judge from knowing.
+/// What the run does not decide.
 fn unknown(view: &View, end: &End) -> Vec<String> {
     let mut unknown = Vec::new();
     let open = view.records.iter().filter(|(_, record)| record.outcome == Outcome::Open).count();
@@ -210,7 +213,8 @@ fn unknown(view: &View, end: &End) -> Vec<String> {
         unknown.push(format!("{open} {records} no outcome: the workload did not finish"));
     }
     for (partition, it) in view.partitions.iter().zip(&end.finals) {
-        if partition.topic.is_some() && it.source != Source::ReadBack {
+        let is_down = view.down_by_disk().any(|halt| partition.find(halt.moment.node).is_some());
+        if partition.topic.is_some() && it.source != Source::ReadBack && !is_down {
             unknown.push(format!("{} was not read back", partition.name));
         }
     }

@@ -4,8 +4,13 @@
 //! Closed: what no row excuses is a violation. Witnesses are bytes on disks, the committed
 //! metadata log and the clients' history; no row asks what a rule decided.
 
+use super::explain::time;
+use super::{disks, retries, stopped};
 use crate::check::{Finding, Ground};
-use crate::evidence::{Outcome, Partition, Record, View, Witness, records};
+use crate::evidence::story::{Happening, Scene};
+use crate::evidence::{
+    Change, Elected, Loss, Partition, Record, ReplicaSet, View, Witness, records,
+};
 
 /// Why a finding is permitted.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -29,11 +34,11 @@ pub struct Row {
 
 /// One finding with what bears witness.
 #[derive(Clone, Copy, Debug)]
-struct Case<'a> {
-    view: &'a View,
-    finding: &'a Finding,
-    partition: &'a Partition,
-    record: Option<&'a Record>,
+pub(super) struct Case<'a> {
+    pub(super) view: &'a View,
+    pub(super) finding: &'a Finding,
+    pub(super) partition: &'a Partition,
+    pub(super) record: Option<&'a Record>,
 }
 
 /// All rows, in the order in which they are asked.
@@ -47,6 +52,21 @@ pub const PERMISSIONS: &[Row] = &[
         hazard: "acks1-unreplicated",
         meaning: "with acks=1 a record was confirmed that an in-sync replica had not got yet",
         excuses: acks1_unreplicated,
+    },
+    Row {
+        hazard: "lost-disk",
+        meaning: "as many replicas as min.insync.replicas lost a record with their disks or power",
+        excuses: disks::lost_disk,
+    },
+    Row {
+        hazard: "corrupted-disk",
+        meaning: "bytes that changed on a disk are no batch any more, or cost what follows them",
+        excuses: disks::corrupted_disk,
+    },
+    Row {
+        hazard: "lost-voter",
+        meaning: "a quorum whose voter lost its disk may forget what a majority had confirmed",
+        excuses: disks::lost_voter,
     },
     Row {
         hazard: "isr-of-one",
@@ -64,34 +84,47 @@ pub const PERMISSIONS: &[Row] = &[
         excuses: correlated_power_loss,
     },
     Row {
+        hazard: "last-replica-standing",
+        meaning: "without eligible leader replicas the last in-sync replica may lead, whatever it lost",
+        excuses: last_replica_standing,
+    },
+    Row {
+        hazard: "stale-epoch-entry",
+        meaning: "a replica killed after an unclean election may cut once more what it fetched since",
+        excuses: stale_epoch_entry,
+    },
+    Row {
         hazard: "retry-duplicate",
         meaning: "without idempotence a batch that is sent again may be stored again",
-        excuses: retry_duplicate,
+        excuses: retries::retry_duplicate,
     },
     Row {
         hazard: "in-flight-reorder",
         meaning: "without idempotence a batch that is sent again may be overtaken by another",
-        excuses: in_flight_reorder,
+        excuses: retries::in_flight_reorder,
     },
     Row {
         hazard: "callback-overtaken",
         meaning: "without idempotence the answers of two leaders in turn may pass each other",
-        excuses: callback_overtaken,
+        excuses: retries::callback_overtaken,
     },
     Row {
         hazard: "acks0-overtaken",
         meaning: "with acks=0 what an old connection still carries may come after what a new one does",
-        excuses: acks0_overtaken,
+        excuses: retries::acks0_overtaken,
     },
     Row {
         hazard: "unknown-outcome-landed",
         meaning: "a record that the producer had given up was written all the same",
-        excuses: unknown_outcome_landed,
+        excuses: retries::unknown_outcome_landed,
     },
 ];
 
 /// The row that permits a finding, if there is one.
 pub fn excuse(view: &View, finding: &Finding) -> Option<Excuse> {
+    if let Some(excuse) = stopped::excuse(view, finding) {
+        return Some(excuse);
+    }
     let partition = &view.partitions[finding.partition?];
     let record = finding.record.and_then(|number| view.records.get(number));
     let case = Case { view, finding, partition, record };
@@ -101,7 +134,7 @@ pub fn excuse(view: &View, finding: &Finding) -> Option<Excuse> {
 }
 
 impl Case<'_> {
-    fn witness(&self) -> Option<&Witness> {
+    pub(super) fn witness(&self) -> Option<&Witness> {
         match &self.finding.ground {
             Ground::Gone { witness, .. } => Some(witness),
             _ => None,
@@ -110,30 +143,29 @@ impl Case<'_> {
 
     /// When the replica that lacks the batch came to lead, and in which epoch. Where nothing was
     /// lost by that it may not have led yet; then it is when it was elected.
-    fn election(&self) -> String {
-        let elected = self.witness().and_then(|witness| witness.elected);
-        let (how, at, epoch) = match (self.finding.ground, elected) {
-            (Ground::Gone { loss: Some(loss), .. }, _) => {
-                let loss = &self.partition.losses[loss as usize];
-                ("began to lead", loss.at, loss.leader_epoch)
+    pub(super) fn election(&self) -> String {
+        let Ground::Gone { witness, loss } = &self.finding.ground else { return String::new() };
+        if let Some(loss) = loss {
+            return became_leader(self.partition, &self.partition.losses[*loss as usize]);
+        }
+        let broker = brokers(self.partition, &witness.lacking);
+        match witness.elected {
+            Some(Elected { at, epoch }) => {
+                format!("{broker} was elected in epoch {epoch} at {}", time(at))
             }
-            (_, Some(elected)) => ("was elected", elected.at, elected.epoch),
-            _ => ("began to lead", self.finding.at, self.partition.line_epoch),
-        };
-        let lacking = self.witness().map_or(0, |witness| witness.lacking);
-        let leader = brokers(self.partition, lacking);
-        format!("{leader} {how} in epoch {epoch} at {}", super::explain::time(at))
+            None => format!("{broker} came back at {}", time(self.finding.at)),
+        }
     }
 
     /// The producer of the record may send a batch twice without a trace.
-    fn is_not_idempotent(&self) -> bool {
+    pub(super) fn is_not_idempotent(&self) -> bool {
         let producer = self.finding.record.map(|number| records::parts(number).0);
         let setup = producer.and_then(|producer| self.view.setup.producers.get(producer));
         !setup.is_some_and(|setup| setup.idempotence)
     }
 
     /// When the record came to its place: appended where it stands, or called back.
-    fn placed(&self) -> Option<u64> {
+    pub(super) fn placed(&self) -> Option<u64> {
         let Some(offset) = self.finding.offset else { return Some(self.finding.at) };
         let batches = &self.partition.batches;
         // At the same offset the latest is the one that is left.
@@ -143,17 +175,27 @@ impl Case<'_> {
 
     /// The connections over which the record and the one that overtook it were last sent, by the
     /// history of the client, if they are two.
-    fn two_connections(&self) -> Option<(u32, u32)> {
+    pub(super) fn two_connections(&self) -> Option<(u32, u32)> {
         let Ground::Overtaken { by, .. } = self.finding.ground else { return None };
         let (own, other) = (self.record?.over?, self.view.records.get(by)?.over?);
         (own != other).then_some((own.count(), other.count()))
     }
 
-    fn max_in_flight(&self) -> u32 {
+    pub(super) fn max_in_flight(&self) -> u32 {
         let producer = self.finding.record.map(|number| records::parts(number).0);
         let setup = producer.and_then(|producer| self.view.setup.producers.get(producer));
         setup.map_or(1, |setup| setup.max_in_flight)
     }
+}
+
+/// When the leader that lacks a batch began to lead, or was elected if it has not begun.
+pub(super) fn became_leader(partition: &Partition, loss: &Loss) -> String {
+    let broker = brokers(partition, &ReplicaSet::of(loss.leader));
+    let (how, at) = match (loss.led_at, loss.witness.elected) {
+        (None, Some(elected)) => ("was elected", elected.at),
+        (led_at, _) => ("began to lead", led_at.unwrap_or(loss.at)),
+    };
+    format!("{broker} {how} in epoch {} at {}", loss.leader_epoch, time(at))
 }
 
 /// The configuration allows it, and by the committed log the new leader was in neither ISR nor
@@ -162,13 +204,13 @@ impl Case<'_> {
 fn unclean_election(case: &Case<'_>) -> Option<String> {
     let witness = case.witness()?;
     let topic = &case.view.setup.topics[case.partition.topic?];
-    let out_of_sync = witness.elected.is_some() && witness.members() & witness.lacking == 0;
-    let last_resort = witness.could_lead() == 0;
-    (topic.unclean_leader_election && out_of_sync && last_resort).then(|| {
-        let members = match witness.members() {
-            0 => "ISR and ELR were empty".to_owned(),
-            members => {
-                format!("of ISR and ELR {{{}}} no broker could lead", case.partition.names(members))
+    (topic.unclean_leader_election && is_unclean(witness)).then(|| {
+        let members = witness.members();
+        let members = match members.is_empty() {
+            true => "ISR and ELR were empty".to_owned(),
+            false => {
+                let members = case.partition.names(&members);
+                format!("of ISR and ELR {{{members}}} no broker could lead")
             }
         };
         format!(
@@ -179,14 +221,21 @@ fn unclean_election(case: &Case<'_>) -> Option<String> {
     })
 }
 
+/// By the committed log the replica that lacks the batch was elected out of sync, when no member of
+/// ISR or ELR could lead.
+fn is_unclean(witness: &Witness) -> bool {
+    let out_of_sync = witness.elected.is_some() && !witness.members().meets(&witness.lacking);
+    out_of_sync && witness.could_lead().is_empty()
+}
+
 /// Whether the controller could rightly make the replica leader that lacks the record: a member of
-/// the ISR, or of the ELR if no in-sync replica is left, or whoever led last if nobody is (KIP-966).
+/// the ISR, or of the ELR if no in-sync replica is left, or the last leader if neither has a member left (KIP-966).
 fn may_lead(witness: &Witness) -> bool {
-    let is_in = |replicas: u64| replicas & witness.lacking != 0;
+    let is_in = |replicas: &ReplicaSet| replicas.meets(&witness.lacking);
     // Who was in sync and active before and after could have been elected all the time.
-    let passed_over = witness.in_sync & witness.active & witness.holders != 0;
-    let last_resort = witness.remaining() == 0 && witness.last_leader == witness.lacking;
-    is_in(witness.in_sync) || (is_in(witness.members()) && !passed_over) || last_resort
+    let passed_over = (&witness.in_sync & &witness.active).meets(&witness.holders);
+    let last_resort = witness.remaining().is_empty() && witness.last_leader == witness.lacking;
+    is_in(&witness.in_sync) || (is_in(&witness.members()) && !passed_over) || last_resort
 }
 
 /// The record was never committed nor delivered, the new leader never had it or lost it with its
@@ -195,22 +244,23 @@ fn may_lead(witness: &Witness) -> bool {
 /// the ELR may lead that lack it (KIP-966).
 fn acks1_unreplicated(case: &Case<'_>) -> Option<String> {
     let (witness, record) = (case.witness()?, case.record?);
-    let lacked = witness.isr & (!witness.had | witness.power_lost);
-    let in_sync = witness.isr.count_ones() as usize;
+    let lacks = |set: &ReplicaSet| &(set - &witness.had) | &(set & &witness.power_lost);
+    let lacked = lacks(&witness.isr);
+    let in_sync = witness.isr.len();
     let short = case.view.setup.eligible_leader_replicas && in_sync < case.partition.min_isr;
-    let by_fault = witness.lacking & (!witness.had | witness.power_lost) != 0;
+    let by_fault = !lacks(&witness.lacking).is_empty();
     let promised = witness.committed || witness.delivered;
-    let may_go = lacked != 0 || short;
+    let may_go = !lacked.is_empty() || short;
     (record.acks == 1 && !promised && may_lead(witness) && may_go && by_fault).then(|| {
-        let why = match lacked {
+        let why = match lacked.len() {
             0 => format!(
                 "the ISR {{{}}} was below min.insync.replicas={}, so that nothing was committed",
-                case.partition.names(witness.isr),
+                case.partition.names(&witness.isr),
                 case.partition.min_isr
             ),
-            _ => {
-                let plural = if lacked.count_ones() == 1 { "" } else { "s" };
-                let lacked = enumerated(case.partition, lacked);
+            count => {
+                let plural = if count == 1 { "" } else { "s" };
+                let lacked = enumerated(case.partition, &lacked);
                 format!("in-sync replica{plural} {lacked} lacked the record")
             }
         };
@@ -220,19 +270,20 @@ fn acks1_unreplicated(case: &Case<'_>) -> Option<String> {
 
 /// The members whose unclean end a power loss can be blamed on, if one can: the new leader lost
 /// the batch with its power, at least `min.insync.replicas` of those that had it ended uncleanly,
-/// nobody was left whom the controller should have waited for, and it did not take the word of a
-/// life that had ended (KIP-966).
-fn power_loss(case: &Case<'_>) -> Option<u64> {
+/// no replica was left that the controller should have waited for, and it did not believe a life that
+/// had ended (KIP-966).
+pub(super) fn power_loss(case: &Case<'_>) -> Option<ReplicaSet> {
     let witness = case.witness()?;
-    let ended = witness.ever_had & (witness.power_lost | witness.ended_uncleanly);
-    let enough = ended.count_ones() as usize >= case.partition.min_isr.max(1);
-    let lost_by_leader = witness.lacking & witness.power_lost != 0;
-    let stripped = witness.members() & witness.lacking == 0;
-    let right = witness.sound() == 0 && (stripped || !case.view.setup.eligible_leader_replicas);
+    let ended = &witness.ever_had & &(&witness.power_lost | &witness.ended_uncleanly);
+    let enough = ended.len() >= case.partition.min_isr.max(1);
+    let lost_by_leader = witness.lacking.meets(&witness.power_lost);
+    let stripped = !witness.members().meets(&witness.lacking);
+    let right =
+        witness.sound().is_empty() && (stripped || !case.view.setup.eligible_leader_replicas);
     (enough && lost_by_leader && right).then_some(ended)
 }
 
-fn after_power_loss(case: &Case<'_>, ended: u64) -> String {
+fn after_power_loss(case: &Case<'_>, ended: &ReplicaSet) -> String {
     let topic = case.partition.topic.map(|topic| &case.view.setup.topics[topic]);
     let flush = topic.map_or((None, None), |topic| (topic.flush_messages, topic.flush_ms));
     format!(
@@ -261,14 +312,14 @@ fn flushing(setting: (Option<u64>, Option<u64>)) -> String {
 }
 
 /// Nodes as a sentence has them: `broker 1`, `brokers 1 and 2`.
-pub(super) fn brokers(partition: &Partition, mask: u64) -> String {
-    let plural = if mask.count_ones() == 1 { "" } else { "s" };
-    format!("broker{plural} {}", enumerated(partition, mask))
+pub(super) fn brokers(partition: &Partition, set: &ReplicaSet) -> String {
+    let plural = if set.len() == 1 { "" } else { "s" };
+    format!("broker{plural} {}", enumerated(partition, set))
 }
 
 /// Their numbers alone: `1, 2 and 3`.
-fn enumerated(partition: &Partition, mask: u64) -> String {
-    let names = partition.names(mask);
+fn enumerated(partition: &Partition, set: &ReplicaSet) -> String {
+    let names = partition.names(set);
     match names.rsplit_once(", ") {
         Some((first, last)) => format!("{first} and {last}"),
         None => names,
@@ -276,96 +327,72 @@ fn enumerated(partition: &Partition, mask: u64) -> String {
 }
 
 fn isr_of_one(case: &Case<'_>) -> Option<String> {
-    let alone = case.partition.min_isr <= 1 && case.witness()?.isr.count_ones() == 1;
-    power_loss(case).filter(|_| alone).map(|ended| after_power_loss(case, ended))
+    let alone = case.partition.min_isr <= 1 && case.witness()?.isr.len() == 1;
+    power_loss(case).filter(|_| alone).map(|ended| after_power_loss(case, &ended))
 }
 
 fn min_isr_1(case: &Case<'_>) -> Option<String> {
     let one = case.partition.min_isr <= 1;
-    power_loss(case).filter(|_| one).map(|ended| after_power_loss(case, ended))
+    power_loss(case).filter(|_| one).map(|ended| after_power_loss(case, &ended))
 }
 
 fn correlated_power_loss(case: &Case<'_>) -> Option<String> {
     let several = case.partition.min_isr > 1;
-    power_loss(case).filter(|_| several).map(|ended| after_power_loss(case, ended))
+    power_loss(case).filter(|_| several).map(|ended| after_power_loss(case, &ended))
 }
 
-/// Every further copy answers for a time that the batch was sent again.
-fn retry_duplicate(case: &Case<'_>) -> Option<String> {
-    let Ground::Copies(copies) = case.finding.ground else { return None };
-    let retries = case.view.records.retries(case.finding.record?).iter();
-    let retries: Vec<_> = retries.filter(|retry| !retry.in_parts).collect();
-    let last = retries.last()?;
-    (case.is_not_idempotent() && copies as usize <= 1 + retries.len()).then(|| {
+/// Without KIP-966 the controller keeps the last in-sync replica in the ISR when its broker goes
+/// down, and makes it leader again although it has lost with its power what others still hold.
+pub(super) fn last_replica_standing(case: &Case<'_>) -> Option<String> {
+    let witness = case.witness()?;
+    let last = witness.in_sync == witness.lacking && witness.lacking.is_within(&witness.power_lost);
+    (last && !case.view.setup.eligible_leader_replicas).then(|| {
         format!(
-            "producers here are not idempotent, and the record's batch was sent again (event {})",
-            last.event
+            "without eligible.leader.replicas.enable the last in-sync replica stays one, {} lost \
+             unsynced data with its power, and {} without the record",
+            brokers(case.partition, &witness.lacking),
+            case.election()
         )
     })
 }
 
-/// It was sent again after what overtook it had been given to the producer, which could be in
-/// flight then, and before it came to where it is. No other retry makes a difference: what is sent
-/// after a batch that waits to be sent again stays behind it.
-fn in_flight_reorder(case: &Case<'_>) -> Option<String> {
-    let Ground::Overtaken { latest, .. } = case.finding.ground else { return None };
-    let (number, in_flight) = (case.finding.record?, case.max_in_flight());
-    let overtaker = case.view.records.get(latest)?;
-    let placed = case.placed()?;
-    let mut retries = case.view.records.retries(number).iter();
-    let retry = retries.rfind(|retry| retry.event > overtaker.sent && retry.at < placed)?;
-    (case.is_not_idempotent() && in_flight > 1).then(|| {
-        format!(
-            "producers here are not idempotent, \
-             max.in.flight.requests.per.connection={in_flight} lets them send without waiting, and \
-             the record's batch was sent again when {} could be on its way already (event {})",
-            records::name(latest),
-            retry.event
+/// The replica cuts where it had cut before, when an unclean election had made it lose what stood
+/// there; its process ended uncleanly after that. Kafka writes what a truncation takes out of the
+/// leader-epoch file in the background (`LeaderEpochFileCache.truncateFromEndAsyncFlush`), so that
+/// it may come back with an epoch that none of its records has, and cut where that epoch began.
+fn stale_epoch_entry(case: &Case<'_>) -> Option<String> {
+    let Ground::CutAgain { replica } = case.finding.ground else { return None };
+    let (partition, offset) = (case.partition, case.finding.offset?);
+    let topic = &case.view.setup.topics[partition.topic?];
+    let own = |scene: &&Scene| scene.replica == replica && scene.at <= case.finding.at;
+    let mut earlier = partition.story.0.iter().rev().filter(own).skip(1);
+    earlier.find(|scene| matches!(scene.what, Happening::Loaded(_)))?;
+    let mut before = earlier.skip_while(|scene| !matches!(scene.what, Happening::Node(_)));
+    let unclean = |scene: &Scene| {
+        matches!(
+            scene.what,
+            Happening::Node(Change::Crashed | Change::Halted { .. } | Change::PowerLost { .. })
         )
-    })
-}
-
-/// Requests were in flight over two connections, and the answer over the later one, or that there
-/// will be none over the earlier one, was known first. Over one connection answers come in the
-/// order of their requests.
-fn callback_overtaken(case: &Case<'_>) -> Option<String> {
-    let (own, other) = case.two_connections()?;
-    let in_flight = case.max_in_flight();
-    // What is stored has an offset, and an order of its own.
-    let is_callback = case.finding.offset.is_none();
-    (is_callback && case.is_not_idempotent() && in_flight > 1).then(|| {
+    };
+    let lives = before.by_ref().take_while(|scene| !matches!(scene.what, Happening::Loaded(_)));
+    let mut ended = false;
+    let cut = lives.fold(None, |cut, scene| {
+        ended |= unclean(scene);
+        let same = matches!(scene.what, Happening::Cut { to, .. } if to == offset);
+        cut.or(same.then_some(scene))
+    })?;
+    let lost = |loss: &&Loss| {
+        let it = partition.batches.get(loss.batch);
+        it.base >= offset && loss.at <= cut.at && is_unclean(&loss.witness)
+    };
+    let loss = partition.losses.iter().find(lost)?;
+    (topic.unclean_leader_election && ended).then(|| {
         format!(
-            "producers here are not idempotent, \
-             max.in.flight.requests.per.connection={in_flight} lets them send without waiting, and \
-             the record was sent over connection {own}, what overtook it over connection {other}"
-        )
-    })
-}
-
-/// With acks=0 nothing tells the producer that what it has put on a connection did not arrive yet
-/// when it opens another. What goes over one connection stays in order.
-fn acks0_overtaken(case: &Case<'_>) -> Option<String> {
-    let (own, other) = case.two_connections()?;
-    let unconfirmed = case.record?.outcome == Outcome::Unconfirmed;
-    unconfirmed.then(|| {
-        format!(
-            "with acks=0 no answer is waited for, and the record was sent over connection {own}, \
-             what overtook it over connection {other}"
-        )
-    })
-}
-
-/// The producer does not know, so the record may be there, and late.
-fn unknown_outcome_landed(case: &Case<'_>) -> Option<String> {
-    let record = case.record?;
-    let unknown = matches!(record.outcome, Outcome::Unknown | Outcome::Open);
-    let at_stake = matches!(case.finding.ground, Ground::OutcomeUnknown | Ground::Overtaken { .. });
-    // A callback has its order whatever the outcome.
-    let stored = case.finding.offset.is_some();
-    (unknown && at_stake && stored && case.is_not_idempotent()).then(|| {
-        format!(
-            "the producer was never told whether the record was written (event {})",
-            record.told
+            "with unclean.leader.election.enable=true a replica cuts what a new leader lacks, {} cut \
+             to {offset} at {} and ended uncleanly before its leader-epoch file was written, and {}",
+            brokers(partition, &ReplicaSet::of(replica)),
+            time(cut.at),
+            became_leader(partition, loss)
         )
     })
 }

@@ -1,8 +1,8 @@
 //! Copies, and what comes in another order than it was sent.
 
 use super::{broken, finish, hazards};
-use crate::evidence::testing::{History, ORDERS, OTHER, numbers};
-use crate::judgement::Judgement;
+use crate::testing::{History, ORDERS, OTHER, numbers};
+use crate::verdict::Judgement;
 use engine::error::ErrorCode;
 
 #[test]
@@ -40,7 +40,7 @@ fn a_duplicate_needs_a_retry_for_each_copy() {
 enum Step {
     Send(usize),
     Retry(usize),
-    /// A retry that is told of another partition than the record's.
+    /// A retry that is reported for another partition than the record's.
     RetryElsewhere(usize),
     Store(usize),
 }
@@ -233,4 +233,29 @@ fn what_a_cut_off_leader_never_answers_fails_after_what_the_next_one_confirms() 
     assert_eq!(broken(&judgement), Vec::<&str>::new(), "{:#?}", judgement.violations);
     assert_eq!(hazards(&judgement), vec![("callback-overtaken", 2)]);
     assert_eq!(broken(&failed(2)), vec!["callbacks-in-order"]);
+}
+
+/// Row A18: two batches time out together and go out again in turn, while a later one is confirmed
+/// over another connection.
+#[test]
+fn a_callback_is_overtaken_on_its_own_connection_and_on_another() {
+    let run = |retried: bool| {
+        let mut history = History::new(1);
+        history.change(None, &[1], &[]);
+        history.send(ORDERS, &numbers(0..2), 1);
+        if retried {
+            history.retry(ORDERS, &numbers(0..1));
+            history.retry(ORDERS, &numbers(1..2));
+        }
+        history.send(ORDERS, &numbers(2..3), 1);
+        for (over, offset, count) in [(2, 0, 2), (7, 1, 1), (7, 2, 0)] {
+            history.write(1, ORDERS, 0, &numbers(count..count + 1));
+            history.confirm_over(over, Some(offset), &numbers(count..count + 1));
+        }
+        let mut found = broken(&finish(history, 1)).iter().map(|it| (*it).to_owned()).collect();
+        Vec::<String>::retain(&mut found, |check| check == "callbacks-in-order");
+        found
+    };
+    assert_eq!(run(true), Vec::<String>::new());
+    assert_eq!(run(false), ["callbacks-in-order"]);
 }

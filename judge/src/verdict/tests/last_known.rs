@@ -1,14 +1,14 @@
 //! The election of whoever led last, when neither ISR nor ELR have a member left (KIP-966).
 
 use super::{acks1, broken, finish, hazards};
-use crate::evidence::testing::{ORDERS, registration};
+use crate::testing::{ORDERS, unfenced};
 use engine::metadata::{MetadataRecord, PartitionChange};
 
 /// 1 confirms four records that it alone has and is fenced; 2 confirms two in its place and loses
 /// them with its power, and 3 ends uncleanly too. In one decision the controller registers 3
-/// again, whom it takes out for that, and makes 2 leader; or it makes 2 leader without 3 having
+/// again, takes it out for that, and makes 2 leader; or it makes 2 leader without 3 having
 /// come back.
-fn led_by_2_again(when_3_is_back: bool) -> crate::judgement::Judgement {
+fn led_by_2_again(when_3_is_back: bool) -> crate::verdict::Judgement {
     let mut history = acks1(&[]);
     history.elect(2, 1, &[2, 3], &[]);
     history.send(ORDERS, &super::numbers(8..10), 1);
@@ -24,7 +24,7 @@ fn led_by_2_again(when_3_is_back: bool) -> crate::judgement::Judgement {
         elr: Some(Vec::new()),
         ..PartitionChange::of(ORDERS)
     };
-    let back = when_3_is_back.then(|| registration(3, 21));
+    let back = when_3_is_back.then(|| unfenced(3, 21));
     let decision = back.into_iter().chain([MetadataRecord::PartitionChange(lead)]);
     history.metadata(&decision.collect::<Vec<_>>());
     history.begin(ORDERS, 2, 3);
@@ -36,7 +36,7 @@ fn led_by_2_again(when_3_is_back: bool) -> crate::judgement::Judgement {
 }
 
 #[test]
-fn acks1_permits_what_the_last_known_leader_lacks_when_nobody_else_is_left() {
+fn acks1_permits_what_the_last_known_leader_lacks_when_no_other_is_left() {
     let judgement = led_by_2_again(true);
     assert_eq!(broken(&judgement), Vec::<&str>::new());
     assert_eq!(hazards(&judgement), vec![("acks1-unreplicated", 6)]);

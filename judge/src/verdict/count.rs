@@ -1,7 +1,7 @@
 //! Records by their identity, over the whole run.
 
 use crate::check::Finding;
-use crate::evidence::{End, NO_RECORD, Outcome, View, records};
+use crate::evidence::{End, Outcome, View, records};
 use crate::outcome::Counts;
 use std::collections::BTreeSet;
 
@@ -9,10 +9,10 @@ use std::collections::BTreeSet;
 pub(super) fn counts(view: &View, end: &End) -> Counts {
     let unplaced = view.records.unplaced;
     let mut counts = Counts { sent: unplaced, failed: unplaced, ..Counts::default() };
-    let mut copies: Vec<Vec<u8>> = vec![Vec::new(); view.records.producers()];
+    let mut copies: Vec<Vec<u32>> = vec![Vec::new(); view.records.producers()];
     for (partition, held) in view.partitions.iter().zip(&end.finals) {
         if partition.topic.is_some() {
-            read(&held.numbers, &mut copies, &mut counts);
+            read(view, held.records.values(), &mut copies, &mut counts);
         }
     }
     for (number, record) in view.records.iter() {
@@ -48,9 +48,9 @@ pub(super) fn concerned(findings: &[&Finding]) -> u64 {
 }
 
 /// Notes the records of one partition in order.
-fn read(numbers: &[u64], copies: &mut [Vec<u8>], counts: &mut Counts) {
+fn read(view: &View, numbers: &[u64], copies: &mut [Vec<u32>], counts: &mut Counts) {
     let mut highest: Vec<Option<usize>> = vec![None; copies.len()];
-    for number in numbers.iter().filter(|number| **number != NO_RECORD) {
+    for number in numbers.iter().filter(|number| view.records.get(**number).is_some()) {
         let (producer, count) = records::parts(*number);
         let Some(copies) = copies.get_mut(producer) else { continue };
         if copies.len() <= count {

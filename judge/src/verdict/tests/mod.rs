@@ -1,16 +1,19 @@
 //! Every row of the permission table: what it permits, and a rule bug that it does not.
 
 mod copies;
+mod disks;
+mod kept;
 mod last_known;
 mod order;
 mod replaced;
 mod returned;
+mod stopped;
 mod unclean;
 mod unconfirmed;
 
 use super::Judgement;
 use crate::evidence::Change;
-use crate::evidence::testing::{History, ORDERS, OTHER, numbers};
+use crate::testing::{History, ORDERS, OTHER, numbers};
 use engine::error::ErrorCode;
 use engine::fact::{ClientFact, Fact};
 
@@ -60,10 +63,12 @@ fn acks1_permits_what_an_in_sync_replica_had_not_got() {
     assert!(because.starts_with(reason), "{because}");
 }
 
+/// Row A8: 2 has led for long when 1 confirms what is lost.
 #[test]
 fn acks1_permits_what_a_replaced_leader_went_on_to_confirm() {
     let mut history = acks1(&[2, 3]);
     history.elect(2, 1, &[2, 3], &[]);
+    let led = super::explain::time(history.now());
     history.send(ORDERS, &numbers(8..10), 1);
     history.write(1, ORDERS, 0, &numbers(8..10));
     history.confirm(1, ORDERS, 8, &numbers(8..10), 1);
@@ -71,6 +76,8 @@ fn acks1_permits_what_a_replaced_leader_went_on_to_confirm() {
     let judgement = finish(history, 2);
     assert_eq!(broken(&judgement), Vec::<&str>::new());
     assert_eq!(hazards(&judgement), vec![("acks1-unreplicated", 2)]);
+    let because = &judgement.permitted[0].because;
+    assert!(because.ends_with(&format!("broker 2 began to lead in epoch 1 at {led}")), "{because}");
 }
 
 /// Four records with acks=1 that 1 confirms while it is in sync alone, and 2 is eligible.

@@ -1,7 +1,7 @@
 //! Two batches stood at one offset: the one that was committed is what was promised.
 
 use super::{broken, finish, hazards};
-use crate::evidence::testing::{History, ORDERS, numbers};
+use crate::testing::{History, ORDERS, numbers};
 use engine::fact::ClientFact;
 
 /// Four records that 1 and 2 hold and that are committed go with the election of 3, which either
@@ -44,7 +44,7 @@ fn of_copies_that_were_never_committed_the_last_is_judged() {
     let mut history = History::new(2);
     history.produce(&numbers(0..4));
     history.send(ORDERS, &numbers(4..8), 1);
-    // 2 had the first copy and cut it for nothing; nobody but 2 had the second.
+    // 2 had the first copy and cut it for nothing; only 2 had the second.
     history.write(1, ORDERS, 0, &numbers(4..8));
     history.follow(2, 1, ORDERS);
     history.follow(3, 1, ORDERS);

@@ -1,8 +1,7 @@
 //! Records sent with acks=0 that are gone. Nothing was promised of them; why each is gone decides
-//! what another setting would have kept, and is told by the same witnesses as of acknowledged ones.
+//! what another setting would have kept; the witnesses are the same as for acknowledged records.
 
-use super::explain;
-use super::permit::brokers;
+use super::permission::{became_leader, brokers};
 use crate::check::Finding;
 use crate::evidence::{End, Loss, NONE, Outcome, Partition, View};
 use crate::outcome::Permitted;
@@ -57,7 +56,7 @@ impl Unconfirmed {
         let sent = view.records.iter().filter(|(_, it)| it.outcome == Outcome::Unconfirmed);
         let mut missing: BTreeMap<u64, usize> =
             sent.map(|(number, it)| (number, it.partition as usize)).collect();
-        for number in end.finals.iter().flat_map(|held| &held.numbers) {
+        for number in end.finals.iter().flat_map(|held| held.records.values()) {
             missing.remove(number);
         }
         if missing.is_empty() {
@@ -139,10 +138,10 @@ fn last_loss(partition: &Partition, batch: u32) -> Option<u32> {
 }
 
 fn why(partition: &Partition, place: Option<(u32, Offset)>, loss: Option<u32>) -> Why {
-    match (place, loss.map(|loss| partition.losses[loss as usize].witness)) {
+    match (place, loss.map(|loss| &partition.losses[loss as usize].witness)) {
         (None, _) => Why::Unwritten,
         (Some(_), None) => Why::Unread,
-        (Some(_), Some(it)) if it.lacking & it.power_lost != 0 => Why::PowerLost,
+        (Some(_), Some(it)) if it.lacking.meets(&it.power_lost) => Why::PowerLost,
         (Some(_), Some(_)) => Why::Unreplicated,
     }
 }
@@ -160,18 +159,13 @@ fn because(why: Why, partition: &Partition, loss: Option<u32>) -> String {
 
 /// Who had the record, and who led without it.
 fn lost(why: Why, partition: &Partition, loss: &Loss) -> String {
-    let had = match (why, loss.witness.had) {
+    let had = match (why, &loss.witness.had) {
         (Why::PowerLost, _) => {
-            let lost = loss.witness.power_lost;
+            let lost = &loss.witness.power_lost;
             format!("{} lost the record with the power", brokers(partition, lost))
         }
-        (_, 0) => "no broker had the record any more".to_owned(),
+        (_, had) if had.is_empty() => "no broker had the record any more".to_owned(),
         (_, had) => format!("only {} ever had the record", brokers(partition, had)),
     };
-    format!(
-        "{had}, and {} began to lead in epoch {} at {}",
-        brokers(partition, 1 << loss.leader),
-        loss.leader_epoch,
-        explain::time(loss.at)
-    )
+    format!("{had}, and {}", became_leader(partition, loss))
 }

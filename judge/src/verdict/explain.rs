@@ -3,8 +3,7 @@
 
 use crate::check::{Finding, Ground};
 use crate::evidence::story::{Ack, Happening, Scene};
-use crate::evidence::{Change, NO_RECORD, Partition, View, records};
-use machine::NodeId;
+use crate::evidence::{Change, NO_RECORD, Partition, ReplicaSet, View, records};
 
 /// More lines than this do not help.
 const MOST: usize = 16;
@@ -12,14 +11,6 @@ const MOST: usize = 16;
 /// A moment of a run: `12.345678 s`.
 pub(super) fn time(at: u64) -> String {
     format!("{}.{:06} s", at / 1_000_000_000, at % 1_000_000_000 / 1_000)
-}
-
-/// `broker 1`: a number alone is hard to tell from others at the beginning of a line.
-fn who(node: NodeId) -> String {
-    match crate::node::is_broker(node) {
-        true => format!("broker {node}"),
-        false => format!("controller {node}"),
-    }
 }
 
 /// The lines for a finding.
@@ -30,8 +21,8 @@ pub(super) fn lines(view: &View, finding: &Finding) -> Vec<String> {
     };
     let partition = &view.partitions[index];
     let stood = match ack(view, index, finding) {
-        Some(ack) => Some((ack.at, acknowledged(partition, &ack, finding))),
-        None => appended(partition, finding),
+        Some(ack) => Some((ack.at, acknowledged(view, partition, &ack, finding))),
+        None => appended(view, partition, finding),
     };
     let from = stood.as_ref().map_or(finding.at.saturating_sub(1_000_000_000), |(at, _)| *at);
     lines.extend(before(view, partition, from));
@@ -39,8 +30,11 @@ pub(super) fn lines(view: &View, finding: &Finding) -> Vec<String> {
     let scenes = partition.story.between(from, finding.at);
     let faults = view.faults.iter().filter(|(at, _)| (from..=finding.at).contains(&at.at));
     let mut told: Vec<(u64, String)> =
-        scenes.iter().filter_map(|scene| told(partition, scene)).collect();
-    told.extend(faults.map(|(at, what)| (at.at, format!("{}  fault: {what}", time(at.at)))));
+        scenes.iter().filter_map(|scene| told(view, partition, scene)).collect();
+    told.extend(faults.map(|(at, fault)| {
+        let change = if fault.applied { "applied" } else { "undone" };
+        (at.at, format!("{}  fault: {} {change}", time(at.at), fault.what))
+    }));
     told.sort_by_key(|(at, _)| *at);
     let left_out = told.len().saturating_sub(MOST);
     if left_out > 0 {
@@ -56,15 +50,13 @@ pub(super) fn lines(view: &View, finding: &Finding) -> Vec<String> {
 }
 
 /// What began earlier and still counts at `from`: faults in force, what a leader has proposed and
-/// nobody has answered, and that it went past a member already.
+/// has no answer yet, and that it went past a member already.
 fn before(view: &View, partition: &Partition, from: u64) -> Vec<String> {
     let mut in_force: Vec<(u64, &str)> = Vec::new();
-    for (at, what) in view.faults.iter().take_while(|(at, _)| at.at < from) {
-        if let Some(what) = what.strip_suffix(" applied") {
-            in_force.push((at.at, what));
-        } else if let Some(what) = what.strip_suffix(" undone")
-            && let Some(place) = in_force.iter().position(|(_, other)| *other == what)
-        {
+    for (at, fault) in view.faults.iter().take_while(|(at, _)| at.at < from) {
+        if fault.applied {
+            in_force.push((at.at, &fault.what));
+        } else if let Some(place) = in_force.iter().position(|(_, other)| *other == fault.what) {
             in_force.remove(place);
         }
     }
@@ -83,14 +75,14 @@ fn before(view: &View, partition: &Partition, from: u64) -> Vec<String> {
     let first_proposal =
         open.iter().rev().find(|scene| matches!(scene.what, Happening::Proposed { .. }));
     let passed = open.iter().find(|scene| matches!(scene.what, Happening::Passed { .. }));
-    lines.extend(first_proposal.and_then(|scene| told(partition, scene)));
-    lines.extend(passed.and_then(|scene| told(partition, scene)));
+    lines.extend(first_proposal.and_then(|scene| told(view, partition, scene)));
+    lines.extend(passed.and_then(|scene| told(view, partition, scene)));
     lines.sort_by_key(|(at, _)| *at);
     lines.into_iter().map(|(_, line)| line).collect()
 }
 
-/// Who appended the batch of the finding, if nobody had acknowledged it by then.
-fn appended(partition: &Partition, finding: &Finding) -> Option<(u64, String)> {
+/// Who appended the batch of the finding, if it had not been acknowledged by then.
+fn appended(view: &View, partition: &Partition, finding: &Finding) -> Option<(u64, String)> {
     let offset = finding.offset?;
     let held = |batch: &u32| partition.batches.get(*batch).at <= finding.at;
     let batch = partition.batches.covering(offset).filter(held).last()?;
@@ -102,14 +94,14 @@ fn appended(partition: &Partition, finding: &Finding) -> Option<(u64, String)> {
     };
     let in_epoch = || partition.states.iter().filter(|state| state.leader_epoch == it.epoch);
     let led = in_epoch().rev().find(|state| state.at <= it.at).or_else(|| in_epoch().next())?;
-    let leader = who(partition.replicas[led.leader?].node);
+    let leader = view.setup.name(partition.replicas[led.leader?].node);
     let line = format!(
         "{}  {leader} appended {record} at {}@{offset} in epoch {}, ISR {{{}}}; it was not \
          acknowledged before this was found",
         time(it.at),
         partition.name,
         it.epoch,
-        partition.names(led.isr),
+        partition.names(&led.isr),
     );
     Some((it.at, line))
 }
@@ -118,31 +110,32 @@ fn appended(partition: &Partition, finding: &Finding) -> Option<(u64, String)> {
 fn ack(view: &View, index: usize, finding: &Finding) -> Option<Ack> {
     let offset = finding.offset?;
     let covers = |ack: &&Ack| ack.base <= offset && offset <= ack.last && ack.at <= finding.at;
-    view.acks[index].iter().rev().find(covers).copied()
+    view.acks[index].iter().rev().find(covers).cloned()
 }
 
-fn acknowledged(partition: &Partition, ack: &Ack, finding: &Finding) -> String {
+fn acknowledged(view: &View, partition: &Partition, ack: &Ack, finding: &Finding) -> String {
     let record = finding.record.map_or_else(|| "the offset".to_owned(), records::name);
     let acks = if ack.acks == -1 { "all".to_owned() } else { ack.acks.to_string() };
     format!(
         "{}  {} acknowledged {record} at {}@{} (acks={acks}, epoch {}, ISR {{{}}}, \
          high watermark {})",
         time(ack.at),
-        who(partition.replicas[ack.replica].node),
+        view.setup.name(partition.replicas[ack.replica].node),
         partition.name,
         finding.offset.unwrap_or(ack.base),
         ack.epoch,
-        partition.names(ack.isr),
+        partition.names(&ack.isr),
         ack.high_watermark,
     )
 }
 
-fn told(partition: &Partition, scene: &Scene) -> Option<(u64, String)> {
-    let node = who(partition.replicas.get(scene.replica)?.node);
-    let what = match scene.what {
+fn told(view: &View, partition: &Partition, scene: &Scene) -> Option<(u64, String)> {
+    let node = view.setup.name(partition.replicas.get(scene.replica)?.node);
+    let what = match &scene.what {
         Happening::Node(Change::Started) => format!("{node} started"),
         Happening::Node(Change::Stopped) => format!("{node} stopped in an orderly way"),
         Happening::Node(Change::Crashed) => format!("{node} crashed"),
+        Happening::Node(Change::Halted { why }) => format!("{node} stopped by itself: {why}"),
         Happening::Node(Change::PowerLost { bytes }) => {
             format!("{node} lost power, and {bytes} unsynced bytes with it")
         }
@@ -175,7 +168,7 @@ fn told(partition: &Partition, scene: &Scene) -> Option<(u64, String)> {
             partition.names(lacking),
             partition.names(isr)
         ),
-        Happening::Committed(state) => committed(partition, state),
+        Happening::Committed(state) => committed(partition, *state),
     };
     Some((scene.at, format!("{}  {what}", time(scene.at))))
 }
@@ -189,23 +182,24 @@ fn committed(partition: &Partition, state: usize) -> String {
     format!(
         "controller: leader {leader}, epoch {}, ISR {{{}}}, ELR {{{}}}",
         state.leader_epoch,
-        partition.names(state.isr),
-        partition.names(state.elr)
+        partition.names(&state.isr),
+        partition.names(&state.elr)
     )
 }
 
 /// Who held the batch, who had never had it, and who lost it how.
 fn held(partition: &Partition, finding: &Finding) -> Option<String> {
     let Ground::Gone { witness, .. } = &finding.ground else { return None };
-    let all = (0..partition.replicas.len()).fold(0_u64, |mask, index| mask | 1 << index);
-    let of = |mask: u64| partition.names(mask);
+    let all = ReplicaSet::first_of(partition.replicas.len());
+    let of = |set: &ReplicaSet| partition.names(set);
+    let cut = &(&witness.ever_had - &witness.holders) - &witness.power_lost;
     Some(format!(
         "held then by {{{}}}; lost with their power by {{{}}}; cut by {{{}}}; never had by {{{}}}; \
          ISR {{{}}}",
-        of(witness.holders),
-        of(witness.power_lost),
-        of(witness.ever_had & !witness.holders & !witness.power_lost),
-        of(all & !witness.ever_had),
-        of(witness.isr),
+        of(&witness.holders),
+        of(&witness.power_lost),
+        of(&cut),
+        of(&(&all - &witness.ever_had)),
+        of(&witness.isr),
     ))
 }

@@ -9,10 +9,10 @@ use crate::evidence::{Change, Loss, Partition, View};
 pub(super) fn of(view: &View, finding: &Finding) -> String {
     let mut parts = vec![finding.check.to_owned(), finding.what.replace(' ', "-")];
     if let (Ground::Gone { loss: Some(loss), .. }, Some(partition)) =
-        (finding.ground, finding.partition)
+        (&finding.ground, finding.partition)
     {
         let partition = &view.partitions[partition];
-        parts.extend(skeleton(partition, &partition.losses[loss as usize]));
+        parts.extend(skeleton(partition, &partition.losses[*loss as usize]));
     }
     parts.join(":")
 }
@@ -28,12 +28,12 @@ fn skeleton(partition: &Partition, loss: &Loss) -> Vec<String> {
         }
     }
     let witness = &loss.witness;
-    let lack = match (witness.lacking & witness.had != 0, witness.lacking & witness.power_lost != 0)
-    {
-        (_, true) => "successor-lost-it-with-power",
-        (true, false) => "successor-had-cut-it",
-        (false, false) => "successor-never-had-it",
-    };
+    let lack =
+        match (witness.lacking.meets(&witness.had), witness.lacking.meets(&witness.power_lost)) {
+            (_, true) => "successor-lost-it-with-power",
+            (true, false) => "successor-had-cut-it",
+            (false, false) => "successor-never-had-it",
+        };
     steps.push(lack.to_owned());
     steps
 }
@@ -46,6 +46,7 @@ fn step(loss: &Loss, scene: &Scene) -> Option<String> {
     };
     let step = match scene.what {
         Happening::Node(Change::Crashed) => "crashed",
+        Happening::Node(Change::Halted { .. }) => "halted",
         Happening::Node(Change::PowerLost { .. }) => "lost-power",
         Happening::Node(Change::Stopped) => "stopped",
         Happening::Cut { to, high_watermark, .. } if to < high_watermark => "cut-below-watermark",

@@ -2,7 +2,7 @@
 
 use super::{broken, confirm_without_3, finish, hazards};
 use crate::evidence::Change;
-use crate::evidence::testing::{History, ORDERS};
+use crate::testing::{History, ORDERS, numbers};
 
 #[test]
 fn unclean_election_is_permitted_where_it_is_configured() {
@@ -136,4 +136,52 @@ fn an_election_that_came_to_nothing_is_named_by_its_epoch() {
         because.contains("of ISR and ELR {1, 2} no broker could lead, and broker 3"),
         "{because}"
     );
+}
+
+/// 3 cuts what 2 lacks, which was elected uncleanly, and fetches what 2 wrote there. In a second
+/// life, if it has one, it cuts there once more.
+fn cuts_again(crash: bool, unclean: bool) -> crate::verdict::Judgement {
+    let mut history = History::new(2);
+    history.setup.topics[0].unclean_leader_election = unclean;
+    history.unfence(&[1, 2, 3]);
+    history.produce(&numbers(0..4));
+    history.change(None, &[1, 3], &[]);
+    history.send(ORDERS, &numbers(4..8), -1);
+    history.write(1, ORDERS, 0, &numbers(4..8));
+    history.follow(3, 1, ORDERS);
+    history.watermark(1, &[3], ORDERS, 0);
+    history.confirm(1, ORDERS, 4, &numbers(4..8), -1);
+    [1, 3].into_iter().for_each(|id| history.fence(id, true));
+    history.elect(2, 1, &[2], &[]);
+    history.cut(3, ORDERS, 4, 8);
+    history.send(ORDERS, &numbers(8..12), -1);
+    history.write(2, ORDERS, 1, &numbers(8..12));
+    history.follow(3, 2, ORDERS);
+    history.fence(3, false);
+    history.change(None, &[2, 3], &[]);
+    history.watermark(2, &[3], ORDERS, 1);
+    history.confirm(2, ORDERS, 4, &numbers(8..12), -1);
+    if crash {
+        history.crash(3);
+        history.node(3, Change::Started);
+        history.load(3, ORDERS, 8);
+    }
+    history.cut(3, ORDERS, 4, 8);
+    history.follow(3, 2, ORDERS);
+    history.cut(1, ORDERS, 4, 8);
+    finish(history, 2)
+}
+
+/// Row A20.
+#[test]
+fn a_replica_may_come_back_with_an_epoch_that_an_unclean_election_made_it_cut() {
+    let judgement = cuts_again(true, true);
+    assert_eq!(broken(&judgement), Vec::<&str>::new(), "{:#?}", judgement.violations);
+    let found = hazards(&judgement);
+    assert!(found.contains(&("stale-epoch-entry", 1)), "{found:?}");
+    // In the same life it knows what it cut, and a clean election takes nothing that is committed.
+    for judgement in [cuts_again(false, true), cuts_again(true, false)] {
+        let found = broken(&judgement);
+        assert!(found.contains(&"truncation-below-watermark"), "{found:?}");
+    }
 }

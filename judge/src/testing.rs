@@ -1,13 +1,14 @@
 //! Histories made by hand, for tests of checks and of the judge: brokers 1 to 3, controllers 101
 //! to 103, producer 1001, consumers from 1002 on, topic `orders` with two partitions.
 //!
-//! Each step tells what nodes would tell when it happens, and keeps the logs that their disks
-//! then hold. Nothing here follows a rule: a history does what its steps say.
+//! Each step reports what nodes would report when it happens, and keeps the logs that their disks then
+//! hold. Nothing here follows a rule: a history does what its steps say.
 
-use super::{Change, ControllerAtEnd, Disks, End, Evidence, Moment, Observed, records};
-use super::{ProducerSetup, Setup, TopicSetup, View};
+use crate::Observer;
 use crate::check::Findings;
-use crate::judgement::{Judgement, judge};
+use crate::evidence::{Change, ControllerAtEnd, Disks, End, Fault, FaultKind, Moment, Observed};
+use crate::evidence::{ProducerSetup, Setup, TopicSetup, View, records};
+use crate::verdict::{Judgement, judge};
 use bytes::Bytes;
 use engine::error::ErrorCode;
 use engine::fact::{ClientFact, Fact, Positioning, Truncation};
@@ -16,20 +17,20 @@ use engine::metadata::{
     BrokerRegistrationChange, MetadataRecord, PartitionChange, PartitionRecord, RegisterBroker,
 };
 use engine::record::{Batch, BatchBuilder};
-use machine::{ClusterId, ConnId, NodeId};
+use machine::{ClusterId, ConnId, NodeId, Span};
 use std::collections::BTreeMap;
 
 /// The partition that most tests are about.
-pub const ORDERS: TopicPartition = TopicPartition::new(TopicId(7), 0);
+pub(crate) const ORDERS: TopicPartition = TopicPartition::new(TopicId(7), 0);
 /// The other one.
-pub const OTHER: TopicPartition = TopicPartition::new(TopicId(7), 1);
+pub(crate) const OTHER: TopicPartition = TopicPartition::new(TopicId(7), 1);
 /// The consumer that reads everything back.
-pub const READER: u16 = 1099;
+pub(crate) const READER: u16 = 1099;
 const METADATA: TopicPartition = TopicPartition::METADATA;
 
 /// A history, and the disks at its end.
 #[derive(Clone, Debug)]
-pub struct History {
+pub(crate) struct History {
     /// What was configured.
     pub setup: Setup,
     /// What was observed.
@@ -42,6 +43,8 @@ pub struct History {
     pub controllers: Vec<ControllerAtEnd>,
     /// What the cluster has not come back to.
     pub missing: Vec<String>,
+    /// The replicas of `orders-0`.
+    replicas: Vec<u16>,
     positions: BTreeMap<(u16, TopicPartition), Offset>,
     at: u64,
 }
@@ -51,12 +54,12 @@ fn node(id: u16) -> NodeId {
 }
 
 /// The numbers of a producer's records.
-pub fn numbers(counts: std::ops::Range<usize>) -> Vec<u64> {
+pub(crate) fn numbers(counts: std::ops::Range<usize>) -> Vec<u64> {
     counts.map(|count| records::number(0, count)).collect()
 }
 
 /// A batch of records without keys, as a leader stamps it.
-pub fn batch(base: Offset, epoch: LeaderEpoch, numbers: &[u64]) -> Bytes {
+pub(crate) fn batch(base: Offset, epoch: LeaderEpoch, numbers: &[u64]) -> Bytes {
     keyed(base, epoch, &numbers.iter().map(|number| (*number, None)).collect::<Vec<_>>())
 }
 
@@ -69,7 +72,7 @@ fn keyed(base: Offset, epoch: LeaderEpoch, of: &[(u64, Option<&[u8]>)]) -> Bytes
 }
 
 /// A registration, fenced.
-pub fn registration(broker: BrokerId, broker_epoch: i64) -> MetadataRecord {
+pub(crate) fn registration(broker: BrokerId, broker_epoch: i64) -> MetadataRecord {
     MetadataRecord::RegisterBroker(RegisterBroker {
         broker,
         incarnation: broker_epoch as u128,
@@ -81,6 +84,14 @@ pub fn registration(broker: BrokerId, broker_epoch: i64) -> MetadataRecord {
     })
 }
 
+/// A registration, not fenced.
+pub(crate) fn unfenced(broker: BrokerId, broker_epoch: i64) -> MetadataRecord {
+    let MetadataRecord::RegisterBroker(it) = registration(broker, broker_epoch) else {
+        unreachable!("it is one")
+    };
+    MetadataRecord::RegisterBroker(RegisterBroker { fenced: false, ..it })
+}
+
 impl Disks for History {
     fn segments(&self, node: NodeId, id: TopicPartition, _: &str) -> Option<Vec<Vec<Bytes>>> {
         let is_there = !self.without_log.contains(&(node.node, id));
@@ -90,20 +101,34 @@ impl Disks for History {
 
 impl History {
     /// A cluster that is up, with `min.insync.replicas` of the topic.
-    pub fn new(min_insync_replicas: usize) -> Self {
+    pub(crate) fn new(min_insync_replicas: usize) -> Self {
+        Self::of(min_insync_replicas, &[1, 2, 3])
+    }
+
+    /// The same with other replicas of `orders-0`, of which 1 leads.
+    pub(crate) fn of(min_insync_replicas: usize, replicas: &[u16]) -> Self {
         let topic = TopicSetup {
             cluster: ClusterId(0),
             name: "orders".to_owned(),
             min_insync_replicas,
-            replication_factor: 3,
+            replication_factor: replicas.len(),
             unclean_leader_election: false,
             flush_messages: None,
             flush_ms: None,
+            compacted: false,
             partitioned_by_key: true,
         };
         let setup = Setup {
             controllers: (101..=103).map(node).collect(),
+            is_prompt: true,
+            lag_time: Span::secs(30),
+            fetch_wait: Span::millis(500),
+            session_timeout: Span::secs(9),
+            drift_ppm: 0,
+            is_calm: false,
+            disk_capacity: None,
             eligible_leader_replicas: true,
+            groups: BTreeMap::new(),
             topics: vec![topic],
             producers: vec![ProducerSetup { max_in_flight: 5, idempotence: false }],
         };
@@ -114,6 +139,7 @@ impl History {
             without_log: Vec::new(),
             controllers: Vec::new(),
             missing: Vec::new(),
+            replicas: replicas.to_vec(),
             positions: BTreeMap::new(),
             at: 0,
         };
@@ -124,12 +150,13 @@ impl History {
     fn start(&mut self) {
         self.fact(101, Fact::QuorumLeader { epoch: 1, epoch_start: 0 });
         self.metadata(&[MetadataRecord::Topic { name: "orders".to_owned(), id: TopicId(7) }]);
-        for (partition, leader) in [(ORDERS, 1), (OTHER, 2)] {
+        let orders = self.replicas.clone();
+        for (partition, leader, replicas) in [(ORDERS, 1, orders), (OTHER, 2, vec![1, 2, 3])] {
             self.metadata(&[MetadataRecord::Partition(PartitionRecord {
                 partition,
-                replicas: vec![1, 2, 3],
+                replicas: replicas.clone(),
                 directories: Vec::new(),
-                isr: vec![1, 2, 3],
+                isr: replicas,
                 elr: vec![],
                 last_known_leader: None,
                 leader: Some(leader),
@@ -140,14 +167,21 @@ impl History {
         }
     }
 
-    /// Something is told.
-    pub fn fact(&mut self, id: u16, fact: Fact) {
+    /// A node reports a fact.
+    pub(crate) fn fact(&mut self, id: u16, fact: Fact) {
         let moment = self.moment(id);
         self.observed.push(Observed::Fact(moment, fact));
     }
 
+    /// A node reports another fact at the moment of the last step.
+    pub(crate) fn at_once(&mut self, id: u16, fact: Fact) {
+        let moment = Moment { at: self.at, ..self.moment(id) };
+        self.at = moment.at;
+        self.observed.push(Observed::Fact(moment, fact));
+    }
+
     /// A client did or saw something.
-    pub fn client(&mut self, id: u16, fact: ClientFact) {
+    pub(crate) fn client(&mut self, id: u16, fact: ClientFact) {
         self.fact(id, Fact::Client(fact));
     }
 
@@ -156,24 +190,41 @@ impl History {
         Moment { at: self.at, node: node(id), incarnation: 0, event: self.at / 1_000_000 }
     }
 
+    /// Time passes.
+    pub(crate) fn wait(&mut self, span: Span) {
+        self.at += span.0;
+    }
+
+    /// The time of the latest step, in nanoseconds.
+    pub(crate) fn now(&self) -> u64 {
+        self.at
+    }
+
+    /// A fault is applied to a node, or undone.
+    pub(crate) fn fault(&mut self, id: u16, kind: FaultKind, applied: bool) {
+        let moment = self.moment(id);
+        let (nodes, what) = (vec![node(id)], format!("{kind:?} {id}"));
+        self.observed.push(Observed::Fault(moment, Fault { kind, nodes, what, applied }));
+    }
+
     fn log(&mut self, id: u16, partition: TopicPartition) -> &mut Vec<Bytes> {
         self.disks.entry((id, partition)).or_default()
     }
 
     /// The log end offset of a replica.
-    pub fn end(&self, id: u16, partition: TopicPartition) -> Offset {
+    pub(crate) fn end(&self, id: u16, partition: TopicPartition) -> Offset {
         let last = self.disks.get(&(id, partition)).and_then(|log| log.last());
         last.map_or(0, |batch| Batch::new(batch).unwrap().next_offset())
     }
 
     /// Metadata is written and committed.
-    pub fn metadata(&mut self, of: &[MetadataRecord]) {
+    pub(crate) fn metadata(&mut self, of: &[MetadataRecord]) {
         self.write_metadata(of, &[101, 102, 103]);
         self.commit_metadata();
     }
 
     /// Metadata is written by 101 and replicated to some of the voters, 101 included.
-    pub fn write_metadata(&mut self, of: &[MetadataRecord], voters: &[u16]) {
+    pub(crate) fn write_metadata(&mut self, of: &[MetadataRecord], voters: &[u16]) {
         let mut builder = BatchBuilder::new().base_offset(self.end(101, METADATA)).leader_epoch(1);
         for record in of {
             builder.append(1_000, None, Some(&record.encode()), &[]);
@@ -185,7 +236,7 @@ impl History {
     }
 
     /// The metadata that 101 has is committed.
-    pub fn commit_metadata(&mut self) {
+    pub(crate) fn commit_metadata(&mut self) {
         let offset = self.end(101, METADATA);
         let fact =
             Fact::HighWatermark { partition: METADATA, as_leader: true, leader_epoch: 1, offset };
@@ -193,7 +244,12 @@ impl History {
     }
 
     /// The controller commits a change of `orders-0`.
-    pub fn change(&mut self, leader: Option<Option<BrokerId>>, isr: &[BrokerId], elr: &[BrokerId]) {
+    pub(crate) fn change(
+        &mut self,
+        leader: Option<Option<BrokerId>>,
+        isr: &[BrokerId],
+        elr: &[BrokerId],
+    ) {
         self.metadata(&[MetadataRecord::PartitionChange(PartitionChange {
             isr: Some(isr.to_vec()),
             elr: Some(elr.to_vec()),
@@ -203,7 +259,7 @@ impl History {
     }
 
     /// The controller makes `leader` lead `orders-0`, which begins to.
-    pub fn elect(
+    pub(crate) fn elect(
         &mut self,
         leader: BrokerId,
         epoch: LeaderEpoch,
@@ -215,7 +271,7 @@ impl History {
     }
 
     /// A broker begins to lead.
-    pub fn begin(
+    pub(crate) fn begin(
         &mut self,
         partition: TopicPartition,
         leader: BrokerId,
@@ -233,14 +289,14 @@ impl History {
         self.fact(leader, fact);
     }
 
-    /// A broker is registered again.
-    pub fn register(&mut self, broker: BrokerId, broker_epoch: i64) {
-        self.metadata(&[registration(broker, broker_epoch)]);
+    /// A broker is registered again, and unfenced.
+    pub(crate) fn register(&mut self, broker: BrokerId, broker_epoch: i64) {
+        self.metadata(&[unfenced(broker, broker_epoch)]);
         self.fact(broker, Fact::Registered { broker_epoch, clean: false });
     }
 
     /// Brokers are registered, and the controller holds them for alive.
-    pub fn unfence(&mut self, brokers: &[BrokerId]) {
+    pub(crate) fn unfence(&mut self, brokers: &[BrokerId]) {
         for broker in brokers {
             self.metadata(&[registration(*broker, 10)]);
             self.fence(*broker, false);
@@ -248,7 +304,7 @@ impl History {
     }
 
     /// The controller fences a broker, or unfences it.
-    pub fn fence(&mut self, broker: BrokerId, fenced: bool) {
+    pub(crate) fn fence(&mut self, broker: BrokerId, fenced: bool) {
         self.metadata(&[MetadataRecord::BrokerRegistrationChange(BrokerRegistrationChange {
             broker,
             broker_epoch: 10,
@@ -260,22 +316,22 @@ impl History {
 
     /// The same after an unclean end: the controller takes the broker out of ISR and ELR with the
     /// registration.
-    pub fn come_back(&mut self, broker: BrokerId, broker_epoch: i64, elr: &[BrokerId]) {
-        let registration = registration(broker, broker_epoch);
+    pub(crate) fn come_back(&mut self, broker: BrokerId, broker_epoch: i64, elr: &[BrokerId]) {
+        let registration = unfenced(broker, broker_epoch);
         let change = PartitionChange { elr: Some(elr.to_vec()), ..PartitionChange::of(ORDERS) };
         self.metadata(&[registration, MetadataRecord::PartitionChange(change)]);
         self.fact(broker, Fact::Registered { broker_epoch, clean: false });
     }
 
     /// Records are given to the producer.
-    pub fn send(&mut self, partition: TopicPartition, of: &[u64], acks: i16) {
+    pub(crate) fn send(&mut self, partition: TopicPartition, of: &[u64], acks: i16) {
         for record in of {
             self.client(1001, ClientFact::Sent { record: *record, partition, acks });
         }
     }
 
     /// A batch is appended to a log.
-    pub fn append(
+    pub(crate) fn append(
         &mut self,
         id: u16,
         partition: TopicPartition,
@@ -288,7 +344,7 @@ impl History {
     }
 
     /// A leader appends records.
-    pub fn write(
+    pub(crate) fn write(
         &mut self,
         leader: u16,
         partition: TopicPartition,
@@ -300,7 +356,7 @@ impl History {
     }
 
     /// A leader appends records with keys.
-    pub fn write_keyed(
+    pub(crate) fn write_keyed(
         &mut self,
         leader: u16,
         partition: TopicPartition,
@@ -311,7 +367,7 @@ impl History {
     }
 
     /// A follower appends what it lacks of the leader's log.
-    pub fn follow(&mut self, follower: u16, leader: u16, partition: TopicPartition) {
+    pub(crate) fn follow(&mut self, follower: u16, leader: u16, partition: TopicPartition) {
         let end = self.end(follower, partition);
         for bytes in self.log(leader, partition).clone() {
             let (base, epoch) = {
@@ -325,7 +381,7 @@ impl History {
     }
 
     /// The leader's high watermark is at its end, and so are the followers'.
-    pub fn watermark(
+    pub(crate) fn watermark(
         &mut self,
         leader: u16,
         followers: &[u16],
@@ -344,7 +400,7 @@ impl History {
     }
 
     /// The leader answers and the producer's callbacks run.
-    pub fn confirm(
+    pub(crate) fn confirm(
         &mut self,
         leader: u16,
         partition: TopicPartition,
@@ -368,7 +424,7 @@ impl History {
 
     /// The producer's callbacks run for records that it sent over its `over`-th connection; with
     /// acks=0 without a base offset.
-    pub fn confirm_over(&mut self, over: u32, base_offset: Option<Offset>, of: &[u64]) {
+    pub(crate) fn confirm_over(&mut self, over: u32, base_offset: Option<Offset>, of: &[u64]) {
         let (over, records) = (Some(ConnId::new(node(1001), 0, over)), of.to_vec());
         let partition = ORDERS;
         self.client(1001, ClientFact::Confirmed { partition, base_offset, records, over });
@@ -376,7 +432,7 @@ impl History {
 
     /// The producer gives up records that it sent over its `over`-th connection and had no answer
     /// for.
-    pub fn fail_over(&mut self, over: u32, of: &[u64]) {
+    pub(crate) fn fail_over(&mut self, over: u32, of: &[u64]) {
         let failed = ClientFact::Failed {
             partition: Some(ORDERS),
             error: ErrorCode::RequestTimedOut,
@@ -388,7 +444,7 @@ impl History {
     }
 
     /// Sent with acks=all, written by 1 in epoch 0, replicated to all, committed and confirmed.
-    pub fn produce(&mut self, of: &[u64]) {
+    pub(crate) fn produce(&mut self, of: &[u64]) {
         let base = self.end(1, ORDERS);
         self.send(ORDERS, of, -1);
         self.write(1, ORDERS, 0, of);
@@ -399,17 +455,23 @@ impl History {
     }
 
     /// A batch is sent again.
-    pub fn retry(&mut self, partition: TopicPartition, of: &[u64]) {
+    pub(crate) fn retry(&mut self, partition: TopicPartition, of: &[u64]) {
         self.retry_after(ErrorCode::NetworkException, partition, of);
     }
 
     /// The producer sends a batch again, after this error.
-    pub fn retry_after(&mut self, error: ErrorCode, partition: TopicPartition, of: &[u64]) {
+    pub(crate) fn retry_after(&mut self, error: ErrorCode, partition: TopicPartition, of: &[u64]) {
         self.client(1001, ClientFact::Retried { partition, error, records: of.to_vec() });
     }
 
     /// A consumer is given what a broker holds up to an offset.
-    pub fn deliver(&mut self, consumer: u16, broker: u16, partition: TopicPartition, to: Offset) {
+    pub(crate) fn deliver(
+        &mut self,
+        consumer: u16,
+        broker: u16,
+        partition: TopicPartition,
+        to: Offset,
+    ) {
         let from = self.positions.get(&(consumer, partition)).copied();
         if from.is_none() {
             let why = Positioning::Start;
@@ -419,7 +481,7 @@ impl History {
     }
 
     /// A consumer is given what a broker holds between two offsets, whatever its position.
-    pub fn deliver_from(
+    pub(crate) fn deliver_from(
         &mut self,
         consumer: u16,
         broker: u16,
@@ -436,14 +498,20 @@ impl History {
     }
 
     /// Everything is read back from a broker.
-    pub fn read_back(&mut self, broker: u16, partition: TopicPartition) {
+    pub(crate) fn read_back(&mut self, broker: u16, partition: TopicPartition) {
         let end = self.end(broker, partition);
         self.deliver(READER, broker, partition, end);
         self.client(READER, ClientFact::ReadBack { partition, end });
     }
 
     /// A replica cuts its log.
-    pub fn cut(&mut self, id: u16, partition: TopicPartition, to: Offset, high_watermark: Offset) {
+    pub(crate) fn cut(
+        &mut self,
+        id: u16,
+        partition: TopicPartition,
+        to: Offset,
+        high_watermark: Offset,
+    ) {
         let from = self.end(id, partition);
         self.log(id, partition).retain(|batch| Batch::new(batch).unwrap().next_offset() <= to);
         let why = Truncation::Following;
@@ -452,18 +520,18 @@ impl History {
     }
 
     /// Something became of a node.
-    pub fn node(&mut self, id: u16, change: Change) {
+    pub(crate) fn node(&mut self, id: u16, change: Change) {
         let moment = self.moment(id);
         self.observed.push(Observed::Node(moment, change));
     }
 
     /// A broker crashes and keeps what it has.
-    pub fn crash(&mut self, id: u16) {
+    pub(crate) fn crash(&mut self, id: u16) {
         self.node(id, Change::Crashed);
     }
 
     /// A broker loses its power, and all of `orders-0` from an offset on. It comes back.
-    pub fn lose_power(&mut self, id: u16, from: Offset) {
+    pub(crate) fn lose_power(&mut self, id: u16, from: Offset) {
         self.node(id, Change::Crashed);
         self.node(id, Change::PowerLost { bytes: 100 });
         self.log(id, ORDERS).retain(|batch| Batch::new(batch).unwrap().next_offset() <= from);
@@ -472,7 +540,7 @@ impl History {
     }
 
     /// A broker that started has loaded a log, which ends at an offset.
-    pub fn load(&mut self, id: u16, partition: TopicPartition, log_end: Offset) {
+    pub(crate) fn load(&mut self, id: u16, partition: TopicPartition, log_end: Offset) {
         let fact = Fact::Loaded {
             partition,
             log_start: 0,
@@ -485,21 +553,21 @@ impl History {
     }
 
     /// Lets the checks see it all.
-    pub fn run(&self) -> (View, End, Findings) {
-        let mut evidence = Evidence::new(self.setup.clone());
-        self.observed.iter().for_each(|observed| evidence.on(observed));
-        evidence.finish(self.at + 1, self, self.controllers.clone(), self.missing.clone())
+    pub(crate) fn run(&self) -> (View, End, Findings) {
+        let mut observer = Observer::new(self.setup.clone());
+        self.observed.iter().for_each(|observed| observer.on(observed));
+        observer.finish(self.at + 1, self, self.controllers.clone(), self.missing.clone())
     }
 
     /// What the checks found, each with its check, what, partition and offset.
-    pub fn findings(&self) -> Vec<(&'static str, String, Option<Offset>)> {
+    pub(crate) fn findings(&self) -> Vec<(&'static str, String, Option<Offset>)> {
         let (view, _, findings) = self.run();
         let found = findings.0.iter();
         found.map(|it| (it.check, view.name(it.partition).to_owned(), it.offset)).collect()
     }
 
     /// What the run comes to.
-    pub fn judge(&self) -> Judgement {
+    pub(crate) fn judge(&self) -> Judgement {
         let (view, end, findings) = self.run();
         judge(&view, &end, &findings)
     }

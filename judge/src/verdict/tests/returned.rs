@@ -1,12 +1,12 @@
 //! What was lost and comes back, since the next leader has it.
 
-use super::{acks1, broken, confirm_without_3, finish, hazards};
-use crate::evidence::testing::{History, ORDERS};
+use super::{acks1, broken, confirm_without_3, finish, hazards, numbers};
+use crate::testing::{History, ORDERS};
 use engine::fact::ClientFact;
 
 /// 2 has what 1 confirms with acks=1, cuts it when 3 leads without it, and lacks it while 1 leads
 /// again. Then 2 is elected.
-fn led_by_2_in_the_end(fetched_again: bool) -> crate::judgement::Judgement {
+fn led_by_2_in_the_end(fetched_again: bool) -> crate::verdict::Judgement {
     let mut history = acks1(&[2]);
     history.elect(3, 1, &[1, 2, 3], &[]);
     history.cut(2, ORDERS, 4, 4);
@@ -35,7 +35,7 @@ fn acks1_does_not_excuse_what_a_replica_had_got_again_and_cut() {
 
 /// A client is shown the end of 1, and that of 3, which lacks four records and leads by an unclean
 /// election. 1, which has them, leads again by another. Then `broker` shows the end of 3.
-fn shown_again_by(broker: u16) -> crate::judgement::Judgement {
+fn shown_again_by(broker: u16) -> crate::verdict::Judgement {
     let mut history = History::new(2);
     history.setup.topics[0].unclean_leader_election = true;
     history.unfence(&[1, 2, 3]);
@@ -64,4 +64,35 @@ fn a_replaced_leader_shows_its_own_end_until_it_knows() {
         let judgement = shown_again_by(broker);
         assert_eq!(broken(&judgement), vec!["end-never-back"], "by {broker}");
     }
+}
+
+/// All three lose their power and half of what is committed. 1, which led, leads on in its epoch as
+/// soon as it has loaded its log, before the others have loaded theirs and before it is registered.
+/// Then 3 is elected.
+fn leads_on_before_it_is_registered(third_loses: bool) -> crate::verdict::Judgement {
+    let mut history = History::new(2);
+    history.produce(&numbers(0..8));
+    history.lose_power(1, 4);
+    history.begin(ORDERS, 1, 0);
+    history.lose_power(2, 4);
+    if third_loses {
+        history.lose_power(3, 4);
+    }
+    history.change(Some(None), &[], &[1, 2, 3]);
+    history.come_back(1, 50, &[2, 3]);
+    history.come_back(2, 51, &[3]);
+    history.come_back(3, 52, if third_loses { &[] } else { &[3] });
+    history.elect(3, 2, &[3], &[]);
+    finish(history, 3)
+}
+
+#[test]
+fn a_leader_that_comes_back_in_its_epoch_loses_nothing_before_it_is_registered() {
+    let judgement = leads_on_before_it_is_registered(true);
+    assert_eq!(broken(&judgement), Vec::<&str>::new(), "{:#?}", judgement.violations);
+    assert_eq!(hazards(&judgement), vec![("correlated-power-loss", 8)]);
+    // 3 has everything, so that nothing is lost.
+    let judgement = leads_on_before_it_is_registered(false);
+    assert_eq!((hazards(&judgement), judgement.counts.lost), (vec![], 0));
+    assert_eq!(broken(&judgement), Vec::<&str>::new(), "{:#?}", judgement.violations);
 }

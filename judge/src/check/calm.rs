@@ -1,0 +1,42 @@
+//! In a run in which nothing can be late no producer has to send anything again, no leader proposes
+//! to drop a replica from the ISR, and no broker is fenced.
+//!
+//! Catches a corrupted `is_out_of_sync`, and whatever makes an engine answer late: a fetch that is not
+//! woken, a timer that is forgotten, an answer that waits for another request.
+
+use super::{Check, Findings, Ground};
+use crate::evidence::{Moment, View};
+use engine::error::ErrorCode;
+use engine::fact::{ClientFact, Fact};
+
+/// See the module.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Calm;
+
+impl Calm {
+    pub(super) const NAME: &'static str = "calm-stays-calm";
+}
+
+impl Check for Calm {
+    #[inline]
+    fn on_fact(&mut self, view: &View, at: &Moment, fact: &Fact, out: &mut Findings) {
+        if !view.setup.is_calm {
+            return;
+        }
+        let (partition, what, detail) = match fact {
+            // One that is too large goes out again in parts, however calm it is.
+            Fact::Client(ClientFact::Retried { partition, error, .. })
+                if *error != ErrorCode::MessageTooLarge =>
+            {
+                (partition, "a producer sent again although nothing went wrong", error.to_string())
+            }
+            Fact::IsrProposed { partition, from, to, .. } if to.len() < from.len() => {
+                let what = "a leader dropped a replica although nothing went wrong";
+                (partition, what, format!("ISR {to:?} in place of {from:?}"))
+            }
+            _ => return,
+        };
+        let Some(index) = view.index_of(at.node.cluster, *partition) else { return };
+        out.add(Self::NAME, what, at, index, Ground::Never).detail(detail);
+    }
+}

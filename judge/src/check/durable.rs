@@ -1,0 +1,69 @@
+//! A log that is loaded holds all that must be durable: after a crash or an orderly stop everything
+//! that its replica had reported, also if the host loses power after the stop; after a loss of power
+//! all but fewer records than `flush.messages`.
+//!
+//! No rule decides what is synced when. Catches a log that closes or syncs too late, a clean-shutdown
+//! file that is written too early, and a recovery that cuts what is whole.
+
+use super::{Check, Findings, Ground};
+use crate::evidence::{Effect, Kept, Moment, View};
+use engine::fact::Fact;
+use engine::ids::{Offset, TopicPartition};
+
+/// See the module.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Durable;
+
+impl Durable {
+    pub(super) const NAME: &'static str = "loads-what-is-durable";
+}
+
+impl Check for Durable {
+    fn on_effect(
+        &mut self,
+        view: &View,
+        at: &Moment,
+        _: &Fact,
+        effect: &Effect,
+        out: &mut Findings,
+    ) {
+        let Effect::Loaded { partition: index, reported, end, .. } = effect else { return };
+        let missing = reported.saturating_sub(*end);
+        if missing <= 0 {
+            return;
+        }
+        let (what, why) = match view.kept_of_last_life(at.node) {
+            // Observers of the quorum need not sync the metadata log when they stop.
+            Kept::Everything { by_sync: true, .. }
+                if view.partitions[*index].id == TopicPartition::METADATA =>
+            {
+                return;
+            }
+            Kept::Everything { why, .. } => {
+                ("a log came back without what it held", why.to_owned())
+            }
+            Kept::Synced => match flushed(view, *index) {
+                Some(flush) if missing >= flush => (
+                    "a log came back without what was synced",
+                    format!("flush.messages={flush} lets fewer than that be unsynced"),
+                ),
+                _ => return,
+            },
+            Kept::Unknown => return,
+        };
+        out.add(Self::NAME, what, at, *index, Ground::Never).offset(*end).detail(format!(
+            "{} had reported an end of {reported} and came back with {end}; {why}",
+            view.setup.name(at.node)
+        ));
+    }
+}
+
+/// After how many records a log of the partition is synced, if after a number.
+fn flushed(view: &View, index: usize) -> Option<Offset> {
+    let partition = &view.partitions[index];
+    if partition.id == TopicPartition::METADATA {
+        return None;
+    }
+    let flush = view.setup.topics[partition.topic?].flush_messages?;
+    Offset::try_from(flush).ok()
+}

@@ -1,0 +1,195 @@
+//! What the whole ISR holds is committed within one fetch of its followers, and what is committed is
+//! confirmed at once.
+//!
+//! No rule decides when. Catches a high watermark that is not moved, a produce request that is not
+//! looked at again when it moves, and a fetch that is not sent.
+
+use super::{Check, Findings, Ground};
+use crate::evidence::{Effect, End, Moment, View};
+use engine::fact::Fact;
+use engine::ids::{LeaderEpoch, Offset};
+use machine::{NodeId, Span};
+use std::collections::{BTreeMap, VecDeque};
+
+/// What a fetch, an append and an answer may take on links and disks as they are by default.
+const ROUND: Span = Span::millis(500);
+
+/// See the module.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Prompt {
+    partitions: Vec<Pending>,
+    /// What each broker is answering at this moment. A request for several partitions is answered
+    /// when the last of them is decided, so that at least one of its partitions is prompt.
+    answering: BTreeMap<NodeId, Answering>,
+}
+
+/// What a broker replies at one moment.
+#[derive(Clone, Debug)]
+struct Answering {
+    moment: Moment,
+    partition: usize,
+    last_offset: Offset,
+    /// The shortest time since the high watermark passed one of them.
+    late: Span,
+}
+
+/// What is under way in a partition.
+#[derive(Clone, Debug, Default)]
+struct Pending {
+    /// The leader epoch and the number of committed states that the rest is about.
+    of: (LeaderEpoch, usize),
+    /// The ends of batches that the whole ISR holds, and since when.
+    held: VecDeque<(Offset, u64)>,
+    /// High watermarks of the leader, and since when.
+    committed: VecDeque<(Offset, u64)>,
+}
+
+impl Prompt {
+    pub(super) const NAME: &'static str = "answers-are-prompt";
+
+    fn pending(&mut self, view: &View, index: usize) -> &mut Pending {
+        if self.partitions.len() <= index {
+            self.partitions.resize(index + 1, Pending::default());
+        }
+        let partition = &view.partitions[index];
+        let (pending, of) =
+            (&mut self.partitions[index], (partition.line_epoch, partition.states.len()));
+        if pending.of != of {
+            *pending = Pending { of, ..Pending::default() };
+        }
+        pending
+    }
+}
+
+impl Check for Prompt {
+    fn on_effect(
+        &mut self,
+        view: &View,
+        at: &Moment,
+        fact: &Fact,
+        effect: &Effect,
+        out: &mut Findings,
+    ) {
+        if !view.setup.is_prompt {
+            return;
+        }
+        match (effect, fact) {
+            (Effect::Append(index, append), _) if !append.as_leader => {
+                let partition = &view.partitions[*index];
+                let Some(state) = partition.state().filter(|_| partition.topic.is_some()) else {
+                    return;
+                };
+                let batch = partition.batches.get(append.batch);
+                let enough = state.isr.len() >= partition.min_isr;
+                if enough && state.isr.is_within(&batch.holders) {
+                    let pending = self.pending(view, *index);
+                    if pending.held.back().is_none_or(|(end, _)| *end < batch.next) {
+                        pending.held.push_back((batch.next, at.at));
+                    }
+                }
+            }
+            (Effect::Watermark(index, None), Fact::HighWatermark { offset, .. }) => {
+                self.committed(view, at, *index, *offset, out);
+            }
+            _ => {}
+        }
+    }
+
+    #[inline]
+    fn on_fact(&mut self, view: &View, at: &Moment, fact: &Fact, out: &mut Findings) {
+        if !view.setup.is_prompt {
+            return;
+        }
+        match fact {
+            Fact::Acknowledged { partition, leader_epoch, acks: -1, last_offset, .. } => {
+                let Some(index) = view.index_of(at.node.cluster, *partition) else { return };
+                if view.partitions[index].line_epoch == *leader_epoch {
+                    let committed = &self.pending(view, index).committed;
+                    let first = committed.iter().find(|(offset, _)| offset > last_offset);
+                    let since = first.map_or(at.at, |(_, since)| *since);
+                    let late = Span(at.at.saturating_sub(since));
+                    self.answer(at, (index, *last_offset), late, out);
+                }
+            }
+            Fact::ProduceRefused { partition, .. } => {
+                let Some(index) = view.index_of(at.node.cluster, *partition) else { return };
+                self.answer(at, (index, 0), Span::ZERO, out);
+            }
+            _ => {}
+        }
+    }
+
+    fn at_end(&mut self, _: &View, _: &End, out: &mut Findings) {
+        std::mem::take(&mut self.answering).values().for_each(|it| it.report(out));
+    }
+}
+
+impl Answering {
+    fn report(&self, out: &mut Findings) {
+        if self.late > ROUND {
+            let what = "a committed batch was not confirmed at once";
+            out.add(Prompt::NAME, what, &self.moment, self.partition, Ground::Never)
+                .offset(self.last_offset)
+                .detail(format!("the high watermark had passed it {} before", self.late));
+        }
+    }
+}
+
+impl Prompt {
+    /// A broker replies about a batch that was decided `late` ago.
+    fn answer(
+        &mut self,
+        at: &Moment,
+        (partition, last_offset): (usize, Offset),
+        late: Span,
+        out: &mut Findings,
+    ) {
+        let answer = Answering { moment: *at, partition, last_offset, late };
+        match self.answering.get_mut(&at.node) {
+            Some(other) if other.moment.at == at.at => other.late = other.late.min(late),
+            Some(other) => std::mem::replace(other, answer).report(out),
+            None => {
+                self.answering.insert(at.node, answer);
+            }
+        }
+    }
+
+    fn committed(
+        &mut self,
+        view: &View,
+        at: &Moment,
+        index: usize,
+        offset: Offset,
+        out: &mut Findings,
+    ) {
+        let partition = &view.partitions[index];
+        if partition.line_leader.is_none_or(|it| partition.replicas[it].node != at.node) {
+            return;
+        }
+        let pending = self.pending(view, index);
+        pending.committed.push_back((offset, at.at));
+        // Requests do not wait for longer than this many batches.
+        if pending.committed.len() > 64 {
+            pending.committed.pop_front();
+        }
+        let mut since = None;
+        while let Some((end, held)) =
+            pending.held.front().copied().filter(|(end, _)| *end <= offset)
+        {
+            since = since.or(Some((end, held)));
+            pending.held.pop_front();
+        }
+        let Some((end, since)) = since else { return };
+        let late = Span(at.at.saturating_sub(since));
+        if late <= view.setup.fetch_wait.saturating_add(ROUND) {
+            return;
+        }
+        let others: Vec<NodeId> = partition.replicas.iter().map(|it| it.node).collect();
+        if !view.is_hindered(at.node, &others, since) {
+            let what = "what the whole ISR holds was not committed within a fetch";
+            out.add(Self::NAME, what, at, index, Ground::Never)
+                .offset(end.saturating_sub(1))
+                .detail(format!("the last of them got it {late} before"));
+        }
+    }
+}

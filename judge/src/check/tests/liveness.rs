@@ -1,0 +1,335 @@
+//! What must not be late, early, forgotten or lost on the way to the disk.
+
+use super::{finish, good, names, orders};
+use crate::evidence::{Change, FaultKind};
+use crate::testing::{History, ORDERS, numbers};
+use engine::error::ErrorCode;
+use engine::fact::{Fact, Truncation};
+use engine::metadata::{BrokerRegistrationChange, MetadataRecord};
+use machine::Span;
+
+fn forget_on_disk(history: &mut History, id: u16) {
+    history.disks.get_mut(&(id, ORDERS)).unwrap().pop();
+}
+
+/// Row S4.
+#[test]
+fn a_crash_and_an_orderly_stop_take_nothing() {
+    for change in [Change::Crashed, Change::Stopped] {
+        let comes_back = |forgets: bool| {
+            let mut history = good();
+            history.node(3, change.clone());
+            if forgets {
+                forget_on_disk(&mut history, 3);
+            }
+            history.node(3, Change::Started);
+            let end = history.end(3, ORDERS);
+            history.load(3, ORDERS, end);
+            history.follow(3, 1, ORDERS);
+            names(&finish(history, 1))
+        };
+        assert_eq!(comes_back(false), Vec::<&str>::new());
+        assert_eq!(comes_back(true), ["loads-what-is-durable"]);
+    }
+}
+
+/// Row S4.
+#[test]
+fn power_takes_only_what_was_not_synced() {
+    let comes_back = |flush: Option<u64>, stopped: bool| {
+        let mut history = good();
+        history.setup.topics[0].flush_messages = flush;
+        if stopped {
+            history.node(3, Change::Started);
+            history.node(3, Change::Stopped);
+        } else {
+            history.node(3, Change::Crashed);
+        }
+        history.node(3, Change::PowerLost { bytes: 100 });
+        forget_on_disk(&mut history, 3);
+        history.node(3, Change::Started);
+        history.load(3, ORDERS, 36);
+        history.register(3, 50);
+        history.follow(3, 1, ORDERS);
+        let found = names(&history);
+        found.contains(&"loads-what-is-durable")
+    };
+    assert!(!comes_back(None, false), "nothing had to be synced");
+    assert!(!comes_back(Some(5), false), "four records may be unsynced");
+    assert!(comes_back(Some(4), false), "four records are synced together");
+    assert!(comes_back(None, true), "an orderly stop syncs everything");
+}
+
+/// Row S5.
+#[test]
+fn a_replica_that_drops_all_needs_a_leader_whose_log_begins_later() {
+    let mut history = good();
+    let fact = Fact::Truncated {
+        partition: ORDERS,
+        leader_epoch: 0,
+        from: 40,
+        to: 0,
+        high_watermark: 40,
+        why: Truncation::BehindLeader,
+    };
+    history.fact(3, fact.clone());
+    history.disks.get_mut(&(3, ORDERS)).unwrap().clear();
+    assert_eq!(history.findings(), vec![orders("truncation-below-watermark", 0)]);
+    // To an offset beyond its end, which no log of a leader begins at.
+    let mut history = good();
+    let Fact::Truncated { from, high_watermark, .. } = fact else { unreachable!() };
+    history.fact(
+        3,
+        Fact::Truncated {
+            partition: ORDERS,
+            leader_epoch: 0,
+            from,
+            to: 60,
+            high_watermark,
+            why: Truncation::BehindLeader,
+        },
+    );
+    assert_eq!(history.findings(), vec![orders("truncation-below-watermark", 60)]);
+}
+
+fn proposed(history: &mut History, to: &[u16]) {
+    history.fact(
+        1,
+        Fact::IsrProposed {
+            partition: ORDERS,
+            leader_epoch: 0,
+            partition_epoch: 0,
+            from: vec![1, 2, 3],
+            to: to.to_vec(),
+        },
+    );
+}
+
+fn adopted(history: &mut History, isr: &[u16]) {
+    history.fact(
+        1,
+        Fact::IsrAdopted {
+            partition: ORDERS,
+            leader_epoch: 0,
+            partition_epoch: 1,
+            isr: isr.to_vec(),
+        },
+    );
+}
+
+/// Row S6.
+#[test]
+fn a_leader_has_one_proposal_under_way_and_forgets_none() {
+    let mut history = good();
+    history.node(1, Change::Started);
+    proposed(&mut history, &[1, 2]);
+    let mut second = history.clone();
+    adopted(&mut history, &[1, 2]);
+    proposed(&mut history, &[1, 2, 3]);
+    adopted(&mut history, &[1, 2, 3]);
+    history.wait(Span::secs(60));
+    assert_eq!(names(&finish(history, 1)), Vec::<&str>::new());
+    // An answer that says that nothing was changed takes it back, a time-out does not.
+    let mut refused = second.clone();
+    let error = ErrorCode::IneligibleReplica;
+    refused.fact(1, Fact::IsrRefused { partition: ORDERS, leader_epoch: 0, error });
+    proposed(&mut refused, &[1, 3]);
+    adopted(&mut refused, &[1, 3]);
+    assert_eq!(names(&refused), Vec::<&str>::new());
+    let error = ErrorCode::RequestTimedOut;
+    second.fact(1, Fact::IsrRefused { partition: ORDERS, leader_epoch: 0, error });
+    let mut forgotten = second.clone();
+    proposed(&mut second, &[1, 3]);
+    assert_eq!(names(&second), ["one-isr-proposal"]);
+    forgotten.wait(Span::secs(60));
+    assert_eq!(names(&finish(forgotten, 1)), ["one-isr-proposal"]);
+}
+
+/// Row S3.
+#[test]
+fn a_broker_is_fenced_a_session_after_it_was_heard() {
+    let fenced_after = |span: Span, shuts_down: bool, drift_ppm: u32| {
+        let mut history = good();
+        history.setup.drift_ppm = drift_ppm;
+        history.fact(101, Fact::ControllerActive { epoch: 1 });
+        history.unfence(&[3]);
+        history.fact(101, Fact::BrokerFenced { broker: 3, fenced: false });
+        if shuts_down {
+            history.metadata(&[MetadataRecord::BrokerRegistrationChange(
+                BrokerRegistrationChange {
+                    broker: 3,
+                    broker_epoch: 10,
+                    fenced: None,
+                    in_controlled_shutdown: Some(true),
+                    log_dirs: None,
+                },
+            )]);
+        }
+        history.wait(span);
+        history.fact(101, Fact::BrokerFenced { broker: 3, fenced: true });
+        history.fence(3, true);
+        names(&history)
+    };
+    assert_eq!(fenced_after(Span::secs(9), false, 0), Vec::<&str>::new());
+    assert_eq!(fenced_after(Span::secs(8), false, 0), ["fenced-after-a-session"]);
+    assert_eq!(fenced_after(Span::secs(8), true, 0), Vec::<&str>::new(), "it asked for it");
+    assert_eq!(fenced_after(Span::millis(8_990), false, 2_000), Vec::<&str>::new());
+    // So it does without a record if it leads nothing.
+    let mut history = good();
+    history.unfence(&[3]);
+    history.fact(101, Fact::ControllerActive { epoch: 1 });
+    let mut asked = history.clone();
+    asked.fault(3, FaultKind::Stop, true);
+    for (history, expected) in [(&mut asked, &[][..]), (&mut history, &["fenced-after-a-session"])]
+    {
+        history.fact(101, Fact::BrokerFenced { broker: 3, fenced: true });
+        history.fence(3, true);
+        assert_eq!(names(history), expected);
+    }
+}
+
+#[test]
+fn brokers_are_fenced_one_by_one() {
+    let mut history = good();
+    let fenced = |broker| Fact::BrokerFenced { broker, fenced: true };
+    history.fact(101, fenced(2));
+    history.fact(101, fenced(3));
+    assert_eq!(names(&history), Vec::<&str>::new());
+    history.at_once(101, fenced(2));
+    assert_eq!(names(&history), ["fenced-after-a-session"]);
+}
+
+#[test]
+fn acks_all_needs_enough_replicas_in_sync() {
+    let shrunk = |acks: i16, isr: &[u16]| {
+        let mut history = good();
+        history.change(None, isr, &[]);
+        adopted(&mut history, isr);
+        history.send(ORDERS, &numbers(40..42), acks);
+        history.write(1, ORDERS, 0, &numbers(40..42));
+        names(&history)
+    };
+    assert_eq!(shrunk(-1, &[1, 2]), Vec::<&str>::new());
+    assert_eq!(shrunk(1, &[1]), Vec::<&str>::new(), "acks=1 asks for none");
+    assert_eq!(shrunk(-1, &[1]), ["enough-in-sync"]);
+    // Appended in time, and confirmed when it was too late.
+    let confirmed = |isr: Vec<u16>| {
+        let mut history = good();
+        history.fact(
+            1,
+            Fact::Acknowledged {
+                partition: ORDERS,
+                leader_epoch: 0,
+                base_offset: 36,
+                last_offset: 39,
+                acks: -1,
+                high_watermark: 40,
+                isr,
+            },
+        );
+        names(&history)
+    };
+    assert_eq!(confirmed(vec![1, 3]), Vec::<&str>::new());
+    assert_eq!(confirmed(vec![1]), ["enough-in-sync"]);
+    // A replica that is about to join counts as one that has joined.
+    let mut joining = good();
+    proposed(&mut joining, &[1, 2]);
+    let acknowledged = Fact::Acknowledged {
+        partition: ORDERS,
+        leader_epoch: 0,
+        base_offset: 36,
+        last_offset: 39,
+        acks: -1,
+        high_watermark: 40,
+        isr: vec![1],
+    };
+    joining.fact(1, acknowledged);
+    assert_eq!(names(&joining), Vec::<&str>::new());
+}
+
+#[test]
+fn whoever_joins_an_isr_is_unfenced() {
+    let joins = |fenced: bool| {
+        let mut history = good();
+        history.unfence(&[1, 2, 3]);
+        history.change(None, &[1, 2], &[]);
+        history.fence(3, fenced);
+        history.change(None, &[1, 2, 3], &[]);
+        names(&history)
+    };
+    assert_eq!(joins(false), Vec::<&str>::new());
+    assert_eq!(joins(true), ["in-sync-and-alive"]);
+}
+
+/// Row S3: in `no-faults` there is no retry at all.
+#[test]
+fn nothing_is_late_where_nothing_goes_wrong() {
+    let run = |is_calm: bool, error: ErrorCode, shrinks: bool| {
+        let mut history = good();
+        history.setup.is_calm = is_calm;
+        history.retry_after(error, ORDERS, &numbers(36..40));
+        if shrinks {
+            proposed(&mut history, &[1, 2]);
+        }
+        names(&history)
+    };
+    assert_eq!(run(false, ErrorCode::RequestTimedOut, true), Vec::<&str>::new());
+    assert_eq!(run(true, ErrorCode::MessageTooLarge, false), Vec::<&str>::new());
+    assert_eq!(run(true, ErrorCode::RequestTimedOut, false), ["calm-stays-calm"]);
+    assert_eq!(run(true, ErrorCode::MessageTooLarge, true), ["calm-stays-calm"]);
+}
+
+/// Row S3.
+#[test]
+fn a_laggard_leaves_the_isr_in_time() {
+    let lags = |fault: Option<(u16, FaultKind)>, span: Span| {
+        let mut history = good();
+        if let Some((id, kind)) = fault {
+            history.fault(id, kind, true);
+        }
+        for of in [numbers(40..42), numbers(42..44)] {
+            history.send(ORDERS, &of, 1);
+            history.write(1, ORDERS, 0, &of);
+            history.follow(2, 1, ORDERS);
+            history.wait(span);
+        }
+        history.send(ORDERS, &numbers(44..46), 1);
+        history.write(1, ORDERS, 0, &numbers(44..46));
+        names(&history)
+    };
+    assert_eq!(lags(None, Span::secs(22)), Vec::<&str>::new());
+    assert_eq!(lags(None, Span::secs(23)), ["laggards-leave"]);
+    // Its own fault explains that it lags, not that it stays.
+    let late = Span::secs(23);
+    assert_eq!(lags(Some((3, FaultKind::Other)), late), ["laggards-leave"]);
+    assert_eq!(lags(Some((1, FaultKind::Link)), late), ["laggards-leave"]);
+    assert_eq!(lags(Some((1, FaultKind::Other)), late), Vec::<&str>::new());
+    assert_eq!(lags(Some((101, FaultKind::Other)), late), Vec::<&str>::new());
+}
+
+/// Row S3.
+#[test]
+fn what_the_isr_holds_is_committed_and_confirmed_in_time() {
+    let run = |to_commit: Span, to_confirm: Span, fault: bool| {
+        let mut history = good();
+        if fault {
+            history.fault(3, FaultKind::Other, true);
+        }
+        history.send(ORDERS, &numbers(40..44), -1);
+        history.write(1, ORDERS, 0, &numbers(40..44));
+        history.wait(Span::secs(20));
+        history.follow(2, 1, ORDERS);
+        history.follow(3, 1, ORDERS);
+        history.wait(to_commit);
+        history.watermark(1, &[2, 3], ORDERS, 0);
+        history.wait(to_confirm);
+        history.confirm(1, ORDERS, 40, &numbers(40..44), -1);
+        names(&history)
+    };
+    let (soon, late) = (Span::millis(400), Span::millis(1_100));
+    assert_eq!(run(soon, soon, false), Vec::<&str>::new());
+    assert_eq!(run(late, Span::ZERO, false), ["answers-are-prompt"]);
+    assert_eq!(run(late, Span::ZERO, true), Vec::<&str>::new());
+    // No fault holds up an answer that is due.
+    assert_eq!(run(Span::ZERO, late, true), ["answers-are-prompt"]);
+}

@@ -1,0 +1,130 @@
+//! Logs that do not begin at offset 0, or have holes.
+
+use super::{finish, good, names};
+use crate::evidence::{Change, End, Transaction, View};
+use crate::testing::{History, ORDERS, batch, numbers};
+use bytes::Bytes;
+use engine::fact::Fact;
+use engine::record::{Batch, BatchBuilder, Codec, EndTransactionMarker};
+
+/// A replica comes back with a log that starts at `start`.
+fn starts_at(history: &mut History, id: u16, start: i64) {
+    history.crash(id);
+    history.node(id, Change::Started);
+    let log = history.disks.get_mut(&(id, ORDERS)).unwrap();
+    log.retain(|batch| Batch::new(batch).unwrap().next_offset() > start);
+    let log_end = history.end(id, ORDERS);
+    let fact = Fact::Loaded {
+        partition: ORDERS,
+        log_start: start,
+        log_end,
+        high_watermark: log_end,
+        clean: false,
+        cut_bytes: 0,
+    };
+    history.fact(id, fact);
+}
+
+#[test]
+fn what_leaves_the_front_of_a_log_is_not_lost() {
+    let mut history = good();
+    // Retention has taken two batches from 2, which leads from now on.
+    starts_at(&mut history, 2, 8);
+    history.elect(2, 1, &[1, 2, 3], &[]);
+    let history = finish(history, 2);
+    let names: Vec<_> =
+        names(&history).into_iter().filter(|it| *it != "polls-contiguous").collect();
+    assert_eq!(names, Vec::<&str>::new());
+    let (view, end, _): (View, End, _) = history.run();
+    let index = view.partitions.iter().position(|it| it.id == ORDERS).unwrap();
+    assert_eq!((view.partitions[index].start, end.finals[index].start), (8, 8));
+    assert_eq!(end.finals[index].records.end(), Some(40));
+    assert!(view.partitions[index].losses.is_empty());
+}
+
+#[test]
+fn a_leader_may_have_more_at_the_front_than_the_one_before() {
+    let mut history = good();
+    starts_at(&mut history, 2, 8);
+    history.elect(2, 1, &[1, 2, 3], &[]);
+    history.elect(1, 2, &[1, 2, 3], &[]);
+    let history = finish(history, 1);
+    assert_eq!(names(&history), Vec::<&str>::new());
+}
+
+#[test]
+fn a_front_that_is_missing_without_a_log_start_is_noticed() {
+    let mut history = finish(good(), 1);
+    history.disks.get_mut(&(2, ORDERS)).unwrap().drain(..2);
+    assert_eq!(names(&history), ["replicas-equal"]);
+}
+
+/// The batch of four records at offset 4 as compaction leaves it, with the records `left`.
+fn compacted(left: &[usize], codec: Codec) -> Bytes {
+    let mut builder = BatchBuilder::new().base_offset(4).leader_epoch(0).codec(codec);
+    for (delta, number) in numbers(4..8).into_iter().enumerate() {
+        if left.contains(&delta) {
+            builder.append_at(delta as i32, 1_000, None, Some(&number.to_be_bytes()), &[]);
+        }
+    }
+    builder.extend_to(3);
+    builder.build()
+}
+
+#[test]
+fn a_batch_is_known_again_when_compaction_has_rewritten_it() {
+    let with = |bytes: Bytes, compacts: bool| {
+        let mut history = History::new(2);
+        history.setup.topics[0].compacted = compacts;
+        let mut start = History::new(2);
+        start.setup = history.setup;
+        start.produce(&numbers(0..4));
+        start.produce(&numbers(4..8));
+        let mut history = finish(start, 1);
+        history.disks.get_mut(&(3, ORDERS)).unwrap()[1] = bytes;
+        names(&history)
+    };
+    for bytes in [compacted(&[1, 3], Codec::None), compacted(&[0, 1, 2, 3], Codec::Gzip)] {
+        assert_eq!(with(bytes.clone(), true), Vec::<&str>::new());
+        assert_eq!(with(bytes, false), ["replicas-equal"], "nothing rewrites these");
+    }
+    // Other records at these offsets are another batch.
+    assert_eq!(with(batch(4, 0, &numbers(5..9)), true), ["replicas-equal"]);
+}
+
+#[test]
+fn a_marker_decides_what_became_of_the_batches_before_it() {
+    let mut history = History::new(2);
+    let data = |base: i64, producer: i64, number: usize| {
+        let mut builder = BatchBuilder::new()
+            .base_offset(base)
+            .leader_epoch(0)
+            .producer(producer, 0, 0)
+            .transactional(true);
+        builder.append(1_000, None, Some(&numbers(number..number + 1)[0].to_be_bytes()), &[]);
+        builder.build()
+    };
+    let marker = |base: i64, producer: i64, committed: bool| {
+        let marker = EndTransactionMarker { committed, coordinator_epoch: 0 };
+        let mut bytes = bytes::BytesMut::from(&marker.batch(producer, 0, 1_000)[..]);
+        bytes[..8].copy_from_slice(&base.to_be_bytes());
+        bytes.freeze()
+    };
+    let log = [
+        data(0, 7, 0),
+        data(1, 8, 1),
+        marker(2, 7, true),
+        data(3, 7, 2),
+        marker(4, 8, false),
+        data(5, 8, 3),
+        marker(6, 7, false),
+    ];
+    for batch in log {
+        history.append(1, ORDERS, true, 0, batch);
+    }
+    let (view, ..) = history.run();
+    let partition = view.partitions.iter().find(|it| it.id == ORDERS).unwrap();
+    let of: Vec<Transaction> = partition.transactions().into_values().collect();
+    use Transaction::{Aborted, Committed, Open};
+    assert_eq!(of, [Committed, Aborted, Aborted, Open]);
+}

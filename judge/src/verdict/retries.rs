@@ -1,0 +1,85 @@
+//! Rows of the permission table about batches that are sent again: copies, and what overtakes what.
+
+use super::permission::Case;
+use crate::check::Ground;
+use crate::evidence::{Outcome, records};
+
+/// There are no more copies than times that the batch was sent again.
+pub(super) fn retry_duplicate(case: &Case<'_>) -> Option<String> {
+    let Ground::Copies(copies) = case.finding.ground else { return None };
+    let retries = case.view.records.retries(case.finding.record?).iter();
+    let retries: Vec<_> = retries.filter(|retry| !retry.in_parts).collect();
+    let last = retries.last()?;
+    (case.is_not_idempotent() && copies as usize <= 1 + retries.len()).then(|| {
+        format!(
+            "producers here are not idempotent, and the record's batch was sent again (event {})",
+            last.event
+        )
+    })
+}
+
+/// It was sent again after what overtook it had been given to the producer, which could be in
+/// flight then, and before it came to where it is. No other retry makes a difference: what is sent
+/// after a batch that waits to be sent again stays behind it.
+pub(super) fn in_flight_reorder(case: &Case<'_>) -> Option<String> {
+    let Ground::Overtaken { by, latest } = case.finding.ground else { return None };
+    // Of callbacks, those over other connections may come first anyway ([`callback_overtaken`]): what
+    // went over its own is what has to be explained.
+    let latest = if case.finding.offset.is_some() { latest } else { by };
+    let (number, in_flight) = (case.finding.record?, case.max_in_flight());
+    let overtaker = case.view.records.get(latest)?;
+    let placed = case.placed()?;
+    let mut retries = case.view.records.retries(number).iter();
+    let retry = retries.rfind(|retry| retry.event > overtaker.sent && retry.at < placed)?;
+    (case.is_not_idempotent() && in_flight > 1).then(|| {
+        format!(
+            "producers here are not idempotent, \
+             max.in.flight.requests.per.connection={in_flight} lets them send without waiting, and \
+             the record's batch was sent again when {} could be on its way already (event {})",
+            records::name(latest),
+            retry.event
+        )
+    })
+}
+
+/// Requests were in flight over two connections, and the answer over the later one, or that there
+/// will be none over the earlier one, was known first. Over one connection answers come in the
+/// order of their requests.
+pub(super) fn callback_overtaken(case: &Case<'_>) -> Option<String> {
+    let (own, other) = case.two_connections()?;
+    let in_flight = case.max_in_flight();
+    // What is stored has an offset, and an order of its own.
+    let is_callback = case.finding.offset.is_none();
+    (is_callback && case.is_not_idempotent() && in_flight > 1).then(|| {
+        format!(
+            "producers here are not idempotent, \
+             max.in.flight.requests.per.connection={in_flight} lets them send without waiting, and \
+             the record was sent over connection {own}, what overtook it over connection {other}"
+        )
+    })
+}
+
+/// With acks=0 a producer does not know whether what it has put on a connection has arrived when it
+/// opens another. What goes over one connection stays in order.
+pub(super) fn acks0_overtaken(case: &Case<'_>) -> Option<String> {
+    let (own, other) = case.two_connections()?;
+    let unconfirmed = case.record?.outcome == Outcome::Unconfirmed;
+    unconfirmed.then(|| {
+        format!(
+            "with acks=0 no answer is waited for, and the record was sent over connection {own}, \
+             what overtook it over connection {other}"
+        )
+    })
+}
+
+/// The producer does not know, so the record may be there, and late.
+pub(super) fn unknown_outcome_landed(case: &Case<'_>) -> Option<String> {
+    let record = case.record?;
+    let unknown = matches!(record.outcome, Outcome::Unknown | Outcome::Open);
+    let at_stake = matches!(case.finding.ground, Ground::OutcomeUnknown | Ground::Overtaken { .. });
+    // A callback has its order whatever the outcome.
+    let stored = case.finding.offset.is_some();
+    (unknown && at_stake && stored && case.is_not_idempotent()).then(|| {
+        format!("the producer never learnt whether the record was written (event {})", record.told)
+    })
+}

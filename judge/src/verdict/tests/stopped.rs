@@ -1,0 +1,75 @@
+//! Nodes that stop by themselves.
+
+use super::{broken, finish, hazards};
+use crate::evidence::{Change, FaultKind};
+use crate::testing::{History, numbers};
+use crate::verdict::Judgement;
+
+const FULL: &str = "the log directory failed: no space left on device";
+const UNREGISTERED: &str = "no controller has registered the broker";
+
+/// Broker 3 stops for this reason and is not started again.
+fn stops(why: &str, fault: Option<(u16, FaultKind)>, capacity: Option<u64>) -> Judgement {
+    let mut history = History::new(2);
+    history.setup.disk_capacity = capacity;
+    [101, 102, 103].into_iter().for_each(|id| history.node(id, Change::Started));
+    history.produce(&numbers(0..4));
+    if let Some((node, kind)) = fault {
+        history.fault(node, kind, true);
+    }
+    history.node(3, Change::Halted { why: why.to_owned() });
+    history.missing = vec!["broker 3 is not running".to_owned()];
+    finish(history, 1)
+}
+
+/// Row A10.
+#[test]
+fn a_broker_that_stops_for_its_disk_is_an_event_and_no_broken_promise() {
+    for (fault, capacity, hazard) in [
+        (Some((3, FaultKind::FullDisk)), None, "full-disk"),
+        (None, Some(1_000_000), "full-disk"),
+        (Some((3, FaultKind::FailingDisk)), None, "failed-disk"),
+        (Some((3, FaultKind::LostDisk)), None, "failed-disk"),
+    ] {
+        let judgement = stops(FULL, fault, capacity);
+        assert_eq!(broken(&judgement), Vec::<&str>::new(), "{:#?}", judgement.violations);
+        assert_eq!(hazards(&judgement), vec![(hazard, 1)]);
+        assert_eq!(judgement.unknown, Vec::<String>::new());
+        let because = &judgement.permitted[0].because;
+        assert!(because.ends_with(FULL) && because.contains("broker 3 stopped at "), "{because}");
+    }
+    let judgement = stops(UNREGISTERED, Some((101, FaultKind::Other)), None);
+    assert_eq!(hazards(&judgement), vec![("unregistered", 1)]);
+    assert_eq!(broken(&judgement), ["converges"], "it has to be started again");
+}
+
+/// Row S8.
+#[test]
+fn a_halt_that_nothing_explains_is_a_violation() {
+    let disk = |node| Some((node, FaultKind::FullDisk));
+    for judgement in [
+        stops(FULL, None, None),
+        stops(FULL, disk(2), None),
+        stops("the metadata log cannot be replayed: no such topic", None, Some(1_000_000)),
+        stops(UNREGISTERED, None, None),
+    ] {
+        assert!(broken(&judgement).contains(&"stops-explained"), "{judgement:#?}");
+        assert!(broken(&judgement).contains(&"converges"), "{judgement:#?}");
+        assert_eq!(hazards(&judgement), vec![]);
+    }
+}
+
+#[test]
+fn a_broker_that_was_started_again_has_to_come_back() {
+    let mut history = History::new(2);
+    history.fault(3, FaultKind::FullDisk, true);
+    history.node(3, Change::Halted { why: FULL.to_owned() });
+    history.fault(3, FaultKind::FullDisk, false);
+    history.node(3, Change::Started);
+    history.missing = vec!["orders-0: ISR [1, 2], 3 is fenced".to_owned()];
+    let judgement = finish(history, 1);
+    assert_eq!(
+        (hazards(&judgement), broken(&judgement)),
+        (vec![("full-disk", 1)], vec!["converges"])
+    );
+}
