@@ -115,7 +115,7 @@ pub(crate) struct ReplayArgs {
     /// A results directory, or the run.json in it
     #[arg(value_name = "FILE|DIR")]
     pub(crate) path: PathBuf,
-    /// Show the last events up to this moment of simulated time, such as 3.2s
+    /// Show the last events up to this moment after the start of the load, such as 3.2s
     #[arg(long, value_name = "T", value_parser = Time::parse)]
     pub(crate) until: Option<Time>,
     /// Write the whole trace and the history beside run.json

@@ -1,4 +1,4 @@
-//! `faultline replay`: makes a recorded run again, and compares it with the record.
+//! `faultline replay`: repeats a recorded run, and compares it with the record.
 
 use crate::args::ReplayArgs;
 use crate::execute;
@@ -39,7 +39,7 @@ pub(crate) fn command(args: &ReplayArgs) -> Result<u8, Failure> {
             false => (Outcome::Unknown, another_build(&record)),
         };
         notes.extend(why);
-        if !outcome.is_fallen() {
+        if !outcome.has_panicked() {
             verdict.outcome = otherwise;
             verdict.unknown.clear();
         }
@@ -71,11 +71,11 @@ pub(crate) fn command(args: &ReplayArgs) -> Result<u8, Failure> {
 fn made(args: &ReplayArgs, record: &RunRecord) -> Option<Box<RunOutcome>> {
     let trace = args.trace || args.until.is_some() || record.outcome == Outcome::Panic;
     let outcome = execute::one(record.resolved(trace))?;
-    if !outcome.is_fallen() || trace {
+    if !outcome.has_panicked() || trace {
         return Some(outcome);
     }
     let traced = execute::one(record.resolved(true))?;
-    Some(if traced.is_fallen() { traced } else { outcome })
+    Some(if traced.has_panicked() { traced } else { outcome })
 }
 
 /// Notes for a run that ended in another panic than the recorded one, or where only one of the two
@@ -309,16 +309,20 @@ fn first_difference<'a>(
 
 /// The last events up to a moment.
 fn last_events(outcome: &RunOutcome, until: Time) -> Vec<String> {
-    let end = outcome.account.trace.partition_point(|event| event.time.0 <= until.nanos());
+    let account = &outcome.account;
+    let until_ns = i64::try_from(until.nanos()).unwrap_or(i64::MAX);
+    let end = account.events_until(until_ns);
     let start = end.saturating_sub(SHOWN);
-    let shown = &outcome.account.trace[start..end];
-    let last = outcome.verdict.simulated_ns;
-    let head = match until.nanos() > last {
-        true => format!("the run ends at {}; the last of its {end} events:", moment(last)),
-        false => format!("the last of {end} events up to {until}:"),
+    let shown = &account.trace[start..end];
+    let last = outcome.stats.since_load();
+    let head = match until_ns > last {
+        true => {
+            format!("the run ends {} into the load; the last of its {end} events:", moment(last))
+        }
+        false => format!("the last of {end} events up to {until} into the load:"),
     };
     let mut notes = vec![head];
-    notes.extend(shown.iter().map(|event| outcome.account.in_words(event)));
+    notes.extend(shown.iter().map(|event| account.in_words(event)));
     notes
 }
 

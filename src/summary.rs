@@ -1,4 +1,4 @@
-//! What a person reads: about a screenful, the verdict first.
+//! The summary of a run: about a screenful, the verdict first.
 
 use crate::progress::{plural, times};
 use crate::scenario::Told;
@@ -6,7 +6,7 @@ use crate::style::{Style, wrapped};
 use judge::outcome::{Counts, Permitted, Violation};
 use scenarios::escape::{lines, shell};
 use scenarios::plan::Fate;
-use scenarios::result::{Outcome, RunRecord, Verdict, fate, moment, what, where_in_run};
+use scenarios::result::{Errors, Outcome, RunRecord, Verdict, fate, moment, what, where_in_run};
 use spec::{NotDefault, Scenario, reach};
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -79,7 +79,7 @@ pub(crate) fn of_run(told: &Told, style: Style) -> String {
     let mut page = Page::new(style);
     head(&mut page, verdict, &record.scenario);
     if let Some(first) = verdict.violations.first() {
-        violation(&mut page, first, verdict.violations.len());
+        violation(&mut page, first, verdict);
     }
     if let Some(panic) = &verdict.panic {
         page.paragraph("failed", &where_in_run(panic));
@@ -90,13 +90,23 @@ pub(crate) fn of_run(told: &Told, style: Style) -> String {
         page.paragraph("drawn", &record.drawn.join(", "));
     }
     configuration(&mut page, &record.overrides, &record.not_default, "explain.md");
+    let elsewhere = environment(&record.scenario);
+    if !elsewhere.is_empty() {
+        page.paragraph("", &elsewhere.join(", "));
+    }
     permitted(&mut page, &verdict.permitted);
     if verdict.outcome == Outcome::Unknown {
-        page.items("cannot tell", &verdict.unknown, ROWS);
+        page.items("undecided", &verdict.unknown, ROWS);
     }
     if verdict.outcome != Outcome::Panic {
-        page.paragraph("records", &records(&verdict.counts, verdict.unconfirmed_lost()));
+        let text = records(&verdict.counts, verdict.unconfirmed_lost(), &verdict.errors);
+        page.paragraph("records", &text);
+        if let Some(writes) = &verdict.writes {
+            page.paragraph("writes", &writes.in_words());
+        }
     }
+    let notices = verdict.notices.iter().map(|it| format!("{}: {}", it.node, it.what));
+    page.items("clients", &notices.collect::<Vec<_>>(), ROWS);
     faults(&mut page, record);
     if verdict.outcome != Outcome::Panic {
         let wanted = wanted(&record.scenario);
@@ -122,7 +132,10 @@ pub(crate) fn of_run(told: &Told, style: Style) -> String {
 
 fn head(page: &mut Page, verdict: &Verdict, scenario: &Scenario) {
     let style = page.style;
-    let badge = badge(verdict.outcome, style);
+    let badge = match verdict.outcome == Outcome::Pass && verdict.has_losses() {
+        true => style.doubtful("PASS, with permitted losses"),
+        false => badge(verdict.outcome, style),
+    };
     page.line(format!("{badge}  {}, seed {}", verdict.scenario, verdict.seed));
     for line in wrapped(&lines(&verdict.headline()), style.width() - INDENT) {
         page.line(format!("{:INDENT$}{line}", ""));
@@ -143,7 +156,8 @@ pub(crate) fn badge(outcome: Outcome, style: Style) -> String {
     }
 }
 
-fn violation(page: &mut Page, violation: &Violation, count: usize) {
+/// The worst violation, and where to read of the others.
+fn violation(page: &mut Page, violation: &Violation, verdict: &Verdict) {
     let at = moment(violation.at_ns);
     let mut place = format!("{} at {at}", violation.check);
     if !violation.partition.is_empty() {
@@ -154,9 +168,16 @@ fn violation(page: &mut Page, violation: &Violation, count: usize) {
     }
     page.paragraph("found by", &place);
     page.items("because", &violation.explanation, EXPLANATION);
-    if count > 1 {
-        let more = plural(count as u64 - 1, "more violation");
+    if let Some(more) = verdict.violations.len().checked_sub(1).filter(|more| *more > 0) {
+        let more = plural(more as u64, "more violation");
         page.paragraph("", &format!("and {more}, in explain.md"));
+    }
+    if let Some(cause) = verdict.cause() {
+        let mut text = cause.signature.clone();
+        if cause.check != violation.check {
+            text.push_str(&format!(" (noticed first, at {})", moment(cause.at_ns)));
+        }
+        page.paragraph("signature", &text);
     }
     page.line("");
 }
@@ -180,23 +201,51 @@ fn permitted(page: &mut Page, permitted: &[Permitted]) {
                 all if all == count => " (in the order of callbacks only)".to_owned(),
                 some => format!(" ({some} of them in the order of callbacks only)"),
             };
-            format!("{hazard}: {times}{only} in {}, because {because}", partitions.join(", "))
+            let place = match partitions.join(", ") {
+                empty if empty.is_empty() => empty,
+                partitions => format!(" in {partitions}"),
+            };
+            format!("{hazard}: {times}{only}{place}, because {because}")
         })
         .collect();
     page.items("permitted", &items, ROWS);
+    // How the largest loss came about, as for a violation.
+    let lost = permitted.iter().filter(|it| !it.explanation.is_empty());
+    if let Some(first) = lost.max_by_key(|it| it.count) {
+        page.items("because", &first.explanation, EXPLANATION);
+    }
 }
 
-/// The counts in words; `unconfirmed_lost` records that were sent with acks=0 are gone, which
-/// `counts.lost` does not include.
-pub(crate) fn records(counts: &Counts, unconfirmed_lost: u64) -> String {
+/// The counts in words, with the errors behind those that failed; `unconfirmed_lost` records that
+/// were sent with acks=0 are gone, which `counts.lost` does not include.
+pub(crate) fn records(counts: &Counts, unconfirmed_lost: u64, errors: &Errors) -> String {
     let rows = counts.rows();
     let always = ["sent", "acked", "read", "lost"];
     let shown = rows.iter().filter(|(name, count)| *count > 0 || always.contains(name));
-    let text = shown.map(|(name, count)| format!("{count} {name}")).collect::<Vec<_>>().join(", ");
+    let in_words = |(name, count): &(&str, u64)| match *name {
+        "failed" => format!("{count} failed{}", behind(&errors.failed, *count, "")),
+        "unknown" => {
+            let killed = "open when the client was killed";
+            format!("{count} unknown{}", behind(&errors.unknown, *count, killed))
+        }
+        name => format!("{count} {name}"),
+    };
+    let text = shown.map(in_words).collect::<Vec<_>>().join(", ");
     match unconfirmed_lost {
         0 => text,
         lost => format!("{text} of the acked, {lost} lost of the unconfirmed"),
     }
+}
+
+/// The errors behind a count, by Kafka's names; `rest` is what the others are.
+fn behind(errors: &BTreeMap<String, u64>, count: u64, rest: &str) -> String {
+    let mut parts: Vec<String> =
+        errors.iter().map(|(name, count)| format!("{name} {count}")).collect();
+    let others = count.saturating_sub(errors.values().sum());
+    if others > 0 && !rest.is_empty() {
+        parts.push(format!("{rest} {others}"));
+    }
+    if parts.is_empty() { String::new() } else { format!(" ({})", parts.join(", ")) }
 }
 
 fn faults(page: &mut Page, record: &RunRecord) {
@@ -218,7 +267,9 @@ fn faults(page: &mut Page, record: &RunRecord) {
                 let lasts =
                     planned.fault.lasts.map(|lasts| format!(" for {}", moment(lasts.nanos())));
                 let (lasts, injected) = (lasts.unwrap_or_default(), injected.join("; "));
-                format!("{at}: {what}{lasts}: {injected}{left_out}{idle}")
+                let story = planned.fault.name.as_ref().map(|name| format!(" ({name})"));
+                let story = story.unwrap_or_default();
+                format!("{at}: {what}{lasts}{story}: {injected}{left_out}{idle}")
             }
             other => format!("{}: {}", what(&planned.fault), fate(other)),
         })
@@ -294,7 +345,38 @@ pub(crate) fn configuration(
     page.paragraph("scenario", &text);
 }
 
-/// A time that a scenario scales down, so that what waits for it happens within the run.
+/// What of the network, the disks and the clocks is not as the simulator has it.
+fn environment(scenario: &Scenario) -> Vec<String> {
+    let mut parts = Vec::new();
+    let clocks = spec::Clocks::default();
+    let Scenario { clocks: own, network, disk, .. } = scenario;
+    if *own != clocks {
+        parts.push(format!("clocks off by up to {} and {} ppm", own.skew, own.drift_ppm));
+    }
+    keys("network.brokers", &network.brokers, &mut parts);
+    keys("network.controllers", &network.controllers, &mut parts);
+    keys("network.clients", &network.clients, &mut parts);
+    keys("network.clusters", &network.clusters, &mut parts);
+    keys("disk", disk, &mut parts);
+    if parts.len() > OTHERS {
+        let more = parts.len() - OTHERS;
+        parts.truncate(OTHERS);
+        parts.push(format!("{more} more"));
+    }
+    parts
+}
+
+/// The keys that are set in a table of a scenario, as `disk.capacity=1000000`.
+fn keys(table: &str, of: &impl serde::Serialize, parts: &mut Vec<String>) {
+    let value = serde_json::to_value(of).expect("a scenario is plain data");
+    for (key, value) in value.as_object().into_iter().flatten() {
+        let value = value.as_str().map_or_else(|| value.to_string(), str::to_owned);
+        parts.push(format!("{table}.{key}={value}"));
+    }
+}
+
+/// A time-out, an interval or a back-off that a scenario scales down, so that what waits for it
+/// happens within the run.
 fn is_shorter(it: &NotDefault) -> bool {
     let number = |text: &str| text.parse::<u64>().ok();
     let is_time_out = ["timeout", "interval", "lag.time", "backoff"]

@@ -356,6 +356,25 @@ pub enum ClientFact {
         /// The question that it answers.
         question: u64,
     },
+    /// A client learned the first record of a time or later (`offsetsForTimes`).
+    TimeShown {
+        /// The partition.
+        partition: TopicPartition,
+        /// The timestamp that was asked for, in milliseconds.
+        timestamp: i64,
+        /// The offset of the record; `None`: no record that may be read is as late.
+        offset: Option<Offset>,
+        /// The broker that returned it.
+        broker: BrokerId,
+    },
+    /// A consumer's poll threw, and the consumer goes no further in the partition until its
+    /// application seeks.
+    Threw {
+        /// The partition.
+        partition: TopicPartition,
+        /// Kafka's name of the exception.
+        exception: &'static str,
+    },
     /// A reader that reads everything back has reached the end of a partition.
     ReadBack {
         /// The partition.

@@ -47,6 +47,8 @@ reaches! {
     ElectionLastKnown = "election_last_known",
     /// A replica that was not in sync was elected.
     ElectionUnclean = "election_unclean",
+    /// A leader lost its power while it was alone in sync.
+    LoneLeaderLostPower = "lone_leader_lost_power",
     /// A partition had no leader.
     Leaderless = "leaderless",
     /// The controller quorum elected a leader.
@@ -113,6 +115,8 @@ reaches! {
     ProduceRetried = "produce_retried",
     /// A consumer moved its position.
     ConsumerSeek = "consumer_seek",
+    /// A consumer learned the offset of a time.
+    OffsetByTime = "offset_by_time",
     /// A consumer found its log cut below its position (KIP-320).
     ConsumerTruncated = "consumer_truncated",
 }

@@ -50,6 +50,16 @@ impl Observer {
         self.view.faults.push((Moment { at, node, incarnation: 0, event }, fault));
     }
 
+    /// The load begins: times in explanations count from here.
+    pub fn load_begins(&mut self, at: u64) {
+        self.view.load_began = Some(at);
+    }
+
+    /// Processes have kept each other busy beyond every bound, with this.
+    pub fn livelocked(&mut self, what: String) {
+        self.view.livelock = Some(what);
+    }
+
     /// Whether [`Observer::look_at`] is to be called, since a replica came back from its disk
     /// with something else than it had reported.
     pub fn wants_disks(&self) -> bool {

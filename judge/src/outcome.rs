@@ -69,8 +69,8 @@ pub struct Violation {
     pub check: String,
     /// The same for violations of the same kind, whatever the seed.
     pub signature: String,
-    /// When, in nanoseconds of simulated time.
-    pub at_ns: u64,
+    /// When, in nanoseconds of simulated time since the start of the load; negative before it.
+    pub at_ns: i64,
     /// The partition, as `orders-0`; empty if it is not about one.
     pub partition: String,
     /// The offset, if it is about one.
@@ -101,6 +101,9 @@ pub struct Permitted {
     pub partition: String,
     /// What happened, in one line.
     pub summary: String,
+    /// How the first of them came about, if records are gone.
+    #[serde(default)]
+    pub explanation: Vec<String>,
     /// The events of the trace that it rests on.
     pub events: Vec<u64>,
 }

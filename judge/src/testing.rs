@@ -43,6 +43,8 @@ pub(crate) struct History {
     pub controllers: Vec<ControllerAtEnd>,
     /// What the cluster has not come back to.
     pub missing: Vec<String>,
+    /// What kept processes busy beyond every bound.
+    pub livelock: Option<String>,
     /// The replicas of `orders-0`.
     replicas: Vec<u16>,
     positions: BTreeMap<(u16, TopicPartition), Offset>,
@@ -138,6 +140,7 @@ impl History {
             disks: BTreeMap::new(),
             without_log: Vec::new(),
             controllers: Vec::new(),
+            livelock: None,
             missing: Vec::new(),
             replicas: replicas.to_vec(),
             positions: BTreeMap::new(),
@@ -556,6 +559,9 @@ impl History {
     pub(crate) fn run(&self) -> (View, End, Findings) {
         let mut observer = Observer::new(self.setup.clone());
         self.observed.iter().for_each(|observed| observer.on(observed));
+        if let Some(busy) = &self.livelock {
+            observer.livelocked(busy.clone());
+        }
         observer.finish(self.at + 1, self, self.controllers.clone(), self.missing.clone())
     }
 

@@ -29,7 +29,7 @@ pub struct Own {
     /// Whether such a report has a file of this name.
     pub has_file: fn(&str) -> bool,
     /// What such a report is, in words, from what is in that file.
-    pub told: fn(&[u8]) -> String,
+    pub in_words: fn(&[u8]) -> String,
 }
 
 /// A report is in its place.
@@ -116,7 +116,7 @@ impl Staging {
         check_replaceable(&self.target, self.own)?;
         // An empty directory has none.
         let replaced = read(&self.target.join(self.own.mark)).ok();
-        let replaced = replaced.map(|bytes| (self.own.told)(&bytes));
+        let replaced = replaced.map(|bytes| (self.own.in_words)(&bytes));
         let mut old = self.staged.clone().into_os_string();
         old.push(".old");
         let had_old = match std::fs::rename(&self.target, &old) {
@@ -212,7 +212,7 @@ mod tests {
         mark: "report.json",
         is_marked: |bytes| bytes.starts_with(b"ours"),
         has_file: |name| ["report.json", "index.html"].contains(&name),
-        told: |bytes| String::from_utf8_lossy(bytes).into_owned(),
+        in_words: |bytes| String::from_utf8_lossy(bytes).into_owned(),
     };
 
     fn staged(target: &Path, text: &str) -> Staging {

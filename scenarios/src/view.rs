@@ -56,6 +56,7 @@ pub struct Board {
     /// The row that was looked up last: facts of one partition mostly come in a row.
     last_found: usize,
     topics: BTreeMap<(ClusterId, String), Vec<usize>>,
+    names: BTreeMap<(ClusterId, TopicId), String>,
     clusters: BTreeMap<ClusterId, ClusterRow>,
     up: BTreeSet<NodeId>,
 }
@@ -119,6 +120,7 @@ struct ClusterRow {
 impl Board {
     /// A topic exists.
     pub fn add_topic(&mut self, cluster: ClusterId, name: &str, id: TopicId, of: &[PartitionView]) {
+        self.names.insert((cluster, id), name.to_owned());
         for view in of.iter().filter(|view| view.partition.topic == id) {
             let row = self.partitions.len();
             self.by_id.insert((cluster, view.partition), row);
@@ -134,6 +136,14 @@ impl Board {
                 isr: view.isr.clone(),
                 records: Records::default(),
             });
+        }
+    }
+
+    /// The name of a partition, as `orders-0`; its id if its topic is not known.
+    pub fn name(&self, cluster: ClusterId, partition: TopicPartition) -> String {
+        match self.names.get(&(cluster, partition.topic)) {
+            Some(topic) => format!("{topic}-{}", partition.partition),
+            None => partition.to_string(),
         }
     }
 

@@ -26,6 +26,19 @@ struct Corruption {
 const IN_ORDER: &[&str] = &["max.in.flight.requests.per.connection=1"];
 
 const CORRUPTIONS: &[Corruption] = &[
+    // S8: a reader at the log end is out of range, asks where the log ends, and is there already.
+    Corruption {
+        check: "no-livelock",
+        rule: "read_position",
+        corrupt: |rules| {
+            rules.read_position = |at| match at.fetch_offset == at.log_end && at.bound > 0 {
+                true => read::Answer::OutOfRange,
+                false => read::position(at),
+            };
+        },
+        scenario: "no-faults",
+        set: &[],
+    },
     Corruption {
         check: "acknowledged-survives",
         rule: "start_of_following",
@@ -327,6 +340,7 @@ const CONVERSE: &[(&str, Notice)] = &[
 
 /// Checks of what no rule decides, and why. Their bad histories are in `judge/src/check/tests/`.
 const NO_RULE: &[(&str, &str)] = &[
+    ("offset-of-time", "the time index and the batches decide it, and no protocol decision"),
     ("stored-once", "no log takes a batch twice, and what a producer sends twice counts as sent"),
     ("loads-what-is-durable", "no rule decides what is synced when"),
     ("answers-are-prompt", "no rule decides when an answer that is due is sent"),

@@ -8,8 +8,9 @@ use super::properties::{Properties, SetError, TABLES, Table};
 use super::reader::did_you_mean;
 use super::text::nearest;
 use super::unmodelled;
-use super::{Scenario, Setting};
+use super::{Scenario, Setting, Time};
 use engine::config::{BrokerConfig, ConsumerConfig, ControllerConfig, ProducerConfig, TopicConfig};
+use machine::Span;
 
 /// Faultline's own names, and what they set.
 pub const OWN: &[(&str, &str)] = &[
@@ -25,6 +26,7 @@ pub const OWN: &[(&str, &str)] = &[
     ("producers", "producers of each group"),
     ("consumers", "consumers of each group"),
     ("beyond.kafka", "true allows values that Kafka itself refuses, such as small segments"),
+    ("stretch", "by how much the load, its records and the times of `swarm` are multiplied"),
 ];
 
 impl Scenario {
@@ -115,6 +117,9 @@ impl Scenario {
         let number = number(name, value, u64::MAX)?;
         let small = |most: u16| self::number(name, value, u64::from(most)).map(|n| n as u16);
         let wide = || self::number(name, value, u64::from(u32::MAX)).map(|n| n as u32);
+        if name == "stretch" {
+            return self.stretch(self::number(name, value, 1_000)?);
+        }
         let mut places = 0;
         for cluster in &mut self.clusters {
             match name {
@@ -151,6 +156,27 @@ impl Scenario {
             places += 1;
         }
         if places == 0 { Err(nowhere(name)) } else { Ok(()) }
+    }
+
+    /// Makes the load and the faults of `swarm` `by` times as long, for time-outs that are as much
+    /// longer.
+    fn stretch(&mut self, by: u64) -> Result<(), Box<Diagnostic>> {
+        if by == 0 {
+            let message = "--set: `stretch` expects a whole number from 1 to 1000, not `0`";
+            return Err(Box::new(Diagnostic::new(Kind::WrongValue, message)));
+        }
+        let longer = |time: &mut Time| *time = Time(Span(time.nanos().saturating_mul(by)));
+        longer(&mut self.durations.load);
+        for group in &mut self.producers {
+            group.records = group.records.saturating_mul(by);
+        }
+        if let Some(swarm) = &mut self.swarm {
+            longer(&mut swarm.from);
+            longer(&mut swarm.until);
+            longer(&mut swarm.lasts_at_least);
+            longer(&mut swarm.lasts_at_most);
+        }
+        Ok(())
     }
 
     /// Whether a property has a value anywhere in the scenario, defaults included.

@@ -54,7 +54,7 @@ pub(super) fn write(plan: &Plan, folder: &Path, report: &mut FuzzReport) -> (Opt
 /// Whether a run had this digest. A panic remains one.
 fn mark_if_different(ran: &mut RunOutcome, digest: &str) -> bool {
     let same = ran.verdict.digest == digest;
-    if !same && !ran.is_fallen() {
+    if !same && !ran.has_panicked() {
         ran.verdict.outcome = Outcome::Nondeterministic;
     }
     same

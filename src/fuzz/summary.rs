@@ -4,6 +4,7 @@ use crate::progress::plural;
 use crate::style::Style;
 use crate::summary::{Page, ROWS, badge, configuration, exercised, records, stopped, wanted};
 use scenarios::fuzz::{FuzzReport, Plan, ScenarioRow, SignatureGroup, Stop};
+use scenarios::result::Errors;
 use std::collections::BTreeSet;
 
 /// How many signatures are shown at length.
@@ -150,7 +151,10 @@ fn records_of_all(page: &mut Page, report: &FuzzReport) {
         )
     });
     page.items("permitted", &hazards.collect::<Vec<_>>(), ROWS);
-    page.paragraph("records", &records(&report.counts, report.unconfirmed_lost));
+    page.paragraph(
+        "records",
+        &records(&report.counts, report.unconfirmed_lost, &Errors::default()),
+    );
 }
 
 /// What was exercised in how many runs, and what was not.

@@ -3,13 +3,14 @@
 use super::args::AcksArgs;
 use super::convert::{self, COMPARED};
 use super::make::{self, Made};
-use super::tell;
+use super::summary;
 use crate::exit::{self, Failure};
 use crate::pool;
 use crate::style::Style;
 use reports::acks::{self, Study};
 use reports::out::{OutFile, Staging};
 use scenarios::catalog;
+use scenarios::result::Outcome;
 use scenarios::result::files as results;
 use scenarios::study::{self, ACKS, SCENARIO};
 use spec::{Diagnostic, Kind, Scenario};
@@ -21,7 +22,7 @@ const RESULTS: &str = "results";
 
 /// Compares the settings.
 pub(super) fn command(args: &AcksArgs) -> Result<u8, Failure> {
-    // What is wrong with the input is told before anything is made.
+    // Mistakes in the input are reported before anything is run.
     let (out, made) = match &args.from {
         Some(path) => {
             let (study, file) = read(path)?;
@@ -34,15 +35,18 @@ pub(super) fn command(args: &AcksArgs) -> Result<u8, Failure> {
         }
     };
     let Made { study, outcome, interrupted } = made;
-    let code = if interrupted { exit::INTERRUPTED } else { outcome.exit_code() };
     let Some(study) = study else {
         let message = "no seed was finished, and nothing was written";
         let failure = Failure::from(Diagnostic::new(unfinished(interrupted), message));
         let _ = failure.report(args.json);
-        return Ok(code);
+        return Ok(if interrupted { exit::INTERRUPTED } else { outcome.exit_code() });
     };
     let (mut summary, files) = acks::files(&study);
-    // Numbers that took minutes are told whether or not there is room for the pages.
+    // A setting that no run put to the test has shown nothing, whatever the others have.
+    let untested = summary.not_tested().next().map(|_| Outcome::Vacuous);
+    let outcome = Outcome::worst(std::iter::once(outcome).chain(untested));
+    let code = if interrupted { exit::INTERRUPTED } else { outcome.exit_code() };
+    // Numbers that took minutes are printed whether or not there is room for the pages.
     let (folder, unwritten) = match out.write(&study, &files) {
         Ok(folder) => (folder, None),
         Err(failure) => (String::new(), Some(failure)),
@@ -50,11 +54,11 @@ pub(super) fn command(args: &AcksArgs) -> Result<u8, Failure> {
     summary.outcome = Some(outcome.name().to_owned());
     summary.out = Some(folder.clone());
     let json = args.json.then_some(&summary);
-    let words = || tell::summary(&summary, outcome, &folder, Style::of_stdout());
+    let words = || summary::of(&summary, outcome, &folder, Style::of_stdout());
     Ok(exit::print_result(json, words, unwritten, code))
 }
 
-/// A study of another build is told as it is; only its runs may go differently here.
+/// A study of another build is reported as it is; only its runs may go differently here.
 fn warn_of_another_build(study: &Study, file: &Path) {
     let header = &study.header;
     let this = (env!("CARGO_PKG_VERSION"), scenarios::BUILD);
@@ -106,6 +110,8 @@ fn no_study(folder: &Path) -> Failure {
 struct Job {
     scenario: Scenario,
     study: study::Study,
+    /// What was set by hand, and what follows from it.
+    by_hand: Vec<String>,
 }
 
 impl Job {
@@ -117,24 +123,42 @@ impl Job {
                 return Err(Diagnostic::new(Kind::Usage, message).into());
             }
         }
-        let scenario = scenario(&args.set)?;
+        let (mut scenario, by) = scenario(&args.set)?;
+        let mut by_hand = args.set.clone();
+        if by > 1 && !is_set(&args.set, "stretch") {
+            let longer = format!("stretch={by}");
+            exit::say(&format!(
+                "the longest time-out is {by} times that of {SCENARIO}: load and faults are made as \
+                 much longer (--set {longer})"
+            ));
+            scenario.set_all(std::slice::from_ref(&longer))?;
+            by_hand.push(longer);
+        }
         let settings = ACKS.map(|under| under.settings(&[]));
         let study = study::Study::new(&scenario, &settings)?;
-        Ok(Self { scenario, study })
+        Ok(Self { scenario, study, by_hand })
     }
 
     fn run(&self, args: &AcksArgs) -> Made {
+        let args = &AcksArgs { set: self.by_hand.clone(), ..args.clone() };
         let header = convert::header(&self.scenario, args);
         let jobs = args.jobs.map_or_else(pool::processors, usize::from);
         make::make(&self.study, header, args, jobs)
     }
 }
 
-fn scenario(set: &[String]) -> Result<Scenario, Failure> {
+/// The scenario with these settings, and by how much its load and faults should be longer for them.
+fn scenario(set: &[String]) -> Result<(Scenario, u64), Failure> {
     let (mut scenario, mut warnings) = catalog::scenario(SCENARIO)?;
+    let base = scenario.clone();
     warnings.extend(scenario.set_all(set)?);
     exit::warn(&warnings);
-    Ok(scenario)
+    let by = study::stretch(&base, &scenario);
+    Ok((scenario, by))
+}
+
+fn is_set(set: &[String], name: &str) -> bool {
+    set.iter().any(|setting| setting.split('=').next().map(str::trim) == Some(name))
 }
 
 /// Where the report goes.

@@ -8,7 +8,7 @@ use reports::acks::{
 };
 use scenarios::escape::shell;
 use scenarios::result::{Outcome, command, where_in_run};
-use scenarios::study::{ACKS, Fallen, Observed, SCENARIO, Under};
+use scenarios::study::{self, ACKS, Observed, Panicked, SCENARIO, Under};
 use spec::Scenario;
 
 /// What is compared cannot be set.
@@ -50,9 +50,9 @@ pub(super) fn header(scenario: &Scenario, args: &AcksArgs) -> Header {
     }
 }
 
-/// What is told of a run that a panic ended, and the line that makes it alone and explains it.
-pub(super) fn fallen(by_hand: &[String], fallen: &Fallen) -> String {
-    let Fallen { variant, verdict } = fallen;
+/// A run that a panic ended in words, and the line that repeats it alone and explains it.
+pub(super) fn panicked(by_hand: &[String], panicked: &Panicked) -> String {
+    let Panicked { variant, verdict } = panicked;
     let settings = ACKS[*variant].settings(by_hand);
     let alone = command(SCENARIO, &format!("--seed {}", verdict.seed), &settings, &[]);
     let at = verdict.panic.as_ref().map(where_in_run).unwrap_or_default();
@@ -72,13 +72,13 @@ pub(super) fn line(seeds: Seeds, by_hand: &[String]) -> String {
 fn not_default(scenario: &Scenario) -> Vec<NotDefault> {
     let others =
         scenario.not_default().into_iter().filter(|it| !COMPARED.contains(&it.property.as_str()));
-    let told = others.map(|it| NotDefault {
+    let listed = others.map(|it| NotDefault {
         of: it.of,
         property: it.property,
         value: it.value,
         default: it.default,
     });
-    told.collect()
+    listed.collect()
 }
 
 /// Whether any topic may have a leader that was not in sync.
@@ -106,7 +106,11 @@ fn setting(under: Under) -> Setting {
 
 /// A run under a setting. `by_hand` are the settings that hold for all runs.
 pub(super) fn run(under: Under, by_hand: &[String], observed: Observed) -> Run {
-    let Observed { verdict, lost, faults, lone_leader, measured } = observed;
+    let Observed { verdict, lost, faults, measured } = observed;
+    let reached = |name: &str| verdict.exercised.contains_key(name);
+    let lone_leader = reached(study::LONE_LEADER);
+    let leader_replaced = study::REPLACED.iter().any(|name| reached(name));
+    let isr_shrunk = reached(study::SHRUNK);
     let counts = verdict.counts;
     let arguments = under.settings(by_hand);
     Run {
@@ -126,6 +130,8 @@ pub(super) fn run(under: Under, by_hand: &[String], observed: Observed) -> Run {
         },
         faults: faults.into_iter().map(|(family, count)| (family.to_owned(), count)).collect(),
         lone_leader,
+        leader_replaced,
+        isr_shrunk,
         losses: lost
             .into_iter()
             .map(|lost| Loss {
@@ -153,7 +159,7 @@ pub(super) fn run(under: Under, by_hand: &[String], observed: Observed) -> Run {
     }
 }
 
-/// What the runs of a study come to.
+/// What the runs of a study come to, whether or not they put each setting to the test.
 pub(super) fn outcome(study: &Study) -> Outcome {
     let all = [Outcome::Violation, Outcome::Unknown, Outcome::Vacuous, Outcome::Pass];
     let of = |run: &Run| all.into_iter().find(|outcome| outcome.name() == run.outcome);

@@ -72,11 +72,11 @@ pub(super) fn make(study: &study::Study, mut header: Header, args: &AcksArgs, jo
     if panicked { Made { outcome: Outcome::Panic, ..made } } else { made }
 }
 
-/// The runs of one seed, or what is told of a panic.
+/// The runs of one seed, or the message of a panic.
 fn of_seed(study: &study::Study, args: &AcksArgs, seed: u64) -> Result<Vec<Run>, String> {
     let provoked = args.provoke_panic == Some(seed);
     let bugs = if provoked { vec![museum::provoked::ID.to_owned()] } else { Vec::new() };
-    let fallen = |fallen: Box<study::Fallen>| convert::fallen(&args.set, &fallen);
-    let observed = ACKS.iter().zip(study.runs(seed, &bugs).map_err(fallen)?);
+    let panicked = |panicked: Box<study::Panicked>| convert::panicked(&args.set, &panicked);
+    let observed = ACKS.iter().zip(study.runs(seed, &bugs).map_err(panicked)?);
     Ok(observed.map(|(under, seen)| convert::run(*under, &args.set, seen)).collect())
 }

@@ -5,7 +5,7 @@ mod args;
 mod convert;
 mod make;
 mod progress;
-mod tell;
+mod summary;
 
 pub(crate) use args::ReportArgs;
 use args::What;

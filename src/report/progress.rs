@@ -1,4 +1,4 @@
-//! What is told while the runs of a report are made.
+//! Progress while the runs of a report are made.
 
 use crate::progress::{Progress as Steps, plural};
 use reports::acks::Run;
@@ -24,7 +24,7 @@ impl Progress {
         self.broken += runs.iter().filter(|run| !run.violations.is_empty()).count() as u64;
     }
 
-    /// Tells something if it is time to.
+    /// Shows the progress if it is time to.
     pub(super) fn glance(&mut self) {
         let Self { steps, settings, done, with_loss, broken } = self;
         steps.glance(*done, |_| {

@@ -35,7 +35,7 @@ fn the_trace_ends_with_what_was_being_handled() {
         assert_eq!(last["id"], panic["event"], "{panic:#}");
         assert_eq!(verdict["events"], panic["event"]);
         assert_eq!(trace.len() as u64, verdict["events"].as_u64().unwrap());
-        assert_eq!(last["time_ns"], verdict["simulated_ns"]);
+        assert_eq!(last["time_ns"], panic["at_ns"]);
         assert_eq!((&last["node"], &panic["node"]), (&"1".into(), &"1".into()));
         let handling = panic["handling"].as_str().expect("words");
         let cause = format!("event {}", last["cause"]);
@@ -77,7 +77,7 @@ fn the_terminal_and_the_directory_say_where_it_happened() {
     for part in [
         MESSAGE,
         "(scenarios/src/museum/provoked.rs:",
-        "of simulated time, in ",
+        " s, in ",
         "at node 1 handling event ",
         "digest ",
         "faults ",

@@ -91,7 +91,7 @@ fn events_are_shown_in_words() {
     let events: Vec<&str> = ended
         .out
         .lines()
-        .skip_while(|line| !line.contains("events up to 1.6s:"))
+        .skip_while(|line| !line.contains("events up to 1.6s into the load:"))
         .skip(1)
         .take_while(|line| !line.is_empty())
         .collect();
@@ -152,5 +152,5 @@ fn another_file_of_the_directory_and_a_moment_after_the_end_are_reported() {
     assert!(ended.err.contains(&hint), "{}", ended.err);
     let ended = folder.run(&["replay", &out, "--until", "999s"]);
     assert_eq!(ended.code, Some(0), "{ended:#?}");
-    assert!(ended.out.contains("the run ends at "), "{}", ended.out);
+    assert!(ended.out.contains("the run ends "), "{}", ended.out);
 }

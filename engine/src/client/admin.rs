@@ -1,8 +1,8 @@
 //! The admin client (`KafkaAdminClient`): creates topics, holds elections, describes.
 //!
 //! Every call goes to any broker, which forwards it to the controller, and is repeated until each
-//! of its parts has succeeded or failed for good. A call whose answer was lost may have taken
-//! effect; the event says so, since it then reads like somebody else's doing.
+//! of its parts has succeeded or failed for good. A call whose result was lost may have taken
+//! effect; the event says so, since the response reads as if another client had done it.
 
 use super::metadata::{Choice, choose_node};
 use super::random::{Backoff, Random};
@@ -43,7 +43,7 @@ impl Default for AdminConfig {
     }
 }
 
-/// What became of a call. `call` is the number that the call answered.
+/// What became of a call. `call` is the number that the call returned.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum AdminEvent {
     /// Topics were created, or not.
@@ -52,7 +52,7 @@ pub enum AdminEvent {
         call: u64,
         /// One for each topic.
         topics: Vec<CreatableTopicResult>,
-        /// An earlier answer was lost: `TOPIC_ALREADY_EXISTS` may be this call's own doing.
+        /// An earlier result was lost: `TOPIC_ALREADY_EXISTS` may be this call's own doing.
         repeated: bool,
     },
     /// Elections were held, or not.
@@ -63,14 +63,14 @@ pub enum AdminEvent {
         error: ErrorCode,
         /// One for each partition asked for; if all were, only those that changed or failed.
         partitions: Vec<(TopicPartition, ErrorCode)>,
-        /// An earlier answer was lost: `ELECTION_NOT_NEEDED` may be this call's own doing.
+        /// An earlier result was lost: `ELECTION_NOT_NEEDED` may be this call's own doing.
         repeated: bool,
     },
     /// The cluster as a broker sees it.
     Described {
         /// The call.
         call: u64,
-        /// What it told.
+        /// Its response.
         metadata: MetadataResponse,
     },
 }
@@ -174,7 +174,7 @@ impl Admin {
         self.calls.is_empty()
     }
 
-    /// Handles a message. Answers whether it was its own.
+    /// Handles a message. Returns whether it was for this client.
     pub fn on_message(
         &mut self,
         now: Now,
@@ -194,22 +194,22 @@ impl Admin {
                 let metadata = metadata.clone();
                 self.events.push(AdminEvent::Described { call: number, metadata });
             }
-            body => panic!("an admin client was answered with {}", body.name()),
+            body => panic!("an admin client got the response {}", body.name()),
         }
         self.run(now.mono, out);
         true
     }
 
     fn on_created(&mut self, now: Mono, number: u64, response: &CreateTopicsResponse) {
-        let call = self.calls.get_mut(&number).expect("its answer was awaited");
+        let call = self.calls.get_mut(&number).expect("its response was awaited");
         let (again, settled): (Vec<_>, Vec<_>) =
             response.topics.iter().cloned().partition(|topic| topic.error.is_retriable());
         call.topics.extend(settled);
         call.repeated |= again.iter().any(|topic| topic.error == ErrorCode::RequestTimedOut);
         let Request::CreateTopics(request) = &mut call.request else {
-            panic!("an answer of another kind than the question");
+            panic!("an result of another kind than the question");
         };
-        request.topics.retain(|topic| again.iter().any(|answer| answer.name == topic.name));
+        request.topics.retain(|topic| again.iter().any(|result| result.name == topic.name));
         if request.topics.is_empty() {
             let (topics, repeated) = (std::mem::take(&mut call.topics), call.repeated);
             self.calls.remove(&number);
@@ -220,10 +220,10 @@ impl Admin {
     }
 
     fn on_elected(&mut self, now: Mono, number: u64, response: &ElectLeadersResponse) {
-        let call = self.calls.get_mut(&number).expect("its answer was awaited");
+        let call = self.calls.get_mut(&number).expect("its response was awaited");
         call.repeated |= response.error == ErrorCode::RequestTimedOut;
         let Request::ElectLeaders(request) = &mut call.request else {
-            panic!("an answer of another kind than the question");
+            panic!("an result of another kind than the question");
         };
         let mut again = response.error.is_retriable();
         if !again {
@@ -246,7 +246,7 @@ impl Admin {
         self.events.push(event);
     }
 
-    /// A connection is open. Answers whether it is its own.
+    /// A connection is open. Returns whether it is one of this client.
     pub fn on_opened(&mut self, now: Now, conn: ConnId, out: &mut Outbox) -> bool {
         let own = self.channels.on_opened(conn).is_some();
         if own {
@@ -255,7 +255,7 @@ impl Admin {
         own
     }
 
-    /// A connection has ended. Answers whether it was its own.
+    /// A connection has ended. Returns whether it was one of this client.
     pub fn on_closed(&mut self, now: Now, conn: ConnId, out: &mut Outbox) -> bool {
         let Some(lost) = self.channels.on_closed(now.mono, conn) else { return false };
         self.on_lost(now.mono, lost);
@@ -263,7 +263,7 @@ impl Admin {
         true
     }
 
-    /// A timer is due. Answers whether it was its own.
+    /// A timer is due. Returns whether it was one of this client.
     pub fn on_timer(&mut self, now: Now, timer: ClientTimer, out: &mut Outbox) -> bool {
         let own = timer == ClientTimer::Admin;
         if own {
@@ -273,7 +273,7 @@ impl Admin {
         own
     }
 
-    /// [`Timer::Requests`] is due. Answers whether it was its own.
+    /// [`Timer::Requests`] is due. Returns whether it was one of this client.
     pub fn on_requests_timer(&mut self, now: Now, channel: Channel, out: &mut Outbox) -> bool {
         let own = channel == Channel::Admin;
         if own {
@@ -360,8 +360,8 @@ mod tests {
         let call = admin.create_topics(stage.now, topics, &mut stage.out);
         stage.settle(&mut admin);
         let asked = stage.next();
-        let answer = created(&[("orders", ErrorCode::None), ("bills", ErrorCode::NotController)]);
-        stage.answer(&mut admin, &asked, answer);
+        let result = created(&[("orders", ErrorCode::None), ("bills", ErrorCode::NotController)]);
+        stage.answer(&mut admin, &asked, result);
         assert_eq!(admin.take_events().count(), 0);
         stage.pass(&mut admin, Span::millis(120));
         let asked = stage.next();
@@ -370,8 +370,8 @@ mod tests {
         stage.cut(&mut admin, &asked);
         stage.pass(&mut admin, Span::millis(300));
         let asked = stage.next();
-        let answer = created(&[("bills", ErrorCode::TopicAlreadyExists)]);
-        stage.answer(&mut admin, &asked, answer);
+        let result = created(&[("bills", ErrorCode::TopicAlreadyExists)]);
+        stage.answer(&mut admin, &asked, result);
         let results = [("orders", ErrorCode::None), ("bills", ErrorCode::TopicAlreadyExists)];
         let topics = created(&results).topics;
         let events: Vec<_> = admin.take_events().collect();
@@ -387,15 +387,15 @@ mod tests {
         stage.settle(&mut admin);
         let asked = stage.next();
         let settled = (orders(0), ErrorCode::ElectionNotNeeded);
-        let answer = |partitions| ElectLeadersResponse { error: ErrorCode::None, partitions };
+        let result = |partitions| ElectLeadersResponse { error: ErrorCode::None, partitions };
         let again = (orders(1), ErrorCode::UnknownTopicOrPartition);
-        stage.answer(&mut admin, &asked, answer(vec![settled, again]));
+        stage.answer(&mut admin, &asked, result(vec![settled, again]));
         stage.pass(&mut admin, Span::millis(120));
         let asked = stage.next();
         let Request::ElectLeaders(request) = &asked.body else { panic!("{asked:?}") };
         assert_eq!(request.partitions, Some(vec![orders(1)]));
         let elected = (orders(1), ErrorCode::None);
-        stage.answer(&mut admin, &asked, answer(vec![elected]));
+        stage.answer(&mut admin, &asked, result(vec![elected]));
         let events: Vec<_> = admin.take_events().collect();
         let expected = AdminEvent::LeadersElected {
             call,

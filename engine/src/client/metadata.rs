@@ -1,6 +1,6 @@
 //! What a client knows about the cluster, and when it asks again (`Metadata`, `NetworkClient`).
 //!
-//! Leadership is known by epoch: an answer from a broker that lags behind does not undo what is
+//! Leadership is known by epoch: a response of a broker that lags behind does not undo what is
 //! known already (KIP-320), and the errors of brokers that do not lead carry hints who does
 //! (KIP-951).
 
@@ -40,14 +40,14 @@ pub struct Metadata {
 struct Refresh {
     wanted: bool,
     in_flight: bool,
-    /// Attempts in a row that failed or told nothing new.
+    /// Attempts in a row that failed or brought nothing new.
     fruitless: u32,
     not_before: Mono,
     last_success: Option<Mono>,
 }
 
 impl Metadata {
-    /// Knows nobody but the `bootstrap` brokers (`bootstrap.servers`).
+    /// Knows no broker but those of `bootstrap` (`bootstrap.servers`).
     pub(super) fn new(
         node: NodeId,
         bootstrap: &[BrokerId],
@@ -67,7 +67,7 @@ impl Metadata {
         }
     }
 
-    /// Counts up whenever anything below may answer otherwise than before.
+    /// Counts up whenever anything below may return something else than before.
     pub fn version(&self) -> u64 {
         self.version
     }
@@ -82,7 +82,7 @@ impl Metadata {
         self.topics.iter().filter_map(|(name, topic)| Some((name.as_str(), (*topic)?)))
     }
 
-    /// Who leads a partition, with the epoch; `None` while nobody is known to.
+    /// The leader of a partition, with the epoch; `None` while none is known.
     pub fn leader(&self, partition: TopicPartition) -> Option<(NodeId, LeaderEpoch)> {
         let known = self.leaders.get(&partition)?;
         Some((peer(self.node, known.leader?), known.epoch))
@@ -97,7 +97,7 @@ impl Metadata {
     pub(super) fn add_topic(&mut self, name: &str) {
         if !self.topics.contains_key(name) {
             self.topics.insert(name.to_owned(), None);
-            // What the last answer told is of no use for a topic that it was not asked for.
+            // The last response has nothing about a topic that it was not asked for.
             self.refresh.fruitless = 0;
             self.refresh.not_before = Mono::default();
             self.request_update();
@@ -109,7 +109,7 @@ impl Metadata {
         self.refresh.wanted = true;
     }
 
-    /// Takes a leader that a broker named in an error. Answers whether it was news.
+    /// Takes a leader that a broker named in an error. Returns whether it was new.
     pub(super) fn learn_leader(
         &mut self,
         partition: TopicPartition,
@@ -124,7 +124,7 @@ impl Metadata {
         news
     }
 
-    /// Takes the answer to the request in flight.
+    /// Takes the response to the request in flight.
     pub(super) fn on_response(
         &mut self,
         now: Mono,
@@ -136,7 +136,7 @@ impl Metadata {
         let mut changed = brokers != self.brokers;
         let was_wanted = self.refresh.wanted;
         self.brokers = brokers;
-        // A topic that has become of interest since the request left is not in the answer.
+        // A topic that has become of interest since the request left is not in the response.
         self.refresh.wanted = response.topics.len() < self.topics.len();
         for topic in &response.topics {
             changed |= self.take_topic(topic);
@@ -151,23 +151,24 @@ impl Metadata {
         self.back_off(now, random);
     }
 
-    fn take_topic(&mut self, answer: &MetadataTopic) -> bool {
-        let Some(known) = self.topics.get_mut(&answer.name) else { return false };
-        if !answer.error.is_none() {
-            self.refresh.wanted |= answer.error.is_invalid_metadata();
+    fn take_topic(&mut self, described: &MetadataTopic) -> bool {
+        let Some(known) = self.topics.get_mut(&described.name) else { return false };
+        if !described.error.is_none() {
+            self.refresh.wanted |= described.error.is_invalid_metadata();
             return false;
         }
-        let topic = Topic { id: answer.topic, partitions: answer.partitions.len() as i32 };
+        let topic = Topic { id: described.topic, partitions: described.partitions.len() as i32 };
         let mut changed = *known != Some(topic);
         *known = Some(topic);
-        for partition in &answer.partitions {
+        for partition in &described.partitions {
             self.refresh.wanted |= partition.error.is_invalid_metadata();
-            let key = TopicPartition::new(answer.topic, partition.partition);
-            let told = LeaderIdAndEpoch { leader: partition.leader, epoch: partition.leader_epoch };
+            let key = TopicPartition::new(described.topic, partition.partition);
+            let latest =
+                LeaderIdAndEpoch { leader: partition.leader, epoch: partition.leader_epoch };
             match self.leaders.get(&key) {
-                Some(known) if known.epoch > told.epoch || *known == told => {}
+                Some(known) if known.epoch > latest.epoch || *known == latest => {}
                 _ => {
-                    self.leaders.insert(key, told);
+                    self.leaders.insert(key, latest);
                     changed = true;
                 }
             }
@@ -226,7 +227,7 @@ impl Metadata {
     }
 }
 
-/// Where a request can go that any broker answers.
+/// Where a request can go that any broker can serve.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Choice {
     /// There, now.
@@ -321,6 +322,6 @@ mod tests {
         metadata.on_response(Mono(0), &answer(1, 6), &mut random);
         assert_eq!(metadata.leader(ORDERS), Some((NodeId::new(0, 1), 6)));
         metadata.request_update();
-        assert_eq!(metadata.due(), Mono(0), "unless the last one told something new");
+        assert_eq!(metadata.due(), Mono(0), "unless the last one brought something new");
     }
 }

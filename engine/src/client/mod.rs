@@ -1,7 +1,7 @@
 //! Kafka's clients as state machines: producer, consumer and admin client.
 //!
 //! They are not processes. An application hosts at most one of each kind in its process, hands
-//! on messages, connection events and timers (each answers whether they were its own), and takes
+//! on messages, connection events and timers (each returns whether they were its own), and takes
 //! what has happened from the client's list of events. Time-outs that a blocking call has in
 //! Kafka are events here.
 

@@ -35,13 +35,18 @@ pub(crate) struct Backoff {
 }
 
 impl Backoff {
-    /// How long to wait after `failures` failures in a row, 20 % more or less.
+    /// How long to wait after `failures` failures in a row: doubled each time up to the maximum,
+    /// then 20 % more or less, and never more than the maximum (`ExponentialBackoff`). Where the
+    /// first wait is not below the maximum, every wait is the maximum.
     pub(crate) fn after(self, failures: u32, random: &mut Random) -> Span {
         if failures == 0 {
             return Span::ZERO;
         }
+        if self.initial >= self.max {
+            return self.max;
+        }
         let doubled = self.initial.0.saturating_mul(1 << (failures - 1).min(32));
-        let term = doubled.min(self.max.0.saturating_mul(2));
+        let term = doubled.min(self.max.0);
         let fifth = term / 5;
         let jittered = term - fifth + random.below(2 * fifth + 1);
         Span(jittered.min(self.max.0))
@@ -57,12 +62,14 @@ mod tests {
         let mut random = Random::new(7, 1);
         let backoff = Backoff { initial: Span::millis(100), max: Span::secs(1) };
         assert_eq!(backoff.after(0, &mut random), Span::ZERO);
-        for (failures, low, high) in [(1, 80, 120), (2, 160, 240), (4, 640, 960), (40, 1000, 1000)]
-        {
+        for (failures, low, high) in [(1, 80, 120), (2, 160, 240), (4, 640, 960), (40, 800, 1000)] {
             for _ in 0..100 {
                 let wait = backoff.after(failures, &mut random);
                 assert!(Span::millis(low) <= wait && wait <= Span::millis(high), "{wait}");
             }
         }
+        // A17: Kafka warns of it, and waits for the maximum.
+        let fixed = Backoff { initial: Span::millis(1_100), max: Span::secs(1) };
+        assert_eq!([1, 2, 40].map(|n| fixed.after(n, &mut random)), [Span::secs(1); 3]);
     }
 }

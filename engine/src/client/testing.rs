@@ -1,4 +1,4 @@
-//! A stage on which one client meets brokers that say what a test tells them to.
+//! A stage on which one client meets brokers that respond as a test says.
 
 use super::{Admin, Consumer, Producer};
 use crate::Outbox;
@@ -81,7 +81,7 @@ pub(super) struct Asked {
 pub(super) struct Stage {
     pub(super) now: Now,
     pub(super) out: Outbox,
-    /// Leader and epoch of each partition, as every broker tells it; empty: no such topic.
+    /// Leader and epoch of each partition, in every metadata response; empty: no such topic.
     pub(super) leaders: Vec<(Option<BrokerId>, LeaderEpoch)>,
     /// Brokers that do not answer connection attempts.
     pub(super) silent: Vec<BrokerId>,

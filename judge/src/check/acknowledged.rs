@@ -73,9 +73,9 @@ fn report(
     };
     let source = end.finals[record.partition as usize].source;
     let known = match source {
-        Source::ReadBack => "read back",
-        Source::Disk => "by the leader's disk",
-        Source::Told => "by what the leader reported",
+        Source::ReadBack => "not among what was read back",
+        Source::Disk => "not on the leader's disk",
+        Source::Told => "not among what the leader reported",
     };
     let (at, event) = match loss {
         Some(loss) => {
@@ -88,5 +88,5 @@ fn report(
     out.add(Acknowledged::NAME, what, &at, record.partition as usize, ground)
         .offset(record.offset)
         .record(number)
-        .detail(format!("{} ({known})", records::name(number)));
+        .detail(format!("{}, {known}", records::name(number)));
 }

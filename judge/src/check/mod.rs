@@ -21,7 +21,9 @@ mod key;
 mod laggards;
 mod leaders;
 mod live_state;
+mod livelock;
 mod members;
+mod offset_of_time;
 mod once;
 mod one_value;
 mod order;
@@ -141,6 +143,8 @@ checks! {
         "the polls of a consumer neither skip nor go back, unless what it had read is lost",
     end_shown: end_shown::EndShown =
         "the end that a client was shown never goes back",
+    offset_of_time: offset_of_time::OffsetOfTime =
+        "the offset of a time is that of the first record as late",
     callbacks: callbacks::Callbacks =
         "callbacks run once for each record, in the order sent within a partition",
     key: key::Keys =
@@ -175,6 +179,8 @@ checks! {
         "a broker is fenced no earlier than a session after it was heard, one at a time",
     calm: calm::Calm =
         "where nothing can be late, nothing is sent again and no replica falls out of sync",
+    livelock: livelock::Livelock =
+        "what processes do is bounded by the records there are and by their timers",
     converges: converges::Converges =
         "the healed cluster comes back before the deadline",
 }

@@ -39,6 +39,8 @@ pub struct Batch {
     pub is_transactional: bool,
     /// It is the marker that ends a transaction; true: COMMIT, false: ABORT.
     pub marker: Option<bool>,
+    /// The largest timestamp of its records, in milliseconds.
+    pub max_timestamp: i64,
     /// When it was first seen.
     pub at: u64,
     /// The replicas that hold it now.
@@ -185,6 +187,7 @@ impl Batches {
             is_control: view.is_control(),
             is_transactional: view.is_transactional(),
             marker: marker(bytes, view),
+            max_timestamp: view.max_timestamp(),
             at,
             holders: ReplicaSet::EMPTY,
             had: ReplicaSet::EMPTY,

@@ -16,7 +16,7 @@ impl View {
         match fact {
             ClientFact::Sent { record, partition, acks } => {
                 let index = self.partition(cluster, *partition);
-                self.records.sent(*record, index as u32, *acks, moment.event);
+                self.records.sent(*record, index as u32, *acks, moment);
                 Effect::Nothing
             }
             ClientFact::Confirmed { base_offset, records, over, .. } => {
@@ -79,6 +79,10 @@ impl View {
                 let shown = place.map_or(it.shown, |place| it.asked.swap_remove(place).1);
                 it.shown = it.shown.max(*offset);
                 Effect::Reader(reader, shown)
+            }
+            ClientFact::Threw { .. } => Effect::Nothing,
+            ClientFact::TimeShown { partition, .. } => {
+                Effect::Time(self.partition(cluster, *partition))
             }
             ClientFact::ReadBack { partition, end } => {
                 let index = self.partition(cluster, *partition);

@@ -92,6 +92,7 @@ impl View {
             self.running.insert(moment.node, moment.incarnation);
             return;
         }
+        self.records.abandon(moment);
         let was_running = self.running.remove(&moment.node).is_some();
         let stopped = matches!(self.endings.get(&moment.node), Some(Change::Stopped));
         if matches!(change, Change::PowerLost { .. }) && !was_running && stopped {

@@ -3,8 +3,9 @@
 //! Record numbers are dense: the producer's index in the upper 24 bits, then a counter. So the
 //! index is a vector for each producer.
 
+use super::observed::Moment;
 use engine::ids::Offset;
-use machine::ConnId;
+use machine::{ConnId, NodeId};
 use std::collections::BTreeMap;
 
 /// What a producer knows about a record.
@@ -19,7 +20,7 @@ pub enum Outcome {
     Unconfirmed,
     /// It was refused for certain.
     Failed,
-    /// It failed, and may have been written all the same.
+    /// It failed, or its producer was killed, and it may have been written all the same.
     Unknown,
 }
 
@@ -57,6 +58,8 @@ pub struct Retry {
 #[derive(Clone, Debug, Default)]
 pub struct Records {
     producers: Vec<Vec<Option<Record>>>,
+    /// The node of each producer.
+    nodes: Vec<Option<NodeId>>,
     /// Of the few records whose batch was sent again, how often.
     retries: BTreeMap<u64, Vec<Retry>>,
     /// How many failed before they had a partition.
@@ -97,15 +100,17 @@ impl Records {
         self.producers.get_mut(producer)?.get_mut(count)?.as_mut()
     }
 
-    /// A record was given to a producer, in the event `event`.
-    pub fn sent(&mut self, number: u64, partition: u32, acks: i16, event: u64) {
+    /// A record was given to the producer at the node of `moment`.
+    pub fn sent(&mut self, number: u64, partition: u32, acks: i16, moment: &Moment) {
         let (producer, count) = parts(number);
         if producer >= SANE || self.producers.get(producer).map_or(0, Vec::len) + SANE < count {
             return;
         }
         if producer >= self.producers.len() {
             self.producers.resize(producer + 1, Vec::new());
+            self.nodes.resize(producer + 1, None);
         }
+        self.nodes[producer] = Some(moment.node);
         let records = &mut self.producers[producer];
         if count >= records.len() {
             records.resize(count + 1, None);
@@ -113,10 +118,23 @@ impl Records {
         records[count] = Some(Record {
             partition,
             acks: acks as i8,
-            sent: event,
+            sent: moment.event,
             offset: -1,
             ..Record::default()
         });
+    }
+
+    /// The process of a producer has ended. What had no outcome by then may or may not be written:
+    /// nothing is left that could report it (A5).
+    pub fn abandon(&mut self, moment: &Moment) {
+        let own = self.nodes.iter().zip(&mut self.producers);
+        let own = own.filter(|(node, _)| **node == Some(moment.node));
+        for record in own.flat_map(|(_, records)| records).flatten() {
+            if record.outcome == Outcome::Open {
+                record.outcome = Outcome::Unknown;
+                record.told = moment.event;
+            }
+        }
     }
 
     /// The batch of a record, in this partition, is sent again.

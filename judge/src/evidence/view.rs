@@ -33,6 +33,10 @@ pub struct View {
     pub faults: Vec<(Moment, Fault)>,
     /// Processes that ended themselves since they could not go on.
     pub halts: Vec<Halt>,
+    /// When the load began, in nanoseconds; `None` before that.
+    pub load_began: Option<u64>,
+    /// What kept processes busy beyond every bound, if anything did.
+    pub livelock: Option<String>,
     /// Scratch: what the last [`Effect::Cut`] took.
     pub cut: Vec<u32>,
     /// Scratch: what the last [`Effect::Delivered`] gave.
@@ -115,6 +119,8 @@ pub enum Effect {
         /// [`super::Reader::is_asked`] before.
         was_asked: bool,
     },
+    /// A client learned the offset of a time; an index of [`View::partitions`].
+    Time(usize),
     /// A consumer was shown the end; an index of [`View::readers`] and what it had been shown
     /// before.
     Reader(usize, Offset),
@@ -124,6 +130,19 @@ impl View {
     /// Nothing has been observed yet.
     pub fn new(setup: Setup) -> Self {
         Self { setup, ..Self::default() }
+    }
+
+    /// A moment in nanoseconds since the start of the load, negative before it; since the start of
+    /// the run if there was no load.
+    pub fn since_load(&self, at: u64) -> i64 {
+        at.cast_signed() - self.load_began.unwrap_or(0).cast_signed()
+    }
+
+    /// The same in words: `12.345678 s`.
+    pub fn time(&self, at: u64) -> String {
+        let since = self.since_load(at);
+        let (sign, at) = (if since < 0 { "-" } else { "" }, since.unsigned_abs());
+        format!("{sign}{}.{:06} s", at / 1_000_000_000, at % 1_000_000_000 / 1_000)
     }
 
     /// The index of a partition; a new one if nothing was known of it.

@@ -1,5 +1,5 @@
-//! How a violation came about, in lines: who acknowledged what, in which epoch, with which ISR;
-//! which fault followed; where it was cut; which replica lacked it.
+//! How a violation came about, in lines: which broker acknowledged what, in which epoch, with which
+//! ISR; which fault followed; where a log was cut; which replica lacked it.
 
 use crate::check::{Finding, Ground};
 use crate::evidence::story::{Ack, Happening, Scene};
@@ -7,11 +7,6 @@ use crate::evidence::{Change, NO_RECORD, Partition, ReplicaSet, View, records};
 
 /// More lines than this do not help.
 const MOST: usize = 16;
-
-/// A moment of a run: `12.345678 s`.
-pub(super) fn time(at: u64) -> String {
-    format!("{}.{:06} s", at / 1_000_000_000, at % 1_000_000_000 / 1_000)
-}
 
 /// The lines for a finding.
 pub(super) fn lines(view: &View, finding: &Finding) -> Vec<String> {
@@ -33,7 +28,7 @@ pub(super) fn lines(view: &View, finding: &Finding) -> Vec<String> {
         scenes.iter().filter_map(|scene| told(view, partition, scene)).collect();
     told.extend(faults.map(|(at, fault)| {
         let change = if fault.applied { "applied" } else { "undone" };
-        (at.at, format!("{}  fault: {} {change}", time(at.at), fault.what))
+        (at.at, format!("{}  fault: {} {change}", view.time(at.at), fault.what))
     }));
     told.sort_by_key(|(at, _)| *at);
     let left_out = told.len().saturating_sub(MOST);
@@ -45,12 +40,12 @@ pub(super) fn lines(view: &View, finding: &Finding) -> Vec<String> {
     lines.extend(told.into_iter().map(|(_, line)| line));
     lines.extend(held(partition, finding));
     let detail = if finding.detail.is_empty() { "" } else { ": " };
-    lines.push(format!("{}  {}{detail}{}", time(finding.at), finding.what, finding.detail));
+    lines.push(format!("{}  {}{detail}{}", view.time(finding.at), finding.what, finding.detail));
     lines
 }
 
-/// What began earlier and still counts at `from`: faults in force, what a leader has proposed and
-/// has no answer yet, and that it went past a member already.
+/// What began earlier and still counts at `from`: faults in force, a proposal without a response,
+/// and a high watermark that passed a member already.
 fn before(view: &View, partition: &Partition, from: u64) -> Vec<String> {
     let mut in_force: Vec<(u64, &str)> = Vec::new();
     for (at, fault) in view.faults.iter().take_while(|(at, _)| at.at < from) {
@@ -62,7 +57,7 @@ fn before(view: &View, partition: &Partition, from: u64) -> Vec<String> {
     }
     let mut lines: Vec<(u64, String)> = in_force
         .into_iter()
-        .map(|(at, what)| (at, format!("{}  fault: {what} applied, still in force", time(at))))
+        .map(|(at, what)| (at, format!("{}  fault: {what} applied, still in force", view.time(at))))
         .collect();
     let earlier = partition.story.between(0, from.saturating_sub(1)).iter().rev();
     let open = earlier.take_while(|scene| {
@@ -98,7 +93,7 @@ fn appended(view: &View, partition: &Partition, finding: &Finding) -> Option<(u6
     let line = format!(
         "{}  {leader} appended {record} at {}@{offset} in epoch {}, ISR {{{}}}; it was not \
          acknowledged before this was found",
-        time(it.at),
+        view.time(it.at),
         partition.name,
         it.epoch,
         partition.names(&led.isr),
@@ -119,7 +114,7 @@ fn acknowledged(view: &View, partition: &Partition, ack: &Ack, finding: &Finding
     format!(
         "{}  {} acknowledged {record} at {}@{} (acks={acks}, epoch {}, ISR {{{}}}, \
          high watermark {})",
-        time(ack.at),
+        view.time(ack.at),
         view.setup.name(partition.replicas[ack.replica].node),
         partition.name,
         finding.offset.unwrap_or(ack.base),
@@ -170,7 +165,7 @@ fn told(view: &View, partition: &Partition, scene: &Scene) -> Option<(u64, Strin
         ),
         Happening::Committed(state) => committed(partition, *state),
     };
-    Some((scene.at, format!("{}  {what}", time(scene.at))))
+    Some((scene.at, format!("{}  {what}", view.time(scene.at))))
 }
 
 fn committed(partition: &Partition, state: usize) -> String {
@@ -187,19 +182,21 @@ fn committed(partition: &Partition, state: usize) -> String {
     )
 }
 
-/// Who held the batch, who had never had it, and who lost it how.
+/// Which replicas held the batch, lost it or never had it; sets without a member are left out.
 fn held(partition: &Partition, finding: &Finding) -> Option<String> {
     let Ground::Gone { witness, .. } = &finding.ground else { return None };
     let all = ReplicaSet::first_of(partition.replicas.len());
-    let of = |set: &ReplicaSet| partition.names(set);
     let cut = &(&witness.ever_had - &witness.holders) - &witness.power_lost;
-    Some(format!(
-        "held then by {{{}}}; lost with their power by {{{}}}; cut by {{{}}}; never had by {{{}}}; \
-         ISR {{{}}}",
-        of(&witness.holders),
-        of(&witness.power_lost),
-        of(&cut),
-        of(&(&all - &witness.ever_had)),
-        of(&witness.isr),
-    ))
+    let never = &all - &witness.ever_had;
+    let parts = [
+        ("held then by", &witness.holders),
+        ("lost with the power of", &witness.power_lost),
+        ("cut by", &cut),
+        ("never held by", &never),
+        ("ISR", &witness.isr),
+    ];
+    let named = parts.iter().map(|(what, set)| (what, partition.names(set)));
+    let named = named.filter(|(_, names)| !names.is_empty());
+    let text: Vec<String> = named.map(|(what, names)| format!("{what} {{{names}}}")).collect();
+    Some(text.join("; "))
 }

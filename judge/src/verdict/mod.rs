@@ -144,11 +144,15 @@ fn violation(view: &View, group: &[&Finding]) -> Violation {
     Violation {
         check: first.check.to_owned(),
         signature: signature::of(view, first),
-        at_ns: first.at,
+        at_ns: view.since_load(first.at),
         partition: view.name(first.partition).to_owned(),
         offset: first.offset,
         summary: summary(view, group, group.len() as u64),
-        explanation: explain::lines(view, first),
+        explanation: match first.partition {
+            // Each is about something else, and the summary names only the first.
+            None => group.iter().map(|finding| finding.detail.clone()).collect(),
+            Some(_) => explain::lines(view, first),
+        },
         events: events(view, group),
     }
 }
@@ -167,6 +171,11 @@ fn permission(view: &View, hazard: &str, group: Vec<(&Finding, String)>) -> Perm
         because: reasons.into_iter().next().unwrap_or_default(),
         partition: view.name(group[0].partition).to_owned(),
         summary: summary(view, &group, count),
+        // An anomaly that costs nothing needs no account of how it came about.
+        explanation: match is_gone(group[0]) {
+            true => explain::lines(view, group[0]),
+            false => Vec::new(),
+        },
         events: events(view, &group),
     }
 }

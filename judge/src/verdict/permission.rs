@@ -4,7 +4,6 @@
 //! Closed: what no row excuses is a violation. Witnesses are bytes on disks, the committed
 //! metadata log and the clients' history; no row asks what a rule decided.
 
-use super::explain::time;
 use super::{disks, retries, stopped};
 use crate::check::{Finding, Ground};
 use crate::evidence::story::{Happening, Scene};
@@ -146,14 +145,18 @@ impl Case<'_> {
     pub(super) fn election(&self) -> String {
         let Ground::Gone { witness, loss } = &self.finding.ground else { return String::new() };
         if let Some(loss) = loss {
-            return became_leader(self.partition, &self.partition.losses[*loss as usize]);
+            return became_leader(
+                self.view,
+                self.partition,
+                &self.partition.losses[*loss as usize],
+            );
         }
         let broker = brokers(self.partition, &witness.lacking);
         match witness.elected {
             Some(Elected { at, epoch }) => {
-                format!("{broker} was elected in epoch {epoch} at {}", time(at))
+                format!("{broker} was elected in epoch {epoch} at {}", self.view.time(at))
             }
-            None => format!("{broker} came back at {}", time(self.finding.at)),
+            None => format!("{broker} came back at {}", self.view.time(self.finding.at)),
         }
     }
 
@@ -189,13 +192,13 @@ impl Case<'_> {
 }
 
 /// When the leader that lacks a batch began to lead, or was elected if it has not begun.
-pub(super) fn became_leader(partition: &Partition, loss: &Loss) -> String {
+pub(super) fn became_leader(view: &View, partition: &Partition, loss: &Loss) -> String {
     let broker = brokers(partition, &ReplicaSet::of(loss.leader));
     let (how, at) = match (loss.led_at, loss.witness.elected) {
         (None, Some(elected)) => ("was elected", elected.at),
         (led_at, _) => ("began to lead", led_at.unwrap_or(loss.at)),
     };
-    format!("{broker} {how} in epoch {} at {}", loss.leader_epoch, time(at))
+    format!("{broker} {how} in epoch {} at {}", loss.leader_epoch, view.time(at))
 }
 
 /// The configuration allows it, and by the committed log the new leader was in neither ISR nor
@@ -391,8 +394,8 @@ fn stale_epoch_entry(case: &Case<'_>) -> Option<String> {
             "with unclean.leader.election.enable=true a replica cuts what a new leader lacks, {} cut \
              to {offset} at {} and ended uncleanly before its leader-epoch file was written, and {}",
             brokers(partition, &ReplicaSet::of(replica)),
-            time(cut.at),
-            became_leader(partition, loss)
+            case.view.time(cut.at),
+            became_leader(case.view, partition, loss)
         )
     })
 }

@@ -1,6 +1,5 @@
 //! Nodes that stopped by themselves as Kafka's do, and what cannot come back for that.
 
-use super::explain::time;
 use super::permission::Excuse;
 use crate::check::{Finding, Ground};
 use crate::evidence::{Cause, Halt, View};
@@ -32,7 +31,7 @@ pub(super) fn excuse(view: &View, finding: &Finding) -> Option<Excuse> {
         _ => return None,
     };
     let cause = halt.cause?;
-    let (node, at) = (view.setup.name(halt.moment.node), time(halt.moment.at));
+    let (node, at) = (view.setup.name(halt.moment.node), view.time(halt.moment.at));
     let because = match cause {
         Cause::FullDisk => {
             format!("a full log directory stops a broker, and {node} stopped at {at}")

@@ -96,12 +96,13 @@ impl Unconfirmed {
                 hazard: why.hazard().to_owned(),
                 count: group.count,
                 callbacks: 0,
-                because: because(*why, partition, group.loss),
+                because: because(view, *why, partition, group.loss),
                 partition: partition.name.clone(),
                 summary: match group.count {
                     1 => "a record sent with acks=0 is not there".to_owned(),
                     count => format!("{count} records sent with acks=0 are not there"),
                 },
+                explanation: Vec::new(),
                 events: group.events.iter().copied().take(super::EVENTS).collect(),
             }
         });
@@ -147,9 +148,9 @@ fn why(partition: &Partition, place: Option<(u32, Offset)>, loss: Option<u32>) -
 }
 
 /// The setting first: the headline of a verdict names it.
-fn because(why: Why, partition: &Partition, loss: Option<u32>) -> String {
+fn because(view: &View, why: Why, partition: &Partition, loss: Option<u32>) -> String {
     let story = match loss.map(|loss| &partition.losses[loss as usize]) {
-        Some(loss) => lost(why, partition, loss),
+        Some(loss) => lost(view, why, partition, loss),
         None if why == Why::Unwritten => "no leader ever appended the record".to_owned(),
         None => "the record was appended and cannot be read".to_owned(),
     };
@@ -158,7 +159,7 @@ fn because(why: Why, partition: &Partition, loss: Option<u32>) -> String {
 }
 
 /// Who had the record, and who led without it.
-fn lost(why: Why, partition: &Partition, loss: &Loss) -> String {
+fn lost(view: &View, why: Why, partition: &Partition, loss: &Loss) -> String {
     let had = match (why, &loss.witness.had) {
         (Why::PowerLost, _) => {
             let lost = &loss.witness.power_lost;
@@ -167,5 +168,5 @@ fn lost(why: Why, partition: &Partition, loss: &Loss) -> String {
         (_, had) if had.is_empty() => "no broker had the record any more".to_owned(),
         (_, had) => format!("only {} ever had the record", brokers(partition, had)),
     };
-    format!("{had}, and {}", became_leader(partition, loss))
+    format!("{had}, and {}", became_leader(view, partition, loss))
 }

@@ -1,6 +1,7 @@
 //! What is compared: when a producer takes a record for written, and how many replicas must be in
 //! sync for that.
 
+use super::study::Run;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -51,6 +52,22 @@ impl Setting {
     /// For people, as in `acks=all, min ISR 2`.
     pub fn label(self) -> String {
         format!("acks={}, min ISR {}", self.acks.name(), self.min_isr)
+    }
+
+    /// What has to come about in a run before the run says anything about the setting.
+    pub const fn subject(self) -> &'static str {
+        match self.acks {
+            Acks::None | Acks::Leader => "was a leader replaced",
+            Acks::All => "did the in-sync replicas shrink",
+        }
+    }
+
+    /// Whether it came about in a run.
+    pub(super) const fn is_tested_by(self, run: &Run) -> bool {
+        match self.acks {
+            Acks::None | Acks::Leader => run.leader_replaced,
+            Acks::All => run.isr_shrunk,
+        }
     }
 
     /// For names of files and fragments, as in `acks-all-min-isr-2`.

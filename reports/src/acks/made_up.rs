@@ -108,6 +108,8 @@ fn run(setting: Setting, seed: u64) -> Run {
         },
         faults,
         lone_leader: seed.is_multiple_of(9),
+        leader_replaced: true,
+        isr_shrunk: !seed.is_multiple_of(4),
         losses: losses.into_iter().collect(),
         latency,
         produce: Produce { batches: 800, retries: below(9), errors: below(2) },

@@ -1,4 +1,4 @@
-//! How the numbers of a comparison came about: what whoever decides by them has to know.
+//! How the numbers of a comparison came about: what a reader who decides by them has to know.
 
 use super::pairs::{PairSummary, Shown};
 use super::study::NotDefault;
@@ -35,16 +35,16 @@ pub(super) fn pairs(summary: &Summary) -> Markup {
                     tbody { @for pair in &summary.pairs { (pair_row(pair)) } }
                 }
             } }
-            p class="small" { "Differences within seeds. Whether there is one the exact two-sided \
-                sign test says: how likely the toss of a coin divides the seeds that differ as \
-                unevenly. It counts seeds, not records, and at 5 % or more no difference is shown. \
-                The interval, by bootstrap over seeds, says how large it may be; fewer than "
-                (FEWEST) " seeds that differ have none." }
+            p class="small" { "Differences within seeds. The exact two-sided sign test decides whether \
+                there is one: it is the probability that tossing a coin divides the seeds that \
+                differ as unevenly. It counts seeds, not records; at 5 % or more no difference is \
+                shown. The interval, by bootstrap over seeds, shows how large the difference may \
+                be; with fewer than " (FEWEST) " seeds that differ there is none." }
         }
     }
 }
 
-/// The names of what is told of a pair. They stand alone on a phone, so each says which value it
+/// The names of the columns of a pair. They stand alone on a phone, so each says which value it
 /// means.
 struct PairHeads {
     difference: String,
@@ -66,6 +66,7 @@ fn pair_row(pair: &PairSummary) -> Markup {
     let or_dash = |text: Option<String>| text.unwrap_or_else(|| "–".to_owned());
     let estimate = pair.lost_per_million.and_then(Rate::estimate);
     let so = match pair.shown() {
+        Shown::NotTested => "not tested".to_owned(),
         Shown::Nothing => "no difference shown".to_owned(),
         Shown::WorseWith(min_isr) => format!("worse with min ISR {min_isr}"),
     };
@@ -96,8 +97,8 @@ pub(super) fn method(summary: &Summary) -> Markup {
                 those that acks=all with min ISR 2 and three replicas promises to survive"
                 @if study.unclean_leader_election { " without unclean leader election" }
                 "; for the other settings the same faults strike the same nodes at the same moments, whether or not they \
-                promise to survive them. A crash between two disk operations is one at the moment \
-                at which the durable setting came to it." }
+                promise to survive them. A crash at the n-th disk operation strikes the other \
+                settings at the moment at which it struck this one." }
             li { b { "Simulated. " } "Brokers, controllers and clients follow Kafka's protocol in \
                 virtual time on simulated networks and disks. Latencies compare settings with each \
                 other; they do not predict those of your hardware. Losses come from the protocol, \
@@ -110,10 +111,10 @@ pub(super) fn method(summary: &Summary) -> Markup {
                 whose outcome stayed unknown have none. " (words::lingering(summary)) }
             li { b { "Time without writes " } "counts from handing a record to a producer until its \
                 partition accepted one, if that took longer than a quarter of a second: until a \
-                producer was told, or with acks=0 until a leader appended. It is a share of the time in \
+                record was confirmed, or with acks=0 until a leader appended it. It is a share of the time in \
                 which records were offered, from the first to the last, of each partition; what the \
                 faults last beyond that counts for nothing. With acks=0 no missing \
-                answer tells a producer that its leader is gone: it goes on sending there until \
+                response shows a producer that its leader is gone: it goes on sending there until \
                 the connection closes or its metadata is refreshed." }
             li { b { "Intervals " } "are 95 %: of rates and differences by percentile bootstrap \
                 over seeds (" (grouped(ROUNDS as u64)) " draws), since records within a run are \
@@ -134,24 +135,24 @@ pub(super) fn method(summary: &Summary) -> Markup {
     }
 }
 
-/// What kinds of faults there were, and how much of the losses is one story's.
+/// What kinds of faults there were, and what was lost where a leader was alone in sync.
 fn faults(summary: &Summary) -> Markup {
     let study = &summary.study;
     html! {
         h3 id="faults" { "The faults" }
-        p { "A run's faults are short stories, such as a leader that dies while its follower lags, \
-            each about one partition and many close upon another. They are made of: "
-            (study.families.join(", ")) ". Of the stories " (study.lone_leaders) " isolate a \
-            leader from its followers, until it is in sync alone or goes on alone, and then cut \
-            its power. That is what min.insync.replicas is about, and rare in a mix of all; what \
-            it adds is told apart here." }
+        p { "A run's faults are short sequences, such as a leader that dies while its follower lags, \
+            each about one partition, and many close upon another. They are made of: "
+            (study.families.join(", ")) ". Of these sequences " (study.lone_leaders) " isolate a \
+            leader from its followers and then cut its power. A leader that loses its power while \
+            it is alone in sync is what min.insync.replicas is about, and rare in a mix of all \
+            faults; so the losses of the runs in which it came about are counted apart here." }
         div class="card" { div class="scroll" tabindex="0" role="region" aria-label="The faults" {
             table class="stack" {
                 thead { tr {
                     th scope="col" { "Setting" }
-                    th scope="col" class="number" { "Runs with loss, with that story" }
+                    th scope="col" class="number" { "Runs with loss, with that" }
                     th scope="col" class="number" { "Records lost" }
-                    th scope="col" class="number" { "Runs with loss, without it" }
+                    th scope="col" class="number" { "Runs with loss, without" }
                     th scope="col" class="number" { "Records lost" }
                 } }
                 tbody { @for setting in &summary.settings { (faults_row(setting)) } }
@@ -161,7 +162,7 @@ fn faults(summary: &Summary) -> Markup {
 }
 
 fn faults_row(summary: &SettingSummary) -> Markup {
-    let heads = ["Runs with loss, with that story", "Runs with loss, without it"];
+    let heads = ["Runs with loss, with that", "Runs with loss, without"];
     let cells = |(LoneSummary { runs, runs_with_loss, lost, .. }, head): (LoneSummary, &str)| {
         html! {
             td class="number" data-label=(head) {

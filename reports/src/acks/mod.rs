@@ -34,3 +34,4 @@ pub use summary::{
     FamilySummary, HazardSummary, LatencySummary, LoneSummary, REPORT_VERSION, SettingSummary,
     Summary, Worst, summarise,
 };
+pub use words::not_tested;

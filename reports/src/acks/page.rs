@@ -52,6 +52,12 @@ fn head(summary: &Summary) -> Markup {
             li { "scenario " b { (study.scenario) } }
             li { "Faultline " b { (study.faultline) } }
         }
+        @for setting in summary.not_tested() {
+            p class="tag caution" {
+                (plot::inline_mark(Shape::Triangle, true))
+                b { (setting.setting.label()) ": " } (words::not_tested(setting))
+            }
+        }
         @if let Some(CutShort { asked, why }) = study.cut_short {
             p { b { (why.name()) ": " } "seeds " (study.seeds.text()) " of " (asked.text()) "." }
         }
@@ -82,6 +88,7 @@ fn overview(summary: &Summary) -> Markup {
                     th scope="col" { "Verdict" }
                     th scope="col" class="number" { "Lost per million" }
                     th scope="col" class="number" { "Runs with loss" }
+                    th scope="col" class="number" { "Tested in" }
                     th scope="col" class="number" { "Latency, median" }
                     th scope="col" class="number" { "99 %" }
                     th scope="col" class="number" { "Time without writes" }
@@ -103,7 +110,8 @@ fn overview(summary: &Summary) -> Markup {
             @if !summary.study.not_default.is_empty() {
                 ", and " a href="#configuration" { "what is not Kafka's default" } ","
             }
-            " decides the numbers."
+            " decides the numbers. “Tested in” counts the runs that put the setting to the test: with \
+             acks 0 and 1 a leader was replaced, with acks=all the in-sync replicas shrank."
         }
     }
 }
@@ -121,6 +129,7 @@ fn overview_row(summary: &SettingSummary, study: &Header) -> Markup {
                 " (" (grouped(summary.runs_undecided)) " more undecided)"
             }
         }
+        td class="number" data-label="Tested in" { (grouped(summary.runs_tested)) }
         td class="number" data-label="Latency, median" { (latency(summary.latency.p50_us)) }
         td class="number" data-label="Latency, 99 %" { (latency(summary.latency.p99_us)) }
         td class="number" data-label="Time without writes" {
@@ -132,6 +141,7 @@ fn overview_row(summary: &SettingSummary, study: &Header) -> Markup {
 fn verdict(summary: &SettingSummary, study: &Header) -> Markup {
     let (class, shape) = match (summary.violations, summary.lost, summary.runs_undecided) {
         (1.., ..) => ("tag bad", Shape::Diamond),
+        _ if !summary.is_tested() => ("tag caution", Shape::Triangle),
         (_, 0, 0) => ("tag good", Shape::Circle),
         _ => ("tag caution", Shape::Triangle),
     };
@@ -194,8 +204,8 @@ fn details(summary: &SettingSummary, all: &Summary) -> Markup {
             } } } }
             @if summary.runs_undecided > 0 {
                 p class="small" {
-                    "In " (plural(summary.runs_undecided, "run", "runs")) " the judge could not \
-                     tell, or the faults reached nothing. They are in no number about losses."
+                    (plural(summary.runs_undecided, "run", "runs")) " did not decide, or the faults had no \
+                     effect. No number about losses includes them."
                 }
             }
         }
@@ -225,7 +235,7 @@ fn worst(summary: &Summary) -> Markup {
         @if bad().next().is_none() {
             p { "No run lost anything." }
         } @else {
-            p { "Each line makes the run again, event for event, and explains every loss." }
+            p { "Each line repeats the run, event for event, and explains every loss." }
         }
         div class="cards" {
             @for setting in bad() {

@@ -16,6 +16,9 @@ pub struct PairSummary {
     pub acks: Acks,
     /// The two values of `min.insync.replicas`.
     pub min_isr: [u16; 2],
+    /// Seeds in which the in-sync replicas shrank under one of the values. Without one the pair was
+    /// not tested.
+    pub seeds_tested: u64,
     /// Lost records per million with the second value less those with the first, with its
     /// bootstrap interval over seeds if enough of them differ. None if neither lost any.
     pub lost_per_million: Option<Rate>,
@@ -31,6 +34,8 @@ pub struct PairSummary {
 /// What can be said of a pair.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Shown {
+    /// Nothing: the in-sync replicas never shrank.
+    NotTested,
     /// No difference.
     Nothing,
     /// More seeds lose more with this value of min.insync.replicas.
@@ -42,6 +47,7 @@ impl PairSummary {
     pub(super) fn shown(&self) -> Shown {
         let [first, second] = self.min_isr;
         match self.sign_test_p {
+            None if self.seeds_tested == 0 => Shown::NotTested,
             Some(p) if p < 0.05 && self.more_with_first > self.more_with_second => {
                 Shown::WorseWith(first)
             }
@@ -71,7 +77,9 @@ fn pair(study: &Study, first: Setting, second: Setting) -> PairSummary {
         paired.iter().filter(|(a, b)| more(a.records.lost, b.records.lost)).count() as u64
     };
     let (more_with_first, more_with_second) = (count(|a, b| a > b), count(|a, b| b > a));
+    let tested = paired.iter().filter(|(a, b)| a.isr_shrunk || b.isr_shrunk);
     PairSummary {
+        seeds_tested: tested.count() as u64,
         acks: first.acks,
         min_isr: [first.min_isr, second.min_isr],
         lost_per_million: bootstrap::difference(&observations)

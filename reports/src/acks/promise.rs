@@ -74,7 +74,7 @@ pub(super) fn is_durable(setting: Setting, study: &Header) -> bool {
         && !study.unclean_leader_election
 }
 
-/// What the producer was told of the records that count, as an adjective.
+/// What the records that count are for their producer, as an adjective.
 pub(super) fn at_stake(setting: Setting) -> &'static str {
     match setting.acks {
         Acks::None => "sent",

@@ -15,7 +15,7 @@ const NUMBERS: &str = "report.json";
 const OF_PLOT: [&str; 3] = ["csv", "svg", "png"];
 
 /// By what a report on a study is known.
-pub const OWN: Own = Own { mark: NUMBERS, is_marked, has_file, told };
+pub const OWN: Own = Own { mark: NUMBERS, is_marked, has_file, in_words };
 
 fn has_file(name: &str) -> bool {
     let is_of_plot = |(stem, extension): (&str, &str)| {
@@ -30,8 +30,8 @@ fn is_marked(report: &[u8]) -> bool {
     report["study"]["kind"] == study::KIND
 }
 
-/// Such a report in words, as far as its numbers tell.
-fn told(report: &[u8]) -> String {
+/// Such a report in words, as far as its numbers say.
+fn in_words(report: &[u8]) -> String {
     let report: serde_json::Value = serde_json::from_slice(report).unwrap_or_default();
     match serde_json::from_value::<Seeds>(report["study"]["seeds"].clone()) {
         Ok(seeds) => format!("the report of seeds {}", seeds.text()),

@@ -15,7 +15,7 @@ use std::collections::BTreeMap;
 use std::io;
 
 /// The version of this format.
-pub const FORMAT: u32 = 4;
+pub const FORMAT: u32 = 5;
 
 /// The mark by which such a file is known.
 pub(super) const KIND: &str = "faultline acks study";
@@ -46,7 +46,7 @@ impl Seeds {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Why {
-    /// Somebody interrupted it.
+    /// It was interrupted.
     Interrupted,
     /// Faultline itself failed in a run of the first seed that is missing.
     Panicked,
@@ -90,7 +90,7 @@ pub struct NotDefault {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Header {
-    /// Tells such a file from all others.
+    /// The mark of such a file.
     pub kind: String,
     /// [`FORMAT`].
     pub version: u32,
@@ -151,8 +151,12 @@ pub struct Run {
     pub records: RecordCounts,
     /// Faults that took effect, by family.
     pub faults: BTreeMap<String, u64>,
-    /// Whether a leader was isolated and then lost its power, as one story of faults has it.
+    /// Whether a leader lost its power while it was alone in sync.
     pub lone_leader: bool,
+    /// Whether a leader was replaced after it had failed, had been cut off or had stopped.
+    pub leader_replaced: bool,
+    /// Whether the in-sync replicas of a partition shrank.
+    pub isr_shrunk: bool,
     /// Records that were lost, by what allowed it.
     pub losses: Vec<Loss>,
     /// How long producers waited for an answer.

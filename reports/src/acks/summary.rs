@@ -1,4 +1,4 @@
-//! From the runs of a study to the numbers that a report tells. `report.json` holds them.
+//! From the runs of a study to the numbers of a report. `report.json` holds them.
 
 use super::confirm::Setting;
 use super::pairs::{self, PairSummary};
@@ -9,9 +9,9 @@ use serde::Serialize;
 use std::collections::BTreeMap;
 
 /// The version of `report.json`.
-pub const REPORT_VERSION: u32 = 3;
+pub const REPORT_VERSION: u32 = 4;
 
-/// How many of the worst seeds are told for each setting.
+/// How many of the worst seeds are listed for each setting.
 const WORST: usize = 3;
 
 /// A comparison in numbers.
@@ -42,11 +42,15 @@ pub struct SettingSummary {
     pub setting: Setting,
     /// Runs, one for each seed.
     pub runs: u64,
-    /// Runs that decide nothing: the judge could not tell, or nothing was exercised. What is said of
+    /// Runs that decide nothing: they could not be judged, or nothing was exercised. What is said of
     /// losses is said of the others, whatever was lost here: to choose by what was lost would make
     /// the share of losses larger than it is.
     pub runs_undecided: u64,
-    /// Records that were found to be lost in those.
+    /// Of the runs that decide something, those in which what the setting is about came about
+    /// ([`Setting::subject`]). Without one the setting was not tested, and nothing lost says
+    /// nothing.
+    pub runs_tested: u64,
+    /// Records that were found to be lost in the runs that decide nothing.
     pub lost_undecided: u64,
     /// Records given to producers.
     pub sent: u64,
@@ -89,7 +93,7 @@ pub struct SettingSummary {
     pub errors_per_thousand: Option<Estimate>,
     /// Losses by their reason, the largest first.
     pub hazards: Vec<HazardSummary>,
-    /// Losses by whether a leader was isolated and then lost its power.
+    /// Losses by whether a leader lost its power while it was alone in sync.
     pub lone_leader: [LoneSummary; 2],
     /// Losses by the faults of their runs.
     pub families: Vec<FamilySummary>,
@@ -101,6 +105,19 @@ impl SettingSummary {
     /// Runs that decide something.
     pub const fn runs_decided(&self) -> u64 {
         self.runs - self.runs_undecided
+    }
+
+    /// Whether what the setting is about came about in any run that decides something, or something
+    /// was lost all the same.
+    pub const fn is_tested(&self) -> bool {
+        self.runs_tested > 0 || self.lost > 0 || self.violations > 0
+    }
+}
+
+impl Summary {
+    /// The settings of which this study says nothing.
+    pub fn not_tested(&self) -> impl Iterator<Item = &SettingSummary> {
+        self.settings.iter().filter(|setting| !setting.is_tested())
     }
 }
 
@@ -154,12 +171,11 @@ pub struct FamilySummary {
     pub lost_per_million: Option<Rate>,
 }
 
-/// Losses in runs with, or without, the story of a leader that was isolated and then lost its
-/// power.
+/// Losses in runs in which a leader lost its power while it was alone in sync, or in the others.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct LoneSummary {
-    /// Whether it was told.
-    pub told: bool,
+    /// Whether that came about.
+    pub came_about: bool,
     /// Runs.
     pub runs: u64,
     /// Of those, runs with a lost record.
@@ -215,6 +231,10 @@ fn of_setting(
     let decided: Vec<&Run> = runs.iter().copied().filter(|run| is_decided(run)).collect();
     let lost = |runs: &[&Run]| runs.iter().map(|run| run.records.lost).sum::<u64>();
     let runs_with_loss = decided.iter().filter(|run| has_loss(run)).count() as u64;
+    let tested = decided.iter().filter(|run| setting.is_tested_by(run));
+    let runs_tested = tested.count() as u64;
+    // Of runs in which nothing was put to the test an interval would be a claim.
+    let says_something = runs_tested > 0 || runs_with_loss > 0;
     SettingSummary {
         setting,
         runs: runs.len() as u64,
@@ -222,10 +242,12 @@ fn of_setting(
         sent: total(|run| run.records.sent),
         at_stake: decided.iter().map(|run| run.records.at_stake()).sum(),
         lost: lost(&decided),
+        runs_tested,
         lost_undecided: lost(runs) - lost(&decided),
-        lost_per_million: lost_per_million(decided.iter().copied()),
+        lost_per_million: lost_per_million(decided.iter().copied()).filter(|_| says_something),
         runs_with_loss,
-        share_with_loss: share::wilson(runs_with_loss, decided.len() as u64),
+        share_with_loss: share::wilson(runs_with_loss, decided.len() as u64)
+            .filter(|_| says_something),
         violations: total(|run| run.violations.len() as u64),
         runs_with_violation: number(|run| !run.violations.is_empty()),
         unconfirmed: total(|run| run.records.unconfirmed),
@@ -243,19 +265,19 @@ fn of_setting(
         retries_per_thousand: ratio(runs, |run| (run.produce.retries, run.produce.batches), 1e3),
         errors_per_thousand: ratio(runs, |run| (run.produce.errors, run.produce.batches), 1e3),
         hazards: hazards(&decided),
-        lone_leader: [true, false].map(|told| of_lone_leader(told, &decided)),
+        lone_leader: [true, false].map(|came_about| of_lone_leader(came_about, &decided)),
         families: families.iter().map(|family| of_family(family, &decided)).collect(),
         worst: worst(runs),
     }
 }
 
-fn of_lone_leader(told: bool, runs: &[&Run]) -> LoneSummary {
-    let of_story = || runs.iter().filter(|run| run.lone_leader == told);
+fn of_lone_leader(came_about: bool, runs: &[&Run]) -> LoneSummary {
+    let such = || runs.iter().filter(|run| run.lone_leader == came_about);
     LoneSummary {
-        told,
-        runs: of_story().count() as u64,
-        runs_with_loss: of_story().filter(|run| has_loss(run)).count() as u64,
-        lost: of_story().map(|run| run.records.lost).sum(),
+        came_about,
+        runs: such().count() as u64,
+        runs_with_loss: such().filter(|run| has_loss(run)).count() as u64,
+        lost: such().map(|run| run.records.lost).sum(),
     }
 }
 
@@ -352,7 +374,7 @@ fn worst(runs: &[&Run]) -> Vec<Worst> {
     let mut bad: Vec<&Run> =
         runs.iter().copied().filter(|run| has_loss(run) || !run.violations.is_empty()).collect();
     bad.sort_by_key(|run| (std::cmp::Reverse((run.violations.len(), run.records.lost)), run.seed));
-    let told = bad.into_iter().take(WORST).map(|run| Worst {
+    let listed = bad.into_iter().take(WORST).map(|run| Worst {
         seed: run.seed,
         lost: run.records.lost,
         at_stake: run.records.at_stake(),
@@ -365,5 +387,5 @@ fn worst(runs: &[&Run]) -> Vec<Worst> {
         digest: run.digest.clone(),
         reproduce: run.reproduce.clone(),
     });
-    told.collect()
+    listed.collect()
 }

@@ -49,6 +49,8 @@ fn run(setting: Setting, seed: u64, acked: u64, lost: u64, family: &str) -> Run 
         records: RecordCounts { sent: acked + 1, acked, unknown: 1, lost, ..Default::default() },
         faults: BTreeMap::from([(family.to_owned(), 2)]),
         lone_leader: family == "crash",
+        leader_replaced: true,
+        isr_shrunk: true,
         losses: (lost > 0).then(|| loss(lost)).into_iter().collect(),
         latency: Latencies::of((1..=acked).map(|i| i * 10)),
         produce: Produce { batches: 100, retries: seed, errors: 0 },
@@ -131,7 +133,7 @@ fn the_sentences_say_what_the_numbers_say() {
         "10% isolate a leader",
         "unclean leader election <b>off</b>",
         "promise kept",
-        // What is told of the worst seed can be quoted by itself.
+        // The reason of the worst seed can be quoted by itself.
         "<p class=\"small\">With acks=1 the leader confirms alone, and replica 2 lacked it.</p>",
         "by the same build, Faultline 1.2.3 (build b111d), this line gives the same runs",
         "Of runs by Faultline 1.2.3 (build b111d).",
@@ -172,7 +174,7 @@ fn what_cuts_the_numbers_short_is_told() {
     assert!(file(&files, "index.html").contains("mistake of Faultline: </b>seeds 4..6 of 4..900."));
     let numbers: serde_json::Value = serde_json::from_str(file(&files, "report.json")).unwrap();
     assert_eq!(numbers["study"]["cut_short"]["why"], "panicked");
-    // The story was told in seed 5 alone.
+    // It came about in seed 5 alone.
     let [with, without] = summary.settings[0].lone_leader;
     assert_eq!((with.runs, with.runs_with_loss, with.lost), (1, 1, 3));
     assert_eq!((without.runs, without.runs_with_loss, without.lost), (1, 0, 0));
@@ -231,28 +233,28 @@ fn what_is_said_of_a_pair_is_what_the_sign_test_shows() {
 
 #[test]
 fn what_a_setting_owes_to_the_lone_leader_stands_under_the_first_table() {
-    let sentence = |lost: &dyn Fn(u64) -> u64, told: &dyn Fn(u64) -> bool| {
+    let sentence = |lost: &dyn Fn(u64) -> u64, alone: &dyn Fn(u64) -> bool| {
         let both = |seed| {
-            let family = if told(seed) { "crash" } else { "pause" };
+            let family = if alone(seed) { "crash" } else { "pause" };
             [run(ACKS_1, seed, 100, lost(seed), family), run(ACKS_ALL, seed, 100, 0, family)]
         };
         let study = Study::new(header(Seeds { from: 0, to: 20 }), (0..20).flat_map(both).collect());
         let page = file(&files(&study).1, "index.html").to_owned();
         let (above, _) = page.split_once("id=\"settings\"").unwrap();
-        let (_, told) = above.split_once("-lone-leader\"><p>")?;
-        Some(told.split_once("</p>").unwrap().0.to_owned())
+        let (_, sentence) = above.split_once("-lone-leader\"><p>")?;
+        Some(sentence.split_once("</p>").unwrap().0.to_owned())
     };
     let in_five = |seed| seed < 5;
-    let told = sentence(
+    let owed = sentence(
         &|seed| [20, 20, 0, 20, 20, 0, 1].get(seed as usize).map_or(0, |it| *it),
         &in_five,
     );
     let words = "acks=1, min ISR 1: 80 of the 81 lost records (98.8 %) were lost in the 5 runs in \
-                 which a leader was isolated and then lost its power, a story that is told on \
-                 purpose (10% of all stories); of the 15 runs without it 1 lost any.";
-    assert_eq!(told.as_deref(), Some(words));
-    let told = sentence(&|seed| 2 * u64::from(seed < 3), &in_five).unwrap();
-    assert!(told.contains("1: all 6 lost records were") && told.ends_with("it none lost any."));
+                 which a leader lost its power while it was alone in sync, which 10% of the fault \
+                 sequences bring about on purpose; of the 15 runs without it 1 lost any.";
+    assert_eq!(owed.as_deref(), Some(words));
+    let owed = sentence(&|seed| 2 * u64::from(seed < 3), &in_five).unwrap();
+    assert!(owed.contains("1: all 6 lost records were") && owed.ends_with("it none lost any."));
     // There is nothing to say where others lose as well, where most runs have it, and of no loss.
     assert_eq!(sentence(&|seed| 2 * u64::from(seed < 6), &in_five), None);
     assert_eq!(sentence(&|seed| 2 * u64::from(seed < 3), &|seed| seed < 10), None);
@@ -308,8 +310,8 @@ fn a_report_is_known_by_its_files_and_what_is_in_them() {
         assert!(!(OWN.has_file)(other), "{other}");
     }
     assert!((OWN.is_marked)(file(&files, OWN.mark).as_bytes()));
-    assert_eq!((OWN.told)(file(&files, OWN.mark).as_bytes()), "the report of seeds 4..6");
-    assert_eq!((OWN.told)(b"{\"study\":{\"seeds\":7}}"), "the report");
+    assert_eq!((OWN.in_words)(file(&files, OWN.mark).as_bytes()), "the report of seeds 4..6");
+    assert_eq!((OWN.in_words)(b"{\"study\":{\"seeds\":7}}"), "the report");
     for other in ["", "{}", "[1]", "{\"study\":{\"kind\":\"of mice\"}}"] {
         assert!(!(OWN.is_marked)(other.as_bytes()), "{other}");
     }
@@ -331,8 +333,8 @@ fn what_is_undecided_is_neither_kept_nor_counted() {
     assert_eq!(all.share_with_loss, of_one, "only what is decided is in the denominator");
     for words in [
         "in 1 run with the same faults none of 100 acknowledged records was lost (the 95 % \
-         interval for the share of such runs that lose any reaches up to 79.3 %). 1 more run \
-         decided nothing.",
+         interval for the share of such runs that lose any reaches up to 79.3 %). It was put to \
+         the test in 1 of them. 1 more run decided nothing.",
         "kept where decided",
         "0 of 1 (1 more undecided)",
     ] {
@@ -345,7 +347,7 @@ fn what_is_undecided_is_neither_kept_nor_counted() {
     assert_eq!((all.runs_decided(), all.share_with_loss, all.lost_per_million), (0, None, None));
     assert!(page.contains("acks=all, min ISR 2: 2 runs decided nothing."));
     assert!(page.contains("undecided</span>") && !page.contains("tag good"));
-    // What was lost in one that decides nothing is told, and counted nowhere: those without a loss
+    // What was lost in one that decides nothing is named, and counted nowhere: those without a loss
     // are not counted either.
     study.runs[2].outcome = "unknown".to_owned();
     let (one, page) = of(&study, ACKS_1);
@@ -394,11 +396,11 @@ fn what_is_said_of_settings_depends_on_them() {
         default: "9000".to_owned(),
     };
     let down = of("broker.session.timeout.ms", &short);
-    let told = page(&|header| header.not_default = vec![down.clone()]);
-    assert!(told.contains("Times are scaled down") && told.contains("has been cut off."));
+    let shown = page(&|header| header.not_default = vec![down.clone()]);
+    assert!(shown.contains("Times are scaled down") && shown.contains("has been cut off."));
     for other in [of("broker.session.timeout.ms", &long), of("log.segment.bytes", &short)] {
-        let told = page(&|header| header.not_default = vec![other.clone()]);
-        assert!(!told.contains("scaled down") && told.contains("id=\"configuration\""));
+        let shown = page(&|header| header.not_default = vec![other.clone()]);
+        assert!(!shown.contains("scaled down") && shown.contains("id=\"configuration\""));
     }
     assert!(!page(&|_| ()).contains("#configuration"), "no link to nowhere");
 }
@@ -601,4 +603,26 @@ fn a_study_of_one_run_that_sent_nothing_has_a_page() {
     let (summary, files) = files(&Study::new(head, vec![empty]));
     assert_eq!(summary.settings[0].lost_per_million, None);
     assert!(file(&files, "index.html").contains("nothing sent"));
+}
+
+/// U1: acks=all of which no run saw the in-sync replicas shrink is not tested, whatever was lost.
+#[test]
+fn a_setting_that_no_run_put_to_the_test_is_not_tested() {
+    let both = |seed| {
+        let mut all = run(ACKS_ALL, seed, 100, 0, "crash");
+        all.isr_shrunk = false;
+        [run(ACKS_1, seed, 100, u64::from(seed == 3), "crash"), all]
+    };
+    let study = Study::new(header(Seeds { from: 0, to: 30 }), (0..30).flat_map(both).collect());
+    let (summary, files) = files(&study);
+    let labels: Vec<String> = summary.not_tested().map(|it| it.setting.label()).collect();
+    assert_eq!(labels, [ACKS_ALL.label()]);
+    let [tested, not] = summary.settings.as_slice() else { panic!("two settings") };
+    assert_eq!((tested.runs_tested, not.runs_tested), (30, 0));
+    assert!(tested.share_with_loss.is_some() && not.share_with_loss.is_none());
+    let page = file(&files, "index.html");
+    let sentence = "In none of 30 runs did the in-sync replicas shrink, so that nothing was lost \
+                    says nothing.";
+    assert!(page.contains(sentence), "on top and in its card");
+    assert!(page.matches("not tested").count() >= 3 && !page.contains("promise kept"));
 }

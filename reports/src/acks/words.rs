@@ -1,4 +1,4 @@
-//! A paragraph for each setting, in words that can be quoted.
+//! A paragraph for each setting, in sentences that can be quoted.
 
 use super::confirm::Acks;
 use super::hazard::because;
@@ -13,19 +13,24 @@ pub(super) fn seen(summary: &SettingSummary) -> String {
 }
 
 fn losses(summary: &SettingSummary) -> String {
-    let told = at_stake(summary.setting);
+    let kind = at_stake(summary.setting);
     let runs = plural(summary.runs_decided(), "run", "runs");
     if summary.runs_decided() == 0 {
         let runs = plural(summary.runs, "run", "runs");
         return format!("{runs} decided nothing{}.", lost_there(summary));
     }
+    if !summary.is_tested() {
+        return not_tested(summary);
+    }
     if summary.lost == 0 {
         let bound = summary.share_with_loss.map_or(1.0, |share| share.high);
         return format!(
-            "in {runs} with the same faults none of {} {told} records was lost (the 95 % \
-             interval for the share of such runs that lose any reaches up to {}).{}",
+            "in {runs} with the same faults none of {} {kind} records was lost (the 95 % \
+             interval for the share of such runs that lose any reaches up to {}). It was put to the \
+             test in {} of them.{}",
             grouped(summary.at_stake),
             percent(bound),
+            grouped(summary.runs_tested),
             undecided(summary)
         );
     }
@@ -34,13 +39,22 @@ fn losses(summary: &SettingSummary) -> String {
             || format!("from {}, too few for an interval", plural(rate.seeds, "seed", "seeds")),
             |estimate| format!("95 % interval {}", interval(estimate, rounded)),
         );
-        format!("{} per million {told} ({spread})", rounded(rate.value))
+        format!("{} per million {kind} ({spread})", rounded(rate.value))
     });
     format!(
-        "in {} of {runs} {told} records were lost, {rate}, because {}.{}",
+        "in {} of {runs} {kind} records were lost, {rate}, because {}.{}",
         grouped(summary.runs_with_loss),
         reasons(summary),
         undecided(summary)
+    )
+}
+
+/// That a setting was not tested, and what was missing.
+pub fn not_tested(summary: &SettingSummary) -> String {
+    format!(
+        "not tested. In none of {} {}, so that nothing was lost says nothing.",
+        plural(summary.runs_decided(), "run", "runs"),
+        summary.setting.subject()
     )
 }
 
@@ -82,13 +96,13 @@ fn reasons(summary: &SettingSummary) -> String {
         parts.push(format!("a promise was broken for {}", plural(broken, "record", "records")));
     }
     if parts.is_empty() {
-        return "of something that the judge did not name".to_owned();
+        return "of something that has no name here".to_owned();
     }
     parts.join("; ")
 }
 
-/// That nearly all that a setting lost, nine records of ten, it lost in the runs with the story of
-/// the lone leader, though most runs are without it. Nothing if it is not so.
+/// That nearly all that a setting lost, nine records of ten, was lost in the runs in which a leader
+/// lost its power while it was alone in sync, though most runs are without that. Nothing otherwise.
 pub(super) fn owed_to_the_lone_leader(summary: &SettingSummary, study: &Header) -> Option<String> {
     let [with, without] = summary.lone_leader;
     if summary.lost == 0 || with.lost * 10 < summary.lost * 9 || with.runs >= without.runs {
@@ -108,9 +122,9 @@ pub(super) fn owed_to_the_lone_leader(summary: &SettingSummary, study: &Header) 
         runs => grouped(runs),
     };
     Some(format!(
-        "{}: {share} were lost in the {} in which a leader was isolated and then lost its power, \
-         a story that is told on purpose ({} of all stories); of the {} without it {others} lost \
-         any.",
+        "{}: {share} were lost in the {} in which a leader lost its power while it was alone in \
+         sync, which {} of the fault sequences bring about on purpose; of the {} without it \
+         {others} lost any.",
         summary.setting.label(),
         plural(with.runs, "run", "runs"),
         study.lone_leaders,
@@ -124,8 +138,8 @@ pub(super) fn cost(summary: &SettingSummary) -> String {
     let waited = match (summary.setting.acks, latency.count) {
         (_, 0) => "No answer was waited for.".to_owned(),
         (Acks::None, _) => format!(
-            "Half of the records left the producer within {} (simulated), 99 % within {}; nobody \
-             waits for an answer.",
+            "Half of the records left the producer within {} (simulated), 99 % within {}; no \
+             answer is waited for.",
             duration_us(latency.p50_us),
             duration_us(latency.p99_us)
         ),
@@ -146,7 +160,7 @@ pub(super) fn cost(summary: &SettingSummary) -> String {
     waited + &unavailable
 }
 
-/// What lingering adds to latencies, as a sentence with a space after it; nothing if nobody lingers.
+/// What lingering adds to latencies, as a sentence with a space after it; nothing if no producer lingers.
 pub(super) fn lingering(summary: &Summary) -> String {
     let linger_us = summary.study.linger_ms * 1_000;
     if linger_us == 0 {
@@ -161,10 +175,11 @@ pub(super) fn lingering(summary: &Summary) -> String {
     format!("Up to {linger} of each (linger.ms) a producer waits for a batch to fill{most}. ")
 }
 
-/// Whether what was promised was kept, in a word or two.
+/// Whether what was promised was kept, in two or three words.
 pub(super) fn verdict(summary: &SettingSummary, study: &Header) -> &'static str {
     let lost = summary.lost + summary.lost_undecided;
     match (summary.violations, lost, is_durable(summary.setting, study)) {
+        _ if !summary.is_tested() && summary.runs_decided() > 0 => "not tested",
         (1.., _, _) => "promise broken",
         (0, 1.., _) => "lost, not promised",
         (0, 0, _) if summary.runs_decided() == 0 => "undecided",

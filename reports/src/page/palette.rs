@@ -59,7 +59,7 @@ const fn split(rgb: u32) -> [u8; 3] {
     [(rgb >> 16) as u8, (rgb >> 8) as u8, rgb as u8]
 }
 
-/// All colours. Within a theme no two are the same, so that a style sheet can tell them apart in
+/// All colours. Within a theme no two are the same, so that a style sheet can distinguish them in
 /// the SVG of a chart.
 pub const PALETTE: &[Colour] = &[
     colour(Ink::Paper, "paper", 0xffffff, 0x161b22),

@@ -66,7 +66,7 @@ pub(super) fn end(mut scene: Scene, y: i32, caption: &Caption, of_time: bool) ->
     scene
 }
 
-/// The sign of a setting: its ink and shape tell acks, and it is filled from min ISR 2 on.
+/// The sign of a setting: its ink and shape stand for acks, and it is filled from min ISR 2 on.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Sign {
     pub(super) ink: Ink,

@@ -12,7 +12,7 @@ use crate::page::text::{duration_us, short};
 pub(super) const PLOT: Plot = Plot {
     id: "produce-latency",
     title: "Simulated latency of a write",
-    reading: "From handing a record to the producer until it was told the outcome, over all \
+    reading: "From handing a record to the producer until its outcome was known, over all \
               records that were confirmed; with acks=0 until it left the producer. What a producer \
               waits for a batch to fill (linger.ms) is part of it. Simulated \
               network and disks: compare the rows, do not expect these times of your hardware.",

@@ -11,7 +11,7 @@ use plotters::style::{FontDesc, FontFamily, FontStyle, register_font};
 use std::fmt::Write;
 use std::sync::Once;
 
-/// Whoever looks at an SVG sees it in the first of these that they have; in a PNG it is Inter.
+/// An SVG is shown in the first of these fonts that the reader has; a PNG in Inter.
 const FAMILY: &str = "Inter, system-ui, -apple-system, 'Segoe UI', Roboto, Arial, sans-serif";
 
 /// Pixels of a PNG per unit of the scene: sharp on screens of double density.

@@ -46,7 +46,7 @@ pub(super) struct Chart<'a> {
     pub(super) legend: &'a [(Shape, &'a str)],
 }
 
-/// The columns that tell a setting, for the front of a table.
+/// The columns that name a setting, for the front of a table.
 pub(super) fn setting_cells(summary: &SettingSummary) -> Vec<Cell> {
     let setting = summary.setting;
     vec![

@@ -152,7 +152,7 @@ impl Table {
         csv
     }
 
-    /// As HTML, without the columns that tell a machine what `setting` tells people.
+    /// As HTML, without the columns that hold for machines what `setting` says to people.
     pub fn html(&self, caption: &str) -> Markup {
         let class = |kind: Kind| if kind == Kind::Text { "name" } else { "number" };
         let is_told = |key: &str| self.columns.iter().any(|column| column.key == key);

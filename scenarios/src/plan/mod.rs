@@ -17,7 +17,6 @@ mod trouble;
 
 pub use frozen::{frozen, to_toml};
 pub use record::{Fate, PlannedFault};
-pub(crate) use story::LONE_LEADER;
 pub use strike::Election;
 pub use swarm::swarm_faults;
 

@@ -48,7 +48,7 @@ const MORE_STORIES: &[(u32, usize, Story)] =
     &[(5, 2, stop_cut_short), (3, 2, controllers_without_power), (5, 3, controllers_in_trouble)];
 
 /// The name of the faults of [`lone_leader`].
-pub(crate) const LONE_LEADER: &str = "lone-leader";
+const LONE_LEADER: &str = "lone-leader";
 
 /// Builds one story of at most about `wanted` faults.
 pub(super) fn any(story: &mut Builder<'_>, wanted: usize) {

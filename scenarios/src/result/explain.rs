@@ -1,10 +1,12 @@
 //! `explain.md`: a run in words, at the length that it needs.
 
+use super::clients::Errors;
 use super::panic::Panic;
 use super::record::RunRecord;
 use super::verdict::{Outcome, Verdict};
 use crate::plan::{Fate, PlannedFault};
 use spec::Fault;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write;
 
 /// The run in words, as Markdown.
@@ -25,13 +27,23 @@ fn write_all(out: &mut String, verdict: &Verdict, record: &RunRecord) -> std::fm
     if let Some(it) = &verdict.panic {
         panic(out, it)?;
     }
+    if let Some(cause) = verdict.cause() {
+        writeln!(
+            out,
+            "First noticed by `{}` at {}. `fuzz` counts the run under the signature `{}`.\n",
+            cause.check,
+            moment(cause.at_ns),
+            cause.signature
+        )?;
+    }
+    clients(out, verdict)?;
     violations(out, verdict)?;
     permitted(out, verdict)?;
     // The first is the panic itself.
-    let told = usize::from(verdict.panic.is_some());
-    if verdict.unknown.len() > told {
-        writeln!(out, "## What cannot be told\n")?;
-        for line in &verdict.unknown[told..] {
+    let shown = usize::from(verdict.panic.is_some());
+    if verdict.unknown.len() > shown {
+        writeln!(out, "## What the run does not decide\n")?;
+        for line in &verdict.unknown[shown..] {
             writeln!(out, "- {line}")?;
         }
         writeln!(out)?;
@@ -43,6 +55,21 @@ fn write_all(out: &mut String, verdict: &Verdict, record: &RunRecord) -> std::fm
     exercised(out, verdict)?;
     configuration(out, record)?;
     reproduction(out, verdict, record)
+}
+
+/// What clients waited for, and those that ended as Kafka's would.
+fn clients(out: &mut String, verdict: &Verdict) -> std::fmt::Result {
+    if let Some(writes) = &verdict.writes {
+        writeln!(out, "Writes: {}.\n", writes.in_words())?;
+    }
+    if verdict.notices.is_empty() {
+        return Ok(());
+    }
+    writeln!(out, "## Clients that went no further\n")?;
+    for notice in &verdict.notices {
+        writeln!(out, "- {}: {}", notice.node, notice.what)?;
+    }
+    writeln!(out)
 }
 
 fn panic(out: &mut String, panic: &Panic) -> std::fmt::Result {
@@ -73,7 +100,7 @@ fn panic(out: &mut String, panic: &Panic) -> std::fmt::Result {
 
 /// When a panic happened, at which node, and in handling what, in one line.
 pub fn where_in_run(panic: &Panic) -> String {
-    let mut line = format!("at {} of simulated time, in {}", moment(panic.at_ns), panic.during);
+    let mut line = format!("at {}, in {}", moment(panic.at_ns), panic.during);
     if !panic.node.is_empty() {
         line.push_str(&format!(", at node {}", panic.node));
     }
@@ -90,6 +117,7 @@ fn violations(out: &mut String, verdict: &Verdict) -> std::fmt::Result {
         return Ok(());
     }
     writeln!(out, "## Promises that were broken\n")?;
+    writeln!(out, "Times count from the start of the load.\n")?;
     for violation in &verdict.violations {
         writeln!(out, "### {}\n", violation.summary)?;
         let at = moment(violation.at_ns);
@@ -117,6 +145,7 @@ fn permitted(out: &mut String, verdict: &Verdict) -> std::fmt::Result {
         return Ok(());
     }
     writeln!(out, "## Anomalies that the configuration permits\n")?;
+    writeln!(out, "Times count from the start of the load.\n")?;
     for permitted in &verdict.permitted {
         let plural = if permitted.count == 1 { "" } else { "s" };
         writeln!(
@@ -128,6 +157,9 @@ fn permitted(out: &mut String, verdict: &Verdict) -> std::fmt::Result {
             permitted.summary.trim_end_matches('.'),
             permitted.because.trim_end_matches('.')
         )?;
+        for (place, line) in permitted.explanation.iter().enumerate() {
+            writeln!(out, "  {}. {line}", place + 1)?;
+        }
     }
     writeln!(out)
 }
@@ -147,22 +179,41 @@ fn records(out: &mut String, verdict: &Verdict) -> std::fmt::Result {
     for (name, count) in counts.rows() {
         writeln!(out, "| {name} | {count} |")?;
     }
+    writeln!(out)?;
+    let errors = &verdict.errors;
+    if *errors == Errors::default() {
+        return Ok(());
+    }
+    writeln!(out, "Errors, by Kafka's names:\n")?;
+    writeln!(out, "| error | records failed | records unknown | batches sent again |")?;
+    writeln!(out, "|---|---:|---:|---:|")?;
+    let names = errors.failed.keys().chain(errors.unknown.keys()).chain(errors.retried.keys());
+    for name in names.collect::<BTreeSet<_>>() {
+        let of = |counts: &BTreeMap<String, u64>| counts.get(name).copied().unwrap_or(0);
+        let (failed, unknown) = (of(&errors.failed), of(&errors.unknown));
+        writeln!(out, "| {name} | {failed} | {unknown} | {} |", of(&errors.retried))?;
+    }
     writeln!(out)
 }
 
 fn faults(out: &mut String, faults: &[PlannedFault]) -> std::fmt::Result {
     writeln!(out, "## Faults\n")?;
     if faults.is_empty() {
-        return writeln!(out, "None was planned.\n");
+        return writeln!(out, "None.\n");
     }
     for planned in faults {
-        let generated = if planned.generated { " (chosen by the seed)" } else { "" };
-        writeln!(out, "- {}{generated}: {}", describe(&planned.fault), fate(&planned.fate))?;
+        let origin = match (&planned.fault.name, planned.generated) {
+            (Some(name), true) => format!(" (chosen by the seed, of `{name}`)"),
+            (None, true) => " (chosen by the seed)".to_owned(),
+            (Some(name), false) => format!(" (`{name}`)"),
+            (None, false) => String::new(),
+        };
+        writeln!(out, "- {}{origin}: {}", describe(&planned.fault), fate(&planned.fate))?;
     }
     writeln!(out)
 }
 
-/// What a fault does and to targets: `crash leader(orders-0)`.
+/// What a fault does and to which nodes: `crash leader(orders-0)`.
 pub fn what(fault: &Fault) -> String {
     fault.kind.in_words(&|target| target.to_string())
 }
@@ -210,9 +261,12 @@ pub fn fate(fate: &Fate) -> String {
     }
 }
 
-/// A moment or a length of simulated time, to the millisecond: `17.312 s`.
-pub fn moment(nanos: u64) -> String {
-    format!("{}.{:03} s", nanos / 1_000_000_000, nanos / 1_000_000 % 1_000)
+/// A moment since the start of the load, or a length of simulated time, to the millisecond:
+/// `17.312 s`; negative before the load.
+pub fn moment(nanos: impl Into<i128>) -> String {
+    let nanos: i128 = nanos.into();
+    let (sign, nanos) = (if nanos < 0 { "-" } else { "" }, nanos.unsigned_abs());
+    format!("{sign}{}.{:03} s", nanos / 1_000_000_000, nanos / 1_000_000 % 1_000)
 }
 
 fn exercised(out: &mut String, verdict: &Verdict) -> std::fmt::Result {
@@ -257,7 +311,7 @@ fn reproduction(out: &mut String, verdict: &Verdict, record: &RunRecord) -> std:
         moment(verdict.simulated_ns)
     )?;
     if verdict.outcome == Outcome::Panic {
-        writeln!(out, "\nA panic is a mistake of this program, not of the cluster.")?;
+        writeln!(out, "\nA panic is a defect of Faultline, not of the cluster.")?;
     }
     Ok(())
 }

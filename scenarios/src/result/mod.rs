@@ -1,5 +1,6 @@
 //! What a run leaves behind: its verdict and its record, as values and as files.
 
+mod clients;
 mod explain;
 pub mod files;
 mod panic;
@@ -7,6 +8,7 @@ mod record;
 mod series;
 mod verdict;
 
+pub use clients::{Errors, Notice, Silence, Writes};
 pub use explain::{describe, explain, fate, moment, what, where_in_run};
 pub use panic::Panic;
 pub use record::{RunRecord, command};

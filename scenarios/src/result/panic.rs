@@ -13,8 +13,8 @@ pub struct Panic {
     pub message: String,
     /// Where in the source it began, as `file:line:column`; empty if that is not known.
     pub place: String,
-    /// When, in nanoseconds of simulated time.
-    pub at_ns: u64,
+    /// When, in nanoseconds since the start of the load; negative before it.
+    pub at_ns: i64,
     /// What the run was at, such as `the load`.
     pub during: String,
     /// The node in whose process it happened; empty if it happened elsewhere.
@@ -22,7 +22,7 @@ pub struct Panic {
     /// The last event of the trace: the beginning of what was being handled, if a process was
     /// handling something.
     pub event: u64,
-    /// What was being handled: the message or timer, from targets, on which connection, and which
+    /// What was being handled: the message or timer, from which node, on which connection, and which
     /// event caused it. Like all that follows known only of a run with its trace.
     pub handling: String,
     /// All of that message or timer, where it is certain which it was.

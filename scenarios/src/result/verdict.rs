@@ -1,8 +1,10 @@
 //! The verdict on one run. The field names and their meaning are a published format: `--json`
 //! prints it and `verdict.json` holds it.
 
+use super::clients::{Errors, Notice, Writes};
 use super::panic::Panic;
 use judge::outcome::{Counts, Permitted, Violation};
+use judge::verdict::stopped::HAZARDS;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -10,7 +12,7 @@ use std::collections::BTreeMap;
 /// The version of the formats of verdicts, records and errors.
 pub const VERSION: u32 = 1;
 
-/// The rows of the permission table that are about records that are gone.
+/// The rows of the permission table that are about acknowledged records that are gone.
 const LOSSES: [&str; 8] = [
     "acks1-unreplicated",
     "unclean-election",
@@ -37,7 +39,7 @@ pub struct Verdict {
     pub scenario: String,
     /// The seed.
     pub seed: u64,
-    /// What it comes to.
+    /// The outcome.
     pub outcome: Outcome,
     /// The digest of the whole trace, in hexadecimal.
     pub digest: String,
@@ -47,6 +49,15 @@ pub struct Verdict {
     pub events: u64,
     /// What became of the records, by their identity.
     pub counts: Counts,
+    /// Why records were not confirmed.
+    #[serde(default)]
+    pub errors: Errors,
+    /// How long writes took; none was confirmed without it.
+    #[serde(default)]
+    pub writes: Option<Writes>,
+    /// Processes that ended, or went no further, as Kafka's would.
+    #[serde(default)]
+    pub notices: Vec<Notice>,
     /// Consumer groups by name.
     pub groups: BTreeMap<String, GroupCounts>,
     /// Promises that were broken.
@@ -59,7 +70,7 @@ pub struct Verdict {
     pub not_exercised: Vec<String>,
     /// The museum bugs that were put in.
     pub bugs: Vec<BugReached>,
-    /// Why the judge cannot tell, or the message of a panic; empty otherwise.
+    /// Why the run does not decide, or the message of a panic; empty otherwise.
     pub unknown: Vec<String>,
     /// The panic that ended the run, if one did.
     #[serde(default)]
@@ -74,22 +85,27 @@ pub struct Verdict {
 }
 
 impl Verdict {
-    /// What it comes to, in one line.
+    /// The outcome in one line.
     pub fn headline(&self) -> String {
         match self.outcome {
             Outcome::Pass => self.passed(),
             Outcome::Violation => match self.violations.as_slice() {
                 [] => "a promise was broken".to_owned(),
                 [only] => only.summary.clone(),
-                [first, rest @ ..] => format!("{} (and {} more)", first.summary, rest.len()),
+                [first, _] => format!("{}; and 1 more violation", first.summary),
+                [first, rest @ ..] => {
+                    format!("{}; and {} more violations", first.summary, rest.len())
+                }
             },
             Outcome::Unknown => match self.unknown.first() {
-                Some(why) => format!("it cannot be told: {why}"),
-                None => "it cannot be told".to_owned(),
+                Some(why) => format!("the run does not decide: {why}"),
+                None => "the run does not decide".to_owned(),
             },
             Outcome::Vacuous => match self.not_exercised.as_slice() {
                 [] => "nothing was exercised".to_owned(),
-                missing => format!("it shows nothing: not reached: {}", missing.join(", ")),
+                missing => {
+                    format!("the run shows nothing: it did not reach {}", missing.join(", "))
+                }
             },
             Outcome::Panic => match self.unknown.first() {
                 Some(message) => format!("the program failed: {message}"),
@@ -106,6 +122,19 @@ impl Verdict {
     }
 
     fn passed(&self) -> String {
+        match self.stop() {
+            Some(stop) => format!("{}; {stop}", self.kept()),
+            None => self.kept(),
+        }
+    }
+
+    /// Why a node stopped as Kafka's would, if one did.
+    fn stop(&self) -> Option<&str> {
+        let stops = |it: &&Permitted| HAZARDS.iter().any(|(hazard, _)| *hazard == it.hazard);
+        self.permitted.iter().find(stops).map(|it| it.because.as_str())
+    }
+
+    fn kept(&self) -> String {
         let counts = &self.counts;
         let records = |count: u64| if count == 1 { "record" } else { "records" };
         let mut lost = Vec::new();
@@ -128,6 +157,11 @@ impl Verdict {
             (acked, sent) => format!("{acked} records acknowledged and {sent} sent with acks=0"),
         };
         format!("every promise held: {taken}, {} read back, none lost", counts.read)
+    }
+
+    /// Whether records are gone that an application took for written, permitted or not.
+    pub fn has_losses(&self) -> bool {
+        self.counts.lost > 0 || self.unconfirmed_lost() > 0
     }
 
     /// How many records that were sent with acks=0 are gone. [`Counts::lost`] counts only what was
@@ -153,7 +187,7 @@ impl Verdict {
         settings.into_iter().map(|(setting, _)| setting.to_owned()).collect()
     }
 
-    /// The verdict on a run that this program failed in, before its first event.
+    /// The verdict on a run in which this program failed before its first event.
     pub fn of_panic(scenario: &str, seed: u64, bugs: &[String], panic: Panic) -> Self {
         Self {
             version: VERSION,
@@ -164,6 +198,9 @@ impl Verdict {
             simulated_ns: 0,
             events: 0,
             counts: Counts::default(),
+            errors: Errors::default(),
+            writes: None,
+            notices: Vec::new(),
             groups: BTreeMap::new(),
             violations: Vec::new(),
             permitted: Vec::new(),
@@ -179,7 +216,7 @@ impl Verdict {
     }
 }
 
-/// What a run comes to.
+/// The outcome of a run.
 #[derive(
     Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema,
 )]
@@ -189,11 +226,11 @@ pub enum Outcome {
     Pass,
     /// A promise was broken.
     Violation,
-    /// The judge cannot tell.
+    /// The run does not decide.
     Unknown,
-    /// Nothing was exercised that would have shown anything.
+    /// What the run is about was not exercised.
     Vacuous,
-    /// The program failed. Our own mistake.
+    /// The program failed, which is a defect of Faultline.
     Panic,
     /// The same run went differently.
     Nondeterministic,
@@ -224,7 +261,7 @@ impl Outcome {
         }
     }
 
-    /// What several outcomes come to: the first of panic, nondeterministic, violation, unknown
+    /// The outcome of several runs: the first of panic, nondeterministic, violation, unknown
     /// and vacuous that is among them, else pass.
     pub fn worst(outcomes: impl IntoIterator<Item = Self>) -> Self {
         outcomes.into_iter().max_by_key(|outcome| outcome.weight()).unwrap_or(Self::Pass)
@@ -284,14 +321,14 @@ mod tests {
             let (hazard, because) = (hazard.to_owned(), because.to_owned());
             verdict.permitted.push(Permitted { hazard, count, because, ..Permitted::default() });
         }
-        let told = "every promise held; 3 acknowledged records lost, permitted: with acks=1 the \
+        let expected = "every promise held; 3 acknowledged records lost, permitted: with acks=1 the \
                     leader confirms alone; and with unclean.leader.election.enable=true a replica \
                     out of sync may lead";
-        assert_eq!(verdict.headline(), told);
+        assert_eq!(verdict.headline(), expected);
     }
 
     #[test]
-    fn what_was_sent_with_acks_0_and_is_gone_is_told_too() {
+    fn the_headline_names_lost_records_that_were_sent_with_acks_0() {
         let mut verdict = Verdict::of_panic("a", 1, &[], Panic::default());
         verdict.outcome = Outcome::Pass;
         verdict.counts = Counts { unconfirmed: 9, read: 9, ..Counts::default() };
@@ -303,9 +340,23 @@ mod tests {
             verdict.permitted.push(Permitted { hazard, count, because, ..Permitted::default() });
         }
         assert_eq!(verdict.unconfirmed_lost(), 10);
-        let told = "every promise held; 10 records sent with acks=0 lost, permitted: with acks=0 \
+        let expected = "every promise held; 10 records sent with acks=0 lost, permitted: with acks=0 \
                     no answer is waited for";
-        assert_eq!(verdict.headline(), told);
+        assert_eq!(verdict.headline(), expected);
+    }
+
+    /// A10: a pass in which a broker stopped says which and why.
+    #[test]
+    fn the_headline_names_a_node_that_stopped() {
+        let mut verdict = Verdict::of_panic("a", 1, &[], Panic::default());
+        verdict.outcome = Outcome::Pass;
+        let because = "a full log directory stops a broker, and broker 1 stopped at 3.2 s: full";
+        let (hazard, because) = (HAZARDS[0].0.to_owned(), because.to_owned());
+        verdict.permitted.push(Permitted { hazard, count: 1, because, ..Permitted::default() });
+        assert!(verdict.headline().ends_with(
+            "; a full log directory stops a broker, and broker 1 \
+                                              stopped at 3.2 s: full"
+        ));
     }
 
     #[test]

@@ -1,5 +1,6 @@
 //! From a scenario to a world of nodes that are still off.
 
+use super::deadline::largest_fetch;
 use crate::condition::{ClusterNames, Roster};
 use crate::museum;
 use crate::node::{Node, NodeConfig};
@@ -154,6 +155,7 @@ impl Builder<'_> {
     fn add_reader(&mut self, cluster: usize) -> NodeId {
         let config = ReaderAppConfig {
             topics: self.topics_or_all(&[], cluster),
+            request_timeout: request_timeout(self.scenario),
             bootstrap: brokers(&self.scenario.clusters[cluster]).collect(),
         };
         let node = NodeId::new(cluster as u8, READER);
@@ -246,6 +248,13 @@ impl Builder<'_> {
     }
 }
 
+/// The time-out of the reader that reads everything back: nothing fails any more by then, but the
+/// largest response has to cross the link in that time.
+fn request_timeout(scenario: &Scenario) -> Span {
+    let most = engine::config::ConsumerConfig::default().fetch_max_bytes;
+    Span::secs(10).saturating_add(largest_fetch(scenario, most.into()))
+}
+
 fn client(config: ApplicationConfig, rules: Rulebook) -> NodeConfig {
     NodeConfig::Client(Box::new(config), Box::new(rules))
 }
@@ -276,12 +285,13 @@ fn schedule(
     let (count, records) = (u64::from(producers.count), producers.records);
     let burst = producers.burst.max(1);
     let nanos = 1_000_000_000u128 * u128::from(count) * u128::from(burst);
+    let interval = nanos / u128::from(producers.rate.max(1));
     Schedule {
         seed,
         producer: number,
         records: records / count + u64::from(u64::from(index) < records % count),
         burst,
-        interval: Span((nanos / u128::from(producers.rate.max(1))) as u64),
+        interval: Span(u64::try_from(interval).unwrap_or(u64::MAX)),
         start: producers.start.0,
         stop: producers.stop.map(|stop| stop.0),
         keys: producers.keys,

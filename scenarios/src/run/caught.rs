@@ -9,7 +9,7 @@ use std::panic::{AssertUnwindSafe, PanicHookInfo, catch_unwind};
 pub struct Caught {
     /// Its message.
     pub message: String,
-    /// Where in the source it began, as `file:line:column`; empty unless [`note_place`] was told.
+    /// Where in the source it began, as `file:line:column`; empty without [`note_place`].
     pub place: String,
 }
 
@@ -23,7 +23,7 @@ pub fn note_place(panic: &PanicHookInfo<'_>) {
     PLACE.set(panic.location().map(ToString::to_string).unwrap_or_default());
 }
 
-/// What `work` answers, or the panic that ended it. What `work` has borrowed may be in any state
+/// What `work` returns, or the panic that ended it. What `work` has borrowed may be in any state
 /// after that.
 ///
 /// # Errors

@@ -1,14 +1,19 @@
 //! Whether a cluster is whole, and what is missing if not: by name, never just "stuck".
+//!
+//! A cluster owes its brokers, partitions and replicas by a deadline that its configuration gives.
+//! What a load or a slow link leaves undone by then is no promise: the run does not decide.
 
+use super::notices;
 use super::simulation::Simulation;
 use crate::condition::Roster;
 use crate::node::Node;
 use crate::roles::{is_broker, is_controller};
-use crate::view::PartitionView;
-use crate::workload::Application;
+use crate::view::{PartitionRow, PartitionView};
+use crate::workload::{Application, ConsumerApp, Owed};
+use engine::config::ConsumerConfig;
 use engine::ids::{BrokerId, Offset, TopicPartition};
 use engine::metadata::MetadataImage;
-use machine::{ClusterId, NodeId};
+use machine::{ClusterId, NodeId, Span};
 use sim::{Status, World};
 
 /// The active controller of a cluster, if one runs, and what it knows to be committed. Of
@@ -52,22 +57,36 @@ pub(super) fn partitions(
     Some(views)
 }
 
+/// Something that the run still lacks.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Lack {
+    /// What, by name.
+    pub(super) what: String,
+    /// Whether the cluster owes it by its deadline. If not, the load or a slow link does, and the
+    /// run does not decide.
+    pub(super) is_owed: bool,
+}
+
+fn owed(what: String) -> Lack {
+    Lack { what, is_owed: true }
+}
+
 /// What the world still lacks to be whole, at most so many things; empty if nothing.
-pub(super) fn missing(run: &Simulation, most: usize) -> Vec<String> {
-    let mut missing: Vec<String> = not_running(run).take(most).collect();
+pub(super) fn missing(run: &Simulation, most: usize) -> Vec<Lack> {
+    let mut missing: Vec<Lack> = not_running(run).take(most).map(owed).collect();
     for index in 0..run.resolved.scenario.clusters.len() {
         let cluster = ClusterId(index as u8);
         match active_controller(&run.world, &run.roster, cluster) {
-            None => missing.push("no controller is active".to_owned()),
+            None => missing.push(owed("no controller is active".to_owned())),
             Some((active, image)) => {
-                let nodes = nodes_behind(run, cluster, active, image);
+                let nodes = nodes_behind(run, cluster, active, image).map(owed);
                 let behind = nodes.chain(partitions_behind(run, cluster, image));
                 missing.extend(behind.take(most.saturating_sub(missing.len())));
             }
         }
     }
     if missing.is_empty() {
-        missing.extend(clients(run));
+        missing.extend(producers_behind(run).chain(consumers_behind(run)).take(most));
     }
     missing
 }
@@ -112,12 +131,16 @@ fn partitions_behind(
     run: &Simulation,
     cluster: ClusterId,
     image: &MetadataImage,
-) -> impl Iterator<Item = String> {
+) -> impl Iterator<Item = Lack> {
+    // While producers go on, replicas are always a little behind.
+    let sends = |(_, owes)| matches!(owes, Some(Owed::Records(_)));
+    let is_still_written = unfinished_producers(run).any(sends);
     let topics = image.topics();
     let partitions = topics.flat_map(|topic| (0..).zip(&topic.partitions).map(move |p| (topic, p)));
     partitions.filter_map(move |(topic, (index, state))| {
         let out: Vec<BrokerId> =
             state.replicas.iter().copied().filter(|id| !state.isr.contains(id)).collect();
+        let mut is_owed = true;
         let what = if state.leader.is_none() {
             format!("no leader, ISR {:?}, ELR {:?}", state.isr, state.elr)
         } else if !out.is_empty() {
@@ -126,15 +149,18 @@ fn partitions_behind(
             let why: Vec<String> = out.iter().map(why).collect();
             format!("ISR {:?}, {}", state.isr, why.join(", "))
         } else {
+            is_owed = !is_still_written;
             ends(run, cluster, TopicPartition::new(topic.id, index))?
         };
-        Some(format!("{}-{index}: {what}", topic.name))
+        Some(Lack { what: format!("{}-{index}: {what}", topic.name), is_owed })
     })
 }
 
 fn fenced(run: &Simulation, broker: NodeId) -> String {
     match run.fenced_since(broker) {
-        Some(since) => format!("is fenced since {since}"),
+        Some(since) => {
+            format!("is fenced since {}", crate::result::moment(run.since_load(since)))
+        }
         None => "is not in sync".to_owned(),
     }
 }
@@ -156,60 +182,110 @@ fn ends(run: &Simulation, cluster: ClusterId, partition: TopicPartition) -> Opti
     (!behind.is_empty()).then(|| format!("the log ends at {longest}, {}", behind.join(", ")))
 }
 
-/// The producers that still have something to do, with what.
+/// The producers that still have something to do, with what; `None`: one does not run.
 pub(super) fn unfinished_producers(
     run: &Simulation,
-) -> impl Iterator<Item = (NodeId, String)> + '_ {
+) -> impl Iterator<Item = (NodeId, Option<Owed>)> + '_ {
     run.roster.producers.iter().filter_map(|node| {
         match run.world.process(*node).and_then(Node::client) {
-            Some(Application::Producer(app)) => app.missing().map(|missing| (*node, missing)),
+            Some(Application::Producer(app)) => app.owes().map(|owed| (*node, Some(owed))),
             // It has not been started, or it is down.
             _ if run.world.status(*node) == Status::Off => None,
-            _ => Some((*node, "it does not run".to_owned())),
+            _ => Some((*node, None)),
         }
     })
 }
 
-/// What clients still have to do.
-fn clients(run: &Simulation) -> Vec<String> {
-    let producers =
-        unfinished_producers(run).map(|(node, missing)| format!("producer {node}: {missing}"));
-    let mut missing: Vec<String> = producers.collect();
-    for node in &run.roster.consumers {
-        let Some(Application::Consumer(app)) = run.world.process(*node).and_then(Node::client)
-        else {
-            continue;
-        };
-        for row in run.board().rows().filter(|row| row.cluster == node.cluster && app.is_reading())
-        {
-            let position: Option<Offset> = app.position(row.partition);
-            if app.reads(row.partition) && position.is_none_or(|at| at < row.high_watermark) {
-                let at = position.map_or("no position".to_owned(), |at| format!("position {at}"));
-                missing.push(format!(
-                    "consumer {node} has {at} in {}, which ends at {}",
-                    row.partition, row.high_watermark
-                ));
-            }
+fn producers_behind(run: &Simulation) -> impl Iterator<Item = Lack> + '_ {
+    unfinished_producers(run).map(|(node, owes)| match owes {
+        None => owed(format!("producer {node} does not run")),
+        Some(Owed::Outcomes) => owed(format!("producer {node} has records without an outcome")),
+        // How many it sends and how fast is the scenario's doing.
+        Some(Owed::Records(1)) => {
+            Lack { what: format!("producer {node} has 1 record left to send"), is_owed: false }
         }
-    }
-    missing
+        Some(Owed::Records(n)) => {
+            Lack { what: format!("producer {node} has {n} records left to send"), is_owed: false }
+        }
+    })
+}
+
+/// The consumers that have not come to the ends of their partitions, although their own properties
+/// let them and they did not stop by themselves.
+fn consumers_behind(run: &Simulation) -> impl Iterator<Item = Lack> + '_ {
+    consumers(run).filter(|(_, app)| notices::cannot_read(app.properties()).is_none()).flat_map(
+        move |(node, app)| {
+            behind(run, node, app).map(move |(row, position)| {
+                let at = position.map_or("no position".to_owned(), |at| format!("position {at}"));
+                let name = run.board().name(row.cluster, row.partition);
+                let end = row.high_watermark;
+                let still = run.progress.still_for(run.world.now(), node, row.partition);
+                let what = format!("consumer {node} has {at} in {name}, which ends at {end}");
+                Lack { what, is_owed: still >= stuck_after(app.properties()) }
+            })
+        },
+    )
+}
+
+/// A reader that has stood still for so long is stuck, not slow: every request that it had sent has
+/// been answered or timed out, and was repeated.
+fn stuck_after(config: &ConsumerConfig) -> Span {
+    let request = config.request_timeout.saturating_add(config.retry_backoff_max);
+    request.saturating_add(request)
+}
+
+/// The consumers that run.
+pub(super) fn consumers(run: &Simulation) -> impl Iterator<Item = (NodeId, &ConsumerApp)> {
+    run.roster.consumers.iter().filter_map(|node| {
+        match run.world.process(*node).and_then(Node::client) {
+            Some(Application::Consumer(app)) => Some((*node, app)),
+            _ => None,
+        }
+    })
+}
+
+/// The partitions that a consumer reads and has not read to their end, each with its position.
+pub(super) fn behind<'r>(
+    run: &'r Simulation,
+    node: NodeId,
+    app: &'r ConsumerApp,
+) -> impl Iterator<Item = (&'r PartitionRow, Option<Offset>)> {
+    let rows = run.board().rows().filter(move |row| row.cluster == node.cluster);
+    let read = rows.filter(|row| {
+        app.is_reading() && app.reads(row.partition) && !app.thrown().contains_key(&row.partition)
+    });
+    let with_position = read.map(|row| (row, app.position(row.partition)));
+    with_position.filter(|(row, position)| position.is_none_or(|at| at < row.high_watermark))
 }
 
 /// What has not been read back.
-pub(super) fn not_read_back(run: &Simulation) -> Vec<String> {
-    let unread =
-        |node: &NodeId, view: &PartitionView| match run.world.process(*node).and_then(Node::client)
-        {
-            Some(Application::Reader(app)) => !app.has_read(view.partition),
-            _ => true,
-        };
-    let Some(views) = run.partitions() else { return vec!["no controller is active".to_owned()] };
-    let readers = run.readers();
-    views
-        .iter()
-        .filter_map(|view| {
-            let reader = readers.iter().find(|node| node.cluster == view.cluster)?;
-            unread(reader, view).then(|| format!("{} could not be read back", view.partition))
-        })
-        .collect()
+pub(super) fn not_read_back(run: &Simulation) -> Vec<Lack> {
+    let Some(views) = run.partitions() else {
+        return vec![owed("no controller is active".to_owned())];
+    };
+    views.iter().filter_map(|view| unread(run, view)).collect()
+}
+
+fn unread(run: &Simulation, view: &PartitionView) -> Option<Lack> {
+    let reader = *run.readers().iter().find(|node| node.cluster == view.cluster)?;
+    let name = run.board().name(view.cluster, view.partition);
+    let Some(Application::Reader(app)) = run.world.process(reader).and_then(Node::client) else {
+        return Some(owed(format!("{name} could not be read back: its reader does not run")));
+    };
+    if app.has_read(view.partition) {
+        return None;
+    }
+    let still = run.progress.still_for(run.world.now(), reader, view.partition);
+    let is_owed = still >= stuck_after(app.properties());
+    let far = match (app.position(view.partition), app.end(view.partition)) {
+        (Some(at), Some(end)) => format!("up to offset {at} of {end}"),
+        (Some(at), None) => format!("up to offset {at}"),
+        (None, _) => "at all".to_owned(),
+    };
+    let what = if is_owed {
+        format!("{name} could not be read back; its reader came {far}, and no further for {still}")
+    } else {
+        format!("{name} was read back {far} before the deadline")
+    };
+    Some(Lack { what, is_owed })
 }

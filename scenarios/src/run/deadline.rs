@@ -1,8 +1,10 @@
-//! How long a healed cluster may take to be whole again: a sum over the time-outs of its own
-//! configuration, so that scenarios which scale them down also get their verdict earlier.
+//! How long a healed cluster may take to be whole again, and how long reading everything back may
+//! take: a sum over the time-outs of the configuration, so that scenarios which scale them down
+//! also get their verdict earlier, and the time in which what was written crosses the slowest link.
 
 use machine::Span;
-use spec::{Cluster, Scenario};
+use sim::LinkProfile;
+use spec::{Cluster, Link, Scenario};
 
 /// What nothing else accounts for: boots, log recovery, message delays, fetches of what is
 /// missing.
@@ -12,11 +14,73 @@ const MARGIN: Span = Span::secs(10);
 /// kernel's own retransmissions after a cut has healed.
 const RETRANSMISSION: Span = Span::secs(4);
 
-/// The deadline for convergence, counted from the healing.
-pub fn converge_within(scenario: &Scenario) -> Span {
+/// The longest that reading back takes if nothing has to be carried: metadata, connections, a
+/// request that was lost and times out.
+const READ_BACK: Span = Span::secs(60);
+
+/// A class of links carries at least one part in so many of its bandwidth as records: headers,
+/// losses and other traffic take the rest.
+const SHARE: u64 = 3;
+
+/// What was written by the end of the load.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Written {
+    /// Batches, over all partitions.
+    pub batches: u64,
+    /// Their bytes.
+    pub bytes: u64,
+}
+
+/// The deadline for convergence, counted from the healing: of the configuration, and for replicas
+/// and consumers that have to catch up with all that was written.
+pub fn converge_within(scenario: &Scenario, written: Written) -> Span {
     if let Some(given) = scenario.durations.converge {
         return given.0;
     }
+    let replicas = carried(written.bytes, &scenario.network.brokers);
+    let consumers = scenario.consumers.iter().map(|consumers| {
+        let config = consumers.properties.config();
+        let most = config.max_partition_fetch_bytes.min(config.fetch_max_bytes).max(1);
+        fetched(written, u64::from(most), &scenario.network.clients)
+    });
+    let clients = carried(written.bytes, &scenario.network.clients);
+    let clients = consumers.max().unwrap_or_default().max(clients);
+    sum(&[configured(scenario), replicas, clients])
+}
+
+/// The deadline for reading everything back.
+pub(super) fn read_back_within(scenario: &Scenario, written: Written) -> Span {
+    let most = u64::from(engine::config::ConsumerConfig::default().max_partition_fetch_bytes);
+    READ_BACK.saturating_add(fetched(written, most, &scenario.network.clients))
+}
+
+/// How long the response to the largest fetch takes over a link to a client.
+pub(super) fn largest_fetch(scenario: &Scenario, bytes: u64) -> Span {
+    carried(bytes, &scenario.network.clients)
+}
+
+/// How long so many bytes take over a link of this class.
+fn carried(bytes: u64, link: &Link) -> Span {
+    let per_second = link.bandwidth.unwrap_or(LinkProfile::default().bytes_per_second);
+    if per_second == 0 {
+        return Span::ZERO;
+    }
+    let nanos = u128::from(bytes) * u128::from(SHARE) * 1_000_000_000 / u128::from(per_second);
+    Span(u64::try_from(nanos).unwrap_or(u64::MAX))
+}
+
+/// How long it takes to fetch everything that was written, `most` bytes or a batch at a time.
+fn fetched(written: Written, most: u64, link: &Link) -> Span {
+    let profile = LinkProfile::default().latency;
+    let latency = link.latency.map_or(profile.least, |latency| latency.0);
+    let jitter = link.jitter.map_or(profile.jitter, |jitter| jitter.0);
+    // There and back, and as much again for what is lost or late.
+    let round = latency.saturating_add(jitter).0.saturating_mul(4);
+    let rounds = written.batches.min(written.bytes / most + 1);
+    carried(written.bytes, link).saturating_add(Span(rounds.saturating_mul(round)))
+}
+
+fn configured(scenario: &Scenario) -> Span {
     let cluster = scenario.clusters.iter().map(of_cluster).max().unwrap_or_default();
     let producers = scenario.producers.iter().map(|producers| {
         let config = producers.config();
@@ -51,7 +115,7 @@ fn of_cluster(cluster: &Cluster) -> Span {
         controller.session_timeout,
     ]);
     // A follower gives up on a leader that is gone, follows another and catches up; the leader
-    // removes whoever does not, and takes it back.
+    // removes a follower that does not, and takes it back.
     let replication = sum(&[
         twice(broker.replica_socket_timeout),
         twice(broker.replica_fetch_backoff),
@@ -86,13 +150,32 @@ mod tests {
             "[[clusters]]\nbroker.'replica.socket.timeout.ms' = 1000\n\
              controller.'broker.session.timeout.ms' = 1000",
         );
-        assert!(converge_within(&scaled) < converge_within(&kafka));
-        assert!(converge_within(&kafka) > Span::secs(60), "socket time-outs of 30 s count twice");
+        let nothing = Written::default();
+        assert!(converge_within(&scaled, nothing) < converge_within(&kafka, nothing));
+        assert!(
+            converge_within(&kafka, nothing) > Span::secs(60),
+            "socket time-outs of 30 s count twice"
+        );
     }
 
     #[test]
     fn a_given_deadline_counts() {
         let given = scenario("[durations]\nconverge = '7s'");
-        assert_eq!(converge_within(&given), Span::secs(7));
+        assert_eq!(converge_within(&given, Written { batches: 9, bytes: 9 }), Span::secs(7));
+    }
+
+    /// A2: what has to cross a slow link gets the time for it.
+    #[test]
+    fn deadlines_grow_with_what_a_slow_link_has_to_carry() {
+        let thin = scenario("[network.clients]\nbandwidth = 200_000\n[[consumers]]");
+        let written = Written { batches: 300, bytes: 30_000_000 };
+        let nothing = Written::default();
+        let carry = Span::secs(150);
+        assert!(read_back_within(&thin, nothing) < Span::secs(61));
+        assert!(read_back_within(&thin, written) > carry);
+        let more = converge_within(&thin, written).0 - converge_within(&thin, nothing).0;
+        assert!(more > carry.0);
+        let wide = scenario("[[consumers]]");
+        assert!(read_back_within(&wide, written) < Span::secs(61));
     }
 }

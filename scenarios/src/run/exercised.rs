@@ -73,6 +73,7 @@ impl Reached {
             ClientFact::Positioned { why: Positioning::Seek, .. } => {
                 self.add(Reach::ConsumerSeek, 1)
             }
+            ClientFact::TimeShown { offset: Some(_), .. } => self.add(Reach::OffsetByTime, 1),
             ClientFact::Positioned { why: Positioning::Truncated, .. } => {
                 self.add(Reach::ConsumerTruncated, 1);
             }

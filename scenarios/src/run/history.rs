@@ -1,4 +1,4 @@
-//! What processes told, in order of time; what clients did and saw as lines of JSON.
+//! The facts of a run in order of time; what clients did and saw as lines of JSON.
 
 use engine::Kafka;
 use engine::fact::{ClientFact, Fact, Positioning};
@@ -11,6 +11,8 @@ use std::collections::BTreeMap;
 /// The history of a run. Collected only if asked for; it changes nothing in the run.
 #[derive(Clone, Debug, Default)]
 pub struct History {
+    /// When the load began; times are counted from then.
+    load_began: SimTime,
     events: Vec<(SimTime, u64, NodeId, Fact)>,
     topics: BTreeMap<(ClusterId, TopicId), String>,
 }
@@ -18,7 +20,8 @@ pub struct History {
 /// One line.
 #[derive(Serialize)]
 struct Line<'a> {
-    t_ns: u64,
+    /// Since the start of the load.
+    t_ns: i64,
     event: u64,
     client: String,
     #[serde(flatten)]
@@ -69,6 +72,16 @@ enum What<'a> {
         offset: i64,
         broker: u16,
     },
+    TimeShown {
+        partition: String,
+        timestamp_ms: i64,
+        offset: Option<i64>,
+        broker: u16,
+    },
+    Threw {
+        partition: String,
+        exception: &'static str,
+    },
     ReadBack {
         partition: String,
         end: i64,
@@ -76,17 +89,27 @@ enum What<'a> {
 }
 
 impl History {
+    /// The load begins now.
+    pub fn begin_load(&mut self, now: SimTime) {
+        self.load_began = now;
+    }
+
+    /// A moment in nanoseconds since the start of the load, negative before it.
+    pub fn since_load(&self, at: SimTime) -> i64 {
+        at.0.cast_signed() - self.load_began.0.cast_signed()
+    }
+
     /// A topic has this name.
     pub fn name_topic(&mut self, cluster: ClusterId, id: TopicId, name: &str) {
         self.topics.insert((cluster, id), name.to_owned());
     }
 
-    /// A process told something.
+    /// A process reported a fact.
     pub fn push(&mut self, at: SimTime, event: u64, node: NodeId, fact: &Fact) {
         self.events.push((at, event, node, fact.clone()));
     }
 
-    /// What processes told among these observations.
+    /// The facts among these observations.
     pub fn extend(&mut self, observations: &[Observation<Kafka>]) {
         for Observation { event, time, what, .. } in observations {
             if let Seen::Fact { node, fact, .. } = what {
@@ -95,25 +118,31 @@ impl History {
         }
     }
 
+    /// Every fact, in order of time, with the process that reported it.
+    pub fn facts(&self) -> impl Iterator<Item = (SimTime, NodeId, &Fact)> {
+        self.events.iter().map(|(at, _, node, fact)| (*at, *node, fact))
+    }
+
     /// What clients did and saw, each line an object.
     pub fn lines(&self) -> impl Iterator<Item = String> + '_ {
         self.events.iter().filter_map(|(at, event, node, fact)| {
             let Fact::Client(fact) = fact else { return None };
             let what = self.what(node.cluster, fact);
-            let line = Line { t_ns: at.0, event: *event, client: node.to_string(), what };
+            let t_ns = self.since_load(*at);
+            let line = Line { t_ns, event: *event, client: node.to_string(), what };
             Some(serde_json::to_string(&line).expect("a line is plain data"))
         })
     }
 
-    /// What was told in this event, as `tell` puts it.
+    /// The fact of this event in the words of `in_words`.
     pub(super) fn fact(
         &self,
         event: u64,
-        tell: fn(&Fact, &dyn Fn(TopicPartition) -> String) -> String,
+        in_words: fn(&Fact, &dyn Fn(TopicPartition) -> String) -> String,
     ) -> Option<String> {
         let index = self.events.binary_search_by_key(&event, |(_, event, ..)| *event).ok()?;
         let (_, _, node, fact) = &self.events[index];
-        Some(tell(fact, &|of| self.name(node.cluster, of)))
+        Some(in_words(fact, &|of| self.name(node.cluster, of)))
     }
 
     fn name(&self, cluster: ClusterId, of: TopicPartition) -> String {
@@ -162,6 +191,15 @@ impl History {
             ClientFact::EndShown { partition, offset, broker, .. } => {
                 What::EndShown { partition: name(partition), offset: *offset, broker: *broker }
             }
+            ClientFact::TimeShown { partition, timestamp, offset, broker } => What::TimeShown {
+                partition: name(partition),
+                timestamp_ms: *timestamp,
+                offset: *offset,
+                broker: *broker,
+            },
+            ClientFact::Threw { partition, exception } => {
+                What::Threw { partition: name(partition), exception }
+            }
             ClientFact::ReadBack { partition, end } => {
                 What::ReadBack { partition: name(partition), end: *end }
             }
@@ -173,7 +211,7 @@ impl History {
 fn delivered(batches: &[bytes::Bytes], from: i64, to: i64) -> Vec<(i64, Option<u64>)> {
     let mut records = Vec::new();
     for batch in batches {
-        // What cannot be decoded is told by the checks, not by the history.
+        // Checks report what cannot be decoded.
         let _ = engine::record::for_each(batch, |record| {
             if (from..to).contains(&record.offset) {
                 let number = record.value.and_then(|value| value.first_chunk::<8>());

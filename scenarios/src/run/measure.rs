@@ -1,9 +1,11 @@
 //! What clients wait for: latencies of writes, batches sent again or given up, and how long
-//! partitions accept nothing. Measured only if asked for; it changes nothing in the run.
+//! partitions accept nothing. Measuring changes nothing in the run.
 
+use super::deadline::Written;
 use engine::fact::{ClientFact, Fact};
 use engine::ids::TopicPartition;
-use machine::Span;
+use judge::evidence::records::parts;
+use machine::{ClusterId, Span};
 use sim::SimTime;
 use std::collections::BTreeMap;
 
@@ -15,23 +17,41 @@ pub(super) const PATIENCE: Span = Span::millis(250);
 #[derive(Clone, Debug, Default)]
 pub(super) struct Measure {
     measured: Measured,
-    /// When records were given to their producer.
-    sent: BTreeMap<u64, SimTime>,
-    partitions: BTreeMap<TopicPartition, Waiting>,
+    /// When each record was given to its producer, by producer and count.
+    sent: Vec<Vec<SimTime>>,
+    partitions: BTreeMap<Place, Waiting>,
     /// From the first record given to a producer to the last.
     offered: Option<(SimTime, SimTime)>,
-    /// When a partition accepted nothing although a producer had something for it.
-    outages: Vec<(SimTime, SimTime)>,
+    /// Where and when a partition accepted nothing for longer than [`PATIENCE`] although a producer
+    /// had something for it.
+    outages: Vec<Outage>,
+    written: Written,
+    /// Records given to producers, and batches delivered to consumers.
+    handled: u64,
     ended: bool,
+}
+
+/// A partition of a cluster.
+type Place = (ClusterId, TopicPartition);
+
+/// A time in which a partition accepted nothing although a producer had something for it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Outage {
+    /// The partition.
+    pub partition: (ClusterId, TopicPartition),
+    /// When the first record was given to a producer that it did not accept at once.
+    pub since: SimTime,
+    /// When it accepted a batch, or the load ended.
+    pub until: SimTime,
 }
 
 /// What was measured.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Measured {
-    /// For each record that was confirmed, or sent with acks=0: how many microseconds after it was
-    /// given to the producer that was told.
+    /// The latency of each record that was confirmed, or sent with acks=0: the microseconds from
+    /// `send` to its callback.
     pub latencies_us: Vec<u64>,
-    /// Batches whose outcome producers were told.
+    /// Batches that have an outcome.
     pub batches: u64,
     /// How often a batch was sent again.
     pub retries: u64,
@@ -45,9 +65,11 @@ pub struct Measured {
     pub written_meanwhile: u64,
     /// How long partitions accepted nothing while records were offered, added up, in nanoseconds.
     pub unavailable_ns: u64,
+    /// The longest time in which a partition accepted nothing, if any was longer than 250 ms.
+    pub longest_outage: Option<Outage>,
 }
 
-/// Whether somebody waits for a partition.
+/// Whether a producer waits for a partition.
 #[derive(Clone, Copy, Debug, Default)]
 struct Waiting {
     /// The first record given to a producer since the partition last accepted one.
@@ -57,64 +79,100 @@ struct Waiting {
 }
 
 impl Measure {
-    /// A process told something.
-    pub(super) fn on_fact(&mut self, now: SimTime, fact: &Fact) {
+    /// A process of this cluster reports a fact.
+    pub(super) fn on_fact(&mut self, now: SimTime, cluster: ClusterId, fact: &Fact) {
         match fact {
             Fact::Client(ClientFact::Sent { record, partition, acks }) => {
-                self.sent.insert(*record, now);
-                self.on_offer(now);
-                let waiting = self.partitions.entry(*partition).or_default();
+                self.handled += 1;
+                self.on_sent(now, *record);
+                let waiting = self.partitions.entry((cluster, *partition)).or_default();
                 waiting.unconfirmed = *acks == 0;
                 waiting.since.get_or_insert(now);
             }
             Fact::Client(ClientFact::Confirmed { partition, records, .. }) => {
                 self.measured.batches += 1;
                 for record in records {
-                    if let Some(sent) = self.sent.remove(record) {
+                    if let Some(sent) = self.sent_at(*record) {
                         self.measured.latencies_us.push(now.since(sent).0 / 1_000);
                     }
                 }
-                self.accepted(now, *partition, false);
+                self.accepted(now, (cluster, *partition), false);
             }
             Fact::Client(ClientFact::Retried { .. }) => self.measured.retries += 1,
-            Fact::Client(ClientFact::Failed { records, .. }) => {
+            Fact::Client(ClientFact::Delivered { batches, .. }) => {
+                self.handled += batches.len() as u64;
+            }
+            Fact::Client(ClientFact::Failed { .. }) => {
                 self.measured.batches += 1;
                 self.measured.errors += 1;
-                for record in records {
-                    self.sent.remove(record);
-                }
             }
-            Fact::Appended { partition, as_leader: true, .. } => {
-                self.accepted(now, *partition, true);
+            Fact::Appended { partition, as_leader: true, batch, .. } => {
+                self.written.batches += 1;
+                self.written.bytes += batch.len() as u64;
+                self.accepted(now, (cluster, *partition), true);
             }
             _ => {}
         }
     }
 
-    /// A partition accepted a batch: the leader appended it, or a producer was told.
-    fn accepted(&mut self, now: SimTime, partition: TopicPartition, appended: bool) {
+    /// How many records were given to producers and batches delivered to consumers so far.
+    pub(super) fn handled(&self) -> u64 {
+        self.handled
+    }
+
+    /// What leaders have appended so far.
+    pub(super) fn written(&self) -> Written {
+        self.written
+    }
+
+    fn sent_at(&self, record: u64) -> Option<SimTime> {
+        let (producer, count) = parts(record);
+        self.sent.get(producer)?.get(count).copied()
+    }
+
+    /// A partition accepted a batch: the leader appended it, or it was confirmed.
+    fn accepted(&mut self, now: SimTime, partition: Place, appended: bool) {
         let Some(waiting) = self.partitions.get_mut(&partition) else { return };
         if waiting.unconfirmed == appended
             && let Some(since) = waiting.since.take()
             && !self.ended
         {
-            self.outages.push((since, now));
+            self.was_out(Outage { partition, since, until: now });
+        }
+    }
+
+    fn was_out(&mut self, outage: Outage) {
+        // Whether a wait is long is known only at its end; then all of it counts.
+        if outage.lasted() > PATIENCE {
+            self.outages.push(outage);
         }
     }
 
     /// A record was given to a producer.
-    fn on_offer(&mut self, now: SimTime) {
-        if self.ended {
-            return;
+    fn on_sent(&mut self, now: SimTime, record: u64) {
+        let (producer, count) = parts(record);
+        if self.sent.len() <= producer {
+            self.sent.resize(producer + 1, Vec::new());
         }
-        self.offered.get_or_insert((now, now)).1 = now;
-        self.measured.written_meanwhile = self.measured.latencies_us.len() as u64;
+        let sent = &mut self.sent[producer];
+        if sent.len() <= count {
+            sent.resize(count + 1, SimTime::ZERO);
+        }
+        sent[count] = now;
+        if !self.ended {
+            self.offered.get_or_insert((now, now)).1 = now;
+            self.measured.written_meanwhile = self.measured.latencies_us.len() as u64;
+        }
     }
 
     /// The load is over, and what follows does not count.
     pub(super) fn end(&mut self, now: SimTime) {
-        let waiting = self.partitions.values().filter_map(|waiting| waiting.since);
-        self.outages.extend(waiting.map(|since| (since, now)));
+        let waiting = self.partitions.iter().filter_map(|(partition, waiting)| {
+            Some(Outage { partition: *partition, since: waiting.since?, until: now })
+        });
+        for outage in waiting.collect::<Vec<_>>() {
+            self.was_out(outage);
+        }
         self.ended = true;
     }
 
@@ -122,11 +180,19 @@ impl Measure {
     pub(super) fn finish(mut self) -> Measured {
         let Some((first, last)) = self.offered else { return self.measured };
         self.measured.offered_ns = last.since(first).0;
-        // Whether somebody waited for long is known only later; the wait counts up to the end.
-        let long = self.outages.iter().filter(|(since, until)| until.since(*since) > PATIENCE);
-        let spans = long.map(|(since, until)| (*until).min(last).since((*since).min(last)).0);
+        let spans = self.outages.iter().map(|it| it.until.min(last).since(it.since.min(last)).0);
         self.measured.unavailable_ns = spans.sum();
+        // The first of several that are as long.
+        self.measured.longest_outage =
+            self.outages.iter().rev().max_by_key(|outage| outage.lasted()).copied();
         self.measured
+    }
+}
+
+impl Outage {
+    /// How long it was.
+    pub fn lasted(&self) -> Span {
+        self.until.since(self.since)
     }
 }
 
@@ -137,6 +203,8 @@ mod tests {
     use engine::ids::TopicId;
 
     const PARTITION: TopicPartition = TopicPartition { topic: TopicId(9), partition: 0 };
+
+    const HERE: ClusterId = ClusterId(0);
 
     fn at(ms: u64) -> SimTime {
         SimTime::ZERO + Span::millis(ms)
@@ -168,18 +236,21 @@ mod tests {
             (0, sent(1, 1)),
             (5, appended()),
             (10, confirmed(&[1])),
-            // Nobody waits for a whole second.
+            // No producer waits for a whole second.
             (1_010, sent(2, 1)),
             (1_020, sent(3, 1)),
             (1_900, appended()),
             (2_010, confirmed(&[2, 3])),
             (2_100, sent(4, 1)),
         ] {
-            measure.on_fact(at(ms), &fact);
+            measure.on_fact(at(ms), HERE, &fact);
         }
         measure.end(at(2_400));
-        measure.on_fact(at(9_000), &confirmed(&[4]));
-        let Measured { latencies_us, batches, unavailable_ns, .. } = measure.finish();
+        measure.on_fact(at(9_000), HERE, &confirmed(&[4]));
+        let measured = measure.finish();
+        let longest = measured.longest_outage.expect("one was longer than 250 ms");
+        assert_eq!((longest.since, longest.lasted()), (at(1_010), Span::secs(1)));
+        let Measured { latencies_us, batches, unavailable_ns, .. } = measured;
         assert_eq!(latencies_us, [10_000, 1_000_000, 990_000, 6_900_000]);
         assert_eq!((batches, unavailable_ns), (3, 1_000_000_000));
     }
@@ -197,12 +268,12 @@ mod tests {
                 (2_000, sent(3, 1)),
                 (2_600, confirmed(&[2, 3])),
             ] {
-                measure.on_fact(at(ms), &fact);
+                measure.on_fact(at(ms), HERE, &fact);
             }
             measure.end(at(healed));
-            // Someone whose load was cut short goes on.
-            measure.on_fact(at(healed + 1), &sent(4, 1));
-            measure.on_fact(at(healed + 500), &confirmed(&[4]));
+            // A producer whose load was cut short goes on.
+            measure.on_fact(at(healed + 1), HERE, &sent(4, 1));
+            measure.on_fact(at(healed + 500), HERE, &confirmed(&[4]));
             measure.finish()
         };
         let measured = run(30_000);
@@ -213,11 +284,11 @@ mod tests {
     }
 
     #[test]
-    fn without_answers_the_leaders_log_tells() {
+    fn with_acks_0_a_batch_is_accepted_when_the_leader_appends_it() {
         let mut measure = Measure::default();
-        let told = |record| confirmed(&[record]);
-        for (ms, fact) in [(0, sent(1, 0)), (1, told(1)), (600, sent(2, 0)), (900, appended())] {
-            measure.on_fact(at(ms), &fact);
+        let done = |record| confirmed(&[record]);
+        for (ms, fact) in [(0, sent(1, 0)), (1, done(1)), (600, sent(2, 0)), (900, appended())] {
+            measure.on_fact(at(ms), HERE, &fact);
         }
         measure.end(at(1_000));
         let Measured { latencies_us, unavailable_ns, .. } = measure.finish();

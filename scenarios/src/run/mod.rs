@@ -9,22 +9,27 @@ mod caught;
 mod converge;
 mod deadline;
 mod disks;
+mod errors;
+mod event_budget;
 mod exercised;
-mod fallen;
 mod history;
 mod measure;
+mod notices;
 mod observe;
+mod panicked;
+mod progress;
 mod simulation;
 mod verdict;
 mod words;
+mod writes;
 
 #[cfg(test)]
 mod tests;
 
 pub use caught::{Caught, caught, message_of, note_place};
-pub use deadline::converge_within;
+pub use deadline::{Written, converge_within};
 pub use history::History;
-pub use measure::Measured;
+pub use measure::{Measured, Outage};
 pub use simulation::{Phase, Simulation};
 
 use crate::plan::PlannedFault;
@@ -57,8 +62,8 @@ pub struct RunOutcome {
     pub differed: BTreeMap<&'static str, u64>,
     /// Records that the application took for written and that are gone, by reason.
     pub lost: Vec<Lost>,
-    /// What clients waited for, if that was measured.
-    pub measured: Option<Measured>,
+    /// What clients waited for.
+    pub measured: Measured,
 }
 
 /// What happened in a run, event by event.
@@ -66,7 +71,7 @@ pub struct RunOutcome {
 pub struct Account {
     /// The trace.
     pub trace: Vec<TraceEvent>,
-    /// What processes told.
+    /// The facts that processes reported.
     pub history: History,
 }
 
@@ -85,6 +90,14 @@ pub struct Stats {
     pub converge_ns: u64,
 }
 
+impl Stats {
+    /// The end of the run in nanoseconds since the start of the load; of the run if there was none.
+    pub fn since_load(&self) -> i64 {
+        let setup = if self.setup_ns == self.simulated_ns { 0 } else { self.setup_ns };
+        self.simulated_ns.cast_signed() - setup.cast_signed()
+    }
+}
+
 /// Makes a run, on a fresh thread inside a madsim runtime of its own.
 ///
 /// # Panics
@@ -94,28 +107,27 @@ pub fn run(resolved: &Resolved) -> RunOutcome {
     attempt(resolved).or_panic()
 }
 
-/// As [`run`]; a panic in it ends the run with [`Outcome::Panic`] and everything that can be told
-/// of that.
+/// As [`run`]; a panic in it ends the run with [`Outcome::Panic`] and all that is known of it.
 pub fn attempt(resolved: &Resolved) -> RunOutcome {
-    caught(|| attempted(resolved)).unwrap_or_else(|panic| fallen::before_it_began(resolved, panic))
+    caught(|| attempted(resolved))
+        .unwrap_or_else(|panic| panicked::before_it_began(resolved, panic))
 }
 
 fn attempted(resolved: &Resolved) -> RunOutcome {
     // What was checked when it was read is not wrong now; then it is paired with nothing.
     let Some(scenario) = resolved.scenario.paired().unwrap_or_default() else {
-        return make(resolved, Faults::Own, false);
+        return make(resolved, Faults::Own);
     };
     let reference = Resolved { scenario, bugs: Vec::new(), trace: false, ..*resolved };
-    let made = make(&reference, Faults::Own, false);
-    match made.is_fallen() {
-        false => make(resolved, Faults::Of(&made.struck), false),
+    let made = make(&reference, Faults::Own);
+    match made.has_panicked() {
+        false => make(resolved, Faults::Of(&made.struck)),
         true => {
-            let traced = resolved
-                .trace
-                .then(|| make(&Resolved { trace: true, ..reference }, Faults::Own, false));
+            let traced =
+                resolved.trace.then(|| make(&Resolved { trace: true, ..reference }, Faults::Own));
             // If it does not fall again, it has another verdict than the one that counts.
-            let fallen = traced.filter(RunOutcome::is_fallen).unwrap_or(made);
-            fallen::in_the_reference(resolved, fallen)
+            let panicked = traced.filter(RunOutcome::has_panicked).unwrap_or(made);
+            panicked::in_the_reference(resolved, panicked)
         }
     }
 }
@@ -139,18 +151,11 @@ pub enum Faults<'a> {
     Of(&'a [Fault]),
 }
 
-/// Makes a run with these faults; with `measure` it tells what clients waited for. A panic ends
-/// it as in [`attempt`].
-pub fn make(resolved: &Resolved, faults: Faults<'_>, measure: bool) -> RunOutcome {
-    hosted(resolved, || {
-        let mut simulation = match faults {
-            Faults::Own => Simulation::new(resolved),
-            Faults::Of(struck) => Simulation::paired(resolved, struck),
-        };
-        if measure {
-            simulation.measure();
-        }
-        simulation
+/// Makes a run with these faults. A panic ends it as in [`attempt`].
+pub fn make(resolved: &Resolved, faults: Faults<'_>) -> RunOutcome {
+    hosted(resolved, || match faults {
+        Faults::Own => Simulation::new(resolved),
+        Faults::Of(struck) => Simulation::paired(resolved, struck),
     })
 }
 
@@ -158,18 +163,18 @@ fn hosted(resolved: &Resolved, begin: impl FnOnce() -> Simulation + Send) -> Run
     sim::host::run(resolved.seed, |clock| {
         let mut simulation = match caught(begin) {
             Ok(simulation) => simulation,
-            Err(panic) => return fallen::before_it_began(resolved, panic),
+            Err(panic) => return panicked::before_it_began(resolved, panic),
         };
         match caught(|| simulation.run(clock)) {
             Ok(()) => simulation.finish(),
-            Err(panic) => simulation.fallen(panic),
+            Err(panic) => simulation.panicked(panic),
         }
     })
 }
 
 impl RunOutcome {
     /// Whether a panic ended it.
-    pub fn is_fallen(&self) -> bool {
+    pub fn has_panicked(&self) -> bool {
         self.verdict.outcome == Outcome::Panic
     }
 

@@ -37,9 +37,8 @@ impl Simulation {
         let Observation { event, time, what, .. } = observation;
         match what {
             Seen::Fact { node, incarnation, fact } => {
-                if let Some(measure) = &mut self.measure {
-                    measure.on_fact(*time, fact);
-                }
+                self.measure.on_fact(*time, node.cluster, fact);
+                self.errors.on_fact(fact);
                 self.board.on_fact(*node, fact);
                 self.reached.on_fact(*node, fact);
                 self.evidence.observe(time.0, *node, *incarnation, event.0, fact);
@@ -92,6 +91,13 @@ impl Simulation {
                     let partitions = self.partitions();
                     let known = self.board.rows().map(PartitionView::from);
                     let views = partitions.unwrap_or_else(|| known.collect());
+                    let alone = |view: &PartitionView| {
+                        view.leader == Some(node.node) && view.isr_nodes().eq([node])
+                    };
+                    let several = |view: &PartitionView| view.replicas.len() > 1;
+                    if views.iter().any(|view| alone(view) && several(view)) {
+                        self.reached.add(Reach::LoneLeaderLostPower, 1);
+                    }
                     self.budget.lost_power(node, &views);
                 }
             }

@@ -4,11 +4,15 @@
 
 use super::build::{self, Built};
 use super::caught::caught;
-use super::deadline::converge_within;
+use super::converge::Lack;
+use super::deadline::{converge_within, read_back_within};
+use super::errors::ErrorCounts;
+use super::event_budget::EventBudget;
 use super::exercised::Reached;
-use super::fallen::{self, Left, Upcoming};
 use super::history::History;
 use super::measure::Measure;
+use super::panicked::{self, Left, Upcoming};
+use super::progress::Progress;
 use super::{RunOutcome, Stats, converge, verdict};
 use crate::budget::Budget;
 use crate::condition::Roster;
@@ -29,8 +33,8 @@ const TICK: Span = Span::millis(20);
 /// Events after which a run ends undecided: settings can make any number of them, also at one moment.
 /// A run of 100 brokers with 10,000 partitions has fewer than half as many.
 const MOST_EVENTS: u64 = 100_000_000;
-/// How long reading back may take.
-const READ_BACK: Span = Span::secs(60);
+/// How often a run notes how far its readers have come.
+const NOTE: Span = Span::millis(500);
 
 /// Where a run is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -60,7 +64,11 @@ pub struct Simulation {
     pub(super) director: Director,
     pub(super) evidence: Observer,
     pub(super) history: Option<History>,
-    pub(super) measure: Option<Measure>,
+    pub(super) measure: Measure,
+    pub(super) errors: ErrorCounts,
+    pub(super) progress: Progress,
+    pub(super) event_budget: EventBudget,
+    next_note: SimTime,
     /// What the step in progress brings; kept with the history only.
     pub(super) upcoming: Option<Upcoming>,
     pub(super) reached: Reached,
@@ -115,7 +123,11 @@ impl Simulation {
             director,
             evidence: Observer::new(setup),
             history: resolved.trace.then(History::default),
-            measure: None,
+            measure: Measure::default(),
+            errors: ErrorCounts::default(),
+            progress: Progress::default(),
+            event_budget: EventBudget::new(&resolved.scenario),
+            next_note: SimTime::ZERO,
             upcoming: None,
             reached: Reached::default(),
             phase: Phase::SetUp,
@@ -130,11 +142,6 @@ impl Simulation {
             fenced: BTreeMap::new(),
             world,
         }
-    }
-
-    /// From now on measures what clients wait for. Changes nothing in the run.
-    pub fn measure(&mut self) {
-        self.measure = Some(Measure::default());
     }
 
     /// Where the run is.
@@ -175,7 +182,7 @@ impl Simulation {
         if self.phase == Phase::Load {
             self.direct();
         }
-        if self.world.now() >= self.next_tick {
+        if self.phase != Phase::Over && self.world.now() >= self.next_tick {
             self.next_tick = self.world.now() + TICK;
             self.look();
         }
@@ -186,6 +193,10 @@ impl Simulation {
         while self.world.next_event_at().is_some_and(|at| at <= until) {
             if self.world.events() >= self.most_events {
                 self.give_up();
+                return;
+            }
+            if self.world.events() >= self.event_budget.limit && self.is_livelocked() {
+                self.phase = Phase::Over;
                 return;
             }
             if self.history.is_some() {
@@ -265,23 +276,26 @@ impl Simulation {
                 if missing.is_empty() {
                     self.begin_load();
                 } else if late {
-                    let what = missing.join("; ");
-                    self.unknown.push(format!("setting up took too long: {what}"));
+                    let within = self.resolved.scenario.durations.setup;
+                    self.unknown.push(format!("setting up took longer than {within}"));
+                    self.unknown.extend(missing.into_iter().map(|lack| lack.what));
                     self.phase = Phase::Over;
                 }
             }
             Phase::Load if late || self.is_load_over() => self.heal(),
             Phase::Converge => {
+                self.note_progress();
                 let missing = converge::missing(self, most);
                 if missing.is_empty() || late {
-                    self.missing.extend(missing);
+                    self.leave_out(missing);
                     self.read_back();
                 }
             }
             Phase::ReadBack => {
+                self.note_progress();
                 let missing = converge::not_read_back(self);
                 if missing.is_empty() || late {
-                    self.missing.extend(missing);
+                    self.leave_out(missing);
                     self.phase = Phase::Over;
                 }
             }
@@ -289,15 +303,40 @@ impl Simulation {
         }
     }
 
+    /// A phase is over, and this is still missing.
+    fn leave_out(&mut self, missing: Vec<Lack>) {
+        for Lack { what, is_owed } in missing {
+            if is_owed { self.missing.push(what) } else { self.unknown.push(what) }
+        }
+    }
+
+    /// Notes how far readers have come, now and then.
+    fn note_progress(&mut self) {
+        let now = self.world.now();
+        if now < self.next_note {
+            return;
+        }
+        self.next_note = now + NOTE;
+        let Self { world, roster, readers, progress, board, .. } = self;
+        for node in roster.consumers.iter().chain(readers.iter()) {
+            let app = world.process(*node).and_then(Node::client);
+            for row in board.rows().filter(|row| row.cluster == node.cluster) {
+                let position = app.and_then(|app| app.position(row.partition));
+                progress.note(now, *node, row.partition, position);
+            }
+        }
+    }
+
     /// What is missing before the load can begin, at most so many things.
-    fn not_set_up(&self, most: usize) -> Vec<String> {
+    fn not_set_up(&self, most: usize) -> Vec<Lack> {
         for admin in &self.admins {
             let app = self.world.process(*admin).and_then(Node::client);
             if let Some(crate::workload::Application::Admin(app)) = app
                 && !app.is_set_up()
             {
                 let refused = app.refused().map(|error| format!(": {error}"));
-                return vec![format!("topics are not created{}", refused.unwrap_or_default())];
+                let what = format!("topics are not created{}", refused.unwrap_or_default());
+                return vec![Lack { what, is_owed: true }];
             }
         }
         converge::missing(self, most)
@@ -308,6 +347,10 @@ impl Simulation {
         self.add_topics();
         self.phase = Phase::Load;
         self.load_began = now;
+        self.evidence.load_begins(now.0);
+        if let Some(history) = &mut self.history {
+            history.begin_load(now);
+        }
         self.deadline = now + self.resolved.scenario.durations.load.0;
         self.reached.begin();
         // Those of setting up do not count.
@@ -345,22 +388,20 @@ impl Simulation {
 
     fn heal(&mut self) {
         let now = self.world.now();
-        if let Some(measure) = &mut self.measure {
-            measure.end(now);
-        }
+        self.measure.end(now);
         self.director.end(now);
         self.world.heal();
         self.absorb();
         self.phase = Phase::Converge;
         self.healed = now;
-        self.deadline = now + converge_within(&self.resolved.scenario);
+        self.deadline = now + converge_within(&self.resolved.scenario, self.measure.written());
     }
 
     fn read_back(&mut self) {
         let now = self.world.now();
         self.phase = Phase::ReadBack;
         self.converged = now;
-        self.deadline = now + READ_BACK;
+        self.deadline = now + read_back_within(&self.resolved.scenario, self.measure.written());
         for reader in &self.readers {
             self.world.start(*reader);
         }
@@ -386,16 +427,16 @@ impl Simulation {
     pub fn finish(mut self) -> RunOutcome {
         let mut left = Left::default();
         if let Err(panic) = caught(|| self.absorb()) {
-            return self.fallen(panic);
+            return self.panicked(panic);
         }
         if let Err(panic) = caught(|| self.leave(&mut left)) {
-            return self.fallen_with(left, panic);
+            return self.panicked_with(left, panic);
         }
         let resolved = self.resolved.clone();
-        let measured = self.measure.take().map(Measure::finish);
-        let (verdict, lost) = match caught(|| verdict::judge(self, &left.plan)) {
+        let measured = std::mem::take(&mut self.measure).finish();
+        let (verdict, lost) = match caught(|| verdict::judge(self, &left.plan, &measured)) {
             Ok(judged) => judged,
-            Err(panic) => return fallen::when_judged(&resolved, left, panic),
+            Err(panic) => return panicked::when_judged(&resolved, left, panic),
         };
         let Left { stats, differed, account, plan, struck, resolved: met, .. } = left;
         RunOutcome {
@@ -409,6 +450,12 @@ impl Simulation {
             lost,
             measured,
         }
+    }
+
+    /// A moment in nanoseconds since the start of the load, negative before it.
+    pub(super) fn since_load(&self, at: SimTime) -> i64 {
+        let began = if self.load_began == SimTime::MAX { SimTime::ZERO } else { self.load_began };
+        at.0.cast_signed() - began.0.cast_signed()
     }
 
     pub(super) fn stats(&self) -> Stats {

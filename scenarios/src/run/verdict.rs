@@ -2,18 +2,27 @@
 
 use super::disks::WorldDisks;
 use super::exercised::Reached;
+use super::measure::Measured;
+use super::notices;
 use super::simulation::Simulation;
 use crate::museum;
 use crate::node::Node;
 use crate::plan::PlannedFault;
 use crate::result::{BugReached, Outcome, VERSION, Verdict};
 use judge::evidence::ControllerAtEnd;
+use judge::outcome::Counts;
 use judge::verdict::{self, Lost};
 use spec::Resolved;
 use std::collections::BTreeMap;
 
 /// Judges a run that is over.
-pub(super) fn judge(run: Simulation, plan: &[PlannedFault]) -> (Verdict, Vec<Lost>) {
+pub(super) fn judge(
+    run: Simulation,
+    plan: &[PlannedFault],
+    measured: &Measured,
+) -> (Verdict, Vec<Lost>) {
+    let (errors, writes) = (run.errors.finish(), measured.writes(&run));
+    let notices = notices::of_clients(&run);
     let Simulation { resolved, world, evidence, reached, mut unknown, missing, .. } = run;
     let now = world.now();
     let controllers = world.nodes().filter_map(|node| {
@@ -29,7 +38,7 @@ pub(super) fn judge(run: Simulation, plan: &[PlannedFault]) -> (Verdict, Vec<Los
     unknown.extend(judgement.unknown);
 
     let exercised = exercised(world.exercised(), &reached);
-    let not_exercised = not_exercised(&resolved, &exercised, plan, judgement.counts.sent);
+    let not_exercised = not_exercised(&resolved, &exercised, plan, &judgement.counts);
     let outcome = if !judgement.violations.is_empty() {
         Outcome::Violation
     } else if !unknown.is_empty() {
@@ -48,6 +57,9 @@ pub(super) fn judge(run: Simulation, plan: &[PlannedFault]) -> (Verdict, Vec<Los
         simulated_ns: now.0,
         events: world.events(),
         counts: judgement.counts,
+        errors,
+        writes,
+        notices,
         groups: BTreeMap::new(),
         violations: judgement.violations,
         permitted: judgement.permitted,
@@ -56,7 +68,7 @@ pub(super) fn judge(run: Simulation, plan: &[PlannedFault]) -> (Verdict, Vec<Los
         bugs: bugs(&resolved, &reached.differed),
         unknown,
         panic: None,
-        // Known to whoever read the command line and wrote the files.
+        // Known where the command line was read and the files are written.
         reproduce: String::new(),
         replay: String::new(),
         out: String::new(),
@@ -87,7 +99,7 @@ fn not_exercised(
     resolved: &Resolved,
     exercised: &BTreeMap<String, u64>,
     plan: &[PlannedFault],
-    sent: u64,
+    counts: &Counts,
 ) -> Vec<String> {
     let scenario = &resolved.scenario;
     let wanted = scenario.must_reach.iter().filter(|must| {
@@ -105,8 +117,13 @@ fn not_exercised(
             missing.push(format!("fault {name}{}", planned.fate.why_not()));
         }
     }
-    if sent == 0 && !scenario.producers.is_empty() {
-        missing.push("a record sent".to_owned());
+    if !scenario.producers.is_empty() {
+        // What was never promised cannot be broken.
+        if counts.sent == 0 {
+            missing.push("a record sent".to_owned());
+        } else if counts.acked + counts.unconfirmed == 0 {
+            missing.push("a record acknowledged".to_owned());
+        }
     }
     missing
 }

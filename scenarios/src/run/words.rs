@@ -1,4 +1,4 @@
-//! The events of a trace in words: when, where, and what a process did or told.
+//! The events of a trace in words: when, where, and what a process did or reported.
 
 use super::Account;
 use engine::fact::{ClientFact, Fact, Positioning, Truncation};
@@ -9,28 +9,39 @@ use machine::CloseReason;
 use sim::{TraceEvent, TraceKind};
 
 impl Account {
-    /// The trace as lines of JSON; what a process told stands there in words.
+    /// The trace as lines of JSON. Times are nanoseconds since the start of the load; the fact that
+    /// a process reported stands there in words.
     pub fn lines(&self) -> impl Iterator<Item = String> + '_ {
         self.trace.iter().map(|event| {
             let mut line = serde_json::to_value(event).expect("an event is plain data");
-            if let (Some(fact), Some(line)) = (self.told(event), line.as_object_mut()) {
-                line.insert("fact".to_owned(), fact.into());
+            if let Some(line) = line.as_object_mut() {
+                line.insert("time_ns".to_owned(), self.history.since_load(event.time).into());
+                if let Some(fact) = self.fact(event) {
+                    line.insert("fact".to_owned(), fact.into());
+                }
             }
             line.to_string()
         })
     }
 
+    /// How many events of the trace come up to a moment, in nanoseconds since the start of the load.
+    pub fn events_until(&self, until_ns: i64) -> usize {
+        self.trace.partition_point(|event| self.history.since_load(event.time) <= until_ns)
+    }
+
     /// An event in words: `1.500123 s  broker 1  appended 160..164 to orders-0`.
     pub fn in_words(&self, event: &TraceEvent) -> String {
-        let at = event.time.0;
-        let time = format!("{:>3}.{:06} s", at / 1_000_000_000, at / 1_000 % 1_000_000);
+        let at = self.history.since_load(event.time);
+        let (sign, at) = (if at < 0 { "-" } else { "" }, at.unsigned_abs());
+        let seconds = format!("{sign}{}", at / 1_000_000_000);
+        let time = format!("{seconds:>3}.{:06} s", at / 1_000 % 1_000_000);
         let node = event.node.map_or_else(|| "-".to_owned(), |node| node.to_string());
-        let what = self.told(event).unwrap_or_else(|| happened(&event.kind));
+        let what = self.fact(event).unwrap_or_else(|| happened(&event.kind));
         format!("{time}  {node:<5} {what}")
     }
 
-    /// What a process told its observers, if the event is of that kind.
-    fn told(&self, event: &TraceEvent) -> Option<String> {
+    /// The fact that a process reported, if the event is of that kind.
+    fn fact(&self, event: &TraceEvent) -> Option<String> {
         match event.kind {
             TraceKind::Fact { .. } => self.history.fact(event.id.0, fact),
             _ => None,
@@ -61,7 +72,7 @@ pub(super) fn happened(kind: &TraceKind) -> String {
         TraceKind::Cut { conn } => format!("a packet of connection {} was lost", conn.0),
         TraceKind::Unexpected { conn } => format!("reset the unknown connection {}", conn.0),
         TraceKind::Closing { conn } => format!("closes connection {}", conn.0),
-        TraceKind::Fact { .. } => "told something".to_owned(),
+        TraceKind::Fact { .. } => "reported a fact".to_owned(),
         TraceKind::Started { incarnation } => format!("started, life {incarnation}"),
         TraceKind::BootFailed { reason } => format!("could not start: {reason}"),
         TraceKind::Halted { reason: None } => "stopped".to_owned(),
@@ -74,8 +85,8 @@ pub(super) fn happened(kind: &TraceKind) -> String {
         TraceKind::SectorCorrupted { file, at } => {
             format!("the sector at {at} of {file} went bad")
         }
-        TraceKind::Paused => "stands still".to_owned(),
-        TraceKind::Resumed => "goes on".to_owned(),
+        TraceKind::Paused => "was paused".to_owned(),
+        TraceKind::Resumed => "was resumed".to_owned(),
         TraceKind::Applied(fault) => {
             format!("fault: {}", fault.in_words(&|node| node.to_string()))
         }
@@ -138,7 +149,7 @@ fn fact(fact: &Fact, name: &dyn Fn(TopicPartition) -> String) -> String {
         Fact::BecameFollower { partition, leader_epoch, leader, log_end, .. } => format!(
             "follows {} in epoch {leader_epoch}, leader {}, log end {log_end}",
             name(*partition),
-            targets(*leader)
+            broker(*leader)
         ),
         Fact::IsrProposed { partition, from, to, .. } => {
             format!("proposes ISR {} for {}, now {}", ids(to), name(*partition), ids(from))
@@ -168,8 +179,8 @@ fn fact(fact: &Fact, name: &dyn Fn(TopicPartition) -> String) -> String {
             let clean = if *clean { "a clean" } else { "an unclean" };
             format!("registered with broker epoch {broker_epoch} after {clean} end")
         }
-        Fact::FencedChanged { fenced: true } => "finds itself fenced".to_owned(),
-        Fact::FencedChanged { fenced: false } => "finds itself fenced no more".to_owned(),
+        Fact::FencedChanged { fenced: true } => "sees that it is fenced".to_owned(),
+        Fact::FencedChanged { fenced: false } => "sees that it is unfenced".to_owned(),
         Fact::LogDirFailed { path, error } => {
             let which = if path.is_empty() { String::new() } else { format!(" {path}") };
             format!("its log directory{which} failed: {error}")
@@ -179,7 +190,7 @@ fn fact(fact: &Fact, name: &dyn Fn(TopicPartition) -> String) -> String {
             format!("leads the quorum in epoch {epoch} from {epoch_start}")
         }
         Fact::QuorumFollower { epoch, leader } => {
-            format!("follows the quorum in epoch {epoch}, leader {}", targets(*leader))
+            format!("follows the quorum in epoch {epoch}, leader {}", broker(*leader))
         }
         Fact::QuorumCandidate { epoch, pre_vote: true } => {
             format!("asks whether it would be elected, epoch {epoch}")
@@ -199,9 +210,9 @@ fn fact(fact: &Fact, name: &dyn Fn(TopicPartition) -> String) -> String {
             let found = leader.map_or(String::new(), |_| format!(" {how}"));
             format!(
                 "elected {}{found} to lead {} after {}, epoch {leader_epoch}, ISR {}, ELR {}",
-                targets(*leader),
+                broker(*leader),
                 name(*partition),
-                targets(*previous),
+                broker(*previous),
                 ids(isr),
                 ids(elr)
             )
@@ -247,7 +258,20 @@ fn client(fact: &ClientFact, name: &dyn Fn(TopicPartition) -> String) -> String 
             format!("asks for the end of {}", name(*partition))
         }
         ClientFact::EndShown { partition, offset, broker, .. } => {
-            format!("was told by {broker} that {} ends at {offset}", name(*partition))
+            format!("learns from {broker} that {} ends at {offset}", name(*partition))
+        }
+        ClientFact::TimeShown { partition, timestamp, offset, broker } => {
+            let found = match offset {
+                Some(offset) => format!("{offset} is the first record"),
+                None => "there is no record".to_owned(),
+            };
+            format!(
+                "learns from {broker} that {found} of {} since {timestamp} ms",
+                name(*partition)
+            )
+        }
+        ClientFact::Threw { partition, exception } => {
+            format!("threw {exception} for {}", name(*partition))
         }
         ClientFact::ReadBack { partition, end } => {
             format!("has read {} back up to {end}", name(*partition))
@@ -259,8 +283,8 @@ fn role(as_leader: bool) -> &'static str {
     if as_leader { "leader" } else { "follower" }
 }
 
-fn targets(id: Option<BrokerId>) -> String {
-    id.map_or_else(|| "nobody".to_owned(), |id| id.to_string())
+fn broker(id: Option<BrokerId>) -> String {
+    id.map_or_else(|| "no broker".to_owned(), |id| id.to_string())
 }
 
 fn ids(ids: &[BrokerId]) -> String {

@@ -8,13 +8,12 @@ mod acks;
 #[cfg(test)]
 mod tests;
 
-pub use acks::{ACKS, REFERENCE, SCENARIO, Under};
+pub use acks::{ACKS, LONE_LEADER, REFERENCE, REPLACED, SCENARIO, SHRUNK, Under, stretch};
 
-use crate::plan::LONE_LEADER;
 use crate::result::Verdict;
 use crate::run::{Faults, Measured, RunOutcome, make};
 use judge::verdict::Lost;
-use spec::{Diagnostic, FaultKind, Resolved, Scenario};
+use spec::{Diagnostic, Resolved, Scenario};
 use std::collections::BTreeMap;
 
 /// A scenario under several settings, ready to run.
@@ -35,15 +34,13 @@ pub struct Observed {
     pub lost: Vec<Lost>,
     /// How many faults of each family were injected.
     pub faults: BTreeMap<&'static str, u64>,
-    /// Whether a leader was isolated and then lost its power, as one story of faults has it.
-    pub lone_leader: bool,
     /// What clients waited for.
     pub measured: Measured,
 }
 
 /// A run of a study that a panic ended.
 #[derive(Clone, Debug)]
-pub struct Fallen {
+pub struct Panicked {
     /// Under which of the settings, by its index.
     pub variant: usize,
     /// What is known of it.
@@ -77,7 +74,7 @@ impl Study {
     /// # Errors
     ///
     /// The first run that a panic ended, which is our own mistake.
-    pub fn runs(&self, seed: u64, bugs: &[String]) -> Result<Vec<Observed>, Box<Fallen>> {
+    pub fn runs(&self, seed: u64, bugs: &[String]) -> Result<Vec<Observed>, Box<Panicked>> {
         let resolved = |scenario: &Scenario| Resolved {
             scenario: scenario.clone(),
             seed,
@@ -85,10 +82,10 @@ impl Study {
             trace: false,
         };
         let is_reference = |variant: &Scenario| matches!(variant.paired(), Ok(None));
-        let mut reference = make(&resolved(&self.reference), Faults::Own, true);
-        if reference.is_fallen() {
+        let mut reference = make(&resolved(&self.reference), Faults::Own);
+        if reference.has_panicked() {
             let variant = self.variants.iter().position(is_reference).unwrap_or_default();
-            return Err(Box::new(Fallen { variant, verdict: reference.verdict }));
+            return Err(Box::new(Panicked { variant, verdict: reference.verdict }));
         }
         let struck = std::mem::take(&mut reference.struck);
         // The run under the reference setting is one of those that are wanted.
@@ -97,13 +94,13 @@ impl Study {
             let is_reference = is_reference(scenario);
             match reference.take_if(|_| is_reference) {
                 Some(outcome) => outcome,
-                None if is_reference => make(&resolved(scenario), Faults::Own, true),
-                None => make(&resolved(scenario), Faults::Of(&struck), true),
+                None if is_reference => make(&resolved(scenario), Faults::Own),
+                None => make(&resolved(scenario), Faults::Of(&struck)),
             }
         };
         let observed = |(variant, scenario)| match run(scenario) {
-            fallen if fallen.is_fallen() => {
-                Err(Box::new(Fallen { variant, verdict: fallen.verdict }))
+            panicked if panicked.has_panicked() => {
+                Err(Box::new(Panicked { variant, verdict: panicked.verdict }))
             }
             outcome => Ok(Observed::of(outcome)),
         };
@@ -113,12 +110,9 @@ impl Study {
 
 impl Observed {
     fn of(outcome: RunOutcome) -> Self {
-        let (mut faults, mut lone_leader) = (BTreeMap::new(), false);
+        let mut faults = BTreeMap::new();
         for planned in outcome.plan {
             if planned.fate.took_effect() {
-                let power_loss =
-                    matches!(planned.fault.kind, FaultKind::World(sim::Fault::PowerLoss(_)));
-                lone_leader |= power_loss && planned.fault.name.as_deref() == Some(LONE_LEADER);
                 *faults.entry(planned.fault.kind.family().name()).or_default() += 1;
             }
         }
@@ -126,8 +120,7 @@ impl Observed {
             verdict: outcome.verdict,
             lost: merged(outcome.lost),
             faults,
-            lone_leader,
-            measured: outcome.measured.unwrap_or_default(),
+            measured: outcome.measured,
         }
     }
 }

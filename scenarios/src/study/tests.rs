@@ -3,6 +3,7 @@ use crate::catalog;
 use crate::plan::PlannedFault;
 use crate::result::Outcome;
 use crate::run::run;
+use spec::FaultKind;
 
 fn study() -> (Study, Scenario) {
     let (mut scenario, _) = catalog::scenario(SCENARIO).unwrap_or_else(|e| panic!("{e}"));
@@ -36,8 +37,8 @@ fn what_a_run_met_makes_the_same_run_again() {
     for seed in 0..4 {
         let resolved =
             Resolved { scenario: study.reference.clone(), seed, bugs: Vec::new(), trace: false };
-        let first = make(&resolved, Faults::Own, false);
-        let second = make(&resolved, Faults::Of(&first.struck), false);
+        let first = make(&resolved, Faults::Own);
+        let second = make(&resolved, Faults::Of(&first.struck));
         assert_eq!(first.struck, second.struck);
         // A cut between two groups is written as several, so the trace is another.
         assert_eq!(first.verdict.counts, second.verdict.counts, "seed {seed}");
@@ -61,7 +62,7 @@ fn a_crash_at_a_disk_operation_strikes_all_settings_at_the_same_moment() {
         if at_operations > 3 {
             return;
         }
-        let reference = make(&resolved(&study.reference, seed), Faults::Own, false);
+        let reference = make(&resolved(&study.reference, seed), Faults::Own);
         let crashes = |outcome: &RunOutcome, at_operation: bool| -> u64 {
             let of = |planned: &&PlannedFault| {
                 let wanted = matches!(
@@ -82,7 +83,7 @@ fn a_crash_at_a_disk_operation_strikes_all_settings_at_the_same_moment() {
             ));
         }
         for variant in [&study.variants[0], &study.variants[2]] {
-            let met = make(&resolved(variant, seed), Faults::Of(&reference.struck), false);
+            let met = make(&resolved(variant, seed), Faults::Of(&reference.struck));
             assert_eq!(crashes(&met, true), 0, "seed {seed}");
             assert!(crashes(&met, false) >= all, "seed {seed}: {:#?}", met.plan);
         }
@@ -95,8 +96,8 @@ fn losses_add_up_to_what_the_verdict_counts() {
     let (study, _) = study();
     for observed in (0..12).flat_map(|seed| study.runs(seed, &[]).expect("no panic")) {
         let counted: u64 = observed.lost.iter().map(|lost| lost.count).sum();
-        let told = observed.verdict.counts.lost + observed.verdict.unconfirmed_lost();
-        assert_eq!(counted, told, "{:?}", observed.verdict);
+        let expected = observed.verdict.counts.lost + observed.verdict.unconfirmed_lost();
+        assert_eq!(counted, expected, "{:?}", observed.verdict);
         let confirmed = observed.verdict.counts.acked + observed.verdict.counts.unconfirmed;
         assert_eq!(observed.measured.latencies_us.len() as u64, confirmed);
     }

@@ -1,4 +1,4 @@
-//! An application that creates the topics of a cluster, and later holds the preferred elections
+//! An application that creates the topics of a cluster, and later asks for the preferred elections
 //! of the fault plan when it is woken for them.
 
 use engine::client::{Admin, AdminConfig, AdminEvent};
@@ -94,7 +94,7 @@ impl AdminApp {
             if let AdminEvent::TopicsCreated { topics, .. } = event {
                 for topic in topics {
                     match topic.error {
-                        // Somebody's doing, and nobody else is there.
+                        // An earlier request created it: no other client does.
                         ErrorCode::None | ErrorCode::TopicAlreadyExists => {
                             self.topics.insert(topic.name, topic.topic);
                         }

@@ -65,18 +65,21 @@ pub struct Arrivals {
     stream: ChaCha8Rng,
     count: u64,
     burst_at: Span,
+    /// The next record would come at or after [`Schedule::stop`].
+    is_stopped: bool,
 }
 
 impl Arrivals {
     /// From the first one on.
     pub fn new(schedule: Schedule) -> Self {
         let stream = sim::stream(schedule.seed, "workload", u64::from(schedule.producer));
-        Self { schedule, stream, count: 0, burst_at: Span::ZERO }
+        Self { schedule, stream, count: 0, burst_at: Span::ZERO, is_stopped: false }
     }
 
-    /// How many are left at most.
+    /// How many are still to come: none once [`Schedule::stop`] has cut the rest off, and before
+    /// that at most so many.
     pub fn remaining(&self) -> u64 {
-        self.schedule.records - self.count
+        if self.is_stopped { 0 } else { self.schedule.records - self.count }
     }
 }
 
@@ -92,9 +95,11 @@ impl Iterator for Arrivals {
         let (index, within) = (self.count / u64::from(burst), self.count % u64::from(burst));
         if within == 0 {
             let begins = start.0.saturating_add(index.saturating_mul(interval.0));
-            self.burst_at = Span(begins + self.stream.below(interval.0.max(1)));
+            let within = self.stream.below(interval.0.max(1));
+            self.burst_at = Span(begins.saturating_add(within));
         }
         if stop.is_some_and(|stop| self.burst_at >= stop) {
+            self.is_stopped = true;
             return None;
         }
         let arrival = Arrival {
@@ -152,13 +157,16 @@ mod tests {
         assert_eq!(producer_of(arrivals[0].record), 3);
     }
 
+    /// C1: what `stop` cuts off is not owed.
     #[test]
-    fn stopping_early_sends_a_prefix() {
+    fn stopping_early_sends_a_prefix_and_owes_nothing_after_it() {
         let all: Vec<_> = Arrivals::new(schedule(7)).collect();
         let stop = Some(Span::millis(1_500));
-        let some: Vec<_> = Arrivals::new(Schedule { stop, ..schedule(7) }).collect();
+        let mut arrivals = Arrivals::new(Schedule { stop, ..schedule(7) });
+        let some: Vec<_> = arrivals.by_ref().collect();
         assert!(!some.is_empty() && some.len() < all.len());
         assert_eq!(some, all[..some.len()]);
+        assert_eq!(arrivals.remaining(), 0);
     }
 
     proptest! {

@@ -1,7 +1,7 @@
 //! An application that reads all partitions of its topics while the load lasts.
 
-use super::{tell_event, tell_polled, to_consumer};
-use engine::client::Consumer;
+use super::{report_event, report_polled, to_consumer};
+use engine::client::{Consumer, ConsumerError, ConsumerEvent};
 use engine::config::ConsumerConfig;
 use engine::ids::{BrokerId, Offset, TopicPartition};
 use engine::rules::Rulebook;
@@ -9,6 +9,7 @@ use engine::timer::Timer;
 use engine::{Input, Outbox};
 use machine::{Boot, Mono, Now, Span};
 use spec::{Seek, SeekTo};
+use std::collections::BTreeMap;
 
 /// What a consuming application is configured with.
 #[derive(Clone, Debug)]
@@ -47,6 +48,8 @@ pub struct ConsumerApp {
     consumer: Consumer,
     began: Mono,
     reading: bool,
+    /// The exceptions that ended reading, each until a seek gives the partition a position.
+    thrown: BTreeMap<TopicPartition, ConsumerError>,
 }
 
 const START: Timer = Timer::Application(0);
@@ -61,17 +64,23 @@ impl ConsumerApp {
     pub fn boot(config: &ConsumerAppConfig, rules: Rulebook, boot: Boot, out: &mut Outbox) -> Self {
         let began = config.began.unwrap_or(boot.now.mono);
         let consumer = Consumer::new(&config.consumer, rules, &boot, &config.bootstrap);
-        let app = Self { config: Box::new(config.clone()), consumer, began, reading: false };
-        out.set_timer(START, began + config.start);
-        if let Some(stop) = config.stop {
+        let config = Box::new(config.clone());
+        let app = Self { config, consumer, began, reading: false, thrown: BTreeMap::new() };
+        out.set_timer(START, began + app.config.start);
+        if let Some(stop) = app.config.stop {
             out.set_timer(STOP, began + stop);
         }
-        for (index, seek) in config.seeks.iter().enumerate() {
+        for (index, seek) in app.config.seeks.iter().enumerate() {
             if let Some(at) = next_time(seek, began, boot.now.mono) {
                 out.set_timer(Timer::Application(SEEK + index as u32), at);
             }
         }
         app
+    }
+
+    /// The consumer's properties.
+    pub fn properties(&self) -> &ConsumerConfig {
+        &self.config.consumer
     }
 
     /// The position in a partition, if it reads it.
@@ -91,14 +100,16 @@ impl ConsumerApp {
         self.reading
     }
 
+    /// The partitions that it does not read any more, each with the exception of its poll.
+    pub fn thrown(&self) -> &BTreeMap<TopicPartition, ConsumerError> {
+        &self.thrown
+    }
+
     /// Handles an input.
     pub fn handle(&mut self, now: Now, input: Input, out: &mut Outbox) {
         match input {
             Input::Timer(START) => self.start(now, out),
-            Input::Timer(STOP) => {
-                self.consumer.assign(now, &[], out);
-                self.reading = false;
-            }
+            Input::Timer(STOP) => self.stop(now, out),
             Input::Timer(ASK_END) => self.ask_end(now, out),
             Input::Timer(Timer::Application(number)) => {
                 self.seek((number - SEEK) as usize, now, out);
@@ -116,6 +127,11 @@ impl ConsumerApp {
         self.consumer.assign(now, &self.config.partitions().collect::<Vec<_>>(), out);
         self.reading = true;
         self.ask_end_later(now, out);
+    }
+
+    fn stop(&mut self, now: Now, out: &mut Outbox) {
+        self.consumer.assign(now, &[], out);
+        self.reading = false;
     }
 
     fn ask_end(&mut self, now: Now, out: &mut Outbox) {
@@ -146,11 +162,18 @@ impl ConsumerApp {
             for partition in 0..*partitions {
                 let id = TopicPartition::new(known.id, partition);
                 let position = self.consumer.position(id);
+                if let SeekTo::Ago(ago) = seek.to {
+                    let ago = i64::try_from(ago.0.as_millis()).unwrap_or(i64::MAX);
+                    let time = now.wall.0.saturating_sub(ago);
+                    self.consumer.request_time(now, topic, partition, time, out);
+                    continue;
+                }
                 let to = match seek.to {
                     SeekTo::Beginning => Some(0),
                     SeekTo::End => self.consumer.high_watermark(id),
                     SeekTo::Offset(offset) => Some(offset as Offset),
                     SeekTo::Back(by) => position.map(|at| (at - by as Offset).max(0)),
+                    SeekTo::Ago(_) => None,
                 };
                 if let Some(to) = to {
                     self.consumer.seek(now, topic, partition, to, None, out);
@@ -165,11 +188,49 @@ impl ConsumerApp {
             if polled.is_empty() {
                 break;
             }
-            polled.into_iter().for_each(|polled| tell_polled(polled, out));
+            polled.into_iter().for_each(|polled| report_polled(polled, out));
         }
-        if self.consumer.has_events() {
-            self.consumer.take_events().for_each(|event| tell_event(&event, out));
+        if !self.consumer.has_events() {
+            return;
         }
+        let mut found = Vec::new();
+        for event in self.consumer.take_events() {
+            match event {
+                ConsumerEvent::TimeShown { partition, offset: Some(offset), .. } => {
+                    found.push((partition, offset));
+                }
+                ConsumerEvent::Error { partition, error } if error.ends_reading() => {
+                    self.thrown.insert(partition, error);
+                }
+                ConsumerEvent::Positioned { partition, .. } => {
+                    self.thrown.remove(&partition);
+                }
+                _ => {}
+            }
+            report_event(&event, out);
+        }
+        for (partition, offset) in found {
+            self.go_to(partition, offset, now, out);
+        }
+        if self.reading && !self.thrown.is_empty() && !self.seeks_later(now.mono) {
+            // Nothing handles the exception: the application ends.
+            self.stop(now, out);
+        }
+    }
+
+    /// Seeks to the offset of a time.
+    fn go_to(&mut self, to: TopicPartition, offset: Offset, now: Now, out: &mut Outbox) {
+        let metadata = self.consumer.metadata();
+        let is_its = |name: &&String| metadata.topic(name).is_some_and(|it| it.id == to.topic);
+        let topic = self.config.topics.iter().map(|(name, _)| name).find(is_its);
+        if let Some(topic) = topic.filter(|_| self.reading) {
+            self.consumer.seek(now, topic, to.partition, offset, None, out);
+        }
+    }
+
+    /// Whether it seeks once more, which is how an application goes on after an exception.
+    fn seeks_later(&self, now: Mono) -> bool {
+        self.config.seeks.iter().any(|seek| next_time(seek, self.began, now).is_some())
     }
 }
 

@@ -11,11 +11,12 @@ mod reader;
 pub use admin::{AdminApp, AdminAppConfig, election_timer};
 pub use arrivals::{Arrival, Arrivals, Schedule, producer_of, record_number, write_value};
 pub use consumer::{ConsumerApp, ConsumerAppConfig};
-pub use producer::{ProducerApp, ProducerAppConfig};
+pub use producer::{Owed, ProducerApp, ProducerAppConfig};
 pub use reader::{ReaderApp, ReaderAppConfig};
 
 use engine::client::{ConsumerEvent, Polled};
 use engine::fact::{ClientFact, Fact};
+use engine::ids::{Offset, TopicPartition};
 use engine::rules::Rulebook;
 use engine::{Input, Outbox};
 use machine::{Boot, Mono, Now};
@@ -86,6 +87,15 @@ impl Application {
         }
     }
 
+    /// The position of a reading application in a partition, if it has one.
+    pub fn position(&self, partition: TopicPartition) -> Option<Offset> {
+        match self {
+            Self::Consumer(app) => app.position(partition),
+            Self::Reader(app) => app.position(partition),
+            Self::Producer(_) | Self::Admin(_) => None,
+        }
+    }
+
     /// Panics if it contradicts itself.
     pub fn invariants(&self) {
         match self {
@@ -119,14 +129,14 @@ fn to_consumer(consumer: &mut engine::client::Consumer, now: Now, input: &Input,
     }
 }
 
-/// Tells the observers what a poll returned.
-fn tell_polled(polled: Polled, out: &mut Outbox) {
+/// Reports what a poll returned.
+fn report_polled(polled: Polled, out: &mut Outbox) {
     let Polled { partition, from, to, batches, .. } = polled;
     out.observe(Fact::Client(ClientFact::Delivered { partition, from, to, batches }));
 }
 
-/// Tells the observers what a consumer has told.
-fn tell_event(event: &ConsumerEvent, out: &mut Outbox) {
+/// Reports an event of a consumer.
+fn report_event(event: &ConsumerEvent, out: &mut Outbox) {
     let fact = match *event {
         ConsumerEvent::Positioned { partition, from, to, why } => {
             ClientFact::Positioned { partition, from, to, why }
@@ -134,7 +144,13 @@ fn tell_event(event: &ConsumerEvent, out: &mut Outbox) {
         ConsumerEvent::EndShown { partition, offset, broker, question } => {
             ClientFact::EndShown { partition, offset, broker, question }
         }
-        // The next poll tries again, or waits for a seek.
+        ConsumerEvent::TimeShown { partition, timestamp, offset, broker } => {
+            ClientFact::TimeShown { partition, timestamp, offset, broker }
+        }
+        ConsumerEvent::Error { partition, error } if error.ends_reading() => {
+            ClientFact::Threw { partition, exception: error.exception() }
+        }
+        // The consumer tries again.
         ConsumerEvent::Error { .. } => return,
     };
     out.observe(Fact::Client(fact));

@@ -40,14 +40,25 @@ pub struct ProducerApp {
     next: Option<Arrival>,
     began: Mono,
     value: Vec<u8>,
+    /// It was asked to stop: `KafkaProducer.close` waits for what was sent, and nothing follows.
+    is_closing: bool,
+}
+
+/// What a producing application still has to do.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Owed {
+    /// So many records are still to be given to the producer.
+    Records(u64),
+    /// All were given to it, and some have no outcome yet.
+    Outcomes,
 }
 
 /// The one timer of the application: the next record is due.
 const ARRIVAL: Timer = Timer::Application(0);
 
 impl ProducerApp {
-    /// Starts with the first record, or after a crash with the first that is not overdue: what
-    /// was in memory is gone, and its outcome stays unknown.
+    /// Starts with the first record, after a restart with the first that is not overdue. What a
+    /// crash took from the memory is gone, and its outcome stays unknown.
     pub fn boot(config: &ProducerAppConfig, rules: Rulebook, boot: Boot, out: &mut Outbox) -> Self {
         let producer = Producer::new(&config.producer, rules, &boot, &config.bootstrap);
         let began = config.began.unwrap_or(boot.now.mono);
@@ -62,6 +73,7 @@ impl ProducerApp {
             next,
             began,
             value: Vec::new(),
+            is_closing: false,
         };
         app.wait_for_next(out);
         app
@@ -78,14 +90,13 @@ impl ProducerApp {
         self.next.is_none() && self.producer.is_idle()
     }
 
-    /// What is left to be done, in words.
-    pub fn missing(&self) -> Option<String> {
-        let to_send = self.arrivals.remaining() + u64::from(self.next.is_some());
-        match (to_send, self.producer.is_idle()) {
+    /// What is left to be done; `None` if nothing is.
+    pub fn owes(&self) -> Option<Owed> {
+        let unsent = self.arrivals.remaining() + u64::from(self.next.is_some());
+        match (unsent, self.producer.is_idle()) {
             (0, true) => None,
-            (0, false) => Some("records have no outcome yet".to_owned()),
-            (1, _) => Some("1 record is still to be sent".to_owned()),
-            (n, _) => Some(format!("{n} records are still to be sent")),
+            (0, false) => Some(Owed::Outcomes),
+            (unsent, _) => Some(Owed::Records(unsent)),
         }
     }
 
@@ -107,12 +118,19 @@ impl ProducerApp {
             Input::Timer(Timer::Requests(channel)) => {
                 self.producer.on_requests_timer(now, channel, out);
             }
+            Input::Timer(ARRIVAL) if self.is_closing => {}
             Input::Timer(ARRIVAL) => self.send_due(now, out),
             Input::Timer(_) => {}
-            Input::Stop => out.halt(machine::Halt::Clean),
+            Input::Stop => {
+                self.is_closing = true;
+                self.producer.flush(now, out);
+            }
         }
         if self.producer.has_events() {
-            self.tell(out);
+            self.report(out);
+        }
+        if self.is_closing && self.producer.is_idle() {
+            out.halt(machine::Halt::Clean);
         }
     }
 
@@ -152,8 +170,8 @@ impl ProducerApp {
         }
     }
 
-    /// Tells the observers what the producer has told.
-    fn tell(&mut self, out: &mut Outbox) {
+    /// Reports the producer's events as facts.
+    fn report(&mut self, out: &mut Outbox) {
         let acks = self.config.producer.acks.code();
         for event in self.producer.take_events() {
             out.observe(Fact::Client(match event {

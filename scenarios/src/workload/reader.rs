@@ -1,7 +1,7 @@
 //! An application that reads everything back from the healed cluster: every partition from its
 //! beginning to the end that its leader shows.
 
-use super::{tell_event, tell_polled, to_consumer};
+use super::{report_event, report_polled, to_consumer};
 use engine::client::{Consumer, ConsumerEvent};
 use engine::config::{ConsumerConfig, Reset};
 use engine::fact::{ClientFact, Fact};
@@ -9,7 +9,7 @@ use engine::ids::{BrokerId, Offset, TopicPartition};
 use engine::rules::Rulebook;
 use engine::timer::Timer;
 use engine::{Input, Outbox};
-use machine::{Boot, Now};
+use machine::{Boot, Now, Span};
 use std::collections::BTreeMap;
 
 /// What a reading application is configured with.
@@ -17,6 +17,8 @@ use std::collections::BTreeMap;
 pub struct ReaderAppConfig {
     /// The topics and how many partitions each has.
     pub topics: Vec<(String, i32)>,
+    /// `request.timeout.ms`, which a full response over the scenario's links has to meet.
+    pub request_timeout: Span,
     /// The brokers to ask first.
     pub bootstrap: Vec<BrokerId>,
 }
@@ -25,6 +27,7 @@ pub struct ReaderAppConfig {
 #[derive(Clone, Debug)]
 pub struct ReaderApp {
     config: Box<ReaderAppConfig>,
+    properties: ConsumerConfig,
     consumer: Consumer,
     /// How far each partition goes; absent until its leader has shown it.
     ends: BTreeMap<TopicPartition, Offset>,
@@ -39,13 +42,20 @@ impl ReaderApp {
         let properties = ConsumerConfig {
             auto_offset_reset: Reset::Earliest,
             max_poll_records: u32::MAX,
+            request_timeout: config.request_timeout,
             // Nothing is written any more: a fetch at the end need not wait.
-            fetch_max_wait: machine::Span::millis(10),
+            fetch_max_wait: Span::millis(10),
             ..ConsumerConfig::default()
         };
         let consumer = Consumer::new(&properties, rules, &boot, &config.bootstrap);
         out.set_timer(START, boot.now.mono);
-        Self { config: Box::new(config.clone()), consumer, ends: BTreeMap::new(), done: Vec::new() }
+        Self {
+            config: Box::new(config.clone()),
+            properties,
+            consumer,
+            ends: BTreeMap::new(),
+            done: Vec::new(),
+        }
     }
 
     /// Whether every partition has been read to its end.
@@ -56,6 +66,21 @@ impl ReaderApp {
     /// Whether a partition has been read to its end.
     pub fn has_read(&self, partition: TopicPartition) -> bool {
         self.done.contains(&partition)
+    }
+
+    /// The consumer's properties.
+    pub fn properties(&self) -> &ConsumerConfig {
+        &self.properties
+    }
+
+    /// The position in a partition, once it has one.
+    pub fn position(&self, partition: TopicPartition) -> Option<Offset> {
+        self.consumer.position(partition)
+    }
+
+    /// The end of a partition, once its leader has shown it.
+    pub fn end(&self, partition: TopicPartition) -> Option<Offset> {
+        self.ends.get(&partition).copied()
     }
 
     /// Handles an input.
@@ -75,18 +100,18 @@ impl ReaderApp {
             if polled.is_empty() {
                 break;
             }
-            polled.into_iter().for_each(|polled| tell_polled(polled, out));
+            polled.into_iter().for_each(|polled| report_polled(polled, out));
         }
         for event in self.consumer.take_events() {
             if let ConsumerEvent::EndShown { partition, offset, .. } = event {
                 self.ends.insert(partition, offset);
             }
-            tell_event(&event, out);
+            report_event(&event, out);
         }
         self.finish(out);
     }
 
-    /// Tells of the partitions that have been read to their end.
+    /// Reports the partitions that have been read to their end.
     fn finish(&mut self, out: &mut Outbox) {
         if self.ends.len() == self.done.len() {
             return;

@@ -54,6 +54,7 @@ impl Check<'_> {
             }
         }
         self.unworkable_topics(i, group, needs);
+        self.unworkable_schedule(i, group);
         if config.retry_backoff > config.retry_backoff_max {
             let (first, most) =
                 (config.retry_backoff.as_millis(), config.retry_backoff_max.as_millis());
@@ -72,6 +73,26 @@ impl Check<'_> {
                 let message = format!("`{name}=0` leaves no time for an answer");
                 self.unwise(at(name), message);
             }
+        }
+    }
+
+    /// A load that is not over when its time is: what is left then stays undecided.
+    fn unworkable_schedule(&mut self, i: usize, group: &Producers) {
+        let load = self.scenario.durations.load;
+        let bursts = u128::from(group.records).div_ceil(u128::from(group.burst.max(1)));
+        let records = bursts * u128::from(group.burst);
+        let nanos = records * 1_000_000_000 / u128::from(group.rate.max(1));
+        let due = nanos + u128::from(group.start.nanos());
+        let ends = group.stop.map_or(due, |stop| due.min(stop.nanos().into()));
+        if ends > u128::from(load.nanos()) {
+            let message = format!(
+                "the last of {} records at {} a second is due {} s into the load, which lasts {load}",
+                group.records,
+                group.rate,
+                ends.div_ceil(1_000_000_000)
+            );
+            self.unwise(path!["producers", i, "records"], message);
+            self.hinted(Some("raise `durations.load`, or give `stop`".to_owned()));
         }
     }
 

@@ -4,7 +4,7 @@ use super::position::Position;
 use crate::record::{self, Batch, RecordError};
 use bytes::Bytes;
 
-/// The batches that one fetch answered for one partition.
+/// The batches of one partition in one fetch response.
 #[derive(Clone, Debug)]
 pub(super) struct Buffered {
     batches: Vec<Bytes>,
@@ -55,7 +55,7 @@ impl Buffered {
         taken
     }
 
-    /// Hands out records of the next batch. Answers how many.
+    /// Hands out records of the next batch. Returns how many.
     fn take_from(
         &mut self,
         bytes: &Bytes,
@@ -81,7 +81,7 @@ impl Buffered {
             self.advance();
             return Ok(count);
         }
-        // Only part of it: offsets may have holes, so the records themselves have to tell.
+        // Only part of it: offsets may have holes, so the records have to be looked at.
         let mut taken = 0;
         let mut next_offset = batch.next_offset();
         let mut complete = true;

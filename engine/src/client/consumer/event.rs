@@ -1,4 +1,4 @@
-//! What a consumer tells its application.
+//! What a consumer reports to its application.
 
 use crate::error::ErrorCode;
 use crate::fact::Positioning;
@@ -36,16 +36,29 @@ pub enum ConsumerEvent {
         /// Why.
         why: Positioning,
     },
-    /// It was told the end of a partition, for a reset or by [`super::Consumer::request_end`].
+    /// A leader returned the end of a partition, for a reset or after
+    /// [`super::Consumer::request_end`].
     EndShown {
         /// The partition.
         partition: TopicPartition,
         /// The end of what may be read.
         offset: Offset,
-        /// By whom.
+        /// The broker that returned it.
         broker: BrokerId,
-        /// The question that it answers, as [`crate::fact::ClientFact::EndAsked`] has it.
+        /// The number of the question, as [`crate::fact::ClientFact::EndAsked`] has it.
         question: u64,
+    },
+    /// A leader returned the first record of a time or later, after
+    /// [`super::Consumer::request_time`].
+    TimeShown {
+        /// The partition.
+        partition: TopicPartition,
+        /// The timestamp that was asked for, in milliseconds.
+        timestamp: i64,
+        /// The offset of the record; `None`: no record that may be read is as late.
+        offset: Option<Offset>,
+        /// The broker that returned it.
+        broker: BrokerId,
     },
     /// What a poll throws in Kafka.
     Error {
@@ -81,6 +94,27 @@ pub enum ConsumerError {
         /// The position.
         position: Offset,
     },
-    /// A broker answered with an error that it does not expect. It tries again.
+    /// A broker returned an unexpected error. The consumer tries again.
     Unexpected(ErrorCode),
+}
+
+impl ConsumerError {
+    /// Whether the consumer goes no further in the partition until the application seeks.
+    pub fn ends_reading(&self) -> bool {
+        match self {
+            Self::NoOffset | Self::OffsetOutOfRange { .. } | Self::LogTruncation { .. } => true,
+            Self::Corrupt { .. } | Self::Unexpected(_) => false,
+        }
+    }
+
+    /// The exception that `KafkaConsumer.poll` throws for it.
+    pub fn exception(&self) -> &'static str {
+        match self {
+            Self::NoOffset => "NoOffsetForPartitionException",
+            Self::OffsetOutOfRange { .. } => "OffsetOutOfRangeException",
+            Self::LogTruncation { .. } => "LogTruncationException",
+            Self::Corrupt { .. } => "CorruptRecordException",
+            Self::Unexpected(_) => "KafkaException",
+        }
+    }
 }

@@ -1,7 +1,7 @@
 //! Fetching (`AbstractFetch`, `FetchCollector`).
 
 use super::buffer::Buffered;
-use super::position::State;
+use super::position::{Assigned, State};
 use super::{Consumer, ConsumerError, Context};
 use crate::Outbox;
 use crate::error::ErrorCode;
@@ -10,10 +10,15 @@ use crate::protocol::{FetchPartition, FetchRequest, FetchResponse, FetchedPartit
 use machine::{Mono, NodeId};
 
 impl Consumer {
-    /// Sends a fetch to every leader that has none in flight, for all partitions that it leads
-    /// and that have nothing buffered.
+    /// Sends a fetch for all partitions that a leader has to every leader that has none in flight
+    /// and none of whose partitions has buffered records (`AbstractFetch.prepareFetchRequests`).
+    ///
+    /// A fetch that leaves out a buffered partition would wait `fetch.max.wait.ms` for the others,
+    /// and the buffered one could not be fetched meanwhile: so the next fetch goes out once the
+    /// application has taken what came (KAFKA-17182).
     pub(super) fn fetch(&mut self, now: Mono, out: &mut Outbox) {
-        let mut done: Vec<NodeId> = Vec::new();
+        let buffered = self.partitions.iter().filter_map(Assigned::buffered_at);
+        let mut done: Vec<NodeId> = buffered.collect();
         for index in 0..self.partitions.len() {
             let assigned = &self.partitions[index];
             if assigned.state != State::Unresolved && assigned.leader.is_none() {
@@ -72,7 +77,7 @@ impl Consumer {
         self.channels.send(now, node, request, timeout, Context::Fetch(asked), out);
     }
 
-    /// A fetch was answered.
+    /// A fetch response arrived.
     pub(super) fn on_fetched(
         &mut self,
         now: Mono,
@@ -84,27 +89,27 @@ impl Consumer {
         for (place, (index, stamp)) in asked.iter().copied().enumerate() {
             let Some(assigned) = self.unmoved((index, stamp)) else { continue };
             let partition = assigned.partition;
-            let is_its = |answer: &&FetchedPartition| answer.partition == partition;
-            let answers = &response.partitions;
-            let answer = answers.get(place).filter(is_its).or_else(|| answers.iter().find(is_its));
-            match answer {
-                Some(answer) => self.on_fetched_partition(now, index, answer),
+            let is_its = |result: &&FetchedPartition| result.partition == partition;
+            let results = &response.partitions;
+            let result = results.get(place).filter(is_its).or_else(|| results.iter().find(is_its));
+            match result {
+                Some(result) => self.on_fetched_partition(now, index, result),
                 None => self.on_fetch_error(now, index, response.error),
             }
         }
     }
 
-    fn on_fetched_partition(&mut self, now: Mono, index: usize, answer: &FetchedPartition) {
-        if let Some(hint) = answer.current_leader {
-            self.metadata.learn_leader(answer.partition, hint);
+    fn on_fetched_partition(&mut self, now: Mono, index: usize, result: &FetchedPartition) {
+        if let Some(hint) = result.current_leader {
+            self.metadata.learn_leader(result.partition, hint);
         }
         let assigned = &mut self.partitions[index];
-        match answer.error {
+        match result.error {
             ErrorCode::None => {
                 assigned.failures = 0;
-                assigned.high_watermark = Some(answer.high_watermark);
-                if !answer.records.is_empty() {
-                    assigned.buffered = Some(Buffered::new(answer.records.0.clone()));
+                assigned.high_watermark = Some(result.high_watermark);
+                if !result.records.is_empty() {
+                    assigned.buffered = Some(Buffered::new(result.records.0.clone()));
                     self.ready.push_back(index);
                 }
             }

@@ -1,7 +1,7 @@
 //! What a consumer asks about offsets (`OffsetFetcher`): where to start, where a partition ends,
 //! and whether the log still reaches a position (KIP-320).
 
-use super::position::{Assigned, End, Position, State};
+use super::position::{Assigned, End, Position, State, Time};
 use super::{Consumer, ConsumerError, ConsumerEvent, Context};
 use crate::Outbox;
 use crate::config::Reset;
@@ -16,6 +16,17 @@ use crate::protocol::{
 };
 use machine::{Mono, NodeId};
 
+/// What an offset is asked for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Purpose {
+    /// To start there.
+    Reset,
+    /// The application wants to know the end.
+    End,
+    /// The application wants to know the offset of a time.
+    Time,
+}
+
 /// An offset that was asked for.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Asked {
@@ -25,8 +36,7 @@ pub(super) struct Asked {
     /// The leader epoch that it was asked under.
     epoch: LeaderEpoch,
     timestamp: i64,
-    /// Because the application wants to know the end.
-    for_end: bool,
+    purpose: Purpose,
     /// The number of the question.
     question: u64,
 }
@@ -54,18 +64,19 @@ impl Consumer {
         if assigned.not_before > now {
             return None;
         }
-        let (timestamp, for_end) = match assigned.state {
-            State::Resetting { to: Reset::Earliest, .. } if !assigned.asked => {
-                (EARLIEST_TIMESTAMP, false)
+        let (timestamp, purpose) = match (assigned.state, assigned.time) {
+            (State::Resetting { to: Reset::Earliest, .. }, _) if !assigned.asked => {
+                (EARLIEST_TIMESTAMP, Purpose::Reset)
             }
-            State::Resetting { .. } if !assigned.asked => (LATEST_TIMESTAMP, false),
-            State::Unresolved => return None,
-            _ if assigned.end == End::Wanted => (LATEST_TIMESTAMP, true),
+            (State::Resetting { .. }, _) if !assigned.asked => (LATEST_TIMESTAMP, Purpose::Reset),
+            (State::Unresolved, _) => return None,
+            _ if assigned.end == End::Wanted => (LATEST_TIMESTAMP, Purpose::End),
+            (_, Time::Wanted(timestamp)) => (timestamp, Purpose::Time),
             _ => return None,
         };
         let (_, epoch) = assigned.leader?;
         let (partition, stamp) = (assigned.partition, assigned.stamp);
-        Some(Asked { index, partition, stamp, epoch, timestamp, for_end, question: 0 })
+        Some(Asked { index, partition, stamp, epoch, timestamp, purpose, question: 0 })
     }
 
     fn is_to_validate(&self, now: Mono, index: usize) -> bool {
@@ -85,10 +96,10 @@ impl Consumer {
             if assigned.leader.is_none_or(|(leader, _)| leader != node) {
                 continue;
             }
-            if asked.for_end {
-                assigned.end = End::Asked;
-            } else {
-                assigned.asked = true;
+            match asked.purpose {
+                Purpose::End => assigned.end = End::Asked,
+                Purpose::Time => assigned.time = Time::Asked(asked.timestamp),
+                Purpose::Reset => assigned.asked = true,
             }
             if asked.timestamp == LATEST_TIMESTAMP {
                 let partition = asked.partition;
@@ -107,7 +118,7 @@ impl Consumer {
         self.channels.send(now, node, request, timeout, Context::ListOffsets(all_asked), out);
     }
 
-    /// Offsets were answered.
+    /// Offsets were returned.
     pub(super) fn on_offsets(
         &mut self,
         now: Mono,
@@ -119,14 +130,17 @@ impl Consumer {
             if self.still(*asked).is_none() {
                 continue;
             }
-            let is_its = |answer: &&ListedOffset| answer.partition == asked.partition;
-            let answer = response.partitions.iter().find(is_its);
-            match answer {
-                Some(answer) if answer.error.is_none() && answer.offset >= 0 => {
-                    self.on_offset(node, *asked, answer);
+            let is_its = |result: &&ListedOffset| result.partition == asked.partition;
+            let result = response.partitions.iter().find(is_its);
+            match result {
+                Some(result) if result.error.is_none() && asked.purpose == Purpose::Time => {
+                    self.on_time(node, *asked, result);
                 }
-                answer => {
-                    let error = answer.map_or(ErrorCode::UnknownServerError, |a| a.error);
+                Some(result) if result.error.is_none() && result.offset >= 0 => {
+                    self.on_offset(node, *asked, result);
+                }
+                result => {
+                    let error = result.map_or(ErrorCode::UnknownServerError, |a| a.error);
                     self.on_retriable(error);
                     self.on_offsets_lost(now, &[*asked]);
                     if !error.is_retriable() {
@@ -137,13 +151,13 @@ impl Consumer {
         }
     }
 
-    fn on_offset(&mut self, node: NodeId, asked: Asked, answer: &ListedOffset) {
-        let partition = answer.partition;
+    fn on_offset(&mut self, node: NodeId, asked: Asked, result: &ListedOffset) {
+        let partition = result.partition;
         if asked.timestamp == LATEST_TIMESTAMP {
-            let (offset, broker, question) = (answer.offset, node.node, asked.question);
+            let (offset, broker, question) = (result.offset, node.node, asked.question);
             self.events.push(ConsumerEvent::EndShown { partition, offset, broker, question });
         }
-        if asked.for_end {
+        if asked.purpose == Purpose::End {
             let assigned = &mut self.partitions[asked.index];
             if assigned.end == End::Asked {
                 assigned.end = End::NotWanted;
@@ -152,21 +166,33 @@ impl Consumer {
         }
         let Some(assigned) = self.unmoved((asked.index, asked.stamp)) else { return };
         let State::Resetting { why, .. } = assigned.state else { return };
-        let (offset, offset_epoch) = (answer.offset, answer.leader_epoch);
+        let (offset, offset_epoch) = (result.offset, result.leader_epoch);
         let position = Position { offset, offset_epoch, leader_epoch: Some(asked.epoch) };
         self.move_to(asked.index, position, why);
     }
 
-    /// Offsets will not be answered.
+    /// The first record of a time or later, or that there is none: then the offset is -1.
+    fn on_time(&mut self, node: NodeId, asked: Asked, result: &ListedOffset) {
+        let (timestamp, partition, broker) = (asked.timestamp, result.partition, node.node);
+        let offset = (result.offset >= 0).then_some(result.offset);
+        let assigned = &mut self.partitions[asked.index];
+        if assigned.time == Time::Asked(timestamp) {
+            assigned.time = Time::NotWanted;
+            self.events.push(ConsumerEvent::TimeShown { partition, timestamp, offset, broker });
+        }
+    }
+
+    /// Offsets will not be returned.
     pub(super) fn on_offsets_lost(&mut self, now: Mono, asked: &[Asked]) {
         for asked in asked {
             let Some(assigned) = self.still(*asked) else { continue };
-            if asked.for_end {
-                if assigned.end == End::Asked {
-                    assigned.end = End::Wanted;
+            match asked.purpose {
+                Purpose::End if assigned.end == End::Asked => assigned.end = End::Wanted,
+                Purpose::Time if assigned.time == Time::Asked(asked.timestamp) => {
+                    assigned.time = Time::Wanted(asked.timestamp);
                 }
-            } else if assigned.stamp == asked.stamp {
-                assigned.asked = false;
+                Purpose::Reset if assigned.stamp == asked.stamp => assigned.asked = false,
+                _ => {}
             }
             self.back_off(now, asked.index);
         }
@@ -203,7 +229,7 @@ impl Consumer {
         self.channels.send(now, node, request, timeout, Context::Epochs(asked), out);
     }
 
-    /// Ends of epochs were answered.
+    /// Ends of epochs were returned.
     pub(super) fn on_epochs(
         &mut self,
         now: Mono,
@@ -213,11 +239,11 @@ impl Consumer {
         for (index, stamp) in asked.iter().copied() {
             let Some(assigned) = self.unmoved((index, stamp)) else { continue };
             let partition = assigned.partition;
-            let answer = response.partitions.iter().find(|answer| answer.partition == partition);
-            match answer {
-                Some(answer) if answer.error.is_none() => self.on_end_of_epoch(index, answer.end),
-                answer => {
-                    let error = answer.map_or(ErrorCode::UnknownServerError, |a| a.error);
+            let result = response.partitions.iter().find(|result| result.partition == partition);
+            match result {
+                Some(result) if result.error.is_none() => self.on_end_of_epoch(index, result.end),
+                result => {
+                    let error = result.map_or(ErrorCode::UnknownServerError, |a| a.error);
                     self.on_retriable(error);
                     self.on_epochs_lost(now, &[(index, stamp)]);
                     if !error.is_retriable() {
@@ -228,7 +254,7 @@ impl Consumer {
         }
     }
 
-    /// The leader told where the epoch of the position ends
+    /// The leader returned where the epoch of the position ends
     /// (`SubscriptionState.maybeCompleteValidation`).
     fn on_end_of_epoch(&mut self, index: usize, end: Option<EpochEndOffset>) {
         let assigned = &mut self.partitions[index];
@@ -253,7 +279,7 @@ impl Consumer {
         }
     }
 
-    /// Ends of epochs will not be answered.
+    /// Ends of epochs will not be returned.
     pub(super) fn on_epochs_lost(&mut self, now: Mono, asked: &[(usize, u64)]) {
         for (index, stamp) in asked.iter().copied() {
             if let Some(assigned) = self.unmoved((index, stamp)) {

@@ -1,8 +1,9 @@
 //! The consumer with partitions assigned by hand (`KafkaConsumer.assign`).
 //!
-//! It fetches ahead by itself, one request in flight to each leader and one answer buffered for
-//! each partition, and hands records out when it is polled. A failed fetch is tried again after a
-//! wait that grows, which Kafka's consumer does without waiting.
+//! One fetch is in flight to each leader and one response buffered for each partition. Once the
+//! application has polled everything that a leader sent, the next fetch goes to that leader before
+//! the application handles the records (`ClassicKafkaConsumer.poll`). A failed fetch is repeated
+//! after a growing back-off; Kafka's consumer repeats it at once.
 
 mod buffer;
 mod event;
@@ -26,7 +27,7 @@ use crate::rules::{Rulebook, client::NewLeader};
 use crate::timer::{Channel, ClientTimer, Timer};
 use lookup::Asked;
 use machine::{Boot, ConnId, Mono, NodeId, Now};
-use position::{Assigned, End, Position, State};
+use position::{Assigned, End, Position, State, Time};
 use std::collections::VecDeque;
 
 /// The stream of a consumer's random choices.
@@ -132,13 +133,32 @@ impl Consumer {
         self.run(now, out);
     }
 
-    /// Asks the leader for the end of a partition; [`ConsumerEvent::EndShown`] tells it. No
+    /// Asks the leader for the end of a partition, which [`ConsumerEvent::EndShown`] reports. No
     /// effect on a partition not assigned.
     pub fn request_end(&mut self, now: Now, topic: &str, partition: i32, out: &mut Outbox) {
         let Some(index) = self.find(topic, partition) else { return };
         let assigned = &mut self.partitions[index];
         if assigned.end == End::NotWanted {
             assigned.end = End::Wanted;
+        }
+        self.run(now, out);
+    }
+
+    /// Asks the leader for the first record whose timestamp is `timestamp` milliseconds or later
+    /// (`KafkaConsumer.offsetsForTimes`), which [`ConsumerEvent::TimeShown`] reports. No effect on a
+    /// partition not assigned, or while such a request is under way.
+    pub fn request_time(
+        &mut self,
+        now: Now,
+        topic: &str,
+        partition: i32,
+        timestamp: i64,
+        out: &mut Outbox,
+    ) {
+        let Some(index) = self.find(topic, partition) else { return };
+        let assigned = &mut self.partitions[index];
+        if assigned.time == Time::NotWanted {
+            assigned.time = Time::Wanted(timestamp);
         }
         self.run(now, out);
     }
@@ -202,7 +222,7 @@ impl Consumer {
         self.assigned(partition)?.position.map(|position| position.offset)
     }
 
-    /// The high watermark that the last fetch told.
+    /// The high watermark in the last fetch response.
     pub fn high_watermark(&self, partition: TopicPartition) -> Option<Offset> {
         self.assigned(partition)?.high_watermark
     }
@@ -217,7 +237,7 @@ impl Consumer {
         &self.metadata
     }
 
-    /// Handles a message. Answers whether it was its own.
+    /// Handles a message. Returns whether it was for this client.
     pub fn on_message(
         &mut self,
         now: Now,
@@ -242,13 +262,13 @@ impl Consumer {
             (Context::Epochs(asked), Response::OffsetForLeaderEpoch(response)) => {
                 self.on_epochs(now.mono, &asked, response);
             }
-            (context, body) => panic!("{context:?} was answered with {}", body.name()),
+            (context, body) => panic!("{context:?} got the response {}", body.name()),
         }
         self.run(now, out);
         true
     }
 
-    /// A connection is open. Answers whether it is its own.
+    /// A connection is open. Returns whether it is one of this client.
     pub fn on_opened(&mut self, now: Now, conn: ConnId, out: &mut Outbox) -> bool {
         let own = self.channels.on_opened(conn).is_some();
         if own {
@@ -257,7 +277,7 @@ impl Consumer {
         own
     }
 
-    /// A connection has ended. Answers whether it was its own.
+    /// A connection has ended. Returns whether it was one of this client.
     pub fn on_closed(&mut self, now: Now, conn: ConnId, out: &mut Outbox) -> bool {
         let Some(lost) = self.channels.on_closed(now.mono, conn) else { return false };
         self.on_lost(now.mono, lost);
@@ -265,7 +285,7 @@ impl Consumer {
         true
     }
 
-    /// A timer is due. Answers whether it was its own.
+    /// A timer is due. Returns whether it was one of this client.
     pub fn on_timer(&mut self, now: Now, timer: ClientTimer, out: &mut Outbox) -> bool {
         let own = timer == ClientTimer::Consumer;
         if own {
@@ -275,7 +295,7 @@ impl Consumer {
         own
     }
 
-    /// [`Timer::Requests`] is due. Answers whether it was its own.
+    /// [`Timer::Requests`] is due. Returns whether it was one of this client.
     pub fn on_requests_timer(&mut self, now: Now, channel: Channel, out: &mut Outbox) -> bool {
         let own = channel == Channel::Consumer;
         if own {

@@ -11,7 +11,7 @@ use machine::{Mono, NodeId};
 pub(super) struct Position {
     /// The offset.
     pub(super) offset: Offset,
-    /// The leader epoch of the last record before it, if that was read or told (KIP-320).
+    /// The leader epoch of the last record before it, if it is known (KIP-320).
     pub(super) offset_epoch: Option<LeaderEpoch>,
     /// The leader epoch in which the position is known to be good; `None`: not looked at yet.
     pub(super) leader_epoch: Option<LeaderEpoch>,
@@ -30,21 +30,21 @@ impl Position {
 pub(super) enum State {
     /// The topic has to become known.
     Unresolved,
-    /// A broker has to tell where to start.
+    /// The leader has to return the offset to start from.
     Resetting {
         /// Earliest or latest.
         to: Reset,
         /// Why.
         why: Positioning,
     },
-    /// The leader has to tell whether the log still reaches the position (KIP-320).
+    /// The leader has to confirm that the log still reaches the position (KIP-320).
     Validating {
         /// The leader's epoch.
         under: LeaderEpoch,
     },
     /// Nothing.
     Reading,
-    /// The application has to seek: an error was told.
+    /// The application has to seek: an error was reported.
     Stopped,
 }
 
@@ -65,7 +65,7 @@ pub(super) struct Assigned {
     pub(super) state: State,
     /// A seek from before the topic was known.
     pub(super) start: Option<(Offset, Option<LeaderEpoch>)>,
-    /// Names the last move: an answer to a question from before it is stale.
+    /// Names the last move: a response to a request from before it is stale.
     pub(super) stamp: u64,
     /// A reset or validation is in flight.
     pub(super) asked: bool,
@@ -77,8 +77,21 @@ pub(super) struct Assigned {
     pub(super) buffered: Option<Buffered>,
     /// The application wants to know the end.
     pub(super) end: End,
+    /// The application wants the offset of a time.
+    pub(super) time: Time,
     /// The high watermark of the last fetch.
     pub(super) high_watermark: Option<Offset>,
+}
+
+/// The state of a request for the first record of a time or later.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Time {
+    /// There is none.
+    NotWanted,
+    /// To be sent, for this timestamp in milliseconds.
+    Wanted(i64),
+    /// In flight.
+    Asked(i64),
 }
 
 /// The state of a request for the end of a partition.
@@ -108,6 +121,7 @@ impl Assigned {
             not_before: Mono::default(),
             buffered: None,
             end: End::NotWanted,
+            time: Time::NotWanted,
             high_watermark: None,
         }
     }
@@ -129,6 +143,13 @@ impl Assigned {
         self.position = Some(position);
         self.turn(State::Reading, stamp);
         before
+    }
+
+    /// The leader to fetch from next, if fetched records are buffered that the application has not
+    /// polled.
+    pub(super) fn buffered_at(&self) -> Option<NodeId> {
+        let is_buffered = self.buffered.is_some() && self.state == State::Reading;
+        self.leader.filter(|_| is_buffered).map(|(node, _)| node)
     }
 
     /// The leader to fetch from, the position and the epoch, if nothing is missing.

@@ -98,7 +98,7 @@ fn error(error: ConsumerError) -> ConsumerEvent {
     ConsumerEvent::Error { partition: orders(0), error }
 }
 
-/// It was told by broker 1 that the first partition ends at `at`.
+/// Broker 1 returned `at` as the end of the first partition.
 fn is_end(event: &ConsumerEvent, at: i64) -> bool {
     matches!(event, ConsumerEvent::EndShown { partition, offset, broker: 1, .. }
         if *partition == orders(0) && *offset == at)
@@ -122,7 +122,7 @@ fn at(offset: i64, reset: Reset) -> (Stage, Consumer) {
     (stage, consumer)
 }
 
-/// The same after its fetch told that broker 2 leads in epoch 4.
+/// The same after a fetch response that names broker 2 as leader in epoch 4.
 fn under_another_leader(offset: i64, reset: Reset) -> (Stage, Consumer) {
     let (mut stage, mut consumer) = at(offset, reset);
     let asked = stage.next();
@@ -134,13 +134,13 @@ fn under_another_leader(offset: i64, reset: Reset) -> (Stage, Consumer) {
 }
 
 #[test]
-fn it_starts_where_the_policy_says_and_hands_out_what_itfirsted() {
+fn it_starts_where_the_policy_says_and_returns_what_it_fetched() {
     let (mut stage, mut consumer) = scene(&[(1, 3)], Reset::Earliest);
     let asked = stage.next();
     assert_eq!(list_offsets(&asked).partitions[0].timestamp, EARLIEST_TIMESTAMP);
     stage.answer(&mut consumer, &asked, listed(ErrorCode::None, 5, 1));
     assert_eq!(events(&mut consumer), [positioned(None, 5, Positioning::Start)]);
-    // The epoch that came with the offset is not the leader's, but was told by this leader.
+    // The epoch that came with the offset is not the leader's own, but came from this leader.
     let asked = stage.next();
     assert_eq!((offset_of(&asked), asked.broker), (5, 1));
     assert_eq!(fetch(&asked).partitions[0].current_leader_epoch, Some(3));
@@ -185,7 +185,7 @@ fn a_seek_before_the_topic_is_known_counts_when_it_is() {
 }
 
 #[test]
-fn onefirst_is_in_flight_to_each_leader() {
+fn one_fetch_is_in_flight_to_each_leader() {
     let (mut stage, mut consumer) = scene(&[(1, 0), (2, 0), (1, 0)], Reset::None);
     for index in 0..3 {
         consumer.seek(stage.now, "orders", index, 0, None, &mut stage.out);
@@ -194,6 +194,40 @@ fn onefirst_is_in_flight_to_each_leader() {
     let mut brokers: Vec<u16> = stage.asked.iter().map(|asked| asked.broker).collect();
     brokers.sort_unstable();
     assert_eq!(brokers, [1, 2]);
+}
+
+/// A3: records arrive in one of two partitions of a broker. The fetch after them is for both, and
+/// goes out when the application has taken them; a fetch for the idle one alone would keep the
+/// other waiting for `fetch.max.wait.ms`.
+#[test]
+fn the_next_fetch_to_a_leader_waits_for_the_application() {
+    let (mut stage, mut consumer) = scene(&[(1, 3), (1, 3)], Reset::None);
+    for index in 0..2 {
+        consumer.seek(stage.now, "orders", index, 0, None, &mut stage.out);
+    }
+    stage.settle(&mut consumer);
+    let first = stage.next();
+    assert!(stage.asked.is_empty());
+    let records = fetched(ErrorCode::None, vec![batch(0, 600, 3)]);
+    let nothing = FetchedPartition { partition: orders(1), ..fetched(ErrorCode::None, vec![]) };
+    let both = |asked: &Asked| -> Vec<_> {
+        fetch(asked).partitions.iter().map(|p| (p.partition.partition, p.fetch_offset)).collect()
+    };
+    let mut response = fetch_response(records);
+    response.partitions.push(nothing);
+    if both(&first).len() == 1 {
+        // The seek of the second partition came after the first fetch had gone out.
+        stage.answer(&mut consumer, &first, fetch_response(response.partitions.remove(0)));
+    } else {
+        stage.answer(&mut consumer, &first, response);
+    }
+    assert!(stage.asked.is_empty(), "nothing is fetched while records are buffered");
+    assert_eq!(consumer.poll(stage.now, &mut stage.out)[0].to, 500);
+    stage.settle(&mut consumer);
+    assert!(stage.asked.is_empty(), "some are still buffered");
+    assert_eq!(consumer.poll(stage.now, &mut stage.out)[0].to, 600);
+    stage.settle(&mut consumer);
+    assert_eq!(both(&stage.next()), [(0, 600), (1, 0)]);
 }
 
 #[test]
@@ -206,14 +240,14 @@ fn out_of_range_goes_by_the_policy() {
     assert_eq!(list_offsets(&asked).partitions[0].timestamp, LATEST_TIMESTAMP);
     stage.answer(&mut consumer, &asked, listed(ErrorCode::None, 7, 3));
     let moved = positioned(Some(10), 7, Positioning::OutOfRange);
-    let told = events(&mut consumer);
-    assert!(is_end(&told[0], 7) && told[1..] == [moved], "{told:?}");
+    let seen = events(&mut consumer);
+    assert!(is_end(&seen[0], 7) && seen[1..] == [moved], "{seen:?}");
 
     let (mut stage, mut consumer) = at(10, Reset::None);
     let asked = stage.next();
     stage.answer(&mut consumer, &asked, out_of_range);
-    let told = error(ConsumerError::OffsetOutOfRange { position: 10 });
-    assert_eq!(events(&mut consumer), [told]);
+    let expected = error(ConsumerError::OffsetOutOfRange { position: 10 });
+    assert_eq!(events(&mut consumer), [expected]);
     assert!(stage.asked.is_empty());
 }
 
@@ -276,8 +310,8 @@ fn a_log_that_was_cut_below_the_position_is_noticed() {
     let asked = stage.next();
     stage.answer(&mut consumer, &asked, end_of_epoch(Some((2, 6))));
     let diverging = Some(EpochEndOffset { epoch: 2, end_offset: 6 });
-    let told = error(ConsumerError::LogTruncation { position: 10, diverging });
-    assert_eq!(events(&mut consumer), [told]);
+    let expected = error(ConsumerError::LogTruncation { position: 10, diverging });
+    assert_eq!(events(&mut consumer), [expected]);
     assert!(stage.asked.is_empty());
 }
 
@@ -334,13 +368,47 @@ fn the_end_is_asked_for_until_a_leader_knows_it() {
     let asked = stage.next();
     stage.answer(&mut consumer, &first, fetch_response(fetched(ErrorCode::None, vec![])));
     stage.answer(&mut consumer, &asked, listed(ErrorCode::None, 12, 3));
-    let told = events(&mut consumer);
-    assert!(told.len() == 1 && is_end(&told[0], 12), "{told:?}");
+    let seen = events(&mut consumer);
+    assert!(seen.len() == 1 && is_end(&seen[0], 12), "{seen:?}");
     assert_eq!(consumer.position(orders(0)), Some(10));
 }
 
+/// S7: `offsetsForTimes`, which has an offset or finds that no record is as late.
 #[test]
-fn a_broken_batch_is_an_error_and_isfirsted_again() {
+fn the_offset_of_a_time_is_asked_for_until_a_leader_returns_it() {
+    let (mut stage, mut consumer) = at(10, Reset::Latest);
+    let fetch = stage.next();
+    for (error, offset, shown) in [
+        (ErrorCode::NotLeaderOrFollower, -1, None),
+        (ErrorCode::None, 4, Some(Some(4))),
+        (ErrorCode::None, -1, Some(None)),
+    ] {
+        consumer.request_time(stage.now, "orders", 0, 1_234, &mut stage.out);
+        stage.pass(&mut consumer, Span::millis(150));
+        let asked = stage.next();
+        assert_eq!(list_offsets(&asked).partitions[0].timestamp, 1_234);
+        if shown.is_none() {
+            // Responses come in order, so the fetch goes first.
+            stage.answer(&mut consumer, &fetch, fetch_response(fetched(ErrorCode::None, vec![])));
+            stage.next();
+        }
+        stage.answer(&mut consumer, &asked, listed(error, offset, 3));
+        let expected = shown.map(|offset| ConsumerEvent::TimeShown {
+            partition: orders(0),
+            timestamp: 1_234,
+            offset,
+            broker: 1,
+        });
+        assert_eq!(events(&mut consumer), Vec::from_iter(expected));
+        if shown.is_none() {
+            stage.pass(&mut consumer, Span::millis(150));
+            stage.asked.clear();
+        }
+    }
+}
+
+#[test]
+fn a_broken_batch_is_an_error_and_is_fetched_again() {
     let (mut stage, mut consumer) = at(10, Reset::Latest);
     let asked = stage.next();
     let mut broken = batch(10, 1, 3).to_vec();
@@ -354,7 +422,7 @@ fn a_broken_batch_is_an_error_and_isfirsted_again() {
 }
 
 #[test]
-fn a_lostfirst_is_sent_again_over_a_new_connection() {
+fn a_lost_fetch_is_sent_again_over_a_new_connection() {
     let (mut stage, mut consumer) = at(10, Reset::Latest);
     let asked = stage.next();
     stage.cut(&mut consumer, &asked);

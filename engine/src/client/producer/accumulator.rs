@@ -245,7 +245,7 @@ impl Queue {
         (first.attempts > 0 && epoch <= first.sent_epoch).then_some(first.retry_at)
     }
 
-    /// When the first batch is to be sent, whoever leads: at once if it is full or others wait
+    /// When the first batch is to be sent, whichever broker leads: at once if it is full or others wait
     /// behind it, else after `linger.ms`; not while it backs off.
     pub(super) fn ready_at(&self, config: &ProducerConfig) -> Option<Mono> {
         let first = self.batches.front()?;

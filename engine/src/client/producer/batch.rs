@@ -27,13 +27,13 @@ pub(super) struct Batch {
     pub(super) sent_epoch: Option<LeaderEpoch>,
     /// The connection that it was last sent over.
     pub(super) sent_over: Option<ConnId>,
-    /// A transmission ended without a definite answer: it may stand in the log.
+    /// A transmission ended without a definite outcome: it may stand in the log.
     pub(super) maybe_written: bool,
     /// Its share of `buffer.memory`.
     pub(super) charge: u64,
     /// It is part of one that was split.
     pub(super) is_split: bool,
-    /// Its outcome has been told while a request that carries it is still in flight.
+    /// Its outcome has been reported while a request that carries it is still in flight.
     pub(super) is_done: bool,
 }
 

@@ -1,7 +1,7 @@
 //! The producer (`KafkaProducer`).
 //!
 //! `send` puts a record into a batch of its partition; the sender takes batches to the leaders
-//! and tells what became of them. A `send` that finds no memory or no metadata waits, and the
+//! and reports what became of them. A `send` that finds no memory or no metadata waits, and the
 //! later ones behind it, as the calls of one thread would; after `max.block.ms` it fails.
 //!
 //! Nothing is put on a connection before it is open, so that a batch is known never to have left
@@ -227,7 +227,7 @@ impl Producer {
         &self.metadata
     }
 
-    /// Handles a message. Answers whether it was its own.
+    /// Handles a message. Returns whether it was for this client.
     pub fn on_message(
         &mut self,
         now: Now,
@@ -246,13 +246,13 @@ impl Producer {
             (Context::Produce(number), Response::Produce(response)) => {
                 self.on_produced(now.mono, number, response, out);
             }
-            (context, body) => panic!("{context:?} was answered with {}", body.name()),
+            (context, body) => panic!("{context:?} got the response {}", body.name()),
         }
         self.run(now, out);
         true
     }
 
-    /// A connection is open. Answers whether it is its own.
+    /// A connection is open. Returns whether it is one of this client.
     pub fn on_opened(&mut self, now: Now, conn: ConnId, out: &mut Outbox) -> bool {
         let own = self.channels.on_opened(conn).is_some();
         if own {
@@ -261,7 +261,7 @@ impl Producer {
         own
     }
 
-    /// A connection has ended. Answers whether it was its own.
+    /// A connection has ended. Returns whether it was one of this client.
     pub fn on_closed(&mut self, now: Now, conn: ConnId, out: &mut Outbox) -> bool {
         let Some(lost) = self.channels.on_closed(now.mono, conn) else { return false };
         self.on_lost(now.mono, lost, ErrorCode::NetworkException, out);
@@ -269,7 +269,7 @@ impl Producer {
         true
     }
 
-    /// A timer is due. Answers whether it was its own.
+    /// A timer is due. Returns whether it was one of this client.
     pub fn on_timer(&mut self, now: Now, timer: ClientTimer, out: &mut Outbox) -> bool {
         let own = timer == ClientTimer::Producer;
         if own {
@@ -279,7 +279,7 @@ impl Producer {
         own
     }
 
-    /// [`Timer::Requests`] is due. Answers whether it was its own.
+    /// [`Timer::Requests`] is due. Returns whether it was one of this client.
     pub fn on_requests_timer(&mut self, now: Now, channel: Channel, out: &mut Outbox) -> bool {
         let own = channel == Channel::Producer;
         if own {

@@ -1,4 +1,4 @@
-//! What an application gives to a producer, and what it is told about it.
+//! What an application gives to a producer, and what the producer reports about it.
 
 use crate::error::ErrorCode;
 use crate::ids::{Offset, TopicPartition};

@@ -21,7 +21,7 @@ impl Producer {
         self.unblock(now, out);
         self.send_ready(now.mono, out);
         if self.config.acks == Acks::None {
-            // Without answers to wait for, memory came free just now.
+            // Without results to wait for, memory came free just now.
             self.unblock(now, out);
         }
         if self.flushing && self.is_idle() {
@@ -199,7 +199,7 @@ impl Producer {
         self.confirm(queue, &mut batch, None);
     }
 
-    /// A produce request was answered.
+    /// A produce response arrived.
     pub(super) fn on_produced(
         &mut self,
         now: Mono,
@@ -207,31 +207,31 @@ impl Producer {
         response: &ProduceResponse,
         out: &mut Outbox,
     ) {
-        let sendings = self.in_flight.remove(&number).expect("its answer was awaited");
+        let sendings = self.in_flight.remove(&number).expect("its response was awaited");
         for (position, sending) in sendings.into_iter().enumerate() {
             let partition = self.accumulator.queues[sending.queue].partition;
-            let is_its = |answer: &&ProducedPartition| answer.partition == partition;
-            let answer = response
+            let is_its = |result: &&ProducedPartition| result.partition == partition;
+            let result = response
                 .partitions
                 .get(position)
                 .filter(is_its)
                 .or_else(|| response.partitions.iter().find(is_its));
-            let Some(answer) = answer else {
+            let Some(result) = result else {
                 self.settle(now, sending, ErrorCode::UnknownServerError, out);
                 continue;
             };
-            if let Some(hint) = answer.current_leader {
+            if let Some(hint) = result.current_leader {
                 self.metadata.learn_leader(partition, hint);
             }
-            if answer.error.is_none() {
-                self.on_confirmed(sending, answer.base_offset);
+            if result.error.is_none() {
+                self.on_confirmed(sending, result.base_offset);
             } else {
-                self.settle(now, sending, answer.error, out);
+                self.settle(now, sending, result.error, out);
             }
         }
     }
 
-    /// A produce request will not be answered.
+    /// No response to a produce request will arrive.
     pub(super) fn on_produce_lost(
         &mut self,
         now: Mono,
@@ -239,7 +239,7 @@ impl Producer {
         error: ErrorCode,
         out: &mut Outbox,
     ) {
-        for sending in self.in_flight.remove(&number).expect("its answer was awaited") {
+        for sending in self.in_flight.remove(&number).expect("its response was awaited") {
             self.settle(now, sending, error, out);
         }
     }

@@ -117,10 +117,10 @@ fn what_one_handler_sends_shares_requests_and_callbacks_follow_the_order_of_send
     });
     for (index, event) in batches.into_iter().enumerate() {
         let tags = vec![index as u64, index as u64 + 3, index as u64 + 6];
-        let ProducerEvent::Confirmed { partition, base_offset, tags: told, .. } = event else {
+        let ProducerEvent::Confirmed { partition, base_offset, tags: confirmed, .. } = event else {
             panic!("{event:?}")
         };
-        assert_eq!((partition, base_offset, told), (orders(index as i32), Some(40), tags));
+        assert_eq!((partition, base_offset, confirmed), (orders(index as i32), Some(40), tags));
     }
     assert!(producer.is_idle());
 }
@@ -189,7 +189,7 @@ fn a_hint_of_another_leader_saves_the_back_off() {
     send(&mut stage, &mut producer, 0, 0);
     stage.settle(&mut producer);
     let asked = stage.next();
-    // The brokers' metadata lags behind, and does not undo what the hint told.
+    // The brokers' metadata lags behind, and does not undo the hint.
     let hint = Some(LeaderIdAndEpoch { leader: Some(2), epoch: 2 });
     let response = respond(&asked, ErrorCode::NotLeaderOrFollower, hint);
     stage.answer(&mut producer, &asked, response);
@@ -292,7 +292,7 @@ fn a_batch_that_expires_in_flight_may_be_written_and_holds_its_memory() {
     let asked = stage.next();
     stage.accept(&mut producer, &asked);
     assert_eq!(producer.accumulator.free, producer.config.buffer_memory);
-    assert!(!producer.has_events(), "its outcome has been told");
+    assert!(!producer.has_events(), "its outcome has been reported");
 }
 
 /// Lets the first transmission end as `first` does and the following with a definite refusal that

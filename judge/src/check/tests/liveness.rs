@@ -4,7 +4,7 @@ use super::{finish, good, names, orders};
 use crate::evidence::{Change, FaultKind};
 use crate::testing::{History, ORDERS, numbers};
 use engine::error::ErrorCode;
-use engine::fact::{Fact, Truncation};
+use engine::fact::{ClientFact, Fact, Truncation};
 use engine::metadata::{BrokerRegistrationChange, MetadataRecord};
 use machine::Span;
 
@@ -332,4 +332,31 @@ fn what_the_isr_holds_is_committed_and_confirmed_in_time() {
     assert_eq!(run(late, Span::ZERO, true), Vec::<&str>::new());
     // No fault holds up an answer that is due.
     assert_eq!(run(Span::ZERO, late, true), ["answers-are-prompt"]);
+}
+
+/// Row S8.
+#[test]
+fn processes_that_keep_each_other_busy_are_a_finding() {
+    let mut history = finish(good(), 1);
+    assert_eq!(names(&history), Vec::<&str>::new());
+    history.livelock = Some("400000 events in 3 s".to_owned());
+    assert_eq!(names(&history), ["no-livelock"]);
+    let summary = history.judge().violations[0].summary.clone();
+    assert!(summary.ends_with("without end: 400000 events in 3 s"), "{summary}");
+}
+
+/// Row S7: all records of the history have one timestamp.
+#[test]
+fn the_offset_of_a_time_is_that_of_the_first_record_as_late() {
+    let shown = |timestamp, offset| {
+        let mut history = good();
+        let (partition, broker) = (ORDERS, 1);
+        history.client(1002, ClientFact::TimeShown { partition, timestamp, offset, broker });
+        names(&finish(history, 1))
+    };
+    assert_eq!(shown(1_000, Some(0)), Vec::<&str>::new());
+    assert_eq!(shown(2_000, None), Vec::<&str>::new());
+    // Past four records that are as late, and at one that is earlier.
+    assert_eq!(shown(1_000, Some(4)), ["offset-of-time"]);
+    assert_eq!(shown(2_000, Some(0)), ["offset-of-time"]);
 }

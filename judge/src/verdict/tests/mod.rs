@@ -12,7 +12,7 @@ mod unclean;
 mod unconfirmed;
 
 use super::Judgement;
-use crate::evidence::Change;
+use crate::evidence::{Change, View};
 use crate::testing::{History, ORDERS, OTHER, numbers};
 use engine::error::ErrorCode;
 use engine::fact::{ClientFact, Fact};
@@ -68,7 +68,7 @@ fn acks1_permits_what_an_in_sync_replica_had_not_got() {
 fn acks1_permits_what_a_replaced_leader_went_on_to_confirm() {
     let mut history = acks1(&[2, 3]);
     history.elect(2, 1, &[2, 3], &[]);
-    let led = super::explain::time(history.now());
+    let led = View::default().time(history.now());
     history.send(ORDERS, &numbers(8..10), 1);
     history.write(1, ORDERS, 0, &numbers(8..10));
     history.confirm(1, ORDERS, 8, &numbers(8..10), 1);

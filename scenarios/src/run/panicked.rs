@@ -1,7 +1,7 @@
 //! A run that a panic ended: what is left of it, and what led there.
 //!
 //! After a panic the state of the world may be anything. It is only read here, nothing in it is
-//! judged, and should reading fail in turn, the first panic is told all the same.
+//! judged, and should reading fail in turn, the first panic is reported all the same.
 
 use super::caught::{Caught, caught};
 use super::simulation::{Phase, Simulation};
@@ -15,9 +15,9 @@ use sim::{EventId, TraceEvent, TraceKind};
 use spec::{Fault, Resolved};
 use std::collections::BTreeMap;
 
-/// How many events are told of a node, of a connection, and of a chain of causes.
-const TOLD: usize = 12;
-/// How much is told of a message.
+/// How many events are listed of a node, of a connection, and of a chain of causes.
+const LISTED: usize = 12;
+/// How many characters of a message are kept.
 const INPUT: usize = 4_000;
 
 /// What the next step of the world brings to a node.
@@ -54,7 +54,7 @@ impl Simulation {
         left.digest = self.world.digest().hex();
         left.account.trace = self.world.take_trace();
         if let Some(mut history) = self.history.take() {
-            // With what nobody has taken in yet.
+            // With what has not been taken in yet.
             history.extend(&self.world.take_observations());
             left.account.history = history;
         }
@@ -67,22 +67,22 @@ impl Simulation {
     }
 
     /// The outcome of a run that a panic has ended.
-    pub(super) fn fallen(mut self, panic: Caught) -> RunOutcome {
+    pub(super) fn panicked(mut self, panic: Caught) -> RunOutcome {
         let mut left = Left::default();
         let _ = caught(|| self.leave(&mut left));
-        self.fallen_with(left, panic)
+        self.panicked_with(left, panic)
     }
 
     /// The same, when so much has been given away.
-    pub(super) fn fallen_with(self, left: Left, panic: Caught) -> RunOutcome {
-        let mut told = Panic::of(panic, during(self.phase));
-        let _ = caught(|| self.explain(&left, &mut told));
-        outcome(&self.resolved, left, told)
+    pub(super) fn panicked_with(self, left: Left, panic: Caught) -> RunOutcome {
+        let mut panic = Panic::of(panic, during(self.phase));
+        let _ = caught(|| self.explain(&left, &mut panic));
+        outcome(&self.resolved, left, panic)
     }
 
     fn explain(&self, left: &Left, panic: &mut Panic) {
         let handling = self.world.handling();
-        panic.at_ns = left.stats.simulated_ns;
+        panic.at_ns = left.stats.since_load();
         panic.event = left.stats.events;
         panic.node = handling.map(|node| node.to_string()).unwrap_or_default();
         let Some(last) = left.account.trace.last() else { return };
@@ -117,18 +117,18 @@ impl Simulation {
 /// The outcome of a run that a panic has ended when it was judged.
 pub(super) fn when_judged(resolved: &Resolved, left: Left, panic: Caught) -> RunOutcome {
     let mut panic = Panic::of(panic, "judging what had happened");
-    panic.at_ns = left.stats.simulated_ns;
+    panic.at_ns = left.stats.since_load();
     panic.event = left.stats.events;
     outcome(resolved, left, panic)
 }
 
 /// The outcome of a run whose faults are those of another, and a panic has ended that one.
-pub(super) fn in_the_reference(resolved: &Resolved, mut fallen: RunOutcome) -> RunOutcome {
-    fallen.verdict.bugs = verdict::bugs(resolved, &BTreeMap::new());
-    if let Some(panic) = &mut fallen.verdict.panic {
+pub(super) fn in_the_reference(resolved: &Resolved, mut panicked: RunOutcome) -> RunOutcome {
+    panicked.verdict.bugs = verdict::bugs(resolved, &BTreeMap::new());
+    if let Some(panic) = &mut panicked.verdict.panic {
         panic.during.push_str(" of the run under the reference setting, whose faults it meets");
     }
-    fallen
+    panicked
 }
 
 fn outcome(resolved: &Resolved, left: Left, panic: Panic) -> RunOutcome {
@@ -146,7 +146,7 @@ fn outcome(resolved: &Resolved, left: Left, panic: Panic) -> RunOutcome {
         bugs,
         ..Verdict::of_panic(&resolved.scenario.name, resolved.seed, &resolved.bugs, panic)
     };
-    let (lost, measured) = (Vec::new(), None);
+    let (lost, measured) = (Vec::new(), super::Measured::default());
     RunOutcome { verdict, account, plan, struck, resolved: met, stats, differed, lost, measured }
 }
 
@@ -173,7 +173,7 @@ fn is_input(kind: &TraceKind) -> bool {
     )
 }
 
-/// What a process was handling: what, from targets, on which connection, and because of what.
+/// What a process was handling: from which node, on which connection, and because of what.
 fn handled(event: &TraceEvent, account: &Account) -> String {
     let what = match &event.kind {
         TraceKind::Received { conn, from, message } => {
@@ -199,10 +199,10 @@ fn handled(event: &TraceEvent, account: &Account) -> String {
     let because = match (&event.kind, account.event(event.cause)) {
         (_, None) => String::new(),
         (TraceKind::Woke, Some(cause)) => {
-            format!(", set in event {} at {}", cause.id.0, Account::moment(cause))
+            format!(", set in event {} at {}", cause.id.0, account.moment(cause))
         }
         (_, Some(cause)) => {
-            let (at, who) = (Account::moment(cause), cause.node.map(crate::roles::name));
+            let (at, who) = (account.moment(cause), cause.node.map(crate::roles::name));
             let who = who.map(|who| format!(" of {who}")).unwrap_or_default();
             format!(", caused by event {}{who} at {at}", cause.id.0)
         }
@@ -214,7 +214,7 @@ fn handled(event: &TraceEvent, account: &Account) -> String {
 fn lead_up(last: &TraceEvent, account: &Account, panic: &mut Panic) {
     let mut causes = vec![last];
     while let Some(cause) = causes.last().and_then(|event| account.event(event.cause))
-        && causes.len() < TOLD
+        && causes.len() < LISTED
     {
         causes.push(cause);
     }
@@ -229,7 +229,7 @@ fn lead_up(last: &TraceEvent, account: &Account, panic: &mut Panic) {
 
 /// The latest events of a kind, in order of time.
 fn latest(account: &Account, is_wanted: impl Fn(&TraceEvent) -> bool) -> Vec<String> {
-    let wanted = account.trace.iter().rev().filter(|event| is_wanted(event)).take(TOLD);
+    let wanted = account.trace.iter().rev().filter(|event| is_wanted(event)).take(LISTED);
     let mut lines: Vec<String> = wanted.map(|event| account.numbered(event)).collect();
     lines.reverse();
     lines
@@ -277,7 +277,7 @@ impl Account {
         format!("{:>6}  {}", event.id.0, self.in_words(event))
     }
 
-    fn moment(event: &TraceEvent) -> String {
-        crate::result::moment(event.time.0)
+    fn moment(&self, event: &TraceEvent) -> String {
+        crate::result::moment(self.history.since_load(event.time))
     }
 }

@@ -1,16 +1,16 @@
-//! What a person reads in the end.
+//! The summary of a report on the terminal.
 
 use crate::progress::plural;
 use crate::style::Style;
 use crate::summary::{badge, stopped};
-use reports::acks::{CutShort, SettingSummary, Summary};
+use reports::acks::{self, CutShort, SettingSummary, Summary};
 use reports::page::text::{duration_us, percent, rounded};
 use reports::stat::{FEW_SEEDS, Rate};
 use scenarios::result::Outcome;
 use std::fmt::Write;
 
 /// The comparison as a table, and where the page is; `out` is empty if it could not be written.
-pub(super) fn summary(summary: &Summary, outcome: Outcome, out: &str, style: Style) -> String {
+pub(super) fn of(summary: &Summary, outcome: Outcome, out: &str, style: Style) -> String {
     let study = &summary.study;
     let seeds = study.seeds.text();
     let head = match study.cut_short {
@@ -25,20 +25,24 @@ pub(super) fn summary(summary: &Summary, outcome: Outcome, out: &str, style: Sty
     if let Some(CutShort { asked, why }) = study.cut_short {
         let _ = writeln!(text, "{}: seeds {seeds} of {}", why.name(), asked.text());
     }
+    for setting in summary.not_tested() {
+        let _ = writeln!(text, "{}: {}", setting.setting.label(), acks::not_tested(setting));
+    }
     text.push('\n');
     let head = [
         "setting",
         "lost per million",
         "95 % interval",
         "runs with loss",
+        "tested in",
         "median",
         "99 %",
         "no writes",
     ];
-    let rows: Vec<[String; 7]> =
+    let rows: Vec<[String; 8]> =
         std::iter::once(head.map(str::to_owned)).chain(summary.settings.iter().map(row)).collect();
     let width = |column: usize| rows.iter().map(|row| row[column].chars().count()).max();
-    let widths: [usize; 7] = std::array::from_fn(|column| width(column).unwrap_or(0));
+    let widths: [usize; 8] = std::array::from_fn(|column| width(column).unwrap_or(0));
     for (place, row) in rows.iter().enumerate() {
         let mut line = format!("{:<1$}", row[0], widths[0]);
         for (cell, width) in row.iter().zip(widths).skip(1) {
@@ -84,7 +88,7 @@ fn notes(summary: &Summary) -> String {
     notes
 }
 
-fn row(summary: &SettingSummary) -> [String; 7] {
+fn row(summary: &SettingSummary) -> [String; 8] {
     let latency = |us| match summary.latency.count {
         0 => "-".to_owned(),
         _ => duration_us(us),
@@ -101,6 +105,7 @@ fn row(summary: &SettingSummary) -> [String; 7] {
             format!("{} to {}", rounded(rate.low), rounded(rate.high))
         }),
         runs,
+        summary.runs_tested.to_string(),
         latency(summary.latency.p50_us),
         latency(summary.latency.p99_us),
         summary.unavailable_share.map_or("-".to_owned(), |share| percent(share.value)),

@@ -1,3 +1,5 @@
+mod clients;
+
 use super::{Caught, Phase, RunOutcome, Simulation, attempt, run};
 use crate::catalog;
 use crate::plan::Fate;
@@ -302,7 +304,7 @@ fn provoked(trace: bool) -> Resolved {
 #[test]
 fn a_panic_ends_a_run_at_the_same_event_with_and_without_a_trace() {
     let (plain, traced) = (attempt(&provoked(false)), attempt(&provoked(true)));
-    assert!(plain.is_fallen() && traced.is_fallen());
+    assert!(plain.has_panicked() && traced.has_panicked());
     assert_eq!(digest(&plain), digest(&traced));
     assert_eq!(traced.account.trace.len() as u64, plain.verdict.events);
     assert!(plain.account.trace.is_empty() && traced.account.history.lines().count() > 0);
@@ -316,9 +318,9 @@ fn a_panic_ends_a_run_at_the_same_event_with_and_without_a_trace() {
     // What had happened until then is the run without it.
     let whole = run(&Resolved { trace: true, ..resolved("leader-crash", 42) });
     let until = &whole.account.trace[..traced.event as usize];
-    let fallen = attempt(&provoked(true)).account;
+    let panicked = attempt(&provoked(true)).account;
     let words = |event: &sim::TraceEvent| format!("{event:?}");
-    assert!(until.iter().map(words).eq(fallen.trace.iter().map(words)));
+    assert!(until.iter().map(words).eq(panicked.trace.iter().map(words)));
 }
 
 #[test]
@@ -330,22 +332,22 @@ fn a_panic_comes_through_to_whoever_expects_none() {
 #[test]
 fn a_panic_between_steps_is_of_no_node() {
     let traced = Resolved { trace: true, ..resolved("leader-crash", 42) };
-    let fallen = sim::host::run(42, |clock| {
+    let panicked = sim::host::run(42, |clock| {
         let mut simulation = Simulation::new(&traced);
         while simulation.phase() < Phase::Load {
             simulation.advance(clock);
         }
-        simulation.fallen(Caught { message: "why".to_owned(), place: "a.rs:1:2".to_owned() })
+        simulation.panicked(Caught { message: "why".to_owned(), place: "a.rs:1:2".to_owned() })
     });
-    let panic = fallen.verdict.panic.expect("what happened");
+    let panic = panicked.verdict.panic.expect("what happened");
     assert_eq!(panic.to_string(), "why (a.rs:1:2)");
     assert_eq!((panic.node.as_str(), panic.handling.as_str()), ("", ""));
-    assert_eq!(panic.event, fallen.account.trace.len() as u64);
+    assert_eq!(panic.event, panicked.account.trace.len() as u64);
     assert_eq!(
         crate::result::where_in_run(&panic).split(", ").last(),
         Some(&*format!("after event {}", panic.event))
     );
-    assert_eq!(fallen.plan.len(), traced.scenario.faults.len());
+    assert_eq!(panicked.plan.len(), traced.scenario.faults.len());
 }
 
 #[test]

@@ -1,0 +1,130 @@
+//! What a verdict says of clients: why records were not confirmed, how long writes took, and which
+//! processes ended as Kafka's would.
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
+
+/// Why records were not confirmed, by Kafka's name of the error, as `NOT_ENOUGH_REPLICAS`.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Errors {
+    /// Records that were certainly not written.
+    pub failed: BTreeMap<String, u64>,
+    /// Records that failed and may be written all the same. What a client had open when it was
+    /// killed is in no row: no error was reported.
+    pub unknown: BTreeMap<String, u64>,
+    /// How often a batch was sent again.
+    pub retried: BTreeMap<String, u64>,
+}
+
+/// How long writes took in simulated time: from `send` to the callback.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Writes {
+    /// How many records were confirmed, or sent with acks=0.
+    pub count: u64,
+    /// The median, in microseconds.
+    pub median_us: u64,
+    /// What 99 of 100 stayed within, in microseconds.
+    pub p99_us: u64,
+    /// The longest, in microseconds.
+    pub longest_us: u64,
+    /// The longest time in which a partition accepted nothing although a producer had something for
+    /// it, if any was longer than 250 ms.
+    pub silence: Option<Silence>,
+}
+
+/// A time in which a partition accepted nothing although a producer had something for it.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Silence {
+    /// The partition, as `orders-0`.
+    pub partition: String,
+    /// When it began, in nanoseconds since the start of the load.
+    pub since_ns: i64,
+    /// How long it was, in nanoseconds.
+    pub lasted_ns: u64,
+}
+
+/// A process that ended, or went no further, as Kafka's would. No promise is broken by that.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Notice {
+    /// The process, as `consumer 1002`.
+    pub node: String,
+    /// What it did and why.
+    pub what: String,
+}
+
+impl Errors {
+    /// Adds those of another run.
+    pub fn add(&mut self, other: &Self) {
+        let rows = [
+            (&mut self.failed, &other.failed),
+            (&mut self.unknown, &other.unknown),
+            (&mut self.retried, &other.retried),
+        ];
+        for (sum, counts) in rows {
+            for (name, count) in counts {
+                *sum.entry(name.clone()).or_default() += count;
+            }
+        }
+    }
+}
+
+impl Writes {
+    /// In one line: `median 5 ms, 99 % 1.2 s, longest 21 s; orders-3 accepted none for 20.0 s`.
+    pub fn in_words(&self) -> String {
+        let mut line = format!(
+            "median {}, 99 % {}, longest {}",
+            rounded(self.median_us),
+            rounded(self.p99_us),
+            rounded(self.longest_us)
+        );
+        if let Some(silence) = &self.silence {
+            let lasted = rounded(silence.lasted_ns / 1_000);
+            line.push_str(&format!("; {} accepted none for {lasted}", silence.partition));
+        }
+        line
+    }
+}
+
+/// A length of time to two or three digits.
+fn rounded(micros: u64) -> String {
+    let (unit, of) = match micros {
+        0..1_000 => return format!("{micros} µs"),
+        1_000..1_000_000 => ("ms", 1_000),
+        _ => ("s", 1_000_000),
+    };
+    let tenths = (micros + of / 20) / (of / 10);
+    match tenths {
+        0..1_000 => format!("{}.{} {unit}", tenths / 10, tenths % 10),
+        _ => format!("{} {unit}", (micros + of / 2) / of),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// U6.
+    #[test]
+    fn writes_are_summarised_with_the_longest_silence() {
+        let silence =
+            Silence { partition: "orders-3".to_owned(), since_ns: 1, lasted_ns: 20_012_345_678 };
+        let mut writes = Writes {
+            count: 9,
+            median_us: 4_960,
+            p99_us: 1_234_567,
+            longest_us: 21_040_000,
+            silence: Some(silence),
+        };
+        let expected =
+            "median 5.0 ms, 99 % 1.2 s, longest 21.0 s; orders-3 accepted none for 20.0 s";
+        assert_eq!(writes.in_words(), expected);
+        (writes.median_us, writes.p99_us, writes.longest_us) = (812, 123_456, 99_960);
+        writes.silence = None;
+        assert_eq!(writes.in_words(), "median 812 µs, 99 % 123 ms, longest 100 ms");
+    }
+}
