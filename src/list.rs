@@ -153,7 +153,7 @@ fn plain(comment: &str) -> String {
 /// Names and what they are, in two columns.
 fn table(entries: &[Entry], width: usize) -> String {
     let longest = entries.iter().map(|entry| entry.name.len()).max().unwrap_or(0);
-    let column = longest.min(width / 2) + 4;
+    let column = longest.min(width / 3) + 4;
     let mut text = String::new();
     for Entry { name, summary } in entries {
         let mut head = format!("  {name}");
