@@ -126,6 +126,8 @@ fn config(it: &Listed) -> Entry {
         // Its name for what it does by itself.
         "default" => "Kafka's own".to_owned(),
         "" => "empty".to_owned(),
+        // Names of classes, which say nothing here.
+        default if default.len() > 40 => "Kafka's own".to_owned(),
         default => default.to_owned(),
     };
     let range = if it.range.is_empty() { String::new() } else { format!(", {}", it.range) };
