@@ -318,6 +318,10 @@ fn caught(corruption: &Corruption, seed: u64) -> Option<Resolved> {
     let (mut scenario, _) = catalog::scenario(corruption.scenario).expect("it is built in");
     let set: Vec<String> = corruption.set.iter().map(ToString::to_string).collect();
     scenario.set_all(&set).expect("these can be set");
+    // A corruption shows under the settings of the file, and the seeds are those that show it.
+    if let Some(swarm) = &mut scenario.swarm {
+        swarm.draw_settings = false;
+    }
     let resolved = Resolved { scenario, seed, bugs: Vec::new(), trace: false };
     let mut rules = Rules::kafka();
     (corruption.corrupt)(&mut rules);
