@@ -247,6 +247,13 @@ const CONVERSE: &[(&str, Notice)] = &[
              and one that leaves too late holds the high watermark back",
         ),
     ),
+    (
+        "keeps_pending_isr",
+        Never(
+            "a replica whose proposal was dropped still holds the high watermark back while it is \
+             caught up (holds_back_high_watermark), and the next metadata comes before it lags",
+        ),
+    ),
     ("is_in_effective_isr", Check("no-uncommitted-read")),
     ("may_advance_high_watermark", Check("no-uncommitted-read")),
     ("holds_back_high_watermark", Check("delivered-stays")),

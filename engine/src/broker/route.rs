@@ -353,7 +353,8 @@ fn lane_of(timer: &Timer) -> Lane {
                 | ReplicaTimer::HighWatermarkCheckpoint
                 | ReplicaTimer::RecoveryPointCheckpoint
                 | ReplicaTimer::Flush
-                | ReplicaTimer::FlushRolled(_) => Lane::Background,
+                | ReplicaTimer::FlushRolled(_)
+                | ReplicaTimer::FlushEpochs(_) => Lane::Background,
                 ReplicaTimer::AlterPartition => Lane::Control,
             },
             // A broker whose disk hangs goes on with its heartbeats.

@@ -231,6 +231,7 @@ impl Quorum {
             high_watermark: self.high_watermark,
         });
         self.log.truncate_to(to, disk).map_err(failed)?;
+        self.log.flush_epochs(disk).map_err(failed)?;
         out.observe(Fact::Truncated {
             partition: TopicPartition::METADATA,
             leader_epoch: self.epoch,

@@ -97,6 +97,7 @@ impl Replicas {
             ReplicaTimer::AlterPartition => partitions.alterations.send(cx),
             ReplicaTimer::Fetch(leader) => fetchers.fetch_from(leader, cx),
             ReplicaTimer::FlushRolled(id) => partitions.flush_rolled(id, cx),
+            ReplicaTimer::FlushEpochs(id) => partitions.flush_epochs(id, cx),
             ReplicaTimer::IsrShrink => {
                 partitions.shrink_isrs(cx);
                 checkpoints::again(timer, cx);
@@ -195,6 +196,10 @@ impl Partitions {
         }
         if changes.rolled {
             let timer = BrokerTimer::Replica(ReplicaTimer::FlushRolled(id));
+            cx.io.out.set_timer(Timer::Broker(timer), cx.io.now.mono);
+        }
+        if changes.stale_epochs {
+            let timer = BrokerTimer::Replica(ReplicaTimer::FlushEpochs(id));
             cx.io.out.set_timer(Timer::Broker(timer), cx.io.now.mono);
         }
         if changes.proposed {

@@ -103,6 +103,7 @@ impl Partition {
         }
         changes.high_watermark = self.follow_high_watermark(fetched.high_watermark, context, io);
         self.follow_log_start(fetched.log_start_offset, io)?;
+        changes.stale_epochs = self.log.has_stale_epochs();
         Ok(Ok(changes))
     }
 

@@ -12,6 +12,7 @@ use crate::metadata::PartitionRegistration;
 use crate::reach::Reach;
 use crate::record::{Limits, validate_produce};
 use crate::rules::high_watermark::Replica;
+use crate::rules::isr::Published;
 use crate::rules::leadership::NewEpoch;
 use bytes::Bytes;
 
@@ -44,12 +45,17 @@ impl Partition {
         let newer = state.partition_epoch > self.partition_epoch;
         self.replicas.clone_from(&state.replicas);
         leader.set_replicas(state, context);
-        // An answer to a proposal may come before the record that it is about, and the next
-        // proposal be on its way when that record does come. Nothing is decided about that one:
-        // taking it back (as `Partition.makeLeader` does) would free the high watermark of a
-        // replica that the controller may count as in sync by now.
-        if newer || is_new_epoch || is_new {
-            leader.isr = Isr::committed(&state.isr);
+        // The response to a proposal may come before the record that it is about, and the next
+        // proposal be in flight when that record does come.
+        let published = Published {
+            known: self.partition_epoch,
+            published: state.partition_epoch,
+            new_leader_epoch: is_new_epoch || is_new,
+        };
+        let pending = leader.isr.pending.take();
+        leader.isr = Isr::committed(&state.isr);
+        if pending.is_some() && context.rules.keeps_pending_isr(io.out, published) {
+            leader.isr.pending = pending;
         }
         self.partition_epoch = state.partition_epoch;
         if is_new_epoch || is_new {

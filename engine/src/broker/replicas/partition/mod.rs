@@ -102,6 +102,8 @@ pub(in crate::broker) struct Changes {
     /// The log end moved down, and the recovery point may have; it has to be written before
     /// anything is appended in the place of what was cut.
     pub(in crate::broker) truncated: bool,
+    /// The leader epoch file is behind and has to be written in the background.
+    pub(in crate::broker) stale_epochs: bool,
 }
 
 impl Partition {
@@ -248,7 +250,8 @@ impl Partition {
             });
         }
         self.move_high_watermark(high_watermark, io);
-        Ok(Changes { truncated, ..Changes::default() })
+        let stale_epochs = self.log.has_stale_epochs();
+        Ok(Changes { truncated, stale_epochs, ..Changes::default() })
     }
 
     /// Sets the high watermark, within the log, and says so if it moved
@@ -272,6 +275,11 @@ impl Partition {
     /// Fsyncs the segments that are full.
     pub(in crate::broker) fn flush_rolled(&mut self, io: &mut Io<'_>) -> Result<(), StorageError> {
         self.log.flush_pending(io.disk).map_err(log_dir_failed)
+    }
+
+    /// Writes the leader epoch file if it is behind.
+    pub(in crate::broker) fn flush_epochs(&mut self, io: &mut Io<'_>) -> Result<(), StorageError> {
+        self.log.flush_epochs(io.disk).map_err(log_dir_failed)
     }
 
     /// Fsyncs everything if the last time is at least `flush.ms` ago.
