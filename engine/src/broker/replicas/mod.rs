@@ -4,6 +4,7 @@
 //! |---|---|
 //! | `partition/` | one replica: what it decides and writes |
 //! | `produce.rs`, `fetch.rs`, `waiting.rs` | requests to replicas, and what they wait for |
+//! | `fetch_session.rs` | what fetchers need not repeat, and need not be told again |
 //! | `alter_partition.rs` | changes of the ISR, on their way to the controller |
 //! | `fetcher.rs`, `lookup.rs` | following leaders |
 //! | `publish.rs` | leading and following as the metadata says |
@@ -17,6 +18,7 @@
 mod alter_partition;
 mod checkpoints;
 mod fetch;
+mod fetch_session;
 mod fetcher;
 mod loading;
 mod log_dirs;
@@ -27,6 +29,7 @@ mod produce;
 mod publish;
 mod waiting;
 
+pub(super) use fetch::DelayedFetch;
 pub(super) use log_dirs::{DirIndex, LogDirs};
 pub(super) use partition::Partition;
 #[cfg(test)]
@@ -36,12 +39,14 @@ pub(super) use produce::DelayedProduce;
 use super::context::Cx;
 use super::part::Part;
 use super::requests::Parked;
+use crate::config::BrokerConfig;
 use crate::ids::TopicPartition;
 use crate::protocol::Response;
 use crate::timer::{BrokerTimer, Channel, ReplicaTimer, Timer};
 use alter_partition::AlterPartitions;
+use fetch_session::FetchSessions;
 use fetcher::Fetchers;
-use machine::{ConnId, Halt, Span};
+use machine::{ConnId, Halt};
 use partition::Changes;
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -61,19 +66,22 @@ pub(super) struct Partitions {
     offline: BTreeSet<TopicPartition>,
     pub(super) dirs: LogDirs,
     alterations: AlterPartitions,
+    sessions: FetchSessions,
     /// Kept for its capacity.
     woken: Vec<ConnId>,
 }
 
 impl Replicas {
     /// No replicas: logs are loaded with the first metadata.
-    pub(super) fn new(dirs: LogDirs, setup_timeout: Span) -> Self {
+    pub(super) fn new(dirs: LogDirs, config: &BrokerConfig, entropy: u64) -> Self {
+        let setup_timeout = config.connection_setup_timeout;
         Self {
             partitions: Partitions {
                 hosted: BTreeMap::new(),
                 offline: BTreeSet::new(),
                 dirs,
                 alterations: AlterPartitions::new(setup_timeout),
+                sessions: FetchSessions::new(config.fetch_session_cache_slots, entropy),
                 woken: Vec::new(),
             },
             fetchers: Fetchers::new(setup_timeout),
@@ -175,9 +183,12 @@ impl Part for Replicas {
         self.partitions.alterations.channel.on_timer(cx);
     }
 
-    fn on_client_closed(&mut self, conn: ConnId, _: Option<&Parked>) {
-        for partition in self.partitions.hosted.values_mut() {
-            partition.waiting.forget(conn);
+    fn on_client_closed(&mut self, conn: ConnId, parked: Option<&Parked>) {
+        self.partitions.sessions.unpark(conn);
+        if parked.is_some() {
+            for partition in self.partitions.hosted.values_mut() {
+                partition.waiting.forget(conn);
+            }
         }
     }
 
@@ -185,6 +196,7 @@ impl Part for Replicas {
         for partition in self.partitions.hosted.values() {
             partition.invariants();
         }
+        self.partitions.sessions.invariants();
     }
 }
 
@@ -208,7 +220,7 @@ impl Partitions {
         if changes.high_watermark {
             self.complete_produces(id, cx);
         }
-        if changes.appended || changes.high_watermark {
+        if changes.appended || changes.high_watermark || changes.truncated {
             self.wake_fetches(id, changes.appended, changes.high_watermark, cx)?;
         }
         Ok(())

@@ -15,6 +15,7 @@ use crate::reach::Reach;
 use crate::rules::fencing::{FetchingLife, LeaderEpochs};
 use crate::rules::read::{Answer, Position};
 use crate::rules::truncation::Fetched;
+use machine::Mono;
 
 /// Who reads.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -231,6 +232,24 @@ impl Partition {
             Err(LogError::OutOfRange { .. }) => Ok(Err(ErrorCode::OffsetOutOfRange)),
             Err(LogError::Corrupt(_)) => Ok(Err(ErrorCode::CorruptMessage)),
             Err(error) => Err(log_dir_failed(error)),
+        }
+    }
+
+    /// Whether a reader at `offset` has all that it may see, and no fetch of it would change
+    /// anything here: it is a consumer, or a follower in the ISR.
+    pub(in crate::broker) fn has_nothing_for(&self, reader: Reader, offset: Offset) -> bool {
+        let in_sync = match reader {
+            Reader::Consumer(_) => true,
+            Reader::Follower(follower) => self.committed_isr().contains(&follower.id),
+        };
+        in_sync && offset == self.bound(reader)
+    }
+
+    /// A follower that had everything was fetched at `at` as well.
+    pub(in crate::broker) fn rested_until(&mut self, follower: BrokerId, at: Mono) {
+        let remotes = self.leader_mut().map(|leader| leader.remotes.iter_mut());
+        if let Some(remote) = remotes.into_iter().flatten().find(|remote| remote.id == follower) {
+            remote.rested_until(at);
         }
     }
 

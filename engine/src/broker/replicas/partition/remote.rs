@@ -78,6 +78,13 @@ impl RemoteReplica {
         self.last_fetch = Some(now);
     }
 
+    /// It was fetched at `at` as well, when its partition rested in a fetch session: it had all that
+    /// the leader had.
+    pub(super) fn rested_until(&mut self, at: Mono) {
+        self.last_caught_up = self.last_caught_up.max(Some(at));
+        self.last_fetch = self.last_fetch.max(Some(at));
+    }
+
     /// Whether it is at the leader's end, or was within `max_lag`.
     pub(super) fn is_caught_up(&self, leader_end: Offset, now: Mono, max_lag: Span) -> bool {
         self.log_end == leader_end || self.last_caught_up.is_some_and(|at| now.since(at) <= max_lag)
