@@ -152,7 +152,7 @@ impl Partitions {
         Ok(Fetched { answers, bytes, urgent, changes })
     }
 
-    /// The response to a fetch, with what its session has to be told.
+    /// The response to a fetch; an incremental one only with news.
     fn respond(
         &mut self,
         fetch: &DelayedFetch,
@@ -205,7 +205,7 @@ impl Partitions {
         }
     }
 
-    /// The partitions that an incremental fetch looks at beside those that it names.
+    /// The partitions that an incremental fetch reads beside those that it names.
     pub(in crate::broker) fn due(
         &self,
         session: FetchMetadata,

@@ -1,12 +1,13 @@
 //! Fetch sessions on the side of the broker (`FetchSession`, `FetchSessionCache`; KIP-227).
 //!
-//! A session remembers what its fetcher requests of each partition and what it was last told, so that
-//! fetches name only what changes and responses omit partitions without news.
+//! A session holds what its fetcher requests of each partition and what the last response for it
+//! was, so that fetches name only what changes and responses omit partitions without news.
 //!
-//! Kafka looks at every partition of a session with every fetch. Here a fetch looks at those that are
-//! *due*: requested anew, or with something to return. A partition at rest is one whose fetcher has
-//! everything; whatever happens to it makes it due again. That a follower's partition at rest is
-//! fetched as well, and so is caught up, is made good when it becomes due ([`Resting`]).
+//! Kafka looks at every partition of a session with every fetch. Here a fetch looks at those that
+//! are *due*: requested anew, or with something to return. A partition at rest is one whose fetcher
+//! has everything; whatever happens to it makes it due again. A follower's partition at rest is
+//! fetched as well, and so is caught up: its leader learns of that when it becomes due
+//! ([`Resting`]).
 
 use crate::error::ErrorCode;
 use crate::ids::{BrokerId, Offset, TopicPartition};
@@ -124,7 +125,7 @@ impl FetchSession {
         true
     }
 
-    /// Takes note of the answer for a partition; whether the response has to have it
+    /// Records the answer for a partition. Returns whether the response has to have it
     /// (`CachedPartition.maybeUpdateResponseData`).
     fn has_news(&mut self, answer: &FetchedPartition) -> bool {
         let Some(cached) = self.partitions.get_mut(&answer.partition) else { return false };
@@ -233,7 +234,7 @@ impl FetchSessions {
 
     fn new_id(&mut self) -> i32 {
         loop {
-            // SplitMix64: ids of another life are not mistaken for those of this one.
+            // SplitMix64, so that the ids of another life of the broker are others.
             self.ids = self.ids.wrapping_add(0x9e37_79b9_7f4a_7c15);
             let mut mixed = self.ids;
             mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
@@ -314,9 +315,9 @@ impl FetchSessions {
         Ok(())
     }
 
-    /// A fetch of a partition returned nothing but `answer`, and its reader has everything: it rests
-    /// until something happens to it, unless the reader does not know this high watermark or log
-    /// start yet.
+    /// A fetch of a partition returned nothing but `answer`, and its reader has everything: it
+    /// rests until something happens to it, unless the reader does not know this high watermark or
+    /// log start yet.
     pub(super) fn rest(&mut self, session: i32, answer: &Seen) {
         if let Some(session) = self.sessions.get_mut(&session)
             && let Some(cached) = session.partitions.get(&answer.partition)

@@ -4,7 +4,7 @@
 //! |---|---|
 //! | `partition/` | one replica: what it decides and writes |
 //! | `produce.rs`, `fetch.rs`, `waiting.rs` | requests to replicas, and what they wait for |
-//! | `fetch_session.rs` | what fetchers need not repeat, and need not be told again |
+//! | `fetch_session.rs` | what fetches and their responses may omit |
 //! | `alter_partition.rs` | changes of the ISR, on their way to the controller |
 //! | `fetcher.rs`, `lookup.rs` | following leaders |
 //! | `publish.rs` | leading and following as the metadata says |
@@ -50,7 +50,7 @@ use machine::{ConnId, Halt};
 use partition::Changes;
 use std::collections::{BTreeMap, BTreeSet};
 
-/// The replicas, and those who fetch for them.
+/// The replicas and their fetchers.
 #[derive(Clone, Debug)]
 pub(super) struct Replicas {
     pub(super) partitions: Partitions,

@@ -17,7 +17,7 @@ use crate::rules::read::{Answer, Position};
 use crate::rules::truncation::Fetched;
 use machine::Mono;
 
-/// Who reads.
+/// A reader of a partition.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(in crate::broker) enum Reader {
     /// A consumer, of what is committed.
@@ -42,8 +42,8 @@ pub(in crate::broker) struct FetchedFrom {
 }
 
 impl Partition {
-    /// Whether a request that knows `requested` may be answered. Comes first, so that a request of
-    /// another leadership touches nothing.
+    /// Whether a request of the leader epoch `requested` may be served. Comes first, so that a
+    /// request of another epoch changes nothing.
     fn check_epoch(
         &self,
         requested: Option<LeaderEpoch>,
@@ -68,8 +68,8 @@ impl Partition {
         if self.is_leader() { Ok(()) } else { Err(ErrorCode::NotLeaderOrFollower) }
     }
 
-    /// Answers one partition of a fetch. With `is_first`, a follower's position is taken note of;
-    /// one that was let wait and is looked at again says nothing new.
+    /// One partition of a fetch response. With `is_first`, a follower's position is recorded; a
+    /// parked fetch that is looked at again has no new position.
     pub(in crate::broker) fn fetch(
         &mut self,
         reader: Reader,
@@ -181,7 +181,7 @@ impl Partition {
         }
     }
 
-    /// Where the reader's log and this one part, if they do before the position.
+    /// Where the reader's log and this one diverge, if they do before the position.
     fn divergence(
         &self,
         request: &FetchPartition,
@@ -262,7 +262,7 @@ impl Partition {
         }
     }
 
-    /// Takes note of a follower's fetch: its position, whether it may join the ISR now, and
+    /// Records a follower's fetch: its position, whether it may join the ISR now, and
     /// whether the high watermark may move (`Partition.updateFollowerFetchState`).
     fn on_follower_fetch(
         &mut self,
@@ -291,7 +291,7 @@ impl Partition {
     }
 }
 
-/// The answer to a fetch of a partition that could not be read.
+/// The response to a fetch of a partition that could not be read.
 pub(in crate::broker) fn refused_fetch(
     request: &FetchPartition,
     error: ErrorCode,
