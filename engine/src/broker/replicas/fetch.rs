@@ -18,6 +18,7 @@ use crate::protocol::{
     ListOffsetsResponse, OffsetForLeaderEpochRequest, OffsetForLeaderEpochResponse,
     OffsetForLeaderEpochResult,
 };
+use crate::reach::Reach;
 use machine::{ConnId, Halt};
 
 /// A fetch in hand, and how it is read.

@@ -81,7 +81,7 @@ impl Fetchers {
             let changes = match changed {
                 Ok(changes) => changes,
                 Err(error) => {
-                    fetcher.partitions.remove(&id);
+                    fetcher.remove(id);
                     partitions.storage_failed(id, error, cx);
                     self.fetch_from(leader, cx);
                     return Ok(());

@@ -230,6 +230,6 @@ impl Partitions {
         for conn in woken {
             self.wake_fetch(conn, id, cx)?;
         }
-        self.partitions.wake_fetches(id, true, true, cx)
+        self.wake_fetches(id, true, true, cx)
     }
 }
