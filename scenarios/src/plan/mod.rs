@@ -296,8 +296,8 @@ impl Director {
         budget: &mut Budget,
     ) -> Result<(), String> {
         let held = strike::takes_down(strike);
-        for node in &held {
-            self.check_limits(*node, scene.now)?;
+        for (place, node) in held.iter().enumerate() {
+            self.check_limits(*node, &held[..place], scene.now)?;
         }
         let mut brokers = strike.nodes();
         brokers.retain(|node| judge::node::is_broker(*node));
@@ -318,8 +318,13 @@ impl Director {
         Ok(())
     }
 
-    /// Whether one more node may be held down.
-    fn check_limits(&mut self, node: NodeId, now: SimTime) -> Result<(), String> {
+    /// Whether one more node may be held down, beside those that are and those of the same fault.
+    fn check_limits(
+        &mut self,
+        node: NodeId,
+        beside: &[NodeId],
+        now: SimTime,
+    ) -> Result<(), String> {
         use judge::node::{is_broker, is_controller};
         self.held.retain(|(_, until)| *until > now);
         let Some(limits) = self.limits else { return Ok(()) };
@@ -334,6 +339,7 @@ impl Director {
             .held
             .iter()
             .map(|(held, _)| *held)
+            .chain(beside.iter().copied())
             .filter(|held| held.cluster == node.cluster && *held != node && is_peer(*held));
         match others.collect::<BTreeSet<_>>().len() {
             1 if limit <= 1 => Err("another is held down already".to_owned()),
