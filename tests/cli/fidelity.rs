@@ -1,6 +1,6 @@
 //! `docs/fidelity.md` held against the code.
 
-use engine::protocol::{ApiKey, Served};
+use engine::protocol::{ApiKey, ServedBy};
 use std::collections::BTreeMap;
 
 fn page() -> String {
@@ -30,10 +30,10 @@ fn the_page_lists_the_requests_that_exist_and_who_serves_them() {
     for (api, name) in ApiKey::ALL.iter().zip(&names) {
         let served = &listed[name];
         let meant = match api.served() {
-            Served::Broker => served == "brokers",
-            Served::Both => served.contains("brokers") && served.contains("controllers"),
-            Served::Controller => served.contains("controller") && !served.contains("forward"),
-            Served::Forwarded => served.contains("brokers forward it"),
+            ServedBy::Broker => served == "brokers",
+            ServedBy::Both => served.contains("brokers") && served.contains("controllers"),
+            ServedBy::Controller => served.contains("controller") && !served.contains("forward"),
+            ServedBy::Forwarded => served.contains("brokers forward it"),
         };
         assert!(meant, "{name} is served by {:?}, not by {served}", api.served());
     }
