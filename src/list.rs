@@ -126,6 +126,8 @@ fn config(it: &Listed) -> Entry {
         // Its name for what it does by itself.
         "default" => "Kafka's own".to_owned(),
         "" => "empty".to_owned(),
+        // Names of classes, which say nothing here.
+        default if default.len() > 40 => "Kafka's own".to_owned(),
         default => default.to_owned(),
     };
     let range = if it.range.is_empty() { String::new() } else { format!(", {}", it.range) };
@@ -153,7 +155,7 @@ fn plain(comment: &str) -> String {
 /// Names and what they are, in two columns.
 fn table(entries: &[Entry], width: usize) -> String {
     let longest = entries.iter().map(|entry| entry.name.len()).max().unwrap_or(0);
-    let column = longest.min(width / 2) + 4;
+    let column = longest.min(width / 3) + 4;
     let mut text = String::new();
     for Entry { name, summary } in entries {
         let mut head = format!("  {name}");

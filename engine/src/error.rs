@@ -71,6 +71,8 @@ error_codes! {
     46 DuplicateSequenceNumber "DUPLICATE_SEQUENCE_NUMBER" false false "the sequence number was used before"
     47 InvalidProducerEpoch "INVALID_PRODUCER_EPOCH" false false "the producer epoch is old"
     56 KafkaStorageError "KAFKA_STORAGE_ERROR" true true "the disk failed"
+    70 FetchSessionIdNotFound "FETCH_SESSION_ID_NOT_FOUND" true false "the broker knows no such fetch session"
+    71 InvalidFetchSessionEpoch "INVALID_FETCH_SESSION_EPOCH" true false "the fetch is not the next one of its session"
     74 FencedLeaderEpoch "FENCED_LEADER_EPOCH" true true "the request's leader epoch is older than this broker's"
     75 UnknownLeaderEpoch "UNKNOWN_LEADER_EPOCH" true false "the request's leader epoch is newer than this broker's"
     76 UnsupportedCompressionType "UNSUPPORTED_COMPRESSION_TYPE" false false "the codec of the batch is not allowed here"

@@ -9,6 +9,7 @@ pub mod config;
 pub mod controller;
 pub mod error;
 pub mod fact;
+mod fetch_session;
 pub mod ids;
 pub mod log;
 pub mod metadata;

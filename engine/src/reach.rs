@@ -87,6 +87,12 @@ reaches! {
     FetchOfEarlierLife = "fetch_of_earlier_life",
     /// A fetched batch was of a later epoch than the fetch (KIP-595).
     FetchedBatchNewer = "fetched_batch_newer",
+    /// A follower stopped fetching, as its log refused what the leader sent.
+    FollowerFailed = "follower_failed",
+    /// A fetcher began another fetch session, as its own was of no use (KIP-227).
+    FetchSessionLost = "fetch_session_lost",
+    /// A broker refused a fetch by its session (KIP-227).
+    FetchSessionRefused = "fetch_session_refused",
     /// A follower stopped fetching, as its leader epoch was over.
     FollowerFenced = "follower_fenced",
     /// A follower was outside of its leader's log.

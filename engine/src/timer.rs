@@ -113,6 +113,9 @@ pub enum ReplicaTimer {
     Fetch(BrokerId),
     /// A partition's full segments have to be fsynced (`flush-log`).
     FlushRolled(TopicPartition),
+    /// A partition's leader epoch file has to be written after a truncation
+    /// (`leader-epoch-cache-flush`).
+    FlushEpochs(TopicPartition),
     /// It is time to write the high watermarks.
     HighWatermarkCheckpoint,
     /// It is time to write the recovery points.

@@ -66,7 +66,6 @@ const ABSENT: &[Absent] = &[
     Absent { names: &["controlled.shutdown.enable"], instead: "a broker that is stopped in order always hands over its leaders first" },
     Absent { names: &["request.timeout.ms"], instead: "`controller.socket.timeout.ms` bounds what brokers ask of controllers" },
     Absent { names: &["default.api.timeout.ms"], instead: "calls of consumers and admin clients are repeated until they succeed" },
-    Absent { names: &["max.incremental.fetch.session.cache.slots"], instead: "fetch sessions are not limited in number" },
     Absent { names: &["unstable.*"], instead: "nodes speak the released versions of every API" },
     Absent { names: &["retries", "retry.backoff*", "reconnect.backoff*", "metadata.max.age.ms", "socket.connection.setup.timeout.ms"], instead: "the admin client of a scenario only creates its topics" },
 ];

@@ -9,6 +9,7 @@
 
 mod bad_input;
 mod exit_codes;
+mod fidelity;
 mod formats;
 #[cfg(target_os = "linux")]
 mod full_disk;

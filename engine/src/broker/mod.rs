@@ -124,7 +124,7 @@ impl Broker {
             parts: Parts {
                 metadata: Metadata::new(quorum),
                 lifecycle,
-                replicas: Replicas::new(log_dirs, setup_timeout),
+                replicas: Replicas::new(log_dirs, &settings.config, boot.entropy),
                 forwards: Forwards::new(setup_timeout),
                 assignments: Assignments::new(setup_timeout),
             },

@@ -4,6 +4,7 @@ use super::context::{Cx, Io};
 use super::part::Part;
 use super::requests::{Delayed, Served};
 use super::{Broker, BrokerSettings, Parts, metadata};
+use crate::error::ErrorCode;
 use crate::ids::{TopicPartition, peer};
 use crate::net::Asked;
 use crate::protocol::{Message, Request, Response};
@@ -56,7 +57,7 @@ impl Process for Broker {
             Input::Message { conn, message: Message::Request { body, .. }, .. }
                 if self.context.serving && !self.requests.is_muted(*conn) =>
             {
-                body.locks(locks);
+                self.locks_of_request(body, locks);
             }
             Input::Message { message: Message::Response { body, .. }, .. }
                 if owner_of(body) != Owner::Quorum =>
@@ -116,11 +117,19 @@ impl Broker {
         (parts, Cx { context, requests, io: io.reborrow() })
     }
 
+    /// The partitions that a request reads or writes.
+    fn locks_of_request(&self, request: &Request, locks: &mut Vec<TopicPartition>) {
+        request.locks(locks);
+        if let Request::Fetch(fetch) = request {
+            locks.extend(self.parts.replicas.partitions.due(fetch.session));
+        }
+    }
+
     fn locks_of(&self, timer: &BrokerTimer, locks: &mut Vec<TopicPartition>) {
         match timer {
             BrokerTimer::NextRequest(conn) => {
                 if let Some(request) = self.requests.peek(*conn) {
-                    request.locks(locks);
+                    self.locks_of_request(request, locks);
                 }
             }
             BrokerTimer::Metadata => locks.extend(self.parts.metadata.touched()),
@@ -323,10 +332,17 @@ enum Owner {
 
 fn owner_of(body: &Response) -> Owner {
     match body {
-        // A fetch of the metadata log names that partition.
-        Response::Fetch(response) => match response.partitions.first() {
-            Some(first) if first.partition != TopicPartition::METADATA => Owner::Fetchers,
-            _ => Owner::Quorum,
+        // A fetch of the metadata log names that partition; one in a session may name none.
+        Response::Fetch(response) => match (response.partitions.first(), response.error) {
+            (Some(first), _) if first.partition == TopicPartition::METADATA => Owner::Quorum,
+            (Some(_), _)
+            | (
+                None,
+                ErrorCode::None
+                | ErrorCode::FetchSessionIdNotFound
+                | ErrorCode::InvalidFetchSessionEpoch,
+            ) => Owner::Fetchers,
+            (None, _) => Owner::Quorum,
         },
         Response::ListOffsets(_) => Owner::Fetchers,
         Response::AlterPartition(_) => Owner::IsrChanges,
@@ -353,7 +369,8 @@ fn lane_of(timer: &Timer) -> Lane {
                 | ReplicaTimer::HighWatermarkCheckpoint
                 | ReplicaTimer::RecoveryPointCheckpoint
                 | ReplicaTimer::Flush
-                | ReplicaTimer::FlushRolled(_) => Lane::Background,
+                | ReplicaTimer::FlushRolled(_)
+                | ReplicaTimer::FlushEpochs(_) => Lane::Background,
                 ReplicaTimer::AlterPartition => Lane::Control,
             },
             // A broker whose disk hangs goes on with its heartbeats.

@@ -109,6 +109,8 @@ properties! {
         "log.flush.scheduler.interval.ms" flush_scheduler: Span = Span::MAX;
         /// how many bytes one fetch may return.
         "fetch.max.bytes" fetch_max_bytes: u32 = 55 << 20;
+        /// how many fetch sessions a broker keeps (KIP-227).
+        "max.incremental.fetch.session.cache.slots" fetch_session_cache_slots: u32 = 1000;
         /// how often a broker sends a heartbeat to the controller.
         "broker.heartbeat.interval.ms" heartbeat_interval: Span = Span::secs(2);
         /// how long a broker may take to register before it gives up.

@@ -1,8 +1,8 @@
 //! Appending: as a leader, which assigns offsets and epoch, or as a follower, which keeps them
 //! (`UnifiedLog.append`, `LocalLog.roll`).
 //!
-//! The steps are in Kafka's order, which can be told from outside: an epoch is entered before the
-//! size is checked, and a batch may roll the log and then be found to be a duplicate.
+//! The steps are in Kafka's order, which has visible effects: an epoch is assigned before the size
+//! is checked, and a batch may roll the log and then be found to be a duplicate.
 
 use super::tail::Placed;
 use super::{Log, LogError, Segment, snapshot};
@@ -54,8 +54,8 @@ impl Log {
         self.append(batch, append_time, disk)
     }
 
-    /// Appends a batch that the leader sent. It keeps its offsets, its epoch and its bytes, and
-    /// has to start at or after the log end offset; between them may be a hole.
+    /// Appends a batch that was fetched from the leader. It keeps its offsets, its epoch and its
+    /// bytes, and has to start at or after the log end offset; there may be a hole between them.
     ///
     /// One exception: a log without records that was cut to start inside a batch starts with that
     /// batch (KAFKA-6975).
@@ -119,7 +119,7 @@ impl Log {
         Ok(info)
     }
 
-    /// Step: an epoch that is new to the log goes into the cache, fsynced.
+    /// Step: an epoch that is new to the log is assigned, fsynced.
     fn enter_epoch(&mut self, batch: Batch<'_>, disk: &mut dyn Disk) -> Result<(), LogError> {
         let epoch = batch.leader_epoch();
         match self.epochs.latest() {
@@ -129,8 +129,8 @@ impl Log {
         }
     }
 
-    /// Step: begin a new segment if the batch does not go into the active one. Answers whether
-    /// it did.
+    /// Step: begins a new segment if the batch does not fit into the active one. Returns whether it
+    /// did.
     fn maybe_roll(&mut self, batch: Batch<'_>, disk: &mut dyn Disk) -> Result<bool, LogError> {
         let full = self.active().is_full_for(batch, &self.config, self.clock);
         if !full {
@@ -141,7 +141,7 @@ impl Log {
     }
 
     /// Begins a new segment at `offset`, with a snapshot of the producers there. The old segment
-    /// is fsynced later, by [`Log::flush_pending`]. Answers false if there is nothing to leave.
+    /// is fsynced later, by [`Log::flush_pending`]. Returns false if the old one is empty.
     fn roll(&mut self, offset: i64, disk: &mut dyn Disk) -> Result<bool, LogError> {
         let base_offset = offset.max(self.log_end);
         let now = self.clock;
@@ -173,8 +173,7 @@ impl Log {
         Ok(())
     }
 
-    /// Step: what has to be known of a batch before it is written, so that accounting for it
-    /// afterwards cannot fail.
+    /// Step: checks what could otherwise fail when the producer state is updated after the write.
     fn check_producer_step(&self, batch: Batch<'_>) -> Result<(), LogError> {
         if batch.is_control() && batch.has_producer_id() {
             let mut readable = Ok(None);
@@ -186,14 +185,14 @@ impl Log {
         Ok(())
     }
 
-    /// Step: bytes to the file, then everything that follows from them.
+    /// Step: writes the bytes, then updates what follows from them.
     fn write(&mut self, info: &AppendInfo, disk: &mut dyn Disk) -> Result<(), LogError> {
         let active = self.active();
         let (file, size) = (active.log, active.size);
         let written = disk.append(file, info.batch.clone());
         let position = self.fence_on_error(written)?;
         if position != u64::from(size) {
-            // Somebody else wrote to the file, or a failed append left something in it.
+            // Another writer changed the file, or a failed append left something in it.
             self.offline = true;
             return Err(LogError::Corrupt(RecordError::Malformed("the segment is not as known")));
         }

@@ -1,4 +1,4 @@
-//! The mark of a clean shutdown, and the broker epoch in it (`CleanShutdownFileHandler`, KIP-966).
+//! The clean-shutdown file, and the broker epoch in it (`CleanShutdownFileHandler`, KIP-966).
 //!
 //! It is written last, when every log has been flushed and closed, and deleted first, before any
 //! log is loaded: whatever happens in between, a second start does not mistake a crash for a clean
@@ -11,7 +11,7 @@ use machine::{Disk, DiskError};
 /// Its name in a log directory.
 pub const CLEAN_SHUTDOWN: &str = ".kafka_cleanshutdown";
 
-/// Marks the shutdown of the broker of epoch `broker_epoch` as clean.
+/// Writes the file at the end of a clean shutdown in `broker_epoch`.
 ///
 /// # Errors
 ///

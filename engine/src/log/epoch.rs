@@ -1,8 +1,12 @@
 //! Where each leader epoch starts in a log (`LeaderEpochFileCache`; KIP-101, KIP-279).
 //!
-//! An epoch is entered when a leader takes over, at its log end offset and before it serves
-//! anybody, so that epochs without a record can be answered for too (KAFKA-7415). Followers enter
-//! the epochs that they find in batches.
+//! A new leader assigns its epoch to its log end offset before it serves any request, so that the
+//! end of an epoch without records is known as well (KAFKA-7415). Followers assign the epochs that
+//! they find in batches.
+//!
+//! An assignment is on disk before it counts. What truncation removes is written in the background
+//! (`truncateFromEndAsyncFlush`), so that a replica fetcher does not wait for an fsync; a crash
+//! before that leaves a stale entry in the file.
 
 use super::checkpoint;
 use super::files;
@@ -10,7 +14,7 @@ use crate::protocol::EpochEndOffset;
 use bytes::Bytes;
 use machine::{Disk, DiskError};
 
-/// No epoch: asked about, or given as an answer.
+/// No epoch, in a question or an answer.
 pub const UNDEFINED_EPOCH: i32 = -1;
 /// No offset: the answer to a question about an epoch that cannot be answered.
 pub const UNDEFINED_OFFSET: i64 = -1;
@@ -28,8 +32,9 @@ pub struct EpochEntry {
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct EpochCache {
     entries: Vec<EpochEntry>,
-    /// Whether the file is behind. Only what truncation takes away may wait: it is taken away
-    /// again when the log is opened.
+    /// Whether the file is behind. Only what truncation removes may wait for the background write:
+    /// it is removed again when the log is loaded, unless records of an older epoch have been
+    /// appended past its start meanwhile.
     stale: bool,
 }
 
@@ -37,6 +42,11 @@ impl EpochCache {
     /// All entries, in order.
     pub fn entries(&self) -> &[EpochEntry] {
         &self.entries
+    }
+
+    /// Whether the file is behind.
+    pub fn is_stale(&self) -> bool {
+        self.stale
     }
 
     /// Whether no epoch is known.
@@ -63,7 +73,7 @@ impl EpochCache {
 
     /// Where `epoch` ends in a log that ends at `log_end`: at its end if it is the latest, else
     /// where the next higher one starts. Asked about an epoch below all that are known, the
-    /// answer is that epoch and the first start. `None` if `epoch` is undefined or above all.
+    /// result is that epoch and the first start. `None` if `epoch` is undefined or above all.
     pub fn end_offset_for(&self, epoch: i32, log_end: i64) -> Option<EpochEndOffset> {
         if epoch == UNDEFINED_EPOCH {
             return None;
@@ -80,9 +90,9 @@ impl EpochCache {
         }
     }
 
-    /// Enters that `epoch` starts at `start_offset`. Entries that contradict it go: an epoch at
-    /// or after the same offset never had a record here. Answers whether anything changed; the
-    /// caller then has to [`EpochCache::write`].
+    /// Assigns `epoch` to `start_offset`. Entries that contradict it are removed: an epoch at or
+    /// after the same offset never had a record here. Returns whether anything changed; the caller
+    /// then has to [`EpochCache::write`].
     pub fn assign(&mut self, epoch: i32, start_offset: i64) -> bool {
         debug_assert!(epoch >= 0 && start_offset >= 0, "an epoch starts somewhere");
         if let Some(latest) = self.latest()
@@ -101,15 +111,15 @@ impl EpochCache {
         true
     }
 
-    /// Forgets the epochs that start at or after `end_offset`. To be done even if the log ends
-    /// there already: the last epochs may have no record (KAFKA-10706).
+    /// Removes the epochs that start at or after `end_offset`. Needed even if the log ends there
+    /// already: the last epochs may have no record (KAFKA-10706).
     pub fn truncate_from_end(&mut self, end_offset: i64) {
         let keep = self.entries.partition_point(|entry| entry.start_offset < end_offset);
         self.stale |= keep < self.entries.len();
         self.entries.truncate(keep);
     }
 
-    /// Forgets what lies below the first offset of the log. The epoch in force there is kept, and
+    /// Removes the epochs below the first offset of the log. The epoch of that offset is kept, and
     /// starts there.
     pub fn truncate_from_start(&mut self, log_start: i64) {
         let above = self.entries.partition_point(|entry| entry.start_offset <= log_start);
@@ -122,14 +132,14 @@ impl EpochCache {
         self.stale = true;
     }
 
-    /// Forgets everything.
+    /// Removes all epochs.
     pub fn clear(&mut self) {
         self.stale |= !self.entries.is_empty();
         self.entries.clear();
     }
 
-    /// Reads the file of the log in `dir`. No file is no epoch; a file that cannot be understood
-    /// is as good as none, since a recovery finds the epochs in the batches.
+    /// Reads the file of the log in `dir`. Without a file there is no epoch; a file that cannot be
+    /// parsed counts as none, since a recovery finds the epochs in the batches.
     ///
     /// # Errors
     ///

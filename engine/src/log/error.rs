@@ -1,11 +1,11 @@
-//! How a log fails.
+//! The errors of a log.
 
 use crate::error::ErrorCode;
 use crate::record::RecordError;
 use machine::DiskError;
 use std::fmt;
 
-/// Why a log refused to do something.
+/// Why an operation on a log failed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum LogError {
     /// The disk failed. If it failed a write, the log is offline from now on.
@@ -15,7 +15,7 @@ pub enum LogError {
     Offline,
     /// `OFFSET_OUT_OF_RANGE`: the log does not have this offset.
     OutOfRange {
-        /// The offset that was asked for.
+        /// The requested offset.
         offset: i64,
         /// The first offset of the log.
         log_start: i64,
@@ -36,7 +36,7 @@ pub enum LogError {
 }
 
 impl LogError {
-    /// What the protocol answers.
+    /// The error code of the protocol.
     pub const fn code(self) -> ErrorCode {
         match self {
             Self::Disk(_) | Self::Offline => ErrorCode::KafkaStorageError,

@@ -1,12 +1,12 @@
-//! What is fsynced, and when: never on an append by default, but when a segment is full, when the
-//! owner asks for it, and on a clean shutdown (`UnifiedLog.flush`, `LocalLog.flush`).
+//! What is fsynced, and when: by default not on an append, but when a segment is full, when the
+//! owner flushes the log, and on a clean shutdown (`UnifiedLog.flush`, `LocalLog.flush`).
 
 use super::{Log, LogError, snapshot};
 use machine::Disk;
 
 impl Log {
-    /// Fsyncs everything, the active segment included. The recovery point is the log end offset
-    /// then. Costs nothing if nothing changed.
+    /// Fsyncs all segments, the active one included, and moves the recovery point to the log end
+    /// offset. Costs nothing if nothing changed.
     ///
     /// # Errors
     ///
@@ -20,8 +20,7 @@ impl Log {
         self.recovery_point < self.active().base_offset
     }
 
-    /// Fsyncs the segments that are full; the background work that a roll leaves behind
-    /// (`flush-log`). The recovery point moves up to the active segment.
+    /// Fsyncs the segments that are full; the background work that a roll leaves (`flush-log`). The recovery point moves up to the active segment.
     ///
     /// # Errors
     ///
@@ -33,8 +32,26 @@ impl Log {
         self.flush_segments(self.segments.len() - 1, self.active().base_offset, disk)
     }
 
-    /// Fsyncs everything and writes a snapshot of the producers, for a start that need not scan.
-    /// The owner writes the mark of the clean shutdown when all its logs are closed.
+    /// Whether the epoch file is behind what truncation removed, and waits for
+    /// [`Log::flush_epochs`].
+    pub fn has_stale_epochs(&self) -> bool {
+        self.epochs.is_stale()
+    }
+
+    /// Writes and fsyncs the epoch file if it is behind; the background work that a truncation
+    /// leaves (`leader-epoch-cache-flush`).
+    ///
+    /// # Errors
+    ///
+    /// Those of [`Log::flush`].
+    pub fn flush_epochs(&mut self, disk: &mut dyn Disk) -> Result<(), LogError> {
+        self.check_online()?;
+        let written = self.epochs.write(&self.dir, disk);
+        self.fence_on_error(written)
+    }
+
+    /// Fsyncs everything and writes a snapshot of the producers, so that the next start need not
+    /// scan the log. The owner writes the clean-shutdown file when all its logs are closed.
     ///
     /// # Errors
     ///
@@ -45,7 +62,8 @@ impl Log {
         self.producers.end_offset = self.log_end;
         let taken = self.take_snapshot(disk);
         self.fence_on_error(taken)?;
-        self.flush(disk)
+        self.flush(disk)?;
+        self.flush_epochs(disk)
     }
 
     /// Fsyncs the first `count` segments, up to `offset`.
@@ -75,7 +93,6 @@ impl Log {
             disk.sync_dir(&self.dir)?;
             self.unsynced_names = false;
         }
-        self.epochs.write(&self.dir, disk)?;
         Ok(())
     }
 }

@@ -2,7 +2,7 @@
 //! `TimeIndex`; KIP-33).
 //!
 //! Kafka maps these files into memory: entries are there at once, reach the disk when the segment
-//! is flushed, and are made anew from the log if the node goes down before. Here they are kept in
+//! is flushed, and are rebuilt from the log if the node goes down before. Here they are kept in
 //! memory and appended to the file at the same moments.
 
 use super::files;
@@ -97,7 +97,7 @@ impl<E: Entry> Index<E> {
     }
 
     /// The index in a file. `None` if there is no such file, it does not end with a whole entry,
-    /// or its offsets do not grow: then it has to be made anew.
+    /// or its offsets do not grow: then it has to be rebuilt.
     pub(super) fn load(disk: &mut dyn Disk, path: &str) -> Result<Option<Self>, DiskError> {
         let file = match disk.open(path) {
             Err(DiskError::NotFound) => return Ok(None),

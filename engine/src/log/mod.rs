@@ -2,16 +2,16 @@
 //! `LocalLog`, `LogSegment`).
 //!
 //! One type serves partitions and the metadata log of Raft. It knows neither high watermark nor
-//! role: its owner passes the bound of every read, and decides what to append and where to cut.
-//! Offsets may have holes anywhere, and no count is ever derived from them.
+//! role: its owner passes the bound of every read, and decides what to append and where to
+//! truncate. Offsets may have holes anywhere, and no count is derived from them.
 //!
 //! | file | idea |
 //! |---|---|
 //! | `append.rs` | the pipeline of an append, rolling |
 //! | `read.rs` | lookup by offset and by timestamp |
-//! | `truncate.rs` | cutting the end, dropping everything, moving the start |
+//! | `truncate.rs` | truncating the end, removing everything, moving the start |
 //! | `flush.rs` | what is fsynced, and when |
-//! | `recovery.rs` | opening what a crash left |
+//! | `recovery.rs` | opening a log after a shutdown, a crash or a power loss |
 //! | `segment.rs`, `index.rs`, `tail.rs` | a segment, its indexes, the end of the active one |
 //! | [`epoch`] | where leader epochs start and end |
 //! | [`producers`], `snapshot.rs` | what is known of idempotent producers |
@@ -71,19 +71,19 @@ pub struct Log {
     last_snapshot: Option<i64>,
     /// Whether there are new files whose names a power loss would take.
     unsynced_names: bool,
-    /// The broker's clock when it was last told.
+    /// The broker's wall clock at the last input.
     clock: Wall,
     /// No more appends: a write failed (KAFKA-10778).
     offline: bool,
 }
 
 impl Log {
-    /// The directory that it is in.
+    /// Its directory.
     pub fn dir(&self) -> &str {
         &self.dir
     }
 
-    /// What it is configured with.
+    /// Its configuration.
     pub fn config(&self) -> &LogConfig {
         &self.config
     }
@@ -123,7 +123,7 @@ impl Log {
         self.segments.iter().map(|segment| segment.base_offset)
     }
 
-    /// Whether a write has failed, so that it takes no more until it is opened again.
+    /// Whether a write has failed: the log takes no more until it is opened again.
     pub fn is_offline(&self) -> bool {
         self.offline
     }
@@ -158,8 +158,8 @@ impl Log {
         self.epochs.end_offset_for(epoch, self.log_end)
     }
 
-    /// Enters that `epoch` starts at `start_offset`, fsynced before this returns: what a new
-    /// leader does first (`Partition.makeLeader`).
+    /// Assigns `epoch` to `start_offset`, fsynced before this returns: what a new leader does first
+    /// (`Partition.makeLeader`).
     ///
     /// # Errors
     ///
@@ -214,8 +214,8 @@ impl Log {
         if self.offline { Err(LogError::Offline) } else { Ok(()) }
     }
 
-    /// After a failed write nobody knows what is on disk; to append behind it could reuse
-    /// offsets that were read, or leave a hole in the bytes.
+    /// After a failed write the content of the disk is unknown; a later append could reuse offsets
+    /// that were read, or leave a hole in the bytes.
     fn fence_on_error<T, E: Into<LogError>>(
         &mut self,
         result: Result<T, E>,

@@ -1,5 +1,5 @@
 //! The id of the topic that a log belongs to, written before any data (`PartitionMetadataFile`,
-//! KIP-516). It tells a topic from a later one of the same name.
+//! KIP-516). It distinguishes a topic from a later one of the same name.
 
 use super::files;
 use bytes::Bytes;

@@ -10,7 +10,7 @@ use crate::record::{
 };
 use std::collections::BTreeMap;
 
-/// How many of a producer's last batches are remembered: as many as it may have in flight.
+/// How many of a producer's last batches are kept: as many as it may have in flight.
 pub const REMEMBERED_BATCHES: usize = 5;
 /// The coordinator epoch of a producer that has never ended a transaction.
 pub const NO_COORDINATOR_EPOCH: i32 = -1;
@@ -50,7 +50,7 @@ impl BatchMeta {
 pub struct Producer {
     /// Its latest epoch.
     pub epoch: i16,
-    /// When it was last heard of, in the time of its records.
+    /// The timestamp of its last batch.
     pub last_timestamp: i64,
     /// The epoch of the coordinator that last ended a transaction of it.
     pub coordinator_epoch: i32,
@@ -186,7 +186,7 @@ impl Producers {
         Ok(())
     }
 
-    /// Forgets everything; the log starts anew at `offset`.
+    /// Removes all producers; the log starts anew at `offset`.
     pub(super) fn clear(&mut self, offset: i64) {
         self.producers.clear();
         self.end_offset = offset;

@@ -11,11 +11,11 @@ use machine::Disk;
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Read {
     /// Whole batches, one per element, sharing the bytes that were appended. The first may begin
-    /// below the offset that was asked for, and the reader skips the records below it.
+    /// below the requested offset, and the reader skips the records below it.
     pub batches: Vec<Bytes>,
     /// Their size in bytes.
     pub size: u64,
-    /// Where to read on: the offset after the last batch, or the one asked for if there is none.
+    /// Where to read on: the offset after the last batch, or the requested one if there is none.
     pub next_offset: i64,
 }
 
@@ -53,7 +53,7 @@ impl Read {
 }
 
 impl Log {
-    /// Reads whole batches from the one that holds `from`, or the next one if `from` lies in a
+    /// Reads complete batches from the one that holds `from`, or the next one if `from` lies in a
     /// hole, while they end below `upper_bound` and together have at most `max_bytes` bytes; with
     /// `min_one_batch` the first is read whatever its size. Reads from one segment only, so there
     /// may be more: see [`Read::next_offset`].
@@ -91,7 +91,7 @@ impl Log {
         Err(LogError::OutOfRange { offset, log_start: self.log_start, log_end: self.log_end })
     }
 
-    /// Reads from what is remembered of the active segment; answers whether `from` is in there.
+    /// Reads from what is remembered of the active segment; returns whether `from` is in there.
     fn read_tail(
         &self,
         limit: Limit,

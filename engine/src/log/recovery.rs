@@ -1,10 +1,10 @@
-//! Opening a log, after whatever happened (`LogLoader`, `LogSegment.recover`).
+//! Opening a log, after a shutdown, a crash or a power loss (`LogLoader`, `LogSegment.recover`).
 //!
-//! After a clean shutdown the files are taken at their word. After a crash every segment that
-//! holds something above the recovery point is scanned: checksums, order, epochs, indexes. The
-//! first batch that is not whole ends the log, and later segments go. What cannot be found out is
-//! that a tail never reached the disk: then the log is just shorter, and it is up to leader epochs
-//! and the ELR that nobody mistakes it for the whole.
+//! After a clean shutdown the files are trusted. Otherwise every segment that holds something above
+//! the recovery point is scanned: checksums, order, epochs, indexes. The first incomplete batch
+//! ends the log, and later segments are deleted. A tail that never reached the disk leaves no
+//! trace: the log is just shorter, and leader epochs and the ELR keep it from passing for the
+//! complete one.
 
 use super::files::{self, INDEX, LOG, SNAPSHOT, TIME_INDEX};
 use super::index::Index;
@@ -17,9 +17,9 @@ use machine::{Disk, DiskError, Wall};
 /// What opening a log found and did.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Recovery {
-    /// Whether the log was taken at its word.
+    /// Whether the log was trusted, after a clean shutdown.
     pub clean: bool,
-    /// Whether there was no log, and a new one was made.
+    /// Whether there was no log, and an empty one was created.
     pub created: bool,
     /// The bytes that were cut off, later segments included.
     pub truncated_bytes: u64,
@@ -27,22 +27,22 @@ pub struct Recovery {
     pub truncated_from: Option<i64>,
     /// How many segments were scanned from end to end.
     pub segments_scanned: u32,
-    /// How many segments behind a broken one were deleted.
+    /// How many segments after a broken one were deleted.
     pub segments_deleted: u32,
-    /// How many of the scanned segments do not begin where the one before them ends. Kafka takes
-    /// that for a hole as compaction leaves them, and so it is after a crash. After a power loss
-    /// it may be the lost end of a segment that was full but not fsynced yet.
+    /// How many of the scanned segments do not begin where the one before them ends. Kafka treats
+    /// that as a hole left by compaction. After a power loss it may be the lost end of a segment
+    /// that was full but not fsynced yet.
     pub gaps: u32,
 }
 
 impl Log {
-    /// Opens the log in `dir`, or makes an empty one. `clean` says that the last life of the
-    /// broker ended with a clean shutdown; if not, the log is scanned from the segment that holds
+    /// Opens the log in `dir`, or creates an empty one. `clean`: the last life of the broker ended
+    /// with a clean shutdown; if not, the log is scanned from the segment that holds
     /// `recovery_point` on.
     ///
     /// # Errors
     ///
-    /// [`LogError::Disk`]. Broken files are no errors; they are mended or cut.
+    /// [`LogError::Disk`]. Broken files are no errors; they are rebuilt or truncated.
     pub fn open(
         dir: &str,
         config: &LogConfig,
@@ -127,7 +127,7 @@ impl Log {
         Ok(())
     }
 
-    /// Opens a segment; answers whether nothing had to be cut off.
+    /// Opens a segment. Returns whether nothing had to be cut off.
     fn load_segment(
         &mut self,
         base_offset: i64,
@@ -163,8 +163,8 @@ impl Log {
         self.recover_segment(segment, recovery, disk)
     }
 
-    /// Scans a segment, and cuts it at the first batch that is not whole. Answers whether there
-    /// was none.
+    /// Scans a segment, and truncates it at the first incomplete batch. Returns whether there was
+    /// none.
     fn recover_segment(
         &mut self,
         mut segment: Segment,
@@ -212,7 +212,7 @@ impl Log {
         Ok(whole)
     }
 
-    /// Deletes what comes after a broken segment, from the end backwards.
+    /// Deletes the segments after a broken one, from the end backwards.
     fn drop_segments(
         &self,
         bases: &[i64],
@@ -229,7 +229,7 @@ impl Log {
         Ok(())
     }
 
-    /// Brings start, end, recovery point and epochs in line with the segments that there are.
+    /// Brings start, end, recovery point and epochs in line with the segments.
     fn settle(
         &mut self,
         log_start: i64,
@@ -238,7 +238,7 @@ impl Log {
     ) -> Result<(), LogError> {
         let first = self.segments.first().map(|segment| segment.base_offset);
         if first.is_some() && self.log_end < log_start {
-            // The start was moved beyond what survived: nothing of it may be shown again.
+            // The start was moved beyond what survived: none of it may be read again.
             let bases: Vec<i64> = self.segment_bases().collect();
             self.drop_segments(&bases, recovery, disk)?;
             self.segments.clear();
@@ -259,8 +259,8 @@ impl Log {
         Ok(())
     }
 
-    /// After a clean shutdown: the newest snapshot, and the batches after it. No snapshot at all
-    /// means that there is nothing to know.
+    /// After a clean shutdown: the newest snapshot, and the batches after it. Without a snapshot
+    /// there is no producer.
     fn load_producers(&mut self, names: &[String], disk: &mut dyn Disk) -> Result<(), LogError> {
         if names.iter().any(|name| files::offset_in(name, SNAPSHOT).is_some()) {
             return self.rebuild_producers(disk);
@@ -277,7 +277,7 @@ impl Log {
         header: &Bytes,
         disk: &mut dyn Disk,
     ) -> Result<(), LogError> {
-        // Only batches with a producer are read as a whole.
+        // Of batches without a producer the header suffices.
         if Batch::header(header)?.has_producer_id() {
             let bytes = self.segments[at].bytes(placed, disk)?;
             self.producers.apply(Batch::new(&bytes)?)?;
@@ -286,7 +286,7 @@ impl Log {
     }
 }
 
-/// The batch at `position`, if it is whole, its checksum is right, and its offsets go on.
+/// The batch at `position`, if it is complete, its checksum is right, and its offsets grow.
 fn whole_batch(
     segment: &Segment,
     position: u32,
@@ -311,7 +311,7 @@ fn check(bytes: &[u8], segment_base: i64, next_offset: i64) -> Result<(), Record
     if ordered { Ok(()) } else { Err(RecordError::Malformed("offsets do not grow")) }
 }
 
-/// Removes what a crash left in the middle of something, and indexes without a log.
+/// Removes unfinished files that a crash left, and indexes without a log.
 fn remove_strays(
     dir: &str,
     names: &[String],

@@ -97,8 +97,8 @@ impl Segment {
         }
     }
 
-    /// Takes note of a batch that is in the file from `position` on: indexes it if it is time to
-    /// (KAFKA-806: asked for every batch), and counts it.
+    /// Accounts for a batch that is in the file from `position` on, and indexes it if the last
+    /// entry is far enough behind (checked for every batch, KAFKA-806).
     pub(super) fn note(&mut self, placed: Placed, max_timestamp: i64, config: &LogConfig) {
         if placed.position == 0 {
             self.first_timestamp = Some(max_timestamp);
@@ -214,7 +214,7 @@ impl Segment {
     }
 
     /// Finds the largest timestamp, and how far behind the index is, from the last entries of the
-    /// indexes on (`LogSegment.maxTimestampAndOffsetSoFar`). Answers the offset after the last.
+    /// indexes on (`LogSegment.maxTimestampAndOffsetSoFar`). Returns the offset after the last.
     pub(super) fn load_maximum(&mut self, disk: &mut dyn Disk) -> Result<i64, LogError> {
         let last_time = self.times.entries().last().copied();
         self.max_timestamp = last_time.map_or(NO_TIMESTAMP, |entry| entry.timestamp);
@@ -222,7 +222,7 @@ impl Segment {
             self.base_offset + last_time.map_or(0, |entry| i64::from(entry.relative_offset));
         let last_entry = self.offsets.entries().last().map_or(0, |entry| entry.position as u32);
         self.since_entry = self.size.saturating_sub(last_entry);
-        // What the last time entry does not tell of lies behind it.
+        // Later timestamps lie behind the last time entry.
         let mut position = last_entry.min(self.floor(self.max_timestamp_offset));
         let mut next_offset = self.base_offset;
         while let Some((placed, header)) = self.batch_at(position, disk)? {

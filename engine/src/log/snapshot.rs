@@ -14,8 +14,8 @@ const VERSION: i16 = 1;
 const ENTRIES: usize = 6;
 const ENTRY_SIZE: usize = 46;
 
-/// Writes a snapshot of `producers`, not fsynced: it is made anew from the log if it is lost, and
-/// its checksum tells if half of it is.
+/// Writes a snapshot of `producers` without fsync: if it is lost, it is rebuilt from the log, and
+/// its checksum shows a torn one.
 pub(super) fn write(
     dir: &str,
     producers: &Producers,
@@ -36,7 +36,7 @@ pub(super) fn sync(dir: &str, offset: i64, disk: &mut dyn Disk) -> Result<(), Di
 }
 
 /// Loads the newest snapshot at or below `log_end` that can be read, and removes those that
-/// cannot be, and those above (`ProducerStateManager.truncateAndReload`). Without any, the state
+/// cannot, and those above (`ProducerStateManager.truncateAndReload`). Without any, the state
 /// is empty and accounts for nothing before `log_start`.
 pub(super) fn load_newest(
     dir: &str,

@@ -1,9 +1,9 @@
-//! Where the last batches of the active segment are, so that reads at the end of a log, which is
-//! where followers and most consumers read, need neither index nor scan.
+//! The positions of the last batches of the active segment. Reads at the end of a log, where
+//! followers and most consumers read, need neither index nor scan.
 
 use std::collections::VecDeque;
 
-/// How many batches are remembered. A follower that keeps up is a few behind.
+/// How many batches are kept. A follower that keeps up is a few behind.
 const REMEMBERED: usize = 64;
 
 /// A batch and where it is in its segment.
@@ -34,7 +34,7 @@ impl Tail {
     }
 
     /// The batches from the first whose last offset is `offset` or more; `None` if that one may
-    /// lie before those that are remembered.
+    /// lie before those that are kept.
     pub(super) fn from(&self, offset: i64) -> Option<impl Iterator<Item = Placed> + '_> {
         let oldest = self.batches.front()?;
         if offset < oldest.base_offset {

@@ -61,7 +61,7 @@ impl TestDisk {
         self.names.get(path).map(|file| &self.files[file].content[..])
     }
 
-    /// Changes the content of a file behind everybody's back.
+    /// Changes the content of a file, as corruption would.
     pub(crate) fn edit(&mut self, path: &str, edit: impl FnOnce(&mut Vec<u8>)) {
         let file = self.names[path];
         edit(&mut self.files.get_mut(&file).expect("a named file").content);

@@ -1,22 +1,26 @@
-//! Cutting: the end, where a follower's history differs from its leader's; everything, where they
-//! have nothing in common; the start, where nobody needs it any more (`UnifiedLog.truncateTo`,
+//! Truncation: of the end, where a follower's log diverges from its leader's; of everything, where
+//! they have nothing in common; of the start, which is no longer needed (`UnifiedLog.truncateTo`,
 //! `truncateFullyAndStartAt`, `maybeIncrementLogStartOffset`).
 //!
 //! Segments are removed from the end backwards, so that a crash in between leaves a log without a
-//! gap. And a cut is fsynced, which Kafka leaves to the file system: a journal orders it before
-//! the fsync of the epoch checkpoint that follows, but [`Disk`] promises no order across files,
-//! and records that come back under a newer epoch's entry are a divergence that nobody can see.
+//! gap.
+//!
+//! A truncation is fsynced. Kafka does not fsync it itself (`FileRecords.truncateTo`), but writes
+//! and fsyncs the checkpoint of recovery points right after it (`LogManager.truncateTo`), and a
+//! journaling file system such as ext4 or XFS commits the earlier truncation with that fsync.
+//! [`Disk`] promises no order across files, so the fsync of the segment stands for the journal's.
 
 use super::{Log, LogError, Segment, snapshot};
 use machine::Disk;
 
 impl Log {
-    /// Cuts the log to end at `offset`. A batch that reaches it goes as a whole, so that bytes may
-    /// end earlier; the log end offset becomes `offset` all the same. Without effect on records
-    /// if the log ends before, but epochs that start there are forgotten in any case
-    /// (KAFKA-10706). Answers whether the log end offset changed; if so, the recovery point may
-    /// have gone back, and the owner writes its checkpoint before it appends, as
-    /// `LogManager.truncateTo` does.
+    /// Truncates the log to end at `offset`. A batch that reaches it is removed as a whole, so that
+    /// the bytes may end earlier; the log end offset becomes `offset` all the same. Records stay if
+    /// the log ends before, but epochs that start at its end are removed in any case (KAFKA-10706).
+    ///
+    /// Returns whether the log end offset changed. If so, the recovery point may have moved back,
+    /// and the owner writes its checkpoint before it appends, as `LogManager.truncateTo` does. In
+    /// any case the epoch file may be behind afterwards ([`Log::has_stale_epochs`]).
     ///
     /// # Errors
     ///
@@ -25,7 +29,7 @@ impl Log {
         self.check_online()?;
         assert!(offset >= 0, "offsets are not negative");
         if offset >= self.log_end {
-            self.epochs.truncate_from_end(offset);
+            self.epochs.truncate_from_end(self.log_end);
             return Ok(false);
         }
         if offset < self.segments[0].base_offset {
@@ -44,7 +48,7 @@ impl Log {
         Ok(true)
     }
 
-    /// Drops everything, epochs and producers included, and goes on at `offset`.
+    /// Removes everything, epochs and producers included, and starts anew at `offset`.
     ///
     /// # Errors
     ///
@@ -73,7 +77,7 @@ impl Log {
     }
 
     /// Moves the start of the log up, at most to its end, and removes the segments that lie below
-    /// it as a whole. Answers whether it moved.
+    /// it as a whole. Returns whether it moved. The epoch file may be behind afterwards.
     ///
     /// # Errors
     ///
@@ -127,8 +131,8 @@ impl Log {
         Ok(Segment::create(&self.dir, offset, self.clock, disk)?)
     }
 
-    /// Brings the producers to the log end offset, from the newest snapshot that is not beyond
-    /// it. There is nothing to go back to if no batch had a producer
+    /// Rebuilds the state of producers at the log end offset, from the newest snapshot that is not
+    /// beyond it. There is nothing to rebuild if no batch had a producer
     /// (`UnifiedLog.rebuildProducerState`).
     pub(super) fn rebuild_producers(&mut self, disk: &mut dyn Disk) -> Result<(), LogError> {
         let nothing_known = self.producers.is_empty() && self.producers.end_offset >= self.log_end;

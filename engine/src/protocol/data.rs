@@ -1,5 +1,6 @@
 //! Writing and reading records: Produce, Fetch, ListOffsets, OffsetForLeaderEpoch.
 
+use super::FetchMetadata;
 use super::api::{PARTITION, RequestBody, ResponseBody, SMALL};
 use crate::error::ErrorCode;
 use crate::ids::{BrokerEpoch, BrokerId, LeaderEpoch, Offset, TopicPartition};
@@ -124,8 +125,12 @@ pub struct FetchRequest {
     pub max_bytes: u32,
     /// What the reader may see.
     pub isolation: Isolation,
-    /// What to read.
+    /// The fetch session that the request belongs to (KIP-227).
+    pub session: FetchMetadata,
+    /// What to read: all partitions, or those that are new or have moved in the session.
     pub partitions: Vec<FetchPartition>,
+    /// The partitions that leave the session.
+    pub forgotten: Vec<TopicPartition>,
 }
 
 /// One partition of a [`FetchRequest`].
@@ -153,7 +158,9 @@ pub struct FetchPartition {
 pub struct FetchResponse {
     /// An error of the whole request.
     pub error: ErrorCode,
-    /// One for each partition of the request.
+    /// The session that the next fetch continues; 0: none.
+    pub session_id: i32,
+    /// One for each partition of a full fetch; of an incremental one, those with news.
     pub partitions: Vec<FetchedPartition>,
 }
 
@@ -324,11 +331,11 @@ impl RequestBody for FetchRequest {
     }
 
     fn refused(&self, error: ErrorCode) -> FetchResponse {
-        FetchResponse { error, partitions: Vec::new() }
+        FetchResponse { error, session_id: FetchMetadata::NO_SESSION, partitions: Vec::new() }
     }
 
     fn size(&self) -> u64 {
-        self.partitions.len() as u64 * PARTITION
+        (self.partitions.len() + self.forgotten.len()) as u64 * PARTITION
     }
 }
 

@@ -9,6 +9,7 @@ mod api;
 mod broker;
 mod data;
 mod errors;
+mod fetch_metadata;
 mod quorum;
 
 pub use admin::{
@@ -29,6 +30,7 @@ pub use data::{
     OffsetForLeaderEpochResponse, OffsetForLeaderEpochResult, ProducePartition, ProduceRequest,
     ProduceResponse, ProducedPartition, Records, ReplicaState,
 };
+pub use fetch_metadata::FetchMetadata;
 pub use quorum::{
     BeginQuorumEpochRequest, BeginQuorumEpochResponse, EndQuorumEpochRequest,
     EndQuorumEpochResponse, VoteRequest, VoteResponse,

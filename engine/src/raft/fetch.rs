@@ -8,8 +8,8 @@ use crate::error::ErrorCode;
 use crate::fact::{Fact, Truncation};
 use crate::ids::{BrokerId, TopicPartition};
 use crate::protocol::{
-    EpochEndOffset, FetchPartition, FetchRequest, FetchResponse, FetchedPartition, Isolation,
-    LeaderIdAndEpoch, Message, Records, ReplicaState,
+    EpochEndOffset, FetchMetadata, FetchPartition, FetchRequest, FetchResponse, FetchedPartition,
+    Isolation, LeaderIdAndEpoch, Message, Records, ReplicaState,
 };
 use crate::rules::truncation::{self, Divergence};
 use machine::{ConnId, Disk, Halt, Mono, Now};
@@ -22,6 +22,7 @@ impl Quorum {
             min_bytes: 1,
             max_bytes: FETCH_BYTES,
             isolation: Isolation::ReadUncommitted,
+            session: FetchMetadata::SESSIONLESS,
             partitions: vec![FetchPartition {
                 partition: TopicPartition::METADATA,
                 current_leader_epoch: Some(self.epoch),
@@ -31,6 +32,7 @@ impl Quorum {
                 partition_max_bytes: FETCH_BYTES,
                 high_watermark: Some(self.high_watermark),
             }],
+            forgotten: Vec::new(),
         }
     }
 
@@ -91,6 +93,7 @@ impl Quorum {
     pub(super) fn refusal(&self, error: ErrorCode) -> FetchResponse {
         FetchResponse {
             error: ErrorCode::None,
+            session_id: FetchMetadata::NO_SESSION,
             partitions: vec![FetchedPartition {
                 partition: TopicPartition::METADATA,
                 error,
@@ -231,6 +234,7 @@ impl Quorum {
             high_watermark: self.high_watermark,
         });
         self.log.truncate_to(to, disk).map_err(failed)?;
+        self.log.flush_epochs(disk).map_err(failed)?;
         out.observe(Fact::Truncated {
             partition: TopicPartition::METADATA,
             leader_epoch: self.epoch,

@@ -66,7 +66,7 @@ impl ControlType {
 pub struct EndTransactionMarker {
     /// Whether the transaction was committed, not aborted.
     pub committed: bool,
-    /// The leader epoch of the coordinator's partition, by which zombies are told.
+    /// The leader epoch of the coordinator's partition, which fences zombies.
     pub coordinator_epoch: i32,
 }
 

@@ -293,15 +293,16 @@ impl<'a> Batch<'a> {
     }
 }
 
-/// The sequence `by` after `from`; sequences go from 0 to `i32::MAX` and round again
+/// The sequence `by` after `from`; sequences wrap from `i32::MAX` to 0
 /// (`DefaultRecordBatch.incrementSequence`).
 #[inline]
 pub const fn advance_sequence(from: i32, by: i32) -> i32 {
     if from > i32::MAX - by { by - (i32::MAX - from) - 1 } else { from + by }
 }
 
-/// The batch with the base offset and leader epoch that a leader gave it. Both lie outside the
-/// checksum, and so does no more than a copy, or nothing if nobody else holds the bytes.
+/// The batch with the base offset and leader epoch that a leader assigns. Both lie outside the
+/// checksum, so that this copies the bytes at most, and does not even copy them if they are not
+/// shared.
 ///
 /// # Panics
 ///

@@ -2,7 +2,7 @@
 //!
 //! A batch is a [`bytes::Bytes`] from the moment a producer builds it to the moment a consumer
 //! reads it: brokers stamp its base offset and leader epoch, which lie outside the checksum, and
-//! otherwise hand the same bytes on.
+//! otherwise pass the same bytes on.
 
 pub mod builder;
 pub mod codec;
@@ -32,7 +32,7 @@ use std::fmt;
 pub enum RecordError {
     /// The bytes do not follow the format; what is wrong with them.
     Malformed(&'static str),
-    /// The bytes are not those that the checksum was made of.
+    /// The checksum of the bytes differs from the one in the header.
     Crc {
         /// The checksum in the header.
         stored: u32,

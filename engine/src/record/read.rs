@@ -221,8 +221,8 @@ pub fn for_each(batch: &[u8], mut visit: impl FnMut(RecordRef<'_>)) -> Result<()
 ///
 /// # Errors
 ///
-/// Any [`RecordError`] but [`RecordError::Crc`]: whoever takes bytes from a disk or a network
-/// asks [`Batch::check_crc`] once.
+/// Any [`RecordError`] but [`RecordError::Crc`]: bytes from a disk or a network are checked once,
+/// with [`Batch::check_crc`].
 pub fn records(batch: &Bytes) -> Result<Vec<RecordView>, RecordError> {
     let body = body(batch)?;
     let view = Batch::new(batch)?;

@@ -1,4 +1,4 @@
-//! What a leader demands of a batch from a client before it appends it (`LogValidator`,
+//! The checks of a leader before it appends a batch from a client (`LogValidator`,
 //! `UnifiedLog.analyzeAndValidateRecords`, `ProduceRequest.validateRecords`).
 
 use super::{Batch, Codec, NO_TIMESTAMP, RecordError, TimestampType, for_each};
@@ -23,7 +23,7 @@ pub enum Invalid {
 }
 
 impl Invalid {
-    /// What the protocol answers.
+    /// The error code of the protocol.
     pub const fn code(self) -> ErrorCode {
         match self {
             Self::InvalidRecord => ErrorCode::InvalidRecord,
@@ -83,8 +83,8 @@ impl From<&TopicConfig> for Limits {
     }
 }
 
-/// Checks what a client wants to append, in Kafka's order: the request, then the batch as a
-/// whole, then its records.
+/// Checks a batch from a client, in Kafka's order: the request, then the batch as a whole, then its
+/// records.
 ///
 /// # Errors
 ///

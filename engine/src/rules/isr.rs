@@ -84,6 +84,28 @@ pub fn is_in_effective_isr(membership: Membership) -> bool {
     membership.committed || membership.proposed == Some(true)
 }
 
+/// Metadata of a partition that its leader gets while a proposal of its own is in flight.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Published {
+    /// The version of the partition that the leader knows, by an AlterPartition response or by
+    /// metadata.
+    pub known: PartitionEpoch,
+    /// The version in the metadata, no older than the known one.
+    pub published: PartitionEpoch,
+    /// Whether the metadata begins a leader epoch.
+    pub new_leader_epoch: bool,
+}
+
+/// Whether the proposal stays in flight. It does if the metadata is what an AlterPartition response
+/// has said already: the controller has decided nothing about the proposal, and may adopt it.
+///
+/// Kafka 4.1 drops the proposal in any case (`Partition.updateAssignmentAndIsr`, called for an equal
+/// partition epoch as well). A replica that it adds then holds the high watermark back only while it
+/// is caught up, although the controller may count it as in sync.
+pub fn keeps_pending_isr(published: Published) -> bool {
+    published.published == published.known && !published.new_leader_epoch
+}
+
 /// How many in-sync replicas there are, and how many there have to be.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Size {

@@ -114,6 +114,8 @@ rules! {
     is_out_of_sync(lag: isr::Lag) -> bool = isr::is_out_of_sync;
     /// Whether a replica counts as in sync while a proposal is in flight (KIP-497).
     is_in_effective_isr(membership: isr::Membership) -> bool = isr::is_in_effective_isr;
+    /// Whether a proposed ISR stays in flight when metadata of the same version comes.
+    keeps_pending_isr(published: isr::Published) -> bool = isr::keeps_pending_isr;
     /// Whether the high watermark may move with an ISR of this size (KIP-966).
     may_advance_high_watermark(size: isr::Size) -> bool = high_watermark::may_advance;
     /// Whether a replica holds the high watermark back (KAFKA-15021).

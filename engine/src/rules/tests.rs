@@ -4,7 +4,7 @@ use super::election::{
     Election, Eligible, How, LastLife, Reason, elect, eligible_after, ended_uncleanly,
 };
 use super::fencing::{FetchedBatch, FetchingLife, LeaderEpochs, RequestingLife};
-use super::isr::{Join, Lag, Membership, Size};
+use super::isr::{Join, Lag, Membership, Published, Size};
 use super::leadership::NewEpoch;
 use super::quorum::{LogEnd, Majority};
 use super::read::Latest;
@@ -31,6 +31,15 @@ fn a_leaver_counts_until_the_controller_agrees() {
     assert!(counts(true, Some(false)), "KIP-497, shrink");
     assert!(counts(false, Some(true)), "KIP-497, expansion");
     assert!(!counts(false, None));
+}
+
+#[test]
+fn a_proposal_outlives_metadata_that_says_nothing_new() {
+    let keeps = |published, new_leader_epoch| {
+        isr::keeps_pending_isr(Published { known: 4, published, new_leader_epoch })
+    };
+    assert!(keeps(4, false), "B13");
+    assert!(!keeps(5, false) && !keeps(4, true));
 }
 
 #[test]

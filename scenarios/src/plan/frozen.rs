@@ -1,12 +1,15 @@
 //! A plan as an artefact: what a run came to, written down so that another run meets the same,
 //! whatever families of faults and stories there are by then.
 
-use spec::{Fault, Scenario};
+use super::settings;
+use spec::{Fault, Resolved, Scenario};
 
-/// A scenario with the faults that a run of it met ([`crate::run::RunOutcome::resolved`]) in place of
-/// its own: nodes in place of roles, moments in place of conditions, and no swarm.
-pub fn frozen(scenario: &Scenario, met: &[Fault]) -> Scenario {
-    Scenario { swarm: None, faults: met.to_vec(), ..scenario.clone() }
+/// The scenario of a run with the faults that it met ([`crate::run::RunOutcome::resolved`]) in place
+/// of its own, and the settings that its seed drew: nodes in place of roles, moments in place of
+/// conditions, and no swarm.
+pub fn frozen(run: &Resolved, met: &[Fault]) -> Scenario {
+    let (scenario, _) = settings::drawn(&run.scenario, run.seed);
+    Scenario { swarm: None, faults: met.to_vec(), ..scenario }
 }
 
 /// Faults as entries of a scenario file.

@@ -8,8 +8,8 @@
 
 use machine::Span;
 use rand_chacha::ChaCha8Rng;
-use sim::Sample;
-use spec::{Scenario, Seek, SeekTo, Time};
+use sim::{Crash, Restart, Sample};
+use spec::{Fault, FaultKind, Role, Scenario, Seek, SeekTo, Target, Time};
 
 /// The scenario that `seed` runs, and what was drawn for it, in words; `scenario` itself if its
 /// settings are not drawn.
@@ -36,6 +36,7 @@ pub fn drawn(scenario: &Scenario, seed: u64) -> (Scenario, Vec<String>) {
     matrix.replication();
     matrix.producers();
     matrix.consumers();
+    matrix.clients_that_end();
     (matrix.scenario, matrix.drawn)
 }
 
@@ -272,6 +273,35 @@ impl Matrix {
     }
 }
 
+impl Matrix {
+    /// A client that is killed, or stopped in order, and started again.
+    fn clients_that_end(&mut self) {
+        let is_drawn = self.draw.chance(150_000);
+        let is_killed = self.draw.chance(600_000);
+        let (at, lasts) = (self.draw.between(500, 12_000), self.draw.between(50, 4_000));
+        let producers = self.scenario.producers.iter().map(|group| group.count);
+        let consumers = self.scenario.consumers.iter().map(|group| group.count);
+        let clients: u16 = producers.chain(consumers).sum();
+        let index = self.draw.below(u64::from(clients));
+        if !is_drawn || clients == 0 {
+            return;
+        }
+        let client = 1001 + index as u16;
+        let target = Target { cluster: None, role: Role::Client(client) };
+        let kind: FaultKind<Target> = match is_killed {
+            true => {
+                let target = target.into();
+                Crash { target, at_disk_operation: None, during_stop: false }.into()
+            }
+            false => Restart { target: target.into(), limit: None }.into(),
+        };
+        let what = if is_killed { "is killed" } else { "is stopped" };
+        self.drawn.push(format!("client {client} {what} at {at} ms for {lasts} ms"));
+        let (at, lasts) = (Some(Time::millis(at)), Some(Time::millis(lasts)));
+        self.scenario.faults.push(Fault { name: None, at, when: None, lasts, kind });
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -324,6 +354,7 @@ mod tests {
             "max.partition.fetch.bytes",
             "fetch.max.bytes",
             "consumers",
+            "client",
         ] {
             assert!(seen.get(name).is_some_and(|count| *count > 50), "{name}: {seen:?}");
         }

@@ -88,29 +88,35 @@ pub struct Simulation {
     pub(super) fenced: BTreeMap<NodeId, SimTime>,
 }
 
+/// The run with the settings that its seed draws.
+fn settled(resolved: &Resolved) -> Resolved {
+    let (scenario, _) = settings::drawn(&resolved.scenario, resolved.seed);
+    Resolved { scenario, ..resolved.clone() }
+}
+
 impl Simulation {
     /// A run before its first event.
     pub fn new(resolved: &Resolved) -> Self {
+        let resolved = &settled(resolved);
         let director = Director::new(&resolved.scenario, resolved.seed);
         Self::directed(resolved, director, build::rulebook(&resolved.bugs))
     }
 
     /// The same under other rules, in place of the bugs of `resolved`.
     pub fn under(resolved: &Resolved, rules: Rules) -> Self {
+        let resolved = &settled(resolved);
         let director = Director::new(&resolved.scenario, resolved.seed);
         Self::directed(resolved, director, Rulebook::compared(rules))
     }
 
     /// The same, with the faults that another run of the seed met.
     pub fn paired(resolved: &Resolved, struck: &[Fault]) -> Self {
+        let resolved = &settled(resolved);
         let director = Director::paired(&resolved.scenario, resolved.seed, struck);
         Self::directed(resolved, director, build::rulebook(&resolved.bugs))
     }
 
     fn directed(resolved: &Resolved, director: Director, rules: Rulebook) -> Self {
-        // A plan does not depend on the settings, so that it may have been made already.
-        let (scenario, _) = settings::drawn(&resolved.scenario, resolved.seed);
-        let resolved = &Resolved { scenario, ..resolved.clone() };
         let built = build::build(resolved, rules, &director.elections());
         let Built { world, roster, admins, readers, setup } = built;
         Self {

@@ -69,6 +69,14 @@ impl Partitions {
         }
     }
 
+    /// Writes the leader epoch file of a log after a truncation.
+    pub(super) fn flush_epochs(&mut self, id: TopicPartition, cx: &mut Cx<'_>) {
+        let flushed = self.hosted.get_mut(&id).map(|partition| partition.flush_epochs(&mut cx.io));
+        if let Some(Err(error)) = flushed {
+            self.storage_failed(id, error, cx);
+        }
+    }
+
     /// Fsyncs and closes all logs for good, writes down what the next start needs, and marks the
     /// directories in which that succeeded. The mark comes last: what it vouches for has to be on
     /// disk.
@@ -112,9 +120,10 @@ pub(super) fn again(timer: ReplicaTimer, cx: &mut Cx<'_>) {
         ReplicaTimer::HighWatermarkCheckpoint => config.high_watermark_checkpoint,
         ReplicaTimer::RecoveryPointCheckpoint => config.recovery_point_checkpoint,
         ReplicaTimer::Flush => config.flush_scheduler,
-        ReplicaTimer::AlterPartition | ReplicaTimer::Fetch(_) | ReplicaTimer::FlushRolled(_) => {
-            return;
-        }
+        ReplicaTimer::AlterPartition
+        | ReplicaTimer::Fetch(_)
+        | ReplicaTimer::FlushRolled(_)
+        | ReplicaTimer::FlushEpochs(_) => return,
     };
     if after != Span::MAX {
         cx.io.out.set_timer(Timer::Broker(BrokerTimer::Replica(timer)), cx.io.now.mono + after);

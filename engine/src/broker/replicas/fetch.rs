@@ -1,10 +1,11 @@
 //! Fetch, ListOffsets and OffsetForLeaderEpoch requests (`ReplicaManager.fetchMessages`,
 //! `DelayedFetch`; KIP-74).
 //!
-//! A fetch that finds less than `min_bytes` waits. It is answered when there is enough, when there
-//! is anything else to say (an error, a divergence), or when its time is up.
+//! A fetch that finds less than `min_bytes` is parked. It gets its response when there is enough,
+//! when there is an error or a divergence, or when its time is up.
 
 use super::Partitions;
+use super::fetch_session::{FetchContext, Resting, Seen};
 use super::partition::{Changes, FetchLimits, Reader, refused_fetch, refused_list};
 use crate::broker::context::Cx;
 use crate::broker::requests::Served;
@@ -13,18 +14,44 @@ use crate::error::ErrorCode;
 use crate::fact::Fact;
 use crate::ids::TopicPartition;
 use crate::protocol::{
-    FetchRequest, FetchResponse, ListOffsetsRequest, ListOffsetsResponse,
-    OffsetForLeaderEpochRequest, OffsetForLeaderEpochResponse, OffsetForLeaderEpochResult,
+    FetchMetadata, FetchRequest, FetchResponse, FetchedPartition, ListOffsetsRequest,
+    ListOffsetsResponse, OffsetForLeaderEpochRequest, OffsetForLeaderEpochResponse,
+    OffsetForLeaderEpochResult,
 };
+use crate::reach::Reach;
 use machine::{ConnId, Halt};
+
+/// A fetch in hand, and how it is read.
+#[derive(Clone, Debug)]
+pub(in crate::broker) struct DelayedFetch {
+    request: FetchRequest,
+    context: FetchContext,
+}
 
 /// What was read for a fetch.
 struct Fetched {
-    response: FetchResponse,
+    answers: Vec<FetchedPartition>,
     bytes: u64,
-    /// An error or a divergence: there is no point in waiting.
+    /// There is no point in waiting: an error, a divergence, or nothing was asked for.
     urgent: bool,
     changes: Vec<(TopicPartition, Changes)>,
+}
+
+impl DelayedFetch {
+    fn reader(&self) -> Reader {
+        match self.request.replica {
+            Some(replica) => Reader::Follower(replica),
+            None => Reader::Consumer(self.request.isolation),
+        }
+    }
+
+    /// The session that it continues.
+    fn session(&self) -> Option<i32> {
+        match self.context {
+            FetchContext::Incremental(asked) => Some(asked.session_id),
+            _ => None,
+        }
+    }
 }
 
 impl Partitions {
@@ -36,13 +63,19 @@ impl Partitions {
         request: FetchRequest,
         cx: &mut Cx<'_>,
     ) -> Result<Served, Halt> {
-        let fetched = self.read_for(&request, true, cx)?;
-        let served = if Self::is_enough(&request, &fetched, cx) || request.max_wait.0 == 0 {
-            Served::Response(self.fetched(&request, fetched.response, cx).into())
+        let context = self.sessions.context(&request, cx.io.now.mono);
+        if let FetchContext::Refused(error) = context {
+            cx.io.out.observe(Fact::Reached(Reach::FetchSessionRefused));
+            return Ok(Served::Response(without_partitions(error).into()));
+        }
+        let fetch = DelayedFetch { request, context };
+        let fetched = self.read_for(&fetch, true, cx)?;
+        let served = if Self::is_enough(&fetch, &fetched, cx) || fetch.request.max_wait.0 == 0 {
+            Served::Response(self.respond(&fetch, fetched.answers, cx).into())
         } else {
-            let deadline = Some(cx.io.now.mono + request.max_wait);
-            self.watch(conn, &request);
-            let body = Delayed::Fetch(request);
+            let deadline = Some(cx.io.now.mono + fetch.request.max_wait);
+            self.watch(conn, &fetch, &fetched.answers);
+            let body = Delayed::Fetch(fetch);
             cx.requests.park(conn, Parked { correlation_id, deadline, body }, cx.io.out);
             Served::Parked
         };
@@ -52,37 +85,44 @@ impl Partitions {
         Ok(served)
     }
 
-    fn watch(&mut self, conn: ConnId, request: &FetchRequest) {
-        for read in &request.partitions {
+    /// Looks at a fetch again when something happens to one of its partitions.
+    fn watch(&mut self, conn: ConnId, fetch: &DelayedFetch, answers: &[FetchedPartition]) {
+        if let Some(session) = fetch.session() {
+            for answer in answers {
+                self.rest(session, fetch.reader(), answer);
+            }
+            self.sessions.park(session, conn);
+            return;
+        }
+        for read in &fetch.request.partitions {
             if let Some(partition) = self.hosted.get_mut(&read.partition) {
-                partition.waiting.add_fetch(conn, request.replica.is_some());
+                partition.waiting.add_fetch(conn, fetch.request.replica.is_some());
             }
         }
     }
 
-    fn is_enough(request: &FetchRequest, fetched: &Fetched, cx: &Cx<'_>) -> bool {
+    fn is_enough(fetch: &DelayedFetch, fetched: &Fetched, cx: &Cx<'_>) -> bool {
+        let DelayedFetch { request, .. } = fetch;
         let max_bytes = request.max_bytes.min(cx.context.config.fetch_max_bytes);
-        fetched.urgent
-            || request.partitions.is_empty()
-            || fetched.bytes >= u64::from(request.min_bytes.min(max_bytes))
+        fetched.urgent || fetched.bytes >= u64::from(request.min_bytes.min(max_bytes))
     }
 
-    /// Reads every partition of a fetch within its limits. The first batch found is read whatever
+    /// Reads the partitions of a fetch within its limits. The first batch found is read whatever
     /// its size, or a reader would be stuck in front of it.
     fn read_for(
         &mut self,
-        request: &FetchRequest,
+        fetch: &DelayedFetch,
         is_first: bool,
         cx: &mut Cx<'_>,
     ) -> Result<Fetched, Halt> {
-        let reader = match request.replica {
-            Some(replica) => Reader::Follower(replica),
-            None => Reader::Consumer(request.isolation),
-        };
+        let DelayedFetch { request, .. } = fetch;
+        let due = fetch.session().map(|session| self.sessions.due(session));
+        let reads = due.as_ref().unwrap_or(&request.partitions);
         let max_bytes = u64::from(request.max_bytes.min(cx.context.config.fetch_max_bytes));
-        let mut answers = Vec::with_capacity(request.partitions.len());
-        let (mut bytes, mut urgent, mut changes) = (0, false, Vec::new());
-        for read in &request.partitions {
+        let mut answers = Vec::with_capacity(reads.len());
+        let (mut bytes, mut changes) = (0, Vec::new());
+        let mut urgent = fetch.session().is_none() && reads.is_empty();
+        for read in reads {
             let limits = FetchLimits {
                 max_bytes: max_bytes.saturating_sub(bytes),
                 min_one_batch: bytes == 0,
@@ -92,7 +132,8 @@ impl Partitions {
                 answers.push(refused_fetch(read, self.error_of(read.partition, cx)));
                 continue;
             };
-            let fetched = partition.fetch(reader, read, limits, is_first, cx.context, &mut cx.io);
+            let fetched =
+                partition.fetch(fetch.reader(), read, limits, is_first, cx.context, &mut cx.io);
             let fetched = match fetched {
                 Ok(fetched) => fetched,
                 Err(error) => {
@@ -109,25 +150,91 @@ impl Partitions {
             }
             answers.push(fetched.answer);
         }
-        let response = FetchResponse { error: ErrorCode::None, partitions: answers };
-        Ok(Fetched { response, bytes, urgent, changes })
+        Ok(Fetched { answers, bytes, urgent, changes })
     }
 
-    fn fetched(
-        &self,
-        request: &FetchRequest,
-        response: FetchResponse,
+    /// The response to a fetch; an incremental one only with news.
+    fn respond(
+        &mut self,
+        fetch: &DelayedFetch,
+        mut answers: Vec<FetchedPartition>,
         cx: &mut Cx<'_>,
     ) -> FetchResponse {
-        let replica = request.replica.map(|replica| replica.id);
-        for refused in response.partitions.iter().filter(|answer| !answer.error.is_none()) {
+        let replica = fetch.request.replica.map(|replica| replica.id);
+        for refused in answers.iter().filter(|answer| !answer.error.is_none()) {
             let (partition, error) = (refused.partition, refused.error);
             cx.io.out.observe(Fact::FetchRefused { partition, replica, error });
         }
-        response
+        let session_id = match fetch.context {
+            FetchContext::Full => self.sessions.create(&fetch.request, &answers, cx.io.now.mono),
+            FetchContext::Incremental(asked) => asked.session_id,
+            FetchContext::Sessionless | FetchContext::Refused(_) => FetchMetadata::NO_SESSION,
+        };
+        let quiet: Vec<Seen> = answers
+            .iter()
+            .filter(|answer| self.is_at_rest(session_id, fetch.reader(), answer))
+            .map(seen)
+            .collect();
+        if let FetchContext::Incremental(asked) = fetch.context
+            && let Err(error) = self.sessions.retain_news(asked, &mut answers)
+        {
+            cx.io.out.observe(Fact::Reached(Reach::FetchSessionRefused));
+            return without_partitions(error);
+        }
+        for seen in quiet {
+            self.sessions.rest(session_id, &seen);
+        }
+        FetchResponse { error: ErrorCode::None, session_id, partitions: answers }
     }
 
-    /// Looks at the fetches again that wait at `id`: there is something new for followers
+    /// Whether a fetch of a partition has nothing to return until something happens to it.
+    fn is_at_rest(&self, session: i32, reader: Reader, answer: &FetchedPartition) -> bool {
+        let id = answer.partition;
+        if !answer.error.is_none() || answer.diverging_epoch.is_some() || !answer.records.is_empty()
+        {
+            return false;
+        }
+        let position = self.sessions.position(session, id);
+        position.is_some_and(|offset| {
+            self.hosted.get(&id).is_some_and(|partition| partition.has_nothing_for(reader, offset))
+        })
+    }
+
+    fn rest(&mut self, session: i32, reader: Reader, answer: &FetchedPartition) {
+        if self.is_at_rest(session, reader, answer) {
+            self.sessions.rest(session, &seen(answer));
+        }
+    }
+
+    /// The partitions that an incremental fetch reads beside those that it names.
+    pub(in crate::broker) fn due(
+        &self,
+        session: FetchMetadata,
+    ) -> impl Iterator<Item = TopicPartition> {
+        self.sessions.due(session.session_id).into_iter().map(|read| read.partition)
+    }
+
+    /// Something may have happened to a partition: fetch sessions look at it again.
+    pub(super) fn note_news(&mut self, id: TopicPartition) {
+        self.on_news(id, false, false, &mut Vec::new());
+    }
+
+    fn on_news(
+        &mut self,
+        id: TopicPartition,
+        for_followers: bool,
+        for_consumers: bool,
+        woken: &mut Vec<ConnId>,
+    ) {
+        let resting = self.sessions.on_news(id, for_followers, for_consumers, woken);
+        if let Some(partition) = self.hosted.get_mut(&id) {
+            for Resting { follower, fetched } in resting {
+                partition.rested_until(follower, fetched);
+            }
+        }
+    }
+
+    /// Looks again at the fetches parked at `id`: there is something new for followers
     /// (`appended`), or for consumers (`committed`).
     pub(super) fn wake_fetches(
         &mut self,
@@ -137,6 +244,7 @@ impl Partitions {
         cx: &mut Cx<'_>,
     ) -> Result<(), Halt> {
         let mut woken = std::mem::take(&mut self.woken);
+        self.on_news(id, appended, committed, &mut woken);
         if let Some(partition) = self.hosted.get_mut(&id) {
             if appended {
                 partition.waiting.take_followers(&mut woken);
@@ -152,7 +260,7 @@ impl Partitions {
         Ok(())
     }
 
-    /// Looks at a fetch again that waits, since something happened to `id`.
+    /// Looks again at a parked fetch, since something happened to `id`.
     pub(super) fn wake_fetch(
         &mut self,
         conn: ConnId,
@@ -163,35 +271,45 @@ impl Partitions {
             return Ok(());
         };
         let Some(parked) = cx.requests.take(conn) else { return Ok(()) };
-        let Delayed::Fetch(request) = &parked.body else { return Ok(()) };
-        let fetched = self.read_for(request, false, cx)?;
-        if Self::is_enough(request, &fetched, cx) {
-            let response = self.fetched(request, fetched.response, cx);
-            let served = Served::Response(response.into());
-            cx.requests.finish(conn, parked.correlation_id, served, &mut cx.io);
+        let Delayed::Fetch(fetch) = &parked.body else { return Ok(()) };
+        let fetched = self.read_for(fetch, false, cx)?;
+        if Self::is_enough(fetch, &fetched, cx) {
+            self.finish_fetch(conn, parked.correlation_id, fetch, fetched, cx);
         } else {
-            if request.partitions.iter().any(|read| read.partition == id)
+            if fetch.session().is_none()
+                && fetch.request.partitions.iter().any(|read| read.partition == id)
                 && let Some(partition) = self.hosted.get_mut(&id)
             {
-                partition.waiting.add_fetch(conn, request.replica.is_some());
+                partition.waiting.add_fetch(conn, fetch.request.replica.is_some());
             }
             cx.requests.put_back(conn, parked);
         }
         Ok(())
     }
 
-    /// A fetch has waited for long enough: it is answered with what there is.
+    fn finish_fetch(
+        &mut self,
+        conn: ConnId,
+        correlation_id: u32,
+        fetch: &DelayedFetch,
+        fetched: Fetched,
+        cx: &mut Cx<'_>,
+    ) {
+        self.sessions.unpark(conn);
+        let served = Served::Response(self.respond(fetch, fetched.answers, cx).into());
+        cx.requests.finish(conn, correlation_id, served, &mut cx.io);
+    }
+
+    /// A fetch was parked for long enough: it returns what there is.
     pub(in crate::broker) fn complete_fetch(
         &mut self,
         conn: ConnId,
         parked: Parked,
         cx: &mut Cx<'_>,
     ) -> Result<(), Halt> {
-        if let Delayed::Fetch(request) = &parked.body {
-            let fetched = self.read_for(request, false, cx)?;
-            let response = self.fetched(request, fetched.response, cx);
-            let served = Served::Response(response.into());
-            cx.requests.finish(conn, parked.correlation_id, served, &mut cx.io);
+        if let Delayed::Fetch(fetch) = &parked.body {
+            let fetched = self.read_for(fetch, false, cx)?;
+            self.finish_fetch(conn, parked.correlation_id, fetch, fetched, cx);
         }
         Ok(())
     }
@@ -238,5 +356,17 @@ impl Partitions {
             }
         });
         Served::Response(OffsetForLeaderEpochResponse { partitions: results.collect() }.into())
+    }
+}
+
+fn without_partitions(error: ErrorCode) -> FetchResponse {
+    FetchResponse { error, session_id: FetchMetadata::NO_SESSION, partitions: Vec::new() }
+}
+
+fn seen(answer: &FetchedPartition) -> Seen {
+    Seen {
+        partition: answer.partition,
+        high_watermark: answer.high_watermark,
+        log_start: answer.log_start_offset,
     }
 }

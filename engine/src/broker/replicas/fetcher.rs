@@ -1,9 +1,13 @@
 //! Fetching from leaders (`ReplicaFetcherManager`, `ReplicaFetcherThread`,
 //! `AbstractFetcherThread`).
 //!
-//! One fetcher for each broker that is followed, with one fetch in flight that covers all
-//! partitions followed there. An answer counts for a partition only if nothing has happened to it
-//! since it was asked for.
+//! One fetcher for each broker that is followed, with one fetch in flight that covers all partitions
+//! followed there. A response counts for a partition only if nothing has happened to it since the
+//! request.
+//!
+//! The partitions of a fetcher have an order. One whose records were appended, or that has to wait,
+//! goes to the end, so that none starves behind a busy one. A fetch names what has changed in its
+//! session (KIP-227), so that its cost grows with that and not with the number of partitions.
 
 use super::Partitions;
 
@@ -11,6 +15,7 @@ use super::partition::{AppendError, Changes, Partition};
 use crate::broker::context::{Context, Cx, StorageError};
 use crate::error::ErrorCode;
 use crate::fact::Fact;
+use crate::fetch_session::{FetchSessionHandler, SessionFetch};
 use crate::ids::{BrokerId, LeaderEpoch, Offset, TopicPartition, peer};
 use crate::net::{ChannelConfig, Channels};
 use crate::protocol::{
@@ -20,7 +25,7 @@ use crate::protocol::{
 use crate::reach::Reach;
 use crate::timer::{BrokerTimer, Channel, ReplicaTimer, Timer};
 use machine::{Halt, Mono, Span};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// All fetchers of a broker.
 #[derive(Clone, Debug)]
@@ -29,10 +34,10 @@ pub(in crate::broker) struct Fetchers {
     pub(super) channels: Channels<Asked>,
 }
 
-/// What a leader was asked.
+/// What a request to a leader asks.
 #[derive(Clone, Copy, Debug)]
 pub(super) enum Asked {
-    /// To be fetched from.
+    /// For records.
     Fetch,
     /// Where its log ends, or starts, since the position is out of its range.
     Offset { partition: TopicPartition, leader_epoch: LeaderEpoch, timestamp: i64 },
@@ -41,21 +46,21 @@ pub(super) enum Asked {
 /// The fetcher of one leader.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Fetcher {
-    pub(super) partitions: BTreeMap<TopicPartition, FetchState>,
-    /// A fetch is in flight, of these.
-    asked_for: Vec<AskedFor>,
+    partitions: BTreeMap<TopicPartition, FetchState>,
+    /// The session with the leader, with every partition as it was last requested.
+    session: FetchSessionHandler,
+    /// The partitions that may have to be requested otherwise than before, by their place.
+    touched: BTreeSet<(u64, TopicPartition)>,
+    /// The partitions that were removed and may still be in the session.
+    gone: BTreeSet<TopicPartition>,
+    /// The partitions that wait after an error, by the time when they are ready.
+    delayed: BTreeSet<(Mono, TopicPartition)>,
+    next_place: u64,
     in_flight: bool,
-    /// How many questions for offsets are in flight; there is no fetch until they are answered.
+    /// How many requests for offsets are in flight; there is no fetch until they are answered.
     pub(super) lookups: usize,
     /// After a failed request.
     not_before: Mono,
-}
-
-#[derive(Clone, Copy, Debug)]
-struct AskedFor {
-    partition: TopicPartition,
-    fetch_offset: Offset,
-    leader_epoch: LeaderEpoch,
 }
 
 /// Where a partition is (`PartitionFetchState`).
@@ -64,11 +69,15 @@ pub(super) struct FetchState {
     /// The log end offset of the replica.
     fetch_offset: Offset,
     pub(super) leader_epoch: LeaderEpoch,
-    /// The epoch of the last batch; kept when an answer is empty (KAFKA-15510).
+    /// The epoch of the last batch; kept when a response has no records (KAFKA-15510).
     last_fetched_epoch: Option<LeaderEpoch>,
     log_start: Offset,
     /// After an error.
     not_before: Mono,
+    /// Its place in the order of the fetcher.
+    place: u64,
+    /// Whether it was fetched without an error since it was added.
+    fetched: bool,
 }
 
 /// What to do after an answer for one partition.
@@ -77,8 +86,10 @@ enum Applied {
     Done(Changes),
     /// Wait a while.
     BackOff,
-    /// Stop until there is newer metadata.
-    Stop,
+    /// Stop until there is newer metadata: this fetcher is fenced.
+    Fenced,
+    /// Stop until there is newer metadata: the log refuses what the leader sends.
+    Failed,
     /// Ask where the leader's log is.
     LookUp,
 }
@@ -91,21 +102,19 @@ impl FetchState {
             last_fetched_epoch: None,
             log_start: 0,
             not_before: Mono::default(),
+            place: 0,
+            fetched: false,
         };
         state.update(partition);
         state
     }
 
     /// Goes on from the end of the log.
-    pub(super) fn update(&mut self, partition: &Partition) {
+    fn update(&mut self, partition: &Partition) {
         let log = partition.log();
         self.fetch_offset = log.end_offset();
         self.last_fetched_epoch = log.latest_epoch();
         self.log_start = log.log_start();
-    }
-
-    pub(super) fn back_off(&mut self, until: Mono) {
-        self.not_before = until;
     }
 
     fn request(&self, partition: TopicPartition, max_bytes: u32) -> FetchPartition {
@@ -118,6 +127,111 @@ impl FetchState {
             partition_max_bytes: max_bytes,
             high_watermark: None,
         }
+    }
+}
+
+impl Fetcher {
+    /// Fetches a partition from here on, after all others.
+    pub(super) fn insert(&mut self, id: TopicPartition, mut state: FetchState) {
+        self.remove(id);
+        self.gone.remove(&id);
+        state.place = self.next_place;
+        self.next_place += 1;
+        self.touched.insert((state.place, id));
+        self.partitions.insert(id, state);
+    }
+
+    /// Fetches a partition no longer.
+    pub(super) fn remove(&mut self, id: TopicPartition) {
+        let Some(state) = self.partitions.remove(&id) else { return };
+        self.touched.remove(&(state.place, id));
+        self.delayed.remove(&(state.not_before, id));
+        self.gone.insert(id);
+    }
+
+    /// The leader epoch under which a partition is fetched.
+    pub(super) fn leader_epoch(&self, id: TopicPartition) -> Option<LeaderEpoch> {
+        self.partitions.get(&id).map(|state| state.leader_epoch)
+    }
+
+    /// Goes on from the end of a partition's log.
+    pub(super) fn update(&mut self, id: TopicPartition, partition: &Partition) {
+        if let Some(state) = self.partitions.get_mut(&id) {
+            state.update(partition);
+            self.touched.insert((state.place, id));
+        }
+    }
+
+    /// Lets a partition wait after an error (`handlePartitionsWithErrors`).
+    pub(super) fn back_off(&mut self, id: TopicPartition, until: Mono) {
+        if let Some(state) = self.partitions.get_mut(&id) {
+            self.delayed.remove(&(state.not_before, id));
+            state.not_before = until;
+            self.delayed.insert((until, id));
+        }
+        self.move_to_end(id);
+    }
+
+    /// `PartitionStates.updateAndMoveToEnd`.
+    fn move_to_end(&mut self, id: TopicPartition) {
+        if let Some(state) = self.partitions.get_mut(&id) {
+            self.touched.remove(&(state.place, id));
+            state.place = self.next_place;
+            self.next_place += 1;
+            self.touched.insert((state.place, id));
+        }
+    }
+
+    /// The next fetch; `Err`: when there may be one, if ever.
+    fn next(&mut self, context: &Context, now: Mono) -> Result<FetchRequest, Option<Mono>> {
+        if now < self.not_before {
+            return Err(Some(self.not_before));
+        }
+        self.wake_delayed(now);
+        let config = &context.config;
+        let fetch = self.session_fetch(now, config.replica_fetch_max_bytes);
+        if self.session.is_empty() && fetch.forgotten.is_empty() {
+            return Err(self.delayed.first().map(|(at, _)| *at));
+        }
+        let SessionFetch { metadata, partitions, forgotten } = fetch;
+        Ok(FetchRequest {
+            replica: Some(ReplicaState { id: context.id, epoch: context.broker_epoch }),
+            max_wait: config.replica_fetch_wait_max,
+            min_bytes: config.replica_fetch_min_bytes,
+            max_bytes: config.replica_fetch_response_max_bytes,
+            isolation: Isolation::ReadUncommitted,
+            session: metadata,
+            partitions,
+            forgotten,
+        })
+    }
+
+    /// Takes in again the partitions whose wait is over.
+    fn wake_delayed(&mut self, now: Mono) {
+        while let Some((at, id)) = self.delayed.first().copied().filter(|(at, _)| *at <= now) {
+            self.delayed.remove(&(at, id));
+            self.touched.insert((self.partitions[&id].place, id));
+        }
+    }
+
+    /// What the next fetch has to name: all partitions that are ready, or what has changed of them.
+    fn session_fetch(&mut self, now: Mono, max_bytes: u32) -> SessionFetch {
+        let ready = |state: &&FetchState| state.not_before <= now;
+        let gone = std::mem::take(&mut self.gone);
+        let touched = std::mem::take(&mut self.touched);
+        if self.session.is_full() {
+            let mut all: Vec<_> =
+                self.partitions.iter().filter(|(_, state)| ready(state)).collect();
+            all.sort_unstable_by_key(|(_, state)| state.place);
+            let wanted = all.into_iter().map(|(id, state)| state.request(*id, max_bytes));
+            return self.session.build(wanted.collect());
+        }
+        let partitions = &self.partitions;
+        let changed = touched.into_iter().map(|(_, id)| {
+            let state = partitions.get(&id).filter(ready);
+            (id, state.map(|state| state.request(id, max_bytes)))
+        });
+        self.session.change(gone.into_iter().map(|id| (id, None)).chain(changed))
     }
 }
 
@@ -134,10 +248,10 @@ impl Fetchers {
         Self { by_leader: BTreeMap::new(), channels: Channels::new(Channel::Replica, config) }
     }
 
-    /// Fetches `partition` from nobody any more.
+    /// Fetches `partition` from no leader any more.
     pub(super) fn remove(&mut self, partition: TopicPartition) {
         for fetcher in self.by_leader.values_mut() {
-            fetcher.partitions.remove(&partition);
+            fetcher.remove(partition);
         }
     }
 
@@ -152,40 +266,7 @@ impl Fetchers {
             !fetcher.partitions.is_empty()
         });
     }
-}
 
-impl Fetcher {
-    /// The next fetch; `Err`: when there may be one, if ever.
-    fn next(&mut self, context: &Context, now: Mono) -> Result<FetchRequest, Option<Mono>> {
-        if now < self.not_before {
-            return Err(Some(self.not_before));
-        }
-        let config = &context.config;
-        self.asked_for.clear();
-        let mut partitions = Vec::with_capacity(self.partitions.len());
-        for (id, state) in self.partitions.iter().filter(|(_, state)| state.not_before <= now) {
-            self.asked_for.push(AskedFor {
-                partition: *id,
-                fetch_offset: state.fetch_offset,
-                leader_epoch: state.leader_epoch,
-            });
-            partitions.push(state.request(*id, config.replica_fetch_max_bytes));
-        }
-        if partitions.is_empty() {
-            return Err(self.partitions.values().map(|state| state.not_before).min());
-        }
-        Ok(FetchRequest {
-            replica: Some(ReplicaState { id: context.id, epoch: context.broker_epoch }),
-            max_wait: config.replica_fetch_wait_max,
-            min_bytes: config.replica_fetch_min_bytes,
-            max_bytes: config.replica_fetch_response_max_bytes,
-            isolation: Isolation::ReadUncommitted,
-            partitions,
-        })
-    }
-}
-
-impl Fetchers {
     /// Fetches from `leader`, unless that is under way already or has to wait.
     pub(super) fn fetch_from(&mut self, leader: BrokerId, cx: &mut Cx<'_>) {
         let now = cx.io.now.mono;
@@ -205,7 +286,7 @@ impl Fetchers {
         }
     }
 
-    /// A leader answered what it was asked.
+    /// A leader responded.
     pub(super) fn on_response(
         &mut self,
         leader: BrokerId,
@@ -225,7 +306,8 @@ impl Fetchers {
         }
     }
 
-    /// A leader answered a fetch.
+    /// A leader responded to a fetch. A response that is of no use to the session says nothing
+    /// about its partitions, and a full fetch follows at once.
     fn on_fetched(
         &mut self,
         leader: BrokerId,
@@ -235,16 +317,12 @@ impl Fetchers {
     ) -> Result<(), Halt> {
         let Some(fetcher) = self.by_leader.get_mut(&leader) else { return Ok(()) };
         fetcher.in_flight = false;
-        let asked_for = std::mem::take(&mut fetcher.asked_for);
-        if !response.error.is_none() {
-            self.fetch_failed(leader, &asked_for, cx);
-            return Ok(());
-        }
-        for (asked, answer) in asked_for.iter().zip(&response.partitions) {
-            self.on_fetched_partition(leader, *asked, answer, partitions, cx)?;
-        }
-        if let Some(fetcher) = self.by_leader.get_mut(&leader) {
-            fetcher.asked_for = asked_for;
+        if fetcher.session.on_response(response) {
+            for answer in &response.partitions {
+                self.on_fetched_partition(leader, answer, partitions, cx)?;
+            }
+        } else {
+            cx.io.out.observe(Fact::Reached(Reach::FetchSessionLost));
         }
         self.fetch_from(leader, cx);
         Ok(())
@@ -253,42 +331,58 @@ impl Fetchers {
     fn on_fetched_partition(
         &mut self,
         leader: BrokerId,
-        asked: AskedFor,
         answer: &FetchedPartition,
         partitions: &mut Partitions,
         cx: &mut Cx<'_>,
     ) -> Result<(), Halt> {
-        let id = asked.partition;
+        let id = answer.partition;
         let Some(fetcher) = self.by_leader.get_mut(&leader) else { return Ok(()) };
+        let Some(asked) = fetcher.session.requested(id) else { return Ok(()) };
         let Some(state) = fetcher.partitions.get_mut(&id) else { return Ok(()) };
         let Some(partition) = partitions.hosted.get_mut(&id) else { return Ok(()) };
-        let unchanged =
-            state.fetch_offset == asked.fetch_offset && state.leader_epoch == asked.leader_epoch;
-        if !unchanged || answer.partition != id {
+        let unchanged = state.fetch_offset == asked.fetch_offset
+            && asked.current_leader_epoch == Some(state.leader_epoch)
+            && state.not_before <= cx.io.now.mono;
+        if !unchanged {
             cx.io.out.observe(Fact::Reached(Reach::FetchOutdated));
             return Ok(());
         }
+        let (before, is_first) = (state.fetch_offset, !state.fetched);
         let applied = match apply(partition, state, answer, cx) {
             Ok(applied) => applied,
             Err(error) => {
                 // Its directory is on its way offline.
-                fetcher.partitions.remove(&id);
+                fetcher.remove(id);
                 partitions.storage_failed(id, error, cx);
                 return Ok(());
             }
         };
+        let place = state.place;
         match applied {
-            Applied::Done(changes) => partitions.react(id, changes, cx)?,
-            Applied::BackOff => {
-                state.back_off(cx.io.now.mono + cx.context.config.replica_fetch_backoff);
+            Applied::Done(changes) => {
+                state.fetched = true;
+                fetcher.touched.insert((place, id));
+                if answer.diverging_epoch.is_none() && (is_first || state.fetch_offset > before) {
+                    fetcher.move_to_end(id);
+                }
+                partitions.react(id, changes, cx)?;
             }
-            Applied::Stop => {
+            Applied::BackOff => {
+                let until = cx.io.now.mono + cx.context.config.replica_fetch_backoff;
+                fetcher.back_off(id, until);
+            }
+            Applied::Fenced => {
                 cx.io.out.observe(Fact::Reached(Reach::FollowerFenced));
-                fetcher.partitions.remove(&id);
+                fetcher.remove(id);
+            }
+            Applied::Failed => {
+                cx.io.out.observe(Fact::Reached(Reach::FollowerFailed));
+                fetcher.remove(id);
             }
             Applied::LookUp => {
                 cx.io.out.observe(Fact::Reached(Reach::FollowerOutOfRange));
-                self.look_up(leader, id, asked.leader_epoch, cx);
+                let leader_epoch = state.leader_epoch;
+                self.look_up(leader, id, leader_epoch, cx);
             }
         }
         Ok(())
@@ -301,29 +395,15 @@ impl Fetchers {
             match *asked {
                 Asked::Fetch => {
                     fetcher.in_flight = false;
-                    let asked_for = std::mem::take(&mut fetcher.asked_for);
-                    self.fetch_failed(leader, &asked_for, cx);
+                    fetcher.session.on_error();
+                    fetcher.not_before = cx.io.now.mono + cx.context.config.replica_fetch_backoff;
+                    self.fetch_from(leader, cx);
                 }
                 Asked::Offset { partition, leader_epoch, .. } => {
                     self.look_up_failed(leader, partition, leader_epoch, cx);
                 }
             }
         }
-    }
-
-    fn fetch_failed(&mut self, leader: BrokerId, asked_for: &[AskedFor], cx: &mut Cx<'_>) {
-        let until = cx.io.now.mono + cx.context.config.replica_fetch_backoff;
-        if let Some(fetcher) = self.by_leader.get_mut(&leader) {
-            fetcher.not_before = until;
-            for asked in asked_for {
-                if let Some(state) = fetcher.partitions.get_mut(&asked.partition)
-                    && state.leader_epoch == asked.leader_epoch
-                {
-                    state.back_off(until);
-                }
-            }
-        }
-        self.fetch_from(leader, cx);
     }
 }
 
@@ -341,7 +421,7 @@ fn apply(
     match answer.error {
         ErrorCode::None => {}
         ErrorCode::OffsetOutOfRange => return Ok(Applied::LookUp),
-        ErrorCode::FencedLeaderEpoch => return Ok(Applied::Stop),
+        ErrorCode::FencedLeaderEpoch => return Ok(Applied::Fenced),
         _ => return Ok(Applied::BackOff),
     }
     if let Some(diverging) = answer.diverging_epoch {
@@ -356,7 +436,118 @@ fn apply(
     state.log_start = partition.log().log_start();
     match appended {
         Ok(changes) => Ok(Applied::Done(changes)),
-        Err(AppendError(ErrorCode::OffsetOutOfRange)) => Ok(Applied::LookUp),
-        Err(_) => Ok(Applied::BackOff),
+        Err(error) => Ok(not_appended(error)),
+    }
+}
+
+/// What to do after records that the log refused. A corrupt batch may be a passing state of the
+/// leader's file, such as a write in progress; any other error stays (`markPartitionFailed`).
+fn not_appended(AppendError(error): AppendError) -> Applied {
+    match error {
+        ErrorCode::CorruptMessage => Applied::BackOff,
+        _ => Applied::Failed,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::ids::TopicId;
+
+    const MAX_BYTES: u32 = 1000;
+
+    fn id(index: i32) -> TopicPartition {
+        TopicPartition::new(TopicId(7), index)
+    }
+
+    fn state() -> FetchState {
+        FetchState {
+            fetch_offset: 0,
+            leader_epoch: 0,
+            last_fetched_epoch: None,
+            log_start: 0,
+            not_before: Mono::default(),
+            place: 0,
+            fetched: false,
+        }
+    }
+
+    /// A fetcher of partitions 0, 1 and 2, in this order.
+    fn fetcher() -> Fetcher {
+        let mut fetcher = Fetcher::default();
+        for index in 0..3 {
+            fetcher.insert(id(index), state());
+        }
+        fetcher
+    }
+
+    /// The partitions that the next fetch names, and those that it forgets.
+    fn next(fetcher: &mut Fetcher, now: Mono) -> (Vec<i32>, Vec<i32>) {
+        let fetch = fetcher.session_fetch(now, MAX_BYTES);
+        let named = fetch.partitions.iter().map(|read| read.partition.partition).collect();
+        (named, fetch.forgotten.iter().map(|id| id.partition).collect())
+    }
+
+    fn respond(fetcher: &mut Fetcher, session_id: i32, indexes: &[i32]) -> bool {
+        let answer = |index: &i32| FetchedPartition {
+            partition: id(*index),
+            error: ErrorCode::None,
+            high_watermark: 0,
+            last_stable_offset: 0,
+            log_start_offset: 0,
+            diverging_epoch: None,
+            current_leader: None,
+            aborted_transactions: Vec::new(),
+            preferred_read_replica: None,
+            records: Default::default(),
+        };
+        let partitions = indexes.iter().map(answer).collect();
+        let response = FetchResponse { error: ErrorCode::None, session_id, partitions };
+        fetcher.session.on_response(&response)
+    }
+
+    #[test]
+    fn a_partition_whose_records_were_appended_goes_to_the_end() {
+        let mut fetcher = fetcher();
+        assert_eq!(next(&mut fetcher, Mono(0)).0, [0, 1, 2]);
+        fetcher.partitions.get_mut(&id(0)).unwrap().fetch_offset = 5;
+        fetcher.move_to_end(id(0));
+        assert_eq!(next(&mut fetcher, Mono(0)).0, [1, 2, 0], "B10");
+    }
+
+    #[test]
+    fn a_session_is_told_only_what_has_changed() {
+        let mut fetcher = fetcher();
+        next(&mut fetcher, Mono(0));
+        assert!(respond(&mut fetcher, 9, &[0, 1, 2]));
+        assert_eq!(next(&mut fetcher, Mono(0)), (vec![], vec![]));
+        assert!(respond(&mut fetcher, 9, &[]));
+        fetcher.partitions.get_mut(&id(1)).unwrap().fetch_offset = 5;
+        fetcher.move_to_end(id(1));
+        fetcher.remove(id(2));
+        fetcher.insert(id(3), state());
+        assert_eq!(next(&mut fetcher, Mono(0)), (vec![1, 3], vec![2]));
+    }
+
+    #[test]
+    fn a_partition_that_waits_leaves_the_session_and_comes_back() {
+        let mut fetcher = fetcher();
+        next(&mut fetcher, Mono(0));
+        assert!(respond(&mut fetcher, 9, &[0, 1, 2]));
+        fetcher.back_off(id(1), Mono(10));
+        assert_eq!(next(&mut fetcher, Mono(0)), (vec![], vec![1]));
+        assert!(respond(&mut fetcher, 9, &[]));
+        assert_eq!(next(&mut fetcher, Mono(9)), (vec![], vec![]));
+        assert!(respond(&mut fetcher, 9, &[]));
+        fetcher.wake_delayed(Mono(10));
+        assert_eq!(next(&mut fetcher, Mono(10)), (vec![1], vec![]));
+    }
+
+    #[test]
+    fn an_unexpected_error_of_the_log_fails_the_partition() {
+        let failed = |error| matches!(not_appended(AppendError(error)), Applied::Failed);
+        assert!(failed(ErrorCode::OffsetOutOfRange), "B11: offsets out of order");
+        assert!(failed(ErrorCode::RecordListTooLarge), "B11");
+        assert!(!failed(ErrorCode::CorruptMessage));
     }
 }

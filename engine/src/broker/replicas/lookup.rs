@@ -61,9 +61,7 @@ impl Fetchers {
         };
         let Some(fetcher) = self.by_leader.get_mut(&leader) else { return Ok(()) };
         fetcher.lookups -= 1;
-        let state = fetcher.partitions.get_mut(&id);
-        let state = state.filter(|state| state.leader_epoch == leader_epoch);
-        if let Some(state) = state
+        if fetcher.leader_epoch(id) == Some(leader_epoch)
             && let Some(partition) = partitions.hosted.get_mut(&id)
         {
             let log_end = partition.log().end_offset();
@@ -83,13 +81,13 @@ impl Fetchers {
             let changes = match changed {
                 Ok(changes) => changes,
                 Err(error) => {
-                    fetcher.partitions.remove(&id);
+                    fetcher.remove(id);
                     partitions.storage_failed(id, error, cx);
                     self.fetch_from(leader, cx);
                     return Ok(());
                 }
             };
-            state.update(partition);
+            fetcher.update(id, partition);
             partitions.react(id, changes, cx)?;
         }
         self.fetch_from(leader, cx);
@@ -107,10 +105,8 @@ impl Fetchers {
         let until = cx.io.now.mono + cx.context.config.replica_fetch_backoff;
         if let Some(fetcher) = self.by_leader.get_mut(&leader) {
             fetcher.lookups -= 1;
-            if let Some(state) = fetcher.partitions.get_mut(&partition)
-                && state.leader_epoch == leader_epoch
-            {
-                state.back_off(until);
+            if fetcher.leader_epoch(partition) == Some(leader_epoch) {
+                fetcher.back_off(partition, until);
             }
         }
         self.fetch_from(leader, cx);

@@ -4,6 +4,7 @@
 //! |---|---|
 //! | `partition/` | one replica: what it decides and writes |
 //! | `produce.rs`, `fetch.rs`, `waiting.rs` | requests to replicas, and what they wait for |
+//! | `fetch_session.rs` | what fetches and their responses may omit |
 //! | `alter_partition.rs` | changes of the ISR, on their way to the controller |
 //! | `fetcher.rs`, `lookup.rs` | following leaders |
 //! | `publish.rs` | leading and following as the metadata says |
@@ -17,6 +18,7 @@
 mod alter_partition;
 mod checkpoints;
 mod fetch;
+mod fetch_session;
 mod fetcher;
 mod loading;
 mod log_dirs;
@@ -27,6 +29,7 @@ mod produce;
 mod publish;
 mod waiting;
 
+pub(super) use fetch::DelayedFetch;
 pub(super) use log_dirs::{DirIndex, LogDirs};
 pub(super) use partition::Partition;
 #[cfg(test)]
@@ -36,16 +39,18 @@ pub(super) use produce::DelayedProduce;
 use super::context::Cx;
 use super::part::Part;
 use super::requests::Parked;
+use crate::config::BrokerConfig;
 use crate::ids::TopicPartition;
 use crate::protocol::Response;
 use crate::timer::{BrokerTimer, Channel, ReplicaTimer, Timer};
 use alter_partition::AlterPartitions;
+use fetch_session::FetchSessions;
 use fetcher::Fetchers;
-use machine::{ConnId, Halt, Span};
+use machine::{ConnId, Halt};
 use partition::Changes;
 use std::collections::{BTreeMap, BTreeSet};
 
-/// The replicas, and those who fetch for them.
+/// The replicas and their fetchers.
 #[derive(Clone, Debug)]
 pub(super) struct Replicas {
     pub(super) partitions: Partitions,
@@ -61,19 +66,22 @@ pub(super) struct Partitions {
     offline: BTreeSet<TopicPartition>,
     pub(super) dirs: LogDirs,
     alterations: AlterPartitions,
+    sessions: FetchSessions,
     /// Kept for its capacity.
     woken: Vec<ConnId>,
 }
 
 impl Replicas {
     /// No replicas: logs are loaded with the first metadata.
-    pub(super) fn new(dirs: LogDirs, setup_timeout: Span) -> Self {
+    pub(super) fn new(dirs: LogDirs, config: &BrokerConfig, entropy: u64) -> Self {
+        let setup_timeout = config.connection_setup_timeout;
         Self {
             partitions: Partitions {
                 hosted: BTreeMap::new(),
                 offline: BTreeSet::new(),
                 dirs,
                 alterations: AlterPartitions::new(setup_timeout),
+                sessions: FetchSessions::new(config.fetch_session_cache_slots, entropy),
                 woken: Vec::new(),
             },
             fetchers: Fetchers::new(setup_timeout),
@@ -97,6 +105,7 @@ impl Replicas {
             ReplicaTimer::AlterPartition => partitions.alterations.send(cx),
             ReplicaTimer::Fetch(leader) => fetchers.fetch_from(leader, cx),
             ReplicaTimer::FlushRolled(id) => partitions.flush_rolled(id, cx),
+            ReplicaTimer::FlushEpochs(id) => partitions.flush_epochs(id, cx),
             ReplicaTimer::IsrShrink => {
                 partitions.shrink_isrs(cx);
                 checkpoints::again(timer, cx);
@@ -174,9 +183,12 @@ impl Part for Replicas {
         self.partitions.alterations.channel.on_timer(cx);
     }
 
-    fn on_client_closed(&mut self, conn: ConnId, _: Option<&Parked>) {
-        for partition in self.partitions.hosted.values_mut() {
-            partition.waiting.forget(conn);
+    fn on_client_closed(&mut self, conn: ConnId, parked: Option<&Parked>) {
+        self.partitions.sessions.unpark(conn);
+        if parked.is_some() {
+            for partition in self.partitions.hosted.values_mut() {
+                partition.waiting.forget(conn);
+            }
         }
     }
 
@@ -184,6 +196,7 @@ impl Part for Replicas {
         for partition in self.partitions.hosted.values() {
             partition.invariants();
         }
+        self.partitions.sessions.invariants();
     }
 }
 
@@ -197,13 +210,17 @@ impl Partitions {
             let timer = BrokerTimer::Replica(ReplicaTimer::FlushRolled(id));
             cx.io.out.set_timer(Timer::Broker(timer), cx.io.now.mono);
         }
+        if changes.stale_epochs {
+            let timer = BrokerTimer::Replica(ReplicaTimer::FlushEpochs(id));
+            cx.io.out.set_timer(Timer::Broker(timer), cx.io.now.mono);
+        }
         if changes.proposed {
             self.submit_proposal(id, cx);
         }
         if changes.high_watermark {
             self.complete_produces(id, cx);
         }
-        if changes.appended || changes.high_watermark {
+        if changes.appended || changes.high_watermark || changes.truncated {
             self.wake_fetches(id, changes.appended, changes.high_watermark, cx)?;
         }
         Ok(())

@@ -131,6 +131,7 @@ impl Replicas {
         if !self.partitions.hosted.contains_key(&id) && !self.partitions.offline.contains(&id) {
             self.partitions.create_replica(id, cx);
         }
+        self.partitions.note_news(id);
         let Some(partition) = self.partitions.hosted.get_mut(&id) else { return Ok(None) };
         if state.leader == Some(own) {
             let before = partition.leader_epoch();
@@ -182,7 +183,7 @@ impl Replicas {
         };
         let state = FetchState::new(partition);
         self.partitions.react(id, changes, cx)?;
-        self.fetchers.by_leader.entry(leader).or_default().partitions.insert(id, state);
+        self.fetchers.by_leader.entry(leader).or_default().insert(id, state);
         Ok(Some(leader))
     }
 
@@ -229,6 +230,6 @@ impl Partitions {
         for conn in woken {
             self.wake_fetch(conn, id, cx)?;
         }
-        Ok(())
+        self.wake_fetches(id, true, true, cx)
     }
 }

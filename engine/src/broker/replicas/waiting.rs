@@ -1,8 +1,8 @@
-//! Who waits for something to happen to a partition (the watch lists of
+//! The requests that are parked until something happens to a partition (the watch lists of
 //! `DelayedOperationPurgatory`).
 //!
-//! The lists name connections, of which each has at most one request that waits. An entry may be
-//! out of date: whoever is woken looks at the request itself.
+//! The lists name connections, each of which has at most one parked request. An entry may be
+//! outdated: what is woken looks at the request itself.
 
 use crate::ids::Offset;
 use machine::ConnId;

@@ -5,11 +5,11 @@
 //! [`Delayed`], and takes it back when what it waits for has happened or its time is up.
 
 use super::context::Io;
-use super::replicas::DelayedProduce;
+use super::replicas::{DelayedFetch, DelayedProduce};
 use crate::Outbox;
 use crate::fact::Fact;
 use crate::net::{Asked, Incoming};
-use crate::protocol::{FetchRequest, Message, Request, Response};
+use crate::protocol::{Message, Request, Response};
 use crate::reach::Reach;
 use crate::timer::{BrokerTimer, Timer};
 use machine::{ConnId, Lane, Mono};
@@ -44,7 +44,7 @@ pub(super) enum Delayed {
     /// A high watermark.
     Produce(DelayedProduce),
     /// Records.
-    Fetch(FetchRequest),
+    Fetch(DelayedFetch),
     /// The controller; the request itself is with the forwarded ones.
     Forwarded,
 }

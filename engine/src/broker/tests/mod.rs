@@ -14,8 +14,8 @@ use crate::ids::{BrokerId, Offset, TopicPartition};
 use crate::log::checkpoint::{self, RECOVERY_POINTS};
 use crate::metadata::{BrokerRegistrationChange, MetadataRecord, PartitionRegistration};
 use crate::protocol::{
-    FetchPartition, FetchRequest, Isolation, MetadataRequest, ProducePartition, ProduceRequest,
-    ProducedPartition, ReplicaState, Response,
+    FetchMetadata, FetchPartition, FetchRequest, Isolation, MetadataRequest, ProducePartition,
+    ProduceRequest, ProducedPartition, ReplicaState, Response,
 };
 use crate::record::{BatchBuilder, stamp};
 use cluster::{BROKERS, Cluster};
@@ -35,6 +35,7 @@ fn consume(partition: TopicPartition, from: Offset) -> FetchRequest {
         min_bytes: 1,
         max_bytes: 1 << 20,
         isolation: Isolation::ReadUncommitted,
+        session: FetchMetadata::SESSIONLESS,
         partitions: vec![FetchPartition {
             partition,
             current_leader_epoch: None,
@@ -44,6 +45,7 @@ fn consume(partition: TopicPartition, from: Offset) -> FetchRequest {
             partition_max_bytes: 1 << 20,
             high_watermark: None,
         }],
+        forgotten: Vec::new(),
     }
 }
 
@@ -70,6 +72,39 @@ fn a_record_is_confirmed_when_all_have_it_and_then_read() {
     assert_eq!(read.partitions[0].high_watermark, 1);
     cluster.run_for(Span::secs(1));
     assert_eq!(ends(&cluster, orders), [(1, 1, 1), (2, 1, 1), (3, 1, 1)]);
+}
+
+#[test]
+fn a_fetch_session_returns_only_what_is_new() {
+    let (mut cluster, orders) = Cluster::start(2);
+    let (consumer, producer) = (cluster.connect(1), cluster.connect(1));
+    let fetch = |cluster: &mut Cluster, session, max_wait, partitions| {
+        let request = FetchRequest { session, max_wait, partitions, ..consume(orders, 0) };
+        cluster.ask(consumer, request);
+        match cluster.answer(consumer) {
+            Response::Fetch(response) => response,
+            other => panic!("not a response to a fetch: {other:?}"),
+        }
+    };
+    let all = consume(orders, 0).partitions;
+    let full = fetch(&mut cluster, FetchMetadata::INITIAL, Span::ZERO, all);
+    assert_ne!(full.session_id, FetchMetadata::NO_SESSION);
+    assert_eq!(full.partitions.len(), 1);
+
+    let first = FetchMetadata::first_of(full.session_id);
+    let nothing = fetch(&mut cluster, first, Span::ZERO, vec![]);
+    assert_eq!((nothing.session_id, nothing.partitions.len()), (full.session_id, 0), "KIP-227");
+
+    cluster.produce(producer, orders, -1);
+    produced(&mut cluster, producer);
+    let records = fetch(&mut cluster, first.next(), Span::secs(20), vec![]);
+    assert_eq!(records.partitions[0].records.0.len(), 1);
+
+    let again = fetch(&mut cluster, first.next(), Span::ZERO, vec![]);
+    assert_eq!(again.error, ErrorCode::InvalidFetchSessionEpoch);
+    let other = FetchMetadata::first_of(full.session_id ^ 1);
+    let unknown = fetch(&mut cluster, other, Span::ZERO, vec![]);
+    assert_eq!(unknown.error, ErrorCode::FetchSessionIdNotFound);
 }
 
 #[test]

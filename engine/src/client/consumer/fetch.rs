@@ -64,20 +64,24 @@ impl Consumer {
                 high_watermark: None,
             });
         }
+        let fetch = self.sessions.entry(node).or_default().build(partitions);
         let request = FetchRequest {
             replica: None,
             max_wait: self.config.fetch_max_wait,
             min_bytes: self.config.fetch_min_bytes,
             max_bytes: self.config.fetch_max_bytes,
             isolation: Isolation::ReadUncommitted,
-            partitions,
+            session: fetch.metadata,
+            partitions: fetch.partitions,
+            forgotten: fetch.forgotten,
         };
         self.fetching.push(node);
         let timeout = self.config.request_timeout;
         self.channels.send(now, node, request, timeout, Context::Fetch(asked), out);
     }
 
-    /// A fetch response arrived.
+    /// A node responded to a fetch. A response that is of no use to the session says nothing about
+    /// its partitions; the next fetch names all of them.
     pub(super) fn on_fetched(
         &mut self,
         now: Mono,
@@ -86,15 +90,22 @@ impl Consumer {
         response: &FetchResponse,
     ) {
         self.fetching.retain(|other| *other != node);
-        for (place, (index, stamp)) in asked.iter().copied().enumerate() {
-            let Some(assigned) = self.unmoved((index, stamp)) else { continue };
-            let partition = assigned.partition;
-            let is_its = |result: &&FetchedPartition| result.partition == partition;
-            let results = &response.partitions;
-            let result = results.get(place).filter(is_its).or_else(|| results.iter().find(is_its));
-            match result {
-                Some(result) => self.on_fetched_partition(now, index, result),
-                None => self.on_fetch_error(now, index, response.error),
+        if !self.sessions.entry(node).or_default().on_response(response) {
+            return;
+        }
+        // Both are in the order of the session, but for partitions that have moved in it.
+        let mut place = 0;
+        for result in &response.partitions {
+            let is_its = |(index, _): &&(usize, u64)| {
+                self.partitions.get(*index).is_some_and(|it| it.partition == result.partition)
+            };
+            let (before, after) = asked.split_at(place.min(asked.len()));
+            let found = after.iter().chain(before).position(|asked| is_its(&asked));
+            let Some(found) = found else { continue };
+            let at = (place + found) % asked.len();
+            place = at + 1;
+            if self.unmoved(asked[at]).is_some() {
+                self.on_fetched_partition(now, asked[at].0, result);
             }
         }
     }

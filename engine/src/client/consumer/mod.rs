@@ -20,6 +20,7 @@ use super::random::{Backoff, Random};
 use crate::Outbox;
 use crate::config::{ConsumerConfig, Reset};
 use crate::fact::Positioning;
+use crate::fetch_session::FetchSessionHandler;
 use crate::ids::{BrokerId, LeaderEpoch, Offset, TopicPartition};
 use crate::net::{ChannelConfig, Channels, Disconnected};
 use crate::protocol::{Message, Response};
@@ -28,7 +29,7 @@ use crate::timer::{Channel, ClientTimer, Timer};
 use lookup::Asked;
 use machine::{Boot, ConnId, Mono, NodeId, Now};
 use position::{Assigned, End, Position, State, Time};
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, VecDeque};
 
 /// The stream of a consumer's random choices.
 const STREAM: u64 = 2;
@@ -51,6 +52,8 @@ pub struct Consumer {
     ready: VecDeque<usize>,
     /// Nodes with a fetch in flight.
     fetching: Vec<NodeId>,
+    /// The fetch session with each node (KIP-227).
+    sessions: BTreeMap<NodeId, FetchSessionHandler>,
     next_stamp: u64,
     armed: Mono,
     events: Vec<ConsumerEvent>,
@@ -93,6 +96,7 @@ impl Consumer {
             partitions: Vec::new(),
             ready: VecDeque::new(),
             fetching: Vec::new(),
+            sessions: BTreeMap::new(),
             next_stamp: 0,
             armed: Mono::MAX,
             events: Vec::new(),
@@ -312,7 +316,10 @@ impl Consumer {
         for context in lost.failed {
             match context {
                 Context::Metadata => self.metadata.on_failure(now, &mut self.random),
-                Context::Fetch(_) => self.fetching.retain(|node| *node != lost.peer),
+                Context::Fetch(_) => {
+                    self.fetching.retain(|node| *node != lost.peer);
+                    self.sessions.entry(lost.peer).or_default().on_error();
+                }
                 Context::ListOffsets(asked) => self.on_offsets_lost(now, &asked),
                 Context::Epochs(asked) => self.on_epochs_lost(now, &asked),
             }

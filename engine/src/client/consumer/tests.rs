@@ -2,10 +2,10 @@ use super::*;
 use crate::client::testing::{Asked, Stage, boot, orders};
 use crate::error::ErrorCode;
 use crate::protocol::{
-    EARLIEST_TIMESTAMP, EpochEndOffset, FetchRequest, FetchResponse, FetchedPartition,
-    LATEST_TIMESTAMP, LeaderIdAndEpoch, ListOffsetsRequest, ListOffsetsResponse, ListedOffset,
-    OffsetForLeaderEpochRequest, OffsetForLeaderEpochResponse, OffsetForLeaderEpochResult, Records,
-    Request,
+    EARLIEST_TIMESTAMP, EpochEndOffset, FetchMetadata, FetchRequest, FetchResponse,
+    FetchedPartition, LATEST_TIMESTAMP, LeaderIdAndEpoch, ListOffsetsRequest, ListOffsetsResponse,
+    ListedOffset, OffsetForLeaderEpochRequest, OffsetForLeaderEpochResponse,
+    OffsetForLeaderEpochResult, Records, Request,
 };
 use crate::record::BatchBuilder;
 use bytes::Bytes;
@@ -70,7 +70,11 @@ fn fetched(error: ErrorCode, batches: Vec<Bytes>) -> FetchedPartition {
 }
 
 fn fetch_response(partition: FetchedPartition) -> FetchResponse {
-    FetchResponse { error: ErrorCode::None, partitions: vec![partition] }
+    FetchResponse {
+        error: ErrorCode::None,
+        session_id: FetchMetadata::NO_SESSION,
+        partitions: vec![partition],
+    }
 }
 
 fn listed(error: ErrorCode, offset: i64, epoch: i32) -> ListOffsetsResponse {

@@ -52,16 +52,52 @@ fn recovery_finds_epochs_in_batches_from_epoch_zero_on() {
 }
 
 #[test]
-fn what_truncation_took_is_taken_again_on_load() {
+fn what_truncation_removes_is_removed_again_on_load() {
     let (mut log, mut disk) = filled(5);
     log.append_as_leader(batch(1, 10), 4, NOW, &mut disk).expect("an append");
     log.flush(&mut disk).expect("a flush");
     log.truncate_to(7, &mut disk).expect("a cut");
     assert_eq!(log.latest_epoch(), Some(0));
     let stale = disk.content("logs/orders-0/leader-epoch-checkpoint").expect("a file");
-    assert!(stale.ends_with(b"4 10\n"), "written later");
+    assert!(stale.ends_with(b"4 10\n"), "written in the background");
+    assert!(log.has_stale_epochs());
     let (log, _) = open(&mut disk, false, 0);
     assert_eq!(log.latest_epoch(), Some(0));
+}
+
+#[test]
+fn the_epoch_file_is_written_in_the_background_after_a_truncation() {
+    let (mut log, mut disk) = filled(5);
+    log.append_as_leader(batch(1, 10), 4, NOW, &mut disk).expect("an append");
+    log.truncate_to(7, &mut disk).expect("a truncation");
+    log.flush_epochs(&mut disk).expect("the background write");
+    assert!(!log.has_stale_epochs());
+    disk.lose_unsynced();
+    let content = disk.content("logs/orders-0/leader-epoch-checkpoint");
+    assert_eq!(content, Some(&b"0\n1\n0 0\n"[..]), "B15: durable");
+}
+
+/// B15: the window that Kafka leaves open. A crash comes before the background write, and records of
+/// an older epoch stand past the start of the entry that truncation removed.
+#[test]
+fn a_crash_before_the_background_write_can_leave_a_stale_epoch() {
+    let (mut log, mut disk) = filled(5);
+    log.append_as_leader(batch(1, 10), 4, NOW, &mut disk).expect("an append");
+    log.truncate_to(10, &mut disk).expect("a truncation");
+    let older = crate::record::stamp(batch(3, 10), 10, 0);
+    log.append_as_follower(older, &mut disk).expect("a copy");
+    assert_eq!(log.epoch_of(11), Some(0));
+    let (log, _) = open(&mut disk, false, 0);
+    assert_eq!(log.end_offset(), 13);
+    assert_eq!(log.epoch_of(11), Some(4), "recovery assigns an epoch only above the latest known");
+}
+
+#[test]
+fn truncating_beyond_the_end_removes_epochs_without_records() {
+    let (mut log, mut disk) = filled(5);
+    log.assign_epoch(3, 10, &mut disk).expect("an epoch");
+    assert_eq!(log.truncate_to(12, &mut disk), Ok(false));
+    assert_eq!(log.latest_epoch(), Some(0), "KAFKA-10706");
 }
 
 proptest! {

@@ -2,6 +2,7 @@
 
 mod basics;
 mod crash;
+mod durability;
 mod epochs;
 mod model;
 mod producer_state;

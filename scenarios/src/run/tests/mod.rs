@@ -190,7 +190,7 @@ fn a_plan_that_was_written_down_is_met_again() {
     let mut faults = 0;
     for seed in 0..12 {
         let original = run(&small("swarm", seed));
-        let scenario = crate::plan::frozen(&small("swarm", seed).scenario, &original.resolved);
+        let scenario = crate::plan::frozen(&small("swarm", seed), &original.resolved);
         let text = crate::plan::to_toml(&original.resolved);
         #[derive(serde::Deserialize)]
         struct File {

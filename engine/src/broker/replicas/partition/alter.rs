@@ -1,9 +1,9 @@
 //! Growing and shrinking the ISR (KIP-497, KIP-841, KIP-903; `Partition.maybeExpandIsr`,
 //! `maybeShrinkIsr`, `handleAlterPartitionUpdate`, `handleAlterPartitionError`).
 //!
-//! A leader proposes, the controller disposes. One proposal at a time is under way, and until its
-//! outcome is known both sets count. Only an answer that says that nothing was changed takes a
-//! proposal back; a time-out does not, since the controller may have adopted it.
+//! A leader proposes, the controller decides. One proposal at a time is in flight, and until its
+//! outcome is known both sets count. Only a response that says that nothing was changed withdraws a
+//! proposal; a time-out does not, since the controller may have adopted it.
 
 use super::isr::{Isr, PendingIsr};
 use super::{Changes, Context, Io, Partition, Role};
@@ -15,10 +15,10 @@ use crate::reach::Reach;
 use crate::rules::isr::{Join, Lag};
 use machine::Mono;
 
-/// What an answer to a proposal means.
+/// The outcome of a response to a proposal.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(in crate::broker) enum Resolution {
-    /// The proposal is through, or void, or newer metadata will tell.
+    /// The proposal is adopted, or void, or newer metadata will settle it.
     Done(Changes),
     /// It has to be sent again.
     Retry,
@@ -123,7 +123,7 @@ impl Partition {
         })
     }
 
-    /// The proposal `sent` was answered. An answer to an earlier one says nothing about now.
+    /// The controller responded to the proposal `sent`. The response to an earlier one is ignored.
     pub(in crate::broker) fn on_altered(
         &mut self,
         sent: &AlterPartition,
@@ -156,8 +156,8 @@ impl Partition {
                 }
                 self.reevaluated(context, io)
             }
-            // There is newer metadata, which will come and settle it. Until then the proposal
-            // stays, and with it the careful, maximal ISR.
+            // There is newer metadata, which will settle it. Until then the proposal stays, and
+            // with it the maximal ISR.
             ErrorCode::UnknownTopicOrPartition
             | ErrorCode::UnknownTopicId
             | ErrorCode::FencedLeaderEpoch
@@ -174,8 +174,8 @@ impl Partition {
         self.observe_isr(isr, io);
     }
 
-    /// A smaller ISR may let the high watermark move, and nothing else may come along to notice
-    /// (KAFKA-13091).
+    /// A smaller ISR may let the high watermark move, and no other event may follow that would move
+    /// it (KAFKA-13091).
     fn reevaluated(&mut self, context: &Context, io: &mut Io<'_>) -> Resolution {
         let high_watermark = self.maybe_advance_high_watermark(context, io);
         Resolution::Done(Changes { high_watermark, ..Changes::default() })

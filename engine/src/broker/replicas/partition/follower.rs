@@ -1,5 +1,6 @@
-//! Following: from where, appending, cutting what the leader does not have (`Partition.makeFollower`,
-//! `ReplicaFetcherThread`, `AbstractFetcherThread`; KIP-101, KIP-279, KIP-595).
+//! Following: where to start, appending, truncating what the leader does not have
+//! (`Partition.makeFollower`, `ReplicaFetcherThread`, `AbstractFetcherThread`; KIP-101, KIP-279,
+//! KIP-595).
 
 use super::{Changes, Context, Io, Partition, Role, StorageError, log_dir_failed};
 use crate::error::ErrorCode;
@@ -19,9 +20,8 @@ use crate::rules::truncation::{Divergence, Start};
 pub(in crate::broker) struct AppendError(pub(in crate::broker) ErrorCode);
 
 impl Partition {
-    /// Follows, or has no leader, as the metadata says. Answers whether a new leader epoch began,
-    /// which is when fetching has to begin anew, or `None` if the metadata is older than what is
-    /// known.
+    /// Follows, or has no leader, as the metadata says. Returns whether a new leader epoch began,
+    /// so that fetching has to start anew; `None` if the metadata is older than what is known.
     pub(in crate::broker) fn become_follower(
         &mut self,
         state: &PartitionRegistration,
@@ -103,6 +103,7 @@ impl Partition {
         }
         changes.high_watermark = self.follow_high_watermark(fetched.high_watermark, context, io);
         self.follow_log_start(fetched.log_start_offset, io)?;
+        changes.stale_epochs = self.log.has_stale_epochs();
         Ok(Ok(changes))
     }
 
@@ -148,8 +149,7 @@ impl Partition {
         Ok(())
     }
 
-    /// The leader said that the logs part, and where its own ends in the epoch that it knows.
-    /// Cuts; the next fetch looks again.
+    /// The leader's response has a diverging epoch. Truncates; the next fetch compares again.
     pub(in crate::broker) fn truncate_diverged(
         &mut self,
         leader: EpochEndOffset,
@@ -182,8 +182,8 @@ impl Partition {
         self.cut(leader_end.max(0), Truncation::BeyondLeader, io)
     }
 
-    /// The leader's log starts at `leader_start`, beyond the end of this one: nothing of this one
-    /// is of use.
+    /// The leader's log starts at `leader_start`, beyond the end of this one, of which nothing can
+    /// stay.
     pub(in crate::broker) fn start_anew(
         &mut self,
         leader_start: Offset,

@@ -12,7 +12,7 @@ use crate::rules::isr::Membership;
 pub(super) struct Isr {
     /// As the controller has committed them.
     pub(super) committed: Vec<BrokerId>,
-    /// What the leader has proposed and not heard about.
+    /// What the leader has proposed, while the outcome is unknown.
     pub(super) pending: Option<PendingIsr>,
 }
 
@@ -20,8 +20,8 @@ pub(super) struct Isr {
 /// count.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct PendingIsr {
-    /// The lives of the replicas are those that were known when this was decided; a later one may
-    /// have lost what made its replica fit to join (KIP-903).
+    /// With the broker epochs that were known when this was decided; a replica in a later life may
+    /// have lost what made it eligible (KIP-903).
     pub(super) proposed: Vec<BrokerState>,
     /// The version that it changes, by which its answer is recognised.
     pub(super) partition_epoch: PartitionEpoch,

@@ -12,6 +12,7 @@ use crate::metadata::PartitionRegistration;
 use crate::reach::Reach;
 use crate::record::{Limits, validate_produce};
 use crate::rules::high_watermark::Replica;
+use crate::rules::isr::Published;
 use crate::rules::leadership::NewEpoch;
 use bytes::Bytes;
 
@@ -24,7 +25,8 @@ pub(in crate::broker) struct Appended {
 }
 
 impl Partition {
-    /// Leads, or leads on, as the metadata says. Nothing if that is older than what is known.
+    /// Becomes or stays leader, as the metadata says. Ignores metadata that is older than what is
+    /// known.
     pub(in crate::broker) fn become_leader(
         &mut self,
         state: &PartitionRegistration,
@@ -44,12 +46,17 @@ impl Partition {
         let newer = state.partition_epoch > self.partition_epoch;
         self.replicas.clone_from(&state.replicas);
         leader.set_replicas(state, context);
-        // An answer to a proposal may come before the record that it is about, and the next
-        // proposal be on its way when that record does come. Nothing is decided about that one:
-        // taking it back (as `Partition.makeLeader` does) would free the high watermark of a
-        // replica that the controller may count as in sync by now.
-        if newer || is_new_epoch || is_new {
-            leader.isr = Isr::committed(&state.isr);
+        // The response to a proposal may come before the record that it is about, and the next
+        // proposal be in flight when that record does come.
+        let published = Published {
+            known: self.partition_epoch,
+            published: state.partition_epoch,
+            new_leader_epoch: is_new_epoch || is_new,
+        };
+        let pending = leader.isr.pending.take();
+        leader.isr = Isr::committed(&state.isr);
+        if pending.is_some() && context.rules.keeps_pending_isr(io.out, published) {
+            leader.isr.pending = pending;
         }
         self.partition_epoch = state.partition_epoch;
         if is_new_epoch || is_new {
@@ -61,7 +68,7 @@ impl Partition {
                 io.out.observe(Fact::Reached(Reach::LeaderMissedAnEpoch));
             }
             self.leader_epoch = state.leader_epoch;
-            // Before anybody is served, so that an epoch without records can be answered for.
+            // Before any request is served, so that the end of an epoch without records is known.
             self.log
                 .assign_epoch(state.leader_epoch, leader.epoch_start, io.disk)
                 .map_err(log_dir_failed)?;
@@ -93,7 +100,7 @@ impl Partition {
         }
     }
 
-    /// Appends what a producer sent, if this replica leads and the batch is in order.
+    /// Appends a batch from a producer, if this replica leads and the batch is valid.
     ///
     /// The size of the ISR comes before everything else, duplicates included: a retry of a batch
     /// that stands in the log may be refused.
@@ -132,7 +139,7 @@ impl Partition {
         Ok(Ok(Appended { base_offset: info.base_offset, last_offset: info.last_offset, changes }))
     }
 
-    /// What a producer is told of a log that did not take its batch, unless the log has failed.
+    /// The error code for a batch that the log refused, unless the log has failed.
     fn refusal(&self, error: LogError) -> Result<ErrorCode, StorageError> {
         match error {
             LogError::RecordListTooLarge if !self.log.is_offline() => {
@@ -143,9 +150,9 @@ impl Partition {
         }
     }
 
-    /// Moves the high watermark up to what every replica has that counts; answers whether it
+    /// Moves the high watermark up to the smallest log end offset that counts. Returns whether it
     /// moved. Three things hold it back: a committed ISR below min ISR, the members of the maximal
-    /// ISR, and replicas that are about to join. The last so that a replica does not miss the ISR
+    /// ISR, and replicas that are about to join. Without the last, a replica could miss the ISR
     /// again and again by what was appended during its last fetch.
     pub(in crate::broker) fn maybe_advance_high_watermark(
         &mut self,
@@ -167,8 +174,8 @@ impl Partition {
         to > self.high_watermark && self.move_high_watermark(to, io)
     }
 
-    /// What a waiting produce is answered whose batch ends before `required`: nothing yet, or how
-    /// it went (`Partition.checkEnoughReplicasReachOffset`).
+    /// The outcome of a produce request that is parked until the high watermark reaches `required`;
+    /// `None` before that (`Partition.checkEnoughReplicasReachOffset`).
     pub(in crate::broker) fn outcome_of_produce(
         &self,
         required: Offset,

@@ -2,15 +2,15 @@
 //!
 //! | file | idea |
 //! |---|---|
-//! | `leader.rs` | taking the lead, appending, the high watermark |
-//! | `alter.rs` | growing and shrinking the ISR, and what the controller answers |
-//! | `isr.rs` | the ISR with a change under way |
+//! | `leader.rs` | becoming leader, appending, the high watermark |
+//! | `alter.rs` | growing and shrinking the ISR, and the controller's responses |
+//! | `isr.rs` | the ISR with a proposal in flight |
 //! | `remote.rs` | what a leader knows of a follower |
 //! | `follower.rs` | following: appending, truncating, the high watermark |
-//! | `read.rs`, `offsets.rs` | what readers are answered |
+//! | `read.rs`, `offsets.rs` | what readers get |
 //!
-//! A partition decides and writes; whom to tell about it is the replica manager's business, which
-//! learns of it from [`Changes`].
+//! A partition decides and writes. It returns [`Changes`], by which the replica manager completes
+//! what waits for them.
 
 mod alter;
 mod follower;
@@ -51,37 +51,37 @@ pub(in crate::broker) struct Partition {
     log: Log,
     config: TopicConfig,
     high_watermark: Offset,
-    /// -1 before the metadata has said anything.
+    /// -1 before the first metadata of the partition.
     leader_epoch: LeaderEpoch,
-    /// -1 before the metadata has said anything.
+    /// -1 before the first metadata of the partition.
     partition_epoch: PartitionEpoch,
     /// In order of preference.
     replicas: Vec<BrokerId>,
     role: Role,
-    /// The requests that wait for something to happen here.
+    /// The requests that are parked until something happens here.
     pub(in crate::broker::replicas) waiting: Waiting,
     /// When everything was last fsynced, for `flush.ms`.
     last_flush: Mono,
 }
 
-/// What a replica does.
+/// The role of a replica.
 #[derive(Clone, Debug)]
 pub(in crate::broker) enum Role {
-    /// Nothing yet: the log was found on disk, and the metadata is not known so far.
+    /// None yet: the log was found on disk, and the metadata is not known so far.
     None,
     /// It leads.
     Leader(Leader),
     /// It follows.
     Follower {
-        /// Whom, if anybody leads.
+        /// The leader, if there is one.
         leader: Option<BrokerId>,
     },
 }
 
-/// What only a leader knows.
+/// The state of a leader.
 #[derive(Clone, Debug)]
 pub(in crate::broker) struct Leader {
-    /// The log end when the present epoch began.
+    /// Log end offset of the leader when its epoch began.
     epoch_start: Offset,
     isr: Isr,
     /// The other replicas.
@@ -102,10 +102,12 @@ pub(in crate::broker) struct Changes {
     /// The log end moved down, and the recovery point may have; it has to be written before
     /// anything is appended in the place of what was cut.
     pub(in crate::broker) truncated: bool,
+    /// The leader epoch file is behind and has to be written in the background.
+    pub(in crate::broker) stale_epochs: bool,
 }
 
 impl Partition {
-    /// A replica whose log was opened, and about which the metadata has not said anything.
+    /// A replica whose log was opened, before the first metadata of it.
     pub(in crate::broker) fn new(
         id: TopicPartition,
         topic: String,
@@ -154,7 +156,7 @@ impl Partition {
         matches!(self.role, Role::Leader(_))
     }
 
-    /// Who leads, as far as this replica knows.
+    /// The leader, as far as this replica knows.
     pub(in crate::broker) fn leader_id(&self, own: BrokerId) -> Option<BrokerId> {
         match &self.role {
             Role::None => None,
@@ -163,7 +165,7 @@ impl Partition {
         }
     }
 
-    /// What readers and producers are told who are wrong about the leader (KIP-951).
+    /// The leader, for clients that sent a request to the wrong broker (KIP-951).
     pub(in crate::broker) fn current_leader(&self, own: BrokerId) -> LeaderIdAndEpoch {
         LeaderIdAndEpoch { leader: self.leader_id(own), epoch: self.leader_epoch }
     }
@@ -248,7 +250,8 @@ impl Partition {
             });
         }
         self.move_high_watermark(high_watermark, io);
-        Ok(Changes { truncated, ..Changes::default() })
+        let stale_epochs = self.log.has_stale_epochs();
+        Ok(Changes { truncated, stale_epochs, ..Changes::default() })
     }
 
     /// Sets the high watermark, within the log, and says so if it moved
@@ -272,6 +275,11 @@ impl Partition {
     /// Fsyncs the segments that are full.
     pub(in crate::broker) fn flush_rolled(&mut self, io: &mut Io<'_>) -> Result<(), StorageError> {
         self.log.flush_pending(io.disk).map_err(log_dir_failed)
+    }
+
+    /// Writes the leader epoch file if it is behind.
+    pub(in crate::broker) fn flush_epochs(&mut self, io: &mut Io<'_>) -> Result<(), StorageError> {
+        self.log.flush_epochs(io.disk).map_err(log_dir_failed)
     }
 
     /// Fsyncs everything if the last time is at least `flush.ms` ago.

@@ -13,7 +13,7 @@ use crate::reach::Reach;
 use crate::rules::read::Latest;
 
 impl Partition {
-    /// Answers one partition of a ListOffsets.
+    /// One partition of a ListOffsets response.
     pub(in crate::broker) fn list_offset(
         &self,
         request: &ListOffset,
@@ -53,7 +53,7 @@ impl Partition {
                 timestamp: found.timestamp,
                 ..at(found.offset, self.log.epoch_of(found.offset))
             },
-            // It is there, and may be below what was shown before this leader led.
+            // It exists above the bound, and may be below what an earlier leader has shown.
             Some(_) => match self.latest(bound, context, io) {
                 Ok(_) => nothing,
                 Err(error) => ListedOffset { error, ..nothing },
@@ -62,8 +62,8 @@ impl Partition {
         })
     }
 
-    /// The end of what may be read, unless that is below the start of the leader's epoch, where
-    /// it cannot tell what was shown before it led.
+    /// The end of what may be read, unless that is below the start of the leader's epoch: then it
+    /// may be below what an earlier leader has shown.
     fn latest(
         &self,
         bound: Offset,
@@ -78,7 +78,7 @@ impl Partition {
         latest
     }
 
-    /// Answers one partition of an OffsetForLeaderEpoch.
+    /// One partition of an OffsetForLeaderEpoch response.
     pub(in crate::broker) fn end_offset_for(
         &self,
         request: &OffsetForLeaderEpoch,

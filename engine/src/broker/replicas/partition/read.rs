@@ -15,8 +15,9 @@ use crate::reach::Reach;
 use crate::rules::fencing::{FetchingLife, LeaderEpochs};
 use crate::rules::read::{Answer, Position};
 use crate::rules::truncation::Fetched;
+use machine::Mono;
 
-/// Who reads.
+/// A reader of a partition.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(in crate::broker) enum Reader {
     /// A consumer, of what is committed.
@@ -41,8 +42,8 @@ pub(in crate::broker) struct FetchedFrom {
 }
 
 impl Partition {
-    /// Whether a request that knows `requested` may be answered. Comes first, so that a request of
-    /// another leadership touches nothing.
+    /// Whether a request of the leader epoch `requested` may be served. Comes first, so that a
+    /// request of another epoch changes nothing.
     fn check_epoch(
         &self,
         requested: Option<LeaderEpoch>,
@@ -67,8 +68,8 @@ impl Partition {
         if self.is_leader() { Ok(()) } else { Err(ErrorCode::NotLeaderOrFollower) }
     }
 
-    /// Answers one partition of a fetch. With `is_first`, a follower's position is taken note of;
-    /// one that was let wait and is looked at again says nothing new.
+    /// One partition of a fetch response. With `is_first`, a follower's position is recorded; a
+    /// parked fetch that is looked at again has no new position.
     pub(in crate::broker) fn fetch(
         &mut self,
         reader: Reader,
@@ -180,7 +181,7 @@ impl Partition {
         }
     }
 
-    /// Where the reader's log and this one part, if they do before the position.
+    /// Where the reader's log and this one diverge, if they do before the position.
     fn divergence(
         &self,
         request: &FetchPartition,
@@ -234,6 +235,24 @@ impl Partition {
         }
     }
 
+    /// Whether a reader at `offset` has all that it may see, and no fetch of it would change
+    /// anything here: it is a consumer, or a follower in the ISR.
+    pub(in crate::broker) fn has_nothing_for(&self, reader: Reader, offset: Offset) -> bool {
+        let in_sync = match reader {
+            Reader::Consumer(_) => true,
+            Reader::Follower(follower) => self.committed_isr().contains(&follower.id),
+        };
+        in_sync && offset == self.bound(reader)
+    }
+
+    /// A follower that had everything was fetched at `at` as well.
+    pub(in crate::broker) fn rested_until(&mut self, follower: BrokerId, at: Mono) {
+        let remotes = self.leader_mut().map(|leader| leader.remotes.iter_mut());
+        if let Some(remote) = remotes.into_iter().flatten().find(|remote| remote.id == follower) {
+            remote.rested_until(at);
+        }
+    }
+
     /// The end of what a reader may see.
     fn bound(&self, reader: Reader) -> Offset {
         match reader {
@@ -243,7 +262,7 @@ impl Partition {
         }
     }
 
-    /// Takes note of a follower's fetch: its position, whether it may join the ISR now, and
+    /// Records a follower's fetch: its position, whether it may join the ISR now, and
     /// whether the high watermark may move (`Partition.updateFollowerFetchState`).
     fn on_follower_fetch(
         &mut self,
@@ -272,7 +291,7 @@ impl Partition {
     }
 }
 
-/// The answer to a fetch of a partition that could not be read.
+/// The response to a fetch of a partition that could not be read.
 pub(in crate::broker) fn refused_fetch(
     request: &FetchPartition,
     error: ErrorCode,

@@ -3,7 +3,7 @@
 use crate::ids::{BrokerEpoch, BrokerId, Offset};
 use machine::{Mono, Span};
 
-/// A follower's position has not been heard of in this leadership.
+/// The log end offset of a follower that has not fetched in this leadership.
 pub(super) const UNKNOWN: Offset = -1;
 
 /// A remote replica. Position and broker epoch are of one and the same fetch: a position of one
@@ -16,8 +16,8 @@ pub(super) struct RemoteReplica {
     pub(super) log_start: Offset,
     /// The life that its last fetch came from.
     pub(super) broker_epoch: Option<BrokerEpoch>,
-    /// The latest moment at which it is known to have had all that the leader had then; `None`:
-    /// never, in this leadership.
+    /// The last time at which it had everything that the leader had; `None`: never, in this
+    /// leadership.
     pub(super) last_caught_up: Option<Mono>,
     /// When it last fetched.
     last_fetch: Option<Mono>,
@@ -36,7 +36,7 @@ pub(super) struct FollowerFetch {
 }
 
 impl RemoteReplica {
-    /// A replica that nothing is known of.
+    /// A replica that has not fetched in this leadership.
     pub(super) fn unknown(id: BrokerId) -> Self {
         Self {
             id,
@@ -62,7 +62,7 @@ impl RemoteReplica {
         self.last_caught_up = in_isr.then_some(now);
     }
 
-    /// Takes note of a fetch. A follower that has all that the leader had when it *last* fetched
+    /// Records a fetch. A follower that has all that the leader had when it *last* fetched
     /// was caught up then: without this, one that is always a fetch behind a busy leader would
     /// never count as caught up (KIP-16).
     pub(super) fn on_fetch(&mut self, now: Mono, fetch: FollowerFetch) {
@@ -76,6 +76,13 @@ impl RemoteReplica {
         self.broker_epoch = Some(fetch.broker_epoch);
         self.last_fetch_leader_end = self.last_fetch_leader_end.max(fetch.leader_end);
         self.last_fetch = Some(now);
+    }
+
+    /// It was fetched at `at` as well, when its partition rested in a fetch session: it had all
+    /// that the leader had.
+    pub(super) fn rested_until(&mut self, at: Mono) {
+        self.last_caught_up = self.last_caught_up.max(Some(at));
+        self.last_fetch = self.last_fetch.max(Some(at));
     }
 
     /// Whether it is at the leader's end, or was within `max_lag`.

@@ -171,6 +171,7 @@ const MOVED: Resolution = Resolution::Done(Changes {
     proposed: false,
     rolled: false,
     truncated: false,
+    stale_epochs: false,
 });
 
 #[test]

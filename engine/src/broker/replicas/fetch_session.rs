@@ -1,0 +1,550 @@
+//! Fetch sessions on the side of the broker (`FetchSession`, `FetchSessionCache`; KIP-227).
+//!
+//! A session holds what its fetcher requests of each partition and what the last response for it
+//! was, so that fetches name only what changes and responses omit partitions without news.
+//!
+//! Kafka looks at every partition of a session with every fetch. Here a fetch looks at those that
+//! are *due*: requested anew, or with something to return. A partition at rest is one whose fetcher
+//! has everything; whatever happens to it makes it due again. A follower's partition at rest is
+//! fetched as well, and so is caught up: its leader learns of that when it becomes due
+//! ([`Resting`]).
+
+use crate::error::ErrorCode;
+use crate::ids::{BrokerId, Offset, TopicPartition};
+use crate::protocol::{FetchMetadata, FetchPartition, FetchRequest, FetchedPartition};
+use machine::{ConnId, Mono, Span};
+use std::collections::{BTreeMap, BTreeSet};
+
+/// How long a session may be unused before any other fetcher may take its slot
+/// (`MIN_INCREMENTAL_FETCH_SESSION_EVICTION_MS`).
+const EVICTION: Span = Span::secs(120);
+
+/// How a fetch is read and answered (`FetchContext`).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(in crate::broker) enum FetchContext {
+    /// It names a session that does not exist, or not in this way.
+    Refused(ErrorCode),
+    /// All partitions, without a session.
+    Sessionless,
+    /// All partitions; a session is created with the response.
+    Full,
+    /// What is due in a session.
+    Incremental(FetchMetadata),
+}
+
+/// A partition of a session that has become due after a rest.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Resting {
+    pub(super) follower: BrokerId,
+    /// When it was last fetched.
+    pub(super) fetched: Mono,
+}
+
+/// What a fetch of a partition without records returned.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Seen {
+    pub(super) partition: TopicPartition,
+    pub(super) high_watermark: Offset,
+    pub(super) log_start: Offset,
+}
+
+/// All sessions of a broker (one shard of `FetchSessionCache`).
+#[derive(Clone, Debug)]
+pub(super) struct FetchSessions {
+    /// `max.incremental.fetch.session.cache.slots`.
+    slots: usize,
+    /// The state of the generator of session ids.
+    ids: u64,
+    sessions: BTreeMap<i32, FetchSession>,
+    last_used: BTreeSet<(Mono, i32)>,
+    evictable: BTreeSet<Evictable>,
+    /// The sessions that a partition is in.
+    of_partition: BTreeMap<TopicPartition, Vec<i32>>,
+    /// The sessions whose fetch is parked, by connection.
+    parked: BTreeMap<ConnId, i32>,
+}
+
+/// The order in which sessions lose their slots (`EvictableKey`): consumers before followers, small
+/// ones first.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+struct Evictable {
+    is_follower: bool,
+    size: usize,
+    id: i32,
+}
+
+#[derive(Clone, Debug)]
+struct FetchSession {
+    follower: Option<BrokerId>,
+    created: Mono,
+    last_used: Mono,
+    /// Its size when it was last used.
+    size: usize,
+    /// The epoch of the next fetch.
+    epoch: i32,
+    partitions: BTreeMap<TopicPartition, Cached>,
+    /// The partitions to look at with the next fetch, in the order of the session.
+    due: BTreeMap<u64, TopicPartition>,
+    next_place: u64,
+    parked: Option<ConnId>,
+}
+
+/// A partition of a session (`CachedPartition`).
+#[derive(Clone, Copy, Debug)]
+struct Cached {
+    /// Its place in the session's order; one that returned records goes to the end.
+    place: u64,
+    request: FetchPartition,
+    /// The high watermark of the last response; -1: none.
+    high_watermark: Offset,
+    /// The log start offset of the last response; -1: none.
+    log_start: Offset,
+}
+
+impl FetchSession {
+    fn request(&mut self, request: FetchPartition) -> bool {
+        let known = self.partitions.get_mut(&request.partition);
+        let is_new = known.is_none();
+        match known {
+            Some(cached) => cached.request = request,
+            None => {
+                let place = self.next_place;
+                self.next_place += 1;
+                let cached = Cached { place, request, high_watermark: -1, log_start: -1 };
+                self.partitions.insert(request.partition, cached);
+            }
+        }
+        let place = self.partitions[&request.partition].place;
+        self.due.insert(place, request.partition);
+        is_new
+    }
+
+    fn forget(&mut self, partition: TopicPartition) -> bool {
+        let Some(cached) = self.partitions.remove(&partition) else { return false };
+        self.due.remove(&cached.place);
+        true
+    }
+
+    /// Records the answer for a partition. Returns whether the response has to have it
+    /// (`CachedPartition.maybeUpdateResponseData`).
+    fn has_news(&mut self, answer: &FetchedPartition) -> bool {
+        let Some(cached) = self.partitions.get_mut(&answer.partition) else { return false };
+        let has_records = !answer.records.is_empty();
+        let refused = !answer.error.is_none();
+        let news = has_records
+            || refused
+            || answer.diverging_epoch.is_some()
+            || cached.high_watermark != answer.high_watermark
+            || cached.log_start != answer.log_start_offset;
+        cached.high_watermark = if refused { -1 } else { answer.high_watermark };
+        cached.log_start = answer.log_start_offset;
+        if has_records {
+            self.due.remove(&cached.place);
+            cached.place = self.next_place;
+            self.next_place += 1;
+            self.due.insert(cached.place, answer.partition);
+        }
+        news
+    }
+}
+
+impl FetchSessions {
+    pub(super) fn new(slots: u32, entropy: u64) -> Self {
+        Self {
+            slots: slots as usize,
+            ids: entropy,
+            sessions: BTreeMap::new(),
+            last_used: BTreeSet::new(),
+            evictable: BTreeSet::new(),
+            of_partition: BTreeMap::new(),
+            parked: BTreeMap::new(),
+        }
+    }
+
+    /// How a fetch is to be read (`FetchManager.newContext`). Takes over what it changes in its
+    /// session.
+    pub(super) fn context(&mut self, request: &FetchRequest, now: Mono) -> FetchContext {
+        let asked = request.session;
+        if asked.is_full() {
+            self.remove(asked.session_id);
+            return if asked.is_final() { FetchContext::Sessionless } else { FetchContext::Full };
+        }
+        let id = asked.session_id;
+        let Some(session) = self.sessions.get_mut(&id) else {
+            return FetchContext::Refused(ErrorCode::FetchSessionIdNotFound);
+        };
+        if session.epoch != asked.epoch {
+            return FetchContext::Refused(ErrorCode::InvalidFetchSessionEpoch);
+        }
+        for read in &request.partitions {
+            if session.request(*read) {
+                self.of_partition.entry(read.partition).or_default().push(id);
+            }
+        }
+        for partition in &request.forgotten {
+            if session.forget(*partition) {
+                leave(&mut self.of_partition, *partition, id);
+            }
+        }
+        if session.partitions.is_empty() {
+            self.remove(id);
+            return FetchContext::Sessionless;
+        }
+        session.epoch = asked.next().epoch;
+        self.touch(id, now);
+        FetchContext::Incremental(asked)
+    }
+
+    /// Creates a session for a full fetch, if there is a slot or a session that has to make room
+    /// (`maybeCreateSession`). Returns its id, or that of none.
+    pub(super) fn create(
+        &mut self,
+        request: &FetchRequest,
+        answers: &[FetchedPartition],
+        now: Mono,
+    ) -> i32 {
+        let follower = request.replica.map(|replica| replica.id);
+        let wanted = Evictable { is_follower: follower.is_some(), size: answers.len(), id: 0 };
+        if answers.is_empty() || (self.sessions.len() >= self.slots && !self.evict(wanted, now)) {
+            return FetchMetadata::NO_SESSION;
+        }
+        let id = self.new_id();
+        let mut session = FetchSession {
+            follower,
+            created: now,
+            last_used: now,
+            size: answers.len(),
+            epoch: 1,
+            partitions: BTreeMap::new(),
+            due: BTreeMap::new(),
+            next_place: 0,
+            parked: None,
+        };
+        for read in &request.partitions {
+            session.request(*read);
+            self.of_partition.entry(read.partition).or_default().push(id);
+        }
+        for answer in answers {
+            let _ = session.has_news(answer);
+        }
+        self.sessions.insert(id, session);
+        self.touch(id, now);
+        id
+    }
+
+    fn new_id(&mut self) -> i32 {
+        loop {
+            // SplitMix64, so that the ids of another life of the broker are others.
+            self.ids = self.ids.wrapping_add(0x9e37_79b9_7f4a_7c15);
+            let mut mixed = self.ids;
+            mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+            mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+            let id = (mixed >> 33) as i32;
+            if id != FetchMetadata::NO_SESSION && !self.sessions.contains_key(&id) {
+                return id;
+            }
+        }
+    }
+
+    /// Frees a slot for a session like `wanted`: one that has not been used for long, or one that
+    /// counts less and is old enough (`tryEvict`).
+    fn evict(&mut self, wanted: Evictable, now: Mono) -> bool {
+        let Some((used, stalest)) = self.last_used.first().copied() else { return false };
+        if now.since(used) > EVICTION {
+            return self.remove(stalest);
+        }
+        let is_open = |key: &&Evictable| {
+            let session = &self.sessions[&key.id];
+            now.since(session.created) > EVICTION || (wanted.is_follower && !key.is_follower)
+        };
+        let Some(least) = self.evictable.iter().find(is_open).copied() else { return false };
+        wanted >= least && self.remove(least.id)
+    }
+
+    fn touch(&mut self, id: i32, now: Mono) {
+        let Some(session) = self.sessions.get_mut(&id) else { return };
+        let is_follower = session.follower.is_some();
+        self.last_used.remove(&(session.last_used, id));
+        self.evictable.remove(&Evictable { is_follower, size: session.size, id });
+        (session.last_used, session.size) = (now, session.partitions.len());
+        self.last_used.insert((now, id));
+        self.evictable.insert(Evictable { is_follower, size: session.size, id });
+    }
+
+    /// Ends a session. Returns whether there was one.
+    fn remove(&mut self, id: i32) -> bool {
+        let Some(session) = self.sessions.remove(&id) else { return false };
+        let is_follower = session.follower.is_some();
+        self.last_used.remove(&(session.last_used, id));
+        self.evictable.remove(&Evictable { is_follower, size: session.size, id });
+        for partition in session.partitions.keys() {
+            leave(&mut self.of_partition, *partition, id);
+        }
+        if let Some(conn) = session.parked {
+            self.parked.remove(&conn);
+        }
+        true
+    }
+
+    /// The partitions to look at for an incremental fetch, in order.
+    pub(super) fn due(&self, session: i32) -> Vec<FetchPartition> {
+        let Some(session) = self.sessions.get(&session) else { return Vec::new() };
+        session.due.values().map(|id| session.partitions[id].request).collect()
+    }
+
+    /// The position of the reader in a partition of its session.
+    pub(super) fn position(&self, session: i32, partition: TopicPartition) -> Option<Offset> {
+        let cached = self.sessions.get(&session)?.partitions.get(&partition)?;
+        Some(cached.request.fetch_offset)
+    }
+
+    /// Leaves those of `answers` that an incremental response has to have
+    /// (`updateAndGenerateResponseData`). An error if the session has gone on, or is gone.
+    pub(super) fn retain_news(
+        &mut self,
+        asked: FetchMetadata,
+        answers: &mut Vec<FetchedPartition>,
+    ) -> Result<(), ErrorCode> {
+        let Some(session) = self.sessions.get_mut(&asked.session_id) else {
+            return Err(ErrorCode::FetchSessionIdNotFound);
+        };
+        if session.epoch != asked.next().epoch {
+            return Err(ErrorCode::InvalidFetchSessionEpoch);
+        }
+        answers.retain(|answer| session.has_news(answer));
+        Ok(())
+    }
+
+    /// A fetch of a partition returned nothing but `answer`, and its reader has everything: it
+    /// rests until something happens to it, unless the reader does not know this high watermark or
+    /// log start yet.
+    pub(super) fn rest(&mut self, session: i32, answer: &Seen) {
+        if let Some(session) = self.sessions.get_mut(&session)
+            && let Some(cached) = session.partitions.get(&answer.partition)
+            && cached.high_watermark == answer.high_watermark
+            && cached.log_start == answer.log_start
+        {
+            session.due.remove(&cached.place);
+        }
+    }
+
+    /// Something has happened to a partition: it is due in all of its sessions. `woken` gets the
+    /// connections on which followers' fetches are parked (`for_followers`) or consumers'
+    /// (`for_consumers`). Returns the followers for which it was at rest.
+    pub(super) fn on_news(
+        &mut self,
+        partition: TopicPartition,
+        for_followers: bool,
+        for_consumers: bool,
+        woken: &mut Vec<ConnId>,
+    ) -> Vec<Resting> {
+        let mut resting = Vec::new();
+        for id in self.of_partition.get(&partition).into_iter().flatten() {
+            let Some(session) = self.sessions.get_mut(id) else { continue };
+            let Some(cached) = session.partitions.get(&partition) else { continue };
+            let was_at_rest = session.due.insert(cached.place, partition).is_none();
+            if let (true, Some(follower)) = (was_at_rest, session.follower) {
+                resting.push(Resting { follower, fetched: session.last_used });
+            }
+            let wakes = if session.follower.is_some() { for_followers } else { for_consumers };
+            woken.extend(session.parked.filter(|_| wakes));
+        }
+        resting
+    }
+
+    /// The fetch in hand of a session is parked on `conn`.
+    pub(super) fn park(&mut self, session: i32, conn: ConnId) {
+        if let Some(known) = self.sessions.get_mut(&session) {
+            known.parked = Some(conn);
+            self.parked.insert(conn, session);
+        }
+    }
+
+    /// The fetch on `conn` is parked no longer.
+    pub(super) fn unpark(&mut self, conn: ConnId) {
+        if let Some(session) = self.parked.remove(&conn)
+            && let Some(session) = self.sessions.get_mut(&session)
+            && session.parked == Some(conn)
+        {
+            session.parked = None;
+        }
+    }
+
+    /// Panics if the sessions contradict themselves.
+    pub(super) fn invariants(&self) {
+        assert!(self.sessions.len() <= self.slots, "a session has a slot");
+        assert_eq!(self.sessions.len(), self.last_used.len(), "each session was used");
+        assert_eq!(self.sessions.len(), self.evictable.len(), "each session has a size");
+    }
+}
+
+fn leave(of: &mut BTreeMap<TopicPartition, Vec<i32>>, partition: TopicPartition, id: i32) {
+    if let Some(sessions) = of.get_mut(&partition) {
+        sessions.retain(|other| *other != id);
+        if sessions.is_empty() {
+            of.remove(&partition);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::ids::TopicId;
+    use crate::protocol::{Isolation, Records, ReplicaState};
+
+    const NOW: Mono = Mono(0);
+
+    fn id(index: i32) -> TopicPartition {
+        TopicPartition::new(TopicId(7), index)
+    }
+
+    fn read(index: i32, fetch_offset: Offset) -> FetchPartition {
+        FetchPartition {
+            partition: id(index),
+            current_leader_epoch: Some(0),
+            fetch_offset,
+            last_fetched_epoch: None,
+            log_start_offset: 0,
+            partition_max_bytes: 1,
+            high_watermark: None,
+        }
+    }
+
+    fn answer(index: i32, high_watermark: Offset, records: usize) -> FetchedPartition {
+        FetchedPartition {
+            partition: id(index),
+            error: ErrorCode::None,
+            high_watermark,
+            last_stable_offset: high_watermark,
+            log_start_offset: 0,
+            diverging_epoch: None,
+            current_leader: None,
+            aborted_transactions: Vec::new(),
+            preferred_read_replica: None,
+            records: Records(vec![bytes::Bytes::from_static(b"batch"); records]),
+        }
+    }
+
+    fn fetch(follower: Option<BrokerId>, session: FetchMetadata, reads: &[i32]) -> FetchRequest {
+        FetchRequest {
+            replica: follower.map(|id| ReplicaState { id, epoch: 1 }),
+            max_wait: Span::millis(500),
+            min_bytes: 1,
+            max_bytes: 1000,
+            isolation: Isolation::ReadUncommitted,
+            session,
+            partitions: reads.iter().map(|index| read(*index, 0)).collect(),
+            forgotten: Vec::new(),
+        }
+    }
+
+    /// A session of a reader with these partitions.
+    fn begin(
+        sessions: &mut FetchSessions,
+        follower: Option<BrokerId>,
+        reads: &[i32],
+        now: Mono,
+    ) -> i32 {
+        let request = fetch(follower, FetchMetadata::INITIAL, reads);
+        assert_eq!(sessions.context(&request, now), FetchContext::Full);
+        let answers: Vec<_> = reads.iter().map(|index| answer(*index, 5, 0)).collect();
+        let id = sessions.create(&request, &answers, now);
+        sessions.invariants();
+        id
+    }
+
+    #[test]
+    fn responses_omit_partitions_without_news() {
+        let mut sessions = FetchSessions::new(10, 1);
+        let session = begin(&mut sessions, None, &[0, 1, 2], NOW);
+        let asked = FetchMetadata::first_of(session);
+        let context = sessions.context(&fetch(None, asked, &[]), NOW);
+        assert_eq!(context, FetchContext::Incremental(asked));
+        let mut answers = vec![answer(0, 5, 0), answer(1, 6, 0), answer(2, 5, 1)];
+        assert_eq!(sessions.retain_news(asked, &mut answers), Ok(()));
+        let names: Vec<_> = answers.iter().map(|answer| answer.partition).collect();
+        assert_eq!(names, [id(1), id(2)], "another high watermark, and records");
+    }
+
+    #[test]
+    fn a_partition_with_records_goes_to_the_end() {
+        let mut sessions = FetchSessions::new(10, 1);
+        let session = begin(&mut sessions, None, &[0, 1, 2], NOW);
+        let asked = FetchMetadata::first_of(session);
+        sessions.context(&fetch(None, asked, &[]), NOW);
+        sessions.retain_news(asked, &mut vec![answer(0, 5, 1)]).unwrap();
+        let order: Vec<_> = sessions.due(session).iter().map(|read| read.partition).collect();
+        assert_eq!(order, [id(1), id(2), id(0)]);
+    }
+
+    #[test]
+    fn sessions_are_told_apart_by_id_and_epoch() {
+        let mut sessions = FetchSessions::new(10, 1);
+        let session = begin(&mut sessions, None, &[0], NOW);
+        let unknown = fetch(None, FetchMetadata::first_of(session ^ 1), &[]);
+        let refused = FetchContext::Refused(ErrorCode::FetchSessionIdNotFound);
+        assert_eq!(sessions.context(&unknown, NOW), refused);
+        let later = fetch(None, FetchMetadata { session_id: session, epoch: 2 }, &[]);
+        let refused = FetchContext::Refused(ErrorCode::InvalidFetchSessionEpoch);
+        assert_eq!(sessions.context(&later, NOW), refused);
+        // The same request twice: the first response finds that the session has gone on.
+        let asked = FetchMetadata::first_of(session);
+        sessions.context(&fetch(None, asked, &[]), NOW);
+        sessions.context(&fetch(None, asked.next(), &[]), NOW);
+        let outdated = sessions.retain_news(asked, &mut Vec::new());
+        assert_eq!(outdated, Err(ErrorCode::InvalidFetchSessionEpoch));
+    }
+
+    #[test]
+    fn a_session_ends_with_its_last_partition_and_with_a_full_fetch() {
+        let mut sessions = FetchSessions::new(10, 1);
+        let session = begin(&mut sessions, None, &[0], NOW);
+        let asked = FetchMetadata::first_of(session);
+        let forgets = FetchRequest { forgotten: vec![id(0)], ..fetch(None, asked, &[]) };
+        assert_eq!(sessions.context(&forgets, NOW), FetchContext::Sessionless);
+        assert!(sessions.sessions.is_empty() && sessions.of_partition.is_empty());
+
+        let session = begin(&mut sessions, None, &[0], NOW);
+        let anew = fetch(None, FetchMetadata { session_id: session, epoch: 0 }, &[0]);
+        assert_eq!(sessions.context(&anew, NOW), FetchContext::Full);
+        assert!(sessions.sessions.is_empty());
+    }
+
+    #[test]
+    fn followers_take_slots_from_consumers_and_old_sessions_make_room() {
+        let mut sessions = FetchSessions::new(1, 1);
+        let consumer = begin(&mut sessions, None, &[0, 1], NOW);
+        let second = begin(&mut sessions, None, &[0, 1, 2], NOW + Span::secs(1));
+        assert_eq!(second, FetchMetadata::NO_SESSION, "the first is too young");
+        let follower = begin(&mut sessions, Some(2), &[0], NOW + Span::secs(2));
+        assert_ne!(follower, FetchMetadata::NO_SESSION);
+        assert!(!sessions.sessions.contains_key(&consumer));
+        let third = begin(&mut sessions, None, &[0, 1], NOW + Span::secs(30));
+        assert_eq!(third, FetchMetadata::NO_SESSION, "followers stay");
+        let late = begin(&mut sessions, None, &[0], NOW + Span::secs(123));
+        assert_ne!(late, FetchMetadata::NO_SESSION, "unused for more than two minutes");
+    }
+
+    #[test]
+    fn what_happens_to_a_partition_makes_it_due_and_wakes_its_reader() {
+        let mut sessions = FetchSessions::new(10, 1);
+        let follower = begin(&mut sessions, Some(2), &[0, 1], NOW);
+        let seen =
+            |index, high_watermark| Seen { partition: id(index), high_watermark, log_start: 0 };
+        sessions.rest(follower, &seen(0, 6));
+        assert_eq!(sessions.due(follower).len(), 2, "the follower does not know 6 yet");
+        sessions.rest(follower, &seen(0, 5));
+        sessions.rest(follower, &seen(1, 5));
+        let later = NOW + Span::secs(1);
+        sessions.context(&fetch(Some(2), FetchMetadata::first_of(follower), &[]), later);
+        assert_eq!(sessions.due(follower), []);
+        let conn = ConnId::new(machine::NodeId::new(0, 2), 1, 1);
+        sessions.park(follower, conn);
+        let mut woken = Vec::new();
+        let resting = sessions.on_news(id(1), true, false, &mut woken);
+        assert_eq!(resting, [Resting { follower: 2, fetched: later }]);
+        assert_eq!((woken, sessions.due(follower)), (vec![conn], vec![read(1, 0)]));
+        assert!(sessions.on_news(id(1), true, false, &mut Vec::new()).is_empty(), "due already");
+    }
+}
