@@ -391,6 +391,8 @@ fn a_leader_that_goes_on_in_its_epoch_after_a_power_loss_is_named() {
     history.produce(&numbers(4..8));
     history.lose_power(1, 4);
     history.begin(ORDERS, 1, 0);
+    // The controller registers it and leaves it the leader.
+    history.register(1, 50);
     let judgement = finish(history, 1);
     assert_eq!(hazards(&judgement), vec![]);
     let lost = judgement.violations.iter().find(|it| it.check == "acknowledged-survives").unwrap();
