@@ -24,6 +24,10 @@ fn completed(part: &str) -> String {
         text.push_str("name = \"example\"\ntitle = \"an example\"\n");
     }
     text.push_str(part);
+    if part.contains("directory = ") {
+        let dirs = "log.dirs = \"/var/lib/kafka/d1,/var/lib/kafka/d2\"";
+        text.push_str(&format!("\n[[clusters]]\nname = \"main\"\n[clusters.broker]\n{dirs}\n"));
+    }
     if !part.contains("[[topics]]") {
         text.push_str("\n[[topics]]\nname = \"orders\"\npartitions = 3\n");
     }

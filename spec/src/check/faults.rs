@@ -77,6 +77,20 @@ fn unusable(fault: &sim::Fault<Target>) -> Vec<(&'static str, &'static str)> {
     wrong
 }
 
+/// The log directory that a fault is about, if it names one.
+fn directory(kind: &FaultKind<Target>) -> Option<&str> {
+    let FaultKind::World(fault) = kind else { return None };
+    match fault {
+        sim::Fault::FullDisk(it) => it.directory.as_deref(),
+        sim::Fault::HungDisk(it) => it.directory.as_deref(),
+        sim::Fault::SlowDisk(it) => it.directory.as_deref(),
+        sim::Fault::DiskError(it) => it.directory.as_deref(),
+        sim::Fault::LostDisk(it) => it.directory.as_deref(),
+        sim::Fault::CorruptDisk(it) => it.directory.as_deref(),
+        _ => None,
+    }
+}
+
 fn is_of_disks(kind: &FaultKind<Target>) -> bool {
     use sim::Kind;
     let FaultKind::World(fault) = kind else { return false };
@@ -136,6 +150,30 @@ impl Check<'_> {
         ))
     }
 
+    /// A log directory that a fault names is one of those of the clusters of its targets.
+    fn log_directory(&mut self, path: Vec<String>, directory: &str, fault: &Fault) {
+        for (_, target) in fault.kind.targets() {
+            let Some(index) = self.scenario.cluster_index(target.cluster.as_deref()) else {
+                continue;
+            };
+            let config = self.scenario.clusters[index].broker.config();
+            let names = config.log_dirs.named();
+            if names.iter().any(|name| name == directory) {
+                continue;
+            }
+            let message = match names {
+                [] => "the brokers have one log directory, which has no name: set `log.dirs`"
+                    .to_owned(),
+                names => format!(
+                    "there is no log directory `{directory}`; there is {}",
+                    names.join(", ")
+                ),
+            };
+            self.tell(Kind::UnknownName, path, message);
+            return;
+        }
+    }
+
     pub(super) fn fault(&mut self, i: usize, fault: &Fault) {
         let load = self.scenario.durations.load;
         if fault.at.is_some_and(|at| at >= load) {
@@ -170,6 +208,9 @@ impl Check<'_> {
             let message =
                 "without `lasts` all hosts are switched on at once, when everything heals";
             self.impossible(at("stagger"), message);
+        }
+        if let Some(directory) = directory(&fault.kind) {
+            self.log_directory(at("directory"), directory, fault);
         }
         if is_of_disks(&fault.kind) {
             for (path, target) in fault.kind.targets() {

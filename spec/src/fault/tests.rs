@@ -98,6 +98,7 @@ fn what_would_do_nothing_is_refused() {
         ("kind = 'hung-disk'\ntarget = 'client 1001'", "keeps nothing on a disk"),
         ("kind = 'crash'\ntarget = 'broker 1'\nduring_stop = true", "`at_disk_operation`"),
         ("kind = 'disk-error'\ntarget = 'broker 1'\non = 'sync'\ntimes = 0", "no operation fails"),
+        ("kind = 'slow-disk'\ntarget = 'broker 1'\nfactor = 9\ndirectory = 'd1'", "`log.dirs`"),
         ("kind = 'clock-jump'\ntarget = 'broker 1'\nby = '10us'", "a millisecond at the least"),
     ] {
         let message = refused(&format!("[[faults]]\nat = '1s'\n{entries}\n"));
