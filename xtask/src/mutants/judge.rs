@@ -66,18 +66,20 @@ pub(super) fn known(out: &Path) -> Outcome<BTreeSet<String>> {
 
 /// Judges each mutant, and appends the result.
 pub(super) fn judge(planted: &Planted, out: &Path, swarm: u64, catalogue: u64) -> Outcome<()> {
-    let judge = Judge { program: &planted.program, out, swarm, catalogue };
+    let mut judge = Judge { program: &planted.program, out, swarm, catalogue, vacuous: u64::MAX };
     let begin = Instant::now();
-    let (verdict, runs, by) = judge.seeds(0, Duration::from_secs(3_600))?;
+    let Seeds { verdict, runs, by, vacuous } = judge.seeds(0, Duration::from_secs(3_600))?;
     if verdict != Verdict::Unreached {
         return Err(format!("without any mutant the seeds come to {verdict:?}: {by}").into());
     }
     let own = begin.elapsed();
+    // Seeds that exercise nothing are no sign of a mutant unless there are more of them.
+    judge.vacuous = vacuous + runs / 20;
     println!("{runs} runs for each mutant take {:.1} s without any", own.as_secs_f64());
     let patience = (own * PATIENCE).max(LEAST);
     let mut file = OpenOptions::new().create(true).append(true).open(out.join(RESULTS))?;
     for (i, (id, mutant)) in planted.mutants.iter().enumerate() {
-        let (verdict, runs, by) = judge.seeds(*id, patience)?;
+        let Seeds { verdict, runs, by, .. } = judge.seeds(*id, patience)?;
         let name = mutant.name();
         println!("{}/{}  {verdict:?}  {name}  {by}", i + 1, planted.mutants.len());
         let budget = (swarm, catalogue);
@@ -92,14 +94,24 @@ struct Judge<'a> {
     out: &'a Path,
     swarm: u64,
     catalogue: u64,
+    /// How many runs may exercise nothing.
+    vacuous: u64,
+}
+
+/// What seeds came to, and how many of them exercised nothing.
+struct Seeds {
+    verdict: Verdict,
+    runs: u64,
+    by: String,
+    vacuous: u64,
 }
 
 impl Judge<'_> {
     /// Runs the seeds with a mutant, or with none for 0.
-    fn seeds(&self, id: u32, patience: Duration) -> Outcome<(Verdict, u64, String)> {
+    fn seeds(&self, id: u32, patience: Duration) -> Outcome<Seeds> {
         let reached = self.out.join("reached");
         let _ = fs::remove_file(&reached);
-        let mut runs = 0;
+        let (mut runs, mut vacuous) = (0, 0);
         let others = self.others()?;
         let mut others: Vec<&str> = others.iter().map(String::as_str).collect();
         others.retain(|name| *name != "swarm");
@@ -107,11 +119,14 @@ impl Judge<'_> {
         for (scenarios, seeds) in [(&others[..], self.catalogue), (&["swarm"][..], self.swarm)] {
             let left = end.saturating_duration_since(Instant::now());
             let Some(report) = self.fuzz(id, scenarios, seeds, &reached, left)? else {
-                return Ok((Verdict::Timeout, runs, String::new()));
+                return Ok(Seeds { verdict: Verdict::Timeout, runs, by: String::new(), vacuous });
             };
-            runs += report["ran"].as_u64().unwrap_or(0);
+            let count = |key: &str| report[key].as_u64().unwrap_or(0);
+            runs += count("ran");
+            vacuous += count("vacuous");
             let verdict = match report["outcome"].as_str() {
                 Some("pass") => continue,
+                Some("vacuous") if vacuous <= self.vacuous => continue,
                 Some("violation") => Verdict::Violation,
                 Some("unknown") => Verdict::Unknown,
                 Some("vacuous") => Verdict::Vacuous,
@@ -128,10 +143,10 @@ impl Judge<'_> {
                     group["smallest_seed"]
                 ),
             };
-            return Ok((verdict, runs, by));
+            return Ok(Seeds { verdict, runs, by, vacuous });
         }
         let verdict = if reached.exists() { Verdict::Survived } else { Verdict::Unreached };
-        Ok((verdict, runs, String::new()))
+        Ok(Seeds { verdict, runs, by: String::new(), vacuous })
     }
 
     /// The scenarios of the catalogue.
