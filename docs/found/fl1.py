@@ -117,6 +117,12 @@ def ask(port, api, version, body, timeout=10):
         return response
 
 
+def brokers(port):
+    """How many brokers this broker's metadata has: those that are registered and unfenced."""
+    answer = ask(port, 3, 1, array([]))
+    return answer.number('i')
+
+
 def partition_state(port):
     """Leader and ISR of partition 0, as this broker's metadata has them."""
     answer = ask(port, 3, 1, array([string(TOPIC)]))
@@ -406,6 +412,7 @@ def steps(cluster, control):
 
     def state():
         return partition_state(port(2))
+    until('three brokers are up', lambda: brokers(port(2)) == 3, 120)
     until('the topic is created, broker 3 preferred', lambda: create_topic(port(2), [3, 1, 2]), 120)
     until('the ISR is complete', lambda: state() == (3, {1, 2, 3}))
     cluster.stop(3)
