@@ -311,7 +311,7 @@ const CONVERSE: &[(&str, Notice)] = &[
     ("start_of_following", Check("acknowledged-survives")),
     ("diverges", Check("replicas-equal")),
     ("truncate_to", Check("converges")),
-    ("check_leader_epoch", Museum("KIP-320", "acknowledged-survives")),
+    ("check_leader_epoch", Museum("KIP-320", "delivered-stays")),
     ("is_present_life", Check("converges")),
     (
         "check_broker_epoch",
