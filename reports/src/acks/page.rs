@@ -53,9 +53,11 @@ fn head(summary: &Summary) -> Markup {
             li { "Faultline " b { (study.faultline) } }
         }
         @for setting in summary.not_tested() {
-            p class="tag caution" {
-                (plot::inline_mark(Shape::Triangle, true))
-                b { (setting.setting.label()) ": " } (words::not_tested(setting))
+            p {
+                span class="tag caution" {
+                    (plot::inline_mark(Shape::Triangle, true)) (setting.setting.label())
+                }
+                ": " (words::not_tested(setting))
             }
         }
         @if let Some(CutShort { asked, why }) = study.cut_short {
