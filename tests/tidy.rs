@@ -22,18 +22,18 @@ const SINCE: &str = "--since=2026-12-01";
 /// Words of the glossary in CONTRIBUTING.md that are not written, and how often each still is. The
 /// numbers only go down.
 const NOT_WRITTEN: &[(&str, usize)] = &[
-    ("whom", 20),
-    ("those who", 6),
-    ("nobody", 60),
-    ("is told", 30),
-    ("are told", 6),
-    (" tells", 33),
-    (" tell ", 22),
-    ("cannot be told", 3),
+    ("whom", 8),
+    ("those who", 4),
+    ("nobody", 25),
+    ("is told", 5),
+    ("are told", 0),
+    (" tells", 8),
+    (" tell ", 6),
+    ("cannot be told", 0),
     ("the same again", 0),
     ("mistake of ours", 1),
     ("our own mistake", 5),
-    ("answers ", 55),
+    ("answers ", 40),
 ];
 
 fn root() -> &'static Path {
