@@ -111,6 +111,24 @@ fn a_slow_disk_is_that_of_one_directory() {
     assert!(took_effect(&mut world, slow));
 }
 
+/// Found by the scenario `slow-disk`: an fsync that began on a slow disk went on for minutes after the
+/// disk was as fast as before.
+#[test]
+fn what_is_in_progress_when_a_slow_disk_recovers_goes_on_at_the_usual_speed() {
+    let disk = DiskProfile { append: Span::millis(1), ..DiskProfile::default() };
+    let world_config = WorldConfig { disk, ..WorldConfig::default() };
+    let mut world = idle_with(11, 1, world_config, HostConfig::default());
+    world.disk_mut(node(1)).create("file").expect("there is room");
+    let target = node(1).into();
+    let slow = world.apply(SlowDisk { target, directory: None, factor: 1_000_000 }.into());
+    assert_eq!(outcome(&mut world, Act::AppendAll("file", vec![b"a", b"b"])), []);
+    pass(&mut world, 1_000);
+    world.undo(slow);
+    pass(&mut world, 50);
+    assert_eq!(facts(&mut world).len(), 2, "two milliseconds at the usual speed");
+    assert_eq!(outcome(&mut world, Act::Append("file", b"c")), wrote("c"));
+}
+
 #[test]
 fn operations_fail_once_or_for_as_long_as_the_fault_lasts() {
     for (times, then) in [(Some(1), wrote("b")), (None, vec![Fact::Failed(Refused::Io)])] {

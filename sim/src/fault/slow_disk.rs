@@ -7,7 +7,8 @@ use crate::{EventId, World};
 use machine::{NodeId, Process};
 
 fault! {
-    /// Disk operations take longer. Of several such faults the worst counts.
+    /// Disk operations take longer. Of several such faults the worst counts. What is in progress when
+    /// the fault ends goes on at the usual speed.
     SlowDisk = "slow-disk" {
         /// The nodes whose disks are slow.
         target: Targets<W>,
@@ -38,9 +39,7 @@ impl Inflict for SlowDisk<NodeId> {
 
     fn undo<P: Process>(&self, world: &mut World<P>, id: ActiveId, _event: EventId) {
         for node in world.targets(&self.target) {
-            for conditions in world.node_mut(node).disk.conditions_of(None) {
-                conditions.slow.retain(|(by, _)| *by != id);
-            }
+            world.quicken_disks(node, id);
         }
     }
 }
