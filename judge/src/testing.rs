@@ -26,7 +26,7 @@ pub(crate) const ORDERS: TopicPartition = TopicPartition::new(TopicId(7), 0);
 pub(crate) const OTHER: TopicPartition = TopicPartition::new(TopicId(7), 1);
 /// The consumer that reads everything back.
 pub(crate) const READER: u16 = 1099;
-const METADATA: TopicPartition = TopicPartition::METADATA;
+pub(crate) const METADATA: TopicPartition = TopicPartition::METADATA;
 
 /// A history, and the disks at its end.
 #[derive(Clone, Debug)]

@@ -153,11 +153,11 @@ impl View {
                 // Those that are read have offsets that a log can have.
                 record::Batch::new(batch).is_ok_and(|batch| batch.next_offset() <= end)
             });
-            self.reload(&moment, partition, &held);
+            self.reload(&moment, partition, (&held, end));
         }
     }
 
-    fn reload(&mut self, moment: &Moment, index: usize, held: &[Bytes]) {
+    fn reload(&mut self, moment: &Moment, index: usize, held: (&[Bytes], Offset)) {
         let power = self.has_lost(moment.node);
         let partition = &mut self.partitions[index];
         if let Some(replica) = partition.find(moment.node) {

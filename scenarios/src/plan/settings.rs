@@ -160,7 +160,10 @@ impl Matrix {
         let real = self.draw.chance(100_000);
         let lag = self.one_of(300_000, &[(1, 600_u64), (1, 1_500), (1, 3_000)]);
         let session = self.one_of(300_000, &[(1, 800_u64), (1, 1_500), (1, 4_000)]);
-        let quorum = self.one_of(200_000, &[(1, 500_u64), (1, 2_000)]);
+        // Above the half second for which an idle leader of the quorum parks a fetch
+        // (`MAX_FETCH_WAIT_MS`). Otherwise it is given up again and again, and each new leader gives
+        // all unfenced brokers a new session, so that a broker that crashed is never registered.
+        let quorum = self.one_of(200_000, &[(1, 700_u64), (1, 2_000)]);
         let rebalance = self.one_of(200_000, &[(1, 2_u64), (1, 7)]);
         self.set("leader.imbalance.check.interval.seconds", rebalance);
         if real {
@@ -357,6 +360,21 @@ mod tests {
             "client",
         ] {
             assert!(seen.get(name).is_some_and(|count| *count > 50), "{name}: {seen:?}");
+        }
+    }
+
+    #[test]
+    fn an_idle_leader_of_the_quorum_answers_in_time() {
+        let scenario = swarm();
+        for seed in 0..1_000 {
+            let (settled, drawn) = drawn(&scenario, seed);
+            let cluster = &settled.clusters[0];
+            let timeouts = [
+                cluster.controller.config().fetch_timeout,
+                cluster.broker.config().quorum_fetch_timeout,
+            ];
+            let is_above = |timeout: &Span| *timeout > Span::millis(500);
+            assert!(timeouts.iter().all(is_above), "seed {seed}: {drawn:?}");
         }
     }
 

@@ -2,10 +2,13 @@
 
 use super::{finish, good, names};
 use crate::evidence::{Change, End, Transaction, View};
-use crate::testing::{History, ORDERS, batch, numbers};
+use crate::observer::Observer;
+use crate::testing::{History, METADATA, ORDERS, batch, numbers};
 use bytes::Bytes;
 use engine::fact::Fact;
+use engine::metadata::MetadataRecord;
 use engine::record::{Batch, BatchBuilder, Codec, EndTransactionMarker};
+use machine::NodeId;
 
 /// A replica comes back with a log that starts at `start`.
 fn starts_at(history: &mut History, id: u16, start: i64) {
@@ -127,4 +130,34 @@ fn a_marker_decides_what_became_of_the_batches_before_it() {
     let of: Vec<Transaction> = partition.transactions().into_values().collect();
     use Transaction::{Aborted, Committed, Open};
     assert_eq!(of, [Committed, Aborted, Aborted, Open]);
+}
+
+/// The only controller leads in the step that loads its log, and its disk is read after that step.
+#[test]
+fn what_is_appended_in_the_step_that_loads_a_log_is_kept() {
+    let mut history = History::new(2);
+    history.setup.controllers = vec![NodeId::new(0, 101)];
+    let end = history.end(101, METADATA);
+    history.crash(101);
+    history.node(101, Change::PowerLost { bytes: 0 });
+    history.node(101, Change::Started);
+    history.load(101, METADATA, end);
+    history.at_once(101, Fact::QuorumLeader { epoch: 2, epoch_start: end });
+    let mut builder = BatchBuilder::new().base_offset(end).leader_epoch(2);
+    builder.append(1_000, None, Some(&MetadataRecord::NoOp.encode()), &[]);
+    history.append(101, METADATA, true, 2, builder.build());
+
+    let mut observer = Observer::new(history.setup.clone());
+    history.observed.iter().for_each(|observed| observer.on(observed));
+    assert!(observer.wants_disks());
+    observer.look_at(&history);
+    let (view, _, findings) = observer.finish(history.now() + 1, &history, Vec::new(), Vec::new());
+    let partition = view.partitions.iter().find(|it| it.id == METADATA).unwrap();
+    let replica = &partition.replicas[partition.find(NodeId::new(0, 101)).unwrap()];
+    assert_eq!((replica.end, replica.high_watermark), (end + 1, 0));
+    let held: Vec<_> = replica.log.iter().map(|batch| partition.batches.get(*batch)).collect();
+    assert!(held.windows(2).all(|pair| pair[0].next == pair[1].base), "there is no hole");
+    assert_eq!(held.last().map(|batch| (batch.base, batch.next)), Some((end, end + 1)));
+    let found: Vec<_> = findings.0.iter().filter(|it| it.check == "replicas-equal").collect();
+    assert!(found.is_empty(), "{found:?}");
 }
