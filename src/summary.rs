@@ -195,15 +195,15 @@ fn permitted(page: &mut Page, permitted: &[Permitted]) {
         .into_iter()
         .map(|(hazard, (count, callbacks, partitions, because))| {
             let times = times(count);
-            let partitions: Vec<&str> = partitions.into_iter().collect();
             let only = match callbacks {
                 0 => String::new(),
                 all if all == count => " (in the order of callbacks only)".to_owned(),
                 some => format!(" ({some} of them in the order of callbacks only)"),
             };
-            let place = match partitions.join(", ") {
+            let named: Vec<&str> = partitions.into_iter().filter(|it| !it.is_empty()).collect();
+            let place = match named.join(", ") {
                 empty if empty.is_empty() => empty,
-                partitions => format!(" in {partitions}"),
+                named => format!(" in {named}"),
             };
             format!("{hazard}: {times}{only}{place}, because {because}")
         })

@@ -42,8 +42,9 @@ impl View {
             };
             self.faults.iter().any(|(_, fault)| is(fault))
         };
-        let is_limited = self.setup.disk_capacity.is_some() && why.contains(NO_SPACE);
-        if is_limited || on_node(&[FaultKind::FullDisk]) {
+        let out_of_space = why.contains(NO_SPACE) || self.out_of_space.contains(&moment.node);
+        let is_limited = self.setup.disk_capacity.is_some();
+        if (is_limited && out_of_space) || on_node(&[FaultKind::FullDisk]) {
             return Some(Cause::FullDisk);
         }
         if on_node(&[FaultKind::FailingDisk, FaultKind::LostDisk, FaultKind::CorruptDisk]) {
@@ -51,6 +52,14 @@ impl View {
         }
         let hindered = !self.faults.is_empty() || self.controllers_down();
         (why == UNREGISTERED && hindered).then_some(Cause::Unregistered)
+    }
+
+    /// A call to the disk failed in a log directory of a node. The broker that stops when its last
+    /// directory is offline says no more than that.
+    pub(super) fn log_dir_failed(&mut self, node: NodeId, error: &str) {
+        if error.contains(NO_SPACE) {
+            self.out_of_space.insert(node);
+        }
     }
 
     fn controllers_down(&self) -> bool {

@@ -90,6 +90,7 @@ impl View {
         }
         if change == Change::Started {
             self.running.insert(moment.node, moment.incarnation);
+            self.out_of_space.remove(&moment.node);
             return;
         }
         self.records.abandon(moment);

@@ -36,10 +36,10 @@ pub struct Partition {
     pub line_epoch: LeaderEpoch,
     /// The present leader; `None` before the first.
     pub line_leader: Option<usize>,
-    /// The present leader is back without what it lost with its power, leads in its own epoch, and is
-    /// not registered. No client and no follower gets anything from it before it is, and then the
-    /// controller has put another in its place, if there is one.
-    returning: bool,
+    /// A replica that is back without what it lost with its power, leads by what its broker last
+    /// knew, and is not registered: it, and its epoch. No client and no follower gets anything from
+    /// it before it is, and then the controller has put another in its place, if there is one.
+    returning: Option<(usize, LeaderEpoch)>,
     /// How many batches of the line are committed.
     pub committed: usize,
     /// The committed states, in order.
@@ -94,7 +94,7 @@ impl Partition {
             line: Vec::new(),
             line_epoch: -1,
             line_leader: None,
-            returning: false,
+            returning: None,
             committed: 0,
             states: Vec::new(),
             losses: Vec::new(),
@@ -199,7 +199,7 @@ impl Partition {
             // Its leadership was not reported: the crash of a controller or broker took the fact.
             self.take_line(replica, epoch, moment);
         } else if epoch == self.line_epoch && self.line_leader == Some(replica) {
-            match self.returning {
+            match self.returning == Some((replica, epoch)) {
                 // Its log holds the batch already.
                 true => self.take_line(replica, epoch, moment),
                 false => self.line.push(batch),
@@ -283,32 +283,43 @@ impl Partition {
     }
 
     /// A replica leads from now on. What the leader before had and it has not is lost; the leader
-    /// before may be itself, back from its disk in the same epoch. Returns whether it is the
-    /// newest leader.
+    /// before may be itself, back from its disk in the same epoch. One whose power was lost has to
+    /// be registered before that counts. Returns whether it is the newest leader.
     pub fn lead(&mut self, replica: usize, epoch: LeaderEpoch, moment: &Moment) -> bool {
         let again = epoch == self.line_epoch && self.line_leader == Some(replica);
         if epoch <= self.line_epoch && !again {
             return false;
         }
-        self.returning = again && self.replicas[replica].power_lost;
-        if !self.returning {
-            self.take_line(replica, epoch, moment);
+        if self.replicas[replica].power_lost && (again || self.is_of_last_life(replica, epoch)) {
+            self.returning = Some((replica, epoch));
+            return false;
         }
-        !self.returning
+        self.take_line(replica, epoch, moment);
+        true
+    }
+
+    /// Whether an epoch was committed before the last life of a replica ended uncleanly. A broker
+    /// publishes what it knew of it before it is registered.
+    fn is_of_last_life(&self, replica: usize, epoch: LeaderEpoch) -> bool {
+        let elected = self.states.iter().rev().find(|state| state.leader_epoch == epoch);
+        let ended = self.replicas[replica].ended_uncleanly;
+        elected.zip(ended).is_some_and(|(state, ended)| state.at <= ended)
     }
 
     /// A broker is registered. If the controller has left it the leader, it leads with what it has.
     pub(super) fn is_registered(&mut self, replica: usize, moment: &Moment) {
-        let returns = self.returning && self.line_leader == Some(replica);
-        let of = (Some(replica), self.line_epoch);
         self.replicas[replica].power_lost = false;
-        if returns && self.state().is_some_and(|it| (it.leader, it.leader_epoch) == of) {
-            self.take_line(replica, self.line_epoch, moment);
+        let Some((_, epoch)) = self.returning.filter(|(returning, _)| *returning == replica) else {
+            return;
+        };
+        let of = (Some(replica), epoch);
+        if self.state().is_some_and(|it| (it.leader, it.leader_epoch) == of) {
+            self.take_line(replica, epoch, moment);
         }
     }
 
     fn take_line(&mut self, replica: usize, epoch: LeaderEpoch, moment: &Moment) {
-        self.returning = false;
+        self.returning = None;
         let previous = (self.line_leader, self.line_epoch);
         self.line_leader = Some(replica);
         self.line_epoch = epoch;

@@ -53,6 +53,8 @@ pub struct View {
     pub(super) endings: BTreeMap<NodeId, Change>,
     /// The nodes whose hosts lost power after an orderly stop, which had synced everything.
     pub(super) synced_before_power: BTreeSet<NodeId>,
+    /// The nodes of which a log directory has run out of space since they started last.
+    pub(super) out_of_space: BTreeSet<NodeId>,
     /// The nodes whose processes run, and in which of their lives.
     pub(super) running: BTreeMap<NodeId, u16>,
 }
@@ -308,6 +310,10 @@ impl View {
                 }
                 self.knows_registered(moment.node, moment);
                 Effect::Registered
+            }
+            Fact::LogDirFailed { error, .. } => {
+                self.log_dir_failed(moment.node, error);
+                Effect::Nothing
             }
             Fact::Client(fact) => self.on_client(moment, fact),
             _ => Effect::Nothing,

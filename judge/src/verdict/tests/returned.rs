@@ -96,3 +96,31 @@ fn a_leader_that_comes_back_in_its_epoch_loses_nothing_before_it_is_registered()
     assert_eq!((hazards(&judgement), judgement.counts.lost), (vec![], 0));
     assert_eq!(broken(&judgement), Vec::<&str>::new(), "{:#?}", judgement.violations);
 }
+
+/// 2 is elected, and its power goes before it has begun to lead. It begins when it is back, before
+/// it is registered and without half of what is committed. 3 has everything.
+fn begins_before_it_is_registered(stays_leader: bool) -> crate::verdict::Judgement {
+    let mut history = History::new(2);
+    history.produce(&numbers(0..8));
+    history.change(Some(Some(2)), &[1, 2, 3], &[]);
+    history.lose_power(2, 4);
+    history.begin(ORDERS, 2, 1);
+    if stays_leader {
+        history.register(2, 50);
+        return finish(history, 2);
+    }
+    history.change(Some(Some(3)), &[1, 3], &[]);
+    history.register(2, 50);
+    history.begin(ORDERS, 3, 2);
+    finish(history, 3)
+}
+
+#[test]
+fn a_leader_that_begins_with_an_election_of_its_last_life_loses_nothing_before_it_is_registered() {
+    let judgement = begins_before_it_is_registered(false);
+    assert_eq!((hazards(&judgement), judgement.counts.lost), (vec![], 0));
+    assert_eq!(broken(&judgement), Vec::<&str>::new(), "{:#?}", judgement.violations);
+    // A controller that leaves it the leader when it registers makes it lose what it lacks.
+    let judgement = begins_before_it_is_registered(true);
+    assert!(broken(&judgement).contains(&"acknowledged-survives"), "{judgement:?}");
+}

@@ -4,6 +4,7 @@ use super::{broken, finish, hazards};
 use crate::evidence::{Change, FaultKind};
 use crate::testing::{History, numbers};
 use crate::verdict::Judgement;
+use engine::fact::Fact;
 
 const FULL: &str = "the log directory failed: no space left on device";
 const UNREGISTERED: &str = "no controller has registered the broker";
@@ -55,6 +56,38 @@ fn a_halt_that_nothing_explains_is_a_violation() {
     ] {
         assert!(broken(&judgement).contains(&"stops-explained"), "{judgement:#?}");
         assert!(broken(&judgement).contains(&"converges"), "{judgement:#?}");
+        assert_eq!(hazards(&judgement), vec![]);
+    }
+}
+
+/// Row A10. The broker says no more than that its last directory is gone; what failed in it was
+/// reported before.
+#[test]
+fn a_disk_of_limited_size_is_full_if_a_log_directory_had_no_space() {
+    let all_failed = |capacity, error: &str, restarts: bool| {
+        let mut history = History::new(2);
+        history.setup.disk_capacity = capacity;
+        history.produce(&numbers(0..4));
+        let (path, error) = (String::new(), error.to_owned());
+        history.fact(3, Fact::LogDirFailed { path, error });
+        if restarts {
+            history.crash(3);
+            history.node(3, Change::Started);
+        }
+        history.node(3, Change::Halted { why: "all log directories have failed".to_owned() });
+        history.missing = vec!["broker 3 is not running".to_owned()];
+        finish(history, 1)
+    };
+    let no_space = "disk: no space left on device";
+    let judgement = all_failed(Some(1_000_000), no_space, false);
+    assert_eq!(hazards(&judgement), vec![("full-disk", 1)]);
+    assert_eq!(broken(&judgement), Vec::<&str>::new(), "{:#?}", judgement.violations);
+    for judgement in [
+        all_failed(None, no_space, false),
+        all_failed(Some(1_000_000), "disk: input/output error", false),
+        all_failed(Some(1_000_000), no_space, true),
+    ] {
+        assert!(broken(&judgement).contains(&"stops-explained"), "{judgement:#?}");
         assert_eq!(hazards(&judgement), vec![]);
     }
 }
