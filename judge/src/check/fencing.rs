@@ -40,7 +40,7 @@ impl Check for Fencing {
     fn on_fact(&mut self, view: &View, at: &Moment, fact: &Fact, out: &mut Findings) {
         match fact {
             Fact::ControllerActive { .. } => {
-                self.active.insert(at.node, at.at);
+                self.active.insert(at.node, began(view, at));
                 self.heard.retain(|(controller, _), _| *controller != at.node);
             }
             Fact::BrokerFenced { broker, fenced: false } => {
@@ -124,6 +124,16 @@ impl Fencing {
             }
         }
     }
+}
+
+/// Since when a controller that reports that it is active counts the silence of brokers. One that is
+/// alone in its quorum elects itself as it starts, and gives them a session from that moment on; it
+/// reports that when its vote is on its disk.
+fn began(view: &View, at: &Moment) -> u64 {
+    let own = |controller: &&NodeId| controller.cluster == at.node.cluster;
+    let is_alone = view.setup.controllers.iter().filter(own).count() == 1;
+    let started = view.started.get(&at.node).copied();
+    started.filter(|_| is_alone).unwrap_or(at.at)
 }
 
 /// Whether a broker was asked to stop shortly before. One that leads nothing is fenced at once when it

@@ -90,10 +90,12 @@ impl View {
         }
         if change == Change::Started {
             self.running.insert(moment.node, moment.incarnation);
+            self.started.insert(moment.node, moment.at);
             self.out_of_space.remove(&moment.node);
             return;
         }
         self.records.abandon(moment);
+        self.started.remove(&moment.node);
         let was_running = self.running.remove(&moment.node).is_some();
         let stopped = matches!(self.endings.get(&moment.node), Some(Change::Stopped));
         if matches!(change, Change::PowerLost { .. }) && !was_running && stopped {

@@ -53,6 +53,8 @@ pub struct View {
     pub(super) endings: BTreeMap<NodeId, Change>,
     /// The nodes whose hosts lost power after an orderly stop, which had synced everything.
     pub(super) synced_before_power: BTreeSet<NodeId>,
+    /// When each process that runs was started.
+    pub(crate) started: BTreeMap<NodeId, u64>,
     /// The nodes of which a log directory has run out of space since they started last.
     pub(super) out_of_space: BTreeSet<NodeId>,
     /// The nodes whose processes run, and in which of their lives.

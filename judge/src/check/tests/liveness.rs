@@ -188,6 +188,29 @@ fn a_broker_is_fenced_a_session_after_it_was_heard() {
     }
 }
 
+/// A controller that is alone elects itself as it starts, and reports that when its vote is on its
+/// disk.
+#[test]
+fn a_session_counts_from_the_start_of_a_lone_controller() {
+    let fenced = |controllers: usize, silent: Span| {
+        let mut history = good();
+        history.setup.controllers.truncate(controllers);
+        history.unfence(&[3]);
+        history.node(101, Change::Crashed);
+        history.node(101, Change::Started);
+        history.wait(Span::millis(2));
+        history.fact(101, Fact::ControllerActive { epoch: 2 });
+        history.wait(silent);
+        history.fact(101, Fact::BrokerFenced { broker: 3, fenced: true });
+        history.fence(3, true);
+        names(&history)
+    };
+    let early = Span(Span::secs(9).0 - Span::millis(2).0);
+    assert_eq!(fenced(1, early), Vec::<&str>::new());
+    assert_eq!(fenced(1, Span::secs(8)), ["fenced-after-a-session"]);
+    assert_eq!(fenced(3, early), ["fenced-after-a-session"], "it has to be elected by others");
+}
+
 #[test]
 fn brokers_are_fenced_one_by_one() {
     let mut history = good();
