@@ -42,7 +42,7 @@ impl Producer {
     }
 
     /// When something is due that no message or connection event leads to.
-    fn next_wake(&self, now: Mono) -> Mono {
+    pub(super) fn next_wake(&self, now: Mono) -> Mono {
         let mut wake = self.expires_at;
         if let Some(blocked) = self.blocked.front() {
             wake = wake.min(blocked.deadline);
@@ -102,7 +102,9 @@ impl Producer {
                 self.accumulator.free += batch.charge;
             }
         }
-        let waiting = self.accumulator.queues.iter().flat_map(|queue| &queue.batches);
+        // A batch that waits behind a younger one, which was sent again after it, does not expire
+        // before that one has left (`RecordAccumulator.expiredBatches`).
+        let waiting = self.accumulator.queues.iter().filter_map(|queue| queue.batches.front());
         let sent = self.in_flight.values().flatten().map(|sending| &sending.batch);
         let oldest = waiting.chain(sent.filter(|batch| !batch.is_done)).map(|b| b.created).min();
         self.expires_at = oldest.map_or(Mono::MAX, |created| created + timeout);
@@ -118,6 +120,9 @@ impl Producer {
                 } else if self.channels.is_ready(now, node) {
                     self.send_to(now, node, out);
                     sent = true;
+                    if now >= self.expires_at {
+                        self.expire(now, out);
+                    }
                 }
             }
             if !sent {
@@ -167,6 +172,9 @@ impl Producer {
                 break;
             }
             let mut batch = queue.take_first();
+            let next = queue.batches.front().map_or(batch.created, |next| next.created);
+            let oldest = batch.created.min(next);
+            self.expires_at = self.expires_at.min(oldest + self.config.delivery_timeout);
             batch.sent_epoch = Some(epoch);
             queue.muted = self.rules.mutes_partition(out, max_in_flight);
             partitions.push(ProducePartition { partition: queue.partition, records: batch.seal() });

@@ -295,6 +295,36 @@ fn a_batch_that_expires_in_flight_may_be_written_and_holds_its_memory() {
     assert!(!producer.has_events(), "its outcome has been reported");
 }
 
+/// Two batches fail together and wait to be sent again, the younger one in front. That the older
+/// one is overdue there is no reason to wake up at once and for ever.
+#[test]
+fn an_overdue_batch_behind_a_younger_one_expires_when_that_has_left() {
+    let (mut stage, mut producer) = hurried(&[1]);
+    send(&mut stage, &mut producer, 0, 0);
+    stage.settle(&mut producer);
+    let older = stage.next();
+    stage.accept(&mut producer, &older);
+    producer.take_events();
+    send(&mut stage, &mut producer, 0, 1);
+    stage.settle(&mut producer);
+    let older = stage.next();
+    stage.pass(&mut producer, Span::millis(1_000));
+    send(&mut stage, &mut producer, 0, 2);
+    stage.settle(&mut producer);
+    let younger = stage.next();
+    stage.pass(&mut producer, Span::millis(980));
+    stage.refuse(&mut producer, &older, ErrorCode::NotEnoughReplicas);
+    stage.refuse(&mut producer, &younger, ErrorCode::NotEnoughReplicas);
+    // The younger one backs off for 80 ms at least.
+    stage.pass(&mut producer, Span::millis(30));
+    assert_eq!(failed(&mut producer), []);
+    assert!(producer.next_wake(stage.now.mono) > stage.now.mono);
+    stage.pass(&mut producer, Span::millis(150));
+    assert_eq!(failed(&mut producer), [(ErrorCode::RequestTimedOut, false, vec![1])]);
+    assert_eq!(contents(&stage.next()), [(0, 1)]);
+    assert!(stage.asked.is_empty(), "only the younger one was sent again");
+}
+
 /// Lets the first transmission end as `first` does and the following with a definite refusal that
 /// is retried, until the delivery time-out; answers whether the batch may be written then.
 fn doubt_after(first: impl FnOnce(&mut Stage, &mut Producer, &Asked)) -> bool {
