@@ -199,7 +199,7 @@ mod tests {
     fn markdown_means_nothing() {
         assert_eq!(
             markdown("a|b\n<c> &amp; *d* [e](f)"),
-            "a\\|b\\u{a}&lt;c&gt; &amp;amp; \\*d\\* \\[e\\](f)"
+            "a\\|b\\\\u{a}&lt;c&gt; &amp;amp; \\*d\\* \\[e\\](f)"
         );
         assert_eq!(markdown("min_isr and _this_"), "min_isr and \\_this\\_");
         assert_eq!(markdown_code("a <b|c>\nd"), "`a <b\\|c>\\u{a}d`");

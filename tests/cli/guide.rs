@@ -25,7 +25,7 @@ fn completed(part: &str) -> String {
     }
     text.push_str(part);
     if part.contains("directory = ") {
-        let dirs = "log.dirs = \"/var/lib/kafka/d1,/var/lib/kafka/d2\"";
+        let dirs = "log.dirs = \"d1,d2\"";
         text.push_str(&format!("\n[[clusters]]\nname = \"main\"\n[clusters.broker]\n{dirs}\n"));
     }
     if !part.contains("[[topics]]") {

@@ -95,10 +95,10 @@ impl Fencing {
                 MetadataRecord::RegisterBroker(it) => {
                     self.stopping.remove(&(at.node, it.broker));
                 }
-                MetadataRecord::BrokerRegistrationChange(change) => {
-                    if change.in_controlled_shutdown == Some(true) {
-                        self.stopping.insert((at.node, change.broker));
-                    }
+                MetadataRecord::BrokerRegistrationChange(change)
+                    if change.in_controlled_shutdown == Some(true) =>
+                {
+                    self.stopping.insert((at.node, change.broker));
                 }
                 _ => {}
             }

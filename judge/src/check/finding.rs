@@ -29,6 +29,7 @@ pub struct Finding {
 
 /// What may excuse a finding.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[allow(clippy::large_enum_variant, reason = "findings are few")]
 pub enum Ground {
     /// Nothing excuses it.
     Never,

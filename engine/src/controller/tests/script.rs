@@ -162,7 +162,9 @@ impl Script {
             match next {
                 Some((_, timer)) => self.bench.timer(timer),
                 None => {
-                    alive.iter().for_each(|id| drop(self.bench.beat(*id, false)));
+                    for id in &alive {
+                        let _ = self.bench.beat(*id, false);
+                    }
                     beat_at += Span::secs(2);
                 }
             }

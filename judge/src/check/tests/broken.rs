@@ -343,13 +343,13 @@ fn break_it(history: &mut History, breakage: &Breakage) {
             _ => {}
         },
         Breakage::Number(at, number) => match &mut history.observed[at % len] {
-            Observed::Fact(_, Fact::Client(fact)) => match fact {
-                ClientFact::Sent { record, .. } => *record = number,
-                ClientFact::Confirmed { records, .. } | ClientFact::Failed { records, .. } => {
-                    records.iter_mut().for_each(|record| *record = number);
-                }
-                _ => {}
-            },
+            Observed::Fact(_, Fact::Client(ClientFact::Sent { record, .. })) => *record = number,
+            Observed::Fact(
+                _,
+                Fact::Client(
+                    ClientFact::Confirmed { records, .. } | ClientFact::Failed { records, .. },
+                ),
+            ) => records.iter_mut().for_each(|record| *record = number),
             _ => {}
         },
     }
