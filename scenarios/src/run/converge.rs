@@ -85,8 +85,10 @@ pub(super) fn missing(run: &Simulation, most: usize) -> Vec<Lack> {
             }
         }
     }
-    if missing.is_empty() {
-        missing.extend(producers_behind(run).chain(consumers_behind(run)).take(most));
+    if missing.iter().all(|lack| !lack.is_owed) {
+        // That producers go on explains that replicas trail, so they come first.
+        let clients = producers_behind(run).chain(consumers_behind(run));
+        missing = clients.take(most).chain(missing).collect();
     }
     missing
 }

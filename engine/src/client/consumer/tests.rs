@@ -387,8 +387,10 @@ fn the_offset_of_a_time_is_asked_for_until_a_leader_returns_it() {
         (ErrorCode::None, 4, Some(Some(4))),
         (ErrorCode::None, -1, Some(None)),
     ] {
-        consumer.request_time(stage.now, "orders", 0, 1_234, &mut stage.out);
-        stage.pass(&mut consumer, Span::millis(150));
+        if stage.asked.is_empty() {
+            consumer.request_time(stage.now, "orders", 0, 1_234, &mut stage.out);
+            stage.pass(&mut consumer, Span::millis(150));
+        }
         let asked = stage.next();
         assert_eq!(list_offsets(&asked).partitions[0].timestamp, 1_234);
         if shown.is_none() {
@@ -405,8 +407,8 @@ fn the_offset_of_a_time_is_asked_for_until_a_leader_returns_it() {
         });
         assert_eq!(events(&mut consumer), Vec::from_iter(expected));
         if shown.is_none() {
+            // It is sent again by itself.
             stage.pass(&mut consumer, Span::millis(150));
-            stage.asked.clear();
         }
     }
 }

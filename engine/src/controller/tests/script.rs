@@ -162,7 +162,7 @@ impl Script {
             match next {
                 Some((_, timer)) => self.bench.timer(timer),
                 None => {
-                    for id in &alive {
+                    for id in alive {
                         let _ = self.bench.beat(*id, false);
                     }
                     beat_at += Span::secs(2);
