@@ -165,7 +165,7 @@ pub(super) fn instead_of(scope: Scope, name: &str) -> Option<String> {
         Some(beginning) => name.starts_with(beginning),
         None => *pattern == name,
     };
-    let row = ABSENT.iter().find(|absent| absent.names.iter().any(|it| matches(it)));
+    let row = ABSENT.iter().find(|absent| absent.names.iter().any(&matches));
     row.map(|absent| absent.instead.to_owned())
 }
 

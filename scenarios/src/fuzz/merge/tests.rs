@@ -1,5 +1,4 @@
 #![allow(clippy::disallowed_types, reason = "two callbacks of one merge write to one journal")]
-
 use super::*;
 use crate::catalog;
 use crate::fuzz::{Failure, Hazard, SeedRange, Shard, Target, Writer};
