@@ -43,7 +43,7 @@ fn a_pass_whose_results_cannot_be_written_is_no_success() {
     let folder = Folder::new("full-pass");
     let ended = limited(&folder, 1, "scenario no-faults --set records=50");
     assert_eq!(ended.code, Some(2), "{ended:#?}");
-    assert!(ended.out.starts_with("VACUOUS "), "{ended:#?}");
+    assert!(ended.out.starts_with("PASS "), "{ended:#?}");
     assert!(ended.err.contains("cannot write into results: "), "{ended:#?}");
 }
 
@@ -87,7 +87,7 @@ fn what_a_report_found_is_reported_although_its_pages_cannot_be_written() {
 
     let ended = limited(&folder, 1, report);
     assert_eq!(ended.code, Some(2), "{ended:#?}");
-    assert!(ended.out.starts_with("PASS "), "{ended:#?}");
+    assert!(ended.out.starts_with("VACUOUS "), "{ended:#?}");
     assert!(ended.out.contains("acks=all, min ISR 2"), "{ended:#?}");
     assert!(!ended.out.contains("page "), "there is none: {ended:#?}");
     assert!(ended.err.contains("cannot write into kept: "), "{ended:#?}");

@@ -267,7 +267,7 @@ fn wrong_input_is_reported_and_nothing_is_run() {
 #[test]
 fn junit_names_every_signature_of_a_scenario() {
     let folder = Folder::new("fuzz-junit");
-    let args = "fuzz swarm --bug KIP-497 --seeds 0..20 --json --junit junit.xml";
+    let args = "fuzz swarm --bug KIP-497 --seeds 0..50 --json --junit junit.xml";
     let report = folder.run(&args.split(' ').collect::<Vec<_>>()).json();
     let signatures = report["signatures"].as_array().unwrap();
     assert!(signatures.len() > 1, "seeds that fail in two ways: {report:#}");

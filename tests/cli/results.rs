@@ -145,7 +145,7 @@ load = "3s"
     let words = ended.out.split_whitespace().collect::<Vec<_>>().join(" ");
     for part in [
         "partition west/1 | west/2 west/3",
-        "(left out: consumers: no node matched)",
+        "(left out: consumers: no node matches)",
         "crash west/3",
     ] {
         assert!(words.contains(part), "{part}\n{}", ended.out);
