@@ -1,5 +1,5 @@
 //! The checks. Each holds one promise against what was observed, streaming; what it finds is
-//! judged afterwards ([`crate::judgement`]), since some settings permit what a check finds.
+//! judged afterwards ([`crate::verdict`]), since some settings permit what a check finds.
 //!
 //! A check lives on facts, bytes and the committed metadata log, never on engine structures. Each
 //! names the rule whose corruption it catches, and its tests hold a good history on which it is
