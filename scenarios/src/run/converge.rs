@@ -167,7 +167,8 @@ fn fenced(run: &Simulation, broker: NodeId) -> String {
     }
 }
 
-/// Whether the replicas have the same end, all of it committed.
+/// Whether the replicas have the same end, and know that all of it is committed as far as Kafka lets
+/// them know.
 fn ends(run: &Simulation, cluster: ClusterId, partition: TopicPartition) -> Option<String> {
     let view = run.evidence.view();
     let seen = view.find(cluster, partition)?;
@@ -175,8 +176,12 @@ fn ends(run: &Simulation, cluster: ClusterId, partition: TopicPartition) -> Opti
     let behind: Vec<String> = seen
         .replicas
         .iter()
-        .filter(|replica| replica.end < longest || replica.high_watermark < longest)
-        .map(|replica| {
+        .enumerate()
+        .filter(|(index, replica)| {
+            let trails = replica.high_watermark < longest && !seen.was_not_told_again(*index);
+            replica.end < longest || trails
+        })
+        .map(|(_, replica)| {
             let (end, hw) = (replica.end, replica.high_watermark);
             format!("{} has end {end} and high watermark {hw}", replica.node)
         })
