@@ -6,7 +6,7 @@ use super::loss::Committed;
 use super::observed::Moment;
 use super::partition::{Lacking, Partition};
 use super::replica_set::ReplicaSet;
-use super::story::Happening;
+use super::story::{Happening, Scene};
 use super::view::{Effect, View};
 use engine::error::ErrorCode;
 use engine::fact::Truncation;
