@@ -195,13 +195,6 @@ const CORRUPTIONS: &[Corruption] = &[
         scenario: "swarm",
         set: &[],
     },
-    Corruption {
-        check: "converges",
-        rule: "truncate_to",
-        corrupt: |rules| rules.truncate_to = |divergence| divergence.log_end,
-        scenario: "swarm",
-        set: &[],
-    },
     // What has stayed in the log is reported as not written.
     Corruption {
         check: "nothing-unsent",
@@ -249,13 +242,6 @@ const CORRUPTIONS: &[Corruption] = &[
         scenario: "swarm",
         set: &[],
     },
-    Corruption {
-        check: "converges",
-        rule: "may_append_fetched",
-        corrupt: |rules| rules.may_append_fetched = |epochs| epochs.batch < epochs.fetch,
-        scenario: "swarm",
-        set: &[],
-    },
 ];
 
 /// How a wrong rule shows.
@@ -289,7 +275,13 @@ const CONVERSE: &[(&str, Notice)] = &[
     ("keeps_follower_state", Museum("FL-1", "acknowledged-survives")),
     ("start_of_following", Check("acknowledged-survives")),
     ("diverges", Check("replicas-equal")),
-    ("truncate_to", Check("converges")),
+    (
+        "truncate_to",
+        Never(
+            "not noticed any more in 400 seeds of the swarm, since followers fetch in sessions and \
+             a failed append marks the partition; a check for it has to be found",
+        ),
+    ),
     ("check_leader_epoch", Museum("KIP-320", "delivered-stays")),
     ("is_present_life", Check("converges")),
     (
@@ -301,7 +293,13 @@ const CONVERSE: &[(&str, Notice)] = &[
         ),
     ),
     ("fenced_per_decision", Check("converges")),
-    ("may_append_fetched", Check("converges")),
+    (
+        "may_append_fetched",
+        Never(
+            "not noticed any more in 400 seeds of the swarm, since followers fetch in sessions and \
+             a failed append marks the partition; a check for it has to be found",
+        ),
+    ),
     ("check_in_sync_replicas", Check("enough-in-sync")),
     ("outcome_when_replicated", Check("nothing-unsent")),
     ("latest_offset", Check("end-never-back")),
