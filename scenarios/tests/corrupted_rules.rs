@@ -378,7 +378,6 @@ fn every_check_notices_a_corrupted_rule() {
     for corruption in CORRUPTIONS {
         let Corruption { check, rule, .. } = corruption;
         let noticed = SEEDS.clone().find_map(|seed| caught(corruption, seed));
-        println!("{check}, {rule}: {:?}", noticed.as_ref().map(|resolved| resolved.seed));
         match noticed {
             None => wrong.push(format!("{check} does not notice a wrong {rule}")),
             Some(resolved) if finds(&run(&resolved), check) => {
