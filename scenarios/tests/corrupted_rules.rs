@@ -278,8 +278,8 @@ const CONVERSE: &[(&str, Notice)] = &[
     (
         "truncate_to",
         Never(
-            "not noticed any more in 400 seeds of the swarm, since followers fetch in sessions and \
-             a failed append marks the partition; a check for it has to be found",
+            "not noticed any more in 400 seeds of the swarm, for a reason that is not known yet; \
+             a check for it has to be found",
         ),
     ),
     ("check_leader_epoch", Museum("KIP-320", "delivered-stays")),
@@ -296,8 +296,8 @@ const CONVERSE: &[(&str, Notice)] = &[
     (
         "may_append_fetched",
         Never(
-            "not noticed any more in 400 seeds of the swarm, since followers fetch in sessions and \
-             a failed append marks the partition; a check for it has to be found",
+            "not noticed any more in 400 seeds of the swarm, for a reason that is not known yet; \
+             a check for it has to be found",
         ),
     ),
     ("check_in_sync_replicas", Check("enough-in-sync")),
