@@ -21,6 +21,7 @@ pub mod produce;
 pub mod producer;
 pub mod quorum;
 pub mod read;
+pub mod session;
 pub mod truncation;
 
 use crate::Outbox;
@@ -153,6 +154,8 @@ rules! {
     latest_offset(latest: read::Latest) -> Result<Offset, ErrorCode> = read::latest_offset;
     /// What a reader at this position gets (KAFKA-2334).
     read_position(position: read::Position) -> read::Answer = read::position;
+    /// Whether a fetch session sends a high watermark again (FL-2).
+    repeats_high_watermark(request: session::Renamed) -> bool = session::repeats_high_watermark;
     /// Which replica leads a partition.
     elect_leader(election: election::Election<'_>) -> election::Elected = election::elect;
     /// The eligible leader replicas after a change of the ISR (KIP-966).

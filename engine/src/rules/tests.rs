@@ -8,9 +8,10 @@ use super::isr::{Join, Lag, Membership, Published, Size};
 use super::leadership::NewEpoch;
 use super::quorum::{LogEnd, Majority};
 use super::read::Latest;
+use super::session::Renamed;
 use super::truncation::{Divergence, Fetched, Start};
 use super::{
-    fencing, high_watermark, isr, leadership, produce, producer, quorum, read, truncation,
+    fencing, high_watermark, isr, leadership, produce, producer, quorum, read, session, truncation,
 };
 use crate::error::ErrorCode;
 use crate::protocol::EpochEndOffset;
@@ -80,6 +81,18 @@ fn a_leader_forgets_its_followers_unless_it_led_in_the_epoch_before() {
     assert!(keeps(Some(4), 5));
     assert!(!keeps(Some(4), 6), "FL-1: who led in epoch 5 is not known");
     assert!(!keeps(None, 5));
+}
+
+#[test]
+fn a_high_watermark_is_repeated_unless_its_reader_goes_on_under_the_same_leadership() {
+    let repeats = |(fetched, fetched_epoch), (fetch, epoch)| {
+        let (fetched_epoch, epoch) = (Some(fetched_epoch), Some(epoch));
+        session::repeats_high_watermark(Renamed { fetched, fetched_epoch, fetch, epoch })
+    };
+    assert!(!repeats((5, 2), (8, 2)));
+    assert!(repeats((5, 2), (5, 2)), "FL-2: only its last epoch is another, after a divergence");
+    assert!(repeats((5, 2), (4, 2)), "it has truncated");
+    assert!(repeats((5, 2), (8, 3)), "the response was of an earlier epoch");
 }
 
 #[test]

@@ -6,10 +6,9 @@ use super::loss::Committed;
 use super::observed::Moment;
 use super::partition::{Lacking, Partition};
 use super::replica_set::ReplicaSet;
-use super::story::{Happening, Scene};
+use super::story::Happening;
 use super::view::{Effect, View};
 use engine::error::ErrorCode;
-use engine::fact::Truncation;
 use engine::ids::{BrokerId, LeaderEpoch, Offset, TopicPartition};
 use machine::NodeId;
 
@@ -65,24 +64,6 @@ impl Partition {
                 self.story.push(moment, replica, admitted);
             }
         }
-    }
-
-    /// Whether a follower may keep a high watermark below its end though the leader's is higher: the
-    /// response that made it cut its log to this end had the leader's high watermark, which a
-    /// follower that cuts does not take, and which the fetch session does not repeat before something
-    /// changes (`CachedPartition.maybeUpdateResponseData`).
-    pub fn was_not_told_again(&self, replica: usize) -> bool {
-        let end = self.replicas[replica].end;
-        let own = |scene: &&Scene| {
-            scene.replica == replica && !matches!(scene.what, Happening::Committed(_))
-        };
-        let last = self.story.0.iter().rev().find(own);
-        last.is_some_and(|scene| {
-            matches!(
-                scene.what,
-                Happening::Cut { to, why: Truncation::Diverged { .. }, .. } if to == end
-            )
-        })
     }
 
     /// The high watermark of a leader that was replaced is at `offset`. Until it learns of that it

@@ -73,6 +73,19 @@ pub const BUGS: &[Bug] = &[
         toml: include_str!("fl-1.toml"),
     },
     Bug {
+        id: "FL-2",
+        status: Status::OpenIn("4.1"),
+        summary: "a fetch session sends a high watermark once, though its follower ignores that of \
+                  a response that shows a divergence; it stays behind until the next record, and \
+                  hides committed records from consumers that read from it",
+        source: "docs/found.md",
+        rules: &["repeats_high_watermark"],
+        masked_by: "",
+        apply: |rules| rules.repeats_high_watermark = rules::send_high_watermark_once,
+        scenario: "museum-fl-2",
+        toml: include_str!("fl-2.toml"),
+    },
+    Bug {
         id: "KAFKA-7128",
         status: Status::MendedIn("2.0.1"),
         summary: "a follower joins the ISR as soon as it has reached the new leader's own high \

@@ -6,6 +6,7 @@ use engine::protocol::EpochEndOffset;
 use engine::rules::fencing::{FetchedBatch, LeaderEpochs};
 use engine::rules::isr::{Join, Membership};
 use engine::rules::leadership::NewEpoch;
+use engine::rules::session::Renamed;
 use engine::rules::truncation::{Fetched, Start, diverges};
 
 /// KAFKA-7128: without the start of the leader's epoch.
@@ -42,6 +43,11 @@ pub(super) fn append_whatever_was_fetched(_: FetchedBatch) -> bool {
 /// between.
 pub(super) fn keep_followers_of_any_leader(new: NewEpoch) -> bool {
     new.led.is_some()
+}
+
+/// FL-2, as Kafka 4.1 to 4.4 ship it: what a session has sent is known to its fetcher.
+pub(super) fn send_high_watermark_once(_: Renamed) -> bool {
+    false
 }
 
 /// Without the maximal ISR of KIP-497: the leader's own proposal counts at once.

@@ -176,12 +176,8 @@ fn ends(run: &Simulation, cluster: ClusterId, partition: TopicPartition) -> Opti
     let behind: Vec<String> = seen
         .replicas
         .iter()
-        .enumerate()
-        .filter(|(index, replica)| {
-            let trails = replica.high_watermark < longest && !seen.was_not_told_again(*index);
-            replica.end < longest || trails
-        })
-        .map(|(_, replica)| {
+        .filter(|replica| replica.end < longest || replica.high_watermark < longest)
+        .map(|replica| {
             let (end, hw) = (replica.end, replica.high_watermark);
             format!("{} has end {end} and high watermark {hw}", replica.node)
         })

@@ -63,7 +63,7 @@ impl Partitions {
         request: FetchRequest,
         cx: &mut Cx<'_>,
     ) -> Result<Served, Halt> {
-        let context = self.sessions.context(&request, cx.io.now.mono);
+        let context = self.sessions.context(&request, cx.io.now.mono, &cx.context.rules, cx.io.out);
         if let FetchContext::Refused(error) = context {
             cx.io.out.observe(Fact::Reached(Reach::FetchSessionRefused));
             return Ok(Served::Response(without_partitions(error).into()));

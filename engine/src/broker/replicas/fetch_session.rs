@@ -9,9 +9,12 @@
 //! fetched as well, and so is caught up: its leader learns of that when it becomes due
 //! ([`Resting`]).
 
+use crate::Outbox;
 use crate::error::ErrorCode;
 use crate::ids::{BrokerId, Offset, TopicPartition};
 use crate::protocol::{FetchMetadata, FetchPartition, FetchRequest, FetchedPartition};
+use crate::rules::Rulebook;
+use crate::rules::session::Renamed;
 use machine::{ConnId, Mono, Span};
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -95,28 +98,39 @@ struct Cached {
     /// Its place in the session's order; one that returned records goes to the end.
     place: u64,
     request: FetchPartition,
-    /// The high watermark of the last response; -1: none.
+    /// The high watermark of the last response; -1: none, or the reader may not have it.
     high_watermark: Offset,
     /// The log start offset of the last response; -1: none.
     log_start: Offset,
 }
 
 impl FetchSession {
-    fn request(&mut self, request: FetchPartition) -> bool {
-        let known = self.partitions.get_mut(&request.partition);
-        let is_new = known.is_none();
-        match known {
-            Some(cached) => cached.request = request,
-            None => {
-                let place = self.next_place;
-                self.next_place += 1;
-                let cached = Cached { place, request, high_watermark: -1, log_start: -1 };
-                self.partitions.insert(request.partition, cached);
-            }
+    /// Takes over what is requested of a partition. Returns whether it is new to the session.
+    fn request(&mut self, request: FetchPartition, rules: &Rulebook, out: &mut Outbox) -> bool {
+        let Some(cached) = self.partitions.get_mut(&request.partition) else {
+            self.add(request);
+            return true;
+        };
+        let renamed = Renamed {
+            fetched: cached.request.fetch_offset,
+            fetched_epoch: cached.request.current_leader_epoch,
+            fetch: request.fetch_offset,
+            epoch: request.current_leader_epoch,
+        };
+        if rules.repeats_high_watermark(out, renamed) {
+            cached.high_watermark = -1;
         }
-        let place = self.partitions[&request.partition].place;
+        cached.request = request;
+        self.due.insert(cached.place, request.partition);
+        false
+    }
+
+    fn add(&mut self, request: FetchPartition) {
+        let place = self.next_place;
+        self.next_place += 1;
+        let cached = Cached { place, request, high_watermark: -1, log_start: -1 };
+        self.partitions.insert(request.partition, cached);
         self.due.insert(place, request.partition);
-        is_new
     }
 
     fn forget(&mut self, partition: TopicPartition) -> bool {
@@ -163,7 +177,13 @@ impl FetchSessions {
 
     /// How a fetch is to be read (`FetchManager.newContext`). Takes over what it changes in its
     /// session.
-    pub(super) fn context(&mut self, request: &FetchRequest, now: Mono) -> FetchContext {
+    pub(super) fn context(
+        &mut self,
+        request: &FetchRequest,
+        now: Mono,
+        rules: &Rulebook,
+        out: &mut Outbox,
+    ) -> FetchContext {
         let asked = request.session;
         if asked.is_full() {
             self.remove(asked.session_id);
@@ -177,7 +197,7 @@ impl FetchSessions {
             return FetchContext::Refused(ErrorCode::InvalidFetchSessionEpoch);
         }
         for read in &request.partitions {
-            if session.request(*read) {
+            if session.request(*read, rules, out) {
                 self.of_partition.entry(read.partition).or_default().push(id);
             }
         }
@@ -221,7 +241,7 @@ impl FetchSessions {
             parked: None,
         };
         for read in &request.partitions {
-            session.request(*read);
+            session.add(*read);
             self.of_partition.entry(read.partition).or_default().push(id);
         }
         for answer in answers {
@@ -388,163 +408,4 @@ fn leave(of: &mut BTreeMap<TopicPartition, Vec<i32>>, partition: TopicPartition,
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::ids::TopicId;
-    use crate::protocol::{Isolation, Records, ReplicaState};
-
-    const NOW: Mono = Mono(0);
-
-    fn id(index: i32) -> TopicPartition {
-        TopicPartition::new(TopicId(7), index)
-    }
-
-    fn read(index: i32, fetch_offset: Offset) -> FetchPartition {
-        FetchPartition {
-            partition: id(index),
-            current_leader_epoch: Some(0),
-            fetch_offset,
-            last_fetched_epoch: None,
-            log_start_offset: 0,
-            partition_max_bytes: 1,
-            high_watermark: None,
-        }
-    }
-
-    fn answer(index: i32, high_watermark: Offset, records: usize) -> FetchedPartition {
-        FetchedPartition {
-            partition: id(index),
-            error: ErrorCode::None,
-            high_watermark,
-            last_stable_offset: high_watermark,
-            log_start_offset: 0,
-            diverging_epoch: None,
-            current_leader: None,
-            aborted_transactions: Vec::new(),
-            preferred_read_replica: None,
-            records: Records(vec![bytes::Bytes::from_static(b"batch"); records]),
-        }
-    }
-
-    fn fetch(follower: Option<BrokerId>, session: FetchMetadata, reads: &[i32]) -> FetchRequest {
-        FetchRequest {
-            replica: follower.map(|id| ReplicaState { id, epoch: 1 }),
-            max_wait: Span::millis(500),
-            min_bytes: 1,
-            max_bytes: 1000,
-            isolation: Isolation::ReadUncommitted,
-            session,
-            partitions: reads.iter().map(|index| read(*index, 0)).collect(),
-            forgotten: Vec::new(),
-        }
-    }
-
-    /// A session of a reader with these partitions.
-    fn begin(
-        sessions: &mut FetchSessions,
-        follower: Option<BrokerId>,
-        reads: &[i32],
-        now: Mono,
-    ) -> i32 {
-        let request = fetch(follower, FetchMetadata::INITIAL, reads);
-        assert_eq!(sessions.context(&request, now), FetchContext::Full);
-        let answers: Vec<_> = reads.iter().map(|index| answer(*index, 5, 0)).collect();
-        let id = sessions.create(&request, &answers, now);
-        sessions.invariants();
-        id
-    }
-
-    #[test]
-    fn responses_omit_partitions_without_news() {
-        let mut sessions = FetchSessions::new(10, 1);
-        let session = begin(&mut sessions, None, &[0, 1, 2], NOW);
-        let asked = FetchMetadata::first_of(session);
-        let context = sessions.context(&fetch(None, asked, &[]), NOW);
-        assert_eq!(context, FetchContext::Incremental(asked));
-        let mut answers = vec![answer(0, 5, 0), answer(1, 6, 0), answer(2, 5, 1)];
-        assert_eq!(sessions.retain_news(asked, &mut answers), Ok(()));
-        let names: Vec<_> = answers.iter().map(|answer| answer.partition).collect();
-        assert_eq!(names, [id(1), id(2)], "another high watermark, and records");
-    }
-
-    #[test]
-    fn a_partition_with_records_goes_to_the_end() {
-        let mut sessions = FetchSessions::new(10, 1);
-        let session = begin(&mut sessions, None, &[0, 1, 2], NOW);
-        let asked = FetchMetadata::first_of(session);
-        sessions.context(&fetch(None, asked, &[]), NOW);
-        sessions.retain_news(asked, &mut vec![answer(0, 5, 1)]).unwrap();
-        let order: Vec<_> = sessions.due(session).iter().map(|read| read.partition).collect();
-        assert_eq!(order, [id(1), id(2), id(0)]);
-    }
-
-    #[test]
-    fn sessions_are_told_apart_by_id_and_epoch() {
-        let mut sessions = FetchSessions::new(10, 1);
-        let session = begin(&mut sessions, None, &[0], NOW);
-        let unknown = fetch(None, FetchMetadata::first_of(session ^ 1), &[]);
-        let refused = FetchContext::Refused(ErrorCode::FetchSessionIdNotFound);
-        assert_eq!(sessions.context(&unknown, NOW), refused);
-        let later = fetch(None, FetchMetadata { session_id: session, epoch: 2 }, &[]);
-        let refused = FetchContext::Refused(ErrorCode::InvalidFetchSessionEpoch);
-        assert_eq!(sessions.context(&later, NOW), refused);
-        // The same request twice: the first response finds that the session has gone on.
-        let asked = FetchMetadata::first_of(session);
-        sessions.context(&fetch(None, asked, &[]), NOW);
-        sessions.context(&fetch(None, asked.next(), &[]), NOW);
-        let outdated = sessions.retain_news(asked, &mut Vec::new());
-        assert_eq!(outdated, Err(ErrorCode::InvalidFetchSessionEpoch));
-    }
-
-    #[test]
-    fn a_session_ends_with_its_last_partition_and_with_a_full_fetch() {
-        let mut sessions = FetchSessions::new(10, 1);
-        let session = begin(&mut sessions, None, &[0], NOW);
-        let asked = FetchMetadata::first_of(session);
-        let forgets = FetchRequest { forgotten: vec![id(0)], ..fetch(None, asked, &[]) };
-        assert_eq!(sessions.context(&forgets, NOW), FetchContext::Sessionless);
-        assert!(sessions.sessions.is_empty() && sessions.of_partition.is_empty());
-
-        let session = begin(&mut sessions, None, &[0], NOW);
-        let anew = fetch(None, FetchMetadata { session_id: session, epoch: 0 }, &[0]);
-        assert_eq!(sessions.context(&anew, NOW), FetchContext::Full);
-        assert!(sessions.sessions.is_empty());
-    }
-
-    #[test]
-    fn followers_take_slots_from_consumers_and_old_sessions_make_room() {
-        let mut sessions = FetchSessions::new(1, 1);
-        let consumer = begin(&mut sessions, None, &[0, 1], NOW);
-        let second = begin(&mut sessions, None, &[0, 1, 2], NOW + Span::secs(1));
-        assert_eq!(second, FetchMetadata::NO_SESSION, "the first is too young");
-        let follower = begin(&mut sessions, Some(2), &[0], NOW + Span::secs(2));
-        assert_ne!(follower, FetchMetadata::NO_SESSION);
-        assert!(!sessions.sessions.contains_key(&consumer));
-        let third = begin(&mut sessions, None, &[0, 1], NOW + Span::secs(30));
-        assert_eq!(third, FetchMetadata::NO_SESSION, "followers stay");
-        let late = begin(&mut sessions, None, &[0], NOW + Span::secs(123));
-        assert_ne!(late, FetchMetadata::NO_SESSION, "unused for more than two minutes");
-    }
-
-    #[test]
-    fn what_happens_to_a_partition_makes_it_due_and_wakes_its_reader() {
-        let mut sessions = FetchSessions::new(10, 1);
-        let follower = begin(&mut sessions, Some(2), &[0, 1], NOW);
-        let seen =
-            |index, high_watermark| Seen { partition: id(index), high_watermark, log_start: 0 };
-        sessions.rest(follower, &seen(0, 6));
-        assert_eq!(sessions.due(follower).len(), 2, "the follower does not know 6 yet");
-        sessions.rest(follower, &seen(0, 5));
-        sessions.rest(follower, &seen(1, 5));
-        let later = NOW + Span::secs(1);
-        sessions.context(&fetch(Some(2), FetchMetadata::first_of(follower), &[]), later);
-        assert_eq!(sessions.due(follower), []);
-        let conn = ConnId::new(machine::NodeId::new(0, 2), 1, 1);
-        sessions.park(follower, conn);
-        let mut woken = Vec::new();
-        let resting = sessions.on_news(id(1), true, false, &mut woken);
-        assert_eq!(resting, [Resting { follower: 2, fetched: later }]);
-        assert_eq!((woken, sessions.due(follower)), (vec![conn], vec![read(1, 0)]));
-        assert!(sessions.on_news(id(1), true, false, &mut Vec::new()).is_empty(), "due already");
-    }
-}
+mod tests;

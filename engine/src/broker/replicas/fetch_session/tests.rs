@@ -1,0 +1,178 @@
+use super::*;
+use crate::ids::TopicId;
+use crate::protocol::{Isolation, Records, ReplicaState};
+
+const NOW: Mono = Mono(0);
+
+fn id(index: i32) -> TopicPartition {
+    TopicPartition::new(TopicId(7), index)
+}
+
+fn read(index: i32, fetch_offset: Offset) -> FetchPartition {
+    FetchPartition {
+        partition: id(index),
+        current_leader_epoch: Some(0),
+        fetch_offset,
+        last_fetched_epoch: None,
+        log_start_offset: 0,
+        partition_max_bytes: 1,
+        high_watermark: None,
+    }
+}
+
+fn answer(index: i32, high_watermark: Offset, records: usize) -> FetchedPartition {
+    FetchedPartition {
+        partition: id(index),
+        error: ErrorCode::None,
+        high_watermark,
+        last_stable_offset: high_watermark,
+        log_start_offset: 0,
+        diverging_epoch: None,
+        current_leader: None,
+        aborted_transactions: Vec::new(),
+        preferred_read_replica: None,
+        records: Records(vec![bytes::Bytes::from_static(b"batch"); records]),
+    }
+}
+
+fn fetch(follower: Option<BrokerId>, session: FetchMetadata, reads: &[i32]) -> FetchRequest {
+    FetchRequest {
+        replica: follower.map(|id| ReplicaState { id, epoch: 1 }),
+        max_wait: Span::millis(500),
+        min_bytes: 1,
+        max_bytes: 1000,
+        isolation: Isolation::ReadUncommitted,
+        session,
+        partitions: reads.iter().map(|index| read(*index, 0)).collect(),
+        forgotten: Vec::new(),
+    }
+}
+
+/// A session of a reader with these partitions.
+fn begin(
+    sessions: &mut FetchSessions,
+    follower: Option<BrokerId>,
+    reads: &[i32],
+    now: Mono,
+) -> i32 {
+    let request = fetch(follower, FetchMetadata::INITIAL, reads);
+    assert_eq!(context(&mut sessions, &request, now), FetchContext::Full);
+    let answers: Vec<_> = reads.iter().map(|index| answer(*index, 5, 0)).collect();
+    let id = sessions.create(&request, &answers, now);
+    sessions.invariants();
+    id
+}
+
+fn context(sessions: &mut FetchSessions, request: &FetchRequest, now: Mono) -> FetchContext {
+    sessions.context(request, now, &Rulebook::kafka(), &mut Outbox::default())
+}
+
+#[test]
+fn responses_omit_partitions_without_news() {
+    let mut sessions = FetchSessions::new(10, 1);
+    let session = begin(&mut sessions, None, &[0, 1, 2], NOW);
+    let asked = FetchMetadata::first_of(session);
+    let context = context(&mut sessions, &fetch(None, asked, &[]), NOW);
+    assert_eq!(context, FetchContext::Incremental(asked));
+    let mut answers = vec![answer(0, 5, 0), answer(1, 6, 0), answer(2, 5, 1)];
+    assert_eq!(sessions.retain_news(asked, &mut answers), Ok(()));
+    let names: Vec<_> = answers.iter().map(|answer| answer.partition).collect();
+    assert_eq!(names, [id(1), id(2)], "another high watermark, and records");
+}
+
+#[test]
+fn a_high_watermark_is_sent_again_where_its_response_was_of_no_use() {
+    let sent_again = |next: FetchPartition| {
+        let mut sessions = FetchSessions::new(10, 1);
+        let session = begin(&mut sessions, Some(2), &[0], NOW);
+        let asked = FetchMetadata::first_of(session);
+        let request = FetchRequest { partitions: vec![next], ..fetch(Some(2), asked, &[]) };
+        context(&mut sessions, &request, NOW);
+        let mut answers = vec![answer(0, 5, 0)];
+        assert_eq!(sessions.retain_news(asked, &mut answers), Ok(()));
+        !answers.is_empty()
+    };
+    assert!(sent_again(FetchPartition { last_fetched_epoch: Some(1), ..read(0, 0) }), "FL-2");
+    assert!(sent_again(FetchPartition { current_leader_epoch: Some(7), ..read(0, 3) }), "FL-2");
+    assert!(!sent_again(read(0, 3)), "the response before has been used");
+}
+
+#[test]
+fn a_partition_with_records_goes_to_the_end() {
+    let mut sessions = FetchSessions::new(10, 1);
+    let session = begin(&mut sessions, None, &[0, 1, 2], NOW);
+    let asked = FetchMetadata::first_of(session);
+    context(&mut sessions, &fetch(None, asked, &[]), NOW);
+    sessions.retain_news(asked, &mut vec![answer(0, 5, 1)]).unwrap();
+    let order: Vec<_> = sessions.due(session).iter().map(|read| read.partition).collect();
+    assert_eq!(order, [id(1), id(2), id(0)]);
+}
+
+#[test]
+fn sessions_are_told_apart_by_id_and_epoch() {
+    let mut sessions = FetchSessions::new(10, 1);
+    let session = begin(&mut sessions, None, &[0], NOW);
+    let unknown = fetch(None, FetchMetadata::first_of(session ^ 1), &[]);
+    let refused = FetchContext::Refused(ErrorCode::FetchSessionIdNotFound);
+    assert_eq!(context(&mut sessions, &unknown, NOW), refused);
+    let later = fetch(None, FetchMetadata { session_id: session, epoch: 2 }, &[]);
+    let refused = FetchContext::Refused(ErrorCode::InvalidFetchSessionEpoch);
+    assert_eq!(context(&mut sessions, &later, NOW), refused);
+    // The same request twice: the first response finds that the session has gone on.
+    let asked = FetchMetadata::first_of(session);
+    context(&mut sessions, &fetch(None, asked, &[]), NOW);
+    context(&mut sessions, &fetch(None, asked.next(), &[]), NOW);
+    let outdated = sessions.retain_news(asked, &mut Vec::new());
+    assert_eq!(outdated, Err(ErrorCode::InvalidFetchSessionEpoch));
+}
+
+#[test]
+fn a_session_ends_with_its_last_partition_and_with_a_full_fetch() {
+    let mut sessions = FetchSessions::new(10, 1);
+    let session = begin(&mut sessions, None, &[0], NOW);
+    let asked = FetchMetadata::first_of(session);
+    let forgets = FetchRequest { forgotten: vec![id(0)], ..fetch(None, asked, &[]) };
+    assert_eq!(context(&mut sessions, &forgets, NOW), FetchContext::Sessionless);
+    assert!(sessions.sessions.is_empty() && sessions.of_partition.is_empty());
+
+    let session = begin(&mut sessions, None, &[0], NOW);
+    let anew = fetch(None, FetchMetadata { session_id: session, epoch: 0 }, &[0]);
+    assert_eq!(context(&mut sessions, &anew, NOW), FetchContext::Full);
+    assert!(sessions.sessions.is_empty());
+}
+
+#[test]
+fn followers_take_slots_from_consumers_and_old_sessions_make_room() {
+    let mut sessions = FetchSessions::new(1, 1);
+    let consumer = begin(&mut sessions, None, &[0, 1], NOW);
+    let second = begin(&mut sessions, None, &[0, 1, 2], NOW + Span::secs(1));
+    assert_eq!(second, FetchMetadata::NO_SESSION, "the first is too young");
+    let follower = begin(&mut sessions, Some(2), &[0], NOW + Span::secs(2));
+    assert_ne!(follower, FetchMetadata::NO_SESSION);
+    assert!(!sessions.sessions.contains_key(&consumer));
+    let third = begin(&mut sessions, None, &[0, 1], NOW + Span::secs(30));
+    assert_eq!(third, FetchMetadata::NO_SESSION, "followers stay");
+    let late = begin(&mut sessions, None, &[0], NOW + Span::secs(123));
+    assert_ne!(late, FetchMetadata::NO_SESSION, "unused for more than two minutes");
+}
+
+#[test]
+fn what_happens_to_a_partition_makes_it_due_and_wakes_its_reader() {
+    let mut sessions = FetchSessions::new(10, 1);
+    let follower = begin(&mut sessions, Some(2), &[0, 1], NOW);
+    let seen = |index, high_watermark| Seen { partition: id(index), high_watermark, log_start: 0 };
+    sessions.rest(follower, &seen(0, 6));
+    assert_eq!(sessions.due(follower).len(), 2, "the follower does not know 6 yet");
+    sessions.rest(follower, &seen(0, 5));
+    sessions.rest(follower, &seen(1, 5));
+    let later = NOW + Span::secs(1);
+    context(&mut sessions, &fetch(Some(2), FetchMetadata::first_of(follower), &[]), later);
+    assert_eq!(sessions.due(follower), []);
+    let conn = ConnId::new(machine::NodeId::new(0, 2), 1, 1);
+    sessions.park(follower, conn);
+    let mut woken = Vec::new();
+    let resting = sessions.on_news(id(1), true, false, &mut woken);
+    assert_eq!(resting, [Resting { follower: 2, fetched: later }]);
+    assert_eq!((woken, sessions.due(follower)), (vec![conn], vec![read(1, 0)]));
+    assert!(sessions.on_news(id(1), true, false, &mut Vec::new()).is_empty(), "due already");
+}
