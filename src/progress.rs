@@ -28,9 +28,9 @@ impl Progress {
         Self { bar, steps, what, begin, due: begin + first }
     }
 
-    /// So many are done: shows it if that is due, with `words`, which get the seconds since the
-    /// beginning. Their lines after the first are shown under the bar only.
-    pub(crate) fn glance(&mut self, done: u64, words: impl FnOnce(f64) -> String) {
+    /// Shows that `done` steps are done, if an update is due. `words` gets the seconds since the
+    /// beginning and returns the text beside the bar; without a bar only its first line is written.
+    pub(crate) fn show_if_due(&mut self, done: u64, words: impl FnOnce(f64) -> String) {
         let now = Instant::now();
         if now < self.due {
             return;

@@ -65,7 +65,7 @@ reaches! {
     IsrShrink = "isr_shrink",
     /// A leader took a follower into the ISR.
     IsrExpand = "isr_expand",
-    /// A produce request was refused for want of in-sync replicas.
+    /// A produce request was refused because there were too few in-sync replicas.
     NotEnoughReplicas = "not_enough_replicas",
     /// A produce request was appended and then had too few in-sync replicas.
     NotEnoughReplicasAfterAppend = "not_enough_replicas_after_append",
@@ -79,9 +79,9 @@ reaches! {
     ProduceWaited = "produce_waited",
     /// A produce request waited when its leader was replaced.
     ProduceLostLeader = "produce_lost_leader",
-    /// A request came before the answer to the last one had left.
+    /// A request arrived before the response to the previous one was sent.
     RequestWhileAnswerLeaves = "request_while_answer_leaves",
-    /// A fetch was answered whose position had moved meanwhile.
+    /// A fetch response arrived after the fetcher's position had changed.
     FetchOutdated = "fetch_outdated",
     /// A follower's fetch was refused as that of an earlier life (KIP-903).
     FetchOfEarlierLife = "fetch_of_earlier_life",
@@ -89,7 +89,7 @@ reaches! {
     FetchedBatchNewer = "fetched_batch_newer",
     /// A follower stopped fetching, as its log refused what the leader sent.
     FollowerFailed = "follower_failed",
-    /// A fetcher began another fetch session, as its own was of no use (KIP-227).
+    /// A fetcher began a new fetch session because the broker did not accept its own (KIP-227).
     FetchSessionLost = "fetch_session_lost",
     /// A broker refused a fetch by its session (KIP-227).
     FetchSessionRefused = "fetch_session_refused",
@@ -97,9 +97,9 @@ reaches! {
     FollowerFenced = "follower_fenced",
     /// A follower was outside of its leader's log.
     FollowerOutOfRange = "follower_out_of_range",
-    /// A leader told a follower that their logs diverge (KIP-595).
+    /// A leader returned a diverging epoch to a follower (KIP-595).
     Divergence = "divergence",
-    /// Finding where two logs part took another round.
+    /// Finding where two logs diverge took another fetch.
     DivergenceAgain = "divergence_again",
     /// A follower was to cut its log below its high watermark.
     TruncationBelowHighWatermark = "truncation_below_high_watermark",
@@ -107,13 +107,13 @@ reaches! {
     HighWatermarkBack = "high_watermark_back",
     /// A new leader's high watermark was below its epoch's start (KIP-207).
     HighWatermarkTrails = "high_watermark_trails",
-    /// The latest offset was asked for and not known yet (KIP-207).
+    /// The latest offset was requested before the leader could return it (KIP-207).
     LatestOffsetUnavailable = "latest_offset_unavailable",
-    /// A leader learnt of a later epoch of its own and of the one before at once (FL-1).
+    /// A leader became leader of a later epoch without having seen an epoch in between (FL-1).
     LeaderMissedAnEpoch = "leader_missed_an_epoch",
     /// Metadata came that was older than the partition (KAFKA-12686).
     MetadataOutdated = "metadata_outdated",
-    /// A leader was asked by who knew of a later leader epoch.
+    /// A leader received a request with a later leader epoch than its own.
     StaleLeaderAsked = "stale_leader_asked",
     /// A node was still stopping when everything was healed.
     StoppedAfterHeal = "stopped_after_heal",

@@ -1,4 +1,4 @@
-//! Takes in a run while it goes on.
+//! Receives the observations of a run as it proceeds, and passes them to all checks.
 
 use crate::check::{Checks, Findings};
 use crate::evidence::{Change, ControllerAtEnd, Disks, End, Fault, Moment, Observed, Setup, View};
@@ -20,7 +20,7 @@ impl Observer {
         Self { view: View::new(setup), ..Self::default() }
     }
 
-    /// What has been put in order so far.
+    /// The evidence collected so far.
     pub fn view(&self) -> &View {
         &self.view
     }
@@ -30,8 +30,8 @@ impl Observer {
         &self.findings
     }
 
-    /// A process reported a fact. `at` is true time in nanoseconds since the run began; observations
-    /// come in its order. `event` is the number of the event in the trace.
+    /// Records a fact that a process reported. `at` is true time in nanoseconds since the run began
+    /// and must not decrease from call to call. `event` is the number of the event in the trace.
     #[inline]
     pub fn observe(&mut self, at: u64, node: NodeId, incarnation: u16, event: u64, fact: &Fact) {
         let moment = Moment { at, node, incarnation, event };
@@ -39,39 +39,40 @@ impl Observer {
         self.checks.on_fact(&self.view, &moment, fact, &effect, &mut self.findings);
     }
 
-    /// Something became of a node.
+    /// Records that a node started, ended or changed its state.
     pub fn node(&mut self, at: u64, node: NodeId, incarnation: u16, event: u64, change: Change) {
         self.view.on_node(&Moment { at, node, incarnation, event }, change);
     }
 
-    /// A fault was applied or undone.
+    /// Records that a fault was applied or undone.
     pub fn fault(&mut self, at: u64, event: u64, fault: Fault) {
         let node = fault.nodes.first().copied().unwrap_or(NodeId::new(0, 0));
         self.view.faults.push((Moment { at, node, incarnation: 0, event }, fault));
     }
 
-    /// The load begins: times in explanations count from here.
+    /// Records when the load began; times in explanations count from here.
     pub fn load_begins(&mut self, at: u64) {
         self.view.load_began = Some(at);
     }
 
-    /// Processes have kept each other busy beyond every bound, with this.
+    /// Records a livelock; `what` describes the events that exceeded the bound.
     pub fn livelocked(&mut self, what: String) {
         self.view.livelock = Some(what);
     }
 
-    /// Whether [`Observer::look_at`] is to be called, since a replica came back from its disk
-    /// with something else than it had reported.
+    /// Whether [`Observer::look_at`] has to be called: a replica restarted with a log that differs
+    /// from what it had reported before.
     pub fn wants_disks(&self) -> bool {
         self.view.wants_disks()
     }
 
-    /// Looks at the disks of replicas that came back. To be called before the world goes on.
+    /// Reads the disks of the replicas that restarted. Has to be called before the next event of
+    /// the run.
     pub fn look_at(&mut self, disks: &impl Disks) {
         self.view.look_at(disks);
     }
 
-    /// One observation of a history.
+    /// Records one observation of a stored history.
     pub fn on(&mut self, observed: &Observed) {
         match observed {
             Observed::Fact(moment, fact) => {
@@ -82,7 +83,7 @@ impl Observer {
         }
     }
 
-    /// The run is over: looks at the disks, and runs the checks that need the whole of it.
+    /// Ends the run: reads the disks, and runs the checks that need the whole history.
     pub fn finish(
         mut self,
         at: u64,

@@ -57,7 +57,7 @@ effects! {
     ConnectionReset = "connection_reset",
     /// One end of a connection died and the other did not learn of it.
     ConnectionHalfOpen = "connection_half_open",
-    /// An attempt to connect met silence.
+    /// An attempt to connect got no response.
     ConnectionUnanswered = "connection_unanswered",
     /// A process was killed.
     ProcessKilled = "process_killed",
@@ -83,9 +83,9 @@ effects! {
     PowerLost = "power_lost",
     /// An unsynced byte was lost with the power.
     ByteLost = "byte_lost",
-    /// A change of names was lost with the power.
+    /// An unsynced creation, removal or renaming of a file was lost with the power.
     NameLost = "name_lost",
-    /// A last write was torn by the loss of power, or by the death of its process.
+    /// Only part of a write in progress survived a power loss or the death of its process.
     WriteTorn = "write_torn",
     /// A truncation was lost with the power.
     TruncationLost = "truncation_lost",

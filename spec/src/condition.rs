@@ -87,11 +87,11 @@ pub enum Takes {
 metrics! {
     /// The time since the load began.
     Time = "time", Nothing;
-    /// The high watermark, as the present leader has it.
+    /// The high watermark of the current leader.
     HighWatermark = "hw", Partition;
-    /// The log end offset of the present leader.
+    /// The log end offset of the current leader.
     LogEnd = "leo", Partition;
-    /// The present leader's id; 0 when there is none.
+    /// The current leader's id; 0 when there is none.
     Leader = "leader", Partition;
     /// The leader epoch.
     LeaderEpoch = "epoch", Partition;
@@ -99,9 +99,9 @@ metrics! {
     InSync = "isr", Partition;
     /// How many records were given to producers.
     Sent = "sent", TopicOrPartition;
-    /// How many records are sent and have no outcome.
+    /// How many records were sent and have no outcome yet.
     Unacked = "unacked", TopicOrPartition;
-    /// How many records were confirmed.
+    /// How many records were acknowledged.
     Acked = "acked", TopicOrPartition;
     /// How many records consumers received.
     Delivered = "delivered", TopicOrPartition;

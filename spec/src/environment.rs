@@ -62,7 +62,7 @@ pub struct Disk {
     /// How many bytes fit on a disk.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub capacity: Option<u64>,
-    /// The age at which the host writes what was not synced back by itself.
+    /// The age at which the host itself writes back data that was not synced.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub write_back: Option<Time>,
 }

@@ -102,7 +102,7 @@ pub const TARGETS: &[(&str, &str)] = &[
     ("producers", "all producers"),
     ("consumers", "all consumers"),
     ("everyone", "all nodes of the cluster"),
-    ("west/leader(orders-0)", "the same in a cluster by its name; the first one unless named"),
+    ("west/leader(orders-0)", "any of these in the cluster `west`; without a name, in the first"),
 ];
 
 /// The words that a target may begin with.

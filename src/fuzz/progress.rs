@@ -28,9 +28,9 @@ impl Progress {
     }
 
     /// Shows it if that is due.
-    pub(super) fn glance(&mut self, tally: &Tally) {
+    pub(super) fn show_if_due(&mut self, tally: &Tally) {
         let last_new = self.last_new;
-        self.steps.glance(tally.ran().ran, |seconds| words(tally, last_new, seconds));
+        self.steps.show_if_due(tally.ran().ran, |seconds| words(tally, last_new, seconds));
     }
 
     /// The end: removes the bar.

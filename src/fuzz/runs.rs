@@ -111,7 +111,7 @@ pub(super) fn make(
             let new = tally.add(record);
             progress.add(new);
         }
-        progress.glance(&tally);
+        progress.show_if_due(&tally);
     });
     progress.clear();
     let wall = begin.elapsed();

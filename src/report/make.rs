@@ -48,7 +48,7 @@ pub(super) fn make(study: &study::Study, mut header: Header, args: &AcksArgs, jo
             }
             None => {}
         }
-        progress.glance();
+        progress.show_if_due();
         !panicked
     });
     progress.clear();

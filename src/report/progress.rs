@@ -25,9 +25,9 @@ impl Progress {
     }
 
     /// Shows the progress if it is time to.
-    pub(super) fn glance(&mut self) {
+    pub(super) fn show_if_due(&mut self) {
         let Self { steps, settings, done, with_loss, broken } = self;
-        steps.glance(*done, |_| {
+        steps.show_if_due(*done, |_| {
             let broken = match broken {
                 0 => "no promise broken".to_owned(),
                 runs => format!("a promise broken in {}", plural(*runs, "run")),

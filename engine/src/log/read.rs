@@ -98,7 +98,7 @@ impl Log {
         read: &mut Read,
         disk: &mut dyn Disk,
     ) -> Result<bool, LogError> {
-        let Some(batches) = self.tail.from(limit.from) else {
+        let Some(batches) = self.tail.starting_at(limit.from) else {
             return Ok(false);
         };
         for placed in batches {

@@ -3,10 +3,10 @@
 
 use std::collections::VecDeque;
 
-/// How many batches are kept. A follower that keeps up is a few behind.
+/// How many batches are kept. A follower that keeps up lags by a few batches.
 const REMEMBERED: usize = 64;
 
-/// A batch and where it is in its segment.
+/// The offsets of a batch, and its position and size in bytes in the segment file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Placed {
     pub(super) base_offset: i64,
@@ -15,7 +15,7 @@ pub(super) struct Placed {
     pub(super) size: u32,
 }
 
-/// The last batches, without a gap in positions.
+/// The last batches of the active segment, each of which starts where the one before ends.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Tail {
     batches: VecDeque<Placed>,
@@ -33,9 +33,9 @@ impl Tail {
         self.batches.clear();
     }
 
-    /// The batches from the first whose last offset is `offset` or more; `None` if that one may
-    /// lie before those that are kept.
-    pub(super) fn from(&self, offset: i64) -> Option<impl Iterator<Item = Placed> + '_> {
+    /// The kept batches, from the one that contains `offset` or follows it; `None` if an earlier
+    /// batch, which is not kept, may contain it.
+    pub(super) fn starting_at(&self, offset: i64) -> Option<impl Iterator<Item = Placed> + '_> {
         let oldest = self.batches.front()?;
         if offset < oldest.base_offset {
             return None;

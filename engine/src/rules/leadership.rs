@@ -15,7 +15,7 @@ pub struct NewEpoch {
 /// before. In an epoch in between, which a leader with late metadata has never seen, its followers
 /// may have followed another replica and truncated.
 ///
-/// Kafka 4.1 to 4.4 keep it in any replica that was a leader and is one again. The high watermark
+/// Kafka 4.0 to 4.4 keep it in any replica that was a leader and is one again. The high watermark
 /// then passes records that only the leader has, and they are acknowledged and lost (FL-1).
 pub fn keeps_follower_state(new: NewEpoch) -> bool {
     new.led.is_some_and(|led| new.epoch - 1 == led)

@@ -1,4 +1,4 @@
-//! The rulebook: every protocol decision that history got wrong at least once, as a small pure
+//! The rulebook: protocol decisions that an implementation can get wrong, each a small pure
 //! function over plain arguments, with its KIP.
 //!
 //! The engine calls a [`Rulebook`] and has no switches of its own. To try another rule, swap a

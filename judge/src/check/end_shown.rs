@@ -24,7 +24,7 @@ impl Check for EndShown {
         effect: &Effect,
         out: &mut Findings,
     ) {
-        let Effect::Reader(reader, own) = effect else { return };
+        let Effect::ReaderEnd(reader, own) = effect else { return };
         let index = view.readers[*reader].partition;
         let partition = &view.partitions[index];
         let (end, shown, by) = match fact {

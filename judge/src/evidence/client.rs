@@ -78,7 +78,7 @@ impl View {
                 let place = it.asked.iter().position(|(asked, _)| asked == question);
                 let shown = place.map_or(it.shown, |place| it.asked.swap_remove(place).1);
                 it.shown = it.shown.max(*offset);
-                Effect::Reader(reader, shown)
+                Effect::ReaderEnd(reader, shown)
             }
             ClientFact::Threw { .. } => Effect::Nothing,
             ClientFact::TimeShown { partition, .. } => {
@@ -88,7 +88,7 @@ impl View {
                 let index = self.partition(cluster, *partition);
                 let reader = self.reader(moment, index);
                 self.readers[reader].read_back = Some(*end);
-                Effect::Reader(reader, self.readers[reader].shown)
+                Effect::ReaderEnd(reader, self.readers[reader].shown)
             }
         }
     }

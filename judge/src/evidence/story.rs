@@ -1,4 +1,5 @@
-//! What happened to a partition, appends aside: what explanations and signatures are made of.
+//! The timeline of a partition without its appends, from which explanations and signatures are
+//! made.
 
 use super::observed::{Change, Moment};
 use super::replica_set::ReplicaSet;
@@ -6,20 +7,20 @@ use engine::error::ErrorCode;
 use engine::fact::Truncation;
 use engine::ids::{LeaderEpoch, Offset};
 
-/// One thing that happened.
+/// One event in the timeline of a partition.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Scene {
-    /// When.
+    /// True time in nanoseconds since the run began.
     pub at: u64,
-    /// The event in the trace.
+    /// The number of the event in the trace.
     pub event: u64,
-    /// The replica.
+    /// The replica, an index of [`super::Partition::replicas`].
     pub replica: usize,
     /// What happened.
     pub what: Happening,
 }
 
-/// What can happen.
+/// The kind of an event in the timeline of a partition.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Happening {
     /// The node started or ended.
@@ -30,18 +31,18 @@ pub enum Happening {
     Led {
         /// Its epoch.
         epoch: LeaderEpoch,
-        /// Where that starts.
+        /// The start offset of that epoch.
         start: Offset,
     },
     /// The log was cut.
     Cut {
-        /// The end before.
+        /// The log end offset before.
         from: Offset,
-        /// The end after.
+        /// The log end offset after.
         to: Offset,
         /// The high watermark before.
         high_watermark: Offset,
-        /// Why.
+        /// The reason that the replica reported.
         why: Truncation,
     },
     /// The leader proposed other in-sync replicas.
@@ -55,46 +56,46 @@ pub enum Happening {
     },
     /// The controller refused what the leader had proposed.
     Refused(ErrorCode),
-    /// The replica was let into the ISR without having what is committed.
+    /// The replica was admitted to the ISR although it lacked committed records.
     Admitted {
         /// Its log end offset.
         end: Offset,
-        /// Up to where the partition is committed.
+        /// The offset up to which the partition is committed.
         committed: Offset,
         /// The high watermark that the leader knew.
         known: Option<Offset>,
     },
-    /// The leader's high watermark passed what in-sync replicas lack.
+    /// The leader's high watermark advanced beyond the log end of in-sync replicas.
     Passed {
         /// The high watermark.
         offset: Offset,
         /// The committed ISR.
         isr: ReplicaSet,
-        /// Those of it that lack it.
+        /// The members of that ISR whose logs end below the high watermark.
         lacking: ReplicaSet,
     },
     /// The controller committed another state: an index of [`super::Partition::states`].
     Committed(usize),
 }
 
-/// All that happened, in order.
+/// The timeline of a partition, in order of time.
 #[derive(Clone, Debug, Default)]
 pub struct Story(pub Vec<Scene>);
 
-/// A produce request that was answered with success.
+/// A batch that a produce response acknowledged.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Ack {
-    /// When.
+    /// True time in nanoseconds since the run began.
     pub at: u64,
-    /// The event in the trace.
+    /// The number of the event in the trace.
     pub event: u64,
-    /// The replica that answered.
+    /// The replica that acknowledged it, an index of [`super::Partition::replicas`].
     pub replica: usize,
-    /// Its epoch.
+    /// The leader epoch in which it did.
     pub epoch: LeaderEpoch,
-    /// The first offset.
+    /// The first offset of the batch.
     pub base: Offset,
-    /// The last.
+    /// The last offset of the batch.
     pub last: Offset,
     /// The acks of the request.
     pub acks: i16,
@@ -105,12 +106,12 @@ pub struct Ack {
 }
 
 impl Story {
-    /// Something happened.
+    /// Adds an event at the end.
     pub fn push(&mut self, moment: &Moment, replica: usize, what: Happening) {
         self.0.push(Scene { at: moment.at, event: moment.event, replica, what });
     }
 
-    /// The controller has committed another state.
+    /// Adds that the controller committed another state of the partition.
     pub fn committed(&mut self, moment: &Moment, leader: usize, state: usize) {
         self.push(moment, leader, Happening::Committed(state));
     }

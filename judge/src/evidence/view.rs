@@ -1,4 +1,4 @@
-//! Everything observed so far, put in order: what checks and the judge look at.
+//! All evidence collected so far, indexed for the checks and the verdict.
 
 use super::halt::Halt;
 use super::metadata::{Metadata, Unreadable};
@@ -25,17 +25,17 @@ pub struct View {
     pub metadata: BTreeMap<ClusterId, Metadata>,
     /// What clients did with each record.
     pub records: Records,
-    /// What consumers were given.
+    /// What each consumer received, by partition.
     pub readers: Vec<Reader>,
-    /// Produce requests that were answered with success, by partition.
+    /// The batches that produce responses acknowledged, by partition.
     pub acks: Vec<Vec<Ack>>,
     /// Faults that were applied or undone.
     pub faults: Vec<(Moment, Fault)>,
-    /// Processes that ended themselves since they could not go on.
+    /// Processes that halted on a failure.
     pub halts: Vec<Halt>,
     /// When the load began, in nanoseconds; `None` before that.
     pub load_began: Option<u64>,
-    /// What kept processes busy beyond every bound, if anything did.
+    /// The livelock that was detected, if any, in words.
     pub livelock: Option<String>,
     /// Scratch: what the last [`Effect::Cut`] took.
     pub cut: Vec<u32>,
@@ -49,15 +49,15 @@ pub struct View {
     index: BTreeMap<(ClusterId, TopicPartition), usize>,
     last_found: usize,
     readers_by_key: BTreeMap<(NodeId, u16, usize), usize>,
-    /// How each process that has ended did so last.
+    /// How each process ended last, for nodes whose process has ended.
     pub(super) endings: BTreeMap<NodeId, Change>,
     /// The nodes whose hosts lost power after an orderly stop, which had synced everything.
     pub(super) synced_before_power: BTreeSet<NodeId>,
     /// When each process that runs was started.
     pub(crate) started: BTreeMap<NodeId, u64>,
-    /// The nodes of which a log directory has run out of space since they started last.
+    /// The nodes on which a log directory ran out of space since their last start.
     pub(super) out_of_space: BTreeSet<NodeId>,
-    /// The nodes whose processes run, and in which of their lives.
+    /// The nodes whose processes are running, and their incarnation.
     pub(super) running: BTreeMap<NodeId, u16>,
 }
 
@@ -76,7 +76,7 @@ pub enum Effect {
         replica: usize,
         /// No leader of this or a later epoch has been seen before.
         newest: bool,
-        /// Where the entries of [`Partition::losses`] begin that came with it.
+        /// The index of the first entry of [`Partition::losses`] that this leader caused.
         losses_from: usize,
     },
     /// A leader's high watermark has moved.
@@ -114,7 +114,7 @@ pub enum Effect {
         /// What it was given last, if it reads on from there.
         last: Option<Piece>,
     },
-    /// A consumer moved its position otherwise than by reading.
+    /// A consumer changed its position by a seek or a reset, not by reading.
     Moved {
         /// An index of [`View::readers`].
         reader: usize,
@@ -125,9 +125,9 @@ pub enum Effect {
     },
     /// A client learned the offset of a time; an index of [`View::partitions`].
     Time(usize),
-    /// A consumer was shown the end; an index of [`View::readers`] and what it had been shown
-    /// before.
-    Reader(usize, Offset),
+    /// A consumer received the end of a partition, or has read it back to its end. An index of
+    /// [`View::readers`], and the largest end received before.
+    ReaderEnd(usize, Offset),
 }
 
 impl View {
@@ -194,18 +194,18 @@ impl View {
         self.index.get(&(cluster, id)).map(|index| &self.partitions[*index])
     }
 
-    /// A node that stands for a partition: its present leader.
+    /// The node of a partition's current leader; node 0 of its cluster if it has had none.
     pub fn node_of(&self, partition: &Partition) -> NodeId {
         let leader = partition.line_leader.and_then(|leader| partition.replicas.get(leader));
         leader.map_or(NodeId { cluster: partition.cluster, node: 0 }, |replica| replica.node)
     }
 
-    /// The name of a partition, or nothing.
+    /// The name of a partition; empty for `None`.
     pub fn name(&self, partition: Option<usize>) -> &str {
         partition.map_or("", |partition| &self.partitions[partition].name)
     }
 
-    /// Whether a batch is of a topic of the workload.
+    /// Whether a partition belongs to a topic of the workload.
     pub fn is_of_workload(&self, partition: usize) -> bool {
         self.partitions[partition].topic.is_some()
     }
@@ -248,17 +248,17 @@ impl View {
             }
             Fact::BecameLeader { partition, leader_epoch, epoch_start, .. } => {
                 let index = self.partition(cluster, *partition);
-                self.has_log(moment.node, index);
-                self.lead(moment, index, *leader_epoch, Some(*epoch_start))
+                self.mark_loaded(moment.node, index);
+                self.lead(moment, index, *leader_epoch, *epoch_start)
             }
             Fact::BecameFollower { partition, .. } => {
                 let index = self.partition(cluster, *partition);
-                self.has_log(moment.node, index);
+                self.mark_loaded(moment.node, index);
                 Effect::Nothing
             }
             Fact::QuorumLeader { epoch, epoch_start } => {
                 let index = self.partition(cluster, TopicPartition::METADATA);
-                self.lead(moment, index, *epoch, Some(*epoch_start))
+                self.lead(moment, index, *epoch, *epoch_start)
             }
             Fact::Truncated { partition, from, to, high_watermark, why, .. } => {
                 let index = self.partition(cluster, *partition);
@@ -274,7 +274,7 @@ impl View {
                 let index = self.partition(cluster, *partition);
                 let replica = self.partitions[index].replica(moment.node);
                 self.partitions[index].advance_start(replica, *log_start);
-                self.has_log(moment.node, index);
+                self.mark_loaded(moment.node, index);
                 self.loaded(moment, index, *log_end, *high_watermark)
             }
             Fact::Acknowledged {
@@ -306,9 +306,10 @@ impl View {
             }
             Fact::IsrRefused { partition, error, .. } => self.refused(moment, *partition, *error),
             Fact::Registered { .. } => {
-                // A broker loads what it has before it registers; what is missing then is missing.
+                // A broker loads all its logs before it registers, so that no other log will
+                // follow.
                 for index in 0..self.partitions.len() {
-                    self.has_log(moment.node, index);
+                    self.mark_loaded(moment.node, index);
                 }
                 self.knows_registered(moment.node, moment);
                 Effect::Registered
@@ -322,9 +323,9 @@ impl View {
         }
     }
 
-    /// A node has loaded the log of a partition, or leads or follows with one that it made, or is
-    /// past the time at which it loads any.
-    fn has_log(&mut self, node: NodeId, index: usize) {
+    /// Marks the replica of a partition on `node` as loaded: its log was loaded or created, or the
+    /// node has registered, after which it loads none.
+    fn mark_loaded(&mut self, node: NodeId, index: usize) {
         let partition = &mut self.partitions[index];
         if let Some(replica) = partition.find(node) {
             partition.replicas[replica].is_loaded = true;
@@ -374,18 +375,11 @@ impl View {
         Effect::Metadata { log: index, lacking, unreadable }
     }
 
-    fn lead(
-        &mut self,
-        moment: &Moment,
-        index: usize,
-        epoch: LeaderEpoch,
-        start: Option<Offset>,
-    ) -> Effect {
+    fn lead(&mut self, moment: &Moment, index: usize, epoch: LeaderEpoch, start: Offset) -> Effect {
         let partition = &mut self.partitions[index];
         let replica = partition.replica(moment.node);
         let losses_from = partition.losses.len();
         let newest = partition.lead(replica, epoch, moment);
-        let start = start.unwrap_or(partition.replicas[replica].end);
         partition.story.push(moment, replica, Happening::Led { epoch, start });
         Effect::Lead { partition: index, replica, newest, losses_from }
     }
@@ -403,7 +397,7 @@ impl View {
         let starts_there =
             matches!(happening, Happening::Cut { why: Truncation::BehindLeader, .. });
         if starts_there && to > partition.replicas[replica].end {
-            // All is dropped; what the leader has not deleted counts as cut.
+            // The whole log is dropped; only what the leader has not deleted counts as cut.
             let kept = partition.start.min(partition.replicas[replica].end);
             partition.cut(replica, kept, false, &mut self.cut);
             partition.advance_start(replica, to);

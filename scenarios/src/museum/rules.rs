@@ -1,4 +1,5 @@
-//! The rules as they shipped. Wherever one is called, it is compared with the right one.
+//! The wrong rules that Kafka released. The rulebook compares each of their decisions with the
+//! correct rule's and reports where they differ.
 
 use engine::error::ErrorCode;
 use engine::ids::Offset;
@@ -9,12 +10,13 @@ use engine::rules::leadership::NewEpoch;
 use engine::rules::session::Renamed;
 use engine::rules::truncation::{Fetched, Start, diverges};
 
-/// KAFKA-7128: without the start of the leader's epoch.
+/// Before KAFKA-7128: a follower joins the ISR at the high watermark, even below the start offset
+/// of the leader epoch.
 pub(super) fn join_by_high_watermark_only(join: Join) -> bool {
     join.follower_end >= join.high_watermark
 }
 
-/// Before KIP-101: down to what the replica itself knows to be committed.
+/// Before KIP-101: a new follower truncates to its own high watermark.
 pub(super) fn follow_from_high_watermark(start: Start) -> Offset {
     start.high_watermark.min(start.log_end)
 }
@@ -34,13 +36,13 @@ pub(super) fn divergence_under_the_same_leadership_only(
     !late && diverges(fetched, end)
 }
 
-/// Before KAFKA-18723: a follower appends what it is given.
+/// Before KAFKA-18723: a follower appends every fetched batch, whatever its epoch.
 pub(super) fn append_whatever_was_fetched(_: FetchedBatch) -> bool {
     true
 }
 
-/// FL-1, as Kafka 4.1 to 4.4 ship it: a leader that leads again keeps everything, whoever led in
-/// between.
+/// FL-1, as in Kafka 4.0 to 4.4: a leader keeps the state of its followers in any new leader epoch,
+/// even if another replica led in between.
 pub(super) fn keep_followers_of_any_leader(new: NewEpoch) -> bool {
     new.led.is_some()
 }
@@ -50,7 +52,8 @@ pub(super) fn send_high_watermark_once(_: Renamed) -> bool {
     false
 }
 
-/// Without the maximal ISR of KIP-497: the leader's own proposal counts at once.
+/// Before KIP-497: a leader acts on its own ISR change at once, before the controller has committed
+/// it.
 pub(super) fn shrink_at_once(membership: Membership) -> bool {
     membership.proposed.unwrap_or(membership.committed)
 }
@@ -58,10 +61,16 @@ pub(super) fn shrink_at_once(membership: Membership) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use engine::rules::{isr, leadership, truncation};
+    use engine::rules::{fencing, isr, leadership, truncation};
 
     #[test]
-    fn each_differs_from_the_right_one_where_history_went_wrong() {
+    fn each_rule_differs_from_the_correct_one_in_the_case_that_went_wrong() {
+        let stale = LeaderEpochs { requested: Some(1), local: 3 };
+        assert!(no_epoch_fencing(stale).is_ok() && fencing::check_leader_epoch(stale).is_err());
+
+        let newer = FetchedBatch { batch: 3, fetch: 1 };
+        assert!(append_whatever_was_fetched(newer) && !fencing::may_append_fetched(newer));
+
         let join = Join { follower_end: 5, high_watermark: 5, epoch_start: 8 };
         assert!(join_by_high_watermark_only(join) && !isr::may_join(join));
 

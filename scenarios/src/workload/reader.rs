@@ -1,5 +1,5 @@
 //! An application that reads everything back from the healed cluster: every partition from its
-//! beginning to the end that its leader shows.
+//! beginning to the end offset that its leader returns.
 
 use super::{report_event, report_polled, to_consumer};
 use engine::client::{Consumer, ConsumerEvent};
@@ -29,21 +29,22 @@ pub struct ReaderApp {
     config: Box<ReaderAppConfig>,
     properties: ConsumerConfig,
     consumer: Consumer,
-    /// How far each partition goes; absent until its leader has shown it.
+    /// The end offset of each partition, once its leader has returned it.
     ends: BTreeMap<TopicPartition, Offset>,
+    /// The partitions that have been read to their end.
     done: Vec<TopicPartition>,
 }
 
 const START: Timer = Timer::Application(0);
 
 impl ReaderApp {
-    /// Starts.
+    /// Creates the consumer; reading starts with the first timer.
     pub fn boot(config: &ReaderAppConfig, rules: Rulebook, boot: Boot, out: &mut Outbox) -> Self {
         let properties = ConsumerConfig {
             auto_offset_reset: Reset::Earliest,
             max_poll_records: u32::MAX,
             request_timeout: config.request_timeout,
-            // Nothing is written any more: a fetch at the end need not wait.
+            // Producers have ended, so a fetch at the end of a partition need not wait.
             fetch_max_wait: Span::millis(10),
             ..ConsumerConfig::default()
         };
@@ -78,7 +79,7 @@ impl ReaderApp {
         self.consumer.position(partition)
     }
 
-    /// The end of a partition, once its leader has shown it.
+    /// The end offset of a partition, once its leader has returned it.
     pub fn end(&self, partition: TopicPartition) -> Option<Offset> {
         self.ends.get(&partition).copied()
     }
@@ -108,11 +109,11 @@ impl ReaderApp {
             }
             report_event(&event, out);
         }
-        self.finish(out);
+        self.report_read_back(out);
     }
 
-    /// Reports the partitions that have been read to their end.
-    fn finish(&mut self, out: &mut Outbox) {
+    /// Reports each partition that has been read to its end, once.
+    fn report_read_back(&mut self, out: &mut Outbox) {
         if self.ends.len() == self.done.len() {
             return;
         }

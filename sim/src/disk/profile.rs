@@ -18,8 +18,8 @@ pub struct DiskProfile {
     pub metadata: Span,
     /// How many bytes fit on it.
     pub capacity: u64,
-    /// The age at which the host writes what was not synced back by itself: a power loss takes only
-    /// younger data. Linux does so after about 30 s (`vm.dirty_expire_centisecs`).
+    /// The age at which the host itself writes back data that was not synced: a power loss takes
+    /// only younger data. Linux does so after about 30 s (`vm.dirty_expire_centisecs`).
     pub write_back: Span,
 }
 

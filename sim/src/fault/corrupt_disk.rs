@@ -6,17 +6,17 @@ use crate::{EventId, World};
 use machine::{NodeId, Process};
 
 fault! {
-    /// One sector (512 bytes) of one file holds other bytes from now on. Which file and which sector
-    /// the seed decides. It cannot be undone.
+    /// One sector (512 bytes) of one file holds other bytes from now on. The seed decides which
+    /// file and which sector. It cannot be undone.
     CorruptDisk = "corrupt-disk" {
         /// The nodes whose disks go bad.
         target: Targets<W>,
         /// Only the disk that holds this log directory.
         directory: Option<String>,
-        /// Files whose names end so: `.log` for segments, `.index`, `.timeindex`, `checkpoint`.
+        /// The end of the file's name: `.log` for segments, `.index`, `.timeindex`, `checkpoint`.
         file: String,
-        /// Files that are no longer written to, as closed segments: of those whose names end so in
-        /// one directory, all but the last.
+        /// Only a file that is no longer written to, such as a closed segment: any matching file of
+        /// a directory but the last.
         closed: bool,
     }
 }

@@ -17,11 +17,11 @@ fault! {
     Crash = "crash" {
         /// The nodes whose processes die.
         target: Targets<W>,
-        /// It dies in the middle of the next handler that makes so many disk operations, when this
-        /// one begins; counted from 1.
+        /// The number, from 1, of a disk operation within a handler: the process dies when that
+        /// operation begins, in the next handler that reaches it.
         at_disk_operation: Option<u32>,
-        /// With `at_disk_operation`: only in the handler with which the process ends in an orderly
-        /// way, when it writes what the next start relies on.
+        /// With `at_disk_operation`: only in the handler of a clean shutdown, which writes what the
+        /// next start relies on.
         during_stop: bool,
     }
 }

@@ -9,9 +9,9 @@ use machine::{NodeId, Span};
 fault! {
     /// What the controllers send to a node arrives late.
     DelayMetadata = "delay-metadata" {
-        /// The nodes that learn late.
+        /// The nodes that receive metadata late.
         target: Targets<W>,
-        /// How late.
+        /// How much longer each message takes.
         by: Span,
         /// The senders; all controllers of the target's cluster unless given.
         from: Option<Targets<W>>,

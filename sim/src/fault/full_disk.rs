@@ -8,16 +8,17 @@ use crate::{EventId, World};
 use machine::{NodeId, Process, Span};
 
 fault! {
-    /// No more than so many bytes fit on the disk. A write that fails may leave a part of itself.
+    /// The disk is full once `after` more bytes are written. A write that fails may be partly done.
     /// When the fault ends there is room again, and a process that gave up is started again.
     FullDisk = "full-disk" {
         /// The nodes whose disks are full.
         target: Targets<W>,
         /// Only the disk that holds this log directory.
         directory: Option<String>,
-        /// How many bytes more than at the beginning of the fault fit; none unless given.
+        /// How many more bytes fit from the beginning of the fault on; none unless given.
         after: Option<u64>,
-        /// A neighbour on the host fills the disk and frees it again, by turns of this length.
+        /// Another process on the host fills the disk and frees it again, alternating at this
+        /// interval.
         neighbour: Option<Span>,
     }
 }

@@ -8,8 +8,8 @@ use crate::{EventId, World};
 use machine::{NodeId, Process};
 
 fault! {
-    /// No disk operation completes; when the fault ends all do, after the time that they would have
-    /// taken.
+    /// No disk operation completes. When the fault ends, each completes after the time that it
+    /// would have taken.
     HungDisk = "hung-disk" {
         /// The nodes whose disks hang.
         target: Targets<W>,

@@ -10,7 +10,7 @@ fault! {
     OneWayPartition = "one-way-partition" {
         /// The nodes whose messages are lost.
         from: Targets<W>,
-        /// The nodes that do not get them; those that are in `from` as well do.
+        /// The nodes that do not receive them. A node that is in `from` as well receives them.
         to: Targets<W>,
     }
 }

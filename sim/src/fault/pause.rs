@@ -1,5 +1,5 @@
-//! A process stands still: a long garbage collection, SIGSTOP, a virtual machine that is moved. Its
-//! host goes on: connections are accepted, data acknowledged, disk operations completed.
+//! A process is paused: a long garbage collection, SIGSTOP, the migration of a virtual machine. Its
+//! host keeps running: connections are accepted, data acknowledged, disk operations completed.
 
 use super::table::fault;
 use super::{ActiveId, Harm, Inflict, Targets};
@@ -7,10 +7,10 @@ use crate::{EventId, World};
 use machine::{NodeId, Process};
 
 fault! {
-    /// The process stands still and its host goes on, as in a long garbage collection. Inputs wait,
-    /// and timers are late.
+    /// The process is paused while its host keeps running, as in a long garbage collection. Inputs
+    /// wait, and timers are late.
     Pause = "pause" {
-        /// The nodes whose processes stand still.
+        /// The nodes whose processes are paused.
         target: Targets<W>,
     }
 }

@@ -8,16 +8,16 @@ use crate::{EventId, World};
 use machine::{NodeId, Process, Span};
 
 fault! {
-    /// The host loses power, and with it what was not synced. It is switched on again when the fault
-    /// ends.
+    /// The host loses power, and with it what was neither synced nor written back by the host. It
+    /// is switched on again when the fault ends.
     PowerLoss = "power-loss" {
         /// The nodes whose hosts lose power.
         target: Targets<W>,
-        /// The power fails in the middle of the next handler that makes so many disk operations,
-        /// when this one begins; counted from 1.
+        /// The number, from 1, of a disk operation within a handler: the power fails when that
+        /// operation begins, in the next handler that reaches it.
         at_disk_operation: Option<u32>,
-        /// With `at_disk_operation`: only in the handler with which the process ends in an orderly
-        /// way, when it writes what the next start relies on.
+        /// With `at_disk_operation`: only in the handler of a clean shutdown, which writes what the
+        /// next start relies on.
         during_stop: bool,
         /// How much later than the one before each host is switched on again; all at once unless
         /// given.

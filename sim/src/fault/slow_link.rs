@@ -16,7 +16,8 @@ fault! {
         one_way: bool,
         /// How much longer every message takes. One of `by`, `jitter` and `bandwidth` is needed.
         by: Option<Span>,
-        /// Up to how much longer still, uniformly distributed.
+        /// The largest further delay; the delay of each message is uniformly distributed from 0 to
+        /// it.
         jitter: Option<Span>,
         /// How many bytes get through in a second.
         bandwidth: Option<u64>,

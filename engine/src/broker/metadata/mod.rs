@@ -1,8 +1,8 @@
 //! The metadata log as a broker follows it (`MetadataLoader`, `BrokerMetadataPublisher`).
 //!
-//! A broker observes the metadata quorum and replays what is committed. After a start it publishes
-//! nothing until it has caught up once. Then each step goes to the image that requests are checked
-//! against first, and to the replicas afterwards.
+//! A broker is an observer of the metadata quorum and replays what is committed. After a start it
+//! publishes nothing until it has caught up once. From then on each delta is applied to the image,
+//! against which requests are checked, and then to the replicas.
 
 mod request;
 
@@ -28,11 +28,12 @@ pub(super) struct Metadata {
     quorum: Quorum,
     /// Records with their offsets.
     pending: Vec<(Offset, MetadataRecord)>,
-    /// The partitions hosted here that they change; applying waits until nobody works on them.
+    /// The partitions hosted here that pending records change. The records are applied when no
+    /// handler holds these partitions.
     touched: Vec<TopicPartition>,
-    /// Where to read on.
+    /// The offset from which committed metadata is read next.
     next: Offset,
-    /// It has caught up once, and the replicas do what it says.
+    /// The broker has caught up with the committed metadata once; deltas are published since.
     published: bool,
 }
 
@@ -51,7 +52,7 @@ impl Metadata {
         &self.quorum
     }
 
-    /// A timer of the quorum is due.
+    /// Handles a timer of the quorum.
     pub(super) fn on_quorum_timer(
         &mut self,
         timer: QuorumTimer,
@@ -60,7 +61,7 @@ impl Metadata {
         self.quorum.on_timer(io.now, timer, io.disk, io.out)
     }
 
-    /// What has happened in the quorum.
+    /// Takes the changes of the quorum since the last call.
     pub(super) fn take_changes(&mut self) -> Vec<QuorumChange> {
         self.quorum.take_changes()
     }
@@ -113,13 +114,13 @@ impl Metadata {
         Ok(delta)
     }
 
-    /// Whether the replicas do what the metadata says.
+    /// Whether deltas are published to the replicas.
     pub(super) fn is_published(&self) -> bool {
         self.published
     }
 
-    /// Whether everything is read that the quorum is known to have committed. If so for the first
-    /// time, the replicas do from now on what the metadata says.
+    /// Begins publishing once everything that the quorum is known to have committed has been read.
+    /// Returns true from the one call that begins it, and false from all others.
     pub(super) fn begin_publishing(&mut self) -> bool {
         let begins = !self.published && self.next > 0 && self.next >= self.quorum.high_watermark();
         self.published |= begins;

@@ -1,8 +1,8 @@
-//! Proposals of in-sync replicas on their way to the controller (`AlterPartitionManager`; KIP-497).
+//! Sends ISR proposals to the controller (`AlterPartitionManager`; KIP-497).
 //!
-//! One request is in flight at a time, with all proposals that there are, and is sent until it is
-//! answered. A proposal leaves only then: the controller may have applied what it did not answer,
-//! and says so when it gets the proposal again.
+//! One request with all pending proposals is in flight at a time, and is repeated until it gets a
+//! response. A proposal is kept until then, because the controller may have applied a request whose
+//! response was lost; the response to the repeated proposal shows whether it did.
 
 use super::Partitions;
 use super::partition::Resolution;
@@ -15,7 +15,8 @@ use crate::timer::{BrokerTimer, Channel, ReplicaTimer, Timer};
 use machine::{Halt, Span};
 use std::collections::BTreeMap;
 
-/// How long to wait after an error of the whole request.
+/// How long to wait before proposals are sent again after an error, of the whole request or of one
+/// partition.
 const BACKOFF: Span = Span::millis(50);
 
 /// The proposals.
@@ -55,8 +56,8 @@ impl AlterPartitions {
 }
 
 impl Partitions {
-    /// A leader has a proposal to send. It replaces an earlier one of the partition, which a
-    /// newer leadership has made void.
+    /// Queues the pending ISR proposal of a partition and sends it if no request is in flight. It
+    /// replaces an earlier proposal of the partition, which newer metadata has made void.
     pub(super) fn submit_proposal(&mut self, id: TopicPartition, cx: &mut Cx<'_>) {
         if let Some(proposal) = self.hosted.get(&id).and_then(|p| p.proposal()) {
             self.alterations.unanswered.insert(id, proposal);

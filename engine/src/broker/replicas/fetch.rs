@@ -6,7 +6,7 @@
 
 use super::Partitions;
 use super::fetch_session::{FetchContext, Resting, Seen};
-use super::partition::{Changes, FetchLimits, Reader, refused_fetch, refused_list};
+use super::partition::{Changes, FetchLimits, Reader, list_without_offset, refused_fetch};
 use crate::broker::context::Cx;
 use crate::broker::requests::Served;
 use crate::broker::requests::{Delayed, Parked};
@@ -329,10 +329,11 @@ impl Partitions {
                     partition
                         .list_offset(listed, isolation, is_follower, cx.context, &mut cx.io)
                         .unwrap_or_else(|error| {
-                            refused_list(listed, self.storage_failed(listed.partition, error, cx))
+                            let error = self.storage_failed(listed.partition, error, cx);
+                            list_without_offset(listed, error)
                         })
                 }
-                None => refused_list(listed, self.error_of(listed.partition, cx)),
+                None => list_without_offset(listed, self.error_of(listed.partition, cx)),
             });
         }
         Ok(Served::Response(ListOffsetsResponse { partitions }.into()))

@@ -3,11 +3,11 @@
 //! A session holds what its fetcher requests of each partition and what the last response for it
 //! was, so that fetches name only what changes and responses omit partitions without news.
 //!
-//! Kafka looks at every partition of a session with every fetch. Here a fetch looks at those that
-//! are *due*: requested anew, or with something to return. A partition at rest is one whose fetcher
-//! has everything; whatever happens to it makes it due again. A follower's partition at rest is
-//! fetched as well, and so is caught up: its leader learns of that when it becomes due
-//! ([`Resting`]).
+//! Kafka reads every partition of a session for every fetch. Here a fetch reads only the partitions
+//! that are *due*: those that were requested anew, or that may have something to return. A
+//! partition whose fetcher has everything is *at rest*; any change to it makes it due again. A
+//! follower counts as caught up in a partition at rest: its last fetch is recorded when the
+//! partition becomes due ([`Rested`]).
 
 use crate::Outbox;
 use crate::error::ErrorCode;
@@ -18,20 +18,20 @@ use crate::rules::session::Renamed;
 use machine::{ConnId, Mono, Span};
 use std::collections::{BTreeMap, BTreeSet};
 
-/// How long a session may be unused before any other fetcher may take its slot
-/// (`MIN_INCREMENTAL_FETCH_SESSION_EVICTION_MS`).
+/// How long a session has to be unused before any fetcher may take its slot, and how long ago it
+/// has to be created before a larger one may (`MIN_INCREMENTAL_FETCH_SESSION_EVICTION_MS`).
 const EVICTION: Span = Span::secs(120);
 
-/// How a fetch is read and answered (`FetchContext`).
+/// How a fetch is served (`FetchContext`).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(in crate::broker) enum FetchContext {
-    /// It names a session that does not exist, or not in this way.
+    /// The fetch names an unknown session, or the wrong epoch of one.
     Refused(ErrorCode),
     /// All partitions, without a session.
     Sessionless,
     /// All partitions; a session is created with the response.
     Full,
-    /// What is due in a session.
+    /// The partitions that are due in a session.
     Incremental(FetchMetadata),
 }
 
@@ -78,10 +78,11 @@ struct Evictable {
 
 #[derive(Clone, Debug)]
 struct FetchSession {
+    /// The broker that fetches; `None`: a consumer.
     follower: Option<BrokerId>,
     created: Mono,
     last_used: Mono,
-    /// Its size when it was last used.
+    /// How many partitions it had when it was last used.
     size: usize,
     /// The epoch of the next fetch.
     epoch: i32,
@@ -95,7 +96,7 @@ struct FetchSession {
 /// A partition of a session (`CachedPartition`).
 #[derive(Clone, Copy, Debug)]
 struct Cached {
-    /// Its place in the session's order; one that returned records goes to the end.
+    /// Its position in the session; a partition that returned records moves to the end.
     place: u64,
     request: FetchPartition,
     /// The high watermark of the last response; -1: none, or the reader may not have it.
@@ -139,9 +140,9 @@ impl FetchSession {
         true
     }
 
-    /// Records the answer for a partition. Returns whether the response has to have it
-    /// (`CachedPartition.maybeUpdateResponseData`).
-    fn has_news(&mut self, answer: &FetchedPartition) -> bool {
+    /// Records what was returned for a partition. Returns whether an incremental response has to
+    /// include it (`CachedPartition.maybeUpdateResponseData`).
+    fn record_returned(&mut self, answer: &FetchedPartition) -> bool {
         let Some(cached) = self.partitions.get_mut(&answer.partition) else { return false };
         let has_records = !answer.records.is_empty();
         let refused = !answer.error.is_none();
@@ -175,8 +176,8 @@ impl FetchSessions {
         }
     }
 
-    /// How a fetch is to be read (`FetchManager.newContext`). Takes over what it changes in its
-    /// session.
+    /// Returns how a fetch is served, and applies to its session the partitions that it adds,
+    /// changes and forgets (`FetchManager.newContext`).
     pub(super) fn context(
         &mut self,
         request: &FetchRequest,
@@ -215,8 +216,8 @@ impl FetchSessions {
         FetchContext::Incremental(asked)
     }
 
-    /// Creates a session for a full fetch, if there is a slot or a session that has to make room
-    /// (`maybeCreateSession`). Returns its id, or that of none.
+    /// Creates a session for a full fetch, if a slot is free or can be freed. Returns its id, or
+    /// [`FetchMetadata::NO_SESSION`] (`maybeCreateSession`).
     pub(super) fn create(
         &mut self,
         request: &FetchRequest,
@@ -245,7 +246,7 @@ impl FetchSessions {
             self.of_partition.entry(read.partition).or_default().push(id);
         }
         for answer in answers {
-            let _ = session.has_news(answer);
+            let _ = session.record_returned(answer);
         }
         self.sessions.insert(id, session);
         self.touch(id, now);
@@ -266,8 +267,10 @@ impl FetchSessions {
         }
     }
 
-    /// Frees a slot for a session like `wanted`: one that has not been used for long, or one that
-    /// counts less and is old enough (`tryEvict`).
+    /// Frees a slot for `wanted`, if it may: evicts the session that has been unused for longest,
+    /// if that is longer than [`EVICTION`], else the first one that `wanted` may replace, if it
+    /// comes before `wanted` in the order of eviction. A follower may replace the session of any
+    /// consumer; any other session has to be older than [`EVICTION`] (`tryEvict`).
     fn evict(&mut self, wanted: Evictable, now: Mono) -> bool {
         let Some((used, stalest)) = self.last_used.first().copied() else { return false };
         if now.since(used) > EVICTION {
@@ -291,7 +294,7 @@ impl FetchSessions {
         self.evictable.insert(Evictable { is_follower, size: session.size, id });
     }
 
-    /// Ends a session. Returns whether there was one.
+    /// Removes a session. Returns whether it existed.
     fn remove(&mut self, id: i32) -> bool {
         let Some(session) = self.sessions.remove(&id) else { return false };
         let is_follower = session.follower.is_some();
@@ -318,8 +321,9 @@ impl FetchSessions {
         Some(cached.request.fetch_offset)
     }
 
-    /// Leaves those of `answers` that an incremental response has to have
-    /// (`updateAndGenerateResponseData`). An error if the session has gone on, or is gone.
+    /// Keeps only those of `answers` that an incremental response has to include. Returns an error
+    /// if a later fetch has advanced the session, or it no longer exists
+    /// (`updateAndGenerateResponseData`).
     pub(super) fn retain_news(
         &mut self,
         asked: FetchMetadata,
@@ -331,7 +335,7 @@ impl FetchSessions {
         if session.epoch != asked.next().epoch {
             return Err(ErrorCode::InvalidFetchSessionEpoch);
         }
-        answers.retain(|answer| session.has_news(answer));
+        answers.retain(|answer| session.record_returned(answer));
         Ok(())
     }
 
@@ -348,9 +352,9 @@ impl FetchSessions {
         }
     }
 
-    /// Something has happened to a partition: it is due in all of its sessions. `woken` gets the
-    /// connections on which followers' fetches are parked (`for_followers`) or consumers'
-    /// (`for_consumers`). Returns the followers for which it was at rest.
+    /// Makes a changed partition due in all sessions that contain it. Adds to `woken` the
+    /// connections of their parked fetches: those of followers if `for_followers`, those of
+    /// consumers if `for_consumers`. Returns the followers for which the partition was at rest.
     pub(super) fn on_news(
         &mut self,
         partition: TopicPartition,
@@ -372,7 +376,7 @@ impl FetchSessions {
         resting
     }
 
-    /// The fetch in hand of a session is parked on `conn`.
+    /// Records that the current fetch of a session is parked on `conn`.
     pub(super) fn park(&mut self, session: i32, conn: ConnId) {
         if let Some(known) = self.sessions.get_mut(&session) {
             known.parked = Some(conn);
@@ -380,7 +384,7 @@ impl FetchSessions {
         }
     }
 
-    /// The fetch on `conn` is parked no longer.
+    /// Records that the fetch on `conn` is no longer parked.
     pub(super) fn unpark(&mut self, conn: ConnId) {
         if let Some(session) = self.parked.remove(&conn)
             && let Some(session) = self.sessions.get_mut(&session)

@@ -6,8 +6,8 @@
 //! | 1 | after the leader's append |
 //! | -1 | when the high watermark has passed every batch of the request |
 //!
-//! No leader epoch is kept with a request that waits. Passing through the follower's role fails it;
-//! metadata that jumps from one leadership of this broker to its next does not.
+//! A parked request keeps no leader epoch. It fails if this broker becomes a follower of the
+//! partition, but not if one metadata update takes the broker from one leader epoch to a later one.
 
 use super::Partitions;
 use super::partition::Changes;
@@ -26,17 +26,17 @@ use machine::{ConnId, Halt};
 #[derive(Clone, Debug)]
 pub(in crate::broker) struct DelayedProduce {
     acks: i16,
-    partitions: Vec<Batch>,
+    partitions: Vec<ProducedBatch>,
 }
 
-/// One batch of it.
+/// The batch that a produce request has for one partition.
 #[derive(Clone, Debug)]
-struct Batch {
+struct ProducedBatch {
     answer: ProducedPartition,
     last_offset: Offset,
-    /// Its answer is not known yet.
+    /// Its outcome is not known yet.
     waits: bool,
-    /// What to tell the observers when it is answered, as things were when it was settled.
+    /// The fact to report when the response is sent, with the state at the time it was settled.
     acknowledged: Option<Fact>,
 }
 
@@ -63,7 +63,7 @@ impl Partitions {
                 Served::Close
             }
             0 => Served::Unanswered,
-            -1 if self.is_incomplete(&mut produce, cx) => {
+            -1 if self.settle_known(&mut produce, cx) => {
                 cx.io.out.observe(Fact::Reached(Reach::ProduceWaited));
                 self.park_produce(conn, correlation_id, produce, request, cx);
                 Served::Parked
@@ -82,7 +82,7 @@ impl Partitions {
         request: &ProducePartition,
         changes: &mut Vec<(TopicPartition, Changes)>,
         cx: &mut Cx<'_>,
-    ) -> Result<Batch, Halt> {
+    ) -> Result<ProducedBatch, Halt> {
         let id = request.partition;
         let appended = match self.hosted.get_mut(&id) {
             _ if !(-1..=1).contains(&acks) => Err(ErrorCode::InvalidRequiredAcks),
@@ -91,7 +91,7 @@ impl Partitions {
                 .unwrap_or_else(|error| Err(self.storage_failed(id, error, cx))),
             None => Err(self.error_of(id, cx)),
         };
-        let mut batch = Batch {
+        let mut batch = ProducedBatch {
             answer: ProducedPartition {
                 partition: id,
                 error: ErrorCode::None,
@@ -118,7 +118,7 @@ impl Partitions {
         Ok(batch)
     }
 
-    fn settle(&self, batch: &mut Batch, acks: i16) {
+    fn settle(&self, batch: &mut ProducedBatch, acks: i16) {
         batch.waits = false;
         let id = batch.answer.partition;
         batch.acknowledged = self.hosted.get(&id).map(|partition| Fact::Acknowledged {
@@ -132,7 +132,7 @@ impl Partitions {
         });
     }
 
-    fn refuse(batch: &mut Batch, error: ErrorCode, cx: &mut Cx<'_>) {
+    fn refuse(batch: &mut ProducedBatch, error: ErrorCode, cx: &mut Cx<'_>) {
         let partition = batch.answer.partition;
         cx.io.out.observe(Fact::ProduceRefused { partition, error });
         batch.waits = false;
@@ -143,8 +143,8 @@ impl Partitions {
         }
     }
 
-    /// Settles what can be settled; answers whether something has to wait.
-    fn is_incomplete(&self, produce: &mut DelayedProduce, cx: &mut Cx<'_>) -> bool {
+    /// Settles every batch whose outcome is known. Returns whether any batch still waits.
+    fn settle_known(&self, produce: &mut DelayedProduce, cx: &mut Cx<'_>) -> bool {
         let mut waits = false;
         for batch in produce.partitions.iter_mut().filter(|batch| batch.waits) {
             let partition = self.hosted.get(&batch.answer.partition);
@@ -183,7 +183,7 @@ impl Partitions {
         cx.requests.park(conn, Parked { correlation_id, deadline, body }, cx.io.out);
     }
 
-    /// The produces of `id` that wait are looked at: its high watermark moved.
+    /// Completes the produce requests parked at `id` that its new high watermark satisfies.
     pub(super) fn complete_produces(&mut self, id: TopicPartition, cx: &mut Cx<'_>) {
         while let Some(conn) = self.hosted.get_mut(&id).and_then(|partition| {
             let high_watermark = partition.high_watermark();
@@ -193,7 +193,8 @@ impl Partitions {
         }
     }
 
-    /// The produces of `id` that wait fail, as far as they concern it: its leadership is gone.
+    /// Fails the produce requests parked at `id` for this partition: this broker no longer leads
+    /// it.
     pub(super) fn fail_produces(&mut self, id: TopicPartition, cx: &mut Cx<'_>) {
         while let Some(conn) = self
             .hosted
@@ -205,21 +206,22 @@ impl Partitions {
         }
     }
 
-    /// Looks at a produce again that waits.
+    /// Checks a parked produce request again, and completes it if no partition still waits.
     pub(super) fn complete_produce(&mut self, conn: ConnId, cx: &mut Cx<'_>) {
         let Some(Parked { body: Delayed::Produce(_), .. }) = cx.requests.get(conn) else {
             return;
         };
         let Some(mut parked) = cx.requests.take(conn) else { return };
         let Delayed::Produce(produce) = &mut parked.body else { return };
-        if self.is_incomplete(produce, cx) {
+        if self.settle_known(produce, cx) {
             cx.requests.put_back(conn, parked);
             return;
         }
         self.answer_produce(conn, parked, cx);
     }
 
-    /// A produce has waited for too long. Its batches stand, and may yet be committed.
+    /// Completes a parked produce request with `REQUEST_TIMED_OUT` for the partitions that still
+    /// wait. Their batches stay in the log and may still be committed.
     pub(in crate::broker) fn time_out_produce(
         &mut self,
         conn: ConnId,

@@ -28,7 +28,8 @@ impl Replicas {
         }
     }
 
-    /// Loads the logs and does what the whole image says, for the first time in this life.
+    /// Loads the logs, sets aside those of partitions that are no longer hosted here, and leads or
+    /// follows all others as the image says. Called once after a start.
     pub(in crate::broker) fn publish_first(&mut self, cx: &mut Cx<'_>) -> Result<(), Halt> {
         self.partitions.load(cx)?;
         checkpoints::start(cx);
@@ -69,8 +70,8 @@ impl Replicas {
         if delta.defaults || !delta.topics.is_empty() {
             self.publish_topics(delta, cx)?;
         }
-        // What only concerns brokers is in the cache by now, and that is all: a high watermark that
-        // a fenced replica has held back waits for the next append, fetch or change of the ISR.
+        // Changes of brokers only update the image. A high watermark that a replica held back until
+        // it was fenced advances with the next append, fetch or ISR change.
         self.publish_partitions(&delta.partitions, cx)
     }
 
@@ -116,7 +117,7 @@ impl Replicas {
         Ok(())
     }
 
-    /// Leads or follows as the metadata says. Returns the leader to fetch from, if that is new.
+    /// Leads or follows as the metadata says. Returns the leader if fetching from it has to start.
     fn publish_partition(
         &mut self,
         id: TopicPartition,
@@ -187,7 +188,8 @@ impl Replicas {
         Ok(Some(leader))
     }
 
-    /// This broker is no replica any more, or the topic is gone.
+    /// Stops a replica and deletes its log, because this broker is no longer a replica or the topic
+    /// was deleted (`ReplicaManager.stopReplicas`).
     fn stop_replica(&mut self, id: TopicPartition, cx: &mut Cx<'_>) -> Result<(), Halt> {
         self.fetchers.remove(id);
         self.partitions.offline.remove(&id);
@@ -217,7 +219,8 @@ impl Replicas {
 }
 
 impl Partitions {
-    /// Forgets a replica. Requests that wait for it are answered.
+    /// Removes a replica. Parked produce requests fail for this partition, and are completed unless
+    /// they wait for another one; parked fetches are looked at again.
     pub(super) fn remove(&mut self, id: TopicPartition, cx: &mut Cx<'_>) -> Result<(), Halt> {
         let Some(partition) = self.hosted.remove(&id) else { return Ok(()) };
         let mut waiting = partition.waiting;

@@ -20,8 +20,9 @@ use crate::rules::truncation::{Divergence, Start};
 pub(in crate::broker) struct AppendError(pub(in crate::broker) ErrorCode);
 
 impl Partition {
-    /// Follows, or has no leader, as the metadata says. Returns whether a new leader epoch began,
-    /// so that fetching has to start anew; `None` if the metadata is older than what is known.
+    /// Becomes a follower of the leader that `state` names, which may be none. Returns whether the
+    /// leader epoch is new, so that fetching has to restart; `None` if `state` is older than the
+    /// partition epoch known here.
     pub(in crate::broker) fn become_follower(
         &mut self,
         state: &PartitionRegistration,
@@ -48,8 +49,8 @@ impl Partition {
         Some(is_new_epoch)
     }
 
-    /// A leader is followed from now on. Fetching starts at the log end; what lies above where it
-    /// should start is cut.
+    /// Starts following a leader: truncates the log to the offset that rule `start_of_following`
+    /// returns, if that is below the log end. Fetching then starts at the log end.
     pub(in crate::broker) fn start_following(
         &mut self,
         context: &Context,
@@ -67,9 +68,9 @@ impl Partition {
         Ok(Changes::default())
     }
 
-    /// Appends what was fetched under the leader epoch `fetched_epoch`, and takes over the
-    /// leader's high watermark and log start. Batches newer than that epoch, and all behind them,
-    /// are left out: the leader wrote them in a later leadership (KAFKA-18723).
+    /// Appends what was fetched under the leader epoch `fetched_epoch`, and adopts the leader's
+    /// high watermark and log start. Stops at the first batch with a later epoch: it was written
+    /// after that leader epoch had ended (KAFKA-18723).
     pub(in crate::broker) fn append_fetched(
         &mut self,
         fetched: &FetchedPartition,
@@ -137,7 +138,8 @@ impl Partition {
         self.move_high_watermark(to, io)
     }
 
-    /// A leader's log start counts only as far as the own log reaches (KAFKA-7104).
+    /// Advances the log start to the leader's, unless that is above this replica's high watermark
+    /// (KAFKA-7104).
     fn follow_log_start(
         &mut self,
         leader_start: Offset,
@@ -149,7 +151,8 @@ impl Partition {
         Ok(())
     }
 
-    /// The leader's response has a diverging epoch. Truncates; the next fetch compares again.
+    /// Truncates as the diverging epoch in the leader's response requires. The next fetch compares
+    /// the logs again.
     pub(in crate::broker) fn truncate_diverged(
         &mut self,
         leader: EpochEndOffset,
@@ -173,7 +176,7 @@ impl Partition {
         self.cut(to.clamp(0, self.log.end_offset()), why, io)
     }
 
-    /// The leader's log ends at `leader_end`, before this one.
+    /// Truncates to `leader_end`, the leader's log end offset, which is below this log's end.
     pub(in crate::broker) fn truncate_beyond_leader(
         &mut self,
         leader_end: Offset,
@@ -182,8 +185,8 @@ impl Partition {
         self.cut(leader_end.max(0), Truncation::BeyondLeader, io)
     }
 
-    /// The leader's log starts at `leader_start`, beyond the end of this one, of which nothing can
-    /// stay.
+    /// Deletes the whole log and starts it at `leader_start`, the leader's log start offset, which
+    /// is above this log's end (`truncateFullyAndStartAt`).
     pub(in crate::broker) fn start_anew(
         &mut self,
         leader_start: Offset,

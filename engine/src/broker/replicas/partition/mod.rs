@@ -25,7 +25,7 @@ mod tests;
 
 pub(in crate::broker) use alter::Resolution;
 pub(in crate::broker) use follower::AppendError;
-pub(in crate::broker) use offsets::refused_list;
+pub(in crate::broker) use offsets::list_without_offset;
 pub(in crate::broker) use read::{FetchLimits, Reader, refused_fetch};
 
 use super::waiting::Waiting;

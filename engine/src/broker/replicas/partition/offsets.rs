@@ -1,5 +1,5 @@
-//! Offsets by time and ends of leader epochs (`Partition.fetchOffsetForTimestamp`,
-//! `lastOffsetForLeaderEpoch`; KIP-101, KIP-207).
+//! Lookup of offsets by timestamp, and of the end offsets of leader epochs
+//! (`Partition.fetchOffsetForTimestamp`, `lastOffsetForLeaderEpoch`; KIP-101, KIP-207).
 
 use super::{Context, Io, Partition, StorageError, log_dir_failed};
 use crate::error::ErrorCode;
@@ -22,7 +22,7 @@ impl Partition {
         context: &Context,
         io: &mut Io<'_>,
     ) -> Result<ListedOffset, StorageError> {
-        let nothing = refused_list(request, ErrorCode::None);
+        let nothing = list_without_offset(request, ErrorCode::None);
         if let Err(error) = self.check_leads(request.current_leader_epoch, context, io) {
             return Ok(ListedOffset { error, ..nothing });
         }
@@ -53,7 +53,7 @@ impl Partition {
                 timestamp: found.timestamp,
                 ..at(found.offset, self.log.epoch_of(found.offset))
             },
-            // It exists above the bound, and may be below what an earlier leader has shown.
+            // The record is above the bound, but consumers may have read it from an earlier leader.
             Some(_) => match self.latest(bound, context, io) {
                 Ok(_) => nothing,
                 Err(error) => ListedOffset { error, ..nothing },
@@ -62,8 +62,8 @@ impl Partition {
         })
     }
 
-    /// The end of what may be read, unless that is below the start of the leader's epoch: then it
-    /// may be below what an earlier leader has shown.
+    /// Returns `bound`, or `OFFSET_NOT_AVAILABLE` if it is below the start of the leader epoch:
+    /// consumers may then have read further from an earlier leader (KIP-207).
     fn latest(
         &self,
         bound: Offset,
@@ -90,8 +90,11 @@ impl Partition {
     }
 }
 
-/// The answer to a ListOffsets of a partition that could not be looked up.
-pub(in crate::broker) fn refused_list(request: &ListOffset, error: ErrorCode) -> ListedOffset {
+/// A ListOffsets result without an offset: an error, or [`ErrorCode::None`] if no record matches.
+pub(in crate::broker) fn list_without_offset(
+    request: &ListOffset,
+    error: ErrorCode,
+) -> ListedOffset {
     ListedOffset {
         partition: request.partition,
         error,

@@ -1,4 +1,4 @@
-//! What a fetch of a partition is answered, and what a leader learns from a follower's
+//! Serves fetches of one partition, and records what a follower's fetch shows about the follower
 //! (`Partition.fetchRecords`, `readRecords`, `updateFollowerFetchState`; KIP-74, KIP-320, KIP-595,
 //! KIP-903).
 
@@ -20,30 +20,31 @@ use machine::Mono;
 /// A reader of a partition.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(in crate::broker) enum Reader {
-    /// A consumer, of what is committed.
+    /// A consumer, which may read up to the high watermark or the last stable offset.
     Consumer(Isolation),
-    /// A follower, of everything.
+    /// A follower, which may read up to the log end.
     Follower(ReplicaState),
 }
 
-/// How much of a partition a fetch may answer (KIP-74).
+/// How much of a partition a fetch may return (KIP-74).
 #[derive(Clone, Copy, Debug)]
 pub(in crate::broker) struct FetchLimits {
     pub(in crate::broker) max_bytes: u64,
-    /// One batch at least, whatever its size: no partition before it in the request had any.
+    /// Returns at least one batch, whatever its size: no earlier partition of the request has
+    /// returned records.
     pub(in crate::broker) min_one_batch: bool,
 }
 
-/// What a fetch of one partition came to.
+/// The result of a fetch of one partition.
 #[derive(Clone, Debug)]
-pub(in crate::broker) struct FetchedFrom {
+pub(in crate::broker) struct FetchResult {
     pub(in crate::broker) answer: FetchedPartition,
     pub(in crate::broker) changes: Changes,
 }
 
 impl Partition {
-    /// Whether a request of the leader epoch `requested` may be served. Comes first, so that a
-    /// request of another epoch changes nothing.
+    /// Refuses a request whose leader epoch is not this replica's. Has to be called before anything
+    /// else, so that a refused request changes nothing.
     fn check_epoch(
         &self,
         requested: Option<LeaderEpoch>,
@@ -58,6 +59,7 @@ impl Partition {
         checked
     }
 
+    /// Refuses a request unless this replica leads in the requested leader epoch.
     pub(super) fn check_leads(
         &self,
         requested: Option<LeaderEpoch>,
@@ -78,7 +80,7 @@ impl Partition {
         is_first: bool,
         context: &Context,
         io: &mut Io<'_>,
-    ) -> Result<FetchedFrom, StorageError> {
+    ) -> Result<FetchResult, StorageError> {
         let leader_end = self.log.end_offset();
         let mut changes = Changes::default();
         let answer = match self.read(reader, request, limits, context, io)? {
@@ -100,7 +102,7 @@ impl Partition {
                 Err(error) => return Ok(self.refused_fetch(request, error, context)),
             }
         }
-        Ok(FetchedFrom { answer, changes })
+        Ok(FetchResult { answer, changes })
     }
 
     fn refused_fetch(
@@ -108,12 +110,12 @@ impl Partition {
         request: &FetchPartition,
         error: ErrorCode,
         context: &Context,
-    ) -> FetchedFrom {
+    ) -> FetchResult {
         let mut answer = refused_fetch(request, error);
         if error.is_invalid_metadata() {
             answer.current_leader = Some(self.current_leader(context.id));
         }
-        FetchedFrom { answer, changes: Changes::default() }
+        FetchResult { answer, changes: Changes::default() }
     }
 
     fn read(
@@ -181,7 +183,8 @@ impl Partition {
         }
     }
 
-    /// Where the reader's log and this one diverge, if they do before the position.
+    /// The diverging epoch to return, if the reader's log differs from this one below its fetch
+    /// offset: the largest epoch here that is not above the reader's last one, and its end offset.
     fn divergence(
         &self,
         request: &FetchPartition,
@@ -235,8 +238,8 @@ impl Partition {
         }
     }
 
-    /// Whether a reader at `offset` has all that it may see, and no fetch of it would change
-    /// anything here: it is a consumer, or a follower in the ISR.
+    /// Whether a fetch at `offset` returns nothing and changes nothing here: the reader has all
+    /// that it may read, and is a consumer or a follower in the ISR.
     pub(in crate::broker) fn has_nothing_for(&self, reader: Reader, offset: Offset) -> bool {
         let in_sync = match reader {
             Reader::Consumer(_) => true,
@@ -245,7 +248,8 @@ impl Partition {
         in_sync && offset == self.bound(reader)
     }
 
-    /// A follower that had everything was fetched at `at` as well.
+    /// Records that `follower` fetched at `at` and was caught up, while this partition was at rest
+    /// in its fetch session.
     pub(in crate::broker) fn rested_until(&mut self, follower: BrokerId, at: Mono) {
         let remotes = self.leader_mut().map(|leader| leader.remotes.iter_mut());
         if let Some(remote) = remotes.into_iter().flatten().find(|remote| remote.id == follower) {
@@ -253,7 +257,7 @@ impl Partition {
         }
     }
 
-    /// The end of what a reader may see.
+    /// The offset below which a reader may read.
     fn bound(&self, reader: Reader) -> Offset {
         match reader {
             Reader::Consumer(Isolation::ReadUncommitted) => self.high_watermark,

@@ -20,7 +20,7 @@ use machine::{Lane, NodeId, Now, Span, Wall};
 
 const ID: TopicPartition = TopicPartition::new(TopicId(7), 0);
 
-/// A partition with its world.
+/// A partition with the broker state, disk and outbox that its functions take.
 struct Replica {
     context: Context,
     partition: Partition,
@@ -49,7 +49,7 @@ fn state(leader: BrokerId, isr: &[BrokerId], epochs: (i32, i32)) -> PartitionReg
 }
 
 impl Replica {
-    /// A replica on broker `id` of three that are all unfenced, in lives 11, 12 and 13.
+    /// A replica on broker `id` of three unfenced brokers, with broker epochs 11, 12 and 13.
     fn new(id: BrokerId, min_isr: u32) -> Self {
         let mut image = MetadataImage::new(TopicConfig::default());
         for broker in 1..=3 {
@@ -129,7 +129,7 @@ impl Replica {
         (fetched.answer, fetched.changes)
     }
 
-    /// `id` fetches from `offset`, in its present life.
+    /// `id` fetches from `offset`, with its registered broker epoch.
     fn follower_fetch(&mut self, id: BrokerId, offset: Offset) -> (FetchedPartition, Changes) {
         let epoch = self.context.image.broker(id).unwrap().epoch;
         let request = self.request(offset);
@@ -178,7 +178,7 @@ const MOVED: Resolution = Resolution::Done(Changes {
 fn the_high_watermark_waits_for_every_in_sync_replica() {
     let mut leader = Replica::leader(&[1, 2, 3], 2);
     assert_eq!(leader.append(-1), Ok(0));
-    assert_eq!(leader.hw(), 0, "nobody has been heard of");
+    assert_eq!(leader.hw(), 0, "no follower has fetched yet");
     assert!(!leader.follower_fetch(2, 1).1.high_watermark, "broker 3 lacks it");
     assert!(leader.follower_fetch(3, 1).1.high_watermark);
     assert_eq!(leader.hw(), 1);
@@ -220,7 +220,7 @@ fn a_new_leader_starts_from_what_it_knew_and_waits_for_its_own_epoch() {
 
 #[test]
 fn a_leader_that_missed_an_epoch_waits_for_the_next_fetch_of_each_follower() {
-    let leader_of_one = || {
+    let leader_with_one_record = || {
         let mut leader = Replica::leader(&[1, 2, 3], 2);
         leader.append(-1).unwrap();
         leader.follower_fetch(2, 1);
@@ -229,7 +229,7 @@ fn a_leader_that_missed_an_epoch_waits_for_the_next_fetch_of_each_follower() {
         leader
     };
     // Broker 3 led epoch 1, of which this leader knows nothing, and broker 2 has truncated.
-    let mut leader = leader_of_one();
+    let mut leader = leader_with_one_record();
     leader.lead(&state(1, &[1, 2], (2, 2)));
     assert_eq!(leader.hw(), 0, "FL-1");
     leader.follower_fetch(2, 0);
@@ -237,9 +237,9 @@ fn a_leader_that_missed_an_epoch_waits_for_the_next_fetch_of_each_follower() {
     leader.follower_fetch(2, 1);
     assert_eq!(leader.hw(), 1);
 
-    let mut leader = leader_of_one();
+    let mut leader = leader_with_one_record();
     leader.lead(&state(1, &[1, 2], (1, 1)));
-    assert_eq!(leader.hw(), 1, "nobody else led in between");
+    assert_eq!(leader.hw(), 1, "no other replica led in between");
 }
 
 #[test]
@@ -293,7 +293,7 @@ fn a_replica_that_is_about_to_join_holds_the_high_watermark_and_one_that_cannot_
 }
 
 #[test]
-fn answers_to_proposals_follow_the_table() {
+fn each_error_keeps_repeats_or_withdraws_the_proposal() {
     use ErrorCode as E;
     let stays = [
         E::UnknownTopicOrPartition,
@@ -335,7 +335,7 @@ fn older_metadata_does_not_overwrite_what_the_controller_answered() {
 }
 
 #[test]
-fn metadata_that_is_known_already_takes_no_proposal_back() {
+fn metadata_of_a_known_partition_epoch_does_not_withdraw_a_proposal() {
     let mut leader = Replica::leader(&[1, 2], 1);
     leader.append(1).unwrap();
     leader.follower_fetch(2, 1);
@@ -370,8 +370,8 @@ fn a_lookup_by_time_is_refused_only_for_what_may_have_been_shown_before() {
         (answer.error, answer.offset)
     };
     assert_eq!(at(LATEST_TIMESTAMP), (ErrorCode::OffsetNotAvailable, -1), "KIP-207");
-    assert_eq!(at(1_000), (ErrorCode::None, 0), "what is below the high watermark is known");
-    assert_eq!(at(9_000), (ErrorCode::None, -1), "and so is what nobody has written");
+    assert_eq!(at(1_000), (ErrorCode::None, 0), "a record below the high watermark is found");
+    assert_eq!(at(9_000), (ErrorCode::None, -1), "no record is that new");
     let mut late = BatchBuilder::new();
     late.append(5_000, None, Some(b"late"), &[]);
     let late = late.build();
@@ -447,7 +447,7 @@ fn consumers_see_what_is_committed_and_nothing_is_out_of_range_up_to_the_end() {
 }
 
 #[test]
-fn a_waiting_produce_is_told_when_the_isr_became_too_small() {
+fn a_parked_produce_request_fails_when_the_isr_became_too_small() {
     let mut leader = Replica::leader(&[1, 2], 2);
     leader.append(-1).unwrap();
     let outcome =
