@@ -8,7 +8,7 @@ use machine::{ConnId, Halt};
 
 /// A part of a broker. It owns its state, the connections that it opens, its timers, and the
 /// requests that it parks. The broker routes by owner and knows no more: a new coordinator is a
-/// part, with a row in `Broker::parts`, its timers, and its variants of
+/// part, with a field of `Parts`, its timers, and its variants of
 /// [`Delayed`](super::requests::Delayed).
 pub(super) trait Part {
     /// A connection is open. Returns whether it is one of this part's.
