@@ -56,7 +56,7 @@ fn begin(
     now: Mono,
 ) -> i32 {
     let request = fetch(follower, FetchMetadata::INITIAL, reads);
-    assert_eq!(context(&mut sessions, &request, now), FetchContext::Full);
+    assert_eq!(context(sessions, &request, now), FetchContext::Full);
     let answers: Vec<_> = reads.iter().map(|index| answer(*index, 5, 0)).collect();
     let id = sessions.create(&request, &answers, now);
     sessions.invariants();
@@ -64,7 +64,8 @@ fn begin(
 }
 
 fn context(sessions: &mut FetchSessions, request: &FetchRequest, now: Mono) -> FetchContext {
-    sessions.context(request, now, &Rulebook::kafka(), &mut Outbox::default())
+    let mut out = Outbox::new(machine::NodeId::new(0, 1), 0);
+    sessions.context(request, now, &Rulebook::kafka(), &mut out)
 }
 
 #[test]
