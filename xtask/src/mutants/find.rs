@@ -8,12 +8,16 @@
 //! | `+ 1` and `- 1` left out | off by one |
 //! | `true` for `false`, and the reverse | a flag set wrongly |
 //! | a statement left out | an fsync or a timer forgotten, a state not reset |
+//!
+//! Not mutated are tests and what serves them, and what a process reports to the judge: that is
+//! evidence, and `judge/src/check/tests/broken.rs` makes mutants of it.
 
 use super::Outcome;
 use proc_macro2::Span;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::ops::Range;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use syn::spanned::Spanned;
 use syn::visit::{self, Visit};
 
@@ -24,10 +28,10 @@ pub(super) struct Mutant {
     pub(super) file: String,
     /// The line, from 1.
     pub(super) line: usize,
-    /// The column in characters, from 1.
-    column: usize,
     /// The function that it is in.
     function: String,
+    /// Which of several equal edits in this function, from 1.
+    nth: usize,
     /// The bytes of the file that are replaced.
     pub(super) range: Range<usize>,
     /// What stands there, and what comes instead; empty for a statement that is left out.
@@ -38,7 +42,7 @@ pub(super) struct Mutant {
 }
 
 impl Mutant {
-    /// The same for the same edit, whatever the sample.
+    /// The same for the same edit, whatever the sample and however the lines have moved.
     pub(super) fn name(&self) -> String {
         let short = |text: &str| {
             let text = text.split_whitespace().collect::<Vec<_>>().join(" ");
@@ -47,12 +51,13 @@ impl Mutant {
                 None => text,
             }
         };
-        let Self { file, line, column, function, right, wrong, .. } = self;
+        let Self { file, function, nth, right, wrong, .. } = self;
         let edit = match wrong.as_str() {
             "" => format!("without `{}`", short(right)),
             wrong => format!("`{}` for `{}`", short(wrong), short(right)),
         };
-        format!("{file}:{line}:{column}: {function}: {edit}")
+        let which = if *nth > 1 { format!(" #{nth}") } else { String::new() };
+        format!("{file}: {function}: {edit}{which}")
     }
 }
 
@@ -61,17 +66,42 @@ pub(super) fn all(folder: &Path) -> Outcome<Vec<Mutant>> {
     let mut files = Vec::new();
     gather(folder, &mut files)?;
     files.sort();
-    let mut all = Vec::new();
+    let mut texts = Vec::new();
+    let mut for_tests = BTreeSet::new();
     for path in files {
         let text = fs::read_to_string(&path)?;
-        let name = path.strip_prefix(folder)?.display().to_string();
-        all.extend(of_file(&name, &text)?);
+        for_tests.extend(test_modules(&path, &text)?);
+        texts.push((path, text));
+    }
+    let mut all = Vec::new();
+    for (path, text) in texts {
+        if !for_tests.contains(&path.with_extension("")) {
+            let name = path.strip_prefix(folder)?.display().to_string();
+            all.extend(of_file(&name, &text)?);
+        }
     }
     Ok(all)
 }
 
+/// The modules that a file declares for tests alone, as paths without extension.
+fn test_modules(path: &Path, text: &str) -> Outcome<Vec<PathBuf>> {
+    let syntax = syn::parse_file(text).map_err(|error| format!("{}: {error}", path.display()))?;
+    let is_root = path.file_stem().is_some_and(|name| name == "mod" || name == "lib");
+    let folder = match (is_root, path.parent()) {
+        (true, Some(parent)) => parent.to_owned(),
+        _ => path.with_extension(""),
+    };
+    let modules = syntax.items.iter().filter_map(|item| match item {
+        syn::Item::Mod(item) if item.content.is_none() && is_test(&item.attrs) => {
+            Some(folder.join(item.ident.to_string()))
+        }
+        _ => None,
+    });
+    Ok(modules.collect())
+}
+
 /// The source files in a folder, without those of tests.
-fn gather(folder: &Path, files: &mut Vec<std::path::PathBuf>) -> Outcome<()> {
+fn gather(folder: &Path, files: &mut Vec<PathBuf>) -> Outcome<()> {
     for entry in fs::read_dir(folder)? {
         let path = entry?.path();
         let is_test = path.file_stem().is_some_and(|name| name == "tests" || name == "testing");
@@ -93,6 +123,12 @@ pub(super) fn of_file(name: &str, text: &str) -> Outcome<Vec<Mutant>> {
     finder.visit_file(&syntax);
     let mut found = finder.found;
     found.sort_by_key(|it| (it.range.start, std::cmp::Reverse(it.range.end)));
+    let mut equal: BTreeMap<String, usize> = BTreeMap::new();
+    for mutant in &mut found {
+        let nth = equal.entry(mutant.name()).or_default();
+        *nth += 1;
+        mutant.nth = *nth;
+    }
     Ok(found)
 }
 
@@ -105,12 +141,12 @@ struct Finder<'a> {
 
 impl Finder<'_> {
     fn add(&mut self, span: Span, wrong: String, is_statement: bool) {
-        let (range, start) = (span.byte_range(), span.start());
+        let range = span.byte_range();
         self.found.push(Mutant {
             file: self.file.to_owned(),
-            line: start.line,
-            column: start.column + 1,
+            line: span.start().line,
             function: self.function.join("::"),
+            nth: 1,
             right: self.text[range.clone()].to_owned(),
             range,
             wrong,
@@ -149,6 +185,12 @@ impl Finder<'_> {
 
     /// A condition that no other operator fits.
     fn condition(&mut self, condition: &syn::Expr) {
+        if let syn::Expr::Unary(not) = condition
+            && matches!(not.op, syn::UnOp::Not(_))
+        {
+            let inner = self.text[not.expr.span().byte_range()].to_owned();
+            self.add(condition.span(), inner, false);
+        }
         if matches!(condition, syn::Expr::MethodCall(_) | syn::Expr::Call(_) | syn::Expr::Field(_))
         {
             let right = &self.text[condition.span().byte_range()];
@@ -191,6 +233,7 @@ impl<'ast> Visit<'ast> for Finder<'_> {
         let name = item.sig.ident.to_string();
         // How things look is nothing that seeds can notice, and invariants are asserted by design.
         let is_words = ["fmt", "summary", "invariants"].contains(&name.as_str());
+        let is_words = is_words || name.starts_with("observe");
         if !is_test(&item.attrs) && item.sig.constness.is_none() && !is_words {
             self.in_function(name, |it| visit::visit_block(it, &item.block));
         }
@@ -207,6 +250,12 @@ impl<'ast> Visit<'ast> for Finder<'_> {
     fn visit_expr_binary(&mut self, binary: &'ast syn::ExprBinary) {
         self.binary(binary);
         visit::visit_expr_binary(self, binary);
+    }
+
+    fn visit_expr_method_call(&mut self, call: &'ast syn::ExprMethodCall) {
+        if !reports(call) {
+            visit::visit_expr_method_call(self, call);
+        }
     }
 
     fn visit_expr_if(&mut self, item: &'ast syn::ExprIf) {
@@ -229,11 +278,17 @@ impl<'ast> Visit<'ast> for Finder<'_> {
         use syn::Expr::{Assign, Await, Binary, Call, MethodCall, Try};
         if let syn::Stmt::Expr(expr, Some(_)) = statement
             && matches!(expr, Assign(_) | Await(_) | Binary(_) | Call(_) | MethodCall(_) | Try(_))
+            && !matches!(expr, MethodCall(call) if reports(call))
         {
             self.add(statement.span(), String::new(), true);
         }
         visit::visit_stmt(self, statement);
     }
+}
+
+/// Whether a call reports something to the judge.
+fn reports(call: &syn::ExprMethodCall) -> bool {
+    call.method.to_string().starts_with("observe")
 }
 
 fn is_let(expr: &syn::Expr) -> bool {
@@ -270,6 +325,8 @@ mod tests {
         let text = "impl Log { fn cut(&mut self, to: i64) -> bool {
             if self.is_open() && to < self.end { self.end = to + 1; }
             self.sync();
+            self.out.observe(true);
+            if !self.open {}
             const ONE: bool = 1 < 2;
             true
         } }
@@ -284,9 +341,29 @@ mod tests {
             "without `self.end = to + 1;`",
             "`to` for `to + 1`",
             "without `self.sync();`",
+            "`self.open` for `!self.open`",
             "`false` for `true`",
         ];
         assert_eq!(edits, expected);
-        assert!(names[0].starts_with("log.rs:2:16: Log::cut: "), "{names:?}");
+        assert!(names[0].starts_with("log.rs: Log::cut: "), "{names:?}");
+        assert_eq!(found[0].line, 2);
+    }
+
+    #[test]
+    fn equal_edits_of_a_function_have_different_names() {
+        let text = "fn f() { g(); h(); g(); } fn k() { g(); }";
+        let found = of_file("f.rs", text).expect("it is Rust");
+        let names: Vec<String> = found.iter().map(Mutant::name).collect();
+        let expected = ["f: without `g();`", "f: without `h();`", "f: without `g();` #2"];
+        assert_eq!(names[..3], expected.map(|name| format!("f.rs: {name}")));
+        assert_eq!(names[3], "f.rs: k: without `g();`");
+    }
+
+    #[test]
+    fn modules_for_tests_are_left_out() {
+        let text = "mod a; #[cfg(test)] mod b; #[cfg(test)] mod c { fn f() {} }";
+        let of = |path| test_modules(Path::new(path), text).expect("it is Rust");
+        assert_eq!(of("src/log/mod.rs"), [Path::new("src/log/b")]);
+        assert_eq!(of("src/log.rs"), [Path::new("src/log/b")]);
     }
 }

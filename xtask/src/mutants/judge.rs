@@ -1,12 +1,11 @@
 //! The seeds of each mutant, and what they come to.
 
 use super::Outcome;
-use super::plant::{CHOSEN, Planted, REACHED};
+use super::plant::{self, CHOSEN, Planted, REACHED};
 use serde::{Deserialize, Serialize};
-use std::collections::BTreeSet;
 use std::fs::{self, File, OpenOptions};
 use std::io::Write;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
@@ -15,6 +14,11 @@ const RESULTS: &str = "results.jsonl";
 /// A mutant may take so many times as long as none, and a little longer.
 const PATIENCE: u32 = 10;
 const LEAST: Duration = Duration::from_secs(20);
+/// And no run of it longer than this: a tenth of a second is usual.
+const STALLED: Duration = Duration::from_secs(60);
+/// The address space of a program with a mutant, in KiB: one that allocates without end aborts, and
+/// does not take the machine with it.
+const MEMORY: &str = "6000000";
 
 /// What the seeds of a mutant came to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
@@ -22,7 +26,7 @@ const LEAST: Duration = Duration::from_secs(20);
 pub(super) enum Verdict {
     /// A check found a broken promise.
     Violation,
-    /// The program panicked.
+    /// The program panicked, or ended without a result.
     Panic,
     /// A run was undecided.
     Unknown,
@@ -45,28 +49,50 @@ pub(super) struct Judged {
     pub(super) runs: u64,
     /// The scenario and seed that caught it, or empty.
     pub(super) by: String,
-    /// The budget: seeds of `swarm`, and of each other scenario.
-    pub(super) budget: (u64, u64),
+    /// The seeds that it had.
+    pub(super) budget: Budget,
+    /// The date and the commit of the sources.
+    pub(super) stand: (String, String),
 }
 
-/// All results in a folder.
-pub(super) fn results(out: &Path) -> Outcome<Vec<Judged>> {
-    let mut all = Vec::new();
+/// How many seeds there are for a mutant.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub(super) struct Budget {
+    /// Of `swarm`.
+    pub(super) swarm: u64,
+    /// Of each other scenario of the catalogue.
+    pub(super) catalogue: u64,
+}
+
+impl Judged {
+    pub(super) fn is_caught(&self) -> bool {
+        !matches!(self.verdict, Verdict::Survived | Verdict::Unreached)
+    }
+}
+
+/// All results in a folder, of mutants that were judged again each: the first is what was measured.
+pub(super) fn results(out: &Path) -> Vec<Vec<Judged>> {
+    let mut all: Vec<Vec<Judged>> = Vec::new();
     for line in fs::read_to_string(out.join(RESULTS)).unwrap_or_default().lines() {
         // The last may be torn.
-        all.extend(serde_json::from_str::<Judged>(line));
+        let Ok(judged) = serde_json::from_str::<Judged>(line) else { continue };
+        match all.iter_mut().find(|of| of[0].mutant == judged.mutant) {
+            Some(of) => of.push(judged),
+            None => all.push(vec![judged]),
+        }
     }
-    Ok(all)
+    all
 }
 
-/// The names of the mutants that are judged already.
-pub(super) fn known(out: &Path) -> Outcome<BTreeSet<String>> {
-    Ok(results(out)?.into_iter().map(|judged| judged.mutant).collect())
+/// Whether a mutant was judged and not caught.
+pub(super) fn has_survived(results: &[Vec<Judged>], name: &str) -> bool {
+    let of = results.iter().find(|of| of[0].mutant == name);
+    of.and_then(|of| of.last()).is_some_and(|last| !last.is_caught())
 }
 
 /// Judges each mutant, and appends the result.
-pub(super) fn judge(planted: &Planted, out: &Path, swarm: u64, catalogue: u64) -> Outcome<()> {
-    let mut judge = Judge { program: &planted.program, out, swarm, catalogue, vacuous: u64::MAX };
+pub(super) fn judge(planted: &Planted, out: &Path, budget: Budget) -> Outcome<()> {
+    let mut judge = Judge { program: &plant::program(out), out, budget, vacuous: u64::MAX };
     let begin = Instant::now();
     let Seeds { verdict, runs, by, vacuous } = judge.seeds(0, Duration::from_secs(3_600))?;
     if verdict != Verdict::Unreached {
@@ -78,12 +104,11 @@ pub(super) fn judge(planted: &Planted, out: &Path, swarm: u64, catalogue: u64) -
     println!("{runs} runs for each mutant take {:.1} s without any", own.as_secs_f64());
     let patience = (own * PATIENCE).max(LEAST);
     let mut file = OpenOptions::new().create(true).append(true).open(out.join(RESULTS))?;
-    for (i, (id, mutant)) in planted.mutants.iter().enumerate() {
+    for (i, (id, name)) in planted.mutants.iter().enumerate() {
         let Seeds { verdict, runs, by, .. } = judge.seeds(*id, patience)?;
-        let name = mutant.name();
         println!("{}/{}  {verdict:?}  {name}  {by}", i + 1, planted.mutants.len());
-        let budget = (swarm, catalogue);
-        let judged = Judged { mutant: name, verdict, runs, by, budget };
+        let (mutant, stand) = (name.clone(), planted.stand.clone());
+        let judged = Judged { mutant, verdict, runs, by, budget, stand };
         writeln!(file, "{}", serde_json::to_string(&judged)?)?;
     }
     Ok(())
@@ -92,8 +117,7 @@ pub(super) fn judge(planted: &Planted, out: &Path, swarm: u64, catalogue: u64) -
 struct Judge<'a> {
     program: &'a Path,
     out: &'a Path,
-    swarm: u64,
-    catalogue: u64,
+    budget: Budget,
     /// How many runs may exercise nothing.
     vacuous: u64,
 }
@@ -116,10 +140,16 @@ impl Judge<'_> {
         let mut others: Vec<&str> = others.iter().map(String::as_str).collect();
         others.retain(|name| *name != "swarm");
         let end = Instant::now() + patience;
-        for (scenarios, seeds) in [(&others[..], self.catalogue), (&["swarm"][..], self.swarm)] {
-            let left = end.saturating_duration_since(Instant::now());
-            let Some(report) = self.fuzz(id, scenarios, seeds, &reached, left)? else {
-                return Ok(Seeds { verdict: Verdict::Timeout, runs, by: String::new(), vacuous });
+        let Budget { swarm, catalogue } = self.budget;
+        for (scenarios, seeds) in [(&others[..], catalogue), (&["swarm"][..], swarm)] {
+            let report = match self.fuzz(id, scenarios, seeds, &reached, end)? {
+                Ended::Report(report) => report,
+                Ended::Failed(by) => {
+                    return Ok(Seeds { verdict: Verdict::Panic, runs, by, vacuous });
+                }
+                Ended::Killed(by) => {
+                    return Ok(Seeds { verdict: Verdict::Timeout, runs, by, vacuous });
+                }
             };
             let count = |key: &str| report[key].as_u64().unwrap_or(0);
             runs += count("ran");
@@ -157,19 +187,20 @@ impl Judge<'_> {
         Ok(names.filter_map(|it| it["name"].as_str().map(str::to_owned)).collect())
     }
 
-    /// What `fuzz --json` prints; none if it takes too long. A program that ends without printing
-    /// anything has failed.
+    /// Runs `fuzz` up to the first failure.
     fn fuzz(
         &self,
         id: u32,
         scenarios: &[&str],
         seeds: u64,
         reached: &Path,
-        patience: Duration,
-    ) -> Outcome<Option<serde_json::Value>> {
+        end: Instant,
+    ) -> Outcome<Ended> {
         let (results, printed) = (self.out.join("fuzz"), self.out.join("printed.json"));
         let _ = fs::remove_dir_all(&results);
-        let mut child = Command::new(self.program)
+        let mut child = Command::new("sh")
+            .args(["-c", "ulimit -v $0 && exec \"$@\"", MEMORY])
+            .arg(self.program)
             .arg("fuzz")
             .args(scenarios)
             .args(["--seeds", &format!("0..{seeds}"), "--jobs", "1", "--fail-fast", "--json"])
@@ -179,20 +210,43 @@ impl Judge<'_> {
             .stdout(File::create(&printed)?)
             .stderr(Stdio::null())
             .spawn()?;
-        let end = Instant::now() + patience;
-        while child.try_wait()?.is_none() {
-            if Instant::now() >= end {
+        let journal = results.join("journal.jsonl");
+        let (mut bytes, mut since) = (0, Instant::now());
+        let status = loop {
+            if let Some(status) = child.try_wait()? {
+                break status;
+            }
+            let now = Instant::now();
+            let written = fs::metadata(&journal).map_or(0, |it| it.len());
+            if written != bytes {
+                (bytes, since) = (written, now);
+            }
+            if now >= end || now.duration_since(since) >= STALLED {
                 child.kill()?;
                 child.wait()?;
-                return Ok(None);
+                let runs = fs::read_to_string(&journal).unwrap_or_default().lines().count();
+                return Ok(Ended::Killed(format!(
+                    "in run {} of {}",
+                    runs.max(1),
+                    scenarios.join(" ")
+                )));
             }
             std::thread::sleep(Duration::from_millis(20));
-        }
-        Ok(Some(read(&printed)))
+        };
+        let text = fs::read_to_string(&printed).unwrap_or_default();
+        Ok(match serde_json::from_str(&text) {
+            Ok(report) => Ended::Report(report),
+            Err(_) => Ended::Failed(format!("{status} in {}", scenarios.join(" "))),
+        })
     }
 }
 
-fn read(path: &PathBuf) -> serde_json::Value {
-    let text = fs::read_to_string(path).unwrap_or_default();
-    serde_json::from_str(&text).unwrap_or(serde_json::Value::Null)
+/// How a program with a mutant ended.
+enum Ended {
+    /// What `fuzz --json` prints.
+    Report(serde_json::Value),
+    /// Without printing it: an abort, such as one for want of memory.
+    Failed(String),
+    /// It took too long.
+    Killed(String),
 }

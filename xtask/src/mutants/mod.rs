@@ -19,6 +19,7 @@ mod plant;
 mod report;
 
 use find::Mutant;
+use plant::Planted;
 use rand::seq::SliceRandom;
 use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::SeedableRng;
@@ -55,6 +56,12 @@ pub(crate) struct Args {
     /// Where the copy, the program and the results are; a run goes on where an earlier one ended
     #[arg(long, value_name = "DIR", default_value = "target/mutants")]
     out: PathBuf,
+    /// Judge again those that were not caught, in the sources as they are now
+    #[arg(long)]
+    again: bool,
+    /// Go on with the program that is in `--out`, instead of planting and building
+    #[arg(long)]
+    reuse: bool,
     /// Write docs/mutants.md from the results of `--out`, of all shards, and run nothing
     #[arg(long)]
     report: bool,
@@ -79,19 +86,32 @@ pub(crate) fn command(args: &Args) -> Outcome<()> {
     let chosen = choose(&all, args);
     println!("{} of {} mutants of engine/src", chosen.len(), all.len());
     if args.list {
-        chosen.iter().for_each(|mutant| println!("{}", mutant.name()));
+        chosen.iter().for_each(|mutant| println!("line {:4}  {}", mutant.line, mutant.name()));
         return Ok(());
     }
     std::fs::create_dir_all(&args.out)?;
     let out = args.out.canonicalize()?;
-    let known = judge::known(&out)?;
-    let left: Vec<Mutant> = chosen.into_iter().filter(|it| !known.contains(&it.name())).collect();
-    println!("{} are judged already; {} are left", known.len(), left.len());
-    if left.is_empty() {
-        return Ok(());
-    }
-    let planted = plant::plant(root, &out, left)?;
-    judge::judge(&planted, &out, args.swarm, args.catalogue)
+    let results = judge::results(&out);
+    let is_left = |name: &str| match args.again {
+        true => judge::has_survived(&results, name),
+        false => results.iter().all(|of| of[0].mutant != name),
+    };
+    let planted = if args.reuse {
+        let mut planted = Planted::read(&out)?;
+        planted.mutants.retain(|(_, name)| is_left(name));
+        planted
+    } else {
+        // The sample of these sources may be another one than that of the results.
+        let left = if args.again { all } else { chosen };
+        let left: Vec<Mutant> = left.into_iter().filter(|it| is_left(&it.name())).collect();
+        if left.is_empty() {
+            return Ok(());
+        }
+        plant::plant(root, &out, left, report::stand()?)?
+    };
+    println!("{} are judged already; {} are left", results.len(), planted.mutants.len());
+    let budget = judge::Budget { swarm: args.swarm, catalogue: args.catalogue };
+    judge::judge(&planted, &out, budget)
 }
 
 /// The sample, and of it the shard.
@@ -100,8 +120,8 @@ fn choose(all: &[Mutant], args: &Args) -> Vec<Mutant> {
     let mut chosen: Vec<Mutant> = all.iter().filter(fits).cloned().collect();
     if let Some(sample) = args.sample {
         chosen.shuffle(&mut ChaCha8Rng::seed_from_u64(args.seed));
+        // In this order they are judged: those of a run that was cut short are a sample as well.
         chosen.truncate(sample);
-        chosen.sort_by(|a, b| (&a.file, a.range.start).cmp(&(&b.file, b.range.start)));
     }
     match args.shard {
         Some((index, of)) => chosen.into_iter().skip(index - 1).step_by(of).collect(),
@@ -125,6 +145,8 @@ mod tests {
             swarm: 1,
             catalogue: 1,
             list: false,
+            again: false,
+            reuse: false,
             out: PathBuf::new(),
             report: false,
         };

@@ -2,6 +2,7 @@
 
 use super::Outcome;
 use super::find::Mutant;
+use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::ops::Range;
@@ -33,15 +34,39 @@ pub fn mutant(id: u32) -> bool {
 }
 "#;
 
-/// Mutants in a program.
+/// Mutants in a program: what is in the folder of a run beside it.
+#[derive(Debug, Serialize, Deserialize)]
 pub(super) struct Planted {
-    pub(super) program: PathBuf,
-    /// The number of each, and it.
-    pub(super) mutants: Vec<(u32, Mutant)>,
+    /// The date and the commit of the sources.
+    pub(super) stand: (String, String),
+    /// The number of each, and its name.
+    pub(super) mutants: Vec<(u32, String)>,
+}
+
+/// The file of it.
+const PLANTED: &str = "planted.json";
+
+impl Planted {
+    /// What an earlier run has built.
+    pub(super) fn read(out: &Path) -> Outcome<Self> {
+        let path = out.join(PLANTED);
+        let text = fs::read(&path).map_err(|error| format!("{}: {error}", path.display()))?;
+        Ok(serde_json::from_slice(&text)?)
+    }
+}
+
+/// The program with mutants in the folder of a run.
+pub(super) fn program(out: &Path) -> PathBuf {
+    out.join("faultline")
 }
 
 /// Plants mutants in a copy of the tree at `root`, and builds it.
-pub(super) fn plant(root: &Path, out: &Path, mutants: Vec<Mutant>) -> Outcome<Planted> {
+pub(super) fn plant(
+    root: &Path,
+    out: &Path,
+    mutants: Vec<Mutant>,
+    stand: (String, String),
+) -> Outcome<Planted> {
     let tree = out.join("tree");
     copy(root, &tree)?;
     let engine = tree.join("engine/src");
@@ -69,9 +94,11 @@ pub(super) fn plant(root: &Path, out: &Path, mutants: Vec<Mutant>) -> Outcome<Pl
         None => tree.join("target"),
     };
     // A later build of the same target directory must not change what is judged.
-    let program = out.join("faultline");
-    fs::copy(target.join("release/faultline"), &program)?;
-    Ok(Planted { program, mutants })
+    fs::copy(target.join("release/faultline"), program(out))?;
+    let mutants = mutants.into_iter().map(|(id, mutant)| (id, mutant.name())).collect();
+    let planted = Planted { stand, mutants };
+    fs::write(out.join(PLANTED), serde_json::to_string(&planted)?)?;
+    Ok(planted)
 }
 
 /// Copies what git knows of, as it is in the working tree. What is the same is not written again,
@@ -107,7 +134,9 @@ fn write(
 ) -> Outcome<Vec<(String, Range<usize>, u32)>> {
     let mut places = Vec::new();
     for (file, text) in originals {
-        let own: Vec<&(u32, Mutant)> = mutants.iter().filter(|(_, it)| it.file == *file).collect();
+        let own = mutants.iter().filter(|(_, it)| it.file == *file);
+        let mut own: Vec<&(u32, Mutant)> = own.collect();
+        own.sort_by_key(|(_, it)| (it.range.start, std::cmp::Reverse(it.range.end)));
         let mut planted = String::with_capacity(text.len() * 2);
         let mut found = Vec::new();
         render(text, 0..text.len(), &own, &mut planted, &mut found);
@@ -153,9 +182,7 @@ fn render(
 
 /// The mutants that do not compile.
 fn broken(tree: &Path, places: &[(String, Range<usize>, u32)]) -> Outcome<BTreeSet<u32>> {
-    let checked = cargo(tree)
-        .args(["check", "-p", "engine", "--release", "--message-format=json"])
-        .output()?;
+    let checked = cargo(tree).args(["check", "-p", "engine", "--message-format=json"]).output()?;
     let mut broken = BTreeSet::new();
     for line in String::from_utf8_lossy(&checked.stdout).lines() {
         let Ok(line) = serde_json::from_str::<serde_json::Value>(line) else { continue };

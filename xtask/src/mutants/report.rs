@@ -11,19 +11,23 @@ use std::process::Command;
 
 /// Writes the page.
 pub(super) fn write(root: &Path, out: &Path) -> Outcome<()> {
-    let results = judge::results(out)?;
+    let results = judge::results(out);
     if results.is_empty() {
         return Err(format!("there are no results in {}", out.display()).into());
     }
     let explained: BTreeMap<String, String> =
         toml::from_str(&fs::read_to_string(root.join("docs/mutants.toml")).unwrap_or_default())?;
-    let date = output("date", &["-u", "+%Y-%m-%d"])?;
-    let commit = output("git", &["rev-parse", "--short", "HEAD"])?;
-    let (page, unexplained) = page(&results, &explained, &date, &commit);
+    let (page, unexplained) = page(&results, &explained);
     fs::write(root.join("docs/mutants.md"), page)?;
     println!("docs/mutants.md is written; {} survivors have no explanation", unexplained.len());
     unexplained.iter().for_each(|name| println!("{name}"));
     Ok(())
+}
+
+/// The date and the commit of the sources.
+pub(super) fn stand() -> Outcome<(String, String)> {
+    let date = output("date", &["-u", "+%Y-%m-%d"])?;
+    Ok((date, output("git", &["rev-parse", "--short", "HEAD"])?))
 }
 
 fn output(program: &str, args: &[&str]) -> Outcome<String> {
@@ -31,59 +35,88 @@ fn output(program: &str, args: &[&str]) -> Outcome<String> {
     Ok(String::from_utf8(output.stdout)?.trim().to_owned())
 }
 
-/// The page, and the survivors that nobody has explained. An explanation that begins with
+/// The page, and the survivors without an explanation. An explanation that begins with
 /// `equivalent:` takes its mutant out of the score.
 fn page<'a>(
-    results: &'a [Judged],
+    results: &'a [Vec<Judged>],
     explained: &BTreeMap<String, String>,
-    date: &str,
-    commit: &str,
 ) -> (String, Vec<&'a str>) {
     let why = |it: &Judged| explained.get(&it.mutant).map(String::as_str);
-    let is_equivalent = |it: &&Judged| why(it).is_some_and(|why| why.starts_with("equivalent"));
-    let count = |verdict| results.iter().filter(|it| it.verdict == verdict).count();
-    let lost = |it: &&Judged| matches!(it.verdict, Verdict::Survived | Verdict::Unreached);
-    let equivalent = results.iter().filter(lost).filter(is_equivalent).count();
-    let caught = results.len() - results.iter().filter(lost).count();
-    let counted = results.len() - equivalent;
+    let is_equivalent = |it: &Judged| why(it).is_some_and(|why| why.starts_with("equivalent"));
+    let first: Vec<&Judged> = results.iter().map(|of| &of[0]).collect();
+    let last: Vec<&Judged> = results.iter().filter_map(|of| of.last()).collect();
     let mut text = String::from(
         "# Mutants of the engine\n\n\
          Wrong edits planted in `engine/src` by `cargo xtask mutants`, one at a time: another comparison, a \
          condition\nnegated, an off by one, a flag turned, a statement left out. The same seeds run with each; a \
-         mutant is caught\nif they do not all pass. Written by `cargo xtask mutants --report`.\n\n",
+         mutant is caught\nif they do not all pass. What a process reports to the judge is not mutated. Written by\n\
+         `cargo xtask mutants --report`; the explanations are in `mutants.toml`.\n\n",
     );
-    let (swarm, catalogue) = results[0].budget;
-    let percent = 100.0 * caught as f64 / counted.max(1) as f64;
+    let Judged { budget, stand: (date, commit), .. } = first[0];
+    let count = |of: &[&Judged]| of.iter().filter(|it| it.is_caught()).count();
+    let equivalent = last.iter().filter(|it| !it.is_caught() && is_equivalent(it)).count();
+    let counted = first.len() - equivalent;
+    let percent = |caught: usize| 100.0 * caught as f64 / counted.max(1) as f64;
+    let caught = count(&first);
     // Writing into a string cannot fail.
     let _ = writeln!(
         text,
-        "Measured on {date} at {commit}: **{caught} of {counted} caught ({percent:.0} %)**, \
-         {equivalent} more are equivalent. Budget for each: {swarm} seeds of\n`swarm` and {catalogue} of each \
-         other scenario of the catalogue.\n"
+        "Measured on {date} at {commit}, {} drawn at random: **{caught} of {counted} caught ({:.0} %)**, \
+         {equivalent} more are\nequivalent. Budget for each: {} seeds of every other scenario of the \
+         catalogue and {} of `swarm`.\n",
+        first.len(),
+        percent(caught),
+        budget.catalogue,
+        budget.swarm,
     );
-    text.push_str("| what the seeds came to | mutants |\n|---|---:|\n");
+    if let Some(later) =
+        last.iter().filter(|it| it.stand != first[0].stand).max_by_key(|it| &it.stand.0)
+    {
+        let (date, commit) = &later.stand;
+        let caught = count(&last);
+        let _ = writeln!(
+            text,
+            "The survivors had the same seeds again on {date} at {commit}, with what had been added because \
+             of them:\n**{caught} of {counted} ({:.0} %)**.\n",
+            percent(caught)
+        );
+    }
+    text.push_str("| what the seeds came to | at first | now |\n|---|---:|---:|\n");
     for (verdict, what) in [
         (Verdict::Violation, "a check found a broken promise"),
-        (Verdict::Panic, "a panic"),
+        (Verdict::Panic, "a panic, or an abort"),
         (Verdict::Unknown, "undecided runs"),
         (Verdict::Vacuous, "too little was exercised"),
         (Verdict::Timeout, "runs that did not end in time"),
         (Verdict::Survived, "all pass, and the place was reached"),
         (Verdict::Unreached, "all pass, and the place was never reached"),
     ] {
-        let _ = writeln!(text, "| {what} | {} |", count(verdict));
+        let count = |of: &[&Judged]| of.iter().filter(|it| it.verdict == verdict).count();
+        let _ = writeln!(text, "| {what} | {} | {} |", count(&first), count(&last));
     }
     let mut unexplained = Vec::new();
     for (verdict, head) in
         [(Verdict::Survived, "Reached and not caught"), (Verdict::Unreached, "Never reached")]
     {
         let _ = writeln!(text, "\n## {head}\n\n| mutant | why |\n|---|---|");
-        for it in results.iter().filter(|it| it.verdict == verdict) {
+        for it in last.iter().filter(|it| it.verdict == verdict) {
             let why = why(it).unwrap_or_else(|| {
                 unexplained.push(it.mutant.as_str());
                 "not explained yet"
             });
             let _ = writeln!(text, "| {} | {why} |", it.mutant.replace('|', "\\|"));
+        }
+    }
+    let since = results.iter().filter(|of| !of[0].is_caught());
+    let since: Vec<&Judged> =
+        since.filter_map(|of| of.last()).filter(|it| it.is_caught()).collect();
+    if !since.is_empty() {
+        text.push_str(
+            "\n## Caught since\n\n| mutant | by | how it became visible |\n|---|---|---|\n",
+        );
+        for it in since {
+            let (mutant, why) = (it.mutant.replace('|', "\\|"), why(it).unwrap_or_default());
+            let _ = writeln!(text, "| {mutant} | {} | {why} |", it.by);
         }
     }
     (text, unexplained)
@@ -92,25 +125,46 @@ fn page<'a>(
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::mutants::judge::Budget;
 
-    #[test]
-    fn an_equivalent_mutant_is_not_in_the_score() {
-        let judged = |mutant: &str, verdict| Judged {
+    fn judged(mutant: &str, verdict: Verdict, commit: &str) -> Judged {
+        Judged {
             mutant: mutant.to_owned(),
             verdict,
             runs: 1,
-            by: String::new(),
-            budget: (400, 10),
-        };
+            by: "converges by swarm 7".to_owned(),
+            budget: Budget { swarm: 400, catalogue: 10 },
+            stand: ("2026-11-30".to_owned(), commit.to_owned()),
+        }
+    }
+
+    #[test]
+    fn an_equivalent_mutant_is_not_in_the_score() {
         let results = [
-            judged("a", Verdict::Violation),
-            judged("b", Verdict::Survived),
-            judged("c", Verdict::Survived),
-            judged("d", Verdict::Unreached),
+            vec![judged("a", Verdict::Violation, "01")],
+            vec![judged("b", Verdict::Survived, "01")],
+            vec![judged("c", Verdict::Survived, "01")],
+            vec![judged("d", Verdict::Unreached, "01")],
         ];
         let explained = BTreeMap::from([("b".to_owned(), "equivalent: it is sorted".to_owned())]);
-        let (text, unexplained) = page(&results, &explained, "today", "0123");
-        assert!(text.contains("**1 of 3 caught (33 %)**, 1 more are equivalent"), "{text}");
+        let (text, unexplained) = page(&results, &explained);
+        assert!(text.contains("4 drawn at random: **1 of 3 caught (33 %)**, 1 more are"), "{text}");
+        assert!(!text.contains("Caught since") && !text.contains("again"), "{text}");
         assert_eq!(unexplained, ["c", "d"]);
+    }
+
+    #[test]
+    fn what_is_caught_later_is_in_a_score_of_its_own() {
+        let survivor = judged("a", Verdict::Survived, "01");
+        let results = [
+            vec![survivor, judged("a", Verdict::Violation, "02")],
+            vec![judged("b", Verdict::Violation, "01")],
+        ];
+        let (text, unexplained) = page(&results, &BTreeMap::new());
+        assert!(text.contains("**1 of 2 caught (50 %)**"), "{text}");
+        assert!(text.contains("at 02, with"), "{text}");
+        assert!(text.contains("**2 of 2 (100 %)**"), "{text}");
+        assert!(text.contains("| a | converges by swarm 7 |  |"), "{text}");
+        assert!(unexplained.is_empty());
     }
 }
