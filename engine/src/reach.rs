@@ -67,6 +67,7 @@ reaches! {
     IsrExpand = "isr_expand",
     /// A produce request was refused because there were too few in-sync replicas.
     NotEnoughReplicas = "not_enough_replicas",
+    // Before KIP-966 only: `crate::rules::produce::outcome_when_replicated` says why.
     /// A produce request was appended and then had too few in-sync replicas.
     NotEnoughReplicasAfterAppend = "not_enough_replicas_after_append",
     /// A fetch was refused for its leader epoch.

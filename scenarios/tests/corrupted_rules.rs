@@ -11,7 +11,7 @@ use engine::rules::{Rules, read};
 use judge::check::CHECKS;
 use scenarios::run::{RunOutcome, run, under};
 use scenarios::{catalog, museum};
-use spec::Resolved;
+use spec::{Resolved, Scenario};
 
 /// A rule made wrong, and the check that has to notice it.
 struct Corruption {
@@ -21,6 +21,12 @@ struct Corruption {
     scenario: &'static str,
     set: &'static [&'static str],
 }
+
+/// Scenarios that bring about what the swarm does not.
+const DIRECTED: &[(&str, &str)] = &[
+    ("cut-after-append", include_str!("directed/cut-after-append.toml")),
+    ("fenced-follower", include_str!("directed/fenced-follower.toml")),
+];
 
 /// One request at a time: without idempotence only this promises order.
 const IN_ORDER: &[&str] = &["max.in.flight.requests.per.connection=1"];
@@ -44,6 +50,22 @@ const CORRUPTIONS: &[Corruption] = &[
             };
         },
         scenario: "no-faults",
+        set: &[],
+    },
+    // A follower that does not cut, or does not append, fetches the same again without a wait. That
+    // exceeds what a run may do before `converges` would report what is missing.
+    Corruption {
+        check: "no-livelock",
+        rule: "truncate_to",
+        corrupt: |rules| rules.truncate_to = |divergence| divergence.log_end,
+        scenario: "swarm",
+        set: &[],
+    },
+    Corruption {
+        check: "no-livelock",
+        rule: "may_append_fetched",
+        corrupt: |rules| rules.may_append_fetched = |epochs| epochs.batch < epochs.fetch,
+        scenario: "swarm",
         set: &[],
     },
     Corruption {
@@ -181,6 +203,33 @@ const CORRUPTIONS: &[Corruption] = &[
         scenario: "swarm",
         set: &[],
     },
+    // Since KIP-966 nothing is committed while the ISR is below its minimum, and what is parked times
+    // out (`Partition.isUnderMinIsr`). Without that rule its outcome is decided here.
+    Corruption {
+        check: "enough-in-sync",
+        rule: "outcome_when_replicated",
+        corrupt: |rules| {
+            rules.may_advance_high_watermark = |_| true;
+            rules.outcome_when_replicated = |_| ErrorCode::None;
+        },
+        scenario: "cut-after-append",
+        set: &[],
+    },
+    // The leader and the controller ask the same rule.
+    Corruption {
+        check: "in-sync-and-alive",
+        rule: "is_eligible_for_isr",
+        corrupt: |rules| rules.is_eligible_for_isr = |_| true,
+        scenario: "fenced-follower",
+        set: &[],
+    },
+    Corruption {
+        check: "calm-stays-calm",
+        rule: "is_out_of_sync",
+        corrupt: |rules| rules.is_out_of_sync = |_| true,
+        scenario: "no-faults",
+        set: &[],
+    },
     Corruption {
         check: "same-key-same-partition",
         rule: "partitions_for_keys",
@@ -275,13 +324,7 @@ const CONVERSE: &[(&str, Notice)] = &[
     ("keeps_follower_state", Museum("FL-1", "acknowledged-survives")),
     ("start_of_following", Check("acknowledged-survives")),
     ("diverges", Check("replicas-equal")),
-    (
-        "truncate_to",
-        Never(
-            "not noticed any more in 400 seeds of the swarm, for a reason that is not known yet; \
-             a check for it has to be found",
-        ),
-    ),
+    ("truncate_to", Check("no-livelock")),
     ("check_leader_epoch", Museum("KIP-320", "delivered-stays")),
     ("is_present_life", Check("converges")),
     (
@@ -293,13 +336,7 @@ const CONVERSE: &[(&str, Notice)] = &[
         ),
     ),
     ("fenced_per_decision", Check("converges")),
-    (
-        "may_append_fetched",
-        Never(
-            "not noticed any more in 400 seeds of the swarm, for a reason that is not known yet; \
-             a check for it has to be found",
-        ),
-    ),
+    ("may_append_fetched", Check("no-livelock")),
     ("check_in_sync_replicas", Check("enough-in-sync")),
     ("outcome_when_replicated", Check("nothing-unsent")),
     ("latest_offset", Check("end-never-back")),
@@ -323,25 +360,56 @@ const CONVERSE: &[(&str, Notice)] = &[
     ("place_of_retry", Check("callbacks-in-order")),
 ];
 
-/// Checks of what no rule decides, and why. Their bad histories are in `judge/src/check/tests/`.
-const NO_RULE: &[(&str, &str)] = &[
-    (
-        "in-sync-and-alive",
-        "not shown in a run yet: with any proposal accepted, none of 400 seeds of the swarm proposes \
-         a fenced broker; histories of the judge show it",
-    ),
-    (
-        "calm-stays-calm",
-        "not shown in a run yet: neither a wrong is_out_of_sync nor a wrong check_in_sync_replicas \
-         shows in 400 seeds of no-faults; histories of the judge show it",
-    ),
-    ("offset-of-time", "the time index and the batches decide it, and no protocol decision"),
-    ("stored-once", "no log takes a batch twice, and what a producer sends twice counts as sent"),
-    ("loads-what-is-durable", "no rule decides what is synced when"),
-    ("answers-are-prompt", "no rule decides when an answer that is due is sent"),
-    ("one-isr-proposal", "no rule decides that a proposal is under way"),
-    ("stops-explained", "no rule decides that a process gives up; a halt without a cause shows it"),
-    ("one-leader-per-epoch", "a change of leader takes a new epoch when it is replayed"),
+/// A check of what no rule decides, why, and the bad history that shows it.
+struct NoRule {
+    check: &'static str,
+    why: &'static str,
+    /// The file of the judge's tests, and the test.
+    history: (&'static str, &'static str),
+}
+
+/// Tests of the judge.
+const LIVENESS: &str = include_str!("../../judge/src/check/tests/liveness.rs");
+const LEADERS: &str = include_str!("../../judge/src/check/tests/mod.rs");
+const ORDER: &str = include_str!("../../judge/src/verdict/tests/order.rs");
+const STOPPED: &str = include_str!("../../judge/src/verdict/tests/stopped.rs");
+
+const NO_RULE: &[NoRule] = &[
+    NoRule {
+        check: "offset-of-time",
+        why: "the time index and the batches decide it, and no protocol decision",
+        history: (LIVENESS, "the_offset_of_a_time_is_that_of_the_first_record_as_late"),
+    },
+    NoRule {
+        check: "stored-once",
+        why: "no log takes a batch twice, and what a producer sends twice counts as sent",
+        history: (ORDER, "a_duplicate_needs_a_retry_for_each_copy"),
+    },
+    NoRule {
+        check: "loads-what-is-durable",
+        why: "no rule decides what is synced when",
+        history: (LIVENESS, "a_crash_and_an_orderly_stop_take_nothing"),
+    },
+    NoRule {
+        check: "answers-are-prompt",
+        why: "no rule decides when an answer that is due is sent",
+        history: (LIVENESS, "what_the_isr_holds_is_committed_and_confirmed_in_time"),
+    },
+    NoRule {
+        check: "one-isr-proposal",
+        why: "no rule decides that a proposal is under way",
+        history: (LIVENESS, "a_leader_has_one_proposal_under_way_and_forgets_none"),
+    },
+    NoRule {
+        check: "stops-explained",
+        why: "no rule decides that a process gives up",
+        history: (STOPPED, "a_halt_that_nothing_explains_is_a_violation"),
+    },
+    NoRule {
+        check: "one-leader-per-epoch",
+        why: "a change of leader takes a new epoch when it is replayed",
+        history: (LEADERS, "a_leader_epoch_has_one_leader"),
+    },
 ];
 
 /// How many seeds are tried. Each corruption shows in one of fifty or more.
@@ -356,9 +424,19 @@ fn finds(outcome: &RunOutcome, check: &str) -> bool {
     outcome.verdict.violations.iter().any(|violation| violation.check == check)
 }
 
+/// A directed scenario, or one of the catalogue.
+fn scenario(name: &str) -> Scenario {
+    let directed = DIRECTED.iter().find(|(other, _)| *other == name);
+    let (scenario, _) = match directed {
+        Some((_, toml)) => Scenario::parse(name, toml).unwrap_or_else(|error| panic!("{error}")),
+        None => catalog::scenario(name).expect("it is built in"),
+    };
+    scenario
+}
+
 /// A run with a corrupted rule; `None` if the rule made no difference or the check is quiet.
 fn caught(corruption: &Corruption, seed: u64) -> Option<Resolved> {
-    let (mut scenario, _) = catalog::scenario(corruption.scenario).expect("it is built in");
+    let mut scenario = scenario(corruption.scenario);
     let set: Vec<String> = corruption.set.iter().map(ToString::to_string).collect();
     scenario.set_all(&set).expect("these can be set");
     // A corruption shows under the settings of the file, and the seeds are those that show it.
@@ -395,8 +473,14 @@ fn every_check_notices_a_corrupted_rule() {
 fn every_check_has_a_corrupted_rule_or_a_reason_for_having_none() {
     for check in CHECKS {
         let with = CORRUPTIONS.iter().any(|corruption| corruption.check == check.name);
-        let without = NO_RULE.iter().any(|(name, _)| *name == check.name);
+        let without = NO_RULE.iter().any(|row| row.check == check.name);
         assert!(with != without, "{}: with a rule {with}, without {without}", check.name);
+    }
+    for NoRule { check, why, history: (file, test) } in NO_RULE {
+        assert!(why.len() > 30, "{check}");
+        let from = file.find(&format!("\nfn {test}(")).unwrap_or_else(|| panic!("no test {test}"));
+        let body = file[from..].split("\n}\n").next().unwrap_or_default();
+        assert!(body.contains(&format!("\"{check}\"")), "{test} does not name {check}");
     }
     let known = |name| CHECKS.iter().any(|check| check.name == name);
     assert!(CORRUPTIONS.iter().all(|corruption| known(corruption.check)));
@@ -429,6 +513,29 @@ fn every_rule_names_the_check_that_notices_its_corruption() {
             }
         }
     }
+}
+
+/// S7: the error after an append is one of Kafka before KIP-966. What is parked when the ISR becomes
+/// too small is not committed, and times out.
+#[test]
+fn nothing_is_committed_while_the_isr_is_too_small() {
+    let resolved = Resolved {
+        scenario: scenario("cut-after-append"),
+        seed: 42,
+        bugs: Vec::new(),
+        trace: false,
+    };
+    let reached = |outcome: &RunOutcome, what: &str| outcome.verdict.exercised.contains_key(what);
+    let right = run(&resolved);
+    assert_eq!(right.verdict.violations, vec![]);
+    assert!(reached(&right, "not_enough_replicas"), "{:?}", right.verdict.exercised);
+    assert!(reached(&right, "produce_waited"));
+    assert!(!reached(&right, "not_enough_replicas_after_append"));
+    let mut rules = Rules::kafka();
+    rules.may_advance_high_watermark = |_| true;
+    let before = under(&resolved, rules);
+    assert!(reached(&before, "not_enough_replicas_after_append"));
+    assert!(!finds(&before, "enough-in-sync"), "no record was confirmed");
 }
 
 /// The checks that notice a bug of the museum in its directed scenario.

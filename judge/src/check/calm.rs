@@ -1,17 +1,22 @@
 //! In a run in which nothing can be late no producer has to send anything again, no leader proposes
-//! to drop a replica from the ISR, and no broker is fenced.
+//! to drop a replica from the ISR, no broker is fenced, and the quorum keeps its leader.
 //!
 //! Catches a corrupted `is_out_of_sync`, and whatever makes an engine answer late: a fetch that is not
 //! woken, a timer that is forgotten, an answer that waits for another request.
 
-use super::{Check, Findings, Ground};
+use super::{Check, Finding, Findings, Ground};
 use crate::evidence::{Moment, View};
 use engine::error::ErrorCode;
 use engine::fact::{ClientFact, Fact};
+use machine::ClusterId;
+use std::collections::BTreeSet;
 
 /// See the module.
 #[derive(Clone, Debug, Default)]
-pub(super) struct Calm;
+pub(super) struct Calm {
+    /// The clusters that have had an active controller: before that the quorum elects its first.
+    led: BTreeSet<ClusterId>,
+}
 
 impl Calm {
     pub(super) const NAME: &'static str = "calm-stays-calm";
@@ -23,6 +28,25 @@ impl Check for Calm {
         if !view.setup.is_calm {
             return;
         }
+        match fact {
+            Fact::ControllerActive { .. } => {
+                self.led.insert(at.node.cluster);
+            }
+            Fact::QuorumCandidate { epoch, .. } if self.led.contains(&at.node.cluster) => {
+                let what = "the quorum elected again although nothing went wrong";
+                add(at, what, format!("{} stood for election in epoch {epoch}", at.node), out);
+            }
+            Fact::BrokerFenced { broker, fenced: true } => {
+                let what = "a broker was fenced although nothing went wrong";
+                add(at, what, format!("controller {} fenced broker {broker}", at.node), out);
+            }
+            _ => Self::of_partition(view, at, fact, out),
+        }
+    }
+}
+
+impl Calm {
+    fn of_partition(view: &View, at: &Moment, fact: &Fact, out: &mut Findings) {
         let (partition, what, detail) = match fact {
             // One that is too large goes out again in parts, however calm it is.
             Fact::Client(ClientFact::Retried { partition, error, .. })
@@ -39,4 +63,19 @@ impl Check for Calm {
         let Some(index) = view.index_of(at.node.cluster, *partition) else { return };
         out.add(Self::NAME, what, at, index, Ground::Never).detail(detail);
     }
+}
+
+/// Adds a finding about no partition.
+fn add(at: &Moment, what: &'static str, detail: String, out: &mut Findings) {
+    out.0.push(Finding {
+        check: Calm::NAME,
+        what,
+        at: at.at,
+        event: at.event,
+        partition: None,
+        offset: None,
+        record: None,
+        detail,
+        ground: Ground::Never,
+    });
 }

@@ -357,8 +357,17 @@ fn disk(disk: &spec::Disk) -> DiskProfile {
     profile
 }
 
-/// Whether nothing can be late: no faults, links and disks as by default, patient clients.
+/// Whether nothing can be late: no faults, links and disks as by default, patient clients, and a
+/// quorum and sessions that outlast what is usual between two fetches and two heartbeats.
 fn is_calm(scenario: &Scenario) -> bool {
+    // An idle leader of the quorum parks a fetch for half a second (`MAX_FETCH_WAIT_MS`).
+    const IDLE_FETCH: Span = Span::millis(500);
+    let keeps = |cluster: &spec::Cluster| {
+        let (broker, controller) = (cluster.broker.config(), cluster.controller.config());
+        let fetch = broker.quorum_fetch_timeout.min(controller.fetch_timeout);
+        fetch.0 >= 3 * IDLE_FETCH.0 / 2
+            && controller.session_timeout.0 >= 3 * broker.heartbeat_interval.0
+    };
     let patient = |producers: &spec::Producers| {
         let (config, default) = (producers.properties.config(), ProducerConfig::default());
         config.request_timeout >= default.request_timeout
@@ -368,6 +377,7 @@ fn is_calm(scenario: &Scenario) -> bool {
         && scenario.swarm.is_none()
         && is_prompt(scenario)
         && scenario.clocks == Clocks::default()
+        && scenario.clusters.iter().all(keeps)
         && scenario.producers.iter().all(patient)
 }
 

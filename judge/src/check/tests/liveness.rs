@@ -302,6 +302,25 @@ fn nothing_is_late_where_nothing_goes_wrong() {
     assert_eq!(run(true, ErrorCode::MessageTooLarge, true), ["calm-stays-calm"]);
 }
 
+/// Row S3: the quorum keeps its first leader, and no broker is fenced.
+#[test]
+fn nobody_is_given_up_where_nothing_goes_wrong() {
+    let run = |is_calm: bool, facts: &[Fact]| {
+        let mut history = good();
+        history.setup.is_calm = is_calm;
+        history.wait(Span::secs(9));
+        facts.iter().for_each(|fact| history.fact(101, fact.clone()));
+        names(&history)
+    };
+    let active = Fact::ControllerActive { epoch: 1 };
+    let stands = Fact::QuorumCandidate { epoch: 2, pre_vote: true };
+    let fenced = Fact::BrokerFenced { broker: 3, fenced: true };
+    assert_eq!(run(true, &[stands.clone(), active.clone()]), Vec::<&str>::new());
+    assert_eq!(run(true, &[active.clone(), stands.clone()]), ["calm-stays-calm"]);
+    assert_eq!(run(true, std::slice::from_ref(&fenced)), ["calm-stays-calm"]);
+    assert_eq!(run(false, &[active, stands, fenced]), Vec::<&str>::new());
+}
+
 /// Row S3.
 #[test]
 fn a_laggard_leaves_the_isr_in_time() {
