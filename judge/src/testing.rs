@@ -86,6 +86,17 @@ pub(crate) fn registration(broker: BrokerId, broker_epoch: i64) -> MetadataRecor
     })
 }
 
+/// A broker is fenced, or unfenced.
+pub(crate) fn fencing(broker: BrokerId, fenced: bool) -> MetadataRecord {
+    MetadataRecord::BrokerRegistrationChange(BrokerRegistrationChange {
+        broker,
+        broker_epoch: 10,
+        fenced: Some(fenced),
+        in_controlled_shutdown: None,
+        log_dirs: None,
+    })
+}
+
 /// A registration, not fenced.
 pub(crate) fn unfenced(broker: BrokerId, broker_epoch: i64) -> MetadataRecord {
     let MetadataRecord::RegisterBroker(it) = registration(broker, broker_epoch) else {
@@ -308,13 +319,7 @@ impl History {
 
     /// The controller fences a broker, or unfences it.
     pub(crate) fn fence(&mut self, broker: BrokerId, fenced: bool) {
-        self.metadata(&[MetadataRecord::BrokerRegistrationChange(BrokerRegistrationChange {
-            broker,
-            broker_epoch: 10,
-            fenced: Some(fenced),
-            in_controlled_shutdown: None,
-            log_dirs: None,
-        })]);
+        self.metadata(&[fencing(broker, fenced)]);
     }
 
     /// The same after an unclean end: the controller takes the broker out of ISR and ELR with the

@@ -48,6 +48,11 @@ fn active(image: &MetadataImage) -> Vec<BrokerId> {
     active.map(|broker| broker.id).collect()
 }
 
+fn changes_brokers(record: &MetadataRecord) -> bool {
+    use MetadataRecord::{BrokerRegistrationChange, RegisterBroker, UnregisterBroker};
+    matches!(record, RegisterBroker(_) | UnregisterBroker { .. } | BrokerRegistrationChange(_))
+}
+
 impl View {
     /// Replays what is newly committed of a cluster's metadata log. Leaves in
     /// [`View::touched`] the partitions whose membership has to be looked at again.
@@ -89,19 +94,22 @@ impl View {
             let nodes = records.iter().filter_map(registering).collect();
             let registered = Registered { nodes, at: appended };
             let mut changed = Vec::new();
-            let before = active(&metadata.image);
+            let mut throughout = active(&metadata.image);
             for (offset, record) in records {
                 let replayed = metadata.image.replay(offset, &record);
                 replayed.map_err(|why| unreadable(why.to_string()))?;
                 let image = &metadata.image;
+                if changes_brokers(&record) {
+                    let active = active(image);
+                    throughout.retain(|broker| active.contains(broker));
+                }
                 changed.extend(self.after_record(image, cluster, &record, &registered, moment));
             }
-            // A decision is one batch: a broker that it fences or unfences may not have been there.
-            let after = active(&metadata.image);
+            // A batch holds whole decisions, several when the quorum's leader was slow: a broker that one
+            // of them fences or unfences may not have been there.
             for (index, state) in changed {
                 let partition = &mut self.partitions[index];
-                let known =
-                    |node: &NodeId| before.contains(&node.node) && after.contains(&node.node);
+                let known = |node: &NodeId| throughout.contains(&node.node);
                 let nodes = partition.replicas.iter().map(|replica| replica.node);
                 let known = (0..).zip(nodes).filter(|(_, node)| known(node));
                 let known: ReplicaSet = known.map(|(index, _)| index).collect();

@@ -2,7 +2,8 @@
 
 use super::{broken, confirm_without_3, finish, hazards};
 use crate::evidence::Change;
-use crate::testing::{History, ORDERS, numbers};
+use crate::testing::{History, ORDERS, fencing, numbers};
+use engine::metadata::{MetadataRecord, PartitionChange};
 
 #[test]
 fn unclean_election_is_permitted_where_it_is_configured() {
@@ -90,6 +91,28 @@ fn unclean_election_is_the_last_resort() {
         assert_eq!(hazards(&judgement), vec![], "{elr}");
         assert!(broken(&judgement).contains(&"acknowledged-survives"));
     }
+}
+
+#[test]
+fn a_broker_that_one_batch_fences_and_unfences_could_not_have_led() {
+    // The quorum's leader was slow, and two decisions are one batch.
+    let elected = |fences: bool| {
+        let mut history = unclean_allowed();
+        history.fence(2, true);
+        let election = PartitionChange {
+            leader: Some(Some(3)),
+            isr: Some(vec![3]),
+            ..PartitionChange::of(ORDERS)
+        };
+        let fencings = fences.then(|| [fencing(1, true), fencing(1, false)]);
+        let mut batch = vec![MetadataRecord::PartitionChange(election)];
+        batch.extend(fencings.into_iter().flatten());
+        history.metadata(&batch);
+        history.begin(ORDERS, 3, 1);
+        finish(history, 3)
+    };
+    assert_eq!(hazards(&elected(true)), vec![("unclean-election", 4)]);
+    assert!(broken(&elected(false)).contains(&"acknowledged-survives"));
 }
 
 #[test]
