@@ -81,7 +81,11 @@ impl Check for Prompt {
                 };
                 let batch = partition.batches.get(append.batch);
                 let enough = state.isr.len() >= partition.min_isr;
-                if enough && state.isr.is_within(&batch.holders) {
+                // A follower outside the ISR may get it long after it was committed.
+                let committed =
+                    partition.line_leader.map(|it| partition.replicas[it].high_watermark);
+                let is_due = committed.is_none_or(|offset| offset < batch.next);
+                if enough && is_due && state.isr.is_within(&batch.holders) {
                     let pending = self.pending(view, *index);
                     if pending.held.back().is_none_or(|(end, _)| *end < batch.next) {
                         pending.held.push_back((batch.next, at.at));

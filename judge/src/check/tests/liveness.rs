@@ -376,6 +376,24 @@ fn what_the_isr_holds_is_committed_and_confirmed_in_time() {
     assert_eq!(run(Span::ZERO, late, true), ["answers-are-prompt"]);
 }
 
+#[test]
+fn a_follower_outside_the_isr_may_get_late_what_is_committed() {
+    let mut history = good();
+    history.change(None, &[1, 2], &[]);
+    history.send(ORDERS, &numbers(40..46), -1);
+    history.write(1, ORDERS, 0, &numbers(40..44));
+    history.follow(2, 1, ORDERS);
+    history.watermark(1, &[2], ORDERS, 0);
+    history.confirm(1, ORDERS, 40, &numbers(40..44), -1);
+    history.follow(3, 1, ORDERS);
+    history.wait(Span::secs(2));
+    history.write(1, ORDERS, 0, &numbers(44..46));
+    history.follow(2, 1, ORDERS);
+    history.watermark(1, &[2], ORDERS, 0);
+    history.confirm(1, ORDERS, 44, &numbers(44..46), -1);
+    assert_eq!(names(&history), Vec::<&str>::new());
+}
+
 /// Row S8.
 #[test]
 fn processes_that_keep_each_other_busy_are_a_finding() {
