@@ -240,6 +240,8 @@ pub enum Fact {
         broker: BrokerId,
         /// It is fenced.
         fenced: bool,
+        /// A heartbeat of the broker asked for it; otherwise its session is over.
+        asked: bool,
     },
     /// Something that a client application did or saw.
     Client(ClientFact),

@@ -259,7 +259,7 @@ impl Active {
         for (broker, epoch) in chosen {
             self.contacts.remove((*broker, *epoch));
             if self.image.broker(*broker).is_some_and(|present| present.epoch == *epoch) {
-                self.cluster().fence(*broker, &mut records, out);
+                self.cluster().fence(*broker, false, &mut records, out);
                 self.heartbeats.fence(*broker);
             }
         }

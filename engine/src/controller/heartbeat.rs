@@ -54,7 +54,7 @@ impl Cluster<'_> {
         if state != present {
             match state {
                 ControlState::Fenced | ControlState::ShutdownNow => {
-                    self.fence(request.broker, &mut records, out);
+                    self.fence(request.broker, true, &mut records, out);
                 }
                 ControlState::Unfenced => self.unfence(request.broker, &mut records, out),
                 ControlState::ControlledShutdown => {

@@ -105,16 +105,17 @@ impl Cluster<'_> {
     }
 
     /// Adds the records that fence a broker: it leaves every ISR and leads no partition. Kafka
-    /// writes them for a fenced broker as well.
+    /// writes them for a fenced broker as well. `asked`: the broker asks for it.
     pub(super) fn fence(
         &self,
         broker: BrokerId,
+        asked: bool,
         records: &mut Vec<MetadataRecord>,
         out: &mut Outbox,
     ) {
         let partitions = self.index.in_isr(broker);
         self.update_partitions(Transition::Leaves(broker), partitions, records, out);
-        self.set_fenced(broker, true, records, out);
+        self.set_fenced(broker, (true, asked), records, out);
     }
 
     /// Adds the records that unfence a broker: partitions without leader may get one.
@@ -124,7 +125,7 @@ impl Cluster<'_> {
         records: &mut Vec<MetadataRecord>,
         out: &mut Outbox,
     ) {
-        self.set_fenced(broker, false, records, out);
+        self.set_fenced(broker, (false, true), records, out);
         let partitions = self.index.leaderless();
         self.update_partitions(Transition::Returns(broker), partitions, records, out);
     }
@@ -132,13 +133,13 @@ impl Cluster<'_> {
     fn set_fenced(
         &self,
         broker: BrokerId,
-        fenced: bool,
+        (fenced, asked): (bool, bool),
         records: &mut Vec<MetadataRecord>,
         out: &mut Outbox,
     ) {
         let Some(registration) = self.image.broker(broker) else { return };
         if registration.fenced != fenced {
-            out.observe(Fact::BrokerFenced { broker, fenced });
+            out.observe(Fact::BrokerFenced { broker, fenced, asked });
         }
         records.push(MetadataRecord::BrokerRegistrationChange(BrokerRegistrationChange {
             fenced: Some(fenced),

@@ -1,20 +1,19 @@
 //! A controller fences a broker no earlier than a session after it became active or heard from the
-//! broker, and one broker in a decision.
+//! broker, and one broker in a decision; or at once if the broker asks for it.
 //!
 //! Catches a corrupted `fenced_per_decision`, and a controller that takes over and counts the silence
 //! before its own time (KIP-631).
 
 use super::{Check, Finding, Findings, Ground};
 use crate::evidence::{FaultKind, Moment, View};
-use bytes::Bytes;
 use engine::fact::Fact;
-use engine::ids::{BrokerId, TopicPartition};
-use engine::metadata::{MetadataRecord, decode_batch};
+use engine::ids::BrokerId;
 use machine::{NodeId, Span};
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
-/// How long an orderly stop takes at most: the time that the world gives it.
-const STOP: Span = Span::secs(120);
+/// How long after its start, or after the request to stop in order, a broker may ask to be fenced. One
+/// that stops gets so much time from the world.
+const ASKING: Span = Span::secs(120);
 
 /// See the module.
 #[derive(Clone, Debug, Default)]
@@ -23,12 +22,8 @@ pub(super) struct Fencing {
     active: BTreeMap<NodeId, u64>,
     /// When a controller unfenced a broker, which a heartbeat made it do.
     heard: BTreeMap<(NodeId, BrokerId), u64>,
-    /// Brokers that asked each controller to let them shut down.
-    stopping: BTreeSet<(NodeId, BrokerId)>,
-    /// Which broker each controller fenced last, and when.
+    /// Which silent broker each controller fenced last, and when.
     last: BTreeMap<NodeId, (u64, BrokerId)>,
-    /// Brokers that were fenced early, unless the decision says that they shut down.
-    early: Vec<(Moment, BrokerId, Span)>,
 }
 
 impl Fencing {
@@ -43,17 +38,21 @@ impl Check for Fencing {
                 self.active.insert(at.node, began(view, at));
                 self.heard.retain(|(controller, _), _| *controller != at.node);
             }
-            Fact::BrokerFenced { broker, fenced: false } => {
+            Fact::BrokerFenced { broker, fenced: false, .. } => {
                 self.heard.insert((at.node, *broker), at.at);
             }
-            Fact::BrokerFenced { broker, fenced: true } => {
-                self.one_by_one(at, *broker, out);
-                self.fenced(view, at, *broker);
+            Fact::BrokerFenced { broker, fenced: true, asked: true } => {
+                if !may_ask(view, *broker, at) {
+                    let what = "a broker was fenced that cannot have asked for it";
+                    report(at, what, out).detail(format!(
+                        "controller {} fenced broker {broker}, which neither began nor stopped",
+                        at.node
+                    ));
+                }
             }
-            Fact::Appended {
-                partition: TopicPartition::METADATA, as_leader: true, batch, ..
-            } => {
-                self.decided(view, at, batch, out);
+            Fact::BrokerFenced { broker, fenced: true, asked: false } => {
+                self.one_by_one(at, *broker, out);
+                self.is_silent(view, at, *broker, out);
             }
             _ => {}
         }
@@ -61,8 +60,8 @@ impl Check for Fencing {
 }
 
 impl Fencing {
-    /// A controller fences a broker; the decision follows.
-    fn fenced(&mut self, view: &View, at: &Moment, broker: BrokerId) {
+    /// A session is over no earlier than it lasts.
+    fn is_silent(&self, view: &View, at: &Moment, broker: BrokerId, out: &mut Findings) {
         let Some(active) = self.active.get(&at.node) else { return };
         let heard = self.heard.get(&(at.node, broker)).copied().unwrap_or(0);
         let silent = Span(at.at.saturating_sub(heard.max(*active)));
@@ -70,7 +69,11 @@ impl Fencing {
         let session = u128::from(view.setup.session_timeout.0);
         let shortest = session * 1_000_000 / (1_000_000 + u128::from(view.setup.drift_ppm));
         if u128::from(silent.0) + 1_000 < shortest {
-            self.early.push((*at, broker, silent));
+            let what = "a broker was fenced before its session was over";
+            report(at, what, out).detail(format!(
+                "controller {} fenced broker {broker} after {silent}, a session is {}",
+                at.node, view.setup.session_timeout
+            ));
         }
     }
 
@@ -85,45 +88,6 @@ impl Fencing {
                 .detail(format!("controller {} fenced brokers {other} and {broker}", at.node));
         }
     }
-
-    /// A controller writes one or more decisions.
-    fn decided(&mut self, view: &View, at: &Moment, batch: &Bytes, out: &mut Findings) {
-        // What cannot be read is for the check of the quorum.
-        let Ok(records) = decode_batch(batch) else { return };
-        for (_, record) in &records {
-            match record {
-                MetadataRecord::RegisterBroker(it) => {
-                    self.stopping.remove(&(at.node, it.broker));
-                }
-                MetadataRecord::BrokerRegistrationChange(change)
-                    if change.in_controlled_shutdown == Some(true) =>
-                {
-                    self.stopping.insert((at.node, change.broker));
-                }
-                _ => {}
-            }
-        }
-        for (moment, broker, silent) in std::mem::take(&mut self.early) {
-            // One that shuts down in order is fenced when it may go, maybe by another controller than
-            // the one that it asked.
-            let image = view.metadata.get(&at.node.cluster).map(|metadata| &metadata.image);
-            let known = image.and_then(|image| image.broker(broker));
-            let stops = self.stopping.contains(&(at.node, broker))
-                || known.is_none_or(|known| known.in_controlled_shutdown)
-                || is_asked_to_stop(
-                    view,
-                    NodeId { cluster: at.node.cluster, node: broker },
-                    &moment,
-                );
-            if moment.node == at.node && !stops {
-                let what = "a broker was fenced before its session was over";
-                report(&moment, what, out).detail(format!(
-                    "controller {} fenced broker {broker} after {silent}, a session is {}",
-                    at.node, view.setup.session_timeout
-                ));
-            }
-        }
-    }
 }
 
 /// Since when a controller that reports that it is active counts the silence of brokers. One that is
@@ -136,14 +100,17 @@ fn began(view: &View, at: &Moment) -> u64 {
     started.filter(|_| is_alone).unwrap_or(at.at)
 }
 
-/// Whether a broker was asked to stop shortly before. One that leads nothing is fenced at once when it
-/// says so, and no record says why.
-fn is_asked_to_stop(view: &View, broker: NodeId, at: &Moment) -> bool {
-    let from = at.at.saturating_sub(STOP.0);
-    view.faults.iter().any(|(moment, fault)| {
-        let asks = fault.kind == FaultKind::Stop && fault.nodes.contains(&broker);
-        asks && (from..=at.at).contains(&moment.at)
-    })
+/// Whether a heartbeat of a broker may ask for its fencing: one of its start, which may come late on a
+/// connection that it has given up, or one of its orderly stop.
+fn may_ask(view: &View, broker: BrokerId, at: &Moment) -> bool {
+    let broker = NodeId { cluster: at.node.cluster, node: broker };
+    let since = at.at.saturating_sub(ASKING.0);
+    let began = view.started.get(&broker).is_some_and(|started| *started >= since);
+    began
+        || view.faults.iter().any(|(moment, fault)| {
+            let stops = fault.kind == FaultKind::Stop && fault.nodes.contains(&broker);
+            stops && (since..=at.at).contains(&moment.at)
+        })
 }
 
 fn report<'a>(at: &Moment, what: &'static str, out: &'a mut Findings) -> &'a mut Finding {

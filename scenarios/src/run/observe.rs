@@ -44,7 +44,7 @@ impl Simulation {
                 self.evidence.observe(time.0, *node, *incarnation, event.0, fact);
                 match fact {
                     Fact::Registered { .. } if is_broker(*node) => self.budget.registered(*node),
-                    Fact::BrokerFenced { broker, fenced } => {
+                    Fact::BrokerFenced { broker, fenced, .. } => {
                         let broker = NodeId { cluster: node.cluster, node: *broker };
                         if *fenced {
                             self.fenced.insert(broker, *time);

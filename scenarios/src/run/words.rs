@@ -217,8 +217,11 @@ fn fact(fact: &Fact, name: &dyn Fn(TopicPartition) -> String) -> String {
                 ids(elr)
             )
         }
-        Fact::BrokerFenced { broker, fenced: true } => format!("fenced broker {broker}"),
-        Fact::BrokerFenced { broker, fenced: false } => format!("unfenced broker {broker}"),
+        Fact::BrokerFenced { broker, fenced: true, asked: true } => {
+            format!("fenced broker {broker}, which asked for it")
+        }
+        Fact::BrokerFenced { broker, fenced: true, .. } => format!("fenced broker {broker}"),
+        Fact::BrokerFenced { broker, fenced: false, .. } => format!("unfenced broker {broker}"),
         Fact::Client(fact) => client(fact, name),
         Fact::RuleDiffered { rule } => format!("the rule {rule} decided otherwise than Kafka's"),
         Fact::Reached(what) => format!("reached {what}"),

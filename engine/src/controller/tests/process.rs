@@ -178,6 +178,7 @@ fn a_silent_broker_is_fenced_and_the_log_never_rests() {
     assert!(net.controllers[&active].image().is_active(1));
     net.run_for(Span::secs(2));
     assert!(!net.controllers[&active].image().is_active(1));
-    assert!(net.facts.contains(&(active, Fact::BrokerFenced { broker: 1, fenced: true })));
+    let fact = Fact::BrokerFenced { broker: 1, fenced: true, asked: false };
+    assert!(net.facts.contains(&(active, fact)));
     assert!(net.controllers[&active].image().offset() > before + 15, "one record in 500 ms");
 }

@@ -5,7 +5,6 @@ use crate::evidence::{Change, FaultKind};
 use crate::testing::{History, ORDERS, numbers};
 use engine::error::ErrorCode;
 use engine::fact::{ClientFact, Fact, Truncation};
-use engine::metadata::{BrokerRegistrationChange, MetadataRecord};
 use machine::Span;
 
 fn forget_on_disk(history: &mut History, id: u16) {
@@ -145,54 +144,55 @@ fn a_leader_has_one_proposal_under_way_and_forgets_none() {
     assert_eq!(names(&finish(forgotten, 1)), ["one-isr-proposal"]);
 }
 
+fn fenced(broker: u16, asked: bool) -> Fact {
+    Fact::BrokerFenced { broker, fenced: true, asked }
+}
+
 /// Row S3.
 #[test]
 fn a_broker_is_fenced_a_session_after_it_was_heard() {
-    let fenced_after = |span: Span, shuts_down: bool, drift_ppm: u32| {
+    let fenced_after = |span: Span, drift_ppm: u32| {
         let mut history = good();
         history.setup.drift_ppm = drift_ppm;
         history.fact(101, Fact::ControllerActive { epoch: 1 });
-        history.unfence(&[3]);
-        history.fact(101, Fact::BrokerFenced { broker: 3, fenced: false });
-        if shuts_down {
-            history.metadata(&[MetadataRecord::BrokerRegistrationChange(
-                BrokerRegistrationChange {
-                    broker: 3,
-                    broker_epoch: 10,
-                    fenced: None,
-                    in_controlled_shutdown: Some(true),
-                    log_dirs: None,
-                },
-            )]);
-        }
+        history.fact(101, Fact::BrokerFenced { broker: 3, fenced: false, asked: true });
         history.wait(span);
-        history.fact(101, Fact::BrokerFenced { broker: 3, fenced: true });
-        history.fence(3, true);
+        history.fact(101, fenced(3, false));
         names(&history)
     };
-    assert_eq!(fenced_after(Span::secs(9), false, 0), Vec::<&str>::new());
-    assert_eq!(fenced_after(Span::secs(8), false, 0), ["fenced-after-a-session"]);
-    assert_eq!(fenced_after(Span::secs(8), true, 0), Vec::<&str>::new(), "it asked for it");
-    assert_eq!(fenced_after(Span::millis(8_990), false, 2_000), Vec::<&str>::new());
-    // So it does without a record if it leads nothing.
-    let mut history = good();
-    history.unfence(&[3]);
-    history.fact(101, Fact::ControllerActive { epoch: 1 });
-    let mut asked = history.clone();
-    asked.fault(3, FaultKind::Stop, true);
-    for (history, expected) in [(&mut asked, &[][..]), (&mut history, &["fenced-after-a-session"])]
-    {
-        history.fact(101, Fact::BrokerFenced { broker: 3, fenced: true });
-        history.fence(3, true);
-        assert_eq!(names(history), expected);
-    }
+    assert_eq!(fenced_after(Span::secs(9), 0), Vec::<&str>::new());
+    assert_eq!(fenced_after(Span::secs(8), 0), ["fenced-after-a-session"]);
+    assert_eq!(fenced_after(Span::millis(8_990), 2_000), Vec::<&str>::new());
+}
+
+/// A heartbeat of its start may reach the controller late, on another connection.
+#[test]
+fn a_broker_that_began_or_stops_may_ask_to_be_fenced() {
+    let asks = |of: fn(&mut History), later: Span| {
+        let mut history = good();
+        history.fact(101, Fact::ControllerActive { epoch: 1 });
+        of(&mut history);
+        history.fact(101, Fact::BrokerFenced { broker: 3, fenced: false, asked: true });
+        history.wait(later);
+        history.fact(101, fenced(3, true));
+        names(&history)
+    };
+    let restarts = |history: &mut History| {
+        history.node(3, Change::Crashed);
+        history.node(3, Change::Started);
+    };
+    let stops = |history: &mut History| history.fault(3, FaultKind::Stop, true);
+    assert_eq!(asks(restarts, Span::secs(1)), Vec::<&str>::new());
+    assert_eq!(asks(stops, Span::secs(1)), Vec::<&str>::new());
+    assert_eq!(asks(|_| {}, Span::secs(1)), ["fenced-after-a-session"]);
+    assert_eq!(asks(restarts, Span::secs(121)), ["fenced-after-a-session"]);
 }
 
 /// A controller that is alone elects itself as it starts, and reports that when its vote is on its
 /// disk.
 #[test]
 fn a_session_counts_from_the_start_of_a_lone_controller() {
-    let fenced = |controllers: usize, silent: Span| {
+    let fenced_after = |controllers: usize, silent: Span| {
         let mut history = good();
         history.setup.controllers.truncate(controllers);
         history.unfence(&[3]);
@@ -201,24 +201,32 @@ fn a_session_counts_from_the_start_of_a_lone_controller() {
         history.wait(Span::millis(2));
         history.fact(101, Fact::ControllerActive { epoch: 2 });
         history.wait(silent);
-        history.fact(101, Fact::BrokerFenced { broker: 3, fenced: true });
+        history.fact(101, fenced(3, false));
         history.fence(3, true);
         names(&history)
     };
     let early = Span(Span::secs(9).0 - Span::millis(2).0);
-    assert_eq!(fenced(1, early), Vec::<&str>::new());
-    assert_eq!(fenced(1, Span::secs(8)), ["fenced-after-a-session"]);
-    assert_eq!(fenced(3, early), ["fenced-after-a-session"], "it has to be elected by others");
+    assert_eq!(fenced_after(1, early), Vec::<&str>::new());
+    assert_eq!(fenced_after(1, Span::secs(8)), ["fenced-after-a-session"]);
+    assert_eq!(
+        fenced_after(3, early),
+        ["fenced-after-a-session"],
+        "it has to be elected by others"
+    );
 }
 
 #[test]
 fn brokers_are_fenced_one_by_one() {
     let mut history = good();
-    let fenced = |broker| Fact::BrokerFenced { broker, fenced: true };
-    history.fact(101, fenced(2));
-    history.fact(101, fenced(3));
+    history.fact(101, fenced(2, false));
+    history.fact(101, fenced(3, false));
     assert_eq!(names(&history), Vec::<&str>::new());
-    history.at_once(101, fenced(2));
+    // A paused controller hears at once what came meanwhile.
+    history.fault(1, FaultKind::Stop, true);
+    history.fact(101, fenced(3, false));
+    history.at_once(101, fenced(1, true));
+    assert_eq!(names(&history), Vec::<&str>::new());
+    history.at_once(101, fenced(2, false));
     assert_eq!(names(&history), ["fenced-after-a-session"]);
 }
 
