@@ -322,7 +322,7 @@ fn nobody_is_given_up_where_nothing_goes_wrong() {
     };
     let active = Fact::ControllerActive { epoch: 1 };
     let stands = Fact::QuorumCandidate { epoch: 2, pre_vote: true };
-    let fenced = Fact::BrokerFenced { broker: 3, fenced: true };
+    let fenced = Fact::BrokerFenced { broker: 3, fenced: true, asked: false };
     assert_eq!(run(true, &[stands.clone(), active.clone()]), Vec::<&str>::new());
     assert_eq!(run(true, &[active.clone(), stands.clone()]), ["calm-stays-calm"]);
     assert_eq!(run(true, std::slice::from_ref(&fenced)), ["calm-stays-calm"]);
