@@ -36,7 +36,7 @@ impl Check for Calm {
                 let what = "the quorum elected again although nothing went wrong";
                 add(at, what, format!("{} stood for election in epoch {epoch}", at.node), out);
             }
-            Fact::BrokerFenced { broker, fenced: true, asked: false } => {
+            Fact::BrokerFenced { broker, fenced: true, .. } => {
                 let what = "a broker was fenced although nothing went wrong";
                 add(at, what, format!("controller {} fenced broker {broker}", at.node), out);
             }
