@@ -215,7 +215,8 @@ impl Matrix {
         let batch = self.one_of(300_000, &[(1, 0_u64), (1, 300), (1, 2_000)]);
         let linger = self.one_of(200_000, &[(1, 0_u64), (1, 40)]);
         let delivery = self.number(200_000, 700, 5_000);
-        let request = self.number(1_000_000, 300, 2_000);
+        // It is that of consumers as well, whose fetches wait for half a second.
+        let request = self.number(1_000_000, 600, 2_000);
         let retries = self.one_of(80_000, &[(1, 0_u64), (1, 2)]);
         let size = self.number(150_000, 16, 3_000);
         let keys = self.one_of(150_000, &[(1, 1_u64), (1, 20)]);
