@@ -10,7 +10,7 @@ use engine::rules::Rulebook;
 use engine::timer::Timer;
 use engine::{Input, Outbox};
 use machine::{Boot, Now, Span};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// What a reading application is configured with.
 #[derive(Clone, Debug)]
@@ -32,7 +32,7 @@ pub struct ReaderApp {
     /// The end offset of each partition, once its leader has returned it.
     ends: BTreeMap<TopicPartition, Offset>,
     /// The partitions that have been read to their end.
-    done: Vec<TopicPartition>,
+    done: BTreeSet<TopicPartition>,
 }
 
 const START: Timer = Timer::Application(0);
@@ -55,7 +55,7 @@ impl ReaderApp {
             properties,
             consumer,
             ends: BTreeMap::new(),
-            done: Vec::new(),
+            done: BTreeSet::new(),
         }
     }
 
@@ -96,34 +96,39 @@ impl ReaderApp {
             }
             input => to_consumer(&mut self.consumer, now, &input, out),
         }
+        let mut moved = BTreeSet::new();
         while self.consumer.has_records() {
             let polled = self.consumer.poll(now, out);
             if polled.is_empty() {
                 break;
             }
+            moved.extend(polled.iter().map(|polled| polled.partition));
             polled.into_iter().for_each(|polled| report_polled(polled, out));
         }
         for event in self.consumer.take_events() {
-            if let ConsumerEvent::EndShown { partition, offset, .. } = event {
-                self.ends.insert(partition, offset);
+            match event {
+                ConsumerEvent::EndShown { partition, offset, .. } => {
+                    self.ends.insert(partition, offset);
+                    moved.insert(partition);
+                }
+                ConsumerEvent::Positioned { partition, .. } => {
+                    moved.insert(partition);
+                }
+                ConsumerEvent::TimeShown { .. } | ConsumerEvent::Error { .. } => {}
             }
             report_event(&event, out);
         }
-        self.report_read_back(out);
+        for partition in moved {
+            self.report_read_back(partition, out);
+        }
     }
 
-    /// Reports each partition that has been read to its end, once.
-    fn report_read_back(&mut self, out: &mut Outbox) {
-        if self.ends.len() == self.done.len() {
-            return;
-        }
-        for (partition, end) in &self.ends {
-            let reached = self.consumer.position(*partition).is_some_and(|at| at >= *end);
-            if reached && !self.done.contains(partition) {
-                self.done.push(*partition);
-                let fact = ClientFact::ReadBack { partition: *partition, end: *end };
-                out.observe(Fact::Client(fact));
-            }
+    /// Reports a partition that has been read to its end, once.
+    fn report_read_back(&mut self, partition: TopicPartition, out: &mut Outbox) {
+        let Some(end) = self.ends.get(&partition).copied() else { return };
+        let reached = self.consumer.position(partition).is_some_and(|at| at >= end);
+        if reached && self.done.insert(partition) {
+            out.observe(Fact::Client(ClientFact::ReadBack { partition, end }));
         }
     }
 }

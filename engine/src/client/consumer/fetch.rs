@@ -1,7 +1,6 @@
 //! Fetching (`AbstractFetch`, `FetchCollector`).
 
 use super::buffer::Buffered;
-use super::position::{Assigned, State};
 use super::{Consumer, ConsumerError, Context};
 use crate::Outbox;
 use crate::error::ErrorCode;
@@ -17,21 +16,21 @@ impl Consumer {
     /// and the buffered one could not be fetched meanwhile: so the next fetch goes out once the
     /// application has taken what came (KAFKA-17182).
     pub(super) fn fetch(&mut self, now: Mono, out: &mut Outbox) {
-        let buffered = self.partitions.iter().filter_map(Assigned::buffered_at);
-        let mut done: Vec<NodeId> = buffered.collect();
-        for index in 0..self.partitions.len() {
-            let assigned = &self.partitions[index];
-            if assigned.state != State::Unresolved && assigned.leader.is_none() {
-                self.metadata.request_update();
-            }
-            let Some((node, ..)) = assigned.fetchable(now) else { continue };
-            if self.fetching.contains(&node) || done.contains(&node) {
-                continue;
-            }
+        if self.places.is_leaderless() {
+            self.metadata.request_update();
+        }
+        let buffered = self.ready.iter().filter_map(|place| self.partitions[*place].buffered_at());
+        let busy: Vec<NodeId> = buffered.chain(self.fetching.iter().copied()).collect();
+        let idle = self.places.by_leader().iter().filter(|(node, _)| !busy.contains(node));
+        let first = |(node, places): (&NodeId, &Vec<usize>)| {
+            let is_fetchable = |place: &&usize| self.partitions[**place].fetchable(now).is_some();
+            Some((*places.iter().find(is_fetchable)?, *node))
+        };
+        let mut due: Vec<(usize, NodeId)> = idle.filter_map(first).collect();
+        due.sort_unstable();
+        for (_, node) in due {
             if self.can_send(now, node, out) {
                 self.fetch_from(now, node, out);
-            } else {
-                done.push(node);
             }
         }
     }
@@ -48,11 +47,9 @@ impl Consumer {
     fn fetch_from(&mut self, now: Mono, node: NodeId, out: &mut Outbox) {
         let mut asked = Vec::new();
         let mut partitions = Vec::new();
-        for (index, assigned) in self.partitions.iter().enumerate() {
-            let Some((leader, epoch, fetch_offset)) = assigned.fetchable(now) else { continue };
-            if leader != node {
-                continue;
-            }
+        for index in self.places.by_leader().get(&node).into_iter().flatten().copied() {
+            let assigned = &self.partitions[index];
+            let Some((_, epoch, fetch_offset)) = assigned.fetchable(now) else { continue };
             asked.push((index, assigned.stamp));
             partitions.push(FetchPartition {
                 partition: assigned.partition,

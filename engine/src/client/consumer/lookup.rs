@@ -44,7 +44,7 @@ pub(super) struct Asked {
 impl Consumer {
     /// Sends what has to be asked, one request of each kind to a leader.
     pub(super) fn look_up(&mut self, now: Mono, out: &mut Outbox) {
-        for index in 0..self.partitions.len() {
+        for index in self.places.questions(&self.partitions) {
             let assigned = &self.partitions[index];
             let Some((node, _)) = assigned.leader else { continue };
             let (offset, epoch) = (self.wanted_offset(now, index), self.is_to_validate(now, index));
@@ -89,7 +89,7 @@ impl Consumer {
         let mut all_asked = Vec::new();
         let mut partitions = Vec::new();
         let question = self.stamp();
-        for index in 0..self.partitions.len() {
+        for index in self.places.questions(&self.partitions) {
             let Some(asked) = self.wanted_offset(now, index) else { continue };
             let asked = Asked { question, ..asked };
             let assigned = &mut self.partitions[index];
@@ -194,6 +194,7 @@ impl Consumer {
                 Purpose::Reset if assigned.stamp == asked.stamp => assigned.asked = false,
                 _ => {}
             }
+            self.places.ask(asked.index);
             self.back_off(now, asked.index);
         }
     }
@@ -207,7 +208,7 @@ impl Consumer {
     fn ask_epochs(&mut self, now: Mono, node: NodeId, out: &mut Outbox) {
         let mut asked = Vec::new();
         let mut partitions = Vec::new();
-        for index in 0..self.partitions.len() {
+        for index in self.places.questions(&self.partitions) {
             if !self.is_to_validate(now, index) {
                 continue;
             }
@@ -266,6 +267,7 @@ impl Consumer {
             Some(end) if end.end_offset >= offset => {
                 position.leader_epoch = leader_epoch;
                 assigned.turn(State::Reading, assigned.stamp);
+                self.is_unadopted = true;
             }
             Some(end) if self.config.auto_offset_reset != Reset::None => {
                 let offset_epoch = Some(end.epoch);
@@ -284,6 +286,7 @@ impl Consumer {
         for (index, stamp) in asked.iter().copied() {
             if let Some(assigned) = self.unmoved((index, stamp)) {
                 assigned.asked = false;
+                self.places.ask(index);
                 self.back_off(now, index);
             }
         }

@@ -9,6 +9,7 @@ mod buffer;
 mod event;
 mod fetch;
 mod lookup;
+mod places;
 mod position;
 #[cfg(test)]
 mod tests;
@@ -28,6 +29,7 @@ use crate::rules::{Rulebook, client::NewLeader};
 use crate::timer::{Channel, ClientTimer, Timer};
 use lookup::Asked;
 use machine::{Boot, ConnId, Mono, NodeId, Now};
+use places::Places;
 use position::{Assigned, End, Position, State, Time};
 use std::collections::{BTreeMap, VecDeque};
 
@@ -48,6 +50,9 @@ pub struct Consumer {
     /// The version of the metadata that was last looked at.
     seen: u64,
     partitions: Vec<Assigned>,
+    places: Places,
+    /// A position or a leader has changed since positions were last held against leader epochs.
+    is_unadopted: bool,
     /// Partitions with buffered records, in the order in which they came.
     ready: VecDeque<usize>,
     /// Nodes with a fetch in flight.
@@ -94,6 +99,8 @@ impl Consumer {
             metadata: Metadata::new(boot.node, bootstrap, config.metadata_max_age, backoff),
             seen: 0,
             partitions: Vec::new(),
+            places: Places::default(),
+            is_unadopted: false,
             ready: VecDeque::new(),
             fetching: Vec::new(),
             sessions: BTreeMap::new(),
@@ -108,9 +115,11 @@ impl Consumer {
     pub fn assign(&mut self, now: Now, partitions: &[(&str, i32)], out: &mut Outbox) {
         self.ready.clear();
         self.partitions.clear();
-        for (topic, index) in partitions {
+        self.places = Places::default();
+        for (place, (topic, index)) in partitions.iter().enumerate() {
             self.metadata.add_topic(topic);
             let stamp = self.stamp();
+            self.places.add(topic, *index, place);
             self.partitions.push(Assigned::new(topic, *index, stamp));
         }
         self.seen = 0;
@@ -144,6 +153,7 @@ impl Consumer {
         let assigned = &mut self.partitions[index];
         if assigned.end == End::NotWanted {
             assigned.end = End::Wanted;
+            self.places.ask(index);
         }
         self.run(now, out);
     }
@@ -163,12 +173,13 @@ impl Consumer {
         let assigned = &mut self.partitions[index];
         if assigned.time == Time::NotWanted {
             assigned.time = Time::Wanted(timestamp);
+            self.places.ask(index);
         }
         self.run(now, out);
     }
 
     fn find(&self, topic: &str, partition: i32) -> Option<usize> {
-        self.partitions.iter().position(|p| p.index == partition && p.topic == topic)
+        self.places.of_name(topic, partition)
     }
 
     /// Hands out at most `max.poll.records` records that have been fetched, of the partition
@@ -232,8 +243,7 @@ impl Consumer {
     }
 
     fn assigned(&self, partition: TopicPartition) -> Option<&Assigned> {
-        let mut resolved = self.partitions.iter().filter(|p| p.state != State::Unresolved);
-        resolved.find(|p| p.partition == partition)
+        self.places.of(partition).map(|place| &self.partitions[place])
     }
 
     /// What it knows about the cluster.
@@ -332,7 +342,9 @@ impl Consumer {
             self.seen = self.metadata.version();
             self.adopt_metadata();
         }
-        self.adopt_leaders(out);
+        if std::mem::take(&mut self.is_unadopted) {
+            self.adopt_leaders(out);
+        }
         self.look_up(now.mono, out);
         self.fetch(now.mono, out);
         let metadata_due = self.metadata.maintain(
@@ -351,19 +363,10 @@ impl Consumer {
     }
 
     /// When a wait ends that no message or connection event ends.
-    fn next_wake(&self, now: Mono) -> Mono {
-        let mut wake = Mono::MAX;
-        for assigned in &self.partitions {
-            if assigned.not_before > now {
-                wake = wake.min(assigned.not_before);
-            }
-            if let Some((node, _)) = assigned.leader
-                && self.channels.not_before(node) > now
-            {
-                wake = wake.min(self.channels.not_before(node));
-            }
-        }
-        wake
+    fn next_wake(&mut self, now: Mono) -> Mono {
+        let ready = self.places.next_ready(&self.partitions, now).unwrap_or(Mono::MAX);
+        let leaders = self.places.by_leader().keys().map(|node| self.channels.not_before(*node));
+        leaders.filter(|not_before| *not_before > now).fold(ready, Mono::min)
     }
 
     /// Takes ids and leaders from the metadata.
@@ -375,16 +378,19 @@ impl Consumer {
                 && assigned.index < topic.partitions
             {
                 assigned.partition = TopicPartition::new(topic.id, assigned.index);
+                self.places.resolve(assigned.partition, index);
                 match assigned.start.take() {
                     Some((offset, epoch)) => self.start_at(index, offset, epoch),
                     None => self.reset(index, Positioning::Start, ConsumerError::NoOffset),
                 }
             }
             let assigned = &mut self.partitions[index];
-            if assigned.state != State::Unresolved {
+            if assigned.is_resolved() {
                 assigned.leader = self.metadata.leader(assigned.partition);
             }
         }
+        self.places.set_leaders(&self.partitions);
+        self.is_unadopted = true;
     }
 
     /// Positions under another leader epoch than they were known to be good in.
@@ -412,6 +418,7 @@ impl Consumer {
             if self.rules.has_to_validate(out, new) {
                 let stamp = self.stamp();
                 self.partitions[index].turn(State::Validating { under: leader_epoch }, stamp);
+                self.places.ask(index);
             } else {
                 position.leader_epoch = Some(leader_epoch);
                 assigned.state = State::Reading;
@@ -428,7 +435,10 @@ impl Consumer {
                 self.partitions[index].turn(State::Stopped, stamp);
                 self.error(index, error);
             }
-            to => self.partitions[index].turn(State::Resetting { to, why }, stamp),
+            to => {
+                self.partitions[index].turn(State::Resetting { to, why }, stamp);
+                self.places.ask(index);
+            }
         }
     }
 
@@ -441,6 +451,7 @@ impl Consumer {
         let stamp = self.stamp();
         let assigned = &mut self.partitions[index];
         let from = assigned.take_position(position, stamp);
+        self.is_unadopted = true;
         let (partition, to) = (assigned.partition, position.offset);
         self.events.push(ConsumerEvent::Positioned { partition, from, to, why });
     }
@@ -454,6 +465,7 @@ impl Consumer {
         let assigned = &mut self.partitions[index];
         assigned.failures += 1;
         assigned.not_before = now + self.backoff.after(assigned.failures, &mut self.random);
+        self.places.delay(index);
     }
 
     fn stamp(&mut self) -> u64 {

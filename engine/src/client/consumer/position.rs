@@ -126,6 +126,18 @@ impl Assigned {
         }
     }
 
+    /// Whether its topic is known.
+    pub(super) fn is_resolved(&self) -> bool {
+        self.state != State::Unresolved
+    }
+
+    /// Whether there is something to ask its leader, once it has one and has waited for long enough.
+    pub(super) fn has_question(&self) -> bool {
+        let of_state =
+            matches!(self.state, State::Resetting { .. } | State::Validating { .. }) && !self.asked;
+        of_state || self.end == End::Wanted || matches!(self.time, Time::Wanted(_))
+    }
+
     /// Leaves the way it was going, whatever is in flight for it.
     pub(super) fn turn(&mut self, state: State, stamp: u64) {
         self.state = state;
