@@ -20,51 +20,67 @@ pub(crate) struct Asked {
     pub(crate) request: Request,
 }
 
-/// The connections with a request that has no response yet.
+/// The connections that requests have come on.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Incoming {
-    muted: BTreeMap<ConnId, VecDeque<Asked>>,
+    connections: BTreeMap<ConnId, Turns>,
+    /// How many of them are muted.
+    muted: usize,
+}
+
+/// The requests of a connection.
+#[derive(Clone, Debug, Default)]
+struct Turns {
+    /// One of them has no response yet.
+    is_muted: bool,
+    /// Those that came after it.
+    behind: VecDeque<Asked>,
 }
 
 impl Incoming {
     /// Takes a request in. Returned if it is to be handled now, else it queues.
     pub(crate) fn receive(&mut self, asked: Asked) -> Option<Asked> {
-        if let Some(behind) = self.muted.get_mut(&asked.conn) {
-            behind.push_back(asked);
+        let turns = self.connections.entry(asked.conn).or_default();
+        if turns.is_muted {
+            turns.behind.push_back(asked);
             return None;
         }
-        self.muted.insert(asked.conn, VecDeque::new());
+        turns.is_muted = true;
+        self.muted += 1;
         Some(asked)
     }
 
     /// The response of the request in hand has left: takes the next one in hand, or unmutes the
     /// connection if none has queued.
     pub(crate) fn next(&mut self, conn: ConnId) -> Option<Asked> {
-        let next = self.muted.get_mut(&conn)?.pop_front();
-        if next.is_none() {
-            self.muted.remove(&conn);
+        let turns = self.connections.get_mut(&conn)?;
+        let next = turns.behind.pop_front();
+        if next.is_none() && std::mem::take(&mut turns.is_muted) {
+            self.muted -= 1;
         }
         next
     }
 
     /// The request that [`Incoming::next`] would return.
     pub(crate) fn peek(&self, conn: ConnId) -> Option<&Asked> {
-        self.muted.get(&conn)?.front()
+        self.connections.get(&conn)?.behind.front()
     }
 
     /// Whether a request of `conn` is in hand.
     pub(crate) fn is_muted(&self, conn: ConnId) -> bool {
-        self.muted.contains_key(&conn)
+        self.connections.get(&conn).is_some_and(|turns| turns.is_muted)
     }
 
     /// The connection has ended, and with it all that queued there.
     pub(crate) fn forget(&mut self, conn: ConnId) {
-        self.muted.remove(&conn);
+        if self.connections.remove(&conn).is_some_and(|turns| turns.is_muted) {
+            self.muted -= 1;
+        }
     }
 
     /// The number of muted connections.
     pub(crate) fn len(&self) -> usize {
-        self.muted.len()
+        self.muted
     }
 }
 

@@ -7,7 +7,8 @@ use std::collections::VecDeque;
 /// What travels on a connection, in order.
 #[derive(Clone, Debug)]
 pub(crate) enum Segment<V: Vocabulary> {
-    Data(V::Message),
+    /// On the heap: it is moved from queue to queue, and most events are no messages.
+    Data(Box<V::Message>),
     /// The sender has closed its end.
     Fin,
     /// Something that was answered by a reset which got lost, and so is sent again.

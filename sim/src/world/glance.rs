@@ -26,7 +26,7 @@ impl<P: Process> World<P> {
                 let connection = self.connections.get(*slot as usize);
                 let (from, to) = connection.route(usize::from(*way));
                 let (from, to) = (self.nodes[from].id, self.nodes[to].id);
-                let (conn, message) = (connection.id, message.clone());
+                let (conn, message) = (connection.id, (**message).clone());
                 Some((to, Input::Message { conn, from, message }))
             }
             _ => None,

@@ -37,7 +37,7 @@ impl<P: Process> World<P> {
         let kind = TraceKind::Sent { conn, to, message: message.name(), bytes };
         let cause = self.record(node, event, kind);
         message.fold(self.recorder.digest_mut());
-        self.queue(slot, end, cause, bytes, Segment::Data(message));
+        self.queue(slot, end, cause, bytes, Segment::Data(Box::new(message)));
     }
 
     /// A process closes a connection.
@@ -215,7 +215,7 @@ impl<P: Process> World<P> {
                     self.exercised.count(Effect::MessageOutlivedSender);
                 }
                 let (conn, from) = (connection.id, self.nodes[from].id);
-                let input = Input::Message { conn, from, message };
+                let input = Input::Message { conn, from, message: *message };
                 self.offer_on(slot, 1 - way, to, packet.cause, input);
             }
             Segment::Fin => {

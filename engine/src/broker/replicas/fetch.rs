@@ -20,6 +20,7 @@ use crate::protocol::{
 };
 use crate::reach::Reach;
 use machine::{ConnId, Halt};
+use std::sync::Arc;
 
 /// A fetch in hand, and how it is read.
 #[derive(Clone, Debug)]
@@ -75,7 +76,7 @@ impl Partitions {
         } else {
             let deadline = Some(cx.io.now.mono + fetch.request.max_wait);
             self.watch(conn, &fetch, &fetched.answers);
-            let body = Delayed::Fetch(fetch);
+            let body = Delayed::Fetch(Arc::new(fetch));
             cx.requests.park(conn, Parked { correlation_id, deadline, body }, cx.io.out);
             Served::Parked
         };
@@ -116,8 +117,14 @@ impl Partitions {
         cx: &mut Cx<'_>,
     ) -> Result<Fetched, Halt> {
         let DelayedFetch { request, .. } = fetch;
-        let due = fetch.session().map(|session| self.sessions.due(session));
-        let reads = due.as_ref().unwrap_or(&request.partitions);
+        let mut due = std::mem::take(&mut self.due);
+        let reads = match fetch.session() {
+            Some(session) => {
+                due.extend(self.sessions.due(session));
+                &due
+            }
+            None => &request.partitions,
+        };
         let max_bytes = u64::from(request.max_bytes.min(cx.context.config.fetch_max_bytes));
         let mut answers = Vec::with_capacity(reads.len());
         let (mut bytes, mut changes) = (0, Vec::new());
@@ -150,6 +157,8 @@ impl Partitions {
             }
             answers.push(fetched.answer);
         }
+        due.clear();
+        self.due = due;
         Ok(Fetched { answers, bytes, urgent, changes })
     }
 
@@ -211,7 +220,7 @@ impl Partitions {
         &self,
         session: FetchMetadata,
     ) -> impl Iterator<Item = TopicPartition> {
-        self.sessions.due(session.session_id).into_iter().map(|read| read.partition)
+        self.sessions.due_partitions(session.session_id)
     }
 
     /// Something may have happened to a partition: fetch sessions look at it again.
@@ -267,22 +276,21 @@ impl Partitions {
         id: TopicPartition,
         cx: &mut Cx<'_>,
     ) -> Result<(), Halt> {
-        let Some(Parked { body: Delayed::Fetch(_), .. }) = cx.requests.get(conn) else {
+        let Some(Parked { body: Delayed::Fetch(fetch), correlation_id, .. }) =
+            cx.requests.get(conn)
+        else {
             return Ok(());
         };
-        let Some(parked) = cx.requests.take(conn) else { return Ok(()) };
-        let Delayed::Fetch(fetch) = &parked.body else { return Ok(()) };
-        let fetched = self.read_for(fetch, false, cx)?;
-        if Self::is_enough(fetch, &fetched, cx) {
-            self.finish_fetch(conn, parked.correlation_id, fetch, fetched, cx);
-        } else {
-            if fetch.session().is_none()
-                && fetch.request.partitions.iter().any(|read| read.partition == id)
-                && let Some(partition) = self.hosted.get_mut(&id)
-            {
-                partition.waiting.add_fetch(conn, fetch.request.replica.is_some());
-            }
-            cx.requests.put_back(conn, parked);
+        let (fetch, correlation_id) = (Arc::clone(fetch), *correlation_id);
+        let fetched = self.read_for(&fetch, false, cx)?;
+        if Self::is_enough(&fetch, &fetched, cx) {
+            cx.requests.take(conn);
+            self.finish_fetch(conn, correlation_id, &fetch, fetched, cx);
+        } else if fetch.session().is_none()
+            && fetch.request.partitions.iter().any(|read| read.partition == id)
+            && let Some(partition) = self.hosted.get_mut(&id)
+        {
+            partition.waiting.add_fetch(conn, fetch.request.replica.is_some());
         }
         Ok(())
     }

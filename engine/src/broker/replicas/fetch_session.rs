@@ -16,7 +16,7 @@ use crate::protocol::{FetchMetadata, FetchPartition, FetchRequest, FetchedPartit
 use crate::rules::Rulebook;
 use crate::rules::session::Renamed;
 use machine::{ConnId, Mono, Span};
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 /// How long a session has to be unused before any fetcher may take its slot, and how long ago it
 /// has to be created before a larger one may (`MIN_INCREMENTAL_FETCH_SESSION_EVICTION_MS`).
@@ -59,8 +59,6 @@ pub(super) struct FetchSessions {
     /// The state of the generator of session ids.
     ids: u64,
     sessions: BTreeMap<i32, FetchSession>,
-    last_used: BTreeSet<(Mono, i32)>,
-    evictable: BTreeSet<Evictable>,
     /// The sessions that a partition is in.
     of_partition: BTreeMap<TopicPartition, Vec<i32>>,
     /// The sessions whose fetch is parked, by connection.
@@ -106,6 +104,10 @@ struct Cached {
 }
 
 impl FetchSession {
+    fn evictable(&self, id: i32) -> Evictable {
+        Evictable { is_follower: self.follower.is_some(), size: self.size, id }
+    }
+
     /// Takes over what is requested of a partition. Returns whether it is new to the session.
     fn request(&mut self, request: FetchPartition, rules: &Rulebook, out: &mut Outbox) -> bool {
         let Some(cached) = self.partitions.get_mut(&request.partition) else {
@@ -169,8 +171,6 @@ impl FetchSessions {
             slots: slots as usize,
             ids: entropy,
             sessions: BTreeMap::new(),
-            last_used: BTreeSet::new(),
-            evictable: BTreeSet::new(),
             of_partition: BTreeMap::new(),
             parked: BTreeMap::new(),
         }
@@ -272,34 +272,29 @@ impl FetchSessions {
     /// comes before `wanted` in the order of eviction. A follower may replace the session of any
     /// consumer; any other session has to be older than [`EVICTION`] (`tryEvict`).
     fn evict(&mut self, wanted: Evictable, now: Mono) -> bool {
-        let Some((used, stalest)) = self.last_used.first().copied() else { return false };
+        let last_used = self.sessions.iter().map(|(id, session)| (session.last_used, *id));
+        let Some((used, stalest)) = last_used.min() else { return false };
         if now.since(used) > EVICTION {
             return self.remove(stalest);
         }
-        let is_open = |key: &&Evictable| {
+        let is_open = |key: &Evictable| {
             let session = &self.sessions[&key.id];
             now.since(session.created) > EVICTION || (wanted.is_follower && !key.is_follower)
         };
-        let Some(least) = self.evictable.iter().find(is_open).copied() else { return false };
+        let evictable = self.sessions.iter().map(|(id, session)| session.evictable(*id));
+        let Some(least) = evictable.filter(is_open).min() else { return false };
         wanted >= least && self.remove(least.id)
     }
 
     fn touch(&mut self, id: i32, now: Mono) {
-        let Some(session) = self.sessions.get_mut(&id) else { return };
-        let is_follower = session.follower.is_some();
-        self.last_used.remove(&(session.last_used, id));
-        self.evictable.remove(&Evictable { is_follower, size: session.size, id });
-        (session.last_used, session.size) = (now, session.partitions.len());
-        self.last_used.insert((now, id));
-        self.evictable.insert(Evictable { is_follower, size: session.size, id });
+        if let Some(session) = self.sessions.get_mut(&id) {
+            (session.last_used, session.size) = (now, session.partitions.len());
+        }
     }
 
     /// Removes a session. Returns whether it existed.
     fn remove(&mut self, id: i32) -> bool {
         let Some(session) = self.sessions.remove(&id) else { return false };
-        let is_follower = session.follower.is_some();
-        self.last_used.remove(&(session.last_used, id));
-        self.evictable.remove(&Evictable { is_follower, size: session.size, id });
         for partition in session.partitions.keys() {
             leave(&mut self.of_partition, *partition, id);
         }
@@ -310,9 +305,17 @@ impl FetchSessions {
     }
 
     /// The partitions to look at for an incremental fetch, in order.
-    pub(super) fn due(&self, session: i32) -> Vec<FetchPartition> {
-        let Some(session) = self.sessions.get(&session) else { return Vec::new() };
-        session.due.values().map(|id| session.partitions[id].request).collect()
+    pub(super) fn due(&self, session: i32) -> impl Iterator<Item = FetchPartition> {
+        let session = self.sessions.get(&session);
+        session
+            .into_iter()
+            .flat_map(|session| session.due.values().map(|id| session.partitions[id].request))
+    }
+
+    /// The same, by name alone.
+    pub(super) fn due_partitions(&self, session: i32) -> impl Iterator<Item = TopicPartition> {
+        let session = self.sessions.get(&session);
+        session.into_iter().flat_map(|session| session.due.values().copied())
     }
 
     /// The position of the reader in a partition of its session.
@@ -397,8 +400,6 @@ impl FetchSessions {
     /// Panics if the sessions contradict themselves.
     pub(super) fn invariants(&self) {
         assert!(self.sessions.len() <= self.slots, "a session has a slot");
-        assert_eq!(self.sessions.len(), self.last_used.len(), "each session was used");
-        assert_eq!(self.sessions.len(), self.evictable.len(), "each session has a size");
     }
 }
 

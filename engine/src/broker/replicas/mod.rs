@@ -41,7 +41,7 @@ use super::part::Part;
 use super::requests::Parked;
 use crate::config::BrokerConfig;
 use crate::ids::TopicPartition;
-use crate::protocol::Response;
+use crate::protocol::{FetchPartition, Response};
 use crate::timer::{BrokerTimer, Channel, ReplicaTimer, Timer};
 use alter_partition::AlterPartitions;
 use fetch_session::FetchSessions;
@@ -68,6 +68,8 @@ pub(super) struct Partitions {
     alterations: AlterPartitions,
     sessions: FetchSessions,
     /// Kept for its capacity.
+    due: Vec<FetchPartition>,
+    /// Kept for its capacity.
     woken: Vec<ConnId>,
 }
 
@@ -82,6 +84,7 @@ impl Replicas {
                 dirs,
                 alterations: AlterPartitions::new(setup_timeout),
                 sessions: FetchSessions::new(config.fetch_session_cache_slots, entropy),
+                due: Vec::new(),
                 woken: Vec::new(),
             },
             fetchers: Fetchers::new(setup_timeout),

@@ -14,6 +14,7 @@ use crate::reach::Reach;
 use crate::timer::{BrokerTimer, Timer};
 use machine::{ConnId, Lane, Mono};
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 /// What became of a request.
 #[derive(Clone, Debug)]
@@ -44,7 +45,7 @@ pub(super) enum Delayed {
     /// A high watermark.
     Produce(DelayedProduce),
     /// Records.
-    Fetch(DelayedFetch),
+    Fetch(Arc<DelayedFetch>),
     /// The controller; the request itself is with the forwarded ones.
     Forwarded,
 }
