@@ -3,6 +3,7 @@
 //! refuses memory: the standard library would abort.
 
 use crate::exit::NO_RESOURCES;
+use libmimalloc_sys::{mi_malloc, mi_realloc, mi_zalloc};
 use mimalloc::MiMalloc;
 use std::alloc::{GlobalAlloc, Layout};
 use std::io::Write;
@@ -10,13 +11,22 @@ use std::io::Write;
 /// mimalloc, which never returns null.
 pub(crate) struct Allocator;
 
+/// All of mimalloc's blocks are aligned to this. Asked for an alignment, it takes a slower way for
+/// every fourth block.
+const WORD: usize = size_of::<usize>();
+
 #[allow(unsafe_code, reason = "an allocator is an unsafe trait; each call is passed on as it came")]
-// SAFETY: every call goes to mimalloc with the arguments that came, so its guarantees are ours. The
-// null pointer, the one result that is not passed on, ends the process.
+// SAFETY: every call goes to mimalloc with the arguments that came, so its guarantees are ours; the
+// alignment is left out where every block has it. The null pointer, the one result that is not passed
+// on, ends the process.
 unsafe impl GlobalAlloc for Allocator {
     unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
-        // SAFETY: the caller keeps the contract.
-        given(unsafe { MiMalloc.alloc(layout) })
+        given(match layout.align() <= WORD {
+            // SAFETY: any size may be asked for.
+            true => unsafe { mi_malloc(layout.size()) }.cast(),
+            // SAFETY: the caller keeps the contract.
+            false => unsafe { MiMalloc.alloc(layout) },
+        })
     }
 
     unsafe fn dealloc(&self, pointer: *mut u8, layout: Layout) {
@@ -25,13 +35,21 @@ unsafe impl GlobalAlloc for Allocator {
     }
 
     unsafe fn alloc_zeroed(&self, layout: Layout) -> *mut u8 {
-        // SAFETY: the caller keeps the contract.
-        given(unsafe { MiMalloc.alloc_zeroed(layout) })
+        given(match layout.align() <= WORD {
+            // SAFETY: any size may be asked for.
+            true => unsafe { mi_zalloc(layout.size()) }.cast(),
+            // SAFETY: the caller keeps the contract.
+            false => unsafe { MiMalloc.alloc_zeroed(layout) },
+        })
     }
 
     unsafe fn realloc(&self, pointer: *mut u8, layout: Layout, size: usize) -> *mut u8 {
-        // SAFETY: the caller keeps the contract.
-        given(unsafe { MiMalloc.realloc(pointer, layout, size) })
+        given(match layout.align() <= WORD {
+            // SAFETY: the pointer is one of mimalloc's, as the caller's contract says.
+            true => unsafe { mi_realloc(pointer.cast(), size) }.cast(),
+            // SAFETY: the caller keeps the contract.
+            false => unsafe { MiMalloc.realloc(pointer, layout, size) },
+        })
     }
 }
 

@@ -36,8 +36,8 @@ pub struct Partition {
     pub line_epoch: LeaderEpoch,
     /// The present leader; `None` before the first.
     pub line_leader: Option<usize>,
-    /// A replica that is back without what it lost with its power, leads by what its broker last
-    /// knew, and is not registered: it, and its epoch. No client and no follower gets anything from
+    /// A replica that is back without what it lost with its power, leads as its last life was to, and
+    /// is not registered: it, and its epoch. No client and no follower gets anything from
     /// it before it is, and then the controller has put another in its place, if there is one.
     returning: Option<(usize, LeaderEpoch)>,
     /// How many batches of the line are committed.
@@ -284,26 +284,19 @@ impl Partition {
 
     /// A replica leads from now on. What the leader before had and it has not is lost; the leader
     /// before may be itself, back from its disk in the same epoch. One whose power was lost has to
-    /// be registered before that counts. Returns whether it is the newest leader.
+    /// be registered before that counts: a controller that has not noticed its end may have elected
+    /// it even since. Returns whether it is the newest leader.
     pub fn lead(&mut self, replica: usize, epoch: LeaderEpoch, moment: &Moment) -> bool {
         let again = epoch == self.line_epoch && self.line_leader == Some(replica);
         if epoch <= self.line_epoch && !again {
             return false;
         }
-        if self.replicas[replica].power_lost && (again || self.is_of_last_life(replica, epoch)) {
+        if self.replicas[replica].power_lost {
             self.returning = Some((replica, epoch));
             return false;
         }
         self.take_line(replica, epoch, moment);
         true
-    }
-
-    /// Whether an epoch was committed before the last life of a replica ended uncleanly. A broker
-    /// publishes what it knew of it before it is registered.
-    fn is_of_last_life(&self, replica: usize, epoch: LeaderEpoch) -> bool {
-        let elected = self.states.iter().rev().find(|state| state.leader_epoch == epoch);
-        let ended = self.replicas[replica].ended_uncleanly;
-        elected.zip(ended).is_some_and(|(state, ended)| state.at <= ended)
     }
 
     /// A broker is registered. If the controller has left it the leader, it leads with what it has.
