@@ -8,7 +8,7 @@
 use crate::error::ErrorCode;
 use crate::ids::TopicPartition;
 use crate::protocol::{FetchMetadata, FetchPartition, FetchResponse};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// The client's side of a fetch session.
 #[derive(Clone, Debug)]
@@ -56,13 +56,15 @@ impl FetchSessionHandler {
             let (metadata, forgotten) = (self.next, Vec::new());
             return SessionFetch { metadata, partitions: wanted, forgotten };
         }
-        let mut gone = self.partitions.clone();
-        for read in &wanted {
-            gone.remove(&read.partition);
+        let count = wanted.len();
+        let mut fetch = self.change(wanted.iter().map(|read| (read.partition, Some(*read))));
+        if self.partitions.len() > count {
+            let wanted: BTreeSet<_> = wanted.iter().map(|read| read.partition).collect();
+            let gone = self.partitions.keys().filter(|id| !wanted.contains(id));
+            fetch.forgotten = gone.copied().collect();
+            self.partitions.retain(|id, _| wanted.contains(id));
         }
-        let gone = gone.into_keys().map(|id| (id, None));
-        let wanted = wanted.into_iter().map(|read| (read.partition, Some(read)));
-        self.change(wanted.chain(gone))
+        fetch
     }
 
     /// An incremental fetch in which these partitions are requested so, or no longer (`None`).
@@ -74,11 +76,19 @@ impl FetchSessionHandler {
         let (mut partitions, mut forgotten) = (Vec::new(), Vec::new());
         for (id, read) in changes {
             match read {
-                Some(read) if self.partitions.insert(id, read) != Some(read) => {
+                Some(read) => {
+                    let known = self.partitions.get_mut(&id);
+                    if known.as_deref() == Some(&read) {
+                        continue;
+                    }
+                    match known {
+                        Some(known) => *known = read,
+                        None => drop(self.partitions.insert(id, read)),
+                    }
                     partitions.push(read);
                 }
                 None if self.partitions.remove(&id).is_some() => forgotten.push(id),
-                _ => {}
+                None => {}
             }
         }
         SessionFetch { metadata: self.next, partitions, forgotten }

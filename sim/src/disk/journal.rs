@@ -7,7 +7,7 @@
 //! one that built on what is taken back is taken back as well.
 
 use super::device::{DeviceId, scaled};
-use super::tree::{Change, Inode, Names, Pending, Tree};
+use super::tree::{Change, Inode, Settled, Tree};
 use crate::SimTime;
 use bytes::Bytes;
 use machine::Span;
@@ -38,12 +38,10 @@ pub(super) enum Undo {
         first: u64,
         end: u64,
     },
-    /// The durable names of the directories concerned, and what was pending; `next` is the
-    /// number of the first change made afterwards.
+    /// The directories concerned, and what became durable.
     SyncDir {
-        durable: Vec<(Inode, Names)>,
-        pending: Vec<Pending>,
-        next: u64,
+        directories: Vec<Inode>,
+        settled: Settled,
     },
 }
 
@@ -66,9 +64,7 @@ impl Operation {
                 *file == inode
             }
             Undo::Names { before, .. } => before.iter().any(|c| c.inode == Some(inode)),
-            Undo::SyncDir { durable, .. } => {
-                durable.iter().any(|(directory, _)| *directory == inode)
-            }
+            Undo::SyncDir { directories, .. } => directories.contains(&inode),
         }
     }
 
@@ -87,13 +83,11 @@ impl Operation {
     /// The inodes that must stay for as long as this could be taken back.
     pub(super) fn keeps(&self, out: &mut Vec<Inode>) {
         match &self.undo {
-            Undo::SyncDir { durable, pending, .. } => {
-                for (directory, names) in durable {
-                    out.push(*directory);
-                    out.extend(names.values());
-                }
-                let changes = pending.iter().flat_map(|p| &p.changes);
-                out.extend(changes.flat_map(|c| [Some(c.directory), c.inode]).flatten());
+            Undo::SyncDir { directories, settled } => {
+                out.extend(directories);
+                out.extend(settled.before.iter().filter_map(|change| change.inode));
+                let changes = settled.changes.iter().flat_map(|(_, pending)| &pending.changes);
+                out.extend(changes.filter_map(|change| change.inode));
             }
             Undo::Append { file, .. } | Undo::Truncate { file, .. } | Undo::Sync { file, .. } => {
                 out.push(*file);
@@ -247,16 +241,10 @@ pub(super) fn undo(tree: &mut Tree, undo: Undo) {
             before.iter().rev().for_each(|change| {
                 tree.set(change);
             });
-            tree.pending.retain(|p| !(first..end).contains(&p.number));
+            (first..end).for_each(|number| {
+                tree.unpend(number);
+            });
         }
-        Undo::SyncDir { durable, pending, next } => {
-            for (inode, names) in durable {
-                if let Some(directory) = tree.directory_mut(inode) {
-                    directory.durable = names;
-                }
-            }
-            let later = std::mem::replace(&mut tree.pending, pending);
-            tree.pending.extend(later.into_iter().filter(|p| p.number >= next));
-        }
+        Undo::SyncDir { settled, .. } => tree.unsettle(settled),
     }
 }

@@ -28,7 +28,7 @@ use device::{Device, DeviceId, Timeline, Timing};
 use journal::{Operation, Undo};
 use machine::{Disk, DiskError, FileId, NodeId, Span};
 use std::sync::Arc;
-use tree::{Change, Directory, File, Inode, Names, Node, Tree};
+use tree::{Change, Directory, File, Inode, Node, Tree};
 
 /// A host's disk. It outlives the processes of the host.
 ///
@@ -339,19 +339,20 @@ impl Disk for SimDisk {
         let directory = self.tree.find(dir, false).ok_or_else(|| self.missing())?;
         let device = self.tree.directory(directory).ok_or(DiskError::NotFound)?.device;
         self.check(device, Kind::Sync)?;
-        let (directories, settled) = self.tree.settles(directory);
-        if !settled.contains(&true) {
+        let numbers = self.tree.settles(directory);
+        if numbers.is_empty() {
             return Ok(());
         }
-        let names = |inode: &Inode| -> Option<(Inode, Names)> {
-            Some((*inode, self.tree.directory(*inode)?.durable.clone()))
-        };
-        let durable = directories.iter().filter_map(names).collect();
-        let (pending, next) = (self.tree.pending.clone(), self.tree.next_pending);
-        self.tree.settle(&settled);
+        let settled = self.tree.settle(numbers);
         let mut latency = self.draw();
         let cost = self.timeline.profile.sync.sample(&mut latency);
-        self.complete(device, cost, true, || Undo::SyncDir { durable, pending, next });
+        self.complete(device, cost, true, || {
+            let mut directories: Vec<Inode> =
+                settled.before.iter().map(|change| change.directory).collect();
+            directories.sort_unstable();
+            directories.dedup();
+            Undo::SyncDir { directories, settled }
+        });
         Ok(())
     }
 

@@ -81,6 +81,7 @@ impl SimDisk {
             lose_content(file, &mut draw, &mut report);
             survivors.push(inode);
         }
+        survivors.sort_unstable();
         self.count_forgotten(&survivors, &mut report);
         self.tree.sweep(&[]);
         self.refresh();
@@ -111,23 +112,24 @@ impl SimDisk {
             let device = |change: &Change| tree.directory(change.directory).map(|d| d.device);
             pending.changes.iter().filter_map(device).map(|device| until[usize::from(device)]).min()
         };
-        let old: Vec<bool> = {
-            let tree = &self.tree;
-            let is_old =
-                |pending: &Pending| directories(pending, tree).is_none_or(|at| pending.at <= at);
-            tree.pending.iter().map(is_old).collect()
-        };
-        self.tree.settle(&old);
+        let tree = &self.tree;
+        let is_old =
+            |pending: &Pending| directories(pending, tree).is_none_or(|at| pending.at <= at);
+        let old = tree.pending().filter(|(_, pending)| is_old(pending));
+        let old: Vec<u64> = old.map(|(number, _)| number).collect();
+        self.tree.settle(old);
     }
 
     /// Decides which pending changes of names have survived, and makes them all there is.
     fn lose_names(&mut self, report: &mut PowerLossReport) {
         let mut lost_from: Vec<Inode> = Vec::new();
-        for pending in std::mem::take(&mut self.tree.pending) {
+        for pending in self.tree.take_pending() {
             let survives = self.draw().chance(HALF);
             let directories = pending.changes.iter().map(|change| change.directory);
             if survives && directories.clone().all(|directory| !lost_from.contains(&directory)) {
-                pending.changes.iter().for_each(|change| self.tree.set_durable(change));
+                for change in &pending.changes {
+                    self.tree.set_durable(change);
+                }
             } else {
                 report.names += pending.changes.len() as u64;
                 lost_from.extend(directories);
@@ -140,12 +142,12 @@ impl SimDisk {
         }
     }
 
-    /// Files that the process saw and that are gone with their names.
+    /// Files that the process saw and that are gone with their names. `survivors` are sorted.
     fn count_forgotten(&self, survivors: &[Inode], report: &mut PowerLossReport) {
         for inode in self.tree.inodes() {
             if let Some(file) = self.tree.file(inode).filter(|file| file.linked)
                 && inode != tree::ROOT
-                && !survivors.contains(&inode)
+                && survivors.binary_search(&inode).is_err()
             {
                 report.bytes += file.content.len();
             }

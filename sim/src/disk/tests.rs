@@ -251,7 +251,7 @@ proptest! {
         for (mark, step) in before.iter().enumerate() {
             apply(&mut disk, step, mark);
         }
-        let (names, pending) = (disk.durable_files(), disk.tree.pending.len());
+        let (names, pending) = (disk.durable_files(), disk.tree.pending().count());
         let durable = |disk: &SimDisk| {
             let content = |path: &String| disk.durable_file_at(path).map(|file| file.durable());
             disk.durable_files().iter().map(content).collect::<Vec<_>>()
@@ -265,7 +265,7 @@ proptest! {
         disk.crash(Cut { now: SimTime::ZERO, before: None });
         prop_assert_eq!(disk.durable_files(), names);
         prop_assert_eq!(durable(&disk), content);
-        prop_assert_eq!(disk.tree.pending.len(), pending);
+        prop_assert_eq!(disk.tree.pending().count(), pending);
     }
 
     #[test]

@@ -5,7 +5,7 @@ use super::content::Content;
 use super::device::DeviceId;
 use crate::SimTime;
 use bytes::Bytes;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 /// The number of a file or directory: 20 bits of slot and 12 of how often the slot was reused.
@@ -78,7 +78,6 @@ pub(super) struct Change {
 /// A change of names that is not durable yet. All of it survives power loss, or none.
 #[derive(Clone, Debug)]
 pub(super) struct Pending {
-    pub(super) number: u64,
     /// When it was made.
     pub(super) at: SimTime,
     pub(super) changes: Vec<Change>,
@@ -95,9 +94,20 @@ pub(super) struct Tree {
     slots: Vec<Slot>,
     free: Vec<u32>,
     removed: u32,
-    /// In the order made.
-    pub(super) pending: Vec<Pending>,
+    /// By number, which is the order made.
+    pending: BTreeMap<u64, Pending>,
+    /// The same by directory, so that a sync of one looks at no other.
+    pending_in: BTreeSet<(Inode, u64)>,
     pub(super) next_pending: u64,
+}
+
+/// Changes of names that were made durable, and how the durable names were before.
+#[derive(Clone, Debug)]
+pub(super) struct Settled {
+    /// By number.
+    pub(super) changes: Vec<(u64, Pending)>,
+    /// In the order in which they were replaced.
+    pub(super) before: Vec<Change>,
 }
 
 impl Tree {
@@ -107,7 +117,8 @@ impl Tree {
             slots: vec![root],
             free: Vec::new(),
             removed: 0,
-            pending: Vec::new(),
+            pending: BTreeMap::new(),
+            pending_in: BTreeSet::new(),
             next_pending: 0,
         }
     }
@@ -180,7 +191,7 @@ impl Tree {
     /// Changes names, and returns how they were before.
     pub(super) fn change(&mut self, at: SimTime, changes: Vec<Change>) -> Vec<Change> {
         let before = changes.iter().map(|change| self.set(change)).collect();
-        self.pending.push(Pending { number: self.next_pending, at, changes });
+        self.pend(self.next_pending, Pending { at, changes });
         self.next_pending += 1;
         before
     }
@@ -198,42 +209,87 @@ impl Tree {
         Change { inode, ..change.clone() }
     }
 
-    /// The directories whose durable names change when those of `directory` are made durable:
-    /// a rename from elsewhere is one change in both, and takes with it what was changed there
-    /// before. Returns also which pending changes become durable.
-    pub(super) fn settles(&self, directory: Inode) -> (Vec<Inode>, Vec<bool>) {
-        let mut directories = vec![directory];
-        let mut settled = vec![false; self.pending.len()];
-        for (pending, settled) in self.pending.iter().zip(&mut settled).rev() {
-            *settled = pending.changes.iter().any(|c| directories.contains(&c.directory));
-            if *settled {
-                let others = pending.changes.iter().map(|change| change.directory);
-                directories.extend(others);
-                directories.sort_unstable();
-                directories.dedup();
-            }
-        }
-        (directories, settled)
+    /// Notes a change of names that is not durable.
+    fn pend(&mut self, number: u64, pending: Pending) {
+        let directories = pending.changes.iter().map(|change| (change.directory, number));
+        self.pending_in.extend(directories);
+        self.pending.insert(number, pending);
     }
 
-    /// Makes pending changes durable.
-    pub(super) fn settle(&mut self, settled: &[bool]) {
-        let pending = std::mem::take(&mut self.pending);
-        for (pending, settled) in pending.into_iter().zip(settled) {
-            match settled {
-                true => pending.changes.iter().for_each(|change| self.set_durable(change)),
-                false => self.pending.push(pending),
+    /// Forgets that a change of names is not durable.
+    pub(super) fn unpend(&mut self, number: u64) -> Option<Pending> {
+        let pending = self.pending.remove(&number)?;
+        for change in &pending.changes {
+            self.pending_in.remove(&(change.directory, number));
+        }
+        Some(pending)
+    }
+
+    /// The changes of names that are not durable, with their numbers, in the order made.
+    pub(super) fn pending(&self) -> impl Iterator<Item = (u64, &Pending)> {
+        self.pending.iter().map(|(number, pending)| (*number, pending))
+    }
+
+    /// All of them; afterwards there is none.
+    pub(super) fn take_pending(&mut self) -> impl Iterator<Item = Pending> + use<> {
+        self.pending_in.clear();
+        std::mem::take(&mut self.pending).into_values()
+    }
+
+    fn pending_in(&self, directory: Inode) -> impl Iterator<Item = u64> {
+        let all = (directory, 0)..=(directory, u64::MAX);
+        self.pending_in.range(all).map(|(_, number)| *number)
+    }
+
+    /// The pending changes that become durable when the names of `directory` do, by number: a rename
+    /// from elsewhere is one change in both directories, and takes with it what was changed there
+    /// before.
+    pub(super) fn settles(&self, directory: Inode) -> BTreeSet<u64> {
+        let mut settled = BTreeSet::new();
+        let mut todo: BTreeSet<u64> = self.pending_in(directory).collect();
+        let mut directories = BTreeSet::from([directory]);
+        while let Some(number) = todo.pop_last() {
+            settled.insert(number);
+            for change in &self.pending[&number].changes {
+                if directories.insert(change.directory) {
+                    let before = self.pending_in(change.directory).take_while(|it| *it < number);
+                    todo.extend(before);
+                }
             }
+        }
+        settled
+    }
+
+    /// Makes pending changes durable, in the order of their numbers.
+    pub(super) fn settle(&mut self, numbers: impl IntoIterator<Item = u64>) -> Settled {
+        let mut settled = Settled { changes: Vec::new(), before: Vec::new() };
+        for number in numbers {
+            let Some(pending) = self.unpend(number) else { continue };
+            let before = pending.changes.iter().filter_map(|change| self.set_durable(change));
+            settled.before.extend(before);
+            settled.changes.push((number, pending));
+        }
+        settled
+    }
+
+    /// Takes [`Tree::settle`] back.
+    pub(super) fn unsettle(&mut self, settled: Settled) {
+        for change in settled.before.iter().rev() {
+            self.set_durable(change);
+        }
+        for (number, pending) in settled.changes {
+            self.pend(number, pending);
         }
     }
 
-    pub(super) fn set_durable(&mut self, change: &Change) {
-        if let Some(directory) = self.directory_mut(change.directory) {
-            match change.inode {
-                Some(inode) => directory.durable.insert(change.name.clone(), inode),
-                None => directory.durable.remove(&change.name),
-            };
-        }
+    /// Sets a durable name, and returns how it was before.
+    pub(super) fn set_durable(&mut self, change: &Change) -> Option<Change> {
+        let directory = self.directory_mut(change.directory)?;
+        let inode = match change.inode {
+            Some(inode) => directory.durable.insert(change.name.clone(), inode),
+            None => directory.durable.remove(&change.name),
+        };
+        Some(Change { inode, ..change.clone() })
     }
 
     /// All files below `path`, with their paths; sorted.
@@ -297,8 +353,13 @@ impl Tree {
             Some(Node::Directory(directory)) => is_meant(directory.device),
             _ => true,
         };
-        let slots = &self.slots;
-        self.pending.retain(|p| !p.changes.iter().any(|change| on(slots, change.directory)));
+        let is_gone = |pending: &Pending| {
+            pending.changes.iter().any(|change| on(&self.slots, change.directory))
+        };
+        let gone = self.pending().filter(|(_, pending)| is_gone(pending));
+        for number in gone.map(|(number, _)| number).collect::<Vec<_>>() {
+            self.unpend(number);
+        }
     }
 
     /// Every inode in use.
@@ -318,8 +379,8 @@ impl Tree {
         let mut marked = vec![false; self.slots.len()];
         let mut todo = vec![ROOT];
         todo.extend_from_slice(kept);
-        todo.extend(self.pending.iter().flat_map(|p| &p.changes).filter_map(|c| c.inode));
-        todo.extend(self.pending.iter().flat_map(|p| &p.changes).map(|c| c.directory));
+        let changes = self.pending.values().flat_map(|pending| &pending.changes);
+        todo.extend(changes.flat_map(|change| [Some(change.directory), change.inode]).flatten());
         while let Some(inode) = todo.pop() {
             let slot = (inode & ((1 << SLOT_BITS) - 1)) as usize;
             if self.slot(inode).is_none() || std::mem::replace(&mut marked[slot], true) {

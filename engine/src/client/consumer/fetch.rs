@@ -45,9 +45,10 @@ impl Consumer {
     }
 
     fn fetch_from(&mut self, now: Mono, node: NodeId, out: &mut Outbox) {
-        let mut asked = Vec::new();
-        let mut partitions = Vec::new();
-        for index in self.places.by_leader().get(&node).into_iter().flatten().copied() {
+        let places = self.places.by_leader().get(&node).map_or(&[][..], Vec::as_slice);
+        let mut asked = Vec::with_capacity(places.len());
+        let mut partitions = Vec::with_capacity(places.len());
+        for index in places.iter().copied() {
             let assigned = &self.partitions[index];
             let Some((_, epoch, fetch_offset)) = assigned.fetchable(now) else { continue };
             asked.push((index, assigned.stamp));

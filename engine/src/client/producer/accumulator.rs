@@ -17,6 +17,8 @@ pub(super) struct Accumulator {
     topics: BTreeMap<String, TopicQueues>,
     /// Never removed from, so that an index stays good.
     pub(super) queues: Vec<Queue>,
+    /// The queues that may have batches, in order: what is sent costs no look at all others.
+    waiting: Vec<usize>,
     /// What is left of `buffer.memory`.
     pub(super) free: u64,
     /// The version of the metadata that topics and leaders were last taken from.
@@ -66,7 +68,13 @@ pub(super) enum Appended {
 
 impl Accumulator {
     pub(super) fn new(buffer_memory: u64) -> Self {
-        Self { topics: BTreeMap::new(), queues: Vec::new(), free: buffer_memory, seen: 0 }
+        Self {
+            topics: BTreeMap::new(),
+            queues: Vec::new(),
+            waiting: Vec::new(),
+            free: buffer_memory,
+            seen: 0,
+        }
     }
 
     /// Takes topics, partitions and leaders from the metadata if they have changed.
@@ -126,6 +134,7 @@ impl Accumulator {
             }
             self.free -= charge;
             queue.begin(now.mono, charge, record, timestamp, tag, batch_size);
+            note(&mut self.waiting, index);
         }
         let last = queue.batches.back().expect("a record was just appended");
         let (size, full) = (last.size(), last.is_full(batch_size));
@@ -141,12 +150,38 @@ impl Accumulator {
 
     /// Whether no batch waits.
     pub(super) fn is_empty(&self) -> bool {
-        self.queues.iter().all(|queue| queue.batches.is_empty())
+        self.waiting().all(|queue| queue.batches.is_empty())
+    }
+
+    /// The queues that may have batches, in order.
+    pub(super) fn waiting(&self) -> impl Iterator<Item = &Queue> {
+        self.waiting.iter().map(|index| &self.queues[*index])
+    }
+
+    /// The places of the queues that have batches, from `from` on and then those before it.
+    pub(super) fn waiting_from(&mut self, from: usize) -> Vec<usize> {
+        self.waiting.retain(|index| !self.queues[*index].batches.is_empty());
+        let (before, after) = self.waiting.split_at(self.waiting.partition_point(|it| *it < from));
+        after.iter().chain(before).copied().collect()
+    }
+
+    /// Puts a batch that has been taken back into its queue.
+    pub(super) fn put_back(&mut self, index: usize, place: usize, batch: Batch) {
+        let waiting = self.queues[index].batches.len();
+        self.queues[index].batches.insert(place.min(waiting), batch);
+        note(&mut self.waiting, index);
     }
 
     /// The memory of all batches that wait.
     pub(super) fn charged(&self) -> u64 {
-        self.queues.iter().flat_map(|queue| &queue.batches).map(|batch| batch.charge).sum()
+        self.waiting().flat_map(|queue| &queue.batches).map(|batch| batch.charge).sum()
+    }
+}
+
+/// Adds to a sorted list what is not in it.
+fn note(waiting: &mut Vec<usize>, index: usize) {
+    if let Err(place) = waiting.binary_search(&index) {
+        waiting.insert(place, index);
     }
 }
 

@@ -47,7 +47,7 @@ impl Producer {
         if let Some(blocked) = self.blocked.front() {
             wake = wake.min(blocked.deadline);
         }
-        for queue in &self.accumulator.queues {
+        for queue in self.accumulator.waiting() {
             let (Some((node, _)), false) = (queue.leader, queue.muted) else { continue };
             match queue.ready_at(&self.config) {
                 Some(at) if at > now => wake = wake.min(at),
@@ -95,7 +95,7 @@ impl Producer {
             }
         }
         self.in_flight = in_flight;
-        for index in 0..self.accumulator.queues.len() {
+        for index in self.accumulator.waiting_from(0) {
             while self.accumulator.queues[index].batches.front().is_some_and(is_due) {
                 let mut batch = self.accumulator.queues[index].take_first();
                 self.fail(index, &mut batch, ErrorCode::RequestTimedOut);
@@ -104,7 +104,7 @@ impl Producer {
         }
         // A batch that waits behind a younger one, which was sent again after it, does not expire
         // before that one has left (`RecordAccumulator.expiredBatches`).
-        let waiting = self.accumulator.queues.iter().filter_map(|queue| queue.batches.front());
+        let waiting = self.accumulator.waiting().filter_map(|queue| queue.batches.front());
         let sent = self.in_flight.values().flatten().map(|sending| &sending.batch);
         let oldest = waiting.chain(sent.filter(|batch| !batch.is_done)).map(|b| b.created).min();
         self.expires_at = oldest.map_or(Mono::MAX, |created| created + timeout);
@@ -135,7 +135,7 @@ impl Producer {
     fn ready_nodes(&mut self, now: Mono) -> Vec<NodeId> {
         let hurry = self.waits_for_memory || self.flushing;
         let mut nodes = Vec::new();
-        for queue in &self.accumulator.queues {
+        for queue in self.accumulator.waiting() {
             let Some(ready_at) = queue.ready_at(&self.config) else { continue };
             let Some((node, _)) = queue.leader else {
                 self.metadata.request_update();
@@ -154,12 +154,11 @@ impl Producer {
     /// as far as `max.request.size` allows (`drainBatchesForOneNode`).
     fn send_to(&mut self, now: Mono, node: NodeId, out: &mut Outbox) {
         let max_in_flight = self.config.max_in_flight as usize;
-        let count = self.accumulator.queues.len();
         let from = self.drain_from.get(&node).copied().unwrap_or(0);
         let mut sendings = Vec::new();
         let mut partitions = Vec::new();
         let mut size = 0;
-        for index in (from..count).chain(0..from) {
+        for index in self.accumulator.waiting_from(from) {
             let queue = &mut self.accumulator.queues[index];
             let Some((_, epoch)) = queue.leader.filter(|(leader, _)| *leader == node) else {
                 continue;
@@ -291,7 +290,7 @@ impl Producer {
         // nothing to order them by.
         let waiting = self.accumulator.queues[index].batches.len();
         let place = self.rules.place_of_retry(out, waiting);
-        self.accumulator.queues[index].batches.insert(place.min(waiting), batch);
+        self.accumulator.put_back(index, place, batch);
     }
 
     /// What is in flight behind a batch may overtake it, whether it is sent again whole or in parts.
@@ -311,7 +310,7 @@ impl Producer {
         let parts = batch.split(self.config.batch_size as usize);
         let parts = parts.expect("a batch that was built here can be read");
         for part in parts.into_iter().rev() {
-            self.accumulator.queues[index].batches.push_front(part);
+            self.accumulator.put_back(index, 0, part);
         }
     }
 }
