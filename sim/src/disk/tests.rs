@@ -374,3 +374,19 @@ fn what_builds_on_something_undone_is_undone_with_it() {
     disk.crash(Cut { now: SimTime(500), before: None });
     assert_eq!(disk.read(file, 0, 99), Ok(Bytes::from_static(b"abcdef")));
 }
+
+#[test]
+fn a_sync_of_a_directory_can_be_taken_back_by_what_it_settled_alone() {
+    let mut disk = new_disk(1, timed());
+    for name in 0..200 {
+        disk.create(&path(0, name)).expect("it is new");
+    }
+    disk.begin(SimTime(1), 0, 0);
+    disk.create(&path(1, 0)).expect("it is new");
+    disk.sync_dir(DIRS[1]).expect("it is there");
+    let held = |operation: &Operation| match &operation.undo {
+        Undo::SyncDir { settled, .. } => Some((settled.changes.len(), settled.before.len())),
+        _ => None,
+    };
+    assert_eq!(disk.journal.iter().filter_map(held).collect::<Vec<_>>(), [(1, 1)]);
+}
