@@ -36,7 +36,7 @@ impl Check for EndShown {
             }
             // What is read back comes after everything else.
             Fact::Client(ClientFact::ReadBack { end, .. }) => {
-                let readers = view.readers.iter().filter(|reader| reader.partition == index);
+                let readers = partition.readers.iter().map(|reader| &view.readers[*reader]);
                 (*end, readers.map(|reader| reader.shown).max().unwrap_or_default(), None)
             }
             _ => return,

@@ -96,7 +96,8 @@ impl End {
 fn of(view: &View, index: usize, end: &End) -> Final {
     let partition = &view.partitions[index];
     let (mut records, start) = (Runs::default(), partition.start);
-    let read_back = view.readers.iter().filter(|r| r.partition == index && r.read_back.is_some());
+    let readers = partition.readers.iter().map(|reader| &view.readers[*reader]);
+    let read_back = readers.filter(|reader| reader.read_back.is_some());
     if let Some(reader) = read_back.max_by_key(|reader| reader.read_back) {
         for piece in &reader.seen {
             let read = partition.batches.numbers(piece.batch, piece.from, piece.to);

@@ -40,6 +40,8 @@ pub struct Partition {
     /// is not registered: it, and its epoch. No client and no follower gets anything from
     /// it before it is, and then the controller has put another in its place, if there is one.
     returning: Option<(usize, LeaderEpoch)>,
+    /// Who has read it: indices of [`super::View::readers`].
+    pub readers: Vec<usize>,
     /// How many batches of the line are committed.
     pub committed: usize,
     /// The committed states, in order.
@@ -95,6 +97,7 @@ impl Partition {
             line_epoch: -1,
             line_leader: None,
             returning: None,
+            readers: Vec::new(),
             committed: 0,
             states: Vec::new(),
             losses: Vec::new(),

@@ -215,6 +215,7 @@ impl View {
         let key = (moment.node, moment.incarnation, partition);
         let reader = *self.readers_by_key.entry(key).or_insert(next);
         if reader == next {
+            self.partitions[partition].readers.push(reader);
             self.readers.push(Reader {
                 node: moment.node,
                 incarnation: moment.incarnation,
