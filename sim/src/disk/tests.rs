@@ -4,6 +4,7 @@ use super::*;
 use crate::SimTime;
 use crate::net::Latency;
 use proptest::prelude::*;
+use tree::Names;
 
 const DIRS: [&str; 2] = ["d0", "d1"];
 
