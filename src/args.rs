@@ -121,6 +121,9 @@ pub(crate) struct ReplayArgs {
     /// Write the whole trace and the history beside run.json
     #[arg(long)]
     pub(crate) trace: bool,
+    /// Write what the run met as a scenario file: its settings, and each fault at its moment
+    #[arg(long, value_name = "FILE.toml")]
+    pub(crate) freeze: Option<PathBuf>,
     /// Print one JSON object and nothing else
     #[arg(long)]
     pub(crate) json: bool,

@@ -9,8 +9,10 @@
 )]
 
 mod args;
+mod bar;
 mod execute;
 mod exit;
+mod freeze;
 mod fuzz;
 mod list;
 mod memory;

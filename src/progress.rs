@@ -1,8 +1,7 @@
 //! The progress of many runs, on standard error: a bar on a terminal, elsewhere a line
 //! every ten seconds.
 
-use crate::style::stderr_moves;
-use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+use crate::bar::Bar;
 use std::time::{Duration, Instant};
 
 /// How often a line is written where there is no bar.
@@ -12,7 +11,7 @@ const WORDS_EVERY: Duration = Duration::from_millis(200);
 
 /// The progress of something that has a number of steps.
 pub(crate) struct Progress {
-    bar: Option<ProgressBar>,
+    bar: Option<Bar>,
     steps: u64,
     what: &'static str,
     begin: Instant,
@@ -23,7 +22,7 @@ impl Progress {
     /// Nothing is done yet of so many of `what`, such as `runs`.
     pub(crate) fn new(steps: u64, what: &'static str) -> Self {
         let begin = Instant::now();
-        let bar = stderr_moves().then(|| bar(steps, what));
+        let bar = Bar::new();
         let first = if bar.is_some() { WORDS_EVERY } else { LINE_EVERY };
         Self { bar, steps, what, begin, due: begin + first }
     }
@@ -37,11 +36,10 @@ impl Progress {
         }
         let seconds = now.duration_since(self.begin).as_secs_f64();
         let words = words(seconds);
-        match &self.bar {
+        match &mut self.bar {
             Some(bar) => {
-                bar.set_position(done);
-                bar.set_message(words);
-                bar.tick();
+                let left = left(done, self.steps, seconds);
+                bar.draw(done, self.steps, &format!("{}, {left}{words}", self.what));
                 self.due = now + WORDS_EVERY;
             }
             None => {
@@ -56,17 +54,22 @@ impl Progress {
     /// The end: removes the bar.
     pub(crate) fn clear(&self) {
         if let Some(bar) = &self.bar {
-            bar.finish_and_clear();
+            bar.clear();
         }
     }
 }
 
-fn bar(steps: u64, what: &str) -> ProgressBar {
-    let bar = ProgressBar::with_draw_target(Some(steps), ProgressDrawTarget::stderr_with_hz(5));
-    let template = format!("{{bar:30}} {{pos}}/{{len}} {what}, {{eta}} left, {{msg}}");
-    let style = ProgressStyle::with_template(&template);
-    bar.set_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()).progress_chars("=> "));
-    bar
+/// How long the rest takes at the pace so far, for before other words; nothing until it is known.
+fn left(done: u64, steps: u64, seconds: f64) -> String {
+    if done == 0 {
+        return String::new();
+    }
+    let rest = (seconds / done as f64 * steps.saturating_sub(done) as f64).round() as u64;
+    match (rest / 3_600, rest / 60 % 60, rest % 60) {
+        (0, 0, seconds) => format!("{seconds} s left, "),
+        (0, minutes, seconds) => format!("{minutes} min {seconds} s left, "),
+        (hours, minutes, _) => format!("{hours} h {minutes} min left, "),
+    }
 }
 
 /// `1 seed`, `2 seeds`.
@@ -78,4 +81,17 @@ pub(crate) fn plural(count: u64, word: &str) -> String {
 /// `once`, `3 times`.
 pub(crate) fn times(count: u64) -> String {
     if count == 1 { "once".to_owned() } else { format!("{count} times") }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_left_is_known_from_the_first_step_on() {
+        assert_eq!(left(0, 10, 5.0), "");
+        assert_eq!(left(5, 10, 5.0), "5 s left, ");
+        assert_eq!(left(10, 100, 10.0), "1 min 30 s left, ");
+        assert_eq!(left(1, 8_001, 1.0), "2 h 13 min left, ");
+    }
 }

@@ -3,6 +3,7 @@
 use crate::args::ReplayArgs;
 use crate::execute;
 use crate::exit::{self, Failure};
+use crate::freeze;
 use crate::scenario::{Told, known_bugs, load};
 use crate::style::Style;
 use crate::summary;
@@ -20,6 +21,7 @@ const SHOWN: usize = 30;
 pub(crate) fn command(args: &ReplayArgs) -> Result<u8, Failure> {
     let record = read(&args.path)?;
     check(&args.path, &record)?;
+    args.freeze.as_deref().map_or(Ok(()), freeze::check)?;
     let folder = match args.path.is_dir() {
         true => args.path.clone(),
         false => args.path.parent().map(Path::to_owned).unwrap_or_default(),
@@ -56,6 +58,12 @@ pub(crate) fn command(args: &ReplayArgs) -> Result<u8, Failure> {
                 let trace = folder.join(files::name::TRACE);
                 notes.push(format!("the trace is in {}", trace.display()));
             }
+            Err(failure) => unwritten = Some(failure),
+        }
+    }
+    if let Some(path) = &args.freeze {
+        match freeze::write(path, &record, &outcome, is_same) {
+            Ok(note) => notes.push(note),
             Err(failure) => unwritten = Some(failure),
         }
     }

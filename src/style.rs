@@ -62,14 +62,15 @@ impl Style {
 
 /// How many columns a terminal says it has. It may know its columns and not its rows.
 #[cfg(unix)]
-fn columns_of(stdout: &std::io::Stdout) -> Option<usize> {
-    let size = rustix::termios::tcgetwinsize(stdout).ok()?;
+pub(crate) fn columns_of(terminal: &impl std::os::fd::AsFd) -> Option<usize> {
+    let size = rustix::termios::tcgetwinsize(terminal).ok()?;
     Some(usize::from(size.ws_col)).filter(|columns| *columns > 0)
 }
 
 #[cfg(not(unix))]
-fn columns_of(stdout: &std::io::Stdout) -> Option<usize> {
-    terminal_size::terminal_size_of(stdout).map(|(terminal_size::Width(columns), _)| columns.into())
+pub(crate) fn columns_of(terminal: &impl std::os::windows::io::AsHandle) -> Option<usize> {
+    terminal_size::terminal_size_of(terminal)
+        .map(|(terminal_size::Width(columns), _)| columns.into())
 }
 
 /// Whether standard error can show something that moves.

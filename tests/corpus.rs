@@ -1,6 +1,7 @@
 //! Every failure ever found, as a scenario that once failed. Each file says what it was; each run
 //! has to come to what the file expects, and to reach what made it fail then: a pass that no longer
-//! gets there shows nothing.
+//! gets there shows nothing. Files are plans, which list their faults: what a seed draws changes with
+//! every new kind of fault. `faultline replay DIR --freeze FILE` writes one.
 
 #![expect(clippy::print_stdout, reason = "a run that panics is the last one named")]
 
@@ -28,6 +29,7 @@ fn scenario(path: &Path) -> Scenario {
     assert_eq!(path.file_stem().and_then(|name| name.to_str()), Some(scenario.name.as_str()));
     assert!(!scenario.must_reach.is_empty(), "{file} names nothing that has to be reached");
     assert!(!scenario.expect.seeds.is_empty(), "{file} names no seed");
+    assert_eq!(scenario.swarm, None, "{file} is a plan");
     scenario
 }
 
@@ -56,21 +58,49 @@ fn mistakes(scenario: &Scenario, verdict: &Verdict) -> Vec<String> {
     mistakes
 }
 
+/// The mistakes of all seeds that the scenario names.
+fn mistakes_of_all(scenario: &Scenario) -> Vec<String> {
+    let of = |seed: u64| {
+        let resolved =
+            Resolved { scenario: scenario.clone(), seed, bugs: Vec::new(), trace: false };
+        match mistakes(scenario, &run(&resolved).verdict) {
+            mistakes if mistakes.is_empty() => None,
+            mistakes => Some(format!("{} seed {seed}: {}", scenario.name, mistakes.join("; "))),
+        }
+    };
+    scenario.expect.seeds.iter().filter_map(|seed| of(*seed)).collect()
+}
+
 #[test]
 fn what_once_failed_comes_to_what_is_expected_and_still_gets_there() {
     let mut failed = Vec::new();
     for path in files() {
         let scenario = scenario(&path);
-        for seed in scenario.expect.seeds.clone() {
-            println!("{} seed {seed}", scenario.name);
-            let resolved =
-                Resolved { scenario: scenario.clone(), seed, bugs: Vec::new(), trace: false };
-            let verdict = run(&resolved).verdict;
-            let mistakes = mistakes(&scenario, &verdict);
-            if !mistakes.is_empty() {
-                failed.push(format!("{} seed {seed}: {}", scenario.name, mistakes.join("; ")));
-            }
-        }
+        println!("{} seeds {:?}", scenario.name, scenario.expect.seeds);
+        failed.extend(mistakes_of_all(&scenario));
     }
     assert_eq!(failed, Vec::<String>::new());
+}
+
+/// Takes out of `tests/corpus/$FAULTLINE_SHRINK.toml` every fault without which its runs come to the
+/// same and reach the same. The comment at the top of the file stays.
+#[test]
+#[ignore = "rewrites an entry"]
+fn shrink() {
+    let name = std::env::var("FAULTLINE_SHRINK").expect("FAULTLINE_SHRINK names an entry");
+    let named = |path: &PathBuf| path.file_stem().is_some_and(|stem| *stem == *name);
+    let path = files().into_iter().find(named).expect("there is such an entry");
+    let mut least = scenario(&path);
+    assert_eq!(mistakes_of_all(&least), Vec::<String>::new());
+    for fault in (0..least.faults.len()).rev() {
+        let mut less = least.clone();
+        less.faults.remove(fault);
+        if mistakes_of_all(&less).is_empty() {
+            least = less;
+        }
+    }
+    let text = fs::read_to_string(&path).expect("readable");
+    let comment: Vec<&str> = text.lines().take_while(|line| line.starts_with('#')).collect();
+    let shorter = format!("{}\n\n{}", comment.join("\n"), least.to_toml());
+    fs::write(&path, shorter).expect("the corpus can be written");
 }

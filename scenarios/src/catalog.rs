@@ -76,4 +76,15 @@ mod tests {
         let error = scenario("kip-497").unwrap_err();
         assert_eq!(error.hint.as_deref(), Some("did you mean `museum-kip-497`?"));
     }
+
+    #[test]
+    fn every_scenario_reads_back_from_the_text_that_is_written_of_it() {
+        for (name, _) in all() {
+            let (original, _) = scenario(name).unwrap_or_else(|error| panic!("{error}"));
+            let text = original.to_toml();
+            let read = Scenario::parse(name, &text);
+            let (read, _) = read.unwrap_or_else(|error| panic!("{error}\n{text}"));
+            assert_eq!(read, original, "{text}");
+        }
+    }
 }

@@ -24,6 +24,7 @@ mod text;
 mod unit;
 mod unmodelled;
 mod workload;
+mod write;
 
 pub use cluster::{Cluster, Topic};
 pub use condition::{Comparison, Condition, Metric, MetricKind, Scope, Takes};

@@ -4,7 +4,7 @@ use crate::progress::plural;
 use crate::style::Style;
 use crate::summary::{Page, ROWS, badge, configuration, exercised, records, stopped, wanted};
 use scenarios::fuzz::{FuzzReport, Plan, ScenarioRow, SignatureGroup, Stop};
-use scenarios::result::Errors;
+use scenarios::result::Outcome;
 use std::collections::BTreeSet;
 
 /// How many signatures are shown at length.
@@ -57,6 +57,9 @@ fn head(page: &mut Page, report: &FuzzReport, plan: &Plan, style: Style) {
     let names: Vec<&str> = report.scenarios.iter().map(|row| row.scenario.as_str()).collect();
     let badge = match report.stopped {
         Stop::Interrupted => stopped(report.outcome, style),
+        _ if report.outcome == Outcome::Pass && has_losses(report) => {
+            style.doubtful("PASS, with permitted losses")
+        }
         _ => badge(report.outcome, style),
     };
     page.line(format!("{badge}  {}, seeds {}{shard}", names.join(", "), report.seeds));
@@ -65,6 +68,11 @@ fn head(page: &mut Page, report: &FuzzReport, plan: &Plan, style: Style) {
         page.faint(&only.scenario.title);
     }
     page.line("");
+}
+
+/// Whether records are gone in some run that an application took for written.
+fn has_losses(report: &FuzzReport) -> bool {
+    report.affected.lost > 0 || report.affected.unconfirmed_lost > 0
 }
 
 fn counts(report: &FuzzReport) -> String {
@@ -151,10 +159,10 @@ fn records_of_all(page: &mut Page, report: &FuzzReport) {
         )
     });
     page.items("permitted", &hazards.collect::<Vec<_>>(), ROWS);
-    page.paragraph(
-        "records",
-        &records(&report.counts, report.unconfirmed_lost, &Errors::default()),
-    );
+    page.paragraph("records", &records(&report.counts, report.unconfirmed_lost, &report.errors));
+    if let Some(waits) = &report.waits {
+        page.paragraph("writes", &waits.in_words(report.scenarios.len() > 1));
+    }
 }
 
 /// What was exercised in how many runs, and what was not.

@@ -53,3 +53,12 @@ fn bugs_that_the_page_names_are_in_the_museum() {
     assert!(page.contains("`--bug FL-1`"));
     assert!(scenarios::museum::find("FL-1").is_some());
 }
+
+/// U7: the page that people read first says what cannot be tested with Faultline.
+#[test]
+fn the_readme_says_that_no_client_can_be_plugged_in() {
+    let readme = concat!(env!("CARGO_MANIFEST_DIR"), "/README.md");
+    let readme = std::fs::read_to_string(readme).expect("it is there");
+    let words = readme.split_whitespace().collect::<Vec<_>>().join(" ");
+    assert!(words.contains("client cannot be plugged in yet"), "{words}");
+}

@@ -2,7 +2,8 @@
 //! is not reproduced; and the events of a run in words.
 
 use super::{Folder, small};
-use scenarios::result::{RunRecord, files};
+use scenarios::plan::Fate;
+use scenarios::result::{RunRecord, files, moment};
 use std::fs;
 
 /// A small run with its trace; returns its directory.
@@ -50,6 +51,33 @@ fn a_run_that_is_not_reproduced_is_a_defect_of_faultline() {
     assert!(!ended.out.contains("the same run"), "{}", ended.out);
     let ended = folder.run(&["replay", &out, "--json"]);
     assert_eq!((ended.code, &ended.json()["outcome"]), (Some(5), &"nondeterministic".into()));
+}
+
+/// U10: a seed is kept as a plan.
+#[test]
+fn what_a_run_met_becomes_a_scenario_file() {
+    let folder = Folder::new("replay-freeze");
+    let args = ["scenario", "swarm", "--seed", "3", "--set", "records=1000", "--json"];
+    let ended = folder.run(&args);
+    assert_eq!(ended.code, Some(0), "{ended:#?}");
+    let first = ended.json();
+    let out = first["out"].as_str().expect("a directory").to_owned();
+    let ended = folder.run(&["replay", &out, "--freeze", "kept.toml"]);
+    assert_eq!(ended.code, Some(0), "{ended:#?}");
+    assert!(ended.out.contains("kept.toml has what the run met, "), "{}", ended.out);
+    let text = fs::read_to_string(folder.path().join("kept.toml")).expect("it was written");
+    assert!(text.starts_with("# What `faultline scenario swarm --seed 3 "), "{text}");
+    assert!(text.contains("\nname = \"kept\"\n") && text.contains("\n[[faults]]\n"), "{text}");
+    assert!(!text.contains("[swarm]") && !text.contains("extend"), "{text}");
+    let again = folder.run(&["scenario", "kept.toml", "--seed", "3", "--json"]);
+    assert_eq!((again.code, &again.json()["counts"]), (Some(0), &first["counts"]));
+    // It is not replaced, and its name is that of a scenario.
+    for (file, why) in [("kept.toml", "is there already"), ("No Name.toml", "expects a file such")]
+    {
+        let ended = folder.run(&["replay", &out, "--freeze", file]);
+        assert_eq!((ended.code, ended.out.as_str()), (Some(2), ""), "{ended:#?}");
+        assert!(ended.err.contains(why), "{}", ended.err);
+    }
 }
 
 #[test]
@@ -104,8 +132,20 @@ fn events_are_shown_in_words() {
     assert_eq!(ended.code, Some(0), "{ended:#?}");
     let folder = folder.path().join(&out);
     let lines = files::read_trace(&folder).expect("readable").expect("kept");
-    let shown = |line: &String| line.contains("\"fact\":\"appended ");
-    assert!(lines.map(|line| line.expect("a line")).any(|line| shown(&line)));
+    let lines: Vec<String> = lines.map(|line| line.expect("a line")).collect();
+    assert!(lines.iter().any(|line| line.contains("\"fact\":\"appended ")));
+    // U2: one clock. The fault is at the same moment in the record, the trace, what is printed and
+    // explain.md, and setting up comes before it begins.
+    let record = files::read_record(&folder).expect("a record");
+    let Fate::Fired { at_ns, .. } = record.faults[0].fate else { panic!("{:?}", record.faults) };
+    let applied = lines.iter().find(|line| line.contains("\"kind\":\"applied\""));
+    let applied = applied.expect("the fault is an event");
+    assert!(applied.contains(&format!("\"time_ns\":{at_ns},")), "{at_ns}: {applied}");
+    assert!(lines[0].contains("\"time_ns\":-"), "{}", lines[0]);
+    let at = moment(at_ns);
+    assert!(ended.out.contains(&format!("\nfaults      {at}: crash ")), "{at}: {}", ended.out);
+    let explained = fs::read_to_string(folder.join("explain.md")).expect("it was written");
+    assert!(explained.contains(&format!(": at {at} it struck: ")), "{at}: {explained}");
 }
 
 #[test]

@@ -1,6 +1,7 @@
 //! The results directory, and runs that are made again.
 
 use super::{Folder, small};
+use scenarios::result::{files, what};
 use std::fs;
 
 #[test]
@@ -64,6 +65,7 @@ fn seeds_that_pass_leave_nothing_and_are_summed_up() {
     assert_eq!(one.code, Some(0), "{one:#?}");
 }
 
+/// U4: what a setting permits is no plain pass, in a run and in the sums of many.
 #[test]
 fn a_pass_with_losses_says_so_and_names_seeds_that_lost() {
     let folder = Folder::new("losses");
@@ -73,6 +75,11 @@ fn a_pass_with_losses_says_so_and_names_seeds_that_lost() {
     assert!(!losses.is_empty() && losses.len() <= 5, "{report:#}");
     let ended = folder.run(&args);
     assert_eq!(ended.code, Some(0), "{ended:#?}");
+    assert!(ended.out.starts_with("PASS, with permitted losses  leader-crash"), "{}", ended.out);
+    // U6, A12: what clients waited for, and why records failed, is in the sums as well.
+    assert!(ended.out.contains("\nwrites      longest "), "{}", ended.out);
+    assert!(report["waits"]["longest_us"].as_u64() > Some(0), "{report:#}");
+    assert!(report["errors"]["retried"].as_object().is_some_and(|it| !it.is_empty()), "{report:#}");
     let first = losses[0]["reproduce"].as_str().unwrap();
     let line = first.strip_prefix("faultline").unwrap();
     assert!(ended.out.contains(line), "{line}\n{}", ended.out);
@@ -85,6 +92,75 @@ fn a_pass_with_losses_says_so_and_names_seeds_that_lost() {
     let words: Vec<&str> = one.out.split_whitespace().collect();
     assert!(words.join(" ").contains(&shown), "{shown}\n{}", one.out);
     assert!(one.out.contains("\nset         acks=1\n"), "{}", one.out);
+    assert!(one.out.starts_with("PASS, with permitted losses  "), "{}", one.out);
+    // The same account as of a violation, with the fault that caused it.
+    let because = words.iter().position(|word| *word == "because").expect("an account");
+    let account = words[because..].join(" ");
+    assert!(account.contains("acknowledged record "), "{account}");
+    assert!(account.contains("crash") || account.contains("lost its power"), "{account}");
+}
+
+/// A15: what is missing has names, a screenful of it is printed, and all of it is in explain.md. U5:
+/// that begins with what `fuzz` calls the run.
+#[test]
+fn what_did_not_come_back_is_named_at_length_in_the_explanation_only() {
+    const PARTITIONS: usize = 60;
+    let folder = Folder::new("converges");
+    let text = "name = 'stuck'\ntitle = 'a broker that has no time to come back'\n\
+                extend = 'short-timeouts'\n[durations]\nconverge = '1ns'\n\
+                [[topics]]\nname = 'orders'\npartitions = 60\n\
+                [[producers]]\nrecords = 200\n\
+                [[faults]]\nkind = 'crash'\ntarget = 'broker 2'\nat = '100ms'\n";
+    folder.file("stuck.toml", text);
+    let args = ["scenario", "stuck.toml", "--seed", "1"];
+    let ended = folder.run(&args);
+    assert_eq!(ended.code, Some(1), "{ended:#?}");
+    assert!(ended.out.lines().count() <= 40, "a screenful:\n{}", ended.out);
+    let verdict = folder.run(&[&args[..], &["--json"]].concat()).json();
+    let out = folder.path().join(verdict["out"].as_str().expect("a directory"));
+    let explained = fs::read_to_string(out.join("explain.md")).expect("it was written");
+    for partition in 0..PARTITIONS {
+        let line = format!(" orders-{partition}: ISR ");
+        assert!(explained.contains(&line), "{line}\n{explained}");
+    }
+    let top: Vec<&str> = explained.lines().take_while(|line| !line.starts_with("## ")).collect();
+    let signature = verdict["violations"][0]["signature"].as_str().expect("a signature");
+    let top = top.join(" ");
+    assert!(top.contains(&format!("under the signature `{signature}`")), "{top}");
+}
+
+/// U5, U8: a fault has one name everywhere, a story is named, and the first screen has no counters of
+/// the simulator.
+#[test]
+fn faults_and_stories_have_one_name_in_every_result() {
+    let folder = Folder::new("names");
+    let verdict = folder.run(&["scenario", "swarm", "--seed", "3", "--json"]).json();
+    let out = folder.path().join(verdict["out"].as_str().expect("a directory"));
+    let explained = fs::read_to_string(out.join("explain.md")).expect("it was written");
+    let shown = folder.run(&["scenario", "swarm", "--seed", "3"]).out;
+    let record = files::read_record(&out).expect("a record");
+    let words = |text: &str| text.split_whitespace().collect::<Vec<_>>().join(" ");
+    let mut stories = 0;
+    let struck = record.faults.iter().filter(|it| it.fate.took_effect());
+    for (nth, planned) in struck.enumerate() {
+        let name = what(&planned.fault);
+        assert!(name.starts_with(planned.fault.kind.family().name()), "{name}");
+        assert!(explained.contains(&format!("- {name}")), "{name}: {explained}");
+        assert!(nth >= 5 || words(&shown).contains(&words(&name)), "{name}: {shown}");
+        if let Some(story) = &planned.fault.name {
+            assert!(explained.contains(&format!("of `{story}`")), "{story}: {explained}");
+            stories += 1;
+        }
+    }
+    assert!(stories > 2, "{explained}");
+    for text in [&shown, &explained] {
+        // Empty sets, and what reads as a translation.
+        for bad in ["{}", "whom", " is told", "(and ", "taken for written"] {
+            assert!(!text.contains(bad), "{bad}: {text}");
+        }
+    }
+    assert!(!shown.contains("lane_contended") && !shown.contains("message_delivered"), "{shown}");
+    assert!(explained.contains("message_delivered"), "{explained}");
 }
 
 #[test]

@@ -174,12 +174,12 @@ fn committed(partition: &Partition, state: usize) -> String {
         Some(leader) => partition.replicas[leader].node.to_string(),
         None => "none".to_owned(),
     };
-    format!(
-        "controller: leader {leader}, epoch {}, ISR {{{}}}, ELR {{{}}}",
-        state.leader_epoch,
-        partition.names(&state.isr),
-        partition.names(&state.elr)
-    )
+    let set = |name: &str, members: &ReplicaSet| match partition.names(members) {
+        none if none.is_empty() => none,
+        names => format!(", {name} {{{names}}}"),
+    };
+    let (isr, elr) = (set("ISR", &state.isr), set("ELR", &state.elr));
+    format!("controller: leader {leader}, epoch {}{isr}{elr}", state.leader_epoch)
 }
 
 /// Which replicas held the batch, lost it or never had it; sets without a member are left out.

@@ -1,7 +1,8 @@
 //! What is kept of a run: enough for every sum, and little enough for millions.
 
 use super::harm::Harm;
-use crate::result::{Outcome, Verdict};
+use super::latency::Waited;
+use crate::result::{Errors, Outcome, Verdict};
 use judge::outcome::Counts;
 use std::collections::BTreeMap;
 
@@ -24,6 +25,10 @@ pub struct SeedRecord {
     pub counts: Counts,
     /// How many records sent with acks=0 are gone. `counts.lost` does not include them.
     pub unconfirmed_lost: u64,
+    /// Why records were not confirmed.
+    pub errors: Errors,
+    /// The longest that its clients waited.
+    pub waited: Waited,
     /// Its permitted anomalies, by hazard.
     pub hazards: Vec<Hazard>,
     /// How long it took on a real clock, in microseconds. Nothing else depends on it.
@@ -77,6 +82,8 @@ impl SeedRecord {
             events: verdict.events,
             simulated_ns: verdict.simulated_ns,
             counts: verdict.counts,
+            errors: verdict.errors,
+            waited: verdict.writes.map(Waited::from).unwrap_or_default(),
             wall_us,
             at_ms,
             exercised: verdict.exercised.into_keys().collect(),

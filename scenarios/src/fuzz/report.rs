@@ -3,10 +3,11 @@
 
 use super::harm::Affected;
 use super::journal::Stop;
+use super::latency::LongestWaits;
 use super::plan::{Part, Plan, joined, seeds};
 use super::ran::Ran;
 use super::tally::Tally;
-use crate::result::{Outcome, VERSION};
+use crate::result::{Errors, Outcome, VERSION};
 use judge::outcome::Counts;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -40,6 +41,10 @@ pub struct FuzzReport {
     pub counts: Counts,
     /// How many records sent with acks=0 are gone; `counts.lost` does not include them.
     pub unconfirmed_lost: u64,
+    /// Why records of all runs were not confirmed.
+    pub errors: Errors,
+    /// The longest that clients waited in any run; none if nothing was written.
+    pub waits: Option<LongestWaits>,
     /// In how many runs something happened to the records, permitted or not.
     pub affected: Affected,
     /// Runs that lost acknowledged records, permitted or not: the five smallest seeds.
@@ -50,7 +55,7 @@ pub struct FuzzReport {
     pub signatures: Vec<SignatureGroup>,
     /// Each scenario.
     pub scenarios: Vec<ScenarioRow>,
-    /// In how many runs the seed drew each setting, by the name of its property. Empty unless a
+    /// In how many runs the seed drew each setting, by its name. Empty unless a
     /// scenario has its settings drawn.
     pub drawn: BTreeMap<String, u64>,
     /// What was exercised in how many runs.
@@ -288,6 +293,8 @@ impl FuzzReport {
             runs_per_s: if wall_s > 0.0 { (ran.ran as f64 / wall_s).round() } else { 0.0 },
             counts: tally.counts().clone(),
             unconfirmed_lost: tally.unconfirmed_lost(),
+            errors: tally.errors().clone(),
+            waits: tally.waits(),
             affected: *tally.affected(),
             losses: tally.losses(plan),
             hazards: tally.hazards(),

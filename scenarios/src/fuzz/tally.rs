@@ -2,6 +2,7 @@
 //! grow with the number of runs: besides sums, only a few seeds of each signature are kept.
 
 use super::harm::{Affected, Harm};
+use super::latency::{LongestWaits, Waits};
 use super::plan::Plan;
 use super::ran::Ran;
 use super::record::SeedRecord;
@@ -9,7 +10,7 @@ use super::report::{
     BugSeeds, Case, FailingRun, HazardSum, InScenario, Loss, ScenarioRow, SignatureGroup, Vacuous,
 };
 use crate::plan::settings;
-use crate::result::Outcome;
+use crate::result::{Errors, Outcome};
 use judge::outcome::Counts;
 use spec::Scenario;
 use std::cmp::Reverse;
@@ -26,6 +27,8 @@ pub struct Tally {
     ran: Ran,
     counts: Counts,
     unconfirmed_lost: u64,
+    errors: Errors,
+    waits: Waits,
     affected: Affected,
     /// Runs that lost acknowledged records: the smallest seeds, with the index of the scenario.
     losses: BTreeMap<(u64, usize), u64>,
@@ -132,6 +135,8 @@ impl Tally {
             ran: Ran::default(),
             counts: Counts::default(),
             unconfirmed_lost: 0,
+            errors: Errors::default(),
+            waits: Waits::default(),
             affected: Affected::default(),
             losses: BTreeMap::new(),
             hazards: BTreeMap::new(),
@@ -169,8 +174,8 @@ impl Tally {
     fn add_drawn(&mut self, record: &SeedRecord) -> Vec<String> {
         let Some(scenario) = &self.rows[record.target].draws else { return Vec::new() };
         let (_, drawn) = settings::drawn(scenario, record.seed);
-        let name = |setting: &String| setting.split('=').next().unwrap_or_default().to_owned();
-        let names: BTreeSet<String> = drawn.iter().map(name).collect();
+        let names: BTreeSet<String> =
+            drawn.iter().map(|setting| settings::name(setting).to_owned()).collect();
         for name in names {
             *self.drawn.entry(name).or_default() += 1;
         }
@@ -182,7 +187,9 @@ impl Tally {
         self.counts.add(&record.counts);
         self.unconfirmed_lost = record.unconfirmed_lost.saturating_add(self.unconfirmed_lost);
         self.affected.add(&record.counts, record.unconfirmed_lost);
+        self.errors.add(&record.errors);
         let place = (record.seed, record.target);
+        self.waits.add(place, &record.waited);
         if record.counts.lost > 0 {
             self.losses.insert(place, record.counts.lost);
             if self.losses.len() > LOSSES {
@@ -249,6 +256,16 @@ impl Tally {
     /// them.
     pub fn unconfirmed_lost(&self) -> u64 {
         self.unconfirmed_lost
+    }
+
+    /// Why records of all runs were not confirmed.
+    pub(super) fn errors(&self) -> &Errors {
+        &self.errors
+    }
+
+    /// The longest that clients waited in any run.
+    pub(super) fn waits(&self) -> Option<LongestWaits> {
+        self.waits.longest(&|target| self.rows[target].name.clone())
     }
 
     /// In how many runs so far something happened to the records.

@@ -1,22 +1,31 @@
 //! A plan as an artefact: what a run came to, written down so that another run meets the same,
-//! whatever families of faults and stories there are by then.
+//! whatever families of faults and stories there are by then. This is what the corpus is made of.
 
 use super::settings;
-use spec::{Fault, Resolved, Scenario};
+use crate::result::Outcome;
+use crate::run::RunOutcome;
+use spec::{Expect, Expected, Resolved, Scenario};
+use std::collections::BTreeSet;
 
-/// The scenario of a run with the faults that it met ([`crate::run::RunOutcome::resolved`]) in place
-/// of its own, and the settings that its seed drew: nodes in place of roles, moments in place of
-/// conditions, and no swarm.
-pub fn frozen(run: &Resolved, met: &[Fault]) -> Scenario {
+/// The scenario of a run with the faults that it met ([`RunOutcome::resolved`]) in place of its own,
+/// and the settings that its seed drew: nodes in place of roles, moments in place of conditions, and
+/// no swarm. It expects what the run came to.
+pub fn frozen(run: &Resolved, outcome: &RunOutcome) -> Scenario {
     let (scenario, _) = settings::drawn(&run.scenario, run.seed);
-    Scenario { swarm: None, faults: met.to_vec(), ..scenario }
+    let faults = outcome.resolved.clone();
+    Scenario { swarm: None, faults, expect: expected(run.seed, outcome), ..scenario }
 }
 
-/// Faults as entries of a scenario file.
-pub fn to_toml(faults: &[Fault]) -> String {
-    let entry = |fault: &Fault| {
-        let keys = toml::to_string(fault).expect("a fault is a flat table");
-        format!("[[faults]]\n{keys}")
-    };
-    faults.iter().map(entry).collect::<Vec<_>>().join("\n")
+fn expected(seed: u64, outcome: &RunOutcome) -> Expect {
+    let verdict = &outcome.verdict;
+    let hazards: BTreeSet<_> = verdict.permitted.iter().map(|it| it.hazard.clone()).collect();
+    Expect {
+        outcome: match verdict.outcome {
+            Outcome::Violation => Expected::Violation,
+            _ => Expected::Pass,
+        },
+        check: verdict.cause().map(|violation| violation.check.clone()),
+        permitted: hazards.into_iter().collect(),
+        seeds: vec![seed],
+    }
 }

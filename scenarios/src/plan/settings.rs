@@ -40,6 +40,11 @@ pub fn drawn(scenario: &Scenario, seed: u64) -> (Scenario, Vec<String>) {
     (matrix.scenario, matrix.drawn)
 }
 
+/// The name of a setting that was drawn, without the value and the moments that the seed gave it.
+pub fn name(drawn: &str) -> &str {
+    drawn.split(['=', ':']).next().unwrap_or_default()
+}
+
 struct Matrix {
     scenario: Scenario,
     draw: ChaCha8Rng,
@@ -137,7 +142,7 @@ impl Matrix {
             let set = cluster.topic.set(NAME, &of_cluster.to_string());
             debug_assert!(set.is_ok(), "{of_cluster} is a number of replicas");
         }
-        self.drawn.push(format!("{NAME}={of_cluster} of the cluster, not of its topics"));
+        self.drawn.push(format!("{NAME} of the cluster, not of its topics={of_cluster}"));
     }
 
     /// Kafka's own time-outs instead of those of the file, or others of the same order.
@@ -269,10 +274,10 @@ impl Matrix {
             }
         }
         if !self.scenario.consumers.is_empty() {
-            self.drawn.extend(bytes.map(|bytes| format!("fetch.max.bytes={bytes} of consumers")));
-            self.drawn.extend(late.map(|late| format!("consumers start after {late} ms")));
+            self.drawn.extend(bytes.map(|bytes| format!("fetch.max.bytes of consumers={bytes}")));
+            self.drawn.extend(late.map(|late| format!("consumers start late: {late} ms")));
             self.drawn
-                .extend(seeks.map(|every| format!("consumers seek every {every} ms: {to:?}")));
+                .extend(seeks.map(|every| format!("consumers seek: every {every} ms, {to:?}")));
         }
     }
 }
@@ -300,7 +305,7 @@ impl Matrix {
             false => Restart { target: target.into(), limit: None }.into(),
         };
         let what = if is_killed { "is killed" } else { "is stopped" };
-        self.drawn.push(format!("client {client} {what} at {at} ms for {lasts} ms"));
+        self.drawn.push(format!("a client {what}: {client} at {at} ms for {lasts} ms"));
         let (at, lasts) = (Some(Time::millis(at)), Some(Time::millis(lasts)));
         self.scenario.faults.push(Fault { name: None, at, when: None, lasts, kind });
     }
@@ -329,7 +334,7 @@ mod tests {
             assert_eq!(settled.impossible(), None, "seed {seed}: {drawn:?}");
             assert_eq!((settled.clone(), drawn.clone()), super::drawn(&scenario, seed));
             for it in drawn {
-                *seen.entry(it.split([' ', '=']).next().unwrap_or("").to_owned()).or_default() += 1;
+                *seen.entry(name(&it).to_owned()).or_default() += 1;
             }
         }
         for name in [
@@ -342,7 +347,7 @@ mod tests {
             "unclean.leader.election.enable",
             "acks",
             "flush.messages",
-            "Kafka's",
+            "Kafka's time-outs",
             "replica.lag.time.max.ms",
             "broker.session.timeout.ms",
             "segment.bytes",
@@ -356,12 +361,17 @@ mod tests {
             "retries",
             "record.size",
             "max.partition.fetch.bytes",
-            "fetch.max.bytes",
+            "fetch.max.bytes of consumers",
             "consumers",
-            "client",
+            "consumers start late",
+            "consumers seek",
+            "a client is killed",
+            "a client is stopped",
         ] {
             assert!(seen.get(name).is_some_and(|count| *count > 50), "{name}: {seen:?}");
         }
+        // A setting is counted under one name, whatever the seed gave it.
+        assert!(seen.len() < 50, "{seen:?}");
     }
 
     #[test]

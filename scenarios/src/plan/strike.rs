@@ -50,7 +50,12 @@ pub(super) fn strikes(fault: &Fault, seed: u64, board: &Board, roster: &Roster) 
     let all = match kind {
         FaultKind::PreferredElection(_) => vec![kind],
         FaultKind::World(fault) => {
-            let possible = possible(fault).map_err(|why| unmatched.push(why)).ok();
+            let possible = possible(fault).map_err(|why| {
+                // That no target matches says it already.
+                if unmatched.is_empty() {
+                    unmatched.push(why);
+                }
+            });
             let each = possible.iter().flat_map(|fault| match fault {
                 // Its hosts come back one after the other.
                 sim::Fault::PowerLoss(PowerLoss { stagger: Some(_), .. }) => vec![fault.clone()],

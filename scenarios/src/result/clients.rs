@@ -67,7 +67,8 @@ impl Errors {
         ];
         for (sum, counts) in rows {
             for (name, count) in counts {
-                *sum.entry(name.clone()).or_default() += count;
+                let sum = sum.entry(name.clone()).or_default();
+                *sum = sum.saturating_add(*count);
             }
         }
     }
@@ -91,16 +92,16 @@ impl Writes {
 }
 
 /// A length of time to two or three digits.
-fn rounded(micros: u64) -> String {
+pub(crate) fn rounded(micros: u64) -> String {
     let (unit, of) = match micros {
         0..1_000 => return format!("{micros} µs"),
         1_000..1_000_000 => ("ms", 1_000),
         _ => ("s", 1_000_000),
     };
-    let tenths = (micros + of / 20) / (of / 10);
+    let tenths = micros.saturating_add(of / 20) / (of / 10);
     match tenths {
         0..1_000 => format!("{}.{} {unit}", tenths / 10, tenths % 10),
-        _ => format!("{} {unit}", (micros + of / 2) / of),
+        _ => format!("{} {unit}", micros.saturating_add(of / 2) / of),
     }
 }
 

@@ -8,6 +8,7 @@ mod record;
 mod series;
 mod verdict;
 
+pub(crate) use clients::rounded;
 pub use clients::{Errors, Notice, Silence, Writes};
 pub use explain::{describe, explain, fate, moment, what, where_in_run};
 pub use panic::Panic;

@@ -17,14 +17,18 @@ impl Check<'_> {
         self.tell(Kind::Unwise, path, message);
     }
 
-    /// Time-outs of the metadata quorum that end before an idle leader answers.
+    /// Time-outs of the metadata quorum that end before an idle leader answers: it parks a fetch, and
+    /// answers when it writes an empty record if that comes earlier. A request is overdue at its time-out
+    /// (`RequestManager.ConnectionState.hasRequestTimedOut`), so that an answer at that moment is late.
     pub(super) fn unworkable_quorum(&mut self, i: usize, cluster: &Cluster) {
         let config = cluster.controller.config();
+        let writes_before = |timeout: Span| config.max_idle.0 > 0 && config.max_idle <= timeout;
         for (name, timeout) in [
             ("controller.quorum.fetch.timeout.ms", config.fetch_timeout),
             ("controller.quorum.request.timeout.ms", config.request_timeout),
         ] {
-            if timeout < QUORUM_FETCH_WAIT && cluster.controllers > 1 {
+            let is_late = timeout <= QUORUM_FETCH_WAIT && !writes_before(timeout);
+            if is_late && cluster.controllers > 1 {
                 let message = format!(
                     "`{name}={}`: an idle leader of the quorum answers after up to {QUORUM_FETCH_WAIT}, \
                      so that it is given up again and again",

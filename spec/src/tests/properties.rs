@@ -124,6 +124,29 @@ fn what_is_modelled_anyway_can_be_set() {
     }
 }
 
+/// A11: a quorum whose fetches are overdue before an idle leader answers: after half a second, or when
+/// it writes an empty record. An answer at the very moment of the time-out is late.
+#[test]
+fn a_quorum_that_cannot_stay_calm_is_a_warning() {
+    for (idle, timeout, is_late) in [
+        (500, 499, true),
+        (500, 500, false),
+        (0, 500, true),
+        (1_000, 500, true),
+        (0, 501, false),
+        (400, 450, false),
+    ] {
+        let settings = [
+            format!("metadata.max.idle.interval.ms={idle}"),
+            format!("controller.quorum.fetch.timeout.ms={timeout}"),
+        ];
+        let settings: Vec<&str> = settings.iter().map(String::as_str).collect();
+        let (_, warnings) = with(&settings).unwrap_or_else(|error| panic!("{error}"));
+        let found = warnings.iter().any(|it| it.message.contains("an idle leader of the quorum"));
+        assert_eq!(found, is_late, "{settings:?}: {warnings:?}");
+    }
+}
+
 /// A11, A9, A4: what Kafka accepts and cannot work is a warning with the values.
 #[test]
 fn what_cannot_work_is_a_warning() {

@@ -170,6 +170,11 @@ impl Cluster {
         self.cuts.extend(others.iter().flat_map(|other| [(id, *other), (*other, id)]));
     }
 
+    /// Everything gets through again, over the same connections. What was lost stays lost.
+    pub(super) fn let_through(&mut self) {
+        self.cuts.clear();
+    }
+
     /// Everything gets through again, over new connections.
     pub(super) fn heal(&mut self) {
         let cuts = std::mem::take(&mut self.cuts);

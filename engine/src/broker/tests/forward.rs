@@ -5,7 +5,7 @@ use crate::broker::forward::RETRY_TIMEOUT;
 use crate::error::ErrorCode;
 use crate::ids::TopicPartition;
 use crate::protocol::{
-    CreatableTopic, CreateTopicsRequest, ElectLeadersRequest, ElectionType, Response,
+    CreatableTopic, CreateTopicsRequest, ElectLeadersRequest, ElectionType, Request, Response,
 };
 use machine::{ConnId, NodeId, Span};
 
@@ -89,6 +89,32 @@ fn a_request_to_a_controller_that_is_cut_off_waits_for_the_socket_timeout_and_a_
     assert_eq!(created(&mut cluster, conn), ("lost".to_owned(), ErrorCode::RequestTimedOut));
     let waited = cluster.now.since(asked);
     assert!((RETRY_TIMEOUT..Span::secs(71)).contains(&waited), "{waited:?}");
+}
+
+/// B5: what a leader proposes goes the same way. A proposal that was lost on its way is overdue after
+/// `controller.socket.timeout.ms`, however soon others get through again.
+#[test]
+fn a_proposal_that_is_lost_leaves_again_after_the_socket_timeout() {
+    let (mut cluster, orders) = Cluster::start(1);
+    let is_proposal = |request: &Request| matches!(request, Request::AlterPartition(_));
+    // A connection for proposals is there from the first change of the in-sync replicas on.
+    let producer = cluster.connect(1);
+    cluster.cut(1, &[3]);
+    cluster.produce(producer, orders, 1);
+    cluster.until(|cluster| cluster.isr(1, orders) == [1, 2]);
+    cluster.heal();
+    cluster.until(|cluster| cluster.isr(1, orders).len() == 3);
+    cluster.run_for(Span::secs(1));
+    cluster.asked.clear();
+    cluster.cut(1, &[3, CONTROLLER]);
+    cluster.produce(producer, orders, 1);
+    cluster.until(|cluster| !cluster.asked_controller(1, is_proposal).is_empty());
+    cluster.let_through();
+    cluster.until(|cluster| cluster.asked_controller(1, is_proposal).len() == 2);
+    let sent = cluster.asked_controller(1, is_proposal);
+    let waited = sent[1].since(sent[0]);
+    assert!((Span::secs(30)..Span::secs(32)).contains(&waited), "{waited:?}");
+    cluster.until(|cluster| cluster.isr(1, orders).len() == 3);
 }
 
 #[test]

@@ -17,6 +17,7 @@ mod writer;
 pub use reader::{Damage, Reader};
 pub use writer::Writer;
 
+use super::latency::Waited;
 use super::plan::{Part, Plan};
 use crate::result::Outcome;
 use judge::outcome::Counts;
@@ -25,7 +26,7 @@ use std::borrow::Cow;
 use std::collections::BTreeSet;
 
 /// The version of this format.
-const VERSION: u32 = 3;
+const VERSION: u32 = 4;
 
 /// What a journal is about.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -141,6 +142,12 @@ struct Run<'a> {
     counts: Counts,
     #[serde(default, skip_serializing_if = "is_zero")]
     unconfirmed_lost: u64,
+    /// Of records that failed, of those that are unknown, of batches that were sent again: names and
+    /// how many.
+    #[serde(default, skip_serializing_if = "is_empty")]
+    errors: [Vec<(usize, u64)>; 3],
+    #[serde(default, skip_serializing_if = "Waited::is_none")]
+    waited: Waited,
     /// Name, records, and what permits them.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     hazards: Vec<(usize, u64, usize)>,
@@ -152,6 +159,10 @@ struct Run<'a> {
     /// Check, signature and summary.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     failure: Option<[Cow<'a, str>; 3]>,
+}
+
+fn is_empty(errors: &[Vec<(usize, u64)>; 3]) -> bool {
+    errors.iter().all(Vec::is_empty)
 }
 
 fn is_zero(number: &u64) -> bool {

@@ -2,9 +2,10 @@
 
 use super::{End, Header, Line, Run, VERSION};
 use crate::fuzz::record::{Failure, Hazard, SeedRecord};
-use crate::result::Outcome;
+use crate::result::{Errors, Outcome};
 use machine::{Chain, unsealed};
 use std::borrow::Cow;
+use std::collections::BTreeMap;
 use std::fmt;
 use std::io::{self, BufRead, Read};
 
@@ -163,8 +164,18 @@ impl<R: BufRead> Reader<R> {
                 (self.names.get(*name)?.clone(), self.names.get(*because)?.clone());
             Some(Hazard { name, records: *records, because })
         });
-        let (Some(exercised), Some(missing), Some(hazards)) =
-            (names(&run.exercised), names(&run.missing), hazards.collect())
+        let counts = |rows: &[(usize, u64)]| -> Option<BTreeMap<String, u64>> {
+            rows.iter()
+                .map(|(name, count)| Some((self.names.get(*name)?.clone(), *count)))
+                .collect()
+        };
+        let errors = run.errors.each_ref().map(|rows| counts(rows));
+        let (
+            Some(exercised),
+            Some(missing),
+            Some(hazards),
+            [Some(failed), Some(unknown), Some(retried)],
+        ) = (names(&run.exercised), names(&run.missing), hazards.collect(), errors)
         else {
             return Err(self.wrong("a number without a name"));
         };
@@ -185,6 +196,8 @@ impl<R: BufRead> Reader<R> {
             simulated_ns: run.simulated_ns,
             counts: run.counts,
             unconfirmed_lost: run.unconfirmed_lost,
+            errors: Errors { failed, unknown, retried },
+            waited: run.waited,
             hazards,
             wall_us: run.wall_us,
             at_ms: run.at_ms,

@@ -2,6 +2,7 @@
 
 use super::{End, Header, Line, Run};
 use crate::fuzz::record::{Hazard, SeedRecord};
+use crate::result::Errors;
 use machine::Chain;
 use std::borrow::Cow;
 use std::collections::BTreeMap;
@@ -29,6 +30,10 @@ impl Writer {
             let (name, because) = (self.number(name, &mut text), self.number(because, &mut text));
             hazards.push((name, *records, because));
         }
+        let Errors { failed, unknown, retried } = &record.errors;
+        let errors = [failed, unknown, retried].map(|counts| {
+            counts.iter().map(|(name, count)| (self.number(name, &mut text), *count)).collect()
+        });
         let failure = record.failure.as_ref();
         let run = Run {
             target: record.target,
@@ -41,6 +46,8 @@ impl Writer {
             at_ms: record.at_ms,
             counts: record.counts.clone(),
             unconfirmed_lost: record.unconfirmed_lost,
+            errors,
+            waited: record.waited.clone(),
             hazards,
             exercised,
             missing,

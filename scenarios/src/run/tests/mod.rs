@@ -1,4 +1,5 @@
 mod clients;
+mod reached;
 
 use super::{Caught, Phase, RunOutcome, Simulation, attempt, run};
 use crate::catalog;
@@ -184,22 +185,21 @@ fn what_does_not_come_back_is_named() {
 }
 
 /// A plan is an artefact: written to a file and read back, it is the plan of a run that comes to the
-/// same.
+/// same, with settings of the file and with drawn ones.
 #[test]
 fn a_plan_that_was_written_down_is_met_again() {
     let mut faults = 0;
     for seed in 0..12 {
-        let original = run(&small("swarm", seed));
-        let scenario = crate::plan::frozen(&small("swarm", seed), &original.resolved);
-        let text = crate::plan::to_toml(&original.resolved);
-        #[derive(serde::Deserialize)]
-        struct File {
-            #[serde(default)]
-            faults: Vec<Fault>,
-        }
-        let read: File = toml::from_str(&text).unwrap_or_else(|error| panic!("{error}\n{text}"));
-        assert_eq!(read.faults, original.resolved);
-        let again = run(&Resolved { scenario, ..small("swarm", seed) });
+        let mut drawn = small("swarm", seed);
+        let swarm = drawn.scenario.swarm.as_mut().expect("it is a swarm");
+        swarm.draw_settings = seed % 2 == 0;
+        let original = run(&drawn);
+        let text = crate::plan::frozen(&drawn, &original).to_toml();
+        let (scenario, _) =
+            Scenario::parse("plan.toml", &text).unwrap_or_else(|error| panic!("{error}\n{text}"));
+        assert_eq!(scenario.faults, original.resolved);
+        assert_eq!((scenario.swarm.clone(), &scenario.expect.seeds[..]), (None, &[seed][..]));
+        let again = run(&Resolved { scenario, ..drawn });
         assert_eq!(again.resolved, original.resolved, "seed {seed}");
         assert_eq!(again.verdict.counts, original.verdict.counts, "seed {seed}");
         faults += original.resolved.len();
@@ -374,4 +374,25 @@ fn a_run_with_too_many_events_ends_undecided() {
     assert_eq!(outcome.verdict.outcome, Outcome::Unknown, "{:?}", outcome.verdict);
     assert_eq!(outcome.stats.events, 5_000);
     assert!(outcome.verdict.unknown[0].contains("after 5000 events"), "{:?}", outcome.verdict);
+}
+
+/// B14: time-outs of 0 and of 2^31-1 ms are refused, or the run with them ends.
+#[test]
+fn a_run_without_time_or_with_all_of_it_is_refused_or_ends() {
+    let with = |setting: &str| {
+        let mut resolved = small("no-faults", 1);
+        resolved.scenario.set_all(&[setting.to_owned()]).map(|_| resolved)
+    };
+    for refused in [
+        "replica.fetch.wait.max.ms=2147483647",
+        "controller.quorum.election.timeout.ms=0",
+        "controller.quorum.fetch.timeout.ms=0",
+    ] {
+        assert!(with(refused).is_err(), "{refused}");
+    }
+    for accepted in ["replica.fetch.wait.max.ms=0", "replica.socket.timeout.ms=2147483647"] {
+        let resolved = with(accepted).unwrap_or_else(|error| panic!("{accepted}: {error}"));
+        let verdict = run(&resolved).verdict;
+        assert_eq!(verdict.outcome, Outcome::Pass, "{accepted}: {verdict:?}");
+    }
 }

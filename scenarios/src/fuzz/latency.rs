@@ -1,0 +1,138 @@
+//! The longest that clients waited, in a run and in many.
+
+use crate::result::{Silence, Writes, rounded};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+use std::cmp::Reverse;
+
+/// The longest that clients waited in a run.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Waited {
+    /// The longest write, in microseconds.
+    write_us: Option<u64>,
+    /// The longest time in which a partition accepted nothing.
+    silence: Option<Silence>,
+}
+
+impl Waited {
+    /// Whether nothing was written.
+    pub(super) fn is_none(&self) -> bool {
+        *self == Self::default()
+    }
+}
+
+impl From<Writes> for Waited {
+    fn from(writes: Writes) -> Self {
+        Self { write_us: Some(writes.longest_us), silence: writes.silence }
+    }
+}
+
+/// The longest of all runs, each with the smallest seed that has it and the index of its scenario.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Waits {
+    write: Option<(u64, Reverse<(u64, usize)>)>,
+    silence: Option<(u64, Reverse<(u64, usize)>, String)>,
+}
+
+impl Waits {
+    /// Adds a run: its seed with the index of its scenario.
+    pub(super) fn add(&mut self, place: (u64, usize), waited: &Waited) {
+        let Waited { write_us, silence } = waited;
+        self.write = self.write.max(write_us.map(|longest| (longest, Reverse(place))));
+        let silence =
+            silence.as_ref().map(|it| (it.lasted_ns, Reverse(place), it.partition.clone()));
+        self.silence = self.silence.take().max(silence);
+    }
+
+    /// The longest of all, with the names of scenarios by index; none if nothing was written.
+    pub(super) fn longest(&self, name: &dyn Fn(usize) -> String) -> Option<LongestWaits> {
+        let (longest_us, Reverse((seed, target))) = self.write?;
+        let silence =
+            self.silence.as_ref().map(|(lasted_ns, Reverse((seed, target)), partition)| {
+                let partition = partition.clone();
+                LongestSilence {
+                    partition,
+                    lasted_ns: *lasted_ns,
+                    seed: *seed,
+                    scenario: name(*target),
+                }
+            });
+        Some(LongestWaits { longest_us, seed, scenario: name(target), silence })
+    }
+}
+
+/// The longest that clients waited in any run, in simulated time.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct LongestWaits {
+    /// The longest write of all, from `send` to the callback, in microseconds.
+    pub longest_us: u64,
+    /// The smallest seed that has it.
+    pub seed: u64,
+    /// The scenario with that seed.
+    pub scenario: String,
+    /// The longest time in which a partition accepted nothing, if any was longer than 250 ms.
+    pub silence: Option<LongestSilence>,
+}
+
+/// The longest time in which a partition accepted nothing although a producer had something for it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct LongestSilence {
+    /// The partition, as `orders-0`.
+    pub partition: String,
+    /// How long it was, in nanoseconds.
+    pub lasted_ns: u64,
+    /// The smallest seed that has it.
+    pub seed: u64,
+    /// The scenario with that seed.
+    pub scenario: String,
+}
+
+impl LongestWaits {
+    /// In one line: `longest 21.0 s (seed 7); orders-3 accepted none for 20.0 s (seed 9)`; with the
+    /// scenarios, if there are `several`.
+    pub fn in_words(&self, several: bool) -> String {
+        let of = |seed: u64, scenario: &str| match several {
+            true => format!("{scenario}, seed {seed}"),
+            false => format!("seed {seed}"),
+        };
+        let longest = rounded(self.longest_us);
+        let mut line = format!("longest {longest} ({})", of(self.seed, &self.scenario));
+        if let Some(it) = &self.silence {
+            let (lasted, place) = (rounded(it.lasted_ns / 1_000), of(it.seed, &it.scenario));
+            line.push_str(&format!("; {} accepted none for {lasted} ({place})", it.partition));
+        }
+        line
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// U6: the sums of many seeds say it as well.
+    #[test]
+    fn the_longest_waits_do_not_depend_on_the_order_of_runs() {
+        let silence =
+            |lasted_ns| Silence { partition: "orders-1".to_owned(), since_ns: 5, lasted_ns };
+        let runs = [
+            ((3, 0), Waited { write_us: Some(9_000_000), silence: None }),
+            ((2, 1), Waited { write_us: Some(9_000_000), silence: Some(silence(4_000_000_000)) }),
+            ((1, 0), Waited { write_us: Some(2_000), silence: Some(silence(4_500_000_000)) }),
+            ((0, 0), Waited::default()),
+        ];
+        let longest = |order: [usize; 4]| {
+            let mut waits = Waits::default();
+            order.into_iter().for_each(|i| waits.add(runs[i].0, &runs[i].1));
+            waits.longest(&|target| ["swarm", "no-faults"][target].to_owned())
+        };
+        let all = longest([0, 1, 2, 3]).expect("something was written");
+        assert_eq!(longest([3, 2, 1, 0]).as_ref(), Some(&all));
+        let words = "longest 9.0 s (seed 2); orders-1 accepted none for 4.5 s (seed 1)";
+        assert_eq!(all.in_words(false), words);
+        assert!(all.in_words(true).starts_with("longest 9.0 s (no-faults, seed 2); "));
+        assert_eq!(Waits::default().longest(&|_| String::new()), None);
+    }
+}

@@ -1,0 +1,121 @@
+//! `faultline replay --freeze`: what a run met, as a scenario file. A seed means another run as soon
+//! as a swarm draws otherwise; the file stays what it is. It is how a failing seed is kept.
+
+use crate::execute;
+use crate::exit::Failure;
+use scenarios::escape;
+use scenarios::plan::frozen;
+use scenarios::result::RunRecord;
+use scenarios::run::RunOutcome;
+use spec::{Diagnostic, Kind, Resolved, Scenario, reach};
+use std::fs::OpenOptions;
+use std::io::Write;
+use std::path::Path;
+
+/// How many columns the comment at the top of a file has.
+const WIDTH: usize = 100;
+
+/// Checks that the plan of a run can be written to `path` before anything is run.
+pub(crate) fn check(path: &Path) -> Result<(), Failure> {
+    let file = Some(path.display().to_string());
+    let wrong = |kind, message: &str| Diagnostic { file, ..Diagnostic::new(kind, message) };
+    if name(path).is_none() {
+        let message = "`--freeze` expects a file such as late-leader.toml: lower-case letters, \
+                       digits and dashes, which become the name of the scenario";
+        return Err(wrong(Kind::Usage, message).into());
+    }
+    match path.try_exists() {
+        Ok(true) => {
+            let message = "the file of `--freeze` is there already, and is not replaced";
+            Err(wrong(Kind::Unwritable, message).into())
+        }
+        Ok(false) => Ok(()),
+        Err(error) => Err(Failure::unwritable(path, &error)),
+    }
+}
+
+/// The name that a file gives to its scenario.
+fn name(path: &Path) -> Option<&str> {
+    let is_toml = path.extension().is_some_and(|extension| extension == "toml");
+    let stem = path.file_stem()?.to_str().filter(|_| is_toml)?;
+    let fits = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-';
+    (!stem.is_empty() && stem.len() <= 64 && stem.chars().all(fits)).then_some(stem)
+}
+
+/// Writes what the recorded run met to `path`, and returns a note that says what a run of that file
+/// comes to.
+pub(crate) fn write(
+    path: &Path,
+    record: &RunRecord,
+    outcome: &RunOutcome,
+    is_same: bool,
+) -> Result<String, Failure> {
+    let shown = path.display();
+    if !is_same {
+        return Ok(format!("{shown} was not written: this is not the run that was recorded"));
+    }
+    let scenario = Scenario {
+        name: name(path).unwrap_or_default().to_owned(),
+        ..frozen(&record.resolved(false), outcome)
+    };
+    let text = format!("{}\n{}", comment(record, outcome), scenario.to_toml());
+    OpenOptions::new()
+        .write(true)
+        .create_new(true)
+        .open(path)
+        .and_then(|mut file| file.write_all(text.as_bytes()))
+        .map_err(|error| Failure::unwritable(path, &error))?;
+    let faults = scenario.faults.len();
+    let again = execute::one(Resolved { scenario, ..record.resolved(false) });
+    let comes_to = again.map_or_else(|| "was not run".to_owned(), |it| same(outcome, &it));
+    Ok(format!("{shown} has what the run met, {faults} faults at their moments; {comes_to}"))
+}
+
+/// What the run of the file comes to.
+fn same(original: &RunOutcome, again: &RunOutcome) -> String {
+    let what = |run: &RunOutcome| {
+        let signatures = run.verdict.violations.iter().map(|it| it.signature.clone());
+        let panic = run.verdict.panic.as_ref().map(ToString::to_string);
+        (run.verdict.outcome, signatures.collect::<Vec<_>>(), run.verdict.counts.clone(), panic)
+    };
+    let (then, now) = (&original.verdict, &again.verdict);
+    match (then.digest == now.digest, what(original) == what(again)) {
+        (true, _) => "a run of it is the same run".to_owned(),
+        (false, true) => {
+            format!("a run of it has another digest and the same verdict: {}", now.outcome.name())
+        }
+        (false, false) => {
+            format!("a run of it differs: {} in place of {}", now.headline(), then.headline())
+        }
+    }
+}
+
+/// The comment at the top: where the file comes from, and what the run reached.
+fn comment(record: &RunRecord, outcome: &RunOutcome) -> String {
+    let verdict = &outcome.verdict;
+    let mut text = format!(
+        "What `{}` met, by faultline {} (build {}): {}.",
+        record.command(),
+        record.faultline,
+        record.build,
+        verdict.headline()
+    );
+    let steps = verdict.exercised.keys().map(String::as_str).filter(|name| reach::is_step(name));
+    let reached: Vec<&str> = steps.collect();
+    if !reached.is_empty() {
+        text.push_str(&format!(" It reached {}.", reached.join(", ")));
+    }
+    if !record.bugs.is_empty() {
+        text.push_str(&format!(" It takes --bug {}.", record.bugs.join(" --bug ")));
+    }
+    let mut lines = vec!["#".to_owned()];
+    for word in escape::line(&text).split(' ') {
+        if lines.last().is_some_and(|line| line.len() + 1 + word.len() > WIDTH) {
+            lines.push("#".to_owned());
+        }
+        let Some(line) = lines.last_mut() else { break };
+        line.push(' ');
+        line.push_str(word);
+    }
+    lines.join("\n") + "\n"
+}
