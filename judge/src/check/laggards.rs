@@ -8,7 +8,7 @@ use super::{Check, Findings, Ground};
 use crate::evidence::{Effect, Moment, View};
 use engine::fact::Fact;
 use machine::{NodeId, Span};
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// What a proposal may take until it is committed, with three voters that sync their disks.
 const DECISION: Span = Span::millis(500);
@@ -18,6 +18,8 @@ const DECISION: Span = Span::millis(500);
 pub(super) struct Laggards {
     /// What was found once: partition, replica, and the first batch that it lacks.
     found: BTreeSet<(usize, usize, u32)>,
+    /// When a replica of a partition last lost or cut a part of its log.
+    shortened: BTreeMap<(usize, usize), u64>,
 }
 
 impl Laggards {
@@ -33,7 +35,14 @@ impl Check for Laggards {
         effect: &Effect,
         out: &mut Findings,
     ) {
-        let Effect::Append(index, append) = effect else { return };
+        let (index, append) = match effect {
+            Effect::Append(index, append) => (index, append),
+            Effect::Loaded { partition, replica, .. } | Effect::Cut(partition, replica) => {
+                self.shortened.insert((*partition, *replica), at.at);
+                return;
+            }
+            _ => return,
+        };
         let partition = &view.partitions[*index];
         if !append.as_leader || !view.setup.is_prompt || partition.topic.is_none() {
             return;
@@ -50,7 +59,8 @@ impl Check for Laggards {
             }
             let first = partition.line.partition_point(|it| partition.batches.get(*it).next <= end);
             let Some(batch) = partition.line.get(first).copied() else { continue };
-            let lacking_since = partition.batches.get(batch).at.max(state.at);
+            let had = self.shortened.get(&(*index, replica)).copied().unwrap_or(0);
+            let lacking_since = partition.batches.get(batch).at.max(state.at).max(had);
             let by_clock = u128::from(view.setup.lag_time.0 / 2 * 3);
             let longest = by_clock * (1_000_000 + u128::from(view.setup.drift_ppm)) / 1_000_000;
             let longest = longest as u64 + DECISION.0;

@@ -59,6 +59,31 @@ pub(super) fn callback_overtaken(case: &Case<'_>) -> Option<String> {
     })
 }
 
+/// A batch is held up on its way to a leader that is replaced. What its producer sends later is stored
+/// by the next one. Then the first leads again, and stores what arrives now.
+pub(super) fn stored_by_a_leader_again(case: &Case<'_>) -> Option<String> {
+    let Ground::Overtaken { by, .. } = case.finding.ground else { return None };
+    let (own, other) = case.two_connections()?;
+    let batches = &case.partition.batches;
+    let holds = |batch: &&u32, number: u64| {
+        let it = batches.get(**batch);
+        batches.numbers(**batch, it.base, it.next).contains(&number)
+    };
+    let stored_in = |number: u64| {
+        let batch = case.partition.line.iter().rev().find(|batch| holds(batch, number))?;
+        Some(batches.get(*batch).epoch)
+    };
+    let offset = case.finding.offset?;
+    let (own_epoch, other_epoch) = (stored_in(case.finding.record?)?, stored_in(by)?);
+    (case.is_not_idempotent() && case.max_in_flight() > 1 && other_epoch < own_epoch).then(|| {
+        format!(
+            "producers here are not idempotent, the record was sent over connection {own} and \
+             stored at {offset} in epoch {own_epoch}, after what was sent over connection {other} \
+             had been stored in epoch {other_epoch}"
+        )
+    })
+}
+
 /// With acks=0 a producer does not know whether what it has put on a connection has arrived when it
 /// opens another. What goes over one connection stays in order.
 pub(super) fn acks0_overtaken(case: &Case<'_>) -> Option<String> {

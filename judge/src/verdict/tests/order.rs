@@ -259,3 +259,31 @@ fn a_callback_is_overtaken_on_its_own_connection_and_on_another() {
     assert_eq!(run(true), Vec::<String>::new());
     assert_eq!(run(false), ["callbacks-in-order"]);
 }
+
+/// 1 is replaced by 2 while a batch is on its way to it, and leads again when that arrives.
+#[test]
+fn a_batch_on_its_way_to_a_leader_may_be_stored_when_that_leads_again() {
+    let stored = |connections: [u32; 2], leads_again: bool, idempotence: bool| {
+        let mut history = History::new(2);
+        history.setup.producers[0].idempotence = idempotence;
+        history.send(ORDERS, &numbers(0..4), -1);
+        history.elect(2, 1, &[1, 2, 3], &[]);
+        history.write(2, ORDERS, 1, &numbers(2..4));
+        history.follow(1, 2, ORDERS);
+        let epoch = if leads_again { 2 } else { 1 };
+        let leader = if leads_again { 1 } else { 2 };
+        if leads_again {
+            history.elect(1, 2, &[1, 2, 3], &[]);
+        }
+        history.write(leader, ORDERS, epoch, &numbers(0..2));
+        history.confirm_over(connections[1], Some(0), &numbers(2..4));
+        history.confirm_over(connections[0], Some(2), &numbers(0..2));
+        finish(history, leader)
+    };
+    let judgement = stored([1, 2], true, false);
+    assert!(hazards(&judgement).contains(&("leader-again", 2)), "{:#?}", judgement.permitted);
+    assert!(!broken(&judgement).contains(&"order-as-sent"), "{:#?}", judgement.violations);
+    assert!(broken(&stored([1, 2], false, false)).contains(&"order-as-sent"), "one leader");
+    assert!(broken(&stored([1, 1], true, false)).contains(&"order-as-sent"), "one connection");
+    assert!(broken(&stored([1, 2], true, true)).contains(&"order-as-sent"), "idempotence");
+}
