@@ -40,7 +40,7 @@ pub struct Partition {
     /// is not registered: it, and its epoch. No client and no follower gets anything from
     /// it before it is, and then the controller has put another in its place, if there is one.
     returning: Option<(usize, LeaderEpoch)>,
-    /// Who has read it: indices of [`super::View::readers`].
+    /// Its readers, as indices of [`super::View::readers`].
     pub readers: Vec<usize>,
     /// How many batches of the line are committed.
     pub committed: usize,

@@ -15,7 +15,7 @@ pub(super) struct Places {
     by_id: BTreeMap<TopicPartition, usize>,
     /// The partitions that have a leader.
     by_leader: BTreeMap<NodeId, Vec<usize>>,
-    /// A partition of a known topic has no leader.
+    /// Whether a partition of a known topic has no leader.
     is_leaderless: bool,
     /// The partitions that may have something to ask a leader.
     questions: BTreeSet<usize>,
@@ -49,7 +49,7 @@ impl Places {
         self.by_id.entry(partition).or_insert(place);
     }
 
-    /// Takes over who leads, and which partitions of known topics nobody does.
+    /// Takes over the leaders, after the metadata has changed.
     pub(super) fn set_leaders(&mut self, partitions: &[Assigned]) {
         self.by_leader.clear();
         self.is_leaderless = false;
