@@ -11,11 +11,13 @@ use std::time::{Duration, Instant};
 
 /// The file of results in the folder of a run.
 const RESULTS: &str = "results.jsonl";
-/// A mutant may take so many times as long as none, and a little longer.
+/// A mutant may take so many times the CPU time of none, and a little more.
 const PATIENCE: u32 = 10;
 const LEAST: Duration = Duration::from_secs(20);
-/// And no run of it longer than this: a tenth of a second is usual.
-const STALLED: Duration = Duration::from_secs(60);
+/// And no run of it more than this: a tenth of a second is usual.
+const STALLED: Duration = Duration::from_secs(20);
+/// How much longer that may take on a busy machine.
+const BUSY: u32 = 50;
 /// The address space of a program with a mutant, in KiB: one that allocates without end aborts, and
 /// does not take the machine with it.
 const MEMORY: &str = "6000000";
@@ -93,15 +95,14 @@ pub(super) fn has_survived(results: &[Vec<Judged>], name: &str) -> bool {
 /// Judges each mutant, and appends the result.
 pub(super) fn judge(planted: &Planted, out: &Path, budget: Budget) -> Outcome<()> {
     let mut judge = Judge { program: &plant::program(out), out, budget, vacuous: u64::MAX };
-    let begin = Instant::now();
-    let Seeds { verdict, runs, by, vacuous } = judge.seeds(0, Duration::from_secs(3_600))?;
+    let Seeds { verdict, runs, by, vacuous, took: own } =
+        judge.seeds(0, Duration::from_secs(3_600))?;
     if verdict != Verdict::Unreached {
         return Err(format!("without any mutant the seeds come to {verdict:?}: {by}").into());
     }
-    let own = begin.elapsed();
     // Seeds that exercise nothing are no sign of a mutant unless there are more of them.
     judge.vacuous = vacuous + runs / 20;
-    println!("{runs} runs for each mutant take {:.1} s without any", own.as_secs_f64());
+    println!("{runs} runs for each mutant take {:.1} s of CPU time without any", own.as_secs_f64());
     let patience = (own * PATIENCE).max(LEAST);
     let mut file = OpenOptions::new().create(true).append(true).open(out.join(RESULTS))?;
     for (i, (id, name)) in planted.mutants.iter().enumerate() {
@@ -128,6 +129,8 @@ struct Seeds {
     runs: u64,
     by: String,
     vacuous: u64,
+    /// Their CPU time.
+    took: Duration,
 }
 
 impl Judge<'_> {
@@ -139,16 +142,19 @@ impl Judge<'_> {
         let others = self.others()?;
         let mut others: Vec<&str> = others.iter().map(String::as_str).collect();
         others.retain(|name| *name != "swarm");
-        let end = Instant::now() + patience;
+        let mut took = Duration::ZERO;
         let Budget { swarm, catalogue } = self.budget;
         for (scenarios, seeds) in [(&others[..], catalogue), (&["swarm"][..], swarm)] {
-            let report = match self.fuzz(id, scenarios, seeds, &reached, end)? {
+            let left = patience.saturating_sub(took);
+            let (ended, of_these) = self.fuzz(id, scenarios, seeds, &reached, left)?;
+            took += of_these;
+            let report = match ended {
                 Ended::Report(report) => report,
                 Ended::Failed(by) => {
-                    return Ok(Seeds { verdict: Verdict::Panic, runs, by, vacuous });
+                    return Ok(Seeds { verdict: Verdict::Panic, runs, by, vacuous, took });
                 }
                 Ended::Killed(by) => {
-                    return Ok(Seeds { verdict: Verdict::Timeout, runs, by, vacuous });
+                    return Ok(Seeds { verdict: Verdict::Timeout, runs, by, vacuous, took });
                 }
             };
             let count = |key: &str| report[key].as_u64().unwrap_or(0);
@@ -173,10 +179,10 @@ impl Judge<'_> {
                     group["smallest_seed"]
                 ),
             };
-            return Ok(Seeds { verdict, runs, by, vacuous });
+            return Ok(Seeds { verdict, runs, by, vacuous, took });
         }
         let verdict = if reached.exists() { Verdict::Survived } else { Verdict::Unreached };
-        Ok(Seeds { verdict, runs, by: String::new(), vacuous })
+        Ok(Seeds { verdict, runs, by: String::new(), vacuous, took })
     }
 
     /// The scenarios of the catalogue.
@@ -187,15 +193,15 @@ impl Judge<'_> {
         Ok(names.filter_map(|it| it["name"].as_str().map(str::to_owned)).collect())
     }
 
-    /// Runs `fuzz` up to the first failure.
+    /// Runs `fuzz` up to the first failure. Returns its CPU time as well.
     fn fuzz(
         &self,
         id: u32,
         scenarios: &[&str],
         seeds: u64,
         reached: &Path,
-        end: Instant,
-    ) -> Outcome<Ended> {
+        patience: Duration,
+    ) -> Outcome<(Ended, Duration)> {
         let (results, printed) = (self.out.join("fuzz"), self.out.join("printed.json"));
         let _ = fs::remove_dir_all(&results);
         let mut child = Command::new("sh")
@@ -211,34 +217,42 @@ impl Judge<'_> {
             .stderr(Stdio::null())
             .spawn()?;
         let journal = results.join("journal.jsonl");
-        let (mut bytes, mut since) = (0, Instant::now());
+        let begin = Instant::now();
+        let (mut bytes, mut since, mut took) = (0, Duration::ZERO, Duration::ZERO);
         let status = loop {
             if let Some(status) = child.try_wait()? {
                 break status;
             }
-            let now = Instant::now();
+            took = cpu_time(child.id()).unwrap_or_else(|| begin.elapsed()).max(took);
             let written = fs::metadata(&journal).map_or(0, |it| it.len());
             if written != bytes {
-                (bytes, since) = (written, now);
+                (bytes, since) = (written, took);
             }
-            if now >= end || now.duration_since(since) >= STALLED {
+            let is_stalled = took.saturating_sub(since) >= STALLED;
+            if took >= patience || is_stalled || begin.elapsed() >= patience * BUSY {
                 child.kill()?;
                 child.wait()?;
-                let runs = fs::read_to_string(&journal).unwrap_or_default().lines().count();
-                return Ok(Ended::Killed(format!(
-                    "in run {} of {}",
-                    runs.max(1),
-                    scenarios.join(" ")
-                )));
+                return Ok((Ended::Killed(scenarios.join(" ")), took));
             }
             std::thread::sleep(Duration::from_millis(20));
         };
         let text = fs::read_to_string(&printed).unwrap_or_default();
-        Ok(match serde_json::from_str(&text) {
+        let ended = match serde_json::from_str(&text) {
             Ok(report) => Ended::Report(report),
             Err(_) => Ended::Failed(format!("{status} in {}", scenarios.join(" "))),
-        })
+        };
+        Ok((ended, took))
     }
+}
+
+/// The CPU time of a process, where the system says so (`/proc`), in ticks of a hundredth of a second.
+fn cpu_time(pid: u32) -> Option<Duration> {
+    let text = fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
+    // The name of the program stands in brackets and may hold anything.
+    let (_, rest) = text.rsplit_once(')')?;
+    let ticks = rest.split_whitespace().skip(11).take(2).map(str::parse::<u64>);
+    let ticks: u64 = ticks.collect::<Result<Vec<_>, _>>().ok()?.iter().sum();
+    Some(Duration::from_millis(10 * ticks))
 }
 
 /// How a program with a mutant ended.
