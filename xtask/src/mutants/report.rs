@@ -81,7 +81,11 @@ fn page<'a>(
             percent(caught)
         );
     }
-    text.push_str("| what the seeds came to | at first | now |\n|---|---:|---:|\n");
+    let again = first.iter().zip(&last).any(|(first, last)| first.verdict != last.verdict);
+    text.push_str(match again {
+        true => "| what the seeds came to | at first | now |\n|---|---:|---:|\n",
+        false => "| what the seeds came to | mutants |\n|---|---:|\n",
+    });
     for (verdict, what) in [
         (Verdict::Violation, "a check found a broken promise"),
         (Verdict::Panic, "a panic, or an abort"),
@@ -92,8 +96,10 @@ fn page<'a>(
         (Verdict::Unreached, "all pass, and the place was never reached"),
     ] {
         let count = |of: &[&Judged]| of.iter().filter(|it| it.verdict == verdict).count();
-        let _ = writeln!(text, "| {what} | {} | {} |", count(&first), count(&last));
+        let now = if again { format!(" {} |", count(&last)) } else { String::new() };
+        let _ = writeln!(text, "| {what} | {} |{now}", count(&first));
     }
+    checks(&last, &mut text);
     let mut unexplained = Vec::new();
     for (verdict, head) in
         [(Verdict::Survived, "Reached and not caught"), (Verdict::Unreached, "Never reached")]
@@ -120,6 +126,23 @@ fn page<'a>(
         }
     }
     (text, unexplained)
+}
+
+/// The checks that noticed a mutant first, and how many.
+fn checks(last: &[&Judged], text: &mut String) {
+    let mut checks: BTreeMap<&str, usize> = BTreeMap::new();
+    for it in last.iter().filter(|it| it.verdict == Verdict::Violation) {
+        *checks.entry(it.by.split([':', ' ']).next().unwrap_or_default()).or_default() += 1;
+    }
+    let noticed: Vec<String> =
+        checks.into_iter().map(|(check, count)| format!("`{check}` {count}")).collect();
+    if !noticed.is_empty() {
+        let _ = writeln!(
+            text,
+            "\nThe check that noticed each violation first: {}.",
+            noticed.join(", ")
+        );
+    }
 }
 
 #[cfg(test)]
@@ -150,6 +173,7 @@ mod tests {
         let (text, unexplained) = page(&results, &explained);
         assert!(text.contains("4 drawn at random: **1 of 3 caught (33 %)**, 1 more are"), "{text}");
         assert!(!text.contains("Caught since") && !text.contains("again"), "{text}");
+        assert!(text.contains("violation first: `converges` 1.\n"), "{text}");
         assert_eq!(unexplained, ["c", "d"]);
     }
 
