@@ -37,6 +37,8 @@ pub(crate) struct History {
     pub observed: Vec<Observed>,
     /// The batches on each disk.
     pub disks: BTreeMap<(u16, TopicPartition), Vec<Bytes>>,
+    /// The log directories of replicas, where there are several.
+    pub dirs: BTreeMap<(u16, TopicPartition), String>,
     /// Replicas that have no directory at the end.
     pub without_log: Vec<(u16, TopicPartition)>,
     /// The controllers at the end.
@@ -110,6 +112,10 @@ impl Disks for History {
         let is_there = !self.without_log.contains(&(node.node, id));
         is_there.then(|| vec![self.disks.get(&(node.node, id)).cloned().unwrap_or_default()])
     }
+
+    fn log_dir(&self, node: NodeId, id: TopicPartition, _: &str) -> Option<String> {
+        self.dirs.get(&(node.node, id)).cloned()
+    }
 }
 
 impl History {
@@ -149,6 +155,7 @@ impl History {
             setup,
             observed: Vec::new(),
             disks: BTreeMap::new(),
+            dirs: BTreeMap::new(),
             without_log: Vec::new(),
             controllers: Vec::new(),
             livelock: None,
@@ -536,6 +543,24 @@ impl History {
     /// A broker crashes and keeps what it has.
     pub(crate) fn crash(&mut self, id: u16) {
         self.node(id, Change::Crashed);
+    }
+
+    /// A disk of a node is lost, with these replicas on it.
+    pub(crate) fn lose_disk(&mut self, id: u16, of: &[TopicPartition]) {
+        let emptied = of.iter().map(|partition| match *partition {
+            METADATA => METADATA.to_string(),
+            partition => format!("d1/orders-{}", partition.partition),
+        });
+        let emptied = emptied.collect();
+        self.node(id, Change::DiskLost { bytes: 1_000, emptied });
+        of.iter().for_each(|partition| self.log(id, *partition).clear());
+    }
+
+    /// A sector of the first segment of a replica goes bad, at so many bytes.
+    pub(crate) fn spoil_sector(&mut self, id: u16, partition: TopicPartition, at: u64) {
+        let index = partition.partition;
+        let file = format!("orders-{index}/00000000000000000000.log");
+        self.node(id, Change::SectorCorrupted { file, at });
     }
 
     /// A broker loses its power, and all of `orders-0` from an offset on. It comes back.

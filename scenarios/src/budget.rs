@@ -51,6 +51,8 @@ pub struct Budget {
     lives: BTreeMap<NodeId, Life>,
     /// Replicas that may lack something committed.
     hurt: BTreeSet<(NodeId, TopicPartition)>,
+    /// Replicas of which some bytes went bad, which no registration heals.
+    bad: BTreeSet<(NodeId, TopicPartition)>,
 }
 
 /// Whether a broker's membership in ISR and ELR will last.
@@ -121,6 +123,16 @@ impl Budget {
         }
     }
 
+    /// Bytes on a broker's disk went bad in `partitions`: its replicas there are never sure to have
+    /// everything again.
+    pub fn went_bad<'a>(
+        &mut self,
+        broker: NodeId,
+        partitions: impl IntoIterator<Item = &'a PartitionView>,
+    ) {
+        self.bad.extend(partitions.into_iter().map(|view| (broker, view.partition)));
+    }
+
     /// Forgets the wounds that have healed, by what the controller has committed.
     pub fn refresh<'a>(&mut self, partitions: impl IntoIterator<Item = &'a PartitionView>) {
         if self.hurt.is_empty() {
@@ -167,12 +179,13 @@ impl Budget {
         if let Some(partitions) = partitions {
             self.refresh(partitions);
         }
-        if self.hurt.is_empty() {
+        if self.hurt.is_empty() && self.bad.is_empty() {
             return Ok(());
         }
         let partitions = partitions.ok_or(Refusal::NoController)?;
         self.check(brokers, troubled, partitions, |budget, view| {
-            budget.hurt.iter().any(|(_, partition)| *partition == view.partition)
+            let mut hurt = budget.hurt.iter().chain(&budget.bad);
+            hurt.any(|(_, partition)| *partition == view.partition)
         })
     }
 
@@ -205,6 +218,7 @@ impl Budget {
     fn is_sound(&self, broker: NodeId, partition: TopicPartition) -> bool {
         matches!(self.lives.get(&broker), Some(Life::Registered | Life::StoppedCleanly))
             && !self.hurt.contains(&(broker, partition))
+            && !self.bad.contains(&(broker, partition))
     }
 }
 

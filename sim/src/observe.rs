@@ -71,6 +71,15 @@ pub enum NodeChange {
         bytes: u64,
         /// The log directory, if it holds one of several.
         directory: Option<String>,
+        /// The directories in which it had files, by their paths from the top.
+        emptied: Vec<String>,
+    },
+    /// A sector of one of its disks went bad, and reads as other bytes from now on.
+    SectorCorrupted {
+        /// The path of the file.
+        file: String,
+        /// Where in the file the sector begins, in bytes.
+        at: u64,
     },
     /// It was paused.
     Paused,

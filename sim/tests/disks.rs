@@ -157,7 +157,8 @@ fn a_lost_disk_fails_and_is_empty_afterwards() {
     let is_loss = |seen: &Seen<_>| {
         matches!(
             seen,
-            Seen::Node { change: NodeChange::DiskLost { bytes: 3, directory: Some(_) }, .. }
+            Seen::Node { change: NodeChange::DiskLost { bytes: 3, directory: Some(_), emptied }, .. }
+                if emptied == &["d1"]
         )
     };
     assert!(world.take_observations().iter().any(|seen| is_loss(&seen.what)));
@@ -197,6 +198,11 @@ fn a_sector_goes_bad_in_a_file_that_is_not_written_to_any_more() {
         bytes.iter().filter(|byte| **byte != 7).count()
     };
     assert!((400..=512).contains(&bad(&world, "d1/0.log")), "one sector");
+    let is_it = |seen: &Seen<_>| {
+        matches!(seen, Seen::Node { change: NodeChange::SectorCorrupted { file, .. }, .. }
+            if file == "d1/0.log")
+    };
+    assert!(world.take_observations().iter().any(|seen| is_it(&seen.what)));
     assert_eq!((bad(&world, "d1/1.log"), bad(&world, "d1/0.index")), (0, 0));
     let none = world.apply(corrupt(".snapshot").into());
     assert!(!world.took_effect(none), "there is no such file");

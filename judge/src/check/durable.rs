@@ -27,12 +27,12 @@ impl Check for Durable {
         effect: &Effect,
         out: &mut Findings,
     ) {
-        let Effect::Loaded { partition: index, reported, end, .. } = effect else { return };
+        let Effect::Loaded { partition: index, reported, end, kept } = effect else { return };
         let missing = reported.saturating_sub(*end);
         if missing <= 0 {
             return;
         }
-        let (what, why) = match view.kept_of_last_life(at.node) {
+        let (what, why) = match *kept {
             // Observers of the quorum need not sync the metadata log when they stop.
             Kept::Everything { by_sync: true, .. }
                 if view.partitions[*index].id == TopicPartition::METADATA =>

@@ -70,7 +70,7 @@ impl Members {
         let (Some(batch), Some(state)) = (partition.last_committed(), partition.state()) else {
             return;
         };
-        let held = &partition.batches.get(batch).holders | &partition.exempt();
+        let held = &partition.batches.get(batch).holders | &partition.exempt(batch);
         let lacking = &state.members() - &held;
         if !lacking.is_empty() {
             let what = "a member of the ISR or ELR lacks what is committed";

@@ -138,6 +138,10 @@ fn check_assigned(view: &View, end: &End, index: usize, out: &mut Findings) {
         if !partition.replicas[replica].is_loaded || end.disk(index, replica).is_some() {
             continue;
         }
+        // It is in the directory that is offline, or may not be made elsewhere meanwhile (KIP-858).
+        if view.offline_dirs().any(|dir| dir.moment.node == node) {
+            continue;
+        }
         let at = Moment { at: end.at, node, incarnation: 0, event: 0 };
         out.add(Replicas::NAME, "a replica has no log", &at, index, Ground::Never)
             .detail(format!("replica {node}"));

@@ -33,7 +33,7 @@ impl Check for Uncommitted {
             if batch.committed {
                 continue;
             }
-            let held = &batch.holders | &partition.exempt();
+            let held = &batch.holders | &partition.exempt(piece.batch);
             // By what its leader goes by: who was replaced without knowing asks no later ISR.
             let leader = partition.line_epoch;
             let ruling = partition.ruling(leader);

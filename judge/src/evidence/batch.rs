@@ -50,7 +50,7 @@ pub struct Batch {
     pub had: ReplicaSet,
     /// The replicas that have ever held it.
     pub ever_had: ReplicaSet,
-    /// The replicas that lost it with their power, and have not got it back.
+    /// The replicas that lost it with their power or their disks, and have not got it back.
     pub power_lost: ReplicaSet,
     /// A leader's high watermark has passed it while the whole committed ISR, and at least
     /// `min.insync.replicas`, held it; in the metadata log, a majority of the voters.
@@ -62,6 +62,11 @@ pub struct Batch {
 }
 
 impl Batch {
+    /// How many bytes it has.
+    pub const fn size(&self) -> u32 {
+        self.size
+    }
+
     /// The producer id, if an idempotent or transactional producer or a coordinator wrote it.
     pub fn producer_id(&self) -> Option<i64> {
         self.sequence.map(|(id, ..)| id)

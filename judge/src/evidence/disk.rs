@@ -12,6 +12,10 @@ pub trait Disks {
     /// it was written. `name` is the partition's name, which its directory bears. `None` if there
     /// is no such directory.
     fn segments(&self, node: NodeId, id: TopicPartition, name: &str) -> Option<Vec<Vec<Bytes>>>;
+
+    /// The path of the log directory that the replica is in, empty if that has no name. `None` if there
+    /// is no such replica.
+    fn log_dir(&self, node: NodeId, id: TopicPartition, name: &str) -> Option<String>;
 }
 
 /// What is on the disk of one replica.

@@ -67,7 +67,14 @@ impl End {
         let mut logs = Vec::new();
         for (index, partition) in view.partitions.iter().enumerate() {
             for (replica, it) in partition.replicas.iter().enumerate() {
-                let segments = disks.segments(it.node, partition.id, &partition.name);
+                let (node, id, name) = (it.node, partition.id, &partition.name);
+                let segments = disks.segments(node, id, name);
+                // What is in a directory that is offline is as a failed call left it. No process reads
+                // it before the next start.
+                let dir = disks.log_dir(node, id, name);
+                if dir.is_some_and(|dir| view.is_offline(node, &dir)) {
+                    continue;
+                }
                 if let Some(segments) = segments {
                     let (batches, broken) = disk::read(segments);
                     logs.push(DiskLog { partition: index, replica, batches, broken });

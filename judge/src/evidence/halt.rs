@@ -15,12 +15,12 @@ pub struct Halt {
     pub cause: Option<Cause>,
 }
 
-/// Why Kafka's process ends itself as well.
+/// Why Kafka's process ends itself, or goes on without a log directory.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Cause {
-    /// Its last log directory is full.
+    /// A disk is full.
     FullDisk,
-    /// Its last log directory failed, was replaced, or holds other bytes than were written.
+    /// A disk failed, was replaced, or holds other bytes than were written.
     FailedDisk,
     /// No controller registered the broker within `initial.broker.registration.timeout.ms`, while
     /// faults were in force or controllers down.
@@ -32,34 +32,81 @@ const UNREGISTERED: &str = "no controller has registered the broker";
 /// What the operating system says of a full disk (ENOSPC).
 const NO_SPACE: &str = "no space left on device";
 
+/// A log directory that is offline until its node is started again.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct FailedDir {
+    /// When a call to its disk failed, and at which node.
+    pub moment: Moment,
+    /// Its path from the top of the disks; empty if it has no name.
+    pub path: String,
+    /// What failed.
+    pub error: String,
+    /// What explains it; `None`: nothing that was observed.
+    pub cause: Option<Cause>,
+}
+
 impl View {
     /// What explains that a process ended itself now. The reason that it gives is believed only as
     /// far as faults bear it out.
     pub(super) fn cause_of_halt(&self, moment: &Moment, why: &str) -> Option<Cause> {
-        let on_node = |kinds: &[FaultKind]| {
-            let is = |fault: &Fault| {
-                fault.applied && kinds.contains(&fault.kind) && fault.nodes.contains(&moment.node)
-            };
-            self.faults.iter().any(|(_, fault)| is(fault))
-        };
-        let out_of_space = why.contains(NO_SPACE) || self.out_of_space.contains(&moment.node);
-        let is_limited = self.setup.disk_capacity.is_some();
-        if (is_limited && out_of_space) || on_node(&[FaultKind::FullDisk]) {
-            return Some(Cause::FullDisk);
-        }
-        if on_node(&[FaultKind::FailingDisk, FaultKind::LostDisk, FaultKind::CorruptDisk]) {
-            return Some(Cause::FailedDisk);
+        if let Some(cause) = self.cause_in_disk(moment.node, why) {
+            return Some(cause);
         }
         let hindered = !self.faults.is_empty() || self.controllers_down();
         (why == UNREGISTERED && hindered).then_some(Cause::Unregistered)
     }
 
-    /// A call to the disk failed in a log directory of a node. The broker that stops when its last
-    /// directory is offline says no more than that.
-    pub(super) fn log_dir_failed(&mut self, node: NodeId, error: &str) {
-        if error.contains(NO_SPACE) {
-            self.out_of_space.insert(node);
+    /// What a disk has to do with it. The broker that stops when its last directory is offline says no
+    /// more than that.
+    fn cause_in_disk(&self, node: NodeId, why: &str) -> Option<Cause> {
+        let failed = self.failed_dirs.get(&node).into_iter().flatten();
+        let mut errors = failed.map(|dir| dir.error.as_str()).chain([why]);
+        let out_of_space = errors.any(|error| error.contains(NO_SPACE));
+        let is_limited = self.setup.disk_capacity.is_some();
+        if (is_limited && out_of_space) || self.suffers(node, &[FaultKind::FullDisk]) {
+            return Some(Cause::FullDisk);
         }
+        let kinds = [FaultKind::FailingDisk, FaultKind::LostDisk, FaultKind::CorruptDisk];
+        self.suffers(node, &kinds).then_some(Cause::FailedDisk)
+    }
+
+    /// Whether a fault of these kinds is upon a node, or was after its process started. What is corrupt
+    /// stays so.
+    fn suffers(&self, node: NodeId, kinds: &[FaultKind]) -> bool {
+        let since = self.started.get(&node);
+        let is_over = |fault: &Fault, from: usize| {
+            let undone = |(moment, other): &(Moment, Fault)| {
+                !other.applied
+                    && (other.kind, &other.what) == (fault.kind, &fault.what)
+                    && since.is_none_or(|since| moment.at <= *since)
+            };
+            self.faults[from..].iter().any(undone)
+        };
+        self.faults.iter().enumerate().any(|(place, (_, fault))| {
+            fault.applied
+                && kinds.contains(&fault.kind)
+                && fault.nodes.contains(&node)
+                && !is_over(fault, place)
+        })
+    }
+
+    /// A call to the disk failed in a log directory of a node.
+    pub(super) fn log_dir_failed(&mut self, moment: &Moment, path: &str, error: &str) {
+        let cause = self.cause_in_disk(moment.node, error);
+        let (path, error) = (path.to_owned(), error.to_owned());
+        let dir = FailedDir { moment: *moment, path, error, cause };
+        self.failed_dirs.entry(moment.node).or_default().push(dir);
+    }
+
+    /// The log directories that are offline in processes that run.
+    pub fn offline_dirs(&self) -> impl Iterator<Item = &FailedDir> {
+        let running = self.failed_dirs.iter().filter(|(node, _)| self.running.contains_key(node));
+        running.flat_map(|(_, dirs)| dirs)
+    }
+
+    /// Whether a log directory of a node is offline while its process runs.
+    pub fn is_offline(&self, node: NodeId, path: &str) -> bool {
+        self.offline_dirs().any(|dir| dir.moment.node == node && dir.path == path)
     }
 
     fn controllers_down(&self) -> bool {

@@ -3,6 +3,7 @@
 use super::disk::{self, Disks};
 use super::halt::Halt;
 use super::observed::{Change, Fault, FaultKind, Moment};
+use super::replica::Replica;
 use super::story::Happening;
 use super::view::{Effect, View};
 use bytes::Bytes;
@@ -26,29 +27,26 @@ pub enum Kept {
     Unknown,
 }
 
+/// A replica whose disk has to be looked at.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Reload {
+    moment: Moment,
+    partition: usize,
+    /// Its log end offset.
+    end: Offset,
+    /// What it lacks went with its power, or with its disk.
+    lost: bool,
+}
+
 impl View {
-    /// Whether what a node's disk lacks went with its power, or with the disk.
-    fn has_lost(&self, node: NodeId) -> bool {
-        let power = matches!(self.endings.get(&node), Some(Change::PowerLost { .. }));
-        power || self.spoilt_disk(node).is_some()
-    }
-
-    /// The fault that took bytes from a node's disk or changed them, if one did.
-    pub fn spoilt_disk(&self, node: NodeId) -> Option<&Fault> {
-        let spoils =
-            |fault: &Fault| matches!(fault.kind, FaultKind::LostDisk | FaultKind::CorruptDisk);
-        let faults = self.faults.iter().map(|(_, fault)| fault);
-        faults.rev().find(|it| it.applied && spoils(it) && it.nodes.contains(&node))
-    }
-
-    /// How a node's last life ended, and what a disk must have kept of it.
-    pub fn kept_of_last_life(&self, node: NodeId) -> Kept {
-        let spoilt = |fault: &Fault| {
-            let kinds = [FaultKind::FailingDisk, FaultKind::LostDisk, FaultKind::CorruptDisk];
-            let full = fault.kind == FaultKind::FullDisk;
-            fault.applied && (full || kinds.contains(&fault.kind)) && fault.nodes.contains(&node)
+    /// How a node's last life ended, and what a disk must have kept of the log of a partition that is
+    /// loaded with this end.
+    fn kept(&self, node: NodeId, index: usize, end: Offset) -> Kept {
+        let fails = |fault: &Fault| {
+            let kinds = [FaultKind::FailingDisk, FaultKind::FullDisk];
+            fault.applied && kinds.contains(&fault.kind) && fault.nodes.contains(&node)
         };
-        if self.faults.iter().any(|(_, fault)| spoilt(fault)) {
+        if self.is_spoilt(node, index, end) || self.faults.iter().any(|(_, fault)| fails(fault)) {
             return Kept::Unknown;
         }
         match self.endings.get(&node) {
@@ -67,8 +65,24 @@ impl View {
         }
     }
 
+    /// Whether a disk has taken, since it was loaded last, what a log lacks that is loaded with this
+    /// end.
+    fn is_spoilt(&self, node: NodeId, index: usize, end: Offset) -> bool {
+        let partition = &self.partitions[index];
+        let replica = partition.find(node).map(|replica| &partition.replicas[replica]);
+        let is_cut = |it: &Replica| end < it.end && it.bad_from.is_some_and(|from| from <= end);
+        replica.is_some_and(|it| it.disk_lost || is_cut(it))
+    }
+
     /// Something became of a node.
     pub(crate) fn on_node(&mut self, moment: &Moment, change: Change) {
+        match &change {
+            Change::DiskLost { emptied, .. } => return self.disk_lost(moment, emptied, &change),
+            Change::SectorCorrupted { file, at } => {
+                return self.sector_corrupted(moment, (file, *at), &change);
+            }
+            _ => {}
+        }
         for partition in &mut self.partitions {
             let Some(index) = partition.find(moment.node) else { continue };
             let is_metadata = partition.id == TopicPartition::METADATA;
@@ -76,7 +90,10 @@ impl View {
             // Who starts has still to load its logs.
             replica.is_loaded = false;
             match change {
-                Change::Started | Change::Stopped => {}
+                Change::Started
+                | Change::Stopped
+                | Change::DiskLost { .. }
+                | Change::SectorCorrupted { .. } => {}
                 Change::Crashed | Change::Halted { .. } => {
                     replica.ended_uncleanly = Some(moment.at)
                 }
@@ -91,9 +108,13 @@ impl View {
         if change == Change::Started {
             self.running.insert(moment.node, moment.incarnation);
             self.started.insert(moment.node, moment.at);
-            self.out_of_space.remove(&moment.node);
+            self.failed_dirs.remove(&moment.node);
             return;
         }
+        let cause = match &change {
+            Change::Halted { why } => self.cause_of_halt(moment, why),
+            _ => None,
+        };
         self.records.abandon(moment);
         self.started.remove(&moment.node);
         let was_running = self.running.remove(&moment.node).is_some();
@@ -104,7 +125,6 @@ impl View {
             self.synced_before_power.remove(&moment.node);
         }
         if let Change::Halted { why } = &change {
-            let cause = self.cause_of_halt(moment, why);
             self.halts.push(Halt { moment: *moment, why: why.clone(), cause });
         }
         self.endings.insert(moment.node, change);
@@ -117,26 +137,30 @@ impl View {
         end: Offset,
         high_watermark: Offset,
     ) -> Effect {
-        let spoilt = self.spoilt_disk(moment.node).is_some();
-        let power = self.has_lost(moment.node);
+        let kept = self.kept(moment.node, index, end);
+        let spoilt = self.is_spoilt(moment.node, index, end);
+        let power = matches!(self.endings.get(&moment.node), Some(Change::PowerLost { .. }));
+        let lost = power || spoilt;
         let partition = &mut self.partitions[index];
         let replica = partition.replica(moment.node);
-        partition.replicas[replica].high_watermark = high_watermark;
-        let told = partition.replicas[replica].end;
+        let it = &mut partition.replicas[replica];
+        it.high_watermark = high_watermark;
+        it.disk_lost = false;
+        let told = it.end;
         // After a power loss even an equal end may be that of an older log: a truncation may not
         // have happened. A crash may have kept an append that was never reported.
-        if power || told != end {
-            self.reloads.push((*moment, index, end));
+        if lost || told != end {
+            self.reloads.push(Reload { moment: *moment, partition: index, end, lost });
         }
         if end < told {
-            partition.cut(replica, end, power, &mut Vec::new());
+            partition.cut(replica, end, lost, &mut Vec::new());
             // The controller cannot know before the broker is registered again.
             partition.replicas[replica].power_lost |= spoilt;
         } else if end > told {
             partition.adopt(replica, end);
         }
         partition.story.push(moment, replica, Happening::Loaded(end));
-        Effect::Loaded { partition: index, replica, reported: told, end }
+        Effect::Loaded { partition: index, reported: told, end, kept }
     }
 
     /// Whether [`View::look_at`] is to be called: a replica came back with something else than it had
@@ -147,7 +171,8 @@ impl View {
 
     /// Reads the disks of replicas that came back.
     pub(crate) fn look_at(&mut self, disks: &impl Disks) {
-        for (moment, partition, end) in std::mem::take(&mut self.reloads) {
+        for reload in std::mem::take(&mut self.reloads) {
+            let Reload { moment, partition, end, .. } = reload;
             let it = &self.partitions[partition];
             let Some(segments) = disks.segments(moment.node, it.id, &it.name) else { continue };
             let (mut held, _) = disk::read(segments);
@@ -156,15 +181,14 @@ impl View {
                 // Those that are read have offsets that a log can have.
                 record::Batch::new(batch).is_ok_and(|batch| batch.next_offset() <= end)
             });
-            self.reload(&moment, partition, (&held, end));
+            self.reload(&reload, &held);
         }
     }
 
-    fn reload(&mut self, moment: &Moment, index: usize, held: (&[Bytes], Offset)) {
-        let power = self.has_lost(moment.node);
-        let partition = &mut self.partitions[index];
-        if let Some(replica) = partition.find(moment.node) {
-            partition.reload(replica, held, power, moment);
+    fn reload(&mut self, reload: &Reload, held: &[Bytes]) {
+        let partition = &mut self.partitions[reload.partition];
+        if let Some(replica) = partition.find(reload.moment.node) {
+            partition.reload(replica, (held, reload.end), reload.lost, &reload.moment);
         }
     }
 }

@@ -90,7 +90,7 @@ pub struct Witness {
     pub had: ReplicaSet,
     /// Who had ever held it.
     pub ever_had: ReplicaSet,
-    /// Who lost it with their power and has not got it back.
+    /// Who lost it with their power or their disks and has not got it back.
     pub power_lost: ReplicaSet,
     /// Who ended uncleanly after the batch had been appended.
     pub ended_uncleanly: ReplicaSet,

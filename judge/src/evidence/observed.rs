@@ -36,6 +36,20 @@ pub enum Change {
         /// The bytes.
         bytes: u64,
     },
+    /// A disk of its host was lost with all that was on it; its process goes on until it notices.
+    DiskLost {
+        /// The bytes that were on it.
+        bytes: u64,
+        /// The directories in which it had files, by their paths.
+        emptied: Vec<String>,
+    },
+    /// A sector of a file went bad and reads as other bytes; its process goes on.
+    SectorCorrupted {
+        /// The path of the file.
+        file: String,
+        /// Where in the file the sector begins, in bytes.
+        at: u64,
+    },
 }
 
 /// What a fault does, as far as promises depend on it.
@@ -45,9 +59,10 @@ pub enum FaultKind {
     FullDisk,
     /// Writes, syncs or reads of the disk fail.
     FailingDisk,
-    /// The disk was replaced by an empty one.
+    /// The disk is lost, and replaced by an empty one when the fault ends. What it takes is a
+    /// [`Change`] of its own.
     LostDisk,
-    /// Bytes on the disk have changed.
+    /// Bytes on the disk change; which ones is a [`Change`] of its own.
     CorruptDisk,
     /// A wall clock jumped.
     ClockJump,
@@ -56,7 +71,7 @@ pub enum FaultKind {
     /// The links among the nodes that it names are cut, slow or lossy.
     Link,
     /// It takes nothing away that is promised: processes, power (whose end of a node is a [`Change`]
-    /// of its own), and disks that are slow or stand still.
+    /// of its own), and disks that are slow or hang.
     Other,
 }
 

@@ -131,10 +131,15 @@ impl Partition {
         self.states.last()
     }
 
-    /// The replicas for which nothing can be said at present: power lost, not yet registered.
-    pub fn exempt(&self) -> ReplicaSet {
-        let lost = self.replicas.iter().enumerate().filter(|(_, replica)| replica.power_lost);
-        lost.map(|(index, _)| index).collect()
+    /// The replicas that need not hold a batch at present: those that lost their power or their disks
+    /// and are not registered again, and those on whose disks it went bad.
+    pub fn exempt(&self, batch: u32) -> ReplicaSet {
+        let lost = &self.batches.get(batch).power_lost;
+        let is_exempt = |(index, it): &(usize, &Replica)| {
+            it.power_lost || (it.bad_from.is_some() && lost.contains(*index))
+        };
+        let exempt = self.replicas.iter().enumerate().filter(is_exempt);
+        exempt.map(|(index, _)| index).collect()
     }
 
     /// The last committed batch of the line.
@@ -247,6 +252,7 @@ impl Partition {
         }
         log.end = to;
         log.high_watermark = log.high_watermark.min(to);
+        log.bad_from = log.bad_from.filter(|from| *from < to);
     }
 
     /// A replica came back with a log that ends at `end`; its disk holds these batches below that.
@@ -373,7 +379,7 @@ impl Partition {
         if place < self.committed {
             return None;
         }
-        let held = &self.batches.get(batch).holders | &self.exempt();
+        let held = &self.batches.get(batch).holders | &self.exempt(batch);
         let lacking = required - &held;
         if !lacking.is_empty() || held.len() < count {
             return Some(Lacking { batch, lacking, held });

@@ -26,8 +26,12 @@ pub struct Replica {
     pub is_loaded: bool,
     /// When its broker was last registered.
     pub registered: Option<u64>,
-    /// Its host lost power, and its broker has not been registered since.
+    /// Its host lost power, or the disk that held it, and its broker has not been registered since.
     pub power_lost: bool,
+    /// The disk that held it was lost, and it has not been loaded since.
+    pub disk_lost: bool,
+    /// A sector of its log went bad: from this offset on recovery may cut it.
+    pub bad_from: Option<Offset>,
     /// It came back with offsets from here on that it never reported.
     pub unseen_from: Option<Offset>,
 }
@@ -46,6 +50,8 @@ impl Replica {
             is_loaded: true,
             registered: None,
             power_lost: false,
+            disk_lost: false,
+            bad_from: None,
             unseen_from: None,
         }
     }

@@ -1,6 +1,7 @@
 //! All evidence collected so far, indexed for the checks and the verdict.
 
-use super::halt::Halt;
+use super::halt::{FailedDir, Halt};
+use super::life::{Kept, Reload};
 use super::metadata::{Metadata, Unreadable};
 use super::observed::{Change, Fault, Moment};
 use super::partition::{Append, Lacking, Partition};
@@ -8,6 +9,7 @@ use super::reader::{Piece, Reader};
 use super::records::Records;
 use super::replica_set::ReplicaSet;
 use super::setup::Setup;
+use super::spoil::Spoil;
 use super::story::{Ack, Happening};
 use engine::fact::{Fact, Truncation};
 use engine::ids::{BrokerId, LeaderEpoch, Offset, TopicPartition};
@@ -44,8 +46,8 @@ pub struct View {
     /// Scratch: the partitions whose members have to be looked at after the last
     /// [`Effect::Metadata`] or [`Effect::Registered`].
     pub touched: Vec<usize>,
-    /// Replicas whose disks have to be looked at: node, partition, log end.
-    pub(super) reloads: Vec<(Moment, usize, Offset)>,
+    /// Replicas whose disks have to be looked at.
+    pub(super) reloads: Vec<Reload>,
     index: BTreeMap<(ClusterId, TopicPartition), usize>,
     last_found: usize,
     readers_by_key: BTreeMap<(NodeId, u16, usize), usize>,
@@ -55,8 +57,11 @@ pub struct View {
     pub(super) synced_before_power: BTreeSet<NodeId>,
     /// When each process that runs was started.
     pub(crate) started: BTreeMap<NodeId, u64>,
-    /// The nodes on which a log directory ran out of space since their last start.
-    pub(super) out_of_space: BTreeSet<NodeId>,
+    /// The log directories that failed since their node started last, which stay offline until it is
+    /// started again.
+    pub(super) failed_dirs: BTreeMap<NodeId, Vec<FailedDir>>,
+    /// What disks took by themselves.
+    pub(super) spoils: Vec<Spoil>,
     /// The nodes whose processes are running, and their incarnation.
     pub(super) running: BTreeMap<NodeId, u16>,
 }
@@ -96,12 +101,12 @@ pub enum Effect {
     Loaded {
         /// The partition.
         partition: usize,
-        /// The replica.
-        replica: usize,
         /// Where it ended by what the replica had reported in its last life.
         reported: Offset,
         /// Where it ends now.
         end: Offset,
+        /// What its disk must have kept.
+        kept: Kept,
     },
     /// A log was cut; see [`View::cut`].
     Cut(usize, usize),
@@ -315,8 +320,8 @@ impl View {
                 self.knows_registered(moment.node, moment);
                 Effect::Registered
             }
-            Fact::LogDirFailed { error, .. } => {
-                self.log_dir_failed(moment.node, error);
+            Fact::LogDirFailed { path, error } => {
+                self.log_dir_failed(moment, path, error);
                 Effect::Nothing
             }
             Fact::Client(fact) => self.on_client(moment, fact),

@@ -134,6 +134,12 @@ fn told(view: &View, partition: &Partition, scene: &Scene) -> Option<(u64, Strin
         Happening::Node(Change::PowerLost { bytes }) => {
             format!("{node} lost power, and {bytes} unsynced bytes with it")
         }
+        Happening::Node(Change::DiskLost { bytes, .. }) => {
+            format!("{node} lost a disk, and {bytes} bytes with it")
+        }
+        Happening::Node(Change::SectorCorrupted { file, at }) => {
+            format!("a sector of {file} went bad on {node}, at byte {at}")
+        }
         Happening::Loaded(end) => format!("{node} loaded its log, which ends at {end}"),
         Happening::Led { epoch, start } => {
             format!("{node} began to lead in epoch {epoch}, from offset {start}")
@@ -190,7 +196,7 @@ fn held(partition: &Partition, finding: &Finding) -> Option<String> {
     let never = &all - &witness.ever_had;
     let parts = [
         ("held then by", &witness.holders),
-        ("lost with the power of", &witness.power_lost),
+        ("lost with the power or disk of", &witness.power_lost),
         ("cut by", &cut),
         ("never held by", &never),
         ("ISR", &witness.isr),

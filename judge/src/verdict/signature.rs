@@ -48,6 +48,8 @@ fn step(loss: &Loss, scene: &Scene) -> Option<String> {
         Happening::Node(Change::Crashed) => "crashed",
         Happening::Node(Change::Halted { .. }) => "halted",
         Happening::Node(Change::PowerLost { .. }) => "lost-power",
+        Happening::Node(Change::DiskLost { .. }) => "lost-its-disk",
+        Happening::Node(Change::SectorCorrupted { .. }) => "went-bad-in-a-sector",
         Happening::Node(Change::Stopped) => "stopped",
         Happening::Cut { to, high_watermark, .. } if to < high_watermark => "cut-below-watermark",
         Happening::Cut { .. } => "cut",

@@ -2,12 +2,12 @@
 
 use super::permission::Excuse;
 use crate::check::{Finding, Ground};
-use crate::evidence::{Cause, Halt, View};
+use crate::evidence::{Cause, FailedDir, Halt, View};
 
 /// The hazards of nodes that stop by themselves, each with its meaning for users.
 pub const HAZARDS: &[(&str, &str)] = &[
-    ("full-disk", "a broker stops when its last log directory has no space left"),
-    ("failed-disk", "a broker stops when its last log directory fails"),
+    ("full-disk", "a log directory without space is offline; without another its broker stops"),
+    ("failed-disk", "a log directory that fails is offline; without another its broker stops"),
     ("unregistered", "a broker stops when no controller registers it in time"),
 ];
 
@@ -19,15 +19,32 @@ const fn hazard(cause: Cause) -> &'static str {
     }
 }
 
+/// A broker with several log directories goes on without one that failed, and does not use it again
+/// before it is started again (KIP-112).
+fn offline(view: &View, dir: &FailedDir) -> Option<Excuse> {
+    let (node, at) = (view.setup.name(dir.moment.node), view.time(dir.moment.at));
+    let (path, error) = (&dir.path, &dir.error);
+    Some(Excuse {
+        hazard: hazard(dir.cause?),
+        because: format!(
+            "a log directory that fails is offline until its broker is started again, and {path} of \
+             {node} failed at {at}: {error}"
+        ),
+    })
+}
+
 /// Excuses a node that stopped as Kafka's does, and a cluster that has not come back while one that
-/// stopped for its disk is still down.
+/// stopped for its disk is still down, or runs without a log directory.
 pub(super) fn excuse(view: &View, finding: &Finding) -> Option<Excuse> {
     let halt = match &finding.ground {
         Ground::Halted { node, .. } => {
             let own = |halt: &&Halt| halt.moment.node == *node && halt.moment.at == finding.at;
             view.halts.iter().find(own)?
         }
-        Ground::NotBack => view.down_by_disk().next()?,
+        Ground::NotBack => match view.down_by_disk().next() {
+            Some(halt) => halt,
+            None => return view.offline_dirs().find_map(|dir| offline(view, dir)),
+        },
         _ => return None,
     };
     let cause = halt.cause?;

@@ -18,6 +18,12 @@ fn log_in(disk: &SimDisk, log: &str) -> Option<String> {
     dirs.map(|dir| format!("{dir}/{log}")).find(|path| disk.names(path).next().is_some())
 }
 
+/// The log directory that a log is in.
+fn dir_of(disk: &SimDisk, log: &str) -> Option<String> {
+    let path = log_in(disk, log)?;
+    Some(path.rsplit_once('/').map_or("", |(dir, _)| dir).to_owned())
+}
+
 /// Looks at the disks of a world, without cost and without a trace.
 pub(super) struct WorldDisks<'w>(pub(super) &'w World<Node>);
 
@@ -36,5 +42,9 @@ impl Disks for WorldDisks<'_> {
         });
         let contents: Vec<_> = contents.collect();
         (!contents.is_empty()).then_some(contents)
+    }
+
+    fn log_dir(&self, node: NodeId, id: TopicPartition, name: &str) -> Option<String> {
+        (id != TopicPartition::METADATA).then(|| dir_of(self.0.disk(node), name))?
     }
 }

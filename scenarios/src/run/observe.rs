@@ -83,23 +83,18 @@ impl Simulation {
                 }
             }
             NodeChange::Paused | NodeChange::Resumed => {}
-            NodeChange::PowerLost(_) | NodeChange::DiskLost { .. } => {
-                if matches!(change, NodeChange::PowerLost(_)) {
-                    self.board.on_node(node, false);
-                }
-                if is_broker(node) {
-                    let partitions = self.partitions();
-                    let known = self.board.rows().map(PartitionView::from);
-                    let views = partitions.unwrap_or_else(|| known.collect());
-                    let alone = |view: &PartitionView| {
-                        view.leader == Some(node.node) && view.isr_nodes().eq([node])
-                    };
-                    let several = |view: &PartitionView| view.replicas.len() > 1;
-                    if views.iter().any(|view| alone(view) && several(view)) {
-                        self.reached.add(Reach::LoneLeaderLostPower, 1);
-                    }
-                    self.budget.lost_power(node, &views);
-                }
+            NodeChange::PowerLost(_) => {
+                self.board.on_node(node, false);
+                self.on_loss(node, |_| true);
+            }
+            NodeChange::DiskLost { emptied, .. } => {
+                let names: Vec<&str> = emptied.iter().map(|path| last_name(path)).collect();
+                self.on_loss(node, |name| names.contains(&name));
+            }
+            NodeChange::SectorCorrupted { file, .. } => {
+                let log = file.rsplit_once('/').filter(|(_, name)| name.ends_with(".log"));
+                let log = log.map_or("", |(path, _)| last_name(path));
+                self.on_sector(node, log);
             }
             NodeChange::Crashed { .. } => {
                 if is_broker(node) && self.board.had_requests_in_flight(node) {
@@ -119,6 +114,42 @@ impl Simulation {
             }
             NodeChange::BootFailed(_) => self.ended(node, false),
         }
+    }
+
+    /// A broker lost what it had not synced, or a disk, of the partitions whose names `is_hurt` knows.
+    fn on_loss(&mut self, node: NodeId, is_hurt: impl Fn(&str) -> bool) {
+        if !is_broker(node) {
+            return;
+        }
+        let mut views = self.views();
+        views.retain(|view| is_hurt(&self.name_of(view)));
+        let alone =
+            |view: &PartitionView| view.leader == Some(node.node) && view.isr_nodes().eq([node]);
+        let several = |view: &PartitionView| view.replicas.len() > 1;
+        if views.iter().any(|view| alone(view) && several(view)) {
+            self.reached.add(Reach::LoneLeaderLostPower, 1);
+        }
+        self.budget.lost_power(node, &views);
+    }
+
+    /// A sector of a broker's log went bad. It stays so until recovery happens to look at it.
+    fn on_sector(&mut self, node: NodeId, log: &str) {
+        if is_broker(node) {
+            let mut views = self.views();
+            views.retain(|view| self.name_of(view) == log);
+            self.budget.went_bad(node, &views);
+        }
+    }
+
+    /// The partitions as the active controller has them, or as they were known last.
+    fn views(&self) -> Vec<PartitionView> {
+        self.partitions().unwrap_or_else(|| self.board.rows().map(PartitionView::from).collect())
+    }
+
+    /// The name that the directory of a partition bears.
+    fn name_of(&self, view: &PartitionView) -> String {
+        let known = self.evidence.view().find(view.cluster, view.partition);
+        known.map_or_else(String::new, |partition| partition.name.clone())
     }
 
     fn ended(&mut self, node: NodeId, cleanly: bool) {
@@ -154,7 +185,8 @@ fn kind(fault: &sim::Fault<NodeId>) -> FaultKind {
         | Fault::SlowLink(_)
         | Fault::LossyLink(_)
         | Fault::DelayMetadata(_) => FaultKind::Link,
-        // What a loss of power takes shows when the node ends.
+        // What a loss of power takes shows when the node ends; a disk that stands still or is slow
+        // takes nothing.
         Fault::Crash(_)
         | Fault::PowerLoss(_)
         | Fault::Pause(_)
@@ -172,7 +204,16 @@ fn as_change(change: &NodeChange) -> Option<Change> {
         }
         NodeChange::BootFailed(Halt::Clean) | NodeChange::Crashed { .. } => Change::Crashed,
         NodeChange::PowerLost(report) => Change::PowerLost { bytes: report.bytes },
-        NodeChange::DiskLost { bytes, .. } => Change::PowerLost { bytes: *bytes },
+        NodeChange::DiskLost { bytes, emptied, .. } => {
+            Change::DiskLost { bytes: *bytes, emptied: emptied.clone() }
+        }
+        NodeChange::SectorCorrupted { file, at } => {
+            Change::SectorCorrupted { file: file.clone(), at: *at }
+        }
         NodeChange::Paused | NodeChange::Resumed => return None,
     })
+}
+
+fn last_name(path: &str) -> &str {
+    path.rsplit('/').next().unwrap_or(path)
 }

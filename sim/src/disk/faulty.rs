@@ -101,17 +101,28 @@ impl SimDisk {
         journal::quicken(&mut self.journal, now, &speeds)
     }
 
-    /// Everything on the device of a directory, or on each, is gone. Returns how many bytes.
-    pub(crate) fn wipe(&mut self, directory: Option<&str>) -> u64 {
+    /// Everything on the device of a directory, or on each, is gone. Returns how many bytes,
+    /// and the directories that had files on it.
+    pub(crate) fn wipe(&mut self, directory: Option<&str>) -> (u64, Vec<String>) {
         let meant: Vec<bool> =
             self.devices.iter().map(|device| Self::is_meant(device, directory)).collect();
         let is_meant = |id: DeviceId| meant[usize::from(id)];
+        let emptied = self.emptied(&is_meant);
         // What was in progress there can neither complete nor be taken back.
         self.journal.retain(|operation| !is_meant(operation.device));
         self.tree.wipe(&is_meant);
         let used = |(_, device): (bool, &mut Device)| std::mem::take(&mut device.used);
         let wiped = meant.iter().copied().zip(&mut self.devices).filter(|(meant, _)| *meant);
-        wiped.map(used).sum()
+        (wiped.map(used).sum(), emptied)
+    }
+
+    /// The directories that have files on these devices.
+    fn emptied(&self, is_meant: &impl Fn(DeviceId) -> bool) -> Vec<String> {
+        let on_it = |inode| self.tree.file(inode).is_some_and(|file| is_meant(file.device));
+        let files = self.tree.files(false).into_iter().filter(|(_, inode)| on_it(*inode));
+        let mut all: Vec<String> = files.map(|(path, _)| parent(&path).to_owned()).collect();
+        all.dedup();
+        all
     }
 
     /// Changes the bytes of one sector of a file on the device of a directory, or on any; of those
@@ -123,11 +134,10 @@ impl SimDisk {
         ending: &str,
         closed: bool,
     ) -> Option<(String, u64)> {
-        let parent = |path: &str| path.rsplit_once('/').map_or("", |(parent, _)| parent).to_owned();
         let mut files = self.tree.files(false);
         files.retain(|(path, _)| path.ends_with(ending));
         if closed {
-            let parents: Vec<_> = files.iter().map(|(path, _)| parent(path)).collect();
+            let parents: Vec<_> = files.iter().map(|(path, _)| parent(path).to_owned()).collect();
             let last = |i: usize| parents.get(i + 1) != Some(&parents[i]);
             let mut place = 0..;
             files.retain(|_| place.next().is_some_and(|i| !last(i)));
@@ -148,4 +158,9 @@ impl SimDisk {
         }
         Some((path, at))
     }
+}
+
+/// The path of the directory that a file is in.
+fn parent(path: &str) -> &str {
+    path.rsplit_once('/').map_or("", |(parent, _)| parent)
 }

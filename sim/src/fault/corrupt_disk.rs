@@ -26,10 +26,10 @@ impl Inflict for CorruptDisk<NodeId> {
         Harm::Disk
     }
 
-    fn apply<P: Process>(&self, world: &mut World<P>, id: ActiveId, _event: EventId) {
+    fn apply<P: Process>(&self, world: &mut World<P>, id: ActiveId, event: EventId) {
         for node in world.targets(&self.target) {
             let directory = self.directory.as_deref();
-            if world.corrupt_disk(node, directory, &self.file, self.closed) {
+            if world.corrupt_disk(node, directory, &self.file, self.closed, event) {
                 world.has_effect(id);
             }
         }

@@ -332,12 +332,12 @@ impl<P: Process> World<P> {
         fault: ActiveId,
         cause: EventId,
     ) {
-        let bytes = self.nodes[node].disk.wipe(directory);
+        let (bytes, emptied) = self.nodes[node].disk.wipe(directory);
         self.has_effect(fault);
         self.exercised.count(Effect::DiskLost);
         let event = self.record(node, cause, TraceKind::DiskLost { bytes });
         let directory = directory.map(str::to_owned);
-        self.observe_node(node, event, cause, NodeChange::DiskLost { bytes, directory });
+        self.observe_node(node, event, cause, NodeChange::DiskLost { bytes, directory, emptied });
     }
 
     /// A sector of a file goes bad; false if there is no such file.
@@ -347,11 +347,13 @@ impl<P: Process> World<P> {
         directory: Option<&str>,
         ending: &str,
         closed: bool,
+        cause: EventId,
     ) -> bool {
         let disk = &mut self.nodes[node].disk;
         let Some((file, at)) = disk.corrupt_sector(directory, ending, closed) else { return false };
         self.exercised.count(Effect::SectorCorrupted);
-        self.record(node, EventId::NONE, TraceKind::SectorCorrupted { file, at });
+        let event = self.record(node, cause, TraceKind::SectorCorrupted { file: file.clone(), at });
+        self.observe_node(node, event, cause, NodeChange::SectorCorrupted { file, at });
         true
     }
 

@@ -2,16 +2,49 @@
 
 use super::{Judgement, broken, finish, hazards};
 use crate::evidence::{Change, FaultKind};
-use crate::testing::{History, ORDERS, numbers};
+use crate::testing::{History, METADATA, ORDERS, OTHER, numbers};
 use engine::fact::Fact;
 
-/// Eight records are on all three; these brokers come back with a disk that holds nothing from
-/// `from` on, and the first of them leads.
-fn come_back(kind: FaultKind, of: &[u16], by_bug: bool) -> Judgement {
+/// What becomes of the disks of brokers.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Disk {
+    Lost,
+    /// The disk with the other partition is lost.
+    OtherLost,
+    /// A sector of the first batch goes bad.
+    Corrupted,
+    /// Its index goes bad, which can be made anew.
+    CorruptedIndex,
+    /// Nothing, but a fault that takes nothing is upon it.
+    Upon(FaultKind),
+}
+
+fn strike(history: &mut History, disk: Disk, id: u16) {
+    let kind = match disk {
+        Disk::Lost | Disk::OtherLost => FaultKind::LostDisk,
+        Disk::Corrupted | Disk::CorruptedIndex => FaultKind::CorruptDisk,
+        Disk::Upon(kind) => kind,
+    };
+    history.fault(id, kind, true);
+    match disk {
+        Disk::Lost => history.lose_disk(id, &[ORDERS]),
+        Disk::OtherLost => history.lose_disk(id, &[OTHER]),
+        Disk::Corrupted => history.spoil_sector(id, ORDERS, 0),
+        Disk::CorruptedIndex => {
+            let file = "orders-0/00000000000000000000.index".to_owned();
+            history.node(id, Change::SectorCorrupted { file, at: 0 });
+        }
+        Disk::Upon(_) => {}
+    }
+}
+
+/// Eight records are on all three; these brokers come back with a disk that holds nothing of them, and
+/// the first of them leads.
+fn come_back(disk: Disk, of: &[u16], by_bug: bool) -> Judgement {
     let mut history = History::new(2);
     history.produce(&numbers(0..8));
     for id in of {
-        history.fault(*id, kind, true);
+        strike(&mut history, disk, *id);
         history.crash(*id);
     }
     history.change(Some(None), &[], &[1, 2, 3]);
@@ -35,17 +68,29 @@ fn come_back(kind: FaultKind, of: &[u16], by_bug: bool) -> Judgement {
 
 #[test]
 fn disks_of_all_replicas_may_take_what_they_held() {
-    for (kind, hazard) in
-        [(FaultKind::LostDisk, "lost-disk"), (FaultKind::CorruptDisk, "corrupted-disk")]
-    {
-        let judgement = come_back(kind, &[1, 2, 3], false);
+    for (disk, hazard) in [(Disk::Lost, "lost-disk"), (Disk::Corrupted, "corrupted-disk")] {
+        let judgement = come_back(disk, &[1, 2, 3], false);
         assert_eq!(broken(&judgement), Vec::<&str>::new(), "{:#?}", judgement.violations);
         assert_eq!(hazards(&judgement), vec![(hazard, 8)]);
     }
-    // A disk that is slow, hung or full loses nothing.
-    for kind in [FaultKind::Other, FaultKind::FullDisk, FaultKind::ClockJump] {
-        let judgement = come_back(kind, &[1, 2, 3], false);
-        assert!(broken(&judgement).contains(&"acknowledged-survives"), "{judgement:#?}");
+}
+
+/// A disk that is slow, hung or full loses nothing, the loss of another disk takes only what was on
+/// that, and what is not in a segment can be made anew from the segments.
+#[test]
+fn a_disk_takes_what_was_on_it_and_nothing_else() {
+    for disk in [
+        Disk::OtherLost,
+        Disk::CorruptedIndex,
+        Disk::Upon(FaultKind::LostDisk),
+        Disk::Upon(FaultKind::CorruptDisk),
+        Disk::Upon(FaultKind::Other),
+        Disk::Upon(FaultKind::FullDisk),
+        Disk::Upon(FaultKind::ClockJump),
+    ] {
+        let judgement = come_back(disk, &[1, 2, 3], false);
+        assert!(broken(&judgement).contains(&"acknowledged-survives"), "{disk:?}: {judgement:#?}");
+        assert_eq!(hazards(&judgement), vec![], "{disk:?}");
     }
 }
 
@@ -53,22 +98,96 @@ fn disks_of_all_replicas_may_take_what_they_held() {
 fn the_disk_of_one_replica_is_no_excuse() {
     // 2 and 3 still have it, and the controller had to wait for one of them.
     for by_bug in [false, true] {
-        let judgement = come_back(FaultKind::LostDisk, &[1], by_bug);
+        let judgement = come_back(Disk::Lost, &[1], by_bug);
         assert!(broken(&judgement).contains(&"acknowledged-survives"), "{judgement:#?}");
         assert_eq!(hazards(&judgement), vec![]);
     }
 }
 
+/// A disk that was lost long ago is no excuse for what a log lacks that was filled again since.
 #[test]
-fn bytes_that_change_on_a_disk_are_permitted_where_their_checksum_shows_it() {
-    let with = |fault: bool, swap: bool| {
+fn a_lost_disk_excuses_one_load() {
+    let after = |second_loss: bool| {
+        let mut history = History::new(2);
+        history.produce(&numbers(0..8));
+        let come_back = |history: &mut History, epoch: i64, lost: bool| {
+            if lost {
+                strike(history, Disk::Lost, 3);
+            }
+            history.crash(3);
+            history.change(None, &[1, 2], &[]);
+            history.disks.get_mut(&(3, ORDERS)).unwrap().clear();
+            history.node(3, Change::Started);
+            history.load(3, ORDERS, 0);
+            history.register(3, epoch);
+            history.follow(3, 1, ORDERS);
+            history.change(None, &[1, 2, 3], &[]);
+        };
+        come_back(&mut history, 50, true);
+        come_back(&mut history, 51, second_loss);
+        finish(history, 1)
+    };
+    assert_eq!(broken(&after(true)), Vec::<&str>::new());
+    assert_eq!(broken(&after(false)), ["loads-what-is-durable"]);
+}
+
+/// Recovery may cut from the sector that went bad on, and not before.
+#[test]
+fn a_bad_sector_costs_what_follows_it() {
+    let cut_to = |end: i64| {
         let mut history = History::new(2);
         history.produce(&numbers(0..4));
         history.produce(&numbers(4..8));
-        if fault {
-            history.fault(3, FaultKind::CorruptDisk, true);
+        let first = history.disks[&(3, ORDERS)][0].len() as u64;
+        history.fault(3, FaultKind::CorruptDisk, true);
+        history.spoil_sector(3, ORDERS, first);
+        history.crash(3);
+        history.change(None, &[1, 2], &[]);
+        history.disks.get_mut(&(3, ORDERS)).unwrap().truncate(end as usize / 4);
+        history.node(3, Change::Started);
+        history.load(3, ORDERS, end);
+        history.register(3, 50);
+        history.follow(3, 1, ORDERS);
+        finish(history, 1)
+    };
+    assert_eq!(broken(&cut_to(8)), Vec::<&str>::new());
+    assert_eq!(broken(&cut_to(4)), Vec::<&str>::new());
+    assert_eq!(broken(&cut_to(0)), ["loads-what-is-durable"]);
+}
+
+/// The process of a disk that is lost goes on until it notices, and leads meanwhile.
+#[test]
+fn a_replica_without_its_disk_holds_nothing() {
+    let confirmed = |disk_is_lost: bool| {
+        let mut history = History::new(2);
+        history.send(ORDERS, &numbers(0..4), -1);
+        history.write(1, ORDERS, 0, &numbers(0..4));
+        history.follow(2, 1, ORDERS);
+        if disk_is_lost {
+            strike(&mut history, Disk::Lost, 3);
         }
-        let log = history.disks.get_mut(&(3, ORDERS)).unwrap();
+        // 3 is in the ISR and has not got it.
+        history.watermark(1, &[2], ORDERS, 0);
+        history.confirm(1, ORDERS, 0, &numbers(0..4), -1);
+        history.follow(3, 1, ORDERS);
+        finish(history, 1)
+    };
+    assert!(broken(&confirmed(false)).contains(&"members-hold-committed"));
+    assert_eq!(broken(&confirmed(true)), Vec::<&str>::new());
+}
+
+#[test]
+fn bytes_that_change_on_a_disk_are_permitted_where_their_checksum_shows_it() {
+    let with = |disk: Disk, swap: bool| {
+        let mut history = History::new(2);
+        history.produce(&numbers(0..4));
+        history.produce(&numbers(4..8));
+        let first = history.disks[&(3, ORDERS)][0].len() as u64;
+        match disk {
+            Disk::Corrupted => history.spoil_sector(3, ORDERS, first),
+            disk => strike(&mut history, disk, 3),
+        }
+        let log = history.disks.entry((3, ORDERS)).or_default();
         if swap {
             // Another batch, whole: no sector that went bad makes that.
             log[1] = crate::testing::batch(4, 0, &numbers(0..4));
@@ -79,19 +198,54 @@ fn bytes_that_change_on_a_disk_are_permitted_where_their_checksum_shows_it() {
         }
         finish(history, 1)
     };
-    let judgement = with(true, false);
+    let judgement = with(Disk::Corrupted, false);
     assert_eq!(broken(&judgement), Vec::<&str>::new(), "{:#?}", judgement.violations);
     assert_eq!(hazards(&judgement)[0].0, "corrupted-disk");
-    assert_eq!(broken(&with(false, false)), ["replicas-equal"]);
-    assert_eq!(broken(&with(true, true)), ["replicas-equal"]);
+    for disk in [Disk::Upon(FaultKind::CorruptDisk), Disk::CorruptedIndex, Disk::OtherLost] {
+        assert_eq!(broken(&with(disk, false)), ["replicas-equal"], "{disk:?}");
+    }
+    assert_eq!(broken(&with(Disk::Corrupted, true)), ["replicas-equal"]);
+}
+
+/// A broker goes on without a log directory that failed: what is in it is as a failed call left it, and
+/// the cluster is not whole before the broker is started again.
+#[test]
+fn a_log_directory_that_failed_is_offline_until_its_broker_is_started_again() {
+    let end = |fault: bool, dir: &str, starts: bool| {
+        let mut history = History::new(2);
+        history.produce(&numbers(0..8));
+        if fault {
+            history.fault(3, FaultKind::FailingDisk, true);
+        }
+        let error = "input/output error".to_owned();
+        history.fact(3, Fact::LogDirFailed { path: "d1".to_owned(), error });
+        history.fault(3, FaultKind::FailingDisk, false);
+        history.dirs.insert((3, ORDERS), dir.to_owned());
+        let log = history.disks.get_mut(&(3, ORDERS)).unwrap();
+        log[0] = log[0].slice(..20);
+        if starts {
+            history.crash(3);
+            history.node(3, Change::Started);
+            history.load(3, ORDERS, 8);
+        }
+        history.missing = vec!["orders-0: ISR [1, 2], 3 is not in sync".to_owned()];
+        finish(history, 1)
+    };
+    let judgement = end(true, "d1", false);
+    assert_eq!(broken(&judgement), Vec::<&str>::new(), "{:#?}", judgement.violations);
+    assert_eq!(hazards(&judgement), vec![("failed-disk", 1)]);
+    assert_eq!(broken(&end(false, "d1", false)), ["converges"], "no fault explains it");
+    assert!(broken(&end(true, "d2", false)).contains(&"replicas-equal"), "it is not in d1");
+    assert!(broken(&end(true, "d1", true)).contains(&"converges"), "it was started again");
 }
 
 #[test]
 fn a_voter_that_lost_its_disk_may_vote_twice() {
-    let two_leaders = |fault: Option<u16>| {
+    let two_leaders = |lost: Option<u16>| {
         let mut history = History::new(2);
-        if let Some(id) = fault {
+        if let Some(id) = lost {
             history.fault(id, FaultKind::LostDisk, true);
+            history.lose_disk(id, if id > 100 { &[METADATA] } else { &[ORDERS] });
         }
         history.fact(102, Fact::QuorumLeader { epoch: 1, epoch_start: 0 });
         finish(history, 1)

@@ -106,3 +106,28 @@ fn a_broker_that_was_started_again_has_to_come_back() {
         (vec![("full-disk", 1)], vec!["converges"])
     );
 }
+
+/// A fault that was over before the process started explains nothing.
+#[test]
+fn a_disk_that_worked_again_before_the_start_is_no_cause() {
+    let stops_after = |starts: bool| {
+        let mut history = History::new(2);
+        history.fault(3, FaultKind::FailingDisk, true);
+        history.crash(3);
+        history.fault(3, FaultKind::FailingDisk, false);
+        if starts {
+            history.node(3, Change::Started);
+        }
+        history.fault(3, FaultKind::FailingDisk, true);
+        if starts {
+            history.fault(3, FaultKind::FailingDisk, false);
+            history.crash(3);
+            history.node(3, Change::Started);
+        }
+        history.node(3, Change::Halted { why: "all log directories have failed".to_owned() });
+        history.node(3, Change::Started);
+        finish(history, 1)
+    };
+    assert_eq!(broken(&stops_after(false)), Vec::<&str>::new());
+    assert_eq!(broken(&stops_after(true)), ["stops-explained"]);
+}

@@ -1,0 +1,149 @@
+//! Disks that are lost with what was on them, and sectors that go bad: what they take from replicas
+//! without their processes.
+
+use super::observed::{Change, Moment};
+use super::partition::Partition;
+use super::story::Happening;
+use super::view::View;
+use engine::ids::{Offset, TopicPartition};
+use machine::NodeId;
+
+/// How many bytes a sector has.
+const SECTOR: u64 = 512;
+
+/// What a disk took from one replica.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Spoil {
+    /// When, in nanoseconds.
+    pub at: u64,
+    /// Whose disk.
+    pub node: NodeId,
+    /// The partition, an index of [`View::partitions`].
+    pub partition: usize,
+    /// What became of the disk.
+    pub kind: SpoilKind,
+    /// The first offset that it may have taken. All after it may be gone as well, since recovery cuts
+    /// there.
+    pub from: Offset,
+}
+
+/// What became of a disk.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum SpoilKind {
+    /// It was lost, and replaced by an empty one.
+    Lost,
+    /// A sector of a segment holds other bytes.
+    Corrupted,
+}
+
+impl View {
+    /// A disk of a node was lost. Its replicas hold nothing of what they had there; what their
+    /// process goes on to claim is not theirs to give.
+    pub(super) fn disk_lost(&mut self, moment: &Moment, emptied: &[String], change: &Change) {
+        for index in 0..self.partitions.len() {
+            let partition = &mut self.partitions[index];
+            let Some(replica) = partition.find(moment.node) else { continue };
+            if !emptied.iter().any(|path| last_name(path) == partition.name) {
+                continue;
+            }
+            partition.lose_disk(replica);
+            partition.story.push(moment, replica, Happening::Node(change.clone()));
+            let from = partition.replicas[replica].log_start;
+            self.note_spoil(moment, index, SpoilKind::Lost, from);
+        }
+    }
+
+    /// A sector of a file went bad. Only segments hold records: indexes and checkpoints can be made
+    /// anew from them.
+    pub(super) fn sector_corrupted(
+        &mut self,
+        moment: &Moment,
+        (file, at): (&str, u64),
+        change: &Change,
+    ) {
+        let Some((path, name)) = file.rsplit_once('/') else { return };
+        let Some(base) = name.strip_suffix(".log").and_then(|base| base.parse().ok()) else {
+            return;
+        };
+        let is_its = |partition: &Partition| {
+            partition.name == last_name(path) && partition.find(moment.node).is_some()
+        };
+        let Some(index) = self.partitions.iter().position(is_its) else { return };
+        let partition = &mut self.partitions[index];
+        let replica = partition.replica(moment.node);
+        let from = partition.lose_sector(replica, base, at);
+        partition.story.push(moment, replica, Happening::Node(change.clone()));
+        self.note_spoil(moment, index, SpoilKind::Corrupted, from);
+    }
+
+    fn note_spoil(&mut self, moment: &Moment, partition: usize, kind: SpoilKind, from: Offset) {
+        let (at, node) = (moment.at, moment.node);
+        self.spoils.push(Spoil { at, node, partition, kind, from });
+    }
+
+    /// The last time that a disk took something from a node's replica of a partition, at `offset` or
+    /// before it.
+    pub fn spoil(&self, node: NodeId, partition: usize, offset: Option<Offset>) -> Option<&Spoil> {
+        let is_it = |spoil: &&Spoil| {
+            (spoil.node, spoil.partition) == (node, partition)
+                && offset.is_none_or(|offset| spoil.from <= offset)
+        };
+        self.spoils.iter().rev().find(is_it)
+    }
+
+    /// It, in words.
+    pub fn spoil_in_words(&self, spoil: &Spoil) -> String {
+        let (name, at) = (self.setup.name(spoil.node), self.time(spoil.at));
+        match spoil.kind {
+            SpoilKind::Lost => format!("a disk of {name} was lost at {at}"),
+            SpoilKind::Corrupted => format!(
+                "a sector of {} went bad on {name} at {at}, at or after offset {}",
+                self.partitions[spoil.partition].name, spoil.from
+            ),
+        }
+    }
+}
+
+impl Partition {
+    fn lose_disk(&mut self, replica: usize) {
+        let it = &mut self.replicas[replica];
+        it.disk_lost = true;
+        it.is_loaded = false;
+        it.bad_from = None;
+        // Voters have synced what they answered for; the controllers do not take them out.
+        it.power_lost |= self.id != TopicPartition::METADATA;
+        for batch in &it.log {
+            let batch = self.batches.get_mut(*batch);
+            batch.holders.remove(replica);
+            batch.power_lost.insert(replica);
+        }
+    }
+
+    /// A replica can no longer return the batches that lie in a sector of the segment that begins at
+    /// `segment`. Returns the offset from which on recovery may cut: that of the first of them, or of
+    /// the segment if what the replica reported does not say.
+    fn lose_sector(&mut self, replica: usize, segment: Offset, sector: u64) -> Offset {
+        let (mut begins, mut first) = (0, None);
+        for number in &self.replicas[replica].log {
+            let batch = self.batches.get_mut(*number);
+            if batch.base < segment {
+                continue;
+            }
+            let ends = begins + u64::from(batch.size());
+            if begins < sector + SECTOR && ends > sector {
+                first.get_or_insert(batch.base);
+                batch.holders.remove(replica);
+                batch.power_lost.insert(replica);
+            }
+            begins = ends;
+        }
+        let from = first.unwrap_or(segment);
+        let bad = &mut self.replicas[replica].bad_from;
+        *bad = Some(bad.map_or(from, |bad| bad.min(from)));
+        from
+    }
+}
+
+fn last_name(path: &str) -> &str {
+    path.rsplit('/').next().unwrap_or(path)
+}
