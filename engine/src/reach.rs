@@ -124,6 +124,8 @@ reaches! {
     ConsumerSeek = "consumer_seek",
     /// A consumer learned the offset of a time.
     OffsetByTime = "offset_by_time",
+    /// A consumer was given a batch whose checksum is wrong, and its poll threw.
+    CorruptBatchRead = "corrupt_batch_read",
     /// A consumer found its log cut below its position (KIP-320).
     ConsumerTruncated = "consumer_truncated",
 }

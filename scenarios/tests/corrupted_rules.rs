@@ -439,9 +439,12 @@ fn caught(corruption: &Corruption, seed: u64) -> Option<Resolved> {
     let mut scenario = scenario(corruption.scenario);
     let set: Vec<String> = corruption.set.iter().map(ToString::to_string).collect();
     scenario.set_all(&set).expect("these can be set");
-    // A corruption shows under the settings of the file, and the seeds are those that show it.
+    // A corruption shows under the settings of the file, and within few seeds where disks and clocks
+    // do what they should.
     if let Some(swarm) = &mut scenario.swarm {
         swarm.draw_settings = false;
+        swarm.families.retain(|family| !family.is_of_disk_or_clock());
+        swarm.controllers_at_once = 1;
     }
     let resolved = Resolved { scenario, seed, bugs: Vec::new(), trace: false };
     let mut rules = Rules::kafka();

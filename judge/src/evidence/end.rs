@@ -2,6 +2,7 @@
 
 use super::batch::HOLE;
 use super::disk::{self, DiskLog, Disks};
+use super::partition::Partition;
 use super::runs::Runs;
 use super::view::View;
 use engine::ids::Offset;
@@ -112,7 +113,7 @@ fn of(view: &View, index: usize, end: &End) -> Final {
         }
         return Final { start, records, source: Source::ReadBack };
     }
-    if let Some(log) = partition.line_leader.and_then(|leader| end.disk(index, leader)) {
+    if let Some(log) = whole(partition).and_then(|replica| end.disk(index, replica)) {
         for batch in &log.batches {
             // The numbers of a batch that cannot be read stay open, and its loss will be found.
             let _ = record::for_each(batch, |record| {
@@ -128,6 +129,16 @@ fn of(view: &View, index: usize, end: &End) -> Final {
         put(&mut records, it.base, told);
     }
     Final { start, records, source: Source::Told }
+}
+
+/// The last leader, or a replica that has as much where bytes of the leader went bad.
+fn whole(partition: &Partition) -> Option<usize> {
+    let leader = partition.line_leader?;
+    let replicas = &partition.replicas;
+    let is_whole =
+        |it: &usize| replicas[*it].bad_from.is_none() && replicas[*it].end == replicas[leader].end;
+    let mut others = (0..replicas.len()).filter(is_whole);
+    Some(if is_whole(&leader) { leader } else { others.next().unwrap_or(leader) })
 }
 
 fn put(records: &mut Runs<u64>, from: Offset, numbers: &[u64]) {

@@ -91,6 +91,15 @@ impl View {
         self.spoils.iter().rev().find(is_it)
     }
 
+    /// What spoilt the log of the partition's leader, if some of it cannot be read: consumers and new
+    /// followers go no further there.
+    pub fn unreadable(&self, index: usize) -> Option<&Spoil> {
+        let partition = &self.partitions[index];
+        let leader = &partition.replicas[partition.line_leader?];
+        leader.bad_from?;
+        self.spoil(leader.node, index, None)
+    }
+
     /// It, in words.
     pub fn spoil_in_words(&self, spoil: &Spoil) -> String {
         let (name, at) = (self.setup.name(spoil.node), self.time(spoil.at));

@@ -221,10 +221,11 @@ fn unknown(view: &View, end: &End) -> Vec<String> {
         let records = if open == 1 { "record has" } else { "records have" };
         unknown.push(format!("{open} {records} no outcome: the workload did not finish"));
     }
-    for (partition, it) in view.partitions.iter().zip(&end.finals) {
+    for (index, (partition, it)) in view.partitions.iter().zip(&end.finals).enumerate() {
         let halted = view.down_by_disk().map(|halt| halt.moment.node);
         let offline = view.offline_dirs().map(|dir| dir.moment.node);
-        let is_down = halted.chain(offline).any(|node| partition.find(node).is_some());
+        let is_down = halted.chain(offline).any(|node| partition.find(node).is_some())
+            || view.unreadable(index).is_some();
         if partition.topic.is_some() && it.source != Source::ReadBack && !is_down {
             unknown.push(format!("{} was not read back", partition.name));
         }

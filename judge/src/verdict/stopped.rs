@@ -11,6 +11,9 @@ pub const HAZARDS: &[(&str, &str)] = &[
     ("unregistered", "a broker stops when no controller registers it in time"),
 ];
 
+/// The row of the permission table about changed bytes.
+const CORRUPTED: &str = "corrupted-disk";
+
 const fn hazard(cause: Cause) -> &'static str {
     match cause {
         Cause::FullDisk => HAZARDS[0].0,
@@ -33,6 +36,16 @@ fn offline(view: &View, dir: &FailedDir) -> Option<Excuse> {
     })
 }
 
+/// A leader returns what its disk holds: followers and consumers find the checksum wrong, and go no
+/// further.
+fn unreadable(view: &View) -> Option<Excuse> {
+    let spoil = (0..view.partitions.len()).find_map(|index| view.unreadable(index))?;
+    let why = view.spoil_in_words(spoil);
+    let because =
+        format!("nothing gets past bytes that changed on the disk of a leader, and {why}");
+    Some(Excuse { hazard: CORRUPTED, because })
+}
+
 /// Excuses a node that stopped as Kafka's does, and a cluster that has not come back while one that
 /// stopped for its disk is still down, or runs without a log directory.
 pub(super) fn excuse(view: &View, finding: &Finding) -> Option<Excuse> {
@@ -43,7 +56,10 @@ pub(super) fn excuse(view: &View, finding: &Finding) -> Option<Excuse> {
         }
         Ground::NotBack => match view.down_by_disk().next() {
             Some(halt) => halt,
-            None => return view.offline_dirs().find_map(|dir| offline(view, dir)),
+            None => {
+                let offline = view.offline_dirs().find_map(|dir| offline(view, dir));
+                return offline.or_else(|| unreadable(view));
+            }
         },
         _ => return None,
     };

@@ -22,6 +22,7 @@ pub use swarm::swarm_faults;
 
 use crate::budget::Budget;
 use crate::condition::{ClusterNames, Compiled, Roster};
+use crate::roles;
 use crate::view::{Board, PartitionView};
 use machine::{NodeId, Span};
 use sim::{ActiveFault, ActiveId, SimTime};
@@ -294,12 +295,16 @@ impl Director {
         scene: &Scene<'_>,
         budget: &mut Budget,
     ) -> Result<(), String> {
+        if strike::takes_disk(strike) && strike.nodes().iter().any(|it| roles::is_controller(*it)) {
+            // KIP-595 counts on what voters have synced, and all else on KIP-595.
+            return Err("a quorum promises nothing without the disk of a voter".to_owned());
+        }
         let held = strike::takes_down(strike);
         for (place, node) in held.iter().enumerate() {
             self.check_limits(*node, &held[..place], scene.now)?;
         }
         let mut brokers = strike.nodes();
-        brokers.retain(|node| crate::roles::is_broker(*node));
+        brokers.retain(|node| roles::is_broker(*node));
         if !brokers.is_empty() {
             let partitions = (scene.partitions)();
             let asked = match &brokers[..] {
@@ -324,7 +329,7 @@ impl Director {
         beside: &[NodeId],
         now: SimTime,
     ) -> Result<(), String> {
-        use crate::roles::{is_broker, is_controller};
+        use roles::{is_broker, is_controller};
         self.held.retain(|(_, until)| *until > now);
         let Some(limits) = self.limits else { return Ok(()) };
         let (is_peer, limit): (fn(NodeId) -> bool, usize) = if is_broker(node) {

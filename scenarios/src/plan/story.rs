@@ -42,8 +42,8 @@ const STORIES: &[(u32, usize, Story)] = &[
     (4, 6, there_and_back_again),
 ];
 
-/// Those that are drawn as well where a swarm may draw faults of disks or clocks: a plan of the
-/// families that there were before them stays what it was.
+/// Those that are drawn as well where a swarm may draw faults of disks or clocks: a plan without those
+/// families stays what it was.
 const MORE_STORIES: &[(u32, usize, Story)] =
     &[(5, 2, stop_cut_short), (3, 2, controllers_without_power), (5, 3, controllers_in_trouble)];
 

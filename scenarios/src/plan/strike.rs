@@ -144,6 +144,11 @@ pub(super) fn takes_down(kind: &FaultKind<NodeId>) -> Vec<NodeId> {
     }
 }
 
+/// Whether a disk is lost, or bytes on it.
+pub(super) fn takes_disk(kind: &FaultKind<NodeId>) -> bool {
+    matches!(kind, FaultKind::World(fault) if fault.harm() == Harm::Disk)
+}
+
 /// Whether data on disks may be lost.
 pub(super) fn takes_data(kind: &FaultKind<NodeId>) -> bool {
     let harm = match kind {

@@ -28,7 +28,7 @@ pub fn swarm_faults(scenario: &Scenario, seed: u64) -> Vec<Fault> {
     let families = families(swarm, &mut draw);
     // Most of a plan is about one partition: what happens elsewhere does not interact with it.
     let focus = draw.pick(&partitions).clone();
-    let extended = swarm.families.iter().any(|family| is_of_disk_or_clock(*family));
+    let extended = swarm.families.iter().any(|family| family.is_of_disk_or_clock());
     let mut faults = Vec::new();
     let mut before = None;
     // Families may be left out of which every story that is drawn would be made.
@@ -52,20 +52,6 @@ pub fn swarm_faults(scenario: &Scenario, seed: u64) -> Vec<Fault> {
     }
     faults.sort_by_key(|fault| fault.at);
     faults
-}
-
-fn is_of_disk_or_clock(family: Family) -> bool {
-    let Family::World(kind) = family else { return false };
-    matches!(
-        kind,
-        Kind::FullDisk
-            | Kind::HungDisk
-            | Kind::SlowDisk
-            | Kind::DiskError
-            | Kind::LostDisk
-            | Kind::CorruptDisk
-            | Kind::ClockJump
-    )
 }
 
 /// Every partition that a fault may be aimed at.

@@ -19,10 +19,12 @@ pub(super) fn of_clients(run: &Simulation) -> Vec<Notice> {
         }
         for (exception, partitions) in thrown {
             let then = if app.is_reading() { "it waits for a seek there" } else { "it stopped" };
-            let what = format!(
-                "poll threw {exception} for {}, as auto.offset.reset=none asks for; {then}",
-                partitions.join(", ")
-            );
+            let why = match exception {
+                "KafkaException" => "since the checksum of a batch was wrong",
+                _ => "as auto.offset.reset=none asks for",
+            };
+            let what =
+                format!("poll threw {exception} for {}, {why}; {then}", partitions.join(", "));
             notices.push(Notice { node: consumer.clone(), what });
         }
         let Some(why) = cannot_read(app.properties()) else { continue };

@@ -90,11 +90,19 @@ impl Family {
         })
     }
 
-    /// Whether a cluster in which it happens breaks promises that it keeps otherwise, so that it is
-    /// drawn only where a file names it.
-    pub fn takes_promises(self) -> bool {
+    /// Whether it is upon a disk or a clock.
+    pub fn is_of_disk_or_clock(self) -> bool {
         let Self::World(kind) = self else { return false };
-        matches!(kind, Kind::FullDisk | Kind::DiskError | Kind::LostDisk | Kind::CorruptDisk)
+        matches!(
+            kind,
+            Kind::FullDisk
+                | Kind::HungDisk
+                | Kind::SlowDisk
+                | Kind::DiskError
+                | Kind::LostDisk
+                | Kind::CorruptDisk
+                | Kind::ClockJump
+        )
     }
 
     /// What may stand in an entry of this kind.

@@ -50,7 +50,7 @@ impl Default for Swarm {
     fn default() -> Self {
         Self {
             faults: 6,
-            families: Family::all().filter(|family| !family.takes_promises()).collect(),
+            families: Family::all().collect(),
             from: Time::secs(1),
             until: Time::secs(24),
             lasts_at_least: Time::millis(100),

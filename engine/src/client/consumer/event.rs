@@ -89,7 +89,7 @@ pub enum ConsumerError {
         /// Where the logs part; `None`: the leader knows nothing of the position's epoch.
         diverging: Option<EpochEndOffset>,
     },
-    /// The batch at the position is broken. It is fetched again.
+    /// The batch at the position is broken. It waits for a seek.
     Corrupt {
         /// The position.
         position: Offset,
@@ -102,8 +102,11 @@ impl ConsumerError {
     /// Whether the consumer goes no further in the partition until the application seeks.
     pub fn ends_reading(&self) -> bool {
         match self {
-            Self::NoOffset | Self::OffsetOutOfRange { .. } | Self::LogTruncation { .. } => true,
-            Self::Corrupt { .. } | Self::Unexpected(_) => false,
+            Self::NoOffset
+            | Self::OffsetOutOfRange { .. }
+            | Self::LogTruncation { .. }
+            | Self::Corrupt { .. } => true,
+            Self::Unexpected(_) => false,
         }
     }
 
@@ -113,8 +116,7 @@ impl ConsumerError {
             Self::NoOffset => "NoOffsetForPartitionException",
             Self::OffsetOutOfRange { .. } => "OffsetOutOfRangeException",
             Self::LogTruncation { .. } => "LogTruncationException",
-            Self::Corrupt { .. } => "CorruptRecordException",
-            Self::Unexpected(_) => "KafkaException",
+            Self::Corrupt { .. } | Self::Unexpected(_) => "KafkaException",
         }
     }
 }

@@ -20,11 +20,12 @@ use super::metadata::Metadata;
 use super::random::{Backoff, Random};
 use crate::Outbox;
 use crate::config::{ConsumerConfig, Reset};
-use crate::fact::Positioning;
+use crate::fact::{Fact, Positioning};
 use crate::fetch_session::FetchSessionHandler;
 use crate::ids::{BrokerId, LeaderEpoch, Offset, TopicPartition};
 use crate::net::{ChannelConfig, Channels, Disconnected};
 use crate::protocol::{Message, Response};
+use crate::reach::Reach;
 use crate::rules::{Rulebook, client::NewLeader};
 use crate::timer::{Channel, ClientTimer, Timer};
 use lookup::Asked;
@@ -198,10 +199,10 @@ impl Consumer {
             let from = position.offset;
             let taken = buffered.take(position, left, self.config.check_crcs);
             let (to, partition) = (position.offset, assigned.partition);
-            if !buffered.is_empty() && taken.error.is_none() {
-                self.ready.push_front(index);
-            } else {
+            if taken.error.is_none() && buffered.is_empty() {
                 assigned.buffered = None;
+            } else if taken.error.is_none() {
+                self.ready.push_front(index);
             }
             left -= taken.records;
             if to > from {
@@ -209,8 +210,10 @@ impl Consumer {
                 polled.push(Polled { partition, from, to, records, batches });
             }
             if taken.error.is_some() {
+                // What was fetched is kept, and every poll throws until the application seeks
+                // (`CompletedFetch.fetchRecords`).
+                out.observe(Fact::Reached(Reach::CorruptBatchRead));
                 self.error(index, ConsumerError::Corrupt { position: to });
-                self.back_off(now.mono, index);
             }
         }
         self.run(now, out);

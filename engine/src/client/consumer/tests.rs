@@ -412,7 +412,7 @@ fn the_offset_of_a_time_is_asked_for_until_a_leader_returns_it() {
 }
 
 #[test]
-fn a_broken_batch_is_an_error_and_is_fetched_again() {
+fn a_broken_batch_is_an_error_until_the_application_seeks() {
     let (mut stage, mut consumer) = at(10, Reset::Latest);
     let asked = stage.next();
     let mut broken = batch(10, 1, 3).to_vec();
@@ -421,8 +421,10 @@ fn a_broken_batch_is_an_error_and_is_fetched_again() {
     stage.answer(&mut consumer, &asked, fetch_response(records));
     assert!(consumer.poll(stage.now, &mut stage.out).is_empty());
     assert_eq!(events(&mut consumer), [error(ConsumerError::Corrupt { position: 10 })]);
-    stage.pass(&mut consumer, Span::millis(150));
-    assert_eq!(offset_of(&stage.next()), 10);
+    stage.pass(&mut consumer, Span::secs(60));
+    assert!(stage.out.outputs().is_empty(), "it is not fetched again");
+    consumer.seek(stage.now, "orders", 0, 13, None, &mut stage.out);
+    assert_eq!(offset_of(&stage.next()), 13);
 }
 
 #[test]

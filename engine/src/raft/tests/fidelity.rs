@@ -231,3 +231,28 @@ fn the_only_voter_leads_at_once() {
         net.crash(101);
     }
 }
+
+/// A member without its log ends its process, and the others go on. The Raft IO thread hands every
+/// exception to a fault handler that terminates (`KafkaRaftClientDriver.doWork`,
+/// `ProcessTerminatingFaultHandler`). With an empty disk it is a voter again, since voters are known by
+/// their ids alone (`kraft.version` 0), and fetches what the others have.
+#[test]
+fn a_voter_without_its_disk_ends_and_comes_back_with_nothing() {
+    let mut net = Net::new(&VOTERS);
+    net.run_for(Span::secs(10));
+    net.append("one");
+    net.run_for(Span::secs(1));
+    let lost = net.leader().expect("one leads");
+    net.disks.get_mut(&lost).unwrap().broken = Some(DIR);
+    net.append("two");
+    net.run_for(Span::secs(10));
+    assert_eq!(net.fallen, [lost]);
+    let next = net.leader().expect("two of three voters are a majority");
+    assert_ne!(next, lost);
+    net.disks.insert(lost, crate::log::testdisk::TestDisk::default());
+    net.start(lost);
+    net.run_for(Span::secs(10));
+    let values = net.values(next);
+    assert!(values.contains(&"one".to_owned()), "{values:?}");
+    assert_eq!(net.values(lost), values);
+}

@@ -239,6 +239,26 @@ fn a_log_directory_that_failed_is_offline_until_its_broker_is_started_again() {
     assert!(broken(&end(true, "d1", true)).contains(&"converges"), "it was started again");
 }
 
+/// A leader goes on with bytes that changed: no consumer gets past them, and no new follower.
+#[test]
+fn a_leader_with_a_bad_sector_cannot_be_read_past_it() {
+    let end = |spoilt: u16| {
+        let mut history = History::new(2);
+        history.produce(&numbers(0..4));
+        history.produce(&numbers(4..8));
+        let first = history.disks[&(1, ORDERS)][0].len() as u64;
+        history.spoil_sector(spoilt, ORDERS, first);
+        history.missing = vec!["orders-0 was read back up to 4 of 8".to_owned()];
+        history.judge()
+    };
+    let judgement = end(1);
+    assert_eq!(broken(&judgement), Vec::<&str>::new(), "{:#?}", judgement.violations);
+    assert_eq!(hazards(&judgement)[0].0, "corrupted-disk");
+    assert!(!judgement.unknown.iter().any(|it| it.contains("orders-0")), "{judgement:#?}");
+    let judgement = end(2);
+    assert_eq!(broken(&judgement), ["converges"], "its leader is whole");
+}
+
 #[test]
 fn a_voter_that_lost_its_disk_may_vote_twice() {
     let two_leaders = |lost: Option<u16>| {

@@ -1,4 +1,5 @@
 mod clients;
+mod disks;
 mod reached;
 
 use super::{Caught, Phase, RunOutcome, Simulation, attempt, run};

@@ -1,0 +1,165 @@
+//! Faults of disks and clocks in whole runs: what users would notice, as the summaries of the
+//! catalogue's scenarios say. None of these tests passes when its fault does nothing.
+
+use super::{resolved, with_faults};
+use crate::result::{Outcome, Verdict};
+use crate::run::{RunOutcome, run};
+use serde_json::Value;
+use spec::Resolved;
+
+/// A run with its history, in which nothing acknowledged is lost and no promise is broken.
+fn traced(resolved: Resolved) -> (Verdict, Vec<Value>) {
+    let RunOutcome { verdict, account, .. } = run(&Resolved { trace: true, ..resolved });
+    assert_eq!(verdict.outcome, Outcome::Pass, "{verdict:#?}");
+    assert_eq!(verdict.counts.lost, 0, "{verdict:#?}");
+    let lines = account.history.lines();
+    let history = lines.map(|line| serde_json::from_str(&line).expect("lines are JSON")).collect();
+    (verdict, history)
+}
+
+/// The moments in seconds at which something of this type happened in a partition.
+fn moments(history: &[Value], kind: &str, partition: &str) -> Vec<f64> {
+    let is_it = |line: &&Value| line["type"] == kind && line["partition"] == partition;
+    let at = |line: &Value| line["t_ns"].as_i64().expect("it has a time") as f64 / 1e9;
+    history.iter().filter(is_it).map(at).collect()
+}
+
+/// The longest time in seconds without one of them.
+fn longest_silence(moments: &[f64]) -> f64 {
+    moments.windows(2).map(|pair| pair[1] - pair[0]).fold(0.0, f64::max)
+}
+
+fn count(verdict: &Verdict, name: &str) -> u64 {
+    verdict.exercised.get(name).copied().unwrap_or(0)
+}
+
+fn hazards(verdict: &Verdict) -> Vec<(&str, u64)> {
+    verdict.permitted.iter().map(|it| (it.hazard.as_str(), it.count)).collect()
+}
+
+/// Produce and fetch stop for as long as the disk hangs, and no heartbeat is missed.
+#[test]
+fn heartbeats_go_on_while_a_disk_hangs() {
+    let hung = |lasts: &str| {
+        with_faults(
+            5,
+            &format!(
+                "[[faults]]\nkind = 'hung-disk'\ntarget = 'leader(orders-0)'\nat = '100ms'\n\
+                 lasts = '{lasts}'\n"
+            ),
+        )
+    };
+    let (verdict, history) = traced(hung("4s"));
+    assert_eq!(count(&verdict, "broker_fenced"), 0, "a session lasts a second");
+    assert_eq!(count(&verdict, "election_clean"), 0);
+    for kind in ["confirmed", "delivered"] {
+        let silence = longest_silence(&moments(&history, kind, "orders-0"));
+        assert!((3.5..6.0).contains(&silence), "{kind}: {silence} s");
+    }
+    let silence = verdict.writes.and_then(|writes| writes.silence).expect("there is one");
+    assert!(silence.lasted_ns > 3_500_000_000, "{silence:?}");
+    // The same without the fault.
+    let (verdict, history) = traced(hung("1ms"));
+    assert!(longest_silence(&moments(&history, "confirmed", "orders-0")) < 1.0, "{verdict:#?}");
+}
+
+#[test]
+fn a_slow_follower_leaves_the_isr_and_comes_back() {
+    let (verdict, _) = traced(resolved("slow-disk", 42));
+    assert!(count(&verdict, "disk_operation_slowed") > 0);
+    assert!(count(&verdict, "isr_shrink") > 0 && count(&verdict, "isr_expand") > 0);
+    assert_eq!(count(&verdict, "broker_fenced"), 0);
+}
+
+#[test]
+fn a_full_disk_costs_a_directory_and_the_last_one_the_broker() {
+    let (verdict, history) = traced(resolved("full-disk", 42));
+    assert_eq!(hazards(&verdict)[0], ("full-disk", 1), "one broker stops");
+    assert!(verdict.errors.retried.contains_key("KAFKA_STORAGE_ERROR"), "{:?}", verdict.errors);
+    let silence = longest_silence(&moments(&history, "confirmed", "orders-2"));
+    assert!((0.5..3.0).contains(&silence), "until the session of broker 2 has ended: {silence} s");
+}
+
+#[test]
+fn a_write_an_fsync_and_reads_that_fail_cost_a_directory_each() {
+    let (verdict, _) = traced(resolved("disk-error", 42));
+    assert_eq!(hazards(&verdict)[0], ("failed-disk", 1), "one broker stops");
+    assert!(verdict.errors.retried.contains_key("KAFKA_STORAGE_ERROR"), "{:?}", verdict.errors);
+    assert!(count(&verdict, "disk_operation_failed") >= 3);
+}
+
+/// A controller without its disk stops, as Kafka's does after an exception in the Raft IO thread, and
+/// comes back as a voter that knows nothing.
+#[test]
+fn a_lost_disk_stops_a_broker_and_a_controller() {
+    let (verdict, _) = traced(resolved("lost-disk", 42));
+    assert_eq!(count(&verdict, "disk_lost"), 2);
+    assert_eq!(hazards(&verdict)[0], ("failed-disk", 2), "{:#?}", verdict.permitted);
+    let stopped = &verdict.permitted[0].because;
+    assert!(stopped.contains("all log directories have failed"), "{stopped}");
+    assert!(count(&verdict, "controller_failover") > 0);
+}
+
+/// Met by the scenario `lost-disk`: the process that had decided on records and could not write them
+/// failed an assertion before it ended.
+#[test]
+fn a_controller_may_give_up_in_the_middle_of_a_decision() {
+    let lost = "[[faults]]\nkind = 'lost-disk'\ntarget = 'controller'\nat = '100ms'\nlasts = '2s'\n\
+                [[faults]]\nkind = 'crash'\ntarget = 'broker 1'\nat = '120ms'\nlasts = '2s'\n";
+    for seed in 0..8 {
+        let (verdict, _) = traced(with_faults(seed, lost));
+        assert!(count(&verdict, "controller_failover") > 0, "seed {seed}");
+    }
+}
+
+#[test]
+fn a_late_consumer_gets_no_further_than_a_bad_sector() {
+    let (verdict, history) = traced(resolved("corrupted-segment", 42));
+    assert_eq!(count(&verdict, "sector_corrupted"), 1);
+    let threw: Vec<_> = history.iter().filter(|line| line["type"] == "threw").collect();
+    assert!(!threw.is_empty() && threw.iter().all(|it| it["exception"] == "KafkaException"));
+    let late = |line: &&Value| line["type"] == "delivered" && line["client"] == "1004";
+    let read: Vec<(i64, i64)> = history
+        .iter()
+        .filter(late)
+        .map(|line| (line["t_ns"].as_i64().unwrap(), line["to"].as_i64().unwrap()))
+        .collect();
+    let stuck = read.windows(2).map(|pair| pair[1].0 - pair[0].0).max().unwrap();
+    assert!(stuck > 3_000_000_000, "it waits for its seek: {stuck} ns");
+    assert_eq!(read.last().map(|(_, to)| *to), Some(4_000), "it reads all in the end");
+}
+
+/// The clock of a leader that is set back refuses records as too far in the future.
+#[test]
+fn a_clock_that_is_set_back_refuses_records() {
+    let (verdict, _) = traced(resolved("clock-skew", 42));
+    assert!(count(&verdict, "clock_jump_seen") > 0);
+    assert!(verdict.errors.failed["INVALID_TIMESTAMP"] > 0, "{:?}", verdict.errors);
+    assert_eq!(count(&verdict, "broker_fenced"), 0, "time-outs do not depend on it");
+}
+
+/// A log directory that failed stays offline until its broker is started again, and the cluster is
+/// not whole until then.
+#[test]
+fn a_directory_that_failed_is_missed_until_the_restart() {
+    let failed = |restart: &str| {
+        let mut resolved = with_faults(
+            7,
+            &format!(
+                "[[faults]]\nkind = 'disk-error'\ntarget = 'broker 1'\ndirectory = 'd1'\n\
+                 on = 'append'\ntimes = 1\nat = '100ms'\nlasts = '100ms'\n{restart}"
+            ),
+        );
+        let set = ["log.dirs=d1,d2".to_owned()];
+        resolved.scenario.set_all(&set).unwrap_or_else(|error| panic!("{error}"));
+        run(&resolved).verdict
+    };
+    let verdict = failed("[[faults]]\nkind = 'restart'\ntarget = 'broker 1'\nat = '2s'\n");
+    assert_eq!(verdict.outcome, Outcome::Pass, "{verdict:#?}");
+    assert!(!hazards(&verdict).iter().any(|(hazard, _)| *hazard == "failed-disk"));
+    let verdict = failed("");
+    assert_eq!(verdict.outcome, Outcome::Pass, "{verdict:#?}");
+    let permitted = verdict.permitted.iter().find(|it| it.hazard == "failed-disk");
+    let because = &permitted.expect("replicas are missing").because;
+    assert!(because.contains("offline until its broker is started again"), "{because}");
+}
