@@ -213,6 +213,8 @@ fn bytes_that_change_on_a_disk_are_permitted_where_their_checksum_shows_it() {
 fn a_log_directory_that_failed_is_offline_until_its_broker_is_started_again() {
     let end = |fault: bool, dir: &str, starts: bool| {
         let mut history = History::new(2);
+        history.node(3, Change::Started);
+        history.load(3, ORDERS, 0);
         history.produce(&numbers(0..8));
         if fault {
             history.fault(3, FaultKind::FailingDisk, true);
