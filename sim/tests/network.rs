@@ -4,8 +4,8 @@ mod toy;
 
 use machine::{CloseReason, Span};
 use sim::{
-    ActiveId, DelayMetadata, Effect, Groups, LossyLink, OneWayPartition, Partition, Ppm, Status,
-    World,
+    ActiveId, DelayMetadata, Effect, Groups, LossyLink, OneWayPartition, Partition, Ppm, SlowLink,
+    Status, World,
 };
 use toy::{Act, Fact, Toy, crash, facts, idle, node, pass, poke, power_loss};
 
@@ -60,6 +60,32 @@ fn what_was_sent_behind_a_partition_arrives_after_it_in_order() {
         assert!(world.exercised().of(Effect::MessageCut) >= 5);
         assert!(world.exercised().of(Effect::MessageRetransmitted) >= 5);
     }
+}
+
+#[test]
+fn a_slow_link_delays_one_way_or_both_and_limits_what_gets_through() {
+    let slow = |one_way, by, bandwidth| {
+        let mut world = connected(4);
+        let (from, to) = (node(1).into(), node(2).into());
+        let slow = world.apply(SlowLink { from, to, one_way, by, jitter: None, bandwidth }.into());
+        send(&mut world, 1, 2, 1..2);
+        send(&mut world, 2, 1, 2..3);
+        pass(&mut world, 250);
+        let mut early: Vec<u16> = facts(&mut world).into_iter().map(|(who, _)| who).collect();
+        early.sort_unstable();
+        pass(&mut world, 60_000);
+        let late = facts(&mut world).len();
+        assert_eq!(early.len() + late, 2, "nothing is lost");
+        world.undo(slow);
+        send(&mut world, 1, 2, 3..4);
+        pass(&mut world, 50);
+        assert_eq!(got(&mut world, 2), [3], "the link is as fast as before");
+        (early, world.took_effect(slow))
+    };
+    let by = Some(Span::millis(300));
+    assert_eq!(slow(true, by, None), (vec![1], true), "only what goes to 2 is late");
+    assert_eq!(slow(false, by, None), (vec![], true));
+    assert_eq!(slow(true, None, Some(10)), (vec![1], true), "ten bytes a second");
 }
 
 #[test]
