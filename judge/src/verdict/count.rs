@@ -44,7 +44,8 @@ pub(super) fn concerned(findings: &[&Finding]) -> u64 {
     let nameless = findings.iter().filter(|it| it.record.is_none());
     let others: BTreeSet<i64> =
         nameless.filter_map(|it| it.offset).filter(|offset| !at.contains(offset)).collect();
-    ((records.len() + others.len()) as u64).max(1)
+    let halts = findings.iter().filter(|it| matches!(it.ground, Ground::Halted { .. })).count();
+    ((records.len() + others.len() + halts) as u64).max(1)
 }
 
 /// Notes the records of one partition in order.
