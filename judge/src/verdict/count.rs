@@ -1,6 +1,6 @@
 //! Records by their identity, over the whole run.
 
-use crate::check::Finding;
+use crate::check::{Finding, Ground};
 use crate::evidence::{End, Outcome, View, records};
 use crate::outcome::Counts;
 use std::collections::BTreeSet;
@@ -36,7 +36,7 @@ pub(super) fn counts(view: &View, end: &End) -> Counts {
 
 /// How many records these findings, all of one partition, are about. Several checks may have come
 /// upon the same one, by its identity or by its offset; what is about none in particular counts
-/// only if there is nothing else.
+/// only if there is nothing else. A process that stopped counts as one.
 pub(super) fn concerned(findings: &[&Finding]) -> u64 {
     let records: BTreeSet<u64> = findings.iter().filter_map(|it| it.record).collect();
     let known = findings.iter().filter(|it| it.record.is_some());
