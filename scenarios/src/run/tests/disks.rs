@@ -40,11 +40,13 @@ fn hazards(verdict: &Verdict) -> Vec<(&str, u64)> {
 /// Produce and fetch stop for as long as the disk hangs, and no heartbeat is missed.
 #[test]
 fn heartbeats_go_on_while_a_disk_hangs() {
-    let hung = with_faults(
+    let mut hung = with_faults(
         5,
         "[[faults]]\nkind = 'hung-disk'\ntarget = 'leader(orders-0)'\nat = '100ms'\n\
          lasts = '4s'\n",
     );
+    // So that every partition is written to all the time.
+    hung.scenario.producers.iter_mut().for_each(|producers| producers.keys = 40);
     let mut calm = hung.clone();
     calm.scenario.faults.clear();
     let (verdict, history) = traced(hung);
