@@ -27,7 +27,7 @@ impl Check for Durable {
         effect: &Effect,
         out: &mut Findings,
     ) {
-        let Effect::Loaded { partition: index, reported, end, kept } = effect else { return };
+        let Effect::Loaded { partition: index, reported, end, kept, .. } = effect else { return };
         let missing = reported.saturating_sub(*end);
         if missing <= 0 {
             return;

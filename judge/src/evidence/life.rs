@@ -160,7 +160,7 @@ impl View {
             partition.adopt(replica, end);
         }
         partition.story.push(moment, replica, Happening::Loaded(end));
-        Effect::Loaded { partition: index, reported: told, end, kept }
+        Effect::Loaded { partition: index, replica, reported: told, end, kept }
     }
 
     /// Whether [`View::look_at`] is to be called: a replica came back with something else than it had

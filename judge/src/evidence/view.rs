@@ -101,6 +101,8 @@ pub enum Effect {
     Loaded {
         /// The partition.
         partition: usize,
+        /// The replica.
+        replica: usize,
         /// Where it ended by what the replica had reported in its last life.
         reported: Offset,
         /// Where it ends now.
