@@ -52,7 +52,7 @@ const CORRUPTIONS: &[Corruption] = &[
         scenario: "no-faults",
         set: &[],
     },
-    // A follower that does not cut, or does not append, fetches the same again without a wait. That
+    // A follower that does not cut, or does not append, fetches what it has again without a wait. That
     // exceeds what a run may do before `converges` would report what is missing.
     Corruption {
         check: "no-livelock",

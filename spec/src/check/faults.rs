@@ -21,7 +21,6 @@ fn unusable(fault: &sim::Fault<Target>) -> Vec<(&'static str, &'static str)> {
             wrong.push((key, why));
         }
     };
-    const NOBODY: &str = "the list names no node";
     match fault {
         sim::Fault::Partition(sim::Partition { groups }) => {
             refuse(groups.0.len() < 2, "groups", "a partition needs two groups or more");
@@ -29,11 +28,8 @@ fn unusable(fault: &sim::Fault<Target>) -> Vec<(&'static str, &'static str)> {
         }
         sim::Fault::Crash(sim::Crash { at_disk_operation, during_stop, .. })
         | sim::Fault::PowerLoss(sim::PowerLoss { at_disk_operation, during_stop, .. }) => {
-            refuse(
-                *at_disk_operation == Some(0),
-                "at_disk_operation",
-                "operations are counted from 1",
-            );
+            let none = *at_disk_operation == Some(0);
+            refuse(none, "at_disk_operation", "operations are counted from 1");
             refuse(
                 *during_stop && at_disk_operation.is_none(),
                 "during_stop",
@@ -72,7 +68,7 @@ fn unusable(fault: &sim::Fault<Target>) -> Vec<(&'static str, &'static str)> {
     for key in ["target", "from", "to"] {
         let given = fault.words(&|target| target.to_string()).iter().any(|(name, _)| *name == key);
         let names = fault.targets().iter().any(|(path, _)| path[0] == key);
-        refuse(given && !names, key, NOBODY);
+        refuse(given && !names, key, "the list names no node");
     }
     wrong
 }
