@@ -15,6 +15,8 @@ pub struct Read {
     pub batches: Vec<Bytes>,
     /// Their size in bytes.
     pub size: u64,
+    /// There is another batch below the bound, for which the bytes allowed are too few.
+    pub is_cut: bool,
     /// Where to read on: the offset after the last batch, or the requested one if there is none.
     pub next_offset: i64,
 }
@@ -38,11 +40,13 @@ struct Limit {
 }
 
 impl Read {
-    /// Whether `placed` may be read too.
-    fn admits(&self, placed: Placed, limit: Limit) -> bool {
+    /// Whether `placed` may be read too; records whether it is its size that forbids it.
+    fn admits(&mut self, placed: Placed, limit: Limit) -> bool {
         let one_at_least = limit.min_one && self.batches.is_empty();
-        placed.last_offset < limit.upper_bound
-            && (one_at_least || self.size + u64::from(placed.size) <= limit.max_bytes)
+        let fits = one_at_least || self.size + u64::from(placed.size) <= limit.max_bytes;
+        let is_below = placed.last_offset < limit.upper_bound;
+        self.is_cut = is_below && !fits;
+        is_below && fits
     }
 
     fn push(&mut self, placed: Placed, bytes: Bytes) {
@@ -73,7 +77,7 @@ impl Log {
         disk: &mut dyn Disk,
     ) -> Result<Read, LogError> {
         self.check_range(from)?;
-        let mut read = Read { batches: Vec::new(), size: 0, next_offset: from };
+        let mut read = Read { next_offset: from, ..Read::default() };
         if from >= upper_bound.min(self.log_end) {
             return Ok(read);
         }
@@ -130,6 +134,17 @@ impl Log {
             break;
         }
         Ok(())
+    }
+
+    /// Whether `offset` is below `bound`, and in an earlier segment than what ends there
+    /// (`LogOffsetMetadata.onOlderSegment`). An offset at which a segment ends and the next begins
+    /// belongs to the earlier one as a bound, and to the later one as a position.
+    pub fn is_on_older_segment(&self, offset: i64, bound: i64) -> bool {
+        if offset >= bound {
+            return false;
+        }
+        let last = if bound == self.log_end { bound } else { bound - 1 };
+        self.segment_of(offset) < self.segment_of(last)
     }
 
     /// The first record below `bound` whose timestamp is `timestamp` or later. "First" goes by

@@ -37,7 +37,9 @@ pub fn converge_within(scenario: &Scenario, written: Written) -> Span {
     if let Some(given) = scenario.durations.converge {
         return given.0;
     }
-    let replicas = carried(written.bytes, &scenario.network.brokers);
+    let clusters = scenario.clusters.iter();
+    let replicas = clusters.map(|cluster| followed(cluster, written, &scenario.network.brokers));
+    let replicas = replicas.max().unwrap_or_default();
     let consumers = scenario.consumers.iter().map(|consumers| {
         let config = consumers.properties.config();
         let most = config.max_partition_fetch_bytes.min(config.fetch_max_bytes).max(1);
@@ -76,8 +78,30 @@ fn fetched(written: Written, most: u64, link: &Link) -> Span {
     let jitter = link.jitter.map_or(profile.jitter, |jitter| jitter.0);
     // There and back, and as much again for what is lost or late.
     let round = latency.saturating_add(jitter).0.saturating_mul(4);
-    let rounds = written.batches.min(written.bytes / most + 1);
-    carried(written.bytes, link).saturating_add(Span(rounds.saturating_mul(round)))
+    carried(written.bytes, link).saturating_add(Span(rounds(written, most).saturating_mul(round)))
+}
+
+/// How many fetches of `most` bytes, or of a batch, everything that was written takes.
+fn rounds(written: Written, most: u64) -> u64 {
+    written.batches.min(written.bytes / most + 1)
+}
+
+/// How long a follower takes to fetch everything that was written. It waits each time, if it asks
+/// for more than it may have of a partition, and then gets one batch at least. The broker lowers
+/// what a fetch asks for to what a response may have, but not to what a partition may have.
+fn followed(cluster: &Cluster, written: Written, link: &Link) -> Span {
+    let config = cluster.broker.config();
+    let of_response = config.replica_fetch_response_max_bytes.min(config.fetch_max_bytes);
+    let of_partition = config.replica_fetch_max_bytes;
+    let most = u64::from(of_partition.min(of_response).max(1));
+    let fetched = fetched(written, most, link);
+    if config.replica_fetch_min_bytes.min(of_response) <= of_partition {
+        return fetched;
+    }
+    // Batches are whole, so that a response may be only half full.
+    let rounds = rounds(written, (most / 2).max(1));
+    let waits = config.replica_fetch_wait_max.0.saturating_mul(rounds);
+    fetched.saturating_add(Span(waits))
 }
 
 fn configured(scenario: &Scenario) -> Span {
@@ -162,6 +186,26 @@ mod tests {
     fn a_given_deadline_counts() {
         let given = scenario("[durations]\nconverge = '7s'");
         assert_eq!(converge_within(&given, Written { batches: 9, bytes: 9 }), Span::secs(7));
+    }
+
+    /// Kafka parks a follower's fetch for `replica.fetch.wait.max.ms` where `replica.fetch.min.bytes`
+    /// is above `replica.fetch.max.bytes` and only one partition has records.
+    #[test]
+    fn followers_that_ask_for_more_than_they_may_have_get_the_time_for_their_waits() {
+        let with = |least: u32, most: u32| {
+            let scenario = scenario(&format!(
+                "[[clusters]]\nbroker.'replica.fetch.min.bytes' = {least}\n\
+                 broker.'replica.fetch.max.bytes' = {most}\n\
+                 broker.'replica.fetch.wait.max.ms' = 400"
+            ));
+            let written = Written { batches: 1_000, bytes: 200_000 };
+            converge_within(&scenario, written).0 - converge_within(&scenario, Written::default()).0
+        };
+        assert!(with(500, 499) >= Span::secs(320).0, "a batch in each, after 400 ms");
+        assert!(with(1_000_000, 20_000) >= Span::secs(8).0);
+        assert!(with(1_000_000, 20_000) < Span::secs(10).0, "20 times, perhaps half full");
+        assert!(with(500, 500) < Span::secs(2).0, "a part of a batch counts");
+        assert!(with(1, 100) < Span::secs(2).0);
     }
 
     /// A2: what has to cross a slow link gets the time for it.

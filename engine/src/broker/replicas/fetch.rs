@@ -2,7 +2,8 @@
 //! `DelayedFetch`; KIP-74).
 //!
 //! A fetch that finds less than `min_bytes` is parked. It gets its response when there is enough,
-//! when there is an error or a divergence, or when its time is up.
+//! when there is an error or a divergence, when it is in an earlier segment than what it may read,
+//! or when its time is up.
 
 use super::Partitions;
 use super::fetch_session::{FetchContext, Resting, Seen};
@@ -32,10 +33,29 @@ pub(in crate::broker) struct DelayedFetch {
 /// What was read for a fetch.
 struct Fetched {
     answers: Vec<FetchedPartition>,
+    /// What counts towards `min_bytes` when the fetch arrives, and once it is parked.
     bytes: u64,
-    /// There is no point in waiting: an error, a divergence, or nothing was asked for.
+    while_parked: u64,
+    /// There is no point in waiting: an error, a divergence, an earlier segment, or nothing was
+    /// asked for.
     urgent: bool,
     changes: Vec<(TopicPartition, Changes)>,
+}
+
+/// What happened to a partition that fetches wait for.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct News {
+    /// There may be something new for followers,
+    pub(super) appended: bool,
+    /// or for consumers.
+    pub(super) committed: bool,
+    /// What was appended has begun a new segment.
+    pub(super) rolled: bool,
+}
+
+impl News {
+    /// For all who wait, in the same segment.
+    pub(super) const ANY: Self = Self { appended: true, committed: true, rolled: false };
 }
 
 impl DelayedFetch {
@@ -52,6 +72,23 @@ impl DelayedFetch {
             FetchContext::Incremental(asked) => Some(asked.session_id),
             _ => None,
         }
+    }
+
+    /// How many bytes it waits for: no more than the response may have.
+    fn min_bytes(&self, cx: &Cx<'_>) -> u64 {
+        let max_bytes = self.request.max_bytes.min(cx.context.config.fetch_max_bytes);
+        u64::from(self.request.min_bytes.min(max_bytes))
+    }
+}
+
+impl Fetched {
+    /// Whether the fetch is parked no longer.
+    fn ends_wait(&self, min_bytes: u64) -> bool {
+        self.urgent || self.while_parked >= min_bytes
+    }
+
+    fn has_records_of(&self, id: TopicPartition) -> bool {
+        self.answers.iter().any(|answer| answer.partition == id && !answer.records.is_empty())
     }
 }
 
@@ -71,7 +108,9 @@ impl Partitions {
         }
         let fetch = DelayedFetch { request, context };
         let fetched = self.read_for(&fetch, true, cx)?;
-        let served = if Self::is_enough(&fetch, &fetched, cx) || fetch.request.max_wait.0 == 0 {
+        let min_bytes = fetch.min_bytes(cx);
+        let is_enough = fetched.bytes >= min_bytes || fetched.ends_wait(min_bytes);
+        let served = if is_enough || fetch.request.max_wait.0 == 0 {
             Served::Response(self.respond(&fetch, fetched.answers, cx).into())
         } else {
             let deadline = Some(cx.io.now.mono + fetch.request.max_wait);
@@ -102,12 +141,6 @@ impl Partitions {
         }
     }
 
-    fn is_enough(fetch: &DelayedFetch, fetched: &Fetched, cx: &Cx<'_>) -> bool {
-        let DelayedFetch { request, .. } = fetch;
-        let max_bytes = request.max_bytes.min(cx.context.config.fetch_max_bytes);
-        fetched.urgent || fetched.bytes >= u64::from(request.min_bytes.min(max_bytes))
-    }
-
     /// Reads the partitions of a fetch within its limits. The first batch found is read whatever
     /// its size, or a reader would be stuck in front of it.
     fn read_for(
@@ -127,7 +160,7 @@ impl Partitions {
         };
         let max_bytes = u64::from(request.max_bytes.min(cx.context.config.fetch_max_bytes));
         let mut answers = Vec::with_capacity(reads.len());
-        let (mut bytes, mut changes) = (0, Vec::new());
+        let (mut bytes, mut while_parked, mut changes) = (0_u64, 0_u64, Vec::new());
         let mut urgent = fetch.session().is_none() && reads.is_empty();
         for read in reads {
             let limits = FetchLimits {
@@ -150,8 +183,11 @@ impl Partitions {
                     continue;
                 }
             };
-            bytes += fetched.answer.records.size();
-            urgent |= !fetched.answer.error.is_none() || fetched.answer.diverging_epoch.is_some();
+            bytes += fetched.readable.bytes;
+            while_parked += fetched.readable.while_parked;
+            urgent |= !fetched.answer.error.is_none()
+                || fetched.answer.diverging_epoch.is_some()
+                || fetched.readable.on_older_segment;
             if fetched.changes != Changes::default() {
                 changes.push((read.partition, fetched.changes));
             }
@@ -159,7 +195,7 @@ impl Partitions {
         }
         due.clear();
         self.due = due;
-        Ok(Fetched { answers, bytes, urgent, changes })
+        Ok(Fetched { answers, bytes, while_parked, urgent, changes })
     }
 
     /// The response to a fetch; an incremental one only with news.
@@ -243,37 +279,37 @@ impl Partitions {
         }
     }
 
-    /// Looks again at the fetches parked at `id`: there is something new for followers
-    /// (`appended`), or for consumers (`committed`).
+    /// Looks again at the fetches parked at `id`, to which this has happened.
     pub(super) fn wake_fetches(
         &mut self,
         id: TopicPartition,
-        appended: bool,
-        committed: bool,
+        news: News,
         cx: &mut Cx<'_>,
     ) -> Result<(), Halt> {
         let mut woken = std::mem::take(&mut self.woken);
-        self.on_news(id, appended, committed, &mut woken);
+        self.on_news(id, news.appended, news.committed, &mut woken);
         if let Some(partition) = self.hosted.get_mut(&id) {
-            if appended {
+            if news.appended {
                 partition.waiting.take_followers(&mut woken);
             }
-            if committed {
+            if news.committed {
                 partition.waiting.take_consumers(&mut woken);
             }
         }
         for conn in woken.drain(..) {
-            self.wake_fetch(conn, id, cx)?;
+            self.wake_fetch(conn, id, news.rolled, cx)?;
         }
         self.woken = woken;
         Ok(())
     }
 
-    /// Looks again at a parked fetch, since something happened to `id`.
+    /// Looks again at a parked fetch, since something happened to `id`. A follower that was parked
+    /// there before a new segment began (`rolled`) is in an earlier one, even at its very end.
     pub(super) fn wake_fetch(
         &mut self,
         conn: ConnId,
         id: TopicPartition,
+        rolled: bool,
         cx: &mut Cx<'_>,
     ) -> Result<(), Halt> {
         let Some(Parked { body: Delayed::Fetch(fetch), correlation_id, .. }) =
@@ -283,7 +319,8 @@ impl Partitions {
         };
         let (fetch, correlation_id) = (Arc::clone(fetch), *correlation_id);
         let fetched = self.read_for(&fetch, false, cx)?;
-        if Self::is_enough(&fetch, &fetched, cx) {
+        let left_behind = rolled && fetch.request.replica.is_some() && fetched.has_records_of(id);
+        if left_behind || fetched.ends_wait(fetch.min_bytes(cx)) {
             cx.requests.take(conn);
             self.finish_fetch(conn, correlation_id, &fetch, fetched, cx);
         } else if fetch.session().is_none()

@@ -44,6 +44,7 @@ use crate::ids::TopicPartition;
 use crate::protocol::{FetchPartition, Response};
 use crate::timer::{BrokerTimer, Channel, ReplicaTimer, Timer};
 use alter_partition::AlterPartitions;
+use fetch::News;
 use fetch_session::FetchSessions;
 use fetcher::Fetchers;
 use machine::{ConnId, Halt};
@@ -224,7 +225,12 @@ impl Partitions {
             self.complete_produces(id, cx);
         }
         if changes.appended || changes.high_watermark || changes.truncated {
-            self.wake_fetches(id, changes.appended, changes.high_watermark, cx)?;
+            let news = News {
+                appended: changes.appended,
+                committed: changes.high_watermark,
+                rolled: changes.rolled,
+            };
+            self.wake_fetches(id, news, cx)?;
         }
         Ok(())
     }

@@ -1,5 +1,6 @@
 //! Leading and following as the metadata says (`ReplicaManager.applyDelta`).
 
+use super::fetch::News;
 use super::fetcher::FetchState;
 use super::{Partitions, Replicas, checkpoints};
 use crate::broker::context::Cx;
@@ -148,7 +149,7 @@ impl Replicas {
             self.fetchers.remove(id);
             self.partitions.react(id, changes, cx)?;
             if is_new_epoch {
-                self.partitions.wake_fetches(id, true, true, cx)?;
+                self.partitions.wake_fetches(id, News::ANY, cx)?;
             }
             return Ok(None);
         }
@@ -159,7 +160,7 @@ impl Replicas {
         let stays_out = cx.context.stopping && !state.isr.contains(&own);
         if is_new_epoch || stays_out {
             self.fetchers.remove(id);
-            self.partitions.wake_fetches(id, true, true, cx)?;
+            self.partitions.wake_fetches(id, News::ANY, cx)?;
         }
         match state.leader {
             // A broker that is shutting down does not catch up any more (KAFKA-13916).
@@ -231,8 +232,8 @@ impl Partitions {
         waiting.take_followers(&mut woken);
         waiting.take_consumers(&mut woken);
         for conn in woken {
-            self.wake_fetch(conn, id, cx)?;
+            self.wake_fetch(conn, id, false, cx)?;
         }
-        self.wake_fetches(id, true, true, cx)
+        self.wake_fetches(id, News::ANY, cx)
     }
 }

@@ -77,8 +77,16 @@ impl Cluster {
         min_isr: u32,
         configure: impl FnOnce(&mut BrokerConfig),
     ) -> (Self, TopicPartition) {
+        Self::start_set_up(min_isr, |cluster| configure(&mut cluster.config))
+    }
+
+    /// The same, with brokers and topics that are configured otherwise.
+    pub(super) fn start_set_up(
+        min_isr: u32,
+        set_up: impl FnOnce(&mut Self),
+    ) -> (Self, TopicPartition) {
         let mut cluster = Self::new(min_isr);
-        configure(&mut cluster.config);
+        set_up(&mut cluster);
         for id in [CONTROLLER].into_iter().chain(BROKERS) {
             cluster.boot(id);
         }

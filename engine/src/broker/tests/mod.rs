@@ -2,6 +2,7 @@
 
 mod cluster;
 mod disks;
+mod fetch_waits;
 mod forward;
 mod life;
 

@@ -21,7 +21,9 @@ fn reads_are_bounded_by_bytes_and_by_offset_and_whole() {
     assert_eq!((one.batches.len(), one.next_offset), (1, 2), "at least one");
     let none = log.read(0, 1, 80, false, &mut disk).expect("a read");
     assert!(none.batches.is_empty(), "not even one");
+    assert!(one.is_cut && none.is_cut, "the limit ends them");
     let bounded = log.read(0, 10_000, 3, true, &mut disk).expect("a read");
+    assert!(!bounded.is_cut, "the bound ends it");
     assert_eq!(bounded.next_offset, 2, "a batch that reaches the bound is not read");
     let inside = log.read(5, 1, 80, true, &mut disk).expect("a read");
     assert_eq!(Batch::new(&inside.batches[0]).expect("a batch").base_offset(), 4);
@@ -31,6 +33,17 @@ fn reads_are_bounded_by_bytes_and_by_offset_and_whole() {
         Err(LogError::OutOfRange { offset: 81, log_start: 0, log_end: 80 })
     );
     assert_eq!(bases(&log, &mut disk), (0..40).map(|n| n * 2).collect::<Vec<_>>());
+}
+
+#[test]
+fn a_position_is_on_an_older_segment_than_a_bound_behind_the_next_one() {
+    let (log, _) = filled(40);
+    let second = log.segment_bases().nth(1).expect("several segments");
+    let last = log.segment_bases().last().expect("there is one");
+    assert!(!log.is_on_older_segment(0, second), "the bound is where the first one ends");
+    assert!(log.is_on_older_segment(0, second + 1));
+    assert!(log.is_on_older_segment(last - 1, 80) && !log.is_on_older_segment(last, 80));
+    assert!(!log.is_on_older_segment(80, 80) && !log.is_on_older_segment(80, 1), "not below it");
 }
 
 #[test]

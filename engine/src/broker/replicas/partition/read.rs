@@ -35,10 +35,41 @@ pub(in crate::broker) struct FetchLimits {
     pub(in crate::broker) min_one_batch: bool,
 }
 
+/// What a partition has for a fetch, which decides whether the fetch is parked.
+///
+/// Kafka's limits cut at the byte, so that a response may end inside a batch, which its reader
+/// skips. The bytes of that batch count as well.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(in crate::broker) struct Readable {
+    /// The bytes of the response (`ReplicaManager.fetchMessages`).
+    pub(in crate::broker) bytes: u64,
+    /// The bytes that are there, up to the partition's limit: what counts once the fetch is parked,
+    /// whatever the size of the first batch (`DelayedFetch.tryComplete`, case G).
+    pub(in crate::broker) while_parked: u64,
+    /// Whether the reader is in an earlier segment than what it may read. It does not wait there
+    /// (case F).
+    pub(in crate::broker) on_older_segment: bool,
+}
+
+impl Readable {
+    fn new(read: &Read, max_bytes: u64, partition_max_bytes: u64) -> Self {
+        let whole = if read.batches.is_empty() { 0 } else { read.size.max(max_bytes) };
+        Self {
+            bytes: if read.is_cut { whole } else { read.size },
+            while_parked: match read.is_cut {
+                true => partition_max_bytes,
+                false => read.size.min(partition_max_bytes),
+            },
+            on_older_segment: false,
+        }
+    }
+}
+
 /// The result of a fetch of one partition.
 #[derive(Clone, Debug)]
 pub(in crate::broker) struct FetchResult {
     pub(in crate::broker) answer: FetchedPartition,
+    pub(in crate::broker) readable: Readable,
     pub(in crate::broker) changes: Changes,
 }
 
@@ -83,8 +114,8 @@ impl Partition {
     ) -> Result<FetchResult, StorageError> {
         let leader_end = self.log.end_offset();
         let mut changes = Changes::default();
-        let answer = match self.read(reader, request, limits, context, io)? {
-            Ok(answer) => answer,
+        let (answer, readable) = match self.read(reader, request, limits, context, io)? {
+            Ok(read) => read,
             Err(error) => return Ok(self.refused_fetch(request, error, context)),
         };
         if let Reader::Follower(follower) = reader
@@ -102,7 +133,7 @@ impl Partition {
                 Err(error) => return Ok(self.refused_fetch(request, error, context)),
             }
         }
-        Ok(FetchResult { answer, changes })
+        Ok(FetchResult { answer, readable, changes })
     }
 
     fn refused_fetch(
@@ -115,7 +146,7 @@ impl Partition {
         if error.is_invalid_metadata() {
             answer.current_leader = Some(self.current_leader(context.id));
         }
-        FetchResult { answer, changes: Changes::default() }
+        FetchResult { answer, readable: Readable::default(), changes: Changes::default() }
     }
 
     fn read(
@@ -125,7 +156,7 @@ impl Partition {
         limits: FetchLimits,
         context: &Context,
         io: &mut Io<'_>,
-    ) -> Result<Result<FetchedPartition, ErrorCode>, StorageError> {
+    ) -> Result<Result<(FetchedPartition, Readable), ErrorCode>, StorageError> {
         if let Err(error) = self.check_reader(reader, request, context, io) {
             return Ok(Err(error));
         }
@@ -133,16 +164,16 @@ impl Partition {
             Ok(diverging_epoch) => diverging_epoch,
             Err(error) => return Ok(Err(error)),
         };
-        let records = if diverging_epoch.is_some() {
+        let (records, readable) = if diverging_epoch.is_some() {
             io.out.observe(Fact::Reached(Reach::Divergence));
-            Records::default()
+            Default::default()
         } else {
             match self.read_records(reader, request, limits, context, io)? {
-                Ok(records) => records,
+                Ok(read) => read,
                 Err(error) => return Ok(Err(error)),
             }
         };
-        Ok(Ok(FetchedPartition {
+        let answer = FetchedPartition {
             partition: self.id,
             error: ErrorCode::None,
             high_watermark: self.high_watermark,
@@ -153,7 +184,8 @@ impl Partition {
             aborted_transactions: Vec::new(),
             preferred_read_replica: None,
             records,
-        }))
+        };
+        Ok(Ok((answer, readable)))
     }
 
     /// A consumer may read from any replica (KIP-392), a follower only from the leader, which has
@@ -214,7 +246,7 @@ impl Partition {
         limits: FetchLimits,
         context: &Context,
         io: &mut Io<'_>,
-    ) -> Result<Result<Records, ErrorCode>, StorageError> {
+    ) -> Result<Result<(Records, Readable), ErrorCode>, StorageError> {
         let bound = self.bound(reader);
         let position = Position {
             fetch_offset: request.fetch_offset,
@@ -224,14 +256,20 @@ impl Partition {
         };
         match context.rules.read_position(io.out, position) {
             Answer::OutOfRange => return Ok(Err(ErrorCode::OffsetOutOfRange)),
-            Answer::Nothing => return Ok(Ok(Records::default())),
+            Answer::Nothing => return Ok(Ok(Default::default())),
             Answer::Records => {}
         }
-        let max_bytes = limits.max_bytes.min(u64::from(request.partition_max_bytes));
+        let of_partition = u64::from(request.partition_max_bytes);
+        let max_bytes = limits.max_bytes.min(of_partition);
         let read =
             self.log.read(request.fetch_offset, max_bytes, bound, limits.min_one_batch, io.disk);
         match read {
-            Ok(Read { batches, .. }) => Ok(Ok(Records(batches))),
+            Ok(read) => {
+                let on_older_segment = self.log.is_on_older_segment(request.fetch_offset, bound);
+                let readable =
+                    Readable { on_older_segment, ..Readable::new(&read, max_bytes, of_partition) };
+                Ok(Ok((Records(read.batches), readable)))
+            }
             Err(LogError::OutOfRange { .. }) => Ok(Err(ErrorCode::OffsetOutOfRange)),
             Err(LogError::Corrupt(_)) => Ok(Err(ErrorCode::CorruptMessage)),
             Err(error) => Err(log_dir_failed(error)),
