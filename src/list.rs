@@ -86,7 +86,10 @@ fn entries(what: What) -> Vec<Entry> {
         What::Faults => Family::all()
             .map(|family| {
                 let own = family.own_fields().collect::<Vec<_>>().join(", ");
-                entry(family.name(), format!("{} Keys: {own}.", plain(&family.summary())))
+                entry(
+                    family.name(),
+                    format!("{}. Keys: {own}.", plain(&family.summary()).trim_end_matches('.')),
+                )
             })
             .collect(),
         What::Targets => TARGETS.iter().map(|(name, what)| entry(*name, *what)).collect(),

@@ -136,7 +136,12 @@ fn head(page: &mut Page, verdict: &Verdict, scenario: &Scenario) {
         true => style.doubtful("PASS, with permitted losses"),
         false => badge(verdict.outcome, style),
     };
-    page.line(format!("{badge}  {}, seed {}", verdict.scenario, verdict.seed));
+    let bugs = verdict.bugs.iter().map(|bug| match bug.reached {
+        0 => format!(", with --bug {}, which made no difference", bug.id),
+        _ => format!(", with --bug {}", bug.id),
+    });
+    let bugs: String = bugs.collect();
+    page.line(format!("{badge}  {}, seed {}{bugs}", verdict.scenario, verdict.seed));
     for line in wrapped(&lines(&verdict.headline()), style.width() - INDENT) {
         page.line(format!("{:INDENT$}{line}", ""));
     }

@@ -228,6 +228,14 @@ impl History {
         self.observed.push(Observed::Fault(moment, Fault { kind, nodes, what, applied }));
     }
 
+    /// A fault of the link of two nodes is injected.
+    pub(crate) fn bad_link(&mut self, a: u16, b: u16) {
+        let moment = self.moment(a);
+        let (nodes, what) = (vec![node(a), node(b)], format!("link {a} {b}"));
+        let fault = Fault { kind: FaultKind::Link, nodes, what, applied: true };
+        self.observed.push(Observed::Fault(moment, fault));
+    }
+
     fn log(&mut self, id: u16, partition: TopicPartition) -> &mut Vec<Bytes> {
         self.disks.entry((id, partition)).or_default()
     }

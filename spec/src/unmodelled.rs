@@ -24,6 +24,8 @@ const METRICS: &str = "nodes report no metrics here";
 const CLASSES: &str = "no foreign code runs inside of nodes here";
 const SOCKETS: &str = "`[network]` of a scenario file describes links; their buffers have no size";
 const CONNECTIONS: &str = "connections are not limited, and do not close because they are idle";
+const SETUP: &str =
+    "every attempt to connect has the same limit, `socket.connection.setup.timeout.ms`";
 const QUOTAS: &str = "there are no quotas here";
 const TIERED: &str = "there is no tiered storage here";
 const TOPICS: &str = "a scenario has the topics that its file names";
@@ -50,7 +52,8 @@ const ABSENT: &[Absent] = &[
     Absent { names: &["metric*", "kafka.metrics.*", "enable.metrics.push", "telemetry.max.bytes", "controller.performance.*"], instead: METRICS },
     Absent { names: &["interceptor.classes", "key.*", "value.*", "create.topic.policy.class.name", "alter.config.policy.class.name"], instead: CLASSES },
     Absent { names: &["receive.buffer.bytes", "send.buffer.bytes", "socket.receive.buffer.bytes", "socket.send.buffer.bytes", "socket.listen.backlog.size", "replica.socket.receive.buffer.bytes"], instead: SOCKETS },
-    Absent { names: &["connections.max.idle.ms", "max.connection*", "socket.connection.setup.timeout.max.ms"], instead: CONNECTIONS },
+    Absent { names: &["connections.max.idle.ms", "max.connection*"], instead: CONNECTIONS },
+    Absent { names: &["socket.connection.setup.timeout.max.ms"], instead: SETUP },
     Absent { names: &["socket.request.max.bytes", "max.request.partition.size.limit"], instead: "brokers accept requests of any size here; batches are limited by `max.message.bytes`" },
     Absent { names: &["quota.*", "client.quota.callback.class", "controller.quota.*", "replication.quota.*", "alter.log.dirs.replication.quota.*", "leader.replication.throttled.replicas", "follower.replication.throttled.replicas"], instead: QUOTAS },
     Absent { names: &["metadata.log.*", "metadata.max.retention.*", "internal.metadata.*"], instead: SNAPSHOTS },

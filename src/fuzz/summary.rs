@@ -27,7 +27,7 @@ pub(super) fn summary(report: &FuzzReport, plan: &Plan, style: Style) -> String 
     }
     match plan.targets.as_slice() {
         [only] => {
-            let listed = "the explain.md of each run";
+            let listed = "the explain.md of a single run";
             let not_default = only.scenario.not_default();
             configuration(&mut page, &plan.overrides, &not_default, listed);
         }
@@ -96,7 +96,7 @@ fn counts(report: &FuzzReport) -> String {
     }
     if let Some(affected) = report.affected.in_words() {
         let permitted = if ran.violations == 0 { ", all permitted" } else { "" };
-        parts.push(format!("in all {affected}{permitted}"));
+        parts.push(format!("{affected}{permitted}"));
     }
     parts.join(", ")
 }

@@ -69,7 +69,11 @@ fn a_signature_says_what_it_cost_and_names_its_worst_seed() {
     let text = fs::read_to_string(worst.join("verdict.json")).unwrap();
     let verdict: serde_json::Value = serde_json::from_str(&text).unwrap();
     assert!(verdict["counts"]["lost"].as_u64() > Some(0), "the worst lost records");
-    let words = format!("{} lost acknowledged records", lost(group));
+    let words = format!(
+        "{} run{} lost acknowledged records",
+        lost(group),
+        if lost(group) == 1 { "" } else { "s" }
+    );
     let xml = fs::read_to_string(folder.path().join("junit.xml")).unwrap();
     assert!(xml.contains(&words), "{words}: {xml}");
     assert!(ended.err.contains(&words), "{words}: {}", ended.err);

@@ -11,9 +11,8 @@ use engine::ids::BrokerId;
 use machine::{NodeId, Span};
 use std::collections::BTreeMap;
 
-/// How long after its start, or after the request to stop in order, a broker may ask to be fenced. One
-/// that stops gets so much time from the world.
-const ASKING: Span = Span::secs(120);
+/// How long an orderly stop takes at most: the time that the world gives it.
+const STOP: Span = Span::secs(120);
 
 /// See the module.
 #[derive(Clone, Debug, Default)]
@@ -42,10 +41,11 @@ impl Check for Fencing {
                 self.heard.insert((at.node, *broker), at.at);
             }
             Fact::BrokerFenced { broker, fenced: true, asked: true } => {
-                if !may_ask(view, *broker, at) {
+                let heard = self.heard.get(&(at.node, *broker)).copied();
+                if !may_ask(view, *broker, heard, at) {
                     let what = "a broker was fenced that cannot have asked for it";
                     report(at, what, out).detail(format!(
-                        "controller {} fenced broker {broker}, which neither began nor stopped",
+                        "controller {} fenced broker {broker}, which was ready and did not stop",
                         at.node
                     ));
                 }
@@ -100,17 +100,19 @@ fn began(view: &View, at: &Moment) -> u64 {
     started.filter(|_| is_alone).unwrap_or(at.at)
 }
 
-/// Whether a heartbeat of a broker may ask for its fencing: one of its start, which may come late on a
-/// connection that it has given up, or one of its orderly stop.
-fn may_ask(view: &View, broker: BrokerId, at: &Moment) -> bool {
+/// Whether a heartbeat of a broker may ask for its fencing: one of its orderly stop, or one of its
+/// start, before it is ready. Of these one may come after the broker was unfenced, on a connection that
+/// it has given up, if something held it up.
+fn may_ask(view: &View, broker: BrokerId, heard: Option<u64>, at: &Moment) -> bool {
     let broker = NodeId { cluster: at.node.cluster, node: broker };
-    let since = at.at.saturating_sub(ASKING.0);
-    let began = view.started.get(&broker).is_some_and(|started| *started >= since);
-    began
-        || view.faults.iter().any(|(moment, fault)| {
-            let stops = fault.kind == FaultKind::Stop && fault.nodes.contains(&broker);
-            stops && (since..=at.at).contains(&moment.at)
-        })
+    let started = view.started.get(&broker).copied();
+    let begins = started.is_some_and(|started| heard.is_none_or(|heard| heard < started));
+    let stops = view.faults.iter().any(|(moment, fault)| {
+        let stops = fault.kind == FaultKind::Stop && fault.nodes.contains(&broker);
+        stops && (at.at.saturating_sub(STOP.0)..=at.at).contains(&moment.at)
+    });
+    let held_up = || heard.is_some_and(|heard| view.is_hindered(at.node, &[broker], heard));
+    begins || stops || held_up()
 }
 
 fn report<'a>(at: &Moment, what: &'static str, out: &'a mut Findings) -> &'a mut Finding {

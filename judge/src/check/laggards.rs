@@ -37,8 +37,14 @@ impl Check for Laggards {
     ) {
         let (index, append) = match effect {
             Effect::Append(index, append) => (index, append),
-            Effect::Loaded { partition, replica, .. } | Effect::Cut(partition, replica) => {
+            Effect::Cut(partition, replica) => {
                 self.shortened.insert((*partition, *replica), at.at);
+                return;
+            }
+            Effect::Loaded { partition, replica, reported, end, .. } => {
+                if end < reported {
+                    self.shortened.insert((*partition, *replica), at.at);
+                }
                 return;
             }
             _ => return,

@@ -25,7 +25,7 @@ pub struct Committed {
     /// The eligible leader replicas.
     pub elr: ReplicaSet,
     /// The replicas whose brokers the controller knew unfenced and not shutting down when it wrote
-    /// this: before, at and after the batch of records that it is in.
+    /// this, but for the broker about which the same decision is.
     pub active: ReplicaSet,
     /// The replicas whose brokers were registered, and fenced or shutting down, when this was
     /// replayed.

@@ -42,15 +42,14 @@ pub struct Unreadable {
     pub why: String,
 }
 
-/// The brokers that are unfenced and not shutting down.
-fn active(image: &MetadataImage) -> Vec<BrokerId> {
-    let active = image.brokers().filter(|broker| broker.is_active());
-    active.map(|broker| broker.id).collect()
-}
-
-fn changes_brokers(record: &MetadataRecord) -> bool {
-    use MetadataRecord::{BrokerRegistrationChange, RegisterBroker, UnregisterBroker};
-    matches!(record, RegisterBroker(_) | UnregisterBroker { .. } | BrokerRegistrationChange(_))
+/// The broker that a record registers, fences or unfences.
+fn changed_broker(record: &MetadataRecord) -> Option<BrokerId> {
+    match record {
+        MetadataRecord::RegisterBroker(it) => Some(it.broker),
+        MetadataRecord::UnregisterBroker { broker, .. } => Some(*broker),
+        MetadataRecord::BrokerRegistrationChange(it) => Some(it.broker),
+        _ => None,
+    }
 }
 
 impl View {
@@ -93,27 +92,24 @@ impl View {
             };
             let nodes = records.iter().filter_map(registering).collect();
             let registered = Registered { nodes, at: appended };
-            let mut changed = Vec::new();
-            let mut throughout = active(&metadata.image);
-            for (offset, record) in records {
+            let touched: Vec<_> =
+                records.iter().map(|(_, record)| changed_broker(record)).collect();
+            for (place, (offset, record)) in records.into_iter().enumerate() {
                 let replayed = metadata.image.replay(offset, &record);
                 replayed.map_err(|why| unreadable(why.to_string()))?;
                 let image = &metadata.image;
-                if changes_brokers(&record) {
-                    let active = active(image);
-                    throughout.retain(|broker| active.contains(broker));
-                }
-                changed.extend(self.after_record(image, cluster, &record, &registered, moment));
-            }
-            // A batch holds whole decisions, several when the quorum's leader was slow: a broker that one
-            // of them fences or unfences may not have been there.
-            for (index, state) in changed {
+                let changed = self.after_record(image, cluster, &record, &registered, moment);
+                let Some((index, state)) = changed else { continue };
+                // A batch holds one decision, or several if the quorum's leader was slow. Where one
+                // fences a broker, what it changes comes before that; where it unfences one, after.
+                let before = touched[..place].iter().rev().find_map(|broker| *broker);
+                let after = touched[place..].iter().find_map(|broker| *broker);
                 let partition = &mut self.partitions[index];
-                let known = |node: &NodeId| throughout.contains(&node.node);
-                let nodes = partition.replicas.iter().map(|replica| replica.node);
-                let known = (0..).zip(nodes).filter(|(_, node)| known(node));
-                let known: ReplicaSet = known.map(|(index, _)| index).collect();
-                partition.states[state].active = &partition.states[state].active & &known;
+                for broker in before.into_iter().chain(after) {
+                    if let Some(replica) = partition.find(NodeId { cluster, node: broker }) {
+                        partition.states[state].active.remove(replica);
+                    }
+                }
             }
             registered.nodes.iter().for_each(|node| self.registered(*node, appended));
         }

@@ -2,7 +2,7 @@
 
 use super::permission::Case;
 use crate::check::Ground;
-use crate::evidence::{Outcome, records};
+use crate::evidence::{Committed, Outcome, records};
 
 /// There are no more copies than times that the batch was sent again.
 pub(super) fn retry_duplicate(case: &Case<'_>) -> Option<String> {
@@ -73,9 +73,19 @@ pub(super) fn stored_by_a_leader_again(case: &Case<'_>) -> Option<String> {
         let batch = case.partition.line.iter().rev().find(|batch| holds(batch, number))?;
         Some(batches.get(*batch).epoch)
     };
-    let offset = case.finding.offset?;
-    let (own_epoch, other_epoch) = (stored_in(case.finding.record?)?, stored_in(by)?);
-    (case.is_not_idempotent() && case.max_in_flight() > 1 && other_epoch < own_epoch).then(|| {
+    let (offset, number) = (case.finding.offset?, case.finding.record?);
+    let (own_epoch, other_epoch) = (stored_in(number)?, stored_in(by)?);
+    let states = &case.partition.states;
+    let leader = |epoch| {
+        states.iter().find(|state| state.leader_epoch == epoch).and_then(|state| state.leader)
+    };
+    let leads_again = leader(own_epoch).is_some_and(|leader| {
+        let earlier = |state: &Committed| state.leader_epoch < other_epoch;
+        states.iter().any(|state| earlier(state) && state.leader == Some(leader))
+    });
+    let sent_before = case.record?.sent < case.view.records.get(by)?.sent;
+    let may = case.is_not_idempotent() && case.max_in_flight() > 1;
+    (may && leads_again && sent_before).then(|| {
         format!(
             "producers here are not idempotent, the record was sent over connection {own} and \
              stored at {offset} in epoch {own_epoch}, after what was sent over connection {other} \

@@ -52,8 +52,8 @@ impl Affected {
         self.reordered += u64::from(counts.reordered > 0);
     }
 
-    /// In words, without what happened in no run: `23 lost records, 2 reordered records`. None if
-    /// nothing happened in any.
+    /// In words, without what happened in no run: `23 runs lost acknowledged records, 1 run reordered
+    /// records`. None if nothing happened in any.
     pub fn in_words(&self) -> Option<String> {
         let rows = [
             (self.lost, "lost acknowledged records"),
@@ -62,7 +62,9 @@ impl Affected {
             (self.reordered, "reordered records"),
         ];
         let rows = rows.iter().filter(|(count, _)| *count > 0);
-        let words: Vec<String> = rows.map(|(count, what)| format!("{count} {what}")).collect();
+        let runs = |count: u64| if count == 1 { "run" } else { "runs" };
+        let words = rows.map(|(count, what)| format!("{count} {} {what}", runs(*count)));
+        let words: Vec<String> = words.collect();
         (!words.is_empty()).then(|| words.join(", "))
     }
 }
@@ -85,7 +87,8 @@ mod tests {
         let mut affected = Affected::default();
         assert_eq!(affected.in_words(), None);
         all.iter().for_each(|counts| affected.add(counts, 0));
-        let words = "1 lost acknowledged records, 1 duplicated records, 2 reordered records";
+        let words = "1 run lost acknowledged records, 1 run duplicated records, 2 runs reordered \
+                     records";
         assert_eq!(affected.in_words().as_deref(), Some(words));
     }
 }

@@ -220,8 +220,7 @@ impl Matrix {
         let batch = self.one_of(300_000, &[(1, 0_u64), (1, 300), (1, 2_000)]);
         let linger = self.one_of(200_000, &[(1, 0_u64), (1, 40)]);
         let delivery = self.number(200_000, 700, 5_000);
-        // It is that of consumers as well, whose fetches wait for half a second.
-        let request = self.number(1_000_000, 600, 2_000);
+        let request = self.number(1_000_000, 300, 2_000);
         let retries = self.one_of(80_000, &[(1, 0_u64), (1, 2)]);
         let size = self.number(150_000, 16, 3_000);
         let keys = self.one_of(150_000, &[(1, 1_u64), (1, 20)]);
@@ -233,7 +232,11 @@ impl Matrix {
             // Kafka asks for room for one request.
             let linger = self.scenario.producers.iter().map(|group| group.config().linger).max();
             let least = request + linger.unwrap_or_default().as_millis();
+            // Consumers keep theirs: with less than the half second for which a fetch may wait, none of
+            // an idle partition would succeed.
+            let consumers = self.scenario.consumers.clone();
             self.set("request.timeout.ms", Some(request));
+            self.scenario.consumers = consumers;
             self.set("delivery.timeout.ms", Some(delivery.max(least)));
         }
         self.set("retries", retries);

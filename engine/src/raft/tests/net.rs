@@ -117,7 +117,7 @@ impl Net {
     /// outputs of the input that it was handling.
     fn fall(&mut self, id: BrokerId) {
         let disk = self.disks.get_mut(&id).unwrap();
-        assert_eq!(disk.writes_left, Some(0), "no other disk fails");
+        assert!(disk.writes_left == Some(0) || disk.broken.is_some(), "no other disk fails");
         disk.writes_left = None;
         self.outboxes.remove(&id);
         self.fallen.push(id);

@@ -167,25 +167,33 @@ fn a_broker_is_fenced_a_session_after_it_was_heard() {
 
 /// A heartbeat of its start may reach the controller late, on another connection.
 #[test]
-fn a_broker_that_began_or_stops_may_ask_to_be_fenced() {
-    let asks = |of: fn(&mut History), later: Span| {
+fn a_broker_that_begins_or_stops_may_ask_to_be_fenced() {
+    let asks = |of: fn(&mut History), is_ready: bool| {
         let mut history = good();
         history.fact(101, Fact::ControllerActive { epoch: 1 });
         of(&mut history);
-        history.fact(101, Fact::BrokerFenced { broker: 3, fenced: false, asked: true });
-        history.wait(later);
+        if is_ready {
+            history.fact(101, Fact::BrokerFenced { broker: 3, fenced: false, asked: true });
+        }
+        history.wait(Span::secs(1));
         history.fact(101, fenced(3, true));
         names(&history)
     };
     let restarts = |history: &mut History| {
-        history.node(3, Change::Crashed);
+        history.crash(3);
         history.node(3, Change::Started);
     };
+    let restarts_behind_a_bad_link = |history: &mut History| {
+        history.crash(3);
+        history.node(3, Change::Started);
+        history.bad_link(3, 101);
+    };
     let stops = |history: &mut History| history.fault(3, FaultKind::Stop, true);
-    assert_eq!(asks(restarts, Span::secs(1)), Vec::<&str>::new());
-    assert_eq!(asks(stops, Span::secs(1)), Vec::<&str>::new());
-    assert_eq!(asks(|_| {}, Span::secs(1)), ["fenced-after-a-session"]);
-    assert_eq!(asks(restarts, Span::secs(121)), ["fenced-after-a-session"]);
+    assert_eq!(asks(restarts, false), Vec::<&str>::new());
+    assert_eq!(asks(restarts, true), ["fenced-after-a-session"], "it is ready");
+    assert_eq!(asks(restarts_behind_a_bad_link, true), Vec::<&str>::new());
+    assert_eq!(asks(stops, true), Vec::<&str>::new());
+    assert_eq!(asks(|_| {}, true), ["fenced-after-a-session"]);
 }
 
 /// A controller that is alone elects itself as it starts, and reports that when its vote is on its
