@@ -20,7 +20,7 @@ fn sources(directories: &[&str]) -> String {
             todo.extend(entries.map(|entry| entry.expect("it can be read").path()));
         } else if name.ends_with(".rs") && !["tests.rs", "reach.rs", "error.rs"].contains(&name) {
             let text = fs::read_to_string(&path).expect("it can be read");
-            all.push_str(text.split("#[cfg(test)]").next().unwrap_or_default());
+            all.push_str(text.split("#[cfg(test)]\nmod tests {").next().unwrap_or_default());
         }
     }
     all
