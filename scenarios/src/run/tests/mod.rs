@@ -373,8 +373,11 @@ fn a_run_with_too_many_events_ends_undecided() {
         simulation.finish()
     });
     assert_eq!(outcome.verdict.outcome, Outcome::Unknown, "{:?}", outcome.verdict);
-    assert_eq!(outcome.stats.events, 5_000);
-    assert!(outcome.verdict.unknown[0].contains("after 5000 events"), "{:?}", outcome.verdict);
+    // One input may be several events.
+    let events = outcome.stats.events;
+    assert!((5_000..5_010).contains(&events), "{events}");
+    let when = format!("after {events} events");
+    assert!(outcome.verdict.unknown[0].contains(&when), "{:?}", outcome.verdict);
 }
 
 /// B14: time-outs of 0 and of 2^31-1 ms are refused, or the run with them ends.
