@@ -1,7 +1,8 @@
 //! Receives the observations of a run as it proceeds, and passes them to all checks.
 
 use crate::check::{Checks, Findings};
-use crate::evidence::{Change, ControllerAtEnd, Disks, End, Fault, Moment, Observed, Setup, View};
+use crate::evidence::{Change, ControllerAtEnd, Disks, End, Fault};
+use crate::evidence::{Missing, Moment, Observed, Setup, View};
 use engine::fact::Fact;
 use machine::NodeId;
 
@@ -89,7 +90,7 @@ impl Observer {
         at: u64,
         disks: &impl Disks,
         controllers: Vec<ControllerAtEnd>,
-        missing: Vec<String>,
+        missing: Vec<Missing>,
     ) -> (View, End, Findings) {
         let end = End::new(&self.view, at, disks, controllers, missing);
         self.checks.at_end(&self.view, &end, &mut self.findings);

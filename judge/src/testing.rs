@@ -6,7 +6,8 @@
 
 use crate::Observer;
 use crate::check::Findings;
-use crate::evidence::{Change, ControllerAtEnd, Disks, End, Fault, FaultKind, Moment, Observed};
+use crate::evidence::Observed;
+use crate::evidence::{Change, ControllerAtEnd, Disks, End, Fault, FaultKind, Missing, Moment};
 use crate::evidence::{ProducerSetup, Setup, TopicSetup, View, records};
 use crate::verdict::{Judgement, judge};
 use bytes::Bytes;
@@ -44,7 +45,7 @@ pub(crate) struct History {
     /// The controllers at the end.
     pub controllers: Vec<ControllerAtEnd>,
     /// What the cluster has not come back to.
-    pub missing: Vec<String>,
+    pub missing: Vec<Missing>,
     /// What kept processes busy beyond every bound.
     pub livelock: Option<String>,
     /// The replicas of `orders-0`.
@@ -214,6 +215,12 @@ impl History {
     /// Time passes.
     pub(crate) fn wait(&mut self, span: Span) {
         self.at += span.0;
+    }
+
+    /// The cluster has not come back to this by the end.
+    pub(crate) fn lack(&mut self, about: Option<TopicPartition>, what: &str) {
+        let about = about.map(|partition| (ClusterId(0), partition));
+        self.missing.push(Missing { what: what.to_owned(), about });
     }
 
     /// The time of the latest step, in nanoseconds.

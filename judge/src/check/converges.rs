@@ -25,8 +25,8 @@ impl Check for Converges {
             partition: None,
             offset: None,
             record: None,
-            detail: missing.clone(),
-            ground: Ground::NotBack,
+            detail: missing.what.clone(),
+            ground: Ground::NotBack { about: missing.about },
         }));
     }
 }

@@ -1,8 +1,8 @@
 //! What checks find.
 
 use crate::evidence::{Cause, Moment, Witness};
-use engine::ids::Offset;
-use machine::NodeId;
+use engine::ids::{Offset, TopicPartition};
+use machine::{ClusterId, NodeId};
 
 /// Something that a check found. Whether it breaks a promise is decided by [`crate::verdict`].
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -48,7 +48,10 @@ pub enum Ground {
         cause: Cause,
     },
     /// The cluster has not come back.
-    NotBack,
+    NotBack {
+        /// The partition that is missing, if it is one; see [`crate::evidence::Missing::about`].
+        about: Option<(ClusterId, TopicPartition)>,
+    },
     /// Bytes on the disk of a node are not what was written there: their checksum is wrong.
     Bytes {
         /// The node.

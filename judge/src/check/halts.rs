@@ -1,11 +1,13 @@
 //! A process ends itself only for a cause for which Kafka's ends itself as well: its last log
-//! directory fails, or no controller registers it.
+//! directory fails, or no controller registers it. A log directory goes offline only for a disk that
+//! fails, is full, lost or corrupt.
 //!
 //! Catches an engine that gives up where Kafka goes on. Any rule that loses what is committed in the
 //! quorum shows here as well: a controller that misses committed records cannot go on.
 
 use super::{Check, Finding, Findings, Ground};
-use crate::evidence::{End, View};
+use crate::evidence::{End, Moment, View};
+use engine::fact::Fact;
 
 /// See the module.
 #[derive(Clone, Debug, Default)]
@@ -16,6 +18,26 @@ impl Halts {
 }
 
 impl Check for Halts {
+    #[inline]
+    fn on_fact(&mut self, view: &View, at: &Moment, fact: &Fact, out: &mut Findings) {
+        let Fact::LogDirFailed { path, error } = fact else { return };
+        if view.last_failed_dir(at.node).is_none_or(|dir| dir.cause.is_some()) {
+            return;
+        }
+        let path = if path.is_empty() { "log directory" } else { path };
+        out.0.push(Finding {
+            check: Self::NAME,
+            what: "a log directory went offline and nothing explains it",
+            at: at.at,
+            event: at.event,
+            partition: None,
+            offset: None,
+            record: None,
+            detail: format!("{path} of {}: {error}", view.setup.name(at.node)),
+            ground: Ground::Never,
+        });
+    }
+
     fn at_end(&mut self, view: &View, _: &End, out: &mut Findings) {
         out.0.extend(view.halts.iter().map(|halt| {
             Finding {

@@ -170,7 +170,7 @@ checks! {
     quorum: quorum::Quorum =
         "the quorum has one leader in an epoch, and committed metadata stays",
     halts: halts::Halts =
-        "a node stops by itself only if its disk fails or no controller registers it",
+        "a node or log directory stops only if its disk fails or no controller registers it",
     laggards: laggards::Laggards =
         "a replica that lags leaves the ISR within 1.5 times replica.lag.time.max.ms",
     prompt: prompt::Prompt =

@@ -138,8 +138,7 @@ fn check_assigned(view: &View, end: &End, index: usize, out: &mut Findings) {
         if !partition.replicas[replica].is_loaded || end.disk(index, replica).is_some() {
             continue;
         }
-        // It is in the directory that is offline, or may not be made elsewhere meanwhile (KIP-858).
-        if view.offline_dirs().any(|dir| dir.moment.node == node) {
+        if end.offline_dir(view, index, replica).is_some() {
             continue;
         }
         let at = Moment { at: end.at, node, incarnation: 0, event: 0 };

@@ -33,11 +33,11 @@ impl Check for Uncommitted {
             if batch.committed {
                 continue;
             }
-            let held = &batch.holders | &partition.exempt(piece.batch);
             // By what its leader goes by: who was replaced without knowing asks no later ISR.
             let leader = partition.line_epoch;
             let ruling = partition.ruling(leader);
             let isr = ruling.map(|state: &Committed| state.isr.clone()).unwrap_or_default();
+            let held = partition.counted(piece.batch, &isr);
             let enough = held.len() >= partition.min_isr;
             // A replica that came back and was not looked at may hold it without our knowing.
             let unseen = partition.replicas.iter().any(|it| it.unseen_from.is_some());

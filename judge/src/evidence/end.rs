@@ -2,12 +2,14 @@
 
 use super::batch::HOLE;
 use super::disk::{self, DiskLog, Disks};
+use super::halt::FailedDir;
 use super::partition::Partition;
 use super::runs::Runs;
 use super::view::View;
-use engine::ids::Offset;
+use engine::ids::{Offset, TopicPartition};
 use engine::record;
-use machine::NodeId;
+use machine::{ClusterId, NodeId};
+use std::collections::BTreeMap;
 
 /// The end of a run.
 #[derive(Clone, Debug)]
@@ -20,8 +22,20 @@ pub struct End {
     disks: Vec<DiskLog>,
     /// The controllers that run.
     pub controllers: Vec<ControllerAtEnd>,
-    /// What the cluster has not come back to before the deadline, in words.
-    pub missing: Vec<String>,
+    /// The log directories of replicas on nodes with directories that are offline.
+    dirs: BTreeMap<(usize, usize), String>,
+    /// What the cluster has not come back to before the deadline.
+    pub missing: Vec<Missing>,
+}
+
+/// Something that a cluster has not come back to.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Missing {
+    /// What, in words.
+    pub what: String,
+    /// The partition that it is about; the metadata log for what nodes need of that. `None`: it is
+    /// about no partition.
+    pub about: Option<(ClusterId, TopicPartition)>,
 }
 
 /// The live state of a controller.
@@ -63,9 +77,9 @@ impl End {
         at: u64,
         disks: &impl Disks,
         controllers: Vec<ControllerAtEnd>,
-        missing: Vec<String>,
+        missing: Vec<Missing>,
     ) -> Self {
-        let mut logs = Vec::new();
+        let (mut logs, mut dirs) = (Vec::new(), BTreeMap::new());
         for (index, partition) in view.partitions.iter().enumerate() {
             for (replica, it) in partition.replicas.iter().enumerate() {
                 let (node, id, name) = (it.node, partition.id, &partition.name);
@@ -73,8 +87,12 @@ impl End {
                 // What is in a directory that is offline is as a failed call left it. No process reads
                 // it before the next start.
                 let dir = disks.log_dir(node, id, name);
-                if dir.is_some_and(|dir| view.is_offline(node, &dir)) {
-                    continue;
+                if let Some(dir) = dir.filter(|_| view.offline_dirs().any(|it| it.is_of(node))) {
+                    let is_offline = view.is_offline(node, &dir);
+                    dirs.insert((index, replica), dir);
+                    if is_offline {
+                        continue;
+                    }
                 }
                 if let Some(segments) = segments {
                     let (batches, broken) = disk::read(segments);
@@ -82,7 +100,7 @@ impl End {
                 }
             }
         }
-        let mut end = Self { at, finals: Vec::new(), disks: logs, controllers, missing };
+        let mut end = Self { at, finals: Vec::new(), disks: logs, controllers, dirs, missing };
         end.finals = (0..view.partitions.len()).map(|index| of(view, index, &end)).collect();
         end
     }
@@ -97,6 +115,28 @@ impl End {
         let key = |log: &DiskLog| (log.partition, log.replica);
         let place = self.disks.binary_search_by_key(&(partition, replica), key).ok()?;
         self.disks.get(place)
+    }
+
+    /// The log directory that is offline, for a cause, with a replica in it, both by index. A replica
+    /// without a log may belong there, and may not be made elsewhere meanwhile (KIP-858).
+    pub fn offline_dir<'v>(
+        &self,
+        view: &'v View,
+        partition: usize,
+        replica: usize,
+    ) -> Option<&'v FailedDir> {
+        let node = view.partitions[partition].replicas[replica].node;
+        let own = self.dirs.get(&(partition, replica));
+        let is_its = |dir: &&FailedDir| {
+            dir.is_of(node) && dir.cause.is_some() && own.is_none_or(|own| *own == dir.path)
+        };
+        view.offline_dirs().find(is_its)
+    }
+
+    /// The same of any replica of the partition.
+    pub fn offline_dir_of<'v>(&self, view: &'v View, partition: usize) -> Option<&'v FailedDir> {
+        let mut replicas = 0..view.partitions[partition].replicas.len();
+        replicas.find_map(|replica| self.offline_dir(view, partition, replica))
     }
 }
 
@@ -131,13 +171,17 @@ fn of(view: &View, index: usize, end: &End) -> Final {
     Final { start, records, source: Source::Told }
 }
 
-/// The last leader, or a replica that has as much where bytes of the leader went bad.
+/// The last leader, or a replica in sync that has as much where the leader's disk was lost or bytes
+/// went bad.
 fn whole(partition: &Partition) -> Option<usize> {
     let leader = partition.line_leader?;
     let replicas = &partition.replicas;
-    let is_whole =
-        |it: &usize| replicas[*it].bad_from.is_none() && replicas[*it].end == replicas[leader].end;
-    let mut others = (0..replicas.len()).filter(is_whole);
+    let is_whole = |it: &usize| {
+        let own = &replicas[*it];
+        own.bad_from().is_none() && !own.disk_lost && own.end == replicas[leader].end
+    };
+    let in_sync = |it: &usize| partition.state().is_none_or(|state| state.isr.contains(*it));
+    let mut others = (0..replicas.len()).filter(in_sync).filter(is_whole);
     Some(if is_whole(&leader) { leader } else { others.next().unwrap_or(leader) })
 }
 

@@ -45,6 +45,13 @@ pub struct FailedDir {
     pub cause: Option<Cause>,
 }
 
+impl FailedDir {
+    /// Whether it is one of a node's.
+    pub(super) fn is_of(&self, node: NodeId) -> bool {
+        self.moment.node == node
+    }
+}
+
 impl View {
     /// What explains that a process ended itself now. The reason that it gives is believed only as
     /// far as faults bear it out.
@@ -72,7 +79,7 @@ impl View {
 
     /// Whether a fault of these kinds is upon a node, or was after its process started. What is corrupt
     /// stays so.
-    fn suffers(&self, node: NodeId, kinds: &[FaultKind]) -> bool {
+    pub(super) fn suffers(&self, node: NodeId, kinds: &[FaultKind]) -> bool {
         let since = self.started.get(&node);
         let is_over = |fault: &Fault, from: usize| {
             let undone = |(moment, other): &(Moment, Fault)| {
@@ -98,6 +105,11 @@ impl View {
         self.failed_dirs.entry(moment.node).or_default().push(dir);
     }
 
+    /// The log directory of a node that failed last, if one did since it was started.
+    pub fn last_failed_dir(&self, node: NodeId) -> Option<&FailedDir> {
+        self.failed_dirs.get(&node)?.last()
+    }
+
     /// The log directories that are offline in processes that run.
     pub fn offline_dirs(&self) -> impl Iterator<Item = &FailedDir> {
         let running = self.failed_dirs.iter().filter(|(node, _)| self.running.contains_key(node));
@@ -106,7 +118,7 @@ impl View {
 
     /// Whether a log directory of a node is offline while its process runs.
     pub fn is_offline(&self, node: NodeId, path: &str) -> bool {
-        self.offline_dirs().any(|dir| dir.moment.node == node && dir.path == path)
+        self.offline_dirs().any(|dir| dir.is_of(node) && dir.path == path)
     }
 
     fn controllers_down(&self) -> bool {

@@ -81,7 +81,7 @@ impl Partition {
         }
         let log = &self.replicas[leader];
         let Some((_, last)) = log.covering(&self.batches, offset.saturating_sub(1)) else { return };
-        let held = &self.batches.get(last).holders | &self.exempt(last);
+        let held = self.counted(last, required);
         if !required.is_within(&held) || held.len() < count {
             return;
         }

@@ -2,7 +2,7 @@
 
 use super::disk::{self, Disks};
 use super::halt::Halt;
-use super::observed::{Change, Fault, FaultKind, Moment};
+use super::observed::{Change, FaultKind, Moment};
 use super::replica::Replica;
 use super::story::Happening;
 use super::view::{Effect, View};
@@ -42,11 +42,10 @@ impl View {
     /// How a node's last life ended, and what a disk must have kept of the log of a partition that is
     /// loaded with this end.
     fn kept(&self, node: NodeId, index: usize, end: Offset) -> Kept {
-        let fails = |fault: &Fault| {
-            let kinds = [FaultKind::FailingDisk, FaultKind::FullDisk];
-            fault.applied && kinds.contains(&fault.kind) && fault.nodes.contains(&node)
-        };
-        if self.is_spoilt(node, index, end) || self.faults.iter().any(|(_, fault)| fails(fault)) {
+        let partition = &self.partitions[index];
+        let failed =
+            partition.find(node).is_some_and(|replica| partition.replicas[replica].disk_failed);
+        if failed || self.is_spoilt(node, index, end) {
             return Kept::Unknown;
         }
         match self.endings.get(&node) {
@@ -70,7 +69,7 @@ impl View {
     fn is_spoilt(&self, node: NodeId, index: usize, end: Offset) -> bool {
         let partition = &self.partitions[index];
         let replica = partition.find(node).map(|replica| &partition.replicas[replica]);
-        let is_cut = |it: &Replica| end < it.end && it.bad_from.is_some_and(|from| from <= end);
+        let is_cut = |it: &Replica| end < it.end && it.bad_from().is_some_and(|from| from <= end);
         replica.is_some_and(|it| it.disk_lost || is_cut(it))
     }
 
@@ -83,10 +82,13 @@ impl View {
             }
             _ => {}
         }
+        let failing = self.suffers(moment.node, &[FaultKind::FailingDisk, FaultKind::FullDisk]);
         for partition in &mut self.partitions {
             let Some(index) = partition.find(moment.node) else { continue };
             let is_metadata = partition.id == TopicPartition::METADATA;
             let replica = &mut partition.replicas[index];
+            let has_ended = change != Change::Started;
+            replica.disk_failed |= failing && has_ended;
             // Who starts has still to load its logs.
             replica.is_loaded = false;
             match change {
@@ -102,6 +104,9 @@ impl View {
                     // Voters have synced what they answered for; nothing excuses them.
                     replica.power_lost = !is_metadata;
                 }
+            }
+            if change == Change::Started {
+                partition.begin_empty(index);
             }
             partition.story.push(moment, index, Happening::Node(change.clone()));
         }
@@ -146,6 +151,7 @@ impl View {
         let it = &mut partition.replicas[replica];
         it.high_watermark = high_watermark;
         it.disk_lost = false;
+        it.disk_failed = false;
         let told = it.end;
         // After a power loss even an equal end may be that of an older log: a truncation may not
         // have happened. A crash may have kept an append that was never reported.

@@ -30,7 +30,7 @@ pub mod view;
 
 pub use batch::{Batch, Batches, HOLE, NO_RECORD, NONE};
 pub use disk::{DiskLog, Disks};
-pub use end::{ControllerAtEnd, End, Final, Source};
+pub use end::{ControllerAtEnd, End, Final, Missing, Source};
 pub use halt::{Cause, FailedDir, Halt};
 pub use life::Kept;
 pub use loss::{Committed, Elected, Loss, Witness};
@@ -38,7 +38,7 @@ pub use observed::{Change, Fault, FaultKind, Moment, Observed};
 pub use partition::{Append, Lacking, Partition};
 pub use reader::{Piece, Reader};
 pub use records::{Outcome, Record, Records, Retry};
-pub use replica::Replica;
+pub use replica::{Bad, Replica};
 pub use replica_set::ReplicaSet;
 pub use runs::Runs;
 pub use setup::{ProducerSetup, Setup, TopicSetup};

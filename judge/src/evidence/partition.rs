@@ -136,10 +136,17 @@ impl Partition {
     pub fn exempt(&self, batch: u32) -> ReplicaSet {
         let lost = &self.batches.get(batch).power_lost;
         let is_exempt = |(index, it): &(usize, &Replica)| {
-            it.power_lost || (it.bad_from.is_some() && lost.contains(*index))
+            it.power_lost || (!it.bad.is_empty() && lost.contains(*index))
         };
         let exempt = self.replicas.iter().enumerate().filter(is_exempt);
         exempt.map(|(index, _)| index).collect()
+    }
+
+    /// The replicas that count as holders of a batch where `required` have to hold it. Of those that
+    /// need not hold it at present, one that never had it counts only as a member.
+    pub fn counted(&self, batch: u32, required: &ReplicaSet) -> ReplicaSet {
+        let it = self.batches.get(batch);
+        &it.holders | &(&self.exempt(batch) & &(required | &it.had))
     }
 
     /// The last committed batch of the line.
@@ -227,6 +234,7 @@ impl Partition {
             self.batches.get_mut(batch).holders.remove(replica);
         }
         log.end = log.end.max(to);
+        log.bad.retain(|bad| bad.to > to);
         if self.line_leader == Some(replica) {
             self.start = to;
             let deleted = self.line.partition_point(|batch| self.batches.get(*batch).next <= to);
@@ -252,7 +260,7 @@ impl Partition {
         }
         log.end = to;
         log.high_watermark = log.high_watermark.min(to);
-        log.bad_from = log.bad_from.filter(|from| *from < to);
+        log.bad.retain(|bad| bad.from < to);
     }
 
     /// A replica came back with a log that ends at `end`; its disk holds these batches below that.
@@ -379,7 +387,7 @@ impl Partition {
         if place < self.committed {
             return None;
         }
-        let held = &self.batches.get(batch).holders | &self.exempt(batch);
+        let held = self.counted(batch, required);
         let lacking = required - &held;
         if !lacking.is_empty() || held.len() < count {
             return Some(Lacking { batch, lacking, held });

@@ -4,6 +4,17 @@ use super::batch::Batches;
 use engine::ids::Offset;
 use machine::NodeId;
 
+/// The batches that lie in a sector that went bad.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Bad {
+    /// The offset after the batch before them, at which what cannot be read begins.
+    pub after: Offset,
+    /// The offset of the first, or of the segment if that is not known.
+    pub from: Offset,
+    /// The offset after the last; [`Offset::MAX`] if that is not known.
+    pub to: Offset,
+}
+
 /// A replica of a partition.
 #[derive(Clone, Debug)]
 pub struct Replica {
@@ -28,10 +39,12 @@ pub struct Replica {
     pub registered: Option<u64>,
     /// Its host lost power, or the disk that held it, and its broker has not been registered since.
     pub power_lost: bool,
-    /// The disk that held it was lost, and it has not been loaded since.
+    /// The disk that held it was lost, and its process was not started again since.
     pub disk_lost: bool,
-    /// A sector of its log went bad: from this offset on recovery may cut it.
-    pub bad_from: Option<Offset>,
+    /// Calls to its disk may have failed in a life that ended since its log was last loaded.
+    pub disk_failed: bool,
+    /// What lies in sectors of its log that went bad, and was not cut since.
+    pub bad: Vec<Bad>,
     /// It came back with offsets from here on that it never reported.
     pub unseen_from: Option<Offset>,
 }
@@ -51,9 +64,20 @@ impl Replica {
             registered: None,
             power_lost: false,
             disk_lost: false,
-            bad_from: None,
+            disk_failed: false,
+            bad: Vec::new(),
             unseen_from: None,
         }
+    }
+
+    /// From which offset on recovery may cut it, because a sector went bad.
+    pub fn bad_from(&self) -> Option<Offset> {
+        self.bad.iter().map(|bad| bad.from).min()
+    }
+
+    /// Whether the bytes at an offset may lie in a sector that went bad.
+    pub fn is_bad(&self, offset: Offset) -> bool {
+        self.bad.iter().any(|bad| (bad.after..bad.to).contains(&offset))
     }
 
     /// Its last batch.

@@ -3,6 +3,7 @@
 
 use super::observed::{Change, Moment};
 use super::partition::Partition;
+use super::replica::Bad;
 use super::story::Happening;
 use super::view::View;
 use engine::ids::{Offset, TopicPartition};
@@ -25,6 +26,8 @@ pub struct Spoil {
     /// The first offset that it may have taken. All after it may be gone as well, since recovery cuts
     /// there.
     pub from: Offset,
+    /// The offset after what it took by itself; [`Offset::MAX`] if that is not known.
+    pub to: Offset,
 }
 
 /// What became of a disk.
@@ -49,7 +52,7 @@ impl View {
             partition.lose_disk(replica);
             partition.story.push(moment, replica, Happening::Node(change.clone()));
             let from = partition.replicas[replica].log_start;
-            self.note_spoil(moment, index, SpoilKind::Lost, from);
+            self.note_spoil(moment, index, SpoilKind::Lost, (from, Offset::MAX));
         }
     }
 
@@ -71,14 +74,27 @@ impl View {
         let Some(index) = self.partitions.iter().position(is_its) else { return };
         let partition = &mut self.partitions[index];
         let replica = partition.replica(moment.node);
-        let from = partition.lose_sector(replica, base, at);
+        // Compaction makes segments smaller than what was appended to them.
+        let topic = partition.topic.and_then(|topic| self.setup.topics.get(topic));
+        let is_compacted = topic.is_some_and(|topic| topic.compacted);
+        let mut bad = partition.lose_sector(replica, base, at);
+        if is_compacted {
+            bad.to = Offset::MAX;
+        }
+        partition.replicas[replica].bad.push(bad);
         partition.story.push(moment, replica, Happening::Node(change.clone()));
-        self.note_spoil(moment, index, SpoilKind::Corrupted, from);
+        self.note_spoil(moment, index, SpoilKind::Corrupted, (bad.from, bad.to));
     }
 
-    fn note_spoil(&mut self, moment: &Moment, partition: usize, kind: SpoilKind, from: Offset) {
+    fn note_spoil(
+        &mut self,
+        moment: &Moment,
+        partition: usize,
+        kind: SpoilKind,
+        (from, to): (Offset, Offset),
+    ) {
         let (at, node) = (moment.at, moment.node);
-        self.spoils.push(Spoil { at, node, partition, kind, from });
+        self.spoils.push(Spoil { at, node, partition, kind, from, to });
     }
 
     /// The last time that a disk took something from a node's replica of a partition, at `offset` or
@@ -91,12 +107,17 @@ impl View {
         self.spoils.iter().rev().find(is_it)
     }
 
+    /// The first time that a disk took something from a node's replica of a partition.
+    pub fn first_spoil(&self, node: NodeId, partition: usize) -> Option<&Spoil> {
+        self.spoils.iter().find(|spoil| (spoil.node, spoil.partition) == (node, partition))
+    }
+
     /// What spoilt the log of the partition's leader, if some of it cannot be read: consumers and new
     /// followers go no further there.
     pub fn unreadable(&self, index: usize) -> Option<&Spoil> {
         let partition = &self.partitions[index];
         let leader = &partition.replicas[partition.line_leader?];
-        leader.bad_from?;
+        leader.bad_from()?;
         self.spoil(leader.node, index, None)
     }
 
@@ -118,7 +139,7 @@ impl Partition {
         let it = &mut self.replicas[replica];
         it.disk_lost = true;
         it.is_loaded = false;
-        it.bad_from = None;
+        it.bad.clear();
         // Voters have synced what they answered for; the controllers do not take them out.
         it.power_lost |= self.id != TopicPartition::METADATA;
         for batch in &it.log {
@@ -129,10 +150,11 @@ impl Partition {
     }
 
     /// A replica can no longer return the batches that lie in a sector of the segment that begins at
-    /// `segment`. Returns the offset from which on recovery may cut: that of the first of them, or of
-    /// the segment if what the replica reported does not say.
-    fn lose_sector(&mut self, replica: usize, segment: Offset, sector: u64) -> Offset {
-        let (mut begins, mut first) = (0, None);
+    /// `segment`. Returns which these are: all from the segment on if what the replica reported does
+    /// not say.
+    fn lose_sector(&mut self, replica: usize, segment: Offset, sector: u64) -> Bad {
+        let (mut begins, mut before) = (0, segment);
+        let mut bad: Option<Bad> = None;
         for number in &self.replicas[replica].log {
             let batch = self.batches.get_mut(*number);
             if batch.base < segment {
@@ -140,16 +162,26 @@ impl Partition {
             }
             let ends = begins + u64::from(batch.size());
             if begins < sector + SECTOR && ends > sector {
-                first.get_or_insert(batch.base);
+                let new = Bad { after: before, from: batch.base, to: batch.next };
+                bad.get_or_insert(new).to = batch.next;
                 batch.holders.remove(replica);
                 batch.power_lost.insert(replica);
             }
-            begins = ends;
+            (begins, before) = (ends, batch.next);
         }
-        let from = first.unwrap_or(segment);
-        let bad = &mut self.replicas[replica].bad_from;
-        *bad = Some(bad.map_or(from, |bad| bad.min(from)));
-        from
+        // Where the log starts within the segment, what lies before that is not known any more.
+        let is_known = self.replicas[replica].log_start <= segment;
+        let unknown = Bad { after: segment, from: segment, to: Offset::MAX };
+        bad.filter(|_| is_known).unwrap_or(unknown)
+    }
+
+    /// A process starts. Where the disk of its replica was lost it begins with an empty log, which it
+    /// does not load.
+    pub(super) fn begin_empty(&mut self, replica: usize) {
+        if std::mem::take(&mut self.replicas[replica].disk_lost) {
+            self.cut(replica, 0, true, &mut Vec::new());
+            self.replicas[replica].log_start = 0;
+        }
     }
 }
 

@@ -43,6 +43,10 @@ pub(super) fn corrupted_disk(case: &Case<'_>) -> Option<String> {
     let Ground::Bytes { node } = case.finding.ground else {
         return by_disk(case, SpoilKind::Corrupted);
     };
+    let replica = &case.partition.replicas[case.partition.find(node)?];
+    if !replica.is_bad(case.finding.offset?) {
+        return None;
+    }
     let spoil = spoil(case, node, SpoilKind::Corrupted)?;
     let why = case.view.spoil_in_words(spoil);
     Some(format!("a broker does not repair bytes that change on its disk, and {why}"))
@@ -54,7 +58,10 @@ pub(super) fn lost_voter(case: &Case<'_>) -> Option<String> {
     let voters = case.view.setup.controllers.iter().filter(|_| is_quorum);
     let mut own = voters.filter(|node| node.cluster == case.partition.cluster);
     let metadata = case.view.index_of(case.partition.cluster, TopicPartition::METADATA)?;
-    let spoil = own.find_map(|node| case.view.spoil(*node, metadata, None))?;
+    let spoil = own.find_map(|node| {
+        let spoil = case.view.first_spoil(*node, metadata);
+        spoil.filter(|spoil| spoil.at <= case.finding.at)
+    })?;
     let why = case.view.spoil_in_words(spoil);
     Some(format!("a quorum counts on what its voters have synced, and {why}"))
 }

@@ -65,7 +65,7 @@ pub fn judge(view: &View, end: &End, findings: &Findings) -> Judgement {
     let mut permitted = Excused::new();
     let unconfirmed = Unconfirmed::of(view, end);
     for finding in &findings.0 {
-        match permission::excuse(view, finding) {
+        match permission::excuse(view, end, finding) {
             // It counts as a record that was sent with acks=0.
             Some(_) if unconfirmed.covers(finding) => {}
             Some(Excuse { hazard, because }) => {
@@ -222,9 +222,9 @@ fn unknown(view: &View, end: &End) -> Vec<String> {
         unknown.push(format!("{open} {records} no outcome: the workload did not finish"));
     }
     for (index, (partition, it)) in view.partitions.iter().zip(&end.finals).enumerate() {
-        let halted = view.down_by_disk().map(|halt| halt.moment.node);
-        let offline = view.offline_dirs().map(|dir| dir.moment.node);
-        let is_down = halted.chain(offline).any(|node| partition.find(node).is_some())
+        let mut halted = view.down_by_disk().map(|halt| halt.moment.node);
+        let is_down = halted.any(|node| partition.find(node).is_some())
+            || end.offline_dir_of(view, index).is_some()
             || view.unreadable(index).is_some();
         if partition.topic.is_some() && it.source != Source::ReadBack && !is_down {
             unknown.push(format!("{} was not read back", partition.name));

@@ -8,7 +8,7 @@ use super::{disks, retries, stopped};
 use crate::check::{Finding, Ground};
 use crate::evidence::story::{Happening, Scene};
 use crate::evidence::{
-    Change, Elected, Loss, Partition, Record, ReplicaSet, View, Witness, records,
+    Change, Elected, End, Loss, Partition, Record, ReplicaSet, View, Witness, records,
 };
 
 /// Why a finding is permitted.
@@ -126,8 +126,8 @@ pub const PERMISSIONS: &[Row] = &[
 ];
 
 /// The row that permits a finding, if there is one.
-pub fn excuse(view: &View, finding: &Finding) -> Option<Excuse> {
-    if let Some(excuse) = stopped::excuse(view, finding) {
+pub fn excuse(view: &View, end: &End, finding: &Finding) -> Option<Excuse> {
+    if let Some(excuse) = stopped::excuse(view, end, finding) {
         return Some(excuse);
     }
     let partition = &view.partitions[finding.partition?];

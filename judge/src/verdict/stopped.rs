@@ -2,7 +2,9 @@
 
 use super::permission::Excuse;
 use crate::check::{Finding, Ground};
-use crate::evidence::{Cause, FailedDir, Halt, View};
+use crate::evidence::{Cause, End, FailedDir, Halt, Spoil, View};
+use engine::ids::TopicPartition;
+use machine::ClusterId;
 
 /// The hazards of nodes that stop by themselves, each with its meaning for users.
 pub const HAZARDS: &[(&str, &str)] = &[
@@ -37,9 +39,16 @@ fn offline(view: &View, dir: &FailedDir) -> Option<Excuse> {
 }
 
 /// A leader returns what its disk holds: followers and consumers find the checksum wrong, and go no
-/// further.
-fn unreadable(view: &View) -> Option<Excuse> {
-    let spoil = (0..view.partitions.len()).find_map(|index| view.unreadable(index))?;
+/// further. Where it is the metadata log, that holds up all of the cluster, if a node has still to
+/// fetch those bytes.
+fn unreadable(view: &View, cluster: ClusterId, partition: usize) -> Option<Excuse> {
+    let is_wanted = |spoil: &&Spoil| {
+        view.partitions[spoil.partition].replicas.iter().any(|it| it.end < spoil.to)
+    };
+    let metadata = view.index_of(cluster, TopicPartition::METADATA);
+    let own = view.unreadable(partition).filter(|_| metadata != Some(partition));
+    let of_metadata = || view.unreadable(metadata?).filter(is_wanted);
+    let spoil = own.or_else(of_metadata)?;
     let why = view.spoil_in_words(spoil);
     let because =
         format!("nothing gets past bytes that changed on the disk of a leader, and {why}");
@@ -47,18 +56,21 @@ fn unreadable(view: &View) -> Option<Excuse> {
 }
 
 /// Excuses a node that stopped as Kafka's does, and a cluster that has not come back while one that
-/// stopped for its disk is still down, or runs without a log directory.
-pub(super) fn excuse(view: &View, finding: &Finding) -> Option<Excuse> {
+/// stopped for its disk is still down. A log directory that is offline, and bytes that cannot be read,
+/// excuse only what is missing of the partitions that are there.
+pub(super) fn excuse(view: &View, end: &End, finding: &Finding) -> Option<Excuse> {
     let halt = match &finding.ground {
         Ground::Halted { node, .. } => {
             let own = |halt: &&Halt| halt.moment.node == *node && halt.moment.at == finding.at;
             view.halts.iter().find(own)?
         }
-        Ground::NotBack => match view.down_by_disk().next() {
+        Ground::NotBack { about } => match view.down_by_disk().next() {
             Some(halt) => halt,
             None => {
-                let offline = view.offline_dirs().find_map(|dir| offline(view, dir));
-                return offline.or_else(|| unreadable(view));
+                let (cluster, partition) = (*about)?;
+                let index = view.index_of(cluster, partition)?;
+                let offline = end.offline_dir_of(view, index).and_then(|dir| offline(view, dir));
+                return offline.or_else(|| unreadable(view, cluster, index));
             }
         },
         _ => return None,

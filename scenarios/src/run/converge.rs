@@ -62,13 +62,19 @@ pub(super) fn partitions(
 pub(super) struct Lack {
     /// What, by name.
     pub(super) what: String,
+    /// The partition that it is about; see [`judge::evidence::Missing::about`].
+    pub(super) about: Option<(ClusterId, TopicPartition)>,
     /// Whether the cluster owes it by its deadline. If not, the load or a slow link does, and the
     /// run does not decide.
     pub(super) is_owed: bool,
 }
 
 fn owed(what: String) -> Lack {
-    Lack { what, is_owed: true }
+    Lack { what, about: None, is_owed: true }
+}
+
+fn owed_of(cluster: ClusterId, partition: TopicPartition, what: String) -> Lack {
+    Lack { what, about: Some((cluster, partition)), is_owed: true }
 }
 
 /// What the world still lacks to be whole, at most so many things; empty if nothing.
@@ -77,9 +83,10 @@ pub(super) fn missing(run: &Simulation, most: usize) -> Vec<Lack> {
     for index in 0..run.resolved.scenario.clusters.len() {
         let cluster = ClusterId(index as u8);
         match active_controller(&run.world, &run.roster, cluster) {
-            None => missing.push(owed("no controller is active".to_owned())),
+            None => missing.push(no_controller(cluster)),
             Some((active, image)) => {
-                let nodes = nodes_behind(run, cluster, active, image).map(owed);
+                let nodes = nodes_behind(run, cluster, active, image);
+                let nodes = nodes.map(|what| owed_of(cluster, TopicPartition::METADATA, what));
                 let behind = nodes.chain(partitions_behind(run, cluster, image));
                 missing.extend(behind.take(most.saturating_sub(missing.len())));
             }
@@ -91,6 +98,10 @@ pub(super) fn missing(run: &Simulation, most: usize) -> Vec<Lack> {
         missing = clients.take(most).chain(missing).collect();
     }
     missing
+}
+
+fn no_controller(cluster: ClusterId) -> Lack {
+    owed_of(cluster, TopicPartition::METADATA, "no controller is active".to_owned())
 }
 
 /// The servers that do not run.
@@ -143,6 +154,7 @@ fn partitions_behind(
         let out: Vec<BrokerId> =
             state.replicas.iter().copied().filter(|id| !state.isr.contains(id)).collect();
         let mut is_owed = true;
+        let id = TopicPartition::new(topic.id, index);
         let what = if state.leader.is_none() {
             format!("no leader, ISR {:?}, ELR {:?}", state.isr, state.elr)
         } else if !out.is_empty() {
@@ -152,9 +164,10 @@ fn partitions_behind(
             format!("ISR {:?}, {}", state.isr, why.join(", "))
         } else {
             is_owed = !is_still_written;
-            ends(run, cluster, TopicPartition::new(topic.id, index))?
+            ends(run, cluster, id)?
         };
-        Some(Lack { what: format!("{}-{index}: {what}", topic.name), is_owed })
+        let what = format!("{}-{index}: {what}", topic.name);
+        Some(Lack { what, about: Some((cluster, id)), is_owed })
     })
 }
 
@@ -205,10 +218,10 @@ fn producers_behind(run: &Simulation) -> impl Iterator<Item = Lack> + '_ {
         Some(Owed::Outcomes) => owed(format!("producer {node} has records without an outcome")),
         // How many it sends and how fast is the scenario's doing.
         Some(Owed::Records(1)) => {
-            Lack { what: format!("producer {node} has 1 record left to send"), is_owed: false }
+            Lack { is_owed: false, ..owed(format!("producer {node} has 1 record left to send")) }
         }
         Some(Owed::Records(n)) => {
-            Lack { what: format!("producer {node} has {n} records left to send"), is_owed: false }
+            Lack { is_owed: false, ..owed(format!("producer {node} has {n} records left to send")) }
         }
     })
 }
@@ -224,7 +237,8 @@ fn consumers_behind(run: &Simulation) -> impl Iterator<Item = Lack> + '_ {
                 let end = row.high_watermark;
                 let still = run.progress.still_for(run.world.now(), node, row.partition);
                 let what = format!("consumer {node} has {at} in {name}, which ends at {end}");
-                Lack { what, is_owed: still >= stuck_after(app.properties()) }
+                let is_owed = still >= stuck_after(app.properties());
+                Lack { is_owed, ..owed_of(row.cluster, row.partition, what) }
             })
         },
     )
@@ -273,7 +287,8 @@ fn unread(run: &Simulation, view: &PartitionView) -> Option<Lack> {
     let reader = *run.readers().iter().find(|node| node.cluster == view.cluster)?;
     let name = run.board().name(view.cluster, view.partition);
     let Some(Application::Reader(app)) = run.world.process(reader).and_then(Node::client) else {
-        return Some(owed(format!("{name} could not be read back: its reader does not run")));
+        let what = format!("{name} could not be read back: its reader does not run");
+        return Some(owed(what));
     };
     if app.has_read(view.partition) {
         return None;
@@ -290,5 +305,5 @@ fn unread(run: &Simulation, view: &PartitionView) -> Option<Lack> {
     } else {
         format!("{name} was read back {far} before the deadline")
     };
-    Some(Lack { what, is_owed })
+    Some(Lack { is_owed, ..owed_of(view.cluster, view.partition, what) })
 }

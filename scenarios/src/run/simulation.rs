@@ -22,6 +22,7 @@ use crate::view::{Board, PartitionView};
 use crate::workload::election_timer;
 use engine::rules::{Rulebook, Rules};
 use judge::Observer;
+use judge::evidence::Missing;
 use machine::{ClusterId, NodeId, Span};
 use sim::host::Clock;
 use sim::{SimTime, World};
@@ -83,7 +84,7 @@ pub struct Simulation {
     /// What is wrong with the run itself, so that nothing can be said.
     pub(super) unknown: Vec<String>,
     /// What had not come back before a deadline.
-    pub(super) missing: Vec<String>,
+    pub(super) missing: Vec<Missing>,
     /// Since when each fenced broker is fenced.
     pub(super) fenced: BTreeMap<NodeId, SimTime>,
 }
@@ -311,8 +312,12 @@ impl Simulation {
 
     /// A phase is over, and this is still missing.
     fn leave_out(&mut self, missing: Vec<Lack>) {
-        for Lack { what, is_owed } in missing {
-            if is_owed { self.missing.push(what) } else { self.unknown.push(what) }
+        for Lack { what, about, is_owed } in missing {
+            if is_owed {
+                self.missing.push(Missing { what, about })
+            } else {
+                self.unknown.push(what)
+            }
         }
     }
 
@@ -342,7 +347,7 @@ impl Simulation {
             {
                 let refused = app.refused().map(|error| format!(": {error}"));
                 let what = format!("topics are not created{}", refused.unwrap_or_default());
-                return vec![Lack { what, is_owed: true }];
+                return vec![Lack { what, about: None, is_owed: true }];
             }
         }
         converge::missing(self, most)

@@ -399,7 +399,7 @@ fn the_quorum_has_one_leader_in_an_epoch() {
 #[test]
 fn what_is_missing_after_the_deadline_is_named() {
     let mut history = finish(good(), 1);
-    history.missing = vec!["orders-0: ISR {1, 2}, 3 is fenced since 12.4 s".to_owned()];
+    history.lack(Some(ORDERS), "orders-0: ISR {1, 2}, 3 is fenced since 12.4 s");
     let judgement = history.judge();
     assert_eq!(judgement.violations.len(), 1);
     assert!(judgement.violations[0].summary.contains("3 is fenced since 12.4 s"));

@@ -4,6 +4,7 @@ use super::{Judgement, broken, finish, hazards};
 use crate::evidence::{Change, FaultKind};
 use crate::testing::{History, METADATA, ORDERS, OTHER, numbers};
 use engine::fact::Fact;
+use engine::ids::TopicPartition;
 
 /// What becomes of the disks of brokers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -118,7 +119,10 @@ fn a_lost_disk_excuses_one_load() {
             history.change(None, &[1, 2], &[]);
             history.disks.get_mut(&(3, ORDERS)).unwrap().clear();
             history.node(3, Change::Started);
-            history.load(3, ORDERS, 0);
+            // A log that is made anew is not loaded.
+            if !lost {
+                history.load(3, ORDERS, 0);
+            }
             history.register(3, epoch);
             history.follow(3, 1, ORDERS);
             history.change(None, &[1, 2, 3], &[]);
@@ -211,7 +215,7 @@ fn bytes_that_change_on_a_disk_are_permitted_where_their_checksum_shows_it() {
 /// the cluster is not whole before the broker is started again.
 #[test]
 fn a_log_directory_that_failed_is_offline_until_its_broker_is_started_again() {
-    let end = |fault: bool, dir: &str, starts: bool| {
+    let of = |fault: bool, dir: &str, starts: bool, lacks: TopicPartition| {
         let mut history = History::new(2);
         history.node(3, Change::Started);
         history.load(3, ORDERS, 0);
@@ -230,13 +234,21 @@ fn a_log_directory_that_failed_is_offline_until_its_broker_is_started_again() {
             history.node(3, Change::Started);
             history.load(3, ORDERS, 8);
         }
-        history.missing = vec!["orders-0: ISR [1, 2], 3 is not in sync".to_owned()];
+        history.dirs.insert((3, OTHER), "d2".to_owned());
+        history.lack(Some(lacks), "ISR [1, 2], 3 is not in sync");
         finish(history, 1)
     };
+    let end = |fault, dir, starts| of(fault, dir, starts, ORDERS);
     let judgement = end(true, "d1", false);
     assert_eq!(broken(&judgement), Vec::<&str>::new(), "{:#?}", judgement.violations);
     assert_eq!(hazards(&judgement), vec![("failed-disk", 1)]);
-    assert_eq!(broken(&end(false, "d1", false)), ["converges"], "no fault explains it");
+    assert_eq!(
+        broken(&end(false, "d1", false)),
+        ["converges", "replicas-equal", "stops-explained"],
+        "no fault explains it"
+    );
+    assert_eq!(broken(&of(true, "d1", false, OTHER)), ["converges"], "that is in d2");
+    assert_eq!(broken(&of(true, "d1", false, METADATA)), ["converges"], "brokers come back");
     assert!(broken(&end(true, "d2", false)).contains(&"replicas-equal"), "it is not in d1");
     assert!(broken(&end(true, "d1", true)).contains(&"converges"), "it was started again");
 }
@@ -244,21 +256,25 @@ fn a_log_directory_that_failed_is_offline_until_its_broker_is_started_again() {
 /// A leader goes on with bytes that changed: no consumer gets past them, and no new follower.
 #[test]
 fn a_leader_with_a_bad_sector_cannot_be_read_past_it() {
-    let end = |spoilt: u16| {
+    let of = |spoilt: u16, lacks: TopicPartition| {
         let mut history = History::new(2);
         history.produce(&numbers(0..4));
         history.produce(&numbers(4..8));
         let first = history.disks[&(1, ORDERS)][0].len() as u64;
         history.spoil_sector(spoilt, ORDERS, first);
-        history.missing = vec!["orders-0 was read back up to 4 of 8".to_owned()];
+        history.lack(Some(lacks), "it was read back up to 4 of 8");
         history.judge()
     };
+    let end = |spoilt| of(spoilt, ORDERS);
     let judgement = end(1);
     assert_eq!(broken(&judgement), Vec::<&str>::new(), "{:#?}", judgement.violations);
     assert_eq!(hazards(&judgement)[0].0, "corrupted-disk");
     assert!(!judgement.unknown.iter().any(|it| it.contains("orders-0")), "{judgement:#?}");
     let judgement = end(2);
     assert_eq!(broken(&judgement), ["converges"], "its leader is whole");
+    for lacks in [OTHER, METADATA] {
+        assert_eq!(broken(&of(1, lacks)), ["converges"], "nothing of it went bad");
+    }
 }
 
 #[test]
@@ -277,4 +293,104 @@ fn a_voter_that_lost_its_disk_may_vote_twice() {
     for judgement in [two_leaders(None), two_leaders(Some(1))] {
         assert_eq!(broken(&judgement), ["quorum-is-safe"]);
     }
+    let mut history = History::new(2);
+    history.fact(102, Fact::QuorumLeader { epoch: 1, epoch_start: 0 });
+    history.fault(103, FaultKind::LostDisk, true);
+    history.lose_disk(103, &[METADATA]);
+    assert_eq!(broken(&finish(history, 1)), ["quorum-is-safe"], "it was lost later");
+}
+
+/// A call that failed may have cost what the life that made it had written, and no later one.
+#[test]
+fn a_disk_that_failed_excuses_the_life_that_it_failed_in() {
+    let after = |other_life: bool, kind: FaultKind| {
+        let mut history = History::new(2);
+        history.node(3, Change::Started);
+        history.load(3, ORDERS, 0);
+        history.produce(&numbers(0..4));
+        history.fault(3, kind, true);
+        history.fault(3, kind, false);
+        if other_life {
+            history.crash(3);
+            history.node(3, Change::Started);
+            history.load(3, ORDERS, 4);
+        }
+        history.crash(3);
+        history.change(None, &[1, 2], &[]);
+        history.disks.get_mut(&(3, ORDERS)).unwrap().clear();
+        history.node(3, Change::Started);
+        history.load(3, ORDERS, 0);
+        history.register(3, 50);
+        history.follow(3, 1, ORDERS);
+        finish(history, 1)
+    };
+    for kind in [FaultKind::FailingDisk, FaultKind::FullDisk] {
+        assert_eq!(broken(&after(false, kind)), Vec::<&str>::new());
+        assert_eq!(broken(&after(true, kind)), ["loads-what-is-durable"]);
+    }
+}
+
+/// A bad sector explains the bytes of the batches that lie in it, until they are written anew.
+#[test]
+fn a_bad_sector_explains_its_own_bytes() {
+    let with = |bad: usize, is_cut: bool| {
+        let mut history = History::new(2);
+        history.produce(&numbers(0..4));
+        history.produce(&numbers(4..8));
+        // The next batch begins beyond the sector.
+        history.produce(&numbers(8..40));
+        history.produce(&numbers(40..44));
+        let first = history.disks[&(3, ORDERS)][0].len() as u64;
+        history.spoil_sector(3, ORDERS, first);
+        if is_cut {
+            history.cut(3, ORDERS, 0, 0);
+            history.follow(3, 1, ORDERS);
+        }
+        let log = history.disks.get_mut(&(3, ORDERS)).unwrap();
+        let mut bytes = bytes::BytesMut::from(&log[bad][..]);
+        *bytes.last_mut().unwrap() ^= 1;
+        log[bad] = bytes.freeze();
+        finish(history, 1)
+    };
+    let judgement = with(1, false);
+    assert_eq!(broken(&judgement), Vec::<&str>::new(), "{:#?}", judgement.violations);
+    assert!(broken(&with(0, false)).contains(&"replicas-equal"), "before it");
+    assert!(broken(&with(3, false)).contains(&"replicas-equal"), "after it");
+    assert!(broken(&with(1, true)).contains(&"replicas-equal"), "written anew");
+}
+
+/// What the partition holds is read from a replica in sync if the leader's log went bad.
+#[test]
+fn a_replica_out_of_sync_does_not_stand_in_for_a_bad_leader() {
+    let end = |isr: &[u16]| {
+        let mut history = History::new(2);
+        history.produce(&numbers(0..4));
+        history.change(None, isr, &[]);
+        history.spoil_sector(1, ORDERS, 0);
+        history.disks.insert((3, ORDERS), vec![crate::testing::batch(0, 0, &numbers(4..8))]);
+        history.read_back(2, OTHER);
+        history.judge()
+    };
+    assert!(broken(&end(&[1, 3])).contains(&"acknowledged-survives"), "3 has not got it");
+    assert!(!broken(&end(&[1, 2])).contains(&"acknowledged-survives"), "2 has it");
+}
+
+/// A broker that lost its power need not hold what is committed until it is registered; that does not
+/// make it one of those that do.
+#[test]
+fn a_replica_without_power_out_of_sync_is_none_of_min_isr() {
+    let delivered = |in_sync: &[u16]| {
+        let mut history = History::new(2);
+        history.crash(3);
+        history.change(None, in_sync, &[]);
+        history.node(3, Change::PowerLost { bytes: 100 });
+        history.send(ORDERS, &numbers(0..4), 1);
+        history.write(1, ORDERS, 0, &numbers(0..4));
+        in_sync[1..].iter().for_each(|id| history.follow(*id, 1, ORDERS));
+        history.watermark(1, &[], ORDERS, 0);
+        history.deliver(1002, 1, ORDERS, 4);
+        finish(history, 1)
+    };
+    assert_eq!(broken(&delivered(&[1, 2])), Vec::<&str>::new());
+    assert!(broken(&delivered(&[1])).contains(&"no-uncommitted-read"));
 }

@@ -2,7 +2,7 @@
 
 use super::{broken, finish, hazards};
 use crate::evidence::{Change, FaultKind};
-use crate::testing::{History, numbers};
+use crate::testing::{History, ORDERS, numbers};
 use crate::verdict::Judgement;
 use engine::fact::Fact;
 
@@ -19,7 +19,7 @@ fn stops(why: &str, fault: Option<(u16, FaultKind)>, capacity: Option<u64>) -> J
         history.fault(node, kind, true);
     }
     history.node(3, Change::Halted { why: why.to_owned() });
-    history.missing = vec!["broker 3 is not running".to_owned()];
+    history.lack(None, "broker 3 is not running");
     finish(history, 1)
 }
 
@@ -75,7 +75,7 @@ fn a_disk_of_limited_size_is_full_if_a_log_directory_had_no_space() {
             history.node(3, Change::Started);
         }
         history.node(3, Change::Halted { why: "all log directories have failed".to_owned() });
-        history.missing = vec!["broker 3 is not running".to_owned()];
+        history.lack(None, "broker 3 is not running");
         finish(history, 1)
     };
     let no_space = "disk: no space left on device";
@@ -99,7 +99,7 @@ fn a_broker_that_was_started_again_has_to_come_back() {
     history.node(3, Change::Halted { why: FULL.to_owned() });
     history.fault(3, FaultKind::FullDisk, false);
     history.node(3, Change::Started);
-    history.missing = vec!["orders-0: ISR [1, 2], 3 is fenced".to_owned()];
+    history.lack(Some(ORDERS), "orders-0: ISR [1, 2], 3 is fenced");
     let judgement = finish(history, 1);
     assert_eq!(
         (hazards(&judgement), broken(&judgement)),
