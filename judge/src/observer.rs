@@ -67,8 +67,9 @@ impl Observer {
         self.view.wants_disks()
     }
 
-    /// Reads the disks of the replicas that restarted. Has to be called before the next event of
-    /// the run.
+    /// Reads the disks of the replicas that restarted. Has to be called before the next observation,
+    /// even one of the same event: the only controller of a cluster leads, and commits the first
+    /// record of its epoch, in the step that loads its log.
     pub fn look_at(&mut self, disks: &impl Disks) {
         self.view.look_at(disks);
     }

@@ -32,16 +32,19 @@ impl Check for Durable {
         if missing <= 0 {
             return;
         }
+        let all = "a log came back without what it held";
         let (what, why) = match *kept {
             // Observers of the quorum need not sync the metadata log when they stop.
-            Kept::Everything { by_sync: true, .. }
+            Kept::Stopped { power_lost: true }
                 if view.partitions[*index].id == TopicPartition::METADATA =>
             {
                 return;
             }
-            Kept::Everything { why, .. } => {
-                ("a log came back without what it held", why.to_owned())
+            Kept::Stopped { power_lost: true } => {
+                (all, "it had been stopped in order before its power was lost".to_owned())
             }
+            Kept::Stopped { power_lost: false } => (all, "it had been stopped in order".to_owned()),
+            Kept::Written => (all, "its host kept what it had written".to_owned()),
             Kept::Synced => match flushed(view, *index) {
                 Some(flush) if missing >= flush => (
                     "a log came back without what was synced",

@@ -1,4 +1,4 @@
-//! The lives of nodes: how they end, what a disk keeps of one, and what is loaded in the next.
+//! The lives of nodes: how they end, and what is loaded in the next.
 
 use super::disk::{self, Disks};
 use super::halt::Halt;
@@ -10,22 +10,6 @@ use bytes::Bytes;
 use engine::ids::{Offset, TopicPartition};
 use engine::record;
 use machine::NodeId;
-
-/// What a disk must have kept of a node's last life.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Kept {
-    /// All that the process had reported.
-    Everything {
-        /// Why.
-        why: &'static str,
-        /// Because it was synced, and not because the host kept it.
-        by_sync: bool,
-    },
-    /// What had been synced.
-    Synced,
-    /// Nothing in particular: the disk was tampered with, or there was no life before.
-    Unknown,
-}
 
 /// A replica whose disk has to be looked at.
 #[derive(Clone, Copy, Debug)]
@@ -39,34 +23,9 @@ pub(super) struct Reload {
 }
 
 impl View {
-    /// How a node's last life ended, and what a disk must have kept of the log of a partition that is
-    /// loaded with this end.
-    fn kept(&self, node: NodeId, index: usize, end: Offset) -> Kept {
-        let partition = &self.partitions[index];
-        let failed =
-            partition.find(node).is_some_and(|replica| partition.replicas[replica].disk_failed);
-        if failed || self.is_spoilt(node, index, end) {
-            return Kept::Unknown;
-        }
-        match self.endings.get(&node) {
-            None => Kept::Unknown,
-            Some(Change::PowerLost { .. }) if self.synced_before_power.contains(&node) => {
-                let why = "it had been stopped in order before its power was lost";
-                Kept::Everything { why, by_sync: true }
-            }
-            Some(Change::PowerLost { .. }) => Kept::Synced,
-            Some(Change::Stopped) => {
-                Kept::Everything { why: "it had been stopped in order", by_sync: false }
-            }
-            Some(_) => {
-                Kept::Everything { why: "its host kept what it had written", by_sync: false }
-            }
-        }
-    }
-
     /// Whether a disk has taken, since it was loaded last, what a log lacks that is loaded with this
     /// end.
-    fn is_spoilt(&self, node: NodeId, index: usize, end: Offset) -> bool {
+    pub(super) fn is_spoilt(&self, node: NodeId, index: usize, end: Offset) -> bool {
         let partition = &self.partitions[index];
         let replica = partition.find(node).map(|replica| &partition.replicas[replica]);
         let is_cut = |it: &Replica| end < it.end && it.bad_from().is_some_and(|from| from <= end);
@@ -89,6 +48,7 @@ impl View {
             let replica = &mut partition.replicas[index];
             let has_ended = change != Change::Started;
             replica.disk_failed |= failing && has_ended;
+            replica.kept = replica.kept.after(&change, replica.is_loaded);
             // Who starts has still to load its logs.
             replica.is_loaded = false;
             match change {
@@ -122,13 +82,7 @@ impl View {
         };
         self.records.abandon(moment);
         self.started.remove(&moment.node);
-        let was_running = self.running.remove(&moment.node).is_some();
-        let stopped = matches!(self.endings.get(&moment.node), Some(Change::Stopped));
-        if matches!(change, Change::PowerLost { .. }) && !was_running && stopped {
-            self.synced_before_power.insert(moment.node);
-        } else {
-            self.synced_before_power.remove(&moment.node);
-        }
+        self.running.remove(&moment.node);
         if let Change::Halted { why } = &change {
             self.halts.push(Halt { moment: *moment, why: why.clone(), cause });
         }
@@ -144,8 +98,7 @@ impl View {
     ) -> Effect {
         let kept = self.kept(moment.node, index, end);
         let spoilt = self.is_spoilt(moment.node, index, end);
-        let power = matches!(self.endings.get(&moment.node), Some(Change::PowerLost { .. }));
-        let lost = power || spoilt;
+        let lost = spoilt || self.kept_by_host(moment.node, index).power_was_lost();
         let partition = &mut self.partitions[index];
         let replica = partition.replica(moment.node);
         let it = &mut partition.replicas[replica];
@@ -182,7 +135,7 @@ impl View {
             let it = &self.partitions[partition];
             let Some(segments) = disks.segments(moment.node, it.id, &it.name) else { continue };
             let (mut held, _) = disk::read(segments);
-            // What was appended since will be reported.
+            // What the step that loaded it appended will be reported.
             held.retain(|batch| {
                 // Those that are read have offsets that a log can have.
                 record::Batch::new(batch).is_ok_and(|batch| batch.next_offset() <= end)
@@ -194,7 +147,7 @@ impl View {
     fn reload(&mut self, reload: &Reload, held: &[Bytes]) {
         let partition = &mut self.partitions[reload.partition];
         if let Some(replica) = partition.find(reload.moment.node) {
-            partition.reload(replica, (held, reload.end), reload.lost, &reload.moment);
+            partition.reload(replica, held, reload.lost, &reload.moment);
         }
     }
 }

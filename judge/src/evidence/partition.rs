@@ -263,19 +263,9 @@ impl Partition {
         log.bad.retain(|bad| bad.from < to);
     }
 
-    /// A replica came back with a log that ends at `end`; its disk holds these batches below that.
-    /// What they are not is lost. What it has appended since stays: the only controller of a cluster
-    /// leads, and writes the first record of its epoch, in the step that loads its log.
-    pub fn reload(
-        &mut self,
-        replica: usize,
-        (held, end): (&[Bytes], Offset),
-        by_power: bool,
-        moment: &Moment,
-    ) {
-        let mut before = std::mem::take(&mut self.replicas[replica].log);
-        let loaded = before.partition_point(|batch| self.batches.get(*batch).base < end);
-        let since = before.split_off(loaded);
+    /// A replica came back; its disk holds these batches. What they are not is lost.
+    pub fn reload(&mut self, replica: usize, held: &[Bytes], by_power: bool, moment: &Moment) {
+        let before = std::mem::take(&mut self.replicas[replica].log);
         for batch in &before {
             self.batches.get_mut(*batch).holders.remove(replica);
         }
@@ -292,10 +282,6 @@ impl Partition {
                 it.power_lost.insert(replica);
             }
         }
-        if let Some(last) = since.last() {
-            self.replicas[replica].end = self.batches.get(*last).next;
-        }
-        self.replicas[replica].log.extend(since);
         self.replicas[replica].unseen_from = None;
     }
 

@@ -1,6 +1,7 @@
 //! What one replica has in its log, by what it reported and by what its disk held after restarts.
 
 use super::batch::Batches;
+use super::kept::Kept;
 use engine::ids::Offset;
 use machine::NodeId;
 
@@ -32,6 +33,8 @@ pub struct Replica {
     pub member_since: Option<u64>,
     /// When its process last ended otherwise than by an orderly shutdown.
     pub ended_uncleanly: Option<u64>,
+    /// What its disk must have kept since its log was last loaded.
+    pub kept: Kept,
     /// Its process runs and has loaded the log in this life, or its broker has registered, before
     /// which it loads them all. Until then a disk may be as a crash left it.
     pub is_loaded: bool,
@@ -60,6 +63,7 @@ impl Replica {
             high_watermark: 0,
             member_since: None,
             ended_uncleanly: None,
+            kept: Kept::Unknown,
             is_loaded: true,
             registered: None,
             power_lost: false,

@@ -1,7 +1,8 @@
 //! All evidence collected so far, indexed for the checks and the verdict.
 
 use super::halt::{FailedDir, Halt};
-use super::life::{Kept, Reload};
+use super::kept::Kept;
+use super::life::Reload;
 use super::metadata::{Metadata, Unreadable};
 use super::observed::{Change, Fault, Moment};
 use super::partition::{Append, Lacking, Partition};
@@ -53,8 +54,6 @@ pub struct View {
     readers_by_key: BTreeMap<(NodeId, u16, usize), usize>,
     /// How each process ended last, for nodes whose process has ended.
     pub(super) endings: BTreeMap<NodeId, Change>,
-    /// The nodes whose hosts lost power after an orderly stop, which had synced everything.
-    pub(super) synced_before_power: BTreeSet<NodeId>,
     /// When each process that runs was started.
     pub(crate) started: BTreeMap<NodeId, u64>,
     /// The log directories that failed since their node started last, which stay offline until it is

@@ -26,11 +26,12 @@ impl Simulation {
         }
         for observation in &observations {
             self.observe(observation);
+            // What follows in the same step builds on what was loaded.
+            if self.evidence.wants_disks() {
+                self.evidence.look_at(&WorldDisks(&self.world));
+            }
         }
         self.world.reuse_observations(observations);
-        if self.evidence.wants_disks() {
-            self.evidence.look_at(&WorldDisks(&self.world));
-        }
     }
 
     fn observe(&mut self, observation: &Observation<engine::Kafka>) {

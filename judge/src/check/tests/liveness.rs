@@ -38,12 +38,7 @@ fn power_takes_only_what_was_not_synced() {
     let comes_back = |flush: Option<u64>, stopped: bool| {
         let mut history = good();
         history.setup.topics[0].flush_messages = flush;
-        if stopped {
-            history.node(3, Change::Started);
-            history.node(3, Change::Stopped);
-        } else {
-            history.node(3, Change::Crashed);
-        }
+        history.node(3, if stopped { Change::Stopped } else { Change::Crashed });
         history.node(3, Change::PowerLost { bytes: 100 });
         forget_on_disk(&mut history, 3);
         history.node(3, Change::Started);
@@ -57,6 +52,28 @@ fn power_takes_only_what_was_not_synced() {
     assert!(!comes_back(Some(5), false), "four records may be unsynced");
     assert!(comes_back(Some(4), false), "four records are synced together");
     assert!(comes_back(None, true), "an orderly stop syncs everything");
+}
+
+/// A process that dies or stops before it has loaded its logs has neither kept nor synced them.
+#[test]
+fn a_life_that_loads_nothing_gives_back_nothing() {
+    let comes_back = |changes: &[Change]| {
+        let mut history = good();
+        changes.iter().for_each(|change| history.node(3, change.clone()));
+        forget_on_disk(&mut history, 3);
+        history.node(3, Change::Started);
+        history.load(3, ORDERS, 36);
+        history.register(3, 50);
+        history.follow(3, 1, ORDERS);
+        names(&history).contains(&"loads-what-is-durable")
+    };
+    let power = || Change::PowerLost { bytes: 100 };
+    let (started, crashed, stopped) = (|| Change::Started, || Change::Crashed, || Change::Stopped);
+    assert!(!comes_back(&[crashed(), power(), started(), crashed()]));
+    assert!(!comes_back(&[crashed(), power(), started(), stopped()]));
+    assert!(!comes_back(&[crashed(), started(), stopped(), power()]));
+    assert!(comes_back(&[crashed(), started(), crashed()]), "the host kept it");
+    assert!(comes_back(&[stopped(), started(), crashed(), power()]), "the first stop synced it");
 }
 
 /// Row S5.

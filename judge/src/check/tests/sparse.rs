@@ -1,12 +1,13 @@
 //! Logs that do not begin at offset 0, or have holes.
 
 use super::{finish, good, names};
+use crate::check::Findings;
 use crate::evidence::{Change, End, Transaction, View};
 use crate::observer::Observer;
 use crate::testing::{History, METADATA, ORDERS, batch, numbers};
 use bytes::Bytes;
 use engine::fact::Fact;
-use engine::metadata::MetadataRecord;
+use engine::metadata::{MetadataRecord, PartitionChange};
 use engine::record::{Batch, BatchBuilder, Codec, EndTransactionMarker};
 use machine::NodeId;
 
@@ -132,7 +133,36 @@ fn a_marker_decides_what_became_of_the_batches_before_it() {
     assert_eq!(of, [Committed, Aborted, Aborted, Open]);
 }
 
-/// The only controller leads in the step that loads its log, and its disk is read after that step.
+/// 101 is the only controller, and has loaded a log of this end. It leads in the step that loads the
+/// log, writes the first record of its epoch, and commits it.
+fn leads_alone(history: &mut History, end: i64, epoch: i32) {
+    history.load(101, METADATA, end);
+    history.at_once(101, Fact::QuorumLeader { epoch, epoch_start: end });
+    let batch = metadata(end, epoch, &MetadataRecord::NoOp);
+    history.append(101, METADATA, true, epoch, batch);
+    let (partition, as_leader, leader_epoch, offset) = (METADATA, true, epoch, end + 1);
+    history.fact(101, Fact::HighWatermark { partition, as_leader, leader_epoch, offset });
+}
+
+fn metadata(base: i64, epoch: i32, record: &MetadataRecord) -> Bytes {
+    let mut builder = BatchBuilder::new().base_offset(base).leader_epoch(epoch);
+    builder.append(1_000, None, Some(&record.encode()), &[]);
+    builder.build()
+}
+
+/// Lets the checks see it all, and the disks as soon as they want to.
+fn with_disks(history: &History) -> (View, Findings) {
+    let mut observer = Observer::new(history.setup.clone());
+    for observed in &history.observed {
+        observer.on(observed);
+        if observer.wants_disks() {
+            observer.look_at(history);
+        }
+    }
+    let (view, _, findings) = observer.finish(history.now() + 1, history, Vec::new(), Vec::new());
+    (view, findings)
+}
+
 #[test]
 fn what_is_appended_in_the_step_that_loads_a_log_is_kept() {
     let mut history = History::new(2);
@@ -141,23 +171,40 @@ fn what_is_appended_in_the_step_that_loads_a_log_is_kept() {
     history.crash(101);
     history.node(101, Change::PowerLost { bytes: 0 });
     history.node(101, Change::Started);
-    history.load(101, METADATA, end);
-    history.at_once(101, Fact::QuorumLeader { epoch: 2, epoch_start: end });
-    let mut builder = BatchBuilder::new().base_offset(end).leader_epoch(2);
-    builder.append(1_000, None, Some(&MetadataRecord::NoOp.encode()), &[]);
-    history.append(101, METADATA, true, 2, builder.build());
+    leads_alone(&mut history, end, 2);
 
-    let mut observer = Observer::new(history.setup.clone());
-    history.observed.iter().for_each(|observed| observer.on(observed));
-    assert!(observer.wants_disks());
-    observer.look_at(&history);
-    let (view, _, findings) = observer.finish(history.now() + 1, &history, Vec::new(), Vec::new());
+    let (view, findings) = with_disks(&history);
     let partition = view.partitions.iter().find(|it| it.id == METADATA).unwrap();
     let replica = &partition.replicas[partition.find(NodeId::new(0, 101)).unwrap()];
-    assert_eq!((replica.end, replica.high_watermark), (end + 1, 0));
+    assert_eq!((replica.end, replica.high_watermark), (end + 1, end + 1));
     let held: Vec<_> = replica.log.iter().map(|batch| partition.batches.get(*batch)).collect();
     assert!(held.windows(2).all(|pair| pair[0].next == pair[1].base), "there is no hole");
     assert_eq!(held.last().map(|batch| (batch.base, batch.next)), Some((end, end + 1)));
     let found: Vec<_> = findings.0.iter().filter(|it| it.check == "replicas-equal").collect();
     assert!(found.is_empty(), "{found:?}");
+}
+
+/// The only controller is killed after it has written a record and before it has reported that. It
+/// comes back and leads with it.
+#[test]
+fn what_a_leader_found_on_its_disk_is_committed_with_what_follows() {
+    let mut history = History::new(2);
+    history.setup.controllers = vec![NodeId::new(0, 101)];
+    let end = history.end(101, METADATA);
+    let isr = PartitionChange { isr: Some(vec![1, 2]), ..PartitionChange::of(ORDERS) };
+    let unreported = metadata(end, 1, &MetadataRecord::PartitionChange(isr));
+    history.disks.get_mut(&(101, METADATA)).unwrap().push(unreported);
+    for epoch in [2, 3] {
+        history.crash(101);
+        history.node(101, Change::Started);
+        let end = history.end(101, METADATA);
+        leads_alone(&mut history, end, epoch);
+    }
+    let (view, findings) = with_disks(&history);
+    let found: Vec<_> = findings.0.iter().filter(|it| it.check == "quorum-is-safe").collect();
+    assert!(found.is_empty(), "{found:?}");
+    let partition = |id| view.partitions.iter().find(|it| it.id == id).unwrap();
+    assert!(partition(METADATA).losses.is_empty());
+    let orders = partition(ORDERS);
+    assert_eq!(orders.names(&orders.state().unwrap().isr), "1, 2");
 }

@@ -234,6 +234,29 @@ fn correlated_power_loss_is_permitted() {
     assert!(because.starts_with(reason), "{because}");
 }
 
+/// Both are started, and die before they have loaded what is left.
+#[test]
+fn correlated_power_loss_is_permitted_whatever_ends_before_logs_are_loaded() {
+    let mut history = History::new(2);
+    confirm_without_3(&mut history);
+    for id in [1, 2] {
+        history.crash(id);
+        history.node(id, Change::PowerLost { bytes: 100 });
+        history.node(id, Change::Started);
+        history.crash(id);
+        history.disks.get_mut(&(id, ORDERS)).unwrap().truncate(1);
+        history.node(id, Change::Started);
+        history.load(id, ORDERS, 4);
+    }
+    history.change(Some(None), &[], &[1, 2]);
+    history.come_back(1, 50, &[2]);
+    history.come_back(2, 51, &[]);
+    history.elect(1, 2, &[1], &[]);
+    let judgement = finish(history, 1);
+    assert_eq!(broken(&judgement), Vec::<&str>::new(), "{:#?}", judgement.violations);
+    assert_eq!(hazards(&judgement), vec![("correlated-power-loss", 4)]);
+}
+
 #[test]
 fn a_power_loss_names_when_logs_were_synced() {
     let mut history = power(&[1, 2]);

@@ -1,6 +1,7 @@
 mod clients;
 mod disks;
 mod reached;
+mod restarts;
 
 use super::{Caught, Phase, RunOutcome, Simulation, attempt, run};
 use crate::catalog;
