@@ -27,6 +27,8 @@ pub(crate) const ORDERS: TopicPartition = TopicPartition::new(TopicId(7), 0);
 pub(crate) const OTHER: TopicPartition = TopicPartition::new(TopicId(7), 1);
 /// The consumer that reads everything back.
 pub(crate) const READER: u16 = 1099;
+/// A process is killed between two handlers.
+pub(crate) const CRASHED: Change = Change::Crashed { cut_short: false };
 pub(crate) const METADATA: TopicPartition = TopicPartition::METADATA;
 
 /// A history, and the disks at its end.
@@ -557,7 +559,7 @@ impl History {
 
     /// A broker crashes and keeps what it has.
     pub(crate) fn crash(&mut self, id: u16) {
-        self.node(id, Change::Crashed);
+        self.node(id, CRASHED);
     }
 
     /// A disk of a node is lost, with these replicas on it.
@@ -580,7 +582,7 @@ impl History {
 
     /// A broker loses its power, and all of `orders-0` from an offset on. It comes back.
     pub(crate) fn lose_power(&mut self, id: u16, from: Offset) {
-        self.node(id, Change::Crashed);
+        self.node(id, CRASHED);
         self.node(id, Change::PowerLost { bytes: 100 });
         self.log(id, ORDERS).retain(|batch| Batch::new(batch).unwrap().next_offset() <= from);
         self.node(id, Change::Started);

@@ -1,6 +1,7 @@
 //! A log that is loaded holds all that must be durable: after a crash or an orderly stop everything
 //! that its replica had reported, also if the host loses power after the stop; after a loss of power
-//! all but fewer records than `flush.messages`.
+//! all but fewer records than `flush.messages`. A crash may take the report that a replica has cut
+//! what its leader does not have.
 //!
 //! No rule decides what is synced when. Catches a log that closes or syncs too late, a clean-shutdown
 //! file that is written too early, and a recovery that cuts what is whole.
@@ -29,7 +30,7 @@ impl Check for Durable {
     ) {
         let Effect::Loaded { partition: index, reported, end, kept, .. } = effect else { return };
         let missing = reported.saturating_sub(*end);
-        if missing <= 0 {
+        if missing <= 0 || may_have_cut(view, at, *index) {
             return;
         }
         let all = "a log came back without what it held";
@@ -59,6 +60,15 @@ impl Check for Durable {
             view.setup.name(at.node)
         ));
     }
+}
+
+/// Whether a handler that a crash cut short may have cut what is missing: then the leader has
+/// nothing of it.
+fn may_have_cut(view: &View, at: &Moment, index: usize) -> bool {
+    let partition = &view.partitions[index];
+    let replica = partition.find(at.node).map(|replica| &partition.replicas[replica]);
+    let of_leader = |batch: &u32| partition.is_in_line(*batch);
+    replica.is_some_and(|it| it.may_have_cut) && !view.cut.iter().any(of_leader)
 }
 
 /// After how many records a log of the partition is synced, if after a number.

@@ -36,7 +36,7 @@ impl Kept {
             // It has added nothing, and has synced nothing of what others added.
             _ if !was_loaded => self,
             Change::Stopped => Self::Stopped { power_lost: false },
-            Change::Crashed | Change::Halted { .. } => Self::Written,
+            Change::Crashed { .. } | Change::Halted { .. } => Self::Written,
         }
     }
 

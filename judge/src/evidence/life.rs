@@ -49,6 +49,8 @@ impl View {
             let has_ended = change != Change::Started;
             replica.disk_failed |= failing && has_ended;
             replica.kept = replica.kept.after(&change, replica.is_loaded);
+            replica.may_have_cut &= !replica.is_loaded;
+            replica.may_have_cut |= matches!(change, Change::Crashed { cut_short: true });
             // Who starts has still to load its logs.
             replica.is_loaded = false;
             match change {
@@ -56,7 +58,7 @@ impl View {
                 | Change::Stopped
                 | Change::DiskLost { .. }
                 | Change::SectorCorrupted { .. } => {}
-                Change::Crashed | Change::Halted { .. } => {
+                Change::Crashed { .. } | Change::Halted { .. } => {
                     replica.ended_uncleanly = Some(moment.at)
                 }
                 Change::PowerLost { .. } => {
@@ -99,6 +101,7 @@ impl View {
         let kept = self.kept(moment.node, index, end);
         let spoilt = self.is_spoilt(moment.node, index, end);
         let lost = spoilt || self.kept_by_host(moment.node, index).power_was_lost();
+        self.cut.clear();
         let partition = &mut self.partitions[index];
         let replica = partition.replica(moment.node);
         let it = &mut partition.replicas[replica];
@@ -112,7 +115,7 @@ impl View {
             self.reloads.push(Reload { moment: *moment, partition: index, end, lost });
         }
         if end < told {
-            partition.cut(replica, end, lost, &mut Vec::new());
+            partition.cut(replica, end, lost, &mut self.cut);
             // The controller cannot know before the broker is registered again.
             partition.replicas[replica].power_lost |= spoilt;
         } else if end > told {

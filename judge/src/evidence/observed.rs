@@ -24,7 +24,10 @@ pub enum Change {
     /// It ended itself, in an orderly way.
     Stopped,
     /// It was killed; its host kept what it had written.
-    Crashed,
+    Crashed {
+        /// While a handler was in progress, which reports what it does when it is done.
+        cut_short: bool,
+    },
     /// It could not go on, or not start, and ended itself; its host kept what it had written.
     Halted {
         /// The reason that it gave.

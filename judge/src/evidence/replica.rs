@@ -35,6 +35,9 @@ pub struct Replica {
     pub ended_uncleanly: Option<u64>,
     /// What its disk must have kept since its log was last loaded.
     pub kept: Kept,
+    /// Since its log was last loaded a crash cut a handler short, and with it the report of what
+    /// that may have cut.
+    pub may_have_cut: bool,
     /// Its process runs and has loaded the log in this life, or its broker has registered, before
     /// which it loads them all. Until then a disk may be as a crash left it.
     pub is_loaded: bool,
@@ -64,6 +67,7 @@ impl Replica {
             member_since: None,
             ended_uncleanly: None,
             kept: Kept::Unknown,
+            may_have_cut: false,
             is_loaded: true,
             registered: None,
             power_lost: false,

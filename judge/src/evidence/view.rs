@@ -15,7 +15,7 @@ use super::story::{Ack, Happening};
 use engine::fact::{Fact, Truncation};
 use engine::ids::{BrokerId, LeaderEpoch, Offset, TopicPartition};
 use machine::{ClusterId, NodeId};
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 /// Everything observed so far.
 #[derive(Clone, Debug, Default)]
@@ -40,7 +40,7 @@ pub struct View {
     pub load_began: Option<u64>,
     /// The livelock that was detected, if any, in words.
     pub livelock: Option<String>,
-    /// Scratch: what the last [`Effect::Cut`] took.
+    /// Scratch: what the last [`Effect::Cut`] took, or the last [`Effect::Loaded`] lacked.
     pub cut: Vec<u32>,
     /// Scratch: what the last [`Effect::Delivered`] gave.
     pub pieces: Vec<Piece>,
@@ -96,7 +96,7 @@ pub enum Effect {
     },
     /// A broker knows that it is registered; see [`View::touched`].
     Registered,
-    /// A log was loaded at start.
+    /// A log was loaded at start; see [`View::cut`].
     Loaded {
         /// The partition.
         partition: usize,

@@ -129,7 +129,7 @@ fn told(view: &View, partition: &Partition, scene: &Scene) -> Option<(u64, Strin
     let what = match &scene.what {
         Happening::Node(Change::Started) => format!("{node} started"),
         Happening::Node(Change::Stopped) => format!("{node} stopped in an orderly way"),
-        Happening::Node(Change::Crashed) => format!("{node} crashed"),
+        Happening::Node(Change::Crashed { .. }) => format!("{node} crashed"),
         Happening::Node(Change::Halted { why }) => format!("{node} stopped by itself: {why}"),
         Happening::Node(Change::PowerLost { bytes }) => {
             format!("{node} lost power, and {bytes} unsynced bytes with it")

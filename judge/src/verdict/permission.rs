@@ -380,7 +380,9 @@ fn stale_epoch_entry(case: &Case<'_>) -> Option<String> {
     let unclean = |scene: &Scene| {
         matches!(
             scene.what,
-            Happening::Node(Change::Crashed | Change::Halted { .. } | Change::PowerLost { .. })
+            Happening::Node(
+                Change::Crashed { .. } | Change::Halted { .. } | Change::PowerLost { .. }
+            )
         )
     };
     let lives = before.by_ref().take_while(|scene| !matches!(scene.what, Happening::Loaded(_)));

@@ -45,7 +45,7 @@ fn step(loss: &Loss, scene: &Scene) -> Option<String> {
         _ => return None,
     };
     let step = match scene.what {
-        Happening::Node(Change::Crashed) => "crashed",
+        Happening::Node(Change::Crashed { .. }) => "crashed",
         Happening::Node(Change::Halted { .. }) => "halted",
         Happening::Node(Change::PowerLost { .. }) => "lost-power",
         Happening::Node(Change::DiskLost { .. }) => "lost-its-disk",

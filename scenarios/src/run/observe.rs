@@ -203,7 +203,8 @@ fn as_change(change: &NodeChange) -> Option<Change> {
         NodeChange::Halted(Halt::Failed(why)) | NodeChange::BootFailed(Halt::Failed(why)) => {
             Change::Halted { why: why.clone() }
         }
-        NodeChange::BootFailed(Halt::Clean) | NodeChange::Crashed { .. } => Change::Crashed,
+        NodeChange::BootFailed(Halt::Clean) => Change::Crashed { cut_short: false },
+        NodeChange::Crashed { undone } => Change::Crashed { cut_short: *undone > 0 },
         NodeChange::PowerLost(report) => Change::PowerLost { bytes: report.bytes },
         NodeChange::DiskLost { bytes, emptied, .. } => {
             Change::DiskLost { bytes: *bytes, emptied: emptied.clone() }

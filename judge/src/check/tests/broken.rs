@@ -210,7 +210,11 @@ const EQUIVALENT: &[(&str, &[Mutation], &str)] = &[
     ("Appended", &[Duplicate, Later], "the replica holds the batch, which has its own epoch"),
     ("BecameLeader", &[Drop, Duplicate, Swap, Less], "the first append of the epoch shows it too"),
     ("Confirmed", &[Swap, OtherNode, OtherPartition], "a record knows its producer and partition"),
-    ("Crashed", &[Drop, Duplicate, OtherNode], "a crash takes nothing that was written"),
+    (
+        "Crashed",
+        &[Drop, Duplicate, Swap, OtherNode],
+        "a crash takes nothing that was written, and gives nothing back that power took",
+    ),
     ("Delivered", &[Swap], "what comes next is about another node"),
     ("HighWatermark", &MUTATIONS, "a follower shows it to no client; it bounds what is compared"),
     ("HighWatermarkOfLeader", &MUTATIONS, "less is claimed, or what the ISR holds anyway"),

@@ -2,7 +2,7 @@
 
 use super::{finish, good, names, orders};
 use crate::evidence::{Change, FaultKind};
-use crate::testing::{History, ORDERS, numbers};
+use crate::testing::{CRASHED, History, ORDERS, numbers};
 use engine::error::ErrorCode;
 use engine::fact::{ClientFact, Fact, Truncation};
 use machine::Span;
@@ -14,7 +14,7 @@ fn forget_on_disk(history: &mut History, id: u16) {
 /// Row S4.
 #[test]
 fn a_crash_and_an_orderly_stop_take_nothing() {
-    for change in [Change::Crashed, Change::Stopped] {
+    for change in [CRASHED, Change::Stopped] {
         let comes_back = |forgets: bool| {
             let mut history = good();
             history.node(3, change.clone());
@@ -38,7 +38,7 @@ fn power_takes_only_what_was_not_synced() {
     let comes_back = |flush: Option<u64>, stopped: bool| {
         let mut history = good();
         history.setup.topics[0].flush_messages = flush;
-        history.node(3, if stopped { Change::Stopped } else { Change::Crashed });
+        history.node(3, if stopped { Change::Stopped } else { CRASHED });
         history.node(3, Change::PowerLost { bytes: 100 });
         forget_on_disk(&mut history, 3);
         history.node(3, Change::Started);
@@ -68,12 +68,33 @@ fn a_life_that_loads_nothing_gives_back_nothing() {
         names(&history).contains(&"loads-what-is-durable")
     };
     let power = || Change::PowerLost { bytes: 100 };
-    let (started, crashed, stopped) = (|| Change::Started, || Change::Crashed, || Change::Stopped);
+    let (started, crashed, stopped) = (|| Change::Started, || CRASHED, || Change::Stopped);
     assert!(!comes_back(&[crashed(), power(), started(), crashed()]));
     assert!(!comes_back(&[crashed(), power(), started(), stopped()]));
     assert!(!comes_back(&[crashed(), started(), stopped(), power()]));
     assert!(comes_back(&[crashed(), started(), crashed()]), "the host kept it");
     assert!(comes_back(&[stopped(), started(), crashed(), power()]), "the first stop synced it");
+}
+
+/// 3 has what 1 wrote and 2, which leads after it, has not. A crash takes the report that 3 cut it.
+#[test]
+fn what_a_replica_was_cutting_when_it_crashed_is_not_owed() {
+    let comes_back = |cut_short: bool, elected: bool| {
+        let mut history = good();
+        history.write(1, ORDERS, 0, &numbers(40..44));
+        history.follow(3, 1, ORDERS);
+        if elected {
+            history.elect(2, 1, &[1, 2, 3], &[]);
+        }
+        history.node(3, Change::Crashed { cut_short });
+        forget_on_disk(&mut history, 3);
+        history.node(3, Change::Started);
+        history.load(3, ORDERS, 40);
+        names(&history).contains(&"loads-what-is-durable")
+    };
+    assert!(!comes_back(true, true));
+    assert!(comes_back(false, true), "no handler was in progress");
+    assert!(comes_back(true, false), "the leader has it");
 }
 
 /// Row S5.
@@ -221,7 +242,7 @@ fn a_session_counts_from_the_start_of_a_lone_controller() {
         let mut history = good();
         history.setup.controllers.truncate(controllers);
         history.unfence(&[3]);
-        history.node(101, Change::Crashed);
+        history.node(101, CRASHED);
         history.node(101, Change::Started);
         history.wait(Span::millis(2));
         history.fact(101, Fact::ControllerActive { epoch: 2 });

@@ -13,7 +13,7 @@ mod unconfirmed;
 
 use super::Judgement;
 use crate::evidence::{Change, View};
-use crate::testing::{History, ORDERS, OTHER, numbers};
+use crate::testing::{CRASHED, History, ORDERS, OTHER, numbers};
 use engine::error::ErrorCode;
 use engine::fact::{ClientFact, Fact};
 
@@ -394,7 +394,7 @@ fn acks0_confirms_nothing() {
 fn what_cannot_be_judged_is_unknown() {
     let mut history = History::new(2);
     history.send(ORDERS, &numbers(0..2), -1);
-    history.node(3, Change::Crashed);
+    history.node(3, CRASHED);
     let judgement = history.judge();
     assert_eq!(judgement.violations.len(), 0);
     assert_eq!(

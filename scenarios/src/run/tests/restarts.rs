@@ -18,9 +18,9 @@ fn passes(controllers: u16, faults: &str) {
 fn the_only_controller_leads_with_a_record_that_it_had_not_reported() {
     passes(
         1,
-        "[[faults]]\nkind = 'crash'\ntarget = 'controller'\nat = '200ms'\n\
-         at_disk_operation = 2\nlasts = '500ms'\n\
-         [[faults]]\nkind = 'crash'\ntarget = 'controller'\nat = '2s'\nlasts = '500ms'\n",
+        "[[faults]]\nkind = 'crash'\ntarget = 'controller'\nat = '1s'\n\
+         at_disk_operation = 2\nlasts = '1s'\n\
+         [[faults]]\nkind = 'crash'\ntarget = 'controller'\nat = '3s'\nlasts = '500ms'\n",
     );
 }
 
