@@ -1,6 +1,7 @@
 //! Fetching (`AbstractFetch`, `FetchCollector`).
 
 use super::buffer::Buffered;
+use super::in_step::InStep;
 use super::{Consumer, ConsumerError, Context};
 use crate::Outbox;
 use crate::error::ErrorCode;
@@ -11,6 +12,8 @@ use machine::{Mono, NodeId};
 impl Consumer {
     /// Sends a fetch for all partitions that a leader has to every leader that has none in flight
     /// and none of whose partitions has buffered records (`AbstractFetch.prepareFetchRequests`).
+    /// A partition that waits for a seek behind a broken batch does not count as buffered, which
+    /// differs from Kafka.
     ///
     /// A fetch that leaves out a buffered partition would wait `fetch.max.wait.ms` for the others,
     /// and the buffered one could not be fetched meanwhile: so the next fetch goes out once the
@@ -92,18 +95,14 @@ impl Consumer {
             return;
         }
         // Both are in the order of the session, but for partitions that have moved in it.
-        let mut place = 0;
+        let mut asked = InStep::new(asked);
         for result in &response.partitions {
-            let is_its = |(index, _): &&(usize, u64)| {
+            let found = asked.find(|(index, _)| {
                 self.partitions.get(*index).is_some_and(|it| it.partition == result.partition)
-            };
-            let (before, after) = asked.split_at(place.min(asked.len()));
-            let found = after.iter().chain(before).position(|asked| is_its(&asked));
-            let Some(found) = found else { continue };
-            let at = (place + found) % asked.len();
-            place = at + 1;
-            if self.unmoved(asked[at]).is_some() {
-                self.on_fetched_partition(now, asked[at].0, result);
+            });
+            let Some(asked) = found.copied() else { continue };
+            if self.unmoved(asked).is_some() {
+                self.on_fetched_partition(now, asked.0, result);
             }
         }
     }

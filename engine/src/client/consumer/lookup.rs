@@ -1,6 +1,7 @@
 //! What a consumer asks about offsets (`OffsetFetcher`): where to start, where a partition ends,
 //! and whether the log still reaches a position (KIP-320).
 
+use super::in_step::InStep;
 use super::position::{Assigned, End, Position, State, Time};
 use super::{Consumer, ConsumerError, ConsumerEvent, Context};
 use crate::Outbox;
@@ -126,13 +127,12 @@ impl Consumer {
         asked: &[Asked],
         response: &ListOffsetsResponse,
     ) {
+        let mut results = InStep::new(&response.partitions);
         for asked in asked {
             if self.still(*asked).is_none() {
                 continue;
             }
-            let is_its = |result: &&ListedOffset| result.partition == asked.partition;
-            let result = response.partitions.iter().find(is_its);
-            match result {
+            match results.find(|result| result.partition == asked.partition) {
                 Some(result) if result.error.is_none() && asked.purpose == Purpose::Time => {
                     self.on_time(node, *asked, result);
                 }
@@ -237,11 +237,11 @@ impl Consumer {
         asked: &[(usize, u64)],
         response: &OffsetForLeaderEpochResponse,
     ) {
+        let mut results = InStep::new(&response.partitions);
         for (index, stamp) in asked.iter().copied() {
             let Some(assigned) = self.unmoved((index, stamp)) else { continue };
             let partition = assigned.partition;
-            let result = response.partitions.iter().find(|result| result.partition == partition);
-            match result {
+            match results.find(|result| result.partition == partition) {
                 Some(result) if result.error.is_none() => self.on_end_of_epoch(index, result.end),
                 result => {
                     let error = result.map_or(ErrorCode::UnknownServerError, |a| a.error);

@@ -8,6 +8,7 @@
 mod buffer;
 mod event;
 mod fetch;
+mod in_step;
 mod lookup;
 mod places;
 mod position;
@@ -210,8 +211,10 @@ impl Consumer {
                 polled.push(Polled { partition, from, to, records, batches });
             }
             if taken.error.is_some() {
-                // What was fetched is kept, and every poll throws until the application seeks
-                // (`CompletedFetch.fetchRecords`).
+                // What was fetched is kept, and the partition is not read until the application
+                // seeks. Kafka keeps it at the head of all that was fetched, so that every poll
+                // throws and none hands out anything else (`FetchCollector.collectFetch`); here the
+                // other partitions are read on.
                 out.observe(Fact::Reached(Reach::CorruptBatchRead));
                 self.error(index, ConsumerError::Corrupt { position: to });
             }
