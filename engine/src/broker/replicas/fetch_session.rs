@@ -7,7 +7,7 @@
 //! that are *due*: those that were requested anew, or that may have something to return. A
 //! partition whose fetcher has everything is *at rest*; any change to it makes it due again. A
 //! follower counts as caught up in a partition at rest: its last fetch is recorded when the
-//! partition becomes due ([`Rested`]).
+//! partition becomes due ([`Resting`]).
 
 use crate::Outbox;
 use crate::error::ErrorCode;
@@ -18,8 +18,8 @@ use crate::rules::session::Renamed;
 use machine::{ConnId, Mono, Span};
 use std::collections::BTreeMap;
 
-/// How long a session has to be unused before any fetcher may take its slot, and how long ago it
-/// has to be created before a larger one may (`MIN_INCREMENTAL_FETCH_SESSION_EVICTION_MS`).
+/// How long a session has to be unused before any fetcher may take its slot, and how old it has to
+/// be at its last use before a larger one may (`MIN_INCREMENTAL_FETCH_SESSION_EVICTION_MS`).
 const EVICTION: Span = Span::secs(120);
 
 /// How a fetch is served (`FetchContext`).
@@ -270,7 +270,8 @@ impl FetchSessions {
     /// Frees a slot for `wanted`, if it may: evicts the session that has been unused for longest,
     /// if that is longer than [`EVICTION`], else the first one that `wanted` may replace, if it
     /// comes before `wanted` in the order of eviction. A follower may replace the session of any
-    /// consumer; any other session has to be older than [`EVICTION`] (`tryEvict`).
+    /// consumer; any other session has to have been older than [`EVICTION`] when it was last used
+    /// (`tryEvict`, `touch`).
     fn evict(&mut self, wanted: Evictable, now: Mono) -> bool {
         let last_used = self.sessions.iter().map(|(id, session)| (session.last_used, *id));
         let Some((used, stalest)) = last_used.min() else { return false };
@@ -279,7 +280,8 @@ impl FetchSessions {
         }
         let is_open = |key: &Evictable| {
             let session = &self.sessions[&key.id];
-            now.since(session.created) > EVICTION || (wanted.is_follower && !key.is_follower)
+            let was_old = session.last_used.since(session.created) > EVICTION;
+            was_old || (wanted.is_follower && !key.is_follower)
         };
         let evictable = self.sessions.iter().map(|(id, session)| session.evictable(*id));
         let Some(least) = evictable.filter(is_open).min() else { return false };

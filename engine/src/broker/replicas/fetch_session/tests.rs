@@ -157,6 +157,22 @@ fn followers_take_slots_from_consumers_and_old_sessions_make_room() {
     assert_ne!(late, FetchMetadata::NO_SESSION, "unused for more than two minutes");
 }
 
+/// A session that was young when it was last used keeps its slot, however old it is by now.
+#[test]
+fn a_larger_session_takes_a_slot_from_one_that_was_old_when_it_was_last_used() {
+    let at = |seconds| NOW + Span::secs(seconds);
+    let mut sessions = FetchSessions::new(1, 1);
+    let first = begin(&mut sessions, None, &[0], NOW);
+    let asked = FetchMetadata::first_of(first);
+    context(&mut sessions, &fetch(None, asked, &[]), at(60));
+    let second = begin(&mut sessions, None, &[0, 1], at(125));
+    assert_eq!(second, FetchMetadata::NO_SESSION, "60 s old at its last use");
+    context(&mut sessions, &fetch(None, asked.next(), &[]), at(126));
+    let second = begin(&mut sessions, None, &[0, 1], at(127));
+    assert_ne!(second, FetchMetadata::NO_SESSION, "126 s old at its last use");
+    assert!(!sessions.sessions.contains_key(&first));
+}
+
 #[test]
 fn what_happens_to_a_partition_makes_it_due_and_wakes_its_reader() {
     let mut sessions = FetchSessions::new(10, 1);
