@@ -19,8 +19,10 @@ const VERSION: &str = "0";
 /// An offset per topic and partition.
 pub type Offsets = BTreeMap<(String, u32), i64>;
 
-/// Reads a checkpoint of offsets. A file that does not exist or cannot be understood is empty:
-/// Kafka starts from offset 0 then.
+/// Reads a checkpoint of offsets. A file that does not exist or cannot be understood as a whole is
+/// empty, and its offsets begin at 0. Kafka does so for recovery points and log starts
+/// (`LogManager.loadLogs`); a damaged file of high watermarks takes the log directory offline there
+/// (`CheckpointFileWithFailureHandler.read`).
 ///
 /// # Errors
 ///
@@ -29,7 +31,8 @@ pub fn read(disk: &mut dyn Disk, path: &str) -> Result<Offsets, DiskError> {
     let Some(content) = files::read_all(disk, path)? else {
         return Ok(Offsets::new());
     };
-    Ok(lines(&content).map_or_else(Offsets::new, |lines| lines.filter_map(parse).collect()))
+    let offsets = lines(&content).and_then(|lines| lines.map(parse).collect());
+    Ok(offsets.unwrap_or_default())
 }
 
 /// Replaces a checkpoint of offsets.

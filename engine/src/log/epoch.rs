@@ -138,8 +138,10 @@ impl EpochCache {
         self.entries.clear();
     }
 
-    /// Reads the file of the log in `dir`. Without a file there is no epoch; a file that cannot be
-    /// parsed counts as none, since a recovery finds the epochs in the batches.
+    /// Reads the file of the log in `dir`. Without a file there is no epoch. A file that cannot be
+    /// parsed as a whole counts as none: a recovery finds the epochs in the batches that it scans,
+    /// and those below are not known any more. In Kafka such a file takes the log directory offline
+    /// (`CheckpointFileWithFailureHandler.read`).
     ///
     /// # Errors
     ///
@@ -150,13 +152,9 @@ impl EpochCache {
             return Ok(Self::default());
         };
         let mut cache = Self::default();
-        if let Some(lines) = checkpoint::lines(&content) {
-            for line in lines {
-                let Some((epoch, start)) = line.split_once(' ') else { continue };
-                if let (Ok(epoch), Ok(start)) = (epoch.parse(), start.parse()) {
-                    cache.assign(epoch, start);
-                }
-            }
+        let entries = checkpoint::lines(&content).and_then(|lines| lines.map(parse).collect());
+        for EpochEntry { epoch, start_offset } in entries.unwrap_or_else(Vec::new) {
+            cache.assign(epoch, start_offset);
         }
         cache.stale = false;
         Ok(cache)
@@ -189,4 +187,10 @@ impl EpochCache {
             assert!(pair[0].start_offset < pair[1].start_offset, "start offsets grow");
         }
     }
+}
+
+fn parse(line: &str) -> Option<EpochEntry> {
+    let (epoch, start) = line.split_once(' ')?;
+    let entry = EpochEntry { epoch: epoch.parse().ok()?, start_offset: start.parse().ok()? };
+    (entry.epoch >= 0 && entry.start_offset >= 0).then_some(entry)
 }

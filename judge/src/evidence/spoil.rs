@@ -56,8 +56,9 @@ impl View {
         }
     }
 
-    /// A sector of a file went bad. Only segments hold records: indexes and checkpoints can be made
-    /// anew from them.
+    /// A sector of a file went bad. Only segments hold records: indexes and recovery points can be
+    /// made anew from them. A damaged checkpoint of high watermarks or leader epochs takes no record
+    /// by itself; what a replica does without them, checks look at as at anything else.
     pub(super) fn sector_corrupted(
         &mut self,
         moment: &Moment,

@@ -105,6 +105,9 @@ fn checkpoints_survive_and_half_of_one_is_none() {
     let read = checkpoint::read(&mut disk, checkpoint::RECOVERY_POINTS).expect("a file");
     assert_eq!(read[&("b-c".to_owned(), 12)], 0);
     assert_eq!(read[&("a".to_owned(), 0)], 17);
+    // One line that cannot be understood, or fewer than there have to be.
+    disk.edit(checkpoint::RECOVERY_POINTS, |bytes| bytes[8] = b'x');
+    assert!(checkpoint::read(&mut disk, checkpoint::RECOVERY_POINTS).expect("a file").is_empty());
     disk.edit(checkpoint::RECOVERY_POINTS, |bytes| bytes.truncate(9));
     assert!(checkpoint::read(&mut disk, checkpoint::RECOVERY_POINTS).expect("a file").is_empty());
 }
