@@ -1,7 +1,7 @@
 //! An application that reads all partitions of its topics while the load lasts.
 
 use super::{report_event, report_polled, to_consumer};
-use engine::client::{Consumer, ConsumerError, ConsumerEvent};
+use engine::client::{Consumer, ConsumerError, ConsumerEvent, Polled};
 use engine::config::ConsumerConfig;
 use engine::ids::{BrokerId, Offset, TopicPartition};
 use engine::rules::Rulebook;
@@ -48,8 +48,30 @@ pub struct ConsumerApp {
     consumer: Consumer,
     began: Mono,
     reading: bool,
-    /// The exceptions that ended reading, each until a seek gives the partition a position.
-    thrown: BTreeMap<TopicPartition, ConsumerError>,
+    thrown: Thrown,
+}
+
+/// The exceptions that ended reading, each until the partition gets a position or is read on: a change
+/// of leader drops what was fetched, and the next leader may have it whole.
+#[derive(Clone, Debug, Default)]
+struct Thrown(BTreeMap<TopicPartition, ConsumerError>);
+
+impl Thrown {
+    fn on_event(&mut self, event: &ConsumerEvent) {
+        match event {
+            ConsumerEvent::Error { partition, error } if error.ends_reading() => {
+                self.0.insert(*partition, *error);
+            }
+            ConsumerEvent::Positioned { partition, .. } => {
+                self.0.remove(partition);
+            }
+            _ => {}
+        }
+    }
+
+    fn on_polled(&mut self, polled: &Polled) {
+        self.0.remove(&polled.partition);
+    }
 }
 
 const START: Timer = Timer::Application(0);
@@ -65,7 +87,7 @@ impl ConsumerApp {
         let began = config.began.unwrap_or(boot.now.mono);
         let consumer = Consumer::new(&config.consumer, rules, &boot, &config.bootstrap);
         let config = Box::new(config.clone());
-        let app = Self { config, consumer, began, reading: false, thrown: BTreeMap::new() };
+        let app = Self { config, consumer, began, reading: false, thrown: Thrown::default() };
         out.set_timer(START, began + app.config.start);
         if let Some(stop) = app.config.stop {
             out.set_timer(STOP, began + stop);
@@ -102,7 +124,7 @@ impl ConsumerApp {
 
     /// The partitions that it does not read any more, each with the exception of its poll.
     pub fn thrown(&self) -> &BTreeMap<TopicPartition, ConsumerError> {
-        &self.thrown
+        &self.thrown.0
     }
 
     /// Handles an input.
@@ -188,31 +210,26 @@ impl ConsumerApp {
             if polled.is_empty() {
                 break;
             }
-            polled.into_iter().for_each(|polled| report_polled(polled, out));
+            for polled in polled {
+                self.thrown.on_polled(&polled);
+                report_polled(polled, out);
+            }
         }
         if !self.consumer.has_events() {
             return;
         }
         let mut found = Vec::new();
         for event in self.consumer.take_events() {
-            match event {
-                ConsumerEvent::TimeShown { partition, offset: Some(offset), .. } => {
-                    found.push((partition, offset));
-                }
-                ConsumerEvent::Error { partition, error } if error.ends_reading() => {
-                    self.thrown.insert(partition, error);
-                }
-                ConsumerEvent::Positioned { partition, .. } => {
-                    self.thrown.remove(&partition);
-                }
-                _ => {}
+            if let ConsumerEvent::TimeShown { partition, offset: Some(offset), .. } = event {
+                found.push((partition, offset));
             }
+            self.thrown.on_event(&event);
             report_event(&event, out);
         }
         for (partition, offset) in found {
             self.go_to(partition, offset, now, out);
         }
-        if self.reading && !self.thrown.is_empty() && !self.seeks_later(now.mono) {
+        if self.reading && !self.thrown.0.is_empty() && !self.seeks_later(now.mono) {
             // Nothing handles the exception: the application ends.
             self.stop(now, out);
         }
@@ -243,4 +260,24 @@ fn next_time(seek: &Seek, began: Mono, now: Mono) -> Option<Mono> {
     let every = seek.every?.nanos().max(1);
     let rounds = now.since(first).0.div_ceil(every);
     Some(first + Span(rounds.saturating_mul(every)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use engine::ids::TopicId;
+
+    /// After a change of leader a consumer goes on behind a broken batch without a seek.
+    #[test]
+    fn a_partition_that_is_read_on_has_no_exception_any_more() {
+        let [first, second] = [0, 1].map(|index| TopicPartition::new(TopicId(7), index));
+        let mut thrown = Thrown::default();
+        for partition in [first, second] {
+            let error = ConsumerError::Corrupt { position: 10 };
+            thrown.on_event(&ConsumerEvent::Error { partition, error });
+        }
+        let polled = Polled { partition: first, from: 10, to: 12, records: 2, batches: Vec::new() };
+        thrown.on_polled(&polled);
+        assert_eq!(thrown.0.keys().collect::<Vec<_>>(), [&second]);
+    }
 }
