@@ -4,8 +4,8 @@
 use crate::execute;
 use crate::exit::Failure;
 use scenarios::escape;
-use scenarios::plan::frozen;
-use scenarios::result::RunRecord;
+use scenarios::plan::{frozen, is_expectable};
+use scenarios::result::{Outcome, RunRecord};
 use scenarios::run::RunOutcome;
 use spec::{Diagnostic, Kind, Resolved, Scenario, reach};
 use std::fs::OpenOptions;
@@ -16,13 +16,16 @@ use std::path::Path;
 const WIDTH: usize = 100;
 
 /// Checks that the plan of a run can be written to `path` before anything is run.
-pub(crate) fn check(path: &Path) -> Result<(), Failure> {
+pub(crate) fn check(path: &Path, record: &RunRecord) -> Result<(), Failure> {
     let file = Some(path.display().to_string());
     let wrong = |kind, message: &str| Diagnostic { file, ..Diagnostic::new(kind, message) };
     if name(path).is_none() {
         let message = "`--freeze` expects a file such as late-leader.toml: lower-case letters, \
                        digits and dashes, which become the name of the scenario";
         return Err(wrong(Kind::Usage, message).into());
+    }
+    if !is_expectable(record.outcome) {
+        return Err(wrong(Kind::Usage, &unexpectable(record.outcome)).into());
     }
     match path.try_exists() {
         Ok(true) => {
@@ -32,6 +35,14 @@ pub(crate) fn check(path: &Path) -> Result<(), Failure> {
         Ok(false) => Ok(()),
         Err(error) => Err(Failure::unwritable(path, &error)),
     }
+}
+
+fn unexpectable(outcome: Outcome) -> String {
+    format!(
+        "the run came to `{}`, and a scenario file expects `pass` or `violation`: `--freeze` keeps \
+         only runs that decide",
+        outcome.name()
+    )
 }
 
 /// The name that a file gives to its scenario.
@@ -54,10 +65,13 @@ pub(crate) fn write(
     if !is_same {
         return Ok(format!("{shown} was not written: this is not the run that was recorded"));
     }
-    let scenario = Scenario {
-        name: name(path).unwrap_or_default().to_owned(),
-        ..frozen(&record.resolved(false), outcome)
+    // The same run may come to another verdict in another build.
+    let Some(plan) = frozen(&record.resolved(false), outcome) else {
+        let file = Some(shown.to_string());
+        let message = unexpectable(outcome.verdict.outcome);
+        return Err(Diagnostic { file, ..Diagnostic::new(Kind::Usage, message) }.into());
     };
+    let scenario = Scenario { name: name(path).unwrap_or_default().to_owned(), ..plan };
     let text = format!("{}\n{}", comment(record, outcome), scenario.to_toml());
     OpenOptions::new()
         .write(true)

@@ -21,7 +21,7 @@ const SHOWN: usize = 30;
 pub(crate) fn command(args: &ReplayArgs) -> Result<u8, Failure> {
     let record = read(&args.path)?;
     check(&args.path, &record)?;
-    args.freeze.as_deref().map_or(Ok(()), freeze::check)?;
+    args.freeze.as_deref().map_or(Ok(()), |path| freeze::check(path, &record))?;
     let folder = match args.path.is_dir() {
         true => args.path.clone(),
         false => args.path.parent().map(Path::to_owned).unwrap_or_default(),

@@ -3,7 +3,7 @@
 
 use super::{Folder, small};
 use scenarios::plan::Fate;
-use scenarios::result::{RunRecord, files, moment};
+use scenarios::result::{Outcome, RunRecord, files, moment};
 use std::fs;
 
 /// A small run with its trace; returns its directory.
@@ -78,6 +78,21 @@ fn what_a_run_met_becomes_a_scenario_file() {
         assert_eq!((ended.code, ended.out.as_str()), (Some(2), ""), "{ended:#?}");
         assert!(ended.err.contains(why), "{}", ended.err);
     }
+}
+
+/// A run that does not decide would become a scenario that expects `pass`.
+#[test]
+fn a_run_that_does_not_decide_is_not_kept() {
+    let folder = Folder::new("replay-freeze-undecided");
+    let out = recorded(&folder);
+    for outcome in [Outcome::Unknown, Outcome::Vacuous, Outcome::Panic, Outcome::Nondeterministic] {
+        forge(&folder, &out, |record| record.outcome = outcome);
+        let ended = folder.run(&["replay", &out, "--freeze", "kept.toml"]);
+        assert_eq!((ended.code, ended.out.as_str()), (Some(2), ""), "{ended:#?}");
+        let why = format!("the run came to `{}`, and a scenario file expects", outcome.name());
+        assert!(ended.err.contains(&why), "{}", ended.err);
+    }
+    assert!(!folder.names().contains(&"kept.toml".to_owned()));
 }
 
 #[test]

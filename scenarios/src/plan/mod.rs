@@ -15,7 +15,7 @@ mod struck;
 mod swarm;
 mod trouble;
 
-pub use frozen::frozen;
+pub use frozen::{frozen, is_expectable};
 pub use record::{Fate, PlannedFault};
 pub use strike::Election;
 pub use swarm::swarm_faults;

@@ -196,7 +196,8 @@ fn a_plan_that_was_written_down_is_met_again() {
         let swarm = drawn.scenario.swarm.as_mut().expect("it is a swarm");
         swarm.draw_settings = seed % 2 == 0;
         let original = run(&drawn);
-        let text = crate::plan::frozen(&drawn, &original).to_toml();
+        let plan = crate::plan::frozen(&drawn, &original).expect("it passes or is violated");
+        let text = plan.to_toml();
         let (scenario, _) =
             Scenario::parse("plan.toml", &text).unwrap_or_else(|error| panic!("{error}\n{text}"));
         assert_eq!(scenario.faults, original.resolved);
