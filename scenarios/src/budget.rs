@@ -51,7 +51,9 @@ pub struct Budget {
     lives: BTreeMap<NodeId, Life>,
     /// Replicas that may lack something committed.
     hurt: BTreeSet<(NodeId, TopicPartition)>,
-    /// Replicas of which some bytes went bad, which no registration heals.
+    /// Replicas of which some bytes went bad, which no registration heals. A replica that is cut below
+    /// them and fetches them again has everything; it is not counted on all the same, which refuses
+    /// more than is needed.
     bad: BTreeSet<(NodeId, TopicPartition)>,
 }
 
@@ -123,8 +125,8 @@ impl Budget {
         }
     }
 
-    /// Bytes on a broker's disk went bad in `partitions`: its replicas there are never sure to have
-    /// everything again.
+    /// Bytes on a broker's disk went bad in `partitions`: its replicas there are not counted on for
+    /// the rest of the run.
     pub fn went_bad<'a>(
         &mut self,
         broker: NodeId,

@@ -1,5 +1,7 @@
-//! What a run costs grows with its partitions, and not with their square: counted in events, bytes
-//! on the wire and disk operations, which are the same on every machine (finding B10).
+//! The traffic of a run grows with its partitions, and not with their square: counted in events, bytes
+//! on the wire and disk operations, which are the same on every machine (finding B10). What a node
+//! looks at in its own memory is not counted: a walk over all partitions at each request would not
+//! show here.
 
 use scenarios::catalog;
 use scenarios::result::Outcome;
@@ -26,7 +28,7 @@ fn counts(brokers: u32, partitions: u32) -> [(&'static str, u64); 3] {
 }
 
 #[test]
-fn a_partition_costs_the_same_whether_there_are_200_or_400() {
+fn a_partition_has_the_same_traffic_whether_there_are_200_or_400() {
     for brokers in [3, 12] {
         let [few, some, many] = [100, 200, 400].map(|partitions| counts(brokers, partitions));
         for ((name, few), ((_, some), (_, many))) in few.into_iter().zip(some.into_iter().zip(many))

@@ -133,7 +133,8 @@ impl Simulation {
         self.budget.lost_power(node, &views);
     }
 
-    /// A sector of a broker's log went bad. It stays so until recovery happens to look at it.
+    /// A sector of a broker's log went bad. It may stay so: recovery cuts it only where it scans.
+    /// Whether it does is not followed, and the budget counts on the replica no more.
     fn on_sector(&mut self, node: NodeId, log: &str) {
         if is_broker(node) {
             let mut views = self.views();
