@@ -152,8 +152,9 @@ impl EpochCache {
             return Ok(Self::default());
         };
         let mut cache = Self::default();
-        let entries = checkpoint::lines(&content).and_then(|lines| lines.map(parse).collect());
-        for EpochEntry { epoch, start_offset } in entries.unwrap_or_else(Vec::new) {
+        let entries: Option<Vec<_>> =
+            checkpoint::lines(&content).and_then(|lines| lines.map(parse).collect());
+        for EpochEntry { epoch, start_offset } in entries.unwrap_or_default() {
             cache.assign(epoch, start_offset);
         }
         cache.stale = false;
