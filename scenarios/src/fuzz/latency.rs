@@ -28,11 +28,14 @@ impl From<Writes> for Waited {
     }
 }
 
-/// The longest of all runs, each with the smallest seed that has it and the index of its scenario.
+/// A seed with the index of its scenario; the smallest is the greatest.
+type Place = Reverse<(u64, usize)>;
+
+/// The longest of all runs, each with the smallest seed that has it.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Waits {
-    write: Option<(u64, Reverse<(u64, usize)>)>,
-    silence: Option<(u64, Reverse<(u64, usize)>, String)>,
+    write: Option<(u64, Place)>,
+    silence: Option<(u64, Place, String)>,
 }
 
 impl Waits {
