@@ -108,15 +108,15 @@ pub const PERMISSIONS: &[Row] = &[
         excuses: retries::callback_overtaken,
     },
     Row {
+        hazard: "acks0-overtaken",
+        meaning: "with acks=0 what an old connection still carries may come after what a new one does",
+        excuses: retries::acks0_overtaken,
+    },
+    Row {
         hazard: "leader-again",
         meaning: "without idempotence a batch may be on its way to a leader until that leads again, \
                   and later ones are stored meanwhile",
         excuses: retries::stored_by_a_leader_again,
-    },
-    Row {
-        hazard: "acks0-overtaken",
-        meaning: "with acks=0 what an old connection still carries may come after what a new one does",
-        excuses: retries::acks0_overtaken,
     },
     Row {
         hazard: "unknown-outcome-landed",
