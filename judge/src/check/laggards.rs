@@ -26,6 +26,10 @@ impl Laggards {
     pub(super) const NAME: &'static str = "laggards-leave";
 }
 
+fn others(nodes: &[NodeId], node: NodeId) -> Vec<NodeId> {
+    nodes.iter().copied().filter(|it| *it != node).collect()
+}
+
 impl Check for Laggards {
     fn on_effect(
         &mut self,
@@ -83,7 +87,11 @@ impl Check for Laggards {
             let cluster = at.node.cluster;
             let controllers = view.setup.controllers.iter().filter(|it| it.cluster == cluster);
             let controllers: Vec<NodeId> = controllers.copied().collect();
-            if view.is_hindered(at.node, &controllers, lacking_since) {
+            // What passes between controllers holds up their decision as well.
+            let decided_late = controllers
+                .iter()
+                .any(|it| view.is_hindered(*it, &others(&controllers, *it), lacking_since));
+            if view.is_hindered(at.node, &controllers, lacking_since) || decided_late {
                 continue;
             }
             self.found.insert((*index, replica, batch));

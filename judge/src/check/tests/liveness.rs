@@ -378,21 +378,26 @@ fn nobody_is_given_up_where_nothing_goes_wrong() {
 /// Row S3.
 #[test]
 fn a_laggard_leaves_the_isr_in_time() {
-    let lags = |fault: Option<(u16, FaultKind)>, span: Span| {
-        let mut history = good();
-        if let Some((id, kind)) = fault {
-            history.fault(id, kind, true);
-        }
-        for of in [numbers(40..42), numbers(42..44)] {
-            history.send(ORDERS, &of, 1);
-            history.write(1, ORDERS, 0, &of);
-            history.follow(2, 1, ORDERS);
-            history.wait(span);
-        }
-        history.send(ORDERS, &numbers(44..46), 1);
-        history.write(1, ORDERS, 0, &numbers(44..46));
-        names(&history)
-    };
+    let lags_behind =
+        |bad_link: Option<(u16, u16)>, fault: Option<(u16, FaultKind)>, span: Span| {
+            let mut history = good();
+            if let Some((a, b)) = bad_link {
+                history.bad_link(a, b);
+            }
+            if let Some((id, kind)) = fault {
+                history.fault(id, kind, true);
+            }
+            for of in [numbers(40..42), numbers(42..44)] {
+                history.send(ORDERS, &of, 1);
+                history.write(1, ORDERS, 0, &of);
+                history.follow(2, 1, ORDERS);
+                history.wait(span);
+            }
+            history.send(ORDERS, &numbers(44..46), 1);
+            history.write(1, ORDERS, 0, &numbers(44..46));
+            names(&history)
+        };
+    let lags = |fault, span| lags_behind(None, fault, span);
     assert_eq!(lags(None, Span::secs(22)), Vec::<&str>::new());
     assert_eq!(lags(None, Span::secs(23)), ["laggards-leave"]);
     // Its own fault explains that it lags, not that it stays.
@@ -401,6 +406,8 @@ fn a_laggard_leaves_the_isr_in_time() {
     assert_eq!(lags(Some((1, FaultKind::Link)), late), ["laggards-leave"]);
     assert_eq!(lags(Some((1, FaultKind::Other)), late), Vec::<&str>::new());
     assert_eq!(lags(Some((101, FaultKind::Other)), late), Vec::<&str>::new());
+    assert_eq!(lags_behind(Some((101, 102)), None, late), Vec::<&str>::new());
+    assert_eq!(lags_behind(Some((1, 2)), None, late), ["laggards-leave"]);
 }
 
 /// What it lost with its power it lacks since then.
