@@ -3,9 +3,10 @@
 
 use crate::execute;
 use crate::exit::Failure;
+use crate::summary::pasteable;
 use scenarios::escape;
 use scenarios::plan::{frozen, is_expectable};
-use scenarios::result::{Outcome, RunRecord};
+use scenarios::result::{Outcome, RunRecord, command};
 use scenarios::run::RunOutcome;
 use spec::{Diagnostic, Kind, Resolved, Scenario, reach};
 use std::fs::OpenOptions;
@@ -79,10 +80,15 @@ pub(crate) fn write(
         .open(path)
         .and_then(|mut file| file.write_all(text.as_bytes()))
         .map_err(|error| Failure::unwritable(path, &error))?;
-    let faults = scenario.faults.len();
+    let faults = match scenario.faults.len() {
+        0 => "no fault".to_owned(),
+        1 => "1 fault at its moment".to_owned(),
+        faults => format!("{faults} faults at their moments"),
+    };
     let again = execute::one(Resolved { scenario, ..record.resolved(false) });
-    let comes_to = again.map_or_else(|| "was not run".to_owned(), |it| same(outcome, &it));
-    Ok(format!("{shown} has what the run met, {faults} faults at their moments; {comes_to}"))
+    let comes_to = again.map_or_else(|| "it was not run".to_owned(), |it| same(outcome, &it));
+    let run = command(&shown.to_string(), &format!("--seed {}", record.seed), &[], &record.bugs);
+    Ok(format!("{shown} has what the run met, {faults}; {comes_to}\nrun it: {}", pasteable(&run)))
 }
 
 /// What the run of the file comes to.

@@ -145,7 +145,7 @@ impl Job<'_> {
         if !keep {
             return Told { verdict, record, unwritten: None };
         }
-        let name = match files::directory_name(&verdict.scenario, seed, &verdict.digest) {
+        let name = match files::free_name(&self.args.out, &record) {
             Ok(name) => name,
             Err(error) => {
                 let unwritten = Some(Failure::unwritable(&self.args.out, &error));
@@ -163,7 +163,7 @@ impl Job<'_> {
             trace: traced.map(|account| Box::new(account.lines()) as _),
             history: traced.map(|account| Box::new(account.history.lines()) as _),
         };
-        let unwritten = files::write(&self.args.out, artefacts).err();
+        let unwritten = files::write(&self.args.out, &name, artefacts).err();
         let unwritten = unwritten.map(|error| Failure::unwritable(&self.args.out, &error));
         match unwritten {
             Some(_) => (verdict.replay, verdict.out) = (String::new(), String::new()),

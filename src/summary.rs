@@ -6,7 +6,9 @@ use crate::style::{Style, wrapped};
 use judge::outcome::{Counts, Permitted, Violation};
 use scenarios::escape::{lines, shell};
 use scenarios::plan::Fate;
-use scenarios::result::{Errors, Outcome, RunRecord, Verdict, fate, moment, what, where_in_run};
+use scenarios::result::{
+    Errors, Outcome, RunRecord, Verdict, fate, moment, span_in_words, what, where_in_run,
+};
 use spec::{NotDefault, Scenario, reach};
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -270,7 +272,7 @@ fn faults(page: &mut Page, record: &RunRecord) {
                 };
                 let (at, what) = (moment(*at_ns), what(&planned.fault));
                 let lasts =
-                    planned.fault.lasts.map(|lasts| format!(" for {}", moment(lasts.nanos())));
+                    planned.fault.lasts.map(|lasts| format!(" for {}", span_in_words(lasts.0)));
                 let (lasts, injected) = (lasts.unwrap_or_default(), injected.join("; "));
                 let story = planned.fault.name.as_ref().map(|name| format!(" ({name})"));
                 let story = story.unwrap_or_default();
@@ -284,7 +286,7 @@ fn faults(page: &mut Page, record: &RunRecord) {
 
 /// What a scenario wants to be reached, by name.
 pub(crate) fn wanted(scenario: &Scenario) -> BTreeSet<&str> {
-    scenario.must_reach.iter().map(|must| must.reach.as_str()).collect()
+    scenario.must_reach.iter().flat_map(|must| must.names()).collect()
 }
 
 /// Steps of the protocol, each with a count. What the simulator counts beneath is in explain.md,

@@ -14,13 +14,11 @@ Exit status: 0 if the records are lost (with --control: if none is), 1 if not, 2
 get that far.
 """
 
-import argparse
-import signal
 import sys
 import threading
 import time
 
-from kafka import (CONTROLLER, Cluster, NotReached, brokers, create_topic, download, elect_preferred,
+from kafka import (CONTROLLER, NotReached, brokers, create_topic, elect_preferred, main,
                    partition_state, produce, read_all, say, until)
 
 
@@ -84,28 +82,13 @@ def steps(cluster, control):
     return acknowledged, final
 
 
-def main():
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument('--control', action='store_true', help='the leader learns of each change')
-    parser.add_argument('--kafka', default='4.1.1', help='the release')
-    parser.add_argument('--folder', help='where the jars are, or are downloaded to')
-    parser.add_argument('--base-port', type=int, default=19000)
-    args = parser.parse_args()
-    folder = args.folder or f'kafka-{args.kafka}'
-    download(args.kafka, folder)
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(2))
-    cluster = Cluster(folder, args.base_port)
-    try:
-        acknowledged, final = steps(cluster, args.control)
-    except NotReached as error:
-        say('did not happen:', error)
-        return 2
-    finally:
-        cluster.close()
+def is_shown(outcome):
+    """Whether records that were acknowledged are lost."""
+    acknowledged, final = outcome
     lost = [record for record in acknowledged if record not in final]
     say('acknowledged and lost:', lost or 'nothing')
-    return 0 if bool(lost) != args.control else 1
+    return bool(lost)
 
 
 if __name__ == '__main__':
-    sys.exit(main())
+    sys.exit(main(__doc__, 'the leader learns of each change', steps, is_shown))

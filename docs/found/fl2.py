@@ -14,14 +14,12 @@ Exit status: 0 if the records stay hidden (with --control: if they show), 1 if n
 not get that far.
 """
 
-import argparse
 import os
-import signal
 import sys
 import time
 
-from kafka import (Cluster, NotReached, brokers, create_topic, download, elect_preferred,
-                   nearest_read, partition_state, produce, say, until)
+from kafka import (NotReached, brokers, create_topic, elect_preferred, main, nearest_read,
+                   partition_state, produce, say, until)
 
 # How long a consumer waits at broker 3: forty fetches that find nothing.
 PATIENCE = 20
@@ -78,26 +76,5 @@ def steps(cluster, control):
     return mark
 
 
-def main():
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument('--control', action='store_true', help='broker 3 does not lead before it dies')
-    parser.add_argument('--kafka', default='4.1.1', help='the release')
-    parser.add_argument('--folder', help='where the jars are, or are downloaded to')
-    parser.add_argument('--base-port', type=int, default=19000)
-    args = parser.parse_args()
-    folder = args.folder or f'kafka-{args.kafka}'
-    download(args.kafka, folder)
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(2))
-    cluster = Cluster(folder, args.base_port)
-    try:
-        mark = steps(cluster, args.control)
-    except NotReached as error:
-        say('did not happen:', error)
-        return 2
-    finally:
-        cluster.close()
-    return 0 if (mark < 10) != args.control else 1
-
-
 if __name__ == '__main__':
-    sys.exit(main())
+    sys.exit(main(__doc__, 'broker 3 does not lead before it dies', steps, lambda mark: mark < 10))

@@ -4,6 +4,7 @@ One controller and three brokers, with proxies that can keep or drop what nodes 
 Python 3.9, Java 17 and, for the first run, Maven.
 """
 
+import argparse
 import base64
 import os
 import shutil
@@ -11,6 +12,7 @@ import signal
 import socket
 import struct
 import subprocess
+import sys
 import threading
 import time
 import uuid
@@ -414,3 +416,25 @@ def download(version, folder):
                     f'-DoutputDirectory={os.path.abspath(folder)}/libs'], check=True)
 
 
+def main(doc, control, steps, is_shown):
+    """Runs `steps(cluster, control)` on a cluster as the command line says. Returns the exit status: 0
+    if `is_shown` of what they return (with --control, if it is not), 1 if not, 2 if they did not get
+    that far. `doc` is the script's own, `control` says what --control changes."""
+    parser = argparse.ArgumentParser(description=doc.splitlines()[0])
+    parser.add_argument('--control', action='store_true', help=control)
+    parser.add_argument('--kafka', default='4.1.1', help='the release')
+    parser.add_argument('--folder', help='where the jars are, or are downloaded to')
+    parser.add_argument('--base-port', type=int, default=19000)
+    args = parser.parse_args()
+    folder = args.folder or f'kafka-{args.kafka}'
+    download(args.kafka, folder)
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(2))
+    cluster = Cluster(folder, args.base_port)
+    try:
+        outcome = steps(cluster, args.control)
+    except NotReached as error:
+        say('did not happen:', error)
+        return 2
+    finally:
+        cluster.close()
+    return 0 if is_shown(outcome) != args.control else 1

@@ -454,6 +454,27 @@ impl History {
         self.client(1001, ClientFact::Confirmed { partition, base_offset, records, over: None });
     }
 
+    /// The leader of `orders-0` in an epoch answers for acks=all and the producer's callbacks run.
+    pub(crate) fn confirm_in(
+        &mut self,
+        leader_epoch: LeaderEpoch,
+        leader: u16,
+        base: Offset,
+        of: &[u64],
+    ) {
+        let acknowledged = Fact::Acknowledged {
+            partition: ORDERS,
+            leader_epoch,
+            base_offset: base,
+            last_offset: base + of.len() as i64 - 1,
+            acks: -1,
+            high_watermark: base,
+            isr: vec![1, 2, 3],
+        };
+        self.fact(leader, acknowledged);
+        self.confirm_over(1, Some(base), of);
+    }
+
     /// The producer's callbacks run for records that it sent over its `over`-th connection; with
     /// acks=0 without a base offset.
     pub(crate) fn confirm_over(&mut self, over: u32, base_offset: Option<Offset>, of: &[u64]) {

@@ -34,6 +34,27 @@ pub fn span_to_text(span: Span) -> String {
     format!("{}{unit}", decimal(span.0, *length))
 }
 
+/// A length of time for people, rounded to three decimals: `186.251 ms`, `3.2 s`, `2 h`,
+/// `1 h 9 min 54 s`. From two minutes on it has no parts of a second.
+pub fn span_in_words(span: Span) -> String {
+    const MINUTE: u64 = 60_000_000_000;
+    if span.0 >= 2 * MINUTE {
+        let seconds = (span.0 + 500_000_000) / 1_000_000_000;
+        let parts = [(seconds / 3_600, "h"), (seconds / 60 % 60, "min"), (seconds % 60, "s")];
+        let parts = parts.iter().filter(|(count, _)| *count > 0);
+        return parts.map(|(count, unit)| format!("{count} {unit}")).collect::<Vec<_>>().join(" ");
+    }
+    let (unit, length) = match span.0 {
+        0 => return "0 s".to_owned(),
+        1..1_000 => return format!("{} ns", span.0),
+        1_000..1_000_000 => ("µs", 1_000),
+        1_000_000..1_000_000_000 => ("ms", 1_000_000),
+        _ => ("s", 1_000_000_000),
+    };
+    let thousandths = (span.0 + length / 2_000) / (length / 1_000);
+    format!("{} {unit}", decimal(thousandths, 1_000))
+}
+
 /// Reads `3.2s`.
 ///
 /// # Errors

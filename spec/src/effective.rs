@@ -40,14 +40,13 @@ impl Scenario {
         all.into_iter().collect()
     }
 
-    /// What a run has to reach under the configuration it has; whether it is enough when one of
-    /// many seeds does comes with each.
-    pub fn must_reach_here(&self) -> impl Iterator<Item = (&str, bool)> {
+    /// What a run has to reach under the configuration it has.
+    pub fn must_reach_here(&self) -> impl Iterator<Item = &super::MustReach> {
         let applies = |must: &&super::MustReach| match &must.under {
             Some(setting) => self.has(setting),
             None => true,
         };
-        self.must_reach.iter().filter(applies).map(|must| (must.reach.as_str(), must.seldom))
+        self.must_reach.iter().filter(applies)
     }
 }
 

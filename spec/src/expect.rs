@@ -38,18 +38,25 @@ pub enum Expected {
 
 /// Something that a run has to reach, or it has shown nothing.
 ///
-/// In a file either just the name, or `{ reach = "truncation", under = "acks=1", seldom = true }`.
+/// In a file either just the name, or several of which one has to be reached, joined by `or`, or `{ reach = "truncation", under = "acks=1", seldom = true }`.
 /// What is `seldom` depends on the seed: it is asked of a series of seeds, in `scenario --seeds` and
 /// in `fuzz` alike, and not of a run.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct MustReach {
-    /// Its name, one of [`super::reach::names`].
+    /// Its name, one of [`super::reach::names`], or several joined by `or`.
     pub reach: String,
     /// Only where a property has this value: `acks=1`.
     pub under: Option<Setting>,
     /// A run need not reach it; but of a series of at least twenty seeds one has to, or the series
     /// is vacuous.
     pub seldom: bool,
+}
+
+impl MustReach {
+    /// The names of which one has to be reached.
+    pub fn names(&self) -> impl Iterator<Item = &str> {
+        self.reach.split(" or ").map(str::trim)
+    }
 }
 
 /// A property and a value: `acks=1`.
@@ -92,7 +99,7 @@ super::unit::written_as_string!(Setting, None);
 #[derive(Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 struct Long {
-    /// Its name.
+    /// Its name, or several joined by `or`.
     reach: String,
     /// Only where a property has this value: `"acks=1"`.
     #[serde(default, skip_serializing_if = "Option::is_none")]

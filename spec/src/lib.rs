@@ -26,6 +26,7 @@ mod unmodelled;
 mod workload;
 mod write;
 
+pub use check::upon_no_link;
 pub use cluster::{Cluster, Topic};
 pub use condition::{Comparison, Condition, Metric, MetricKind, Scope, Takes};
 pub use diagnostic::{Diagnostic, ErrorReport, Kind};

@@ -61,10 +61,14 @@ fn report(
     };
     let batch = partition.batches.covering(record.offset).filter(holding).max_by_key(told);
     let loss = batch.map(|batch| partition.batches.get(batch).loss).filter(|loss| *loss != NONE);
-    let ground = loss.map_or(Ground::Never, |loss| Ground::Gone {
-        witness: partition.losses[loss as usize].witness.clone(),
-        loss: Some(loss),
-    });
+    let ground = match (loss, batch) {
+        (Some(loss), _) => {
+            let witness = partition.losses[loss as usize].witness.clone();
+            Ground::Gone { witness, loss: Some(loss) }
+        }
+        (None, Some(batch)) => nowhere(partition, batch),
+        (None, None) => Ground::Never,
+    };
     let what = match (lost, batch.is_some(), loss.is_some()) {
         (true, true, true) => LOST,
         (true, true, false) => UNREADABLE,
@@ -89,4 +93,18 @@ fn report(
         .offset(record.offset)
         .record(number)
         .detail(format!("{}, {known}", records::name(number)));
+}
+
+/// What may excuse that no replica holds a batch that no leader was elected without: the partition has
+/// had no leader since.
+fn nowhere(partition: &Partition, batch: u32) -> Ground {
+    let is_leaderless = partition.state().is_some_and(|state| state.leader.is_none());
+    let Some(last) = partition.line_leader.filter(|_| is_leaderless) else { return Ground::Never };
+    if !partition.batches.get(batch).holders.is_empty() {
+        return Ground::Never;
+    }
+    let isr = partition.ruling(partition.line_epoch).map(|state| state.isr.clone());
+    let now = partition.states.len();
+    let witness = partition.witness(batch, last, isr.unwrap_or_default(), now);
+    Ground::Gone { witness, loss: None }
 }

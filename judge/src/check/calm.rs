@@ -4,7 +4,7 @@
 //! Catches a corrupted `is_out_of_sync`, and whatever makes an engine answer late: a fetch that is not
 //! woken, a timer that is forgotten, an answer that waits for another request.
 
-use super::{Check, Finding, Findings, Ground};
+use super::{Check, Findings, Ground};
 use crate::evidence::{Moment, View};
 use engine::error::ErrorCode;
 use engine::fact::{ClientFact, Fact};
@@ -34,11 +34,15 @@ impl Check for Calm {
             }
             Fact::QuorumCandidate { epoch, .. } if self.led.contains(&at.node.cluster) => {
                 let what = "the quorum elected again although nothing went wrong";
-                add(at, what, format!("{} stood for election in epoch {epoch}", at.node), out);
+                let detail = format!("{} stood for election in epoch {epoch}", at.node);
+                out.add_without_partition(Self::NAME, what, (at.at, at.event), Ground::Never)
+                    .detail(detail);
             }
             Fact::BrokerFenced { broker, fenced: true, .. } => {
                 let what = "a broker was fenced although nothing went wrong";
-                add(at, what, format!("controller {} fenced broker {broker}", at.node), out);
+                let detail = format!("controller {} fenced broker {broker}", at.node);
+                out.add_without_partition(Self::NAME, what, (at.at, at.event), Ground::Never)
+                    .detail(detail);
             }
             _ => Self::of_partition(view, at, fact, out),
         }
@@ -63,19 +67,4 @@ impl Calm {
         let Some(index) = view.index_of(at.node.cluster, *partition) else { return };
         out.add(Self::NAME, what, at, index, Ground::Never).detail(detail);
     }
-}
-
-/// Adds a finding about no partition.
-fn add(at: &Moment, what: &'static str, detail: String, out: &mut Findings) {
-    out.0.push(Finding {
-        check: Calm::NAME,
-        what,
-        at: at.at,
-        event: at.event,
-        partition: None,
-        offset: None,
-        record: None,
-        detail,
-        ground: Ground::Never,
-    });
 }

@@ -4,7 +4,7 @@
 //! Catches over-strict rules: `may_join_isr`, `is_eligible_for_isr`, `elect_leader`,
 //! `diverges`, which refuse for ever what Kafka allows.
 
-use super::{Check, Finding, Findings, Ground};
+use super::{Check, Findings, Ground};
 use crate::evidence::{End, View};
 
 /// See the module.
@@ -17,16 +17,11 @@ impl Converges {
 
 impl Check for Converges {
     fn at_end(&mut self, _: &View, end: &End, out: &mut Findings) {
-        out.0.extend(end.missing.iter().map(|missing| Finding {
-            check: Self::NAME,
-            what: "the cluster did not come back",
-            at: end.at,
-            event: 0,
-            partition: None,
-            offset: None,
-            record: None,
-            detail: missing.what.clone(),
-            ground: Ground::NotBack { about: missing.about },
-        }));
+        for missing in &end.missing {
+            let (what, ground) =
+                ("the cluster did not come back", Ground::NotBack { about: missing.about });
+            out.add_without_partition(Self::NAME, what, (end.at, 0), ground)
+                .detail(missing.what.clone());
+        }
     }
 }

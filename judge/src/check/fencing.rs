@@ -116,16 +116,5 @@ fn may_ask(view: &View, broker: BrokerId, heard: Option<u64>, at: &Moment) -> bo
 }
 
 fn report<'a>(at: &Moment, what: &'static str, out: &'a mut Findings) -> &'a mut Finding {
-    out.0.push(Finding {
-        check: Fencing::NAME,
-        what,
-        at: at.at,
-        event: at.event,
-        partition: None,
-        offset: None,
-        record: None,
-        detail: String::new(),
-        ground: Ground::Never,
-    });
-    out.0.last_mut().expect("one was pushed")
+    out.add_without_partition(Fencing::NAME, what, (at.at, at.event), Ground::Never)
 }

@@ -93,12 +93,26 @@ impl Findings {
         partition: usize,
         ground: Ground,
     ) -> &mut Finding {
+        let finding = self.add_without_partition(check, what, (at.at, at.event), ground);
+        finding.partition = Some(partition);
+        finding
+    }
+
+    /// Adds what a check found that is about no partition, `at` this time and event; event 0 if it
+    /// rests on none. Returns the finding, so that more can be said.
+    pub fn add_without_partition(
+        &mut self,
+        check: &'static str,
+        what: &'static str,
+        (at, event): (u64, u64),
+        ground: Ground,
+    ) -> &mut Finding {
         self.0.push(Finding {
             check,
             what,
-            at: at.at,
-            event: at.event,
-            partition: Some(partition),
+            at,
+            event,
+            partition: None,
             offset: None,
             record: None,
             detail: String::new(),

@@ -5,7 +5,7 @@
 //! Catches an engine that gives up where Kafka goes on. Any rule that loses what is committed in the
 //! quorum shows here as well: a controller that misses committed records cannot go on.
 
-use super::{Check, Finding, Findings, Ground};
+use super::{Check, Findings, Ground};
 use crate::evidence::{End, Moment, View};
 use engine::fact::Fact;
 
@@ -25,38 +25,26 @@ impl Check for Halts {
             return;
         }
         let path = if path.is_empty() { "log directory" } else { path };
-        out.0.push(Finding {
-            check: Self::NAME,
-            what: "a log directory went offline and nothing explains it",
-            at: at.at,
-            event: at.event,
-            partition: None,
-            offset: None,
-            record: None,
-            detail: format!("{path} of {}: {error}", view.setup.name(at.node)),
-            ground: Ground::Never,
-        });
+        let what = "a log directory went offline and nothing explains it";
+        out.add_without_partition(Self::NAME, what, (at.at, at.event), Ground::Never)
+            .detail(format!("{path} of {}: {error}", view.setup.name(at.node)));
     }
 
     fn at_end(&mut self, view: &View, _: &End, out: &mut Findings) {
-        out.0.extend(view.halts.iter().map(|halt| {
-            Finding {
-                check: Self::NAME,
-                what: match halt.cause {
-                    Some(_) => "a node stopped as Kafka does",
-                    None => "a node stopped by itself and nothing explains it",
-                },
-                at: halt.moment.at,
-                event: halt.moment.event,
-                partition: None,
-                offset: None,
-                record: None,
-                detail: format!("{}: {}", view.setup.name(halt.moment.node), halt.why),
-                ground: halt.cause.map_or(Ground::Never, |cause| Ground::Halted {
-                    node: halt.moment.node,
-                    cause,
-                }),
-            }
-        }));
+        for halt in &view.halts {
+            let node = halt.moment.node;
+            let what = match halt.cause {
+                Some(_) => "a node stopped as Kafka does",
+                None => "a node stopped by itself and nothing explains it",
+            };
+            let ground = halt.cause.map_or(Ground::Never, |cause| Ground::Halted { node, cause });
+            out.add_without_partition(
+                Self::NAME,
+                what,
+                (halt.moment.at, halt.moment.event),
+                ground,
+            )
+            .detail(format!("{}: {}", view.setup.name(node), halt.why));
+        }
     }
 }

@@ -4,7 +4,7 @@
 //! Catches a corrupted `read_position` that sends a reader back to where it is, and any other rule
 //! under which processes answer each other without end and without a wait.
 
-use super::{Check, Finding, Findings, Ground};
+use super::{Check, Findings, Ground};
 use crate::evidence::{End, View};
 
 /// See the module.
@@ -17,16 +17,10 @@ impl Livelock {
 
 impl Check for Livelock {
     fn at_end(&mut self, view: &View, end: &End, out: &mut Findings) {
-        out.0.extend(view.livelock.iter().map(|what| Finding {
-            check: Self::NAME,
-            what: "processes keep each other busy without end",
-            at: end.at,
-            event: 0,
-            partition: None,
-            offset: None,
-            record: None,
-            detail: what.clone(),
-            ground: Ground::Never,
-        }));
+        if let Some(what) = &view.livelock {
+            let found = "processes keep each other busy without end";
+            out.add_without_partition(Self::NAME, found, (end.at, 0), Ground::Never)
+                .detail(what.clone());
+        }
     }
 }

@@ -49,7 +49,13 @@ impl Check for Quorum {
                 }
                 if let Some(unreadable) = unreadable {
                     let what = "committed metadata cannot be replayed";
-                    out.add(Self::NAME, what, at, *log, Ground::Never)
+                    // What follows upon lost records does not follow upon those before them.
+                    let losses = &view.partitions[*log].losses;
+                    let ground = match losses.iter().any(|loss| loss.witness.committed) {
+                        true => Ground::Quorum,
+                        false => Ground::Never,
+                    };
+                    out.add(Self::NAME, what, at, *log, ground)
                         .offset(unreadable.offset)
                         .detail(unreadable.why.clone());
                 }

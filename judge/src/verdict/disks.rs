@@ -2,9 +2,9 @@
 
 use super::permission::{Case, brokers, last_replica_standing, power_loss};
 use crate::check::Ground;
-use crate::evidence::{Spoil, SpoilKind};
+use crate::evidence::{Loss, ReplicaSet, Spoil, SpoilKind, View};
 use engine::ids::TopicPartition;
-use machine::NodeId;
+use machine::{ClusterId, NodeId};
 
 /// The replica that lacks a record lost it with its disk, or bytes of it changed there, and as many
 /// replicas have lost it as the setting lets confirm alone.
@@ -52,16 +52,82 @@ pub(super) fn corrupted_disk(case: &Case<'_>) -> Option<String> {
     Some(format!("a broker does not repair bytes that change on its disk, and {why}"))
 }
 
-/// Votes and records that a voter had synced went with its disk (KIP-595 counts on them).
+/// Votes and records that voters had synced went with their disks (KIP-595 counts on them), and all
+/// that rests on the quorum with them.
 pub(super) fn lost_voter(case: &Case<'_>) -> Option<String> {
-    let is_quorum = matches!(case.finding.ground, Ground::Quorum);
-    let voters = case.view.setup.controllers.iter().filter(|_| is_quorum);
-    let mut own = voters.filter(|node| node.cluster == case.partition.cluster);
-    let metadata = case.view.index_of(case.partition.cluster, TopicPartition::METADATA)?;
-    let spoil = own.find_map(|node| {
-        let spoil = case.view.first_spoil(*node, metadata);
-        spoil.filter(|spoil| spoil.at <= case.finding.at)
-    })?;
+    let (cluster, at) = (case.partition.cluster, case.finding.at);
+    let spoil = match case.finding.ground {
+        Ground::Quorum => spoilt_quorum(case),
+        _ => lost_metadata(case.view, cluster, at),
+    }?;
     let why = case.view.spoil_in_words(spoil);
     Some(format!("a quorum counts on what its voters have synced, and {why}"))
+}
+
+/// What took so many voters' copies of the metadata that the finding is about that those left are
+/// no majority. A vote is forgotten with any disk.
+fn spoilt_quorum<'a>(case: &Case<'a>) -> Option<&'a Spoil> {
+    let (view, finding, log) = (case.view, case.finding, case.partition);
+    let index = view.index_of(log.cluster, TopicPartition::METADATA)?;
+    let Some(offset) = finding.offset else {
+        return voters(view, log.cluster).find_map(|voter| spoilt(view, voter, index, finding.at));
+    };
+    let is_committed = |batch: &u32| log.batches.get(*batch).committed;
+    let mut committed = log.batches.covering(offset).filter(is_committed);
+    let found = committed.find_map(|batch| without_majority(view, index, batch, finding.at));
+    found.or_else(|| lost_metadata(view, log.cluster, finding.at))
+}
+
+/// What took committed metadata of a cluster by this time: no majority of its voters was left that
+/// had kept it, and a leader of the quorum went on without.
+pub(super) fn lost_metadata(view: &View, cluster: ClusterId, at: u64) -> Option<&Spoil> {
+    let index = view.index_of(cluster, TopicPartition::METADATA)?;
+    let is_it = |loss: &&Loss| loss.at <= at && loss.witness.committed;
+    let mut losses = view.partitions[index].losses.iter().filter(is_it);
+    losses.find_map(|loss| without_majority(view, index, loss.batch, loss.at))
+}
+
+/// A disk that took a batch of the metadata log from its voters, if those that had it and kept their
+/// disks until `at` are no majority.
+fn without_majority(view: &View, index: usize, batch: u32, at: u64) -> Option<&Spoil> {
+    let log = &view.partitions[index];
+    let had = &log.batches.get(batch).ever_had;
+    let (mut all, mut kept, mut first) = (0, 0, None);
+    for voter in voters(view, log.cluster) {
+        let taken = spoilt(view, voter, index, at);
+        let has_it = log.find(voter).is_some_and(|replica| had.contains(replica));
+        all += 1;
+        kept += usize::from(has_it && taken.is_none());
+        first = first.or(taken);
+    }
+    first.filter(|_| kept * 2 <= all)
+}
+
+fn voters(view: &View, cluster: ClusterId) -> impl Iterator<Item = NodeId> {
+    view.setup.controllers.iter().copied().filter(move |node| node.cluster == cluster)
+}
+
+/// What the disk of a voter took of the metadata log by this time.
+fn spoilt(view: &View, voter: NodeId, index: usize, at: u64) -> Option<&Spoil> {
+    view.first_spoil(voter, index).filter(|spoil| spoil.at <= at)
+}
+
+/// The partition has no leader, and each replica that could become one lost its disk: none is left that
+/// is known to have what was committed. When the last known leader is elected again is up to the
+/// controller, since its new log directory is not the one that the partition is assigned to (KIP-858):
+/// at the latest after `leader.imbalance.check.interval.seconds`, where it balances at all (KIP-966).
+pub(super) fn leaderless(view: &View, index: usize) -> Option<&Spoil> {
+    let partition = &view.partitions[index];
+    let state = partition.state().filter(|state| state.leader.is_none())?;
+    let last = partition.states.iter().rev().find_map(|state| state.leader)?;
+    let candidates = &state.members() | &ReplicaSet::of(last);
+    let mut found = None;
+    for replica in candidates.iter() {
+        let it = &partition.replicas[replica];
+        let spoil = view.spoil(it.node, index, None);
+        // What holds records could lead with them.
+        found = spoil.filter(|spoil| spoil.kind == SpoilKind::Lost && it.log.is_empty());
+        found?;
+    }
+    found
 }

@@ -3,7 +3,8 @@
 
 use crate::check::{Finding, Ground};
 use crate::evidence::story::{Ack, Happening, Scene};
-use crate::evidence::{Change, NO_RECORD, Partition, ReplicaSet, View, records};
+use crate::evidence::{Change, NO_RECORD, NONE, Partition, ReplicaSet, View, records};
+use engine::ids::Offset;
 
 /// More lines than this do not help.
 const MOST: usize = 16;
@@ -22,15 +23,7 @@ pub(super) fn lines(view: &View, finding: &Finding) -> Vec<String> {
     let from = stood.as_ref().map_or(finding.at.saturating_sub(1_000_000_000), |(at, _)| *at);
     lines.extend(before(view, partition, from));
     lines.extend(stood.map(|(_, line)| line));
-    let scenes = partition.story.between(from, finding.at);
-    let faults = view.faults.iter().filter(|(at, _)| (from..=finding.at).contains(&at.at));
-    let mut told: Vec<(u64, String)> =
-        scenes.iter().filter_map(|scene| told(view, partition, scene)).collect();
-    told.extend(faults.map(|(at, fault)| {
-        let change = if fault.applied { "applied" } else { "undone" };
-        (at.at, format!("{}  fault: {} {change}", view.time(at.at), fault.what))
-    }));
-    told.sort_by_key(|(at, _)| *at);
+    let mut told = steps(view, partition, (from, finding.at));
     let left_out = told.len().saturating_sub(MOST);
     if left_out > 0 {
         // The nearest to the end explain most.
@@ -42,6 +35,32 @@ pub(super) fn lines(view: &View, finding: &Finding) -> Vec<String> {
     let detail = if finding.detail.is_empty() { "" } else { ": " };
     lines.push(format!("{}  {}{detail}{}", view.time(finding.at), finding.what, finding.detail));
     lines
+}
+
+/// The last things that happened to a partition that did not come back; nothing if the finding is
+/// about something else.
+pub(super) fn missing(view: &View, finding: &Finding) -> Vec<String> {
+    let Ground::NotBack { about: Some((cluster, id)) } = finding.ground else { return Vec::new() };
+    let Some(index) = view.index_of(cluster, id) else { return Vec::new() };
+    let partition = &view.partitions[index];
+    let from = view.load_began.unwrap_or_default();
+    let mut told: Vec<(u64, String)> = steps(view, partition, (from, finding.at));
+    told.drain(..told.len().saturating_sub(MOST));
+    told.into_iter().map(|(_, line)| line).collect()
+}
+
+/// What happened to a partition between two moments, and the faults.
+fn steps(view: &View, partition: &Partition, (from, to): (u64, u64)) -> Vec<(u64, String)> {
+    let scenes = partition.story.between(from, to);
+    let faults = view.faults.iter().filter(|(at, _)| (from..=to).contains(&at.at));
+    let mut told: Vec<(u64, String)> =
+        scenes.iter().filter_map(|scene| told(view, partition, scene)).collect();
+    told.extend(faults.map(|(at, fault)| {
+        let change = if fault.applied { "applied" } else { "undone" };
+        (at.at, format!("{}  fault: {} {change}", view.time(at.at), fault.what))
+    }));
+    told.sort_by_key(|(at, _)| *at);
+    told
 }
 
 /// What began earlier and still counts at `from`: faults in force, a proposal without a response,
@@ -101,11 +120,47 @@ fn appended(view: &View, partition: &Partition, finding: &Finding) -> Option<(u6
     Some((it.at, line))
 }
 
-/// The answer that acknowledged the offset of the finding, the last before it.
+/// The answer that acknowledged what the finding is about. After a loss others acknowledge other
+/// records at the same offset.
 fn ack(view: &View, index: usize, finding: &Finding) -> Option<Ack> {
-    let offset = finding.offset?;
+    let (offset, partition) = (finding.offset?, &view.partitions[index]);
+    let about = batch(partition, offset, finding);
     let covers = |ack: &&Ack| ack.base <= offset && offset <= ack.last && ack.at <= finding.at;
-    view.acks[index].iter().rev().find(covers).cloned()
+    let is_its = |ack: &&Ack| about.is_none_or(|it| acknowledges(partition, ack, offset) == it);
+    view.acks[index].iter().rev().filter(covers).find(is_its).cloned()
+}
+
+/// The batch that the finding is about, of all that have had the offset: the one that was lost, or
+/// has the record, or else was committed.
+fn batch(partition: &Partition, offset: Offset, finding: &Finding) -> Option<u32> {
+    if let Ground::Gone { loss: Some(loss), .. } = finding.ground {
+        let batch = partition.losses[loss as usize].batch;
+        let it = partition.batches.get(batch);
+        if it.base <= offset && offset < it.next {
+            return Some(batch);
+        }
+    }
+    let known = |batch: &u32| partition.batches.get(*batch).at <= finding.at;
+    let batches = || partition.batches.covering(offset).filter(known);
+    let is_meant = |batch: &u32| match finding.record {
+        Some(record) => partition.batches.number_at(*batch, offset) == record,
+        None => partition.batches.get(*batch).committed,
+    };
+    batches().filter(is_meant).max_by_key(|batch| partition.batches.get(*batch).at)
+}
+
+/// The batch at an offset that an answer is about: of those that its leader had appended by then, in
+/// its epoch or before, the last.
+fn acknowledges(partition: &Partition, ack: &Ack, offset: Offset) -> u32 {
+    let had = |batch: &u32| {
+        let it = partition.batches.get(*batch);
+        it.at <= ack.at && it.epoch <= ack.epoch && it.ever_had.contains(ack.replica)
+    };
+    let latest = |batch: &u32| {
+        let it = partition.batches.get(*batch);
+        (it.epoch, it.at)
+    };
+    partition.batches.covering(offset).filter(had).max_by_key(latest).unwrap_or(NONE)
 }
 
 fn acknowledged(view: &View, partition: &Partition, ack: &Ack, finding: &Finding) -> String {

@@ -150,7 +150,10 @@ fn violation(view: &View, group: &[&Finding]) -> Violation {
         summary: summary(view, group, group.len() as u64),
         explanation: match first.partition {
             // Each is about something else, and the summary names only the first.
-            None => group.iter().map(|finding| finding.detail.clone()).collect(),
+            None => {
+                let others = group.iter().skip(1).map(|finding| finding.detail.clone());
+                explain::missing(view, first).into_iter().chain(others).collect()
+            }
             Some(_) => explain::lines(view, first),
         },
         events: events(view, group),
@@ -225,7 +228,9 @@ fn unknown(view: &View, end: &End) -> Vec<String> {
         let mut halted = view.down_by_disk().map(|halt| halt.moment.node);
         let is_down = halted.any(|node| partition.find(node).is_some())
             || end.offline_dir_of(view, index).is_some()
-            || view.unreadable(index).is_some();
+            || view.unreadable(index).is_some()
+            || disks::leaderless(view, index).is_some()
+            || disks::lost_metadata(view, partition.cluster, end.at).is_some();
         if partition.topic.is_some() && it.source != Source::ReadBack && !is_down {
             unknown.push(format!("{} was not read back", partition.name));
         }

@@ -64,7 +64,7 @@ pub const PERMISSIONS: &[Row] = &[
     },
     Row {
         hazard: "lost-voter",
-        meaning: "a quorum whose voter lost its disk may forget what a majority had confirmed",
+        meaning: "a quorum whose voters lost their disks forgets what they had confirmed",
         excuses: disks::lost_voter,
     },
     Row {

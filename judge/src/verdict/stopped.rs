@@ -1,5 +1,6 @@
 //! Nodes that stopped by themselves as Kafka's do, and what cannot come back for that.
 
+use super::disks;
 use super::permission::Excuse;
 use crate::check::{Finding, Ground};
 use crate::evidence::{Cause, End, FailedDir, Halt, Spoil, View};
@@ -13,8 +14,10 @@ pub const HAZARDS: &[(&str, &str)] = &[
     ("unregistered", "a broker stops when no controller registers it in time"),
 ];
 
-/// The row of the permission table about changed bytes.
+/// Rows of the permission table about disks.
 const CORRUPTED: &str = "corrupted-disk";
+const LOST_DISK: &str = "lost-disk";
+const LOST_VOTER: &str = "lost-voter";
 
 const fn hazard(cause: Cause) -> &'static str {
     match cause {
@@ -55,6 +58,31 @@ fn unreadable(view: &View, cluster: ClusterId, partition: usize) -> Option<Excus
     Some(Excuse { hazard: CORRUPTED, because })
 }
 
+/// Excuses that something of a partition, or of the metadata log, has not come back.
+fn missing(
+    view: &View,
+    end: &End,
+    finding: &Finding,
+    (cluster, partition): (ClusterId, TopicPartition),
+) -> Option<Excuse> {
+    if let Some(spoil) = disks::lost_metadata(view, cluster, finding.at) {
+        let why = view.spoil_in_words(spoil);
+        let because = format!("a cluster is what its quorum remembers, and {why}");
+        return Some(Excuse { hazard: LOST_VOTER, because });
+    }
+    let index = view.index_of(cluster, partition)?;
+    if let Some(spoil) = disks::leaderless(view, index) {
+        let why = view.spoil_in_words(spoil);
+        let because = format!(
+            "a partition none of whose replicas is known to have its records may stay without a \
+             leader, and {why}"
+        );
+        return Some(Excuse { hazard: LOST_DISK, because });
+    }
+    let offline = end.offline_dir_of(view, index).and_then(|dir| offline(view, dir));
+    offline.or_else(|| unreadable(view, cluster, index))
+}
+
 /// Excuses a node that stopped as Kafka's does, and a cluster that has not come back while one that
 /// stopped for its disk is still down. A log directory that is offline, and bytes that cannot be read,
 /// excuse only what is missing of the partitions that are there.
@@ -66,12 +94,7 @@ pub(super) fn excuse(view: &View, end: &End, finding: &Finding) -> Option<Excuse
         }
         Ground::NotBack { about } => match view.down_by_disk().next() {
             Some(halt) => halt,
-            None => {
-                let (cluster, partition) = (*about)?;
-                let index = view.index_of(cluster, partition)?;
-                let offline = end.offline_dir_of(view, index).and_then(|dir| offline(view, dir));
-                return offline.or_else(|| unreadable(view, cluster, index));
-            }
+            None => return missing(view, end, finding, *about.as_ref()?),
         },
         _ => return None,
     };

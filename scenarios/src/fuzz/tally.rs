@@ -12,7 +12,7 @@ use super::report::{
 use crate::plan::settings;
 use crate::result::{Errors, Outcome};
 use judge::outcome::Counts;
-use spec::Scenario;
+use spec::{MustReach, Scenario};
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -352,9 +352,10 @@ impl Tally {
     /// What each scenario came to.
     pub(super) fn rows(&self, plan: &Plan) -> Vec<ScenarioRow> {
         let rows = self.rows.iter().zip(&plan.targets).map(|(row, target)| {
-            let wanted = target.scenario.must_reach_here().map(|(name, _)| name);
-            let never = wanted.filter(|name| !row.exercised.contains_key(*name));
-            let never: Vec<String> = never.map(str::to_owned).collect();
+            let reached =
+                |must: &&MustReach| must.names().any(|name| row.exercised.contains_key(name));
+            let never = target.scenario.must_reach_here().filter(|must| !reached(must));
+            let never: Vec<String> = never.map(|must| must.reach.clone()).collect();
             ScenarioRow {
                 scenario: row.name.clone(),
                 outcome: row.ran.series(never.len()).outcome(),

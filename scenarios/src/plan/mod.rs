@@ -25,9 +25,9 @@ use crate::condition::{ClusterNames, Compiled, Roster};
 use crate::roles;
 use crate::view::{Board, PartitionView};
 use machine::{NodeId, Span};
-use sim::{ActiveFault, ActiveId, SimTime};
+use sim::{ActiveFault, ActiveId, EventId, SimTime};
 use spec::{Fault, FaultKind, Scenario};
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use strike::Strikes;
 use trouble::troubled;
 
@@ -49,6 +49,10 @@ pub struct Director {
     held: Vec<(NodeId, SimTime)>,
     /// What was injected, in order, with nodes in place of roles.
     struck: Vec<Struck>,
+    /// The fault of the simulator that was applied last, by its event.
+    applied: Option<(EventId, ActiveId)>,
+    /// The sectors that faults of the simulator met, in words.
+    sectors: BTreeMap<ActiveId, String>,
 }
 
 /// Something that was injected.
@@ -80,21 +84,33 @@ struct Entry {
     /// What was injected, in the order of the fate's list, as the simulator knows it; `None`: an
     /// election.
     injected: Vec<Option<ActiveId>>,
+    /// For each of those the fault in force that stood in its way, in words; empty if none did.
+    hindered: Vec<String>,
     /// A preferred replica was elected for it.
     elected: bool,
 }
 
 impl Entry {
-    /// Its fate, with what of it had no effect.
-    fn fate_by(&self, took_effect: &impl Fn(ActiveId) -> bool) -> Fate {
+    /// Its fate, with what of it had no effect, and the sectors that it met.
+    fn fate_by(
+        &self,
+        took_effect: &impl Fn(ActiveId) -> bool,
+        sectors: &BTreeMap<ActiveId, String>,
+    ) -> Fate {
         let mut fate = self.fate.clone();
         if let Fate::Fired { injected, without_effect, .. } = &mut fate {
             let is_idle = |fault: &Option<ActiveId>| match fault {
                 Some(fault) => !took_effect(*fault),
                 None => !self.elected,
             };
-            let idle = injected.iter().zip(&self.injected).filter(|(_, fault)| is_idle(fault));
-            *without_effect = idle.map(|(what, _)| what.clone()).collect();
+            let idle = injected.iter().zip(&self.injected).zip(&self.hindered);
+            let idle = idle.filter(|((_, fault), _)| is_idle(fault));
+            *without_effect = idle.map(|((what, _), why)| format!("{what}{why}")).collect();
+            for (what, fault) in injected.iter_mut().zip(&self.injected) {
+                if let Some(sector) = fault.and_then(|fault| sectors.get(&fault)) {
+                    what.push_str(&format!(" ({sector})"));
+                }
+            }
         }
         fate
     }
@@ -149,6 +165,7 @@ impl Director {
                 condition: None,
                 fate: Fate::NeverFired { because: "the load never began".to_owned() },
                 injected: Vec::new(),
+                hindered: Vec::new(),
                 elected: false,
             })
             .collect();
@@ -168,6 +185,8 @@ impl Director {
             limits,
             held: Vec::new(),
             struck: Vec::new(),
+            applied: None,
+            sectors: BTreeMap::new(),
         }
     }
 
@@ -265,6 +284,15 @@ impl Director {
         };
         self.struck.extend(strikes.iter().enumerate().map(struck));
         let in_words = |strike: &FaultKind<NodeId>| strike.in_words(&|node| clusters.node(*node));
+        let hindered = strikes.iter().map(|strike| match strike {
+            FaultKind::World(fault) => {
+                fault.hindered_by(scene.active).map_or_else(String::new, |active| {
+                    format!(", as {}", self.in_force(active, scene))
+                })
+            }
+            FaultKind::PreferredElection(_) => String::new(),
+        });
+        self.entries[index].hindered = hindered.collect();
         self.entries[index].fate = match (strikes.is_empty(), suppressed.is_empty()) {
             (true, true) => Fate::NoTarget { at_ns: at.0, because: unmatched },
             (true, false) => Fate::Suppressed { at_ns: at.0, because: suppressed },
@@ -280,10 +308,17 @@ impl Director {
 
     /// Why a fault cannot be injected beside those in force, if it cannot.
     fn contradiction(&self, strike: &FaultKind<NodeId>, scene: &Scene<'_>) -> Option<String> {
-        match strike {
-            FaultKind::World(fault) => fault.contradicts(scene.active),
-            FaultKind::PreferredElection(_) => None,
-        }
+        let FaultKind::World(fault) = strike else { return None };
+        let active = fault.contradicts(scene.active)?;
+        let what = fault.in_words(&|node| scene.roster.clusters.node(*node));
+        Some(format!("{what} contradicts what is in force: {}", self.in_force(active, scene)))
+    }
+
+    /// A fault in force, and since when: `crash 1 is in force since 2.000 s`.
+    fn in_force(&self, active: &ActiveFault, scene: &Scene<'_>) -> String {
+        let what = active.fault.in_words(&|node| scene.roster.clusters.node(*node));
+        let since = crate::result::moment(active.since.since(self.began).0);
+        format!("{what} is in force since {since}")
     }
 
     /// Whether a fault that the seed made may be injected: within the limits and the budget.
@@ -354,7 +389,7 @@ impl Director {
 
     /// No more faults: everything is healed.
     pub fn end(&mut self, now: SimTime) {
-        let ended = now.since(self.began);
+        let ended = crate::result::moment(now.since(self.began).0);
         for entry in self.by_moment.split_off(self.next) {
             let because = format!("its moment had not come when the load ended, at {ended}");
             self.entries[entry].fate = Fate::NeverFired { because };
@@ -370,6 +405,18 @@ impl Director {
         self.entries[entry].injected.push(fault);
     }
 
+    /// The simulator has applied a fault.
+    pub fn applied(&mut self, event: EventId, fault: ActiveId) {
+        self.applied = Some((event, fault));
+    }
+
+    /// A sector went bad by the fault that was applied in this event.
+    pub fn corrupted(&mut self, by: EventId, sector: String) {
+        if let Some((_, fault)) = self.applied.filter(|(event, _)| *event == by) {
+            self.sectors.insert(fault, sector);
+        }
+    }
+
     /// A preferred replica was made leader: whoever has asked for that has had an effect.
     pub fn elected(&mut self) {
         for entry in self.entries.iter_mut().filter(|entry| entry.injected.contains(&None)) {
@@ -382,7 +429,7 @@ impl Director {
         let planned = |entry: &Entry| PlannedFault {
             fault: entry.fault.clone(),
             generated: entry.generated,
-            fate: entry.fate_by(&took_effect),
+            fate: entry.fate_by(&took_effect, &self.sectors),
         };
         self.entries.iter().map(planned).collect()
     }

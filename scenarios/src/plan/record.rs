@@ -28,7 +28,9 @@ impl Fate {
     pub fn why_not(&self) -> String {
         match self {
             _ if self.took_effect() => String::new(),
-            Self::Fired { .. } => ", which was injected without effect".to_owned(),
+            Self::Fired { without_effect, .. } => {
+                format!(", which was injected without effect: {}", without_effect.join("; "))
+            }
             Self::Suppressed { because, .. } => format!(", left out: {}", because.join("; ")),
             Self::NoTarget { because, .. } => match because.as_slice() {
                 [] => ", for which no node matched".to_owned(),
@@ -63,11 +65,11 @@ pub enum Fate {
         /// Why not.
         because: Vec<String>,
     },
-    /// No node matched: there was no leader, say.
+    /// It would have been upon no node or no link: there was no leader, say.
     NoTarget {
         /// When it would have been.
         at_ns: u64,
-        /// The targets that no node matched.
+        /// The targets that no node matched, or why no link did.
         #[serde(default)]
         because: Vec<String>,
     },

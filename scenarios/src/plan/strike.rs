@@ -91,12 +91,20 @@ fn possible(fault: sim::Fault<NodeId>) -> Result<sim::Fault<NodeId>, String> {
             let (from, mut to) = (distinct(from), distinct(to));
             to.0.retain(|node| !from.0.contains(node));
             let cuts = !from.0.is_empty() && !to.0.is_empty();
-            let why = || "no node is in `to` that is not in `from`".to_owned();
+            let why = || "each node of `to` is in `from` as well, and receives".to_owned();
             cuts.then(|| OneWayPartition { from, to }.into()).ok_or_else(why)
         }
         fault => {
-            let of = |key: &str| fault.targets().iter().any(|(path, _)| path[0] == key);
-            let is_upon_some = of("target") || (of("from") && of("to"));
+            let of = |key: &str| -> Vec<NodeId> {
+                let targets = fault.targets();
+                targets.iter().filter(|(path, _)| path[0] == key).map(|(_, node)| **node).collect()
+            };
+            let (target, from, to) = (of("target"), of("from"), of("to"));
+            let is_upon_links = target.is_empty() && !from.is_empty() && !to.is_empty();
+            if is_upon_links && from.iter().all(|a| to.iter().all(|b| a == b)) {
+                return Err(format!("both ends are the same node, {}", from[0]));
+            }
+            let is_upon_some = is_upon_links || !target.is_empty();
             is_upon_some.then_some(fault).ok_or_else(|| "no node matches".to_owned())
         }
     }

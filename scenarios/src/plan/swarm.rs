@@ -15,7 +15,7 @@ use super::story::{self, Builder};
 use machine::Span;
 use rand_chacha::ChaCha8Rng;
 use sim::{Kind, Sample};
-use spec::{Family, Fault, PartitionName, Scenario, Swarm, Time};
+use spec::{Family, Fault, FaultKind, PartitionName, Scenario, Swarm, Target, Time};
 
 /// The faults that the seed chooses for a scenario, in the order of their moments.
 pub fn swarm_faults(scenario: &Scenario, seed: u64) -> Vec<Fault> {
@@ -46,12 +46,22 @@ pub fn swarm_faults(scenario: &Scenario, seed: u64) -> Vec<Fault> {
             false => story::any(&mut story, wanted),
         }
         before = Some(at);
-        faults.extend(
-            story.finish().into_iter().filter(|fault| families.contains(&fault.kind.family())),
-        );
+        let drawn = story.finish().into_iter();
+        faults.extend(drawn.filter(|fault| {
+            families.contains(&fault.kind.family()) && is_upon_some_link(&fault.kind)
+        }));
     }
     faults.sort_by_key(|fault| fault.at);
     faults
+}
+
+/// Whether there can be a link for a fault of links, whatever the numbers of nodes: a plan does not
+/// depend on them.
+fn is_upon_some_link(kind: &FaultKind<Target>) -> bool {
+    match kind {
+        FaultKind::World(fault) => spec::upon_no_link(fault, None).is_none(),
+        FaultKind::PreferredElection(_) => true,
+    }
 }
 
 /// Every partition that a fault may be aimed at.
@@ -136,6 +146,8 @@ mod tests {
             let faults = swarm_faults(&scenario, seed);
             assert!(faults.len() >= swarm.faults as usize);
             assert!(faults.iter().all(|fault| fault.at >= Some(swarm.from)));
+            let is_possible = |fault: &Fault| is_upon_some_link(&fault.kind);
+            assert!(faults.iter().all(is_possible), "seed {seed}: {faults:?}");
             seen.extend(faults.iter().map(|fault| fault.kind.family()));
         }
         let all: std::collections::BTreeSet<_> = swarm.families.iter().copied().collect();

@@ -5,6 +5,7 @@ use super::panic::Panic;
 use super::record::RunRecord;
 use super::verdict::{Outcome, Verdict};
 use crate::plan::{Fate, PlannedFault};
+use sim::text::span_in_words;
 use spec::Fault;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write;
@@ -148,12 +149,14 @@ fn permitted(out: &mut String, verdict: &Verdict) -> std::fmt::Result {
     writeln!(out, "Times count from the start of the load.\n")?;
     for permitted in &verdict.permitted {
         let plural = if permitted.count == 1 { "" } else { "s" };
+        let count = match permitted.partition.as_str() {
+            "" => format!("{} time{plural}", permitted.count),
+            partition => format!("{} record{plural} of {partition}", permitted.count),
+        };
         writeln!(
             out,
-            "- **{}**: {} record{plural} of {}: {}. Permitted because {}.",
+            "- **{}**: {count}: {}. Permitted because {}.",
             permitted.hazard,
-            permitted.count,
-            permitted.partition,
             permitted.summary.trim_end_matches('.'),
             permitted.because.trim_end_matches('.')
         )?;
@@ -219,15 +222,17 @@ pub fn what(fault: &Fault) -> String {
 }
 
 /// A fault in one line, its trigger included:
-/// `crash leader(orders-0) for 3s, from 1.5s on when unacked(orders) >= 20`.
+/// `crash leader(orders-0) for 3 s, from 1.500 s on when unacked(orders) >= 20`.
 pub fn describe(fault: &Fault) -> String {
     let mut line = what(fault);
     if let Some(lasts) = fault.lasts {
-        line.push_str(&format!(" for {lasts}"));
+        line.push_str(&format!(" for {}", span_in_words(lasts.0)));
     }
     match (&fault.at, &fault.when) {
-        (Some(at), Some(when)) => line.push_str(&format!(", from {at} on when {when}")),
-        (Some(at), None) => line.push_str(&format!(" at {at}")),
+        (Some(at), Some(when)) => {
+            line.push_str(&format!(", from {} on when {when}", moment(at.nanos())));
+        }
+        (Some(at), None) => line.push_str(&format!(" at {}", moment(at.nanos()))),
         (None, Some(when)) => line.push_str(&format!(" when {when}")),
         (None, None) => {}
     }
@@ -252,10 +257,10 @@ pub fn fate(fate: &Fate) -> String {
         }
         Fate::NoTarget { at_ns, because } => {
             let because = match because.as_slice() {
-                [] => String::new(),
-                because => format!(" ({})", because.join("; ")),
+                [] => "no matching node was running".to_owned(),
+                because => because.join("; "),
             };
-            format!("at {} no matching node was running{because}", moment(*at_ns))
+            format!("not injected at {}: {because}", moment(*at_ns))
         }
         Fate::NeverFired { because } => because.clone(),
     }

@@ -109,15 +109,39 @@ fn is_there(path: &Path) -> io::Result<bool> {
     }
 }
 
-/// Writes the results of a run into a directory of its own in `base`, and returns its path.
+/// How many directories the results of different runs with one digest may have.
+const MOST_OF_ONE_NAME: u32 = 1_000;
+
+/// The name of the directory in `base` for the results of a run: as [`directory_name`], with a number
+/// behind it if another run has that. Runs of two files may be alike to the last event, and differ in
+/// what they have to reach, say.
+///
+/// # Errors
+///
+/// As [`directory_name`], or if too many runs have the name.
+pub fn free_name(base: &Path, record: &RunRecord) -> io::Result<String> {
+    let name = directory_name(&record.scenario.name, record.seed, &record.digest)?;
+    let is_free = |name: &str| match read_record(&base.join(name)) {
+        Ok(there) => there.is_of_the_same_run(record),
+        // Of what cannot be read nothing but the files of a run would be replaced.
+        Err(_) => true,
+    };
+    let numbered = (2..MOST_OF_ONE_NAME).map(|number| format!("{name}-{number}"));
+    let mut names = std::iter::once(name.clone()).chain(numbered);
+    names.find(|name| is_free(name)).ok_or_else(|| {
+        let message = format!("{MOST_OF_ONE_NAME} other runs are called `{name}`");
+        io::Error::new(io::ErrorKind::AlreadyExists, message)
+    })
+}
+
+/// Writes the results of a run into a directory of its own in `base`, and returns its path: `name`
+/// is one of [`free_name`].
 ///
 /// # Errors
 ///
 /// If something cannot be written. Nothing half written stays.
-pub fn write(base: &Path, artefacts: Artefacts<'_>) -> io::Result<PathBuf> {
-    let verdict = artefacts.verdict;
-    let name = directory_name(&verdict.scenario, verdict.seed, &verdict.digest)?;
-    let target = base.join(&name);
+pub fn write(base: &Path, name: &str, artefacts: Artefacts<'_>) -> io::Result<PathBuf> {
+    let target = base.join(name);
     let draft = base.join(format!(".{name}.{}", std::process::id()));
     fs::create_dir_all(&draft)?;
     let digest = artefacts.record.digest.clone();

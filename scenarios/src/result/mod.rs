@@ -14,4 +14,5 @@ pub use explain::{describe, explain, fate, moment, what, where_in_run};
 pub use panic::Panic;
 pub use record::{RunRecord, command};
 pub(crate) use series::Series;
+pub use sim::text::span_in_words;
 pub use verdict::{BugReached, GroupCounts, Outcome, VERSION, Verdict};

@@ -99,6 +99,13 @@ impl RunRecord {
         self.seal == self.content()
     }
 
+    /// Whether the other is of the same scenario, seed, bugs and settings: what is told of the run may
+    /// differ, as by another build.
+    pub fn is_of_the_same_run(&self, other: &Self) -> bool {
+        (&self.scenario, self.seed, &self.bugs) == (&other.scenario, other.seed, &other.bugs)
+            && (&self.source, &self.overrides) == (&other.source, &other.overrides)
+    }
+
     /// Whether this program made it.
     pub fn is_of_this_build(&self) -> bool {
         self.faultline == env!("CARGO_PKG_VERSION") && self.build == crate::BUILD

@@ -146,9 +146,10 @@ impl Verdict {
         }
         if !lost.is_empty() {
             return format!(
-                "every promise held; {} lost, permitted: {}",
+                "every promise held; {} lost, permitted: {}{}",
                 lost.join(" and "),
-                self.settings_behind_losses().join("; and ")
+                self.settings_behind_losses().join("; and "),
+                self.refused().map_or_else(String::new, |refused| format!("; {refused}")),
             );
         }
         let taken = match (counts.acked, counts.unconfirmed) {
@@ -156,7 +157,18 @@ impl Verdict {
             (0, sent) => format!("{sent} records sent with acks=0"),
             (acked, sent) => format!("{acked} records acknowledged and {sent} sent with acks=0"),
         };
-        format!("every promise held: {taken}, {} read back, none lost", counts.read)
+        let refused = self.refused().map_or_else(String::new, |refused| format!("{refused}, "));
+        format!("every promise held: {taken}, {refused}{} read back, none lost", counts.read)
+    }
+
+    /// How many records were certainly not written, since their producers received an error; `None` if
+    /// none.
+    fn refused(&self) -> Option<String> {
+        match self.counts.failed {
+            0 => None,
+            1 => Some("1 record refused with an error".to_owned()),
+            failed => Some(format!("{failed} records refused with an error")),
+        }
     }
 
     /// Whether records are gone that an application took for written, permitted or not.

@@ -28,7 +28,8 @@ pub(super) struct Measure {
     written: Written,
     /// Records given to producers, and batches delivered to consumers.
     handled: u64,
-    ended: bool,
+    /// When the load ended.
+    ended: Option<SimTime>,
 }
 
 /// A partition of a cluster.
@@ -41,7 +42,8 @@ pub struct Outage {
     pub partition: (ClusterId, TopicPartition),
     /// When the first record was given to a producer that it did not accept at once.
     pub since: SimTime,
-    /// When it accepted a batch, or the load ended.
+    /// When it accepted a batch, or, after the load, no producer had anything for it any more. The end
+    /// of the load, if neither came: a producer was killed with what it had.
     pub until: SimTime,
 }
 
@@ -74,6 +76,8 @@ pub struct Measured {
 struct Waiting {
     /// The first record given to a producer since the partition last accepted one.
     since: Option<SimTime>,
+    /// How many records were given to producers and have no outcome yet.
+    open: u64,
     /// Producers ask for no answer, so what the leader appends counts as accepted.
     unconfirmed: bool,
 }
@@ -87,7 +91,11 @@ impl Measure {
                 self.on_sent(now, *record);
                 let waiting = self.partitions.entry((cluster, *partition)).or_default();
                 waiting.unconfirmed = *acks == 0;
-                waiting.since.get_or_insert(now);
+                waiting.open += 1;
+                // What is given after the load is not what users would wait for.
+                if self.ended.is_none() {
+                    waiting.since.get_or_insert(now);
+                }
             }
             Fact::Client(ClientFact::Confirmed { partition, records, .. }) => {
                 self.measured.batches += 1;
@@ -97,14 +105,18 @@ impl Measure {
                     }
                 }
                 self.accepted(now, (cluster, *partition), false);
+                self.known(now, (cluster, *partition), records.len());
             }
             Fact::Client(ClientFact::Retried { .. }) => self.measured.retries += 1,
             Fact::Client(ClientFact::Delivered { batches, .. }) => {
                 self.handled += batches.len() as u64;
             }
-            Fact::Client(ClientFact::Failed { .. }) => {
+            Fact::Client(ClientFact::Failed { partition, records, .. }) => {
                 self.measured.batches += 1;
                 self.measured.errors += 1;
+                if let Some(partition) = partition {
+                    self.known(now, (cluster, *partition), records.len());
+                }
             }
             Fact::Appended { partition, as_leader: true, batch, .. } => {
                 self.written.batches += 1;
@@ -135,7 +147,19 @@ impl Measure {
         let Some(waiting) = self.partitions.get_mut(&partition) else { return };
         if waiting.unconfirmed == appended
             && let Some(since) = waiting.since.take()
-            && !self.ended
+        {
+            self.was_out(Outage { partition, since, until: now });
+        }
+    }
+
+    /// The outcome of so many records of a partition is known. After the load nobody waits for a
+    /// partition for which no producer has anything any more.
+    fn known(&mut self, now: SimTime, partition: Place, records: usize) {
+        let Some(waiting) = self.partitions.get_mut(&partition) else { return };
+        waiting.open = waiting.open.saturating_sub(records as u64);
+        if self.ended.is_some()
+            && waiting.open == 0
+            && let Some(since) = waiting.since.take()
         {
             self.was_out(Outage { partition, since, until: now });
         }
@@ -159,25 +183,27 @@ impl Measure {
             sent.resize(count + 1, SimTime::ZERO);
         }
         sent[count] = now;
-        if !self.ended {
+        if self.ended.is_none() {
             self.offered.get_or_insert((now, now)).1 = now;
             self.measured.written_meanwhile = self.measured.latencies_us.len() as u64;
         }
     }
 
-    /// The load is over, and what follows does not count.
+    /// The load is over. What still waits for a partition goes on to wait.
     pub(super) fn end(&mut self, now: SimTime) {
-        let waiting = self.partitions.iter().filter_map(|(partition, waiting)| {
-            Some(Outage { partition: *partition, since: waiting.since?, until: now })
-        });
-        for outage in waiting.collect::<Vec<_>>() {
-            self.was_out(outage);
-        }
-        self.ended = true;
+        self.ended = Some(now);
+        let places: Vec<Place> = self.partitions.keys().copied().collect();
+        places.into_iter().for_each(|place| self.known(now, place, 0));
     }
 
     /// What was measured.
     pub(super) fn finish(mut self) -> Measured {
+        let waiting = self.partitions.iter().filter_map(|(partition, waiting)| {
+            Some(Outage { partition: *partition, since: waiting.since?, until: self.ended? })
+        });
+        for outage in waiting.collect::<Vec<_>>() {
+            self.was_out(outage);
+        }
         let Some((first, last)) = self.offered else { return self.measured };
         self.measured.offered_ns = last.since(first).0;
         let spans = self.outages.iter().map(|it| it.until.min(last).since(it.since.min(last)).0);
@@ -224,6 +250,16 @@ mod tests {
         })
     }
 
+    fn failed(records: &[u64]) -> Fact {
+        Fact::Client(ClientFact::Failed {
+            partition: Some(PARTITION),
+            error: engine::error::ErrorCode::RequestTimedOut,
+            maybe_written: false,
+            records: records.to_vec(),
+            over: None,
+        })
+    }
+
     fn appended() -> Fact {
         let batch = Bytes::new();
         Fact::Appended { partition: PARTITION, as_leader: true, leader_epoch: 0, batch }
@@ -246,10 +282,17 @@ mod tests {
             measure.on_fact(at(ms), HERE, &fact);
         }
         measure.end(at(2_400));
+        let mut given_up = measure.clone();
         measure.on_fact(at(9_000), HERE, &confirmed(&[4]));
         let measured = measure.finish();
+        // It goes on after the load, while a producer waits.
         let longest = measured.longest_outage.expect("one was longer than 250 ms");
-        assert_eq!((longest.since, longest.lasted()), (at(1_010), Span::secs(1)));
+        assert_eq!((longest.since, longest.lasted()), (at(2_100), Span::millis(6_900)));
+        let killed = given_up.clone().finish().longest_outage.expect("another");
+        assert_eq!((killed.since, killed.lasted()), (at(1_010), Span::secs(1)));
+        given_up.on_fact(at(5_000), HERE, &failed(&[4]));
+        let longest = given_up.finish().longest_outage.expect("another");
+        assert_eq!((longest.since, longest.lasted()), (at(2_100), Span::millis(2_900)));
         let Measured { latencies_us, batches, unavailable_ns, .. } = measured;
         assert_eq!(latencies_us, [10_000, 1_000_000, 990_000, 6_900_000]);
         assert_eq!((batches, unavailable_ns), (3, 1_000_000_000));

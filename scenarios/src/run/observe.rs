@@ -35,7 +35,7 @@ impl Simulation {
     }
 
     fn observe(&mut self, observation: &Observation<engine::Kafka>) {
-        let Observation { event, time, what, .. } = observation;
+        let Observation { event, cause, time, what } = observation;
         match what {
             Seen::Fact { node, incarnation, fact } => {
                 self.measure.on_fact(*time, node.cluster, fact);
@@ -59,11 +59,17 @@ impl Simulation {
             }
             Seen::Node { node, incarnation, change } => {
                 self.on_node(*node, *incarnation, change);
+                if let NodeChange::SectorCorrupted { file, at } = change {
+                    self.director.corrupted(*cause, format!("the sector at byte {at} of {file}"));
+                }
                 if let Some(change) = as_change(change) {
                     self.evidence.node(time.0, *node, *incarnation, event.0, change);
                 }
             }
-            Seen::Fault { fault, change, .. } => {
+            Seen::Fault { id, fault, change } => {
+                if *change == FaultChange::Applied {
+                    self.director.applied(*event, *id);
+                }
                 let fault = Fault {
                     kind: kind(fault),
                     nodes: fault.nodes(),

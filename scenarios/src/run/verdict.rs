@@ -32,8 +32,9 @@ pub(super) fn judge(
     let controllers = controllers.collect();
     let (view, end, mut findings) =
         evidence.finish(now.0, &WorldDisks(&world), controllers, missing);
-    let canary = museum::canary::sings(&resolved.bugs, resolved.seed);
-    findings.0.extend(canary.then(|| museum::canary::finding(now.0)));
+    if museum::canary::sings(&resolved.bugs, resolved.seed) {
+        museum::canary::sing(now.0, &mut findings);
+    }
     let judgement = verdict::judge(&view, &end, &findings);
     unknown.extend(judgement.unknown);
 
@@ -102,14 +103,16 @@ fn not_exercised(
     counts: &Counts,
 ) -> Vec<String> {
     let scenario = &resolved.scenario;
-    let wanted = scenario.must_reach.iter().filter(|must| {
-        !must.seldom && must.under.as_ref().is_none_or(|setting| scenario.has(setting))
-    });
+    let wanted = scenario.must_reach_here().filter(|must| !must.seldom);
     let mut missing: Vec<String> = wanted
-        .filter(|must| !exercised.contains_key(&must.reach))
+        .filter(|must| !must.names().any(|name| exercised.contains_key(name)))
         .map(|must| must.reach.clone())
         .collect();
-    // A fault that the scenario lists is what it is about. Those of a swarm may fall away.
+    // A fault that the scenario lists is what it is about. Of those of a swarm some may fall away.
+    let mut drawn = plan.iter().filter(|planned| planned.generated).peekable();
+    if drawn.peek().is_some() && !drawn.any(|planned| planned.fate.took_effect()) {
+        missing.push("a fault of the swarm that has an effect".to_owned());
+    }
     for planned in plan.iter().filter(|planned| !planned.generated) {
         if !planned.fate.took_effect() {
             let fault = &planned.fault;

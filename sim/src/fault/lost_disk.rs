@@ -24,7 +24,7 @@ impl Inflict for LostDisk<NodeId> {
         Harm::Disk
     }
 
-    fn contradicts(&self, active: &[ActiveFault]) -> Option<String> {
+    fn contradicts<'a>(&self, active: &'a [ActiveFault]) -> Option<&'a ActiveFault> {
         let is_lost = |active: &&ActiveFault| match &active.fault {
             Fault::LostDisk(other) => {
                 let apart = matches!(
@@ -35,8 +35,7 @@ impl Inflict for LostDisk<NodeId> {
             }
             _ => false,
         };
-        let lost = active.iter().find(is_lost)?;
-        Some(format!("the disk is lost already, since {}", lost.since))
+        active.iter().find(is_lost)
     }
 
     fn shown_by(&self) -> Option<Effect> {

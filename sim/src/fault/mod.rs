@@ -82,8 +82,8 @@ pub(crate) trait Inflict {
         false
     }
 
-    /// Why it cannot be applied beside what is in force, if it cannot.
-    fn contradicts(&self, _active: &[ActiveFault]) -> Option<String> {
+    /// What in force it cannot be applied beside, if there is something.
+    fn contradicts<'a>(&self, _active: &'a [ActiveFault]) -> Option<&'a ActiveFault> {
         None
     }
 
@@ -219,9 +219,9 @@ macro_rules! faults {
                 }
             }
 
-            /// Why it cannot be applied beside what is in force, if it cannot: it is upon what
-            /// another has taken away.
-            pub fn contradicts(&self, active: &[ActiveFault]) -> Option<String> {
+            /// The fault in force that it cannot be applied beside, if there is one: that has taken
+            /// away what it is upon.
+            pub fn contradicts<'a>(&self, active: &'a [ActiveFault]) -> Option<&'a ActiveFault> {
                 match self {
                     $(Self::$fault(fault) => fault.contradicts(active),)*
                 }
@@ -336,6 +336,17 @@ impl Fault<NodeId> {
             one
         };
         targets.into_iter().map(only).collect()
+    }
+
+    /// The fault in force because of which it can do nothing to some node that it names, if there is
+    /// one: the process is down or paused, or waits for its disk.
+    pub fn hindered_by<'a>(&self, active: &'a [ActiveFault]) -> Option<&'a ActiveFault> {
+        let nodes = self.nodes();
+        let stops = |it: &&ActiveFault| {
+            let is_down = matches!(it.fault.harm(), Harm::Down | Harm::Power | Harm::Disk);
+            is_down && it.fault.nodes().iter().any(|node| nodes.contains(node))
+        };
+        active.iter().find(stops)
     }
 
     pub(crate) fn shapes_links(&self) -> bool {

@@ -311,7 +311,7 @@ plain!(
     Form::Time,
     true,
     None,
-    |it| text::span_to_text(*it),
+    |it| text::span_in_words(*it),
     text::span::deserialize,
     text::span::serialize
 );

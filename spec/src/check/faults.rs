@@ -1,6 +1,6 @@
 //! Faults: targets they name and when they fire.
 
-use super::{Check, elsewhere};
+use super::{Check, elsewhere, links};
 use crate::diagnostic::Kind;
 use crate::overrides;
 use crate::reader::did_you_mean;
@@ -85,20 +85,6 @@ fn directory(kind: &FaultKind<Target>) -> Option<&str> {
         sim::Fault::CorruptDisk(it) => it.directory.as_deref(),
         _ => None,
     }
-}
-
-fn is_of_disks(kind: &FaultKind<Target>) -> bool {
-    use sim::Kind;
-    let FaultKind::World(fault) = kind else { return false };
-    matches!(
-        fault.kind(),
-        Kind::FullDisk
-            | Kind::HungDisk
-            | Kind::SlowDisk
-            | Kind::DiskError
-            | Kind::LostDisk
-            | Kind::CorruptDisk
-    )
 }
 
 fn is_client(role: &Role) -> bool {
@@ -208,7 +194,7 @@ impl Check<'_> {
         if let Some(directory) = directory(&fault.kind) {
             self.log_directory(at("directory"), directory, fault);
         }
-        if is_of_disks(&fault.kind) {
+        if fault.kind.family().is_of_disk() {
             for (path, target) in fault.kind.targets() {
                 if is_client(&target.role) {
                     let path = [path!["faults", i], path].concat();
@@ -219,6 +205,9 @@ impl Check<'_> {
         match &fault.kind {
             FaultKind::World(fault) => {
                 for (key, message) in unusable(fault) {
+                    self.impossible(at(key), message);
+                }
+                if let Some((key, message)) = links::upon_no_link(fault, Some(self.scenario)) {
                     self.impossible(at(key), message);
                 }
             }
@@ -378,14 +367,14 @@ impl Check<'_> {
     }
 
     pub(super) fn must_reach(&mut self, i: usize, must: &MustReach) {
-        if !reach::names().any(|name| name == must.reach) {
-            let names: Vec<&str> = reach::names().collect();
-            let message = format!("nothing is called `{}` that a run could reach", must.reach);
+        for name in must.names().filter(|name| !reach::names().any(|known| known == *name)) {
+            let message = format!("nothing is called `{name}` that a run could reach");
             self.tell(Kind::UnknownName, path!["must_reach", i], message);
-            let near = nearest(&must.reach, names.iter().copied()).map(did_you_mean);
+            let near = nearest(name, reach::names()).map(did_you_mean);
             self.hinted(near.or(Some("`faultline list reaches` names them all".to_owned())));
         }
-        if let Some(why) = self.unreachable(&must.reach) {
+        let why: Option<Vec<String>> = must.names().map(|name| self.unreachable(name)).collect();
+        if let Some(why) = why.and_then(|why| why.into_iter().next()) {
             self.impossible(path!["must_reach", i], why);
         }
         if let Some(under) = &must.under

@@ -7,9 +7,12 @@ macro_rules! path {
 
 mod clients;
 mod faults;
+mod links;
 mod properties;
 mod unworkable;
 mod world;
+
+pub use links::upon_no_link;
 
 use super::diagnostic::Kind;
 use super::reader::did_you_mean;

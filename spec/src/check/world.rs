@@ -136,7 +136,10 @@ impl Check<'_> {
                     if brokers == 1 { "broker" } else { "brokers" }
                 ),
             );
-            self.hinted(Some(format!("expected 1 to {brokers}")));
+            self.hinted(Some(match brokers {
+                0 | 1 => "expected 1".to_owned(),
+                _ => format!("expected 1 to {brokers}"),
+            }));
         }
         self.assignments(i, topic, cluster);
         self.properties(at("properties"), &topic.properties);

@@ -90,8 +90,8 @@ impl Family {
         })
     }
 
-    /// Whether it is upon a disk or a clock.
-    pub fn is_of_disk_or_clock(self) -> bool {
+    /// Whether it is upon a disk.
+    pub fn is_of_disk(self) -> bool {
         let Self::World(kind) = self else { return false };
         matches!(
             kind,
@@ -101,8 +101,12 @@ impl Family {
                 | Kind::DiskError
                 | Kind::LostDisk
                 | Kind::CorruptDisk
-                | Kind::ClockJump
         )
+    }
+
+    /// Whether it is upon a disk or a clock.
+    pub fn is_of_disk_or_clock(self) -> bool {
+        self.is_of_disk() || self == Self::World(Kind::ClockJump)
     }
 
     /// What may stand in an entry of this kind.

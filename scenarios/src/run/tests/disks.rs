@@ -101,6 +101,36 @@ fn a_lost_disk_stops_a_broker_and_a_controller() {
     assert!(count(&verdict, "controller_failover") > 0);
 }
 
+/// A replication of N promises to survive N-1 lost disks, and a quorum of 2f+1 voters f of them: what
+/// more disks take is lost, and permitted.
+#[test]
+fn more_lost_disks_than_are_promised_to_be_survived_are_a_permitted_loss() {
+    let lose = |target: &str| {
+        format!("[[faults]]\nkind = 'lost-disk'\ntarget = '{target}'\nat = '1s'\nlasts = '2s'\n")
+    };
+    for seed in 0..3 {
+        let verdict = |target: &str, alone: bool| {
+            let mut resolved = with_faults(seed, &lose(target));
+            if alone {
+                resolved.scenario.clusters[0].topic.set("min.insync.replicas", "1").unwrap();
+                resolved.scenario.topics[0].replication_factor = 1;
+            }
+            let verdict = run(&resolved).verdict;
+            assert_eq!(verdict.outcome, Outcome::Pass, "{target}, seed {seed}: {verdict:#?}");
+            verdict
+        };
+        let hazard = |verdict: &Verdict, name: &str| {
+            hazards(verdict).iter().any(|(hazard, _)| *hazard == name)
+        };
+        let all = verdict("all brokers", false);
+        assert!(all.counts.lost > 0 && hazard(&all, "lost-disk"), "seed {seed}: {all:#?}");
+        let alone = verdict("leader(orders-0)", true);
+        assert!(alone.counts.lost > 0 && hazard(&alone, "lost-disk"), "seed {seed}: {alone:#?}");
+        let quorum = verdict("all controllers", false);
+        assert!(hazard(&quorum, "lost-voter"), "seed {seed}: {quorum:#?}");
+    }
+}
+
 /// Met by the scenario `lost-disk`: the process that had decided on records and could not write them
 /// failed an assertion before it ended.
 #[test]
