@@ -82,6 +82,9 @@ pub(crate) struct ScenarioArgs {
     /// Keep the whole trace, also of a run that passes
     #[arg(long, conflicts_with = "seeds")]
     pub(crate) trace: bool,
+    /// Print the scenario as a file, and run nothing; with --set, or of a file, as it is put together
+    #[arg(long, conflicts_with_all = ["seeds", "json", "trace", "bugs"])]
+    pub(crate) print: bool,
     /// Panic in each run, to see how that is reported
     #[arg(long, hide = true)]
     pub(crate) provoke_panic: bool,

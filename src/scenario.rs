@@ -27,6 +27,15 @@ const LONGEST_FILE: u64 = 16 << 20;
 pub(crate) fn command(args: &ScenarioArgs) -> Result<u8, Failure> {
     let (mut scenario, mut warnings) = load(&args.scenario)?;
     warnings.extend(scenario.set_all(&args.set)?);
+    if args.print {
+        exit::warn(&warnings);
+        // With its comments, where it is as it stands there.
+        let is_named = !is_file(&args.scenario) && args.set.is_empty();
+        let written =
+            if is_named { catalog::text(&args.scenario)?.to_owned() } else { scenario.to_toml() };
+        exit::print(&written);
+        return Ok(0);
+    }
     let bugs = bugs(&args.bugs, args.provoke_panic)?;
     files::probe(&args.out).map_err(|error| Failure::unwritable(&args.out, &error))?;
     exit::warn(&warnings);
@@ -36,18 +45,22 @@ pub(crate) fn command(args: &ScenarioArgs) -> Result<u8, Failure> {
     }
 }
 
+/// Whether a scenario is asked for by a path, not by its name in the catalogue.
+fn is_file(source: &str) -> bool {
+    let is_toml = Path::new(source).extension().is_some_and(|extension| extension == "toml");
+    is_toml || source.contains(std::path::MAIN_SEPARATOR)
+}
+
 /// Reads a scenario: a file if it looks like one, else from the catalogue.
 pub(crate) fn load(source: &str) -> Result<(Scenario, Vec<Diagnostic>), Failure> {
     let path = Path::new(source);
-    let is_file = source.contains(std::path::MAIN_SEPARATOR)
-        || path.extension().is_some_and(|extension| extension == "toml");
-    if !is_file {
+    if !is_file(source) {
         return Ok(catalog::scenario(source)?);
     }
     let bytes =
         files::read(path, LONGEST_FILE).map_err(|error| Failure::unreadable(path, &error))?;
     let text = String::from_utf8(bytes).map_err(|error| not_text(source, &error))?;
-    Ok(Scenario::parse_with(source, &text, &extended)?)
+    Ok(catalog::parse(source, &text, &extended)?)
 }
 
 /// Reads a file that the scenario file `from` extends: its path counts from there.

@@ -91,7 +91,8 @@ pub(crate) fn of_run(told: &Told, style: Style) -> String {
     if !record.drawn.is_empty() {
         page.paragraph("drawn", &record.drawn.join(", "));
     }
-    configuration(&mut page, &record.overrides, &record.not_default, "explain.md");
+    let by_hand = applied(&record.overrides, &record.scenario);
+    configuration(&mut page, &by_hand, &record.not_default, "explain.md");
     let elsewhere = environment(&record.scenario);
     if !elsewhere.is_empty() {
         page.paragraph("", &elsewhere.join(", "));
@@ -305,6 +306,18 @@ pub(crate) fn exercised(
     if !missing.is_empty() {
         page.paragraph("not reached", &missing.join(", "));
     }
+}
+
+/// Settings, each with what it applies to if that is more than one kind of process.
+pub(crate) fn applied(settings: &[String], scenario: &Scenario) -> Vec<String> {
+    let in_words = |setting: &String| {
+        let name = setting.split('=').next().unwrap_or_default().trim();
+        match scenario.having(name).as_slice() {
+            [] | [_] => setting.clone(),
+            [others @ .., last] => format!("{setting} ({} and {last})", others.join(", ")),
+        }
+    };
+    settings.iter().map(in_words).collect()
 }
 
 /// What was set by hand, and what of the scenario is not Kafka's default; the many times that it

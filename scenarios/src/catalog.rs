@@ -1,7 +1,7 @@
 //! The scenarios that are built in: every file in `scenarios/catalog/`.
 
 use crate::museum::BUGS;
-use spec::{Diagnostic, Kind, Scenario, nearest};
+use spec::{Diagnostic, Kind, Load, Scenario, nearest};
 
 /// Name and text of each, by name.
 pub const FILES: &[(&str, &str)] = include!(concat!(env!("OUT_DIR"), "/catalog.rs"));
@@ -24,10 +24,32 @@ pub fn titles() -> impl Iterator<Item = (&'static str, String)> {
 ///
 /// If there is none, with the nearest name there is.
 pub fn scenario(name: &str) -> Result<(Scenario, Vec<Diagnostic>), Box<Diagnostic>> {
-    match all().find(|(known, _)| *known == name) {
-        Some((_, text)) => Scenario::parse(&format!("{name}.toml"), text),
-        None => Err(Box::new(unknown(name))),
-    }
+    let none = |_: &str, _: &str| Err("files are not read here".to_owned());
+    parse(&format!("{name}.toml"), text(name)?, &none)
+}
+
+/// The text of the scenario called `name`.
+///
+/// # Errors
+///
+/// As [`scenario`].
+pub fn text(name: &str) -> Result<&'static str, Box<Diagnostic>> {
+    let found = all().find(|(known, _)| *known == name);
+    found.map(|(_, text)| text).ok_or_else(|| Box::new(unknown(name)))
+}
+
+/// Reads a scenario file, which may extend those that go by their names.
+///
+/// # Errors
+///
+/// As [`Scenario::parse_with`].
+pub fn parse(
+    file: &str,
+    text: &str,
+    load: Load<'_>,
+) -> Result<(Scenario, Vec<Diagnostic>), Box<Diagnostic>> {
+    let named: Vec<(&str, &str)> = all().collect();
+    Scenario::parse_with(file, text, &named, load)
 }
 
 fn unknown(name: &str) -> Diagnostic {

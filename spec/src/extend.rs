@@ -1,4 +1,5 @@
-//! Scenario files that extend another: `extend = "short-timeouts"`, or a file beside it.
+//! Scenario files that extend another: `extend = "short-timeouts"`, a scenario of the catalogue, or
+//! a file beside it.
 //!
 //! Tables are merged key by key, what the file itself says first; `[[clusters]]` are merged one by
 //! one; every other list replaces the one that it extends. Spans of the extended file follow those
@@ -20,6 +21,9 @@ const KEY: &str = "extend";
 /// The longest chain of files.
 const MOST_FILES: usize = 8;
 
+/// Scenarios that can be extended by their names: name and text of each.
+pub type Named<'a> = &'a [(&'a str, &'a str)];
+
 /// Reads the file `name`, which the file `from` extends: the name to report it by, and its text.
 pub type Load<'a> = &'a dyn Fn(&str, &str) -> Result<(String, String), String>;
 
@@ -37,7 +41,12 @@ struct File {
 
 impl Sources {
     /// Reads everything that `text`, the content of `file`, extends.
-    pub(super) fn read(file: &str, text: &str, load: Load<'_>) -> Result<Self, Box<Diagnostic>> {
+    pub(super) fn read(
+        file: &str,
+        text: &str,
+        named: Named<'_>,
+        load: Load<'_>,
+    ) -> Result<Self, Box<Diagnostic>> {
         let first = File { name: file.to_owned(), text: text.to_owned(), start: 0 };
         let mut sources = Self { files: vec![first] };
         while let Some((name, span)) = sources.extended()? {
@@ -46,16 +55,15 @@ impl Sources {
             let wrong = |kind, message: String| {
                 Box::new(sources.located(Diagnostic::new(kind, message), span.clone()))
             };
-            let (name, text) = match BASES.iter().find(|(base, _)| *base == name) {
-                Some((base, text)) => (format!("{base}.toml"), (*text).to_owned()),
+            let known = || BASES.iter().chain(named);
+            let (name, text) = match known().find(|(known, _)| *known == name) {
+                Some((known, text)) => (format!("built-in {known}.toml"), (*text).to_owned()),
                 None if !name.ends_with(".toml") => {
-                    let names: Vec<&str> = BASES.iter().map(|(base, _)| *base).collect();
                     let message = format!(
                         "there is nothing called `{name}` to extend: expected a file, such as \
-                         \"base.toml\", or one of {}",
-                        names.join(", ")
+                         \"base.toml\", `short-timeouts`, or a scenario of the catalogue"
                     );
-                    let near = nearest(&name, names).map(did_you_mean);
+                    let near = nearest(&name, known().map(|(known, _)| *known)).map(did_you_mean);
                     return Err(Box::new(wrong(Kind::UnknownName, message).with_hint(near)));
                 }
                 None => load(from, &name).map_err(|why| {

@@ -33,7 +33,7 @@ pub use diagnostic::{Diagnostic, ErrorReport, Kind};
 pub use effective::NotDefault;
 pub use environment::{Clocks, Disk, Durations, Link, Network};
 pub use expect::{Expect, Expected, MustReach, Setting};
-pub use extend::{BASES, Load};
+pub use extend::{BASES, Load, Named};
 pub use fault::{Family, Fault, FaultKind, PreferredElection, Swarm};
 pub use overrides::OWN;
 pub use properties::{Listed, Origin, Properties, SetError, TABLES, Table, property_list};

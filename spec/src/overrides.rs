@@ -179,6 +179,19 @@ impl Scenario {
         Ok(())
     }
 
+    /// Those of brokers, controllers, producers and consumers in the scenario that have a property, so
+    /// that setting it applies to all of them.
+    pub fn having(&self, property: &str) -> Vec<&'static str> {
+        let all = [
+            ("brokers", BrokerConfig::NAMES, true),
+            ("controllers", ControllerConfig::NAMES, true),
+            ("producers", ProducerConfig::NAMES, !self.producers.is_empty()),
+            ("consumers", ConsumerConfig::NAMES, !self.consumers.is_empty()),
+        ];
+        let have = |(_, names, there): &(&str, &[&str], bool)| *there && names.contains(&property);
+        all.iter().filter(|it| have(it)).map(|(who, ..)| *who).collect()
+    }
+
     /// Whether a property has a value anywhere in the scenario, defaults included.
     pub fn has(&self, Setting { property, value }: &Setting) -> bool {
         fn is<T: Table>(mut table: T, property: &str, value: &str) -> bool {

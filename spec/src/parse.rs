@@ -3,7 +3,7 @@
 use super::Scenario;
 use super::check::{Finding, findings};
 use super::diagnostic::{Diagnostic, Kind};
-use super::extend::{Load, Sources};
+use super::extend::{Load, Named, Sources};
 use super::reader::{Mistake, Node, entry, key_span};
 use serde::Deserialize;
 use std::ops::Range;
@@ -11,17 +11,18 @@ use toml::Spanned;
 use toml::de::DeValue;
 
 impl Scenario {
-    /// Reads the TOML `text` of `file`, which can extend built-in files only. Warnings come with
+    /// Reads the TOML `text` of `file`, which can extend [`super::BASES`] only. Warnings come with
     /// the scenario.
     ///
     /// # Errors
     ///
     /// The first mistake, with its place.
     pub fn parse(file: &str, text: &str) -> Result<(Self, Vec<Diagnostic>), Box<Diagnostic>> {
-        Self::parse_with(file, text, &|_, _| Err("files are not read here".to_owned()))
+        Self::parse_with(file, text, &[], &|_, _| Err("files are not read here".to_owned()))
     }
 
-    /// The same, with `load` for the files that it extends.
+    /// The same, with the scenarios that it may extend by name, and `load` for the files that it
+    /// extends.
     ///
     /// # Errors
     ///
@@ -29,9 +30,10 @@ impl Scenario {
     pub fn parse_with(
         file: &str,
         text: &str,
+        named: Named<'_>,
         load: Load<'_>,
     ) -> Result<(Self, Vec<Diagnostic>), Box<Diagnostic>> {
-        let sources = Sources::read(file, text, load)?;
+        let sources = Sources::read(file, text, named, load)?;
         if sources.is_empty() {
             return Err(Box::new(empty(file, text)));
         }

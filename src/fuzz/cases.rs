@@ -34,6 +34,7 @@ pub(super) fn write(plan: &Plan, folder: &Path, report: &mut FuzzReport) -> (Opt
                 out: folder.to_owned(),
                 json: false,
                 trace: true,
+                print: false,
                 provoke_panic: false,
             };
             let job =

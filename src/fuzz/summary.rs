@@ -2,7 +2,9 @@
 
 use crate::progress::plural;
 use crate::style::Style;
-use crate::summary::{Page, ROWS, badge, configuration, exercised, records, stopped, wanted};
+use crate::summary::{
+    Page, ROWS, applied, badge, configuration, exercised, records, stopped, wanted,
+};
 use scenarios::fuzz::{FuzzReport, Plan, ScenarioRow, SignatureGroup, Stop};
 use scenarios::result::Outcome;
 use std::collections::BTreeSet;
@@ -29,7 +31,8 @@ pub(super) fn summary(report: &FuzzReport, plan: &Plan, style: Style) -> String 
         [only] => {
             let listed = "the explain.md of a single run";
             let not_default = only.scenario.not_default();
-            configuration(&mut page, &plan.overrides, &not_default, listed);
+            let by_hand = applied(&plan.overrides, &only.scenario);
+            configuration(&mut page, &by_hand, &not_default, listed);
         }
         _ if plan.overrides.is_empty() => {}
         _ => page.paragraph("set", &plan.overrides.join(", ")),

@@ -1,6 +1,6 @@
 //! `list` and `schema`.
 
-use super::Folder;
+use super::{Folder, small};
 
 #[test]
 fn everything_that_can_be_named_is_listed() {
@@ -88,4 +88,33 @@ fn no_summary_sends_its_reader_elsewhere() {
             assert!(!summary.contains("default by default"), "{entry}");
         }
     }
+}
+
+/// What is printed of a scenario is a file that runs as the scenario does; it may be extended, too.
+#[test]
+fn a_scenario_is_printed_as_a_file() {
+    let folder = Folder::new("print");
+    let print = |args: &[&str]| {
+        let ended = folder.run(&[&["scenario"][..], args, &["--print"]].concat());
+        assert_eq!((ended.code, ended.err.as_str()), (Some(0), ""), "{ended:#?}");
+        ended.out
+    };
+    let text = print(&["leader-crash"]);
+    assert!(text.contains("name = \"leader-crash\"") && text.contains("extend = "), "{text}");
+    folder.file("own.toml", &text);
+    let digest = |args: &[&str]| {
+        let ended = folder.run(&[&["scenario"][..], args, &["--seed", "5", "--json"]].concat());
+        ended.json()["digest"].as_str().expect("a digest").to_owned()
+    };
+    assert_eq!(digest(&["own.toml"]), digest(&["leader-crash"]));
+    folder.file("set.toml", &print(&["leader-crash", "--set", "acks=1"]));
+    assert_eq!(digest(&["set.toml"]), digest(&["leader-crash", "--set", "acks=1"]));
+    folder.file("more.toml", "extend = \"leader-crash\"\nname = \"more\"\ntitle = \"more\"\n");
+    assert_eq!(digest(&["more.toml"]), digest(&["leader-crash"]));
+    // One that is put together has no `extend` left, and nothing was run.
+    let text = print(&["more.toml"]);
+    assert!(text.contains("name = \"more\"") && !text.contains("extend"), "{text}");
+    folder.file("small.toml", &small(""));
+    print(&["small.toml", "--out", "elsewhere"]);
+    assert!(!folder.names().contains(&"elsewhere".to_owned()));
 }

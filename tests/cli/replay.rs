@@ -80,6 +80,24 @@ fn what_a_run_met_becomes_a_scenario_file() {
     }
 }
 
+/// The line that runs a file which takes a bug has the bug.
+#[test]
+fn the_line_that_runs_a_kept_plan_has_its_bugs() {
+    let folder = Folder::new("replay-freeze-bug");
+    let args = ["scenario", "museum-kip-497", "--seed", "1", "--bug", "KIP-497", "--json"];
+    let ended = folder.run(&args);
+    assert_eq!(ended.code, Some(1), "{ended:#?}");
+    let out = ended.json()["out"].as_str().expect("a directory").to_owned();
+    let ended = folder.run(&["replay", &out, "--freeze", "kept.toml"]);
+    assert!(
+        ended.out.contains("1 fault at its moment; a run of it is the same run"),
+        "{}",
+        ended.out
+    );
+    let line = ended.out.lines().find_map(|line| line.strip_prefix("run it: ")).expect("a line");
+    assert!(line.ends_with(" scenario kept.toml --seed 1 --bug KIP-497"), "{line}");
+}
+
 /// A run that does not decide would become a scenario that expects `pass`.
 #[test]
 fn a_run_that_does_not_decide_is_not_kept() {

@@ -40,6 +40,36 @@ fn a_run_leaves_a_directory_that_replays_after_the_file_has_changed() {
     assert!(fs::read_to_string(results.join("latest/history.jsonl")).unwrap().lines().count() > 50);
 }
 
+/// Two scenarios may come to the same run to the last event, and differ in what is expected of it.
+#[test]
+fn another_run_of_the_same_digest_keeps_its_results() {
+    let folder = Folder::new("results-alike");
+    folder.file("a.toml", &small(""));
+    folder.file("b.toml", &small("").replace("a small one", "another"));
+    let run = |file: &str| folder.run(&["scenario", file, "--seed", "7", "--json"]).json();
+    let (first, other) = (run("a.toml"), run("b.toml"));
+    assert_eq!(first["digest"], other["digest"]);
+    assert_eq!(other["out"], format!("{}-2", first["out"].as_str().unwrap()));
+    assert_eq!((&run("a.toml")["out"], &run("b.toml")["out"]), (&first["out"], &other["out"]));
+    let record = |out: &serde_json::Value| {
+        files::read_record(&folder.path().join(out.as_str().unwrap())).unwrap().source
+    };
+    assert_eq!((record(&first["out"]), record(&other["out"])), ("a.toml".into(), "b.toml".into()));
+    assert_eq!(folder.run(&["replay", other["out"].as_str().unwrap()]).code, Some(0));
+}
+
+/// A setting that producers and consumers have is set for both.
+#[test]
+fn a_summary_says_what_a_setting_applies_to() {
+    let folder = Folder::new("results-set");
+    folder.file("small.toml", &small("[[consumers]]"));
+    let args = ["scenario", "small.toml", "--set", "request.timeout.ms=20000", "--set", "acks=all"];
+    let ended = folder.run(&args);
+    let words = ended.out.split_whitespace().collect::<Vec<_>>().join(" ");
+    let expected = "set request.timeout.ms=20000 (producers and consumers), acks=all";
+    assert!(words.contains(expected), "{}", ended.out);
+}
+
 #[test]
 fn the_same_seed_gives_the_same_verdict_with_and_without_a_trace() {
     let folder = Folder::new("same");

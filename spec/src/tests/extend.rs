@@ -17,11 +17,29 @@ fn load(from: &str, name: &str) -> Result<(String, String), String> {
     }
 }
 
+const NAMED: &[(&str, &str)] = &[(
+    "calm",
+    "extend = 'short-timeouts'\nname = 'calm'\ntitle = 'c'\n\
+                                           [[topics]]\nname = 'orders'\n",
+)];
+
+/// A scenario of the catalogue is extended as a file of the same text is.
+#[test]
+fn a_named_scenario_is_extended() {
+    let text = "extend = 'calm'\nname = 'own'\n[durations]\nload = '9s'\n";
+    let (scenario, _) = Scenario::parse_with("a.toml", text, NAMED, &load).unwrap();
+    assert_eq!((scenario.name.as_str(), scenario.title.as_str()), ("own", "c"));
+    assert_eq!(scenario.topics[0].name, "orders");
+    assert_eq!(scenario.clusters[0].controller.get("broker.session.timeout.ms"), Some("1000"));
+    let error = Scenario::parse_with("a.toml", "extend = 'clam'\n", NAMED, &load).unwrap_err();
+    assert_eq!(error.hint.as_deref(), Some("did you mean `calm`?"));
+}
+
 #[test]
 fn tables_are_merged_and_lists_are_replaced() {
     let text = "name = 'a'\ntitle = 'a'\nextend = 'base.toml'\n[[clusters]]\nracks = ['x']\n\
                 [clusters.broker]\nreplica.fetch.backoff.ms = 7\n[[topics]]\nname = 'own'\n";
-    let (scenario, warnings) = Scenario::parse_with("a.toml", text, &load).unwrap();
+    let (scenario, warnings) = Scenario::parse_with("a.toml", text, NAMED, &load).unwrap();
     assert_eq!(warnings, []);
     let cluster = &scenario.clusters[0];
     assert_eq!((cluster.brokers, cluster.racks.len()), (5, 1));
@@ -37,7 +55,7 @@ fn tables_are_merged_and_lists_are_replaced() {
 fn what_the_file_itself_says_comes_first() {
     let text = "name = 'a'\ntitle = 'a'\nextend = 'base.toml'\n[[clusters]]\n\
                 [clusters.broker]\nreplica.lag.time.max.ms = 700\n";
-    let (scenario, _) = Scenario::parse_with("a.toml", text, &load).unwrap();
+    let (scenario, _) = Scenario::parse_with("a.toml", text, NAMED, &load).unwrap();
     assert_eq!(scenario.clusters[0].broker.get("replica.lag.time.max.ms"), Some("700"));
     assert_eq!(scenario.topics[0].name, "from-base");
 }
@@ -48,7 +66,7 @@ fn a_mistake_is_reported_in_the_file_that_has_it() {
         format!("name = 'a'\ntitle = 'a'\nextend = '{extend}'\n{rest}\n")
     };
     let error = |extend: &str, rest: &str| {
-        *Scenario::parse_with("a.toml", &text(extend, rest), &load).expect_err(extend)
+        *Scenario::parse_with("a.toml", &text(extend, rest), NAMED, &load).expect_err(extend)
     };
     let place = |error: &Diagnostic| (error.file.clone().unwrap(), error.line, error.column);
     let in_base = error("broken.toml", "[[topics]]\nname = 't'");
