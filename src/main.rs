@@ -10,6 +10,7 @@
 
 mod args;
 mod bar;
+mod configuration;
 mod execute;
 mod exit;
 mod freeze;

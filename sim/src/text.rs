@@ -212,6 +212,26 @@ mod tests {
     use proptest::prelude::*;
 
     #[test]
+    fn times_in_words_are_short() {
+        let words = |nanos: u64| span_in_words(Span(nanos));
+        assert_eq!(words(0), "0 s");
+        assert_eq!(
+            (words(999), words(1_500), words(812_345)),
+            ("999 ns".into(), "1.5 µs".into(), "812.345 µs".into())
+        );
+        assert_eq!((words(186_250_804), words(5_000_000)), ("186.251 ms".into(), "5 ms".into()));
+        assert_eq!((words(3_000_000_000), words(1_186_250_804)), ("3 s".into(), "1.186 s".into()));
+        assert_eq!(
+            (words(90_000_000_000), words(150_000_000_000)),
+            ("90 s".into(), "2 min 30 s".into())
+        );
+        assert_eq!(
+            (words(7_200_000_000_000), words(4_194_304_000_000)),
+            ("2 h".into(), "1 h 9 min 54 s".into())
+        );
+    }
+
+    #[test]
     fn times_need_a_unit_that_exists_and_are_not_negative() {
         assert_eq!(span_from_text("3.2s"), Ok(Span::millis(3200)));
         assert_eq!(span_from_text("1_500 ms"), Ok(Span::millis(1500)));

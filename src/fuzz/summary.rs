@@ -1,10 +1,9 @@
 //! The summary of many seeds: about a screenful, the verdict first.
 
+use crate::configuration::{applied, configuration};
 use crate::progress::plural;
 use crate::style::Style;
-use crate::summary::{
-    Page, ROWS, applied, badge, configuration, exercised, records, stopped, wanted,
-};
+use crate::summary::{Page, ROWS, badge, exercised, records, stopped, wanted};
 use scenarios::fuzz::{FuzzReport, Plan, ScenarioRow, SignatureGroup, Stop};
 use scenarios::result::Outcome;
 use std::collections::BTreeSet;

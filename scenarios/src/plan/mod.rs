@@ -6,6 +6,7 @@
 //! suppressed and why, and what never fired. An entry that never fired has left no trace in the
 //! run: nothing is drawn, scheduled or sent for it.
 
+mod allowed;
 mod frozen;
 mod record;
 pub mod settings;
@@ -22,14 +23,13 @@ pub use swarm::swarm_faults;
 
 use crate::budget::Budget;
 use crate::condition::{ClusterNames, Compiled, Roster};
-use crate::roles;
 use crate::view::{Board, PartitionView};
+use allowed::Limits;
 use machine::{NodeId, Span};
 use sim::{ActiveFault, ActiveId, EventId, SimTime};
 use spec::{Fault, FaultKind, Scenario};
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use strike::Strikes;
-use trouble::troubled;
 
 /// The plan of a run, while it is carried out.
 #[derive(Clone, Debug)]
@@ -64,12 +64,6 @@ struct Struck {
     entry: usize,
     /// and which of the faults that the entry came to it is.
     place: usize,
-}
-
-#[derive(Clone, Copy, Debug)]
-struct Limits {
-    brokers: usize,
-    controllers: usize,
 }
 
 #[derive(Clone, Debug)]
@@ -304,87 +298,6 @@ impl Director {
             },
         };
         strikes
-    }
-
-    /// Why a fault cannot be injected beside those in force, if it cannot.
-    fn contradiction(&self, strike: &FaultKind<NodeId>, scene: &Scene<'_>) -> Option<String> {
-        let FaultKind::World(fault) = strike else { return None };
-        let active = fault.contradicts(scene.active)?;
-        let what = fault.in_words(&|node| scene.roster.clusters.node(*node));
-        Some(format!("{what} contradicts what is in force: {}", self.in_force(active, scene)))
-    }
-
-    /// A fault in force, and since when: `crash 1 is in force since 2.000 s`.
-    fn in_force(&self, active: &ActiveFault, scene: &Scene<'_>) -> String {
-        let what = active.fault.in_words(&|node| scene.roster.clusters.node(*node));
-        let since = crate::result::moment(active.since.since(self.began).0);
-        format!("{what} is in force since {since}")
-    }
-
-    /// Whether a fault that the seed made may be injected: within the limits and the budget.
-    fn allows(
-        &mut self,
-        strike: &FaultKind<NodeId>,
-        lasts: Span,
-        active: &[sim::Fault<NodeId>],
-        scene: &Scene<'_>,
-        budget: &mut Budget,
-    ) -> Result<(), String> {
-        if strike::takes_disk(strike) && strike.nodes().iter().any(|it| roles::is_controller(*it)) {
-            // KIP-595 counts on what voters have synced, and all else on KIP-595.
-            return Err("a quorum promises nothing without the disk of a voter".to_owned());
-        }
-        let held = strike::takes_down(strike);
-        for (place, node) in held.iter().enumerate() {
-            self.check_limits(*node, &held[..place], scene.now)?;
-        }
-        let mut brokers = strike.nodes();
-        brokers.retain(|node| roles::is_broker(*node));
-        if !brokers.is_empty() {
-            let partitions = (scene.partitions)();
-            let asked = match &brokers[..] {
-                [broker] if strike::takes_data(strike) => {
-                    let troubled = troubled(active, Some(*broker));
-                    budget.may_lose_power(*broker, &troubled, partitions.as_deref())
-                }
-                brokers => {
-                    budget.may_strike(brokers, &troubled(active, None), partitions.as_deref())
-                }
-            };
-            asked.map_err(|refusal| refusal.to_string())?;
-        }
-        self.held.extend(held.into_iter().map(|node| (node, scene.now + lasts)));
-        Ok(())
-    }
-
-    /// Whether one more node may be held down, beside those that are and those of the same fault.
-    fn check_limits(
-        &mut self,
-        node: NodeId,
-        beside: &[NodeId],
-        now: SimTime,
-    ) -> Result<(), String> {
-        use roles::{is_broker, is_controller};
-        self.held.retain(|(_, until)| *until > now);
-        let Some(limits) = self.limits else { return Ok(()) };
-        let (is_peer, limit): (fn(NodeId) -> bool, usize) = if is_broker(node) {
-            (is_broker, limits.brokers)
-        } else if is_controller(node) {
-            (is_controller, limits.controllers)
-        } else {
-            return Ok(());
-        };
-        let others = self
-            .held
-            .iter()
-            .map(|(held, _)| *held)
-            .chain(beside.iter().copied())
-            .filter(|held| held.cluster == node.cluster && *held != node && is_peer(*held));
-        match others.collect::<BTreeSet<_>>().len() {
-            1 if limit <= 1 => Err("another is held down already".to_owned()),
-            others if others >= limit => Err(format!("{others} others are held down already")),
-            _ => Ok(()),
-        }
     }
 
     /// No more faults: everything is healed.

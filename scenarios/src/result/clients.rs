@@ -47,6 +47,27 @@ pub struct Silence {
     pub lasted_ns: u64,
 }
 
+/// How long consumers waited for records that were there, in simulated time: from the moment at which
+/// they could be read, as the high watermark had passed them, until they were given.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Reads {
+    /// How often a consumer waited.
+    pub count: u64,
+    /// The median, in microseconds.
+    pub median_us: u64,
+    /// What 99 of 100 stayed within, in microseconds.
+    pub p99_us: u64,
+    /// The longest, in microseconds.
+    pub longest_us: u64,
+    /// The consumer that waited longest.
+    pub consumer: String,
+    /// The partition, as `orders-0`, that it waited for.
+    pub partition: String,
+    /// When that began, in nanoseconds since the start of the load.
+    pub since_ns: i64,
+}
+
 /// A process that ended, or went no further, as Kafka's would. No promise is broken by that.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
@@ -88,6 +109,20 @@ impl Writes {
             line.push_str(&format!("; {} accepted none for {lasted}", silence.partition));
         }
         line
+    }
+}
+
+impl Reads {
+    /// In one line: `median 0.6 ms, 99 % 1.2 s, longest 5.1 s, of consumer 1002 for orders-0`.
+    pub fn in_words(&self) -> String {
+        format!(
+            "median {}, 99 % {}, longest {}, of consumer {} for {}",
+            rounded(self.median_us),
+            rounded(self.p99_us),
+            rounded(self.longest_us),
+            self.consumer,
+            self.partition
+        )
     }
 }
 

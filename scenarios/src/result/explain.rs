@@ -63,6 +63,9 @@ fn clients(out: &mut String, verdict: &Verdict) -> std::fmt::Result {
     if let Some(writes) = &verdict.writes {
         writeln!(out, "Writes: {}.\n", writes.in_words())?;
     }
+    if let Some(reads) = &verdict.reads {
+        writeln!(out, "Waits of consumers for records that were there: {}.\n", reads.in_words())?;
+    }
     if verdict.notices.is_empty() {
         return Ok(());
     }

@@ -9,7 +9,7 @@ mod series;
 mod verdict;
 
 pub(crate) use clients::rounded;
-pub use clients::{Errors, Notice, Silence, Writes};
+pub use clients::{Errors, Notice, Reads, Silence, Writes};
 pub use explain::{describe, explain, fate, moment, what, where_in_run};
 pub use panic::Panic;
 pub use record::{RunRecord, command};

@@ -1,7 +1,7 @@
 //! The verdict on one run. The field names and their meaning are a published format: `--json`
 //! prints it and `verdict.json` holds it.
 
-use super::clients::{Errors, Notice, Writes};
+use super::clients::{Errors, Notice, Reads, Writes};
 use super::panic::Panic;
 use judge::outcome::{Counts, Permitted, Violation};
 use judge::verdict::stopped::HAZARDS;
@@ -55,6 +55,9 @@ pub struct Verdict {
     /// How long writes took; none was confirmed without it.
     #[serde(default)]
     pub writes: Option<Writes>,
+    /// How long consumers waited for records that were there; none was given any without it.
+    #[serde(default)]
+    pub reads: Option<Reads>,
     /// Processes that ended, or went no further, as Kafka's would.
     #[serde(default)]
     pub notices: Vec<Notice>,
@@ -212,6 +215,7 @@ impl Verdict {
             counts: Counts::default(),
             errors: Errors::default(),
             writes: None,
+            reads: None,
             notices: Vec::new(),
             groups: BTreeMap::new(),
             violations: Vec::new(),
@@ -324,6 +328,11 @@ mod tests {
         verdict.counts = Counts { acked: 9, read: 9, ..Counts::default() };
         let none = "every promise held: 9 records acknowledged, 9 read back, none lost";
         assert_eq!(verdict.headline(), none);
+        verdict.counts.failed = 4;
+        let refused = "every promise held: 9 records acknowledged, 4 records refused with an error, 9 \
+                       read back, none lost";
+        assert_eq!(verdict.headline(), refused);
+        verdict.counts.failed = 0;
         verdict.counts.lost = 3;
         for (hazard, count, because) in [
             ("retry-duplicate", 8, "producers here are not idempotent, and so on"),
@@ -337,6 +346,8 @@ mod tests {
                     leader confirms alone; and with unclean.leader.election.enable=true a replica \
                     out of sync may lead";
         assert_eq!(verdict.headline(), expected);
+        verdict.counts.failed = 1;
+        assert_eq!(verdict.headline(), format!("{expected}; 1 record refused with an error"));
     }
 
     #[test]

@@ -18,6 +18,7 @@ mod notices;
 mod observe;
 mod panicked;
 mod progress;
+mod reads;
 mod simulation;
 mod verdict;
 mod words;

@@ -39,6 +39,7 @@ impl Simulation {
         match what {
             Seen::Fact { node, incarnation, fact } => {
                 self.measure.on_fact(*time, node.cluster, fact);
+                self.reads.on_fact(*time, *node, fact);
                 self.errors.on_fact(fact);
                 self.board.on_fact(*node, fact);
                 self.reached.on_fact(*node, fact);
@@ -162,6 +163,7 @@ impl Simulation {
 
     fn ended(&mut self, node: NodeId, cleanly: bool) {
         self.board.on_node(node, false);
+        self.reads.gone(node);
         if is_broker(node) {
             self.budget.stopped(node, cleanly);
         }

@@ -13,6 +13,7 @@ use super::history::History;
 use super::measure::Measure;
 use super::panicked::{self, Left, Upcoming};
 use super::progress::Progress;
+use super::reads::ReadsMeasure;
 use super::{RunOutcome, Stats, converge, verdict};
 use crate::budget::Budget;
 use crate::condition::Roster;
@@ -66,6 +67,7 @@ pub struct Simulation {
     pub(super) evidence: Observer,
     pub(super) history: Option<History>,
     pub(super) measure: Measure,
+    pub(super) reads: ReadsMeasure,
     pub(super) errors: ErrorCounts,
     pub(super) progress: Progress,
     pub(super) event_budget: EventBudget,
@@ -131,6 +133,7 @@ impl Simulation {
             evidence: Observer::new(setup),
             history: resolved.trace.then(History::default),
             measure: Measure::default(),
+            reads: ReadsMeasure::default(),
             errors: ErrorCounts::default(),
             progress: Progress::default(),
             event_budget: EventBudget::new(&resolved.scenario),
@@ -400,6 +403,7 @@ impl Simulation {
     fn heal(&mut self) {
         let now = self.world.now();
         self.measure.end(now);
+        self.reads.end(now);
         self.director.end(now);
         self.world.heal();
         self.absorb();

@@ -17,10 +17,11 @@ use std::collections::BTreeMap;
 
 /// Judges a run that is over.
 pub(super) fn judge(
-    run: Simulation,
+    mut run: Simulation,
     plan: &[PlannedFault],
     measured: &Measured,
 ) -> (Verdict, Vec<Lost>) {
+    let reads = std::mem::take(&mut run.reads).finish(&run);
     let (errors, writes) = (run.errors.finish(), measured.writes(&run));
     let notices = notices::of_clients(&run);
     let Simulation { resolved, world, evidence, reached, mut unknown, missing, .. } = run;
@@ -60,6 +61,7 @@ pub(super) fn judge(
         counts: judgement.counts,
         errors,
         writes,
+        reads,
         notices,
         groups: BTreeMap::new(),
         violations: judgement.violations,

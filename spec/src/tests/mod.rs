@@ -97,6 +97,7 @@ fn every_mistake_is_reported_at_its_place_with_what_was_meant() {
         ("election_clean", "election_cleen", "\"election", UnknownName, "`election_cleen`", Some("did you mean `election_clean`?")),
         ("records = 100", "topics = [\"payments\"]", "\"payments\"", UnknownName, "no topic `payments`", None),
         ("partitions = 3", "replication_factor = 4", "4", Impossible, "replication factor of 4 is impossible with 3 brokers", Some("expected 1 to 3")),
+        ("[[clusters]]", "[[clusters]]\nbrokers = 1", "", Impossible, "replication factor of 3 is impossible with 1 broker", Some("expected 1")),
         ("brokers = 3", "brokers = 0", "0", Impossible, "1 to 100 brokers", None),
         ("partitions = 3", "partitions = 0", "0", Impossible, "1 to 10000 partitions", None),
         ("partitions = 3", "\n[[topics]]\nname = \"orders\" ", "\"orders\" ", Impossible, "two topics called `orders`", None),

@@ -4,6 +4,7 @@ mod copies;
 mod disks;
 mod kept;
 mod last_known;
+mod lost_disks;
 mod order;
 mod replaced;
 mod returned;

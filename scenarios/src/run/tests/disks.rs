@@ -2,6 +2,7 @@
 //! catalogue's scenarios say. None of these tests passes when its fault does nothing.
 
 use super::{resolved, with_faults};
+use crate::plan::Fate;
 use crate::result::{Outcome, Verdict};
 use crate::run::{RunOutcome, run};
 use serde_json::Value;
@@ -93,7 +94,11 @@ fn a_write_an_fsync_and_reads_that_fail_cost_a_directory_each() {
 /// comes back as a voter that knows nothing.
 #[test]
 fn a_lost_disk_stops_a_broker_and_a_controller() {
-    let (verdict, _) = traced(resolved("lost-disk", 42));
+    let lost = resolved("lost-disk", 42);
+    let (verdict, _) = traced(lost.clone());
+    let record = crate::result::RunRecord::new(&lost, "lost-disk", &[], Vec::new(), &verdict);
+    let explained = crate::result::explain(&verdict, &record);
+    assert!(explained.contains("- **failed-disk**: 2 times: a node stopped"), "{explained}");
     assert_eq!(count(&verdict, "disk_lost"), 2);
     assert_eq!(hazards(&verdict)[0], ("failed-disk", 2), "{:#?}", verdict.permitted);
     let stopped = &verdict.permitted[0].because;
@@ -143,12 +148,26 @@ fn a_controller_may_give_up_in_the_middle_of_a_decision() {
     }
 }
 
+/// A sector that went bad is named with its file.
+#[test]
+fn a_fault_that_corrupts_says_what() {
+    let plan = run(&resolved("corrupted-segment", 42)).plan;
+    let Fate::Fired { injected, .. } = &plan[0].fate else { panic!("{plan:#?}") };
+    let [what] = &injected[..] else { panic!("{injected:?}") };
+    assert!(what.contains(" (the sector at byte "), "{what}");
+    assert!(what.ends_with(" of orders-0/00000000000000000000.log)"), "{what}");
+}
+
 #[test]
 fn a_late_consumer_gets_no_further_than_a_bad_sector() {
     let (verdict, history) = traced(resolved("corrupted-segment", 42));
     assert_eq!(count(&verdict, "sector_corrupted"), 1);
     let threw: Vec<_> = history.iter().filter(|line| line["type"] == "threw").collect();
     assert!(!threw.is_empty() && threw.iter().all(|it| it["exception"] == "KafkaException"));
+    // It gets nothing of what is there from the bad bytes to its seek.
+    let reads = verdict.reads.expect("consumers were given records");
+    assert_eq!((reads.consumer.as_str(), reads.partition.as_str()), ("1004", "orders-0"));
+    assert!(reads.longest_us > 3_000_000 && reads.median_us < 1_000_000, "{reads:?}");
     let late = |line: &&Value| line["type"] == "delivered" && line["client"] == "1004";
     let read: Vec<(i64, i64)> = history
         .iter()

@@ -149,6 +149,25 @@ fn a_listed_fault_without_effect_has_shown_nothing() {
     }
 }
 
+/// Of what a swarm draws something has to have an effect.
+#[test]
+fn a_swarm_without_effect_has_shown_nothing() {
+    let with = |at_once: u16| {
+        let mut resolved = with_faults(3, "faults = []");
+        resolved.scenario.swarm = Some(spec::Swarm {
+            families: vec![spec::Family::World(sim::Kind::Pause)],
+            brokers_at_once: at_once,
+            controllers_at_once: 0,
+            ..spec::Swarm::default()
+        });
+        run(&resolved).verdict
+    };
+    let verdict = with(0);
+    assert_eq!(verdict.outcome, Outcome::Vacuous);
+    assert_eq!(verdict.not_exercised, ["a fault of the swarm that has an effect"]);
+    assert_eq!(with(1).outcome, Outcome::Pass);
+}
+
 #[test]
 fn conditions_and_roles_are_looked_up_when_a_fault_fires() {
     let mut resolved = with_faults(

@@ -1,0 +1,118 @@
+//! Disks of all replicas, or of a majority of voters: what nothing promises to survive.
+
+use super::{broken, finish, hazards};
+use crate::evidence::{Change, FaultKind};
+use crate::testing::{History, METADATA, ORDERS, numbers};
+use engine::fact::Fact;
+
+fn lose(history: &mut History, id: u16) {
+    history.fault(id, FaultKind::LostDisk, true);
+    history.lose_disk(id, &[ORDERS]);
+}
+
+/// Brokers lose their disks, and each begins anew with an empty log, which it does not load. Returns
+/// the history up to their registrations.
+fn begin_anew(of: &[u16]) -> History {
+    let mut history = History::new(2);
+    history.produce(&numbers(0..8));
+    for id in of {
+        lose(&mut history, *id);
+        history.crash(*id);
+    }
+    history.change(Some(None), &[], &[1, 2, 3]);
+    for id in of {
+        history.node(*id, Change::Started);
+        history.fact(
+            *id,
+            Fact::BecameFollower {
+                partition: ORDERS,
+                leader: None,
+                leader_epoch: 1,
+                log_end: 0,
+                high_watermark: 0,
+            },
+        );
+    }
+    let mut elr = vec![1, 2, 3];
+    for (id, epoch) in of.iter().zip(50..) {
+        elr.retain(|other| other != id);
+        history.come_back(*id, epoch, &elr);
+    }
+    history
+}
+
+/// A replication of N promises to survive N-1 lost disks. What came after is acknowledged by others at
+/// the same offsets, and the account of the loss does not take that for what was lost.
+#[test]
+fn what_all_replicas_lost_with_their_disks_is_lost() {
+    let mut history = begin_anew(&[1, 2, 3]);
+    history.elect(1, 2, &[1], &[]);
+    history.change(None, &[1, 2, 3], &[]);
+    history.send(ORDERS, &numbers(8..12), -1);
+    history.write(1, ORDERS, 2, &numbers(8..12));
+    history.follow(2, 1, ORDERS);
+    history.follow(3, 1, ORDERS);
+    history.watermark(1, &[2, 3], ORDERS, 2);
+    history.confirm_in(2, 1, 0, &numbers(8..12));
+    let judgement = finish(history, 1);
+    assert_eq!(broken(&judgement), Vec::<&str>::new(), "{:#?}", judgement.violations);
+    assert_eq!(hazards(&judgement), vec![("lost-disk", 8)]);
+    let told = judgement.permitted[0].explanation.join("\n");
+    assert!(told.contains("acknowledged record 0#0 at orders-0@0 (acks=all, epoch 0,"), "{told}");
+    assert!(!told.contains("(acks=all, epoch 2"), "{told}");
+}
+
+/// The last known leader is elected when the controller comes to it, and before that a partition whose
+/// replicas have all lost their disks has none.
+#[test]
+fn a_partition_without_a_disk_may_stay_without_a_leader() {
+    let end = |of: &[u16]| {
+        let mut history = begin_anew(of);
+        history.lack(Some(ORDERS), "no leader, ISR [], ELR []");
+        history.judge()
+    };
+    let judgement = end(&[1, 2, 3]);
+    assert_eq!(broken(&judgement), Vec::<&str>::new(), "{:#?}", judgement.violations);
+    assert!(hazards(&judgement).iter().all(|(hazard, _)| *hazard == "lost-disk"));
+    assert!(!judgement.unknown.iter().any(|it| it.contains("orders-0")), "{judgement:#?}");
+    let judgement = end(&[1, 2]);
+    assert!(broken(&judgement).contains(&"converges"), "3 has everything, and may lead");
+}
+
+/// What did not come back is in the headline; how it came to that is what explains it.
+#[test]
+fn what_did_not_come_back_is_explained_by_what_happened_to_it() {
+    let mut history = History::new(2);
+    history.produce(&numbers(0..4));
+    history.crash(3);
+    history.change(None, &[1, 2], &[]);
+    history.lack(Some(ORDERS), "ISR [1, 2], 3 is not in sync");
+    let judgement = finish(history, 1);
+    let [only] = &judgement.violations[..] else { panic!("{judgement:#?}") };
+    let told = only.explanation.join("\n");
+    assert!(told.contains("broker 3 crashed") && told.contains("ISR {1, 2}"), "{told}");
+    assert!(!told.contains("3 is not in sync"), "{told}");
+}
+
+/// A quorum of three keeps what it committed if one of them loses its disk, and no more.
+#[test]
+fn a_quorum_forgets_what_a_majority_lost() {
+    let lost = |of: &[u16]| {
+        let mut history = History::new(2);
+        for id in of {
+            history.fault(*id, FaultKind::LostDisk, true);
+            history.lose_disk(*id, &[METADATA]);
+            history.crash(*id);
+            history.node(*id, Change::Started);
+        }
+        history.fact(102, Fact::QuorumLeader { epoch: 2, epoch_start: 0 });
+        history.lack(Some(ORDERS), "no leader, ISR [], ELR []");
+        finish(history, 1)
+    };
+    for of in [&[102, 103][..], &[101, 102, 103]] {
+        let judgement = lost(of);
+        assert_eq!(broken(&judgement), Vec::<&str>::new(), "{:#?}", judgement.violations);
+        assert!(hazards(&judgement).iter().all(|(hazard, _)| *hazard == "lost-voter"));
+    }
+    assert_eq!(broken(&lost(&[102])), ["converges", "quorum-is-safe"], "two of three had it");
+}
