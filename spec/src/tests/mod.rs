@@ -58,6 +58,18 @@ fn a_good_file_is_read_without_warnings() {
 /// What is replaced, by what, what is marked, the kind, a part of the message, the hint.
 type Mistake = (&'static str, &'static str, &'static str, Kind, &'static str, Option<&'static str>);
 
+/// A range of one number is that number.
+#[test]
+fn what_one_broker_can_hold_is_said_plainly() {
+    let text = "name = 'a'\ntitle = 'a'\n[[clusters]]\nbrokers = 1\n[[topics]]\nname = 't'\n";
+    let error = Scenario::parse("a.toml", text).unwrap_err();
+    assert!(
+        error.message.contains("a replication factor of 3 is impossible with 1 broker"),
+        "{error}"
+    );
+    assert_eq!(error.hint.as_deref(), Some("expected 1"));
+}
+
 #[test]
 fn every_mistake_is_reported_at_its_place_with_what_was_meant() {
     use Kind::*;
@@ -97,7 +109,6 @@ fn every_mistake_is_reported_at_its_place_with_what_was_meant() {
         ("election_clean", "election_cleen", "\"election", UnknownName, "`election_cleen`", Some("did you mean `election_clean`?")),
         ("records = 100", "topics = [\"payments\"]", "\"payments\"", UnknownName, "no topic `payments`", None),
         ("partitions = 3", "replication_factor = 4", "4", Impossible, "replication factor of 4 is impossible with 3 brokers", Some("expected 1 to 3")),
-        ("[[clusters]]", "[[clusters]]\nbrokers = 1", "", Impossible, "replication factor of 3 is impossible with 1 broker", Some("expected 1")),
         ("brokers = 3", "brokers = 0", "0", Impossible, "1 to 100 brokers", None),
         ("partitions = 3", "partitions = 0", "0", Impossible, "1 to 10000 partitions", None),
         ("partitions = 3", "\n[[topics]]\nname = \"orders\" ", "\"orders\" ", Impossible, "two topics called `orders`", None),
