@@ -222,7 +222,7 @@ impl History {
     /// The cluster has not come back to this by the end.
     pub(crate) fn lack(&mut self, about: Option<TopicPartition>, what: &str) {
         let about = about.map(|partition| (ClusterId(0), partition));
-        self.missing.push(Missing { what: what.to_owned(), about });
+        self.missing.push(Missing { at: self.at, what: what.to_owned(), about });
     }
 
     /// The time of the latest step, in nanoseconds.

@@ -20,7 +20,7 @@ impl Check for Converges {
         for missing in &end.missing {
             let (what, ground) =
                 ("the cluster did not come back", Ground::NotBack { about: missing.about });
-            out.add_without_partition(Self::NAME, what, (end.at, 0), ground)
+            out.add_without_partition(Self::NAME, what, (missing.at, 0), ground)
                 .detail(missing.what.clone());
         }
     }

@@ -31,6 +31,8 @@ pub struct End {
 /// Something that a cluster has not come back to.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Missing {
+    /// When that was found, in nanoseconds: at the deadline.
+    pub at: u64,
     /// What, in words.
     pub what: String,
     /// The partition that it is about; the metadata log for what nodes need of that. `None`: it is

@@ -112,21 +112,24 @@ fn spoilt(view: &View, voter: NodeId, index: usize, at: u64) -> Option<&Spoil> {
     view.first_spoil(voter, index).filter(|spoil| spoil.at <= at)
 }
 
-/// The partition has no leader, and each replica that could become one lost its disk: none is left that
-/// is known to have what was committed. When the last known leader is elected again is up to the
-/// controller, since its new log directory is not the one that the partition is assigned to (KIP-858):
-/// at the latest after `leader.imbalance.check.interval.seconds`, where it balances at all (KIP-966).
-pub(super) fn leaderless(view: &View, index: usize) -> Option<&Spoil> {
+/// At this time the partition has no leader, and each replica that could become one lost its disk: none
+/// is left that is known to have what was committed. When the last known leader is elected again is up
+/// to the controller, since its new log directory is not the one that the partition is assigned to
+/// (KIP-858): at the latest after `leader.imbalance.check.interval.seconds`, where it balances at all (KIP-966).
+pub(super) fn leaderless(view: &View, index: usize, at: u64) -> Option<&Spoil> {
     let partition = &view.partitions[index];
-    let state = partition.state().filter(|state| state.leader.is_none())?;
-    let last = partition.states.iter().rev().find_map(|state| state.leader)?;
+    let states = &partition.states[..partition.states.partition_point(|state| state.at <= at)];
+    let state = states.last().filter(|state| state.leader.is_none())?;
+    let last = states.iter().rev().find_map(|state| state.leader)?;
     let candidates = &state.members() | &ReplicaSet::of(last);
     let mut found = None;
     for replica in candidates.iter() {
         let it = &partition.replicas[replica];
         let spoil = view.spoil(it.node, index, None);
         // What holds records could lead with them.
-        found = spoil.filter(|spoil| spoil.kind == SpoilKind::Lost && it.log.is_empty());
+        let has_some = it.log.iter().any(|batch| partition.batches.get(*batch).at <= at);
+        let is_lost = |spoil: &&Spoil| spoil.kind == SpoilKind::Lost && spoil.at <= at;
+        found = spoil.filter(|spoil| is_lost(spoil) && !has_some);
         found?;
     }
     found

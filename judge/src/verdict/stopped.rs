@@ -71,7 +71,7 @@ fn missing(
         return Some(Excuse { hazard: LOST_VOTER, because });
     }
     let index = view.index_of(cluster, partition)?;
-    if let Some(spoil) = disks::leaderless(view, index) {
+    if let Some(spoil) = disks::leaderless(view, index, finding.at) {
         let why = view.spoil_in_words(spoil);
         let because = format!(
             "a partition none of whose replicas is known to have its records may stay without a \

@@ -13,7 +13,7 @@ use std::collections::BTreeMap;
 pub const VERSION: u32 = 1;
 
 /// The rows of the permission table that are about acknowledged records that are gone.
-const LOSSES: [&str; 8] = [
+const LOSSES: [&str; 9] = [
     "acks1-unreplicated",
     "unclean-election",
     "isr-of-one",
@@ -22,6 +22,7 @@ const LOSSES: [&str; 8] = [
     "last-replica-standing",
     "lost-disk",
     "corrupted-disk",
+    "lost-voter",
 ];
 
 /// Why records are gone that were sent with acks=0, of which nothing was promised.

@@ -315,9 +315,10 @@ impl Simulation {
 
     /// A phase is over, and this is still missing.
     fn leave_out(&mut self, missing: Vec<Lack>) {
+        let at = self.world.now().0;
         for Lack { what, about, is_owed } in missing {
             if is_owed {
-                self.missing.push(Missing { what, about })
+                self.missing.push(Missing { at, what, about })
             } else {
                 self.unknown.push(what)
             }
