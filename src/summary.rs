@@ -196,7 +196,10 @@ fn violation(page: &mut Page, violation: &Violation, verdict: &Verdict) {
 /// By hazard, with the partitions that it struck.
 fn permitted(page: &mut Page, permitted: &[Permitted]) {
     let mut hazards: BTreeMap<&str, (u64, u64, BTreeSet<&str>, &str)> = BTreeMap::new();
-    for it in permitted {
+    // What excuses most is the reason that is shown.
+    let mut ordered: Vec<&Permitted> = permitted.iter().collect();
+    ordered.sort_by_key(|it| std::cmp::Reverse(it.count));
+    for it in ordered {
         let entry = hazards.entry(&it.hazard).or_insert((0, 0, BTreeSet::new(), &it.because));
         entry.0 += it.count;
         entry.1 += it.callbacks;

@@ -79,12 +79,22 @@ fn spoilt_quorum<'a>(case: &Case<'a>) -> Option<&'a Spoil> {
 }
 
 /// What took committed metadata of a cluster by this time: no majority of its voters was left that
-/// had kept it, and a leader of the quorum went on without.
+/// had kept it, and a leader of the quorum went on without, or no majority has it back in the end.
+/// Voters that have forgotten their epochs may elect a leader of an epoch that there was before.
 pub(super) fn lost_metadata(view: &View, cluster: ClusterId, at: u64) -> Option<&Spoil> {
     let index = view.index_of(cluster, TopicPartition::METADATA)?;
+    let log = &view.partitions[index];
     let is_it = |loss: &&Loss| loss.at <= at && loss.witness.committed;
-    let mut losses = view.partitions[index].losses.iter().filter(is_it);
-    losses.find_map(|loss| without_majority(view, index, loss.batch, loss.at))
+    let mut losses = log.losses.iter().filter(is_it);
+    let lost = losses.find_map(|loss| without_majority(view, index, loss.batch, loss.at));
+    lost.or_else(|| {
+        let last = log.last_committed()?;
+        let holders = &log.batches.get(last).holders;
+        let holds = |voter: &NodeId| log.find(*voter).is_some_and(|it| holders.contains(it));
+        let (all, kept) = (voters(view, cluster), voters(view, cluster).filter(holds));
+        let is_back = kept.count() * 2 > all.count();
+        without_majority(view, index, last, at).filter(|_| !is_back)
+    })
 }
 
 /// A disk that took a batch of the metadata log from its voters, if those that had it and kept their

@@ -8,6 +8,8 @@ use engine::ids::Offset;
 
 /// More lines than this do not help.
 const MOST: usize = 16;
+/// The same of what did not come back: the last of them, which the summary of a run shows in full.
+const LAST: usize = 12;
 
 /// The lines for a finding.
 pub(super) fn lines(view: &View, finding: &Finding) -> Vec<String> {
@@ -45,7 +47,7 @@ pub(super) fn missing(view: &View, finding: &Finding) -> Vec<String> {
     let partition = &view.partitions[index];
     let from = view.load_began.unwrap_or_default();
     let mut told: Vec<(u64, String)> = steps(view, partition, (from, finding.at));
-    told.drain(..told.len().saturating_sub(MOST));
+    told.drain(..told.len().saturating_sub(LAST));
     told.into_iter().map(|(_, line)| line).collect()
 }
 

@@ -69,11 +69,12 @@ impl ReadsMeasure {
                 read.end = *offset;
                 read.readers.iter_mut().for_each(|reader| reader.look(now, *offset));
             }
-            Fact::Client(ClientFact::Positioned { partition, to, .. }) => {
-                self.moved(now, node, *partition, *to);
-            }
-            Fact::Client(ClientFact::Delivered { partition, to, .. }) => {
-                self.delivered(now, node, *partition);
+            // One that seeks away from what it did not get has waited until then.
+            Fact::Client(
+                ClientFact::Positioned { partition, to, .. }
+                | ClientFact::Delivered { partition, to, .. },
+            ) => {
+                self.has_waited(now, node, *partition);
                 self.moved(now, node, *partition, *to);
             }
             _ => {}
@@ -109,7 +110,7 @@ impl ReadsMeasure {
         }
     }
 
-    fn delivered(&mut self, now: SimTime, node: NodeId, partition: TopicPartition) {
+    fn has_waited(&mut self, now: SimTime, node: NodeId, partition: TopicPartition) {
         let partition = (node.cluster, partition);
         let Some(read) = self.partitions.get(&partition) else { return };
         let reader = read.readers.iter().find(|reader| reader.node == node);
