@@ -71,6 +71,7 @@ error_codes! {
     46 DuplicateSequenceNumber "DUPLICATE_SEQUENCE_NUMBER" false false "the sequence number was used before"
     47 InvalidProducerEpoch "INVALID_PRODUCER_EPOCH" false false "the producer epoch is old"
     56 KafkaStorageError "KAFKA_STORAGE_ERROR" true true "the disk failed"
+    59 UnknownProducerId "UNKNOWN_PRODUCER_ID" false false "the leader knows nothing of the producer"
     70 FetchSessionIdNotFound "FETCH_SESSION_ID_NOT_FOUND" true false "the broker knows no such fetch session"
     71 InvalidFetchSessionEpoch "INVALID_FETCH_SESSION_EPOCH" true false "the fetch is not the next one of its session"
     74 FencedLeaderEpoch "FENCED_LEADER_EPOCH" true true "the request's leader epoch is older than this broker's"
@@ -101,12 +102,11 @@ impl ErrorCode {
         Self::None,
         Self::ReplicaNotAvailable,
         Self::NetworkException,
-        Self::CoordinatorLoadInProgress,
         Self::CoordinatorNotAvailable,
         Self::NotCoordinator,
-        Self::OutOfOrderSequenceNumber,
+        // Of older brokers; clients still know what to do.
         Self::DuplicateSequenceNumber,
-        Self::InvalidProducerEpoch,
+        Self::UnknownProducerId,
         Self::ThrottlingQuotaExceeded,
         Self::BrokerIdNotRegistered,
         Self::InconsistentTopicId,

@@ -150,6 +150,11 @@ pub enum Fact {
         /// Why.
         error: ErrorCode,
     },
+    /// A broker gave an id to a producer.
+    ProducerIdIssued {
+        /// The id.
+        producer_id: i64,
+    },
     /// A fetch was answered with an error.
     FetchRefused {
         /// The partition.
@@ -301,6 +306,21 @@ pub enum ClientFact {
         partition: TopicPartition,
         /// Why.
         error: ErrorCode,
+        /// The records in order.
+        records: Vec<u64>,
+    },
+    /// An idempotent producer goes on under this id and epoch.
+    Identified {
+        /// The id.
+        producer_id: i64,
+        /// The epoch.
+        producer_epoch: i16,
+    },
+    /// Records that an idempotent producer had sent before are sent under another epoch or id, so that
+    /// no leader can know that they are the same.
+    Renumbered {
+        /// The partition.
+        partition: TopicPartition,
         /// The records in order.
         records: Vec<u64>,
     },

@@ -80,6 +80,14 @@ reaches! {
     ProduceWaited = "produce_waited",
     /// A produce request waited when its leader was replaced.
     ProduceLostLeader = "produce_lost_leader",
+    /// A leader found a batch to be a copy of one in its log.
+    DuplicateFound = "duplicate_found",
+    /// A leader refused a batch because its sequence was not the next one.
+    SequenceOutOfOrder = "sequence_out_of_order",
+    /// A leader refused a batch of an epoch that its producer had left (KIP-360).
+    ProducerEpochOver = "producer_epoch_over",
+    /// A replica forgot a producer that had been silent for `producer.id.expiration.ms`.
+    ProducerForgotten = "producer_forgotten",
     /// A request arrived before the response to the previous one was sent.
     RequestWhileAnswerLeaves = "request_while_answer_leaves",
     /// A fetch response arrived after the fetcher's position had changed.
@@ -120,6 +128,10 @@ reaches! {
     StoppedAfterHeal = "stopped_after_heal",
     /// A producer sent a batch again.
     ProduceRetried = "produce_retried",
+    /// An idempotent producer began a new epoch, or asked for a new id (KIP-360).
+    ProducerEpochBumped = "producer_epoch_bumped",
+    /// A batch that an idempotent producer had sent again expired.
+    SequenceUnresolved = "sequence_unresolved",
     /// A consumer moved its position.
     ConsumerSeek = "consumer_seek",
     /// A consumer learned the offset of a time.

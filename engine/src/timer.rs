@@ -122,6 +122,8 @@ pub enum ReplicaTimer {
     RecoveryPointCheckpoint,
     /// It is time to fsync logs that are old enough for `flush.ms`.
     Flush,
+    /// It is time to forget silent producers.
+    ForgetProducers,
 }
 
 /// See [`crate::timer::Timer::Client`].

@@ -17,7 +17,7 @@ use engine::ids::{BrokerId, LeaderEpoch, Offset, TopicId, TopicPartition};
 use engine::metadata::{
     BrokerRegistrationChange, MetadataRecord, PartitionChange, PartitionRecord, RegisterBroker,
 };
-use engine::record::{Batch, BatchBuilder};
+use engine::record::{Batch, BatchBuilder, stamp_producer};
 use machine::{ClusterId, ConnId, NodeId, Span};
 use std::collections::BTreeMap;
 
@@ -40,6 +40,8 @@ pub(crate) struct History {
     pub observed: Vec<Observed>,
     /// The batches on each disk.
     pub disks: BTreeMap<(u16, TopicPartition), Vec<Bytes>>,
+    /// The snapshots of producers on each disk.
+    pub snapshots: BTreeMap<(u16, TopicPartition), Vec<(Offset, Bytes)>>,
     /// The log directories of replicas, where there are several.
     pub dirs: BTreeMap<(u16, TopicPartition), String>,
     /// Replicas that have no directory at the end.
@@ -116,6 +118,10 @@ impl Disks for History {
         is_there.then(|| vec![self.disks.get(&(node.node, id)).cloned().unwrap_or_default()])
     }
 
+    fn snapshots(&self, node: NodeId, id: TopicPartition, _: &str) -> Vec<(Offset, Bytes)> {
+        self.snapshots.get(&(node.node, id)).cloned().unwrap_or_default()
+    }
+
     fn log_dir(&self, node: NodeId, id: TopicPartition, _: &str) -> Option<String> {
         self.dirs.get(&(node.node, id)).cloned()
     }
@@ -145,6 +151,7 @@ impl History {
             is_prompt: true,
             lag_time: Span::secs(30),
             fetch_wait: Span::millis(500),
+            producer_id_expiration: Span::secs(24 * 3600),
             session_timeout: Span::secs(9),
             drift_ppm: 0,
             is_calm: false,
@@ -158,6 +165,7 @@ impl History {
             setup,
             observed: Vec::new(),
             disks: BTreeMap::new(),
+            snapshots: BTreeMap::new(),
             dirs: BTreeMap::new(),
             without_log: Vec::new(),
             controllers: Vec::new(),
@@ -384,6 +392,20 @@ impl History {
         of: &[u64],
     ) {
         let bytes = batch(self.end(leader, partition), epoch, of);
+        self.append(leader, partition, true, epoch, bytes);
+    }
+
+    /// A leader appends records of an idempotent producer: its id, its epoch and the first sequence.
+    pub(crate) fn write_as(
+        &mut self,
+        leader: u16,
+        partition: TopicPartition,
+        epoch: LeaderEpoch,
+        (id, producer_epoch, first): (i64, i16, i32),
+        of: &[u64],
+    ) {
+        let bytes = batch(self.end(leader, partition), epoch, of);
+        let bytes = stamp_producer(bytes, id, producer_epoch, first);
         self.append(leader, partition, true, epoch, bytes);
     }
 

@@ -1,4 +1,5 @@
-//! Requests of clients that only the active controller can answer (`ForwardingManager`, KIP-590).
+//! Requests of clients that only the active controller can answer (`ForwardingManager`, KIP-590), and
+//! the producer ids that it hands out (KIP-730), which come over the same channel.
 //!
 //! Whatever time-out a request names, the broker waits for the controller until the channel gives
 //! up. Until then the client's connection is muted.
@@ -6,9 +7,14 @@
 use super::context::Cx;
 use super::controller_channel::ControllerChannel;
 use super::part::Part;
+use super::producer_ids::ProducerIds;
 use super::requests::{Delayed, Parked, Served};
 use crate::error::ErrorCode;
-use crate::protocol::{Request, Response};
+use crate::fact::Fact;
+use crate::protocol::{
+    AllocateProducerIdsRequest, InitProducerIdRequest, InitProducerIdResponse, Request, Response,
+};
+use crate::record::{NO_PRODUCER_EPOCH, NO_PRODUCER_ID};
 use crate::timer::Channel;
 use machine::{ConnId, Halt, Span};
 
@@ -18,7 +24,17 @@ pub(super) const RETRY_TIMEOUT: Span = Span::secs(60);
 /// The forwarded requests.
 #[derive(Clone, Debug)]
 pub(super) struct Forwards {
-    pub(super) channel: ControllerChannel<Forwarded>,
+    pub(super) channel: ControllerChannel<Purpose>,
+    producer_ids: ProducerIds,
+}
+
+/// What a request to the controller is for.
+#[derive(Clone, Debug)]
+pub(super) enum Purpose {
+    /// A client.
+    Client(Forwarded),
+    /// The next block of producer ids.
+    ProducerIds,
 }
 
 /// A forwarded request of a client.
@@ -33,7 +49,10 @@ pub(super) struct Forwarded {
 
 impl Forwards {
     pub(super) fn new(setup_timeout: Span) -> Self {
-        Self { channel: ControllerChannel::new(Channel::Forward, setup_timeout, RETRY_TIMEOUT) }
+        Self {
+            channel: ControllerChannel::new(Channel::Forward, setup_timeout, RETRY_TIMEOUT),
+            producer_ids: ProducerIds::default(),
+        }
     }
 
     /// Takes a request to the controller.
@@ -47,8 +66,41 @@ impl Forwards {
         let timed_out = request.refused(ErrorCode::RequestTimedOut);
         let parked = Parked { correlation_id, deadline: None, body: Delayed::Forwarded };
         cx.requests.park(conn, parked, cx.io.out);
-        self.channel.send(request, Forwarded { conn, correlation_id, timed_out }, cx);
+        let forwarded = Forwarded { conn, correlation_id, timed_out };
+        self.channel.send(request, Purpose::Client(forwarded), cx);
         Served::Parked
+    }
+
+    /// Gives an id to an idempotent producer, in epoch 0, whatever id it has had before
+    /// (`TransactionCoordinator.handleInitProducerId`).
+    pub(super) fn init_producer_id(
+        &mut self,
+        request: &InitProducerIdRequest,
+        cx: &mut Cx<'_>,
+    ) -> InitProducerIdResponse {
+        let refused = |error| InitProducerIdResponse {
+            error,
+            producer_id: NO_PRODUCER_ID,
+            producer_epoch: NO_PRODUCER_EPOCH,
+        };
+        let has_id = request.producer_id != NO_PRODUCER_ID;
+        if has_id != (request.producer_epoch != NO_PRODUCER_EPOCH) {
+            return refused(ErrorCode::InvalidRequest);
+        }
+        let generated = self.producer_ids.generate(cx.io.now.mono);
+        if generated.ask {
+            let (broker, broker_epoch) = (cx.context.id, cx.context.broker_epoch);
+            let request = AllocateProducerIdsRequest { broker, broker_epoch };
+            self.channel.send(request, Purpose::ProducerIds, cx);
+        }
+        match generated.id {
+            Ok(producer_id) => {
+                cx.io.out.observe(Fact::ProducerIdIssued { producer_id });
+                let error = ErrorCode::None;
+                InitProducerIdResponse { error, producer_id, producer_epoch: 0 }
+            }
+            Err(error) => refused(error),
+        }
     }
 }
 
@@ -76,10 +128,12 @@ impl Part for Forwards {
         body: Response,
         cx: &mut Cx<'_>,
     ) -> Result<(), Halt> {
-        if let Some((forwarded, response)) =
-            self.channel.on_response(conn, correlation_id, body, cx)
-        {
-            finish(&forwarded, response, cx);
+        match self.channel.on_response(conn, correlation_id, body, cx) {
+            Some((Purpose::Client(forwarded), response)) => finish(&forwarded, response, cx),
+            Some((Purpose::ProducerIds, Response::AllocateProducerIds(response))) => {
+                self.producer_ids.on_allocated(cx.io.now.mono, &response);
+            }
+            Some((Purpose::ProducerIds, _)) | None => {}
         }
         Ok(())
     }
@@ -89,9 +143,14 @@ impl Part for Forwards {
     }
 
     fn on_channel_timer(&mut self, _: Channel, cx: &mut Cx<'_>) {
-        for forwarded in self.channel.on_timer(cx) {
-            let response = forwarded.timed_out.clone();
-            finish(&forwarded, response, cx);
+        for purpose in self.channel.on_timer(cx) {
+            match purpose {
+                Purpose::Client(forwarded) => {
+                    let response = forwarded.timed_out.clone();
+                    finish(&forwarded, response, cx);
+                }
+                Purpose::ProducerIds => self.producer_ids.on_given_up(),
+            }
         }
     }
 }

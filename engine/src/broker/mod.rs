@@ -14,7 +14,7 @@
 //! | `metadata/` | observing the quorum; the cluster as this broker knows it |
 //! | `lifecycle.rs` | registration, heartbeats, controlled shutdown |
 //! | `replicas/` | replicas, their ISR, fetchers, checkpoints |
-//! | `forward.rs` | requests for the controller |
+//! | `forward.rs`, `producer_ids.rs` | requests for the controller; producer ids, which come from there |
 //! | `assignments.rs` | the log directories of replicas, for the controller |
 //!
 //! Each part owns its state, its connections, its timers and the requests that it has parked, and
@@ -27,6 +27,7 @@ mod forward;
 mod lifecycle;
 mod metadata;
 mod part;
+mod producer_ids;
 mod publisher;
 mod replicas;
 mod requests;

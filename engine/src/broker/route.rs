@@ -302,6 +302,9 @@ impl Broker {
             Request::Metadata(request) => {
                 Served::Response(metadata::respond(&cx.context.image, &request).into())
             }
+            Request::InitProducerId(request) => {
+                Served::Response(parts.forwards.init_producer_id(&request, &mut cx).into())
+            }
             request @ (Request::CreateTopics(_) | Request::ElectLeaders(_)) => {
                 parts.forwards.forward(conn, id, request, &mut cx)
             }
@@ -310,6 +313,7 @@ impl Broker {
             | Request::BrokerRegistration(_)
             | Request::BrokerHeartbeat(_)
             | Request::AssignReplicasToDirs(_)
+            | Request::AllocateProducerIds(_)
             | Request::Vote(_)
             | Request::BeginQuorumEpoch(_)
             | Request::EndQuorumEpoch(_) => Served::Close,
@@ -347,15 +351,18 @@ fn owner_of(body: &Response) -> Owner {
         Response::ListOffsets(_) => Owner::Fetchers,
         Response::AlterPartition(_) => Owner::IsrChanges,
         Response::BrokerRegistration(_) | Response::BrokerHeartbeat(_) => Owner::Lifecycle,
-        Response::CreateTopics(_) | Response::ElectLeaders(_) => Owner::Forwards,
+        Response::CreateTopics(_)
+        | Response::ElectLeaders(_)
+        | Response::AllocateProducerIds(_) => Owner::Forwards,
         Response::AssignReplicasToDirs(_) => Owner::Assignments,
         Response::Vote(_) | Response::BeginQuorumEpoch(_) | Response::EndQuorumEpoch(_) => {
             Owner::Quorum
         }
         // No broker asks for these; a connection that sends them is none of a broker's.
-        Response::Produce(_) | Response::OffsetForLeaderEpoch(_) | Response::Metadata(_) => {
-            Owner::Quorum
-        }
+        Response::Produce(_)
+        | Response::OffsetForLeaderEpoch(_)
+        | Response::Metadata(_)
+        | Response::InitProducerId(_) => Owner::Quorum,
     }
 }
 
@@ -369,6 +376,7 @@ fn lane_of(timer: &Timer) -> Lane {
                 | ReplicaTimer::HighWatermarkCheckpoint
                 | ReplicaTimer::RecoveryPointCheckpoint
                 | ReplicaTimer::Flush
+                | ReplicaTimer::ForgetProducers
                 | ReplicaTimer::FlushRolled(_)
                 | ReplicaTimer::FlushEpochs(_) => Lane::Background,
                 ReplicaTimer::AlterPartition => Lane::Control,

@@ -199,6 +199,17 @@ impl Metadata {
         }
     }
 
+    /// Chooses a broker for a request that any of them can serve.
+    pub(super) fn choose<C>(
+        &self,
+        now: Mono,
+        channels: &mut Channels<C>,
+        random: &mut Random,
+        out: &mut Outbox,
+    ) -> Choice {
+        choose_node(now, [&self.brokers, &self.bootstrap], channels, random, out)
+    }
+
     /// Sends a request if one is due. Answers when to call this again at the latest; what happens
     /// to connections and requests leads back here by itself.
     pub(super) fn maintain<C>(
@@ -214,7 +225,7 @@ impl Metadata {
         if now < due {
             return due;
         }
-        match choose_node(now, [&self.brokers, &self.bootstrap], channels, random, out) {
+        match self.choose(now, channels, random, out) {
             Choice::Send(node) => {
                 let topics = Some(self.topics.keys().cloned().collect());
                 channels.send(now, node, MetadataRequest { topics }, timeout, context, out);

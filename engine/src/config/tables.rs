@@ -126,6 +126,11 @@ properties! {
         "socket.connection.setup.timeout.ms" connection_setup_timeout: Span = Span::secs(10);
         /// the directories of logs, relative to the top of the disk.
         "log.dirs" log_dirs: LogDirs = LogDirs::default();
+        /// how long a silent producer is remembered.
+        "producer.id.expiration.ms" producer_id_expiration: Span = Span::secs(24 * 3600);
+        /// how often silent producers are looked for.
+        "producer.id.expiration.check.interval.ms" producer_id_expiration_check: Span =
+            Span::secs(600);
         /// how long the controller may not know of a failed log directory before the broker stops.
         "log.dir.failure.timeout.ms" log_dir_failure_timeout: Span = Span::secs(30);
     }
@@ -166,6 +171,8 @@ properties! {
     ProducerConfig {
         /// which replicas need a record before it is confirmed.
         "acks" acks: Acks = Acks::All;
+        /// whether copies and gaps of what is sent again are known to the leader.
+        "enable.idempotence" enable_idempotence: bool = true;
         /// how many bytes a batch holds.
         "batch.size" batch_size: u32 = 16_384;
         /// how long a batch waits for more records.
@@ -236,6 +243,15 @@ properties! {
         "socket.connection.setup.timeout.ms" connection_setup_timeout: Span = Span::secs(10);
         /// whether CRCs are checked.
         "check.crcs" check_crcs: bool = true;
+    }
+}
+
+impl ProducerConfig {
+    /// Whether the producer is idempotent. One without acks=all or without retries is not, whatever
+    /// the default of `enable.idempotence` says (`postProcessAndValidateIdempotenceConfigs`); that it
+    /// is asked for together with them is refused before.
+    pub fn is_idempotent(&self) -> bool {
+        self.enable_idempotence && self.acks == Acks::All && self.retries > 0
     }
 }
 

@@ -170,8 +170,13 @@ impl Active {
                 let decision = self.cluster().elect_leaders(request, out);
                 self.settle(Ok(decision))
             }
+            Request::AllocateProducerIds(request) => {
+                let decision = self.cluster().allocate_producer_ids(request, out);
+                self.settle(decision)
+            }
             // Of brokers, and of the quorum.
             Request::Produce(_)
+            | Request::InitProducerId(_)
             | Request::Fetch(_)
             | Request::ListOffsets(_)
             | Request::OffsetForLeaderEpoch(_)

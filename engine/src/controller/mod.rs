@@ -27,6 +27,7 @@ mod heartbeats;
 mod partition_change;
 mod partition_index;
 mod placement;
+mod producer_ids;
 mod registration;
 mod transition;
 

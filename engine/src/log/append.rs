@@ -4,8 +4,10 @@
 //! The steps are in Kafka's order, which has visible effects: an epoch is assigned before the size
 //! is checked, and a batch may roll the log and then be found to be a duplicate.
 
+use super::producers::{BatchMeta, Producers};
 use super::tail::Placed;
 use super::{Log, LogError, Segment, snapshot};
+use crate::error::ErrorCode;
 use crate::record::{self, Batch, RecordError, TimestampType};
 use bytes::Bytes;
 use machine::{Disk, Wall};
@@ -32,9 +34,42 @@ pub struct AppendInfo {
     pub batch: Bytes,
 }
 
+/// What the producers of a log say of a batch that one of them sends.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Admission {
+    /// It is appended.
+    Append,
+    /// It stands in the log already: there.
+    Duplicate(BatchMeta),
+    /// It is refused.
+    Refuse(ErrorCode),
+}
+
+/// What became of a batch that a leader was to append.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Led {
+    /// It was appended.
+    Appended(AppendInfo),
+    /// It was not: it is a duplicate of this one.
+    Duplicate {
+        /// The batch in the log.
+        batch: BatchMeta,
+        /// Whether a new segment was begun for it all the same.
+        rolled: bool,
+    },
+    /// It was refused.
+    Refused {
+        /// Why.
+        error: ErrorCode,
+        /// Whether a new segment was begun for it all the same.
+        rolled: bool,
+    },
+}
+
 impl Log {
     /// Appends a batch as the leader of `leader_epoch`: it gets the next offset and that epoch.
-    /// Whether a client may append it has been checked ([`record::validate_produce`]).
+    /// Whether a client may append it has been checked ([`record::validate_produce`]); nothing is
+    /// asked about its producer.
     ///
     /// # Errors
     ///
@@ -47,11 +82,32 @@ impl Log {
         now: Wall,
         disk: &mut dyn Disk,
     ) -> Result<AppendInfo, LogError> {
+        match self.lead(batch, leader_epoch, now, |_, _| Admission::Append, disk)? {
+            Led::Appended(info) => Ok(info),
+            Led::Duplicate { .. } | Led::Refused { .. } => unreachable!("every batch is admitted"),
+        }
+    }
+
+    /// The same for a batch of a client: `admit` decides by the producers of the log. It comes after
+    /// the steps that Kafka takes before it, so that a duplicate may assign an epoch and begin a
+    /// segment.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`Log::append_as_leader`].
+    pub fn lead(
+        &mut self,
+        batch: Bytes,
+        leader_epoch: i32,
+        now: Wall,
+        admit: impl FnOnce(&Producers, Batch<'_>) -> Admission,
+        disk: &mut dyn Disk,
+    ) -> Result<Led, LogError> {
         self.check_online()?;
         self.clock = now;
         Batch::new(&batch)?;
         let (batch, append_time) = self.assign(batch, leader_epoch, now);
-        self.append(batch, append_time, disk)
+        self.append(batch, append_time, admit, disk)
     }
 
     /// Appends a batch that was fetched from the leader. It keeps its offsets, its epoch and its
@@ -80,7 +136,10 @@ impl Log {
             }
             self.truncate_fully_and_start_at(base_offset, disk)?;
         }
-        self.append(batch, None, disk)
+        match self.append(batch, None, |_, _| Admission::Append, disk)? {
+            Led::Appended(info) => Ok(info),
+            Led::Duplicate { .. } | Led::Refused { .. } => unreachable!("every batch is admitted"),
+        }
     }
 
     /// Step: offset, leader epoch, append time.
@@ -96,15 +155,22 @@ impl Log {
         &mut self,
         batch: Bytes,
         append_time: Option<i64>,
+        admit: impl FnOnce(&Producers, Batch<'_>) -> Admission,
         disk: &mut dyn Disk,
-    ) -> Result<AppendInfo, LogError> {
+    ) -> Result<Led, LogError> {
         let view = Batch::new(&batch)?;
         self.enter_epoch(view, disk)?;
         if view.size() > self.config.segment_bytes as usize {
             return Err(LogError::RecordListTooLarge);
         }
         let rolled = self.maybe_roll(view, disk)?;
-        self.check_producer_step(view)?;
+        if view.has_producer_id() {
+            match admit(&self.producers, view) {
+                Admission::Append => self.check_producer_step(view)?,
+                Admission::Duplicate(batch) => return Ok(Led::Duplicate { batch, rolled }),
+                Admission::Refuse(error) => return Ok(Led::Refused { error, rolled }),
+            }
+        }
         let info = AppendInfo {
             base_offset: view.base_offset(),
             last_offset: view.last_offset(),
@@ -116,7 +182,7 @@ impl Log {
             batch,
         };
         self.write(&info, disk)?;
-        Ok(info)
+        Ok(Led::Appended(info))
     }
 
     /// Step: an epoch that is new to the log is assigned, fsynced.
@@ -156,26 +222,34 @@ impl Log {
         self.segments.push(Segment::create(&self.dir, base_offset, now, disk)?);
         self.unsynced_names = true;
         self.tail.clear();
-        self.producers.end_offset = self.log_end;
-        self.take_snapshot(disk)?;
+        self.producers.end_offset = base_offset;
+        // The fsync follows with that of the old segment.
+        if self.take_snapshot(false, disk)? {
+            self.unsynced_snapshot = Some(base_offset);
+        }
         Ok(true)
     }
 
-    /// Writes a snapshot of the producers as of now, unless there is one
-    /// (`ProducerStateManager.takeSnapshot`).
-    pub(super) fn take_snapshot(&mut self, disk: &mut dyn Disk) -> Result<(), LogError> {
+    /// Writes a snapshot of the producers where they are, unless there is one there or behind it.
+    /// Returns whether it did (`ProducerStateManager.takeSnapshot`).
+    pub(super) fn take_snapshot(
+        &mut self,
+        synced: bool,
+        disk: &mut dyn Disk,
+    ) -> Result<bool, LogError> {
         let offset = self.producers.end_offset;
-        if self.last_snapshot.is_none_or(|last| last < offset) {
-            snapshot::write(&self.dir, &self.producers, disk)?;
-            self.last_snapshot = Some(offset);
-            self.unsynced_names = true;
+        if offset <= self.last_snapshot {
+            return Ok(false);
         }
-        Ok(())
+        snapshot::write(&self.dir, &self.producers, synced, disk)?;
+        self.last_snapshot = offset;
+        self.unsynced_names = true;
+        Ok(true)
     }
 
     /// Step: checks what could otherwise fail when the producer state is updated after the write.
     fn check_producer_step(&self, batch: Batch<'_>) -> Result<(), LogError> {
-        if batch.is_control() && batch.has_producer_id() {
+        if batch.is_control() {
             let mut readable = Ok(None);
             record::for_each(batch.bytes(), |record| {
                 readable = record::EndTransactionMarker::read(&record);

@@ -23,6 +23,8 @@ pub struct LogConfig {
     /// `flush.messages`: how many unflushed messages make an append flush. Never, by default:
     /// durability comes from replication.
     pub flush_messages: i64,
+    /// `producer.id.expiration.ms`: how long a producer is remembered after its last batch.
+    pub producer_id_expiration_ms: i64,
 }
 
 impl Default for LogConfig {
@@ -36,6 +38,7 @@ impl Default for LogConfig {
             max_message_bytes: 1_048_588,
             message_timestamp_type: TimestampType::CreateTime,
             flush_messages: i64::MAX,
+            producer_id_expiration_ms: 24 * 3600 * 1000,
         }
     }
 }

@@ -60,7 +60,7 @@ impl Log {
         self.check_online()?;
         self.active_mut().index_time();
         self.producers.end_offset = self.log_end;
-        let taken = self.take_snapshot(disk);
+        let taken = self.take_snapshot(true, disk);
         self.fence_on_error(taken)?;
         self.flush(disk)?;
         self.flush_epochs(disk)
@@ -86,7 +86,7 @@ impl Log {
             segment.flush(disk)?;
         }
         if self.unsynced_names {
-            if let Some(offset) = self.last_snapshot {
+            if let Some(offset) = self.unsynced_snapshot.take() {
                 snapshot::sync(&self.dir, offset, disk)?;
             }
             // The name of a new segment is as much part of the log as its bytes.

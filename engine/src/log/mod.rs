@@ -14,7 +14,7 @@
 //! | `recovery.rs` | opening a log after a shutdown, a crash or a power loss |
 //! | `segment.rs`, `index.rs`, `tail.rs` | a segment, its indexes, the end of the active one |
 //! | [`epoch`] | where leader epochs start and end |
-//! | [`producers`], `snapshot.rs` | what is known of idempotent producers |
+//! | [`producers`], `snapshot.rs`, `rebuild.rs` | what is known of idempotent producers |
 //! | [`checkpoint`], [`clean_shutdown`], [`partition_metadata`], [`files`] | small files |
 
 mod append;
@@ -30,6 +30,7 @@ pub mod meta_properties;
 pub mod partition_metadata;
 pub mod producers;
 mod read;
+mod rebuild;
 mod recovery;
 mod segment;
 mod snapshot;
@@ -41,7 +42,7 @@ pub(crate) mod testdisk;
 #[cfg(test)]
 mod tests;
 
-pub use append::AppendInfo;
+pub use append::{Admission, AppendInfo, Led};
 pub use config::LogConfig;
 pub use epoch::{EpochCache, EpochEntry, UNDEFINED_EPOCH, UNDEFINED_OFFSET};
 pub use error::LogError;
@@ -67,8 +68,10 @@ pub struct Log {
     epochs: EpochCache,
     producers: Producers,
     tail: Tail,
-    /// Where the newest snapshot of producer state is.
-    last_snapshot: Option<i64>,
+    /// Where the newest snapshot of producer state is, or where the log started when there was none.
+    last_snapshot: i64,
+    /// The snapshot that was written with the roll of a segment and is not fsynced yet.
+    unsynced_snapshot: Option<i64>,
     /// Whether there are new files whose names a power loss would take.
     unsynced_names: bool,
     /// The broker's wall clock at the last input.
@@ -131,6 +134,18 @@ impl Log {
     /// What is known of the producers of its batches.
     pub fn producers(&self) -> &Producers {
         &self.producers
+    }
+
+    /// Removes the producers that have been silent for too long, as `is_expired` says of the time in
+    /// milliseconds. Returns how many.
+    pub fn expire_producers(&mut self, now: Wall, is_expired: impl FnMut(i64) -> bool) -> usize {
+        self.clock = now;
+        self.producers.expire(now, is_expired)
+    }
+
+    /// Forgets all producers. No broker does: what a follower has built is what it leads by.
+    pub fn forget_producers(&mut self) {
+        self.producers.forget();
     }
 
     /// Where leader epochs start.

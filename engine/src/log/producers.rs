@@ -3,11 +3,13 @@
 //!
 //! The state is a function of the batches, in order: leaders build it as they append, followers as
 //! they replicate, a start from the newest snapshot and the batches after it. It outlives the
-//! batches that retention and compaction remove.
+//! batches that retention and compaction remove, and ends when the producer has been silent for
+//! `producer.id.expiration.ms`.
 
 use crate::record::{
     Batch, EndTransactionMarker, NO_SEQUENCE, RecordError, advance_sequence, for_each,
 };
+use machine::Wall;
 use std::collections::BTreeMap;
 
 /// How many of a producer's last batches are kept: as many as it may have in flight.
@@ -88,6 +90,14 @@ impl Producer {
         self.batches().last().map_or(0, |batch| advance_sequence(batch.last_sequence, 1))
     }
 
+    /// How long it has been silent, in milliseconds, by the timestamp of its last batch or marker:
+    /// old timestamps make a producer old (`ProducerStateManager.isProducerExpired`). `None` while a
+    /// transaction is open: it does not expire then.
+    pub fn silent_for(&self, now: Wall) -> Option<i64> {
+        let silent = now.0.saturating_sub(self.last_timestamp);
+        self.current_txn_first_offset.is_none().then_some(silent)
+    }
+
     /// A new epoch starts with a clean sheet.
     fn enter(&mut self, epoch: i16) {
         if self.epoch != epoch {
@@ -106,23 +116,66 @@ impl Producer {
     }
 }
 
-/// The producers of a log, as of an offset.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+/// The producers of a log, as of an offset. Two are equal if they know the same of the same
+/// producers, in whatever order these came.
+#[derive(Clone, Debug, Default)]
 pub struct Producers {
-    producers: BTreeMap<i64, Producer>,
+    producers: BTreeMap<i64, Known>,
+    /// How many producers have come.
+    arrivals: u64,
+    /// The most producers at one time, from which the size of Kafka's hash table follows.
+    most: usize,
     /// The offset after the last batch that is accounted for (`mapEndOffset`).
     pub(super) end_offset: i64,
 }
 
+#[derive(Clone, Copy, Debug)]
+struct Known {
+    producer: Producer,
+    /// Its number among those that have come.
+    arrival: u64,
+}
+
+impl PartialEq for Producers {
+    fn eq(&self, other: &Self) -> bool {
+        self.end_offset == other.end_offset && self.iter().eq(other.iter())
+    }
+}
+
+impl Eq for Producers {}
+
 impl Producers {
     /// The producer with this id.
     pub fn get(&self, producer_id: i64) -> Option<&Producer> {
-        self.producers.get(&producer_id)
+        self.producers.get(&producer_id).map(|known| &known.producer)
     }
 
     /// All producers, by id.
     pub fn iter(&self) -> impl Iterator<Item = (i64, &Producer)> {
-        self.producers.iter().map(|(id, producer)| (*id, producer))
+        self.producers.iter().map(|(id, known)| (*id, &known.producer))
+    }
+
+    /// How many there are.
+    pub fn len(&self) -> usize {
+        self.producers.len()
+    }
+
+    /// All producers in the order in which Kafka writes them to a snapshot: that of a Java `HashMap`
+    /// with ids as keys, by bucket and, in a bucket, as they came. (Java makes a tree of a bucket of
+    /// eight or more, which may move one of them to the front. Ids that follow one another do not
+    /// fill a bucket so.)
+    pub(super) fn in_snapshot_order(&self) -> Vec<(i64, &Producer)> {
+        let mut buckets: usize = 16;
+        while 4 * self.most > 3 * buckets {
+            buckets *= 2;
+        }
+        let bucket = |id: i64| {
+            let hash = (id ^ ((id as u64) >> 32) as i64) as u32;
+            (hash ^ (hash >> 16)) as usize & (buckets - 1)
+        };
+        let mut all: Vec<_> = self.producers.iter().collect();
+        all.sort_by_key(|(id, known)| (bucket(**id), known.arrival));
+        all.into_iter().map(|(id, known)| (*id, &known.producer)).collect()
     }
 
     /// Whether no batch had a producer id.
@@ -132,7 +185,31 @@ impl Producers {
 
     /// Where the oldest open transaction starts; nothing from there on is stable.
     pub fn first_open_transaction(&self) -> Option<i64> {
-        self.producers.values().filter_map(|producer| producer.current_txn_first_offset).min()
+        self.producers.values().filter_map(|it| it.producer.current_txn_first_offset).min()
+    }
+
+    /// Removes the producers that have been silent for too long, as `is_expired` says of the
+    /// milliseconds. Returns how many (`removeExpiredProducers`).
+    pub(super) fn expire(&mut self, now: Wall, mut is_expired: impl FnMut(i64) -> bool) -> usize {
+        let before = self.producers.len();
+        self.producers
+            .retain(|_, known| !known.producer.silent_for(now).is_some_and(&mut is_expired));
+        before - self.producers.len()
+    }
+
+    /// The producer of that id, new if there is none.
+    fn producer_mut(&mut self, producer_id: i64, epoch: i16) -> &mut Producer {
+        if !self.producers.contains_key(&producer_id) {
+            self.insert(producer_id, Producer::new(epoch));
+        }
+        let known = self.producers.get_mut(&producer_id).expect("it has just been inserted");
+        &mut known.producer
+    }
+
+    fn insert(&mut self, producer_id: i64, producer: Producer) {
+        self.producers.insert(producer_id, Known { producer, arrival: self.arrivals });
+        self.arrivals += 1;
+        self.most = self.most.max(self.producers.len());
     }
 
     /// Accounts for a batch that the log has, whatever its epoch and sequence: whether a leader
@@ -152,8 +229,7 @@ impl Producers {
 
     fn apply_data(&mut self, batch: Batch<'_>) {
         let epoch = batch.producer_epoch();
-        let producer =
-            self.producers.entry(batch.producer_id()).or_insert_with(|| Producer::new(epoch));
+        let producer = self.producer_mut(batch.producer_id(), epoch);
         producer.enter(epoch);
         producer.last_timestamp = batch.max_timestamp();
         producer.push(BatchMeta {
@@ -177,8 +253,7 @@ impl Producers {
         })?;
         let Some(marker) = marker? else { return Ok(()) };
         let epoch = batch.producer_epoch();
-        let producer =
-            self.producers.entry(batch.producer_id()).or_insert_with(|| Producer::new(epoch));
+        let producer = self.producer_mut(batch.producer_id(), epoch);
         producer.enter(epoch);
         producer.last_timestamp = batch.max_timestamp();
         producer.coordinator_epoch = marker.coordinator_epoch;
@@ -190,6 +265,11 @@ impl Producers {
     pub(super) fn clear(&mut self, offset: i64) {
         self.producers.clear();
         self.end_offset = offset;
+    }
+
+    /// Removes all producers and keeps the place.
+    pub(super) fn forget(&mut self) {
+        self.producers.clear();
     }
 
     pub(super) fn restore(&mut self, producer_id: i64, entry: SnapshotEntry) {
@@ -205,7 +285,7 @@ impl Producers {
                 timestamp: entry.timestamp,
             });
         }
-        self.producers.insert(producer_id, producer);
+        self.insert(producer_id, producer);
     }
 }
 

@@ -6,10 +6,10 @@
 //! trace: the log is just shorter, and leader epochs and the ELR keep it from passing for the
 //! complete one.
 
-use super::files::{self, INDEX, LOG, SNAPSHOT, TIME_INDEX};
+use super::files::{self, INDEX, LOG, TIME_INDEX};
 use super::index::Index;
 use super::tail::{Placed, Tail};
-use super::{EpochCache, Log, LogConfig, LogError, Producers, Segment};
+use super::{EpochCache, Log, LogConfig, LogError, Producers, Segment, snapshot};
 use crate::record::{Batch, RecordError};
 use bytes::Bytes;
 use machine::{Disk, DiskError, Wall};
@@ -88,18 +88,17 @@ impl Log {
             epochs: EpochCache::load(dir, disk)?,
             producers: Producers::default(),
             tail: Tail::default(),
-            last_snapshot: None,
+            last_snapshot: 0,
+            unsynced_snapshot: None,
             unsynced_names: false,
             clock: now,
             offline: false,
         };
         log.load_segments(&names, &mut recovery, disk)?;
         log.settle(log_start, &mut recovery, disk)?;
-        if !clean {
-            log.rebuild_producers(disk)?;
-        } else {
-            log.load_producers(&names, disk)?;
-        }
+        log.reset_producers();
+        log.remove_stray_snapshots(disk)?;
+        log.rebuild_producers(log.log_end, clean, disk)?;
         log.invariants();
         Ok((log, recovery))
     }
@@ -177,6 +176,9 @@ impl Log {
         let found = segment.size;
         segment.size = 0;
         let mut next_offset = segment.base_offset;
+        // The producers before it, with snapshots, so that what is cut off here takes none along.
+        self.reset_producers();
+        self.rebuild_producers(segment.base_offset, false, disk)?;
         while segment.size < found {
             let position = segment.size;
             let Some(batch) = whole_batch(&segment, position, found, next_offset, disk)? else {
@@ -197,6 +199,7 @@ impl Log {
                 self.epochs.assign(view.leader_epoch(), view.base_offset());
             }
             next_offset = view.next_offset();
+            self.producers.apply(view)?;
         }
         let whole = segment.size == found;
         if !whole {
@@ -209,6 +212,9 @@ impl Log {
         segment.times.write(disk)?;
         self.log_end = next_offset;
         self.segments.push(segment);
+        // The next segment need not read this one again.
+        self.producers.end_offset = next_offset;
+        self.take_snapshot(true, disk)?;
         Ok(whole)
     }
 
@@ -224,6 +230,7 @@ impl Log {
             recovery.truncated_bytes += disk.len(file)?;
             recovery.segments_deleted += 1;
             Segment::remove(&self.dir, *base_offset, disk)?;
+            snapshot::remove(&self.dir, *base_offset, disk)?;
         }
         disk.sync_dir(&self.dir)?;
         Ok(())
@@ -256,32 +263,6 @@ impl Log {
         self.epochs.truncate_from_end(self.log_end);
         self.epochs.truncate_from_start(self.log_start);
         self.epochs.write(&self.dir, disk)?;
-        Ok(())
-    }
-
-    /// After a clean shutdown: the newest snapshot, and the batches after it. Without a snapshot
-    /// there is no producer.
-    fn load_producers(&mut self, names: &[String], disk: &mut dyn Disk) -> Result<(), LogError> {
-        if names.iter().any(|name| files::offset_in(name, SNAPSHOT).is_some()) {
-            return self.rebuild_producers(disk);
-        }
-        self.producers.clear(self.log_end);
-        Ok(())
-    }
-
-    /// Accounts for a batch of the segment number `at`.
-    pub(super) fn apply_to_producers(
-        &mut self,
-        at: usize,
-        placed: Placed,
-        header: &Bytes,
-        disk: &mut dyn Disk,
-    ) -> Result<(), LogError> {
-        // Of batches without a producer the header suffices.
-        if Batch::header(header)?.has_producer_id() {
-            let bytes = self.segments[at].bytes(placed, disk)?;
-            self.producers.apply(Batch::new(&bytes)?)?;
-        }
         Ok(())
     }
 }

@@ -3,27 +3,29 @@
 //! Version i16 (1), CRC-32C u32 of all that follows, the number of entries i32, and per producer 46
 //! bytes: id i64, epoch i16, last sequence i32, last offset i64, offset delta i32, timestamp i64,
 //! coordinator epoch i32, first offset of the open transaction i64. The name is the offset up to
-//! which batches are accounted for.
+//! which batches are accounted for. Bytes and order of the entries are Kafka's.
 
 use super::files::{self, SNAPSHOT};
 use super::producers::{Producers, SnapshotEntry};
 use bytes::{Buf, BufMut, Bytes, BytesMut};
-use machine::{Disk, DiskError};
+use machine::{Disk, DiskError, Wall};
 
 const VERSION: i16 = 1;
 const ENTRIES: usize = 6;
 const ENTRY_SIZE: usize = 46;
 
-/// Writes a snapshot of `producers` without fsync: if it is lost, it is rebuilt from the log, and
-/// its checksum shows a torn one.
+/// Writes a snapshot of `producers`, with fsync or without: if it is lost, it is rebuilt from the
+/// log, and its checksum shows a torn one.
 pub(super) fn write(
     dir: &str,
     producers: &Producers,
+    synced: bool,
     disk: &mut dyn Disk,
 ) -> Result<(), DiskError> {
     let path = files::at_offset(dir, producers.end_offset, SNAPSHOT);
     let file = files::create_anew(disk, &path)?;
-    disk.append(file, encode(producers)).map(|_| ())
+    disk.append(file, encode(producers))?;
+    if synced { disk.sync(file) } else { Ok(()) }
 }
 
 /// Fsyncs the snapshot at `offset`, if there is one.
@@ -35,33 +37,56 @@ pub(super) fn sync(dir: &str, offset: i64, disk: &mut dyn Disk) -> Result<(), Di
     }
 }
 
-/// Loads the newest snapshot at or below `log_end` that can be read, and removes those that
-/// cannot, and those above (`ProducerStateManager.truncateAndReload`). Without any, the state
-/// is empty and accounts for nothing before `log_start`.
+/// The offsets of all snapshots, in order.
+pub(super) fn offsets(dir: &str, disk: &mut dyn Disk) -> Result<Vec<i64>, DiskError> {
+    let names = disk.list(dir)?;
+    // Names sort as their offsets do.
+    Ok(names.iter().filter_map(|name| files::offset_in(name, SNAPSHOT)).collect())
+}
+
+/// Loads the newest snapshot between `log_start` and `log_end` that can be read, without the
+/// producers for which `is_expired` holds, and removes those that cannot be read and those outside
+/// (`ProducerStateManager.truncateAndReload`). Without any, the state is empty and accounts for
+/// nothing before `log_start`.
 pub(super) fn load_newest(
     dir: &str,
     log_start: i64,
     log_end: i64,
+    expiry: Expiry,
     disk: &mut dyn Disk,
 ) -> Result<Producers, DiskError> {
     let mut producers = Producers::default();
     producers.clear(log_start);
-    let names = disk.list(dir)?;
-    let offsets = names.iter().filter_map(|name| files::offset_in(name, SNAPSHOT));
-    // Names sort as their offsets do.
-    for offset in offsets.rev() {
+    let mut loaded = false;
+    for offset in offsets(dir, disk)?.into_iter().rev() {
         let path = files::at_offset(dir, offset, SNAPSHOT);
-        if offset <= log_end {
+        // One at the log start has nothing that the start itself does not have.
+        let within = log_start < offset && offset <= log_end;
+        if within && loaded {
+            continue;
+        }
+        if within {
             let content = files::read_all(disk, &path)?.unwrap_or_default();
             if decode(&content, &mut producers).is_some() {
-                producers.end_offset = offset.max(log_start);
-                return Ok(producers);
+                producers.expire(expiry.now, |silent| silent >= expiry.after_ms);
+                producers.end_offset = offset;
+                loaded = true;
+                continue;
             }
             producers.clear(log_start);
         }
         files::remove_if_there(disk, &path)?;
     }
     Ok(producers)
+}
+
+/// When producers expire.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Expiry {
+    /// The broker's clock.
+    pub(super) now: Wall,
+    /// `producer.id.expiration.ms`.
+    pub(super) after_ms: i64,
 }
 
 /// Removes the snapshot at `offset`, if there is one.
@@ -80,12 +105,12 @@ pub(super) fn remove_all(dir: &str, disk: &mut dyn Disk) -> Result<(), DiskError
 }
 
 fn encode(producers: &Producers) -> Bytes {
-    let count = producers.iter().count();
+    let count = producers.len();
     let mut bytes = BytesMut::with_capacity(ENTRIES + 4 + count * ENTRY_SIZE);
     bytes.put_i16(VERSION);
     bytes.put_u32(0);
     bytes.put_i32(i32::try_from(count).expect("fewer producers than 2^31"));
-    for (producer_id, producer) in producers.iter() {
+    for (producer_id, producer) in producers.in_snapshot_order() {
         let entry = SnapshotEntry::from(producer);
         bytes.put_i64(producer_id);
         bytes.put_i16(entry.epoch);

@@ -43,7 +43,7 @@ impl Log {
         self.recovery_point = self.recovery_point.min(offset);
         self.tail.clear();
         self.epochs.truncate_from_end(offset);
-        let rebuilt = self.rebuild_producers(disk);
+        let rebuilt = self.rebuild_producers(offset, false, disk);
         self.fence_on_error(rebuilt)?;
         Ok(true)
     }
@@ -70,7 +70,8 @@ impl Log {
         self.tail.clear();
         self.unsynced_names = true;
         self.producers.clear(offset);
-        self.last_snapshot = None;
+        self.last_snapshot = offset;
+        self.unsynced_snapshot = None;
         self.epochs.clear();
         let written = self.epochs.write(&self.dir, disk);
         self.fence_on_error(written)
@@ -102,6 +103,8 @@ impl Log {
                 .and_then(|()| snapshot::remove(&self.dir, base_offset, disk));
             self.fence_on_error(removed)?;
         }
+        let start = self.start_producers_at(offset, disk);
+        self.fence_on_error(start)?;
         Ok(true)
     }
 
@@ -110,6 +113,7 @@ impl Log {
         if keep < self.segments.len() {
             for segment in self.segments[keep..].iter().rev() {
                 Segment::remove(&self.dir, segment.base_offset, disk)?;
+                snapshot::remove(&self.dir, segment.base_offset, disk)?;
             }
             disk.sync_dir(&self.dir)?;
             self.segments.truncate(keep);
@@ -129,37 +133,5 @@ impl Log {
         snapshot::remove_all(&self.dir, disk)?;
         disk.sync_dir(&self.dir)?;
         Ok(Segment::create(&self.dir, offset, self.clock, disk)?)
-    }
-
-    /// Rebuilds the state of producers at the log end offset, from the newest snapshot that is not
-    /// beyond it. There is nothing to rebuild if no batch had a producer
-    /// (`UnifiedLog.rebuildProducerState`).
-    pub(super) fn rebuild_producers(&mut self, disk: &mut dyn Disk) -> Result<(), LogError> {
-        let nothing_known = self.producers.is_empty() && self.producers.end_offset >= self.log_end;
-        self.producers = snapshot::load_newest(&self.dir, self.log_start, self.log_end, disk)?;
-        let loaded = self.producers.end_offset;
-        self.last_snapshot = (loaded > self.log_start).then_some(loaded);
-        if !nothing_known {
-            self.replay_producers(disk)?;
-        }
-        self.producers.end_offset = self.log_end;
-        Ok(())
-    }
-
-    fn replay_producers(&mut self, disk: &mut dyn Disk) -> Result<(), LogError> {
-        let from = self.producers.end_offset;
-        let first = self.segment_of(from);
-        for at in first..self.segments.len() {
-            let mut next = self.segments[at].find(from, disk)?;
-            while let Some(placed) = next {
-                let (_, header) = self.segments[at]
-                    .batch_at(placed.position, disk)?
-                    .expect("a batch that was found is there");
-                self.apply_to_producers(at, placed, &header, disk)?;
-                let position = placed.position + placed.size;
-                next = self.segments[at].batch_at(position, disk)?.map(|(placed, _)| placed);
-            }
-        }
-        Ok(())
     }
 }

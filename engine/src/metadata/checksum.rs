@@ -39,6 +39,10 @@ impl MetadataImage {
                 level.map_or(0, |level| part(5, feature, level))
             }
             MetadataRecord::NoOp => 0,
+            MetadataRecord::ProducerIds { .. } => match self.next_producer_id() {
+                0 => 0,
+                next => part(6, (), next),
+            },
         }
     }
 

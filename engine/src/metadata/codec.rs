@@ -58,6 +58,7 @@ const REMOVE_TOPIC: u8 = 6;
 const CONFIG: u8 = 7;
 const FEATURE_LEVEL: u8 = 8;
 const NO_OP: u8 = 9;
+const PRODUCER_IDS: u8 = 10;
 
 /// All records are still in their first version.
 const VERSION: u8 = 0;
@@ -75,6 +76,7 @@ impl MetadataRecord {
             Self::Config { .. } => CONFIG,
             Self::FeatureLevel { .. } => FEATURE_LEVEL,
             Self::NoOp => NO_OP,
+            Self::ProducerIds { .. } => PRODUCER_IDS,
         }
     }
 
@@ -154,6 +156,11 @@ impl MetadataRecord {
                 to.put_u16(*level);
             }
             Self::NoOp => {}
+            Self::ProducerIds { broker, broker_epoch, next_producer_id } => {
+                to.put_u16(*broker);
+                to.put_i64(*broker_epoch);
+                to.put_i64(*next_producer_id);
+            }
         }
     }
 
@@ -166,7 +173,7 @@ impl MetadataRecord {
         let mut from = Reader { bytes };
         let kind = from.u8()?;
         let version = from.u8()?;
-        if kind > NO_OP {
+        if kind > PRODUCER_IDS {
             return Err(DecodeError::UnknownType(kind));
         }
         if version != VERSION {
@@ -239,6 +246,11 @@ impl MetadataRecord {
                 level: from.u16()?,
             },
             NO_OP => Self::NoOp,
+            PRODUCER_IDS => Self::ProducerIds {
+                broker: from.u16()?,
+                broker_epoch: from.i64()?,
+                next_producer_id: from.i64()?,
+            },
             _ => return Err(DecodeError::UnknownType(kind)),
         })
     }

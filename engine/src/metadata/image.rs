@@ -31,6 +31,13 @@ pub enum ReplayError {
     NoSuchPartition(TopicPartition),
     /// The name or id of a new topic is taken.
     TopicExists(TopicId),
+    /// Producer ids that have been given away would be given away again.
+    ProducerIds {
+        /// The first free id by the record.
+        record: i64,
+        /// The first free id by the image.
+        image: i64,
+    },
     /// The property does not exist, or the value is not allowed.
     Config,
     /// The bytes are not a record.
@@ -49,6 +56,9 @@ impl fmt::Display for ReplayError {
             Self::NoSuchTopic(id) => write!(f, "there is no topic {id}"),
             Self::NoSuchPartition(partition) => write!(f, "there is no partition {partition}"),
             Self::TopicExists(id) => write!(f, "the name or id of topic {id} is taken"),
+            Self::ProducerIds { record, image } => {
+                write!(f, "producer ids from {record} on are not free, those from {image} on are")
+            }
             Self::Config => f.write_str("a property has no such name or value"),
             Self::Decode(error) => error.fmt(f),
             Self::Batch => f.write_str("a batch cannot be read"),
@@ -82,6 +92,8 @@ pub struct MetadataImage {
     topics: BTreeMap<TopicId, TopicImage>,
     names: BTreeMap<String, TopicId>,
     features: BTreeMap<Feature, u16>,
+    /// The first producer id that no broker has been given (KIP-730).
+    next_producer_id: i64,
     /// Properties set for the cluster.
     overrides: BTreeMap<String, String>,
     /// The node's own values.
@@ -102,6 +114,7 @@ impl MetadataImage {
             topics: BTreeMap::new(),
             names: BTreeMap::new(),
             features: BTreeMap::new(),
+            next_producer_id: 0,
             overrides: BTreeMap::new(),
             node_defaults: defaults.clone(),
             defaults,
@@ -176,6 +189,11 @@ impl MetadataImage {
     /// The level of a feature; 0 if it was never set.
     pub fn feature(&self, feature: Feature) -> u16 {
         self.features.get(&feature).copied().unwrap_or(0)
+    }
+
+    /// The first producer id that no broker has been given.
+    pub fn next_producer_id(&self) -> i64 {
+        self.next_producer_id
     }
 
     /// Passes over offsets that hold no metadata: control records.
@@ -263,6 +281,14 @@ impl MetadataImage {
                 Ok(Touched::Nothing)
             }
             MetadataRecord::NoOp => Ok(Touched::Nothing),
+            MetadataRecord::ProducerIds { next_producer_id, .. } => {
+                let (record, image) = (*next_producer_id, self.next_producer_id);
+                if record < image {
+                    return Err(ReplayError::ProducerIds { record, image });
+                }
+                self.next_producer_id = record;
+                Ok(Touched::Nothing)
+            }
         }
     }
 
@@ -342,6 +368,7 @@ impl MetadataImage {
         self.offset.hash(digest);
         self.brokers.hash(digest);
         self.features.hash(digest);
+        self.next_producer_id.hash(digest);
         self.overrides.hash(digest);
         for topic in self.topics.values() {
             topic.id.hash(digest);

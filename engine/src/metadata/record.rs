@@ -56,6 +56,15 @@ pub enum MetadataRecord {
     },
     /// Nothing changed; the log goes on so that its end can be seen to move (KIP-835).
     NoOp,
+    /// A block of producer ids was given to a broker (KIP-730).
+    ProducerIds {
+        /// The broker that asked for it.
+        broker: BrokerId,
+        /// The epoch of its registration.
+        broker_epoch: BrokerEpoch,
+        /// The first id after the block: the first that nobody has.
+        next_producer_id: i64,
+    },
 }
 
 /// See [`MetadataRecord::RegisterBroker`].

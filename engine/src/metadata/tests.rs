@@ -114,6 +114,9 @@ fn record() -> impl Strategy<Value = MetadataRecord> {
         (feature, any::<u16>())
             .prop_map(|(feature, level)| MetadataRecord::FeatureLevel { feature, level }),
         Just(MetadataRecord::NoOp),
+        any::<(u16, i64, i64)>().prop_map(|(broker, broker_epoch, next_producer_id)| {
+            MetadataRecord::ProducerIds { broker, broker_epoch, next_producer_id }
+        }),
     ]
 }
 

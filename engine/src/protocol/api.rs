@@ -161,6 +161,7 @@ apis! {
     ListOffsets          2  (1, 10) Broker     ListOffsetsRequest          ListOffsetsResponse
     Metadata             3  (0, 13) Broker     MetadataRequest             MetadataResponse
     CreateTopics         19 (2, 7)  Forwarded  CreateTopicsRequest         CreateTopicsResponse
+    InitProducerId       22 (0, 5)  Broker     InitProducerIdRequest       InitProducerIdResponse
     OffsetForLeaderEpoch 23 (2, 4)  Broker     OffsetForLeaderEpochRequest OffsetForLeaderEpochResponse
     ElectLeaders         43 (0, 2)  Forwarded  ElectLeadersRequest         ElectLeadersResponse
     Vote                 52 (0, 2)  Controller VoteRequest                 VoteResponse
@@ -169,5 +170,6 @@ apis! {
     AlterPartition       56 (2, 3)  Controller AlterPartitionRequest       AlterPartitionResponse
     BrokerRegistration   62 (0, 4)  Controller BrokerRegistrationRequest   BrokerRegistrationResponse
     BrokerHeartbeat      63 (0, 1)  Controller BrokerHeartbeatRequest      BrokerHeartbeatResponse
+    AllocateProducerIds  67 (0, 0)  Controller AllocateProducerIdsRequest  AllocateProducerIdsResponse
     AssignReplicasToDirs 73 (0, 0)  Controller AssignReplicasToDirsRequest AssignReplicasToDirsResponse
 }

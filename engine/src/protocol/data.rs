@@ -77,7 +77,10 @@ pub struct ProducedPartition {
     pub error: ErrorCode,
     /// The offset of the first record of the batch; -1 on error.
     pub base_offset: Offset,
-    /// The first offset of the partition.
+    /// The time that the leader gave to the records, in milliseconds; -1 if they keep their own. For
+    /// a duplicate it is the largest timestamp of the batch, whosever that is.
+    pub log_append_time: i64,
+    /// The first offset of the partition; -1 if the batch did not come as far as the log.
     pub log_start_offset: Offset,
     /// Who leads now, if the error says that this broker does not (KIP-951).
     pub current_leader: Option<LeaderIdAndEpoch>,
@@ -300,6 +303,7 @@ impl RequestBody for ProduceRequest {
             partition: p.partition,
             error,
             base_offset: -1,
+            log_append_time: -1,
             log_start_offset: -1,
             current_leader: None,
         };

@@ -39,6 +39,8 @@ impl Response {
                 let all = it.directories.iter().flat_map(|(_, partitions)| partitions);
                 all.for_each(|(_, error)| check(*error));
             }
+            Self::InitProducerId(it) => check(it.error),
+            Self::AllocateProducerIds(it) => check(it.error),
             Self::BrokerRegistration(it) => check(it.error),
             Self::BrokerHeartbeat(it) => check(it.error),
             Self::Vote(it) => check(it.error),

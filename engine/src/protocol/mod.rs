@@ -10,6 +10,7 @@ mod broker;
 mod data;
 mod errors;
 mod fetch_metadata;
+mod producer;
 mod quorum;
 
 pub use admin::{
@@ -31,6 +32,10 @@ pub use data::{
     ProduceResponse, ProducedPartition, Records, ReplicaState,
 };
 pub use fetch_metadata::FetchMetadata;
+pub use producer::{
+    AllocateProducerIdsRequest, AllocateProducerIdsResponse, InitProducerIdRequest,
+    InitProducerIdResponse,
+};
 pub use quorum::{
     BeginQuorumEpochRequest, BeginQuorumEpochResponse, EndQuorumEpochRequest,
     EndQuorumEpochResponse, VoteRequest, VoteResponse,

@@ -3,6 +3,7 @@
 use super::read;
 use crate::error::ErrorCode;
 use crate::ids::{BrokerId, Offset};
+use crate::log::BatchMeta;
 use crate::rules::election::Elected;
 
 /// A decision that is yes or no, or an error.
@@ -41,6 +42,16 @@ impl Branches for ErrorCode {
     #[inline]
     fn is_yes(&self) -> Option<bool> {
         Some(self.is_none())
+    }
+}
+
+/// Found or not.
+impl Branches for Option<BatchMeta> {
+    const HAS: bool = true;
+
+    #[inline]
+    fn is_yes(&self) -> Option<bool> {
+        Some(self.is_some())
     }
 }
 

@@ -21,6 +21,7 @@ pub mod produce;
 pub mod producer;
 pub mod quorum;
 pub mod read;
+pub mod sequence;
 pub mod session;
 pub mod truncation;
 
@@ -28,6 +29,7 @@ use crate::Outbox;
 use crate::error::ErrorCode;
 use crate::fact::Fact;
 use crate::ids::{BrokerId, Offset};
+use crate::log::BatchMeta;
 use crate::protocol::EpochEndOffset;
 
 macro_rules! rules {
@@ -150,6 +152,23 @@ rules! {
         produce::check_in_sync_replicas;
     /// The outcome of an acks=all produce request once its records are replicated.
     outcome_when_replicated(size: isr::Size) -> ErrorCode = produce::outcome_when_replicated;
+    /// The high watermark that an acks=all produce request waits for.
+    required_high_watermark(appended: produce::Appended) -> Offset =
+        produce::required_high_watermark;
+    /// The batch in the log that a producer's batch is a copy of (KAFKA-5494).
+    duplicate_of(sent: sequence::Sent<'_>) -> Option<BatchMeta> = sequence::duplicate_of;
+    /// Whether a batch is not of an epoch that its producer has left (KIP-360).
+    check_producer_epoch(epochs: sequence::ProducerEpochs) -> Result<(), ErrorCode> =
+        sequence::check_producer_epoch;
+    /// Whether a batch is the next one of its producer (KIP-98, KAFKA-7692).
+    check_sequence(sequence: sequence::Sequence) -> Result<(), ErrorCode> =
+        sequence::check_sequence;
+    /// Whether a new leader goes on from what it knows of producers.
+    keeps_producers(was_following: bool) -> bool = sequence::keeps_producers;
+    /// Whether a silent producer is forgotten (KAFKA-9144).
+    is_forgotten(silence: sequence::Silence) -> bool = sequence::is_forgotten;
+    /// The first id of the block that the controller hands out (KAFKA-13357).
+    first_of_block(next_producer_id: i64) -> i64 = sequence::first_of_block;
     /// What ListOffsets returns as the latest offset (KIP-207).
     latest_offset(latest: read::Latest) -> Result<Offset, ErrorCode> = read::latest_offset;
     /// What a reader at this position gets (KAFKA-2334).
@@ -177,6 +196,14 @@ rules! {
     mutes_partition(max_in_flight: usize) -> bool = producer::mutes_partition;
     /// The place of a batch to be retried among those of its partition that wait to be sent.
     place_of_retry(waiting: usize) -> usize = producer::place_of_retry;
+    /// The place of a batch with a sequence among those that wait to be sent (KIP-98).
+    place_in_sequence(retry: producer::Retry<'_>) -> usize = producer::place_in_sequence;
+    /// Whether new batches follow one of which it is not known whether it was written (KIP-360).
+    sends_behind_unresolved(attempts: u32) -> bool = producer::sends_behind_unresolved;
+    /// Whether a batch that is given up has certainly left a gap (KAFKA-14034).
+    leaves_gap(failure: producer::Failure) -> bool = producer::leaves_gap;
+    /// Whether a partition keeps its sequences while it has no leader.
+    keeps_sequences(has_leader: bool) -> bool = producer::keeps_sequences;
 }
 
 /// The rules that a process follows, and those that they are compared with.

@@ -2,6 +2,7 @@
 
 use super::isr::Size;
 use crate::error::ErrorCode;
+use crate::ids::Offset;
 
 /// Before the append, with the committed ISR: acks=all (-1) needs at least min ISR members.
 /// Otherwise nothing is written. This precedes the detection of duplicates, so that the retry of a
@@ -27,4 +28,19 @@ pub fn outcome_when_replicated(size: Size) -> ErrorCode {
     } else {
         ErrorCode::NotEnoughReplicasAfterAppend
     }
+}
+
+/// A batch of a produce request that is in the log.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Appended {
+    /// The offset of its last record.
+    pub last_offset: Offset,
+    /// It was there before: the request repeats it.
+    pub is_duplicate: bool,
+}
+
+/// The high watermark that an acks=all request for this batch waits for. A duplicate waits as the
+/// batch itself does: that it is in the leader's log does not mean that it is committed.
+pub fn required_high_watermark(appended: Appended) -> Offset {
+    appended.last_offset + 1
 }

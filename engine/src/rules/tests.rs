@@ -8,10 +8,12 @@ use super::isr::{Join, Lag, Membership, Published, Size};
 use super::leadership::NewEpoch;
 use super::quorum::{LogEnd, Majority};
 use super::read::Latest;
+use super::sequence::{ProducerEpochs, Sequence, Silence};
 use super::session::Renamed;
 use super::truncation::{Divergence, Fetched, Start};
 use super::{
-    fencing, high_watermark, isr, leadership, produce, producer, quorum, read, session, truncation,
+    fencing, high_watermark, isr, leadership, produce, producer, quorum, read, sequence, session,
+    truncation,
 };
 use crate::error::ErrorCode;
 use crate::protocol::EpochEndOffset;
@@ -284,4 +286,52 @@ fn every_rule_says_what_it_decides() {
     for ((name, _), summary) in super::Rules::NAMES.iter().zip(super::Rules::SUMMARIES) {
         assert!(summary.len() > 20 && !summary.contains("::"), "{name}: {summary}");
     }
+}
+
+#[test]
+fn the_next_sequence_follows_the_last_and_a_new_epoch_begins_at_zero() {
+    let check = |epoch, first, known_epoch, last| {
+        sequence::check_sequence(Sequence { epoch, first, known_epoch, last }).is_ok()
+    };
+    assert!(check(3, 8, 3, 7));
+    assert!(!check(3, 7, 3, 7) && !check(3, 9, 3, 7));
+    assert!(check(3, 0, 3, i32::MAX), "KAFKA-7692");
+    assert!(!check(3, 1, 3, i32::MAX));
+    assert!(check(4, 0, 3, 7) && !check(4, 8, 3, 7), "KIP-360");
+    assert!(check(3, 0, 3, -1), "after a marker of a new epoch");
+    assert!(check(0, 99, -1, -1), "nothing is known of it");
+}
+
+#[test]
+fn an_epoch_that_was_left_does_not_come_back() {
+    let check =
+        |batch, known| sequence::check_producer_epoch(ProducerEpochs { batch, known }).is_ok();
+    assert!(check(3, 3) && check(4, 3) && check(0, -1));
+    assert!(!check(2, 3));
+}
+
+#[test]
+fn a_producer_is_forgotten_at_the_very_time() {
+    let forgotten = |silent_ms| sequence::is_forgotten(Silence { silent_ms, expiration_ms: 1000 });
+    assert!(!forgotten(999) && forgotten(1000));
+}
+
+#[test]
+fn a_batch_that_failed_goes_behind_those_with_smaller_sequences() {
+    let place =
+        |sequence, front: &[i32]| producer::place_in_sequence(producer::Retry { sequence, front });
+    assert_eq!(place(4, &[]), 0);
+    assert_eq!(place(4, &[7, 9]), 0);
+    assert_eq!(place(8, &[4, 7, 9]), 2);
+    assert_eq!(place(12, &[4, 7, 9]), 3);
+}
+
+#[test]
+fn a_batch_that_may_be_written_leaves_no_gap_for_certain() {
+    let leaves = |retries_left, maybe_written| {
+        producer::leaves_gap(producer::Failure { retries_left, maybe_written })
+    };
+    assert!(leaves(true, false));
+    assert!(!leaves(true, true), "KAFKA-14034");
+    assert!(!leaves(false, false) && !leaves(false, true));
 }

@@ -73,6 +73,16 @@ pub enum Ground {
         /// Of all that came before it the one that was sent last.
         latest: u64,
     },
+    /// A batch of an idempotent producer does not follow the one before it.
+    OutOfSequence {
+        /// The batch, in [`crate::evidence::Partition::batches`].
+        batch: u32,
+    },
+    /// A snapshot of producers is not what the log of its replica says.
+    Snapshot {
+        /// The replica, an index of [`crate::evidence::Partition::replicas`].
+        replica: usize,
+    },
     /// The record's producer does not know what became of it.
     OutcomeUnknown,
     /// The record was sent with acks=0.

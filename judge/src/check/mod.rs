@@ -28,10 +28,13 @@ mod once;
 mod one_value;
 mod order;
 mod polls;
+mod producer_ids;
 mod prompt;
 mod proposals;
 mod quorum;
 mod replicas;
+mod sequences;
+mod snapshots;
 mod truncation;
 mod uncommitted;
 mod unsent;
@@ -135,6 +138,8 @@ checks! {
         "the records of a producer stand in a partition in the order sent",
     once: once::Once =
         "a record stands in a partition no more often than it was sent",
+    sequences: sequences::Sequences =
+        "the batches of an idempotent producer stand in a log in the order of their sequences",
     unsent: unsent::Unsent =
         "no record appears that was not sent, or that was refused",
     uncommitted: uncommitted::Uncommitted =
@@ -163,6 +168,10 @@ checks! {
         "no fenced broker is let into an ISR",
     proposals: proposals::Proposals =
         "a leader proposes one ISR at a time and forgets none",
+    snapshots: snapshots::Snapshots =
+        "a snapshot of producers on a disk says what the log before it says",
+    producer_ids: producer_ids::ProducerIds =
+        "a producer id is given to one producer",
     leaders: leaders::Leaders =
         "a leader epoch has one leader",
     live_state: live_state::LiveState =

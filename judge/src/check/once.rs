@@ -1,7 +1,7 @@
 //! A record stands in a partition no more often than it was sent.
 //!
-//! Catches a leader or follower that appends a batch twice, and a producer that sends a batch
-//! again that was confirmed.
+//! Catches a corrupted `duplicate_of` (KAFKA-5494), a leader or follower that appends a batch twice,
+//! and a producer that sends a batch again that was confirmed.
 
 use super::{Check, Findings, Ground};
 use crate::evidence::{End, Moment, View, records};

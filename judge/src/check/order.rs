@@ -1,8 +1,8 @@
 //! The records of a producer stand in a partition in the order sent, counting the first copy of
 //! each.
 //!
-//! Catches a corrupted `mutes_partition` (KAFKA-3197) or `place_of_retry`, and a log that appends
-//! out of order.
+//! Catches a corrupted `mutes_partition` (KAFKA-3197), `place_of_retry` or `check_sequence`, and a log
+//! that appends out of order.
 
 use super::{Check, Findings, Ground};
 use crate::evidence::{End, Moment, Runs, View, records as numbers};

@@ -28,8 +28,8 @@ pub struct Batch {
     pub epoch: LeaderEpoch,
     crc: u32,
     size: u32,
-    /// Producer id, producer epoch and base sequence, if an idempotent producer wrote it.
-    sequence: Option<(i64, i16, i32)>,
+    /// Its name, if an idempotent producer wrote it.
+    sequence: Option<Sequence>,
     /// The batch before it in the log that showed it first, or [`NONE`].
     pub parent: u32,
     first_number: u32,
@@ -69,8 +69,26 @@ impl Batch {
 
     /// The producer id, if an idempotent or transactional producer or a coordinator wrote it.
     pub fn producer_id(&self) -> Option<i64> {
-        self.sequence.map(|(id, ..)| id)
+        self.sequence.map(|sequence| sequence.producer_id)
     }
+
+    /// The name that an idempotent producer gave it.
+    pub const fn sequence(&self) -> Option<Sequence> {
+        self.sequence
+    }
+}
+
+/// The name that an idempotent producer gives to a batch. A copy has the same.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Sequence {
+    /// The producer id.
+    pub producer_id: i64,
+    /// The producer epoch.
+    pub epoch: i16,
+    /// The sequence of the first record; -1 of a marker.
+    pub first: i32,
+    /// The sequence of the last record.
+    pub last: i32,
 }
 
 /// The batches of a partition.
@@ -328,10 +346,14 @@ fn marker(bytes: &Bytes, view: record::Batch<'_>) -> Option<bool> {
     marker
 }
 
-/// Producer id, producer epoch and base sequence of a batch of an idempotent producer.
-fn sequence(view: record::Batch<'_>) -> Option<(i64, i16, i32)> {
-    let of = (view.producer_id(), view.producer_epoch(), view.base_sequence());
-    (of.0 != record::NO_PRODUCER_ID).then_some(of)
+/// The name of a batch of an idempotent producer.
+fn sequence(view: record::Batch<'_>) -> Option<Sequence> {
+    view.has_producer_id().then(|| Sequence {
+        producer_id: view.producer_id(),
+        epoch: view.producer_epoch(),
+        first: view.base_sequence(),
+        last: view.last_sequence(),
+    })
 }
 
 /// The number of a record: the first eight bytes of its value.

@@ -50,6 +50,13 @@ impl View {
                 }
                 Effect::Nothing
             }
+            ClientFact::Identified { .. } => Effect::Nothing,
+            ClientFact::Renumbered { records, .. } => {
+                for record in records {
+                    self.records.renumbered(*record, moment.at);
+                }
+                Effect::Nothing
+            }
             ClientFact::Delivered { partition, from, to, batches } => {
                 let index = self.partition(cluster, *partition);
                 self.delivered(moment, index, *from, *to, batches)

@@ -13,6 +13,13 @@ pub trait Disks {
     /// is no such directory.
     fn segments(&self, node: NodeId, id: TopicPartition, name: &str) -> Option<Vec<Vec<Bytes>>>;
 
+    /// The snapshots of producers of a replica, by the offset in their names. None by default: not
+    /// every history has them.
+    fn snapshots(&self, node: NodeId, id: TopicPartition, name: &str) -> Vec<(Offset, Bytes)> {
+        let _ = (node, id, name);
+        Vec::new()
+    }
+
     /// The path of the log directory that the replica is in, empty if that has no name. `None` if there
     /// is no such replica.
     fn log_dir(&self, node: NodeId, id: TopicPartition, name: &str) -> Option<String>;
@@ -29,6 +36,8 @@ pub struct DiskLog {
     pub batches: Vec<Bytes>,
     /// Bytes that are no batch follow: from which offset on, and what is wrong with them.
     pub broken: Option<(Offset, String)>,
+    /// Its snapshots of producers, by offset.
+    pub snapshots: Vec<(Offset, Bytes)>,
 }
 
 /// Takes segment files apart. Stops at what is no whole batch.

@@ -98,7 +98,8 @@ impl End {
                 }
                 if let Some(segments) = segments {
                     let (batches, broken) = disk::read(segments);
-                    logs.push(DiskLog { partition: index, replica, batches, broken });
+                    let snapshots = disks.snapshots(node, id, name);
+                    logs.push(DiskLog { partition: index, replica, batches, broken, snapshots });
                 }
             }
         }

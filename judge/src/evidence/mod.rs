@@ -29,7 +29,7 @@ pub mod story;
 mod transaction;
 pub mod view;
 
-pub use batch::{Batch, Batches, HOLE, NO_RECORD, NONE};
+pub use batch::{Batch, Batches, HOLE, NO_RECORD, NONE, Sequence};
 pub use disk::{DiskLog, Disks};
 pub use end::{ControllerAtEnd, End, Final, Missing, Source};
 pub use halt::{Cause, FailedDir, Halt};

@@ -50,6 +50,9 @@ pub struct Partition {
     pub losses: Vec<Loss>,
     /// What happened to it, appends aside.
     pub story: Story,
+    /// When a replica refused a batch of an idempotent producer because its sequence was not the next
+    /// one.
+    pub out_of_order: Vec<(u64, usize)>,
 }
 
 /// What an append came to.
@@ -102,6 +105,7 @@ impl Partition {
             states: Vec::new(),
             losses: Vec::new(),
             story: Story::default(),
+            out_of_order: Vec::new(),
         }
     }
 

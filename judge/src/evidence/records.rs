@@ -62,6 +62,8 @@ pub struct Records {
     nodes: Vec<Option<NodeId>>,
     /// Of the few records whose batch was sent again, how often.
     retries: BTreeMap<u64, Vec<Retry>>,
+    /// Of the few records that were sent under another epoch or id, when.
+    renumbered: BTreeMap<u64, Vec<u64>>,
     /// How many failed before they had a partition.
     pub unplaced: u64,
 }
@@ -147,6 +149,16 @@ impl Records {
     /// The times that the batch of a record was sent again, in order.
     pub fn retries(&self, number: u64) -> &[Retry] {
         self.retries.get(&number).map_or(&[], Vec::as_slice)
+    }
+
+    /// A record is sent under another epoch or id.
+    pub fn renumbered(&mut self, number: u64, at: u64) {
+        self.renumbered.entry(number).or_default().push(at);
+    }
+
+    /// When a record was sent under another epoch or id than before, in order.
+    pub fn renumberings(&self, number: u64) -> &[u64] {
+        self.renumbered.get(&number).map_or(&[], Vec::as_slice)
     }
 
     /// How many producers there are.

@@ -22,6 +22,8 @@ pub struct Setup {
     pub lag_time: Span,
     /// `replica.fetch.wait.max.ms`, the longest of all clusters.
     pub fetch_wait: Span,
+    /// `producer.id.expiration.ms`, the shortest of all clusters.
+    pub producer_id_expiration: Span,
     /// Disks have a capacity, in bytes.
     pub disk_capacity: Option<u64>,
     /// `eligible.leader.replicas.enable`.

@@ -4,7 +4,7 @@ use super::halt::{FailedDir, Halt};
 use super::kept::Kept;
 use super::life::Reload;
 use super::metadata::{Metadata, Unreadable};
-use super::observed::{Change, Fault, Moment};
+use super::observed::{Change, Fault, FaultKind, Moment};
 use super::partition::{Append, Lacking, Partition};
 use super::reader::{Piece, Reader};
 use super::records::Records;
@@ -12,6 +12,7 @@ use super::replica_set::ReplicaSet;
 use super::setup::Setup;
 use super::spoil::Spoil;
 use super::story::{Ack, Happening};
+use engine::error::ErrorCode;
 use engine::fact::{Fact, Truncation};
 use engine::ids::{BrokerId, LeaderEpoch, Offset, TopicPartition};
 use machine::{ClusterId, NodeId};
@@ -140,6 +141,14 @@ impl View {
     /// Nothing has been observed yet.
     pub fn new(setup: Setup) -> Self {
         Self { setup, ..Self::default() }
+    }
+
+    /// Whether some broker may have forgotten a producer before `until`: `producer.id.expiration.ms` is
+    /// shorter than the run, or a clock jumped.
+    pub fn may_forget_producers(&self, until: u64) -> bool {
+        let mut faults = self.faults.iter().map(|(_, fault)| fault.kind);
+        until >= self.setup.producer_id_expiration.0
+            || faults.any(|kind| kind == FaultKind::ClockJump)
     }
 
     /// A moment in nanoseconds since the start of the load, negative before it; since the start of
@@ -307,6 +316,12 @@ impl View {
                     high_watermark: *high_watermark,
                     isr,
                 })
+            }
+            Fact::ProduceRefused { partition, error: ErrorCode::OutOfOrderSequenceNumber } => {
+                let index = self.partition(cluster, *partition);
+                let replica = self.partitions[index].replica(moment.node);
+                self.partitions[index].out_of_order.push((moment.at, replica));
+                Effect::Nothing
             }
             Fact::IsrProposed { partition, leader_epoch, from, to, .. } => {
                 self.proposed(moment, *partition, *leader_epoch, (from, to))

@@ -7,6 +7,7 @@
 mod count;
 mod disks;
 mod explain;
+mod idempotence;
 pub mod permission;
 mod retries;
 mod signature;

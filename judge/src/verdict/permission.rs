@@ -4,7 +4,7 @@
 //! Closed: what no row excuses is a violation. Witnesses are bytes on disks, the committed
 //! metadata log and the clients' history; no row asks what a rule decided.
 
-use super::{disks, retries, stopped};
+use super::{disks, idempotence, retries, stopped};
 use crate::check::{Finding, Ground};
 use crate::evidence::story::{Happening, Scene};
 use crate::evidence::{
@@ -104,7 +104,7 @@ pub const PERMISSIONS: &[Row] = &[
     },
     Row {
         hazard: "callback-overtaken",
-        meaning: "without idempotence the answers of two leaders in turn may pass each other",
+        meaning: "the answers of two leaders in turn may pass each other",
         excuses: retries::callback_overtaken,
     },
     Row {
@@ -117,6 +117,29 @@ pub const PERMISSIONS: &[Row] = &[
         meaning: "without idempotence a batch may be on its way to a leader until that leads again, \
                   and later ones are stored meanwhile",
         excuses: retries::stored_by_a_leader_again,
+    },
+    Row {
+        hazard: "sent-under-another-epoch",
+        meaning: "a broker that comes back knows the last batch of a producer alone, which then sends \
+                  earlier ones under another epoch",
+        excuses: idempotence::sent_under_another_epoch,
+    },
+    Row {
+        hazard: "producer-forgotten",
+        meaning: "a producer that has been silent for producer.id.expiration.ms is not known any more",
+        excuses: idempotence::producer_forgotten,
+    },
+    Row {
+        hazard: "another-session",
+        meaning: "idempotence ends with the producer: what a killed one had sent may come after what \
+                  the next one sends",
+        excuses: idempotence::another_session,
+    },
+    Row {
+        hazard: "given-up-late",
+        meaning: "an idempotent producer gives a batch up when its time is over, though later ones \
+                  were confirmed",
+        excuses: idempotence::given_up_late,
     },
     Row {
         hazard: "unknown-outcome-landed",

@@ -37,6 +37,7 @@ pub fn drawn(scenario: &Scenario, seed: u64) -> (Scenario, Vec<String>) {
     matrix.producers();
     matrix.consumers();
     matrix.clients_that_end();
+    matrix.idempotence();
     (matrix.scenario, matrix.drawn)
 }
 
@@ -243,6 +244,17 @@ impl Matrix {
         self.set("record.size", size);
         self.set("keys", keys);
         self.set("burst", burst);
+    }
+
+    /// Producers whose copies and gaps no leader knows, and brokers that forget those of others soon.
+    fn idempotence(&mut self) {
+        let idempotence = self.one_of(500_000, &[(1, "false")]);
+        let expiration = self.number(100_000, 1_000, 20_000);
+        self.set("enable.idempotence", idempotence);
+        if expiration.is_some() {
+            self.set("producer.id.expiration.check.interval.ms", Some(500));
+        }
+        self.set("producer.id.expiration.ms", expiration);
     }
 
     /// Consumers that read late, in small steps, and from elsewhere.

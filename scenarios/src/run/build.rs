@@ -423,8 +423,10 @@ fn setup(scenario: &Scenario, roster: &Roster) -> evidence::Setup {
     });
     let producers = scenario.producers.iter().flat_map(|producers| {
         let config = producers.config();
-        let setup =
-            evidence::ProducerSetup { max_in_flight: config.max_in_flight, idempotence: false };
+        let setup = evidence::ProducerSetup {
+            max_in_flight: config.max_in_flight,
+            idempotence: config.is_idempotent(),
+        };
         std::iter::repeat_n(setup, producers.count.into())
     });
     evidence::Setup {
@@ -445,6 +447,12 @@ fn setup(scenario: &Scenario, roster: &Roster) -> evidence::Setup {
         is_prompt: is_prompt(scenario),
         lag_time: longest(scenario, |config| config.replica_lag_time_max),
         fetch_wait: longest(scenario, |config| config.replica_fetch_wait_max),
+        producer_id_expiration: scenario
+            .clusters
+            .iter()
+            .map(|cluster| cluster.broker.config().producer_id_expiration)
+            .min()
+            .unwrap_or(Span::MAX),
         disk_capacity: scenario.disk.capacity,
         eligible_leader_replicas: scenario
             .clusters

@@ -2,7 +2,8 @@
 
 use crate::node::Node;
 use bytes::Bytes;
-use engine::ids::TopicPartition;
+use engine::ids::{Offset, TopicPartition};
+use engine::log::files;
 use engine::log::meta_properties::META_PROPERTIES;
 use judge::evidence::Disks;
 use machine::NodeId;
@@ -42,6 +43,22 @@ impl Disks for WorldDisks<'_> {
         });
         let contents: Vec<_> = contents.collect();
         (!contents.is_empty()).then_some(contents)
+    }
+
+    fn snapshots(&self, node: NodeId, id: TopicPartition, name: &str) -> Vec<(Offset, Bytes)> {
+        let disk = self.0.disk(node);
+        let dir = match id {
+            TopicPartition::METADATA => Some(id.to_string()),
+            _ => log_in(disk, name),
+        };
+        let Some(dir) = dir else { return Vec::new() };
+        let files = disk.names(&dir).filter_map(|file| {
+            let offset = files::offset_in(file, files::SNAPSHOT)?;
+            let view = disk.file_at(&format!("{dir}/{file}"))?;
+            let pieces: Vec<Bytes> = view.pieces().cloned().collect();
+            Some((offset, Bytes::from(pieces.concat())))
+        });
+        files.collect()
     }
 
     fn log_dir(&self, node: NodeId, id: TopicPartition, name: &str) -> Option<String> {

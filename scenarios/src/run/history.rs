@@ -46,6 +46,14 @@ enum What<'a> {
         error: &'static str,
         records: &'a [u64],
     },
+    Identified {
+        producer_id: i64,
+        producer_epoch: i16,
+    },
+    Renumbered {
+        partition: String,
+        records: &'a [u64],
+    },
     Failed {
         partition: Option<String>,
         error: &'static str,
@@ -163,6 +171,12 @@ impl History {
             }
             ClientFact::Retried { partition, error, records } => {
                 What::Retried { partition: name(partition), error: error.name(), records }
+            }
+            ClientFact::Identified { producer_id, producer_epoch } => {
+                What::Identified { producer_id: *producer_id, producer_epoch: *producer_epoch }
+            }
+            ClientFact::Renumbered { partition, records } => {
+                What::Renumbered { partition: name(partition), records }
             }
             ClientFact::Failed { partition, error, maybe_written, records, .. } => What::Failed {
                 partition: partition.as_ref().map(name),

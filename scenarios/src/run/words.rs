@@ -171,6 +171,7 @@ fn fact(fact: &Fact, name: &dyn Fn(TopicPartition) -> String) -> String {
         Fact::ProduceRefused { partition, error } => {
             format!("refused to write {}: {error}", name(*partition))
         }
+        Fact::ProducerIdIssued { producer_id } => format!("gives a producer the id {producer_id}"),
         Fact::FetchRefused { partition, replica, error } => {
             let whose = replica.map_or_else(|| "a consumer".to_owned(), |id| format!("{id}"));
             format!("refused a fetch of {} by {whose}: {error}", name(*partition))
@@ -239,6 +240,12 @@ fn client(fact: &ClientFact, name: &dyn Fn(TopicPartition) -> String) -> String 
         }
         ClientFact::Retried { partition, error, records } => {
             format!("sends {} to {} again after {error}", several(records), name(*partition))
+        }
+        ClientFact::Identified { producer_id, producer_epoch } => {
+            format!("goes on as producer {producer_id} in epoch {producer_epoch}")
+        }
+        ClientFact::Renumbered { partition, records } => {
+            format!("sends {} to {} under another epoch", several(records), name(*partition))
         }
         ClientFact::Failed { error, maybe_written, records, .. } => {
             let maybe = if *maybe_written { ", which may be written all the same" } else { "" };

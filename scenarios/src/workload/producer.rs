@@ -181,6 +181,12 @@ impl ProducerApp {
                 ProducerEvent::Confirmed { partition, base_offset, tags, over } => {
                     ClientFact::Confirmed { partition, base_offset, records: tags, over }
                 }
+                ProducerEvent::Identified { producer_id, producer_epoch } => {
+                    ClientFact::Identified { producer_id, producer_epoch }
+                }
+                ProducerEvent::Renumbered { partition, tags } => {
+                    ClientFact::Renumbered { partition, records: tags }
+                }
                 ProducerEvent::Retried { partition, error, tags } => {
                     ClientFact::Retried { partition, error, records: tags }
                 }

@@ -61,6 +61,13 @@ impl Partitions {
         }
     }
 
+    /// Forgets the producers of all logs that have been silent for too long.
+    pub(super) fn forget_producers(&mut self, cx: &mut Cx<'_>) {
+        for partition in self.hosted.values_mut() {
+            partition.forget_producers(cx.context, &mut cx.io);
+        }
+    }
+
     /// Fsyncs the full segments of a log.
     pub(super) fn flush_rolled(&mut self, id: TopicPartition, cx: &mut Cx<'_>) {
         let flushed = self.hosted.get_mut(&id).map(|partition| partition.flush_rolled(&mut cx.io));
@@ -106,6 +113,7 @@ pub(super) fn start(cx: &mut Cx<'_>) {
         ReplicaTimer::HighWatermarkCheckpoint,
         ReplicaTimer::RecoveryPointCheckpoint,
         ReplicaTimer::Flush,
+        ReplicaTimer::ForgetProducers,
     ] {
         again(timer, cx);
     }
@@ -120,6 +128,7 @@ pub(super) fn again(timer: ReplicaTimer, cx: &mut Cx<'_>) {
         ReplicaTimer::HighWatermarkCheckpoint => config.high_watermark_checkpoint,
         ReplicaTimer::RecoveryPointCheckpoint => config.recovery_point_checkpoint,
         ReplicaTimer::Flush => config.flush_scheduler,
+        ReplicaTimer::ForgetProducers => config.producer_id_expiration_check,
         ReplicaTimer::AlterPartition
         | ReplicaTimer::Fetch(_)
         | ReplicaTimer::FlushRolled(_)

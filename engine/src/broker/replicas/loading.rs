@@ -4,13 +4,13 @@ use super::log_dirs::DirIndex;
 use super::partition::log_config;
 use super::{Partition, Partitions};
 use crate::broker::context::{Cx, Io, StorageError, log_dir_failed};
-use crate::config::TopicConfig;
+use crate::config::{BrokerConfig, TopicConfig};
 use crate::fact::Fact;
 use crate::ids::{DirectoryId, TopicId, TopicPartition};
 use crate::log::checkpoint::{
     self, LOG_START_OFFSETS, Offsets, RECOVERY_POINTS, REPLICATION_OFFSETS,
 };
-use crate::log::{Log, clean_shutdown, partition_metadata};
+use crate::log::{Log, LogConfig, clean_shutdown, partition_metadata};
 use crate::raft;
 use machine::Halt;
 
@@ -51,7 +51,7 @@ impl Partitions {
             };
             let id = TopicPartition::new(TopicId(id), partition);
             let config = image.topic_config(id.topic).unwrap_or(image.default_topic_config());
-            let partition = found.open(&dir, topic, id, config, io)?;
+            let partition = found.open(&dir, topic, id, config, &cx.context.config, io)?;
             self.hosted.insert(id, partition);
         }
         Ok(())
@@ -73,12 +73,13 @@ impl Found {
         topic: &str,
         id: TopicPartition,
         topic_config: &TopicConfig,
+        broker_config: &BrokerConfig,
         io: &mut Io<'_>,
     ) -> Result<Partition, StorageError> {
         let key = (topic.to_owned(), id.partition as u32);
         let of = |offsets: &Offsets| offsets.get(&key).copied().unwrap_or(0);
         let (recovery_point, log_start) = (of(&self.recovery_points), of(&self.log_starts));
-        let config = log_config(topic_config);
+        let config = configured(topic_config, broker_config);
         let (log, recovery) = Log::open_from(
             dir,
             &config,
@@ -133,7 +134,8 @@ impl Partitions {
         }
         let Some(index) = found.or_else(|| self.emptiest_dir()) else { return };
         let dir = self.dirs.join(index, &format!("{}-{}", topic.name, id.partition));
-        match create(&dir, id, &topic.config, &mut cx.io) {
+        let config = configured(&topic.config, &cx.context.config);
+        match create(&dir, id, &config, &mut cx.io) {
             Ok(log) => {
                 let (name, config) = (topic.name.clone(), topic.config.clone());
                 let partition = Partition::new(id, name, log, 0, config, cx.io.now.mono);
@@ -162,15 +164,22 @@ impl Partitions {
     }
 }
 
+/// The configuration of a log on this broker.
+fn configured(topic: &TopicConfig, broker: &BrokerConfig) -> LogConfig {
+    let expiration = broker.producer_id_expiration.as_millis();
+    LogConfig {
+        producer_id_expiration_ms: i64::try_from(expiration).unwrap_or(i64::MAX),
+        ..log_config(topic)
+    }
+}
+
 fn create(
     dir: &str,
     id: TopicPartition,
-    config: &TopicConfig,
+    config: &LogConfig,
     io: &mut Io<'_>,
 ) -> Result<Log, StorageError> {
-    let config = log_config(config);
-    let (log, _) =
-        Log::open(dir, &config, io.disk, true, 0, io.now.wall).map_err(log_dir_failed)?;
+    let (log, _) = Log::open(dir, config, io.disk, true, 0, io.now.wall).map_err(log_dir_failed)?;
     partition_metadata::write(io.disk, dir, id.topic.0)?;
     Ok(log)
 }

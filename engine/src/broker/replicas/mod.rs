@@ -94,6 +94,9 @@ impl Replicas {
 
     /// Adds the partitions that a timer works on.
     pub(super) fn locks_of(&self, timer: &ReplicaTimer, locks: &mut Vec<TopicPartition>) {
+        if *timer == ReplicaTimer::ForgetProducers {
+            locks.extend(self.partitions.hosted.keys());
+        }
         if *timer == ReplicaTimer::IsrShrink {
             let shrinkable = self.partitions.hosted.iter().filter(|(_, partition)| {
                 partition.committed_isr().len() > 1 && !partition.has_pending_isr()
@@ -125,6 +128,10 @@ impl Replicas {
             ReplicaTimer::Flush => {
                 checkpoints::again(timer, cx);
                 partitions.flush_old_logs(cx);
+            }
+            ReplicaTimer::ForgetProducers => {
+                checkpoints::again(timer, cx);
+                partitions.forget_producers(cx);
             }
         }
     }

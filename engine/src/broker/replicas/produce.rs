@@ -10,7 +10,7 @@
 //! partition, but not if one metadata update takes the broker from one leader epoch to a later one.
 
 use super::Partitions;
-use super::partition::Changes;
+use super::partition::{Appended, Changes};
 use crate::broker::context::Cx;
 use crate::broker::metadata::current_leader;
 use crate::broker::requests::Served;
@@ -20,6 +20,7 @@ use crate::fact::Fact;
 use crate::ids::{Offset, TopicPartition};
 use crate::protocol::{ProducePartition, ProduceRequest, ProduceResponse, ProducedPartition};
 use crate::reach::Reach;
+use crate::rules::produce;
 use machine::{ConnId, Halt};
 
 /// A produce request whose batches are appended.
@@ -34,6 +35,8 @@ pub(in crate::broker) struct DelayedProduce {
 struct ProducedBatch {
     answer: ProducedPartition,
     last_offset: Offset,
+    /// The high watermark that it waits for.
+    required: Offset,
     /// Its outcome is not known yet.
     waits: bool,
     /// The fact to report when the response is sent, with the state at the time it was settled.
@@ -85,35 +88,47 @@ impl Partitions {
     ) -> Result<ProducedBatch, Halt> {
         let id = request.partition;
         let appended = match self.hosted.get_mut(&id) {
-            _ if !(-1..=1).contains(&acks) => Err(ErrorCode::InvalidRequiredAcks),
+            _ if !(-1..=1).contains(&acks) => Err(ErrorCode::InvalidRequiredAcks.into()),
             Some(partition) => partition
                 .append_as_leader(&request.records, acks, cx.context, &mut cx.io)
-                .unwrap_or_else(|error| Err(self.storage_failed(id, error, cx))),
-            None => Err(self.error_of(id, cx)),
+                .unwrap_or_else(|error| Err(self.storage_failed(id, error, cx).into())),
+            None => Err(self.error_of(id, cx).into()),
         };
         let mut batch = ProducedBatch {
             answer: ProducedPartition {
                 partition: id,
                 error: ErrorCode::None,
                 base_offset: -1,
+                log_append_time: -1,
                 log_start_offset: -1,
                 current_leader: None,
             },
             last_offset: -1,
+            required: 0,
             waits: acks == -1,
             acknowledged: None,
         };
         match appended {
             Ok(appended) => {
                 batch.answer.base_offset = appended.base_offset;
+                batch.answer.log_append_time = appended.append_time;
                 batch.answer.log_start_offset = self.hosted[&id].log().log_start();
                 batch.last_offset = appended.last_offset;
+                let Appended { last_offset, is_duplicate, .. } = appended;
+                let in_log = produce::Appended { last_offset, is_duplicate };
+                batch.required = cx.context.rules.required_high_watermark(cx.io.out, in_log);
                 changes.push((id, appended.changes));
                 if acks == 1 {
                     self.settle(&mut batch, acks);
                 }
             }
-            Err(error) => Self::refuse(&mut batch, error, cx),
+            Err(refused) => {
+                Self::refuse(&mut batch, refused.error, cx);
+                if let Some(partition) = self.hosted.get(&id).filter(|_| refused.by_producer) {
+                    batch.answer.log_start_offset = partition.log().log_start();
+                    changes.push((id, refused.changes));
+                }
+            }
         }
         Ok(batch)
     }
@@ -138,6 +153,7 @@ impl Partitions {
         batch.waits = false;
         batch.answer.error = error;
         batch.answer.base_offset = -1;
+        batch.answer.log_append_time = -1;
         if error == ErrorCode::NotLeaderOrFollower {
             batch.answer.current_leader = current_leader(&cx.context.image, partition);
         }
@@ -148,7 +164,7 @@ impl Partitions {
         let mut waits = false;
         for batch in produce.partitions.iter_mut().filter(|batch| batch.waits) {
             let partition = self.hosted.get(&batch.answer.partition);
-            let required = batch.last_offset + 1;
+            let required = batch.required;
             let outcome = match partition {
                 Some(partition) => partition.outcome_of_produce(required, cx.context, &mut cx.io),
                 None if self.offline.contains(&batch.answer.partition) => {
@@ -175,7 +191,7 @@ impl Partitions {
     ) {
         for batch in produce.partitions.iter().filter(|batch| batch.waits) {
             if let Some(partition) = self.hosted.get_mut(&batch.answer.partition) {
-                partition.waiting.add_produce(batch.last_offset + 1, conn);
+                partition.waiting.add_produce(batch.required, conn);
             }
         }
         let deadline = Some(cx.io.now.mono + request.timeout);

@@ -5,6 +5,7 @@ mod disks;
 mod fetch_waits;
 mod forward;
 mod life;
+mod producers;
 
 use super::context::Io;
 use super::replicas::{FetchLimits, Reader};

@@ -7,6 +7,7 @@ use crate::client::partitioner::{self, Candidate, Sticky};
 use crate::client::random::Random;
 use crate::config::{Partitioner, ProducerConfig};
 use crate::ids::{LeaderEpoch, TopicPartition};
+use crate::record::NO_SEQUENCE;
 use crate::rules::producer::Partitions;
 use machine::{Mono, NodeId, Now};
 use std::collections::{BTreeMap, VecDeque};
@@ -77,10 +78,11 @@ impl Accumulator {
         }
     }
 
-    /// Takes topics, partitions and leaders from the metadata if they have changed.
-    pub(super) fn adopt(&mut self, metadata: &Metadata) {
+    /// Takes topics, partitions and leaders from the metadata if they have changed. Returns whether
+    /// they have.
+    pub(super) fn adopt(&mut self, metadata: &Metadata) -> bool {
         if self.seen == metadata.version() {
-            return;
+            return false;
         }
         self.seen = metadata.version();
         for (name, topic) in metadata.topics() {
@@ -98,6 +100,7 @@ impl Accumulator {
         for queue in &mut self.queues {
             queue.leader = metadata.leader(queue.partition);
         }
+        true
     }
 
     /// Appends a record to the last batch of its partition, or to a new one. `spread` returns over
@@ -270,6 +273,19 @@ impl Queue {
         let batch = self.batches.pop_front().expect("there is a batch");
         self.last = (batch.size(), batch.tags.len());
         batch
+    }
+
+    /// The place of a batch to be sent again, by `place` from its sequence and those of the batches
+    /// at the front that have one.
+    pub(super) fn place_in_sequence(
+        &self,
+        batch: &Batch,
+        place: impl FnOnce(i32, &[i32]) -> usize,
+    ) -> usize {
+        let own = batch.sequence.map_or(NO_SEQUENCE, |sequence| sequence.first);
+        let front = self.batches.iter().map_while(|batch| batch.sequence);
+        let front: Vec<i32> = front.map(|sequence| sequence.first).collect();
+        place(own, &front)
     }
 
     /// Until when the first batch waits after a failure, if it does. A new leader ends the wait

@@ -6,8 +6,9 @@
 //! request that carries it is over, as there.
 
 use super::record::ProducerRecord;
+use super::sequences::Sequence;
 use crate::ids::LeaderEpoch;
-use crate::record::{self, BatchBuilder, RecordError};
+use crate::record::{self, BatchBuilder, RecordError, advance_sequence, stamp_producer};
 use bytes::Bytes;
 use machine::{ConnId, Mono};
 
@@ -17,6 +18,8 @@ pub(super) struct Batch {
     body: Body,
     /// What the application calls the records, in order.
     pub(super) tags: Vec<u64>,
+    /// The number of its records, once it was sent; the tags go with its outcome.
+    pub(super) records: usize,
     /// When the first record was appended; `delivery.timeout.ms` counts from here.
     pub(super) created: Mono,
     /// How often it was put back after a failure.
@@ -35,6 +38,10 @@ pub(super) struct Batch {
     pub(super) is_split: bool,
     /// Its outcome has been reported while a request that carries it is still in flight.
     pub(super) is_done: bool,
+    /// Its name at the leader, if the producer is idempotent and has sent it.
+    pub(super) sequence: Option<Sequence>,
+    /// Its sequence was changed, and it has not been sent with the new one.
+    pub(super) is_reset: bool,
 }
 
 #[derive(Clone, Debug)]
@@ -49,6 +56,7 @@ impl Batch {
         Self {
             body: Body::Filling(BatchBuilder::with_capacity(bytes)),
             tags: Vec::with_capacity(records),
+            records: 0,
             created,
             attempts: 0,
             retry_at: Mono::default(),
@@ -58,6 +66,8 @@ impl Batch {
             charge,
             is_split: false,
             is_done: false,
+            sequence: None,
+            is_reset: false,
         }
     }
 
@@ -97,12 +107,23 @@ impl Batch {
         matches!(self.body, Body::Sealed(_)) || self.size() >= batch_size
     }
 
-    /// Its bytes, for a request. The first call ends the batch; it is the place where an
-    /// idempotent producer gives it a sequence ([`BatchBuilder::set_producer`], KIP-98).
+    /// Its bytes, for a request, with the sequence that it has. The first call ends the batch.
     pub(super) fn seal(&mut self) -> Bytes {
-        if let Body::Filling(builder) = &mut self.body {
-            let bytes = std::mem::take(builder).build();
-            self.body = Body::Sealed(bytes);
+        let is_reset = std::mem::take(&mut self.is_reset);
+        match (&mut self.body, self.sequence) {
+            (Body::Filling(builder), sequence) => {
+                let mut builder = std::mem::take(builder);
+                if let Some(Sequence { producer, first }) = sequence {
+                    builder.set_producer(producer.id, producer.epoch, first);
+                }
+                self.body = Body::Sealed(builder.build());
+            }
+            (Body::Sealed(bytes), Some(Sequence { producer, first })) if is_reset => {
+                let bytes = std::mem::take(bytes);
+                let renamed = stamp_producer(bytes, producer.id, producer.epoch, first);
+                self.body = Body::Sealed(renamed);
+            }
+            (Body::Sealed(_), _) => {}
         }
         match &self.body {
             Body::Sealed(bytes) => bytes.clone(),
@@ -110,9 +131,15 @@ impl Batch {
         }
     }
 
+    /// Changes its sequence. What is on its way keeps the old one.
+    pub(super) fn rename(&mut self, sequence: Sequence) {
+        self.sequence = Some(sequence);
+        self.is_reset = true;
+    }
+
     /// The same records in batches of at most `batch_size` bytes each, if they fit; of half the
-    /// size if this batch is itself part of a split one (KAFKA-8350). They keep the age and the
-    /// doubts of this one, and take no share of the memory.
+    /// size if this batch is itself part of a split one (KAFKA-8350). They keep the age, the doubts
+    /// and the sequences of this one, and take no share of the memory.
     ///
     /// # Errors
     ///
@@ -144,8 +171,13 @@ impl Batch {
                 parts.push(part);
             }
         })?;
+        let mut sequence = self.sequence;
         for part in &mut parts {
+            part.sequence = sequence;
             part.seal();
+            if let Some(Sequence { first, .. }) = &mut sequence {
+                *first = advance_sequence(*first, part.tags.len() as i32);
+            }
         }
         Ok(parts)
     }

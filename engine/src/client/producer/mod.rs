@@ -6,11 +6,19 @@
 //!
 //! Nothing is put on a connection before it is open, so that a batch is known never to have left
 //! unless it was sent. That is what makes [`ProducerEvent::Failed::maybe_written`] exact.
+//!
+//! With `enable.idempotence`, the default, batches carry the producer's id, its epoch and a sequence,
+//! by which the leader knows copies and gaps (KIP-98). The id is asked for with the first record, not
+//! when the producer is made.
 
 mod accumulator;
 mod batch;
+#[cfg(test)]
+mod idempotent_tests;
+mod identity;
 mod record;
 mod sender;
+mod sequences;
 #[cfg(test)]
 mod tests;
 
@@ -28,8 +36,10 @@ use crate::rules::Rulebook;
 use crate::timer::{Channel, ClientTimer, Timer};
 use accumulator::{Accumulator, Appended};
 use batch::Batch;
+use identity::IdRequest;
 use machine::{Boot, ConnId, Mono, NodeId, Now};
 use record::OwnedRecord;
+use sequences::Sequences;
 use std::collections::{BTreeMap, VecDeque};
 
 /// The stream of a producer's random choices.
@@ -54,6 +64,10 @@ pub struct Producer {
     /// The queue that the next request to a node begins with, so that none starves.
     drain_from: BTreeMap<NodeId, usize>,
     flushing: bool,
+    /// Of an idempotent producer.
+    sequences: Option<Sequences>,
+    /// The request for an id.
+    id_request: IdRequest,
     /// No batch reaches `delivery.timeout.ms` before this.
     expires_at: Mono,
     /// What the timer is set for.
@@ -66,6 +80,7 @@ pub struct Producer {
 #[derive(Clone, Copy, Debug)]
 enum Context {
     Metadata,
+    InitProducerId,
     Produce(u64),
 }
 
@@ -113,6 +128,8 @@ impl Producer {
             next_request: 0,
             drain_from: BTreeMap::new(),
             flushing: false,
+            sequences: config.is_idempotent().then(Sequences::new),
+            id_request: IdRequest::Due(Mono::default()),
             expires_at: Mono::MAX,
             armed: Mono::MAX,
             events: Vec::new(),
@@ -243,6 +260,9 @@ impl Producer {
             (Context::Metadata, Response::Metadata(response)) => {
                 self.metadata.on_response(now.mono, response, &mut self.random);
             }
+            (Context::InitProducerId, Response::InitProducerId(response)) => {
+                self.on_id(now.mono, response);
+            }
             (Context::Produce(number), Response::Produce(response)) => {
                 self.on_produced(now.mono, number, response, out);
             }
@@ -302,6 +322,7 @@ impl Producer {
         for context in lost.failed {
             match context {
                 Context::Metadata => self.metadata.on_failure(now, &mut self.random),
+                Context::InitProducerId => self.on_id_lost(now),
                 Context::Produce(number) => self.on_produce_lost(now, number, error, out),
             }
         }

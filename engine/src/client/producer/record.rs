@@ -114,6 +114,21 @@ pub enum ProducerEvent {
         /// The connection that they were last sent over.
         over: Option<ConnId>,
     },
+    /// An idempotent producer goes on under this id and epoch.
+    Identified {
+        /// The id.
+        producer_id: i64,
+        /// The epoch.
+        producer_epoch: i16,
+    },
+    /// A batch that an idempotent producer had sent is sent under another epoch: the leader cannot
+    /// know any more that it is the same.
+    Renumbered {
+        /// The partition.
+        partition: TopicPartition,
+        /// The records in order.
+        tags: Vec<u64>,
+    },
     /// A batch goes back to be sent again; nothing is called back for it yet.
     Retried {
         /// The partition.
@@ -152,4 +167,6 @@ pub struct ProducerStats {
     pub splits: u64,
     /// Sends that had to wait for memory or metadata.
     pub blocked: u64,
+    /// New epochs of an idempotent producer.
+    pub epochs: u64,
 }

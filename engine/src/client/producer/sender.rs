@@ -1,25 +1,38 @@
 //! Takes batches to the leaders and settles their outcome (`Sender`).
 //!
-//! At least once: whatever may be sent again is, until `delivery.timeout.ms`. Without idempotence
-//! a batch that is sent again may overtake or be overtaken, unless only one request is in flight
-//! (then its partition is muted meanwhile, and order holds).
+//! Whatever may be sent again is, until `delivery.timeout.ms`. Without idempotence a batch that is sent
+//! again may be stored again, and may overtake or be overtaken, unless only one request is in flight
+//! (then its partition is muted meanwhile, and order holds). With idempotence its sequence keeps it in
+//! its place (`sequences.rs`).
 
+use super::sequences::Refused;
 use super::{Batch, Context, Producer, ProducerEvent, Sending};
 use crate::Outbox;
 use crate::config::Acks;
 use crate::error::ErrorCode;
+use crate::fact::Fact;
 use crate::protocol::{ProducePartition, ProduceRequest, ProduceResponse, ProducedPartition};
+use crate::reach::Reach;
+use crate::rules::producer::{Failure, Retry};
 use machine::{Mono, NodeId, Now};
 
 impl Producer {
     /// Does all that can be done now, and sets the timer for the rest.
     pub(super) fn run(&mut self, now: Now, out: &mut Outbox) {
-        self.accumulator.adopt(&self.metadata);
-        if now.mono >= self.expires_at {
-            self.expire(now.mono, out);
+        self.adopt(out);
+        self.settle_sequences(out);
+        let mut id_due = Mono::MAX;
+        if self.lacks_id() {
+            id_due = self.ask_for_id(now.mono, out);
+            self.unblock(now, out);
+        } else {
+            if now.mono >= self.expires_at {
+                self.expire(now.mono, out);
+                self.settle_sequences(out);
+            }
+            self.unblock(now, out);
+            self.send_ready(now.mono, out);
         }
-        self.unblock(now, out);
-        self.send_ready(now.mono, out);
         if self.config.acks == Acks::None {
             // Without results to wait for, memory came free just now.
             self.unblock(now, out);
@@ -35,18 +48,30 @@ impl Producer {
             &mut self.random,
             out,
         );
-        let wake = metadata_due.min(self.next_wake(now.mono));
+        let wake = metadata_due.min(id_due).min(self.next_wake(now.mono));
         if wake != Mono::MAX {
             self.arm(wake, out);
         }
     }
 
+    /// Takes over what the metadata says.
+    fn adopt(&mut self, out: &mut Outbox) {
+        let changed = self.accumulator.adopt(&self.metadata);
+        let Some(sequences) = self.sequences.as_mut().filter(|_| changed) else { return };
+        for (index, queue) in self.accumulator.queues.iter().enumerate() {
+            if !self.rules.keeps_sequences(out, queue.leader.is_some()) {
+                sequences.forget(index);
+            }
+        }
+    }
+
     /// When something is due that no message or connection event leads to.
     pub(super) fn next_wake(&self, now: Mono) -> Mono {
-        let mut wake = self.expires_at;
-        if let Some(blocked) = self.blocked.front() {
-            wake = wake.min(blocked.deadline);
+        let blocked = self.blocked.front().map_or(Mono::MAX, |blocked| blocked.deadline);
+        if self.lacks_id() {
+            return blocked;
         }
+        let mut wake = self.expires_at.min(blocked);
         for queue in self.accumulator.waiting() {
             let (Some((node, _)), false) = (queue.leader, queue.muted) else { continue };
             match queue.ready_at(&self.config) {
@@ -92,6 +117,7 @@ impl Producer {
                 batch.is_done = true;
                 self.doubt(batch, ErrorCode::RequestTimedOut, out);
                 self.fail(*queue, batch, ErrorCode::RequestTimedOut);
+                self.expire_sequence(*queue, batch, out);
             }
         }
         self.in_flight = in_flight;
@@ -99,6 +125,7 @@ impl Producer {
             while self.accumulator.queues[index].batches.front().is_some_and(is_due) {
                 let mut batch = self.accumulator.queues[index].take_first();
                 self.fail(index, &mut batch, ErrorCode::RequestTimedOut);
+                self.expire_sequence(index, &batch, out);
                 self.accumulator.free += batch.charge;
             }
         }
@@ -110,6 +137,18 @@ impl Producer {
         self.expires_at = oldest.map_or(Mono::MAX, |created| created + timeout);
     }
 
+    /// A batch has expired. If it was sent again, it is not known whether it was written (KIP-360). If
+    /// it was sent once, Kafka takes no note of it.
+    fn expire_sequence(&mut self, queue: usize, batch: &Batch, out: &mut Outbox) {
+        if let (Some(sequences), Some(sequence)) = (&mut self.sequences, batch.sequence) {
+            sequences.on_failed(queue, sequence, ErrorCode::RequestTimedOut, false);
+            if batch.attempts > 0 {
+                out.observe(Fact::Reached(Reach::SequenceUnresolved));
+                sequences.on_expired(queue, sequence, batch.records);
+            }
+        }
+    }
+
     /// Sends to every node that has a batch due and room on its connection.
     fn send_ready(&mut self, now: Mono, out: &mut Outbox) {
         loop {
@@ -118,10 +157,11 @@ impl Producer {
                 if !self.channels.is_open(node) {
                     self.channels.connect(now, node, out);
                 } else if self.channels.is_ready(now, node) {
-                    self.send_to(now, node, out);
-                    sent = true;
+                    sent |= self.send_to(now, node, out);
                     if now >= self.expires_at {
                         self.expire(now, out);
+                        // An expired batch may leave a gap, which is looked at next.
+                        self.arm(now, out);
                     }
                 }
             }
@@ -151,8 +191,11 @@ impl Producer {
     }
 
     /// Sends one request with the first batch of every partition that `node` leads, due or not,
-    /// as far as `max.request.size` allows (`drainBatchesForOneNode`).
-    fn send_to(&mut self, now: Mono, node: NodeId, out: &mut Outbox) {
+    /// as far as `max.request.size` allows (`drainBatchesForOneNode`). Returns whether there was any.
+    ///
+    /// A batch that has to wait because of its sequence ends the request: the partitions after it wait
+    /// with it, as in Kafka.
+    fn send_to(&mut self, now: Mono, node: NodeId, out: &mut Outbox) -> bool {
         let max_in_flight = self.config.max_in_flight as usize;
         let from = self.drain_from.get(&node).copied().unwrap_or(0);
         let mut sendings = Vec::new();
@@ -170,7 +213,19 @@ impl Producer {
                 self.drain_from.insert(node, index);
                 break;
             }
+            if let Some(sequences) = &mut self.sequences {
+                let rules = &self.rules;
+                let sends = || rules.sends_behind_unresolved(out, first.attempts);
+                if sequences.holds(index, first.sequence, sends) {
+                    self.drain_from.insert(node, index);
+                    break;
+                }
+            }
             let mut batch = queue.take_first();
+            if let Some(sequences) = self.sequences.as_mut().filter(|_| batch.sequence.is_none()) {
+                batch.sequence = Some(sequences.assign(index, batch.tags.len()));
+            }
+            batch.records = batch.tags.len();
             let next = queue.batches.front().map_or(batch.created, |next| next.created);
             let oldest = batch.created.min(next);
             self.expires_at = self.expires_at.min(oldest + self.config.delivery_timeout);
@@ -178,6 +233,9 @@ impl Producer {
             queue.muted = self.rules.mutes_partition(out, max_in_flight);
             partitions.push(ProducePartition { partition: queue.partition, records: batch.seal() });
             sendings.push(Sending { queue: index, batch });
+        }
+        if sendings.is_empty() {
+            return false;
         }
         let acks = self.config.acks.code();
         let request = ProduceRequest { acks, timeout: self.config.request_timeout, partitions };
@@ -188,7 +246,7 @@ impl Producer {
                 sending.batch.sent_over = Some(over);
                 self.on_unanswered(sending);
             }
-            return;
+            return true;
         }
         let number = self.next_request;
         self.next_request += 1;
@@ -197,6 +255,7 @@ impl Producer {
         let over = self.channels.send(now, node, request, timeout, context, out);
         sendings.iter_mut().for_each(|sending| sending.batch.sent_over = Some(over));
         self.in_flight.insert(number, sendings);
+        true
     }
 
     /// With acks=0 a batch is over when it is on the connection.
@@ -224,7 +283,7 @@ impl Producer {
                 .filter(is_its)
                 .or_else(|| response.partitions.iter().find(is_its));
             let Some(result) = result else {
-                self.settle(now, sending, ErrorCode::UnknownServerError, out);
+                self.settle(now, sending, ErrorCode::UnknownServerError, -1, out);
                 continue;
             };
             if let Some(hint) = result.current_leader {
@@ -233,7 +292,7 @@ impl Producer {
             if result.error.is_none() {
                 self.on_confirmed(sending, result.base_offset);
             } else {
-                self.settle(now, sending, result.error, out);
+                self.settle(now, sending, result.error, result.log_start_offset, out);
             }
         }
     }
@@ -247,20 +306,30 @@ impl Producer {
         out: &mut Outbox,
     ) {
         for sending in self.in_flight.remove(&number).expect("its response was awaited") {
-            self.settle(now, sending, error, out);
+            self.settle(now, sending, error, -1, out);
         }
     }
 
     fn on_confirmed(&mut self, Sending { queue, mut batch }: Sending, base_offset: i64) {
         self.accumulator.queues[queue].muted = false;
         self.accumulator.free += batch.charge;
+        if let (Some(sequences), Some(sequence)) = (&mut self.sequences, batch.sequence) {
+            sequences.on_confirmed(queue, sequence, batch.records);
+        }
         if !batch.is_done {
             self.confirm(queue, &mut batch, Some(base_offset));
         }
     }
 
     /// A batch was not confirmed: sends it again, or in parts, or gives it up.
-    fn settle(&mut self, now: Mono, sending: Sending, error: ErrorCode, out: &mut Outbox) {
+    fn settle(
+        &mut self,
+        now: Mono,
+        sending: Sending,
+        error: ErrorCode,
+        log_start: i64,
+        out: &mut Outbox,
+    ) {
         let Sending { queue: index, mut batch } = sending;
         self.accumulator.queues[index].muted = false;
         if error.is_invalid_metadata() {
@@ -272,13 +341,20 @@ impl Producer {
         }
         if error == ErrorCode::MessageTooLarge && batch.tags.len() > 1 {
             self.tell_retried(index, &batch, error);
-            self.split(index, batch);
+            self.split(index, batch, out);
             return;
         }
         self.doubt(&mut batch, error, out);
         let expired = batch.created + self.config.delivery_timeout <= now;
-        if !error.is_retriable() || batch.attempts >= self.config.retries || expired {
+        let may_retry = batch.attempts < self.config.retries;
+        if expired || !may_retry || !self.can_retry(index, &batch, error, log_start) {
+            if error == ErrorCode::DuplicateSequenceNumber && batch.sequence.is_some() {
+                // It stands in the log, at an offset that the leader does not know any more.
+                self.on_confirmed(Sending { queue: index, batch }, -1);
+                return;
+            }
             self.fail(index, &mut batch, error);
+            self.give_up_sequence(index, &batch, error, may_retry, out);
             self.accumulator.free += batch.charge;
             return;
         }
@@ -286,11 +362,53 @@ impl Producer {
         self.tell_retried(index, &batch, error);
         batch.attempts += 1;
         batch.retry_at = now + self.backoff.after(batch.attempts, &mut self.random);
-        // To the front, and so before a batch that failed earlier: without sequences there is
-        // nothing to order them by.
-        let waiting = self.accumulator.queues[index].batches.len();
-        let place = self.rules.place_of_retry(out, waiting);
+        let place = self.place_of_retry(index, &batch, out);
         self.accumulator.put_back(index, place, batch);
+    }
+
+    /// A batch is given up after a response, or after it was lost.
+    fn give_up_sequence(
+        &mut self,
+        queue: usize,
+        batch: &Batch,
+        error: ErrorCode,
+        retries_left: bool,
+        out: &mut Outbox,
+    ) {
+        let (Some(sequences), Some(sequence)) = (&mut self.sequences, batch.sequence) else {
+            return;
+        };
+        let maybe_written = batch.maybe_written;
+        let leaves_gap = self.rules.leaves_gap(out, Failure { retries_left, maybe_written });
+        sequences.on_failed(queue, sequence, error, leaves_gap);
+        if retries_left && !leaves_gap {
+            out.observe(Fact::Reached(Reach::SequenceUnresolved));
+            sequences.on_expired(queue, sequence, batch.records);
+        }
+    }
+
+    /// Whether a batch may be sent again after this error.
+    fn can_retry(&mut self, queue: usize, batch: &Batch, error: ErrorCode, log_start: i64) -> bool {
+        match (&mut self.sequences, batch.sequence) {
+            (Some(sequences), Some(sequence)) => {
+                let is_reset = batch.is_reset;
+                sequences.can_retry(queue, Refused { sequence, is_reset, error, log_start })
+            }
+            _ => error.is_retriable(),
+        }
+    }
+
+    /// The place of a batch to be sent again among those that wait.
+    fn place_of_retry(&self, queue: usize, batch: &Batch, out: &mut Outbox) -> usize {
+        let queue = &self.accumulator.queues[queue];
+        if batch.sequence.is_none() {
+            // To the front, and so before a batch that failed earlier: without sequences there is
+            // nothing to order them by.
+            return self.rules.place_of_retry(out, queue.batches.len());
+        }
+        queue.place_in_sequence(batch, |sequence, front| {
+            self.rules.place_in_sequence(out, Retry { sequence, front })
+        })
     }
 
     /// What is in flight behind a batch may overtake it, whether it is sent again whole or in parts.
@@ -304,13 +422,23 @@ impl Producer {
         batch.maybe_written |= self.rules.leaves_produce_unknown(out, error);
     }
 
-    fn split(&mut self, index: usize, batch: Batch) {
+    fn split(&mut self, index: usize, batch: Batch, out: &mut Outbox) {
         self.stats.splits += 1;
         self.accumulator.free += batch.charge;
+        if let (Some(sequences), Some(sequence)) = (&mut self.sequences, batch.sequence) {
+            sequences.untrack(index, sequence);
+        }
         let parts = batch.split(self.config.batch_size as usize);
         let parts = parts.expect("a batch that was built here can be read");
         for part in parts.into_iter().rev() {
-            self.accumulator.put_back(index, 0, part);
+            if let (Some(sequences), Some(sequence)) = (&mut self.sequences, part.sequence) {
+                sequences.track(index, sequence);
+            }
+            let place = match part.sequence {
+                None => 0,
+                Some(_) => self.place_of_retry(index, &part, out),
+            };
+            self.accumulator.put_back(index, place, part);
         }
     }
 }

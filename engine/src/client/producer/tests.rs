@@ -8,9 +8,10 @@ use crate::protocol::{
 use crate::record;
 use machine::Span;
 
-/// A producer without linger on partitions led by these brokers, all in epoch 1.
+/// A producer without linger and idempotence on partitions led by these brokers, all in epoch 1.
 fn scene(leaders: &[u16], change: impl FnOnce(&mut ProducerConfig)) -> (Stage, Producer) {
-    let mut config = ProducerConfig { linger: Span::ZERO, ..ProducerConfig::default() };
+    let defaults = ProducerConfig::default();
+    let mut config = ProducerConfig { linger: Span::ZERO, enable_idempotence: false, ..defaults };
     change(&mut config);
     let leaders: Vec<_> = leaders.iter().map(|id| (*id, 1)).collect();
     (Stage::new(&leaders), Producer::new(&config, Rulebook::kafka(), &boot(), &[1, 2, 3]))
@@ -55,6 +56,7 @@ fn respond(asked: &Asked, error: ErrorCode, hint: Option<LeaderIdAndEpoch>) -> P
         partition,
         error,
         base_offset: if error.is_none() { 40 } else { -1 },
+        log_append_time: -1,
         log_start_offset: 0,
         current_leader: hint,
     };
@@ -76,7 +78,10 @@ impl Stage {
 fn confirmed(producer: &mut Producer) -> Vec<Vec<u64>> {
     let tags = |event| match event {
         ProducerEvent::Confirmed { tags, .. } => Some(tags),
-        ProducerEvent::Sent { .. } | ProducerEvent::Retried { .. } => None,
+        ProducerEvent::Sent { .. }
+        | ProducerEvent::Retried { .. }
+        | ProducerEvent::Identified { .. }
+        | ProducerEvent::Renumbered { .. } => None,
         ProducerEvent::Failed { .. } => panic!("{event:?}"),
     };
     producer.take_events().filter_map(tags).collect()

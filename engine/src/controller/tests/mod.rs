@@ -8,6 +8,7 @@ mod net;
 mod placing;
 mod power;
 mod process;
+mod producer_ids;
 mod random;
 mod script;
 mod size;

@@ -103,10 +103,150 @@ fn a_torn_snapshot_is_passed_over() {
     let mut log = log_with_producers(&mut disk);
     log.close_cleanly(&mut disk).expect("a clean shutdown");
     let path = files::at_offset(DIR, 24, "snapshot");
+    let whole = disk.content(&path).expect("a snapshot").to_vec();
     disk.edit(&path, |bytes| bytes.truncate(60));
     let (log, _) = open(&mut disk, true, 24);
     assert_eq!(log.producers().get(11).map(|producer| producer.next_sequence()), Some(21));
-    assert!(disk.content(&path).is_none(), "and removed");
+    assert_eq!(disk.content(&path), Some(&whole[..]), "and written again");
+}
+
+/// The offsets of the snapshots on disk.
+fn snapshots(disk: &TestDisk) -> Vec<i64> {
+    let paths = disk.paths();
+    paths.iter().filter_map(|path| files::offset_in(path.rsplit('/').next()?, "snapshot")).collect()
+}
+
+/// 34 batches of three records, in several segments.
+fn rolled(disk: &mut TestDisk) -> Log {
+    let (mut log, _) = open(disk, false, 0);
+    for n in 0..34 {
+        let data = from_producer(11, 2, n * 3, false);
+        log.append_as_leader(data, 0, NOW, disk).expect("an append");
+    }
+    log
+}
+
+#[test]
+fn a_roll_leaves_a_snapshot_and_a_clean_shutdown_one_more() {
+    let mut disk = TestDisk::default();
+    let mut log = rolled(&mut disk);
+    let bases: Vec<i64> = log.segment_bases().skip(1).collect();
+    assert!(bases.len() > 1, "{bases:?}");
+    assert_eq!(snapshots(&disk), bases);
+    log.close_cleanly(&mut disk).expect("a clean shutdown");
+    let all: Vec<i64> = bases.into_iter().chain([102]).collect();
+    assert_eq!(snapshots(&disk), all);
+    let (mut log, _) = open(&mut disk, true, 102);
+    log.close_cleanly(&mut disk).expect("a clean shutdown");
+    assert_eq!(snapshots(&disk), all, "nothing new");
+}
+
+#[test]
+fn an_empty_log_has_no_snapshot() {
+    let mut disk = TestDisk::default();
+    let (mut log, _) = open(&mut disk, false, 0);
+    log.close_cleanly(&mut disk).expect("a clean shutdown");
+    assert!(snapshots(&disk).is_empty());
+}
+
+/// Kafka takes a snapshot when a segment is recovered, and then loads that: of all but the last batch
+/// of a producer nothing is left.
+#[test]
+fn after_a_crash_only_the_last_batch_of_a_producer_is_known() {
+    let mut disk = TestDisk::default();
+    let log = rolled(&mut disk);
+    let known = log.producers().get(11).expect("a producer");
+    assert_eq!(known.batches().len(), 5);
+    let (log, _) = open(&mut disk, false, 0);
+    let found = log.producers().get(11).expect("a producer");
+    assert_eq!(found.batches(), &known.batches()[4..]);
+    assert_eq!(snapshots(&disk).last(), Some(&102));
+}
+
+/// After a truncation the batches since the last snapshot are known, which lies where a segment starts.
+#[test]
+fn a_truncation_rebuilds_from_the_snapshot_before_it() {
+    let mut disk = TestDisk::default();
+    let mut log = rolled(&mut disk);
+    let base = log.segment_bases().last().expect("a segment");
+    log.truncate_to(base + 6, &mut disk).expect("a cut");
+    let found = log.producers().get(11).expect("a producer");
+    let ends: Vec<i64> = found.batches().iter().map(|batch| batch.last_offset).collect();
+    assert_eq!(ends, [base - 1, base + 2, base + 5]);
+    assert_eq!(snapshots(&disk).last(), Some(&(base + 6)), "a truncation takes one, too");
+}
+
+#[test]
+fn a_snapshot_goes_with_its_segment() {
+    let mut disk = TestDisk::default();
+    let mut log = rolled(&mut disk);
+    let bases: Vec<i64> = log.segment_bases().collect();
+    log.advance_log_start(bases[2], &mut disk).expect("a new start");
+    assert_eq!(snapshots(&disk), &bases[2..], "that at the start is of the first segment");
+    let known = log.producers().clone();
+    log.advance_log_start(102, &mut disk).expect("a new start");
+    assert_eq!(log.producers(), &known, "producers outlive their batches");
+    let (log, _) =
+        Log::open_from(DIR, &small(), &mut disk, false, 0, 102, NOW).expect("a log opens");
+    assert!(
+        log.producers().get(11).is_none(),
+        "but not a restart: Kafka removes what is not above it"
+    );
+}
+
+#[test]
+fn strays_are_removed_but_for_the_last() {
+    let mut disk = TestDisk::default();
+    let mut log = rolled(&mut disk);
+    log.close_cleanly(&mut disk).expect("a clean shutdown");
+    let all = snapshots(&disk);
+    for stray in [1, 4, 150] {
+        let path = files::at_offset(DIR, stray, "snapshot");
+        files::create_anew(&mut disk, &path).expect("a file");
+    }
+    open(&mut disk, true, 102);
+    // 150 is not the log's, but the last; it is removed because it lies beyond the end. With it goes
+    // the one of the shutdown, which is written again.
+    assert_eq!(snapshots(&disk), all);
+}
+
+#[test]
+fn a_silent_producer_expires_by_the_time_of_its_records() {
+    let day = 24 * 3600 * 1000;
+    let mut disk = TestDisk::default();
+    let mut log = log_with_producers(&mut disk);
+    let last = NOW.0 + 2;
+    let expired = |log: &mut Log, now| log.expire_producers(Wall(now), |silent| silent >= day);
+    assert_eq!(expired(&mut log, last + day - 1), 0);
+    assert_eq!(expired(&mut log, last + day), 1);
+    assert!(log.producers().get(11).is_none());
+    assert!(log.producers().get(12).is_some(), "its transaction is open");
+    log.close_cleanly(&mut disk).expect("a clean shutdown");
+
+    let mut disk = TestDisk::default();
+    let mut log = log_with_producers(&mut disk);
+    log.close_cleanly(&mut disk).expect("a clean shutdown");
+    let later = Wall(last + day);
+    let (log, _) = Log::open(DIR, &small(), &mut disk, true, 24, later).expect("a log opens");
+    assert!(log.producers().get(11).is_none(), "nor does a snapshot bring it back");
+    assert!(log.producers().get(12).is_some());
+}
+
+/// A snapshot of Kafka 4.1.1 for a log with these batches.
+#[test]
+fn a_snapshot_is_kafkas_byte_for_byte() {
+    let mut disk = TestDisk::default();
+    let (mut log, _) = open(&mut disk, false, 0);
+    for id in [2, 1005, 2004] {
+        for sequence in 0..10 {
+            let mut batch = BatchBuilder::new().producer(id, 0, sequence);
+            batch.append(1_700_000_000_000 + i64::from(4 * sequence), None, Some(b"v"), &[]);
+            log.append_as_leader(batch.build(), 0, NOW, &mut disk).expect("an append");
+        }
+    }
+    log.close_cleanly(&mut disk).expect("a clean shutdown");
+    let ours = disk.content(&files::at_offset(DIR, 30, "snapshot")).expect("a snapshot");
+    assert_eq!(ours, include_bytes!("../../../tests/fixtures/kafka-4.1.1-30.snapshot"));
 }
 
 #[test]

@@ -2,6 +2,7 @@
 
 mod broken;
 mod liveness;
+mod producers;
 mod readers;
 mod sparse;
 

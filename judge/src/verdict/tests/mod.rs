@@ -2,6 +2,7 @@
 
 mod copies;
 mod disks;
+mod idempotence;
 mod kept;
 mod last_known;
 mod lost_disks;

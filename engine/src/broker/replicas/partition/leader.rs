@@ -4,24 +4,47 @@
 use super::isr::Isr;
 use super::remote::RemoteReplica;
 use super::{Changes, Context, Io, Leader, Partition, Role, StorageError, log_dir_failed};
+use crate::Outbox;
 use crate::error::ErrorCode;
 use crate::fact::Fact;
 use crate::ids::Offset;
-use crate::log::LogError;
+use crate::log::{Admission, AppendInfo, Led, LogError, Producers};
 use crate::metadata::PartitionRegistration;
 use crate::reach::Reach;
-use crate::record::{Limits, validate_produce};
+use crate::record::{
+    Batch, Limits, NO_PRODUCER_EPOCH, NO_SEQUENCE, NO_TIMESTAMP, validate_produce,
+};
+use crate::rules::Rulebook;
 use crate::rules::high_watermark::Replica;
 use crate::rules::isr::Published;
 use crate::rules::leadership::NewEpoch;
+use crate::rules::sequence::{ProducerEpochs, Sent, Sequence};
 use bytes::Bytes;
 
-/// A batch that a leader has appended.
+/// A batch that a leader has appended, or has had in its log before.
 #[derive(Clone, Copy, Debug)]
 pub(in crate::broker) struct Appended {
     pub(in crate::broker) base_offset: Offset,
     pub(in crate::broker) last_offset: Offset,
+    pub(in crate::broker) append_time: i64,
+    /// It was there before.
+    pub(in crate::broker) is_duplicate: bool,
     pub(in crate::broker) changes: Changes,
+}
+
+/// A batch that a leader has refused.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(in crate::broker) struct Refused {
+    pub(in crate::broker) error: ErrorCode,
+    /// Because of what the log knows of its producer.
+    pub(in crate::broker) by_producer: bool,
+    pub(in crate::broker) changes: Changes,
+}
+
+impl From<ErrorCode> for Refused {
+    fn from(error: ErrorCode) -> Self {
+        Self { error, by_producer: false, changes: Changes::default() }
+    }
 }
 
 impl Partition {
@@ -41,7 +64,13 @@ impl Partition {
         let was = std::mem::replace(&mut self.role, Role::None);
         let (is_new, mut leader) = match was {
             Role::Leader(leader) => (false, leader),
-            _ => (true, Leader::new(self.log.end_offset(), state, context)),
+            was => {
+                let was_following = matches!(was, Role::Follower { .. });
+                if !context.rules.keeps_producers(io.out, was_following) {
+                    self.log.forget_producers();
+                }
+                (true, Leader::new(self.log.end_offset(), state, context))
+            }
         };
         let newer = state.partition_epoch > self.partition_epoch;
         self.replicas.clone_from(&state.replicas);
@@ -110,23 +139,51 @@ impl Partition {
         acks: i16,
         context: &Context,
         io: &mut Io<'_>,
-    ) -> Result<Result<Appended, ErrorCode>, StorageError> {
+    ) -> Result<Result<Appended, Refused>, StorageError> {
         let Role::Leader(leader) = &self.role else {
-            return Ok(Err(ErrorCode::NotLeaderOrFollower));
+            return Ok(Err(ErrorCode::NotLeaderOrFollower.into()));
         };
         let size = self.isr_size(leader.isr.committed.len());
         if let Err(error) = context.rules.check_in_sync_replicas(io.out, acks, size) {
-            return Ok(Err(error));
+            return Ok(Err(error.into()));
         }
         if let Err(invalid) = validate_produce(batch, &Limits::from(&self.config), io.now.wall) {
-            return Ok(Err(invalid.code()));
+            return Ok(Err(invalid.code().into()));
         }
-        let appended =
-            self.log.append_as_leader(batch.clone(), self.leader_epoch, io.now.wall, io.disk);
-        let info = match appended {
-            Ok(info) => info,
-            Err(error) => return self.refusal(error).map(Err),
-        };
+        let (rules, out) = (&context.rules, &mut *io.out);
+        let led = self.log.lead(
+            batch.clone(),
+            self.leader_epoch,
+            io.now.wall,
+            |producers, batch| admit(producers, batch, rules, out),
+            io.disk,
+        );
+        match led {
+            Ok(Led::Appended(info)) => Ok(Ok(self.appended(info, context, io))),
+            Ok(Led::Duplicate { batch, rolled }) => {
+                io.out.observe(Fact::Reached(Reach::DuplicateFound));
+                let high_watermark = self.maybe_advance_high_watermark(context, io);
+                Ok(Ok(Appended {
+                    base_offset: batch.first_offset(),
+                    last_offset: batch.last_offset,
+                    append_time: batch.timestamp,
+                    is_duplicate: true,
+                    changes: Changes { high_watermark, rolled, ..Changes::default() },
+                }))
+            }
+            Ok(Led::Refused { error, rolled }) => {
+                io.out.observe(Fact::Reached(match error {
+                    ErrorCode::InvalidProducerEpoch => Reach::ProducerEpochOver,
+                    _ => Reach::SequenceOutOfOrder,
+                }));
+                let changes = Changes { rolled, ..Changes::default() };
+                Ok(Err(Refused { error, by_producer: true, changes }))
+            }
+            Err(error) => self.refusal(error).map(|error| Err(error.into())),
+        }
+    }
+
+    fn appended(&mut self, info: AppendInfo, context: &Context, io: &mut Io<'_>) -> Appended {
         io.out.observe(Fact::Appended {
             partition: self.id,
             as_leader: true,
@@ -136,7 +193,13 @@ impl Partition {
         let high_watermark = self.maybe_advance_high_watermark(context, io);
         let changes =
             Changes { appended: true, high_watermark, rolled: info.rolled, ..Changes::default() };
-        Ok(Ok(Appended { base_offset: info.base_offset, last_offset: info.last_offset, changes }))
+        Appended {
+            base_offset: info.base_offset,
+            last_offset: info.last_offset,
+            append_time: info.append_time.unwrap_or(NO_TIMESTAMP),
+            is_duplicate: false,
+            changes,
+        }
     }
 
     /// The error code for a batch that the log refused, unless the log has failed.
@@ -188,6 +251,29 @@ impl Partition {
         }
         let isr = leader.isr.effective_len(&self.replicas, &context.rules, io.out);
         Some(context.rules.outcome_when_replicated(io.out, self.isr_size(isr)))
+    }
+}
+
+/// What the producers of the log say of a batch that one of them sends
+/// (`UnifiedLog.analyzeAndValidateProducerState`).
+fn admit(producers: &Producers, batch: Batch<'_>, rules: &Rulebook, out: &mut Outbox) -> Admission {
+    let (epoch, first, last) =
+        (batch.producer_epoch(), batch.base_sequence(), batch.last_sequence());
+    let known = producers.get(batch.producer_id());
+    if let Some(known) = known
+        && let Some(duplicate) = rules.duplicate_of(out, Sent { epoch, first, last, known })
+    {
+        return Admission::Duplicate(duplicate);
+    }
+    let known_epoch = known.map_or(NO_PRODUCER_EPOCH, |known| known.epoch);
+    let epochs = ProducerEpochs { batch: epoch, known: known_epoch };
+    let last = known.map_or(NO_SEQUENCE, |known| known.last_sequence());
+    let checked = rules
+        .check_producer_epoch(out, epochs)
+        .and_then(|()| rules.check_sequence(out, Sequence { epoch, first, known_epoch, last }));
+    match checked {
+        Ok(()) => Admission::Append,
+        Err(error) => Admission::Refuse(error),
     }
 }
 

@@ -25,6 +25,7 @@ mod tests;
 
 pub(in crate::broker) use alter::Resolution;
 pub(in crate::broker) use follower::AppendError;
+pub(in crate::broker) use leader::Appended;
 pub(in crate::broker) use offsets::list_without_offset;
 pub(in crate::broker) use read::{FetchLimits, Reader, refused_fetch};
 
@@ -36,8 +37,10 @@ use crate::ids::{BrokerId, LeaderEpoch, Offset, PartitionEpoch, TopicPartition};
 use crate::log::{Log, LogConfig};
 use crate::metadata::PartitionRegistration;
 use crate::protocol::LeaderIdAndEpoch;
+use crate::reach::Reach;
 use crate::rules::high_watermark::effective_min_isr;
 use crate::rules::isr::Size;
+use crate::rules::sequence::Silence;
 use isr::Isr;
 use machine::Mono;
 use remote::RemoteReplica;
@@ -215,7 +218,9 @@ impl Partition {
     /// Takes over a changed configuration of the topic.
     pub(in crate::broker) fn reconfigure(&mut self, config: &TopicConfig) {
         self.config = config.clone();
-        self.log.reconfigure(&log_config(config));
+        let mut log = log_config(config);
+        log.producer_id_expiration_ms = self.log.config().producer_id_expiration_ms;
+        self.log.reconfigure(&log);
     }
 
     /// Whether what the metadata says is older than what is known here: an AlterPartition answer
@@ -292,6 +297,16 @@ impl Partition {
         Ok(())
     }
 
+    /// Forgets the producers that have been silent for too long (`removeExpiredProducers`).
+    pub(in crate::broker) fn forget_producers(&mut self, context: &Context, io: &mut Io<'_>) {
+        let expiration_ms = self.log.config().producer_id_expiration_ms;
+        let is_forgotten =
+            |silent_ms| context.rules.is_forgotten(io.out, Silence { silent_ms, expiration_ms });
+        if self.log.expire_producers(io.now.wall, is_forgotten) > 0 {
+            io.out.observe(Fact::Reached(Reach::ProducerForgotten));
+        }
+    }
+
     /// Fsyncs and closes the log for good, at a clean shutdown.
     pub(in crate::broker) fn close(&mut self, io: &mut Io<'_>) -> Result<(), StorageError> {
         self.log.close_cleanly(io.disk).map_err(log_dir_failed)
@@ -315,7 +330,8 @@ impl Partition {
     }
 }
 
-/// What a topic's configuration says about logs.
+/// What a topic's configuration says about logs. When producers expire is a property of brokers, and
+/// left at its default.
 pub(in crate::broker) fn log_config(config: &TopicConfig) -> LogConfig {
     LogConfig {
         segment_bytes: config.segment_bytes,

@@ -106,6 +106,7 @@ impl Replica {
 
     fn append(&mut self, acks: i16) -> Result<Offset, ErrorCode> {
         self.with(|p, context, io| p.append_as_leader(&batch(), acks, context, io).unwrap())
+            .map_err(|refused| refused.error)
             .map(|appended| appended.base_offset)
     }
 

@@ -1,0 +1,117 @@
+//! How an idempotent producer gets its id, and goes on in a new epoch (`TransactionManager`,
+//! `Sender.maybeSendAndPollTransactionalRequest`).
+
+use super::sequences::Sequence;
+use super::{Context, Producer, ProducerEvent};
+use crate::Outbox;
+use crate::client::metadata::Choice;
+use crate::fact::Fact;
+use crate::protocol::{InitProducerIdRequest, InitProducerIdResponse};
+use crate::reach::Reach;
+use crate::record::{NO_PRODUCER_EPOCH, NO_PRODUCER_ID};
+use machine::Mono;
+
+/// The request for a producer id.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum IdRequest {
+    /// Not in flight; to be sent, if an id is needed, but not before this.
+    Due(Mono),
+    /// In flight.
+    InFlight,
+}
+
+impl Producer {
+    /// Whether an idempotent producer has no id. Its sender does nothing else then: it sends no
+    /// batch, and lets none expire.
+    pub(super) fn lacks_id(&self) -> bool {
+        self.sequences.as_ref().is_some_and(|sequences| !sequences.producer.is_valid())
+    }
+
+    /// Begins a new epoch if the sequences need one, and renumbers what is in flight on the partitions
+    /// that need it, in order.
+    pub(super) fn settle_sequences(&mut self, out: &mut Outbox) {
+        let Some(sequences) = &mut self.sequences else { return };
+        sequences.resolve();
+        let before = sequences.producer;
+        let rewritten = sequences.bump();
+        let producer = sequences.producer;
+        if before == producer {
+            return;
+        }
+        out.observe(Fact::Reached(Reach::ProducerEpochBumped));
+        self.stats.epochs += 1;
+        for queue in rewritten {
+            self.renumber(queue);
+        }
+        if producer.is_valid() {
+            self.identified(producer.id, producer.epoch);
+        }
+    }
+
+    fn identified(&mut self, producer_id: i64, producer_epoch: i16) {
+        self.events.push(ProducerEvent::Identified { producer_id, producer_epoch });
+    }
+
+    /// Gives new sequences to the batches of a partition that have one and no outcome, those on their
+    /// way included: what arrives of them still has the old one.
+    fn renumber(&mut self, queue: usize) {
+        let Some(sequences) = &mut self.sequences else { return };
+        let partition = self.accumulator.queues[queue].partition;
+        let on_their_way = self.in_flight.values_mut().flatten();
+        let on_their_way = on_their_way.filter(|sending| sending.queue == queue);
+        let on_their_way = on_their_way.map(|sending| &mut sending.batch);
+        let waiting = self.accumulator.queues[queue].batches.iter_mut();
+        let mut batches: Vec<_> = on_their_way
+            .chain(waiting)
+            .filter(|batch| batch.sequence.is_some() && !batch.is_done)
+            .collect();
+        batches.sort_by_key(|batch| batch.sequence);
+        let records: Vec<usize> = batches.iter().map(|batch| batch.tags.len()).collect();
+        let renumbered: Vec<Sequence> = sequences.renumber(queue, &records);
+        for (batch, sequence) in batches.into_iter().zip(renumbered) {
+            batch.rename(sequence);
+            let tags = batch.tags.clone();
+            self.events.push(ProducerEvent::Renumbered { partition, tags });
+        }
+    }
+
+    /// Asks any broker for an id. Returns when to call this again at the latest.
+    pub(super) fn ask_for_id(&mut self, now: Mono, out: &mut Outbox) -> Mono {
+        let IdRequest::Due(due) = self.id_request else { return Mono::MAX };
+        if now < due {
+            return due;
+        }
+        match self.metadata.choose(now, &mut self.channels, &mut self.random, out) {
+            Choice::Send(node) => {
+                let request = InitProducerIdRequest {
+                    producer_id: NO_PRODUCER_ID,
+                    producer_epoch: NO_PRODUCER_EPOCH,
+                };
+                let (timeout, context) = (self.config.request_timeout, Context::InitProducerId);
+                self.channels.send(now, node, request, timeout, context, out);
+                self.id_request = IdRequest::InFlight;
+                Mono::MAX
+            }
+            Choice::Connecting => Mono::MAX,
+            Choice::NotBefore(at) => at,
+        }
+    }
+
+    /// A broker has answered. It gives an id, or asks to come again; no broker does anything else.
+    pub(super) fn on_id(&mut self, now: Mono, response: &InitProducerIdResponse) {
+        let Some(sequences) = &mut self.sequences else { return };
+        if !response.error.is_none() {
+            self.on_id_lost(now);
+            return;
+        }
+        sequences.producer.id = response.producer_id;
+        sequences.producer.epoch = response.producer_epoch;
+        self.id_request = IdRequest::Due(Mono::default());
+        self.identified(response.producer_id, response.producer_epoch);
+    }
+
+    /// No id has come.
+    pub(super) fn on_id_lost(&mut self, now: Mono) {
+        self.id_request = IdRequest::Due(now + self.config.retry_backoff);
+    }
+}

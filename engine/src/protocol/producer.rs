@@ -1,0 +1,104 @@
+//! Producer ids: from the controller to brokers in blocks (KIP-730), from brokers to producers one by
+//! one (KIP-98).
+
+use super::api::{RequestBody, ResponseBody, SMALL};
+use crate::error::ErrorCode;
+use crate::ids::{BrokerEpoch, BrokerId, TopicPartition};
+use crate::record::{NO_PRODUCER_EPOCH, NO_PRODUCER_ID};
+
+/// Asks a broker for a producer id, or for the next epoch of one (KIP-98, KIP-360). Any broker
+/// answers a producer that has no transactional id.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct InitProducerIdRequest {
+    /// The id that the producer has; -1: none.
+    pub producer_id: i64,
+    /// Its epoch; -1: none. Either both are there or neither is.
+    pub producer_epoch: i16,
+}
+
+/// Answers an [`InitProducerIdRequest`].
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct InitProducerIdResponse {
+    /// How it went.
+    pub error: ErrorCode,
+    /// The producer's id; -1 on error.
+    pub producer_id: i64,
+    /// Its epoch; -1 on error.
+    pub producer_epoch: i16,
+}
+
+/// Asks the controller for a block of producer ids (KIP-730).
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct AllocateProducerIdsRequest {
+    /// The broker.
+    pub broker: BrokerId,
+    /// Its life.
+    pub broker_epoch: BrokerEpoch,
+}
+
+/// Answers an [`AllocateProducerIdsRequest`].
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct AllocateProducerIdsResponse {
+    /// How it went.
+    pub error: ErrorCode,
+    /// The first id of the block.
+    pub first_producer_id: i64,
+    /// How many ids it has.
+    pub count: i32,
+}
+
+impl RequestBody for InitProducerIdRequest {
+    type Response = InitProducerIdResponse;
+
+    fn locks(&self, _: &mut Vec<TopicPartition>) {}
+
+    fn refused(&self, error: ErrorCode) -> InitProducerIdResponse {
+        InitProducerIdResponse {
+            error,
+            producer_id: NO_PRODUCER_ID,
+            producer_epoch: NO_PRODUCER_EPOCH,
+        }
+    }
+
+    fn size(&self) -> u64 {
+        SMALL
+    }
+}
+
+impl ResponseBody for InitProducerIdResponse {
+    fn locks(&self, _: &mut Vec<TopicPartition>) {}
+
+    fn has_error(&self, error: ErrorCode) -> bool {
+        self.error == error
+    }
+
+    fn size(&self) -> u64 {
+        SMALL
+    }
+}
+
+impl RequestBody for AllocateProducerIdsRequest {
+    type Response = AllocateProducerIdsResponse;
+
+    fn locks(&self, _: &mut Vec<TopicPartition>) {}
+
+    fn refused(&self, error: ErrorCode) -> AllocateProducerIdsResponse {
+        AllocateProducerIdsResponse { error, first_producer_id: 0, count: 0 }
+    }
+
+    fn size(&self) -> u64 {
+        SMALL
+    }
+}
+
+impl ResponseBody for AllocateProducerIdsResponse {
+    fn locks(&self, _: &mut Vec<TopicPartition>) {}
+
+    fn has_error(&self, error: ErrorCode) -> bool {
+        self.error == error
+    }
+
+    fn size(&self) -> u64 {
+        SMALL
+    }
+}

@@ -1,0 +1,104 @@
+//! Idempotent producers at the leader: which batch is a duplicate, which is the next, and how long a
+//! producer is remembered (`ProducerAppendInfo`, `ProducerStateEntry`, `ProducerStateManager`;
+//! KIP-98, KIP-360), and where their ids come from (KIP-730).
+
+use crate::error::ErrorCode;
+use crate::log::{BatchMeta, Producer};
+use crate::record::NO_PRODUCER_EPOCH;
+
+/// A batch of a producer that the leader knows.
+#[derive(Clone, Copy, Debug)]
+pub struct Sent<'a> {
+    /// The epoch of the batch.
+    pub epoch: i16,
+    /// The sequence of its first record.
+    pub first: i32,
+    /// The sequence of its last record.
+    pub last: i32,
+    /// What the leader knows of the producer.
+    pub known: &'a Producer,
+}
+
+/// The batch in the log that a batch is a copy of: one of the last five of that producer, of the same
+/// epoch, with the same first and last sequence. A producer has at most five batches in flight; with
+/// fewer remembered, a copy of an earlier one would be refused, and the producer would send its
+/// records again under another epoch (KAFKA-5494).
+pub fn duplicate_of(sent: Sent<'_>) -> Option<BatchMeta> {
+    let of_epoch = sent.known.epoch == sent.epoch;
+    let is_copy = |batch: &&BatchMeta| {
+        batch.first_sequence() == sent.first && batch.last_sequence == sent.last
+    };
+    sent.known.batches().iter().filter(|_| of_epoch).find(is_copy).copied()
+}
+
+/// The epoch of a batch beside that of its producer at the leader.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ProducerEpochs {
+    /// The epoch of the batch.
+    pub batch: i16,
+    /// The latest epoch that the leader has seen; -1: none.
+    pub known: i16,
+}
+
+/// Whether a batch is not of an epoch that its producer has left: what was on its way when the
+/// producer went on in a new epoch must not be appended any more (KIP-360).
+pub fn check_producer_epoch(epochs: ProducerEpochs) -> Result<(), ErrorCode> {
+    if epochs.batch < epochs.known { Err(ErrorCode::InvalidProducerEpoch) } else { Ok(()) }
+}
+
+/// The sequence of a batch beside what the leader knows of its producer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Sequence {
+    /// The epoch of the batch.
+    pub epoch: i16,
+    /// The sequence of its first record.
+    pub first: i32,
+    /// The latest epoch that the leader has seen; -1: it knows nothing of the producer.
+    pub known_epoch: i16,
+    /// The last sequence in that epoch; -1: none.
+    pub last: i32,
+}
+
+/// Whether a batch is the next one of its producer. A new epoch begins with sequence 0. In the same
+/// epoch a batch follows the last one, and 0 follows the largest sequence (KAFKA-7692); anything else
+/// is a gap, or a copy of a batch that is not remembered any more. A producer of which nothing is
+/// known may go on anywhere: its batches may have been deleted, or it may have been forgotten.
+pub fn check_sequence(sequence: Sequence) -> Result<(), ErrorCode> {
+    let Sequence { epoch, first, known_epoch, last } = sequence;
+    let next = if last == i32::MAX { 0 } else { last + 1 };
+    let expected = if epoch == known_epoch { next } else { 0 };
+    if known_epoch == NO_PRODUCER_EPOCH || first == expected {
+        Ok(())
+    } else {
+        Err(ErrorCode::OutOfOrderSequenceNumber)
+    }
+}
+
+/// Whether a replica that begins to lead goes on from what it knows of producers, as Kafka's do:
+/// followers build it from the batches that they append. A leader that began without it would take
+/// every copy for a new batch.
+pub fn keeps_producers(was_following: bool) -> bool {
+    let _ = was_following;
+    true
+}
+
+/// A producer that has sent nothing for a while.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Silence {
+    /// The time since the timestamp of its last batch or marker, in milliseconds.
+    pub silent_ms: i64,
+    /// `producer.id.expiration.ms`
+    pub expiration_ms: i64,
+}
+
+/// Whether a producer is forgotten (KAFKA-9144: markers count as batches do).
+pub fn is_forgotten(silence: Silence) -> bool {
+    silence.silent_ms >= silence.expiration_ms
+}
+
+/// The first id of the block that the controller hands out, given the first that its log does not
+/// give to anybody: that one. A controller that took the block in use for the next would hand it out
+/// again after it was replaced (KAFKA-13357, KAFKA-15552).
+pub fn first_of_block(next_producer_id: i64) -> i64 {
+    next_producer_id
+}

@@ -1,0 +1,167 @@
+//! What a leader cannot know of an idempotent producer, and what it has to.
+
+use super::{broken, finish, hazards};
+use crate::evidence::{Change, FaultKind};
+use crate::testing::{CRASHED, History, ORDERS, numbers};
+use crate::verdict::Judgement;
+use engine::error::ErrorCode;
+use engine::fact::{ClientFact, Fact};
+use machine::Span;
+
+/// The producer's id.
+const ID: i64 = 5;
+
+fn history() -> History {
+    let mut history = History::new(2);
+    history.setup.producers[0].idempotence = true;
+    history
+}
+
+/// All follow 1 up to its end, and that is committed.
+fn replicate(history: &mut History, leader: u16, epoch: i32) {
+    let followers: Vec<u16> = (1..=3).filter(|id| *id != leader).collect();
+    followers.iter().for_each(|follower| history.follow(*follower, leader, ORDERS));
+    history.watermark(leader, &followers, ORDERS, epoch);
+}
+
+/// The leader refuses records as out of order, and their producer sends them under another epoch.
+fn renumber(history: &mut History, leader: u16, of: &[u64]) {
+    let error = ErrorCode::OutOfOrderSequenceNumber;
+    history.fact(leader, Fact::ProduceRefused { partition: ORDERS, error });
+    history.retry_after(error, ORDERS, of);
+    let renumbered = ClientFact::Renumbered { partition: ORDERS, records: of.to_vec() };
+    history.client(1001, renumbered);
+}
+
+/// Two records are written and replicated, and their answer is lost. What happens to broker 2 then is
+/// for `meanwhile`. It leads, refuses the records, and gets them under another epoch.
+fn sent_again(meanwhile: &dyn Fn(&mut History)) -> Judgement {
+    let mut history = history();
+    history.send(ORDERS, &numbers(0..4), -1);
+    history.write_as(1, ORDERS, 0, (ID, 0, 0), &numbers(0..2));
+    history.write_as(1, ORDERS, 0, (ID, 0, 2), &numbers(2..4));
+    replicate(&mut history, 1, 0);
+    meanwhile(&mut history);
+    history.node(1, CRASHED);
+    history.elect(2, 1, &[2, 3], &[]);
+    renumber(&mut history, 2, &numbers(0..4));
+    history.write_as(2, ORDERS, 1, (ID, 1, 0), &numbers(0..2));
+    history.write_as(2, ORDERS, 1, (ID, 1, 2), &numbers(2..4));
+    history.follow(3, 2, ORDERS);
+    history.watermark(2, &[3], ORDERS, 1);
+    history.confirm(2, ORDERS, 4, &numbers(0..4), -1);
+    finish(history, 2)
+}
+
+#[test]
+fn a_broker_that_came_back_knows_the_last_batch_alone() {
+    let came_back = |history: &mut History| {
+        history.node(2, CRASHED);
+        history.node(2, Change::Started);
+        history.load(2, ORDERS, 4);
+    };
+    let judgement = sent_again(&came_back);
+    assert_eq!(broken(&judgement), Vec::<&str>::new(), "{:#?}", judgement.violations);
+    assert_eq!(hazards(&judgement), vec![("sent-under-another-epoch", 4)]);
+    let because = &judgement.permitted[0].because;
+    assert!(
+        because
+            .starts_with("a snapshot has the last batch of a producer alone, broker 2 came back")
+    );
+    // Without a start, or with one of another broker, it has to know them.
+    assert_eq!(broken(&sent_again(&|_| ())), vec!["stored-once"], "KAFKA-5494");
+    let another = |history: &mut History| {
+        history.node(3, CRASHED);
+        history.node(3, Change::Started);
+        history.load(3, ORDERS, 4);
+    };
+    assert_eq!(broken(&sent_again(&another)), vec!["stored-once"]);
+}
+
+#[test]
+fn a_copy_is_excused_only_where_its_producer_may_have_been_forgotten() {
+    let stored_twice = |change: &dyn Fn(&mut History)| {
+        let mut history = history();
+        change(&mut history);
+        history.send(ORDERS, &numbers(0..2), -1);
+        for _ in 0..2 {
+            history.write_as(1, ORDERS, 0, (ID, 0, 0), &numbers(0..2));
+        }
+        history.retry(ORDERS, &numbers(0..2));
+        replicate(&mut history, 1, 0);
+        history.confirm(1, ORDERS, 2, &numbers(0..2), -1);
+        finish(history, 1)
+    };
+    let of_log = vec!["sequences-follow", "stored-once"];
+    assert_eq!(broken(&stored_twice(&|_| ())), of_log);
+    let soon = |history: &mut History| history.setup.producer_id_expiration = Span::millis(5);
+    let judgement = stored_twice(&soon);
+    assert_eq!(broken(&judgement), Vec::<&str>::new());
+    assert!(hazards(&judgement).iter().all(|(hazard, _)| *hazard == "producer-forgotten"));
+    let jumped = |history: &mut History| history.fault(1, FaultKind::ClockJump, true);
+    assert_eq!(broken(&stored_twice(&jumped)), Vec::<&str>::new());
+}
+
+#[test]
+fn what_a_killed_producer_had_sent_may_come_after_what_the_next_one_sends() {
+    let landed = |id: i64, killed: bool| {
+        let mut history = history();
+        history.send(ORDERS, &numbers(0..1), -1);
+        if killed {
+            history.node(1001, CRASHED);
+            history.node(1001, Change::Started);
+        }
+        history.send(ORDERS, &numbers(1..2), -1);
+        history.write_as(1, ORDERS, 0, (id, 0, 0), &numbers(1..2));
+        history.write_as(1, ORDERS, 0, (ID, 0, 0), &numbers(0..1));
+        replicate(&mut history, 1, 0);
+        if !killed {
+            history.confirm(1, ORDERS, 1, &numbers(0..1), -1);
+        }
+        history.confirm(1, ORDERS, 0, &numbers(1..2), -1);
+        finish(history, 1)
+    };
+    let judgement = landed(6, true);
+    assert_eq!(broken(&judgement), Vec::<&str>::new(), "{:#?}", judgement.violations);
+    assert!(hazards(&judgement).iter().any(|(hazard, _)| *hazard == "another-session"));
+    assert!(broken(&landed(6, false)).contains(&"order-as-sent"), "it was not killed");
+    assert!(broken(&landed(ID, true)).contains(&"order-as-sent"), "it is one session");
+}
+
+#[test]
+fn a_record_that_was_given_up_may_be_there_but_in_its_place() {
+    let given_up = |first: usize, second: usize| {
+        let mut history = history();
+        history.send(ORDERS, &numbers(0..2), -1);
+        history.write_as(1, ORDERS, 0, (ID, 0, 0), &numbers(first..first + 1));
+        history.write_as(1, ORDERS, 0, (ID, 0, 1), &numbers(second..second + 1));
+        replicate(&mut history, 1, 0);
+        history.fail_over(1, &numbers(0..1));
+        let offset = i64::from(first == 0);
+        history.confirm_over(1, Some(offset), &numbers(1..2));
+        finish(history, 1)
+    };
+    let judgement = given_up(0, 1);
+    assert_eq!(broken(&judgement), Vec::<&str>::new(), "{:#?}", judgement.violations);
+    assert_eq!(hazards(&judgement), vec![("unknown-outcome-landed", 1)]);
+    assert_eq!(broken(&given_up(1, 0)), vec!["order-as-sent"]);
+}
+
+#[test]
+fn a_batch_that_is_given_up_is_called_back_late() {
+    let called = |retried: bool| {
+        let mut history = history();
+        history.send(ORDERS, &numbers(0..2), -1);
+        if retried {
+            history.retry(ORDERS, &numbers(0..1));
+        }
+        history.write_as(1, ORDERS, 0, (ID, 0, 1), &numbers(1..2));
+        replicate(&mut history, 1, 0);
+        history.confirm_over(1, Some(0), &numbers(1..2));
+        history.fail_over(1, &numbers(0..1));
+        finish(history, 1)
+    };
+    assert_eq!(hazards(&called(true)), vec![("given-up-late", 1)]);
+    assert_eq!(broken(&called(true)), Vec::<&str>::new());
+    assert_eq!(broken(&called(false)), vec!["callbacks-in-order"]);
+}
