@@ -29,7 +29,10 @@ const DIRECTED: &[(&str, &str)] = &[
 ];
 
 /// One request at a time: without idempotence only this promises order.
-const IN_ORDER: &[&str] = &["max.in.flight.requests.per.connection=1"];
+const IN_ORDER: &[&str] = &["max.in.flight.requests.per.connection=1", "enable.idempotence=false"];
+
+/// Producers that give up before a broker is back.
+const IN_A_HURRY: &[&str] = &["delivery.timeout.ms=3000", "request.timeout.ms=2000"];
 
 const CORRUPTIONS: &[Corruption] = &[
     Corruption {
@@ -101,7 +104,69 @@ const CORRUPTIONS: &[Corruption] = &[
         rule: "leaves_produce_unknown",
         corrupt: |rules| rules.leaves_produce_unknown = |_| false,
         scenario: "swarm",
-        set: &["delivery.timeout.ms=3000", "request.timeout.ms=2000"],
+        set: IN_A_HURRY,
+    },
+    Corruption {
+        check: "stored-once",
+        rule: "duplicate_of",
+        corrupt: |rules| rules.duplicate_of = |_| None,
+        scenario: "swarm",
+        set: &[],
+    },
+    Corruption {
+        check: "stored-once",
+        rule: "keeps_producers",
+        corrupt: |rules| rules.keeps_producers = |_| false,
+        scenario: "swarm",
+        set: &[],
+    },
+    Corruption {
+        check: "sequences-follow",
+        rule: "check_sequence",
+        corrupt: |rules| rules.check_sequence = |_| Ok(()),
+        scenario: "swarm",
+        set: &[],
+    },
+    Corruption {
+        check: "stored-once",
+        rule: "is_forgotten",
+        corrupt: |rules| rules.is_forgotten = |_| true,
+        scenario: "idempotent-retries",
+        set: &["producer.id.expiration.check.interval.ms=200"],
+    },
+    Corruption {
+        check: "producer-id-once",
+        rule: "first_of_block",
+        corrupt: |rules| rules.first_of_block = |next| (next - 1000).max(0),
+        scenario: "swarm",
+        set: &[],
+    },
+    Corruption {
+        check: "enough-in-sync",
+        rule: "required_high_watermark",
+        corrupt: |rules| {
+            rules.required_high_watermark = |it| match it.is_duplicate {
+                true => 0,
+                false => it.last_offset + 1,
+            };
+        },
+        scenario: "swarm",
+        set: &[],
+    },
+    Corruption {
+        check: "callbacks-in-order",
+        rule: "place_in_sequence",
+        corrupt: |rules| rules.place_in_sequence = |_| 0,
+        scenario: "swarm",
+        set: IN_A_HURRY,
+    },
+    // The new records are taken for copies of old ones.
+    Corruption {
+        check: "acknowledged-survives",
+        rule: "keeps_sequences",
+        corrupt: |rules| rules.keeps_sequences = |has_leader| has_leader,
+        scenario: "swarm",
+        set: &[],
     },
     Corruption {
         check: "no-uncommitted-read",
@@ -339,6 +404,19 @@ const CONVERSE: &[(&str, Notice)] = &[
     ("may_append_fetched", Check("no-livelock")),
     ("check_in_sync_replicas", Check("enough-in-sync")),
     ("outcome_when_replicated", Check("nothing-unsent")),
+    ("required_high_watermark", Check("enough-in-sync")),
+    ("duplicate_of", Check("stored-once")),
+    (
+        "check_producer_epoch",
+        Never(
+            "a producer begins a new epoch when nothing of the last one is on its way to the \
+             partition, or when what is on its way has a gap before it, which check_sequence refuses",
+        ),
+    ),
+    ("check_sequence", Check("sequences-follow")),
+    ("keeps_producers", Check("stored-once")),
+    ("is_forgotten", Check("stored-once")),
+    ("first_of_block", Check("producer-id-once")),
     ("latest_offset", Check("end-never-back")),
     ("read_position", Check("polls-contiguous")),
     ("repeats_high_watermark", Museum("FL-2", "converges")),
@@ -358,6 +436,16 @@ const CONVERSE: &[(&str, Notice)] = &[
     ("partitions_for_keys", Check("same-key-same-partition")),
     ("mutes_partition", Check("order-as-sent")),
     ("place_of_retry", Check("callbacks-in-order")),
+    ("place_in_sequence", Check("callbacks-in-order")),
+    (
+        "sends_behind_unresolved",
+        Never(
+            "the leader refuses what is sent behind a gap (check_sequence), and the producer closes the \
+             gap in a new epoch before it sends that again",
+        ),
+    ),
+    ("leaves_gap", Museum("KAFKA-14034", "stored-once")),
+    ("keeps_sequences", Check("acknowledged-survives")),
 ];
 
 /// A check of what no rule decides, why, and the bad history that shows it.
@@ -371,7 +459,7 @@ struct NoRule {
 /// Tests of the judge.
 const LIVENESS: &str = include_str!("../../judge/src/check/tests/liveness.rs");
 const LEADERS: &str = include_str!("../../judge/src/check/tests/mod.rs");
-const ORDER: &str = include_str!("../../judge/src/verdict/tests/order.rs");
+const PRODUCERS: &str = include_str!("../../judge/src/check/tests/producers.rs");
 const STOPPED: &str = include_str!("../../judge/src/verdict/tests/stopped.rs");
 
 const NO_RULE: &[NoRule] = &[
@@ -381,9 +469,9 @@ const NO_RULE: &[NoRule] = &[
         history: (LIVENESS, "the_offset_of_a_time_is_that_of_the_first_record_as_late"),
     },
     NoRule {
-        check: "stored-once",
-        why: "no log takes a batch twice, and what a producer sends twice counts as sent",
-        history: (ORDER, "a_duplicate_needs_a_retry_for_each_copy"),
+        check: "snapshots-of-producers",
+        why: "what a snapshot has follows from the batches before it, and no rule decides it",
+        history: (PRODUCERS, "a_snapshot_says_what_the_log_before_it_says"),
     },
     NoRule {
         check: "loads-what-is-durable",

@@ -1,8 +1,9 @@
 //! With acks=all a record is appended and confirmed only while `min.insync.replicas` are in sync, by
-//! what its leader reported of the ISR (`Partition.appendRecordsToLeader`,
-//! `Partition.checkEnoughReplicasReachOffset`).
+//! what its leader reported of the ISR, and confirmed only when the high watermark has passed it
+//! (`Partition.appendRecordsToLeader`, `Partition.checkEnoughReplicasReachOffset`).
 //!
-//! Catches a corrupted `check_in_sync_replicas` or `outcome_when_replicated`.
+//! Catches a corrupted `check_in_sync_replicas`, `outcome_when_replicated` or
+//! `required_high_watermark`.
 
 use super::{Check, Findings, Ground};
 use crate::evidence::{Effect, Moment, View};
@@ -43,8 +44,22 @@ impl Check for Enough {
             {
                 self.in_sync.insert((at.node, *partition), (*leader_epoch, isr.len()));
             }
-            Fact::Acknowledged { partition, acks: -1, base_offset, isr, .. } => {
+            Fact::Acknowledged {
+                partition,
+                acks: -1,
+                base_offset,
+                last_offset,
+                high_watermark,
+                isr,
+                ..
+            } => {
                 let Some(index) = view.index_of(at.node.cluster, *partition) else { return };
+                if high_watermark <= last_offset {
+                    let what = "acks=all was confirmed before it was committed";
+                    out.add(Self::NAME, what, at, index, Ground::Never)
+                        .offset(*base_offset)
+                        .detail(format!("up to {last_offset}, high watermark {high_watermark}"));
+                }
                 let min_isr = view.partitions[index].min_isr;
                 let proposed = self.proposed.get(&(at.node, *partition));
                 let joining = proposed.into_iter().flatten().filter(|id| !isr.contains(id));

@@ -74,10 +74,7 @@ pub enum Ground {
         latest: u64,
     },
     /// A batch of an idempotent producer does not follow the one before it.
-    OutOfSequence {
-        /// The batch, in [`crate::evidence::Partition::batches`].
-        batch: u32,
-    },
+    OutOfSequence,
     /// A snapshot of producers is not what the log of its replica says.
     Snapshot {
         /// The replica, an index of [`crate::evidence::Partition::replicas`].

@@ -5,7 +5,10 @@
 //! appends a copy.
 
 use super::{Check, Findings, Ground};
-use crate::evidence::{Batch, End, Moment, Partition, Sequence, View};
+use crate::evidence::batch::sequence;
+use crate::evidence::{End, Moment, Partition, Sequence, View};
+use engine::ids::{LeaderEpoch, Offset};
+use engine::record;
 use std::collections::BTreeMap;
 
 /// See the module.
@@ -17,29 +20,53 @@ impl Sequences {
 }
 
 impl Check for Sequences {
-    fn at_end(&mut self, view: &View, _: &End, out: &mut Findings) {
+    fn at_end(&mut self, view: &View, end: &End, out: &mut Findings) {
         for (index, partition) in view.partitions.iter().enumerate() {
             if partition.topic.is_some() {
-                check(view, index, partition, out);
+                check(view, end, index, partition, out);
             }
         }
     }
 }
 
-fn check(view: &View, index: usize, partition: &Partition, out: &mut Findings) {
+/// A batch of an idempotent producer in a log.
+#[derive(Clone, Copy, Debug)]
+struct Placed {
+    sequence: Sequence,
+    base: Offset,
+    epoch: LeaderEpoch,
+}
+
+/// The batches of idempotent producers on the disk of the last leader; what it reported if that has no
+/// log.
+fn log(end: &End, index: usize, partition: &Partition) -> Vec<Placed> {
+    let leader = partition.line_leader.unwrap_or(0);
+    if let Some(disk) = end.disk(index, leader) {
+        let views = disk.batches.iter().filter_map(|bytes| record::Batch::new(bytes).ok());
+        let placed = views.filter_map(|view| {
+            let (base, epoch) = (view.base_offset(), view.leader_epoch());
+            Some(Placed { sequence: sequence(view)?, base, epoch })
+        });
+        return placed.collect();
+    }
+    let batches = partition.line.iter().map(|batch| partition.batches.get(*batch));
+    let placed = batches
+        .filter_map(|it| Some(Placed { sequence: it.sequence()?, base: it.base, epoch: it.epoch }));
+    placed.collect()
+}
+
+fn check(view: &View, end: &End, index: usize, partition: &Partition, out: &mut Findings) {
     let mut producers: BTreeMap<i64, Sequence> = BTreeMap::new();
-    for batch in &partition.line {
-        let it = partition.batches.get(*batch);
-        let Some(own) = it.sequence() else { continue };
+    for placed in log(end, index, partition) {
+        let own = placed.sequence;
         // Nothing is known of the first one: its producer may have begun elsewhere, or been forgotten.
-        let before = producers.insert(own.producer_id, own);
-        let Some(what) = before.and_then(|before| wrong(before, own)) else { continue };
+        let Some(before) = producers.insert(own.producer_id, own) else { continue };
+        let Some(what) = wrong(before, own) else { continue };
         let node = view.node_of(partition);
-        let at = Moment { at: it.at, node, incarnation: 0, event: 0 };
-        let ground = Ground::OutOfSequence { batch: *batch };
-        out.add(Sequences::NAME, what, &at, index, ground)
-            .offset(it.base)
-            .detail(detail(before, own, it));
+        let at = Moment { at: end.at, node, incarnation: 0, event: 0 };
+        out.add(Sequences::NAME, what, &at, index, Ground::OutOfSequence)
+            .offset(placed.base)
+            .detail(detail(before, placed));
     }
 }
 
@@ -62,9 +89,8 @@ fn wrong(before: Sequence, own: Sequence) -> Option<&'static str> {
     }
 }
 
-fn detail(before: Option<Sequence>, own: Sequence, batch: &Batch) -> String {
+fn detail(before: Sequence, Placed { sequence: own, epoch, .. }: Placed) -> String {
     let range = |it: Sequence| format!("{}..={} of epoch {}", it.first, it.last, it.epoch);
-    let before = before.map_or_else(String::new, range);
-    let (own, id, epoch) = (range(own), own.producer_id, batch.epoch);
-    format!("producer {id}: sequences {own} after {before}, appended in leader epoch {epoch}")
+    let (before, range, id) = (range(before), range(own), own.producer_id);
+    format!("producer {id}: sequences {range} after {before}, appended in leader epoch {epoch}")
 }

@@ -45,8 +45,10 @@ const NOTHING: Entry = Entry {
 impl Check for Snapshots {
     fn at_end(&mut self, view: &View, end: &End, out: &mut Findings) {
         for log in end.disks() {
-            let is_of_workload = view.partitions[log.partition].topic.is_some();
-            if is_of_workload && !log.snapshots.is_empty() {
+            let partition = &view.partitions[log.partition];
+            // What went bad on a disk may be the log or the snapshot.
+            let is_sound = partition.replicas[log.replica].bad.is_empty();
+            if partition.topic.is_some() && is_sound && !log.snapshots.is_empty() {
                 check(view, end, log, out);
             }
         }

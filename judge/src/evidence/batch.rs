@@ -347,7 +347,7 @@ fn marker(bytes: &Bytes, view: record::Batch<'_>) -> Option<bool> {
 }
 
 /// The name of a batch of an idempotent producer.
-fn sequence(view: record::Batch<'_>) -> Option<Sequence> {
+pub(crate) fn sequence(view: record::Batch<'_>) -> Option<Sequence> {
     view.has_producer_id().then(|| Sequence {
         producer_id: view.producer_id(),
         epoch: view.producer_epoch(),

@@ -57,7 +57,7 @@ fn first_copy(case: &Case<'_>, number: u64) -> Option<(u64, Offset)> {
 /// sequence.
 pub(super) fn producer_forgotten(case: &Case<'_>) -> Option<String> {
     let is_of_memory = match case.finding.ground {
-        Ground::Copies(_) | Ground::OutOfSequence { .. } => true,
+        Ground::Copies(_) | Ground::OutOfSequence => true,
         Ground::Overtaken { .. } => case.finding.offset.is_some(),
         _ => false,
     };

@@ -86,6 +86,30 @@ pub const BUGS: &[Bug] = &[
         toml: include_str!("fl-2.toml"),
     },
     Bug {
+        id: "KAFKA-14034",
+        status: Status::OpenIn("4.1"),
+        summary: "an idempotent producer that gives up a batch whose outcome it does not know renumbers \
+                  those in flight behind it, which may be written, and they are stored again",
+        source: "https://issues.apache.org/jira/browse/KAFKA-14034",
+        rules: &["leaves_gap"],
+        masked_by: "",
+        apply: |rules| rules.leaves_gap = rules::gap_while_retries_are_left,
+        scenario: "museum-kafka-14034",
+        toml: include_str!("kafka-14034.toml"),
+    },
+    Bug {
+        id: "KAFKA-5494",
+        status: Status::MendedIn("1.0.0"),
+        summary: "a leader remembers only the last batch of an idempotent producer, which may have five \
+                  in flight: copies of the others are refused, and stored under another epoch",
+        source: "https://issues.apache.org/jira/browse/KAFKA-5494",
+        rules: &["duplicate_of"],
+        masked_by: "",
+        apply: |rules| rules.duplicate_of = rules::remember_the_last_batch_only,
+        scenario: "museum-kafka-5494",
+        toml: include_str!("kafka-5494.toml"),
+    },
+    Bug {
         id: "KAFKA-7128",
         status: Status::MendedIn("2.0.1"),
         summary: "a follower joins the ISR as soon as it has reached the new leader's own high \

@@ -3,10 +3,13 @@
 
 use engine::error::ErrorCode;
 use engine::ids::Offset;
+use engine::log::BatchMeta;
 use engine::protocol::EpochEndOffset;
 use engine::rules::fencing::{FetchedBatch, LeaderEpochs};
 use engine::rules::isr::{Join, Membership};
 use engine::rules::leadership::NewEpoch;
+use engine::rules::producer::Failure;
+use engine::rules::sequence::Sent;
 use engine::rules::session::Renamed;
 use engine::rules::truncation::{Fetched, Start, diverges};
 
@@ -58,10 +61,24 @@ pub(super) fn shrink_at_once(membership: Membership) -> bool {
     membership.proposed.unwrap_or(membership.committed)
 }
 
+/// Before KAFKA-5494: the leader compares a batch with the last one of its producer.
+pub(super) fn remember_the_last_batch_only(sent: Sent<'_>) -> Option<BatchMeta> {
+    let last = sent.known.batches().last()?;
+    let is_copy = sent.known.epoch == sent.epoch
+        && (last.first_sequence(), last.last_sequence) == (sent.first, sent.last);
+    is_copy.then_some(*last)
+}
+
+/// KAFKA-14034, as in Kafka 4.1: a batch that is given up while it might have been sent again is
+/// missing.
+pub(super) fn gap_while_retries_are_left(failure: Failure) -> bool {
+    failure.retries_left
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
-    use engine::rules::{fencing, isr, leadership, truncation};
+    use engine::rules::{fencing, isr, leadership, producer, truncation};
 
     #[test]
     fn each_rule_differs_from_the_correct_one_in_the_case_that_went_wrong() {
@@ -79,6 +96,9 @@ mod tests {
             (follow_from_high_watermark(start), truncation::start_of_following(start)),
             (7, 9)
         );
+
+        let unclear = Failure { retries_left: true, maybe_written: true };
+        assert!(gap_while_retries_are_left(unclear) && !producer::leaves_gap(unclear));
 
         let skipped = NewEpoch { led: Some(1), epoch: 3 };
         assert!(keep_followers_of_any_leader(skipped));

@@ -83,7 +83,7 @@ fn every_mistake_is_reported_at_its_place_with_what_was_meant() {
         ("lasts = \"2s\"", "groups = [[\"clients\"]]", "groups", UnknownKey, "`groups`", None),
         ("acks = ", "ackss = ", "ackss", UnknownProperty, "`ackss`", Some("did you mean `acks`?")),
         ("acks = \"all\"", "min.insync.replicas = 1", "min.insync.replicas = 1", UnknownProperty, "producers have no property", Some("`min.insync.replicas` is a property of topics")),
-        ("acks = \"all\"", "enable.idempotence = true", "enable.idempotence", UnknownProperty, "`enable.idempotence` is a Kafka property that is not modelled", None),
+        ("acks = \"all\"", "transactional.id = \"a\"", "transactional.id", UnknownProperty, "`transactional.id` is a Kafka property that is not modelled", None),
         ("acks = \"all\"", "compression.type = \"lz4\"", "compression.type", UnknownProperty, "not modelled", Some("records are not compressed here")),
         ("min.insync.replicas", "min.insync.replica", "min.insync.replica", UnknownProperty, "min.insync.replica", Some("did you mean `min.insync.replicas`?")),
         ("acks = \"all\"", "acks = 2", "2", WrongValue, "Kafka refuses `acks=2`: `acks` has to be one of all, -1, 0, 1 (ConfigDef)", None),

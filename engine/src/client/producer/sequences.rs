@@ -213,7 +213,7 @@ impl Sequences {
     /// A batch that had been sent again has expired: whether it was written is not known
     /// (`markSequenceUnresolved`).
     pub(super) fn on_expired(&mut self, queue: usize, sequence: Sequence, records: usize) {
-        let after = sequence.first.wrapping_add(records as i32);
+        let after = advance_sequence(sequence.first, records as i32 - 1).wrapping_add(1);
         let known = self.unresolved.entry(queue).or_insert(after);
         *known = after.max(*known);
     }

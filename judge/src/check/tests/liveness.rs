@@ -325,6 +325,26 @@ fn acks_all_needs_enough_replicas_in_sync() {
 }
 
 #[test]
+fn acks_all_is_confirmed_by_the_high_watermark() {
+    let confirmed = |high_watermark: i64| {
+        let mut history = good();
+        let acknowledged = Fact::Acknowledged {
+            partition: ORDERS,
+            leader_epoch: 0,
+            base_offset: 36,
+            last_offset: 39,
+            acks: -1,
+            high_watermark,
+            isr: vec![1, 2, 3],
+        };
+        history.fact(1, acknowledged);
+        names(&history)
+    };
+    assert_eq!(confirmed(40), Vec::<&str>::new());
+    assert_eq!(confirmed(39), ["enough-in-sync"], "a duplicate waits as its batch does");
+}
+
+#[test]
 fn whoever_joins_an_isr_is_unfenced() {
     let joins = |fenced: bool| {
         let mut history = good();
