@@ -8,6 +8,7 @@ use super::{Check, Findings, Ground};
 use crate::evidence::{Effect, End, Moment, View};
 use engine::fact::Fact;
 use engine::ids::{LeaderEpoch, Offset};
+use engine::reach::Reach;
 use machine::{NodeId, Span};
 use std::collections::{BTreeMap, VecDeque};
 
@@ -21,6 +22,9 @@ pub(super) struct Prompt {
     /// What each broker is answering at this moment. A request for several partitions is answered
     /// when the last of them is decided, so that at least one of its partitions is prompt.
     answering: BTreeMap<NodeId, Answering>,
+    /// When a broker last found a batch to be a copy of one in its log, which may be committed long
+    /// since.
+    copies: BTreeMap<NodeId, u64>,
 }
 
 /// What a broker replies at one moment.
@@ -108,12 +112,16 @@ impl Check for Prompt {
             Fact::Acknowledged { partition, leader_epoch, acks: -1, last_offset, .. } => {
                 let Some(index) = view.index_of(at.node.cluster, *partition) else { return };
                 if view.partitions[index].line_epoch == *leader_epoch {
+                    let is_copy = self.copies.get(&at.node) == Some(&at.at);
                     let committed = &self.pending(view, index).committed;
                     let first = committed.iter().find(|(offset, _)| offset > last_offset);
-                    let since = first.map_or(at.at, |(_, since)| *since);
+                    let since = first.filter(|_| !is_copy).map_or(at.at, |(_, since)| *since);
                     let late = Span(at.at.saturating_sub(since));
                     self.answer(at, (index, *last_offset), late, out);
                 }
+            }
+            Fact::Reached(Reach::DuplicateFound) => {
+                self.copies.insert(at.node, at.at);
             }
             Fact::ProduceRefused { partition, .. } => {
                 let Some(index) = view.index_of(at.node.cluster, *partition) else { return };

@@ -5,6 +5,7 @@ use crate::evidence::{Change, FaultKind};
 use crate::testing::{CRASHED, History, ORDERS, numbers};
 use engine::error::ErrorCode;
 use engine::fact::{ClientFact, Fact, Truncation};
+use engine::reach::Reach;
 use machine::Span;
 
 fn forget_on_disk(history: &mut History, id: u16) {
@@ -477,6 +478,31 @@ fn what_the_isr_holds_is_committed_and_confirmed_in_time() {
     assert_eq!(run(late, Span::ZERO, true), Vec::<&str>::new());
     // No fault holds up an answer that is due.
     assert_eq!(run(Span::ZERO, late, true), ["answers-are-prompt"]);
+}
+
+/// An idempotent producer sends again what was committed long since.
+#[test]
+fn a_copy_is_confirmed_when_it_comes() {
+    let confirmed = |is_copy: bool| {
+        let mut history = good();
+        history.wait(Span::secs(5));
+        if is_copy {
+            history.fact(1, Fact::Reached(Reach::DuplicateFound));
+        }
+        let acknowledged = Fact::Acknowledged {
+            partition: ORDERS,
+            leader_epoch: 0,
+            base_offset: 36,
+            last_offset: 39,
+            acks: -1,
+            high_watermark: 40,
+            isr: vec![1, 2, 3],
+        };
+        history.at_once(1, acknowledged);
+        names(&history)
+    };
+    assert_eq!(confirmed(true), Vec::<&str>::new());
+    assert_eq!(confirmed(false), ["answers-are-prompt"]);
 }
 
 #[test]
