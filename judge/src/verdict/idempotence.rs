@@ -3,54 +3,87 @@
 use super::permission::{Case, brokers};
 use crate::check::{CALLBACKS, Ground};
 use crate::evidence::story::Happening;
-use crate::evidence::{Outcome, ReplicaSet, records};
+use crate::evidence::{Batch, Outcome, ReplicaSet, records};
 use engine::ids::Offset;
 
+/// How many batches of a producer a leader remembers (`ProducerStateEntry.NUM_BATCHES_TO_RETAIN`).
+const REMEMBERED: usize = 5;
+
 /// The producer has sent the record under another epoch after a leader had refused it, because that
-/// leader had built its memory anew since the record stood in its log: from a snapshot, which has the
-/// last batch of a producer alone (`ProducerStateManager.loadFromSnapshot`). There are no more copies
-/// than names of the record.
+/// leader could not know it any more. There are no more copies than names of the record.
 pub(super) fn sent_under_another_epoch(case: &Case<'_>) -> Option<String> {
     let Ground::Copies(copies) = case.finding.ground else { return None };
     let number = case.finding.record?;
     let renumberings = case.view.records.renumberings(number);
     let renumbered = *renumberings.last()?;
     let (refused, replica) =
-        case.partition.out_of_order.iter().rev().find(|(at, _)| *at <= renumbered)?;
-    let (first, offset) = first_copy(case, number)?;
-    let anew = case.partition.story.between(first, *refused).iter().rev().find(|scene| {
+        *case.partition.out_of_order.iter().rev().find(|(at, _)| *at <= renumbered)?;
+    let copy = first_copy(case, number)?;
+    let why = built_anew(case, &copy, refused, replica).or_else(|| pushed_out(&copy))?;
+    (copies as usize <= 1 + renumberings.len()).then(|| {
+        format!(
+            "{why}, {} refused the record at {}, and its producer went on in another epoch",
+            brokers(case.partition, &ReplicaSet::of(replica)),
+            case.view.time(refused),
+        )
+    })
+}
+
+/// The first copy of a record in a log.
+struct Copy {
+    /// When it came there.
+    at: u64,
+    offset: Offset,
+    /// How many batches of the same producer and epoch come after it, and before the next copy.
+    behind: usize,
+}
+
+fn first_copy(case: &Case<'_>, number: u64) -> Option<Copy> {
+    let batches = &case.partition.batches;
+    let mut line = case.partition.line.iter().map(|batch| (*batch, batches.get(*batch)));
+    let place = |batch: u32, it: &Batch| {
+        batches.numbers(batch, it.base, it.next).iter().position(|other| *other == number)
+    };
+    let (first, place_in_first) = line.find_map(|(batch, it)| Some((it, place(batch, it)?)))?;
+    let own = first.sequence().map(|it| (it.producer_id, it.epoch));
+    let before_next = line.take_while(|(batch, it)| place(*batch, it).is_none());
+    let is_own = |it: &Batch| it.sequence().map(|it| (it.producer_id, it.epoch)) == own;
+    let behind = before_next.filter(|(_, it)| is_own(it)).count();
+    Some(Copy { at: first.at, offset: first.base + place_in_first as Offset, behind })
+}
+
+/// The leader had built its memory anew since the record stood in its log: from a snapshot, which has
+/// the last batch of a producer alone (`ProducerStateManager.loadFromSnapshot`).
+fn built_anew(case: &Case<'_>, copy: &Copy, refused: u64, replica: usize) -> Option<String> {
+    let anew = case.partition.story.between(copy.at, refused).iter().rev().find(|scene| {
         let covers = match scene.what {
-            Happening::Loaded(end) => end > offset,
-            Happening::Cut { to, .. } => to > offset,
+            Happening::Loaded(end) => end > copy.offset,
+            Happening::Cut { to, .. } => to > copy.offset,
             _ => false,
         };
-        covers && scene.replica == *replica
+        covers && scene.replica == replica
     })?;
     let how = match anew.what {
         Happening::Cut { .. } => "cut its log",
         _ => "came back",
     };
-    (copies as usize <= 1 + renumberings.len()).then(|| {
-        format!(
-            "a snapshot has the last batch of a producer alone, {} {how} at {} and refused the \
-             record at {}, and its producer went on in another epoch",
-            brokers(case.partition, &ReplicaSet::of(*replica)),
-            case.view.time(anew.at),
-            case.view.time(*refused),
-        )
-    })
+    let broker = brokers(case.partition, &ReplicaSet::of(replica));
+    Some(format!(
+        "a snapshot has the last batch of a producer alone, {broker} {how} at {}",
+        case.view.time(anew.at)
+    ))
 }
 
-/// When the first copy of a record came to the log, and where it stands.
-fn first_copy(case: &Case<'_>, number: u64) -> Option<(u64, Offset)> {
-    let batches = &case.partition.batches;
-    let copies = case.partition.line.iter().filter_map(|batch| {
-        let it = batches.get(*batch);
-        let numbers = batches.numbers(*batch, it.base, it.next);
-        let place = numbers.iter().position(|other| *other == number)?;
-        Some((it.at, it.base + place as Offset))
-    });
-    copies.min_by_key(|(_, offset)| *offset)
+/// The producer had as many batches in flight to another leader as a leader remembers, and as many more
+/// were stored by this one.
+fn pushed_out(copy: &Copy) -> Option<String> {
+    (copy.behind >= REMEMBERED).then(|| {
+        format!(
+            "a leader remembers the last {REMEMBERED} batches of a producer, {} more were stored \
+             after the record's",
+            copy.behind
+        )
+    })
 }
 
 /// Leaders forget a producer in the course of a run, and take what it sends then for new, whatever its

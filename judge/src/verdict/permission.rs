@@ -120,8 +120,8 @@ pub const PERMISSIONS: &[Row] = &[
     },
     Row {
         hazard: "sent-under-another-epoch",
-        meaning: "a broker that comes back knows the last batch of a producer alone, which then sends \
-                  earlier ones under another epoch",
+        meaning: "a broker knows the last five batches of a producer, one that comes back the last; \
+                  what it refuses is sent under another epoch",
         excuses: idempotence::sent_under_another_epoch,
     },
     Row {

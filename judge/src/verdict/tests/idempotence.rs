@@ -78,6 +78,29 @@ fn a_broker_that_came_back_knows_the_last_batch_alone() {
     assert_eq!(broken(&sent_again(&another)), vec!["stored-once"]);
 }
 
+/// More batches are in flight to two leaders than one remembers.
+#[test]
+fn a_leader_remembers_five_batches() {
+    let stored = |more: usize| {
+        let mut history = history();
+        let all = numbers(0..more + 1);
+        history.send(ORDERS, &all, -1);
+        for (count, number) in all.iter().enumerate() {
+            history.write_as(1, ORDERS, 0, (ID, 0, count as i32), &[*number]);
+        }
+        replicate(&mut history, 1, 0);
+        renumber(&mut history, 1, &numbers(0..1));
+        history.write_as(1, ORDERS, 0, (ID, 1, 0), &numbers(0..1));
+        replicate(&mut history, 1, 0);
+        history.confirm(1, ORDERS, more as i64 + 1, &numbers(0..1), -1);
+        history.confirm(1, ORDERS, 1, &numbers(1..more + 1), -1);
+        finish(history, 1)
+    };
+    assert_eq!(broken(&stored(5)), Vec::<&str>::new());
+    assert_eq!(hazards(&stored(5)), vec![("sent-under-another-epoch", 1)]);
+    assert_eq!(broken(&stored(4)), vec!["stored-once"], "KAFKA-5494");
+}
+
 #[test]
 fn a_copy_is_excused_only_where_its_producer_may_have_been_forgotten() {
     let stored_twice = |change: &dyn Fn(&mut History)| {
