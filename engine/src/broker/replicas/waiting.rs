@@ -11,7 +11,8 @@ use std::collections::VecDeque;
 /// The watch lists of one partition.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Waiting {
-    /// Produces with the offset that the high watermark has to reach, which grows.
+    /// Produces with the offset that the high watermark has to reach, in order. A copy of a batch waits
+    /// for that of the batch, which may be smaller than those that wait already.
     produces: VecDeque<(Offset, ConnId)>,
     /// Followers' fetches: they see what is appended.
     followers: Vec<ConnId>,
@@ -22,7 +23,8 @@ pub(super) struct Waiting {
 impl Waiting {
     /// A produce waits until the high watermark has reached `required`.
     pub(super) fn add_produce(&mut self, required: Offset, conn: ConnId) {
-        self.produces.push_back((required, conn));
+        let place = self.produces.partition_point(|other| *other <= (required, conn));
+        self.produces.insert(place, (required, conn));
     }
 
     /// A fetch waits for records.

@@ -196,3 +196,21 @@ fn an_id_without_an_epoch_is_no_request() {
         assert_eq!(response.error, ErrorCode::InvalidRequest);
     }
 }
+
+/// A copy of the first of three batches waits before the later ones, and is answered with the first.
+#[test]
+fn a_copy_waits_in_the_place_of_its_batch() {
+    let (mut cluster, orders) = Cluster::start(2);
+    let conns: Vec<ConnId> = (0..4).map(|_| cluster.connect(1)).collect();
+    cluster.cut(1, &[2, 3]);
+    let time = cluster.now.0 as i64 / 1_000_000;
+    for (conn, sequence) in conns.iter().zip([0, 1, 2, 0]) {
+        send(&mut cluster, *conn, orders, -1, batch((7, 0), sequence, &[time]));
+    }
+    cluster.run_for(Span::millis(200));
+    assert!(cluster.answers.values().all(Vec::is_empty));
+    cluster.heal();
+    let offsets: Vec<i64> =
+        conns.iter().map(|conn| produced(&mut cluster, *conn).base_offset).collect();
+    assert_eq!(offsets, [0, 1, 2, 0]);
+}

@@ -294,6 +294,10 @@ impl Producer {
         let own = timer == ClientTimer::Producer;
         if own {
             self.armed = Mono::MAX;
+            if now.mono >= self.expires_at {
+                // After a pause both are due: Kafka's sender looks at its requests first.
+                self.time_out_requests(now, out);
+            }
             self.run(now, out);
         }
         own
@@ -303,12 +307,16 @@ impl Producer {
     pub fn on_requests_timer(&mut self, now: Now, channel: Channel, out: &mut Outbox) -> bool {
         let own = channel == Channel::Producer;
         if own {
-            for lost in self.channels.on_timer(now.mono, out) {
-                self.on_lost(now.mono, lost, ErrorCode::RequestTimedOut, out);
-            }
+            self.time_out_requests(now, out);
             self.run(now, out);
         }
         own
+    }
+
+    fn time_out_requests(&mut self, now: Now, out: &mut Outbox) {
+        for lost in self.channels.on_timer(now.mono, out) {
+            self.on_lost(now.mono, lost, ErrorCode::RequestTimedOut, out);
+        }
     }
 
     fn on_lost(
