@@ -374,6 +374,8 @@ mod tests {
             "batch.size",
             "delivery.timeout.ms",
             "retries",
+            "enable.idempotence",
+            "producer.id.expiration.ms",
             "record.size",
             "max.partition.fetch.bytes",
             "fetch.max.bytes of consumers",

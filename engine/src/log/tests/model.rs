@@ -1,12 +1,14 @@
-//! The log against a list of batches: whatever is done to both, they hold the same.
+//! The log against a list of batches: whatever is done to both, they hold the same, and the log knows
+//! the last batch of each producer.
 
 use super::*;
 use crate::log::Segment;
 use proptest::prelude::*;
+use std::collections::BTreeMap;
 
 #[derive(Clone, Debug)]
 enum Step {
-    Append { records: i32, value: usize, newer_epoch: bool },
+    Append { records: i32, value: usize, newer_epoch: bool, producer: i64 },
     Replicate { hole: i64, records: i32 },
     Truncate { back: i64 },
     TruncateFully { back: i64 },
@@ -19,8 +21,11 @@ enum Step {
 
 fn step() -> impl Strategy<Value = Step> {
     prop_oneof![
-        12 => (1_i32..4, 0_usize..120, prop::bool::weighted(0.1))
-            .prop_map(|(records, value, newer_epoch)| Step::Append { records, value, newer_epoch }),
+        12 => (1_i32..4, 0_usize..120, prop::bool::weighted(0.1), -1_i64..3).prop_map(
+            |(records, value, newer_epoch, producer)| {
+                Step::Append { records, value, newer_epoch, producer }
+            }
+        ),
         4 => (0_i64..5, 1_i32..4).prop_map(|(hole, records)| Step::Replicate { hole, records }),
         2 => (0_i64..30).prop_map(|back| Step::Truncate { back }),
         1 => (-5_i64..20).prop_map(|back| Step::TruncateFully { back }),
@@ -37,6 +42,8 @@ struct Model {
     log_start: i64,
     log_end: i64,
     epoch: i32,
+    /// The next sequence of each producer. A log takes any: a leader checks before.
+    sequence: i32,
 }
 
 fn last_offset(batch: &Bytes) -> i64 {
@@ -71,11 +78,15 @@ impl Bench {
     fn apply(&mut self, step: &Step) {
         let Self { log, disk, model, flushed } = self;
         match *step {
-            Step::Append { records, value, newer_epoch } => {
+            Step::Append { records, value, newer_epoch, producer } => {
                 model.epoch += i32::from(newer_epoch);
-                let info = log
-                    .append_as_leader(batch(records, value), model.epoch, NOW, disk)
-                    .expect("an append");
+                let (own, sequence) = (model.epoch as i16, model.sequence);
+                let mut bytes = batch(records, value);
+                if producer >= 0 {
+                    bytes = crate::record::stamp_producer(bytes, producer, own, sequence);
+                    model.sequence += records;
+                }
+                let info = log.append_as_leader(bytes, model.epoch, NOW, disk).expect("an append");
                 assert_eq!(info.base_offset, model.log_end);
                 model.log_end = info.last_offset + 1;
                 model.batches.push(info.batch);
@@ -170,7 +181,25 @@ impl Bench {
         for segment in &log.segments {
             lookup_equals_scan(segment, disk);
         }
+        // What it knows of others has been deleted, and a restart may forget it.
+        for (id, last) in last_batches(&model.batches) {
+            let known = log.producers().get(id).expect("a producer with batches is known");
+            let found = known.batches().last().expect("its last batch is known");
+            assert_eq!((known.epoch, found.last_sequence, found.last_offset), last);
+        }
     }
+}
+
+/// Epoch, sequence and offset of the last batch of each producer.
+fn last_batches(batches: &[Bytes]) -> BTreeMap<i64, (i16, i32, i64)> {
+    let views = batches.iter().map(|bytes| Batch::new(bytes).expect("a batch"));
+    let of_producers = views.filter(|view| view.has_producer_id());
+    of_producers
+        .map(|view| {
+            let last = (view.producer_epoch(), view.last_sequence(), view.last_offset());
+            (view.producer_id(), last)
+        })
+        .collect()
 }
 
 /// Index and scan find what a scan alone finds, for every offset of the segment.
@@ -195,7 +224,8 @@ proptest! {
     fn the_log_holds_what_the_list_holds(steps in prop::collection::vec(step(), 1..60)) {
         let mut disk = TestDisk::default();
         let (log, _) = open(&mut disk, false, 0);
-        let model = Model { batches: Vec::new(), log_start: 0, log_end: 0, epoch: 0 };
+        let (batches, log_start, log_end) = (Vec::new(), 0, 0);
+        let model = Model { batches, log_start, log_end, epoch: 0, sequence: 0 };
         let mut bench = Bench { log, disk, model, flushed: 0 };
         for step in &steps {
             bench.apply(step);
