@@ -490,7 +490,7 @@ impl History {
             base_offset: base,
             last_offset: base + of.len() as i64 - 1,
             acks: -1,
-            high_watermark: base,
+            high_watermark: base + of.len() as i64,
             isr: vec![1, 2, 3],
         };
         self.fact(leader, acknowledged);

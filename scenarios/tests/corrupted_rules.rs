@@ -26,6 +26,8 @@ struct Corruption {
 const DIRECTED: &[(&str, &str)] = &[
     ("cut-after-append", include_str!("directed/cut-after-append.toml")),
     ("fenced-follower", include_str!("directed/fenced-follower.toml")),
+    ("lost-answers", include_str!("directed/lost-answers.toml")),
+    ("without-leader", include_str!("directed/without-leader.toml")),
 ];
 
 /// One request at a time: without idempotence only this promises order.
@@ -157,15 +159,15 @@ const CORRUPTIONS: &[Corruption] = &[
         check: "callbacks-in-order",
         rule: "place_in_sequence",
         corrupt: |rules| rules.place_in_sequence = |_| 0,
-        scenario: "swarm",
-        set: IN_A_HURRY,
+        scenario: "lost-answers",
+        set: &[],
     },
     // The new records are taken for copies of old ones.
     Corruption {
         check: "acknowledged-survives",
         rule: "keeps_sequences",
         corrupt: |rules| rules.keeps_sequences = |has_leader| has_leader,
-        scenario: "swarm",
+        scenario: "without-leader",
         set: &[],
     },
     Corruption {
