@@ -4,6 +4,8 @@
 //! Each step reports what nodes would report when it happens, and keeps the logs that their disks then
 //! hold. Nothing here follows a rule: a history does what its steps say.
 
+mod callbacks;
+
 use crate::Observer;
 use crate::check::Findings;
 use crate::evidence::Observed;
@@ -18,7 +20,7 @@ use engine::metadata::{
     BrokerRegistrationChange, MetadataRecord, PartitionChange, PartitionRecord, RegisterBroker,
 };
 use engine::record::{Batch, BatchBuilder, stamp_producer};
-use machine::{ClusterId, ConnId, NodeId, Span};
+use machine::{ClusterId, NodeId, Span};
 use std::collections::BTreeMap;
 
 /// The partition that most tests are about.
@@ -451,71 +453,6 @@ impl History {
                 Fact::HighWatermark { partition, as_leader, leader_epoch: epoch, offset },
             );
         }
-    }
-
-    /// The leader answers and the producer's callbacks run.
-    pub(crate) fn confirm(
-        &mut self,
-        leader: u16,
-        partition: TopicPartition,
-        base: Offset,
-        of: &[u64],
-        acks: i16,
-    ) {
-        let acknowledged = Fact::Acknowledged {
-            partition,
-            leader_epoch: 0,
-            base_offset: base,
-            last_offset: base + of.len() as i64 - 1,
-            acks,
-            high_watermark: base + of.len() as i64,
-            isr: vec![1, 2, 3],
-        };
-        self.fact(leader, acknowledged);
-        let (base_offset, records) = (Some(base), of.to_vec());
-        self.client(1001, ClientFact::Confirmed { partition, base_offset, records, over: None });
-    }
-
-    /// The leader of `orders-0` in an epoch answers for acks=all and the producer's callbacks run.
-    pub(crate) fn confirm_in(
-        &mut self,
-        leader_epoch: LeaderEpoch,
-        leader: u16,
-        base: Offset,
-        of: &[u64],
-    ) {
-        let acknowledged = Fact::Acknowledged {
-            partition: ORDERS,
-            leader_epoch,
-            base_offset: base,
-            last_offset: base + of.len() as i64 - 1,
-            acks: -1,
-            high_watermark: base + of.len() as i64,
-            isr: vec![1, 2, 3],
-        };
-        self.fact(leader, acknowledged);
-        self.confirm_over(1, Some(base), of);
-    }
-
-    /// The producer's callbacks run for records that it sent over its `over`-th connection; with
-    /// acks=0 without a base offset.
-    pub(crate) fn confirm_over(&mut self, over: u32, base_offset: Option<Offset>, of: &[u64]) {
-        let (over, records) = (Some(ConnId::new(node(1001), 0, over)), of.to_vec());
-        let partition = ORDERS;
-        self.client(1001, ClientFact::Confirmed { partition, base_offset, records, over });
-    }
-
-    /// The producer gives up records that it sent over its `over`-th connection and had no answer
-    /// for.
-    pub(crate) fn fail_over(&mut self, over: u32, of: &[u64]) {
-        let failed = ClientFact::Failed {
-            partition: Some(ORDERS),
-            error: ErrorCode::RequestTimedOut,
-            maybe_written: true,
-            records: of.to_vec(),
-            over: Some(ConnId::new(node(1001), 0, over)),
-        };
-        self.client(1001, failed);
     }
 
     /// Sent with acks=all, written by 1 in epoch 0, replicated to all, committed and confirmed.

@@ -104,7 +104,7 @@ pub const PERMISSIONS: &[Row] = &[
     },
     Row {
         hazard: "callback-overtaken",
-        meaning: "the answers of two leaders in turn may pass each other",
+        meaning: "the responses of two leaders in turn may pass each other",
         excuses: retries::callback_overtaken,
     },
     Row {

@@ -198,10 +198,10 @@ fn a_setting_that_cannot_be_is_refused() {
     let refused = |setting: &str| *set(&[setting]).unwrap_err();
     assert_eq!(refused("ack=1").hint.as_deref(), Some("did you mean `acks`?"));
     assert_eq!(refused("ack=1").kind, Kind::UnknownProperty);
-    let absent = refused("enable.idempotence=true");
+    let absent = refused("transactional.id=a");
     assert_eq!(absent.kind, Kind::UnknownProperty);
     assert!(absent.message.contains("is a Kafka property that is not modelled"), "{absent}");
-    assert!(absent.hint.as_deref().unwrap_or("").contains("not idempotent"), "{absent}");
+    assert!(absent.hint.as_deref().unwrap_or("").contains("no transactions"), "{absent}");
     assert!(refused("group.id=g").hint.is_some_and(|hint| hint.contains("no consumer groups")));
     assert_eq!(refused("acks=some").kind, Kind::Impossible);
     assert_eq!(refused("linger.ms=soon").kind, Kind::WrongValue);

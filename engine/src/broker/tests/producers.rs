@@ -15,7 +15,7 @@ use bytes::Bytes;
 use machine::{ConnId, Span};
 use serde_json::Value;
 
-/// What Apache Kafka 4.1.1 answers to batches with sequences: requests that were sent to a broker one
+/// How Apache Kafka 4.1.1 responds to batches with sequences: requests that were sent to a broker one
 /// by one, and its responses.
 const KAFKA: &str = include_str!("../../../tests/fixtures/kafka-4.1.1-sequences.json");
 

@@ -1,14 +1,16 @@
-//! How an idempotent producer gets its id, and goes on in a new epoch (`TransactionManager`,
-//! `Sender.maybeSendAndPollTransactionalRequest`).
+//! How an idempotent producer gets its id, goes on in a new epoch, and what becomes of the sequence of a
+//! batch that is not confirmed (`TransactionManager`, `Sender.maybeSendAndPollTransactionalRequest`).
 
-use super::sequences::Sequence;
-use super::{Context, Producer, ProducerEvent};
+use super::sequences::{Refused, Sequence};
+use super::{Batch, Context, Producer, ProducerEvent};
 use crate::Outbox;
 use crate::client::metadata::Choice;
+use crate::error::ErrorCode;
 use crate::fact::Fact;
 use crate::protocol::{InitProducerIdRequest, InitProducerIdResponse};
 use crate::reach::Reach;
 use crate::record::{NO_PRODUCER_EPOCH, NO_PRODUCER_ID};
+use crate::rules::producer::{Failure, Retry};
 use machine::Mono;
 
 /// The request for a producer id.
@@ -113,5 +115,68 @@ impl Producer {
     /// No id has come.
     pub(super) fn on_id_lost(&mut self, now: Mono) {
         self.id_request = IdRequest::Due(now + self.config.retry_backoff);
+    }
+
+    /// A batch has expired. If it was sent again, it is not known whether it was written (KIP-360). If
+    /// it was sent once, Kafka takes no note of it.
+    pub(super) fn expire_sequence(&mut self, queue: usize, batch: &Batch, out: &mut Outbox) {
+        if let (Some(sequences), Some(sequence)) = (&mut self.sequences, batch.sequence) {
+            sequences.on_failed(queue, sequence, ErrorCode::RequestTimedOut, false);
+            if batch.attempts > 0 {
+                out.observe(Fact::Reached(Reach::SequenceUnresolved));
+                sequences.on_expired(queue, sequence, batch.records);
+            }
+        }
+    }
+
+    /// A batch is given up after a response, or after it was lost.
+    pub(super) fn give_up_sequence(
+        &mut self,
+        queue: usize,
+        batch: &Batch,
+        error: ErrorCode,
+        retries_left: bool,
+        out: &mut Outbox,
+    ) {
+        let (Some(sequences), Some(sequence)) = (&mut self.sequences, batch.sequence) else {
+            return;
+        };
+        let maybe_written = batch.maybe_written;
+        let leaves_gap = self.rules.leaves_gap(out, Failure { retries_left, maybe_written });
+        sequences.on_failed(queue, sequence, error, leaves_gap);
+        if retries_left && !leaves_gap {
+            out.observe(Fact::Reached(Reach::SequenceUnresolved));
+            sequences.on_expired(queue, sequence, batch.records);
+        }
+    }
+
+    /// Whether a batch may be sent again after this error.
+    pub(super) fn can_retry(
+        &mut self,
+        queue: usize,
+        batch: &Batch,
+        error: ErrorCode,
+        log_start: i64,
+    ) -> bool {
+        match (&mut self.sequences, batch.sequence) {
+            (Some(sequences), Some(sequence)) => {
+                let is_reset = batch.is_reset;
+                sequences.can_retry(queue, Refused { sequence, is_reset, error, log_start })
+            }
+            _ => error.is_retriable(),
+        }
+    }
+
+    /// The place of a batch to be sent again among those that wait.
+    pub(super) fn place_of_retry(&self, queue: usize, batch: &Batch, out: &mut Outbox) -> usize {
+        let queue = &self.accumulator.queues[queue];
+        if batch.sequence.is_none() {
+            // To the front, and so before a batch that failed earlier: without sequences there is
+            // nothing to order them by.
+            return self.rules.place_of_retry(out, queue.batches.len());
+        }
+        queue.place_in_sequence(batch, |sequence, front| {
+            self.rules.place_in_sequence(out, Retry { sequence, front })
+        })
     }
 }

@@ -5,15 +5,11 @@
 //! (then its partition is muted meanwhile, and order holds). With idempotence its sequence keeps it in
 //! its place (`sequences.rs`).
 
-use super::sequences::Refused;
 use super::{Batch, Context, Producer, ProducerEvent, Sending};
 use crate::Outbox;
 use crate::config::Acks;
 use crate::error::ErrorCode;
-use crate::fact::Fact;
 use crate::protocol::{ProducePartition, ProduceRequest, ProduceResponse, ProducedPartition};
-use crate::reach::Reach;
-use crate::rules::producer::{Failure, Retry};
 use machine::{Mono, NodeId, Now};
 
 impl Producer {
@@ -135,18 +131,6 @@ impl Producer {
         let sent = self.in_flight.values().flatten().map(|sending| &sending.batch);
         let oldest = waiting.chain(sent.filter(|batch| !batch.is_done)).map(|b| b.created).min();
         self.expires_at = oldest.map_or(Mono::MAX, |created| created + timeout);
-    }
-
-    /// A batch has expired. If it was sent again, it is not known whether it was written (KIP-360). If
-    /// it was sent once, Kafka takes no note of it.
-    fn expire_sequence(&mut self, queue: usize, batch: &Batch, out: &mut Outbox) {
-        if let (Some(sequences), Some(sequence)) = (&mut self.sequences, batch.sequence) {
-            sequences.on_failed(queue, sequence, ErrorCode::RequestTimedOut, false);
-            if batch.attempts > 0 {
-                out.observe(Fact::Reached(Reach::SequenceUnresolved));
-                sequences.on_expired(queue, sequence, batch.records);
-            }
-        }
     }
 
     /// Sends to every node that has a batch due and room on its connection.
@@ -364,51 +348,6 @@ impl Producer {
         batch.retry_at = now + self.backoff.after(batch.attempts, &mut self.random);
         let place = self.place_of_retry(index, &batch, out);
         self.accumulator.put_back(index, place, batch);
-    }
-
-    /// A batch is given up after a response, or after it was lost.
-    fn give_up_sequence(
-        &mut self,
-        queue: usize,
-        batch: &Batch,
-        error: ErrorCode,
-        retries_left: bool,
-        out: &mut Outbox,
-    ) {
-        let (Some(sequences), Some(sequence)) = (&mut self.sequences, batch.sequence) else {
-            return;
-        };
-        let maybe_written = batch.maybe_written;
-        let leaves_gap = self.rules.leaves_gap(out, Failure { retries_left, maybe_written });
-        sequences.on_failed(queue, sequence, error, leaves_gap);
-        if retries_left && !leaves_gap {
-            out.observe(Fact::Reached(Reach::SequenceUnresolved));
-            sequences.on_expired(queue, sequence, batch.records);
-        }
-    }
-
-    /// Whether a batch may be sent again after this error.
-    fn can_retry(&mut self, queue: usize, batch: &Batch, error: ErrorCode, log_start: i64) -> bool {
-        match (&mut self.sequences, batch.sequence) {
-            (Some(sequences), Some(sequence)) => {
-                let is_reset = batch.is_reset;
-                sequences.can_retry(queue, Refused { sequence, is_reset, error, log_start })
-            }
-            _ => error.is_retriable(),
-        }
-    }
-
-    /// The place of a batch to be sent again among those that wait.
-    fn place_of_retry(&self, queue: usize, batch: &Batch, out: &mut Outbox) -> usize {
-        let queue = &self.accumulator.queues[queue];
-        if batch.sequence.is_none() {
-            // To the front, and so before a batch that failed earlier: without sequences there is
-            // nothing to order them by.
-            return self.rules.place_of_retry(out, queue.batches.len());
-        }
-        queue.place_in_sequence(batch, |sequence, front| {
-            self.rules.place_in_sequence(out, Retry { sequence, front })
-        })
     }
 
     /// What is in flight behind a batch may overtake it, whether it is sent again whole or in parts.

@@ -212,7 +212,7 @@ fn callbacks_over_two_connections_may_pass_each_other() {
     assert_eq!(broken(&called_back([1, 1], &|_| ())), vec!["callbacks-in-order"]);
     let one = |history: &mut History| history.setup.producers[0].max_in_flight = 1;
     assert_eq!(broken(&called_back([1, 2], &one)), vec!["callbacks-in-order"]);
-    // Sequences keep the order in the log, and not that of answers over two connections.
+    // Sequences keep the order in the log, and not that of responses over two connections.
     let idempotent = |history: &mut History| history.setup.producers[0].idempotence = true;
     assert_eq!(broken(&called_back([1, 2], &idempotent)), Vec::<&str>::new());
     assert_eq!(broken(&called_back([1, 1], &idempotent)), vec!["callbacks-in-order"]);

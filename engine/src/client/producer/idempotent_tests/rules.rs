@@ -1,0 +1,60 @@
+//! Idempotent producers under rules of their own.
+
+use super::*;
+use crate::rules::Rules;
+use crate::rules::producer::Failure;
+
+/// A wrong rule begins at 0 again when the partition was without a leader for a while.
+#[test]
+fn sequences_outlive_a_time_without_leader() {
+    for (keeps, expected) in [(true, 1), (false, 0)] {
+        let keeps_sequences = if keeps { |_| true } else { |has_leader: bool| has_leader };
+        let rules = Rulebook::compared(Rules { keeps_sequences, ..Rules::kafka() });
+        let (mut stage, mut producer) = scene_with(&[1], rules, |_| {});
+        send(&mut stage, &mut producer, 0, 0);
+        give_id(&mut stage, &mut producer, 9000);
+        let first = stage.next();
+        answer(&mut stage, &mut producer, &first, ErrorCode::None);
+        stage.leaders = vec![(None, 2)];
+        stage.cut(&mut producer, &first);
+        stage.pass(&mut producer, Span::secs(2));
+        stage.leaders = vec![(Some(2), 3)];
+        send(&mut stage, &mut producer, 0, 1);
+        stage.pass(&mut producer, Span::secs(2));
+        assert_eq!(batches(&stage.next()), [(0, 9000, 0, expected, 1)]);
+        assert_eq!(stage.differed.contains(&"keeps_sequences"), !keeps);
+    }
+}
+
+/// KAFKA-14034: two batches time out together, and the time of the first is over. Both may be written,
+/// so the second is not renumbered. Kafka 4.1 renumbers it, and it is stored again.
+#[test]
+fn what_may_be_written_behind_a_batch_that_is_given_up_keeps_its_sequence() {
+    let shipped: fn(Failure) -> bool = |failure| failure.retries_left;
+    let meant = Rules::kafka().leaves_gap;
+    for (leaves_gap, expected) in [(meant, (0, 1)), (shipped, (1, 0))] {
+        let rules = Rulebook::compared(Rules { leaves_gap, ..Rules::kafka() });
+        let (mut stage, mut producer) = scene_with(&[1], rules, |config| {
+            config.request_timeout = Span::secs(1);
+            config.delivery_timeout = Span::secs(1);
+        });
+        send(&mut stage, &mut producer, 0, 0);
+        give_id(&mut stage, &mut producer, 9000);
+        let first = stage.next();
+        send(&mut stage, &mut producer, 0, 1);
+        let second = stage.next();
+        assert_eq!(batches(&second), [(0, 9000, 0, 1, 1)]);
+        stage.pass(&mut producer, Span::millis(900));
+        // One record is younger, and its request goes with the connection.
+        send(&mut stage, &mut producer, 0, 2);
+        stage.next();
+        stage.now.mono = stage.now.mono + Span::millis(100);
+        stage.cut(&mut producer, &first);
+        stage.pass(&mut producer, Span::millis(300));
+        let again = stage.next();
+        let (epoch, sequence) = expected;
+        let own = if epoch == 0 { sequence + 1 } else { sequence };
+        assert_eq!(batches(&again), [(0, 9000, epoch, own, 1)]);
+        assert_eq!(stage.differed.contains(&"leaves_gap"), epoch == 1);
+    }
+}
