@@ -130,17 +130,20 @@ pub(super) fn another_session(case: &Case<'_>) -> Option<String> {
 
 /// A batch that was sent again had to be given up, and its callback comes then. What had been sent
 /// after it was confirmed by another leader meanwhile: it knew nothing of the producer, and took what
-/// came first.
+/// came first. Or it was given up as well, before it was sent again: of those that are, the first is
+/// given up first.
 pub(super) fn given_up_late(case: &Case<'_>) -> Option<String> {
     let Ground::Overtaken { by, .. } = case.finding.ground else { return None };
     let record = case.record?;
     let given_up = matches!(record.outcome, Outcome::Unknown | Outcome::Failed);
     let retried = !case.view.records.retries(case.finding.record?).is_empty();
     let is_callback = case.finding.check == CALLBACKS;
-    (is_callback && given_up && retried && !case.is_not_idempotent()).then(|| {
+    let in_line = case.view.records.get(by)?.outcome != Outcome::Acked
+        && !case.view.records.retries(by).is_empty();
+    (is_callback && given_up && retried && !in_line && !case.is_not_idempotent()).then(|| {
         format!(
             "a batch is given up when delivery.timeout.ms is over, the record's had been sent again, \
-             and {} was confirmed before that",
+             and {} had its outcome before that",
             records::name(by)
         )
     })

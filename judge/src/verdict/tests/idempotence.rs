@@ -188,3 +188,17 @@ fn a_batch_that_is_given_up_is_called_back_late() {
     assert_eq!(broken(&called(true)), Vec::<&str>::new());
     assert_eq!(broken(&called(false)), vec!["callbacks-in-order"]);
 }
+
+#[test]
+fn batches_that_were_sent_again_are_given_up_in_order() {
+    let given_up = |again: &[u64]| {
+        let mut history = history();
+        history.send(ORDERS, &numbers(0..2), -1);
+        history.retry(ORDERS, again);
+        history.fail_over(1, &numbers(1..2));
+        history.fail_over(1, &numbers(0..1));
+        finish(history, 1)
+    };
+    assert_eq!(hazards(&given_up(&numbers(0..1))), vec![("given-up-late", 1)]);
+    assert_eq!(broken(&given_up(&numbers(0..2))), vec!["callbacks-in-order"]);
+}
