@@ -1,7 +1,8 @@
 //! Records of the metadata log in their batches.
 
 use super::delta::ImageDelta;
-use super::image::{MetadataImage, ReplayError};
+use super::error::ReplayError;
+use super::image::MetadataImage;
 use super::record::MetadataRecord;
 use crate::ids::Offset;
 use crate::record::{Batch, for_each};

@@ -8,6 +8,7 @@ pub mod broker;
 mod checksum;
 mod codec;
 pub mod delta;
+mod error;
 pub mod image;
 pub mod partition;
 pub mod record;
@@ -16,7 +17,8 @@ pub use batch::decode_batch;
 pub use broker::BrokerRegistration;
 pub use codec::DecodeError;
 pub use delta::{ImageDelta, Touched};
-pub use image::{MetadataImage, ReplayError, TopicImage};
+pub use error::ReplayError;
+pub use image::{MetadataImage, TopicImage};
 pub use partition::PartitionRegistration;
 pub use record::{
     BrokerRegistrationChange, ConfigResource, Feature, MetadataRecord, PartitionChange,
