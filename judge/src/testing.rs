@@ -53,6 +53,8 @@ pub(crate) struct History {
     /// The replicas of `orders-0`.
     replicas: Vec<u16>,
     positions: BTreeMap<(u16, TopicPartition), Offset>,
+    /// How many times each node was started again.
+    lives: BTreeMap<u16, u16>,
     at: u64,
 }
 
@@ -135,6 +137,7 @@ impl History {
             min_insync_replicas,
             replication_factor: replicas.len(),
             unclean_leader_election: false,
+            segment_bytes: 1 << 30,
             flush_messages: None,
             flush_ms: None,
             compacted: false,
@@ -144,6 +147,7 @@ impl History {
             controllers: (101..=103).map(node).collect(),
             is_prompt: true,
             lag_time: Span::secs(30),
+            fetch_back_off: Span::secs(1),
             fetch_wait: Span::millis(500),
             session_timeout: Span::secs(9),
             drift_ppm: 0,
@@ -165,6 +169,7 @@ impl History {
             missing: Vec::new(),
             replicas: replicas.to_vec(),
             positions: BTreeMap::new(),
+            lives: BTreeMap::new(),
             at: 0,
         };
         history.start();
@@ -211,7 +216,8 @@ impl History {
 
     fn moment(&mut self, id: u16) -> Moment {
         self.at += 1_000_000;
-        Moment { at: self.at, node: node(id), incarnation: 0, event: self.at / 1_000_000 }
+        let incarnation = self.lives.get(&id).copied().unwrap_or(0);
+        Moment { at: self.at, node: node(id), incarnation, event: self.at / 1_000_000 }
     }
 
     /// Time passes.
@@ -574,6 +580,9 @@ impl History {
 
     /// Something became of a node.
     pub(crate) fn node(&mut self, id: u16, change: Change) {
+        if change == Change::Started {
+            *self.lives.entry(id).or_default() += 1;
+        }
         let moment = self.moment(id);
         self.observed.push(Observed::Node(moment, change));
     }
@@ -612,12 +621,23 @@ impl History {
 
     /// A broker that started has loaded a log, which ends at an offset.
     pub(crate) fn load(&mut self, id: u16, partition: TopicPartition, log_end: Offset) {
+        self.load_as(id, partition, log_end, false);
+    }
+
+    /// The same, and whether its last life ended cleanly.
+    pub(crate) fn load_as(
+        &mut self,
+        id: u16,
+        partition: TopicPartition,
+        log_end: Offset,
+        clean: bool,
+    ) {
         let fact = Fact::Loaded {
             partition,
             log_start: 0,
             log_end,
             high_watermark: 0,
-            clean: false,
+            clean,
             cut_bytes: 0,
         };
         self.fact(id, fact);

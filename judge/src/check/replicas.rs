@@ -56,6 +56,7 @@ impl Check for Replicas {
         for log in end.disks().iter().filter(is_loaded) {
             check_bytes(view, end, log, out);
             check_told(view, end, log, out);
+            check_size(view, end, log, out);
         }
         for index in 0..view.partitions.len() {
             check_assigned(view, end, index, out);
@@ -91,6 +92,22 @@ fn check_bytes(view: &View, end: &End, log: &DiskLog, out: &mut Findings) {
             .offset(offset)
             .detail(format!("replica {node}: {why}"));
     }
+}
+
+/// A segment file is no larger than `segment.bytes`, unless one batch is (`LogSegment.shouldRoll`).
+fn check_size(view: &View, end: &End, log: &DiskLog, out: &mut Findings) {
+    let partition = &view.partitions[log.partition];
+    let Some(topic) = partition.topic.map(|topic| &view.setup.topics[topic]) else { return };
+    if log.largest <= topic.segment_bytes || topic.compacted {
+        return;
+    }
+    let node = partition.replicas[log.replica].node;
+    let at = Moment { at: end.at, node, incarnation: 0, event: 0 };
+    let what = "a segment file is larger than segment.bytes";
+    out.add(Replicas::NAME, what, &at, log.partition, Ground::Never).detail(format!(
+        "replica {node}: {} bytes, segment.bytes={}",
+        log.largest, topic.segment_bytes
+    ));
 }
 
 /// What a replica reported to have below its high watermark is on its disk.

@@ -27,6 +27,8 @@ pub struct DiskLog {
     pub replica: usize,
     /// Its batches in order.
     pub batches: Vec<Bytes>,
+    /// The size of the largest of its segment files that hold more than one batch, in bytes.
+    pub largest: u64,
     /// Bytes that are no batch follow: from which offset on, and what is wrong with them.
     pub broken: Option<(Offset, String)>,
 }
@@ -59,6 +61,16 @@ pub fn read(segments: Vec<Vec<Bytes>>) -> (Vec<Bytes>, Option<(Offset, String)>)
         }
     }
     (batches, None)
+}
+
+/// The size of the largest segment file that holds more than one batch, in bytes.
+pub fn largest(segments: &[Vec<Bytes>]) -> u64 {
+    let crowded = segments.iter().filter_map(|segment| {
+        let size: usize = segment.iter().map(Bytes::len).sum();
+        let first = Batch::first_of(segment.first()?).ok()?.size();
+        (size > first).then_some(size as u64)
+    });
+    crowded.max().unwrap_or(0)
 }
 
 fn join(first: Bytes, others: impl Iterator<Item = Bytes>) -> Bytes {

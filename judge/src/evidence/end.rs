@@ -97,8 +97,9 @@ impl End {
                     }
                 }
                 if let Some(segments) = segments {
+                    let largest = disk::largest(&segments);
                     let (batches, broken) = disk::read(segments);
-                    logs.push(DiskLog { partition: index, replica, batches, broken });
+                    logs.push(DiskLog { partition: index, replica, batches, largest, broken });
                 }
             }
         }

@@ -22,6 +22,8 @@ pub struct Setup {
     pub lag_time: Span,
     /// `replica.fetch.wait.max.ms`, the longest of all clusters.
     pub fetch_wait: Span,
+    /// `replica.fetch.backoff.ms`, the shortest of all clusters.
+    pub fetch_back_off: Span,
     /// Disks have a capacity, in bytes.
     pub disk_capacity: Option<u64>,
     /// `eligible.leader.replicas.enable`.
@@ -57,6 +59,8 @@ pub struct TopicSetup {
     pub replication_factor: usize,
     /// `unclean.leader.election.enable`.
     pub unclean_leader_election: bool,
+    /// `segment.bytes`.
+    pub segment_bytes: u64,
     /// `flush.messages`, if logs are synced after a number of them.
     pub flush_messages: Option<u64>,
     /// `flush.ms`, if logs are synced after a time.

@@ -209,6 +209,18 @@ fn one_wrong_byte_on_one_disk_is_found_and_named() {
 }
 
 #[test]
+fn a_segment_is_no_larger_than_it_may_be() {
+    let found = |segment_bytes: u64| {
+        let mut history = good();
+        history.setup.topics[0].segment_bytes = segment_bytes;
+        names(&history)
+    };
+    assert_eq!(found(1 << 20), Vec::<&str>::new());
+    let larger = found(100);
+    assert!(larger.iter().all(|check| *check == "replicas-equal") && !larger.is_empty());
+}
+
+#[test]
 fn a_disk_holds_what_its_replica_told() {
     // All three forget the same batch, and are equal.
     let mut history = finish(good(), 1);
