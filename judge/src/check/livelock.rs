@@ -44,17 +44,8 @@ impl Check for Livelock {
         // Reported once in each while.
         if times.1 == AT_ONCE + WHILE.0 / back_off.0 {
             let what = "a follower repeats without a wait what is refused";
-            let index = view.index_of(at.node.cluster, *partition);
-            let finding = match index {
-                Some(index) => out.add(Self::NAME, what, at, index, Ground::Never),
-                None => out.add_without_partition(
-                    Self::NAME,
-                    what,
-                    (at.at, at.event),
-                    Ground::Never,
-                ),
-            };
-            finding.detail(format!(
+            let Some(index) = view.index_of(at.node.cluster, *partition) else { return };
+            out.add(Self::NAME, what, at, index, Ground::Never).detail(format!(
                 "{} refused {} fetches of {follower} within {WHILE}, the last with {}",
                 at.node,
                 times.1,

@@ -1,9 +1,9 @@
 //! What is on the disks of replicas: segment files taken apart into batches.
 
-use super::batch::has_sane_offsets;
+use super::batch::{has_sane_offsets, number_of};
 use bytes::Bytes;
 use engine::ids::{Offset, TopicPartition};
-use engine::record::Batch;
+use engine::record::{self, Batch};
 use machine::NodeId;
 
 /// The disks of the brokers and controllers, as they are now.
@@ -31,6 +31,19 @@ pub struct DiskLog {
     pub largest: u64,
     /// Bytes that are no batch follow: from which offset on, and what is wrong with them.
     pub broken: Option<(Offset, String)>,
+}
+
+impl DiskLog {
+    /// Whether a record, by its number, stands at an offset.
+    pub fn holds(&self, offset: Offset, number: u64) -> bool {
+        let mut holds = false;
+        for batch in &self.batches {
+            let _ = record::for_each(batch, |record| {
+                holds |= record.offset == offset && number_of(record.value) == number;
+            });
+        }
+        holds
+    }
 }
 
 /// Takes segment files apart. Stops at what is no whole batch.

@@ -38,18 +38,24 @@ pub(super) fn lost_disk(case: &Case<'_>) -> Option<String> {
     by_disk(case, SpoilKind::Lost)
 }
 
-/// What recovery cut because of changed bytes, or the bytes themselves where their checksum shows it.
+/// What recovery cut because of changed bytes; the bytes themselves where their checksum shows it; and
+/// what follows them in the log of a leader.
 pub(super) fn corrupted_disk(case: &Case<'_>) -> Option<String> {
-    let Ground::Bytes { node } = case.finding.ground else {
-        return by_disk(case, SpoilKind::Corrupted);
+    let (node, what) = match case.finding.ground {
+        Ground::Bytes { node } => (node, "a broker does not repair bytes that change on its disk"),
+        Ground::Unreadable { node } => {
+            (node, "nothing gets past bytes that changed on the disk of a leader")
+        }
+        _ => return by_disk(case, SpoilKind::Corrupted),
     };
-    let replica = &case.partition.replicas[case.partition.find(node)?];
-    if !replica.is_bad(case.finding.offset?) {
-        return None;
-    }
-    let spoil = spoil(case, node, SpoilKind::Corrupted)?;
-    let why = case.view.spoil_in_words(spoil);
-    Some(format!("a broker does not repair bytes that change on its disk, and {why}"))
+    let (offset, replica) = (case.finding.offset?, case.partition.find(node)?);
+    let replica = &case.partition.replicas[replica];
+    let explains = match case.finding.ground {
+        Ground::Unreadable { .. } => replica.bad_from().is_some_and(|from| from <= offset),
+        _ => replica.is_bad(offset),
+    };
+    let spoil = spoil(case, node, SpoilKind::Corrupted).filter(|_| explains)?;
+    Some(format!("{what}, and {}", case.view.spoil_in_words(spoil)))
 }
 
 /// Votes and records that voters had synced went with their disks (KIP-595 counts on them), and all
