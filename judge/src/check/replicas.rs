@@ -132,13 +132,14 @@ fn check_told(view: &View, end: &End, log: &DiskLog, out: &mut Findings) {
         }
         let at = Moment { at: end.at, node: replica.node, incarnation: 0, event: 0 };
         let ground = ground([(replica.node, found)], log.broken.is_some());
+        let offset = where_it_ends(log, found).unwrap_or(batches.get(*told).base);
         let found = match found.and_then(header) {
             Some((offset, _)) => format!("another batch at {offset}"),
             None => "nothing more".to_owned(),
         };
         let what = "a disk does not hold what its replica reported";
         out.add(Replicas::NAME, what, &at, log.partition, ground)
-            .offset(batches.get(*told).base)
+            .offset(offset)
             .detail(format!("replica {}: there is {found}", replica.node));
         return;
     }
@@ -190,14 +191,20 @@ fn compare(view: &View, end: &End, (leader, follower): (&DiskLog, &DiskLog), out
             let at = Moment { at: end.at, node: nodes.1, incarnation: 0, event: 0 };
             let holds = [(nodes.0, Some(batch)), (nodes.1, its.map(|(_, batch)| batch))];
             let ground = ground(holds, follower.broken.is_some());
+            let ends = where_it_ends(follower, its.map(|(_, batch)| batch));
             let found = its.map_or("nothing".to_owned(), |(at, other)| describe(at, other, batch));
             out.add(Replicas::NAME, "two replicas differ", &at, leader.partition, ground)
-                .offset(offset)
+                .offset(ends.unwrap_or(offset))
                 .detail(format!("leader {} has a batch, replica {} {found}", nodes.0, nodes.1));
             return;
         }
         its = theirs.next();
     }
+}
+
+/// Where what is on a disk can be read no further, if that is why nothing is `found` there.
+fn where_it_ends(log: &DiskLog, found: Option<&Bytes>) -> Option<Offset> {
+    log.broken.as_ref().filter(|_| found.is_none()).map(|(offset, _)| *offset)
 }
 
 /// What may excuse that a replica does not hold what it should: its bytes are no batch, or their

@@ -393,36 +393,36 @@ fn the_quorum_commits_by_majority_and_keeps_what_it_committed() {
     history.commit_metadata();
     assert_eq!(names(&history), vec!["quorum-is-safe"], "one of three is no majority");
 
-    /// Until it learns of its successor it commits what that one has as well.
-    #[test]
-    fn a_replaced_leader_of_the_quorum_commits_what_its_successor_has() {
-        let shrinks = |successor: u16| {
-            let mut history = History::new(2);
-            let isr = MetadataRecord::PartitionChange(PartitionChange {
-                isr: Some(vec![1, 2]),
-                ..PartitionChange::of(ORDERS)
-            });
-            history.write_metadata(&[isr], &[101, 102]);
-            let epoch_start = history.end(successor, METADATA);
-            history.fact(successor, Fact::QuorumLeader { epoch: 2, epoch_start });
-            history.commit_metadata();
-            history.send(ORDERS, &numbers(0..4), -1);
-            history.write(1, ORDERS, 0, &numbers(0..4));
-            history.follow(2, 1, ORDERS);
-            history.watermark(1, &[2], ORDERS, 0);
-            history.follow(3, 1, ORDERS);
-            names(&history)
-        };
-        assert_eq!(shrinks(102), Vec::<&str>::new());
-        assert!(shrinks(103).contains(&"members-hold-committed"), "it does not have the change");
-    }
-
     let mut history = good();
     history.write_metadata(&[level(1)], &[101, 102]);
     history.commit_metadata();
     assert_eq!(names(&history), Vec::<&str>::new());
     history.fact(103, Fact::QuorumLeader { epoch: 2, epoch_start: 3 });
     assert_eq!(names(&history), vec!["quorum-is-safe"], "103 lacks it");
+}
+
+/// Until it learns of its successor it commits what that one has as well.
+#[test]
+fn a_replaced_leader_of_the_quorum_commits_what_its_successor_has() {
+    let shrinks = |successor: u16| {
+        let mut history = History::new(2);
+        let isr = MetadataRecord::PartitionChange(PartitionChange {
+            isr: Some(vec![1, 2]),
+            ..PartitionChange::of(ORDERS)
+        });
+        history.write_metadata(&[isr], &[101, 102]);
+        let epoch_start = history.end(successor, METADATA);
+        history.fact(successor, Fact::QuorumLeader { epoch: 2, epoch_start });
+        history.commit_metadata();
+        history.send(ORDERS, &numbers(0..4), -1);
+        history.write(1, ORDERS, 0, &numbers(0..4));
+        history.follow(2, 1, ORDERS);
+        history.watermark(1, &[2], ORDERS, 0);
+        history.follow(3, 1, ORDERS);
+        names(&history)
+    };
+    assert_eq!(shrinks(102), Vec::<&str>::new());
+    assert!(shrinks(103).contains(&"members-hold-committed"), "it does not have the change");
 }
 
 #[test]

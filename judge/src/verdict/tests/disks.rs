@@ -386,6 +386,26 @@ fn a_bad_sector_explains_its_own_bytes() {
     assert!(broken(&with(1, true)).contains(&"replicas-equal"), "written anew");
 }
 
+/// It may lie far behind in the log: what follows cannot be read any more, and is not missing.
+#[test]
+fn what_follows_bytes_that_are_no_batch_is_not_missing() {
+    let with = |sector: bool| {
+        let mut history = History::new(2);
+        for count in (0..120).step_by(40) {
+            history.produce(&numbers(count..count + 40));
+        }
+        if sector {
+            history.spoil_sector(3, ORDERS, 0);
+        }
+        let log = history.disks.get_mut(&(3, ORDERS)).unwrap();
+        log[0] = vec![0; log[0].len()].into();
+        let judgement = finish(history, 1);
+        broken(&judgement).iter().map(ToString::to_string).collect::<Vec<_>>()
+    };
+    assert_eq!(with(true), Vec::<String>::new());
+    assert_eq!(with(false), ["replicas-equal"]);
+}
+
 /// What the partition holds is read from a replica in sync if the leader's log went bad.
 #[test]
 fn a_replica_out_of_sync_does_not_stand_in_for_a_bad_leader() {
