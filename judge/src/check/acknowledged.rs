@@ -66,7 +66,7 @@ fn report(
             let witness = partition.losses[loss as usize].witness.clone();
             Ground::Gone { witness, loss: Some(loss) }
         }
-        (None, Some(batch)) => not_read(end, partition, (number, record), batch),
+        (None, Some(_)) => unreadable(end, partition, (number, record)),
         (None, None) => Ground::Never,
     };
     let what = match (lost, batch.is_some(), loss.is_some()) {
@@ -93,25 +93,6 @@ fn report(
         .offset(record.offset)
         .record(number)
         .detail(format!("{}, {known}", records::name(number)));
-}
-
-/// What may excuse that nobody can read a batch that no leader was elected without.
-fn not_read(end: &End, partition: &Partition, record: (u64, &Record), batch: u32) -> Ground {
-    nowhere(partition, batch).unwrap_or_else(|| unreadable(end, partition, record))
-}
-
-/// What may excuse that no replica holds a batch that no leader was elected without: the partition has
-/// had no leader since.
-fn nowhere(partition: &Partition, batch: u32) -> Option<Ground> {
-    let is_leaderless = partition.state().is_some_and(|state| state.leader.is_none());
-    let last = partition.line_leader.filter(|_| is_leaderless)?;
-    if !partition.batches.get(batch).holders.is_empty() {
-        return None;
-    }
-    let isr = partition.ruling(partition.line_epoch).map(|state| state.isr.clone());
-    let now = partition.states.len();
-    let witness = partition.witness(batch, last, isr.unwrap_or_default(), now);
-    Some(Ground::Gone { witness, loss: None })
 }
 
 /// What the disk of a leader may excuse: no other replica is in sync that could stand in for it, and the

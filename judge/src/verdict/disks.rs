@@ -2,7 +2,7 @@
 
 use super::permission::{Case, brokers, last_replica_standing, power_loss};
 use crate::check::Ground;
-use crate::evidence::{Loss, ReplicaSet, Spoil, SpoilKind, View};
+use crate::evidence::{Loss, Spoil, SpoilKind, View};
 use engine::ids::TopicPartition;
 use machine::{ClusterId, NodeId};
 
@@ -126,27 +126,4 @@ fn voters(view: &View, cluster: ClusterId) -> impl Iterator<Item = NodeId> {
 /// What the disk of a voter took of the metadata log by this time.
 fn spoilt(view: &View, voter: NodeId, index: usize, at: u64) -> Option<&Spoil> {
     view.first_spoil(voter, index).filter(|spoil| spoil.at <= at)
-}
-
-/// At this time the partition has no leader, and each replica that could become one lost its disk: none
-/// is left that is known to have what was committed. When the last known leader is elected again is up
-/// to the controller, since its new log directory is not the one that the partition is assigned to
-/// (KIP-858): at the latest after `leader.imbalance.check.interval.seconds`, where it balances at all (KIP-966).
-pub(super) fn leaderless(view: &View, index: usize, at: u64) -> Option<&Spoil> {
-    let partition = &view.partitions[index];
-    let states = &partition.states[..partition.states.partition_point(|state| state.at <= at)];
-    let state = states.last().filter(|state| state.leader.is_none())?;
-    let last = states.iter().rev().find_map(|state| state.leader)?;
-    let candidates = &state.members() | &ReplicaSet::of(last);
-    let mut found = None;
-    for replica in candidates.iter() {
-        let it = &partition.replicas[replica];
-        let spoil = view.spoil(it.node, index, None);
-        // What holds records could lead with them.
-        let has_some = it.log.iter().any(|batch| partition.batches.get(*batch).at <= at);
-        let is_lost = |spoil: &&Spoil| spoil.kind == SpoilKind::Lost && spoil.at <= at;
-        found = spoil.filter(|spoil| is_lost(spoil) && !has_some);
-        found?;
-    }
-    found
 }

@@ -229,7 +229,6 @@ fn unknown(view: &View, end: &End) -> Vec<String> {
         let is_down = halted.any(|node| partition.find(node).is_some())
             || end.offline_dir_of(view, index).is_some()
             || view.unreadable(index).is_some()
-            || disks::leaderless(view, index, end.at).is_some()
             || disks::lost_metadata(view, partition.cluster, end.at).is_some();
         if partition.topic.is_some() && it.source != Source::ReadBack && !is_down {
             unknown.push(format!("{} was not read back", partition.name));
