@@ -232,6 +232,7 @@ impl View {
                 is_asked: false,
                 shown: 0,
                 asked: Vec::new(),
+                known: None,
                 seen: Vec::new(),
                 read_back: None,
             });
