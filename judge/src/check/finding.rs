@@ -57,7 +57,7 @@ pub enum Ground {
         /// The node.
         node: NodeId,
     },
-    /// A leader holds a record, and nobody gets it from there. The record is on another disk as well,
+    /// A leader holds a record that cannot be read there. The record is on another disk as well,
     /// or its leader was enough to acknowledge it.
     Unreadable {
         /// The leader.

@@ -277,7 +277,7 @@ fn a_leader_with_a_bad_sector_cannot_be_read_past_it() {
     }
 }
 
-/// Nobody else is in sync. What was acknowledged before is on that disk still, and on that of a
+/// No other replica is in sync. What was acknowledged before is on that disk still, and on that of a
 /// follower.
 #[test]
 fn what_follows_a_bad_sector_of_a_leader_cannot_be_read() {
