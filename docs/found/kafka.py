@@ -329,7 +329,8 @@ class Cluster:
         self.links = {node: Link(self.between(node), self.own(node)) for node in (1, CONTROLLER)}
         shutil.rmtree(self.run, ignore_errors=True)
         os.makedirs(self.run)
-        cluster_id = base64.urlsafe_b64encode(uuid.uuid4().bytes).decode().rstrip('=')
+        # It must not look like an option.
+        cluster_id = 'F' + base64.urlsafe_b64encode(uuid.uuid4().bytes).decode()[1:].rstrip('=')
         for node in (CONTROLLER, 1, 2, 3):
             with open(f'{self.run}/{node}.properties', 'w') as file:
                 file.writelines(f'{name}={value}\n' for name, value in self.properties(node).items())

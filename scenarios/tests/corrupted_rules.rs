@@ -422,6 +422,7 @@ const CONVERSE: &[(&str, Notice)] = &[
     ("latest_offset", Check("end-never-back")),
     ("read_position", Check("polls-contiguous")),
     ("repeats_high_watermark", Museum("FL-2", "converges")),
+    ("may_lead_from", Museum("FL-3", "converges")),
     ("elect_leader", Check("one-value-per-offset")),
     ("eligible_after", Check("members-hold-committed")),
     ("ended_uncleanly", Check("members-hold-committed")),

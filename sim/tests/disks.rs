@@ -92,6 +92,22 @@ fn a_hung_disk_leaves_the_other_alone() {
     assert_eq!(facts(&mut world), [(1, Fact::Wrote(b"2".to_vec()))]);
 }
 
+/// Found by `swarm`: the handler that waited for the disk never went on, and its lane with it.
+#[test]
+fn a_disk_that_is_lost_while_it_hangs_lets_handlers_go_on() {
+    let mut world = with_two_devices(3);
+    let hung = world.apply(HungDisk { target: node(1).into(), directory: None }.into());
+    assert_eq!(outcome(&mut world, Act::Append("d1/file", b"2")), []);
+    let lost = world.apply(LostDisk { target: node(1).into(), directory: None }.into());
+    pass(&mut world, 100);
+    assert_eq!(facts(&mut world), [], "it hangs still");
+    world.undo(hung);
+    pass(&mut world, 100);
+    assert_eq!(facts(&mut world).len(), 1);
+    world.undo(lost);
+    assert!(world.disk(node(1)).file_at("d1/file").is_none());
+}
+
 #[test]
 fn a_slow_disk_is_that_of_one_directory() {
     let disk = DiskProfile { append: Span::millis(1), ..DiskProfile::default() };

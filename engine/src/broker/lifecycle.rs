@@ -224,6 +224,9 @@ impl Lifecycle {
         cx: &mut Cx<'_>,
     ) {
         if response.error != ErrorCode::None {
+            // A request of an earlier life, which the network had kept, has taken over the
+            // registration. Kafka's broker repeats its heartbeat for ever.
+            self.registered &= response.error != ErrorCode::StaleBrokerEpoch;
             return self.schedule_after_failure(cx);
         }
         self.offline_dirs.extend(offline.iter().map(|dir| (*dir, true)));

@@ -13,6 +13,7 @@ use crate::metadata::{
 use crate::protocol::{
     AssignReplicasToDirsRequest, AssignReplicasToDirsResponse, BrokerRegistrationRequest,
 };
+use crate::rules::election::NamedDirectory;
 use std::collections::BTreeSet;
 
 impl Cluster<'_> {
@@ -135,11 +136,23 @@ impl Cluster<'_> {
         records: &mut Vec<MetadataRecord>,
         out: &mut Outbox,
     ) {
+        let is_online = |directory| {
+            self.image.broker(broker).is_some_and(|broker| broker.has_online_dir(directory))
+        };
+        let named = NamedDirectory {
+            was_online: is_online(state.directory(broker)),
+            is_online: is_online(dir),
+        };
+        let mut acceptable = self.acceptable(state);
+        acceptable.retain(|id| *id != broker);
+        if self.image.is_active(broker) && self.rules.may_lead_from(out, named) {
+            acceptable.push(broker);
+        }
         let replicas = state.replicas.iter();
         let directory = |id: &BrokerId| if *id == broker { dir } else { state.directory(*id) };
         let target = Target {
             directories: replicas.map(directory).collect(),
-            acceptable: self.acceptable(state),
+            acceptable,
             ..Target::of(partition, state)
         };
         records.extend(self.change(target, out).map(MetadataRecord::PartitionChange));

@@ -2,7 +2,7 @@
 //!
 //! After a clean shutdown the files are trusted. Otherwise every segment that holds something above
 //! the recovery point is scanned: checksums, order, epochs, indexes. The first incomplete batch
-//! ends the log, and later segments are deleted. A tail that never reached the disk leaves no
+//! ends the log, and so does a hole between two segments; later segments are deleted. A tail that never reached the disk leaves no
 //! trace: the log is just shorter, and leader epochs and the ELR keep it from passing for the
 //! complete one.
 
@@ -29,10 +29,10 @@ pub struct Recovery {
     pub segments_scanned: u32,
     /// How many segments after a broken one were deleted.
     pub segments_deleted: u32,
-    /// How many of the scanned segments do not begin where the one before them ends. Kafka treats
-    /// that as a hole left by compaction. After a power loss it may be the lost end of a segment
-    /// that was full but not fsynced yet.
-    pub gaps: u32,
+    /// Whether a segment did not begin where the one before it ends: after a power loss the end of a
+    /// segment may be gone that was full and not fsynced yet. Kafka keeps such a log, as if compaction
+    /// had left the hole.
+    pub gap: bool,
 }
 
 impl Log {
@@ -117,6 +117,13 @@ impl Log {
             // The segment that holds the recovery point, and those after it.
             let unflushed = bases.get(at + 1).is_none_or(|next| *next > self.recovery_point);
             let trusted = recovery.clean || !unflushed;
+            // What had been synced by the recovery point had no hole but those that compaction leaves.
+            let may_have_lost = !trusted && at > 0 && base_offset > self.recovery_point;
+            recovery.gap = may_have_lost && self.log_end < base_offset;
+            if recovery.gap {
+                self.drop_segments(&bases[at..], recovery, disk)?;
+                break;
+            }
             let whole = self.load_segment(base_offset, trusted, recovery, disk)?;
             if !whole {
                 self.drop_segments(&bases[at + 1..], recovery, disk)?;
@@ -171,8 +178,6 @@ impl Log {
         disk: &mut dyn Disk,
     ) -> Result<bool, LogError> {
         recovery.segments_scanned += 1;
-        let gap = !self.segments.is_empty() && self.log_end < segment.base_offset;
-        recovery.gaps += u32::from(gap);
         let found = segment.size;
         segment.size = 0;
         let mut next_offset = segment.base_offset;

@@ -91,6 +91,24 @@ pub fn elect(election: Election<'_>) -> Elected {
     Elected { leader: None, how: How::Clean }
 }
 
+/// The log directory of a replica whose broker names another one (KIP-858).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct NamedDirectory {
+    /// The one that was known until now is online at the broker.
+    pub was_online: bool,
+    /// The one that the broker names is.
+    pub is_online: bool,
+}
+
+/// Whether a replica may lead whose broker names its log directory: by where it is from now on.
+///
+/// Kafka 4.1 goes by where it was (`ReplicationControlManager.handleAssignReplicasToDirs`). A broker
+/// with a new disk that is the only one in sync, and was unfenced before it has named its directories,
+/// then leads nothing until leaders are balanced (FL-3).
+pub fn may_lead_from(directory: NamedDirectory) -> bool {
+    directory.is_online
+}
+
 /// What the eligible leader replicas are computed from.
 #[derive(Clone, Copy, Debug)]
 pub struct Eligible<'a> {

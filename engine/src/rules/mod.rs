@@ -175,6 +175,8 @@ rules! {
     read_position(position: read::Position) -> read::Answer = read::position;
     /// Whether a fetch session sends a high watermark again (FL-2).
     repeats_high_watermark(request: session::Renamed) -> bool = session::repeats_high_watermark;
+    /// Whether a replica may lead whose broker has named its log directory (FL-3).
+    may_lead_from(directory: election::NamedDirectory) -> bool = election::may_lead_from;
     /// Which replica leads a partition.
     elect_leader(election: election::Election<'_>) -> election::Elected = election::elect;
     /// The eligible leader replicas after a change of the ISR (KIP-966).

@@ -66,7 +66,7 @@ fn report(
             let witness = partition.losses[loss as usize].witness.clone();
             Ground::Gone { witness, loss: Some(loss) }
         }
-        (None, Some(batch)) => nowhere(partition, batch),
+        (None, Some(_)) => unreadable(end, partition, (number, record)),
         (None, None) => Ground::Never,
     };
     let what = match (lost, batch.is_some(), loss.is_some()) {
@@ -78,7 +78,7 @@ fn report(
     let source = end.finals[record.partition as usize].source;
     let known = match source {
         Source::ReadBack => "not among what was read back",
-        Source::Disk => "not on the leader's disk",
+        Source::Disk { .. } => "not on the leader's disk",
         Source::Told => "not among what the leader reported",
     };
     let (at, event) = match loss {
@@ -95,16 +95,21 @@ fn report(
         .detail(format!("{}, {known}", records::name(number)));
 }
 
-/// What may excuse that no replica holds a batch that no leader was elected without: the partition has
-/// had no leader since.
-fn nowhere(partition: &Partition, batch: u32) -> Ground {
-    let is_leaderless = partition.state().is_some_and(|state| state.leader.is_none());
-    let Some(last) = partition.line_leader.filter(|_| is_leaderless) else { return Ground::Never };
-    if !partition.batches.get(batch).holders.is_empty() {
-        return Ground::Never;
+/// What the disk of a leader may excuse: no other replica is in sync that could stand in for it, and the
+/// record is on the disk of one that is not, or its leader was enough to acknowledge it.
+fn unreadable(end: &End, partition: &Partition, (number, record): (u64, &Record)) -> Ground {
+    let index = record.partition as usize;
+    let leader = match (partition.line_leader, end.finals[index].source) {
+        (Some(leader), Source::Disk { replica }) if replica == leader => leader,
+        _ => return Ground::Never,
+    };
+    let is_enough = record.acks == 1 || partition.min_isr <= 1;
+    let mut others = (0..partition.replicas.len()).filter(|replica| *replica != leader);
+    let is_elsewhere = others.any(|replica| {
+        end.disk(index, replica).is_some_and(|log| log.holds(record.offset, number))
+    });
+    match is_enough || is_elsewhere {
+        true => Ground::Unreadable { node: partition.replicas[leader].node },
+        false => Ground::Never,
     }
-    let isr = partition.ruling(partition.line_epoch).map(|state| state.isr.clone());
-    let now = partition.states.len();
-    let witness = partition.witness(batch, last, isr.unwrap_or_default(), now);
-    Ground::Gone { witness, loss: None }
 }

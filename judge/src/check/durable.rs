@@ -1,34 +1,56 @@
 //! A log that is loaded holds all that must be durable: after a crash or an orderly stop everything
 //! that its replica had reported, also if the host loses power after the stop; after a loss of power
 //! all but fewer records than `flush.messages`. A crash may take the report that a replica has cut
-//! what its leader does not have.
+//! what its leader does not have. Nor is a log recovered after an orderly stop of a broker that had been
+//! unfenced: it was closed, and a clean-shutdown file says so.
 //!
-//! No rule decides what is synced when. Catches a log that closes or syncs too late, a clean-shutdown
-//! file that is written too early, and a recovery that cuts what is whole.
+//! No rule decides what is synced when. Catches a log that closes or syncs too late or not at all, a
+//! clean-shutdown file that is written too early, and a recovery that cuts what is whole.
 
 use super::{Check, Findings, Ground};
 use crate::evidence::{Effect, Kept, Moment, View};
 use engine::fact::Fact;
 use engine::ids::{Offset, TopicPartition};
+use machine::NodeId;
+use std::collections::BTreeMap;
 
 /// See the module.
 #[derive(Clone, Debug, Default)]
-pub(super) struct Durable;
+pub(super) struct Durable {
+    /// The last life in which each broker was unfenced. One that is stopped before has no log open.
+    unfenced: BTreeMap<NodeId, u16>,
+}
 
 impl Durable {
     pub(super) const NAME: &'static str = "loads-what-is-durable";
 }
 
 impl Check for Durable {
+    #[inline]
+    fn on_fact(&mut self, _: &View, at: &Moment, fact: &Fact, _: &mut Findings) {
+        if let Fact::FencedChanged { fenced: false } = fact {
+            self.unfenced.insert(at.node, at.incarnation);
+        }
+    }
+
     fn on_effect(
         &mut self,
         view: &View,
         at: &Moment,
-        _: &Fact,
+        fact: &Fact,
         effect: &Effect,
         out: &mut Findings,
     ) {
         let Effect::Loaded { partition: index, reported, end, kept, .. } = effect else { return };
+        if let Fact::Loaded { clean: false, .. } = fact
+            && view.partitions[*index].id != TopicPartition::METADATA
+            && view.setup.disk_capacity.is_none()
+            && view.was_stopped_in_order(at.node)
+            && self.unfenced.get(&at.node).is_some_and(|life| life + 1 == at.incarnation)
+        {
+            let what = "a log was recovered after an orderly stop";
+            out.add(Self::NAME, what, at, *index, Ground::Never).detail(view.setup.name(at.node));
+        }
         let missing = reported.saturating_sub(*end);
         if missing <= 0 || may_have_cut(view, at, *index) {
             return;

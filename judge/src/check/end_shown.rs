@@ -34,10 +34,11 @@ impl Check for EndShown {
                 let node = NodeId { cluster: partition.cluster, node: *broker };
                 (*offset, *own, partition.find(node))
             }
-            // What is read back comes after everything else.
+            // What is read back has everything that anyone had been shown when it was asked for.
             Fact::Client(ClientFact::ReadBack { end, .. }) => {
                 let readers = partition.readers.iter().map(|reader| &view.readers[*reader]);
-                (*end, readers.map(|reader| reader.shown).max().unwrap_or_default(), None)
+                let shown = || readers.map(|reader| reader.shown).max().unwrap_or_default();
+                (*end, view.readers[*reader].known.unwrap_or_else(shown), None)
             }
             _ => return,
         };

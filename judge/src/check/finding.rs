@@ -57,6 +57,12 @@ pub enum Ground {
         /// The node.
         node: NodeId,
     },
+    /// A leader holds a record that cannot be read there. The record is on another disk as well,
+    /// or its leader was enough to acknowledge it.
+    Unreadable {
+        /// The leader.
+        node: NodeId,
+    },
     /// The quorum has lost what a majority held.
     Quorum,
     /// A replica cut what the leader of its partition holds.

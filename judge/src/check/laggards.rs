@@ -70,6 +70,8 @@ impl Check for Laggards {
             let first = partition.line.partition_point(|it| partition.batches.get(*it).next <= end);
             let Some(batch) = partition.line.get(first).copied() else { continue };
             let had = self.shortened.get(&(*index, replica)).copied().unwrap_or(0);
+            let spoil = view.spoil(partition.replicas[replica].node, *index, None);
+            let had = had.max(spoil.map_or(0, |spoil| spoil.at));
             let lacking_since = partition.batches.get(batch).at.max(state.at).max(had);
             let by_clock = u128::from(view.setup.lag_time.0 / 2 * 3);
             let longest = by_clock * (1_000_000 + u128::from(view.setup.drift_ppm)) / 1_000_000;

@@ -56,6 +56,7 @@ impl Check for Replicas {
         for log in end.disks().iter().filter(is_loaded) {
             check_bytes(view, end, log, out);
             check_told(view, end, log, out);
+            check_size(view, end, log, out);
         }
         for index in 0..view.partitions.len() {
             check_assigned(view, end, index, out);
@@ -93,6 +94,22 @@ fn check_bytes(view: &View, end: &End, log: &DiskLog, out: &mut Findings) {
     }
 }
 
+/// A segment file is no larger than `segment.bytes`, unless one batch is (`LogSegment.shouldRoll`).
+fn check_size(view: &View, end: &End, log: &DiskLog, out: &mut Findings) {
+    let partition = &view.partitions[log.partition];
+    let Some(topic) = partition.topic.map(|topic| &view.setup.topics[topic]) else { return };
+    if log.largest <= topic.segment_bytes || topic.compacted {
+        return;
+    }
+    let node = partition.replicas[log.replica].node;
+    let at = Moment { at: end.at, node, incarnation: 0, event: 0 };
+    let what = "a segment file is larger than segment.bytes";
+    out.add(Replicas::NAME, what, &at, log.partition, Ground::Never).detail(format!(
+        "replica {node}: {} bytes, segment.bytes={}",
+        log.largest, topic.segment_bytes
+    ));
+}
+
 /// What a replica reported to have below its high watermark is on its disk.
 fn check_told(view: &View, end: &End, log: &DiskLog, out: &mut Findings) {
     let partition = &view.partitions[log.partition];
@@ -115,13 +132,14 @@ fn check_told(view: &View, end: &End, log: &DiskLog, out: &mut Findings) {
         }
         let at = Moment { at: end.at, node: replica.node, incarnation: 0, event: 0 };
         let ground = ground([(replica.node, found)], log.broken.is_some());
+        let offset = where_it_ends(log, found).unwrap_or(batches.get(*told).base);
         let found = match found.and_then(header) {
             Some((offset, _)) => format!("another batch at {offset}"),
             None => "nothing more".to_owned(),
         };
         let what = "a disk does not hold what its replica reported";
         out.add(Replicas::NAME, what, &at, log.partition, ground)
-            .offset(batches.get(*told).base)
+            .offset(offset)
             .detail(format!("replica {}: there is {found}", replica.node));
         return;
     }
@@ -173,14 +191,20 @@ fn compare(view: &View, end: &End, (leader, follower): (&DiskLog, &DiskLog), out
             let at = Moment { at: end.at, node: nodes.1, incarnation: 0, event: 0 };
             let holds = [(nodes.0, Some(batch)), (nodes.1, its.map(|(_, batch)| batch))];
             let ground = ground(holds, follower.broken.is_some());
+            let ends = where_it_ends(follower, its.map(|(_, batch)| batch));
             let found = its.map_or("nothing".to_owned(), |(at, other)| describe(at, other, batch));
             out.add(Replicas::NAME, "two replicas differ", &at, leader.partition, ground)
-                .offset(offset)
+                .offset(ends.unwrap_or(offset))
                 .detail(format!("leader {} has a batch, replica {} {found}", nodes.0, nodes.1));
             return;
         }
         its = theirs.next();
     }
+}
+
+/// Where what is on a disk can be read no further, if that is why nothing is `found` there.
+fn where_it_ends(log: &DiskLog, found: Option<&Bytes>) -> Option<Offset> {
+    log.broken.as_ref().filter(|_| found.is_none()).map(|(offset, _)| *offset)
 }
 
 /// What may excuse that a replica does not hold what it should: its bytes are no batch, or their

@@ -2,7 +2,7 @@
 
 use super::batch::NONE;
 use super::observed::Moment;
-use super::reader::Piece;
+use super::reader::{Piece, Question};
 use super::records::{Outcome, Retry};
 use super::view::{Effect, View};
 use bytes::Bytes;
@@ -74,16 +74,21 @@ impl View {
             ClientFact::EndAsked { partition, question } => {
                 let index = self.partition(cluster, *partition);
                 let reader = self.reader(moment, index);
-                let it = &mut self.readers[reader];
-                it.asked.push((*question, it.shown));
+                let shown = self.readers[reader].shown;
+                let all = self.partitions[index].readers.iter();
+                let known = all.map(|reader| self.readers[*reader].shown).max().unwrap_or(shown);
+                let asked = Question { number: *question, shown, known };
+                self.readers[reader].asked.push(asked);
                 Effect::Nothing
             }
             ClientFact::EndShown { partition, offset, question, .. } => {
                 let index = self.partition(cluster, *partition);
                 let reader = self.reader(moment, index);
                 let it = &mut self.readers[reader];
-                let place = it.asked.iter().position(|(asked, _)| asked == question);
-                let shown = place.map_or(it.shown, |place| it.asked.swap_remove(place).1);
+                let place = it.asked.iter().position(|asked| asked.number == *question);
+                let asked = place.map(|place| it.asked.swap_remove(place));
+                it.known = asked.map(|asked| asked.known);
+                let shown = asked.map_or(it.shown, |asked| asked.shown);
                 it.shown = it.shown.max(*offset);
                 Effect::ReaderEnd(reader, shown)
             }

@@ -1,9 +1,9 @@
 //! What is on the disks of replicas: segment files taken apart into batches.
 
-use super::batch::has_sane_offsets;
+use super::batch::{has_sane_offsets, number_of};
 use bytes::Bytes;
 use engine::ids::{Offset, TopicPartition};
-use engine::record::Batch;
+use engine::record::{self, Batch};
 use machine::NodeId;
 
 /// The disks of the brokers and controllers, as they are now.
@@ -34,10 +34,25 @@ pub struct DiskLog {
     pub replica: usize,
     /// Its batches in order.
     pub batches: Vec<Bytes>,
+    /// The size of the largest of its segment files that hold more than one batch, in bytes.
+    pub largest: u64,
     /// Bytes that are no batch follow: from which offset on, and what is wrong with them.
     pub broken: Option<(Offset, String)>,
     /// Its snapshots of producers, by offset.
     pub snapshots: Vec<(Offset, Bytes)>,
+}
+
+impl DiskLog {
+    /// Whether a record, by its number, stands at an offset.
+    pub fn holds(&self, offset: Offset, number: u64) -> bool {
+        let mut holds = false;
+        for batch in &self.batches {
+            let _ = record::for_each(batch, |record| {
+                holds |= record.offset == offset && number_of(record.value) == number;
+            });
+        }
+        holds
+    }
 }
 
 /// Takes segment files apart. Stops at what is no whole batch.
@@ -68,6 +83,16 @@ pub fn read(segments: Vec<Vec<Bytes>>) -> (Vec<Bytes>, Option<(Offset, String)>)
         }
     }
     (batches, None)
+}
+
+/// The size of the largest segment file that holds more than one batch, in bytes.
+pub fn largest(segments: &[Vec<Bytes>]) -> u64 {
+    let crowded = segments.iter().filter_map(|segment| {
+        let size: usize = segment.iter().map(Bytes::len).sum();
+        let first = Batch::first_of(segment.first()?).ok()?.size();
+        (size > first).then_some(size as u64)
+    });
+    crowded.max().unwrap_or(0)
 }
 
 fn join(first: Bytes, others: impl Iterator<Item = Bytes>) -> Bytes {

@@ -68,7 +68,10 @@ pub enum Source {
     /// A consumer read it back.
     ReadBack,
     /// It is on the disk of the last leader.
-    Disk,
+    Disk {
+        /// The replica, an index of [`super::Partition::replicas`].
+        replica: usize,
+    },
     /// The last leader reported so.
     Told,
 }
@@ -97,9 +100,11 @@ impl End {
                     }
                 }
                 if let Some(segments) = segments {
+                    let largest = disk::largest(&segments);
                     let (batches, broken) = disk::read(segments);
                     let snapshots = disks.snapshots(node, id, name);
-                    logs.push(DiskLog { partition: index, replica, batches, broken, snapshots });
+                    let partition = index;
+                    logs.push(DiskLog { partition, replica, batches, largest, broken, snapshots });
                 }
             }
         }
@@ -156,7 +161,8 @@ fn of(view: &View, index: usize, end: &End) -> Final {
         }
         return Final { start, records, source: Source::ReadBack };
     }
-    if let Some(log) = whole(partition).and_then(|replica| end.disk(index, replica)) {
+    let log = whole(partition).and_then(|replica| Some((replica, end.disk(index, replica)?)));
+    if let Some((replica, log)) = log {
         for batch in &log.batches {
             // The numbers of a batch that cannot be read stay open, and its loss will be found.
             let _ = record::for_each(batch, |record| {
@@ -164,7 +170,7 @@ fn of(view: &View, index: usize, end: &End) -> Final {
                 records.put(record.offset, number);
             });
         }
-        return Final { start, records, source: Source::Disk };
+        return Final { start, records, source: Source::Disk { replica } };
     }
     for batch in &partition.line {
         let it = partition.batches.get(*batch);

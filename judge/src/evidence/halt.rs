@@ -82,6 +82,10 @@ impl View {
     pub(super) fn suffers(&self, node: NodeId, kinds: &[FaultKind]) -> bool {
         let since = self.started.get(&node);
         let is_over = |fault: &Fault, from: usize| {
+            // The end of this fault mends no sector.
+            if fault.kind == FaultKind::CorruptDisk {
+                return false;
+            }
             let undone = |(moment, other): &(Moment, Fault)| {
                 !other.applied
                     && (other.kind, &other.what) == (fault.kind, &fault.what)

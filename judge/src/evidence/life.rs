@@ -2,7 +2,7 @@
 
 use super::disk::{self, Disks};
 use super::halt::Halt;
-use super::observed::{Change, FaultKind, Moment};
+use super::observed::{Change, Fault, FaultKind, Moment};
 use super::replica::Replica;
 use super::story::Happening;
 use super::view::{Effect, View};
@@ -30,6 +30,22 @@ impl View {
         let replica = partition.find(node).map(|replica| &partition.replicas[replica]);
         let is_cut = |it: &Replica| end < it.end && it.bad_from().is_some_and(|from| from <= end);
         replica.is_some_and(|it| it.disk_lost || is_cut(it))
+    }
+
+    /// Whether a node's last life ended because it was asked to stop, on a disk that nothing has
+    /// tampered with.
+    pub fn was_stopped_in_order(&self, node: NodeId) -> bool {
+        let ended = matches!(self.endings.get(&node), Some(Change::Stopped));
+        let tamper = [
+            FaultKind::FailingDisk,
+            FaultKind::LostDisk,
+            FaultKind::CorruptDisk,
+            FaultKind::FullDisk,
+        ];
+        let tampers = |fault: &Fault| {
+            fault.applied && tamper.contains(&fault.kind) && fault.nodes.contains(&node)
+        };
+        ended && !self.faults.iter().any(|(_, fault)| tampers(fault))
     }
 
     /// Something became of a node.

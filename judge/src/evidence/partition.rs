@@ -36,6 +36,8 @@ pub struct Partition {
     pub line_epoch: LeaderEpoch,
     /// The present leader; `None` before the first.
     pub line_leader: Option<usize>,
+    /// All leaders so far, with their epochs.
+    leaders: Vec<(usize, LeaderEpoch)>,
     /// A replica that is back without what it lost with its power, leads as its last life was to, and
     /// is not registered: it, and its epoch. No client and no follower gets anything from
     /// it before it is, and then the controller has put another in its place, if there is one.
@@ -99,6 +101,7 @@ impl Partition {
             line: Vec::new(),
             line_epoch: -1,
             line_leader: None,
+            leaders: Vec::new(),
             returning: None,
             readers: Vec::new(),
             committed: 0,
@@ -323,6 +326,7 @@ impl Partition {
         let previous = (self.line_leader, self.line_epoch);
         self.line_leader = Some(replica);
         self.line_epoch = epoch;
+        self.leaders.push((replica, epoch));
         let log = self.replicas[replica].log.clone();
         self.start = self.replicas[replica].log_start;
         // What its log starts above has been deleted and is not lost; what the leader before had
@@ -382,21 +386,26 @@ impl Partition {
         if !lacking.is_empty() || held.len() < count {
             return Some(Lacking { batch, lacking, held });
         }
-        // The last batch may reach beyond the watermark only if the watermark is wrong.
-        let whole = self.batches.get(batch).next <= offset;
+        self.commit_to(place, offset);
+        None
+    }
+
+    /// What the line holds up to a place is committed, by a high watermark in the batch there.
+    fn commit_to(&mut self, place: usize, offset: Offset) {
+        // That batch may reach beyond the watermark only if the watermark is wrong.
+        let whole = self.batches.get(self.line[place]).next <= offset;
         let end = if whole { place + 1 } else { place };
         for place in self.committed..end {
             self.batches.get_mut(self.line[place]).committed = true;
         }
         self.committed = self.committed.max(end);
-        None
     }
 
-    /// The same for the metadata log: `voters` are those known, `count` is how many there are.
+    /// The same for the metadata log: `voters` are those known, `count` is how many there are. A leader
+    /// that was replaced and does not know it yet commits what its successor has as well.
     pub fn advance_by_majority(
         &mut self,
-        leader: usize,
-        epoch: LeaderEpoch,
+        (leader, epoch): (usize, LeaderEpoch),
         offset: Offset,
         voters: &ReplicaSet,
         count: usize,
@@ -406,7 +415,11 @@ impl Partition {
         if held.len() * 2 <= count {
             return Some(Lacking { batch, lacking: voters - &held, held });
         }
-        self.advance(leader, epoch, offset, (&ReplicaSet::EMPTY, 0))
+        let place = self.place_in_line(batch).filter(|_| self.leaders.contains(&(leader, epoch)));
+        if let Some(place) = place {
+            self.commit_to(place, offset);
+        }
+        None
     }
 
     /// A replica came back with more than it had reported. It is taken to be what the line holds up

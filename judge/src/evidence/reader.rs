@@ -34,11 +34,24 @@ pub struct Reader {
     pub is_asked: bool,
     /// The end that it was shown last, by an answer or by records.
     pub shown: Offset,
-    /// Its questions for the end that have no answer yet: the number of each, and what it had been
-    /// shown when it asked.
-    pub asked: Vec<(u64, Offset)>,
+    /// Its questions for the end that have no answer yet.
+    pub asked: Vec<Question>,
+    /// What all readers of the partition had been shown when it asked for the end that it was shown
+    /// last; `None` if it did not ask.
+    pub known: Option<Offset>,
     /// What it was given, in order.
     pub seen: Vec<Piece>,
     /// It has read everything back, up to this end.
     pub read_back: Option<Offset>,
+}
+
+/// A question for the end of a partition.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Question {
+    /// Its number.
+    pub number: u64,
+    /// What the reader had been shown when it asked.
+    pub shown: Offset,
+    /// What any reader of the partition had.
+    pub known: Offset,
 }

@@ -24,6 +24,8 @@ pub struct Setup {
     pub fetch_wait: Span,
     /// `producer.id.expiration.ms`, the shortest of all clusters.
     pub producer_id_expiration: Span,
+    /// `replica.fetch.backoff.ms`, the shortest of all clusters.
+    pub fetch_back_off: Span,
     /// Disks have a capacity, in bytes.
     pub disk_capacity: Option<u64>,
     /// `eligible.leader.replicas.enable`.
@@ -59,6 +61,8 @@ pub struct TopicSetup {
     pub replication_factor: usize,
     /// `unclean.leader.election.enable`.
     pub unclean_leader_election: bool,
+    /// `segment.bytes`.
+    pub segment_bytes: u64,
     /// `flush.messages`, if logs are synced after a number of them.
     pub flush_messages: Option<u64>,
     /// `flush.ms`, if logs are synced after a time.

@@ -241,6 +241,7 @@ impl View {
                 is_asked: false,
                 shown: 0,
                 asked: Vec::new(),
+                known: None,
                 seen: Vec::new(),
                 read_back: None,
             });
@@ -391,7 +392,7 @@ impl View {
         let voters = self.setup.controllers.iter().filter(|id| id.cluster == moment.node.cluster);
         let voters: Vec<NodeId> = voters.copied().collect();
         let set = voters.iter().filter_map(|voter| partition.find(*voter)).collect();
-        let lacking = partition.advance_by_majority(replica, epoch, offset, &set, voters.len());
+        let lacking = partition.advance_by_majority((replica, epoch), offset, &set, voters.len());
         self.touched.clear();
         let unreadable = self.replay_metadata(moment.node.cluster, index, moment).err();
         Effect::Metadata { log: index, lacking, unreadable }

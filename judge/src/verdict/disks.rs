@@ -2,7 +2,7 @@
 
 use super::permission::{Case, brokers, last_replica_standing, power_loss};
 use crate::check::Ground;
-use crate::evidence::{Loss, ReplicaSet, Spoil, SpoilKind, View};
+use crate::evidence::{Loss, Spoil, SpoilKind, View};
 use engine::ids::TopicPartition;
 use machine::{ClusterId, NodeId};
 
@@ -38,18 +38,24 @@ pub(super) fn lost_disk(case: &Case<'_>) -> Option<String> {
     by_disk(case, SpoilKind::Lost)
 }
 
-/// What recovery cut because of changed bytes, or the bytes themselves where their checksum shows it.
+/// What recovery cut because of changed bytes; the bytes themselves where their checksum shows it; and
+/// what follows them in the log of a leader.
 pub(super) fn corrupted_disk(case: &Case<'_>) -> Option<String> {
-    let Ground::Bytes { node } = case.finding.ground else {
-        return by_disk(case, SpoilKind::Corrupted);
+    let (node, what) = match case.finding.ground {
+        Ground::Bytes { node } => (node, "a broker does not repair bytes that change on its disk"),
+        Ground::Unreadable { node } => {
+            (node, "nothing gets past bytes that changed on the disk of a leader")
+        }
+        _ => return by_disk(case, SpoilKind::Corrupted),
     };
-    let replica = &case.partition.replicas[case.partition.find(node)?];
-    if !replica.is_bad(case.finding.offset?) {
-        return None;
-    }
-    let spoil = spoil(case, node, SpoilKind::Corrupted)?;
-    let why = case.view.spoil_in_words(spoil);
-    Some(format!("a broker does not repair bytes that change on its disk, and {why}"))
+    let (offset, replica) = (case.finding.offset?, case.partition.find(node)?);
+    let replica = &case.partition.replicas[replica];
+    let explains = match case.finding.ground {
+        Ground::Unreadable { .. } => replica.bad_from().is_some_and(|from| from <= offset),
+        _ => replica.is_bad(offset),
+    };
+    let spoil = spoil(case, node, SpoilKind::Corrupted).filter(|_| explains)?;
+    Some(format!("{what}, and {}", case.view.spoil_in_words(spoil)))
 }
 
 /// Votes and records that voters had synced went with their disks (KIP-595 counts on them), and all
@@ -120,27 +126,4 @@ fn voters(view: &View, cluster: ClusterId) -> impl Iterator<Item = NodeId> {
 /// What the disk of a voter took of the metadata log by this time.
 fn spoilt(view: &View, voter: NodeId, index: usize, at: u64) -> Option<&Spoil> {
     view.first_spoil(voter, index).filter(|spoil| spoil.at <= at)
-}
-
-/// At this time the partition has no leader, and each replica that could become one lost its disk: none
-/// is left that is known to have what was committed. When the last known leader is elected again is up
-/// to the controller, since its new log directory is not the one that the partition is assigned to
-/// (KIP-858): at the latest after `leader.imbalance.check.interval.seconds`, where it balances at all (KIP-966).
-pub(super) fn leaderless(view: &View, index: usize, at: u64) -> Option<&Spoil> {
-    let partition = &view.partitions[index];
-    let states = &partition.states[..partition.states.partition_point(|state| state.at <= at)];
-    let state = states.last().filter(|state| state.leader.is_none())?;
-    let last = states.iter().rev().find_map(|state| state.leader)?;
-    let candidates = &state.members() | &ReplicaSet::of(last);
-    let mut found = None;
-    for replica in candidates.iter() {
-        let it = &partition.replicas[replica];
-        let spoil = view.spoil(it.node, index, None);
-        // What holds records could lead with them.
-        let has_some = it.log.iter().any(|batch| partition.batches.get(*batch).at <= at);
-        let is_lost = |spoil: &&Spoil| spoil.kind == SpoilKind::Lost && spoil.at <= at;
-        found = spoil.filter(|spoil| is_lost(spoil) && !has_some);
-        found?;
-    }
-    found
 }

@@ -37,6 +37,8 @@ pub struct Judgement {
     pub permitted: Vec<Permitted>,
     /// What the run does not decide, and why.
     pub unknown: Vec<String>,
+    /// The partitions of the workload that were not read back to their end, by name.
+    pub not_read_back: Vec<String>,
     /// Records that the application took for written and that are gone, by reason.
     pub lost: Vec<Lost>,
 }
@@ -93,6 +95,7 @@ pub fn judge(view: &View, end: &End, findings: &Findings) -> Judgement {
             .map(|((hazard, _), group)| permission(view, hazard, group))
             .collect(),
         unknown: unknown(view, end),
+        not_read_back: not_read_back(view, end).map(|(_, name)| name.to_owned()).collect(),
     };
     let unconfirmed = unconfirmed.permitted(view);
     judgement.lost.extend(unconfirmed.iter().map(|permitted| Lost {
@@ -225,16 +228,23 @@ fn unknown(view: &View, end: &End) -> Vec<String> {
         let records = if open == 1 { "record has" } else { "records have" };
         unknown.push(format!("{open} {records} no outcome: the workload did not finish"));
     }
-    for (index, (partition, it)) in view.partitions.iter().zip(&end.finals).enumerate() {
+    for (index, name) in not_read_back(view, end) {
+        let partition = &view.partitions[index];
         let mut halted = view.down_by_disk().map(|halt| halt.moment.node);
         let is_down = halted.any(|node| partition.find(node).is_some())
             || end.offline_dir_of(view, index).is_some()
             || view.unreadable(index).is_some()
-            || disks::leaderless(view, index, end.at).is_some()
             || disks::lost_metadata(view, partition.cluster, end.at).is_some();
-        if partition.topic.is_some() && it.source != Source::ReadBack && !is_down {
-            unknown.push(format!("{} was not read back", partition.name));
+        if !is_down {
+            unknown.push(format!("{name} was not read back"));
         }
     }
     unknown
+}
+
+/// The partitions of the workload that were not read back, by index and name.
+fn not_read_back<'a>(view: &'a View, end: &'a End) -> impl Iterator<Item = (usize, &'a str)> {
+    let all = view.partitions.iter().zip(&end.finals).enumerate();
+    all.filter(|(_, (partition, it))| partition.topic.is_some() && it.source != Source::ReadBack)
+        .map(|(index, (partition, _))| (index, partition.name.as_str()))
 }

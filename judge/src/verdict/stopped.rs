@@ -16,7 +16,6 @@ pub const HAZARDS: &[(&str, &str)] = &[
 
 /// Rows of the permission table about disks.
 const CORRUPTED: &str = "corrupted-disk";
-const LOST_DISK: &str = "lost-disk";
 const LOST_VOTER: &str = "lost-voter";
 
 const fn hazard(cause: Cause) -> &'static str {
@@ -71,14 +70,6 @@ fn missing(
         return Some(Excuse { hazard: LOST_VOTER, because });
     }
     let index = view.index_of(cluster, partition)?;
-    if let Some(spoil) = disks::leaderless(view, index, finding.at) {
-        let why = view.spoil_in_words(spoil);
-        let because = format!(
-            "a partition none of whose replicas is known to have its records may stay without a \
-             leader, and {why}"
-        );
-        return Some(Excuse { hazard: LOST_DISK, because });
-    }
     let offline = end.offline_dir_of(view, index).and_then(|dir| offline(view, dir));
     offline.or_else(|| unreadable(view, cluster, index))
 }

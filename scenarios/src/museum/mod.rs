@@ -110,6 +110,18 @@ pub const BUGS: &[Bug] = &[
         toml: include_str!("kafka-5494.toml"),
     },
     Bug {
+        id: "FL-3",
+        status: Status::OpenIn("4.1"),
+        summary: "a broker with a new disk that alone is in sync is unfenced before it has named its \
+                  log directory; its partitions stay without a leader until leaders are balanced",
+        source: "docs/found.md",
+        rules: &["may_lead_from"],
+        masked_by: "",
+        apply: |rules| rules.may_lead_from = rules::lead_from_the_directory_before,
+        scenario: "museum-fl-3",
+        toml: include_str!("fl-3.toml"),
+    },
+    Bug {
         id: "KAFKA-7128",
         status: Status::MendedIn("2.0.1"),
         summary: "a follower joins the ISR as soon as it has reached the new leader's own high \

@@ -5,6 +5,7 @@ use engine::error::ErrorCode;
 use engine::ids::Offset;
 use engine::log::BatchMeta;
 use engine::protocol::EpochEndOffset;
+use engine::rules::election::NamedDirectory;
 use engine::rules::fencing::{FetchedBatch, LeaderEpochs};
 use engine::rules::isr::{Join, Membership};
 use engine::rules::leadership::NewEpoch;
@@ -53,6 +54,11 @@ pub(super) fn keep_followers_of_any_leader(new: NewEpoch) -> bool {
 /// FL-2, as Kafka 4.1 to 4.4 ship it: what a session has sent is known to its fetcher.
 pub(super) fn send_high_watermark_once(_: Renamed) -> bool {
     false
+}
+
+/// FL-3, as in Kafka 4.1: an election that a named directory brings about goes by the one before.
+pub(super) fn lead_from_the_directory_before(directory: NamedDirectory) -> bool {
+    directory.was_online
 }
 
 /// Before KIP-497: a leader acts on its own ISR change at once, before the controller has committed

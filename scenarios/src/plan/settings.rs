@@ -37,6 +37,8 @@ pub fn drawn(scenario: &Scenario, seed: u64) -> (Scenario, Vec<String>) {
     matrix.producers();
     matrix.consumers();
     matrix.clients_that_end();
+    // Last, so that what stands above is drawn as it was before these came.
+    matrix.rest();
     matrix.idempotence();
     (matrix.scenario, matrix.drawn)
 }
@@ -298,6 +300,15 @@ impl Matrix {
 }
 
 impl Matrix {
+    /// A metadata log that is silent for as long as nothing changes, so that fetches of it come back
+    /// empty; several log directories, whose names have to survive as their contents do.
+    fn rest(&mut self) {
+        let idle = self.one_of(150_000, &[(2, 0_u64), (1, 3_000)]);
+        let dirs = self.one_of(150_000, &[(2, "a,b"), (1, "a,b,c")]);
+        self.set("metadata.max.idle.interval.ms", idle);
+        self.set("log.dirs", dirs);
+    }
+
     /// A client that is killed, or stopped in order, and started again.
     fn clients_that_end(&mut self) {
         let is_drawn = self.draw.chance(150_000);
@@ -384,6 +395,8 @@ mod tests {
             "consumers seek",
             "a client is killed",
             "a client is stopped",
+            "metadata.max.idle.interval.ms",
+            "log.dirs",
         ] {
             assert!(seen.get(name).is_some_and(|count| *count > 50), "{name}: {seen:?}");
         }

@@ -76,6 +76,9 @@ pub struct Verdict {
     pub bugs: Vec<BugReached>,
     /// Why the run does not decide, or the message of a panic; empty otherwise.
     pub unknown: Vec<String>,
+    /// The partitions that were not read back to their end, by name.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub not_read_back: Vec<String>,
     /// The panic that ended the run, if one did.
     #[serde(default)]
     pub panic: Option<Panic>,
@@ -162,7 +165,14 @@ impl Verdict {
             (acked, sent) => format!("{acked} records acknowledged and {sent} sent with acks=0"),
         };
         let refused = self.refused().map_or_else(String::new, |refused| format!("{refused}, "));
-        format!("every promise held: {taken}, {refused}{} read back, none lost", counts.read)
+        let read = counts.read;
+        match self.not_read_back.is_empty() {
+            true => format!("every promise held: {taken}, {refused}{read} read back, none lost"),
+            false => format!(
+                "every promise held: {taken}, {refused}{read} read; {} could not be read back",
+                self.not_read_back.join(", ")
+            ),
+        }
     }
 
     /// How many records were certainly not written, since their producers received an error; `None` if
@@ -225,6 +235,7 @@ impl Verdict {
             not_exercised: Vec::new(),
             bugs: bugs.iter().map(|id| BugReached { id: id.clone(), reached: 0 }).collect(),
             unknown: vec![panic.to_string()],
+            not_read_back: Vec::new(),
             panic: Some(panic),
             reproduce: String::new(),
             replay: String::new(),
@@ -329,6 +340,11 @@ mod tests {
         verdict.counts = Counts { acked: 9, read: 9, ..Counts::default() };
         let none = "every promise held: 9 records acknowledged, 9 read back, none lost";
         assert_eq!(verdict.headline(), none);
+        verdict.not_read_back = vec!["orders-0".to_owned()];
+        let unread = "every promise held: 9 records acknowledged, 9 read; orders-0 could not be read \
+                      back";
+        assert_eq!(verdict.headline(), unread);
+        verdict.not_read_back.clear();
         verdict.counts.failed = 4;
         let refused = "every promise held: 9 records acknowledged, 4 records refused with an error, 9 \
                        read back, none lost";

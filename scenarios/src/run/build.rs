@@ -413,6 +413,7 @@ fn setup(scenario: &Scenario, roster: &Roster) -> evidence::Setup {
                 None => topic.replication_factor.into(),
             },
             unclean_leader_election: config.unclean_leader_election,
+            segment_bytes: config.segment_bytes.into(),
             flush_messages: (config.flush_messages < i64::MAX)
                 .then_some(config.flush_messages.unsigned_abs()),
             flush_ms: (config.flush_ms < machine::Span::MAX).then(|| config.flush_ms.as_millis()),
@@ -446,6 +447,12 @@ fn setup(scenario: &Scenario, roster: &Roster) -> evidence::Setup {
         is_calm: is_calm(scenario),
         is_prompt: is_prompt(scenario),
         lag_time: longest(scenario, |config| config.replica_lag_time_max),
+        fetch_back_off: scenario
+            .clusters
+            .iter()
+            .map(|cluster| cluster.broker.config().replica_fetch_backoff)
+            .min()
+            .unwrap_or(Span::ZERO),
         fetch_wait: longest(scenario, |config| config.replica_fetch_wait_max),
         producer_id_expiration: scenario
             .clusters

@@ -70,6 +70,7 @@ pub(super) fn judge(
         not_exercised,
         bugs: bugs(&resolved, &reached.differed),
         unknown,
+        not_read_back: judgement.not_read_back,
         panic: None,
         // Known where the command line was read and the files are written.
         reproduce: String::new(),

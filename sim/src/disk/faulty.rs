@@ -2,7 +2,7 @@
 
 use super::conditions::Conditions;
 use super::device::{Device, DeviceId};
-use super::{SimDisk, journal};
+use super::{HUNG, SimDisk, journal};
 use crate::SimTime;
 use crate::fault::ActiveId;
 use crate::random::Sample;
@@ -73,8 +73,8 @@ impl SimDisk {
         journal::hang(&mut self.journal, now, &begins)
     }
 
-    /// A fault no longer makes devices hang. Returns the lanes whose handlers go on.
-    pub(crate) fn unhang(&mut self, now: SimTime, fault: ActiveId) -> Vec<u8> {
+    /// A fault no longer makes devices hang.
+    pub(crate) fn unhang(&mut self, now: SimTime, fault: ActiveId) {
         for device in &mut self.devices {
             let hung = device.conditions.hangs();
             device.conditions.hung_by.retain(|by| *by != fault);
@@ -84,7 +84,12 @@ impl SimDisk {
         }
         let devices = &self.devices;
         let hangs = |id: DeviceId| devices[usize::from(id)].conditions.hangs();
-        journal::unhang(&mut self.journal, now, hangs)
+        journal::unhang(&mut self.journal, now, hangs);
+    }
+
+    /// Whether the handler on a lane waits for a device that hangs.
+    pub(crate) fn holds(&self, lane: u8) -> bool {
+        self.journal.iter().any(|operation| operation.lane == lane && operation.completes >= HUNG)
     }
 
     /// A fault no longer slows any device: what is in progress goes on as fast as the device is now.

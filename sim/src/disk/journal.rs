@@ -160,12 +160,8 @@ pub(super) fn hang(journal: &mut [Operation], now: SimTime, devices: &[DeviceId]
     lanes
 }
 
-/// A device no longer hangs: handlers that wait for none that `hangs` go on. Returns their lanes.
-pub(super) fn unhang(
-    journal: &mut [Operation],
-    now: SimTime,
-    hangs: impl Fn(DeviceId) -> bool,
-) -> Vec<u8> {
+/// A device no longer hangs: handlers that wait for none that `hangs` go on.
+pub(super) fn unhang(journal: &mut [Operation], now: SimTime, hangs: impl Fn(DeviceId) -> bool) {
     let waits = |operation: &&Operation| operation.completes >= HUNG;
     let held = |operation: &&Operation| waits(operation) && hangs(operation.device);
     let held: Vec<u8> = journal.iter().filter(held).map(|operation| operation.lane).collect();
@@ -177,7 +173,6 @@ pub(super) fn unhang(
         operation.starts = shifted(operation.starts, now, false);
         operation.completes = shifted(operation.completes, now, false);
     }
-    lanes
 }
 
 /// Devices have become faster, each by what [`scaled`] takes: what is left of their operations takes

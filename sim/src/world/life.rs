@@ -5,7 +5,7 @@ use super::step::Event;
 use crate::disk::{Cut, HUNG, shifted};
 use crate::exercised::Effect;
 use crate::fault::ActiveId;
-use crate::node::{Ambush, BOOT, Blow, Queued, reason};
+use crate::node::{Ambush, BOOT, Blow, LANES, Queued, reason};
 use crate::random::{node_stream, stream};
 use crate::{EventId, NodeChange, Observation, Seen, SimTime, TraceKind};
 use machine::{Boot, Halt, Input, NodeId, Outbox, Output, Process, Span};
@@ -290,7 +290,10 @@ impl<P: Process> World<P> {
 
     /// A fault no longer makes disks hang; those go on that no other does.
     pub(crate) fn unhang_disks(&mut self, node: usize, fault: ActiveId) {
-        let lanes = self.nodes[node].disk.unhang(self.now, fault);
+        let host = &mut self.nodes[node];
+        host.disk.unhang(self.now, fault);
+        // Also those that waited for a disk that was lost meanwhile.
+        let lanes = (0..LANES as u8).filter(|lane| !host.disk.holds(*lane)).collect();
         self.shift_lanes(node, lanes, false);
     }
 

@@ -4,8 +4,10 @@ use super::cluster::{BROKERS, CONTROLLER, Cluster};
 use super::produced;
 use crate::error::ErrorCode;
 use crate::fact::Fact;
-use crate::ids::BrokerId;
-use crate::protocol::{FetchRequest, MetadataRequest, Request};
+use crate::ids::{BrokerId, DirectoryId};
+use crate::protocol::{
+    BrokerRegistrationRequest, FetchRequest, MetadataRequest, Request, Response,
+};
 use machine::{Halt, Mono, Span};
 
 const MARK: &str = ".kafka_cleanshutdown";
@@ -117,6 +119,30 @@ fn a_broker_that_has_caught_up_reports_ready_at_once() {
         let ready = want_fence.iter().position(|want| !want).unwrap();
         assert!(gaps(&beats[..=ready]).iter().all(|gap| *gap < 600), "{:?}", gaps(&beats));
     }
+}
+
+/// The network may deliver a registration of an earlier life when a later one has no session.
+#[test]
+fn a_broker_whose_registration_was_taken_over_registers_again() {
+    let (mut cluster, _) = Cluster::start(1);
+    cluster.cut(3, &[CONTROLLER]);
+    cluster.run_for(Span::secs(20));
+    cluster.facts.clear();
+    let late = cluster.connect(CONTROLLER);
+    cluster.ask(
+        late,
+        BrokerRegistrationRequest {
+            broker: 3,
+            incarnation: 999,
+            rack: None,
+            log_dirs: vec![DirectoryId(999)],
+            previous_broker_epoch: None,
+        },
+    );
+    let Response::BrokerRegistration(response) = cluster.answer(late) else { panic!("not that") };
+    assert_eq!(response.error, ErrorCode::None);
+    cluster.heal();
+    cluster.until(|cluster| cluster.is_registered(3) && !cluster.broker(3).is_fenced());
 }
 
 /// B6: a controlled shutdown waits five minutes for the controller.

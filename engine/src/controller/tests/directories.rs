@@ -8,6 +8,7 @@ use crate::protocol::{
     BrokerHeartbeatResponse, Response,
 };
 use crate::rules::Rules;
+use crate::rules::election::NamedDirectory;
 
 fn dir(number: u128) -> DirectoryId {
     DirectoryId(1000 + number)
@@ -195,6 +196,29 @@ fn a_replica_in_a_failed_directory_is_not_elected_when_its_broker_returns() {
     bench.beat(1, false);
     assert!(bench.active.image.is_active(1));
     assert_eq!(bench.roles(orders), (None, vec![], vec![1]));
+}
+
+/// FL-3: a broker whose disk was replaced may be unfenced before it has named its new directory.
+#[test]
+fn a_replica_on_a_new_disk_leads_once_its_directory_is_named() {
+    let returns = |rules: Rules| {
+        let mut bench = Bench::new(rules, false);
+        bench.register_with_dirs(1, 10, None, &[dir(11)]).unwrap();
+        bench.beat(1, false);
+        let orders = create(&mut bench, "orders", &[1]);
+        assert_eq!(bench.state(orders).directory(1), dir(11));
+        bench.silence_all_but(&[]);
+        let epoch = bench.epoch(1);
+        bench.register_with_dirs(1, 11, Some(epoch), &[dir(12)]).unwrap();
+        bench.beat(1, false);
+        assert!(bench.active.image.is_active(1));
+        assert_eq!(bench.roles(orders), (None, vec![1], vec![]), "its disk is not there");
+        assign(&mut bench, 1, dir(12), &[orders]);
+        bench.roles(orders).0
+    };
+    assert_eq!(returns(Rules::kafka()), Some(1));
+    let by_the_old = |directory: NamedDirectory| directory.was_online;
+    assert_eq!(returns(Rules { may_lead_from: by_the_old, ..Rules::kafka() }), None);
 }
 
 #[test]

@@ -35,6 +35,19 @@ fn reads_are_bounded_by_bytes_and_by_offset_and_whole() {
     assert_eq!(bases(&log, &mut disk), (0..40).map(|n| n * 2).collect::<Vec<_>>());
 }
 
+/// Found by `swarm`: the reader got nothing, at once and for ever.
+#[test]
+fn a_batch_whose_header_went_bad_is_read_and_its_checksum_is_wrong() {
+    let (log, mut disk) = filled(40);
+    let paths = disk.paths();
+    let first = paths.iter().find(|path| path.ends_with("00000000000000000000.log"));
+    // The last offset delta.
+    disk.edit(first.expect("the first segment"), |bytes| bytes[23] ^= 0x5a);
+    let read = log.read(0, 10_000, 80, true, &mut disk).expect("a read");
+    assert_eq!(read.batches.len(), 1);
+    assert!(Batch::new(&read.batches[0]).and_then(|batch| batch.check_crc()).is_err());
+}
+
 #[test]
 fn a_position_is_on_an_older_segment_than_a_bound_behind_the_next_one() {
     let (log, _) = filled(40);

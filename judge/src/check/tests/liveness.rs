@@ -33,6 +33,38 @@ fn a_crash_and_an_orderly_stop_take_nothing() {
     }
 }
 
+/// It closes its logs and says so, unless it is stopped before it has been unfenced.
+#[test]
+fn a_log_is_not_recovered_after_an_orderly_stop() {
+    let comes_back = |change: Change, unfenced: bool, clean: bool| {
+        let mut history = good();
+        if unfenced {
+            history.fact(3, Fact::FencedChanged { fenced: false });
+        }
+        history.node(3, change);
+        history.node(3, Change::Started);
+        let end = history.end(3, ORDERS);
+        history.load_as(3, ORDERS, end, clean);
+        history.follow(3, 1, ORDERS);
+        names(&finish(history, 1))
+    };
+    assert_eq!(comes_back(Change::Stopped, true, true), Vec::<&str>::new());
+    assert_eq!(comes_back(Change::Stopped, false, false), Vec::<&str>::new());
+    assert_eq!(comes_back(Change::Crashed { cut_short: false }, true, false), Vec::<&str>::new());
+    assert_eq!(comes_back(Change::Stopped, true, false), ["loads-what-is-durable"]);
+    // It has been unfenced, but not in the life that was stopped.
+    let mut history = good();
+    history.fact(3, Fact::FencedChanged { fenced: false });
+    for end in [Change::Crashed { cut_short: false }, Change::Stopped] {
+        history.node(3, end);
+        history.node(3, Change::Started);
+    }
+    let end = history.end(3, ORDERS);
+    history.load_as(3, ORDERS, end, false);
+    history.follow(3, 1, ORDERS);
+    assert_eq!(names(&finish(history, 1)), Vec::<&str>::new());
+}
+
 /// Row S4.
 #[test]
 fn power_takes_only_what_was_not_synced() {
@@ -521,6 +553,24 @@ fn a_follower_outside_the_isr_may_get_late_what_is_committed() {
     history.watermark(1, &[2], ORDERS, 0);
     history.confirm(1, ORDERS, 44, &numbers(44..46), -1);
     assert_eq!(names(&history), Vec::<&str>::new());
+}
+
+/// It waits for its back-off, or for metadata.
+#[test]
+fn a_follower_that_is_refused_waits() {
+    let refused = |every: Span, times: u64| {
+        let mut history = good();
+        let error = ErrorCode::FencedLeaderEpoch;
+        let fact = Fact::FetchRefused { partition: ORDERS, replica: Some(2), error };
+        for _ in 0..times {
+            history.wait(every);
+            history.fact(1, fact.clone());
+        }
+        names(&history)
+    };
+    assert_eq!(refused(Span::millis(10), 1_000), Vec::<&str>::new());
+    assert_eq!(refused(Span::millis(1), 150), Vec::<&str>::new());
+    assert_eq!(refused(Span::millis(1), 1_000), ["no-livelock"]);
 }
 
 /// Row S8.

@@ -8,13 +8,13 @@ mod sparse;
 
 use super::CHECKS;
 use crate::evidence::{Change, ControllerAtEnd};
-use crate::testing::{History, ORDERS, OTHER, batch, numbers};
+use crate::testing::{History, METADATA, ORDERS, OTHER, batch, numbers};
 use bytes::BytesMut;
 use engine::config::TopicConfig;
 use engine::error::ErrorCode;
 use engine::fact::{ClientFact, Fact};
 use engine::ids::TopicPartition;
-use engine::metadata::{Feature, MetadataImage, MetadataRecord, decode_batch};
+use engine::metadata::{Feature, MetadataImage, MetadataRecord, PartitionChange, decode_batch};
 use machine::NodeId;
 
 /// Ten batches of four, replicated, confirmed, and read while they come.
@@ -210,6 +210,18 @@ fn one_wrong_byte_on_one_disk_is_found_and_named() {
 }
 
 #[test]
+fn a_segment_is_no_larger_than_it_may_be() {
+    let found = |segment_bytes: u64| {
+        let mut history = good();
+        history.setup.topics[0].segment_bytes = segment_bytes;
+        names(&history)
+    };
+    assert_eq!(found(1 << 20), Vec::<&str>::new());
+    let larger = found(100);
+    assert!(larger.iter().all(|check| *check == "replicas-equal") && !larger.is_empty());
+}
+
+#[test]
 fn a_disk_holds_what_its_replica_told() {
     // All three forget the same batch, and are equal.
     let mut history = finish(good(), 1);
@@ -388,6 +400,30 @@ fn the_quorum_commits_by_majority_and_keeps_what_it_committed() {
     assert_eq!(names(&history), Vec::<&str>::new());
     history.fact(103, Fact::QuorumLeader { epoch: 2, epoch_start: 3 });
     assert_eq!(names(&history), vec!["quorum-is-safe"], "103 lacks it");
+}
+
+/// Until it learns of its successor it commits what that one has as well.
+#[test]
+fn a_replaced_leader_of_the_quorum_commits_what_its_successor_has() {
+    let shrinks = |successor: u16| {
+        let mut history = History::new(2);
+        let isr = MetadataRecord::PartitionChange(PartitionChange {
+            isr: Some(vec![1, 2]),
+            ..PartitionChange::of(ORDERS)
+        });
+        history.write_metadata(&[isr], &[101, 102]);
+        let epoch_start = history.end(successor, METADATA);
+        history.fact(successor, Fact::QuorumLeader { epoch: 2, epoch_start });
+        history.commit_metadata();
+        history.send(ORDERS, &numbers(0..4), -1);
+        history.write(1, ORDERS, 0, &numbers(0..4));
+        history.follow(2, 1, ORDERS);
+        history.watermark(1, &[2], ORDERS, 0);
+        history.follow(3, 1, ORDERS);
+        names(&history)
+    };
+    assert_eq!(shrinks(102), Vec::<&str>::new());
+    assert!(shrinks(103).contains(&"members-hold-committed"), "it does not have the change");
 }
 
 #[test]

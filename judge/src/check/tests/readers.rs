@@ -146,3 +146,30 @@ fn a_reader_that_sees_another_batch_later_has_seen_two_values() {
     let names = names(&history);
     assert!(names.contains(&"one-value-per-offset"), "{names:?}");
 }
+
+/// Producers may write on while everything is read back.
+#[test]
+fn what_is_read_back_has_what_was_shown_when_it_was_asked_for() {
+    let ends = |late: bool| {
+        let mut history = good();
+        let end = history.end(1, ORDERS);
+        let shown =
+            |offset| ClientFact::EndShown { partition: ORDERS, offset, broker: 1, question: 7 };
+        let asked = ClientFact::EndAsked { partition: ORDERS, question: 7 };
+        let larger =
+            ClientFact::EndShown { partition: ORDERS, offset: end + 4, broker: 1, question: 8 };
+        let (first, second) = if late { (asked, larger) } else { (larger, asked) };
+        let by = |fact: &ClientFact| {
+            if matches!(fact, ClientFact::EndAsked { .. }) { 1003 } else { 1002 }
+        };
+        for fact in [first, second] {
+            history.client(by(&fact), fact);
+        }
+        history.client(1003, shown(end));
+        history.deliver(1003, 1, ORDERS, end);
+        history.client(1003, ClientFact::ReadBack { partition: ORDERS, end });
+        names(&history).contains(&"end-never-back")
+    };
+    assert!(!ends(true));
+    assert!(ends(false));
+}

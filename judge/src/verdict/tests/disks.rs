@@ -277,6 +277,33 @@ fn a_leader_with_a_bad_sector_cannot_be_read_past_it() {
     }
 }
 
+/// No other replica is in sync. What was acknowledged before is on that disk still, and on that of a
+/// follower.
+#[test]
+fn what_follows_a_bad_sector_of_a_leader_cannot_be_read() {
+    let of = |min_isr: usize, spoilt: u16, damaged: usize, others: usize| {
+        let mut history = History::new(min_isr);
+        for count in 0..3 {
+            history.produce(&numbers(count * 4..count * 4 + 4));
+        }
+        history.change(None, &[1], &[]);
+        let first = history.disks[&(1, ORDERS)][0].len() as u64;
+        history.spoil_sector(spoilt, ORDERS, first);
+        let log = history.disks.get_mut(&(1, ORDERS)).unwrap();
+        log[damaged] = vec![0; log[damaged].len()].into();
+        for id in [2, 3] {
+            history.disks.get_mut(&(id, ORDERS)).unwrap().truncate(others);
+        }
+        history.read_back(2, OTHER);
+        broken(&history.judge()).contains(&"acknowledged-survives")
+    };
+    assert!(!of(2, 1, 1, 3));
+    assert!(of(2, 2, 1, 3), "its leader is whole");
+    assert!(of(2, 1, 0, 3), "it stands before the sector");
+    assert!(of(2, 1, 1, 2), "no other disk has the last");
+    assert!(!of(1, 1, 1, 2), "its leader was enough");
+}
+
 #[test]
 fn a_voter_that_lost_its_disk_may_vote_twice() {
     let two_leaders = |lost: Option<u16>| {
@@ -357,6 +384,26 @@ fn a_bad_sector_explains_its_own_bytes() {
     assert!(broken(&with(0, false)).contains(&"replicas-equal"), "before it");
     assert!(broken(&with(3, false)).contains(&"replicas-equal"), "after it");
     assert!(broken(&with(1, true)).contains(&"replicas-equal"), "written anew");
+}
+
+/// It may lie far behind in the log: what follows cannot be read any more, and is not missing.
+#[test]
+fn what_follows_bytes_that_are_no_batch_is_not_missing() {
+    let with = |sector: bool| {
+        let mut history = History::new(2);
+        for count in (0..120).step_by(40) {
+            history.produce(&numbers(count..count + 40));
+        }
+        if sector {
+            history.spoil_sector(3, ORDERS, 0);
+        }
+        let log = history.disks.get_mut(&(3, ORDERS)).unwrap();
+        log[0] = vec![0; log[0].len()].into();
+        let judgement = finish(history, 1);
+        broken(&judgement).iter().map(ToString::to_string).collect::<Vec<_>>()
+    };
+    assert_eq!(with(true), Vec::<String>::new());
+    assert_eq!(with(false), ["replicas-equal"]);
 }
 
 /// What the partition holds is read from a replica in sync if the leader's log went bad.

@@ -110,17 +110,17 @@ fn a_broker_that_was_started_again_has_to_come_back() {
 /// A fault that was over before the process started explains nothing.
 #[test]
 fn a_disk_that_worked_again_before_the_start_is_no_cause() {
-    let stops_after = |starts: bool| {
+    let stops_after = |kind: FaultKind, starts: bool| {
         let mut history = History::new(2);
-        history.fault(3, FaultKind::FailingDisk, true);
+        history.fault(3, kind, true);
         history.crash(3);
-        history.fault(3, FaultKind::FailingDisk, false);
+        history.fault(3, kind, false);
         if starts {
             history.node(3, Change::Started);
         }
-        history.fault(3, FaultKind::FailingDisk, true);
+        history.fault(3, kind, true);
         if starts {
-            history.fault(3, FaultKind::FailingDisk, false);
+            history.fault(3, kind, false);
             history.crash(3);
             history.node(3, Change::Started);
         }
@@ -128,6 +128,8 @@ fn a_disk_that_worked_again_before_the_start_is_no_cause() {
         history.node(3, Change::Started);
         finish(history, 1)
     };
-    assert_eq!(broken(&stops_after(false)), Vec::<&str>::new());
-    assert_eq!(broken(&stops_after(true)), ["stops-explained"]);
+    assert_eq!(broken(&stops_after(FaultKind::FailingDisk, false)), Vec::<&str>::new());
+    assert_eq!(broken(&stops_after(FaultKind::FailingDisk, true)), ["stops-explained"]);
+    let judgement = stops_after(FaultKind::CorruptDisk, true);
+    assert_eq!(broken(&judgement), Vec::<&str>::new(), "no start mends a sector");
 }

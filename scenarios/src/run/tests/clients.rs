@@ -195,10 +195,11 @@ fn s8_a_livelock_is_not_waited_out() {
         ..Rules::kafka()
     };
     let outcome = under(&resolved, rules);
-    let found = |violation: &&judge::outcome::Violation| violation.check == "no-livelock";
-    let violation = outcome.verdict.violations.iter().find(found);
-    let Some(violation) = violation else { panic!("{:#?}", outcome.verdict) };
-    assert!(violation.summary.contains("request"), "{}", violation.summary);
+    // Followers are refused without end as well.
+    let found = |violation: &judge::outcome::Violation| {
+        violation.check == "no-livelock" && violation.summary.contains("request")
+    };
+    assert!(outcome.verdict.violations.iter().any(found), "{:#?}", outcome.verdict);
     assert!(outcome.stats.since_load() < 30_000_000_000, "{:?}", outcome.stats);
     assert!(run(&resolved).verdict.violations.is_empty());
 }

@@ -5,20 +5,22 @@
 //! hold. Nothing here follows a rule: a history does what its steps say.
 
 mod callbacks;
+mod made;
+
+use made::keyed;
+pub(crate) use made::{batch, fencing, numbers, registration, unfenced};
 
 use crate::Observer;
 use crate::check::Findings;
 use crate::evidence::Observed;
 use crate::evidence::{Change, ControllerAtEnd, Disks, End, Fault, FaultKind, Missing, Moment};
-use crate::evidence::{ProducerSetup, Setup, TopicSetup, View, records};
+use crate::evidence::{ProducerSetup, Setup, TopicSetup, View};
 use crate::verdict::{Judgement, judge};
 use bytes::Bytes;
 use engine::error::ErrorCode;
 use engine::fact::{ClientFact, Fact, Positioning, Truncation};
 use engine::ids::{BrokerId, LeaderEpoch, Offset, TopicId, TopicPartition};
-use engine::metadata::{
-    BrokerRegistrationChange, MetadataRecord, PartitionChange, PartitionRecord, RegisterBroker,
-};
+use engine::metadata::{MetadataRecord, PartitionChange, PartitionRecord};
 use engine::record::{Batch, BatchBuilder, stamp_producer};
 use machine::{ClusterId, NodeId, Span};
 use std::collections::BTreeMap;
@@ -57,61 +59,13 @@ pub(crate) struct History {
     /// The replicas of `orders-0`.
     replicas: Vec<u16>,
     positions: BTreeMap<(u16, TopicPartition), Offset>,
+    /// How many times each node was started again.
+    lives: BTreeMap<u16, u16>,
     at: u64,
 }
 
 fn node(id: u16) -> NodeId {
     NodeId::new(0, id)
-}
-
-/// The numbers of a producer's records.
-pub(crate) fn numbers(counts: std::ops::Range<usize>) -> Vec<u64> {
-    counts.map(|count| records::number(0, count)).collect()
-}
-
-/// A batch of records without keys, as a leader stamps it.
-pub(crate) fn batch(base: Offset, epoch: LeaderEpoch, numbers: &[u64]) -> Bytes {
-    keyed(base, epoch, &numbers.iter().map(|number| (*number, None)).collect::<Vec<_>>())
-}
-
-fn keyed(base: Offset, epoch: LeaderEpoch, of: &[(u64, Option<&[u8]>)]) -> Bytes {
-    let mut builder = BatchBuilder::new().base_offset(base).leader_epoch(epoch);
-    for (number, key) in of {
-        builder.append(1_000, *key, Some(&number.to_be_bytes()), &[]);
-    }
-    builder.build()
-}
-
-/// A registration, fenced.
-pub(crate) fn registration(broker: BrokerId, broker_epoch: i64) -> MetadataRecord {
-    MetadataRecord::RegisterBroker(RegisterBroker {
-        broker,
-        incarnation: broker_epoch as u128,
-        broker_epoch,
-        rack: None,
-        fenced: true,
-        in_controlled_shutdown: false,
-        log_dirs: Vec::new(),
-    })
-}
-
-/// A broker is fenced, or unfenced.
-pub(crate) fn fencing(broker: BrokerId, fenced: bool) -> MetadataRecord {
-    MetadataRecord::BrokerRegistrationChange(BrokerRegistrationChange {
-        broker,
-        broker_epoch: 10,
-        fenced: Some(fenced),
-        in_controlled_shutdown: None,
-        log_dirs: None,
-    })
-}
-
-/// A registration, not fenced.
-pub(crate) fn unfenced(broker: BrokerId, broker_epoch: i64) -> MetadataRecord {
-    let MetadataRecord::RegisterBroker(it) = registration(broker, broker_epoch) else {
-        unreachable!("it is one")
-    };
-    MetadataRecord::RegisterBroker(RegisterBroker { fenced: false, ..it })
 }
 
 impl Disks for History {
@@ -143,6 +97,7 @@ impl History {
             min_insync_replicas,
             replication_factor: replicas.len(),
             unclean_leader_election: false,
+            segment_bytes: 1 << 30,
             flush_messages: None,
             flush_ms: None,
             compacted: false,
@@ -152,6 +107,7 @@ impl History {
             controllers: (101..=103).map(node).collect(),
             is_prompt: true,
             lag_time: Span::secs(30),
+            fetch_back_off: Span::secs(1),
             fetch_wait: Span::millis(500),
             producer_id_expiration: Span::secs(24 * 3600),
             session_timeout: Span::secs(9),
@@ -175,6 +131,7 @@ impl History {
             missing: Vec::new(),
             replicas: replicas.to_vec(),
             positions: BTreeMap::new(),
+            lives: BTreeMap::new(),
             at: 0,
         };
         history.start();
@@ -221,7 +178,8 @@ impl History {
 
     fn moment(&mut self, id: u16) -> Moment {
         self.at += 1_000_000;
-        Moment { at: self.at, node: node(id), incarnation: 0, event: self.at / 1_000_000 }
+        let incarnation = self.lives.get(&id).copied().unwrap_or(0);
+        Moment { at: self.at, node: node(id), incarnation, event: self.at / 1_000_000 }
     }
 
     /// Time passes.
@@ -533,6 +491,9 @@ impl History {
 
     /// Something became of a node.
     pub(crate) fn node(&mut self, id: u16, change: Change) {
+        if change == Change::Started {
+            *self.lives.entry(id).or_default() += 1;
+        }
         let moment = self.moment(id);
         self.observed.push(Observed::Node(moment, change));
     }
@@ -571,12 +532,23 @@ impl History {
 
     /// A broker that started has loaded a log, which ends at an offset.
     pub(crate) fn load(&mut self, id: u16, partition: TopicPartition, log_end: Offset) {
+        self.load_as(id, partition, log_end, false);
+    }
+
+    /// The same, and whether its last life ended cleanly.
+    pub(crate) fn load_as(
+        &mut self,
+        id: u16,
+        partition: TopicPartition,
+        log_end: Offset,
+        clean: bool,
+    ) {
         let fact = Fact::Loaded {
             partition,
             log_start: 0,
             log_end,
             high_watermark: 0,
-            clean: false,
+            clean,
             cut_bytes: 0,
         };
         self.fact(id, fact);

@@ -1,0 +1,220 @@
+#!/usr/bin/env python3
+"""FL-3 on a real cluster: a partition has no leader although the only broker in its ISR is up.
+
+    python3 fl3.py [--control] [--orderly] [--two-dirs] [--second-replica] [--no-elr] [--balance]
+                   [--way-out elect|again|other] [--kafka 4.1.1] [--folder kafka-4.1.1] [--base-port 19000]
+
+docs/found.md says what happens and where. Broker 1 has the only replica of a partition; it dies, gets
+an empty disk and starts again. With --control it starts with the disk that it had, and leads at once.
+
+--orderly         broker 1 is stopped in order, not killed
+--two-dirs        it has two log directories, and only the one with the partition is replaced
+--second-replica  the partition has another replica, at broker 2, which is up but not in the ISR
+--no-elr          without eligible leader replicas (KIP-966), as in clusters from before 4.1
+--way-out         what brings a leader in the end: an election that is asked for, or stopping and
+                  starting broker 1 again, or the other broker
+--balance         leader balancing as by default (every 300 seconds); waits until there is a leader
+
+Needs Python 3.9, Java 17 and, for the first run, Maven: it downloads Apache Kafka's published jars
+(about 120 MB) into --folder. One controller and two brokers run for about two minutes, with data in
+--folder/run. Everything listens on 127.0.0.1 only, on ports from --base-port to --base-port + 30.
+
+Exit status: 0 if the partition stays without leader (with --control: if broker 1 leads), 1 if not,
+2 if the run did not get that far.
+"""
+
+import argparse
+import base64
+import os
+import re
+import shutil
+import signal
+import struct
+import sys
+import time
+import uuid
+
+from kafka import (CONTROLLER, TOPIC, Cluster, Link, NotReached, array, ask, brokers, download,
+                   elect_preferred, int32s, partition_state, produce, say, string, until)
+
+# How long broker 1 is watched after it has been unfenced, and the same with leader balancing.
+PATIENCE, BALANCED = 30, 400
+# A little more than broker.session.timeout.ms.
+SESSION = 10
+
+
+class Replaceable(Cluster):
+    """One controller and two brokers; broker 1 can get a new disk."""
+
+    def __init__(self, folder, base, args):
+        self.folder, self.base, self.args = os.path.abspath(folder), base, args
+        self.run = f'{self.folder}/run'
+        self.process = {}
+        self.links = {node: Link(self.between(node), self.own(node)) for node in (1, CONTROLLER)}
+        # It must not look like an option.
+        self.id = 'F' + base64.urlsafe_b64encode(uuid.uuid4().bytes).decode()[1:].rstrip('=')
+        shutil.rmtree(self.run, ignore_errors=True)
+        os.makedirs(self.run)
+
+    def launch(self):
+        for node in (CONTROLLER, 1, 2):
+            with open(f'{self.run}/{node}.properties', 'w') as file:
+                file.writelines(f'{name}={value}\n' for name, value in self.properties(node).items())
+            self.format(node)
+            self.start(node)
+
+    def properties(self, node):
+        changed = {}
+        if self.args.balance:
+            changed['auto.leader.rebalance.enable'] = 'true'
+        if self.args.two_dirs and node == 1:
+            changed['log.dirs'] = f'{self.run}/1,{self.run}/1b'
+        return super().properties(node) | changed
+
+    def format(self, node):
+        features = ['--feature', 'eligible.leader.replicas.version=0'] if self.args.no_elr else []
+        code = self.java('kafka.tools.StorageTool', 'format', '-t', self.id, '--ignore-formatted',
+                         *features, '-c', f'{self.run}/{node}.properties').wait()
+        if code:
+            raise NotReached(f'format: status {code}, see {self.run}/{node}.log')
+
+    def directory_ids(self):
+        """Broker 1's log directories and their identities; the one with the partition comes first."""
+        found = {}
+        for folder in self.properties(1)['log.dirs'].split(','):
+            with open(f'{folder}/meta.properties') as file:
+                found[folder] = re.search('directory.id=(.*)', file.read())[1]
+        return sorted(found.items(), key=lambda item: not os.path.isdir(f'{item[0]}/{TOPIC}-0'))
+
+    def records(self):
+        """What the controller wrote about broker 1 and the partition."""
+        log = f'{self.run}/{CONTROLLER}/__cluster_metadata-0/00000000000000000000.log'
+        self.java('kafka.tools.DumpLogSegments', '--cluster-metadata-decoder', '--files', log,
+                  f'{self.run}/metadata').wait()
+        wanted = r'offset: (\d+) .*payload: \{"type":"((?:REGISTER_BROKER|BROKER_REG|PARTITION)\w*)".*"data":(.*)\}'
+        with open(f'{self.run}/metadata.log') as file:
+            for line in file:
+                if found := re.search(wanted, line):
+                    # Where and with which features a broker registers does not matter here.
+                    yield re.sub(r'("endPoints"|"features"):\[.*?\],(?=")', '', ' '.join(found.groups()))
+
+
+def create_topic(port, replicas):
+    assignment = array([struct.pack('>i', 0) + int32s(replicas)])
+    config = array([string('min.insync.replicas') + string('1')])
+    topic = string(TOPIC) + struct.pack('>ih', -1, -1) + assignment + config
+    answer = ask(port, 19, 2, array([topic]) + struct.pack('>ib', 10_000, 0))
+    answer.number('i'), answer.number('i'), answer.string()
+    return answer.number('h') == 0
+
+
+def steps(cluster, args):
+    """Returns how many seconds after broker 1 was unfenced it led, or None if it did not."""
+    port = cluster.client
+
+    def state():
+        return partition_state(port(2))
+    cluster.launch()
+    until('two brokers are up', lambda: brokers(port(2)) == 2, 120)
+    replicas = [1, 2] if args.second_replica else [1]
+    until(f'the topic is created, replicas {replicas}', lambda: create_topic(port(2), replicas), 120)
+    until('the ISR is complete', lambda: state() == (1, set(replicas)))
+    if args.second_replica:
+        cluster.kill(2)
+        until('broker 2 is killed, broker 1 is alone in the ISR',
+              lambda: partition_state(port(1)) == (1, {1}))
+    error, _ = produce(port(1), [b'record-%d' % number for number in range(10)])
+    if error:
+        raise NotReached(f'the records get error {error}')
+    if args.two_dirs:
+        # Until broker 1 has told the controller which of its directories it has chosen.
+        time.sleep(5)
+    say('10 records are acknowledged, acks=all')
+    old = cluster.directory_ids()
+    say('log directories of broker 1, first that of the partition:', *[key for _, key in old])
+
+    if args.orderly:
+        cluster.stop(1)
+        cluster.process[1].wait()
+    else:
+        cluster.kill(1)
+    if args.second_replica:
+        cluster.start(2)
+    until(f'broker 1 is {"stopped in order" if args.orderly else "killed"} and fenced, no leader',
+          lambda: brokers(port(2)) == 1 and state()[0] == -1)
+    if args.orderly:
+        # Nobody replaces a disk within nine seconds; if broker 1 started while its old session lasts,
+        # it would have to wait with its registration.
+        time.sleep(SESSION)
+    if not args.control:
+        for folder, _ in old[:1] if args.two_dirs else old:
+            shutil.rmtree(folder)
+        cluster.format(1)
+        say('an empty disk is formatted:', *[key for _, key in cluster.directory_ids()])
+    cluster.start(1)
+    until('broker 1 is started; now it is unfenced', lambda: brokers(port(2)) == 2)
+
+    unfenced, seen, led = time.time(), None, None
+    end = unfenced + (BALANCED if args.balance else PATIENCE)
+    while time.time() < end and led is None:
+        now = state()
+        if now != seen:
+            say('leader %d, ISR %s' % (now[0], sorted(now[1])))
+            seen = now
+        if now[0] != -1:
+            led = time.time() - unfenced
+        time.sleep(0.05)
+    if led is None:
+        say(f'still leader {seen[0]}, ISR {sorted(seen[1])}, {time.time() - unfenced:.0f} s after the '
+            f'unfencing; unfenced brokers: {brokers(port(2))}')
+        say('a producer at broker 1 gets error', produce(port(1), [b'another'])[0])
+        if args.way_out == 'elect':
+            elect_preferred(port(2))
+            until('a preferred election is asked for: broker 1 leads', lambda: state()[0] == 1, 5)
+        else:
+            node = 1 if args.way_out == 'again' else 2
+            cluster.stop(node)
+            cluster.process[node].wait()
+            cluster.start(node)
+            until(f'broker {node} is stopped and started: broker 1 leads', lambda: state()[0] == 1)
+        until('a record is acknowledged', lambda: produce(port(1), [b'another'])[0] == 0, 5)
+    else:
+        say(f'broker {seen[0]} leads {led:.1f} s after the unfencing of broker 1')
+    return led
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument('--control', action='store_true', help='broker 1 keeps its disk')
+    parser.add_argument('--orderly', action='store_true', help='broker 1 is stopped in order')
+    parser.add_argument('--two-dirs', action='store_true', help='it has two log directories')
+    parser.add_argument('--second-replica', action='store_true', help='broker 2 has a replica, not in the ISR')
+    parser.add_argument('--no-elr', action='store_true', help='without eligible leader replicas')
+    parser.add_argument('--balance', action='store_true', help='leader balancing as by default')
+    parser.add_argument('--way-out', choices=('elect', 'again', 'other'), default='elect',
+                        help='what then brings a leader: a preferred election, or stopping and '
+                             'starting broker 1 again, or broker 2')
+    parser.add_argument('--kafka', default='4.1.1', help='the release')
+    parser.add_argument('--folder', help='where the jars are, or are downloaded to')
+    parser.add_argument('--base-port', type=int, default=19000)
+    args = parser.parse_args()
+    folder = args.folder or f'kafka-{args.kafka}'
+    download(args.kafka, folder)
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(2))
+    cluster = Replaceable(folder, args.base_port, args)
+    try:
+        led = steps(cluster, args)
+        print('The controller wrote, by offset in the metadata log:')
+        for record in cluster.records():
+            print(' ', record, flush=True)
+    except NotReached as error:
+        say('did not happen:', error)
+        return 2
+    finally:
+        cluster.close()
+    late = led is None or led > PATIENCE
+    return 0 if late != args.control else 1
+
+
+if __name__ == '__main__':
+    sys.exit(main())
