@@ -377,15 +377,35 @@ fn lane_of(timer: &Timer) -> Lane {
             BrokerTimer::Heartbeat
             | BrokerTimer::LogDirUnreported(_)
             | BrokerTimer::ToController(Channel::Heartbeat) => Lane::Network,
-            BrokerTimer::ToController(_)
+            BrokerTimer::ToController(
+                Channel::Quorum
+                | Channel::AlterPartition
+                | Channel::Forward
+                | Channel::Directories
+                | Channel::Replica
+                | Channel::Producer
+                | Channel::Consumer
+                | Channel::Admin,
+            )
             | BrokerTimer::RegistrationTimeout
             | BrokerTimer::Metadata
             | BrokerTimer::LogDirFailed(_)
             | BrokerTimer::Assignments
             | BrokerTimer::Shutdown => Lane::Control,
         },
-        Timer::Requests(Channel::Heartbeat) => Lane::Network,
-        Timer::Requests(Channel::Replica) => Lane::Replication,
-        _ => Lane::Control,
+        Timer::Requests(channel) => match channel {
+            Channel::Heartbeat => Lane::Network,
+            Channel::Replica => Lane::Replication,
+            Channel::Quorum
+            | Channel::AlterPartition
+            | Channel::Forward
+            | Channel::Directories
+            | Channel::Producer
+            | Channel::Consumer
+            | Channel::Admin => Lane::Control,
+        },
+        Timer::Quorum(_) | Timer::Controller(_) | Timer::Client(_) | Timer::Application(_) => {
+            Lane::Control
+        }
     }
 }
