@@ -51,7 +51,7 @@ pub enum Fact {
         to: Offset,
         /// The replica's high watermark before.
         high_watermark: Offset,
-        /// Why.
+        /// The reason for the truncation.
         why: Truncation,
     },
     /// A replica's high watermark changed.
@@ -123,7 +123,7 @@ pub enum Fact {
         partition: TopicPartition,
         /// The leader's epoch.
         leader_epoch: LeaderEpoch,
-        /// Why.
+        /// The error in the response.
         error: ErrorCode,
     },
     /// A produce request was answered with success.
@@ -147,7 +147,7 @@ pub enum Fact {
     ProduceRefused {
         /// The partition.
         partition: TopicPartition,
-        /// Why.
+        /// The error in the response.
         error: ErrorCode,
     },
     /// A fetch was answered with an error.
@@ -156,7 +156,7 @@ pub enum Fact {
         partition: TopicPartition,
         /// The follower; `None`: a consumer.
         replica: Option<BrokerId>,
-        /// Why.
+        /// The error in the response.
         error: ErrorCode,
     },
     /// A broker was registered.
@@ -299,7 +299,7 @@ pub enum ClientFact {
     Retried {
         /// The partition.
         partition: TopicPartition,
-        /// Why.
+        /// The error that the batch got; of the client itself if there was no response.
         error: ErrorCode,
         /// The records in order.
         records: Vec<u64>,
@@ -337,7 +337,7 @@ pub enum ClientFact {
         from: Option<Offset>,
         /// The position after.
         to: Offset,
-        /// Why.
+        /// The reason for the move.
         why: Positioning,
     },
     /// A client sends the question where a partition ends.

@@ -101,13 +101,13 @@ pub enum Item {
     },
     /// A line of text.
     Text {
-        /// Where.
+        /// The point beside or around which the text is set.
         at: Point,
-        /// What.
+        /// The text.
         text: String,
-        /// On which side.
+        /// Where `at` is within the text.
         anchor: Anchor,
-        /// How.
+        /// Size, weight and ink of the letters.
         lettering: Lettering,
     },
 }
