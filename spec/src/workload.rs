@@ -137,9 +137,9 @@ impl Default for Consumers {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Seek {
-    /// When.
+    /// The time of the first seek.
     pub at: Time,
-    /// And again so much later, over and over.
+    /// The interval at which it is repeated; unless given, it is not.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub every: Option<Time>,
     /// Where to.

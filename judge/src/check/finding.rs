@@ -11,7 +11,7 @@ pub struct Finding {
     pub check: &'static str,
     /// What it found, the same whatever the seed.
     pub what: &'static str,
-    /// When.
+    /// When the check found it, in nanoseconds.
     pub at: u64,
     /// The event in the trace.
     pub event: u64,

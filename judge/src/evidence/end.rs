@@ -14,7 +14,7 @@ use std::collections::BTreeMap;
 /// The end of a run.
 #[derive(Clone, Debug)]
 pub struct End {
-    /// When.
+    /// The simulated time, in nanoseconds.
     pub at: u64,
     /// What each partition holds.
     pub finals: Vec<Final>,

@@ -46,7 +46,7 @@ pub struct Record {
 /// A batch is to be sent again.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Retry {
-    /// When.
+    /// When the client decided it, in nanoseconds.
     pub at: u64,
     /// The event.
     pub event: u64,

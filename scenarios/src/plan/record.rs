@@ -47,9 +47,9 @@ impl Fate {
 pub enum Fate {
     /// It was injected.
     Fired {
-        /// When.
+        /// The moment of the injection.
         at_ns: u64,
-        /// What its targets turned out to be.
+        /// What was injected, with the nodes that its targets were.
         injected: Vec<String>,
         /// What was left out of it, and why.
         suppressed: Vec<String>,
