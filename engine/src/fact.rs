@@ -168,7 +168,7 @@ pub enum Fact {
     },
     /// A broker found itself fenced, or not any more.
     FencedChanged {
-        /// It is fenced.
+        /// Whether it is fenced now.
         fenced: bool,
     },
     /// A call to the disk failed in a log directory of a broker, which goes offline with all
@@ -238,7 +238,7 @@ pub enum Fact {
     BrokerFenced {
         /// The broker.
         broker: BrokerId,
-        /// It is fenced.
+        /// Whether it is fenced now.
         fenced: bool,
         /// A heartbeat of the broker asked for it; otherwise its session is over.
         asked: bool,
@@ -257,9 +257,9 @@ pub enum Fact {
 /// Why a log was cut.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Truncation {
-    /// The leader told where the logs part.
+    /// The leader reported where the logs diverge.
     Diverged {
-        /// What it told.
+        /// The leader's latest epoch that is not after the follower's, and where it ends.
         leader_end: EpochEndOffset,
     },
     /// The replica began to follow ([`crate::rules::truncation::start_of_following`]).

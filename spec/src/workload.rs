@@ -158,7 +158,7 @@ pub enum SeekTo {
     Offset(u64),
     /// So many offsets back from where it is: `to = { back = 100 }`.
     Back(u64),
-    /// To the first record of so long ago, by the consumer's own clock (`offsetsForTimes`):
+    /// To the first record that is at most this old by the consumer's own clock (`offsetsForTimes`):
     /// `to = { ago = "2s" }`.
     Ago(Time),
 }

@@ -99,7 +99,7 @@ pub struct CreatableTopicResult {
     pub name: String,
     /// Its new id.
     pub topic: TopicId,
-    /// How it went.
+    /// The error, or [`ErrorCode::None`].
     pub error: ErrorCode,
 }
 
@@ -115,7 +115,7 @@ pub enum ElectionType {
 /// Holds elections. Brokers forward it to the active controller.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct ElectLeadersRequest {
-    /// Which.
+    /// Preferred or unclean.
     pub election_type: ElectionType,
     /// For which partitions; `None`: all.
     pub partitions: Option<Vec<TopicPartition>>,

@@ -73,7 +73,7 @@ pub struct ProduceResponse {
 pub struct ProducedPartition {
     /// The partition.
     pub partition: TopicPartition,
-    /// How it went.
+    /// The error, or [`ErrorCode::None`].
     pub error: ErrorCode,
     /// The offset of the first record of the batch; -1 on error.
     pub base_offset: Offset,
@@ -169,7 +169,7 @@ pub struct FetchResponse {
 pub struct FetchedPartition {
     /// The partition.
     pub partition: TopicPartition,
-    /// How it went.
+    /// The error, or [`ErrorCode::None`].
     pub error: ErrorCode,
     /// The high watermark; -1 if unknown.
     pub high_watermark: Offset,
@@ -242,7 +242,7 @@ pub struct ListOffsetsResponse {
 pub struct ListedOffset {
     /// The partition.
     pub partition: TopicPartition,
-    /// How it went.
+    /// The error, or [`ErrorCode::None`].
     pub error: ErrorCode,
     /// The timestamp of the record found; -1 if none.
     pub timestamp: i64,
@@ -282,7 +282,7 @@ pub struct OffsetForLeaderEpochResponse {
 pub struct OffsetForLeaderEpochResult {
     /// The partition.
     pub partition: TopicPartition,
-    /// How it went.
+    /// The error, or [`ErrorCode::None`].
     pub error: ErrorCode,
     /// The end; `None` if the leader does not know that epoch.
     pub end: Option<EpochEndOffset>,

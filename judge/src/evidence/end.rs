@@ -58,7 +58,7 @@ pub struct Final {
     pub start: Offset,
     /// The number of the record at each offset that holds one, or [`super::NO_RECORD`].
     pub records: Runs<u64>,
-    /// How that is known.
+    /// Where `records` comes from.
     pub source: Source,
 }
 

@@ -330,7 +330,7 @@ impl Director {
         }
     }
 
-    /// A preferred replica was made leader: whoever has asked for that has had an effect.
+    /// A preferred replica was made leader: every election that was injected has had an effect.
     pub fn elected(&mut self) {
         for entry in self.entries.iter_mut().filter(|entry| entry.injected.contains(&None)) {
             entry.elected = true;

@@ -62,7 +62,7 @@ pub enum Fate {
     Suppressed {
         /// When it would have been.
         at_ns: u64,
-        /// Why not.
+        /// The reasons why it was not.
         because: Vec<String>,
     },
     /// It would have been upon no node or no link: there was no leader, say.
@@ -75,7 +75,7 @@ pub enum Fate {
     },
     /// It did not fire before the load ended.
     NeverFired {
-        /// Why not.
+        /// The reason why it did not.
         #[serde(default)]
         because: String,
     },

@@ -20,7 +20,7 @@ pub enum Family {
 const PREFERRED_ELECTION: &str = "preferred-election";
 const TOPICS: (&str, &str) = ("topics", "The topics; all unless given.");
 
-/// How many there are.
+/// The number of families.
 const COUNT: usize = Kind::ALL.len() + 1;
 /// Their names.
 static NAMES: [&str; COUNT] = {
