@@ -51,9 +51,9 @@ pub struct MetadataPartition {
     pub error: ErrorCode,
     /// Its index.
     pub partition: i32,
-    /// Who leads.
+    /// The leader; `None` if there is none.
     pub leader: Option<BrokerId>,
-    /// Since which epoch.
+    /// The leader epoch.
     pub leader_epoch: LeaderEpoch,
     /// Its replicas in order of preference.
     pub replicas: Vec<BrokerId>,

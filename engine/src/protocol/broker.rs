@@ -130,9 +130,9 @@ pub struct AlteredPartition {
     pub partition: TopicPartition,
     /// The error, or [`ErrorCode::None`].
     pub error: ErrorCode,
-    /// Who leads.
+    /// The leader; `None` if there is none.
     pub leader: Option<BrokerId>,
-    /// Since which epoch.
+    /// The leader epoch.
     pub leader_epoch: LeaderEpoch,
     /// The in-sync replicas.
     pub isr: Vec<BrokerId>,

@@ -48,7 +48,7 @@ pub struct ProduceRequest {
 /// One partition of a [`ProduceRequest`].
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ProducePartition {
-    /// Where to append.
+    /// The partition to append to.
     pub partition: TopicPartition,
     /// Exactly one record batch, base offset 0.
     pub records: Bytes,
@@ -177,7 +177,7 @@ pub struct FetchedPartition {
     pub last_stable_offset: Offset,
     /// The first offset of the partition.
     pub log_start_offset: Offset,
-    /// Where the follower's log and the leader's part; then there are no records.
+    /// Where the follower's log and the leader's diverge; if it is set, there are no records.
     pub diverging_epoch: Option<EpochEndOffset>,
     /// Who leads, if the reader is wrong about it.
     pub current_leader: Option<LeaderIdAndEpoch>,
@@ -194,7 +194,7 @@ pub struct FetchedPartition {
 pub struct EpochEndOffset {
     /// The greatest epoch known that is not above the one asked for.
     pub epoch: LeaderEpoch,
-    /// Where it ends.
+    /// The offset at which that epoch ends.
     pub end_offset: Offset,
 }
 
