@@ -1,6 +1,7 @@
 //! From an input to the part that it is for: on which lane, under which locks.
 
 use super::context::{Cx, Io};
+use super::lane::lane_of;
 use super::part::Part;
 use super::requests::{Delayed, Served};
 use super::{Broker, BrokerSettings, Parts, metadata};
@@ -9,7 +10,7 @@ use crate::ids::{TopicPartition, peer};
 use crate::net::Asked;
 use crate::protocol::{Message, Request, Response};
 use crate::raft::QuorumChange;
-use crate::timer::{BrokerTimer, Channel, ReplicaTimer, Timer};
+use crate::timer::{BrokerTimer, Channel, Timer};
 use crate::{Input, Kafka, Outbox};
 use machine::{Boot, ConnId, Disk, Halt, Lane, Now, Process};
 
@@ -355,57 +356,6 @@ fn owner_of(body: &Response) -> Owner {
         // No broker asks for these; a connection that sends them is none of a broker's.
         Response::Produce(_) | Response::OffsetForLeaderEpoch(_) | Response::Metadata(_) => {
             Owner::Quorum
-        }
-    }
-}
-
-fn lane_of(timer: &Timer) -> Lane {
-    match timer {
-        Timer::Broker(timer) => match timer {
-            BrokerTimer::Waiting | BrokerTimer::NextRequest(_) => Lane::Request,
-            BrokerTimer::Replica(timer) => match timer {
-                ReplicaTimer::Fetch(_) => Lane::Replication,
-                ReplicaTimer::IsrShrink
-                | ReplicaTimer::HighWatermarkCheckpoint
-                | ReplicaTimer::RecoveryPointCheckpoint
-                | ReplicaTimer::Flush
-                | ReplicaTimer::FlushRolled(_)
-                | ReplicaTimer::FlushEpochs(_) => Lane::Background,
-                ReplicaTimer::AlterPartition => Lane::Control,
-            },
-            // A broker whose disk hangs goes on with its heartbeats.
-            BrokerTimer::Heartbeat
-            | BrokerTimer::LogDirUnreported(_)
-            | BrokerTimer::ToController(Channel::Heartbeat) => Lane::Network,
-            BrokerTimer::ToController(
-                Channel::Quorum
-                | Channel::AlterPartition
-                | Channel::Forward
-                | Channel::Directories
-                | Channel::Replica
-                | Channel::Producer
-                | Channel::Consumer
-                | Channel::Admin,
-            )
-            | BrokerTimer::RegistrationTimeout
-            | BrokerTimer::Metadata
-            | BrokerTimer::LogDirFailed(_)
-            | BrokerTimer::Assignments
-            | BrokerTimer::Shutdown => Lane::Control,
-        },
-        Timer::Requests(channel) => match channel {
-            Channel::Heartbeat => Lane::Network,
-            Channel::Replica => Lane::Replication,
-            Channel::Quorum
-            | Channel::AlterPartition
-            | Channel::Forward
-            | Channel::Directories
-            | Channel::Producer
-            | Channel::Consumer
-            | Channel::Admin => Lane::Control,
-        },
-        Timer::Quorum(_) | Timer::Controller(_) | Timer::Client(_) | Timer::Application(_) => {
-            Lane::Control
         }
     }
 }
