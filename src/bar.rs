@@ -43,7 +43,7 @@ impl Bar {
     }
 }
 
-/// The sequence that moves up so many lines and erases all below.
+/// The sequence that moves up `lines` lines and erases all below.
 fn erased(lines: usize) -> String {
     if lines == 0 { String::new() } else { format!("\x1b[{lines}A\r\x1b[J") }
 }

@@ -19,7 +19,7 @@ pub(crate) struct Progress {
 }
 
 impl Progress {
-    /// Nothing is done yet of so many of `what`, such as `runs`.
+    /// Begins at zero of `steps` things that are called `what`, such as `runs`.
     pub(crate) fn new(steps: u64, what: &'static str) -> Self {
         let begin = Instant::now();
         let bar = Bar::new();

@@ -64,7 +64,7 @@ impl Page {
         if head.is_empty() { padded } else { self.style.strong(padded) }
     }
 
-    /// Items, each from a line of its own, at most so many.
+    /// At most `most` items, each beginning on a line of its own.
     pub(crate) fn items(&mut self, head: &str, items: &[String], most: usize) {
         for (i, item) in items.iter().take(most).enumerate() {
             self.paragraph(if i == 0 { head } else { "" }, item);

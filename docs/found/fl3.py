@@ -29,13 +29,12 @@ import os
 import re
 import shutil
 import signal
-import struct
 import sys
 import time
 import uuid
 
-from kafka import (CONTROLLER, TOPIC, Cluster, Link, NotReached, array, ask, brokers, download,
-                   elect_preferred, int32s, partition_state, produce, say, string, until)
+from kafka import (CONTROLLER, TOPIC, Cluster, Link, NotReached, brokers, create_topic, download,
+                   elect_preferred, partition_state, produce, say, until)
 
 # How long broker 1 is watched after it has been unfenced, and the same with leader balancing.
 PATIENCE, BALANCED = 30, 400
@@ -99,15 +98,6 @@ class Replaceable(Cluster):
                     yield re.sub(r'("endPoints"|"features"):\[.*?\],(?=")', '', ' '.join(found.groups()))
 
 
-def create_topic(port, replicas):
-    assignment = array([struct.pack('>i', 0) + int32s(replicas)])
-    config = array([string('min.insync.replicas') + string('1')])
-    topic = string(TOPIC) + struct.pack('>ih', -1, -1) + assignment + config
-    answer = ask(port, 19, 2, array([topic]) + struct.pack('>ib', 10_000, 0))
-    answer.number('i'), answer.number('i'), answer.string()
-    return answer.number('h') == 0
-
-
 def steps(cluster, args):
     """Returns how many seconds after broker 1 was unfenced it led, or None if it did not."""
     port = cluster.client
@@ -117,7 +107,7 @@ def steps(cluster, args):
     cluster.launch()
     until('two brokers are up', lambda: brokers(port(2)) == 2, 120)
     replicas = [1, 2] if args.second_replica else [1]
-    until(f'the topic is created, replicas {replicas}', lambda: create_topic(port(2), replicas), 120)
+    until(f'the topic is created, replicas {replicas}', lambda: create_topic(port(2), replicas, min_isr=1), 120)
     until('the ISR is complete', lambda: state() == (1, set(replicas)))
     if args.second_replica:
         cluster.kill(2)

@@ -51,7 +51,7 @@ pub enum Fact {
         to: Offset,
         /// The replica's high watermark before.
         high_watermark: Offset,
-        /// Why.
+        /// The reason for the truncation.
         why: Truncation,
     },
     /// A replica's high watermark changed.
@@ -123,7 +123,7 @@ pub enum Fact {
         partition: TopicPartition,
         /// The leader's epoch.
         leader_epoch: LeaderEpoch,
-        /// Why.
+        /// The error in the response.
         error: ErrorCode,
     },
     /// A produce request was answered with success.
@@ -147,7 +147,7 @@ pub enum Fact {
     ProduceRefused {
         /// The partition.
         partition: TopicPartition,
-        /// Why.
+        /// The error in the response.
         error: ErrorCode,
     },
     /// A broker gave an id to a producer.
@@ -161,7 +161,7 @@ pub enum Fact {
         partition: TopicPartition,
         /// The follower; `None`: a consumer.
         replica: Option<BrokerId>,
-        /// Why.
+        /// The error in the response.
         error: ErrorCode,
     },
     /// A broker was registered.
@@ -173,7 +173,7 @@ pub enum Fact {
     },
     /// A broker found itself fenced, or not any more.
     FencedChanged {
-        /// It is fenced.
+        /// Whether it is fenced now.
         fenced: bool,
     },
     /// A call to the disk failed in a log directory of a broker, which goes offline with all
@@ -243,7 +243,7 @@ pub enum Fact {
     BrokerFenced {
         /// The broker.
         broker: BrokerId,
-        /// It is fenced.
+        /// Whether it is fenced now.
         fenced: bool,
         /// A heartbeat of the broker asked for it; otherwise its session is over.
         asked: bool,
@@ -262,9 +262,9 @@ pub enum Fact {
 /// Why a log was cut.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Truncation {
-    /// The leader told where the logs part.
+    /// The leader reported where the logs diverge.
     Diverged {
-        /// What it told.
+        /// The leader's latest epoch that is not after the follower's, and where it ends.
         leader_end: EpochEndOffset,
     },
     /// The replica began to follow ([`crate::rules::truncation::start_of_following`]).
@@ -304,7 +304,7 @@ pub enum ClientFact {
     Retried {
         /// The partition.
         partition: TopicPartition,
-        /// Why.
+        /// The error that the batch got; of the client itself if there was no response.
         error: ErrorCode,
         /// The records in order.
         records: Vec<u64>,
@@ -357,7 +357,7 @@ pub enum ClientFact {
         from: Option<Offset>,
         /// The position after.
         to: Offset,
-        /// Why.
+        /// The reason for the move.
         why: Positioning,
     },
     /// A client sends the question where a partition ends.

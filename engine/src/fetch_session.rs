@@ -13,7 +13,7 @@ use std::collections::{BTreeMap, BTreeSet};
 /// The client's side of a fetch session.
 #[derive(Clone, Debug)]
 pub(crate) struct FetchSessionHandler {
-    /// Of the next fetch.
+    /// The session id and epoch of the next fetch.
     next: FetchMetadata,
     /// The partitions of the session, each as it was last requested.
     partitions: BTreeMap<TopicPartition, FetchPartition>,

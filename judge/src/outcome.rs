@@ -90,7 +90,7 @@ pub struct Violation {
 pub struct Permitted {
     /// The row of the permission table.
     pub hazard: String,
-    /// How many records.
+    /// The number of records.
     pub count: u64,
     /// Of those, how many stand where they should, and only their callbacks ran out of order.
     #[serde(default)]

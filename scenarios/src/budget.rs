@@ -17,7 +17,7 @@
 //!   partitions, until it has registered its new life (which takes it out of ISR and ELR) and a
 //!   committed ISR has it again (for which it had to fetch everything from a leader that has it).
 //! - Call a member *sound* if it is not hurt and its membership will last: its present life is
-//!   the registered one, or it was shut down cleanly; and no fault is upon it. A member that
+//!   the registered one, or it was shut down cleanly; and no fault affects it. A member that
 //!   crashed is not sound: it has everything, but will be taken out before it is asked. Nor is
 //!   one that is cut off: while hurt members still stand in the ISR it may be fenced first, and
 //!   leaves an ISR that is large enough without going to the ELR. A cut from the very broker that
@@ -149,12 +149,12 @@ impl Budget {
         }
     }
 
-    /// Whether `broker` may lose power now. `troubled` are the nodes that faults are upon; `None`
+    /// Whether `broker` may lose power now. `troubled` are the nodes that faults affect; `None`
     /// for `partitions`: no active controller can be asked.
     ///
     /// # Errors
     ///
-    /// Why not.
+    /// The reason why it may not.
     pub fn may_lose_power(
         &mut self,
         broker: NodeId,
@@ -171,7 +171,7 @@ impl Budget {
     ///
     /// # Errors
     ///
-    /// Why not.
+    /// The reason why it may not.
     pub fn may_strike(
         &mut self,
         brokers: &[NodeId],

@@ -62,9 +62,9 @@ impl Message for Mail {
 /// What is reported for checks to read.
 #[derive(Clone, Debug)]
 enum Fact {
-    /// The client received the reply that confirms so many increments.
+    /// The client received the reply that confirms this number of increments.
     Confirmed(u64),
-    /// The server started with so many increments on its disk.
+    /// The server started with this number of increments on its disk.
     Loaded(u64),
 }
 

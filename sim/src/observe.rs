@@ -24,7 +24,7 @@ pub enum Seen<V: Vocabulary> {
     Fact {
         /// The node.
         node: NodeId,
-        /// Which of its lives.
+        /// Which life of the node this is.
         incarnation: u16,
         /// The fact.
         fact: V::Fact,
@@ -40,7 +40,7 @@ pub enum Seen<V: Vocabulary> {
     },
     /// A fault was applied or undone.
     Fault {
-        /// Which.
+        /// Its id among the active faults.
         id: ActiveId,
         /// The fault.
         fault: Fault<NodeId>,
@@ -58,7 +58,7 @@ pub enum NodeChange {
     BootFailed(Halt),
     /// It ended itself.
     Halted(Halt),
-    /// It was killed; so many disk operations never happened.
+    /// It was killed.
     Crashed {
         /// How many disk operations never happened.
         undone: u64,

@@ -137,12 +137,12 @@ pub enum TraceKind {
     },
     /// A process could not start.
     BootFailed {
-        /// Why.
+        /// The error that it reported.
         reason: String,
     },
     /// A process ended itself.
     Halted {
-        /// Why, if not because it was asked to stop.
+        /// The reason that it gave; `None`: it was asked to stop.
         reason: Option<String>,
     },
     /// A process was killed.

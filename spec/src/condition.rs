@@ -76,7 +76,7 @@ macro_rules! metrics {
 /// What may stand in the parentheses of a metric.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Takes {
-    /// Nothing.
+    /// No name.
     Nothing,
     /// A partition.
     Partition,

@@ -26,7 +26,7 @@ pub struct Link {
     /// The least time from one end to the other.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub latency: Option<Time>,
-    /// The mean of what comes on top of it, exponentially distributed.
+    /// Mean of the exponentially distributed time added to it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub jitter: Option<Time>,
     /// How many packets are lost, and sent again after a time-out.
@@ -38,7 +38,7 @@ pub struct Link {
     /// How many packets are held up while others overtake.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub reordering: Option<Share>,
-    /// Bytes per second; 0 is without limit.
+    /// Bytes per second; 0 means unlimited.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub bandwidth: Option<u64>,
 }
@@ -50,13 +50,13 @@ pub struct Disk {
     /// The least time that an fsync takes.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub sync: Option<Time>,
-    /// The mean of what comes on top of it, exponentially distributed.
+    /// Mean of the exponentially distributed time added to it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub sync_jitter: Option<Time>,
     /// How long an append to the page cache takes.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub append: Option<Time>,
-    /// Bytes per second to the device; 0 is without limit.
+    /// Bytes per second to the device; 0 means unlimited.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub bandwidth: Option<u64>,
     /// How many bytes fit on a disk.

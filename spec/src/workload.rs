@@ -137,9 +137,9 @@ impl Default for Consumers {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Seek {
-    /// When.
+    /// The time of the first seek.
     pub at: Time,
-    /// And again so much later, over and over.
+    /// The interval at which it is repeated; unless given, it is not.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub every: Option<Time>,
     /// Where to.
@@ -158,7 +158,7 @@ pub enum SeekTo {
     Offset(u64),
     /// So many offsets back from where it is: `to = { back = 100 }`.
     Back(u64),
-    /// To the first record of so long ago, by the consumer's own clock (`offsetsForTimes`):
+    /// To the first record that is at most this old by the consumer's own clock (`offsetsForTimes`):
     /// `to = { ago = "2s" }`.
     Ago(Time),
 }

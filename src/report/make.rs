@@ -14,7 +14,7 @@ use std::collections::BTreeMap;
 
 /// A study that was made.
 pub(super) struct Made {
-    /// None if no seed was finished.
+    /// `None` if no seed was finished.
     pub(super) study: Option<Study>,
     pub(super) outcome: Outcome,
     /// It has the seeds that were finished only.

@@ -1,7 +1,7 @@
 //! `docs/fidelity.md` held against the code.
 
 use engine::protocol::{ApiKey, ServedBy};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 fn page() -> String {
     let path = concat!(env!("CARGO_MANIFEST_DIR"), "/docs/fidelity.md");
@@ -47,11 +47,23 @@ fn the_page_has_a_row_for_every_oddity() {
     assert_eq!(numbers, expected);
 }
 
+/// The numbers `FL-n` that a page names.
+fn defects(page: &str) -> BTreeSet<String> {
+    let digits = |rest: &str| rest.chars().take_while(char::is_ascii_digit).collect::<String>();
+    let numbers = page.split("FL-").skip(1).map(digits).filter(|number| !number.is_empty());
+    numbers.map(|number| format!("FL-{number}")).collect()
+}
+
 #[test]
-fn bugs_that_the_page_names_are_in_the_museum() {
-    let page = page();
-    assert!(page.contains("`--bug FL-1`"));
-    assert!(scenarios::museum::find("FL-1").is_some());
+fn defects_that_the_pages_name_are_in_the_museum_and_described() {
+    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/docs/found.md");
+    let found = std::fs::read_to_string(path).expect("the page is there");
+    let (described, named) = (defects(&found), defects(&page()));
+    assert!(named.contains("FL-1"), "{named:?}");
+    for defect in described.union(&named) {
+        assert!(scenarios::museum::find(defect).is_some(), "{defect} is not in the museum");
+        assert!(found.contains(&format!("\n## {defect}: ")), "{defect} has no section in found.md");
+    }
 }
 
 /// U7: the page that people read first says what cannot be tested with Faultline.

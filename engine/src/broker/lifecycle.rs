@@ -57,7 +57,7 @@ pub(super) struct Lifecycle {
     registered: bool,
     /// The number of this life; -1 before it is registered.
     broker_epoch: BrokerEpoch,
-    /// As the last heartbeat was answered.
+    /// Whether the last response to a heartbeat said that the broker is fenced.
     fenced: bool,
     /// The replicas do what the metadata says.
     ready_to_unfence: bool,
@@ -66,7 +66,7 @@ pub(super) struct Lifecycle {
     again: bool,
     /// A controlled shutdown has begun, and a heartbeat has been answered since.
     shutdown_answered: bool,
-    /// With the offline directories of each heartbeat.
+    /// The channel to the controller. A request's context is the offline directories that it reports.
     channel: ControllerChannel<Vec<DirectoryId>>,
 }
 
@@ -276,7 +276,8 @@ impl Lifecycle {
         }
     }
 
-    /// As an input of its own: it waits for those that work on a partition.
+    /// Sets the timer that shuts the broker down: an input of its own, which waits for those that work
+    /// on a partition.
     fn shut_down_after(&mut self, span: Span, cx: &mut Cx<'_>) {
         if span == Span::ZERO {
             self.state = State::ShuttingDown;

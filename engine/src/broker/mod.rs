@@ -24,6 +24,7 @@ mod assignments;
 mod context;
 mod controller_channel;
 mod forward;
+mod lane;
 mod lifecycle;
 mod metadata;
 mod part;

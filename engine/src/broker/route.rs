@@ -1,6 +1,7 @@
 //! From an input to the part that it is for: on which lane, under which locks.
 
 use super::context::{Cx, Io};
+use super::lane::lane_of;
 use super::part::Part;
 use super::requests::{Delayed, Served};
 use super::{Broker, BrokerSettings, Parts, metadata};
@@ -9,7 +10,7 @@ use crate::ids::{TopicPartition, peer};
 use crate::net::Asked;
 use crate::protocol::{Message, Request, Response};
 use crate::raft::QuorumChange;
-use crate::timer::{BrokerTimer, Channel, ReplicaTimer, Timer};
+use crate::timer::{BrokerTimer, Channel, Timer};
 use crate::{Input, Kafka, Outbox};
 use machine::{Boot, ConnId, Disk, Halt, Lane, Now, Process};
 
@@ -363,37 +364,5 @@ fn owner_of(body: &Response) -> Owner {
         | Response::OffsetForLeaderEpoch(_)
         | Response::Metadata(_)
         | Response::InitProducerId(_) => Owner::Quorum,
-    }
-}
-
-fn lane_of(timer: &Timer) -> Lane {
-    match timer {
-        Timer::Broker(timer) => match timer {
-            BrokerTimer::Waiting | BrokerTimer::NextRequest(_) => Lane::Request,
-            BrokerTimer::Replica(timer) => match timer {
-                ReplicaTimer::Fetch(_) => Lane::Replication,
-                ReplicaTimer::IsrShrink
-                | ReplicaTimer::HighWatermarkCheckpoint
-                | ReplicaTimer::RecoveryPointCheckpoint
-                | ReplicaTimer::Flush
-                | ReplicaTimer::ForgetProducers
-                | ReplicaTimer::FlushRolled(_)
-                | ReplicaTimer::FlushEpochs(_) => Lane::Background,
-                ReplicaTimer::AlterPartition => Lane::Control,
-            },
-            // A broker whose disk hangs goes on with its heartbeats.
-            BrokerTimer::Heartbeat
-            | BrokerTimer::LogDirUnreported(_)
-            | BrokerTimer::ToController(Channel::Heartbeat) => Lane::Network,
-            BrokerTimer::ToController(_)
-            | BrokerTimer::RegistrationTimeout
-            | BrokerTimer::Metadata
-            | BrokerTimer::LogDirFailed(_)
-            | BrokerTimer::Assignments
-            | BrokerTimer::Shutdown => Lane::Control,
-        },
-        Timer::Requests(Channel::Heartbeat) => Lane::Network,
-        Timer::Requests(Channel::Replica) => Lane::Replication,
-        _ => Lane::Control,
     }
 }

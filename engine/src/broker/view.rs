@@ -11,9 +11,9 @@ use crate::metadata::MetadataImage;
 pub struct PartitionView {
     /// This replica leads.
     pub is_leader: bool,
-    /// Who leads, as far as this replica knows.
+    /// The leader, as far as this replica knows.
     pub leader: Option<BrokerId>,
-    /// Since which epoch; -1 if it does not know.
+    /// The leader's epoch; -1 if the replica does not know it.
     pub leader_epoch: LeaderEpoch,
     /// The version of what it knows; -1 if nothing.
     pub partition_epoch: PartitionEpoch,

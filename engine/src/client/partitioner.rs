@@ -26,14 +26,14 @@ pub fn murmur2(key: &[u8]) -> u32 {
     hash ^ (hash >> 15)
 }
 
-/// The partition of a key. All partitions count, whether they have a leader or not, so that a key
-/// stays where it is.
+/// The partition of a key. All partitions are candidates, whether they have a leader or not, so that
+/// a key keeps its partition.
 pub fn partition_for_key(key: &[u8], partitions: i32) -> i32 {
     assert!(partitions > 0, "a topic has partitions");
     (murmur2(key) & 0x7fff_ffff) as i32 % partitions
 }
 
-/// A partition that a record without key could go to.
+/// A partition that a record without a key could go to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Candidate {
     /// Its index.
@@ -44,8 +44,9 @@ pub(super) struct Candidate {
     pub(super) queue: usize,
 }
 
-/// Chooses the next partition of a topic: those with a leader come first. Where `adaptive`, the
-/// longer a partition's queue the less often it is chosen, so that a slow broker gets less.
+/// Chooses the next partition among those with a leader, or among all if none has one. If
+/// `adaptive`, a partition with a longer queue is chosen less often, so that a slow broker gets fewer
+/// records.
 pub(super) fn choose(
     random: &mut Random,
     adaptive: bool,
@@ -69,7 +70,8 @@ pub(super) fn choose(
     unreachable!("the draw is below the sum of the weights")
 }
 
-/// Chooses partition number `turn` of those with a leader, round and round; of all, if none has.
+/// Chooses the `turn`-th partition with a leader, wrapping around; if none has a leader, the `turn`-th
+/// of all.
 pub(super) fn round_robin(turn: u64, candidates: impl Iterator<Item = Candidate> + Clone) -> i32 {
     let available = candidates.clone().filter(|candidate| candidate.available);
     match available.clone().count() as u64 {
@@ -79,10 +81,10 @@ pub(super) fn round_robin(turn: u64, candidates: impl Iterator<Item = Candidate>
 }
 
 fn nth(mut candidates: impl Iterator<Item = Candidate>, n: u64) -> i32 {
-    candidates.nth(n as usize).expect("n is below their number").partition
+    candidates.nth(n as usize).expect("n is below the number of candidates").partition
 }
 
-/// The partition that records without key stick to (KIP-794).
+/// The partition that records without a key stick to (KIP-794).
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Sticky {
     /// The partition; `None`: to be chosen.
@@ -97,8 +99,8 @@ impl Sticky {
         *self = Self { partition: Some(partition), bytes: 0 };
     }
 
-    /// Counts appended bytes. After `batch_size` of them another partition's turn comes, at the
-    /// end of a batch so that none leaves half full, or after twice as many in any case.
+    /// Counts appended bytes. Once `batch_size` bytes are counted, the next batch end releases the
+    /// partition, so that no half-full batch is sent; `2 * batch_size` releases it in any case.
     pub(super) fn count(&mut self, bytes: u64, batch_size: u64, at_batch_end: bool) {
         self.bytes += bytes;
         if self.bytes >= 2 * batch_size || (self.bytes >= batch_size && at_batch_end) {
@@ -160,11 +162,14 @@ mod tests {
         let counts = histogram(false, &[Some(4), None, Some(1), Some(0)]);
         assert!(counts[0].abs_diff(2000) < 200 && counts[1] == 0, "{counts:?}");
         let counts = histogram(true, &[None, None]);
-        assert!(counts[0].abs_diff(3000) < 200, "without leaders all count: {counts:?}");
+        assert!(
+            counts[0].abs_diff(3000) < 200,
+            "if no partition has a leader, all are chosen: {counts:?}"
+        );
     }
 
     #[test]
-    fn round_robin_skips_partitions_without_leader() {
+    fn round_robin_skips_partitions_without_a_leader() {
         let candidates = candidates(&[Some(9), None, Some(0)]);
         let chosen: Vec<i32> =
             (0..5).map(|turn| round_robin(turn, candidates.iter().copied())).collect();

@@ -75,7 +75,7 @@ impl Cluster<'_> {
         self.elect_some(self.index.imbalanced(), ElectionType::Preferred, out)
     }
 
-    /// Elects any live replica of partitions without leader whose topic allows it
+    /// Elects any live replica of partitions without a leader whose topic allows it
     /// (`maybeElectUncleanLeaders`). Reports whether there may be more to do than one pass does.
     pub(super) fn elect_uncleanly(&self, out: &mut Outbox) -> Decision<bool> {
         let leaderless = self.index.leaderless();

@@ -118,7 +118,7 @@ impl Cluster<'_> {
         self.set_fenced(broker, (true, asked), records, out);
     }
 
-    /// Adds the records that unfence a broker: partitions without leader may get one.
+    /// Adds the records that unfence a broker: partitions without a leader may get one.
     pub(super) fn unfence(
         &self,
         broker: BrokerId,

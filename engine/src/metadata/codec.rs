@@ -1,7 +1,7 @@
 //! The bytes of a [`MetadataRecord`]: its type, its version, then its fields, big-endian.
 //!
 //! Decoding is total: whatever the bytes, it returns a record or an error. Every record has exactly
-//! one form, so bytes that decode are the bytes that encoding the record yields.
+//! one encoding: bytes that decode are those that `encode` returns for the result.
 
 use super::record::{
     BrokerRegistrationChange, ConfigResource, Feature, MetadataRecord, PartitionChange,
@@ -14,9 +14,9 @@ use std::fmt;
 /// Why bytes are not a metadata record.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum DecodeError {
-    /// They end too early.
+    /// The bytes end too early.
     Truncated,
-    /// They go on after the record.
+    /// There are bytes after the record.
     TrailingBytes,
     /// No record has this type.
     UnknownType(u8),
@@ -27,7 +27,7 @@ pub enum DecodeError {
         /// Its version.
         version: u8,
     },
-    /// A field has a value that it cannot have; which one.
+    /// The bytes are not a valid value of this kind.
     Invalid(&'static str),
 }
 
@@ -35,19 +35,19 @@ impl fmt::Display for DecodeError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Truncated => f.write_str("the record ends too early"),
-            Self::TrailingBytes => f.write_str("the record goes on after its last field"),
+            Self::TrailingBytes => f.write_str("there are bytes after the record's last field"),
             Self::UnknownType(kind) => write!(f, "there is no record type {kind}"),
             Self::UnknownVersion { kind, version } => {
                 write!(f, "record type {kind} has no version {version}")
             }
-            Self::Invalid(field) => write!(f, "the field {field} has an impossible value"),
+            Self::Invalid(what) => write!(f, "invalid {what}"),
         }
     }
 }
 
 impl std::error::Error for DecodeError {}
 
-// Types are never used again for something else; a changed record gets another version.
+// Type numbers are never reused; a changed record gets another version.
 const REGISTER_BROKER: u8 = 0;
 const UNREGISTER_BROKER: u8 = 1;
 const BROKER_REGISTRATION_CHANGE: u8 = 2;
@@ -80,7 +80,7 @@ impl MetadataRecord {
         }
     }
 
-    /// The record as the value of a record of the metadata log.
+    /// Encodes it as the value of a Kafka record in the metadata log.
     pub fn encode(&self) -> Bytes {
         let mut to = BytesMut::with_capacity(64);
         to.put_u8(self.kind());
@@ -164,11 +164,11 @@ impl MetadataRecord {
         }
     }
 
-    /// Reads a record back.
+    /// Decodes the value of a Kafka record in the metadata log.
     ///
     /// # Errors
     ///
-    /// If the bytes are not a record that [`MetadataRecord::encode`] gives.
+    /// If the bytes are not the encoding of a record.
     pub fn decode(bytes: &[u8]) -> Result<Self, DecodeError> {
         let mut from = Reader { bytes };
         let kind = from.u8()?;
@@ -184,7 +184,7 @@ impl MetadataRecord {
     }
 
     fn read_fields(kind: u8, from: &mut Reader<'_>) -> Result<Self, DecodeError> {
-        // Fields of a struct expression are evaluated in the order in which they stand here.
+        // Fields of a struct expression are evaluated in the order in which they are written.
         Ok(match kind {
             REGISTER_BROKER => Self::RegisterBroker(RegisterBroker {
                 broker: from.u16()?,
@@ -232,7 +232,7 @@ impl MetadataRecord {
                 resource: match from.u8()? {
                     0 => ConfigResource::Cluster,
                     1 => ConfigResource::Topic(TopicId(from.u128()?)),
-                    _ => return Err(DecodeError::Invalid("resource")),
+                    _ => return Err(DecodeError::Invalid("resource type")),
                 },
                 name: from.string()?,
                 value: from.option(Reader::string)?,
@@ -322,7 +322,7 @@ impl<'a> Reader<'a> {
         match self.u8()? {
             0 => Ok(false),
             1 => Ok(true),
-            _ => Err(DecodeError::Invalid("bool")),
+            _ => Err(DecodeError::Invalid("boolean")),
         }
     }
 
@@ -337,7 +337,7 @@ impl<'a> Reader<'a> {
         let length = self.u32()?;
         let length = usize::try_from(length).map_err(|_| DecodeError::Truncated)?;
         let text = std::str::from_utf8(self.take(length)?);
-        text.map(str::to_owned).map_err(|_| DecodeError::Invalid("string"))
+        text.map(str::to_owned).map_err(|_| DecodeError::Invalid("UTF-8 string"))
     }
 
     fn partition(&mut self) -> Result<TopicPartition, DecodeError> {

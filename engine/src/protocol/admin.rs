@@ -51,9 +51,9 @@ pub struct MetadataPartition {
     pub error: ErrorCode,
     /// Its index.
     pub partition: i32,
-    /// Who leads.
+    /// The leader; `None` if there is none.
     pub leader: Option<BrokerId>,
-    /// Since which epoch.
+    /// The leader epoch.
     pub leader_epoch: LeaderEpoch,
     /// Its replicas in order of preference.
     pub replicas: Vec<BrokerId>,
@@ -99,7 +99,7 @@ pub struct CreatableTopicResult {
     pub name: String,
     /// Its new id.
     pub topic: TopicId,
-    /// How it went.
+    /// The error, or [`ErrorCode::None`].
     pub error: ErrorCode,
 }
 
@@ -115,7 +115,7 @@ pub enum ElectionType {
 /// Holds elections. Brokers forward it to the active controller.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct ElectLeadersRequest {
-    /// Which.
+    /// Preferred or unclean.
     pub election_type: ElectionType,
     /// For which partitions; `None`: all.
     pub partitions: Option<Vec<TopicPartition>>,

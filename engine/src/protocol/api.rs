@@ -25,7 +25,7 @@ pub enum ServedBy {
 
 /// What every request says about itself.
 pub(crate) trait RequestBody {
-    /// What answers it.
+    /// The response to it.
     type Response: ResponseBody;
 
     /// Adds the partitions that it reads or writes.

@@ -25,7 +25,7 @@ pub struct BrokerRegistrationRequest {
 /// Answers a [`BrokerRegistrationRequest`].
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct BrokerRegistrationResponse {
-    /// How it went.
+    /// The error, or [`ErrorCode::None`].
     pub error: ErrorCode,
     /// The number of this life.
     pub broker_epoch: BrokerEpoch,
@@ -51,11 +51,11 @@ pub struct BrokerHeartbeatRequest {
 /// Answers a [`BrokerHeartbeatRequest`].
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct BrokerHeartbeatResponse {
-    /// How it went.
+    /// The error, or [`ErrorCode::None`].
     pub error: ErrorCode,
     /// It has applied its own registration.
     pub is_caught_up: bool,
-    /// It is fenced.
+    /// Whether the broker is fenced.
     pub is_fenced: bool,
     /// It may shut down now.
     pub should_shut_down: bool,
@@ -128,11 +128,11 @@ pub struct AlterPartitionResponse {
 pub struct AlteredPartition {
     /// The partition.
     pub partition: TopicPartition,
-    /// How it went.
+    /// The error, or [`ErrorCode::None`].
     pub error: ErrorCode,
-    /// Who leads.
+    /// The leader; `None` if there is none.
     pub leader: Option<BrokerId>,
-    /// Since which epoch.
+    /// The leader epoch.
     pub leader_epoch: LeaderEpoch,
     /// The in-sync replicas.
     pub isr: Vec<BrokerId>,

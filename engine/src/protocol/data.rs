@@ -48,7 +48,7 @@ pub struct ProduceRequest {
 /// One partition of a [`ProduceRequest`].
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ProducePartition {
-    /// Where to append.
+    /// The partition to append to.
     pub partition: TopicPartition,
     /// Exactly one record batch, base offset 0.
     pub records: Bytes,
@@ -73,7 +73,7 @@ pub struct ProduceResponse {
 pub struct ProducedPartition {
     /// The partition.
     pub partition: TopicPartition,
-    /// How it went.
+    /// The error, or [`ErrorCode::None`].
     pub error: ErrorCode,
     /// The offset of the first record of the batch; -1 on error.
     pub base_offset: Offset,
@@ -172,7 +172,7 @@ pub struct FetchResponse {
 pub struct FetchedPartition {
     /// The partition.
     pub partition: TopicPartition,
-    /// How it went.
+    /// The error, or [`ErrorCode::None`].
     pub error: ErrorCode,
     /// The high watermark; -1 if unknown.
     pub high_watermark: Offset,
@@ -180,7 +180,7 @@ pub struct FetchedPartition {
     pub last_stable_offset: Offset,
     /// The first offset of the partition.
     pub log_start_offset: Offset,
-    /// Where the follower's log and the leader's part; then there are no records.
+    /// Where the follower's log and the leader's diverge; if it is set, there are no records.
     pub diverging_epoch: Option<EpochEndOffset>,
     /// Who leads, if the reader is wrong about it.
     pub current_leader: Option<LeaderIdAndEpoch>,
@@ -197,7 +197,7 @@ pub struct FetchedPartition {
 pub struct EpochEndOffset {
     /// The greatest epoch known that is not above the one asked for.
     pub epoch: LeaderEpoch,
-    /// Where it ends.
+    /// The offset at which that epoch ends.
     pub end_offset: Offset,
 }
 
@@ -245,7 +245,7 @@ pub struct ListOffsetsResponse {
 pub struct ListedOffset {
     /// The partition.
     pub partition: TopicPartition,
-    /// How it went.
+    /// The error, or [`ErrorCode::None`].
     pub error: ErrorCode,
     /// The timestamp of the record found; -1 if none.
     pub timestamp: i64,
@@ -285,7 +285,7 @@ pub struct OffsetForLeaderEpochResponse {
 pub struct OffsetForLeaderEpochResult {
     /// The partition.
     pub partition: TopicPartition,
-    /// How it went.
+    /// The error, or [`ErrorCode::None`].
     pub error: ErrorCode,
     /// The end; `None` if the leader does not know that epoch.
     pub end: Option<EpochEndOffset>,

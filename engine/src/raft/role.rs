@@ -31,7 +31,7 @@ pub(super) enum Role {
         /// its leader and looks for a newer one among the voters.
         fetch_expired: bool,
     },
-    /// It leads.
+    /// It leads the quorum.
     Leader(Leader),
     /// It led this epoch, and gave leadership up or restarted.
     Resigned {
@@ -103,7 +103,7 @@ impl Votes {
         self.granted.len() > voters / 2
     }
 
-    /// Whether so many have rejected that a majority of `voters` voters cannot be reached.
+    /// Whether enough voters have rejected that a majority of `voters` voters cannot be reached.
     pub(super) fn is_rejected(&self, voters: usize) -> bool {
         voters - self.rejected.len() <= voters / 2
     }

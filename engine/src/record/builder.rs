@@ -40,7 +40,7 @@ impl Default for BatchBuilder {
 }
 
 impl BatchBuilder {
-    /// An empty, uncompressed batch at offset 0, without leader epoch or producer.
+    /// An empty, uncompressed batch at offset 0, without a leader epoch or a producer.
     pub fn new() -> Self {
         Self::with_capacity(512)
     }
@@ -138,7 +138,7 @@ impl BatchBuilder {
     ///
     /// # Panics
     ///
-    /// If that is not after the record before.
+    /// If that offset is not after the previous record.
     pub fn append_at(
         &mut self,
         offset_delta: i32,

@@ -1,5 +1,5 @@
-//! Whoever is let into an ISR is a broker that the controller knows to be unfenced and not shutting
-//! down (KIP-841, KIP-903; `ReplicationControlManager.ineligibleReplicasForIsr`).
+//! A broker that is admitted to an ISR is known to the controller as unfenced and not shutting down
+//! (KIP-841, KIP-903; `ReplicationControlManager.ineligibleReplicasForIsr`).
 //!
 //! Catches a corrupted `check_isr_proposal`, where a leader whose metadata is late proposes a broker
 //! that has been fenced.

@@ -11,7 +11,7 @@ pub struct Finding {
     pub check: &'static str,
     /// What it found, the same whatever the seed.
     pub what: &'static str,
-    /// When.
+    /// When the check found it, in nanoseconds.
     pub at: u64,
     /// The event in the trace.
     pub event: u64,
@@ -74,7 +74,8 @@ pub enum Ground {
     Copies(u32),
     /// The record comes after one that was sent later.
     Overtaken {
-        /// That one. One that was last sent over the same connection, if there is one.
+        /// The number of the record that was sent later: of one that was last sent over the same
+        /// connection, if there is one.
         by: u64,
         /// Of all that came before it the one that was sent last.
         latest: u64,

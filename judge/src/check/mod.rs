@@ -1,9 +1,9 @@
 //! The checks. Each holds one promise against what was observed, streaming; what it finds is
 //! judged afterwards ([`crate::verdict`]), since some settings permit what a check finds.
 //!
-//! A check lives on facts, bytes and the committed metadata log, never on engine structures. Each
-//! names the rule whose corruption it catches, and its tests hold a good history on which it is
-//! quiet and a bad one on which it is not.
+//! A check lives on facts, bytes and the committed metadata log, never on engine structures. For
+//! most there is a rule whose corruption they catch in a run (`scenarios/tests/corrupted_rules.rs`);
+//! for the others a test has a bad history. Tests also have good histories, on which they are quiet.
 
 pub(crate) mod acknowledged;
 mod admitted;

@@ -14,7 +14,7 @@ use std::collections::BTreeMap;
 /// The end of a run.
 #[derive(Clone, Debug)]
 pub struct End {
-    /// When.
+    /// The simulated time, in nanoseconds.
     pub at: u64,
     /// What each partition holds.
     pub finals: Vec<Final>,
@@ -58,7 +58,7 @@ pub struct Final {
     pub start: Offset,
     /// The number of the record at each offset that holds one, or [`super::NO_RECORD`].
     pub records: Runs<u64>,
-    /// How that is known.
+    /// Where `records` comes from.
     pub source: Source,
 }
 

@@ -77,7 +77,7 @@ impl View {
         self.suffers(node, &kinds).then_some(Cause::FailedDisk)
     }
 
-    /// Whether a fault of these kinds is upon a node, or was after its process started. What is corrupt
+    /// Whether a fault of these kinds affects a node, or did after its process started. What is corrupt
     /// stays so.
     pub(super) fn suffers(&self, node: NodeId, kinds: &[FaultKind]) -> bool {
         let since = self.started.get(&node);

@@ -46,9 +46,9 @@ impl Committed {
 /// replaced already when it appended the batch.
 #[derive(Clone, Debug)]
 pub struct Loss {
-    /// When.
+    /// When the batch left the line, in nanoseconds.
     pub at: u64,
-    /// The event.
+    /// The event in the trace.
     pub event: u64,
     /// The leader that lacks them.
     pub leader: usize,

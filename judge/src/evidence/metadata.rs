@@ -29,16 +29,16 @@ impl Default for Metadata {
 pub struct Registered {
     /// The brokers.
     pub nodes: Vec<NodeId>,
-    /// When.
+    /// When the controller wrote the batch, in nanoseconds.
     pub at: u64,
 }
 
 /// A replay that stopped: the committed log cannot be read.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Unreadable {
-    /// Where.
+    /// The base offset of the batch that cannot be replayed.
     pub offset: Offset,
-    /// Why.
+    /// The error.
     pub why: String,
 }
 

@@ -10,7 +10,7 @@ pub struct Moment {
     pub at: u64,
     /// The node.
     pub node: NodeId,
-    /// Which of its lives.
+    /// Which life of the node this is.
     pub incarnation: u16,
     /// The event in the trace.
     pub event: u64,
@@ -33,7 +33,7 @@ pub enum Change {
         /// The reason that it gave.
         why: String,
     },
-    /// Its host lost power, and with it so many bytes that had not been synced. A
+    /// Its host lost power, and with it bytes that had not been synced. A
     /// [`Change::Crashed`] comes first, if it was up.
     PowerLost {
         /// The bytes.

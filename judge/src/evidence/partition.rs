@@ -16,7 +16,7 @@ use machine::{ClusterId, NodeId};
 pub struct Partition {
     /// Its cluster.
     pub cluster: ClusterId,
-    /// Which partition.
+    /// Its topic and index.
     pub id: TopicPartition,
     /// Its name: `orders-0`.
     pub name: String,

@@ -20,7 +20,7 @@ pub struct Piece {
 pub struct Reader {
     /// The consumer's node.
     pub node: NodeId,
-    /// Which of its lives.
+    /// Which life of the node this is.
     pub incarnation: u16,
     /// Its group, if it belongs to one: the members read a partition in turn.
     pub group: Option<Arc<str>>,

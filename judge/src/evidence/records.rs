@@ -11,7 +11,7 @@ use std::collections::BTreeMap;
 /// What a producer knows about a record.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Outcome {
-    /// Nothing.
+    /// It has no outcome yet.
     #[default]
     Open,
     /// It is confirmed, at an offset.
@@ -39,14 +39,14 @@ pub struct Record {
     pub offset: Offset,
     /// The event that decided the outcome.
     pub told: u64,
-    /// The connection that it was last sent over, once that is over and done with.
+    /// The connection that it was last sent over, once the outcome is known.
     pub over: Option<ConnId>,
 }
 
 /// A batch is to be sent again.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Retry {
-    /// When.
+    /// When the client decided it, in nanoseconds.
     pub at: u64,
     /// The event.
     pub event: u64,

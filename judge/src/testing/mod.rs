@@ -514,7 +514,7 @@ impl History {
         of.iter().for_each(|partition| self.log(id, *partition).clear());
     }
 
-    /// A sector of the first segment of a replica goes bad, at so many bytes.
+    /// A sector of the first segment of a replica goes bad, at byte `at`.
     pub(crate) fn spoil_sector(&mut self, id: u16, partition: TopicPartition, at: u64) {
         let index = partition.partition;
         let file = format!("orders-{index}/00000000000000000000.log");

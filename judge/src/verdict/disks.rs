@@ -70,8 +70,8 @@ pub(super) fn lost_voter(case: &Case<'_>) -> Option<String> {
     Some(format!("a quorum counts on what its voters have synced, and {why}"))
 }
 
-/// What took so many voters' copies of the metadata that the finding is about that those left are
-/// no majority. A vote is forgotten with any disk.
+/// What destroyed the metadata that the finding is about on so many voters that the remaining copies
+/// are no majority. A vote is forgotten with any disk.
 fn spoilt_quorum<'a>(case: &Case<'a>) -> Option<&'a Spoil> {
     let (view, finding, log) = (case.view, case.finding, case.partition);
     let index = view.index_of(log.cluster, TopicPartition::METADATA)?;

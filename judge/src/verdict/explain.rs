@@ -6,9 +6,10 @@ use crate::evidence::story::{Ack, Happening, Scene};
 use crate::evidence::{Change, NO_RECORD, NONE, Partition, ReplicaSet, View, records};
 use engine::ids::Offset;
 
-/// More lines than this do not help.
+/// The most steps for a finding about a partition. More do not help.
 const MOST: usize = 16;
-/// The same of what did not come back: the last of them, which the summary of a run shows in full.
+/// The most lines for a partition that did not recover: its last steps. The run's summary prints all
+/// of these.
 const LAST: usize = 12;
 
 /// The lines for a finding.
@@ -39,8 +40,7 @@ pub(super) fn lines(view: &View, finding: &Finding) -> Vec<String> {
     lines
 }
 
-/// The last things that happened to a partition that did not come back; nothing if the finding is
-/// about something else.
+/// The last steps of a partition that did not recover; empty if the finding is about something else.
 pub(super) fn missing(view: &View, finding: &Finding) -> Vec<String> {
     let Ground::NotBack { about: Some((cluster, id)) } = finding.ground else { return Vec::new() };
     let Some(index) = view.index_of(cluster, id) else { return Vec::new() };
@@ -65,8 +65,8 @@ fn steps(view: &View, partition: &Partition, (from, to): (u64, u64)) -> Vec<(u64
     told
 }
 
-/// What began earlier and still counts at `from`: faults in force, a proposal without a response,
-/// and a high watermark that passed a member already.
+/// What began earlier and still matters at `from`: faults in force, a proposal without a response,
+/// and a high watermark that had already passed the log end of an in-sync replica.
 fn before(view: &View, partition: &Partition, from: u64) -> Vec<String> {
     let mut in_force: Vec<(u64, &str)> = Vec::new();
     for (at, fault) in view.faults.iter().take_while(|(at, _)| at.at < from) {
@@ -97,7 +97,7 @@ fn before(view: &View, partition: &Partition, from: u64) -> Vec<String> {
     lines.into_iter().map(|(_, line)| line).collect()
 }
 
-/// Who appended the batch of the finding, if it had not been acknowledged by then.
+/// When and by whom the batch of the finding was appended, if no acknowledgement is known by then.
 fn appended(view: &View, partition: &Partition, finding: &Finding) -> Option<(u64, String)> {
     let offset = finding.offset?;
     let held = |batch: &u32| partition.batches.get(*batch).at <= finding.at;
@@ -112,8 +112,8 @@ fn appended(view: &View, partition: &Partition, finding: &Finding) -> Option<(u6
     let led = in_epoch().rev().find(|state| state.at <= it.at).or_else(|| in_epoch().next())?;
     let leader = view.setup.name(partition.replicas[led.leader?].node);
     let line = format!(
-        "{}  {leader} appended {record} at {}@{offset} in epoch {}, ISR {{{}}}; it was not \
-         acknowledged before this was found",
+        "{}  {leader} appended {record} at {}@{offset} in epoch {}, ISR {{{}}}; not acknowledged \
+         by the time of the finding",
         view.time(it.at),
         partition.name,
         it.epoch,
@@ -122,8 +122,8 @@ fn appended(view: &View, partition: &Partition, finding: &Finding) -> Option<(u6
     Some((it.at, line))
 }
 
-/// The answer that acknowledged what the finding is about. After a loss others acknowledge other
-/// records at the same offset.
+/// The response that acknowledged what the finding is about. After a loss, later leaders acknowledge
+/// different records at the same offset.
 fn ack(view: &View, index: usize, finding: &Finding) -> Option<Ack> {
     let (offset, partition) = (finding.offset?, &view.partitions[index]);
     let about = batch(partition, offset, finding);
@@ -132,8 +132,8 @@ fn ack(view: &View, index: usize, finding: &Finding) -> Option<Ack> {
     view.acks[index].iter().rev().filter(covers).find(is_its).cloned()
 }
 
-/// The batch that the finding is about, of all that have had the offset: the one that was lost, or
-/// has the record, or else was committed.
+/// The batch that the finding is about. Several batches may have occupied the offset: takes the lost
+/// one; else the one with the record; without a record, the committed one.
 fn batch(partition: &Partition, offset: Offset, finding: &Finding) -> Option<u32> {
     if let Ground::Gone { loss: Some(loss), .. } = finding.ground {
         let batch = partition.losses[loss as usize].batch;
@@ -151,8 +151,8 @@ fn batch(partition: &Partition, offset: Offset, finding: &Finding) -> Option<u32
     batches().filter(is_meant).max_by_key(|batch| partition.batches.get(*batch).at)
 }
 
-/// The batch at an offset that an answer is about: of those that its leader had appended by then, in
-/// its epoch or before, the last.
+/// The batch at an offset that a response is about: the latest batch that the answering leader held
+/// by then, from its epoch or an earlier one.
 fn acknowledges(partition: &Partition, ack: &Ack, offset: Offset) -> u32 {
     let had = |batch: &u32| {
         let it = partition.batches.get(*batch);
@@ -210,19 +210,19 @@ fn told(view: &View, partition: &Partition, scene: &Scene) -> Option<(u64, Strin
             partition.names(to),
             partition.names(from)
         ),
-        Happening::Refused(error) => format!("controller: refused what {node} proposed: {error}"),
+        Happening::Refused(error) => format!("controller: refused {node}'s proposed ISR ({error})"),
         Happening::Admitted { end, committed, known } => {
             let known = known.map_or_else(String::new, |known| {
-                format!("; the leader's own high watermark is {known}")
+                format!("; the leader's own high watermark was {known}")
             });
             format!(
-                "{node} is let into the ISR, though its log ends at {end} and {committed} is \
-                 committed{known}"
+                "{node} was admitted to the ISR, although its log ended at {end} and offsets \
+                 below {committed} were committed{known}"
             )
         }
         Happening::Passed { offset, isr, lacking } => format!(
-            "{node} moved its high watermark to {offset}, which {{{}}} of the committed ISR {{{}}} \
-             had not got",
+            "{node} moved its high watermark to {offset}, beyond the log end of {{{}}}, members of the \
+             committed ISR {{{}}}",
             partition.names(lacking),
             partition.names(isr)
         ),
@@ -245,7 +245,7 @@ fn committed(partition: &Partition, state: usize) -> String {
     format!("controller: leader {leader}, epoch {}{isr}{elr}", state.leader_epoch)
 }
 
-/// Which replicas held the batch, lost it or never had it; sets without a member are left out.
+/// Which replicas held, lost, cut or never had the batch, and the ISR; empty sets are left out.
 fn held(partition: &Partition, finding: &Finding) -> Option<String> {
     let Ground::Gone { witness, .. } = &finding.ground else { return None };
     let all = ReplicaSet::first_of(partition.replicas.len());

@@ -50,7 +50,7 @@ pub struct Lost {
     pub reason: String,
     /// Whether a promise was broken.
     pub broken: bool,
-    /// How many.
+    /// The number of anomalies.
     pub count: u64,
     /// The setting and the event that excuse one of them, or what is wrong.
     pub because: String,

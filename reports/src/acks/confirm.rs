@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
     Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema,
 )]
 pub enum Acks {
-    /// Nothing.
+    /// No confirmation is awaited.
     #[serde(rename = "0")]
     None,
     /// The leader alone.

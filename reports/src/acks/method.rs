@@ -67,7 +67,7 @@ fn pair_row(pair: &PairSummary) -> Markup {
     let estimate = pair.lost_per_million.and_then(Rate::estimate);
     let so = match pair.shown() {
         Shown::NotTested => "not tested".to_owned(),
-        Shown::Nothing => "no difference shown".to_owned(),
+        Shown::NoDifference => "no difference shown".to_owned(),
         Shown::WorseWith(min_isr) => format!("worse with min ISR {min_isr}"),
     };
     html! { tr {

@@ -1,5 +1,5 @@
-//! Runs of a seed are paired, so two settings are compared within seeds: what a difference owes to
-//! the luck of single seeds cancels out.
+//! Runs of a seed are paired, so two settings are compared within seeds: the part of a difference
+//! that is due to individual seeds cancels out.
 
 use super::confirm::{Acks, Setting};
 use super::study::{Run, Study};
@@ -9,41 +9,42 @@ use schemars::JsonSchema;
 use serde::Serialize;
 use std::collections::BTreeMap;
 
-/// What min.insync.replicas makes of a value of acks.
+/// The effect of min.insync.replicas under one value of acks.
 #[derive(Clone, Debug, PartialEq, Serialize, JsonSchema)]
 pub struct PairSummary {
     /// `acks` of both settings.
     pub acks: Acks,
     /// The two values of `min.insync.replicas`.
     pub min_isr: [u16; 2],
-    /// Seeds in which the in-sync replicas shrank under one of the values. Without one the pair was
-    /// not tested.
+    /// Seeds in which the in-sync replicas shrank under at least one of the values. If there is no
+    /// such seed, the pair was not tested.
     pub seeds_tested: u64,
-    /// Lost records per million with the second value less those with the first, with its
-    /// bootstrap interval over seeds if enough of them differ. None if neither lost any.
+    /// Records lost per million at stake with the second value, minus the same with the first, with
+    /// its bootstrap interval over seeds if enough of them differ; `None` if neither value lost any.
     pub lost_per_million: Option<Rate>,
     /// Seeds in which the first value lost more records.
     pub more_with_first: u64,
     /// Seeds in which the second value lost more records.
     pub more_with_second: u64,
-    /// The exact two-sided sign test of these two counts: how likely seeds that lose more with one
-    /// value or the other by the toss of a coin are divided as unevenly. None if no seed differs.
+    /// The p-value of the exact two-sided sign test on these counts: the probability of a split at
+    /// least this uneven if a coin toss decided which value loses more in each differing seed.
+    /// `None` if no seed differs.
     pub sign_test_p: Option<f64>,
 }
 
-/// What can be said of a pair.
+/// What a study shows about a pair.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Shown {
-    /// Nothing: the in-sync replicas never shrank.
+    /// The in-sync replicas never shrank, so the pair was not tested.
     NotTested,
-    /// No difference.
-    Nothing,
-    /// More seeds lose more with this value of min.insync.replicas.
+    /// No significant difference.
+    NoDifference,
+    /// Significantly more seeds lose more records with this value of min.insync.replicas.
     WorseWith(u16),
 }
 
 impl PairSummary {
-    /// What the sign test shows, at a level of 5 %.
+    /// What the sign test shows at the 5 % level.
     pub(super) fn shown(&self) -> Shown {
         let [first, second] = self.min_isr;
         match self.sign_test_p {
@@ -52,12 +53,12 @@ impl PairSummary {
                 Shown::WorseWith(first)
             }
             Some(p) if p < 0.05 => Shown::WorseWith(second),
-            _ => Shown::Nothing,
+            _ => Shown::NoDifference,
         }
     }
 }
 
-/// The pairs of a study that differ in min.insync.replicas alone.
+/// Each two adjacent settings of a study that have the same acks.
 pub(super) fn pairs(study: &Study) -> Vec<PairSummary> {
     let settings = &study.header.settings;
     let pairs = settings.iter().zip(settings.iter().skip(1));

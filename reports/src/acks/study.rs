@@ -214,7 +214,7 @@ pub struct Loss {
     pub hazard: String,
     /// Whether a promise was broken.
     pub broken: bool,
-    /// How many records.
+    /// The number of records.
     pub count: u64,
     /// The setting and the event of one of them.
     pub because: String,

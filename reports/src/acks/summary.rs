@@ -149,7 +149,7 @@ pub struct HazardSummary {
     pub runs: u64,
     /// The setting and the event of one of them, from the smallest seed.
     pub example: String,
-    /// That seed.
+    /// The seed of the example.
     pub example_seed: u64,
 }
 

@@ -41,7 +41,7 @@ pub enum Ink {
 /// A colour in both themes.
 #[derive(Clone, Copy, Debug)]
 pub struct Colour {
-    /// What it is for.
+    /// The purpose of the colour.
     pub ink: Ink,
     /// Its name in style sheets.
     pub name: &'static str,

@@ -35,7 +35,7 @@ impl Lettering {
     pub const LABEL: Self = Self { size: 13, bold: false, ink: Ink::Text };
     /// A value.
     pub const VALUE: Self = Self { size: 13, bold: true, ink: Ink::Text };
-    /// What comes second.
+    /// A remark.
     pub const NOTE: Self = Self { size: 11, bold: false, ink: Ink::Muted };
 
     /// About how wide a text is, from the average letter; for placing, not for fitting exactly.
@@ -72,7 +72,7 @@ pub enum Item {
         from: Point,
         /// The other end.
         to: Point,
-        /// How thick it is.
+        /// Thickness, in units of the drawing.
         width: u32,
         /// The ink.
         ink: Ink,
@@ -101,13 +101,13 @@ pub enum Item {
     },
     /// A line of text.
     Text {
-        /// Where.
+        /// The point beside or around which the text is set.
         at: Point,
-        /// What.
+        /// The text.
         text: String,
-        /// On which side.
+        /// Where `at` is within the text.
         anchor: Anchor,
-        /// How.
+        /// Size, weight and ink of the letters.
         lettering: Lettering,
     },
 }

@@ -41,7 +41,7 @@ pub struct Rate {
 }
 
 impl Rate {
-    /// An estimate of something that was seen in so many seeds.
+    /// An estimate of something that was seen in `seeds` seeds.
     pub fn new(estimate: Estimate, seeds: u64) -> Self {
         let Estimate { value, low, high } = estimate;
         let enough = seeds >= FEWEST;

@@ -39,7 +39,7 @@ mod tests {
         assert_eq!(p_value(0, 0), None);
     }
 
-    /// With so many tosses the normal distribution is as good: (200 - 1) / sqrt(10,200) = 1.9704.
+    /// With 10,200 tosses the normal distribution is as good: (200 - 1) / sqrt(10,200) = 1.9704.
     #[test]
     fn many_tosses_are_no_trouble() {
         let p = p_value(5_000, 5_200).unwrap();

@@ -53,7 +53,7 @@ impl Affected {
     }
 
     /// In words, without what happened in no run: `23 runs lost acknowledged records, 1 run reordered
-    /// records`. None if nothing happened in any.
+    /// records`; `None` if nothing happened in any.
     pub fn in_words(&self) -> Option<String> {
         let rows = [
             (self.lost, "lost acknowledged records"),

@@ -32,7 +32,7 @@ pub enum Refusal {
     Damaged {
         /// Its name.
         journal: String,
-        /// How.
+        /// What is wrong with it.
         damage: Damage,
     },
     /// The parts do not fit together.

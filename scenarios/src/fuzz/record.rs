@@ -13,7 +13,7 @@ pub struct SeedRecord {
     pub target: usize,
     /// The seed.
     pub seed: u64,
-    /// What it came to.
+    /// The outcome of the run.
     pub outcome: Outcome,
     /// Its digest; after a panic that of what had happened until then.
     pub digest: String,
@@ -51,7 +51,7 @@ pub struct SeedRecord {
 pub struct Hazard {
     /// The row of the permission table.
     pub name: String,
-    /// How many records.
+    /// The number of records.
     pub records: u64,
     /// The setting that permits them, without the event of this run.
     pub because: String,

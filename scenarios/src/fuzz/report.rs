@@ -76,7 +76,7 @@ pub struct HazardSum {
     pub hazard: String,
     /// In how many runs.
     pub runs: u64,
-    /// How many records.
+    /// The number of records.
     pub records: u64,
     /// The smallest seed.
     pub smallest_seed: u64,
@@ -94,7 +94,7 @@ pub struct Loss {
     pub scenario: String,
     /// The seed.
     pub seed: u64,
-    /// How many records.
+    /// The number of records that were lost.
     pub lost: u64,
     /// One line that makes the run again.
     pub reproduce: String,
@@ -108,7 +108,7 @@ pub struct SignatureGroup {
     pub signature: String,
     /// The check; `panic`, `unknown` or `nondeterministic` where no check found it.
     pub check: String,
-    /// What they are.
+    /// The outcome of these runs.
     pub outcome: Outcome,
     /// In how many runs. A run counts once, by the violation that was found first in time.
     pub count: u64,
@@ -169,7 +169,7 @@ pub struct Case {
     pub scenario: String,
     /// The seed.
     pub seed: u64,
-    /// What it came to.
+    /// The outcome of the run.
     pub outcome: Outcome,
     /// The settings that the seed drew.
     pub drawn: Vec<String>,

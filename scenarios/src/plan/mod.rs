@@ -330,7 +330,7 @@ impl Director {
         }
     }
 
-    /// A preferred replica was made leader: whoever has asked for that has had an effect.
+    /// A preferred replica was made leader: every election that was injected has had an effect.
     pub fn elected(&mut self) {
         for entry in self.entries.iter_mut().filter(|entry| entry.injected.contains(&None)) {
             entry.elected = true;
@@ -363,7 +363,13 @@ impl Director {
             Some(fault) => took_effect(fault),
             None => self.entries[struck.entry].elected,
         };
-        self.struck.iter().filter(counts).map(|struck| struck.fault.clone()).collect()
+        let entry = |struck: &Struck| {
+            let fault = &struck.fault;
+            // A file does not give a duration to a fault that is a moment.
+            let lasts = fault.lasts.filter(|_| !fault.kind.family().is_moment());
+            Fault { lasts, ..fault.clone() }
+        };
+        self.struck.iter().filter(counts).map(entry).collect()
     }
 
     /// The fault of the simulator that something injected is; `None` for an election.

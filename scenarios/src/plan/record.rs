@@ -47,9 +47,9 @@ impl Fate {
 pub enum Fate {
     /// It was injected.
     Fired {
-        /// When.
+        /// The moment of the injection.
         at_ns: u64,
-        /// What its targets turned out to be.
+        /// What was injected, with the nodes that its targets were.
         injected: Vec<String>,
         /// What was left out of it, and why.
         suppressed: Vec<String>,
@@ -62,7 +62,7 @@ pub enum Fate {
     Suppressed {
         /// When it would have been.
         at_ns: u64,
-        /// Why not.
+        /// The reasons why it was not.
         because: Vec<String>,
     },
     /// It would have been upon no node or no link: there was no leader, say.
@@ -75,7 +75,7 @@ pub enum Fate {
     },
     /// It did not fire before the load ended.
     NeverFired {
-        /// Why not.
+        /// The reason why it did not.
         #[serde(default)]
         because: String,
     },

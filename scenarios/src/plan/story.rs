@@ -262,7 +262,8 @@ fn single(story: &mut Builder<'_>) {
     story.add_at("single", story.at, lasts, kind);
 }
 
-/// An election is a moment; everything else lasts.
+/// An election has no duration. Every other drawn fault has one: that of a corrupt disk, which cannot
+/// be undone, is how long the budget counts its node as down.
 fn lasting(kind: &What, lasts: Time) -> Option<Time> {
     (!matches!(kind, What::PreferredElection(_))).then_some(lasts)
 }

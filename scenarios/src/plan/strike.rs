@@ -122,7 +122,7 @@ fn distinct(targets: Targets<NodeId>) -> Targets<NodeId> {
     Targets(nodes)
 }
 
-/// The fault with what follows from the node that it is upon.
+/// The fault with what follows from the node that it strikes.
 fn completed(fault: sim::Fault<NodeId>, roster: &Roster) -> sim::Fault<NodeId> {
     match fault {
         sim::Fault::DelayMetadata(DelayMetadata { target, by, from: None }) => {

@@ -19,8 +19,8 @@ pub(super) fn resolved(
 }
 
 /// What a run under another setting has to meet in place of `fault`: what waits for the n-th disk
-/// operation strikes when this run came to it, at the moment that `at` returns, since another comes
-/// to it at another moment or never. None if this one never did.
+/// operation strikes when this run came to it, at the moment that `at` returns, since the other
+/// run comes to it at another moment or never. `None` if this run never did.
 pub(super) fn observed(fault: &Fault, at: impl FnOnce() -> Option<Span>) -> Option<Fault> {
     let mut fault = fault.clone();
     let FaultKind::World(kind) = &mut fault.kind else { return Some(fault) };

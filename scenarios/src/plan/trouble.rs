@@ -1,18 +1,18 @@
-//! Which nodes faults are upon, when the budget is asked.
+//! The nodes that faults affect, for the budget.
 
 use machine::NodeId;
 use sim::{Fault, LossyLink, OneWayPartition, Partition, SlowLink};
 
-/// The nodes that `active` faults are upon. A fault between `victim` and others, and no one else,
-/// is not upon those others: once the victim has gone they have nothing to do with it, and what
-/// they have to do with each other and with the controllers it leaves alone.
+/// The nodes that `active` faults affect. A fault of the links between `victim` and others alone does
+/// not count for those others: once the victim has gone, it affects neither their links to each other
+/// nor those to the controllers.
 pub(super) fn troubled(active: &[Fault<NodeId>], victim: Option<NodeId>) -> Vec<NodeId> {
     let concerns_others =
         |fault: &&Fault<NodeId>| victim.is_none_or(|victim| !is_between(fault, victim));
     active.iter().filter(concerns_others).flat_map(Fault::nodes).collect()
 }
 
-/// The fault is upon links, and each of them has `node` at one end.
+/// Whether the fault affects links only, each of which has `node` at one end.
 fn is_between(fault: &Fault<NodeId>, node: NodeId) -> bool {
     let alone = |side: &[NodeId]| side == [node];
     match fault {

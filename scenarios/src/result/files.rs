@@ -75,7 +75,7 @@ pub fn directory_name(scenario: &str, seed: u64, digest: &str) -> io::Result<Str
 ///
 /// # Errors
 ///
-/// Why not.
+/// If results cannot be written there.
 pub fn probe(base: &Path) -> io::Result<()> {
     // The nearest directory that is there already decides.
     let mut existing = base;

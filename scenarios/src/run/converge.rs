@@ -77,7 +77,7 @@ fn owed_of(cluster: ClusterId, partition: TopicPartition, what: String) -> Lack 
     Lack { what, about: Some((cluster, partition)), is_owed: true }
 }
 
-/// What the world still lacks to be whole, at most so many things; empty if nothing.
+/// What the world still lacks to be whole: at most `most` things, none if it is whole.
 pub(super) fn missing(run: &Simulation, most: usize) -> Vec<Lack> {
     let mut missing: Vec<Lack> = not_running(run).take(most).map(owed).collect();
     for index in 0..run.resolved.scenario.clusters.len() {
@@ -244,8 +244,8 @@ fn consumers_behind(run: &Simulation) -> impl Iterator<Item = Lack> + '_ {
     )
 }
 
-/// A reader that has stood still for so long is stuck, not slow: every request that it had sent has
-/// been answered or timed out, and was repeated.
+/// A reader that has made no progress for this long is stuck, not slow: every request that it had
+/// sent has been answered or timed out, and was repeated.
 fn stuck_after(config: &ConsumerConfig) -> Span {
     let request = config.request_timeout.saturating_add(config.retry_backoff_max);
     request.saturating_add(request)

@@ -18,8 +18,8 @@ const RETRANSMISSION: Span = Span::secs(4);
 /// request that was lost and times out.
 const READ_BACK: Span = Span::secs(60);
 
-/// A class of links carries at least one part in so many of its bandwidth as records: headers,
-/// losses and other traffic take the rest.
+/// Records get at least one part in `SHARE` of the bandwidth of a class of links: headers, losses and
+/// other traffic take the rest.
 const SHARE: u64 = 3;
 
 /// What was written by the end of the load.
@@ -61,7 +61,7 @@ pub(super) fn largest_fetch(scenario: &Scenario, bytes: u64) -> Span {
     carried(bytes, &scenario.network.clients)
 }
 
-/// How long so many bytes take over a link of this class.
+/// How long `bytes` bytes take over a link of this class.
 fn carried(bytes: u64, link: &Link) -> Span {
     let per_second = link.bandwidth.unwrap_or(LinkProfile::default().bytes_per_second);
     if per_second == 0 {

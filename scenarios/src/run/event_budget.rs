@@ -10,7 +10,7 @@ use std::collections::BTreeMap;
 
 /// What a run may have at once: boots, elections, the creation of topics.
 const AT_ONCE: u64 = 50_000;
-/// For each replica of a partition, on top of that.
+/// For each replica of a partition, in addition.
 const OF_REPLICA: u64 = 200;
 /// For each record that is given to a producer or delivered to a consumer: about five times what it
 /// takes alone in its batch, with three replicas.
@@ -29,7 +29,7 @@ const NAMED: usize = 3;
 pub(super) struct EventBudget {
     at_once: u64,
     per_second: u64,
-    /// No need to look before there are so many.
+    /// The number of events below which the budget need not be computed.
     pub(super) limit: u64,
     /// What came after the budget was exceeded, by process and input.
     beyond: BTreeMap<(NodeId, String), u64>,
@@ -48,7 +48,7 @@ impl EventBudget {
         Self { at_once, per_second, limit: at_once, beyond: BTreeMap::new(), looked_at: 0 }
     }
 
-    /// What a run may have had by now, after so many records.
+    /// The number of events that a run may have had by `now`, after `records` records.
     fn by(&self, now: SimTime, records: u64) -> u64 {
         let seconds = now.0.div_ceil(1_000_000_000);
         let timed = self.per_second.saturating_mul(seconds);

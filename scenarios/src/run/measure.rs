@@ -152,7 +152,7 @@ impl Measure {
         }
     }
 
-    /// The outcome of so many records of a partition is known. After the load nobody waits for a
+    /// The outcome of `records` records of a partition is known. After the load nobody waits for a
     /// partition for which no producer has anything any more.
     fn known(&mut self, now: SimTime, partition: Place, records: usize) {
         let Some(waiting) = self.partitions.get_mut(&partition) else { return };
@@ -189,7 +189,7 @@ impl Measure {
         }
     }
 
-    /// The load is over. What still waits for a partition goes on to wait.
+    /// The load is over. Records that wait for a partition keep waiting.
     pub(super) fn end(&mut self, now: SimTime) {
         self.ended = Some(now);
         let places: Vec<Place> = self.partitions.keys().copied().collect();
@@ -216,7 +216,7 @@ impl Measure {
 }
 
 impl Outage {
-    /// How long it was.
+    /// Its duration.
     pub fn lasted(&self) -> Span {
         self.until.since(self.since)
     }

@@ -88,7 +88,7 @@ impl ReadsMeasure {
         }
     }
 
-    /// The load is over. Those who wait go on to wait.
+    /// The load is over. Consumers that wait for records keep waiting.
     pub(super) fn end(&mut self, now: SimTime) {
         self.ended = Some(now);
     }

@@ -235,7 +235,7 @@ impl Simulation {
         self.phase = Phase::Over;
     }
 
-    /// Ends the run undecided after so many events; for tests.
+    /// Ends the run undecided after `most` events; for tests.
     pub fn bound_events(&mut self, most: u64) {
         self.most_events = most;
     }
@@ -342,7 +342,7 @@ impl Simulation {
         }
     }
 
-    /// What is missing before the load can begin, at most so many things.
+    /// What is missing before the load can begin: at most `most` things.
     fn not_set_up(&self, most: usize) -> Vec<Lack> {
         for admin in &self.admins {
             let app = self.world.process(*admin).and_then(Node::client);

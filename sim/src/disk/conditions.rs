@@ -28,7 +28,7 @@ pub(crate) struct Conditions {
     pub(super) hung_since: SimTime,
     /// How many times as long operations take, per fault.
     pub(crate) slow: Vec<(ActiveId, u32)>,
-    /// Never more than so many bytes in use, per fault.
+    /// The most bytes that may be in use, per fault.
     pub(super) limits: Vec<(ActiveId, u64)>,
     /// Operations to fail, per fault.
     pub(crate) failing: Vec<FailingOperations>,

@@ -8,11 +8,11 @@ use machine::Span;
 pub struct DiskProfile {
     /// An append, into the page cache.
     pub append: Span,
-    /// Its throughput; 0 is without limit.
+    /// Its throughput, in bytes per second; 0 means unlimited.
     pub append_bytes_per_second: u64,
     /// An fsync of a file or a directory. The device does one at a time.
     pub sync: Latency,
-    /// How fast dirty pages are written back; 0 is without limit.
+    /// How fast dirty pages are written back, in bytes per second; 0 means unlimited.
     pub sync_bytes_per_second: u64,
     /// Creating, renaming, removing, truncating.
     pub metadata: Span,

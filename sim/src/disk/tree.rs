@@ -13,7 +13,7 @@ pub(super) type Inode = u32;
 
 pub(super) const ROOT: Inode = 0;
 const SLOT_BITS: u32 = 20;
-/// Sweep when so many names have been removed.
+/// Sweep when this many names have been removed.
 const SWEEP_AFTER: u32 = 64;
 
 pub(super) type Names = BTreeMap<Arc<str>, Inode>;

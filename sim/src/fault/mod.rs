@@ -87,7 +87,7 @@ pub(crate) trait Inflict {
         None
     }
 
-    /// The effect that shows on its targets that it does something, if it is upon disks or clocks.
+    /// The effect that shows on its targets that it does something, if it affects disks or clocks.
     /// What is done to links and processes shows there.
     fn shown_by(&self) -> Option<Effect> {
         None

@@ -18,7 +18,7 @@ fault! {
     Restart = "restart" {
         /// The nodes whose processes are restarted.
         target: Targets<W>,
-        /// It is killed when it has not stopped after so long; after 30 s unless given.
+        /// It is killed if it has not stopped within this time; 30 s unless given.
         limit: Option<Span>,
     }
 }

@@ -11,11 +11,11 @@ use machine::Span;
 pub struct Latency {
     /// The least it can be.
     pub least: Span,
-    /// The mean of what comes on top, exponentially distributed.
+    /// Mean of the exponentially distributed time added to it.
     pub jitter: Span,
-    /// How often, in parts per million, it is a long one.
+    /// How often, in parts per million, a tail is added.
     pub tail_ppm: u32,
-    /// The mean of what comes on top then.
+    /// Mean of the further, exponentially distributed time added by a tail.
     pub tail: Span,
 }
 
@@ -46,8 +46,8 @@ impl Rare {
         self.happens_more(ppm, 0).0
     }
 
-    /// Whether it happens if it usually happens `usual` times in a million and now so many times
-    /// `more`; and whether it would not have happened as usual.
+    /// Whether it happens, at `usual + more` parts per million; and whether it happens only because
+    /// of `more`.
     #[inline]
     fn happens_more(&mut self, usual: u32, more: u32) -> (bool, bool) {
         let bits = (self.0 >> 43) * u64::from(MILLION);
@@ -70,7 +70,7 @@ pub struct LinkProfile {
     pub reorder_ppm: u32,
     /// For how long those are held up, on average.
     pub reorder: Span,
-    /// Throughput; 0 is without limit.
+    /// Throughput; 0 means unlimited.
     pub bytes_per_second: u64,
 }
 
@@ -97,14 +97,14 @@ impl Default for LinkProfile {
 pub(crate) struct LinkShape {
     /// Nothing gets through.
     pub(crate) cut: bool,
-    /// Everything takes so much longer.
+    /// Added to every delay.
     pub(crate) delay: Span,
-    /// And up to so much longer, uniformly.
+    /// A further delay is drawn uniformly below this.
     pub(crate) jitter: Span,
     pub(crate) loss_ppm: u32,
     pub(crate) duplicate_ppm: u32,
     pub(crate) reorder_ppm: u32,
-    /// 0 is without limit.
+    /// A limit on throughput; 0 means unlimited.
     pub(crate) bytes_per_second: u64,
 }
 
@@ -123,7 +123,7 @@ impl Touched {
         self == Self::default()
     }
 
-    /// Whether a fault that does this to the link has had a part in it.
+    /// Whether a fault with this shape contributed to what was done to the packets.
     pub(crate) fn is_by(self, shape: &LinkShape) -> bool {
         (self.cut && shape.cut)
             || (self.lost && shape.loss_ppm > 0)
@@ -145,23 +145,23 @@ pub(crate) struct Retransmission;
 
 impl Retransmission {
     const FIRST: Span = Span::millis(200);
-    /// Linux waits for up to two minutes. A few seconds explore the same orders in less time.
+    /// Linux waits for up to two minutes. A few seconds explore the same event orders in less time.
     const LONGEST: Span = Span::millis(3_200);
     const FIRST_SYN: Span = Span::secs(1);
     const LONGEST_SYN: Span = Span::secs(4);
 
-    /// How long after the first attempt the `n`-th retransmission is sent, from one.
+    /// How long after the first attempt the `n`-th retransmission, counted from one, is sent.
     #[inline]
     pub(crate) fn after(n: u32) -> Span {
         Self::sum(Self::FIRST, Self::LONGEST, n)
     }
 
-    /// How long after one attempt to connect, the `n`-th from zero, the next is made.
+    /// The wait after connection attempt `n`, counted from zero, before the next.
     pub(crate) fn syn(n: u32) -> Span {
         Span((Self::FIRST_SYN.0 << n.min(16)).min(Self::LONGEST_SYN.0))
     }
 
-    /// When what was first sent at `sent` is sent again, not before `now`.
+    /// The first retransmission time, not before `now`, of a packet first sent at `sent`.
     pub(crate) fn next(sent: SimTime, now: SimTime) -> SimTime {
         let mut n = 1;
         while sent + Self::after(n) < now && n < 6 {
@@ -180,16 +180,18 @@ impl Retransmission {
     }
 }
 
-/// The most retransmissions in a row that chance alone can cause.
+/// The most retransmissions in a row that random loss can cause, whether by faults or not; a link that
+/// is cut is handled elsewhere.
 const MOST_LOST: u32 = 8;
 
 /// What becomes of one packet.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Passage {
-    /// When the copy that arrives leaves the sender.
+    /// When the copy that gets through is sent.
     pub(crate) departs: SimTime,
     /// When it arrives.
     pub(crate) arrives: SimTime,
+    /// How many copies were lost before it.
     pub(crate) lost: u32,
     pub(crate) duplicated: bool,
     pub(crate) reordered: bool,
@@ -199,7 +201,7 @@ pub(crate) struct Passage {
 #[derive(Clone, Debug)]
 pub(crate) struct Link {
     pub(crate) shape: LinkShape,
-    /// Since the faults on links last changed.
+    /// What faults have done to its packets since the faults on links last changed.
     pub(crate) touched: Touched,
     pub(crate) source: Source,
     /// An index into the table of profiles.
@@ -221,7 +223,7 @@ impl Links {
         Self { profiles: vec![profile], links: Vec::new(), hosts: 0 }
     }
 
-    /// Adds a host; `priority` gives the priority among ties of the link between two indices.
+    /// Adds a host; `priority(from, to)` ranks the link's events among simultaneous ones.
     pub(crate) fn add_host(&mut self, priority: impl Fn(usize, usize) -> u32) {
         let mut old = std::mem::take(&mut self.links).into_iter();
         for from in 0..=self.hosts {
@@ -271,7 +273,7 @@ impl Links {
         let link = &mut self.links[from * self.hosts + to];
         let profile = &self.profiles[usize::from(link.profile)];
         let shape = &link.shape;
-        // What every packet needs comes first, so that faults do not change what happens anyway.
+        // The draws that every packet needs come first, so that a fault does not shift them.
         let mut delay = profile.latency.sample(draw);
         let mut rare = Rare(draw.bits());
         let (is_lost, by_fault) = rare.happens_more(profile.loss_ppm, shape.loss_ppm);

@@ -40,7 +40,7 @@ pub(crate) struct Restarting {
     pub(crate) down: Span,
 }
 
-/// A fault that waits for a handler with so many disk operations.
+/// A fault that waits for a handler with a certain number of disk operations.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Ambush {
     pub(crate) fault: ActiveId,

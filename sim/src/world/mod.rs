@@ -36,7 +36,7 @@ pub struct WorldConfig {
     pub disk: DiskProfile,
     /// Whether to collect trace events.
     pub trace: bool,
-    /// Check [`Process::invariants`] after one in so many inputs; 0 is never.
+    /// Check [`Process::invariants`] after one in this many inputs; 0 means never.
     pub invariants_every: u32,
 }
 

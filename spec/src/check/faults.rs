@@ -175,12 +175,9 @@ impl Check<'_> {
             self.target(path, target);
         }
         let at = |key: &str| path!["faults", i, key];
-        let is_moment = matches!(
-            fault.kind,
-            FaultKind::PreferredElection(_) | FaultKind::World(sim::Fault::CorruptDisk(_))
-        );
-        if is_moment && fault.lasts.is_some() {
-            let message = format!("{} is a moment and does not last", fault.kind.family().name());
+        let family = fault.kind.family();
+        if family.is_moment() && fault.lasts.is_some() {
+            let message = format!("{} is a moment and does not last", family.name());
             self.impossible(at("lasts"), message);
         }
         if let FaultKind::World(sim::Fault::PowerLoss(sim::PowerLoss { stagger: Some(_), .. })) =
@@ -194,7 +191,7 @@ impl Check<'_> {
         if let Some(directory) = directory(&fault.kind) {
             self.log_directory(at("directory"), directory, fault);
         }
-        if fault.kind.family().is_of_disk() {
+        if family.is_of_disk() {
             for (path, target) in fault.kind.targets() {
                 if is_client(&target.role) {
                     let path = [path!["faults", i], path].concat();

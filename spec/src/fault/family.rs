@@ -20,7 +20,7 @@ pub enum Family {
 const PREFERRED_ELECTION: &str = "preferred-election";
 const TOPICS: (&str, &str) = ("topics", "The topics; all unless given.");
 
-/// How many there are.
+/// The number of families.
 const COUNT: usize = Kind::ALL.len() + 1;
 /// Their names.
 static NAMES: [&str; COUNT] = {
@@ -90,7 +90,7 @@ impl Family {
         })
     }
 
-    /// Whether it is upon a disk.
+    /// Whether it affects a disk.
     pub fn is_of_disk(self) -> bool {
         let Self::World(kind) = self else { return false };
         matches!(
@@ -104,9 +104,14 @@ impl Family {
         )
     }
 
-    /// Whether it is upon a disk or a clock.
+    /// Whether it affects a disk or a clock.
     pub fn is_of_disk_or_clock(self) -> bool {
         self.is_of_disk() || self == Self::World(Kind::ClockJump)
+    }
+
+    /// Whether it happens at one moment and cannot be undone, so that an entry of it has no `lasts`.
+    pub const fn is_moment(self) -> bool {
+        matches!(self, Self::PreferredElection | Self::World(Kind::CorruptDisk))
     }
 
     /// What may stand in an entry of this kind.

@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 
 /// The file of results in the folder of a run.
 const RESULTS: &str = "results.jsonl";
-/// A mutant may take so many times the CPU time of none, and a little more.
+/// A mutant may take this many times the CPU time of the original, and a little more.
 const PATIENCE: u32 = 10;
 const LEAST: Duration = Duration::from_secs(20);
 /// And no run of it more than this: a tenth of a second is usual.

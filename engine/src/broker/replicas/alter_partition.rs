@@ -24,7 +24,7 @@ const BACKOFF: Span = Span::millis(50);
 pub(in crate::broker) struct AlterPartitions {
     unanswered: BTreeMap<TopicPartition, AlterPartition>,
     in_flight: bool,
-    /// With the proposals of each request.
+    /// The channel to the controller. A request's context is its proposals.
     pub(super) channel: ControllerChannel<Vec<AlterPartition>>,
 }
 

@@ -48,7 +48,7 @@ impl LogDirs {
     ///
     /// # Errors
     ///
-    /// If none is left.
+    /// If no directory is online.
     pub(in crate::broker) fn open(
         paths: &[String],
         boot: &Boot,
@@ -162,7 +162,7 @@ impl LogDirs {
     ///
     /// # Errors
     ///
-    /// If it was the last one.
+    /// If it was the last directory online.
     pub(super) fn take_offline(&mut self, index: DirIndex) -> Result<Option<DirectoryId>, Halt> {
         let dir = &mut self.dirs[usize::from(index)];
         let before = std::mem::replace(&mut dir.state, State::Offline);

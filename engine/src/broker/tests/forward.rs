@@ -1,4 +1,4 @@
-//! What brokers ask the controller for clients.
+//! Requests that brokers send to the controller, on behalf of clients or for themselves.
 
 use super::cluster::{CONTROLLER, Cluster};
 use crate::broker::forward::RETRY_TIMEOUT;
@@ -33,28 +33,28 @@ fn created(cluster: &mut Cluster, conn: ConnId) -> (String, ErrorCode) {
             let topic = response.topics.remove(0);
             (topic.name, topic.error)
         }
-        other => panic!("no response to a creation: {other:?}"),
+        other => panic!("not a CreateTopics response: {other:?}"),
     }
 }
 
 #[test]
-fn forwarded_requests_leave_one_after_another_without_waiting_in_between() {
+fn forwarded_requests_are_sent_one_at_a_time_without_a_pause() {
     let (mut cluster, orders) = Cluster::start(1);
     let conns = [(); 3].map(|()| cluster.connect(2));
     let asked = cluster.now;
     for conn in conns {
         cluster.ask(conn, elect(orders));
     }
-    cluster.until(|cluster| {
-        let forwards = &cluster.broker(2).parts.forwards;
-        assert!(forwards.channel.waiting() <= 3);
-        conns.iter().all(|conn| cluster.answers.contains_key(conn))
-    });
-    assert!(cluster.now < asked + Span::millis(50), "each leaves when the one before is answered");
+    cluster.until(|cluster| conns.iter().all(|conn| cluster.answers.contains_key(conn)));
+    let sent = cluster.asked_controller(2, |it| matches!(it, Request::ElectLeaders(_)));
+    let gaps: Vec<_> = sent.windows(2).map(|pair| pair[1].since(pair[0])).collect();
+    assert_eq!(gaps.len(), 2, "{sent:?}");
+    assert!(gaps.iter().all(|gap| *gap >= Span::millis(2)), "one in flight: {gaps:?}");
+    assert!(cluster.now < asked + Span::millis(50), "each is sent once the previous is answered");
 }
 
 #[test]
-fn requests_one_behind_another_get_each_its_own_answer() {
+fn requests_queued_on_one_connection_each_get_their_own_response() {
     let (mut cluster, orders) = Cluster::start(1);
     let conn = cluster.connect(2);
     cluster.ask(conn, create("one"));
@@ -69,7 +69,8 @@ fn requests_one_behind_another_get_each_its_own_answer() {
 /// B5: a request in flight to a controller that has silently vanished is overdue after
 /// `controller.socket.timeout.ms`; after a minute it is given up.
 #[test]
-fn a_request_to_a_controller_that_is_cut_off_waits_for_the_socket_timeout_and_a_minute() {
+fn a_request_to_an_unreachable_controller_is_retried_after_the_socket_timeout_and_given_up_after_a_minute()
+ {
     let (mut cluster, _) = Cluster::start(1);
     let conn = cluster.connect(2);
     cluster.ask(conn, create("known"));
@@ -80,10 +81,14 @@ fn a_request_to_a_controller_that_is_cut_off_waits_for_the_socket_timeout_and_a_
     let asked = cluster.now;
     let cached = |cluster: &Cluster| cluster.broker(2).parts.forwards.channel.controller();
     cluster.run_for(Span::secs(29));
-    assert_eq!(cached(&cluster), controller, "the broker keeps to what it has cached");
+    assert_eq!(cached(&cluster), controller, "the broker keeps the controller that it has cached");
     assert!(!cluster.answers.contains_key(&conn) || cluster.answers[&conn].is_empty());
     cluster.run_for(Span::secs(2));
-    assert_eq!(cluster.broker(2).parts.forwards.channel.waiting(), 1, "it is sent again");
+    assert_eq!(
+        cluster.broker(2).parts.forwards.channel.waiting(),
+        1,
+        "it is kept to be sent again"
+    );
     cluster.run_for(Span::secs(27));
     assert!(cluster.answers[&conn].is_empty());
     assert_eq!(created(&mut cluster, conn), ("lost".to_owned(), ErrorCode::RequestTimedOut));
@@ -91,13 +96,13 @@ fn a_request_to_a_controller_that_is_cut_off_waits_for_the_socket_timeout_and_a_
     assert!((RETRY_TIMEOUT..Span::secs(71)).contains(&waited), "{waited:?}");
 }
 
-/// B5: what a leader proposes goes the same way. A proposal that was lost on its way is overdue after
-/// `controller.socket.timeout.ms`, however soon others get through again.
+/// B5: a leader's proposals use the same kind of channel. A proposal that was lost is overdue after
+/// `controller.socket.timeout.ms`, even if the connection works again earlier.
 #[test]
-fn a_proposal_that_is_lost_leaves_again_after_the_socket_timeout() {
+fn a_proposal_that_is_lost_is_sent_again_after_the_socket_timeout() {
     let (mut cluster, orders) = Cluster::start(1);
     let is_proposal = |request: &Request| matches!(request, Request::AlterPartition(_));
-    // A connection for proposals is there from the first change of the in-sync replicas on.
+    // The connection for proposals exists once the ISR has first changed.
     let producer = cluster.connect(1);
     cluster.cut(1, &[3]);
     cluster.produce(producer, orders, 1);

@@ -18,7 +18,7 @@ pub(super) struct Buffered {
 pub(super) struct Taken {
     /// The batches that the records stand in.
     pub(super) batches: Vec<Bytes>,
-    /// How many records.
+    /// The number of records.
     pub(super) records: u32,
     /// Why there are no more, if that is because of the bytes.
     pub(super) error: Option<RecordError>,

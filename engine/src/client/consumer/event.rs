@@ -15,14 +15,14 @@ pub struct Polled {
     pub from: Offset,
     /// The position after.
     pub to: Offset,
-    /// How many records. None if there was nothing but control batches between the positions.
+    /// The number of records; 0 if there were only control batches between the positions.
     pub records: u32,
-    /// The batches that they stand in. The first may begin below `from` and the last end beyond
-    /// `to`: those records are not part of it.
+    /// The batches that contain them. The first may begin below `from` and the last may end beyond
+    /// `to`: records outside `from..to` are not handed out.
     pub batches: Vec<Bytes>,
 }
 
-/// What has happened to a consumer, other than by a poll.
+/// An event of a consumer, apart from records that a poll returned.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum ConsumerEvent {
     /// Its position moved.
@@ -33,7 +33,7 @@ pub enum ConsumerEvent {
         from: Option<Offset>,
         /// The position after.
         to: Offset,
-        /// Why.
+        /// The reason.
         why: Positioning,
     },
     /// A leader returned the end of a partition, for a reset or after
@@ -45,17 +45,17 @@ pub enum ConsumerEvent {
         offset: Offset,
         /// The broker that returned it.
         broker: BrokerId,
-        /// The number of the question, as [`crate::fact::ClientFact::EndAsked`] has it.
+        /// The number of the question, as in [`crate::fact::ClientFact::EndAsked`].
         question: u64,
     },
-    /// A leader returned the first record of a time or later, after
-    /// [`super::Consumer::request_time`].
+    /// A leader returned the offset of the first record with the requested timestamp or a later
+    /// one, after [`super::Consumer::request_time`].
     TimeShown {
         /// The partition.
         partition: TopicPartition,
         /// The timestamp that was asked for, in milliseconds.
         timestamp: i64,
-        /// The offset of the record; `None`: no record that may be read is as late.
+        /// The offset of the record; `None`: no readable record has that timestamp or a later one.
         offset: Option<Offset>,
         /// The broker that returned it.
         broker: BrokerId,
@@ -64,7 +64,7 @@ pub enum ConsumerEvent {
     Error {
         /// The partition.
         partition: TopicPartition,
-        /// What.
+        /// The error.
         error: ConsumerError,
     },
 }
@@ -72,24 +72,25 @@ pub enum ConsumerEvent {
 /// What a poll throws in Kafka.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ConsumerError {
-    /// There is no position and no policy for one (`NoOffsetForPartitionException`). It waits
-    /// for a seek.
+    /// There is no position and no reset policy (`auto.offset.reset=none`;
+    /// `NoOffsetForPartitionException`). The partition is not read until the application seeks.
     NoOffset,
-    /// The position is out of range and there is no policy (`OffsetOutOfRangeException`). It
-    /// waits for a seek.
+    /// The position is out of range and there is no reset policy (`OffsetOutOfRangeException`). The
+    /// partition is not read until the application seeks.
     OffsetOutOfRange {
         /// The position.
         position: Offset,
     },
-    /// The log was cut below the position and there is no policy (`LogTruncationException`). It
-    /// waits for a seek.
+    /// The log was cut below the position and there is no reset policy (`LogTruncationException`).
+    /// The partition is not read until the application seeks.
     LogTruncation {
         /// The position.
         position: Offset,
-        /// Where the logs part; `None`: the leader knows nothing of the position's epoch.
+        /// Where the logs diverge; `None`: the leader knows nothing of the position's epoch.
         diverging: Option<EpochEndOffset>,
     },
-    /// The batch at the position is broken. It waits for a seek.
+    /// The batch at the position is corrupt. The partition is not read until the application
+    /// seeks.
     Corrupt {
         /// The position.
         position: Offset,

@@ -73,7 +73,7 @@ enum Context {
     /// Partitions by their place in the assignment, each with its stamp.
     Fetch(Vec<(usize, u64)>),
     ListOffsets(Vec<Asked>),
-    /// As for a fetch.
+    /// The same, for their epochs.
     Epochs(Vec<(usize, u64)>),
 }
 

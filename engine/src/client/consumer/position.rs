@@ -34,7 +34,7 @@ pub(super) enum State {
     Resetting {
         /// Earliest or latest.
         to: Reset,
-        /// Why.
+        /// The reason for the reset.
         why: Positioning,
     },
     /// The leader has to confirm that the log still reaches the position (KIP-320).
@@ -42,7 +42,7 @@ pub(super) enum State {
         /// The leader's epoch.
         under: LeaderEpoch,
     },
-    /// Nothing.
+    /// Nothing has to happen.
     Reading,
     /// The application has to seek: an error was reported.
     Stopped,

@@ -133,7 +133,7 @@ pub enum ProducerEvent {
     Retried {
         /// The partition.
         partition: TopicPartition,
-        /// Why.
+        /// The error that the batch got; of the client itself if there was no response.
         error: ErrorCode,
         /// The records in order.
         tags: Vec<u64>,

@@ -468,7 +468,7 @@ fn without_acks_nothing_is_awaited_or_confirmed() {
     assert!(producer.is_idle());
 }
 
-/// The partitions of the first `count` records of 100 bytes without key.
+/// The partitions of the first `count` records of 100 bytes without a key.
 fn partitions_chosen(count: u64, change: impl FnOnce(&mut ProducerConfig)) -> Vec<i32> {
     let (mut stage, mut producer) = scene(&[1, 2, 3, 1], change);
     send_value(&mut stage, &mut producer, None, 0, &[0; 100]);

@@ -61,7 +61,7 @@ impl Bench {
         Self { active, log, now, config, rules, rng, out, observed, timers }
     }
 
-    /// Brokers 1, 2 and 3, live, and one partition of theirs.
+    /// Brokers 1, 2 and 3, unfenced, and one partition replicated on all three.
     pub(super) fn three(rules: Rules, configs: &[(&str, &str)]) -> (Self, TopicPartition) {
         Self::three_with(rules, true, configs)
     }
@@ -138,7 +138,7 @@ impl Bench {
         }
     }
 
-    /// A heartbeat of the registered life, which has applied everything.
+    /// A heartbeat of the registered incarnation, which has applied all metadata.
     pub(super) fn beat(
         &mut self,
         broker: BrokerId,
@@ -168,7 +168,7 @@ impl Bench {
         }
     }
 
-    /// Registers a life and unfences it.
+    /// Registers an incarnation of a broker, and unfences it with a heartbeat.
     pub(super) fn start(
         &mut self,
         broker: BrokerId,
@@ -180,7 +180,8 @@ impl Bench {
         epoch
     }
 
-    /// Lets the sessions of all brokers but `alive` expire, and fences those brokers.
+    /// Lets the sessions of all brokers except `alive` expire, and fences those whose sessions
+    /// expired: at most nine, since each run of the timer fences one (KAFKA-13173).
     pub(super) fn silence_all_but(&mut self, alive: &[BrokerId]) {
         self.now += self.config.session_timeout;
         for broker in alive {
@@ -192,7 +193,7 @@ impl Bench {
         }
     }
 
-    /// Time passes until no session is valid; no check has run yet.
+    /// Advances time until every session has expired; the session timer has not fired.
     pub(super) fn end_sessions(&mut self) {
         self.now = self.now + self.config.session_timeout + Span(1);
     }
@@ -204,7 +205,7 @@ impl Bench {
         }
     }
 
-    /// A proposal with the present epochs and this ISR.
+    /// A proposal with the current epochs and this ISR.
     pub(super) fn proposal(&self, partition: TopicPartition, isr: &[BrokerId]) -> AlterPartition {
         let state = self.state(partition);
         AlterPartition {

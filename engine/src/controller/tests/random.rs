@@ -1,5 +1,5 @@
-//! Random requests in random order: the live state equals the replayed log, and the invariants of
-//! partitions hold.
+//! Random requests, timers and failovers: the live state equals what replaying the log gives, and the
+//! invariants of partitions hold.
 
 use super::bench::{Bench, assigned};
 use crate::ids::{BrokerId, DirectoryId, TopicPartition};
@@ -25,7 +25,7 @@ enum Step {
     Create { replicas: Vec<BrokerId>, min_isr: u32, unclean: bool },
     Elect { unclean: bool },
     Balance,
-    Sweep,
+    ElectUncleanly,
     FailOver,
 }
 
@@ -53,7 +53,7 @@ fn step() -> impl Strategy<Value = Step> {
         ),
         1 => prop::bool::weighted(0.3).prop_map(|unclean| Step::Elect { unclean }),
         1 => Just(Step::Balance),
-        1 => Just(Step::Sweep),
+        1 => Just(Step::ElectUncleanly),
         1 => Just(Step::FailOver),
     ]
 }
@@ -71,7 +71,7 @@ fn take(bench: &mut Bench, step: &Step, at: u128) {
             let _ = bench.register_with_dirs(*broker, at, clean.then_some(epoch), &dirs);
         }
         Step::Beat { broker, want_fence, want_shut_down, behind } => {
-            // A broker that has begun to shut down goes on with that.
+            // A broker that has begun to shut down keeps asking for it.
             let registration = bench.active.image.broker(*broker);
             let shuts_down = registration.is_some_and(|broker| broker.in_controlled_shutdown);
             let _ = bench.ask(BrokerHeartbeatRequest {
@@ -91,7 +91,7 @@ fn take(bench: &mut Bench, step: &Step, at: u128) {
             };
             let Some(leader) = state.leader else { return };
             let mut isr = state.replicas.clone();
-            // A replica in a directory that has failed does not fetch.
+            // A replica in a directory that has failed does not fetch, so a leader never proposes it.
             let is_online = |id: &BrokerId| {
                 let registration = bench.active.image.broker(*id);
                 registration.is_some_and(|broker| broker.has_online_dir(state.directory(*id)))
@@ -118,7 +118,7 @@ fn take(bench: &mut Bench, step: &Step, at: u128) {
             let Some((partition, _)) = bench.active.image.partitions().nth(*partition) else {
                 return;
             };
-            // The third is lost, the fourth belongs to no broker.
+            // 2 stands for `LOST`; 3 is a directory that the broker has not registered.
             let dir = if *number == 2 { DirectoryId::LOST } else { dir(*broker, *number) };
             let _ = bench.ask(AssignReplicasToDirsRequest {
                 broker: *broker,
@@ -141,25 +141,25 @@ fn take(bench: &mut Bench, step: &Step, at: u128) {
             let _ = bench.ask(ElectLeadersRequest { election_type, partitions: None, timeout });
         }
         Step::Balance => bench.timer(ControllerTimer::Balance),
-        Step::Sweep => bench.timer(ControllerTimer::Unclean),
+        Step::ElectUncleanly => bench.timer(ControllerTimer::Unclean),
         Step::FailOver => bench.fail_over(),
     }
 }
 
-/// What holds of every partition under Kafka's rules.
-fn check(image: &MetadataImage, keeps_eligible: bool) -> Result<(), TestCaseError> {
+/// What holds for every partition under Kafka's rules.
+fn check(image: &MetadataImage, eligible_leader_replicas: bool) -> Result<(), TestCaseError> {
     for (partition, state) in image.partitions() {
         let all = state.isr.iter().chain(&state.elr);
         prop_assert!(all.clone().all(|id| state.is_replica(*id)), "{partition}: {state:?}");
         prop_assert!(!state.elr.iter().any(|id| state.isr.contains(id)), "{state:?}");
         if let Some(leader) = state.leader {
             prop_assert!(state.isr.contains(&leader), "the leader is in sync: {state:?}");
-            prop_assert!(image.is_active(leader), "the leader may lead: {state:?}");
+            prop_assert!(image.is_active(leader), "the leader is an active broker: {state:?}");
             let registration = image.broker(leader).unwrap();
             prop_assert!(registration.has_online_dir(state.directory(leader)), "{state:?}");
             prop_assert!(state.isr.iter().all(|id| image.is_active(*id)), "{state:?}");
         }
-        if keeps_eligible {
+        if eligible_leader_replicas {
             prop_assert_eq!(state.leader.is_none(), state.isr.is_empty(), "{:?}", state);
         } else {
             prop_assert!(state.elr.is_empty() && !state.isr.is_empty());
@@ -170,7 +170,8 @@ fn check(image: &MetadataImage, keeps_eligible: bool) -> Result<(), TestCaseErro
 
 type States = BTreeMap<TopicPartition, PartitionRegistration>;
 
-/// Epochs never go back, and no leader epoch has two leaders.
+/// Epochs never go back, no leader epoch has two leaders, and a partition changes only with its
+/// partition epoch.
 fn check_epochs(before: &States, after: &States) -> Result<(), TestCaseError> {
     for (partition, earlier) in before {
         let later = &after[partition];
@@ -196,13 +197,13 @@ proptest! {
     #[test]
     fn live_equals_replayed(
         steps in prop::collection::vec(step(), 1..80),
-        keeps_eligible in any::<bool>(),
+        eligible_leader_replicas in any::<bool>(),
     ) {
-        let (mut bench, _) = Bench::three_with(Rules::kafka(), keeps_eligible, &[]);
+        let (mut bench, _) = Bench::three_with(Rules::kafka(), eligible_leader_replicas, &[]);
         for (at, step) in (100..).zip(&steps) {
             let before = states(&bench.active.image);
             take(&mut bench, step, at);
-            check(&bench.active.image, keeps_eligible)?;
+            check(&bench.active.image, eligible_leader_replicas)?;
             check_epochs(&before, &states(&bench.active.image))?;
         }
         prop_assert!(bench.active.index_is_current());

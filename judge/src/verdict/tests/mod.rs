@@ -449,7 +449,7 @@ fn a_lost_record_is_the_headline_and_its_story_tells_who_did_not_wait() {
     let told = judgement.violations[0].explanation.join("\n");
     for line in [
         "1, leader in epoch 0, proposed the ISR {1, 2} in place of {1, 2, 3}",
-        "1 moved its high watermark to 8, which {3} of the committed ISR {1, 2, 3} had not got",
+        "1 moved its high watermark to 8, beyond the log end of {3}, members of the committed ISR {1, 2, 3}",
         "broker 1 acknowledged record 0#4 at orders-0@4 (acks=all, epoch 0, ISR {1, 2, 3}",
         "3 began to lead in epoch 1, from offset 4",
     ] {
@@ -468,7 +468,7 @@ fn the_story_tells_who_was_let_in_without_what_is_committed() {
     history.change(None, &[2, 3], &[]);
     let judgement = finish(history, 2);
     let told = judgement.violations.last().unwrap().explanation.join("\n");
-    let line = "3 is let into the ISR, though its log ends at 4 and 8 is committed; the leader's own \
-                high watermark is 4";
+    let line = "3 was admitted to the ISR, although its log ended at 4 and offsets below 8 were committed; \
+                the leader's own high watermark was 4";
     assert!(told.contains(line), "{told}");
 }

@@ -235,6 +235,26 @@ fn a_plan_that_was_written_down_is_met_again() {
     assert!(faults > 20, "{faults}");
 }
 
+#[test]
+fn a_drawn_fault_that_is_a_moment_is_written_down_without_a_duration() {
+    let mut faults = 0;
+    for seed in 0..4 {
+        let mut drawn = small("swarm", seed);
+        let swarm = drawn.scenario.swarm.as_mut().expect("it is a swarm");
+        swarm.families = vec![spec::Family::World(sim::Kind::CorruptDisk)];
+        swarm.draw_settings = false;
+        let original = run(&drawn);
+        let Some(plan) = crate::plan::frozen(&drawn, &original) else { continue };
+        let text = plan.to_toml();
+        let (scenario, _) =
+            Scenario::parse("plan.toml", &text).unwrap_or_else(|error| panic!("{error}\n{text}"));
+        let again = run(&Resolved { scenario, ..drawn });
+        assert_eq!(again.resolved, original.resolved, "seed {seed}");
+        faults += original.resolved.len();
+    }
+    assert!(faults > 0, "no disk was corrupted");
+}
+
 /// A13: a fault that never fires makes no difference, and is reported with its reason.
 #[test]
 fn a_condition_that_would_come_true_after_the_clients_are_done_is_reported() {

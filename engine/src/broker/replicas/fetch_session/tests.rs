@@ -1,3 +1,5 @@
+//! Fetch sessions: what they omit, when they are refused, and who takes a slot from whom.
+
 use super::*;
 use crate::ids::TopicId;
 use crate::protocol::{Isolation, Records, ReplicaState};
@@ -82,7 +84,7 @@ fn responses_omit_partitions_without_news() {
 }
 
 #[test]
-fn a_high_watermark_is_sent_again_where_its_response_was_of_no_use() {
+fn a_high_watermark_is_sent_again_after_a_response_that_the_follower_ignored() {
     let sent_again = |next: FetchPartition| {
         let mut sessions = FetchSessions::new(10, 1);
         let session = begin(&mut sessions, Some(2), &[0], NOW);
@@ -93,9 +95,11 @@ fn a_high_watermark_is_sent_again_where_its_response_was_of_no_use() {
         assert_eq!(sessions.retain_news(asked, &mut answers), Ok(()));
         !answers.is_empty()
     };
-    assert!(sent_again(FetchPartition { last_fetched_epoch: Some(1), ..read(0, 0) }), "FL-2");
-    assert!(sent_again(FetchPartition { current_leader_epoch: Some(7), ..read(0, 3) }), "FL-2");
-    assert!(!sent_again(read(0, 3)), "the response before has been used");
+    let same_position = FetchPartition { last_fetched_epoch: Some(1), ..read(0, 0) };
+    assert!(sent_again(same_position), "same position: the last response was ignored (FL-2)");
+    let other_epoch = FetchPartition { current_leader_epoch: Some(7), ..read(0, 3) };
+    assert!(sent_again(other_epoch), "another leader epoch (FL-2)");
+    assert!(!sent_again(read(0, 3)), "the previous response has been used");
 }
 
 #[test]
@@ -110,7 +114,7 @@ fn a_partition_with_records_goes_to_the_end() {
 }
 
 #[test]
-fn sessions_are_told_apart_by_id_and_epoch() {
+fn an_unknown_id_or_a_wrong_epoch_is_refused() {
     let mut sessions = FetchSessions::new(10, 1);
     let session = begin(&mut sessions, None, &[0], NOW);
     let unknown = fetch(None, FetchMetadata::first_of(session ^ 1), &[]);
@@ -119,7 +123,7 @@ fn sessions_are_told_apart_by_id_and_epoch() {
     let later = fetch(None, FetchMetadata { session_id: session, epoch: 2 }, &[]);
     let refused = FetchContext::Refused(ErrorCode::InvalidFetchSessionEpoch);
     assert_eq!(context(&mut sessions, &later, NOW), refused);
-    // The same request twice: the first response finds that the session has gone on.
+    // A later fetch arrives before the first is answered: the first response is outdated.
     let asked = FetchMetadata::first_of(session);
     context(&mut sessions, &fetch(None, asked, &[]), NOW);
     context(&mut sessions, &fetch(None, asked.next(), &[]), NOW);
@@ -128,7 +132,7 @@ fn sessions_are_told_apart_by_id_and_epoch() {
 }
 
 #[test]
-fn a_session_ends_with_its_last_partition_and_with_a_full_fetch() {
+fn a_session_ends_with_its_last_partition_or_with_a_full_fetch() {
     let mut sessions = FetchSessions::new(10, 1);
     let session = begin(&mut sessions, None, &[0], NOW);
     let asked = FetchMetadata::first_of(session);
@@ -143,7 +147,7 @@ fn a_session_ends_with_its_last_partition_and_with_a_full_fetch() {
 }
 
 #[test]
-fn followers_take_slots_from_consumers_and_old_sessions_make_room() {
+fn followers_take_slots_from_consumers_and_unused_sessions_make_room() {
     let mut sessions = FetchSessions::new(1, 1);
     let consumer = begin(&mut sessions, None, &[0, 1], NOW);
     let second = begin(&mut sessions, None, &[0, 1, 2], NOW + Span::secs(1));
@@ -157,7 +161,8 @@ fn followers_take_slots_from_consumers_and_old_sessions_make_room() {
     assert_ne!(late, FetchMetadata::NO_SESSION, "unused for more than two minutes");
 }
 
-/// A session that was young when it was last used keeps its slot, however old it is by now.
+/// A session that was at most two minutes old when it was last used keeps its slot against a larger
+/// one, as long as it has been used within two minutes.
 #[test]
 fn a_larger_session_takes_a_slot_from_one_that_was_old_when_it_was_last_used() {
     let at = |seconds| NOW + Span::secs(seconds);
@@ -174,12 +179,16 @@ fn a_larger_session_takes_a_slot_from_one_that_was_old_when_it_was_last_used() {
 }
 
 #[test]
-fn what_happens_to_a_partition_makes_it_due_and_wakes_its_reader() {
+fn news_of_a_partition_makes_it_due_and_wakes_its_reader() {
     let mut sessions = FetchSessions::new(10, 1);
     let follower = begin(&mut sessions, Some(2), &[0, 1], NOW);
     let seen = |index, high_watermark| Seen { partition: id(index), high_watermark, log_start: 0 };
     sessions.rest(follower, &seen(0, 6));
-    assert_eq!(sessions.due(follower).count(), 2, "the follower does not know 6 yet");
+    assert_eq!(
+        sessions.due(follower).count(),
+        2,
+        "the follower does not know the high watermark 6 yet"
+    );
     sessions.rest(follower, &seen(0, 5));
     sessions.rest(follower, &seen(1, 5));
     let later = NOW + Span::secs(1);

@@ -10,7 +10,7 @@ use crate::rules::isr::Membership;
 /// The in-sync replicas as the leader knows them.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Isr {
-    /// As the controller has committed them.
+    /// The in-sync replicas that the controller has committed.
     pub(super) committed: Vec<BrokerId>,
     /// What the leader has proposed, while the outcome is unknown.
     pub(super) pending: Option<PendingIsr>,

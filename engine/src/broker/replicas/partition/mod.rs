@@ -72,9 +72,9 @@ pub(in crate::broker) struct Partition {
 pub(in crate::broker) enum Role {
     /// None yet: the log was found on disk, and the metadata is not known so far.
     None,
-    /// It leads.
+    /// The replica leads the partition.
     Leader(Leader),
-    /// It follows.
+    /// The replica follows a leader.
     Follower {
         /// The leader, if there is one.
         leader: Option<BrokerId>,

@@ -1,0 +1,57 @@
+//! The lane of each timer: what goes on while a disk hangs, and what does not.
+
+use crate::timer::{BrokerTimer, Channel, ReplicaTimer, Timer};
+use machine::Lane;
+
+/// The lane on which a timer is handled.
+pub(super) fn lane_of(timer: &Timer) -> Lane {
+    match timer {
+        Timer::Broker(timer) => match timer {
+            BrokerTimer::Waiting | BrokerTimer::NextRequest(_) => Lane::Request,
+            BrokerTimer::Replica(timer) => match timer {
+                ReplicaTimer::Fetch(_) => Lane::Replication,
+                ReplicaTimer::IsrShrink
+                | ReplicaTimer::HighWatermarkCheckpoint
+                | ReplicaTimer::RecoveryPointCheckpoint
+                | ReplicaTimer::Flush
+                | ReplicaTimer::ForgetProducers
+                | ReplicaTimer::FlushRolled(_)
+                | ReplicaTimer::FlushEpochs(_) => Lane::Background,
+                ReplicaTimer::AlterPartition => Lane::Control,
+            },
+            // A broker whose disk hangs goes on with its heartbeats.
+            BrokerTimer::Heartbeat
+            | BrokerTimer::LogDirUnreported(_)
+            | BrokerTimer::ToController(Channel::Heartbeat) => Lane::Network,
+            BrokerTimer::ToController(
+                Channel::Quorum
+                | Channel::AlterPartition
+                | Channel::Forward
+                | Channel::Directories
+                | Channel::Replica
+                | Channel::Producer
+                | Channel::Consumer
+                | Channel::Admin,
+            )
+            | BrokerTimer::RegistrationTimeout
+            | BrokerTimer::Metadata
+            | BrokerTimer::LogDirFailed(_)
+            | BrokerTimer::Assignments
+            | BrokerTimer::Shutdown => Lane::Control,
+        },
+        Timer::Requests(channel) => match channel {
+            Channel::Heartbeat => Lane::Network,
+            Channel::Replica => Lane::Replication,
+            Channel::Quorum
+            | Channel::AlterPartition
+            | Channel::Forward
+            | Channel::Directories
+            | Channel::Producer
+            | Channel::Consumer
+            | Channel::Admin => Lane::Control,
+        },
+        Timer::Quorum(_) | Timer::Controller(_) | Timer::Client(_) | Timer::Application(_) => {
+            Lane::Control
+        }
+    }
+}
