@@ -59,7 +59,9 @@ error_codes! {
     19 NotEnoughReplicas "NOT_ENOUGH_REPLICAS" true false "fewer in-sync replicas than min.insync.replicas; nothing was written"
     20 NotEnoughReplicasAfterAppend "NOT_ENOUGH_REPLICAS_AFTER_APPEND" true false "written, but to fewer in-sync replicas than required"
     21 InvalidRequiredAcks "INVALID_REQUIRED_ACKS" false false "acks is none of -1, 0 and 1"
+    29 TopicAuthorizationFailed "TOPIC_AUTHORIZATION_FAILED" false false "the client may not write to the topic"
     32 InvalidTimestamp "INVALID_TIMESTAMP" false false "the timestamp is out of the allowed range"
+    35 UnsupportedVersion "UNSUPPORTED_VERSION" false false "the version of the request does not go with a feature of the cluster"
     36 TopicAlreadyExists "TOPIC_ALREADY_EXISTS" false false "the topic exists"
     37 InvalidPartitions "INVALID_PARTITIONS" false false "the number of partitions is not allowed"
     38 InvalidReplicationFactor "INVALID_REPLICATION_FACTOR" false false "the replication factor is below 1 or above the number of brokers"
@@ -70,6 +72,13 @@ error_codes! {
     45 OutOfOrderSequenceNumber "OUT_OF_ORDER_SEQUENCE_NUMBER" false false "the sequence number is not the expected one"
     46 DuplicateSequenceNumber "DUPLICATE_SEQUENCE_NUMBER" false false "the sequence number was used before"
     47 InvalidProducerEpoch "INVALID_PRODUCER_EPOCH" false false "the producer epoch is old"
+    48 InvalidTxnState "INVALID_TXN_STATE" false false "the transaction is in a state that does not allow the request"
+    49 InvalidProducerIdMapping "INVALID_PRODUCER_ID_MAPPING" false false "the transactional id has another producer id, or none"
+    50 InvalidTransactionTimeout "INVALID_TRANSACTION_TIMEOUT" false false "the transaction timeout is not allowed"
+    51 ConcurrentTransactions "CONCURRENT_TRANSACTIONS" true false "the transaction before has not ended, or another request of the transactional id is in hand"
+    52 TransactionCoordinatorFenced "TRANSACTION_COORDINATOR_FENCED" false false "the marker comes from a coordinator that another has replaced"
+    53 TransactionalIdAuthorizationFailed "TRANSACTIONAL_ID_AUTHORIZATION_FAILED" false false "the client may not use the transactional id"
+    55 OperationNotAttempted "OPERATION_NOT_ATTEMPTED" false false "another partition of the request was refused, and so none was added"
     56 KafkaStorageError "KAFKA_STORAGE_ERROR" true true "the disk failed"
     59 UnknownProducerId "UNKNOWN_PRODUCER_ID" false false "the leader knows nothing of the producer"
     70 FetchSessionIdNotFound "FETCH_SESSION_ID_NOT_FOUND" true false "the broker knows no such fetch session"
@@ -84,6 +93,7 @@ error_codes! {
     84 ElectionNotNeeded "ELECTION_NOT_NEEDED" false false "the leader is already the one asked for"
     87 InvalidRecord "INVALID_RECORD" false false "the batch breaks a rule of the broker"
     89 ThrottlingQuotaExceeded "THROTTLING_QUOTA_EXCEEDED" true false "the quota is used up"
+    90 ProducerFenced "PRODUCER_FENCED" false false "a newer producer has the transactional id"
     94 InconsistentVoterSet "INCONSISTENT_VOTER_SET" false false "the sender is not a voter"
     95 InvalidUpdateVersion "INVALID_UPDATE_VERSION" false false "the partition epoch is not the present one"
     97 BrokerIdNotRegistered "BROKER_ID_NOT_REGISTERED" false false "the broker is not registered"
@@ -91,9 +101,11 @@ error_codes! {
     101 DuplicateBrokerRegistration "DUPLICATE_BROKER_REGISTRATION" false false "another live process holds this broker id"
     103 InconsistentTopicId "INCONSISTENT_TOPIC_ID" true true "the log belongs to another topic of the same name"
     104 InconsistentClusterId "INCONSISTENT_CLUSTER_ID" false false "the request is meant for another cluster"
+    105 TransactionalIdNotFound "TRANSACTIONAL_ID_NOT_FOUND" false false "the coordinator does not know the transactional id"
     107 IneligibleReplica "INELIGIBLE_REPLICA" false false "a proposed in-sync replica is fenced, leaving or of an older life"
     108 NewLeaderElected "NEW_LEADER_ELECTED" false false "the change was applied and moved leadership away"
     119 InvalidRegistration "INVALID_REGISTRATION" false false "the registration is not possible as it is"
+    120 TransactionAbortable "TRANSACTION_ABORTABLE" false false "the transaction has to be aborted"
 }
 
 impl ErrorCode {
@@ -111,6 +123,19 @@ impl ErrorCode {
         Self::BrokerIdNotRegistered,
         Self::InconsistentTopicId,
         Self::InconsistentClusterId,
+        Self::TransactionalIdAuthorizationFailed,
+        // Until transactions are complete.
+        Self::TopicAuthorizationFailed,
+        Self::UnsupportedVersion,
+        Self::InvalidTxnState,
+        Self::InvalidProducerIdMapping,
+        Self::InvalidTransactionTimeout,
+        Self::ConcurrentTransactions,
+        Self::TransactionCoordinatorFenced,
+        Self::OperationNotAttempted,
+        Self::ProducerFenced,
+        Self::TransactionalIdNotFound,
+        Self::TransactionAbortable,
     ];
 
     /// The number of its mark ([`machine::Outbox::mark`]): a response with it was sent.

@@ -2,7 +2,9 @@
 //! the engine reads them.
 
 use crate::error::ErrorCode;
-use crate::ids::{BrokerEpoch, BrokerId, LeaderEpoch, Offset, PartitionEpoch, TopicPartition};
+use crate::ids::{
+    BrokerEpoch, BrokerId, LeaderEpoch, Offset, PartitionEpoch, TopicPartition, TransactionalId,
+};
 use crate::protocol::EpochEndOffset;
 use crate::reach::Reach;
 use crate::rules::election::{How, Reason};
@@ -154,6 +156,75 @@ pub enum Fact {
     ProducerIdIssued {
         /// The id.
         producer_id: i64,
+    },
+    /// A broker began to coordinate a partition of `__transaction_state`: it has read the log.
+    CoordinatorLoaded {
+        /// The partition.
+        partition: TopicPartition,
+        /// Its leader epoch, which is the coordinator epoch.
+        coordinator_epoch: LeaderEpoch,
+        /// How many transactional ids the coordinator knows.
+        ids: u64,
+    },
+    /// A broker does not coordinate a partition of `__transaction_state` any more.
+    CoordinatorResigned {
+        /// The partition.
+        partition: TopicPartition,
+        /// The coordinator epoch that is over.
+        coordinator_epoch: LeaderEpoch,
+    },
+    /// A coordinator changed what it knows of a transactional id: it has found the record committed,
+    /// or the log had it when the coordinator began.
+    TransactionalIdChanged {
+        /// The partition of `__transaction_state`.
+        partition: TopicPartition,
+        /// The coordinator epoch.
+        coordinator_epoch: LeaderEpoch,
+        /// `transactional.id`
+        transactional_id: TransactionalId,
+        /// What the coordinator would write of it now, as the value of a record; `None`: it has
+        /// forgotten the id.
+        value: Option<Bytes>,
+    },
+    /// A coordinator gave a producer id and epoch to the producer of a transactional id.
+    TransactionalIdInitialized {
+        /// `transactional.id`
+        transactional_id: TransactionalId,
+        /// The producer id.
+        producer_id: i64,
+        /// The producer epoch.
+        producer_epoch: i16,
+        /// The coordinator epoch.
+        coordinator_epoch: LeaderEpoch,
+    },
+    /// A coordinator found its decision about a transaction committed: from now on the transaction
+    /// ends like this.
+    TransactionDecided {
+        /// `transactional.id`
+        transactional_id: TransactionalId,
+        /// The producer id in the markers.
+        producer_id: i64,
+        /// The producer epoch in the markers.
+        producer_epoch: i16,
+        /// Whether the transaction is committed, not aborted.
+        committed: bool,
+        /// The coordinator epoch.
+        coordinator_epoch: LeaderEpoch,
+        /// The partitions of the transaction, without those of topics that are gone.
+        partitions: Vec<TopicPartition>,
+    },
+    /// A coordinator found committed that all markers of a transaction are written.
+    TransactionCompleted {
+        /// `transactional.id`
+        transactional_id: TransactionalId,
+        /// The producer id in the markers.
+        producer_id: i64,
+        /// The producer epoch in the markers.
+        producer_epoch: i16,
+        /// Whether the transaction was committed, not aborted.
+        committed: bool,
+        /// The coordinator epoch.
+        coordinator_epoch: LeaderEpoch,
     },
     /// A fetch was answered with an error.
     FetchRefused {

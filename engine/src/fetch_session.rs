@@ -152,7 +152,7 @@ mod tests {
             log_start_offset: 0,
             diverging_epoch: None,
             current_leader: None,
-            aborted_transactions: Vec::new(),
+            aborted_transactions: None,
             preferred_read_replica: None,
             records: Records::default(),
         }

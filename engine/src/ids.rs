@@ -2,6 +2,7 @@
 
 use machine::NodeId;
 use std::fmt;
+use std::sync::Arc;
 
 /// A position in a partition: of a record, or of the end of the log (the next record's).
 pub type Offset = i64;
@@ -19,6 +20,10 @@ pub type BrokerEpoch = i64;
 
 /// `node.id` of a broker or controller within its cluster.
 pub type BrokerId = u16;
+
+/// `transactional.id` of a producer: the name under which it goes on after a restart, and under which
+/// an older instance is fenced (KIP-98).
+pub type TransactionalId = Arc<str>;
 
 /// The node of broker or controller `id` in the cluster that `of` belongs to.
 pub fn peer(of: NodeId, id: BrokerId) -> NodeId {

@@ -309,6 +309,15 @@ impl Broker {
             request @ (Request::CreateTopics(_) | Request::ElectLeaders(_)) => {
                 parts.forwards.forward(conn, id, request, &mut cx)
             }
+            // Transactions are not served so far.
+            Request::FindCoordinator(_)
+            | Request::ApiVersions(_)
+            | Request::AddPartitionsToTxn(_)
+            | Request::EndTxn(_)
+            | Request::WriteTxnMarkers(_)
+            | Request::DescribeProducers(_)
+            | Request::DescribeTransactions(_)
+            | Request::ListTransactions(_) => Served::Close,
             // Meant for a controller.
             Request::AlterPartition(_)
             | Request::BrokerRegistration(_)
@@ -363,6 +372,14 @@ fn owner_of(body: &Response) -> Owner {
         Response::Produce(_)
         | Response::OffsetForLeaderEpoch(_)
         | Response::Metadata(_)
-        | Response::InitProducerId(_) => Owner::Quorum,
+        | Response::InitProducerId(_)
+        | Response::FindCoordinator(_)
+        | Response::ApiVersions(_)
+        | Response::AddPartitionsToTxn(_)
+        | Response::EndTxn(_)
+        | Response::WriteTxnMarkers(_)
+        | Response::DescribeProducers(_)
+        | Response::DescribeTransactions(_)
+        | Response::ListTransactions(_) => Owner::Quorum,
     }
 }

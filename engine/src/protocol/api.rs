@@ -160,16 +160,24 @@ apis! {
     Fetch                1  (4, 18) Both       FetchRequest                FetchResponse
     ListOffsets          2  (1, 10) Broker     ListOffsetsRequest          ListOffsetsResponse
     Metadata             3  (0, 13) Broker     MetadataRequest             MetadataResponse
+    FindCoordinator      10 (0, 6)  Broker     FindCoordinatorRequest      FindCoordinatorResponse
+    ApiVersions          18 (0, 4)  Broker     ApiVersionsRequest          ApiVersionsResponse
     CreateTopics         19 (2, 7)  Forwarded  CreateTopicsRequest         CreateTopicsResponse
     InitProducerId       22 (0, 5)  Broker     InitProducerIdRequest       InitProducerIdResponse
     OffsetForLeaderEpoch 23 (2, 4)  Broker     OffsetForLeaderEpochRequest OffsetForLeaderEpochResponse
+    AddPartitionsToTxn   24 (0, 5)  Broker     AddPartitionsToTxnRequest   AddPartitionsToTxnResponse
+    EndTxn               26 (0, 5)  Broker     EndTxnRequest               EndTxnResponse
+    WriteTxnMarkers      27 (1, 1)  Broker     WriteTxnMarkersRequest      WriteTxnMarkersResponse
     ElectLeaders         43 (0, 2)  Forwarded  ElectLeadersRequest         ElectLeadersResponse
     Vote                 52 (0, 2)  Controller VoteRequest                 VoteResponse
     BeginQuorumEpoch     53 (0, 1)  Controller BeginQuorumEpochRequest     BeginQuorumEpochResponse
     EndQuorumEpoch       54 (0, 1)  Controller EndQuorumEpochRequest       EndQuorumEpochResponse
     AlterPartition       56 (2, 3)  Controller AlterPartitionRequest       AlterPartitionResponse
+    DescribeProducers    61 (0, 0)  Broker     DescribeProducersRequest    DescribeProducersResponse
     BrokerRegistration   62 (0, 4)  Controller BrokerRegistrationRequest   BrokerRegistrationResponse
     BrokerHeartbeat      63 (0, 1)  Controller BrokerHeartbeatRequest      BrokerHeartbeatResponse
+    DescribeTransactions 65 (0, 0)  Broker     DescribeTransactionsRequest DescribeTransactionsResponse
+    ListTransactions     66 (0, 2)  Broker     ListTransactionsRequest     ListTransactionsResponse
     AllocateProducerIds  67 (0, 0)  Controller AllocateProducerIdsRequest  AllocateProducerIdsResponse
     AssignReplicasToDirs 73 (0, 0)  Controller AssignReplicasToDirsRequest AssignReplicasToDirsResponse
 }

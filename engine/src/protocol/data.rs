@@ -1,9 +1,9 @@
 //! Writing and reading records: Produce, Fetch, ListOffsets, OffsetForLeaderEpoch.
 
 use super::FetchMetadata;
-use super::api::{PARTITION, RequestBody, ResponseBody, SMALL};
+use super::api::{ApiKey, PARTITION, RequestBody, ResponseBody, SMALL};
 use crate::error::ErrorCode;
-use crate::ids::{BrokerEpoch, BrokerId, LeaderEpoch, Offset, TopicPartition};
+use crate::ids::{BrokerEpoch, BrokerId, LeaderEpoch, Offset, TopicPartition, TransactionalId};
 use bytes::Bytes;
 use machine::Span;
 use std::hash::{Hash, Hasher};
@@ -37,6 +37,11 @@ impl Hash for Records {
 /// Appends record batches. Carries no leader epoch: only leadership is checked.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct ProduceRequest {
+    /// The version of the request. From [`ProduceRequest::ADDS_PARTITIONS`] on, a transactional batch
+    /// adds its partition to the transaction.
+    pub version: i16,
+    /// `transactional.id` of the producer; `None` if it has none.
+    pub transactional_id: Option<TransactionalId>,
     /// 0: no answer; 1: after the leader's append; -1: after all in-sync replicas have it.
     pub acks: i16,
     /// How long the leader waits for the in-sync replicas.
@@ -184,8 +189,8 @@ pub struct FetchedPartition {
     pub diverging_epoch: Option<EpochEndOffset>,
     /// Who leads, if the reader is wrong about it.
     pub current_leader: Option<LeaderIdAndEpoch>,
-    /// Aborted transactions that overlap the records.
-    pub aborted_transactions: Vec<AbortedTransaction>,
+    /// Aborted transactions that overlap the records; `None` unless the fetch is read committed.
+    pub aborted_transactions: Option<Vec<AbortedTransaction>>,
     /// A follower that the consumer had better read from (KIP-392).
     pub preferred_read_replica: Option<BrokerId>,
     /// Whole batches. The first may begin below the fetch offset.
@@ -289,6 +294,16 @@ pub struct OffsetForLeaderEpochResult {
     pub error: ErrorCode,
     /// The end; `None` if the leader does not know that epoch.
     pub end: Option<EpochEndOffset>,
+}
+
+impl ProduceRequest {
+    /// The newest version.
+    pub const NEWEST: i16 = ApiKey::Produce.versions().1;
+
+    /// The first version with which a leader adds the partition of a transactional batch to the
+    /// transaction (KIP-890). Before it, the client has added the partition, and the leader verifies
+    /// that.
+    pub const ADDS_PARTITIONS: i16 = 12;
 }
 
 impl RequestBody for ProduceRequest {

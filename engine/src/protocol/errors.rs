@@ -40,6 +40,21 @@ impl Response {
                 all.for_each(|(_, error)| check(*error));
             }
             Self::InitProducerId(it) => check(it.error),
+            Self::FindCoordinator(it) => check(it.error),
+            Self::ApiVersions(it) => check(it.error),
+            Self::AddPartitionsToTxn(it) => {
+                check(it.error);
+                let all = it.transactions.iter().flat_map(|it| &it.partitions);
+                all.for_each(|(_, error)| check(*error));
+            }
+            Self::EndTxn(it) => check(it.error),
+            Self::WriteTxnMarkers(it) => {
+                let all = it.markers.iter().flat_map(|it| &it.partitions);
+                all.for_each(|(_, error)| check(*error));
+            }
+            Self::DescribeProducers(it) => it.partitions.iter().for_each(|p| check(p.error)),
+            Self::DescribeTransactions(it) => it.transactions.iter().for_each(|t| check(t.error)),
+            Self::ListTransactions(it) => check(it.error),
             Self::AllocateProducerIds(it) => check(it.error),
             Self::BrokerRegistration(it) => check(it.error),
             Self::BrokerHeartbeat(it) => check(it.error),

@@ -7,11 +7,15 @@
 mod admin;
 mod api;
 mod broker;
+mod coordinator;
 mod data;
+mod describe;
 mod errors;
 mod fetch_metadata;
+mod markers;
 mod producer;
 mod quorum;
+mod transaction;
 
 pub use admin::{
     CreatableTopic, CreatableTopicResult, CreateTopicsRequest, CreateTopicsResponse,
@@ -24,6 +28,10 @@ pub use broker::{
     AssignReplicasToDirsRequest, AssignReplicasToDirsResponse, BrokerHeartbeatRequest,
     BrokerHeartbeatResponse, BrokerRegistrationRequest, BrokerRegistrationResponse, BrokerState,
 };
+pub use coordinator::{
+    ApiVersionsRequest, ApiVersionsResponse, CoordinatorType, FindCoordinatorRequest,
+    FindCoordinatorResponse,
+};
 pub use data::{
     AbortedTransaction, EpochEndOffset, FetchPartition, FetchRequest, FetchResponse,
     FetchedPartition, Isolation, LeaderIdAndEpoch, ListOffset, ListOffsetsRequest,
@@ -31,7 +39,13 @@ pub use data::{
     OffsetForLeaderEpochResponse, OffsetForLeaderEpochResult, ProducePartition, ProduceRequest,
     ProduceResponse, ProducedPartition, Records, ReplicaState,
 };
+pub use describe::{
+    DescribeProducersRequest, DescribeProducersResponse, DescribeTransactionsRequest,
+    DescribeTransactionsResponse, DescribedProducer, DescribedProducers, DescribedTransaction,
+    ListTransactionsRequest, ListTransactionsResponse, ListedTransaction, TransactionState,
+};
 pub use fetch_metadata::FetchMetadata;
+pub use markers::{TxnMarker, WriteTxnMarkersRequest, WriteTxnMarkersResponse, WrittenTxnMarker};
 pub use producer::{
     AllocateProducerIdsRequest, AllocateProducerIdsResponse, InitProducerIdRequest,
     InitProducerIdResponse,
@@ -39,6 +53,10 @@ pub use producer::{
 pub use quorum::{
     BeginQuorumEpochRequest, BeginQuorumEpochResponse, EndQuorumEpochRequest,
     EndQuorumEpochResponse, VoteRequest, VoteResponse,
+};
+pub use transaction::{
+    AddPartitionsToTxn, AddPartitionsToTxnRequest, AddPartitionsToTxnResponse,
+    AddedPartitionsToTxn, EndTxnRequest, EndTxnResponse,
 };
 
 use machine::Digest;

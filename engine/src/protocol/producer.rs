@@ -3,13 +3,19 @@
 
 use super::api::{RequestBody, ResponseBody, SMALL};
 use crate::error::ErrorCode;
-use crate::ids::{BrokerEpoch, BrokerId, TopicPartition};
+use crate::ids::{BrokerEpoch, BrokerId, TopicPartition, TransactionalId};
 use crate::record::{NO_PRODUCER_EPOCH, NO_PRODUCER_ID};
+use machine::Span;
 
 /// Asks a broker for a producer id, or for the next epoch of one (KIP-98, KIP-360). Any broker
-/// answers a producer that has no transactional id.
+/// responds to a producer that has no transactional id, and the coordinator of the id to one that has.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct InitProducerIdRequest {
+    /// `transactional.id`; `None` for a producer that is only idempotent.
+    pub transactional_id: Option<TransactionalId>,
+    /// `transaction.timeout.ms`: how long a transaction may be open before the coordinator aborts it.
+    /// Not looked at without a transactional id.
+    pub transaction_timeout: Span,
     /// The id that the producer has; -1: none.
     pub producer_id: i64,
     /// Its epoch; -1: none. Either both are there or neither is.
@@ -45,6 +51,14 @@ pub struct AllocateProducerIdsResponse {
     pub first_producer_id: i64,
     /// How many ids it has.
     pub count: i32,
+}
+
+impl InitProducerIdRequest {
+    /// The request of a producer without a transactional id.
+    pub const fn idempotent(producer_id: i64, producer_epoch: i16) -> Self {
+        let transaction_timeout = Span(0);
+        Self { transactional_id: None, transaction_timeout, producer_id, producer_epoch }
+    }
 }
 
 impl RequestBody for InitProducerIdRequest {

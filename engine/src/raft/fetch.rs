@@ -102,7 +102,7 @@ impl Quorum {
                 log_start_offset: self.log.log_start(),
                 diverging_epoch: None,
                 current_leader: Some(LeaderIdAndEpoch { leader: self.leader(), epoch: self.epoch }),
-                aborted_transactions: Vec::new(),
+                aborted_transactions: None,
                 preferred_read_replica: None,
                 records: Records::default(),
             }],

@@ -172,6 +172,56 @@ fn fact(fact: &Fact, name: &dyn Fn(TopicPartition) -> String) -> String {
             format!("refused to write {}: {error}", name(*partition))
         }
         Fact::ProducerIdIssued { producer_id } => format!("gives a producer the id {producer_id}"),
+        Fact::CoordinatorLoaded { partition, coordinator_epoch, ids } => format!(
+            "coordinates the {ids} transactional ids of {} in epoch {coordinator_epoch}",
+            name(*partition)
+        ),
+        Fact::CoordinatorResigned { partition, coordinator_epoch } => format!(
+            "no longer coordinates the transactional ids of {} in epoch {coordinator_epoch}",
+            name(*partition)
+        ),
+        Fact::TransactionalIdChanged { transactional_id, value, .. } => match value {
+            Some(_) => format!("has a new state of {transactional_id}"),
+            None => format!("has forgotten {transactional_id}"),
+        },
+        Fact::TransactionalIdInitialized {
+            transactional_id, producer_id, producer_epoch, ..
+        } => {
+            format!("gives {transactional_id} to producer {producer_id} in epoch {producer_epoch}")
+        }
+        Fact::TransactionDecided {
+            transactional_id,
+            producer_id,
+            producer_epoch,
+            committed,
+            partitions,
+            ..
+        } => {
+            let outcome = if *committed { "commits" } else { "aborts" };
+            let partitions: Vec<String> = partitions.iter().map(|it| name(*it)).collect();
+            format!(
+                "{outcome} the transaction of {transactional_id} (producer {producer_id}, epoch \
+                 {producer_epoch}) in {}",
+                if partitions.is_empty() {
+                    "no partition".to_owned()
+                } else {
+                    partitions.join(", ")
+                }
+            )
+        }
+        Fact::TransactionCompleted {
+            transactional_id,
+            producer_id,
+            producer_epoch,
+            committed,
+            ..
+        } => {
+            let kind = if *committed { "commit" } else { "abort" };
+            format!(
+                "has every {kind} marker of {transactional_id} (producer {producer_id}, epoch \
+                 {producer_epoch})"
+            )
+        }
         Fact::FetchRefused { partition, replica, error } => {
             let whose = replica.map_or_else(|| "a consumer".to_owned(), |id| format!("{id}"));
             format!("refused a fetch of {} by {whose}: {error}", name(*partition))

@@ -410,7 +410,16 @@ impl Cluster {
 
     pub(super) fn produce(&mut self, conn: ConnId, partition: TopicPartition, acks: i16) {
         let partitions = vec![ProducePartition { partition, records: batch() }];
-        self.ask(conn, ProduceRequest { acks, timeout: Span::secs(30), partitions });
+        self.ask(
+            conn,
+            ProduceRequest {
+                version: ProduceRequest::NEWEST,
+                transactional_id: None,
+                acks,
+                timeout: Span::secs(30),
+                partitions,
+            },
+        );
     }
 
     /// When `from` asked the controller something that is `like` this.

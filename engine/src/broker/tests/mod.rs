@@ -329,7 +329,16 @@ fn requests_of_nowhere_are_told_why() {
     let records = bytes::Bytes::from_static(b"no batch");
     let partitions = vec![ProducePartition { partition: orders, records }];
     let leader = cluster.connect(1);
-    cluster.ask(leader, ProduceRequest { acks: 1, timeout: Span::secs(1), partitions });
+    cluster.ask(
+        leader,
+        ProduceRequest {
+            version: ProduceRequest::NEWEST,
+            transactional_id: None,
+            acks: 1,
+            timeout: Span::secs(1),
+            partitions,
+        },
+    );
     assert_eq!(produced(&mut cluster, leader).error, ErrorCode::CorruptMessage);
     cluster.ask(conn, MetadataRequest { topics: None });
     let Response::Metadata(metadata) = cluster.answer(conn) else { panic!("no metadata") };

@@ -32,7 +32,16 @@ fn batch(producer: (i64, i16), sequence: i32, times: &[i64]) -> Bytes {
 
 fn send(cluster: &mut Cluster, conn: ConnId, to: TopicPartition, acks: i16, records: Bytes) {
     let partitions = vec![ProducePartition { partition: to, records }];
-    cluster.ask(conn, ProduceRequest { acks, timeout: Span::secs(30), partitions });
+    cluster.ask(
+        conn,
+        ProduceRequest {
+            version: ProduceRequest::NEWEST,
+            transactional_id: None,
+            acks,
+            timeout: Span::secs(30),
+            partitions,
+        },
+    );
 }
 
 fn ask(
@@ -147,7 +156,7 @@ fn a_silent_producer_is_forgotten_and_may_begin_anywhere() {
 }
 
 fn init(cluster: &mut Cluster, conn: ConnId) -> InitProducerIdResponse {
-    cluster.ask(conn, InitProducerIdRequest { producer_id: -1, producer_epoch: -1 });
+    cluster.ask(conn, InitProducerIdRequest::idempotent(-1, -1));
     match cluster.answer(conn) {
         Response::InitProducerId(response) => response,
         other => panic!("no producer id: {other:?}"),
@@ -191,7 +200,7 @@ fn an_id_without_an_epoch_is_no_request() {
     let (mut cluster, _) = Cluster::start(1);
     let conn = cluster.connect(1);
     for (producer_id, producer_epoch) in [(5, -1), (-1, 5)] {
-        cluster.ask(conn, InitProducerIdRequest { producer_id, producer_epoch });
+        cluster.ask(conn, InitProducerIdRequest::idempotent(producer_id, producer_epoch));
         let Response::InitProducerId(response) = cluster.answer(conn) else { panic!("no answer") };
         assert_eq!(response.error, ErrorCode::InvalidRequest);
     }

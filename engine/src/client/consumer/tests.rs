@@ -63,7 +63,7 @@ fn fetched(error: ErrorCode, batches: Vec<Bytes>) -> FetchedPartition {
         log_start_offset: 0,
         diverging_epoch: None,
         current_leader: None,
-        aborted_transactions: vec![],
+        aborted_transactions: None,
         preferred_read_replica: None,
         records: Records(batches),
     }

@@ -85,10 +85,7 @@ impl Producer {
         }
         match self.metadata.choose(now, &mut self.channels, &mut self.random, out) {
             Choice::Send(node) => {
-                let request = InitProducerIdRequest {
-                    producer_id: NO_PRODUCER_ID,
-                    producer_epoch: NO_PRODUCER_EPOCH,
-                };
+                let request = InitProducerIdRequest::idempotent(NO_PRODUCER_ID, NO_PRODUCER_EPOCH);
                 let (timeout, context) = (self.config.request_timeout, Context::InitProducerId);
                 self.channels.send(now, node, request, timeout, context, out);
                 self.id_request = IdRequest::InFlight;

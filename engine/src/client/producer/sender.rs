@@ -222,7 +222,13 @@ impl Producer {
             return false;
         }
         let acks = self.config.acks.code();
-        let request = ProduceRequest { acks, timeout: self.config.request_timeout, partitions };
+        let request = ProduceRequest {
+            version: ProduceRequest::NEWEST,
+            transactional_id: None,
+            acks,
+            timeout: self.config.request_timeout,
+            partitions,
+        };
         self.stats.requests += 1;
         if self.config.acks == Acks::None {
             let over = self.channels.send_unanswered(now, node, request, out);

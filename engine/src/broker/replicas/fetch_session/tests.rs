@@ -31,7 +31,7 @@ fn answer(index: i32, high_watermark: Offset, records: usize) -> FetchedPartitio
         log_start_offset: 0,
         diverging_epoch: None,
         current_leader: None,
-        aborted_transactions: Vec::new(),
+        aborted_transactions: None,
         preferred_read_replica: None,
         records: Records(vec![bytes::Bytes::from_static(b"batch"); records]),
     }

@@ -181,7 +181,7 @@ impl Partition {
             log_start_offset: self.log.log_start(),
             diverging_epoch,
             current_leader: None,
-            aborted_transactions: Vec::new(),
+            aborted_transactions: None,
             preferred_read_replica: None,
             records,
         };
@@ -346,7 +346,7 @@ pub(in crate::broker) fn refused_fetch(
         log_start_offset: -1,
         diverging_epoch: None,
         current_leader: None,
-        aborted_transactions: Vec::new(),
+        aborted_transactions: None,
         preferred_read_replica: None,
         records: Records::default(),
     }
