@@ -395,6 +395,39 @@ pub enum ClientFact {
         /// The records in order.
         records: Vec<u64>,
     },
+    /// `initTransactions` returned: the producer has its transactional id for itself, and what was
+    /// open under that id is over. A producer whose application has replaced it reports this again.
+    TransactionsInitialized {
+        /// The transactional id.
+        transactional_id: String,
+        /// The producer id.
+        producer_id: i64,
+        /// The epoch.
+        producer_epoch: i16,
+    },
+    /// `beginTransaction` returned. The records that the same process reports as [`Self::Sent`] from
+    /// here to [`Self::TransactionEnded`] belong to the transaction.
+    TransactionBegun {
+        /// The number that the application gave to it, unique in the world: that of its first record.
+        transaction: u64,
+    },
+    /// The application calls `commitTransaction` or `abortTransaction`. After a commit that threw, an
+    /// abort may follow.
+    TransactionEnding {
+        /// The number of the transaction.
+        transaction: u64,
+        /// Whether it is to be committed.
+        commit: bool,
+    },
+    /// The application is done with a transaction. An application that crashes does not report this.
+    TransactionEnded {
+        /// The number of the transaction.
+        transaction: u64,
+        /// What the application knows about it.
+        outcome: TransactionOutcome,
+        /// The error that the producer ended with; `None` if it can be used on.
+        error: Option<ErrorCode>,
+    },
     /// A batch failed; its callbacks ran now, in order.
     Failed {
         /// The partition; `None` if none had been chosen.
@@ -475,6 +508,20 @@ pub enum ClientFact {
         /// The end.
         end: Offset,
     },
+}
+
+/// What an application knows about a transaction that it is done with.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum TransactionOutcome {
+    /// `commitTransaction` returned: it is committed.
+    Committed,
+    /// `abortTransaction` returned: it is aborted, or was never begun at a coordinator.
+    Aborted,
+    /// The application gave it up without ever calling `commitTransaction`, because its producer
+    /// failed (fenced by another producer, for example) or on purpose: it is never committed.
+    GivenUp,
+    /// `commitTransaction` was called and did not return: it is committed or aborted.
+    Unknown,
 }
 
 /// Why a consumer's position moved.

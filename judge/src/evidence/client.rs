@@ -50,7 +50,11 @@ impl View {
                 }
                 Effect::Nothing
             }
-            ClientFact::Identified { .. } => Effect::Nothing,
+            ClientFact::Identified { .. }
+            | ClientFact::TransactionsInitialized { .. }
+            | ClientFact::TransactionBegun { .. }
+            | ClientFact::TransactionEnding { .. }
+            | ClientFact::TransactionEnded { .. } => Effect::Nothing,
             ClientFact::Renumbered { records, .. } => {
                 for record in records {
                     self.records.renumbered(*record, moment.at);

@@ -1,7 +1,8 @@
 //! The facts of a run in order of time; what clients did and saw as lines of JSON.
 
 use engine::Kafka;
-use engine::fact::{ClientFact, Fact, Positioning};
+use engine::error::ErrorCode;
+use engine::fact::{ClientFact, Fact, Positioning, TransactionOutcome};
 use engine::ids::{TopicId, TopicPartition};
 use machine::{ClusterId, NodeId};
 use serde::Serialize;
@@ -53,6 +54,23 @@ enum What<'a> {
     Renumbered {
         partition: String,
         records: &'a [u64],
+    },
+    TransactionsInitialized {
+        transactional_id: &'a str,
+        producer_id: i64,
+        producer_epoch: i16,
+    },
+    TransactionBegun {
+        transaction: u64,
+    },
+    TransactionEnding {
+        transaction: u64,
+        commit: bool,
+    },
+    TransactionEnded {
+        transaction: u64,
+        outcome: &'static str,
+        error: Option<&'static str>,
     },
     Failed {
         partition: Option<String>,
@@ -177,6 +195,33 @@ impl History {
             }
             ClientFact::Renumbered { partition, records } => {
                 What::Renumbered { partition: name(partition), records }
+            }
+            ClientFact::TransactionsInitialized {
+                transactional_id,
+                producer_id,
+                producer_epoch,
+            } => What::TransactionsInitialized {
+                transactional_id,
+                producer_id: *producer_id,
+                producer_epoch: *producer_epoch,
+            },
+            ClientFact::TransactionBegun { transaction } => {
+                What::TransactionBegun { transaction: *transaction }
+            }
+            ClientFact::TransactionEnding { transaction, commit } => {
+                What::TransactionEnding { transaction: *transaction, commit: *commit }
+            }
+            ClientFact::TransactionEnded { transaction, outcome, error } => {
+                What::TransactionEnded {
+                    transaction: *transaction,
+                    outcome: match outcome {
+                        TransactionOutcome::Committed => "committed",
+                        TransactionOutcome::Aborted => "aborted",
+                        TransactionOutcome::GivenUp => "given_up",
+                        TransactionOutcome::Unknown => "unknown",
+                    },
+                    error: error.map(ErrorCode::name),
+                }
             }
             ClientFact::Failed { partition, error, maybe_written, records, .. } => What::Failed {
                 partition: partition.as_ref().map(name),

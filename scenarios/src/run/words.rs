@@ -1,7 +1,7 @@
 //! The events of a trace in words: when, where, and what a process did or reported.
 
 use super::Account;
-use engine::fact::{ClientFact, Fact, Positioning, Truncation};
+use engine::fact::{ClientFact, Fact, Positioning, TransactionOutcome, Truncation};
 use engine::ids::{BrokerId, TopicPartition};
 use engine::rules::election::How;
 use judge::evidence::records;
@@ -296,6 +296,33 @@ fn client(fact: &ClientFact, name: &dyn Fn(TopicPartition) -> String) -> String 
         }
         ClientFact::Renumbered { partition, records } => {
             format!("sends {} to {} under another epoch", several(records), name(*partition))
+        }
+        ClientFact::TransactionsInitialized { transactional_id, producer_id, producer_epoch } => {
+            format!(
+                "owns the transactional id {transactional_id} as producer {producer_id} in epoch \
+                 {producer_epoch}"
+            )
+        }
+        ClientFact::TransactionBegun { transaction } => {
+            format!("begins the transaction of {}", records::name(*transaction))
+        }
+        ClientFact::TransactionEnding { transaction, commit } => {
+            let how = if *commit { "commits" } else { "aborts" };
+            format!("{how} the transaction of {}", records::name(*transaction))
+        }
+        ClientFact::TransactionEnded { transaction, outcome, error } => {
+            let of = records::name(*transaction);
+            let outcome = match outcome {
+                TransactionOutcome::Committed => format!("committed the transaction of {of}"),
+                TransactionOutcome::Aborted => format!("aborted the transaction of {of}"),
+                TransactionOutcome::GivenUp => format!("gave up the transaction of {of}"),
+                TransactionOutcome::Unknown => {
+                    format!("does not know whether the transaction of {of} is committed")
+                }
+            };
+            let error =
+                error.map_or(String::new(), |error| format!(", its producer failed: {error}"));
+            format!("{outcome}{error}")
         }
         ClientFact::Failed { error, maybe_written, records, .. } => {
             let maybe = if *maybe_written { ", which may be written all the same" } else { "" };
