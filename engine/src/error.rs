@@ -114,7 +114,6 @@ impl ErrorCode {
         Self::None,
         Self::ReplicaNotAvailable,
         Self::NetworkException,
-        Self::CoordinatorNotAvailable,
         Self::NotCoordinator,
         // Of older brokers; clients still know what to do.
         Self::DuplicateSequenceNumber,

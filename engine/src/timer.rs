@@ -100,6 +100,8 @@ pub enum BrokerTimer {
     NextRequest(ConnId),
     /// Of the replicas.
     Replica(ReplicaTimer),
+    /// Something has come on a connection of the broker to itself.
+    Loopback(ConnId),
 }
 
 /// See [`BrokerTimer::Replica`].

@@ -136,6 +136,11 @@ impl<V: Vocabulary> Outbox<V> {
         self.outputs.drain(..)
     }
 
+    /// Drops the outputs that `keep` does not want to keep.
+    pub fn retain(&mut self, keep: impl FnMut(&Output<V>) -> bool) {
+        self.outputs.retain(keep);
+    }
+
     /// Exchanges what has been collected, in order, for a buffer, which has to be empty.
     pub fn swap(&mut self, buffer: &mut Vec<Output<V>>) {
         assert!(buffer.is_empty(), "outputs would get lost");

@@ -1,5 +1,5 @@
-//! Requests of clients that only the active controller can answer (`ForwardingManager`, KIP-590), and
-//! the producer ids that it hands out (KIP-730), which come over the same channel.
+//! Requests of clients that only the active controller can answer (`ForwardingManager`, KIP-590), the
+//! producer ids that it hands out (KIP-730), and the internal topics that it creates, over one channel.
 //!
 //! Whatever time-out a request names, the broker waits for the controller until the channel gives
 //! up. Until then the client's connection is muted.
@@ -12,11 +12,13 @@ use super::requests::{Delayed, Parked, Served};
 use crate::error::ErrorCode;
 use crate::fact::Fact;
 use crate::protocol::{
-    AllocateProducerIdsRequest, InitProducerIdRequest, InitProducerIdResponse, Request, Response,
+    AllocateProducerIdsRequest, CreatableTopic, CreateTopicsRequest, InitProducerIdRequest,
+    InitProducerIdResponse, Request, Response,
 };
 use crate::record::{NO_PRODUCER_EPOCH, NO_PRODUCER_ID};
 use crate::timer::Channel;
 use machine::{ConnId, Halt, Span};
+use std::collections::BTreeSet;
 
 /// How long a request is sent to the controller again.
 pub(super) const RETRY_TIMEOUT: Span = Span::secs(60);
@@ -26,6 +28,8 @@ pub(super) const RETRY_TIMEOUT: Span = Span::secs(60);
 pub(super) struct Forwards {
     pub(super) channel: ControllerChannel<Purpose>,
     producer_ids: ProducerIds,
+    /// The internal topics that the controller has been asked to create.
+    creating: BTreeSet<String>,
 }
 
 /// What a request to the controller is for.
@@ -35,6 +39,8 @@ pub(super) enum Purpose {
     Client(Forwarded),
     /// The next block of producer ids.
     ProducerIds,
+    /// An internal topic of this name.
+    InternalTopic(String),
 }
 
 /// A forwarded request of a client.
@@ -52,6 +58,7 @@ impl Forwards {
         Self {
             channel: ControllerChannel::new(Channel::Forward, setup_timeout, RETRY_TIMEOUT),
             producer_ids: ProducerIds::default(),
+            creating: BTreeSet::new(),
         }
     }
 
@@ -87,19 +94,38 @@ impl Forwards {
         if has_id != (request.producer_epoch != NO_PRODUCER_EPOCH) {
             return refused(ErrorCode::InvalidRequest);
         }
+        match self.new_producer_id(cx) {
+            Ok(producer_id) => {
+                let error = ErrorCode::None;
+                InitProducerIdResponse { error, producer_id, producer_epoch: 0 }
+            }
+            Err(error) => refused(error),
+        }
+    }
+
+    /// A producer id that nobody has.
+    ///
+    /// # Errors
+    ///
+    /// The error that asks the producer to come again, until the controller has given a block.
+    pub(super) fn new_producer_id(&mut self, cx: &mut Cx<'_>) -> Result<i64, ErrorCode> {
         let generated = self.producer_ids.generate(cx.io.now.mono);
         if generated.ask {
             let (broker, broker_epoch) = (cx.context.id, cx.context.broker_epoch);
             let request = AllocateProducerIdsRequest { broker, broker_epoch };
             self.channel.send(request, Purpose::ProducerIds, cx);
         }
-        match generated.id {
-            Ok(producer_id) => {
-                cx.io.out.observe(Fact::ProducerIdIssued { producer_id });
-                let error = ErrorCode::None;
-                InitProducerIdResponse { error, producer_id, producer_epoch: 0 }
-            }
-            Err(error) => refused(error),
+        let producer_id = generated.id?;
+        cx.io.out.observe(Fact::ProducerIdIssued { producer_id });
+        Ok(producer_id)
+    }
+
+    /// Asks the controller to create an internal topic, unless it has been asked.
+    pub(super) fn create_internal_topic(&mut self, topic: CreatableTopic, cx: &mut Cx<'_>) {
+        if self.creating.insert(topic.name.clone()) {
+            let purpose = Purpose::InternalTopic(topic.name.clone());
+            let timeout = cx.context.config.request_timeout;
+            self.channel.send(CreateTopicsRequest { topics: vec![topic], timeout }, purpose, cx);
         }
     }
 }
@@ -133,6 +159,9 @@ impl Part for Forwards {
             Some((Purpose::ProducerIds, Response::AllocateProducerIds(response))) => {
                 self.producer_ids.on_allocated(cx.io.now.mono, &response);
             }
+            Some((Purpose::InternalTopic(name), _)) => {
+                self.creating.remove(&name);
+            }
             Some((Purpose::ProducerIds, _)) | None => {}
         }
         Ok(())
@@ -150,6 +179,9 @@ impl Part for Forwards {
                     finish(&forwarded, response, cx);
                 }
                 Purpose::ProducerIds => self.producer_ids.on_given_up(),
+                Purpose::InternalTopic(name) => {
+                    self.creating.remove(&name);
+                }
             }
         }
     }

@@ -21,6 +21,8 @@ pub(super) fn lane_of(timer: &Timer) -> Lane {
             },
             // A broker whose disk hangs goes on with its heartbeats.
             BrokerTimer::Heartbeat
+            // Unless a message has come: the broker sees to that.
+            | BrokerTimer::Loopback(_)
             | BrokerTimer::LogDirUnreported(_)
             | BrokerTimer::ToController(Channel::Heartbeat) => Lane::Network,
             BrokerTimer::ToController(

@@ -8,6 +8,7 @@
 //! | `requests/` | requests in order, parked, answered |
 //! | `context.rs` | what parts decide by and act on |
 //! | `controller_channel.rs` | the way of one kind of request to the active controller |
+//! | `loopback.rs` | connections of a broker to itself |
 //!
 //! | part | idea |
 //! |---|---|
@@ -26,6 +27,7 @@ mod controller_channel;
 mod forward;
 mod lane;
 mod lifecycle;
+mod loopback;
 mod metadata;
 mod part;
 mod producer_ids;
@@ -33,6 +35,7 @@ mod publisher;
 mod replicas;
 mod requests;
 mod route;
+mod transactions;
 mod view;
 
 #[cfg(test)]
@@ -51,6 +54,7 @@ use assignments::Assignments;
 use context::{Context, Io};
 use forward::Forwards;
 use lifecycle::Lifecycle;
+use loopback::Loopback;
 use machine::{Boot, Disk, Halt, Lane, NodeId};
 use metadata::Metadata;
 use replicas::{LogDirs, Replicas};
@@ -78,6 +82,7 @@ pub struct BrokerSettings {
 pub struct Broker {
     context: Context,
     requests: Requests,
+    loopback: Loopback,
     parts: Parts,
 }
 
@@ -123,6 +128,7 @@ impl Broker {
                 stopping: false,
             },
             requests: Requests::new(),
+            loopback: Loopback::default(),
             parts: Parts {
                 metadata: Metadata::new(quorum),
                 lifecycle,

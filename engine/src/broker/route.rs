@@ -4,6 +4,7 @@ use super::context::{Cx, Io};
 use super::lane::lane_of;
 use super::part::Part;
 use super::requests::{Delayed, Served};
+use super::transactions::find_coordinator;
 use super::{Broker, BrokerSettings, Parts, metadata};
 use crate::error::ErrorCode;
 use crate::ids::{TopicPartition, peer};
@@ -32,20 +33,14 @@ impl Process for Broker {
         if let Err(halt) = self.on_input(input, &mut io) {
             io.out.halt(halt);
         }
+        self.loopback.take(now.mono, out);
     }
 
     fn lane(&self, input: &Input) -> Lane {
         match input {
-            Input::Message { message: Message::Request { .. }, .. } => Lane::Request,
-            Input::Message { message: Message::Response { body, .. }, .. } => {
-                match owner_of(body) {
-                    Owner::Fetchers => Lane::Replication,
-                    // A broker whose disk hangs goes on with its heartbeats.
-                    Owner::Lifecycle => Lane::Network,
-                    Owner::Quorum | Owner::IsrChanges | Owner::Forwards | Owner::Assignments => {
-                        Lane::Control
-                    }
-                }
+            Input::Message { message, .. } => lane_of_message(message),
+            Input::Timer(Timer::Broker(BrokerTimer::Loopback(conn))) => {
+                self.loopback.peek(*conn).map_or(Lane::Network, lane_of_message)
             }
             Input::Timer(timer) => lane_of(timer),
             Input::Opened { .. } | Input::Closed { .. } => Lane::Network,
@@ -55,16 +50,7 @@ impl Process for Broker {
 
     fn locks(&self, input: &Input, locks: &mut Vec<TopicPartition>) {
         match input {
-            Input::Message { conn, message: Message::Request { body, .. }, .. }
-                if self.context.serving && !self.requests.is_muted(*conn) =>
-            {
-                self.locks_of_request(body, locks);
-            }
-            Input::Message { message: Message::Response { body, .. }, .. }
-                if owner_of(body) != Owner::Quorum =>
-            {
-                body.locks(locks);
-            }
+            Input::Message { conn, message, .. } => self.locks_of_message(*conn, message, locks),
             Input::Timer(Timer::Broker(timer)) => self.locks_of(timer, locks),
             _ => {}
         }
@@ -114,8 +100,23 @@ impl Parts {
 impl Broker {
     /// The parts, and what they are handed.
     pub(super) fn split<'a>(&'a mut self, io: &'a mut Io<'_>) -> (&'a mut Parts, Cx<'a>) {
-        let Self { context, requests, parts } = self;
+        let Self { context, requests, parts, .. } = self;
         (parts, Cx { context, requests, io: io.reborrow() })
+    }
+
+    fn locks_of_message(&self, conn: ConnId, message: &Message, to: &mut Vec<TopicPartition>) {
+        match message {
+            Message::Request { body, .. } => {
+                if self.context.serving && !self.requests.is_muted(conn) {
+                    self.locks_of_request(body, to);
+                }
+            }
+            Message::Response { body, .. } => {
+                if owner_of(body) != Owner::Quorum {
+                    body.locks(to);
+                }
+            }
+        }
     }
 
     /// The partitions that a request reads or writes.
@@ -131,6 +132,11 @@ impl Broker {
             BrokerTimer::NextRequest(conn) => {
                 if let Some(request) = self.requests.peek(*conn) {
                     self.locks_of_request(request, locks);
+                }
+            }
+            BrokerTimer::Loopback(conn) => {
+                if let Some(message) = self.loopback.peek(*conn) {
+                    self.locks_of_message(*conn, message, locks);
                 }
             }
             BrokerTimer::Metadata => locks.extend(self.parts.metadata.touched()),
@@ -221,6 +227,10 @@ impl Broker {
                 Some(asked) => self.serve(asked, io),
                 None => Ok(()),
             },
+            BrokerTimer::Loopback(conn) => match self.loopback.next(conn, io.now.mono, io.out) {
+                Some(input) => self.on_input(input, io),
+                None => Ok(()),
+            },
             timer => {
                 self.on_timer_of_part(timer, io);
                 Ok(())
@@ -246,6 +256,7 @@ impl Broker {
             | BrokerTimer::RegistrationTimeout
             | BrokerTimer::LogDirFailed(_)
             | BrokerTimer::Waiting
+            | BrokerTimer::Loopback(_)
             | BrokerTimer::NextRequest(_) => {}
         }
     }
@@ -309,10 +320,15 @@ impl Broker {
             request @ (Request::CreateTopics(_) | Request::ElectLeaders(_)) => {
                 parts.forwards.forward(conn, id, request, &mut cx)
             }
+            Request::ApiVersions(_) => {
+                Served::Response(metadata::api_versions(&cx.context.image).into())
+            }
+            Request::FindCoordinator(request) => {
+                let response = find_coordinator(&request, &mut parts.forwards, &mut cx);
+                Served::Response(response.into())
+            }
             // Transactions are not served so far.
-            Request::FindCoordinator(_)
-            | Request::ApiVersions(_)
-            | Request::AddPartitionsToTxn(_)
+            Request::AddPartitionsToTxn(_)
             | Request::EndTxn(_)
             | Request::WriteTxnMarkers(_)
             | Request::DescribeProducers(_)
@@ -330,6 +346,16 @@ impl Broker {
         };
         cx.requests.finish(conn, id, served, &mut cx.io);
         Ok(())
+    }
+}
+
+fn lane_of_message(message: &Message) -> Lane {
+    let Message::Response { body, .. } = message else { return Lane::Request };
+    match owner_of(body) {
+        Owner::Fetchers => Lane::Replication,
+        // A broker whose disk hangs goes on with its heartbeats.
+        Owner::Lifecycle => Lane::Network,
+        Owner::Quorum | Owner::IsrChanges | Owner::Forwards | Owner::Assignments => Lane::Control,
     }
 }
 

@@ -3,5 +3,7 @@
 mod property;
 mod tables;
 
-pub use property::{Acks, LogDirs, Partitioner, Property, PropertyError, Reset};
+pub use property::{
+    Acks, LogDirs, Partitioner, Property, PropertyError, Reset, TransactionVersion,
+};
 pub use tables::{BrokerConfig, ConsumerConfig, ControllerConfig, ProducerConfig, TopicConfig};

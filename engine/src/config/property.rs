@@ -116,6 +116,26 @@ choice_property! {
     }
 }
 
+choice_property! {
+    /// A level of the feature `transaction.version` (KIP-890).
+    TransactionVersion "0, 1 or 2" {
+        /// As before KIP-915: records of coordinators have no tagged fields.
+        V0 = "0",
+        /// Records of coordinators have tagged fields.
+        V1 = "1",
+        /// Every transaction has a producer epoch of its own, and leaders add partitions to
+        /// transactions.
+        V2 = "2",
+    }
+}
+
+impl TransactionVersion {
+    /// The level as a number.
+    pub const fn level(self) -> u16 {
+        self as u16
+    }
+}
+
 impl Acks {
     /// The number on the wire.
     pub const fn code(self) -> i16 {

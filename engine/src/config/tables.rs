@@ -1,6 +1,8 @@
 //! The properties themselves.
 
-use super::property::{Acks, LogDirs, Partitioner, Property, PropertyError, Reset};
+use super::property::{
+    Acks, LogDirs, Partitioner, Property, PropertyError, Reset, TransactionVersion,
+};
 use machine::Span;
 
 macro_rules! properties {
@@ -131,6 +133,29 @@ properties! {
         /// how often silent producers are looked for.
         "producer.id.expiration.check.interval.ms" producer_id_expiration_check: Span =
             Span::secs(600);
+        /// how long a leader of a transaction's partitions, or its coordinator, waits for a marker.
+        "request.timeout.ms" request_timeout: Span = Span::secs(30);
+        /// how many partitions `__transaction_state` is created with.
+        "transaction.state.log.num.partitions" transaction_log_partitions: u32 = 50;
+        /// how many replicas each of them has.
+        "transaction.state.log.replication.factor" transaction_log_replication_factor: u32 = 3;
+        /// how many in-sync replicas a write to them needs.
+        "transaction.state.log.min.isr" transaction_log_min_isr: u32 = 2;
+        /// the size at which their segments are rolled, in bytes.
+        "transaction.state.log.segment.bytes" transaction_log_segment_bytes: u32 = 100 << 20;
+        /// how many bytes a new coordinator reads at once.
+        "transaction.state.log.load.buffer.size" transaction_log_load_buffer: u32 = 5 << 20;
+        /// the longest `transaction.timeout.ms` that a producer may ask for.
+        "transaction.max.timeout.ms" transaction_max_timeout: Span = Span::secs(900);
+        /// how often transactions that are open for too long are looked for.
+        "transaction.abort.timed.out.transaction.cleanup.interval.ms" transaction_abort_interval:
+            Span = Span::secs(10);
+        /// how long an unused transactional id is remembered.
+        "transactional.id.expiration.ms" transactional_id_expiration: Span =
+            Span::secs(7 * 24 * 3600);
+        /// how often unused transactional ids are looked for.
+        "transaction.remove.expired.transaction.cleanup.interval.ms"
+            transactional_id_expiration_check: Span = Span::secs(3600);
         /// how long the controller may not know of a failed log directory before the broker stops.
         "log.dir.failure.timeout.ms" log_dir_failure_timeout: Span = Span::secs(30);
     }
@@ -163,6 +188,8 @@ properties! {
         "unclean.leader.election.interval.ms" unclean_interval: Span = Span::secs(300);
         /// whether replicas that leave a small ISR stay eligible to lead (KIP-966).
         "eligible.leader.replicas.enable" eligible_leader_replicas: bool = true;
+        /// which version of the transaction protocol the cluster has agreed on (KIP-890).
+        "transaction.version" transaction_version: TransactionVersion = TransactionVersion::V2;
     }
 }
 

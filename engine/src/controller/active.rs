@@ -85,6 +85,7 @@ impl Active {
         let records = vec![
             level(Feature::MetadataVersion, METADATA_VERSION),
             level(Feature::EligibleLeaderReplicas, u16::from(config.eligible_leader_replicas)),
+            level(Feature::TransactionVersion, config.transaction_version.level()),
         ];
         self.replay(records)
     }

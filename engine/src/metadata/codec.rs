@@ -152,6 +152,7 @@ impl MetadataRecord {
                 to.put_u8(match feature {
                     Feature::MetadataVersion => 0,
                     Feature::EligibleLeaderReplicas => 1,
+                    Feature::TransactionVersion => 2,
                 });
                 to.put_u16(*level);
             }
@@ -241,6 +242,7 @@ impl MetadataRecord {
                 feature: match from.u8()? {
                     0 => Feature::MetadataVersion,
                     1 => Feature::EligibleLeaderReplicas,
+                    2 => Feature::TransactionVersion,
                     _ => return Err(DecodeError::Invalid("feature")),
                 },
                 level: from.u16()?,

@@ -195,4 +195,8 @@ pub enum Feature {
     MetadataVersion,
     /// `eligible.leader.replicas.version`: 1 if the eligible leader replicas are kept (KIP-966).
     EligibleLeaderReplicas,
+    /// `transaction.version`: which version of the transaction protocol is in use (KIP-890). 0: the
+    /// original one; 1: records of coordinators have tagged fields; 2: every transaction has a
+    /// producer epoch of its own.
+    TransactionVersion,
 }

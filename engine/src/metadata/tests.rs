@@ -101,8 +101,11 @@ fn record() -> impl Strategy<Value = MetadataRecord> {
         Just(ConfigResource::Cluster),
         any::<u128>().prop_map(|id| ConfigResource::Topic(TopicId(id)))
     ];
-    let feature =
-        prop_oneof![Just(Feature::MetadataVersion), Just(Feature::EligibleLeaderReplicas)];
+    let feature = prop_oneof![
+        Just(Feature::MetadataVersion),
+        Just(Feature::EligibleLeaderReplicas),
+        Just(Feature::TransactionVersion),
+    ];
     prop_oneof![
         broker_record(),
         partition_record(),

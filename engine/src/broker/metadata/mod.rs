@@ -6,7 +6,7 @@
 
 mod request;
 
-pub(super) use request::{current_leader, respond};
+pub(super) use request::{api_versions, current_leader, respond};
 
 use super::context::{Cx, Io};
 use super::part::Part;

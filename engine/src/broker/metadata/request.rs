@@ -3,10 +3,10 @@
 
 use crate::error::ErrorCode;
 use crate::ids::{BrokerId, TopicId, TopicPartition};
-use crate::metadata::{MetadataImage, PartitionRegistration, TopicImage};
+use crate::metadata::{Feature, MetadataImage, PartitionRegistration, TopicImage};
 use crate::protocol::{
-    LeaderIdAndEpoch, MetadataBroker, MetadataPartition, MetadataRequest, MetadataResponse,
-    MetadataTopic,
+    ApiVersionsResponse, LeaderIdAndEpoch, MetadataBroker, MetadataPartition, MetadataRequest,
+    MetadataResponse, MetadataTopic,
 };
 
 /// The response to a metadata request.
@@ -34,6 +34,15 @@ pub(in crate::broker) fn respond(
             .map(|broker| MetadataBroker { id: broker.id, rack: broker.rack.clone() })
             .collect(),
         topics,
+    }
+}
+
+/// The features that the cluster has agreed on, as far as this broker knows.
+pub(in crate::broker) fn api_versions(image: &MetadataImage) -> ApiVersionsResponse {
+    ApiVersionsResponse {
+        error: ErrorCode::None,
+        finalized_features_epoch: image.offset(),
+        transaction_version: image.feature(Feature::TransactionVersion),
     }
 }
 

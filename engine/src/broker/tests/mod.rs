@@ -6,6 +6,7 @@ mod fetch_waits;
 mod forward;
 mod life;
 mod producers;
+mod transactions;
 
 use super::context::Io;
 use super::replicas::{FetchLimits, Reader};

@@ -1,0 +1,148 @@
+//! Connections of a broker to itself. A part that asks the leader of a partition or the coordinator of
+//! a transaction asks its own broker in the same way if that is the one; hosts know only connections
+//! between nodes.
+//!
+//! What a handler writes to such a connection is taken out of its outputs, and comes back as an input of
+//! its own when the outputs have left: [`BrokerTimer::Loopback`].
+
+use crate::protocol::Message;
+use crate::timer::{BrokerTimer, Timer};
+use crate::{Input, Outbox};
+use machine::{CloseReason, ConnId, Mono, NodeId, Output};
+use std::collections::{BTreeMap, VecDeque};
+
+/// The open connections, each with what is on its way.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Loopback {
+    connections: BTreeMap<ConnId, Queue>,
+}
+
+/// What is on its way over one connection.
+#[derive(Clone, Debug, Default)]
+struct Queue {
+    passing: VecDeque<Passing>,
+    /// The timer for the first is set.
+    armed: bool,
+}
+
+/// Something on its way over a connection.
+#[derive(Clone, Debug)]
+enum Passing {
+    Opened,
+    Message(Message),
+    Closed,
+}
+
+impl Loopback {
+    /// Takes what goes to the broker itself out of its outputs.
+    pub(super) fn take(&mut self, now: Mono, out: &mut Outbox) {
+        let own = out.node();
+        if !out.outputs().iter().any(|output| self.concerns(own, output)) {
+            return;
+        }
+        let mut woken = Vec::new();
+        out.retain(|output| {
+            let (conn, passing) = match output {
+                output if !self.concerns(own, output) => return true,
+                Output::Connect { conn, .. } => (*conn, Passing::Opened),
+                Output::Send { conn, message } => (*conn, Passing::Message(message.clone())),
+                Output::Close { conn } => (*conn, Passing::Closed),
+                _ => return true,
+            };
+            let queue = self.connections.entry(conn).or_default();
+            queue.passing.push_back(passing);
+            if !std::mem::replace(&mut queue.armed, true) {
+                woken.push(conn);
+            }
+            false
+        });
+        for conn in woken {
+            out.set_timer(Timer::Broker(BrokerTimer::Loopback(conn)), now);
+        }
+    }
+
+    fn concerns(&self, own: NodeId, output: &Output<crate::Kafka>) -> bool {
+        match output {
+            Output::Connect { peer, .. } => *peer == own,
+            Output::Send { conn, .. } | Output::Close { conn } => {
+                !self.connections.is_empty() && self.connections.contains_key(conn)
+            }
+            _ => false,
+        }
+    }
+
+    /// The message that comes next on a connection.
+    pub(super) fn peek(&self, conn: ConnId) -> Option<&Message> {
+        match self.connections.get(&conn)?.passing.front()? {
+            Passing::Message(message) => Some(message),
+            Passing::Opened | Passing::Closed => None,
+        }
+    }
+
+    /// What comes next on a connection. Sets the timer for what comes after it.
+    pub(super) fn next(&mut self, conn: ConnId, now: Mono, out: &mut Outbox) -> Option<Input> {
+        let queue = self.connections.get_mut(&conn)?;
+        let next = queue.passing.pop_front()?;
+        queue.armed = !queue.passing.is_empty();
+        if queue.armed {
+            out.set_timer(Timer::Broker(BrokerTimer::Loopback(conn)), now);
+        }
+        let from = out.node();
+        Some(match next {
+            Passing::Opened => Input::Opened { conn, peer: from },
+            Passing::Message(message) => Input::Message { conn, from, message },
+            Passing::Closed => {
+                self.connections.remove(&conn);
+                Input::Closed { conn, peer: from, reason: CloseReason::Closed }
+            }
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::protocol::{ApiVersionsRequest, Request};
+
+    fn request(correlation_id: u32) -> Message {
+        Message::Request { correlation_id, body: Request::from(ApiVersionsRequest) }
+    }
+
+    #[test]
+    fn what_a_broker_sends_itself_comes_back_in_order_and_the_rest_leaves() {
+        let own = NodeId::new(0, 1);
+        let mut out = Outbox::new(own, 1);
+        let mut loopback = Loopback::default();
+        let (mine, other) = (out.connect(own), out.connect(NodeId::new(0, 2)));
+        out.send(mine, request(1));
+        out.send(other, request(2));
+        loopback.take(Mono(7), &mut out);
+        let left: Vec<_> = out.drain().collect();
+        let is_timer = |output: &Output<_>| {
+            matches!(
+                output,
+                Output::SetTimer { timer: Timer::Broker(BrokerTimer::Loopback(conn)), at }
+                    if (*conn, *at) == (mine, Mono(7))
+            )
+        };
+        assert!(matches!(left[0], Output::Connect { conn, .. } if conn == other));
+        assert!(matches!(left[1], Output::Send { conn, .. } if conn == other));
+        assert!(left.len() == 3 && is_timer(&left[2]), "one timer: {left:?}");
+
+        assert_eq!(loopback.peek(mine), None, "it opens first");
+        assert!(matches!(loopback.next(mine, Mono(7), &mut out), Some(Input::Opened { .. })));
+        let again: Vec<_> = out.drain().collect();
+        assert!(again.len() == 1 && is_timer(&again[0]));
+        assert_eq!(loopback.peek(mine), Some(&request(1)));
+        assert!(matches!(loopback.next(mine, Mono(7), &mut out), Some(Input::Message { .. })));
+        assert_eq!(out.drain().count(), 0, "nothing more comes");
+
+        out.close(mine);
+        loopback.take(Mono(8), &mut out);
+        out.send(mine, request(3));
+        loopback.take(Mono(8), &mut out);
+        assert_eq!(out.drain().count(), 1);
+        assert!(matches!(loopback.next(mine, Mono(8), &mut out), Some(Input::Closed { .. })));
+        assert!(loopback.next(mine, Mono(8), &mut out).is_none(), "it is closed");
+    }
+}

@@ -1,0 +1,60 @@
+//! Which broker coordinates a transactional id (`TransactionStateManager.partitionFor`).
+
+use crate::ids::{BrokerId, LeaderEpoch, TopicPartition};
+use crate::metadata::MetadataImage;
+
+/// The internal topic that coordinators keep the state of transactional ids in.
+pub(in crate::broker) const TRANSACTION_STATE: &str = "__transaction_state";
+
+/// The partition of `__transaction_state` that a transactional id belongs to; `None` before the topic
+/// exists.
+pub(in crate::broker) fn state_partition(
+    image: &MetadataImage,
+    id: &str,
+) -> Option<TopicPartition> {
+    let topic = image.topic_by_name(TRANSACTION_STATE)?;
+    let count = i32::try_from(topic.partitions.len()).ok()?;
+    (count > 0).then(|| TopicPartition::new(topic.id, index_of(id, count)))
+}
+
+/// The leader of the partition that a transactional id belongs to, which is its coordinator, with the
+/// leader epoch. `None` while there is none that clients can connect to.
+pub(in crate::broker) fn coordinator_of(
+    image: &MetadataImage,
+    id: &str,
+) -> Option<(BrokerId, LeaderEpoch)> {
+    let partition = image.partition(state_partition(image, id)?)?;
+    let leader = partition.leader?;
+    let reachable = image.broker(leader).is_some_and(|broker| !broker.fenced);
+    reachable.then_some((leader, partition.leader_epoch))
+}
+
+/// The index of the partition, among `count`.
+fn index_of(id: &str, count: i32) -> i32 {
+    // The smallest number has no absolute value.
+    java_hash(id).checked_abs().unwrap_or(0) % count
+}
+
+/// `String.hashCode` of Java, over the units of UTF-16.
+fn java_hash(text: &str) -> i32 {
+    let next = |hash: i32, unit: u16| hash.wrapping_mul(31).wrapping_add(i32::from(unit));
+    text.encode_utf16().fold(0, next)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn ids_hash_as_strings_of_java_do() {
+        assert_eq!(java_hash(""), 0);
+        assert_eq!(java_hash("tx-a"), 3_572_568);
+        assert_eq!(java_hash("hello"), 99_162_322);
+        // Outside of the basic plane a character is two units.
+        assert_eq!(java_hash("\u{1f600}"), 1_772_899);
+        // The hash without an absolute value.
+        assert_eq!(java_hash("polygenelubricants"), i32::MIN);
+        assert_eq!(index_of("polygenelubricants", 50), 0);
+        assert_eq!(index_of("hello", 50), 22);
+    }
+}
