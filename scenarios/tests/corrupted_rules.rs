@@ -371,6 +371,9 @@ enum Notice {
 }
 use Notice::{Check, Museum, Never};
 
+/// Until the clients of scenarios write transactions.
+const NO_TRANSACTIONS: &str = "no producer of a scenario opens a transaction so far";
+
 /// The check that notices the corruption of each rule.
 const CONVERSE: &[(&str, Notice)] = &[
     ("may_join_isr", Check("converges")),
@@ -419,6 +422,7 @@ const CONVERSE: &[(&str, Notice)] = &[
     ("keeps_producers", Check("stored-once")),
     ("is_forgotten", Check("stored-once")),
     ("first_of_block", Check("producer-id-once")),
+    ("last_stable_offset", Never(NO_TRANSACTIONS)),
     ("latest_offset", Check("end-never-back")),
     ("read_position", Check("polls-contiguous")),
     ("repeats_high_watermark", Museum("FL-2", "converges")),

@@ -4,11 +4,13 @@
 //! The steps are in Kafka's order, which has visible effects: an epoch is assigned before the size
 //! is checked, and a batch may roll the log and then be found to be a duplicate.
 
-use super::producers::{BatchMeta, Producers};
+use super::producers::{BatchMeta, Ended, Producer};
 use super::tail::Placed;
+use super::txn_index::AbortedTxn;
+use super::verification::Verification;
 use super::{Log, LogError, Segment, snapshot};
 use crate::error::ErrorCode;
-use crate::record::{self, Batch, RecordError, TimestampType};
+use crate::record::{self, Batch, EndTransactionMarker, RecordError, TimestampType};
 use bytes::Bytes;
 use machine::{Disk, Wall};
 
@@ -34,11 +36,23 @@ pub struct AppendInfo {
     pub batch: Bytes,
 }
 
-/// What the producers of a log say of a batch that one of them sends.
+/// What a log knows of the producer of a batch.
+#[derive(Clone, Copy, Debug)]
+pub struct Known<'a> {
+    /// Its state, if it has any.
+    pub producer: Option<&'a Producer>,
+    /// The verification of its transaction, if one is under way.
+    pub verification: Option<&'a Verification>,
+}
+
+/// Whether a batch of a producer is appended, by what the log knows of that producer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Admission {
     /// It is appended.
-    Append,
+    Append {
+        /// With it the verification of the producer's transaction ends, if one is under way.
+        ends_verification: bool,
+    },
     /// It stands in the log already: there.
     Duplicate(BatchMeta),
     /// It is refused.
@@ -82,15 +96,15 @@ impl Log {
         now: Wall,
         disk: &mut dyn Disk,
     ) -> Result<AppendInfo, LogError> {
-        match self.lead(batch, leader_epoch, now, |_, _| Admission::Append, disk)? {
+        match self.lead(batch, leader_epoch, now, admit_any, disk)? {
             Led::Appended(info) => Ok(info),
             Led::Duplicate { .. } | Led::Refused { .. } => unreachable!("every batch is admitted"),
         }
     }
 
-    /// The same for a batch of a client: `admit` decides by the producers of the log. It comes after
-    /// the steps that Kafka takes before it, so that a duplicate may assign an epoch and begin a
-    /// segment.
+    /// The same for a batch of a client or a marker: `admit` decides by what the log knows of its
+    /// producer. It comes after the steps that Kafka takes before it, so that a duplicate may assign an
+    /// epoch and begin a segment.
     ///
     /// # Errors
     ///
@@ -100,7 +114,7 @@ impl Log {
         batch: Bytes,
         leader_epoch: i32,
         now: Wall,
-        admit: impl FnOnce(&Producers, Batch<'_>) -> Admission,
+        admit: impl FnOnce(Known<'_>, Batch<'_>) -> Admission,
         disk: &mut dyn Disk,
     ) -> Result<Led, LogError> {
         self.check_online()?;
@@ -136,7 +150,7 @@ impl Log {
             }
             self.truncate_fully_and_start_at(base_offset, disk)?;
         }
-        match self.append(batch, None, |_, _| Admission::Append, disk)? {
+        match self.append(batch, None, admit_any, disk)? {
             Led::Appended(info) => Ok(info),
             Led::Duplicate { .. } | Led::Refused { .. } => unreachable!("every batch is admitted"),
         }
@@ -155,7 +169,7 @@ impl Log {
         &mut self,
         batch: Bytes,
         append_time: Option<i64>,
-        admit: impl FnOnce(&Producers, Batch<'_>) -> Admission,
+        admit: impl FnOnce(Known<'_>, Batch<'_>) -> Admission,
         disk: &mut dyn Disk,
     ) -> Result<Led, LogError> {
         let view = Batch::new(&batch)?;
@@ -165,8 +179,18 @@ impl Log {
         }
         let rolled = self.maybe_roll(view, disk)?;
         if view.has_producer_id() {
-            match admit(&self.producers, view) {
-                Admission::Append => self.check_producer_step(view)?,
+            let producer_id = view.producer_id();
+            let known = Known {
+                producer: self.producers.get(producer_id),
+                verification: self.verifications.get(producer_id),
+            };
+            match admit(known, view) {
+                Admission::Append { ends_verification } => {
+                    self.check_producer_step(view)?;
+                    if ends_verification {
+                        self.verifications.end(producer_id);
+                    }
+                }
                 Admission::Duplicate(batch) => return Ok(Led::Duplicate { batch, rolled }),
                 Admission::Refuse(error) => return Ok(Led::Refused { error, rolled }),
             }
@@ -250,11 +274,7 @@ impl Log {
     /// Step: checks what could otherwise fail when the producer state is updated after the write.
     fn check_producer_step(&self, batch: Batch<'_>) -> Result<(), LogError> {
         if batch.is_control() {
-            let mut readable = Ok(None);
-            record::for_each(batch.bytes(), |record| {
-                readable = record::EndTransactionMarker::read(&record);
-            })?;
-            readable?;
+            EndTransactionMarker::of(batch)?;
         }
         Ok(())
     }
@@ -280,10 +300,27 @@ impl Log {
         self.active_mut().note(placed, info.max_timestamp, &config);
         self.tail.push(placed);
         self.log_end = info.last_offset + 1;
-        self.producers.apply(Batch::new(&info.batch)?)?;
+        let ended = self.producers.apply(Batch::new(&info.batch)?)?;
+        if let Some(aborted) = ended.and_then(Ended::aborted) {
+            let indexed = self.index_aborted(aborted, disk);
+            self.fence_on_error(indexed)?;
+        }
         if self.log_end - self.recovery_point >= self.config.flush_messages {
             self.flush(disk)?;
         }
         Ok(())
     }
+
+    /// Step: a marker has aborted a transaction.
+    fn index_aborted(&mut self, aborted: AbortedTxn, disk: &mut dyn Disk) -> Result<(), LogError> {
+        let active = self.segments.last_mut().expect("there is an active segment");
+        self.unsynced_names |= active.aborted.push(aborted, &self.dir, active.base_offset, disk)?;
+        Ok(())
+    }
+}
+
+/// What is replicated is appended, and so is what a coordinator writes.
+fn admit_any(known: Known<'_>, batch: Batch<'_>) -> Admission {
+    let ends_verification = known.verification.is_some_and(|entry| entry.ends_with(batch));
+    Admission::Append { ends_verification }
 }

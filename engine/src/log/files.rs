@@ -10,6 +10,8 @@ pub const LOG: &str = "log";
 pub const INDEX: &str = "index";
 /// `.timeindex`: timestamps to offsets.
 pub const TIME_INDEX: &str = "timeindex";
+/// `.txnindex`: aborted transactions.
+pub const TXN_INDEX: &str = "txnindex";
 /// `.snapshot`: producer state.
 pub const SNAPSHOT: &str = "snapshot";
 /// The file of a log's leader epochs.

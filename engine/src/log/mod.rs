@@ -14,7 +14,9 @@
 //! | `recovery.rs` | opening a log after a shutdown, a crash or a power loss |
 //! | `segment.rs`, `index.rs`, `tail.rs` | a segment, its indexes, the end of the active one |
 //! | [`epoch`] | where leader epochs start and end |
-//! | [`producers`], `snapshot.rs`, `rebuild.rs` | what is known of idempotent producers |
+//! | [`producers`], `snapshot.rs`, `rebuild.rs` | what is known of idempotent and transactional producers |
+//! | `stable.rs`, `txn_index.rs` | open transactions, aborted transactions |
+//! | `verification.rs` | transactions whose coordinator is asked about this partition |
 //! | [`checkpoint`], [`clean_shutdown`], [`partition_metadata`], [`files`] | small files |
 
 mod append;
@@ -34,26 +36,33 @@ mod rebuild;
 mod recovery;
 mod segment;
 mod snapshot;
+mod stable;
 mod tail;
 mod truncate;
+mod txn_index;
+mod verification;
 
 #[cfg(test)]
 pub(crate) mod testdisk;
 #[cfg(test)]
 mod tests;
 
-pub use append::{Admission, AppendInfo, Led};
+pub use append::{Admission, AppendInfo, Known, Led};
 pub use config::LogConfig;
 pub use epoch::{EpochCache, EpochEntry, UNDEFINED_EPOCH, UNDEFINED_OFFSET};
 pub use error::LogError;
-pub use producers::{BatchMeta, Producer, Producers};
+pub use producers::{BatchMeta, Ended, Producer, Producers};
 pub use read::{Read, TimestampOffset};
 pub use recovery::Recovery;
+pub use stable::Undecided;
+pub use txn_index::AbortedTxn;
+pub use verification::{Unverified, Verification};
 
 use crate::protocol::EpochEndOffset;
 use machine::{Disk, Wall};
 use segment::Segment;
 use tail::Tail;
+use verification::Verifications;
 
 /// A log in a directory of its own.
 #[derive(Clone, Debug)]
@@ -67,7 +76,10 @@ pub struct Log {
     recovery_point: i64,
     epochs: EpochCache,
     producers: Producers,
+    verifications: Verifications,
     tail: Tail,
+    /// The first offset of the batch that holds the log start.
+    start_batch: i64,
     /// Where the newest snapshot of producer state is, or where the log started when there was none.
     last_snapshot: i64,
     /// The snapshot that was written with the roll of a segment and is not fsynced yet.
@@ -137,15 +149,23 @@ impl Log {
     }
 
     /// Removes the producers that have been silent for too long, as `is_expired` says of the time in
-    /// milliseconds. Returns how many.
+    /// milliseconds, and the verifications that are as old. Returns how many producers.
     pub fn expire_producers(&mut self, now: Wall, is_expired: impl FnMut(i64) -> bool) -> usize {
         self.clock = now;
+        self.verifications.expire(now, self.config.producer_id_expiration_ms);
         self.producers.expire(now, is_expired)
     }
 
     /// Forgets all producers. No broker does: what a follower has built is what it leads by.
     pub fn forget_producers(&mut self) {
         self.producers.forget();
+    }
+
+    /// The guard of the verification of this batch: one of a transaction that is not open here. `guard`
+    /// names the verification if a new one begins, and no other in this broker's life
+    /// (`maybeStartTransactionVerification`).
+    pub fn begin_verification(&mut self, batch: Unverified, guard: u64, now: Wall) -> u64 {
+        self.verifications.begin(batch, guard, now)
     }
 
     /// Where leader epochs start.
@@ -208,6 +228,8 @@ impl Log {
             "epochs start within the log"
         );
         assert!(self.producers.end_offset <= self.log_end, "no producer is ahead of the log");
+        assert!(self.start_batch <= self.log_start, "the start is in a batch or between two");
+        self.producers.invariants();
         self.epochs.invariants();
     }
 

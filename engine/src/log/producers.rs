@@ -6,9 +6,8 @@
 //! batches that retention and compaction remove, and ends when the producer has been silent for
 //! `producer.id.expiration.ms`.
 
-use crate::record::{
-    Batch, EndTransactionMarker, NO_SEQUENCE, RecordError, advance_sequence, for_each,
-};
+use super::txn_index::AbortedTxn;
+use crate::record::{Batch, EndTransactionMarker, NO_SEQUENCE, RecordError, advance_sequence};
 use machine::Wall;
 use std::collections::BTreeMap;
 
@@ -85,6 +84,11 @@ impl Producer {
         self.batches().last().map_or(NO_SEQUENCE, |batch| batch.last_sequence)
     }
 
+    /// Whether a transaction of this epoch is open (`hasOngoingTransaction`).
+    pub fn is_in_transaction(&self, epoch: i16) -> bool {
+        self.epoch == epoch && self.current_txn_first_offset.is_some()
+    }
+
     /// The sequence that its next record in this epoch has to have.
     pub fn next_sequence(&self) -> i32 {
         self.batches().last().map_or(0, |batch| advance_sequence(batch.last_sequence, 1))
@@ -116,6 +120,22 @@ impl Producer {
     }
 }
 
+/// A transaction that a marker has ended in this log (`CompletedTxn`).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Ended {
+    /// The transaction, as the index has it if it was aborted.
+    pub transaction: AbortedTxn,
+    /// Whether it was committed.
+    pub committed: bool,
+}
+
+impl Ended {
+    /// The entry that the transaction index gets for it: aborted transactions have one.
+    pub(super) fn aborted(self) -> Option<AbortedTxn> {
+        (!self.committed).then_some(self.transaction)
+    }
+}
+
 /// The producers of a log, as of an offset. Two are equal if they know the same of the same
 /// producers, in whatever order these came.
 #[derive(Clone, Debug, Default)]
@@ -125,6 +145,11 @@ pub struct Producers {
     arrivals: u64,
     /// The most producers at one time, from which the size of Kafka's hash table follows.
     most: usize,
+    /// The open transactions: the producer of each, by first offset (`ongoingTxns`).
+    open: BTreeMap<i64, i64>,
+    /// The transactions that a marker has ended, but the high watermark has not passed it: the offset of
+    /// the marker of each, by first offset (`unreplicatedTxns`).
+    unreplicated: BTreeMap<i64, i64>,
     /// The offset after the last batch that is accounted for (`mapEndOffset`).
     pub(super) end_offset: i64,
 }
@@ -178,14 +203,26 @@ impl Producers {
         all.into_iter().map(|(id, known)| (*id, &known.producer)).collect()
     }
 
-    /// Whether no batch had a producer id.
+    /// Whether there is nothing to know of any producer.
     pub fn is_empty(&self) -> bool {
-        self.producers.is_empty()
+        self.producers.is_empty() && self.unreplicated.is_empty()
     }
 
     /// Where the oldest open transaction starts; nothing from there on is stable.
     pub fn first_open_transaction(&self) -> Option<i64> {
-        self.producers.values().filter_map(|it| it.producer.current_txn_first_offset).min()
+        self.open.first_key_value().map(|(first, _)| *first)
+    }
+
+    /// Where the oldest transaction starts whose marker the high watermark has not passed.
+    pub fn first_unreplicated_transaction(&self) -> Option<i64> {
+        self.unreplicated.first_key_value().map(|(first, _)| *first)
+    }
+
+    /// Whatever is below `offset` is replicated, or gone (`removeUnreplicatedTransactions`).
+    pub(super) fn on_replicated(&mut self, offset: i64) {
+        if !self.unreplicated.is_empty() {
+            self.unreplicated.retain(|_, marker| *marker >= offset);
+        }
     }
 
     /// Removes the producers that have been silent for too long, as `is_expired` says of the
@@ -213,18 +250,24 @@ impl Producers {
     }
 
     /// Accounts for a batch that the log has, whatever its epoch and sequence: whether a leader
-    /// may append it is decided before.
+    /// may append it is decided before. Returns the transaction that it ends, if it is a marker and the
+    /// producer has one open.
     ///
     /// # Errors
     ///
     /// If it is a control batch whose record cannot be read; nothing has changed then.
     #[inline]
-    pub fn apply(&mut self, batch: Batch<'_>) -> Result<(), RecordError> {
+    pub fn apply(&mut self, batch: Batch<'_>) -> Result<Option<Ended>, RecordError> {
+        let mut ended = None;
         if batch.has_producer_id() {
-            if batch.is_control() { self.apply_marker(batch)? } else { self.apply_data(batch) }
+            if batch.is_control() {
+                ended = self.apply_marker(batch)?;
+            } else {
+                self.apply_data(batch);
+            }
         }
         self.end_offset = batch.next_offset();
-        Ok(())
+        Ok(ended)
     }
 
     fn apply_data(&mut self, batch: Batch<'_>) {
@@ -240,36 +283,49 @@ impl Producers {
         });
         if batch.is_transactional() && producer.current_txn_first_offset.is_none() {
             producer.current_txn_first_offset = Some(batch.base_offset());
+            self.open.insert(batch.base_offset(), batch.producer_id());
         }
     }
 
-    fn apply_marker(&mut self, batch: Batch<'_>) -> Result<(), RecordError> {
-        let mut marker = Ok(None);
-        let mut first = true;
-        for_each(batch.bytes(), |record| {
-            if std::mem::take(&mut first) {
-                marker = EndTransactionMarker::read(&record);
-            }
-        })?;
-        let Some(marker) = marker? else { return Ok(()) };
-        let epoch = batch.producer_epoch();
-        let producer = self.producer_mut(batch.producer_id(), epoch);
+    fn apply_marker(&mut self, batch: Batch<'_>) -> Result<Option<Ended>, RecordError> {
+        let Some(marker) = EndTransactionMarker::of(batch)? else { return Ok(None) };
+        let (epoch, producer_id) = (batch.producer_epoch(), batch.producer_id());
+        let producer = self.producer_mut(producer_id, epoch);
         producer.enter(epoch);
         producer.last_timestamp = batch.max_timestamp();
         producer.coordinator_epoch = marker.coordinator_epoch;
-        producer.current_txn_first_offset = None;
-        Ok(())
+        let Some(first_offset) = producer.current_txn_first_offset.take() else { return Ok(None) };
+        let last_offset = batch.base_offset();
+        self.open.remove(&first_offset);
+        self.unreplicated.insert(first_offset, last_offset);
+        let last_stable_offset = self.first_open_transaction().unwrap_or(last_offset + 1);
+        let transaction = AbortedTxn { producer_id, first_offset, last_offset, last_stable_offset };
+        Ok(Some(Ended { transaction, committed: marker.committed }))
     }
 
     /// Removes all producers; the log starts anew at `offset`.
     pub(super) fn clear(&mut self, offset: i64) {
-        self.producers.clear();
+        self.forget();
         self.end_offset = offset;
+    }
+
+    /// Panics if producers and open transactions contradict each other.
+    pub(super) fn invariants(&self) {
+        let mut open = 0;
+        for (id, producer) in self.iter() {
+            if let Some(first) = producer.current_txn_first_offset {
+                assert_eq!(self.open.get(&first), Some(&id), "an open transaction is listed");
+                open += 1;
+            }
+        }
+        assert_eq!(open, self.open.len(), "each open transaction has a producer");
     }
 
     /// Removes all producers and keeps the place.
     pub(super) fn forget(&mut self) {
         self.producers.clear();
+        self.open.clear();
+        self.unreplicated.clear();
     }
 
     pub(super) fn restore(&mut self, producer_id: i64, entry: SnapshotEntry) {
@@ -277,6 +333,7 @@ impl Producers {
         producer.last_timestamp = entry.timestamp;
         producer.coordinator_epoch = entry.coordinator_epoch;
         producer.current_txn_first_offset = entry.current_txn_first_offset;
+        self.open.extend(entry.current_txn_first_offset.map(|first| (first, producer_id)));
         if entry.last_offset >= 0 {
             producer.push(BatchMeta {
                 last_sequence: entry.last_sequence,

@@ -20,6 +20,17 @@ pub struct Read {
     pub is_cut: bool,
     /// Where to read on: the offset after the last batch, or the requested one if there is none.
     pub next_offset: i64,
+    /// Where the first batch is, if there is one at or behind the requested offset.
+    pub(super) start: Option<Start>,
+}
+
+/// Where a read starts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Start {
+    /// The segment, by its place in the log.
+    pub(super) segment: usize,
+    /// The position in bytes of the first batch.
+    pub(super) position: u32,
 }
 
 /// A record found by its timestamp.
@@ -106,7 +117,9 @@ impl Log {
         let Some(batches) = self.tail.starting_at(limit.from) else {
             return Ok(false);
         };
+        let segment = self.segments.len() - 1;
         for placed in batches {
+            read.start.get_or_insert(Start { segment, position: placed.position });
             if !read.admits(placed, limit) {
                 break;
             }
@@ -122,11 +135,12 @@ impl Log {
         read: &mut Read,
         disk: &mut dyn Disk,
     ) -> Result<(), LogError> {
-        for segment in &self.segments[self.segment_of(limit.from)..] {
+        for (at, segment) in self.segments.iter().enumerate().skip(self.segment_of(limit.from)) {
             let mut next = segment.find(limit.from, disk)?;
             if next.is_none() {
                 continue;
             }
+            read.start = next.map(|placed| Start { segment: at, position: placed.position });
             while let Some(placed) = next {
                 if !read.admits(placed, limit) {
                     return Self::read_damaged(placed, segment, limit, read, disk);

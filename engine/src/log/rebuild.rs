@@ -81,6 +81,7 @@ impl Log {
         log_start: i64,
         disk: &mut dyn Disk,
     ) -> Result<(), DiskError> {
+        self.producers.on_replicated(log_start);
         self.producers.end_offset = self.producers.end_offset.max(log_start);
         let newest = snapshot::offsets(&self.dir, disk)?.last().copied();
         self.last_snapshot = newest.unwrap_or(log_start);
@@ -124,7 +125,10 @@ impl Log {
             // Of batches without a producer the header suffices.
             if Batch::header(&header)?.has_producer_id() {
                 let bytes = self.segments[at].bytes(placed, disk)?;
-                self.producers.apply(Batch::new(&bytes)?)?;
+                let batch = Batch::new(&bytes)?;
+                // The transaction index has been cut by offset, and is right.
+                self.producers.apply(batch)?;
+                self.verifications.on_batch(batch);
             }
             let position = placed.position + placed.size;
             next = self.segments[at].batch_at(position, disk)?.map(|(placed, _)| placed);

@@ -6,9 +6,12 @@
 //! trace: the log is just shorter, and leader epochs and the ELR keep it from passing for the
 //! complete one.
 
-use super::files::{self, INDEX, LOG, TIME_INDEX};
+use super::files::{self, INDEX, LOG, TIME_INDEX, TXN_INDEX};
 use super::index::Index;
+use super::producers::Ended;
 use super::tail::{Placed, Tail};
+use super::txn_index::TransactionIndex;
+use super::verification::Verifications;
 use super::{EpochCache, Log, LogConfig, LogError, Producers, Segment, snapshot};
 use crate::record::{Batch, RecordError};
 use bytes::Bytes;
@@ -88,6 +91,8 @@ impl Log {
             epochs: EpochCache::load(dir, disk)?,
             producers: Producers::default(),
             tail: Tail::default(),
+            verifications: Verifications::default(),
+            start_batch: log_start,
             last_snapshot: 0,
             unsynced_snapshot: None,
             unsynced_names: false,
@@ -99,6 +104,7 @@ impl Log {
         log.reset_producers();
         log.remove_stray_snapshots(disk)?;
         log.rebuild_producers(log.log_end, clean, disk)?;
+        log.find_start_batch(disk)?;
         log.invariants();
         Ok((log, recovery))
     }
@@ -148,8 +154,10 @@ impl Log {
         if trusted
             && let Some(offsets) = Index::load(disk, &path(INDEX))?
             && let Some(times) = Index::load(disk, &path(TIME_INDEX))?
+            && let Some(aborted) = TransactionIndex::load(&self.dir, base_offset, disk)?
         {
             let mut segment = Segment::new(base_offset, log, size, offsets, times, self.clock);
+            segment.aborted = aborted;
             segment.dirty = false;
             match segment.load_maximum(disk) {
                 Ok(next_offset) => {
@@ -164,7 +172,8 @@ impl Log {
         }
         let offsets = Index::create(disk, &path(INDEX))?;
         let times = Index::create(disk, &path(TIME_INDEX))?;
-        let segment = Segment::new(base_offset, log, size, offsets, times, self.clock);
+        let mut segment = Segment::new(base_offset, log, size, offsets, times, self.clock);
+        segment.aborted = TransactionIndex::reset(&self.dir, base_offset, disk)?;
         self.unsynced_names = true;
         self.recover_segment(segment, recovery, disk)
     }
@@ -204,7 +213,9 @@ impl Log {
                 self.epochs.assign(view.leader_epoch(), view.base_offset());
             }
             next_offset = view.next_offset();
-            self.producers.apply(view)?;
+            if let Some(aborted) = self.producers.apply(view)?.and_then(Ended::aborted) {
+                segment.aborted.push(aborted, &self.dir, segment.base_offset, disk)?;
+            }
         }
         let whole = segment.size == found;
         if !whole {
@@ -305,7 +316,8 @@ fn remove_strays(
     disk: &mut dyn Disk,
 ) -> Result<(), LogError> {
     for name in names {
-        let index = [INDEX, TIME_INDEX].iter().find_map(|kind| files::offset_in(name, kind));
+        let index =
+            [INDEX, TIME_INDEX, TXN_INDEX].iter().find_map(|kind| files::offset_in(name, kind));
         let orphan = index.is_some_and(|base| bases.binary_search(&base).is_err());
         let unfinished =
             [".tmp", ".deleted", ".cleaned", ".swap"].iter().any(|end| name.ends_with(end));

@@ -1,10 +1,11 @@
-//! A segment: a file of batches and its two indexes (`LogSegment`).
+//! A segment: a file of batches and its indexes (`LogSegment`).
 
 use super::config::LogConfig;
 use super::error::LogError;
-use super::files::{self, INDEX, LOG, TIME_INDEX};
+use super::files::{self, INDEX, LOG, TIME_INDEX, TXN_INDEX};
 use super::index::{Index, OffsetEntry, TimeEntry};
 use super::tail::Placed;
+use super::txn_index::TransactionIndex;
 use crate::record::{Batch, HEADER_SIZE, NO_TIMESTAMP};
 use bytes::Bytes;
 use machine::{Disk, DiskError, FileId, Wall};
@@ -17,6 +18,8 @@ pub(super) struct Segment {
     pub(super) size: u32,
     pub(super) offsets: Index<OffsetEntry>,
     pub(super) times: Index<TimeEntry>,
+    /// The transactions that its markers aborted.
+    pub(super) aborted: TransactionIndex,
     /// Bytes since the last index entry, that batch included.
     pub(super) since_entry: u32,
     /// The largest timestamp, and the last offset of the batch that has it.
@@ -57,6 +60,7 @@ impl Segment {
             size,
             offsets,
             times,
+            aborted: TransactionIndex::default(),
             since_entry: 0,
             max_timestamp: NO_TIMESTAMP,
             max_timestamp_offset: base_offset,
@@ -71,7 +75,7 @@ impl Segment {
         base_offset: i64,
         disk: &mut dyn Disk,
     ) -> Result<(), DiskError> {
-        for kind in [LOG, INDEX, TIME_INDEX] {
+        for kind in [LOG, INDEX, TIME_INDEX, TXN_INDEX] {
             files::remove_if_there(disk, &files::at_offset(dir, base_offset, kind))?;
         }
         Ok(())
@@ -202,6 +206,7 @@ impl Segment {
         self.offsets.truncate(keep, disk)?;
         let keep = self.times.entries().partition_point(|entry| before(entry.relative_offset));
         self.times.truncate(keep, disk)?;
+        self.aborted.truncate_to(offset, disk)?;
         disk.truncate(self.log, u64::from(cut))?;
         self.size = cut;
         self.dirty = true;
@@ -258,13 +263,24 @@ impl Segment {
             .map_or(0, |at| self.floor(self.base_offset + i64::from(entries[at].relative_offset)))
     }
 
-    /// Fsyncs the log and both indexes, as far as they changed.
+    /// Where a reader is that has read `bytes` from `position` on, as Kafka estimates it: the offset of
+    /// the first indexed batch at or behind the end of these bytes; `None` if there is none
+    /// (`LogSegment.fetchUpperBoundOffset`).
+    pub(super) fn bound_behind(&self, position: u32, bytes: u64) -> Option<i64> {
+        let end = u64::from(position) + bytes;
+        let entries = self.offsets.entries();
+        let at = entries.partition_point(|entry| (entry.position as u64) < end);
+        entries.get(at).map(|entry| self.base_offset + i64::from(entry.relative_offset))
+    }
+
+    /// Fsyncs the log and its indexes, as far as they changed.
     pub(super) fn flush(&mut self, disk: &mut dyn Disk) -> Result<(), DiskError> {
         if self.dirty {
             disk.sync(self.log)?;
             self.dirty = false;
         }
         self.offsets.flush(disk)?;
-        self.times.flush(disk)
+        self.times.flush(disk)?;
+        self.aborted.flush(disk)
     }
 }

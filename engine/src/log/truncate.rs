@@ -39,7 +39,10 @@ impl Log {
         let cut = self.cut_segments(offset, disk);
         self.fence_on_error(cut)?;
         self.log_end = offset;
-        self.log_start = self.log_start.min(offset);
+        if offset < self.log_start {
+            self.log_start = offset;
+            self.start_batch = offset;
+        }
         self.recovery_point = self.recovery_point.min(offset);
         self.tail.clear();
         self.epochs.truncate_from_end(offset);
@@ -65,6 +68,7 @@ impl Log {
         self.segments.clear();
         self.segments.push(segment);
         self.log_start = offset;
+        self.start_batch = offset;
         self.log_end = offset;
         self.recovery_point = self.recovery_point.min(offset);
         self.tail.clear();
@@ -105,6 +109,8 @@ impl Log {
         }
         let start = self.start_producers_at(offset, disk);
         self.fence_on_error(start)?;
+        let found = self.find_start_batch(disk);
+        self.fence_on_error(found)?;
         Ok(true)
     }
 

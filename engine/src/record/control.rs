@@ -1,7 +1,7 @@
 //! Control records: keys and values that brokers and controllers write for themselves
 //! (`ControlRecordType`, `EndTransactionMarker`, `ControlRecordUtils`; KIP-98, KIP-595, KIP-630).
 
-use super::{BatchBuilder, NO_SEQUENCE, RecordError, RecordRef, varint};
+use super::{Batch, BatchBuilder, NO_SEQUENCE, RecordError, RecordRef, for_each, varint};
 use bytes::{Buf, BufMut, Bytes, BytesMut};
 
 /// What a control record says.
@@ -103,6 +103,22 @@ impl EndTransactionMarker {
         }
         let coordinator_epoch = value.try_get_i32().map_err(short)?;
         Ok(Some(Self { committed: kind == ControlType::Commit, coordinator_epoch }))
+    }
+
+    /// The marker that a control batch holds, or `None` if it holds none.
+    ///
+    /// # Errors
+    ///
+    /// If its record cannot be read.
+    pub fn of(batch: Batch<'_>) -> Result<Option<Self>, RecordError> {
+        let mut marker = Ok(None);
+        let mut first = true;
+        for_each(batch.bytes(), |record| {
+            if std::mem::take(&mut first) {
+                marker = Self::read(&record);
+            }
+        })?;
+        marker
     }
 
     /// The whole batch: one record, transactional and control, with the producer's id and epoch

@@ -15,6 +15,7 @@ pub mod client;
 pub mod election;
 pub mod fencing;
 pub mod high_watermark;
+pub mod isolation;
 pub mod isr;
 pub mod leadership;
 pub mod produce;
@@ -169,6 +170,8 @@ rules! {
     is_forgotten(silence: sequence::Silence) -> bool = sequence::is_forgotten;
     /// The first id of the block that the controller hands out (KAFKA-13357).
     first_of_block(next_producer_id: i64) -> i64 = sequence::first_of_block;
+    /// The end of what readers of committed data may see (KIP-98).
+    last_stable_offset(stable: isolation::Stable) -> Offset = isolation::last_stable_offset;
     /// What ListOffsets returns as the latest offset (KIP-207).
     latest_offset(latest: read::Latest) -> Result<Offset, ErrorCode> = read::latest_offset;
     /// What a reader at this position gets (KAFKA-2334).

@@ -8,15 +8,18 @@ use crate::ids::Offset;
 pub struct Latest {
     /// The end of what the reader may see: high watermark or last stable offset.
     pub bound: Offset,
+    /// The high watermark.
+    pub high_watermark: Offset,
     /// Where the leader's epoch starts.
     pub epoch_start: Offset,
 }
 
-/// What ListOffsets returns as the latest offset: the bound, but only once it has reached the start
-/// of the leader's epoch; `OFFSET_NOT_AVAILABLE` before. Until then it may lie below what an
-/// earlier leader has shown (KIP-207, KAFKA-2334).
+/// What ListOffsets returns as the latest offset: the bound, but only once the high watermark has
+/// reached the start of the leader's epoch; `OFFSET_NOT_AVAILABLE` before. Until then it may lie below
+/// what an earlier leader has shown (KIP-207, KAFKA-2334). An open transaction may keep the last stable
+/// offset below that start for longer, as it did before.
 pub fn latest_offset(latest: Latest) -> Result<Offset, ErrorCode> {
-    if latest.bound < latest.epoch_start {
+    if latest.high_watermark < latest.epoch_start {
         Err(ErrorCode::OffsetNotAvailable)
     } else {
         Ok(latest.bound)

@@ -4,6 +4,7 @@ use super::election::{
     Election, Eligible, How, LastLife, Reason, elect, eligible_after, ended_uncleanly,
 };
 use super::fencing::{FetchedBatch, FetchingLife, LeaderEpochs, RequestingLife};
+use super::isolation::Stable;
 use super::isr::{Join, Lag, Membership, Published, Size};
 use super::leadership::NewEpoch;
 use super::quorum::{LogEnd, Majority};
@@ -12,8 +13,8 @@ use super::sequence::{ProducerEpochs, Sequence, Silence};
 use super::session::Renamed;
 use super::truncation::{Divergence, Fetched, Start};
 use super::{
-    fencing, high_watermark, isr, leadership, produce, producer, quorum, read, sequence, session,
-    truncation,
+    fencing, high_watermark, isolation, isr, leadership, produce, producer, quorum, read, sequence,
+    session, truncation,
 };
 use crate::error::ErrorCode;
 use crate::protocol::EpochEndOffset;
@@ -160,10 +161,27 @@ fn a_reader_above_the_bound_waits() {
     assert_eq!(answer(9), read::Answer::Nothing, "KAFKA-2334");
     assert_eq!(answer(10), read::Answer::OutOfRange);
     assert_eq!(
-        read::latest_offset(Latest { bound: 8, epoch_start: 9 }),
+        read::latest_offset(Latest { bound: 8, high_watermark: 8, epoch_start: 9 }),
         Err(ErrorCode::OffsetNotAvailable),
         "KIP-207"
     );
+    assert_eq!(
+        read::latest_offset(Latest { bound: 3, high_watermark: 9, epoch_start: 9 }),
+        Ok(3),
+        "an open transaction is no reason to wait"
+    );
+}
+
+#[test]
+fn nothing_is_stable_behind_an_open_transaction_or_an_unreplicated_marker() {
+    let stable = |first_open, first_unreplicated| {
+        let stable = Stable { first_open, first_unreplicated, high_watermark: 9 };
+        isolation::last_stable_offset(stable)
+    };
+    assert_eq!(stable(None, None), 9);
+    assert_eq!(stable(Some(4), Some(6)), 4);
+    assert_eq!(stable(Some(6), Some(4)), 4);
+    assert_eq!(stable(Some(12), None), 9, "it is not to be seen anyway");
 }
 
 fn election<'a>() -> Election<'a> {

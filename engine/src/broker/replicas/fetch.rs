@@ -2,7 +2,7 @@
 //! `DelayedFetch`; KIP-74).
 //!
 //! A fetch that finds less than `min_bytes` is parked. It gets its response when there is enough,
-//! when there is an error or a divergence, when it is in an earlier segment than what it may read,
+//! when there is an error or a divergence, when it is in an earlier segment than what it may read or behind it,
 //! or when its time is up.
 
 use super::Partitions;
@@ -36,7 +36,7 @@ struct Fetched {
     /// What counts towards `min_bytes` when the fetch arrives, and once it is parked.
     bytes: u64,
     while_parked: u64,
-    /// There is no point in waiting: an error, a divergence, an earlier segment, or nothing was
+    /// There is no point in waiting: an error, a divergence, a misplaced reader, or nothing was
     /// asked for.
     urgent: bool,
     changes: Vec<(TopicPartition, Changes)>,
@@ -114,7 +114,7 @@ impl Partitions {
             Served::Response(self.respond(&fetch, fetched.answers, cx).into())
         } else {
             let deadline = Some(cx.io.now.mono + fetch.request.max_wait);
-            self.watch(conn, &fetch, &fetched.answers);
+            self.watch(conn, &fetch, &fetched.answers, cx);
             let body = Delayed::Fetch(Arc::new(fetch));
             cx.requests.park(conn, Parked { correlation_id, deadline, body }, cx.io.out);
             Served::Parked
@@ -126,10 +126,16 @@ impl Partitions {
     }
 
     /// Looks at a fetch again when something happens to one of its partitions.
-    fn watch(&mut self, conn: ConnId, fetch: &DelayedFetch, answers: &[FetchedPartition]) {
+    fn watch(
+        &mut self,
+        conn: ConnId,
+        fetch: &DelayedFetch,
+        answers: &[FetchedPartition],
+        cx: &mut Cx<'_>,
+    ) {
         if let Some(session) = fetch.session() {
             for answer in answers {
-                self.rest(session, fetch.reader(), answer);
+                self.rest(session, fetch.reader(), answer, cx);
             }
             self.sessions.park(session, conn);
             return;
@@ -187,7 +193,7 @@ impl Partitions {
             while_parked += fetched.readable.while_parked;
             urgent |= !fetched.answer.error.is_none()
                 || fetched.answer.diverging_epoch.is_some()
-                || fetched.readable.on_older_segment;
+                || fetched.readable.is_misplaced;
             if fetched.changes != Changes::default() {
                 changes.push((read.partition, fetched.changes));
             }
@@ -217,7 +223,7 @@ impl Partitions {
         };
         let quiet: Vec<Seen> = answers
             .iter()
-            .filter(|answer| self.is_at_rest(session_id, fetch.reader(), answer))
+            .filter(|answer| self.is_at_rest(session_id, fetch.reader(), answer, cx))
             .map(seen)
             .collect();
         if let FetchContext::Incremental(asked) = fetch.context
@@ -233,7 +239,13 @@ impl Partitions {
     }
 
     /// Whether a fetch of a partition has nothing to return until something happens to it.
-    fn is_at_rest(&self, session: i32, reader: Reader, answer: &FetchedPartition) -> bool {
+    fn is_at_rest(
+        &self,
+        session: i32,
+        reader: Reader,
+        answer: &FetchedPartition,
+        cx: &mut Cx<'_>,
+    ) -> bool {
         let id = answer.partition;
         if !answer.error.is_none() || answer.diverging_epoch.is_some() || !answer.records.is_empty()
         {
@@ -241,12 +253,14 @@ impl Partitions {
         }
         let position = self.sessions.position(session, id);
         position.is_some_and(|offset| {
-            self.hosted.get(&id).is_some_and(|partition| partition.has_nothing_for(reader, offset))
+            self.hosted.get(&id).is_some_and(|partition| {
+                partition.has_nothing_for(reader, offset, cx.context, cx.io.out)
+            })
         })
     }
 
-    fn rest(&mut self, session: i32, reader: Reader, answer: &FetchedPartition) {
-        if self.is_at_rest(session, reader, answer) {
+    fn rest(&mut self, session: i32, reader: Reader, answer: &FetchedPartition, cx: &mut Cx<'_>) {
+        if self.is_at_rest(session, reader, answer, cx) {
             self.sessions.rest(session, &seen(answer));
         }
     }

@@ -6,6 +6,9 @@ mod durability;
 mod epochs;
 mod model;
 mod producer_state;
+mod transactions;
+mod transactions_model;
+mod verification;
 
 use super::testdisk::TestDisk;
 use super::{Log, LogConfig, LogError, Recovery};

@@ -8,7 +8,7 @@ use crate::Outbox;
 use crate::error::ErrorCode;
 use crate::fact::Fact;
 use crate::ids::Offset;
-use crate::log::{Admission, AppendInfo, Led, LogError, Producers};
+use crate::log::{Admission, AppendInfo, Known, Led, LogError};
 use crate::metadata::PartitionRegistration;
 use crate::reach::Reach;
 use crate::record::{
@@ -155,7 +155,7 @@ impl Partition {
             batch.clone(),
             self.leader_epoch,
             io.now.wall,
-            |producers, batch| admit(producers, batch, rules, out),
+            |known, batch| admit(known, batch, rules, out),
             io.disk,
         );
         match led {
@@ -256,10 +256,10 @@ impl Partition {
 
 /// What the producers of the log say of a batch that one of them sends
 /// (`UnifiedLog.analyzeAndValidateProducerState`).
-fn admit(producers: &Producers, batch: Batch<'_>, rules: &Rulebook, out: &mut Outbox) -> Admission {
+fn admit(known: Known<'_>, batch: Batch<'_>, rules: &Rulebook, out: &mut Outbox) -> Admission {
     let (epoch, first, last) =
         (batch.producer_epoch(), batch.base_sequence(), batch.last_sequence());
-    let known = producers.get(batch.producer_id());
+    let Known { producer: known, verification } = known;
     if let Some(known) = known
         && let Some(duplicate) = rules.duplicate_of(out, Sent { epoch, first, last, known })
     {
@@ -272,7 +272,9 @@ fn admit(producers: &Producers, batch: Batch<'_>, rules: &Rulebook, out: &mut Ou
         .check_producer_epoch(out, epochs)
         .and_then(|()| rules.check_sequence(out, Sequence { epoch, first, known_epoch, last }));
     match checked {
-        Ok(()) => Admission::Append,
+        Ok(()) => Admission::Append {
+            ends_verification: verification.is_some_and(|entry| entry.ends_with(batch)),
+        },
         Err(error) => Admission::Refuse(error),
     }
 }

@@ -30,15 +30,17 @@ pub(in crate::broker) use offsets::list_without_offset;
 pub(in crate::broker) use read::{FetchLimits, Reader, refused_fetch};
 
 use super::waiting::Waiting;
+use crate::Outbox;
 use crate::broker::context::{Context, Io, StorageError, log_dir_failed};
 use crate::config::TopicConfig;
 use crate::fact::{Fact, Truncation};
 use crate::ids::{BrokerId, LeaderEpoch, Offset, PartitionEpoch, TopicPartition};
-use crate::log::{Log, LogConfig};
+use crate::log::{Log, LogConfig, Undecided};
 use crate::metadata::PartitionRegistration;
 use crate::protocol::LeaderIdAndEpoch;
 use crate::reach::Reach;
 use crate::rules::high_watermark::effective_min_isr;
+use crate::rules::isolation::Stable;
 use crate::rules::isr::Size;
 use crate::rules::sequence::Silence;
 use isr::Isr;
@@ -114,12 +116,13 @@ impl Partition {
     pub(in crate::broker) fn new(
         id: TopicPartition,
         topic: String,
-        log: Log,
+        mut log: Log,
         high_watermark: Offset,
         config: TopicConfig,
         now: Mono,
     ) -> Self {
         let high_watermark = high_watermark.clamp(log.log_start(), log.end_offset());
+        log.on_replicated(high_watermark);
         Self {
             id,
             topic,
@@ -203,10 +206,17 @@ impl Partition {
         }
     }
 
-    /// The end of committed, decided data. No producer here writes transactions that could be
-    /// open, so that it is the high watermark.
-    pub(in crate::broker) fn last_stable_offset(&self) -> Offset {
-        self.high_watermark
+    /// The end of committed data that is decided: no transaction that began below it is open, or ended
+    /// by a marker that the high watermark has not passed.
+    pub(in crate::broker) fn last_stable_offset(
+        &self,
+        context: &Context,
+        out: &mut Outbox,
+    ) -> Offset {
+        let Undecided { open: first_open, unreplicated: first_unreplicated } = self.log.undecided();
+        let high_watermark = self.high_watermark;
+        let stable = Stable { first_open, first_unreplicated, high_watermark };
+        context.rules.last_stable_offset(out, stable)
     }
 
     /// An ISR of `isr` members beside `min.insync.replicas` as it takes effect here.
@@ -264,6 +274,7 @@ impl Partition {
     /// (KAFKA-9491).
     fn move_high_watermark(&mut self, to: Offset, io: &mut Io<'_>) -> bool {
         let to = to.clamp(self.log.log_start(), self.log.end_offset());
+        self.log.on_replicated(to);
         if to == self.high_watermark {
             return false;
         }

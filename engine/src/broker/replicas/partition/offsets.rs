@@ -29,7 +29,7 @@ impl Partition {
         let bound = match isolation {
             _ if is_follower => self.log.end_offset(),
             Isolation::ReadUncommitted => self.high_watermark,
-            Isolation::ReadCommitted => self.last_stable_offset(),
+            Isolation::ReadCommitted => self.last_stable_offset(context, io.out),
         };
         let at = |offset, leader_epoch| ListedOffset { offset, leader_epoch, ..nothing };
         if request.timestamp == EARLIEST_TIMESTAMP {
@@ -62,8 +62,8 @@ impl Partition {
         })
     }
 
-    /// Returns `bound`, or `OFFSET_NOT_AVAILABLE` if it is below the start of the leader epoch:
-    /// consumers may then have read further from an earlier leader (KIP-207).
+    /// Returns `bound`, or `OFFSET_NOT_AVAILABLE` if the high watermark is below the start of the leader
+    /// epoch: consumers may then have read further from an earlier leader (KIP-207).
     fn latest(
         &self,
         bound: Offset,
@@ -71,7 +71,8 @@ impl Partition {
         io: &mut Io<'_>,
     ) -> Result<Offset, ErrorCode> {
         let epoch_start = self.leader().map_or(0, |leader| leader.epoch_start);
-        let latest = context.rules.latest_offset(io.out, Latest { bound, epoch_start });
+        let latest = Latest { bound, high_watermark: self.high_watermark, epoch_start };
+        let latest = context.rules.latest_offset(io.out, latest);
         if latest.is_err() {
             io.out.observe(Fact::Reached(Reach::LatestOffsetUnavailable));
         }

@@ -4,12 +4,14 @@
 
 use super::remote::FollowerFetch;
 use super::{Changes, Context, Io, Partition, Role, StorageError, log_dir_failed};
+use crate::Outbox;
 use crate::error::ErrorCode;
 use crate::fact::Fact;
 use crate::ids::{BrokerId, LeaderEpoch, Offset};
 use crate::log::{LogError, Read};
 use crate::protocol::{
-    EpochEndOffset, FetchPartition, FetchedPartition, Isolation, Records, ReplicaState,
+    AbortedTransaction, EpochEndOffset, FetchPartition, FetchedPartition, Isolation, Records,
+    ReplicaState,
 };
 use crate::reach::Reach;
 use crate::rules::fencing::{FetchingLife, LeaderEpochs};
@@ -24,6 +26,13 @@ pub(in crate::broker) enum Reader {
     Consumer(Isolation),
     /// A follower, which may read up to the log end.
     Follower(ReplicaState),
+}
+
+impl Reader {
+    /// Whether it is a consumer that leaves aborted transactions out.
+    fn wants_aborted(self) -> bool {
+        self == Self::Consumer(Isolation::ReadCommitted)
+    }
 }
 
 /// How much of a partition a fetch may return (KIP-74).
@@ -46,9 +55,9 @@ pub(in crate::broker) struct Readable {
     /// The bytes that are there, up to the partition's limit: what counts once the fetch is parked,
     /// whatever the size of the first batch (`DelayedFetch.tryComplete`, case G).
     pub(in crate::broker) while_parked: u64,
-    /// Whether the reader is in an earlier segment than what it may read. It does not wait there
-    /// (case F).
-    pub(in crate::broker) on_older_segment: bool,
+    /// Whether the reader is behind the end of what it may read, or in an earlier segment. It does not
+    /// wait there (case F).
+    pub(in crate::broker) is_misplaced: bool,
 }
 
 impl Readable {
@@ -60,9 +69,18 @@ impl Readable {
                 true => partition_max_bytes,
                 false => read.size.min(partition_max_bytes),
             },
-            on_older_segment: false,
+            is_misplaced: false,
         }
     }
+}
+
+/// What was read.
+#[derive(Clone, Debug, Default)]
+struct Found {
+    records: Records,
+    readable: Readable,
+    /// The aborted transactions that the reader has to leave out; `None` if it does not ask for them.
+    aborted: Option<Vec<AbortedTransaction>>,
 }
 
 /// The result of a fetch of one partition.
@@ -164,9 +182,9 @@ impl Partition {
             Ok(diverging_epoch) => diverging_epoch,
             Err(error) => return Ok(Err(error)),
         };
-        let (records, readable) = if diverging_epoch.is_some() {
+        let Found { records, readable, aborted } = if diverging_epoch.is_some() {
             io.out.observe(Fact::Reached(Reach::Divergence));
-            Default::default()
+            Found::default()
         } else {
             match self.read_records(reader, request, limits, context, io)? {
                 Ok(read) => read,
@@ -177,11 +195,11 @@ impl Partition {
             partition: self.id,
             error: ErrorCode::None,
             high_watermark: self.high_watermark,
-            last_stable_offset: self.last_stable_offset(),
+            last_stable_offset: self.last_stable_offset(context, io.out),
             log_start_offset: self.log.log_start(),
             diverging_epoch,
             current_leader: None,
-            aborted_transactions: None,
+            aborted_transactions: aborted,
             preferred_read_replica: None,
             records,
         };
@@ -246,8 +264,8 @@ impl Partition {
         limits: FetchLimits,
         context: &Context,
         io: &mut Io<'_>,
-    ) -> Result<Result<(Records, Readable), ErrorCode>, StorageError> {
-        let bound = self.bound(reader);
+    ) -> Result<Result<Found, ErrorCode>, StorageError> {
+        let bound = self.bound(reader, context, io.out);
         let position = Position {
             fetch_offset: request.fetch_offset,
             log_start: self.log.log_start(),
@@ -256,19 +274,26 @@ impl Partition {
         };
         match context.rules.read_position(io.out, position) {
             Answer::OutOfRange => return Ok(Err(ErrorCode::OffsetOutOfRange)),
-            Answer::Nothing => return Ok(Ok(Default::default())),
+            Answer::Nothing => {
+                let is_misplaced = request.fetch_offset > bound;
+                let readable = Readable { is_misplaced, ..Readable::default() };
+                let aborted = reader.wants_aborted().then(Vec::new);
+                return Ok(Ok(Found { readable, aborted, ..Found::default() }));
+            }
             Answer::Records => {}
         }
         let of_partition = u64::from(request.partition_max_bytes);
         let max_bytes = limits.max_bytes.min(of_partition);
-        let read =
-            self.log.read(request.fetch_offset, max_bytes, bound, limits.min_one_batch, io.disk);
-        match read {
+        let from = request.fetch_offset;
+        match self.log.read(from, max_bytes, bound, limits.min_one_batch, io.disk) {
             Ok(read) => {
-                let on_older_segment = self.log.is_on_older_segment(request.fetch_offset, bound);
+                let is_misplaced = self.log.is_on_older_segment(from, bound);
                 let readable =
-                    Readable { on_older_segment, ..Readable::new(&read, max_bytes, of_partition) };
-                Ok(Ok((Records(read.batches), readable)))
+                    Readable { is_misplaced, ..Readable::new(&read, max_bytes, of_partition) };
+                let aborted = reader
+                    .wants_aborted()
+                    .then(|| self.log.aborted_transactions(from, &read, max_bytes));
+                Ok(Ok(Found { records: Records(read.batches), readable, aborted }))
             }
             Err(LogError::OutOfRange { .. }) => Ok(Err(ErrorCode::OffsetOutOfRange)),
             Err(LogError::Corrupt(_)) => Ok(Err(ErrorCode::CorruptMessage)),
@@ -278,12 +303,18 @@ impl Partition {
 
     /// Whether a fetch at `offset` returns nothing and changes nothing here: the reader has all
     /// that it may read, and is a consumer or a follower in the ISR.
-    pub(in crate::broker) fn has_nothing_for(&self, reader: Reader, offset: Offset) -> bool {
+    pub(in crate::broker) fn has_nothing_for(
+        &self,
+        reader: Reader,
+        offset: Offset,
+        context: &Context,
+        out: &mut Outbox,
+    ) -> bool {
         let in_sync = match reader {
             Reader::Consumer(_) => true,
             Reader::Follower(follower) => self.committed_isr().contains(&follower.id),
         };
-        in_sync && offset == self.bound(reader)
+        in_sync && offset == self.bound(reader, context, out)
     }
 
     /// Records that `follower` fetched at `at` and was caught up, while this partition was at rest
@@ -296,10 +327,10 @@ impl Partition {
     }
 
     /// The offset below which a reader may read.
-    fn bound(&self, reader: Reader) -> Offset {
+    fn bound(&self, reader: Reader, context: &Context, out: &mut Outbox) -> Offset {
         match reader {
             Reader::Consumer(Isolation::ReadUncommitted) => self.high_watermark,
-            Reader::Consumer(Isolation::ReadCommitted) => self.last_stable_offset(),
+            Reader::Consumer(Isolation::ReadCommitted) => self.last_stable_offset(context, out),
             Reader::Follower(_) => self.log.end_offset(),
         }
     }
