@@ -399,7 +399,7 @@ pub enum ClientFact {
     /// open under that id is over. A producer whose application has replaced it reports this again.
     TransactionsInitialized {
         /// The transactional id.
-        transactional_id: String,
+        transactional_id: TransactionalId,
         /// The producer id.
         producer_id: i64,
         /// The epoch.

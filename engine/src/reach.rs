@@ -132,6 +132,16 @@ reaches! {
     ProducerEpochBumped = "producer_epoch_bumped",
     /// A batch that an idempotent producer had sent again expired.
     SequenceUnresolved = "sequence_unresolved",
+    /// A transactional producer was fenced: another one has its id, or its transaction timed out.
+    ProducerFenced = "producer_fenced",
+    /// A transaction was committed: `commitTransaction` returned.
+    TransactionCommitted = "transaction_committed",
+    /// A transaction was aborted: `abortTransaction` returned.
+    TransactionAborted = "transaction_aborted",
+    /// An application left a transaction open or its producer failed in it.
+    TransactionGivenUp = "transaction_given_up",
+    /// A consumer passed over records of an aborted transaction.
+    AbortedSkipped = "aborted_skipped",
     /// A consumer moved its position.
     ConsumerSeek = "consumer_seek",
     /// A consumer learned the offset of a time.

@@ -41,7 +41,7 @@ pub use reader::in_plain_words;
 pub use target::{PartitionName, Role, TARGETS, Target};
 pub use text::{TextError, nearest};
 pub use unit::{Share, Time};
-pub use workload::{Consumers, Producers, Seek, SeekTo};
+pub use workload::{Consumers, Producers, Seek, SeekTo, Transactions, WhenFenced};
 
 use engine::config::TopicConfig;
 use schemars::JsonSchema;

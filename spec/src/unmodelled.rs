@@ -14,7 +14,7 @@ struct Absent {
 
 const GROUPS: &str =
     "there are no consumer groups here: each consumer reads all partitions of its topics";
-const TRANSACTIONS: &str = "there are no transactions here";
+const TRANSACTIONS: &str = "transactions are modelled without this";
 const DELETION: &str = "nothing is deleted or compacted here";
 const COMPRESSION: &str = "records are not compressed here";
 const PLAIN: &str = "connections are neither encrypted nor authenticated here";
@@ -35,7 +35,7 @@ const REBOOTSTRAP: &str = "clients always know the addresses of all nodes here";
 
 #[rustfmt::skip]
 const ABSENT: &[Absent] = &[
-    Absent { names: &["transaction.timeout.ms", "transaction.two.phase.commit.enable", "transactional.id", "transaction.partition.verification.enable", "isolation.level", "add.partitions.to.txn.*", "internal.throw.on.fetch.stable.offset.unsupported"], instead: TRANSACTIONS },
+    Absent { names: &["transaction.two.phase.commit.enable", "transaction.partition.verification.enable", "add.partitions.to.txn.*", "internal.throw.on.fetch.stable.offset.unsupported"], instead: TRANSACTIONS },
     Absent { names: &["group.*", "offsets.*", "offset.metadata.max.bytes", "share.*", "streams.*", "consumer.*", "partition.assignment.strategy", "session.timeout.ms", "heartbeat.interval.ms", "max.poll.interval.ms", "enable.auto.commit", "auto.commit.interval.ms", "internal.leave.group.on.close"], instead: GROUPS },
     Absent { names: &["compression.*"], instead: COMPRESSION },
     Absent { names: &["cleanup.policy", "retention.*", "delete.retention.ms", "file.delete.delay.ms", "min.compaction.lag.ms", "max.compaction.lag.ms", "min.cleanable.dirty.ratio", "log.cleanup.policy", "log.retention.*", "log.cleaner.*", "log.segment.delete.delay.ms", "log.initial.task.delay.ms", "log.flush.start.offset.checkpoint.interval.ms", "delete.records.purgatory.purge.interval.requests", "delete.topic.enable"], instead: DELETION },
@@ -85,7 +85,6 @@ const MODELLED: &[(Scope, &str, &[&str])] = &[
     (Scope::Consumer, "enable.metrics.push", &["false"]),
     (Scope::Consumer, "interceptor.classes", &[""]),
     (Scope::Consumer, "enable.auto.commit", &["false"]),
-    (Scope::Consumer, "isolation.level", &["read_uncommitted"]),
     (Scope::Consumer, "allow.auto.create.topics", &["false"]),
     (Scope::Consumer, "client.rack", &[""]),
     (Scope::Broker, "auto.create.topics.enable", &["false"]),

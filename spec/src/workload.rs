@@ -1,7 +1,7 @@
 //! The load: producers and consumers.
 
 use super::properties::{Properties, Table};
-use super::unit::Time;
+use super::unit::{Share, Time};
 use engine::config::{ConsumerConfig, ProducerConfig};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -35,8 +35,51 @@ pub struct Producers {
     /// When they end, although records are left; without it they end with the last.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub stop: Option<Time>,
+    /// How they send in transactions; only with `transactional.id`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub transactions: Option<Transactions>,
     /// Their properties.
     pub properties: Properties<ProducerConfig>,
+}
+
+/// What producers with a `transactional.id` do in their transactions.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub struct Transactions {
+    /// How many records a transaction has. Without keys they go to one partition after the other.
+    pub records: u64,
+    /// The share of transactions that are aborted on purpose.
+    pub aborted: Share,
+    /// The share of transactions that are left open, as by an application that crashes: it goes on with
+    /// another producer of the same id.
+    pub abandoned: Share,
+    /// Whether all producers of the group have the same `transactional.id`, so that the latest to begin
+    /// fences the others. Otherwise a number is added to it for each.
+    pub shared_id: bool,
+    /// What an application does when another producer has taken its `transactional.id`.
+    pub when_fenced: WhenFenced,
+}
+
+/// What an application does when another producer has taken its `transactional.id`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum WhenFenced {
+    /// It begins anew after a second, as after any other error that ends its producer.
+    Restart,
+    /// It ends.
+    Stop,
+}
+
+impl Default for Transactions {
+    fn default() -> Self {
+        Self {
+            records: 4,
+            aborted: Share::default(),
+            abandoned: Share::default(),
+            shared_id: false,
+            when_fenced: WhenFenced::Restart,
+        }
+    }
 }
 
 impl Default for Producers {
@@ -53,6 +96,7 @@ impl Default for Producers {
             partition: None,
             start: Time::default(),
             stop: None,
+            transactions: None,
             properties: Properties::default(),
         }
     }

@@ -17,4 +17,7 @@ mod testing;
 pub use admin::{Admin, AdminConfig, AdminEvent};
 pub use consumer::{Consumer, ConsumerError, ConsumerEvent, Polled};
 pub use metadata::{Metadata, Topic};
-pub use producer::{Producer, ProducerEvent, ProducerRecord, ProducerStats, SendError};
+pub use producer::{
+    Producer, ProducerEvent, ProducerRecord, ProducerStats, SendError, TransactionCall,
+    TransactionError, TransactionFailure, TransactionState,
+};

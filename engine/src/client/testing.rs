@@ -6,7 +6,8 @@ use crate::error::ErrorCode;
 use crate::fact::Fact;
 use crate::ids::{BrokerId, LeaderEpoch, TopicId, TopicPartition};
 use crate::protocol::{
-    Message, MetadataBroker, MetadataPartition, MetadataResponse, MetadataTopic, Request, Response,
+    ApiVersionsResponse, Message, MetadataBroker, MetadataPartition, MetadataResponse,
+    MetadataTopic, Request, Response,
 };
 use crate::timer::Timer;
 use machine::{Boot, ConnId, Mono, NodeId, Now, Output, Span, Wall};
@@ -91,6 +92,8 @@ pub(super) struct Stage {
     pub(super) differed: Vec<&'static str>,
     /// How often metadata was asked for.
     pub(super) metadata_requests: u32,
+    /// The features that brokers report: their epoch, and the level of `transaction.version`.
+    pub(super) features: (i64, u16),
     connections: BTreeMap<ConnId, BrokerId>,
     /// Per connection the requests to be answered and the answers there are: they go out in the
     /// order of the requests, whatever order a test gives them in.
@@ -109,6 +112,7 @@ impl Stage {
             asked: VecDeque::new(),
             differed: Vec::new(),
             metadata_requests: 0,
+            features: (-1, 0),
             connections: BTreeMap::new(),
             awaited: BTreeMap::new(),
             timers: BTreeMap::new(),
@@ -150,6 +154,15 @@ impl Stage {
                     self.metadata_requests += 1;
                     let answer = self.metadata().into();
                     self.deliver(client, conn, correlation_id, answer);
+                } else if matches!(body, Request::ApiVersions(_)) {
+                    let error = ErrorCode::None;
+                    let (finalized_features_epoch, transaction_version) = self.features;
+                    let answer = ApiVersionsResponse {
+                        error,
+                        finalized_features_epoch,
+                        transaction_version,
+                    };
+                    self.deliver(client, conn, correlation_id, answer.into());
                 } else {
                     self.asked.push_back(Asked { conn, broker, correlation_id, body });
                 }

@@ -4,6 +4,7 @@ mod property;
 mod tables;
 
 pub use property::{
-    Acks, LogDirs, Partitioner, Property, PropertyError, Reset, TransactionVersion,
+    Acks, IsolationLevel, LogDirs, Partitioner, Property, PropertyError, Reset, TransactionVersion,
+    TransactionalIdProperty,
 };
 pub use tables::{BrokerConfig, ConsumerConfig, ControllerConfig, ProducerConfig, TopicConfig};

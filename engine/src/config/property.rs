@@ -1,5 +1,6 @@
 //! How a property is read and written.
 
+use crate::ids::TransactionalId;
 use machine::Span;
 
 /// Why a property could not be set.
@@ -144,6 +145,38 @@ impl Acks {
             Self::Leader => 1,
             Self::All => -1,
         }
+    }
+}
+
+/// `transactional.id`: letters, digits, `.`, `_` and `-`, or none. Kafka allows any text.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct TransactionalIdProperty(pub Option<TransactionalId>);
+
+impl Property for TransactionalIdProperty {
+    const EXPECTED: &'static str = "1 to 200 letters, digits, '.', '_' and '-'";
+
+    fn parse(text: &str) -> Option<Self> {
+        let text = text.trim();
+        if text == "null" {
+            return Some(Self(None));
+        }
+        let legal = |c: u8| c.is_ascii_alphanumeric() || b"._-".contains(&c);
+        let fits = (1..=200).contains(&text.len()) && text.bytes().all(legal);
+        fits.then(|| Self(Some(text.into())))
+    }
+
+    fn render(&self) -> String {
+        self.0.as_deref().unwrap_or("null").to_owned()
+    }
+}
+
+choice_property! {
+    /// Which records a consumer is given (KIP-98).
+    IsolationLevel "read_uncommitted or read_committed" {
+        /// All that are replicated, those of open and aborted transactions too.
+        ReadUncommitted = "read_uncommitted",
+        /// Those that belong to no transaction or to a committed one, up to the first open one.
+        ReadCommitted = "read_committed",
     }
 }
 

@@ -1,7 +1,8 @@
 //! The properties themselves.
 
 use super::property::{
-    Acks, LogDirs, Partitioner, Property, PropertyError, Reset, TransactionVersion,
+    Acks, IsolationLevel, LogDirs, Partitioner, Property, PropertyError, Reset, TransactionVersion,
+    TransactionalIdProperty,
 };
 use machine::Span;
 
@@ -236,6 +237,12 @@ properties! {
         "partitioner.adaptive.partitioning.enable" partitioner_adaptive: bool = true;
         /// whether keys are left out of the choice.
         "partitioner.ignore.keys" partitioner_ignore_keys: bool = false;
+        /// the name under which it sends in transactions; several producers of a group have it with
+        /// `-1`, `-2` and so on behind it.
+        "transactional.id" transactional_id: TransactionalIdProperty =
+            TransactionalIdProperty(None);
+        /// how long a transaction may be open before the coordinator aborts it.
+        "transaction.timeout.ms" transaction_timeout: Span = Span::secs(60);
     }
 }
 
@@ -268,6 +275,8 @@ properties! {
         "reconnect.backoff.max.ms" reconnect_backoff_max: Span = Span::secs(1);
         /// how long a new connection may take.
         "socket.connection.setup.timeout.ms" connection_setup_timeout: Span = Span::secs(10);
+        /// whether it is given what belongs to open or aborted transactions.
+        "isolation.level" isolation_level: IsolationLevel = IsolationLevel::ReadUncommitted;
         /// whether CRCs are checked.
         "check.crcs" check_crcs: bool = true;
     }

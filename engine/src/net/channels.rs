@@ -251,6 +251,14 @@ impl<C> Channels<C> {
         self.disconnect(now, peer)
     }
 
+    /// Closes all connections. Nothing that was in flight is answered.
+    pub fn close_all(&mut self, now: Mono, out: &mut Outbox) {
+        let peers: Vec<NodeId> = self.peers.keys().copied().collect();
+        for peer in peers {
+            self.close(now, peer, out);
+        }
+    }
+
     fn disconnect(&mut self, now: Mono, node: NodeId) -> Option<Disconnected<C>> {
         let peer = self.peers.get_mut(&node)?;
         let connection = peer.connection.take()?;

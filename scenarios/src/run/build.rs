@@ -8,7 +8,7 @@ use crate::plan::Election;
 use crate::roles::{ADMIN, FIRST_BROKER, FIRST_CLIENT, FIRST_CONTROLLER, READER};
 use crate::workload::{
     AdminAppConfig, ApplicationConfig, ConsumerAppConfig, ProducerAppConfig, ReaderAppConfig,
-    Schedule,
+    Schedule, Transactions,
 };
 use engine::broker::BrokerSettings;
 use engine::config::{BrokerConfig, Partitioner, ProducerConfig};
@@ -194,10 +194,11 @@ impl Builder<'_> {
                 let number = self.roster.producers.len() as u16;
                 let config = ProducerAppConfig {
                     schedule: schedule(producers, self.seed, index, number, topics.len()),
-                    topics: topics.iter().map(|(name, _)| name.clone()).collect(),
+                    topics: topics.clone(),
                     partition: producers.partition.map(|partition| partition as i32),
                     record_size: producers.record_size,
-                    producer: producers.config(),
+                    transactions: transactions(producers),
+                    producer: producer_config(producers, index),
                     bootstrap: brokers(&scenario.clusters[cluster]).collect(),
                     began: None,
                 };
@@ -272,6 +273,32 @@ fn partitions(topic: &spec::Topic) -> i32 {
 
 fn voters(cluster: &spec::Cluster) -> Vec<BrokerId> {
     (0..cluster.controllers).map(|index| FIRST_CONTROLLER + index).collect()
+}
+
+/// How producers send in transactions, if they have a transactional id.
+fn transactions(producers: &spec::Producers) -> Option<Transactions> {
+    let config: ProducerConfig = producers.properties.config();
+    config.transactional_id.0?;
+    let given = producers.transactions.clone().unwrap_or_default();
+    Some(Transactions {
+        records: given.records.max(1),
+        aborted_ppm: given.aborted.0,
+        abandoned_ppm: given.abandoned.0,
+        ends_when_fenced: given.when_fenced == spec::WhenFenced::Stop,
+    })
+}
+
+/// The properties of one of several producers. Each has a transactional id of its own, unless they
+/// share one.
+fn producer_config(producers: &spec::Producers, index: u16) -> ProducerConfig {
+    let mut config = producers.config();
+    let shares = producers.transactions.as_ref().is_some_and(|it| it.shared_id);
+    if let Some(id) = config.transactional_id.0.take() {
+        let is_alone = shares || producers.count == 1;
+        let id = if is_alone { id } else { format!("{id}-{}", index + 1).into() };
+        config.transactional_id.0 = Some(id);
+    }
+    config
 }
 
 /// The part of one of several producers: as many records as the others, at its part of the rate.

@@ -204,7 +204,9 @@ pub(super) fn unfinished_producers(
 ) -> impl Iterator<Item = (NodeId, Option<Owed>)> + '_ {
     run.roster.producers.iter().filter_map(|node| {
         match run.world.process(*node).and_then(Node::client) {
-            Some(Application::Producer(app)) => app.owes().map(|owed| (*node, Some(owed))),
+            Some(app @ (Application::Producer(_) | Application::Transactional(_))) => {
+                app.owes().map(|owed| (*node, Some(owed)))
+            }
             // It has not been started, or it is down.
             _ if run.world.status(*node) == Status::Off => None,
             _ => Some((*node, None)),

@@ -106,10 +106,19 @@ fn followed(cluster: &Cluster, written: Written, link: &Link) -> Span {
 
 fn configured(scenario: &Scenario) -> Span {
     let cluster = scenario.clusters.iter().map(of_cluster).max().unwrap_or_default();
+    let scans = scenario.clusters.iter();
+    let scan = scans.map(|cluster| cluster.broker.config().transaction_abort_interval).max();
     let producers = scenario.producers.iter().map(|producers| {
         let config = producers.config();
+        let transaction = match config.transactional_id.0 {
+            // A transaction that was left open, and the call that ends the next one.
+            Some(_) => {
+                sum(&[config.transaction_timeout, scan.unwrap_or_default(), config.max_block])
+            }
+            None => Span::ZERO,
+        };
         // What has been sent, and one `send` that waits before it.
-        config.delivery_timeout.saturating_add(config.max_block)
+        sum(&[config.delivery_timeout, config.max_block, transaction])
     });
     let consumers = scenario.consumers.iter().map(|consumers| {
         let config = consumers.config();

@@ -2,7 +2,7 @@
 //! branches of rules.
 
 use engine::error::ErrorCode;
-use engine::fact::{ClientFact, Fact, Positioning};
+use engine::fact::{ClientFact, Fact, Positioning, TransactionOutcome};
 use engine::ids::TopicPartition;
 use engine::reach::Reach;
 use engine::rules::Rules;
@@ -70,6 +70,12 @@ impl Reached {
     fn on_client(&mut self, fact: &ClientFact) {
         match fact {
             ClientFact::Retried { .. } => self.add(Reach::ProduceRetried, 1),
+            ClientFact::TransactionEnded { outcome, .. } => match outcome {
+                TransactionOutcome::Committed => self.add(Reach::TransactionCommitted, 1),
+                TransactionOutcome::Aborted => self.add(Reach::TransactionAborted, 1),
+                TransactionOutcome::GivenUp => self.add(Reach::TransactionGivenUp, 1),
+                TransactionOutcome::Unknown => {}
+            },
             ClientFact::Positioned { why: Positioning::Seek, .. } => {
                 self.add(Reach::ConsumerSeek, 1)
             }

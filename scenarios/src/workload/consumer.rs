@@ -192,7 +192,7 @@ impl ConsumerApp {
                 }
                 let to = match seek.to {
                     SeekTo::Beginning => Some(0),
-                    SeekTo::End => self.consumer.high_watermark(id),
+                    SeekTo::End => self.consumer.readable_end(id),
                     SeekTo::Offset(offset) => Some(offset as Offset),
                     SeekTo::Back(by) => position.map(|at| (at - by as Offset).max(0)),
                     SeekTo::Ago(_) => None,

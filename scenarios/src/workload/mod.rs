@@ -7,12 +7,16 @@ mod arrivals;
 mod consumer;
 mod producer;
 mod reader;
+mod transactional;
+mod transactions;
 
 pub use admin::{AdminApp, AdminAppConfig, election_timer};
 pub use arrivals::{Arrival, Arrivals, Schedule, producer_of, record_number, write_value};
 pub use consumer::{ConsumerApp, ConsumerAppConfig};
 pub use producer::{Owed, ProducerApp, ProducerAppConfig};
 pub use reader::{ReaderApp, ReaderAppConfig};
+pub use transactional::TransactionalApp;
+pub use transactions::Transactions;
 
 use engine::client::{ConsumerEvent, Polled};
 use engine::fact::{ClientFact, Fact};
@@ -26,6 +30,8 @@ use machine::{Boot, Mono, Now};
 pub enum Application {
     /// It sends.
     Producer(Box<ProducerApp>),
+    /// It sends in transactions.
+    Transactional(Box<TransactionalApp>),
     /// It reads during the load.
     Consumer(ConsumerApp),
     /// It sets clusters up and holds elections.
@@ -37,7 +43,7 @@ pub enum Application {
 /// What an application is configured with.
 #[derive(Clone, Debug)]
 pub enum ApplicationConfig {
-    /// See [`ProducerApp`].
+    /// See [`ProducerApp`], and [`TransactionalApp`] if it has [`ProducerAppConfig::transactions`].
     Producer(ProducerAppConfig),
     /// See [`ConsumerApp`].
     Consumer(ConsumerAppConfig),
@@ -63,9 +69,13 @@ impl Application {
     /// Starts it.
     pub fn boot(config: &ApplicationConfig, rules: Rulebook, boot: Boot, out: &mut Outbox) -> Self {
         match config {
-            ApplicationConfig::Producer(config) => {
-                Self::Producer(Box::new(ProducerApp::boot(config, rules, boot, out)))
-            }
+            ApplicationConfig::Producer(config) => match &config.transactions {
+                None => Self::Producer(Box::new(ProducerApp::boot(config, rules, boot, out))),
+                Some(transactions) => {
+                    let app = TransactionalApp::boot(config, transactions, rules, boot, out);
+                    Self::Transactional(Box::new(app))
+                }
+            },
             ApplicationConfig::Consumer(config) => {
                 Self::Consumer(ConsumerApp::boot(config, rules, boot, out))
             }
@@ -81,6 +91,7 @@ impl Application {
     pub fn handle(&mut self, now: Now, input: Input, out: &mut Outbox) {
         match self {
             Self::Producer(app) => app.handle(now, input, out),
+            Self::Transactional(app) => app.handle(now, input, out),
             Self::Consumer(app) => app.handle(now, input, out),
             Self::Admin(app) => app.handle(now, input, out),
             Self::Reader(app) => app.handle(now, input, out),
@@ -92,7 +103,16 @@ impl Application {
         match self {
             Self::Consumer(app) => app.position(partition),
             Self::Reader(app) => app.position(partition),
-            Self::Producer(_) | Self::Admin(_) => None,
+            Self::Producer(_) | Self::Transactional(_) | Self::Admin(_) => None,
+        }
+    }
+
+    /// What a producing application still has to do.
+    pub fn owes(&self) -> Option<Owed> {
+        match self {
+            Self::Producer(app) => app.owes(),
+            Self::Transactional(app) => app.owes(),
+            Self::Consumer(_) | Self::Admin(_) | Self::Reader(_) => None,
         }
     }
 
@@ -100,6 +120,7 @@ impl Application {
     pub fn invariants(&self) {
         match self {
             Self::Producer(app) => app.invariants(),
+            Self::Transactional(app) => app.invariants(),
             Self::Consumer(_) | Self::Admin(_) | Self::Reader(_) => {}
         }
     }

@@ -1,6 +1,7 @@
 //! An application that sends what its schedule says.
 
 use super::arrivals::{Arrival, Arrivals, Schedule, write_value};
+use super::transactions::Transactions;
 use engine::client::{Producer, ProducerEvent, ProducerRecord};
 use engine::config::ProducerConfig;
 use engine::error::ErrorCode;
@@ -16,12 +17,14 @@ use machine::{Boot, Mono, Now, Span};
 pub struct ProducerAppConfig {
     /// When it sends what.
     pub schedule: Schedule,
-    /// The names of the topics that the schedule counts.
-    pub topics: Vec<String>,
+    /// The topics that the schedule counts, each with its number of partitions.
+    pub topics: Vec<(String, i32)>,
     /// The partition that every record names; `None`: the partitioner chooses.
     pub partition: Option<i32>,
     /// How many bytes a record's value has.
     pub record_size: u32,
+    /// How it sends in transactions, with a `transactional.id`.
+    pub transactions: Option<Transactions>,
     /// The producer's properties.
     pub producer: ProducerConfig,
     /// The brokers to ask first.
@@ -152,7 +155,7 @@ impl ProducerApp {
         write_value(arrival.record, self.config.record_size, &mut self.value);
         let key = arrival.key.map(u32::to_be_bytes);
         let record = ProducerRecord {
-            topic: &self.config.topics[arrival.topic as usize],
+            topic: &self.config.topics[arrival.topic as usize].0,
             partition: self.config.partition,
             key: key.as_ref().map(|key| &key[..]),
             value: Some(&self.value),
@@ -174,26 +177,7 @@ impl ProducerApp {
     fn report(&mut self, out: &mut Outbox) {
         let acks = self.config.producer.acks.code();
         for event in self.producer.take_events() {
-            out.observe(Fact::Client(match event {
-                ProducerEvent::Sent { tag, partition } => {
-                    ClientFact::Sent { record: tag, partition, acks }
-                }
-                ProducerEvent::Confirmed { partition, base_offset, tags, over } => {
-                    ClientFact::Confirmed { partition, base_offset, records: tags, over }
-                }
-                ProducerEvent::Identified { producer_id, producer_epoch } => {
-                    ClientFact::Identified { producer_id, producer_epoch }
-                }
-                ProducerEvent::Renumbered { partition, tags } => {
-                    ClientFact::Renumbered { partition, records: tags }
-                }
-                ProducerEvent::Retried { partition, error, tags } => {
-                    ClientFact::Retried { partition, error, records: tags }
-                }
-                ProducerEvent::Failed { partition, error, maybe_written, tags, over } => {
-                    ClientFact::Failed { partition, error, maybe_written, records: tags, over }
-                }
-            }));
+            report(event, acks, out);
         }
     }
 
@@ -201,4 +185,29 @@ impl ProducerApp {
     pub fn invariants(&self) {
         self.producer.invariants();
     }
+}
+
+/// Reports what became of records as facts. What became of calls is the application's to report.
+pub(super) fn report(event: ProducerEvent, acks: i16, out: &mut Outbox) {
+    out.observe(Fact::Client(match event {
+        ProducerEvent::Sent { tag, partition } => ClientFact::Sent { record: tag, partition, acks },
+        ProducerEvent::Confirmed { partition, base_offset, tags, over } => {
+            ClientFact::Confirmed { partition, base_offset, records: tags, over }
+        }
+        ProducerEvent::Identified { producer_id, producer_epoch } => {
+            ClientFact::Identified { producer_id, producer_epoch }
+        }
+        ProducerEvent::Renumbered { partition, tags } => {
+            ClientFact::Renumbered { partition, records: tags }
+        }
+        ProducerEvent::Retried { partition, error, tags } => {
+            ClientFact::Retried { partition, error, records: tags }
+        }
+        ProducerEvent::Failed { partition, error, maybe_written, tags, over } => {
+            ClientFact::Failed { partition, error, maybe_written, records: tags, over }
+        }
+        ProducerEvent::CallReturned { .. }
+        | ProducerEvent::CallThrew { .. }
+        | ProducerEvent::CallTimedOut { .. } => return,
+    }));
 }

@@ -2,7 +2,8 @@
 
 use super::Check;
 use crate::diagnostic::Kind;
-use crate::{Consumers, Producers, Time};
+use crate::{Consumers, Producers, Share, Time};
+use machine::Span;
 
 /// Producers or consumers of one group, at most.
 const CLIENTS: u16 = 1_000;
@@ -68,7 +69,37 @@ impl Check<'_> {
         if group.stop.is_some_and(|stop| stop <= group.start) {
             self.impossible(at("stop"), "they stop before they start");
         }
+        self.transactions(i, group);
         self.volume(i, group);
+    }
+
+    fn transactions(&mut self, i: usize, group: &Producers) {
+        let Some(transactions) = &group.transactions else { return };
+        let at = |key: &str| path!["producers", i, "transactions", key];
+        if group.config().transactional_id.0.is_none() {
+            let message = "producers without `transactional.id` send in no transactions";
+            self.impossible(path!["producers", i, "transactions"], message);
+        }
+        if transactions.records == 0 {
+            self.impossible(at("records"), "a transaction has 1 record or more");
+        }
+        let shares = u64::from(transactions.aborted.0) + u64::from(transactions.abandoned.0);
+        if shares > u64::from(Share::WHOLE.0) {
+            self.impossible(at("aborted"), "`aborted` and `abandoned` are above 100% together");
+        }
+        let takes = group.config().transaction_timeout;
+        let cluster = self.scenario.cluster_index(group.cluster.as_deref()).unwrap_or(0);
+        let cluster = self.scenario.clusters.get(cluster);
+        let most = cluster.map_or(Span::MAX, |it| it.broker.config().transaction_max_timeout);
+        if takes.0 == 0 || takes > most {
+            let message = format!(
+                "`transaction.timeout.ms={}`: a coordinator allows 1 to {} ms, \
+                 `transaction.max.timeout.ms`",
+                takes.as_millis(),
+                most.as_millis()
+            );
+            self.impossible(path!["producers", i, "properties", "transaction.timeout.ms"], message);
+        }
     }
 
     /// What producers write is kept in memory, on every replica.

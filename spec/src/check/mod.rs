@@ -56,6 +56,9 @@ struct Check<'a> {
     findings: Vec<Finding>,
 }
 
+/// The topic that transaction coordinators keep their state in.
+const TRANSACTION_STATE: &str = "__transaction_state";
+
 impl Check<'_> {
     fn tell(&mut self, kind: Kind, path: Vec<String>, message: String) {
         self.findings.push(Finding { kind, message, hint: None, path });
@@ -110,6 +113,16 @@ impl Check<'_> {
         index
     }
 
+    /// Whether some producer of a cluster sends in transactions.
+    fn has_transactions(&self, cluster: Option<&str>) -> bool {
+        let here = self.scenario.cluster_index(cluster);
+        let mut producers = self.scenario.producers.iter();
+        producers.any(|group| {
+            self.scenario.cluster_index(group.cluster.as_deref()) == here
+                && group.config().transactional_id.0.is_some()
+        })
+    }
+
     fn topic_named(
         &mut self,
         path: Vec<String>,
@@ -146,6 +159,8 @@ impl Check<'_> {
         written: &dyn Fn(&str, &str) -> String,
     ) {
         match self.scenario.topic(cluster, &of.topic) {
+            // The topic of coordinators is there once a producer has a transactional id.
+            None if of.topic == TRANSACTION_STATE && self.has_transactions(cluster) => {}
             None => self.topic_named(path, cluster, &of.topic, written),
             Some(topic) if i64::from(of.partition) >= i64::from(topic.partitions) => {
                 let message = format!(

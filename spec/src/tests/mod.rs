@@ -83,7 +83,7 @@ fn every_mistake_is_reported_at_its_place_with_what_was_meant() {
         ("lasts = \"2s\"", "groups = [[\"clients\"]]", "groups", UnknownKey, "`groups`", None),
         ("acks = ", "ackss = ", "ackss", UnknownProperty, "`ackss`", Some("did you mean `acks`?")),
         ("acks = \"all\"", "min.insync.replicas = 1", "min.insync.replicas = 1", UnknownProperty, "producers have no property", Some("`min.insync.replicas` is a property of topics")),
-        ("acks = \"all\"", "transactional.id = \"a\"", "transactional.id", UnknownProperty, "`transactional.id` is a Kafka property that is not modelled", None),
+        ("acks = \"all\"", "transaction.two.phase.commit.enable = true", "transaction.two", UnknownProperty, "`transaction.two.phase.commit.enable` is a Kafka property that is not modelled", None),
         ("acks = \"all\"", "compression.type = \"lz4\"", "compression.type", UnknownProperty, "not modelled", Some("records are not compressed here")),
         ("min.insync.replicas", "min.insync.replica", "min.insync.replica", UnknownProperty, "min.insync.replica", Some("did you mean `min.insync.replicas`?")),
         ("acks = \"all\"", "acks = 2", "2", WrongValue, "Kafka refuses `acks=2`: `acks` has to be one of all, -1, 0, 1 (ConfigDef)", None),
@@ -198,10 +198,13 @@ fn a_setting_that_cannot_be_is_refused() {
     let refused = |setting: &str| *set(&[setting]).unwrap_err();
     assert_eq!(refused("ack=1").hint.as_deref(), Some("did you mean `acks`?"));
     assert_eq!(refused("ack=1").kind, Kind::UnknownProperty);
-    let absent = refused("transactional.id=a");
+    let absent = refused("transaction.two.phase.commit.enable=true");
     assert_eq!(absent.kind, Kind::UnknownProperty);
     assert!(absent.message.contains("is a Kafka property that is not modelled"), "{absent}");
-    assert!(absent.hint.as_deref().unwrap_or("").contains("no transactions"), "{absent}");
+    assert!(
+        absent.hint.as_deref().unwrap_or("").contains("transactions are modelled without"),
+        "{absent}"
+    );
     assert!(refused("group.id=g").hint.is_some_and(|hint| hint.contains("no consumer groups")));
     assert_eq!(refused("acks=some").kind, Kind::Impossible);
     assert_eq!(refused("linger.ms=soon").kind, Kind::WrongValue);
@@ -284,3 +287,4 @@ fn what_another_cluster_has_is_reported_with_its_cluster() {
 mod extend;
 mod limits;
 mod properties;
+mod transactions;

@@ -111,7 +111,6 @@ fn what_is_modelled_anyway_can_be_set() {
         "enable.idempotence=false",
         "compression.type=none",
         "compression.type=producer",
-        "isolation.level=read_uncommitted",
         "unstable.api.versions.enable=false",
         "cleanup.policy=delete",
     ]

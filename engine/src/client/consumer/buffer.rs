@@ -1,5 +1,6 @@
 //! Fetched batches that the application has not polled yet (`CompletedFetch`).
 
+use super::aborted::Aborted;
 use super::position::Position;
 use crate::record::{self, Batch, RecordError};
 use bytes::Bytes;
@@ -11,6 +12,10 @@ pub(super) struct Buffered {
     next: usize,
     /// The checksum of the next batch was looked at already: part of it has been handed out.
     checked: bool,
+    /// Of a consumer that reads what is committed alone.
+    aborted: Option<Aborted>,
+    /// Records of an aborted transaction were passed over.
+    pub(super) has_skipped: bool,
 }
 
 /// What [`Buffered::take`] handed out.
@@ -25,8 +30,10 @@ pub(super) struct Taken {
 }
 
 impl Buffered {
-    pub(super) fn new(batches: Vec<Bytes>) -> Self {
-        Self { batches, next: 0, checked: false }
+    /// The batches of a response; with the aborted transactions in it, which a consumer that reads what
+    /// is committed alone passes over.
+    pub(super) fn new(batches: Vec<Bytes>, aborted: Option<Aborted>) -> Self {
+        Self { batches, next: 0, checked: false, aborted, has_skipped: false }
     }
 
     /// Whether all has been handed out.
@@ -35,7 +42,8 @@ impl Buffered {
     }
 
     /// Hands out at most `limit` records from `position` on and moves it behind them. Records
-    /// below the position, which a first batch may hold, and control batches are passed over.
+    /// below the position, which a first batch may hold, control batches and aborted transactions are
+    /// passed over.
     pub(super) fn take(&mut self, position: &mut Position, limit: u32, check_crcs: bool) -> Taken {
         let mut taken = Taken { batches: Vec::new(), records: 0, error: None };
         while taken.records < limit && !self.is_empty() {
@@ -64,19 +72,25 @@ impl Buffered {
         check_crcs: bool,
     ) -> Result<u32, RecordError> {
         let batch = Batch::new(bytes)?;
-        if batch.last_offset() < position.offset {
-            self.advance();
-            return Ok(0);
-        }
         if check_crcs && !self.checked {
             batch.check_crc()?;
             self.checked = true;
         }
+        let is_skipped = match &mut self.aborted {
+            Some(aborted) => aborted.skips(bytes)?,
+            None => false,
+        };
+        self.has_skipped |= is_skipped && batch.last_offset() >= position.offset;
+        if batch.last_offset() < position.offset {
+            self.advance();
+            return Ok(0);
+        }
         let epoch = (batch.leader_epoch() >= 0).then_some(batch.leader_epoch());
         let whole = batch.base_offset() >= position.offset;
         let count = batch.record_count().max(0) as u32;
-        if batch.is_control() || (whole && count <= limit) {
-            let count = if batch.is_control() { 0 } else { count };
+        let is_shown = !batch.is_control() && !is_skipped;
+        if !is_shown || (whole && count <= limit) {
+            let count = if is_shown { count } else { 0 };
             position.advance(batch.next_offset(), epoch);
             self.advance();
             return Ok(count);
@@ -130,7 +144,8 @@ mod tests {
 
     #[test]
     fn a_batch_with_holes_is_cut_between_records_and_not_by_counting() {
-        let mut buffered = Buffered::new(vec![batch(&[10, 13, 17, 18], 21), batch(&[21], 22)]);
+        let mut buffered =
+            Buffered::new(vec![batch(&[10, 13, 17, 18], 21), batch(&[21], 22)], None);
         let mut position = at(11);
         let taken = buffered.take(&mut position, 2, true);
         assert_eq!((taken.records, taken.batches.len(), position.offset), (2, 1, 18));
@@ -142,11 +157,11 @@ mod tests {
 
     #[test]
     fn a_limit_at_the_last_record_ends_behind_the_holes_that_follow() {
-        let mut buffered = Buffered::new(vec![batch(&[10, 13], 21)]);
+        let mut buffered = Buffered::new(vec![batch(&[10, 13], 21)], None);
         let mut position = at(10);
         assert_eq!(buffered.take(&mut position, 2, true).records, 2);
         assert_eq!(position.offset, 21);
-        let mut buffered = Buffered::new(vec![batch(&[10, 13], 21)]);
+        let mut buffered = Buffered::new(vec![batch(&[10, 13], 21)], None);
         let mut position = at(11);
         assert_eq!(buffered.take(&mut position, 1, true).records, 1);
         assert_eq!(position.offset, 21, "a batch that begins below the position");
@@ -156,7 +171,7 @@ mod tests {
     fn control_batches_move_the_position_and_are_not_delivered() {
         let marker = EndTransactionMarker { committed: true, coordinator_epoch: 0 };
         let marker = record::stamp(marker.batch(1, 0, 0), 5, 3);
-        let mut buffered = Buffered::new(vec![marker, batch(&[6], 7)]);
+        let mut buffered = Buffered::new(vec![marker, batch(&[6], 7)], None);
         let mut position = at(5);
         let taken = buffered.take(&mut position, 9, true);
         assert_eq!((taken.records, taken.batches.len(), position.offset), (1, 1, 7));
@@ -166,7 +181,7 @@ mod tests {
     fn a_corrupt_batch_ends_what_is_handed_out_before_it() {
         let mut broken = batch(&[11], 12).to_vec();
         *broken.last_mut().unwrap() ^= 1;
-        let mut buffered = Buffered::new(vec![batch(&[10], 11), broken.into()]);
+        let mut buffered = Buffered::new(vec![batch(&[10], 11), broken.into()], None);
         let mut position = at(10);
         let taken = buffered.take(&mut position, 9, true);
         assert_eq!((taken.records, position.offset), (1, 11));

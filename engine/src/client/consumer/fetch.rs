@@ -1,9 +1,11 @@
 //! Fetching (`AbstractFetch`, `FetchCollector`).
 
+use super::aborted::Aborted;
 use super::buffer::Buffered;
 use super::in_step::InStep;
 use super::{Consumer, ConsumerError, Context};
 use crate::Outbox;
+use crate::config::IsolationLevel;
 use crate::error::ErrorCode;
 use crate::fact::Positioning;
 use crate::protocol::{FetchPartition, FetchRequest, FetchResponse, FetchedPartition, Isolation};
@@ -47,6 +49,14 @@ impl Consumer {
         false
     }
 
+    /// What leaders are asked for.
+    pub(super) fn isolation(&self) -> Isolation {
+        match self.config.isolation_level {
+            IsolationLevel::ReadUncommitted => Isolation::ReadUncommitted,
+            IsolationLevel::ReadCommitted => Isolation::ReadCommitted,
+        }
+    }
+
     fn fetch_from(&mut self, now: Mono, node: NodeId, out: &mut Outbox) {
         let places = self.places.by_leader().get(&node).map_or(&[][..], Vec::as_slice);
         let mut asked = Vec::with_capacity(places.len());
@@ -71,7 +81,7 @@ impl Consumer {
             max_wait: self.config.fetch_max_wait,
             min_bytes: self.config.fetch_min_bytes,
             max_bytes: self.config.fetch_max_bytes,
-            isolation: Isolation::ReadUncommitted,
+            isolation: self.isolation(),
             session: fetch.metadata,
             partitions: fetch.partitions,
             forgotten: fetch.forgotten,
@@ -115,9 +125,15 @@ impl Consumer {
         match result.error {
             ErrorCode::None => {
                 assigned.failures = 0;
-                assigned.high_watermark = Some(result.high_watermark);
+                assigned.readable_end = Some(match self.config.isolation_level {
+                    IsolationLevel::ReadUncommitted => result.high_watermark,
+                    IsolationLevel::ReadCommitted => result.last_stable_offset,
+                });
                 if !result.records.is_empty() {
-                    assigned.buffered = Some(Buffered::new(result.records.0.clone()));
+                    let is_filtered = self.config.isolation_level == IsolationLevel::ReadCommitted;
+                    let transactions = result.aborted_transactions.as_deref().unwrap_or(&[]);
+                    let aborted = is_filtered.then(|| Aborted::new(transactions));
+                    assigned.buffered = Some(Buffered::new(result.records.0.clone(), aborted));
                     self.ready.push_back(index);
                 }
             }

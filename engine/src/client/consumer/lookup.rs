@@ -11,9 +11,9 @@ use crate::fact::Positioning;
 use crate::fact::{ClientFact, Fact};
 use crate::ids::{LeaderEpoch, TopicPartition};
 use crate::protocol::{
-    EARLIEST_TIMESTAMP, EpochEndOffset, Isolation, LATEST_TIMESTAMP, ListOffset,
-    ListOffsetsRequest, ListOffsetsResponse, ListedOffset, OffsetForLeaderEpoch,
-    OffsetForLeaderEpochRequest, OffsetForLeaderEpochResponse,
+    EARLIEST_TIMESTAMP, EpochEndOffset, LATEST_TIMESTAMP, ListOffset, ListOffsetsRequest,
+    ListOffsetsResponse, ListedOffset, OffsetForLeaderEpoch, OffsetForLeaderEpochRequest,
+    OffsetForLeaderEpochResponse,
 };
 use machine::{Mono, NodeId};
 
@@ -113,7 +113,7 @@ impl Consumer {
                 timestamp: asked.timestamp,
             });
         }
-        let isolation = Isolation::ReadUncommitted;
+        let isolation = self.isolation();
         let request = ListOffsetsRequest { replica: None, isolation, partitions };
         let timeout = self.config.request_timeout;
         self.channels.send(now, node, request, timeout, Context::ListOffsets(all_asked), out);

@@ -5,6 +5,7 @@
 //! the application handles the records (`ClassicKafkaConsumer.poll`). A failed fetch is repeated
 //! after a growing back-off; Kafka's consumer repeats it at once.
 
+mod aborted;
 mod buffer;
 mod event;
 mod fetch;
@@ -200,6 +201,9 @@ impl Consumer {
             let from = position.offset;
             let taken = buffered.take(position, left, self.config.check_crcs);
             let (to, partition) = (position.offset, assigned.partition);
+            if std::mem::take(&mut buffered.has_skipped) {
+                out.observe(Fact::Reached(Reach::AbortedSkipped));
+            }
             if taken.error.is_none() && buffered.is_empty() {
                 assigned.buffered = None;
             } else if taken.error.is_none() {
@@ -243,9 +247,10 @@ impl Consumer {
         self.assigned(partition)?.position.map(|position| position.offset)
     }
 
-    /// The high watermark in the last fetch response.
-    pub fn high_watermark(&self, partition: TopicPartition) -> Option<Offset> {
-        self.assigned(partition)?.high_watermark
+    /// The end of what may be read, in the last fetch response: the high watermark, or the last stable
+    /// offset for a consumer that reads what is committed alone.
+    pub fn readable_end(&self, partition: TopicPartition) -> Option<Offset> {
+        self.assigned(partition)?.readable_end
     }
 
     fn assigned(&self, partition: TopicPartition) -> Option<&Assigned> {

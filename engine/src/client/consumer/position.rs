@@ -80,7 +80,7 @@ pub(super) struct Assigned {
     /// The application wants the offset of a time.
     pub(super) time: Time,
     /// The high watermark of the last fetch.
-    pub(super) high_watermark: Option<Offset>,
+    pub(super) readable_end: Option<Offset>,
 }
 
 /// The state of a request for the first record of a time or later.
@@ -122,7 +122,7 @@ impl Assigned {
             buffered: None,
             end: End::NotWanted,
             time: Time::NotWanted,
-            high_watermark: None,
+            readable_end: None,
         }
     }
 

@@ -156,6 +156,11 @@ impl Accumulator {
         self.waiting().all(|queue| queue.batches.is_empty())
     }
 
+    /// Whether a batch waits that has never been sent.
+    pub(super) fn has_undrained(&self) -> bool {
+        self.waiting().flat_map(|queue| &queue.batches).any(|batch| batch.sequence.is_none())
+    }
+
     /// The queues that may have batches, in order.
     pub(super) fn waiting(&self) -> impl Iterator<Item = &Queue> {
         self.waiting.iter().map(|index| &self.queues[*index])

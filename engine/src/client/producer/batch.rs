@@ -42,6 +42,8 @@ pub(super) struct Batch {
     pub(super) sequence: Option<Sequence>,
     /// Its sequence was changed, and it has not been sent with the new one.
     pub(super) is_reset: bool,
+    /// It is part of a transaction.
+    pub(super) is_transactional: bool,
 }
 
 #[derive(Clone, Debug)]
@@ -68,6 +70,7 @@ impl Batch {
             is_done: false,
             sequence: None,
             is_reset: false,
+            is_transactional: false,
         }
     }
 
@@ -112,7 +115,7 @@ impl Batch {
         let is_reset = std::mem::take(&mut self.is_reset);
         match (&mut self.body, self.sequence) {
             (Body::Filling(builder), sequence) => {
-                let mut builder = std::mem::take(builder);
+                let mut builder = std::mem::take(builder).transactional(self.is_transactional);
                 if let Some(Sequence { producer, first }) = sequence {
                     builder.set_producer(producer.id, producer.epoch, first);
                 }
@@ -167,6 +170,7 @@ impl Batch {
                 let mut part = Self::new(self.created, 0, limit.min(bytes.len()), 1);
                 part.maybe_written = self.maybe_written;
                 part.is_split = true;
+                part.is_transactional = self.is_transactional;
                 assert!(part.try_append(&record, view.timestamp, tag, limit), "the first fits");
                 parts.push(part);
             }

@@ -2,7 +2,7 @@
 //! batch that is not confirmed (`TransactionManager`, `Sender.maybeSendAndPollTransactionalRequest`).
 
 use super::sequences::{Refused, Sequence};
-use super::{Batch, Context, Producer, ProducerEvent};
+use super::{Batch, Context, Producer, ProducerEvent, Sending};
 use crate::Outbox;
 use crate::client::metadata::Choice;
 use crate::error::ErrorCode;
@@ -12,6 +12,7 @@ use crate::reach::Reach;
 use crate::record::{NO_PRODUCER_EPOCH, NO_PRODUCER_ID};
 use crate::rules::producer::{Failure, Retry};
 use machine::Mono;
+use std::collections::VecDeque;
 
 /// The request for a producer id.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -33,7 +34,11 @@ impl Producer {
     /// that need it, in order.
     pub(super) fn settle_sequences(&mut self, out: &mut Outbox) {
         let Some(sequences) = &mut self.sequences else { return };
-        sequences.resolve();
+        if sequences.resolve()
+            && let Some(transactional) = &mut self.transactional
+        {
+            transactional.core.on_unresolved();
+        }
         let before = sequences.producer;
         let rewritten = sequences.bump();
         let producer = sequences.producer;
@@ -141,9 +146,71 @@ impl Producer {
         let maybe_written = batch.maybe_written;
         let leaves_gap = self.rules.leaves_gap(out, Failure { retries_left, maybe_written });
         sequences.on_failed(queue, sequence, error, leaves_gap);
+        if leaves_gap {
+            self.close_gap(queue, sequence, batch.records);
+        }
+        let Some(sequences) = &mut self.sequences else { return };
         if retries_left && !leaves_gap {
             out.observe(Fact::Reached(Reach::SequenceUnresolved));
             sequences.on_expired(queue, sequence, batch.records);
+        }
+    }
+
+    /// Moves the batches of a transactional producer down that come behind one that is missing.
+    fn close_gap(&mut self, queue: usize, missing: Sequence, records: usize) {
+        let Some(sequences) = &mut self.sequences else { return };
+        let pairs = sequences.close_gap(queue, missing, records);
+        let on_their_way = self.in_flight.values_mut().flatten();
+        let on_their_way = on_their_way.filter(|sending| sending.queue == queue);
+        let on_their_way = on_their_way.map(|sending| &mut sending.batch);
+        let batches = on_their_way.chain(self.accumulator.queues[queue].batches.iter_mut());
+        for batch in batches.filter(|batch| !batch.is_done) {
+            let renamed = pairs.iter().find(|(before, _)| batch.sequence == Some(*before));
+            if let Some((_, after)) = renamed {
+                batch.rename(*after);
+            }
+        }
+    }
+
+    /// The transaction of the producer, if it has one, cannot be committed after this error of a batch.
+    pub(super) fn fail_transaction(&mut self, error: ErrorCode) {
+        if let Some(transactional) = &mut self.transactional {
+            transactional.core.on_batch_failed(error);
+        }
+    }
+
+    /// Gives up the batches that have never been sent (`abortUndrainedBatches`).
+    pub(super) fn abort_undrained(&mut self, error: ErrorCode) {
+        for index in self.accumulator.waiting_from(0) {
+            let batches = std::mem::take(&mut self.accumulator.queues[index].batches);
+            let (undrained, sent) = batches.into_iter().partition(|batch| batch.sequence.is_none());
+            self.accumulator.queues[index].batches = sent;
+            self.abort_all(index, undrained, error);
+        }
+    }
+
+    /// Gives up all batches. Those on their way hold their memory until the requests are over
+    /// (`abortBatches`).
+    pub(super) fn abort_batches(&mut self, error: ErrorCode) {
+        for index in self.accumulator.waiting_from(0) {
+            let batches = std::mem::take(&mut self.accumulator.queues[index].batches);
+            self.abort_all(index, batches, error);
+        }
+        let mut in_flight = std::mem::take(&mut self.in_flight);
+        for Sending { queue, batch } in in_flight.values_mut().flatten() {
+            if !batch.is_done {
+                batch.is_done = true;
+                batch.maybe_written = true;
+                self.fail(*queue, batch, error);
+            }
+        }
+        self.in_flight = in_flight;
+    }
+
+    fn abort_all(&mut self, queue: usize, batches: VecDeque<Batch>, error: ErrorCode) {
+        for mut batch in batches {
+            self.fail(queue, &mut batch, error);
+            self.accumulator.free += batch.charge;
         }
     }
 

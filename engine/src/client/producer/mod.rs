@@ -10,19 +10,29 @@
 //! With `enable.idempotence`, the default, batches carry the producer's id, its epoch and a sequence,
 //! by which the leader knows copies and gaps (KIP-98). The id is asked for with the first record, not
 //! when the producer is made.
+//!
+//! With `transactional.id` the id belongs to that name, and records are sent in transactions
+//! (`transactional.rs`).
 
 mod accumulator;
 mod batch;
+mod coordinator;
 #[cfg(test)]
 mod idempotent_tests;
 mod identity;
 mod record;
 mod sender;
+mod sending;
 mod sequences;
 #[cfg(test)]
 mod tests;
+mod transactional;
+#[cfg(test)]
+mod transactional_tests;
+mod transactions;
 
 pub use record::{ProducerEvent, ProducerRecord, ProducerStats, SendError};
+pub use transactions::{TransactionCall, TransactionError, TransactionFailure, TransactionState};
 
 use super::metadata::Metadata;
 use super::random::{Backoff, Random};
@@ -34,13 +44,14 @@ use crate::net::{ChannelConfig, Channels, Disconnected};
 use crate::protocol::{Message, Response};
 use crate::rules::Rulebook;
 use crate::timer::{Channel, ClientTimer, Timer};
-use accumulator::{Accumulator, Appended};
+use accumulator::Accumulator;
 use batch::Batch;
 use identity::IdRequest;
 use machine::{Boot, ConnId, Mono, NodeId, Now};
 use record::OwnedRecord;
 use sequences::Sequences;
 use std::collections::{BTreeMap, VecDeque};
+use transactional::Transactional;
 
 /// The stream of a producer's random choices.
 const STREAM: u64 = 1;
@@ -48,6 +59,7 @@ const STREAM: u64 = 1;
 /// A producer.
 #[derive(Clone, Debug)]
 pub struct Producer {
+    node: NodeId,
     config: ProducerConfig,
     rules: Rulebook,
     random: Random,
@@ -68,6 +80,10 @@ pub struct Producer {
     sequences: Option<Sequences>,
     /// The request for an id.
     id_request: IdRequest,
+    /// Of a producer with a transactional id.
+    transactional: Option<Box<Transactional>>,
+    /// The sender sends no batch and lets none expire: it waits for an id, or for the coordinator.
+    is_held: bool,
     /// No batch reaches `delivery.timeout.ms` before this.
     expires_at: Mono,
     /// What the timer is set for.
@@ -80,7 +96,10 @@ pub struct Producer {
 #[derive(Clone, Copy, Debug)]
 enum Context {
     Metadata,
+    ApiVersions,
     InitProducerId,
+    /// The request about transactions that the sender has in hand.
+    Transaction,
     Produce(u64),
 }
 
@@ -114,7 +133,13 @@ impl Producer {
             reconnect_backoff_max: config.reconnect_backoff_max,
             setup_timeout: config.connection_setup_timeout,
         };
+        let sequences = match &config.transactional_id.0 {
+            Some(_) => Some(Sequences::transactional()),
+            None => config.is_idempotent().then(Sequences::new),
+        };
+        let transactional = config.transactional_id.0.clone().map(Transactional::new);
         Self {
+            node: boot.node,
             config: config.clone(),
             rules,
             random: Random::new(boot.entropy, STREAM),
@@ -128,82 +153,15 @@ impl Producer {
             next_request: 0,
             drain_from: BTreeMap::new(),
             flushing: false,
-            sequences: config.is_idempotent().then(Sequences::new),
+            sequences,
             id_request: IdRequest::Due(Mono::default()),
+            transactional: transactional.map(Box::new),
+            is_held: false,
             expires_at: Mono::MAX,
             armed: Mono::MAX,
             events: Vec::new(),
             stats: ProducerStats::default(),
         }
-    }
-
-    /// Sends a record. `tag` is what the events call it; it need not be unique.
-    ///
-    /// # Errors
-    ///
-    /// If the record can never be sent; there will be no event then.
-    #[inline]
-    pub fn send(
-        &mut self,
-        now: Now,
-        record: ProducerRecord<'_>,
-        tag: u64,
-        out: &mut Outbox,
-    ) -> Result<(), SendError> {
-        let size = record.size_upper_bound();
-        if size > u64::from(self.config.max_request_size) || size > self.config.buffer_memory {
-            return Err(SendError::TooLarge { size });
-        }
-        if record.partition.is_some_and(|partition| partition < 0) {
-            return Err(SendError::InvalidPartition);
-        }
-        if !self.blocked.is_empty() || !self.try_send(now, &record, tag, out) {
-            self.block(now.mono, record, tag, out);
-        }
-        Ok(())
-    }
-
-    /// Appends the record if there is a place for it.
-    #[inline]
-    fn try_send(
-        &mut self,
-        now: Now,
-        record: &ProducerRecord<'_>,
-        tag: u64,
-        out: &mut Outbox,
-    ) -> bool {
-        let spread = |partitions| self.rules.partitions_for_keys(out, partitions);
-        let (config, random) = (&self.config, &mut self.random);
-        let appended = self.accumulator.append(now, config, random, spread, record, tag);
-        self.waits_for_memory = appended == Appended::NoMemory;
-        match appended {
-            Appended::Done { partition, new_batch, full } => {
-                self.events.push(ProducerEvent::Sent { tag, partition });
-                if new_batch {
-                    let expires_at = now.mono + self.config.delivery_timeout;
-                    self.expires_at = self.expires_at.min(expires_at);
-                    self.arm((now.mono + self.config.linger).min(expires_at), out);
-                }
-                if full {
-                    self.arm(now.mono, out);
-                }
-                true
-            }
-            Appended::NoPartition => {
-                self.metadata.add_topic(record.topic);
-                self.metadata.request_update();
-                false
-            }
-            Appended::NoMemory => false,
-        }
-    }
-
-    #[cold]
-    fn block(&mut self, now: Mono, record: ProducerRecord<'_>, tag: u64, out: &mut Outbox) {
-        let deadline = now + self.config.max_block;
-        self.blocked.push_back(Blocked { record: record.to_owned(), tag, deadline });
-        self.stats.blocked += 1;
-        self.arm(now, out);
     }
 
     /// Sends everything without lingering, until nothing is left.
@@ -229,9 +187,13 @@ impl Producer {
 
     /// Whether the outcome of every record is known.
     pub fn is_idle(&self) -> bool {
-        self.blocked.is_empty()
-            && self.accumulator.is_empty()
-            && self.in_flight.values().flatten().all(|sending| sending.batch.is_done)
+        self.blocked.is_empty() && !self.has_incomplete_batches()
+    }
+
+    /// Whether some batch has no outcome.
+    fn has_incomplete_batches(&self) -> bool {
+        let mut in_flight = self.in_flight.values().flatten();
+        !self.accumulator.is_empty() || in_flight.any(|sending| !sending.batch.is_done)
     }
 
     /// What it has done so far.
@@ -260,9 +222,13 @@ impl Producer {
             (Context::Metadata, Response::Metadata(response)) => {
                 self.metadata.on_response(now.mono, response, &mut self.random);
             }
+            (Context::ApiVersions, Response::ApiVersions(response)) => {
+                self.on_features(response);
+            }
             (Context::InitProducerId, Response::InitProducerId(response)) => {
                 self.on_id(now.mono, response);
             }
+            (Context::Transaction, body) => self.on_transaction_response(body),
             (Context::Produce(number), Response::Produce(response)) => {
                 self.on_produced(now.mono, number, response, out);
             }
@@ -274,11 +240,10 @@ impl Producer {
 
     /// A connection is open. Returns whether it is one of this client.
     pub fn on_opened(&mut self, now: Now, conn: ConnId, out: &mut Outbox) -> bool {
-        let own = self.channels.on_opened(conn).is_some();
-        if own {
-            self.run(now, out);
-        }
-        own
+        let Some(node) = self.channels.on_opened(conn) else { return false };
+        self.ask_for_features(now.mono, node, out);
+        self.run(now, out);
+        true
     }
 
     /// A connection has ended. Returns whether it was one of this client.
@@ -330,7 +295,9 @@ impl Producer {
         for context in lost.failed {
             match context {
                 Context::Metadata => self.metadata.on_failure(now, &mut self.random),
+                Context::ApiVersions => {}
                 Context::InitProducerId => self.on_id_lost(now),
+                Context::Transaction => self.on_transaction_lost(),
                 Context::Produce(number) => self.on_produce_lost(now, number, error, out),
             }
         }

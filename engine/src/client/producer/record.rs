@@ -1,5 +1,6 @@
 //! What an application gives to a producer, and what the producer reports about it.
 
+use super::transactions::{TransactionCall, TransactionError, TransactionFailure};
 use crate::error::ErrorCode;
 use crate::ids::{Offset, TopicPartition};
 use crate::record::HEADER_SIZE;
@@ -91,6 +92,8 @@ pub enum SendError {
     },
     /// The partition is negative (`IllegalArgumentException`).
     InvalidPartition,
+    /// No transaction is open that can be written to.
+    Transaction(TransactionError),
 }
 
 /// What became of records. `tags` are what the application called them.
@@ -128,6 +131,25 @@ pub enum ProducerEvent {
         partition: TopicPartition,
         /// The records in order.
         tags: Vec<u64>,
+    },
+    /// `initTransactions`, `commitTransaction` or `abortTransaction` returns.
+    CallReturned {
+        /// The call.
+        call: TransactionCall,
+    },
+    /// It throws. Unless the error is fatal, the application aborts the transaction; after
+    /// `initTransactions` it may call that again.
+    CallThrew {
+        /// The call.
+        call: TransactionCall,
+        /// The error.
+        failure: TransactionFailure,
+    },
+    /// It throws a `TimeoutException` after `max.block.ms`. The outcome is open, and the application
+    /// has to make the same call again.
+    CallTimedOut {
+        /// The call.
+        call: TransactionCall,
     },
     /// A batch goes back to be sent again; nothing is called back for it yet.
     Retried {

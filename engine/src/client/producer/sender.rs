@@ -17,9 +17,12 @@ impl Producer {
     pub(super) fn run(&mut self, now: Now, out: &mut Outbox) {
         self.adopt(out);
         self.settle_sequences(out);
-        let mut id_due = Mono::MAX;
-        if self.lacks_id() {
-            id_due = self.ask_for_id(now.mono, out);
+        let held_until = match self.transactional {
+            Some(_) => self.run_transactions(now.mono, out),
+            None => self.lacks_id().then(|| self.ask_for_id(now.mono, out)),
+        };
+        self.is_held = held_until.is_some();
+        if self.is_held {
             self.unblock(now, out);
         } else {
             if now.mono >= self.expires_at {
@@ -28,6 +31,9 @@ impl Producer {
             }
             self.unblock(now, out);
             self.send_ready(now.mono, out);
+            if self.is_transaction_due() {
+                self.arm(now.mono, out);
+            }
         }
         if self.config.acks == Acks::None {
             // Without results to wait for, memory came free just now.
@@ -44,7 +50,8 @@ impl Producer {
             &mut self.random,
             out,
         );
-        let wake = metadata_due.min(id_due).min(self.next_wake(now.mono));
+        let held_until = held_until.unwrap_or(Mono::MAX);
+        let wake = metadata_due.min(held_until).min(self.next_wake(now.mono));
         if wake != Mono::MAX {
             self.arm(wake, out);
         }
@@ -64,10 +71,11 @@ impl Producer {
     /// When something is due that no message or connection event leads to.
     pub(super) fn next_wake(&self, now: Mono) -> Mono {
         let blocked = self.blocked.front().map_or(Mono::MAX, |blocked| blocked.deadline);
-        if self.lacks_id() {
-            return blocked;
+        let calls = blocked.min(self.call_by());
+        if self.is_held {
+            return calls;
         }
-        let mut wake = self.expires_at.min(blocked);
+        let mut wake = self.expires_at.min(calls);
         for queue in self.accumulator.waiting() {
             let (Some((node, _)), false) = (queue.leader, queue.muted) else { continue };
             match queue.ready_at(&self.config) {
@@ -81,28 +89,6 @@ impl Producer {
         wake
     }
 
-    /// Lets sends that wait go on, in order, and fails those that have waited too long.
-    fn unblock(&mut self, now: Now, out: &mut Outbox) {
-        while let Some(blocked) = self.blocked.pop_front() {
-            if blocked.record.with(|record| self.try_send(now, record, blocked.tag, out)) {
-                continue;
-            }
-            if blocked.deadline > now.mono {
-                self.blocked.push_front(blocked);
-                return;
-            }
-            self.stats.errors += 1;
-            self.events.push(ProducerEvent::Failed {
-                partition: None,
-                error: ErrorCode::RequestTimedOut,
-                maybe_written: false,
-                tags: vec![blocked.tag],
-                over: None,
-            });
-        }
-        self.waits_for_memory = false;
-    }
-
     /// Fails batches that have reached `delivery.timeout.ms`, waiting or in flight (KIP-91).
     fn expire(&mut self, now: Mono, out: &mut Outbox) {
         let timeout = self.config.delivery_timeout;
@@ -113,6 +99,7 @@ impl Producer {
                 batch.is_done = true;
                 self.doubt(batch, ErrorCode::RequestTimedOut, out);
                 self.fail(*queue, batch, ErrorCode::RequestTimedOut);
+                self.fail_transaction(ErrorCode::RequestTimedOut);
                 self.expire_sequence(*queue, batch, out);
             }
         }
@@ -121,6 +108,7 @@ impl Producer {
             while self.accumulator.queues[index].batches.front().is_some_and(is_due) {
                 let mut batch = self.accumulator.queues[index].take_first();
                 self.fail(index, &mut batch, ErrorCode::RequestTimedOut);
+                self.fail_transaction(ErrorCode::RequestTimedOut);
                 self.expire_sequence(index, &batch, out);
                 self.accumulator.free += batch.charge;
             }
@@ -157,7 +145,7 @@ impl Producer {
 
     /// The leaders of partitions whose first batch is due (`RecordAccumulator.ready`).
     fn ready_nodes(&mut self, now: Mono) -> Vec<NodeId> {
-        let hurry = self.waits_for_memory || self.flushing;
+        let hurry = self.waits_for_memory || self.flushing || self.is_completing();
         let mut nodes = Vec::new();
         for queue in self.accumulator.waiting() {
             let Some(ready_at) = queue.ready_at(&self.config) else { continue };
@@ -181,6 +169,7 @@ impl Producer {
     /// with it, as in Kafka.
     fn send_to(&mut self, now: Mono, node: NodeId, out: &mut Outbox) -> bool {
         let max_in_flight = self.config.max_in_flight as usize;
+        let (transactional_id, version) = self.produce_as();
         let from = self.drain_from.get(&node).copied().unwrap_or(0);
         let mut sendings = Vec::new();
         let mut partitions = Vec::new();
@@ -200,7 +189,9 @@ impl Producer {
             if let Some(sequences) = &mut self.sequences {
                 let rules = &self.rules;
                 let sends = || rules.sends_behind_unresolved(out, first.attempts);
-                if sequences.holds(index, first.sequence, sends) {
+                let transactional = self.transactional.as_ref();
+                let is_added = transactional.is_none_or(|it| it.core.may_send_to(queue.partition));
+                if !is_added || sequences.holds(index, first.sequence, sends) {
                     self.drain_from.insert(node, index);
                     break;
                 }
@@ -210,6 +201,7 @@ impl Producer {
                 batch.sequence = Some(sequences.assign(index, batch.tags.len()));
             }
             batch.records = batch.tags.len();
+            batch.is_transactional = transactional_id.is_some();
             let next = queue.batches.front().map_or(batch.created, |next| next.created);
             let oldest = batch.created.min(next);
             self.expires_at = self.expires_at.min(oldest + self.config.delivery_timeout);
@@ -223,8 +215,8 @@ impl Producer {
         }
         let acks = self.config.acks.code();
         let request = ProduceRequest {
-            version: ProduceRequest::NEWEST,
-            transactional_id: None,
+            version,
+            transactional_id,
             acks,
             timeout: self.config.request_timeout,
             partitions,
@@ -344,6 +336,7 @@ impl Producer {
                 return;
             }
             self.fail(index, &mut batch, error);
+            self.fail_transaction(error);
             self.give_up_sequence(index, &batch, error, may_retry, out);
             self.accumulator.free += batch.charge;
             return;

@@ -88,11 +88,19 @@ pub(super) struct Sequences {
     /// The partitions whose batches in flight begin at 0 in the next epoch.
     to_rewrite: BTreeSet<usize>,
     needs_bump: bool,
+    /// The producer has a transactional id, whose coordinator alone gives other epochs: a gap ends the
+    /// transaction, and the next one begins at 0.
+    is_transactional: bool,
 }
 
 impl Sequences {
+    pub(super) fn transactional() -> Self {
+        Self { is_transactional: true, ..Self::new() }
+    }
+
     pub(super) fn new() -> Self {
         Self {
+            is_transactional: false,
             producer: Identity::NONE,
             partitions: BTreeMap::new(),
             unresolved: BTreeMap::new(),
@@ -162,18 +170,56 @@ impl Sequences {
         }
     }
 
+    /// A batch of `records` records is missing for good: the sequences behind it move down in a
+    /// transactional producer, which does not begin another epoch by itself. Returns what the batches
+    /// in flight behind it are called now (`adjustSequencesDueToFailedBatch`).
+    pub(super) fn close_gap(
+        &mut self,
+        queue: usize,
+        missing: Sequence,
+        records: usize,
+    ) -> Vec<(Sequence, Sequence)> {
+        let Some(partition) = self.partitions.get_mut(&queue) else { return Vec::new() };
+        if !self.is_transactional || partition.producer != missing.producer {
+            return Vec::new();
+        }
+        let records = i32::try_from(records).expect("a batch has fewer records than 2^31");
+        partition.next = partition.next.saturating_sub(records).max(0);
+        let moved = |sequence: &Sequence| sequence.first > missing.first;
+        let behind: Vec<Sequence> = partition.in_flight.iter().copied().filter(moved).collect();
+        let pairs = behind.into_iter().map(|before| {
+            (before, Sequence { first: before.first.saturating_sub(records), ..before })
+        });
+        let pairs: Vec<_> = pairs.collect();
+        for (before, after) in &pairs {
+            partition.in_flight.remove(before);
+            partition.in_flight.insert(*after);
+        }
+        pairs
+    }
+
+    /// All partitions begin at 0: the coordinator has given another epoch (`resetSequenceNumbers`).
+    pub(super) fn reset(&mut self) {
+        self.partitions.clear();
+        self.unresolved.clear();
+    }
+
     /// Follows a part of a batch that was too large.
     pub(super) fn track(&mut self, queue: usize, sequence: Sequence) {
         self.partition(queue).in_flight.insert(sequence);
     }
 
-    /// Whether a batch is sent again (`TransactionManager.canRetry`). May ask for a new epoch.
+    /// Whether a batch is sent again (`TransactionManager.canRetry`). May ask for a new epoch; of a
+    /// transactional producer it fails instead. That the leader's log may have lost its start meanwhile
+    /// (`UNKNOWN_PRODUCER_ID` with a log start offset), of which older brokers alone speak, is not
+    /// looked at then.
     pub(super) fn can_retry(&mut self, queue: usize, refused: Refused) -> bool {
         match refused.error {
             ErrorCode::UnknownProducerId => {
                 // With the log start the leader's state has not been lost by chance.
                 if refused.log_start != -1 && !refused.is_reset {
                     self.request_bump(queue);
+                    return !self.is_transactional;
                 }
                 true
             }
@@ -187,7 +233,7 @@ impl Sequences {
                 if !waits && unresolved.is_none_or(|after| after == first) {
                     self.request_bump(queue);
                 }
-                true
+                waits || !self.is_transactional
             }
             error => error.is_retriable(),
         }
@@ -220,17 +266,20 @@ impl Sequences {
 
     /// Looks at the partitions whose last batches expired and that have nothing in flight any more: if
     /// a later one was confirmed, there is no gap; else a new epoch is needed
-    /// (`maybeResolveSequences`).
-    pub(super) fn resolve(&mut self) {
+    /// (`maybeResolveSequences`). Returns whether there is a gap.
+    pub(super) fn resolve(&mut self) -> bool {
+        let mut has_gap = false;
         let settled: Vec<usize> =
             self.unresolved.keys().copied().filter(|queue| !self.has_in_flight(*queue)).collect();
         for queue in settled {
             self.unresolved.remove(&queue);
             let partition = self.partition(queue);
             if !partition.is_next(partition.next) {
+                has_gap = true;
                 self.request_bump(queue);
             }
         }
+        has_gap
     }
 
     fn has_in_flight(&self, queue: usize) -> bool {
@@ -238,6 +287,9 @@ impl Sequences {
     }
 
     fn request_bump(&mut self, queue: usize) {
+        if self.is_transactional {
+            return;
+        }
         self.needs_bump = true;
         self.to_rewrite.insert(queue);
     }

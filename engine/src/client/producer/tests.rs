@@ -78,11 +78,8 @@ impl Stage {
 fn confirmed(producer: &mut Producer) -> Vec<Vec<u64>> {
     let tags = |event| match event {
         ProducerEvent::Confirmed { tags, .. } => Some(tags),
-        ProducerEvent::Sent { .. }
-        | ProducerEvent::Retried { .. }
-        | ProducerEvent::Identified { .. }
-        | ProducerEvent::Renumbered { .. } => None,
         ProducerEvent::Failed { .. } => panic!("{event:?}"),
+        _ => None,
     };
     producer.take_events().filter_map(tags).collect()
 }

@@ -1,0 +1,117 @@
+//! Which of the fetched batches belong to aborted transactions (`CompletedFetch`; KIP-98).
+//!
+//! A leader returns, beside the batches, the aborted transactions that may overlap them: producer id
+//! and first offset. A producer's transaction is under way in the batches from there to its marker. The
+//! list may have more than that: what begins behind the batches is never looked at, and what has ended
+//! before them ends at its marker all the same.
+
+use crate::protocol::AbortedTransaction;
+use crate::record::{self, Batch, EndTransactionMarker, RecordError};
+use bytes::Bytes;
+use std::collections::BTreeSet;
+
+/// The aborted transactions of a fetch response, on the way through its batches.
+#[derive(Clone, Debug)]
+pub(super) struct Aborted {
+    /// Those that begin behind the batches so far, the first one last.
+    later: Vec<AbortedTransaction>,
+    /// The producers whose present transaction is aborted.
+    producers: BTreeSet<i64>,
+}
+
+impl Aborted {
+    /// Before the first batch.
+    pub(super) fn new(transactions: &[AbortedTransaction]) -> Self {
+        let mut later = transactions.to_vec();
+        later.sort_by_key(|it| std::cmp::Reverse(it.first_offset));
+        Self { later, producers: BTreeSet::new() }
+    }
+
+    /// Goes on to the next batch. Returns whether its records are passed over.
+    ///
+    /// # Errors
+    ///
+    /// If it is a control batch that cannot be read.
+    pub(super) fn skips(&mut self, bytes: &Bytes) -> Result<bool, RecordError> {
+        let batch = Batch::new(bytes)?;
+        let producer = batch.producer_id();
+        if producer < 0 {
+            return Ok(false);
+        }
+        let begins = |it: &AbortedTransaction| it.first_offset <= batch.last_offset();
+        while self.later.last().is_some_and(begins) {
+            self.producers.extend(self.later.pop().map(|it| it.producer_id));
+        }
+        if batch.is_control() {
+            let mut is_abort = false;
+            record::for_each(bytes, |record| {
+                let marker = EndTransactionMarker::read(&record).ok().flatten();
+                is_abort |= marker.is_some_and(|marker| !marker.committed);
+            })?;
+            if is_abort {
+                self.producers.remove(&producer);
+            }
+            return Ok(false);
+        }
+        Ok(batch.is_transactional() && self.producers.contains(&producer))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::record::{BatchBuilder, stamp};
+
+    fn data(producer: i64, offset: i64) -> Bytes {
+        let mut builder = BatchBuilder::new().producer(producer, 0, 0).transactional(true);
+        builder.append(1, None, Some(b"value"), &[]);
+        stamp(builder.build(), offset, 3)
+    }
+
+    fn marker(producer: i64, offset: i64, committed: bool) -> Bytes {
+        let marker = EndTransactionMarker { committed, coordinator_epoch: 0 };
+        stamp(marker.batch(producer, 0, 1), offset, 3)
+    }
+
+    fn skipped(batches: &[Bytes], aborted: &[(i64, i64)]) -> Vec<bool> {
+        let listed = aborted.iter().map(|(producer_id, first_offset)| AbortedTransaction {
+            producer_id: *producer_id,
+            first_offset: *first_offset,
+        });
+        let mut aborted = Aborted::new(&listed.collect::<Vec<_>>());
+        batches.iter().map(|batch| aborted.skips(batch).unwrap()).collect()
+    }
+
+    #[test]
+    fn a_transaction_is_skipped_from_its_first_record_to_its_marker() {
+        let batches = [
+            data(1, 0),
+            marker(1, 1, true),
+            data(1, 2),
+            data(2, 3),
+            marker(1, 4, false),
+            data(1, 5),
+            marker(2, 6, true),
+            marker(1, 7, true),
+        ];
+        let mut expected = [false; 8];
+        expected[2] = true;
+        assert_eq!(skipped(&batches, &[(1, 2)]), expected);
+    }
+
+    /// O8: the list may name what has ended before the batches, or begins behind them.
+    #[test]
+    fn a_list_that_names_too_much_hides_nothing() {
+        let batches = [data(1, 10), marker(1, 11, true), data(2, 12), marker(2, 13, true)];
+        assert_eq!(skipped(&batches, &[(2, 14), (1, 20)]), [false; 4]);
+        let ended = [marker(1, 9, false), data(1, 10), marker(1, 11, true)];
+        assert_eq!(skipped(&ended, &[(1, 4)]), [false; 3]);
+    }
+
+    #[test]
+    fn what_is_not_transactional_is_shown() {
+        let mut builder = BatchBuilder::new().producer(1, 0, 0);
+        builder.append(1, None, Some(b"value"), &[]);
+        assert_eq!(skipped(&[stamp(builder.build(), 5, 3)], &[(1, 0)]), [false]);
+    }
+}

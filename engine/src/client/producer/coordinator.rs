@@ -1,0 +1,322 @@
+//! How a transactional producer talks to its coordinator
+//! (`Sender.maybeSendAndPollTransactionalRequest`).
+//!
+//! One request about transactions is on its way at a time, and while it is, or waits for a connection
+//! or a back-off, the sender does nothing else: it sends no batch and lets none expire.
+
+use super::sequences::Identity;
+use super::transactions::{Effect, Outcome, Queued, Request, TransactionState, Transactions};
+use super::{Context, Producer, ProducerEvent};
+use crate::client::metadata::Choice;
+use crate::config::ProducerConfig;
+use crate::error::ErrorCode;
+use crate::fact::Fact;
+use crate::ids::peer;
+use crate::protocol::{
+    AddPartitionsToTxn, AddPartitionsToTxnRequest, CoordinatorType, EndTxnRequest,
+    FindCoordinatorRequest, InitProducerIdRequest, Response,
+};
+use crate::reach::Reach;
+use crate::record::NO_PRODUCER_ID;
+use crate::{Outbox, protocol};
+use machine::{Mono, NodeId, Span};
+
+/// How long the first partition of a transaction waits for the end of the one before
+/// (`ADD_PARTITIONS_RETRY_BACKOFF_MS`).
+const SOON: Span = Span::millis(20);
+/// What an EndTxn of the first protocol has as its version (KIP-890).
+const END_TXN_V1: i16 = EndTxnRequest::BUMPS_EPOCH - 1;
+
+/// What the sender does about transactions.
+#[derive(Clone, Debug)]
+pub(super) enum Step {
+    /// Nothing.
+    Idle,
+    /// It waits for a connection, until this.
+    Connecting(Queued, Mono),
+    /// It waits before it tries again, until this.
+    BackingOff(Queued, Mono),
+    /// A request is on its way.
+    InFlight(Queued),
+}
+
+impl Producer {
+    /// Does what transactions need. Returns when to come back at the latest while the sender has a
+    /// request about them in hand, or has failed; `None`: batches may be sent.
+    pub(super) fn run_transactions(&mut self, now: Mono, out: &mut Outbox) -> Option<Mono> {
+        self.transactional.as_ref()?;
+        self.time_out_call(now);
+        loop {
+            self.perform_effects(out);
+            let transactional = self.transactional.as_mut()?;
+            let is_fatal = transactional.core.state() == TransactionState::FatalError;
+            let (step, due) = match std::mem::replace(&mut transactional.step, Step::Idle) {
+                Step::Idle => match self.next_request() {
+                    Some(queued) => {
+                        (Step::Connecting(queued, now + self.config.request_timeout), None)
+                    }
+                    None => {
+                        self.perform_effects(out);
+                        return is_fatal.then_some(Mono::MAX);
+                    }
+                },
+                Step::Connecting(queued, by) => self.connect_for(now, queued, by, out),
+                Step::BackingOff(queued, until) if until <= now => {
+                    let queued = Queued { is_retry: false, ..queued };
+                    (Step::Connecting(queued, now + self.config.request_timeout), None)
+                }
+                Step::BackingOff(queued, until) => (Step::BackingOff(queued, until), Some(until)),
+                Step::InFlight(queued) => (Step::InFlight(queued), Some(Mono::MAX)),
+            };
+            self.transactional.as_mut()?.step = step;
+            if due.is_some() {
+                return due;
+            }
+        }
+    }
+
+    /// The request about transactions that leaves next. Batches that have no sequence yet are given up
+    /// in an abortable error and before an abort, all of them after a fatal error.
+    fn next_request(&mut self) -> Option<Queued> {
+        let core = &mut self.transactional.as_mut()?.core;
+        let failure = core.failure();
+        match (core.state(), failure) {
+            (TransactionState::FatalError, Some(failure)) => {
+                self.abort_batches(failure.error);
+                return None;
+            }
+            (TransactionState::AbortableError, Some(failure)) => {
+                if let Some(error) = core.become_unauthorized() {
+                    self.abort_batches(error);
+                    return None;
+                }
+                self.abort_undrained(failure.error);
+            }
+            // `TransactionAbortedException`, which has no code.
+            (TransactionState::Aborting, _) => {
+                self.abort_undrained(ErrorCode::OperationNotAttempted);
+            }
+            _ => {}
+        }
+        let has_batches = self.has_incomplete_batches();
+        self.transactional.as_mut()?.core.next(has_batches)
+    }
+
+    /// Whether [`Producer::run_transactions`] would do something now that it has not done.
+    pub(super) fn is_transaction_due(&self) -> bool {
+        let Some(transactional) = &self.transactional else { return false };
+        let is_idle = matches!(transactional.step, Step::Idle);
+        let core = &transactional.core;
+        is_idle
+            && match core.state() {
+                TransactionState::FatalError => false,
+                TransactionState::AbortableError | TransactionState::Aborting
+                    if self.accumulator.has_undrained() =>
+                {
+                    true
+                }
+                _ => core.is_due(self.has_incomplete_batches()),
+            }
+    }
+
+    /// When the call that the application waits for times out.
+    pub(super) fn call_by(&self) -> Mono {
+        self.transactional.as_ref().map_or(Mono::MAX, |transactional| transactional.call_by)
+    }
+
+    fn time_out_call(&mut self, now: Mono) {
+        let Some(transactional) = &mut self.transactional else { return };
+        if now < transactional.call_by {
+            return;
+        }
+        transactional.call_by = Mono::MAX;
+        if let Some(call) = transactional.core.time_out_call() {
+            self.events.push(ProducerEvent::CallTimedOut { call });
+        }
+    }
+
+    fn perform_effects(&mut self, out: &mut Outbox) {
+        let Some(transactional) = &mut self.transactional else { return };
+        for effect in transactional.core.take_effects() {
+            match effect {
+                Effect::Identity(identity) => {
+                    if let Some(sequences) = &mut self.sequences {
+                        sequences.producer = identity;
+                    }
+                    let Identity { id: producer_id, epoch: producer_epoch } = identity;
+                    self.events.push(ProducerEvent::Identified { producer_id, producer_epoch });
+                }
+                Effect::ResetSequences => {
+                    self.stats.epochs += 1;
+                    if let Some(sequences) = &mut self.sequences {
+                        sequences.reset();
+                    }
+                }
+                Effect::Returned(call) => {
+                    transactional.call_by = Mono::MAX;
+                    self.events.push(ProducerEvent::CallReturned { call });
+                }
+                Effect::Threw(call, failure) => {
+                    transactional.call_by = Mono::MAX;
+                    if failure.error == ErrorCode::ProducerFenced {
+                        out.observe(Fact::Reached(Reach::ProducerFenced));
+                    }
+                    self.events.push(ProducerEvent::CallThrew { call, failure });
+                }
+            }
+        }
+    }
+
+    /// Takes a request to its broker, once a connection is there and the wait before a retry is over.
+    fn connect_for(
+        &mut self,
+        now: Mono,
+        queued: Queued,
+        by: Mono,
+        out: &mut Outbox,
+    ) -> (Step, Option<Mono>) {
+        let target = self.target_of(now, &queued.request, out);
+        let Some(transactional) = &mut self.transactional else { return (Step::Idle, None) };
+        match target {
+            Target::Ready(_) if queued.is_retry => {
+                let wait = match queued.is_soon {
+                    true => SOON.min(self.config.retry_backoff),
+                    false => self.config.retry_backoff,
+                };
+                (Step::BackingOff(queued, now + wait), None)
+            }
+            Target::Ready(node) => {
+                let request = message_of(&transactional.core, &queued.request, &self.config);
+                let (timeout, context) = (self.config.request_timeout, Context::Transaction);
+                self.channels.send(now, node, request, timeout, context, out);
+                (Step::InFlight(queued), None)
+            }
+            Target::Opening if now < by => (Step::Connecting(queued, by), Some(by)),
+            Target::NotBefore(at) => (Step::Connecting(queued, by), Some(at)),
+            Target::Opening | Target::Unknown => {
+                transactional.core.find_coordinator(queued);
+                (Step::Idle, None)
+            }
+        }
+    }
+
+    /// Where a request goes: FindCoordinator to any broker, all others to the coordinator.
+    fn target_of(&mut self, now: Mono, request: &Request, out: &mut Outbox) -> Target {
+        if !request.needs_coordinator() {
+            return match self.metadata.choose(now, &mut self.channels, &mut self.random, out) {
+                Choice::Send(node) => Target::Ready(node),
+                Choice::Connecting => Target::Opening,
+                Choice::NotBefore(at) => Target::NotBefore(at),
+            };
+        }
+        let Some(transactional) = &mut self.transactional else { return Target::Unknown };
+        let Some(coordinator) = transactional.core.coordinator() else { return Target::Unknown };
+        let node = peer(self.node, coordinator);
+        if self.channels.is_open(node) {
+            transactional.core.on_coordinator_ready();
+            return if self.channels.is_ready(now, node) {
+                Target::Ready(node)
+            } else {
+                Target::Opening
+            };
+        }
+        if !self.channels.has_connection(node) {
+            if !self.channels.is_ready(now, node) {
+                return Target::Unknown;
+            }
+            self.channels.connect(now, node, out);
+        }
+        Target::Opening
+    }
+
+    /// A response to a request about transactions arrived.
+    pub(super) fn on_transaction_response(&mut self, response: &Response) {
+        let outcome = match response {
+            Response::FindCoordinator(response) => Outcome::Found(response.error, response.node),
+            Response::InitProducerId(response) => {
+                let (id, epoch) = (response.producer_id, response.producer_epoch);
+                Outcome::Initialized(response.error, Identity { id, epoch })
+            }
+            Response::AddPartitionsToTxn(response) => {
+                let results = response.transactions.iter().flat_map(|it| it.partitions.clone());
+                Outcome::Added(response.error, results.collect())
+            }
+            Response::EndTxn(response) => {
+                let (id, epoch) = (response.producer_id, response.producer_epoch);
+                let next = (id != NO_PRODUCER_ID).then_some(Identity { id, epoch });
+                Outcome::Ended(response.error, next)
+            }
+            other => panic!("a request about transactions got the response {}", other.name()),
+        };
+        self.finish_transaction_request(outcome);
+    }
+
+    /// No response to a request about transactions will arrive.
+    pub(super) fn on_transaction_lost(&mut self) {
+        self.finish_transaction_request(Outcome::Disconnected);
+    }
+
+    fn finish_transaction_request(&mut self, outcome: Outcome) {
+        let Some(transactional) = &mut self.transactional else { return };
+        if let Step::InFlight(queued) = std::mem::replace(&mut transactional.step, Step::Idle) {
+            transactional.core.on_done(queued, outcome);
+        }
+    }
+}
+
+/// Where a request can go.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Target {
+    /// There, now.
+    Ready(NodeId),
+    /// There, when its connection is open or has room.
+    Opening,
+    /// Nowhere before this.
+    NotBefore(Mono),
+    /// To a coordinator that has to be found first: none is known, or it cannot be reached.
+    Unknown,
+}
+
+fn message_of(
+    core: &Transactions,
+    request: &Request,
+    config: &ProducerConfig,
+) -> protocol::Request {
+    let transactional_id = core.id().clone();
+    match request {
+        Request::FindCoordinator => {
+            let key_type = CoordinatorType::Transaction;
+            FindCoordinatorRequest { key_type, key: transactional_id }.into()
+        }
+        Request::InitProducerId { named } => {
+            let Identity { id: producer_id, epoch: producer_epoch } =
+                named.unwrap_or(Identity::NONE);
+            InitProducerIdRequest {
+                transactional_id: Some(transactional_id),
+                transaction_timeout: config.transaction_timeout,
+                producer_id,
+                producer_epoch,
+            }
+            .into()
+        }
+        Request::AddPartitions { identity, partitions } => {
+            let added = AddPartitionsToTxn {
+                transactional_id,
+                producer_id: identity.id,
+                producer_epoch: identity.epoch,
+                verify_only: false,
+                partitions: partitions.clone(),
+            };
+            let version = AddPartitionsToTxnRequest::OF_CLIENTS;
+            AddPartitionsToTxnRequest { version, transactions: vec![added] }.into()
+        }
+        Request::EndTxn { identity, committed, is_v2 } => EndTxnRequest {
+            version: if *is_v2 { EndTxnRequest::NEWEST } else { END_TXN_V1 },
+            transactional_id,
+            producer_id: identity.id,
+            producer_epoch: identity.epoch,
+            committed: *committed,
+        }
+        .into(),
+    }
+}

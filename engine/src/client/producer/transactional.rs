@@ -1,0 +1,153 @@
+//! The calls of an application that sends in transactions (`KafkaProducer.initTransactions` and so on).
+//! `coordinator.rs` does what they need, and `transactions/` decides what that is.
+
+use super::coordinator::Step;
+use super::transactions::{
+    TransactionCall, TransactionError, TransactionFailure, TransactionState, Transactions,
+};
+use super::{Context, Producer};
+use crate::Outbox;
+use crate::error::ErrorCode;
+use crate::ids::TransactionalId;
+use crate::protocol::{ApiVersionsRequest, ApiVersionsResponse, ProduceRequest};
+use machine::{Mono, NodeId, Now};
+
+/// The transactions of a producer, and the request about them that the sender has in hand.
+#[derive(Clone, Debug)]
+pub(super) struct Transactional {
+    pub(super) core: Transactions,
+    pub(super) step: Step,
+    /// When the call that the application waits for times out.
+    pub(super) call_by: Mono,
+}
+
+impl Transactional {
+    pub(super) fn new(id: TransactionalId) -> Self {
+        Self { core: Transactions::new(id), step: Step::Idle, call_by: Mono::MAX }
+    }
+}
+
+impl Producer {
+    /// Takes the transactional id for this producer (`initTransactions`). To be called first, and once
+    /// unless it throws. The result is an event.
+    ///
+    /// # Errors
+    ///
+    /// If the call throws at once.
+    pub fn init_transactions(
+        &mut self,
+        now: Now,
+        out: &mut Outbox,
+    ) -> Result<(), TransactionError> {
+        self.call(TransactionCall::Init, now, out)
+    }
+
+    /// Begins a transaction (`beginTransaction`); nothing is sent for it.
+    ///
+    /// # Errors
+    ///
+    /// If the call throws.
+    pub fn begin_transaction(&mut self) -> Result<(), TransactionError> {
+        let transactional =
+            self.transactional.as_mut().ok_or(TransactionError::NotTransactional)?;
+        transactional.core.begin()
+    }
+
+    /// Commits the transaction (`commitTransaction`). The result is an event.
+    ///
+    /// # Errors
+    ///
+    /// If the call throws at once.
+    pub fn commit_transaction(
+        &mut self,
+        now: Now,
+        out: &mut Outbox,
+    ) -> Result<(), TransactionError> {
+        self.call(TransactionCall::Commit, now, out)
+    }
+
+    /// Aborts the transaction (`abortTransaction`). The result is an event.
+    ///
+    /// # Errors
+    ///
+    /// If the call throws at once.
+    pub fn abort_transaction(
+        &mut self,
+        now: Now,
+        out: &mut Outbox,
+    ) -> Result<(), TransactionError> {
+        self.call(TransactionCall::Abort, now, out)
+    }
+
+    fn call(
+        &mut self,
+        call: TransactionCall,
+        now: Now,
+        out: &mut Outbox,
+    ) -> Result<(), TransactionError> {
+        let transactional =
+            self.transactional.as_mut().ok_or(TransactionError::NotTransactional)?;
+        transactional.core.call(call)?;
+        transactional.call_by = now.mono + self.config.max_block;
+        self.arm(now.mono, out);
+        Ok(())
+    }
+
+    /// The error that the transaction or the producer has failed with, if it has.
+    pub fn transaction_failure(&self) -> Option<TransactionFailure> {
+        self.transactional.as_ref()?.core.failure()
+    }
+
+    /// The state of the transaction; `None` without a `transactional.id`.
+    pub fn transaction_state(&self) -> Option<TransactionState> {
+        Some(self.transactional.as_ref()?.core.state())
+    }
+
+    /// The transactional id, and the version of Produce that goes with the transaction.
+    pub(super) fn produce_as(&self) -> (Option<TransactionalId>, i16) {
+        let Some(transactional) = &self.transactional else {
+            return (None, ProduceRequest::NEWEST);
+        };
+        let version = match transactional.core.is_v2() {
+            true => ProduceRequest::NEWEST,
+            false => ProduceRequest::ADDS_PARTITIONS - 1,
+        };
+        (Some(transactional.core.id().clone()), version)
+    }
+
+    /// Whether batches are due at once: a transaction is being committed or aborted.
+    pub(super) fn is_completing(&self) -> bool {
+        let core = self.transactional.as_ref().map(|transactional| &transactional.core);
+        core.is_some_and(|core| {
+            matches!(core.state(), TransactionState::Committing | TransactionState::Aborting)
+        })
+    }
+
+    /// A broker has reported the features of the cluster.
+    pub(super) fn on_features(&mut self, response: &ApiVersionsResponse) {
+        if let Some(transactional) =
+            self.transactional.as_mut().filter(|_| response.error.is_none())
+        {
+            let epoch = response.finalized_features_epoch;
+            transactional.core.on_features(epoch, response.transaction_version);
+        }
+    }
+
+    /// Asks a new connection for the features of the cluster, before anything else is sent on it.
+    pub(super) fn ask_for_features(&mut self, now: Mono, node: NodeId, out: &mut Outbox) {
+        if self.transactional.is_some() {
+            let (timeout, context) = (self.config.request_timeout, Context::ApiVersions);
+            self.channels.send(now, node, ApiVersionsRequest, timeout, context, out);
+        }
+    }
+
+    /// Ends without waiting for anything (`KafkaProducer.close` with a time-out of 0): what has no outcome
+    /// fails, and what is on its way may be written or done all the same.
+    pub fn close_now(&mut self, now: Now, out: &mut Outbox) {
+        self.abort_batches(ErrorCode::NetworkException);
+        while let Some(blocked) = self.blocked.pop_front() {
+            self.fail_unsent(ErrorCode::NetworkException, blocked.tag);
+        }
+        self.channels.close_all(now.mono, out);
+    }
+}

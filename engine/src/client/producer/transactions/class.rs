@@ -1,0 +1,186 @@
+//! What the error of a response means for the transaction (`TxnRequestHandler.handleResponse`,
+//! `TransactionManager.maybeTransitionToErrorState`; KIP-360, KIP-890, KIP-1050).
+//!
+//! A fatal error ends the producer. An abortable one ends the transaction: the application has to abort
+//! it, and goes on. Errors of authorization and of groups that nothing here returns are left out.
+
+use crate::error::ErrorCode;
+use ErrorCode::{
+    ConcurrentTransactions, CoordinatorNotAvailable, InvalidProducerEpoch,
+    InvalidProducerIdMapping, InvalidTxnState, NotCoordinator, OperationNotAttempted,
+    ProducerFenced, TransactionAbortable, TransactionalIdAuthorizationFailed, UnknownProducerId,
+    UnsupportedVersion,
+};
+
+/// What an error means.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Class {
+    /// There is no error.
+    Fine,
+    /// The request is sent again, to the coordinator that has to be found first.
+    FindCoordinator,
+    /// The request is sent again.
+    Retry,
+    /// The request is sent again, after a shorter wait if no partition has been added so far: the
+    /// transaction before is about to end.
+    RetrySoon,
+    /// Some partitions could not be added; the errors of the others are looked at first.
+    Partition,
+    /// The transaction has to be aborted, for this error.
+    Abortable(ErrorCode),
+    /// The same, if another epoch can follow; else fatal.
+    AbortableIfPossible(ErrorCode),
+    /// The producer has failed, with this error.
+    Fatal(ErrorCode),
+}
+
+/// A response to FindCoordinator.
+pub(super) fn of_find_coordinator(error: ErrorCode) -> Class {
+    match error {
+        ErrorCode::None => Class::Fine,
+        TransactionAbortable => Class::Abortable(error),
+        _ if error.is_retriable() => Class::Retry,
+        _ => Class::Fatal(error),
+    }
+}
+
+/// A response to InitProducerId.
+pub(super) fn of_init_producer_id(error: ErrorCode) -> Class {
+    match error {
+        ErrorCode::None => Class::Fine,
+        CoordinatorNotAvailable | NotCoordinator => Class::FindCoordinator,
+        TransactionalIdAuthorizationFailed | TransactionAbortable => Class::Abortable(error),
+        InvalidProducerEpoch | ProducerFenced => Class::Fatal(ProducerFenced),
+        _ if error.is_retriable() => Class::Retry,
+        _ => Class::Fatal(error),
+    }
+}
+
+/// The error of one partition in a response to AddPartitionsToTxn.
+pub(super) fn of_add_partitions(error: ErrorCode) -> Class {
+    match error {
+        ErrorCode::None => Class::Fine,
+        CoordinatorNotAvailable | NotCoordinator => Class::FindCoordinator,
+        ConcurrentTransactions => Class::RetrySoon,
+        InvalidProducerEpoch | ProducerFenced => Class::Fatal(ProducerFenced),
+        TransactionalIdAuthorizationFailed | InvalidTxnState | InvalidProducerIdMapping => {
+            Class::Fatal(error)
+        }
+        UnknownProducerId => Class::AbortableIfPossible(error),
+        TransactionAbortable => Class::Abortable(error),
+        OperationNotAttempted => Class::Partition,
+        _ if error.is_retriable() => Class::Retry,
+        _ => Class::Partition,
+    }
+}
+
+/// A response to EndTxn. An abort that had to be aborted would lead nowhere, so that is fatal.
+pub(super) fn of_end_txn(error: ErrorCode, committed: bool) -> Class {
+    match error {
+        ErrorCode::None => Class::Fine,
+        CoordinatorNotAvailable | NotCoordinator => Class::FindCoordinator,
+        InvalidProducerEpoch | ProducerFenced => Class::Fatal(ProducerFenced),
+        UnknownProducerId => Class::AbortableIfPossible(error),
+        TransactionAbortable if committed => Class::Abortable(error),
+        _ if error.is_retriable() => Class::Retry,
+        _ => Class::Fatal(error),
+    }
+}
+
+/// The error that a batch, or a `send` that waited, has failed with for good. What could have been
+/// tried again and has not come to anything ends the transaction, and so does what contradicts it.
+pub(super) fn of_batch(error: ErrorCode) -> Class {
+    match error {
+        TransactionalIdAuthorizationFailed
+        | ProducerFenced
+        | UnsupportedVersion
+        | InvalidProducerIdMapping => Class::Fatal(error),
+        InvalidTxnState => Class::Abortable(TransactionAbortable),
+        _ if error.is_retriable() => Class::Abortable(TransactionAbortable),
+        _ => Class::Abortable(error),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use ErrorCode::{
+        CoordinatorLoadInProgress, InvalidRequest, InvalidTransactionTimeout, MessageTooLarge,
+        NetworkException, NotEnoughReplicas, OutOfOrderSequenceNumber, RequestTimedOut,
+        TopicAuthorizationFailed, UnknownServerError, UnknownTopicOrPartition,
+    };
+
+    fn each(class: fn(ErrorCode) -> Class, errors: &[ErrorCode], expected: fn(ErrorCode) -> Class) {
+        for error in errors {
+            assert_eq!(class(*error), expected(*error), "{error}");
+        }
+    }
+
+    #[test]
+    fn init_producer_id() {
+        each(of_init_producer_id, &[CoordinatorNotAvailable, NotCoordinator], |_| {
+            Class::FindCoordinator
+        });
+        let retried = [CoordinatorLoadInProgress, ConcurrentTransactions, RequestTimedOut];
+        each(of_init_producer_id, &retried, |_| Class::Retry);
+        each(of_init_producer_id, &[InvalidProducerEpoch, ProducerFenced], |_| {
+            Class::Fatal(ProducerFenced)
+        });
+        let abortable = [TransactionalIdAuthorizationFailed, TransactionAbortable];
+        each(of_init_producer_id, &abortable, Class::Abortable);
+        let fatal = [InvalidTransactionTimeout, InvalidRequest, UnknownServerError];
+        each(of_init_producer_id, &fatal, Class::Fatal);
+    }
+
+    #[test]
+    fn add_partitions() {
+        let of = of_add_partitions;
+        each(of, &[CoordinatorNotAvailable, NotCoordinator], |_| Class::FindCoordinator);
+        each(of, &[CoordinatorLoadInProgress, UnknownTopicOrPartition], |_| Class::Retry);
+        each(of, &[ConcurrentTransactions], |_| Class::RetrySoon);
+        each(of, &[InvalidProducerEpoch, ProducerFenced], |_| Class::Fatal(ProducerFenced));
+        let fatal = [InvalidTxnState, InvalidProducerIdMapping, TransactionalIdAuthorizationFailed];
+        each(of, &fatal, Class::Fatal);
+        let of_partitions = [TopicAuthorizationFailed, OperationNotAttempted, UnknownServerError];
+        each(of, &of_partitions, |_| Class::Partition);
+        each(of, &[UnknownProducerId], Class::AbortableIfPossible);
+        each(of, &[TransactionAbortable], Class::Abortable);
+    }
+
+    #[test]
+    fn end_txn() {
+        for of in [|error| of_end_txn(error, true), |error| of_end_txn(error, false)] {
+            each(of, &[CoordinatorNotAvailable, NotCoordinator], |_| Class::FindCoordinator);
+            each(of, &[CoordinatorLoadInProgress, ConcurrentTransactions], |_| Class::Retry);
+            each(of, &[InvalidProducerEpoch, ProducerFenced], |_| Class::Fatal(ProducerFenced));
+            let fatal = [InvalidTxnState, InvalidProducerIdMapping, UnknownServerError];
+            each(of, &fatal, Class::Fatal);
+            each(of, &[UnknownProducerId], Class::AbortableIfPossible);
+        }
+        assert_eq!(of_end_txn(TransactionAbortable, true), Class::Abortable(TransactionAbortable));
+        assert_eq!(of_end_txn(TransactionAbortable, false), Class::Fatal(TransactionAbortable));
+    }
+
+    #[test]
+    fn find_coordinator() {
+        let of = of_find_coordinator;
+        each(of, &[CoordinatorNotAvailable, CoordinatorLoadInProgress], |_| Class::Retry);
+        each(of, &[TransactionAbortable], Class::Abortable);
+        each(of, &[TransactionalIdAuthorizationFailed, InvalidRequest], Class::Fatal);
+    }
+
+    #[test]
+    fn batches() {
+        let fatal = [
+            TransactionalIdAuthorizationFailed,
+            ProducerFenced,
+            UnsupportedVersion,
+            InvalidProducerIdMapping,
+        ];
+        each(of_batch, &fatal, Class::Fatal);
+        let kept = [InvalidProducerEpoch, OutOfOrderSequenceNumber, MessageTooLarge];
+        each(of_batch, &kept, Class::Abortable);
+        let turned = [InvalidTxnState, NotEnoughReplicas, NetworkException, RequestTimedOut];
+        each(of_batch, &turned, |_| Class::Abortable(TransactionAbortable));
+    }
+}

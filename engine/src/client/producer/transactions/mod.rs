@@ -1,0 +1,387 @@
+//! The transactions of a producer (`TransactionManager`; KIP-98, KIP-360, KIP-890): a state machine
+//! without time and connections. Calls of the application and failed batches come in, and requests to
+//! the coordinator leave one by one ([`Transactions::next`]) and come back with their outcome
+//! ([`Transactions::on_done`]).
+//!
+//! | rule | where |
+//! |---|---|
+//! | which state follows which | [`state`] |
+//! | which error ends the request, the transaction or the producer | [`class`] |
+//! | a call that timed out has to be repeated before any other | [`Transactions::call`] |
+//! | what goes first among the requests; EndTxn waits for all batches | [`queue`], [`Transactions::next`] |
+//! | nothing sent, nothing to end | [`Transactions::next`] |
+//! | first protocol: partitions are added before batches leave; an error leads to another epoch | [`Transactions::add`], [`Transactions::fail`] |
+//! | second protocol: every end of a transaction gives another epoch | [`Transactions::on_done`] |
+//! | the protocol changes between transactions alone, upwards by another epoch | [`Transactions::adopt_features`] |
+
+mod class;
+mod queue;
+mod responses;
+mod state;
+#[cfg(test)]
+mod tests;
+
+pub use state::TransactionState;
+
+use super::sequences::Identity;
+use crate::error::ErrorCode;
+use crate::ids::{BrokerId, TopicPartition, TransactionalId};
+use class::Class;
+pub(super) use queue::{Queued, Request};
+pub(super) use responses::Outcome;
+use std::collections::BTreeSet;
+
+/// A call of the application that waits for its result, at most `max.block.ms`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum TransactionCall {
+    /// `initTransactions`
+    Init,
+    /// `commitTransaction`
+    Commit,
+    /// `abortTransaction`
+    Abort,
+}
+
+/// An error of a transactional producer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct TransactionFailure {
+    /// The error; of the client itself where there was no response.
+    pub error: ErrorCode,
+    /// The producer is of no use any more. Otherwise the application has to abort the transaction.
+    pub is_fatal: bool,
+}
+
+/// Why a call of the application throws at once.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum TransactionError {
+    /// The producer has no `transactional.id`.
+    NotTransactional,
+    /// This earlier call has timed out and has to be repeated first.
+    Pending(TransactionCall),
+    /// The call does not fit the state (`IllegalStateException`).
+    IllegalState(TransactionState),
+    /// The producer is in an error state.
+    Failed(TransactionFailure),
+}
+
+/// What follows from a step for the rest of the producer and for the application.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Effect {
+    /// The producer goes on under this id and epoch.
+    Identity(Identity),
+    /// All sequences begin at 0.
+    ResetSequences,
+    /// A call returns.
+    Returned(TransactionCall),
+    /// A call throws.
+    Threw(TransactionCall, TransactionFailure),
+}
+
+/// The call that waits, or has timed out and was not repeated (`PendingStateTransition`).
+#[derive(Clone, Copy, Debug)]
+struct Pending {
+    call: TransactionCall,
+    /// The application waits for it.
+    is_awaited: bool,
+    /// The result that came after the application had stopped waiting.
+    result: Option<Result<(), TransactionFailure>>,
+}
+
+/// The transactions of a producer.
+#[derive(Clone, Debug)]
+pub(super) struct Transactions {
+    id: TransactionalId,
+    state: TransactionState,
+    /// The error of an error state.
+    failure: Option<TransactionFailure>,
+    identity: Identity,
+    pending: Option<Pending>,
+    queue: queue::Queue,
+    coordinator: Option<BrokerId>,
+    /// The coordinator has been reached once, and so is known to be able to give another epoch.
+    can_bump: bool,
+    /// Partitions that the first protocol still has to add.
+    new_partitions: BTreeSet<TopicPartition>,
+    /// Partitions in a request that adds them.
+    adding: BTreeSet<TopicPartition>,
+    /// Partitions of the transaction.
+    partitions: BTreeSet<TopicPartition>,
+    /// The coordinator may know of the transaction, so that it has to be ended there.
+    is_started: bool,
+    /// The next transaction needs another epoch, which the client has to ask for.
+    needs_bump: bool,
+    /// The second protocol is in use.
+    is_v2: bool,
+    /// The epoch of the features that say so.
+    adopted: i64,
+    /// The newest features that a broker has reported: their epoch, and `transaction.version`.
+    reported: (i64, u16),
+    effects: Vec<Effect>,
+}
+
+impl Transactions {
+    pub(super) fn new(id: TransactionalId) -> Self {
+        Self {
+            id,
+            state: TransactionState::Uninitialized,
+            failure: None,
+            identity: Identity::NONE,
+            pending: None,
+            queue: queue::Queue::default(),
+            coordinator: None,
+            can_bump: false,
+            new_partitions: BTreeSet::new(),
+            adding: BTreeSet::new(),
+            partitions: BTreeSet::new(),
+            is_started: false,
+            needs_bump: false,
+            is_v2: false,
+            adopted: -1,
+            reported: (-1, 0),
+            effects: Vec::new(),
+        }
+    }
+
+    pub(super) fn id(&self) -> &TransactionalId {
+        &self.id
+    }
+
+    pub(super) fn state(&self) -> TransactionState {
+        self.state
+    }
+
+    pub(super) fn failure(&self) -> Option<TransactionFailure> {
+        self.failure
+    }
+
+    pub(super) fn coordinator(&self) -> Option<BrokerId> {
+        self.coordinator
+    }
+
+    /// Whether the second protocol is in use: data leaders add partitions, and every transaction has
+    /// an epoch of its own.
+    pub(super) fn is_v2(&self) -> bool {
+        self.is_v2
+    }
+
+    /// What has followed since it was last asked, in order.
+    pub(super) fn take_effects(&mut self) -> Vec<Effect> {
+        std::mem::take(&mut self.effects)
+    }
+
+    /// Calls `initTransactions`, `commitTransaction` or `abortTransaction`. The result is an
+    /// [`Effect`]. A call that timed out is repeated by the same call, whose result it then gets.
+    pub(super) fn call(&mut self, call: TransactionCall) -> Result<(), TransactionError> {
+        if let Some(pending) = &mut self.pending {
+            if pending.call != call || pending.is_awaited {
+                return Err(TransactionError::Pending(pending.call));
+            }
+            pending.is_awaited = true;
+            if let Some(result) = pending.result.take() {
+                self.conclude(call, result);
+            }
+            return Ok(());
+        }
+        if call != TransactionCall::Abort || self.state != TransactionState::AbortableError {
+            self.refuse_after_error()?;
+        }
+        match call {
+            TransactionCall::Init => {
+                self.enter(TransactionState::Initializing)?;
+                self.enqueue(Request::InitProducerId { named: None }, Some(call));
+            }
+            TransactionCall::Commit => {
+                self.enter(TransactionState::Committing)?;
+                self.begin_end(true, call);
+            }
+            TransactionCall::Abort => {
+                self.enter(TransactionState::Aborting)?;
+                // What is not added has not been sent either.
+                self.new_partitions.clear();
+                self.begin_end(false, call);
+            }
+        }
+        self.pending = Some(Pending { call, is_awaited: true, result: None });
+        Ok(())
+    }
+
+    /// Queues what ends the transaction. If another epoch has to follow, the call returns with that.
+    fn begin_end(&mut self, committed: bool, call: TransactionCall) {
+        self.add_new_partitions();
+        // The transaction ends by the protocol that it began with.
+        let is_v2 = self.is_v2;
+        self.adopt_features(false);
+        let identity = self.identity;
+        let end = Request::EndTxn { identity, committed, is_v2 };
+        self.enqueue(end, (!self.needs_bump).then_some(call));
+        if self.needs_bump {
+            self.enqueue(Request::InitProducerId { named: Some(identity) }, Some(call));
+        }
+    }
+
+    /// Calls `beginTransaction`.
+    pub(super) fn begin(&mut self) -> Result<(), TransactionError> {
+        self.refuse_while_pending()?;
+        self.refuse_after_error()?;
+        self.enter(TransactionState::InTransaction)
+    }
+
+    /// The wait for the call is over: `max.block.ms` has passed.
+    pub(super) fn time_out_call(&mut self) -> Option<TransactionCall> {
+        let pending = self.pending.as_mut().filter(|pending| pending.is_awaited)?;
+        pending.is_awaited = false;
+        Some(pending.call)
+    }
+
+    /// Whether a `send` is legal now.
+    pub(super) fn may_send(&self) -> Result<(), TransactionError> {
+        self.refuse_after_error()?;
+        self.refuse_while_pending()?;
+        match self.state {
+            TransactionState::InTransaction => Ok(()),
+            state => Err(TransactionError::IllegalState(state)),
+        }
+    }
+
+    /// A record was put into a batch of this partition (`maybeAddPartition`).
+    pub(super) fn add(&mut self, partition: TopicPartition) {
+        if self.is_v2 {
+            self.partitions.insert(partition);
+            self.is_started = true;
+        } else if !self.partitions.contains(&partition) && !self.adding.contains(&partition) {
+            self.new_partitions.insert(partition);
+        }
+    }
+
+    /// Whether batches of a partition may leave.
+    pub(super) fn may_send_to(&self, partition: TopicPartition) -> bool {
+        self.state != TransactionState::FatalError && self.partitions.contains(&partition)
+    }
+
+    /// A batch, or a `send` that waited, has failed for good (`maybeTransitionToErrorState`).
+    pub(super) fn on_batch_failed(&mut self, error: ErrorCode) {
+        let class = class::of_batch(error);
+        if matches!(class, Class::Abortable(_)) && !self.state.is_completing() {
+            self.needs_bump |= self.bumps_itself();
+        }
+        self.fail(class);
+    }
+
+    /// A batch expired and left a gap in the sequences, or none that is known of.
+    pub(super) fn on_unresolved(&mut self) {
+        self.fail(Class::AbortableIfPossible(ErrorCode::RequestTimedOut));
+    }
+
+    /// A broker has reported the features of the cluster.
+    pub(super) fn on_features(&mut self, epoch: i64, transaction_version: u16) {
+        if epoch > self.reported.0 {
+            self.reported = (epoch, transaction_version);
+        }
+    }
+
+    /// The connection to the coordinator is there.
+    pub(super) fn on_coordinator_ready(&mut self) {
+        self.can_bump = true;
+    }
+
+    /// Takes the version of the protocol from the newest features that a broker has reported, between
+    /// two transactions (`maybeUpdateTransactionV2Enabled`). Upwards it also takes another epoch: with
+    /// the same one, a partition of the transaction before could pass for one of the next.
+    fn adopt_features(&mut self, initially: bool) {
+        let (epoch, level) = self.reported;
+        if epoch <= self.adopted {
+            return;
+        }
+        self.adopted = epoch;
+        let was_v2 = self.is_v2;
+        self.is_v2 = level >= 2;
+        self.needs_bump |= !initially && !was_v2 && self.is_v2;
+    }
+
+    /// Whether the client itself asks for another epoch after an error. In the second protocol the end
+    /// of the transaction gives one.
+    fn bumps_itself(&self) -> bool {
+        self.can_bump && !self.is_v2
+    }
+
+    /// Enters the error state of a class.
+    fn fail(&mut self, class: Class) {
+        match class {
+            Class::AbortableIfPossible(error) if self.can_bump || self.is_v2 => {
+                self.needs_bump |= self.bumps_itself();
+                self.fail(Class::Abortable(error));
+            }
+            Class::Abortable(error) => {
+                // An abort is what an abortable error asks for.
+                if self.state != TransactionState::Aborting {
+                    self.enter_error(TransactionFailure { error, is_fatal: false });
+                }
+            }
+            Class::AbortableIfPossible(error) | Class::Fatal(error) => {
+                self.enter_error(TransactionFailure { error, is_fatal: true });
+            }
+            _ => unreachable!("{class:?} is no error state"),
+        }
+    }
+
+    /// A state that cannot lead to an abortable error leads to a fatal one: Kafka's sender gives up
+    /// rather than go on from an illegal transition.
+    fn enter_error(&mut self, mut failure: TransactionFailure) {
+        let target = TransactionState::AbortableError;
+        failure.is_fatal |= !self.state.may_become(target);
+        self.state = if failure.is_fatal { TransactionState::FatalError } else { target };
+        self.failure = Some(failure);
+        if failure.is_fatal {
+            self.finish_pending(Err(failure));
+        }
+    }
+
+    fn enter(&mut self, state: TransactionState) -> Result<(), TransactionError> {
+        if !self.state.may_become(state) {
+            return Err(TransactionError::IllegalState(self.state));
+        }
+        self.state = state;
+        self.failure = None;
+        Ok(())
+    }
+
+    fn refuse_after_error(&self) -> Result<(), TransactionError> {
+        match self.failure.filter(|_| self.state.is_error()) {
+            Some(failure) => Err(TransactionError::Failed(failure)),
+            None => Ok(()),
+        }
+    }
+
+    fn refuse_while_pending(&self) -> Result<(), TransactionError> {
+        self.pending.map_or(Ok(()), |pending| Err(TransactionError::Pending(pending.call)))
+    }
+
+    /// The result of a request is also that of a call.
+    fn finish(&mut self, call: Option<TransactionCall>, result: Result<(), TransactionFailure>) {
+        if call.is_some() && self.pending.map(|pending| pending.call) == call {
+            self.finish_pending(result);
+        }
+    }
+
+    fn finish_pending(&mut self, result: Result<(), TransactionFailure>) {
+        let Some(pending) = &mut self.pending else { return };
+        if pending.is_awaited {
+            let call = pending.call;
+            self.conclude(call, result);
+        } else {
+            pending.result.get_or_insert(result);
+        }
+    }
+
+    /// The application gets the result of its call.
+    fn conclude(&mut self, call: TransactionCall, result: Result<(), TransactionFailure>) {
+        self.pending = None;
+        if call == TransactionCall::Init && result.is_ok() {
+            self.adopt_features(true);
+        }
+        self.effects.push(match result {
+            Ok(()) => Effect::Returned(call),
+            Err(failure) => Effect::Threw(call, failure),
+        });
+    }
+}

@@ -1,0 +1,94 @@
+//! Requests to the coordinator that wait to be sent (`TransactionManager.pendingRequests`).
+
+use super::TransactionCall;
+use crate::client::producer::sequences::Identity;
+use crate::ids::TopicPartition;
+
+/// A request about transactions.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(in crate::client::producer) enum Request {
+    /// Any broker is asked for the coordinator.
+    FindCoordinator,
+    /// The coordinator is asked for a producer id, or for the next epoch of the one that is named.
+    InitProducerId {
+        /// The present id and epoch.
+        named: Option<Identity>,
+    },
+    /// Partitions are added to the transaction, in the first protocol.
+    AddPartitions {
+        /// The id and epoch of the transaction.
+        identity: Identity,
+        /// The partitions.
+        partitions: Vec<TopicPartition>,
+    },
+    /// The transaction is committed or aborted.
+    EndTxn {
+        /// The id and epoch of the transaction.
+        identity: Identity,
+        /// Whether it is committed.
+        committed: bool,
+        /// It is a transaction of the second protocol.
+        is_v2: bool,
+    },
+}
+
+impl Request {
+    /// What is smaller goes first. The end of a transaction goes last, and only what begins the next
+    /// epoch behind it.
+    fn priority(&self) -> u8 {
+        match self {
+            Self::FindCoordinator => 0,
+            Self::InitProducerId { named: None } => 1,
+            Self::AddPartitions { .. } => 2,
+            Self::EndTxn { .. } => 3,
+            Self::InitProducerId { named: Some(_) } => 4,
+        }
+    }
+
+    /// Whether it ends a transaction.
+    pub(super) fn is_end(&self) -> bool {
+        matches!(self, Self::EndTxn { .. })
+    }
+
+    /// Whether it goes to the coordinator, not to any broker.
+    pub(in crate::client::producer) fn needs_coordinator(&self) -> bool {
+        !matches!(self, Self::FindCoordinator)
+    }
+}
+
+/// A request with what is known of it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(in crate::client::producer) struct Queued {
+    /// The request.
+    pub(in crate::client::producer) request: Request,
+    /// The call that returns with it.
+    pub(in crate::client::producer) call: Option<TransactionCall>,
+    /// It has been tried before, and waits before it is sent.
+    pub(in crate::client::producer) is_retry: bool,
+    /// That wait is short: the transaction before is about to end (KAFKA-5482).
+    pub(in crate::client::producer) is_soon: bool,
+}
+
+/// The requests, in the order in which they leave.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Queue(Vec<Queued>);
+
+impl Queue {
+    pub(super) fn push(&mut self, queued: Queued) {
+        let priority = queued.request.priority();
+        let place = self.0.partition_point(|other| other.request.priority() <= priority);
+        self.0.insert(place, queued);
+    }
+
+    pub(super) fn first(&self) -> Option<&Queued> {
+        self.0.first()
+    }
+
+    pub(super) fn pop(&mut self) -> Option<Queued> {
+        (!self.0.is_empty()).then(|| self.0.remove(0))
+    }
+
+    pub(super) fn drain(&mut self) -> impl Iterator<Item = Queued> + use<> {
+        std::mem::take(&mut self.0).into_iter()
+    }
+}

@@ -1,0 +1,400 @@
+//! An application that sends what its schedule says in transactions.
+//!
+//! It works as one thread would: it begins a transaction with its first record, sends a number of
+//! records, ends the transaction and waits for the result, while what arrives meanwhile waits. Records of
+//! a transaction that is not committed are not sent again: each belongs to one transaction.
+
+use super::arrivals::{Arrival, Arrivals, write_value};
+use super::producer::{Owed, ProducerAppConfig};
+use super::transactions::{End, Transactions};
+use engine::client::{
+    Producer, ProducerEvent, ProducerRecord, SendError, TransactionCall, TransactionError,
+    TransactionFailure,
+};
+use engine::error::ErrorCode;
+use engine::fact::{ClientFact, Fact, TransactionOutcome};
+use engine::rules::Rulebook;
+use engine::timer::Timer;
+use engine::{Input, Outbox};
+use machine::{Boot, Mono, Now, Span};
+
+/// Where the application is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Phase {
+    /// It waits before it begins with another producer.
+    Pausing,
+    /// `initTransactions` has been called.
+    Starting,
+    /// No transaction is open.
+    Idle,
+    /// A transaction is open, with so many records so far.
+    Open { transaction: u64, sent: u64 },
+    /// `commitTransaction` or `abortTransaction` has been called.
+    Ending(Ending),
+    /// It has ended for good.
+    Over,
+}
+
+/// A transaction that is being ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Ending {
+    transaction: u64,
+    /// By a commit, not by an abort.
+    commit: bool,
+    /// A commit has been asked for, if only before the abort.
+    was_commit: bool,
+}
+
+/// An application that sends in transactions.
+#[derive(Clone, Debug)]
+pub struct TransactionalApp {
+    config: Box<ProducerAppConfig>,
+    transactions: Transactions,
+    rules: Rulebook,
+    boot: Boot,
+    producer: Producer,
+    phase: Phase,
+    /// Producers that it has had before this one.
+    replaced: u64,
+    /// The producer id and epoch that the producer was last given.
+    identity: (i64, i16),
+    arrivals: Arrivals,
+    next: Option<Arrival>,
+    began: Mono,
+    value: Vec<u8>,
+    is_closing: bool,
+}
+
+/// The next record is due.
+const ARRIVAL: Timer = Timer::Application(0);
+/// The pause after an error is over.
+const PAUSE: Timer = Timer::Application(1);
+/// How long an application takes to begin anew after an error.
+const PAUSE_TIME: Span = Span::secs(1);
+
+impl TransactionalApp {
+    /// Starts with the first record, after a restart with the first that is not overdue.
+    pub fn boot(
+        config: &ProducerAppConfig,
+        transactions: &Transactions,
+        rules: Rulebook,
+        boot: Boot,
+        out: &mut Outbox,
+    ) -> Self {
+        let began = config.began.unwrap_or(boot.now.mono);
+        let elapsed = boot.now.mono.since(began);
+        let mut arrivals = Arrivals::new(config.schedule.clone());
+        let next = arrivals.find(|it| boot.incarnation == 0 || it.at >= elapsed);
+        let mut app = Self {
+            producer: Producer::new(&config.producer, rules.clone(), &boot, &config.bootstrap),
+            config: Box::new(config.clone()),
+            transactions: transactions.clone(),
+            rules,
+            boot,
+            phase: Phase::Pausing,
+            replaced: 0,
+            identity: (-1, -1),
+            arrivals,
+            next,
+            began,
+            value: Vec::new(),
+            is_closing: false,
+        };
+        // The id is taken with the first record: the producer that takes it last fences the others.
+        match app.next {
+            Some(next) => out.set_timer(PAUSE, began + next.at),
+            None => app.phase = Phase::Over,
+        }
+        app
+    }
+
+    /// What is left to be done; `None` if nothing is.
+    pub fn owes(&self) -> Option<Owed> {
+        let unsent = self.arrivals.remaining() + u64::from(self.next.is_some());
+        match self.phase {
+            Phase::Over => None,
+            _ if unsent > 0 => Some(Owed::Records(unsent)),
+            Phase::Idle | Phase::Pausing => None,
+            Phase::Starting | Phase::Open { .. } | Phase::Ending(_) => Some(Owed::Outcomes),
+        }
+    }
+
+    /// Handles an input.
+    pub fn handle(&mut self, now: Now, input: Input, out: &mut Outbox) {
+        match input {
+            Input::Message { conn, message, .. } => {
+                self.producer.on_message(now, conn, &message, out);
+            }
+            Input::Opened { conn, .. } => {
+                self.producer.on_opened(now, conn, out);
+            }
+            Input::Closed { conn, .. } => {
+                self.producer.on_closed(now, conn, out);
+            }
+            Input::Timer(Timer::Client(timer)) => {
+                self.producer.on_timer(now, timer, out);
+            }
+            Input::Timer(Timer::Requests(channel)) => {
+                self.producer.on_requests_timer(now, channel, out);
+            }
+            Input::Timer(PAUSE) => self.start(now, out),
+            Input::Timer(_) => {}
+            Input::Stop => self.is_closing = true,
+        }
+        self.on_events(now, out);
+        self.go_on(now, out);
+        if self.is_closing && matches!(self.phase, Phase::Idle | Phase::Pausing | Phase::Over) {
+            out.halt(machine::Halt::Clean);
+        }
+    }
+
+    /// Takes the transactional id.
+    fn start(&mut self, now: Now, out: &mut Outbox) {
+        if self.phase == Phase::Pausing && !self.is_closing {
+            self.phase = Phase::Starting;
+            self.call(TransactionCall::Init, now, out);
+        }
+    }
+
+    /// Makes a call again until it begins to wait, or has failed at once.
+    fn call(&mut self, call: TransactionCall, now: Now, out: &mut Outbox) {
+        let called = match call {
+            TransactionCall::Init => self.producer.init_transactions(now, out),
+            TransactionCall::Commit => self.producer.commit_transaction(now, out),
+            TransactionCall::Abort => self.producer.abort_transaction(now, out),
+        };
+        if let Err(error) = called {
+            self.on_thrown(error, now, out);
+        }
+    }
+
+    /// Sends what is due, and begins and ends transactions. A blocked `send` blocks the application.
+    fn go_on(&mut self, now: Now, out: &mut Outbox) {
+        let elapsed = now.mono.since(self.began);
+        loop {
+            if self.producer.is_blocked() {
+                return out.set_timer(ARRIVAL, now.mono + Span::millis(1));
+            }
+            let due = self.next.filter(|next| next.at <= elapsed);
+            match (self.phase, due) {
+                (Phase::Open { transaction, sent }, _)
+                    if sent == self.transactions.records
+                        || self.next.is_none()
+                        || self.is_closing =>
+                {
+                    self.end(transaction, now, out);
+                }
+                (Phase::Open { transaction, sent }, Some(arrival)) => {
+                    self.next = self.arrivals.next();
+                    self.phase = Phase::Open { transaction, sent: sent + 1 };
+                    self.send(now, arrival, out);
+                    // What is sent is reported before the end of its transaction.
+                    self.on_events(now, out);
+                }
+                (Phase::Idle, Some(arrival)) if !self.is_closing => {
+                    self.begin(arrival.record, now, out);
+                }
+                (Phase::Idle | Phase::Open { .. }, None) => {
+                    if let Some(next) = self.next {
+                        out.set_timer(ARRIVAL, self.began + next.at);
+                    }
+                    return;
+                }
+                _ => return,
+            }
+        }
+    }
+
+    fn begin(&mut self, transaction: u64, now: Now, out: &mut Outbox) {
+        match self.producer.begin_transaction() {
+            Ok(()) => {
+                self.phase = Phase::Open { transaction, sent: 0 };
+                out.observe(Fact::Client(ClientFact::TransactionBegun { transaction }));
+            }
+            Err(error) => self.on_thrown(error, now, out),
+        }
+    }
+
+    /// Sends a record. Without keys the records of a transaction go to one partition after the other.
+    fn send(&mut self, now: Now, arrival: Arrival, out: &mut Outbox) {
+        write_value(arrival.record, self.config.record_size, &mut self.value);
+        let key = arrival.key.map(u32::to_be_bytes);
+        let (topic, partitions) = &self.config.topics[arrival.topic as usize];
+        let spread = arrival.record % u64::try_from(*partitions).unwrap_or(1).max(1);
+        let partition = match arrival.key {
+            Some(_) => self.config.partition,
+            None => self.config.partition.or(i32::try_from(spread).ok()),
+        };
+        let record = ProducerRecord {
+            topic,
+            partition,
+            key: key.as_ref().map(|key| &key[..]),
+            value: Some(&self.value),
+            headers: &[],
+            timestamp: None,
+        };
+        let Err(error) = self.producer.send(now, record, arrival.record, out) else { return };
+        let code = match error {
+            SendError::Transaction(TransactionError::Failed(failure)) => failure.error,
+            SendError::Transaction(_) => ErrorCode::UnknownServerError,
+            SendError::TooLarge { .. } | SendError::InvalidPartition => ErrorCode::MessageTooLarge,
+        };
+        out.observe(Fact::Client(ClientFact::Failed {
+            partition: None,
+            error: code,
+            maybe_written: false,
+            records: vec![arrival.record],
+            over: None,
+        }));
+        if let SendError::Transaction(error) = error {
+            self.on_thrown(error, now, out);
+        }
+    }
+
+    /// All records of a transaction are sent: commits it, aborts it, or leaves it.
+    fn end(&mut self, transaction: u64, now: Now, out: &mut Outbox) {
+        match self.transactions.end_of(transaction, self.config.schedule.seed) {
+            End::Abandon if !self.is_closing => {
+                self.close(now, out);
+                self.report_end(transaction, TransactionOutcome::GivenUp, None, out);
+                self.replace(now, Span::ZERO, out);
+            }
+            end => {
+                let commit = end == End::Commit && !self.is_closing;
+                self.end_by(Ending { transaction, commit, was_commit: commit }, now, out);
+            }
+        }
+    }
+
+    /// Calls what ends the transaction.
+    fn end_by(&mut self, ending: Ending, now: Now, out: &mut Outbox) {
+        let Ending { transaction, commit, .. } = ending;
+        out.observe(Fact::Client(ClientFact::TransactionEnding { transaction, commit }));
+        self.phase = Phase::Ending(ending);
+        let call = if commit { TransactionCall::Commit } else { TransactionCall::Abort };
+        self.call(call, now, out);
+    }
+
+    /// A call has thrown at once, or a `send` has.
+    fn on_thrown(&mut self, error: TransactionError, now: Now, out: &mut Outbox) {
+        match error {
+            TransactionError::Failed(failure) => self.on_failure(failure, now, out),
+            // The producer is where no call leads out of: it is closed, and another one made.
+            _ => {
+                let error = ErrorCode::UnknownServerError;
+                self.on_failure(TransactionFailure { error, is_fatal: true }, now, out);
+            }
+        }
+    }
+
+    /// An error ends the transaction, or the producer.
+    fn on_failure(&mut self, failure: TransactionFailure, now: Now, out: &mut Outbox) {
+        let (transaction, may_abort, was_commit) = match self.phase {
+            Phase::Open { transaction, .. } => (Some(transaction), !failure.is_fatal, false),
+            Phase::Ending(Ending { transaction, commit, was_commit }) => {
+                (Some(transaction), commit && !failure.is_fatal, was_commit)
+            }
+            _ => (None, false, false),
+        };
+        if let Some(transaction) = transaction.filter(|_| may_abort) {
+            self.end_by(Ending { transaction, commit: false, was_commit }, now, out);
+            return;
+        }
+        self.close(now, out);
+        if let Some(transaction) = transaction {
+            let outcome = match was_commit {
+                true => TransactionOutcome::Unknown,
+                false => TransactionOutcome::GivenUp,
+            };
+            self.report_end(transaction, outcome, Some(failure.error), out);
+        }
+        let is_fenced = failure.error == ErrorCode::ProducerFenced;
+        if is_fenced && self.transactions.ends_when_fenced {
+            self.next = None;
+            self.phase = Phase::Over;
+        } else {
+            self.replace(now, PAUSE_TIME, out);
+        }
+    }
+
+    fn report_end(
+        &self,
+        transaction: u64,
+        outcome: TransactionOutcome,
+        error: Option<ErrorCode>,
+        out: &mut Outbox,
+    ) {
+        let ended = ClientFact::TransactionEnded { transaction, outcome, error };
+        out.observe(Fact::Client(ended));
+    }
+
+    /// Closes the producer without waiting for anything, and reports what became of its records.
+    fn close(&mut self, now: Now, out: &mut Outbox) {
+        self.producer.close_now(now, out);
+        let acks = self.config.producer.acks.code();
+        for event in self.producer.take_events() {
+            super::producer::report(event, acks, out);
+        }
+    }
+
+    /// Makes another producer, which begins after `pause`.
+    fn replace(&mut self, now: Now, pause: Span, out: &mut Outbox) {
+        self.replaced += 1;
+        // Its random choices are others than those of the producer before.
+        let entropy = self.boot.entropy.wrapping_add(self.replaced);
+        let boot = Boot { entropy, ..self.boot };
+        let (config, bootstrap) = (&self.config.producer, &self.config.bootstrap);
+        self.producer = Producer::new(config, self.rules.clone(), &boot, bootstrap);
+        self.phase = Phase::Pausing;
+        out.set_timer(PAUSE, now.mono + pause);
+    }
+
+    /// Takes note of what the producer reports.
+    fn on_events(&mut self, now: Now, out: &mut Outbox) {
+        while self.producer.has_events() {
+            let events: Vec<_> = self.producer.take_events().collect();
+            for event in events {
+                match event {
+                    ProducerEvent::CallReturned { call } => self.on_returned(call, out),
+                    ProducerEvent::CallThrew { failure, .. } => self.on_failure(failure, now, out),
+                    ProducerEvent::CallTimedOut { call } => self.call(call, now, out),
+                    ProducerEvent::Identified { producer_id, producer_epoch } => {
+                        self.identity = (producer_id, producer_epoch);
+                        super::producer::report(event, self.config.producer.acks.code(), out);
+                    }
+                    event => super::producer::report(event, self.config.producer.acks.code(), out),
+                }
+            }
+        }
+    }
+
+    fn on_returned(&mut self, call: TransactionCall, out: &mut Outbox) {
+        match (call, self.phase) {
+            (TransactionCall::Init, Phase::Starting) => {
+                let (producer_id, producer_epoch) = self.identity;
+                if let Some(transactional_id) = self.config.producer.transactional_id.0.clone() {
+                    out.observe(Fact::Client(ClientFact::TransactionsInitialized {
+                        transactional_id,
+                        producer_id,
+                        producer_epoch,
+                    }));
+                }
+                self.phase = Phase::Idle;
+            }
+            (TransactionCall::Commit | TransactionCall::Abort, Phase::Ending(ending)) => {
+                let outcome = match ending.commit {
+                    true => TransactionOutcome::Committed,
+                    false => TransactionOutcome::Aborted,
+                };
+                self.report_end(ending.transaction, outcome, None, out);
+                self.phase = Phase::Idle;
+            }
+            (call, phase) => panic!("{call:?} returned in the phase {phase:?}"),
+        }
+    }
+
+    /// Panics if it contradicts itself.
+    pub fn invariants(&self) {
+        self.producer.invariants();
+    }
+}
