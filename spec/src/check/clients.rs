@@ -74,12 +74,15 @@ impl Check<'_> {
     }
 
     fn transactions(&mut self, i: usize, group: &Producers) {
-        let Some(transactions) = &group.transactions else { return };
-        let at = |key: &str| path!["producers", i, "transactions", key];
-        if group.config().transactional_id.0.is_none() {
+        let config = group.config();
+        if config.transactional_id.0.is_some() {
+            self.transaction_timeout(i, group, config.transaction_timeout);
+        } else if group.transactions.is_some() {
             let message = "producers without `transactional.id` send in no transactions";
             self.impossible(path!["producers", i, "transactions"], message);
         }
+        let Some(transactions) = &group.transactions else { return };
+        let at = |key: &str| path!["producers", i, "transactions", key];
         if transactions.records == 0 {
             self.impossible(at("records"), "a transaction has 1 record or more");
         }
@@ -87,16 +90,18 @@ impl Check<'_> {
         if shares > u64::from(Share::WHOLE.0) {
             self.impossible(at("aborted"), "`aborted` and `abandoned` are above 100% together");
         }
-        let takes = group.config().transaction_timeout;
+    }
+
+    /// A coordinator refuses other time-outs, and the producer begins nothing.
+    fn transaction_timeout(&mut self, i: usize, group: &Producers, timeout: Span) {
         let cluster = self.scenario.cluster_index(group.cluster.as_deref()).unwrap_or(0);
         let cluster = self.scenario.clusters.get(cluster);
         let most = cluster.map_or(Span::MAX, |it| it.broker.config().transaction_max_timeout);
-        if takes.0 == 0 || takes > most {
+        if timeout.0 == 0 || timeout > most {
+            let (timeout, most) = (timeout.as_millis(), most.as_millis());
             let message = format!(
-                "`transaction.timeout.ms={}`: a coordinator allows 1 to {} ms, \
-                 `transaction.max.timeout.ms`",
-                takes.as_millis(),
-                most.as_millis()
+                "`transaction.timeout.ms={timeout}`: a coordinator allows 1 to {most} ms \
+                 (`transaction.max.timeout.ms`)"
             );
             self.impossible(path!["producers", i, "properties", "transaction.timeout.ms"], message);
         }
