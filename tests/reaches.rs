@@ -56,5 +56,5 @@ fn names_that_can_be_reached_are_distinct() {
     names.dedup();
     assert_eq!(names.len(), count);
     assert!(names.contains(&"may_join_isr.no") && names.contains(&"NOT_ENOUGH_REPLICAS"));
-    assert!(!names.contains(&"leader_resigned") && !names.contains(&"NOT_COORDINATOR"));
+    assert!(!names.contains(&"leader_resigned") && !names.contains(&"UNKNOWN_PRODUCER_ID"));
 }

@@ -114,7 +114,6 @@ impl ErrorCode {
         Self::None,
         Self::ReplicaNotAvailable,
         Self::NetworkException,
-        Self::NotCoordinator,
         // Of older brokers; clients still know what to do.
         Self::DuplicateSequenceNumber,
         Self::UnknownProducerId,
@@ -124,24 +123,14 @@ impl ErrorCode {
         Self::InconsistentClusterId,
         Self::TransactionalIdAuthorizationFailed,
         // Until transactions are complete.
-        Self::TopicAuthorizationFailed,
-        Self::UnsupportedVersion,
-        Self::InvalidTxnState,
-        Self::InvalidProducerIdMapping,
-        Self::InvalidTransactionTimeout,
-        Self::ConcurrentTransactions,
         Self::TransactionCoordinatorFenced,
-        Self::OperationNotAttempted,
-        Self::ProducerFenced,
-        Self::TransactionalIdNotFound,
-        Self::TransactionAbortable,
     ];
 
     /// The number of its mark ([`machine::Outbox::mark`]): a response with it was sent.
-    pub fn mark(self) -> u8 {
-        const FIRST: usize = 128;
+    pub fn mark(self) -> u16 {
+        const FIRST: usize = 256;
         let place = Self::ALL.iter().position(|code| *code == self).unwrap_or(0);
-        u8::try_from(FIRST + place).expect("there are fewer than 128 error codes")
+        u16::try_from(FIRST + place).expect("there are few error codes")
     }
 
     /// Those that a response can carry.

@@ -88,6 +88,20 @@ reaches! {
     ProducerEpochOver = "producer_epoch_over",
     /// A replica forgot a producer that had been silent for `producer.id.expiration.ms`.
     ProducerForgotten = "producer_forgotten",
+    /// A coordinator aborted a transaction before it gave the transactional id to another producer.
+    TransactionAbortedForNext = "transaction_aborted_for_next",
+    /// A coordinator aborted a transaction that was open for too long.
+    TransactionTimedOut = "transaction_timed_out",
+    /// A new coordinator went on with a transaction that another had decided.
+    TransactionTakenOver = "transaction_taken_over",
+    /// A coordinator refused a producer whose transactional id another has (KIP-98).
+    ProducerFenced = "producer_fenced",
+    /// A request to end a transaction came again, and the transaction had ended like that.
+    EndTxnRepeated = "end_txn_repeated",
+    /// A leader refused a marker of a coordinator that another had replaced.
+    MarkerRefused = "marker_refused",
+    /// A coordinator forgot transactional ids that had not been used for too long.
+    TransactionalIdExpired = "transactional_id_expired",
     /// A request arrived before the response to the previous one was sent.
     RequestWhileAnswerLeaves = "request_while_answer_leaves",
     /// A fetch response arrived after the fetcher's position had changed.

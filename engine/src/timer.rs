@@ -1,6 +1,6 @@
 //! What processes wake up for, listed once.
 
-use crate::ids::{BrokerId, DirectoryId, TopicPartition};
+use crate::ids::{BrokerId, DirectoryId, LeaderEpoch, TopicPartition};
 use machine::ConnId;
 
 /// A timer of a broker, a controller or a client.
@@ -34,6 +34,8 @@ pub enum Channel {
     Forward,
     /// From a broker to the active controller: the log directories of replicas.
     Directories,
+    /// From a transaction coordinator to the leaders that write markers.
+    Markers,
     /// From a follower to the leaders it fetches from.
     Replica,
     /// From a producer.
@@ -102,6 +104,27 @@ pub enum BrokerTimer {
     Replica(ReplicaTimer),
     /// Something has come on a connection of the broker to itself.
     Loopback(ConnId),
+    /// Of the transaction coordinators.
+    Transaction(TransactionTimer),
+}
+
+/// See [`BrokerTimer::Transaction`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum TransactionTimer {
+    /// This broker leads a partition of `__transaction_state`: its log has to be read.
+    Load(i32),
+    /// The log of a partition has been read, as leader of this epoch.
+    Loaded(i32, LeaderEpoch),
+    /// All markers of some transactions of this partition are written.
+    Complete(i32),
+    /// Records of `__transaction_state` may be on their way for too long.
+    Writes,
+    /// Markers may be sent, again.
+    Markers,
+    /// It is time to look for transactions that are open for too long.
+    TimedOut,
+    /// It is time to look for transactional ids that are not used any more.
+    ExpiredIds,
 }
 
 /// See [`BrokerTimer::Replica`].

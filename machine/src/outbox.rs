@@ -56,14 +56,14 @@ pub struct Outbox<V: Vocabulary> {
     marks: Marks,
 }
 
-/// Branches of a program that were taken, by number.
+/// Branches of a program that were taken, by number below 512.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Marks([u64; 4]);
+pub struct Marks([u64; 8]);
 
 impl Marks {
     /// Notes that a branch was taken.
     #[inline]
-    pub fn set(&mut self, branch: u8) {
+    pub fn set(&mut self, branch: u16) {
         self.0[usize::from(branch >> 6)] |= 1 << (branch & 63);
     }
 
@@ -76,7 +76,7 @@ impl Marks {
     }
 
     /// Whether a branch was taken.
-    pub fn has(&self, branch: u8) -> bool {
+    pub fn has(&self, branch: u16) -> bool {
         self.0[usize::from(branch >> 6)] >> (branch & 63) & 1 == 1
     }
 }
@@ -150,7 +150,7 @@ impl<V: Vocabulary> Outbox<V> {
     /// Notes that a branch of the program was taken. Costs next to nothing, is no event, and changes
     /// nothing in a run.
     #[inline]
-    pub fn mark(&mut self, branch: u8) {
+    pub fn mark(&mut self, branch: u16) {
         self.marks.set(branch);
     }
 

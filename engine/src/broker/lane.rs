@@ -1,6 +1,6 @@
 //! The lane of each timer: what goes on while a disk hangs, and what does not.
 
-use crate::timer::{BrokerTimer, Channel, ReplicaTimer, Timer};
+use crate::timer::{BrokerTimer, Channel, ReplicaTimer, Timer, TransactionTimer};
 use machine::Lane;
 
 /// The lane on which a timer is handled.
@@ -19,6 +19,14 @@ pub(super) fn lane_of(timer: &Timer) -> Lane {
                 | ReplicaTimer::FlushEpochs(_) => Lane::Background,
                 ReplicaTimer::AlterPartition => Lane::Control,
             },
+            BrokerTimer::Transaction(timer) => match timer {
+                TransactionTimer::Writes => Lane::Request,
+                TransactionTimer::Complete(_) | TransactionTimer::Markers => Lane::Control,
+                TransactionTimer::Load(_)
+                | TransactionTimer::Loaded(..)
+                | TransactionTimer::TimedOut
+                | TransactionTimer::ExpiredIds => Lane::Background,
+            },
             // A broker whose disk hangs goes on with its heartbeats.
             BrokerTimer::Heartbeat
             // Unless a message has come: the broker sees to that.
@@ -30,6 +38,7 @@ pub(super) fn lane_of(timer: &Timer) -> Lane {
                 | Channel::AlterPartition
                 | Channel::Forward
                 | Channel::Directories
+                | Channel::Markers
                 | Channel::Replica
                 | Channel::Producer
                 | Channel::Consumer
@@ -48,6 +57,7 @@ pub(super) fn lane_of(timer: &Timer) -> Lane {
             | Channel::AlterPartition
             | Channel::Forward
             | Channel::Directories
+            | Channel::Markers
             | Channel::Producer
             | Channel::Consumer
             | Channel::Admin => Lane::Control,

@@ -17,6 +17,7 @@
 //! | `replicas/` | replicas, their ISR, fetchers, checkpoints |
 //! | `forward.rs`, `producer_ids.rs` | requests for the controller; producer ids, which come from there |
 //! | `assignments.rs` | the log directories of replicas, for the controller |
+//! | `transactions/` | transaction coordinators |
 //!
 //! Each part owns its state, its connections, its timers and the requests that it has parked, and
 //! knows no other part. A coordinator is one more part.
@@ -59,6 +60,7 @@ use machine::{Boot, Disk, Halt, Lane, NodeId};
 use metadata::Metadata;
 use replicas::{LogDirs, Replicas};
 use requests::Requests;
+use transactions::Transactions;
 
 /// What a broker is configured with.
 #[derive(Clone, Debug)]
@@ -93,6 +95,7 @@ struct Parts {
     replicas: Replicas,
     forwards: Forwards,
     assignments: Assignments,
+    transactions: Transactions,
 }
 
 impl Broker {
@@ -135,6 +138,7 @@ impl Broker {
                 replicas: Replicas::new(log_dirs, &settings.config, boot.entropy),
                 forwards: Forwards::new(setup_timeout),
                 assignments: Assignments::new(setup_timeout),
+                transactions: Transactions::new(setup_timeout),
             },
         };
         let (parts, mut cx) = broker.split(&mut io);

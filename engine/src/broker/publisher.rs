@@ -27,6 +27,9 @@ impl Broker {
             parts.replicas.publish(&delta, &mut cx)?;
             let misplaced = parts.replicas.misplaced(delta.partitions.iter().copied(), &cx);
             parts.assignments.add(misplaced, &mut cx);
+            if !delta.is_empty() {
+                parts.transactions.publish(&delta.partitions, &mut cx);
+            }
         }
         Ok(())
     }
@@ -43,6 +46,8 @@ impl Broker {
             let hosted: Vec<_> = parts.replicas.partitions.hosted.keys().copied().collect();
             let misplaced = parts.replicas.misplaced(hosted.into_iter(), &cx);
             parts.assignments.add(misplaced, &mut cx);
+            let hosted = parts.replicas.partitions.hosted.keys().copied().collect();
+            parts.transactions.publish(&hosted, &mut cx);
         }
         if parts.metadata.is_published() && parts.lifecycle.is_caught_up() {
             parts.lifecycle.set_ready_to_unfence(&mut cx);

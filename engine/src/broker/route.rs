@@ -4,7 +4,7 @@ use super::context::{Cx, Io};
 use super::lane::lane_of;
 use super::part::Part;
 use super::requests::{Delayed, Served};
-use super::transactions::find_coordinator;
+use super::transactions::{Reply, Services, find_coordinator};
 use super::{Broker, BrokerSettings, Parts, metadata};
 use crate::error::ErrorCode;
 use crate::ids::{TopicPartition, peer};
@@ -29,10 +29,13 @@ impl Process for Broker {
     }
 
     fn handle(&mut self, now: Now, input: Input, disk: &mut dyn Disk, out: &mut Outbox) {
-        let mut io = Io { now, lane: self.lane(&input), disk, out };
+        let lane = self.lane(&input);
+        let mut io = Io { now, lane, disk: &mut *disk, out: &mut *out };
         if let Err(halt) = self.on_input(input, &mut io) {
             io.out.halt(halt);
         }
+        let mut io = Io { now, lane, disk, out };
+        self.settle_appends(&mut io);
         self.loopback.take(now.mono, out);
     }
 
@@ -57,8 +60,10 @@ impl Process for Broker {
     }
 
     fn invariants(&self) {
-        let Parts { metadata, lifecycle, replicas, forwards, assignments } = &self.parts;
-        let parts: [&dyn Part; 5] = [metadata, lifecycle, replicas, forwards, assignments];
+        let Parts { metadata, lifecycle, replicas, forwards, assignments, transactions } =
+            &self.parts;
+        let parts: [&dyn Part; 6] =
+            [metadata, lifecycle, replicas, forwards, assignments, transactions];
         for part in parts {
             part.invariants();
         }
@@ -68,9 +73,9 @@ impl Process for Broker {
 
 impl Parts {
     /// All parts, those with the most connections first.
-    fn all(&mut self) -> [&mut dyn Part; 5] {
-        let Self { metadata, lifecycle, replicas, forwards, assignments } = self;
-        [replicas, metadata, lifecycle, forwards, assignments]
+    fn all(&mut self) -> [&mut dyn Part; 6] {
+        let Self { metadata, lifecycle, replicas, forwards, assignments, transactions } = self;
+        [replicas, metadata, lifecycle, forwards, assignments, transactions]
     }
 
     /// The part that a channel belongs to; `None` for those of clients.
@@ -81,6 +86,7 @@ impl Parts {
             Channel::AlterPartition | Channel::Replica => &mut self.replicas,
             Channel::Forward => &mut self.forwards,
             Channel::Directories => &mut self.assignments,
+            Channel::Markers => &mut self.transactions,
             Channel::Producer | Channel::Consumer | Channel::Admin => return None,
         })
     }
@@ -93,6 +99,7 @@ impl Parts {
             Owner::Lifecycle => &mut self.lifecycle,
             Owner::Forwards => &mut self.forwards,
             Owner::Assignments => &mut self.assignments,
+            Owner::Transactions => &mut self.transactions,
         }
     }
 }
@@ -125,6 +132,7 @@ impl Broker {
         if let Request::Fetch(fetch) = request {
             locks.extend(self.parts.replicas.partitions.due(fetch.session));
         }
+        self.parts.transactions.locks_of_request(request, &self.context.image, locks);
     }
 
     fn locks_of(&self, timer: &BrokerTimer, locks: &mut Vec<TopicPartition>) {
@@ -144,6 +152,7 @@ impl Broker {
                 locks.extend(self.parts.replicas.partitions.hosted.keys());
             }
             BrokerTimer::Replica(timer) => self.parts.replicas.locks_of(timer, locks),
+            BrokerTimer::Transaction(timer) => self.parts.transactions.locks_of(*timer, locks),
             BrokerTimer::LogDirFailed(index) => {
                 locks.extend(self.parts.replicas.partitions.in_dir(*index));
             }
@@ -231,6 +240,12 @@ impl Broker {
                 Some(input) => self.on_input(input, io),
                 None => Ok(()),
             },
+            BrokerTimer::Transaction(timer) => {
+                let (parts, mut cx) = self.split(io);
+                let Parts { transactions, replicas, forwards, .. } = parts;
+                let mut services = Services { replicas: &mut replicas.partitions, ids: forwards };
+                transactions.on_timer(timer, &mut services, &mut cx)
+            }
             timer => {
                 self.on_timer_of_part(timer, io);
                 Ok(())
@@ -257,7 +272,19 @@ impl Broker {
             | BrokerTimer::LogDirFailed(_)
             | BrokerTimer::Waiting
             | BrokerTimer::Loopback(_)
+            | BrokerTimer::Transaction(_)
             | BrokerTimer::NextRequest(_) => {}
+        }
+    }
+
+    /// Hands coordinators the outcomes of what they have written.
+    fn settle_appends(&mut self, io: &mut Io<'_>) {
+        if !self.parts.replicas.partitions.has_settled() {
+            return;
+        }
+        let (parts, mut cx) = self.split(io);
+        for (ticket, error) in parts.replicas.partitions.take_settled() {
+            parts.transactions.on_settled(ticket, error, &mut cx);
         }
     }
 
@@ -281,8 +308,8 @@ impl Broker {
             match parked.body {
                 Delayed::Produce(_) => replicas.time_out_produce(conn, parked, &mut cx),
                 Delayed::Fetch(_) => replicas.complete_fetch(conn, parked, &mut cx)?,
-                // Without a deadline: its channel gives up.
-                Delayed::Forwarded => cx.requests.put_back(conn, parked),
+                // Without a deadline: its channel, or its coordinator, gives up.
+                Delayed::Forwarded | Delayed::Transaction => cx.requests.put_back(conn, parked),
             }
         }
         Ok(())
@@ -303,7 +330,9 @@ impl Broker {
     fn serve(&mut self, asked: Asked, io: &mut Io<'_>) -> Result<(), Halt> {
         let Asked { conn, correlation_id: id, request } = asked;
         let (parts, mut cx) = self.split(io);
-        let replicas = &mut parts.replicas.partitions;
+        let Parts { replicas, forwards, transactions, .. } = parts;
+        let replicas = &mut replicas.partitions;
+        let reply = Reply { conn, correlation_id: id };
         let served = match request {
             Request::Produce(request) => replicas.on_produce(conn, id, &request, &mut cx)?,
             Request::Fetch(request) => replicas.on_fetch(conn, id, request, &mut cx)?,
@@ -314,26 +343,46 @@ impl Broker {
             Request::Metadata(request) => {
                 Served::Response(metadata::respond(&cx.context.image, &request).into())
             }
-            Request::InitProducerId(request) => {
-                Served::Response(parts.forwards.init_producer_id(&request, &mut cx).into())
+            Request::InitProducerId(request) => match &request.transactional_id {
+                None => Served::Response(forwards.init_producer_id(&request, &mut cx).into()),
+                Some(transactional_id) => {
+                    let mut services = Services { replicas, ids: forwards };
+                    let services = &mut services;
+                    transactions.init_producer_id(
+                        reply,
+                        transactional_id,
+                        &request,
+                        services,
+                        &mut cx,
+                    )?
+                }
+            },
+            Request::AddPartitionsToTxn(request) => {
+                let mut services = Services { replicas, ids: forwards };
+                transactions.add_partitions(reply, request, &mut services, &mut cx)?
+            }
+            Request::EndTxn(request) => {
+                let mut services = Services { replicas, ids: forwards };
+                transactions.end_txn(reply, &request, &mut services, &mut cx)?
+            }
+            Request::DescribeTransactions(request) => {
+                Served::Response(transactions.describe(&request, &cx).into())
+            }
+            Request::ListTransactions(request) => {
+                Served::Response(transactions.list(&request, &cx).into())
             }
             request @ (Request::CreateTopics(_) | Request::ElectLeaders(_)) => {
-                parts.forwards.forward(conn, id, request, &mut cx)
+                forwards.forward(conn, id, request, &mut cx)
             }
             Request::ApiVersions(_) => {
                 Served::Response(metadata::api_versions(&cx.context.image).into())
             }
             Request::FindCoordinator(request) => {
-                let response = find_coordinator(&request, &mut parts.forwards, &mut cx);
+                let response = find_coordinator(&request, forwards, &mut cx);
                 Served::Response(response.into())
             }
-            // Transactions are not served so far.
-            Request::AddPartitionsToTxn(_)
-            | Request::EndTxn(_)
-            | Request::WriteTxnMarkers(_)
-            | Request::DescribeProducers(_)
-            | Request::DescribeTransactions(_)
-            | Request::ListTransactions(_) => Served::Close,
+            // Logs know nothing of transactions so far.
+            Request::WriteTxnMarkers(_) | Request::DescribeProducers(_) => Served::Close,
             // Meant for a controller.
             Request::AlterPartition(_)
             | Request::BrokerRegistration(_)
@@ -355,7 +404,11 @@ fn lane_of_message(message: &Message) -> Lane {
         Owner::Fetchers => Lane::Replication,
         // A broker whose disk hangs goes on with its heartbeats.
         Owner::Lifecycle => Lane::Network,
-        Owner::Quorum | Owner::IsrChanges | Owner::Forwards | Owner::Assignments => Lane::Control,
+        Owner::Quorum
+        | Owner::IsrChanges
+        | Owner::Forwards
+        | Owner::Assignments
+        | Owner::Transactions => Lane::Control,
     }
 }
 
@@ -368,6 +421,7 @@ enum Owner {
     Lifecycle,
     Forwards,
     Assignments,
+    Transactions,
 }
 
 fn owner_of(body: &Response) -> Owner {
@@ -391,6 +445,7 @@ fn owner_of(body: &Response) -> Owner {
         | Response::ElectLeaders(_)
         | Response::AllocateProducerIds(_) => Owner::Forwards,
         Response::AssignReplicasToDirs(_) => Owner::Assignments,
+        Response::WriteTxnMarkers(_) => Owner::Transactions,
         Response::Vote(_) | Response::BeginQuorumEpoch(_) | Response::EndQuorumEpoch(_) => {
             Owner::Quorum
         }
@@ -403,7 +458,6 @@ fn owner_of(body: &Response) -> Owner {
         | Response::ApiVersions(_)
         | Response::AddPartitionsToTxn(_)
         | Response::EndTxn(_)
-        | Response::WriteTxnMarkers(_)
         | Response::DescribeProducers(_)
         | Response::DescribeTransactions(_)
         | Response::ListTransactions(_) => Owner::Quorum,

@@ -1,6 +1,6 @@
 //! The branches of a rule: what a run, or a night of fuzzing, has seen it decide.
 
-use super::read;
+use super::{read, transaction};
 use crate::error::ErrorCode;
 use crate::ids::{BrokerId, Offset};
 use crate::log::BatchMeta;
@@ -60,3 +60,5 @@ impl Branches for usize {}
 impl Branches for Vec<BrokerId> {}
 impl Branches for Elected {}
 impl Branches for read::Answer {}
+impl Branches for i16 {}
+impl Branches for transaction::Marked {}

@@ -24,6 +24,7 @@ pub mod quorum;
 pub mod read;
 pub mod sequence;
 pub mod session;
+pub mod transaction;
 pub mod truncation;
 
 use crate::Outbox;
@@ -31,7 +32,7 @@ use crate::error::ErrorCode;
 use crate::fact::Fact;
 use crate::ids::{BrokerId, Offset};
 use crate::log::BatchMeta;
-use crate::protocol::EpochEndOffset;
+use crate::protocol::{EpochEndOffset, TransactionState};
 
 macro_rules! rules {
     ($(
@@ -60,10 +61,10 @@ macro_rules! rules {
 
             /// The branches of each rule that says yes or no, or refuses with an error: the number of
             /// the mark ([`Outbox::mark`]), its name, and what the rule decides.
-            pub fn branches() -> impl Iterator<Item = (u8, &'static str, &'static str)> {
+            pub fn branches() -> impl Iterator<Item = (u16, &'static str, &'static str)> {
                 let all = [$(
                     (
-                        2 * (Row::$name as u8),
+                        2 * (Row::$name as u16),
                         <$decision as branch::Branches>::HAS,
                         [concat!(stringify!($name), ".no"), concat!(stringify!($name), ".yes")],
                         $summary.trim_ascii(),
@@ -80,7 +81,7 @@ macro_rules! rules {
 
         /// The rules by number, for the marks of their branches.
         #[allow(non_camel_case_types, reason = "they are the names of the rules")]
-        #[repr(u8)]
+        #[repr(u16)]
         enum Row {
             $($name,)*
         }
@@ -93,7 +94,7 @@ macro_rules! rules {
                 pub fn $name(&self, out: &mut Outbox, $($arg: $type),+) -> $decision {
                     let decision = (self.rules.$name)($($arg),+);
                     if let Some(yes) = branch::Branches::is_yes(&decision) {
-                        out.mark(2 * (Row::$name as u8) + u8::from(yes));
+                        out.mark(2 * (Row::$name as u16) + u16::from(yes));
                     }
                     if let Some(reference) = &self.reference
                         && (reference.$name)($($arg),+) != decision
@@ -172,6 +173,37 @@ rules! {
     first_of_block(next_producer_id: i64) -> i64 = sequence::first_of_block;
     /// The end of what readers of committed data may see (KIP-98).
     last_stable_offset(stable: isolation::Stable) -> Offset = isolation::last_stable_offset;
+    /// The epoch for a producer of a transactional id (KIP-98, KIP-360).
+    epoch_of_instance(instance: transaction::Instance) -> Result<transaction::Epochs, ErrorCode> =
+        transaction::epoch_of_instance;
+    /// Whether a producer may act for a transactional id.
+    check_claim(claim: transaction::Claim) -> Result<(), ErrorCode> = transaction::check_claim;
+    /// Whether a transactional id may begin something, and is not about to end a transaction.
+    check_stage(stage: transaction::Stage) -> Result<(), ErrorCode> = transaction::check_stage;
+    /// How a transaction ends (KAFKA-17754).
+    end_transaction(ending: transaction::Ending) -> Result<transaction::Ended, ErrorCode> =
+        transaction::end_transaction;
+    /// Whether every transaction has a producer epoch of its own (KIP-890).
+    bumps_epoch_at_end(transaction_version: u16) -> bool = transaction::bumps_epoch_at_end;
+    /// The epoch under which a coordinator aborts a transaction of its own accord.
+    epoch_of_fence(fence: transaction::Fence) -> i16 = transaction::epoch_of_fence;
+    /// Whether a transaction has been open for too long.
+    is_timed_out(open: transaction::Open) -> bool = transaction::is_timed_out;
+    /// Whether an unused transactional id is forgotten.
+    is_id_expired(unused: transaction::Unused) -> bool = transaction::is_id_expired;
+    /// Whether what became of a record concerns the present coordinator (KAFKA-9777).
+    is_of_present_coordinator(written: transaction::Written) -> bool =
+        transaction::is_of_present_coordinator;
+    /// Whether a transactional id goes on waiting for a record that was not written.
+    stays_pending(unwritten: transaction::Unwritten) -> bool = transaction::stays_pending;
+    /// How far a new coordinator reads its log.
+    load_to(ends: transaction::LogEnds) -> Offset = transaction::load_to;
+    /// Whether a new coordinator goes on with a transaction in this state (KAFKA-5131).
+    finishes_when_loaded(state: TransactionState) -> bool = transaction::finishes_when_loaded;
+    /// What a coordinator makes of a leader's response to a marker.
+    after_marker(error: ErrorCode) -> transaction::Marked = transaction::after_marker;
+    /// Whether a record says which producer id follows (KAFKA-20310).
+    records_next_producer_id(rotates: bool) -> bool = transaction::records_next_producer_id;
     /// What ListOffsets returns as the latest offset (KIP-207).
     latest_offset(latest: read::Latest) -> Result<Offset, ErrorCode> = read::latest_offset;
     /// What a reader at this position gets (KAFKA-2334).

@@ -4,6 +4,7 @@
 //! |---|---|
 //! | `partition/` | one replica: what it decides and writes |
 //! | `produce.rs`, `fetch.rs`, `waiting.rs` | requests to replicas, and what they wait for |
+//! | `records.rs` | what coordinators of this broker write |
 //! | `fetch_session.rs` | what fetches and their responses may omit |
 //! | `alter_partition.rs` | changes of the ISR, on their way to the controller |
 //! | `fetcher.rs`, `lookup.rs` | following leaders |
@@ -27,6 +28,7 @@ mod offline;
 mod partition;
 mod produce;
 mod publish;
+mod records;
 mod waiting;
 
 pub(super) use fetch::DelayedFetch;
@@ -35,11 +37,13 @@ pub(super) use partition::Partition;
 #[cfg(test)]
 pub(super) use partition::{FetchLimits, Reader};
 pub(super) use produce::DelayedProduce;
+pub(super) use records::Ticket;
 
 use super::context::Cx;
 use super::part::Part;
 use super::requests::Parked;
 use crate::config::BrokerConfig;
+use crate::error::ErrorCode;
 use crate::ids::TopicPartition;
 use crate::protocol::{FetchPartition, Response};
 use crate::timer::{BrokerTimer, Channel, ReplicaTimer, Timer};
@@ -68,6 +72,8 @@ pub(super) struct Partitions {
     pub(super) dirs: LogDirs,
     alterations: AlterPartitions,
     sessions: FetchSessions,
+    /// The outcomes of appends that their coordinator has not been handed.
+    settled: Vec<(Ticket, ErrorCode)>,
     /// Kept for its capacity.
     due: Vec<FetchPartition>,
     /// Kept for its capacity.
@@ -85,6 +91,7 @@ impl Replicas {
                 dirs,
                 alterations: AlterPartitions::new(setup_timeout),
                 sessions: FetchSessions::new(config.fetch_session_cache_slots, entropy),
+                settled: Vec::new(),
                 due: Vec::new(),
                 woken: Vec::new(),
             },
@@ -230,6 +237,7 @@ impl Partitions {
         }
         if changes.high_watermark {
             self.complete_produces(id, cx);
+            self.settle_appends(id, cx);
         }
         if changes.appended || changes.high_watermark || changes.truncated {
             let news = News {

@@ -2,9 +2,10 @@
 
 use super::log_dirs::DirIndex;
 use super::{Partitions, Replicas};
-use crate::broker::context::{Cx, StorageError};
+use crate::broker::context::{Cx, StorageError, log_dir_failed};
 use crate::error::ErrorCode;
 use crate::ids::{DirectoryId, TopicPartition};
+use crate::log::LogError;
 use machine::Halt;
 
 impl Partitions {
@@ -21,6 +22,19 @@ impl Partitions {
             self.dirs.failed(index, &error, cx);
         }
         ErrorCode::KafkaStorageError
+    }
+
+    /// A coordinator could not read the log of a replica: [`Partitions::storage_failed`], if it is the
+    /// disk that has failed.
+    pub(in crate::broker) fn reading_failed(
+        &mut self,
+        id: TopicPartition,
+        error: LogError,
+        cx: &mut Cx<'_>,
+    ) {
+        if matches!(error, LogError::Disk(_)) {
+            self.storage_failed(id, log_dir_failed(error), cx);
+        }
     }
 
     /// The replicas in a directory.

@@ -4,6 +4,7 @@ use super::fetch::News;
 use super::fetcher::FetchState;
 use super::{Partitions, Replicas, checkpoints};
 use crate::broker::context::Cx;
+use crate::error::ErrorCode;
 use crate::ids::{BrokerId, DirectoryId, Offset, TopicPartition};
 use crate::metadata::{ImageDelta, MetadataRecord, PartitionChange, PartitionRecord};
 use machine::Halt;
@@ -157,6 +158,7 @@ impl Replicas {
             return Ok(None);
         };
         self.partitions.fail_produces(id, cx);
+        self.partitions.fail_appends(id, ErrorCode::NotLeaderOrFollower);
         let stays_out = cx.context.stopping && !state.isr.contains(&own);
         if is_new_epoch || stays_out {
             self.fetchers.remove(id);
@@ -223,6 +225,11 @@ impl Partitions {
     /// Removes a replica. Parked produce requests fail for this partition, and are completed unless
     /// they wait for another one; parked fetches are looked at again.
     pub(super) fn remove(&mut self, id: TopicPartition, cx: &mut Cx<'_>) -> Result<(), Halt> {
+        let is_offline = self.offline.contains(&id);
+        self.fail_appends(
+            id,
+            if is_offline { ErrorCode::KafkaStorageError } else { ErrorCode::NotLeaderOrFollower },
+        );
         let Some(partition) = self.hosted.remove(&id) else { return Ok(()) };
         let mut waiting = partition.waiting;
         let mut woken = Vec::new();

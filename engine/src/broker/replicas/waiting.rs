@@ -4,6 +4,7 @@
 //! The lists name connections, each of which has at most one parked request. An entry may be
 //! outdated: what is woken looks at the request itself.
 
+use super::records::Ticket;
 use crate::ids::Offset;
 use machine::ConnId;
 use std::collections::VecDeque;
@@ -14,6 +15,8 @@ pub(super) struct Waiting {
     /// Produces with the offset that the high watermark has to reach, in order. A copy of a batch waits
     /// for that of the batch, which may be smaller than those that wait already.
     produces: VecDeque<(Offset, ConnId)>,
+    /// Appends of a coordinator with the offset that the high watermark has to reach, in order.
+    appends: VecDeque<(Offset, Ticket)>,
     /// Followers' fetches: they see what is appended.
     followers: Vec<ConnId>,
     /// Consumers' fetches: they see what is committed.
@@ -44,6 +47,22 @@ impl Waiting {
         })
     }
 
+    /// An append of a coordinator waits until the high watermark has reached `required`.
+    pub(super) fn add_append(&mut self, required: Offset, ticket: Ticket) {
+        self.appends.push_back((required, ticket));
+    }
+
+    /// The next append that `high_watermark` is enough for, with the offset that it waits for.
+    pub(super) fn pop_append(&mut self, high_watermark: Offset) -> Option<(Offset, Ticket)> {
+        let (required, _) = *self.appends.front()?;
+        if required <= high_watermark { self.appends.pop_front() } else { None }
+    }
+
+    /// Forgets an append.
+    pub(super) fn forget_append(&mut self, ticket: Ticket) {
+        self.appends.retain(|(_, other)| *other != ticket);
+    }
+
     /// Moves the followers' fetches to `to`.
     pub(super) fn take_followers(&mut self, to: &mut Vec<ConnId>) {
         to.append(&mut self.followers);
@@ -61,9 +80,9 @@ impl Waiting {
         self.consumers.retain(|other| *other != conn);
     }
 
-    /// Whether a produce waits.
+    /// Whether a produce or an append waits.
     pub(super) fn has_produces(&self) -> bool {
-        !self.produces.is_empty()
+        !self.produces.is_empty() || !self.appends.is_empty()
     }
 
     /// Panics if the lists contradict themselves.

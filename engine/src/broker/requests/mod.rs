@@ -48,6 +48,8 @@ pub(super) enum Delayed {
     Fetch(Arc<DelayedFetch>),
     /// The controller; the request itself is with the forwarded ones.
     Forwarded,
+    /// A record of a transaction coordinator, which knows what the response is.
+    Transaction,
 }
 
 /// All requests in hand.

@@ -1,6 +1,237 @@
-//! Transaction coordinators (`TransactionCoordinator`; KIP-98).
+//! Transaction coordinators (`TransactionCoordinator`, `TransactionStateManager`,
+//! `TransactionMarkerChannelManager`; KIP-98, KIP-360, KIP-890).
+//!
+//! The leader of a partition of `__transaction_state` coordinates the transactional ids that belong to
+//! it; the leader epoch is the **coordinator epoch**. What it knows of an id is the last committed
+//! record of the id in that partition, so a coordinator that takes over reads the log and goes on.
+//!
+//! | state of an id | what it means | may follow |
+//! |---|---|---|
+//! | Empty | no transaction since the producer has got its epoch | Empty, Complete* |
+//! | Ongoing | partitions are added | Empty, Ongoing, Complete* |
+//! | PrepareCommit | committed: the decision stands, markers are on their way | Ongoing |
+//! | PrepareAbort | aborted, likewise | Ongoing; Empty, Complete* where every transaction has an epoch |
+//! | CompleteCommit, CompleteAbort | all markers are written | the Prepare* of the same name |
+//!
+//! | input | what it does |
+//! |---|---|
+//! | InitProducerId | gives the id to a producer (Empty), or aborts what is open first |
+//! | AddPartitionsToTxn | Ongoing, with more partitions; or only says what the transaction has |
+//! | EndTxn | Prepare*; the response leaves when the decision is committed |
+//! | markers written in all partitions | Complete* |
+//! | a transaction has been open for too long | PrepareAbort under an epoch that fences its producer |
+//! | an id has not been used for too long | a tombstone |
+//! | leading begins | the log is read; for Prepare* the markers are sent (again) |
+//! | leading ends, or goes on in another epoch | all that is known is dropped, and what is on its way with it |
+//!
+//! What must stay true, and what holds it:
+//!
+//! - An id has at most one record on its way ([`Entry::pending`](state::Entry)): until its outcome is
+//!   known, other requests of the id are asked to come again.
+//! - What is known changes only when a record is committed, and only if the coordinator epoch is that in
+//!   which it was written.
+//! - A decision that a producer has been told is committed, and no other follows it: of Prepare* only
+//!   Complete* follows.
+//! - Complete* follows when every partition has its marker, or is gone.
+//! - A producer epoch is given to one producer, and never comes back.
+//!
+//! | file | idea |
+//! |---|---|
+//! | `place.rs`, `find.rs` | which broker coordinates an id |
+//! | `state.rs`, `decide.rs` | what is known of an id, and what follows from a request; without effects |
+//! | `record.rs` | the records of `__transaction_state` |
+//! | `shards.rs`, `loading.rs` | the ids by partition; taking over and giving up partitions |
+//! | `requests.rs`, `describe.rs` | requests |
+//! | `writes.rs` | records on their way, and what follows when their outcome is known |
+//! | `markers.rs`, `marking.rs` | markers on their way to the leaders |
+//! | `periodic.rs` | transactions open for too long, ids not used any more |
 
+mod decide;
+mod describe;
 mod find;
+mod loading;
+mod markers;
+mod marking;
+mod periodic;
 mod place;
+mod record;
+mod requests;
+mod shards;
+mod state;
+mod writes;
 
 pub(super) use find::find_coordinator;
+pub(super) use place::state_partition;
+
+use super::context::Cx;
+use super::forward::Forwards;
+use super::part::Part;
+use super::replicas::Partitions;
+use super::requests::Parked;
+#[cfg(test)]
+use crate::ids::LeaderEpoch;
+use crate::ids::TopicPartition;
+use crate::metadata::{Feature, MetadataImage};
+use crate::protocol::{Request, Response};
+use crate::timer::{Channel, TransactionTimer};
+use machine::{ConnId, Halt, Span};
+use markers::Markers;
+use requests::Adding;
+use shards::Shards;
+use std::collections::BTreeMap;
+use writes::Writes;
+
+/// The coordinators of this broker.
+#[derive(Clone, Debug)]
+pub(super) struct Transactions {
+    shards: Shards,
+    writes: Writes,
+    markers: Markers,
+    /// The AddPartitionsToTxn requests without a response, by connection.
+    adding: BTreeMap<ConnId, Adding>,
+    /// The periodic timers are set: some partition has been coordinated here.
+    periodic: bool,
+}
+
+/// What coordinators need of other parts.
+pub(super) struct Services<'a> {
+    /// Where records are written.
+    pub(super) replicas: &'a mut Partitions,
+    /// Where producer ids come from.
+    pub(super) ids: &'a mut Forwards,
+}
+
+/// A request that waits for its response.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Reply {
+    pub(super) conn: ConnId,
+    pub(super) correlation_id: u32,
+}
+
+impl Transactions {
+    pub(super) fn new(setup_timeout: Span) -> Self {
+        Self {
+            shards: Shards::default(),
+            writes: Writes::default(),
+            markers: Markers::new(setup_timeout),
+            adding: BTreeMap::new(),
+            periodic: false,
+        }
+    }
+
+    /// Adds the partitions of `__transaction_state` that a request reads or writes.
+    pub(super) fn locks_of_request(
+        &self,
+        request: &Request,
+        image: &MetadataImage,
+        locks: &mut Vec<TopicPartition>,
+    ) {
+        let mut add = |id: &str| locks.extend(state_partition(image, id));
+        match request {
+            Request::InitProducerId(request) => {
+                if let Some(id) = &request.transactional_id {
+                    add(id);
+                }
+            }
+            Request::EndTxn(request) => add(&request.transactional_id),
+            Request::AddPartitionsToTxn(request) => {
+                request.transactions.iter().for_each(|it| add(&it.transactional_id));
+            }
+            _ => {}
+        }
+    }
+
+    /// Adds the partitions of `__transaction_state` that a timer works on.
+    pub(super) fn locks_of(&self, timer: TransactionTimer, locks: &mut Vec<TopicPartition>) {
+        match timer {
+            TransactionTimer::Complete(index) => locks.extend(self.shards.partition(index)),
+            TransactionTimer::TimedOut | TransactionTimer::ExpiredIds => {
+                locks.extend(self.shards.partitions());
+            }
+            TransactionTimer::Load(_)
+            | TransactionTimer::Loaded(..)
+            | TransactionTimer::Writes
+            | TransactionTimer::Markers => {}
+        }
+    }
+
+    /// A timer of the coordinators is due.
+    pub(super) fn on_timer(
+        &mut self,
+        timer: TransactionTimer,
+        services: &mut Services<'_>,
+        cx: &mut Cx<'_>,
+    ) -> Result<(), Halt> {
+        match timer {
+            TransactionTimer::Load(index) => self.load(index, services, cx),
+            TransactionTimer::Loaded(index, epoch) => self.install(index, epoch, cx),
+            TransactionTimer::Complete(index) => self.write_completions(index, services, cx)?,
+            TransactionTimer::Writes => self.time_out_writes(services, cx),
+            TransactionTimer::Markers => self.send_markers(cx),
+            TransactionTimer::TimedOut => self.abort_timed_out(services, cx)?,
+            TransactionTimer::ExpiredIds => self.expire_ids(services, cx)?,
+        }
+        Ok(())
+    }
+
+    /// The coordinator epoch in which this broker coordinates a partition; `None` if it does not, or
+    /// is still loading.
+    #[cfg(test)]
+    pub(super) fn epoch_of(&self, index: i32) -> Option<LeaderEpoch> {
+        self.shards.get(index).ok().map(|shard| shard.epoch)
+    }
+}
+
+/// The level of `transaction.version`.
+fn level(cx: &Cx<'_>) -> u16 {
+    cx.context.image.feature(Feature::TransactionVersion)
+}
+
+/// The wall clock, in milliseconds.
+fn now_ms(cx: &Cx<'_>) -> i64 {
+    cx.io.now.wall.0
+}
+
+impl Part for Transactions {
+    fn on_opened(&mut self, conn: ConnId) -> bool {
+        self.markers.channels.on_opened(conn).is_some()
+    }
+
+    fn on_closed(&mut self, conn: ConnId, cx: &mut Cx<'_>) -> bool {
+        let Some(ended) = self.markers.channels.on_closed(cx.io.now.mono, conn) else {
+            return false;
+        };
+        self.on_markers_lost(ended, cx);
+        true
+    }
+
+    fn on_response(
+        &mut self,
+        conn: ConnId,
+        correlation_id: u32,
+        body: Response,
+        cx: &mut Cx<'_>,
+    ) -> Result<(), Halt> {
+        if let Response::WriteTxnMarkers(response) = body
+            && let Some((_, sent)) = self.markers.channels.on_response(conn, correlation_id)
+        {
+            self.on_marked(sent, &response, cx);
+        }
+        Ok(())
+    }
+
+    fn on_requests_timer(&mut self, _: Channel, cx: &mut Cx<'_>) {
+        for ended in self.markers.channels.on_timer(cx.io.now.mono, cx.io.out) {
+            self.on_markers_lost(ended, cx);
+        }
+    }
+
+    fn on_client_closed(&mut self, conn: ConnId, _: Option<&Parked>) {
+        self.adding.remove(&conn);
+    }
+
+    fn invariants(&self) {
+        self.shards.invariants();
+        self.writes.invariants();
+    }
+}

@@ -17,6 +17,11 @@ pub(in crate::broker) fn state_partition(
     (count > 0).then(|| TopicPartition::new(topic.id, index_of(id, count)))
 }
 
+/// The partition of `__transaction_state` with this index; `None` before the topic exists.
+pub(super) fn partition(image: &MetadataImage, index: i32) -> Option<TopicPartition> {
+    Some(TopicPartition::new(image.topic_by_name(TRANSACTION_STATE)?.id, index))
+}
+
 /// The leader of the partition that a transactional id belongs to, which is its coordinator, with the
 /// leader epoch. `None` while there is none that clients can connect to.
 pub(in crate::broker) fn coordinator_of(

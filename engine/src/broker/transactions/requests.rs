@@ -1,0 +1,379 @@
+//! Requests of producers and of leaders to the coordinator (`KafkaApis`, `TransactionCoordinator`).
+
+use super::decide::{Decider, End, Ends, Init, Initialized};
+use super::place::{TRANSACTION_STATE, state_partition};
+use super::state::{Entry, TransactionMetadata, is_exhausted};
+use super::writes::{Decided, Then, initialized};
+use super::{Reply, Services, Transactions, level, now_ms};
+use crate::broker::context::Cx;
+use crate::broker::requests::{Delayed, Parked, Served};
+use crate::error::ErrorCode;
+use crate::fact::Fact;
+use crate::ids::{TopicPartition, TransactionalId};
+use crate::protocol::{
+    AddPartitionsToTxn, AddPartitionsToTxnRequest, AddPartitionsToTxnResponse,
+    AddedPartitionsToTxn, EndTxnRequest, EndTxnResponse, InitProducerIdRequest,
+};
+use crate::reach::Reach;
+use crate::record::{NO_PRODUCER_EPOCH, NO_PRODUCER_ID};
+use machine::Halt;
+use std::sync::Arc;
+
+/// An AddPartitionsToTxn request without a response.
+#[derive(Clone, Debug)]
+pub(super) struct Adding {
+    reply: Reply,
+    /// How many of its transactions have no outcome.
+    left: usize,
+    transactions: Vec<AddPartitionsToTxn>,
+    outcomes: Vec<AddedPartitionsToTxn>,
+}
+
+/// The version of the transaction protocol that goes with requests of a producer: 2 where a transaction
+/// has an epoch of its own, else 0.
+const fn client_version(is_second: bool) -> u16 {
+    if is_second { 2 } else { 0 }
+}
+
+impl Transactions {
+    /// Gives a transactional id to a producer.
+    pub(in crate::broker) fn init_producer_id(
+        &mut self,
+        reply: Reply,
+        id: &TransactionalId,
+        request: &InitProducerIdRequest,
+        services: &mut Services<'_>,
+        cx: &mut Cx<'_>,
+    ) -> Result<Served, Halt> {
+        let refused = |error| Ok(Served::Response(initialized(Err(error)).into()));
+        let has_id = request.producer_id != NO_PRODUCER_ID;
+        if has_id != (request.producer_epoch != NO_PRODUCER_EPOCH) || id.is_empty() {
+            return refused(ErrorCode::InvalidRequest);
+        }
+        let timeout = request.transaction_timeout;
+        let timeout_ms = i32::try_from(timeout.as_millis()).unwrap_or(i32::MAX);
+        if timeout_ms == 0 || timeout > cx.context.config.transaction_max_timeout {
+            return refused(ErrorCode::InvalidTransactionTimeout);
+        }
+        let partition = match self.known(id, timeout_ms, services, cx) {
+            Ok(partition) => partition,
+            Err(error) => return refused(error),
+        };
+        let named = has_id.then_some((request.producer_id, request.producer_epoch));
+        let new_id = self.id_if_exhausted(partition, id, services, cx);
+        let (now_ms, level) = (now_ms(cx), level(cx));
+        let Ok(Some(entry)) = self.shards.entry_in(partition.partition, id, |_| true) else {
+            return refused(ErrorCode::NotCoordinator);
+        };
+        let mut decider = Decider { rules: &cx.context.rules, out: cx.io.out, now_ms, level };
+        match decider.init(entry, Init { named, timeout_ms }, new_id) {
+            Ok(Initialized::Write(next)) => {
+                park(reply, cx);
+                self.write(partition, id, next, Then::Initialized(reply), services, cx)?;
+            }
+            Ok(Initialized::AbortFirst) => {
+                cx.io.out.observe(Fact::Reached(Reach::TransactionAbortedForNext));
+                park(reply, cx);
+                self.abort(partition, id, Decided::ForNext(reply), services, cx)?;
+            }
+            Err(error) => {
+                if error == ErrorCode::ProducerFenced {
+                    cx.io.out.observe(Fact::Reached(Reach::ProducerFenced));
+                }
+                return refused(error);
+            }
+        }
+        Ok(Served::Parked)
+    }
+
+    /// The partition of a transactional id, which is known from now on: a new one gets a producer id.
+    fn known(
+        &mut self,
+        id: &TransactionalId,
+        timeout_ms: i32,
+        services: &mut Services<'_>,
+        cx: &mut Cx<'_>,
+    ) -> Result<TopicPartition, ErrorCode> {
+        let partition = state_partition(&cx.context.image, id).ok_or(ErrorCode::NotCoordinator)?;
+        let shard = self.shards.get_mut(partition.partition)?;
+        if !shard.entries.contains_key(id) {
+            let producer_id = services.ids.new_producer_id(cx)?;
+            let metadata = TransactionMetadata::new(producer_id, timeout_ms, now_ms(cx));
+            shard.entries.insert(id.clone(), Entry::new(metadata));
+        }
+        Ok(partition)
+    }
+
+    /// Draws a producer id if the epochs of the one in use are over and another may follow.
+    fn id_if_exhausted(
+        &mut self,
+        partition: TopicPartition,
+        id: &TransactionalId,
+        services: &mut Services<'_>,
+        cx: &mut Cx<'_>,
+    ) -> Result<i64, ErrorCode> {
+        let needs =
+            |entry: &Entry| is_exhausted(entry.metadata.producer_epoch) && entry.pending.is_none();
+        match self.shards.entry_in(partition.partition, id, |_| true) {
+            Ok(Some(entry)) if needs(entry) => services.ids.new_producer_id(cx),
+            _ => Err(ErrorCode::UnknownServerError),
+        }
+    }
+
+    /// Aborts an open transaction of the coordinator's own accord.
+    pub(super) fn abort(
+        &mut self,
+        partition: TopicPartition,
+        id: &TransactionalId,
+        why: Decided,
+        services: &mut Services<'_>,
+        cx: &mut Cx<'_>,
+    ) -> Result<(), Halt> {
+        let (now_ms, level) = (now_ms(cx), level(cx));
+        let Ok(Some(entry)) = self.shards.entry_in(partition.partition, id, |_| true) else {
+            return Ok(());
+        };
+        let mut decider = Decider { rules: &cx.context.rules, out: cx.io.out, now_ms, level };
+        let next = match decider.abort(entry) {
+            Ok(next) => next,
+            Err(error) => {
+                if let Decided::ForNext(reply) = why {
+                    reply.send(initialized(Err(error)), cx);
+                }
+                return Ok(());
+            }
+        };
+        let own_epoch = cx.context.rules.bumps_epoch_at_end(cx.io.out, next.client_version);
+        if !own_epoch {
+            // The epoch is in use from now on, written or not: its owner must not go on.
+            entry.metadata.producer_epoch = next.producer_epoch;
+            entry.metadata.last_producer_epoch = NO_PRODUCER_EPOCH;
+        }
+        self.write(partition, id, next, Then::Decided(why), services, cx)
+    }
+
+    /// Ends a transaction.
+    pub(in crate::broker) fn end_txn(
+        &mut self,
+        reply: Reply,
+        request: &EndTxnRequest,
+        services: &mut Services<'_>,
+        cx: &mut Cx<'_>,
+    ) -> Result<Served, Halt> {
+        let id = &request.transactional_id;
+        let respond = |error, producer_id, producer_epoch| {
+            let response = EndTxnResponse { error, producer_id, producer_epoch };
+            Ok(Served::Response(response.into()))
+        };
+        let refused = |error| respond(error, NO_PRODUCER_ID, NO_PRODUCER_EPOCH);
+        if id.is_empty() {
+            return refused(ErrorCode::InvalidRequest);
+        }
+        let Some(partition) = state_partition(&cx.context.image, id) else {
+            return refused(ErrorCode::NotCoordinator);
+        };
+        let new_id = self.id_if_exhausted(partition, id, services, cx);
+        let (now_ms, level) = (now_ms(cx), level(cx));
+        let entry = match self.shards.entry_in(partition.partition, id, |_| true) {
+            Ok(Some(entry)) => entry,
+            Ok(None) => return refused(ErrorCode::InvalidProducerIdMapping),
+            Err(error) => return refused(error),
+        };
+        let end = End {
+            producer_id: request.producer_id,
+            producer_epoch: request.producer_epoch,
+            commit: request.committed,
+            client_version: client_version(request.version >= EndTxnRequest::BUMPS_EPOCH),
+        };
+        let mut decider = Decider { rules: &cx.context.rules, out: cx.io.out, now_ms, level };
+        match decider.end(entry, end, new_id) {
+            Ok(Ends::Write(next)) => {
+                let version = next.client_version;
+                let own_epoch = cx.context.rules.bumps_epoch_at_end(cx.io.out, version);
+                park(reply, cx);
+                let then = Then::Decided(Decided::ByProducer { reply, own_epoch });
+                self.write(partition, id, next, then, services, cx)?;
+                Ok(Served::Parked)
+            }
+            Ok(Ends::Already { producer_id, producer_epoch }) => {
+                cx.io.out.observe(Fact::Reached(Reach::EndTxnRepeated));
+                respond(ErrorCode::None, producer_id, producer_epoch)
+            }
+            Err(error) => {
+                if error == ErrorCode::ProducerFenced {
+                    cx.io.out.observe(Fact::Reached(Reach::ProducerFenced));
+                }
+                refused(error)
+            }
+        }
+    }
+
+    /// Adds partitions to transactions, or verifies that they are in them. A request of brokers without
+    /// any transaction gets a response here; Kafka's gets none (oddity O9).
+    pub(in crate::broker) fn add_partitions(
+        &mut self,
+        reply: Reply,
+        request: AddPartitionsToTxnRequest,
+        services: &mut Services<'_>,
+        cx: &mut Cx<'_>,
+    ) -> Result<Served, Halt> {
+        let is_of_client = request.is_of_client();
+        let left = request.transactions.len();
+        let outcomes: Vec<_> =
+            request.transactions.iter().map(|it| it.refused(ErrorCode::None)).collect();
+        let transactions = request.transactions;
+        self.adding.insert(
+            reply.conn,
+            Adding { reply, left, transactions: transactions.clone(), outcomes },
+        );
+        park(reply, cx);
+        for (place, transaction) in transactions.iter().enumerate() {
+            match self.add(reply, place, transaction, is_of_client, services, cx)? {
+                Some(Ok(outcome)) => self.on_outcome(reply, place, outcome, cx),
+                Some(Err(error)) => self.on_outcome(reply, place, transaction.refused(error), cx),
+                None => {}
+            }
+        }
+        if transactions.is_empty() {
+            self.adding.remove(&reply.conn);
+            let error = ErrorCode::None;
+            reply.send(AddPartitionsToTxnResponse { error, transactions: Vec::new() }, cx);
+        }
+        Ok(Served::Parked)
+    }
+
+    /// Adds the partitions of one transaction; `None`: its outcome follows.
+    fn add(
+        &mut self,
+        reply: Reply,
+        place: usize,
+        request: &AddPartitionsToTxn,
+        is_of_client: bool,
+        services: &mut Services<'_>,
+        cx: &mut Cx<'_>,
+    ) -> Result<Option<Result<AddedPartitionsToTxn, ErrorCode>>, Halt> {
+        if let Some(refused) = refuse_partitions(request, is_of_client, cx) {
+            return Ok(Some(Ok(refused)));
+        }
+        let id = &request.transactional_id;
+        if id.is_empty() {
+            return Ok(Some(Err(ErrorCode::InvalidRequest)));
+        }
+        let Some(partition) = state_partition(&cx.context.image, id) else {
+            return Ok(Some(Err(ErrorCode::NotCoordinator)));
+        };
+        let names = names_of(&request.partitions, cx);
+        let (now_ms, level) = (now_ms(cx), level(cx));
+        let entry = match self.shards.entry_in(partition.partition, id, |_| true) {
+            Ok(Some(entry)) => entry,
+            Ok(None) => return Ok(Some(Err(ErrorCode::InvalidProducerIdMapping))),
+            Err(error) => return Ok(Some(Err(error))),
+        };
+        let mut decider = Decider { rules: &cx.context.rules, out: cx.io.out, now_ms, level };
+        let producer = (request.producer_id, request.producer_epoch);
+        if request.verify_only && !is_of_client {
+            let verified = decider.verify(entry, producer).map(|()| {
+                let of =
+                    |(topic, index): &(Arc<str>, i32)| match entry.metadata.contains(topic, *index)
+                    {
+                        true => ErrorCode::None,
+                        false => ErrorCode::TransactionAbortable,
+                    };
+                let outcomes = names.iter().map(of);
+                AddedPartitionsToTxn {
+                    transactional_id: id.clone(),
+                    partitions: request.partitions.iter().copied().zip(outcomes).collect(),
+                }
+            });
+            return Ok(Some(verified));
+        }
+        match decider.add(entry, producer, &names, client_version(!is_of_client)) {
+            Ok(Some(next)) => {
+                let then = Then::Added(reply, place);
+                self.write(partition, id, next, then, services, cx)?;
+                Ok(None)
+            }
+            Ok(None) => Ok(Some(Ok(request.refused(ErrorCode::None)))),
+            Err(error) => Ok(Some(Err(error))),
+        }
+    }
+
+    /// The record with the partitions of a transaction is committed, or was not written.
+    pub(super) fn on_added(
+        &mut self,
+        reply: Reply,
+        place: usize,
+        outcome: Result<(), ErrorCode>,
+        cx: &mut Cx<'_>,
+    ) {
+        let error = outcome.err().unwrap_or(ErrorCode::None);
+        let Some(adding) = self.adding.get(&reply.conn).filter(|it| it.reply == reply) else {
+            return;
+        };
+        let outcome = adding.transactions[place].refused(error);
+        self.on_outcome(reply, place, outcome, cx);
+    }
+
+    /// A transaction of an AddPartitionsToTxn request has its outcome: responds after the last.
+    fn on_outcome(
+        &mut self,
+        reply: Reply,
+        place: usize,
+        outcome: AddedPartitionsToTxn,
+        cx: &mut Cx<'_>,
+    ) {
+        let Some(adding) = self.adding.get_mut(&reply.conn).filter(|it| it.reply == reply) else {
+            return;
+        };
+        adding.outcomes[place] = outcome;
+        adding.left -= 1;
+        if adding.left > 0 {
+            return;
+        }
+        if let Some(Adding { outcomes: transactions, .. }) = self.adding.remove(&reply.conn) {
+            let error = ErrorCode::None;
+            reply.send(AddPartitionsToTxnResponse { error, transactions }, cx);
+        }
+    }
+}
+
+/// Parks a request until its record is committed.
+fn park(reply: Reply, cx: &mut Cx<'_>) {
+    let body = Delayed::Transaction;
+    let parked = Parked { correlation_id: reply.correlation_id, deadline: None, body };
+    cx.requests.park(reply.conn, parked, cx.io.out);
+}
+
+/// The response in which a partition that there is not keeps all others from being added.
+fn refuse_partitions(
+    request: &AddPartitionsToTxn,
+    is_of_client: bool,
+    cx: &Cx<'_>,
+) -> Option<AddedPartitionsToTxn> {
+    let image = &cx.context.image;
+    let error_of = |partition: &TopicPartition| match image.topic(partition.topic) {
+        Some(topic) if is_of_client && topic.name == TRANSACTION_STATE => {
+            ErrorCode::TopicAuthorizationFailed
+        }
+        Some(_) if image.partition(*partition).is_some() => ErrorCode::None,
+        _ => ErrorCode::UnknownTopicOrPartition,
+    };
+    if request.partitions.iter().all(|partition| error_of(partition).is_none()) {
+        return None;
+    }
+    let outcome = |partition: &TopicPartition| match error_of(partition) {
+        ErrorCode::None => ErrorCode::OperationNotAttempted,
+        error => error,
+    };
+    let partitions = request.partitions.iter().map(|it| (*it, outcome(it))).collect();
+    Some(AddedPartitionsToTxn { transactional_id: request.transactional_id.clone(), partitions })
+}
+
+/// The partitions by name of their topic.
+fn names_of(partitions: &[TopicPartition], cx: &Cx<'_>) -> Vec<(Arc<str>, i32)> {
+    let name = |partition: &TopicPartition| {
+        let topic = cx.context.image.topic(partition.topic)?;
+        Some((Arc::from(topic.name.as_str()), partition.partition))
+    };
+    partitions.iter().filter_map(name).collect()
+}

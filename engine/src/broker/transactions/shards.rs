@@ -1,0 +1,112 @@
+//! The transactional ids that a broker coordinates, by partition of `__transaction_state`
+//! (`transactionMetadataCache`, `loadingPartitions`).
+
+use super::state::Entry;
+use crate::error::ErrorCode;
+use crate::ids::{LeaderEpoch, TopicPartition, TransactionalId};
+use std::collections::BTreeMap;
+
+/// The ids of one partition.
+#[derive(Clone, Debug)]
+pub(super) struct Shard {
+    pub(super) partition: TopicPartition,
+    /// The coordinator epoch.
+    pub(super) epoch: LeaderEpoch,
+    pub(super) entries: BTreeMap<TransactionalId, Entry>,
+}
+
+/// A partition whose log is being read.
+#[derive(Clone, Debug)]
+pub(super) struct Loading {
+    pub(super) partition: TopicPartition,
+    /// The leader epoch in which it is read.
+    pub(super) epoch: LeaderEpoch,
+    /// What was in the log, once it is read.
+    pub(super) read: Option<BTreeMap<TransactionalId, Entry>>,
+}
+
+/// All partitions that this broker leads, by index.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Shards {
+    loaded: BTreeMap<i32, Shard>,
+    pub(super) loading: BTreeMap<i32, Loading>,
+}
+
+impl Shards {
+    /// The ids of a partition.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorCode::CoordinatorLoadInProgress`] while its log is being read, and
+    /// [`ErrorCode::NotCoordinator`] if this broker does not coordinate it.
+    pub(super) fn get(&self, index: i32) -> Result<&Shard, ErrorCode> {
+        if self.loading.contains_key(&index) {
+            return Err(ErrorCode::CoordinatorLoadInProgress);
+        }
+        self.loaded.get(&index).ok_or(ErrorCode::NotCoordinator)
+    }
+
+    /// As [`Shards::get`].
+    pub(super) fn get_mut(&mut self, index: i32) -> Result<&mut Shard, ErrorCode> {
+        if self.loading.contains_key(&index) {
+            return Err(ErrorCode::CoordinatorLoadInProgress);
+        }
+        self.loaded.get_mut(&index).ok_or(ErrorCode::NotCoordinator)
+    }
+
+    /// What is known of a transactional id in a coordinator epoch; `None` if this is another epoch, or
+    /// the id is not known any more.
+    pub(super) fn entry_in(
+        &mut self,
+        index: i32,
+        id: &str,
+        is_epoch: impl FnOnce(LeaderEpoch) -> bool,
+    ) -> Result<Option<&mut Entry>, ErrorCode> {
+        let shard = self.get_mut(index)?;
+        if is_epoch(shard.epoch) { Ok(shard.entries.get_mut(id)) } else { Ok(None) }
+    }
+
+    /// The partition with this index, if it is coordinated here.
+    pub(super) fn partition(&self, index: i32) -> Option<TopicPartition> {
+        self.get(index).ok().map(|shard| shard.partition)
+    }
+
+    /// All partitions that are coordinated here.
+    pub(super) fn partitions(&self) -> impl Iterator<Item = TopicPartition> {
+        self.loaded.values().map(|shard| shard.partition)
+    }
+
+    /// The ids of all partitions, those that are being read apart.
+    pub(super) fn all(&self) -> impl Iterator<Item = (i32, &Shard)> {
+        let is_readable = |(index, _): &(&i32, &Shard)| !self.loading.contains_key(*index);
+        self.loaded.iter().filter(is_readable).map(|(index, shard)| (*index, shard))
+    }
+
+    /// The leader epoch in which a partition is, or is going to be, coordinated.
+    pub(super) fn epoch(&self, index: i32) -> Option<LeaderEpoch> {
+        let loading = self.loading.get(&index).map(|loading| loading.epoch);
+        loading.or_else(|| self.loaded.get(&index).map(|shard| shard.epoch))
+    }
+
+    /// The indexes of all partitions that are, or are going to be, coordinated.
+    pub(super) fn indexes(&self) -> Vec<i32> {
+        let mut all: Vec<i32> = self.loaded.keys().chain(self.loading.keys()).copied().collect();
+        all.sort_unstable();
+        all.dedup();
+        all
+    }
+
+    pub(super) fn insert(&mut self, index: i32, shard: Shard) {
+        self.loaded.insert(index, shard);
+    }
+
+    /// Forgets a partition. Returns the epoch in which it was coordinated.
+    pub(super) fn remove(&mut self, index: i32) -> Option<LeaderEpoch> {
+        self.loaded.remove(&index).map(|shard| shard.epoch)
+    }
+
+    /// Panics if it contradicts itself, whatever the rules.
+    pub(super) fn invariants(&self) {
+        self.loaded.values().flat_map(|shard| shard.entries.values()).for_each(Entry::invariants);
+    }
+}

@@ -1,0 +1,427 @@
+//! Records of `__transaction_state` on their way, and what follows when their outcome is known
+//! (`TransactionStateManager.appendTransactionToLog` and its callbacks).
+
+use super::decide::Decider;
+use super::loading::observe_state;
+use super::markers::Completion;
+use super::record;
+use super::state::TransactionMetadata;
+use super::{Reply, Services, Transactions, level, now_ms};
+use crate::broker::context::Cx;
+use crate::broker::replicas::Ticket;
+use crate::broker::requests::{Parked, Served};
+use crate::error::ErrorCode;
+use crate::fact::Fact;
+use crate::ids::{LeaderEpoch, TopicPartition, TransactionalId};
+use crate::protocol::{EndTxnResponse, InitProducerIdResponse, Response, TransactionState};
+use crate::record::{NO_PRODUCER_EPOCH, NO_PRODUCER_ID};
+use crate::rules::transaction::{Unwritten, Written};
+use crate::timer::{BrokerTimer, Timer, TransactionTimer};
+use machine::{Halt, Mono, Span};
+use std::collections::{BTreeMap, BTreeSet};
+
+/// The records on their way.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Writes {
+    by_ticket: BTreeMap<Ticket, Write>,
+    deadlines: BTreeSet<(Mono, Ticket)>,
+    last_ticket: Ticket,
+}
+
+/// One append.
+#[derive(Clone, Debug)]
+pub(super) struct Write {
+    partition: TopicPartition,
+    /// The coordinator epoch in which it was written.
+    epoch: LeaderEpoch,
+    deadline: Mono,
+    what: What,
+}
+
+/// What an append says.
+#[derive(Clone, Debug)]
+enum What {
+    /// The next state of a transactional id.
+    Next { id: TransactionalId, next: TransactionMetadata, then: Then },
+    /// These ids are forgotten; each with its producer epoch.
+    Tombstones(Vec<(TransactionalId, i16)>),
+}
+
+/// What follows when the outcome of an append is known.
+#[derive(Clone, Debug)]
+pub(super) enum Then {
+    /// An InitProducerId request gets its response.
+    Initialized(Reply),
+    /// A transaction of an AddPartitionsToTxn request gets its response, by its place in the request.
+    Added(Reply, usize),
+    /// A transaction was decided.
+    Decided(Decided),
+    /// A transaction is over. The producer id and epoch are those of its markers.
+    Completed((i64, i16)),
+}
+
+/// How a transaction came to be decided.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Decided {
+    /// By an EndTxn request.
+    ByProducer {
+        reply: Reply,
+        /// The response names the producer id and epoch that follow.
+        own_epoch: bool,
+    },
+    /// By a coordinator that has to abort it before another producer gets the id.
+    ForNext(Reply),
+    /// By a coordinator, after its time was over.
+    ForTime,
+}
+
+impl Writes {
+    fn insert(&mut self, write: Write) -> Ticket {
+        self.last_ticket += 1;
+        self.deadlines.insert((write.deadline, self.last_ticket));
+        self.by_ticket.insert(self.last_ticket, write);
+        self.last_ticket
+    }
+
+    fn remove(&mut self, ticket: Ticket) -> Option<Write> {
+        let write = self.by_ticket.remove(&ticket)?;
+        self.deadlines.remove(&(write.deadline, ticket));
+        Some(write)
+    }
+
+    /// Panics if it contradicts itself.
+    pub(super) fn invariants(&self) {
+        assert_eq!(self.by_ticket.len(), self.deadlines.len(), "each append has a deadline");
+    }
+}
+
+impl Transactions {
+    /// Writes the next state of a transactional id, which is pending until the outcome is known.
+    pub(super) fn write(
+        &mut self,
+        partition: TopicPartition,
+        id: &TransactionalId,
+        next: TransactionMetadata,
+        then: Then,
+        services: &mut Services<'_>,
+        cx: &mut Cx<'_>,
+    ) -> Result<(), Halt> {
+        let shard = match self.shards.get_mut(partition.partition) {
+            Ok(shard) => shard,
+            Err(error) => {
+                self.follow(partition, id, &next, then, Err(error), cx);
+                return Ok(());
+            }
+        };
+        let epoch = shard.epoch;
+        let Some(entry) = shard.entries.get_mut(id) else {
+            self.follow(partition, id, &next, then, Err(ErrorCode::NotCoordinator), cx);
+            return Ok(());
+        };
+        // Completions are pending from the decision on.
+        let is_completion = matches!(then, Then::Completed(_));
+        if !is_completion && let Err(error) = entry.begin(&next) {
+            self.follow(partition, id, &next, then, Err(error), cx);
+            return Ok(());
+        }
+        let timeout = Span::millis(u64::try_from(next.timeout_ms).unwrap_or(0));
+        let rotates = next.next_producer_id != NO_PRODUCER_ID
+            || ![NO_PRODUCER_ID, next.producer_id].contains(&next.previous_producer_id);
+        let rotates = cx.context.rules.records_next_producer_id(cx.io.out, rotates);
+        let batch = record::batch(id, &next, level(cx), rotates, now_ms(cx));
+        let what = What::Next { id: id.clone(), next, then };
+        let write = Write { partition, epoch, deadline: cx.io.now.mono + timeout, what };
+        match batch {
+            Ok(batch) => {
+                let ticket = self.expect(write, cx);
+                services.replicas.append_records(partition, &batch, ticket, cx)
+            }
+            Err(error) => {
+                self.settle(write, error, cx);
+                Ok(())
+            }
+        }
+    }
+
+    /// Writes that transactional ids are forgotten.
+    pub(super) fn write_tombstones(
+        &mut self,
+        partition: TopicPartition,
+        epoch: LeaderEpoch,
+        ids: Vec<(TransactionalId, i16)>,
+        services: &mut Services<'_>,
+        cx: &mut Cx<'_>,
+    ) -> Result<(), Halt> {
+        let names = ids.iter().map(|(id, _)| &**id);
+        let batch = record::tombstones(names, now_ms(cx));
+        let deadline = cx.io.now.mono + cx.context.config.request_timeout;
+        let write = Write { partition, epoch, deadline, what: What::Tombstones(ids) };
+        let ticket = self.expect(write, cx);
+        services.replicas.append_records(partition, &batch, ticket, cx)
+    }
+
+    fn expect(&mut self, write: Write, cx: &mut Cx<'_>) -> Ticket {
+        let first = self.writes.deadlines.first().map_or(Mono::MAX, |(at, _)| *at);
+        if write.deadline < first {
+            let timer = BrokerTimer::Transaction(TransactionTimer::Writes);
+            cx.io.out.set_timer(Timer::Broker(timer), write.deadline);
+        }
+        self.writes.insert(write)
+    }
+
+    /// Appends have waited for as long as they may: they are taken for failed, whether they are in the
+    /// log or not.
+    pub(super) fn time_out_writes(&mut self, services: &mut Services<'_>, cx: &mut Cx<'_>) {
+        let now = cx.io.now.mono;
+        while let Some((at, ticket)) = self.writes.deadlines.first().copied() {
+            if at > now {
+                let timer = BrokerTimer::Transaction(TransactionTimer::Writes);
+                cx.io.out.set_timer(Timer::Broker(timer), at);
+                return;
+            }
+            let Some(write) = self.writes.remove(ticket) else { return };
+            services.replicas.forget_append(write.partition, ticket);
+            self.settle(write, ErrorCode::RequestTimedOut, cx);
+        }
+    }
+
+    /// The outcome of an append is known.
+    pub(in crate::broker) fn on_settled(
+        &mut self,
+        ticket: Ticket,
+        error: ErrorCode,
+        cx: &mut Cx<'_>,
+    ) {
+        if let Some(write) = self.writes.remove(ticket) {
+            self.settle(write, error, cx);
+        }
+    }
+
+    fn settle(&mut self, write: Write, error: ErrorCode, cx: &mut Cx<'_>) {
+        let Write { partition, epoch, what, .. } = write;
+        match what {
+            What::Next { id, next, then } => {
+                let outcome = self.apply((partition, epoch), &id, &next, error, cx);
+                self.follow(partition, &id, &next, then, outcome, cx);
+            }
+            What::Tombstones(ids) => self.forget_ids(partition, epoch, &ids, error, cx),
+        }
+    }
+
+    /// Takes over what is committed, or gives up waiting for it, unless another coordinator epoch has
+    /// begun.
+    fn apply(
+        &mut self,
+        (partition, epoch): (TopicPartition, LeaderEpoch),
+        id: &TransactionalId,
+        next: &TransactionMetadata,
+        error: ErrorCode,
+        cx: &mut Cx<'_>,
+    ) -> Result<(), ErrorCode> {
+        let error = of_coordinator(error);
+        let rules = cx.context.rules;
+        let is_present =
+            |present| rules.is_of_present_coordinator(cx.io.out, Written { epoch, present });
+        let entry = match self.shards.entry_in(partition.partition, id, is_present) {
+            Ok(Some(entry)) => entry,
+            Ok(None) if error.is_none() => return Err(ErrorCode::NotCoordinator),
+            Err(lost) if error.is_none() => return Err(lost),
+            Ok(None) | Err(_) => return Err(error),
+        };
+        if error.is_none() {
+            entry.complete(next.clone());
+            observe_state(partition, epoch, id, Some(next), cx);
+            return Ok(());
+        }
+        if !rules.stays_pending(cx.io.out, Unwritten { to: next.state, error }) {
+            entry.pending = None;
+        }
+        Err(error)
+    }
+
+    /// What follows from the outcome of an append.
+    fn follow(
+        &mut self,
+        partition: TopicPartition,
+        id: &TransactionalId,
+        next: &TransactionMetadata,
+        then: Then,
+        outcome: Result<(), ErrorCode>,
+        cx: &mut Cx<'_>,
+    ) {
+        let coordinator_epoch = self.shards.epoch(partition.partition).unwrap_or(-1);
+        match then {
+            Then::Initialized(reply) => {
+                if outcome.is_ok() {
+                    cx.io.out.observe(Fact::TransactionalIdInitialized {
+                        transactional_id: id.clone(),
+                        producer_id: next.producer_id,
+                        producer_epoch: next.producer_epoch,
+                        coordinator_epoch,
+                    });
+                }
+                reply.send(initialized(outcome.map(|()| next)), cx);
+            }
+            Then::Added(reply, place) => self.on_added(reply, place, outcome, cx),
+            Then::Decided(decided) => {
+                self.on_decided(partition, id, next, decided, outcome, cx);
+            }
+            Then::Completed((producer_id, producer_epoch)) => match outcome {
+                Ok(()) => cx.io.out.observe(Fact::TransactionCompleted {
+                    transactional_id: id.clone(),
+                    producer_id,
+                    producer_epoch,
+                    committed: next.state == TransactionState::CompleteCommit,
+                    coordinator_epoch,
+                }),
+                Err(ErrorCode::CoordinatorNotAvailable) => {
+                    let producer = (producer_id, producer_epoch);
+                    let completion = Completion { coordinator_epoch, producer, next: next.clone() };
+                    self.markers.retry_completion(partition.partition, id, completion);
+                    self.arm_markers(cx);
+                }
+                // Another coordinator goes on.
+                Err(_) => {}
+            },
+        }
+    }
+
+    /// A decision is committed, and its markers may be sent; or it is not.
+    fn on_decided(
+        &mut self,
+        partition: TopicPartition,
+        id: &TransactionalId,
+        next: &TransactionMetadata,
+        decided: Decided,
+        outcome: Result<(), ErrorCode>,
+        cx: &mut Cx<'_>,
+    ) {
+        let error = outcome.err();
+        if error.is_some()
+            && !matches!(decided, Decided::ByProducer { .. })
+            && let Ok(Some(entry)) = self.shards.entry_in(partition.partition, id, |_| true)
+        {
+            let own_epoch = cx.context.rules.bumps_epoch_at_end(cx.io.out, next.client_version);
+            entry.fence_failed |=
+                !own_epoch && entry.metadata.producer_epoch == next.producer_epoch;
+        }
+        match decided {
+            Decided::ByProducer { reply, own_epoch } => {
+                let (mut producer_id, mut producer_epoch) = (NO_PRODUCER_ID, NO_PRODUCER_EPOCH);
+                if error.is_none() && own_epoch {
+                    let rules = &cx.context.rules;
+                    let now_ms = cx.io.now.wall.0;
+                    let mut decider = Decider { rules, out: cx.io.out, now_ms, level: 0 };
+                    let over = decider.complete(next);
+                    (producer_id, producer_epoch) = (over.producer_id, over.producer_epoch);
+                }
+                let error = error.unwrap_or(ErrorCode::None);
+                reply.send(EndTxnResponse { error, producer_id, producer_epoch }, cx);
+            }
+            Decided::ForNext(reply) => {
+                let error = error.unwrap_or(ErrorCode::ConcurrentTransactions);
+                reply.send(initialized(Err(error)), cx);
+            }
+            Decided::ForTime => {}
+        }
+        if error.is_none() {
+            self.observe_decision(partition, id, next, cx);
+            self.send_markers_of(partition.partition, id, cx);
+        }
+    }
+
+    fn observe_decision(
+        &mut self,
+        partition: TopicPartition,
+        id: &TransactionalId,
+        next: &TransactionMetadata,
+        cx: &mut Cx<'_>,
+    ) {
+        let image = &cx.context.image;
+        let known = next.partitions.iter().flat_map(|(topic, indexes)| {
+            let topic = image.topic_by_name(topic).map(|topic| topic.id);
+            let all = indexes.iter().map(move |index| Some(TopicPartition::new(topic?, *index)));
+            all.flatten()
+        });
+        let partitions = known.collect();
+        cx.io.out.observe(Fact::TransactionDecided {
+            transactional_id: id.clone(),
+            producer_id: next.producer_id,
+            producer_epoch: next.producer_epoch,
+            committed: next.state == TransactionState::PrepareCommit,
+            coordinator_epoch: self.shards.epoch(partition.partition).unwrap_or(-1),
+            partitions,
+        });
+    }
+
+    /// Tombstones are committed, or were not written.
+    fn forget_ids(
+        &mut self,
+        partition: TopicPartition,
+        epoch: LeaderEpoch,
+        ids: &[(TransactionalId, i16)],
+        error: ErrorCode,
+        cx: &mut Cx<'_>,
+    ) {
+        let Ok(shard) = self.shards.get_mut(partition.partition) else { return };
+        let present = shard.epoch;
+        let written = Written { epoch, present };
+        let is_present = cx.context.rules.is_of_present_coordinator(cx.io.out, written);
+        for (id, producer_epoch) in ids {
+            let Some(entry) = shard.entries.get_mut(id) else { continue };
+            let is_same = entry.pending == Some(TransactionState::Dead)
+                && entry.metadata.producer_epoch == *producer_epoch;
+            if is_present && is_same && error.is_none() {
+                shard.entries.remove(id);
+                observe_state(partition, epoch, id, None, cx);
+            } else if is_present {
+                entry.pending = None;
+            }
+        }
+    }
+}
+
+impl Reply {
+    /// Answers the request, if its client still waits.
+    pub(super) fn send(self, response: impl Into<Response>, cx: &mut Cx<'_>) {
+        let Self { conn, correlation_id } = self;
+        let waits = |parked: &Parked| parked.correlation_id == correlation_id;
+        if cx.requests.get(conn).is_some_and(waits) {
+            cx.requests.take(conn);
+            let served = Served::Response(response.into());
+            cx.requests.finish(conn, correlation_id, served, &mut cx.io);
+        }
+    }
+}
+
+/// The response to an InitProducerId request.
+pub(super) fn initialized(
+    outcome: Result<&TransactionMetadata, ErrorCode>,
+) -> InitProducerIdResponse {
+    match outcome {
+        Ok(metadata) => InitProducerIdResponse {
+            error: ErrorCode::None,
+            producer_id: metadata.producer_id,
+            producer_epoch: metadata.producer_epoch,
+        },
+        Err(error) => InitProducerIdResponse {
+            error,
+            producer_id: NO_PRODUCER_ID,
+            producer_epoch: NO_PRODUCER_EPOCH,
+        },
+    }
+}
+
+/// What a producer is told of an append that failed.
+fn of_coordinator(error: ErrorCode) -> ErrorCode {
+    match error {
+        ErrorCode::UnknownTopicOrPartition
+        | ErrorCode::UnknownTopicId
+        | ErrorCode::NotEnoughReplicas
+        | ErrorCode::NotEnoughReplicasAfterAppend
+        | ErrorCode::RequestTimedOut => ErrorCode::CoordinatorNotAvailable,
+        ErrorCode::NotLeaderOrFollower | ErrorCode::KafkaStorageError => ErrorCode::NotCoordinator,
+        ErrorCode::MessageTooLarge | ErrorCode::RecordListTooLarge => ErrorCode::UnknownServerError,
+        error => error,
+    }
+}

@@ -1,0 +1,299 @@
+//! Transaction coordinators: which producer owns a transactional id, how a transaction ends, and what a
+//! coordinator takes over from the one before (`TransactionCoordinator`, `TransactionMetadata`,
+//! `TransactionStateManager`, `TransactionMarkerRequestCompletionHandler`; KIP-98, KIP-360, KIP-890).
+
+use crate::error::ErrorCode;
+use crate::ids::{LeaderEpoch, Offset};
+use crate::protocol::TransactionState;
+use crate::record::NO_PRODUCER_EPOCH;
+
+/// A producer that asks for its epoch, beside what the coordinator knows of the transactional id.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Instance {
+    /// The epoch in use; -1: none has been given so far.
+    pub epoch: i16,
+    /// The epoch before, if the producer in use had named it; -1: none.
+    pub last_epoch: i16,
+    /// The epoch that the producer names; `None`: it is a new instance.
+    pub named: Option<i16>,
+}
+
+/// The epoch that a producer gets, and the one by which a repeated request is recognized.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Epochs {
+    /// The epoch in use from now on.
+    pub epoch: i16,
+    /// The epoch that the producer had named; -1: none.
+    pub last_epoch: i16,
+}
+
+/// The epoch for a producer of a transactional id. A new instance gets the next one, which fences the
+/// instance before it. An instance that names the epoch in use goes on under the next one (KIP-360); if
+/// it names the one before, its last response was lost, and it gets the same again. Any other is
+/// fenced.
+pub fn epoch_of_instance(instance: Instance) -> Result<Epochs, ErrorCode> {
+    let Instance { epoch, last_epoch, named } = instance;
+    match named {
+        None => Ok(Epochs { epoch: epoch + 1, last_epoch: NO_PRODUCER_EPOCH }),
+        Some(named) if epoch == NO_PRODUCER_EPOCH || named == epoch => {
+            Ok(Epochs { epoch: epoch + 1, last_epoch: epoch })
+        }
+        Some(named) if named == last_epoch => Ok(Epochs { epoch, last_epoch }),
+        Some(_) => Err(ErrorCode::ProducerFenced),
+    }
+}
+
+/// A producer that acts for a transactional id, beside the one that the coordinator knows.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Claim {
+    /// The producer id in use.
+    pub known_id: i64,
+    /// The epoch in use.
+    pub known_epoch: i16,
+    /// The producer id in the request.
+    pub id: i64,
+    /// The epoch in the request.
+    pub epoch: i16,
+}
+
+/// Whether a producer may act for a transactional id: only the instance that has it now.
+pub fn check_claim(claim: Claim) -> Result<(), ErrorCode> {
+    if claim.id != claim.known_id {
+        Err(ErrorCode::InvalidProducerIdMapping)
+    } else if claim.epoch != claim.known_epoch {
+        Err(ErrorCode::ProducerFenced)
+    } else {
+        Ok(())
+    }
+}
+
+/// What a transactional id is about to do.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Stage {
+    /// Its state.
+    pub state: TransactionState,
+    /// A record with its next state is being written.
+    pub pending: bool,
+}
+
+/// Whether a partition may be added to the transaction, or another instance may take over: not between
+/// a decision and its last marker, since what is added then would be ended by no marker.
+pub fn check_stage(stage: Stage) -> Result<(), ErrorCode> {
+    if stage.pending || stage.state.is_prepared() {
+        Err(ErrorCode::ConcurrentTransactions)
+    } else {
+        Ok(())
+    }
+}
+
+/// The epoch in a request to end a transaction, beside the one in use.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Claimed {
+    /// The epoch in use.
+    Current,
+    /// The one before the epoch in use, which this request may have brought about.
+    Bumped,
+    /// The last epoch of the producer id before the one in use, which this request may have brought
+    /// about.
+    Overflowed,
+    /// Any other.
+    Other,
+}
+
+/// A request to end a transaction.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Ending {
+    /// The state of the transactional id.
+    pub state: TransactionState,
+    /// Whether to commit, not to abort.
+    pub commit: bool,
+    /// The epoch of the request.
+    pub claimed: Claimed,
+    /// Every transaction has an epoch of its own (`transaction.version` 2).
+    pub own_epoch: bool,
+}
+
+/// What becomes of a request to end a transaction.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Ended {
+    /// The decision is made, and written.
+    Prepare,
+    /// It has been made before, and all markers are written.
+    Already,
+}
+
+/// How a transaction ends. While all transactions of a producer have one epoch, a request that was
+/// delayed cannot be told from one about the present transaction (KAFKA-17754): it finds the state that
+/// it wants, or ends what is open. With an epoch for each transaction, only the epoch in use ends the
+/// open one, and a repeated request is recognized by the epoch before it (KIP-890).
+pub fn end_transaction(ending: Ending) -> Result<Ended, ErrorCode> {
+    use TransactionState as State;
+    let Ending { state, commit, claimed, own_epoch } = ending;
+    let is_retry = matches!(claimed, Claimed::Bumped | Claimed::Overflowed);
+    let is_valid = match state {
+        _ if !own_epoch => claimed == Claimed::Current,
+        State::PrepareCommit | State::PrepareAbort => claimed == Claimed::Bumped,
+        State::CompleteCommit | State::CompleteAbort => claimed != Claimed::Other,
+        _ => claimed == Claimed::Current,
+    };
+    if !is_valid {
+        return Err(ErrorCode::ProducerFenced);
+    }
+    let agrees = match state {
+        State::PrepareCommit | State::CompleteCommit => commit,
+        State::PrepareAbort | State::CompleteAbort => !commit,
+        _ => false,
+    };
+    // What was not begun may be aborted all the same, which gives the producer its next epoch.
+    let begins = own_epoch && !is_retry;
+    match state {
+        State::Ongoing => Ok(Ended::Prepare),
+        State::PrepareCommit | State::PrepareAbort if agrees => {
+            Err(ErrorCode::ConcurrentTransactions)
+        }
+        State::Empty | State::CompleteCommit | State::CompleteAbort if begins && !commit => {
+            Ok(Ended::Prepare)
+        }
+        State::CompleteCommit | State::CompleteAbort if agrees && !begins => Ok(Ended::Already),
+        _ => Err(ErrorCode::InvalidTxnState),
+    }
+}
+
+/// Whether the next transaction has another producer epoch than the one that ends: from
+/// `transaction.version` 2 on (KIP-890). What is late of the one that ends is then refused.
+pub fn bumps_epoch_at_end(transaction_version: u16) -> bool {
+    transaction_version >= 2
+}
+
+/// An abort that the coordinator itself decides, where transactions have no epoch of their own.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Fence {
+    /// The epoch in use.
+    pub epoch: i16,
+    /// An abort before has failed: its epoch is in use here, and may be in the log or not.
+    pub failed_before: bool,
+}
+
+/// The epoch under which a coordinator aborts a transaction of its own accord: the next one, so that
+/// its owner is fenced, but not a further one with every attempt.
+pub fn epoch_of_fence(fence: Fence) -> i16 {
+    if fence.failed_before { fence.epoch } else { fence.epoch.saturating_add(1) }
+}
+
+/// An open transaction.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Open {
+    /// When its first partition was added, in milliseconds.
+    pub start_ms: i64,
+    /// `transaction.timeout.ms` of its producer.
+    pub timeout_ms: i32,
+    /// The present time, in milliseconds.
+    pub now_ms: i64,
+}
+
+/// Whether a transaction has been open for too long. A producer that is gone would otherwise hide all
+/// that follows from readers of committed records for good.
+pub fn is_timed_out(open: Open) -> bool {
+    open.start_ms.saturating_add(i64::from(open.timeout_ms)) < open.now_ms
+}
+
+/// A transactional id that nothing is written under.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Unused {
+    /// Its state.
+    pub state: TransactionState,
+    /// The time since its last record, in milliseconds.
+    pub unused_ms: i64,
+    /// `transactional.id.expiration.ms`
+    pub expiration_ms: i64,
+}
+
+/// Whether a transactional id is forgotten. One with an open transaction, or with markers to be
+/// written, is not.
+pub fn is_id_expired(unused: Unused) -> bool {
+    (unused.state == TransactionState::Empty || unused.state.is_complete())
+        && unused.unused_ms >= unused.expiration_ms
+}
+
+/// A record of a coordinator that is committed, or was refused.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Written {
+    /// The coordinator epoch in which it was written.
+    pub epoch: LeaderEpoch,
+    /// The present coordinator epoch.
+    pub present: LeaderEpoch,
+}
+
+/// Whether what became of a record concerns the present state: only if it was written in the present
+/// coordinator epoch. What another coordinator has written in between was loaded since (KAFKA-9777).
+pub fn is_of_present_coordinator(written: Written) -> bool {
+    written.epoch == written.present
+}
+
+/// A record that was not written, or not in time.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Unwritten {
+    /// The state in it.
+    pub to: TransactionState,
+    /// The coordinator's error.
+    pub error: ErrorCode,
+}
+
+/// Whether a transactional id goes on waiting for a record that was not written: for the last record of
+/// a transaction, which is tried again for as long as it takes. Otherwise the next request has its
+/// turn. In Kafka 4.1.1 an id also stays behind a record that the level of `transaction.version` has no
+/// room for, and nothing ever ends that (oddity O1).
+pub fn stays_pending(unwritten: Unwritten) -> bool {
+    unwritten.to.is_complete() && unwritten.error == ErrorCode::CoordinatorNotAvailable
+}
+
+/// The end of the log that a new coordinator reads.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct LogEnds {
+    /// The high watermark, as far as the new leader knows it.
+    pub high_watermark: Offset,
+    /// The log end offset.
+    pub log_end: Offset,
+}
+
+/// How far a new coordinator reads its log: to the end. A new leader's high watermark trails, and what
+/// it has above will be committed: a decision there has been confirmed to its producer.
+pub fn load_to(ends: LogEnds) -> Offset {
+    ends.log_end
+}
+
+/// Whether a new coordinator goes on with a transaction that it finds in this state: with one whose
+/// markers may be missing, as nobody else will ever write them (KAFKA-5131).
+pub fn finishes_when_loaded(state: TransactionState) -> bool {
+    state.is_prepared()
+}
+
+/// What a coordinator makes of a leader's response to a marker.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Marked {
+    /// The marker is written, or not needed.
+    Done,
+    /// It has to be sent again, perhaps to another leader.
+    Again,
+    /// This coordinator writes no more markers of the transaction: another has taken over.
+    Superseded,
+}
+
+/// What a coordinator makes of a leader's response to a marker. Only success ends a transaction in a
+/// partition; whatever may pass is tried again without limit.
+pub fn after_marker(error: ErrorCode) -> Marked {
+    match error {
+        ErrorCode::None => Marked::Done,
+        ErrorCode::InvalidProducerEpoch | ErrorCode::TransactionCoordinatorFenced => {
+            Marked::Superseded
+        }
+        _ => Marked::Again,
+    }
+}
+
+/// Whether a record says which producer id follows, when the epochs of the one in use are over: it
+/// does, since the producer has been given the next id. Kafka 4.1 does not write it, and a coordinator
+/// that takes over in between leaves the producer with an id that it refuses (KAFKA-20310).
+pub fn records_next_producer_id(rotates: bool) -> bool {
+    rotates
+}
