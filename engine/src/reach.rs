@@ -95,7 +95,7 @@ reaches! {
     /// A new coordinator went on with a transaction that another had decided.
     TransactionTakenOver = "transaction_taken_over",
     /// A coordinator refused a producer whose transactional id another has (KIP-98).
-    ProducerFenced = "producer_fenced",
+    ZombieRefused = "zombie_refused",
     /// A request to end a transaction came again, and the transaction had ended like that.
     EndTxnRepeated = "end_txn_repeated",
     /// A leader refused a marker of a coordinator that another had replaced.

@@ -78,7 +78,7 @@ impl Transactions {
             }
             Err(error) => {
                 if error == ErrorCode::ProducerFenced {
-                    cx.io.out.observe(Fact::Reached(Reach::ProducerFenced));
+                    cx.io.out.observe(Fact::Reached(Reach::ZombieRefused));
                 }
                 return refused(error);
             }
@@ -201,7 +201,7 @@ impl Transactions {
             }
             Err(error) => {
                 if error == ErrorCode::ProducerFenced {
-                    cx.io.out.observe(Fact::Reached(Reach::ProducerFenced));
+                    cx.io.out.observe(Fact::Reached(Reach::ZombieRefused));
                 }
                 refused(error)
             }
