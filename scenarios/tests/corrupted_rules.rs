@@ -439,6 +439,8 @@ const CONVERSE: &[(&str, Notice)] = &[
     ("finishes_when_loaded", Never(WITHOUT_TRANSACTIONS)),
     ("after_marker", Never(WITHOUT_TRANSACTIONS)),
     ("records_next_producer_id", Never(WITHOUT_TRANSACTIONS)),
+    ("passes_over", Never(WITHOUT_TRANSACTIONS)),
+    ("may_end_transaction", Never(WITHOUT_TRANSACTIONS)),
     ("latest_offset", Check("end-never-back")),
     ("read_position", Check("polls-contiguous")),
     ("repeats_high_watermark", Museum("FL-2", "converges")),

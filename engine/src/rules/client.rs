@@ -19,6 +19,27 @@ pub fn leaves_produce_unknown(error: ErrorCode) -> bool {
     )
 }
 
+/// A batch that a consumer with `isolation.level=read_committed` has fetched.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct FetchedBatch {
+    /// It is part of a transaction; one of a producer that is idempotent alone is not.
+    pub is_transactional: bool,
+    /// The leader has listed the transaction that its producer has open there as aborted.
+    pub is_listed: bool,
+}
+
+/// Whether the consumer passes over it: the leader returns aborted records with the others, and only a
+/// list of the aborted transactions keeps them from the application (KIP-98).
+pub fn passes_over(batch: FetchedBatch) -> bool {
+    batch.is_transactional && batch.is_listed
+}
+
+/// Whether a transaction may be ended at the coordinator: not while batches of it have no outcome. One
+/// that arrives behind the markers belongs to no transaction, or to the next one.
+pub fn may_end_transaction(has_open: bool) -> bool {
+    !has_open
+}
+
 /// A consumer learns of another leader epoch of a partition that it has a position in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct NewLeader {

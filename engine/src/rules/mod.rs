@@ -222,6 +222,10 @@ rules! {
     grants_vote(ballot: quorum::Ballot) -> bool = quorum::grants_vote;
     /// Whether a majority of the quorum commits what it has (Raft section 5.4.2, KAFKA-12619).
     quorum_commits(majority: quorum::Majority) -> bool = quorum::commits;
+    /// Whether a reader of committed records passes over a batch (KIP-98).
+    passes_over(batch: client::FetchedBatch) -> bool = client::passes_over;
+    /// Whether a producer may end its transaction now (KIP-98).
+    may_end_transaction(has_open: bool) -> bool = client::may_end_transaction;
     /// Whether a batch may have been written in spite of this error (KAFKA-13574).
     leaves_produce_unknown(error: ErrorCode) -> bool = client::leaves_produce_unknown;
     /// Whether a consumer has to validate its position with a new leader (KIP-320).

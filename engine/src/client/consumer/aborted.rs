@@ -7,6 +7,7 @@
 
 use crate::protocol::AbortedTransaction;
 use crate::record::{self, Batch, EndTransactionMarker, RecordError};
+use crate::rules::client::FetchedBatch;
 use bytes::Bytes;
 use std::collections::BTreeSet;
 
@@ -27,12 +28,17 @@ impl Aborted {
         Self { later, producers: BTreeSet::new() }
     }
 
-    /// Goes on to the next batch. Returns whether its records are passed over.
+    /// Goes on to the next batch. Returns whether its records are passed over, which `passes_over`
+    /// decides.
     ///
     /// # Errors
     ///
     /// If it is a control batch that cannot be read.
-    pub(super) fn skips(&mut self, bytes: &Bytes) -> Result<bool, RecordError> {
+    pub(super) fn skips(
+        &mut self,
+        bytes: &Bytes,
+        passes_over: &mut dyn FnMut(FetchedBatch) -> bool,
+    ) -> Result<bool, RecordError> {
         let batch = Batch::new(bytes)?;
         let producer = batch.producer_id();
         if producer < 0 {
@@ -53,7 +59,9 @@ impl Aborted {
             }
             return Ok(false);
         }
-        Ok(batch.is_transactional() && self.producers.contains(&producer))
+        let is_transactional = batch.is_transactional();
+        let is_listed = self.producers.contains(&producer);
+        Ok(passes_over(FetchedBatch { is_transactional, is_listed }))
     }
 }
 
@@ -61,6 +69,7 @@ impl Aborted {
 mod tests {
     use super::*;
     use crate::record::{BatchBuilder, stamp};
+    use crate::rules;
 
     fn data(producer: i64, offset: i64) -> Bytes {
         let mut builder = BatchBuilder::new().producer(producer, 0, 0).transactional(true);
@@ -79,7 +88,10 @@ mod tests {
             first_offset: *first_offset,
         });
         let mut aborted = Aborted::new(&listed.collect::<Vec<_>>());
-        batches.iter().map(|batch| aborted.skips(batch).unwrap()).collect()
+        batches
+            .iter()
+            .map(|batch| aborted.skips(batch, &mut rules::client::passes_over).unwrap())
+            .collect()
     }
 
     #[test]

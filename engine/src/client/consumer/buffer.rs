@@ -3,6 +3,7 @@
 use super::aborted::Aborted;
 use super::position::Position;
 use crate::record::{self, Batch, RecordError};
+use crate::rules::client::FetchedBatch;
 use bytes::Bytes;
 
 /// The batches of one partition in one fetch response.
@@ -44,11 +45,17 @@ impl Buffered {
     /// Hands out at most `limit` records from `position` on and moves it behind them. Records
     /// below the position, which a first batch may hold, control batches and aborted transactions are
     /// passed over.
-    pub(super) fn take(&mut self, position: &mut Position, limit: u32, check_crcs: bool) -> Taken {
+    pub(super) fn take(
+        &mut self,
+        position: &mut Position,
+        limit: u32,
+        check_crcs: bool,
+        passes_over: &mut dyn FnMut(FetchedBatch) -> bool,
+    ) -> Taken {
         let mut taken = Taken { batches: Vec::new(), records: 0, error: None };
         while taken.records < limit && !self.is_empty() {
             let bytes = self.batches[self.next].clone();
-            match self.take_from(&bytes, position, limit - taken.records, check_crcs) {
+            match self.take_from(&bytes, position, limit - taken.records, check_crcs, passes_over) {
                 Ok(0) => {}
                 Ok(records) => {
                     taken.records += records;
@@ -70,6 +77,7 @@ impl Buffered {
         position: &mut Position,
         limit: u32,
         check_crcs: bool,
+        passes_over: &mut dyn FnMut(FetchedBatch) -> bool,
     ) -> Result<u32, RecordError> {
         let batch = Batch::new(bytes)?;
         if check_crcs && !self.checked {
@@ -77,7 +85,7 @@ impl Buffered {
             self.checked = true;
         }
         let is_skipped = match &mut self.aborted {
-            Some(aborted) => aborted.skips(bytes)?,
+            Some(aborted) => aborted.skips(bytes, passes_over)?,
             None => false,
         };
         self.has_skipped |= is_skipped && batch.last_offset() >= position.offset;
@@ -126,6 +134,7 @@ impl Buffered {
 mod tests {
     use super::*;
     use crate::record::{BatchBuilder, EndTransactionMarker};
+    use crate::rules::client::passes_over;
 
     fn at(offset: i64) -> Position {
         Position { offset, offset_epoch: None, leader_epoch: None }
@@ -147,10 +156,10 @@ mod tests {
         let mut buffered =
             Buffered::new(vec![batch(&[10, 13, 17, 18], 21), batch(&[21], 22)], None);
         let mut position = at(11);
-        let taken = buffered.take(&mut position, 2, true);
+        let taken = buffered.take(&mut position, 2, true, &mut passes_over);
         assert_eq!((taken.records, taken.batches.len(), position.offset), (2, 1, 18));
         assert_eq!(position.offset_epoch, Some(3));
-        let taken = buffered.take(&mut position, 2, true);
+        let taken = buffered.take(&mut position, 2, true, &mut passes_over);
         assert_eq!((taken.records, taken.batches.len(), position.offset), (2, 2, 22));
         assert!(buffered.is_empty());
     }
@@ -159,11 +168,11 @@ mod tests {
     fn a_limit_at_the_last_record_ends_behind_the_holes_that_follow() {
         let mut buffered = Buffered::new(vec![batch(&[10, 13], 21)], None);
         let mut position = at(10);
-        assert_eq!(buffered.take(&mut position, 2, true).records, 2);
+        assert_eq!(buffered.take(&mut position, 2, true, &mut passes_over).records, 2);
         assert_eq!(position.offset, 21);
         let mut buffered = Buffered::new(vec![batch(&[10, 13], 21)], None);
         let mut position = at(11);
-        assert_eq!(buffered.take(&mut position, 1, true).records, 1);
+        assert_eq!(buffered.take(&mut position, 1, true, &mut passes_over).records, 1);
         assert_eq!(position.offset, 21, "a batch that begins below the position");
     }
 
@@ -173,7 +182,7 @@ mod tests {
         let marker = record::stamp(marker.batch(1, 0, 0), 5, 3);
         let mut buffered = Buffered::new(vec![marker, batch(&[6], 7)], None);
         let mut position = at(5);
-        let taken = buffered.take(&mut position, 9, true);
+        let taken = buffered.take(&mut position, 9, true, &mut passes_over);
         assert_eq!((taken.records, taken.batches.len(), position.offset), (1, 1, 7));
     }
 
@@ -183,7 +192,7 @@ mod tests {
         *broken.last_mut().unwrap() ^= 1;
         let mut buffered = Buffered::new(vec![batch(&[10], 11), broken.into()], None);
         let mut position = at(10);
-        let taken = buffered.take(&mut position, 9, true);
+        let taken = buffered.take(&mut position, 9, true, &mut passes_over);
         assert_eq!((taken.records, position.offset), (1, 11));
         assert!(matches!(taken.error, Some(RecordError::Crc { .. })));
     }

@@ -199,7 +199,10 @@ impl Consumer {
                 continue;
             };
             let from = position.offset;
-            let taken = buffered.take(position, left, self.config.check_crcs);
+            let rules = &self.rules;
+            let mut passes_over = |batch| rules.passes_over(out, batch);
+            let check_crcs = self.config.check_crcs;
+            let taken = buffered.take(position, left, check_crcs, &mut passes_over);
             let (to, partition) = (position.offset, assigned.partition);
             if std::mem::take(&mut buffered.has_skipped) {
                 out.observe(Fact::Reached(Reach::AbortedSkipped));

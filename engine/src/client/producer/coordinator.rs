@@ -51,7 +51,7 @@ impl Producer {
             let transactional = self.transactional.as_mut()?;
             let is_fatal = transactional.core.state() == TransactionState::FatalError;
             let (step, due) = match std::mem::replace(&mut transactional.step, Step::Idle) {
-                Step::Idle => match self.next_request() {
+                Step::Idle => match self.next_request(out) {
                     Some(queued) => {
                         (Step::Connecting(queued, now + self.config.request_timeout), None)
                     }
@@ -77,7 +77,7 @@ impl Producer {
 
     /// The request about transactions that leaves next. Batches that have no sequence yet are given up
     /// in an abortable error and before an abort, all of them after a fatal error.
-    fn next_request(&mut self) -> Option<Queued> {
+    fn next_request(&mut self, out: &mut Outbox) -> Option<Queued> {
         let core = &mut self.transactional.as_mut()?.core;
         let failure = core.failure();
         match (core.state(), failure) {
@@ -99,7 +99,8 @@ impl Producer {
             _ => {}
         }
         let has_batches = self.has_incomplete_batches();
-        self.transactional.as_mut()?.core.next(has_batches)
+        let may_end = self.rules.may_end_transaction(out, has_batches);
+        self.transactional.as_mut()?.core.next(!may_end)
     }
 
     /// Whether [`Producer::run_transactions`] would do something now that it has not done.
