@@ -2,6 +2,9 @@
 
 use super::{resolved, run};
 use crate::result::{Outcome, Verdict};
+use engine::fact::{ClientFact, Fact};
+use spec::Resolved;
+use std::collections::BTreeMap;
 
 fn with(name: &str, seed: u64, set: &[&str]) -> Verdict {
     let mut resolved = resolved(name, seed);
@@ -14,7 +17,7 @@ fn with(name: &str, seed: u64, set: &[&str]) -> Verdict {
 /// of committed data pass over what was aborted.
 #[test]
 fn transactions_outlive_the_leader_of_a_partition() {
-    for (seed, set) in [(1, &[][..]), (2, &[]), (3, &["transaction.version=1"])] {
+    for (seed, set) in [(1, &[][..]), (2, &["transaction.version=1"])] {
         let verdict = with("transactional-append", seed, set);
         assert_eq!(verdict.outcome, Outcome::Pass, "{seed}: {verdict:#?}");
         for reached in ["transaction_committed", "transaction_aborted", "aborted_skipped"] {
@@ -29,4 +32,30 @@ fn a_zombie_is_fenced() {
     let verdict = with("zombie-producer", 1, &[]);
     assert_eq!(verdict.outcome, Outcome::Pass, "{verdict:#?}");
     assert!(verdict.exercised.contains_key("producer_fenced"));
+}
+
+/// What checks rely on: what a producer reports as sent belongs to the transaction that it has reported
+/// as begun and not as ended.
+#[test]
+fn records_are_sent_between_the_begin_and_the_end_of_their_transaction() {
+    let resolved = Resolved { trace: true, ..resolved("transactional-append", 1) };
+    let outcome = run(&resolved);
+    let (mut open, mut sent) = (BTreeMap::new(), 0);
+    for (_, node, fact) in outcome.account.history.facts() {
+        match fact {
+            Fact::Client(ClientFact::TransactionBegun { transaction }) => {
+                assert_eq!(open.insert(node, *transaction), None);
+            }
+            Fact::Client(ClientFact::TransactionEnded { transaction, .. }) => {
+                assert_eq!(open.remove(&node), Some(*transaction));
+            }
+            Fact::Client(ClientFact::Sent { record, .. }) => {
+                let transaction = open.get(&node).expect("a transaction is open");
+                assert!((*transaction..transaction + 4).contains(record), "{transaction} {record}");
+                sent += 1;
+            }
+            _ => {}
+        }
+    }
+    assert!(sent > 1_000, "{sent}");
 }
