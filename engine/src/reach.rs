@@ -86,6 +86,16 @@ reaches! {
     SequenceOutOfOrder = "sequence_out_of_order",
     /// A leader refused a batch of an epoch that its producer had left (KIP-360).
     ProducerEpochOver = "producer_epoch_over",
+    /// A leader refused a batch because its transaction was not open (KIP-890).
+    TransactionNotOpen = "transaction_not_open",
+    /// A leader refused the marker of a coordinator that had been replaced.
+    CoordinatorFenced = "coordinator_fenced",
+    /// A marker came to a leader where its producer had no transaction open.
+    MarkerWithoutTransaction = "marker_without_transaction",
+    /// A produce request waited for the coordinator to verify its partitions (KIP-890).
+    ProduceVerified = "produce_verified",
+    /// A leader asked the coordinator again, as the transaction before had not ended (KIP-890).
+    VerificationRetried = "verification_retried",
     /// A replica forgot a producer that had been silent for `producer.id.expiration.ms`.
     ProducerForgotten = "producer_forgotten",
     /// A coordinator aborted a transaction before it gave the transactional id to another producer.

@@ -38,6 +38,8 @@ pub enum Channel {
     Markers,
     /// From a follower to the leaders it fetches from.
     Replica,
+    /// From a leader to the coordinators of transactions.
+    Verification,
     /// From a producer.
     Producer,
     /// From a consumer.
@@ -100,6 +102,10 @@ pub enum BrokerTimer {
     Waiting,
     /// A response has left its connection, and another request has queued there.
     NextRequest(ConnId),
+    /// The coordinator is asked again about the transaction of a produce request, by its number.
+    Verify(u64),
+    /// The coordinator has responded about the transaction of a produce request, by its number.
+    Verified(u64),
     /// Of the replicas.
     Replica(ReplicaTimer),
     /// Something has come on a connection of the broker to itself.

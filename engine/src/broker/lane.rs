@@ -7,7 +7,10 @@ use machine::Lane;
 pub(super) fn lane_of(timer: &Timer) -> Lane {
     match timer {
         Timer::Broker(timer) => match timer {
-            BrokerTimer::Waiting | BrokerTimer::NextRequest(_) => Lane::Request,
+            BrokerTimer::Waiting | BrokerTimer::NextRequest(_) | BrokerTimer::Verified(_) => {
+                Lane::Request
+            }
+            BrokerTimer::Verify(_) => Lane::Background,
             BrokerTimer::Replica(timer) => match timer {
                 ReplicaTimer::Fetch(_) => Lane::Replication,
                 ReplicaTimer::IsrShrink
@@ -40,6 +43,7 @@ pub(super) fn lane_of(timer: &Timer) -> Lane {
                 | Channel::Directories
                 | Channel::Markers
                 | Channel::Replica
+                | Channel::Verification
                 | Channel::Producer
                 | Channel::Consumer
                 | Channel::Admin,
@@ -51,7 +55,7 @@ pub(super) fn lane_of(timer: &Timer) -> Lane {
             | BrokerTimer::Shutdown => Lane::Control,
         },
         Timer::Requests(channel) => match channel {
-            Channel::Heartbeat => Lane::Network,
+            Channel::Heartbeat | Channel::Verification => Lane::Network,
             Channel::Replica => Lane::Replication,
             Channel::Quorum
             | Channel::AlterPartition

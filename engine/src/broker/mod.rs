@@ -16,6 +16,7 @@
 //! | `lifecycle.rs` | registration, heartbeats, controlled shutdown |
 //! | `replicas/` | replicas, their ISR, fetchers, checkpoints |
 //! | `forward.rs`, `producer_ids.rs` | requests for the controller; producer ids, which come from there |
+//! | `verification.rs` | questions to coordinators of transactions, before produce requests |
 //! | `assignments.rs` | the log directories of replicas, for the controller |
 //! | `transactions/` | transaction coordinators |
 //!
@@ -37,6 +38,7 @@ mod replicas;
 mod requests;
 mod route;
 mod transactions;
+mod verification;
 mod view;
 
 #[cfg(test)]
@@ -61,6 +63,7 @@ use metadata::Metadata;
 use replicas::{LogDirs, Replicas};
 use requests::Requests;
 use transactions::Transactions;
+use verification::Verification;
 
 /// What a broker is configured with.
 #[derive(Clone, Debug)]
@@ -96,6 +99,7 @@ struct Parts {
     forwards: Forwards,
     assignments: Assignments,
     transactions: Transactions,
+    verification: Verification,
 }
 
 impl Broker {
@@ -139,6 +143,7 @@ impl Broker {
                 forwards: Forwards::new(setup_timeout),
                 assignments: Assignments::new(setup_timeout),
                 transactions: Transactions::new(setup_timeout),
+                verification: Verification::new(setup_timeout),
             },
         };
         let (parts, mut cx) = broker.split(&mut io);

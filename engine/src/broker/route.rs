@@ -5,6 +5,7 @@ use super::lane::lane_of;
 use super::part::Part;
 use super::requests::{Delayed, Served};
 use super::transactions::{Reply, Services, find_coordinator};
+use super::verification::Verified;
 use super::{Broker, BrokerSettings, Parts, metadata};
 use crate::error::ErrorCode;
 use crate::ids::{TopicPartition, peer};
@@ -60,10 +61,17 @@ impl Process for Broker {
     }
 
     fn invariants(&self) {
-        let Parts { metadata, lifecycle, replicas, forwards, assignments, transactions } =
-            &self.parts;
-        let parts: [&dyn Part; 6] =
-            [metadata, lifecycle, replicas, forwards, assignments, transactions];
+        let Parts {
+            metadata,
+            lifecycle,
+            replicas,
+            forwards,
+            assignments,
+            transactions,
+            verification,
+        } = &self.parts;
+        let parts: [&dyn Part; 7] =
+            [metadata, lifecycle, replicas, forwards, assignments, transactions, verification];
         for part in parts {
             part.invariants();
         }
@@ -73,9 +81,17 @@ impl Process for Broker {
 
 impl Parts {
     /// All parts, those with the most connections first.
-    fn all(&mut self) -> [&mut dyn Part; 6] {
-        let Self { metadata, lifecycle, replicas, forwards, assignments, transactions } = self;
-        [replicas, metadata, lifecycle, forwards, assignments, transactions]
+    fn all(&mut self) -> [&mut dyn Part; 7] {
+        let Self {
+            metadata,
+            lifecycle,
+            replicas,
+            forwards,
+            assignments,
+            transactions,
+            verification,
+        } = self;
+        [replicas, metadata, lifecycle, forwards, assignments, transactions, verification]
     }
 
     /// The part that a channel belongs to; `None` for those of clients.
@@ -87,6 +103,7 @@ impl Parts {
             Channel::Forward => &mut self.forwards,
             Channel::Directories => &mut self.assignments,
             Channel::Markers => &mut self.transactions,
+            Channel::Verification => &mut self.verification,
             Channel::Producer | Channel::Consumer | Channel::Admin => return None,
         })
     }
@@ -100,6 +117,7 @@ impl Parts {
             Owner::Forwards => &mut self.forwards,
             Owner::Assignments => &mut self.assignments,
             Owner::Transactions => &mut self.transactions,
+            Owner::Verification => &mut self.verification,
         }
     }
 }
@@ -153,6 +171,9 @@ impl Broker {
             }
             BrokerTimer::Replica(timer) => self.parts.replicas.locks_of(timer, locks),
             BrokerTimer::Transaction(timer) => self.parts.transactions.locks_of(*timer, locks),
+            BrokerTimer::Verify(ticket) | BrokerTimer::Verified(ticket) => {
+                self.parts.verification.locks(*ticket, locks);
+            }
             BrokerTimer::LogDirFailed(index) => {
                 locks.extend(self.parts.replicas.partitions.in_dir(*index));
             }
@@ -246,6 +267,11 @@ impl Broker {
                 let mut services = Services { replicas: &mut replicas.partitions, ids: forwards };
                 transactions.on_timer(timer, &mut services, &mut cx)
             }
+            BrokerTimer::Verify(ticket) => {
+                self.verify_again(ticket, io);
+                Ok(())
+            }
+            BrokerTimer::Verified(ticket) => self.on_verified(ticket, io),
             timer => {
                 self.on_timer_of_part(timer, io);
                 Ok(())
@@ -273,6 +299,8 @@ impl Broker {
             | BrokerTimer::Waiting
             | BrokerTimer::Loopback(_)
             | BrokerTimer::Transaction(_)
+            | BrokerTimer::Verify(_)
+            | BrokerTimer::Verified(_)
             | BrokerTimer::NextRequest(_) => {}
         }
     }
@@ -307,9 +335,12 @@ impl Broker {
             let Some(parked) = cx.requests.take(conn) else { continue };
             match parked.body {
                 Delayed::Produce(_) => replicas.time_out_produce(conn, parked, &mut cx),
+                Delayed::Markers(_) => replicas.time_out_markers(conn, parked, &mut cx),
                 Delayed::Fetch(_) => replicas.complete_fetch(conn, parked, &mut cx)?,
                 // Without a deadline: its channel, or its coordinator, gives up.
-                Delayed::Forwarded | Delayed::Transaction => cx.requests.put_back(conn, parked),
+                Delayed::Forwarded | Delayed::Transaction | Delayed::Verification(_) => {
+                    cx.requests.put_back(conn, parked);
+                }
             }
         }
         Ok(())
@@ -327,6 +358,27 @@ impl Broker {
         }
     }
 
+    /// A coordinator is asked again about the transaction of a produce request.
+    fn verify_again(&mut self, ticket: u64, io: &mut Io<'_>) {
+        let (parts, mut cx) = self.split(io);
+        let Some(request) = parts.verification.request(ticket) else { return };
+        let question = parts.replicas.partitions.begin_verifications(request, &mut cx);
+        parts.verification.ask_again(ticket, question, &mut cx);
+    }
+
+    /// A coordinator has responded about the transaction of a produce request.
+    fn on_verified(&mut self, ticket: u64, io: &mut Io<'_>) -> Result<(), Halt> {
+        let (parts, mut cx) = self.split(io);
+        let Some(verified) = parts.verification.take(ticket, &mut cx) else { return Ok(()) };
+        let Verified { from, request, verdicts } = verified;
+        let replicas = &mut parts.replicas.partitions;
+        let served = replicas.on_produce(from, &request, &verdicts, &mut cx)?;
+        if let Some((conn, id)) = from {
+            cx.requests.finish(conn, id, served, &mut cx.io);
+        }
+        Ok(())
+    }
+
     fn serve(&mut self, asked: Asked, io: &mut Io<'_>) -> Result<(), Halt> {
         let Asked { conn, correlation_id: id, request } = asked;
         let (parts, mut cx) = self.split(io);
@@ -334,7 +386,23 @@ impl Broker {
         let replicas = &mut replicas.partitions;
         let reply = Reply { conn, correlation_id: id };
         let served = match request {
-            Request::Produce(request) => replicas.on_produce(conn, id, &request, &mut cx)?,
+            Request::Produce(request) => match replicas.begin_verifications(&request, &mut cx) {
+                Err(_) if request.acks == 0 => Served::Close,
+                Err(error) => Served::Response(Request::from(request).refused(error)),
+                Ok(Some(question)) if question.verdicts.open().next().is_some() => {
+                    parts.verification.ask((conn, id), request, question, &mut cx)
+                }
+                Ok(question) => {
+                    let verdicts = question.map(|it| it.verdicts).unwrap_or_default();
+                    replicas.on_produce(Some((conn, id)), &request, &verdicts, &mut cx)?
+                }
+            },
+            Request::WriteTxnMarkers(request) => {
+                replicas.on_write_txn_markers(conn, id, &request, &mut cx)?
+            }
+            Request::DescribeProducers(request) => {
+                Served::Response(replicas.on_describe_producers(&request, &cx).into())
+            }
             Request::Fetch(request) => replicas.on_fetch(conn, id, request, &mut cx)?,
             Request::ListOffsets(request) => replicas.on_list_offsets(&request, &mut cx)?,
             Request::OffsetForLeaderEpoch(request) => {
@@ -381,8 +449,6 @@ impl Broker {
                 let response = find_coordinator(&request, forwards, &mut cx);
                 Served::Response(response.into())
             }
-            // Logs know nothing of transactions so far.
-            Request::WriteTxnMarkers(_) | Request::DescribeProducers(_) => Served::Close,
             // Meant for a controller.
             Request::AlterPartition(_)
             | Request::BrokerRegistration(_)
@@ -403,7 +469,7 @@ fn lane_of_message(message: &Message) -> Lane {
     match owner_of(body) {
         Owner::Fetchers => Lane::Replication,
         // A broker whose disk hangs goes on with its heartbeats.
-        Owner::Lifecycle => Lane::Network,
+        Owner::Lifecycle | Owner::Verification => Lane::Network,
         Owner::Quorum
         | Owner::IsrChanges
         | Owner::Forwards
@@ -422,6 +488,7 @@ enum Owner {
     Forwards,
     Assignments,
     Transactions,
+    Verification,
 }
 
 fn owner_of(body: &Response) -> Owner {
@@ -446,6 +513,7 @@ fn owner_of(body: &Response) -> Owner {
         | Response::AllocateProducerIds(_) => Owner::Forwards,
         Response::AssignReplicasToDirs(_) => Owner::Assignments,
         Response::WriteTxnMarkers(_) => Owner::Transactions,
+        Response::AddPartitionsToTxn(_) => Owner::Verification,
         Response::Vote(_) | Response::BeginQuorumEpoch(_) | Response::EndQuorumEpoch(_) => {
             Owner::Quorum
         }
@@ -456,7 +524,6 @@ fn owner_of(body: &Response) -> Owner {
         | Response::InitProducerId(_)
         | Response::FindCoordinator(_)
         | Response::ApiVersions(_)
-        | Response::AddPartitionsToTxn(_)
         | Response::EndTxn(_)
         | Response::DescribeProducers(_)
         | Response::DescribeTransactions(_)

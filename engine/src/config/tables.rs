@@ -157,6 +157,15 @@ properties! {
         /// how often unused transactional ids are looked for.
         "transaction.remove.expired.transaction.cleanup.interval.ms"
             transactional_id_expiration_check: Span = Span::secs(3600);
+        /// whether a leader asks the coordinator before it opens a transaction of version 1.
+        "transaction.partition.verification.enable" transaction_partition_verification: bool =
+            true;
+        /// how long a leader waits before it asks a coordinator again in whose hands a transaction is.
+        "add.partitions.to.txn.retry.backoff.ms" add_partitions_retry_backoff: Span =
+            Span::millis(20);
+        /// how long a leader goes on to ask.
+        "add.partitions.to.txn.retry.backoff.max.ms" add_partitions_retry_backoff_max: Span =
+            Span::millis(100);
         /// how long the controller may not know of a failed log directory before the broker stops.
         "log.dir.failure.timeout.ms" log_dir_failure_timeout: Span = Span::secs(30);
     }

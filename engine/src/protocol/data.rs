@@ -304,6 +304,9 @@ impl ProduceRequest {
     /// transaction (KIP-890). Before it, the client has added the partition, and the leader verifies
     /// that.
     pub const ADDS_PARTITIONS: i16 = 12;
+
+    /// The first version whose clients know `TRANSACTION_ABORTABLE` (KIP-890).
+    pub const KNOWS_ABORTABLE: i16 = 11;
 }
 
 impl RequestBody for ProduceRequest {

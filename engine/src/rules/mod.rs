@@ -26,6 +26,7 @@ pub mod sequence;
 pub mod session;
 pub mod transaction;
 pub mod truncation;
+pub mod verification;
 
 use crate::Outbox;
 use crate::error::ErrorCode;
@@ -165,6 +166,23 @@ rules! {
     /// Whether a batch is the next one of its producer (KIP-98, KAFKA-7692).
     check_sequence(sequence: sequence::Sequence) -> Result<(), ErrorCode> =
         sequence::check_sequence;
+    /// Whether the coordinator is asked before a batch of a transaction is appended (KIP-890).
+    needs_verification(starting: verification::Starting) -> bool =
+        verification::needs_verification;
+    /// Whether a transactional batch is part of a transaction that is open (KIP-890).
+    check_guard(guards: verification::Guards) -> Result<(), ErrorCode> =
+        verification::check_guard;
+    /// Whether a batch may be the first of its transaction here (KIP-890).
+    check_first_sequence(sequence: verification::FirstSequence) -> Result<(), ErrorCode> =
+        verification::check_first_sequence;
+    /// Whether a producer with an open transaction writes within it (KIP-98).
+    check_transactional(written: verification::Written) -> Result<(), ErrorCode> =
+        verification::check_transactional;
+    /// Whether a verification ends with a batch or marker of its producer (KIP-890).
+    ends_verification(ending: verification::Ending) -> bool = verification::ends_verification;
+    /// Whether a leader writes the marker of a coordinator (KIP-98).
+    check_marker(marker: verification::Marker) -> Result<(), ErrorCode> =
+        verification::check_marker;
     /// Whether a new leader goes on from what it knows of producers.
     keeps_producers(was_following: bool) -> bool = sequence::keeps_producers;
     /// Whether a silent producer is forgotten (KAFKA-9144).

@@ -5,6 +5,7 @@
 //! | `partition/` | one replica: what it decides and writes |
 //! | `produce.rs`, `fetch.rs`, `waiting.rs` | requests to replicas, and what they wait for |
 //! | `records.rs` | what coordinators of this broker write |
+//! | `verify.rs`, `markers.rs` | where transactions begin and end |
 //! | `fetch_session.rs` | what fetches and their responses may omit |
 //! | `alter_partition.rs` | changes of the ISR, on their way to the controller |
 //! | `fetcher.rs`, `lookup.rs` | following leaders |
@@ -24,20 +25,24 @@ mod fetcher;
 mod loading;
 mod log_dirs;
 mod lookup;
+mod markers;
 mod offline;
 mod partition;
 mod produce;
 mod publish;
 mod records;
+mod verify;
 mod waiting;
 
 pub(super) use fetch::DelayedFetch;
 pub(super) use log_dirs::{DirIndex, LogDirs};
+pub(super) use markers::DelayedMarkers;
 pub(super) use partition::Partition;
 #[cfg(test)]
 pub(super) use partition::{FetchLimits, Reader};
 pub(super) use produce::DelayedProduce;
 pub(super) use records::Ticket;
+pub(super) use verify::{Question, Verdicts};
 
 use super::context::Cx;
 use super::part::Part;
@@ -74,6 +79,8 @@ pub(super) struct Partitions {
     sessions: FetchSessions,
     /// The outcomes of appends that their coordinator has not been handed.
     settled: Vec<(Ticket, ErrorCode)>,
+    /// How many guards of verifications have been given away in this life of the broker.
+    guards: u64,
     /// Kept for its capacity.
     due: Vec<FetchPartition>,
     /// Kept for its capacity.
@@ -92,6 +99,7 @@ impl Replicas {
                 alterations: AlterPartitions::new(setup_timeout),
                 sessions: FetchSessions::new(config.fetch_session_cache_slots, entropy),
                 settled: Vec::new(),
+                guards: 0,
                 due: Vec::new(),
                 woken: Vec::new(),
             },

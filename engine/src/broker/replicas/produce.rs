@@ -11,6 +11,7 @@
 
 use super::Partitions;
 use super::partition::{Appended, Changes};
+use super::verify::Verdicts;
 use crate::broker::context::Cx;
 use crate::broker::metadata::current_leader;
 use crate::broker::requests::Served;
@@ -44,12 +45,13 @@ struct ProducedBatch {
 }
 
 impl Partitions {
-    /// Handles a produce request.
+    /// Handles a produce request, of which the coordinator has said `verdicts`. `from` is the connection
+    /// that it came on and its number there; `None` if that has ended.
     pub(in crate::broker) fn on_produce(
         &mut self,
-        conn: ConnId,
-        correlation_id: u32,
+        from: Option<(ConnId, u32)>,
         request: &ProduceRequest,
+        verdicts: &Verdicts,
         cx: &mut Cx<'_>,
     ) -> Result<Served, Halt> {
         let mut changes = Vec::with_capacity(request.partitions.len());
@@ -58,7 +60,8 @@ impl Partitions {
             partitions: Vec::with_capacity(request.partitions.len()),
         };
         for partition in &request.partitions {
-            let batch = self.append(request.acks, partition, &mut changes, cx)?;
+            let verdict = verdicts.of(partition.partition);
+            let batch = self.append(request.acks, partition, verdict, &mut changes, cx)?;
             produce.partitions.push(batch);
         }
         let served = match request.acks {
@@ -66,11 +69,14 @@ impl Partitions {
                 Served::Close
             }
             0 => Served::Unanswered,
-            -1 if self.settle_known(&mut produce, cx) => {
-                cx.io.out.observe(Fact::Reached(Reach::ProduceWaited));
-                self.park_produce(conn, correlation_id, produce, request, cx);
-                Served::Parked
-            }
+            -1 if self.settle_known(&mut produce, cx) => match from {
+                Some(from) => {
+                    cx.io.out.observe(Fact::Reached(Reach::ProduceWaited));
+                    self.park_produce(from, produce, request, cx);
+                    Served::Parked
+                }
+                None => Served::Unanswered,
+            },
             _ => Self::produced(produce, cx),
         };
         for (partition, changes) in changes {
@@ -83,16 +89,18 @@ impl Partitions {
         &mut self,
         acks: i16,
         request: &ProducePartition,
+        verdict: Result<Option<u64>, ErrorCode>,
         changes: &mut Vec<(TopicPartition, Changes)>,
         cx: &mut Cx<'_>,
     ) -> Result<ProducedBatch, Halt> {
         let id = request.partition;
-        let appended = match self.hosted.get_mut(&id) {
+        let appended = match (verdict, self.hosted.get_mut(&id)) {
+            (Err(error), _) => Err(error.into()),
             _ if !(-1..=1).contains(&acks) => Err(ErrorCode::InvalidRequiredAcks.into()),
-            Some(partition) => partition
-                .append_as_leader(&request.records, acks, cx.context, &mut cx.io)
+            (Ok(guard), Some(partition)) => partition
+                .append_as_leader(&request.records, acks, guard, cx.context, &mut cx.io)
                 .unwrap_or_else(|error| Err(self.storage_failed(id, error, cx).into())),
-            None => Err(self.error_of(id, cx).into()),
+            (Ok(_), None) => Err(self.error_of(id, cx).into()),
         };
         let mut batch = ProducedBatch {
             answer: ProducedPartition {
@@ -183,8 +191,7 @@ impl Partitions {
 
     fn park_produce(
         &mut self,
-        conn: ConnId,
-        correlation_id: u32,
+        (conn, correlation_id): (ConnId, u32),
         produce: DelayedProduce,
         request: &ProduceRequest,
         cx: &mut Cx<'_>,
@@ -205,7 +212,16 @@ impl Partitions {
             let high_watermark = partition.high_watermark();
             partition.waiting.pop_produce(high_watermark)
         }) {
-            self.complete_produce(conn, cx);
+            self.complete_append(conn, cx);
+        }
+    }
+
+    /// Completes what is parked until the high watermark moves, or this broker leads no more.
+    pub(super) fn complete_append(&mut self, conn: ConnId, cx: &mut Cx<'_>) {
+        match cx.requests.get(conn) {
+            Some(Parked { body: Delayed::Produce(_), .. }) => self.complete_produce(conn, cx),
+            Some(Parked { body: Delayed::Markers(_), .. }) => self.complete_markers(conn, cx),
+            _ => {}
         }
     }
 
@@ -218,15 +234,12 @@ impl Partitions {
             .and_then(|partition| partition.waiting.pop_produce(Offset::MAX))
         {
             cx.io.out.observe(Fact::Reached(Reach::ProduceLostLeader));
-            self.complete_produce(conn, cx);
+            self.complete_append(conn, cx);
         }
     }
 
     /// Checks a parked produce request again, and completes it if no partition still waits.
-    pub(super) fn complete_produce(&mut self, conn: ConnId, cx: &mut Cx<'_>) {
-        let Some(Parked { body: Delayed::Produce(_), .. }) = cx.requests.get(conn) else {
-            return;
-        };
+    fn complete_produce(&mut self, conn: ConnId, cx: &mut Cx<'_>) {
         let Some(mut parked) = cx.requests.take(conn) else { return };
         let Delayed::Produce(produce) = &mut parked.body else { return };
         if self.settle_known(produce, cx) {

@@ -234,7 +234,7 @@ impl Partitions {
         let mut waiting = partition.waiting;
         let mut woken = Vec::new();
         while let Some(conn) = waiting.pop_produce(Offset::MAX) {
-            self.complete_produce(conn, cx);
+            self.complete_append(conn, cx);
         }
         waiting.take_followers(&mut woken);
         waiting.take_consumers(&mut woken);

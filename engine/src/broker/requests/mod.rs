@@ -5,7 +5,7 @@
 //! [`Delayed`], and takes it back when what it waits for has happened or its time is up.
 
 use super::context::Io;
-use super::replicas::{DelayedFetch, DelayedProduce};
+use super::replicas::{DelayedFetch, DelayedMarkers, DelayedProduce};
 use crate::Outbox;
 use crate::fact::Fact;
 use crate::net::{Asked, Incoming};
@@ -44,6 +44,10 @@ pub(super) struct Parked {
 pub(super) enum Delayed {
     /// A high watermark.
     Produce(DelayedProduce),
+    /// A high watermark, too.
+    Markers(DelayedMarkers),
+    /// The coordinator of its transaction; the request itself is with the verifications, under this number.
+    Verification(u64),
     /// Records.
     Fetch(Arc<DelayedFetch>),
     /// The controller; the request itself is with the forwarded ones.

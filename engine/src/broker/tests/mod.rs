@@ -264,13 +264,19 @@ fn a_broker_that_is_fenced_moves_no_high_watermark_by_itself() {
         fetch(broker, 3, 0, io);
         apply(broker, change(false, false, epochs[1]), io);
         let partition = broker.parts.replicas.partitions.hosted.get_mut(&orders).unwrap();
-        partition.append_as_leader(&cluster::batch(), 1, &broker.context, io).unwrap().unwrap();
+        partition
+            .append_as_leader(&cluster::batch(), 1, None, &broker.context, io)
+            .unwrap()
+            .unwrap();
         assert_eq!(fetch(broker, 2, 1, io), 0, "3 was caught up a moment ago");
         // Who waits for this partition holds its lock, and this input does not.
         apply(broker, change(true, false, epochs[1]), io);
         assert_eq!(broker.parts.replicas.partitions.hosted[&orders].high_watermark(), 0);
         let partition = broker.parts.replicas.partitions.hosted.get_mut(&orders).unwrap();
-        partition.append_as_leader(&cluster::batch(), 1, &broker.context, io).unwrap().unwrap();
+        partition
+            .append_as_leader(&cluster::batch(), 1, None, &broker.context, io)
+            .unwrap()
+            .unwrap();
         assert_eq!(fetch(broker, 2, 2, io), 2, "KAFKA-15021");
     });
 }

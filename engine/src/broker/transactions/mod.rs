@@ -61,7 +61,7 @@ mod state;
 mod writes;
 
 pub(super) use find::find_coordinator;
-pub(super) use place::state_partition;
+pub(super) use place::{coordinator_of, state_partition};
 
 use super::context::Cx;
 use super::forward::Forwards;

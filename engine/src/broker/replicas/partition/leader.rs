@@ -1,51 +1,17 @@
-//! Leading: taking over, appending, and the high watermark (`Partition.makeLeader`,
-//! `appendRecordsToLeader`, `maybeIncrementLeaderHW`).
+//! Leading: taking over, and the high watermark (`Partition.makeLeader`,
+//! `maybeIncrementLeaderHW`).
 
 use super::isr::Isr;
 use super::remote::RemoteReplica;
 use super::{Changes, Context, Io, Leader, Partition, Role, StorageError, log_dir_failed};
-use crate::Outbox;
 use crate::error::ErrorCode;
 use crate::fact::Fact;
 use crate::ids::Offset;
-use crate::log::{Admission, AppendInfo, Known, Led, LogError};
 use crate::metadata::PartitionRegistration;
 use crate::reach::Reach;
-use crate::record::{
-    Batch, Limits, NO_PRODUCER_EPOCH, NO_SEQUENCE, NO_TIMESTAMP, validate_produce,
-};
-use crate::rules::Rulebook;
 use crate::rules::high_watermark::Replica;
 use crate::rules::isr::Published;
 use crate::rules::leadership::NewEpoch;
-use crate::rules::sequence::{ProducerEpochs, Sent, Sequence};
-use bytes::Bytes;
-
-/// A batch that a leader has appended, or has had in its log before.
-#[derive(Clone, Copy, Debug)]
-pub(in crate::broker) struct Appended {
-    pub(in crate::broker) base_offset: Offset,
-    pub(in crate::broker) last_offset: Offset,
-    pub(in crate::broker) append_time: i64,
-    /// It was there before.
-    pub(in crate::broker) is_duplicate: bool,
-    pub(in crate::broker) changes: Changes,
-}
-
-/// A batch that a leader has refused.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(in crate::broker) struct Refused {
-    pub(in crate::broker) error: ErrorCode,
-    /// Because of what the log knows of its producer.
-    pub(in crate::broker) by_producer: bool,
-    pub(in crate::broker) changes: Changes,
-}
-
-impl From<ErrorCode> for Refused {
-    fn from(error: ErrorCode) -> Self {
-        Self { error, by_producer: false, changes: Changes::default() }
-    }
-}
 
 impl Partition {
     /// Becomes or stays leader, as the metadata says. Ignores metadata that is older than what is
@@ -129,90 +95,6 @@ impl Partition {
         }
     }
 
-    /// Appends a batch from a producer, if this replica leads and the batch is valid.
-    ///
-    /// The size of the ISR comes before everything else, duplicates included: a retry of a batch
-    /// that stands in the log may be refused.
-    pub(in crate::broker) fn append_as_leader(
-        &mut self,
-        batch: &Bytes,
-        acks: i16,
-        context: &Context,
-        io: &mut Io<'_>,
-    ) -> Result<Result<Appended, Refused>, StorageError> {
-        let Role::Leader(leader) = &self.role else {
-            return Ok(Err(ErrorCode::NotLeaderOrFollower.into()));
-        };
-        let size = self.isr_size(leader.isr.committed.len());
-        if let Err(error) = context.rules.check_in_sync_replicas(io.out, acks, size) {
-            return Ok(Err(error.into()));
-        }
-        if let Err(invalid) = validate_produce(batch, &Limits::from(&self.config), io.now.wall) {
-            return Ok(Err(invalid.code().into()));
-        }
-        let (rules, out) = (&context.rules, &mut *io.out);
-        let led = self.log.lead(
-            batch.clone(),
-            self.leader_epoch,
-            io.now.wall,
-            |known, batch| admit(known, batch, rules, out),
-            io.disk,
-        );
-        match led {
-            Ok(Led::Appended(info)) => Ok(Ok(self.appended(info, context, io))),
-            Ok(Led::Duplicate { batch, rolled }) => {
-                io.out.observe(Fact::Reached(Reach::DuplicateFound));
-                let high_watermark = self.maybe_advance_high_watermark(context, io);
-                Ok(Ok(Appended {
-                    base_offset: batch.first_offset(),
-                    last_offset: batch.last_offset,
-                    append_time: batch.timestamp,
-                    is_duplicate: true,
-                    changes: Changes { high_watermark, rolled, ..Changes::default() },
-                }))
-            }
-            Ok(Led::Refused { error, rolled }) => {
-                io.out.observe(Fact::Reached(match error {
-                    ErrorCode::InvalidProducerEpoch => Reach::ProducerEpochOver,
-                    _ => Reach::SequenceOutOfOrder,
-                }));
-                let changes = Changes { rolled, ..Changes::default() };
-                Ok(Err(Refused { error, by_producer: true, changes }))
-            }
-            Err(error) => self.refusal(error).map(|error| Err(error.into())),
-        }
-    }
-
-    fn appended(&mut self, info: AppendInfo, context: &Context, io: &mut Io<'_>) -> Appended {
-        io.out.observe(Fact::Appended {
-            partition: self.id,
-            as_leader: true,
-            leader_epoch: self.leader_epoch,
-            batch: info.batch,
-        });
-        let high_watermark = self.maybe_advance_high_watermark(context, io);
-        let changes =
-            Changes { appended: true, high_watermark, rolled: info.rolled, ..Changes::default() };
-        Appended {
-            base_offset: info.base_offset,
-            last_offset: info.last_offset,
-            append_time: info.append_time.unwrap_or(NO_TIMESTAMP),
-            is_duplicate: false,
-            changes,
-        }
-    }
-
-    /// The error code for a batch that the log refused, unless the log has failed.
-    fn refusal(&self, error: LogError) -> Result<ErrorCode, StorageError> {
-        match error {
-            LogError::RecordListTooLarge if !self.log.is_offline() => {
-                Ok(ErrorCode::RecordListTooLarge)
-            }
-            LogError::Corrupt(_) if !self.log.is_offline() => Ok(ErrorCode::CorruptMessage),
-            error => Err(log_dir_failed(error)),
-        }
-    }
-
     /// Moves the high watermark up to the smallest log end offset that counts. Returns whether it
     /// moved. Three things hold it back: a committed ISR below min ISR, the members of the maximal
     /// ISR, and replicas that are about to join. Without the last, a replica could miss the ISR
@@ -251,31 +133,6 @@ impl Partition {
         }
         let isr = leader.isr.effective_len(&self.replicas, &context.rules, io.out);
         Some(context.rules.outcome_when_replicated(io.out, self.isr_size(isr)))
-    }
-}
-
-/// What the producers of the log say of a batch that one of them sends
-/// (`UnifiedLog.analyzeAndValidateProducerState`).
-fn admit(known: Known<'_>, batch: Batch<'_>, rules: &Rulebook, out: &mut Outbox) -> Admission {
-    let (epoch, first, last) =
-        (batch.producer_epoch(), batch.base_sequence(), batch.last_sequence());
-    let Known { producer: known, verification } = known;
-    if let Some(known) = known
-        && let Some(duplicate) = rules.duplicate_of(out, Sent { epoch, first, last, known })
-    {
-        return Admission::Duplicate(duplicate);
-    }
-    let known_epoch = known.map_or(NO_PRODUCER_EPOCH, |known| known.epoch);
-    let epochs = ProducerEpochs { batch: epoch, known: known_epoch };
-    let last = known.map_or(NO_SEQUENCE, |known| known.last_sequence());
-    let checked = rules
-        .check_producer_epoch(out, epochs)
-        .and_then(|()| rules.check_sequence(out, Sequence { epoch, first, known_epoch, last }));
-    match checked {
-        Ok(()) => Admission::Append {
-            ends_verification: verification.is_some_and(|entry| entry.ends_with(batch)),
-        },
-        Err(error) => Admission::Refuse(error),
     }
 }
 

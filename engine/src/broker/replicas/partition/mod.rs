@@ -2,7 +2,8 @@
 //!
 //! | file | idea |
 //! |---|---|
-//! | `leader.rs` | becoming leader, appending, the high watermark |
+//! | `leader.rs` | becoming leader, the high watermark |
+//! | `append.rs`, `admit.rs` | appending as the leader, what may be appended |
 //! | `alter.rs` | growing and shrinking the ISR, and the controller's responses |
 //! | `isr.rs` | the ISR with a proposal in flight |
 //! | `remote.rs` | what a leader knows of a follower |
@@ -12,7 +13,9 @@
 //! A partition decides and writes. It returns [`Changes`], by which the replica manager completes
 //! what waits for them.
 
+mod admit;
 mod alter;
+mod append;
 mod follower;
 mod isr;
 mod leader;
@@ -24,8 +27,9 @@ mod remote;
 mod tests;
 
 pub(in crate::broker) use alter::Resolution;
+pub(in crate::broker) use append::Appended;
 pub(in crate::broker) use follower::AppendError;
-pub(in crate::broker) use leader::Appended;
+
 pub(in crate::broker) use offsets::list_without_offset;
 pub(in crate::broker) use read::{FetchLimits, Reader, refused_fetch};
 
@@ -33,11 +37,12 @@ use super::waiting::Waiting;
 use crate::Outbox;
 use crate::broker::context::{Context, Io, StorageError, log_dir_failed};
 use crate::config::TopicConfig;
+use crate::error::ErrorCode;
 use crate::fact::{Fact, Truncation};
 use crate::ids::{BrokerId, LeaderEpoch, Offset, PartitionEpoch, TopicPartition};
 use crate::log::{Log, LogConfig, Undecided};
 use crate::metadata::PartitionRegistration;
-use crate::protocol::LeaderIdAndEpoch;
+use crate::protocol::{DescribedProducer, LeaderIdAndEpoch};
 use crate::reach::Reach;
 use crate::rules::high_watermark::effective_min_isr;
 use crate::rules::isolation::Stable;
@@ -316,6 +321,25 @@ impl Partition {
         if self.log.expire_producers(io.now.wall, is_forgotten) > 0 {
             io.out.observe(Fact::Reached(Reach::ProducerForgotten));
         }
+    }
+
+    /// What the log knows of its producers, if this replica leads.
+    pub(in crate::broker) fn describe_producers(
+        &self,
+    ) -> Result<Vec<DescribedProducer>, ErrorCode> {
+        if !self.is_leader() {
+            return Err(ErrorCode::NotLeaderOrFollower);
+        }
+        let described =
+            self.log.producers().iter().map(|(producer_id, producer)| DescribedProducer {
+                producer_id,
+                producer_epoch: producer.epoch,
+                last_sequence: producer.last_sequence(),
+                last_timestamp: producer.last_timestamp,
+                coordinator_epoch: producer.coordinator_epoch,
+                current_txn_start_offset: producer.current_txn_first_offset.unwrap_or(-1),
+            });
+        Ok(described.collect())
     }
 
     /// Fsyncs and closes the log for good, at a clean shutdown.

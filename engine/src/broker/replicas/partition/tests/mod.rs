@@ -105,7 +105,7 @@ impl Replica {
     }
 
     fn append(&mut self, acks: i16) -> Result<Offset, ErrorCode> {
-        self.with(|p, context, io| p.append_as_leader(&batch(), acks, context, io).unwrap())
+        self.with(|p, context, io| p.append_as_leader(&batch(), acks, None, context, io).unwrap())
             .map_err(|refused| refused.error)
             .map(|appended| appended.base_offset)
     }
@@ -376,7 +376,7 @@ fn a_lookup_by_time_is_refused_only_for_what_may_have_been_shown_before() {
     let mut late = BatchBuilder::new();
     late.append(5_000, None, Some(b"late"), &[]);
     let late = late.build();
-    leader.with(|p, context, io| p.append_as_leader(&late, 1, context, io).unwrap().unwrap());
+    leader.with(|p, context, io| p.append_as_leader(&late, 1, None, context, io).unwrap().unwrap());
     let list = ListOffset { partition: ID, current_leader_epoch: Some(2), timestamp: 5_000 };
     let isolation = Isolation::ReadUncommitted;
     let mut late = || {

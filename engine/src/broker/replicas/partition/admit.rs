@@ -1,0 +1,103 @@
+//! Whether a leader appends a batch, by what its log knows of the producer
+//! (`UnifiedLog.analyzeAndValidateProducerState`, `ProducerAppendInfo`; KIP-98, KIP-360, KIP-890).
+
+use crate::Outbox;
+use crate::error::ErrorCode;
+use crate::log::{Admission, Known};
+use crate::record::{Batch, NO_PRODUCER_EPOCH, NO_SEQUENCE};
+use crate::rules::Rulebook;
+use crate::rules::sequence::{ProducerEpochs, Sent, Sequence};
+use crate::rules::verification::{Ending, FirstSequence, Guards, Marker, Written};
+
+/// What decides about a batch beside the batch itself.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Admitter<'a> {
+    pub(super) rules: &'a Rulebook,
+    /// The guard of the batch's verification, if there was one.
+    pub(super) guard: Option<u64>,
+    /// `transaction.partition.verification.enable`
+    pub(super) verifies: bool,
+}
+
+impl Admitter<'_> {
+    /// Decides about a batch of a client.
+    pub(super) fn batch(self, known: Known<'_>, batch: Batch<'_>, out: &mut Outbox) -> Admission {
+        let (epoch, first, last) =
+            (batch.producer_epoch(), batch.base_sequence(), batch.last_sequence());
+        if let Some(known) = known.producer
+            && let Some(duplicate) =
+                self.rules.duplicate_of(out, Sent { epoch, first, last, known })
+        {
+            return Admission::Duplicate(duplicate);
+        }
+        match self.check(known, batch, out) {
+            Ok(()) => {
+                Admission::Append { ends_verification: self.ends_verification(known, batch, out) }
+            }
+            Err(error) => Admission::Refuse(error),
+        }
+    }
+
+    fn check(self, known: Known<'_>, batch: Batch<'_>, out: &mut Outbox) -> Result<(), ErrorCode> {
+        let Self { rules, guard: presented, verifies } = self;
+        let Known { producer, verification } = known;
+        let (epoch, first) = (batch.producer_epoch(), batch.base_sequence());
+        let known_epoch = producer.map_or(NO_PRODUCER_EPOCH, |producer| producer.epoch);
+        // Before the guard: a producer that is told of its epoch begins a new one (KAFKA-19690).
+        rules.check_producer_epoch(out, ProducerEpochs { batch: epoch, known: known_epoch })?;
+        if batch.is_transactional() {
+            let in_transaction = producer.is_some_and(|it| it.is_in_transaction(epoch));
+            let registered = verification.map(|verification| verification.guard);
+            rules.check_guard(out, Guards { registered, presented, in_transaction, verifies })?;
+        }
+        if let Some(verification) = verification {
+            let has_batches = producer.is_some_and(|it| !it.batches().is_empty());
+            let (lowest, bumps_epoch) = (verification.lowest_sequence, verification.bumps_epoch);
+            let sequence = FirstSequence { first, lowest, has_batches, bumps_epoch };
+            rules.check_first_sequence(out, sequence)?;
+        }
+        let last = producer.map_or(NO_SEQUENCE, |producer| producer.last_sequence());
+        rules.check_sequence(out, Sequence { epoch, first, known_epoch, last })?;
+        let open = producer.is_some_and(|it| it.current_txn_first_offset.is_some());
+        let written = Written { transactional: batch.is_transactional(), open };
+        rules.check_transactional(out, written)
+    }
+
+    /// Decides about a marker of the coordinator of epoch `coordinator_epoch`.
+    pub(super) fn marker(
+        self,
+        known: Known<'_>,
+        batch: Batch<'_>,
+        coordinator_epoch: i32,
+        out: &mut Outbox,
+    ) -> Admission {
+        let none = (NO_PRODUCER_EPOCH, crate::log::producers::NO_COORDINATOR_EPOCH);
+        let (known_producer_epoch, known_coordinator_epoch) =
+            known.producer.map_or(none, |producer| (producer.epoch, producer.coordinator_epoch));
+        let marker = Marker {
+            producer_epoch: batch.producer_epoch(),
+            known_producer_epoch,
+            coordinator_epoch,
+            known_coordinator_epoch,
+        };
+        match self.rules.check_marker(out, marker) {
+            Ok(()) => {
+                Admission::Append { ends_verification: self.ends_verification(known, batch, out) }
+            }
+            Err(error) => Admission::Refuse(error),
+        }
+    }
+
+    fn ends_verification(self, known: Known<'_>, batch: Batch<'_>, out: &mut Outbox) -> bool {
+        let Some(verification) = known.verification.filter(|_| batch.is_transactional()) else {
+            return false;
+        };
+        let ending = Ending {
+            is_marker: batch.is_control(),
+            epoch: batch.producer_epoch(),
+            verified_epoch: verification.epoch,
+            bumps_epoch: verification.bumps_epoch,
+        };
+        self.rules.ends_verification(out, ending)
+    }
+}

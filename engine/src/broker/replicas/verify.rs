@@ -1,0 +1,114 @@
+//! What a produce request would begin: the transactions that its coordinator has to be asked about
+//! before the batches are appended (`ReplicaManager.maybeSendPartitionsToTransactionCoordinator`;
+//! KIP-890).
+
+use super::Partitions;
+use crate::broker::context::Cx;
+use crate::error::ErrorCode;
+use crate::ids::TopicPartition;
+use crate::log::Unverified;
+use crate::protocol::ProduceRequest;
+use crate::record::Batch;
+
+/// What is known of the partitions of a produce request before it is appended: the guard of their
+/// verification, or the error.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(in crate::broker) struct Verdicts(Vec<(TopicPartition, Result<u64, ErrorCode>)>);
+
+impl Verdicts {
+    /// What is known of a partition; no guard if nothing had to be asked about it.
+    pub(in crate::broker) fn of(&self, id: TopicPartition) -> Result<Option<u64>, ErrorCode> {
+        let known = self.0.iter().find(|(partition, _)| *partition == id);
+        known.map(|(_, verdict)| *verdict).transpose()
+    }
+
+    /// The partitions with a guard, about which the coordinator is asked.
+    pub(in crate::broker) fn open(&self) -> impl Iterator<Item = TopicPartition> {
+        self.0.iter().filter(|(_, verdict)| verdict.is_ok()).map(|(partition, _)| *partition)
+    }
+
+    /// A partition is refused.
+    pub(in crate::broker) fn refuse(&mut self, id: TopicPartition, error: ErrorCode) {
+        if let Some((_, verdict)) = self.0.iter_mut().find(|(partition, _)| *partition == id) {
+            *verdict = Err(error);
+        }
+    }
+
+    /// Whether a partition is refused with this error.
+    pub(in crate::broker) fn has(&self, error: ErrorCode) -> bool {
+        self.0.iter().any(|(_, verdict)| *verdict == Err(error))
+    }
+
+    /// Replaces errors.
+    pub(in crate::broker) fn map_errors(&mut self, to: impl Fn(ErrorCode) -> ErrorCode) {
+        for (_, verdict) in &mut self.0 {
+            *verdict = verdict.map_err(&to);
+        }
+    }
+}
+
+/// A question to a coordinator.
+#[derive(Clone, Debug)]
+pub(in crate::broker) struct Question {
+    pub(in crate::broker) producer_id: i64,
+    pub(in crate::broker) producer_epoch: i16,
+    /// The guards of the partitions in question, and what is wrong with others.
+    pub(in crate::broker) verdicts: Verdicts,
+}
+
+impl Partitions {
+    /// Begins the verifications that a produce request needs. `None` if it has no transactional batch or
+    /// needs none; the error refuses all of its partitions.
+    pub(in crate::broker) fn begin_verifications(
+        &mut self,
+        request: &ProduceRequest,
+        cx: &mut Cx<'_>,
+    ) -> Result<Option<Question>, ErrorCode> {
+        let mut transactional = request.partitions.iter().filter_map(|partition| {
+            let batch = Batch::new(&partition.records).ok()?;
+            let is_concerned = batch.has_producer_id() && batch.is_transactional();
+            is_concerned.then_some((partition.partition, batch))
+        });
+        let Some((_, first)) = transactional.clone().next() else { return Ok(None) };
+        let (producer_id, producer_epoch) = (first.producer_id(), first.producer_epoch());
+        if request.transactional_id.is_none() {
+            return Err(ErrorCode::TransactionalIdAuthorizationFailed);
+        }
+        let of_another = |(_, batch): (_, Batch<'_>)| {
+            (batch.producer_id(), batch.producer_epoch()) != (producer_id, producer_epoch)
+        };
+        if transactional.clone().any(of_another) {
+            return Err(ErrorCode::InvalidProducerIdMapping);
+        }
+        let bumps_epoch = request.version >= ProduceRequest::ADDS_PARTITIONS;
+        if !bumps_epoch && !cx.context.config.transaction_partition_verification {
+            return Ok(None);
+        }
+        let verdicts = transactional.by_ref().filter_map(|(id, batch)| {
+            let batch = Unverified {
+                producer_id,
+                epoch: producer_epoch,
+                first_sequence: batch.base_sequence(),
+                bumps_epoch,
+            };
+            self.begin_verification(id, batch, cx).transpose().map(|verdict| (id, verdict))
+        });
+        let verdicts = Verdicts(verdicts.collect());
+        let is_needed = !verdicts.0.is_empty();
+        Ok(is_needed.then_some(Question { producer_id, producer_epoch, verdicts }))
+    }
+
+    fn begin_verification(
+        &mut self,
+        id: TopicPartition,
+        batch: Unverified,
+        cx: &mut Cx<'_>,
+    ) -> Result<Option<u64>, ErrorCode> {
+        self.guards += 1;
+        let guard = self.guards;
+        match self.hosted.get_mut(&id) {
+            Some(partition) => partition.begin_verification(batch, guard, cx.context, &mut cx.io),
+            None => Err(self.error_of(id, cx)),
+        }
+    }
+}

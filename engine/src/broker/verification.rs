@@ -1,0 +1,350 @@
+//! Asking the coordinators of transactions about partitions, before the first batch of a transaction is
+//! appended there (`AddPartitionsToTxnManager`; KIP-890).
+//!
+//! A produce request is parked until the coordinator has responded: under transactions version 2 it adds
+//! the partitions to the transaction, before that it only says whether they have been added. The request
+//! goes on as an input of its own, on the lane of requests. It does so even if its connection has ended
+//! meanwhile: what a client has sent is appended, whether or not the client is still there.
+//!
+//! One request to a coordinator is in flight, and the transactions that are in question meanwhile go with
+//! the next one, each transactional id once.
+
+use super::context::Cx;
+use super::part::Part;
+use super::replicas::{Question, Verdicts};
+use super::requests::{Delayed, Parked, Served};
+use super::transactions::coordinator_of;
+use crate::error::ErrorCode;
+use crate::fact::Fact;
+use crate::ids::{BrokerId, TopicPartition, TransactionalId, peer};
+use crate::net::{ChannelConfig, Channels};
+use crate::protocol::{
+    AddPartitionsToTxn, AddPartitionsToTxnRequest, AddPartitionsToTxnResponse, ProduceRequest,
+    Response,
+};
+use crate::reach::Reach;
+use crate::timer::{BrokerTimer, Channel, Timer};
+use machine::{ConnId, Halt, Mono, Span};
+use std::collections::BTreeMap;
+
+/// How long to wait before connecting again.
+const RECONNECT_BACKOFF: Span = Span::millis(50);
+
+/// The produce requests that wait for coordinators.
+#[derive(Clone, Debug)]
+pub(super) struct Verification {
+    channels: Channels<Vec<Asked>>,
+    /// What goes to a coordinator with the next request, and to which.
+    queues: BTreeMap<BrokerId, Vec<Queued>>,
+    waiting: BTreeMap<u64, Waiting>,
+    /// How many requests have come.
+    count: u64,
+}
+
+/// A produce request that waits.
+#[derive(Clone, Debug)]
+struct Waiting {
+    /// The connection that it came on, and its number there.
+    from: (ConnId, u32),
+    request: ProduceRequest,
+    /// When the coordinator was first asked.
+    since: Mono,
+    verdicts: Verdicts,
+}
+
+/// A transaction that waits for its turn.
+#[derive(Clone, Debug)]
+struct Queued {
+    transaction: AddPartitionsToTxn,
+    ticket: u64,
+}
+
+/// A transaction that a coordinator has been asked about.
+#[derive(Clone, Debug)]
+struct Asked {
+    transactional_id: TransactionalId,
+    ticket: u64,
+}
+
+/// A produce request whose transaction has been verified, or not.
+#[derive(Clone, Debug)]
+pub(super) struct Verified {
+    /// The connection that it came on, and its number there; `None` if that has ended.
+    pub(super) from: Option<(ConnId, u32)>,
+    pub(super) request: ProduceRequest,
+    pub(super) verdicts: Verdicts,
+}
+
+impl Verification {
+    pub(super) fn new(setup_timeout: Span) -> Self {
+        let config = ChannelConfig {
+            max_in_flight: 1,
+            reconnect_backoff: RECONNECT_BACKOFF,
+            reconnect_backoff_max: RECONNECT_BACKOFF,
+            setup_timeout,
+        };
+        Self {
+            channels: Channels::new(Channel::Verification, config),
+            queues: BTreeMap::new(),
+            waiting: BTreeMap::new(),
+            count: 0,
+        }
+    }
+
+    /// Parks a produce request until its coordinator has responded.
+    pub(super) fn ask(
+        &mut self,
+        from: (ConnId, u32),
+        request: ProduceRequest,
+        question: Question,
+        cx: &mut Cx<'_>,
+    ) -> Served {
+        cx.io.out.observe(Fact::Reached(Reach::ProduceVerified));
+        self.count += 1;
+        let (ticket, (conn, correlation_id)) = (self.count, from);
+        let body = Delayed::Verification(ticket);
+        cx.requests.park(conn, Parked { correlation_id, deadline: None, body }, cx.io.out);
+        let (since, verdicts) = (cx.io.now.mono, Verdicts::default());
+        self.waiting.insert(ticket, Waiting { from, request, since, verdicts });
+        self.send(ticket, question, cx);
+        Served::Parked
+    }
+
+    /// [`BrokerTimer::Verify`] is due: the request of `ticket`, to ask about it again.
+    pub(super) fn request(&self, ticket: u64) -> Option<&ProduceRequest> {
+        self.waiting.get(&ticket).map(|waiting| &waiting.request)
+    }
+
+    /// Asks again, or goes on if nothing is left to ask.
+    pub(super) fn ask_again(
+        &mut self,
+        ticket: u64,
+        question: Result<Option<Question>, ErrorCode>,
+        cx: &mut Cx<'_>,
+    ) {
+        match question {
+            Ok(Some(question)) => self.send(ticket, question, cx),
+            Ok(None) | Err(_) => self.settle(ticket, Verdicts::default(), cx),
+        }
+    }
+
+    /// [`BrokerTimer::Verified`] is due: takes the request of `ticket`.
+    pub(super) fn take(&mut self, ticket: u64, cx: &mut Cx<'_>) -> Option<Verified> {
+        let Waiting { from, request, mut verdicts, .. } = self.waiting.remove(&ticket)?;
+        let is_parked = matches!(
+            cx.requests.get(from.0),
+            Some(Parked { body: Delayed::Verification(parked), .. }) if *parked == ticket
+        );
+        if is_parked {
+            cx.requests.take(from.0);
+        }
+        let adds = request.version >= ProduceRequest::ADDS_PARTITIONS;
+        verdicts.map_errors(|error| as_produce_error(error, adds));
+        Some(Verified { from: is_parked.then_some(from), request, verdicts })
+    }
+
+    /// The partitions of a waiting request.
+    pub(super) fn locks(&self, ticket: u64, locks: &mut Vec<TopicPartition>) {
+        if let Some(waiting) = self.waiting.get(&ticket) {
+            locks.extend(waiting.request.partitions.iter().map(|it| it.partition));
+        }
+    }
+
+    fn send(&mut self, ticket: u64, question: Question, cx: &mut Cx<'_>) {
+        let Some(waiting) = self.waiting.get_mut(&ticket) else { return };
+        let Question { producer_id, producer_epoch, verdicts } = question;
+        let partitions: Vec<TopicPartition> = verdicts.open().collect();
+        waiting.verdicts = verdicts;
+        let Some(transactional_id) = waiting.request.transactional_id.clone() else { return };
+        let transaction = AddPartitionsToTxn {
+            transactional_id,
+            producer_id,
+            producer_epoch,
+            verify_only: waiting.request.version < ProduceRequest::ADDS_PARTITIONS,
+            partitions,
+        };
+        if transaction.partitions.is_empty() {
+            let verdicts = waiting.verdicts.clone();
+            return self.settle(ticket, verdicts, cx);
+        }
+        match coordinator_of(&cx.context.image, &transaction.transactional_id) {
+            Some((coordinator, _)) => self.enqueue(coordinator, Queued { transaction, ticket }, cx),
+            None => self.refuse(ticket, ErrorCode::CoordinatorNotAvailable, cx),
+        }
+    }
+
+    /// Of two requests of one transactional id that wait for their turn, one is refused at once: the
+    /// client may have given up the earlier one, or one of them is of an epoch that is over.
+    fn enqueue(&mut self, coordinator: BrokerId, queued: Queued, cx: &mut Cx<'_>) {
+        let queue = self.queues.entry(coordinator).or_default();
+        let id = &queued.transaction.transactional_id;
+        if let Some(at) = queue.iter().position(|it| it.transaction.transactional_id == *id) {
+            let (before, now) =
+                (queue[at].transaction.producer_epoch, queued.transaction.producer_epoch);
+            if before > now {
+                return self.refuse(queued.ticket, ErrorCode::InvalidProducerEpoch, cx);
+            }
+            let error = match before == now {
+                true => ErrorCode::NetworkException,
+                false => ErrorCode::InvalidProducerEpoch,
+            };
+            let earlier = queue.remove(at).ticket;
+            queue.push(queued);
+            self.refuse(earlier, error, cx);
+        } else {
+            queue.push(queued);
+        }
+        self.drive(coordinator, cx);
+    }
+
+    /// Sends what is in question to a coordinator, unless it is being asked.
+    fn drive(&mut self, coordinator: BrokerId, cx: &mut Cx<'_>) {
+        let (now, node) = (cx.io.now.mono, peer(cx.context.node, coordinator));
+        if self.channels.in_flight(node) > 0 {
+            return;
+        }
+        let Some(queued) = self.queues.remove(&coordinator) else { return };
+        if !self.channels.is_ready(now, node) {
+            // A connection has just failed.
+            for queued in queued {
+                self.refuse(queued.ticket, ErrorCode::NetworkException, cx);
+            }
+            return;
+        }
+        let (mut transactions, mut asked) = (Vec::new(), Vec::new());
+        for Queued { transaction, ticket } in queued {
+            asked.push(Asked { transactional_id: transaction.transactional_id.clone(), ticket });
+            transactions.push(transaction);
+        }
+        let version = AddPartitionsToTxnRequest::NEWEST;
+        let request = AddPartitionsToTxnRequest { version, transactions };
+        let timeout = cx.context.config.request_timeout;
+        self.channels.send(now, node, request, timeout, asked, cx.io.out);
+    }
+
+    /// All partitions in question are refused.
+    fn refuse(&mut self, ticket: u64, error: ErrorCode, cx: &mut Cx<'_>) {
+        let Some(waiting) = self.waiting.get(&ticket) else { return };
+        let mut verdicts = waiting.verdicts.clone();
+        for id in waiting.verdicts.open() {
+            verdicts.refuse(id, error);
+        }
+        self.settle(ticket, verdicts, cx);
+    }
+
+    /// The coordinator has responded about the request of `ticket`. It is asked again if the transaction
+    /// before has not ended, for a while: the client would wait for longer.
+    fn settle(&mut self, ticket: u64, verdicts: Verdicts, cx: &mut Cx<'_>) {
+        let Some(waiting) = self.waiting.get_mut(&ticket) else { return };
+        let config = &cx.context.config;
+        let limit = config.add_partitions_retry_backoff_max.min(config.request_timeout);
+        let (now, adds) =
+            (cx.io.now.mono, waiting.request.version >= ProduceRequest::ADDS_PARTITIONS);
+        let is_over = now.since(waiting.since) >= limit;
+        let (timer, at) = if adds && !is_over && verdicts.has(ErrorCode::ConcurrentTransactions) {
+            cx.io.out.observe(Fact::Reached(Reach::VerificationRetried));
+            (BrokerTimer::Verify(ticket), now + config.add_partitions_retry_backoff)
+        } else {
+            (BrokerTimer::Verified(ticket), now)
+        };
+        waiting.verdicts = verdicts;
+        cx.io.out.set_timer(Timer::Broker(timer), at);
+    }
+
+    fn on_added(
+        &mut self,
+        asked: &[Asked],
+        response: &AddPartitionsToTxnResponse,
+        cx: &mut Cx<'_>,
+    ) {
+        for Asked { transactional_id, ticket } in asked {
+            if !response.error.is_none() {
+                self.refuse(*ticket, response.error, cx);
+                continue;
+            }
+            let Some(waiting) = self.waiting.get(ticket) else { continue };
+            let mut verdicts = waiting.verdicts.clone();
+            let added = response.transactions.iter();
+            let added = added.filter(|added| added.transactional_id == *transactional_id);
+            for (id, error) in added.flat_map(|added| &added.partitions) {
+                match error {
+                    ErrorCode::None => {}
+                    // What producers expect.
+                    ErrorCode::ProducerFenced => {
+                        verdicts.refuse(*id, ErrorCode::InvalidProducerEpoch);
+                    }
+                    ErrorCode::TransactionAbortable
+                        if waiting.request.version < ProduceRequest::KNOWS_ABORTABLE =>
+                    {
+                        verdicts.refuse(*id, ErrorCode::InvalidTxnState);
+                    }
+                    error => verdicts.refuse(*id, *error),
+                }
+            }
+            self.settle(*ticket, verdicts, cx);
+        }
+    }
+
+    /// What became of the transactions of a request is not known.
+    fn on_failed(&mut self, failed: Vec<Vec<Asked>>, cx: &mut Cx<'_>) {
+        for asked in failed.into_iter().flatten() {
+            self.refuse(asked.ticket, ErrorCode::NetworkException, cx);
+        }
+    }
+}
+
+/// The error of a produce request, for an error of the coordinator: one that every client tries again
+/// without asking for metadata.
+fn as_produce_error(error: ErrorCode, adds: bool) -> ErrorCode {
+    match error {
+        ErrorCode::NetworkException
+        | ErrorCode::CoordinatorLoadInProgress
+        | ErrorCode::CoordinatorNotAvailable
+        | ErrorCode::NotCoordinator => ErrorCode::NotEnoughReplicas,
+        ErrorCode::ConcurrentTransactions if !adds => ErrorCode::NotEnoughReplicas,
+        error => error,
+    }
+}
+
+impl Part for Verification {
+    fn on_opened(&mut self, conn: ConnId) -> bool {
+        self.channels.on_opened(conn).is_some()
+    }
+
+    fn on_closed(&mut self, conn: ConnId, cx: &mut Cx<'_>) -> bool {
+        let Some(ended) = self.channels.on_closed(cx.io.now.mono, conn) else { return false };
+        self.on_failed(ended.failed, cx);
+        self.drive(ended.peer.node, cx);
+        true
+    }
+
+    fn on_response(
+        &mut self,
+        conn: ConnId,
+        correlation_id: u32,
+        body: Response,
+        cx: &mut Cx<'_>,
+    ) -> Result<(), Halt> {
+        let Some((coordinator, asked)) = self.channels.on_response(conn, correlation_id) else {
+            return Ok(());
+        };
+        if let Response::AddPartitionsToTxn(response) = body {
+            self.on_added(&asked, &response, cx);
+        }
+        self.drive(coordinator.node, cx);
+        Ok(())
+    }
+
+    fn on_requests_timer(&mut self, _: Channel, cx: &mut Cx<'_>) {
+        for ended in self.channels.on_timer(cx.io.now.mono, cx.io.out) {
+            self.on_failed(ended.failed, cx);
+            self.drive(ended.peer.node, cx);
+        }
+    }
+
+    fn invariants(&self) {
+        let queued = self.queues.values().flatten();
+        let known = queued.map(|it| it.ticket).all(|ticket| self.waiting.contains_key(&ticket));
+        assert!(known, "what is in question waits");
+    }
+}
