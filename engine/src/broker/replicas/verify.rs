@@ -16,6 +16,10 @@ use crate::record::Batch;
 pub(in crate::broker) struct Verdicts(Vec<(TopicPartition, Result<u64, ErrorCode>)>);
 
 impl Verdicts {
+    pub(in crate::broker) fn new(verdicts: Vec<(TopicPartition, Result<u64, ErrorCode>)>) -> Self {
+        Self(verdicts)
+    }
+
     /// What is known of a partition; no guard if nothing had to be asked about it.
     pub(in crate::broker) fn of(&self, id: TopicPartition) -> Result<Option<u64>, ErrorCode> {
         let known = self.0.iter().find(|(partition, _)| *partition == id);
@@ -93,7 +97,7 @@ impl Partitions {
             };
             self.begin_verification(id, batch, cx).transpose().map(|verdict| (id, verdict))
         });
-        let verdicts = Verdicts(verdicts.collect());
+        let verdicts = Verdicts::new(verdicts.collect());
         let is_needed = !verdicts.0.is_empty();
         Ok(is_needed.then_some(Question { producer_id, producer_epoch, verdicts }))
     }

@@ -5,8 +5,10 @@ mod disks;
 mod fetch_waits;
 mod forward;
 mod life;
+mod markers;
 mod producers;
 mod transactions;
+mod verification;
 
 use super::context::Io;
 use super::replicas::{FetchLimits, Reader};

@@ -1,6 +1,7 @@
 //! One partition, driven with hand-made metadata and fetches.
 
 mod following;
+mod transactions;
 
 use super::*;
 use crate::Outbox;

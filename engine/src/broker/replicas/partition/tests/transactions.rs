@@ -1,0 +1,289 @@
+//! Transactional batches, markers, and what readers of committed data see.
+
+use super::*;
+use crate::log::Unverified;
+use crate::protocol::{AbortedTransaction, ListedOffset, TxnMarker};
+
+const PID: i64 = 7;
+
+fn data(epoch: i16, sequence: i32, transactional: bool) -> Bytes {
+    let mut batch = BatchBuilder::new().producer(PID, epoch, sequence).transactional(transactional);
+    batch.append(1_000, None, Some(b"value"), &[]);
+    batch.build()
+}
+
+/// The versions of the transaction protocol.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Version {
+    One,
+    Two,
+}
+
+use Version::{One, Two};
+
+impl Replica {
+    fn verify(&mut self, version: Version, epoch: i16, sequence: i32) -> Result<u64, ErrorCode> {
+        self.verification(version, epoch, sequence).map(|guard| guard.expect("a guard"))
+    }
+
+    fn verification(
+        &mut self,
+        version: Version,
+        epoch: i16,
+        first_sequence: i32,
+    ) -> Result<Option<u64>, ErrorCode> {
+        let guard = self.disk.writes.into();
+        let bumps_epoch = version == Two;
+        let batch = Unverified { producer_id: PID, epoch, first_sequence, bumps_epoch };
+        self.with(|p, context, io| p.begin_verification(batch, guard, context, io))
+    }
+
+    fn produce(&mut self, batch: &Bytes, guard: Option<u64>) -> Result<Offset, ErrorCode> {
+        self.with(|p, context, io| p.append_as_leader(batch, 1, guard, context, io).unwrap())
+            .map_err(|refused| refused.error)
+            .map(|appended| appended.base_offset)
+    }
+
+    /// A verified batch that opens a transaction.
+    fn begin(&mut self, epoch: i16, sequence: i32) -> Offset {
+        let guard = self.verify(Two, epoch, sequence).unwrap();
+        self.produce(&data(epoch, sequence, true), Some(guard)).unwrap()
+    }
+
+    fn end(
+        &mut self,
+        producer_epoch: i16,
+        coordinator_epoch: i32,
+        committed: bool,
+    ) -> Result<Offset, ErrorCode> {
+        let marker = TxnMarker {
+            producer_id: PID,
+            producer_epoch,
+            committed,
+            coordinator_epoch,
+            partitions: vec![ID],
+        };
+        self.with(|p, context, io| p.append_marker(&marker, context, io).unwrap())
+            .map_err(|refused| refused.error)
+            .map(|appended| appended.base_offset)
+    }
+
+    fn read(&mut self, isolation: Isolation, from: Offset) -> FetchedPartition {
+        let request = self.request(from);
+        self.fetch(Reader::Consumer(isolation), &request).0
+    }
+
+    fn latest(&mut self, isolation: Isolation) -> ListedOffset {
+        let timestamp = LATEST_TIMESTAMP;
+        let request = ListOffset { partition: ID, current_leader_epoch: None, timestamp };
+        self.with(|p, context, io| p.list_offset(&request, isolation, false, context, io).unwrap())
+    }
+
+    fn stable(&mut self) -> Offset {
+        self.read(Isolation::ReadUncommitted, 0).last_stable_offset
+    }
+}
+
+#[test]
+fn a_transaction_is_opened_with_the_guard_of_its_verification_only() {
+    let mut leader = Replica::leader(&[1], 1);
+    assert_eq!(leader.produce(&data(0, 0, true), None), Err(ErrorCode::InvalidTxnState));
+    let guard = leader.verify(One, 0, 0).unwrap();
+    let other = Some(guard + 100);
+    assert_eq!(leader.produce(&data(0, 0, true), other), Err(ErrorCode::InvalidTxnState));
+    assert_eq!(leader.produce(&data(0, 0, true), Some(guard)), Ok(0));
+    assert_eq!(leader.verification(One, 0, 1), Ok(None), "the transaction is open");
+    assert_eq!(leader.produce(&data(0, 1, true), None), Ok(1));
+}
+
+/// What verification is for: a late batch would open a transaction that nothing ends.
+#[test]
+fn a_marker_between_question_and_append_takes_the_guard() {
+    let mut leader = Replica::leader(&[1], 1);
+    let guard = leader.verify(One, 0, 0).unwrap();
+    assert_eq!(leader.end(0, 5, false), Ok(0));
+    assert_eq!(leader.produce(&data(0, 0, true), Some(guard)), Err(ErrorCode::InvalidTxnState));
+    let again = leader.verify(One, 0, 0).unwrap();
+    assert_ne!(again, guard, "the guard of another question is no guard");
+    assert_eq!(leader.produce(&data(0, 0, true), Some(guard)), Err(ErrorCode::InvalidTxnState));
+    assert_eq!(leader.produce(&data(0, 0, true), Some(again)), Ok(1));
+}
+
+/// Under version 2 the marker of a transaction has the epoch of the next one.
+#[test]
+fn the_marker_of_the_transaction_before_leaves_the_guard() {
+    let mut leader = Replica::leader(&[1], 1);
+    leader.begin(0, 0);
+    let guard = leader.verify(Two, 1, 0).unwrap();
+    assert_eq!(leader.end(1, 5, true), Ok(1));
+    assert_eq!(leader.produce(&data(1, 0, true), Some(guard)), Ok(2));
+}
+
+#[test]
+fn a_copy_needs_no_guard() {
+    let mut leader = Replica::leader(&[1], 1);
+    let guard = leader.verify(One, 0, 0).unwrap();
+    assert_eq!(leader.produce(&data(0, 0, true), Some(guard)), Ok(0));
+    assert_eq!(leader.end(0, 5, true), Ok(1));
+    assert_eq!(leader.produce(&data(0, 0, true), None), Ok(0), "its transaction is over");
+    assert_eq!(leader.partition.log().end_offset(), 2);
+}
+
+#[test]
+fn an_epoch_that_is_over_is_said_before_anything_else() {
+    let mut leader = Replica::leader(&[1], 1);
+    let guard = leader.verify(Two, 0, 0).unwrap();
+    assert_eq!(leader.end(1, 5, false), Ok(0));
+    assert_eq!(leader.verify(Two, 0, 0), Err(ErrorCode::InvalidProducerEpoch), "before a question");
+    let late = leader.produce(&data(0, 0, true), Some(guard));
+    assert_eq!(late, Err(ErrorCode::InvalidProducerEpoch), "KAFKA-19690");
+    let mut follower = Replica::new(2, 1);
+    assert_eq!(follower.verify(Two, 0, 0), Err(ErrorCode::NotLeaderOrFollower));
+}
+
+#[test]
+fn a_transaction_begins_with_the_smallest_sequence_that_was_tried() {
+    let tries = |version, sequences: &[i32]| {
+        let mut leader = Replica::leader(&[1], 1);
+        let mut guard = None;
+        for sequence in sequences {
+            guard = Some(leader.verify(version, 0, *sequence).unwrap());
+        }
+        let last = *sequences.last().unwrap();
+        leader.produce(&data(0, last, true), guard)
+    };
+    assert_eq!(tries(One, &[7]), Ok(0), "version 1: nothing was tried before");
+    assert_eq!(tries(One, &[0, 7]), Err(ErrorCode::OutOfOrderSequenceNumber));
+    assert_eq!(tries(One, &[7, 0]), Ok(0));
+    assert_eq!(tries(Two, &[3]), Err(ErrorCode::OutOfOrderSequenceNumber), "version 2: only 0");
+    assert_eq!(tries(Two, &[0]), Ok(0));
+}
+
+#[test]
+fn nothing_is_written_outside_of_an_open_transaction() {
+    let mut leader = Replica::leader(&[1], 1);
+    leader.begin(0, 0);
+    assert_eq!(leader.produce(&data(0, 1, false), None), Err(ErrorCode::InvalidTxnState));
+    leader.end(0, 5, true).unwrap();
+    assert_eq!(leader.produce(&data(0, 1, false), None), Ok(2), "a marker keeps the sequences");
+}
+
+#[test]
+fn without_verification_a_late_batch_hangs() {
+    let mut leader = Replica::leader(&[1], 1);
+    leader.context.config.transaction_partition_verification = false;
+    assert_eq!(leader.verification(One, 0, 3), Ok(None));
+    assert_eq!(leader.produce(&data(0, 3, true), None), Ok(0), "with any first sequence");
+    assert_eq!(leader.stable(), 0);
+    let guard = leader.verification(Two, 1, 0).unwrap();
+    assert!(guard.is_some(), "version 2 adds the partition in any case");
+}
+
+#[test]
+fn markers_are_refused_by_epoch_then_by_coordinator() {
+    let mut leader = Replica::leader(&[1], 1);
+    assert_eq!(leader.end(3, -1, false), Ok(0), "an administrator's, of a producer not known");
+    assert_eq!(leader.end(3, 5, true), Ok(1));
+    assert_eq!(leader.end(3, 5, true), Ok(2), "a repeat is harmless");
+    assert_eq!(leader.end(2, 9, true), Err(ErrorCode::InvalidProducerEpoch));
+    assert_eq!(leader.end(2, 4, true), Err(ErrorCode::InvalidProducerEpoch), "that comes first");
+    assert_eq!(leader.end(3, 4, true), Err(ErrorCode::TransactionCoordinatorFenced));
+    assert_eq!(leader.end(3, -1, true), Err(ErrorCode::TransactionCoordinatorFenced));
+    assert_eq!(leader.end(4, 6, true), Ok(3));
+}
+
+#[test]
+fn a_marker_needs_enough_in_sync_replicas_and_a_leader() {
+    let mut leader = Replica::leader(&[1], 2);
+    assert_eq!(leader.end(0, 5, true), Err(ErrorCode::NotEnoughReplicas));
+    assert_eq!(Replica::new(2, 1).end(0, 5, true), Err(ErrorCode::NotLeaderOrFollower));
+}
+
+#[test]
+fn a_marker_of_a_new_epoch_starts_sequences_anew() {
+    let mut leader = Replica::leader(&[1], 1);
+    leader.begin(0, 0);
+    leader.end(1, 5, true).unwrap();
+    let described = leader.partition.describe_producers().unwrap()[0];
+    assert_eq!((described.producer_epoch, described.last_sequence), (1, -1));
+    assert_eq!((described.coordinator_epoch, described.current_txn_start_offset), (5, -1));
+    assert_eq!(leader.verify(Two, 1, 0).map(|_| ()), Ok(()));
+    assert_eq!(
+        Replica::new(2, 1).partition.describe_producers(),
+        Err(ErrorCode::NotLeaderOrFollower)
+    );
+}
+
+#[test]
+fn readers_of_committed_data_stop_at_the_oldest_open_transaction() {
+    let mut leader = Replica::leader(&[1], 1);
+    leader.append(1).unwrap();
+    leader.begin(0, 0);
+    leader.append(1).unwrap();
+    let committed = leader.read(Isolation::ReadCommitted, 0);
+    assert_eq!((committed.last_stable_offset, committed.records.0.len()), (1, 1));
+    assert_eq!(committed.aborted_transactions, Some(vec![]));
+    let uncommitted = leader.read(Isolation::ReadUncommitted, 0);
+    assert_eq!((uncommitted.high_watermark, uncommitted.records.0.len()), (3, 3));
+    assert_eq!(uncommitted.aborted_transactions, None);
+    let between = leader.read(Isolation::ReadCommitted, 2);
+    assert_eq!((between.error, between.records.0.len()), (ErrorCode::None, 0));
+    assert_eq!(between.aborted_transactions, Some(vec![]));
+    let beyond = leader.read(Isolation::ReadCommitted, 4);
+    let out_of_range = (ErrorCode::OffsetOutOfRange, None, -1);
+    assert_eq!(
+        (beyond.error, beyond.aborted_transactions, beyond.last_stable_offset),
+        out_of_range
+    );
+
+    leader.end(1, 5, false).unwrap();
+    let committed = leader.read(Isolation::ReadCommitted, 0);
+    assert_eq!((committed.last_stable_offset, committed.records.0.len()), (4, 4));
+    let aborted = AbortedTransaction { producer_id: PID, first_offset: 1 };
+    assert_eq!(committed.aborted_transactions, Some(vec![aborted]));
+    let at = |leader: &mut Replica, from| {
+        leader.read(Isolation::ReadCommitted, from).aborted_transactions.map(|all| all.len())
+    };
+    assert_eq!([at(&mut leader, 3), at(&mut leader, 4)], [Some(1), Some(0)], "up to the marker");
+}
+
+#[test]
+fn a_transaction_is_decided_when_its_marker_is_replicated() {
+    let mut leader = Replica::leader(&[1, 2], 1);
+    leader.begin(0, 0);
+    leader.follower_fetch(2, 1);
+    leader.end(1, 5, true).unwrap();
+    assert_eq!((leader.hw(), leader.stable()), (1, 0));
+    leader.follower_fetch(2, 2);
+    assert_eq!((leader.hw(), leader.stable()), (2, 2));
+}
+
+/// Between question and answer a consumer that waits may be ahead of the last stable offset, if a new
+/// leader has another transaction open: it is not made to wait there.
+#[test]
+fn a_reader_behind_the_end_of_what_it_may_see_does_not_wait() {
+    let mut leader = Replica::leader(&[1], 1);
+    leader.begin(0, 0);
+    let request = leader.request(1);
+    let limits = FetchLimits { max_bytes: 1 << 20, min_one_batch: true };
+    let reader = Reader::Consumer(Isolation::ReadCommitted);
+    let fetched =
+        leader.with(|p, context, io| p.fetch(reader, &request, limits, true, context, io));
+    assert!(fetched.unwrap().readable.is_misplaced);
+}
+
+#[test]
+fn the_latest_offset_of_committed_data_is_the_last_stable_one() {
+    let mut leader = Replica::leader(&[1], 1);
+    leader.append(1).unwrap();
+    leader.begin(0, 0);
+    assert_eq!(leader.latest(Isolation::ReadCommitted).offset, 1);
+    assert_eq!(leader.latest(Isolation::ReadUncommitted).offset, 2);
+    leader.lead(&state(1, &[1], (1, 1)));
+    let listed = leader.latest(Isolation::ReadCommitted);
+    assert_eq!(
+        (listed.error, listed.offset),
+        (ErrorCode::None, 1),
+        "KIP-207 is about the other end"
+    );
+}
