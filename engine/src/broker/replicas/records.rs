@@ -29,7 +29,7 @@ impl Partitions {
         const ALL: i16 = -1;
         let appended = match self.hosted.get_mut(&id) {
             Some(partition) => partition
-                .append_as_leader(batch, ALL, cx.context, &mut cx.io)
+                .append_as_leader(batch, ALL, None, cx.context, &mut cx.io)
                 .unwrap_or_else(|error| Err(self.storage_failed(id, error, cx).into())),
             None => Err(self.error_of(id, cx).into()),
         };
