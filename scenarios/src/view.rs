@@ -57,6 +57,8 @@ pub struct Board {
     last_found: usize,
     topics: BTreeMap<(ClusterId, String), Vec<usize>>,
     names: BTreeMap<(ClusterId, TopicId), String>,
+    /// The topics that brokers have created for themselves.
+    internal: BTreeSet<(ClusterId, TopicId)>,
     clusters: BTreeMap<ClusterId, ClusterRow>,
     up: BTreeSet<NodeId>,
 }
@@ -145,6 +147,29 @@ impl Board {
             Some(topic) => format!("{topic}-{}", partition.partition),
             None => partition.to_string(),
         }
+    }
+
+    /// Adds a topic that brokers have created for themselves.
+    pub fn add_internal(
+        &mut self,
+        cluster: ClusterId,
+        name: &str,
+        id: TopicId,
+        of: &[PartitionView],
+    ) {
+        self.internal.insert((cluster, id));
+        self.add_topic(cluster, name, id, of);
+    }
+
+    /// Whether a partition is of a topic that the scenario names.
+    pub fn is_of_workload(&self, cluster: ClusterId, partition: TopicPartition) -> bool {
+        let key = (cluster, partition.topic);
+        self.names.contains_key(&key) && !self.internal.contains(&key)
+    }
+
+    /// Whether there is a row for a partition.
+    pub fn knows(&self, cluster: ClusterId, partition: TopicPartition) -> bool {
+        self.by_id.contains_key(&(cluster, partition))
     }
 
     /// The rows of a topic in order of partition.

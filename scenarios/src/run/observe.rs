@@ -1,12 +1,14 @@
 //! What is observed of a run, handed to all that want to know: the evidence, the board that
 //! conditions look at, the budget, the counts and the history.
 
+use super::converge;
 use super::disks::WorldDisks;
 use super::simulation::{Phase, Simulation};
 use crate::node::NodeConfig;
 use crate::roles::is_broker;
 use crate::view::PartitionView;
 use engine::fact::Fact;
+use engine::ids::TopicPartition;
 use engine::reach::Reach;
 use engine::rules::election::Reason;
 use judge::evidence::{Change, Fault, FaultKind};
@@ -55,6 +57,7 @@ impl Simulation {
                         }
                     }
                     Fact::Elected { reason: Reason::Preferred, .. } => self.director.elected(),
+                    Fact::BecameLeader { partition, .. } => self.learn_topic(*node, *partition),
                     _ => {}
                 }
             }
@@ -79,6 +82,21 @@ impl Simulation {
                 };
                 self.evidence.fault(time.0, event.0, fault);
             }
+        }
+    }
+
+    /// The topic of a partition may be one that brokers have created by themselves.
+    fn learn_topic(&mut self, node: NodeId, partition: TopicPartition) {
+        if self.phase < Phase::Load || self.board.knows(node.cluster, partition) {
+            return;
+        }
+        let active = converge::active_controller(&self.world, &self.roster, node.cluster);
+        let Some((_, image)) = active else { return };
+        let topic = image.topics().find(|topic| topic.id == partition.topic);
+        let (Some(topic), Some(views)) = (topic, self.partitions()) else { return };
+        self.board.add_internal(node.cluster, &topic.name, topic.id, &views);
+        if let Some(history) = &mut self.history {
+            history.name_topic(node.cluster, topic.id, &topic.name);
         }
     }
 
