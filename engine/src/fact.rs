@@ -346,6 +346,15 @@ pub enum Truncation {
     BehindLeader,
 }
 
+/// Why an application sends a message again.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Again {
+    /// Its producer had given up the record that carried it.
+    GivenUp,
+    /// It was started again, and goes on from the place in its input that it had saved.
+    Restarted,
+}
+
 /// Something that a client application did or saw. `record` is the number that the application
 /// gave to a record, unique in the world; it stands in the record's value too.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -358,6 +367,17 @@ pub enum ClientFact {
         partition: TopicPartition,
         /// The producer's acks.
         acks: i16,
+    },
+    /// An application gives its producer a record for a message that it may send more than once. To
+    /// Kafka each of its records is another one.
+    Message {
+        /// The record.
+        record: u64,
+        /// The message that it carries, in the application's own count.
+        message: u64,
+        /// Why the message is sent again; `None` if it is not, as far as this life of the application
+        /// knows.
+        again: Option<Again>,
     },
     /// A batch was confirmed; its callbacks ran now, in order of offset.
     Confirmed {

@@ -166,6 +166,8 @@ reaches! {
     TransactionGivenUp = "transaction_given_up",
     /// A consumer passed over records of an aborted transaction.
     AbortedSkipped = "aborted_skipped",
+    /// An application sent a message again, as another record.
+    MessageSentAgain = "message_sent_again",
     /// A consumer moved its position.
     ConsumerSeek = "consumer_seek",
     /// A consumer learned the offset of a time.

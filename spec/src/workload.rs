@@ -30,6 +30,14 @@ pub struct Producers {
     /// The partition that every record names; left to the partitioner unless given.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub partition: Option<u32>,
+    /// Whether an application sends a message again, in a new record, whose record its producer gave
+    /// up without knowing that it was refused for good.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub resend: bool,
+    /// How far back an application begins after a restart: messages that were due in this time before
+    /// it are sent again, in new records.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub rewind: Option<Time>,
     /// When they begin.
     pub start: Time,
     /// When they end, although records are left; without it they end with the last.
@@ -94,6 +102,8 @@ impl Default for Producers {
             keys: 0,
             topics: Vec::new(),
             partition: None,
+            resend: false,
+            rewind: None,
             start: Time::default(),
             stop: None,
             transactions: None,

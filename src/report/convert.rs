@@ -12,7 +12,7 @@ use scenarios::study::{self, ACKS, Observed, Panicked, SCENARIO, Under};
 use spec::Scenario;
 
 /// What is compared cannot be set.
-pub(super) const COMPARED: [&str; 2] = ["acks", "min.insync.replicas"];
+pub(super) const COMPARED: [&str; 3] = ["acks", "min.insync.replicas", "enable.idempotence"];
 
 /// What holds for all runs.
 pub(super) fn header(scenario: &Scenario, args: &AcksArgs) -> Header {
@@ -101,7 +101,11 @@ fn linger_ms(scenario: &Scenario) -> u64 {
 
 fn setting(under: Under) -> Setting {
     let acks = Acks::EACH.into_iter().find(|acks| acks.name() == under.acks);
-    Setting { acks: acks.unwrap_or(Acks::All), min_isr: under.min_isr }
+    Setting {
+        acks: acks.unwrap_or(Acks::All),
+        min_isr: under.min_isr,
+        idempotence: under.idempotence,
+    }
 }
 
 /// A run under a setting. `by_hand` are the settings that hold for all runs.

@@ -1,7 +1,7 @@
 //! The summary of a report on the terminal.
 
 use crate::progress::plural;
-use crate::style::Style;
+use crate::style::{Style, wrapped};
 use crate::summary::{badge, stopped};
 use reports::acks::{self, CutShort, SettingSummary, Summary};
 use reports::page::text::{duration_us, percent, rounded};
@@ -57,6 +57,12 @@ pub(super) fn of(summary: &Summary, outcome: Outcome, out: &str, style: Style) -
         let _ = writeln!(text, "\n{}", style.bad(words));
         for worst in setting.worst.iter().filter(|worst| !worst.violations.is_empty()) {
             let _ = writeln!(text, "  {}\n  {}", worst.violations[0], worst.reproduce);
+        }
+    }
+    if let Some([on, off]) = summary.idempotence() {
+        text.push('\n');
+        for line in wrapped(&acks::idempotence(on, off), style.width()) {
+            let _ = writeln!(text, "{line}");
         }
     }
     let _ = writeln!(text, "\n{}", style.faint(notes(summary)));

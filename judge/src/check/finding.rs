@@ -72,6 +72,11 @@ pub enum Ground {
     },
     /// The record stands in the partition this often.
     Copies(u32),
+    /// The record carries a message that another record in a log carries.
+    SentAgain {
+        /// The record that carried it first.
+        before: u64,
+    },
     /// The record comes after one that was sent later.
     Overtaken {
         /// The number of the record that was sent later: of one that was last sent over the same

@@ -1,10 +1,12 @@
-//! A record stands in a partition no more often than it was sent.
+//! A record stands in a partition no more often than it was sent, and a message of an application
+//! stands in one record.
 //!
 //! Catches a corrupted `duplicate_of` (KAFKA-5494), a leader or follower that appends a batch twice,
 //! and a producer that sends a batch again that was confirmed.
 
 use super::{Check, Findings, Ground};
 use crate::evidence::{End, Moment, View, records};
+use std::collections::BTreeMap;
 
 /// See the module.
 #[derive(Clone, Debug, Default)]
@@ -45,6 +47,33 @@ impl Check for Once {
                 .offset(offset)
                 .record(number)
                 .detail(format!("{}, copy {copy}", records::name(number)));
+        }
+        if view.records.sent_again().next().is_some() {
+            messages(view, end, out);
+        }
+    }
+}
+
+/// What an application sent again in another record, and stands in a log beside the first.
+fn messages(view: &View, end: &End, out: &mut Findings) {
+    let mut first: BTreeMap<u64, u64> = BTreeMap::new();
+    for (index, partition) in view.partitions.iter().enumerate() {
+        if partition.topic.is_none() {
+            continue;
+        }
+        for (offset, number) in end.finals[index].records.iter() {
+            let Some(carries) = view.records.carries(number) else { continue };
+            let before = *first.entry(carries.message).or_insert(number);
+            if before == number {
+                continue;
+            }
+            let node = view.node_of(partition);
+            let at = Moment { at: end.at, node, incarnation: 0, event: 0 };
+            let ground = Ground::SentAgain { before };
+            out.add(Once::NAME, "a message was stored in two records", &at, index, ground)
+                .offset(offset)
+                .record(number)
+                .detail(format!("{} and {}", records::name(before), records::name(number)));
         }
     }
 }

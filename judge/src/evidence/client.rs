@@ -3,7 +3,7 @@
 use super::batch::NONE;
 use super::observed::Moment;
 use super::reader::{Piece, Question};
-use super::records::{Outcome, Retry};
+use super::records::{Carries, Outcome, Retry};
 use super::view::{Effect, View};
 use bytes::Bytes;
 use engine::error::ErrorCode;
@@ -17,6 +17,10 @@ impl View {
             ClientFact::Sent { record, partition, acks } => {
                 let index = self.partition(cluster, *partition);
                 self.records.sent(*record, index as u32, *acks, moment);
+                Effect::Nothing
+            }
+            ClientFact::Message { record, message, again } => {
+                self.records.carry(*record, Carries { message: *message, again: *again });
                 Effect::Nothing
             }
             ClientFact::Confirmed { base_offset, records, over, .. } => {

@@ -4,6 +4,7 @@
 //! index is a vector for each producer.
 
 use super::observed::Moment;
+use engine::fact::Again;
 use engine::ids::Offset;
 use machine::{ConnId, NodeId};
 use std::collections::BTreeMap;
@@ -54,6 +55,22 @@ pub struct Retry {
     pub in_parts: bool,
 }
 
+/// A record carries a message of an application that may send it more than once.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Carries {
+    /// The message, in the application's own count.
+    pub message: u64,
+    /// Why the application sends the message again.
+    pub again: Option<Again>,
+}
+
+/// Which records carry the same message.
+#[derive(Clone, Debug, Default)]
+struct Messages {
+    carries: BTreeMap<u64, Carries>,
+    records: BTreeMap<u64, Vec<u64>>,
+}
+
 /// All records by number.
 #[derive(Clone, Debug, Default)]
 pub struct Records {
@@ -64,6 +81,8 @@ pub struct Records {
     retries: BTreeMap<u64, Vec<Retry>>,
     /// Of the few records that were sent under another epoch or id, when.
     renumbered: BTreeMap<u64, Vec<u64>>,
+    /// The messages of applications that may send one more than once.
+    messages: Messages,
     /// How many failed before they had a partition.
     pub unplaced: u64,
 }
@@ -159,6 +178,22 @@ impl Records {
     /// When a record was sent under another epoch or id than before, in order.
     pub fn renumberings(&self, number: u64) -> &[u64] {
         self.renumbered.get(&number).map_or(&[], Vec::as_slice)
+    }
+
+    /// A record carries a message that its application may send more than once.
+    pub fn carry(&mut self, record: u64, carries: Carries) {
+        self.messages.carries.insert(record, carries);
+        self.messages.records.entry(carries.message).or_default().push(record);
+    }
+
+    /// The message that a record carries, if its application may send it more than once.
+    pub fn carries(&self, record: u64) -> Option<Carries> {
+        self.messages.carries.get(&record).copied()
+    }
+
+    /// The records of each message that its application sent more than once, in the order sent.
+    pub fn sent_again(&self) -> impl Iterator<Item = &[u64]> {
+        self.messages.records.values().filter(|it| it.len() > 1).map(Vec::as_slice)
     }
 
     /// How many producers there are.

@@ -31,6 +31,12 @@ pub(super) fn counts(view: &View, end: &End) -> Counts {
             Outcome::Unknown | Outcome::Open => counts.unknown += 1,
         }
     }
+    let is_read = |number: &&u64| {
+        let (producer, count) = records::parts(**number);
+        copies[producer].get(count).is_some_and(|copies| *copies > 0)
+    };
+    let twice = |records: &&[u64]| records.iter().filter(is_read).count() > 1;
+    counts.duplicated += view.records.sent_again().filter(twice).count() as u64;
     counts
 }
 

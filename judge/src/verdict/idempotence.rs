@@ -4,6 +4,7 @@ use super::permission::{Case, brokers};
 use crate::check::{CALLBACKS, Ground};
 use crate::evidence::story::Happening;
 use crate::evidence::{Batch, Outcome, ReplicaSet, records};
+use engine::fact::Again;
 use engine::ids::Offset;
 
 /// How many batches of a producer a leader remembers (`ProducerStateEntry.NUM_BATCHES_TO_RETAIN`).
@@ -124,6 +125,64 @@ pub(super) fn another_session(case: &Case<'_>) -> Option<String> {
             "idempotence ends with the producer, and the record is of producer id {own}, which was \
              killed before it knew whether it was written (event {}), what overtook it of {other}",
             record.told
+        )
+    })
+}
+
+/// The application has sent a message again in another record, after its producer had given up the first
+/// without knowing that it was not written, or after a restart. To Kafka the two are different records.
+pub(super) fn sent_again_by_application(case: &Case<'_>) -> Option<String> {
+    let Ground::SentAgain { before } = case.finding.ground else { return None };
+    let number = case.finding.record?;
+    // In the log the first may be the one that was sent later.
+    let (first, second) = (number.min(before), number.max(before));
+    let again = case.view.records.carries(second)?.again?;
+    let (first_record, second_record) =
+        (case.view.records.get(first)?, case.view.records.get(second)?);
+    let limit = match case.is_not_idempotent() {
+        true => "producers here are not idempotent",
+        false => "idempotence does not cover what an application sends again",
+    };
+    let (first, second, sent) = (records::name(first), records::name(second), second_record.sent);
+    match again {
+        Again::GivenUp => (first_record.outcome == Outcome::Unknown).then(|| {
+            format!(
+                "{limit}, its producer gave {first} up without knowing whether it was written (event \
+                 {}), and it sent the message again in {second} (event {sent})",
+                first_record.told
+            )
+        }),
+        Again::Restarted => Some(format!(
+            "{limit}, it was restarted, went on from the place that it had saved, and sent the message \
+             of {first} again in {second} (event {sent})"
+        )),
+    }
+}
+
+/// The record's batch was sent again when the one that overtook its callback could be in flight. The leader
+/// had it already, confirmed what stands behind it, and confirmed the copy when that came
+/// (`Sender.completeBatch` runs the callbacks of a batch whatever became of those before it). The log
+/// has them in the order sent.
+pub(super) fn confirmed_late(case: &Case<'_>) -> Option<String> {
+    let Ground::Overtaken { by, .. } = case.finding.ground else { return None };
+    let (record, overtaker) = (case.record?, case.view.records.get(by)?);
+    let in_place = record.outcome == Outcome::Acked
+        && overtaker.outcome == Outcome::Acked
+        && (0..overtaker.offset).contains(&record.offset);
+    let mut retries = case.view.records.retries(case.finding.record?).iter();
+    let retry =
+        retries.rfind(|it| it.event > overtaker.sent && it.at < case.finding.at && !it.in_parts)?;
+    let is_callback = case.finding.check == CALLBACKS;
+    let in_flight = case.max_in_flight();
+    (is_callback && in_place && in_flight > 1 && !case.is_not_idempotent()).then(|| {
+        format!(
+            "max.in.flight.requests.per.connection={in_flight} lets a producer send without waiting, \
+             the record's batch was sent again when {} could be on its way (event {}), and its copy \
+             was confirmed at {}, before the other's {}",
+            records::name(by),
+            retry.event,
+            record.offset,
+            overtaker.offset
         )
     })
 }

@@ -136,6 +136,18 @@ pub const PERMISSIONS: &[Row] = &[
         excuses: idempotence::another_session,
     },
     Row {
+        hazard: "sent-again-by-application",
+        meaning: "what an application sends again, because it was given up or after a restart, is \
+                  another record to Kafka, with or without idempotence",
+        excuses: idempotence::sent_again_by_application,
+    },
+    Row {
+        hazard: "confirmed-late",
+        meaning: "a batch whose request timed out at its leader is confirmed when its copy is, though \
+                  later ones, which stand behind it, were confirmed before",
+        excuses: idempotence::confirmed_late,
+    },
+    Row {
         hazard: "given-up-late",
         meaning: "an idempotent producer gives a batch up when its time is over, though later ones \
                   were confirmed",

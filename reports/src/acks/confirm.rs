@@ -1,5 +1,5 @@
-//! What is compared: when a producer takes a record for written, and how many replicas must be in
-//! sync for that.
+//! What is compared: when a producer takes a record for written, how many replicas must be in sync for
+//! that, and whether leaders recognise what it sends again.
 
 use super::study::Run;
 use schemars::JsonSchema;
@@ -46,12 +46,22 @@ pub struct Setting {
     /// `min.insync.replicas` of the topic.
     #[serde(rename = "min.insync.replicas")]
     pub min_isr: u16,
+    /// `enable.idempotence` of the producers. It is true by default; Kafka itself turns it off for acks 0
+    /// and 1.
+    #[serde(rename = "enable.idempotence")]
+    pub idempotence: bool,
 }
 
 impl Setting {
-    /// For people, as in `acks=all, min ISR 2`.
+    /// For people, as in `acks=all, min ISR 2`; with `, not idempotent` where idempotence was turned off.
     pub fn label(self) -> String {
-        format!("acks={}, min ISR {}", self.acks.name(), self.min_isr)
+        let off = if self.idempotence { "" } else { ", not idempotent" };
+        format!("acks={}, min ISR {}{off}", self.acks.name(), self.min_isr)
+    }
+
+    /// Whether producers are idempotent.
+    pub const fn is_idempotent(self) -> bool {
+        self.idempotence && matches!(self.acks, Acks::All)
     }
 
     /// What has to come about in a run before the run says anything about the setting.
@@ -72,6 +82,7 @@ impl Setting {
 
     /// For names of files and fragments, as in `acks-all-min-isr-2`.
     pub fn id(self) -> String {
-        format!("acks-{}-min-isr-{}", self.acks.name(), self.min_isr)
+        let off = if self.idempotence { "" } else { "-not-idempotent" };
+        format!("acks-{}-min-isr-{}{off}", self.acks.name(), self.min_isr)
     }
 }

@@ -14,8 +14,9 @@ const FAMILIES: [&str; 6] =
 
 /// The settings that are compared.
 pub fn settings() -> Vec<Setting> {
-    let each = |acks| [1, 2].map(|min_isr| Setting { acks, min_isr });
-    Acks::EACH.into_iter().flat_map(each).collect()
+    let each = |acks| [1, 2].map(|min_isr| Setting { acks, min_isr, idempotence: true });
+    let off = Setting { acks: Acks::All, min_isr: 2, idempotence: false };
+    Acks::EACH.into_iter().flat_map(each).chain([off]).collect()
 }
 
 /// A study of these seeds.
@@ -103,8 +104,8 @@ fn run(setting: Setting, seed: u64) -> Run {
             failed: 0,
             unknown,
             lost,
-            duplicated: if acks_none { 0 } else { below(3) },
-            reordered: 0,
+            duplicated: if acks_none || setting.is_idempotent() { 0 } else { below(3) },
+            reordered: if acks_none || setting.is_idempotent() { 0 } else { below(2) },
         },
         faults,
         lone_leader: seed.is_multiple_of(9),

@@ -5,7 +5,7 @@ use super::study::NotDefault;
 use super::summary::{LoneSummary, SettingSummary, Summary};
 use super::words;
 use crate::page::code;
-use crate::page::text::{chance, grouped, interval, signed};
+use crate::page::text::{chance, grouped, interval, plural, signed};
 use crate::stat::bootstrap::ROUNDS;
 use crate::stat::{FEWEST, Rate};
 use maud::{Markup, html};
@@ -40,6 +40,40 @@ pub(super) fn pairs(summary: &Summary) -> Markup {
                 differ as unevenly. It counts seeds, not records; at 5 % or more no difference is \
                 shown. The interval, by bootstrap over seeds, shows how large the difference may \
                 be; with fewer than " (FEWEST) " seeds that differ there is none." }
+        }
+    }
+}
+
+/// What turning idempotence off changes under the most careful setting.
+pub(super) fn idempotence(summary: &Summary) -> Markup {
+    let count = |records, runs| format!("{} in {}", grouped(records), plural(runs, "run", "runs"));
+    html! {
+        @if let Some([on, off]) = summary.idempotence() {
+            h2 id="idempotence" { "What turning idempotence off costs" }
+            blockquote { p { (words::idempotence(on, off)) } }
+            div class="card" { div class="scroll" tabindex="0" role="region"
+                aria-label="What turning idempotence off costs" {
+                table class="stack" {
+                    thead { tr {
+                        th scope="col" { "Setting" }
+                        th scope="col" class="number" { "Records read more than once" }
+                        th scope="col" class="number" { "Records read in another order" }
+                    } }
+                    tbody { @for it in [on, off] { tr {
+                        th scope="row" { a href={ "#" (it.setting.id()) } { (it.setting.label()) } }
+                        td class="number" data-label="Records read more than once" {
+                            (count(it.duplicated, it.runs_with_duplicates))
+                        }
+                        td class="number" data-label="Records read in another order" {
+                            (count(it.reordered, it.runs_with_reorder))
+                        }
+                    } } }
+                }
+            } }
+            p class="small" {
+                (words::price_of_idempotence(on, off)) " With acks 0 and 1 Kafka turns idempotence off \
+                by itself. What an application sends again is another record, with idempotence too."
+            }
         }
     }
 }

@@ -34,4 +34,4 @@ pub use summary::{
     FamilySummary, HazardSummary, LatencySummary, LoneSummary, REPORT_VERSION, SettingSummary,
     Summary, Worst, summarise,
 };
-pub use words::not_tested;
+pub use words::{idempotence, not_tested};

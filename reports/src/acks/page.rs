@@ -25,6 +25,7 @@ pub(super) fn render(summary: &Summary) -> String {
         (overview(summary))
         (cards(summary))
         (method::pairs(summary))
+        (method::idempotence(summary))
         h2 id="charts" { "In numbers" }
         @for plot in plot::ACKS { (figure(plot, summary, &caption)) }
         (worst(summary))

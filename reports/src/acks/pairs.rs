@@ -58,11 +58,14 @@ impl PairSummary {
     }
 }
 
-/// Each two adjacent settings of a study that have the same acks.
+/// Each two adjacent settings of a study that differ in min.insync.replicas alone.
 pub(super) fn pairs(study: &Study) -> Vec<PairSummary> {
     let settings = &study.header.settings;
     let pairs = settings.iter().zip(settings.iter().skip(1));
-    pairs.filter(|(a, b)| a.acks == b.acks).map(|(a, b)| pair(study, *a, *b)).collect()
+    let differ = |a: &Setting, b: &Setting| {
+        a.min_isr != b.min_isr && *a == Setting { min_isr: a.min_isr, ..*b }
+    };
+    pairs.filter(|(a, b)| differ(a, b)).map(|(a, b)| pair(study, *a, *b)).collect()
 }
 
 fn pair(study: &Study, first: Setting, second: Setting) -> PairSummary {

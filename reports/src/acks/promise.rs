@@ -17,6 +17,11 @@ pub(super) fn promise(setting: Setting, study: &Header) -> String {
     if setting.acks == Acks::None {
         return text;
     }
+    if !setting.idempotence {
+        text.push_str(
+            " What the producer sends again may be stored twice, or behind what it sent later.",
+        );
+    }
     if study.unclean_leader_election && replicas > 1 {
         text.push_str(
             " But unclean leader election is on: once no replica in sync is alive, one that is \

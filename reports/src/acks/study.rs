@@ -15,7 +15,7 @@ use std::collections::BTreeMap;
 use std::io;
 
 /// The version of this format.
-pub const FORMAT: u32 = 5;
+pub const FORMAT: u32 = 6;
 
 /// The mark by which such a file is known.
 pub(super) const KIND: &str = "faultline acks study";

@@ -9,7 +9,7 @@ use serde::Serialize;
 use std::collections::BTreeMap;
 
 /// The version of `report.json`.
-pub const REPORT_VERSION: u32 = 4;
+pub const REPORT_VERSION: u32 = 5;
 
 /// How many of the worst seeds are listed for each setting.
 const WORST: usize = 3;
@@ -78,8 +78,12 @@ pub struct SettingSummary {
     pub failed: u64,
     /// Records that readers saw more than once.
     pub duplicated: u64,
+    /// Runs with such a record.
+    pub runs_with_duplicates: u64,
     /// Records that readers saw in another order than sent.
     pub reordered: u64,
+    /// Runs with such a record.
+    pub runs_with_reorder: u64,
     /// How long producers waited for an answer.
     pub latency: LatencySummary,
     /// Records taken for written while records were offered, per simulated second of that time.
@@ -115,6 +119,18 @@ impl SettingSummary {
 }
 
 impl Summary {
+    /// The settings with Kafka's default of `enable.idempotence`, which differ in what is lost.
+    pub fn as_in_kafka(&self) -> impl Iterator<Item = &SettingSummary> {
+        self.settings.iter().filter(|setting| setting.setting.idempotence)
+    }
+
+    /// A setting with idempotent producers, and the same without idempotence.
+    pub fn idempotence(&self) -> Option<[&SettingSummary; 2]> {
+        let off = self.settings.iter().find(|setting| !setting.setting.idempotence)?;
+        let same = Setting { idempotence: true, ..off.setting };
+        Some([self.settings.iter().find(|setting| setting.setting == same)?, off])
+    }
+
     /// The settings of which this study says nothing.
     pub fn not_tested(&self) -> impl Iterator<Item = &SettingSummary> {
         self.settings.iter().filter(|setting| !setting.is_tested())
@@ -254,7 +270,9 @@ fn of_setting(
         unknown: total(|run| run.records.unknown),
         failed: total(|run| run.records.failed),
         duplicated: total(|run| run.records.duplicated),
+        runs_with_duplicates: number(|run| run.records.duplicated > 0),
         reordered: total(|run| run.records.reordered),
+        runs_with_reorder: number(|run| run.records.reordered > 0),
         latency: latency(runs),
         throughput_per_s: ratio(runs, |run| (run.written_meanwhile, run.offered_ns), 1e9),
         unavailable_share: ratio(

@@ -160,6 +160,45 @@ pub(super) fn cost(summary: &SettingSummary) -> String {
     waited + &unavailable
 }
 
+/// What turning idempotence off costs, and what leaving it on does.
+pub fn idempotence(on: &SettingSummary, off: &SettingSummary) -> String {
+    let label = off.setting.label();
+    let stored = |it: &SettingSummary| match (it.duplicated, it.reordered) {
+        (0, 0) => "no record was stored twice or in another order than it was sent".to_owned(),
+        (duplicated, reordered) => format!(
+            "{} stored more than once ({}) and {} in another order than sent ({})",
+            plural(duplicated, "record was", "records were"),
+            plural(it.runs_with_duplicates, "run", "runs"),
+            grouped(reordered),
+            plural(it.runs_with_reorder, "run", "runs")
+        ),
+    };
+    let records = plural(off.sent, "record", "records");
+    format!(
+        "With enable.idempotence=false ({label}) {}, of {records} in {}. With Kafka's default, under \
+         the same faults, {}.",
+        stored(off),
+        plural(off.runs, "run", "runs"),
+        stored(on)
+    )
+}
+
+/// What idempotence does to latencies, in a sentence; nothing if none is known.
+pub(super) fn price_of_idempotence(on: &SettingSummary, off: &SettingSummary) -> String {
+    let (with, without) = (&on.latency, &off.latency);
+    if with.count == 0 || without.count == 0 {
+        return String::new();
+    }
+    format!(
+        "Half of the confirmed records had their answer within {} with idempotence and {} without \
+         (simulated latency), 99 % within {} and {}.",
+        duration_us(with.p50_us),
+        duration_us(without.p50_us),
+        duration_us(with.p99_us),
+        duration_us(without.p99_us)
+    )
+}
+
 /// What lingering adds to latencies, as a sentence with a space after it; nothing if no producer lingers.
 pub(super) fn lingering(summary: &Summary) -> String {
     let linger_us = summary.study.linger_ms * 1_000;

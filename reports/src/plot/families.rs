@@ -42,7 +42,7 @@ fn table(summary: &Summary) -> Table {
     let families = summary.settings.first().map_or(&[][..], |first| &first.families);
     let mut all = Vec::new();
     for (place, family) in families.iter().enumerate() {
-        for setting in &summary.settings {
+        for setting in summary.as_in_kafka() {
             let found = &setting.families[place];
             let mut row = vec![Cell::text(family.family.as_str())];
             row.extend(rows::setting_cells(setting));

@@ -38,7 +38,7 @@ fn table(summary: &Summary) -> Table {
         row.extend(Cell::interval(setting.lost_per_million.and_then(Rate::estimate)));
         row
     };
-    Table { columns: COLUMNS, rows: summary.settings.iter().map(row).collect() }
+    Table { columns: COLUMNS, rows: summary.as_in_kafka().map(row).collect() }
 }
 
 fn draw(table: &Table, caption: &Caption, room: Room) -> Scene {

@@ -33,7 +33,7 @@ fn table(summary: &Summary) -> Table {
         row.extend(Cell::estimate(setting.unavailable_share));
         row
     };
-    Table { columns: COLUMNS, rows: summary.settings.iter().map(row).collect() }
+    Table { columns: COLUMNS, rows: summary.as_in_kafka().map(row).collect() }
 }
 
 fn draw(table: &Table, caption: &Caption, room: Room) -> Scene {

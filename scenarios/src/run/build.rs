@@ -8,7 +8,7 @@ use crate::plan::Election;
 use crate::roles::{ADMIN, FIRST_BROKER, FIRST_CLIENT, FIRST_CONTROLLER, READER};
 use crate::workload::{
     AdminAppConfig, ApplicationConfig, ConsumerAppConfig, ProducerAppConfig, ReaderAppConfig,
-    Schedule, Transactions,
+    Repeats, Schedule, Transactions,
 };
 use engine::broker::BrokerSettings;
 use engine::config::{BrokerConfig, Partitioner, ProducerConfig};
@@ -197,6 +197,10 @@ impl Builder<'_> {
                     topics: topics.clone(),
                     partition: producers.partition.map(|partition| partition as i32),
                     record_size: producers.record_size,
+                    repeats: Repeats {
+                        resend: producers.resend,
+                        rewind: producers.rewind.map_or(Span::ZERO, |back| back.0),
+                    },
                     transactions: transactions(producers),
                     producer: producer_config(producers, index),
                     bootstrap: brokers(&scenario.clusters[cluster]).collect(),

@@ -37,6 +37,11 @@ enum What<'a> {
         partition: String,
         acks: i16,
     },
+    Message {
+        record: u64,
+        message: u64,
+        again: bool,
+    },
     Confirmed {
         partition: String,
         base_offset: Option<i64>,
@@ -183,6 +188,9 @@ impl History {
         match fact {
             ClientFact::Sent { record, partition, acks } => {
                 What::Sent { record: *record, partition: name(partition), acks: *acks }
+            }
+            ClientFact::Message { record, message, again } => {
+                What::Message { record: *record, message: *message, again: again.is_some() }
             }
             ClientFact::Confirmed { partition, base_offset, records, .. } => {
                 What::Confirmed { partition: name(partition), base_offset: *base_offset, records }

@@ -1,7 +1,7 @@
 //! The events of a trace in words: when, where, and what a process did or reported.
 
 use super::Account;
-use engine::fact::{ClientFact, Fact, Positioning, TransactionOutcome, Truncation};
+use engine::fact::{Again, ClientFact, Fact, Positioning, TransactionOutcome, Truncation};
 use engine::ids::{BrokerId, TopicPartition};
 use engine::rules::election::How;
 use judge::evidence::records;
@@ -284,6 +284,14 @@ fn client(fact: &ClientFact, name: &dyn Fn(TopicPartition) -> String) -> String 
         ClientFact::Sent { record, partition, .. } => {
             format!("sends {} to {}", records::name(*record), name(*partition))
         }
+        ClientFact::Message { record, message, again } => {
+            let why = match again {
+                None => "",
+                Some(Again::GivenUp) => ", again because its producer gave it up",
+                Some(Again::Restarted) => ", again after a restart",
+            };
+            format!("sends {} in {}{why}", message_name(*message), records::name(*record))
+        }
         ClientFact::Confirmed { partition, base_offset, records, .. } => {
             let at = base_offset.map_or(String::new(), |offset| format!(" at {offset}"));
             format!("got {} confirmed in {}{at}", several(records), name(*partition))
@@ -377,6 +385,12 @@ fn broker(id: Option<BrokerId>) -> String {
 fn ids(ids: &[BrokerId]) -> String {
     let list: Vec<String> = ids.iter().map(ToString::to_string).collect();
     format!("{{{}}}", list.join(", "))
+}
+
+/// A message of an application that may send it more than once.
+fn message_name(message: u64) -> String {
+    let (producer, count) = records::parts(message);
+    format!("message {producer}#{count}")
 }
 
 fn several(records: &[u64]) -> String {

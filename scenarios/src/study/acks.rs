@@ -7,7 +7,7 @@ use spec::Scenario;
 pub const SCENARIO: &str = "acks-study";
 
 /// The setting whose promise the faults stay within.
-pub const REFERENCE: Under = Under { acks: "all", min_isr: 2 };
+pub const REFERENCE: Under = Under { acks: "all", min_isr: 2, idempotence: true };
 
 /// What a run has reached in which a leader lost its power while it was alone in sync.
 pub const LONE_LEADER: &str = "lone_leader_lost_power";
@@ -27,16 +27,24 @@ pub struct Under {
     pub acks: &'static str,
     /// `min.insync.replicas` of all topics.
     pub min_isr: u16,
+    /// Whether `enable.idempotence` is left as it is in Kafka: true, which Kafka itself turns off for
+    /// acks 0 and 1.
+    pub idempotence: bool,
 }
 
-/// All of them, the least careful first.
-pub const ACKS: [Under; 6] = [
-    Under { acks: "0", min_isr: 1 },
-    Under { acks: "0", min_isr: 2 },
-    Under { acks: "1", min_isr: 1 },
-    Under { acks: "1", min_isr: 2 },
-    Under { acks: "all", min_isr: 1 },
+const fn as_in_kafka(acks: &'static str, min_isr: u16) -> Under {
+    Under { acks, min_isr, idempotence: true }
+}
+
+/// All of them, the least careful first; at the end the durable one without idempotence.
+pub const ACKS: [Under; 7] = [
+    as_in_kafka("0", 1),
+    as_in_kafka("0", 2),
+    as_in_kafka("1", 1),
+    as_in_kafka("1", 2),
+    as_in_kafka("all", 1),
     REFERENCE,
+    Under { idempotence: false, ..REFERENCE },
 ];
 
 /// By how much the load and the faults of `base` have to be longer once settings have made it `set`:
@@ -67,6 +75,7 @@ impl Under {
     /// As for `--set`, after whatever was set by hand.
     pub fn settings(self, by_hand: &[String]) -> Vec<String> {
         let own = [format!("acks={}", self.acks), format!("min.insync.replicas={}", self.min_isr)];
-        by_hand.iter().cloned().chain(own).collect()
+        let off = (!self.idempotence).then(|| "enable.idempotence=false".to_owned());
+        by_hand.iter().cloned().chain(own).chain(off).collect()
     }
 }

@@ -3,6 +3,7 @@
 //! clone is a clone of its state.
 
 mod admin;
+mod again;
 mod arrivals;
 mod consumer;
 mod producer;
@@ -11,6 +12,7 @@ mod transactional;
 mod transactions;
 
 pub use admin::{AdminApp, AdminAppConfig, election_timer};
+pub use again::Repeats;
 pub use arrivals::{Arrival, Arrivals, Schedule, producer_of, record_number, write_value};
 pub use consumer::{ConsumerApp, ConsumerAppConfig};
 pub use producer::{Owed, ProducerApp, ProducerAppConfig};

@@ -13,6 +13,8 @@ const ALL_CLIENTS: u32 = 10_000;
 const BURST: u32 = 100_000;
 /// Bytes of a record's value, at most: 64 MiB.
 const RECORD_SIZE: u32 = 64 << 20;
+/// Messages that an application sends again after a restart, at most.
+const REWIND: u128 = 2_000;
 /// Records that a group of producers writes, at most.
 const RECORDS: u64 = 20_000_000;
 /// Bytes that they write, at most: 4 GiB.
@@ -70,6 +72,7 @@ impl Check<'_> {
             self.impossible(at("stop"), "they stop before they start");
         }
         self.transactions(i, group);
+        self.rewind(i, group);
         self.volume(i, group);
     }
 
@@ -104,6 +107,29 @@ impl Check<'_> {
                  (`transaction.max.timeout.ms`)"
             );
             self.impossible(path!["producers", i, "properties", "transaction.timeout.ms"], message);
+        }
+    }
+
+    /// What is sent again is in no transaction, and after a restart has numbers of its own.
+    fn rewind(&mut self, i: usize, group: &Producers) {
+        let transactional = group.config().transactional_id.0.is_some();
+        for (key, _) in [("resend", group.resend), ("rewind", group.rewind.is_some())]
+            .into_iter()
+            .filter(|(_, set)| *set && transactional)
+        {
+            let message = "what belongs to a transaction is not sent again";
+            self.impossible(path!["producers", i, key], message);
+        }
+        let Some(back) = group.rewind else { return };
+        let count = u128::from(group.count.max(1));
+        let records = u128::from(back.nanos()) * u128::from(group.rate) / count / 1_000_000_000;
+        let messages = records + u128::from(group.burst);
+        if messages > REWIND {
+            let message = format!(
+                "an application goes back by {REWIND} messages at most; at this rate {messages} were \
+                 due in that time"
+            );
+            self.impossible(path!["producers", i, "rewind"], message);
         }
     }
 

@@ -55,6 +55,39 @@ fn what_kafka_refuses_is_refused_with_its_rule() {
     with(&["max.in.flight.requests.per.connection=6", "enable.idempotence=false"]).unwrap();
 }
 
+/// What contradicts idempotence is refused where idempotence is asked for, and turns it off where it
+/// is Kafka's default (`ProducerConfig.postProcessAndValidateIdempotenceConfigs`).
+#[test]
+fn settings_that_contradict_idempotence_are_refused_or_turn_it_off() {
+    let asked = "enable.idempotence=true";
+    for (setting, rule) in [
+        ("acks=1", "an idempotent producer needs `acks=all`"),
+        ("acks=0", "an idempotent producer needs `acks=all`"),
+        ("retries=0", "an idempotent producer needs `retries` above 0"),
+    ] {
+        let error = with(&[asked, setting]).expect_err(setting);
+        assert_eq!(error.kind, Kind::Impossible);
+        let (name, value) = setting.split_once('=').expect("a setting");
+        assert!(error.message.contains(&format!("`{name}={value}`")), "{error}");
+        assert!(error.message.contains("`enable.idempotence=true`"), "{error}");
+        assert!(error.message.contains(rule), "{error}");
+        assert!(error.message.ends_with("(ProducerConfig)"), "{error}");
+        let (scenario, _) = with(&[setting]).unwrap_or_else(|error| panic!("{error}"));
+        assert!(!scenario.producers[0].properties.config().is_idempotent(), "{setting}");
+    }
+    // The limit holds before idempotence is turned off: with acks=1 as well.
+    for settings in [
+        &["max.in.flight.requests.per.connection=6"][..],
+        &["max.in.flight.requests.per.connection=6", asked],
+        &["max.in.flight.requests.per.connection=6", "acks=1"],
+    ] {
+        let error = with(settings).expect_err("Kafka refuses that");
+        assert!(error.message.contains("of at most 5 (ProducerConfig)"), "{error}");
+    }
+    let (scenario, _) = with(&[asked, "acks=-1"]).unwrap_or_else(|error| panic!("{error}"));
+    assert!(scenario.producers[0].properties.config().is_idempotent());
+}
+
 /// A7: the switch allows what is modelled, and nothing else.
 #[test]
 fn beyond_kafka_is_a_switch() {

@@ -189,6 +189,36 @@ fn a_batch_that_is_given_up_is_called_back_late() {
     assert_eq!(broken(&called(false)), vec!["callbacks-in-order"]);
 }
 
+/// Seed 300256 of `swarm`: a request times out at the leader, which has its batch and confirms those
+/// behind it, sent over the same connection.
+#[test]
+fn a_copy_is_confirmed_after_the_batches_behind_it() {
+    let confirmed = |retried: bool, in_flight: u32, in_place: bool| {
+        let mut history = history();
+        history.setup.producers[0].max_in_flight = in_flight;
+        history.send(ORDERS, &numbers(0..2), -1);
+        let (first, second) = if in_place { (0, 1) } else { (1, 0) };
+        for (count, number) in [first, second].into_iter().enumerate() {
+            let sequence = (ID, 0, count as i32);
+            history.write_as(1, ORDERS, 0, sequence, &numbers(number..number + 1));
+        }
+        replicate(&mut history, 1, 0);
+        if retried {
+            history.retry(ORDERS, &numbers(0..1));
+        }
+        history.confirm_over(1, Some(second as i64), &numbers(1..2));
+        history.confirm_over(1, Some(first as i64), &numbers(0..1));
+        finish(history, 1)
+    };
+    let late = confirmed(true, 5, true);
+    assert_eq!(broken(&late), Vec::<&str>::new(), "{:#?}", late.violations);
+    assert_eq!(hazards(&late), vec![("confirmed-late", 1)]);
+    assert_eq!(broken(&confirmed(false, 5, true)), vec!["callbacks-in-order"], "not sent again");
+    assert_eq!(broken(&confirmed(true, 1, true)), vec!["callbacks-in-order"], "one at a time");
+    let moved = confirmed(true, 5, false);
+    assert!(broken(&moved).contains(&"callbacks-in-order"), "the log has another order");
+}
+
 #[test]
 fn batches_that_were_sent_again_are_given_up_in_order() {
     let given_up = |again: &[u64]| {

@@ -1,5 +1,6 @@
 //! Every row of the permission table: what it permits, and a rule bug that it does not.
 
+mod application;
 mod copies;
 mod disks;
 mod idempotence;
