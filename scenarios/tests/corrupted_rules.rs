@@ -27,7 +27,6 @@ const DIRECTED: &[(&str, &str)] = &[
     ("cut-after-append", include_str!("directed/cut-after-append.toml")),
     ("fenced-follower", include_str!("directed/fenced-follower.toml")),
     ("lost-answers", include_str!("directed/lost-answers.toml")),
-    ("without-leader", include_str!("directed/without-leader.toml")),
 ];
 
 /// One request at a time: without idempotence only this promises order.
@@ -167,7 +166,7 @@ const CORRUPTIONS: &[Corruption] = &[
         check: "acknowledged-survives",
         rule: "keeps_sequences",
         corrupt: |rules| rules.keeps_sequences = |has_leader| has_leader,
-        scenario: "without-leader",
+        scenario: "museum-librdkafka-1-9",
         set: &[],
     },
     Corruption {

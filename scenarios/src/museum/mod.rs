@@ -110,6 +110,42 @@ pub const BUGS: &[Bug] = &[
         toml: include_str!("kafka-5494.toml"),
     },
     Bug {
+        id: "KAFKA-15552",
+        status: Status::MendedIn("3.5.2"),
+        summary: "a controller takes the block of producer ids in use for the next one: two producers \
+                  get one id, and what one of them sends is confirmed and not written",
+        source: "https://issues.apache.org/jira/browse/KAFKA-15552",
+        rules: &["first_of_block"],
+        masked_by: "",
+        apply: |rules| rules.first_of_block = rules::hand_out_the_block_in_use,
+        scenario: "museum-kafka-15552",
+        toml: include_str!("kafka-15552.toml"),
+    },
+    Bug {
+        id: "LIBRDKAFKA-1.9",
+        status: Status::NeverReleased,
+        summary: "as librdkafka before 1.9.0: a producer forgets the sequences of a partition while \
+                  the metadata has no leader of it, and new batches are taken for copies of old ones",
+        source: "https://github.com/confluentinc/librdkafka/blob/master/CHANGELOG.md",
+        rules: &["keeps_sequences"],
+        masked_by: "",
+        apply: |rules| rules.keeps_sequences = rules::forget_sequences_without_a_leader,
+        scenario: "museum-librdkafka-1-9",
+        toml: include_str!("librdkafka-1-9.toml"),
+    },
+    Bug {
+        id: "REDPANDA-3039",
+        status: Status::NeverReleased,
+        summary: "as an early Redpanda: followers keep no state of producers, and a new leader stores \
+                  what is sent again once more",
+        source: "https://github.com/redpanda-data/redpanda/issues/3039",
+        rules: &["keeps_producers"],
+        masked_by: "",
+        apply: |rules| rules.keeps_producers = rules::begin_without_producers,
+        scenario: "museum-redpanda-3039",
+        toml: include_str!("redpanda-3039.toml"),
+    },
+    Bug {
         id: "FL-3",
         status: Status::OpenIn("4.1"),
         summary: "a broker with a new disk that alone is in sync is unfenced before it has named its \

@@ -14,6 +14,9 @@ use engine::rules::sequence::Sent;
 use engine::rules::session::Renamed;
 use engine::rules::truncation::{Fetched, Start, diverges};
 
+/// The ids in a block that the controller hands out (`ProducerIdsBlock`).
+const PRODUCER_IDS: i64 = 1_000;
+
 /// Before KAFKA-7128: a follower joins the ISR at the high watermark, even below the start offset
 /// of the leader epoch.
 pub(super) fn join_by_high_watermark_only(join: Join) -> bool {
@@ -81,10 +84,26 @@ pub(super) fn gap_while_retries_are_left(failure: Failure) -> bool {
     failure.retries_left
 }
 
+/// Before KAFKA-15552: what is durable is the block in use, and it is handed out again.
+pub(super) fn hand_out_the_block_in_use(next_producer_id: i64) -> i64 {
+    (next_producer_id - PRODUCER_IDS).max(0)
+}
+
+/// Before librdkafka 1.9.0: a producer drops a partition, and its sequences, for which the metadata names
+/// no leader.
+pub(super) fn forget_sequences_without_a_leader(has_leader: bool) -> bool {
+    has_leader
+}
+
+/// Followers do not build the state of producers as they replicate.
+pub(super) fn begin_without_producers(_: bool) -> bool {
+    false
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
-    use engine::rules::{fencing, isr, leadership, producer, truncation};
+    use engine::rules::{fencing, isr, leadership, producer, sequence, truncation};
 
     #[test]
     fn each_rule_differs_from_the_correct_one_in_the_case_that_went_wrong() {
@@ -105,6 +124,13 @@ mod tests {
 
         let unclear = Failure { retries_left: true, maybe_written: true };
         assert!(gap_while_retries_are_left(unclear) && !producer::leaves_gap(unclear));
+
+        assert_eq!(
+            (hand_out_the_block_in_use(5_000), sequence::first_of_block(5_000)),
+            (4_000, 5_000)
+        );
+        assert!(!forget_sequences_without_a_leader(false) && producer::keeps_sequences(false));
+        assert!(!begin_without_producers(true) && sequence::keeps_producers(true));
 
         let skipped = NewEpoch { led: Some(1), epoch: 3 };
         assert!(keep_followers_of_any_leader(skipped));
