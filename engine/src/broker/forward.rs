@@ -103,7 +103,7 @@ impl Forwards {
         }
     }
 
-    /// A producer id that nobody has.
+    /// A producer id that was never issued.
     ///
     /// # Errors
     ///

@@ -62,7 +62,7 @@ pub enum MetadataRecord {
         broker: BrokerId,
         /// The epoch of its registration.
         broker_epoch: BrokerEpoch,
-        /// The first id after the block: the first that nobody has.
+        /// The first id after the block: the first that is not issued.
         next_producer_id: i64,
     },
 }

@@ -108,6 +108,12 @@ pub fn name(number: u64) -> String {
     format!("record {producer}#{count}")
 }
 
+/// A message of an application that may send it more than once, as people read it.
+pub fn message_name(message: u64) -> String {
+    let (producer, count) = parts(message);
+    format!("message {producer}#{count}")
+}
+
 impl Records {
     /// A record that was given to a producer.
     pub fn get(&self, number: u64) -> Option<&Record> {

@@ -3,7 +3,7 @@
 
 use super::confirm::{Acks, Setting};
 use super::study::{Run, Study};
-use super::summary::is_decided;
+use super::summary::{SettingSummary, Summary, is_decided};
 use crate::stat::{Rate, bootstrap, sign};
 use schemars::JsonSchema;
 use serde::Serialize;
@@ -55,6 +55,20 @@ impl PairSummary {
             Some(p) if p < 0.05 => Shown::WorseWith(second),
             _ => Shown::NoDifference,
         }
+    }
+}
+
+impl Summary {
+    /// The settings with Kafka's default of `enable.idempotence`, which differ in what is lost.
+    pub fn as_in_kafka(&self) -> impl Iterator<Item = &SettingSummary> {
+        self.settings.iter().filter(|setting| setting.setting.idempotence)
+    }
+
+    /// A setting with idempotent producers, and the same without idempotence.
+    pub fn idempotence(&self) -> Option<[&SettingSummary; 2]> {
+        let off = self.settings.iter().find(|setting| !setting.setting.idempotence)?;
+        let same = Setting { idempotence: true, ..off.setting };
+        Some([self.settings.iter().find(|setting| setting.setting == same)?, off])
     }
 }
 

@@ -119,18 +119,6 @@ impl SettingSummary {
 }
 
 impl Summary {
-    /// The settings with Kafka's default of `enable.idempotence`, which differ in what is lost.
-    pub fn as_in_kafka(&self) -> impl Iterator<Item = &SettingSummary> {
-        self.settings.iter().filter(|setting| setting.setting.idempotence)
-    }
-
-    /// A setting with idempotent producers, and the same without idempotence.
-    pub fn idempotence(&self) -> Option<[&SettingSummary; 2]> {
-        let off = self.settings.iter().find(|setting| !setting.setting.idempotence)?;
-        let same = Setting { idempotence: true, ..off.setting };
-        Some([self.settings.iter().find(|setting| setting.setting == same)?, off])
-    }
-
     /// The settings of which this study says nothing.
     pub fn not_tested(&self) -> impl Iterator<Item = &SettingSummary> {
         self.settings.iter().filter(|setting| !setting.is_tested())

@@ -1,5 +1,7 @@
 //! A small study whose numbers are checked by hand, bad files, and what a page must never do.
 
+mod idempotence;
+
 use super::made_up;
 use super::*;
 use crate::out::OutFile;
@@ -276,37 +278,6 @@ fn pairs_are_compared_within_seeds() {
     assert!((rate.value - 10_000.0).abs() < 1e-6 && rate.seeds == 1, "{rate:?}");
     assert_eq!((pair.more_with_first, pair.more_with_second), (0, 1));
     assert_eq!(pair.sign_test_p, Some(1.0));
-}
-
-/// What turning idempotence off costs stands on the page, and no chart of losses has the setting.
-#[test]
-fn what_idempotence_is_worth_is_said() {
-    let off = Setting { idempotence: false, ..ACKS_ALL };
-    let each = |seed| {
-        let mut doubled = run(off, seed, 100, 0, "crash");
-        doubled.records.duplicated = 3 * u64::from(seed < 2);
-        doubled.records.reordered = u64::from(seed == 1);
-        [run(ACKS_1, seed, 100, 0, "crash"), run(ACKS_ALL, seed, 100, 0, "crash"), doubled]
-    };
-    let mut header = header(Seeds { from: 0, to: 4 });
-    header.settings.push(off);
-    let (summary, files) = files(&Study::new(header, (0..4).flat_map(each).collect()));
-    let words = "With enable.idempotence=false (acks=all, min ISR 2, not idempotent) 6 records were \
-                 stored more than once (2 runs) and 1 in another order than sent (1 run), of 404 \
-                 records in 4 runs. With Kafka's default, under the same faults, no record was stored \
-                 twice or in another order than it was sent.";
-    let [on, without] = summary.idempotence().expect("both are compared");
-    assert_eq!(idempotence(on, without), words);
-    let page = file(&files, "index.html");
-    assert!(page.contains(words));
-    assert!(page.contains("id=\"acks-all-min-isr-2-not-idempotent\""));
-    assert!(page.contains("may be stored twice, or behind what it sent later."));
-    assert!(!file(&files, "lost-per-million.csv").contains("not idempotent"));
-    assert_eq!(summary.pairs, vec![], "the two differ in more than min ISR");
-    // Without the second there is nothing to compare.
-    let page = made_up::study(Seeds { from: 0, to: 3 });
-    assert!(file(&super::files(&page).1, "index.html").contains("id=\"idempotence\""));
-    assert!(!file(&super::files(&small()).1, "index.html").contains("id=\"idempotence\""));
 }
 
 #[test]

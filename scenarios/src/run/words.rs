@@ -290,7 +290,7 @@ fn client(fact: &ClientFact, name: &dyn Fn(TopicPartition) -> String) -> String 
                 Some(Again::GivenUp) => ", again because its producer gave it up",
                 Some(Again::Restarted) => ", again after a restart",
             };
-            format!("sends {} in {}{why}", message_name(*message), records::name(*record))
+            format!("sends {} in {}{why}", records::message_name(*message), records::name(*record))
         }
         ClientFact::Confirmed { partition, base_offset, records, .. } => {
             let at = base_offset.map_or(String::new(), |offset| format!(" at {offset}"));
@@ -385,12 +385,6 @@ fn broker(id: Option<BrokerId>) -> String {
 fn ids(ids: &[BrokerId]) -> String {
     let list: Vec<String> = ids.iter().map(ToString::to_string).collect();
     format!("{{{}}}", list.join(", "))
-}
-
-/// A message of an application that may send it more than once.
-fn message_name(message: u64) -> String {
-    let (producer, count) = records::parts(message);
-    format!("message {producer}#{count}")
 }
 
 fn several(records: &[u64]) -> String {

@@ -152,7 +152,7 @@ fn a_silent_producer_is_forgotten_and_may_begin_anywhere() {
     assert_eq!(ask(&mut cluster, conn, orders, 7).error, gap);
     cluster.run_for(Span::secs(4));
     assert!(cluster.facts.contains(&(1, Fact::Reached(Reach::ProducerForgotten))));
-    assert_eq!(ask(&mut cluster, conn, orders, 7).base_offset, 1, "nobody remembers 0");
+    assert_eq!(ask(&mut cluster, conn, orders, 7).base_offset, 1, "the leader does not know 0");
 }
 
 fn init(cluster: &mut Cluster, conn: ConnId) -> InitProducerIdResponse {
