@@ -61,7 +61,7 @@ fn arguments_that_are_wrong_are_reported_with_a_hint() {
         (&["scenario", "leader-crush"], "unknown_scenario", Some("did you mean `leader-crash`?")),
         (&["scenario", "missing.toml"], "unreadable", None),
         (&["scenario", "no-faults", "--set", "ack=1"], "unknown_property", Some("did you mean `acks`?")),
-        (&["scenario", "no-faults", "--set", "enable.idempotence=true"], "unknown_property", Some("producers are not idempotent here: what they send again may be stored twice or out of order, and is listed as permitted")),
+        (&["scenario", "no-faults", "--set", "enable.idempotence=true", "--set", "acks=1"], "impossible", None),
         (&["scenario", "no-faults", "--set", "group.id=g"], "unknown_property", Some("there are no consumer groups here: each consumer reads all partitions of its topics")),
         (&["scenario", "museum-kip101"], "unknown_scenario", Some("did you mean `museum-kip-101`?")),
         (&["scenario", "no-faults", "--set", "acks"], "usage", None),

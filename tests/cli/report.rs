@@ -60,7 +60,7 @@ fn the_same_seeds_give_the_same_bytes_and_the_numbers_of_their_runs() {
     let study = fs::read_to_string(folder.path().join("one/study.jsonl")).expect("readable");
     let runs: Vec<Value> =
         study.lines().skip(1).map(|line| serde_json::from_str(line).expect("JSON")).collect();
-    assert_eq!(runs.len(), 24);
+    assert_eq!(runs.len(), 28);
     // One in which acks=1 lost something.
     let lossy =
         |run: &&Value| run["setting"]["acks"] == "1" && run["records"]["lost"].as_u64() > Some(0);
