@@ -351,7 +351,8 @@ pub enum Truncation {
 pub enum Again {
     /// Its producer had given up the record that carried it.
     GivenUp,
-    /// It was started again, and goes on from the place in its input that it had saved.
+    /// It was started again, and goes on from the place in its input that it had saved: it may have sent
+    /// the message before.
     Restarted,
 }
 

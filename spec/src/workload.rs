@@ -34,8 +34,8 @@ pub struct Producers {
     /// up without knowing that it was refused for good.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub resend: bool,
-    /// How far back an application begins after a restart: messages that were due in this time before
-    /// it are sent again, in new records.
+    /// How far before its restart an application goes back: what was due in that time is sent, in new
+    /// records if it had been sent before.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub rewind: Option<Time>,
     /// When they begin.

@@ -433,7 +433,7 @@ fn bad_files_are_refused_with_the_place() {
         (good[..good.len() - 10].to_owned(), "line 5", "cut off"),
         (without(4), "line 4", "the file is cut off: it has 3 runs"),
         (without(2), "line 3", "seed 5 with acks=1, min ISR 1, where seed 4 with acks=all"),
-        (good.replacen("\"seed\":4", "\"seed\":\"4\"", 1), "line 2, column 58", "not of the kind"),
+        (good.replacen("\"seed\":4", "\"seed\":\"4\"", 1), "line 2, column 84", "not of the kind"),
         (good.replacen("\"sent\":", "\"send\":", 1), "line 2", "there is no key `send` here"),
         (good.replacen("\"lost\":0", "\"lost\":500", 1), "line 2", "more records lost"),
         (good.replacen("\"latency\":\"", "\"latency\":\"!", 1), "line 2", "no value and its count"),
