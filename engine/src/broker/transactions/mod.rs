@@ -60,6 +60,9 @@ mod shards;
 mod state;
 mod writes;
 
+#[cfg(test)]
+mod tests;
+
 pub(super) use find::find_coordinator;
 pub(super) use place::{coordinator_of, state_partition};
 

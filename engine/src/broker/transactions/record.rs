@@ -29,7 +29,7 @@ const CLIENT_VERSION: u64 = 2;
 
 /// Why bytes are not a record of `__transaction_state`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Malformed(&'static str);
+pub(super) struct Malformed(pub(super) &'static str);
 
 /// The batch that says `metadata` of a transactional id.
 ///
