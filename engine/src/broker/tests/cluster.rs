@@ -55,6 +55,7 @@ pub(super) struct Cluster {
     cuts: BTreeSet<(BrokerId, BrokerId)>,
     lives: u16,
     pub(super) config: BrokerConfig,
+    pub(super) controller_config: ControllerConfig,
     pub(super) topic: TopicConfig,
     pub(super) facts: Vec<(BrokerId, Fact)>,
     pub(super) halts: BTreeMap<BrokerId, Halt>,
@@ -118,6 +119,7 @@ impl Cluster {
             cuts: BTreeSet::new(),
             lives: 0,
             config: BrokerConfig { replica_lag_time_max: Span::secs(3), ..BrokerConfig::default() },
+            controller_config: ControllerConfig::default(),
             topic: TopicConfig { min_insync_replicas: min_isr, ..TopicConfig::default() },
             facts: Vec::new(),
             halts: BTreeMap::new(),
@@ -146,7 +148,7 @@ impl Cluster {
         let (voters, rules) = (vec![CONTROLLER], Rulebook::kafka());
         let topic_defaults = self.topic.clone();
         let member = if id == CONTROLLER {
-            let config = ControllerConfig::default();
+            let config = self.controller_config.clone();
             let settings = ControllerSettings { config, topic_defaults, voters, rules };
             let controller = Controller::boot(&settings, boot, disk, &mut out);
             Member::Controller(Box::new(controller.unwrap()))

@@ -71,8 +71,6 @@ use super::forward::Forwards;
 use super::part::Part;
 use super::replicas::Partitions;
 use super::requests::Parked;
-#[cfg(test)]
-use crate::ids::LeaderEpoch;
 use crate::ids::TopicPartition;
 use crate::metadata::{Feature, MetadataImage};
 use crate::protocol::{Request, Response};
@@ -175,13 +173,6 @@ impl Transactions {
             TransactionTimer::ExpiredIds => self.expire_ids(services, cx)?,
         }
         Ok(())
-    }
-
-    /// The coordinator epoch in which this broker coordinates a partition; `None` if it does not, or
-    /// is still loading.
-    #[cfg(test)]
-    pub(super) fn epoch_of(&self, index: i32) -> Option<LeaderEpoch> {
-        self.shards.get(index).ok().map(|shard| shard.epoch)
     }
 }
 
