@@ -8,6 +8,7 @@ mod life;
 mod markers;
 mod producers;
 mod transactions;
+mod transcripts;
 mod verification;
 
 use super::context::Io;
