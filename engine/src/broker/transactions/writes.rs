@@ -109,19 +109,19 @@ impl Transactions {
         let shard = match self.shards.get_mut(partition.partition) {
             Ok(shard) => shard,
             Err(error) => {
-                self.follow(partition, id, &next, then, Err(error), cx);
+                self.follow((partition, -1), id, &next, then, Err(error), cx);
                 return Ok(());
             }
         };
         let epoch = shard.epoch;
         let Some(entry) = shard.entries.get_mut(id) else {
-            self.follow(partition, id, &next, then, Err(ErrorCode::NotCoordinator), cx);
+            self.follow((partition, epoch), id, &next, then, Err(ErrorCode::NotCoordinator), cx);
             return Ok(());
         };
         // Completions are pending from the decision on.
         let is_completion = matches!(then, Then::Completed(_));
         if !is_completion && let Err(error) = entry.begin(&next) {
-            self.follow(partition, id, &next, then, Err(error), cx);
+            self.follow((partition, epoch), id, &next, then, Err(error), cx);
             return Ok(());
         }
         let timeout = Span::millis(u64::try_from(next.timeout_ms).unwrap_or(0));
@@ -202,7 +202,7 @@ impl Transactions {
         match what {
             What::Next { id, next, then } => {
                 let outcome = self.apply((partition, epoch), &id, &next, error, cx);
-                self.follow(partition, &id, &next, then, outcome, cx);
+                self.follow((partition, epoch), &id, &next, then, outcome, cx);
             }
             What::Tombstones(ids) => self.forget_ids(partition, epoch, &ids, error, cx),
         }
@@ -239,17 +239,16 @@ impl Transactions {
         Err(error)
     }
 
-    /// What follows from the outcome of an append.
+    /// What follows from the outcome of an append, which was written in this coordinator epoch.
     fn follow(
         &mut self,
-        partition: TopicPartition,
+        (partition, coordinator_epoch): (TopicPartition, LeaderEpoch),
         id: &TransactionalId,
         next: &TransactionMetadata,
         then: Then,
         outcome: Result<(), ErrorCode>,
         cx: &mut Cx<'_>,
     ) {
-        let coordinator_epoch = self.shards.epoch(partition.partition).unwrap_or(-1);
         match then {
             Then::Initialized(reply) => {
                 if outcome.is_ok() {
@@ -277,6 +276,7 @@ impl Transactions {
                 Err(ErrorCode::CoordinatorNotAvailable) => {
                     let producer = (producer_id, producer_epoch);
                     let completion = Completion { coordinator_epoch, producer, next: next.clone() };
+                    // Dropped when it is due, if another coordinator epoch has begun.
                     self.markers.retry_completion(partition.partition, id, completion);
                     self.arm_markers(cx);
                 }
