@@ -83,6 +83,10 @@ impl Partitions {
             required: 0,
             outcome,
         };
+        if marker.producer_epoch < 0 {
+            // Kafka's leader fails with an exception.
+            return outcome(Some(ErrorCode::UnknownServerError));
+        }
         // A replica that is offline is no replica to a coordinator: it looks for the leader again.
         let Some(partition) = self.hosted.get_mut(&id) else {
             return outcome(Some(ErrorCode::UnknownTopicOrPartition));

@@ -190,7 +190,10 @@ impl Gateway {
                 partitions.push(ListOffset {
                     partition: TopicPartition::new(id, long(&partition["partitionIndex"]) as i32),
                     current_leader_epoch: None,
-                    timestamp: long(&partition["timestamp"]),
+                    timestamp: match long(&partition["timestamp"]) {
+                        time if time >= 0 => time - EPOCH,
+                        special => special,
+                    },
                 });
             }
         }
@@ -213,13 +216,13 @@ impl Gateway {
             let keys = list(&request["coordinatorKeys"]);
             let all = keys.zip(answers).map(|(key, answer)| {
                 let Response::FindCoordinator(it) = answer else { panic!("{answer:?}") };
-                json!({"key": key, "nodeId": node(it.node), "errorCode": it.error.code()})
+                json!({"key": key, "nodeId": node(it.node), "errorCode": code(it.error, false)})
             });
             return json!({"coordinators": all.collect::<Vec<_>>()});
         }
         match answers.remove(0) {
             Response::FindCoordinator(it) => {
-                json!({"errorCode": it.error.code(), "nodeId": node(it.node)})
+                json!({"errorCode": code(it.error, false), "nodeId": node(it.node)})
             }
             Response::InitProducerId(it) => json!({
                 "errorCode": code(it.error, version < 4),
@@ -253,14 +256,14 @@ impl Gateway {
                         })
                     });
                     let all: Vec<_> = all.collect();
-                    json!({"errorCode": it.error.code(), "resultsByTransaction": all})
+                    json!({"errorCode": code(it.error, false), "resultsByTransaction": all})
                 }
             }
             Response::DescribeTransactions(it) => {
                 let all = it.transactions.iter().map(|it| {
                     let partitions = it.partitions.iter().map(|it| (it.topic, json!(it.partition)));
                     json!({
-                        "errorCode": it.error.code(),
+                        "errorCode": code(it.error, false),
                         "transactionalId": &*it.transactional_id,
                         "transactionState": it.state.map_or("", TransactionState::name),
                         "transactionTimeoutMs": it.timeout_ms,
@@ -288,13 +291,14 @@ impl Gateway {
                         "transactionState": it.state.name(),
                     })
                 });
-                json!({"errorCode": it.error.code(), "transactionStates": all.collect::<Vec<_>>()})
+                json!({"errorCode": code(it.error, false), "transactionStates": all.collect::<Vec<_>>()})
             }
             Response::WriteTxnMarkers(it) => {
                 let all = it.markers.iter().map(|it| {
                     let rows = it.partitions.iter().map(|(partition, error)| {
                         let index = partition.partition;
-                        let fields = json!({"partitionIndex": index, "errorCode": error.code()});
+                        let fields =
+                            json!({"partitionIndex": index, "errorCode": code(*error, false)});
                         (partition.topic, fields)
                     });
                     let topics = self.by_topic(rows, "name", "partitions");
@@ -316,7 +320,7 @@ impl Gateway {
                     });
                     let fields = json!({
                         "partitionIndex": it.partition.partition,
-                        "errorCode": it.error.code(),
+                        "errorCode": code(it.error, false),
                         "activeProducers": producers.collect::<Vec<_>>(),
                     });
                     (it.partition.topic, fields)
@@ -328,7 +332,7 @@ impl Gateway {
                     let time = if it.log_append_time < 0 { -1 } else { it.log_append_time + EPOCH };
                     let fields = json!({
                         "index": it.partition.partition,
-                        "errorCode": it.error.code(),
+                        "errorCode": code(it.error, false),
                         "baseOffset": it.base_offset,
                         "logAppendTimeMs": time,
                         "logStartOffset": it.log_start_offset,
@@ -340,7 +344,7 @@ impl Gateway {
             Response::Fetch(it) => {
                 let rows = it.partitions.iter().map(|it| (it.partition.topic, fetched(it)));
                 json!({
-                    "errorCode": it.error.code(),
+                    "errorCode": code(it.error, false),
                     "responses": self.by_topic(rows, "topic", "partitions"),
                 })
             }
@@ -349,7 +353,7 @@ impl Gateway {
                     let time = if it.timestamp < 0 { -1 } else { it.timestamp + EPOCH };
                     let fields = json!({
                         "partitionIndex": it.partition.partition,
-                        "errorCode": it.error.code(),
+                        "errorCode": code(it.error, false),
                         "timestamp": time,
                         "offset": it.offset,
                         "leaderEpoch": it.leader_epoch.unwrap_or(-1),
@@ -397,10 +401,12 @@ fn node(id: Option<u16>) -> i64 {
     id.map_or(-1, i64::from)
 }
 
-/// The code of an error, for a version that may be too old to know PRODUCER_FENCED.
+/// The code of an error, for a version that may be too old to know PRODUCER_FENCED. Topics have names
+/// in all of these versions.
 fn code(error: ErrorCode, old: bool) -> i16 {
     match error {
         ErrorCode::ProducerFenced if old => ErrorCode::InvalidProducerEpoch.code(),
+        ErrorCode::UnknownTopicId => ErrorCode::UnknownTopicOrPartition.code(),
         error => error.code(),
     }
 }
@@ -474,7 +480,7 @@ fn fetched(it: &FetchedPartition) -> Value {
     });
     json!({
         "partitionIndex": it.partition.partition,
-        "errorCode": it.error.code(),
+        "errorCode": code(it.error, false),
         "highWatermark": it.high_watermark,
         "lastStableOffset": it.last_stable_offset,
         "logStartOffset": it.log_start_offset,
