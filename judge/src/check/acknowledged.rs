@@ -29,7 +29,8 @@ impl Check for Acknowledged {
             record.offset >= held.start && held.records.get(record.offset) != Some(*number)
         };
         let acked = view.records.iter().filter(|(_, record)| record.outcome == Outcome::Acked);
-        let gone: Vec<(u64, &Record)> = acked.filter(absent).collect();
+        let gone = acked.filter(absent).filter(|(_, record)| end.is_promised(view, record));
+        let gone: Vec<(u64, &Record)> = gone.collect();
         if gone.is_empty() {
             return;
         }

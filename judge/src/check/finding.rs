@@ -92,6 +92,28 @@ pub enum Ground {
         /// The replica, an index of [`crate::evidence::Partition::replicas`].
         replica: usize,
     },
+    /// A transaction is not what it should be.
+    Transaction {
+        /// The producer id.
+        producer_id: i64,
+        /// The partition of `__transaction_state` that has its state, if that is known.
+        log: Option<usize>,
+    },
+    /// A reader was given what is not committed, as it asked for.
+    Uncommitted {
+        /// Its node. Its `isolation.level` is `read_uncommitted`.
+        reader: NodeId,
+    },
+    /// A coordinator wrote a state that does not follow the one before it in the log.
+    AfterPending {
+        /// The state before it was not replicated at that time, and had been waiting for it for as
+        /// long, in nanoseconds; `None` if it was replicated.
+        pending: Option<u64>,
+        /// `transaction.timeout.ms` of the producer, for which a coordinator waits.
+        timeout_ms: i32,
+        /// The producer id.
+        producer_id: i64,
+    },
     /// The record's producer does not know what became of it.
     OutcomeUnknown,
     /// The record was sent with acks=0.

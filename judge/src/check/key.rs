@@ -34,6 +34,10 @@ impl Check for Keys {
         if !view.setup.topics[topic].partitioned_by_key {
             return;
         }
+        // The keys of markers are those of their type.
+        if view.partitions[*index].batches.get(append.batch).is_control {
+            return;
+        }
         let partition = view.partitions[*index].id.partition;
         // Batches that cannot be read are found by the check of the disks.
         let _ = record::for_each(batch, |record| {

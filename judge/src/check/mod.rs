@@ -7,12 +7,16 @@
 
 pub(crate) mod acknowledged;
 mod admitted;
+mod atomic;
 mod callbacks;
 mod calm;
 mod converges;
+mod coordinator;
+mod coordinator_memory;
 mod delivered;
 mod durable;
 mod end_shown;
+mod ended;
 mod enough;
 mod fencing;
 mod finding;
@@ -22,9 +26,11 @@ mod laggards;
 mod leaders;
 mod live_state;
 mod livelock;
+mod markers;
 mod members;
 mod offset_of_time;
 mod once;
+mod one_owner;
 mod one_value;
 mod order;
 mod polls;
@@ -32,6 +38,8 @@ mod producer_ids;
 mod prompt;
 mod proposals;
 mod quorum;
+mod read_committed;
+mod real_time;
 mod replicas;
 mod sequences;
 mod snapshots;
@@ -132,18 +140,24 @@ checks! {
         "an acknowledged record survives, at the offset that was acknowledged",
     delivered: delivered::Delivered =
         "a record that was delivered to a consumer never vanishes",
+    atomic: atomic::Atomic =
+        "a transaction is committed whole or not at all, as its application was told",
     one_value: one_value::OneValue =
         "all readers are shown one value of an offset, for ever",
     order: order::Order =
         "the records of a producer stand in a partition in the order sent",
     once: once::Once =
         "a record stands in a partition no more often than it was sent",
+    real_time: real_time::RealTime =
+        "a record stands behind those of its partition that were acknowledged before it was sent",
     sequences: sequences::Sequences =
         "the batches of an idempotent producer stand in a log in the order of their sequences",
     unsent: unsent::Unsent =
         "no record appears that was not sent, or that was refused",
     uncommitted: uncommitted::Uncommitted =
         "consumers are given only what all in-sync replicas hold",
+    read_committed: read_committed::ReadCommitted =
+        "read_committed readers are given committed data only, and no end beyond an open transaction",
     polls: polls::Polls =
         "the polls of a consumer neither skip nor go back, unless what it had read is lost",
     end_shown: end_shown::EndShown =
@@ -152,6 +166,10 @@ checks! {
         "the offset of a time is that of the first record as late",
     callbacks: callbacks::Callbacks =
         "callbacks run once for each record, in the order sent within a partition",
+    ended: ended::Ended =
+        "in a healed cluster no transaction stays open for longer than its time-out",
+    one_owner: one_owner::OneOwner =
+        "a producer that was replaced under its transactional id commits nothing more",
     key: key::Keys =
         "equal keys go to one partition while their number is unchanged",
     replicas: replicas::Replicas =
@@ -168,6 +186,12 @@ checks! {
         "no fenced broker is let into an ISR",
     proposals: proposals::Proposals =
         "a leader proposes one ISR at a time and forgets none",
+    markers: markers::Markers =
+        "each marker is what the coordinator decided, and ends no other transaction",
+    coordinator: coordinator::Coordinator =
+        "a coordinator's decisions stand, and it completes what has all its markers",
+    coordinator_memory: coordinator_memory::CoordinatorMemory =
+        "what a coordinator knows of its transactional ids is the replay of its log",
     snapshots: snapshots::Snapshots =
         "a snapshot of producers on a disk says what the log before it says",
     producer_ids: producer_ids::ProducerIds =

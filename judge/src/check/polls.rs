@@ -11,7 +11,7 @@
 //! a log that is not the leader's, and a consumer that mishandles positions within batches.
 
 use super::{Check, Findings, Ground};
-use crate::evidence::{Effect, Moment, Partition, Piece, View};
+use crate::evidence::{Effect, Fate, Moment, Partition, Piece, Reader, View};
 use engine::fact::{ClientFact, Fact, Positioning};
 use engine::ids::Offset;
 
@@ -59,10 +59,10 @@ impl Check for Polls {
                         expected.saturating_sub(1)
                     ));
             }
-            check_gap(view, at, index, (expected, piece.from), out);
+            check_gap(view, at, *reader, (expected, piece.from), out);
             expected = piece.to;
         }
-        check_gap(view, at, index, (expected, *to), out);
+        check_gap(view, at, *reader, (expected, *to), out);
     }
 }
 
@@ -157,25 +157,29 @@ fn check_line(
 fn check_gap(
     view: &View,
     at: &Moment,
-    index: usize,
+    reader: usize,
     (from, to): (Offset, Offset),
     out: &mut Findings,
 ) {
     if from >= to {
         return;
     }
-    if let Some(offset) = first_record(&view.partitions[index], from, to) {
+    let Reader { partition: index, read_committed, .. } = view.readers[reader];
+    let may_hide = read_committed && view.partitions[index].transactions.any();
+    if let Some(offset) = first_record(&view.partitions[index], may_hide, from, to) {
         out.add(Polls::NAME, "a poll skipped", at, index, Ground::Never)
             .offset(offset)
             .detail(format!("offsets {from} to {} were passed over", to.saturating_sub(1)));
     }
 }
 
-/// The first record between two offsets in the line of leaders.
-fn first_record(partition: &Partition, from: Offset, to: Offset) -> Option<Offset> {
+/// The first record between two offsets in the line of leaders; `may_hide`: that is not aborted.
+fn first_record(partition: &Partition, may_hide: bool, from: Offset, to: Offset) -> Option<Offset> {
     let batches = &partition.batches;
     let start = partition.line.partition_point(|batch| batches.get(*batch).next <= from);
-    let within = partition.line[start..].iter().map(|batch| batches.get(*batch));
-    let mut within = within.take_while(|batch| batch.base < to);
-    within.find(|batch| !batch.is_control).map(|batch| batch.base.max(from))
+    let within = partition.line[start..].iter().map(|batch| (*batch, batches.get(*batch)));
+    let mut within = within.take_while(|(_, it)| it.base < to);
+    let is_hidden = |batch| may_hide && partition.fate(batch) == Some(Fate::Aborted);
+    let first = within.find(|(batch, it)| !it.is_control && !is_hidden(*batch));
+    first.map(|(_, it)| it.base.max(from))
 }

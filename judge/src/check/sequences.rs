@@ -60,7 +60,14 @@ fn check(view: &View, end: &End, index: usize, partition: &Partition, out: &mut 
     for placed in log(end, index, partition) {
         let own = placed.sequence;
         // Nothing is known of the first one: its producer may have begun elsewhere, or been forgotten.
-        let Some(before) = producers.insert(own.producer_id, own) else { continue };
+        let Some(before) = producers.get(&own.producer_id).copied() else {
+            producers.insert(own.producer_id, own);
+            continue;
+        };
+        // A marker of the epoch leaves the sequences as they are (transaction.version 1).
+        if own.first >= 0 || own.epoch != before.epoch {
+            producers.insert(own.producer_id, own);
+        }
         let Some(what) = wrong(before, own) else { continue };
         let node = view.node_of(partition);
         let at = Moment { at: end.at, node, incarnation: 0, event: 0 };

@@ -4,8 +4,9 @@
 //! that is refused and done all the same), and any log that shows bytes that no client wrote.
 
 use super::{Check, Findings, Ground};
-use crate::evidence::{Effect, End, HOLE, Moment, NO_RECORD, Outcome, Source, View, records};
+use crate::evidence::{Effect, End, Fate, HOLE, Moment, NO_RECORD, Outcome, Source, View, records};
 use engine::fact::Fact;
+use engine::ids::Offset;
 
 /// See the module.
 #[derive(Clone, Debug, Default)]
@@ -64,6 +65,8 @@ impl Check for Unsent {
                 let Some(record) = view.records.get(number) else { continue };
                 let (what, ground) = match record.outcome {
                     Outcome::Failed => ("a refused record is there", Ground::Never),
+                    // Nobody is given it.
+                    Outcome::Unknown if is_aborted(view, index, offset, number) => continue,
                     Outcome::Unknown => {
                         ("a record of unknown outcome is there", Ground::OutcomeUnknown)
                     }
@@ -78,4 +81,15 @@ impl Check for Unsent {
             }
         }
     }
+}
+
+/// Whether a record stands at an offset in a transaction that is aborted there.
+fn is_aborted(view: &View, index: usize, offset: Offset, number: u64) -> bool {
+    let partition = &view.partitions[index];
+    let mut its = partition.batches.covering(offset);
+    partition.transactions.any()
+        && its.any(|batch| {
+            partition.batches.number_at(batch, offset) == number
+                && partition.fate(batch) == Some(Fate::Aborted)
+        })
 }

@@ -37,8 +37,10 @@ pub struct Batch {
     pub is_control: bool,
     /// It belongs to a transaction.
     pub is_transactional: bool,
-    /// It is the marker that ends a transaction; true: COMMIT, false: ABORT.
-    pub marker: Option<bool>,
+    /// The marker that it is, if it ends a transaction.
+    pub marker: Option<EndTransactionMarker>,
+    /// The marker that ended its transaction in the line of leaders, or [`NONE`].
+    pub ended_by: u32,
     /// The largest timestamp of its records, in milliseconds.
     pub max_timestamp: i64,
     /// When it was first seen.
@@ -121,6 +123,11 @@ impl Batches {
     /// Batches whose bytes are kept.
     pub fn with_bytes() -> Self {
         Self { keeps_bytes: true, ..Self::default() }
+    }
+
+    /// Keeps the bytes of all batches; before the first of them.
+    pub fn keep_bytes(&mut self) {
+        self.keeps_bytes |= self.all.is_empty();
     }
 
     /// Whether compaction may rewrite batches.
@@ -210,6 +217,7 @@ impl Batches {
             is_control: view.is_control(),
             is_transactional: view.is_transactional(),
             marker: marker(bytes, view),
+            ended_by: NONE,
             max_timestamp: view.max_timestamp(),
             at,
             holders: ReplicaSet::EMPTY,
@@ -334,13 +342,13 @@ pub(super) fn has_sane_offsets(view: record::Batch<'_>) -> bool {
     (0..MOST_OFFSET).contains(&view.base_offset()) && view.last_offset_delta() >= 0
 }
 
-/// Whether a batch is a marker, and of a transaction that was committed.
-fn marker(bytes: &Bytes, view: record::Batch<'_>) -> Option<bool> {
+/// The marker that a batch is, if it ends a transaction.
+fn marker(bytes: &Bytes, view: record::Batch<'_>) -> Option<EndTransactionMarker> {
     let mut marker = None;
     if view.is_control() && view.is_transactional() {
         // What cannot be read is no marker; the check of the disks reports it.
         let _ = record::for_each(bytes, |record| {
-            marker = EndTransactionMarker::read(&record).ok().flatten().map(|it| it.committed);
+            marker = EndTransactionMarker::read(&record).ok().flatten();
         });
     }
     marker

@@ -16,7 +16,8 @@ impl View {
         match fact {
             ClientFact::Sent { record, partition, acks } => {
                 let index = self.partition(cluster, *partition);
-                self.records.sent(*record, index as u32, *acks, moment);
+                let transaction = self.transactions.sent(moment.node);
+                self.records.sent(*record, (index as u32, transaction), *acks, moment);
                 Effect::Nothing
             }
             ClientFact::Message { record, message, again } => {
@@ -54,11 +55,14 @@ impl View {
                 }
                 Effect::Nothing
             }
-            ClientFact::Identified { .. }
-            | ClientFact::TransactionsInitialized { .. }
+            ClientFact::Identified { .. } => Effect::Nothing,
+            ClientFact::TransactionsInitialized { .. }
             | ClientFact::TransactionBegun { .. }
             | ClientFact::TransactionEnding { .. }
-            | ClientFact::TransactionEnded { .. } => Effect::Nothing,
+            | ClientFact::TransactionEnded { .. } => {
+                self.transactions.on_client(moment, fact);
+                Effect::Nothing
+            }
             ClientFact::Renumbered { records, .. } => {
                 for record in records {
                     self.records.renumbered(*record, moment.at);
@@ -85,7 +89,8 @@ impl View {
                 let shown = self.readers[reader].shown;
                 let all = self.partitions[index].readers.iter();
                 let known = all.map(|reader| self.readers[*reader].shown).max().unwrap_or(shown);
-                let asked = Question { number: *question, shown, known };
+                let (number, at) = (*question, moment.at);
+                let asked = Question { number, at, shown, known };
                 self.readers[reader].asked.push(asked);
                 Effect::Nothing
             }
@@ -96,6 +101,8 @@ impl View {
                 let place = it.asked.iter().position(|asked| asked.number == *question);
                 let asked = place.map(|place| it.asked.swap_remove(place));
                 it.known = asked.map(|asked| asked.known);
+                it.asked_at = asked.map(|asked| asked.at);
+                it.shown_last = *offset;
                 let shown = asked.map_or(it.shown, |asked| asked.shown);
                 it.shown = it.shown.max(*offset);
                 Effect::ReaderEnd(reader, shown)
@@ -108,6 +115,7 @@ impl View {
                 let index = self.partition(cluster, *partition);
                 let reader = self.reader(moment, index);
                 self.readers[reader].read_back = Some(*end);
+                self.readers[reader].asked_at = None;
                 Effect::ReaderEnd(reader, self.readers[reader].shown)
             }
         }
@@ -136,8 +144,11 @@ impl View {
         for bytes in batches {
             let known = &mut self.partitions[index].batches;
             // A crash may have taken the report of a batch that was read all the same.
-            let Some((batch, _)) = known.intern(bytes, NONE, moment.at) else { continue };
-            let it = known.get_mut(batch);
+            let Some((batch, fresh)) = known.intern(bytes, NONE, moment.at) else { continue };
+            if fresh {
+                self.partitions[index].note_marker(batch);
+            }
+            let it = self.partitions[index].batches.get_mut(batch);
             let piece = Piece { batch, from: it.base.max(from), to: it.next.min(to) };
             if piece.from < piece.to {
                 it.delivered_to = it.delivered_to.max(piece.to);

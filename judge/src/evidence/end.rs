@@ -4,11 +4,15 @@ use super::batch::HOLE;
 use super::disk::{self, DiskLog, Disks};
 use super::halt::FailedDir;
 use super::partition::Partition;
+use super::reader::{Piece, Reader};
+use super::records::Record;
 use super::runs::Runs;
+use super::transaction::{Fate, Promise, Tally, tallies};
 use super::view::View;
 use engine::ids::{Offset, TopicPartition};
 use engine::record;
 use machine::{ClusterId, NodeId};
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 
 /// The end of a run.
@@ -26,6 +30,8 @@ pub struct End {
     dirs: BTreeMap<(usize, usize), String>,
     /// What the cluster has not come back to before the deadline.
     pub missing: Vec<Missing>,
+    /// What the logs hold of each transaction, by its index in [`super::ClientTransactions::all`].
+    pub tallies: Vec<Tally>,
 }
 
 /// Something that a cluster has not come back to.
@@ -108,9 +114,23 @@ impl End {
                 }
             }
         }
-        let mut end = Self { at, finals: Vec::new(), disks: logs, controllers, dirs, missing };
+        let tallies = tallies(view);
+        let mut end =
+            Self { at, finals: Vec::new(), disks: logs, controllers, dirs, missing, tallies };
         end.finals = (0..view.partitions.len()).map(|index| of(view, index, &end)).collect();
         end
+    }
+
+    /// Whether a record of an outcome [`super::Outcome::Acked`] has to be readable: it is in no
+    /// transaction, or in one that is committed by what the application was told or by the logs.
+    pub fn is_promised(&self, view: &View, record: &Record) -> bool {
+        let Some(transaction) = view.transactions.get(record.transaction) else { return true };
+        let stored = self.tallies.get(record.transaction as usize);
+        match transaction.promise() {
+            Promise::Committed => true,
+            Promise::Aborted => false,
+            Promise::Either => stored.is_some_and(|it| it.committed.0 > 0),
+        }
     }
 
     /// What is on all disks.
@@ -155,7 +175,7 @@ fn of(view: &View, index: usize, end: &End) -> Final {
     let readers = partition.readers.iter().map(|reader| &view.readers[*reader]);
     let read_back = readers.filter(|reader| reader.read_back.is_some());
     if let Some(reader) = read_back.max_by_key(|reader| reader.read_back) {
-        for piece in &reader.seen {
+        for piece in pieces(partition, reader).iter() {
             let read = partition.batches.numbers(piece.batch, piece.from, piece.to);
             put(&mut records, piece.from, read);
         }
@@ -178,6 +198,23 @@ fn of(view: &View, index: usize, end: &End) -> Final {
         put(&mut records, it.base, told);
     }
     Final { start, records, source: Source::Told }
+}
+
+/// What a reader was given, and between that what a partition holds of transactions that are not
+/// committed, which a `read_committed` reader is not given.
+fn pieces<'a>(partition: &Partition, reader: &'a Reader) -> Cow<'a, [Piece]> {
+    if !reader.read_committed || !partition.transactions.any() {
+        return Cow::Borrowed(&reader.seen);
+    }
+    let mut pieces = reader.seen.clone();
+    for batch in &partition.line {
+        if matches!(partition.fate(*batch), Some(Fate::Aborted | Fate::Open)) {
+            let it = partition.batches.get(*batch);
+            pieces.push(Piece { batch: *batch, from: it.base, to: it.next });
+        }
+    }
+    pieces.sort_by_key(|piece| piece.from);
+    Cow::Owned(pieces)
 }
 
 /// The last leader, or a replica in sync that has as much where the leader's disk was lost or bytes

@@ -99,6 +99,7 @@ impl View {
             _ => None,
         };
         self.records.abandon(moment);
+        self.transactions.abandon(moment.node);
         self.started.remove(&moment.node);
         self.running.remove(&moment.node);
         if let Change::Halted { why } = &change {
@@ -167,6 +168,9 @@ impl View {
         let partition = &mut self.partitions[reload.partition];
         if let Some(replica) = partition.find(reload.moment.node) {
             partition.reload(replica, held, reload.lost, &reload.moment);
+        }
+        if self.partitions[reload.partition].is_state_log {
+            self.read_state_log(reload.partition);
         }
     }
 }

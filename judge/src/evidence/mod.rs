@@ -26,7 +26,7 @@ mod runs;
 pub mod setup;
 mod spoil;
 pub mod story;
-mod transaction;
+pub mod transaction;
 pub mod view;
 
 pub use batch::{Batch, Batches, HOLE, NO_RECORD, NONE, Sequence};
@@ -44,5 +44,8 @@ pub use replica_set::ReplicaSet;
 pub use runs::Runs;
 pub use setup::{ProducerSetup, Setup, TopicSetup};
 pub use spoil::{Spoil, SpoilKind};
-pub use transaction::Transaction;
+pub use transaction::{
+    ClientTransaction, ClientTransactions, Coordinators, Fate, LineTransactions, Promise, State,
+    StateValue, Stored, Tally, Transition,
+};
 pub use view::{Effect, View};

@@ -7,6 +7,7 @@ use super::observed::Moment;
 use super::replica::Replica;
 use super::replica_set::ReplicaSet;
 use super::story::Story;
+use super::transaction::LineTransactions;
 use bytes::Bytes;
 use engine::ids::{LeaderEpoch, Offset, TopicPartition};
 use machine::{ClusterId, NodeId};
@@ -55,6 +56,10 @@ pub struct Partition {
     /// When a replica refused a batch of an idempotent producer because its sequence was not the next
     /// one.
     pub out_of_order: Vec<(u64, usize)>,
+    /// The transactions in the line.
+    pub transactions: LineTransactions,
+    /// It is a partition of `__transaction_state`.
+    pub is_state_log: bool,
 }
 
 /// What an append came to.
@@ -109,6 +114,8 @@ impl Partition {
             losses: Vec::new(),
             story: Story::default(),
             out_of_order: Vec::new(),
+            transactions: LineTransactions::default(),
+            is_state_log: false,
         }
     }
 
@@ -190,6 +197,9 @@ impl Partition {
         let losses_from = self.losses.len();
         let parent = self.replicas[replica].last().unwrap_or(NONE);
         let (batch, fresh) = self.batches.intern(bytes, parent, moment.at)?;
+        if fresh {
+            self.note_marker(batch);
+        }
         let it = self.batches.get(batch);
         let (base, next, first_parent) = (it.base, it.next, it.parent);
         if base < self.replicas[replica].end {
@@ -224,7 +234,10 @@ impl Partition {
             match self.returning == Some((replica, epoch)) {
                 // Its log holds the batch already.
                 true => self.take_line(replica, epoch, moment),
-                false => self.line.push(batch),
+                false => {
+                    self.line.push(batch);
+                    self.extend_transactions(batch);
+                }
             }
         } else {
             self.lose(batch, (replica, epoch), moment);
@@ -278,7 +291,10 @@ impl Partition {
         }
         for bytes in held {
             let parent = self.replicas[replica].last().unwrap_or(NONE);
-            if let Some((batch, _)) = self.batches.intern(bytes, parent, moment.at) {
+            if let Some((batch, fresh)) = self.batches.intern(bytes, parent, moment.at) {
+                if fresh {
+                    self.note_marker(batch);
+                }
                 self.hold(replica, batch);
                 self.replicas[replica].end = self.batches.get(batch).next;
             }
@@ -355,6 +371,7 @@ impl Partition {
             }
         }
         self.line = log;
+        self.follow_transactions();
         let committed = |batch: &&u32| self.batches.get(**batch).committed;
         self.committed = match self.line.iter().rev().find(committed) {
             Some(last) => self.line.iter().position(|batch| batch == last).map_or(0, |at| at + 1),

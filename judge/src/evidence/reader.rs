@@ -39,6 +39,12 @@ pub struct Reader {
     /// What all readers of the partition had been shown when it asked for the end that it was shown
     /// last; `None` if it did not ask.
     pub known: Option<Offset>,
+    /// The end that it was shown last in response to a question.
+    pub shown_last: Offset,
+    /// When it asked for the end that it was shown last; `None` if it did not ask.
+    pub asked_at: Option<u64>,
+    /// `isolation.level` is `read_committed`.
+    pub read_committed: bool,
     /// What it was given, in order.
     pub seen: Vec<Piece>,
     /// It has read everything back, up to this end.
@@ -50,6 +56,8 @@ pub struct Reader {
 pub struct Question {
     /// Its number.
     pub number: u64,
+    /// When it was asked, in nanoseconds.
+    pub at: u64,
     /// What the reader had been shown when it asked.
     pub shown: Offset,
     /// What any reader of the partition had.

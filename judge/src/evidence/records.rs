@@ -3,6 +3,7 @@
 //! Record numbers are dense: the producer's index in the upper 24 bits, then a counter. So the
 //! index is a vector for each producer.
 
+use super::batch::NONE;
 use super::observed::Moment;
 use engine::fact::Again;
 use engine::ids::Offset;
@@ -26,10 +27,12 @@ pub enum Outcome {
 }
 
 /// One record.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Copy, Debug)]
 pub struct Record {
     /// The index of its partition.
     pub partition: u32,
+    /// The index of its transaction ([`super::ClientTransactions::get`]), or [`NONE`].
+    pub transaction: u32,
     /// The producer's acks.
     pub acks: i8,
     /// What the producer knows about it.
@@ -128,7 +131,13 @@ impl Records {
     }
 
     /// A record was given to the producer at the node of `moment`.
-    pub fn sent(&mut self, number: u64, partition: u32, acks: i16, moment: &Moment) {
+    pub fn sent(
+        &mut self,
+        number: u64,
+        (partition, transaction): (u32, Option<u32>),
+        acks: i16,
+        moment: &Moment,
+    ) {
         let (producer, count) = parts(number);
         if producer >= SANE || self.producers.get(producer).map_or(0, Vec::len) + SANE < count {
             return;
@@ -144,10 +153,13 @@ impl Records {
         }
         records[count] = Some(Record {
             partition,
+            transaction: transaction.unwrap_or(NONE),
             acks: acks as i8,
+            outcome: Outcome::Open,
             sent: moment.event,
             offset: -1,
-            ..Record::default()
+            told: 0,
+            over: None,
         });
     }
 

@@ -1,7 +1,7 @@
 //! What was configured, as far as promises depend on it.
 
 use machine::{ClusterId, NodeId, Span};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 /// What a run was configured with.
@@ -32,6 +32,13 @@ pub struct Setup {
     pub eligible_leader_replicas: bool,
     /// The groups of consumers, by the node of each member.
     pub groups: BTreeMap<NodeId, Arc<str>>,
+    /// The consumers whose `isolation.level` is `read_committed`.
+    pub read_committed: BTreeSet<NodeId>,
+    /// `transaction.state.log.min.isr`, the lowest of all clusters.
+    pub state_log_min_isr: usize,
+    /// How long after its begin a transaction may stay open: `transaction.timeout.ms`, the longest of
+    /// all producers, and the interval in which coordinators look for those that are over it.
+    pub transaction_timeout: Span,
     /// The topics of the workload.
     pub topics: Vec<TopicSetup>,
     /// The producers; the index is the upper part of the numbers of their records.

@@ -12,6 +12,7 @@ use super::replica_set::ReplicaSet;
 use super::setup::Setup;
 use super::spoil::Spoil;
 use super::story::{Ack, Happening};
+use super::transaction::{ClientTransactions, Coordinators, STATE_TOPIC};
 use engine::error::ErrorCode;
 use engine::fact::{Fact, Truncation};
 use engine::ids::{BrokerId, LeaderEpoch, Offset, TopicPartition};
@@ -29,6 +30,10 @@ pub struct View {
     pub metadata: BTreeMap<ClusterId, Metadata>,
     /// What clients did with each record.
     pub records: Records,
+    /// What applications did with transactions.
+    pub transactions: ClientTransactions,
+    /// What coordinators of transactions wrote.
+    pub coordinators: Coordinators,
     /// What each consumer received, by partition.
     pub readers: Vec<Reader>,
     /// The batches that produce responses acknowledged, by partition.
@@ -51,6 +56,7 @@ pub struct View {
     /// Replicas whose disks have to be looked at.
     pub(super) reloads: Vec<Reload>,
     index: BTreeMap<(ClusterId, TopicPartition), usize>,
+    by_name: BTreeMap<(ClusterId, String), usize>,
     last_found: usize,
     readers_by_key: BTreeMap<(NodeId, u16, usize), usize>,
     /// How each process ended last, for nodes whose process has ended.
@@ -192,6 +198,12 @@ impl View {
             partition.min_isr = topics[topic].min_insync_replicas.min(replicas);
             partition.batches.may_be_rewritten(topics[topic].compacted);
         }
+        if topic == STATE_TOPIC {
+            partition.is_state_log = true;
+            partition.min_isr = self.setup.state_log_min_isr.clamp(1, replicas.max(1));
+            partition.batches.keep_bytes();
+        }
+        self.by_name.insert((partition.cluster, partition.name.clone()), index);
     }
 
     /// The index of a partition, if anything is known of it.
@@ -202,6 +214,11 @@ impl View {
     /// Which life of a node runs; `None` if it is down or was never seen to start.
     pub fn incarnation(&self, node: NodeId) -> Option<u16> {
         self.running.get(&node).copied()
+    }
+
+    /// The index of a partition by its name, as `orders-0`.
+    pub fn named(&self, cluster: ClusterId, name: &str) -> Option<usize> {
+        self.by_name.get(&(cluster, name.to_owned())).copied()
     }
 
     /// A partition, if anything is known of it.
@@ -242,6 +259,9 @@ impl View {
                 shown: 0,
                 asked: Vec::new(),
                 known: None,
+                shown_last: 0,
+                asked_at: None,
+                read_committed: self.setup.read_committed.contains(&moment.node),
                 seen: Vec::new(),
                 read_back: None,
             });
@@ -257,6 +277,9 @@ impl View {
                 let index = self.partition(cluster, *partition);
                 let epoch = as_leader.then_some(*leader_epoch);
                 let append = self.partitions[index].append(moment.node, batch, epoch, moment);
+                if self.partitions[index].is_state_log {
+                    self.read_state_log(index);
+                }
                 append.map_or(Effect::Nothing, |append| Effect::Append(index, append))
             }
             Fact::HighWatermark { partition, as_leader, leader_epoch, offset } => {

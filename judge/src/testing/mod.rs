@@ -6,9 +6,11 @@
 
 mod callbacks;
 mod made;
+mod transactions;
 
 use made::keyed;
 pub(crate) use made::{batch, fencing, numbers, registration, unfenced};
+pub(crate) use transactions::{BOTH, ID, STATES, state_value};
 
 use crate::Observer;
 use crate::check::Findings;
@@ -23,7 +25,7 @@ use engine::ids::{BrokerId, LeaderEpoch, Offset, TopicId, TopicPartition};
 use engine::metadata::{MetadataRecord, PartitionChange, PartitionRecord};
 use engine::record::{Batch, BatchBuilder, stamp_producer};
 use machine::{ClusterId, NodeId, Span};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// The partition that most tests are about.
 pub(crate) const ORDERS: TopicPartition = TopicPartition::new(TopicId(7), 0);
@@ -116,6 +118,9 @@ impl History {
             disk_capacity: None,
             eligible_leader_replicas: true,
             groups: BTreeMap::new(),
+            read_committed: BTreeSet::new(),
+            state_log_min_isr: 2,
+            transaction_timeout: Span::secs(70),
             topics: vec![topic],
             producers: vec![ProducerSetup { max_in_flight: 5, idempotence: false }],
         };
@@ -434,6 +439,21 @@ impl History {
         self.client(1001, ClientFact::Retried { partition, error, records: of.to_vec() });
     }
 
+    /// The position of a consumer, which is at the start if it has none.
+    fn position(&mut self, consumer: u16, partition: TopicPartition) -> Offset {
+        let from = self.positions.get(&(consumer, partition)).copied();
+        if from.is_none() {
+            let why = Positioning::Start;
+            self.client(consumer, ClientFact::Positioned { partition, from, to: 0, why });
+        }
+        from.unwrap_or(0)
+    }
+
+    /// A consumer is at another position.
+    fn moves(&mut self, consumer: u16, partition: TopicPartition, to: Offset) {
+        self.positions.insert((consumer, partition), to);
+    }
+
     /// A consumer is given what a broker holds up to an offset.
     pub(crate) fn deliver(
         &mut self,
@@ -442,12 +462,8 @@ impl History {
         partition: TopicPartition,
         to: Offset,
     ) {
-        let from = self.positions.get(&(consumer, partition)).copied();
-        if from.is_none() {
-            let why = Positioning::Start;
-            self.client(consumer, ClientFact::Positioned { partition, from, to: 0, why });
-        }
-        self.deliver_from(consumer, broker, partition, (from.unwrap_or(0), to));
+        let from = self.position(consumer, partition);
+        self.deliver_from(consumer, broker, partition, (from, to));
     }
 
     /// A consumer is given what a broker holds between two offsets, whatever its position.
@@ -463,7 +479,7 @@ impl History {
             batch.next_offset() > from && batch.base_offset() < to
         };
         let batches = self.log(broker, partition).iter().filter(within).cloned().collect();
-        self.positions.insert((consumer, partition), to);
+        self.moves(consumer, partition, to);
         self.client(consumer, ClientFact::Delivered { partition, from, to, batches });
     }
 

@@ -1,7 +1,7 @@
 //! Records by their identity, over the whole run.
 
 use crate::check::{Finding, Ground};
-use crate::evidence::{End, Outcome, View, records};
+use crate::evidence::{End, Fate, Outcome, Promise, Record, View, records};
 use crate::outcome::Counts;
 use std::collections::BTreeSet;
 
@@ -15,16 +15,19 @@ pub(super) fn counts(view: &View, end: &End) -> Counts {
             read(view, held.records.values(), &mut copies, &mut counts);
         }
     }
+    let hidden = hidden(view);
     for (number, record) in view.records.iter() {
         let (producer, count) = records::parts(number);
         let copies = copies[producer].get(count).copied().unwrap_or(0);
+        let is_hidden = hidden.contains(&number);
         counts.sent += 1;
-        counts.read += u64::from(copies > 0);
+        counts.read += u64::from(copies > 0 && !is_hidden);
+        counts.aborted += u64::from(is_hidden || is_aborted(view, record));
         counts.duplicated += u64::from(copies > 1);
         match record.outcome {
             Outcome::Acked => {
                 counts.acked += 1;
-                counts.lost += u64::from(copies == 0);
+                counts.lost += u64::from(copies == 0 && end.is_promised(view, record));
             }
             Outcome::Unconfirmed => counts.unconfirmed += 1,
             Outcome::Failed => counts.failed += 1,
@@ -38,6 +41,25 @@ pub(super) fn counts(view: &View, end: &End) -> Counts {
     let twice = |records: &&[u64]| records.iter().filter(is_read).count() > 1;
     counts.duplicated += view.records.sent_again().filter(twice).count() as u64;
     counts
+}
+
+/// The records that stand in a log and whose transactions are not committed there.
+fn hidden(view: &View) -> BTreeSet<u64> {
+    let with_transactions = view.partitions.iter().filter(|it| it.transactions.any());
+    let batches = with_transactions.flat_map(|it| it.line.iter().map(move |batch| (it, *batch)));
+    let hidden = batches
+        .filter(|(it, batch)| matches!(it.fate(*batch), Some(Fate::Aborted | Fate::Open)))
+        .flat_map(|(it, batch)| {
+            let of = it.batches.get(batch);
+            it.batches.numbers(batch, of.base, of.next)
+        });
+    hidden.copied().collect()
+}
+
+/// Whether the application knows that the transaction of a record is aborted.
+fn is_aborted(view: &View, record: &Record) -> bool {
+    let transaction = view.transactions.get(record.transaction);
+    transaction.is_some_and(|it| it.promise() == Promise::Aborted)
 }
 
 /// How many records these findings, all of one partition, are about. Several checks may have come

@@ -14,6 +14,7 @@ mod signature;
 pub mod stopped;
 #[cfg(test)]
 mod tests;
+mod transactions;
 mod unconfirmed;
 
 use crate::check::{CALLBACKS, CHECKS, Finding, Findings, Ground, acknowledged};

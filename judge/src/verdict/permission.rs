@@ -4,7 +4,7 @@
 //! Closed: what no row excuses is a violation. Witnesses are bytes on disks, the committed
 //! metadata log and the clients' history; no row asks what a rule decided.
 
-use super::{disks, idempotence, retries, stopped};
+use super::{disks, idempotence, retries, stopped, transactions};
 use crate::check::{Finding, Ground};
 use crate::evidence::story::{Happening, Scene};
 use crate::evidence::{
@@ -35,6 +35,7 @@ pub struct Row {
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Case<'a> {
     pub(super) view: &'a View,
+    pub(super) end: &'a End,
     pub(super) finding: &'a Finding,
     pub(super) partition: &'a Partition,
     pub(super) record: Option<&'a Record>,
@@ -158,6 +159,27 @@ pub const PERMISSIONS: &[Row] = &[
         meaning: "a record that the producer had given up was written all the same",
         excuses: retries::unknown_outcome_landed,
     },
+    Row {
+        hazard: "read-uncommitted",
+        meaning: "isolation.level=read_uncommitted gives readers open and aborted data",
+        excuses: transactions::read_uncommitted,
+    },
+    Row {
+        hazard: "marker-lost",
+        meaning: "what allows the loss of records allows that of the markers of transactions",
+        excuses: transactions::marker_lost,
+    },
+    Row {
+        hazard: "decision-lost",
+        meaning: "what transaction.state.log.min.isr allows to lose are decisions of coordinators",
+        excuses: transactions::decision_lost,
+    },
+    Row {
+        hazard: "coordinator-gave-up",
+        meaning: "a coordinator that could not replicate its record in time acts as if it had not \
+                  written it",
+        excuses: transactions::coordinator_gave_up,
+    },
 ];
 
 /// The row that permits a finding, if there is one.
@@ -167,7 +189,7 @@ pub fn excuse(view: &View, end: &End, finding: &Finding) -> Option<Excuse> {
     }
     let partition = &view.partitions[finding.partition?];
     let record = finding.record.and_then(|number| view.records.get(number));
-    let case = Case { view, finding, partition, record };
+    let case = Case { view, end, finding, partition, record };
     let excused =
         |row: &Row| (row.excuses)(&case).map(|because| Excuse { hazard: row.hazard, because });
     PERMISSIONS.iter().find_map(excused)

@@ -11,7 +11,7 @@ use crate::workload::{
     Repeats, Schedule, Transactions,
 };
 use engine::broker::BrokerSettings;
-use engine::config::{BrokerConfig, Partitioner, ProducerConfig};
+use engine::config::{BrokerConfig, IsolationLevel, Partitioner, ProducerConfig};
 use engine::controller::ControllerSettings;
 use engine::ids::BrokerId;
 use engine::protocol::CreatableTopic;
@@ -20,7 +20,7 @@ use judge::evidence;
 use machine::{NodeId, Span};
 use sim::{DiskProfile, HostConfig, LinkProfile, Sample, World, WorldConfig};
 use spec::{self, Clocks, Resolved, Scenario};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// A world and who is who in it.
 pub(super) struct Built {
@@ -156,6 +156,10 @@ impl Builder<'_> {
         let config = ReaderAppConfig {
             topics: self.topics_or_all(&[], cluster),
             request_timeout: request_timeout(self.scenario),
+            isolation_level: match is_transactional(self.scenario) {
+                true => IsolationLevel::ReadCommitted,
+                false => IsolationLevel::ReadUncommitted,
+            },
             bootstrap: brokers(&self.scenario.clusters[cluster]).collect(),
         };
         let node = NodeId::new(cluster as u8, READER);
@@ -423,6 +427,35 @@ fn longest(scenario: &Scenario, of: fn(&BrokerConfig) -> Span) -> Span {
     times.max().unwrap_or(Span::ZERO)
 }
 
+/// Whether some producer sends in transactions.
+fn is_transactional(scenario: &Scenario) -> bool {
+    scenario.producers.iter().any(|it| it.config().transactional_id.0.is_some())
+}
+
+/// The consumers whose `isolation.level` is `read_committed`; the reader that reads everything back
+/// too, where there are transactions.
+fn read_committed(scenario: &Scenario, roster: &Roster) -> BTreeSet<NodeId> {
+    let counted = scenario.consumers.iter().flat_map(|it| {
+        let is_its = it.config().isolation_level == IsolationLevel::ReadCommitted;
+        std::iter::repeat_n(is_its, it.count.into())
+    });
+    let consumers = roster.consumers.iter().zip(counted);
+    let mut nodes: BTreeSet<NodeId> =
+        consumers.filter(|(_, is_its)| *is_its).map(|(node, _)| *node).collect();
+    if is_transactional(scenario) {
+        let clusters = 0..scenario.clusters.len();
+        nodes.extend(clusters.map(|cluster| NodeId::new(cluster as u8, READER)));
+    }
+    nodes
+}
+
+/// How long a transaction may be open: its own time-out, and a scan of its coordinator.
+fn transaction_timeout(scenario: &Scenario) -> Span {
+    let timeout = scenario.producers.iter().map(|it| it.config().transaction_timeout).max();
+    let scan = longest(scenario, |config| config.transaction_abort_interval);
+    timeout.unwrap_or_default().saturating_add(scan)
+}
+
 /// What promises depend on.
 fn setup(scenario: &Scenario, roster: &Roster) -> evidence::Setup {
     let by_key = |config: &ProducerConfig| {
@@ -497,6 +530,14 @@ fn setup(scenario: &Scenario, roster: &Roster) -> evidence::Setup {
             .iter()
             .all(|cluster| cluster.controller.config().eligible_leader_replicas),
         groups: BTreeMap::new(),
+        read_committed: read_committed(scenario, roster),
+        state_log_min_isr: scenario
+            .clusters
+            .iter()
+            .map(|cluster| cluster.broker.config().transaction_log_min_isr as usize)
+            .min()
+            .unwrap_or(1),
+        transaction_timeout: transaction_timeout(scenario),
         topics: topics.collect(),
         producers: producers.collect(),
     }

@@ -88,6 +88,7 @@ pub(super) fn missing(run: &Simulation, most: usize) -> Vec<Lack> {
                 let nodes = nodes_behind(run, cluster, active, image);
                 let nodes = nodes.map(|what| owed_of(cluster, TopicPartition::METADATA, what));
                 let behind = nodes.chain(partitions_behind(run, cluster, image));
+                let behind = behind.chain(open_transactions(run, cluster));
                 missing.extend(behind.take(most.saturating_sub(missing.len())));
             }
         }
@@ -168,6 +169,18 @@ fn partitions_behind(
         };
         let what = format!("{}-{index}: {what}", topic.name);
         Some(Lack { what, about: Some((cluster, id)), is_owed })
+    })
+}
+
+/// The partitions with an open transaction, which readers of `read_committed` do not get past. A check
+/// judges how long it may stay so.
+fn open_transactions(run: &Simulation, cluster: ClusterId) -> impl Iterator<Item = Lack> + '_ {
+    let partitions = run.evidence.view().partitions.iter();
+    let of_workload = partitions.filter(move |it| it.cluster == cluster && it.topic.is_some());
+    of_workload.filter_map(move |it| {
+        let (offset, _) = it.first_open()?;
+        let what = format!("{}: a transaction is open from offset {offset} on", it.name);
+        Some(Lack { what, about: Some((cluster, it.id)), is_owed: false })
     })
 }
 

@@ -3,7 +3,7 @@
 
 use super::{report_event, report_polled, to_consumer};
 use engine::client::{Consumer, ConsumerEvent};
-use engine::config::{ConsumerConfig, Reset};
+use engine::config::{ConsumerConfig, IsolationLevel, Reset};
 use engine::fact::{ClientFact, Fact};
 use engine::ids::{BrokerId, Offset, TopicPartition};
 use engine::rules::Rulebook;
@@ -19,6 +19,8 @@ pub struct ReaderAppConfig {
     pub topics: Vec<(String, i32)>,
     /// `request.timeout.ms`, which a full response over the scenario's links has to meet.
     pub request_timeout: Span,
+    /// `isolation.level`.
+    pub isolation_level: IsolationLevel,
     /// The brokers to ask first.
     pub bootstrap: Vec<BrokerId>,
 }
@@ -44,6 +46,7 @@ impl ReaderApp {
             auto_offset_reset: Reset::Earliest,
             max_poll_records: u32::MAX,
             request_timeout: config.request_timeout,
+            isolation_level: config.isolation_level,
             // Producers have ended, so a fetch at the end of a partition need not wait.
             fetch_max_wait: Span::millis(10),
             ..ConsumerConfig::default()

@@ -5,6 +5,7 @@ mod liveness;
 mod producers;
 mod readers;
 mod sparse;
+mod transactions;
 
 use super::CHECKS;
 use crate::evidence::{Change, ControllerAtEnd};

@@ -2,7 +2,7 @@
 
 use super::{finish, good, names};
 use crate::check::Findings;
-use crate::evidence::{Change, End, Transaction, View};
+use crate::evidence::{Change, End, Fate, View};
 use crate::observer::Observer;
 use crate::testing::{History, METADATA, ORDERS, batch, numbers};
 use bytes::Bytes;
@@ -128,8 +128,8 @@ fn a_marker_decides_what_became_of_the_batches_before_it() {
     }
     let (view, ..) = history.run();
     let partition = view.partitions.iter().find(|it| it.id == ORDERS).unwrap();
-    let of: Vec<Transaction> = partition.transactions().into_values().collect();
-    use Transaction::{Aborted, Committed, Open};
+    let of: Vec<Fate> = partition.line.iter().filter_map(|batch| partition.fate(*batch)).collect();
+    use Fate::{Aborted, Committed, Open};
     assert_eq!(of, [Committed, Aborted, Aborted, Open]);
 }
 

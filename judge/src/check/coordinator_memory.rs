@@ -1,0 +1,104 @@
+//! What a coordinator knows of each of its transactional ids is the last record of the id in its log:
+//! that which is replicated, or that which it found there when it began (`loadTransactionMetadata`).
+//!
+//! Catches a coordinator that acts on a record before it is replicated, keeps what it knew in an earlier
+//! epoch (KAFKA-10614), or does not learn what it wrote itself.
+
+use super::{Check, Findings, Ground};
+use crate::evidence::{Moment, Transition, View};
+use bytes::Bytes;
+use engine::fact::Fact;
+use engine::ids::{Offset, TopicPartition};
+
+/// See the module.
+#[derive(Clone, Debug, Default)]
+pub(super) struct CoordinatorMemory;
+
+impl CoordinatorMemory {
+    pub(super) const NAME: &'static str = "coordinator-knows-its-log";
+}
+
+impl Check for CoordinatorMemory {
+    fn on_fact(&mut self, view: &View, at: &Moment, fact: &Fact, out: &mut Findings) {
+        match fact {
+            Fact::TransactionalIdChanged { partition, transactional_id, value, .. } => {
+                changed(view, at, (*partition, transactional_id), value.as_ref(), out);
+            }
+            Fact::CoordinatorLoaded { partition, ids, .. } => {
+                loaded(view, at, *partition, *ids, out);
+            }
+            _ => {}
+        }
+    }
+}
+
+/// Whether the log of the node has a transition.
+fn is_in_log<'v>(view: &'v View, at: &Moment, log: usize) -> impl Fn(&&'v Transition) -> bool {
+    let partition = &view.partitions[log];
+    let replica = partition.find(at.node);
+    move |it| {
+        let holders = &partition.batches.get(it.batch).holders;
+        it.log == log && replica.is_some_and(|replica| holders.contains(replica))
+    }
+}
+
+fn changed(
+    view: &View,
+    at: &Moment,
+    (partition, id): (TopicPartition, &str),
+    value: Option<&Bytes>,
+    out: &mut Findings,
+) {
+    let cluster = at.node.cluster;
+    let Some(log) = view.index_of(cluster, partition) else { return };
+    let Some(known) = view.coordinators.named(cluster, id) else {
+        report(at, log, -1, format!("{id} is not in the log at all"), out);
+        return;
+    };
+    let batches = &view.partitions[log].batches;
+    let transitions = view.coordinators.get(known).transitions.iter().rev();
+    let mut own = transitions.filter(is_in_log(view, at, log));
+    // The last, or, while that is waiting to be replicated, the one before it.
+    let mut last: Option<Offset> = None;
+    loop {
+        let Some(it) = own.next() else { break };
+        last = last.or(Some(it.offset));
+        if it.raw.as_ref() == value {
+            return;
+        }
+        if batches.get(it.batch).committed {
+            break;
+        }
+    }
+    report(
+        at,
+        log,
+        last.unwrap_or(-1),
+        format!("what it knows of {id} is not what was written last"),
+        out,
+    );
+}
+
+fn loaded(view: &View, at: &Moment, partition: TopicPartition, ids: u64, out: &mut Findings) {
+    let cluster = at.node.cluster;
+    let Some(log) = view.index_of(cluster, partition) else { return };
+    let is_its = is_in_log(view, at, log);
+    let all = view.coordinators.ids().iter();
+    let known = all.filter(|id| {
+        id.transitions.iter().rev().find(&is_its).is_some_and(|last| last.value.is_some())
+    });
+    let known = known.count() as u64;
+    if known != ids {
+        let detail = format!("it found {ids} transactional ids in its log, which has {known}");
+        report(at, log, -1, detail, out);
+    }
+}
+
+fn report(at: &Moment, log: usize, offset: Offset, detail: String, out: &mut Findings) {
+    let what = "a coordinator knows something else than its log says";
+    let finding = out.add(CoordinatorMemory::NAME, what, at, log, Ground::Never);
+    finding.detail(format!("broker {}: {detail}", at.node));
+    if offset >= 0 {
+        finding.offset(offset);
+    }
+}

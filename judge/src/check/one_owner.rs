@@ -1,0 +1,94 @@
+//! A transactional id has one owner: when `initTransactions` has returned, what the producer before it
+//! had open is over, and nothing that it begins to commit from then on is committed (KIP-98).
+
+use super::{Check, Findings};
+use crate::evidence::transaction::Session;
+use crate::evidence::{ClientTransaction, End, Moment, View, records};
+use engine::fact::{ClientFact, Fact};
+
+/// See the module.
+#[derive(Clone, Debug, Default)]
+pub(super) struct OneOwner;
+
+impl OneOwner {
+    pub(super) const NAME: &'static str = "one-owner";
+}
+
+impl Check for OneOwner {
+    fn on_fact(&mut self, view: &View, at: &Moment, fact: &Fact, out: &mut Findings) {
+        let Fact::Client(ClientFact::TransactionsInitialized {
+            producer_id, producer_epoch, ..
+        }) = fact
+        else {
+            return;
+        };
+        let own = at.node.cluster;
+        let partitions = view.partitions.iter().enumerate();
+        for (index, partition) in partitions.filter(|(_, it)| it.cluster == own) {
+            let is_its = |producer: &i64| producer == producer_id;
+            let open = partition.transactions.open().find(|(producer, _)| is_its(producer));
+            let batches = open.map_or(&[][..], |(_, batches)| batches);
+            let epoch = |batch: &u32| partition.batches.get(*batch).sequence().map(|it| it.epoch);
+            let older = batches.iter().find(|it| epoch(it).is_some_and(|it| it < *producer_epoch));
+            let Some(batch) = older else { continue };
+            let what = "a transaction was open when its producer had been replaced";
+            out.add(Self::NAME, what, at, index, view.ground_of(index, *producer_id))
+                .offset(partition.batches.get(*batch).base)
+                .detail(format!("producer {producer_id} begins with epoch {producer_epoch}"));
+        }
+    }
+
+    fn at_end(&mut self, view: &View, end: &End, out: &mut Findings) {
+        for (it, tally) in view.transactions.all().iter().zip(&end.tallies) {
+            let Some(stored) = tally.committed.1 else { continue };
+            let Some((later, called)) = replaced(view, it) else { continue };
+            let partition = stored.partition;
+            let what = "a transaction is committed whose producer had been replaced";
+            out.add(
+                Self::NAME,
+                what,
+                &called,
+                partition,
+                view.ground_of(partition, later.producer_id),
+            )
+            .offset(stored.offset)
+            .record(stored.record)
+            .detail(format!(
+                "client {} took {} at {}, and client {} began to commit {} after that",
+                later.begun.node,
+                later.id,
+                view.time(later.begun.at),
+                called.node,
+                records::name(it.number),
+            ));
+        }
+    }
+}
+
+/// The session that had replaced the producer of a transaction when it began to commit.
+fn replaced<'v>(view: &'v View, it: &ClientTransaction) -> Option<(&'v Session, Moment)> {
+    let called = it.commit_called?;
+    let sessions = view.transactions.sessions();
+    let own = it.session?;
+    let id = &sessions[own].id;
+    let cluster = sessions[own].begun.node.cluster;
+    let later = sessions.iter().enumerate().find(|(index, other)| {
+        let is_known = other.begun.at < called.at && other.begun.node.cluster == cluster;
+        *index != own && other.id == *id && is_known && follows(view, &sessions[own], other)
+    });
+    later.map(|(_, session)| (session, called))
+}
+
+/// Whether the coordinator began one session after another: by the epoch, or by what it wrote.
+fn follows(view: &View, own: &Session, other: &Session) -> bool {
+    if own.producer_id == other.producer_id {
+        return other.epoch > own.epoch;
+    }
+    let id = view.coordinators.named(own.begun.node.cluster, &own.id);
+    let Some(id) = id.map(|id| view.coordinators.get(id)) else { return false };
+    let first = |producer: i64| {
+        let of = |value: &crate::evidence::StateValue| value.producer_id == producer;
+        id.transitions.iter().position(|it| it.value.as_ref().is_some_and(of))
+    };
+    first(own.producer_id).zip(first(other.producer_id)).is_some_and(|(own, other)| own < other)
+}

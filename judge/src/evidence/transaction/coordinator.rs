@@ -1,0 +1,152 @@
+//! What coordinators wrote about each transactional id: the records of `__transaction_state`, in the
+//! order in which they were first seen.
+
+use super::state_log::{self, Read, State, StateValue};
+use crate::evidence::view::View;
+use bytes::Bytes;
+use engine::ids::Offset;
+use machine::ClusterId;
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+/// The name of the topic in which coordinators keep their state.
+pub(in crate::evidence) const STATE_TOPIC: &str = "__transaction_state";
+
+/// A record about a transactional id.
+#[derive(Clone, Debug)]
+pub struct Transition {
+    /// When it was first seen, in nanoseconds.
+    pub at: u64,
+    /// The partition of `__transaction_state`, an index of [`View::partitions`].
+    pub log: usize,
+    /// The batch that it is in.
+    pub batch: u32,
+    /// Its offset.
+    pub offset: Offset,
+    /// What it says; `None`: the id is forgotten.
+    pub value: Option<StateValue>,
+    /// The same in bytes.
+    pub raw: Option<Bytes>,
+}
+
+impl Transition {
+    /// The state; `None`: the id is forgotten.
+    pub fn state(&self) -> Option<State> {
+        self.value.as_ref().map(|value| value.state)
+    }
+}
+
+/// A transactional id.
+#[derive(Clone, Debug)]
+pub struct Id {
+    /// The id.
+    pub name: Arc<str>,
+    /// All that was written about it, in the order first seen, what was lost since included.
+    pub transitions: Vec<Transition>,
+}
+
+/// What coordinators wrote.
+#[derive(Clone, Debug, Default)]
+pub struct Coordinators {
+    ids: Vec<Id>,
+    by_name: BTreeMap<(ClusterId, String), usize>,
+    /// The id that each producer id was last given to.
+    by_producer: BTreeMap<(ClusterId, i64), usize>,
+    /// How many batches of each partition of `__transaction_state` have been read.
+    read: BTreeMap<usize, usize>,
+    /// The ids and the numbers of the transitions that were read last.
+    fresh: Vec<(usize, usize)>,
+    /// What could not be read: the partition and the offset of the batch, and what is wrong.
+    unreadable: Vec<(usize, Offset, &'static str)>,
+}
+
+impl Coordinators {
+    /// One transactional id.
+    pub fn get(&self, id: usize) -> &Id {
+        &self.ids[id]
+    }
+
+    /// All transactional ids.
+    pub fn ids(&self) -> &[Id] {
+        &self.ids
+    }
+
+    /// The transactional id of that name.
+    pub fn named(&self, cluster: ClusterId, name: &str) -> Option<usize> {
+        self.by_name.get(&(cluster, name.to_owned())).copied()
+    }
+
+    /// The transactional id that a producer id was given to.
+    pub fn of_producer(&self, cluster: ClusterId, producer_id: i64) -> Option<usize> {
+        self.by_producer.get(&(cluster, producer_id)).copied()
+    }
+
+    /// The transitions that the last append brought: ids and the numbers of their transitions.
+    pub fn fresh(&self) -> &[(usize, usize)] {
+        &self.fresh
+    }
+
+    /// What could not be read.
+    pub fn unreadable(&self) -> &[(usize, Offset, &'static str)] {
+        &self.unreadable
+    }
+}
+
+impl View {
+    /// Reads what a partition of `__transaction_state` has shown since it was read last.
+    pub(in crate::evidence) fn read_state_log(&mut self, log: usize) {
+        let (partition, coordinators) = (&self.partitions[log], &mut self.coordinators);
+        coordinators.fresh.clear();
+        let read = coordinators.read.entry(log).or_default();
+        let from = std::mem::replace(read, partition.batches.len());
+        for batch in from..partition.batches.len() {
+            let batch = batch as u32;
+            let it = partition.batches.get(batch);
+            if it.is_control {
+                continue;
+            }
+            let Some(bytes) = partition.batches.bytes(batch) else { continue };
+            match state_log::read(bytes) {
+                Err(what) => coordinators.unreadable.push((log, it.base, what)),
+                Ok(records) => {
+                    for Read { offset, id, value, raw } in records {
+                        let at = it.at;
+                        let transition = Transition { at, log, batch, offset, value, raw };
+                        coordinators.push(partition.cluster, id, transition);
+                    }
+                }
+            }
+        }
+    }
+
+    /// The transitions of a transactional id that are in the line of leaders, latest first.
+    pub fn transitions(&self, id: usize) -> impl Iterator<Item = &Transition> {
+        self.coordinators.ids[id].transitions.iter().rev().filter(|it| self.stands(it))
+    }
+
+    /// Whether a transition is in the line of leaders.
+    pub fn stands(&self, transition: &Transition) -> bool {
+        self.partitions[transition.log].is_in_line(transition.batch)
+    }
+
+    /// The partition of `__transaction_state` that has a transactional id.
+    pub fn log_of(&self, id: usize) -> Option<usize> {
+        self.coordinators.ids[id].transitions.first().map(|it| it.log)
+    }
+}
+
+impl Coordinators {
+    fn push(&mut self, cluster: ClusterId, name: String, transition: Transition) {
+        let next = self.ids.len();
+        let id = *self.by_name.entry((cluster, name.clone())).or_insert(next);
+        if id == next {
+            self.ids.push(Id { name: name.into(), transitions: Vec::new() });
+        }
+        if let Some(value) = &transition.value {
+            self.by_producer.insert((cluster, value.producer_id), id);
+        }
+        let transitions = &mut self.ids[id].transitions;
+        self.fresh.push((id, transitions.len()));
+        transitions.push(transition);
+    }
+}

@@ -1,0 +1,113 @@
+//! Transactions in the line of leaders of a partition, by its batches and markers.
+
+use crate::evidence::batch::{Batch, NONE};
+use crate::evidence::partition::Partition;
+use engine::ids::Offset;
+use std::collections::BTreeMap;
+
+/// What became of the transaction that a batch belongs to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Fate {
+    /// No marker of its producer follows.
+    Open,
+    /// A COMMIT marker follows.
+    Committed,
+    /// An ABORT marker follows.
+    Aborted,
+}
+
+/// What is open in the line of leaders, and what the last marker ended.
+#[derive(Clone, Debug, Default)]
+pub struct LineTransactions {
+    /// The batches of each producer that no marker has ended, in order; no list is empty.
+    open: BTreeMap<i64, Vec<u32>>,
+    /// The batches that the last marker of the line ended.
+    ended: Vec<u32>,
+    /// All markers that any replica has shown, in the order in which they were first seen.
+    markers: Vec<u32>,
+    /// Some batch is transactional.
+    any: bool,
+}
+
+impl LineTransactions {
+    /// Whether the partition has seen a transaction.
+    pub fn any(&self) -> bool {
+        self.any
+    }
+
+    /// The batches of the open transactions, by producer id.
+    pub fn open(&self) -> impl Iterator<Item = (i64, &[u32])> {
+        self.open.iter().map(|(producer, batches)| (*producer, batches.as_slice()))
+    }
+
+    /// The batches that the last marker ended.
+    pub fn ended(&self) -> &[u32] {
+        &self.ended
+    }
+
+    /// All markers that any replica has shown, in the order in which they were first seen.
+    pub fn markers(&self) -> &[u32] {
+        &self.markers
+    }
+}
+
+impl Partition {
+    /// What became of the transaction of a batch of the line; `None` if it belongs to none.
+    pub fn fate(&self, batch: u32) -> Option<Fate> {
+        let it = self.batches.get(batch);
+        if !it.is_transactional || it.is_control {
+            return None;
+        }
+        if it.ended_by == NONE {
+            return Some(Fate::Open);
+        }
+        let marker = self.batches.get(it.ended_by).marker;
+        Some(match marker.is_some_and(|marker| marker.committed) {
+            true => Fate::Committed,
+            false => Fate::Aborted,
+        })
+    }
+
+    /// The first offset of the oldest open transaction of the line, and its batch.
+    pub fn first_open(&self) -> Option<(Offset, u32)> {
+        let firsts = self.transactions.open.values().filter_map(|batches| batches.first());
+        firsts.map(|batch| (self.batches.get(*batch).base, *batch)).min()
+    }
+
+    /// A replica has shown a batch for the first time.
+    pub(in crate::evidence) fn note_marker(&mut self, batch: u32) {
+        let it = self.batches.get(batch);
+        self.transactions.any |= it.is_transactional;
+        if it.marker.is_some() {
+            self.transactions.markers.push(batch);
+        }
+    }
+
+    /// The line goes on with a batch.
+    pub(in crate::evidence) fn extend_transactions(&mut self, batch: u32) {
+        let it: &Batch = self.batches.get(batch);
+        let Some(producer) = it.producer_id().filter(|_| it.is_transactional) else { return };
+        if it.marker.is_some() {
+            let ended = self.transactions.open.remove(&producer).unwrap_or_default();
+            for other in &ended {
+                self.batches.get_mut(*other).ended_by = batch;
+            }
+            self.transactions.ended = ended;
+        } else if !it.is_control {
+            self.batches.get_mut(batch).ended_by = NONE;
+            self.transactions.open.entry(producer).or_default().push(batch);
+        }
+    }
+
+    /// The line is another one.
+    pub(in crate::evidence) fn follow_transactions(&mut self) {
+        if !self.transactions.any {
+            return;
+        }
+        self.transactions.open.clear();
+        for place in 0..self.line.len() {
+            self.extend_transactions(self.line[place]);
+        }
+        self.transactions.ended.clear();
+    }
+}

@@ -1,0 +1,204 @@
+//! The records of `__transaction_state`, read from their bytes (`TransactionLogKey`,
+//! `TransactionLogValue`, versions 0 and 1).
+
+use bytes::Bytes;
+use engine::record;
+
+/// The state that a record gives to a transactional id, with the numbers of
+/// `org.apache.kafka.coordinator.transaction.TransactionState`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum State {
+    /// There is no transaction.
+    Empty,
+    /// Partitions belong to the transaction.
+    Ongoing,
+    /// It is decided: commit.
+    PrepareCommit,
+    /// It is decided: abort.
+    PrepareAbort,
+    /// All markers of the commit are written.
+    CompleteCommit,
+    /// All markers of the abort are written.
+    CompleteAbort,
+}
+
+impl State {
+    const ALL: [Self; 6] = [
+        Self::Empty,
+        Self::Ongoing,
+        Self::PrepareCommit,
+        Self::PrepareAbort,
+        Self::CompleteCommit,
+        Self::CompleteAbort,
+    ];
+
+    /// The decision that it stands for; `Some(true)`: commit.
+    pub fn decision(self) -> Option<bool> {
+        match self {
+            Self::PrepareCommit => Some(true),
+            Self::PrepareAbort => Some(false),
+            _ => None,
+        }
+    }
+
+    /// Whether all markers are written, and of which decision.
+    pub fn completed(self) -> Option<bool> {
+        match self {
+            Self::CompleteCommit => Some(true),
+            Self::CompleteAbort => Some(false),
+            _ => None,
+        }
+    }
+}
+
+/// What a record says of a transactional id.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct StateValue {
+    /// The producer id.
+    pub producer_id: i64,
+    /// The epoch.
+    pub epoch: i16,
+    /// `transaction.timeout.ms` of the producer.
+    pub timeout_ms: i32,
+    /// The state.
+    pub state: State,
+    /// The partitions, by name.
+    pub partitions: Vec<String>,
+    /// When the transaction began, in milliseconds of the coordinator's clock; -1: there is none.
+    pub start_ms: i64,
+}
+
+/// One record.
+pub(super) struct Read {
+    pub(super) offset: i64,
+    pub(super) id: String,
+    /// `None`: the id is forgotten.
+    pub(super) value: Option<StateValue>,
+    /// The same as it stands there.
+    pub(super) raw: Option<Bytes>,
+}
+
+/// The records of a batch, in order.
+///
+/// # Errors
+///
+/// What cannot be read.
+pub(super) fn read(bytes: &Bytes) -> Result<Vec<Read>, &'static str> {
+    let mut records = Vec::new();
+    let mut wrong = None;
+    let read = record::for_each(bytes, |record| match one(record.key, record.value) {
+        Ok((id, value)) => {
+            let raw = record.value.map(Bytes::copy_from_slice);
+            records.push(Read { offset: record.offset, id, value, raw });
+        }
+        Err(what) => wrong = wrong.or(Some(what)),
+    });
+    match (read, wrong) {
+        (Ok(()), None) => Ok(records),
+        (_, Some(what)) => Err(what),
+        (Err(_), None) => Err("the batch cannot be read"),
+    }
+}
+
+fn one(
+    key: Option<&[u8]>,
+    value: Option<&[u8]>,
+) -> Result<(String, Option<StateValue>), &'static str> {
+    let mut key = Reader(key.ok_or("a record without key")?);
+    if key.short()? != 0 {
+        return Err("the key is of another version");
+    }
+    let size = key.short()?;
+    let id = key.text(size.into())?;
+    let Some(value) = value else { return Ok((id, None)) };
+    let mut value = Reader(value);
+    let is_flexible = match value.short()? {
+        0 => false,
+        1 => true,
+        _ => return Err("the value is of another version"),
+    };
+    let (producer_id, epoch, timeout_ms) = (value.long()?, value.short()?, value.int()?);
+    let state = usize::from(value.byte()?);
+    let state = *State::ALL.get(state).ok_or("no record has this state")?;
+    let mut partitions = Vec::new();
+    for _ in 0..value.count(is_flexible)? {
+        let size = if is_flexible { value.compact()? } else { value.short()?.into() };
+        let topic = value.text(size)?;
+        for _ in 0..value.count(is_flexible)? {
+            partitions.push(format!("{topic}-{}", value.int()?));
+        }
+        if is_flexible {
+            value.tags()?;
+        }
+    }
+    value.long()?;
+    let start_ms = value.long()?;
+    let it = StateValue { producer_id, epoch, timeout_ms, state, partitions, start_ms };
+    Ok((id, Some(it)))
+}
+
+/// Bytes that are read from the front.
+struct Reader<'a>(&'a [u8]);
+
+const SHORT: &str = "it ends early";
+
+impl Reader<'_> {
+    fn take<const N: usize>(&mut self) -> Result<[u8; N], &'static str> {
+        let (first, rest) = self.0.split_first_chunk().ok_or(SHORT)?;
+        self.0 = rest;
+        Ok(*first)
+    }
+
+    fn byte(&mut self) -> Result<u8, &'static str> {
+        self.take::<1>().map(|[byte]| byte)
+    }
+
+    fn short(&mut self) -> Result<i16, &'static str> {
+        self.take().map(i16::from_be_bytes)
+    }
+
+    fn int(&mut self) -> Result<i32, &'static str> {
+        self.take().map(i32::from_be_bytes)
+    }
+
+    fn long(&mut self) -> Result<i64, &'static str> {
+        self.take().map(i64::from_be_bytes)
+    }
+
+    /// A length or count of the flexible versions, which is written as one more; -1: null.
+    fn compact(&mut self) -> Result<i32, &'static str> {
+        let mut value: u32 = 0;
+        for shift in [0, 7, 14, 21, 28] {
+            let byte = self.byte()?;
+            value |= u32::from(byte & 0x7f) << shift;
+            if byte < 0x80 {
+                return i32::try_from(value).map(|value| value - 1).map_err(|_| SHORT);
+            }
+        }
+        Err("a number is too long")
+    }
+
+    /// How many entries a list has; null has none.
+    fn count(&mut self, is_flexible: bool) -> Result<i32, &'static str> {
+        let count = if is_flexible { self.compact()? } else { self.int()? };
+        Ok(count.max(0))
+    }
+
+    fn text(&mut self, size: i32) -> Result<String, &'static str> {
+        let size = usize::try_from(size).map_err(|_| "a name is null")?;
+        let (text, rest) = self.0.split_at_checked(size).ok_or(SHORT)?;
+        self.0 = rest;
+        String::from_utf8(text.to_vec()).map_err(|_| "a name is no text")
+    }
+
+    /// Passes over tagged fields.
+    fn tags(&mut self) -> Result<(), &'static str> {
+        for _ in 0..self.compact()?.saturating_add(1) {
+            self.compact()?;
+            let size = self.compact()?.saturating_add(1);
+            let size = usize::try_from(size).map_err(|_| SHORT)?;
+            self.0 = self.0.get(size..).ok_or(SHORT)?;
+        }
+        Ok(())
+    }
+}
