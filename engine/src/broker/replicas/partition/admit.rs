@@ -43,7 +43,7 @@ impl Admitter<'_> {
         let Known { producer, verification } = known;
         let (epoch, first) = (batch.producer_epoch(), batch.base_sequence());
         let known_epoch = producer.map_or(NO_PRODUCER_EPOCH, |producer| producer.epoch);
-        // Before the guard: a producer that is told of its epoch begins a new one (KAFKA-19690).
+        // Before the guard: the error for the epoch makes a producer begin a new one (KAFKA-19690).
         rules.check_producer_epoch(out, ProducerEpochs { batch: epoch, known: known_epoch })?;
         if batch.is_transactional() {
             let in_transaction = producer.is_some_and(|it| it.is_in_transaction(epoch));

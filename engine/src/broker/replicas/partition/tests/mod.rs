@@ -1,6 +1,7 @@
 //! One partition, driven with hand-made metadata and fetches.
 
 mod following;
+mod read_committed;
 mod transactions;
 
 use super::*;
