@@ -2,7 +2,7 @@
 //! `DelayedFetch`; KIP-74).
 //!
 //! A fetch that finds less than `min_bytes` is parked. It gets its response when there is enough,
-//! when there is an error or a divergence, when it is in an earlier segment than what it may read or behind it,
+//! when there is an error or a divergence, when it is in an earlier segment than what it may read,
 //! or when its time is up.
 
 use super::Partitions;
@@ -36,7 +36,7 @@ struct Fetched {
     /// What counts towards `min_bytes` when the fetch arrives, and once it is parked.
     bytes: u64,
     while_parked: u64,
-    /// There is no point in waiting: an error, a divergence, a misplaced reader, or nothing was
+    /// There is no point in waiting: an error, a divergence, an earlier segment, or nothing was
     /// asked for.
     urgent: bool,
     changes: Vec<(TopicPartition, Changes)>,
@@ -193,7 +193,7 @@ impl Partitions {
             while_parked += fetched.readable.while_parked;
             urgent |= !fetched.answer.error.is_none()
                 || fetched.answer.diverging_epoch.is_some()
-                || fetched.readable.is_misplaced;
+                || fetched.readable.on_older_segment;
             if fetched.changes != Changes::default() {
                 changes.push((read.partition, fetched.changes));
             }

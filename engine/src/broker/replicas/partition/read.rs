@@ -55,9 +55,9 @@ pub(in crate::broker) struct Readable {
     /// The bytes that are there, up to the partition's limit: what counts once the fetch is parked,
     /// whatever the size of the first batch (`DelayedFetch.tryComplete`, case G).
     pub(in crate::broker) while_parked: u64,
-    /// Whether the reader is behind the end of what it may read, or in an earlier segment. It does not
-    /// wait there (case F).
-    pub(in crate::broker) is_misplaced: bool,
+    /// Whether the reader is in an earlier segment than what it may read. It does not wait there
+    /// (case F).
+    pub(in crate::broker) on_older_segment: bool,
 }
 
 impl Readable {
@@ -69,7 +69,7 @@ impl Readable {
                 true => partition_max_bytes,
                 false => read.size.min(partition_max_bytes),
             },
-            is_misplaced: false,
+            on_older_segment: false,
         }
     }
 }
@@ -275,10 +275,8 @@ impl Partition {
         match context.rules.read_position(io.out, position) {
             Answer::OutOfRange => return Ok(Err(ErrorCode::OffsetOutOfRange)),
             Answer::Nothing => {
-                let is_misplaced = request.fetch_offset > bound;
-                let readable = Readable { is_misplaced, ..Readable::default() };
                 let aborted = reader.wants_aborted().then(Vec::new);
-                return Ok(Ok(Found { readable, aborted, ..Found::default() }));
+                return Ok(Ok(Found { aborted, ..Found::default() }));
             }
             Answer::Records => {}
         }
@@ -287,9 +285,9 @@ impl Partition {
         let from = request.fetch_offset;
         match self.log.read(from, max_bytes, bound, limits.min_one_batch, io.disk) {
             Ok(read) => {
-                let is_misplaced = self.log.is_on_older_segment(from, bound);
+                let on_older_segment = self.log.is_on_older_segment(from, bound);
                 let readable =
-                    Readable { is_misplaced, ..Readable::new(&read, max_bytes, of_partition) };
+                    Readable { on_older_segment, ..Readable::new(&read, max_bytes, of_partition) };
                 let aborted = reader
                     .wants_aborted()
                     .then(|| self.log.aborted_transactions(from, &read, max_bytes));

@@ -258,20 +258,6 @@ fn a_transaction_is_decided_when_its_marker_is_replicated() {
     assert_eq!((leader.hw(), leader.stable()), (2, 2));
 }
 
-/// Between question and answer a consumer that waits may be ahead of the last stable offset, if a new
-/// leader has another transaction open: it is not made to wait there.
-#[test]
-fn a_reader_behind_the_end_of_what_it_may_see_does_not_wait() {
-    let mut leader = Replica::leader(&[1], 1);
-    leader.begin(0, 0);
-    let request = leader.request(1);
-    let limits = FetchLimits { max_bytes: 1 << 20, min_one_batch: true };
-    let reader = Reader::Consumer(Isolation::ReadCommitted);
-    let fetched =
-        leader.with(|p, context, io| p.fetch(reader, &request, limits, true, context, io));
-    assert!(fetched.unwrap().readable.is_misplaced);
-}
-
 #[test]
 fn the_latest_offset_of_committed_data_is_the_last_stable_one() {
     let mut leader = Replica::leader(&[1], 1);
