@@ -412,7 +412,7 @@ pub(super) fn initialized(
     }
 }
 
-/// What a producer is told of an append that failed.
+/// The error that a producer gets for an append that failed.
 fn of_coordinator(error: ErrorCode) -> ErrorCode {
     match error {
         ErrorCode::UnknownTopicOrPartition
