@@ -6,7 +6,7 @@
 
 use super::arrivals::{Arrival, Arrivals, write_value};
 use super::producer::{Owed, ProducerAppConfig};
-use super::transactions::{End, Transactions};
+use super::transactions::{End, Ending, Phase, Transactions};
 use engine::client::{
     Producer, ProducerEvent, ProducerRecord, SendError, TransactionCall, TransactionError,
     TransactionFailure,
@@ -17,33 +17,6 @@ use engine::rules::Rulebook;
 use engine::timer::Timer;
 use engine::{Input, Outbox};
 use machine::{Boot, Mono, Now, Span};
-
-/// Where the application is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Phase {
-    /// It waits before it begins with another producer.
-    Pausing,
-    /// `initTransactions` has been called.
-    Starting,
-    /// No transaction is open.
-    Idle,
-    /// A transaction is open, with so many records so far.
-    Open { transaction: u64, sent: u64 },
-    /// `commitTransaction` or `abortTransaction` has been called.
-    Ending(Ending),
-    /// It has ended for good.
-    Over,
-}
-
-/// A transaction that is being ended.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-struct Ending {
-    transaction: u64,
-    /// By a commit, not by an abort.
-    commit: bool,
-    /// A commit has been asked for, if only before the abort.
-    was_commit: bool,
-}
 
 /// An application that sends in transactions.
 #[derive(Clone, Debug)]
@@ -115,7 +88,9 @@ impl TransactionalApp {
             Phase::Over => None,
             _ if unsent > 0 => Some(Owed::Records(unsent)),
             Phase::Idle | Phase::Pausing => None,
-            Phase::Starting | Phase::Open { .. } | Phase::Ending(_) => Some(Owed::Outcomes),
+            Phase::Starting | Phase::Open { .. } | Phase::Flushing { .. } | Phase::Ending(_) => {
+                Some(Owed::Outcomes)
+            }
         }
     }
 
@@ -184,6 +159,9 @@ impl TransactionalApp {
                 {
                     self.end(transaction, now, out);
                 }
+                (Phase::Flushing { transaction, end }, _) if self.producer.is_idle() => {
+                    self.end_as(transaction, end, now, out);
+                }
                 (Phase::Open { transaction, sent }, Some(arrival)) => {
                     self.next = self.arrivals.next();
                     self.phase = Phase::Open { transaction, sent: sent + 1 };
@@ -251,18 +229,28 @@ impl TransactionalApp {
         }
     }
 
-    /// All records of a transaction are sent: commits it, aborts it, or leaves it.
+    /// All records of a transaction are sent. One that is not to be committed is written first: what
+    /// is still at the producer when it is aborted never reaches a log.
     fn end(&mut self, transaction: u64, now: Now, out: &mut Outbox) {
         match self.transactions.end_of(transaction, self.config.schedule.seed) {
-            End::Abandon if !self.is_closing => {
-                self.close(now, out);
-                self.report_end(transaction, TransactionOutcome::GivenUp, None, out);
-                self.replace(now, Span::ZERO, out);
-            }
+            _ if self.is_closing => self.end_as(transaction, End::Abort, now, out),
+            End::Commit => self.end_as(transaction, End::Commit, now, out),
             end => {
-                let commit = end == End::Commit && !self.is_closing;
-                self.end_by(Ending { transaction, commit, was_commit: commit }, now, out);
+                self.producer.flush(now, out);
+                self.phase = Phase::Flushing { transaction, end };
             }
+        }
+    }
+
+    /// Commits a transaction, aborts it, or leaves it.
+    fn end_as(&mut self, transaction: u64, end: End, now: Now, out: &mut Outbox) {
+        if end == End::Abandon {
+            self.close(now, out);
+            self.report_end(transaction, TransactionOutcome::GivenUp, None, out);
+            self.replace(now, Span::ZERO, out);
+        } else {
+            let commit = end == End::Commit;
+            self.end_by(Ending { transaction, commit, was_commit: commit }, now, out);
         }
     }
 
@@ -290,7 +278,9 @@ impl TransactionalApp {
     /// An error ends the transaction, or the producer.
     fn on_failure(&mut self, failure: TransactionFailure, now: Now, out: &mut Outbox) {
         let (transaction, may_abort, was_commit) = match self.phase {
-            Phase::Open { transaction, .. } => (Some(transaction), !failure.is_fatal, false),
+            Phase::Open { transaction, .. } | Phase::Flushing { transaction, .. } => {
+                (Some(transaction), !failure.is_fatal, false)
+            }
             Phase::Ending(Ending { transaction, commit, was_commit }) => {
                 (Some(transaction), commit && !failure.is_fatal, was_commit)
             }

@@ -42,6 +42,36 @@ impl Transactions {
     }
 }
 
+/// Where the application is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Phase {
+    /// It waits before it begins with another producer.
+    Pausing,
+    /// `initTransactions` has been called.
+    Starting,
+    /// No transaction is open.
+    Idle,
+    /// A transaction is open, with so many records so far.
+    Open { transaction: u64, sent: u64 },
+    /// All records of a transaction are sent that is not to be committed, and not all have an outcome.
+    Flushing { transaction: u64, end: End },
+    /// `commitTransaction` or `abortTransaction` has been called.
+    Ending(Ending),
+    /// It has ended for good.
+    Over,
+}
+
+/// A transaction that is being ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Ending {
+    /// Its number.
+    pub(super) transaction: u64,
+    /// By a commit, not by an abort.
+    pub(super) commit: bool,
+    /// A commit has been asked for, if only before the abort.
+    pub(super) was_commit: bool,
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
