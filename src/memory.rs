@@ -11,9 +11,16 @@ use std::io::Write;
 /// mimalloc, which never returns null.
 pub(crate) struct Allocator;
 
-/// All of mimalloc's blocks are aligned to this. Asked for an alignment, it takes a slower way for
-/// every fourth block.
+/// All of mimalloc's blocks are aligned to this,
 const WORD: usize = size_of::<usize>();
+/// and those of at least this size to this (`MI_MAX_ALIGN_SIZE`).
+const MOST: usize = 16;
+
+/// Whether a block of mimalloc has this alignment without being asked for it. Asked, mimalloc takes a
+/// slower way for most sizes.
+const fn is_usual(align: usize, size: usize) -> bool {
+    align <= WORD || (align <= MOST && size >= MOST)
+}
 
 #[allow(unsafe_code, reason = "an allocator is an unsafe trait; each call is passed on as it came")]
 // SAFETY: every call goes to mimalloc with the arguments that came, so its guarantees are ours; the
@@ -21,7 +28,7 @@ const WORD: usize = size_of::<usize>();
 // on, ends the process.
 unsafe impl GlobalAlloc for Allocator {
     unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
-        given(match layout.align() <= WORD {
+        given(match is_usual(layout.align(), layout.size()) {
             // SAFETY: any size may be asked for.
             true => unsafe { mi_malloc(layout.size()) }.cast(),
             // SAFETY: the caller keeps the contract.
@@ -35,7 +42,7 @@ unsafe impl GlobalAlloc for Allocator {
     }
 
     unsafe fn alloc_zeroed(&self, layout: Layout) -> *mut u8 {
-        given(match layout.align() <= WORD {
+        given(match is_usual(layout.align(), layout.size()) {
             // SAFETY: any size may be asked for.
             true => unsafe { mi_zalloc(layout.size()) }.cast(),
             // SAFETY: the caller keeps the contract.
@@ -44,7 +51,7 @@ unsafe impl GlobalAlloc for Allocator {
     }
 
     unsafe fn realloc(&self, pointer: *mut u8, layout: Layout, size: usize) -> *mut u8 {
-        given(match layout.align() <= WORD {
+        given(match is_usual(layout.align(), size) {
             // SAFETY: the pointer is one of mimalloc's, as the caller's contract says.
             true => unsafe { mi_realloc(pointer.cast(), size) }.cast(),
             // SAFETY: the caller keeps the contract.

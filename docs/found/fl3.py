@@ -23,18 +23,14 @@ Exit status: 0 if the partition stays without leader (with --control: if broker 
 2 if the run did not get that far.
 """
 
-import argparse
-import base64
 import os
 import re
 import shutil
-import signal
 import sys
 import time
-import uuid
 
-from kafka import (CONTROLLER, TOPIC, Cluster, Link, NotReached, brokers, create_topic, download,
-                   elect_preferred, partition_state, produce, say, until)
+from kafka import (CONTROLLER, TOPIC, Cluster, NotReached, brokers, create_topic, elect_preferred,
+                   main, partition_state, produce, say, until)
 
 # How long broker 1 is watched after it has been unfenced, and the same with leader balancing.
 PATIENCE, BALANCED = 30, 400
@@ -45,22 +41,7 @@ SESSION = 10
 class Replaceable(Cluster):
     """One controller and two brokers; broker 1 can get a new disk."""
 
-    def __init__(self, folder, base, args):
-        self.folder, self.base, self.args = os.path.abspath(folder), base, args
-        self.run = f'{self.folder}/run'
-        self.process = {}
-        self.links = {node: Link(self.between(node), self.own(node)) for node in (1, CONTROLLER)}
-        # It must not look like an option.
-        self.id = 'F' + base64.urlsafe_b64encode(uuid.uuid4().bytes).decode()[1:].rstrip('=')
-        shutil.rmtree(self.run, ignore_errors=True)
-        os.makedirs(self.run)
-
-    def launch(self):
-        for node in (CONTROLLER, 1, 2):
-            with open(f'{self.run}/{node}.properties', 'w') as file:
-                file.writelines(f'{name}={value}\n' for name, value in self.properties(node).items())
-            self.format(node)
-            self.start(node)
+    NODES = (CONTROLLER, 1, 2)
 
     def properties(self, node):
         changed = {}
@@ -72,10 +53,7 @@ class Replaceable(Cluster):
 
     def format(self, node):
         features = ['--feature', 'eligible.leader.replicas.version=0'] if self.args.no_elr else []
-        code = self.java('kafka.tools.StorageTool', 'format', '-t', self.id, '--ignore-formatted',
-                         *features, '-c', f'{self.run}/{node}.properties').wait()
-        if code:
-            raise NotReached(f'format: status {code}, see {self.run}/{node}.log')
+        super().format(node, *features)
 
     def directory_ids(self):
         """Broker 1's log directories and their identities; the one with the partition comes first."""
@@ -98,13 +76,12 @@ class Replaceable(Cluster):
                     yield re.sub(r'("endPoints"|"features"):\[.*?\],(?=")', '', ' '.join(found.groups()))
 
 
-def steps(cluster, args):
+def steps(cluster, control):
     """Returns how many seconds after broker 1 was unfenced it led, or None if it did not."""
-    port = cluster.client
+    port, args = cluster.client, cluster.args
 
     def state():
         return partition_state(port(2))
-    cluster.launch()
     until('two brokers are up', lambda: brokers(port(2)) == 2, 120)
     replicas = [1, 2] if args.second_replica else [1]
     until(f'the topic is created, replicas {replicas}', lambda: create_topic(port(2), replicas, min_isr=1), 120)
@@ -136,7 +113,7 @@ def steps(cluster, args):
         # Nobody replaces a disk within nine seconds; if broker 1 started while its old session lasts,
         # it would have to wait with its registration.
         time.sleep(SESSION)
-    if not args.control:
+    if not control:
         for folder, _ in old[:1] if args.two_dirs else old:
             shutil.rmtree(folder)
         cluster.format(1)
@@ -170,12 +147,13 @@ def steps(cluster, args):
         until('a record is acknowledged', lambda: produce(port(1), [b'another'])[0] == 0, 5)
     else:
         say(f'broker {seen[0]} leads {led:.1f} s after the unfencing of broker 1')
+    print('The controller wrote, by offset in the metadata log:')
+    for record in cluster.records():
+        print(' ', record, flush=True)
     return led
 
 
-def main():
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument('--control', action='store_true', help='broker 1 keeps its disk')
+def options(parser):
     parser.add_argument('--orderly', action='store_true', help='broker 1 is stopped in order')
     parser.add_argument('--two-dirs', action='store_true', help='it has two log directories')
     parser.add_argument('--second-replica', action='store_true', help='broker 2 has a replica, not in the ISR')
@@ -184,27 +162,8 @@ def main():
     parser.add_argument('--way-out', choices=('elect', 'again', 'other'), default='elect',
                         help='what then brings a leader: a preferred election, or stopping and '
                              'starting broker 1 again, or broker 2')
-    parser.add_argument('--kafka', default='4.1.1', help='the release')
-    parser.add_argument('--folder', help='where the jars are, or are downloaded to')
-    parser.add_argument('--base-port', type=int, default=19000)
-    args = parser.parse_args()
-    folder = args.folder or f'kafka-{args.kafka}'
-    download(args.kafka, folder)
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(2))
-    cluster = Replaceable(folder, args.base_port, args)
-    try:
-        led = steps(cluster, args)
-        print('The controller wrote, by offset in the metadata log:')
-        for record in cluster.records():
-            print(' ', record, flush=True)
-    except NotReached as error:
-        say('did not happen:', error)
-        return 2
-    finally:
-        cluster.close()
-    late = led is None or led > PATIENCE
-    return 0 if late != args.control else 1
 
 
 if __name__ == '__main__':
-    sys.exit(main())
+    sys.exit(main(__doc__, 'broker 1 keeps its disk', steps, lambda led: led is None or led > PATIENCE,
+                  Replaceable, options))

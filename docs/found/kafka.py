@@ -322,21 +322,30 @@ def close(*connections):
 
 
 class Cluster:
-    def __init__(self, folder, base):
-        self.folder, self.base = os.path.abspath(folder), base
+    NODES = (CONTROLLER, 1, 2, 3)
+
+    def __init__(self, folder, base, args):
+        self.folder, self.base, self.args = os.path.abspath(folder), base, args
         self.run = f'{self.folder}/run'
         self.process = {}
         self.links = {node: Link(self.between(node), self.own(node)) for node in (1, CONTROLLER)}
+        # It must not look like an option.
+        self.id = 'F' + base64.urlsafe_b64encode(uuid.uuid4().bytes).decode()[1:].rstrip('=')
         shutil.rmtree(self.run, ignore_errors=True)
         os.makedirs(self.run)
-        # It must not look like an option.
-        cluster_id = 'F' + base64.urlsafe_b64encode(uuid.uuid4().bytes).decode()[1:].rstrip('=')
-        for node in (CONTROLLER, 1, 2, 3):
+
+    def launch(self):
+        for node in self.NODES:
             with open(f'{self.run}/{node}.properties', 'w') as file:
                 file.writelines(f'{name}={value}\n' for name, value in self.properties(node).items())
-            self.java('kafka.tools.StorageTool', 'format', '-t', cluster_id, '-c',
-                      f'{self.run}/{node}.properties').wait()
+            self.format(node)
             self.start(node)
+
+    def format(self, node, *options):
+        code = self.java('kafka.tools.StorageTool', 'format', '-t', self.id, '--ignore-formatted',
+                         *options, '-c', f'{self.run}/{node}.properties').wait()
+        if code:
+            raise NotReached(f'format: status {code}, see {self.run}/{node}.log')
 
     # A broker's port for clients, where it listens for other nodes, and where those reach it.
     def client(self, node):
@@ -417,12 +426,14 @@ def download(version, folder):
                     f'-DoutputDirectory={os.path.abspath(folder)}/libs'], check=True)
 
 
-def main(doc, control, steps, is_shown):
+def main(doc, control, steps, is_shown, cluster=Cluster, options=lambda parser: None):
     """Runs `steps(cluster, control)` on a cluster as the command line says. Returns the exit status: 0
     if `is_shown` of what they return (with --control, if it is not), 1 if not, 2 if they did not get
-    that far. `doc` is the script's own, `control` says what --control changes."""
+    that far. `doc` is the script's own, `control` says what --control changes. `options` adds options
+    to the parser, which the cluster, an instance of `cluster`, has as its `args`."""
     parser = argparse.ArgumentParser(description=doc.splitlines()[0])
     parser.add_argument('--control', action='store_true', help=control)
+    options(parser)
     parser.add_argument('--kafka', default='4.1.1', help='the release')
     parser.add_argument('--folder', help='where the jars are, or are downloaded to')
     parser.add_argument('--base-port', type=int, default=19000)
@@ -430,8 +441,9 @@ def main(doc, control, steps, is_shown):
     folder = args.folder or f'kafka-{args.kafka}'
     download(args.kafka, folder)
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(2))
-    cluster = Cluster(folder, args.base_port)
+    cluster = cluster(folder, args.base_port, args)
     try:
+        cluster.launch()
         outcome = steps(cluster, args.control)
     except NotReached as error:
         say('did not happen:', error)

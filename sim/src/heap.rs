@@ -123,21 +123,24 @@ impl<E> EventHeap<E> {
         let mut hole = 0;
         loop {
             let first = hole * 4 + 1;
-            let Some(children) = keys.get(first..keys.len().min(first + 4)) else { break };
-            let Some((&least, others)) = children.split_first() else { break };
-            let (mut child, mut below) = (first, least);
-            let mut below_rank = below.rank();
-            for (i, other) in others.iter().enumerate() {
-                let other_rank = other.rank();
-                if other_rank < below_rank {
-                    (child, below, below_rank) = (first + 1 + i, *other, other_rank);
+            let least = match keys.get(first..first + 4) {
+                // On all levels but the last, without a loop.
+                Some([a, b, c, d]) => {
+                    let (i, left) = if b.rank() < a.rank() { (1, b) } else { (0, a) };
+                    let (j, right) = if d.rank() < c.rank() { (3, d) } else { (2, c) };
+                    first + if right.rank() < left.rank() { j } else { i }
                 }
-            }
-            if rank <= below_rank {
+                _ => match (first..keys.len()).min_by_key(|child| keys[*child].rank()) {
+                    Some(least) => least,
+                    None => break,
+                },
+            };
+            let below = keys[least];
+            if rank <= below.rank() {
                 break;
             }
             keys[hole] = below;
-            hole = child;
+            hole = least;
         }
         keys[hole] = key;
     }

@@ -40,7 +40,7 @@ impl Scenario {
         if settings.is_empty() {
             return Ok(Vec::new());
         }
-        let before = findings(self);
+        let before = self.clone();
         for setting in settings {
             let Setting { property, value } = Setting::parse(setting)
                 .map_err(|message| Diagnostic::new(Kind::Usage, format!("--set: {message}")))?;
@@ -48,7 +48,10 @@ impl Scenario {
             self.fix(property);
         }
         let given = settings.join(" --set ");
-        let new = findings(self).into_iter().filter(|finding| !before.contains(finding));
+        let after = findings(self);
+        // In most scenarios there is nothing to find, and then nothing to compare.
+        let before = if after.is_empty() { Vec::new() } else { findings(&before) };
+        let new = after.into_iter().filter(|finding| !before.contains(finding));
         let (warnings, errors): (Vec<_>, Vec<_>) = new
             .map(|finding| {
                 let message = format!("with --set {given}: {}", finding.message);

@@ -171,6 +171,8 @@ mod tests {
     #[test]
     fn a_run_is_in_the_journal_while_the_thread_that_prints_is_blocked() {
         let path = env::temp_dir().join(format!("faultline-journaled-{}", process::id()));
+        // An earlier process of the same id may have left one.
+        let _ = fs::remove_dir_all(&path);
         let Ok(folder) = Folder::new(Some(&path), "") else { panic!("a folder for the test") };
         let Ok((mut scenario, _)) = catalog::scenario("no-faults") else { panic!("it is there") };
         scenario.set_all(&["records=20".to_owned()]).unwrap_or_else(|error| panic!("{error}"));

@@ -66,6 +66,12 @@ impl Incoming {
         self.connections.get(&conn)?.behind.front()
     }
 
+    /// Whether requests have queued behind the one in hand on `conn`; `None` if none is in hand.
+    pub(crate) fn has_queued(&self, conn: ConnId) -> Option<bool> {
+        let turns = self.connections.get(&conn).filter(|turns| turns.is_muted)?;
+        Some(!turns.behind.is_empty())
+    }
+
     /// Whether a request of `conn` is in hand.
     pub(crate) fn is_muted(&self, conn: ConnId) -> bool {
         self.connections.get(&conn).is_some_and(|turns| turns.is_muted)

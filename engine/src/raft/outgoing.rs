@@ -56,6 +56,10 @@ impl Outgoing {
         if !self.channels.has_connection(to) && now < not_before {
             return Some(not_before);
         }
+        if !self.unsent.contains_key(&to) && self.channels.is_ready(now, to) {
+            self.channels.send(now, to, request, self.timeout, id, out);
+            return None;
+        }
         let deadline = now + self.timeout;
         self.unsent.entry(to).or_default().push_back(Unsent { id, request, deadline });
         self.send_next(now, to, out);
@@ -79,6 +83,9 @@ impl Outgoing {
     /// Sends what can be sent by now, and returns the queued requests that have timed out.
     pub(super) fn on_time(&mut self, now: Mono, out: &mut Outbox) -> Vec<Failed> {
         let mut failed = Vec::new();
+        if self.unsent.is_empty() {
+            return failed;
+        }
         for (to, queue) in &mut self.unsent {
             let overdue = queue.iter().take_while(|unsent| unsent.deadline <= now).count();
             failed.extend(queue.drain(..overdue).map(|unsent| (to.node, unsent.id)));

@@ -42,7 +42,9 @@ impl Requests {
     /// Makes members ready whose response is overdue or whose back-off is over. A response that
     /// still arrives is ignored.
     pub(super) fn expire(&mut self, now: Mono) {
-        self.busy.retain(|_, busy| now < busy.until);
+        if !self.busy.is_empty() {
+            self.busy.retain(|_, busy| now < busy.until);
+        }
     }
 
     /// When the next member becomes ready.

@@ -20,6 +20,11 @@ impl Admitted {
 }
 
 impl Check for Admitted {
+    #[inline]
+    fn concerns(effect: &Effect) -> bool {
+        matches!(effect, Effect::Metadata { .. })
+    }
+
     fn on_effect(
         &mut self,
         view: &View,

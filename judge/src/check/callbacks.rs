@@ -26,12 +26,27 @@ impl Callbacks {
 }
 
 impl Check for Callbacks {
+    #[inline]
     fn on_fact(&mut self, view: &View, at: &Moment, fact: &Fact, out: &mut Findings) {
-        let (numbers, over) = match fact {
-            Fact::Client(ClientFact::Confirmed { records, over, .. }) => (records, *over),
-            Fact::Client(ClientFact::Failed { records, over, .. }) => (records, *over),
-            _ => return,
-        };
+        if let Fact::Client(
+            ClientFact::Confirmed { records, over, .. } | ClientFact::Failed { records, over, .. },
+        ) = fact
+        {
+            self.called_back(view, at, records, *over, out);
+        }
+    }
+}
+
+impl Callbacks {
+    /// The callbacks of these records ran, in this order; they were last sent over `over`.
+    fn called_back(
+        &mut self,
+        view: &View,
+        at: &Moment,
+        numbers: &[u64],
+        over: Option<ConnId>,
+        out: &mut Findings,
+    ) {
         let known = numbers.iter().find_map(|number| Some((*number, view.records.get(*number)?)));
         let Some((number, first)) = known else { return };
         let index = first.partition as usize;
@@ -65,9 +80,7 @@ impl Check for Callbacks {
             *known = (*known).max(*own);
         }
     }
-}
 
-impl Callbacks {
     /// Notes a callback. False if it had run before.
     fn call(&mut self, producer: usize, count: usize) -> bool {
         if self.called.len() <= producer {

@@ -50,6 +50,7 @@ impl Check for Calm {
 }
 
 impl Calm {
+    #[inline]
     fn of_partition(view: &View, at: &Moment, fact: &Fact, out: &mut Findings) {
         let (partition, what, detail) = match fact {
             // One that is too large goes out again in parts, however calm it is.

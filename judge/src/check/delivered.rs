@@ -16,6 +16,11 @@ impl Delivered {
 }
 
 impl Check for Delivered {
+    #[inline]
+    fn concerns(effect: &Effect) -> bool {
+        matches!(effect, Effect::Delivered { .. })
+    }
+
     fn on_effect(
         &mut self,
         view: &View,

@@ -33,6 +33,11 @@ impl Check for Durable {
         }
     }
 
+    #[inline]
+    fn concerns(effect: &Effect) -> bool {
+        matches!(effect, Effect::Loaded { .. })
+    }
+
     fn on_effect(
         &mut self,
         view: &View,

@@ -16,6 +16,11 @@ impl EndShown {
 }
 
 impl Check for EndShown {
+    #[inline]
+    fn concerns(effect: &Effect) -> bool {
+        matches!(effect, Effect::ReaderEnd(..))
+    }
+
     fn on_effect(
         &mut self,
         view: &View,

@@ -74,6 +74,11 @@ impl Check for Enough {
         }
     }
 
+    #[inline]
+    fn concerns(effect: &Effect) -> bool {
+        matches!(effect, Effect::Append(..))
+    }
+
     fn on_effect(
         &mut self,
         view: &View,

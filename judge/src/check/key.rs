@@ -19,6 +19,11 @@ impl Keys {
 }
 
 impl Check for Keys {
+    #[inline]
+    fn concerns(effect: &Effect) -> bool {
+        matches!(effect, Effect::Append(..))
+    }
+
     fn on_effect(
         &mut self,
         view: &View,

@@ -31,6 +31,11 @@ fn others(nodes: &[NodeId], node: NodeId) -> Vec<NodeId> {
 }
 
 impl Check for Laggards {
+    #[inline]
+    fn concerns(effect: &Effect) -> bool {
+        matches!(effect, Effect::Append(..) | Effect::Cut(..) | Effect::Loaded { .. })
+    }
+
     fn on_effect(
         &mut self,
         view: &View,

@@ -22,6 +22,11 @@ impl Leaders {
 }
 
 impl Check for Leaders {
+    #[inline]
+    fn concerns(effect: &Effect) -> bool {
+        matches!(effect, Effect::Lead { .. } | Effect::Append(..))
+    }
+
     fn on_effect(
         &mut self,
         view: &View,

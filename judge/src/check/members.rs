@@ -22,6 +22,14 @@ impl Members {
 }
 
 impl Check for Members {
+    #[inline]
+    fn concerns(effect: &Effect) -> bool {
+        matches!(
+            effect,
+            Effect::Watermark(_, Some(_)) | Effect::Metadata { .. } | Effect::Registered
+        )
+    }
+
     fn on_effect(
         &mut self,
         view: &View,

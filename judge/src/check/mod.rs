@@ -68,6 +68,14 @@ pub trait Check {
         let _ = (view, at, fact, out);
     }
 
+    /// Whether [`Check::on_effect`] does anything with such an effect. Most effects concern few
+    /// checks, and those that they do not concern are not called.
+    #[inline]
+    fn concerns(effect: &Effect) -> bool {
+        let _ = effect;
+        true
+    }
+
     /// A process reported a fact that changed `view`; never [`Effect::Nothing`].
     #[inline]
     fn on_effect(
@@ -124,7 +132,9 @@ macro_rules! checks {
                 if *effect == Effect::Nothing {
                     return;
                 }
-                $(self.$field.on_effect(view, at, fact, effect, out);)*
+                $(if <$type as Check>::concerns(effect) {
+                    self.$field.on_effect(view, at, fact, effect, out);
+                })*
             }
 
             /// Hands the end of the run to every check.

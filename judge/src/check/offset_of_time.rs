@@ -19,6 +19,11 @@ impl OffsetOfTime {
 }
 
 impl Check for OffsetOfTime {
+    #[inline]
+    fn concerns(effect: &Effect) -> bool {
+        matches!(effect, Effect::Time(..))
+    }
+
     fn on_effect(
         &mut self,
         view: &View,

@@ -7,14 +7,13 @@ use super::{Check, Findings, Ground};
 use crate::evidence::{Effect, Moment, NONE, Piece, View};
 use engine::fact::Fact;
 use engine::ids::Offset;
-use std::collections::BTreeMap;
 
 /// See the module.
 #[derive(Clone, Debug, Default)]
 pub(super) struct OneValue {
-    /// By partition, the pieces of batches that readers were shown: first offset, then the offset
-    /// after the last and the batch. They do not overlap.
-    shown: Vec<BTreeMap<Offset, (Offset, u32)>>,
+    /// By partition, the pieces of batches that readers were shown, in order of offset. They do not
+    /// overlap.
+    shown: Vec<Vec<Piece>>,
 }
 
 impl OneValue {
@@ -22,6 +21,11 @@ impl OneValue {
 }
 
 impl Check for OneValue {
+    #[inline]
+    fn concerns(effect: &Effect) -> bool {
+        matches!(effect, Effect::Delivered { .. })
+    }
+
     fn on_effect(
         &mut self,
         view: &View,
@@ -33,7 +37,7 @@ impl Check for OneValue {
         let Effect::Delivered { reader, .. } = effect else { return };
         let index = view.readers[*reader].partition;
         if self.shown.len() <= index {
-            self.shown.resize(index + 1, BTreeMap::new());
+            self.shown.resize(index + 1, Vec::new());
         }
         for piece in &view.pieces {
             if let Some((offset, earlier)) = show(&mut self.shown[index], *piece) {
@@ -44,29 +48,26 @@ impl Check for OneValue {
 }
 
 /// Notes a piece. Returns the first offset of it at which another batch was shown, and that batch.
-fn show(shown: &mut BTreeMap<Offset, (Offset, u32)>, piece: Piece) -> Option<(Offset, u32)> {
-    let Piece { batch, from, to } = piece;
-    let before = shown.range(..=from).next_back().filter(|(_, (end, _))| *end > from);
-    if before.is_some_and(|(_, (end, other))| *other == batch && *end >= to) {
+fn show(shown: &mut Vec<Piece>, piece: Piece) -> Option<(Offset, u32)> {
+    let first = shown.partition_point(|it| it.to <= piece.from);
+    if first == shown.len() {
+        shown.push(piece);
         return None;
     }
-    let first = before.map_or(from, |(first, _)| *first);
-    let touched: Vec<(Offset, Offset, u32)> =
-        shown.range(first..to).map(|(start, (end, other))| (*start, *end, *other)).collect();
-    let mut differs = None;
-    for (start, end, other) in touched {
-        if other != batch && differs.is_none() {
-            differs = Some((start.max(from), other));
-        }
-        shown.remove(&start);
-        if start < from {
-            shown.insert(start, (from, other));
-        }
-        if end > to {
-            shown.insert(to, (end, other));
-        }
+    let last = first + shown[first..].partition_point(|it| it.from < piece.to);
+    let touched = &shown[first..last];
+    let is_known =
+        |it: &Piece| it.batch == piece.batch && it.from <= piece.from && it.to >= piece.to;
+    if touched.first().is_some_and(is_known) {
+        return None;
     }
-    shown.insert(from, (to, batch));
+    let differing = touched.iter().find(|it| it.batch != piece.batch);
+    let differs = differing.map(|it| (it.from.max(piece.from), it.batch));
+    let left = touched.first().filter(|it| it.from < piece.from);
+    let left = left.map(|it| Piece { to: piece.from, ..*it });
+    let right = touched.last().filter(|it| it.to > piece.to);
+    let right = right.map(|it| Piece { from: piece.to, ..*it });
+    shown.splice(first..last, left.into_iter().chain([piece]).chain(right));
     differs
 }
 

@@ -24,6 +24,11 @@ impl Polls {
 }
 
 impl Check for Polls {
+    #[inline]
+    fn concerns(effect: &Effect) -> bool {
+        matches!(effect, Effect::Moved { .. } | Effect::Delivered { .. })
+    }
+
     fn on_effect(
         &mut self,
         view: &View,

@@ -66,6 +66,11 @@ impl Prompt {
 }
 
 impl Check for Prompt {
+    #[inline]
+    fn concerns(effect: &Effect) -> bool {
+        matches!(effect, Effect::Append(..) | Effect::Watermark(_, None))
+    }
+
     fn on_effect(
         &mut self,
         view: &View,

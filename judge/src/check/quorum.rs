@@ -21,6 +21,11 @@ impl Quorum {
 }
 
 impl Check for Quorum {
+    #[inline]
+    fn concerns(effect: &Effect) -> bool {
+        matches!(effect, Effect::Lead { .. } | Effect::Append(..) | Effect::Metadata { .. })
+    }
+
     fn on_effect(
         &mut self,
         view: &View,

@@ -25,6 +25,11 @@ impl Replicas {
 }
 
 impl Check for Replicas {
+    #[inline]
+    fn concerns(effect: &Effect) -> bool {
+        matches!(effect, Effect::Append(..))
+    }
+
     fn on_effect(
         &mut self,
         view: &View,

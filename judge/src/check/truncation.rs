@@ -18,6 +18,11 @@ impl Truncations {
 }
 
 impl Check for Truncations {
+    #[inline]
+    fn concerns(effect: &Effect) -> bool {
+        matches!(effect, Effect::Cut(..))
+    }
+
     fn on_effect(
         &mut self,
         view: &View,

@@ -17,6 +17,11 @@ impl Uncommitted {
 }
 
 impl Check for Uncommitted {
+    #[inline]
+    fn concerns(effect: &Effect) -> bool {
+        matches!(effect, Effect::Delivered { .. })
+    }
+
     fn on_effect(
         &mut self,
         view: &View,

@@ -17,6 +17,11 @@ impl Unsent {
 }
 
 impl Check for Unsent {
+    #[inline]
+    fn concerns(effect: &Effect) -> bool {
+        matches!(effect, Effect::Append(..))
+    }
+
     fn on_effect(
         &mut self,
         view: &View,

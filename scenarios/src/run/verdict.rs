@@ -26,7 +26,10 @@ pub(super) fn judge(
     let notices = notices::of_clients(&run);
     let Simulation { resolved, world, evidence, reached, mut unknown, missing, .. } = run;
     let now = world.now();
-    let controllers = world.nodes().filter_map(|node| {
+    // What a controller without others has written is committed at once, before its disk is done and it
+    // reports what it appended.
+    let reported = world.nodes().filter(|node| !world.awaits_disk(*node));
+    let controllers = reported.filter_map(|node| {
         let image = world.process(node).and_then(Node::controller)?.image();
         Some(ControllerAtEnd { node, offset: image.offset(), digest: image.digest() })
     });

@@ -100,10 +100,10 @@ pub(super) fn happened(kind: &TraceKind) -> String {
 fn fact(fact: &Fact, name: &dyn Fn(TopicPartition) -> String) -> String {
     match fact {
         Fact::Loaded { partition, log_start, log_end, high_watermark, clean, cut_bytes } => {
-            let clean = if *clean { "clean" } else { "unclean" };
+            let clean = if *clean { "a clean" } else { "an unclean" };
             let of = name(*partition);
             format!(
-                "loaded {of} from {log_start} to {log_end} after a {clean} end, high watermark \
+                "loaded {of} from {log_start} to {log_end} after {clean} end, high watermark \
                  {high_watermark}, {cut_bytes} bytes of an invalid tail cut"
             )
         }

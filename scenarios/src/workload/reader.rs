@@ -1,5 +1,5 @@
 //! An application that reads everything back from the healed cluster: every partition from its
-//! beginning to the end offset that its leader returns.
+//! beginning to the end offset that its leader returns. Where a poll throws, it tries again.
 
 use super::{report_event, report_polled, to_consumer};
 use engine::client::{Consumer, ConsumerEvent};
@@ -35,9 +35,14 @@ pub struct ReaderApp {
     ends: BTreeMap<TopicPartition, Offset>,
     /// The partitions that have been read to their end.
     done: BTreeSet<TopicPartition>,
+    /// The partitions for which a poll threw, since the application tried last.
+    thrown: BTreeSet<TopicPartition>,
 }
 
 const START: Timer = Timer::Application(0);
+const RETRY: Timer = Timer::Application(1);
+/// The time from an exception to the next attempt.
+const RETRY_AFTER: Span = Span::secs(1);
 
 impl ReaderApp {
     /// Creates the consumer; reading starts with the first timer.
@@ -59,6 +64,7 @@ impl ReaderApp {
             consumer,
             ends: BTreeMap::new(),
             done: BTreeSet::new(),
+            thrown: BTreeSet::new(),
         }
     }
 
@@ -97,6 +103,7 @@ impl ReaderApp {
                     self.consumer.request_end(now, topic, partition, out);
                 }
             }
+            Input::Timer(RETRY) => self.retry(now, out),
             input => to_consumer(&mut self.consumer, now, &input, out),
         }
         let mut moved = BTreeSet::new();
@@ -117,12 +124,35 @@ impl ReaderApp {
                 ConsumerEvent::Positioned { partition, .. } => {
                     moved.insert(partition);
                 }
+                ConsumerEvent::Error { partition, error } if error.ends_reading() => {
+                    if self.thrown.is_empty() {
+                        out.set_timer(RETRY, now.mono + RETRY_AFTER);
+                    }
+                    self.thrown.insert(partition);
+                }
                 ConsumerEvent::TimeShown { .. } | ConsumerEvent::Error { .. } => {}
             }
             report_event(&event, out);
         }
         for partition in moved {
             self.report_read_back(partition, out);
+        }
+    }
+
+    /// Seeks to the positions at which polls threw, which makes the consumer drop what it fetched
+    /// and fetch it again: a leader elected since may have a batch whole. A consumer that stays at a
+    /// corrupt batch learns of that leader with its next metadata, up to `metadata.max.age.ms` later.
+    fn retry(&mut self, now: Now, out: &mut Outbox) {
+        let thrown = std::mem::take(&mut self.thrown);
+        for (topic, _) in &self.config.topics {
+            let Some(id) = self.consumer.metadata().topic(topic).map(|known| known.id) else {
+                continue;
+            };
+            for at in thrown.iter().filter(|at| at.topic == id) {
+                if let Some(position) = self.consumer.position(*at) {
+                    self.consumer.seek(now, topic, at.partition, position, None, out);
+                }
+            }
         }
     }
 

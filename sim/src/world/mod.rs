@@ -161,6 +161,12 @@ impl<P: Process> World<P> {
         self.by_id.keys().copied()
     }
 
+    /// Whether a handler of the node has returned and waits for its disk operations: the process holds
+    /// what it has not reported yet, and what a crash takes from it.
+    pub fn awaits_disk(&self, node: NodeId) -> bool {
+        self.nodes[self.index(node)].lanes.iter().any(|lane| lane.running.is_some())
+    }
+
     /// The process on a node, if it is there.
     pub fn process(&self, node: NodeId) -> Option<&P> {
         self.nodes[self.index(node)].process.as_ref()

@@ -23,6 +23,10 @@ impl Relation {
     /// The refusal, if the two are the other way round.
     pub(super) fn check(&self, set: &Set<'_>, source: &'static str) -> Option<Refusal> {
         let Self { smaller, strictly, larger } = *self;
+        // Kafka starts with its own defaults.
+        if !set.is_set(smaller) && !set.is_set(larger) {
+            return None;
+        }
         let (left, right) = (set.whole(smaller)?, set.whole(larger)?);
         if left < right || (left == right && !strictly) {
             return None;

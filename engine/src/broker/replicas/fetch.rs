@@ -134,8 +134,8 @@ impl Partitions {
         cx: &mut Cx<'_>,
     ) {
         if let Some(session) = fetch.session() {
-            for answer in answers {
-                self.rest(session, fetch.reader(), answer, cx);
+            for seen in answers.iter().filter_map(seen) {
+                self.rest(session, fetch.reader(), &seen, cx);
             }
             self.sessions.park(session, conn);
             return;
@@ -221,11 +221,7 @@ impl Partitions {
             FetchContext::Incremental(asked) => asked.session_id,
             FetchContext::Sessionless | FetchContext::Refused(_) => FetchMetadata::NO_SESSION,
         };
-        let quiet: Vec<Seen> = answers
-            .iter()
-            .filter(|answer| self.is_at_rest(session_id, fetch.reader(), answer, cx))
-            .map(seen)
-            .collect();
+        let quiet: Vec<Seen> = answers.iter().filter_map(seen).collect();
         if let FetchContext::Incremental(asked) = fetch.context
             && let Err(error) = self.sessions.retain_news(asked, &mut answers)
         {
@@ -233,36 +229,19 @@ impl Partitions {
             return without_partitions(error);
         }
         for seen in quiet {
-            self.sessions.rest(session_id, &seen);
+            self.rest(session_id, fetch.reader(), &seen, cx);
         }
         FetchResponse { error: ErrorCode::None, session_id, partitions: answers }
     }
 
-    /// Whether a fetch of a partition has nothing to return until something happens to it.
-    fn is_at_rest(
-        &self,
-        session: i32,
-        reader: Reader,
-        answer: &FetchedPartition,
-        cx: &mut Cx<'_>,
-    ) -> bool {
-        let id = answer.partition;
-        if !answer.error.is_none() || answer.diverging_epoch.is_some() || !answer.records.is_empty()
-        {
-            return false;
-        }
-        let position = self.sessions.position(session, id);
-        position.is_some_and(|offset| {
-            self.hosted.get(&id).is_some_and(|partition| {
-                partition.has_nothing_for(reader, offset, cx.context, cx.io.out)
+    /// Lets a partition rest in a session if its reader has everything.
+    fn rest(&mut self, session: i32, reader: Reader, seen: &Seen, cx: &mut Cx<'_>) {
+        let partition = self.hosted.get(&seen.partition);
+        self.sessions.rest(session, seen, |position| {
+            partition.is_some_and(|partition| {
+                partition.has_nothing_for(reader, position, cx.context, cx.io.out)
             })
-        })
-    }
-
-    fn rest(&mut self, session: i32, reader: Reader, answer: &FetchedPartition, cx: &mut Cx<'_>) {
-        if self.is_at_rest(session, reader, answer, cx) {
-            self.sessions.rest(session, &seen(answer));
-        }
+        });
     }
 
     /// The partitions that an incremental fetch reads beside those that it names.
@@ -270,7 +249,7 @@ impl Partitions {
         &self,
         session: FetchMetadata,
     ) -> impl Iterator<Item = TopicPartition> {
-        self.sessions.due_partitions(session.session_id)
+        self.sessions.due(session.session_id).map(|read| read.partition)
     }
 
     /// Something may have happened to a partition: fetch sessions look at it again.
@@ -286,6 +265,9 @@ impl Partitions {
         woken: &mut Vec<ConnId>,
     ) {
         let resting = self.sessions.on_news(id, for_followers, for_consumers, woken);
+        if resting.is_empty() {
+            return;
+        }
         if let Some(partition) = self.hosted.get_mut(&id) {
             for Resting { follower, fetched } in resting {
                 partition.rested_until(follower, fetched);
@@ -354,7 +336,9 @@ impl Partitions {
         fetched: Fetched,
         cx: &mut Cx<'_>,
     ) {
-        self.sessions.unpark(conn);
+        if let Some(session) = fetch.session() {
+            self.sessions.unpark(session, conn);
+        }
         let served = Served::Response(self.respond(fetch, fetched.answers, cx).into());
         cx.requests.finish(conn, correlation_id, served, &mut cx.io);
     }
@@ -423,10 +407,13 @@ fn without_partitions(error: ErrorCode) -> FetchResponse {
     FetchResponse { error, session_id: FetchMetadata::NO_SESSION, partitions: Vec::new() }
 }
 
-fn seen(answer: &FetchedPartition) -> Seen {
-    Seen {
+/// What a response says of a partition that it has nothing new for.
+fn seen(answer: &FetchedPartition) -> Option<Seen> {
+    let has_news =
+        !answer.error.is_none() || answer.diverging_epoch.is_some() || !answer.records.is_empty();
+    (!has_news).then_some(Seen {
         partition: answer.partition,
         high_watermark: answer.high_watermark,
         log_start: answer.log_start_offset,
-    }
+    })
 }

@@ -9,12 +9,17 @@
 //! follower counts as caught up in a partition at rest: its last fetch is recorded when the
 //! partition becomes due ([`Resting`]).
 
+mod due;
+#[cfg(test)]
+mod tests;
+
 use crate::Outbox;
 use crate::error::ErrorCode;
 use crate::ids::{BrokerId, Offset, TopicPartition};
 use crate::protocol::{FetchMetadata, FetchPartition, FetchRequest, FetchedPartition};
 use crate::rules::Rulebook;
 use crate::rules::session::Renamed;
+use due::Due;
 use machine::{ConnId, Mono, Span};
 use std::collections::BTreeMap;
 
@@ -61,8 +66,6 @@ pub(super) struct FetchSessions {
     sessions: BTreeMap<i32, FetchSession>,
     /// The sessions that a partition is in.
     of_partition: BTreeMap<TopicPartition, Vec<i32>>,
-    /// The sessions whose fetch is parked, by connection.
-    parked: BTreeMap<ConnId, i32>,
 }
 
 /// The order in which sessions lose their slots (`EvictableKey`): consumers before followers, small
@@ -86,7 +89,7 @@ struct FetchSession {
     epoch: i32,
     partitions: BTreeMap<TopicPartition, Cached>,
     /// The partitions to look at with the next fetch, in the order of the session.
-    due: BTreeMap<u64, TopicPartition>,
+    due: Due,
     next_place: u64,
     parked: Option<ConnId>,
 }
@@ -108,6 +111,10 @@ impl FetchSession {
         Evictable { is_follower: self.follower.is_some(), size: self.size, id }
     }
 
+    fn touch(&mut self, now: Mono) {
+        (self.last_used, self.size) = (now, self.partitions.len());
+    }
+
     /// Takes over what is requested of a partition. Returns whether it is new to the session.
     fn request(&mut self, request: FetchPartition, rules: &Rulebook, out: &mut Outbox) -> bool {
         let Some(cached) = self.partitions.get_mut(&request.partition) else {
@@ -124,7 +131,7 @@ impl FetchSession {
             cached.high_watermark = -1;
         }
         cached.request = request;
-        self.due.insert(cached.place, request.partition);
+        self.due.insert(cached.place, request);
         false
     }
 
@@ -133,12 +140,12 @@ impl FetchSession {
         self.next_place += 1;
         let cached = Cached { place, request, high_watermark: -1, log_start: -1 };
         self.partitions.insert(request.partition, cached);
-        self.due.insert(place, request.partition);
+        self.due.insert(place, request);
     }
 
     fn forget(&mut self, partition: TopicPartition) -> bool {
         let Some(cached) = self.partitions.remove(&partition) else { return false };
-        self.due.remove(&cached.place);
+        self.due.remove(cached.place);
         true
     }
 
@@ -156,10 +163,10 @@ impl FetchSession {
         cached.high_watermark = if refused { -1 } else { answer.high_watermark };
         cached.log_start = answer.log_start_offset;
         if has_records {
-            self.due.remove(&cached.place);
+            self.due.remove(cached.place);
             cached.place = self.next_place;
             self.next_place += 1;
-            self.due.insert(cached.place, answer.partition);
+            self.due.insert(cached.place, cached.request);
         }
         news
     }
@@ -172,7 +179,6 @@ impl FetchSessions {
             ids: entropy,
             sessions: BTreeMap::new(),
             of_partition: BTreeMap::new(),
-            parked: BTreeMap::new(),
         }
     }
 
@@ -212,7 +218,7 @@ impl FetchSessions {
             return FetchContext::Sessionless;
         }
         session.epoch = asked.next().epoch;
-        self.touch(id, now);
+        session.touch(now);
         FetchContext::Incremental(asked)
     }
 
@@ -237,7 +243,7 @@ impl FetchSessions {
             size: answers.len(),
             epoch: 1,
             partitions: BTreeMap::new(),
-            due: BTreeMap::new(),
+            due: Due::default(),
             next_place: 0,
             parked: None,
         };
@@ -248,8 +254,8 @@ impl FetchSessions {
         for answer in answers {
             let _ = session.record_returned(answer);
         }
+        session.touch(now);
         self.sessions.insert(id, session);
-        self.touch(id, now);
         id
     }
 
@@ -288,42 +294,19 @@ impl FetchSessions {
         wanted >= least && self.remove(least.id)
     }
 
-    fn touch(&mut self, id: i32, now: Mono) {
-        if let Some(session) = self.sessions.get_mut(&id) {
-            (session.last_used, session.size) = (now, session.partitions.len());
-        }
-    }
-
     /// Removes a session. Returns whether it existed.
     fn remove(&mut self, id: i32) -> bool {
         let Some(session) = self.sessions.remove(&id) else { return false };
         for partition in session.partitions.keys() {
             leave(&mut self.of_partition, *partition, id);
         }
-        if let Some(conn) = session.parked {
-            self.parked.remove(&conn);
-        }
         true
     }
 
     /// The partitions to look at for an incremental fetch, in order.
     pub(super) fn due(&self, session: i32) -> impl Iterator<Item = FetchPartition> {
-        let session = self.sessions.get(&session);
-        session
-            .into_iter()
-            .flat_map(|session| session.due.values().map(|id| session.partitions[id].request))
-    }
-
-    /// The same, by name alone.
-    pub(super) fn due_partitions(&self, session: i32) -> impl Iterator<Item = TopicPartition> {
-        let session = self.sessions.get(&session);
-        session.into_iter().flat_map(|session| session.due.values().copied())
-    }
-
-    /// The position of the reader in a partition of its session.
-    pub(super) fn position(&self, session: i32, partition: TopicPartition) -> Option<Offset> {
-        let cached = self.sessions.get(&session)?.partitions.get(&partition)?;
-        Some(cached.request.fetch_offset)
+        let due = self.sessions.get(&session).map_or(&[][..], |session| session.due.places());
+        due.iter().map(|(_, request)| *request)
     }
 
     /// Keeps only those of `answers` that an incremental response has to include. Returns an error
@@ -344,16 +327,22 @@ impl FetchSessions {
         Ok(())
     }
 
-    /// A fetch of a partition returned nothing but `answer`, and its reader has everything: it
-    /// rests until something happens to it, unless the reader does not know this high watermark or
-    /// log start yet.
-    pub(super) fn rest(&mut self, session: i32, answer: &Seen) {
+    /// A fetch of a partition returned nothing but `answer`. If its reader has everything, by
+    /// `has_all` of the reader's position, the partition rests until something happens to it, unless
+    /// the reader does not know this high watermark or log start yet.
+    pub(super) fn rest(
+        &mut self,
+        session: i32,
+        answer: &Seen,
+        has_all: impl FnOnce(Offset) -> bool,
+    ) {
         if let Some(session) = self.sessions.get_mut(&session)
             && let Some(cached) = session.partitions.get(&answer.partition)
             && cached.high_watermark == answer.high_watermark
             && cached.log_start == answer.log_start
+            && has_all(cached.request.fetch_offset)
         {
-            session.due.remove(&cached.place);
+            session.due.remove(cached.place);
         }
     }
 
@@ -371,7 +360,7 @@ impl FetchSessions {
         for id in self.of_partition.get(&partition).into_iter().flatten() {
             let Some(session) = self.sessions.get_mut(id) else { continue };
             let Some(cached) = session.partitions.get(&partition) else { continue };
-            let was_at_rest = session.due.insert(cached.place, partition).is_none();
+            let was_at_rest = session.due.insert(cached.place, cached.request);
             if let (true, Some(follower)) = (was_at_rest, session.follower) {
                 resting.push(Resting { follower, fetched: session.last_used });
             }
@@ -385,16 +374,21 @@ impl FetchSessions {
     pub(super) fn park(&mut self, session: i32, conn: ConnId) {
         if let Some(known) = self.sessions.get_mut(&session) {
             known.parked = Some(conn);
-            self.parked.insert(conn, session);
         }
     }
 
-    /// Records that the fetch on `conn` is no longer parked.
-    pub(super) fn unpark(&mut self, conn: ConnId) {
-        if let Some(session) = self.parked.remove(&conn)
-            && let Some(session) = self.sessions.get_mut(&session)
+    /// Records that the fetch of a session on `conn` is no longer parked.
+    pub(super) fn unpark(&mut self, session: i32, conn: ConnId) {
+        if let Some(session) = self.sessions.get_mut(&session)
             && session.parked == Some(conn)
         {
+            session.parked = None;
+        }
+    }
+
+    /// A connection has ended: no fetch is parked on it.
+    pub(super) fn close(&mut self, conn: ConnId) {
+        for session in self.sessions.values_mut().filter(|session| session.parked == Some(conn)) {
             session.parked = None;
         }
     }
@@ -413,6 +407,3 @@ fn leave(of: &mut BTreeMap<TopicPartition, Vec<i32>>, partition: TopicPartition,
         }
     }
 }
-
-#[cfg(test)]
-mod tests;

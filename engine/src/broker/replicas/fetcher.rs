@@ -49,8 +49,9 @@ pub(super) struct Fetcher {
     partitions: BTreeMap<TopicPartition, FetchState>,
     /// The session with the leader, with every partition as it was last requested.
     session: FetchSessionHandler,
-    /// The partitions that may have to be requested otherwise than before, by their place.
-    touched: BTreeSet<(u64, TopicPartition)>,
+    /// The partitions that may have to be requested otherwise than before: in any order, some more
+    /// than once, and some that have been removed since.
+    touched: Vec<TopicPartition>,
     /// The partitions that were removed and may still be in the session.
     gone: BTreeSet<TopicPartition>,
     /// The partitions that wait after an error, by the time when they are ready.
@@ -137,14 +138,13 @@ impl Fetcher {
         self.gone.remove(&id);
         state.place = self.next_place;
         self.next_place += 1;
-        self.touched.insert((state.place, id));
+        self.touched.push(id);
         self.partitions.insert(id, state);
     }
 
     /// Fetches a partition no longer.
     pub(super) fn remove(&mut self, id: TopicPartition) {
         let Some(state) = self.partitions.remove(&id) else { return };
-        self.touched.remove(&(state.place, id));
         self.delayed.remove(&(state.not_before, id));
         self.gone.insert(id);
     }
@@ -158,7 +158,7 @@ impl Fetcher {
     pub(super) fn update(&mut self, id: TopicPartition, partition: &Partition) {
         if let Some(state) = self.partitions.get_mut(&id) {
             state.update(partition);
-            self.touched.insert((state.place, id));
+            self.touched.push(id);
         }
     }
 
@@ -175,10 +175,9 @@ impl Fetcher {
     /// `PartitionStates.updateAndMoveToEnd`.
     fn move_to_end(&mut self, id: TopicPartition) {
         if let Some(state) = self.partitions.get_mut(&id) {
-            self.touched.remove(&(state.place, id));
             state.place = self.next_place;
             self.next_place += 1;
-            self.touched.insert((state.place, id));
+            self.touched.push(id);
         }
     }
 
@@ -210,7 +209,7 @@ impl Fetcher {
     fn wake_delayed(&mut self, now: Mono) {
         while let Some((at, id)) = self.delayed.first().copied().filter(|(at, _)| *at <= now) {
             self.delayed.remove(&(at, id));
-            self.touched.insert((self.partitions[&id].place, id));
+            self.touched.push(id);
         }
     }
 
@@ -218,16 +217,19 @@ impl Fetcher {
     fn session_fetch(&mut self, now: Mono, max_bytes: u32) -> SessionFetch {
         let ready = |state: &&FetchState| state.not_before <= now;
         let gone = std::mem::take(&mut self.gone);
-        let touched = std::mem::take(&mut self.touched);
         if self.session.is_full() {
             let mut all: Vec<_> =
                 self.partitions.iter().filter(|(_, state)| ready(state)).collect();
             all.sort_unstable_by_key(|(_, state)| state.place);
+            self.touched.clear();
             let wanted = all.into_iter().map(|(id, state)| state.request(*id, max_bytes));
             return self.session.build(wanted.collect());
         }
         let partitions = &self.partitions;
-        let changed = touched.into_iter().map(|(_, id)| {
+        self.touched.retain(|id| partitions.contains_key(id));
+        self.touched.sort_unstable_by_key(|id| partitions[id].place);
+        self.touched.dedup();
+        let changed = self.touched.drain(..).map(|id| {
             let state = partitions.get(&id).filter(ready);
             (id, state.map(|state| state.request(id, max_bytes)))
         });
@@ -357,13 +359,13 @@ impl Fetchers {
                 return Ok(());
             }
         };
-        let place = state.place;
         match applied {
             Applied::Done(changes) => {
                 state.fetched = true;
-                fetcher.touched.insert((place, id));
                 if answer.diverging_epoch.is_none() && (is_first || state.fetch_offset > before) {
                     fetcher.move_to_end(id);
+                } else {
+                    fetcher.touched.push(id);
                 }
                 partitions.react(id, changes, cx)?;
             }

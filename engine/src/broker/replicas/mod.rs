@@ -210,7 +210,7 @@ impl Part for Replicas {
     }
 
     fn on_client_closed(&mut self, conn: ConnId, parked: Option<&Parked>) {
-        self.partitions.sessions.unpark(conn);
+        self.partitions.sessions.close(conn);
         if parked.is_some() {
             for partition in self.partitions.hosted.values_mut() {
                 partition.waiting.forget(conn);

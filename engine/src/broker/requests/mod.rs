@@ -13,7 +13,7 @@ use crate::protocol::{Message, Request, Response};
 use crate::reach::Reach;
 use crate::timer::{BrokerTimer, Timer};
 use machine::{ConnId, Lane, Mono};
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 /// What became of a request.
@@ -61,19 +61,13 @@ pub(super) enum Delayed {
 pub(super) struct Requests {
     incoming: Incoming,
     parked: BTreeMap<ConnId, Parked>,
-    deadlines: BTreeSet<(Mono, ConnId)>,
     /// The time that [`BrokerTimer::Waiting`] is set for.
     armed: Mono,
 }
 
 impl Requests {
     pub(super) fn new() -> Self {
-        Self {
-            incoming: Incoming::default(),
-            parked: BTreeMap::new(),
-            deadlines: BTreeSet::new(),
-            armed: Mono::MAX,
-        }
+        Self { incoming: Incoming::default(), parked: BTreeMap::new(), armed: Mono::MAX }
     }
 
     /// Whether a request of this connection would queue.
@@ -119,16 +113,11 @@ impl Requests {
 
     /// Takes the parked request of `conn`, to answer it.
     pub(super) fn take(&mut self, conn: ConnId) -> Option<Parked> {
-        let parked = self.parked.remove(&conn)?;
-        if let Some(deadline) = parked.deadline {
-            self.deadlines.remove(&(deadline, conn));
-        }
-        Some(parked)
+        self.parked.remove(&conn)
     }
 
     /// Puts back what [`Requests::take`] took.
     pub(super) fn put_back(&mut self, conn: ConnId, parked: Parked) {
-        self.deadlines.extend(parked.deadline.map(|deadline| (deadline, conn)));
         self.parked.insert(conn, parked);
     }
 
@@ -157,10 +146,8 @@ impl Requests {
                 return;
             }
         };
-        if !self.incoming.is_muted(conn) {
-            return;
-        }
-        if leaves_later || self.incoming.peek(conn).is_some() {
+        let Some(has_queued) = self.incoming.has_queued(conn) else { return };
+        if leaves_later || has_queued {
             io.out.set_timer(Timer::Broker(BrokerTimer::NextRequest(conn)), io.now.mono);
         } else {
             self.incoming.next(conn);
@@ -173,22 +160,24 @@ impl Requests {
         self.take(conn)
     }
 
-    /// The connections whose parked request is overdue. Sets the timer for the next.
+    /// The connections whose parked request is overdue, those that are due first in front. Sets the
+    /// timer for the next.
     pub(super) fn expire(&mut self, now: Mono, out: &mut Outbox) -> Vec<ConnId> {
-        let overdue: Vec<ConnId> =
-            self.deadlines.iter().take_while(|(at, _)| *at <= now).map(|(_, conn)| *conn).collect();
-        let next = self.deadlines.iter().find(|(at, _)| *at > now);
-        self.armed = next.map_or(Mono::MAX, |(at, _)| *at);
+        // A few are parked at a time, and most are taken before they are overdue: an index by time
+        // would cost more than it saves.
+        let deadlines =
+            self.parked.iter().filter_map(|(conn, parked)| Some((parked.deadline?, *conn)));
+        let (mut overdue, later): (Vec<_>, Vec<_>) = deadlines.partition(|(at, _)| *at <= now);
+        overdue.sort_unstable();
+        self.armed = later.iter().map(|(at, _)| *at).min().unwrap_or(Mono::MAX);
         if self.armed != Mono::MAX {
             out.set_timer(Timer::Broker(BrokerTimer::Waiting), self.armed);
         }
-        overdue
+        overdue.into_iter().map(|(_, conn)| conn).collect()
     }
 
     /// Panics if it contradicts itself.
     pub(super) fn invariants(&self) {
-        let timed = self.parked.values().filter(|parked| parked.deadline.is_some()).count();
-        assert_eq!(timed, self.deadlines.len(), "deadlines are those of parked requests");
         let muted = self.parked.keys().all(|conn| self.incoming.is_muted(*conn));
         assert!(muted, "the connection of a parked request is muted");
     }

@@ -24,9 +24,7 @@ impl Consumer {
         if self.places.is_leaderless() {
             self.metadata.request_update();
         }
-        let buffered = self.ready.iter().filter_map(|place| self.partitions[*place].buffered_at());
-        let busy: Vec<NodeId> = buffered.chain(self.fetching.iter().copied()).collect();
-        let idle = self.places.by_leader().iter().filter(|(node, _)| !busy.contains(node));
+        let idle = self.places.by_leader().iter().filter(|(node, _)| !self.is_busy(**node));
         let first = |(node, places): (&NodeId, &Vec<usize>)| {
             let is_fetchable = |place: &&usize| self.partitions[**place].fetchable(now).is_some();
             Some((*places.iter().find(is_fetchable)?, *node))
@@ -38,6 +36,12 @@ impl Consumer {
                 self.fetch_from(now, node, out);
             }
         }
+    }
+
+    /// Whether a fetch from a leader is in flight, or a partition has buffered records of it.
+    fn is_busy(&self, node: NodeId) -> bool {
+        let is_buffered = |place: &usize| self.partitions[*place].buffered_at() == Some(node);
+        self.fetching.contains(&node) || self.ready.iter().any(is_buffered)
     }
 
     /// Whether a request can go to `node`; opens a connection if there is none.

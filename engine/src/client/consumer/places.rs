@@ -79,7 +79,7 @@ impl Places {
     /// The places of the partitions that have something to ask, in order; none before a leader is
     /// known.
     pub(super) fn questions(&mut self, partitions: &[Assigned]) -> Vec<usize> {
-        if self.by_leader.is_empty() {
+        if self.questions.is_empty() || self.by_leader.is_empty() {
             return Vec::new();
         }
         self.questions.retain(|place| partitions[*place].has_question());
@@ -93,6 +93,9 @@ impl Places {
 
     /// When the next partition has waited for long enough; `None`: none waits.
     pub(super) fn next_ready(&mut self, partitions: &[Assigned], now: Mono) -> Option<Mono> {
+        if self.delayed.is_empty() {
+            return None;
+        }
         self.delayed.retain(|place| partitions[*place].not_before > now);
         self.delayed.iter().map(|place| partitions[*place].not_before).min()
     }

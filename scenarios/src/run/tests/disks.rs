@@ -179,6 +179,27 @@ fn a_late_consumer_gets_no_further_than_a_bad_sector() {
     assert_eq!(read.last().map(|(_, to)| *to), Some(4_000), "it reads all in the end");
 }
 
+/// Seed 97931 of swarm: the reader that reads everything back met the bad sector of a leader that was
+/// replaced soon after, and stayed there. An application catches the exception and tries again.
+#[test]
+fn what_is_bad_on_one_leader_is_read_back_from_the_next() {
+    let faults = "[[faults]]\nkind = 'restart'\ntarget = 'leader(orders-0)'\nat = '100ms'\n\
+                  [[faults]]\nkind = 'corrupt-disk'\ntarget = 'leader(orders-0)'\nfile = '.log'\n\
+                  closed = true\nat = '4s'\n";
+    let mut corrupted = resolved("corrupted-segment", 42);
+    corrupted.scenario.faults = with_faults(42, faults).scenario.faults;
+    corrupted.scenario.must_reach.clear();
+    corrupted.scenario.consumers.clear();
+    // The preferred leader is elected long after the reader has begun.
+    let set = ["leader.imbalance.check.interval.seconds=30".to_owned()];
+    corrupted.scenario.set_all(&set).unwrap_or_else(|error| panic!("{error}"));
+    let (verdict, history) = traced(corrupted);
+    assert_eq!(count(&verdict, "election_preferred"), 1);
+    let (threw, read) = ("threw", "read_back");
+    assert!(moments(&history, threw, "orders-0").len() > 1, "it tries again");
+    assert_eq!(moments(&history, read, "orders-0").len(), 1, "{verdict:#?}");
+}
+
 /// The clock of a leader that is set back refuses records as too far in the future.
 #[test]
 fn a_clock_that_is_set_back_refuses_records() {

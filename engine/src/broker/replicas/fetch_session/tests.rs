@@ -109,7 +109,7 @@ fn a_partition_with_records_goes_to_the_end() {
     let asked = FetchMetadata::first_of(session);
     context(&mut sessions, &fetch(None, asked, &[]), NOW);
     sessions.retain_news(asked, &mut vec![answer(0, 5, 1)]).unwrap();
-    let order: Vec<_> = sessions.due_partitions(session).collect();
+    let order: Vec<_> = sessions.due(session).map(|read| read.partition).collect();
     assert_eq!(order, [id(1), id(2), id(0)]);
 }
 
@@ -183,14 +183,14 @@ fn news_of_a_partition_makes_it_due_and_wakes_its_reader() {
     let mut sessions = FetchSessions::new(10, 1);
     let follower = begin(&mut sessions, Some(2), &[0, 1], NOW);
     let seen = |index, high_watermark| Seen { partition: id(index), high_watermark, log_start: 0 };
-    sessions.rest(follower, &seen(0, 6));
+    sessions.rest(follower, &seen(0, 6), |_| true);
     assert_eq!(
         sessions.due(follower).count(),
         2,
         "the follower does not know the high watermark 6 yet"
     );
-    sessions.rest(follower, &seen(0, 5));
-    sessions.rest(follower, &seen(1, 5));
+    sessions.rest(follower, &seen(0, 5), |_| true);
+    sessions.rest(follower, &seen(1, 5), |_| true);
     let later = NOW + Span::secs(1);
     context(&mut sessions, &fetch(Some(2), FetchMetadata::first_of(follower), &[]), later);
     assert_eq!(sessions.due(follower).next(), None);
