@@ -252,6 +252,9 @@ pub enum Fact {
     LogDirFailed {
         /// The directory, relative to the top of the disk, which is `""`.
         path: String,
+        /// The partition in whose log it failed; `None` for the other files of the directory, and
+        /// while its logs are loaded.
+        partition: Option<TopicPartition>,
         /// What failed.
         error: String,
     },

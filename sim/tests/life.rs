@@ -266,6 +266,30 @@ fn a_pause_holds_inputs_and_makes_timers_late() {
     assert_eq!(world.exercised().of(Effect::InputHeldByPause), 2);
 }
 
+/// A fault that finds the process down or paused has an effect once it is what keeps it so (4b).
+#[test]
+fn what_lasts_longer_has_an_effect() {
+    let lasting = |lasts_longer: bool, fault: fn(u16) -> sim::Fault<machine::NodeId>| {
+        let mut world = idle(10, 1);
+        let first = world.apply(fault(1));
+        let second = world.apply(fault(1));
+        let order = if lasts_longer { [first, second] } else { [second, first] };
+        world.undo(order[0]);
+        pass(&mut world, 10);
+        assert_ne!(world.status(node(1)), Status::Up);
+        world.undo(order[1]);
+        pass(&mut world, 10);
+        assert_eq!(world.status(node(1)), Status::Up);
+        assert!(world.took_effect(first));
+        world.took_effect(second)
+    };
+    for fault in [crash as fn(u16) -> _, power_loss, |id| Pause { target: node(id).into() }.into()]
+    {
+        assert!(lasting(true, fault));
+        assert!(!lasting(false, fault));
+    }
+}
+
 #[test]
 fn timers_follow_the_clock_of_their_node() {
     let host = |mono_drift_ppm| HostConfig { mono_drift_ppm, ..HostConfig::default() };

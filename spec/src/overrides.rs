@@ -121,7 +121,7 @@ impl Scenario {
         let small = |most: u16| self::number(name, value, u64::from(most)).map(|n| n as u16);
         let wide = || self::number(name, value, u64::from(u32::MAX)).map(|n| n as u32);
         if name == "stretch" {
-            return self.stretch(self::number(name, value, 1_000)?);
+            return self.stretch(self::from_to(name, value, (1, 1_000))?);
         }
         let mut places = 0;
         for cluster in &mut self.clusters {
@@ -164,10 +164,6 @@ impl Scenario {
     /// Makes the load and the faults of `swarm` `by` times as long, for time-outs that are as much
     /// longer.
     fn stretch(&mut self, by: u64) -> Result<(), Box<Diagnostic>> {
-        if by == 0 {
-            let message = "--set: `stretch` expects a whole number from 1 to 1000, not `0`";
-            return Err(Box::new(Diagnostic::new(Kind::WrongValue, message)));
-        }
         let longer = |time: &mut Time| *time = Time(Span(time.nanos().saturating_mul(by)));
         longer(&mut self.durations.load);
         for group in &mut self.producers {
@@ -285,10 +281,15 @@ fn nowhere(name: &str) -> Box<Diagnostic> {
 }
 
 fn number(name: &str, value: &str, most: u64) -> Result<u64, Box<Diagnostic>> {
-    let number = value.replace('_', "").parse::<u64>().ok().filter(|n| *n <= most);
-    number.ok_or_else(|| {
+    from_to(name, value, (0, most))
+}
+
+/// A number of a range, its ends included.
+fn from_to(name: &str, value: &str, (least, most): (u64, u64)) -> Result<u64, Box<Diagnostic>> {
+    let number = value.replace('_', "").parse::<u64>().ok();
+    number.filter(|n| (least..=most).contains(n)).ok_or_else(|| {
         let message =
-            format!("--set: `{name}` expects a whole number from 0 to {most}, not `{value}`");
+            format!("--set: `{name}` expects a whole number from {least} to {most}, not `{value}`");
         Box::new(Diagnostic::new(Kind::WrongValue, message))
     })
 }

@@ -165,6 +165,9 @@ fn records_of_all(page: &mut Page, report: &FuzzReport) {
     if let Some(waits) = &report.waits {
         page.paragraph("writes", &waits.in_words(report.scenarios.len() > 1));
     }
+    if let Some(read) = &report.longest_read {
+        page.paragraph("reads", &read.in_words(report.scenarios.len() > 1));
+    }
 }
 
 /// What was exercised in how many runs, and what was not.

@@ -219,20 +219,32 @@ impl Quorum {
         Ok(())
     }
 
+    /// Cuts what diverges from the leader's log. What is committed is never cut: a leader that asks
+    /// for it has forgotten it, and the process ends (`KafkaRaftClient.handleFetchResponse`, whose
+    /// exception reaches the fatal fault handler). Cutting down to the high watermark instead would
+    /// draw the same response again and again.
     fn truncate(
         &mut self,
         leader: EpochEndOffset,
         disk: &mut dyn Disk,
         out: &mut Outbox,
     ) -> Result<(), Halt> {
+        let high_watermark = self.high_watermark;
+        let forgotten = |offset| {
+            Err(Halt::Failed(format!(
+                "the leader of the quorum requested truncation to offset {offset}, below the high \
+                 watermark {high_watermark}"
+            )))
+        };
+        if leader.end_offset < high_watermark {
+            return forgotten(leader.end_offset);
+        }
         let from = self.log.end_offset();
         let own = self.log.end_offset_for(leader.epoch);
-        let to = truncation::truncate_to(Divergence {
-            leader,
-            own,
-            log_end: from,
-            high_watermark: self.high_watermark,
-        });
+        let to = truncation::truncate_to(Divergence { leader, own, log_end: from, high_watermark });
+        if to < high_watermark {
+            return forgotten(to);
+        }
         self.log.truncate_to(to, disk).map_err(failed)?;
         self.log.flush_epochs(disk).map_err(failed)?;
         out.observe(Fact::Truncated {
@@ -240,10 +252,9 @@ impl Quorum {
             leader_epoch: self.epoch,
             from,
             to,
-            high_watermark: self.high_watermark,
+            high_watermark,
             why: Truncation::Diverged { leader_end: leader },
         });
-        self.high_watermark = self.high_watermark.min(to);
         Ok(())
     }
 }

@@ -1,6 +1,6 @@
 //! A process ends itself only for a cause for which Kafka's ends itself as well: its last log
 //! directory fails, or no controller registers it. A log directory goes offline only for a disk that
-//! fails, is full, lost or corrupt.
+//! fails, is full or lost, or for bytes of the partition at hand that changed on it.
 //!
 //! Catches an engine that gives up where Kafka goes on. Any rule that loses what is committed in the
 //! quorum shows here as well: a controller that misses committed records cannot go on.
@@ -20,7 +20,7 @@ impl Halts {
 impl Check for Halts {
     #[inline]
     fn on_fact(&mut self, view: &View, at: &Moment, fact: &Fact, out: &mut Findings) {
-        let Fact::LogDirFailed { path, error } = fact else { return };
+        let Fact::LogDirFailed { path, error, .. } = fact else { return };
         if view.last_failed_dir(at.node).is_none_or(|dir| dir.cause.is_some()) {
             return;
         }

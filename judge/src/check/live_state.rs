@@ -36,7 +36,12 @@ impl Check for LiveState {
                 None => format!("controller {node} is at {offset}, which cannot be replayed"),
             };
             let what = "a controller's live state is not what its log says";
-            out.add(Self::NAME, what, &at, index, Ground::Never).offset(offset).detail(detail);
+            // What the quorum forgot with its disks is in no log any more.
+            let ground = match view.lost_metadata(node.cluster, end.at) {
+                Some(_) => Ground::Quorum,
+                None => Ground::Never,
+            };
+            out.add(Self::NAME, what, &at, index, ground).offset(offset).detail(detail);
         }
     }
 }

@@ -54,11 +54,11 @@ impl Check for Quorum {
                 }
                 if let Some(unreadable) = unreadable {
                     let what = "committed metadata cannot be replayed";
-                    // What follows upon lost records does not follow upon those before them.
-                    let losses = &view.partitions[*log].losses;
-                    let ground = match losses.iter().any(|loss| loss.witness.committed) {
-                        true => Ground::Quorum,
-                        false => Ground::Never,
+                    // What follows upon lost records does not follow upon those before them. Voters that
+                    // forget their epoch may have a leader of the same epoch again.
+                    let ground = match view.lost_metadata(at.node.cluster, at.at) {
+                        Some(_) => Ground::Quorum,
+                        None => Ground::Never,
                     };
                     out.add(Self::NAME, what, at, *log, ground)
                         .offset(unreadable.offset)

@@ -195,7 +195,11 @@ fn compare(view: &View, end: &End, (leader, follower): (&DiskLog, &DiskLog), out
             let nodes = (of(leader).node, of(follower).node);
             let at = Moment { at: end.at, node: nodes.1, incarnation: 0, event: 0 };
             let holds = [(nodes.0, Some(batch)), (nodes.1, its.map(|(_, batch)| batch))];
-            let ground = ground(holds, follower.broken.is_some());
+            let ground = match ground(holds, follower.broken.is_some()) {
+                // A quorum that has forgotten its log may write another in the same epoch.
+                Ground::Never if metadata => Ground::Quorum,
+                ground => ground,
+            };
             let ends = where_it_ends(follower, its.map(|(_, batch)| batch));
             let found = its.map_or("nothing".to_owned(), |(at, other)| describe(at, other, batch));
             out.add(Replicas::NAME, "two replicas differ", &at, leader.partition, ground)

@@ -6,6 +6,7 @@ use super::halt::FailedDir;
 use super::partition::Partition;
 use super::reader::{Piece, Reader};
 use super::records::Record;
+use super::replica_set::ReplicaSet;
 use super::runs::Runs;
 use super::transaction::{Fate, Promise, Tally, tallies};
 use super::view::View;
@@ -161,10 +162,19 @@ impl End {
         view.offline_dirs().find(is_its)
     }
 
-    /// The same of any replica of the partition.
+    /// The log directory that is offline, for a cause, because of which a partition lacks something. A
+    /// directory holds up its own replicas and no others: where the partition is led elsewhere, all
+    /// replicas that are out of sync have to be in one, and where it is not, all members of ISR and ELR,
+    /// since the controller moves the leader to another one that lives (KIP-858).
     pub fn offline_dir_of<'v>(&self, view: &'v View, partition: usize) -> Option<&'v FailedDir> {
-        let mut replicas = 0..view.partitions[partition].replicas.len();
-        replicas.find_map(|replica| self.offline_dir(view, partition, replica))
+        let it = &view.partitions[partition];
+        let state = it.state()?;
+        let all = ReplicaSet::first_of(it.replicas.len());
+        let dir = |replica: usize| self.offline_dir(view, partition, replica);
+        let is_led = state.leader.is_some_and(|leader| dir(leader).is_none());
+        let held_up = if is_led { &all - &state.isr } else { state.members() };
+        let found = held_up.iter().next().and_then(dir)?;
+        held_up.iter().all(|replica| dir(replica).is_some()).then_some(found)
     }
 }
 

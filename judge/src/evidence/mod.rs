@@ -18,6 +18,7 @@ pub mod loss;
 pub mod metadata;
 pub mod observed;
 pub mod partition;
+mod quorum;
 pub mod reader;
 pub mod records;
 pub mod replica;

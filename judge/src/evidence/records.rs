@@ -105,7 +105,7 @@ pub const fn number(producer: usize, count: usize) -> u64 {
     ((producer as u64) << COUNTER_BITS) | count as u64
 }
 
-/// A record as people read it: `producer 2's record 17`.
+/// A record as people read it: `record 2#17`.
 pub fn name(number: u64) -> String {
     let (producer, count) = parts(number);
     format!("record {producer}#{count}")

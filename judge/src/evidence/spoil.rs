@@ -43,6 +43,12 @@ impl View {
     /// A disk of a node was lost. Its replicas hold nothing of what they had there; what their
     /// process goes on to claim is not theirs to give.
     pub(super) fn disk_lost(&mut self, moment: &Moment, emptied: &[String], change: &Change) {
+        if let Some(files) = self.bad_files.get_mut(&moment.node) {
+            let is_lost = |file: &str| {
+                file.rsplit_once('/').is_some_and(|(path, _)| emptied.iter().any(|it| it == path))
+            };
+            files.retain(|file| !is_lost(file));
+        }
         for index in 0..self.partitions.len() {
             let partition = &mut self.partitions[index];
             let Some(replica) = partition.find(moment.node) else { continue };
@@ -65,6 +71,7 @@ impl View {
         (file, at): (&str, u64),
         change: &Change,
     ) {
+        self.bad_files.entry(moment.node).or_default().push(file.to_owned());
         let Some((path, name)) = file.rsplit_once('/') else { return };
         let Some(base) = name.strip_suffix(".log").and_then(|base| base.parse().ok()) else {
             return;
@@ -186,6 +193,7 @@ impl Partition {
     }
 }
 
-fn last_name(path: &str) -> &str {
+/// The last part of a path.
+pub(super) fn last_name(path: &str) -> &str {
     path.rsplit('/').next().unwrap_or(path)
 }

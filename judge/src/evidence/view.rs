@@ -68,6 +68,8 @@ pub struct View {
     pub(super) failed_dirs: BTreeMap<NodeId, Vec<FailedDir>>,
     /// What disks took by themselves.
     pub(super) spoils: Vec<Spoil>,
+    /// The files of which a sector went bad, by their paths.
+    pub(super) bad_files: BTreeMap<NodeId, Vec<String>>,
     /// The nodes whose processes are running, and their incarnation.
     pub(super) running: BTreeMap<NodeId, u16>,
 }
@@ -360,8 +362,8 @@ impl View {
                 self.knows_registered(moment.node, moment);
                 Effect::Registered
             }
-            Fact::LogDirFailed { path, error } => {
-                self.log_dir_failed(moment, path, error);
+            Fact::LogDirFailed { path, partition, error } => {
+                self.log_dir_failed(moment, path, *partition, error);
                 Effect::Nothing
             }
             Fact::Client(fact) => self.on_client(moment, fact),

@@ -2,9 +2,10 @@
 
 use super::permission::{Case, brokers, last_replica_standing, power_loss};
 use crate::check::Ground;
-use crate::evidence::{Loss, Spoil, SpoilKind, View};
+use crate::evidence::story::{Happening, Scene};
+use crate::evidence::{Spoil, SpoilKind};
 use engine::ids::TopicPartition;
-use machine::{ClusterId, NodeId};
+use machine::NodeId;
 
 /// The replica that lacks a record lost it with its disk, or bytes of it changed there, and as many
 /// replicas have lost it as the setting lets confirm alone.
@@ -12,7 +13,7 @@ fn by_disk(case: &Case<'_>, kind: SpoilKind) -> Option<String> {
     let lacking = case.witness()?.lacking.first()?;
     let spoil = spoil(case, case.partition.replicas[lacking].node, kind)?;
     // What it held before was fetched again since.
-    if case.placed().is_some_and(|placed| spoil.at < placed) {
+    if case.placed().is_some_and(|placed| spoil.at < placed && is_over(case, spoil, placed)) {
         return None;
     }
     let last = last_replica_standing(case).is_some();
@@ -26,6 +27,21 @@ fn by_disk(case: &Case<'_>, kind: SpoilKind) -> Option<String> {
         case.partition.min_isr,
         case.election()
     ))
+}
+
+/// Whether what became of a disk was over when a record came to its place at `placed`. A sector stays
+/// bad, and takes what follows it with it, until the log is cut there.
+fn is_over(case: &Case<'_>, spoil: &Spoil, placed: u64) -> bool {
+    let Some(replica) = case.partition.find(spoil.node) else { return true };
+    let ends = |scene: &Scene| match scene.what {
+        Happening::Cut { to, .. } => to <= spoil.from,
+        Happening::Loaded(end) => end <= spoil.from,
+        _ => false,
+    };
+    let between = |scene: &Scene| spoil.at < scene.at && scene.at < placed;
+    let scenes = &case.partition.story.0;
+    let is_cut = scenes.iter().any(|it| it.replica == replica && between(it) && ends(it));
+    spoil.kind == SpoilKind::Lost || is_cut
 }
 
 /// What a disk took of the finding's partition by itself, if that was the last thing that it took.
@@ -64,66 +80,22 @@ pub(super) fn lost_voter(case: &Case<'_>) -> Option<String> {
     let (cluster, at) = (case.partition.cluster, case.finding.at);
     let spoil = match case.finding.ground {
         Ground::Quorum => spoilt_quorum(case),
-        _ => lost_metadata(case.view, cluster, at),
+        _ => case.view.lost_metadata(cluster, at),
     }?;
     let why = case.view.spoil_in_words(spoil);
     Some(format!("a quorum counts on what its voters have synced, and {why}"))
 }
 
 /// What destroyed the metadata that the finding is about on so many voters that the remaining copies
-/// are no majority. A vote is forgotten with any disk.
+/// are no majority.
 fn spoilt_quorum<'a>(case: &Case<'a>) -> Option<&'a Spoil> {
     let (view, finding, log) = (case.view, case.finding, case.partition);
     let index = view.index_of(log.cluster, TopicPartition::METADATA)?;
     let Some(offset) = finding.offset else {
-        return voters(view, log.cluster).find_map(|voter| spoilt(view, voter, index, finding.at));
+        return view.first_spoilt_voter(log.cluster, finding.at);
     };
     let is_committed = |batch: &u32| log.batches.get(*batch).committed;
     let mut committed = log.batches.covering(offset).filter(is_committed);
-    let found = committed.find_map(|batch| without_majority(view, index, batch, finding.at));
-    found.or_else(|| lost_metadata(view, log.cluster, finding.at))
-}
-
-/// What took committed metadata of a cluster by this time: no majority of its voters was left that
-/// had kept it, and a leader of the quorum went on without, or no majority has it back in the end.
-/// Voters that have forgotten their epochs may elect a leader of an epoch that there was before.
-pub(super) fn lost_metadata(view: &View, cluster: ClusterId, at: u64) -> Option<&Spoil> {
-    let index = view.index_of(cluster, TopicPartition::METADATA)?;
-    let log = &view.partitions[index];
-    let is_it = |loss: &&Loss| loss.at <= at && loss.witness.committed;
-    let mut losses = log.losses.iter().filter(is_it);
-    let lost = losses.find_map(|loss| without_majority(view, index, loss.batch, loss.at));
-    lost.or_else(|| {
-        let last = log.last_committed()?;
-        let holders = &log.batches.get(last).holders;
-        let holds = |voter: &NodeId| log.find(*voter).is_some_and(|it| holders.contains(it));
-        let (all, kept) = (voters(view, cluster), voters(view, cluster).filter(holds));
-        let is_back = kept.count() * 2 > all.count();
-        without_majority(view, index, last, at).filter(|_| !is_back)
-    })
-}
-
-/// A disk that took a batch of the metadata log from its voters, if those that had it and kept their
-/// disks until `at` are no majority.
-fn without_majority(view: &View, index: usize, batch: u32, at: u64) -> Option<&Spoil> {
-    let log = &view.partitions[index];
-    let had = &log.batches.get(batch).ever_had;
-    let (mut all, mut kept, mut first) = (0, 0, None);
-    for voter in voters(view, log.cluster) {
-        let taken = spoilt(view, voter, index, at);
-        let has_it = log.find(voter).is_some_and(|replica| had.contains(replica));
-        all += 1;
-        kept += usize::from(has_it && taken.is_none());
-        first = first.or(taken);
-    }
-    first.filter(|_| kept * 2 <= all)
-}
-
-fn voters(view: &View, cluster: ClusterId) -> impl Iterator<Item = NodeId> {
-    view.setup.controllers.iter().copied().filter(move |node| node.cluster == cluster)
-}
-
-/// What the disk of a voter took of the metadata log by this time.
-fn spoilt(view: &View, voter: NodeId, index: usize, at: u64) -> Option<&Spoil> {
-    view.first_spoil(voter, index).filter(|spoil| spoil.at <= at)
+    let found = committed.find_map(|batch| view.without_majority(index, batch, finding.at));
+    found.or_else(|| view.lost_metadata(log.cluster, finding.at))
 }

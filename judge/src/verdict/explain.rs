@@ -245,7 +245,7 @@ fn committed(partition: &Partition, state: usize) -> String {
     format!("controller: leader {leader}, epoch {}{isr}{elr}", state.leader_epoch)
 }
 
-/// Which replicas held, lost, cut or never had the batch, and the ISR; empty sets are left out.
+/// Which replicas held, lost, cut or never had the batch, and the ISR with which its leader's epoch ended; empty sets are left out.
 fn held(partition: &Partition, finding: &Finding) -> Option<String> {
     let Ground::Gone { witness, .. } = &finding.ground else { return None };
     let all = ReplicaSet::first_of(partition.replicas.len());
@@ -256,7 +256,7 @@ fn held(partition: &Partition, finding: &Finding) -> Option<String> {
         ("lost with the power or disk of", &witness.power_lost),
         ("cut by", &cut),
         ("never held by", &never),
-        ("ISR", &witness.isr),
+        ("last ISR of that epoch", &witness.isr),
     ];
     let named = parts.iter().map(|(what, set)| (what, partition.names(set)));
     let named = named.filter(|(_, names)| !names.is_empty());

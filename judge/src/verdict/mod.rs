@@ -235,7 +235,7 @@ fn unknown(view: &View, end: &End) -> Vec<String> {
         let is_down = halted.any(|node| partition.find(node).is_some())
             || end.offline_dir_of(view, index).is_some()
             || view.unreadable(index).is_some()
-            || disks::lost_metadata(view, partition.cluster, end.at).is_some();
+            || view.lost_metadata(partition.cluster, end.at).is_some();
         if !is_down {
             unknown.push(format!("{name} was not read back"));
         }

@@ -1,6 +1,5 @@
 //! Nodes that stopped by themselves as Kafka's do, and what cannot come back for that.
 
-use super::disks;
 use super::permission::Excuse;
 use crate::check::{Finding, Ground};
 use crate::evidence::{Cause, End, FailedDir, Halt, Spoil, View};
@@ -23,6 +22,7 @@ const fn hazard(cause: Cause) -> &'static str {
         Cause::FullDisk => HAZARDS[0].0,
         Cause::FailedDisk => HAZARDS[1].0,
         Cause::Unregistered => HAZARDS[2].0,
+        Cause::Forgotten => LOST_VOTER,
     }
 }
 
@@ -64,7 +64,7 @@ fn missing(
     finding: &Finding,
     (cluster, partition): (ClusterId, TopicPartition),
 ) -> Option<Excuse> {
-    if let Some(spoil) = disks::lost_metadata(view, cluster, finding.at) {
+    if let Some(spoil) = view.lost_metadata(cluster, finding.at) {
         let why = view.spoil_in_words(spoil);
         let because = format!("a cluster is what its quorum remembers, and {why}");
         return Some(Excuse { hazard: LOST_VOTER, because });
@@ -97,6 +97,11 @@ pub(super) fn excuse(view: &View, end: &End, finding: &Finding) -> Option<Excuse
         }
         Cause::FailedDisk => {
             format!("a log directory that fails stops a broker, and {node} stopped at {at}")
+        }
+        Cause::Forgotten => {
+            let spoil = view.lost_metadata(halt.moment.node.cluster, halt.moment.at)?;
+            let why = view.spoil_in_words(spoil);
+            format!("a cluster is what its quorum remembers, {why}, and {node} stopped at {at}")
         }
         Cause::Unregistered => {
             format!("a broker that no controller registers stops, and {node} stopped at {at}")

@@ -1,6 +1,6 @@
 //! The longest that clients waited, in a run and in many.
 
-use crate::result::{Silence, Writes, rounded};
+use crate::result::{Reads, Silence, Writes, rounded};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use std::cmp::Reverse;
@@ -13,18 +13,22 @@ pub struct Waited {
     write_us: Option<u64>,
     /// The longest time in which a partition accepted nothing.
     silence: Option<Silence>,
+    /// The longest wait of a consumer for records that were there, in microseconds.
+    read_us: Option<u64>,
 }
 
 impl Waited {
-    /// Whether nothing was written.
+    /// The longest of a run.
+    pub(super) fn of(writes: Option<Writes>, reads: Option<Reads>) -> Self {
+        let read_us = reads.map(|reads| reads.longest_us);
+        let (write_us, silence) =
+            writes.map_or((None, None), |it| (Some(it.longest_us), it.silence));
+        Self { write_us, silence, read_us }
+    }
+
+    /// Whether nothing was written or read.
     pub(super) fn is_none(&self) -> bool {
         *self == Self::default()
-    }
-}
-
-impl From<Writes> for Waited {
-    fn from(writes: Writes) -> Self {
-        Self { write_us: Some(writes.longest_us), silence: writes.silence }
     }
 }
 
@@ -36,12 +40,14 @@ type Place = Reverse<(u64, usize)>;
 pub(super) struct Waits {
     write: Option<(u64, Place)>,
     silence: Option<(u64, Place, String)>,
+    read: Option<(u64, Place)>,
 }
 
 impl Waits {
     /// Adds a run: its seed with the index of its scenario.
     pub(super) fn add(&mut self, place: (u64, usize), waited: &Waited) {
-        let Waited { write_us, silence } = waited;
+        let Waited { write_us, silence, read_us } = waited;
+        self.read = self.read.max(read_us.map(|longest| (longest, Reverse(place))));
         self.write = self.write.max(write_us.map(|longest| (longest, Reverse(place))));
         let silence =
             silence.as_ref().map(|it| (it.lasted_ns, Reverse(place), it.partition.clone()));
@@ -62,6 +68,12 @@ impl Waits {
                 }
             });
         Some(LongestWaits { longest_us, seed, scenario: name(target), silence })
+    }
+
+    /// The longest wait of a consumer in any run; none if none waited.
+    pub(super) fn longest_read(&self, name: &dyn Fn(usize) -> String) -> Option<LongestRead> {
+        let (longest_us, Reverse((seed, target))) = self.read?;
+        Some(LongestRead { longest_us, seed, scenario: name(target) })
     }
 }
 
@@ -93,6 +105,27 @@ pub struct LongestSilence {
     pub scenario: String,
 }
 
+/// The longest that a consumer waited for records that it could read, in any run, in simulated time.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct LongestRead {
+    /// How long it was, in microseconds.
+    pub longest_us: u64,
+    /// The smallest seed that has it.
+    pub seed: u64,
+    /// The scenario with that seed.
+    pub scenario: String,
+}
+
+impl LongestRead {
+    /// In one line: `longest 5.1 s (seed 7)`; with the scenario, if there are `several`.
+    pub fn in_words(&self, several: bool) -> String {
+        let Self { longest_us, seed, scenario } = self;
+        let scenario = if several { format!("{scenario}, ") } else { String::new() };
+        format!("longest {} ({scenario}seed {seed})", rounded(*longest_us))
+    }
+}
+
 impl LongestWaits {
     /// In one line: `longest 21.0 s (seed 7); orders-3 accepted none for 20.0 s (seed 9)`; with the
     /// scenarios, if there are `several`.
@@ -120,16 +153,29 @@ mod tests {
     fn the_longest_waits_do_not_depend_on_the_order_of_runs() {
         let silence =
             |lasted_ns| Silence { partition: "orders-1".to_owned(), since_ns: 5, lasted_ns };
+        let waited = |write_us, lasted_ns, read_us| Waited {
+            write_us: Some(write_us),
+            silence: Some(silence(lasted_ns)),
+            read_us: Some(read_us),
+        };
         let runs = [
-            ((3, 0), Waited { write_us: Some(9_000_000), silence: None }),
-            ((2, 1), Waited { write_us: Some(9_000_000), silence: Some(silence(4_000_000_000)) }),
-            ((1, 0), Waited { write_us: Some(2_000), silence: Some(silence(4_500_000_000)) }),
+            ((3, 0), Waited { write_us: Some(9_000_000), ..Waited::default() }),
+            ((2, 1), waited(9_000_000, 4_000_000_000, 700_000)),
+            ((1, 0), waited(2_000, 4_500_000_000, 700_000)),
             ((0, 0), Waited::default()),
         ];
-        let longest = |order: [usize; 4]| {
+        let add = |order: [usize; 4]| {
             let mut waits = Waits::default();
             order.into_iter().for_each(|i| waits.add(runs[i].0, &runs[i].1));
-            waits.longest(&|target| ["swarm", "no-faults"][target].to_owned())
+            waits
+        };
+        for order in [[0, 1, 2, 3], [3, 2, 1, 0]] {
+            let read = add(order).longest_read(&|_| "swarm".to_owned()).expect("one waited");
+            assert_eq!(read.in_words(false), "longest 700 ms (seed 1)");
+            assert_eq!(read.in_words(true), "longest 700 ms (swarm, seed 1)");
+        }
+        let longest = |order: [usize; 4]| {
+            add(order).longest(&|target| ["swarm", "no-faults"][target].to_owned())
         };
         let all = longest([0, 1, 2, 3]).expect("something was written");
         assert_eq!(longest([3, 2, 1, 0]).as_ref(), Some(&all));

@@ -18,7 +18,7 @@ mod tally;
 
 pub use harm::Affected;
 pub use journal::{Damage, End, Header, Reader, Stop, Writer};
-pub use latency::{LongestSilence, LongestWaits, Waited};
+pub use latency::{LongestRead, LongestSilence, LongestWaits, Waited};
 pub use merge::{Merged, Refusal, merge};
 pub use plan::{Part, Plan, SeedRange, Shard, Target};
 pub use ran::Ran;

@@ -83,7 +83,7 @@ impl SeedRecord {
             simulated_ns: verdict.simulated_ns,
             counts: verdict.counts,
             errors: verdict.errors,
-            waited: verdict.writes.map(Waited::from).unwrap_or_default(),
+            waited: Waited::of(verdict.writes, verdict.reads),
             wall_us,
             at_ms,
             exercised: verdict.exercised.into_keys().collect(),

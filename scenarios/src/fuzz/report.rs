@@ -3,7 +3,7 @@
 
 use super::harm::Affected;
 use super::journal::Stop;
-use super::latency::LongestWaits;
+use super::latency::{LongestRead, LongestWaits};
 use super::plan::{Part, Plan, joined, seeds};
 use super::ran::Ran;
 use super::tally::Tally;
@@ -45,6 +45,8 @@ pub struct FuzzReport {
     pub errors: Errors,
     /// The longest that clients waited in any run; none if nothing was written.
     pub waits: Option<LongestWaits>,
+    /// The longest that a consumer waited for records that it could read; none if none waited.
+    pub longest_read: Option<LongestRead>,
     /// In how many runs something happened to the records, permitted or not.
     pub affected: Affected,
     /// Runs that lost acknowledged records, permitted or not: the five smallest seeds.
@@ -295,6 +297,7 @@ impl FuzzReport {
             unconfirmed_lost: tally.unconfirmed_lost(),
             errors: tally.errors().clone(),
             waits: tally.waits(),
+            longest_read: tally.longest_read(),
             affected: *tally.affected(),
             losses: tally.losses(plan),
             hazards: tally.hazards(),

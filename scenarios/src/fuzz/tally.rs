@@ -2,7 +2,7 @@
 //! grow with the number of runs: besides sums, only a few seeds of each signature are kept.
 
 use super::harm::{Affected, Harm};
-use super::latency::{LongestWaits, Waits};
+use super::latency::{LongestRead, LongestWaits, Waits};
 use super::plan::Plan;
 use super::ran::Ran;
 use super::record::SeedRecord;
@@ -266,6 +266,11 @@ impl Tally {
     /// The longest that clients waited in any run.
     pub(super) fn waits(&self) -> Option<LongestWaits> {
         self.waits.longest(&|target| self.rows[target].name.clone())
+    }
+
+    /// The longest that a consumer waited in any run.
+    pub(super) fn longest_read(&self) -> Option<LongestRead> {
+        self.waits.longest_read(&|target| self.rows[target].name.clone())
     }
 
     /// In how many runs so far something happened to the records.

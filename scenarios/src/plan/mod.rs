@@ -78,7 +78,8 @@ struct Entry {
     /// What was injected, in the order of the fate's list, as the simulator knows it; `None`: an
     /// election.
     injected: Vec<Option<ActiveId>>,
-    /// For each of those the fault in force that stood in its way, in words; empty if none did.
+    /// For each of those why it has no effect if it has none, in words: a fault in force that stood in
+    /// its way, or what did not happen.
     hindered: Vec<String>,
     /// A preferred replica was elected for it.
     elected: bool,
@@ -279,12 +280,11 @@ impl Director {
         self.struck.extend(strikes.iter().enumerate().map(struck));
         let in_words = |strike: &FaultKind<NodeId>| strike.in_words(&|node| clusters.node(*node));
         let hindered = strikes.iter().map(|strike| match strike {
-            FaultKind::World(fault) => {
-                fault.hindered_by(scene.active).map_or_else(String::new, |active| {
-                    format!(", as {}", self.in_force(active, scene))
-                })
-            }
-            FaultKind::PreferredElection(_) => String::new(),
+            FaultKind::World(fault) => fault.hindered_by(scene.active).map_or_else(
+                || format!(": {}", record::why_idle(fault)),
+                |active| format!(", as {}", self.in_force(active, scene)),
+            ),
+            FaultKind::PreferredElection(_) => ": no preferred replica was made leader".to_owned(),
         });
         self.entries[index].hindered = hindered.collect();
         self.entries[index].fate = match (strikes.is_empty(), suppressed.is_empty()) {

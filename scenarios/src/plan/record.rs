@@ -1,5 +1,6 @@
 //! What became of the entries of a plan.
 
+use machine::NodeId;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use spec::Fault;
@@ -38,6 +39,28 @@ impl Fate {
             },
             Self::NeverFired { because } => format!(": {because}"),
         }
+    }
+}
+
+/// Why a fault that was injected has had no effect, if no other stood in its way.
+pub(super) fn why_idle(fault: &sim::Fault<NodeId>) -> &'static str {
+    use sim::{Crash, Fault, PowerLoss};
+    match fault {
+        Fault::Crash(Crash { at_disk_operation: Some(_), .. })
+        | Fault::PowerLoss(PowerLoss { at_disk_operation: Some(_), .. }) => {
+            "no handler came to that operation"
+        }
+        Fault::Crash(_) | Fault::Pause(_) | Fault::Restart(_) => "its process did not run",
+        Fault::PowerLoss(_) => "its host was off",
+        Fault::Partition(_) | Fault::OneWayPartition(_) => "nothing was sent that it could stop",
+        Fault::SlowLink(_) | Fault::LossyLink(_) | Fault::DelayMetadata(_) => {
+            "nothing that was sent met it"
+        }
+        Fault::FullDisk(_) => "nothing was written that did not fit",
+        Fault::HungDisk(_) | Fault::SlowDisk(_) | Fault::DiskError(_) => "no disk operation met it",
+        Fault::LostDisk(_) => "there was no such disk",
+        Fault::CorruptDisk(_) => "there was no such file",
+        Fault::ClockJump(_) => "no process read the clock meanwhile",
     }
 }
 

@@ -300,13 +300,19 @@ impl Matrix {
 }
 
 impl Matrix {
-    /// A metadata log that is silent for as long as nothing changes, so that fetches of it come back
-    /// empty; several log directories, whose names have to survive as their contents do.
+    /// Requests that hold few batches. A metadata log that is silent for as long as nothing changes, so that fetches of it come back
+    /// empty; several log directories, whose names have to survive as their contents do, and a broker that
+    /// soon stops if it can report to no controller that one has failed.
     fn rest(&mut self) {
         let idle = self.one_of(150_000, &[(2, 0_u64), (1, 3_000)]);
         let dirs = self.one_of(150_000, &[(2, "a,b"), (1, "a,b,c")]);
         self.set("metadata.max.idle.interval.ms", idle);
         self.set("log.dirs", dirs);
+        let request = self.number(150_000, 4_000, 16_000);
+        let unreported = self.number(400_000, 300, 4_000);
+        self.set("max.request.size", request);
+        // It is about one directory of several.
+        self.set("log.dir.failure.timeout.ms", unreported.filter(|_| dirs.is_some()));
     }
 
     /// A client that is killed, or stopped in order, and started again.
@@ -397,6 +403,8 @@ mod tests {
             "a client is stopped",
             "metadata.max.idle.interval.ms",
             "log.dirs",
+            "max.request.size",
+            "log.dir.failure.timeout.ms",
         ] {
             assert!(seen.get(name).is_some_and(|count| *count > 50), "{name}: {seen:?}");
         }

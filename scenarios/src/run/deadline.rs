@@ -34,9 +34,18 @@ pub struct Written {
 /// The deadline for convergence, counted from the healing: of the configuration, and for replicas
 /// and consumers that have to catch up with all that was written.
 pub fn converge_within(scenario: &Scenario, written: Written) -> Span {
-    if let Some(given) = scenario.durations.converge {
-        return given.0;
-    }
+    scenario.durations.converge.map_or_else(|| allowed(scenario, written), |given| given.0)
+}
+
+/// What is allowed by the configuration if the deadline for convergence is given and shorter: what is
+/// missing then may come in time, and no promise is broken by that.
+pub(super) fn cut_short(scenario: &Scenario, written: Written) -> Option<Span> {
+    let given = scenario.durations.converge?.0;
+    Some(allowed(scenario, written)).filter(|allowed| given < *allowed)
+}
+
+/// The time that the configuration allows for convergence.
+fn allowed(scenario: &Scenario, written: Written) -> Span {
     let clusters = scenario.clusters.iter();
     let replicas = clusters.map(|cluster| followed(cluster, written, &scenario.network.brokers));
     let replicas = replicas.max().unwrap_or_default();
@@ -194,7 +203,12 @@ mod tests {
     #[test]
     fn a_given_deadline_counts() {
         let given = scenario("[durations]\nconverge = '7s'");
-        assert_eq!(converge_within(&given, Written { batches: 9, bytes: 9 }), Span::secs(7));
+        let written = Written { batches: 9, bytes: 9 };
+        assert_eq!(converge_within(&given, written), Span::secs(7));
+        assert!(cut_short(&given, written) > Some(Span::secs(7)));
+        let long = scenario("[durations]\nconverge = '1h'");
+        assert_eq!(cut_short(&long, written), None);
+        assert_eq!(cut_short(&scenario(""), written), None, "it is derived");
     }
 
     /// Kafka parks a follower's fetch for `replica.fetch.wait.max.ms` where `replica.fetch.min.bytes`

@@ -288,3 +288,40 @@ fn delivered(batches: &[bytes::Bytes], from: i64, to: i64) -> Vec<(i64, Option<u
     }
     records
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// 4g.
+    #[test]
+    fn the_page_about_the_history_has_every_type_and_field_of_a_line() {
+        let page = include_str!("../../../docs/history.md");
+        let partition = || "orders-0".to_owned();
+        let all = [
+            What::Sent { record: 1, partition: partition(), acks: -1 },
+            What::Confirmed { partition: partition(), base_offset: None, records: &[] },
+            What::Retried { partition: partition(), error: "", records: &[] },
+            What::Failed { partition: None, error: "", maybe_written: true, records: &[] },
+            What::Delivered { partition: partition(), from: 0, to: 1, records: Vec::new() },
+            What::Positioned { partition: partition(), from: None, to: 0, why: "seek" },
+            What::EndAsked { partition: partition() },
+            What::EndShown { partition: partition(), offset: 0, broker: 1 },
+            What::TimeShown { partition: partition(), timestamp_ms: 0, offset: None, broker: 1 },
+            What::Threw { partition: partition(), exception: "" },
+            What::ReadBack { partition: partition(), end: 0 },
+        ];
+        for what in all {
+            let line = Line { t_ns: 0, event: 0, client: String::new(), what };
+            let line = serde_json::to_value(&line).expect("a line is plain data");
+            for (field, value) in line.as_object().expect("a line is an object") {
+                assert!(page.contains(&format!("`{field}`")), "{field}");
+                let name = value.as_str().filter(|_| field == "type");
+                assert!(name.is_none_or(|name| page.contains(&format!("`{name}`"))), "{name:?}");
+            }
+        }
+        // `producer << 40 | n`
+        assert_eq!(judge::evidence::records::name(1 << 40 | 9), "record 1#9");
+        assert!(page.contains(&format!("number {} is record `1#9`", 1_u64 << 40 | 9)));
+    }
+}

@@ -5,7 +5,7 @@
 use super::build::{self, Built};
 use super::caught::caught;
 use super::converge::Lack;
-use super::deadline::{converge_within, read_back_within};
+use super::deadline::{converge_within, cut_short, read_back_within};
 use super::errors::ErrorCounts;
 use super::event_budget::EventBudget;
 use super::exercised::Reached;
@@ -295,8 +295,9 @@ impl Simulation {
             Phase::Load if late || self.is_load_over() => self.heal(),
             Phase::Converge => {
                 self.note_progress();
-                let missing = converge::missing(self, most);
+                let mut missing = converge::missing(self, most);
                 if missing.is_empty() || late {
+                    self.is_early(&mut missing);
                     self.leave_out(missing);
                     self.read_back();
                 }
@@ -311,6 +312,19 @@ impl Simulation {
             }
             _ => {}
         }
+    }
+
+    /// What is missing at a deadline that is shorter than the configuration allows is not owed yet.
+    fn is_early(&mut self, missing: &mut [Lack]) {
+        let Some(allowed) = cut_short(&self.resolved.scenario, self.measure.written()) else {
+            return;
+        };
+        if missing.iter().any(|lack| lack.is_owed) {
+            self.unknown.push(format!(
+                "`durations.converge` is shorter than the {allowed} that the configuration allows"
+            ));
+        }
+        missing.iter_mut().for_each(|lack| lack.is_owed = false);
     }
 
     /// A phase is over, and this is still missing.

@@ -232,9 +232,10 @@ fn fact(fact: &Fact, name: &dyn Fn(TopicPartition) -> String) -> String {
         }
         Fact::FencedChanged { fenced: true } => "sees that it is fenced".to_owned(),
         Fact::FencedChanged { fenced: false } => "sees that it is unfenced".to_owned(),
-        Fact::LogDirFailed { path, error } => {
+        Fact::LogDirFailed { path, partition, error } => {
             let which = if path.is_empty() { String::new() } else { format!(" {path}") };
-            format!("its log directory{which} failed: {error}")
+            let of = partition.map_or_else(String::new, |it| format!(" ({})", name(it)));
+            format!("its log directory{which} failed{of}: {error}")
         }
         Fact::MetadataApplied { offset } => format!("applied the metadata up to {offset}"),
         Fact::QuorumLeader { epoch, epoch_start } => {

@@ -239,13 +239,16 @@ impl<P: Process> World<P> {
         self.push_at_node(node, at, Event::StopLimit { node: node_id, incarnation, fault });
     }
 
-    /// A fault no longer holds a node down: starts it, if no other does.
+    /// A fault no longer holds a node down: starts it, if no other does. One that does has an effect
+    /// from now on, even if it found the process down.
     pub(crate) fn release_node(&mut self, node: usize, fault: ActiveId, cause: EventId) {
         let host = &mut self.nodes[node];
-        let held = host.down_by.len();
+        let first = host.down_by.first().copied();
         host.down_by.retain(|by| *by != fault);
-        if held > 0 && host.down_by.is_empty() {
-            self.boot(node, cause);
+        match (first, host.down_by.first().copied()) {
+            (Some(_), None) => self.boot(node, cause),
+            (Some(first), Some(next)) if first == fault => self.has_effect(next),
+            _ => {}
         }
     }
 
@@ -254,9 +257,9 @@ impl<P: Process> World<P> {
         if self.nodes[node].process.is_none() {
             return;
         }
-        self.has_effect(fault);
         self.nodes[node].paused_by.push(fault);
         if self.nodes[node].paused_by.len() == 1 {
+            self.has_effect(fault);
             self.exercised.count(Effect::ProcessPaused);
             let event = self.record(node, cause, TraceKind::Paused);
             self.observe_node(node, event, cause, NodeChange::Paused);
@@ -266,10 +269,12 @@ impl<P: Process> World<P> {
     /// A fault no longer pauses a process; it goes on if no other does.
     pub(crate) fn resume(&mut self, node: usize, fault: ActiveId, cause: EventId) {
         let host = &mut self.nodes[node];
-        let paused = host.is_paused();
+        let first = host.paused_by.first().copied();
         host.paused_by.retain(|by| *by != fault);
-        if !paused || host.is_paused() {
-            return;
+        match (first, host.paused_by.first().copied()) {
+            (Some(_), None) => {}
+            (Some(first), Some(next)) if first == fault => return self.has_effect(next),
+            _ => return,
         }
         let event = self.record(node, cause, TraceKind::Resumed);
         self.observe_node(node, event, cause, NodeChange::Resumed);

@@ -9,6 +9,8 @@ use crate::{
     Comparison, Condition, Family, Fault, FaultKind, Metric, MetricKind, MustReach,
     PreferredElection, Role, Scope, Swarm, Target, reach,
 };
+use machine::Span;
+use sim::Ppm;
 
 /// Faults of a swarm, at most.
 const MOST_FAULTS: u32 = 1_000;
@@ -40,12 +42,22 @@ fn unusable(fault: &sim::Fault<Target>) -> Vec<(&'static str, &'static str)> {
             let nothing = link.by.is_none() && link.jitter.is_none() && link.bandwidth.is_none();
             refuse(nothing, "kind", "nothing is slow: give `by`, `jitter` or `bandwidth`");
             refuse(link.bandwidth == Some(0), "bandwidth", "then nothing would ever arrive");
+            let none = |span: Option<Span>| span == Some(Span::ZERO);
+            refuse(none(link.by), "by", "a delay of 0 delays nothing");
+            refuse(none(link.jitter), "jitter", "a delay of 0 delays nothing");
         }
         sim::Fault::LossyLink(link) => {
             let nothing =
                 link.loss.is_none() && link.duplication.is_none() && link.reordering.is_none();
             let why = "nothing is lost: give `loss`, `duplication` or `reordering`";
             refuse(nothing, "kind", why);
+            let why = "no packet is met with a probability of 0";
+            refuse(link.loss == Some(Ppm(0)), "loss", why);
+            refuse(link.duplication == Some(Ppm(0)), "duplication", why);
+            refuse(link.reordering == Some(Ppm(0)), "reordering", why);
+        }
+        sim::Fault::DelayMetadata(metadata) => {
+            refuse(metadata.by == Span::ZERO, "by", "a delay of 0 delays nothing");
         }
         sim::Fault::SlowDisk(disk) => {
             refuse(disk.factor < 2, "factor", "a slow disk takes twice as long at the least");
@@ -70,7 +82,27 @@ fn unusable(fault: &sim::Fault<Target>) -> Vec<(&'static str, &'static str)> {
         let names = fault.targets().iter().any(|(path, _)| path[0] == key);
         refuse(given && !names, key, "the list names no node");
     }
+    wrong.extend(named_twice(fault));
     wrong
+}
+
+/// The keys whose list of targets, or one of whose groups, names a target twice.
+fn named_twice(fault: &sim::Fault<Target>) -> Vec<(&'static str, &'static str)> {
+    let mut seen: Vec<(Vec<String>, &Target)> = Vec::new();
+    let mut twice = Vec::new();
+    for (mut path, target) in fault.targets() {
+        // The last part is the place in its list.
+        if path.len() > 1 {
+            path.pop();
+        }
+        let key = ["target", "from", "to", "groups"].into_iter().find(|key| path[0] == *key);
+        if seen.iter().any(|(list, other)| *list == path && *other == target) {
+            twice.extend(key.map(|key| (key, "the list names a target twice")));
+        }
+        seen.push((path, target));
+    }
+    twice.dedup();
+    twice
 }
 
 /// The log directory that a fault is about, if it names one.

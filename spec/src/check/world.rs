@@ -49,6 +49,11 @@ impl Check<'_> {
         self.heartbeats(i, cluster);
         self.unworkable_quorum(i, cluster);
         let broker: BrokerConfig = cluster.broker.config();
+        if broker.replica_fetch_backoff.0 == 0 {
+            let message = "`replica.fetch.backoff.ms=0`: a follower whose fetch is refused fetches \
+                           again at once, and `no-livelock` does not look at refused fetches";
+            self.tell(Kind::Unwise, at("broker"), message.to_owned());
+        }
         if broker.replica_fetch_wait_max == broker.replica_lag_time_max {
             let wait = broker.replica_fetch_wait_max.as_millis();
             let message = format!(

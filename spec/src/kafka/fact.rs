@@ -85,6 +85,11 @@ impl Fact {
         }
     }
 
+    /// Whether Kafka lists the values that it allows.
+    pub(crate) fn is_choice(&self) -> bool {
+        self.valid.is_choice()
+    }
+
     /// The values that Kafka allows, as its documentation writes them: `[1,...]`, `[none, gzip]`.
     pub fn range(&self) -> &'static str {
         self.valid.text()

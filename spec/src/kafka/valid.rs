@@ -47,6 +47,10 @@ impl Valid {
         Self { text, rule }
     }
 
+    pub(super) const fn is_choice(&self) -> bool {
+        matches!(self.rule, Rule::OneOf(_) | Rule::OneOfInAnyCase(_) | Rule::Reset(_))
+    }
+
     pub(super) const fn text(&self) -> &'static str {
         self.text
     }

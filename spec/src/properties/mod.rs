@@ -145,6 +145,10 @@ fn canonical<T: Table>(
             let set = [(name, value)].into();
             match refusal(T::SCOPE, &set).filter(|it| it.values.len() == 1) {
                 Some(refusal) => Err(SetError::Refused(refusal.to_string())),
+                // Kafka has a list of choices, and this is one of them.
+                None if fact.is_some_and(Fact::is_choice) => Err(SetError::Refused(format!(
+                    "`{name}={value}` is a value of Kafka that is not modelled; expected {expected}"
+                ))),
                 None => Err(SetError::Expected(expected.to_owned())),
             }
         }

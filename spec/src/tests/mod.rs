@@ -209,6 +209,10 @@ fn a_setting_that_cannot_be_is_refused() {
     assert_eq!(refused("acks=some").kind, Kind::Impossible);
     assert_eq!(refused("linger.ms=soon").kind, Kind::WrongValue);
     assert_eq!(refused("acks").kind, Kind::Usage);
+    for by in ["0", "1001", "long"] {
+        let error = refused(&format!("stretch={by}"));
+        assert!(error.message.contains("a whole number from 1 to 1000"), "{error}");
+    }
     assert_eq!(refused("broker=5").hint.as_deref(), Some("did you mean `brokers`?"));
     assert_eq!(refused("brokers=2").kind, Kind::Impossible);
     assert_eq!(refused("max.poll.records=5").kind, Kind::Impossible, "there are no consumers");
@@ -285,6 +289,7 @@ fn what_another_cluster_has_is_reported_with_its_cluster() {
 }
 
 mod extend;
+mod faults;
 mod limits;
 mod properties;
 mod transactions;

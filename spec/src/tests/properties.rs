@@ -100,6 +100,19 @@ fn beyond_kafka_is_a_switch() {
     assert!(!scenario.beyond_kafka);
 }
 
+/// 4f: a value that Kafka has and nothing here does.
+#[test]
+fn a_choice_of_kafka_that_is_not_modelled_is_known() {
+    let error = with(&["auto.offset.reset=by_duration:PT1H"]).expect_err("it is not modelled");
+    let message = "`auto.offset.reset=by_duration:PT1H` is a value of Kafka that is not modelled; \
+                   expected earliest, latest or none";
+    assert_eq!((error.kind, error.message.as_str()), (Kind::Impossible, message));
+    for value in ["by_duration:", "by_duration:-PT1H", "newest"] {
+        let error = with(&[&format!("auto.offset.reset={value}")]).expect_err(value);
+        assert!(error.message.contains("Kafka refuses"), "{error}");
+    }
+}
+
 /// U14: a heartbeat that comes after the session has ended.
 #[test]
 fn a_heartbeat_above_the_session_is_refused_with_both_values() {
@@ -192,6 +205,8 @@ fn what_cannot_work_is_a_warning() {
     warned("max.request.size = 100", "", "above `max.request.size=100`: every record fails");
     warned("retry.backoff.ms = 5000", "", "every back-off takes 1000 ms");
     warned("", "auto.offset.reset = 'none'", "without a position");
+    let (_, slow) = with(&["replica.fetch.backoff.ms=0"]).expect("Kafka starts");
+    assert!(slow.iter().any(|it| it.message.contains("`no-livelock` does not look")), "{slow:?}");
     let (_, warnings) = with(&["max.message.bytes=100"]).unwrap();
     assert!(warnings[0].message.contains("above `max.message.bytes=100` of topic `orders`"));
     let (_, warnings) = read("", "linger.ms = 0", "fetch.max.wait.ms = 29999").unwrap();

@@ -30,7 +30,7 @@ impl Partitions {
                 .map(|(id, partition)| (partition.topic(), id.partition as u32, offset(partition)));
             let path = self.dirs.join(index, file);
             if let Err(error) = checkpoint::write(cx.io.disk, &path, lines) {
-                self.dirs.failed(index, &error, cx);
+                self.dirs.failed(index, None, &error, cx);
             }
         }
     }

@@ -24,7 +24,7 @@ impl Partitions {
         for index in self.dirs.online().collect::<Vec<_>>() {
             match self.load_dir(index, cx) {
                 Ok(()) => self.dirs.set_loaded(index),
-                Err(error) => self.dirs.failed(index, &error, cx),
+                Err(error) => self.dirs.failed(index, None, &error, cx),
             }
         }
         Ok(())
@@ -143,7 +143,7 @@ impl Partitions {
             }
             Err(error) => {
                 self.offline.insert(id);
-                self.dirs.failed(index, &error, cx);
+                self.dirs.failed(index, Some(id), &error, cx);
             }
         }
     }

@@ -8,7 +8,7 @@
 
 use crate::broker::context::{Cx, Io};
 use crate::fact::Fact;
-use crate::ids::{BrokerEpoch, DirectoryId};
+use crate::ids::{BrokerEpoch, DirectoryId, TopicPartition};
 use crate::log::{clean_shutdown, files, meta_properties};
 use crate::timer::{BrokerTimer, Timer};
 use machine::{Boot, DiskError, Halt};
@@ -59,7 +59,8 @@ impl LogDirs {
             let opened = open(path, random_id(boot, index), boot.node.node, io);
             let state = if opened.is_ok() { State::Online } else { State::Offline };
             if let Err(error) = opened {
-                io.out.observe(Fact::LogDirFailed { path: path.clone(), error: error.to_string() });
+                let (path, error) = (path.clone(), error.to_string());
+                io.out.observe(Fact::LogDirFailed { path, partition: None, error });
             }
             let id = opened.unwrap_or(DirectoryId::LOST);
             dirs.dirs.push(LogDir { path: path.clone(), id, state, loaded: false });
@@ -141,11 +142,12 @@ impl LogDirs {
         self.dirs.iter().filter(may).map(|dir| dir.path.as_str())
     }
 
-    /// A call to the disk has failed in a directory. Its replicas are stopped by an input of its
-    /// own, which waits for those that work on them.
+    /// A call to the disk has failed in a directory, in the log of `partition` if it names one. Its
+    /// replicas are stopped by an input of its own, which waits for those that work on them.
     pub(super) fn failed(
         &mut self,
         index: DirIndex,
+        partition: Option<TopicPartition>,
         error: &dyn std::fmt::Display,
         cx: &mut Cx<'_>,
     ) {
@@ -153,7 +155,7 @@ impl LogDirs {
         if dir.state == State::Online {
             dir.state = State::Failing;
             let (path, error) = (dir.path.clone(), error.to_string());
-            cx.io.out.observe(Fact::LogDirFailed { path, error });
+            cx.io.out.observe(Fact::LogDirFailed { path, partition, error });
             cx.io.out.set_timer(Timer::Broker(BrokerTimer::LogDirFailed(index)), cx.io.now.mono);
         }
     }

@@ -19,7 +19,7 @@ impl Partitions {
     ) -> ErrorCode {
         let partition = self.hosted.get(&id);
         if let Some(index) = partition.and_then(|p| self.dirs.of_log(p.log().dir())) {
-            self.dirs.failed(index, &error, cx);
+            self.dirs.failed(index, Some(id), &error, cx);
         }
         ErrorCode::KafkaStorageError
     }

@@ -10,6 +10,7 @@ use crate::log::LogConfig;
 use crate::log::testdisk::TestDisk;
 use crate::protocol::{Message, Request};
 use crate::rules::Rulebook;
+use crate::script::millis;
 use crate::timer::{Channel, Timer};
 use bytes::Bytes;
 use machine::{Boot, ConnId, Halt, Mono, NodeId, Now, Output, Span, Wall};
@@ -124,6 +125,19 @@ impl Net {
         self.lose_power(id);
     }
 
+    /// A member has ended itself, though its disk works.
+    fn end(&mut self, id: BrokerId, why: &str) {
+        assert!(self.trace.is_some(), "{id} halted: {why}");
+        self.lines.push(format!("{:>8}  {id:>5}  ends: {why}", millis(self.now)));
+        self.crash(id);
+    }
+
+    /// The disk of a member is replaced by an empty one, after a crash.
+    pub(super) fn lose_disk(&mut self, id: BrokerId) {
+        self.crash(id);
+        self.disks.remove(&id);
+    }
+
     /// A member crashes and its disk loses what was not synced.
     pub(super) fn lose_power(&mut self, id: BrokerId) {
         self.crash(id);
@@ -212,8 +226,13 @@ impl Net {
         let now = self.now();
         let Some(member) = self.members.get_mut(&id) else { return };
         let disk = self.disks.get_mut(&id).unwrap();
-        if act(member, now, disk, self.outboxes.get_mut(&id).unwrap()).is_err() {
-            self.fall(id);
+        if let Err(halt) = act(member, now, disk, self.outboxes.get_mut(&id).unwrap()) {
+            match halt {
+                Halt::Failed(why) if disk.writes_left != Some(0) && disk.broken.is_none() => {
+                    self.end(id, &why);
+                }
+                _ => self.fall(id),
+            }
             return;
         }
         member.invariants();

@@ -11,6 +11,7 @@
 //! | `append VALUE…` | the leader appends records |
 //! | `resign ID` | a leader gives up its leadership |
 //! | `crash ID`, `lose-power ID` | a member dies; its disk keeps or loses what was not synced |
+//! | `lose-disk ID` | a member dies; it starts again on an empty disk |
 //! | `cut ID`, `heal ID` | a member cannot be reached; it can again |
 //! | `pause ID`, `continue ID` | a member neither receives messages nor wakes up |
 //! | `state` | the members as they are |
@@ -37,7 +38,7 @@ macro_rules! transcripts {
 }
 
 transcripts! {
-    election pre_vote rejected_candidate leader_steps_down announcement divergence observer shared_voter restart
+    election pre_vote rejected_candidate leader_steps_down announcement divergence forgotten observer shared_voter restart
 }
 
 fn run(path: &str) {
@@ -60,6 +61,7 @@ fn carry_out(net: &mut Net, command: &Command) -> String {
         "resign" => net.on_member(id(), |member, now, _, out| member.resign(now, out)),
         "crash" => net.crash(id()),
         "lose-power" => net.lose_power(id()),
+        "lose-disk" => net.lose_disk(id()),
         "cut" => net.cut(id()),
         "heal" => drop(net.down.remove(&id())),
         "pause" => drop(net.paused.insert(id())),

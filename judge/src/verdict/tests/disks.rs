@@ -159,6 +159,28 @@ fn a_bad_sector_costs_what_follows_it() {
     assert_eq!(broken(&cut_to(0)), ["loads-what-is-durable"]);
 }
 
+/// What is appended after a sector went bad is cut with it when the log is recovered, though it was
+/// never in that sector, and no power was lost (4a).
+#[test]
+fn records_that_follow_a_bad_sector_go_with_it() {
+    let mut history = History::new(2);
+    history.produce(&numbers(0..4));
+    [1, 2, 3].into_iter().for_each(|id| strike(&mut history, Disk::Corrupted, id));
+    history.produce(&numbers(4..8));
+    [1, 2, 3].into_iter().for_each(|id| history.crash(id));
+    history.change(Some(None), &[], &[1, 2, 3]);
+    for (id, elr) in [(1, &[2, 3][..]), (2, &[3]), (3, &[])] {
+        history.disks.get_mut(&(id, ORDERS)).unwrap().clear();
+        history.node(id, Change::Started);
+        history.load(id, ORDERS, 0);
+        history.come_back(id, 50 + i64::from(id), elr);
+    }
+    history.elect(1, 2, &[1], &[]);
+    let judgement = finish(history, 1);
+    assert_eq!(broken(&judgement), Vec::<&str>::new(), "{:#?}", judgement.violations);
+    assert_eq!(hazards(&judgement), vec![("corrupted-disk", 8)]);
+}
+
 /// The process of a disk that is lost goes on until it notices, and leads meanwhile.
 #[test]
 fn a_replica_without_its_disk_holds_nothing() {
@@ -224,7 +246,8 @@ fn a_log_directory_that_failed_is_offline_until_its_broker_is_started_again() {
             history.fault(3, FaultKind::FailingDisk, true);
         }
         let error = "input/output error".to_owned();
-        history.fact(3, Fact::LogDirFailed { path: "d1".to_owned(), error });
+        let (path, partition) = ("d1".to_owned(), Some(ORDERS));
+        history.fact(3, Fact::LogDirFailed { path, partition, error });
         history.fault(3, FaultKind::FailingDisk, false);
         history.dirs.insert((3, ORDERS), dir.to_owned());
         let log = history.disks.get_mut(&(3, ORDERS)).unwrap();
@@ -234,6 +257,7 @@ fn a_log_directory_that_failed_is_offline_until_its_broker_is_started_again() {
             history.node(3, Change::Started);
             history.load(3, ORDERS, 8);
         }
+        history.change(None, &[1, 2], &[]);
         history.dirs.insert((3, OTHER), "d2".to_owned());
         history.lack(Some(lacks), "ISR [1, 2], 3 is not in sync");
         finish(history, 1)
@@ -251,6 +275,32 @@ fn a_log_directory_that_failed_is_offline_until_its_broker_is_started_again() {
     assert_eq!(broken(&of(true, "d1", false, METADATA)), ["converges"], "brokers come back");
     assert!(broken(&end(true, "d2", false)).contains(&"replicas-equal"), "it is not in d1");
     assert!(broken(&end(true, "d1", true)).contains(&"converges"), "it was started again");
+}
+
+/// A directory that is offline holds up its own replicas: another member of the ISR that lives has to
+/// lead, and other replicas have to be in sync.
+#[test]
+fn an_offline_directory_excuses_its_own_replicas_alone() {
+    let of = |leader: u16, isr: &[u16]| {
+        let mut history = History::new(2);
+        history.node(3, Change::Started);
+        history.load(3, ORDERS, 0);
+        history.produce(&numbers(0..8));
+        history.fault(3, FaultKind::FailingDisk, true);
+        let (path, partition) = ("d1".to_owned(), Some(ORDERS));
+        let error = "input/output error".to_owned();
+        history.fact(3, Fact::LogDirFailed { path, partition, error });
+        history.dirs.insert((3, ORDERS), "d1".to_owned());
+        history.change(Some(Some(leader)), isr, &[]);
+        history.lack(Some(ORDERS), "it could not be read back");
+        broken(&finish(history, 1)).contains(&"converges")
+    };
+    assert!(!of(1, &[1, 2]), "3 cannot come back into the ISR");
+    assert!(!of(3, &[3]), "no other member may lead");
+    assert!(of(3, &[1, 2, 3]), "1 or 2 has to lead");
+    assert!(of(3, &[2, 3]), "2 has to lead");
+    assert!(of(1, &[1]), "2 has to be in sync");
+    assert!(of(1, &[1, 2, 3]), "3 has to leave the ISR");
 }
 
 /// A leader goes on with bytes that changed: no consumer gets past them, and no new follower.

@@ -2,9 +2,11 @@
 
 use super::{broken, finish, hazards};
 use crate::evidence::{Change, FaultKind};
-use crate::testing::{History, ORDERS, numbers};
+use crate::testing::{History, ORDERS, OTHER, numbers};
 use crate::verdict::Judgement;
 use engine::fact::Fact;
+use engine::ids::TopicPartition;
+use engine::record::RecordError;
 
 const FULL: &str = "the log directory failed: no space left on device";
 const UNREGISTERED: &str = "no controller has registered the broker";
@@ -69,7 +71,7 @@ fn a_disk_of_limited_size_is_full_if_a_log_directory_had_no_space() {
         history.setup.disk_capacity = capacity;
         history.produce(&numbers(0..4));
         let (path, error) = (String::new(), error.to_owned());
-        history.fact(3, Fact::LogDirFailed { path, error });
+        history.fact(3, Fact::LogDirFailed { path, partition: Some(ORDERS), error });
         if restarts {
             history.crash(3);
             history.node(3, Change::Started);
@@ -130,6 +132,65 @@ fn a_disk_that_worked_again_before_the_start_is_no_cause() {
     };
     assert_eq!(broken(&stops_after(FaultKind::FailingDisk, false)), Vec::<&str>::new());
     assert_eq!(broken(&stops_after(FaultKind::FailingDisk, true)), ["stops-explained"]);
-    let judgement = stops_after(FaultKind::CorruptDisk, true);
-    assert_eq!(broken(&judgement), Vec::<&str>::new(), "no start mends a sector");
+}
+
+/// A sector went bad in a file of broker 3, which later takes a log directory offline with an error, in
+/// the log of a partition, and stops.
+fn fails_after(file: &str, partition: Option<TopicPartition>, error: &str) -> Judgement {
+    let mut history = History::new(2);
+    history.produce(&numbers(0..4));
+    history.fault(3, FaultKind::CorruptDisk, true);
+    history.node(3, Change::SectorCorrupted { file: file.to_owned(), at: 0 });
+    // No start mends a sector.
+    history.crash(3);
+    history.node(3, Change::Started);
+    history.load(3, ORDERS, 4);
+    let (path, error) = ("d1".to_owned(), error.to_owned());
+    history.fact(3, Fact::LogDirFailed { path, partition, error });
+    history.node(3, Change::Halted { why: "all log directories have failed".to_owned() });
+    history.node(3, Change::Started);
+    history.load(3, ORDERS, 4);
+    finish(history, 1)
+}
+
+#[test]
+fn a_bad_sector_explains_errors_about_the_bytes_of_its_partition() {
+    let checksum = RecordError::Crc { stored: 1, computed: 2 }.to_string();
+    let malformed = RecordError::Malformed("offsets do not grow").to_string();
+    let (log, index) =
+        ("d1/orders-0/00000000000000000000.log", "d1/orders-0/00000000000000000000.index");
+    for (file, error) in [(log, &checksum), (log, &malformed), (index, &malformed)] {
+        let judgement = fails_after(file, Some(ORDERS), error);
+        assert_eq!(broken(&judgement), Vec::<&str>::new(), "{file}: {error}");
+        assert_eq!(hazards(&judgement)[0].0, "failed-disk", "{file}: {error}");
+    }
+    for (file, partition, error) in [
+        (log, Some(OTHER), checksum.as_str()),
+        (log, None, &checksum),
+        (log, Some(ORDERS), "disk: input/output error"),
+        (log, Some(ORDERS), "disk: no space left on device"),
+        ("d1/recovery-point-offset-checkpoint", Some(ORDERS), &checksum),
+    ] {
+        let judgement = fails_after(file, partition, error);
+        assert_eq!(broken(&judgement), ["stops-explained"], "{file}: {partition:?}: {error}");
+    }
+}
+
+/// A voter stops for bytes of the metadata log, and for nothing else that is on its disk.
+#[test]
+fn a_bad_sector_of_a_partition_explains_no_stop_for_the_metadata_log() {
+    let stops = |file: &str, why: &str| {
+        let mut history = History::new(2);
+        history.fault(103, FaultKind::CorruptDisk, true);
+        let file = format!("{file}/00000000000000000000.index");
+        history.node(103, Change::SectorCorrupted { file, at: 0 });
+        history.node(103, Change::Halted { why: why.to_owned() });
+        history.node(103, Change::Started);
+        broken(&finish(history, 1)).contains(&"stops-explained")
+    };
+    let of_bytes = "the metadata log failed: malformed batch: offsets do not grow";
+    assert!(!stops("__cluster_metadata-0", of_bytes));
+    assert!(stops("orders-0", of_bytes));
+    assert!(stops("__cluster_metadata-0", "the metadata log failed: disk: input/output error"));
+    assert!(stops("__cluster_metadata-0", "quorum-state failed: disk: file exists"));
 }

@@ -39,7 +39,7 @@ fn record(target: usize, seed: u64) -> SeedRecord {
         counts: Counts { acked: 10, lost: u64::from(fails), ..Counts::default() },
         unconfirmed_lost: 0,
         errors: Errors { failed: [(format!("E_{}", seed % 3), 2)].into(), ..Errors::default() },
-        waited: Waited::from(Writes { longest_us: 10 * seed, ..Writes::default() }),
+        waited: Waited::of(Some(Writes { longest_us: 10 * seed, ..Writes::default() }), None),
         hazards: hazard.into_iter().filter(|_| seed.is_multiple_of(5)).collect(),
         wall_us: 4_000,
         at_ms: 2 * seed,
