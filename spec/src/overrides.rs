@@ -117,12 +117,12 @@ impl Scenario {
             })?;
             return Ok(());
         }
+        if name == "stretch" {
+            return self.stretch(from_to(name, value, (1, 1_000))?);
+        }
         let number = number(name, value, u64::MAX)?;
         let small = |most: u16| self::number(name, value, u64::from(most)).map(|n| n as u16);
         let wide = || self::number(name, value, u64::from(u32::MAX)).map(|n| n as u32);
-        if name == "stretch" {
-            return self.stretch(self::from_to(name, value, (1, 1_000))?);
-        }
         let mut places = 0;
         for cluster in &mut self.clusters {
             match name {

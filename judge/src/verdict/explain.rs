@@ -245,7 +245,8 @@ fn committed(partition: &Partition, state: usize) -> String {
     format!("controller: leader {leader}, epoch {}{isr}{elr}", state.leader_epoch)
 }
 
-/// Which replicas held, lost, cut or never had the batch, and the ISR with which its leader's epoch ended; empty sets are left out.
+/// Which replicas held, lost, cut or never had the batch, and the ISR with which its leader's epoch
+/// ended; empty sets are left out.
 fn held(partition: &Partition, finding: &Finding) -> Option<String> {
     let Ground::Gone { witness, .. } = &finding.ground else { return None };
     let all = ReplicaSet::first_of(partition.replicas.len());

@@ -300,9 +300,10 @@ impl Matrix {
 }
 
 impl Matrix {
-    /// Requests that hold few batches. A metadata log that is silent for as long as nothing changes, so that fetches of it come back
-    /// empty; several log directories, whose names have to survive as their contents do, and a broker that
-    /// soon stops if it can report to no controller that one has failed.
+    /// Requests that hold few batches. A metadata log that is silent for as long as nothing
+    /// changes, so that fetches of it come back empty; several log directories, whose names have
+    /// to survive as their contents do, and a broker that soon stops if it can report to no
+    /// controller that one has failed.
     fn rest(&mut self) {
         let idle = self.one_of(150_000, &[(2, 0_u64), (1, 3_000)]);
         let dirs = self.one_of(150_000, &[(2, "a,b"), (1, "a,b,c")]);
