@@ -38,8 +38,9 @@ pub fn drawn(scenario: &Scenario, seed: u64) -> (Scenario, Vec<String>) {
     matrix.consumers();
     matrix.clients_that_end();
     // Last, so that what stands above is drawn as it was before these came.
-    matrix.rest();
+    let has_several_dirs = matrix.rest();
     matrix.idempotence();
+    matrix.limits(has_several_dirs);
     (matrix.scenario, matrix.drawn)
 }
 
@@ -300,20 +301,24 @@ impl Matrix {
 }
 
 impl Matrix {
-    /// Requests that hold few batches. A metadata log that is silent for as long as nothing
-    /// changes, so that fetches of it come back empty; several log directories, whose names have
-    /// to survive as their contents do, and a broker that soon stops if it can report to no
-    /// controller that one has failed.
-    fn rest(&mut self) {
+    /// A metadata log that is silent for as long as nothing changes, so that fetches of it come back
+    /// empty; several log directories, whose names have to survive as their contents do. Returns
+    /// whether there are several.
+    fn rest(&mut self) -> bool {
         let idle = self.one_of(150_000, &[(2, 0_u64), (1, 3_000)]);
         let dirs = self.one_of(150_000, &[(2, "a,b"), (1, "a,b,c")]);
         self.set("metadata.max.idle.interval.ms", idle);
         self.set("log.dirs", dirs);
+        dirs.is_some()
+    }
+
+    /// Requests that hold few batches, and brokers that soon stop if they can report to no
+    /// controller that one of several log directories has failed.
+    fn limits(&mut self, has_several_dirs: bool) {
         let request = self.number(150_000, 4_000, 16_000);
         let unreported = self.number(400_000, 300, 4_000);
         self.set("max.request.size", request);
-        // It is about one directory of several.
-        self.set("log.dir.failure.timeout.ms", unreported.filter(|_| dirs.is_some()));
+        self.set("log.dir.failure.timeout.ms", unreported.filter(|_| has_several_dirs));
     }
 
     /// A client that is killed, or stopped in order, and started again.

@@ -300,8 +300,19 @@ mod tests {
         let partition = || "orders-0".to_owned();
         let all = [
             What::Sent { record: 1, partition: partition(), acks: -1 },
+            What::Message { record: 1, message: 1, again: true },
             What::Confirmed { partition: partition(), base_offset: None, records: &[] },
             What::Retried { partition: partition(), error: "", records: &[] },
+            What::Identified { producer_id: 1, producer_epoch: 0 },
+            What::Renumbered { partition: partition(), records: &[] },
+            What::TransactionsInitialized {
+                transactional_id: "t",
+                producer_id: 1,
+                producer_epoch: 0,
+            },
+            What::TransactionBegun { transaction: 1 },
+            What::TransactionEnding { transaction: 1, commit: true },
+            What::TransactionEnded { transaction: 1, outcome: "committed", error: None },
             What::Failed { partition: None, error: "", maybe_written: true, records: &[] },
             What::Delivered { partition: partition(), from: 0, to: 1, records: Vec::new() },
             What::Positioned { partition: partition(), from: None, to: 0, why: "seek" },
