@@ -1,6 +1,7 @@
 //! Transaction coordinators on a small cluster.
 
 mod course;
+mod crashes;
 mod failover;
 mod marking;
 mod place;
