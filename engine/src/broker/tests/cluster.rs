@@ -65,7 +65,16 @@ pub(super) struct Cluster {
     correlation_ids: BTreeMap<ConnId, u32>,
     /// What brokers asked, whether or not it got through: when, from, to.
     pub(super) asked: Vec<(Mono, BrokerId, BrokerId, Request)>,
+    /// How many steps have been made.
+    pub(super) steps: u64,
+    /// The broker that crashes before a step, by its number.
+    pub(super) crash_at: Option<(u64, BrokerId)>,
+    /// The broker that starts again.
+    boot_at: Option<(Mono, BrokerId)>,
 }
+
+/// How long a broker is down that crashed before a step.
+const DOWN: Span = Span::millis(700);
 
 impl Cluster {
     /// Brokers that are unfenced, and a topic `orders` of one partition with replicas 1, 2, 3.
@@ -127,6 +136,9 @@ impl Cluster {
             closed: BTreeSet::new(),
             correlation_ids: BTreeMap::new(),
             asked: Vec::new(),
+            steps: 0,
+            crash_at: None,
+            boot_at: None,
         }
     }
 
@@ -277,6 +289,14 @@ impl Cluster {
     }
 
     fn step(&mut self) {
+        self.steps += 1;
+        if let Some((_, id)) = self.crash_at.take_if(|(at, _)| *at <= self.steps) {
+            self.crash(id);
+            self.boot_at = Some((self.now + DOWN, id));
+        }
+        if let Some((_, id)) = self.boot_at.take_if(|(at, _)| *at <= self.now) {
+            self.boot(id);
+        }
         let timers = self.nodes.iter().flat_map(|(id, node)| {
             node.timers.iter().map(move |(timer, at)| (*at, *id, timer.clone()))
         });

@@ -77,7 +77,6 @@ fn a_marker_is_confirmed_when_it_is_replicated() {
     cluster.ask(conn, WriteTxnMarkersRequest { markers: vec![marker(7, true, &[orders])] });
     cluster.run_for(Span::millis(200));
     assert!(cluster.answers.get(&conn).is_none_or(Vec::is_empty), "no follower has it");
-    cluster.let_through();
     cluster.heal();
     assert_eq!(written(&mut cluster, conn), [(7, vec![(orders, ErrorCode::None)])]);
 }

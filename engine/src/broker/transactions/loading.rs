@@ -122,7 +122,8 @@ pub(super) fn observe_state(
     cx: &mut Cx<'_>,
 ) {
     let level = level(cx);
-    let value = metadata.and_then(|it| record::value(it, level, false).ok()).map(Bytes::from);
+    let value =
+        metadata.and_then(|it| record::value(it, level, it.rotates()).ok()).map(Bytes::from);
     cx.io.out.observe(Fact::TransactionalIdChanged {
         partition,
         coordinator_epoch,

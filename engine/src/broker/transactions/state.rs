@@ -77,7 +77,13 @@ impl TransactionMetadata {
         Self { state, previous_producer_id: self.producer_id, ..self.clone() }
     }
 
-    /// Whether all of `partitions` are in the transaction.
+    /// Whether the producer id changes with this record or the one after it.
+    pub(super) fn rotates(&self) -> bool {
+        self.next_producer_id != NO_PRODUCER_ID
+            || ![NO_PRODUCER_ID, self.producer_id].contains(&self.previous_producer_id)
+    }
+
+    /// Whether a partition is in the transaction.
     pub(super) fn contains(&self, topic: &str, partition: i32) -> bool {
         self.partitions.get(topic).is_some_and(|indexes| indexes.contains(&partition))
     }

@@ -125,9 +125,7 @@ impl Transactions {
             return Ok(());
         }
         let timeout = Span::millis(u64::try_from(next.timeout_ms).unwrap_or(0));
-        let rotates = next.next_producer_id != NO_PRODUCER_ID
-            || ![NO_PRODUCER_ID, next.producer_id].contains(&next.previous_producer_id);
-        let rotates = cx.context.rules.records_next_producer_id(cx.io.out, rotates);
+        let rotates = cx.context.rules.records_next_producer_id(cx.io.out, next.rotates());
         let batch = record::batch(id, &next, level(cx), rotates, now_ms(cx));
         let what = What::Next { id: id.clone(), next, then };
         let write = Write { partition, epoch, deadline: cx.io.now.mono + timeout, what };

@@ -59,6 +59,9 @@ scripts! {
     produce_at_level_1 "txn1-produce.jsonl" []
     describe_producers "txn-describe-producers.jsonl" []
     write_markers "txn-write-markers.jsonl" []
+    without_verification_at_level_0 "txn0-unverified.jsonl" [
+        ("the same EndTxn once more: the write of before stays pending", "O1: the id goes on")
+    ]
     read_committed "txn-read-committed.jsonl" [
         ("small partitionMaxBytes", "O8: the list reaches as far as what was read")
     ]

@@ -1,0 +1,93 @@
+//! What a coordinator knows after another, and what is in doubt.
+
+use super::*;
+
+#[test]
+fn a_new_coordinator_goes_on_from_what_the_old_one_has_written() {
+    let (mut cluster, orders) = start();
+    let (old, conn) = coordinator(&mut cluster, ID, &[]);
+    let producer = new_instance(&mut cluster, conn);
+    assert_eq!(add(&mut cluster, conn, producer, orders), ErrorCode::None);
+    let before = describe(&mut cluster, conn);
+    assert_eq!(
+        (before.state, &before.partitions),
+        (Some(TransactionState::Ongoing), &vec![orders])
+    );
+    cluster.crash(old);
+    let (_, conn) = coordinator(&mut cluster, ID, &[old]);
+    cluster.run_for(Span::millis(100));
+    assert_eq!(describe(&mut cluster, conn), before);
+    let ended = end(&mut cluster, conn, producer, false, 5);
+    assert_eq!((ended.error, ended.producer_epoch), (ErrorCode::None, 1));
+    // What the old one knew is gone when it comes back.
+    cluster.boot(old);
+    cluster.until(|cluster| !cluster.broker(old).is_fenced());
+    let conn = cluster.connect(old);
+    assert_eq!(describe(&mut cluster, conn).error, ErrorCode::NotCoordinator);
+    assert_eq!(end(&mut cluster, conn, producer, false, 5).error, ErrorCode::NotCoordinator);
+}
+
+#[test]
+fn a_repeated_request_for_the_next_epoch_is_not_recognized_after_a_failover() {
+    let (mut cluster, _) = start();
+    let (old, conn) = coordinator(&mut cluster, ID, &[]);
+    let first = new_instance(&mut cluster, conn);
+    for _ in 0..2 {
+        let again = init(&mut cluster, conn, first, Span::secs(60));
+        assert_eq!((again.error, again.producer_epoch), (ErrorCode::None, 1), "a retry");
+    }
+    cluster.crash(old);
+    let (_, conn) = coordinator(&mut cluster, ID, &[old]);
+    let again = init(&mut cluster, conn, first, Span::secs(60));
+    assert_eq!(again.error, ErrorCode::ProducerFenced, "the epoch before is never written");
+}
+
+#[test]
+fn without_enough_in_sync_replicas_nothing_is_written_and_nothing_changes() {
+    let (mut cluster, orders) = start();
+    let (node, conn) = coordinator(&mut cluster, ID, &[]);
+    let producer = new_instance(&mut cluster, conn);
+    let others: Vec<BrokerId> = BROKERS.into_iter().filter(|it| *it != node).collect();
+    others.iter().for_each(|other| cluster.crash(*other));
+    cluster.run_for(Span::secs(20));
+    let conn = cluster.connect(node);
+    let refused = add(&mut cluster, conn, producer, orders);
+    assert_eq!(refused, ErrorCode::CoordinatorNotAvailable);
+    let described = describe(&mut cluster, conn);
+    assert_eq!(
+        (described.state, described.error),
+        (Some(TransactionState::Empty), ErrorCode::None)
+    );
+    others.iter().for_each(|other| cluster.boot(*other));
+    cluster.run_for(Span::secs(10));
+    let (_, conn) = coordinator(&mut cluster, ID, &[]);
+    assert_eq!(add(&mut cluster, conn, producer, orders), ErrorCode::None);
+}
+
+/// A decision that was written and not committed in time: its coordinator takes it for failed, and the
+/// one after it finds it in the log.
+#[test]
+fn what_was_not_committed_in_time_may_be_found_by_the_next_coordinator() {
+    // Nothing looks for what is open for too long.
+    let (mut cluster, orders) =
+        start_with(|cluster| cluster.config.transaction_abort_interval = Span::secs(60));
+    let (node, conn) = coordinator(&mut cluster, ID, &[]);
+    let given = init(&mut cluster, conn, (-1, -1), Span::secs(1));
+    let producer = (given.producer_id, given.producer_epoch);
+    assert_eq!(add(&mut cluster, conn, producer, orders), ErrorCode::None);
+    let others: Vec<BrokerId> = BROKERS.into_iter().filter(|it| *it != node).collect();
+    cluster.cut(node, &others);
+    let before = cluster.now;
+    let ended = end(&mut cluster, conn, producer, true, 5);
+    assert_eq!(ended.error, ErrorCode::CoordinatorNotAvailable);
+    assert!(cluster.now.since(before) >= Span::secs(1), "transaction.timeout.ms of the producer");
+    assert_eq!(describe(&mut cluster, conn).state, Some(TransactionState::Ongoing));
+    assert_eq!(decisions(&cluster), []);
+    cluster.heal();
+    cluster.run_for(Span::secs(3));
+    cluster.crash(node);
+    coordinator(&mut cluster, ID, &[node]);
+    cluster.run_for(Span::secs(1));
+    let taken_over = Fact::Reached(Reach::TransactionTakenOver);
+    assert!(cluster.facts.iter().any(|(by, it)| *by != node && *it == taken_over));
+}
