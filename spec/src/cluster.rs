@@ -1,4 +1,4 @@
-//! What there is before the load begins: clusters and topics.
+//! Clusters and topics, which exist before the load begins.
 
 use super::properties::Properties;
 use engine::config::{BrokerConfig, ControllerConfig, TopicConfig};
@@ -10,20 +10,20 @@ use serde::{Deserialize, Serialize};
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct Cluster {
-    /// Its name, for topics and clients of worlds with several clusters.
+    /// Its name, by which topics, clients and targets refer to it if there are several clusters.
     pub name: String,
     /// How many brokers it has.
     pub brokers: u16,
-    /// How many controllers vote in its quorum.
+    /// How many controllers it has; all are voters of the metadata quorum.
     pub controllers: u16,
-    /// `broker.rack` of its brokers, one after the other and again from the start; without any,
-    /// brokers have no rack.
+    /// `broker.rack` of brokers 1, 2, 3 and so on, repeated from the start if there are more
+    /// brokers; if empty, brokers have no rack.
     pub racks: Vec<String>,
     /// Properties of all of its brokers.
     pub broker: Properties<BrokerConfig>,
     /// Properties of all of its controllers.
     pub controller: Properties<ControllerConfig>,
-    /// Properties that its topics have unless they set their own.
+    /// Defaults of the properties of its topics.
     pub topic: Properties<TopicConfig>,
 }
 
@@ -58,13 +58,13 @@ impl Cluster {
 pub struct Topic {
     /// Its name, unique within its cluster.
     pub name: String,
-    /// The cluster it is in; the first one unless named.
+    /// The cluster of the topic; the first one unless named.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub cluster: Option<String>,
     /// How many partitions it has.
     #[serde(default = "one")]
     pub partitions: u32,
-    /// How many replicas each has.
+    /// How many replicas each partition has.
     #[serde(default = "three")]
     pub replication_factor: u16,
     /// The brokers of each partition's replicas, the preferred leader first, instead of Kafka's

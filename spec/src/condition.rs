@@ -1,4 +1,5 @@
-//! When a fault fires: comparisons of what a run has come to, joined by `and` and `or`.
+//! Conditions under which a fault fires: comparisons of metrics of the run, joined by `and` and
+//! `or`.
 
 use super::target::PartitionName;
 use super::text::{Cursor, TextError, nearest};
@@ -15,31 +16,31 @@ use std::fmt;
 pub enum Condition {
     /// `hw(orders-0) >= 500`.
     Compare {
-        /// What is measured.
+        /// The metric on the left.
         metric: Metric,
-        /// How it has to compare.
+        /// How the metric has to compare with the value.
         comparison: Comparison,
-        /// With what; nanoseconds where `metric` is a time.
+        /// The value on the right; nanoseconds if the metric is a time.
         value: i64,
     },
-    /// All of them hold: `a and b`.
+    /// All of the conditions hold: `a and b`.
     All(Vec<Condition>),
-    /// At least one of them holds: `a or b`.
+    /// At least one of the conditions holds: `a or b`.
     Any(Vec<Condition>),
 }
 
-/// Something in a run that has a number.
+/// A number that can be measured during a run.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Metric {
     /// What is measured.
     pub kind: MetricKind,
     /// The cluster; the first one unless named (`west/orders-0`).
     pub cluster: Option<String>,
-    /// What it is measured of.
+    /// The part of the cluster that it is measured of.
     pub scope: Scope,
 }
 
-/// What a number is measured of.
+/// The part of a cluster that a metric is measured of.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Scope {
     /// The whole cluster.
@@ -59,7 +60,7 @@ macro_rules! metrics {
         }
 
         impl MetricKind {
-            /// All of them: name, what may stand in parentheses, and what it is.
+            /// All metrics: name, what may stand in parentheses, and meaning.
             pub const ALL: &'static [(&'static str, Self, Takes, &'static str)] =
                 &[$(($name, Self::$kind, Takes::$scope, concat!($($doc),*)),)*];
 
@@ -97,7 +98,7 @@ metrics! {
     LeaderEpoch = "epoch", Partition;
     /// How many replicas are in sync.
     InSync = "isr", Partition;
-    /// How many records were given to producers.
+    /// How many records were passed to producers.
     Sent = "sent", TopicOrPartition;
     /// How many records were sent and have no outcome yet.
     Unacked = "unacked", TopicOrPartition;
@@ -107,7 +108,7 @@ metrics! {
     Delivered = "delivered", TopicOrPartition;
     /// The active controller's id; 0 when there is none.
     Controller = "controller", Nothing;
-    /// How many brokers run.
+    /// How many brokers are running.
     BrokersUp = "brokers_up", Nothing;
 }
 
@@ -128,7 +129,7 @@ pub enum Comparison {
     Below,
 }
 
-/// The longer signs first, since `>` begins `>=`.
+/// Longer signs first, since `>=` begins with `>`.
 const SIGNS: [(&str, Comparison); 6] = [
     (">=", Comparison::AtLeast),
     ("<=", Comparison::AtMost),
@@ -175,7 +176,7 @@ impl Condition {
         Ok(condition)
     }
 
-    /// Every metric in it.
+    /// Every metric in the condition.
     pub fn metrics(&self) -> Vec<&Metric> {
         match self {
             Self::Compare { metric, .. } => vec![metric],
@@ -183,7 +184,7 @@ impl Condition {
         }
     }
 
-    /// Whether it holds, given a way to measure.
+    /// Whether the condition holds; `measure` returns the value of a metric.
     pub fn holds(&self, measure: &mut dyn FnMut(&Metric) -> i64) -> bool {
         match self {
             Self::Compare { metric, comparison, value } => {

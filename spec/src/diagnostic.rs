@@ -1,26 +1,27 @@
-//! What is wrong with an input, where, what was expected, and what was probably meant.
+//! Errors and warnings about an input: what is wrong, where, what was expected, and a suggestion.
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use std::fmt;
 use std::ops::Range;
 
-/// Something wrong with an input: a file, or an argument of the command line.
+/// An error or a warning about an input: a file, or an argument of the command line.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Diagnostic {
     /// What kind of mistake it is.
     pub kind: Kind,
     /// What is wrong and what was expected.
     pub message: String,
-    /// The file; none if it is in no file.
+    /// The file; none if the mistake is in no file.
     pub file: Option<String>,
     /// The line, from 1.
     pub line: Option<u32>,
     /// The column in characters, from 1.
     pub column: Option<u32>,
-    /// What to do about it: mostly the nearest right name.
+    /// A suggestion, mostly the nearest valid name.
     pub hint: Option<String>,
-    /// The line itself, and how many of its characters are meant. Not part of the JSON form.
+    /// The line itself, and how many of its characters the mistake spans from `column` onwards. Not
+    /// part of the JSON form.
     #[serde(skip)]
     pub excerpt: Option<(String, usize)>,
 }
@@ -49,20 +50,20 @@ pub enum Kind {
     UnknownProperty,
     /// A value has the wrong type, unit or form.
     WrongValue,
-    /// A name stands for nothing that exists: a topic, a cluster, a broker, something to reach.
+    /// A name of something that does not exist: a topic, a cluster, a broker, something to reach.
     UnknownName,
-    /// A value that cannot be, alone or together with others.
+    /// An impossible value, alone or together with others.
     Impossible,
     /// The run was interrupted before it was finished.
     Interrupted,
     /// Faultline itself failed before anything was finished.
     Panic,
-    /// Accepted by Kafka, and hardly what was wanted. A warning.
+    /// Kafka accepts it, but it is hardly what was wanted. A warning.
     Unwise,
 }
 
 impl Diagnostic {
-    /// One that is in no file.
+    /// A diagnostic that is in no file.
     pub fn new(kind: Kind, message: impl Into<String>) -> Self {
         Self {
             kind,
@@ -75,13 +76,13 @@ impl Diagnostic {
         }
     }
 
-    /// The same with a hint.
+    /// The diagnostic with this hint.
     #[must_use]
     pub fn with_hint(self, hint: Option<String>) -> Self {
         Self { hint, ..self }
     }
 
-    /// The same at the bytes `span` of `text`, which is the content of `file`.
+    /// The diagnostic at the bytes `span` of `text`, which is the content of `file`.
     #[must_use]
     pub fn located(self, file: &str, text: &str, span: Range<usize>) -> Self {
         let start = floor(text, span.start);
@@ -107,7 +108,7 @@ impl Diagnostic {
     }
 }
 
-/// The last character boundary that is not behind `at`.
+/// The last character boundary that is not after `at`.
 fn floor(text: &str, at: usize) -> usize {
     (0..=at.min(text.len())).rev().find(|i| text.is_char_boundary(*i)).unwrap_or(0)
 }
@@ -116,7 +117,7 @@ fn as_u32(n: usize) -> u32 {
     u32::try_from(n).unwrap_or(u32::MAX)
 }
 
-/// How many characters of a line are shown around a place in it.
+/// How many characters of a longer line are shown around a place in it.
 const SHOWN: usize = 120;
 
 /// The part of `line` around its character `at`, and how many characters before it are not shown
@@ -142,7 +143,7 @@ impl fmt::Display for Diagnostic {
         write!(f, "{severity}: {}", self.message)?;
         let line = self.line.map(|line| line.to_string()).unwrap_or_default();
         let margin = " ".repeat(line.len().max(1));
-        // Without a line the message has named the file already.
+        // Without a line, the file is shown only if the message does not name it.
         let unnamed = |file: &&String| self.line.is_some() || !self.message.contains(*file);
         if let Some(file) = self.file.as_ref().filter(unnamed) {
             write!(f, "\n{margin}--> {file}")?;

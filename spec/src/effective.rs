@@ -1,5 +1,5 @@
-//! What a scenario comes to: configuration that is not Kafka's default, and what has to be
-//! reached under it.
+//! The effective configuration of a scenario: properties that differ from Kafka's defaults, and the
+//! entries of `must_reach` that apply to it.
 
 use super::{Properties, Scenario, Table};
 use schemars::JsonSchema;
@@ -9,13 +9,13 @@ use std::collections::BTreeSet;
 /// A property that does not have Kafka's default.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
 pub struct NotDefault {
-    /// What has it: `brokers`, `topic orders`, `producers`.
+    /// The part of the scenario that has it: `brokers`, `topic orders`, `producers`.
     pub of: String,
     /// Kafka's name.
     pub property: String,
     /// The value.
     pub value: String,
-    /// What Kafka has.
+    /// Kafka's default.
     pub default: String,
 }
 
@@ -40,7 +40,7 @@ impl Scenario {
         all.into_iter().collect()
     }
 
-    /// What a run has to reach under the configuration it has.
+    /// The entries of `must_reach` that apply to the configuration of the scenario.
     pub fn must_reach_here(&self) -> impl Iterator<Item = &super::MustReach> {
         let applies = |must: &&super::MustReach| match &must.under {
             Some(setting) => self.has(setting),

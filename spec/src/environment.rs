@@ -1,5 +1,5 @@
-//! The network, the disks, the clocks, and how long things may take. What is left out is as the
-//! simulator has it: a data centre.
+//! The network, the disks, the clocks, and the durations of a run's phases. A key that is left out
+//! has the simulator's default, which is that of a data centre.
 
 use super::unit::{Share, Time};
 use schemars::JsonSchema;
@@ -26,16 +26,16 @@ pub struct Link {
     /// The least time from one end to the other.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub latency: Option<Time>,
-    /// Mean of the exponentially distributed time added to it.
+    /// Mean of the exponentially distributed time added to `latency`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub jitter: Option<Time>,
-    /// How many packets are lost, and sent again after a time-out.
+    /// The share of packets that are lost, and sent again after a time-out.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub loss: Option<Share>,
-    /// How many packets arrive twice.
+    /// The share of packets that arrive twice.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub duplication: Option<Share>,
-    /// How many packets are held up while others overtake.
+    /// The share of packets that are delayed so that later ones overtake them.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub reordering: Option<Share>,
     /// Bytes per second; 0 means unlimited.
@@ -50,7 +50,7 @@ pub struct Disk {
     /// The least time that an fsync takes.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub sync: Option<Time>,
-    /// Mean of the exponentially distributed time added to it.
+    /// Mean of the exponentially distributed time added to `sync`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub sync_jitter: Option<Time>,
     /// How long an append to the page cache takes.
@@ -67,7 +67,7 @@ pub struct Disk {
     pub write_back: Option<Time>,
 }
 
-/// How far the nodes' clocks are off. Each node draws its own, in both directions.
+/// How far the nodes' clocks are off. Each node's offset and drift are drawn, in both directions.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct Clocks {
@@ -87,12 +87,13 @@ impl Default for Clocks {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct Durations {
-    /// How long setting up may take: every topic has a leader and all replicas are in sync.
+    /// How long the set-up may take, until every partition has a leader and all replicas are in
+    /// sync.
     pub setup: Time,
     /// The longest that the load may take; it ends earlier when every client and every fault
     /// has ended.
     pub load: Time,
-    /// The deadline for convergence after healing; derived from the configuration unless given.
+    /// How long convergence may take after healing; derived from the configuration unless given.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub converge: Option<Time>,
 }

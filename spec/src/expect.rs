@@ -1,4 +1,4 @@
-//! What a run of a scenario is expected to come to, and what it must have seen on the way.
+//! The expected outcome of a run, and what the run has to reach on the way.
 
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::de::value::MapAccessDeserializer;
@@ -7,8 +7,8 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use std::borrow::Cow;
 use std::fmt;
 
-/// What a run is expected to come to. It changes no verdict: the tests of the catalogue and of
-/// the corpus hold runs against it.
+/// The expected outcome of a run. It changes no verdict: the tests of the catalogue and of the
+/// corpus compare runs with it.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct Expect {
@@ -17,7 +17,7 @@ pub struct Expect {
     /// The check that finds the violation.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub check: Option<String>,
-    /// Hazards that have to be among what is permitted.
+    /// Hazards by which losses have to be permitted.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub permitted: Vec<String>,
     /// The seeds that the tests run; the first one unless given.
@@ -25,7 +25,7 @@ pub struct Expect {
     pub seeds: Vec<u64>,
 }
 
-/// An outcome that a scenario can be written for.
+/// An outcome that a scenario can expect.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Expected {
@@ -36,19 +36,20 @@ pub enum Expected {
     Violation,
 }
 
-/// Something that a run has to reach, or it has shown nothing.
+/// Something that a run has to reach; otherwise it is vacuous.
 ///
-/// In a file either just the name, or several of which one has to be reached, joined by `or`, or `{ reach = "truncation", under = "acks=1", seldom = true }`.
-/// What is `seldom` depends on the seed: it is asked of a series of seeds, in `scenario --seeds` and
-/// in `fuzz` alike, and not of a run.
+/// In a file either just the name, or several of which one has to be reached, joined by `or`, or `{
+/// reach = "truncation", under = "acks=1", seldom = true }`. With `seldom` no single run has to
+/// reach it, since that depends on the seed, but a series of seeds has to, in `scenario --seeds`
+/// and in `fuzz` alike.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct MustReach {
     /// Its name, one of [`super::reach::names`], or several joined by `or`.
     pub reach: String,
     /// Only where a property has this value: `acks=1`.
     pub under: Option<Setting>,
-    /// A run need not reach it; but of a series of at least twenty seeds one has to, or the series
-    /// is vacuous.
+    /// No single run has to reach it, but at least one of a series of twenty seeds or more;
+    /// otherwise the series is vacuous.
     pub seldom: bool,
 }
 
@@ -104,8 +105,8 @@ struct Long {
     /// Only where a property has this value: `"acks=1"`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     under: Option<Setting>,
-    /// A run need not reach it; but of a series of at least twenty seeds one has to, or the series
-    /// is vacuous.
+    /// No single run has to reach it, but at least one of a series of twenty seeds or more;
+    /// otherwise the series is vacuous.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     seldom: bool,
 }
@@ -152,7 +153,7 @@ impl JsonSchema for MustReach {
     fn json_schema(generator: &mut SchemaGenerator) -> Schema {
         let long = generator.subschema_for::<Long>();
         json_schema!({
-            "description": "Something that a run has to reach, or it has shown nothing. With \
+            "description": "Something that a run has to reach; otherwise it is vacuous. With \
                             `seldom` a run need not, but one of a series of at least twenty seeds",
             "anyOf": [{ "type": "string" }, long],
         })

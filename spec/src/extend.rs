@@ -1,9 +1,9 @@
 //! Scenario files that extend another: `extend = "short-timeouts"`, a scenario of the catalogue, or
 //! a file beside it.
 //!
-//! Tables are merged key by key, what the file itself says first; `[[clusters]]` are merged one by
-//! one; every other list replaces the one that it extends. Spans of the extended file follow those
-//! of the file itself, so that each mistake is reported in the file that has it.
+//! Tables are merged key by key, where keys of the file itself take precedence; `[[clusters]]` are
+//! merged one by one; any other list replaces that of the extended file. Spans of the extended file
+//! follow those of the file itself, so that each mistake is reported in the file that contains it.
 
 use super::diagnostic::{Diagnostic, Kind};
 use super::parse::malformed;
@@ -18,7 +18,7 @@ pub const BASES: &[(&str, &str)] = &[("short-timeouts", include_str!("base/short
 
 /// The key that names the extended file.
 const KEY: &str = "extend";
-/// The longest chain of files.
+/// The largest number of files in a chain.
 const MOST_FILES: usize = 8;
 
 /// Scenarios that can be extended by their names: name and text of each.
@@ -27,7 +27,7 @@ pub type Named<'a> = &'a [(&'a str, &'a str)];
 /// Reads the file `name`, which the file `from` extends: the name to report it by, and its text.
 pub type Load<'a> = &'a dyn Fn(&str, &str) -> Result<(String, String), String>;
 
-/// The files that make up a scenario: the one that was asked for, then what it extends.
+/// The files that make up a scenario: the requested one, then the files that it extends.
 pub(super) struct Sources {
     files: Vec<File>,
 }
@@ -35,7 +35,7 @@ pub(super) struct Sources {
 struct File {
     name: String,
     text: String,
-    /// Where its spans begin.
+    /// The offset of its spans in the merged document.
     start: usize,
 }
 
@@ -82,7 +82,7 @@ impl Sources {
         Ok(sources)
     }
 
-    /// What the last file extends, and where it says so.
+    /// The name of the file that the last file extends, and its span.
     fn extended(&self) -> Result<Option<(String, Range<usize>)>, Box<Diagnostic>> {
         let Some(last) = self.files.last() else { return Ok(None) };
         let table = self.parse(last)?;
@@ -136,7 +136,7 @@ impl Sources {
         diagnostic.located(&file.name, &file.text, span.start - file.start..end)
     }
 
-    /// Whether the file that was asked for has nothing in it.
+    /// Whether the requested file has no keys.
     pub(super) fn is_empty(&self) -> bool {
         self.files.first().is_none_or(|file| {
             DeTable::parse(&file.text).is_ok_and(|table| table.get_ref().is_empty())
@@ -144,7 +144,7 @@ impl Sources {
     }
 }
 
-/// Adds to `table` what `base` has and it has not.
+/// Adds to `table` the keys of `base` that it does not have.
 fn merge<'a>(table: &mut DeTable<'a>, base: DeTable<'a>, is_root: bool) {
     for (key, value) in base {
         let name = key.get_ref().as_ref();
@@ -192,7 +192,7 @@ fn shifted<'a>(value: Spanned<DeValue<'a>>, by: usize) -> Spanned<DeValue<'a>> {
     Spanned::new(span, value)
 }
 
-/// Where brackets are nested deepest, for an error without a place of its own.
+/// The place where brackets are nested deepest, for an error that has no place of its own.
 fn too_deep(text: &str) -> Range<usize> {
     let (mut depth, mut deepest, mut at) = (0_usize, 0, 0);
     for (i, c) in text.char_indices() {

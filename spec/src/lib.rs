@@ -1,8 +1,8 @@
-//! Scenarios: what is run. Files are TOML; the record of a run keeps its scenario as JSON.
+//! Scenarios: descriptions of runs. Files are TOML; a run record keeps its scenario as JSON.
 //!
-//! The types are the format: each field is a key, checked while it is read, so that whatever
-//! exists here makes sense by itself. What has to fit together (a target and its topic, a
-//! replication factor and the number of brokers) is checked afterwards.
+//! The types are the format: each field is a key, checked while it is read, so that every value is
+//! valid by itself. Whether values fit together (a target and its topic, a replication factor and
+//! the number of brokers) is checked afterwards.
 
 mod check;
 mod cluster;
@@ -54,13 +54,13 @@ use serde::{Deserialize, Serialize};
 pub struct Scenario {
     /// Its name, in results and on the command line.
     pub name: String,
-    /// What it is about, in one line.
+    /// Its subject, in one line.
     pub title: String,
-    /// The same at length.
+    /// Its subject, at length.
     #[serde(default)]
     pub description: String,
-    /// A file that this one adds to: a built-in one by its name, or another by its path from here.
-    /// Once a scenario is read, the other file is part of it.
+    /// The scenario that this file extends: a built-in one or one of the catalogue by its name, or
+    /// a file by its path from here. `None` once the scenario is read, since it is merged then.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub extend: Option<String>,
     /// Allows values that Kafka itself refuses, such as segments below 1 MiB.
@@ -71,10 +71,11 @@ pub struct Scenario {
     pub clusters: Vec<Cluster>,
     /// The topics that exist before the load begins.
     pub topics: Vec<Topic>,
-    /// Who writes.
+    /// The producers that write during the load.
     #[serde(default)]
     pub producers: Vec<Producers>,
-    /// Who reads during the load. Everything is read back afterwards in any case.
+    /// The consumers that read during the load. All partitions are read back afterwards in any
+    /// case.
     #[serde(default)]
     pub consumers: Vec<Consumers>,
     /// The network.
@@ -89,16 +90,16 @@ pub struct Scenario {
     /// How long the phases may take.
     #[serde(default)]
     pub durations: Durations,
-    /// What goes wrong.
+    /// The faults.
     #[serde(default)]
     pub faults: Vec<Fault>,
-    /// What goes wrong beside that, chosen by the seed.
+    /// Further faults, chosen by the seed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub swarm: Option<Swarm>,
-    /// What a run is expected to come to.
+    /// The expected outcome of a run.
     #[serde(default)]
     pub expect: Expect,
-    /// What a run has to reach, or it has shown nothing.
+    /// What a run has to reach; otherwise it is vacuous.
     #[serde(default)]
     pub must_reach: Vec<MustReach>,
 }
@@ -124,12 +125,12 @@ impl Scenario {
         })
     }
 
-    /// The scenario that this one takes its faults from, if that is not itself: with the settings
-    /// of `swarm.paired_with` in place.
+    /// The scenario of the reference run, from which this one takes its faults: the scenario with
+    /// the settings of `swarm.paired_with`. `None` if that is the scenario itself.
     ///
     /// # Errors
     ///
-    /// If those settings make no scenario.
+    /// If those settings give no valid scenario.
     pub fn paired(&self) -> Result<Option<Self>, Box<Diagnostic>> {
         let paired_with = self.swarm.as_ref().map_or(&[][..], |swarm| &swarm.paired_with);
         if paired_with.is_empty() {
@@ -141,7 +142,7 @@ impl Scenario {
         }
         let alone = paired.clone();
         paired.set_all(paired_with)?;
-        // What is set to what it is anyway makes no other scenario.
+        // A property set to the value that it has anyway does not make the scenarios differ.
         for (group, own) in paired.producers.iter_mut().zip(&alone.producers) {
             if group.config() == own.config() {
                 group.properties = own.properties.clone();
@@ -157,7 +158,7 @@ impl Scenario {
     }
 }
 
-/// A run to be made: everything that decides what will happen.
+/// A run to be made: everything that determines its course.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Resolved {
@@ -165,9 +166,9 @@ pub struct Resolved {
     pub scenario: Scenario,
     /// The seed.
     pub seed: u64,
-    /// The museum bugs that are put in, by id.
+    /// The museum bugs that are switched on, by id.
     pub bugs: Vec<String>,
-    /// Keep the whole trace. Changes nothing in the run.
+    /// Whether the whole trace is kept, which changes nothing in the run.
     pub trace: bool,
 }
 

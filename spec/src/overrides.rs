@@ -1,4 +1,4 @@
-//! Single settings over a scenario (`--set acks=1`): Kafka's property names, each going to every
+//! Single settings over a scenario (`--set acks=1`): Kafka's property names, each applied to every
 //! part of the scenario that has a property of that name, and a few names of Faultline's own.
 
 use super::check::findings;
@@ -12,7 +12,7 @@ use super::{Scenario, Setting, Time};
 use engine::config::{BrokerConfig, ConsumerConfig, ControllerConfig, ProducerConfig, TopicConfig};
 use machine::Span;
 
-/// Faultline's own names, and what they set.
+/// Faultline's own names, and their meanings.
 pub const OWN: &[(&str, &str)] = &[
     ("brokers", "brokers of each cluster"),
     ("controllers", "controllers of each cluster"),
@@ -31,11 +31,12 @@ pub const OWN: &[(&str, &str)] = &[
 
 impl Scenario {
     /// Applies `settings` one after the other, each written `KEY=VALUE`, and checks the whole
-    /// again. What comes back are warnings.
+    /// again. Returns the warnings.
     ///
     /// # Errors
     ///
-    /// If there is no such name, it cannot have that value, or what comes of it cannot be.
+    /// If there is no such name, it cannot have that value, or the resulting scenario is
+    /// impossible.
     pub fn set_all(&mut self, settings: &[String]) -> Result<Vec<Diagnostic>, Box<Diagnostic>> {
         if settings.is_empty() {
             return Ok(Vec::new());
@@ -64,7 +65,7 @@ impl Scenario {
         }
     }
 
-    /// A setting that is given is not drawn by the seed.
+    /// Records that a given setting is not drawn by the seed.
     fn fix(&mut self, name: String) {
         let swarm = self.swarm.as_mut().filter(|swarm| swarm.draw_settings);
         if let Some(swarm) = swarm.filter(|swarm| !swarm.fixed.contains(&name)) {
@@ -72,7 +73,7 @@ impl Scenario {
         }
     }
 
-    /// What is impossible in it, if anything: for a scenario that was not read from a scenario file.
+    /// The first error in the scenario, if any: for one that was not read from a scenario file.
     pub fn impossible(&self) -> Option<Diagnostic> {
         let all = findings(self)
             .into_iter()
@@ -102,7 +103,7 @@ impl Scenario {
             put.to(&mut group.properties)?;
         }
         match put.places {
-            // Where nothing could be set, that it is not modelled says more.
+            // If nothing could be set, that the property is not modelled says more.
             0 if put.fits < Fit::Same => Err(unknown(name)),
             0 => Err(nowhere(name)),
             _ => Ok(()),
@@ -138,7 +139,7 @@ impl Scenario {
                 "replication.factor" => topic.replication_factor = small(u16::MAX)?,
                 _ => continue,
             }
-            // They were made for other numbers: Kafka places the replicas instead.
+            // The assignments were made for other numbers: Kafka places the replicas instead.
             topic.assignments.clear();
             places += 1;
         }
@@ -161,8 +162,8 @@ impl Scenario {
         if places == 0 { Err(nowhere(name)) } else { Ok(()) }
     }
 
-    /// Makes the load and the faults of `swarm` `by` times as long, for time-outs that are as much
-    /// longer.
+    /// Makes the load and the times of `swarm` `by` times as long, for time-outs that are longer by
+    /// the same factor.
     fn stretch(&mut self, by: u64) -> Result<(), Box<Diagnostic>> {
         let longer = |time: &mut Time| *time = Time(Span(time.nanos().saturating_mul(by)));
         longer(&mut self.durations.load);
@@ -178,8 +179,8 @@ impl Scenario {
         Ok(())
     }
 
-    /// Those of brokers, controllers, producers and consumers in the scenario that have a property, so
-    /// that setting it applies to all of them.
+    /// The ones of brokers, controllers, producers and consumers in the scenario that have a
+    /// property, so that a setting applies to all of them.
     pub fn having(&self, property: &str) -> Vec<&'static str> {
         let all = [
             ("brokers", BrokerConfig::NAMES, true),
@@ -206,18 +207,18 @@ impl Scenario {
     }
 }
 
-/// How well a table and a setting go together, from worst to best.
+/// How well a setting fits a table of properties, from worst to best.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 enum Fit {
-    /// Neither the table nor Kafka has the property there.
+    /// Neither the table nor Kafka's table of the same scope has the property.
     Absent,
-    /// It is not modelled, and Kafka refuses the value.
+    /// The property is not modelled, and Kafka refuses the value.
     Refused,
-    /// It is not modelled.
+    /// The property is not modelled.
     Unmodelled,
-    /// It is not modelled, and the value is what is modelled.
+    /// The property is not modelled, and Faultline behaves as if it had this value.
     Same,
-    /// The table has it.
+    /// The table has the property.
     Modelled,
 }
 
@@ -229,13 +230,13 @@ impl Fit {
         match fact(T::SCOPE, name) {
             None => Self::Absent,
             Some(fact) if fact.refuses(value).is_some() => Self::Refused,
-            Some(_) if unmodelled::is_what_is_modelled(T::SCOPE, name, value) => Self::Same,
+            Some(_) if unmodelled::holds_anyway(T::SCOPE, name, value) => Self::Same,
             Some(_) => Self::Unmodelled,
         }
     }
 }
 
-/// How well the setting fits at best. The tables that it fits so well are those that it is for.
+/// How well the setting fits at best. It applies to the tables that it fits that well.
 fn fits(name: &str, value: &str) -> Result<Fit, Box<Diagnostic>> {
     let best = Fit::of::<TopicConfig>(name, value)
         .max(Fit::of::<BrokerConfig>(name, value))
@@ -245,7 +246,7 @@ fn fits(name: &str, value: &str) -> Result<Fit, Box<Diagnostic>> {
     if best == Fit::Absent { Err(unknown(name)) } else { Ok(best) }
 }
 
-/// A setting on its way to the tables that it is for.
+/// A setting that is being applied to the tables that it fits best.
 struct Put<'a> {
     name: &'a str,
     value: &'a str,
@@ -261,7 +262,8 @@ impl Put<'_> {
         }
         match properties.set(name, value) {
             Ok(()) => self.places += 1,
-            // Controllers and brokers share what Kafka has; only one of the two models it.
+            // Controllers and brokers have one scope in Kafka; only one of the two models the
+            // property.
             Err(SetError::Unknown) => {}
             Err(SetError::Expected(expected)) => {
                 let message = format!("`{name}` expects {expected}, not `{value}`");
@@ -294,7 +296,7 @@ fn from_to(name: &str, value: &str, (least, most): (u64, u64)) -> Result<u64, Bo
     })
 }
 
-/// Checks that some table models a property `name` that can be `value`.
+/// Checks that some table models a property `name` and accepts `value`.
 pub(super) fn table_of(name: &str, value: &str) -> Result<(), Box<Diagnostic>> {
     fn tried<T: Table>(name: &str, value: &str) -> Option<Result<(), SetError>> {
         T::NAMES.contains(&name).then(|| Properties::<T>::default().set(name, value))
@@ -318,7 +320,7 @@ pub(super) fn table_of(name: &str, value: &str) -> Result<(), Box<Diagnostic>> {
     Err(Box::new(Diagnostic::new(Kind::WrongValue, message)))
 }
 
-/// There is no property called `name` in any table; what was probably meant.
+/// The error that no table has a property called `name`, with a suggestion.
 fn unknown(name: &str) -> Box<Diagnostic> {
     let (message, hint) = match Scope::ALL.iter().find_map(|it| unmodelled::instead_of(*it, name)) {
         Some(instead) => (unmodelled::message(name), instead),
@@ -327,7 +329,7 @@ fn unknown(name: &str) -> Box<Diagnostic> {
     Box::new(Diagnostic::new(Kind::UnknownProperty, message).with_hint(Some(hint)))
 }
 
-/// What was probably meant by a name that neither Kafka nor Faultline has.
+/// The hint for a name that neither Kafka nor Faultline has.
 pub(super) fn meant_by(name: &str) -> String {
     let all = TABLES.iter().flat_map(|(_, names)| names.iter().copied());
     let own = OWN.iter().map(|(own, _)| *own);

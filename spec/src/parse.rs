@@ -1,4 +1,4 @@
-//! From the text of a file to a scenario that makes sense, or to what is wrong with it.
+//! Parses the text of a file into a valid scenario, or reports its first mistake.
 
 use super::Scenario;
 use super::check::{Finding, findings};
@@ -21,8 +21,8 @@ impl Scenario {
         Self::parse_with(file, text, &[], &|_, _| Err("files are not read here".to_owned()))
     }
 
-    /// The same, with the scenarios that it may extend by name, and `load` for the files that it
-    /// extends.
+    /// Like [`parse`](Self::parse), with the scenarios that it may extend by name, and `load` for
+    /// the files that it extends.
     ///
     /// # Errors
     ///
@@ -40,7 +40,7 @@ impl Scenario {
         let root = sources.document()?;
         let scenario = Self::deserialize(Node(&root)).map_err(|mistake| {
             let Mistake { kind, message, hint, span, .. } = mistake;
-            // What is missing in the file as a whole is reported at its beginning.
+            // A key missing in the file as a whole is reported at its beginning.
             let span = span.filter(|span| *span != root.span()).unwrap_or(0..0);
             Box::new(sources.located(Diagnostic::new(kind, message).with_hint(hint), span))
         })?;
@@ -63,8 +63,8 @@ impl Scenario {
     }
 }
 
-/// What is wrong with the TOML, at a byte of it. For the commonest mistakes the words name what is
-/// missing.
+/// The message for malformed TOML at byte `at`; for the commonest mistakes it says what was
+/// expected.
 pub(super) fn malformed(message: &str, text: &str, at: usize) -> String {
     let before = text.get(..at).unwrap_or_default();
     let line = before.rsplit('\n').next().unwrap_or_default();
@@ -94,7 +94,7 @@ fn empty(file: &str, text: &str) -> Diagnostic {
     Diagnostic { excerpt: None, ..missing.located(file, text, 0..0) }
 }
 
-/// The place of what `path` leads to, or of the nearest thing around it that is there.
+/// The place of the value that `path` leads to, or of the nearest value around it that exists.
 fn locate(root: &Spanned<DeValue<'_>>, path: &[String]) -> Option<Range<usize>> {
     let (step, rest) = path.split_first()?;
     match root.get_ref() {
@@ -109,7 +109,7 @@ fn locate(root: &Spanned<DeValue<'_>>, path: &[String]) -> Option<Range<usize>> 
             }
             match (locate(value, rest), value.get_ref()) {
                 (Some(inner), _) => Some(inner),
-                // A table's own place is its header; a key says more.
+                // A table's own place is its header; its key says more.
                 (None, DeValue::Table(_)) => Some(key.span()),
                 (None, DeValue::Array(_)) if !rest.is_empty() => Some(key.span()),
                 (None, _) => Some(value.span()),

@@ -1,12 +1,12 @@
-//! What a run can reach, by name; `must_reach` takes all of it.
+//! Everything that a run can reach, by name, for `must_reach`.
 
 use engine::error::ErrorCode;
 use engine::reach::Reach;
 use engine::rules::Rules;
 use sim::Effect;
 
-/// All that a run can reach: name, and what it means. Steps of the protocol, error codes in
-/// responses, branches of rules, and what the simulator counts.
+/// Everything that a run can reach: name and meaning. Steps of the protocol, error codes in
+/// responses, branches of rules, and effects that the simulator counts.
 pub fn all() -> impl Iterator<Item = (&'static str, String)> {
     let steps = Reach::ALL.iter().map(|reach| (reach.name(), reach.summary().to_owned()));
     let errors = ErrorCode::returned()
@@ -22,12 +22,12 @@ pub fn all() -> impl Iterator<Item = (&'static str, String)> {
     steps.chain(errors).chain(branches).chain(counted)
 }
 
-/// All names that `must_reach` takes.
+/// All names that `must_reach` accepts.
 pub fn names() -> impl Iterator<Item = &'static str> {
     all().map(|(name, _)| name)
 }
 
-/// Whether a name is that of a step of the protocol, and nothing beneath.
+/// Whether a name is that of a step of the protocol.
 pub fn is_step(name: &str) -> bool {
     Reach::ALL.iter().any(|reach| reach.name() == name)
 }

@@ -1,5 +1,5 @@
-//! Reads a parsed TOML document into a value that serde knows, and remembers for every mistake
-//! where it stands. (The `toml` crate's own reader reports mistakes as text only.)
+//! Deserializes a parsed TOML document through serde, and keeps the place of every mistake. (The
+//! `toml` crate's own deserializer reports mistakes as text only.)
 
 use super::condition::Condition;
 use super::diagnostic::Kind;
@@ -18,13 +18,13 @@ use std::ops::Range;
 use toml::Spanned;
 use toml::de::{DeArray, DeString, DeTable, DeValue};
 
-/// A mistake, and the bytes that it is about.
+/// A mistake, and the bytes of the document that contain it.
 #[derive(Debug)]
 pub(super) struct Mistake {
     pub(super) kind: Kind,
     pub(super) message: String,
     pub(super) hint: Option<String>,
-    /// A key of the table being read that it is about; its place is looked up there.
+    /// The key of the table being read that it concerns; its place is looked up there.
     key: Option<String>,
     pub(super) span: Option<Range<usize>>,
 }
@@ -39,8 +39,8 @@ impl Mistake {
         self
     }
 
-    /// Gives it the place of the key that it is about, once `value` is the table that has it, or
-    /// the place of `value` if it is about no key.
+    /// Gives the mistake the place of its key, if `value` is the table that has this key, or the
+    /// place of `value` if the mistake concerns no key.
     fn within(self, value: &Spanned<DeValue<'_>>) -> Self {
         let span = match (&self.key, value.get_ref()) {
             (Some(key), DeValue::Table(table)) => key_span(table, key),
@@ -66,7 +66,7 @@ pub(super) fn key_span(table: &DeTable<'_>, key: &str) -> Option<Range<usize>> {
     }
 }
 
-/// The entry that `key` or its beginning names, and what of `key` is left.
+/// The entry that `key` or its beginning names, and the rest of `key`.
 pub(super) fn entry<'t, 'k>(
     table: &'t DeTable<'t>,
     key: &'k str,
@@ -111,9 +111,7 @@ impl de::Error for Mistake {
     fn unknown_field(key: &str, expected: &'static [&'static str]) -> Self {
         let table = TABLES.iter().find(|(_, names)| *names == expected);
         let (kind, message) = match table {
-            Some((of, _)) => {
-                (Kind::UnknownProperty, format!("{of} have no property `{key}` that is known here"))
-            }
+            Some((of, _)) => (Kind::UnknownProperty, format!("{of} have no property `{key}`")),
             None => {
                 (Kind::UnknownKey, format!("there is no key `{key}` here; {}", one_of(expected)))
             }
@@ -149,7 +147,7 @@ fn unknown_key_hint(key: &str, expected: &[&str]) -> Option<String> {
     nearest(key, expected.iter().copied()).map(did_you_mean)
 }
 
-/// The hint that names the nearest right name.
+/// The hint that suggests the nearest valid name.
 pub(super) fn did_you_mean(name: &str) -> String {
     format!("did you mean `{name}`?")
 }
@@ -165,7 +163,7 @@ fn plain(expected: &dyn Expected) -> String {
     in_plain_words(&expected.to_string())
 }
 
-/// What serde calls `u16`, `struct RunRecord` and the like, in words.
+/// Serde's names of expected values (`u16`, `struct RunRecord`) in words.
 pub fn in_plain_words(expected: &str) -> String {
     let most = match expected {
         "u8" => u64::from(u8::MAX),
@@ -277,7 +275,7 @@ impl<'a> de::Deserializer<'a> for Node<'a> {
     }
 }
 
-/// The mistake within a text that has a grammar of its own, at its column.
+/// The mistake within a condition or a target, at its column.
 fn in_text(name: &str, text: &str, span: Range<usize>) -> Option<Mistake> {
     let error = match name {
         "Condition" => Condition::parse(text).err()?,
@@ -286,7 +284,7 @@ fn in_text(name: &str, text: &str, span: Range<usize>) -> Option<Mistake> {
     };
     let mut mistake = Mistake::new(Kind::WrongValue, error.message);
     mistake.hint = error.nearest.map(did_you_mean);
-    // After the opening quote. With escapes in it, or in a longer literal, the whole is meant.
+    // After the opening quote. With escapes, or in a longer literal, the whole text is marked.
     if span.len() == text.len() + 2 {
         let start = span.start + 1 + error.at;
         return Some(mistake.at(start..start + error.length));
@@ -294,7 +292,7 @@ fn in_text(name: &str, text: &str, span: Range<usize>) -> Option<Mistake> {
     Some(mistake.at(span))
 }
 
-/// The elements of a list, from a position on.
+/// The elements of a list, from a position onwards.
 struct Elements<'a>(&'a DeArray<'a>, usize);
 
 impl<'a> SeqAccess<'a> for Elements<'a> {
@@ -345,7 +343,7 @@ impl<'a> MapAccess<'a> for Entries<'a> {
     }
 }
 
-/// A choice that has arguments: a table with the choice as its only key.
+/// An enum variant with arguments: a table with the variant as its only key.
 struct Variant<'a>(Entries<'a>);
 
 impl<'a> EnumAccess<'a> for Variant<'a> {

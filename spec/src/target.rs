@@ -1,4 +1,4 @@
-//! Which nodes a fault is upon: by role, found out when it fires, or by number.
+//! The nodes that a fault affects: by role, resolved when the fault fires, or by id.
 
 use super::text::{Cursor, TextError, nearest};
 use super::unit::written_as_string;
@@ -34,13 +34,13 @@ impl fmt::Display for PartitionName {
     }
 }
 
-/// Nodes of one cluster: `leader(orders-0)`, or `west/leader(orders-0)` where several clusters
-/// make it necessary.
+/// Nodes of one cluster: `leader(orders-0)`, or `west/leader(orders-0)` in a cluster that is not
+/// the first.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Target {
     /// The cluster; the first one unless named.
     pub cluster: Option<String>,
-    /// Which of its nodes.
+    /// Which nodes of the cluster.
     pub role: Role,
 }
 
@@ -83,7 +83,7 @@ pub enum Role {
     Everyone,
 }
 
-/// Every form of a target, as an example, and what it means.
+/// Every form of a target: an example and its meaning.
 pub const TARGETS: &[(&str, &str)] = &[
     ("leader(orders-0)", "the leader of a partition"),
     ("follower(orders-0)", "one in-sync follower of a partition, chosen by the seed"),
@@ -93,7 +93,7 @@ pub const TARGETS: &[(&str, &str)] = &[
     ("standby", "one controller that is not active, chosen by the seed"),
     ("broker 2", "one broker by its id: 1, 2, 3 and so on"),
     ("controller 101", "one controller by its id: 101, 102 and so on"),
-    ("client 1001", "one client by its id: producers from 1001 on, consumers after them"),
+    ("client 1001", "one client by its id: producers from 1001 onwards, then consumers"),
     ("any broker", "one running broker, chosen by the seed"),
     ("all brokers", "all brokers of the cluster"),
     ("all controllers", "all controllers"),
@@ -105,7 +105,7 @@ pub const TARGETS: &[(&str, &str)] = &[
     ("west/leader(orders-0)", "any of these in the cluster `west`; without a name, in the first"),
 ];
 
-/// The words that a target may begin with.
+/// The words with which a target can begin.
 const WORDS: &[&str] = &[
     "leader",
     "follower",
@@ -152,7 +152,7 @@ impl Target {
         Ok(Self { cluster, role })
     }
 
-    /// The same role of the partition of this topic in this cluster.
+    /// The same role in `cluster`, of a partition of `topic`.
     pub(super) fn with(&self, cluster: &str, topic: &str) -> Self {
         let mut role = self.role.clone();
         if let Role::Leader(of) | Role::Follower(of) | Role::Followers(of) | Role::Replicas(of) =
@@ -232,7 +232,7 @@ fn of_partition(cursor: &mut Cursor<'_>) -> Result<PartitionName, TextError> {
     Ok(name)
 }
 
-/// A `node.id`, with or without parentheses around it.
+/// A `node.id`, with or without parentheses.
 fn node_id(cursor: &mut Cursor<'_>) -> Result<u16, TextError> {
     let parenthesis = cursor.takes("(");
     let word = cursor.word();

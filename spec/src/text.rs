@@ -3,16 +3,16 @@
 
 use std::fmt;
 
-/// What is wrong with a condition or a target, and where in its text.
+/// A mistake in a condition or a target, and its place in the text.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct TextError {
-    /// How many bytes stand before the place.
+    /// How many bytes precede the place.
     pub at: usize,
     /// How many bytes the place has.
     pub length: usize,
     /// What is wrong and what was expected.
     pub message: String,
-    /// The nearest right word, if there is one.
+    /// The nearest valid word, if there is one.
     pub nearest: Option<&'static str>,
 }
 
@@ -42,7 +42,7 @@ impl<'a> Cursor<'a> {
         &self.text[self.at..]
     }
 
-    /// Goes to the next thing that is not a space.
+    /// Goes to the next character that is not a space.
     pub(super) fn skip_spaces(&mut self) {
         self.at += self.rest().len() - self.rest().trim_start().len();
     }
@@ -88,7 +88,7 @@ impl<'a> Cursor<'a> {
     ///
     /// # Errors
     ///
-    /// If too many are open already.
+    /// If too many parentheses are open already.
     pub(super) fn opens(&mut self) -> Result<bool, TextError> {
         if !self.takes("(") {
             return Ok(false);
@@ -112,7 +112,7 @@ impl<'a> Cursor<'a> {
         TextError { at: self.at - length, length: length.max(1), message, nearest: None }
     }
 
-    /// An error about what comes next, which is not `expected`.
+    /// An error about the next word or character, which is not `expected`.
     pub(super) fn expected(&mut self, expected: &str) -> TextError {
         self.skip_spaces();
         let at = self.at;

@@ -42,7 +42,7 @@ impl Time {
     }
 }
 
-/// Exact, so that it reads back as the same time.
+/// The form is exact, so that it reads back as the same time.
 impl fmt::Display for Time {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&text::span_to_text(self.0))

@@ -1,14 +1,14 @@
-//! Properties that Kafka has and Faultline does not model: what holds instead, and the values that
-//! are what is modelled, which a scenario may set.
+//! Kafka properties that Faultline does not model: what it does instead, and the values that a
+//! scenario may still set because Faultline behaves that way anyway.
 
 use super::kafka::{Scope, fact, facts};
 use super::properties::is_modelled;
 
-/// Properties of one part of Kafka that is not modelled.
+/// Properties of an unmodelled part of Kafka.
 struct Absent {
-    /// Names; with a `*` at the end, all names that begin so.
+    /// Names; a name with a `*` at its end stands for all names that begin with it.
     names: &'static [&'static str],
-    /// What holds instead.
+    /// What Faultline does instead, as a sentence without a full stop.
     instead: &'static str,
 }
 
@@ -21,7 +21,7 @@ const PLAIN: &str = "connections are neither encrypted nor authenticated here";
 const ADDRESSES: &str = "nodes get their ids, addresses and roles from Faultline";
 const THREADS: &str = "a node has one thread of each kind here";
 const METRICS: &str = "nodes report no metrics here";
-const CLASSES: &str = "no foreign code runs inside of nodes here";
+const CLASSES: &str = "user-supplied classes are not run here";
 const SOCKETS: &str = "`[network]` of a scenario file describes links; their buffers have no size";
 const CONNECTIONS: &str = "connections are not limited, and do not close because they are idle";
 const SETUP: &str =
@@ -30,7 +30,7 @@ const QUOTAS: &str = "there are no quotas here";
 const TIERED: &str = "there is no tiered storage here";
 const TOPICS: &str = "a scenario has the topics that its file names";
 const SNAPSHOTS: &str = "the metadata log is kept whole here, in one segment and without snapshots";
-const PURGATORY: &str = "parked requests are removed as soon as they are answered";
+const PURGATORY: &str = "a parked request is removed as soon as its response is sent";
 const REBOOTSTRAP: &str = "clients always know the addresses of all nodes here";
 
 #[rustfmt::skip]
@@ -42,12 +42,14 @@ const ABSENT: &[Absent] = &[
     Absent { names: &["remote.*", "local.retention.*", "log.local.retention.*"], instead: TIERED },
     Absent { names: &["sasl.*", "ssl.*", "security.*", "delegation.*", "connections.max.reauth.ms", "connection.failed.authentication.delay.ms", "authorizer.class.name", "principal.builder.class"], instead: PLAIN },
     Absent { names: &["client.rack", "replica.selector.class"], instead: "consumers read from leaders only" },
-    Absent { names: &["broker.rack"], instead: "a cluster of a scenario file has `racks = [\"a\", \"b\"]`" },
+    Absent { names: &["broker.rack"], instead: "set `racks = [\"a\", \"b\"]` in the cluster of the scenario file" },
     Absent { names: &["default.replication.factor"], instead: "`replication.factor` sets it for all topics" },
     Absent { names: &["num.partitions"], instead: "`partitions` sets it for all topics" },
     Absent { names: &["auto.create.topics.enable", "allow.auto.create.topics", "exclude.internal.topics"], instead: TOPICS },
-    Absent { names: &["bootstrap.*", "node.id", "broker.id", "process.roles", "listeners", "advertised.listeners", "early.start.listeners", "listener.*", "controller.listener.names", "controller.quorum.bootstrap.servers", "controller.quorum.voters", "inter.broker.listener.name", "client.id", "client.dns.lookup", "server.max.startup.time.ms"], instead: ADDRESSES },
-    Absent { names: &["num.*", "background.threads", "queued.max.*"], instead: THREADS },
+    Absent { names: &["bootstrap.*", "node.id", "broker.id", "process.roles", "listeners", "advertised.listeners", "early.start.listeners", "listener.*", "controller.listener.names", "controller.quorum.bootstrap.servers", "controller.quorum.voters", "inter.broker.listener.name", "client.id", "client.dns.lookup"], instead: ADDRESSES },
+    Absent { names: &["server.max.startup.time.ms"], instead: "a node may take any time to start here" },
+    Absent { names: &["num.*", "background.threads"], instead: THREADS },
+    Absent { names: &["queued.max.*"], instead: "the queue of received requests has no limit here" },
     Absent { names: &["metric*", "kafka.metrics.*", "enable.metrics.push", "telemetry.max.bytes", "controller.performance.*"], instead: METRICS },
     Absent { names: &["interceptor.classes", "key.*", "value.*", "create.topic.policy.class.name", "alter.config.policy.class.name"], instead: CLASSES },
     Absent { names: &["receive.buffer.bytes", "send.buffer.bytes", "socket.receive.buffer.bytes", "socket.send.buffer.bytes", "socket.listen.backlog.size", "replica.socket.receive.buffer.bytes"], instead: SOCKETS },
@@ -55,24 +57,24 @@ const ABSENT: &[Absent] = &[
     Absent { names: &["socket.connection.setup.timeout.max.ms"], instead: SETUP },
     Absent { names: &["socket.request.max.bytes", "max.request.partition.size.limit"], instead: "brokers accept requests of any size here; batches are limited by `max.message.bytes`" },
     Absent { names: &["quota.*", "client.quota.callback.class", "controller.quota.*", "replication.quota.*", "alter.log.dirs.replication.quota.*", "leader.replication.throttled.replicas", "follower.replication.throttled.replicas"], instead: QUOTAS },
+    Absent { names: &["metadata.log.dir"], instead: "Faultline chooses the directory of the metadata log" },
     Absent { names: &["metadata.log.*", "metadata.max.retention.*", "internal.metadata.*"], instead: SNAPSHOTS },
     Absent { names: &["fetch.purgatory.purge.interval.requests", "producer.purgatory.purge.interval.requests"], instead: PURGATORY },
     Absent { names: &["metadata.recovery.*"], instead: REBOOTSTRAP },
     Absent { names: &["metadata.max.idle.ms"], instead: "producers do not forget topics that they do not write to" },
-    Absent { names: &["partitioner.availability.timeout.ms"], instead: "partitions of a slow broker are not avoided, which is Kafka's default" },
+    Absent { names: &["partitioner.availability.timeout.ms"], instead: "no partition counts as unavailable because its broker is slow (Kafka's default)" },
     Absent { names: &["internal.segment.bytes"], instead: "`segment.bytes` can be small with `beyond_kafka = true`" },
     Absent { names: &["segment.jitter.ms", "log.roll.jitter.*"], instead: "segments roll at `segment.ms` without jitter" },
     Absent { names: &["preallocate", "log.preallocate"], instead: "segment files grow as records are appended" },
     Absent { names: &["message.timestamp.type", "log.message.timestamp.type"], instead: "records keep the time that their producer gave them" },
-    Absent { names: &["log.dir", "num.replica.alter.log.dirs.threads"], instead: "`log.dirs` names the log directories of a node" },
-    Absent { names: &["controlled.shutdown.enable"], instead: "a broker that is stopped in order always hands over its leaders first" },
-    Absent { names: &["request.timeout.ms"], instead: "`controller.socket.timeout.ms` bounds what brokers ask of controllers" },
+    Absent { names: &["log.dir"], instead: "`log.dirs` names the log directories of a node" },
+    Absent { names: &["controlled.shutdown.enable"], instead: "a broker that is shut down cleanly always moves its leaderships away first" },
     Absent { names: &["default.api.timeout.ms"], instead: "calls of consumers and admin clients are repeated until they succeed" },
     Absent { names: &["unstable.*"], instead: "nodes speak the released versions of every API" },
-    Absent { names: &["retries", "retry.backoff*", "reconnect.backoff*", "metadata.max.age.ms", "socket.connection.setup.timeout.ms"], instead: "the admin client of a scenario only creates its topics" },
+    Absent { names: &["request.timeout.ms", "retries", "retry.backoff*", "reconnect.backoff*", "metadata.max.age.ms", "socket.connection.setup.timeout.ms"], instead: "the admin client only creates topics and asks for preferred elections" },
 ];
 
-/// Values that are what is modelled, so that nothing is lost by setting them.
+/// Values of unmodelled properties under which Kafka does what Faultline does anyway.
 #[rustfmt::skip]
 const MODELLED: &[(Scope, &str, &[&str])] = &[
     (Scope::Producer, "compression.type", &["none"]),
@@ -111,7 +113,7 @@ const MODELLED: &[(Scope, &str, &[&str])] = &[
     (Scope::Topic, "segment.jitter.ms", &["0"]),
 ];
 
-/// Names that other clients and older releases have for what is modelled here.
+/// Other names of modelled properties: of other clients, older releases, or brokers.
 #[rustfmt::skip]
 const ALSO_CALLED: &[(&str, &str)] = &[
     ("message.timeout.ms", "delivery.timeout.ms"),
@@ -132,18 +134,18 @@ const ALSO_CALLED: &[(&str, &str)] = &[
     ("num.replicas", "replication.factor"),
 ];
 
-/// Whether `value` of the property `name`, which is not modelled, is what is modelled.
-pub(super) fn is_what_is_modelled(scope: Scope, name: &str, value: &str) -> bool {
+/// Whether Faultline behaves as if the unmodelled property `name` had this value.
+pub(super) fn holds_anyway(scope: Scope, name: &str, value: &str) -> bool {
     let row = MODELLED.iter().find(|(of, known, _)| (*of, *known) == (scope, name));
     row.is_some_and(|(_, _, values)| values.iter().any(|it| it.eq_ignore_ascii_case(value.trim())))
 }
 
-/// Properties of `scope` that are not modelled and can be set to what is.
+/// Unmodelled properties of `scope` that accept such a value.
 pub(super) fn settable(scope: Scope) -> impl Iterator<Item = &'static str> {
     MODELLED.iter().filter(move |(of, ..)| *of == scope).map(|(_, name, _)| *name)
 }
 
-/// What another client, an older Kafka or a broker calls the modelled property that is returned.
+/// The modelled property that another client, an older Kafka or a broker calls `name`.
 pub(super) fn also_called(name: &str) -> Option<&'static str> {
     let known = ALSO_CALLED.iter().find(|(other, _)| *other == name).map(|(_, name)| *name);
     known.or_else(|| {
@@ -152,13 +154,14 @@ pub(super) fn also_called(name: &str) -> Option<&'static str> {
     })
 }
 
-/// What holds instead of a property that `scope` of Kafka has and that is not modelled there.
+/// What Faultline does instead of modelling this property; `None` if it is modelled, or no property
+/// of `scope`.
 pub(super) fn instead_of(scope: Scope, name: &str) -> Option<String> {
     fact(scope, name)?;
     if let Some(modelled) = also_called(name) {
         return Some(match scope {
-            Scope::Broker => format!("`{modelled}` under `[clusters.topic]` is what is modelled"),
-            _ => format!("`{modelled}` is what is modelled"),
+            Scope::Broker => format!("set `{modelled}` under `[clusters.topic]` instead"),
+            _ => format!("set `{modelled}` instead"),
         });
     }
     let matches = |pattern: &&str| match pattern.strip_suffix('*') {
@@ -169,7 +172,7 @@ pub(super) fn instead_of(scope: Scope, name: &str) -> Option<String> {
     row.map(|absent| absent.instead.to_owned())
 }
 
-/// What is reported about it.
+/// The message for an unmodelled property.
 pub(super) fn message(name: &str) -> String {
     format!("`{name}` is a Kafka property that is not modelled")
 }
@@ -178,7 +181,6 @@ pub(super) fn message(name: &str) -> String {
 mod tests {
     use super::*;
 
-    /// A16: every property of Kafka is modelled, or there is a reason why it is not.
     #[test]
     fn every_property_of_kafka_is_modelled_or_has_a_reason() {
         let missing: Vec<_> = facts()
@@ -186,11 +188,11 @@ mod tests {
             .filter(|fact| instead_of(fact.scope, fact.name).is_none())
             .map(|fact| format!("{} {}", fact.scope.name(), fact.name))
             .collect();
-        assert_eq!(missing, [""; 0], "say what holds instead");
+        assert_eq!(missing, [""; 0], "no row of ABSENT says what Faultline does instead");
     }
 
     #[test]
-    fn values_that_are_modelled_are_allowed_by_kafka() {
+    fn values_that_hold_anyway_are_allowed_by_kafka() {
         for (scope, name, values) in MODELLED {
             let fact = fact(*scope, name).unwrap_or_else(|| panic!("no {name}"));
             assert!(!is_modelled(*scope, name), "{name} is in a table of the engine");

@@ -6,11 +6,11 @@ use engine::config::{ConsumerConfig, ProducerConfig};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-/// Producers that do the same.
+/// A group of producers with the same settings.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct Producers {
-    /// The cluster they write to; the first one unless named.
+    /// The cluster that they write to; the first one unless named.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub cluster: Option<String>,
     /// How many producers there are.
@@ -19,28 +19,28 @@ pub struct Producers {
     pub records: u64,
     /// How many records a second all of them together send.
     pub rate: u64,
-    /// How many records are sent at the same moment; the rate stays what it is.
+    /// How many records are sent at the same moment; the mean rate stays the same.
     pub burst: u32,
-    /// How many bytes a record's value has. Its number and its check value take some of them.
+    /// The size of a record's value in bytes, including the record's number and its check value.
     pub record_size: u32,
     /// How many keys there are; with 0 records have none.
     pub keys: u32,
-    /// The topics they write to, in turn; all of their cluster unless named.
+    /// The topics that they write to, in turn; all of their cluster unless named.
     pub topics: Vec<String>,
-    /// The partition that every record names; left to the partitioner unless given.
+    /// The partition of every record; chosen by the partitioner unless given.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub partition: Option<u32>,
-    /// Whether an application sends a message again, in a new record, whose record its producer gave
-    /// up without knowing that it was refused for good.
+    /// Whether an application sends a message again, in a new record, after its producer failed the
+    /// record without knowing that it was refused for good.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub resend: bool,
-    /// How far before its restart an application goes back: what was due in that time is sent, in new
-    /// records if it had been sent before.
+    /// How far an application goes back when it restarts: messages due in that time before the
+    /// restart are sent, in new records if they had been sent before.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub rewind: Option<Time>,
     /// When they begin.
     pub start: Time,
-    /// When they end, although records are left; without it they end with the last.
+    /// When they end although records are left; unless given, they end with the last record.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub stop: Option<Time>,
     /// How they send in transactions; only with `transactional.id`.
@@ -58,11 +58,11 @@ pub struct Transactions {
     pub records: u64,
     /// The share of transactions that are aborted on purpose.
     pub aborted: Share,
-    /// The share of transactions that are left open, as by an application that crashes: it goes on with
-    /// another producer of the same id.
+    /// The share of transactions that are left open, as by an application that crashes; the
+    /// application goes on with another producer of the same id.
     pub abandoned: Share,
-    /// Whether all producers of the group have the same `transactional.id`, so that the latest to begin
-    /// fences the others. Otherwise a number is added to it for each.
+    /// Whether all producers of the group have the same `transactional.id`, so that the latest to
+    /// begin fences the others. Otherwise a number is added to the id of each.
     pub shared_id: bool,
     /// What an application does when another producer has taken its `transactional.id`.
     pub when_fenced: WhenFenced,
@@ -72,7 +72,7 @@ pub struct Transactions {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum WhenFenced {
-    /// It begins anew after a second, as after any other error that ends its producer.
+    /// It restarts after a second, as after any other error that ends its producer.
     Restart,
     /// It ends.
     Stop,
@@ -113,8 +113,8 @@ impl Default for Producers {
 }
 
 impl Producers {
-    /// Their configuration, with what Kafka changes by itself: a delivery time-out that is not set
-    /// is raised to what it needs (`KafkaProducer.configureDeliveryTimeout`).
+    /// Their configuration, with the values that Kafka derives: a delivery time-out that is not set
+    /// is raised to `linger.ms` + `request.timeout.ms` (`KafkaProducer.configureDeliveryTimeout`).
     pub fn config(&self) -> ProducerConfig {
         let mut config: ProducerConfig = self.properties.config();
         let least = config.linger.saturating_add(config.request_timeout);
@@ -129,7 +129,7 @@ impl Producers {
 }
 
 impl Consumers {
-    /// Their configuration, with what Kafka changes by itself.
+    /// Their configuration, with the values that Kafka derives.
     pub fn config(&self) -> ConsumerConfig {
         let mut config: ConsumerConfig = self.properties.config();
         if only_first_backoff(&self.properties) {
@@ -139,32 +139,33 @@ impl Consumers {
     }
 }
 
-/// Whether only the first of the two reconnect back-offs is set: it is the other one too then
+/// Whether only the first of the two reconnect back-offs is set, which then is the maximum as well
 /// (`CommonClientConfigs.postProcessReconnectBackoffConfigs`).
 fn only_first_backoff<T: Table>(properties: &Properties<T>) -> bool {
     let is_set = |name| properties.get(name).is_some();
     is_set("reconnect.backoff.ms") && !is_set("reconnect.backoff.max.ms")
 }
 
-/// Consumers that do the same, each reading all partitions of its topics by itself (`assign`).
+/// A group of consumers with the same settings, each reading all partitions of its topics
+/// (`assign`).
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct Consumers {
-    /// The cluster they read from; the first one unless named.
+    /// The cluster that they read from; the first one unless named.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub cluster: Option<String>,
     /// How many consumers there are.
     pub count: u16,
-    /// The topics they read; all of their cluster unless named.
+    /// The topics that they read; all of their cluster unless named.
     pub topics: Vec<String>,
     /// When they begin.
     pub start: Time,
-    /// When they end; without it they read until the load has ended.
+    /// When they end; unless given, they read until the load has ended.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub stop: Option<Time>,
-    /// Moves of their positions.
+    /// Seeks that move their positions.
     pub seeks: Vec<Seek>,
-    /// How often they ask for the end of every partition, as a monitor of their lag does
+    /// The interval at which they look up the end of every partition, as a monitor of lag does
     /// (`KafkaConsumer.endOffsets`); never unless given.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub ask_end_every: Option<Time>,
@@ -187,20 +188,20 @@ impl Default for Consumers {
     }
 }
 
-/// A consumer moves its positions by itself.
+/// A consumer moves its positions (`KafkaConsumer.seek`).
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Seek {
     /// The time of the first seek.
     pub at: Time,
-    /// The interval at which it is repeated; unless given, it is not.
+    /// The interval at which it is repeated; not repeated unless given.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub every: Option<Time>,
-    /// Where to.
+    /// The new position.
     pub to: SeekTo,
 }
 
-/// Where a consumer moves its positions.
+/// The position that a consumer moves to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum SeekTo {
@@ -210,9 +211,9 @@ pub enum SeekTo {
     End,
     /// To this offset: `to = { offset = 100 }`.
     Offset(u64),
-    /// So many offsets back from where it is: `to = { back = 100 }`.
+    /// This many offsets back from the present position: `to = { back = 100 }`.
     Back(u64),
-    /// To the first record that is at most this old by the consumer's own clock (`offsetsForTimes`):
-    /// `to = { ago = "2s" }`.
+    /// To the first record that is at most this old by the consumer's own clock
+    /// (`offsetsForTimes`): `to = { ago = "2s" }`.
     Ago(Time),
 }

@@ -1,13 +1,13 @@
-//! From a scenario to the text of a file that reads back as the same one. Everything stands in it
-//! that is not a default: it extends no other file, so that it stays what it is when they change.
+//! Writes a scenario as the text of a file that reads back as the same scenario. The text contains
+//! every value that is not a default, and extends no other file, so that its meaning stays the same
+//! when other files change.
 
 use super::{Cluster, Consumers, Producers, Scenario, Swarm};
 use serde::Serialize;
 use std::fmt::Write;
 use toml::{Table, Value};
 
-/// The keys of a file in the order in which people look for them; those of tables likewise, and
-/// after these come all others.
+/// The order of the keys of a file and of its tables; keys that are not listed come last.
 const ORDER: &[&str] = &[
     "name",
     "title",
@@ -34,7 +34,7 @@ const ORDER: &[&str] = &[
     "to",
 ];
 
-/// The lists whose entries have a section each.
+/// The lists whose entries each have a section.
 const SECTIONS: &[&str] = &["clusters", "topics", "producers", "consumers", "faults"];
 
 /// Tables of Kafka properties: names with dots, and values that are all text.
@@ -58,7 +58,7 @@ impl Scenario {
             let all = root.get_mut(*list).and_then(Value::as_array_mut);
             all.into_iter().flatten().for_each(|it| shorten(it, item));
         }
-        // One cluster with nothing in it is what there is without any.
+        // Without `clusters` there is one cluster with default settings.
         let one = Value::Array(vec![Value::Table(Table::new())]);
         default.insert("clusters".to_owned(), one);
         default.retain(|key, _| !["topics", "name", "title"].contains(&key));
@@ -66,7 +66,7 @@ impl Scenario {
         let mut root = Value::Table(root);
         shorten(&mut root, &Value::Table(default.clone()));
         let Value::Table(mut root) = root else { return String::new() };
-        // That there is one counts, even if it says nothing else.
+        // An empty `[swarm]` has a meaning.
         if let Some(mut swarm) = swarm {
             shorten(&mut swarm, &default["swarm"]);
             root.insert("swarm".to_owned(), swarm);
@@ -81,7 +81,7 @@ fn table_of(what: &impl Serialize) -> Table {
     Table::try_from(what).expect("a scenario has the form of its file")
 }
 
-/// Takes out of `value` what `default` has as well.
+/// Removes from `value` all keys that have the same value in `default`.
 fn shorten(value: &mut Value, default: &Value) {
     let (Value::Table(value), Value::Table(default)) = (value, default) else { return };
     value.retain(|key, value| default.get(key) != Some(value));
@@ -92,7 +92,7 @@ fn shorten(value: &mut Value, default: &Value) {
     }
 }
 
-/// Writes the content of the table that `path` leads to: values, then the tables in it.
+/// Writes the content of the table at `path`: values, then inner tables.
 fn write_table(text: &mut String, path: &str, table: &Table) {
     let properties = PROPERTIES.contains(&path.rsplit('.').next().unwrap_or(path));
     let mut keys: Vec<&String> = table.keys().collect();
@@ -100,7 +100,7 @@ fn write_table(text: &mut String, path: &str, table: &Table) {
     keys.sort_by_key(|key| place(key));
     let is_inner = |key: &str| match &table[key] {
         Value::Table(_) => true,
-        // An entry of `must_reach` may be a table too, and is short.
+        // An entry of `must_reach` may be a table too, but is short.
         Value::Array(_) => path.is_empty() && SECTIONS.contains(&key),
         _ => false,
     };
@@ -145,7 +145,8 @@ fn inline(value: &Value) -> String {
     }
 }
 
-/// A property's name: without quotes, unless another one begins with it or it with another one.
+/// A property's name: in quotes only if another name begins with it, or it begins with another
+/// name.
 fn property(name: &str, beside: &Table) -> String {
     let begins =
         |one: &str, other: &str| one.strip_prefix(other).is_some_and(|rest| rest.starts_with('.'));

@@ -1,4 +1,4 @@
-//! Producers and consumers: what has to fit together, and limits of what is simulated.
+//! Checks of producers and consumers: keys that have to fit together, and limits of the simulation.
 
 use super::Check;
 use crate::diagnostic::Kind;
@@ -17,9 +17,9 @@ const RECORD_SIZE: u32 = 64 << 20;
 const REWIND: u128 = 2_000;
 /// Records that a group of producers writes, at most.
 const RECORDS: u64 = 20_000_000;
-/// Bytes that they write, at most: 4 GiB.
+/// Bytes of values that a group of producers writes, at most: 4 GiB.
 const BYTES: u64 = 4 << 30;
-/// The shortest time between two things that a client does over and over.
+/// The shortest interval at which a client repeats a seek or a ListOffsets request.
 const OFTEN: Time = Time::millis(1);
 
 impl Check<'_> {
@@ -40,13 +40,13 @@ impl Check<'_> {
         self.all_clients();
     }
 
-    /// Clients have the ids 1001 and so on.
+    /// Limits the number of clients; their ids begin at 1001.
     fn all_clients(&mut self) {
         let producers = self.scenario.producers.iter().map(|group| u32::from(group.count));
         let consumers = self.scenario.consumers.iter().map(|group| u32::from(group.count));
         let all: u32 = producers.chain(consumers).sum();
         if all > ALL_CLIENTS {
-            let message = format!("there are {all} clients in all, and can be {ALL_CLIENTS}");
+            let message = format!("there can be {ALL_CLIENTS} clients at most, not {all}");
             self.impossible(path!["producers"], message);
         }
     }
@@ -66,7 +66,7 @@ impl Check<'_> {
         if !(16..=RECORD_SIZE).contains(&group.record_size) {
             let message = format!("a record's value has 16 to {RECORD_SIZE} bytes");
             self.impossible(at("record_size"), message);
-            self.hinted(Some("its number and its check value stand in it".to_owned()));
+            self.hinted(Some("it contains the record's number and check value".to_owned()));
         }
         if group.stop.is_some_and(|stop| stop <= group.start) {
             self.impossible(at("stop"), "they stop before they start");
@@ -81,7 +81,7 @@ impl Check<'_> {
         if config.transactional_id.0.is_some() {
             self.transaction_timeout(i, group, config.transaction_timeout);
         } else if group.transactions.is_some() {
-            let message = "producers without `transactional.id` send in no transactions";
+            let message = "producers without `transactional.id` have no transactions";
             self.impossible(path!["producers", i, "transactions"], message);
         }
         let Some(transactions) = &group.transactions else { return };
@@ -95,7 +95,7 @@ impl Check<'_> {
         }
     }
 
-    /// A coordinator refuses other time-outs, and the producer begins nothing.
+    /// A coordinator refuses other time-outs, so that the producer never gets its id.
     fn transaction_timeout(&mut self, i: usize, group: &Producers, timeout: Span) {
         let cluster = self.scenario.cluster_index(group.cluster.as_deref()).unwrap_or(0);
         let cluster = self.scenario.clusters.get(cluster);
@@ -110,14 +110,14 @@ impl Check<'_> {
         }
     }
 
-    /// What is sent again is in no transaction, and after a restart has numbers of its own.
+    /// Messages sent again become new records, which transactional producers do not support.
     fn rewind(&mut self, i: usize, group: &Producers) {
         let transactional = group.config().transactional_id.0.is_some();
         for (key, _) in [("resend", group.resend), ("rewind", group.rewind.is_some())]
             .into_iter()
             .filter(|(_, set)| *set && transactional)
         {
-            let message = "what belongs to a transaction is not sent again";
+            let message = "a transactional producer does not send messages again in new records";
             self.impossible(path!["producers", i, key], message);
         }
         let Some(back) = group.rewind else { return };
@@ -133,7 +133,7 @@ impl Check<'_> {
         }
     }
 
-    /// What producers write is kept in memory, on every replica.
+    /// Limits the volume of records: every replica keeps its log in memory.
     fn volume(&mut self, i: usize, group: &Producers) {
         let seconds = self.scenario.durations.load.nanos() / 1_000_000_000 + 1;
         let records = group.records.min(group.rate.saturating_mul(seconds));

@@ -1,4 +1,4 @@
-//! Faults: targets they name and when they fire.
+//! Checks of faults: their targets, their keys, and when they fire.
 
 use super::{Check, elsewhere, links};
 use crate::diagnostic::Kind;
@@ -15,7 +15,7 @@ use sim::Ppm;
 /// Faults of a swarm, at most.
 const MOST_FAULTS: u32 = 1_000;
 
-/// The keys of a fault that cannot be carried out as they are, and why.
+/// The keys whose values make a fault impossible or without effect, and why.
 fn unusable(fault: &sim::Fault<Target>) -> Vec<(&'static str, &'static str)> {
     let mut wrong = Vec::new();
     let mut refuse = |is_wrong: bool, key, why| {
@@ -35,13 +35,13 @@ fn unusable(fault: &sim::Fault<Target>) -> Vec<(&'static str, &'static str)> {
             refuse(
                 *during_stop && at_disk_operation.is_none(),
                 "during_stop",
-                "it says something about `at_disk_operation`, which is not given",
+                "it qualifies `at_disk_operation`, which is not given",
             );
         }
         sim::Fault::SlowLink(link) => {
             let nothing = link.by.is_none() && link.jitter.is_none() && link.bandwidth.is_none();
             refuse(nothing, "kind", "nothing is slow: give `by`, `jitter` or `bandwidth`");
-            refuse(link.bandwidth == Some(0), "bandwidth", "then nothing would ever arrive");
+            refuse(link.bandwidth == Some(0), "bandwidth", "with 0 nothing would ever arrive");
             let none = |span: Option<Span>| span == Some(Span::ZERO);
             refuse(none(link.by), "by", "a delay of 0 delays nothing");
             refuse(none(link.jitter), "jitter", "a delay of 0 delays nothing");
@@ -63,7 +63,7 @@ fn unusable(fault: &sim::Fault<Target>) -> Vec<(&'static str, &'static str)> {
             refuse(disk.factor < 2, "factor", "a slow disk takes twice as long at the least");
         }
         sim::Fault::DiskError(disk) => {
-            refuse(disk.times == Some(0), "times", "then no operation fails");
+            refuse(disk.times == Some(0), "times", "with 0 no operation fails");
         }
         sim::Fault::FullDisk(disk) => {
             let none = disk.neighbour.is_some_and(|every| every.as_millis() == 0);
@@ -73,7 +73,7 @@ fn unusable(fault: &sim::Fault<Target>) -> Vec<(&'static str, &'static str)> {
             refuse(clock.by.as_millis() == 0, "by", "a clock jumps a millisecond at the least");
         }
         sim::Fault::CorruptDisk(disk) => {
-            refuse(disk.file.is_empty(), "file", "give what the names of the files end in");
+            refuse(disk.file.is_empty(), "file", "give the end of the names of the files");
         }
         _ => {}
     }
@@ -105,7 +105,7 @@ fn named_twice(fault: &sim::Fault<Target>) -> Vec<(&'static str, &'static str)> 
     twice
 }
 
-/// The log directory that a fault is about, if it names one.
+/// The log directory that a fault names, if any.
 fn directory(kind: &FaultKind<Target>) -> Option<&str> {
     let FaultKind::World(fault) = kind else { return None };
     match fault {
@@ -123,8 +123,8 @@ fn is_client(role: &Role) -> bool {
     matches!(role, Role::Client(_) | Role::Clients | Role::Producers | Role::Consumers)
 }
 
-/// The kinds of faults of which one has to be there for the simulator to count something; empty if
-/// it can happen without a fault.
+/// The kinds of faults that cause an effect: the scenario needs one of them. Empty if the effect
+/// can occur without a fault.
 fn causes(effect: sim::Effect) -> &'static [sim::Kind] {
     use sim::{Effect, Kind};
     match effect {
@@ -147,7 +147,8 @@ fn causes(effect: sim::Effect) -> &'static [sim::Kind] {
 }
 
 impl Check<'_> {
-    /// Why nothing in the scenario can reach `name`, if that is plain to see.
+    /// Why no run of the scenario can reach `name`: none of its faults causes that effect. `None`
+    /// if a run may reach it.
     fn unreachable(&self, name: &str) -> Option<String> {
         let effect = sim::Effect::ALL.iter().find(|effect| effect.name() == name)?;
         let causes = causes(*effect);
@@ -159,12 +160,12 @@ impl Check<'_> {
         }
         let names: Vec<_> = causes.iter().map(|kind| kind.name()).collect();
         Some(format!(
-            "no fault of this scenario can bring about `{name}`: it takes {}",
+            "no fault of this scenario can cause `{name}`: it takes {}",
             names.join(" or ")
         ))
     }
 
-    /// A log directory that a fault names is one of those of the clusters of its targets.
+    /// A fault may only name a log directory that the brokers of its targets' clusters have.
     fn log_directory(&mut self, path: Vec<String>, directory: &str, fault: &Fault) {
         for (_, target) in fault.kind.targets() {
             let Some(index) = self.scenario.cluster_index(target.cluster.as_deref()) else {
@@ -209,7 +210,7 @@ impl Check<'_> {
         let at = |key: &str| path!["faults", i, key];
         let family = fault.kind.family();
         if family.is_moment() && fault.lasts.is_some() {
-            let message = format!("{} is a moment and does not last", family.name());
+            let message = format!("{} happens at one moment and takes no `lasts`", family.name());
             self.impossible(at("lasts"), message);
         }
         if let FaultKind::World(sim::Fault::PowerLoss(sim::PowerLoss { stagger: Some(_), .. })) =
@@ -227,7 +228,7 @@ impl Check<'_> {
             for (path, target) in fault.kind.targets() {
                 if is_client(&target.role) {
                     let path = [path!["faults", i], path].concat();
-                    self.impossible(path, format!("`{target}`: a client keeps nothing on a disk"));
+                    self.impossible(path, format!("`{target}`: clients have no disk"));
                 }
             }
         }
@@ -304,14 +305,14 @@ impl Check<'_> {
         }
     }
 
-    /// The most that something can come to, and why.
+    /// The largest value that a metric can have, and why.
     fn most(&self, metric: &Metric) -> Option<(i64, String)> {
         let scenario = self.scenario;
         let cluster = metric.cluster.as_deref();
         match (metric.kind, &metric.scope) {
             (MetricKind::Time, _) => {
                 let load = scenario.durations.load;
-                // The load has ended at its last moment.
+                // A fault has to fire before the load has ended.
                 let last = i64::try_from(load.nanos()).ok()? - 1;
                 Some((last, format!("the load takes {load}")))
             }
@@ -373,7 +374,7 @@ impl Check<'_> {
         }
         if swarm.until > self.scenario.durations.load {
             let load = self.scenario.durations.load;
-            let message = format!("it goes on after the load has ended, which takes {load}");
+            let message = format!("it goes on after the end of the load, which takes {load}");
             self.impossible(path!["swarm", "until"], message);
         }
         if swarm.lasts_at_most.nanos() == 0 {
@@ -386,7 +387,7 @@ impl Check<'_> {
             self.impossible(path!["swarm", "families"], "there has to be a family to choose from");
         }
         if swarm.draw_settings && !swarm.paired_with.is_empty() {
-            let message = "runs that are paired have the settings that they are given";
+            let message = "paired runs have given settings, so that none can be drawn";
             self.impossible(path!["swarm", "draw_settings"], message);
         }
         if let Err(error) = self.scenario.paired() {
@@ -397,7 +398,7 @@ impl Check<'_> {
 
     pub(super) fn must_reach(&mut self, i: usize, must: &MustReach) {
         for name in must.names().filter(|name| !reach::names().any(|known| known == *name)) {
-            let message = format!("nothing is called `{name}` that a run could reach");
+            let message = format!("`{name}` is not the name of anything that a run can reach");
             self.tell(Kind::UnknownName, path!["must_reach", i], message);
             let near = nearest(name, reach::names()).map(did_you_mean);
             self.hinted(near.or(Some("`faultline list reaches` names them all".to_owned())));

@@ -1,11 +1,11 @@
-//! Faults of links: whether there can be a link that they are upon. Targets are roles, so that only
-//! what holds whichever nodes they turn out to be is found here.
+//! Faults of links that can affect no link. Targets are roles, so that a fault is refused only if
+//! it affects no link whichever nodes have those roles.
 
 use crate::{PartitionName, Role, Scenario, Target};
 use sim::{DelayMetadata, Fault, LossyLink, OneWayPartition, Partition, SlowLink};
 
-/// Why no link can ever be one that a fault is upon, with the key to blame. With a scenario its
-/// numbers of nodes count as well.
+/// The key to blame and why, if a fault can affect no link. The numbers of nodes and replicas of
+/// `scenario` are taken into account, if there is one.
 pub fn upon_no_link(
     fault: &Fault<Target>,
     scenario: Option<&Scenario>,
@@ -20,7 +20,7 @@ pub fn upon_no_link(
             }
             let group = wrong?;
             let message = format!(
-                "group {group} is empty: its nodes are in groups before it, and a node is in the \
+                "all nodes of group {group} are in earlier groups as well, and a node is in the \
                  first group that names it"
             );
             Some(("groups", message))
@@ -57,13 +57,13 @@ fn loop_of(node: &Target) -> String {
     )
 }
 
-/// Whether every node that `part` can mean is meant by `all` as well.
+/// Whether the targets `all` include every node that the targets `part` can stand for.
 fn covers(all: &[Target], part: &[Target], scenario: Option<&Scenario>) -> bool {
     let is_within = |part: &Target| all.iter().any(|all| includes(all, part, scenario));
     part.iter().all(is_within)
 }
 
-/// Whether every node that `part` can mean is meant by `all`.
+/// Whether the target `all` includes every node that the target `part` can stand for.
 fn includes(all: &Target, part: &Target, scenario: Option<&Scenario>) -> bool {
     if all.cluster != part.cluster {
         return false;
@@ -106,7 +106,8 @@ fn is_controller(role: &Role) -> bool {
     matches!(role, ActiveController | Standby | Controller(_) | Controllers)
 }
 
-/// The one node that targets mean, if they can mean no other: by its plainest name.
+/// The one node that all `targets` stand for, under its plainest name; `None` if they can stand for
+/// more than one.
 fn only(targets: &[Target], scenario: Option<&Scenario>) -> Option<Target> {
     let mut targets = targets.iter().map(|target| plainly(target, scenario));
     let first = targets.next()?;
@@ -119,14 +120,15 @@ fn only(targets: &[Target], scenario: Option<&Scenario>) -> Option<Target> {
         | Role::Client(_)
         | Role::Follower(_)
         | Role::AnyBroker => true,
-        // By its scenario one, whichever it is.
+        // With two replicas there is one follower.
         Role::Followers(of) => replicas(of, &first, scenario) == Some(2),
         _ => false,
     };
     (is_one && targets.all(|other| other == first)).then_some(first)
 }
 
-/// The same node or nodes by a plainer name, where a scenario has so few that there is one.
+/// The plainest name of the same node or nodes: in a scenario with one broker `any broker` is
+/// `broker 1`.
 fn plainly(target: &Target, scenario: Option<&Scenario>) -> Target {
     let Some(scenario) = scenario else { return target.clone() };
     let Some(index) = scenario.cluster_index(target.cluster.as_deref()) else {
@@ -146,7 +148,7 @@ fn plainly(target: &Target, scenario: Option<&Scenario>) -> Target {
     Target { cluster: target.cluster.clone(), role }
 }
 
-/// How many replicas a partition has.
+/// The replication factor of a partition, if the scenario has its topic.
 fn replicas(of: &PartitionName, target: &Target, scenario: Option<&Scenario>) -> Option<u16> {
     let topic = scenario?.topic(target.cluster.as_deref(), &of.topic)?;
     Some(topic.replication_factor)
@@ -166,12 +168,12 @@ mod tests {
 
     fn key(fault: &str, scenario: Option<&Scenario>) -> Option<&'static str> {
         let fault: crate::Fault = toml::from_str(&format!("at = '1s'\n{fault}")).expect("a fault");
-        let FaultKind::World(fault) = fault.kind else { panic!("it is upon links") };
+        let FaultKind::World(fault) = fault.kind else { panic!("it affects links") };
         upon_no_link(&fault, scenario).map(|(key, _)| key)
     }
 
     #[test]
-    fn a_link_has_two_ends() {
+    fn a_fault_between_a_node_and_itself_is_refused() {
         for (fault, expected) in [
             ("kind = 'one-way-partition'\nfrom = 'all servers'\nto = 'controller'", Some("to")),
             (
@@ -198,7 +200,7 @@ mod tests {
     }
 
     #[test]
-    fn the_numbers_of_a_scenario_count() {
+    fn numbers_of_nodes_and_replicas_decide_whether_there_is_a_link() {
         let two = scenario("replication_factor = 2");
         let all = "kind = 'slow-link'\nby = '1s'\nfrom = 'followers(orders-0)'\nto = 'followers(orders-0)'";
         assert_eq!(key(all, Some(&two)), Some("to"));

@@ -1,6 +1,7 @@
-//! What has to fit together in a scenario, and what should.
+//! Checks of a whole scenario: errors where its parts do not fit together, warnings where it can
+//! hardly be what was wanted.
 
-/// The keys and indices that lead to something.
+/// The keys and indices that lead to a value of the scenario.
 macro_rules! path {
     ($($step:expr),* $(,)?) => { vec![$($step.to_string()),*] };
 }
@@ -19,7 +20,7 @@ use super::reader::did_you_mean;
 use super::text::nearest;
 use super::{PartitionName, Scenario};
 
-/// Something that does not fit, and the path of keys that leads to it.
+/// An error or a warning, and the path of keys that leads to its place.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Finding {
     pub(super) kind: Kind,
@@ -28,7 +29,7 @@ pub(super) struct Finding {
     pub(super) path: Vec<String>,
 }
 
-/// Everything about `scenario` that does not fit, in the order of its keys.
+/// All errors and warnings of `scenario`, grouped by its tables.
 pub(super) fn findings(scenario: &Scenario) -> Vec<Finding> {
     let mut check = Check { scenario, findings: Vec::new() };
     check.name(&scenario.name);
@@ -56,7 +57,7 @@ struct Check<'a> {
     findings: Vec<Finding>,
 }
 
-/// The topic that transaction coordinators keep their state in.
+/// The internal topic in which transaction coordinators keep their state.
 const TRANSACTION_STATE: &str = "__transaction_state";
 
 impl Check<'_> {
@@ -74,7 +75,7 @@ impl Check<'_> {
         }
     }
 
-    /// Reports that `name` is no `what`, with the nearest of `names`.
+    /// Reports that there is no `what` called `name`, and suggests the nearest of `names`.
     fn unknown(&mut self, path: Vec<String>, what: &str, name: &str, names: &[&str]) {
         let message = match names {
             [] => format!("there is no {what} `{name}`"),
@@ -89,7 +90,7 @@ impl Check<'_> {
         if name.is_empty() || name.len() > 64 || !name.chars().all(fits) {
             self.impossible(
                 path!["name"],
-                format!("`{name}` is no name: expected lower-case letters, digits and dashes"),
+                format!("`{name}` is not a name: expected lower-case letters, digits and dashes"),
             );
         }
     }
@@ -113,7 +114,7 @@ impl Check<'_> {
         index
     }
 
-    /// Whether some producer of a cluster sends in transactions.
+    /// Whether some producer of a cluster has a `transactional.id`.
     fn has_transactions(&self, cluster: Option<&str>) -> bool {
         let here = self.scenario.cluster_index(cluster);
         let mut producers = self.scenario.producers.iter();
@@ -159,7 +160,7 @@ impl Check<'_> {
         written: &dyn Fn(&str, &str) -> String,
     ) {
         match self.scenario.topic(cluster, &of.topic) {
-            // The topic of coordinators is there once a producer has a transactional id.
+            // This internal topic exists if a producer has a transactional id.
             None if of.topic == TRANSACTION_STATE && self.has_transactions(cluster) => {}
             None => self.topic_named(path, cluster, &of.topic, written),
             Some(topic) if i64::from(of.partition) >= i64::from(topic.partitions) => {
@@ -176,8 +177,8 @@ impl Check<'_> {
     }
 }
 
-/// The cluster that has what is no topic of the cluster where it was looked for, and the name of the
-/// topic there: it may be written as `west/orders`.
+/// The cluster that has a topic which the cluster searched first does not have, and the topic's
+/// name: `name` may be written as `west/orders`.
 fn elsewhere<'a, 'n>(scenario: &'a Scenario, name: &'n str) -> Option<(&'a str, &'n str)> {
     let (wanted, topic) = match name.split_once('/') {
         Some((cluster, topic)) => (Some(cluster), topic),

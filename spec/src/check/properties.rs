@@ -1,4 +1,5 @@
-//! Properties: what Kafka refuses, what is not modelled, and what Faultline cannot simulate.
+//! Checks of properties: values that Kafka refuses, unmodelled properties, and values that
+//! Faultline cannot simulate.
 
 use super::Check;
 use crate::diagnostic::Kind;
@@ -7,8 +8,8 @@ use crate::properties::{Properties, TABLES, Table};
 use crate::unmodelled;
 use std::collections::BTreeMap;
 
-/// Kafka accepts smaller values. Here they would be timers that fire again at the same moment, or
-/// a client that never does anything.
+/// The least values that Faultline simulates. Kafka accepts smaller ones, but here a timer would
+/// fire again and again at the same moment, or a client would never do anything.
 const LEAST: &[(&str, u64)] = &[
     ("broker.heartbeat.interval.ms", 1),
     ("broker.session.timeout.ms", 1),
@@ -27,10 +28,10 @@ const LEAST: &[(&str, u64)] = &[
 ];
 
 impl Check<'_> {
-    /// Holds the properties that stand at `path` against Kafka's rules and Faultline's limits.
+    /// Checks the properties at `path` against Kafka's rules and Faultline's limits.
     pub(super) fn properties<T: Table>(&mut self, path: Vec<String>, properties: &Properties<T>) {
         let at = |name: &str| [path.clone(), vec![name.to_owned()]].concat();
-        // With the switch, rules count only where nothing that is modelled takes part.
+        // With the switch, only rules among unmodelled properties count.
         let set: BTreeMap<&str, &str> = match self.scenario.beyond_kafka {
             true => properties.unmodelled().collect(),
             false => properties.iter().collect(),
@@ -45,14 +46,14 @@ impl Check<'_> {
             }
         }
         for (name, value) in properties.unmodelled() {
-            if !unmodelled::is_what_is_modelled(T::SCOPE, name, value) {
+            if !unmodelled::holds_anyway(T::SCOPE, name, value) {
                 self.unmodelled::<T>(at(name), name);
             }
         }
         for (name, least) in LEAST {
             let value = properties.get(name).and_then(|value| value.parse::<u64>().ok());
             if value.is_some_and(|value| value < *least) {
-                let message = format!("Faultline simulates `{name}` from {least} on");
+                let message = format!("Faultline simulates `{name}` from {least} upwards");
                 self.impossible(at(name), message);
             }
         }
@@ -60,7 +61,7 @@ impl Check<'_> {
 
     fn unmodelled<T: Table>(&mut self, path: Vec<String>, name: &str) {
         if let Some((of, _)) = TABLES.iter().find(|(_, names)| names.contains(&name)) {
-            let message = format!("{} have no property `{name}` that is known here", T::OF);
+            let message = format!("{} have no property `{name}`", T::OF);
             self.tell(Kind::UnknownProperty, path, message);
             self.hinted(Some(format!("`{name}` is a property of {of}")));
         } else {

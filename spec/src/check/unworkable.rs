@@ -1,4 +1,4 @@
-//! Settings that Kafka accepts and that cannot work: warnings before the run.
+//! Warnings about settings that Kafka accepts although they cannot work.
 
 use super::Check;
 use crate::diagnostic::Kind;
@@ -6,8 +6,9 @@ use crate::{Cluster, Consumers, Producers};
 use engine::config::Reset;
 use machine::Span;
 
-/// The least that a record's value needs beside itself in a batch: the header of the batch, and the
-/// record's attributes, lengths and deltas (`DefaultRecordBatch`, `DefaultRecord`).
+/// The least number of bytes that a batch of one record takes in addition to the value: the header
+/// of the batch, and the record's attributes, lengths and deltas (`DefaultRecordBatch`,
+/// `DefaultRecord`).
 const BESIDE_VALUE: u64 = 61 + 7;
 /// How long a leader of the metadata quorum parks a fetch (`KafkaRaftClient.MAX_FETCH_WAIT_MS`).
 const QUORUM_FETCH_WAIT: Span = Span::millis(500);
@@ -17,9 +18,9 @@ impl Check<'_> {
         self.tell(Kind::Unwise, path, message);
     }
 
-    /// Time-outs of the metadata quorum that end before an idle leader answers: it parks a fetch, and
-    /// answers when it writes an empty record if that comes earlier. A request is overdue at its time-out
-    /// (`RequestManager.ConnectionState.hasRequestTimedOut`), so that an answer at that moment is late.
+    /// Time-outs of the metadata quorum that end before an idle leader responds. The leader parks a
+    /// fetch until it writes an empty record, or for half a second. A response at the moment of the
+    /// time-out is late (`RequestManager.ConnectionState.hasRequestTimedOut`).
     pub(super) fn unworkable_quorum(&mut self, i: usize, cluster: &Cluster) {
         let config = cluster.controller.config();
         let writes_before = |timeout: Span| config.max_idle.0 > 0 && config.max_idle <= timeout;
@@ -30,7 +31,7 @@ impl Check<'_> {
             let is_late = timeout <= QUORUM_FETCH_WAIT && !writes_before(timeout);
             if is_late && cluster.controllers > 1 {
                 let message = format!(
-                    "`{name}={}`: an idle leader of the quorum answers after up to {QUORUM_FETCH_WAIT}, \
+                    "`{name}={}`: an idle quorum leader responds after up to {QUORUM_FETCH_WAIT}, \
                      so that it is given up again and again",
                     timeout.as_millis()
                 );
@@ -39,7 +40,7 @@ impl Check<'_> {
         }
     }
 
-    /// Records that no limit lets through, and time-outs that leave no time.
+    /// Records above a size limit, and time-outs that leave no time.
     pub(super) fn unworkable_producers(&mut self, i: usize, group: &Producers) {
         let config = group.config();
         let size = u64::from(group.record_size);
@@ -74,13 +75,13 @@ impl Check<'_> {
             ("delivery.timeout.ms", config.delivery_timeout),
         ] {
             if timeout.0 == 0 {
-                let message = format!("`{name}=0` leaves no time for an answer");
+                let message = format!("`{name}=0` leaves no time for a response");
                 self.unwise(at(name), message);
             }
         }
     }
 
-    /// A load that is not over when its time is: what is left then stays undecided.
+    /// Records that are due after the end of the load.
     fn unworkable_schedule(&mut self, i: usize, group: &Producers) {
         let load = self.scenario.durations.load;
         let bursts = u128::from(group.records).div_ceil(u128::from(group.burst.max(1)));
@@ -100,7 +101,7 @@ impl Check<'_> {
         }
     }
 
-    /// Topics that take no batch as large as one record.
+    /// Topics whose `max.message.bytes` is below the size of a batch with one record.
     fn unworkable_topics(&mut self, i: usize, group: &Producers, needs: u64) {
         let scenario = self.scenario;
         let cluster = scenario.cluster_index(group.cluster.as_deref());
@@ -121,7 +122,7 @@ impl Check<'_> {
         }
     }
 
-    /// Fetches that time out before they are answered, and consumers without a position.
+    /// Fetches that time out before their response, and consumers without a position.
     pub(super) fn unworkable_consumers(&mut self, i: usize, group: &Consumers) {
         let config = group.config();
         let at = |name: &str| path!["consumers", i, "properties", name];
@@ -130,7 +131,7 @@ impl Check<'_> {
             let (wait, timeout) = (wait.as_millis(), timeout.as_millis());
             let message = format!(
                 "`fetch.max.wait.ms={wait}` is not below `request.timeout.ms={timeout}`: a fetch \
-                 times out before the broker answers that there is nothing new"
+                 times out before the broker returns an empty response"
             );
             self.unwise(at("fetch.max.wait.ms"), message);
         }

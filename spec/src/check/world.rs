@@ -1,4 +1,4 @@
-//! Clusters and topics.
+//! Checks of clusters and topics.
 
 use super::Check;
 use crate::diagnostic::Kind;
@@ -6,7 +6,7 @@ use crate::{Cluster, Topic};
 use engine::config::{BrokerConfig, ControllerConfig};
 use std::collections::BTreeSet;
 
-/// Replicas of all partitions of a scenario, at most: 10,000 partitions of three.
+/// The largest number of replicas in a scenario: 10,000 partitions of three.
 const MOST_REPLICAS: u64 = 30_000;
 
 impl Check<'_> {
@@ -64,8 +64,8 @@ impl Check<'_> {
         }
     }
 
-    /// Kafka starts with heartbeats that come after the session has ended, and then fences every
-    /// broker again and again.
+    /// Refuses a heartbeat interval that is not below the session time-out. Kafka starts with such
+    /// values, and then fences every broker again and again.
     fn heartbeats(&mut self, i: usize, cluster: &Cluster) {
         const INTERVAL: &str = "broker.heartbeat.interval.ms";
         const SESSION: &str = "broker.session.timeout.ms";
@@ -124,7 +124,7 @@ impl Check<'_> {
         let name = &topic.name;
         let fits = |c: char| c.is_ascii_alphanumeric() || "._-".contains(c);
         if name.is_empty() || name.len() > 249 || !name.chars().all(fits) {
-            let message = format!("`{name}` is no topic name: letters, digits, `.`, `_` and `-`");
+            let message = format!("`{name}` is no topic name: expected letters, digits and `._-`");
             self.impossible(at("name"), message);
         }
         if !(1..=10_000).contains(&topic.partitions) {
@@ -173,7 +173,7 @@ impl Check<'_> {
         let listed = topic.assignments.len();
         if listed != 0 && listed != topic.partitions as usize {
             let message =
-                format!("{listed} partitions are assigned and there are {}", topic.partitions);
+                format!("{listed} partitions are assigned, and the topic has {}", topic.partitions);
             self.impossible(path!["topics", i, "assignments"], message);
         }
         for (j, replicas) in topic.assignments.iter().enumerate() {
@@ -185,11 +185,11 @@ impl Check<'_> {
             }
             let distinct: BTreeSet<_> = replicas.iter().collect();
             if distinct.len() != replicas.len() {
-                self.impossible(at.clone(), "a broker can have one replica of a partition only");
+                self.impossible(at.clone(), "a broker can have only one replica of a partition");
             }
             if replicas.len() != usize::from(topic.replication_factor) {
                 let message = format!(
-                    "{} replicas are assigned and the replication factor is {}",
+                    "`assignments` lists {} replicas, and the replication factor is {}",
                     replicas.len(),
                     topic.replication_factor
                 );

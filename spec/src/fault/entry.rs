@@ -1,5 +1,5 @@
-//! A fault as one flat table, the form that files have. What keys there are, and what they say,
-//! stands where each fault is declared, in `sim`.
+//! A fault as one flat table, as in files. The keys of each fault and their documentation are
+//! declared with the fault, in `sim`.
 
 use super::{Family, Fault, FaultKind, PreferredElection};
 use crate::{Condition, Share, Target, Time};
@@ -12,12 +12,12 @@ use std::borrow::Cow;
 use std::collections::BTreeSet;
 use std::fmt;
 
-/// The keys of every entry, with what they say.
+/// The keys of every entry, and their documentation.
 pub(super) const OF_EVERY: &[(&str, &str)] = &[
     ("kind", "What happens."),
     ("name", "A name for reports."),
-    ("at", "The moment when it fires; with `when` the moment from which that is watched."),
-    ("when", "It fires as soon as this holds."),
+    ("at", "The moment when it fires; with `when`, the moment from which that is watched."),
+    ("when", "It fires as soon as this condition holds."),
     ("lasts", "How long it lasts; until everything is healed unless given."),
 ];
 
@@ -48,7 +48,7 @@ impl Serialize for Fault {
     }
 }
 
-/// What was read of an entry.
+/// The keys of an entry that have been read.
 #[derive(Default)]
 struct Entry {
     family: Option<Family>,
@@ -150,7 +150,7 @@ impl JsonSchema for Fault {
                 let (form, doc) = family.key(key).expect("it is one of its keys");
                 let others = Family::all().filter(|family| family.key(key).is_some());
                 let names: Vec<_> = others.map(Family::name).collect();
-                // A key that all faults share says the same in each.
+                // A key that all faults share has the same documentation in each.
                 let doc = format!("{}: {doc}", names.join(", "));
                 let schema = form.map_or_else(
                     || json_schema!({"type": "array", "items": {"type": "string"}}),

@@ -22,7 +22,7 @@ const TOPICS: (&str, &str) = ("topics", "The topics; all unless given.");
 
 /// The number of families.
 const COUNT: usize = Kind::ALL.len() + 1;
-/// Their names.
+/// The names of all families.
 static NAMES: [&str; COUNT] = {
     let mut names = [PREFERRED_ELECTION; COUNT];
     let mut i = 0;
@@ -33,7 +33,7 @@ static NAMES: [&str; COUNT] = {
     names
 };
 
-/// The most keys that an entry has.
+/// The largest number of keys that an entry can have.
 const MOST_KEYS: usize = 16;
 /// The keys of the entries of each kind, and how many there are.
 static FIELDS: [([&str; MOST_KEYS], usize); COUNT] = {
@@ -64,12 +64,12 @@ static FIELDS: [([&str; MOST_KEYS], usize); COUNT] = {
 };
 
 impl Family {
-    /// All of them.
+    /// All families.
     pub fn all() -> impl Iterator<Item = Self> {
         Kind::ALL.iter().copied().map(Self::World).chain([Self::PreferredElection])
     }
 
-    /// The one of this name.
+    /// The family with this name.
     pub fn of(name: &str) -> Option<Self> {
         Self::all().find(|family| family.name() == name)
     }
@@ -109,12 +109,12 @@ impl Family {
         self.is_of_disk() || self == Self::World(Kind::ClockJump)
     }
 
-    /// Whether it happens at one moment and cannot be undone, so that an entry of it has no `lasts`.
+    /// Whether it happens at one moment and does not end, so that its entries have no `lasts`.
     pub const fn is_moment(self) -> bool {
         matches!(self, Self::PreferredElection | Self::World(Kind::CorruptDisk))
     }
 
-    /// What may stand in an entry of this kind.
+    /// The keys that an entry of this kind can have.
     pub fn fields(self) -> &'static [&'static str] {
         let index = match self {
             Self::World(kind) => kind as usize,
@@ -124,12 +124,13 @@ impl Family {
         &fields[..*count]
     }
 
-    /// Of those, what entries of all kinds do not have.
+    /// The keys of this kind that are not common to all kinds.
     pub fn own_fields(self) -> impl Iterator<Item = &'static str> {
         self.fields()[OF_EVERY.len()..].iter().copied()
     }
 
-    /// What the value of one of its own keys looks like (`None`: a list of names), and what it says.
+    /// The form of the value of one of its own keys (`None`: a list of names), and the
+    /// documentation of the key.
     pub fn key(self, name: &str) -> Option<(Option<Form>, String)> {
         match self {
             Self::World(kind) => {

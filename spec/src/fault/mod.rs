@@ -1,5 +1,5 @@
-//! Faults as files write them: when, how long, what, and which nodes by role. What they came to in a
-//! run (which nodes, whether at all) stands in the run's record.
+//! Faults as files write them: when, how long, what, and which nodes by role. The run record says
+//! which nodes a fault affected in a run, if any.
 
 mod entry;
 mod family;
@@ -20,9 +20,9 @@ use machine::NodeId;
 pub struct Fault {
     /// A name for reports.
     pub name: Option<String>,
-    /// The moment when it fires; with `when` the moment from which that is watched.
+    /// The moment when it fires; with `when`, the moment from which the condition is watched.
     pub at: Option<Time>,
-    /// It fires as soon as this holds.
+    /// It fires as soon as this condition holds.
     pub when: Option<Condition>,
     /// How long it lasts; until everything is healed unless given.
     pub lasts: Option<Time>,
@@ -30,7 +30,7 @@ pub struct Fault {
     pub kind: FaultKind<Target>,
 }
 
-/// What a fault does; `W` is a node, or what stands for nodes in a file.
+/// What a fault does; `W` is a node, or a target that stands for nodes in a file.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum FaultKind<W> {
     /// Something happens to hosts, disks, links or clocks.
@@ -42,12 +42,12 @@ pub enum FaultKind<W> {
 /// Leadership moves back to the preferred replicas.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct PreferredElection {
-    /// Of these topics; of all if empty.
+    /// The topics; all if empty.
     pub topics: Vec<String>,
 }
 
 impl<W: Clone + 'static> FaultKind<W> {
-    /// Which kind it is.
+    /// The kind of the fault.
     pub const fn family(&self) -> Family {
         match self {
             Self::World(fault) => Family::World(fault.kind()),
@@ -63,7 +63,7 @@ impl<W: Clone + 'static> FaultKind<W> {
         }
     }
 
-    /// The same with what `of` returns in place of each target.
+    /// The fault with each target replaced by those that `of` returns for it.
     pub fn map<V: Clone + 'static>(&self, of: &mut dyn FnMut(&W) -> Vec<V>) -> FaultKind<V> {
         match self {
             Self::World(fault) => FaultKind::World(fault.map(of)),

@@ -1,4 +1,4 @@
-//! A mix of faults instead of a list.
+//! `[swarm]`: a mix of faults that the seed chooses.
 
 use super::Family;
 use crate::{Share, Time};
@@ -11,37 +11,38 @@ use serde::{Deserialize, Serialize};
 pub struct Swarm {
     /// How many faults.
     pub faults: u32,
-    /// The families to choose from; each seed leaves out some of them.
+    /// The families to choose from; each seed leaves out some.
     pub families: Vec<Family>,
-    /// The earliest moment.
+    /// The earliest moment when a fault fires.
     pub from: Time,
-    /// The latest moment.
+    /// The latest moment when a fault fires.
     pub until: Time,
-    /// The shortest that one lasts.
+    /// The shortest duration of a fault.
     pub lasts_at_least: Time,
-    /// The longest that one lasts.
+    /// The longest duration of a fault.
     pub lasts_at_most: Time,
-    /// How many follow close upon the one before instead of at a moment of their own.
+    /// The share of faults that follow shortly after the one before instead of at a moment of their
+    /// own.
     pub correlated: Share,
     /// How many brokers of a cluster may be down or cut off at the same time.
     pub brokers_at_once: u16,
     /// How many controllers of a cluster may be down or cut off at the same time.
     pub controllers_at_once: u16,
-    /// How many stories are of a leader that is left alone in sync and then loses its power: what
-    /// min.insync.replicas is about. Such faults are far apart in a mix of all.
+    /// The share of sequences in which a leader is left alone in sync and then loses power, which
+    /// is the case that min.insync.replicas guards against. In a mix of all faults it is rare.
     #[serde(skip_serializing_if = "is_none")]
     pub lone_leaders: Share,
-    /// Settings, as for `--set`, of the run that all runs of a seed are paired with. The faults
-    /// are those of that run, as far as its budget allowed them: the same nodes at the same
-    /// moments, whatever the settings of this run and whether or not they promise to survive.
+    /// Settings, as for `--set`, of the reference run with which all runs of a seed are paired. The
+    /// faults are those of the reference run, within its budget: the same nodes at the same
+    /// moments, whether or not the settings of this run promise to survive them.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub paired_with: Vec<String>,
     /// Draws the settings and the shape of the load from the seed as well: numbers of nodes and
-    /// replicas, what is promised, time-outs, segments, sizes of batches and fetches. The summary and
-    /// run.json say what was drawn.
+    /// replicas, acks and min.insync.replicas, time-outs, segments, sizes of batches and fetches.
+    /// The summary and run.json list the drawn settings.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub draw_settings: bool,
-    /// Names of settings that are not drawn; those given by `--set` are added.
+    /// Names of settings that are not drawn; settings given by `--set` are added.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub fixed: Vec<String>,
 }

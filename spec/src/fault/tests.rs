@@ -2,7 +2,7 @@ use super::*;
 use crate::Scenario;
 use sim::{Form, Kind};
 
-/// A value that the form takes.
+/// A value that is valid for the form.
 fn example(form: Form) -> &'static str {
     match form {
         Form::Targets => "'broker 1'",
@@ -39,7 +39,7 @@ fn every_fault_with_every_key_reads_back_as_written() {
 }
 
 #[test]
-fn a_key_that_is_required_is_missed_and_others_are_not() {
+fn a_fault_without_a_required_key_is_refused() {
     for kind in Kind::ALL {
         let with = |left_out: &str| {
             let mut entry = format!("at = '1s'\n kind = '{}'\n", kind.name());
@@ -84,18 +84,17 @@ fn refused(entries: &str) -> String {
     Scenario::parse("x.toml", &text).expect_err(&text).message
 }
 
-/// A13: what would silently do nothing is refused.
 #[test]
-fn what_would_do_nothing_is_refused() {
+fn a_fault_without_effect_is_refused() {
     for (entries, why) in [
         ("kind = 'partition'\ngroups = [['broker 1'], ['all servers'], []]", "a group is empty"),
         ("kind = 'crash'\ntarget = []", "the list names no node"),
         ("kind = 'slow-link'\nfrom = 'broker 1'\nto = 'broker 2'", "nothing is slow"),
         ("kind = 'lossy-link'\nfrom = 'broker 1'\nto = 'broker 2'", "nothing is lost"),
-        ("kind = 'preferred-election'\nlasts = '1s'", "is a moment"),
-        ("kind = 'corrupt-disk'\ntarget = 'broker 1'\nfile = '.log'\nlasts = '1s'", "is a moment"),
+        ("kind = 'preferred-election'\nlasts = '1s'", "one moment"),
+        ("kind = 'corrupt-disk'\ntarget = 'broker 1'\nfile = '.log'\nlasts = '1s'", "one moment"),
         ("kind = 'power-loss'\ntarget = 'all brokers'\nstagger = '1s'", "without `lasts`"),
-        ("kind = 'hung-disk'\ntarget = 'client 1001'", "keeps nothing on a disk"),
+        ("kind = 'hung-disk'\ntarget = 'client 1001'", "clients have no disk"),
         ("kind = 'crash'\ntarget = 'broker 1'\nduring_stop = true", "`at_disk_operation`"),
         ("kind = 'disk-error'\ntarget = 'broker 1'\non = 'sync'\ntimes = 0", "no operation fails"),
         ("kind = 'slow-disk'\ntarget = 'broker 1'\nfactor = 9\ndirectory = 'd1'", "`log.dirs`"),
@@ -106,9 +105,8 @@ fn what_would_do_nothing_is_refused() {
     }
 }
 
-/// A13: what no fault of the scenario can bring about is refused.
 #[test]
-fn what_cannot_be_reached_is_refused() {
+fn an_effect_that_no_fault_of_the_scenario_causes_cannot_be_required() {
     let with = |must: &str| {
         let text = format!(
             "name = 'x'\ntitle = 'x'\nmust_reach = ['{must}']\n[[topics]]\nname = 't'\n\
@@ -119,5 +117,5 @@ fn what_cannot_be_reached_is_refused() {
     assert_eq!(with("process_killed"), Ok(()));
     let error = with("disk_operation_hung").expect_err("no disk hangs");
     assert!(error.contains("it takes hung-disk"), "{error}");
-    assert!(with("leader_resigned").expect_err("it is gone").contains("leader_resigned"));
+    assert!(with("leader_resigned").expect_err("no such name").contains("leader_resigned"));
 }

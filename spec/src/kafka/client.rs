@@ -3,7 +3,7 @@
 use super::refusal::{Refusal, Set};
 use super::relation::Relation;
 
-/// What all clients check (`CommonClientConfigs`).
+/// Checks of all clients (`CommonClientConfigs`).
 pub(super) fn common(set: &Set<'_>, source: &'static str) -> Option<Refusal> {
     const PROTOCOL: &str = "security.protocol";
     const MECHANISM: &str = "sasl.mechanism";
@@ -74,7 +74,7 @@ fn delivery_timeout(set: &Set<'_>) -> Option<Refusal> {
     const REQUEST: &str = "request.timeout.ms";
     let most = i64::from(i32::MAX);
     let sum = (set.whole(LINGER)?.min(most) + set.whole(REQUEST)?).min(most);
-    // Where it is not set, Kafka raises it.
+    // If it is not set, Kafka raises it.
     (set.is_set(DELIVERY) && set.whole(DELIVERY)? < sum).then(|| {
         let rule = format!("`{DELIVERY}` has to be at least `{LINGER}` + `{REQUEST}`");
         set.refuse(&[DELIVERY, LINGER, REQUEST], rule, "KafkaProducer")
@@ -114,7 +114,7 @@ fn group(set: &Set<'_>) -> Option<Refusal> {
     None
 }
 
-/// What the chosen group protocol does not have.
+/// Properties that the chosen group protocol does not have.
 fn protocol(set: &Set<'_>) -> Option<Refusal> {
     const PROTOCOL: &str = "group.protocol";
     const MODE: &str = "share.acknowledgement.mode";
@@ -134,7 +134,7 @@ fn protocol(set: &Set<'_>) -> Option<Refusal> {
     Some(set.refuse(&[name, PROTOCOL], rule, "ConsumerConfig"))
 }
 
-/// What a consumer of the classic protocol checks when it is made.
+/// Checks of a consumer of the classic protocol when it is created.
 fn classic(set: &Set<'_>) -> Option<Refusal> {
     if set.text("group.protocol")?.eq_ignore_ascii_case("consumer") {
         return None;

@@ -39,7 +39,7 @@ impl Scope {
         }
     }
 
-    /// What has these properties, in the plural.
+    /// The parts of Kafka that have these properties, in the plural.
     pub const fn plural(self) -> &'static str {
         match self {
             Self::Broker => "brokers",
@@ -76,8 +76,8 @@ pub struct Fact {
 }
 
 impl Fact {
-    /// Why Kafka refuses `value` for this property alone, as the end of a sentence that begins with
-    /// the property.
+    /// Why Kafka refuses `value` for this property whatever the others are, as the end of a
+    /// sentence that begins with the property; `None` if it does not.
     pub fn refuses(&self, value: &str) -> Option<String> {
         match self.kind.parse(value) {
             Some(value) => (!self.valid.allows(&value)).then(|| self.valid.in_words()),
@@ -109,7 +109,7 @@ static FACTS: LazyLock<BTreeMap<Scope, BTreeMap<&str, Fact>>> = LazyLock::new(||
 fn row(line: &'static str) -> Fact {
     let columns: Vec<&'static str> = line.split('\t').collect();
     let &[scope, name, kind, default, valid, broker_default, flags] = columns.as_slice() else {
-        panic!("properties.tsv: `{line}` has not seven columns");
+        panic!("properties.tsv: `{line}` does not have seven columns");
     };
     Fact {
         scope: Scope::named(scope).unwrap_or_else(|| panic!("properties.tsv: scope of `{line}`")),

@@ -1,7 +1,7 @@
-//! What Kafka 4.1 itself says about its properties: names, types, defaults and ranges
-//! (`properties.tsv`), and the sets of values with which it refuses to start.
+//! Kafka 4.1's own rules for its properties: names, types, defaults and ranges (`properties.tsv`),
+//! and the sets of values with which it refuses to start.
 //!
-//! Nothing here knows what Faultline models.
+//! This module does not depend on what Faultline models.
 
 mod client;
 mod fact;

@@ -9,9 +9,9 @@ use std::fmt;
 /// Why Kafka does not start.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Refusal {
-    /// The property to point at; it is one of those that were set.
+    /// The property to point at; it is set.
     pub property: String,
-    /// The properties and values that do not go together, that one first.
+    /// The properties and values that contradict each other; `property` comes first.
     pub values: Vec<(String, String)>,
     /// Kafka's rule, as a sentence without a full stop.
     pub rule: String,
@@ -30,9 +30,9 @@ impl fmt::Display for Refusal {
     }
 }
 
-/// Why Kafka refuses to start with the properties `set` of one scope, all others having their
-/// default; `None` if it starts. Properties that Kafka does not know are ignored, as it does
-/// everywhere but with topics.
+/// Why Kafka refuses to start with the properties `set` of one scope while all others have their
+/// defaults; `None` if it starts. Unknown properties are ignored, as Kafka ignores them, except for
+/// topics.
 pub fn refusal(scope: Scope, set: &BTreeMap<&str, &str>) -> Option<Refusal> {
     let set = Set { scope, set };
     set.alone().or_else(|| match scope {
@@ -45,14 +45,14 @@ pub fn refusal(scope: Scope, set: &BTreeMap<&str, &str>) -> Option<Refusal> {
     })
 }
 
-/// Properties of one scope: those that are set, over Kafka's defaults.
+/// Properties of one scope: the ones that are set, and Kafka's defaults for all others.
 pub(super) struct Set<'a> {
     scope: Scope,
     set: &'a BTreeMap<&'a str, &'a str>,
 }
 
 impl Set<'_> {
-    /// What is refused whatever the other properties are.
+    /// The refusal of a property whatever the others are.
     fn alone(&self) -> Option<Refusal> {
         self.set.iter().find_map(|(name, value)| match fact(self.scope, name) {
             Some(fact) => {
@@ -67,7 +67,7 @@ impl Set<'_> {
         })
     }
 
-    /// Whether a property is set, be it to its default.
+    /// Whether a property is set, even if to its default.
     pub(super) fn is_set(&self, name: &str) -> bool {
         self.set.contains_key(name)
     }
@@ -77,7 +77,7 @@ impl Set<'_> {
         fact.kind.parse(self.set.get(name).copied().or(fact.default)?)
     }
 
-    /// A whole number, set or by default.
+    /// The value of a whole-number property, set or by default.
     pub(super) fn whole(&self, name: &str) -> Option<i64> {
         match self.value(name)? {
             Value::Whole(n) => Some(n),
@@ -85,12 +85,12 @@ impl Set<'_> {
         }
     }
 
-    /// Whether a flag is on.
+    /// Whether a boolean property is true.
     pub(super) fn is_on(&self, name: &str) -> bool {
         self.value(name) == Some(Value::Boolean(true))
     }
 
-    /// A text; `None` if there is none.
+    /// The value of a text property, set or by default.
     pub(super) fn text(&self, name: &str) -> Option<String> {
         match self.value(name)? {
             Value::Text(text) => Some(text),
@@ -98,7 +98,7 @@ impl Set<'_> {
         }
     }
 
-    /// A list; without anything in it if there is none.
+    /// The value of a list property, set or by default; empty if it has none.
     pub(super) fn list(&self, name: &str) -> Vec<String> {
         match self.value(name) {
             Some(Value::List(list)) => list,
@@ -106,7 +106,7 @@ impl Set<'_> {
         }
     }
 
-    /// A refusal of the properties `names`, which points at the first of them that is set.
+    /// A refusal of the properties `names`; it points at the first property that is set.
     pub(super) fn refuse(
         &self,
         names: &[&str],

@@ -1,8 +1,8 @@
-//! Rules between two whole numbers, which most of Kafka's cross-checks are.
+//! Order between two whole-number properties, the form of most of Kafka's cross-checks.
 
 use super::refusal::{Refusal, Set};
 
-/// One property that has to be at most, or below, another.
+/// One property has to be at most, or below, another.
 pub(super) struct Relation {
     pub(super) smaller: &'static str,
     pub(super) strictly: bool,
@@ -20,7 +20,7 @@ impl Relation {
         Self { smaller, strictly: true, larger }
     }
 
-    /// The refusal, if the two are the other way round.
+    /// The refusal, if the two values break the rule.
     pub(super) fn check(&self, set: &Set<'_>, source: &'static str) -> Option<Refusal> {
         let Self { smaller, strictly, larger } = *self;
         // Kafka starts with its own defaults.

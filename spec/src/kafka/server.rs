@@ -152,11 +152,11 @@ fn log(set: &Set<'_>) -> Option<Refusal> {
     }
     const RETENTION: [&str; 3] =
         ["log.retention.ms", "log.retention.minutes", "log.retention.hours"];
-    // The finest one that is set counts.
+    // The property with the finest unit takes precedence.
     if let Some(name) = RETENTION.into_iter().find(|name| set.whole(name).is_some())
         && set.whole(name) == Some(0)
     {
-        let rule = "`log.retention.ms`, be it by minutes or hours, has to be at least 1, or -1 for \
+        let rule = "`log.retention.ms`, or minutes or hours, has to be at least 1, or -1 for \
                     ever";
         let names = if name == RETENTION[0] { vec![name] } else { vec![name, RETENTION[0]] };
         return Some(set.refuse(&names, rule, KAFKA_CONFIG));

@@ -1,11 +1,11 @@
-//! Which values of its type a property can have: the validators of Kafka's `ConfigDef`.
+//! The values of its type that a property can have: the validators of Kafka's `ConfigDef`.
 
 use super::value::Value;
 
 /// The values that a property can have.
 #[derive(Clone, Debug)]
 pub(super) struct Valid {
-    /// As Kafka's documentation writes it.
+    /// The rule as Kafka's documentation writes it.
     text: &'static str,
     rule: Rule,
 }
@@ -27,7 +27,7 @@ enum Rule {
 }
 
 impl Valid {
-    /// Reads what Kafka's documentation writes.
+    /// Reads a rule as Kafka's documentation writes it.
     pub(super) fn read(text: &'static str) -> Self {
         let rule = match text {
             "" | "non-null string" => Rule::Any,
@@ -58,7 +58,7 @@ impl Valid {
     pub(super) fn allows(&self, value: &Value) -> bool {
         match (&self.rule, value) {
             (Rule::Range(min, max, or), Value::Whole(_) | Value::Double(_)) => {
-                // As Kafka compares, whatever the type.
+                // Kafka compares as doubles, whatever the type.
                 let n = match value {
                     Value::Whole(n) => *n as f64,
                     Value::Double(n) => *n,
@@ -104,7 +104,7 @@ impl Valid {
             Rule::NonEmpty => "cannot be empty".to_owned(),
             Rule::ThrottledReplicas => "has to be `*` or `partition:broker, ...`".to_owned(),
             Rule::Addresses => "has to list addresses such as `host:9093`, with an id and `@` \
-                                before each where voters are meant"
+            before the address of each voter"
                 .to_owned(),
             Rule::Any => "can have any value".to_owned(),
         }
@@ -147,7 +147,8 @@ fn is_address(text: &str) -> bool {
         .is_some_and(|(host, port)| !host.is_empty() && port.parse::<u32>().is_ok())
 }
 
-/// A duration of ISO 8601 that is not negative: `P2DT3H4M5.5S`, as `java.time.Duration` reads it.
+/// Whether a text is a duration of ISO 8601 that is not negative: `P2DT3H4M5.5S`, as
+/// `java.time.Duration` reads it.
 fn is_duration(text: &str) -> bool {
     let text = text.to_ascii_uppercase();
     let Some(rest) = text.trim_start_matches('+').strip_prefix('P') else { return false };
@@ -161,7 +162,8 @@ fn is_duration(text: &str) -> bool {
     in_units(days, "D") && time.is_none_or(|time| in_units(time, "HMS"))
 }
 
-/// Numbers, each with one of `units` behind it, in their order, each at most once.
+/// Whether a text consists of numbers, each followed by one of `units`, in their order, each unit
+/// at most once.
 fn in_units(mut text: &str, mut units: &str) -> bool {
     while !text.is_empty() {
         let Some(end) = text.find(|c: char| !c.is_ascii_digit() && !".+".contains(c)) else {

@@ -56,7 +56,7 @@ impl Type {
         Self::NAMES.iter().find(|(_, kind)| *kind == self).map_or("", |(name, _)| name)
     }
 
-    /// What a value has to look like.
+    /// What a value of this type has to look like.
     pub const fn in_words(self) -> &'static str {
         match self {
             Self::Boolean => "true or false",
@@ -89,7 +89,7 @@ impl Type {
             Self::String | Self::Password => Value::Text(text.to_owned()),
             Self::List if text.is_empty() => Value::List(Vec::new()),
             Self::List => Value::List(text.split(',').map(|item| item.trim().to_owned()).collect()),
-            // Which classes are on the class path is not known; none is without a package.
+            // The class path is not known, but every class on it has a package.
             Self::Class if text.contains('.') => Value::Text(text.to_owned()),
             Self::Class => return None,
         })

@@ -7,20 +7,20 @@ use engine::config::{
     BrokerConfig, ConsumerConfig, ControllerConfig, ProducerConfig, PropertyError, TopicConfig,
 };
 
-/// A property as it is listed.
+/// A property as `faultline list configs` shows it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Listed {
     /// Its name.
     pub name: &'static str,
-    /// What has it, in the plural.
+    /// The parts of a scenario that have it, in the plural.
     pub of: &'static str,
-    /// What it is; for what is not modelled, what holds instead.
+    /// Its meaning; for an unmodelled property, what Faultline does instead.
     pub summary: String,
     /// Its default.
     pub default: String,
     /// The values that Kafka allows, as its documentation writes them; empty for any.
     pub range: &'static str,
-    /// Whether it is Kafka's or Faultline's own, and whether it is modelled.
+    /// Whether it is Kafka's and modelled, Kafka's and not modelled, or Faultline's own.
     pub origin: Origin,
 }
 
@@ -74,7 +74,7 @@ macro_rules! tables {
             }
         )*
 
-        /// Every table: what has its properties, and their names.
+        /// Every table: the parts of a scenario that have its properties, and the names of these.
         pub const TABLES: &[(&str, &[&str])] = &[$(($of, $config::NAMES),)*];
 
         /// The scope of each of [`TABLES`].
@@ -110,7 +110,7 @@ tables! {
     ConsumerConfig "consumers" Consumer
 }
 
-/// Every property there is: those that are modelled, then the rest of Kafka's.
+/// Every property: the modelled ones, then the rest of Kafka's.
 pub fn property_list() -> Vec<Listed> {
     let mut all = modelled();
     let rest = facts().filter(|fact| !is_modelled(fact.scope, fact.name));

@@ -1,6 +1,6 @@
-//! Kafka properties that a scenario sets: those that the engine's tables have, and with them what
-//! else Kafka knows. Names and types are checked as they are read, ranges and what does not go
-//! together afterwards, once it is known whether the scenario may go beyond Kafka.
+//! Kafka properties that a scenario sets: those of the engine's tables, and Kafka's others. Names
+//! and types are checked as they are read; ranges and contradictions afterwards, once it is known
+//! whether the scenario may go beyond Kafka.
 
 mod listed;
 mod read;
@@ -16,7 +16,7 @@ use std::marker::PhantomData;
 
 /// One of the engine's tables of properties.
 pub trait Table: Default {
-    /// What has these properties, in the plural.
+    /// The parts of a scenario that have these properties, in the plural.
     const OF: &'static str;
     /// Kafka's table of the same properties.
     const SCOPE: Scope;
@@ -39,31 +39,31 @@ pub trait Table: Default {
 pub enum SetError {
     /// Neither the engine nor Kafka has a property of that name there.
     Unknown,
-    /// The value is not what is expected, which is described.
+    /// The value does not have the expected form, which is described here.
     Expected(String),
-    /// Kafka refuses the value, and it could not be modelled either. A whole sentence.
+    /// Kafka refuses the value, and it could not be modelled either. The message, as a sentence.
     Refused(String),
 }
 
-/// The properties of one table that are set, by name; all others have Kafka's default.
+/// The set properties of one table, by name; all others have Kafka's default.
 pub struct Properties<T> {
     values: BTreeMap<String, String>,
     table: PhantomData<fn() -> T>,
 }
 
 impl<T: Table> Properties<T> {
-    /// The whole table: `base` with what is set here.
+    /// The whole table: `base` with the properties set here.
     pub fn over(&self, mut base: T) -> T {
         for (name, value) in &self.values {
             let set = base.set(name, value);
-            // What is not modelled has been set to what is modelled.
+            // An unmodelled property has a value that holds anyway.
             let read = !matches!(set, Err(PropertyError::Expected(_)));
             debug_assert!(read, "{name}={value} was checked when it was read");
         }
         base
     }
 
-    /// The whole table: Kafka's defaults with what is set here.
+    /// The whole table: Kafka's defaults with the properties set here.
     pub fn config(&self) -> T {
         self.over(T::default())
     }
@@ -77,7 +77,7 @@ impl<T: Table> Properties<T> {
         let fact = fact(T::SCOPE, name);
         let value = match T::NAMES.contains(&name) {
             true => canonical::<T>(name, value, fact)?,
-            // It belongs to another table of the same scope.
+            // The property belongs to another table of the same scope.
             false if is_modelled(T::SCOPE, name) => return Err(SetError::Unknown),
             false => {
                 let fact = fact.ok_or(SetError::Unknown)?;
@@ -94,27 +94,27 @@ impl<T: Table> Properties<T> {
         self.values.get(name).map(String::as_str)
     }
 
-    /// Leaves one property to its default again.
+    /// Returns one property to its default.
     pub fn unset(&mut self, name: &str) {
         self.values.remove(name);
     }
 
-    /// What is set and the engine models, by name.
+    /// The set properties that the engine models: name and value.
     pub fn modelled(&self) -> impl Iterator<Item = (&str, &str)> {
         self.iter().filter(|(name, _)| T::NAMES.contains(name))
     }
 
-    /// What is set although the engine does not model it, by name.
+    /// The set properties that the engine does not model: name and value.
     pub(crate) fn unmodelled(&self) -> impl Iterator<Item = (&str, &str)> {
         self.iter().filter(|(name, _)| !T::NAMES.contains(name))
     }
 
-    /// What is set, by name.
+    /// The set properties: name and value.
     pub fn iter(&self) -> impl Iterator<Item = (&str, &str)> {
         self.values.iter().map(|(name, value)| (name.as_str(), value.as_str()))
     }
 
-    /// What is set and is not Kafka's default, by name, with that default.
+    /// The set properties that differ from Kafka's default: name, value and default.
     pub fn not_default(&self) -> impl Iterator<Item = (&str, &str, String)> {
         let defaults = T::default();
         self.iter().filter_map(move |(name, value)| {
@@ -124,13 +124,13 @@ impl<T: Table> Properties<T> {
     }
 }
 
-/// A value as the table writes it, so that `-1` and `all` are one.
+/// A value in the form in which the table writes it, so that `-1` and `all` are one.
 fn canonical<T: Table>(
     name: &str,
     value: &str,
     fact: Option<&'static Fact>,
 ) -> Result<String, SetError> {
-    // Here numbers can be written as in TOML.
+    // Numbers may contain underscores, as in TOML.
     let plain = value.replace('_', "");
     let is_number = plain.parse::<i64>().is_ok();
     let value = if is_number { plain.as_str() } else { value };

@@ -46,7 +46,7 @@ impl<'de, T: Table> Visitor<'de> for Level<'_, T> {
     }
 }
 
-/// What stands under a name: a value, or a table of longer names.
+/// The value under a name, or a table of longer names.
 struct Value<'a, T> {
     properties: &'a mut Properties<T>,
     name: &'a str,

@@ -1,4 +1,4 @@
-//! Files that extend another.
+//! Scenario files that extend another.
 
 use super::*;
 
@@ -23,7 +23,7 @@ const NAMED: &[(&str, &str)] = &[(
                                            [[topics]]\nname = 'orders'\n",
 )];
 
-/// A scenario of the catalogue is extended as a file of the same text is.
+/// A scenario of the catalogue can be extended by its name.
 #[test]
 fn a_named_scenario_is_extended() {
     let text = "extend = 'calm'\nname = 'own'\n[durations]\nload = '9s'\n";
@@ -52,7 +52,7 @@ fn tables_are_merged_and_lists_are_replaced() {
 }
 
 #[test]
-fn what_the_file_itself_says_comes_first() {
+fn keys_of_the_file_itself_take_precedence() {
     let text = "name = 'a'\ntitle = 'a'\nextend = 'base.toml'\n[[clusters]]\n\
                 [clusters.broker]\nreplica.lag.time.max.ms = 700\n";
     let (scenario, _) = Scenario::parse_with("a.toml", text, NAMED, &load).unwrap();
@@ -83,7 +83,7 @@ fn a_mistake_is_reported_in_the_file_that_has_it() {
 }
 
 #[test]
-fn the_built_in_base_is_found_everywhere() {
+fn the_built_in_base_needs_no_file() {
     let text = "name = 'a'\ntitle = 'a'\nextend = 'short-timeouts'\n[[topics]]\nname = 't'\n";
     let (scenario, warnings) = Scenario::parse("a.toml", text).unwrap();
     assert_eq!(warnings, []);

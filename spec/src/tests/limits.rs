@@ -1,8 +1,7 @@
-//! Limits: every input has an end, with a place.
+//! Limits of every input: a scenario beyond them is refused, at its place.
 
 use super::*;
 
-/// C7: a condition nested as deep as it likes ends with a place.
 #[test]
 fn a_condition_is_nested_64_deep_at_most() {
     let nested = |depth: usize| {
@@ -13,14 +12,14 @@ fn a_condition_is_nested_64_deep_at_most() {
     let error = nested(8_000).unwrap_err();
     assert_eq!((error.at, error.length), (64, 1));
     assert_eq!(error.message, "parentheses can be nested 64 deep at most");
-    // As a record of a run has it: before anything else is looked at.
+    // In a run record, where nothing else has been checked yet.
     let json = serde_json::to_string(&format!("{}time > 1s", "(".repeat(8_000))).unwrap();
     assert!(serde_json::from_str::<Condition>(&json).is_err());
 }
 
-/// C12: too deep a document has a place, and a long line is not printed whole.
+/// A document nested too deeply is reported at its line, and a long line is not printed whole.
 #[test]
-fn what_is_deep_or_long_is_shown_where_it_is() {
+fn deep_documents_and_long_lines_are_reported_at_their_places() {
     let text = format!("name = \"deep\"\nracks = {}", "[".repeat(100));
     let error = Scenario::parse("deep.toml", &text).unwrap_err();
     assert_eq!(error.line, Some(2), "{error}");
@@ -33,9 +32,8 @@ fn what_is_deep_or_long_is_shown_where_it_is() {
     assert!(printed.contains("18 | rte = 100 # xxx") && printed.contains("\n   | ^^^\n"));
 }
 
-/// C9: legal scenarios without bound.
 #[test]
-fn what_would_run_without_end_is_refused() {
+fn a_scenario_too_large_to_simulate_is_refused() {
     let refused = |from: &str, to: &str, part: &str| {
         assert_eq!(GOOD.matches(from).count(), 1);
         let error = Scenario::parse("big.toml", &GOOD.replace(from, to)).expect_err(to);
@@ -68,7 +66,7 @@ fn what_would_run_without_end_is_refused() {
     refused(
         "brokers = 3",
         "brokers = 3\ncontroller.controller.quorum.election.timeout.ms = 0",
-        "Faultline simulates `controller.quorum.election.timeout.ms` from 1 on",
+        "Faultline simulates `controller.quorum.election.timeout.ms` from 1 upwards",
     );
     refused("records = 100", "records = 100000000000\nload = 1", "no key `load`");
     refused(

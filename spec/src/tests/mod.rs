@@ -1,4 +1,4 @@
-//! Mistakes in scenario files: each is reported at its place, with what was probably meant.
+//! Mistakes in scenario files: each is reported at its place, with a suggestion.
 
 use super::*;
 use proptest::prelude::*;
@@ -32,14 +32,14 @@ when = "unacked(orders) >= 20"
 lasts = "2s"
 "#;
 
-/// Replaces `from`, which is there once, by `to`, and returns where `marked` stands from there on (an
-/// opening quote before it included).
+/// Replaces `from`, which occurs once, by `to`, and returns the error and the place of the first
+/// `marked` from there onwards (or from an opening quote before it).
 fn broken(from: &str, to: &str, marked: &str) -> (Box<Diagnostic>, (u32, u32)) {
     assert_eq!(GOOD.matches(from).count(), 1, "{from}");
     let text = GOOD.replace(from, to);
     let error = Scenario::parse("bad.toml", &text).expect_err(to);
     let start = text.find(to).unwrap().saturating_sub(1);
-    let at = start + text[start..].find(marked).expect("marked is there");
+    let at = start + text[start..].find(marked).expect("marked occurs in it");
     let line = text[..at].matches('\n').count();
     let column = at - text[..at].rfind('\n').map_or(0, |newline| newline + 1);
     (error, (line as u32 + 1, column as u32 + 1))
@@ -55,12 +55,13 @@ fn a_good_file_is_read_without_warnings() {
     assert!(when.holds(&mut |_| 20) && !when.holds(&mut |_| 19));
 }
 
-/// What is replaced, by what, what is marked, the kind, a part of the message, the hint.
+/// The text to replace, its replacement, the text that the error marks, the kind of the error, a
+/// part of its message, its hint.
 type Mistake = (&'static str, &'static str, &'static str, Kind, &'static str, Option<&'static str>);
 
-/// A range of one number is that number.
+/// The hint is not a range from 1 to 1.
 #[test]
-fn what_one_broker_can_hold_is_said_plainly() {
+fn the_replication_factor_of_one_broker_can_only_be_one() {
     let text = "name = 'a'\ntitle = 'a'\n[[clusters]]\nbrokers = 1\n[[topics]]\nname = 't'\n";
     let error = Scenario::parse("a.toml", text).unwrap_err();
     assert!(
@@ -134,7 +135,7 @@ fn every_mistake_is_reported_at_its_place_with_what_was_meant() {
 }
 
 #[test]
-fn what_kafka_accepts_and_is_hardly_wanted_is_a_warning() {
+fn min_insync_replicas_above_the_replication_factor_is_a_warning() {
     let text = GOOD.replace("min.insync.replicas = 2", "min.insync.replicas = 4");
     let (_, warnings) = Scenario::parse("odd.toml", &text).unwrap();
     assert_eq!(warnings.len(), 1);
@@ -172,7 +173,7 @@ fn set(settings: &[&str]) -> Result<(Scenario, Vec<Diagnostic>), Box<Diagnostic>
 }
 
 #[test]
-fn a_setting_goes_wherever_there_is_a_property_of_its_name() {
+fn a_setting_applies_wherever_there_is_a_property_of_its_name() {
     let (scenario, warnings) = set(&[
         "acks=1",
         "min.insync.replicas=1",
@@ -194,7 +195,7 @@ fn a_setting_goes_wherever_there_is_a_property_of_its_name() {
 }
 
 #[test]
-fn a_setting_that_cannot_be_is_refused() {
+fn an_impossible_setting_is_refused() {
     let refused = |setting: &str| *set(&[setting]).unwrap_err();
     assert_eq!(refused("ack=1").hint.as_deref(), Some("did you mean `acks`?"));
     assert_eq!(refused("ack=1").kind, Kind::UnknownProperty);
@@ -240,7 +241,7 @@ fn conditions_and_targets_read_back_as_they_are_written() {
 }
 
 proptest! {
-    /// Whatever a file holds, reading it ends with a scenario or with a place inside of it.
+    /// Reading any text returns a scenario, or an error at a place inside the text.
     #[test]
     fn no_file_is_too_broken_for_a_diagnostic(at in 0..GOOD.len(), cut in 0..40usize, put in ".{0,6}") {
         let mut text = GOOD.to_owned();
@@ -255,7 +256,7 @@ proptest! {
 
     /// The same for conditions and targets.
     #[test]
-    fn no_text_is_too_broken_either(text in "[a-z(0-9) >=<!&|./%-]{0,30}|.{0,12}") {
+    fn no_condition_is_too_broken_for_an_error(text in "[a-z(0-9) >=<!&|./%-]{0,30}|.{0,12}") {
         for error in [Condition::parse(&text).err(), Target::parse(&text).err()].into_iter().flatten() {
             prop_assert!(error.at <= text.len() && !error.message.is_empty());
         }
@@ -263,7 +264,7 @@ proptest! {
 }
 
 #[test]
-fn what_another_cluster_has_is_reported_with_its_cluster() {
+fn a_topic_of_another_cluster_is_suggested_with_its_cluster() {
     let two = |fault: &str| {
         let text = format!(
             "name = 'two'\ntitle = 'two'\n[[clusters]]\n[[clusters]]\nname = 'west'\n\
@@ -283,7 +284,7 @@ fn what_another_cluster_has_is_reported_with_its_cluster() {
         assert!(error.message.contains("cluster `west` has a topic `b`"), "{error}");
     }
     let error = two("at = '1s'\ntarget = 'leader(c-0)'").expect_err("c");
-    assert_eq!(error.message, "there is no topic `c`; there is a", "those of the cluster");
+    assert_eq!(error.message, "there is no topic `c`; there is a", "of the first cluster");
     two("at = '1s'\ntarget = 'west/leader(b-0)'").expect("that is right");
     two("when = 'hw(west/b-0) > 5'\ntarget = 'west/everyone'").expect("that is right");
 }

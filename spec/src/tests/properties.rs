@@ -1,4 +1,5 @@
-//! Properties as scenarios set them: what Kafka refuses, what is not modelled, what cannot work.
+//! Properties as scenarios set them: values that Kafka refuses, unmodelled properties, values that
+//! cannot work.
 
 use super::*;
 
@@ -26,9 +27,9 @@ fn with(settings: &[&str]) -> Result<(Scenario, Vec<Diagnostic>), Box<Diagnostic
     scenario.set_all(&settings).map(|warnings| (scenario, warnings))
 }
 
-/// A7: what Kafka refuses is refused with both properties and its rule, where it stands.
+/// The message names both properties and Kafka's rule, and points at one of the properties.
 #[test]
-fn what_kafka_refuses_is_refused_with_its_rule() {
+fn values_that_kafka_refuses_are_refused_with_its_rule() {
     let error = on_brokers("replica.fetch.wait.max.ms = 3000\nreplica.socket.timeout.ms = 2000")
         .unwrap_err();
     assert_eq!(error.kind, Kind::Impossible);
@@ -55,8 +56,8 @@ fn what_kafka_refuses_is_refused_with_its_rule() {
     with(&["max.in.flight.requests.per.connection=6", "enable.idempotence=false"]).unwrap();
 }
 
-/// What contradicts idempotence is refused where idempotence is asked for, and turns it off where it
-/// is Kafka's default (`ProducerConfig.postProcessAndValidateIdempotenceConfigs`).
+/// Settings that contradict idempotence are refused where it is set explicitly, and turn it off
+/// where it is Kafka's default (`ProducerConfig.postProcessAndValidateIdempotenceConfigs`).
 #[test]
 fn settings_that_contradict_idempotence_are_refused_or_turn_it_off() {
     let asked = "enable.idempotence=true";
@@ -88,19 +89,19 @@ fn settings_that_contradict_idempotence_are_refused_or_turn_it_off() {
     assert!(scenario.producers[0].properties.config().is_idempotent());
 }
 
-/// A7: the switch allows what is modelled, and nothing else.
+/// The switch allows values of modelled properties that Faultline can simulate, and no others.
 #[test]
-fn beyond_kafka_is_a_switch() {
+fn beyond_kafka_allows_only_values_that_can_be_simulated() {
     let (scenario, _) = with(&["beyond.kafka=true", "segment.bytes=1000"]).unwrap();
     assert_eq!(scenario.topic_config(&scenario.topics[0]).segment_bytes, 1000);
     assert!(scenario.beyond_kafka);
-    with(&["beyond.kafka=true", "max.poll.records=0"]).expect_err("it cannot be simulated");
-    with(&["beyond.kafka=true", "background.threads=0"]).expect_err("it is not modelled");
+    with(&["beyond.kafka=true", "max.poll.records=0"]).expect_err("no such consumer");
+    with(&["beyond.kafka=true", "background.threads=0"]).expect_err("the property is not modelled");
     let (scenario, _) = read("[clusters.topic]\nsegment.bytes = 1048576", "", "").unwrap();
     assert!(!scenario.beyond_kafka);
 }
 
-/// 4f: a value that Kafka has and nothing here does.
+/// A value that Kafka has and that is not modelled.
 #[test]
 fn a_choice_of_kafka_that_is_not_modelled_is_known() {
     let error = with(&["auto.offset.reset=by_duration:PT1H"]).expect_err("it is not modelled");
@@ -113,9 +114,8 @@ fn a_choice_of_kafka_that_is_not_modelled_is_known() {
     }
 }
 
-/// U14: a heartbeat that comes after the session has ended.
 #[test]
-fn a_heartbeat_above_the_session_is_refused_with_both_values() {
+fn a_heartbeat_interval_above_the_session_timeout_is_refused() {
     for setting in ["broker.heartbeat.interval.ms=10000", "broker.session.timeout.ms=2000"] {
         let error = with(&[setting]).expect_err(setting);
         assert_eq!(error.kind, Kind::Impossible);
@@ -124,9 +124,9 @@ fn a_heartbeat_above_the_session_is_refused_with_both_values() {
     }
 }
 
-/// A16: what is not modelled is known by its name, with the reason.
+/// The hint says what Faultline does instead.
 #[test]
-fn what_is_not_modelled_says_so() {
+fn an_unmodelled_property_is_refused_with_a_hint() {
     for (setting, hint) in [
         ("log.dir=/a", "`log.dirs`"),
         ("default.api.timeout.ms=1000", "repeated"),
@@ -146,13 +146,12 @@ fn what_is_not_modelled_says_so() {
     }
     let error = with(&["background.threads=0"]).expect_err("Kafka refuses that");
     assert!(error.message.contains("Kafka refuses `background.threads=0`"), "{error}");
-    let error = on_brokers("min.insync.replicas = 2").expect_err("not here");
+    let error = on_brokers("min.insync.replicas = 2").expect_err("a topic's property");
     assert_eq!(error.hint.as_deref(), Some("`min.insync.replicas` is a property of topics"));
 }
 
-/// A16: a property that is not modelled can be set to what is.
 #[test]
-fn what_is_modelled_anyway_can_be_set() {
+fn an_unmodelled_property_accepts_values_that_hold_anyway() {
     for setting in [
         "enable.idempotence=false",
         "compression.type=none",
@@ -169,10 +168,10 @@ fn what_is_modelled_anyway_can_be_set() {
     }
 }
 
-/// A11: a quorum whose fetches are overdue before an idle leader answers: after half a second, or when
-/// it writes an empty record. An answer at the very moment of the time-out is late.
+/// Fetches of a quorum time out before an idle leader responds, which it does after half a second
+/// or when it writes an empty record. A response at the very moment of the time-out is late.
 #[test]
-fn a_quorum_that_cannot_stay_calm_is_a_warning() {
+fn a_fetch_timeout_below_the_wait_of_an_idle_quorum_leader_is_a_warning() {
     for (idle, timeout, is_late) in [
         (500, 499, true),
         (500, 500, false),
@@ -187,14 +186,14 @@ fn a_quorum_that_cannot_stay_calm_is_a_warning() {
         ];
         let settings: Vec<&str> = settings.iter().map(String::as_str).collect();
         let (_, warnings) = with(&settings).unwrap_or_else(|error| panic!("{error}"));
-        let found = warnings.iter().any(|it| it.message.contains("an idle leader of the quorum"));
+        let found = warnings.iter().any(|it| it.message.contains("an idle quorum leader"));
         assert_eq!(found, is_late, "{settings:?}: {warnings:?}");
     }
 }
 
-/// A11, A9, A4: what Kafka accepts and cannot work is a warning with the values.
+/// Kafka accepts these settings, although they cannot work.
 #[test]
-fn what_cannot_work_is_a_warning() {
+fn settings_that_cannot_work_are_warnings_with_their_values() {
     let warned = |producer: &str, consumer: &str, part: &str| {
         let (_, warnings) = read("", producer, consumer).unwrap_or_else(|error| panic!("{error}"));
         let found = warnings.iter().any(|warning| warning.message.contains(part));
@@ -213,7 +212,7 @@ fn what_cannot_work_is_a_warning() {
     assert_eq!(warnings, []);
 }
 
-/// Kafka raises a delivery time-out that nobody set (`KafkaProducer.configureDeliveryTimeout`).
+/// `KafkaProducer.configureDeliveryTimeout`.
 #[test]
 fn a_delivery_timeout_that_is_not_set_is_raised() {
     let (scenario, _) = read("", "request.timeout.ms = 150000", "").unwrap();

@@ -1,8 +1,8 @@
-//! Producers that send in transactions, and what Kafka refuses of them.
+//! Transactional producers, and settings of theirs that Kafka refuses.
 
 use super::*;
 
-/// The good file with other properties of producers, and with tables behind them.
+/// Reads the good file with `properties` of its producers, followed by `tables`.
 fn with(properties: &str, tables: &str) -> Result<Scenario, Box<Diagnostic>> {
     let text = GOOD.replace("acks = \"all\"\n", &format!("{properties}\n{tables}\n"));
     Scenario::parse("transactions.toml", &text).map(|(scenario, _)| scenario)
@@ -23,7 +23,7 @@ fn a_transactional_id_makes_transactions_of_four_records() {
 }
 
 #[test]
-fn transactions_that_cannot_be_are_refused() {
+fn impossible_transactions_are_refused() {
     let refused = |properties: &str, table: &str, part: &str| {
         let error = with(properties, table).expect_err(part);
         assert!(error.message.contains(part), "{error}");
@@ -48,7 +48,7 @@ fn kafka_refuses_a_transactional_producer_that_is_not_idempotent() {
 }
 
 #[test]
-fn faults_may_be_upon_coordinators_where_there_are_transactions() {
+fn faults_can_target_transaction_coordinators_if_there_are_transactions() {
     let text = GOOD.replace("leader(orders-0)", "leader(__transaction_state-0)");
     assert!(Scenario::parse("none.toml", &text).is_err());
     let text = text.replace("acks = \"all\"", ID);
