@@ -263,7 +263,7 @@ pub fn load_to(ends: LogEnds) -> Offset {
 }
 
 /// Whether a new coordinator goes on with a transaction that it finds in this state: with one whose
-/// markers may be missing, as nobody else will ever write them (KAFKA-5131).
+/// markers may be missing, as no other coordinator will ever write them (KAFKA-5131).
 pub fn finishes_when_loaded(state: TransactionState) -> bool {
     state.is_prepared()
 }
