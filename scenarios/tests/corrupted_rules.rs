@@ -5,10 +5,14 @@
 //! Unlike the entries of the museum these are not bugs that shipped; they show that the checks keep
 //! what they promise, all the way from a process to a verdict.
 
+#[path = "corrupted_rules/no_rule.rs"]
+mod no_rule;
+
 use engine::error::ErrorCode;
 use engine::rules::election::{self, Elected, Eligible, How};
 use engine::rules::{Rules, read};
 use judge::check::CHECKS;
+use no_rule::{NO_RULE, NoRule};
 use scenarios::run::{RunOutcome, run, under};
 use scenarios::{catalog, museum};
 use spec::{Resolved, Scenario};
@@ -476,108 +480,6 @@ const CONVERSE: &[(&str, Notice)] = &[
     ),
     ("leaves_gap", Museum("KAFKA-14034", "stored-once")),
     ("keeps_sequences", Check("acknowledged-survives")),
-];
-
-/// A check of what no rule decides, why, and the bad history that shows it.
-struct NoRule {
-    check: &'static str,
-    why: &'static str,
-    /// The file of the judge's tests, and the test.
-    history: (&'static str, &'static str),
-}
-
-/// Tests of the judge.
-const LIVENESS: &str = include_str!("../../judge/src/check/tests/liveness.rs");
-const LEADERS: &str = include_str!("../../judge/src/check/tests/mod.rs");
-const TRANSACTIONS: &str = include_str!("../../judge/src/check/tests/transactions.rs");
-/// Transactions did not run end to end when these checks were written.
-const NOT_YET: &str =
-    "a rule of transactions whose corruption it catches in a run is still to be chosen";
-const PRODUCERS: &str = include_str!("../../judge/src/check/tests/producers.rs");
-const STOPPED: &str = include_str!("../../judge/src/verdict/tests/stopped.rs");
-
-const NO_RULE: &[NoRule] = &[
-    NoRule {
-        check: "offset-of-time",
-        why: "the time index and the batches decide it, and no protocol decision",
-        history: (LIVENESS, "the_offset_of_a_time_is_that_of_the_first_record_as_late"),
-    },
-    NoRule {
-        check: "snapshots-of-producers",
-        why: "what a snapshot has follows from the batches before it, and no rule decides it",
-        history: (PRODUCERS, "a_snapshot_says_what_the_log_before_it_says"),
-    },
-    NoRule {
-        check: "loads-what-is-durable",
-        why: "no rule decides what is synced when",
-        history: (LIVENESS, "a_crash_and_an_orderly_stop_take_nothing"),
-    },
-    NoRule {
-        check: "answers-are-prompt",
-        why: "no rule decides when an answer that is due is sent",
-        history: (LIVENESS, "what_the_isr_holds_is_committed_and_confirmed_in_time"),
-    },
-    NoRule {
-        check: "one-isr-proposal",
-        why: "no rule decides that a proposal is under way",
-        history: (LIVENESS, "a_leader_has_one_proposal_under_way_and_forgets_none"),
-    },
-    NoRule {
-        check: "stops-explained",
-        why: "no rule decides that a process gives up",
-        history: (STOPPED, "a_halt_that_nothing_explains_is_a_violation"),
-    },
-    NoRule {
-        check: "one-leader-per-epoch",
-        why: "a change of leader takes a new epoch when it is replayed",
-        history: (LEADERS, "a_leader_epoch_has_one_leader"),
-    },
-    NoRule {
-        check: "all-or-nothing",
-        why: NOT_YET,
-        history: (TRANSACTIONS, "half_of_a_maybe_is_a_violation_and_either_whole_is_not"),
-    },
-    NoRule {
-        check: "order-in-real-time",
-        why: NOT_YET,
-        history: (
-            TRANSACTIONS,
-            "a_record_stands_behind_those_that_were_acknowledged_before_it_was_sent",
-        ),
-    },
-    NoRule {
-        check: "read-committed",
-        why: NOT_YET,
-        history: (
-            TRANSACTIONS,
-            "a_reader_of_read_committed_is_given_what_is_committed_and_replicated",
-        ),
-    },
-    NoRule {
-        check: "transactions-end",
-        why: NOT_YET,
-        history: (TRANSACTIONS, "a_transaction_that_stays_open_in_a_healed_cluster_is_found"),
-    },
-    NoRule {
-        check: "one-owner",
-        why: NOT_YET,
-        history: (TRANSACTIONS, "a_producer_that_was_replaced_commits_nothing_more"),
-    },
-    NoRule {
-        check: "markers-as-decided",
-        why: NOT_YET,
-        history: (TRANSACTIONS, "a_marker_is_what_was_decided_for_its_partition"),
-    },
-    NoRule {
-        check: "coordinator-states",
-        why: NOT_YET,
-        history: (TRANSACTIONS, "a_transaction_is_complete_when_each_partition_has_its_marker"),
-    },
-    NoRule {
-        check: "coordinator-knows-its-log",
-        why: NOT_YET,
-        history: (TRANSACTIONS, "a_coordinator_knows_what_its_log_says"),
-    },
 ];
 
 /// How many seeds are tried. Each corruption shows in one of fifty or more.

@@ -60,16 +60,20 @@ pub struct Failure {
     pub retries_left: bool,
     /// Some transmission had no definite outcome: it may stand in the log.
     pub maybe_written: bool,
+    /// Batches of its partition with smaller sequences have no outcome yet, and would be renumbered
+    /// with those behind it. False for a transactional producer, which moves only those behind it.
+    pub in_front: bool,
 }
 
 /// Whether a batch that is given up has left a gap for certain. Then the producer goes on in a new
 /// epoch, and what it has in flight behind the batch begins at 0 there. If the batch may stand in the
-/// log, so may those behind it, and under another epoch they would be stored again: it is treated as
-/// one that expired while it was sent again, and what becomes of the next one shows whether there is a
-/// gap. Kafka 4.1 looks at the retries alone (`Sender.completeBatch`), and takes a batch for missing
-/// whose time was over when its last answer failed to come (KAFKA-14034).
+/// log, so may those behind it; those in front of it may stand there in any case, and under another epoch
+/// they would be stored again. Then it is treated as one that expired while it was sent again: those in
+/// front of it get their outcome first, and what becomes of the next one shows whether there is a gap.
+/// Kafka 4.1 looks at the retries alone (`Sender.completeBatch`), does not wait for those in front, and
+/// takes a batch for missing whose time was over when its last answer failed to come (KAFKA-14034).
 pub fn leaves_gap(failure: Failure) -> bool {
-    failure.retries_left && !failure.maybe_written
+    failure.retries_left && !failure.maybe_written && !failure.in_front
 }
 
 /// Whether the sequences of a partition outlive a time in which the metadata names no leader: they do,

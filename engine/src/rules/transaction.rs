@@ -29,7 +29,7 @@ pub struct Epochs {
 
 /// The epoch for a producer of a transactional id. A new instance gets the next one, which fences the
 /// instance before it. An instance that names the epoch in use goes on under the next one (KIP-360); if
-/// it names the one before, its last response was lost, and it gets the same again. Any other is
+/// it names the one before, its last response was lost, and it gets the same response. Any other is
 /// fenced.
 pub fn epoch_of_instance(instance: Instance) -> Result<Epochs, ErrorCode> {
     let Instance { epoch, last_epoch, named } = instance;
@@ -123,7 +123,7 @@ pub enum Ended {
 }
 
 /// How a transaction ends. While all transactions of a producer have one epoch, a request that was
-/// delayed cannot be told from one about the present transaction (KAFKA-17754): it finds the state that
+/// delayed cannot be distinguished from one about the present transaction (KAFKA-17754): it finds the state that
 /// it wants, or ends what is open. With an epoch for each transaction, only the epoch in use ends the
 /// open one, and a repeated request is recognized by the epoch before it (KIP-890).
 pub fn end_transaction(ending: Ending) -> Result<Ended, ErrorCode> {
@@ -263,7 +263,7 @@ pub fn load_to(ends: LogEnds) -> Offset {
 }
 
 /// Whether a new coordinator goes on with a transaction that it finds in this state: with one whose
-/// markers may be missing, as nobody else will ever write them (KAFKA-5131).
+/// markers may be missing, as no other coordinator will ever write them (KAFKA-5131).
 pub fn finishes_when_loaded(state: TransactionState) -> bool {
     state.is_prepared()
 }

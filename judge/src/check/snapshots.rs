@@ -68,7 +68,7 @@ fn check(view: &View, end: &End, log: &DiskLog, out: &mut Findings) {
         let reaches =
             log.batches.last().and_then(|last| next(last)).is_some_and(|it| it >= *offset);
         let Some(found) = decode(bytes).filter(|_| reaches) else { continue };
-        // What it knows of batches below the log start nobody can know.
+        // What it knows of batches below the log start is not in the log any more.
         let wrong = found
             .iter()
             .find(|(id, entry)| match known.get(id) {

@@ -88,8 +88,8 @@ pub const BUGS: &[Bug] = &[
     Bug {
         id: "KAFKA-14034",
         status: Status::OpenIn("4.1"),
-        summary: "an idempotent producer that gives up a batch whose outcome it does not know renumbers \
-                  those in flight behind it, which may be written, and they are stored again",
+        summary: "an idempotent producer that gives up a batch renumbers those in flight before and \
+                  behind it, which may be written, and they are stored again",
         source: "https://issues.apache.org/jira/browse/KAFKA-14034",
         rules: &["leaves_gap"],
         masked_by: "",

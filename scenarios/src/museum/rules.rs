@@ -122,7 +122,7 @@ mod tests {
             (7, 9)
         );
 
-        let unclear = Failure { retries_left: true, maybe_written: true };
+        let unclear = Failure { retries_left: true, maybe_written: true, in_front: false };
         assert!(gap_while_retries_are_left(unclear) && !producer::leaves_gap(unclear));
 
         assert_eq!(

@@ -107,7 +107,7 @@ fn a_duplicate_waits_for_the_high_watermark_as_its_batch_does() {
         send(&mut cluster, conn, orders, -1, batch((7, 0), 0, &[time]));
     }
     cluster.run_for(Span::millis(200));
-    assert!(cluster.answers.values().all(Vec::is_empty), "nobody else has it");
+    assert!(cluster.answers.values().all(Vec::is_empty), "no other broker has it");
     assert!(cluster.facts.contains(&(1, Fact::Reached(Reach::DuplicateFound))));
     cluster.heal();
     for conn in [first, second] {

@@ -42,7 +42,7 @@
 //! | `record.rs` | the records of `__transaction_state` |
 //! | `shards.rs`, `loading.rs` | the ids by partition; taking over and giving up partitions |
 //! | `requests.rs`, `describe.rs` | requests |
-//! | `writes.rs` | records on their way, and what follows when their outcome is known |
+//! | `writes.rs`, `outcomes.rs` | records on their way, and what follows when their outcome is known |
 //! | `markers.rs`, `marking.rs` | markers on their way to the leaders |
 //! | `periodic.rs` | transactions open for too long, ids not used any more |
 
@@ -52,6 +52,7 @@ mod find;
 mod loading;
 mod markers;
 mod marking;
+mod outcomes;
 mod periodic;
 mod place;
 mod record;

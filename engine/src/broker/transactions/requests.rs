@@ -1,9 +1,10 @@
 //! Requests of producers and of leaders to the coordinator (`KafkaApis`, `TransactionCoordinator`).
 
 use super::decide::{Decider, End, Ends, Init, Initialized};
+use super::outcomes::initialized;
 use super::place::{TRANSACTION_STATE, state_partition};
 use super::state::{Entry, TransactionMetadata, is_exhausted};
-use super::writes::{Decided, Then, initialized};
+use super::writes::{Decided, Then};
 use super::{Reply, Services, Transactions, level, now_ms};
 use crate::broker::context::Cx;
 use crate::broker::requests::{Delayed, Parked, Served};

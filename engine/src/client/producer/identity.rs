@@ -143,8 +143,12 @@ impl Producer {
         let (Some(sequences), Some(sequence)) = (&mut self.sequences, batch.sequence) else {
             return;
         };
-        let maybe_written = batch.maybe_written;
-        let leaves_gap = self.rules.leaves_gap(out, Failure { retries_left, maybe_written });
+        let failure = Failure {
+            retries_left,
+            maybe_written: batch.maybe_written,
+            in_front: self.transactional.is_none() && sequences.has_in_front(queue, sequence),
+        };
+        let leaves_gap = self.rules.leaves_gap(out, failure);
         sequences.on_failed(queue, sequence, error, leaves_gap);
         if leaves_gap {
             self.close_gap(queue, sequence, batch.records);

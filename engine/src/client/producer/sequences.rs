@@ -230,7 +230,9 @@ impl Sequences {
                 // Behind one that is sent again it is refused as well, and waits for that one. The
                 // first one of all is refused only if the leader misses one before it.
                 let waits = unresolved.is_none() && (refused.is_reset || !is_next);
-                if !waits && unresolved.is_none_or(|after| after == first) {
+                // Those in front may be written, and keep their sequences (KAFKA-14034).
+                let in_front = unresolved.is_some() && self.has_in_front(queue, refused.sequence);
+                if !waits && !in_front && unresolved.is_none_or(|after| after == first) {
                     self.request_bump(queue);
                 }
                 waits || !self.is_transactional
@@ -280,6 +282,12 @@ impl Sequences {
             }
         }
         has_gap
+    }
+
+    /// Whether a batch of the partition with a smaller sequence has no outcome.
+    pub(super) fn has_in_front(&self, queue: usize, sequence: Sequence) -> bool {
+        let partition = self.partitions.get(&queue);
+        partition.is_some_and(|it| it.in_flight.first().is_some_and(|first| *first < sequence))
     }
 
     fn has_in_flight(&self, queue: usize) -> bool {

@@ -18,7 +18,7 @@
 //! | nothing certain (*maybe*): no response, fenced after the call, killed | yes | all as if committed, or none |
 //! | nothing: killed before the call | no | none |
 //!
-//! And, of every transaction: while it is open nobody who reads `read_committed` gets past its first
+//! And, of every transaction: while it is open no reader with `read_committed` gets past its first
 //! record; it ends within `transaction.timeout.ms`, a scan of the coordinator and the time in which
 //! markers are written; nothing that an application begins to commit after another one has taken its
 //! transactional id is committed.

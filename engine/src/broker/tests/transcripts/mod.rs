@@ -7,6 +7,7 @@
 
 mod compare;
 mod gateway;
+mod responses;
 
 use super::cluster::Cluster;
 use crate::config::{Property, TransactionVersion};

@@ -58,3 +58,43 @@ fn what_may_be_written_behind_a_batch_that_is_given_up_keeps_its_sequence() {
         assert_eq!(stage.differed.contains(&"leaves_gap"), epoch == 1);
     }
 }
+
+/// KAFKA-14034: a batch is refused for good while one before it is in flight, which may be written and
+/// keeps its sequence. What is behind the gap begins a new epoch once that one is confirmed. Kafka 4.1
+/// renumbers both at once.
+#[test]
+fn what_is_in_front_of_a_batch_that_is_given_up_keeps_its_sequence() {
+    let shipped: fn(Failure) -> bool = |failure| failure.retries_left;
+    let meant = Rules::kafka().leaves_gap;
+    for (leaves_gap, epoch) in [(meant, 0), (shipped, 1)] {
+        let rules = Rulebook::compared(Rules { leaves_gap, ..Rules::kafka() });
+        let (mut stage, mut producer) = scene_with(&[1], rules, |_| {});
+        send(&mut stage, &mut producer, 0, 0);
+        give_id(&mut stage, &mut producer, 9000);
+        let first = stage.next();
+        send(&mut stage, &mut producer, 0, 1);
+        let second = stage.next();
+        send(&mut stage, &mut producer, 0, 2);
+        let third = stage.next();
+        assert_eq!(batches(&third), [(0, 9000, 0, 2, 1)]);
+        answer(&mut stage, &mut producer, &second, ErrorCode::RecordListTooLarge);
+        // The one behind the gap is refused before the first has its outcome.
+        if epoch == 0 {
+            answer(&mut stage, &mut producer, &third, ErrorCode::OutOfOrderSequenceNumber);
+        }
+        answer(&mut stage, &mut producer, &first, ErrorCode::RequestTimedOut);
+        stage.pass(&mut producer, Span::millis(300));
+        let again = stage.next();
+        assert_eq!(batches(&again), [(0, 9000, epoch, 0, 1)]);
+        assert_eq!(stage.differed.contains(&"leaves_gap"), epoch == 1);
+        if epoch == 0 {
+            answer(&mut stage, &mut producer, &again, ErrorCode::None);
+            stage.pass(&mut producer, Span::millis(300));
+            let third = stage.next();
+            assert_eq!(batches(&third), [(0, 9000, 0, 2, 1)]);
+            answer(&mut stage, &mut producer, &third, ErrorCode::OutOfOrderSequenceNumber);
+            stage.pass(&mut producer, Span::millis(300));
+            assert_eq!(batches(&stage.next()), [(0, 9000, 1, 0, 1)]);
+        }
+    }
+}

@@ -1,0 +1,104 @@
+//! Checks of what no rule decides, each with the bad history that shows it.
+
+/// A check of what no rule decides, why, and the bad history that shows it.
+pub(super) struct NoRule {
+    pub(super) check: &'static str,
+    pub(super) why: &'static str,
+    /// The file of the judge's tests, and the test.
+    pub(super) history: (&'static str, &'static str),
+}
+
+/// Tests of the judge.
+const LIVENESS: &str = include_str!("../../../judge/src/check/tests/liveness.rs");
+const LEADERS: &str = include_str!("../../../judge/src/check/tests/mod.rs");
+const TRANSACTIONS: &str = include_str!("../../../judge/src/check/tests/transactions.rs");
+/// Transactions did not run end to end when these checks were written.
+const NOT_YET: &str =
+    "a rule of transactions whose corruption it catches in a run is still to be chosen";
+const PRODUCERS: &str = include_str!("../../../judge/src/check/tests/producers.rs");
+const STOPPED: &str = include_str!("../../../judge/src/verdict/tests/stopped.rs");
+
+/// All of them.
+pub(super) const NO_RULE: &[NoRule] = &[
+    NoRule {
+        check: "offset-of-time",
+        why: "the time index and the batches decide it, and no protocol decision",
+        history: (LIVENESS, "the_offset_of_a_time_is_that_of_the_first_record_as_late"),
+    },
+    NoRule {
+        check: "snapshots-of-producers",
+        why: "what a snapshot has follows from the batches before it, and no rule decides it",
+        history: (PRODUCERS, "a_snapshot_says_what_the_log_before_it_says"),
+    },
+    NoRule {
+        check: "loads-what-is-durable",
+        why: "no rule decides what is synced when",
+        history: (LIVENESS, "a_crash_and_an_orderly_stop_take_nothing"),
+    },
+    NoRule {
+        check: "answers-are-prompt",
+        why: "no rule decides when an answer that is due is sent",
+        history: (LIVENESS, "what_the_isr_holds_is_committed_and_confirmed_in_time"),
+    },
+    NoRule {
+        check: "one-isr-proposal",
+        why: "no rule decides that a proposal is under way",
+        history: (LIVENESS, "a_leader_has_one_proposal_under_way_and_forgets_none"),
+    },
+    NoRule {
+        check: "stops-explained",
+        why: "no rule decides that a process gives up",
+        history: (STOPPED, "a_halt_that_nothing_explains_is_a_violation"),
+    },
+    NoRule {
+        check: "one-leader-per-epoch",
+        why: "a change of leader takes a new epoch when it is replayed",
+        history: (LEADERS, "a_leader_epoch_has_one_leader"),
+    },
+    NoRule {
+        check: "all-or-nothing",
+        why: NOT_YET,
+        history: (TRANSACTIONS, "half_of_a_maybe_is_a_violation_and_either_whole_is_not"),
+    },
+    NoRule {
+        check: "order-in-real-time",
+        why: NOT_YET,
+        history: (
+            TRANSACTIONS,
+            "a_record_stands_behind_those_that_were_acknowledged_before_it_was_sent",
+        ),
+    },
+    NoRule {
+        check: "read-committed",
+        why: NOT_YET,
+        history: (
+            TRANSACTIONS,
+            "a_reader_of_read_committed_is_given_what_is_committed_and_replicated",
+        ),
+    },
+    NoRule {
+        check: "transactions-end",
+        why: NOT_YET,
+        history: (TRANSACTIONS, "a_transaction_that_stays_open_in_a_healed_cluster_is_found"),
+    },
+    NoRule {
+        check: "one-owner",
+        why: NOT_YET,
+        history: (TRANSACTIONS, "a_producer_that_was_replaced_commits_nothing_more"),
+    },
+    NoRule {
+        check: "markers-as-decided",
+        why: NOT_YET,
+        history: (TRANSACTIONS, "a_marker_is_what_was_decided_for_its_partition"),
+    },
+    NoRule {
+        check: "coordinator-states",
+        why: NOT_YET,
+        history: (TRANSACTIONS, "a_transaction_is_complete_when_each_partition_has_its_marker"),
+    },
+    NoRule {
+        check: "coordinator-knows-its-log",
+        why: NOT_YET,
+        history: (TRANSACTIONS, "a_coordinator_knows_what_its_log_says"),
+    },
+];
