@@ -145,7 +145,7 @@ fn wrong_input_ends_with_2_and_leaves_nothing() {
     folder.file("study.jsonl", "{\"kind\":\"something else\"}\n");
     folder.file("thesis.tex", "years of work");
     fs::create_dir(folder.path().join("empty")).expect("a directory");
-    folder.file("one.jsonl", "{\"kind\":\"faultline acks study\",\"version\":5}\n");
+    folder.file("one.jsonl", "{\"kind\":\"faultline acks study\",\"version\":6}\n");
     for (args, words) in [
         (&["--seeds", "7..7"][..], "A below B"),
         (&["--jobs", "0"], "1..=1024"),
@@ -215,5 +215,5 @@ fn the_last_seeds_of_all_are_followed_by_none() {
     // One seed puts no setting to the test.
     assert_eq!(ended.code, Some(4), "{ended:#?}");
     let study = fs::read_to_string(folder.path().join("results/latest/study.jsonl"));
-    assert_eq!(study.expect("readable").lines().count(), 1 + 6, "a header, and a run a setting");
+    assert_eq!(study.expect("readable").lines().count(), 1 + 7, "a header, and a run a setting");
 }

@@ -66,7 +66,7 @@ fn a_summary_says_what_a_setting_applies_to() {
     let args = ["scenario", "small.toml", "--set", "request.timeout.ms=20000", "--set", "acks=all"];
     let ended = folder.run(&args);
     let words = ended.out.split_whitespace().collect::<Vec<_>>().join(" ");
-    let expected = "set request.timeout.ms=20000 (producers and consumers), acks=all";
+    let expected = "set request.timeout.ms=20000 (brokers, producers and consumers), acks=all";
     assert!(words.contains(expected), "{}", ended.out);
 }
 

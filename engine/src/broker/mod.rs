@@ -3,7 +3,7 @@
 //!
 //! | file | idea |
 //! |---|---|
-//! | `route.rs`, `part.rs` | which input goes to which part, on which lane, under which locks |
+//! | `route.rs`, `serve.rs`, `part.rs` | which input goes to which part, on which lane, under which locks |
 //! | `publisher.rs` | committed metadata, and what the parts do about it |
 //! | `requests/` | requests in order, parked, answered |
 //! | `context.rs` | what parts decide by and act on |
@@ -37,6 +37,7 @@ mod publisher;
 mod replicas;
 mod requests;
 mod route;
+mod serve;
 mod transactions;
 mod verification;
 mod view;

@@ -211,7 +211,7 @@ rules! {
     is_id_expired(unused: transaction::Unused) -> bool = transaction::is_id_expired;
     /// Whether what became of a record concerns the present coordinator (KAFKA-9777).
     is_of_present_coordinator(written: transaction::Written) -> bool =
-        transaction::is_of_present_coordinator;
+        transaction::is_of_this_coordinator;
     /// Whether a transactional id goes on waiting for a record that was not written.
     stays_pending(unwritten: transaction::Unwritten) -> bool = transaction::stays_pending;
     /// How far a new coordinator reads its log.

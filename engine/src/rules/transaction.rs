@@ -226,7 +226,7 @@ pub struct Written {
 
 /// Whether what became of a record concerns the present state: only if it was written in the present
 /// coordinator epoch. What another coordinator has written in between was loaded since (KAFKA-9777).
-pub fn is_of_present_coordinator(written: Written) -> bool {
+pub fn is_of_this_coordinator(written: Written) -> bool {
     written.epoch == written.present
 }
 

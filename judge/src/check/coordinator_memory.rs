@@ -36,10 +36,11 @@ impl Check for CoordinatorMemory {
 fn is_in_log<'v>(view: &'v View, at: &Moment, log: usize) -> impl Fn(&&'v Transition) -> bool {
     let partition = &view.partitions[log];
     let replica = partition.find(at.node);
-    move |it| {
-        let holders = &partition.batches.get(it.batch).holders;
-        it.log == log && replica.is_some_and(|replica| holders.contains(replica))
-    }
+    let holds = move |batch| {
+        replica.is_some_and(|replica| partition.batches.get(batch).holders.contains(replica))
+    };
+    // A transition of another log names a batch of that log.
+    move |it| it.log == log && holds(it.batch)
 }
 
 fn changed(

@@ -1,6 +1,11 @@
 //! What a coordinator knows after another, and what is in doubt.
 
 use super::*;
+use crate::broker::context::Io;
+use crate::broker::transactions::{Services, state_partition};
+use crate::broker::{Broker, Parts};
+use crate::metadata::{MetadataRecord, PartitionChange};
+use crate::timer::TransactionTimer;
 
 #[test]
 fn a_new_coordinator_goes_on_from_what_the_old_one_has_written() {
@@ -90,4 +95,58 @@ fn what_was_not_committed_in_time_may_be_found_by_the_next_coordinator() {
     cluster.run_for(Span::secs(1));
     let taken_over = Fact::Reached(Reach::TransactionTakenOver);
     assert!(cluster.facts.iter().any(|(by, it)| *by != node && *it == taken_over));
+}
+
+/// Gives a partition of `__transaction_state` a leader in the next epoch, as the broker learns it.
+fn lead(broker: &mut Broker, io: &mut Io<'_>, partition: TopicPartition, leader: BrokerId) {
+    let change = PartitionChange { leader: Some(Some(leader)), ..PartitionChange::of(partition) };
+    let offset = broker.context.image.offset() + 1;
+    broker.context.image.replay(offset, &MetadataRecord::PartitionChange(change)).unwrap();
+    let (parts, mut cx) = broker.split(io);
+    parts.transactions.publish(&[partition].into(), &mut cx);
+}
+
+/// What the broker knows of the id.
+fn known(broker: &mut Broker, io: &mut Io<'_>) -> DescribedTransaction {
+    let (parts, cx) = broker.split(io);
+    let request = DescribeTransactionsRequest { transactional_ids: vec![ID.into()] };
+    parts.transactions.describe(&request, &cx).transactions.remove(0)
+}
+
+/// KAFKA-9307: what was read for an earlier epoch is not installed, and nothing is known in between.
+#[test]
+fn a_log_counts_only_in_the_epoch_for_which_it_was_read() {
+    let (mut cluster, _) = start();
+    let (node, conn) = coordinator(&mut cluster, ID, &[]);
+    let producer = new_instance(&mut cluster, conn);
+    let image = cluster.broker(node).image();
+    let partition = state_partition(image, ID).expect("it is there");
+    let index = partition.partition;
+    let epoch = image.partition(partition).expect("it is there").leader_epoch;
+    cluster.on_broker(node, |broker, io| {
+        let run = |broker: &mut Broker, io: &mut Io<'_>, timer| {
+            let (parts, mut cx) = broker.split(io);
+            let Parts { transactions, replicas, forwards, .. } = parts;
+            let mut services = Services { replicas: &mut replicas.partitions, ids: forwards };
+            transactions.on_timer(timer, &mut services, &mut cx).expect("it goes on");
+        };
+        // A new epoch of the sitting leader: all is read anew.
+        lead(broker, io, partition, node);
+        assert_eq!(known(broker, io).error, ErrorCode::CoordinatorLoadInProgress);
+        run(broker, io, TransactionTimer::Load(index));
+        assert_eq!(known(broker, io).error, ErrorCode::CoordinatorLoadInProgress, "not installed");
+        lead(broker, io, partition, node);
+        run(broker, io, TransactionTimer::Loaded(index, epoch + 1));
+        assert_eq!(known(broker, io).error, ErrorCode::CoordinatorLoadInProgress, "it is over");
+        run(broker, io, TransactionTimer::Load(index));
+        run(broker, io, TransactionTimer::Loaded(index, epoch + 2));
+        let found = known(broker, io);
+        assert_eq!((found.error, found.producer_id), (ErrorCode::None, producer.0));
+        // Another leads.
+        let other = BROKERS.into_iter().find(|it| *it != node).expect("another");
+        lead(broker, io, partition, other);
+        assert_eq!(known(broker, io).error, ErrorCode::NotCoordinator);
+        run(broker, io, TransactionTimer::Loaded(index, epoch + 2));
+        assert_eq!(known(broker, io).error, ErrorCode::NotCoordinator);
+    });
 }
