@@ -4,6 +4,7 @@ mod disks;
 mod idempotence;
 mod reached;
 mod restarts;
+mod transactions;
 
 use super::{Caught, Phase, RunOutcome, Simulation, attempt, run};
 use crate::catalog;
