@@ -147,6 +147,13 @@ const CORRUPTIONS: &[Corruption] = &[
         set: &[],
     },
     Corruption {
+        check: "read-committed",
+        rule: "passes_over",
+        corrupt: |rules| rules.passes_over = |_| false,
+        scenario: "transactional-append",
+        set: &[],
+    },
+    Corruption {
         check: "enough-in-sync",
         rule: "required_high_watermark",
         corrupt: |rules| {
@@ -448,7 +455,7 @@ const CONVERSE: &[(&str, Notice)] = &[
     ("finishes_when_loaded", Never(WITHOUT_TRANSACTIONS)),
     ("after_marker", Never(WITHOUT_TRANSACTIONS)),
     ("records_next_producer_id", Never(WITHOUT_TRANSACTIONS)),
-    ("passes_over", Never(WITHOUT_TRANSACTIONS)),
+    ("passes_over", Check("read-committed")),
     ("may_end_transaction", Never(WITHOUT_TRANSACTIONS)),
     ("latest_offset", Check("end-never-back")),
     ("read_position", Check("polls-contiguous")),

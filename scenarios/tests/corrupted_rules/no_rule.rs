@@ -69,14 +69,6 @@ pub(super) const NO_RULE: &[NoRule] = &[
         ),
     },
     NoRule {
-        check: "read-committed",
-        why: NOT_YET,
-        history: (
-            TRANSACTIONS,
-            "a_reader_of_read_committed_is_given_what_is_committed_and_replicated",
-        ),
-    },
-    NoRule {
         check: "transactions-end",
         why: NOT_YET,
         history: (TRANSACTIONS, "a_transaction_that_stays_open_in_a_healed_cluster_is_found"),
