@@ -70,7 +70,7 @@ impl Check for Unsent {
                 let Some(record) = view.records.get(number) else { continue };
                 let (what, ground) = match record.outcome {
                     Outcome::Failed => ("a refused record is there", Ground::Never),
-                    // Nobody is given it.
+                    // No reader is given it.
                     Outcome::Unknown if is_aborted(view, index, offset, number) => continue,
                     Outcome::Unknown => {
                         ("a record of unknown outcome is there", Ground::OutcomeUnknown)

@@ -11,6 +11,7 @@ pub(super) struct NoRule {
 /// Tests of the judge.
 const LIVENESS: &str = include_str!("../../../judge/src/check/tests/liveness.rs");
 const LEADERS: &str = include_str!("../../../judge/src/check/tests/mod.rs");
+const COORDINATORS: &str = include_str!("../../../judge/src/check/tests/coordinators.rs");
 const TRANSACTIONS: &str = include_str!("../../../judge/src/check/tests/transactions.rs");
 /// Transactions did not run end to end when these checks were written.
 const NOT_YET: &str =
@@ -81,16 +82,16 @@ pub(super) const NO_RULE: &[NoRule] = &[
     NoRule {
         check: "markers-as-decided",
         why: NOT_YET,
-        history: (TRANSACTIONS, "a_marker_is_what_was_decided_for_its_partition"),
+        history: (COORDINATORS, "a_marker_is_what_was_decided_for_its_partition"),
     },
     NoRule {
         check: "coordinator-states",
         why: NOT_YET,
-        history: (TRANSACTIONS, "a_transaction_is_complete_when_each_partition_has_its_marker"),
+        history: (COORDINATORS, "a_transaction_is_complete_when_each_partition_has_its_marker"),
     },
     NoRule {
         check: "coordinator-knows-its-log",
         why: NOT_YET,
-        history: (TRANSACTIONS, "a_coordinator_knows_what_its_log_says"),
+        history: (COORDINATORS, "a_coordinator_knows_what_its_log_says"),
     },
 ];

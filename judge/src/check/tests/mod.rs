@@ -1,6 +1,7 @@
 //! Every check: a good history on which it is quiet, and a bad one on which it is not.
 
 mod broken;
+mod coordinators;
 mod liveness;
 mod producers;
 mod readers;
