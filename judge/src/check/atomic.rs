@@ -6,7 +6,7 @@
 
 use super::{Check, Findings, Ground};
 use crate::evidence::transaction::{Promise, Stored, Tally};
-use crate::evidence::{ClientTransaction, End, Moment, View, records};
+use crate::evidence::{ClientTransaction, End, Moment, NONE, View, records};
 
 /// See the module.
 #[derive(Clone, Debug, Default)]
@@ -19,24 +19,17 @@ impl Atomic {
 impl Check for Atomic {
     fn at_end(&mut self, view: &View, end: &End, out: &mut Findings) {
         for (it, tally) in view.transactions.all().iter().zip(&end.tallies) {
-            check(view, end, it, tally, out);
+            check(view, it, tally, out);
         }
     }
 }
 
-fn check(view: &View, end: &End, it: &ClientTransaction, tally: &Tally, out: &mut Findings) {
+fn check(view: &View, it: &ClientTransaction, tally: &Tally, out: &mut Findings) {
     let is_half = tally.committed.0 > 0;
     match it.promise() {
         Promise::Committed => {
             if let Some(stored) = tally.aborted.1 {
-                report(
-                    view,
-                    end,
-                    it,
-                    "a record of a committed transaction is aborted",
-                    stored,
-                    out,
-                );
+                report(view, it, "a record of a committed transaction is aborted", stored, out);
             }
             if let Some(record) = tally.failed.1 {
                 without(view, it, record, out);
@@ -48,14 +41,14 @@ fn check(view: &View, end: &End, it: &ClientTransaction, tally: &Tally, out: &mu
                     Some(_) => "a record of an aborted transaction is committed",
                     None => "a transaction is committed that its application did not commit",
                 };
-                report(view, end, it, what, stored, out);
+                report(view, it, what, stored, out);
             }
         }
         Promise::Either if !is_half => {}
         Promise::Either => {
             const HALF: &str = "half of a transaction is committed";
             if let Some(stored) = tally.aborted.1 {
-                report(view, end, it, HALF, stored, out);
+                report(view, it, HALF, stored, out);
             } else if let (true, Some(record)) = (tally.failed.0 > 0, tally.failed.1) {
                 without(view, it, record, out);
             }
@@ -81,7 +74,6 @@ fn named(it: &ClientTransaction) -> String {
 
 fn report(
     view: &View,
-    end: &End,
     it: &ClientTransaction,
     what: &'static str,
     Stored { partition, offset, record, batch }: Stored,
@@ -90,7 +82,11 @@ fn report(
     let of = view.partitions[partition].batches.get(batch);
     let producer_id = of.producer_id().unwrap_or(-1);
     let ground = view.ground_of(partition, producer_id);
-    let (at, event) = it.ended.map_or((end.at, 0), |(moment, _)| (moment.at, moment.event));
+    // It went wrong with the marker, or when the application was told otherwise.
+    let batches = &view.partitions[partition].batches;
+    let decided = if of.ended_by == NONE { of.at } else { batches.get(of.ended_by).at };
+    let told = it.ended.map(|(moment, _)| (moment.at, moment.event));
+    let (at, event) = told.filter(|(at, _)| *at > decided).unwrap_or((decided, 0));
     let node = view.node_of(&view.partitions[partition]);
     let at = Moment { at, node, incarnation: 0, event };
     out.add(Atomic::NAME, what, &at, partition, ground)
