@@ -169,7 +169,11 @@ fn check_headers(headers: HeaderRefs<'_>) -> Result<(), RecordError> {
         }
         take_field(&mut rest)?;
     }
-    if rest.is_empty() { Ok(()) } else { Err(RecordError::Malformed("bytes after the last header of a record")) }
+    if rest.is_empty() {
+        Ok(())
+    } else {
+        Err(RecordError::Malformed("bytes after the last header of a record"))
+    }
 }
 
 #[inline]
