@@ -59,7 +59,7 @@ pub fn span_in_words(span: Span) -> String {
 ///
 /// # Errors
 ///
-/// What is wrong with it, in words.
+/// The mistake in the text, in words.
 pub fn span_from_text(text: &str) -> Result<Span, String> {
     let text = text.trim();
     if text.starts_with('-') {
@@ -91,7 +91,7 @@ pub fn share_to_text(ppm: u32) -> String {
 ///
 /// # Errors
 ///
-/// What is wrong with it, in words.
+/// The mistake in the text, in words.
 pub fn share_from_text(text: &str) -> Result<u32, String> {
     let wrong = || format!("`{text}` is not {SHARE}");
     let number = text.trim().strip_suffix('%').ok_or_else(wrong)?.trim_end();

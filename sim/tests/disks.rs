@@ -190,7 +190,7 @@ fn a_lost_disk_fails_and_is_empty_afterwards() {
     assert!(disk.file_at("d1/file").is_none() && disk.file_at("d2/file").is_some());
     world.apply_for(power_loss(1), Span::millis(1));
     pass(&mut world, 100);
-    assert!(world.disk(node(1)).file_at("d1/file").is_none(), "nothing of it comes back");
+    assert!(world.disk(node(1)).file_at("d1/file").is_none(), "the file does not come back");
 }
 
 #[test]

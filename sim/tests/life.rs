@@ -341,7 +341,7 @@ fn a_node_that_is_stopping_when_everything_is_healed_starts_again() {
     assert_eq!((world.status(node(1)), world.incarnation(node(1))), (Status::Up, 1));
     world.stop(node(1));
     pass(&mut world, 100);
-    assert_eq!(world.status(node(1)), Status::Down, "nobody wants it back");
+    assert_eq!(world.status(node(1)), Status::Down, "no fault or call restarts it");
 }
 
 #[test]

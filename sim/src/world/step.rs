@@ -33,7 +33,7 @@ pub(super) enum Event<V: Vocabulary> {
     FaultEnds(ActiveId),
     /// A process has had enough time to stop.
     StopLimit { node: u16, incarnation: u16, fault: ActiveId },
-    /// A restart goes on with the start.
+    /// A restart continues with the start.
     StartAgain { node: u16, fault: ActiveId },
 }
 
