@@ -146,15 +146,15 @@ pub(crate) enum Format {
     Scenario,
     /// run.json
     Run,
-    /// verdict.json, and what `scenario --json` prints for one seed
+    /// verdict.json, and the output of `scenario --json` for one seed
     Verdict,
-    /// What `fuzz --json` and `scenario --seeds --json` print, and fuzz.json
+    /// The output of `fuzz --json` and `scenario --seeds --json`, and fuzz.json
     Fuzz,
     /// report.json of `report acks`
     Report,
-    /// What `list --json` prints
+    /// The output of `list --json`
     List,
-    /// What is printed with --json when the input is wrong
+    /// The output of --json when the input is wrong
     Error,
 }
 

@@ -65,7 +65,7 @@ pub(crate) fn write(
     if !is_same {
         return Ok(format!("{shown} was not written: this is not the run that was recorded"));
     }
-    // The same run may come to another verdict in another build.
+    // The same run may get another verdict in another build.
     let Some(plan) = frozen(&record.resolved(false), outcome) else {
         let file = Some(shown.to_string());
         let message = unexpectable(outcome.verdict.outcome);

@@ -134,7 +134,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_a_text_holds_is_not_markup() {
+    fn text_is_not_markup() {
         assert_eq!(
             escaped("a<b>&\"c\"\n\u{0}\u{1b}[1m"),
             "a&lt;b&gt;&amp;&quot;c&quot;&#10;\\u{0}\\u{1b}[1m"

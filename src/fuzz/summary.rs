@@ -90,7 +90,7 @@ fn counts(report: &FuzzReport) -> String {
         (ran.unknown, "undecided"),
         (ran.vacuous, "vacuous"),
         (ran.panics, "panicked"),
-        (ran.nondeterministic, "went differently when made again"),
+        (ran.nondeterministic, "differed when repeated"),
     ] {
         if count > 0 {
             parts.push(format!("{count} {what}"));
@@ -233,7 +233,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn simulated_time_has_a_unit_that_fits() {
+    fn simulated_time_has_a_suitable_unit() {
         assert_eq!(simulated(5_840_000_000), "5.8 simulated seconds");
         assert_eq!(simulated(90_000_000_000), "1.5 simulated minutes");
         assert_eq!(simulated(9_000_000_000_000), "2.5 simulated hours");

@@ -58,7 +58,8 @@ pub(super) fn command(args: &AcksArgs) -> Result<u8, Failure> {
     Ok(exit::print_result(json, words, unwritten, code))
 }
 
-/// A study of another build is reported as it is; only its runs may go differently here.
+/// Warns of a study of another build, which is reported unchanged: only its runs may differ with
+/// this build.
 fn warn_of_another_build(study: &Study, file: &Path) {
     let header = &study.header;
     let this = (env!("CARGO_PKG_VERSION"), scenarios::BUILD);

@@ -74,7 +74,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_loss_is_worse_than_a_duplicate_and_that_than_another_order() {
+    fn loss_ranks_before_duplication_before_reordering() {
         let counts = |lost, duplicated, reordered| Counts {
             lost,
             duplicated,

@@ -172,7 +172,7 @@ mod tests {
     use judge::outcome::{Permitted, Violation};
 
     #[test]
-    fn panics_are_known_by_their_place_and_else_by_their_words() {
+    fn panics_are_identified_by_their_place_or_else_by_their_message() {
         let of = |message: &str| {
             let panic = Panic { message: message.to_owned(), ..Panic::default() };
             let verdict = Verdict::of_panic("swarm", 7, &[], panic);

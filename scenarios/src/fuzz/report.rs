@@ -190,7 +190,7 @@ pub struct ScenarioRow {
     pub scenario: String,
     /// The combined outcome of its runs.
     pub outcome: Outcome,
-    /// How many were made, and what they came to.
+    /// The number of runs, by outcome.
     #[serde(flatten)]
     pub ran: Ran,
     /// In how many runs something happened to the records, permitted or not.

@@ -245,7 +245,7 @@ fn json(path: &Path, value: &impl serde::Serialize) -> io::Result<()> {
 pub fn point_latest_at(base: &Path, name: &str) -> io::Result<()> {
     let latest = base.join(name::LATEST);
     if fs::symlink_metadata(&latest).is_ok_and(|there| cfg!(unix) && !there.is_symlink()) {
-        return Err(io::Error::new(io::ErrorKind::AlreadyExists, "it is there and is no link"));
+        return Err(io::Error::new(io::ErrorKind::AlreadyExists, "it exists and is not a link"));
     }
     let draft = base.join(format!(".latest.{}", std::process::id()));
     let _ = fs::remove_file(&draft);

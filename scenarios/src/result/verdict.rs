@@ -120,7 +120,7 @@ impl Verdict {
                 Some(message) => format!("the program failed: {message}"),
                 None => "the program failed".to_owned(),
             },
-            Outcome::Nondeterministic => "runs of one seed went differently".to_owned(),
+            Outcome::Nondeterministic => "runs of one seed differ".to_owned(),
         }
     }
 

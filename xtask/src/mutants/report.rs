@@ -178,7 +178,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_caught_later_is_in_a_score_of_its_own() {
+    fn mutants_caught_later_have_a_separate_score() {
         let survivor = judged("a", Verdict::Survived, "01");
         let results = [
             vec![survivor, judged("a", Verdict::Violation, "02")],

@@ -153,7 +153,7 @@ impl<R: BufRead> Reader<R> {
     fn record(&mut self, run: Run<'_>) -> Result<SeedRecord, Damage> {
         let Header { plan, parts, .. } = &self.header;
         if run.target >= plan.targets.len() || !parts.iter().any(|part| part.has(run.seed)) {
-            return Err(self.wrong("a run that is none of this part's"));
+            return Err(self.wrong("a run that does not belong to this part"));
         }
         let names = |numbers: &[usize]| -> Option<Vec<String>> {
             numbers.iter().map(|number| self.names.get(*number).cloned()).collect()
@@ -179,7 +179,7 @@ impl<R: BufRead> Reader<R> {
             return Err(self.wrong("a number without a name"));
         };
         if !run.digest.bytes().all(|digit| digit.is_ascii_hexdigit()) {
-            return Err(self.wrong("a digest that is none"));
+            return Err(self.wrong("a value that is not a digest"));
         }
         let fails = !matches!(run.outcome, Outcome::Pass | Outcome::Vacuous);
         if fails != run.failure.is_some() {

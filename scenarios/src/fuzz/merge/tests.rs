@@ -93,7 +93,7 @@ fn refusal(journals: &[&str]) -> String {
 }
 
 #[test]
-fn three_parts_come_to_what_the_whole_comes_to() {
+fn three_parts_have_the_result_of_the_whole() {
     let whole = joined(&[&journal(0..100, "1/1", 999, Some(Stop::Complete))]).unwrap();
     let part = |shard| journal(0..100, shard, 999, Some(Stop::Complete));
     let parts = joined(&[&part("3/3"), &part("1/3"), &part("2/3")]).unwrap();
@@ -109,7 +109,7 @@ fn three_parts_come_to_what_the_whole_comes_to() {
 }
 
 #[test]
-fn ranges_that_touch_are_one() {
+fn touching_ranges_are_joined() {
     let range = |seeds| journal(seeds, "1/1", 999, Some(Stop::Complete));
     let joined = joined(&[&range(50..100), &range(0..50)]).unwrap();
     assert_eq!((joined.report.seeds.as_str(), joined.report.stopped), ("0..100", Stop::Complete));
@@ -142,7 +142,7 @@ fn parts_that_are_missing_are_missing_however_the_ranges_were_divided() {
 }
 
 #[test]
-fn what_was_merged_can_be_merged() {
+fn merged_journals_can_be_merged() {
     let part = |shard| journal(0..100, shard, 999, Some(Stop::Complete));
     let (first, second, third) = (part("1/3"), part("2/3"), part("3/3"));
     let two = joined(&[&first, &second]).unwrap();
@@ -154,7 +154,7 @@ fn what_was_merged_can_be_merged() {
 }
 
 #[test]
-fn why_each_part_ended_is_kept_in_whatever_order_they_are_joined() {
+fn the_reasons_why_parts_ended_do_not_depend_on_the_order_of_merging() {
     // Parts of 34, 33 and 33 seeds of two scenarios; 66 runs are the whole second part.
     for (runs, stops, expected) in [
         ([10, 20, 30], [Stop::Time; 3], Stop::Time),
@@ -181,7 +181,7 @@ fn why_each_part_ended_is_kept_in_whatever_order_they_are_joined() {
 }
 
 #[test]
-fn what_was_killed_took_until_its_last_run() {
+fn the_duration_of_a_killed_part_ends_with_its_last_run() {
     // On several threads the durations of the runs add up to more than elapsed time.
     let killed = journal(0..100, "1/1", 120, None);
     let report = joined(&[&killed]).unwrap().report;
@@ -236,7 +236,7 @@ fn a_torn_last_line_costs_that_run_only() {
 }
 
 #[test]
-fn missing_seeds_are_no_pass_unless_time_was_over() {
+fn missing_seeds_are_not_a_pass_unless_the_time_limit_was_reached() {
     let killed = joined(&[&journal(0..3, "1/1", 5, None)]).unwrap();
     assert_eq!(killed.report.outcome, Outcome::Unknown);
     let timed = joined(&[&journal(0..3, "1/1", 5, Some(Stop::Time))]).unwrap();
@@ -246,7 +246,7 @@ fn missing_seeds_are_no_pass_unless_time_was_over() {
 }
 
 #[test]
-fn what_does_not_fit_together_is_refused() {
+fn parts_that_do_not_fit_together_are_refused() {
     let good = journal(0..10, "1/2", 99, Some(Stop::Complete));
     let overlap = refusal(&[&good, &good]);
     assert!(overlap.contains("overlap: 1/2 of 0..10 in "), "{overlap}");
@@ -308,7 +308,7 @@ fn a_header_that_no_run_can_have_is_damage() {
         assert!(shown.contains("line 1: there is no seed in part 1/2 of"), "{shown}");
     }
     let far = format!(r#""seeds":{{"start":{},"end":{}}}"#, u64::MAX - 3, u64::MAX);
-    assert!(with(seeds, &far).contains("a run that is none of this part's"));
+    assert!(with(seeds, &far).contains("a run that does not belong to this part"));
     let part = format!("{{{seeds},{shard}}}");
     assert!(with(&part, "").contains("line 1: it has no runs"));
     assert!(with(&part, &format!("{part},{part}")).contains("line 1: parts overlap: 1/2 of 0..10"));
@@ -371,7 +371,7 @@ fn the_scenarios_of_a_header_are_checked_as_files_are() {
         assert!(shown.contains("line 1: its scenario `") && shown.contains(expected), "{shown}");
     }
     let digest = resealed(&good.replacen("0000000000000003", "../../../../evil", 1));
-    assert!(refusal(&[&digest]).contains("a digest that is none"));
+    assert!(refusal(&[&digest]).contains("a value that is not a digest"));
 }
 
 /// The harm of a signature, and the smallest seed with the worst harm.
