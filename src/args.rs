@@ -70,7 +70,7 @@ pub(crate) struct ScenarioArgs {
     /// Set a Kafka property, or one of brokers, partitions, ... (see `list configs`)
     #[arg(long = "set", value_name = "KEY=VALUE")]
     pub(crate) set: Vec<String>,
-    /// Put in a rule that was once wrong (see `list bugs`)
+    /// Replace a rule by one that was once wrong (see `list bugs`)
     #[arg(long = "bug", value_name = "ID")]
     pub(crate) bugs: Vec<String>,
     /// Where results are written
@@ -79,27 +79,28 @@ pub(crate) struct ScenarioArgs {
     /// Print one JSON object and nothing else
     #[arg(long)]
     pub(crate) json: bool,
-    /// Keep the whole trace, also of a run that passes
+    /// Keep the whole trace, even if the run passes
     #[arg(long, conflicts_with = "seeds")]
     pub(crate) trace: bool,
-    /// Print the scenario as a file, and run nothing; with --set, or of a file, as it is put together
+    /// Print the scenario as a file, and run nothing; with --set, or for a file, all settings
+    /// merged
     #[arg(long, conflicts_with_all = ["seeds", "json", "trace", "bugs"])]
     pub(crate) print: bool,
-    /// Panic in each run, to see how that is reported
+    /// Panic in each run, to see how a panic is reported
     #[arg(long, hide = true)]
     pub(crate) provoke_panic: bool,
 }
 
 #[derive(Clone, Debug, Args)]
 pub(crate) struct ListArgs {
-    /// What to show; everything unless given
+    /// What to show; everything by default
     pub(crate) what: Option<What>,
     /// Print one JSON object and nothing else
     #[arg(long)]
     pub(crate) json: bool,
 }
 
-/// What can be shown.
+/// The kinds of things that can be shown.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub(crate) enum What {
     Scenarios,
@@ -124,7 +125,7 @@ pub(crate) struct ReplayArgs {
     /// Write the whole trace and the history beside run.json
     #[arg(long)]
     pub(crate) trace: bool,
-    /// Write what the run met as a scenario file: its settings, and each fault at its moment
+    /// Write the run as a scenario file: its settings, and each fault at its time
     #[arg(long, value_name = "FILE.toml")]
     pub(crate) freeze: Option<PathBuf>,
     /// Print one JSON object and nothing else
@@ -145,15 +146,15 @@ pub(crate) enum Format {
     Scenario,
     /// run.json
     Run,
-    /// verdict.json, and what `scenario --json` prints for one seed
+    /// verdict.json, and the output of `scenario --json` for one seed
     Verdict,
-    /// What `fuzz --json` and `scenario --seeds --json` print, and fuzz.json
+    /// The output of `fuzz --json` and `scenario --seeds --json`, and fuzz.json
     Fuzz,
     /// report.json of `report acks`
     Report,
-    /// What `list --json` prints
+    /// The output of `list --json`
     List,
-    /// What is printed with --json when the input is wrong
+    /// The output of --json when the input is wrong
     Error,
 }
 
@@ -165,7 +166,7 @@ pub(crate) fn seeds(text: &str) -> Result<Range<u64>, String> {
         text => text.parse::<u64>().map_err(|_| expected.to_owned()),
     };
     let range = number(first)?..number(end)?;
-    if range.is_empty() { Err(format!("there is no seed in it; {expected}")) } else { Ok(range) }
+    if range.is_empty() { Err(format!("the range has no seed; {expected}")) } else { Ok(range) }
 }
 
 /// One seed.

@@ -1,18 +1,18 @@
-//! A bar on the terminal that standard error is, with lines of words under it. It is drawn over
-//! itself, and removed at the end.
+//! A progress bar on standard error, if that is a terminal, with lines of text below. It is redrawn
+//! in place, and removed at the end.
 
 use crate::style::{columns_of, stderr_moves};
 use scenarios::escape;
 use std::io::Write;
 
-/// How many characters the bar itself has.
+/// The length of the bar in characters.
 const LENGTH: u64 = 30;
-/// How wide a terminal is that does not say.
+/// The width of a terminal of unknown width.
 const WIDTH: usize = 80;
 
 /// The bar.
 pub(crate) struct Bar {
-    /// How many lines of it are on the terminal.
+    /// The number of its lines on the terminal.
     shown: usize,
 }
 
@@ -22,15 +22,15 @@ impl Bar {
         stderr_moves().then_some(Self { shown: 0 })
     }
 
-    /// Draws the bar with `done` of `steps`, and `words`, whose lines after the first stand under it.
-    /// A line that is too long for the terminal is cut, so that it stays one line.
+    /// Draws the bar with `done` of `steps`, and `words`, whose later lines are below the bar. A
+    /// line that is too long for the terminal is truncated, so that it stays one line.
     pub(crate) fn draw(&mut self, done: u64, steps: u64, words: &str) {
         let width = columns_of(&std::io::stderr()).unwrap_or(WIDTH);
         let mut text = erased(self.shown);
         let lines = format!("{} {done}/{steps} {}", filled(done, steps), escape::lines(words));
         self.shown = lines.lines().count();
         for line in lines.lines() {
-            // What fills the last column can move the cursor to the next line.
+            // A character in the last column can move the cursor to the next line.
             text.extend(line.chars().take(width.saturating_sub(1)));
             text.push('\n');
         }

@@ -1,14 +1,15 @@
-//! What of a scenario is not as Kafka or the simulator has it, for summaries.
+//! The settings of a scenario that differ from the defaults of Kafka or the simulator, for
+//! summaries.
 
 use crate::progress::plural;
 use crate::summary::Page;
 use spec::{NotDefault, Scenario};
 use std::collections::BTreeSet;
 
-/// How many settings are named before the rest is only counted.
+/// The number of settings that are named; the others are only counted.
 const OTHERS: usize = 6;
 
-/// Settings, each with what it applies to if that is more than one kind of process.
+/// Settings, each with the kinds of processes that have the property, if there are several.
 pub(crate) fn applied(settings: &[String], scenario: &Scenario) -> Vec<String> {
     let in_words = |setting: &String| {
         let name = setting.split('=').next().unwrap_or_default().trim();
@@ -20,8 +21,8 @@ pub(crate) fn applied(settings: &[String], scenario: &Scenario) -> Vec<String> {
     settings.iter().map(in_words).collect()
 }
 
-/// What was set by hand, and what of the scenario is not Kafka's default; the many times that it
-/// scales down only by their number.
+/// The settings made by hand, and the properties that differ from Kafka's defaults; the scaled-down
+/// time-outs are only counted.
 pub(crate) fn configuration(
     page: &mut Page,
     by_hand: &[String],
@@ -65,7 +66,7 @@ pub(crate) fn configuration(
     page.paragraph("scenario", &text);
 }
 
-/// What of the network, the disks and the clocks is not as the simulator has it.
+/// The settings of network, disks and clocks that differ from the defaults of the simulator.
 pub(crate) fn environment(scenario: &Scenario) -> Vec<String> {
     let mut parts = Vec::new();
     let clocks = spec::Clocks::default();
@@ -95,8 +96,8 @@ fn keys(table: &str, of: &impl serde::Serialize, parts: &mut Vec<String>) {
     }
 }
 
-/// A time-out, an interval or a back-off that a scenario scales down, so that what waits for it
-/// happens within the run.
+/// Whether the property is a time-out, an interval or a back-off that a scenario scales down so
+/// that it expires within the run.
 fn is_shorter(it: &NotDefault) -> bool {
     let number = |text: &str| text.parse::<u64>().ok();
     let is_time_out = ["timeout", "interval", "lag.time", "backoff"]

@@ -1,4 +1,4 @@
-//! Runs on threads: panics are reported, interrupts are noticed.
+//! Runs on threads; panics are reported, and interrupts are noticed.
 
 use crate::exit;
 use scenarios::run::{NoThread, RunOutcome, attempt, message_of, note_place};
@@ -9,14 +9,14 @@ use std::sync::{Mutex, OnceLock, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
 
-/// How often a wait looks for an interrupt.
+/// How often a waiting thread checks for an interrupt.
 const GLANCE: Duration = Duration::from_millis(50);
 
-/// How soon after the first interrupt another is the same one: `timeout` signals the program and
-/// then its whole process group.
+/// A second signal within this time belongs to the first interrupt: `timeout` signals the program
+/// and then its whole process group.
 const SAME_INTERRUPT: Duration = Duration::from_secs(1);
 
-/// When there was an interrupt.
+/// The time of the first interrupt.
 static INTERRUPTED: OnceLock<Instant> = OnceLock::new();
 
 /// From now on an interrupt is noticed instead of ending the program; a second one ends it.
@@ -38,7 +38,7 @@ pub(crate) fn is_interrupted() -> bool {
 pub(crate) fn one(resolved: Resolved) -> Option<Box<RunOutcome>> {
     let (sender, receiver) = mpsc::channel();
     let run = move || {
-        // After an interrupt nothing receives it.
+        // After an interrupt the outcome has no receiver.
         let _ = sender.send(guarded(&resolved));
     };
     if let Err(error) = thread::Builder::new().spawn(run) {
@@ -59,9 +59,9 @@ pub(crate) fn guarded(resolved: &Resolved) -> Box<RunOutcome> {
     Box::new(attempt(resolved))
 }
 
-/// From now on a panic is reported once for each place, in words for the user of this program; with
-/// a backtrace if the environment asks for one. Of thousands of seeds many may fail in the same
-/// way. A run that is refused a thread ends the program.
+/// From now on a panic is reported once for each source location, in words for the user of this
+/// program, and with a backtrace if the environment asks for one: many of thousands of seeds may
+/// fail in the same way. A run that is refused a thread ends the program.
 pub(crate) fn watch_panics() {
     static REPORTED: Mutex<BTreeSet<String>> = Mutex::new(BTreeSet::new());
     let at_length_hook = std::panic::take_hook();

@@ -1,6 +1,6 @@
-//! Exit codes, everything that is printed, and what ends the program before anything was run.
+//! Exit codes, all output, and errors that end the program before anything is run.
 //!
-//! Whatever is printed goes through here, where text of others is made safe ([`escape`]).
+//! All output goes through this module, which escapes external text ([`escape`]).
 
 use crate::style::Style;
 use scenarios::escape;
@@ -14,10 +14,10 @@ use std::process::ExitCode;
 pub(crate) const USAGE: u8 = 2;
 /// The operating system refused a thread or memory (`EX_OSERR` of sysexits.h).
 pub(crate) const NO_RESOURCES: u8 = 71;
-/// Interrupted; what was finished is written.
+/// Interrupted; finished results are written.
 pub(crate) const INTERRUPTED: u8 = 130;
 
-/// An error in what the user gave.
+/// An error in the user's input.
 #[derive(Debug)]
 pub(crate) struct Failure(Box<Diagnostic>);
 
@@ -50,14 +50,14 @@ impl Failure {
         Diagnostic { file: Some(path), ..Diagnostic::new(kind, message) }.into()
     }
 
-    /// Reports it after a result, and returns the exit code: what was found counts for more than
-    /// that it could not be written.
+    /// Reports the error after a result, and returns the exit code: the result has priority over
+    /// the failure to write it.
     pub(crate) fn after_result(self, code: u8) -> u8 {
         say(&self.0);
         worse(code)
     }
 
-    /// Reports it, and returns the exit code.
+    /// Reports the error, and returns the exit code.
     pub(crate) fn report(self, json: bool) -> ExitCode {
         say(&self.0);
         if json {
@@ -72,7 +72,7 @@ impl Failure {
     }
 }
 
-/// What is wrong with a file of JSON, without the words of the library that reads it.
+/// The error of a JSON file, without the words of the library that reads it.
 pub(crate) fn json_in_words(error: &serde_json::Error) -> String {
     use serde_json::error::Category;
     let text = error.to_string();
@@ -105,7 +105,8 @@ pub(crate) fn interrupted(so: &str, json: bool) -> u8 {
     INTERRUPTED
 }
 
-/// The exit code of a run whose results could not be written: its own, if that is no good news.
+/// The exit code of a run whose results could not be written: its own, unless that means success or
+/// nothing exercised.
 fn worse(code: u8) -> u8 {
     match code {
         1 | 3 | 5 | 70 | INTERRUPTED => code,
@@ -125,7 +126,7 @@ fn json(value: &impl serde::Serialize) -> String {
 }
 
 /// Prints a text on standard output. The reader may stop early (`| head`); any other failure to
-/// write is one of the user's files, and ends the program.
+/// write is an error of the environment, and ends the program.
 pub(crate) fn print(text: &str) {
     if let Err(error) = write(text) {
         say(&unprinted(&error));
@@ -133,9 +134,9 @@ pub(crate) fn print(text: &str) {
     }
 }
 
-/// Prints the result of a run, as one object or in words, and then what of it could not be written.
-/// Returns the exit code. A result that standard output does not take goes to standard error, so
-/// that a full disk does not cost the seed that broke a promise.
+/// Prints the result of a run, as one object or in words, and then the parts that could not be
+/// written. Returns the exit code. If standard output fails, the result goes to standard error, so
+/// that a full disk does not lose the seed that broke a promise.
 pub(crate) fn print_result(
     value: Option<&impl serde::Serialize>,
     words: impl FnOnce() -> String,
@@ -160,7 +161,7 @@ pub(crate) fn print_result(
     }
 }
 
-/// Writes on standard output. A reader that has gone is no failure.
+/// Writes to standard output. A reader that is gone is not a failure.
 fn write(text: &str) -> io::Result<()> {
     use io::Write;
     let text = escape::coloured(text, Style::of_stdout().has_colour());
@@ -175,13 +176,12 @@ fn unprinted(error: &io::Error) -> String {
     format!("error: cannot write to standard output: {error}")
 }
 
-/// Writes on standard error. A failure to write is ignored.
+/// Writes to standard error. A failure to write is ignored.
 pub(crate) fn say(text: &(impl std::fmt::Display + ?Sized)) {
     say_as_it_is(&escape::lines(&text.to_string()));
 }
 
-/// Writes a text on standard error that is meant to be obeyed, and has nothing of others in it that
-/// is not escaped.
+/// Writes a text with escape sequences to standard error. Its external text must be escaped.
 pub(crate) fn say_as_it_is(text: &str) {
     use io::Write;
     let _ = writeln!(io::stderr().lock(), "{text}");
@@ -193,8 +193,8 @@ pub(crate) fn no_thread(error: &io::Error) -> ! {
     std::process::exit(NO_RESOURCES.into())
 }
 
-/// Makes the link to the results that were written last. A link that cannot be made is a warning:
-/// the results are whole.
+/// Makes the link to the latest results. If that fails, a warning suffices: the results are
+/// complete.
 pub(crate) fn point_latest_at(base: &Path, name: &str) {
     if let Err(error) = files::point_latest_at(base, name) {
         let link = base.join(files::name::LATEST);

@@ -1,5 +1,5 @@
-//! `faultline replay --freeze`: what a run met, as a scenario file. A seed means another run as soon
-//! as a swarm draws otherwise; the file stays what it is. It is how a failing seed is kept.
+//! `faultline replay --freeze`: a run as a scenario file. A seed gives another run as soon as a
+//! swarm draws differently; the file does not. A failing seed is kept this way.
 
 use crate::execute;
 use crate::exit::Failure;
@@ -13,7 +13,7 @@ use std::fs::OpenOptions;
 use std::io::Write;
 use std::path::Path;
 
-/// How many columns the comment at the top of a file has.
+/// The width of the comment at the top of a file.
 const WIDTH: usize = 100;
 
 /// Checks that the plan of a run can be written to `path` before anything is run.
@@ -46,7 +46,7 @@ fn unexpectable(outcome: Outcome) -> String {
     )
 }
 
-/// The name that a file gives to its scenario.
+/// The name of a file's scenario.
 fn name(path: &Path) -> Option<&str> {
     let is_toml = path.extension().is_some_and(|extension| extension == "toml");
     let stem = path.file_stem()?.to_str().filter(|_| is_toml)?;
@@ -54,8 +54,7 @@ fn name(path: &Path) -> Option<&str> {
     (!stem.is_empty() && stem.len() <= 64 && stem.chars().all(fits)).then_some(stem)
 }
 
-/// Writes what the recorded run met to `path`, and returns a note that says what a run of that file
-/// comes to.
+/// Writes the recorded run to `path`, and returns a note with the outcome of a run of that file.
 pub(crate) fn write(
     path: &Path,
     record: &RunRecord,
@@ -66,7 +65,7 @@ pub(crate) fn write(
     if !is_same {
         return Ok(format!("{shown} was not written: this is not the run that was recorded"));
     }
-    // The same run may come to another verdict in another build.
+    // The same run may get another verdict in another build.
     let Some(plan) = frozen(&record.resolved(false), outcome) else {
         let file = Some(shown.to_string());
         let message = unexpectable(outcome.verdict.outcome);
@@ -91,7 +90,7 @@ pub(crate) fn write(
     Ok(format!("{shown} has what the run met, {faults}; {comes_to}\nrun it: {}", pasteable(&run)))
 }
 
-/// What the run of the file comes to.
+/// The outcome of a run of the file, compared with the original.
 fn same(original: &RunOutcome, again: &RunOutcome) -> String {
     let what = |run: &RunOutcome| {
         let signatures = run.verdict.violations.iter().map(|it| it.signature.clone());
@@ -110,7 +109,7 @@ fn same(original: &RunOutcome, again: &RunOutcome) -> String {
     }
 }
 
-/// The comment at the top: where the file comes from, and what the run reached.
+/// The comment at the top: the origin of the file, and the steps that the run reached.
 fn comment(record: &RunRecord, outcome: &RunOutcome) -> String {
     let verdict = &outcome.verdict;
     let mut text = format!(

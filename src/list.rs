@@ -1,4 +1,4 @@
-//! `faultline list`: what there is.
+//! `faultline list`: scenarios, faults, checks and so on.
 
 use crate::args::{ListArgs, What};
 use crate::exit::{self, Failure, print_json};
@@ -11,7 +11,7 @@ use serde::Serialize;
 use spec::{Family, Listed, MetricKind, OWN, Origin, TARGETS, Takes, property_list, reach};
 use std::collections::BTreeMap;
 
-/// Everything that was asked for, by kind.
+/// The requested entries, by kind.
 #[derive(Debug, Serialize, JsonSchema)]
 #[schemars(title = "What Faultline knows")]
 pub(crate) struct Listing {
@@ -22,16 +22,16 @@ pub(crate) struct Listing {
     kinds: BTreeMap<&'static str, Vec<Entry>>,
 }
 
-/// One thing there is.
+/// An entry.
 #[derive(Debug, Serialize, JsonSchema)]
 struct Entry {
     /// Its name.
     name: String,
-    /// What it is.
+    /// Its summary.
     summary: String,
 }
 
-/// Prints what there is.
+/// Prints the requested entries.
 pub(crate) fn command(args: &ListArgs) -> Result<u8, Failure> {
     let all = [
         What::Scenarios,
@@ -123,13 +123,13 @@ fn entries(what: What) -> Vec<Entry> {
     }
 }
 
-/// A property: what it is, its default, its range, and what has it.
+/// A property: its meaning, its default, its range, and the processes that have it.
 fn config(it: &Listed) -> Entry {
     let default = match it.default_in_words().as_str() {
-        // Its name for what it does by itself.
+        // Kafka's name for its own behaviour.
         "default" => "Kafka's own".to_owned(),
         "" => "empty".to_owned(),
-        // Names of classes, which say nothing here.
+        // Names of classes, which are of no use here.
         default if default.len() > 40 => "Kafka's own".to_owned(),
         default => default.to_owned(),
     };
@@ -143,7 +143,7 @@ fn config(it: &Listed) -> Entry {
     Entry { name: it.name.to_owned(), summary }
 }
 
-/// A comment as an entry has it: without the capital and the full stop of a sentence.
+/// A doc comment as a phrase: without the capital and the full stop of a sentence.
 fn plain(comment: &str) -> String {
     let text = comment.trim().trim_end_matches('.');
     let mut letters = text.chars();
@@ -155,7 +155,7 @@ fn plain(comment: &str) -> String {
     }
 }
 
-/// Names and what they are, in two columns.
+/// Names and summaries, in two columns.
 fn table(entries: &[Entry], width: usize) -> String {
     let longest = entries.iter().map(|entry| entry.name.len()).max().unwrap_or(0);
     let column = longest.min(width / 3) + 4;

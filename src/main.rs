@@ -1,7 +1,7 @@
 //! Faultline's command line. It reads arguments and files, runs scenarios on threads, and prints;
-//! what a run is and what it means is decided in `scenarios`.
+//! `scenarios` decides what a run is and means.
 
-// The only part of the project that meets the outside world.
+// The only crate that uses the outside world.
 #![allow(
     clippy::disallowed_methods,
     clippy::disallowed_types,
@@ -57,7 +57,7 @@ fn main() -> ExitCode {
     }
 }
 
-/// Reports an error in the arguments, or prints the help that was asked for.
+/// Reports an error in the arguments, or prints the requested help.
 fn usage(error: &clap::Error) -> ExitCode {
     let text = error.render();
     if matches!(error.kind(), ErrorKind::DisplayHelp | ErrorKind::DisplayVersion) {

@@ -1,6 +1,6 @@
-//! The allocator. A run makes and drops tens of thousands of small things, on a thread of its own;
-//! mimalloc is made for that. And it ends the program with one line where the operating system
-//! refuses memory: the standard library would abort.
+//! The allocator. A run allocates and frees tens of thousands of small objects, on a thread of its
+//! own; mimalloc is made for that. If the operating system refuses memory, this allocator ends the
+//! program with one line, where the standard library would abort.
 
 use crate::exit::NO_RESOURCES;
 use libmimalloc_sys::{mi_malloc, mi_realloc, mi_zalloc};
@@ -11,13 +11,13 @@ use std::io::Write;
 /// mimalloc, which never returns null.
 pub(crate) struct Allocator;
 
-/// All of mimalloc's blocks are aligned to this,
+/// All blocks of mimalloc have this alignment.
 const WORD: usize = size_of::<usize>();
-/// and those of at least this size to this (`MI_MAX_ALIGN_SIZE`).
+/// Blocks of at least this size are aligned to it (`MI_MAX_ALIGN_SIZE`).
 const MOST: usize = 16;
 
-/// Whether a block of mimalloc has this alignment without being asked for it. Asked, mimalloc takes a
-/// slower way for most sizes.
+/// Whether every block of mimalloc of this size has this alignment. For an explicit alignment,
+/// mimalloc takes a slower path for most sizes.
 const fn is_usual(align: usize, size: usize) -> bool {
     align <= WORD || (align <= MOST && size >= MOST)
 }

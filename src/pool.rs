@@ -1,5 +1,5 @@
-//! The threads that make runs, of a series of seeds or of a study. Each run has a fresh thread of
-//! its own besides, which its host starts.
+//! The threads that make the runs of a series of seeds or of a study. Each run also has a fresh
+//! thread, which its host starts.
 
 use crate::execute::is_interrupted;
 use crate::exit;
@@ -8,28 +8,28 @@ use std::sync::mpsc::{self, RecvTimeoutError};
 use std::thread;
 use std::time::Duration;
 
-/// How long to wait for a result before the clock is looked at.
+/// How long to wait for a result before `each` is called without one.
 const GLANCE: Duration = Duration::from_millis(50);
 
-/// As many threads as there are processors.
+/// The number of processors.
 pub(crate) fn processors() -> usize {
     thread::available_parallelism().map_or(1, usize::from)
 }
 
-/// Does `work` for each number below `runs`, on `jobs` threads. `each` gets the results with their
-/// numbers as they come, in no order and on this thread, and `None` now and then while none comes;
-/// it returns whether more may begin. It gets those that are in flight then as well. After an
-/// interrupt none begins.
+/// Does `work` for each number below `runs`, on `jobs` threads. On this thread, `each` gets the
+/// results with their numbers, in any order, and `None` from time to time while there is none; it
+/// returns whether more work may begin. Results in flight are passed to `each` in any case. After
+/// an interrupt no work begins.
 pub(crate) fn run<T: Send>(
     runs: u64,
     jobs: usize,
     work: impl Fn(u64) -> T + Sync,
     mut each: impl FnMut(Option<(u64, T)>) -> bool,
 ) {
-    // Counts runs, not seeds: a counter that stands beyond the last seed of all would start over.
+    // Counts runs, not seeds: a counter of seeds would overflow after the last seed of all.
     let (next, halt) = (AtomicU64::new(0), AtomicBool::new(false));
     thread::scope(|scope| {
-        // A few results may wait while others are handled.
+        // A few results may wait while another is handled.
         let (sender, receiver) = mpsc::sync_channel(jobs * 4);
         for job in 0..jobs {
             let (next, halt, work, sender) = (&next, &halt, &work, sender.clone());
@@ -95,7 +95,8 @@ mod tests {
             handled < 10
         });
         assert_eq!(handled, begun.into_inner());
-        // Those that waited, those whose result found no room, and the one that was handled.
+        // The results that waited, the results for which there was no room, and the result that was
+        // handled.
         assert!((10..10 + 2 * 4 + 2 + 2).contains(&handled), "{handled}");
     }
 }

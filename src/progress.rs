@@ -1,15 +1,15 @@
-//! The progress of many runs, on standard error: a bar on a terminal, elsewhere a line
-//! every ten seconds.
+//! The progress of many runs, on standard error: a bar on a terminal, otherwise a line every ten
+//! seconds.
 
 use crate::bar::Bar;
 use std::time::{Duration, Instant};
 
-/// How often a line is written where there is no bar.
+/// How often a line is written without a bar.
 const LINE_EVERY: Duration = Duration::from_secs(10);
 /// How often the words beside the bar change.
 const WORDS_EVERY: Duration = Duration::from_millis(200);
 
-/// The progress of something that has a number of steps.
+/// The progress of an activity with a known number of steps.
 pub(crate) struct Progress {
     bar: Option<Bar>,
     steps: u64,
@@ -19,7 +19,7 @@ pub(crate) struct Progress {
 }
 
 impl Progress {
-    /// Begins at zero of `steps` things that are called `what`, such as `runs`.
+    /// Begins at zero of `steps`; `what` is their plural noun, such as `runs`.
     pub(crate) fn new(steps: u64, what: &'static str) -> Self {
         let begin = Instant::now();
         let bar = Bar::new();
@@ -59,7 +59,7 @@ impl Progress {
     }
 }
 
-/// How long the rest takes at the pace so far, for before other words; nothing until it is known.
+/// The remaining time at the pace so far, followed by a comma; empty until it is known.
 fn left(done: u64, steps: u64, seconds: f64) -> String {
     if done == 0 {
         return String::new();
@@ -88,7 +88,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_is_left_is_known_from_the_first_step_on() {
+    fn the_remaining_time_is_known_after_the_first_step() {
         assert_eq!(left(0, 10, 5.0), "");
         assert_eq!(left(5, 10, 5.0), "5 s left, ");
         assert_eq!(left(10, 100, 10.0), "1 min 30 s left, ");

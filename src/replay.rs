@@ -14,10 +14,10 @@ use scenarios::run::RunOutcome;
 use spec::{Diagnostic, Kind, Time};
 use std::path::{Path, PathBuf};
 
-/// How many events are shown before the moment that was asked for.
+/// The number of events that are shown before the requested time.
 const SHOWN: usize = 30;
 
-/// Makes a run again.
+/// Repeats a run.
 pub(crate) fn command(args: &ReplayArgs) -> Result<u8, Failure> {
     let record = read(&args.path)?;
     check(&args.path, &record)?;
@@ -75,7 +75,7 @@ pub(crate) fn command(args: &ReplayArgs) -> Result<u8, Failure> {
     Ok(finish(args, verdict, is_same, record, &notes, unwritten))
 }
 
-/// The run again. What leads to a panic is known only with a trace.
+/// Repeats the run. The events before a panic are known only with a trace.
 fn made(args: &ReplayArgs, record: &RunRecord) -> Option<Box<RunOutcome>> {
     let trace = args.trace || args.until.is_some() || record.outcome == Outcome::Panic;
     let outcome = execute::one(record.resolved(trace))?;
@@ -86,7 +86,7 @@ fn made(args: &ReplayArgs, record: &RunRecord) -> Option<Box<RunOutcome>> {
     Some(if traced.has_panicked() { traced } else { outcome })
 }
 
-/// Notes for a run that ended in another panic than the recorded one, or where only one of the two
+/// Notes for a run that ended in another panic than the recorded one, or if only one of the two
 /// ended in a panic.
 fn panic_differs(record: &RunRecord, verdict: &Verdict) -> Vec<String> {
     let now = verdict.panic.as_ref().map(ToString::to_string);
@@ -174,7 +174,7 @@ fn beside_a_record(path: &Path) -> Option<String> {
     (!is_record && folder.join(files::name::RUN).is_file()).then(hint)
 }
 
-/// The error for a directory that is not that of a run; it may hold such directories.
+/// The error for a directory without a run; it may contain directories with runs.
 fn no_run(folder: &Path) -> Failure {
     let name = folder.display();
     let message = format!("{name} holds no run: there is no {} in it", files::name::RUN);
@@ -190,7 +190,7 @@ fn no_run(folder: &Path) -> Failure {
     Diagnostic::new(Kind::Unreadable, message).with_hint(hint).into()
 }
 
-/// Checks a record as a scenario file is checked, and its seal before that.
+/// Checks the seal of a record, and then its scenario as that of a file.
 fn check(path: &Path, record: &RunRecord) -> Result<(), Failure> {
     let file = Some(path.display().to_string());
     let wrong = if record.version != VERSION {
@@ -210,8 +210,7 @@ fn check(path: &Path, record: &RunRecord) -> Result<(), Failure> {
     known_bugs(&record.bugs).map(drop)
 }
 
-/// A note for a scenario that is no longer what the record was made from: the line that runs it
-/// gives another run, or none.
+/// A note if the scenario differs from that of the record: its command gives another run, or none.
 fn source_differs(record: &RunRecord) -> Option<String> {
     let source = &record.source;
     let why = match load(source) {
@@ -231,7 +230,7 @@ fn keep(folder: &Path, outcome: &RunOutcome) -> Result<(), Failure> {
         .map_err(|error| Failure::unwritable(folder, &error))
 }
 
-/// Notes for a record of another build, whose run went differently.
+/// Notes for a record of another build, if the digests differ.
 fn another_build(record: &RunRecord) -> Vec<String> {
     let this = format!("{} (build {})", env!("CARGO_PKG_VERSION"), scenarios::BUILD);
     vec![
@@ -247,7 +246,7 @@ fn another_build(record: &RunRecord) -> Vec<String> {
     ]
 }
 
-/// How this run differs from the recorded one, although this very build made that.
+/// The differences between this run and a run recorded by the same build.
 fn differences(folder: &Path, record: &RunRecord, outcome: &RunOutcome) -> Vec<String> {
     let mut notes = vec![
         "the record is unchanged and of this very build, so runs of one seed differ, which is a \
@@ -263,7 +262,7 @@ fn differences(folder: &Path, record: &RunRecord, outcome: &RunOutcome) -> Vec<S
     if now.is_empty() {
         now = traced(execute::one(record.resolved(true)));
     }
-    // A damaged trace does not hide the finding: it is compared as far as it can be read.
+    // A damaged trace does not hide the difference: the readable part is compared.
     let recorded = files::read_trace(folder).map(|events| {
         events.map(|events| {
             let mut readable = Vec::new();
@@ -305,7 +304,7 @@ fn differences(folder: &Path, record: &RunRecord, outcome: &RunOutcome) -> Vec<S
     notes
 }
 
-/// The index of the first line that is not the same in both.
+/// The index of the first line that differs.
 fn first_difference<'a>(
     then: &'a [String],
     now: &'a [String],
@@ -315,7 +314,7 @@ fn first_difference<'a>(
     (0..longest).find(|i| then.get(*i) != now.get(*i)).map(|i| (i, at(then, i), at(now, i)))
 }
 
-/// The last events up to a moment.
+/// The last events up to a given time.
 fn last_events(outcome: &RunOutcome, until: Time) -> Vec<String> {
     let account = &outcome.account;
     let until_ns = i64::try_from(until.nanos()).unwrap_or(i64::MAX);
@@ -339,7 +338,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_first_difference_is_found_even_where_one_ends() {
+    fn the_first_difference_is_found_even_if_one_trace_ends_earlier() {
         let lines = |text: &str| text.split(' ').map(str::to_owned).collect::<Vec<_>>();
         assert_eq!(first_difference(&lines("a b"), &lines("a b")), None);
         assert_eq!(first_difference(&lines("a b"), &lines("a c")), Some((1, "b", "c")));

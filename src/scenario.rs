@@ -13,14 +13,14 @@ use scenarios::{catalog, museum};
 use spec::{Diagnostic, Kind, Resolved, Scenario, nearest};
 use std::path::Path;
 
-/// A scenario that is ready to run, and how it was asked for.
+/// A scenario that is ready to run, with its arguments.
 pub(crate) struct Job<'a> {
     pub(crate) args: &'a ScenarioArgs,
     pub(crate) scenario: Scenario,
     pub(crate) bugs: Vec<String>,
 }
 
-/// The longest scenario file that is read, in bytes: far longer than any that people write.
+/// The maximum size of a scenario file in bytes: far more than people write.
 const LONGEST_FILE: u64 = 16 << 20;
 
 /// Runs a scenario.
@@ -29,7 +29,7 @@ pub(crate) fn command(args: &ScenarioArgs) -> Result<u8, Failure> {
     warnings.extend(scenario.set_all(&args.set)?);
     if args.print {
         exit::warn(&warnings);
-        // With its comments, where it is as it stands there.
+        // A scenario of the catalogue without changes is printed with its comments.
         let is_named = !is_file(&args.scenario) && args.set.is_empty();
         let written =
             if is_named { catalog::text(&args.scenario)?.to_owned() } else { scenario.to_toml() };
@@ -45,13 +45,13 @@ pub(crate) fn command(args: &ScenarioArgs) -> Result<u8, Failure> {
     }
 }
 
-/// Whether a scenario is asked for by a path, not by its name in the catalogue.
+/// Whether a scenario is given by a path, not by its name in the catalogue.
 fn is_file(source: &str) -> bool {
     let is_toml = Path::new(source).extension().is_some_and(|extension| extension == "toml");
     is_toml || source.contains(std::path::MAIN_SEPARATOR)
 }
 
-/// Reads a scenario: a file if it looks like one, else from the catalogue.
+/// Reads a scenario: a file if the name looks like one, otherwise from the catalogue.
 pub(crate) fn load(source: &str) -> Result<(Scenario, Vec<Diagnostic>), Failure> {
     let path = Path::new(source);
     if !is_file(source) {
@@ -63,7 +63,7 @@ pub(crate) fn load(source: &str) -> Result<(Scenario, Vec<Diagnostic>), Failure>
     Ok(catalog::parse(source, &text, &extended)?)
 }
 
-/// Reads a file that the scenario file `from` extends: its path counts from there.
+/// Reads a file that the scenario file `from` extends; its path is relative to `from`.
 fn extended(from: &str, name: &str) -> Result<(String, String), String> {
     let path = Path::new(from).parent().unwrap_or(Path::new("")).join(name);
     let bytes = files::read(&path, LONGEST_FILE).map_err(|error| error.to_string())?;
@@ -86,7 +86,7 @@ fn not_text(source: &str, error: &std::string::FromUtf8Error) -> Failure {
     })
 }
 
-/// The ids of the museum that were asked for, and with them the panic that is wanted.
+/// The requested ids of the museum, and the provoked panic if requested.
 pub(crate) fn bugs(ids: &[String], provoke_panic: bool) -> Result<Vec<String>, Failure> {
     let mut bugs = known_bugs(ids)?;
     if provoke_panic && !museum::provoked::is_in(&bugs) {
@@ -95,7 +95,7 @@ pub(crate) fn bugs(ids: &[String], provoke_panic: bool) -> Result<Vec<String>, F
     Ok(bugs)
 }
 
-/// The ids of the museum that `ids` name, in whatever case; each once.
+/// The ids of the museum that `ids` name, in any case of letters; each once.
 pub(crate) fn known_bugs(ids: &[String]) -> Result<Vec<String>, Failure> {
     let known = |id: &String| {
         museum::find(id).map(|bug| bug.id.to_owned()).ok_or_else(|| {
@@ -120,7 +120,7 @@ pub(crate) fn known_bugs(ids: &[String]) -> Result<Vec<String>, Failure> {
 pub(crate) struct Told {
     pub(crate) verdict: Verdict,
     pub(crate) record: RunRecord,
-    /// Why its results directory could not be written.
+    /// The error if its results directory could not be written.
     pub(crate) unwritten: Option<Failure>,
 }
 
@@ -143,8 +143,8 @@ impl Job<'_> {
         Ok(exit::print_result(json, words, unwritten, told.verdict.outcome.exit_code()))
     }
 
-    /// The verdict and record of a run; with `keep` a results directory is written. A run
-    /// that did not pass is made again with its trace, which also shows whether it is the same.
+    /// The verdict and record of a run; with `keep` a results directory is written. A run that did
+    /// not pass is repeated with its trace, which also shows whether it is reproduced.
     pub(crate) fn conclude(&self, seed: u64, mut ran: Box<RunOutcome>, keep: bool) -> Told {
         let passed = ran.verdict.outcome == Outcome::Pass;
         if keep && !passed && !self.args.trace {
@@ -168,7 +168,7 @@ impl Job<'_> {
         let folder = self.args.out.join(&name).display().to_string();
         verdict.replay = format!("faultline replay {}", shell(&folder));
         verdict.out = folder;
-        // Neither is there unless it was asked for.
+        // Trace and history exist only if requested.
         let traced = Some(&ran.account).filter(|account| !account.trace.is_empty());
         let artefacts = Artefacts {
             verdict: &verdict,
@@ -193,8 +193,8 @@ impl Job<'_> {
     }
 }
 
-/// A run that was made twice: the second one, which has its trace, if they are the same. If they
-/// are not, the outcome is that they differ; but a panic comes before everything.
+/// Of a run that was made twice, the second, which has its trace, if both are the same. Otherwise
+/// the outcome is that they differ; but a panic has priority.
 fn compared(mut first: Box<RunOutcome>, mut again: Box<RunOutcome>) -> Box<RunOutcome> {
     let panic = |ran: &RunOutcome| ran.verdict.panic.as_ref().map(ToString::to_string);
     let (then, now) = (panic(&first), panic(&again));

@@ -1,4 +1,4 @@
-//! `faultline schema`: the formats of files and of what is printed.
+//! `faultline schema`: the formats of files and of output.
 
 use crate::args::{Format, SchemaArgs};
 use crate::exit::{Failure, print_json};

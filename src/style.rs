@@ -1,14 +1,14 @@
-//! Colour on a terminal, and lines of even length.
+//! Colour on a terminal, and the width of lines.
 
 use std::fmt::Display;
 use std::io::IsTerminal;
 
-/// How wide lines are where there is no terminal.
+/// The width of lines without a terminal.
 const WIDTH: usize = 100;
-/// No narrower and no wider, whatever the terminal.
+/// The minimum and maximum width on a terminal.
 const WIDTHS: (usize, usize) = (60, 120);
 
-/// How a text is shown.
+/// The colour and width of text.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Style {
     colour: bool,
@@ -16,8 +16,8 @@ pub(crate) struct Style {
 }
 
 impl Style {
-    /// Colour if standard output is a terminal that takes it, unless `NO_COLOR` is set; as wide as
-    /// the terminal.
+    /// Colour if standard output is a terminal that supports it, unless `NO_COLOR` is set; the
+    /// width of the terminal.
     pub(crate) fn of_stdout() -> Self {
         let stdout = std::io::stdout();
         let columns = stdout.is_terminal().then(|| columns_of(&stdout)).flatten();
@@ -30,7 +30,7 @@ impl Style {
         self.colour
     }
 
-    /// How wide lines are.
+    /// The width of lines.
     pub(crate) fn width(self) -> usize {
         self.width
     }
@@ -60,7 +60,7 @@ impl Style {
     }
 }
 
-/// How many columns a terminal says it has. It may know its columns and not its rows.
+/// The number of columns that a terminal reports. It may know its columns but not its rows.
 #[cfg(unix)]
 pub(crate) fn columns_of(terminal: &impl std::os::fd::AsFd) -> Option<usize> {
     let size = rustix::termios::tcgetwinsize(terminal).ok()?;
@@ -73,13 +73,13 @@ pub(crate) fn columns_of(terminal: &impl std::os::windows::io::AsHandle) -> Opti
         .map(|(terminal_size::Width(columns), _)| columns.into())
 }
 
-/// Whether standard error can show something that moves.
+/// Whether standard error can show a moving bar.
 pub(crate) fn stderr_moves() -> bool {
     std::io::stderr().is_terminal() && sequences_are_wanted()
 }
 
 /// Whether a terminal may be sent escape sequences: not if `NO_COLOR` is set (no-color.org), nor if
-/// it is one that does not know them.
+/// the terminal does not support them.
 fn sequences_are_wanted() -> bool {
     let no_colour = std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
     let is_dumb = std::env::var_os("TERM").is_some_and(|term| term == "dumb");

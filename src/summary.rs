@@ -13,10 +13,10 @@ use scenarios::result::{
 use spec::{Scenario, reach};
 use std::collections::{BTreeMap, BTreeSet};
 
-/// The column at which text begins, behind the heads of paragraphs.
+/// The column at which text begins, after the heads of paragraphs.
 pub(crate) const INDENT: usize = 12;
 
-/// How many lines one part may take before the rest is only counted.
+/// The number of lines of one part before the rest is only counted.
 const EXPLANATION: usize = 12;
 const FAULTS: usize = 7;
 pub(crate) const ROWS: usize = 4;
@@ -46,14 +46,14 @@ impl Page {
         }
     }
 
-    /// A text without a head that matters less.
+    /// A less important text without a head.
     pub(crate) fn faint(&mut self, text: &str) {
         for line in wrapped(&lines(text), self.style.width() - INDENT) {
             self.line(format!("{:INDENT$}{}", "", self.style.faint(line)));
         }
     }
 
-    /// Something to paste, in one line however long.
+    /// A command to paste, in one line of any length.
     pub(crate) fn command(&mut self, head: &str, command: &str) {
         let head = self.head(head);
         self.line(format!("{head}{}", lines(&pasteable(command))));
@@ -167,7 +167,7 @@ pub(crate) fn badge(outcome: Outcome, style: Style) -> String {
     }
 }
 
-/// The worst violation, and where to read of the others.
+/// The worst violation, and where the others are described.
 fn violation(page: &mut Page, violation: &Violation, verdict: &Verdict) {
     let at = moment(violation.at_ns);
     let mut place = format!("{} at {at}", violation.check);
@@ -193,10 +193,10 @@ fn violation(page: &mut Page, violation: &Violation, verdict: &Verdict) {
     page.line("");
 }
 
-/// By hazard, with the partitions that it struck.
+/// Permitted anomalies by hazard, with their partitions.
 fn permitted(page: &mut Page, permitted: &[Permitted]) {
     let mut hazards: BTreeMap<&str, (u64, u64, BTreeSet<&str>, &str)> = BTreeMap::new();
-    // What excuses most is the reason that is shown.
+    // The reason that permits the most records is shown.
     let mut ordered: Vec<&Permitted> = permitted.iter().collect();
     ordered.sort_by_key(|it| std::cmp::Reverse(it.count));
     for it in ordered {
@@ -230,8 +230,8 @@ fn permitted(page: &mut Page, permitted: &[Permitted]) {
     }
 }
 
-/// The counts in words, with the errors behind those that failed; `unconfirmed_lost` records that
-/// were sent with acks=0 are gone, which `counts.lost` does not include.
+/// The counts in words, with the errors of failed records; `unconfirmed_lost` records sent with
+/// acks=0 are lost, which `counts.lost` does not include.
 pub(crate) fn records(counts: &Counts, unconfirmed_lost: u64, errors: &Errors) -> String {
     let rows = counts.rows();
     let always = ["sent", "acked", "read", "lost"];
@@ -251,7 +251,7 @@ pub(crate) fn records(counts: &Counts, unconfirmed_lost: u64, errors: &Errors) -
     }
 }
 
-/// The errors behind a count, by Kafka's names; `rest` is what the others are.
+/// The errors behind a count, by Kafka's names; `rest` describes the others.
 fn behind(errors: &BTreeMap<String, u64>, count: u64, rest: &str) -> String {
     let mut parts: Vec<String> =
         errors.iter().map(|(name, count)| format!("{name} {count}")).collect();
@@ -291,13 +291,13 @@ fn faults(page: &mut Page, record: &RunRecord) {
     page.items("faults", &items, FAULTS);
 }
 
-/// What a scenario wants to be reached, by name.
+/// The steps that a scenario wants to reach, by name.
 pub(crate) fn wanted(scenario: &Scenario) -> BTreeSet<&str> {
     scenario.must_reach.iter().flat_map(|must| must.names()).collect()
 }
 
-/// Steps of the protocol, each with a count. What the simulator counts beneath is in explain.md,
-/// unless it is `wanted`.
+/// Steps of the protocol, each with a count. Effects in the simulator are in explain.md, unless
+/// they are `wanted`.
 pub(crate) fn exercised(
     page: &mut Page,
     head: &str,
@@ -314,7 +314,7 @@ pub(crate) fn exercised(
     }
 }
 
-/// The command as it can be pasted where this program was started from.
+/// The command in a form that can be pasted in the directory where this program was started.
 pub(crate) fn pasteable(command: &str) -> String {
     let arguments = command.strip_prefix("faultline ").unwrap_or(command);
     if std::env::var_os("CARGO").is_some() {

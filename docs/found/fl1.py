@@ -23,7 +23,7 @@ from kafka import (CONTROLLER, NotReached, brokers, create_topic, elect_preferre
 
 
 def steps(cluster, control):
-    """Returns what was acknowledged and what a consumer reads at the end."""
+    """Returns the acknowledged records and those that a consumer reads at the end."""
     port = cluster.client
 
     def state():
@@ -83,7 +83,7 @@ def steps(cluster, control):
 
 
 def is_shown(outcome):
-    """Whether records that were acknowledged are lost."""
+    """Whether acknowledged records are lost."""
     acknowledged, final = outcome
     lost = [record for record in acknowledged if record not in final]
     say('acknowledged and lost:', lost or 'nothing')

@@ -4,15 +4,15 @@
     python3 fl3.py [--control] [--orderly] [--two-dirs] [--second-replica] [--no-elr] [--balance]
                    [--way-out elect|again|other] [--kafka 4.1.1] [--folder kafka-4.1.1] [--base-port 19000]
 
-docs/found.md says what happens and where. Broker 1 has the only replica of a partition; it dies, gets
-an empty disk and starts again. With --control it starts with the disk that it had, and leads at once.
+docs/found.md describes the defect. Broker 1 has the only replica of a partition; it dies, gets
+an empty disk and starts again. With --control it starts with its old disk, and leads at once.
 
---orderly         broker 1 is stopped in order, not killed
+--orderly         broker 1 is shut down cleanly, not killed
 --two-dirs        it has two log directories, and only the one with the partition is replaced
 --second-replica  the partition has another replica, at broker 2, which is up but not in the ISR
 --no-elr          without eligible leader replicas (KIP-966), as in clusters from before 4.1
---way-out         what brings a leader in the end: an election that is asked for, or stopping and
-                  starting broker 1 again, or the other broker
+--way-out         what finally gives the partition a leader: a requested election, or a restart of
+                  broker 1 or of the other broker
 --balance         leader balancing as by default (every 300 seconds); waits until there is a leader
 
 Needs Python 3.9, Java 17 and, for the first run, Maven: it downloads Apache Kafka's published jars
@@ -32,7 +32,7 @@ import time
 from kafka import (CONTROLLER, TOPIC, Cluster, NotReached, brokers, create_topic, elect_preferred,
                    main, partition_state, produce, say, until)
 
-# How long broker 1 is watched after it has been unfenced, and the same with leader balancing.
+# Seconds for which broker 1 is watched after it has been unfenced: without and with leader balancing.
 PATIENCE, BALANCED = 30, 400
 # A little more than broker.session.timeout.ms.
 SESSION = 10
@@ -56,7 +56,7 @@ class Replaceable(Cluster):
         super().format(node, *features)
 
     def directory_ids(self):
-        """Broker 1's log directories and their identities; the one with the partition comes first."""
+        """Broker 1's log directories and their ids; the directory with the partition comes first."""
         found = {}
         for folder in self.properties(1)['log.dirs'].split(','):
             with open(f'{folder}/meta.properties') as file:
@@ -64,7 +64,7 @@ class Replaceable(Cluster):
         return sorted(found.items(), key=lambda item: not os.path.isdir(f'{item[0]}/{TOPIC}-0'))
 
     def records(self):
-        """What the controller wrote about broker 1 and the partition."""
+        """The controller's records about broker 1 and the partition."""
         log = f'{self.run}/{CONTROLLER}/__cluster_metadata-0/00000000000000000000.log'
         self.java('kafka.tools.DumpLogSegments', '--cluster-metadata-decoder', '--files', log,
                   f'{self.run}/metadata').wait()
@@ -94,7 +94,7 @@ def steps(cluster, control):
     if error:
         raise NotReached(f'the records get error {error}')
     if args.two_dirs:
-        # Until broker 1 has told the controller which of its directories it has chosen.
+        # Until broker 1 has reported the directory of the replica to the controller.
         time.sleep(5)
     say('10 records are acknowledged, acks=all')
     old = cluster.directory_ids()
@@ -110,8 +110,8 @@ def steps(cluster, control):
     until(f'broker 1 is {"stopped in order" if args.orderly else "killed"} and fenced, no leader',
           lambda: brokers(port(2)) == 1 and state()[0] == -1)
     if args.orderly:
-        # Nobody replaces a disk within nine seconds; if broker 1 started while its old session lasts,
-        # it would have to wait with its registration.
+        # Replacing a disk takes longer than nine seconds; if broker 1 started during its old session,
+        # its registration would have to wait.
         time.sleep(SESSION)
     if not control:
         for folder, _ in old[:1] if args.two_dirs else old:

@@ -108,13 +108,13 @@ def ask(port, api, version, body, timeout=10):
 
 
 def brokers(port):
-    """How many brokers this broker's metadata has: those that are registered and unfenced."""
+    """The number of brokers in this broker's metadata: those that are registered and unfenced."""
     answer = ask(port, 3, 1, array([]))
     return answer.number('i')
 
 
 def partition_state(port):
-    """Leader and ISR of partition 0, as this broker's metadata has them."""
+    """Leader and ISR of partition 0, according to this broker's metadata."""
     answer = ask(port, 3, 1, array([string(TOPIC)]))
     number = answer.number
     answer.array(lambda: (number('i'), answer.string(), number('i'), answer.string()))
@@ -205,7 +205,7 @@ def values_of(batches):
 
 
 def read_all(port):
-    """What a consumer reads from the beginning up to the high watermark."""
+    """The records that a consumer reads from the beginning up to the high watermark."""
     found, at = [], 0
     while True:
         position = struct.pack('>iqi', 0, at, 1 << 20)
@@ -225,7 +225,7 @@ def read_all(port):
 
 
 def nearest_read(port):
-    """What a consumer reads here that may read from followers (KIP-392), in one fetch from the start.
+    """One fetch from the start, here, by a consumer that may read from followers (KIP-392).
 
     Returns the broker's high watermark and the number of records below it.
     """
@@ -247,7 +247,7 @@ def nearest_read(port):
 # The cluster. Its nodes reach broker 1 and the controller through proxies.
 
 class Link:
-    """A proxy that can keep what `target` sends to clients of certain names."""
+    """A proxy that can hold back data from `target` to clients with certain names."""
 
     def __init__(self, port, target):
         self.target = target
@@ -307,7 +307,7 @@ class Link:
         close(near, far)
 
     def cut(self):
-        """Drops everything that is on its way."""
+        """Drops all data in flight."""
         self.is_cut = True
         self.listener.close()
         close(*self.open)
@@ -329,7 +329,7 @@ class Cluster:
         self.run = f'{self.folder}/run'
         self.process = {}
         self.links = {node: Link(self.between(node), self.own(node)) for node in (1, CONTROLLER)}
-        # It must not look like an option.
+        # The id must not look like an option.
         self.id = 'F' + base64.urlsafe_b64encode(uuid.uuid4().bytes).decode()[1:].rstrip('=')
         shutil.rmtree(self.run, ignore_errors=True)
         os.makedirs(self.run)
@@ -347,7 +347,7 @@ class Cluster:
         if code:
             raise NotReached(f'format: status {code}, see {self.run}/{node}.log')
 
-    # A broker's port for clients, where it listens for other nodes, and where those reach it.
+    # The port of a broker for clients, its port for other nodes, and the port of the proxy before it.
     def client(self, node):
         return self.base + node
 
@@ -393,7 +393,7 @@ class Cluster:
         self.process[node] = self.java('kafka.Kafka', f'{self.run}/{node}.properties')
 
     def stop(self, node):
-        """Begins an orderly stop."""
+        """Begins a clean shutdown."""
         self.process[node].send_signal(signal.SIGTERM)
 
     def kill(self, node):
@@ -427,10 +427,11 @@ def download(version, folder):
 
 
 def main(doc, control, steps, is_shown, cluster=Cluster, options=lambda parser: None):
-    """Runs `steps(cluster, control)` on a cluster as the command line says. Returns the exit status: 0
-    if `is_shown` of what they return (with --control, if it is not), 1 if not, 2 if they did not get
-    that far. `doc` is the script's own, `control` says what --control changes. `options` adds options
-    to the parser, which the cluster, an instance of `cluster`, has as its `args`."""
+    """Runs `steps(cluster, control)` on a cluster with the options of the command line. Returns the
+    exit status: 0 if `is_shown` is true for their result (false with --control), 1 otherwise, 2 if
+    they did not reach their end. `doc` is the docstring of the script, `control` describes --control.
+    `options` adds options to the parser; their values are the `args` of the cluster, an instance of
+    `cluster`."""
     parser = argparse.ArgumentParser(description=doc.splitlines()[0])
     parser.add_argument('--control', action='store_true', help=control)
     options(parser)

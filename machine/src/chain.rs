@@ -1,4 +1,4 @@
-//! Sealed lines of JSON, so that a file is refused that was damaged or edited after it was written.
+//! Sealed lines of JSON: a reader refuses a file that was damaged or edited after it was written.
 
 use crate::Digest;
 
@@ -6,15 +6,14 @@ const KEY: &str = ",\"seal\":\"";
 const END: &str = "\"}";
 const DIGITS: usize = 32;
 
-/// A chain of sealed lines. The last key of each line is `seal`: the digest of the line without it
-/// and of all lines before. So the first line that is not as it was written is known, also where a
-/// line is missing. It shows accidents and careless edits, not those of an attacker, who can seal a
-/// line as well.
+/// A chain of sealed lines. The last key of each line is `seal`: the digest of the line without its
+/// seal and of all lines before. So a reader finds the first line that was changed, and a missing
+/// line. The seal reveals accidents and careless edits; an attacker can seal changed lines as well.
 #[derive(Clone, Debug, Default)]
 pub struct Chain(Digest);
 
 impl Chain {
-    /// The line of a JSON object that has a key, with its seal and a line break.
+    /// The line of a JSON object with at least one key, with its seal and a line break.
     ///
     /// # Panics
     ///
@@ -25,13 +24,13 @@ impl Chain {
         format!("{open}{KEY}{}{END}\n", self.0.hex())
     }
 
-    /// Whether `line`, line break included, comes next and is as it was sealed.
+    /// Whether `line`, line break included, is the unchanged next line. Adds it to the chain.
     pub fn follows(&mut self, line: &str) -> bool {
         unsealed(line).is_some_and(|object| self.seal(&object) == line)
     }
 }
 
-/// The object of a line that ends in a seal, whether or not it is the right one; the line break may
+/// The object of a line that ends in a seal, whether or not the seal is correct; the line break may
 /// be missing.
 pub fn unsealed(line: &str) -> Option<String> {
     let rest = line.strip_suffix('\n').unwrap_or(line).strip_suffix(END)?;
@@ -46,7 +45,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn no_bit_can_change_and_no_line_can_go() {
+    fn a_changed_bit_and_a_missing_line_are_noticed() {
         let mut chain = Chain::default();
         let lines = [r#"{"a":1}"#, r#"{"b":[2,3]}"#, r#"{"c":"d"}"#].map(|it| chain.seal(it));
         let hold = |lines: &[String]| {

@@ -1,7 +1,8 @@
 //! The rolling digest that identifies a run.
 
-/// Folds integers and bytes into 128 bits, in an order that counts. The same on every machine
-/// and in every build. Not cryptographic: it tells runs apart, it does not resist an attacker.
+/// Folds integers and bytes into 128 bits; their order matters. The result is the same on every
+/// machine and in every build. Not cryptographic: it distinguishes runs, but does not resist an
+/// attacker.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Digest {
     a: u64,
@@ -32,7 +33,7 @@ impl Digest {
         self.fold(value as u64);
     }
 
-    /// Folds bytes in, their number included.
+    /// Folds in bytes and their number.
     pub fn fold_bytes(&mut self, bytes: &[u8]) {
         self.fold(bytes.len() as u64);
         let mut words = bytes.chunks_exact(8);
@@ -44,7 +45,7 @@ impl Digest {
         self.fold(u64::from_le_bytes(last));
     }
 
-    /// What has been folded in so far.
+    /// The digest of everything folded in so far.
     pub fn value(&self) -> u128 {
         (u128::from(self.a) << 64) | u128::from(self.b)
     }
@@ -56,7 +57,7 @@ impl Digest {
 }
 
 /// Lets `#[derive(Hash)]` types fold themselves in. Integers are widened, so that the width of
-/// `usize` does not count.
+/// `usize` does not matter.
 impl std::hash::Hasher for Digest {
     fn finish(&self) -> u64 {
         self.a ^ self.b

@@ -1,11 +1,12 @@
 //! The disk as a process sees it.
 //!
-//! Calls answer at once; the host journals them with completion times, holds the handler's outputs
-//! back until the last has completed, and after a crash keeps only those that had completed by
-//! then. What survives a *power loss* is narrower: synced bytes under synced directory entries.
+//! Calls return at once. The host journals each with its completion time, holds the outputs of the
+//! handler back until the last has completed, and after a crash keeps only completed operations and
+//! a prefix of the write in progress. Less survives a *power loss*: synced bytes under synced
+//! directory entries.
 //!
 //! Paths are relative, `/`-separated and without `.` or `..`. Every call can fail, and a process
-//! answers for what it does then.
+//! has to handle the failure.
 
 use bytes::Bytes;
 use std::fmt;
@@ -41,7 +42,7 @@ impl fmt::Display for DiskError {
 
 /// The part of a POSIX file system that a Kafka node uses.
 pub trait Disk {
-    /// Makes a directory and its missing parents; fine if it exists.
+    /// Makes a directory and its missing parents; no effect if it exists.
     fn create_dir(&mut self, path: &str) -> Result<(), DiskError>;
 
     /// The names directly inside a directory, sorted.
@@ -57,12 +58,12 @@ pub trait Disk {
     /// The size of a file in bytes.
     fn len(&mut self, file: FileId) -> Result<u64, DiskError>;
 
-    /// The bytes from `at` on, at most `length` of them; fewer, or none, at the end of the file.
-    /// When the range lies within what one `append` wrote, no bytes are copied.
+    /// The bytes from `at` onwards, at most `length`; fewer, or none, at the end of the file. A
+    /// range within the bytes of one `append` is not copied.
     fn read(&mut self, file: FileId, at: u64, length: u64) -> Result<Bytes, DiskError>;
 
-    /// Writes `bytes` at the end of the file, in the page cache only. Answers the position
-    /// where they start.
+    /// Writes `bytes` at the end of the file, in the page cache only. Returns the position where
+    /// they start.
     fn append(&mut self, file: FileId, bytes: Bytes) -> Result<u64, DiskError>;
 
     /// Cuts a file to `length` bytes; no effect if it is not longer than that.
@@ -78,6 +79,6 @@ pub trait Disk {
     /// Renames a file or directory, atomically replacing a file of the new name.
     fn rename(&mut self, from: &str, to: &str) -> Result<(), DiskError>;
 
-    /// Removes a file, or a directory with all that is in it.
+    /// Removes a file, or a directory with everything in it.
     fn remove(&mut self, path: &str) -> Result<(), DiskError>;
 }

@@ -1,9 +1,9 @@
-//! Who is who: nodes, clusters and connections.
+//! Identifiers of nodes, clusters and connections.
 
 use std::fmt;
 
-/// One Kafka cluster in the world. Scenarios hold a list of clusters so that mirroring between
-/// them needs no other model.
+/// One Kafka cluster in the world. A scenario has a list of clusters, so that mirroring between
+/// clusters needs no other model.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct ClusterId(pub u8);
 
@@ -33,20 +33,20 @@ impl fmt::Display for NodeId {
     }
 }
 
-/// A connection, as both of its ends name it. Never reused within a world: the opener, its
+/// A connection; both of its ends use this id. Never reused within a world: the opener, its
 /// incarnation and a counter are packed into it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct ConnId(pub u64);
 
 impl ConnId {
-    /// The `count`-th connection that `opener` made in its life number `incarnation`.
+    /// Connection number `count`, from zero, that `opener` made in its life number `incarnation`.
     pub const fn new(opener: NodeId, incarnation: u16, count: u32) -> Self {
         // 4 bits of cluster, 12 of node, 16 of incarnation, 32 of count.
         let node = ((opener.cluster.0 as u64) << 12) | (opener.node as u64 & 0xfff);
         Self((node << 48) | ((incarnation as u64) << 32) | count as u64)
     }
 
-    /// Which connection of its opener's life it is.
+    /// The number of the connection in its opener's life, from zero.
     pub const fn count(self) -> u32 {
         self.0 as u32
     }

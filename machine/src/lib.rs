@@ -1,12 +1,12 @@
 //! The contract between a process and whatever hosts it.
 //!
 //! A [`Process`] is a value with one entry, [`Process::handle`]. Its only inputs are the time, a
-//! message, timer or connection event, and the [`Disk`] it was given; its only outputs go to the
-//! [`Outbox`]. There is no other way for it to touch the world, and [`Process::boot`] is its only
-//! way back from a crash.
+//! message, timer or connection event, and the [`Disk`] that it is given; its only outputs go to
+//! the [`Outbox`]. It has no other way to affect the world, and [`Process::boot`] is its only way
+//! back from a crash.
 //!
-//! The crate holds no logic: the engine implements processes, the simulator hosts them, and
-//! neither knows the other.
+//! Apart from [`Digest`] and [`Chain`], which everything else shares, the crate holds no logic: the
+//! engine implements processes, the simulator hosts them, and neither knows the other.
 
 mod chain;
 mod digest;

@@ -1,48 +1,48 @@
-//! What a handler wants done.
+//! The outputs of a handler.
 
 use crate::{ConnId, Halt, Mono, NodeId, Vocabulary};
 
-/// One thing that a handler asks of its host. All of them happen together, in order, when the
-/// handler's disk calls have completed; if the node crashes before that, none does.
+/// One request of a handler to its host. All outputs of a handler are performed together, in order,
+/// when its disk calls have completed; if the node crashes before that, none is performed.
 #[derive(Clone, Debug)]
 pub enum Output<V: Vocabulary> {
-    /// Open a connection. [`crate::Input::Opened`] or [`crate::Input::Closed`] follows, or
-    /// neither: behind a partition nobody answers, and giving up is the opener's business.
+    /// Open a connection. [`crate::Input::Opened`] or [`crate::Input::Closed`] follows, or neither:
+    /// behind a partition nothing responds, and the opener has to give up.
     Connect {
-        /// The new connection's name.
+        /// The id of the new connection.
         conn: ConnId,
         /// The other end.
         peer: NodeId,
     },
-    /// Send a message. What is sent before the connection is open waits for it; what is sent on
-    /// a connection that has ended is dropped.
+    /// Send a message. It waits until the connection is open; on a connection that has ended it is
+    /// dropped.
     Send {
         /// The connection to send on.
         conn: ConnId,
         /// The message.
         message: V::Message,
     },
-    /// Close a connection. What was sent before still goes out; nothing more comes in.
+    /// Close a connection. Earlier messages are still sent; nothing more is received.
     Close {
         /// The connection to close.
         conn: ConnId,
     },
-    /// Wake up with [`crate::Input::Timer`]. A timer that equals one already set replaces it.
-    /// One that is due now is a continuation: a later input of its own, after those that wait.
+    /// Wake up with [`crate::Input::Timer`]. A timer that equals one already set replaces it. A
+    /// timer that is due now is a continuation: a later input of its own, after the waiting inputs.
     SetTimer {
-        /// What to wake up for.
+        /// The timer.
         timer: V::Timer,
-        /// When, on this node's monotonic clock.
+        /// The time at which it is due, on this node's monotonic clock.
         at: Mono,
     },
-    /// Forget a timer; fine if it is not set.
+    /// Forget a timer; no effect if it is not set.
     CancelTimer {
         /// The timer to forget.
         timer: V::Timer,
     },
-    /// Tell the observers of the run what happened.
+    /// Report a fact to the observers of the run.
     Observe(V::Fact),
-    /// End the process. Nothing after this happens.
+    /// End the process. Later outputs are ignored.
     Halt(Halt),
 }
 
@@ -56,18 +56,18 @@ pub struct Outbox<V: Vocabulary> {
     marks: Marks,
 }
 
-/// Branches of a program that were taken, by number below 512.
+/// The branches of a program that were taken, by number below 512.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Marks([u64; 8]);
 
 impl Marks {
-    /// Notes that a branch was taken.
+    /// Records that a branch was taken.
     #[inline]
     pub fn set(&mut self, branch: u16) {
         self.0[usize::from(branch >> 6)] |= 1 << (branch & 63);
     }
 
-    /// The branches that were taken in either.
+    /// Adds the branches that were taken in `other`.
     #[inline]
     pub fn merge(&mut self, other: Self) {
         for (mine, theirs) in self.0.iter_mut().zip(other.0) {
@@ -93,7 +93,7 @@ impl<V: Vocabulary> Outbox<V> {
         self.node
     }
 
-    /// Opens a connection to `peer` and answers its name.
+    /// Opens a connection to `peer` and returns its id.
     pub fn connect(&mut self, peer: NodeId) -> ConnId {
         let conn = ConnId::new(self.node, self.incarnation, self.connections);
         self.connections += 1;
@@ -121,7 +121,7 @@ impl<V: Vocabulary> Outbox<V> {
         self.outputs.push(Output::CancelTimer { timer });
     }
 
-    /// Tells the observers of the run what happened.
+    /// Reports a fact to the observers of the run.
     pub fn observe(&mut self, fact: V::Fact) {
         self.outputs.push(Output::Observe(fact));
     }
@@ -131,30 +131,30 @@ impl<V: Vocabulary> Outbox<V> {
         self.outputs.push(Output::Halt(halt));
     }
 
-    /// Takes what has been collected, in order, and leaves the buffer empty for reuse.
+    /// Takes the collected outputs, in order, and leaves the buffer empty for reuse.
     pub fn drain(&mut self) -> std::vec::Drain<'_, Output<V>> {
         self.outputs.drain(..)
     }
 
-    /// Drops the outputs that `keep` does not want to keep.
+    /// Drops the outputs for which `keep` is false.
     pub fn retain(&mut self, keep: impl FnMut(&Output<V>) -> bool) {
         self.outputs.retain(keep);
     }
 
-    /// Exchanges what has been collected, in order, for a buffer, which has to be empty.
+    /// Exchanges the collected outputs, in order, for a buffer, which has to be empty.
     pub fn swap(&mut self, buffer: &mut Vec<Output<V>>) {
         assert!(buffer.is_empty(), "outputs would get lost");
         std::mem::swap(&mut self.outputs, buffer);
     }
 
-    /// Notes that a branch of the program was taken. Costs next to nothing, is no event, and changes
-    /// nothing in a run.
+    /// Records that a branch of the program was taken. This is cheap, is not an event, and does not
+    /// change the run.
     #[inline]
     pub fn mark(&mut self, branch: u16) {
         self.marks.set(branch);
     }
 
-    /// As [`Outbox::mark`], for several.
+    /// [`Outbox::mark`] for several branches.
     #[inline]
     pub fn mark_all(&mut self, marks: Marks) {
         self.marks.merge(marks);
@@ -166,12 +166,12 @@ impl<V: Vocabulary> Outbox<V> {
         std::mem::take(&mut self.marks)
     }
 
-    /// What has been collected so far, in order.
+    /// The outputs collected so far, in order.
     pub fn outputs(&self) -> &[Output<V>] {
         &self.outputs
     }
 
-    /// Whether nothing has been collected.
+    /// Whether no output has been collected.
     pub fn is_empty(&self) -> bool {
         self.outputs.is_empty()
     }

@@ -1,4 +1,4 @@
-//! A process and what goes into it.
+//! A process and its inputs.
 
 use crate::{ConnId, Digest, Disk, NodeId, Now, Outbox};
 use std::fmt::Debug;
@@ -6,80 +6,81 @@ use std::fmt::Debug;
 /// The types that the processes of one system share, so that a broker, a controller and a client
 /// write to the same kind of [`Outbox`].
 pub trait Vocabulary: Clone + Copy + Debug + 'static {
-    /// What nodes send to one another.
+    /// The messages between nodes.
     type Message: Message;
-    /// What a process can wake up for. Two timers of one process are the same timer if equal.
+    /// The timers of a process. Two equal timers of one process are the same timer.
     type Timer: Clone + Debug + Ord;
-    /// What a process tells the observers of the run.
+    /// The facts that a process reports to the observers of the run.
     type Fact: Clone + Debug;
-    /// What an input can lock: a partition, a coordinator shard.
+    /// The locks of inputs: a partition, a coordinator shard.
     type Lock: Copy + Debug + Ord;
 }
 
-/// What nodes send to one another: a request or a response.
+/// A message between nodes: a request or a response.
 pub trait Message: Clone + Debug {
-    /// Its size on the wire in bytes, for bandwidth.
+    /// The size on the wire in bytes, from which the transfer time follows.
     fn wire_size(&self) -> u64;
 
-    /// What it is, in the words of the protocol: `ProduceRequest`.
+    /// The name in the protocol: `ProduceRequest`.
     fn name(&self) -> &'static str;
 
-    /// Folds its content into the digest of the run. Two messages that differ in anything a
-    /// receiver could act on fold differently.
+    /// Folds the content into the digest of the run. Two messages that differ in anything on which
+    /// a receiver could act fold differently.
     fn fold(&self, digest: &mut Digest);
 }
 
-/// What happens to a process.
+/// An input of a process.
 #[derive(Clone, Debug)]
 pub enum Input<V: Vocabulary> {
-    /// A message arrived. Those of one connection and direction arrive in the order sent.
+    /// A message arrived. The messages of one connection and direction arrive in the order sent.
     Message {
-        /// The connection that it came on.
+        /// The connection on which it arrived.
         conn: ConnId,
-        /// The other end of it.
+        /// The other end of the connection.
         from: NodeId,
         /// The message.
         message: V::Message,
     },
     /// A timer is due.
     Timer(V::Timer),
-    /// A connection that this process asked for is open.
+    /// A connection that this process opened is ready.
     Opened {
         /// The connection.
         conn: ConnId,
-        /// The other end of it.
+        /// The other end of the connection.
         peer: NodeId,
     },
-    /// A connection has ended, and nothing more comes on it. Not told to the end that closed it.
+    /// A connection has ended, and nothing more arrives on it. The end that closed it gets no such
+    /// input.
     Closed {
         /// The connection.
         conn: ConnId,
-        /// The other end of it.
+        /// The other end of the connection.
         peer: NodeId,
         /// How it ended.
         reason: CloseReason,
     },
-    /// SIGTERM: shut down in an orderly way and [`Outbox::halt`] with [`Halt::Clean`].
+    /// SIGTERM: shut down cleanly, then [`Outbox::halt`] with [`Halt::Clean`].
     Stop,
 }
 
-/// How a connection ended, as the socket tells it.
+/// How a connection ended, as reported by the socket.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum CloseReason {
-    /// Nobody listens there (ECONNREFUSED).
+    /// No process listens there (ECONNREFUSED).
     Refused,
     /// The other end closed it (end of file).
     Closed,
-    /// The other end does not know it any more (ECONNRESET).
+    /// The other end does not know the connection any more (ECONNRESET).
     Reset,
 }
 
 /// Why a process ended itself.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Halt {
-    /// It was told to stop, and has.
+    /// It was asked to stop, and has shut down.
     Clean,
-    /// It cannot go on, and says why.
+    /// It cannot continue; the reason.
     Failed(String),
 }
 
@@ -87,11 +88,11 @@ pub enum Halt {
 /// independent of each other.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Lane {
-    /// Connections coming and going.
+    /// Opened and closed connections.
     Network,
     /// Requests of clients and other nodes.
     Request,
-    /// Answers to the fetches of a follower.
+    /// Responses to the fetches of a follower.
     Replication,
     /// Heartbeats, metadata, elections.
     Control,
@@ -110,11 +111,11 @@ impl Lane {
 pub struct Boot {
     /// The node that it runs on.
     pub node: NodeId,
-    /// How many lives the node has had before this one.
+    /// The number of earlier lives of the node.
     pub incarnation: u16,
     /// Its clocks.
     pub now: Now,
-    /// The seed of all its random choices, another one in every life.
+    /// The seed of all its random choices; it differs in every life.
     pub entropy: u64,
 }
 
@@ -122,14 +123,14 @@ pub struct Boot {
 pub trait Process: Clone + Debug + Sized {
     /// The types that it shares with the other processes of its system.
     type Vocabulary: Vocabulary;
-    /// What it is configured with.
+    /// The configuration.
     type Config: Clone + Debug;
 
-    /// Starts, or starts again, from what is on the disk: the only way back from a crash.
+    /// Starts, or starts again, from the data on the disk: the only way back from a crash.
     ///
     /// # Errors
     ///
-    /// If it cannot start; the node then stays down until somebody starts it again.
+    /// If the process cannot start; the node then stays down until it is started again.
     fn boot(
         config: &Self::Config,
         boot: Boot,
@@ -137,7 +138,7 @@ pub trait Process: Clone + Debug + Sized {
         out: &mut Outbox<Self::Vocabulary>,
     ) -> Result<Self, Halt>;
 
-    /// Handles one input. Runs to completion: nothing else happens to the process meanwhile.
+    /// Handles one input. Runs to completion: the process gets no other input meanwhile.
     fn handle(
         &mut self,
         now: Now,
@@ -149,15 +150,15 @@ pub trait Process: Clone + Debug + Sized {
     /// The thread that handles this input.
     fn lane(&self, input: &Input<Self::Vocabulary>) -> Lane;
 
-    /// Adds to `locks` what this input locks from the start of its handler until its disk calls
-    /// have completed. An input on a lock that is held waits for it, and its lane with it.
+    /// Adds to `locks` the locks that this input holds from the start of its handler until its disk
+    /// calls have completed. An input whose lock is held waits for it, and so does its lane.
     fn locks(
         &self,
         input: &Input<Self::Vocabulary>,
         locks: &mut Vec<<Self::Vocabulary as Vocabulary>::Lock>,
     );
 
-    /// Panics if the process contradicts itself. Asserts only what holds whatever rules the
-    /// process was given; what a wrong rule can break is the business of a check.
+    /// Panics if the state of the process is inconsistent. Asserts only what holds under any
+    /// rulebook; what a wrong rule can break is checked by a check.
     fn invariants(&self);
 }

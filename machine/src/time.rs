@@ -1,9 +1,9 @@
-//! Time as a node sees it. The true time of the world belongs to the simulator.
+//! Time as a node sees it. Only the simulator knows the true time.
 
 use std::fmt;
 use std::ops::{Add, AddAssign, Sub};
 
-/// A length of time in nanoseconds.
+/// A duration in nanoseconds.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Span(pub u64);
 
@@ -33,13 +33,14 @@ impl Span {
         self.0 / 1_000_000
     }
 
-    /// Both, or [`Span::MAX`] if that is longer than can be told.
+    /// The sum, or [`Span::MAX`] if the sum is longer.
     pub const fn saturating_add(self, other: Self) -> Self {
         Self(self.0.saturating_add(other.0))
     }
 }
 
-/// Printed in the largest unit that loses nothing below a microsecond: `3.2s`, `500ms`, `40us`.
+/// Printed in the largest unit that does not exceed it, from `s` to `ns`, and truncated to a
+/// microsecond if the unit is `s`: `3.2s`, `500ms`, `40us`.
 impl fmt::Display for Span {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let (unit, name) = match self.0 {
@@ -58,13 +59,13 @@ impl fmt::Display for Span {
     }
 }
 
-/// A moment on a node's monotonic clock, in nanoseconds since the node's host was switched on.
-/// It runs at the node's own rate and never goes back. Two nodes' values do not compare.
+/// A time on a node's monotonic clock, in nanoseconds since the node's host was switched on. The
+/// clock runs at the node's own rate and never goes back. Times of two nodes are not comparable.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Mono(pub u64);
 
 impl Mono {
-    /// Later than any moment of a run.
+    /// Later than any event of a run.
     pub const MAX: Self = Self(u64::MAX);
 
     /// The time since `earlier`, or zero if `earlier` is later.
@@ -95,12 +96,12 @@ impl Sub<Span> for Mono {
     }
 }
 
-/// A moment on a node's wall clock, in milliseconds since the Unix epoch, as record timestamps
-/// have it. It has skew and drift, and it may jump in both directions.
+/// A time on a node's wall clock, in milliseconds since the Unix epoch, as in record timestamps.
+/// The clock has skew and drift, and may jump in both directions.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Wall(pub i64);
 
-/// What a node's two clocks show while a handler runs.
+/// The two clocks of a node at the start of a handler.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Now {
     /// For deadlines and durations.

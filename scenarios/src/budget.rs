@@ -1,43 +1,43 @@
-//! The fault budget: what the durable setting promises to survive, and nothing beyond it.
+//! The fault budget: the faults that the durable setting promises to survive, and no others.
 //!
-//! A generated plan must not break a promise that was never made, or every loss would have to be
-//! argued about. The durable setting is acks=all, min.insync.replicas 2 of 3 replicas, eligible
-//! leader replicas on, and no fsync per record. What it survives follows from KIP-966:
+//! A generated plan must not break a promise that was never made, or every loss would be
+//! disputable. The durable setting is acks=all, min.insync.replicas 2 of 3 replicas, eligible
+//! leader replicas on, and no fsync per record. The faults that it survives follow from KIP-966:
 //!
 //! - Call a replica a *member* while the controller has committed it to the partition's ISR or
-//!   ELR. The high watermark moves only past what every member of the ISR has, and only while
-//!   there are min ISR of them; whoever leaves a smaller ISR goes to the ELR. So every member has
-//!   everything committed, until its host loses power.
-//! - A **process crash** keeps the page cache. The replica still has everything; but the
-//!   controller cannot distinguish that crash from a power loss. When the broker registers again without
-//!   the mark of a clean shutdown, it is taken out of ISR and ELR. If that empties both, the last
-//!   leader is elected: it led from within the ISR, so it has everything as well. Hence process
-//!   crashes alone, however many, lose nothing.
-//! - A **power loss** takes from a replica what it had not synced: call it *hurt*, in each of its
-//!   partitions, until it has registered its new life (which takes it out of ISR and ELR) and a
-//!   committed ISR has it again (for which it had to fetch everything from a leader that has it).
+//!   ELR. The high watermark advances only to offsets that every member of the ISR has, and only
+//!   while the ISR has at least min ISR members; a replica that leaves a smaller ISR joins the
+//!   ELR. So every member has everything committed, until its host loses power.
+//! - A **process crash** keeps the page cache. The replica still has everything, but the
+//!   controller cannot distinguish that crash from a power loss. When the broker registers again
+//!   without the mark of a clean shutdown, it is removed from ISR and ELR. If that empties both,
+//!   the last leader is elected: it led from within the ISR, so it has everything as well. Hence
+//!   process crashes alone, however many, lose nothing.
+//! - A **power loss** takes unsynced data from a replica: call it *hurt*, in each of its
+//!   partitions, until it has registered its new life (which removes it from ISR and ELR) and a
+//!   committed ISR contains it again (for which it had to fetch everything from a complete leader).
 //! - Call a member *sound* if it is not hurt and its membership will last: its present life is
 //!   the registered one, or it was shut down cleanly; and no fault affects it. A member that
-//!   crashed is not sound: it has everything, but will be taken out before it is asked. Nor is
-//!   one that is cut off: while hurt members still stand in the ISR it may be fenced first, and
-//!   leaves an ISR that is large enough without going to the ELR. A cut from the very broker that
-//!   is about to lose its power is no such fault: the others keep their controllers.
+//!   crashed is not sound: it has everything, but will be removed before an election considers it.
+//!   Neither is a member that is cut off: while hurt members are still in the ISR it may be fenced
+//!   first, and leaves an ISR that is large enough without joining the ELR. A cut from the very
+//!   broker that is about to lose power does not count: the other brokers keep their controllers.
 //!
-//! With one sound member every election ends with a replica that has everything: hurt ones are
-//! taken out when they register and cannot lead before that. With none, the election of the last
-//! leader may pick a hurt one. Therefore:
+//! With one sound member every election ends with a replica that has everything: hurt members are
+//! removed when they register and cannot lead before that. Without a sound member, the election of
+//! the last leader may pick a hurt replica. Therefore:
 //!
 //! 1. a power loss is allowed if each partition of the broker keeps another sound member;
-//! 2. any other fault upon brokers (a crash, a cut, a pause, a slow link) is allowed if each of
-//!    their partitions keeps a sound member beside them *or* has no hurt replica.
+//! 2. any other fault on brokers (a crash, a cut, a pause, a slow link) is allowed if each of
+//!    their partitions keeps a sound member apart from them *or* has no hurt replica.
 //!
-//! With min ISR m and a full ISR rule 1 allows m-1 power losses in a row at the least, which is
-//! KIP-966's "up to min.insync.replicas - 1 unclean losses among ISR and ELR", and one more each
-//! time that a member is sound again. Faults of controllers are never refused: they sync what
-//! they count (KIP-595).
+//! With min ISR m and a full ISR, rule 1 allows at least m-1 power losses in a row, which is
+//! KIP-966's "up to min.insync.replicas - 1 unclean losses among ISR and ELR", and one more
+//! whenever a member becomes sound again. Faults of controllers are never refused: they sync
+//! records before they count them as replicated (KIP-595).
 //!
-//! Where no active controller can be asked, no power loss and nothing beside a hurt replica is
-//! allowed. Suppressed faults stay in the record of the run.
+//! While there is no active controller, no power loss is allowed, and no other fault on brokers while
+//! any replica is hurt. Suppressed faults stay in the record of the run.
 
 use crate::view::PartitionView;
 use engine::ids::TopicPartition;
@@ -45,15 +45,15 @@ use machine::NodeId;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
-/// What is known of the brokers' lives and disks.
+/// The state of the brokers' lives and disks.
 #[derive(Clone, Debug, Default)]
 pub struct Budget {
     lives: BTreeMap<NodeId, Life>,
-    /// Replicas that may lack something committed.
+    /// Replicas that may lack committed records.
     hurt: BTreeSet<(NodeId, TopicPartition)>,
-    /// Replicas of which some bytes went bad, which no registration heals. A replica that is cut below
-    /// them and fetches them again has everything; it is not counted on all the same, which refuses
-    /// more than is needed.
+    /// Replicas with corrupted bytes, which no registration heals. A replica that truncates its log
+    /// below them and fetches these records again has everything; it is still not considered sound,
+    /// which refuses more faults than necessary.
     bad: BTreeSet<(NodeId, TopicPartition)>,
 }
 
@@ -71,13 +71,13 @@ enum Life {
 /// Why a fault was not injected.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Refusal {
-    /// No active controller could be asked which replicas are in sync.
+    /// There was no active controller to name the in-sync replicas.
     NoController,
-    /// A partition would keep no member that is sure to have everything committed.
+    /// A partition would keep no member that certainly has everything committed.
     LastSoundMember {
-        /// The cluster's name for it.
+        /// The id of the partition.
         partition: TopicPartition,
-        /// Its members, as the controller has them.
+        /// Its members, as committed by the controller.
         members: Vec<u16>,
     },
 }
@@ -104,7 +104,7 @@ impl Budget {
         self.lives.insert(broker, Life::Registered);
     }
 
-    /// A broker's process has ended, and nothing on its disk was lost.
+    /// A broker's process has ended without loss on its disk.
     pub fn stopped(&mut self, broker: NodeId, cleanly: bool) {
         let life = if cleanly { Life::StoppedCleanly } else { Life::Doubtful };
         // A clean shutdown cannot make up for an unclean end that has not been registered yet.
@@ -113,7 +113,7 @@ impl Budget {
         }
     }
 
-    /// A broker's host lost power. `partitions` are all that there are.
+    /// A broker's host lost power. `partitions` are all partitions.
     pub fn lost_power<'a>(
         &mut self,
         broker: NodeId,
@@ -125,8 +125,8 @@ impl Budget {
         }
     }
 
-    /// Bytes on a broker's disk went bad in `partitions`: its replicas there are not counted on for
-    /// the rest of the run.
+    /// Bytes on a broker's disk were corrupted in `partitions`: its replicas there are not sound
+    /// for the rest of the run.
     pub fn went_bad<'a>(
         &mut self,
         broker: NodeId,
@@ -135,7 +135,7 @@ impl Budget {
         self.bad.extend(partitions.into_iter().map(|view| (broker, view.partition)));
     }
 
-    /// Forgets the wounds that have healed, by what the controller has committed.
+    /// Removes the replicas that are no longer hurt, by the committed state of the controller.
     pub fn refresh<'a>(&mut self, partitions: impl IntoIterator<Item = &'a PartitionView>) {
         if self.hurt.is_empty() {
             return;
@@ -149,12 +149,12 @@ impl Budget {
         }
     }
 
-    /// Whether `broker` may lose power now. `troubled` are the nodes that faults affect; `None`
-    /// for `partitions`: no active controller can be asked.
+    /// Whether `broker` may lose power now. `troubled` are the nodes that faults affect;
+    /// `partitions` is `None` if there is no active controller.
     ///
     /// # Errors
     ///
-    /// The reason why it may not.
+    /// The reason why not.
     pub fn may_lose_power(
         &mut self,
         broker: NodeId,
@@ -166,12 +166,12 @@ impl Budget {
         self.check(&[broker], troubled, partitions, |_, _| true)
     }
 
-    /// Whether a fault that takes nothing from a disk may strike `brokers` now, all of them
-    /// together; the rest as above.
+    /// Whether a fault that loses no data on disk may strike all `brokers` now; the other
+    /// parameters are those of [`Budget::may_lose_power`].
     ///
     /// # Errors
     ///
-    /// The reason why it may not.
+    /// The reason why not.
     pub fn may_strike(
         &mut self,
         brokers: &[NodeId],
@@ -202,12 +202,12 @@ impl Budget {
             .iter()
             .filter(|view| brokers.iter().any(|broker| view.has_replica_on(*broker)));
         for view in theirs.filter(|view| at_risk(self, view)) {
-            let is_guard = |member: &NodeId| {
+            let is_sound_and_unaffected = |member: &NodeId| {
                 !brokers.contains(member)
                     && !troubled.contains(member)
                     && self.is_sound(*member, view.partition)
             };
-            if !view.member_nodes().any(|member| is_guard(&member)) {
+            if !view.member_nodes().any(|member| is_sound_and_unaffected(&member)) {
                 return Err(Refusal::LastSoundMember {
                     partition: view.partition,
                     members: view.member_nodes().map(|member| member.node).collect(),
@@ -253,7 +253,7 @@ mod tests {
     }
 
     #[test]
-    fn power_losses_go_on_until_one_sound_member_is_left() {
+    fn power_losses_are_allowed_until_one_sound_member_is_left() {
         let mut budget = three_brokers();
         let full = view(&[1, 2, 3], &[]);
         for id in [1, 2] {
@@ -272,7 +272,7 @@ mod tests {
     fn a_hurt_replica_counts_again_once_registered_and_back_in_the_isr() {
         let mut budget = three_brokers();
         budget.lost_power(node(1), &view(&[1, 2], &[]));
-        // The committed ISR still has it, from before.
+        // The committed ISR still contains broker 1, from before.
         assert!(budget.may_lose_power(node(2), &[], Some(&view(&[1, 2], &[]))).is_err());
         budget.registered(node(1));
         assert!(budget.may_lose_power(node(2), &[], Some(&view(&[2], &[]))).is_err());
@@ -280,7 +280,7 @@ mod tests {
     }
 
     #[test]
-    fn crashes_alone_are_never_refused_but_a_crashed_member_guards_nothing() {
+    fn crashes_alone_are_never_refused_but_a_crashed_member_is_not_sound() {
         let mut budget = three_brokers();
         for id in 1..=3 {
             assert_eq!(budget.may_strike(&[node(id)], &[], None), Ok(()));
@@ -295,7 +295,7 @@ mod tests {
     }
 
     #[test]
-    fn without_a_controller_nothing_is_risked() {
+    fn without_a_controller_no_risk_is_taken() {
         let mut budget = three_brokers();
         assert_eq!(budget.may_lose_power(node(1), &[], None), Err(Refusal::NoController));
         budget.lost_power(node(1), &view(&[1, 2, 3], &[]));
@@ -303,7 +303,7 @@ mod tests {
     }
 
     #[test]
-    fn who_is_cut_off_guards_nothing() {
+    fn a_member_that_is_cut_off_is_not_sound() {
         let mut budget = three_brokers();
         let full = view(&[1, 2, 3], &[]);
         budget.lost_power(node(1), &full);

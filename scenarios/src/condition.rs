@@ -1,7 +1,7 @@
-//! Conditions and targets of scenario files, held against the state of a run.
+//! Conditions and targets of scenario files, evaluated against the state of a run.
 //!
-//! Names become row numbers once, when the topics exist; measuring is then a few loads. Nothing
-//! here influences a run.
+//! Names are resolved to row numbers once, when the topics exist; measuring is then a few loads.
+//! Nothing here influences a run.
 
 use crate::view::Board;
 use machine::{ClusterId, NodeId, Span};
@@ -15,12 +15,12 @@ use std::ops::Range;
 pub struct ClusterNames(Vec<String>);
 
 impl ClusterNames {
-    /// These names.
+    /// The names, in the order of the clusters' numbers.
     pub fn new(names: impl IntoIterator<Item = String>) -> Self {
         Self(names.into_iter().collect())
     }
 
-    /// A node as targets name it: `101`, or `west/101` in a cluster other than the first.
+    /// A node in the form of targets: `101`, or `west/101` in a cluster other than the first.
     pub fn node(&self, node: NodeId) -> String {
         match self.0.get(usize::from(node.cluster.0)) {
             Some(name) if node.cluster.0 > 0 => format!("{name}/{}", node.node),
@@ -28,12 +28,12 @@ impl ClusterNames {
         }
     }
 
-    /// The name of a cluster other than the first, as targets have it.
+    /// The name of a cluster other than the first, in the form of targets; `None` for the first.
     pub fn other_than_first(&self, cluster: ClusterId) -> Option<String> {
         (cluster.0 > 0).then(|| self.0.get(usize::from(cluster.0)).cloned())?
     }
 
-    /// The cluster called `name`, the first one if there is no name.
+    /// The cluster called `name`; the first cluster without a name.
     pub fn id(&self, name: Option<&str>) -> Option<ClusterId> {
         let Some(name) = name else { return Some(ClusterId(0)) };
         let index = self.0.iter().position(|known| known == name)?;
@@ -41,34 +41,34 @@ impl ClusterNames {
     }
 }
 
-/// A condition whose names have been looked up.
+/// A condition whose names have been resolved.
 #[derive(Clone, Debug)]
 pub enum Compiled {
-    /// A measure compares with a value.
+    /// A comparison of a measure with a value.
     Compare(Measure, Comparison, i64),
-    /// All of them hold.
+    /// All of these hold.
     All(Vec<Compiled>),
-    /// One of them holds.
+    /// At least one of these holds.
     Any(Vec<Compiled>),
 }
 
-/// Something that can be measured, looked up.
+/// A measure whose names have been resolved.
 #[derive(Clone, Debug)]
 pub enum Measure {
     /// Nanoseconds since the load began.
     Time,
-    /// Of one partition, by its row.
+    /// A measure of one partition, by its row.
     Partition(MetricKind, usize),
-    /// Summed over rows.
+    /// A measure summed over rows of partitions.
     Rows(MetricKind, Range<usize>),
-    /// Of a cluster.
+    /// A measure of a cluster.
     Cluster(MetricKind, ClusterId),
-    /// Of something that does not exist.
+    /// A measure of something that does not exist, which is 0.
     Nothing,
 }
 
 impl Compiled {
-    /// Looks the names of a condition up.
+    /// Resolves the names of a condition.
     pub fn new(condition: &Condition, clusters: &ClusterNames, board: &Board) -> Self {
         let parts = |parts: &[Condition]| -> Vec<Self> {
             parts.iter().map(|part| Self::new(part, clusters, board)).collect()
@@ -93,10 +93,10 @@ impl Compiled {
         }
     }
 
-    /// The first moment after `elapsed` at which time alone may change the answer.
+    /// The earliest time after `elapsed` at which time alone may change the result.
     pub fn next_moment(&self, elapsed: Span) -> Option<Span> {
         match self {
-            // One nanosecond later for `>`.
+            // For `>` the result changes one nanosecond later.
             Self::Compare(Measure::Time, _, value) => {
                 let value = u64::try_from(*value).ok()?;
                 [value, value + 1].map(Span).into_iter().find(|moment| *moment > elapsed)
@@ -168,7 +168,7 @@ fn of_partition(kind: MetricKind, index: usize, board: &Board) -> i64 {
     }
 }
 
-/// The nodes of a world by what they do, for targets.
+/// The nodes of a world by role, for targets.
 #[derive(Clone, Debug, Default)]
 pub struct Roster {
     /// The names of clusters.
@@ -181,9 +181,9 @@ pub struct Roster {
     pub consumers: Vec<NodeId>,
 }
 
-/// The nodes that a target means at this moment. Where the seed chooses, it ranks all
-/// brokers once for a partition, so that `follower(orders-0)` means the same broker in one fault
-/// after the other as long as that one is in sync.
+/// The nodes that a target currently means. If the seed chooses, it ranks all brokers once for each
+/// partition, so that `follower(orders-0)` means the same broker in successive faults as long as
+/// that broker is in sync.
 pub fn resolve(target: &Target, seed: u64, board: &Board, roster: &Roster) -> Vec<NodeId> {
     let Some(cluster) = roster.clusters.id(target.cluster.as_deref()) else { return Vec::new() };
     let of_cluster = |nodes: &[NodeId]| -> Vec<NodeId> {

@@ -1,18 +1,17 @@
-//! Text that others wrote, made safe to show. Titles, values, paths, journals and traces come from
-//! files and from artefacts of CI; what a terminal, a log, a page of Markdown or GitHub's runner
-//! would obey in them is shown instead.
+//! External text, made safe to show. Titles, values, paths, journals and traces come from files and
+//! from artefacts of CI; sequences in them that a terminal, a log, a page of Markdown or GitHub's
+//! runner would obey are shown instead.
 //!
-//! Characters that steer (control characters, marks that change the direction of text, characters
-//! without width) are written as `\u{1b}`. GitHub's runner obeys lines that begin with `::`, white
-//! space before it or not, and `##[` anywhere in a line
-//! (github.com/actions/runner, `src/Runner.Common/ActionCommand.cs`): the first of these characters
-//! is written in the same way.
+//! Control characters, marks that change the direction of text, and some characters without width
+//! are written as an escape such as `\u{1b}`. GitHub's runner obeys lines that begin with `::`,
+//! with or without leading white space, and lines that contain `##[` (github.com/actions/runner,
+//! `src/Runner.Common/ActionCommand.cs`): the first character of these marks is escaped too.
 
 use std::borrow::Cow;
 use std::fmt::Write;
 
-/// Whether a character steers what shows it.
-fn steers(c: char) -> bool {
+/// Whether a character controls how text is displayed.
+fn controls_display(c: char) -> bool {
     c.is_control()
         || matches!(
             c,
@@ -20,7 +19,7 @@ fn steers(c: char) -> bool {
             '\u{61c}' | '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}'
             // Line and paragraph separators.
             | '\u{2028}' | '\u{2029}'
-            // Without width, and tags.
+            // Some characters without width, and tags.
             | '\u{200b}' | '\u{2060}' | '\u{feff}' | '\u{e0000}'..='\u{e007f}'
         )
 }
@@ -31,13 +30,14 @@ fn code(out: &mut String, c: char) {
 }
 
 /// Text of several lines, for a terminal, a log or a file that people read. Line breaks and tabs
-/// stay; a line break is `\n` only.
+/// stay; a line break is `
+/// ` only.
 pub fn lines(text: &str) -> Cow<'_, str> {
     shown(text, |_| None)
 }
 
-/// As [`lines`], for text that may have colours of our own: if `colours`, the sequences that switch
-/// them (`ESC [ digits m`) stay.
+/// [`lines`] for text that may contain Faultline's own colours: if `colours`, the sequences that
+/// switch colours (`ESC [`, digits and `;`, then `m`) stay.
 pub fn coloured(text: &str, colours: bool) -> Cow<'_, str> {
     let sequence = |rest: &str| {
         let inner = rest.strip_prefix("\u{1b}[")?;
@@ -55,9 +55,10 @@ pub fn line(text: &str) -> Cow<'_, str> {
     }
 }
 
-/// `keep` returns how many bytes at the beginning of a text stay as they are.
+/// Escapes a text; `keep` returns the number of bytes at the beginning of the rest that stay
+/// unchanged.
 fn shown(text: &str, keep: impl Fn(&str) -> Option<usize>) -> Cow<'_, str> {
-    if !text.chars().any(|c| steers(c) && c != '\n' && c != '\t')
+    if !text.chars().any(|c| controls_display(c) && c != '\n' && c != '\t')
         && !text.contains("::")
         && !text.contains("##[")
     {
@@ -75,7 +76,7 @@ fn shown(text: &str, keep: impl Fn(&str) -> Option<usize>) -> Cow<'_, str> {
         let commands = (at_start && rest.starts_with("::")) || rest.starts_with("##[");
         match c {
             '\n' | '\t' => out.push(c),
-            c if commands || steers(c) => code(&mut out, c),
+            c if commands || controls_display(c) => code(&mut out, c),
             c => out.push(c),
         }
         at_start = c == '\n' || (at_start && c.is_whitespace());
@@ -84,13 +85,14 @@ fn shown(text: &str, keep: impl Fn(&str) -> Option<usize>) -> Cow<'_, str> {
     Cow::Owned(out)
 }
 
-/// A document of JSON. Its strings keep their value: JSON can write any character as `\u001b`.
+/// A JSON document. Its strings keep their value, since JSON can write any character as an escape
+/// such as `\u001b`.
 pub fn json(document: &str) -> String {
     let mut out = String::with_capacity(document.len());
     let mut rest = document;
     while let Some(c) = rest.chars().next() {
-        // Outside of strings there are none of these but line breaks.
-        if (steers(c) && c != '\n') || rest.starts_with("##[") {
+        // Outside of strings the only such characters are line breaks.
+        if (controls_display(c) && c != '\n') || rest.starts_with("##[") {
             for unit in c.encode_utf16(&mut [0; 2]) {
                 let _ = write!(out, "\\u{unit:04x}");
             }
@@ -124,26 +126,26 @@ pub fn markdown(text: &str) -> String {
     out
 }
 
-/// Text as code within a table cell of GitHub's Markdown, in one line. Nothing means anything in it
-/// but a bar, which ends the cell even there (github.github.com/gfm, 6.3 and 4.10), so more
-/// backticks than are in the text stand around it.
+/// Text as code within a table cell of GitHub's Markdown, in one line. Only `|` has a meaning
+/// inside, since it ends the cell (github.github.com/gfm, 4.10), so it is escaped. The fence is one
+/// backtick longer than the longest run in the text (6.3).
 pub fn markdown_code(text: &str) -> String {
     let text = line(text).replace('|', "\\|");
     let longest = text.split(|c| c != '`').map(str::len).max().unwrap_or_default();
     let ticks = "`".repeat(longest + 1);
-    // One space on each side belongs to the ticks.
+    // Markdown strips one space on each side.
     let space = if text.starts_with('`') || text.ends_with('`') { " " } else { "" };
     format!("{ticks}{space}{text}{space}{ticks}")
 }
 
-/// As a shell takes it for one word: in quotes if it has to be, and in bash's `$'…'` if something
-/// in it has to be shown.
+/// Quoted as one shell word: plain if possible, otherwise in single quotes, and in bash's `$'…'` if
+/// a character has to be escaped.
 pub fn shell(word: &str) -> String {
     let plain = |c: char| c.is_ascii_alphanumeric() || "-_./=,:@%+".contains(c);
     if !word.is_empty() && word.chars().all(plain) {
         return word.to_owned();
     }
-    if !word.contains(steers) && !word.contains("##[") {
+    if !word.contains(controls_display) && !word.contains("##[") {
         return format!("'{}'", word.replace('\'', r"'\''"));
     }
     let mut out = String::from("$'");
@@ -151,8 +153,8 @@ pub fn shell(word: &str) -> String {
         let _ = match c {
             '\'' | '\\' => write!(out, "\\{c}"),
             '#' => write!(out, "\\x23"),
-            c if steers(c) && c.is_ascii() => write!(out, "\\x{:02x}", u32::from(c)),
-            c if steers(c) => write!(out, "\\U{:08x}", u32::from(c)),
+            c if controls_display(c) && c.is_ascii() => write!(out, "\\x{:02x}", u32::from(c)),
+            c if controls_display(c) => write!(out, "\\U{:08x}", u32::from(c)),
             c => write!(out, "{c}"),
         };
     }
@@ -164,9 +166,9 @@ pub fn shell(word: &str) -> String {
 mod tests {
     use super::*;
 
-    /// C8: what a terminal, or the runner of GitHub, obeys.
+    /// Whatever a terminal or GitHub's runner would obey is escaped.
     #[test]
-    fn nothing_in_a_text_steers_what_shows_it() {
+    fn sequences_that_a_terminal_or_runner_obeys_are_escaped() {
         for (text, expected) in [
             ("as it is, ü and ⟶\n\ttoo", "as it is, ü and ⟶\n\ttoo"),
             ("a\u{1b}[31mb\r\u{7f}\u{9b}", "a\\u{1b}[31mb\\u{d}\\u{7f}\\u{9b}"),
@@ -190,13 +192,16 @@ mod tests {
         let value = "\u{1b} \u{9b} \u{202e} ##[x] \u{e0041} ::a\n";
         let document = serde_json::to_string_pretty(&[value]).expect("plain data");
         let shown = json(&document);
-        assert!(!shown.contains(|c| steers(c) && c != '\n') && !shown.contains("##["), "{shown}");
-        let read: [String; 1] = serde_json::from_str(&shown).expect("it is JSON still");
+        assert!(
+            !shown.contains(|c| controls_display(c) && c != '\n') && !shown.contains("##["),
+            "{shown}"
+        );
+        let read: [String; 1] = serde_json::from_str(&shown).expect("the document is still JSON");
         assert_eq!(read[0], value);
     }
 
     #[test]
-    fn markdown_means_nothing() {
+    fn markdown_is_escaped() {
         assert_eq!(
             markdown("a|b\n<c> &amp; *d* [e](f)"),
             "a\\|b\\\\u{a}&lt;c&gt; &amp;amp; \\*d\\* \\[e\\](f)"
@@ -208,7 +213,7 @@ mod tests {
     }
 
     #[test]
-    fn a_word_is_one_word_of_a_shell() {
+    fn a_quoted_word_is_one_shell_word() {
         assert_eq!(shell("acks=1"), "acks=1");
         assert_eq!(shell("it's"), r"'it'\''s'");
         assert_eq!(shell("a\u{1b}\n'##[b\u{202e}"), r"$'a\x1b\x0a\'\x23\x23[b\U0000202e'");

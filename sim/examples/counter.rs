@@ -59,7 +59,7 @@ impl Message for Mail {
     }
 }
 
-/// What is reported for checks to read.
+/// The facts that checks read.
 #[derive(Clone, Debug)]
 enum Fact {
     /// The client received the reply that confirms this number of increments.
@@ -161,7 +161,7 @@ fn count(disk: &mut dyn Disk, file: FileId, syncs: bool) -> Result<u64, DiskErro
     Ok(before + 1)
 }
 
-/// What was confirmed before the server lost power, and what it had when it came back.
+/// The increments confirmed before the server lost power, and those on its disk when it came back.
 fn run(seed: u64, syncs: bool) -> (u64, u64) {
     host::run(seed, |clock| {
         let mut world: World<Node> = World::new(seed, WorldConfig::default());

@@ -1,4 +1,4 @@
-//! The two clocks of a host, and what else differs from host to host.
+//! The two clocks of a host, and the other properties that differ between hosts.
 
 use crate::SimTime;
 use machine::{Mono, Now, Span, Wall};
@@ -6,21 +6,21 @@ use machine::{Mono, Now, Span, Wall};
 /// The wall clock of a host without skew at the beginning of the world: 2025-01-01 00:00 UTC.
 const EPOCH_MILLIS: i64 = 1_735_689_600_000;
 
-/// What is peculiar to one host.
+/// The properties of one host.
 #[derive(Clone, Debug)]
 pub struct HostConfig {
-    /// How far its wall clock is ahead at the beginning, in milliseconds.
+    /// How far the wall clock is ahead at the beginning, in milliseconds.
     pub wall_skew_millis: i64,
-    /// How much faster its wall clock runs, in parts per million.
+    /// How much faster the wall clock runs, in parts per million; from -500,000 to 500,000.
     pub wall_drift_ppm: i32,
-    /// How much faster its monotonic clock runs, in parts per million.
+    /// How much faster the monotonic clock runs, in parts per million; from -500,000 to 500,000.
     pub mono_drift_ppm: i32,
-    /// The most that a thread takes to wake up for a message or timer; uniform from zero.
+    /// The longest time that a thread takes to wake up for a message or timer; uniform from zero.
     pub wake_up: Span,
-    /// Its disk, if it is not the world's default.
+    /// The disk, if it is not the world's default.
     pub disk: Option<crate::DiskProfile>,
-    /// Directories that have a device of their own, as several log directories have. Each is as
-    /// fast and as large as the disk.
+    /// Directories that have a device of their own, as several log directories have. Each device is
+    /// as fast and as large as the disk.
     pub directories: Vec<String>,
 }
 
@@ -80,13 +80,14 @@ impl HostClock {
         Mono(scale(at.since(self.switched_on).0, self.mono_drift_ppm))
     }
 
-    /// The first moment at which the monotonic clock shows `mono` or more.
+    /// The earliest true time at which the monotonic clock shows `mono` or more.
     #[inline]
     pub(crate) fn when(&self, mono: Mono) -> SimTime {
         if self.mono_drift_ppm == 0 || mono.0 > u64::MAX / 4 {
             return SimTime(self.switched_on.0.saturating_add(mono.0));
         }
-        // The least n for which `scale`, which is n * rate / 1,000,000 rounded down, is enough.
+        // The smallest n for which `scale`, which is n * rate / 1,000,000 rounded down, reaches
+        // `mono`.
         let rate = (1_000_000 + self.mono_drift_ppm) as u64;
         let elapsed = match mono.0.checked_mul(1_000_000) {
             Some(product) => product.div_ceil(rate),
@@ -115,7 +116,7 @@ mod tests {
     }
 
     #[test]
-    fn a_deadline_is_met_at_the_first_moment_that_shows_it() {
+    fn a_deadline_is_met_at_the_earliest_time_that_the_clock_shows_it() {
         for ppm in [-400_000, -250, -1, 0, 1, 333, 400_000] {
             let mut clock = clock(ppm, 0);
             clock.switch_on(SimTime(12_345));
@@ -138,6 +139,6 @@ mod tests {
         assert_eq!(clock.now(hour).wall, Wall(EPOCH_MILLIS + 3_600_000 - 3_600));
         clock.jump(-5_000);
         assert_eq!(clock.now(hour).wall, Wall(EPOCH_MILLIS + 3_600_000 - 3_600 - 5_000));
-        assert_eq!(clock.mono(hour), Mono(3_600_360_000_000), "a jump is of the wall clock only");
+        assert_eq!(clock.mono(hour), Mono(3_600_360_000_000), "a jump affects only the wall clock");
     }
 }

@@ -1,4 +1,4 @@
-//! What a run has exercised: effects, never the scheduling of a fault.
+//! What a run has exercised: effects on nodes and messages. Scheduling a fault is not an effect.
 
 use std::collections::BTreeMap;
 
@@ -35,9 +35,9 @@ macro_rules! effects {
 effects! {
     /// A message was handled.
     MessageDelivered = "message_delivered",
-    /// A message was lost where a fault had cut the link, or its receiver was without power.
+    /// A message was lost because a fault had cut the link, or its receiver was without power.
     MessageCut = "message_cut",
-    /// A message was lost at random, and sent again after a time-out.
+    /// A message was lost at random, and resent after a time-out.
     MessageLost = "message_lost",
     /// A message arrived twice; the receiver's kernel dropped the copy.
     MessageDuplicated = "message_duplicated",
@@ -45,7 +45,7 @@ effects! {
     MessageReordered = "message_reordered",
     /// A fault delayed a message.
     MessageDelayed = "message_delayed",
-    /// A message was sent again after its link had healed.
+    /// A message was resent after its link had healed.
     MessageRetransmitted = "message_retransmitted",
     /// A message was delivered after its sender had closed the connection or died.
     MessageOutlivedSender = "message_outlived_sender",
@@ -71,13 +71,13 @@ effects! {
     ConnectionAwaitsDisk = "connection_awaits_disk",
     /// A disk operation had not completed when the process died, and never happened.
     DiskOperationUndone = "disk_operation_undone",
-    /// A process ended itself in an orderly way.
+    /// A process ended itself cleanly.
     ProcessStopped = "process_stopped",
-    /// A process ended itself because it could not go on.
+    /// A process ended itself because it could not continue.
     ProcessFailed = "process_failed",
     /// A process started again.
     ProcessRestarted = "process_restarted",
-    /// An orderly stop took too long and became a kill.
+    /// A clean shutdown took too long and became a kill.
     StopTimedOut = "stop_timed_out",
     /// A host lost power.
     PowerLost = "power_lost",
@@ -101,7 +101,7 @@ effects! {
     LaneContended = "lane_contended",
     /// A handler ran on a wall clock that a fault had set.
     ClockJumpSeen = "clock_jump_seen",
-    /// A disk operation failed for want of space.
+    /// A disk operation failed for lack of space.
     DiskWasFull = "disk_was_full",
     /// A disk operation failed.
     DiskOperationFailed = "disk_operation_failed",
@@ -111,7 +111,7 @@ effects! {
     DiskOperationSlowed = "disk_operation_slowed",
     /// A disk was lost with everything on it.
     DiskLost = "disk_lost",
-    /// A sector of a file went bad.
+    /// A sector of a file was corrupted.
     SectorCorrupted = "sector_corrupted",
 }
 
@@ -136,7 +136,7 @@ impl Exercised {
         self.counts[effect as usize]
     }
 
-    /// What occurred at all, by name.
+    /// The counts of the effects that occurred, by name.
     pub fn by_name(&self) -> BTreeMap<&'static str, u64> {
         let counts = Effect::ALL.iter().map(|effect| (effect.name(), self.of(*effect)));
         counts.filter(|(_, count)| *count > 0).collect()
@@ -153,7 +153,7 @@ impl Exercised {
         self.any |= count > 0;
     }
 
-    /// Takes what has been counted, if anything has.
+    /// Takes the counts, if any effect was counted.
     #[inline]
     pub(crate) fn take(&mut self) -> Option<Self> {
         self.any.then(|| std::mem::take(self))

@@ -1,8 +1,9 @@
 //! The event heap.
 //!
 //! Ordered by (time, order), where the order of an event packs the seeded priority of its source
-//! and the source's own counter: ties between sources are explored from seed to seed and yet stay
-//! put when an unrelated event comes or goes, and one source's events stay in the order made.
+//! and the counter of that source. So seeds explore different orders of ties between sources, an
+//! unrelated event does not change the order of the others, and the events of one source stay in
+//! the order in which they were scheduled.
 //!
 //! Four children per element: half as deep as a binary heap, and the children of one element
 //! lie next to each other. Only small keys move; the events stay where they are.
@@ -23,7 +24,7 @@ impl Key {
     }
 }
 
-/// A source of events: its place among ties, and its counter.
+/// A source of events: its priority among simultaneous events, and its counter.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Source {
     priority: u32,
@@ -43,7 +44,7 @@ impl Source {
         order
     }
 
-    /// How many orders it has given out.
+    /// The number of orders given out.
     #[inline]
     pub(crate) fn count(self) -> u32 {
         self.count
@@ -64,7 +65,7 @@ impl<E> Default for EventHeap<E> {
 }
 
 impl<E> EventHeap<E> {
-    /// When the next event is due.
+    /// The time of the next event.
     #[inline]
     pub(crate) fn next_at(&self) -> Option<SimTime> {
         self.keys.first().map(|key| SimTime(key.time))
@@ -115,7 +116,7 @@ impl<E> EventHeap<E> {
         Some((SimTime(top.time), event))
     }
 
-    /// Puts `key` in the place of the first element and lets it sink.
+    /// Replaces the first element by `key` and lets it sink.
     #[inline]
     fn sink(&mut self, key: Key) {
         let keys = &mut self.keys[..];
@@ -124,7 +125,7 @@ impl<E> EventHeap<E> {
         loop {
             let first = hole * 4 + 1;
             let least = match keys.get(first..first + 4) {
-                // On all levels but the last, without a loop.
+                // All levels except the last are unrolled.
                 Some([a, b, c, d]) => {
                     let (i, left) = if b.rank() < a.rank() { (1, b) } else { (0, a) };
                     let (j, right) = if d.rank() < c.rank() { (3, d) } else { (2, c) };
@@ -164,7 +165,7 @@ mod tests {
             if draw.chance(300_000) {
                 expected.sort_unstable();
                 assert_eq!(heap.next(), expected.first());
-                let (at, event) = heap.pop().expect("it holds as many as the model");
+                let (at, event) = heap.pop().expect("the heap holds as many events as the model");
                 assert_eq!((at.0, event), (expected[0].0, expected[0]));
                 expected.remove(0);
             }

@@ -1,9 +1,9 @@
-//! Where a run happens: a fresh thread with a madsim runtime of its own.
+//! The host of a run: a fresh thread with a madsim runtime of its own.
 //!
-//! The world needs nothing from madsim. It is there for what goes on unasked: a library that reads
-//! the clock, asks the kernel for randomness, iterates over a `HashMap` or starts a thread gets
-//! seeded values, virtual time or an error, so that such leaks are repeatable and can be found.
-//! madsim's network and file system are not used.
+//! The world needs nothing from madsim. The runtime is there for code that bypasses the world: a
+//! library that reads the clock, asks the kernel for randomness, iterates over a `HashMap` or
+//! starts a thread gets seeded values, virtual time or an error, so that such leaks are repeatable
+//! and can be found. madsim's network and file system are not used.
 
 use crate::{SimTime, World};
 use machine::{Process, Span};
@@ -11,11 +11,11 @@ use madsim::runtime::Runtime;
 use madsim::time::TimeHandle;
 use std::time::Duration;
 
-/// How far madsim's clock may lag behind the world within [`Clock::step`]. Nobody should read it,
-/// and pushing it takes locks.
+/// How far madsim's clock may lag behind the world within [`Clock::step`]. No code should read the
+/// clock, and advancing it takes locks.
 const LAG: Span = Span::millis(1);
 
-/// madsim's clock, which is pushed along with a world.
+/// madsim's clock, which advances together with a world.
 pub struct Clock {
     handle: TimeHandle,
     at: SimTime,
@@ -28,8 +28,8 @@ impl std::fmt::Debug for Clock {
 }
 
 impl Clock {
-    /// Pushes the clock to `at`, if it is not there yet. Worlds that are forks of each other may
-    /// take turns: the clock stays where the furthest was.
+    /// Advances the clock to `at`, if it is not there yet. Worlds that are clones of each other may
+    /// take turns: the clock stays at the latest time.
     #[inline]
     pub fn advance_to(&mut self, at: SimTime) {
         let ahead = at.since(self.at).0;
@@ -39,7 +39,7 @@ impl Clock {
         }
     }
 
-    /// As [`World::step`].
+    /// [`World::step`], with the clock advanced to the event.
     #[inline]
     pub fn step<P: Process>(&mut self, world: &mut World<P>) -> bool {
         if let Some(at) = world.next_event_at().filter(|at| at.since(self.at) >= LAG) {
@@ -48,7 +48,7 @@ impl Clock {
         world.step()
     }
 
-    /// As [`World::run_until`].
+    /// [`World::run_until`], with the clock advanced to each event.
     pub fn run_until<P: Process>(&mut self, world: &mut World<P>, until: SimTime) {
         while let Some(at) = world.next_event_at().filter(|at| *at <= until) {
             self.advance_to(at);
@@ -61,19 +61,20 @@ impl Clock {
     }
 }
 
-/// The payload of the panic of [`run`] when the operating system refuses a thread: no mistake in
-/// what was to run.
+/// The payload of the panic of [`run`] when the operating system refuses a thread, which is not a
+/// defect of the code that was to run.
 #[derive(Debug)]
 pub struct NoThread(pub std::io::Error);
 
-/// Runs `run` on a fresh thread, inside a madsim runtime of this seed. A panic comes through.
+/// Runs `run` on a fresh thread, inside a madsim runtime of this seed. A panic is passed on.
 ///
 /// # Panics
 ///
-/// If `run` does, or with [`NoThread`].
+/// If `run` panics, or with [`NoThread`].
 pub fn run<T: Send>(seed: u64, run: impl FnOnce(&mut Clock) -> T + Send) -> T {
     let hosted = || {
-        // The runtime seeds the keys of this thread's hash maps, which works on a fresh one only.
+        // The runtime seeds the keys of this thread's hash maps, which works only on a fresh
+        // thread.
         let runtime = Runtime::with_seed_and_config(seed, madsim::Config::default());
         runtime.block_on(async {
             run(&mut Clock { handle: TimeHandle::current(), at: SimTime::ZERO })

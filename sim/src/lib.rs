@@ -1,17 +1,17 @@
 //! The simulated world: one event queue, a network, disks, clocks, faults and a trace.
 //!
-//! The crate knows nothing of Kafka. It hosts values that implement [`machine::Process`], and it
-//! is the only place where time passes, messages are lost and power fails.
+//! The crate knows nothing of Kafka. It hosts values that implement [`machine::Process`], and it is
+//! the only place where time passes, messages are lost and power fails.
 //!
 //! | module | holds |
 //! |---|---|
 //! | [`World`] | the nodes, the event heap, stepping, starting and stopping |
-//! | `net` | links and connections: what TCP promises, and what it does not |
+//! | `net` | links and connections: what TCP guarantees, and what it does not |
 //! | `disk` | page cache against durable content, operations in time, power loss |
 //! | `fault` | one file per fault, and the table that declares them |
 //! | `node` | lanes, locks, timers |
 //! | `trace` | typed events and the rolling digest that identifies a run |
-//! | [`host`] | the madsim runtime that a run happens in |
+//! | [`host`] | the madsim runtime in which a run happens |
 //!
 //! A world is plain data: it can be cloned at any moment, and a clone run to its end gives the
 //! digest of the original.

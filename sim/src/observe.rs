@@ -1,41 +1,41 @@
-//! What can be observed of a run: the facts that processes report, and what became of nodes.
+//! Observations of a run: the facts that processes report, and the changes of nodes and faults.
 
 use crate::fault::{ActiveId, Fault};
 use crate::{EventId, PowerLossReport, SimTime};
 use machine::{Halt, NodeId, Vocabulary};
 
-/// Something that was observed.
+/// An observation.
 #[derive(Clone, Debug)]
 pub struct Observation<V: Vocabulary> {
     /// Its event in the trace.
     pub event: EventId,
-    /// The event that caused it; for a fact the input that was being handled.
+    /// The event that caused it; for a fact, the input that was being handled.
     pub cause: EventId,
-    /// When, in true time.
+    /// The true time.
     pub time: SimTime,
-    /// What was seen.
+    /// The subject of the observation.
     pub what: Seen<V>,
 }
 
-/// What was seen.
+/// The subject of an observation.
 #[derive(Clone, Debug)]
 pub enum Seen<V: Vocabulary> {
     /// A process reported a fact.
     Fact {
         /// The node.
         node: NodeId,
-        /// Which life of the node this is.
+        /// The number of the node's life, from zero.
         incarnation: u16,
         /// The fact.
         fact: V::Fact,
     },
-    /// Something became of a node.
+    /// A node changed.
     Node {
         /// The node.
         node: NodeId,
-        /// Which of its lives; for a start the new one, for an end the one that ended.
+        /// The number of the node's life: for a start the new life, for an end the ended life.
         incarnation: u16,
-        /// What became of it.
+        /// The change.
         change: NodeChange,
     },
     /// A fault was applied or undone.
@@ -44,50 +44,50 @@ pub enum Seen<V: Vocabulary> {
         id: ActiveId,
         /// The fault.
         fault: Fault<NodeId>,
-        /// What was done.
+        /// Whether the fault was applied or undone.
         change: FaultChange,
     },
 }
 
-/// What can become of a node.
+/// The changes of a node.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum NodeChange {
     /// A process started.
     Started,
-    /// It could not start.
+    /// Its process could not start.
     BootFailed(Halt),
-    /// It ended itself.
+    /// Its process ended itself.
     Halted(Halt),
-    /// It was killed.
+    /// Its process was killed.
     Crashed {
-        /// How many disk operations never happened.
+        /// The number of disk operations that never happened.
         undone: u64,
     },
-    /// Its host lost power. It is [`NodeChange::Crashed`] before, if it was up.
+    /// Its host lost power. If its process was there, [`NodeChange::Crashed`] precedes.
     PowerLost(PowerLossReport),
-    /// A disk of it was lost with all that was on it.
+    /// One of its disks was lost with everything on it.
     DiskLost {
-        /// How many bytes were on it.
+        /// The number of bytes on the disk.
         bytes: u64,
-        /// The log directory, if it holds one of several.
+        /// The log directory that the disk holds, if the fault named one.
         directory: Option<String>,
-        /// The directories in which it had files, by their paths from the top.
+        /// The directories in which the disk had files, by their full paths.
         emptied: Vec<String>,
     },
-    /// A sector of one of its disks went bad, and reads as other bytes from now on.
+    /// A sector of one of its disks was corrupted, and returns other bytes from now on.
     SectorCorrupted {
         /// The path of the file.
         file: String,
-        /// Where in the file the sector begins, in bytes.
+        /// The byte of the file at which the sector begins.
         at: u64,
     },
-    /// It was paused.
+    /// Its process was paused.
     Paused,
-    /// It goes on.
+    /// Its process was resumed.
     Resumed,
 }
 
-/// What was done with a fault.
+/// Whether a fault was applied or undone.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum FaultChange {
     /// It was applied.

@@ -1,9 +1,9 @@
 //! Named streams of random numbers, and sampling without floats.
 //!
-//! Randomness does not spread: each user has a stream of its own, keyed by the seed, a name and an
-//! id, so that one more draw here changes nothing there. The network goes further. Each of its
-//! decisions is a function of (seed, connection, message number), see [`Key`], so that a message
-//! more or less on one connection leaves all others as they were.
+//! Each user of randomness has its own stream, keyed by the seed, a name and an id, so that an
+//! additional draw of one user changes no other stream. The network goes further: each of its
+//! decisions is a function of (seed, connection, message number), see [`Key`], so that an
+//! additional message on one connection changes no decision on another.
 
 use machine::{Digest, NodeId, Span};
 use rand::{Rng, SeedableRng};
@@ -20,15 +20,16 @@ pub fn stream(seed: u64, name: &str, id: u64) -> ChaCha8Rng {
     ChaCha8Rng::from_seed(key)
 }
 
-/// The id of a node's streams.
+/// The id of the streams of a node.
 pub(crate) fn node_stream(node: NodeId) -> u64 {
     (u64::from(node.cluster.0) << 16) | u64::from(node.node)
 }
 
-/// One million, the unit of all chances.
+/// One million: the denominator of all chances.
 pub const MILLION: u32 = 1_000_000;
 
-/// Samples from 64 random bits at a time, with integers only, so that every machine agrees.
+/// Samples from 64 random bits at a time, with integers only, so that the results are the same on
+/// every machine.
 pub trait Sample {
     /// The next 64 random bits.
     fn bits(&mut self) -> u64;
@@ -39,19 +40,19 @@ pub trait Sample {
         ((u128::from(self.bits()) * u128::from(n)) >> 64) as u64
     }
 
-    /// Uniform from `low` to `high`, both included.
+    /// Uniform from `low` to `high`, both included; `low` is at most `high`.
     fn between(&mut self, low: u64, high: u64) -> u64 {
         debug_assert!(low <= high);
         low + self.below((high - low).saturating_add(1))
     }
 
-    /// True `ppm` times in a million. Draws even when the answer is certain.
+    /// True with probability `ppm` / 1,000,000. Draws even when the result is certain.
     #[inline]
     fn chance(&mut self, ppm: u32) -> bool {
         self.below(u64::from(MILLION)) < u64::from(ppm)
     }
 
-    /// One of `items`, which are not empty.
+    /// One of `items`, which must not be empty.
     fn pick<'a, T>(&mut self, items: &'a [T]) -> &'a T
     where
         Self: Sized,
@@ -66,7 +67,7 @@ pub trait Sample {
         exponential(self.bits(), mean)
     }
 
-    /// How often in a row something of chance `ppm` happens, at most `most` times.
+    /// How often in a row an event of chance `ppm` happens, at most `most` times.
     #[inline]
     fn geometric(&mut self, ppm: u32, most: u32) -> u32 {
         let mut count = 0;
@@ -84,7 +85,7 @@ impl Sample for ChaCha8Rng {
     }
 }
 
-/// A key under which decisions are drawn by what they are about, not by when they are made.
+/// A key for decisions that depend on their subject, not on the order in which they are made.
 #[derive(Clone, Copy, Debug)]
 pub struct Key([u64; 2]);
 
@@ -122,7 +123,7 @@ fn mix(mut x: u64) -> u64 {
     x ^ (x >> 31)
 }
 
-/// The exponential distribution at the quantile that `bits` stand for.
+/// The quantile of the exponential distribution that `bits` stand for.
 #[inline]
 pub(crate) fn exponential(bits: u64, mean: Span) -> Span {
     // -ln(u) = ln(2) * -log2(u), in units of 2^-32.
@@ -193,11 +194,14 @@ mod tests {
         samples.sort_unstable();
         assert!((990_000..1_010_000).contains(&mean), "{mean}");
         let median = samples[50_000];
-        assert!((683_000..703_000).contains(&median), "ln 2 of the mean, not {median}");
+        assert!(
+            (683_000..703_000).contains(&median),
+            "the median is ln 2 times the mean, not {median}"
+        );
     }
 
     #[test]
-    fn a_chance_is_met_and_the_certain_is_certain() {
+    fn chances_have_their_frequency_and_certain_results_are_certain() {
         let key = Key::new(1, "test", 0);
         let hits = (0..1_000_000).filter(|i| key.draw(3, *i).chance(1_000)).count();
         assert!((900..1_100).contains(&hits), "{hits}");

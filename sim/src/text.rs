@@ -1,6 +1,6 @@
-//! How times, shares, nodes and connections are written in files: `1.5s`, `0.5%`, `3`, `1/3`.
+//! The text form of times, shares, nodes and connections in files: `1.5s`, `0.5%`, `3`, `1/3`.
 //!
-//! The modules are for `#[serde(with = "…")]`. What is written reads back exactly.
+//! The modules are for `#[serde(with = "…")]`. Reading a written value gives exactly that value.
 
 use machine::{ClusterId, ConnId, NodeId, Span};
 use serde::de::{Error, Visitor};
@@ -17,16 +17,16 @@ const UNITS: [(&str, u64); 6] = [
     ("ns", 1),
 ];
 
-/// What a length of time has to look like.
+/// The expected form of a duration, for messages.
 pub const TIME: &str = "a time with its unit, such as \"500ms\" or \"3.2s\"";
 
-/// What a share has to look like.
+/// The expected form of a share, for messages.
 pub const SHARE: &str = "a share from \"0%\" to \"100%\", such as \"0.5%\"";
 
 /// The whole, in parts per million.
 pub const WHOLE: u32 = 1_000_000;
 
-/// A length of time that reads back as the same: `3.2s`. Minutes and hours are read and never
+/// A duration in a form that reads back as the same: `3.2s`. Minutes and hours are read but never
 /// written, since seconds compare more easily.
 pub fn span_to_text(span: Span) -> String {
     let (unit, length) =
@@ -34,8 +34,8 @@ pub fn span_to_text(span: Span) -> String {
     format!("{}{unit}", decimal(span.0, *length))
 }
 
-/// A length of time for people, rounded to three decimals: `186.251 ms`, `3.2 s`, `2 h`,
-/// `1 h 9 min 54 s`. From two minutes on it has no parts of a second.
+/// A duration for people, rounded to three decimals: `186.251 ms`, `3.2 s`, `2 h`, `1 h 9 min 54
+/// s`. From two minutes onwards it is rounded to whole seconds.
 pub fn span_in_words(span: Span) -> String {
     const MINUTE: u64 = 60_000_000_000;
     if span.0 >= 2 * MINUTE {
@@ -55,11 +55,11 @@ pub fn span_in_words(span: Span) -> String {
     format!("{} {unit}", decimal(thousandths, 1_000))
 }
 
-/// Reads `3.2s`.
+/// Reads a duration such as `3.2s`.
 ///
 /// # Errors
 ///
-/// What is wrong with it, in words.
+/// The mistake in the text, in words.
 pub fn span_from_text(text: &str) -> Result<Span, String> {
     let text = text.trim();
     if text.starts_with('-') {
@@ -76,22 +76,22 @@ pub fn span_from_text(text: &str) -> Result<Span, String> {
     }
     let Some((_, nanos)) = UNITS.iter().find(|(name, _)| *name == unit) else {
         return Err(format!(
-            "`{unit}` is no unit of time: expected h, m, s, ms, us or ns, as in \"500ms\""
+            "`{unit}` is not a unit of time: expected h, m, s, ms, us or ns, as in \"500ms\""
         ));
     };
     scaled(number, *nanos).map(Span).ok_or_else(|| format!("`{text}` is not {TIME}"))
 }
 
-/// A share in parts per million as per cent: `0.5%`.
+/// A share in parts per million as a percentage: `0.5%`.
 pub fn share_to_text(ppm: u32) -> String {
     format!("{}%", decimal(ppm.into(), 10_000))
 }
 
-/// Reads `0.5%` as parts per million.
+/// Reads a share such as `0.5%`, as parts per million.
 ///
 /// # Errors
 ///
-/// What is wrong with it, in words.
+/// The mistake in the text, in words.
 pub fn share_from_text(text: &str) -> Result<u32, String> {
     let wrong = || format!("`{text}` is not {SHARE}");
     let number = text.trim().strip_suffix('%').ok_or_else(wrong)?.trim_end();
@@ -109,8 +109,8 @@ fn decimal(value: u64, unit: u64) -> String {
     format!("{whole}.{}", fraction.trim_end_matches('0'))
 }
 
-/// The decimal `number` times `unit`, exact; `None` if it is not a number, is too large, or has
-/// digits below one.
+/// The decimal `number` times `unit`, exact; `None` if it is not a number, is too large, or is not
+/// a multiple of one.
 fn scaled(number: &str, unit: u64) -> Option<u64> {
     let digits = number.replace('_', "");
     let (whole, fraction) = digits.split_once('.').unwrap_or((&digits, ""));
@@ -127,13 +127,13 @@ fn scaled(number: &str, unit: u64) -> Option<u64> {
     Some(sum)
 }
 
-/// Reads a node as it is printed: `3`, or `1/3` for a node of another cluster than the first.
+/// Reads a node as it is displayed: `3`, or `1/3` for a node of a cluster other than the first.
 pub fn node_from_text(text: &str) -> Option<NodeId> {
     let (cluster, node) = text.split_once('/').unwrap_or(("0", text));
     Some(NodeId { cluster: ClusterId(cluster.parse().ok()?), node: node.parse().ok()? })
 }
 
-/// Reads what stands as a text in a file.
+/// Reads a value from a text in a file.
 struct Text<T> {
     expected: &'static str,
     parse: fn(&str) -> Result<T, String>,
@@ -191,12 +191,12 @@ pub mod node {
     }
 }
 
-/// A connection as it is written in a trace: sixteen hexadecimal digits.
+/// A connection in the form of traces: sixteen hexadecimal digits.
 pub fn conn_to_text(conn: ConnId) -> String {
     format!("{:016x}", conn.0)
 }
 
-/// A [`ConnId`] as [`conn_to_text`] has it.
+/// A [`ConnId`] in the form of [`conn_to_text`].
 pub mod conn {
     use super::*;
 
@@ -238,14 +238,14 @@ mod tests {
         assert_eq!(span_from_text("2m"), Ok(Span::secs(120)));
         assert!(span_from_text("500").unwrap_err().contains("has no unit"));
         assert!(span_from_text("-1s").unwrap_err().contains("negative"));
-        assert!(span_from_text("5 parsecs").unwrap_err().contains("`parsecs` is no unit"));
+        assert!(span_from_text("5 parsecs").unwrap_err().contains("`parsecs` is not a unit"));
         assert!(span_from_text("99999999999h").is_err());
         assert!(span_from_text("1.2.3s").is_err());
         assert!(span_from_text("0.5ns").is_err(), "nothing is shorter than a nanosecond");
     }
 
     #[test]
-    fn shares_are_of_one_whole() {
+    fn shares_are_percentages_up_to_100() {
         assert_eq!(share_from_text("0.5%"), Ok(5_000));
         assert_eq!(share_from_text("100%"), Ok(WHOLE));
         assert!(share_from_text("101%").is_err());
@@ -254,14 +254,14 @@ mod tests {
 
     proptest! {
         #[test]
-        fn what_is_written_reads_back(nanos: u64, parts in 0..=1_000_000u32) {
+        fn a_written_value_reads_back(nanos: u64, parts in 0..=1_000_000u32) {
             prop_assert_eq!(span_from_text(&span_to_text(Span(nanos))), Ok(Span(nanos)));
             prop_assert_eq!(share_from_text(&share_to_text(parts)), Ok(parts));
         }
     }
 
     #[test]
-    fn nodes_read_back() {
+    fn a_displayed_node_reads_back() {
         for node in [NodeId::new(0, 3), NodeId::new(2, 4_000)] {
             assert_eq!(node_from_text(&node.to_string()), Some(node));
         }

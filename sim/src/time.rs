@@ -4,14 +4,14 @@ use machine::Span;
 use std::fmt;
 use std::ops::{Add, AddAssign, Sub};
 
-/// A moment of the world in nanoseconds since it began.
+/// A true time, in nanoseconds since the beginning of the world.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct SimTime(pub u64);
 
 impl SimTime {
     /// The beginning of the world.
     pub const ZERO: Self = Self(0);
-    /// Later than any moment of a run.
+    /// Later than any event of a run.
     pub const MAX: Self = Self(u64::MAX);
 
     /// `n` milliseconds after the beginning.

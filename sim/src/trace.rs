@@ -1,24 +1,24 @@
-//! The trace: what happened, in typed events, and the rolling digest over them.
+//! The trace of a run: typed events, and the rolling digest over them.
 //!
-//! Every event has an id and the id of the one that caused it, whether or not events are
-//! collected; so the digest and all ids are the same with and without a trace. The content of
-//! messages goes into the digest when they are sent.
+//! Every event has an id and the id of its cause, whether or not events are collected; so the
+//! digest and all ids are the same with and without a trace. The content of messages is part of the
+//! digest: it is folded when a message is sent.
 
 use crate::fault::Fault;
 use crate::{PowerLossReport, SimTime, text};
 use machine::{CloseReason, ConnId, Digest, NodeId};
 use serde::Serialize;
 
-/// Raised whenever the binary form of an event changes, so that old digests are not taken for
-/// differing runs.
+/// Raised whenever the binary form of an event changes, so that an old digest is not mistaken for
+/// that of a differing run.
 const VERSION: u64 = 1;
 
-/// The number of an event in its run, from one. Zero stands for "nothing in the world".
+/// The number of an event in its run, from one. Zero stands for a cause outside of the world.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
 pub struct EventId(pub u64);
 
 impl EventId {
-    /// The cause of what is done to a world from outside.
+    /// The cause of a change that is made from outside of the world.
     pub const NONE: Self = Self(0);
 }
 
@@ -30,17 +30,17 @@ pub struct TraceEvent {
     /// True time, in nanoseconds since the beginning of the world.
     #[serde(rename = "time_ns", serialize_with = "nanos")]
     pub time: SimTime,
-    /// Where it happened, if at a node.
+    /// The node, if it happened at a node.
     #[serde(serialize_with = "optional_node", skip_serializing_if = "Option::is_none")]
     pub node: Option<NodeId>,
-    /// What caused it.
+    /// The event that caused it.
     pub cause: EventId,
     /// What happened.
     #[serde(flatten)]
     pub kind: TraceKind,
 }
 
-/// What can happen.
+/// The kinds of events.
 #[derive(Clone, Debug, Serialize)]
 #[serde(tag = "kind", rename_all = "snake_case")]
 pub enum TraceKind {
@@ -80,9 +80,9 @@ pub enum TraceKind {
     },
     /// A request to stop was handled.
     Stopping,
-    /// The disk operations of a handler, which is the cause, have completed.
+    /// The disk operations of a handler have completed; the handler is the cause.
     DiskDone {
-        /// How many there were.
+        /// The number of operations.
         operations: u32,
     },
     /// A process began to connect.
@@ -107,13 +107,14 @@ pub enum TraceKind {
         /// [`machine::Message::wire_size`].
         bytes: u64,
     },
-    /// A message or a part of the protocol under it was lost for now.
+    /// A message, or a packet of the handshake, was lost because the link was cut or the receiver
+    /// was without power.
     Cut {
         /// The connection.
         #[serde(with = "text::conn")]
         conn: ConnId,
     },
-    /// A host answered with a reset.
+    /// A host responded with a reset.
     Unexpected {
         /// The connection that it does not know.
         #[serde(with = "text::conn")]
@@ -127,12 +128,12 @@ pub enum TraceKind {
     },
     /// A process reported a fact.
     Fact {
-        /// Which of the run's facts, from zero.
+        /// The index of the fact in the run, from zero.
         index: u64,
     },
     /// A process started.
     Started {
-        /// Which life of the node this is.
+        /// The number of the node's life, from zero.
         incarnation: u16,
     },
     /// A process could not start.
@@ -142,31 +143,31 @@ pub enum TraceKind {
     },
     /// A process ended itself.
     Halted {
-        /// The reason that it gave; `None`: it was asked to stop.
+        /// The reason of the process; `None` if it was asked to stop.
         reason: Option<String>,
     },
     /// A process was killed.
     Crashed {
-        /// How many disk operations never happened.
+        /// The number of disk operations that never happened.
         undone: u64,
     },
     /// A host lost power.
     PowerLost(PowerLossReport),
     /// A disk was lost.
     DiskLost {
-        /// How many bytes were on it.
+        /// The number of bytes on the disk.
         bytes: u64,
     },
-    /// A sector of a file went bad.
+    /// A sector of a file was corrupted.
     SectorCorrupted {
         /// The file.
         file: String,
-        /// Where the sector begins.
+        /// The byte of the file at which the sector begins.
         at: u64,
     },
     /// A process was paused.
     Paused,
-    /// A process goes on.
+    /// A process was resumed.
     Resumed,
     /// A fault was applied.
     Applied(Box<Fault<NodeId>>),
@@ -175,7 +176,7 @@ pub enum TraceKind {
 }
 
 impl TraceKind {
-    /// The binary form: a code and two words.
+    /// The binary form of an event: a code and two words.
     #[inline(always)]
     fn words(&self) -> (u64, u64, u64) {
         match self {
@@ -235,7 +236,7 @@ impl Recorder {
         Self { digest, last: 0, collect, collected: Vec::new() }
     }
 
-    // Inlined, the words of an event are known where it is made.
+    // Inlined, so that the words of an event are known at compile time where it is recorded.
     #[inline(always)]
     pub(crate) fn record(
         &mut self,
@@ -263,7 +264,7 @@ impl Recorder {
         self.collected.push(event);
     }
 
-    /// For what an event's words do not hold.
+    /// The digest, for values that the words of an event do not contain.
     #[inline]
     pub(crate) fn digest_mut(&mut self) -> &mut Digest {
         &mut self.digest
@@ -273,7 +274,7 @@ impl Recorder {
         self.digest
     }
 
-    /// How many events there have been.
+    /// The number of events so far.
     pub(crate) fn events(&self) -> u64 {
         self.last
     }

@@ -1,4 +1,4 @@
-//! Every fault has a test of its own, so that none can do nothing unnoticed.
+//! Every fault has a test, so that a fault without effect is noticed.
 
 use sim::Kind;
 
@@ -13,14 +13,15 @@ fn every_fault_is_applied_by_some_test() {
     }
 }
 
-/// Whether a source makes a value of the type `name`, and not only of one whose name ends like it.
+/// Whether a source constructs a value of the type `name`, not only of a type whose name ends like
+/// it.
 fn applies(source: &str, name: &str) -> bool {
     let is_whole = |at: usize| !source[..at].ends_with(|c: char| c.is_alphanumeric() || c == '_');
     source.match_indices(&format!("{name} {{")).any(|(at, _)| is_whole(at))
 }
 
 #[test]
-fn a_fault_is_not_taken_for_another_whose_name_ends_like_it() {
+fn a_fault_is_not_mistaken_for_one_whose_name_ends_like_it() {
     let source = "world.apply(sim::OneWayPartition { from, to });";
     assert!(applies(source, "OneWayPartition") && !applies(source, "Partition"));
 }

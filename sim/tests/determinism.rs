@@ -1,4 +1,4 @@
-//! The same seed gives the same run, whatever else is different.
+//! The same seed gives the same run, whatever else differs.
 
 mod toy;
 
@@ -11,7 +11,7 @@ use toy::{Toy, crash, node, power_loss, ring};
 
 const END: SimTime = SimTime::secs(4);
 
-/// Which fault, when, and for how many milliseconds.
+/// Faults with their times and durations.
 fn plan() -> Vec<(SimTime, Span, Fault<NodeId>)> {
     let fault =
         |at, millis, fault: Fault<NodeId>| (SimTime::millis(at), Span::millis(millis), fault);
@@ -41,7 +41,7 @@ fn world(seed: u64, trace: bool) -> World<Toy> {
     ring(seed, 5, WorldConfig { trace, ..WorldConfig::default() })
 }
 
-/// Lets everything happen until a moment, with the faults that are planned from now on.
+/// Runs until a given time, with the faults that are planned from now onwards.
 fn go(world: &mut World<Toy>, until: SimTime) {
     for (at, lasts, fault) in plan() {
         if at > world.now() && at <= until {
@@ -102,13 +102,13 @@ fn the_host_makes_no_difference() {
 }
 
 #[test]
-fn a_clone_goes_on_as_the_original() {
+fn a_clone_continues_as_the_original() {
     let whole = run(4, false);
     for millis in [0, 310, 1_250, 1_950, 2_700] {
         let mut original = world(4, false);
         go(&mut original, SimTime::millis(millis));
         let mut clone = original.clone();
-        // What the original does meanwhile must not show in the clone.
+        // The original's steps in the meantime must not affect the clone.
         go(&mut original, END);
         go(&mut clone, END);
         assert_eq!(original.digest(), whole.digest());

@@ -1,4 +1,4 @@
-//! What faults do to disks. Each test fails when its fault does nothing.
+//! Effects of faults on disks. Each test fails if its fault has no effect.
 
 mod toy;
 
@@ -10,7 +10,7 @@ use sim::{
 };
 use toy::{Act, Fact, Toy, facts, idle_with, node, pass, poke, power_loss};
 
-/// A toy with two directories that have a device each, and a file in each of them.
+/// A toy with two directories, each on a device of its own and with a file.
 fn with_two_devices(seed: u64) -> World<Toy> {
     let directories = vec!["d1".to_owned(), "d2".to_owned()];
     let host = HostConfig { directories, ..HostConfig::default() };
@@ -39,7 +39,7 @@ fn took_effect(world: &mut World<Toy>, fault: ActiveId) -> bool {
 }
 
 #[test]
-fn a_full_disk_is_that_of_one_directory() {
+fn a_full_disk_concerns_one_directory() {
     let mut world = with_two_devices(1);
     let full = FullDisk {
         target: node(1).into(),
@@ -92,9 +92,9 @@ fn a_hung_disk_leaves_the_other_alone() {
     assert_eq!(facts(&mut world), [(1, Fact::Wrote(b"2".to_vec()))]);
 }
 
-/// Found by `swarm`: the handler that waited for the disk never went on, and its lane with it.
+/// Found by `swarm`: the handler that waited for the disk never completed, and blocked its lane.
 #[test]
-fn a_disk_that_is_lost_while_it_hangs_lets_handlers_go_on() {
+fn a_disk_that_is_lost_while_it_hangs_lets_handlers_complete() {
     let mut world = with_two_devices(3);
     let hung = world.apply(HungDisk { target: node(1).into(), directory: None }.into());
     assert_eq!(outcome(&mut world, Act::Append("d1/file", b"2")), []);
@@ -109,7 +109,7 @@ fn a_disk_that_is_lost_while_it_hangs_lets_handlers_go_on() {
 }
 
 #[test]
-fn a_slow_disk_is_that_of_one_directory() {
+fn a_slow_disk_concerns_one_directory() {
     let disk = DiskProfile { append: Span::millis(1), ..DiskProfile::default() };
     let host = HostConfig { directories: vec!["d1".to_owned()], ..HostConfig::default() };
     let mut world = idle_with(4, 1, WorldConfig { disk, ..WorldConfig::default() }, host);
@@ -127,10 +127,10 @@ fn a_slow_disk_is_that_of_one_directory() {
     assert!(took_effect(&mut world, slow));
 }
 
-/// Found by the scenario `slow-disk`: an fsync that began on a slow disk went on for minutes after the
-/// disk was as fast as before.
+/// Found by the scenario `slow-disk`: an fsync that began on a slow disk took minutes more after
+/// the disk had recovered.
 #[test]
-fn what_is_in_progress_when_a_slow_disk_recovers_goes_on_at_the_usual_speed() {
+fn an_operation_in_progress_when_a_slow_disk_recovers_continues_at_the_usual_speed() {
     let disk = DiskProfile { append: Span::millis(1), ..DiskProfile::default() };
     let world_config = WorldConfig { disk, ..WorldConfig::default() };
     let mut world = idle_with(11, 1, world_config, HostConfig::default());
@@ -190,11 +190,11 @@ fn a_lost_disk_fails_and_is_empty_afterwards() {
     assert!(disk.file_at("d1/file").is_none() && disk.file_at("d2/file").is_some());
     world.apply_for(power_loss(1), Span::millis(1));
     pass(&mut world, 100);
-    assert!(world.disk(node(1)).file_at("d1/file").is_none(), "nothing of it comes back");
+    assert!(world.disk(node(1)).file_at("d1/file").is_none(), "the file does not come back");
 }
 
 #[test]
-fn a_sector_goes_bad_in_a_file_that_is_not_written_to_any_more() {
+fn a_sector_is_corrupted_in_a_closed_file() {
     let mut world = with_two_devices(7);
     let disk = world.disk_mut(node(1));
     for name in ["d1/0.log", "d1/1.log", "d1/0.index"] {
@@ -224,9 +224,9 @@ fn a_sector_goes_bad_in_a_file_that_is_not_written_to_any_more() {
     assert!(!world.took_effect(none), "there is no such file");
 }
 
-/// B12: a host writes back by itself what is about 30 s old.
+/// A host writes back data by itself that is about 30 s old.
 #[test]
-fn a_power_loss_takes_only_what_is_younger_than_the_host_writes_back() {
+fn a_power_loss_takes_only_data_too_young_for_write_back() {
     let mut lost_young = false;
     for seed in 0..20 {
         let mut world = idle_with(seed, 1, WorldConfig::default(), HostConfig::default());
@@ -258,7 +258,7 @@ fn power_fails_at_the_nth_operation_of_a_handler() {
 }
 
 #[test]
-fn what_waits_for_an_orderly_stop_leaves_other_handlers_alone() {
+fn a_crash_during_a_clean_shutdown_leaves_other_handlers_alone() {
     let mut world = with_two_devices(9);
     let target = node(1).into();
     let fault = Crash { target, at_disk_operation: Some(1), during_stop: true };
@@ -269,7 +269,7 @@ fn what_waits_for_an_orderly_stop_leaves_other_handlers_alone() {
 }
 
 #[test]
-fn hosts_are_switched_on_one_after_the_other() {
+fn staggered_hosts_are_switched_on_one_after_the_other() {
     let mut world = idle_with(10, 3, WorldConfig::default(), HostConfig::default());
     let loss = PowerLoss {
         target: vec![node(1), node(2), node(3)].into(),

@@ -1,4 +1,4 @@
-//! Nodes start, stop, crash, stand still and go on; handlers take their time on lanes.
+//! Starts, stops, crashes and pauses of nodes; handlers that take time on their lanes.
 
 mod toy;
 
@@ -43,7 +43,7 @@ fn changes(world: &mut World<Toy>) -> Vec<NodeChange> {
 }
 
 #[test]
-fn outputs_leave_when_the_disk_is_done() {
+fn outputs_leave_when_the_disk_operations_have_completed() {
     let mut world = one_slow(1);
     poke(&mut world, 1, Act::AppendAll("file", vec![b"a", b"b", b"c"]));
     pass(&mut world, 2);
@@ -116,7 +116,7 @@ fn a_lane_is_busy_and_a_lock_held_until_the_disk_is_done() {
 }
 
 #[test]
-fn a_hung_disk_stops_what_writes_and_nothing_else() {
+fn a_hung_disk_stops_handlers_that_write_and_nothing_else() {
     let mut world = one_slow(3);
     poke(&mut world, 1, Act::Append("file", b"before"));
     pass(&mut world, 10);
@@ -142,7 +142,7 @@ fn a_hung_disk_stops_what_writes_and_nothing_else() {
 }
 
 #[test]
-fn what_a_hung_disk_held_is_gone_after_a_crash() {
+fn operations_held_by_a_hung_disk_are_gone_after_a_crash() {
     let mut world = one_slow(4);
     world.apply(HungDisk { target: node(1).into(), directory: None }.into());
     poke(&mut world, 1, Act::AppendAll("file", vec![b"a", b"b"]));
@@ -157,7 +157,7 @@ fn what_a_hung_disk_held_is_gone_after_a_crash() {
 }
 
 #[test]
-fn a_power_loss_keeps_what_was_synced() {
+fn a_power_loss_keeps_synced_data() {
     let (mut all, mut part) = (0, 0);
     for seed in 0..40 {
         let mut world = idle(seed, 1);
@@ -181,7 +181,7 @@ fn a_power_loss_keeps_what_was_synced() {
 }
 
 #[test]
-fn a_full_disk_fails_and_may_keep_a_part() {
+fn an_append_to_a_full_disk_fails_and_may_keep_a_prefix() {
     let mut world = idle(5, 1);
     let full = world.apply(
         FullDisk { target: node(1).into(), directory: None, after: Some(8), neighbour: None }
@@ -203,7 +203,7 @@ fn a_full_disk_fails_and_may_keep_a_part() {
 }
 
 #[test]
-fn so_many_operations_fail() {
+fn the_given_number_of_operations_fails() {
     let mut world = idle(6, 1);
     poke(&mut world, 1, Act::Append("file", b"a"));
     pass(&mut world, 10);
@@ -352,7 +352,7 @@ fn healing_in_the_middle_of_a_restart_brings_the_node_back() {
 }
 
 #[test]
-fn what_is_stopping_when_everything_is_healed_starts_again() {
+fn a_node_that_is_stopping_when_everything_is_healed_starts_again() {
     let mut world = idle_with(14, 1, slow_disk(), HostConfig::default());
     poke(&mut world, 1, Act::AppendAndConnect("file", node(1)));
     let until = world.now() + Span::micros(100);
@@ -365,16 +365,17 @@ fn what_is_stopping_when_everything_is_healed_starts_again() {
     assert_eq!((world.status(node(1)), world.incarnation(node(1))), (Status::Up, 1));
     world.stop(node(1));
     pass(&mut world, 100);
-    assert_eq!(world.status(node(1)), Status::Down, "nobody wants it back");
+    assert_eq!(world.status(node(1)), Status::Down, "no fault or call restarts it");
 }
 
 #[test]
-fn a_connection_can_be_used_before_the_handler_that_opens_it_is_done() {
+fn a_connection_can_be_used_before_the_handler_that_opens_it_completes() {
     let mut world = idle_with(15, 3, slow_disk(), HostConfig::default());
     poke(&mut world, 1, Act::AppendAndConnect("file", node(2)));
     let until = world.now() + Span::micros(100);
     world.run_until(until);
-    // From another lane: one that was not opened yet, and one opened later and connected earlier.
+    // From another lane: a connection that was not opened yet, and one opened later and connected
+    // earlier.
     poke(&mut world, 1, Act::Send(node(2), 7));
     poke(&mut world, 1, Act::Send(node(3), 8));
     pass(&mut world, 100);
@@ -384,7 +385,7 @@ fn a_connection_can_be_used_before_the_handler_that_opens_it_is_done() {
 }
 
 #[test]
-fn what_does_not_stop_in_time_is_killed() {
+fn a_process_that_does_not_stop_in_time_is_killed() {
     let mut world = World::new(12, WorldConfig::default());
     let stubborn = Config { stubborn: true, ..Config::default() };
     world.add_node(node(1), stubborn, HostConfig::default());

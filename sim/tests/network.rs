@@ -1,4 +1,4 @@
-//! What connections promise, and what they do not.
+//! What connections guarantee, and what they do not.
 
 mod toy;
 
@@ -28,7 +28,7 @@ fn connected(seed: u64) -> World<Toy> {
     world
 }
 
-/// Lets a toy send some numbers, a millisecond apart.
+/// Lets a toy send numbers, a millisecond apart.
 fn send(world: &mut World<Toy>, from: u16, to: u16, numbers: std::ops::Range<u64>) {
     for n in numbers {
         poke(world, from, Act::Send(node(to), n));
@@ -36,7 +36,7 @@ fn send(world: &mut World<Toy>, from: u16, to: u16, numbers: std::ops::Range<u64
     }
 }
 
-/// The numbers that a toy got since the last call.
+/// The numbers that a toy has received since the last call.
 fn got(world: &mut World<Toy>, by: u16) -> Vec<u64> {
     let number = |(who, fact)| match fact {
         Fact::Got(_, n) if who == by => Some(n),
@@ -46,7 +46,7 @@ fn got(world: &mut World<Toy>, by: u16) -> Vec<u64> {
 }
 
 #[test]
-fn what_was_sent_behind_a_partition_arrives_after_it_in_order() {
+fn messages_sent_during_a_partition_arrive_in_order_after_it() {
     for seed in 0..20 {
         let mut world = connected(seed);
         let partition = cut(&mut world, 1, 2, false);
@@ -63,7 +63,7 @@ fn what_was_sent_behind_a_partition_arrives_after_it_in_order() {
 }
 
 #[test]
-fn a_slow_link_delays_one_way_or_both_and_limits_what_gets_through() {
+fn a_slow_link_delays_one_or_both_directions_and_limits_throughput() {
     let slow = |one_way, by, bandwidth| {
         let mut world = connected(4);
         // The other may open a connection of its own.
@@ -94,7 +94,7 @@ fn a_slow_link_delays_one_way_or_both_and_limits_what_gets_through() {
 }
 
 #[test]
-fn what_was_in_flight_when_a_link_was_cut_stays_in_order() {
+fn messages_in_flight_when_a_link_is_cut_stay_in_order() {
     let mut world = connected(1);
     let slow =
         DelayMetadata { target: node(2).into(), from: Some(node(1).into()), by: Span::millis(50) };
@@ -103,7 +103,7 @@ fn what_was_in_flight_when_a_link_was_cut_stays_in_order() {
     let partition = cut(&mut world, 1, 2, false);
     pass(&mut world, 49);
     world.undo(partition);
-    // Of the three some arrived before the heal and were lost, others after it and were early.
+    // Some of the three arrived before the heal and were lost, others after it and were early.
     send(&mut world, 1, 2, 4..6);
     pass(&mut world, 5_000);
     assert_eq!(got(&mut world, 2), [1, 2, 3, 4, 5]);
@@ -157,7 +157,7 @@ fn a_power_loss_is_not_noticed_until_something_is_sent() {
 }
 
 #[test]
-fn a_crash_behind_a_partition_is_told_by_a_reset_at_the_latest() {
+fn a_crash_behind_a_partition_is_noticed_by_a_reset_at_the_latest() {
     let (mut closed, mut half_open) = (0, 0);
     for seed in 0..30 {
         let mut world = connected(seed);
@@ -184,7 +184,7 @@ fn a_crash_behind_a_partition_is_told_by_a_reset_at_the_latest() {
 }
 
 #[test]
-fn a_lost_answer_to_the_unexpected_is_asked_for_again() {
+fn a_packet_whose_reset_was_lost_is_resent() {
     let mut world = connected(5);
     world.apply(power_loss(2));
     pass(&mut world, 100);
@@ -229,7 +229,7 @@ fn an_attempt_behind_a_partition_succeeds_after_it() {
 }
 
 #[test]
-fn a_one_way_cut_lets_the_other_way_through() {
+fn a_one_way_partition_lets_the_other_direction_through() {
     let mut world = connected(8);
     cut(&mut world, 1, 2, true);
     send(&mut world, 1, 2, 1..2);
@@ -275,7 +275,7 @@ fn a_lossy_link_loses_nothing_and_keeps_the_order() {
 }
 
 #[test]
-fn nothing_comes_in_after_a_close() {
+fn nothing_is_received_after_a_close() {
     let mut world = connected(11);
     poke(&mut world, 2, Act::Send(node(1), 1));
     poke(&mut world, 1, Act::Close(node(2)));
@@ -285,7 +285,7 @@ fn nothing_comes_in_after_a_close() {
 }
 
 #[test]
-fn connections_that_are_over_are_forgotten() {
+fn ended_connections_are_forgotten() {
     let mut world = idle(12, 2);
     for n in 0..1_000 {
         poke(&mut world, 1, Act::Send(node(2), n));

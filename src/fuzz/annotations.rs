@@ -1,17 +1,17 @@
-//! Annotations for GitHub Actions, which a pull request shows beside its checks.
-//! (docs.github.com, "Workflow commands".) They go to standard error, which the runner reads as
-//! well: standard output may be one JSON object.
+//! Annotations for GitHub Actions, which a pull request shows beside its checks. (docs.github.com,
+//! "Workflow commands".) They go to standard error, which the runner reads as well, since standard
+//! output may be one JSON object.
 
 use super::summary::worse;
 use scenarios::escape;
 use scenarios::fuzz::FuzzReport;
 use scenarios::result::Outcome;
 
-/// GitHub shows no more than ten of a step.
+/// GitHub shows at most ten annotations of a step.
 const MOST: usize = 10;
 
-/// A line for everything that makes the result less than a pass: runs that are missing, each
-/// signature, the worst first, and each scenario that shows too little.
+/// A line for everything that keeps the result from being a pass: missing runs, each signature, the
+/// worst first, and each scenario that shows too little.
 pub(super) fn lines(report: &FuzzReport) -> Vec<String> {
     let missing = report.lacks().map(|why| error("faultline: runs are missing", &why));
     let groups = report.signatures.iter().map(|group| {

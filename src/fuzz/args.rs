@@ -6,7 +6,8 @@ use spec::Time;
 use std::ops::Range;
 use std::path::PathBuf;
 
-/// For how many seeds of each signature results are written, besides the worst.
+/// The default number of seeds of each signature whose results are written, in addition to the
+/// worst.
 pub(super) const KEPT: u16 = 1;
 
 const AFTER_HELP: &str = "\
@@ -26,7 +27,7 @@ Exit codes are those of `scenario`; 4 if more than 5 % of the seeds of a scenari
 pub(crate) struct FuzzArgs {
     #[command(subcommand)]
     pub(crate) command: Option<FuzzCommand>,
-    /// Scenarios of the catalogue, or files; the whole catalogue unless given
+    /// Scenarios of the catalogue, or files; by default the whole catalogue
     #[arg(value_name = "NAME|FILE.toml")]
     pub(crate) scenarios: Vec<String>,
     /// Seeds from A up to but not including B; every scenario is run with each
@@ -38,10 +39,10 @@ pub(crate) struct FuzzArgs {
     /// Set a Kafka property, or one of brokers, partitions, ... (see `list configs`)
     #[arg(long = "set", value_name = "KEY=VALUE")]
     pub(crate) set: Vec<String>,
-    /// Put in a rule that was once wrong, or the canary (see `list bugs`)
+    /// Replace a rule by one that was once wrong, or by the canary (see `list bugs`)
     #[arg(long = "bug", value_name = "ID")]
     pub(crate) bugs: Vec<String>,
-    /// Run only every N-th seed, from the I-th on; I counts from 1
+    /// Run only every N-th seed, starting at the I-th; I counts from 1
     #[arg(long, value_name = "I/N", value_parser = Shard::parse)]
     pub(crate) shard: Option<Shard>,
     /// Begin no more runs after this time on a real clock, such as 10m
@@ -52,15 +53,15 @@ pub(crate) struct FuzzArgs {
     pub(crate) fail_fast: bool,
     #[command(flatten)]
     pub(crate) output: OutputArgs,
-    /// Panic in each run, to see how that is reported
+    /// Panic in each run, to see how a panic is reported
     #[arg(long, hide = true)]
     pub(crate) provoke_panic: bool,
 }
 
-/// What `fuzz` does beside fuzzing.
+/// The subcommands of `fuzz`.
 #[derive(Clone, Debug, Subcommand)]
 pub(crate) enum FuzzCommand {
-    /// Join the parts of a run: shards, and what was interrupted or killed
+    /// Merge the parts of a run: shards, and interrupted or killed runs
     Merge(MergeArgs),
 }
 

@@ -1,5 +1,5 @@
-//! The seeds of each signature that are kept are run again with their traces, which also shows
-//! whether they go the same way again.
+//! The kept seeds of each signature are run again with their traces, which also shows whether they
+//! are reproduced.
 
 use crate::args::ScenarioArgs;
 use crate::execute::{guarded, is_interrupted};
@@ -10,9 +10,9 @@ use scenarios::result::Outcome;
 use scenarios::run::RunOutcome;
 use std::path::Path;
 
-/// Writes a results directory into `folder` for each case of `report`, and names it there. Returns
-/// why one could not be written, and those after it are not tried; and how many were left out
-/// because of an interrupt. An interrupt that has ended the runs does not end this as well.
+/// Writes a results directory into `folder` for each case of `report`, and records its path there.
+/// Returns the error of the first directory that could not be written, after which none is tried,
+/// and the number that an interrupt left out. An interrupt that ended the runs does not count here.
 pub(super) fn write(plan: &Plan, folder: &Path, report: &mut FuzzReport) -> (Option<Failure>, u64) {
     let (mut unwritten, mut left_out) = (None, 0);
     let to_the_end = report.stopped == Stop::Interrupted;
@@ -52,7 +52,7 @@ pub(super) fn write(plan: &Plan, folder: &Path, report: &mut FuzzReport) -> (Opt
     (unwritten, left_out)
 }
 
-/// Whether a run had this digest. A panic remains one.
+/// Whether a run has this digest; a panic must be a panic again.
 fn mark_if_different(ran: &mut RunOutcome, digest: &str) -> bool {
     let same = ran.verdict.digest == digest;
     if !same && !ran.has_panicked() {

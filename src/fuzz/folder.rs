@@ -6,7 +6,7 @@
 //! <scenario>-<seed>-<digest8>/      failures: the smallest seeds of each signature, and the worst
 //! ```
 //!
-//! It is locked as long as a process writes into it.
+//! The directory is locked while a process writes into it.
 
 use crate::exit::Failure;
 use scenarios::escape;
@@ -22,13 +22,13 @@ pub(super) const JOURNAL: &str = "journal.jsonl";
 /// The directory of results directories, unless `--out` names another.
 const BASE: &str = "results";
 
-/// A results directory that no other process writes into.
+/// A results directory into which no other process writes.
 #[derive(Debug)]
 pub(super) struct Folder {
     path: PathBuf,
-    /// The directories that were created with it, itself first.
+    /// The directories that were created for it, itself first.
     created: Vec<PathBuf>,
-    /// Open, and with it the lock on it held.
+    /// Kept open, since this holds the lock.
     _lock: File,
 }
 
@@ -37,7 +37,7 @@ impl Folder {
     ///
     /// # Errors
     ///
-    /// If it cannot be made, holds a fuzz run already, or is that of a fuzz run that goes on.
+    /// If it cannot be created, already holds a fuzz run, or belongs to a fuzz run in progress.
     pub(super) fn new(out: Option<&Path>, label: &str) -> Result<Self, Failure> {
         let unwritable = |path: &Path| {
             let path = path.to_owned();
@@ -57,10 +57,11 @@ impl Folder {
         files::probe(out).map_err(unwritable(out))?;
         fs::create_dir_all(out).map_err(unwritable(out))?;
         let lock = lock(out)?;
-        // Only under the lock: an empty journal may be one that another process has just begun.
+        // Decided only under the lock: an empty journal may be one that another process has just
+        // begun.
         let journal = out.join(JOURNAL);
         if fs::metadata(&journal).is_ok_and(|journal| journal.len() == 0) {
-            // A full disk may have left it.
+            // A full disk may have left an empty journal.
             fs::remove_file(&journal).map_err(unwritable(&journal))?;
         }
         if fs::symlink_metadata(&journal).is_ok() {
@@ -78,14 +79,14 @@ impl Folder {
         Journal::create(self.path.join(JOURNAL))
     }
 
-    /// A new journal that is in its place only when it is whole ([`Draft::keep`]).
+    /// A new journal that is moved to its place when it is complete ([`Draft::keep`]).
     pub(super) fn draft(&self) -> Result<Draft, Failure> {
         let path = self.path.join(format!(".{JOURNAL}.{}", std::process::id()));
         let journal = Journal::create(path)?;
         Ok(Draft { journal, place: self.path.join(JOURNAL) })
     }
 
-    /// Removes the directories that were created, as far as they are empty.
+    /// Removes the created directories if they are empty.
     pub(super) fn discard(self) {
         for path in self.created {
             let _ = fs::remove_dir(path);
@@ -105,13 +106,13 @@ impl Folder {
     }
 }
 
-/// Locks a directory until the file is closed, or the process ends in whatever way.
+/// Locks a directory until the file is closed or the process ends.
 fn lock(path: &Path) -> Result<File, Failure> {
     let folder = File::open(path).map_err(|error| Failure::unwritable(path, &error))?;
     match folder.try_lock() {
         Ok(()) => Ok(folder),
         Err(TryLockError::WouldBlock) => Err(taken(path, "is being written by another fuzz run")),
-        // A file system without locks; then a journal that is there already is the only sign.
+        // On a file system without locks, an existing journal is the only sign of another run.
         Err(TryLockError::Error(error)) if error.kind() == io::ErrorKind::Unsupported => Ok(folder),
         Err(TryLockError::Error(error)) => Err(Failure::unwritable(path, &error)),
     }
@@ -129,7 +130,7 @@ fn not_there(path: &Path) -> Vec<PathBuf> {
     all.map(Path::to_owned).collect()
 }
 
-/// A directory in `base` that was not there before.
+/// A new directory in `base`.
 fn fresh(base: &Path, label: &str) -> io::Result<PathBuf> {
     let mut path = base.join(label);
     for number in 2_u64.. {
@@ -144,7 +145,7 @@ fn fresh(base: &Path, label: &str) -> io::Result<PathBuf> {
     Ok(path)
 }
 
-/// Writes a file beside its place and moves it there. A link is followed.
+/// Writes a file elsewhere and moves it to its place. A link is followed.
 pub(super) fn replace(path: &Path, text: &str) -> Result<(), Failure> {
     let unwritable = |error: &io::Error| Failure::unwritable(path, error);
     let place = match fs::symlink_metadata(path) {
@@ -162,8 +163,8 @@ pub(super) fn replace(path: &Path, text: &str) -> Result<(), Failure> {
     })
 }
 
-/// A journal that is being written, without a buffer: what has been appended survives the end of
-/// the process, whatever ends it.
+/// A journal that is being written, without a buffer: appended lines survive any end of the
+/// process.
 #[derive(Debug)]
 pub(super) struct Journal {
     path: PathBuf,
@@ -188,7 +189,7 @@ impl Journal {
     }
 }
 
-/// A journal that is written beside its place.
+/// A journal that is written elsewhere than its final place.
 #[derive(Debug)]
 pub(super) struct Draft {
     pub(super) journal: Journal,
@@ -196,7 +197,7 @@ pub(super) struct Draft {
 }
 
 impl Draft {
-    /// It is whole: moves it to its place.
+    /// Moves the complete journal to its place.
     pub(super) fn keep(self) -> Result<(), Failure> {
         fs::rename(&self.journal.path, &self.place)
             .map_err(|error| Failure::unwritable(&self.place, &error))
@@ -212,7 +213,7 @@ impl Draft {
 mod tests {
     use super::*;
 
-    /// C5: of two that write into one directory at once the second is refused, also while the
+    /// Of two processes that write into one directory at once the second is refused, even while the
     /// journal of the first is still empty.
     #[test]
     fn a_directory_is_written_by_one_process_at_a_time() {

@@ -1,5 +1,5 @@
 //! JUnit's XML: a suite with a case for each scenario, and one more if runs are missing. There is
-//! no standard; this is what Jenkins, GitLab and the actions for GitHub read
+//! no standard; this is the form that Jenkins, GitLab and actions for GitHub read
 //! (github.com/testmoapp/junitxml).
 
 use crate::progress::plural;
@@ -38,7 +38,7 @@ pub(super) fn document(report: &FuzzReport) -> String {
     xml
 }
 
-/// A defect of Faultline is an error, as are runs that are missing; a finding is a failure.
+/// A defect of Faultline and missing runs are errors; a finding is a failure.
 fn is_error(outcome: Outcome) -> bool {
     matches!(outcome, Outcome::Panic | Outcome::Nondeterministic)
 }
@@ -63,7 +63,7 @@ fn case(xml: &mut String, report: &FuzzReport, row: &ScenarioRow) {
     xml.push_str("    </testcase>\n");
 }
 
-/// What is wrong with a scenario: in one line, and at length.
+/// The failure of a scenario: in one line, and in detail.
 fn words(report: &FuzzReport, row: &ScenarioRow) -> (String, String) {
     let mut message = String::new();
     let mut text = String::new();
@@ -111,7 +111,7 @@ fn words(report: &FuzzReport, row: &ScenarioRow) -> (String, String) {
     (message, text)
 }
 
-/// As XML 1.0 takes it, and without characters that steer what shows it.
+/// Text escaped for XML 1.0, without characters that control display.
 fn escaped(text: &str) -> String {
     let mut escaped = String::with_capacity(text.len());
     for c in escape::lines(text).chars() {
@@ -134,7 +134,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_a_text_holds_is_not_markup() {
+    fn text_is_not_markup() {
         assert_eq!(
             escaped("a<b>&\"c\"\n\u{0}\u{1b}[1m"),
             "a&lt;b&gt;&amp;&quot;c&quot;&#10;\\u{0}\\u{1b}[1m"

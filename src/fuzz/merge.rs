@@ -1,4 +1,4 @@
-//! `faultline fuzz merge`: the parts of a run as if they had been one.
+//! `faultline fuzz merge`: merges the parts of a run into the result of the whole.
 
 use super::args::MergeArgs;
 use super::folder::{Draft, Folder, JOURNAL};
@@ -13,7 +13,7 @@ use std::fs::File;
 use std::io::{self, BufReader};
 use std::path::Path;
 
-/// Joins parts.
+/// Merges parts.
 pub(super) fn command(args: &MergeArgs) -> Result<u8, Failure> {
     let mut journals = Vec::new();
     for part in &args.parts {
@@ -22,7 +22,7 @@ pub(super) fn command(args: &MergeArgs) -> Result<u8, Failure> {
             (true, io::ErrorKind::NotFound) => no_journal(part),
             _ => Failure::unreadable(&path, &error),
         })?;
-        // A part that was killed before its first line has nothing; the others are joined.
+        // A part that was killed before its first line has no runs; the others are merged.
         if file.metadata().is_ok_and(|journal| journal.len() == 0) {
             exit::say(&format!("warning: {} is empty: it has no runs", path.display()));
             continue;
@@ -51,7 +51,7 @@ pub(super) fn command(args: &MergeArgs) -> Result<u8, Failure> {
     Ok(finish(&args.output, &merged.plan, &folder, merged.report, None))
 }
 
-/// The joined journal, as far as it is written.
+/// The merged journal, as far as it is written.
 struct Joined {
     draft: Draft,
     writer: Writer,
@@ -63,13 +63,13 @@ impl Joined {
     }
 }
 
-/// Joins the journals into a new one in `folder`.
+/// Merges the journals into a new one in `folder`.
 fn join(
     args: &MergeArgs,
     journals: Vec<(String, BufReader<File>)>,
     folder: &Folder,
 ) -> Result<Merged, Failure> {
-    // Both callbacks write into it.
+    // Both callbacks write into the journal.
     let joined = RefCell::new(Joined { draft: folder.draft()?, writer: Writer::default() });
     let merged = merge(
         journals,

@@ -1,5 +1,5 @@
-//! `faultline fuzz` and `scenario --seeds`: many seeds of scenarios on several threads. Both make
-//! their runs, count them and print them in the same way; `fuzz` keeps a journal besides.
+//! `faultline fuzz` and `scenario --seeds`: many seeds of scenarios on several threads. Both make,
+//! count and print their runs in the same way; `fuzz` also keeps a journal.
 
 mod annotations;
 mod args;
@@ -31,7 +31,7 @@ use std::ops::Range;
 use std::path::Path;
 use std::time::Duration;
 
-/// Fuzzes, or joins the parts of that.
+/// Fuzzes, or merges parts.
 pub(crate) fn command(args: &FuzzArgs) -> Result<u8, Failure> {
     match &args.command {
         Some(FuzzCommand::Merge(args)) => merge::command(args),
@@ -64,7 +64,7 @@ fn fuzz(args: &FuzzArgs) -> Result<u8, Failure> {
     Ok(finish(&args.output, &plan, &folder, report, unwritten))
 }
 
-/// Makes the runs of `scenario --seeds`. Results are written of failures only, into `--out`.
+/// Makes the runs of `scenario --seeds`. Only the results of failures are written, into `--out`.
 pub(crate) fn series(
     args: &ScenarioArgs,
     scenario: Scenario,
@@ -93,7 +93,7 @@ fn part(seeds: &Range<u64>, shard: Shard) -> Part {
     Part { seeds: SeedRange { start: seeds.start, end: seeds.end }, shard }
 }
 
-/// Makes the results of failures, writes the report and prints it.
+/// Writes the results of failures and the report, and prints the report.
 fn finish(
     args: &OutputArgs,
     plan: &Plan,
@@ -103,7 +103,7 @@ fn finish(
 ) -> u8 {
     report.out = folder.path().display().to_string();
     let stopped_by_disk = unwritten.is_some();
-    // The cases may take a while; an interrupt during them does not cost the report.
+    // The cases may take a while; after an interrupt the report is still written.
     unwritten = unwritten.or(write(args, folder, &report));
     let (failure, left_out) = cases::write(plan, folder.path(), &mut report);
     unwritten = unwritten.or(failure).or(write(args, folder, &report));
@@ -140,15 +140,15 @@ fn print(
     code
 }
 
-/// Writes the report into its files; returns why it cannot be written.
+/// Writes the report into its files; returns the error if one cannot be written.
 fn write(args: &OutputArgs, folder: &Folder, report: &FuzzReport) -> Option<Failure> {
     let unwritten = folder.write_json("fuzz.json", report).err();
     let Some(path) = &args.junit else { return unwritten };
     unwritten.or(folder::replace(path, &junit::document(report)).err())
 }
 
-/// The exit code of a report. An interrupt after the last run changes nothing about it. Runs that
-/// are missing because the disk was full are an error of writing, not an undecided result.
+/// The exit code of a report. An interrupt after the last run does not change it. Runs that are
+/// missing because the disk was full are an error of writing, not an undecided result.
 fn exit_code(report: &FuzzReport, stopped_by_disk: bool) -> u8 {
     if report.stopped == Stop::Interrupted {
         return exit::INTERRUPTED;
@@ -159,7 +159,7 @@ fn exit_code(report: &FuzzReport, stopped_by_disk: bool) -> u8 {
     }
 }
 
-/// The scenarios to be run, with warnings about them.
+/// The scenarios to run, with warnings about them.
 fn plan(args: &FuzzArgs) -> Result<(Plan, Vec<Diagnostic>), Failure> {
     let bugs = bugs(&args.bugs, args.provoke_panic)?;
     let all = catalog::FILES.iter().map(|(name, _)| (*name).to_owned());
@@ -184,7 +184,7 @@ fn plan(args: &FuzzArgs) -> Result<(Plan, Vec<Diagnostic>), Failure> {
     Ok((Plan::new(targets, args.set.clone(), bugs), warnings))
 }
 
-/// The name of the results directory, unless `--out` names it.
+/// The name of the results directory, unless `--out` gives it.
 fn label(args: &FuzzArgs, plan: &Plan, part: Part) -> String {
     let what = match plan.targets.as_slice() {
         [only] => only.scenario.name.clone(),
@@ -199,7 +199,7 @@ fn label(args: &FuzzArgs, plan: &Plan, part: Part) -> String {
     format!("fuzz-{what}-{}-{}{shard}", seeds.start, seeds.end)
 }
 
-/// Hours of fuzzing should not end in a report that cannot be written.
+/// Checked before the runs, so that hours of fuzzing do not end in a report that cannot be written.
 fn probe_junit(args: &OutputArgs) -> Result<(), Failure> {
     let Some(path) = &args.junit else { return Ok(()) };
     if path.is_dir() {

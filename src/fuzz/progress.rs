@@ -6,7 +6,7 @@ use scenarios::fuzz::Tally;
 use std::fmt::Write;
 use std::time::Instant;
 
-/// How many signatures are shown under the bar.
+/// The number of signatures that are shown under the bar.
 const SHOWN: usize = 6;
 
 /// The progress of a fuzz run.
@@ -20,14 +20,14 @@ impl Progress {
         Self { steps: Steps::new(planned, "runs"), last_new: None }
     }
 
-    /// A run has ended; `new` if its signature is a new one.
+    /// Adds a run; `new` if its signature is new.
     pub(super) fn add(&mut self, new: bool) {
         if new {
             self.last_new = Some(Instant::now());
         }
     }
 
-    /// Shows it if that is due.
+    /// Shows the progress if an update is due.
     pub(super) fn show_if_due(&mut self, tally: &Tally) {
         let last_new = self.last_new;
         self.steps.show_if_due(tally.ran().ran, |seconds| words(tally, last_new, seconds));

@@ -1,4 +1,4 @@
-//! Making the runs, and the journal of them.
+//! Making the runs, and writing their journal.
 
 use super::folder::{Folder, Journal};
 use super::progress::Progress;
@@ -9,7 +9,7 @@ use scenarios::fuzz::{End, FuzzReport, Header, Part, Plan, SeedRecord, Stop, Tal
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-/// What is to be run, and when it is over.
+/// The runs to make, and the conditions under which to stop.
 pub(super) struct Order<'a> {
     pub(super) plan: &'a Plan,
     pub(super) part: Part,
@@ -19,12 +19,12 @@ pub(super) struct Order<'a> {
 }
 
 impl Order<'_> {
-    /// How many runs there are.
+    /// The number of runs.
     fn planned(&self) -> u64 {
         self.part.count().saturating_mul(self.plan.targets.len() as u64)
     }
 
-    /// Makes the `nth` run; the first of them began at `first`.
+    /// Makes run number `nth`; the first began at `first`.
     fn run(&self, nth: u64, first: Instant) -> SeedRecord {
         let plan = self.plan;
         let run = self.part.run(u128::from(nth), plan.targets.len());
@@ -50,14 +50,14 @@ impl Order<'_> {
 }
 
 /// The journal that is being written. The thread that made a run adds it before it begins another:
-/// whatever kills the process costs the runs in flight and no others, even while the thread that
-/// prints is blocked.
+/// if the process is killed only the runs in flight are lost, even while the printing thread is
+/// blocked.
 struct Book(Mutex<Pages>);
 
 struct Pages {
     journal: Journal,
     writer: Writer,
-    /// Why nothing more is added: no line can follow one that was written in part.
+    /// Why nothing more is added: no line can follow a partial line.
     unwritten: Option<Failure>,
 }
 
@@ -82,7 +82,7 @@ impl Book {
         }
     }
 
-    /// Writes the last line, and returns why the journal is not whole.
+    /// Writes the last line, and returns why the journal is incomplete, if it is.
     fn end(self, end: End) -> Option<Failure> {
         let Pages { mut journal, mut writer, unwritten } =
             self.0.into_inner().unwrap_or_else(PoisonError::into_inner);
@@ -93,9 +93,9 @@ impl Book {
     }
 }
 
-/// Makes the runs, and keeps the journal of them in `folder`, if there is one. When the journal
-/// cannot be written any more, no more runs begin, and the report is about those that were made;
-/// fails only before the first. `keep` seeds of each signature are kept.
+/// Makes the runs, and writes their journal into `folder`, if given. When the journal cannot be
+/// written any more, no more runs begin, and the report covers the runs made so far; the function
+/// fails only before the first run. `keep` seeds of each signature are kept.
 pub(super) fn make(
     order: &Order<'_>,
     folder: Option<&Folder>,
@@ -124,8 +124,8 @@ fn millis(time: Duration) -> u64 {
     u64::try_from(time.as_millis()).unwrap_or(u64::MAX)
 }
 
-/// Makes the runs, and returns why there are no more. `each` is called with each as it ends, on
-/// this thread, and once in a while without one.
+/// Makes the runs, and returns why they ended. `each` is called on this thread with each run as it
+/// ends, and from time to time without one.
 fn journaled(
     order: &Order<'_>,
     book: Option<&Book>,
@@ -144,7 +144,7 @@ fn journaled(
     pool::run(order.planned(), order.jobs, work, |event| {
         let record = event.map(|(_, record)| record);
         ran += u64::from(record.is_some());
-        // Also those that were in flight when no more were to begin.
+        // Includes the runs that were in flight when the end was decided.
         each(record.as_ref());
         let failed = record.is_some_and(|record| record.failure.is_some());
         stop = stop.max(order.reason(begin, failed));
@@ -155,7 +155,7 @@ fn journaled(
     });
     match ran == order.planned() {
         true => Stop::Complete,
-        // The threads may have seen an interrupt first.
+        // The threads may have noticed an interrupt first.
         false => stop.max(order.reason(begin, false)),
     }
 }
@@ -171,7 +171,7 @@ mod tests {
     #[test]
     fn a_run_is_in_the_journal_while_the_thread_that_prints_is_blocked() {
         let path = env::temp_dir().join(format!("faultline-journaled-{}", process::id()));
-        // An earlier process of the same id may have left one.
+        // An earlier process with the same id may have left one.
         let _ = fs::remove_dir_all(&path);
         let Ok(folder) = Folder::new(Some(&path), "") else { panic!("a folder for the test") };
         let Ok((mut scenario, _)) = catalog::scenario("no-faults") else { panic!("it is there") };
@@ -188,7 +188,7 @@ mod tests {
         let begin = Instant::now();
         let mut first = true;
         let stop = journaled(&order, Some(&book), begin, |record| {
-            // Is blocked in the first run until others are written.
+            // This thread is blocked in the first run until others are written.
             while record.is_some() && first && lines() < 4 {
                 assert!(begin.elapsed() < Duration::from_secs(60), "{} runs", lines());
                 thread::sleep(Duration::from_millis(5));

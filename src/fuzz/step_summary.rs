@@ -9,10 +9,10 @@ use std::fmt::Write;
 use std::fs::OpenOptions;
 use std::io::{self, Write as _};
 
-/// More signatures are in fuzz.json.
+/// The number of signatures shown; fuzz.json has all of them.
 const MOST: usize = 20;
 
-/// Appends the table, if the variable is set. A failure to write it is a warning.
+/// Appends the table, if the variable is set. A failure to write is a warning.
 pub(super) fn append(report: &FuzzReport) {
     let Some(path) = std::env::var_os("GITHUB_STEP_SUMMARY").filter(|path| !path.is_empty()) else {
         return;

@@ -8,10 +8,10 @@ use scenarios::fuzz::{FuzzReport, Plan, ScenarioRow, SignatureGroup, Stop};
 use scenarios::result::Outcome;
 use std::collections::BTreeSet;
 
-/// How many signatures are shown at length.
+/// The number of signatures that are shown in detail.
 const SIGNATURES: usize = 6;
 
-/// From how many runs on it says something that none of them reached a thing.
+/// The number of runs from which a step that none of them reached is worth mentioning.
 const MANY: u64 = 20;
 
 /// The summary.
@@ -72,7 +72,7 @@ fn head(page: &mut Page, report: &FuzzReport, plan: &Plan, style: Style) {
     page.line("");
 }
 
-/// Whether records are gone in some run that an application took for written.
+/// Whether records that an application considered written are lost in some run.
 fn has_losses(report: &FuzzReport) -> bool {
     report.affected.lost > 0 || report.affected.unconfirmed_lost > 0
 }
@@ -90,7 +90,7 @@ fn counts(report: &FuzzReport) -> String {
         (ran.unknown, "undecided"),
         (ran.vacuous, "vacuous"),
         (ran.panics, "panicked"),
-        (ran.nondeterministic, "went differently when made again"),
+        (ran.nondeterministic, "differed when repeated"),
     ] {
         if count > 0 {
             parts.push(format!("{count} {what}"));
@@ -131,13 +131,13 @@ fn failure(page: &mut Page, group: &SignatureGroup) {
     page.line("");
 }
 
-/// The run of a signature that cost most, unless it is the one with the smallest seed.
+/// The run of a signature with the worst harm, unless it has the smallest seed.
 pub(super) fn worse(group: &SignatureGroup) -> Option<String> {
     let worst = group.worse()?;
     Some(format!("{}, worst seed {}: {}", worst.scenario, worst.seed, worst.summary))
 }
 
-/// What became of the records of all runs.
+/// The records of all runs, by outcome.
 fn records_of_all(page: &mut Page, report: &FuzzReport) {
     if let Some(first) = report.losses.first() {
         let several = report.scenarios.len() > 1;
@@ -170,7 +170,7 @@ fn records_of_all(page: &mut Page, report: &FuzzReport) {
     }
 }
 
-/// What was exercised in how many runs, and what was not.
+/// The number of runs that exercised each step or effect, and those that no run exercised.
 fn reached(page: &mut Page, report: &FuzzReport, plan: &Plan) {
     if !report.drawn.is_empty() {
         let drawn = report.drawn.iter().map(|(name, runs)| format!("{name} {runs}"));
@@ -186,7 +186,7 @@ fn reached(page: &mut Page, report: &FuzzReport, plan: &Plan) {
             page.paragraph("not reached", &text);
         }
     }
-    // A scenario that is there for one thing leaves most others out.
+    // A scenario with one purpose does not reach most other steps.
     let is_broad =
         plan.targets.len() > 1 || plan.targets.iter().any(|it| it.scenario.swarm.is_some());
     if is_broad && report.ran.ran >= MANY && !report.not_reached.is_empty() {
@@ -212,7 +212,7 @@ fn vacuous(page: &mut Page, row: &ScenarioRow) {
 fn speed(report: &FuzzReport) -> String {
     let (wall, rate, events) = (report.wall_s, report.runs_per_s, report.ran.events);
     let simulated = simulated(report.ran.simulated_ns);
-    // Of a few runs the rate says nothing.
+    // The rate of a few runs means nothing.
     match rate {
         1.0.. if wall >= 1.0 => {
             format!("{wall:.1} s, {rate:.0} runs/s, {events} events in {simulated}")
@@ -221,7 +221,7 @@ fn speed(report: &FuzzReport) -> String {
     }
 }
 
-/// In a unit that leaves something before the point.
+/// In a unit in which the value is at least 1.
 fn simulated(nanos: u64) -> String {
     let seconds = nanos as f64 / 1e9;
     match seconds {
@@ -236,7 +236,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn simulated_time_has_a_unit_that_fits() {
+    fn simulated_time_has_a_suitable_unit() {
         assert_eq!(simulated(5_840_000_000), "5.8 simulated seconds");
         assert_eq!(simulated(90_000_000_000), "1.5 simulated minutes");
         assert_eq!(simulated(9_000_000_000_000), "2.5 simulated hours");

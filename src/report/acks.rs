@@ -17,7 +17,7 @@ use spec::{Diagnostic, Kind, Scenario};
 use std::io;
 use std::path::{Path, PathBuf};
 
-/// Where a report is written unless it is said.
+/// The directory of reports without `--out`.
 const RESULTS: &str = "results";
 
 /// Compares the settings.
@@ -58,7 +58,8 @@ pub(super) fn command(args: &AcksArgs) -> Result<u8, Failure> {
     Ok(exit::print_result(json, words, unwritten, code))
 }
 
-/// A study of another build is reported as it is; only its runs may go differently here.
+/// Warns of a study of another build, which is reported unchanged: only its runs may differ with
+/// this build.
 fn warn_of_another_build(study: &Study, file: &Path) {
     let header = &study.header;
     let this = (env!("CARGO_PKG_VERSION"), scenarios::BUILD);
@@ -74,12 +75,12 @@ fn warn_of_another_build(study: &Study, file: &Path) {
     }
 }
 
-/// Why there is not even one seed.
+/// The kind of error if no seed was finished.
 fn unfinished(interrupted: bool) -> Kind {
     if interrupted { Kind::Interrupted } else { Kind::Panic }
 }
 
-/// The study at a path, which may be the directory of a report, and where it was read.
+/// The study at a path, which may be the directory of a report, and the path of its file.
 fn read(path: &Path) -> Result<(Study, PathBuf), Failure> {
     let of_report = path.is_dir();
     let file = if of_report { path.join(acks::STUDY_FILE) } else { path.to_owned() };
@@ -110,7 +111,7 @@ fn no_study(folder: &Path) -> Failure {
 struct Job {
     scenario: Scenario,
     study: study::Study,
-    /// What was set by hand, and what follows from it.
+    /// The settings made by hand, and those that follow from them.
     by_hand: Vec<String>,
 }
 
@@ -147,7 +148,8 @@ impl Job {
     }
 }
 
-/// The scenario with these settings, and by how much its load and faults should be longer for them.
+/// The scenario with these settings, and the factor by which its load and faults should be longer
+/// for them.
 fn scenario(set: &[String]) -> Result<(Scenario, u64), Failure> {
     let (mut scenario, mut warnings) = catalog::scenario(SCENARIO)?;
     let base = scenario.clone();
@@ -161,11 +163,11 @@ fn is_set(set: &[String], name: &str) -> bool {
     set.iter().any(|setting| setting.split('=').next().map(str::trim) == Some(name))
 }
 
-/// Where the report goes.
+/// The destination of the report.
 enum Out {
-    /// To a directory that was named. It is made ready before anything is run.
+    /// A given directory. It is prepared before anything is run.
     Named(String, Staging),
-    /// To a directory in [`RESULTS`], named after what was found.
+    /// A directory in [`RESULTS`], named by the digests of the runs.
     Results,
 }
 
@@ -185,7 +187,7 @@ impl Out {
         }
     }
 
-    /// Writes the files and answers where.
+    /// Writes the files and returns their directory.
     fn write(self, study: &Study, files: &[OutFile]) -> Result<String, Failure> {
         let (folder, staging, name) = match self {
             Self::Named(folder, staging) => (folder, Ok(staging), None),

@@ -5,8 +5,8 @@ use std::ops::Range;
 use std::path::PathBuf;
 
 const ACKS_HELP: &str = "\
-For acks 0, 1 and all, each with min.insync.replicas 1 and 2: what was lost, what a write cost, \
-and why. Runs of a seed are paired: the same records at the same moments and the same faults on \
+For acks 0, 1 and all, each with min.insync.replicas 1 and 2: losses, their reasons, and the latency \
+of writes. Runs of a seed are paired: the same records at the same moments and the same faults on \
 the same nodes, whatever the setting. The directory then holds index.html, report.json, each chart \
 as PNG, SVG and CSV, and study.jsonl, from which `--from` makes the page again.
 
@@ -18,7 +18,7 @@ pub(crate) struct ReportArgs {
     pub(crate) what: What,
 }
 
-/// What a report can be about.
+/// The subjects of reports.
 #[derive(Clone, Debug, Subcommand)]
 pub(crate) enum What {
     /// Compare settings of acks and min.insync.replicas under the same faults
@@ -52,17 +52,17 @@ pub(crate) struct AcksArgs {
     /// Set a Kafka property, or one of brokers, partitions, ... (see `list configs`)
     #[arg(long = "set", value_name = "KEY=VALUE")]
     pub(crate) set: Vec<String>,
-    /// Run nothing: make the page again from an earlier report, or from its study.jsonl
+    /// Run nothing: make the page from an earlier report, or from its study.jsonl
     #[arg(long, value_name = "DIR|FILE", conflicts_with_all = ["seeds", "jobs", "set"])]
     pub(crate) from: Option<PathBuf>,
-    /// Where the report is written, in place of one that is there [default: a directory in results,
+    /// Where the report is written, replacing an earlier report [default: a directory in results,
     /// the same for the same runs]
     #[arg(long, value_name = "DIR")]
     pub(crate) out: Option<PathBuf>,
     /// Print one JSON object and nothing else
     #[arg(long)]
     pub(crate) json: bool,
-    /// Panic at this seed, to see what is done about our own mistakes
+    /// Panic at this seed, to see how a panic is reported
     #[arg(long, hide = true, value_name = "SEED", conflicts_with = "from")]
     pub(crate) provoke_panic: Option<u64>,
 }

@@ -1,4 +1,4 @@
-//! From what `scenarios` observed to what `reports` reads.
+//! Converts the observations of `scenarios` into the format of `reports`.
 
 use super::args::AcksArgs;
 use machine::Digest;
@@ -11,10 +11,10 @@ use scenarios::result::{Outcome, command, where_in_run};
 use scenarios::study::{self, ACKS, Observed, Panicked, SCENARIO, Under};
 use spec::Scenario;
 
-/// What is compared cannot be set.
+/// The compared properties, which cannot be set.
 pub(super) const COMPARED: [&str; 3] = ["acks", "min.insync.replicas", "enable.idempotence"];
 
-/// What holds for all runs.
+/// The common header of all runs.
 pub(super) fn header(scenario: &Scenario, args: &AcksArgs) -> Header {
     let seeds = Seeds { from: args.seeds.start, to: args.seeds.end };
     let swarm = scenario.swarm.as_ref();
@@ -50,7 +50,7 @@ pub(super) fn header(scenario: &Scenario, args: &AcksArgs) -> Header {
     }
 }
 
-/// A run that a panic ended in words, and the line that repeats it alone and explains it.
+/// A run that a panic ended, in words, and the command that repeats it alone and explains it.
 pub(super) fn panicked(by_hand: &[String], panicked: &Panicked) -> String {
     let Panicked { variant, verdict } = panicked;
     let settings = ACKS[*variant].settings(by_hand);
@@ -59,7 +59,7 @@ pub(super) fn panicked(by_hand: &[String], panicked: &Panicked) -> String {
     format!("{}, {at}\nto see what led there: {alone}", verdict.headline())
 }
 
-/// The line that makes the runs of these seeds.
+/// The command that makes the runs of these seeds.
 pub(super) fn line(seeds: Seeds, by_hand: &[String]) -> String {
     let mut line = format!("faultline report acks --seeds {}", seeds.text());
     for set in by_hand {
@@ -68,7 +68,7 @@ pub(super) fn line(seeds: Seeds, by_hand: &[String]) -> String {
     line
 }
 
-/// What is not Kafka's default, but for what is compared.
+/// The properties that differ from Kafka's defaults, except the compared ones.
 fn not_default(scenario: &Scenario) -> Vec<NotDefault> {
     let others =
         scenario.not_default().into_iter().filter(|it| !COMPARED.contains(&it.property.as_str()));
@@ -81,19 +81,20 @@ fn not_default(scenario: &Scenario) -> Vec<NotDefault> {
     listed.collect()
 }
 
-/// Whether any topic may have a leader that was not in sync.
+/// Whether any topic may elect a leader that was not in sync.
 fn unclean(scenario: &Scenario) -> bool {
     scenario.topics.iter().any(|topic| scenario.topic_config(topic).unclean_leader_election)
 }
 
-/// The most records that a replica of any topic leaves unsynced, if all have a limit.
+/// The maximum number of records that a replica of any topic leaves unsynced, if every topic has a
+/// limit.
 fn flush_messages(scenario: &Scenario) -> Option<u64> {
     let of = |topic| u64::try_from(scenario.topic_config(topic).flush_messages).ok();
     let limit = scenario.topics.iter().filter_map(of).max();
     limit.filter(|limit| *limit < i64::MAX as u64)
 }
 
-/// The longest that any producer waits for a batch to fill.
+/// The longest time that any producer waits for a batch to fill.
 fn linger_ms(scenario: &Scenario) -> u64 {
     let lingers = scenario.producers.iter().map(|producers| producers.config().linger);
     lingers.max().map_or(0, |linger| linger.0 / 1_000_000)
@@ -108,7 +109,7 @@ fn setting(under: Under) -> Setting {
     }
 }
 
-/// A run under a setting. `by_hand` are the settings that hold for all runs.
+/// A run under a setting; `by_hand` are the settings of all runs.
 pub(super) fn run(under: Under, by_hand: &[String], observed: Observed) -> Run {
     let Observed { verdict, lost, faults, measured } = observed;
     let reached = |name: &str| verdict.exercised.contains_key(name);
@@ -163,7 +164,7 @@ pub(super) fn run(under: Under, by_hand: &[String], observed: Observed) -> Run {
     }
 }
 
-/// What the runs of a study come to, whether or not they put each setting to the test.
+/// The outcome of the runs of a study, whether or not they tested each setting.
 pub(super) fn outcome(study: &Study) -> Outcome {
     let all = [Outcome::Violation, Outcome::Unknown, Outcome::Vacuous, Outcome::Pass];
     let of = |run: &Run| all.into_iter().find(|outcome| outcome.name() == run.outcome);

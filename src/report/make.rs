@@ -12,24 +12,24 @@ use scenarios::result::Outcome;
 use scenarios::study::{self, ACKS};
 use std::collections::BTreeMap;
 
-/// A study that was made.
+/// The study, or as much of it as was made.
 pub(super) struct Made {
     /// `None` if no seed was finished.
     pub(super) study: Option<Study>,
     pub(super) outcome: Outcome,
-    /// It has the seeds that were finished only.
+    /// Whether an interrupt left out seeds.
     pub(super) interrupted: bool,
 }
 
 impl Made {
-    /// A study whose runs were made before.
+    /// An earlier study.
     pub(super) fn of(study: Study) -> Self {
         Self { outcome: convert::outcome(&study), study: Some(study), interrupted: false }
     }
 }
 
-/// Makes the runs of all seeds. Ends early when interrupted or at our own mistake, with the seeds
-/// before the first that is missing.
+/// Makes the runs of all seeds. After an interrupt or a panic it ends early, with the seeds before
+/// the first missing one.
 pub(super) fn make(study: &study::Study, mut header: Header, args: &AcksArgs, jobs: usize) -> Made {
     let seeds = header.seeds.from..header.seeds.to;
     let mut progress = Progress::new(header.seeds.count(), study.variants());

@@ -1,4 +1,4 @@
-//! `faultline report`: pages that people decide from. What they look like is decided in `reports`.
+//! `faultline report`: pages for decisions. `reports` decides how they look.
 
 mod acks;
 mod args;

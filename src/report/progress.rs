@@ -17,14 +17,14 @@ impl Progress {
         Self { steps: Steps::new(seeds, "seeds"), settings, done: 0, with_loss: 0, broken: 0 }
     }
 
-    /// The runs of a seed are made.
+    /// Adds the runs of a seed.
     pub(super) fn add(&mut self, runs: &[Run]) {
         self.done += 1;
         self.with_loss += u64::from(runs.iter().any(|run| run.records.lost > 0));
         self.broken += runs.iter().filter(|run| !run.violations.is_empty()).count() as u64;
     }
 
-    /// Shows the progress if it is time to.
+    /// Shows the progress if an update is due.
     pub(super) fn show_if_due(&mut self) {
         let Self { steps, settings, done, with_loss, broken } = self;
         steps.show_if_due(*done, |_| {
@@ -36,7 +36,7 @@ impl Progress {
         });
     }
 
-    /// The end: takes the bar away.
+    /// The end: removes the bar.
     pub(super) fn clear(&self) {
         self.steps.clear();
     }

@@ -9,7 +9,8 @@ use reports::stat::{FEW_SEEDS, Rate};
 use scenarios::result::Outcome;
 use std::fmt::Write;
 
-/// The comparison as a table, and where the page is; `out` is empty if it could not be written.
+/// The comparison as a table, and the path of the page; `out` is empty if the page could not be
+/// written.
 pub(super) fn of(summary: &Summary, outcome: Outcome, out: &str, style: Style) -> String {
     let study = &summary.study;
     let seeds = study.seeds.text();
@@ -73,12 +74,12 @@ pub(super) fn of(summary: &Summary, outcome: Outcome, out: &str, style: Style) -
     text
 }
 
-/// What goes with the numbers.
+/// Notes on the numbers.
 fn notes(summary: &Summary) -> String {
     let mut notes = "Latencies are simulated: compare them with each other.".to_owned();
     if summary.study.linger_ms > 0 {
         let linger = summary.study.linger_ms;
-        let _ = write!(notes, " Up to linger.ms={linger} of each is waiting for a batch to fill.");
+        let _ = write!(notes, " Up to linger.ms={linger} of each is the wait for a batch to fill.");
     }
     for setting in summary.settings.iter().filter(|it| it.lost == 0) {
         if let Some(share) = setting.share_with_loss {

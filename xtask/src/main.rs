@@ -1,4 +1,4 @@
-//! `cargo xtask`: what is done with this repository besides building and testing it.
+//! `cargo xtask`: tasks in this repository other than building and testing.
 
 #![allow(
     clippy::disallowed_methods,
@@ -12,7 +12,7 @@ mod mutants;
 use clap::{Parser, Subcommand};
 use std::process::ExitCode;
 
-/// Tasks of those who work on Faultline.
+/// Tasks for developers of Faultline.
 #[derive(Debug, Parser)]
 #[command(name = "cargo xtask")]
 struct Cli {
@@ -22,7 +22,7 @@ struct Cli {
 
 #[derive(Debug, Subcommand)]
 enum Task {
-    /// Plant wrong edits in the engine, and count how many of them a fixed budget of seeds notices
+    /// Plant wrong edits in the engine, and count how many of them a fixed budget of seeds detects
     Mutants(mutants::Args),
 }
 

@@ -152,7 +152,7 @@ mod tests {
     }
 
     #[test]
-    fn short_queues_are_chosen_more_often_and_leaderless_partitions_never() {
+    fn short_queues_are_chosen_more_often_and_leaderless_partitions_only_if_none_has_a_leader() {
         // Weights 1, 4 and 5 of 10.
         let counts = histogram(true, &[Some(4), None, Some(1), Some(0)]);
         assert_eq!(counts[1], 0);

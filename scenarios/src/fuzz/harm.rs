@@ -1,10 +1,10 @@
-//! What applications noticed of a run, and of many: records lost, duplicated, reordered.
+//! Anomalies that applications notice in a run, and in many: records lost, duplicated, reordered.
 
 use judge::outcome::Counts;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-/// The worst that happened to the records of a run, permitted or not; from none to worst.
+/// The worst harm to the records of a run, permitted or not; in ascending order.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Harm {
     /// Every acknowledged record was read once and in order.
@@ -13,7 +13,7 @@ pub(super) enum Harm {
     Reordered,
     /// A reader saw a record more than once.
     Duplicated,
-    /// An acknowledged record is gone.
+    /// An acknowledged record was lost.
     Lost,
 }
 
@@ -28,8 +28,8 @@ impl Harm {
     }
 }
 
-/// In how many runs something happened to the records, permitted or not. A run counts in each row
-/// that applies to it.
+/// The number of runs with anomalies of records, permitted or not. A run counts in each row that
+/// applies to it.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Affected {
@@ -52,8 +52,8 @@ impl Affected {
         self.reordered += u64::from(counts.reordered > 0);
     }
 
-    /// In words, without what happened in no run: `23 runs lost acknowledged records, 1 run reordered
-    /// records`; `None` if nothing happened in any.
+    /// The rows in words, without those that are zero: `23 runs lost acknowledged records, 1 run
+    /// reordered records`; `None` if all are zero.
     pub fn in_words(&self) -> Option<String> {
         let rows = [
             (self.lost, "lost acknowledged records"),
@@ -74,7 +74,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_loss_is_worse_than_a_duplicate_and_that_than_another_order() {
+    fn loss_ranks_before_duplication_before_reordering() {
         let counts = |lost, duplicated, reordered| Counts {
             lost,
             duplicated,

@@ -1,17 +1,17 @@
-//! The longest that clients waited, in a run and in many.
+//! The longest waits of clients, in one run and in many.
 
 use crate::result::{Reads, Silence, Writes, rounded};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use std::cmp::Reverse;
 
-/// The longest that clients waited in a run.
+/// The longest waits of clients in a run.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Waited {
     /// The longest write, in microseconds.
     write_us: Option<u64>,
-    /// The longest time in which a partition accepted nothing.
+    /// The longest time in which a partition accepted no record.
     silence: Option<Silence>,
     /// The longest wait of a consumer for records that were there, in microseconds.
     read_us: Option<u64>,
@@ -32,10 +32,10 @@ impl Waited {
     }
 }
 
-/// A seed with the index of its scenario; the smallest is the greatest.
+/// A seed with the index of its scenario, ordered so that the smallest seed is the greatest.
 type Place = Reverse<(u64, usize)>;
 
-/// The longest of all runs, each with the smallest seed that has it.
+/// The longest waits of all runs, each with the smallest seed that has it.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Waits {
     write: Option<(u64, Place)>,
@@ -54,7 +54,7 @@ impl Waits {
         self.silence = self.silence.take().max(silence);
     }
 
-    /// The longest of all, with the names of scenarios by index; none if nothing was written.
+    /// The longest waits, with the names of scenarios by index; `None` if nothing was written.
     pub(super) fn longest(&self, name: &dyn Fn(usize) -> String) -> Option<LongestWaits> {
         let (longest_us, Reverse((seed, target))) = self.write?;
         let silence =
@@ -77,27 +77,28 @@ impl Waits {
     }
 }
 
-/// The longest that clients waited in any run, in simulated time.
+/// The longest waits of clients in any run, in simulated time.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct LongestWaits {
-    /// The longest write of all, from `send` to the callback, in microseconds.
+    /// The longest write, from `send` to the callback, in microseconds.
     pub longest_us: u64,
     /// The smallest seed that has it.
     pub seed: u64,
     /// The scenario with that seed.
     pub scenario: String,
-    /// The longest time in which a partition accepted nothing, if any was longer than 250 ms.
+    /// The longest time in which a partition accepted no record, if longer than 250 ms.
     pub silence: Option<LongestSilence>,
 }
 
-/// The longest time in which a partition accepted nothing although a producer had something for it.
+/// The longest time in which a partition accepted no record although a producer had a record for
+/// it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct LongestSilence {
-    /// The partition, as `orders-0`.
+    /// The partition, such as `orders-0`.
     pub partition: String,
-    /// How long it was, in nanoseconds.
+    /// Its duration in nanoseconds.
     pub lasted_ns: u64,
     /// The smallest seed that has it.
     pub seed: u64,
@@ -148,7 +149,7 @@ impl LongestWaits {
 mod tests {
     use super::*;
 
-    /// U6: the sums of many seeds say it as well.
+    /// The longest waits over many seeds.
     #[test]
     fn the_longest_waits_do_not_depend_on_the_order_of_runs() {
         let silence =

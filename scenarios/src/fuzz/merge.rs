@@ -1,4 +1,4 @@
-//! Joining the journals of parts into the result that one process would have given.
+//! Merging the journals of parts into the result that one process would have given.
 
 use super::journal::{Damage, End, Header, Reader, Stop};
 use super::plan::{Part, Plan, Shard, joined, seeds};
@@ -10,12 +10,12 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::io::BufRead;
 
-/// What parts come to together.
+/// The merged parts.
 #[derive(Debug)]
 pub struct Merged {
-    /// What was run.
+    /// The plan.
     pub plan: Plan,
-    /// With which seeds: those of all parts, and of the parts that are missing.
+    /// The parts of all journals, and the parts that are missing.
     pub parts: Vec<Part>,
     /// The result.
     pub report: FuzzReport,
@@ -32,12 +32,12 @@ pub enum Refusal {
     Damaged {
         /// Its name.
         journal: String,
-        /// What is wrong with it.
+        /// The damage.
         damage: Damage,
     },
     /// The parts do not fit together.
     Misfit(String),
-    /// What was read could not be passed on.
+    /// The runs could not be passed on.
     Io(std::io::Error),
 }
 
@@ -51,8 +51,8 @@ impl fmt::Display for Refusal {
     }
 }
 
-/// Joins journals, each with its name. `keep` seeds of each signature are kept. `header` is given
-/// the header of the whole before any run, and `each` every run.
+/// Merges journals, each with its name. `keep` seeds of each signature are kept. `header` gets the
+/// header of the whole before any run, and `each` every run.
 ///
 /// # Errors
 ///
@@ -88,7 +88,7 @@ pub fn merge<R: BufRead>(
     let worst = sum.stops.iter().copied().max().unwrap_or(Stop::Complete);
     let stop = match (all.saturating_sub(ran), worst) {
         (0, _) => Stop::Complete,
-        // A part that stopped early on purpose leaves nothing out by mistake.
+        // A part that ended early on request lacks no runs by mistake.
         (_, Stop::Time | Stop::FailFast) if own == seeds(&parts) => worst,
         (missing, _) => {
             notes.push(format!("{missing} of {all} runs are missing: their outcome is unknown"));
@@ -101,7 +101,7 @@ pub fn merge<R: BufRead>(
     Ok(Merged { plan, parts, report, end, notes })
 }
 
-/// The plan that all have.
+/// The plan, which all parts must share.
 fn common_plan<R: BufRead>(readers: &[(String, Reader<R>)]) -> Result<Plan, Refusal> {
     let Some(((first, reader), others)) = readers.split_first() else {
         return Err(Refusal::Misfit("there is nothing to join".to_owned()));
@@ -146,7 +146,7 @@ fn common_plan<R: BufRead>(readers: &[(String, Reader<R>)]) -> Result<Plan, Refu
     Ok(plan.clone())
 }
 
-/// No run is in two parts.
+/// Checks that no run is in two parts.
 fn disjoint<R: BufRead>(readers: &[(String, Reader<R>)]) -> Result<(), Refusal> {
     let of = |(journal, reader): &(String, Reader<R>)| -> Vec<(String, Part)> {
         reader.header().parts.iter().map(|part| (journal.clone(), *part)).collect()
@@ -174,8 +174,8 @@ fn note<R: BufRead>(name: &str, reader: &Reader<R>) -> Option<String> {
     }
 }
 
-/// The ranges that the parts are of, joined where they touch or overlap: parts of a range that are
-/// missing are missing from the whole as well, into however many parts it was divided.
+/// The ranges of the parts, joined if they touch or overlap: a missing part of a range is missing
+/// from the whole as well, into however many parts the range was divided.
 fn whole(parts: &[Part]) -> Vec<Part> {
     let ranges = joined(parts.iter().map(|part| part.seeds)).into_iter();
     ranges.map(|seeds| Part { seeds, shard: Shard::WHOLE }).collect()
@@ -185,15 +185,15 @@ struct Sum {
     tally: Tally,
     seen: Seen,
     wall_ms: u64,
-    /// Why each part has no more runs.
+    /// Why each part ended.
     stops: Vec<Stop>,
 }
 
-/// What a journal holds of a part.
+/// The content of the journal of a part.
 #[derive(Clone, Copy, Default)]
 struct Held {
     runs: u64,
-    /// When the last of them ended, in milliseconds after the first began.
+    /// The end of the last run, in milliseconds after the first began.
     last_ms: u64,
 }
 
@@ -221,7 +221,7 @@ impl Sum {
                     "{name}: {scenario} with seed {seed} is in two parts: they overlap"
                 )));
             }
-            // One of them has it, or the journal would be damaged.
+            // One of the parts has the run, since a damaged journal is refused.
             if let Some(part) = parts.iter().position(|part| part.has(seed)) {
                 held[part].runs += 1;
                 held[part].last_ms = held[part].last_ms.max(record.at_ms);
@@ -239,19 +239,19 @@ impl Sum {
                 false => stop,
             });
         }
-        // Without an end, the last runs themselves say how long it took.
+        // Without a last line, the last runs themselves give the duration.
         let last = held.iter().fold(0, |sum: u64, held| sum.saturating_add(held.last_ms));
         self.wall_ms = end.map_or(last, |end| end.wall_ms).saturating_add(self.wall_ms);
         Ok(())
     }
 }
 
-/// Which runs have been seen: a bit for each, in words of 64 seeds.
+/// The runs seen so far: a bit for each, in words of 64 seeds.
 #[derive(Debug, Default)]
 struct Seen(BTreeMap<(usize, u64), u64>);
 
 impl Seen {
-    /// Notes a run, and returns whether it is new.
+    /// Records a run, and returns whether it is new.
     fn insert(&mut self, target: usize, seed: u64) -> bool {
         let word = self.0.entry((target, seed / 64)).or_default();
         let bit = 1 << (seed % 64);

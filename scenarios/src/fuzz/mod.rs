@@ -1,10 +1,10 @@
-//! Many seeds: the same scenarios with many seeds, and what they come to together.
+//! The same scenarios with many seeds, and their combined result.
 //!
-//! Here is what does not depend on threads, clocks or files: which runs there are and which part
-//! makes them ([`Plan`], [`Part`]), what is kept of each ([`SeedRecord`]), the journal that holds them
-//! ([`Writer`], [`Reader`]), the sums over them ([`Tally`]), and the result ([`FuzzReport`]). Sums
-//! do not depend on the order in which runs end, so neither the number of threads nor the number
-//! of shards changes the result.
+//! This module does not depend on threads, clocks or files: it defines the runs and the part that
+//! makes each ([`Plan`], [`Part`]), the data kept of each run ([`SeedRecord`]), the journal that
+//! holds them ([`Writer`], [`Reader`]), the sums over them ([`Tally`]), and the result
+//! ([`FuzzReport`]). Sums do not depend on the order in which runs end, so neither the number of
+//! threads nor the number of shards changes the result.
 
 mod harm;
 mod journal;

@@ -1,24 +1,24 @@
-//! Which runs there are, and which of them a part makes.
+//! The runs of a plan, and the runs of each part.
 
 use serde::{Deserialize, Serialize};
 use spec::{Resolved, Scenario};
 use std::fmt;
 
-/// What is run with every seed. Two plans that are equal give the same run for the same scenario
-/// and seed.
+/// The scenarios and settings that are run with every seed. Two equal plans give the same run for
+/// the same scenario and seed.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Plan {
     /// The version of the program.
     pub faultline: String,
-    /// Its build: [`crate::BUILD`]. Two of one version may go differently with the same seed.
+    /// Its build: [`crate::BUILD`]. Two builds of one version may run the same seed differently.
     #[serde(default)]
     pub build: String,
-    /// The scenarios, no two of one name.
+    /// The scenarios, with distinct names.
     pub targets: Vec<Target>,
-    /// What was set on the command line, as `acks=1`.
+    /// The settings of the command line, such as `acks=1`.
     pub overrides: Vec<String>,
-    /// The museum bugs that are put in, by id.
+    /// The museum bugs in force, by id.
     pub bugs: Vec<String>,
 }
 
@@ -26,9 +26,9 @@ pub struct Plan {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Target {
-    /// Where it came from: a name of the catalogue, or a file.
+    /// Its origin: a name of the catalogue, or a file.
     pub source: String,
-    /// It, with all overrides in place.
+    /// The scenario with all overrides in place.
     pub scenario: Scenario,
 }
 
@@ -57,13 +57,13 @@ impl Plan {
     }
 }
 
-/// Seeds from one up to another, half open.
+/// A half-open range of seeds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct SeedRange {
-    /// The first.
+    /// The first seed.
     pub start: u64,
-    /// The one after the last.
+    /// The seed after the last.
     pub end: u64,
 }
 
@@ -77,7 +77,7 @@ impl fmt::Display for SeedRange {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Shard {
-    /// Which of the parts, counted from 1.
+    /// The number of the part, from 1.
     pub index: u64,
     /// The number of parts.
     pub of: u64,
@@ -91,7 +91,7 @@ impl Shard {
     ///
     /// # Errors
     ///
-    /// What is wrong with it, in words.
+    /// The mistake in the text, in words.
     pub fn parse(text: &str) -> Result<Self, String> {
         const EXPECTED: &str = "expected I/N with I from 1 to N, such as 2/3";
         let (index, of) = text.split_once('/').ok_or(EXPECTED)?;
@@ -120,13 +120,13 @@ impl fmt::Display for Shard {
 pub struct Part {
     /// All seeds.
     pub seeds: SeedRange,
-    /// Which of them: every `of`-th, so that parts take equally long.
+    /// The shard: every `of`-th seed, so that parts take equally long.
     pub shard: Shard,
 }
 
 impl Part {
-    /// Whether it has a seed at all; why not, in words. The other functions rest on its shard
-    /// being one.
+    /// Checks that the part has a seed; the error in words. The other functions rely on a valid
+    /// shard.
     pub(super) fn check(&self) -> Result<(), String> {
         let Shard { index, of } = self.shard;
         if !self.shard.is_there() {
@@ -138,43 +138,43 @@ impl Part {
         }
     }
 
-    /// How many seeds it has.
+    /// The number of seeds.
     pub fn count(&self) -> u64 {
         let all = self.seeds.end.saturating_sub(self.seeds.start);
         let before = self.shard.index - 1;
         all.saturating_sub(before).div_ceil(self.shard.of)
     }
 
-    /// The `nth` of its runs over `targets` scenarios: the scenario and the seed. All scenarios
-    /// come with one seed before the next seed, so that what is stopped early has given each the
+    /// The scenario and the seed of run number `nth`, with `targets` scenarios. All scenarios are
+    /// run with one seed before the next seed, so that an early end leaves each scenario with the
     /// same number of seeds.
     pub fn run(&self, nth: u128, targets: usize) -> Option<(usize, u64)> {
         let targets = targets as u128;
         let row = nth.checked_div(targets)?;
         let row = u64::try_from(row).ok().filter(|row| *row < self.count())?;
-        // Below `end`, since it is one of its seeds.
+        // This does not exceed `end`, since the seed belongs to the part.
         let seed = self.seeds.start + (self.shard.index - 1) + row * self.shard.of;
         Some(((nth % targets) as usize, seed))
     }
 
-    /// Whether it has this seed.
+    /// Whether the part has this seed.
     pub fn has(&self, seed: u64) -> bool {
         (self.seeds.start..self.seeds.end).contains(&seed)
             && (seed - self.seeds.start) % self.shard.of == self.shard.index - 1
     }
 
-    /// Whether both have some seed.
+    /// Whether the parts have a seed in common.
     pub fn overlaps(&self, other: &Self) -> bool {
         let (few, many) = if self.count() <= other.count() { (self, other) } else { (other, self) };
         let Some((_, first)) = few.run(0, 1) else { return false };
         let skipped = many.seeds.start.saturating_sub(first).div_ceil(few.shard.of);
-        // Whether a seed is one of the other's repeats after as many seeds as it has parts.
+        // The seeds of `few` repeat modulo the shards of `many`, so this many candidates suffice.
         let seeds = (u128::from(skipped)..).take_while(|nth| *nth < u128::from(few.count()));
         let seeds = seeds.take(usize::try_from(many.shard.of).unwrap_or(usize::MAX));
         seeds.filter_map(|nth| few.run(nth, 1)).any(|(_, seed)| many.has(seed))
     }
 
-    /// Its seeds as words: `0..300`, or `1/3 of 0..300`.
+    /// Its seeds in words: `0..300`, or `1/3 of 0..300`.
     pub fn name(&self) -> String {
         match self.shard.of {
             1 => self.seeds.to_string(),
@@ -183,12 +183,12 @@ impl Part {
     }
 }
 
-/// How many seeds parts have that share none.
+/// The number of seeds of disjoint parts.
 pub(super) fn seeds(parts: &[Part]) -> u64 {
     parts.iter().fold(0, |sum, part| part.count().saturating_add(sum))
 }
 
-/// Ranges in order, joined where they touch or overlap.
+/// Ranges in order, joined if they touch or overlap.
 pub(super) fn joined(ranges: impl Iterator<Item = SeedRange>) -> Vec<SeedRange> {
     let mut all: Vec<_> = ranges.collect();
     all.sort_unstable();

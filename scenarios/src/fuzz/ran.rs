@@ -1,32 +1,32 @@
-//! How many runs came to what.
+//! Runs, counted by outcome.
 
 use super::record::SeedRecord;
 use crate::result::{Outcome, Series};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-/// How many runs were made, and what they came to.
+/// The number of runs, by outcome.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Ran {
-    /// How many were made.
+    /// Runs that were made.
     pub ran: u64,
-    /// How many kept every promise.
+    /// Runs that kept every promise.
     pub passed: u64,
-    /// How many of those had anomalies that are permitted.
+    /// The number of those with permitted anomalies.
     pub permitted: u64,
-    /// How many broke a promise.
+    /// Runs that broke a promise.
     pub violations: u64,
-    /// How many are undecided.
+    /// Undecided runs.
     pub unknown: u64,
-    /// How many exercised nothing.
+    /// Runs that exercised nothing.
     pub vacuous: u64,
-    /// How many ended in a panic, which is a defect of Faultline.
+    /// Runs that ended in a panic, which is a defect of Faultline.
     pub panics: u64,
-    /// How many went differently when they were made again.
+    /// Runs that differed when they were repeated.
     pub nondeterministic: u64,
-    /// Events of all of them.
+    /// The events of all runs.
     pub events: u64,
-    /// Simulated time of all of them, in nanoseconds.
+    /// The simulated time of all runs, in nanoseconds.
     pub simulated_ns: u64,
 }
 
@@ -44,13 +44,12 @@ impl Ran {
         }
         let permitted = record.outcome == Outcome::Pass && !record.hazards.is_empty();
         self.permitted += u64::from(permitted);
-        // The numbers of a journal may be any.
+        // The numbers in a journal may be arbitrary.
         self.events = record.events.saturating_add(self.events);
         self.simulated_ns = record.simulated_ns.saturating_add(self.simulated_ns);
     }
 
-    /// As a series of runs of one scenario, none of which has reached so many of the things that
-    /// were wanted.
+    /// The runs as a series of one scenario, of whose wanted steps this many were never reached.
     pub(super) fn series(&self, never_reached: usize) -> Series {
         Series {
             ran: self.ran,
@@ -63,7 +62,7 @@ impl Ran {
         }
     }
 
-    /// A run that had come to `outcome` was not the same when it was made again.
+    /// A run with this `outcome` was not reproduced when it was repeated.
     pub(super) fn differs(&mut self, outcome: Outcome) {
         let count = match outcome {
             Outcome::Pass => &mut self.passed,

@@ -1,4 +1,4 @@
-//! What is kept of a run: enough for every sum, and little enough for millions.
+//! The data that is kept of a run: enough for every sum, and small enough for millions of runs.
 
 use super::harm::Harm;
 use super::latency::Waited;
@@ -6,7 +6,7 @@ use crate::result::{Errors, Outcome, Verdict};
 use judge::outcome::Counts;
 use std::collections::BTreeMap;
 
-/// What is kept of a run.
+/// The data that is kept of a run.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SeedRecord {
     /// The index of the scenario in the plan.
@@ -15,34 +15,34 @@ pub struct SeedRecord {
     pub seed: u64,
     /// The outcome of the run.
     pub outcome: Outcome,
-    /// Its digest; after a panic that of what had happened until then.
+    /// The digest; after a panic, of the trace until then.
     pub digest: String,
-    /// How many events it had.
+    /// The number of events.
     pub events: u64,
     /// Its simulated time, in nanoseconds.
     pub simulated_ns: u64,
-    /// What became of its records.
+    /// The records, counted by outcome.
     pub counts: Counts,
-    /// How many records sent with acks=0 are gone. `counts.lost` does not include them.
+    /// The number of lost records sent with acks=0. `counts.lost` does not include them.
     pub unconfirmed_lost: u64,
-    /// Why records were not confirmed.
+    /// Why records were not acknowledged.
     pub errors: Errors,
-    /// The longest that its clients waited.
+    /// The longest waits of its clients.
     pub waited: Waited,
     /// Its permitted anomalies, by hazard.
     pub hazards: Vec<Hazard>,
-    /// How long it took on a real clock, in microseconds. Nothing else depends on it.
+    /// Its duration on a real clock, in microseconds. Nothing else depends on it.
     pub wall_us: u64,
-    /// When it ended, in milliseconds on a real clock since the first run began. The last run's is
-    /// the duration of a part that was killed.
+    /// When it ended, in milliseconds on a real clock since the first run began. For a part that
+    /// was killed, that of the last run is the duration of the part.
     pub at_ms: u64,
-    /// What it exercised.
+    /// The steps and effects that it exercised.
     pub exercised: Vec<String>,
-    /// What it should have exercised and did not.
+    /// The wanted steps that it did not exercise.
     pub missing: Vec<String>,
-    /// Which of the plan's bugs made a difference.
+    /// Whether each of the plan's bugs made a difference.
     pub reached: Vec<bool>,
-    /// What failed, if something did.
+    /// The failure, if any.
     pub failure: Option<Failure>,
 }
 
@@ -57,19 +57,19 @@ pub struct Hazard {
     pub because: String,
 }
 
-/// What failed in a run: its first violation, its panic, or why it is undecided.
+/// The failure of a run: its first violation, its panic, or why it is undecided.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Failure {
-    /// The check; `panic` or `unknown` where no check found it.
+    /// The check; `panic` or `unknown` if no check found it.
     pub check: String,
-    /// The same for failures of one kind.
+    /// The signature, which failures of one kind share.
     pub signature: String,
-    /// The worst of what is wrong, in one line. Another check may have found it.
+    /// The worst violation in one line. Another check may have found it.
     pub summary: String,
 }
 
 impl SeedRecord {
-    /// What is kept of a run that ended with `verdict`.
+    /// The data that is kept of a run with this verdict.
     pub fn new(target: usize, verdict: Verdict, wall_us: u64, at_ms: u64) -> Self {
         let failure = Failure::of(&verdict);
         Self {
@@ -93,13 +93,13 @@ impl SeedRecord {
         }
     }
 
-    /// Whether it found a bug: a rule that made a difference, in a run that broke a promise. A
-    /// panic is a defect of Faultline and finds nothing.
+    /// Whether it detected a bug: the rule made a difference, and the run broke a promise. A panic
+    /// is a defect of Faultline and detects nothing.
     pub fn caught(&self, bug: usize) -> bool {
         self.outcome == Outcome::Violation && self.reached.get(bug) == Some(&true)
     }
 
-    /// The worst that happened to its records.
+    /// The worst harm to its records.
     pub(super) fn harm(&self) -> Harm {
         Harm::of(&self.counts)
     }
@@ -110,7 +110,7 @@ impl Hazard {
     fn all(verdict: &Verdict) -> Vec<Self> {
         let mut by_name: BTreeMap<&str, (u64, &str)> = BTreeMap::new();
         for permitted in &verdict.permitted {
-            // Before the first comma stands the setting, which is the same in every run.
+            // The part before the first comma is the setting, which is the same in every run.
             let because = permitted.because.split(", ").next().unwrap_or_default();
             by_name.entry(&permitted.hazard).or_insert((0, because)).0 += permitted.count;
         }
@@ -124,8 +124,8 @@ impl Hazard {
 }
 
 impl Failure {
-    /// What failed in a run; `None` if nothing did. The signature is that of [`Verdict::cause`]; the
-    /// summary is about the worst violation.
+    /// The failure of a run; `None` if it passed or is vacuous. The signature is that of
+    /// [`Verdict::cause`]; the summary is about the worst violation.
     pub fn of(verdict: &Verdict) -> Option<Self> {
         let why = verdict.unknown.first().map_or("", String::as_str);
         let (check, signature) = match (verdict.outcome, verdict.cause()) {
@@ -140,7 +140,8 @@ impl Failure {
     }
 }
 
-/// Where a panic began, if its message ends with that; else the message without its numbers.
+/// The place of a panic, if its message ends with the place; otherwise the message without its
+/// numbers.
 fn place(message: &str) -> String {
     let place = message.strip_suffix(')').and_then(|text| text.rsplit_once(" ("));
     match place {
@@ -171,7 +172,7 @@ mod tests {
     use judge::outcome::{Permitted, Violation};
 
     #[test]
-    fn panics_are_known_by_their_place_and_else_by_their_words() {
+    fn panics_are_identified_by_their_place_or_else_by_their_message() {
         let of = |message: &str| {
             let panic = Panic { message: message.to_owned(), ..Panic::default() };
             let verdict = Verdict::of_panic("swarm", 7, &[], panic);
@@ -204,7 +205,7 @@ mod tests {
         assert!(failure.summary.contains("worst broken"), "{}", failure.summary);
     }
 
-    /// A14: one run and a series count what acks=0 lost in the same way.
+    /// One run and a series count losses with acks=0 in the same way.
     #[test]
     fn losses_of_acks_0_are_kept_beside_those_of_acknowledged_records() {
         let mut verdict = Verdict::of_panic("swarm", 7, &[], Panic::default());

@@ -13,7 +13,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
-/// What many seeds of many scenarios came to.
+/// The result of many seeds of many scenarios.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 #[schemars(title = "The result of many seeds run by Faultline")]
@@ -22,28 +22,28 @@ pub struct FuzzReport {
     pub version: u32,
     /// The seeds, `A..B`, half open; several ranges after a merge of ranges with a gap.
     pub seeds: String,
-    /// The part of the seeds, `I/N`, unless it is all of them.
+    /// The part of the seeds, `I/N`, unless it is all seeds.
     pub shard: Option<String>,
-    /// What they come to together.
+    /// The combined outcome of all runs.
     pub outcome: Outcome,
     /// Why it ended.
     pub stopped: Stop,
-    /// How many runs there are: every scenario with every seed.
+    /// The number of planned runs: every scenario with every seed.
     pub planned: u64,
-    /// How many were made, and what they came to.
+    /// The number of runs, by outcome.
     #[serde(flatten)]
     pub ran: Ran,
-    /// How long it took, in seconds on a real clock; parts that were joined are added up.
+    /// The duration in seconds on a real clock; those of merged parts are added up.
     pub wall_s: f64,
-    /// How many runs a second: with every seed there is one of each scenario.
+    /// Runs per second of that duration.
     pub runs_per_s: f64,
-    /// What became of the records of all runs.
+    /// The records of all runs, by outcome.
     pub counts: Counts,
-    /// How many records sent with acks=0 are gone; `counts.lost` does not include them.
+    /// The number of lost records sent with acks=0; `counts.lost` does not include them.
     pub unconfirmed_lost: u64,
-    /// Why records of all runs were not confirmed.
+    /// Why records of all runs were not acknowledged.
     pub errors: Errors,
-    /// The longest that clients waited in any run; none if nothing was written.
+    /// The longest waits of clients in any run; `None` if nothing was written.
     pub waits: Option<LongestWaits>,
     /// The longest that a consumer waited for records that it could read; none if none waited.
     pub longest_read: Option<LongestRead>,
@@ -55,16 +55,16 @@ pub struct FuzzReport {
     pub hazards: Vec<HazardSum>,
     /// Failures by signature, the worst first.
     pub signatures: Vec<SignatureGroup>,
-    /// Each scenario.
+    /// The result of each scenario.
     pub scenarios: Vec<ScenarioRow>,
-    /// In how many runs the seed drew each setting, by its name. Empty unless a
-    /// scenario has its settings drawn.
+    /// The number of runs in which the seed drew each setting, by its name. Empty unless a scenario
+    /// lets the seed draw its settings.
     pub drawn: BTreeMap<String, u64>,
-    /// What was exercised in how many runs.
+    /// The number of runs that exercised each step or effect.
     pub exercised: BTreeMap<String, u64>,
-    /// What can be reached (`list reaches`) and was reached in no run.
+    /// The steps (`list reaches`) that no run has reached.
     pub not_reached: Vec<String>,
-    /// The museum bugs that were put in.
+    /// The museum bugs in force.
     pub bugs: Vec<BugSeeds>,
     /// The directory of the results; empty if none were written.
     pub out: String,
@@ -96,9 +96,9 @@ pub struct Loss {
     pub scenario: String,
     /// The seed.
     pub seed: u64,
-    /// The number of records that were lost.
+    /// The number of lost records.
     pub lost: u64,
-    /// One line that makes the run again.
+    /// A command that repeats the run.
     pub reproduce: String,
 }
 
@@ -106,30 +106,30 @@ pub struct Loss {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct SignatureGroup {
-    /// What they have in common.
+    /// The signature, which failures of one kind share.
     pub signature: String,
-    /// The check; `panic`, `unknown` or `nondeterministic` where no check found it.
+    /// The check; `panic`, `unknown` or `nondeterministic` if no check found it.
     pub check: String,
     /// The outcome of these runs.
     pub outcome: Outcome,
-    /// In how many runs. A run counts once, by the violation that was found first in time.
+    /// The number of runs. A run counts once, by the violation that was found first in time.
     pub count: u64,
     /// In how many of them something happened to the records.
     pub affected: Affected,
-    /// The settings that the seeds of all of them drew.
+    /// The settings that the seeds of all these runs drew.
     pub drawn: Vec<String>,
     /// The smallest seed.
     pub smallest_seed: u64,
     /// The scenario with that seed.
     pub scenario: String,
-    /// The worst of what is wrong there, in one line. Another check may have found it.
+    /// Its worst violation in one line. Another check may have found it.
     pub summary: String,
-    /// Of the runs with the worst harm the one with the smallest seed: lost records are worse than
-    /// duplicated ones, and those worse than reordered ones.
+    /// Among the runs with the worst harm, the one with the smallest seed: lost records are worse
+    /// than duplicated ones, and those are worse than reordered ones.
     pub worst: Case,
-    /// Each scenario that has some.
+    /// The failures in each scenario.
     pub by_scenario: BTreeMap<String, InScenario>,
-    /// One line that makes the run with the smallest seed again.
+    /// A command that repeats the run with the smallest seed.
     pub reproduce: String,
     /// Its results directory.
     pub out: String,
@@ -147,23 +147,23 @@ pub struct InScenario {
     pub affected: Affected,
     /// The run with the smallest seed.
     pub smallest: FailingRun,
-    /// Of the runs with the worst harm the one with the smallest seed.
+    /// Among the runs with the worst harm, the one with the smallest seed.
     pub worst: FailingRun,
 }
 
-/// A run that failed, among those of one signature and scenario.
+/// A failed run of one signature and scenario.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct FailingRun {
     /// The seed.
     pub seed: u64,
-    /// The worst of what is wrong, in one line. Another check may have found it.
+    /// The worst violation in one line. Another check may have found it.
     pub summary: String,
-    /// One line that makes the run again.
+    /// A command that repeats the run.
     pub reproduce: String,
 }
 
-/// A run that failed.
+/// A failed run.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Case {
@@ -177,33 +177,33 @@ pub struct Case {
     pub drawn: Vec<String>,
     /// The digest of its trace; after a panic of the trace until then.
     pub digest: String,
-    /// The worst of what is wrong, in one line. Another check may have found it.
+    /// The worst violation in one line. Another check may have found it.
     pub summary: String,
-    /// One line that makes the run again.
+    /// A command that repeats the run.
     pub reproduce: String,
     /// The results directory.
     pub out: String,
 }
 
-/// What the seeds of one scenario came to.
+/// The result of the seeds of one scenario.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct ScenarioRow {
     /// The scenario.
     pub scenario: String,
-    /// What its runs come to together.
+    /// The combined outcome of its runs.
     pub outcome: Outcome,
-    /// How many were made, and what they came to.
+    /// The number of runs, by outcome.
     #[serde(flatten)]
     pub ran: Ran,
     /// In how many runs something happened to the records, permitted or not.
     pub affected: Affected,
-    /// How long they took, in seconds on a real clock, all threads added up.
+    /// The total duration of its runs in seconds on a real clock, over all threads.
     pub wall_s: f64,
-    /// How many runs of each signature.
+    /// The number of runs of each signature.
     pub signatures: BTreeMap<String, u64>,
-    /// The seeds that exercised nothing, if there are any.
+    /// The seeds that exercised nothing, if any.
     pub vacuous_seeds: Option<Vacuous>,
-    /// What no seed reached though the scenario is there to reach it.
+    /// The steps that the scenario has to reach and no seed reached.
     pub never_reached: Vec<String>,
 }
 
@@ -213,19 +213,19 @@ pub struct ScenarioRow {
 pub struct Vacuous {
     /// The smallest.
     pub smallest_seed: u64,
-    /// In how many of them what was missing.
+    /// For each missing step, the number of these seeds that did not reach it.
     pub not_exercised: BTreeMap<String, u64>,
 }
 
-/// A museum bug that was put in.
+/// A museum bug in force.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct BugSeeds {
     /// Its id.
     pub id: String,
-    /// In how many runs its rule decided otherwise than Kafka's.
+    /// The number of runs in which its rule decided differently from Kafka's.
     pub reached: u64,
-    /// In how many of those a check found a broken promise.
+    /// The number of those runs in which a check found a broken promise.
     pub caught: u64,
 }
 
@@ -242,7 +242,7 @@ impl SignatureGroup {
 }
 
 impl SignatureGroup {
-    /// The run with the worst harm, unless it is the one with the smallest seed.
+    /// The run with the worst harm, unless it has the smallest seed.
     pub fn worse(&self) -> Option<&Case> {
         let is_smallest = |case: &Case| {
             (case.seed, case.scenario.as_str()) == (self.smallest_seed, self.scenario.as_str())
@@ -252,7 +252,7 @@ impl SignatureGroup {
 }
 
 impl ScenarioRow {
-    /// Why its runs show too little, in words; nothing if they show enough.
+    /// Why its runs show too little, in words; empty if they show enough.
     pub fn shows_too_little(&self) -> Vec<String> {
         let series = self.ran.series(self.never_reached.len());
         let mut why = Vec::new();
@@ -272,12 +272,12 @@ impl ScenarioRow {
 }
 
 impl FuzzReport {
-    /// What the runs of `parts` come to.
+    /// The result of the runs of `parts`.
     pub fn new(plan: &Plan, parts: &[Part], tally: &Tally, stopped: Stop, wall_s: f64) -> Self {
         let scenarios = tally.rows(plan);
         let ran = *tally.ran();
         let lacking = match stopped {
-            // It was not asked for that seeds are left out: whether they pass is unknown.
+            // Missing seeds were not requested: whether they pass is unknown.
             Stop::Incomplete => Outcome::Unknown,
             _ if ran.ran == 0 => Outcome::Vacuous,
             _ => Outcome::Pass,
@@ -311,7 +311,7 @@ impl FuzzReport {
         }
     }
 
-    /// The results of a case are in the directory `out`.
+    /// Records that the results of a case are in the directory `out`.
     pub fn written(&mut self, group: usize, case: usize, out: &str) {
         let group = &mut self.signatures[group];
         group.cases[case].out = out.to_owned();
@@ -324,7 +324,7 @@ impl FuzzReport {
         }
     }
 
-    /// The run of a case went differently when it was made again: that is what it comes to now.
+    /// Records that the run of a case was not reproduced: that is its outcome now.
     pub fn differs(&mut self, group: usize, case: usize) {
         let group = &mut self.signatures[group];
         let case = &mut group.cases[case];
@@ -341,7 +341,7 @@ impl FuzzReport {
         self.outcome = Outcome::worst([self.outcome, Outcome::Nondeterministic]);
     }
 
-    /// Why runs are missing, in words, if that is no part of what was asked for.
+    /// Why runs are missing, in words, unless that was requested.
     pub fn lacks(&self) -> Option<String> {
         let (ran, planned) = (self.ran.ran, self.planned);
         let missing = planned.saturating_sub(ran);
@@ -366,12 +366,12 @@ impl FuzzReport {
     }
 }
 
-/// How many runs the parts have.
+/// The number of runs of the parts.
 pub(super) fn planned(plan: &Plan, parts: &[Part]) -> u64 {
     seeds(parts).saturating_mul(plan.targets.len() as u64)
 }
 
-/// The part of a range, if there is only one and it is not the whole.
+/// The part of a range, if there is only one part and it is not the whole.
 fn shard(parts: &[Part]) -> Option<String> {
     match parts {
         [part] if part.shard.of > 1 => Some(part.shard.to_string()),
@@ -379,7 +379,7 @@ fn shard(parts: &[Part]) -> Option<String> {
     }
 }
 
-/// The ranges of the parts, joined where they touch.
+/// The ranges of the parts, joined if they touch.
 fn ranges(parts: &[Part]) -> String {
     let all = joined(parts.iter().map(|part| part.seeds));
     all.iter().map(ToString::to_string).collect::<Vec<_>>().join(",")

@@ -1,5 +1,5 @@
-//! Sums over runs. They do not depend on the order in which runs come, and their memory does not
-//! grow with the number of runs: besides sums, only a few seeds of each signature are kept.
+//! Sums over runs. They do not depend on the order of the runs, and their memory does not grow with
+//! the number of runs: besides sums, only a few seeds of each signature are kept.
 
 use super::harm::{Affected, Harm};
 use super::latency::{LongestRead, LongestWaits, Waits};
@@ -16,13 +16,13 @@ use spec::{MustReach, Scenario};
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet};
 
-/// How many runs that lost acknowledged records are named.
+/// The number of runs with lost acknowledged records that are named.
 const LOSSES: usize = 5;
 
 /// Sums over the runs of a plan.
 #[derive(Clone, Debug)]
 pub struct Tally {
-    /// How many seeds of each signature are kept.
+    /// The number of seeds of each signature that are kept.
     keep: usize,
     ran: Ran,
     counts: Counts,
@@ -34,7 +34,7 @@ pub struct Tally {
     losses: BTreeMap<(u64, usize), u64>,
     hazards: BTreeMap<String, HazardRow>,
     rows: Vec<Row>,
-    /// In how many runs the seed drew each setting, by its name.
+    /// The number of runs in which the seed drew each setting, by its name.
     drawn: BTreeMap<String, u64>,
     bugs: Vec<BugSeeds>,
     groups: BTreeMap<String, Group>,
@@ -45,7 +45,8 @@ pub struct Tally {
 struct HazardRow {
     runs: u64,
     records: u64,
-    /// The smallest seed, with the index of the scenario, and what permits them there.
+    /// The smallest seed, with the index of the scenario and the setting that permits the anomalies
+    /// there.
     first: (u64, usize, String),
 }
 
@@ -53,7 +54,7 @@ struct HazardRow {
 #[derive(Clone, Debug, Default)]
 struct Row {
     name: String,
-    /// It, if its settings are drawn by the seed.
+    /// The scenario, if the seed draws its settings.
     draws: Option<Scenario>,
     ran: Ran,
     affected: Affected,
@@ -118,7 +119,7 @@ impl There {
 }
 
 impl Tally {
-    /// Nothing has been run yet. `keep` seeds of each signature will be kept, at least one.
+    /// An empty tally. `keep` seeds of each signature will be kept, at least one.
     pub fn new(plan: &Plan, keep: usize) -> Self {
         let row = |scenario: &Scenario| Row {
             name: scenario.name.clone(),
@@ -147,7 +148,7 @@ impl Tally {
         }
     }
 
-    /// Adds a run, and returns whether its signature is a new one.
+    /// Adds a run, and returns whether its signature is new.
     pub fn add(&mut self, record: &SeedRecord) -> bool {
         let row = &mut self.rows[record.target];
         self.ran.add(record);
@@ -169,8 +170,8 @@ impl Tally {
         self.add_failure(record, drawn)
     }
 
-    /// Adds the settings that the seed of a run drew, and returns them. They follow from the scenario
-    /// and the seed, so that no journal has to hold them.
+    /// Adds the settings that the seed of a run drew, and returns them. They follow from the
+    /// scenario and the seed, so that the journal need not contain them.
     fn add_drawn(&mut self, record: &SeedRecord) -> Vec<String> {
         let Some(scenario) = &self.rows[record.target].draws else { return Vec::new() };
         let (_, drawn) = settings::drawn(scenario, record.seed);
@@ -182,7 +183,7 @@ impl Tally {
         drawn
     }
 
-    /// Adds what became of the records of a run.
+    /// Adds the counts and anomalies of the records of a run.
     fn add_records(&mut self, record: &SeedRecord) {
         self.counts.add(&record.counts);
         self.unconfirmed_lost = record.unconfirmed_lost.saturating_add(self.unconfirmed_lost);
@@ -242,43 +243,43 @@ impl Tally {
         new
     }
 
-    /// What came of the runs so far.
+    /// The counts of runs so far, by outcome.
     pub fn ran(&self) -> &Ran {
         &self.ran
     }
 
-    /// What became of the records of all runs so far.
+    /// The records of all runs so far, by outcome.
     pub fn counts(&self) -> &Counts {
         &self.counts
     }
 
-    /// How many records sent with acks=0 are gone. The `lost` of [`Tally::counts`] does not include
-    /// them.
+    /// The number of lost records sent with acks=0. The `lost` of [`Tally::counts`] does not
+    /// include them.
     pub fn unconfirmed_lost(&self) -> u64 {
         self.unconfirmed_lost
     }
 
-    /// Why records of all runs were not confirmed.
+    /// Why records of all runs were not acknowledged.
     pub(super) fn errors(&self) -> &Errors {
         &self.errors
     }
 
-    /// The longest that clients waited in any run.
+    /// The longest waits of clients in any run.
     pub(super) fn waits(&self) -> Option<LongestWaits> {
         self.waits.longest(&|target| self.rows[target].name.clone())
     }
 
-    /// The longest that a consumer waited in any run.
+    /// The longest wait of a consumer in any run.
     pub(super) fn longest_read(&self) -> Option<LongestRead> {
         self.waits.longest_read(&|target| self.rows[target].name.clone())
     }
 
-    /// In how many runs so far something happened to the records.
+    /// The number of runs so far with anomalies of records.
     pub fn affected(&self) -> &Affected {
         &self.affected
     }
 
-    /// How many runs there are of each signature, the most frequent first.
+    /// The number of runs of each signature, the most frequent first.
     pub fn signatures(&self) -> Vec<(&str, u64)> {
         let mut all: Vec<_> = self
             .groups
@@ -289,11 +290,11 @@ impl Tally {
         all
     }
 
-    /// The failures by signature, the worst and then the most frequent first.
+    /// The failures by signature: the worst first, then the most frequent.
     pub(super) fn groups(&self, plan: &Plan) -> Vec<SignatureGroup> {
         let mut groups: Vec<_> =
             self.groups.iter().map(|(name, group)| self.group(plan, name, group)).collect();
-        // Stable: equals stay in the order of their names.
+        // A stable sort keeps equals in the order of their names.
         groups.sort_by_key(|group| Reverse((group.outcome.weight(), group.count)));
         groups
     }
@@ -354,7 +355,7 @@ impl Tally {
         }
     }
 
-    /// What each scenario came to.
+    /// The result of each scenario.
     pub(super) fn rows(&self, plan: &Plan) -> Vec<ScenarioRow> {
         let rows = self.rows.iter().zip(&plan.targets).map(|(row, target)| {
             let reached =
@@ -378,7 +379,7 @@ impl Tally {
         rows.collect()
     }
 
-    /// What was exercised in how many runs.
+    /// The number of runs that exercised each step or effect.
     pub(super) fn exercised(&self) -> BTreeMap<String, u64> {
         let mut all = BTreeMap::new();
         for (name, count) in self.rows.iter().flat_map(|row| &row.exercised) {
@@ -387,7 +388,7 @@ impl Tally {
         all
     }
 
-    /// What can be reached and no run has reached, in the order of the list.
+    /// The steps that no run has reached, in the order of the list.
     pub(super) fn not_reached(&self) -> Vec<String> {
         let reached: BTreeSet<&str> =
             self.rows.iter().flat_map(|row| row.exercised.keys().map(String::as_str)).collect();
@@ -395,7 +396,7 @@ impl Tally {
         all.map(str::to_owned).collect()
     }
 
-    /// In how many runs the seed drew each setting, by its name.
+    /// The number of runs in which the seed drew each setting, by its name.
     pub(super) fn drawn(&self) -> &BTreeMap<String, u64> {
         &self.drawn
     }

@@ -1,20 +1,20 @@
-//! What a verdict says of clients: why records were not confirmed, how long writes took, and which
-//! processes ended as Kafka's would.
+//! The part of a verdict about clients: why records were not acknowledged, how long writes took,
+//! and which processes ended as Kafka's would.
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
-/// Why records were not confirmed, by Kafka's name of the error, as `NOT_ENOUGH_REPLICAS`.
+/// Why records were not acknowledged, by Kafka's name of the error, such as `NOT_ENOUGH_REPLICAS`.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Errors {
     /// Records that were certainly not written.
     pub failed: BTreeMap<String, u64>,
-    /// Records that failed and may be written all the same. What a client had open when it was
-    /// killed is in no row: no error was reported.
+    /// Records that failed but may have been written. Records that were pending in a killed client
+    /// are in no row: no error was reported for them.
     pub unknown: BTreeMap<String, u64>,
-    /// How often a batch was sent again.
+    /// How often a batch was resent.
     pub retried: BTreeMap<String, u64>,
 }
 
@@ -22,33 +22,33 @@ pub struct Errors {
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Writes {
-    /// How many records were confirmed, or sent with acks=0.
+    /// Records acknowledged, or sent with acks=0.
     pub count: u64,
     /// The median, in microseconds.
     pub median_us: u64,
-    /// What 99 of 100 stayed within, in microseconds.
+    /// The 99th percentile, in microseconds.
     pub p99_us: u64,
     /// The longest, in microseconds.
     pub longest_us: u64,
-    /// The longest time in which a partition accepted nothing although a producer had something for
-    /// it, if any was longer than 250 ms.
+    /// The longest time in which a partition accepted no record although a producer had a record
+    /// for it, if longer than 250 ms.
     pub silence: Option<Silence>,
 }
 
-/// A time in which a partition accepted nothing although a producer had something for it.
+/// A time in which a partition accepted no record although a producer had a record for it.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Silence {
-    /// The partition, as `orders-0`.
+    /// The partition, such as `orders-0`.
     pub partition: String,
     /// When it began, in nanoseconds since the start of the load.
     pub since_ns: i64,
-    /// How long it was, in nanoseconds.
+    /// Its duration in nanoseconds.
     pub lasted_ns: u64,
 }
 
-/// How long consumers waited for records that were there, in simulated time: from the moment at which
-/// they could be read, as the high watermark had passed them, until they were given.
+/// How long consumers waited for available records, in simulated time: from when the high watermark
+/// passed a record until the consumer received it.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Reads {
@@ -56,30 +56,30 @@ pub struct Reads {
     pub count: u64,
     /// The median, in microseconds.
     pub median_us: u64,
-    /// What 99 of 100 stayed within, in microseconds.
+    /// The 99th percentile, in microseconds.
     pub p99_us: u64,
     /// The longest, in microseconds.
     pub longest_us: u64,
     /// The consumer that waited longest.
     pub consumer: String,
-    /// The partition, as `orders-0`, that it waited for.
+    /// The partition for which it waited, such as `orders-0`.
     pub partition: String,
-    /// When that began, in nanoseconds since the start of the load.
+    /// When that wait began, in nanoseconds since the start of the load.
     pub since_ns: i64,
 }
 
-/// A process that ended, or went no further, as Kafka's would. No promise is broken by that.
+/// A process that ended, or made no further progress, as Kafka's would. This breaks no promise.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Notice {
-    /// The process, as `consumer 1002`.
+    /// The process, such as `consumer 1002`.
     pub node: String,
     /// What it did and why.
     pub what: String,
 }
 
 impl Errors {
-    /// Adds those of another run.
+    /// Adds the errors of another run.
     pub fn add(&mut self, other: &Self) {
         let rows = [
             (&mut self.failed, &other.failed),
@@ -126,7 +126,7 @@ impl Reads {
     }
 }
 
-/// A length of time to two or three digits.
+/// A duration rounded to two or three digits.
 pub(crate) fn rounded(micros: u64) -> String {
     let (unit, of) = match micros {
         0..1_000 => return format!("{micros} µs"),

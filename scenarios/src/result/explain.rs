@@ -40,7 +40,7 @@ fn write_all(out: &mut String, verdict: &Verdict, record: &RunRecord) -> std::fm
     clients(out, verdict)?;
     violations(out, verdict)?;
     permitted(out, verdict)?;
-    // The first is the panic itself.
+    // The first entry is the panic itself.
     let shown = usize::from(verdict.panic.is_some());
     if verdict.unknown.len() > shown {
         writeln!(out, "## What the run does not decide\n")?;
@@ -58,18 +58,18 @@ fn write_all(out: &mut String, verdict: &Verdict, record: &RunRecord) -> std::fm
     reproduction(out, verdict, record)
 }
 
-/// What clients waited for, and those that ended as Kafka's would.
+/// The waits of clients, and the clients that ended as Kafka's would.
 fn clients(out: &mut String, verdict: &Verdict) -> std::fmt::Result {
     if let Some(writes) = &verdict.writes {
         writeln!(out, "Writes: {}.\n", writes.in_words())?;
     }
     if let Some(reads) = &verdict.reads {
-        writeln!(out, "Waits of consumers for records that were there: {}.\n", reads.in_words())?;
+        writeln!(out, "Waits of consumers for available records: {}.\n", reads.in_words())?;
     }
     if verdict.notices.is_empty() {
         return Ok(());
     }
-    writeln!(out, "## Clients that went no further\n")?;
+    writeln!(out, "## Clients that made no further progress\n")?;
     for notice in &verdict.notices {
         writeln!(out, "- {}: {}", notice.node, notice.what)?;
     }
@@ -84,10 +84,10 @@ fn panic(out: &mut String, panic: &Panic) -> std::fmt::Result {
     }
     writeln!(out, "- When: {}\n", where_in_run(panic))?;
     if !panic.input.is_empty() {
-        writeln!(out, "What was being handled, in full:\n\n    {}\n", panic.input)?;
+        writeln!(out, "The input in full:\n\n    {}\n", panic.input)?;
     }
     for (what, events) in [
-        ("How it came to that, each event caused by the one before", &panic.causes),
+        ("The causes, each event caused by the one before", &panic.causes),
         ("The last events of the node", &panic.of_node),
         ("The last events of the connection", &panic.of_connection),
     ] {
@@ -102,7 +102,7 @@ fn panic(out: &mut String, panic: &Panic) -> std::fmt::Result {
     Ok(())
 }
 
-/// When a panic happened, at which node, and in handling what, in one line.
+/// The time, the node and the input of a panic, in one line.
 pub fn where_in_run(panic: &Panic) -> String {
     let mut line = format!("at {}, in {}", moment(panic.at_ns), panic.during);
     if !panic.node.is_empty() {
@@ -191,7 +191,7 @@ fn records(out: &mut String, verdict: &Verdict) -> std::fmt::Result {
         return Ok(());
     }
     writeln!(out, "Errors, by Kafka's names:\n")?;
-    writeln!(out, "| error | records failed | records unknown | batches sent again |")?;
+    writeln!(out, "| error | records failed | records unknown | batches resent |")?;
     writeln!(out, "|---|---:|---:|---:|")?;
     let names = errors.failed.keys().chain(errors.unknown.keys()).chain(errors.retried.keys());
     for name in names.collect::<BTreeSet<_>>() {
@@ -219,13 +219,12 @@ fn faults(out: &mut String, faults: &[PlannedFault]) -> std::fmt::Result {
     writeln!(out)
 }
 
-/// What a fault does and to which nodes: `crash leader(orders-0)`.
+/// The fault and its targets: `crash leader(orders-0)`.
 pub fn what(fault: &Fault) -> String {
     fault.kind.in_words(&|target| target.to_string())
 }
 
 /// A fault in one line, its trigger included:
-/// `crash leader(orders-0) for 3 s, from 1.500 s on when unacked(orders) >= 20`.
 pub fn describe(fault: &Fault) -> String {
     let mut line = what(fault);
     if let Some(lasts) = fault.lasts {
@@ -242,7 +241,7 @@ pub fn describe(fault: &Fault) -> String {
     line
 }
 
-/// What became of a fault, in words.
+/// The fate of a fault, in words.
 pub fn fate(fate: &Fate) -> String {
     match fate {
         Fate::Fired { at_ns, injected, suppressed, without_effect } => {
@@ -269,8 +268,8 @@ pub fn fate(fate: &Fate) -> String {
     }
 }
 
-/// A moment since the start of the load, or a length of simulated time, to the millisecond:
-/// `17.312 s`; negative before the load.
+/// A time since the start of the load, or a simulated duration, to the millisecond: `17.312 s`;
+/// negative before the load.
 pub fn moment(nanos: impl Into<i128>) -> String {
     let nanos: i128 = nanos.into();
     let (sign, nanos) = (if nanos < 0 { "-" } else { "" }, nanos.unsigned_abs());
@@ -296,7 +295,7 @@ fn configuration(out: &mut String, record: &RunRecord) -> std::fmt::Result {
     if !record.drawn.is_empty() {
         writeln!(out, "## What the seed drew\n\n{}\n", record.drawn.join(", "))?;
     }
-    writeln!(out, "## What is not Kafka's default\n")?;
+    writeln!(out, "## Properties that differ from Kafka's defaults\n")?;
     writeln!(out, "| of | property | value | default |\n|---|---|---|---|")?;
     for it in &record.not_default {
         writeln!(out, "| {} | {} | {} | {} |", it.of, it.property, it.value, it.default)?;
@@ -305,7 +304,7 @@ fn configuration(out: &mut String, record: &RunRecord) -> std::fmt::Result {
 }
 
 fn reproduction(out: &mut String, verdict: &Verdict, record: &RunRecord) -> std::fmt::Result {
-    writeln!(out, "## The same run again\n")?;
+    writeln!(out, "## Reproduction\n")?;
     writeln!(out, "    {}", record.command())?;
     if !verdict.replay.is_empty() {
         writeln!(out, "    {}", verdict.replay)?;

@@ -1,6 +1,6 @@
-//! The results directory of a run. Every file is written beside its place and then moved there, so
-//! that one that exists is whole. Of a directory that is there already only the files that a run
-//! writes are replaced: notes beside them stay.
+//! The results directory of a run. Every file is written elsewhere and then moved to its place, so
+//! that an existing file is complete. In an existing directory only the files of a run are
+//! replaced: notes beside them stay.
 
 #![allow(clippy::disallowed_methods, reason = "results go to real files, after the run")]
 
@@ -13,7 +13,7 @@ use std::fs::{self, File};
 use std::io::{self, BufRead, BufReader, BufWriter, Read, Write};
 use std::path::{Path, PathBuf};
 
-/// What is written about one run.
+/// The files about one run.
 pub struct Artefacts<'a> {
     /// The verdict.
     pub verdict: &'a Verdict,
@@ -36,29 +36,29 @@ pub mod name {
     pub const VERDICT: &str = "verdict.json";
     /// The run in words.
     pub const EXPLAIN: &str = "explain.md";
-    /// One line to paste.
+    /// The command that repeats the run.
     pub const REPRO: &str = "repro.txt";
-    /// One event a line.
+    /// The trace, one event per line.
     pub const TRACE: &str = "trace.jsonl.gz";
-    /// One operation or observation of a client a line.
+    /// The history, one operation or observation of a client per line.
     pub const HISTORY: &str = "history.jsonl";
-    /// A link to the directory that was written last.
+    /// A link to the latest directory.
     pub const LATEST: &str = "latest";
 }
 
-/// The longest record of a run that is read, in bytes: far longer than any that is written.
+/// The maximum size of a record that is read, in bytes: far more than is ever written.
 const LONGEST_RECORD: u64 = 64 << 20;
-/// The longest trace that is read, and the longest line of one, in bytes once they are unpacked.
+/// The maximum size of a trace that is read, and of one of its lines, in uncompressed bytes.
 const LONGEST_TRACE: (u64, u64) = (16 << 30, 16 << 20);
 
 /// The name of a run's directory.
 ///
 /// # Errors
 ///
-/// If it would not be a single name, such as that of the scenario `../x`. Scenarios are checked
-/// where they are read; this is the second wall.
+/// If it would not be a single path component, for example for the scenario `../x`. Scenarios are
+/// also checked where they are read.
 pub fn directory_name(scenario: &str, seed: u64, digest: &str) -> io::Result<String> {
-    // A panic before the first event leaves none.
+    // There is no digest after a panic before the first event.
     let digest = if digest.is_empty() { "panic" } else { digest };
     let name = format!("{scenario}-{seed}-{}", digest.get(..8).unwrap_or(digest));
     let fits = |c: char| c.is_ascii_alphanumeric() || c == '-' || c == '_';
@@ -71,13 +71,13 @@ pub fn directory_name(scenario: &str, seed: u64, digest: &str) -> io::Result<Str
     }
 }
 
-/// Makes sure that results can be written into `base`. Creates nothing that stays.
+/// Makes sure that results can be written into `base`. Leaves nothing behind.
 ///
 /// # Errors
 ///
 /// If results cannot be written there.
 pub fn probe(base: &Path) -> io::Result<()> {
-    // The nearest directory that is there already decides.
+    // The nearest existing directory decides.
     let mut existing = base;
     while !is_there(existing)? {
         existing = match existing.parent() {
@@ -94,8 +94,8 @@ pub fn probe(base: &Path) -> io::Result<()> {
     fs::remove_dir(&probe)
 }
 
-/// Whether a path leads somewhere. A link that leads nowhere is an error: no directory can be made
-/// there. So is a name that the file system does not take.
+/// Whether a path exists. A dangling link is an error, since no directory can be created there, and
+/// so is a name that the file system does not accept.
 fn is_there(path: &Path) -> io::Result<bool> {
     if path.try_exists()? {
         return Ok(true);
@@ -109,21 +109,21 @@ fn is_there(path: &Path) -> io::Result<bool> {
     }
 }
 
-/// How many directories the results of different runs with one digest may have.
+/// The maximum number of directories for different runs with one digest.
 const MOST_OF_ONE_NAME: u32 = 1_000;
 
-/// The name of the directory in `base` for the results of a run: as [`directory_name`], with a number
-/// behind it if another run has that. Runs of two files may be alike to the last event, and differ in
-/// what they have to reach, say.
+/// The name of the directory in `base` for the results of a run: that of [`directory_name`], with a
+/// number if another run has that name. Runs of two files may have the same events and yet differ,
+/// for example in the steps that they have to reach.
 ///
 /// # Errors
 ///
-/// As [`directory_name`], or if too many runs have the name.
+/// Those of [`directory_name`], or if too many runs have the name.
 pub fn free_name(base: &Path, record: &RunRecord) -> io::Result<String> {
     let name = directory_name(&record.scenario.name, record.seed, &record.digest)?;
     let is_free = |name: &str| match read_record(&base.join(name)) {
         Ok(there) => there.is_of_the_same_run(record),
-        // Of what cannot be read nothing but the files of a run would be replaced.
+        // In an unreadable directory only the files of a run would be replaced.
         Err(_) => true,
     };
     let numbered = (2..MOST_OF_ONE_NAME).map(|number| format!("{name}-{number}"));
@@ -134,19 +134,19 @@ pub fn free_name(base: &Path, record: &RunRecord) -> io::Result<String> {
     })
 }
 
-/// Writes the results of a run into a directory of its own in `base`, and returns its path: `name`
-/// is one of [`free_name`].
+/// Writes the results of a run into a directory of its own in `base`, and returns its path; `name`
+/// comes from [`free_name`].
 ///
 /// # Errors
 ///
-/// If something cannot be written. Nothing half written stays.
+/// If anything cannot be written. No partial results remain.
 pub fn write(base: &Path, name: &str, artefacts: Artefacts<'_>) -> io::Result<PathBuf> {
     let target = base.join(name);
     let draft = base.join(format!(".{name}.{}", std::process::id()));
     fs::create_dir_all(&draft)?;
     let digest = artefacts.record.digest.clone();
     let written = fill(&draft, artefacts).and_then(|()| {
-        // An empty directory is replaced as if it were not there.
+        // An empty directory is replaced as if it did not exist.
         match fs::rename(&draft, &target) {
             Err(_) if target.is_dir() => replace(&draft, &target, &digest),
             result => result,
@@ -159,8 +159,8 @@ pub fn write(base: &Path, name: &str, artefacts: Artefacts<'_>) -> io::Result<Pa
     Ok(target)
 }
 
-/// Moves the files of `draft` into `target`, where they replace those of their names. A trace that
-/// is there stays if it is of this run and no newer one comes.
+/// Moves the files of `draft` into `target`, replacing files of the same names. An existing trace
+/// stays if it is of this run and there is no newer one.
 fn replace(draft: &Path, target: &Path, digest: &str) -> io::Result<()> {
     let same = read_record(target).is_ok_and(|record| record.digest == digest);
     for name in [name::TRACE, name::HISTORY] {
@@ -178,7 +178,7 @@ fn replace(draft: &Path, target: &Path, digest: &str) -> io::Result<()> {
     fs::remove_dir(draft)
 }
 
-/// Writes the results of a run into `folder`, which is there and empty.
+/// Writes the results of a run into the empty directory `folder`.
 fn fill(folder: &Path, artefacts: Artefacts<'_>) -> io::Result<()> {
     let Artefacts { verdict, record, trace, history } = artefacts;
     json(&folder.join(name::RUN), record)?;
@@ -196,7 +196,7 @@ fn fill_trace(
 ) -> io::Result<()> {
     if let Some(lines) = trace {
         let file = BufWriter::new(File::create(folder.join(name::TRACE))?);
-        // Without a time, so that the same run gives the same file.
+        // Without a time stamp, so that the same run gives the same file.
         let mut packed = GzBuilder::new().mtime(0).write(file, Compression::fast());
         for line in lines {
             writeln!(packed, "{line}")?;
@@ -213,12 +213,12 @@ fn fill_trace(
     Ok(())
 }
 
-/// Adds the trace and the history to the results directory `folder`. Its other files are not
-/// touched.
+/// Adds the trace and the history to the results directory `folder`, without touching its other
+/// files.
 ///
 /// # Errors
 ///
-/// If they cannot be written. Then everything is as it was.
+/// If they cannot be written. Then nothing has changed.
 pub fn add_trace(folder: &Path, trace: Lines<'_>, history: Lines<'_>) -> io::Result<()> {
     let draft = folder.join(format!(".trace.{}", std::process::id()));
     fs::create_dir(&draft)?;
@@ -237,15 +237,15 @@ fn json(path: &Path, value: &impl serde::Serialize) -> io::Result<()> {
     fs::write(path, escape::json(&text))
 }
 
-/// Makes `latest` in `base` a link to `name`; where there are no links, a file that holds the name.
+/// Makes `latest` in `base` a link to `name`; without support for links, a file with the name.
 ///
 /// # Errors
 ///
-/// If it cannot be written, or `latest` is there and is no link.
+/// If it cannot be written, or `latest` exists and is not a link.
 pub fn point_latest_at(base: &Path, name: &str) -> io::Result<()> {
     let latest = base.join(name::LATEST);
     if fs::symlink_metadata(&latest).is_ok_and(|there| cfg!(unix) && !there.is_symlink()) {
-        return Err(io::Error::new(io::ErrorKind::AlreadyExists, "it is there and is no link"));
+        return Err(io::Error::new(io::ErrorKind::AlreadyExists, "it exists and is not a link"));
     }
     let draft = base.join(format!(".latest.{}", std::process::id()));
     let _ = fs::remove_file(&draft);
@@ -256,11 +256,11 @@ pub fn point_latest_at(base: &Path, name: &str) -> io::Result<()> {
     fs::rename(&draft, &latest).inspect_err(|_| drop(fs::remove_file(&draft)))
 }
 
-/// Opens a file that is read as a whole. Pipes and devices are refused: they may have no end.
+/// Opens a file to be read completely. Pipes and devices are refused: they may have no end.
 ///
 /// # Errors
 ///
-/// If it cannot be opened, or is no regular file.
+/// If it cannot be opened, or is not a regular file.
 pub fn open(path: &Path) -> io::Result<File> {
     if !fs::metadata(path)?.is_file() {
         return Err(io::Error::new(io::ErrorKind::InvalidInput, "it is not a regular file"));
@@ -272,7 +272,7 @@ pub fn open(path: &Path) -> io::Result<File> {
 ///
 /// # Errors
 ///
-/// As [`open`], or if it is longer.
+/// Those of [`open`], or if the file is longer.
 pub fn read(path: &Path, longest: u64) -> io::Result<Vec<u8>> {
     let mut bytes = Vec::new();
     open(path)?.take(longest + 1).read_to_end(&mut bytes)?;
@@ -287,7 +287,7 @@ pub fn read(path: &Path, longest: u64) -> io::Result<Vec<u8>> {
 ///
 /// # Errors
 ///
-/// If there is none, or it is not a record of this version.
+/// If there is no record, or it is not of this version.
 pub fn read_record(path: &Path) -> io::Result<RunRecord> {
     let file = if path.is_dir() { path.join(name::RUN) } else { path.to_owned() };
     let bytes = read(&file, LONGEST_RECORD)?;
@@ -311,8 +311,8 @@ pub fn read_trace(folder: &Path) -> io::Result<Option<impl Iterator<Item = io::R
     }
 }
 
-/// The lines of `reader`, which may have `most` bytes in all and `longest` in one line: a few bytes
-/// of gzip can stand for any number.
+/// The lines of `reader`, limited to `most` bytes in total and `longest` bytes per line: a few
+/// bytes of gzip can expand to any number.
 fn lines(
     mut reader: impl BufRead,
     most: u64,
@@ -344,7 +344,7 @@ fn lines(
 mod tests {
     use super::*;
 
-    /// C2: the second wall.
+    /// A scenario's name cannot lead out of the results directory.
     #[test]
     fn the_name_of_a_directory_leads_nowhere_else() {
         assert_eq!(

@@ -1,4 +1,4 @@
-//! What a run leaves behind: its verdict and its record, as values and as files.
+//! The results of a run: its verdict and its record, as values and as files.
 
 mod clients;
 mod explain;

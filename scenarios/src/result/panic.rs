@@ -1,5 +1,5 @@
-//! A panic that ended a run, a defect of Faultline, and what led there. As with a violation,
-//! what it says can be followed in the trace.
+//! A panic that ended a run, which is a defect of Faultline, and the events that led to it. Like a
+//! violation it can be followed in the trace.
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -11,23 +11,22 @@ use std::fmt;
 pub struct Panic {
     /// Its message.
     pub message: String,
-    /// Where in the source it began, as `file:line:column`; empty if that is not known.
+    /// Its place in the source, as `file:line:column`; empty if unknown.
     pub place: String,
-    /// When, in nanoseconds since the start of the load; negative before it.
+    /// The time in nanoseconds since the start of the load; negative before it.
     pub at_ns: i64,
-    /// What the run was at, such as `the load`.
+    /// The phase of the run, such as `the load`.
     pub during: String,
     /// The node in whose process it happened; empty if it happened elsewhere.
     pub node: String,
-    /// The last event of the trace: the beginning of what was being handled, if a process was
-    /// handling something.
+    /// The last event of the trace: if a process was handling an input, the event of that input.
     pub event: u64,
-    /// What was being handled: the message or timer, from which node, on which connection, and which
-    /// event caused it. Like all that follows known only of a run with its trace.
+    /// The input that was being handled: the message or timer, its sender, its connection, and the
+    /// event that caused it. This and all following fields are known only for a run with its trace.
     pub handling: String,
-    /// All of that message or timer, where it is certain which it was.
+    /// The complete message or timer, if it is certain which it was.
     pub input: String,
-    /// The events that led there, each the cause of the one after it.
+    /// The events that led to the panic, each the cause of the next.
     pub causes: Vec<String>,
     /// The last events of the node.
     pub of_node: Vec<String>,

@@ -1,5 +1,5 @@
-//! The record of a run, `run.json`: everything that decided it, resolved, so that it can be made
-//! again although the scenario file has changed since; and what became of its faults.
+//! The record of a run, `run.json`: everything that decided the run, resolved, so that it can be
+//! repeated even if the scenario file has changed; and the fates of its faults.
 
 use super::verdict::{Outcome, VERSION, Verdict};
 use crate::escape::shell;
@@ -19,42 +19,42 @@ pub struct RunRecord {
     pub faultline: String,
     /// Its build: [`crate::BUILD`].
     pub build: String,
-    /// Where the scenario came from: a name of the catalogue, or a file.
+    /// The origin of the scenario: a name of the catalogue, or a file.
     pub source: String,
-    /// What was set on the command line, as `acks=1`.
+    /// The settings of the command line, such as `acks=1`.
     pub overrides: Vec<String>,
     /// The seed.
     pub seed: u64,
-    /// The museum bugs that were put in, by id.
+    /// The museum bugs in force, by id.
     pub bugs: Vec<String>,
-    /// The rules that they swapped, by name.
+    /// The rules that the bugs replaced, by name.
     pub rules: Vec<String>,
     /// The scenario with all overrides in place.
     pub scenario: Scenario,
-    /// The settings that the seed drew, if the scenario has them drawn.
+    /// The settings that the seed drew, if the scenario lets it draw settings.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub drawn: Vec<String>,
     /// The properties that do not have Kafka's default.
     pub not_default: Vec<NotDefault>,
-    /// The plan of faults and what became of each.
+    /// The planned faults and the fate of each.
     pub faults: Vec<PlannedFault>,
-    /// What the run came to.
+    /// The outcome of the run.
     pub outcome: Outcome,
     /// The message and place of the panic that ended it, if one did.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub panic: Option<String>,
-    /// The digest of the whole trace, in hexadecimal; after a panic of the trace until then.
+    /// The digest of the whole trace, in hexadecimal; after a panic, of the trace until then.
     pub digest: String,
-    /// How many events the run had.
+    /// The number of events.
     pub events: u64,
-    /// How long it took in simulated time, in nanoseconds.
+    /// The simulated duration in nanoseconds.
     pub simulated_ns: u64,
-    /// The digest of all of this, by which a record is known that was changed afterwards.
+    /// The digest of all other fields, which reveals a later change of the record.
     pub seal: String,
 }
 
 impl RunRecord {
-    /// The record of a run that was made as `resolved` says.
+    /// The record of the run of `resolved`.
     pub fn new(
         resolved: &Resolved,
         source: &str,
@@ -89,24 +89,24 @@ impl RunRecord {
         record
     }
 
-    /// Seals it as it is now.
+    /// Seals the record in its present state.
     pub fn seal(&mut self) {
         self.seal = self.content();
     }
 
-    /// Whether it is as it was sealed.
+    /// Whether the record is unchanged since it was sealed.
     pub fn is_sealed(&self) -> bool {
         self.seal == self.content()
     }
 
-    /// Whether the other is of the same scenario, seed, bugs and settings: what is told of the run may
-    /// differ, as by another build.
+    /// Whether the other record is of the same scenario, seed, bugs and settings; its results may
+    /// differ, for example by another build.
     pub fn is_of_the_same_run(&self, other: &Self) -> bool {
         (&self.scenario, self.seed, &self.bugs) == (&other.scenario, other.seed, &other.bugs)
             && (&self.source, &self.overrides) == (&other.source, &other.overrides)
     }
 
-    /// Whether this program made it.
+    /// Whether this build made the record.
     pub fn is_of_this_build(&self) -> bool {
         self.faultline == env!("CARGO_PKG_VERSION") && self.build == crate::BUILD
     }
@@ -119,7 +119,7 @@ impl RunRecord {
         digest.hex().to_string()
     }
 
-    /// The run to be made to repeat this one.
+    /// The run to make in order to repeat this one.
     pub fn resolved(&self, trace: bool) -> Resolved {
         Resolved {
             scenario: self.scenario.clone(),
@@ -129,7 +129,7 @@ impl RunRecord {
         }
     }
 
-    /// The command that makes the run again from its scenario, settings and seed.
+    /// The command that repeats the run from its scenario, settings and seed.
     pub fn command(&self) -> String {
         command(&self.source, &format!("--seed {}", self.seed), &self.overrides, &self.bugs)
     }

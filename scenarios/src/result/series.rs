@@ -1,44 +1,44 @@
-//! What many runs of one scenario come to together.
+//! The combined outcome of many runs of one scenario.
 
 use super::verdict::Outcome;
 
-/// How many runs of a scenario came to what.
+/// The runs of a scenario, counted by outcome.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Series {
-    /// How many were made.
+    /// Runs that were made.
     pub(crate) ran: u64,
-    /// How many ended in a panic.
+    /// Runs that ended in a panic.
     pub(crate) panics: u64,
-    /// How many went differently when they were made again.
+    /// Runs that differed when they were repeated.
     pub(crate) nondeterministic: u64,
-    /// How many broke a promise.
+    /// Runs that broke a promise.
     pub(crate) violations: u64,
-    /// How many are undecided.
+    /// Undecided runs.
     pub(crate) unknown: u64,
-    /// How many exercised nothing.
+    /// Runs that exercised nothing.
     pub(crate) vacuous: u64,
-    /// How many of the things that the scenario is there to reach no run has reached.
+    /// The number of wanted steps that no run has reached.
     pub(crate) never_reached: usize,
 }
 
 impl Series {
-    /// One seed in so many may come to nothing: that is the nature of seeds. And fewer seeds than
-    /// this say nothing about what is reached seldom.
+    /// One seed in this many may exercise nothing, which is normal for seeds. Fewer seeds than this
+    /// do not show what is rarely reached.
     pub(crate) const ONE_IN: u64 = 20;
 
-    /// Whether more of the runs exercised nothing than may.
+    /// Whether too many of the runs exercised nothing.
     pub(crate) fn too_many_vacuous(&self) -> bool {
         self.ran == 0 || self.vacuous.saturating_mul(Self::ONE_IN) > self.ran
     }
 
-    /// Whether enough runs were made to miss what none of them has reached.
+    /// Whether there were enough runs, and yet a wanted step was never reached.
     pub(crate) fn misses_something(&self) -> bool {
         self.never_reached > 0 && self.ran >= Self::ONE_IN
     }
 
-    /// What the runs come to: the worst of them, where vacuous ones count from one in twenty on.
-    /// What the scenario has to reach and none of at least twenty runs has reached makes them
-    /// vacuous, too: with `seldom` a run of its own need not reach it, but a series has to.
+    /// The outcome of the runs: the worst of them, where vacuous runs count if they are more than
+    /// one in twenty. The outcome is also vacuous if at least twenty runs have never reached a
+    /// wanted step: with `seldom` a single run need not reach it, but a series has to.
     pub(crate) fn outcome(&self) -> Outcome {
         let seen = |is: bool, outcome| if is { outcome } else { Outcome::Pass };
         let vacuous = self.too_many_vacuous() || self.misses_something();
@@ -57,7 +57,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_worst_run_counts_and_a_few_vacuous_ones_do_not() {
+    fn the_worst_run_decides_and_a_few_vacuous_runs_do_not_count() {
         let good = Series { ran: 40, ..Series::default() };
         let of = |change: &dyn Fn(&mut Series)| {
             let mut series = good;
@@ -76,7 +76,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_reached_seldom_has_to_be_reached_by_one_of_many() {
+    fn a_rare_step_has_to_be_reached_by_one_of_many_runs() {
         let reached = |ran, never_reached| Series { ran, never_reached, ..Series::default() };
         assert_eq!(reached(1_000, 0).outcome(), Outcome::Pass);
         assert_eq!(reached(1_000, 1).outcome(), Outcome::Vacuous);

@@ -12,7 +12,7 @@ use std::collections::BTreeMap;
 /// The version of the formats of verdicts, records and errors.
 pub const VERSION: u32 = 1;
 
-/// The rows of the permission table that are about acknowledged records that are gone.
+/// The rows of the permission table about lost acknowledged records.
 const LOSSES: [&str; 9] = [
     "acks1-unreplicated",
     "unclean-election",
@@ -25,7 +25,8 @@ const LOSSES: [&str; 9] = [
     "lost-voter",
 ];
 
-/// Why records are gone that were sent with acks=0, of which nothing was promised.
+/// The rows of the permission table about lost records sent with acks=0, for which nothing is
+/// promised.
 const UNCONFIRMED: [&str; 4] =
     ["acks0-unwritten", "acks0-unreplicated", "acks0-power-lost", "acks0-unread"];
 
@@ -42,37 +43,38 @@ pub struct Verdict {
     pub seed: u64,
     /// The outcome.
     pub outcome: Outcome,
-    /// The digest of the whole trace, in hexadecimal.
+    /// The digest of the whole trace, in hexadecimal; after a panic, of the trace until then.
     pub digest: String,
-    /// How long the run took in simulated time, in nanoseconds.
+    /// The simulated duration in nanoseconds.
     pub simulated_ns: u64,
-    /// How many events the run had.
+    /// The number of events.
     pub events: u64,
-    /// What became of the records, by their identity.
+    /// The records, counted by outcome.
     pub counts: Counts,
-    /// Why records were not confirmed.
+    /// Why records were not acknowledged.
     #[serde(default)]
     pub errors: Errors,
-    /// How long writes took; none was confirmed without it.
+    /// How long writes took; `None` if no record was written.
     #[serde(default)]
     pub writes: Option<Writes>,
-    /// How long consumers waited for records that were there; none was given any without it.
+    /// How long consumers waited for available records; `None` if they received none.
     #[serde(default)]
     pub reads: Option<Reads>,
-    /// Processes that ended, or went no further, as Kafka's would.
+    /// Processes that ended, or made no further progress, as Kafka's would.
     #[serde(default)]
     pub notices: Vec<Notice>,
     /// Consumer groups by name.
     pub groups: BTreeMap<String, GroupCounts>,
     /// Promises that were broken.
     pub violations: Vec<Violation>,
-    /// Anomalies that a setting allows after what happened.
+    /// Anomalies that a setting permits after the events of the run.
     pub permitted: Vec<Permitted>,
-    /// What was exercised and how often. Effects, never the scheduling of a fault.
+    /// The effects and steps that were exercised, with their counts. Scheduling a fault does not
+    /// count.
     pub exercised: BTreeMap<String, u64>,
-    /// What should have been exercised and was not.
+    /// Steps that should have been exercised and were not.
     pub not_exercised: Vec<String>,
-    /// The museum bugs that were put in.
+    /// The museum bugs in force.
     pub bugs: Vec<BugReached>,
     /// Why the run does not decide, or the message of a panic; empty otherwise.
     pub unknown: Vec<String>,
@@ -82,10 +84,10 @@ pub struct Verdict {
     /// The panic that ended the run, if one did.
     #[serde(default)]
     pub panic: Option<Panic>,
-    /// One line that makes the run again, from its scenario, settings and seed.
+    /// A command that repeats the run from its scenario, settings and seed.
     pub reproduce: String,
-    /// One line that makes it again from its results directory, and verifies that it is the same;
-    /// empty if there is none.
+    /// A command that repeats the run from its results directory and verifies that it is
+    /// reproduced; empty if there is none.
     pub replay: String,
     /// The results directory; empty if none was written.
     pub out: String,
@@ -118,12 +120,12 @@ impl Verdict {
                 Some(message) => format!("the program failed: {message}"),
                 None => "the program failed".to_owned(),
             },
-            Outcome::Nondeterministic => "runs of one seed went differently".to_owned(),
+            Outcome::Nondeterministic => "runs of one seed differ".to_owned(),
         }
     }
 
-    /// The violation that a failing run is known by: what was found first in time, the cause of the
-    /// others more often than not. How much one mistake costs differs from seed to seed.
+    /// The violation that identifies a failing run: the first in time, which usually caused the
+    /// others. The number of violations that one defect causes differs from seed to seed.
     pub fn cause(&self) -> Option<&Violation> {
         self.violations.iter().min_by_key(|violation| violation.at_ns)
     }
@@ -175,8 +177,8 @@ impl Verdict {
         }
     }
 
-    /// How many records were certainly not written, since their producers received an error; `None` if
-    /// none.
+    /// The number of records that were certainly not written, since their producers received an
+    /// error, in words; `None` if none.
     fn refused(&self) -> Option<String> {
         match self.counts.failed {
             0 => None,
@@ -185,21 +187,21 @@ impl Verdict {
         }
     }
 
-    /// Whether records are gone that an application took for written, permitted or not.
+    /// Whether records are lost that an application considered written, permitted or not.
     pub fn has_losses(&self) -> bool {
         self.counts.lost > 0 || self.unconfirmed_lost() > 0
     }
 
-    /// How many records that were sent with acks=0 are gone. [`Counts::lost`] counts only what was
-    /// acknowledged.
+    /// The number of lost records that were sent with acks=0. [`Counts::lost`] counts only
+    /// acknowledged records.
     pub fn unconfirmed_lost(&self) -> u64 {
         let of_acks_0 =
             self.permitted.iter().filter(|it| UNCONFIRMED.contains(&it.hazard.as_str()));
         of_acks_0.map(|it| it.count).sum()
     }
 
-    /// The settings that excuse losses, those of the most records first: what stands before the
-    /// first comma of a reason.
+    /// The settings that permit losses, with the most records first: the part of a reason before
+    /// its first comma.
     fn settings_behind_losses(&self) -> Vec<String> {
         let of = |rows: &[&str], it: &Permitted| rows.contains(&it.hazard.as_str());
         let is_loss = |it: &&Permitted| of(&LOSSES, it) || of(&UNCONFIRMED, it);
@@ -213,7 +215,7 @@ impl Verdict {
         settings.into_iter().map(|(setting, _)| setting.to_owned()).collect()
     }
 
-    /// The verdict on a run in which this program failed before its first event.
+    /// The verdict on a run in which Faultline panicked before the first event.
     pub fn of_panic(scenario: &str, seed: u64, bugs: &[String], panic: Panic) -> Self {
         Self {
             version: VERSION,
@@ -256,11 +258,11 @@ pub enum Outcome {
     Violation,
     /// The run does not decide.
     Unknown,
-    /// What the run is about was not exercised.
+    /// The steps that the run is about were not exercised.
     Vacuous,
-    /// The program failed, which is a defect of Faultline.
+    /// Faultline panicked, which is a defect of Faultline.
     Panic,
-    /// The same run went differently.
+    /// Two runs of one seed differ.
     Nondeterministic,
 }
 
@@ -289,8 +291,8 @@ impl Outcome {
         }
     }
 
-    /// The outcome of several runs: the first of panic, nondeterministic, violation, unknown
-    /// and vacuous that is among them, else pass.
+    /// The outcome of several runs: the first of panic, nondeterministic, violation, unknown and
+    /// vacuous that occurs, otherwise pass.
     pub fn worst(outcomes: impl IntoIterator<Item = Self>) -> Self {
         outcomes.into_iter().max_by_key(|outcome| outcome.weight()).unwrap_or(Self::Pass)
     }
@@ -307,7 +309,7 @@ impl Outcome {
     }
 }
 
-/// What a consumer group did.
+/// The records of a consumer group.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct GroupCounts {
@@ -317,13 +319,13 @@ pub struct GroupCounts {
     pub reprocessed: u64,
 }
 
-/// A museum bug that was put in.
+/// A museum bug in force.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct BugReached {
     /// Its id.
     pub id: String,
-    /// How often the rule decided otherwise than Kafka's.
+    /// How often its rule decided differently from Kafka's.
     pub reached: u64,
 }
 

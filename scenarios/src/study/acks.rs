@@ -1,23 +1,23 @@
-//! The settings that are compared by `faultline report acks`.
+//! The settings that `faultline report acks` compares.
 
 use machine::Span;
 use spec::Scenario;
 
-/// The scenario that they are compared in, unless another is named.
+/// The scenario of the comparison.
 pub const SCENARIO: &str = "acks-study";
 
-/// The setting whose promise the faults stay within.
+/// The setting whose promises the faults stay within.
 pub const REFERENCE: Under = Under { acks: "all", min_isr: 2, idempotence: true };
 
-/// What a run has reached in which a leader lost its power while it was alone in sync.
+/// The step that is reached if a leader loses power while it is the only in-sync replica.
 pub const LONE_LEADER: &str = "lone_leader_lost_power";
 
-/// What a run has reached, one of these, in which a leader was replaced because it failed, was cut
-/// off or stopped.
+/// The steps of which one is reached if a leader is replaced because it failed, was cut off or
+/// stopped.
 pub const REPLACED: [&str; 4] =
     ["election_clean", "election_eligible", "election_last_known", "election_unclean"];
 
-/// What a run has reached in which the in-sync replicas of a partition shrank.
+/// The step that is reached if the ISR of a partition shrinks.
 pub const SHRUNK: &str = "isr_shrink";
 
 /// A setting.
@@ -36,7 +36,7 @@ const fn as_in_kafka(acks: &'static str, min_isr: u16) -> Under {
     Under { acks, min_isr, idempotence: true }
 }
 
-/// All of them, the least careful first; at the end the durable one without idempotence.
+/// All settings, the least careful first; at the end the durable one without idempotence.
 pub const ACKS: [Under; 7] = [
     as_in_kafka("0", 1),
     as_in_kafka("0", 2),
@@ -47,15 +47,15 @@ pub const ACKS: [Under; 7] = [
     Under { idempotence: false, ..REFERENCE },
 ];
 
-/// By how much the load and the faults of `base` have to be longer once settings have made it `set`:
-/// a fault that is shorter than the time-outs which wait for it tests nothing.
+/// The factor by which the load and the faults of `base` have to be longer if settings turn it into
+/// `set`: a fault that is shorter than the time-outs that wait for it tests nothing.
 pub fn stretch(base: &Scenario, set: &Scenario) -> u64 {
     let (before, after) = (longest_timeout(base), longest_timeout(set));
     after.0.div_ceil(before.0.max(1)).max(1)
 }
 
-/// The longest time-out that a broker, the controller or a client waits for before it goes on
-/// without another.
+/// The longest time-out after which a broker, the controller or a client continues without another
+/// node.
 fn longest_timeout(scenario: &Scenario) -> Span {
     let servers = scenario.clusters.iter().flat_map(|cluster| {
         let (broker, controller) = (cluster.broker.config(), cluster.controller.config());
@@ -72,7 +72,7 @@ fn longest_timeout(scenario: &Scenario) -> Span {
 }
 
 impl Under {
-    /// As for `--set`, after whatever was set by hand.
+    /// The setting in the form of `--set`, after the settings made by hand.
     pub fn settings(self, by_hand: &[String]) -> Vec<String> {
         let own = [format!("acks={}", self.acks), format!("min.insync.replicas={}", self.min_isr)];
         let off = (!self.idempotence).then(|| "enable.idempotence=false".to_owned());

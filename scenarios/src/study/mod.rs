@@ -1,8 +1,8 @@
-//! Studies: the same seeds under several settings, measured.
+//! Studies: the same seeds measured under several settings.
 //!
-//! Runs of a seed are paired. The arrivals of records are those of the seed, whatever the setting;
-//! the faults are those that the run under the reference setting meets
-//! ([`spec::Swarm::paired_with`]), on the same nodes at the same moments.
+//! The runs of a seed are paired. The arrivals of records depend on the seed alone; the faults are
+//! those of the run under the reference setting ([`spec::Swarm::paired_with`]), on the same nodes
+//! at the same times.
 
 mod acks;
 #[cfg(test)]
@@ -19,7 +19,7 @@ use std::collections::BTreeMap;
 /// A scenario under several settings, ready to run.
 #[derive(Clone, Debug)]
 pub struct Study {
-    /// The scenario whose faults all runs of a seed meet.
+    /// The scenario from whose run all runs of a seed take their faults.
     reference: Scenario,
     /// The scenario under each setting.
     variants: Vec<Scenario>,
@@ -30,29 +30,29 @@ pub struct Study {
 pub struct Observed {
     /// The verdict.
     pub verdict: Verdict,
-    /// Records that were taken for written and are gone, by reason.
+    /// Losses of records that the application considered written, by reason.
     pub lost: Vec<Lost>,
-    /// How many faults of each family were injected.
+    /// How many planned faults of each family took effect.
     pub faults: BTreeMap<&'static str, u64>,
-    /// What clients waited for.
+    /// What was measured of clients.
     pub measured: Measured,
 }
 
 /// A run of a study that a panic ended.
 #[derive(Clone, Debug)]
 pub struct Panicked {
-    /// Under which of the settings, by its index.
+    /// The index of its setting.
     pub variant: usize,
-    /// What is known of it.
+    /// The verdict on the run until then.
     pub verdict: Verdict,
 }
 
 impl Study {
-    /// A scenario under each of `settings`, each of which is written as for `--set`.
+    /// A scenario under each of `settings`, which have the form of `--set`.
     ///
     /// # Errors
     ///
-    /// If a setting does not exist, or makes no scenario.
+    /// If a setting does not exist, or gives no valid scenario.
     pub fn new(scenario: &Scenario, settings: &[Vec<String>]) -> Result<Self, Box<Diagnostic>> {
         let reference = scenario.paired()?.unwrap_or_else(|| scenario.clone());
         let variant = |settings: &Vec<String>| {
@@ -64,7 +64,7 @@ impl Study {
         Ok(Self { reference, variants })
     }
 
-    /// How many runs a seed has.
+    /// The number of runs of a seed.
     pub fn variants(&self) -> usize {
         self.variants.len()
     }
@@ -73,7 +73,7 @@ impl Study {
     ///
     /// # Errors
     ///
-    /// The first run that a panic ended, which is our own mistake.
+    /// The first run that a panic ended, which is a defect of Faultline.
     pub fn runs(&self, seed: u64, bugs: &[String]) -> Result<Vec<Observed>, Box<Panicked>> {
         let resolved = |scenario: &Scenario| Resolved {
             scenario: scenario.clone(),
@@ -81,22 +81,20 @@ impl Study {
             bugs: bugs.to_vec(),
             trace: false,
         };
-        let is_reference = |variant: &Scenario| matches!(variant.paired(), Ok(None));
+        let is_reference = |variant: &Scenario| unpaired(variant) == unpaired(&self.reference);
+        let has_own_faults = |variant: &Scenario| matches!(variant.paired(), Ok(None));
         let mut reference = make(&resolved(&self.reference), Faults::Own);
         if reference.has_panicked() {
             let variant = self.variants.iter().position(is_reference).unwrap_or_default();
             return Err(Box::new(Panicked { variant, verdict: reference.verdict }));
         }
         let struck = std::mem::take(&mut reference.struck);
-        // The run under the reference setting is one of those that are wanted.
+        // The run under the reference setting is also the run of a variant.
         let mut reference = Some(reference);
-        let mut run = |scenario: &Scenario| {
-            let is_reference = is_reference(scenario);
-            match reference.take_if(|_| is_reference) {
-                Some(outcome) => outcome,
-                None if is_reference => make(&resolved(scenario), Faults::Own),
-                None => make(&resolved(scenario), Faults::Of(&struck)),
-            }
+        let mut run = |scenario: &Scenario| match reference.take_if(|_| is_reference(scenario)) {
+            Some(outcome) => outcome,
+            None if has_own_faults(scenario) => make(&resolved(scenario), Faults::Own),
+            None => make(&resolved(scenario), Faults::Of(&struck)),
         };
         let observed = |(variant, scenario)| match run(scenario) {
             panicked if panicked.has_panicked() => {
@@ -106,6 +104,15 @@ impl Study {
         };
         self.variants.iter().enumerate().map(observed).collect()
     }
+}
+
+/// A scenario without the settings of the scenario that it takes its faults from.
+fn unpaired(scenario: &Scenario) -> Scenario {
+    let mut scenario = scenario.clone();
+    if let Some(swarm) = &mut scenario.swarm {
+        swarm.paired_with.clear();
+    }
+    scenario
 }
 
 impl Observed {
@@ -125,7 +132,7 @@ impl Observed {
     }
 }
 
-/// Losses of several partitions for the same reason as one.
+/// Merges losses of several partitions that have the same reason.
 fn merged(lost: Vec<Lost>) -> Vec<Lost> {
     let mut merged: Vec<Lost> = Vec::new();
     for lost in lost {

@@ -31,8 +31,25 @@ fn paired_runs_meet_the_same_faults_and_can_be_made_alone() {
     }
 }
 
+/// Only a variant that equals the reference reuses its run, even if no variant takes its faults from
+/// another scenario.
 #[test]
-fn what_a_run_met_makes_the_same_run_again() {
+fn variants_of_a_scenario_without_pairs_are_runs_of_their_own() {
+    let (mut scenario, _) = catalog::scenario("no-faults").unwrap_or_else(|e| panic!("{e}"));
+    scenario.set_all(&["records=40".to_owned()]).unwrap_or_else(|e| panic!("{e}"));
+    let settings = ["acks=1", "acks=all"].map(|setting| vec![setting.to_owned()]);
+    let study = Study::new(&scenario, &settings).unwrap_or_else(|e| panic!("{e}"));
+    let runs = study.runs(3, &[]).unwrap_or_else(|e| panic!("{e:?}"));
+    for (settings, observed) in settings.iter().zip(&runs) {
+        let mut scenario = scenario.clone();
+        scenario.set_all(settings).unwrap_or_else(|e| panic!("{e}"));
+        let alone = run(&Resolved { scenario, seed: 3, bugs: Vec::new(), trace: false });
+        assert_eq!(observed.verdict.digest, alone.verdict.digest, "{settings:?}");
+    }
+}
+
+#[test]
+fn injected_faults_repeat_the_run() {
     let (study, _) = study();
     for seed in 0..4 {
         let resolved =
@@ -40,14 +57,14 @@ fn what_a_run_met_makes_the_same_run_again() {
         let first = make(&resolved, Faults::Own);
         let second = make(&resolved, Faults::Of(&first.struck));
         assert_eq!(first.struck, second.struck);
-        // A cut between two groups is written as several, so the trace is another.
+        // A partition between two groups is written as several faults, so the trace differs.
         assert_eq!(first.verdict.counts, second.verdict.counts, "seed {seed}");
         assert_eq!(first.verdict.simulated_ns, second.verdict.simulated_ns, "seed {seed}");
     }
 }
 
-/// A crash at the n-th disk operation is handed on as a crash at the moment at which that came, so
-/// that it strikes whatever another setting writes to its disk.
+/// A crash at the n-th disk operation is passed on as a crash at the time of that operation, so
+/// that it strikes regardless of what another setting writes to its disk.
 #[test]
 fn a_crash_at_a_disk_operation_strikes_all_settings_at_the_same_moment() {
     let (study, _) = study();
@@ -92,7 +109,7 @@ fn a_crash_at_a_disk_operation_strikes_all_settings_at_the_same_moment() {
 }
 
 #[test]
-fn losses_add_up_to_what_the_verdict_counts() {
+fn losses_add_up_to_the_counts_of_the_verdict() {
     let (study, _) = study();
     for observed in (0..12).flat_map(|seed| study.runs(seed, &[]).expect("no panic")) {
         let counted: u64 = observed.lost.iter().map(|lost| lost.count).sum();

@@ -1,13 +1,13 @@
-//! How old the bytes of a file are, as far as the host's own writing back depends on it.
+//! The age of the bytes of a file, as far as the host's write-back depends on it.
 
 use crate::SimTime;
 use machine::Span;
 
-/// In how many steps the age of bytes is known.
+/// The number of steps of the age.
 const STEPS: u64 = 16;
 
-/// Up to which length a file had grown when: a mark for each step of the age at which a host writes
-/// back, so that a file has few. A mark is as young as the youngest byte below its length.
+/// The length of a file at earlier times: a mark for each step of the age at which a host writes
+/// back, so that a file has few marks. A mark is as young as the youngest byte below its length.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Age {
     /// (time, length), both growing.
@@ -19,7 +19,7 @@ impl Age {
     #[inline]
     pub(super) fn grows(&mut self, length: u64, now: SimTime, write_back: Span) {
         let step = write_back.0 / STEPS;
-        // The last but one mark has a full step to itself once the last one has begun another.
+        // The last mark moves until it is a full step later than the mark before it.
         if let [.., (before, _), (last, reached)] = &mut self.marks[..]
             && now.since(*before).0 < step
         {
@@ -27,7 +27,7 @@ impl Age {
             return;
         }
         if self.marks.len() > STEPS as usize + 2 {
-            // Both of the oldest two are old enough, and the second says more.
+            // Both of the oldest two marks are old enough, and the second covers more bytes.
             self.marks.remove(0);
         }
         self.marks.push((now, length));
@@ -40,7 +40,7 @@ impl Age {
         }
     }
 
-    /// How many bytes at its start were there at `at` already.
+    /// The number of bytes at the start of the file that were there at `at` already.
     pub(super) fn older_than(&self, at: SimTime) -> u64 {
         let old = self.marks.iter().rev().find(|(time, _)| *time <= at);
         old.map_or(0, |(_, length)| *length)
@@ -54,7 +54,7 @@ mod tests {
     const WRITE_BACK: Span = Span::secs(30);
 
     #[test]
-    fn bytes_are_never_taken_for_older_than_they_are_and_little_younger() {
+    fn bytes_count_as_at_most_a_step_younger_than_they_are_and_never_older() {
         let mut age = Age::default();
         // A thousand bytes a second, in steps of 10 ms, for a minute.
         for step in 0..6_000u64 {
@@ -63,11 +63,11 @@ mod tests {
         assert!(age.marks.len() < 20, "{}", age.marks.len());
         let old = age.older_than(SimTime::secs(60) - WRITE_BACK);
         assert!(old <= 30_010, "{old} bytes are not that old");
-        assert!(old >= 25_000, "{old} bytes, and more are old enough");
+        assert!(old >= 25_000, "more than {old} bytes are old enough");
     }
 
     #[test]
-    fn what_was_cut_is_not_there_any_more() {
+    fn truncated_bytes_have_no_age() {
         let mut age = Age::default();
         age.grows(100, SimTime::secs(1), WRITE_BACK);
         age.cut(40);

@@ -1,9 +1,9 @@
-//! What faults do to a device while they last.
+//! The conditions that active faults impose on a device.
 
 use crate::SimTime;
 use crate::fault::{ActiveId, DiskOperation};
 
-/// The kind of an operation, in the eyes of a device that fails some.
+/// The kind of an operation, for faults that fail some kinds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Kind {
     Read,
@@ -12,7 +12,7 @@ pub(super) enum Kind {
     Metadata,
 }
 
-/// So many operations yet to fail; `u32::MAX`: all.
+/// The number of operations yet to fail; `u32::MAX`: all.
 #[derive(Clone, Debug)]
 pub(crate) struct FailingOperations {
     pub(crate) fault: ActiveId,
@@ -24,9 +24,9 @@ pub(crate) struct FailingOperations {
 pub(crate) struct Conditions {
     /// The faults that make it hang: no operation completes.
     pub(super) hung_by: Vec<ActiveId>,
-    /// Since when it hangs.
+    /// The time since which it hangs.
     pub(super) hung_since: SimTime,
-    /// How many times as long operations take, per fault.
+    /// The factor by which operations take longer, per fault.
     pub(crate) slow: Vec<(ActiveId, u32)>,
     /// The most bytes that may be in use, per fault.
     pub(super) limits: Vec<(ActiveId, u64)>,
@@ -44,7 +44,7 @@ impl Conditions {
         self.limits.iter().map(|(_, limit)| *limit).min().unwrap_or(u64::MAX)
     }
 
-    /// How many times as long operations take.
+    /// The factor by which operations take longer, at least 1.
     #[inline]
     pub(super) fn slowness(&self) -> u64 {
         self.slow.iter().map(|(_, factor)| u64::from(*factor)).max().unwrap_or(1).max(1)
@@ -56,7 +56,7 @@ impl Conditions {
         self.failing.iter().any(all)
     }
 
-    /// Whether an operation is to fail; counts it.
+    /// Whether an operation fails; counts the failure.
     #[inline]
     pub(super) fn fails(&mut self, kind: Kind) -> bool {
         if self.failing.is_empty() {

@@ -1,7 +1,7 @@
-//! What a file holds: the pieces that were appended, kept as they came.
+//! The content of a file: the appended pieces.
 //!
 //! Replicas share the bytes of a record batch, a read inside one piece copies nothing, and a clone
-//! of the world shares the list of pieces until one side changes it.
+//! of the world shares the list of pieces until one of the two changes it.
 
 use bytes::{Bytes, BytesMut};
 use std::sync::Arc;
@@ -46,7 +46,7 @@ impl Content {
     /// The index of the piece that holds position `at`, which is below the length.
     #[inline]
     fn find(&self, at: u64) -> usize {
-        // Most reads are of what was written last.
+        // Most reads are of the latest piece.
         let last = self.pieces.len() - 1;
         if at >= self.pieces[last].start() {
             return last;
@@ -54,7 +54,7 @@ impl Content {
         self.pieces.partition_point(|piece| piece.end <= at)
     }
 
-    /// At most `length` bytes from `at` on.
+    /// At most `length` bytes from `at` onwards.
     pub(super) fn read(&self, at: u64, length: u64) -> Bytes {
         let end = self.len().min(at.saturating_add(length));
         if at >= end {
@@ -78,7 +78,7 @@ impl Content {
         all.freeze()
     }
 
-    /// Cuts to `length` bytes and returns what was cut off.
+    /// Truncates to `length` bytes and returns the bytes that were cut off.
     pub(super) fn truncate(&mut self, length: u64) -> Vec<Bytes> {
         if length >= self.len() {
             return Vec::new();

@@ -1,5 +1,4 @@
-//! The devices under the file system: what holds for each, and how operations follow one another in
-//! time.
+//! The devices under the file system: the state of each, and the order of operations in time.
 
 use super::conditions::Conditions;
 use super::journal::HUNG;
@@ -7,18 +6,18 @@ use super::profile::DiskProfile;
 use crate::SimTime;
 use machine::Span;
 
-/// What the operations of one handler amounted to.
+/// The operations of one handler, summed up.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Handled {
-    /// When the last completes.
+    /// The time at which the last completes.
     pub(crate) completes: SimTime,
-    /// How many took time.
+    /// The number of operations.
     pub(crate) operations: u32,
-    /// When the operation asked about with `crash_at` begins, if the handler got that far.
+    /// The time at which the operation number `watch` begins, if the handler got that far.
     pub(crate) crash_at: Option<SimTime>,
 }
 
-/// When an operation takes place, and its place among those of its handler.
+/// The time of an operation, and its number among those of its handler.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Timing {
     pub(super) starts: SimTime,
@@ -33,12 +32,12 @@ pub(super) type DeviceId = u8;
 /// One device: a disk, or a volume with a controller of its own.
 #[derive(Clone, Debug)]
 pub(super) struct Device {
-    /// The directory that it holds; the root, and what no other holds, if empty.
+    /// The directory that it holds; empty for the device of the root, which holds everything else.
     pub(super) path: String,
     pub(super) conditions: Conditions,
     /// Bytes in files that the process sees.
     pub(super) used: u64,
-    /// Until when the device is busy with syncs.
+    /// The time until which the device is busy with syncs.
     busy: SimTime,
 }
 
@@ -53,7 +52,8 @@ impl Device {
         self.busy = super::shifted(self.busy, now, hangs);
     }
 
-    /// The device takes `speed.0` times as long as usual, where it took `speed.1` times as long.
+    /// The device now takes `speed.0` times as long as usual; before, it took `speed.1` times as
+    /// long.
     pub(super) fn quicken(&mut self, now: SimTime, speed: (u64, u64)) {
         if self.busy > now && self.busy < HUNG {
             self.busy = now + scaled(self.busy.since(now), speed);
@@ -66,7 +66,8 @@ impl Device {
     }
 }
 
-/// What is left of a time when what takes it becomes faster.
+/// The rest of a duration after a change from speed `before` to `now`, in multiples of the usual
+/// time.
 pub(super) fn scaled(span: Span, (now, before): (u64, u64)) -> Span {
     Span((u128::from(span.0) * u128::from(now) / u128::from(before)) as u64)
 }
@@ -84,7 +85,7 @@ pub(super) struct Timeline {
 struct Handler {
     lane: u8,
     began: SimTime,
-    /// When the operations so far have completed.
+    /// The time at which the operations so far have completed.
     cursor: SimTime,
     operations: u32,
     watch: u32,
@@ -96,7 +97,8 @@ impl Timeline {
         Self { profile, handler: None, now: SimTime::ZERO }
     }
 
-    /// A handler begins; `watch` is the number of the operation whose beginning is wanted, or 0.
+    /// A handler begins; `watch` is the number, from 1, of an operation whose start is recorded, or
+    /// 0.
     #[inline]
     pub(super) fn begin(&mut self, now: SimTime, lane: u8, watch: u32) {
         let (began, cursor) = (now, now);
@@ -120,8 +122,8 @@ impl Timeline {
     }
 
     /// One operation of the current handler: when it starts and completes, on which lane, and its
-    /// number. Nothing if it completes at once, as all do outside of handlers. A `sync` has to wait
-    /// for others on its device.
+    /// number. `None` if it completes at once, as all operations outside of handlers do. A `sync`
+    /// waits for other syncs on its device.
     #[inline]
     pub(super) fn operation(
         &mut self,
@@ -147,7 +149,7 @@ impl Timeline {
             start = start.max(device.busy);
         }
         let completes = start + cost;
-        // What waits for another device that hangs does not keep this one busy.
+        // An operation that waits for another, hanging device does not keep this one busy.
         if sync && (completes < HUNG || hangs) {
             device.busy = completes;
         }

@@ -1,4 +1,4 @@
-//! What faults do to devices: make them hang, fill them, wipe them, spoil a sector.
+//! The effects of faults on devices: hang, fill, wipe, corrupt a sector.
 
 use super::conditions::Conditions;
 use super::device::{Device, DeviceId};
@@ -7,18 +7,18 @@ use crate::SimTime;
 use crate::fault::ActiveId;
 use crate::random::Sample;
 
-/// How much of a file goes bad at once.
+/// The number of bytes that are corrupted together.
 const SECTOR: u64 = 512;
 
 impl SimDisk {
-    /// Gives each of these directories a device of its own. They have to be there before anything
-    /// is in them.
+    /// Gives each of these directories a device of its own. Call it while the directories are
+    /// empty.
     pub(crate) fn mount(&mut self, directories: &[String]) {
         self.devices.truncate(1);
         self.devices.extend(directories.iter().map(|path| Device::new(path.trim_matches('/'))));
     }
 
-    /// Whether a device is that of `directory`, or any will do.
+    /// Whether a device is that of `directory`; without `directory` every device is.
     fn is_meant(device: &Device, directory: Option<&str>) -> bool {
         directory.is_none_or(|directory| device.path == directory.trim_matches('/'))
     }
@@ -28,7 +28,7 @@ impl SimDisk {
         self.devices[1..].iter().map(|device| device.path.as_str())
     }
 
-    /// What faults impose on the device of a directory, or on all.
+    /// The conditions of the device of a directory, or of all devices.
     pub(crate) fn conditions_of(
         &mut self,
         directory: Option<&str>,
@@ -37,7 +37,7 @@ impl SimDisk {
         meant.map(|device| &mut device.conditions)
     }
 
-    /// No more than `after` bytes fit on the device of a directory, or on each.
+    /// At most `after` more bytes fit on the device of a directory, or on each device.
     pub(crate) fn limit(&mut self, directory: Option<&str>, fault: ActiveId, after: u64) {
         for device in self.devices.iter_mut().filter(|it| Self::is_meant(it, directory)) {
             let limit = device.used.saturating_add(after);
@@ -52,7 +52,8 @@ impl SimDisk {
         }
     }
 
-    /// The device of a directory, or each, hangs. Returns the lanes whose handlers wait for it.
+    /// The device of a directory, or each device, begins to hang. Returns the lanes whose handlers
+    /// wait for it.
     pub(crate) fn hang(
         &mut self,
         now: SimTime,
@@ -92,8 +93,8 @@ impl SimDisk {
         self.journal.iter().any(|operation| operation.lane == lane && operation.completes >= HUNG)
     }
 
-    /// A fault no longer slows any device: what is in progress goes on as fast as the device is now.
-    /// Returns the lanes whose handlers are done earlier, and when.
+    /// A fault no longer slows any device: operations in progress continue at the present speed of
+    /// the device. Returns the lanes whose handlers complete earlier, and when.
     pub(crate) fn quicken(&mut self, now: SimTime, fault: ActiveId) -> Vec<(u8, SimTime)> {
         let mut speeds = Vec::new();
         for device in &mut self.devices {
@@ -106,14 +107,14 @@ impl SimDisk {
         journal::quicken(&mut self.journal, now, &speeds)
     }
 
-    /// Everything on the device of a directory, or on each, is gone. Returns how many bytes,
-    /// and the directories that had files on it.
+    /// Everything on the device of a directory, or on each device, is gone. Returns the number of
+    /// bytes, and the directories that had files on it.
     pub(crate) fn wipe(&mut self, directory: Option<&str>) -> (u64, Vec<String>) {
         let meant: Vec<bool> =
             self.devices.iter().map(|device| Self::is_meant(device, directory)).collect();
         let is_meant = |id: DeviceId| meant[usize::from(id)];
         let emptied = self.emptied(&is_meant);
-        // What was in progress there can neither complete nor be taken back.
+        // An operation in progress there can neither complete nor be undone.
         self.journal.retain(|operation| !is_meant(operation.device));
         self.tree.wipe(&is_meant);
         let used = |(_, device): (bool, &mut Device)| std::mem::take(&mut device.used);
@@ -130,9 +131,9 @@ impl SimDisk {
         all
     }
 
-    /// Changes the bytes of one sector of a file on the device of a directory, or on any; of those
-    /// files whose names end in `ending`, with `closed` without the last in each directory. Returns
-    /// the file and where the sector begins.
+    /// Changes the bytes of one sector of a file on the device of a directory, or on any device.
+    /// Only files whose names end in `ending` qualify; with `closed`, the last of them in each
+    /// directory does not. Returns the file and the byte at which the sector begins.
     pub(crate) fn corrupt_sector(
         &mut self,
         directory: Option<&str>,

@@ -1,4 +1,4 @@
-//! Looking at a disk from outside the world: free of cost, and without a trace.
+//! Inspection of a disk from outside the world: free of cost, and without a trace.
 
 use super::SimDisk;
 use super::device::Handled;
@@ -24,12 +24,12 @@ impl<'a> FileView<'a> {
         self.len() == 0
     }
 
-    /// How many bytes at its start are durable.
+    /// The number of bytes at its start that are durable.
     pub fn durable_len(&self) -> u64 {
         self.file.durable
     }
 
-    /// At most `length` of its bytes from `at` on; not copied where one append wrote them.
+    /// At most `length` of its bytes from `at` onwards; not copied if one append wrote them.
     pub fn read(&self, at: u64, length: u64) -> Bytes {
         self.file.content.read(at, length)
     }
@@ -39,7 +39,7 @@ impl<'a> FileView<'a> {
         self.file.content.pieces()
     }
 
-    /// What would be left of it for certain after a power loss, if its name is durable.
+    /// The content that certainly survives a power loss, if its name is durable.
     pub fn durable(&self) -> Bytes {
         self.file.durable_content().read(0, u64::MAX)
     }
@@ -79,8 +79,8 @@ impl SimDisk {
         self.devices.iter().map(|device| device.used).sum()
     }
 
-    /// Changes one byte of a file behind the back of everyone, for tests of checks. False if
-    /// there is no such byte.
+    /// Changes one byte of a file without an operation, for tests of checks. False if there is no
+    /// such byte.
     pub fn corrupt(&mut self, path: &str, at: u64, byte: u8) -> bool {
         let inode = self.tree.find(path, false);
         let file = inode.and_then(|inode| self.tree.file_mut(inode));
@@ -104,13 +104,13 @@ impl SimDisk {
         self.timeline.end()
     }
 
-    /// A handler's operations have completed: they can no longer be taken back.
+    /// The operations of a lane's handler have completed: they can no longer be undone.
     #[inline]
     pub(crate) fn commit(&mut self, lane: u8) {
         self.journal.retain(|operation| operation.lane != lane);
     }
 
-    /// What was exercised since the last call.
+    /// The effects since the last call.
     #[inline]
     pub(crate) fn take_exercised(&mut self) -> Option<Exercised> {
         self.exercised.take()

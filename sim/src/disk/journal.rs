@@ -1,10 +1,10 @@
-//! Operations that have not completed yet, and how to take them back.
+//! Operations that have not completed yet, and how to undo them.
 //!
-//! A process sees the effect of its disk calls at once. Each is journalled with the time at which
-//! it completes; when the process dies before that, it never happened, but for a write that had
-//! begun: the kernel copies it piece by piece, so that a part of it may be there. Operations of one
-//! handler complete in order. Those of several lanes may complete in another order than they were made:
-//! one that built on what is taken back is taken back as well.
+//! A process sees the effect of its disk calls at once. Each call is journalled with the time at
+//! which it completes; when the process dies before that time, the call is undone, except that a
+//! prefix of an append in progress may stay, since the kernel copies it piece by piece. Operations
+//! of one handler complete in order. Those of several lanes may complete in another order than they
+//! were made: an operation that builds on an undone operation is undone as well.
 
 use super::device::{DeviceId, scaled};
 use super::tree::{Change, Inode, Settled, Tree};
@@ -12,8 +12,8 @@ use crate::SimTime;
 use bytes::Bytes;
 use machine::Span;
 
-/// Completion times at and beyond this one are "as long after the disk comes back as they are
-/// above it": the disk hangs.
+/// A completion time from here onwards means that the disk hangs: the operation completes as long
+/// after the disk recovers as the time exceeds this constant.
 pub(crate) const HUNG: SimTime = SimTime(1 << 62);
 
 #[derive(Clone, Debug)]
@@ -57,7 +57,7 @@ pub(super) struct Operation {
 }
 
 impl Operation {
-    /// What it would not make sense without.
+    /// Whether the operation builds on the state of `inode`.
     fn needs(&self, inode: Inode) -> bool {
         match &self.undo {
             Undo::Append { file, .. } | Undo::Truncate { file, .. } | Undo::Sync { file, .. } => {
@@ -68,11 +68,11 @@ impl Operation {
         }
     }
 
-    /// What changes when it is taken back.
+    /// The inodes that change when the operation is undone.
     fn subjects(&self, out: &mut Vec<Inode>) {
         match &self.undo {
             Undo::Append { file, .. } | Undo::Truncate { file, .. } => out.push(*file),
-            // That a sync did not happen shows only when the power fails.
+            // An undone sync shows only at a power loss.
             Undo::Sync { .. } | Undo::SyncDir { .. } => {}
             Undo::Names { before, .. } => {
                 out.extend(before.iter().flat_map(|c| [Some(c.directory), c.inode]).flatten());
@@ -80,7 +80,7 @@ impl Operation {
         }
     }
 
-    /// The inodes that must stay for as long as this could be taken back.
+    /// The inodes that have to be kept while the operation could be undone.
     pub(super) fn keeps(&self, out: &mut Vec<Inode>) {
         match &self.undo {
             Undo::SyncDir { directories, settled } => {
@@ -100,9 +100,9 @@ impl Operation {
 /// Which operations a crash keeps.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Cut {
-    /// Those that completed by now.
+    /// Operations that completed by this time.
     pub(crate) now: SimTime,
-    /// If set: of this lane's handler only those before this number.
+    /// If set: of this lane's handler only the operations before this number.
     pub(crate) before: Option<(u8, u32)>,
 }
 
@@ -119,15 +119,15 @@ impl Cut {
     }
 }
 
-/// An operation that a crash takes back.
+/// An operation that a crash undoes.
 #[derive(Clone, Debug)]
 pub(super) struct Undone {
     pub(super) undo: Undo,
-    /// It was in progress, and all that it built on is there.
+    /// Whether it was in progress, and everything on which it builds is kept.
     pub(super) in_progress: bool,
 }
 
-/// Splits the journal at a crash: what has to be taken back, latest first.
+/// Splits the journal at a crash. Returns the operations to undo, latest first.
 pub(super) fn cut(journal: &mut Vec<Operation>, cut: Cut) -> Vec<Undone> {
     let mut tainted: Vec<Inode> = Vec::new();
     let mut undone = Vec::new();
@@ -143,8 +143,8 @@ pub(super) fn cut(journal: &mut Vec<Operation>, cut: Cut) -> Vec<Undone> {
     undone
 }
 
-/// Devices begin to hang: shifts the completion of what had not completed there, and of what comes
-/// after that in its handler. Returns the lanes of those handlers.
+/// Devices begin to hang: shifts the completion of the incomplete operations there, and of the
+/// later operations of their handlers. Returns the lanes of these handlers.
 pub(super) fn hang(journal: &mut [Operation], now: SimTime, devices: &[DeviceId]) -> Vec<u8> {
     let mut lanes = Vec::new();
     for operation in journal {
@@ -160,7 +160,7 @@ pub(super) fn hang(journal: &mut [Operation], now: SimTime, devices: &[DeviceId]
     lanes
 }
 
-/// A device no longer hangs: handlers that wait for none that `hangs` go on.
+/// A device no longer hangs: handlers that wait for no device that `hangs` continue.
 pub(super) fn unhang(journal: &mut [Operation], now: SimTime, hangs: impl Fn(DeviceId) -> bool) {
     let waits = |operation: &&Operation| operation.completes >= HUNG;
     let held = |operation: &&Operation| waits(operation) && hangs(operation.device);
@@ -175,9 +175,9 @@ pub(super) fn unhang(journal: &mut [Operation], now: SimTime, hangs: impl Fn(Dev
     }
 }
 
-/// Devices have become faster, each by what [`scaled`] takes: what is left of their operations takes
-/// less time, and what comes after them in their handlers begins earlier. Returns the lanes of those
-/// handlers, and when they are done.
+/// Devices have become faster, each by its speeds (see [`scaled`]): the rest of their operations
+/// takes less time, and later operations of their handlers begin earlier. Returns the lanes of
+/// these handlers, and when they complete.
 pub(super) fn quicken(
     journal: &mut [Operation],
     now: SimTime,
@@ -213,7 +213,7 @@ pub(crate) fn shifted(completes: SimTime, now: SimTime, hangs: bool) -> SimTime 
     }
 }
 
-/// Takes an operation back.
+/// Undoes an operation.
 pub(super) fn undo(tree: &mut Tree, undo: Undo) {
     match undo {
         Undo::Append { file, length } => {

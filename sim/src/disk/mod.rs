@@ -1,4 +1,5 @@
-//! The simulated disk: what a process sees, what survives power loss, and how long things take.
+//! The simulated disk: the view of the process, the durable state, and the time that operations
+//! take.
 
 mod age;
 mod conditions;
@@ -32,13 +33,13 @@ use tree::{Change, Directory, File, Inode, Node, Tree};
 
 /// A host's disk. It outlives the processes of the host.
 ///
-/// A process gets at it through [`Disk`], and every change takes time. The methods of its own
-/// are for observers: they cost nothing and leave no trace.
+/// A process uses it through [`Disk`], and every change takes time. The inherent methods are for
+/// observers: they cost nothing and leave no trace.
 #[derive(Clone, Debug)]
 pub struct SimDisk {
     tree: Tree,
     timeline: Timeline,
-    /// The first holds all that no other does.
+    /// The first device holds everything that no other does.
     devices: Vec<Device>,
     journal: Vec<Operation>,
     key: Key,
@@ -65,7 +66,7 @@ impl SimDisk {
         self.key.draw(self.draws, 0)
     }
 
-    /// Fails if the device is to fail operations of this kind.
+    /// Fails if a fault makes operations of this kind fail on the device.
     #[inline]
     fn check(&mut self, device: DeviceId, kind: Kind) -> Result<(), DiskError> {
         if self.devices[usize::from(device)].conditions.fails(kind) {
@@ -75,7 +76,8 @@ impl SimDisk {
         Ok(())
     }
 
-    /// Fails if the device that holds `path`, or would hold it, is to fail such operations.
+    /// Fails if a fault makes such operations fail on the device that holds `path`, or would hold
+    /// it.
     fn check_path(&mut self, path: &str, kind: Kind) -> Result<(), DiskError> {
         if self.devices.len() == 1 {
             return self.check(0, kind);
@@ -94,7 +96,7 @@ impl SimDisk {
         place.map_or(0, |place| (place + 1) as DeviceId)
     }
 
-    /// How many more bytes fit on a device.
+    /// The number of bytes that still fit on a device.
     fn free(&self, device: DeviceId) -> u64 {
         let device = &self.devices[usize::from(device)];
         let capacity = self.timeline.profile.capacity.min(device.conditions.limit());
@@ -106,7 +108,7 @@ impl SimDisk {
         &mut self.devices[usize::from(device)].used
     }
 
-    /// Lets an operation take its time, and journals it if that is not over at once.
+    /// Lets an operation take its time, and journals it unless it completes at once.
     #[inline]
     fn complete(&mut self, id: DeviceId, cost: Span, sync: bool, undo: impl FnOnce() -> Undo) {
         let device = &mut self.devices[usize::from(id)];
@@ -148,7 +150,7 @@ impl SimDisk {
         found.ok_or_else(|| self.missing())
     }
 
-    /// Why a file is not there: its disk was lost, or there is none.
+    /// Why a file is missing: its disk was lost, or the file does not exist.
     fn missing(&self) -> DiskError {
         match self.devices.iter().any(|device| device.conditions.is_lost()) {
             true => DiskError::Io,
@@ -156,8 +158,8 @@ impl SimDisk {
         }
     }
 
-    /// Marks a file, or all files in a directory, as removed, and lists the changes of names that
-    /// removing it takes, innermost first.
+    /// Marks a file, or all files in a directory, as removed, and lists the necessary changes of
+    /// names, innermost first.
     fn unlink(&mut self, inode: Inode, changes: &mut Vec<Change>) {
         if let Some(file) = self.tree.file_mut(inode) {
             file.linked = false;
@@ -171,7 +173,7 @@ impl SimDisk {
         }
     }
 
-    /// After a crash: what is used and linked follows from the names.
+    /// After a crash: derives used space and linked files from the names.
     fn refresh(&mut self) {
         for inode in self.tree.inodes() {
             if let Some(file) = self.tree.file_mut(inode) {
@@ -265,7 +267,7 @@ impl Disk for SimDisk {
             outcome = Err(DiskError::Full);
         }
         if outcome.is_err() {
-            // What fits may have been written before the failure.
+            // A prefix that fits may have been written before the failure.
             let fits = self.free(device).min(bytes.len() as u64);
             let written = self.draw().below(fits + 1);
             bytes.truncate(written as usize);
@@ -273,7 +275,7 @@ impl Disk for SimDisk {
         let length = bytes.len() as u64;
         *self.used_mut(device) += length;
         let profile = &self.timeline.profile;
-        let place = self.tree.file_mut(file.0).expect("it was there a moment ago");
+        let place = self.tree.file_mut(file.0).expect("the file was looked up before");
         place.content.append(bytes);
         place.age.grows(at + length, self.timeline.now, profile.write_back);
         let transfer = transfer(length, profile.append_bytes_per_second);
@@ -291,12 +293,12 @@ impl Disk for SimDisk {
         }
         *self.used_mut(device) -= before - length;
         let now = self.timeline.now;
-        let place = self.tree.file_mut(file.0).expect("it was there a moment ago");
+        let place = self.tree.file_mut(file.0).expect("the file was looked up before");
         place.age.cut(length);
         let pieces = place.content.truncate(length);
         let (durable, cut) = (place.durable, place.cut.clone());
         if length < durable {
-            // The first so many of the bytes cut off are durable until the next sync.
+            // The first of the bytes cut off are still durable, until the next sync.
             let mut still_durable = durable - length;
             let mut kept = Vec::new();
             for piece in &pieces {
@@ -321,7 +323,7 @@ impl Disk for SimDisk {
         let device = self.file(file)?.device;
         self.check(device, Kind::Sync)?;
         let mut latency = self.draw();
-        let place = self.tree.file_mut(file.0).expect("it was there a moment ago");
+        let place = self.tree.file_mut(file.0).expect("the file was looked up before");
         if !place.is_dirty() {
             return Ok(());
         }
@@ -390,7 +392,8 @@ impl Disk for SimDisk {
         let mut changes = Vec::new();
         self.unlink(inode, &mut changes);
         changes.push(Change { directory, name, inode: None });
-        // Each name goes on its own: a power loss can leave a directory half removed.
+        // Each name is removed by a change of its own: a power loss can leave a directory half
+        // removed.
         for change in changes {
             self.change(device, vec![change]);
         }

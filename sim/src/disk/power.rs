@@ -1,11 +1,11 @@
 //! Crashes and power losses.
 //!
-//! A crash of the process keeps what its completed operations did, and of the write in progress any
-//! prefix. A power loss keeps less:
+//! A crash of the process keeps the completed operations, and any prefix of the write in progress.
+//! A power loss keeps less:
 //!
-//! - of each file, what was synced or has been written back by the host, then any prefix of what was appended since; the last piece may
-//!   be torn, or its place be taken but hold zeros;
-//! - a truncation since the last sync has happened, or has not; then nothing after it has;
+//! - of each file, the bytes that were synced or written back by the host, then any prefix of the
+//!   later appends; zeros may follow in place of further bytes;
+//! - a truncation since the last sync may be lost, and then every later append with it;
 //! - of the changes of names in a directory since its last sync, any prefix. A rename between two
 //!   directories is one change in both.
 
@@ -21,16 +21,16 @@ use crate::random::{Draw, Sample};
 use bytes::Bytes;
 use serde::Serialize;
 
-/// What a power loss took.
+/// The losses of a power loss.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct PowerLossReport {
-    /// Bytes that had been appended and were not synced.
+    /// Lost bytes: unsynced bytes, and the content of files that have no name left.
     pub bytes: u64,
-    /// Names that had been created, changed or removed.
+    /// Lost changes of names: created, changed or removed.
     pub names: u64,
-    /// Files whose last write is torn: partly there, or zeros.
+    /// Files that end within a written piece, or in zeros.
     pub torn: u64,
-    /// Truncations that did not happen after all.
+    /// Truncations that were lost.
     pub truncations: u64,
 }
 
@@ -38,7 +38,7 @@ const HALF: u32 = 500_000;
 const PAGE: u64 = 4096;
 
 impl SimDisk {
-    /// The process died: operations that had not completed did not happen, or in part. Returns
+    /// The process died: incomplete operations are undone, appends perhaps only in part. Returns
     /// their number.
     pub(crate) fn crash(&mut self, cut: Cut) -> u64 {
         let undone = journal::cut(&mut self.journal, cut);
@@ -58,7 +58,7 @@ impl SimDisk {
         count
     }
 
-    /// How many bytes have been written by an append in progress to a file of `length` bytes.
+    /// The number of bytes that an append in progress has written to a file of `length` bytes.
     fn written_of(&mut self, file: Inode, length: u64) -> u64 {
         let bytes = self.tree.file(file).map_or(0, |file| file.content.len() - length);
         let mut draw = self.draw();
@@ -88,10 +88,10 @@ impl SimDisk {
         report
     }
 
-    /// Makes durable what is so old that the host has written it back by itself.
+    /// Makes data durable that is old enough for the host to have written it back.
     fn write_back(&mut self, now: SimTime) {
         let age = self.timeline.profile.write_back;
-        // A device that hangs has written nothing back since it does.
+        // A hanging device writes nothing back.
         let until = |device: &Device| match device.conditions.hangs() {
             true => device.conditions.hung_since.min(now),
             false => now,
@@ -120,7 +120,7 @@ impl SimDisk {
         self.tree.settle(old);
     }
 
-    /// Decides which pending changes of names have survived, and makes them all there is.
+    /// Decides which pending changes of names survive; the surviving names become the visible ones.
     fn lose_names(&mut self, report: &mut PowerLossReport) {
         let mut lost_from: Vec<Inode> = Vec::new();
         for pending in self.tree.take_pending() {
@@ -142,7 +142,7 @@ impl SimDisk {
         }
     }
 
-    /// Files that the process saw and that are gone with their names. `survivors` are sorted.
+    /// Counts the bytes of visible files that have lost their names. `survivors` are sorted.
     fn count_forgotten(&self, survivors: &[Inode], report: &mut PowerLossReport) {
         for inode in self.tree.inodes() {
             if let Some(file) = self.tree.file(inode).filter(|file| file.linked)
@@ -155,7 +155,7 @@ impl SimDisk {
     }
 }
 
-/// Decides what is left of a file whose name has survived.
+/// Decides which content is left of a file whose name has survived.
 fn lose_content(file: &mut File, draw: &mut Draw, report: &mut PowerLossReport) {
     if file.is_dirty() {
         let unsynced = file.content.len() - file.durable;
@@ -176,9 +176,9 @@ fn lose_content(file: &mut File, draw: &mut Draw, report: &mut PowerLossReport) 
     file.age = Age::default();
 }
 
-/// How many unsynced bytes survive, and how many zeros follow them.
+/// The number of unsynced bytes that survive, and the number of zeros that follow.
 fn surviving_tail(unsynced: u64, draw: &mut Draw) -> (u64, u64) {
-    // All and nothing are the commonest outcomes in the field, and the ones that bugs like.
+    // All and none are the most common outcomes in practice, and those that reveal the most bugs.
     let kept = match draw.below(4) {
         0 => 0,
         1 => unsynced,

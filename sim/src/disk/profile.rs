@@ -1,22 +1,22 @@
-//! How long disk operations take.
+//! The duration of disk operations.
 
 use crate::net::Latency;
 use machine::Span;
 
-/// How fast and how large a disk is. The default is a data-centre NVMe drive.
+/// The speed and size of a disk. The default is a data-centre NVMe drive.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct DiskProfile {
-    /// An append, into the page cache.
+    /// The duration of an append to the page cache.
     pub append: Span,
-    /// Its throughput, in bytes per second; 0 means unlimited.
+    /// The throughput of appends, in bytes per second; 0 means unlimited.
     pub append_bytes_per_second: u64,
-    /// An fsync of a file or a directory. The device does one at a time.
+    /// The duration of an fsync of a file or a directory. The device does one at a time.
     pub sync: Latency,
-    /// How fast dirty pages are written back, in bytes per second; 0 means unlimited.
+    /// The throughput of a sync, in bytes per second; 0 means unlimited.
     pub sync_bytes_per_second: u64,
-    /// Creating, renaming, removing, truncating.
+    /// The duration of creating, renaming, removing or truncating.
     pub metadata: Span,
-    /// How many bytes fit on it.
+    /// The capacity in bytes.
     pub capacity: u64,
     /// The age at which the host itself writes back data that was not synced: a power loss takes
     /// only younger data. Linux does so after about 30 s (`vm.dirty_expire_centisecs`).
@@ -57,12 +57,12 @@ impl DiskProfile {
     }
 }
 
-/// How long `bytes` take at a rate.
+/// The duration of transferring `bytes` at a rate.
 #[inline]
 pub(crate) fn transfer(bytes: u64, bytes_per_second: u64) -> Span {
     match bytes_per_second {
         0 => Span::ZERO,
-        // Below 18 GB this cannot overflow, and nothing that large is moved in one piece.
+        // Below 18 GB this does not overflow, and no single transfer is that large.
         rate => Span(bytes.saturating_mul(1_000_000_000) / rate),
     }
 }

@@ -1,4 +1,4 @@
-//! The disk against simple models: what a crash leaves, and what a power loss may leave.
+//! The disk compared with simple models of crashes and power losses.
 
 use super::*;
 use crate::SimTime;
@@ -79,12 +79,12 @@ fn used(disk: &SimDisk) -> u64 {
     view(disk).iter().map(|(_, _, bytes)| bytes.len() as u64).sum()
 }
 
-/// What is known of a file's content since its last sync.
+/// The possible content of a file since its last sync.
 #[derive(Clone, Debug, Default)]
 struct FileModel {
     synced: Vec<u8>,
     current: Vec<u8>,
-    /// The shortest that it has been since.
+    /// Its smallest length since the last sync.
     common: usize,
 }
 
@@ -137,7 +137,7 @@ fn timed() -> DiskProfile {
 
 proptest! {
     #[test]
-    fn a_power_loss_leaves_of_each_file_what_it_may(
+    fn a_power_loss_leaves_an_allowed_state_of_each_file(
         seed in any::<u64>(),
         steps in prop::collection::vec(step(), 1..60),
     ) {
@@ -270,7 +270,7 @@ proptest! {
     }
 
     #[test]
-    fn a_crash_treats_lanes_apart(
+    fn a_crash_treats_lanes_separately(
         appends in prop::collection::vec((0..2u8, 1..9u8), 1..30),
         at in 0..3_000u64,
     ) {
@@ -356,12 +356,12 @@ fn a_write_in_progress_at_a_crash_is_there_in_part() {
             disk.len(file).expect("it is there")
         })
         .collect();
-    assert!(lengths.contains(&6), "nothing of it");
-    assert!(lengths.iter().any(|length| (7..106).contains(length)), "a part of it");
+    assert!(lengths.contains(&6), "nothing of the write is left");
+    assert!(lengths.iter().any(|length| (7..106).contains(length)), "a part of the write is left");
 }
 
 #[test]
-fn what_builds_on_something_undone_is_undone_with_it() {
+fn an_operation_that_builds_on_an_undone_one_is_undone() {
     let mut disk = new_disk(1, timed());
     let file = disk.create("d0/0").expect("the name is free");
     disk.append(file, Bytes::from_static(b"abcdef")).expect("it fits");
@@ -377,7 +377,7 @@ fn what_builds_on_something_undone_is_undone_with_it() {
 }
 
 #[test]
-fn a_sync_of_a_directory_can_be_taken_back_by_what_it_settled_alone() {
+fn undoing_a_sync_of_a_directory_needs_only_the_changes_that_it_settled() {
     let mut disk = new_disk(1, timed());
     for name in 0..200 {
         disk.create(&path(0, name)).expect("it is new");

@@ -1,4 +1,4 @@
-//! Directories and files, each with two truths: what the process sees, and what is durable.
+//! Directories and files, each in two versions: that of the process, and the durable one.
 
 use super::age::Age;
 use super::content::Content;
@@ -8,7 +8,8 @@ use bytes::Bytes;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-/// The number of a file or directory: 20 bits of slot and 12 of how often the slot was reused.
+/// The number of a file or directory: 20 bits of slot and 12 bits that count the reuses of the
+/// slot.
 pub(super) type Inode = u32;
 
 pub(super) const ROOT: Inode = 0;
@@ -22,22 +23,22 @@ pub(super) type Names = BTreeMap<Arc<str>, Inode>;
 pub(super) struct File {
     /// What the process sees.
     pub(super) content: Content,
-    /// So many bytes at the start of `content` are durable as they are.
+    /// The number of bytes at the start of `content` that are durable.
     pub(super) durable: u64,
-    /// What is durable behind them, but was cut off since the last sync.
+    /// Durable bytes after these that were cut off since the last sync.
     pub(super) cut: Vec<Bytes>,
     /// Whether the process can still reach it by a name.
     pub(super) linked: bool,
     /// Where it is stored.
     pub(super) device: DeviceId,
-    /// How old what it holds is.
+    /// The age of its bytes.
     pub(super) age: Age,
-    /// When something durable was cut off last.
+    /// The time of the latest truncation of durable bytes.
     pub(super) cut_at: SimTime,
 }
 
 impl File {
-    /// Whether power loss could change anything.
+    /// Whether a power loss could change the content.
     pub(super) fn is_dirty(&self) -> bool {
         self.durable < self.content.len() || !self.cut.is_empty()
     }
@@ -67,7 +68,7 @@ pub(super) enum Node {
     Directory(Directory),
 }
 
-/// A name in a directory, and what it stands for after (or, in a journal, before) a change.
+/// A name in a directory, and its inode after (or, in a journal, before) a change.
 #[derive(Clone, Debug)]
 pub(super) struct Change {
     pub(super) directory: Inode,
@@ -75,7 +76,7 @@ pub(super) struct Change {
     pub(super) inode: Option<Inode>,
 }
 
-/// A change of names that is not durable yet. All of it survives power loss, or none.
+/// A change of names that is not durable yet. A power loss keeps all of it or nothing.
 #[derive(Clone, Debug)]
 pub(super) struct Pending {
     /// When it was made.
@@ -94,14 +95,14 @@ pub(super) struct Tree {
     slots: Vec<Slot>,
     free: Vec<u32>,
     removed: u32,
-    /// By number, which is the order made.
+    /// By number, in the order of the changes.
     pending: BTreeMap<u64, Pending>,
-    /// The same by directory, so that a sync of one looks at no other.
+    /// The same by directory, so that a sync of one directory looks only at its own changes.
     pending_in: BTreeSet<(Inode, u64)>,
     pub(super) next_pending: u64,
 }
 
-/// Changes of names that were made durable, and how the durable names were before.
+/// Changes of names that were made durable, and the durable names before.
 #[derive(Clone, Debug)]
 pub(super) struct Settled {
     /// By number.
@@ -165,7 +166,7 @@ impl Tree {
         }
     }
 
-    /// What `path` stands for in the eyes of the process, or after a power loss.
+    /// The inode of `path`, for the process or, with `durable`, after a power loss.
     pub(super) fn find(&self, path: &str, durable: bool) -> Option<Inode> {
         let mut inode = ROOT;
         for name in path.split('/').filter(|name| !name.is_empty()) {
@@ -188,7 +189,7 @@ impl Tree {
         slot
     }
 
-    /// Changes names, and returns how they were before.
+    /// Changes names, and returns the previous state.
     pub(super) fn change(&mut self, at: SimTime, changes: Vec<Change>) -> Vec<Change> {
         let before = changes.iter().map(|change| self.set(change)).collect();
         self.pend(self.next_pending, Pending { at, changes });
@@ -196,7 +197,7 @@ impl Tree {
         before
     }
 
-    /// Sets a name without making a record of it, and returns how it was before.
+    /// Sets a name without recording the change as pending, and returns the previous state.
     pub(super) fn set(&mut self, change: &Change) -> Change {
         let directory = self.directory_mut(change.directory).expect("names are set in directories");
         let inode = match change.inode {
@@ -209,14 +210,14 @@ impl Tree {
         Change { inode, ..change.clone() }
     }
 
-    /// Notes a change of names that is not durable.
+    /// Records a change of names that is not durable.
     fn pend(&mut self, number: u64, pending: Pending) {
         let directories = pending.changes.iter().map(|change| (change.directory, number));
         self.pending_in.extend(directories);
         self.pending.insert(number, pending);
     }
 
-    /// Forgets that a change of names is not durable.
+    /// Removes a change of names from those that are not durable.
     pub(super) fn unpend(&mut self, number: u64) -> Option<Pending> {
         let pending = self.pending.remove(&number)?;
         for change in &pending.changes {
@@ -230,7 +231,7 @@ impl Tree {
         self.pending.iter().map(|(number, pending)| (*number, pending))
     }
 
-    /// All of them; afterwards there is none.
+    /// Takes all pending changes.
     pub(super) fn take_pending(&mut self) -> impl Iterator<Item = Pending> + use<> {
         self.pending_in.clear();
         std::mem::take(&mut self.pending).into_values()
@@ -241,9 +242,9 @@ impl Tree {
         self.pending_in.range(all).map(|(_, number)| *number)
     }
 
-    /// The pending changes that become durable when the names of `directory` do, by number: a rename
-    /// from elsewhere is one change in both directories, and takes with it what was changed there
-    /// before.
+    /// The numbers of the pending changes that become durable when the names of `directory` do: a
+    /// rename from another directory is one change in both, and includes the earlier changes in the
+    /// other directory.
     pub(super) fn settles(&self, directory: Inode) -> BTreeSet<u64> {
         let mut settled = BTreeSet::new();
         let mut todo: BTreeSet<u64> = self.pending_in(directory).collect();
@@ -272,7 +273,7 @@ impl Tree {
         settled
     }
 
-    /// Takes [`Tree::settle`] back.
+    /// Undoes [`Tree::settle`].
     pub(super) fn unsettle(&mut self, settled: Settled) {
         for change in settled.before.iter().rev() {
             self.set_durable(change);
@@ -282,7 +283,7 @@ impl Tree {
         }
     }
 
-    /// Sets a durable name, and returns how it was before.
+    /// Sets a durable name, and returns the previous state.
     pub(super) fn set_durable(&mut self, change: &Change) -> Option<Change> {
         let directory = self.directory_mut(change.directory)?;
         let inode = match change.inode {
@@ -292,7 +293,7 @@ impl Tree {
         Some(Change { inode, ..change.clone() })
     }
 
-    /// All files below `path`, with their paths; sorted.
+    /// All files with their paths, sorted.
     pub(super) fn files(&self, durable: bool) -> Vec<(String, Inode)> {
         let mut found = Vec::new();
         let mut todo = vec![(String::new(), ROOT)];
@@ -314,8 +315,7 @@ impl Tree {
         found
     }
 
-    /// Removes everything on some devices, and the directories on them but for those where another
-    /// device begins.
+    /// Removes everything on some devices, except the directories in which another device begins.
     pub(super) fn wipe(&mut self, is_meant: &impl Fn(DeviceId) -> bool) {
         let mut todo = vec![ROOT];
         while let Some(inode) = todo.pop() {
@@ -373,7 +373,8 @@ impl Tree {
         self.removed >= SWEEP_AFTER
     }
 
-    /// Frees what no name leads to, neither seen nor durable nor pending, and what is not `kept`.
+    /// Frees the inodes to which no visible, durable or pending name leads and that are not in
+    /// `kept`.
     pub(super) fn sweep(&mut self, kept: &[Inode]) {
         self.removed = 0;
         let mut marked = vec![false; self.slots.len()];

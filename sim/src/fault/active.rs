@@ -13,12 +13,12 @@ pub struct ActiveId(pub u32);
 pub struct ActiveFault {
     /// Its number.
     pub id: ActiveId,
-    /// Since when it is in force.
+    /// The time at which it was applied.
     pub since: SimTime,
-    /// For how long, unless until everything is healed.
+    /// How long it lasts; `None`: until everything is healed.
     pub lasts: Option<Span>,
     /// The fault.
     pub fault: Fault<NodeId>,
-    /// How often what it does to disks or clocks had happened on its targets before.
+    /// How often its effect on disks or clocks had occurred on its targets before.
     pub(crate) shown_before: u64,
 }

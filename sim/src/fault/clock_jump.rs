@@ -1,5 +1,5 @@
-//! A wall clock is set, as by an administrator or a time daemon gone wrong. The monotonic clock
-//! goes on as before.
+//! A wall clock is set, as by an administrator or a faulty time daemon. The monotonic clock is not
+//! affected.
 
 use super::table::fault;
 use super::{ActiveId, Harm, Inflict, Targets};

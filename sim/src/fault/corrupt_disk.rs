@@ -1,4 +1,4 @@
-//! A sector of a file goes bad, and the disk does not notice: reading it returns other bytes.
+//! A sector of a file is corrupted without an error: reading it returns other bytes.
 
 use super::table::fault;
 use super::{ActiveId, Harm, Inflict, Targets};

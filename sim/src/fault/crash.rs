@@ -1,9 +1,9 @@
-//! A process is killed. What it wrote and did not sync stays in the page cache of its host, which
-//! also closes its connections.
+//! A process is killed. Its unsynced writes stay in the page cache of its host, which also closes
+//! its connections.
 //!
-//! Between two disk operations of one handler that is after the log was appended to and before its
-//! index was, after a file was renamed and before its directory was synced. Of a write that was in
-//! progress a part may be there.
+//! Between two disk operations of one handler is, for example, after the append to a log and before
+//! that to its index, or after the renaming of a file and before the sync of its directory. A
+//! prefix of the write in progress may be in the file.
 
 use super::table::fault;
 use super::{ActiveId, Harm, Inflict, Targets};

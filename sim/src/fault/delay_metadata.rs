@@ -1,5 +1,5 @@
-//! What one node gets from some others is late: metadata that lags behind, while everything else
-//! is on time. Long delays outlive time-outs, and so deliver what its sender has given up.
+//! Messages from some nodes to one node are late: metadata lags behind while everything else is on
+//! time. Long delays exceed time-outs, and so deliver messages that their sender has given up.
 
 use super::table::fault;
 use super::{Harm, Inflict, Targets};

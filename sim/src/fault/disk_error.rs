@@ -1,5 +1,5 @@
-//! Disk operations fail (EIO). An append that fails may leave a prefix of its bytes; of a sync that
-//! fails nothing is durable.
+//! Disk operations fail (EIO). A failing append may leave a prefix of its bytes; a failing sync
+//! makes nothing durable.
 
 use super::table::{fault, plain};
 use super::{ActiveId, Form, Harm, Inflict, Targets};
@@ -26,7 +26,7 @@ pub enum DiskOperation {
 }
 
 impl DiskOperation {
-    /// Their names, in order.
+    /// The names, in the order of the variants.
     pub const NAMES: &'static [&'static str] = &["read", "append", "sync", "write", "any"];
 }
 

@@ -1,5 +1,4 @@
-//! A disk runs out of space: what the process writes itself fills it, or something else on the host
-//! does.
+//! A disk runs out of space: the process itself fills it, or something else on the host does.
 
 use super::table::fault;
 use super::{ActiveId, Harm, Inflict, Targets};
@@ -29,7 +28,7 @@ impl FullDisk<NodeId> {
         world.node_mut(node).disk.limit(self.directory.as_deref(), id, after);
     }
 
-    /// The neighbour frees what it has filled, or fills the disk again.
+    /// The neighbour frees the space, or fills the disk again.
     pub(crate) fn turn<P: Process>(&self, world: &mut World<P>, id: ActiveId, fills: bool) {
         for node in world.targets(&self.target) {
             match fills {

@@ -1,5 +1,5 @@
-//! A disk hangs. Handlers that write do not complete, nor does what waits for their lanes and
-//! locks; lanes that do not touch the disk go on.
+//! A disk hangs. Handlers that write do not complete, nor do inputs that wait for their lanes and
+//! locks; lanes that do not use the disk continue.
 
 use super::table::fault;
 use super::{ActiveId, Harm, Inflict, Targets};

@@ -1,5 +1,5 @@
-//! Links lose, duplicate and reorder packets. TCP hides all three from the processes: what is left
-//! of them is delay, and messages of other connections that overtake.
+//! Links lose, duplicate and reorder packets. TCP hides all three from the processes: the remaining
+//! effects are delay, and messages of other connections that overtake.
 
 use super::table::fault;
 use super::{Harm, Inflict, Ppm, Targets, leads};

@@ -1,10 +1,10 @@
 //! Faults: one file each, with what applying and undoing it does.
 //!
-//! A new one is a file that declares it with `fault!` and implements `Inflict`, and a row of the
-//! table below; from these come its entry in scenario files, its documentation and its words.
-//! `Fault<W>` has targets of scenario files for `W` until it strikes, and nodes from then on.
-//! Active faults form a set, and what they do to a node or link is what all of them together do,
-//! so undoing one never cancels another.
+//! A new fault is a file that declares it with `fault!` and implements `Inflict`, and a row of the
+//! table below, which give its entry in scenario files, its documentation and its words. The `W` of
+//! `Fault<W>` is a target of a scenario file until the fault strikes, and a node from then on. The
+//! effect on a node or link is that of all active faults together, so undoing one fault never
+//! cancels another.
 
 mod active;
 mod clock_jump;
@@ -51,56 +51,56 @@ use machine::{NodeId, Process};
 use serde::ser::SerializeMap;
 use serde::{Serialize, Serializer};
 
-/// What a fault takes from the nodes that it names, as far as others have to know.
+/// The kind of harm that a fault does to the nodes that it names.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Harm {
-    /// Messages between them are late or lost.
+    /// Messages between the nodes are late or lost.
     Links,
-    /// They cannot work while it lasts; nothing is lost from their disks.
+    /// The nodes cannot work while the fault lasts; nothing is lost from their disks.
     Down,
-    /// They cannot work while it lasts, and lose what was not synced.
+    /// The nodes cannot work while the fault lasts, and lose unsynced data.
     Power,
-    /// They cannot work while it lasts, and lose what was synced as well.
+    /// The nodes may lose synced data as well.
     Disk,
-    /// They work, slowly or with another time.
+    /// The nodes work, slowly or with a wrong clock.
     Slow,
 }
 
-/// What a fault does.
+/// The implementation of a fault.
 pub(crate) trait Inflict {
-    /// What it takes from the nodes that it names.
+    /// The harm to the nodes that it names.
     fn harm(&self) -> Harm;
 
-    /// What it does to nodes when it is applied.
+    /// Applies it to nodes.
     fn apply<P: Process>(&self, _world: &mut World<P>, _id: ActiveId, _event: EventId) {}
 
-    /// What it does to nodes when it is undone.
+    /// Undoes it on nodes.
     fn undo<P: Process>(&self, _world: &mut World<P>, _id: ActiveId, _event: EventId) {}
 
-    /// Whether it is over by itself, some time after what it lasts.
+    /// Whether it ends by itself, some time after its `lasts`.
     fn ends_itself(&self) -> bool {
         false
     }
 
-    /// What in force it cannot be applied beside, if there is something.
+    /// The active fault that excludes it, if any.
     fn contradicts<'a>(&self, _active: &'a [ActiveFault]) -> Option<&'a ActiveFault> {
         None
     }
 
-    /// The effect that shows on its targets that it does something, if it affects disks or clocks.
-    /// What is done to links and processes shows there.
+    /// The effect on its targets that shows that it did something, if it affects disks or clocks.
+    /// The effects of faults on links and processes are recorded where they happen.
     fn shown_by(&self) -> Option<Effect> {
         None
     }
 
-    /// What it does to a link for as long as it is active; only where [`Inflict::harm`] is
+    /// Changes the shape of a link while it is active; called only if [`Inflict::harm`] is
     /// [`Harm::Links`].
     fn shape(&self, _from: NodeId, _to: NodeId, _shape: &mut LinkShape) {}
 }
 
 macro_rules! faults {
     ($($fault:ident / $code:literal,)*) => {
-        /// A fault; `W` is a node, or what stands for nodes in a file.
+        /// A fault; `W` is a node, or a target of a file.
         #[derive(Clone, Debug, PartialEq, Eq)]
         pub enum Fault<W> {
             $(#[doc = concat!("See [`", stringify!($fault), "`].")] $fault($fault<W>),)*
@@ -113,7 +113,7 @@ macro_rules! faults {
         }
 
         impl Kind {
-            /// All of them.
+            /// All kinds.
             pub const ALL: &'static [Self] = &[$(Self::$fault,)*];
 
             /// Its name in files and results.
@@ -123,14 +123,14 @@ macro_rules! faults {
                 }
             }
 
-            /// What it does.
+            /// What it does, in Markdown.
             pub const fn doc(self) -> &'static str {
                 match self {
                     $(Self::$fault => $fault::<NodeId>::DOC,)*
                 }
             }
 
-            /// The keys that its entries have beside [`ENTRY_KEYS`].
+            /// The keys that its entries have in addition to [`ENTRY_KEYS`].
             pub const fn keys(self) -> &'static [Key] {
                 match self {
                     $(Self::$fault => $fault::<NodeId>::KEYS,)*
@@ -146,7 +146,7 @@ macro_rules! faults {
                 }
             }
 
-            /// The same with what `of` returns in place of each `W`.
+            /// The same fault with the results of `of` in place of each `W`.
             pub fn map<V: Clone + 'static>(&self, of: &mut dyn FnMut(&W) -> Vec<V>) -> Fault<V> {
                 match self {
                     $(Self::$fault(fault) => Fault::$fault(fault.map(of)),)*
@@ -169,11 +169,11 @@ macro_rules! faults {
         }
 
         impl<W: Written> Fault<W> {
-            /// Reads the value of a key; false, and nothing is read, if no fault has it.
+            /// Reads the value of a key; false, without reading, if no fault has the key.
             ///
             /// # Errors
             ///
-            /// What stands there instead.
+            /// A value that does not fit the key.
             pub fn read_key<'de, A: serde::de::MapAccess<'de>>(
                 key: &str,
                 map: &mut A,
@@ -182,7 +182,7 @@ macro_rules! faults {
                 Ok($($fault::<W>::read_key(key, map, values)? ||)* false)
             }
 
-            /// A fault of the values that were read for it.
+            /// A fault with the values that were read.
             ///
             /// # Errors
             ///
@@ -212,15 +212,15 @@ macro_rules! faults {
                 }
             }
 
-            /// What it takes from the nodes that it names.
+            /// The harm to the nodes that it names.
             pub fn harm(&self) -> Harm {
                 match self {
                     $(Self::$fault(fault) => fault.harm(),)*
                 }
             }
 
-            /// The fault in force that it cannot be applied beside, if there is one: that has taken
-            /// away what it is upon.
+            /// The active fault that excludes this fault, if any: it has taken away what this fault
+            /// targets.
             pub fn contradicts<'a>(&self, active: &'a [ActiveFault]) -> Option<&'a ActiveFault> {
                 match self {
                     $(Self::$fault(fault) => fault.contradicts(active),)*
@@ -266,7 +266,7 @@ macro_rules! faults {
     };
 }
 
-// The codes stand for the faults in digests; they are never reused.
+// The codes identify faults in digests; a code is never reused.
 faults! {
     Crash / 1,
     PowerLoss / 2,
@@ -292,7 +292,7 @@ impl<W: Clone + 'static> Fault<W> {
         self.kind().name()
     }
 
-    /// In one line: `slow-link from 1 to 2 3, by 300ms`.
+    /// The fault in one line: `slow-link from 1 to 2 3, by 300ms`.
     pub fn in_words(&self, name: Naming<'_, W>) -> String {
         let mut line = self.name().to_owned();
         let mut between = "";
@@ -319,7 +319,7 @@ impl Fault<NodeId> {
         self.targets().into_iter().map(|(_, node)| *node).collect()
     }
 
-    /// The same as several faults, one for each node of its `target`.
+    /// The fault as several faults, one for each node of its `target`.
     pub fn each(&self) -> Vec<Self> {
         let of_target =
             |(path, node): (Vec<String>, &NodeId)| (path[0] == "target").then_some(*node);
@@ -338,8 +338,8 @@ impl Fault<NodeId> {
         targets.into_iter().map(only).collect()
     }
 
-    /// The fault in force because of which it can do nothing to some node that it names, if there is
-    /// one: the process is down or paused, or waits for its disk.
+    /// The active fault because of which it has no effect on some node that it names, if any: the
+    /// process is down or paused, or waits for its disk.
     pub fn hindered_by<'a>(&self, active: &'a [ActiveFault]) -> Option<&'a ActiveFault> {
         let nodes = self.nodes();
         let stops = |it: &&ActiveFault| {
@@ -354,7 +354,7 @@ impl Fault<NodeId> {
     }
 }
 
-/// For traces: its name, and its keys in words.
+/// The form in traces: the name, and the keys in words.
 impl Serialize for Fault<NodeId> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let words = self.words(&|node| node.to_string());
@@ -367,7 +367,8 @@ impl Serialize for Fault<NodeId> {
     }
 }
 
-/// Whether a link leads from one of `from` to one of `to`, or, unless `one_way`, back.
+/// Whether a link leads from a node of `from` to a node of `to`, or, unless `one_way`, in the other
+/// direction.
 fn leads(
     (a, b): (NodeId, NodeId),
     from: &Targets<NodeId>,

@@ -1,4 +1,4 @@
-//! A cut in one direction: a half-open firewall rule, a broken transmitter.
+//! A partition in one direction: a half-open firewall rule, a broken transmitter.
 
 use super::table::fault;
 use super::{Harm, Inflict, Targets};

@@ -1,5 +1,5 @@
-//! A partition. What is sent across it is lost and sent again by the sender's kernel; neither end of
-//! a connection notices at once.
+//! A partition. Packets across it are lost and resent by the sender's kernel; neither end of a
+//! connection notices at once.
 
 use super::table::fault;
 use super::{Groups, Harm, Inflict};

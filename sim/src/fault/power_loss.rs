@@ -1,5 +1,5 @@
-//! A host loses power. Only what was synced, or has been written back meanwhile, is sure to be
-//! left. The other ends of its connections stay half open.
+//! A host loses power. Only data that was synced, or written back by the host, is certain to
+//! survive. The other ends of its connections stay half open.
 
 use super::table::fault;
 use super::{ActiveId, Harm, Inflict, Targets};

@@ -1,4 +1,4 @@
-//! A process is restarted as an operator would: asked to stop, killed if that takes too long,
+//! A process is restarted as by an operator: asked to stop, killed if that takes too long, and
 //! started again after a while.
 
 use super::table::fault;
@@ -7,9 +7,9 @@ use crate::node::Restarting;
 use crate::{EventId, World};
 use machine::{NodeId, Process, Span};
 
-/// How long a process is down in a restart that does not say.
+/// How long a process is down if `lasts` is not given.
 const DOWN: Span = Span::millis(500);
-/// How long a process may take to stop in a restart that does not say.
+/// How long a process may take to stop if `limit` is not given.
 const LIMIT: Span = Span::secs(30);
 
 fault! {
@@ -37,7 +37,7 @@ impl Inflict for Restart<NodeId> {
         let mut stops = false;
         for node in world.targets(&self.target) {
             let host = world.node_mut(node);
-            // Where the process is not there, others decide when it comes back.
+            // If the process is not there, another fault decides when it comes back.
             if host.process.is_some() && host.restarting.is_none() {
                 host.restarting = Some(Restarting { fault: id, down });
                 stops = true;
@@ -55,7 +55,7 @@ impl Inflict for Restart<NodeId> {
         for node in world.targets(&self.target) {
             let host = world.node_mut(node);
             if host.restarting.is_some_and(|restarting| restarting.fault == id) {
-                // It is still stopping, and is to come back as soon as it has.
+                // It is still stopping, and is started as soon as it has stopped.
                 host.restarting = Some(Restarting { fault: id, down: Span::ZERO });
             }
             world.release_node(node, id, event);

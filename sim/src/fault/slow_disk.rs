@@ -7,14 +7,14 @@ use crate::{EventId, World};
 use machine::{NodeId, Process};
 
 fault! {
-    /// Disk operations take longer. Of several such faults the worst counts. What is in progress when
-    /// the fault ends goes on at the usual speed.
+    /// Disk operations take longer. The largest factor of several such faults counts. When the
+    /// fault ends, operations in progress continue at the usual speed.
     SlowDisk = "slow-disk" {
         /// The nodes whose disks are slow.
         target: Targets<W>,
         /// Only the disk that holds this log directory.
         directory: Option<String>,
-        /// How many times as long they take.
+        /// The factor by which they take longer.
         factor: u32,
     }
 }

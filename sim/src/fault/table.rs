@@ -1,7 +1,7 @@
-//! How a fault is declared: once, as a struct whose fields are the keys of its entry in a file.
+//! The declaration of a fault: a struct whose fields are the keys of its entry in a file.
 //!
-//! From [`fault!`](super) come the struct, its name, its documentation, how its entry is read,
-//! written and put in words, and how nodes take the place of roles in it.
+//! [`fault!`](super) generates the struct, its name and documentation, reading, writing and wording
+//! of its entry, and the replacement of targets by nodes.
 
 use crate::text;
 use machine::Span;
@@ -12,7 +12,7 @@ use std::any::Any;
 use std::fmt;
 use std::marker::PhantomData;
 
-/// What every entry of a plan may have beside the keys of its fault.
+/// The keys of every entry of a plan, in addition to those of its fault.
 pub const ENTRY_KEYS: &[&str] = &["kind", "name", "at", "when", "lasts"];
 
 /// A key of a fault's entry.
@@ -20,15 +20,15 @@ pub const ENTRY_KEYS: &[&str] = &["kind", "name", "at", "when", "lasts"];
 pub struct Key {
     /// Its name.
     pub name: &'static str,
-    /// What it says.
+    /// Its meaning, in Markdown.
     pub doc: &'static str,
-    /// What its value looks like.
+    /// The form of its value.
     pub form: Form,
-    /// Whether every entry has to have it.
+    /// Whether the key is required.
     pub required: bool,
 }
 
-/// What a value looks like in a file.
+/// The form of a value in a file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Form {
     /// A target, or a list of targets.
@@ -49,7 +49,7 @@ pub enum Form {
     Word(&'static [&'static str]),
 }
 
-/// Nodes, or what stands for nodes. In a file one, or a list.
+/// Nodes, or targets of a file. In a file one target, or a list.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Targets<W>(pub Vec<W>);
 
@@ -65,70 +65,70 @@ impl<W> From<Vec<W>> for Targets<W> {
     }
 }
 
-/// Groups of nodes, or of what stands for nodes.
+/// Groups of nodes, or of targets of a file.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Groups<W>(pub Vec<Vec<W>>);
 
-/// A share in parts per million, written in per cent.
+/// A share in parts per million, written as a percentage.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Ppm(pub u32);
 
-/// What can stand in a file in place of nodes.
+/// A target of a file, in place of nodes.
 pub trait Written: Serialize + DeserializeOwned + Clone + 'static {}
 
 impl<W: Serialize + DeserializeOwned + Clone + 'static> Written for W {}
 
-/// A way to put a node, or what stands for one, in words.
+/// Writes a node or a target in words.
 pub type Naming<'a, W> = &'a dyn Fn(&W) -> String;
 
-/// The type of a key. `W` is a node, or what stands for nodes in a file.
+/// The type of a key. `W` is a node, or a target of a file.
 pub trait Value<W>: Clone + 'static {
-    /// The same with `V` in place of `W`.
+    /// The same type with `V` in place of `W`.
     type With<V: Clone + 'static>;
 
-    /// What stands in a file where the key is given.
+    /// The type of the value in a file, if the key is given.
     type Given: Value<W>;
 
-    /// What it looks like in a file.
+    /// Its form in a file.
     const FORM: Form;
 
-    /// The value where the key is given.
+    /// The value of a given key.
     fn given(given: Self::Given) -> Self;
 
-    /// Whether an entry has to have it.
+    /// Whether the key is required.
     const REQUIRED: bool = true;
 
-    /// What an entry without the key means; `None` if it has to have it.
+    /// The meaning of an entry without the key; `None` if the key is required.
     fn absent() -> Option<Self> {
         None
     }
 
-    /// Whether an entry without the key means the same.
+    /// Whether an entry without the key has this value.
     fn is_absent(&self) -> bool {
         false
     }
 
-    /// The same with what `of` returns in place of each `W`.
+    /// The same value with the results of `of` in place of each `W`.
     fn map<V: Clone + 'static>(&self, of: &mut dyn FnMut(&W) -> Vec<V>) -> Self::With<V>;
 
-    /// Each `W` in it, with the steps that lead to it.
+    /// Each `W` of the value, with the path to it.
     fn targets(&self) -> Vec<(Vec<String>, &W)> {
         Vec::new()
     }
 
-    /// It in words.
+    /// The value in words.
     fn words(&self, name: Naming<'_, W>) -> String;
 
-    /// Reads it from a file.
+    /// Reads the value from a file.
     ///
     /// # Errors
     ///
-    /// What the file has in its place.
+    /// A value of another form.
     fn read<'de, D: Deserializer<'de>>(from: D) -> Result<Self, D::Error>
     where
         W: Written;
 
-    /// Writes it to a file.
+    /// Writes the value to a file.
     ///
     /// # Errors
     ///
@@ -194,7 +194,7 @@ impl<W: Clone + 'static> Value<W> for Targets<W> {
     where
         W: Written,
     {
-        // The name lets a reader of files find the column of a mistake in a target.
+        // The name `Target` lets a reader of files find the column of a mistake in a target.
         from.deserialize_newtype_struct("Target", OneOrMany(PhantomData)).map(Targets)
     }
 
@@ -249,8 +249,8 @@ impl<W: Clone + 'static> Value<W> for Groups<W> {
     }
 }
 
-/// A value that has nothing to do with nodes: its form, whether an entry has to have it, what an
-/// entry without it means, and how it is put in words, read and written.
+/// A value without nodes: its form, whether it is required, its value in an entry without the key,
+/// and how it is put in words, read and written.
 macro_rules! plain {
     ($type:ty, $form:expr, $required:literal, $absent:expr, |$value:ident| $words:expr, $read:expr, $write:expr) => {
         impl<W> $crate::fault::Value<W> for $type {
@@ -325,7 +325,7 @@ plain!(
     text::share::serialize
 );
 
-/// A key that an entry need not have.
+/// An optional key.
 impl<W, T: Value<W>> Value<W> for Option<T> {
     type With<V: Clone + 'static> = Option<T::With<V>>;
     type Given = T::Given;
@@ -374,7 +374,7 @@ impl<W, T: Value<W>> Value<W> for Option<T> {
     }
 }
 
-/// The values of an entry by their keys, while it is read: its kind may stand at its end.
+/// The values of an entry by key, while the entry is read: `kind` may come last.
 #[derive(Debug, Default)]
 pub struct Values(Vec<(&'static str, Box<dyn Any>)>);
 
@@ -398,12 +398,12 @@ impl Values {
         Ok(())
     }
 
-    /// Takes out the value of a key; the key's name if it is missing and must not be.
+    /// Takes out the value of a key; the name of the key if it is required and missing.
     pub(super) fn take<W, T: Value<W>>(&mut self, key: &'static str) -> Result<T, &'static str> {
         let place = self.0.iter().position(|(known, _)| *known == key);
         match place.map(|place| self.0.swap_remove(place).1.downcast::<T::Given>()) {
             Some(Ok(value)) => Ok(T::given(*value)),
-            Some(Err(_)) => panic!("`{key}` is of one type in all faults"),
+            Some(Err(_)) => panic!("`{key}` has one type in all faults"),
             None => T::absent().ok_or(key),
         }
     }
@@ -419,7 +419,7 @@ impl<'de, W: Written, T: Value<W>> serde::de::DeserializeSeed<'de> for Seed<W, T
     }
 }
 
-/// Writes the value of a key unless an entry without it means the same.
+/// Writes the value of a key, unless an entry without the key has the same value.
 pub(super) fn write<W: Written, T: Value<W>, M: SerializeMap>(
     key: &'static str,
     value: &T,
@@ -437,7 +437,7 @@ pub(super) fn write<W: Written, T: Value<W>, M: SerializeMap>(
     }
 }
 
-/// Declares a fault: its doc comment, its name in files, and its keys with what they say.
+/// Declares a fault: its documentation, its name in files, and its keys with their documentation.
 macro_rules! fault {
     (
         $(#[doc = $doc:literal])+
@@ -492,7 +492,7 @@ macro_rules! fault {
         }
 
         impl<W: $crate::fault::Written> $fault<W> {
-            /// Reads the value of a key if the fault has one of that name.
+            /// Reads the value of a key if the fault has this key.
             pub(super) fn read_key<'de, A: serde::de::MapAccess<'de>>(
                 key: &str,
                 map: &mut A,

@@ -1,5 +1,5 @@
-//! One test per way in which the outside world could leak into a run: inside the host it is
-//! repeatable, or it fails loudly.
+//! One test for each way in which the outside world could leak into a run: inside the host the leak
+//! is repeatable, or it fails loudly.
 
 use super::*;
 use rand::Rng;
@@ -63,7 +63,7 @@ fn randomness_of_madsim_depends_on_the_seed_only() {
 #[expect(clippy::disallowed_methods, reason = "shows that threads cannot be started")]
 fn starting_a_thread_fails() {
     let outcome = run(1, |_| {
-        // The panic that this is meant to cause need not be printed.
+        // The expected panic is caught.
         catch_unwind(AssertUnwindSafe(|| std::thread::spawn(|| 1).join())).is_err()
     });
     assert!(outcome, "a thread was started inside the host");
@@ -76,13 +76,13 @@ fn the_number_of_processors_is_fixed() {
 }
 
 #[test]
-#[should_panic(expected = "comes through")]
-fn a_panic_comes_through() {
-    run(1, |_| panic!("comes through"));
+#[should_panic(expected = "passed on")]
+fn a_panic_is_passed_on() {
+    run(1, |_| panic!("passed on"));
 }
 
 #[test]
-fn what_was_outside_is_untouched_outside() {
+fn the_clock_outside_of_a_run_is_real() {
     #[expect(clippy::disallowed_types, reason = "reads the real clock, outside of any run")]
     let start = std::time::Instant::now();
     run(1, |clock| clock.advance_to(SimTime::secs(1_000_000)));

@@ -1,28 +1,29 @@
-//! A TCP connection: two ends, and a way from each to the other.
+//! A TCP connection: two ends, and a direction ("way") from each end to the other.
 
 use crate::{EventId, SimTime};
 use machine::{ConnId, Vocabulary};
 use std::collections::VecDeque;
 
-/// What travels on a connection, in order.
+/// A segment of a connection.
 #[derive(Clone, Debug)]
 pub(crate) enum Segment<V: Vocabulary> {
-    /// On the heap: it is moved from queue to queue, and most events are no messages.
+    /// A message. It is boxed, since packets move from queue to queue and most events carry no
+    /// message.
     Data(Box<V::Message>),
     /// The sender has closed its end.
     Fin,
-    /// Something that was answered by a reset which got lost, and so is sent again.
+    /// A packet whose reset was lost, and which is therefore resent.
     Probe,
 }
 
 #[derive(Clone, Debug)]
 pub(crate) struct Packet<V: Vocabulary> {
-    /// Its place in the order of its way.
+    /// The number in the order of its direction.
     pub(crate) number: u32,
     /// When it was first sent.
     pub(crate) sent: SimTime,
     pub(crate) cause: EventId,
-    /// What it weighs.
+    /// The size in bytes.
     pub(crate) bytes: u64,
     pub(crate) segment: Segment<V>,
 }
@@ -31,13 +32,13 @@ pub(crate) struct Packet<V: Vocabulary> {
 pub(crate) enum EndState {
     /// The host does not know the connection yet.
     Absent,
-    /// The opener waits for an answer.
+    /// The opener waits for the response to its SYN.
     Opening,
     /// A process has it open.
     Open,
-    /// The process has closed it or is dead; its kernel still sends what was left.
+    /// The process has closed it or is dead; its kernel still sends the remaining packets.
     Closing,
-    /// The host does not know it any more.
+    /// The host has forgotten the connection.
     Gone,
 }
 
@@ -47,9 +48,10 @@ pub(crate) struct End {
     pub(crate) node: usize,
     pub(crate) incarnation: u16,
     pub(crate) state: EndState,
-    /// Its process has closed it: what still waits to be handled is not wanted any more.
+    /// Its process has closed it: inputs that still wait are discarded.
     pub(crate) closed: bool,
-    /// What would leave after this moment does not: the kernel has forgotten it.
+    /// Packets that would leave after this time are not sent: the kernel has forgotten the
+    /// connection.
     pub(crate) dead_at: SimTime,
 }
 
@@ -58,27 +60,27 @@ impl End {
         Self { node, incarnation, state, closed: false, dead_at: SimTime::MAX }
     }
 
-    /// Whether its kernel still sends again what was lost.
+    /// Whether its kernel still resends lost packets.
     #[inline]
     pub(crate) fn sends(&self) -> bool {
         matches!(self.state, EndState::Open | EndState::Closing)
     }
 }
 
-/// One direction.
+/// One direction of a connection.
 #[derive(Clone, Debug)]
 pub(crate) struct Way<V: Vocabulary> {
     /// The number of the next packet to be sent.
     pub(crate) next: u32,
     /// The number of the next packet to be delivered.
     pub(crate) expected: u32,
-    /// The latest arrival so far; what is sent later arrives later.
+    /// The latest arrival so far; later packets do not arrive earlier.
     pub(crate) latest: SimTime,
-    /// Lost on the way and to be sent again; or to be sent when the connection is open.
+    /// Packets that were lost and are to be resent, or that wait until the connection is open.
     pub(crate) parked: VecDeque<Packet<V>>,
-    /// Arrived, and waiting for what was sent before.
+    /// Packets that have arrived and wait for earlier packets.
     pub(crate) early: VecDeque<Packet<V>>,
-    /// Whether the parked packets are about to be sent again.
+    /// Whether the retransmission of the parked packets is scheduled.
     pub(crate) retransmits: bool,
 }
 
@@ -95,7 +97,7 @@ impl<V: Vocabulary> Way<V> {
     }
 }
 
-/// Inserts by number; mostly at the end.
+/// Inserts a packet in the order of numbers; mostly at the end.
 pub(crate) fn insert<V: Vocabulary>(packets: &mut VecDeque<Packet<V>>, packet: Packet<V>) {
     let place = packets.iter().rposition(|other| other.number <= packet.number);
     packets.insert(place.map_or(0, |place| place + 1), packet);
@@ -104,11 +106,11 @@ pub(crate) fn insert<V: Vocabulary>(packets: &mut VecDeque<Packet<V>>, packet: P
 #[derive(Clone, Debug)]
 pub(crate) struct Connection<V: Vocabulary> {
     pub(crate) id: ConnId,
-    /// The opener, and the other.
+    /// The opener and the acceptor.
     pub(crate) ends: [End; 2],
-    /// From each end to the other.
+    /// The directions, by their sending end.
     pub(crate) ways: [Way<V>; 2],
-    /// Pending events and waiting inputs that refer to it.
+    /// The number of pending events and waiting inputs that refer to the connection.
     pub(crate) uses: u32,
 }
 
@@ -125,7 +127,7 @@ impl<V: Vocabulary> Connection<V> {
         }
     }
 
-    /// Which end belongs to this life of a node, if one does.
+    /// The end that belongs to this life of a node, if any.
     #[inline]
     pub(crate) fn end_of(&self, node: usize, incarnation: u16) -> Option<usize> {
         let is = |end: &End| {
@@ -140,7 +142,7 @@ impl<V: Vocabulary> Connection<V> {
         (self.ends[way].node, self.ends[1 - way].node)
     }
 
-    /// The host of an end forgets the connection: nothing it has not sent by `now` leaves.
+    /// The host of an end forgets the connection: packets not sent by `now` are never sent.
     pub(crate) fn forget(&mut self, end: usize, now: SimTime) {
         self.ends[end].state = EndState::Gone;
         self.ends[end].dead_at = self.ends[end].dead_at.min(now);
@@ -148,7 +150,7 @@ impl<V: Vocabulary> Connection<V> {
         self.ways[1 - end].early.clear();
     }
 
-    /// Whether nothing can happen on it any more.
+    /// Whether both hosts have forgotten the connection and nothing refers to it.
     pub(crate) fn is_over(&self) -> bool {
         self.uses == 0
             && self.ends[0].state == EndState::Gone

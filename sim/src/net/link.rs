@@ -6,21 +6,21 @@ use crate::heap::Source;
 use crate::random::{Draw, MILLION, Sample, exponential};
 use machine::Span;
 
-/// A duration that varies: a minimum, exponential jitter, and now and then a long tail.
+/// A random duration: a minimum, exponential jitter, and occasionally a long tail.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Latency {
-    /// The least it can be.
+    /// The minimum.
     pub least: Span,
-    /// Mean of the exponentially distributed time added to it.
+    /// The mean of the exponentially distributed time added to the minimum.
     pub jitter: Span,
-    /// How often, in parts per million, a tail is added.
+    /// The chance of a tail, in parts per million.
     pub tail_ppm: u32,
-    /// Mean of the further, exponentially distributed time added by a tail.
+    /// The mean of the further, exponentially distributed time added by a tail.
     pub tail: Span,
 }
 
 impl Latency {
-    /// Always the same.
+    /// A constant duration.
     pub const fn constant(span: Span) -> Self {
         Self { least: span, jitter: Span::ZERO, tail_ppm: 0, tail: Span::ZERO }
     }
@@ -29,7 +29,7 @@ impl Latency {
     pub(crate) fn sample(&self, draw: &mut Draw) -> Span {
         let bits = draw.bits();
         let mut span = self.least.0 + exponential(bits, self.jitter).0;
-        // The lowest bits matter only to the longest of jitters.
+        // The lowest bits affect only the longest jitters, so they are used for the tail.
         if Rare(bits << 43).happens(self.tail_ppm) {
             span += draw.exponential(self.tail).0;
         }
@@ -37,7 +37,7 @@ impl Latency {
     }
 }
 
-/// Several unlikely things decided by one draw: each takes 21 bits of it.
+/// Several unlikely events decided by one draw: each takes 21 bits.
 struct Rare(u64);
 
 impl Rare {
@@ -46,8 +46,8 @@ impl Rare {
         self.happens_more(ppm, 0).0
     }
 
-    /// Whether it happens, at `usual + more` parts per million; and whether it happens only because
-    /// of `more`.
+    /// Whether an event of chance `usual + more` parts per million happens; and whether it happens
+    /// only because of `more`.
     #[inline]
     fn happens_more(&mut self, usual: u32, more: u32) -> (bool, bool) {
         let bits = (self.0 >> 43) * u64::from(MILLION);
@@ -57,20 +57,20 @@ impl Rare {
     }
 }
 
-/// How a link behaves when no fault has touched it. The default is a data centre.
+/// The behaviour of a link that no fault has touched. The default is a link in a data centre.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct LinkProfile {
-    /// One way, without queueing.
+    /// Latency of one direction, without queueing.
     pub latency: Latency,
-    /// How many of a million packets are lost.
+    /// Lost packets, in parts per million.
     pub loss_ppm: u32,
-    /// How many of a million packets arrive twice.
+    /// Packets that arrive twice, in parts per million.
     pub duplicate_ppm: u32,
-    /// How many of a million packets are held up while others overtake.
+    /// Packets that are held up while others overtake, in parts per million.
     pub reorder_ppm: u32,
-    /// For how long those are held up, on average.
+    /// The mean time for which they are held up.
     pub reorder: Span,
-    /// Throughput; 0 means unlimited.
+    /// Throughput in bytes per second; 0 means unlimited.
     pub bytes_per_second: u64,
 }
 
@@ -92,23 +92,23 @@ impl Default for LinkProfile {
     }
 }
 
-/// What the active faults together do to a link.
+/// The combined effect of the active faults on a link.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct LinkShape {
     /// Nothing gets through.
     pub(crate) cut: bool,
-    /// Added to every delay.
+    /// Additional delay of every packet.
     pub(crate) delay: Span,
     /// A further delay is drawn uniformly below this.
     pub(crate) jitter: Span,
     pub(crate) loss_ppm: u32,
     pub(crate) duplicate_ppm: u32,
     pub(crate) reorder_ppm: u32,
-    /// A limit on throughput; 0 means unlimited.
+    /// A limit on throughput, in bytes per second; 0 means unlimited.
     pub(crate) bytes_per_second: u64,
 }
 
-/// What faults have done to packets of a link.
+/// The effects of faults on packets of a link.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Touched {
     pub(crate) cut: bool,
@@ -123,7 +123,7 @@ impl Touched {
         self == Self::default()
     }
 
-    /// Whether a fault with this shape contributed to what was done to the packets.
+    /// Whether a fault with this shape contributed to these effects.
     pub(crate) fn is_by(self, shape: &LinkShape) -> bool {
         (self.cut && shape.cut)
             || (self.lost && shape.loss_ppm > 0)
@@ -140,12 +140,12 @@ impl LinkShape {
     }
 }
 
-/// The time-outs after which TCP sends again.
+/// The time-outs after which TCP retransmits.
 pub(crate) struct Retransmission;
 
 impl Retransmission {
     const FIRST: Span = Span::millis(200);
-    /// Linux waits for up to two minutes. A few seconds explore the same event orders in less time.
+    /// Linux waits up to two minutes. A few seconds explore the same event orders in less time.
     const LONGEST: Span = Span::millis(3_200);
     const FIRST_SYN: Span = Span::secs(1);
     const LONGEST_SYN: Span = Span::secs(4);
@@ -180,18 +180,18 @@ impl Retransmission {
     }
 }
 
-/// The most retransmissions in a row that random loss can cause, whether by faults or not; a link that
-/// is cut is handled elsewhere.
+/// The maximum number of consecutive retransmissions caused by random loss, with or without faults;
+/// a cut link is handled elsewhere.
 const MOST_LOST: u32 = 8;
 
-/// What becomes of one packet.
+/// The fate of one packet.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Passage {
     /// When the copy that gets through is sent.
     pub(crate) departs: SimTime,
     /// When it arrives.
     pub(crate) arrives: SimTime,
-    /// How many copies were lost before it.
+    /// The number of copies that were lost before it.
     pub(crate) lost: u32,
     pub(crate) duplicated: bool,
     pub(crate) reordered: bool,
@@ -201,12 +201,12 @@ pub(crate) struct Passage {
 #[derive(Clone, Debug)]
 pub(crate) struct Link {
     pub(crate) shape: LinkShape,
-    /// What faults have done to its packets since the faults on links last changed.
+    /// The effects of faults since the faults on links last changed.
     pub(crate) touched: Touched,
     pub(crate) source: Source,
     /// An index into the table of profiles.
     profile: u16,
-    /// Until when earlier packets occupy it.
+    /// The time until which earlier packets occupy it.
     busy: SimTime,
 }
 
@@ -223,7 +223,7 @@ impl Links {
         Self { profiles: vec![profile], links: Vec::new(), hosts: 0 }
     }
 
-    /// Adds a host; `priority(from, to)` ranks the link's events among simultaneous ones.
+    /// Adds a host; `priority(from, to)` ranks the events of a link among simultaneous events.
     pub(crate) fn add_host(&mut self, priority: impl Fn(usize, usize) -> u32) {
         let mut old = std::mem::take(&mut self.links).into_iter();
         for from in 0..=self.hosts {
@@ -260,7 +260,7 @@ impl Links {
         &mut self.links[from * self.hosts + to]
     }
 
-    /// Sends a packet. What becomes of it depends on `draw` and on how busy the link is.
+    /// Sends a packet. Its fate depends on `draw` and on how busy the link is.
     #[inline]
     pub(crate) fn pass(
         &mut self,
@@ -273,7 +273,7 @@ impl Links {
         let link = &mut self.links[from * self.hosts + to];
         let profile = &self.profiles[usize::from(link.profile)];
         let shape = &link.shape;
-        // The draws that every packet needs come first, so that a fault does not shift them.
+        // Draws that every packet needs come first, so that a fault does not shift them.
         let mut delay = profile.latency.sample(draw);
         let mut rare = Rare(draw.bits());
         let (is_lost, by_fault) = rare.happens_more(profile.loss_ppm, shape.loss_ppm);

@@ -1,10 +1,9 @@
-//! The network between hosts: links with latency, loss and bandwidth, and what TCP makes of them.
+//! The network between hosts: links with latency, loss and bandwidth, and TCP on top of them.
 //!
-//! A connection delivers what was sent in order and once, or not at all. What the network loses
-//! the sender's kernel sends again, and what comes later waits for it; so a partition delays
-//! messages rather than losing them, even past the end of the process that sent them. Only
-//! time-outs (the process's business), resets and closes end a connection: the death of the other
-//! end behind a partition is not noticed.
+//! A connection delivers messages in order and once, or not at all. The sender's kernel resends
+//! lost packets, and later packets wait for them; so a partition delays messages rather than losing
+//! them, even past the end of the process that sent them. Only time-outs (of the process), resets
+//! and closes end a connection: the death of the other end behind a partition is not noticed.
 
 mod connection;
 mod link;

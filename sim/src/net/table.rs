@@ -1,10 +1,10 @@
-//! The connections of the world, found by name in constant time.
+//! The connections of the world, found by id in constant time.
 
 use super::connection::Connection;
 use machine::{ConnId, NodeId, Vocabulary};
 
 const NONE: u32 = u32::MAX;
-/// As many as fit into a [`ConnId`].
+/// The numbers of clusters and nodes that fit into a [`ConnId`].
 const CLUSTERS: usize = 1 << 4;
 const NODES: usize = 1 << 12;
 
@@ -38,7 +38,7 @@ impl<V: Vocabulary> Connections<V> {
         self.by_opener.push(Vec::new());
     }
 
-    /// The place of a connection's slot among those of its opener's life.
+    /// The indices of a connection in `by_opener`.
     #[inline]
     fn place(&self, id: ConnId) -> Option<(usize, usize, usize)> {
         let (cluster, number) = ((id.0 >> 60) as usize, (id.0 >> 48) as usize % NODES);
@@ -47,7 +47,7 @@ impl<V: Vocabulary> Connections<V> {
         Some((index.into(), incarnation.into(), count as usize))
     }
 
-    /// The slot of a connection that is not over.
+    /// The slot of a connection that still exists.
     #[inline]
     pub(crate) fn find(&self, id: ConnId) -> Option<usize> {
         let (node, incarnation, count) = self.place(id)?;
@@ -71,7 +71,8 @@ impl<V: Vocabulary> Connections<V> {
         let lives = &mut self.by_opener[node];
         lives.resize_with(lives.len().max(incarnation + 1), Vec::new);
         let life = &mut lives[incarnation];
-        // A handler that writes connects when its disk is done, and so perhaps after a later one.
+        // A handler with disk operations connects when they complete, perhaps after a later
+        // handler.
         life.resize(life.len().max(count + 1), NONE);
         assert!(life[count] == NONE, "connections are opened once");
         life[count] = slot;
@@ -88,7 +89,7 @@ impl<V: Vocabulary> Connections<V> {
         self.slots[slot].as_mut().expect("a connection in use is in its slot")
     }
 
-    /// Drops a connection if it is over.
+    /// Drops a connection that is over.
     #[inline]
     pub(crate) fn tidy(&mut self, slot: usize) {
         let over = self.slots[slot].as_ref().is_some_and(Connection::is_over);

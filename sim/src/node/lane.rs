@@ -1,4 +1,4 @@
-//! The lanes of a node: threads that handle one input after another.
+//! The lanes of a node: threads, each of which handles one input at a time.
 
 use crate::{EventId, SimTime};
 use machine::{Input, Lane, Output, Vocabulary};
@@ -13,7 +13,7 @@ pub(crate) const LANES: usize = BOOT + 1;
 pub(crate) struct Queued<V: Vocabulary> {
     pub(crate) input: Input<V>,
     pub(crate) cause: EventId,
-    /// The slot of the connection that it came on, and the end that it came to.
+    /// The slot of the connection of the input, and the end that received it.
     pub(crate) connection: Option<(u32, u8)>,
 }
 
@@ -31,9 +31,10 @@ pub(crate) struct Running {
 pub(crate) struct LaneState<V: Vocabulary> {
     pub(crate) queue: VecDeque<Queued<V>>,
     pub(crate) running: Option<Running>,
-    /// What the running handler wants done when its disk operations have completed.
+    /// The outputs of the running handler, which are performed when its disk operations have
+    /// completed.
     pub(crate) outputs: Vec<Output<V>>,
-    /// Tells the completion of the running handler from those of others.
+    /// Distinguishes the completion of the running handler from those of earlier handlers.
     pub(crate) generation: u32,
 }
 

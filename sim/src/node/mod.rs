@@ -18,12 +18,12 @@ use machine::{Halt, NodeId, Outbox, Process, Span, Vocabulary};
 type LockOf<P> = <<P as Process>::Vocabulary as Vocabulary>::Lock;
 type TimerOf<P> = <<P as Process>::Vocabulary as Vocabulary>::Timer;
 
-/// How a node is.
+/// The status of a node.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Status {
     /// The host has no power.
     Off,
-    /// The host is on and the process is not there.
+    /// The host is on, without a process.
     Down,
     /// The process starts; it does not listen yet.
     Booting,
@@ -33,7 +33,7 @@ pub enum Status {
     Paused,
 }
 
-/// A restart in progress: what to do when the process has ended.
+/// A restart in progress: how it continues when the process has ended.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Restarting {
     pub(crate) fault: ActiveId,
@@ -44,14 +44,14 @@ pub(crate) struct Restarting {
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Ambush {
     pub(crate) fault: ActiveId,
-    /// It strikes when this operation of a handler begins, from 1.
+    /// The number, from 1, of the operation of a handler at whose beginning it strikes.
     pub(crate) nth: u32,
     pub(crate) blow: Blow,
-    /// Only in the handler with which the process ends in an orderly way.
+    /// Whether it strikes only in the handler with which the process ends cleanly.
     pub(crate) during_stop: bool,
 }
 
-/// What a fault that has waited does.
+/// The action of a fault that waited for a disk operation.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Blow {
     /// It kills the process.
@@ -69,7 +69,7 @@ pub(crate) struct Node<P: Process> {
     pub(crate) disk: SimDisk,
     pub(crate) powered: bool,
     pub(crate) process: Option<P>,
-    /// How often it has been started.
+    /// The number of starts.
     pub(crate) lives: u16,
     pub(crate) outbox: Outbox<P::Vocabulary>,
     pub(crate) lanes: [LaneState<P::Vocabulary>; LANES],
@@ -78,24 +78,24 @@ pub(crate) struct Node<P: Process> {
     pub(crate) timers: Timers<TimerOf<P>>,
     /// The faults that pause it.
     pub(crate) paused_by: Vec<ActiveId>,
-    /// It has ended itself in an orderly way, as soon as its other lanes are done.
+    /// The process ends cleanly as soon as its other lanes are done.
     pub(crate) exiting: bool,
-    /// It was asked to stop.
+    /// The process was asked to stop.
     pub(crate) stopping: bool,
     /// The faults that keep it down.
     pub(crate) down_by: Vec<ActiveId>,
     pub(crate) restarting: Option<Restarting>,
     /// Faults that wait for the n-th disk operation of a handler.
     pub(crate) ambushes: Vec<Ambush>,
-    /// Its process has ended itself because it could not go on, and was not started since.
+    /// Its process ended itself because it could not continue, and has not been started since.
     pub(crate) failed: bool,
     /// A fault has set its wall clock and no handler has run since.
     pub(crate) clock_jumped: bool,
-    /// What has happened to its disk and clock.
+    /// Effects on its disk and clock.
     pub(crate) exercised: Exercised,
     pub(crate) timer_source: Source,
     pub(crate) lane_source: Source,
-    /// For how long threads take to wake up.
+    /// The key of the wake-up times of threads.
     pub(crate) wake_up: Key,
 }
 
@@ -174,7 +174,7 @@ impl<P: Process> Node<P> {
         }
     }
 
-    /// When an input that is due at `at` is handled: a thread has to wake up first.
+    /// The time at which an input that is due at `at` is handled: a thread has to wake up first.
     #[inline]
     pub(crate) fn wakes(&self, at: SimTime) -> SimTime {
         use crate::random::Sample;
@@ -182,7 +182,7 @@ impl<P: Process> Node<P> {
         at + Span(1 + self.wake_up.draw(count, 0).below(self.host.wake_up.0))
     }
 
-    /// Puts the process and all that it had in progress away.
+    /// Removes the process with everything that it had in progress.
     pub(crate) fn clear(&mut self) {
         self.process = None;
         self.lanes.iter_mut().for_each(LaneState::clear);
@@ -194,7 +194,7 @@ impl<P: Process> Node<P> {
         drop(self.outbox.drain());
     }
 
-    /// How many inputs wait.
+    /// The number of waiting inputs.
     pub(crate) fn waiting(&self) -> u64 {
         self.lanes.iter().map(|lane| lane.queue.len() as u64).sum()
     }

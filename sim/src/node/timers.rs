@@ -1,11 +1,10 @@
 //! The timers of a process, on its own monotonic clock.
 //!
-//! A timer that is moved to a later time keeps its event in the heap, which moves on when it
-//! fires; so a deadline that every message pushes back costs one event per period, not one per
-//! message.
+//! A timer that is moved to a later time keeps its event in the heap; when the event fires, it is
+//! moved to the later time. So a deadline that every message postpones costs one event per period,
+//! not one per message.
 //!
-//! A process has a few timers set at a time, so looking through all of them is the fastest way to
-//! find one.
+//! A process has few timers set at a time, so a linear search is the fastest way to find one.
 
 use crate::{EventId, SimTime};
 use machine::Mono;
@@ -13,11 +12,11 @@ use machine::Mono;
 #[derive(Clone, Debug)]
 struct State<T> {
     timer: T,
-    /// When it is due; nothing if it was cancelled.
+    /// When it is due; `None` if it was cancelled.
     due: Option<Mono>,
-    /// Its event in the heap; nothing if it is due and waits for its lane.
+    /// Its event in the heap; `None` if it is due and waits for its lane.
     event: Option<(SimTime, u32)>,
-    /// What set it.
+    /// The event in which it was set.
     cause: EventId,
 }
 
@@ -26,9 +25,9 @@ struct State<T> {
 pub(crate) enum Wake {
     /// It was moved or cancelled.
     Nothing,
-    /// It was moved to a later time: look again then, with this generation.
+    /// It was moved to a later time, at which the event of this generation is due again.
     Later(Mono, u32),
-    /// It is due; what set it.
+    /// It is due; the event in which it was set.
     Due(EventId),
 }
 
@@ -48,8 +47,8 @@ impl<T: PartialEq + Clone> Timers<T> {
         self.set.iter().position(|state| state.timer == *timer)
     }
 
-    /// Sets a timer that would fire at `at`. Answers the generation of the event to make, if a
-    /// new one is needed.
+    /// Sets a timer that fires at `at`. Returns the generation of the event to schedule, if a new
+    /// event is needed.
     pub(crate) fn set(&mut self, timer: &T, due: Mono, at: SimTime, cause: EventId) -> Option<u32> {
         let place = self.find(timer).unwrap_or_else(|| {
             self.set.push(State { timer: timer.clone(), due: None, event: None, cause });
@@ -98,7 +97,8 @@ impl<T: PartialEq + Clone> Timers<T> {
         self.set[place].event = Some((at, generation));
     }
 
-    /// The input of a timer is about to be handled: whether it still should be.
+    /// Whether the input of a timer, which is about to be handled, is still wanted. Removes the
+    /// timer.
     pub(crate) fn take(&mut self, timer: &T) -> bool {
         let due = self.find(timer).filter(|place| self.set[*place].event.is_none());
         due.map(|place| self.set.swap_remove(place)).is_some()

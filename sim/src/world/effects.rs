@@ -1,5 +1,5 @@
-//! Which faults took effect: a process that ran was killed, a packet was held up or lost where it
-//! would have got through, a disk operation failed. Being applied is none.
+//! Which faults took effect: a running process was killed, a packet was delayed or lost that would
+//! otherwise have arrived, a disk operation failed. Applying a fault is not an effect.
 
 use super::World;
 use crate::SimTime;
@@ -8,14 +8,14 @@ use crate::net::LinkShape;
 use machine::{NodeId, Process};
 
 impl<P: Process> World<P> {
-    /// Whether a fault has had an effect. Of faults on links, disks and clocks it is known once
+    /// Whether a fault has had an effect. For faults on links, disks and clocks this is known once
     /// they are over.
     pub fn took_effect(&self, fault: ActiveId) -> bool {
         self.effective.contains_key(&fault)
     }
 
-    /// When it was first known that a fault has had an effect: of one that kills or pauses a process
-    /// the moment at which it did.
+    /// The time from which it is known that a fault has had an effect; for a fault that kills or
+    /// pauses a process, the time of the effect.
     pub fn took_effect_at(&self, fault: ActiveId) -> Option<SimTime> {
         self.effective.get(&fault).copied()
     }
@@ -25,14 +25,14 @@ impl<P: Process> World<P> {
         self.effective.entry(fault).or_insert(self.now);
     }
 
-    /// A packet did not get from one host to another; was it because the link is cut?
+    /// A packet did not get from one host to another: records it as an effect if the link is cut.
     pub(super) fn stopped(&mut self, from: usize, to: usize) {
         let link = self.links.link_mut(from, to);
         link.touched.cut |= link.shape.cut;
     }
 
-    /// Puts down what the faults on links have done since they last changed. What several did
-    /// together each of them did.
+    /// Attributes the effects on packets since the faults on links last changed. An effect that
+    /// several faults caused together counts for each of them.
     pub(super) fn settle_links(&mut self) {
         for from in 0..self.nodes.len() {
             for to in 0..self.nodes.len() {
@@ -52,14 +52,14 @@ impl<P: Process> World<P> {
         }
     }
 
-    /// How often what the fault does to disks or clocks has happened on its targets.
+    /// How often the effect of the fault on disks or clocks has occurred on its targets.
     pub(super) fn shown(&self, fault: &crate::Fault<NodeId>) -> u64 {
         let Some(effect) = fault.shown_by() else { return 0 };
         let nodes = fault.nodes().into_iter();
         nodes.map(|node| self.nodes[self.index(node)].exercised.of(effect)).sum()
     }
 
-    /// A fault is over: has what it does happened since it began?
+    /// A fault is over: records whether its effect has occurred since it began.
     pub(super) fn settle(&mut self, fault: &ActiveFault) {
         if self.shown(&fault.fault) > fault.shown_before {
             self.has_effect(fault.id);

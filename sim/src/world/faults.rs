@@ -1,4 +1,4 @@
-//! Faults in force: applying and undoing them.
+//! Active faults: applying and undoing them.
 
 use super::World;
 use super::step::Event;
@@ -13,7 +13,7 @@ impl<P: Process> World<P> {
     ///
     /// # Panics
     ///
-    /// If it names a node that there is not; see [`Fault::nodes`].
+    /// If it names a node that does not exist; see [`Fault::nodes`].
     pub fn apply(&mut self, fault: Fault<NodeId>) -> ActiveId {
         self.inflict(fault, None)
     }
@@ -47,8 +47,8 @@ impl<P: Process> World<P> {
         id
     }
 
-    /// Undoes a fault, as far as it can be; nothing happens if it is not in force any more. Other
-    /// faults on the same nodes and links stay in force.
+    /// Undoes a fault, as far as possible; no effect if it is not active any more. Other faults on
+    /// the same nodes and links stay active.
     pub fn undo(&mut self, id: ActiveId) {
         let Some(place) = self.active.iter().position(|active| active.id == id) else { return };
         if self.active[place].fault.shapes_links() {
@@ -64,8 +64,8 @@ impl<P: Process> World<P> {
         fault.undo(self, id, event);
     }
 
-    /// Undoes all faults and starts what is down, if it ever ran; what is stopping starts again as
-    /// soon as it has stopped.
+    /// Undoes all faults and starts every node that is down and has ever run; a node that is
+    /// stopping starts again as soon as it has stopped.
     pub fn heal(&mut self) {
         self.healing = true;
         while let Some(active) = self.active.first() {
@@ -84,7 +84,8 @@ impl<P: Process> World<P> {
         }
     }
 
-    /// Whether what would come back one after the other has to come back at once.
+    /// Whether everything is being healed, so that nodes come back at once, not one after the
+    /// other.
     pub(crate) fn is_healing(&self) -> bool {
         self.healing
     }
@@ -107,7 +108,7 @@ impl<P: Process> World<P> {
         event
     }
 
-    /// Works out anew what all active faults together do to the links.
+    /// Computes the combined effect of all active faults on the links.
     pub(super) fn reshape_links(&mut self) {
         for from in 0..self.nodes.len() {
             for to in 0..self.nodes.len() {
@@ -125,12 +126,12 @@ impl<P: Process> World<P> {
         }
     }
 
-    /// For how long an active fault lasts.
+    /// The duration of an active fault.
     pub(crate) fn lasts(&self, id: ActiveId) -> Option<Span> {
         self.active.iter().find(|active| active.id == id)?.lasts
     }
 
-    /// The neighbour of a full disk, which is full now, takes turns of this length.
+    /// Schedules the turns of the neighbour of a disk that is full now.
     pub(crate) fn take_turns(&mut self, fault: ActiveId, every: Span) {
         let order = self.fault_source.next();
         let turn = Event::NeighbourTurn { fault, fills: false };

@@ -1,5 +1,5 @@
-//! What is known of a world in which a panic has happened, or may happen in the next step.
-//! Nothing is concluded from what processes hold.
+//! The state of a world in which a panic has happened, or may happen in the next step. It does not
+//! use what processes hold, which may be inconsistent.
 
 use super::World;
 use super::step::Event;
@@ -8,13 +8,13 @@ use machine::{Input, NodeId, Process};
 
 impl<P: Process> World<P> {
     /// The node whose process has begun to handle an input, or to start, and has not returned:
-    /// after a panic the one that it happened in. No node outside of steps.
+    /// after a panic, the node in which it happened. `None` outside of steps.
     pub fn handling(&self) -> Option<NodeId> {
         self.nodes.iter().find(|node| node.disk.is_in_handler()).map(|node| node.id)
     }
 
     /// The timer or message that the next step brings to a node, and the node. It is handled in
-    /// that step unless something holds it up.
+    /// that step unless it has to wait.
     pub fn next_input(&self) -> Option<(NodeId, Input<P::Vocabulary>)> {
         match self.heap.next()? {
             Event::Timer { node, timer, .. } => {

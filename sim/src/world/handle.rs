@@ -1,4 +1,4 @@
-//! Handlers: when an input is handled, and what happens until its disk operations are done.
+//! Handlers: when an input is handled, and the time until its disk operations have completed.
 
 use super::World;
 use super::step::Event;
@@ -9,11 +9,11 @@ use crate::random::Sample;
 use crate::{EventId, TraceKind};
 use machine::{Input, Output, Process};
 
-/// The most inputs to hold, above which something is wrong with the process, not with the world.
+/// The maximum number of waiting inputs; more are a defect of the process, not of the world.
 const MOST_WAITING: usize = 10_000_000;
 
 impl<P: Process> World<P> {
-    /// An input has come to a node: handles it, or lets it wait.
+    /// An input has arrived at a node: handles it, or queues it.
     #[inline]
     pub(super) fn offer(&mut self, node: usize, input: Queued<P::Vocabulary>) {
         let host = &mut self.nodes[node];
@@ -36,7 +36,7 @@ impl<P: Process> World<P> {
         queue.push_back(input);
     }
 
-    /// Handles what waits on a lane, as far as that is possible now.
+    /// Handles the waiting inputs of a lane, as far as that is possible now.
     pub(super) fn pump(&mut self, node: usize, lane: usize) {
         loop {
             let host = &mut self.nodes[node];
@@ -50,8 +50,8 @@ impl<P: Process> World<P> {
         }
     }
 
-    /// Handles what waits on any lane; which of those that want the same lock gets it is a matter
-    /// of chance.
+    /// Handles the waiting inputs of all lanes; which of several inputs gets a lock that they all
+    /// want is random.
     pub(super) fn pump_all(&mut self, node: usize) {
         let host = &self.nodes[node];
         let count = u64::from(host.lane_source.count());
@@ -63,8 +63,8 @@ impl<P: Process> World<P> {
         }
     }
 
-    /// Handles an input unless something that it locks is held; then it is first in the queue of
-    /// its lane, and the answer is false.
+    /// Handles an input unless one of its locks is held; then the input becomes the first in the
+    /// queue of its lane, and the result is false.
     #[inline]
     fn attempt(&mut self, node: usize, lane: usize, input: Queued<P::Vocabulary>) -> bool {
         let host = &mut self.nodes[node];
@@ -85,8 +85,8 @@ impl<P: Process> World<P> {
         true
     }
 
-    /// Whether the process has not closed the connection, or cancelled the timer, since the input
-    /// came.
+    /// Whether the process has neither closed the connection nor cancelled the timer since the
+    /// input arrived.
     #[inline]
     fn is_still_wanted(&mut self, node: usize, input: &Queued<P::Vocabulary>) -> bool {
         match (&input.input, input.connection) {
@@ -98,7 +98,7 @@ impl<P: Process> World<P> {
         }
     }
 
-    /// An input will not be looked at any more.
+    /// Releases the connection of an input that is handled or discarded.
     #[inline]
     pub(super) fn release(&mut self, input: &Queued<P::Vocabulary>) {
         if let Some((slot, _)) = input.connection {
@@ -126,7 +126,7 @@ impl<P: Process> World<P> {
         self.returned(node, lane, event);
     }
 
-    /// A handler has returned: its outputs leave now, or when its disk operations are done.
+    /// A handler has returned: its outputs leave now, or when its disk operations have completed.
     #[inline]
     pub(super) fn returned(&mut self, node: usize, lane: usize, event: EventId) {
         let host = &mut self.nodes[node];
@@ -183,7 +183,7 @@ impl<P: Process> World<P> {
         self.push_at_node(node, running.completes, done);
     }
 
-    /// The disk operations of a handler are done.
+    /// The disk operations of a handler have completed.
     pub(super) fn disk_done(&mut self, node: usize, lane: usize, generation: u32) {
         let host = &mut self.nodes[node];
         let state = &host.lanes[lane];
@@ -192,14 +192,14 @@ impl<P: Process> World<P> {
         }
         host.disk.commit(lane as u8);
         if host.is_paused() {
-            // The kernel is done, but the thread cannot go on.
+            // The kernel has completed them, but the thread is paused.
             self.exercised.count(Effect::OutputHeldByPause);
             return;
         }
         self.finish(node, lane);
     }
 
-    /// A handler is done: its outputs leave, and its lane and locks are free.
+    /// A handler is complete: its outputs leave, and its lane and locks are free.
     pub(super) fn finish(&mut self, node: usize, lane: usize) {
         let host = &mut self.nodes[node];
         let state = &mut host.lanes[lane];
@@ -228,7 +228,7 @@ impl<P: Process> World<P> {
         if self.until_check == 0 {
             self.until_check = self.config.invariants_every;
             let host = &self.nodes[node];
-            // One that gives up may have stopped in the middle of something, and is gone.
+            // A process that gives up may have stopped halfway, and is gone.
             let gives_up =
                 |output: &Output<_>| matches!(output, Output::Halt(machine::Halt::Failed(_)));
             if !host.outbox.outputs().iter().any(gives_up) {

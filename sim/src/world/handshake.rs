@@ -1,4 +1,4 @@
-//! Connections come and go: opening them, and what a kernel does when its process is gone.
+//! Opening connections, and closing those of a process that is gone.
 
 use super::World;
 use super::step::{Event, Handshake};
@@ -9,24 +9,24 @@ use crate::random::Sample;
 use crate::{EventId, TraceKind};
 use machine::{CloseReason, ConnId, Input, NodeId, Process, Span};
 
-/// What a packet of the handshake weighs, in bytes.
+/// The size of a packet of the handshake, in bytes.
 const HANDSHAKE_PACKET: u64 = 74;
-/// Tells handshakes from numbered packets where draws are made.
+/// Distinguishes the draws of handshakes from those of numbered packets.
 const HANDSHAKE: u64 = 1 << 42;
-/// How often a kernel without unread data closes with a reset all the same.
+/// The chance, in parts per million, that a kernel without unread data closes with a reset.
 const RESET_AT_DEATH: u32 = 500_000;
 
 impl<P: Process> World<P> {
-    /// A process opens a connection. A node without a host of that name refuses, and so does the
-    /// node itself: there is no loopback.
+    /// A process opens a connection. A `peer` that does not exist refuses it, and so does the node
+    /// itself: there is no loopback.
     pub(super) fn connect(&mut self, node: usize, conn: ConnId, peer: NodeId, event: EventId) {
         self.record(node, event, TraceKind::Connecting { conn, peer });
         let slot = self.connections.find(conn).unwrap_or_else(|| self.reserve(node, conn, peer));
         self.send_handshake(slot, Handshake::Syn { attempt: 0 }, Span::ZERO);
     }
 
-    /// A handler whose disk operations are in progress has opened a connection: others of the
-    /// process know its name already, and what they send waits.
+    /// Creates the connection that a handler with disk operations in progress has opened: other
+    /// handlers of the process know its id already, and their messages wait.
     pub(super) fn reserve(&mut self, node: usize, conn: ConnId, peer: NodeId) -> usize {
         let acceptor = self.by_id.get(&peer).copied().unwrap_or(node);
         let incarnation = self.nodes[node].incarnation();
@@ -88,7 +88,7 @@ impl<P: Process> World<P> {
         self.connections.tidy(slot);
     }
 
-    /// The kernel of the acceptor answers for a process that listens, or refuses.
+    /// The kernel of the acceptor accepts for a process that listens, or refuses.
     fn answer_syn(&mut self, slot: usize, attempt: u32) {
         let connection = self.connections.get_mut(slot);
         let (opener, acceptor) = connection.route(0);
@@ -105,7 +105,7 @@ impl<P: Process> World<P> {
         self.send_handshake(slot, step, Span::ZERO);
     }
 
-    /// Nothing came back: the opener tries again, until its process gives up.
+    /// There was no response: the opener tries again, until its process gives up.
     fn unanswered(&mut self, slot: usize, attempt: u32) {
         let conn = self.connections.get(slot).id;
         let opener = self.connections.get(slot).ends[0].node;
@@ -127,10 +127,10 @@ impl<P: Process> World<P> {
         self.offer_on(slot, 0, opener, EventId::NONE, Input::Opened { conn, peer });
     }
 
-    /// A process is gone and its host is not: the kernel closes what it had open.
+    /// A process is gone but its host is not: the kernel closes its connections.
     ///
-    /// Unread data make that a reset, which is not repeated; without, it is a close or a reset, as
-    /// it happens, and a close is sent again until it gets through.
+    /// A connection with unread data is reset, and the reset is not repeated. Other connections are
+    /// closed or, unless the end was clean, perhaps reset; a close is resent until it arrives.
     pub(super) fn close_connections(&mut self, node: usize, cause: EventId, orderly: bool) {
         let unread = self.unread_connections(node);
         for slot in self.connections.slots() {

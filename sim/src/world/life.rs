@@ -1,4 +1,4 @@
-//! Nodes start, stop, crash, lose power, pause and go on.
+//! Starts, stops, crashes, power losses, pauses and disk faults of nodes.
 
 use super::World;
 use super::step::Event;
@@ -12,15 +12,15 @@ use machine::{Boot, Halt, Input, NodeId, Outbox, Output, Process, Span};
 use rand::Rng;
 
 impl<P: Process> World<P> {
-    /// Switches a node's host on if need be, and starts its process if it is not there. Faults
-    /// that held it down no longer do.
+    /// Switches a node's host on if necessary, and starts its process if it is not running. Faults
+    /// that kept it down no longer do.
     pub fn start(&mut self, node: NodeId) {
         let index = self.index(node);
         self.nodes[index].down_by.clear();
         self.boot(index, EventId::NONE);
     }
 
-    /// Asks a node's process to stop, which is up to it.
+    /// Asks a node's process to stop. The process decides how.
     pub fn stop(&mut self, node: NodeId) {
         self.stop_at(self.index(node));
     }
@@ -30,7 +30,7 @@ impl<P: Process> World<P> {
         self.offer(node, Queued { input: Input::Stop, cause: EventId::NONE, connection: None });
     }
 
-    /// Wakes a process with `timer`, as if it had set it for now.
+    /// Wakes a process with `timer`, as if it had set the timer for now.
     pub fn poke(&mut self, node: NodeId, timer: super::TimerOf<P>) {
         let index = self.index(node);
         if self.nodes[index].process.is_some() {
@@ -76,7 +76,7 @@ impl<P: Process> World<P> {
         }
     }
 
-    /// A process could not start. What it reported until then is observed.
+    /// A process could not start. Facts that it reported until then are observed.
     fn boot_failed(&mut self, node: usize, cause: EventId, halt: Halt) {
         let host = &mut self.nodes[node];
         self.marks.merge(host.outbox.take_marks());
@@ -93,8 +93,8 @@ impl<P: Process> World<P> {
         self.went_down(node);
     }
 
-    /// A process ends itself. In an orderly way it waits for its other threads; otherwise what
-    /// they had in progress is cut short.
+    /// A process ends itself. A clean end waits for its other lanes; a failure cuts their handlers
+    /// short.
     pub(super) fn halt(&mut self, node: usize, halt: Halt, cause: EventId) {
         let host = &mut self.nodes[node];
         match halt {
@@ -111,7 +111,7 @@ impl<P: Process> World<P> {
         }
     }
 
-    /// A process has ended in an orderly way.
+    /// A process has ended cleanly.
     pub(super) fn exited(&mut self, node: usize, cause: EventId) {
         self.exercised.count(Effect::ProcessStopped);
         self.close_connections(node, cause, true);
@@ -126,7 +126,8 @@ impl<P: Process> World<P> {
         self.went_down(node);
     }
 
-    /// Kills a process; of the handler on a lane it keeps only the operations before a number.
+    /// Kills a process. `before`: of the handler on this lane, only the operations before this
+    /// number are kept.
     pub(crate) fn kill(&mut self, node: usize, before: Option<(u8, u32)>, cause: EventId) {
         if self.nodes[node].process.is_none() {
             return;
@@ -141,8 +142,8 @@ impl<P: Process> World<P> {
         self.went_down(node);
     }
 
-    /// A host loses power, and with it all that is not durable; of the handler on a lane it keeps
-    /// only what was durable before an operation.
+    /// A host loses power, and with it everything that is not durable. `before`: of the handler on
+    /// this lane, only the operations before this number count.
     pub(crate) fn lose_power(&mut self, node: usize, before: Option<(u8, u32)>, cause: EventId) {
         if !self.nodes[node].powered {
             return;
@@ -168,7 +169,7 @@ impl<P: Process> World<P> {
         self.went_down(node);
     }
 
-    /// Takes back the disk operations that have not completed; answers how many.
+    /// Undoes the disk operations that have not completed; returns their number.
     fn cut_handlers(&mut self, node: usize, before: Option<(u8, u32)>) -> u64 {
         let host = &mut self.nodes[node];
         let running = host.lanes.iter().filter(|lane| lane.running.is_some()).count();
@@ -178,7 +179,7 @@ impl<P: Process> World<P> {
         undone
     }
 
-    /// Puts a process away, and what waited for it.
+    /// Removes a process and its waiting inputs.
     fn clear_node(&mut self, node: usize) {
         for lane in 0..self.nodes[node].lanes.len() {
             while let Some(input) = self.nodes[node].lanes[lane].queue.pop_front() {
@@ -188,7 +189,7 @@ impl<P: Process> World<P> {
         self.nodes[node].clear();
     }
 
-    /// If a restart was waiting for the process to end, it goes on.
+    /// Continues a restart that was waiting for the process to end.
     fn went_down(&mut self, node: usize) {
         if let Some(restarting) = self.nodes[node].restarting.take() {
             self.nodes[node].down_by.push(restarting.fault);
@@ -200,11 +201,11 @@ impl<P: Process> World<P> {
     /// A restart has been down for long enough.
     pub(super) fn start_again(&mut self, node: usize, fault: ActiveId) {
         self.undo(fault);
-        // If it was undone while the process was still stopping, it holds the node all the same.
+        // If it was undone while the process was still stopping, it still keeps the node down.
         self.release_node(node, fault, EventId::NONE);
     }
 
-    /// The handler that a fault waited for has come to its operation.
+    /// The handler for which a fault waited has reached its operation.
     pub(super) fn strike(&mut self, node: usize, incarnation: u16, lane: u8, ambush: Ambush) {
         let Ambush { fault, nth, blow, .. } = ambush;
         if self.nodes[node].incarnation() != incarnation || self.nodes[node].process.is_none() {
@@ -217,7 +218,7 @@ impl<P: Process> World<P> {
         }
         match self.active.iter().any(|active| active.id == fault) {
             true => self.nodes[node].down_by.push(fault),
-            // It was undone at the last moment.
+            // The fault was undone in the meantime.
             false => self.boot(node, EventId::NONE),
         }
     }
@@ -239,8 +240,8 @@ impl<P: Process> World<P> {
         self.push_at_node(node, at, Event::StopLimit { node: node_id, incarnation, fault });
     }
 
-    /// A fault no longer holds a node down: starts it, if no other does. One that does has an effect
-    /// from now on, even if it found the process down.
+    /// A fault no longer keeps a node down: starts the node, if no other fault does. Such a fault has an
+    /// effect from now on, even if it found the process down.
     pub(crate) fn release_node(&mut self, node: usize, fault: ActiveId, cause: EventId) {
         let host = &mut self.nodes[node];
         let first = host.down_by.first().copied();
@@ -252,7 +253,7 @@ impl<P: Process> World<P> {
         }
     }
 
-    /// A process stands still.
+    /// Pauses a process.
     pub(crate) fn pause(&mut self, node: usize, fault: ActiveId, cause: EventId) {
         if self.nodes[node].process.is_none() {
             return;
@@ -266,7 +267,7 @@ impl<P: Process> World<P> {
         }
     }
 
-    /// A fault no longer pauses a process; it goes on if no other does.
+    /// A fault no longer pauses a process, which continues if no other fault pauses it.
     pub(crate) fn resume(&mut self, node: usize, fault: ActiveId, cause: EventId) {
         let host = &mut self.nodes[node];
         let first = host.paused_by.first().copied();
@@ -287,17 +288,17 @@ impl<P: Process> World<P> {
         self.pump_all(node);
     }
 
-    /// A disk, or all of a node, begins to hang.
+    /// A disk, or every disk of a node, begins to hang.
     pub(crate) fn hang_disks(&mut self, node: usize, directory: Option<&str>, fault: ActiveId) {
         let lanes = self.nodes[node].disk.hang(self.now, directory, fault);
         self.shift_lanes(node, lanes, true);
     }
 
-    /// A fault no longer makes disks hang; those go on that no other does.
+    /// A fault no longer makes disks hang; a disk continues if no other fault makes it hang.
     pub(crate) fn unhang_disks(&mut self, node: usize, fault: ActiveId) {
         let host = &mut self.nodes[node];
         host.disk.unhang(self.now, fault);
-        // Also those that waited for a disk that was lost meanwhile.
+        // These include lanes that waited for a disk that was lost meanwhile.
         let lanes = (0..LANES as u8).filter(|lane| !host.disk.holds(*lane)).collect();
         self.shift_lanes(node, lanes, false);
     }
@@ -314,7 +315,7 @@ impl<P: Process> World<P> {
         }
     }
 
-    /// The handlers on `lanes` wait for a disk that hangs, or no longer do.
+    /// The handlers on `lanes` begin to wait for a disk that hangs, or no longer wait.
     fn shift_lanes(&mut self, node: usize, lanes: Vec<u8>, hangs: bool) {
         let now = self.now;
         for lane in lanes.into_iter().map(usize::from) {
@@ -332,7 +333,7 @@ impl<P: Process> World<P> {
         }
     }
 
-    /// A disk, or all of a node, is lost with all that is on it.
+    /// A disk, or every disk of a node, is lost with everything on it.
     pub(crate) fn lose_disk(
         &mut self,
         node: usize,
@@ -348,7 +349,7 @@ impl<P: Process> World<P> {
         self.observe_node(node, event, cause, NodeChange::DiskLost { bytes, directory, emptied });
     }
 
-    /// A sector of a file goes bad; false if there is no such file.
+    /// Corrupts a sector of a file; false if there is no such file.
     pub(crate) fn corrupt_disk(
         &mut self,
         node: usize,
@@ -365,14 +366,15 @@ impl<P: Process> World<P> {
         true
     }
 
-    /// What made a process give up is over: it is started again, unless a fault holds it down.
+    /// The cause for which a process gave up is over: starts it again, unless a fault keeps it
+    /// down.
     pub(crate) fn start_if_failed(&mut self, node: usize, cause: EventId) {
         if self.nodes[node].failed && self.nodes[node].down_by.is_empty() {
             self.boot(node, cause);
         }
     }
 
-    /// A fault that is over goes on to hold a node down for `later`.
+    /// A fault that is over keeps a node down for another `later`.
     pub(crate) fn release_later(&mut self, node: usize, fault: ActiveId, later: Span) {
         let release = Event::Release { node: node as u16, fault };
         self.push_at_node(node, self.now + later, release);

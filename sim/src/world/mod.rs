@@ -1,4 +1,4 @@
-//! The world: nodes, the events to come, and time.
+//! The world: nodes, future events, and time.
 
 mod effects;
 mod faults;
@@ -27,7 +27,7 @@ use step::Event;
 type TimerOf<P> = <<P as Process>::Vocabulary as Vocabulary>::Timer;
 type LockOf<P> = <<P as Process>::Vocabulary as Vocabulary>::Lock;
 
-/// What holds for a whole world.
+/// The configuration of a world.
 #[derive(Clone, Debug)]
 pub struct WorldConfig {
     /// Links, unless [`World::set_link`] says otherwise.
@@ -36,7 +36,7 @@ pub struct WorldConfig {
     pub disk: DiskProfile,
     /// Whether to collect trace events.
     pub trace: bool,
-    /// Check [`Process::invariants`] after one in this many inputs; 0 means never.
+    /// Check [`Process::invariants`] after every n-th input; 0 means never.
     pub invariants_every: u32,
 }
 
@@ -51,7 +51,7 @@ impl Default for WorldConfig {
     }
 }
 
-/// A world of processes. Plain data: a clone goes on as the original would have.
+/// A world of processes. It is plain data: a clone continues as the original would.
 #[derive(Clone, Debug)]
 pub struct World<P: Process> {
     seed: u64,
@@ -62,10 +62,10 @@ pub struct World<P: Process> {
     by_id: BTreeMap<NodeId, usize>,
     links: Links,
     connections: Connections<P::Vocabulary>,
-    /// Network decisions are drawn under this key by what they are about.
+    /// The key of network decisions; each is drawn by its subject.
     network: Key,
     fault_source: Source,
-    /// Everything is being healed: what would come back one after the other does at once.
+    /// Everything is being healed: nodes come back at once, not one after the other.
     healing: bool,
     active: Vec<ActiveFault>,
     next_active: u32,
@@ -118,12 +118,11 @@ impl<P: Process> World<P> {
         }
     }
 
-    /// Adds a node, which is off. Nodes are added before the world has links to speak of: all of
-    /// them at the beginning, by convention.
+    /// Adds a node, which is off. By convention all nodes are added before the world runs.
     ///
     /// # Panics
     ///
-    /// If there is a node of that name.
+    /// If the node exists already.
     pub fn add_node(&mut self, id: NodeId, config: P::Config, host: HostConfig) {
         let index = self.nodes.len();
         assert!(self.by_id.insert(id, index).is_none(), "node {id} exists");
@@ -156,13 +155,13 @@ impl<P: Process> World<P> {
         self.now
     }
 
-    /// The names of all nodes, sorted.
+    /// The ids of all nodes, sorted.
     pub fn nodes(&self) -> impl Iterator<Item = NodeId> {
         self.by_id.keys().copied()
     }
 
-    /// Whether a handler of the node has returned and waits for its disk operations: the process holds
-    /// what it has not reported yet, and what a crash takes from it.
+    /// Whether a handler of the node has returned and waits for its disk operations: the process
+    /// then holds state that it has not reported yet, and that a crash takes from it.
     pub fn awaits_disk(&self, node: NodeId) -> bool {
         self.nodes[self.index(node)].lanes.iter().any(|lane| lane.running.is_some())
     }
@@ -172,28 +171,28 @@ impl<P: Process> World<P> {
         self.nodes[self.index(node)].process.as_ref()
     }
 
-    /// What the node is configured with.
+    /// The configuration of a node.
     pub fn node_config(&self, node: NodeId) -> &P::Config {
         &self.nodes[self.index(node)].config
     }
 
-    /// Changes what the node is configured with, from its next start on.
+    /// Changes the configuration of a node, from its next start onwards.
     pub fn set_node_config(&mut self, node: NodeId, config: P::Config) {
         let index = self.index(node);
         self.nodes[index].config = config;
     }
 
-    /// How a node is.
+    /// The status of a node.
     pub fn status(&self, node: NodeId) -> Status {
         self.nodes[self.index(node)].status()
     }
 
-    /// Which life the node is in, from zero; or was in last, if it is down.
+    /// The number of the node's life, from zero; of its latest life if it is down.
     pub fn incarnation(&self, node: NodeId) -> u16 {
         self.nodes[self.index(node)].incarnation()
     }
 
-    /// What the node's clocks show.
+    /// The clocks of a node.
     pub fn clocks(&self, node: NodeId) -> machine::Now {
         self.nodes[self.index(node)].clock.now(self.now)
     }
@@ -203,8 +202,8 @@ impl<P: Process> World<P> {
         &self.nodes[self.index(node)].disk
     }
 
-    /// A node's disk, to be changed behind the back of its process: for tests, and for preparing
-    /// a disk before the first start.
+    /// A node's disk, to be changed without its process: for tests, and for preparing a disk before
+    /// the first start.
     pub fn disk_mut(&mut self, node: NodeId) -> &mut SimDisk {
         let index = self.index(node);
         &mut self.nodes[index].disk
@@ -215,12 +214,12 @@ impl<P: Process> World<P> {
         self.recorder.digest()
     }
 
-    /// How many events there have been.
+    /// The number of events so far.
     pub fn events(&self) -> u64 {
         self.recorder.events()
     }
 
-    /// What has been exercised so far.
+    /// The effects so far.
     pub fn exercised(&self) -> &Exercised {
         &self.exercised
     }
@@ -230,13 +229,13 @@ impl<P: Process> World<P> {
         std::mem::take(&mut self.marks)
     }
 
-    /// Whether something was observed since the last [`World::take_observations`].
+    /// Whether there are observations since the last [`World::take_observations`].
     #[inline]
     pub fn has_observations(&self) -> bool {
         !self.observations.is_empty()
     }
 
-    /// Gives back what [`World::take_observations`] gave, emptied, to save an allocation.
+    /// Gives the buffer of [`World::take_observations`] back for reuse.
     pub fn reuse_observations(&mut self, mut buffer: Vec<Observation<P::Vocabulary>>) {
         if self.observations.is_empty() {
             buffer.clear();
@@ -244,7 +243,7 @@ impl<P: Process> World<P> {
         }
     }
 
-    /// What was observed since the last call, in order.
+    /// The observations since the last call, in order.
     pub fn take_observations(&mut self) -> Vec<Observation<P::Vocabulary>> {
         std::mem::take(&mut self.observations)
     }
@@ -254,18 +253,18 @@ impl<P: Process> World<P> {
         self.recorder.take()
     }
 
-    /// Begins or ends to collect trace events.
+    /// Switches the collection of trace events on or off.
     pub fn set_trace(&mut self, collect: bool) {
         self.recorder.set_collect(collect);
     }
 
-    /// The faults that are in force, oldest first.
+    /// The active faults, oldest first.
     pub fn active_faults(&self) -> &[ActiveFault] {
         &self.active
     }
 
-    /// Whether nothing but timers can make anything happen: no message is on its way,
-    /// no handler in progress, no input waiting and no fault active.
+    /// Whether only timers can make anything happen: no message is in flight, no handler in
+    /// progress, no input waiting and no fault active.
     pub fn is_quiet(&self) -> bool {
         self.pending == 0
             && self.active.is_empty()
@@ -274,7 +273,7 @@ impl<P: Process> World<P> {
             })
     }
 
-    /// How many connections are open, opening or not yet forgotten by both ends.
+    /// The number of connections that are open, opening or not yet forgotten by both ends.
     pub fn connections(&self) -> usize {
         self.connections.slots().len()
     }

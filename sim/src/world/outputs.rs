@@ -1,11 +1,11 @@
-//! What handlers want done.
+//! Performing the outputs of handlers.
 
 use super::World;
 use crate::{EventId, Observation, Seen, TraceKind};
 use machine::{Output, Process};
 
 impl<P: Process> World<P> {
-    /// Does what the outbox of a node holds.
+    /// Performs the outputs in the outbox of a node.
     #[inline]
     pub(super) fn perform_outbox(&mut self, node: usize, event: EventId) {
         if self.nodes[node].outbox.is_empty() {
@@ -16,7 +16,7 @@ impl<P: Process> World<P> {
         self.outputs = self.perform(node, event, outputs);
     }
 
-    /// Does these things in order, and answers the emptied list. After a halt nothing happens.
+    /// Performs outputs in order, and returns the emptied list. Outputs after a halt are ignored.
     pub(super) fn perform(
         &mut self,
         node: usize,

@@ -8,7 +8,7 @@ use crate::node::{Queued, Wake};
 use crate::{EventId, SimTime};
 use machine::{Input, Process, Vocabulary};
 
-/// Something that is going to happen. Nodes, connections and lanes are indices.
+/// A future event. Nodes, connections and lanes are indices.
 #[derive(Clone, Debug)]
 pub(super) enum Event<V: Vocabulary> {
     /// A packet arrives.
@@ -17,39 +17,39 @@ pub(super) enum Event<V: Vocabulary> {
     Handshake { slot: u32, step: Handshake },
     /// A reset: the host does not know the connection.
     Reset { slot: u32, end: u8, answer: bool },
-    /// What was lost on a way is sent again.
+    /// The lost packets of a direction are resent.
     Retransmit { slot: u32, way: u8 },
     /// A timer is due.
     Timer { node: u16, generation: u32, timer: V::Timer },
     /// The disk operations of a handler have completed.
     DiskDone { node: u16, lane: u8, generation: u32 },
-    /// A fault strikes in the middle of a handler's disk operations.
+    /// A fault strikes between the disk operations of a handler.
     Strike { node: u16, incarnation: u16, lane: u8, ambush: Ambush },
     /// The neighbour of a full disk frees it, or fills it again.
     NeighbourTurn { fault: ActiveId, fills: bool },
-    /// A fault that is over no longer holds a node down.
+    /// A fault that is over no longer keeps a node down.
     Release { node: u16, fault: ActiveId },
     /// A fault has lasted long enough.
     FaultEnds(ActiveId),
     /// A process has had enough time to stop.
     StopLimit { node: u16, incarnation: u16, fault: ActiveId },
-    /// A restart goes on with the start.
+    /// A restart continues with the start.
     StartAgain { node: u16, fault: ActiveId },
 }
 
 /// The parts of the opening of a connection.
 #[derive(Clone, Copy, Debug)]
 pub(super) enum Handshake {
-    /// To the other end; the number of attempts before this one.
+    /// To the acceptor; `attempt` is the number of earlier attempts.
     Syn { attempt: u32 },
-    /// Back: it is open.
+    /// To the opener: the connection is open.
     SynAck { attempt: u32 },
-    /// Back: no process listens.
+    /// To the opener: no process listens.
     Refused { attempt: u32 },
 }
 
 impl<V: Vocabulary> Event<V> {
-    /// Whether the world is not quiet while this is to come.
+    /// Whether the world is not quiet while this event is pending.
     fn is_pending(&self) -> bool {
         !matches!(
             self,
@@ -68,7 +68,7 @@ impl<P: Process> World<P> {
         self.heap.next_at()
     }
 
-    /// Lets the next event happen; false if there is none.
+    /// Performs the next event; false if there is none.
     #[inline]
     pub fn step(&mut self) -> bool {
         let Some((at, event)) = self.heap.pop() else { return false };
@@ -79,7 +79,7 @@ impl<P: Process> World<P> {
         true
     }
 
-    /// Lets everything happen that is due at or before `until`, and advances time to it.
+    /// Performs all events that are due at or before `until`, and advances time to `until`.
     pub fn run_until(&mut self, until: SimTime) {
         while self.next_event_at().is_some_and(|at| at <= until) {
             self.step();
@@ -123,7 +123,7 @@ impl<P: Process> World<P> {
         }
     }
 
-    /// Schedules an event in the order `order` among ties.
+    /// Schedules an event; `order` ranks it among simultaneous events.
     #[inline]
     pub(super) fn push(&mut self, at: SimTime, order: u64, event: Event<P::Vocabulary>) {
         debug_assert!(at >= self.now, "events are scheduled for the future");
@@ -131,7 +131,7 @@ impl<P: Process> World<P> {
         self.heap.push(at, order, event);
     }
 
-    /// Schedules an event of a node other than a timer.
+    /// Schedules an event of a node, other than a timer.
     pub(super) fn push_at_node(&mut self, node: usize, at: SimTime, event: Event<P::Vocabulary>) {
         let order = self.nodes[node].lane_source.next();
         self.push(at, order, event);

@@ -1,4 +1,4 @@
-//! Messages travel: sending, arriving, getting lost, being sent again.
+//! Messages in flight: sending, arriving, loss and retransmission.
 
 use super::World;
 use super::step::Event;
@@ -11,9 +11,9 @@ use machine::{CloseReason, ConnId, Input, Message, Process, Span, Vocabulary};
 
 type MessageOf<P> = <<P as Process>::Vocabulary as Vocabulary>::Message;
 
-/// What a packet without data weighs, in bytes.
+/// The size of a packet without data, in bytes.
 pub(super) const BARE_PACKET: u64 = 66;
-/// Tells resets from numbered packets where draws are made.
+/// Distinguishes the draws of resets from those of numbered packets.
 const RESET: u64 = 1 << 41;
 
 impl<P: Process> World<P> {
@@ -58,7 +58,7 @@ impl<P: Process> World<P> {
         self.connections.tidy(slot);
     }
 
-    /// The slot of a connection, and which of its ends the current life of a node holds.
+    /// The slot of a connection, and the end that the current life of a node holds.
     #[inline]
     fn end_of(&self, node: usize, conn: ConnId) -> Option<(usize, usize)> {
         let slot = self.connections.find(conn)?;
@@ -66,7 +66,7 @@ impl<P: Process> World<P> {
         Some((slot, end))
     }
 
-    /// Gives a segment its place in the order of its way, and sends it.
+    /// Numbers a segment within its direction, and sends it.
     #[inline]
     pub(super) fn queue(
         &mut self,
@@ -99,7 +99,7 @@ impl<P: Process> World<P> {
             self.park(slot, way, packet);
             return;
         }
-        // What becomes of a packet depends on what it is, not on when it is sent.
+        // The fate of a packet depends on its identity, not on when it is sent.
         let about = ((way as u64) << 40) | u64::from(packet.number);
         let mut draw = self.network.draw(connection.id.0, about);
         let passage = self.links.pass(from, to, packet.bytes, self.now, &mut draw);
@@ -125,7 +125,7 @@ impl<P: Process> World<P> {
         self.push(at, order, Event::Arrival { slot, way, departs, packet });
     }
 
-    /// A packet was lost where nothing gets through: its sender keeps it for later.
+    /// A packet was lost because nothing gets through: its sender keeps it for later.
     fn park(&mut self, slot: usize, way: usize, packet: Packet<P::Vocabulary>) {
         let conn = self.connections.get(slot).id;
         let node = self.connections.get(slot).ends[way].node;
@@ -137,13 +137,13 @@ impl<P: Process> World<P> {
         }
     }
 
-    /// Whether a packet from one host gets to another just now.
+    /// Whether a packet from one host currently reaches another.
     #[inline]
     pub(super) fn reaches(&self, from: usize, to: usize) -> bool {
         self.nodes[to].powered && !self.links.link(from, to).shape.cut
     }
 
-    /// A packet comes to the end of its link.
+    /// A packet arrives at the end of its link.
     #[inline]
     pub(super) fn arrive(
         &mut self,
@@ -155,7 +155,7 @@ impl<P: Process> World<P> {
         let connection = self.connections.get_mut(slot);
         let (from, to) = connection.route(way);
         if departs > connection.ends[way].dead_at {
-            // It never left: the kernel that was to send it again is gone.
+            // It never left: the kernel that was to resend it is gone.
             self.exercised.count(Effect::MessageCut);
         } else if !self.reaches(from, to) {
             self.stopped(from, to);
@@ -163,7 +163,7 @@ impl<P: Process> World<P> {
         } else {
             self.receive(slot, way, packet);
         }
-        // Held until now, so that nothing that a handler did could give the slot away.
+        // Held until now, so that no handler could free the slot.
         self.connections.get_mut(slot).uses -= 1;
         self.connections.tidy(slot);
     }
@@ -192,7 +192,7 @@ impl<P: Process> World<P> {
         }
     }
 
-    /// Delivers a packet, and those that waited for it.
+    /// Delivers a packet, and the packets that waited for it.
     fn deliver_all(&mut self, slot: usize, way: usize, packet: Packet<P::Vocabulary>) {
         let mut next = Some(packet);
         while let Some(packet) = next {
@@ -226,7 +226,7 @@ impl<P: Process> World<P> {
         }
     }
 
-    /// Offers a node an input that came on a connection.
+    /// Offers a node an input of a connection.
     #[inline]
     pub(super) fn offer_on(
         &mut self,
@@ -250,11 +250,12 @@ impl<P: Process> World<P> {
         self.offer_on(slot, end, node, cause, Input::Closed { conn, peer, reason });
     }
 
-    /// Something came to a host that does not know the connection: it answers with a reset.
+    /// A packet arrived at a host that does not know the connection: the host responds with a
+    /// reset.
     fn unexpected(&mut self, slot: usize, way: usize, cause: EventId) {
         let now = self.now;
         let connection = self.connections.get_mut(slot);
-        // An orphan that is still sending gives up at that, as its peer will not take any more.
+        // An orphan that is still sending gives up, since its peer does not accept any more.
         connection.forget(1 - way, now);
         let (conn, node) = (connection.id, connection.ends[1 - way].node);
         self.exercised.count(Effect::MessageUnexpected);
@@ -278,7 +279,7 @@ impl<P: Process> World<P> {
         self.push(passage.arrives, order, Event::Reset { slot, end, answer });
     }
 
-    /// A reset comes to `end`.
+    /// A reset arrives at `end`.
     pub(super) fn reset_arrives(&mut self, slot: usize, end: usize, answer: bool) {
         let connection = self.connections.get_mut(slot);
         connection.uses -= 1;
@@ -297,8 +298,8 @@ impl<P: Process> World<P> {
         self.connections.tidy(slot);
     }
 
-    /// What the reset answered stays unacknowledged, so the sender asks again later; a host that
-    /// died says nothing twice.
+    /// The packet that the reset responded to stays unacknowledged, so the sender probes again
+    /// later; a host that died sends no second reset.
     fn reset_is_lost(&mut self, slot: usize, end: usize, answer: bool) {
         let now = self.now;
         let connection = self.connections.get_mut(slot);
@@ -315,8 +316,8 @@ impl<P: Process> World<P> {
         }
     }
 
-    /// Packets get from one host to another again: what was lost there will be sent again, and so
-    /// will be what was answered by a reset that was lost there.
+    /// Packets get from one host to another again: lost packets will be resent, and so will packets
+    /// whose reset was lost.
     pub(super) fn heal_link(&mut self, from: usize, to: usize) {
         for slot in self.connections.slots() {
             for way in 0..2 {
@@ -342,7 +343,8 @@ impl<P: Process> World<P> {
         self.push(at, order, Event::Retransmit { slot: slot as u32, way: way as u8 });
     }
 
-    /// Sends again what was lost on a way; if it is still cut, its healing will come here again.
+    /// Resends the lost packets of a direction; if the link is still cut, its healing schedules
+    /// this again.
     pub(super) fn retransmit(&mut self, slot: usize, way: usize) {
         let connection = self.connections.get_mut(slot);
         connection.uses -= 1;

@@ -1,5 +1,5 @@
-//! A process for tests: it does what it is poked to do, and passes tokens around a ring, writing
-//! each to its disk.
+//! A process for tests: it performs the actions that it is poked with, and passes tokens around a
+//! ring, writing each to its disk.
 
 #![allow(dead_code, reason = "each test uses a part of it")]
 
@@ -11,7 +11,7 @@ use machine::{
 use sim::{Fault, HostConfig, Observation, Seen, SimTime, World, WorldConfig};
 use std::collections::BTreeMap;
 
-/// The words that toys share.
+/// The vocabulary of toys.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Words;
 
@@ -22,10 +22,10 @@ impl Vocabulary for Words {
     type Lock = u8;
 }
 
-/// What toys send.
+/// The messages between toys.
 #[derive(Clone, Debug)]
 pub(crate) enum Mail {
-    /// A number, to be told.
+    /// A number, which the receiver reports.
     Number(u64),
     /// A token, to be written and passed on.
     Token { hops: u64, bytes: Bytes },
@@ -64,18 +64,18 @@ impl Message for Mail {
     }
 }
 
-/// What toys wake up for.
+/// The timers of toys.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Wake {
-    /// Something to do, now.
+    /// An action, for now.
     Do(Act),
-    /// A timer to be told when it fires.
+    /// A timer that is reported when it fires.
     Alarm(u8),
     /// Starts a token.
     Round,
 }
 
-/// What a toy can be poked to do.
+/// The actions of a toy.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Act {
     Connect(NodeId),
@@ -95,7 +95,7 @@ pub(crate) enum Act {
     Write(NodeId, Lane, u8, &'static [u8]),
 }
 
-/// What toys tell.
+/// The facts that toys report.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Fact {
     Got(NodeId, u64),
@@ -107,18 +107,18 @@ pub(crate) enum Fact {
     Hops(u64),
 }
 
-/// How a toy is.
+/// The configuration of a toy.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Config {
     /// Where tokens go.
     pub(crate) next: Option<NodeId>,
-    /// Starts a token this often.
+    /// Starts a token at this interval.
     pub(crate) every: Option<Span>,
-    /// Syncs after so many tokens.
+    /// Syncs after this many tokens.
     pub(crate) sync_every: u64,
     /// Does not start.
     pub(crate) broken: bool,
-    /// Does not stop when told to.
+    /// Does not stop when asked to.
     pub(crate) stubborn: bool,
 }
 
@@ -134,7 +134,7 @@ pub(crate) struct Toy {
 }
 
 impl Toy {
-    /// How many tokens it has seen.
+    /// The number of tokens that it has seen.
     pub(crate) fn tokens(&self) -> u64 {
         self.tokens
     }
@@ -344,7 +344,7 @@ pub(crate) fn idle(seed: u64, count: u16) -> World<Toy> {
     idle_with(seed, count, WorldConfig::default(), HostConfig::default())
 }
 
-/// As [`idle`], with these settings.
+/// [`idle`] with these settings.
 pub(crate) fn idle_with(seed: u64, count: u16, world: WorldConfig, host: HostConfig) -> World<Toy> {
     let mut world = World::new(seed, world);
     for n in 1..=count {
@@ -370,7 +370,7 @@ pub(crate) fn ring(seed: u64, count: u16, config: WorldConfig) -> World<Toy> {
     world
 }
 
-/// Makes a toy do something, and gives it the time.
+/// Makes a toy perform an action, and gives it the time.
 pub(crate) fn poke(world: &mut World<Toy>, n: u16, act: Act) {
     world.poke(node(n), Wake::Do(act));
 }
@@ -381,7 +381,7 @@ pub(crate) fn pass(world: &mut World<Toy>, millis: u64) {
     world.run_until(until);
 }
 
-/// The facts told since the last call, with who told them.
+/// The facts reported since the last call, with the nodes that reported them.
 pub(crate) fn facts(world: &mut World<Toy>) -> Vec<(u16, Fact)> {
     let fact = |seen: Observation<Words>| match seen.what {
         Seen::Fact { node, fact, .. } => Some((node.node, fact)),

@@ -91,7 +91,7 @@ fn every_mistake_is_reported_at_its_place_with_what_was_meant() {
         ("rate = 100", "rate = \"fast\"", "\"fast\"", WrongValue, "a whole number from 0", None),
         ("rate = 100", "rate = -1", "-1", WrongValue, "a whole number from 0", None),
         ("brokers = 3", "brokers = 70000", "70000", WrongValue, "from 0 to 65535", None),
-        ("\"2s\"", "\"2 parsec\"", "\"2 parsec\"", WrongValue, "`parsec` is no unit of time", None),
+        ("\"2s\"", "\"2 parsec\"", "\"2 parsec\"", WrongValue, "`parsec` is not a unit of time", None),
         ("\"2s\"", "\"-2s\"", "\"-2s\"", WrongValue, "negative", None),
         ("lasts = \"2s\"", "lasts = 2", "2", WrongValue, "a time with its unit", None),
         ("\"crash\"", "\"crush\"", "\"crush\"", WrongValue, "there is no `crush`", Some("did you mean `crash`?")),

@@ -1,16 +1,16 @@
-//! Places in the sources where an operator fits.
+//! Finds the places in the sources to which an operator applies.
 //!
-//! | operator | the mistake that it stands for |
+//! | operator | the mistake that it models |
 //! |---|---|
-//! | another comparison | a bound off by one, a condition turned round |
-//! | `&&` for `\|\|`, and the reverse | a condition that asks too much, or too little |
+//! | another comparison | a bound off by one, an inverted condition |
+//! | `&&` for `\|\|`, and the reverse | a condition that is too strong, or too weak |
 //! | a condition negated | the same |
 //! | `+ 1` and `- 1` left out | off by one |
 //! | `true` for `false`, and the reverse | a flag set wrongly |
-//! | a statement left out | an fsync or a timer forgotten, a state not reset |
+//! | a statement left out | a forgotten fsync or timer, a state not reset |
 //!
-//! Not mutated are tests and what serves them, and what a process reports to the judge: that is
-//! evidence, and `judge/src/check/tests/broken.rs` makes mutants of it.
+//! Tests, their support code, and reports to the judge are not mutated: the reports are evidence,
+//! of which `judge/src/check/tests/broken.rs` makes mutants.
 
 use super::Outcome;
 use proc_macro2::Span;
@@ -24,25 +24,25 @@ use syn::visit::{self, Visit};
 /// A wrong edit.
 #[derive(Clone, Debug)]
 pub(super) struct Mutant {
-    /// The file, below `engine/src`.
+    /// The file, relative to `engine/src`.
     pub(super) file: String,
     /// The line, from 1.
     pub(super) line: usize,
-    /// The function that it is in.
+    /// The function that contains it.
     function: String,
-    /// Which of several equal edits in this function, from 1.
+    /// The number among equal edits in this function, from 1.
     nth: usize,
     /// The bytes of the file that are replaced.
     pub(super) range: Range<usize>,
-    /// What stands there, and what comes instead; empty for a statement that is left out.
+    /// The original text, and its replacement; empty for a statement that is left out.
     pub(super) right: String,
     pub(super) wrong: String,
-    /// Whether it is a statement and no expression.
+    /// Whether it is a statement, not an expression.
     pub(super) is_statement: bool,
 }
 
 impl Mutant {
-    /// The same for the same edit, whatever the sample and however the lines have moved.
+    /// The name of the edit, which does not depend on the sample or on line numbers.
     pub(super) fn name(&self) -> String {
         let short = |text: &str| {
             let text = text.split_whitespace().collect::<Vec<_>>().join(" ");
@@ -83,7 +83,7 @@ pub(super) fn all(folder: &Path) -> Outcome<Vec<Mutant>> {
     Ok(all)
 }
 
-/// The modules that a file declares for tests alone, as paths without extension.
+/// The modules that a file declares only for tests, as paths without extension.
 fn test_modules(path: &Path, text: &str) -> Outcome<Vec<PathBuf>> {
     let syntax = syn::parse_file(text).map_err(|error| format!("{}: {error}", path.display()))?;
     let is_root = path.file_stem().is_some_and(|name| name == "mod" || name == "lib");
@@ -100,7 +100,7 @@ fn test_modules(path: &Path, text: &str) -> Outcome<Vec<PathBuf>> {
     Ok(modules.collect())
 }
 
-/// The source files in a folder, without those of tests.
+/// The source files in a folder, except tests.
 fn gather(folder: &Path, files: &mut Vec<PathBuf>) -> Outcome<()> {
     for entry in fs::read_dir(folder)? {
         let path = entry?.path();
@@ -154,7 +154,7 @@ impl Finder<'_> {
         });
     }
 
-    /// The expression with other bytes for those of `part`.
+    /// The expression with the bytes of `part` replaced.
     fn with(&self, whole: Span, part: Span, other: &str) -> String {
         let (whole, part) = (whole.byte_range(), part.byte_range());
         let (before, after) = (whole.start..part.start, part.end..whole.end);
@@ -183,7 +183,7 @@ impl Finder<'_> {
         self.add(binary.span(), wrong, false);
     }
 
-    /// A condition that no other operator fits.
+    /// A condition to which no other operator applies.
     fn condition(&mut self, condition: &syn::Expr) {
         if let syn::Expr::Unary(not) = condition
             && matches!(not.op, syn::UnOp::Not(_))
@@ -231,7 +231,7 @@ impl<'ast> Visit<'ast> for Finder<'_> {
 
     fn visit_impl_item_fn(&mut self, item: &'ast syn::ImplItemFn) {
         let name = item.sig.ident.to_string();
-        // How things look is nothing that seeds can notice, and invariants are asserted by design.
+        // Seeds cannot detect how values are displayed, and invariants are asserted by design.
         let is_words = ["fmt", "summary", "invariants"].contains(&name.as_str());
         let is_words = is_words || name.starts_with("observe");
         if !is_test(&item.attrs) && item.sig.constness.is_none() && !is_words {
@@ -239,7 +239,7 @@ impl<'ast> Visit<'ast> for Finder<'_> {
         }
     }
 
-    // What is computed by the compiler has no switch.
+    // A constant is computed by the compiler and cannot have a switch.
     fn visit_item_const(&mut self, _: &'ast syn::ItemConst) {}
     fn visit_item_static(&mut self, _: &'ast syn::ItemStatic) {}
     fn visit_impl_item_const(&mut self, _: &'ast syn::ImplItemConst) {}

@@ -1,4 +1,4 @@
-//! The seeds of each mutant, and what they come to.
+//! Runs the seeds of each mutant, and judges their result.
 
 use super::Outcome;
 use super::plant::{self, CHOSEN, Planted, REACHED};
@@ -11,18 +11,18 @@ use std::time::{Duration, Instant};
 
 /// The file of results in the folder of a run.
 const RESULTS: &str = "results.jsonl";
-/// A mutant may take this many times the CPU time of the original, and a little more.
+/// The CPU time of a mutant is limited to this multiple of that of the original, plus a constant.
 const PATIENCE: u32 = 10;
 const LEAST: Duration = Duration::from_secs(20);
-/// And no run of it more than this: a tenth of a second is usual.
+/// The limit for a single run; a tenth of a second is usual.
 const STALLED: Duration = Duration::from_secs(20);
-/// How much longer that may take on a busy machine.
+/// The factor by which this limit is longer on a busy machine.
 const BUSY: u32 = 50;
-/// The address space of a program with a mutant, in KiB: one that allocates without end aborts, and
-/// does not take the machine with it.
+/// The address space of a program with a mutant, in KiB: a mutant that allocates without end
+/// aborts, and does not exhaust the machine.
 const MEMORY: &str = "6000000";
 
-/// What the seeds of a mutant came to.
+/// The combined result of the seeds of a mutant.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub(super) enum Verdict {
@@ -38,31 +38,31 @@ pub(super) enum Verdict {
     Timeout,
     /// Every run passed, and the place was reached.
     Survived,
-    /// No run came to the place.
+    /// No run reached the place.
     Unreached,
 }
 
-/// A mutant that was judged.
+/// A judged mutant.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub(super) struct Judged {
     pub(super) mutant: String,
     pub(super) verdict: Verdict,
-    /// How many runs there were until then.
+    /// The number of runs until then.
     pub(super) runs: u64,
     /// The scenario and seed that caught it, or empty.
     pub(super) by: String,
-    /// The seeds that it had.
+    /// The seeds that were run.
     pub(super) budget: Budget,
     /// The date and the commit of the sources.
     pub(super) stand: (String, String),
 }
 
-/// How many seeds there are for a mutant.
+/// The number of seeds for each mutant.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub(super) struct Budget {
-    /// Of `swarm`.
+    /// Seeds of `swarm`.
     pub(super) swarm: u64,
-    /// Of each other scenario of the catalogue.
+    /// Seeds of each other scenario of the catalogue.
     pub(super) catalogue: u64,
 }
 
@@ -72,11 +72,12 @@ impl Judged {
     }
 }
 
-/// All results in a folder, of mutants that were judged again each: the first is what was measured.
+/// All results in a folder, with several for a mutant that was judged again: the first is the
+/// measured one.
 pub(super) fn results(out: &Path) -> Vec<Vec<Judged>> {
     let mut all: Vec<Vec<Judged>> = Vec::new();
     for line in fs::read_to_string(out.join(RESULTS)).unwrap_or_default().lines() {
-        // The last may be torn.
+        // The last line may be torn.
         let Ok(judged) = serde_json::from_str::<Judged>(line) else { continue };
         match all.iter_mut().find(|of| of[0].mutant == judged.mutant) {
             Some(of) => of.push(judged),
@@ -100,7 +101,8 @@ pub(super) fn judge(planted: &Planted, out: &Path, budget: Budget) -> Outcome<()
     if verdict != Verdict::Unreached {
         return Err(format!("without any mutant the seeds come to {verdict:?}: {by}").into());
     }
-    // Seeds that exercise nothing are no sign of a mutant unless there are more of them.
+    // Seeds that exercise nothing do not indicate a mutant unless there are more of them than
+    // without it.
     judge.vacuous = vacuous + runs / 20;
     println!("{runs} runs for each mutant take {:.1} s of CPU time without any", own.as_secs_f64());
     let patience = (own * PATIENCE).max(LEAST);
@@ -119,11 +121,11 @@ struct Judge<'a> {
     program: &'a Path,
     out: &'a Path,
     budget: Budget,
-    /// How many runs may exercise nothing.
+    /// The number of runs that may exercise nothing.
     vacuous: u64,
 }
 
-/// What seeds came to, and how many of them exercised nothing.
+/// The result of seeds, and the number of seeds that exercised nothing.
 struct Seeds {
     verdict: Verdict,
     runs: u64,
@@ -134,7 +136,7 @@ struct Seeds {
 }
 
 impl Judge<'_> {
-    /// Runs the seeds with a mutant, or with none for 0.
+    /// Runs the seeds with a mutant, or without any for 0.
     fn seeds(&self, id: u32, patience: Duration) -> Outcome<Seeds> {
         let reached = self.out.join("reached");
         let _ = fs::remove_file(&reached);
@@ -193,7 +195,7 @@ impl Judge<'_> {
         Ok(names.filter_map(|it| it["name"].as_str().map(str::to_owned)).collect())
     }
 
-    /// Runs `fuzz` up to the first failure. Returns its CPU time as well.
+    /// Runs `fuzz` up to the first failure. Also returns its CPU time.
     fn fuzz(
         &self,
         id: u32,
@@ -245,10 +247,11 @@ impl Judge<'_> {
     }
 }
 
-/// The CPU time of a process, where the system says so (`/proc`), in ticks of a hundredth of a second.
+/// The CPU time of a process, if the system reports it (`/proc`), in ticks of a hundredth of a
+/// second.
 fn cpu_time(pid: u32) -> Option<Duration> {
     let text = fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
-    // The name of the program stands in brackets and may hold anything.
+    // The name of the program is in parentheses and may contain anything.
     let (_, rest) = text.rsplit_once(')')?;
     let ticks = rest.split_whitespace().skip(11).take(2).map(str::parse::<u64>);
     let ticks: u64 = ticks.collect::<Result<Vec<_>, _>>().ok()?.iter().sum();
@@ -257,9 +260,9 @@ fn cpu_time(pid: u32) -> Option<Duration> {
 
 /// How a program with a mutant ended.
 enum Ended {
-    /// What `fuzz --json` prints.
+    /// It printed the output of `fuzz --json`.
     Report(serde_json::Value),
-    /// Without printing it: an abort, such as one for want of memory.
+    /// It printed no result: an abort, for example for lack of memory.
     Failed(String),
     /// It took too long.
     Killed(String),

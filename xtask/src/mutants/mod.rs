@@ -1,16 +1,16 @@
-//! `cargo xtask mutants`: wrong edits of the engine, and which of them a fixed budget of seeds
-//! notices.
+//! `cargo xtask mutants`: wrong edits of the engine, and whether a fixed budget of seeds detects
+//! each.
 //!
-//! The idea is that of cargo-mutants, without its price: it builds the program once for each
-//! mutant, which takes a minute or two here. Here all mutants of a sample are built in at once, each
-//! behind a switch (`if mutant(17) { wrong } else { right }`), in a copy of the sources, and the
-//! environment chooses one for a run. So a mutant costs only its seeds.
+//! The idea is that of cargo-mutants without its cost: cargo-mutants builds the program once for
+//! each mutant, which takes a minute or two here. This task builds all mutants of a sample into one
+//! program, each behind a switch (`if mutant(17) { wrong } else { right }`), in a copy of the
+//! sources, and the environment selects one for a run. So a mutant costs only its seeds.
 //!
 //! ```text
-//! find     every place in engine/src where one of a few operators fits
-//! plant    the sample, into a copy of the tree; what does not compile is left out
+//! find     every place in engine/src to which an operator applies
+//! plant    the sample, into a copy of the tree; mutants that do not compile are left out
 //! judge    the same seeds for each: a mutant is caught if they do not pass
-//! report   docs/mutants.md: the score, and each survivor with why it survives
+//! report   docs/mutants.md: the score, and each survivor with an explanation
 //! ```
 
 mod find;
@@ -26,19 +26,19 @@ use rand_chacha::rand_core::SeedableRng;
 use std::error::Error;
 use std::path::{Path, PathBuf};
 
-/// Whatever goes wrong in a task.
+/// The result of a task, with any error.
 pub(crate) type Outcome<T> = Result<T, Box<dyn Error>>;
 
 /// The arguments of `cargo xtask mutants`.
 #[derive(Clone, Debug, clap::Args)]
 pub(crate) struct Args {
-    /// How many mutants, drawn at random; all unless given
+    /// The number of mutants, drawn at random; all by default
     #[arg(long, value_name = "N")]
     sample: Option<usize>,
-    /// What the sample is drawn from
+    /// The seed of the sample
     #[arg(long, value_name = "SEED", default_value_t = 1)]
     seed: u64,
-    /// Only every N-th mutant of the sample, from the I-th on; I counts from 1
+    /// Only every N-th mutant of the sample, starting at the I-th; I counts from 1
     #[arg(long, value_name = "I/N", value_parser = shard)]
     shard: Option<(usize, usize)>,
     /// Only mutants in files whose path contains this
@@ -53,13 +53,13 @@ pub(crate) struct Args {
     /// Only print the mutants
     #[arg(long)]
     list: bool,
-    /// Where the copy, the program and the results are; a run goes on where an earlier one ended
+    /// The directory of the copy, the program and the results; an interrupted run is continued
     #[arg(long, value_name = "DIR", default_value = "target/mutants")]
     out: PathBuf,
-    /// Judge again those that were not caught, in the sources as they are now
+    /// Judge the mutants that were not caught again, in the present sources
     #[arg(long)]
     again: bool,
-    /// Go on with the program that is in `--out`, instead of planting and building
+    /// Use the program in `--out`, instead of planting and building
     #[arg(long)]
     reuse: bool,
     /// Write docs/mutants.md from the results of `--out`, of all shards, and run nothing
@@ -101,7 +101,7 @@ pub(crate) fn command(args: &Args) -> Outcome<()> {
         planted.mutants.retain(|(_, name)| is_left(name));
         planted
     } else {
-        // The sample of these sources may be another one than that of the results.
+        // The sample of these sources may differ from that of the results.
         let left = if args.again { all } else { chosen };
         let left: Vec<Mutant> = left.into_iter().filter(|it| is_left(&it.name())).collect();
         if left.is_empty() {
@@ -114,13 +114,14 @@ pub(crate) fn command(args: &Args) -> Outcome<()> {
     judge::judge(&planted, &out, budget)
 }
 
-/// The sample, and of it the shard.
+/// The shard of the sample.
 fn choose(all: &[Mutant], args: &Args) -> Vec<Mutant> {
     let fits = |mutant: &&Mutant| args.file.as_ref().is_none_or(|text| mutant.file.contains(text));
     let mut chosen: Vec<Mutant> = all.iter().filter(fits).cloned().collect();
     if let Some(sample) = args.sample {
         chosen.shuffle(&mut ChaCha8Rng::seed_from_u64(args.seed));
-        // In this order they are judged: those of a run that was cut short are a sample as well.
+        // The mutants are judged in this order, so that those of an interrupted run are a sample as
+        // well.
         chosen.truncate(sample);
     }
     match args.shard {

@@ -1,4 +1,4 @@
-//! A copy of the sources with mutants in it, each behind a switch, and the program of that.
+//! Plants mutants in a copy of the sources, each behind a switch, and builds the program.
 
 use super::Outcome;
 use super::find::Mutant;
@@ -9,8 +9,8 @@ use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-/// The environment of a program with mutants: which is on, and which file it makes when it comes
-/// to that place for the first time.
+/// The environment variables of a program with mutants: the active mutant, and the file that the
+/// program creates when it reaches the mutant for the first time.
 pub(super) const CHOSEN: &str = "FAULTLINE_MUTANT";
 pub(super) const REACHED: &str = "FAULTLINE_MUTANT_REACHED";
 
@@ -34,7 +34,7 @@ pub fn mutant(id: u32) -> bool {
 }
 "#;
 
-/// Mutants in a program: what is in the folder of a run beside it.
+/// The mutants in a program; stored in the folder of the run.
 #[derive(Debug, Serialize, Deserialize)]
 pub(super) struct Planted {
     /// The date and the commit of the sources.
@@ -43,11 +43,11 @@ pub(super) struct Planted {
     pub(super) mutants: Vec<(u32, String)>,
 }
 
-/// The file of it.
+/// The name of its file.
 const PLANTED: &str = "planted.json";
 
 impl Planted {
-    /// What an earlier run has built.
+    /// The program that an earlier run has built.
     pub(super) fn read(out: &Path) -> Outcome<Self> {
         let path = out.join(PLANTED);
         let text = fs::read(&path).map_err(|error| format!("{}: {error}", path.display()))?;
@@ -93,7 +93,7 @@ pub(super) fn plant(
         Some(target) => root.join(target),
         None => tree.join("target"),
     };
-    // A later build of the same target directory must not change what is judged.
+    // A later build in the same target directory must not change the judged program.
     fs::copy(target.join("release/faultline"), program(out))?;
     let mutants = mutants.into_iter().map(|(id, mutant)| (id, mutant.name())).collect();
     let planted = Planted { stand, mutants };
@@ -101,8 +101,8 @@ pub(super) fn plant(
     Ok(planted)
 }
 
-/// Copies what git knows of, as it is in the working tree. What is the same is not written again,
-/// so that cargo builds only what is not.
+/// Copies the files that git tracks, as they are in the working tree. Unchanged files are not
+/// written again, so that cargo rebuilds only what changed.
 fn copy(root: &Path, tree: &Path) -> Outcome<()> {
     let listed = Command::new("git")
         .args(["ls-files", "-z", "--cached", "--others", "--exclude-standard"])
@@ -126,7 +126,7 @@ fn originals(engine: &Path, mutants: &[Mutant]) -> Outcome<BTreeMap<String, Stri
     files.into_iter().map(read).collect()
 }
 
-/// Writes the files with mutants, and returns the place of each in what is written.
+/// Writes the files with mutants, and returns the place of each mutant in them.
 fn write(
     engine: &Path,
     originals: &BTreeMap<String, String>,
@@ -150,7 +150,7 @@ fn write(
     Ok(places)
 }
 
-/// Writes a part of a text with the mutants in it, which are in order, the outer before the inner.
+/// Writes a part of a text with its mutants, which are sorted, outer ones before inner ones.
 fn render(
     text: &str,
     part: Range<usize>,

@@ -1,5 +1,5 @@
-//! `docs/mutants.md`, from the results and from `docs/mutants.toml`, where people write why a mutant
-//! survives.
+//! Writes `docs/mutants.md` from the results and from `docs/mutants.toml`, in which people explain
+//! why a mutant survives.
 
 use super::Outcome;
 use super::judge::{self, Judged, Verdict};
@@ -35,8 +35,8 @@ fn output(program: &str, args: &[&str]) -> Outcome<String> {
     Ok(String::from_utf8(output.stdout)?.trim().to_owned())
 }
 
-/// The page, and the survivors without an explanation. An explanation that begins with
-/// `equivalent:` takes its mutant out of the score.
+/// The page, and the survivors without an explanation. A mutant whose explanation begins with
+/// `equivalent:` does not count in the score.
 fn page<'a>(
     results: &'a [Vec<Judged>],
     explained: &BTreeMap<String, String>,
@@ -48,8 +48,8 @@ fn page<'a>(
     let mut text = String::from(
         "# Mutants of the engine\n\n\
          Wrong edits planted in `engine/src` by `cargo xtask mutants`, one at a time: another comparison, a \
-         condition\nnegated, an off by one, a flag turned, a statement left out. The same seeds run with each; a \
-         mutant is caught\nif they do not all pass. What a process reports to the judge is not mutated. Written by\n\
+         negated\ncondition, an off-by-one, an inverted flag, an omitted statement. The same seeds run with each; a \
+         mutant is caught\nif they do not all pass. Reports of processes to the judge are not mutated. Written by\n\
          `cargo xtask mutants --report`; the explanations are in `mutants.toml`.\n\n",
     );
     let Judged { budget, stand: (date, commit), .. } = first[0];
@@ -62,7 +62,7 @@ fn page<'a>(
     let _ = writeln!(
         text,
         "Measured on {date} at {commit}, {} drawn at random: **{caught} of {counted} caught ({:.0} %)**, \
-         {equivalent} more are\nequivalent. Budget for each: {} seeds of every other scenario of the \
+         {equivalent} more are\nequivalent. Budget per mutant: {} seeds of every other scenario of the \
          catalogue and {} of `swarm`.\n",
         first.len(),
         percent(caught),
@@ -76,15 +76,15 @@ fn page<'a>(
         let caught = count(&last);
         let _ = writeln!(
             text,
-            "The survivors had the same seeds again on {date} at {commit}, with what had been added because \
+            "The survivors were run with the same seeds again on {date} at {commit}, after changes made because \
              of them:\n**{caught} of {counted} ({:.0} %)**.\n",
             percent(caught)
         );
     }
     let again = first.iter().zip(&last).any(|(first, last)| first.verdict != last.verdict);
     text.push_str(match again {
-        true => "| what the seeds came to | at first | now |\n|---|---:|---:|\n",
-        false => "| what the seeds came to | mutants |\n|---|---:|\n",
+        true => "| result of the seeds | at first | now |\n|---|---:|---:|\n",
+        false => "| result of the seeds | mutants |\n|---|---:|\n",
     });
     for (verdict, what) in [
         (Verdict::Violation, "a check found a broken promise"),
@@ -128,7 +128,7 @@ fn page<'a>(
     (text, unexplained)
 }
 
-/// The checks that noticed a mutant first, and how many.
+/// The checks that detected mutants first, with their counts.
 fn checks(last: &[&Judged], text: &mut String) {
     let mut checks: BTreeMap<&str, usize> = BTreeMap::new();
     for it in last.iter().filter(|it| it.verdict == Verdict::Violation) {
@@ -178,7 +178,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_caught_later_is_in_a_score_of_its_own() {
+    fn mutants_caught_later_have_a_separate_score() {
         let survivor = judged("a", Verdict::Survived, "01");
         let results = [
             vec![survivor, judged("a", Verdict::Violation, "02")],

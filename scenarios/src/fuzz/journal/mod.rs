@@ -1,15 +1,15 @@
-//! The journal of a part: a line of JSON for each run, appended as it ends. Whatever kills the
-//! process costs the runs in flight and no others.
+//! The journal of a part: a line of JSON for each run, appended when the run ends. If the process
+//! is killed, only the runs in flight are lost.
 //!
 //! ```text
 //! {"header": …}            the plan and the parts, once
 //! {"name": "crash"}        a name gets the next number
-//! {"run": …}               what is kept of a run; names by number
-//! {"end": …}               how many runs there are and why no part has more, once
+//! {"run": …}               the data of a run; names by number
+//! {"end": …}               the number of runs and why each part ended, once
 //! ```
 //!
-//! Each line ends in its seal ([`machine::Chain`]). Journals travel as artefacts of CI, so what is
-//! read from one is checked as a scenario file is.
+//! Each line ends in its seal ([`machine::Chain`]). Journals travel as artefacts of CI, so a
+//! journal is checked like a scenario file when it is read.
 
 mod reader;
 mod writer;
@@ -28,15 +28,15 @@ use std::collections::BTreeSet;
 /// The version of this format.
 const VERSION: u32 = 4;
 
-/// What a journal is about.
+/// The plan and the parts of a journal.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Header {
     /// The version of the format.
     version: u32,
-    /// What is run.
+    /// The plan.
     pub plan: Plan,
-    /// With which seeds. Several parts after a merge.
+    /// The parts of the seeds; several after a merge.
     pub parts: Vec<Part>,
 }
 
@@ -46,12 +46,12 @@ impl Header {
         Self { version: VERSION, plan, parts }
     }
 
-    /// Checks that there can be such a journal, as far as it does not depend on this build; what is
-    /// wrong, in words. Sums and remainders below rest on it.
+    /// Checks the consistency of the header, as far as it does not depend on this build; the error
+    /// in words. Later arithmetic relies on it.
     fn check(&self) -> Result<(), String> {
         let Self { plan, parts, .. } = self;
         if plan.targets.is_empty() || parts.is_empty() {
-            return Err("it is about no run".to_owned());
+            return Err("it has no runs".to_owned());
         }
         let mut names = BTreeSet::new();
         let mut targets = plan.targets.iter().map(|target| &target.scenario.name);
@@ -61,7 +61,7 @@ impl Header {
         for target in &plan.targets {
             if let Some(wrong) = target.scenario.impossible() {
                 let name = &target.scenario.name;
-                return Err(format!("its scenario `{name}` cannot be: {}", wrong.message));
+                return Err(format!("its scenario `{name}` is not possible: {}", wrong.message));
             }
         }
         for (i, part) in parts.iter().enumerate() {
@@ -80,20 +80,20 @@ impl Header {
 )]
 #[serde(rename_all = "snake_case")]
 pub enum Stop {
-    /// Every run has been made.
+    /// Every run was made.
     Complete,
-    /// The time given was over.
+    /// The time limit was reached.
     Time,
-    /// A run failed, and that was to be the end.
+    /// A run failed, and the first failure was to end the part.
     FailFast,
-    /// There was an interrupt.
+    /// The part was interrupted.
     Interrupted,
     /// The process was killed, or runs are missing.
     Incomplete,
 }
 
 impl Stop {
-    /// What follows the number of runs in a sentence, if there are fewer than planned.
+    /// The words after the number of runs in a sentence, if there are fewer than planned.
     pub fn why(self) -> &'static str {
         match self {
             Self::Complete => "",
@@ -109,12 +109,12 @@ impl Stop {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct End {
-    /// How many runs it holds.
+    /// The number of runs.
     pub runs: u64,
-    /// How long they took together on a real clock, in milliseconds.
+    /// The total duration on a real clock, in milliseconds.
     pub wall_ms: u64,
-    /// Why there are no more, for each of the header's parts: parts may be joined in any order, and
-    /// what they come to depends on why each of them ended.
+    /// Why each of the header's parts ended: parts may be merged in any order, and the result
+    /// depends on each of these reasons.
     pub stops: Vec<Stop>,
 }
 
@@ -127,7 +127,7 @@ enum Line<'a> {
     End(End),
 }
 
-/// A run as it is written: short, since there are many.
+/// The form of a run in the journal: short, since there are many.
 #[derive(Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Run<'a> {
@@ -142,13 +142,12 @@ struct Run<'a> {
     counts: Counts,
     #[serde(default, skip_serializing_if = "is_zero")]
     unconfirmed_lost: u64,
-    /// Of records that failed, of those that are unknown, of batches that were sent again: names and
-    /// how many.
+    /// For failed records, records of unknown outcome, and resent batches: names and counts.
     #[serde(default, skip_serializing_if = "is_empty")]
     errors: [Vec<(usize, u64)>; 3],
     #[serde(default, skip_serializing_if = "Waited::is_none")]
     waited: Waited,
-    /// Name, records, and what permits them.
+    /// Name, records, and the setting that permits them.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     hazards: Vec<(usize, u64, usize)>,
     exercised: Vec<usize>,

@@ -1,4 +1,4 @@
-//! Reading a journal, and what may be wrong with it.
+//! Reading a journal, and its possible damage.
 
 use super::{End, Header, Line, Run, VERSION};
 use crate::fuzz::record::{Failure, Hazard, SeedRecord};
@@ -9,15 +9,15 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::io::{self, BufRead, Read};
 
-/// The longest line that is read, in bytes: far longer than any that is written.
+/// The maximum length of a line that is read, in bytes: far more than is ever written.
 const LONGEST_LINE: u64 = 64 << 20;
 
-/// What is wrong with a journal.
+/// The damage of a journal.
 #[derive(Debug)]
 pub enum Damage {
     /// It cannot be read.
     Io(io::Error),
-    /// A line, from 1, is not what belongs there.
+    /// The number of a wrong line, from 1, and the mistake.
     Line(u64, String),
 }
 
@@ -48,7 +48,7 @@ impl<R: BufRead> Reader<R> {
     ///
     /// # Errors
     ///
-    /// If there is none of this version.
+    /// If there is no header of this version.
     pub fn open(mut source: R) -> Result<Self, Damage> {
         let first = whole_line(&mut source).map_err(Damage::Io)?;
         let wrong = |what: String| Damage::Line(1, what);
@@ -82,7 +82,7 @@ impl<R: BufRead> Reader<R> {
         })
     }
 
-    /// What it is about.
+    /// The header.
     pub fn header(&self) -> &Header {
         &self.header
     }
@@ -91,13 +91,12 @@ impl<R: BufRead> Reader<R> {
     ///
     /// # Errors
     ///
-    /// If a line is not what belongs there. A torn last line is no error: that is how a killed
-    /// process leaves it.
+    /// If a line is wrong. A torn last line is not an error, since a killed process leaves one.
     pub fn next_run(&mut self) -> Result<Option<SeedRecord>, Damage> {
         loop {
             let text = match whole_line(&mut self.source).map_err(Damage::Io)? {
                 Found::Line(text) => text,
-                // Only the end of a line is missing where a process was killed.
+                // A killed process leaves an incomplete line.
                 Found::Torn(text) if self.end.is_none() && !holds_a_seal(&text) => {
                     self.torn = true;
                     return Ok(None);
@@ -125,7 +124,7 @@ impl<R: BufRead> Reader<R> {
         }
     }
 
-    /// The last line, if there is one: a process that was killed leaves none.
+    /// The last line, if any: a killed process leaves none.
     pub fn end(&self) -> Option<&End> {
         self.end.as_ref()
     }
@@ -154,7 +153,7 @@ impl<R: BufRead> Reader<R> {
     fn record(&mut self, run: Run<'_>) -> Result<SeedRecord, Damage> {
         let Header { plan, parts, .. } = &self.header;
         if run.target >= plan.targets.len() || !parts.iter().any(|part| part.has(run.seed)) {
-            return Err(self.wrong("a run that is none of this part's"));
+            return Err(self.wrong("a run that does not belong to this part"));
         }
         let names = |numbers: &[usize]| -> Option<Vec<String>> {
             numbers.iter().map(|number| self.names.get(*number).cloned()).collect()
@@ -180,7 +179,7 @@ impl<R: BufRead> Reader<R> {
             return Err(self.wrong("a number without a name"));
         };
         if !run.digest.bytes().all(|digit| digit.is_ascii_hexdigit()) {
-            return Err(self.wrong("a digest that is none"));
+            return Err(self.wrong("a value that is not a digest"));
         }
         let fails = !matches!(run.outcome, Outcome::Pass | Outcome::Vacuous);
         if fails != run.failure.is_some() {
@@ -212,7 +211,7 @@ impl<R: BufRead> Reader<R> {
     }
 }
 
-/// What is wrong with a line whose seal does not fit.
+/// The error of a line with a wrong seal.
 const CHANGED: &str = "the journal was changed or damaged after it was written: the seal of this \
                        line does not fit";
 
@@ -242,8 +241,8 @@ fn parsed(text: &str) -> serde_json::Result<Line<'static>> {
     serde_json::from_str(unsealed(text).as_deref().unwrap_or(text))
 }
 
-/// Whether a line without a line break goes on behind its seal: no process leaves that. It is a
-/// line whose line break was damaged.
+/// Whether a line without a line break continues after its seal. No process leaves such a line: its
+/// line break was damaged.
 fn holds_a_seal(text: &[u8]) -> bool {
     let text = String::from_utf8_lossy(text);
     text.match_indices("\"}").any(|(at, end)| {

@@ -16,7 +16,7 @@ fn plan() -> Plan {
     Plan::new(targets, Vec::new(), vec!["canary".to_owned()])
 }
 
-/// What a run might have come to; every seventh seed fails.
+/// A possible result of a run; every seventh seed fails.
 fn record(target: usize, seed: u64) -> SeedRecord {
     let fails = seed % 7 == 3 && target == 0;
     let failure = Failure {
@@ -56,7 +56,7 @@ fn journal(seeds: std::ops::Range<u64>, shard: &str, runs: usize, stop: Option<S
     let mut writer = Writer::default();
     let mut text = writer.header(&Header::new(plan(), vec![part]));
     let all: Vec<_> = (0..).map_while(|nth| part.run(nth, 2)).take(runs).collect();
-    // As threads finish: not in order.
+    // Runs end in any order, as on several threads.
     for (target, seed) in all.iter().rev() {
         text.push_str(&writer.run(&record(*target, *seed)));
     }
@@ -66,7 +66,7 @@ fn journal(seeds: std::ops::Range<u64>, shard: &str, runs: usize, stop: Option<S
     text
 }
 
-/// A journal that was edited and then sealed again, as somebody may do who knows the format.
+/// A journal that was edited and then sealed again, as is possible for anyone who knows the format.
 fn resealed(text: &str) -> String {
     let mut chain = Chain::default();
     let mut sealed = |line| match unsealed(line) {
@@ -93,7 +93,7 @@ fn refusal(journals: &[&str]) -> String {
 }
 
 #[test]
-fn three_parts_come_to_what_the_whole_comes_to() {
+fn three_parts_have_the_result_of_the_whole() {
     let whole = joined(&[&journal(0..100, "1/1", 999, Some(Stop::Complete))]).unwrap();
     let part = |shard| journal(0..100, shard, 999, Some(Stop::Complete));
     let parts = joined(&[&part("3/3"), &part("1/3"), &part("2/3")]).unwrap();
@@ -109,7 +109,7 @@ fn three_parts_come_to_what_the_whole_comes_to() {
 }
 
 #[test]
-fn ranges_that_touch_are_one() {
+fn touching_ranges_are_joined() {
     let range = |seeds| journal(seeds, "1/1", 999, Some(Stop::Complete));
     let joined = joined(&[&range(50..100), &range(0..50)]).unwrap();
     assert_eq!((joined.report.seeds.as_str(), joined.report.stopped), ("0..100", Stop::Complete));
@@ -121,7 +121,7 @@ fn parts_that_are_missing_are_missing_however_the_ranges_were_divided() {
     for (journals, seeds, ran, planned) in [
         // The other half of the first range.
         (vec![part(0..10, "1/2"), part(10..20, "1/1")], "0..20", 30, 40),
-        // Another quarter than those that make up the other half.
+        // A quarter other than those that make up the other half.
         (vec![part(0..10, "1/2"), part(0..10, "2/4")], "0..10", 16, 20),
         (vec![part(0..10, "1/2"), part(0..10, "2/4"), part(0..10, "4/4")], "0..10", 20, 20),
         (vec![part(0..10, "1/2"), part(30..40, "1/1")], "0..10,30..40", 30, 40),
@@ -142,7 +142,7 @@ fn parts_that_are_missing_are_missing_however_the_ranges_were_divided() {
 }
 
 #[test]
-fn what_was_merged_can_be_merged() {
+fn merged_journals_can_be_merged() {
     let part = |shard| journal(0..100, shard, 999, Some(Stop::Complete));
     let (first, second, third) = (part("1/3"), part("2/3"), part("3/3"));
     let two = joined(&[&first, &second]).unwrap();
@@ -154,8 +154,8 @@ fn what_was_merged_can_be_merged() {
 }
 
 #[test]
-fn why_each_part_ended_is_kept_in_whatever_order_they_are_joined() {
-    // Of 34, 33 and 33 seeds of two scenarios; 66 runs are all of the second part.
+fn the_reasons_why_parts_ended_do_not_depend_on_the_order_of_merging() {
+    // Parts of 34, 33 and 33 seeds of two scenarios; 66 runs are the whole second part.
     for (runs, stops, expected) in [
         ([10, 20, 30], [Stop::Time; 3], Stop::Time),
         ([10, 66, 30], [Stop::Time, Stop::Complete, Stop::FailFast], Stop::FailFast),
@@ -181,8 +181,8 @@ fn why_each_part_ended_is_kept_in_whatever_order_they_are_joined() {
 }
 
 #[test]
-fn what_was_killed_took_until_its_last_run() {
-    // On several threads runs take longer together than the clock says.
+fn the_duration_of_a_killed_part_ends_with_its_last_run() {
+    // On several threads the durations of the runs add up to more than elapsed time.
     let killed = journal(0..100, "1/1", 120, None);
     let report = joined(&[&killed]).unwrap().report;
     assert_eq!((report.wall_s, report.scenarios[0].wall_s), (0.118, 0.24));
@@ -190,7 +190,7 @@ fn what_was_killed_took_until_its_last_run() {
     assert_eq!(ended.report.wall_s, 0.158);
 }
 
-/// The journal of what journals come to together.
+/// The journal of the merged parts.
 fn journal_of(journals: &[&str]) -> String {
     let named = journals.iter().enumerate();
     let named = named.map(|(i, text)| (format!("part-{i}"), text.as_bytes())).collect();
@@ -236,7 +236,7 @@ fn a_torn_last_line_costs_that_run_only() {
 }
 
 #[test]
-fn missing_seeds_are_no_pass_unless_time_was_over() {
+fn missing_seeds_are_not_a_pass_unless_the_time_limit_was_reached() {
     let killed = joined(&[&journal(0..3, "1/1", 5, None)]).unwrap();
     assert_eq!(killed.report.outcome, Outcome::Unknown);
     let timed = joined(&[&journal(0..3, "1/1", 5, Some(Stop::Time))]).unwrap();
@@ -246,7 +246,7 @@ fn missing_seeds_are_no_pass_unless_time_was_over() {
 }
 
 #[test]
-fn what_does_not_fit_together_is_refused() {
+fn parts_that_do_not_fit_together_are_refused() {
     let good = journal(0..10, "1/2", 99, Some(Stop::Complete));
     let overlap = refusal(&[&good, &good]);
     assert!(overlap.contains("overlap: 1/2 of 0..10 in "), "{overlap}");
@@ -308,9 +308,9 @@ fn a_header_that_no_run_can_have_is_damage() {
         assert!(shown.contains("line 1: there is no seed in part 1/2 of"), "{shown}");
     }
     let far = format!(r#""seeds":{{"start":{},"end":{}}}"#, u64::MAX - 3, u64::MAX);
-    assert!(with(seeds, &far).contains("a run that is none of this part's"));
+    assert!(with(seeds, &far).contains("a run that does not belong to this part"));
     let part = format!("{{{seeds},{shard}}}");
-    assert!(with(&part, "").contains("line 1: it is about no run"));
+    assert!(with(&part, "").contains("line 1: it has no runs"));
     assert!(with(&part, &format!("{part},{part}")).contains("line 1: parts overlap: 1/2 of 0..10"));
     assert!(with("\"canary\"", "\"canari\"").contains("line 1: there is no bug `canari`"));
 }
@@ -328,11 +328,11 @@ fn sums_over_a_journal_do_not_overflow() {
     assert_eq!((report.ran.events, report.ran.simulated_ns), (u64::MAX, u64::MAX));
 }
 
-/// C4: a journal is as it was written, bit for bit, or it is refused.
+/// A journal with any changed bit is refused.
 #[test]
 fn every_flipped_bit_is_noticed() {
     let good = journal(0..2, "1/1", 99, Some(Stop::Complete)).into_bytes();
-    // The header is long: of its bits a few, and of the other lines all.
+    // A few bits of the long header, and all bits of the other lines.
     let header = good.iter().position(|byte| *byte == b'\n').unwrap_or(0);
     let bits = (0..good.len() * 8).filter(|bit| bit / 8 >= header || bit % 997 == 0);
     for bit in bits {
@@ -343,7 +343,7 @@ fn every_flipped_bit_is_noticed() {
     }
 }
 
-/// C4: a violation that was edited into a pass, and a digest with another digit.
+/// A violation edited into a pass, and a digest with another digit.
 #[test]
 fn an_edited_run_is_refused_at_its_line() {
     let good = journal(0..10, "1/1", 99, Some(Stop::Complete));
@@ -357,23 +357,24 @@ fn an_edited_run_is_refused_at_its_line() {
     assert!(refusal(&[&resealed]).contains("contradict each other"));
 }
 
-/// C2: a journal comes from an artefact of CI. What no scenario file may say is refused in it, too.
+/// A journal comes from an artefact of CI: what is refused in a scenario file is refused there as
+/// well.
 #[test]
 fn the_scenarios_of_a_header_are_checked_as_files_are() {
     let good = journal(0..10, "1/1", 99, Some(Stop::Complete));
     for (from, to, expected) in [
         (r#""name":"swarm""#, r#""name":"../../evil""#, "`../../evil` is no name"),
-        (r#""brokers":3"#, r#""brokers":0"#, "cannot be: "),
+        (r#""brokers":3"#, r#""brokers":0"#, "is not possible: "),
     ] {
         assert!(good.contains(from), "{from}");
         let shown = refusal(&[&resealed(&good.replacen(from, to, 1))]);
         assert!(shown.contains("line 1: its scenario `") && shown.contains(expected), "{shown}");
     }
     let digest = resealed(&good.replacen("0000000000000003", "../../../../evil", 1));
-    assert!(refusal(&[&digest]).contains("a digest that is none"));
+    assert!(refusal(&[&digest]).contains("a value that is not a digest"));
 }
 
-/// U3: what a signature cost, and the smallest of the seeds that it cost most.
+/// The harm of a signature, and the smallest seed with the worst harm.
 #[test]
 fn a_signature_has_its_smallest_seed_and_the_smallest_of_the_worst() {
     let plan = plan();

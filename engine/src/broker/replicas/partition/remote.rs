@@ -6,26 +6,28 @@ use machine::{Mono, Span};
 /// The log end offset of a follower that has not fetched in this leadership.
 pub(super) const UNKNOWN: Offset = -1;
 
-/// A remote replica. Position and broker epoch are of one and the same fetch: a position of one
-/// life with the epoch of another would let a replica join that has lost its disk (KAFKA-15221).
+/// A remote replica. Position and broker epoch come from one fetch: the position of one broker
+/// epoch together with a later broker epoch would let a replica that has lost its disk join the ISR
+/// (KAFKA-15221).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct RemoteReplica {
     pub(super) id: BrokerId,
-    /// Its log end offset, by its last fetch.
+    /// Log end offset of the follower: the offset of its last fetch.
     pub(super) log_end: Offset,
     pub(super) log_start: Offset,
-    /// The life that its last fetch came from.
+    /// The broker epoch in its last fetch.
     pub(super) broker_epoch: Option<BrokerEpoch>,
-    /// The last time at which it had everything that the leader had; `None`: never, in this
-    /// leadership.
+    /// When it was last caught up; for in-sync replicas at least the start of the leader epoch.
+    /// `None`: not in the ISR at that start and not caught up since.
     pub(super) last_caught_up: Option<Mono>,
-    /// When it last fetched.
+    /// When it last fetched, or the start of the leader epoch if that is later (in-sync replicas
+    /// only).
     last_fetch: Option<Mono>,
-    /// The leader's log end when it last fetched.
+    /// The highest leader log end seen at a fetch or at the start of the epoch.
     last_fetch_leader_end: Offset,
 }
 
-/// A follower's fetch, as far as the leader remembers it.
+/// The values of a follower's fetch that the leader keeps.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct FollowerFetch {
     pub(super) fetch_offset: Offset,
@@ -49,9 +51,10 @@ impl RemoteReplica {
         }
     }
 
-    /// A leader epoch begins. In-sync replicas get the full `replica.lag.time.max.ms` to fetch. A
-    /// leader that does not `keep` what it knows holds its high watermark until they have fetched
-    /// (`Replica.resetReplicaState`, [`crate::rules::leadership`]).
+    /// A leader epoch begins. In-sync replicas get the full `replica.lag.time.max.ms` to fetch.
+    /// Without `keep`, the leader forgets the followers' positions and cannot advance its high
+    /// watermark until they have fetched (`Replica.resetReplicaState`,
+    /// [`crate::rules::leadership`]).
     pub(super) fn begin_epoch(&mut self, now: Mono, leader_end: Offset, keep: bool, in_isr: bool) {
         if keep {
             self.last_fetch_leader_end = leader_end;
@@ -62,9 +65,9 @@ impl RemoteReplica {
         self.last_caught_up = in_isr.then_some(now);
     }
 
-    /// Records a fetch. A follower that has all that the leader had when it *last* fetched
-    /// was caught up then: without this, one that is always a fetch behind a busy leader would
-    /// never count as caught up (KIP-16).
+    /// Records a fetch. A follower that now has all that the leader had at the follower's previous
+    /// fetch was caught up at that fetch: otherwise a follower that is always one fetch behind a
+    /// busy leader would never count as caught up (KIP-16).
     pub(super) fn on_fetch(&mut self, now: Mono, fetch: FollowerFetch) {
         if fetch.fetch_offset >= fetch.leader_end {
             self.last_caught_up = self.last_caught_up.max(Some(now));
@@ -78,14 +81,14 @@ impl RemoteReplica {
         self.last_fetch = Some(now);
     }
 
-    /// It was fetched at `at` as well, when its partition rested in a fetch session: it had all
-    /// that the leader had.
+    /// The follower also fetched at `at`; the partition was left out of that incremental fetch
+    /// because the follower already had everything.
     pub(super) fn rested_until(&mut self, at: Mono) {
         self.last_caught_up = self.last_caught_up.max(Some(at));
         self.last_fetch = self.last_fetch.max(Some(at));
     }
 
-    /// Whether it is at the leader's end, or was within `max_lag`.
+    /// Whether it is at the leader's log end, or was caught up no longer than `max_lag` ago.
     pub(super) fn is_caught_up(&self, leader_end: Offset, now: Mono, max_lag: Span) -> bool {
         self.log_end == leader_end || self.last_caught_up.is_some_and(|at| now.since(at) <= max_lag)
     }
