@@ -30,7 +30,7 @@ pub struct RecordView {
     pub headers: Vec<Header>,
 }
 
-/// A record that borrows from its batch; nothing is allocated or counted for it.
+/// A record that borrows from its batch: no allocation and no reference counting.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct RecordRef<'a> {
     /// Its offset.
@@ -53,7 +53,7 @@ impl<'a> RecordRef<'a> {
     }
 }
 
-/// The headers of a [`RecordRef`]; they have been checked when the record was read.
+/// The headers of a [`RecordRef`]; they were checked when the record was read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct HeaderRefs<'a> {
     left: i32,
@@ -74,7 +74,7 @@ impl<'a> Iterator for HeaderRefs<'a> {
     }
 }
 
-/// The records of a batch one after another, from [`Records::new`] or [`records`].
+/// An iterator over the records of a batch; see [`Records::new`].
 #[derive(Clone, Debug)]
 pub struct Records<'a> {
     rest: &'a [u8],
@@ -88,7 +88,8 @@ pub struct Records<'a> {
 }
 
 impl<'a> Records<'a> {
-    /// Reads the records of `batch` from `body`, which [`body`] made of the same batch.
+    /// Reads the records of `batch`. `body`: the uncompressed records of the same batch, as
+    /// [`body`] returns them.
     pub fn new(batch: Batch<'_>, body: &'a [u8]) -> Self {
         let append_time = match batch.timestamp_type() {
             TimestampType::CreateTime => None,
@@ -144,7 +145,7 @@ impl<'a> Iterator for Records<'a> {
             return None;
         }
         if self.left == 0 {
-            // Once: bytes that no record accounts for.
+            // Leftover bytes are reported once.
             self.failed = true;
             let whole = self.rest.is_empty();
             let error = RecordError::Malformed("bytes after the last record");
@@ -169,7 +170,11 @@ fn check_headers(headers: HeaderRefs<'_>) -> Result<(), RecordError> {
         }
         take_field(&mut rest)?;
     }
-    if rest.is_empty() { Ok(()) } else { Err(RecordError::Malformed("bytes after a record")) }
+    if rest.is_empty() {
+        Ok(())
+    } else {
+        Err(RecordError::Malformed("bytes after the last header of a record"))
+    }
 }
 
 #[inline]
@@ -190,21 +195,22 @@ fn take_bytes<'a>(bytes: &mut &'a [u8], length: i32) -> Result<&'a [u8], RecordE
     Ok(taken)
 }
 
-/// The uncompressed records of a batch: a slice of it, or what decompresses from it.
+/// The uncompressed records of a batch: a slice of the batch, or the decompressed bytes.
 ///
 /// # Errors
 ///
-/// Those of [`Batch::new`] and [`Codec::decompress`].
+/// Those of [`Batch::new`], [`Batch::codec`] and [`Codec::decompress`].
 pub fn body(batch: &Bytes) -> Result<Bytes, RecordError> {
     let codec = Batch::new(batch)?.codec()?;
     codec.decompress(batch.slice(HEADER_SIZE..))
 }
 
-/// Hands every record of a batch to `visit`, without allocation if it is not compressed.
+/// Calls `visit` with every record of a batch; allocates only if the batch is compressed.
 ///
 /// # Errors
 ///
-/// Any [`RecordError`] but [`RecordError::Crc`]; the records before it have been visited.
+/// Any [`RecordError`] but [`RecordError::Crc`]; records before the malformed one have been
+/// visited.
 pub fn for_each(batch: &[u8], mut visit: impl FnMut(RecordRef<'_>)) -> Result<(), RecordError> {
     let view = Batch::new(batch)?;
     let decompressed = match view.codec()? {
@@ -217,12 +223,12 @@ pub fn for_each(batch: &[u8], mut visit: impl FnMut(RecordRef<'_>)) -> Result<()
     Ok(())
 }
 
-/// The records of a batch. Their bytes are slices of the batch, or of what it decompresses to.
+/// The records of a batch. Their bytes are slices of the batch, or of its decompressed records.
 ///
 /// # Errors
 ///
-/// Any [`RecordError`] but [`RecordError::Crc`]: bytes from a disk or a network are checked once,
-/// with [`Batch::check_crc`].
+/// Any [`RecordError`] but [`RecordError::Crc`]: the checksum is a matter of [`Batch::check_crc`],
+/// called once on bytes from a disk or a network.
 pub fn records(batch: &Bytes) -> Result<Vec<RecordView>, RecordError> {
     let body = body(batch)?;
     let view = Batch::new(batch)?;
