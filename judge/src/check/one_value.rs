@@ -1,4 +1,4 @@
-//! An offset has one value, for all readers and for ever.
+//! An offset has one value, for all readers and at all times.
 //!
 //! Catches a corrupted `truncate_to` or `diverges` (KIP-101, KIP-279), `check_leader_epoch`
 //! (KIP-320), `may_append_fetched`.
