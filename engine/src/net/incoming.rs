@@ -71,7 +71,7 @@ impl Incoming {
         Some(!turns.behind.is_empty())
     }
 
-    /// Whether a request of `conn` is in hand.
+    /// Whether a request of `conn` is being handled.
     pub(crate) fn is_muted(&self, conn: ConnId) -> bool {
         self.connections.get(&conn).is_some_and(|turns| turns.is_muted)
     }

@@ -81,7 +81,7 @@ impl Callbacks {
         }
     }
 
-    /// Notes a callback. False if it had run before.
+    /// Records a callback. Returns whether it is the first one of the record.
     fn call(&mut self, producer: usize, count: usize) -> bool {
         if self.called.len() <= producer {
             self.called.resize(producer + 1, Vec::new());

@@ -47,7 +47,7 @@ impl Check for OneValue {
     }
 }
 
-/// Notes a piece. Returns the first offset of it at which another batch was shown, and that batch.
+/// Records a piece. Returns its first offset at which another batch was shown, and that batch.
 fn show(shown: &mut Vec<Piece>, piece: Piece) -> Option<(Offset, u32)> {
     let first = shown.partition_point(|it| it.to <= piece.from);
     if first == shown.len() {

@@ -139,7 +139,7 @@ impl Net {
         self.disks.remove(&id);
     }
 
-    /// A member crashes and its disk loses what was not synced.
+    /// A member crashes and its disk loses all unsynced data.
     pub(super) fn lose_power(&mut self, id: BrokerId) {
         self.crash(id);
         self.disks.get_mut(&id).unwrap().lose_unsynced();

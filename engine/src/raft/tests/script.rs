@@ -10,7 +10,7 @@
 //! | `time-out ID` | the election or fetch time-out of a member runs out now |
 //! | `append VALUE…` | the leader appends records |
 //! | `resign ID` | a leader gives up its leadership |
-//! | `crash ID`, `lose-power ID` | a member dies; its disk keeps or loses what was not synced |
+//! | `crash ID`, `lose-power ID` | a member dies; its disk keeps or loses unsynced data |
 //! | `lose-disk ID` | a member dies; it starts again on an empty disk |
 //! | `cut ID`, `heal ID` | a member cannot be reached; it can again |
 //! | `pause ID`, `continue ID` | a member neither receives messages nor wakes up |

@@ -161,8 +161,8 @@ fn a_bad_sector_excuses_the_loss_of_what_follows() {
     assert_eq!(broken(&cut_to(0)), ["loads-what-is-durable"]);
 }
 
-/// What is appended after a sector went bad is cut with it when the log is recovered, though it was
-/// never in that sector, and no power was lost (4a).
+/// Batches appended after a sector was corrupted are cut with it at recovery, although they were
+/// never in that sector and no power was lost.
 #[test]
 fn records_that_follow_a_bad_sector_go_with_it() {
     let mut history = History::new(2);
@@ -183,7 +183,7 @@ fn records_that_follow_a_bad_sector_go_with_it() {
     assert_eq!(hazards(&judgement), vec![("corrupted-disk", 8)]);
 }
 
-/// The process of a disk that is lost goes on until it notices, and leads meanwhile.
+/// A broker whose disk is lost runs on until it notices, and stays in the ISR meanwhile.
 #[test]
 fn a_replica_without_its_disk_need_not_have_committed_records() {
     let confirmed = |disk_is_lost: bool| {
@@ -283,8 +283,8 @@ fn a_log_directory_that_failed_is_offline_until_its_broker_restarts() {
     assert!(broken(&end(true, "d1", true)).contains(&"converges"), "the broker has restarted");
 }
 
-/// A directory that is offline holds up its own replicas: another member of the ISR that lives has to
-/// lead, and other replicas have to be in sync.
+/// A directory that is offline holds up its own replicas: another member of the ISR that lives has
+/// to lead, and other replicas have to be in sync.
 #[test]
 fn an_offline_directory_excuses_its_own_replicas_alone() {
     let of = |leader: u16, isr: &[u16]| {
@@ -309,7 +309,7 @@ fn an_offline_directory_excuses_its_own_replicas_alone() {
     assert!(of(1, &[1, 2, 3]), "3 has to leave the ISR");
 }
 
-/// A leader goes on with bytes that changed: no consumer gets past them, and no new follower.
+/// A leader goes on with corrupted bytes: neither a consumer nor a new follower gets past them.
 #[test]
 fn a_leader_cannot_be_read_beyond_a_bad_sector() {
     let of = |spoilt: u16, lacks: TopicPartition| {
