@@ -1,4 +1,4 @@
-//! How a property is read and written.
+//! Types of properties: how their values are read and written.
 
 use crate::ids::TransactionalId;
 use machine::Span;
@@ -8,7 +8,7 @@ use machine::Span;
 pub enum PropertyError {
     /// There is no property of that name in this table.
     Unknown,
-    /// The value is not one of those expected, which are described.
+    /// The value does not have the expected form, which is described here.
     Expected(&'static str),
 }
 
@@ -69,7 +69,7 @@ impl Property for Span {
 
     fn render(&self) -> String {
         match *self {
-            // What Kafka writes for "never" (`Long.MAX_VALUE`); it reads back as the same.
+            // Kafka's value for "never" (`Long.MAX_VALUE`), which reads back as the same time.
             Self::MAX => i64::MAX.to_string(),
             span => span.as_millis().to_string(),
         }
@@ -106,9 +106,9 @@ macro_rules! choice_property {
 }
 
 choice_property! {
-    /// Which replicas need a record before the producer's request is answered.
+    /// The replicas that need a record before the leader responds to the producer's request.
     Acks "0, 1 or all" {
-        /// None: there is no answer.
+        /// None: there is no response.
         None = "0",
         /// The leader.
         Leader = "1",
@@ -171,19 +171,19 @@ impl Property for TransactionalIdProperty {
 }
 
 choice_property! {
-    /// Which records a consumer is given (KIP-98).
+    /// The records that a consumer receives (KIP-98).
     IsolationLevel "read_uncommitted or read_committed" {
-        /// All that are replicated, those of open and aborted transactions too.
+        /// All replicated records, including those of open and aborted transactions.
         ReadUncommitted = "read_uncommitted",
-        /// Those that belong to no transaction or to a committed one, up to the first open one.
+        /// Records of no transaction or of a committed one, up to the first open transaction.
         ReadCommitted = "read_committed",
     }
 }
 
 choice_property! {
-    /// Where a consumer starts that has no position, or one that is out of range.
+    /// Where a consumer starts if it has no position, or one that is out of range.
     Reset "earliest, latest or none" {
-        /// At the first offset there is.
+        /// At the log start offset.
         Earliest = "earliest",
         /// At the end.
         Latest = "latest",
@@ -193,7 +193,7 @@ choice_property! {
 }
 
 choice_property! {
-    /// Which partition a record goes to that names none.
+    /// The choice of a partition for a record that names none.
     Partitioner "default or round-robin" {
         /// By the key (murmur2); without a key, sticky by bytes (KIP-794).
         Default = "default",
@@ -258,7 +258,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn log_directories_are_names_and_each_of_them_once() {
+    fn log_directories_are_different_names() {
         let paths = |text| LogDirs::parse(text).map(|dirs| dirs.paths().to_vec());
         assert_eq!(paths("d0, d1"), Some(vec!["d0".to_owned(), "d1".to_owned()]));
         assert_eq!(paths("null"), Some(vec![String::new()]));

@@ -1,4 +1,4 @@
-//! The properties themselves.
+//! The tables of properties.
 
 use super::property::{
     Acks, IsolationLevel, LogDirs, Partitioner, Property, PropertyError, Reset, TransactionVersion,
@@ -26,7 +26,7 @@ macro_rules! properties {
             /// The names of all properties of this table.
             pub const NAMES: &'static [&'static str] = &[$($name,)*];
 
-            /// What each of them is, in one line, in the order of [`Self::NAMES`].
+            /// The meaning of each property, in one line, in the order of [`Self::NAMES`].
             pub const SUMMARIES: &'static [&'static str] =
                 &[$(concat!($($field_doc),*).trim_ascii(),)*];
 
@@ -58,7 +58,7 @@ macro_rules! properties {
 }
 
 properties! {
-    /// What a topic is configured with; a broker's own values are the defaults of its topics.
+    /// The properties of a topic; a broker's own values are the defaults of its topics.
     TopicConfig {
         /// how many in-sync replicas acks=all needs.
         "min.insync.replicas" min_insync_replicas: u32 = 1;
@@ -86,7 +86,7 @@ properties! {
 }
 
 properties! {
-    /// What a broker is configured with.
+    /// The properties of a broker.
     BrokerConfig {
         /// how long a follower may lack something before it leaves the ISR.
         "replica.lag.time.max.ms" replica_lag_time_max: Span = Span::secs(30);
@@ -160,7 +160,8 @@ properties! {
         /// whether a leader asks the coordinator before it opens a transaction of version 1.
         "transaction.partition.verification.enable" transaction_partition_verification: bool =
             true;
-        /// how long a leader waits before it asks a coordinator again in whose hands a transaction is.
+        /// how long a leader waits before it asks a coordinator again in whose hands a transaction
+        /// is.
         "add.partitions.to.txn.retry.backoff.ms" add_partitions_retry_backoff: Span =
             Span::millis(20);
         /// how long a leader goes on to ask.
@@ -172,7 +173,7 @@ properties! {
 }
 
 properties! {
-    /// What a controller is configured with.
+    /// The properties of a controller.
     ControllerConfig {
         /// how long a broker without heartbeats counts as alive.
         "broker.session.timeout.ms" session_timeout: Span = Span::secs(9);
@@ -204,7 +205,7 @@ properties! {
 }
 
 properties! {
-    /// What a producer is configured with.
+    /// The properties of a producer.
     ProducerConfig {
         /// which replicas need a record before it is confirmed.
         "acks" acks: Acks = Acks::All;
@@ -256,7 +257,7 @@ properties! {
 }
 
 properties! {
-    /// What a consumer is configured with.
+    /// The properties of a consumer.
     ConsumerConfig {
         /// where to start without a position, or with one out of range.
         "auto.offset.reset" auto_offset_reset: Reset = Reset::Latest;
@@ -292,9 +293,10 @@ properties! {
 }
 
 impl ProducerConfig {
-    /// Whether the producer is idempotent. One without acks=all or without retries is not, whatever
-    /// the default of `enable.idempotence` says (`postProcessAndValidateIdempotenceConfigs`); that it
-    /// is asked for together with them is refused before.
+    /// Whether the producer is idempotent. A producer without acks=all or without retries is not,
+    /// even though `enable.idempotence` is true by default
+    /// (`postProcessAndValidateIdempotenceConfigs`); setting it explicitly together with them is
+    /// refused elsewhere.
     pub fn is_idempotent(&self) -> bool {
         self.enable_idempotence && self.acks == Acks::All && self.retries > 0
     }
@@ -317,7 +319,7 @@ mod tests {
     }
 
     #[test]
-    fn a_wrong_value_says_what_is_expected_and_changes_nothing() {
+    fn a_wrong_value_is_refused_with_the_expected_form_and_changes_nothing() {
         let mut config = TopicConfig::default();
         assert_eq!(
             config.set("min.insync.replicas", "two"),

@@ -53,7 +53,7 @@ const IMMEDIATE: Span = Span::millis(10);
 pub(super) type Outcome = (Result<Response, ErrorCode>, Vec<MetadataRecord>);
 
 impl Active {
-    /// Starts from the committed state.
+    /// Creates the state of an active controller from the committed image.
     pub(super) fn new(
         epoch: LeaderEpoch,
         committed: &MetadataImage,
@@ -94,7 +94,7 @@ impl Active {
         Cluster { image: &self.image, index: &self.index, rules: &self.rules }
     }
 
-    /// Replays what was decided, so that the next decision is made on top of it.
+    /// Replays the records of a decision, so that the next decision is based on them.
     fn replay(&mut self, records: Vec<MetadataRecord>) -> Vec<MetadataRecord> {
         for record in &records {
             self.unindex(record);
@@ -111,7 +111,7 @@ impl Active {
         records
     }
 
-    /// Takes the partitions that a record changes or removes out of the index.
+    /// Removes from the index the partitions that a record changes or removes.
     fn unindex(&mut self, record: &MetadataRecord) {
         match record {
             MetadataRecord::PartitionChange(change) => {
@@ -130,7 +130,7 @@ impl Active {
         }
     }
 
-    /// Whether the index is the one of the image. Looks at every partition: for tests.
+    /// Whether the index matches the image. Visits every partition, so it is for tests only.
     #[cfg(test)]
     pub(super) fn index_is_current(&self) -> bool {
         self.index == PartitionIndex::of(&self.image)
@@ -175,7 +175,7 @@ impl Active {
                 let decision = self.cluster().allocate_producer_ids(request, out);
                 self.settle(decision)
             }
-            // Of brokers, and of the quorum.
+            // Requests to brokers, and to the quorum.
             Request::Produce(_)
             | Request::InitProducerId(_)
             | Request::FindCoordinator(_)
@@ -237,7 +237,7 @@ impl Active {
         (Ok(response.into()), records)
     }
 
-    /// Handles one of its timers and returns the records to append.
+    /// Handles a periodic timer and returns the records to append.
     pub(super) fn on_timer(
         &mut self,
         timer: ControllerTimer,
@@ -262,9 +262,9 @@ impl Active {
         records
     }
 
-    /// Fences one broker whose session has expired (`maybeFenceOneStaleBroker`). The next is
-    /// fenced by a later run, on top of what this one changed. Reports whether an entry expired;
-    /// one of an earlier registration counts, and leads to nothing else.
+    /// Fences one broker whose session has expired (`maybeFenceOneStaleBroker`). The next broker is
+    /// fenced by a later run, on the state that this one leaves. Returns whether an entry expired;
+    /// an entry of an earlier registration counts too, but fences no broker.
     fn fence_expired(&mut self, now: Mono, out: &mut Outbox) -> Decision<bool> {
         let expired = self.contacts.expired(now);
         let count = self.rules.fenced_per_decision(out, expired.len());
@@ -299,7 +299,7 @@ impl Active {
         out.set_timer(Timer::Controller(timer), now + period);
     }
 
-    /// Cancels its timers: it is not active any more.
+    /// Cancels the periodic timers, since the controller is no longer active.
     pub(super) fn retire(self, out: &mut Outbox) {
         for timer in PERIODIC {
             out.cancel_timer(Timer::Controller(timer));

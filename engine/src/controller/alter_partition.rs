@@ -1,5 +1,5 @@
-//! Changes of the in-sync replicas that leaders propose (`ReplicationControlManager.alterPartition`; KIP-497, KIP-841,
-//! KIP-903).
+//! Changes of the in-sync replicas that leaders propose
+//! (`ReplicationControlManager.alterPartition`; KIP-497, KIP-841, KIP-903).
 
 use super::cluster::{Cluster, Decision};
 use super::partition_change::Target;
@@ -13,7 +13,7 @@ use crate::protocol::{
 use crate::rules::isr::{Candidate, Proposal};
 
 impl Cluster<'_> {
-    /// Decides about the proposals of one leader, each by itself.
+    /// Decides about each proposal of one leader separately.
     ///
     /// # Errors
     ///
@@ -104,7 +104,8 @@ impl Cluster<'_> {
         }
     }
 
-    /// The leader has checked the same, on metadata that may be older.
+    /// Whether a replica may join the ISR. The leader has checked the same, on metadata that may be
+    /// older.
     fn is_eligible(&self, member: &BrokerState, out: &mut Outbox) -> bool {
         let Some(registration) = self.image.broker(member.id) else { return false };
         let candidate = Candidate {

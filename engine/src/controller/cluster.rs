@@ -1,26 +1,26 @@
-//! What a decision is made from, and what it consists of.
+//! The input and the output of a decision.
 
 use super::partition_index::PartitionIndex;
 use crate::metadata::{Feature, MetadataImage, MetadataRecord};
 use crate::rules::Rulebook;
 
-/// A decision of the active controller: records that have to be committed, and the response that
-/// is sent then. Nothing has changed yet (`ControllerResult`).
+/// A decision of the active controller: records that have to be committed, and the response that is
+/// sent afterwards. A decision itself changes no state (`ControllerResult`).
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Decision<R> {
-    /// The changes, in order; all of them are committed, or none.
+    /// The changes, in order; either all are committed, or none.
     pub(super) records: Vec<MetadataRecord>,
     /// The response, or whatever else the decision yields.
     pub(super) response: R,
 }
 
-/// The state of the cluster and the rules to decide by. Decisions never change it: their records
-/// do, when they are replayed.
+/// The state of the cluster and the rules for decisions. Only the replay of a decision's records
+/// changes the state.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Cluster<'a> {
     /// The state, uncommitted changes included.
     pub(super) image: &'a MetadataImage,
-    /// The partitions of the image by what may change them.
+    /// The partitions of the image, indexed by broker and directory.
     pub(super) index: &'a PartitionIndex,
     /// The rulebook of the controller.
     pub(super) rules: &'a Rulebook,

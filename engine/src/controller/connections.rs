@@ -1,5 +1,5 @@
-//! Requests to the controller: in order by connection, parked until what they report is committed,
-//! answered.
+//! Requests to the controller: handled in order by connection; responses are parked until the
+//! records that they depend on are committed.
 
 use crate::Outbox;
 use crate::error::ErrorCode;
@@ -17,7 +17,7 @@ struct Parked {
     conn: ConnId,
     correlation_id: u32,
     response: Response,
-    /// The response if that record may never be committed.
+    /// The response if the record may never be committed.
     refusal: Response,
 }
 
@@ -25,14 +25,14 @@ struct Parked {
 #[derive(Clone, Debug, Default)]
 pub(super) struct Connections {
     incoming: Incoming,
-    /// Parked responses, in the order of the offsets that they wait for.
+    /// Parked responses, in the order of their offsets.
     parked: VecDeque<Parked>,
     /// Requests whose turn has come.
     ready: VecDeque<Asked>,
 }
 
 impl Connections {
-    /// Takes a request: its turn is now, or after the requests before it on its connection.
+    /// Receives a request. Its turn is now, or after the earlier requests on its connection.
     pub(super) fn receive(&mut self, asked: Asked) {
         self.ready.extend(self.incoming.receive(asked));
     }
@@ -66,7 +66,7 @@ impl Connections {
         });
     }
 
-    /// All records below `high_watermark` are committed: sends the responses parked for them.
+    /// Sends the responses parked for records below `high_watermark`, which are committed.
     pub(super) fn committed(&mut self, high_watermark: Offset, out: &mut Outbox) {
         while self.parked.front().is_some_and(|first| first.until < high_watermark)
             && let Some(first) = self.parked.pop_front()
@@ -75,8 +75,7 @@ impl Connections {
         }
     }
 
-    /// Refuses every parked request: its records may never be committed, at least not by this
-    /// controller.
+    /// Refuses every parked request, since its records may never be committed.
     pub(super) fn refuse_all(&mut self, out: &mut Outbox) {
         for parked in std::mem::take(&mut self.parked) {
             self.answer(parked.conn, parked.correlation_id, parked.refusal, out);

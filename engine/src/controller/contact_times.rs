@@ -1,8 +1,8 @@
-//! When the brokers last sent a heartbeat (`BrokerHeartbeatTracker`).
+//! The times of the brokers' last heartbeats (`BrokerHeartbeatTracker`).
 //!
-//! Soft state of the active controller: it is in no log, and a new active controller gives every
-//! unfenced broker a whole session. An entry belongs to one registration of a broker, and stays
-//! until it expires, also if that registration is no longer the present one.
+//! Soft state of the active controller: it is not in the log, and a new active controller gives
+//! every unfenced broker a whole session. An entry belongs to one registration of a broker, and
+//! stays until it expires, even if the broker has registered again since.
 
 use crate::ids::{BrokerEpoch, BrokerId};
 use machine::{Mono, Span};
@@ -16,7 +16,7 @@ pub(super) type IdAndEpoch = (BrokerId, BrokerEpoch);
 pub(super) struct ContactTimes {
     session_timeout: Span,
     entries: BTreeMap<IdAndEpoch, Contact>,
-    /// The number of buckets that Kafka's hash map has.
+    /// The number of buckets of Kafka's hash map.
     buckets: u32,
     /// The number of entries inserted so far.
     inserted: u64,
@@ -25,7 +25,7 @@ pub(super) struct ContactTimes {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 struct Contact {
     at: Mono,
-    /// The entry is the n-th that was inserted.
+    /// The number of the entry in the order of insertion, from 1.
     number: u64,
 }
 
@@ -58,7 +58,7 @@ impl ContactTimes {
     }
 
     /// The expired entries in the order in which Kafka's hash map yields them: by bucket, and
-    /// within a bucket by insertion. Staleness plays no part.
+    /// within a bucket by insertion, not by the time of the last heartbeat.
     pub(super) fn expired(&self, now: Mono) -> Vec<IdAndEpoch> {
         let expired = self.entries.iter().filter(|(_, contact)| self.is_expired(**contact, now));
         let mut expired: Vec<_> = expired

@@ -15,11 +15,11 @@ use crate::rules::election::{How, Reason};
 use rand::{Rng, RngExt};
 use std::collections::BTreeMap;
 
-/// `num.partitions` and `default.replication.factor`, for which -1 in a request stands.
+/// `num.partitions` and `default.replication.factor`, which -1 in a request stands for.
 const DEFAULT_COUNT: usize = 1;
 
 impl Cluster<'_> {
-    /// Creates the topics that can be created; the others get an error each.
+    /// Creates the valid topics; each of the others gets an error.
     pub(super) fn create_topics(
         &self,
         request: &CreateTopicsRequest,
@@ -89,7 +89,8 @@ impl Cluster<'_> {
         if self.image.topic_by_name(name).is_some() {
             return Err(ErrorCode::TopicAlreadyExists);
         }
-        // Names of metrics have '_' for '.', so two topics may not differ in that alone.
+        // Names of metrics have '_' in place of '.', so the names of two topics must not differ in
+        // that alone.
         let plain = |name: &str| name.replace('.', "_");
         if !name.contains(['.', '_']) {
             return Ok(());

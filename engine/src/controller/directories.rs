@@ -40,9 +40,9 @@ impl Cluster<'_> {
         Ok(())
     }
 
-    /// Adds what follows from the failed directories that a heartbeat names: the broker leaves the
+    /// Adds the records for the failed directories that a heartbeat names: the broker leaves the
     /// ISR of every partition there, and leads none of them. Directories that are offline already
-    /// are passed over. A heartbeat that also unfences the broker still elects by the directories
+    /// are skipped. If the heartbeat also unfences the broker, elections still use the directories
     /// registered before, as in Kafka.
     pub(super) fn directories_offline(
         &self,
@@ -66,16 +66,16 @@ impl Cluster<'_> {
         }));
     }
 
-    /// Decides about the directories in which a broker says that its replicas are. A replica in
-    /// a directory that is not online there counts as offline; Kafka 4.1 makes no difference
-    /// between a directory that has failed and one that the broker never had.
+    /// Decides about the directories that a broker reports for its replicas. A replica in a
+    /// directory that is not online counts as offline; Kafka 4.1 does not distinguish between a
+    /// failed directory and one that the broker never had.
     ///
     /// In Kafka 4.1 to 4.4 the change also clears the ELR of the partition, because the builder of
-    /// the record takes ELRs for disabled. That is a defect, and not copied.
+    /// the record treats ELRs as disabled. That is a defect, and not copied here.
     ///
     /// # Errors
     ///
-    /// `STALE_BROKER_EPOCH` if the request is not of the registered life.
+    /// `STALE_BROKER_EPOCH` if the request does not come from the registered life.
     pub(super) fn assign_replicas_to_dirs(
         &self,
         request: &AssignReplicasToDirsRequest,

@@ -1,5 +1,5 @@
-//! Elections that no change of a broker causes: requested by an admin (KIP-460), moving leadership
-//! back to preferred replicas, and the last resort for partitions without leader
+//! Elections that no change of a broker causes: requested by an admin (KIP-460), preferred
+//! elections that balance leaders, and unclean elections of partitions without a leader
 //! (`ReplicationControlManager.electLeaders`, `maybeBalancePartitionLeaders`).
 
 use super::cluster::{Cluster, Decision};
@@ -11,7 +11,7 @@ use crate::metadata::{MetadataRecord, PartitionChange};
 use crate::protocol::{ElectLeadersRequest, ElectLeadersResponse, ElectionType};
 use crate::rules::election::Reason;
 
-/// How many elections one pass holds, so that requests are handled between passes
+/// The largest number of elections in one pass, so that requests are handled between passes
 /// (`MAX_ELECTIONS_PER_IMBALANCE`).
 pub(super) const MAX_ELECTIONS: usize = 1000;
 
@@ -70,13 +70,13 @@ impl Cluster<'_> {
     }
 
     /// Moves leadership to preferred replicas where they can lead (`maybeBalancePartitionLeaders`).
-    /// Reports whether there may be more to do than one pass does.
+    /// Returns whether another pass may be needed.
     pub(super) fn balance(&self, out: &mut Outbox) -> Decision<bool> {
         self.elect_some(self.index.imbalanced(), ElectionType::Preferred, out)
     }
 
     /// Elects any live replica of partitions without a leader whose topic allows it
-    /// (`maybeElectUncleanLeaders`). Reports whether there may be more to do than one pass does.
+    /// (`maybeElectUncleanLeaders`). Returns whether another pass may be needed.
     pub(super) fn elect_uncleanly(&self, out: &mut Outbox) -> Decision<bool> {
         let leaderless = self.index.leaderless();
         let allowed = leaderless.filter(|p| self.usual_reason(*p) == Reason::Unclean);

@@ -1,4 +1,5 @@
-//! A broker's heartbeat and the state that follows (`BrokerHeartbeatManager.calculateNextBrokerState`,
+//! A broker's heartbeat and the broker's next state
+//! (`BrokerHeartbeatManager.calculateNextBrokerState`,
 //! `ReplicationControlManager.processBrokerHeartbeat`; KIP-631, KIP-841).
 
 use super::cluster::{Cluster, Decision};
@@ -27,7 +28,7 @@ pub(super) enum ControlState {
 /// The outcome of a heartbeat.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Heard {
-    /// The state that follows.
+    /// The next state of the broker.
     pub(super) state: ControlState,
     /// The response.
     pub(super) response: BrokerHeartbeatResponse,
@@ -110,8 +111,8 @@ impl Cluster<'_> {
                 (false, false) => ControlState::Unfenced,
             },
             ControlState::ControlledShutdown => {
-                // The other brokers have to know the new leaders before this one shuts down, or
-                // they would send clients back to it.
+                // The other brokers have to know the new leaders before this broker shuts down;
+                // otherwise they would send clients back to it.
                 let applied = heartbeats.lowest_active_offset();
                 let wanted = heartbeats.shutdown_offset(request.broker);
                 if !leads() && wanted.is_none_or(|wanted| wanted <= applied) {
@@ -125,7 +126,7 @@ impl Cluster<'_> {
     }
 
     /// Adds the records that begin a controlled shutdown. The shutdown is recorded, so that the
-    /// broker joins no ISR again in this life (KIP-841).
+    /// broker does not join any ISR again in this life (KIP-841).
     fn begin_shutdown(
         &self,
         registration: &BrokerRegistration,

@@ -1,4 +1,4 @@
-//! What the last heartbeats of the registered brokers said (`BrokerHeartbeatManager`).
+//! The state of registered brokers by their last heartbeats (`BrokerHeartbeatManager`).
 //!
 //! Soft state of the active controller, like [`super::contact_times`].
 
@@ -10,7 +10,7 @@ use std::collections::BTreeMap;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 struct Heartbeat {
     fenced: bool,
-    /// The last offset that the broker has applied; -1 if that is not known.
+    /// The last metadata offset that the broker has applied; -1 if unknown.
     metadata_offset: Offset,
     /// The broker may shut down once all active brokers have applied this offset.
     shutdown_offset: Option<Offset>,
@@ -29,7 +29,7 @@ pub(super) struct Heartbeats {
 }
 
 impl Heartbeats {
-    /// The state that a new active controller begins with.
+    /// The state with which a new active controller begins.
     pub(super) fn new(image: &MetadataImage) -> Self {
         let mut heartbeats = Self::default();
         for broker in image.brokers() {
@@ -38,11 +38,11 @@ impl Heartbeats {
         heartbeats
     }
 
-    /// Follows the replay of a record. `image` has replayed it already.
+    /// Updates the state after the replay of a record in `image`.
     ///
-    /// The offset of a broker is forgotten whenever its registration changes, and known again
-    /// with its next heartbeat: the change that a heartbeat brings about is replayed after the
-    /// offset of that heartbeat was noted. Until then no controlled shutdown can complete.
+    /// The offset of a broker is forgotten whenever its registration changes, until its next
+    /// heartbeat: a change that a heartbeat causes is replayed after the offset of that heartbeat
+    /// was recorded. Until then no controlled shutdown can complete.
     pub(super) fn replay(&mut self, record: &MetadataRecord, image: &MetadataImage) {
         match record {
             MetadataRecord::RegisterBroker(record) => {
@@ -68,8 +68,8 @@ impl Heartbeats {
         self.touch(broker, fenced, metadata_offset);
     }
 
-    /// Records a heartbeat and the fencing that it leads to. A broker that is fenced leaves its
-    /// controlled shutdown: it may shut down at its next heartbeat.
+    /// Records a heartbeat and the resulting fencing. Fencing ends a controlled shutdown: the
+    /// broker may shut down at its next heartbeat.
     pub(super) fn touch(&mut self, broker: BrokerId, fenced: bool, metadata_offset: Offset) {
         let known = self.brokers.get(&broker).and_then(|known| known.shutdown_offset);
         let shutdown_offset = known.filter(|_| !fenced);
@@ -84,7 +84,7 @@ impl Heartbeats {
     }
 
     /// A broker's controlled shutdown changed the metadata up to `offset`. Only the first offset
-    /// counts, or a busy cluster would never let the broker go.
+    /// counts; otherwise the broker of a busy cluster could never shut down.
     pub(super) fn begin_shutdown(&mut self, broker: BrokerId, offset: Offset) {
         if let Some(known) = self.brokers.get_mut(&broker) {
             known.shutdown_offset.get_or_insert(offset);
@@ -92,7 +92,7 @@ impl Heartbeats {
     }
 
     /// The offset that all active brokers have to apply before a broker may shut down; `None` if
-    /// it is not in controlled shutdown.
+    /// the broker is not in controlled shutdown.
     pub(super) fn shutdown_offset(&self, broker: BrokerId) -> Option<Offset> {
         self.brokers.get(&broker)?.shutdown_offset
     }

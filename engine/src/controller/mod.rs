@@ -9,10 +9,10 @@
 //!   standbys, brokers <-- replay <-- committed batches <-- high watermark --> response
 //! ```
 //!
-//! All controllers replay what is committed. The leader of the quorum is *active* once it has
-//! replayed the first record of its own epoch; from then on it alone decides, on a live image that
-//! runs ahead of the committed one. When it loses leadership, the live image is dropped with all
-//! that was not committed, and parked responses become `NOT_CONTROLLER`.
+//! All controllers replay committed records. The leader of the quorum is *active* once it has
+//! replayed the first record of its own epoch. Only the active controller decides, on a live image
+//! that is ahead of the committed one. When it loses leadership, it drops the live image with all
+//! uncommitted changes, and refuses the requests of parked responses with `NOT_CONTROLLER`.
 
 mod active;
 mod alter_partition;
@@ -53,12 +53,12 @@ use machine::{Boot, Disk, Halt, Lane, Now, Process};
 use rand::SeedableRng;
 use rand_chacha::ChaCha8Rng;
 
-/// What a controller is configured with.
+/// The configuration of a controller.
 #[derive(Clone, Debug)]
 pub struct ControllerSettings {
     /// Its properties.
     pub config: ControllerConfig,
-    /// The defaults of topics that set nothing themselves; the brokers have to have the same.
+    /// The defaults of topics without properties of their own; brokers have to have the same.
     pub topic_defaults: TopicConfig,
     /// All controllers (`controller.quorum.voters`), itself included.
     pub voters: Vec<BrokerId>,
@@ -84,7 +84,7 @@ impl ControllerSettings {
     }
 }
 
-/// A leadership of the quorum by which the controller is not active yet.
+/// Leadership of the quorum in an epoch in which the controller is not active yet.
 #[derive(Clone, Copy, Debug)]
 struct Claim {
     epoch: LeaderEpoch,
@@ -206,7 +206,7 @@ impl Controller {
         self.connections.refuse_all(out);
     }
 
-    /// Applies what has been committed since the last time.
+    /// Applies the records committed since the last call.
     fn replay_committed(&mut self, disk: &mut dyn Disk) -> Result<(), Halt> {
         loop {
             let batches = self.quorum.read_committed(self.committed.offset() + 1, disk)?;
@@ -218,7 +218,7 @@ impl Controller {
                 if known.is_ok_and(|last| last <= self.committed.offset()) {
                     continue;
                 }
-                // A controller publishes nothing of its committed state, so the delta is dropped.
+                // A controller does not publish its committed state, so the delta is dropped.
                 let replayed = self.committed.replay_batch(batch, &mut ImageDelta::default());
                 replayed.map_err(|error| failed(&error))?;
             }
@@ -237,7 +237,8 @@ impl Controller {
         }
     }
 
-    /// Becomes active once everything up to the first record of its epoch is committed and replayed.
+    /// Becomes active once everything up to the first record of its epoch is committed and
+    /// replayed.
     fn claim(&mut self, now: Now, out: &mut Outbox) -> Result<(), Halt> {
         let Some(claim) = self.claim else { return Ok(()) };
         if self.quorum.high_watermark() <= claim.epoch_start {
@@ -265,7 +266,7 @@ impl Controller {
         let values = records.iter().map(MetadataRecord::encode).collect();
         let last = self.quorum.append(now, values, out);
         let decided = self.active.as_ref().map(Active::last_offset);
-        assert_eq!(last.ok(), decided, "the active controller leads and alone appends");
+        assert_eq!(last.ok(), decided, "only the active controller appends");
     }
 
     /// Handles the requests whose turn has come, including those that a response unblocks.
@@ -280,7 +281,7 @@ impl Controller {
             let until = active.last_offset();
             self.append(&records, now, out);
             match outcome {
-                // A response that changed nothing may still depend on changes before it.
+                // A response without changes of its own may depend on earlier changes.
                 Ok(response) if until >= self.quorum.high_watermark() => {
                     self.connections.answer_when_committed(until, &asked, response);
                 }
@@ -307,7 +308,7 @@ impl Process for Controller {
         out: &mut Outbox,
     ) -> Result<Self, Halt> {
         let quorum = Quorum::boot(config.quorum(boot.node.node), boot, config.rules, disk, out)?;
-        // Another stream than the quorum's, which has the same seed.
+        // A different stream from the quorum's, which has the same seed.
         let mut rng = ChaCha8Rng::seed_from_u64(boot.entropy);
         rng.set_stream(1);
         let mut controller = Self {
@@ -329,7 +330,7 @@ impl Process for Controller {
         }
     }
 
-    /// A controller does all on one thread.
+    /// A controller does all work on one thread.
     fn lane(&self, _: &Input) -> Lane {
         Lane::Control
     }
@@ -351,12 +352,12 @@ impl Process for Controller {
     }
 }
 
-/// Whether controllers answer a request at all. Those of the quorum have been taken out before.
+/// Whether controllers serve a request. Requests to the quorum have been handled before.
 fn is_served(request: &Request) -> bool {
     !matches!(request.api().served(), ServedBy::Broker | ServedBy::Both)
 }
 
-/// No controller wrote a log that cannot be replayed.
+/// A controller halts if its log cannot be replayed.
 fn failed(error: &ReplayError) -> Halt {
     Halt::Failed(format!("the metadata log cannot be replayed: {error}"))
 }

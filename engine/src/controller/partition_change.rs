@@ -1,4 +1,4 @@
-//! How one partition changes: its ISR, its ELR and its leader together (`PartitionChangeBuilder`;
+//! The change of one partition: its ISR, its ELR and its leader together (`PartitionChangeBuilder`;
 //! KIP-631, KIP-966).
 
 use super::cluster::Cluster;
@@ -14,9 +14,9 @@ use crate::rules::high_watermark::effective_min_isr;
 pub(super) struct Target<'a> {
     /// The partition that changes.
     pub(super) partition: TopicPartition,
-    /// Its state now.
+    /// Its present state.
     pub(super) state: &'a PartitionRegistration,
-    /// The in-sync replicas wanted.
+    /// The wanted in-sync replicas.
     pub(super) isr: Vec<BrokerId>,
     /// Replicas known to have ended uncleanly.
     pub(super) ended_uncleanly: &'a [BrokerId],
@@ -24,12 +24,12 @@ pub(super) struct Target<'a> {
     pub(super) acceptable: Vec<BrokerId>,
     /// Why an election is held.
     pub(super) reason: Reason,
-    /// The log directory wanted for each replica.
+    /// The wanted log directory of each replica.
     pub(super) directories: Vec<DirectoryId>,
 }
 
 impl<'a> Target<'a> {
-    /// A partition that is to stay as it is; no replica may lead.
+    /// The present state as the target; no replica may lead.
     pub(super) fn of(partition: TopicPartition, state: &'a PartitionRegistration) -> Self {
         Self {
             partition,
@@ -60,8 +60,8 @@ impl Cluster<'_> {
                 take_over(leader, elected.how, &mut isr, &mut elr);
             }
         }
-        // Without an ELR the last member of the ISR stays in it, or it would be forgotten which
-        // replica has the data.
+        // Without an ELR the last member of the ISR stays in it; otherwise it would be forgotten
+        // which replica has the data.
         if isr != state.isr && (keeps_eligible || !isr.is_empty()) {
             change.isr = Some(isr);
         }
@@ -114,7 +114,8 @@ impl Cluster<'_> {
     }
 }
 
-/// A new leader from outside the ISR becomes the only member: the others have to catch up with it.
+/// A new leader from outside the ISR becomes its only member: the others have to catch up with the
+/// leader.
 fn take_over(leader: BrokerId, how: How, isr: &mut Vec<BrokerId>, elr: &mut Vec<BrokerId>) {
     match how {
         How::Clean => {}

@@ -1,8 +1,8 @@
-//! The partitions by what may change them (`BrokersToIsrs`, `BrokersToElrs`, `imbalancedPartitions`,
-//! `directoriesToPartitions`).
+//! Indexes of partitions by broker and directory (`BrokersToIsrs`, `BrokersToElrs`,
+//! `imbalancedPartitions`, `directoriesToPartitions`).
 //!
-//! A change of one broker must not cost a look at every partition of the cluster. Soft state of the
-//! active controller: it follows from the image, and is kept up to date with the replay.
+//! A change of one broker must not visit every partition of the cluster. The index is soft state of
+//! the active controller: it follows from the image, and is updated with every replay.
 
 use crate::ids::{BrokerId, DirectoryId, TopicPartition};
 use crate::metadata::{MetadataImage, PartitionRegistration};
@@ -10,7 +10,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 type Partitions = BTreeSet<TopicPartition>;
 
-/// The partitions of an image, by broker, by directory, and by what they lack.
+/// The partitions of an image by broker and by directory, those without a leader, and those without
+/// their preferred leader.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(super) struct PartitionIndex {
     in_isr: BTreeMap<BrokerId, Partitions>,
@@ -86,7 +87,7 @@ impl PartitionIndex {
         self.leaderless.iter().copied()
     }
 
-    /// The partitions that their first replica does not lead.
+    /// The partitions that are not led by their first replica.
     pub(super) fn imbalanced(&self) -> impl Iterator<Item = TopicPartition> {
         self.imbalanced.iter().copied()
     }

@@ -1,22 +1,22 @@
 //! The placement of the replicas of a new topic (`StripedReplicaPlacer`, KIP-36).
 //!
 //! The leader of the next partition goes to the next rack, and within the rack to its next broker;
-//! then the other replicas follow in the same way. So replicas spread over racks before they spread
-//! over brokers, leaders are even, and no two replicas share a broker. Fenced brokers come last and
-//! never lead.
+//! then the other replicas follow in the same way. So replicas are spread over racks before they
+//! are spread over brokers, leaders are evenly distributed, and no two replicas of a partition
+//! share a broker. Fenced brokers come last and never lead.
 
 use crate::error::ErrorCode;
 use crate::ids::BrokerId;
 use rand::{Rng, RngExt};
 use std::collections::BTreeMap;
 
-/// A broker that replicas may be placed on.
+/// A broker on which replicas may be placed.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct UsableBroker {
     pub(super) id: BrokerId,
     /// `broker.rack`.
     pub(super) rack: Option<String>,
-    /// A fenced broker gets replicas only where unfenced ones run out, and never leads.
+    /// Whether it is fenced: it gets replicas only where unfenced brokers run out, and never leads.
     pub(super) fenced: bool,
 }
 
@@ -46,7 +46,7 @@ struct Ring {
     brokers: Vec<BrokerId>,
     start: usize,
     taken: usize,
-    /// The partition that `taken` belongs to.
+    /// The partition to which `taken` applies.
     partition: usize,
 }
 
@@ -77,7 +77,7 @@ struct Placer {
     racks: Vec<Rack>,
     brokers: usize,
     unfenced: usize,
-    /// The rack that has the next leader, if it has an unfenced broker left.
+    /// The rack of the next leader, if it has an unfenced broker left.
     first_rack: usize,
     /// The number of partitions placed.
     placed: usize,
@@ -133,8 +133,8 @@ impl Placer {
         replicas
     }
 
-    /// Shuffles the racks after as many partitions as there are brokers that can lead, because the
-    /// assignments would repeat from then on.
+    /// Shuffles the racks and their brokers after as many partitions as there are unfenced brokers,
+    /// because the assignments would otherwise repeat.
     fn reshuffle(&mut self, rng: &mut impl Rng) {
         let repeats = self.placed > 0 && self.placed.is_multiple_of(self.unfenced);
         if !repeats || self.unfenced == 1 {

@@ -10,12 +10,12 @@ use crate::protocol::{AllocateProducerIdsRequest, AllocateProducerIdsResponse};
 const BLOCK: i32 = 1000;
 
 impl Cluster<'_> {
-    /// Gives a broker the next block of ids. The response leaves when the record that says so is
-    /// committed.
+    /// Allocates the next block of ids to a broker. The response is sent when the record of the
+    /// block is committed.
     ///
     /// # Errors
     ///
-    /// `STALE_BROKER_EPOCH` if the request is not of the registered life of the broker,
+    /// `STALE_BROKER_EPOCH` if the request does not come from the registered life of the broker,
     /// `UNKNOWN_SERVER_ERROR` if there are no more ids.
     pub(super) fn allocate_producer_ids(
         &self,

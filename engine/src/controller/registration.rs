@@ -11,13 +11,13 @@ use crate::rules::election::LastLife;
 
 impl Cluster<'_> {
     /// Registers a broker. `next_offset` is the offset of the first record of the decision, and
-    /// becomes the broker's epoch; `has_session` says whether the registration that exists has
-    /// sent a heartbeat within the session time-out.
+    /// becomes the broker's epoch; `has_session` says whether the existing registration has sent a
+    /// heartbeat within the session time-out.
     ///
     /// # Errors
     ///
-    /// `DUPLICATE_BROKER_REGISTRATION` if another incarnation of that broker has a session, also
-    /// if it was shut down in order: only the end of the session frees the id.
+    /// `DUPLICATE_BROKER_REGISTRATION` if another incarnation of that broker has a session, even if
+    /// that incarnation was shut down cleanly: only the end of the session frees the id.
     /// `INVALID_REGISTRATION` for impossible log directories.
     pub(super) fn register(
         &self,
@@ -45,7 +45,7 @@ impl Cluster<'_> {
             in_controlled_shutdown: false,
             log_dirs: request.log_dirs.clone(),
         };
-        // What the last life left behind is cleaned up first, in the same batch.
+        // The end of the last life is recorded first, in the same batch.
         let mut records = Vec::new();
         if let Some(existing) = existing {
             let transition = self.end_of(existing, request, out);
@@ -57,8 +57,8 @@ impl Cluster<'_> {
         Ok(Decision { records, response })
     }
 
-    /// How the last life ended. Without ELRs an unclean end is treated as a clean one, and the
-    /// last replica of a partition leads again whatever it lost (KIP-966).
+    /// How the last life ended. Without ELRs an unclean end is treated as a clean one, and the last
+    /// member of an ISR leads again even if it has lost records (KIP-966).
     fn end_of(
         &self,
         last: &BrokerRegistration,
@@ -77,7 +77,7 @@ impl Cluster<'_> {
     }
 }
 
-/// The same life registers again: its epoch and its state stay (KAFKA-16952).
+/// The same life registers again: its epoch and its state stay the same (KAFKA-16952).
 fn repeat(
     existing: &BrokerRegistration,
     request: &BrokerRegistrationRequest,

@@ -1,4 +1,4 @@
-//! How partitions change when a broker leaves or returns
+//! Changes of partitions when a broker leaves or returns
 //! (`ReplicationControlManager.generateLeaderAndIsrUpdates`).
 
 use super::cluster::Cluster;
@@ -22,7 +22,8 @@ pub(super) enum Transition {
 }
 
 impl Transition {
-    /// The image does not contain the transition yet, so the broker is judged by what it becomes.
+    /// Whether broker `id` may lead. The image does not contain the transition yet, so the broker's
+    /// next state decides.
     fn may_lead(self, cluster: &Cluster<'_>, state: &PartitionRegistration, id: BrokerId) -> bool {
         let is_active = match self {
             Self::Leaves(broker) | Self::EndedUncleanly(broker) if broker == id => false,
@@ -34,7 +35,7 @@ impl Transition {
 }
 
 impl Cluster<'_> {
-    /// Adds what `transition` changes about these partitions.
+    /// Adds the changes that `transition` causes in these partitions.
     pub(super) fn update_partitions(
         &self,
         transition: Transition,
@@ -68,7 +69,7 @@ impl Cluster<'_> {
         self.image.broker(id).is_some_and(|broker| broker.has_online_dir(directory))
     }
 
-    /// Ordinary, unless the topic prefers any leader to none.
+    /// [`Reason::Unclean`] if the topic enables unclean leader election, otherwise ordinary.
     pub(super) fn usual_reason(&self, partition: TopicPartition) -> Reason {
         let config = self.image.topic_config(partition.topic);
         if config.is_some_and(|config| config.unclean_leader_election) {
@@ -78,14 +79,14 @@ impl Cluster<'_> {
         }
     }
 
-    /// The replicas that may lead as things are: their brokers are active, and they are in an
-    /// online log directory (`LeaderAcceptor`).
+    /// The replicas that may lead: their brokers are active, and they are in an online log
+    /// directory (`LeaderAcceptor`).
     pub(super) fn acceptable(&self, state: &PartitionRegistration) -> Vec<BrokerId> {
         let replicas = state.replicas.iter().copied();
         replicas.filter(|id| self.image.is_active(*id) && self.is_online(state, *id)).collect()
     }
 
-    /// Adds what the end of a broker's last life changes, before it is registered again.
+    /// Adds the changes that the end of a broker's last life causes, before it is registered again.
     pub(super) fn clean_up(
         &self,
         end: Transition,
@@ -105,7 +106,7 @@ impl Cluster<'_> {
     }
 
     /// Adds the records that fence a broker: it leaves every ISR and leads no partition. Kafka
-    /// writes them for a fenced broker as well. `asked`: the broker asks for it.
+    /// writes them for a fenced broker as well. `asked`: whether the broker itself requested it.
     pub(super) fn fence(
         &self,
         broker: BrokerId,

@@ -30,12 +30,12 @@ pub fn decode_batch(bytes: &Bytes) -> Result<Vec<(Offset, MetadataRecord)>, Repl
 }
 
 impl MetadataImage {
-    /// Applies one batch of the metadata log, control batches included, and adds what it changed
-    /// to `delta`. The records of a batch belong together: the image is consistent between batches.
+    /// Applies one batch of the metadata log, control batches included, and adds its changes to
+    /// `delta`. The records of a batch belong together: the image is consistent between batches.
     ///
     /// # Errors
     ///
-    /// If the batch cannot be read or does not belong here. The image must not be used then.
+    /// If the batch cannot be read or does not follow the image. The image must not be used then.
     pub fn replay_batch(
         &mut self,
         batch: &Bytes,

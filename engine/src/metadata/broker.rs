@@ -10,22 +10,23 @@ pub struct BrokerRegistration {
     pub id: BrokerId,
     /// The id that the broker drew for this life.
     pub incarnation: u128,
-    /// The number that the controller gave this life.
+    /// The broker epoch of this life, assigned by the controller.
     pub epoch: BrokerEpoch,
     /// `broker.rack`.
     pub rack: Option<String>,
-    /// It is fenced: it may neither lead nor join an ISR.
+    /// Whether it is fenced, and may neither lead nor join an ISR.
     pub fenced: bool,
-    /// It is shutting down, and may neither lead nor join an ISR.
+    /// Whether it is shutting down, and may neither lead nor join an ISR.
     pub in_controlled_shutdown: bool,
     /// Its online log directories, sorted (KIP-858).
     pub log_dirs: Vec<DirectoryId>,
-    /// The offset of its last registration record. It may be unfenced once it has replayed that.
+    /// The offset of its last registration record. It may be unfenced once it has replayed this
+    /// record.
     pub registered_at: Offset,
 }
 
 impl BrokerRegistration {
-    /// The registration by the record at `offset`.
+    /// The registration that the record at `offset` creates.
     pub fn new(offset: Offset, record: &RegisterBroker) -> Self {
         Self {
             id: record.broker,

@@ -1,5 +1,5 @@
-//! A sum over the content of an image that is kept up to date with every replay, so that two images
-//! can be compared without looking at every partition.
+//! A checksum of the content of an image, updated with every replay, so that two images can be
+//! compared without visiting every partition.
 
 use super::image::MetadataImage;
 use super::record::{ConfigResource, MetadataRecord};
@@ -7,8 +7,7 @@ use crate::ids::{BrokerId, TopicId, TopicPartition};
 use machine::Digest;
 use std::hash::Hash;
 
-/// What a part of an image adds to the sum. Parts of one kind differ in their key, kinds in their
-/// number.
+/// The summand of a part of an image. Parts of one kind differ in their key, kinds in their number.
 fn part(kind: u8, key: impl Hash, value: impl Hash) -> u128 {
     let mut digest = Digest::default();
     (kind, key, value).hash(&mut digest);

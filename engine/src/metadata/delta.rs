@@ -1,4 +1,4 @@
-//! What a replay changed (`MetadataDelta`), so that whole images need not be compared.
+//! The changes of a replay (`MetadataDelta`), so that whole images need not be compared.
 
 use crate::ids::{BrokerId, TopicId, TopicPartition};
 use std::collections::BTreeSet;
@@ -34,7 +34,7 @@ pub struct ImageDelta {
 }
 
 impl ImageDelta {
-    /// Adds what one record changed.
+    /// Adds the change of one record.
     pub fn note(&mut self, touched: Touched) {
         match touched {
             Touched::Nothing => {}

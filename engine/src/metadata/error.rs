@@ -4,8 +4,8 @@ use super::codec::DecodeError;
 use crate::ids::{BrokerId, Offset, TopicId, TopicPartition};
 use std::fmt;
 
-/// Why a record cannot be replayed: the log is not the one that the image came from, or no
-/// controller wrote it. The node halts.
+/// Why a record cannot be replayed: the image comes from another log, or no controller wrote the
+/// record. The node halts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ReplayError {
     /// The record does not follow the last one.
@@ -23,7 +23,7 @@ pub enum ReplayError {
     NoSuchPartition(TopicPartition),
     /// The name or id of a new topic is taken.
     TopicExists(TopicId),
-    /// Producer ids that have been given away would be given away again.
+    /// Producer ids that have been allocated would be allocated again.
     ProducerIds {
         /// The first free id by the record.
         record: i64,

@@ -35,13 +35,13 @@ pub struct MetadataImage {
     topics: BTreeMap<TopicId, TopicImage>,
     names: BTreeMap<String, TopicId>,
     features: BTreeMap<Feature, u16>,
-    /// The first producer id that no broker has been given (KIP-730).
+    /// The first producer id that is not allocated to any broker (KIP-730).
     next_producer_id: i64,
     /// Properties set for the cluster.
     overrides: BTreeMap<String, String>,
     /// The node's own values.
     node_defaults: TopicConfig,
-    /// `node_defaults` under `overrides`.
+    /// `overrides` over `node_defaults`.
     defaults: TopicConfig,
     /// The sum over all parts; see [`super::checksum`].
     sum: u128,
@@ -85,12 +85,12 @@ impl MetadataImage {
         self.brokers.get(&id).is_some_and(BrokerRegistration::is_active)
     }
 
-    /// The topic of that id, if it exists.
+    /// The topic with this id, if it exists.
     pub fn topic(&self, id: TopicId) -> Option<&TopicImage> {
         self.topics.get(&id)
     }
 
-    /// The topic of that name.
+    /// The topic with this name, if it exists.
     pub fn topic_by_name(&self, name: &str) -> Option<&TopicImage> {
         self.topics.get(self.names.get(name)?)
     }
@@ -134,12 +134,12 @@ impl MetadataImage {
         self.features.get(&feature).copied().unwrap_or(0)
     }
 
-    /// The first producer id that no broker has been given.
+    /// The first producer id that is not allocated to any broker.
     pub fn next_producer_id(&self) -> i64 {
         self.next_producer_id
     }
 
-    /// Passes over offsets that hold no metadata: control records.
+    /// Skips offsets without metadata, which control records have.
     ///
     /// # Errors
     ///
@@ -152,8 +152,8 @@ impl MetadataImage {
         Ok(())
     }
 
-    /// A sum over everything that was replayed. Images at the same offset of one log have equal
-    /// sums; images that differ have different sums but for a chance of 2^-128.
+    /// A checksum of everything that was replayed. Images at the same offset of one log have equal
+    /// checksums; images that differ have different ones, except with probability 2^-128.
     pub fn checksum(&self) -> u128 {
         self.sum
     }
@@ -168,11 +168,11 @@ impl MetadataImage {
         &self.features
     }
 
-    /// Applies the record at `offset` and returns what it changed.
+    /// Applies the record at `offset` and returns the part of the image that it changed.
     ///
     /// # Errors
     ///
-    /// If the record does not belong here; the image is then as it was, but for its offset.
+    /// If the record does not follow the image, of which then only the offset changes.
     pub fn replay(
         &mut self,
         offset: Offset,

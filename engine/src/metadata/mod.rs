@@ -1,7 +1,7 @@
 //! The records of the metadata log, and the image that their replay yields (KIP-500, KIP-631).
 //!
-//! Controllers decide by the image, brokers lead and follow by it. Both get it by the same replay
-//! of the same records, so two images at the same offset are equal.
+//! Controllers base their decisions on the image, brokers their leadership. Both replay the same
+//! records in the same way, so two images at the same offset are equal.
 
 pub mod batch;
 pub mod broker;

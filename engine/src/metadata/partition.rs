@@ -15,7 +15,7 @@ pub struct PartitionRegistration {
     pub directories: Vec<DirectoryId>,
     /// Its in-sync replicas.
     pub isr: Vec<BrokerId>,
-    /// Its eligible leader replicas: not in sync any more, and still safe to lead (KIP-966).
+    /// Its eligible leader replicas: no longer in sync, but still safe to lead (KIP-966).
     pub elr: Vec<BrokerId>,
     /// The last leader, kept while there is none (KIP-966).
     pub last_known_leader: Option<BrokerId>,
@@ -42,8 +42,9 @@ impl PartitionRegistration {
         }
     }
 
-    /// Applies a change. The leader epoch goes up whenever the change names a leader, "none"
-    /// included, and not with a mere change of the ISR; the partition epoch goes up every time.
+    /// Applies a change. The leader epoch is incremented if the change has a leader, `None`
+    /// included, and not for a mere change of the ISR; the partition epoch is incremented every
+    /// time.
     pub fn apply(&mut self, change: &PartitionChange) {
         if let Some(isr) = &change.isr {
             self.isr.clone_from(isr);

@@ -1,4 +1,4 @@
-//! Records survive encoding, decoding never panics, and replay keeps the epochs.
+//! Records survive encoding, decoding never panics, and replay increments the epochs.
 
 use super::*;
 use crate::config::TopicConfig;
@@ -167,7 +167,7 @@ proptest! {
     }
 }
 
-/// Records that follow one another: of few brokers and topics.
+/// Records that are likely to follow one another, since they have few brokers and topics.
 fn likely_record() -> impl Strategy<Value = MetadataRecord> {
     let partition = |topic: u128| TopicPartition::new(TopicId(topic), 0);
     prop_oneof![
@@ -221,7 +221,7 @@ fn likely_record() -> impl Strategy<Value = MetadataRecord> {
     ]
 }
 
-/// The records that create what an image has, in another order than its own log.
+/// An image with the content of `image`, created by records in another order.
 fn recreated(image: &MetadataImage) -> MetadataImage {
     let mut again = MetadataImage::new(TopicConfig::default());
     let mut records = Vec::new();
@@ -283,7 +283,7 @@ fn recreated(image: &MetadataImage) -> MetadataImage {
 }
 
 proptest! {
-    /// However an image came about, its sum is that of its content.
+    /// The checksum depends only on the content of an image, not on its history.
     #[test]
     fn the_checksum_is_that_of_the_content(records in prop::collection::vec(likely_record(), 0..40)) {
         let mut image = MetadataImage::new(TopicConfig::default());
@@ -338,7 +338,7 @@ fn a_change_of_leader_begins_an_epoch_and_a_change_of_the_isr_does_not() {
         (PartitionChange { isr: Some(vec![1, 2]), ..change.clone() }, (0, 1)),
         (PartitionChange { leader: Some(Some(2)), ..change.clone() }, (1, 2)),
         (PartitionChange { leader: Some(None), ..change.clone() }, (2, 3)),
-        // KAFKA-18106: the same leader again, so that what was promised before does not hold.
+        // KAFKA-18106: the same leader again, in a new epoch.
         (PartitionChange { leader: Some(None), isr: Some(vec![]), ..change }, (3, 4)),
     ];
     for (offset, (change, epochs)) in (2..).zip(steps) {
@@ -349,7 +349,7 @@ fn a_change_of_leader_begins_an_epoch_and_a_change_of_the_isr_does_not() {
 }
 
 #[test]
-fn a_topics_own_value_wins_over_the_clusters_and_that_over_the_nodes() {
+fn properties_of_a_topic_override_those_of_the_cluster_and_these_those_of_the_node() {
     let mut image = one_partition();
     let mut set = |offset, resource, value: Option<&str>| {
         let record = MetadataRecord::Config {

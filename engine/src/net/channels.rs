@@ -1,9 +1,9 @@
 //! Connections and the requests in flight on them (`NetworkClient`).
 //!
-//! One connection to a peer, opened when it is first needed; answers in the order of the requests.
-//! A request that is overdue closes its connection, and with it fails every other request in
-//! flight there: their outcome is unknown. After a failed attempt the next one waits, longer each
-//! time. Nothing is ever sent twice from here: sending again is the caller's decision.
+//! Each peer has one connection, opened when it is first needed; responses come in the order of the
+//! requests. An overdue request closes its connection, which fails every other request in flight
+//! there: their outcome is unknown. After each failed attempt to connect the next one is delayed
+//! longer. This module never sends a request twice: sending again is the caller's decision.
 
 use crate::Outbox;
 use crate::protocol::{Message, Request};
@@ -11,7 +11,7 @@ use crate::timer::{Channel, Timer};
 use machine::{ConnId, Mono, NodeId, Span};
 use std::collections::{BTreeMap, VecDeque};
 
-/// How connections are made.
+/// The configuration of connections.
 #[derive(Clone, Copy, Debug)]
 pub struct ChannelConfig {
     /// How many requests may be in flight on one connection.
@@ -35,14 +35,15 @@ impl Default for ChannelConfig {
     }
 }
 
-/// The connections of one purpose. `C` is what the caller wants to know about a request when it
-/// is answered or fails.
+/// The connections of one purpose. `C` is the caller's context of a request, returned with its
+/// response or its failure.
 #[derive(Clone, Debug)]
 pub struct Channels<C> {
     channel: Channel,
     config: ChannelConfig,
     peers: BTreeMap<NodeId, Peer<C>>,
-    /// What [`Timer::Requests`] is set for, so as not to set it again for every request.
+    /// The time for which [`Timer::Requests`] is set, so that it is not set again for every
+    /// request.
     armed: Mono,
 }
 
@@ -56,7 +57,7 @@ struct Peer<C> {
 #[derive(Clone, Debug)]
 struct Connection<C> {
     id: ConnId,
-    /// Until when it has to be open; `None`: it is.
+    /// The time by which it has to be open; `None`: it is open.
     open_by: Option<Mono>,
     next_correlation_id: u32,
     in_flight: VecDeque<InFlight<C>>,
@@ -74,14 +75,14 @@ struct InFlight<C> {
 pub struct Disconnected<C> {
     /// The peer.
     pub peer: NodeId,
-    /// What was in flight to it.
+    /// The contexts of the requests in flight to it.
     pub failed: Vec<C>,
-    /// The connection had not even been open.
+    /// Whether the connection had never been open.
     pub never_open: bool,
 }
 
 impl<C> Channels<C> {
-    /// No connections yet.
+    /// Channels without connections.
     pub fn new(channel: Channel, config: ChannelConfig) -> Self {
         Self { channel, config, peers: BTreeMap::new(), armed: Mono::MAX }
     }
@@ -98,7 +99,7 @@ impl<C> Channels<C> {
         }
     }
 
-    /// From when on a connection to `peer` may be tried; in the past if there is one.
+    /// The earliest time at which a connection to `peer` may be tried; in the past if there is one.
     pub fn not_before(&self, peer: NodeId) -> Mono {
         match self.peers.get(&peer) {
             Some(Peer { connection: None, not_before, .. }) => *not_before,
@@ -123,8 +124,8 @@ impl<C> Channels<C> {
         connection.is_some_and(|connection| connection.open_by.is_none())
     }
 
-    /// Sends a request to `peer`, over a new connection if there is none, to be answered within
-    /// `timeout`. The caller has asked [`Channels::is_ready`]. Answers which connection it took.
+    /// Sends a request to `peer`, over a new connection if there is none. The response is due
+    /// within `timeout`. The caller has checked [`Channels::is_ready`]. Returns the connection.
     pub fn send(
         &mut self,
         now: Mono,
@@ -144,7 +145,7 @@ impl<C> Channels<C> {
         id
     }
 
-    /// Sends a request that is never answered (acks=0). Answers which connection it took.
+    /// Sends a request without a response (acks=0). Returns the connection.
     pub fn send_unanswered(
         &mut self,
         now: Mono,
@@ -201,7 +202,7 @@ impl<C> Channels<C> {
             .map(|(node, peer)| (*node, peer))
     }
 
-    /// A connection is open. Answers its peer, if it is one of these.
+    /// A connection is open. Returns its peer, if it is one of these connections.
     pub fn on_opened(&mut self, conn: ConnId) -> Option<NodeId> {
         let (node, peer) = self.peer_of(conn)?;
         peer.failures = 0;
@@ -209,13 +210,14 @@ impl<C> Channels<C> {
         Some(node)
     }
 
-    /// A connection has ended. Answers what failed with it, if it is one of these.
+    /// A connection has ended. Returns the failed requests, if it is one of these connections.
     pub fn on_closed(&mut self, now: Mono, conn: ConnId) -> Option<Disconnected<C>> {
         let (node, _) = self.peer_of(conn)?;
         self.disconnect(now, node)
     }
 
-    /// A response came. Answers the peer and the context of the request, if it is one of these.
+    /// A response has arrived. Returns the peer and the context of the request, if the connection
+    /// is one of these.
     pub fn on_response(&mut self, conn: ConnId, correlation_id: u32) -> Option<(NodeId, C)> {
         let (node, peer) = self.peer_of(conn)?;
         let in_flight = &mut peer.connection.as_mut()?.in_flight;
@@ -227,8 +229,8 @@ impl<C> Channels<C> {
         in_flight.pop_front().map(|request| (node, request.context))
     }
 
-    /// [`Timer::Requests`] is due: closes the connections that are overdue and answers what
-    /// failed with them.
+    /// [`Timer::Requests`] is due: closes the overdue connections and returns the requests that
+    /// fail with them.
     pub fn on_timer(&mut self, now: Mono, out: &mut Outbox) -> Vec<Disconnected<C>> {
         self.armed = Mono::MAX;
         let overdue: Vec<NodeId> = self
@@ -244,14 +246,14 @@ impl<C> Channels<C> {
         failed
     }
 
-    /// Closes the connection to `peer` and answers what failed with it.
+    /// Closes the connection to `peer` and returns the requests that fail with it.
     pub fn close(&mut self, now: Mono, peer: NodeId, out: &mut Outbox) -> Option<Disconnected<C>> {
         let conn = self.peers.get(&peer)?.connection.as_ref()?.id;
         out.close(conn);
         self.disconnect(now, peer)
     }
 
-    /// Closes all connections. Nothing that was in flight is answered.
+    /// Closes all connections. Requests in flight are dropped without being returned.
     pub fn close_all(&mut self, now: Mono, out: &mut Outbox) {
         let peers: Vec<NodeId> = self.peers.keys().copied().collect();
         for peer in peers {
@@ -281,7 +283,7 @@ impl<C> Channels<C> {
 }
 
 impl<C> Peer<C> {
-    /// When something of this peer is overdue.
+    /// The earliest deadline of the connection to this peer or of a request on it.
     fn deadline(&self) -> Option<Mono> {
         let connection = self.connection.as_ref()?;
         let requests = connection.in_flight.iter().map(|request| request.deadline).min();

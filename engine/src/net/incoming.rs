@@ -1,9 +1,8 @@
 //! Requests of one connection, one after another (`SocketServer`, `KafkaChannel.mute`).
 //!
 //! A server handles the requests of a connection strictly in order: from the moment that one is
-//! received until its response has left, the connection is muted, and the requests behind it
-//! queue. Brokers and controllers share this; when a turn comes and what a request is parked for
-//! is theirs.
+//! received until its response has left, the connection is muted, and further requests are queued.
+//! Brokers and controllers share this module; parking requests is their own matter.
 
 use crate::protocol::Request;
 use machine::ConnId;
@@ -20,25 +19,25 @@ pub(crate) struct Asked {
     pub(crate) request: Request,
 }
 
-/// The connections that requests have come on.
+/// The connections on which requests have come.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Incoming {
     connections: BTreeMap<ConnId, Turns>,
-    /// How many of them are muted.
+    /// How many connections are muted.
     muted: usize,
 }
 
 /// The requests of a connection.
 #[derive(Clone, Debug, Default)]
 struct Turns {
-    /// One of them has no response yet.
+    /// Whether a request is being handled, whose response has not left.
     is_muted: bool,
-    /// Those that came after it.
+    /// The requests that came after it.
     behind: VecDeque<Asked>,
 }
 
 impl Incoming {
-    /// Takes a request in. Returned if it is to be handled now, else it queues.
+    /// Receives a request. Returns it if its turn is now; otherwise it is queued.
     pub(crate) fn receive(&mut self, asked: Asked) -> Option<Asked> {
         let turns = self.connections.entry(asked.conn).or_default();
         if turns.is_muted {
@@ -50,8 +49,8 @@ impl Incoming {
         Some(asked)
     }
 
-    /// The response of the request in hand has left: takes the next one in hand, or unmutes the
-    /// connection if none has queued.
+    /// The response to the request being handled has left: returns the next request, or unmutes the
+    /// connection if none is queued.
     pub(crate) fn next(&mut self, conn: ConnId) -> Option<Asked> {
         let turns = self.connections.get_mut(&conn)?;
         let next = turns.behind.pop_front();
@@ -72,12 +71,12 @@ impl Incoming {
         Some(!turns.behind.is_empty())
     }
 
-    /// Whether a request of `conn` is in hand.
+    /// Whether a request of `conn` is being handled.
     pub(crate) fn is_muted(&self, conn: ConnId) -> bool {
         self.connections.get(&conn).is_some_and(|turns| turns.is_muted)
     }
 
-    /// The connection has ended, and with it all that queued there.
+    /// The connection has ended: drops it with its queued requests.
     pub(crate) fn forget(&mut self, conn: ConnId) {
         if self.connections.remove(&conn).is_some_and(|turns| turns.is_muted) {
             self.muted -= 1;

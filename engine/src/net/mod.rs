@@ -1,6 +1,5 @@
-//! Connections: those that a process opens, with the requests that it has in flight on them
-//! (`channels.rs`), and those that others open to it, with the requests that they send
-//! (`incoming.rs`).
+//! Connections: the ones that a process opens, with its requests in flight (`channels.rs`), and the
+//! ones that others open to it, with their requests (`incoming.rs`).
 
 mod channels;
 mod incoming;

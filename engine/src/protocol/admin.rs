@@ -1,24 +1,23 @@
-//! What clients ask about the cluster, and ask it to change: Metadata, CreateTopics,
-//! ElectLeaders.
+//! Requests of clients to describe or change the cluster: Metadata, CreateTopics, ElectLeaders.
 
 use super::api::{PARTITION, RequestBody, ResponseBody, SMALL};
 use crate::error::ErrorCode;
 use crate::ids::{BrokerId, LeaderEpoch, TopicId, TopicPartition};
 use machine::Span;
 
-/// Asks which brokers, topics and leaders there are.
+/// Requests the brokers, topics and leaders of the cluster.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct MetadataRequest {
-    /// The topics of interest by name, or `None` for all.
+    /// The names of the requested topics, or `None` for all.
     pub topics: Option<Vec<String>>,
 }
 
-/// Answers a [`MetadataRequest`], from what this broker has learnt so far.
+/// The response to a [`MetadataRequest`], from the metadata that the broker has applied.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct MetadataResponse {
     /// The brokers that are not fenced.
     pub brokers: Vec<MetadataBroker>,
-    /// The topics asked for.
+    /// The requested topics.
     pub topics: Vec<MetadataTopic>,
 }
 
@@ -34,7 +33,7 @@ pub struct MetadataBroker {
 /// A topic of a [`MetadataResponse`].
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct MetadataTopic {
-    /// `UNKNOWN_TOPIC_OR_PARTITION` if there is none of that name.
+    /// `UNKNOWN_TOPIC_OR_PARTITION` if there is no topic with this name.
     pub error: ErrorCode,
     /// Its name.
     pub name: String,
@@ -47,7 +46,7 @@ pub struct MetadataTopic {
 /// A partition of a [`MetadataTopic`].
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct MetadataPartition {
-    /// `LEADER_NOT_AVAILABLE` if nobody leads.
+    /// `LEADER_NOT_AVAILABLE` if the partition has no leader.
     pub error: ErrorCode,
     /// Its index.
     pub partition: i32,
@@ -61,7 +60,7 @@ pub struct MetadataPartition {
     pub isr: Vec<BrokerId>,
 }
 
-/// Creates topics. Brokers forward it to the active controller.
+/// Creates topics. Brokers forward the request to the active controller.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct CreateTopicsRequest {
     /// The topics to create.
@@ -85,7 +84,7 @@ pub struct CreatableTopic {
     pub configs: Vec<(String, String)>,
 }
 
-/// Answers a [`CreateTopicsRequest`].
+/// The response to a [`CreateTopicsRequest`].
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct CreateTopicsResponse {
     /// One for each topic of the request.
@@ -108,27 +107,27 @@ pub struct CreatableTopicResult {
 pub enum ElectionType {
     /// Move leadership to the first replica of the assignment, if it is in sync.
     Preferred,
-    /// Let any live replica lead, whatever is lost.
+    /// Let any live replica lead, even if records are lost.
     Unclean,
 }
 
-/// Holds elections. Brokers forward it to the active controller.
+/// Holds elections. Brokers forward the request to the active controller.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct ElectLeadersRequest {
     /// Preferred or unclean.
     pub election_type: ElectionType,
-    /// For which partitions; `None`: all.
+    /// The partitions; `None`: all.
     pub partitions: Option<Vec<TopicPartition>>,
     /// How long the controller may take.
     pub timeout: Span,
 }
 
-/// Answers an [`ElectLeadersRequest`].
+/// The response to an [`ElectLeadersRequest`].
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct ElectLeadersResponse {
     /// An error of the whole request.
     pub error: ErrorCode,
-    /// One for each partition asked for; if all were, only those that changed or failed.
+    /// One for each requested partition; if all were requested, only those that changed or failed.
     pub partitions: Vec<(TopicPartition, ErrorCode)>,
 }
 

@@ -1,31 +1,31 @@
-//! The table of requests: one row for each kind, and what every kind has to say about itself.
+//! The table of requests, one row for each kind, and the traits that every kind implements.
 //!
 //! | step | place |
 //! |---|---|
 //! | its fields, [`RequestBody`] and [`ResponseBody`] | a file of this folder |
 //! | its row | `apis!` below |
-//! | who handles it | an arm in the broker's `serve` or the controller's `handle`, and in the broker's `owner_of` for its response; the compiler finds all three |
+//! | its handling | an arm in the broker's `serve` and in the controller's `handle`, one in `owner_of` for its response, and one in `errors.rs`; the compiler finds all four |
 
 use super::*;
 use crate::error::ErrorCode;
 use crate::ids::TopicPartition;
 
-/// The servers that answer a kind of request (`listeners` in Kafka's message definitions).
+/// The servers that handle a kind of request (`listeners` in Kafka's message definitions).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ServedBy {
     /// Brokers.
     Broker,
     /// Controllers. A broker closes the connection.
     Controller,
-    /// The active controller; brokers take it there for clients (KIP-590).
+    /// The active controller; brokers forward it for clients (KIP-590).
     Forwarded,
     /// Brokers and controllers, each for partitions of its own.
     Both,
 }
 
-/// What every request says about itself.
+/// Implemented by the body of every request.
 pub(crate) trait RequestBody {
-    /// The response to it.
+    /// The response to the request.
     type Response: ResponseBody;
 
     /// Adds the partitions that it reads or writes.
@@ -34,25 +34,25 @@ pub(crate) trait RequestBody {
     /// The response that refuses all of it.
     fn refused(&self, error: ErrorCode) -> Self::Response;
 
-    /// Its size on the wire without the header, in bytes, near enough for bandwidth.
+    /// Its size on the wire without the header, in bytes, accurate enough to model bandwidth.
     fn size(&self) -> u64;
 }
 
-/// What every response says about itself.
+/// Implemented by the body of every response.
 pub(crate) trait ResponseBody {
-    /// Adds the partitions that it changes where it was asked for.
+    /// Adds the partitions that the requester changes when it handles the response.
     fn locks(&self, locks: &mut Vec<TopicPartition>);
 
-    /// Whether `error` is anywhere in it.
+    /// Whether `error` occurs anywhere in the response.
     fn has_error(&self, error: ErrorCode) -> bool;
 
-    /// Its size on the wire without the header, in bytes, near enough for bandwidth.
+    /// Its size on the wire without the header, in bytes, accurate enough to model bandwidth.
     fn size(&self) -> u64;
 }
 
-/// The size of one partition in a request or response, records apart.
+/// The size in bytes of one partition in a request or response, without its records.
 pub(super) const PARTITION: u64 = 48;
-/// The size of a body without partitions.
+/// The size in bytes of a body without partitions.
 pub(super) const SMALL: u64 = 2 * PARTITION;
 
 macro_rules! apis {
@@ -68,12 +68,12 @@ macro_rules! apis {
             /// All kinds, in the order of the table.
             pub const ALL: &'static [Self] = &[$(Self::$api,)*];
 
-            /// The oldest and the newest version of Kafka 4.1; what is modelled is the newest.
+            /// The oldest and newest version of this API in Kafka 4.1; the newest is modelled.
             pub const fn versions(self) -> (i16, i16) {
                 match self { $(Self::$api => $versions,)* }
             }
 
-            /// The servers that answer it.
+            /// The servers that handle it.
             pub const fn served(self) -> ServedBy {
                 match self { $(Self::$api => ServedBy::$served,)* }
             }
@@ -128,7 +128,7 @@ macro_rules! apis {
         }
 
         impl Response {
-            /// The kind of request that it answers.
+            /// The kind of its request.
             pub const fn api(&self) -> ApiKey {
                 match self { $(Self::$api(_) => ApiKey::$api,)* }
             }
@@ -138,12 +138,12 @@ macro_rules! apis {
                 match self { $(Self::$api(_) => stringify!($response),)* }
             }
 
-            /// Adds the partitions that it changes where it was asked for.
+            /// Adds the partitions that the requester changes when it handles the response.
             pub(crate) fn locks(&self, locks: &mut Vec<TopicPartition>) {
                 match self { $(Self::$api(body) => body.locks(locks),)* }
             }
 
-            /// Whether `error` is anywhere in it.
+            /// Whether `error` occurs anywhere in the response.
             pub fn has_error(&self, error: ErrorCode) -> bool {
                 match self { $(Self::$api(body) => body.has_error(error),)* }
             }

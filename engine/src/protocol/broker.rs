@@ -1,4 +1,5 @@
-//! What brokers ask of the controller: registration, heartbeats, changes of the in-sync replicas.
+//! Requests of brokers to the controller: registration, heartbeats, changes of the in-sync
+//! replicas, log directories of replicas.
 
 use super::api::{PARTITION, RequestBody, ResponseBody, SMALL};
 use crate::error::ErrorCode;
@@ -11,23 +12,24 @@ use crate::ids::{
 pub struct BrokerRegistrationRequest {
     /// The broker.
     pub broker: BrokerId,
-    /// Names this life; a repeated request of the same life keeps its broker epoch.
+    /// Identifies this life of the broker; a repeated request of the same life keeps its broker
+    /// epoch.
     pub incarnation: u128,
     /// Its rack.
     pub rack: Option<String>,
     /// Its online log directories (KIP-858).
     pub log_dirs: Vec<DirectoryId>,
-    /// The broker epoch in the clean-shutdown file, if there was one (KIP-966). If it is not
-    /// that of the last registration, the last life ended uncleanly.
+    /// The broker epoch in the clean-shutdown file, if there was one (KIP-966). If it differs from
+    /// the epoch of the last registration, the last life ended uncleanly.
     pub previous_broker_epoch: Option<BrokerEpoch>,
 }
 
-/// Answers a [`BrokerRegistrationRequest`].
+/// The response to a [`BrokerRegistrationRequest`].
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct BrokerRegistrationResponse {
     /// The error, or [`ErrorCode::None`].
     pub error: ErrorCode,
-    /// The number of this life.
+    /// The broker epoch of this life; -1 on error.
     pub broker_epoch: BrokerEpoch,
 }
 
@@ -40,24 +42,24 @@ pub struct BrokerHeartbeatRequest {
     pub broker_epoch: BrokerEpoch,
     /// The last metadata offset that it has applied; -1 if none.
     pub current_metadata_offset: Offset,
-    /// It wants to be fenced (it is still starting).
+    /// Whether the broker wants to stay fenced, because it is still starting.
     pub want_fence: bool,
-    /// It wants to shut down: move its leaderships away.
+    /// Whether the broker wants to shut down, so that its leaderships have to move away.
     pub want_shut_down: bool,
     /// The log directories that have failed in this life (KIP-858).
     pub offline_log_dirs: Vec<DirectoryId>,
 }
 
-/// Answers a [`BrokerHeartbeatRequest`].
+/// The response to a [`BrokerHeartbeatRequest`].
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct BrokerHeartbeatResponse {
     /// The error, or [`ErrorCode::None`].
     pub error: ErrorCode,
-    /// It has applied its own registration.
+    /// Whether the broker has applied its own registration.
     pub is_caught_up: bool,
     /// Whether the broker is fenced.
     pub is_fenced: bool,
-    /// It may shut down now.
+    /// Whether the broker may shut down now.
     pub should_shut_down: bool,
 }
 
@@ -68,11 +70,11 @@ pub struct AssignReplicasToDirsRequest {
     pub broker: BrokerId,
     /// Its life.
     pub broker_epoch: BrokerEpoch,
-    /// The directories with the partitions whose replicas they hold.
+    /// The directories, each with the partitions whose replicas it contains.
     pub directories: Vec<(DirectoryId, Vec<TopicPartition>)>,
 }
 
-/// Answers an [`AssignReplicasToDirsRequest`].
+/// The response to an [`AssignReplicasToDirsRequest`].
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct AssignReplicasToDirsResponse {
     /// An error of the whole request.
@@ -99,22 +101,22 @@ pub struct AlterPartition {
     pub partition: TopicPartition,
     /// The epoch of the proposing leader.
     pub leader_epoch: LeaderEpoch,
-    /// The version of the partition that this changes.
+    /// The version of the partition's state to which the proposal applies.
     pub partition_epoch: PartitionEpoch,
     /// The proposed in-sync replicas.
     pub new_isr: Vec<BrokerState>,
 }
 
-/// A replica together with the life of it that is meant (KIP-903).
+/// A replica, and the life of its broker for which the proposal holds (KIP-903).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct BrokerState {
     /// The replica.
     pub id: BrokerId,
-    /// The broker epoch that its fetches carried; -1 if unknown (the leader itself knows).
+    /// The broker epoch in its fetches, and for the leader its own; -1 if unknown.
     pub epoch: BrokerEpoch,
 }
 
-/// Answers an [`AlterPartitionRequest`].
+/// The response to an [`AlterPartitionRequest`].
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct AlterPartitionResponse {
     /// An error of the whole request.
@@ -123,7 +125,7 @@ pub struct AlterPartitionResponse {
     pub partitions: Vec<AlteredPartition>,
 }
 
-/// One partition of an [`AlterPartitionResponse`]: on success, its state now.
+/// One partition of an [`AlterPartitionResponse`]: on success, its new state.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct AlteredPartition {
     /// The partition.

@@ -5,7 +5,7 @@ use crate::error::ErrorCode;
 use crate::ids::{BrokerId, TopicPartition};
 use std::sync::Arc;
 
-/// Asks any broker which broker coordinates a key.
+/// Requests the broker that coordinates a key, from any broker.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct FindCoordinatorRequest {
     /// The kind of coordinator.
@@ -14,7 +14,8 @@ pub struct FindCoordinatorRequest {
     pub key: Arc<str>,
 }
 
-/// What a coordinator coordinates, by its number on the wire (`FindCoordinatorRequest.CoordinatorType`).
+/// What a coordinator coordinates, by its number on the wire
+/// (`FindCoordinatorRequest.CoordinatorType`).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[repr(i8)]
 pub enum CoordinatorType {
@@ -24,29 +25,29 @@ pub enum CoordinatorType {
     Transaction = 1,
 }
 
-/// Answers a [`FindCoordinatorRequest`].
+/// The response to a [`FindCoordinatorRequest`].
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct FindCoordinatorResponse {
-    /// How it went.
+    /// The error, or [`ErrorCode::None`].
     pub error: ErrorCode,
     /// The coordinator; `None` on error.
     pub node: Option<BrokerId>,
 }
 
-/// Asks a broker what the cluster has agreed on. The versions of requests are those of
-/// [`ApiKey::versions`](super::ApiKey::versions) everywhere.
+/// Requests the finalized features of the cluster. The versions of APIs are not part of the
+/// response: they are those of [`ApiKey::versions`](super::ApiKey::versions) on every server.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct ApiVersionsRequest;
 
-/// Answers an [`ApiVersionsRequest`].
+/// The response to an [`ApiVersionsRequest`].
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct ApiVersionsResponse {
-    /// How it went.
+    /// The error, or [`ErrorCode::None`].
     pub error: ErrorCode,
-    /// The offset of the metadata that the levels are of; -1: none are known. Of two responses the
-    /// higher one counts.
+    /// The metadata offset at which the feature levels hold; -1: they are unknown. Of two responses
+    /// the one with the higher offset counts.
     pub finalized_features_epoch: i64,
-    /// The level of `transaction.version`: from 2 on, producers use the second version of the
+    /// The level of `transaction.version`: from 2 onwards, producers use the second version of the
     /// transaction protocol (KIP-890).
     pub transaction_version: u16,
 }

@@ -18,13 +18,13 @@ impl Records {
         self.0.iter().map(|batch| batch.len() as u64).sum()
     }
 
-    /// Whether there is none.
+    /// Whether there is no batch.
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()
     }
 }
 
-/// Only headers are hashed: they hold the CRC of what follows them.
+/// Only headers are hashed: they contain the CRC of the records.
 impl Hash for Records {
     fn hash<H: Hasher>(&self, state: &mut H) {
         state.write_usize(self.0.len());
@@ -34,15 +34,16 @@ impl Hash for Records {
     }
 }
 
-/// Appends record batches. Carries no leader epoch: only leadership is checked.
+/// Appends record batches. The request has no leader epoch: the broker only checks that it leads.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct ProduceRequest {
-    /// The version of the request. From [`ProduceRequest::ADDS_PARTITIONS`] on, a transactional batch
-    /// adds its partition to the transaction.
+    /// The version of the request. From [`ProduceRequest::ADDS_PARTITIONS`] onwards, a
+    /// transactional batch adds its partition to the transaction.
     pub version: i16,
     /// `transactional.id` of the producer; `None` if it has none.
     pub transactional_id: Option<TransactionalId>,
-    /// 0: no answer; 1: after the leader's append; -1: after all in-sync replicas have it.
+    /// When the leader responds. 0: never; 1: after its own append; -1: when all in-sync replicas
+    /// have the batch.
     pub acks: i16,
     /// How long the leader waits for the in-sync replicas.
     pub timeout: Span,
@@ -66,7 +67,7 @@ impl Hash for ProducePartition {
     }
 }
 
-/// Answers a [`ProduceRequest`], unless acks is 0.
+/// The response to a [`ProduceRequest`], unless acks is 0.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct ProduceResponse {
     /// One for each partition of the request.
@@ -82,16 +83,16 @@ pub struct ProducedPartition {
     pub error: ErrorCode,
     /// The offset of the first record of the batch; -1 on error.
     pub base_offset: Offset,
-    /// The time that the leader gave to the records, in milliseconds; -1 if they keep their own. For
-    /// a duplicate it is the largest timestamp of the batch, whosever that is.
+    /// The time that the leader gave to the records, in milliseconds; -1 if they keep their own.
+    /// For a duplicate it is the largest timestamp of the batch in the log, whoever set it.
     pub log_append_time: i64,
-    /// The first offset of the partition; -1 if the batch did not come as far as the log.
+    /// The log start offset; -1 if the batch did not reach the log.
     pub log_start_offset: Offset,
-    /// Who leads now, if the error says that this broker does not (KIP-951).
+    /// The present leader, if the error says that this broker does not lead (KIP-951).
     pub current_leader: Option<LeaderIdAndEpoch>,
 }
 
-/// Who leads a partition, and since which epoch.
+/// The leader of a partition, and its epoch.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct LeaderIdAndEpoch {
     /// The leader; `None` if there is none.
@@ -100,7 +101,7 @@ pub struct LeaderIdAndEpoch {
     pub epoch: LeaderEpoch,
 }
 
-/// What a reader may see.
+/// The records that a reader may see.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub enum Isolation {
     /// Up to the high watermark.
@@ -115,7 +116,7 @@ pub enum Isolation {
 pub struct ReplicaState {
     /// Its id.
     pub id: BrokerId,
-    /// Its life, so that a fetch of an earlier one does not count; -1 for controllers, which
+    /// Its broker epoch, so that fetches of an earlier life do not count; -1 for controllers, which
     /// have none.
     pub epoch: BrokerEpoch,
 }
@@ -127,7 +128,7 @@ pub struct FetchRequest {
     pub replica: Option<ReplicaState>,
     /// How long to wait for `min_bytes`.
     pub max_wait: Span,
-    /// Answer as soon as there are this many bytes.
+    /// Respond as soon as there are this many bytes.
     pub min_bytes: u32,
     /// At most this many bytes over all partitions, but at least one batch.
     pub max_bytes: u32,
@@ -135,7 +136,8 @@ pub struct FetchRequest {
     pub isolation: Isolation,
     /// The fetch session that the request belongs to (KIP-227).
     pub session: FetchMetadata,
-    /// What to read: all partitions, or those that are new or have moved in the session.
+    /// The partitions to read: all, or in an incremental fetch those that are new or whose position
+    /// has changed.
     pub partitions: Vec<FetchPartition>,
     /// The partitions that leave the session.
     pub forgotten: Vec<TopicPartition>,
@@ -148,7 +150,7 @@ pub struct FetchPartition {
     pub partition: TopicPartition,
     /// The leader epoch that the reader knows, to be fenced by (KIP-320); `None`: no fencing.
     pub current_leader_epoch: Option<LeaderEpoch>,
-    /// From where. For a follower: its log end offset.
+    /// The first offset to read; for a follower its log end offset.
     pub fetch_offset: Offset,
     /// The epoch of the last record that a follower has (KIP-595); `None`: it has none.
     pub last_fetched_epoch: Option<LeaderEpoch>,
@@ -156,19 +158,19 @@ pub struct FetchPartition {
     pub log_start_offset: Offset,
     /// At most this many bytes of this partition, but at least one batch if it is the first.
     pub partition_max_bytes: u32,
-    /// The high watermark that a member of the metadata quorum knows, so that a later one is
-    /// told at once (KIP-1166); `None` elsewhere.
+    /// The high watermark that a member of the metadata quorum knows, so that the leader responds
+    /// at once if its own is higher (KIP-1166); `None` elsewhere.
     pub high_watermark: Option<Offset>,
 }
 
-/// Answers a [`FetchRequest`].
+/// The response to a [`FetchRequest`].
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct FetchResponse {
     /// An error of the whole request.
     pub error: ErrorCode,
     /// The session that the next fetch continues; 0: none.
     pub session_id: i32,
-    /// One for each partition of a full fetch; of an incremental one, those with news.
+    /// One for each partition of a full fetch; of an incremental fetch, only those with changes.
     pub partitions: Vec<FetchedPartition>,
 }
 
@@ -185,13 +187,14 @@ pub struct FetchedPartition {
     pub last_stable_offset: Offset,
     /// The first offset of the partition.
     pub log_start_offset: Offset,
-    /// Where the follower's log and the leader's diverge; if it is set, there are no records.
+    /// The offset and epoch at which the follower's log and the leader's diverge; if it is set,
+    /// there are no records.
     pub diverging_epoch: Option<EpochEndOffset>,
-    /// Who leads, if the reader is wrong about it.
+    /// The present leader, if the reader's knowledge is outdated.
     pub current_leader: Option<LeaderIdAndEpoch>,
     /// Aborted transactions that overlap the records; `None` unless the fetch is read committed.
     pub aborted_transactions: Option<Vec<AbortedTransaction>>,
-    /// A follower that the consumer had better read from (KIP-392).
+    /// A follower from which the consumer should read instead (KIP-392).
     pub preferred_read_replica: Option<BrokerId>,
     /// Whole batches. The first may begin below the fetch offset.
     pub records: Records,
@@ -200,7 +203,7 @@ pub struct FetchedPartition {
 /// The end of a leader epoch: the start of the next one, or the log end.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct EpochEndOffset {
-    /// The greatest epoch known that is not above the one asked for.
+    /// The greatest known epoch that is not above the requested one.
     pub epoch: LeaderEpoch,
     /// The offset at which that epoch ends.
     pub end_offset: Offset,
@@ -209,16 +212,16 @@ pub struct EpochEndOffset {
 /// A transaction that was aborted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct AbortedTransaction {
-    /// Whose.
+    /// The id of its producer.
     pub producer_id: i64,
     /// The offset of its first record in the partition.
     pub first_offset: Offset,
 }
 
-/// Asks for offsets by time.
+/// Looks up offsets by time.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct ListOffsetsRequest {
-    /// The follower, or `None` for a consumer. For a follower "latest" is the log end.
+    /// The follower, or `None` for a consumer. For a follower, "latest" is the log end.
     pub replica: Option<BrokerId>,
     /// What the reader may see.
     pub isolation: Isolation,
@@ -238,7 +241,7 @@ pub struct ListOffset {
     pub timestamp: i64,
 }
 
-/// Answers a [`ListOffsetsRequest`].
+/// The response to a [`ListOffsetsRequest`].
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct ListOffsetsResponse {
     /// One for each partition of the request.
@@ -260,7 +263,7 @@ pub struct ListedOffset {
     pub leader_epoch: Option<LeaderEpoch>,
 }
 
-/// Asks where leader epochs end (KIP-101, KIP-320).
+/// Looks up the end offsets of leader epochs (KIP-101, KIP-320).
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct OffsetForLeaderEpochRequest {
     /// What to look up.
@@ -274,11 +277,11 @@ pub struct OffsetForLeaderEpoch {
     pub partition: TopicPartition,
     /// The leader epoch that the client knows, to be fenced by.
     pub current_leader_epoch: Option<LeaderEpoch>,
-    /// The epoch whose end is asked for.
+    /// The epoch whose end is requested.
     pub leader_epoch: LeaderEpoch,
 }
 
-/// Answers an [`OffsetForLeaderEpochRequest`].
+/// The response to an [`OffsetForLeaderEpochRequest`].
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct OffsetForLeaderEpochResponse {
     /// One for each partition of the request.
@@ -301,8 +304,8 @@ impl ProduceRequest {
     pub const NEWEST: i16 = ApiKey::Produce.versions().1;
 
     /// The first version with which a leader adds the partition of a transactional batch to the
-    /// transaction (KIP-890). Before it, the client has added the partition, and the leader verifies
-    /// that.
+    /// transaction (KIP-890). In earlier versions the client has added the partition, and the
+    /// leader verifies that.
     pub const ADDS_PARTITIONS: i16 = 12;
 
     /// The first version whose clients know `TRANSACTION_ABORTABLE` (KIP-890).

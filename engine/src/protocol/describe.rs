@@ -1,5 +1,5 @@
-//! Looking at transactions and producers: DescribeTransactions, ListTransactions, DescribeProducers
-//! (KIP-664).
+//! Descriptions of transactions and producers: DescribeTransactions, ListTransactions,
+//! DescribeProducers (KIP-664).
 
 use super::api::{PARTITION, RequestBody, ResponseBody, SMALL};
 use crate::error::ErrorCode;
@@ -14,13 +14,13 @@ pub enum TransactionState {
     Empty = 0,
     /// A transaction is open.
     Ongoing = 1,
-    /// The transaction is committed; its partitions may not know so far.
+    /// The transaction is committed; some of its partitions may have no marker so far.
     PrepareCommit = 2,
-    /// The transaction is aborted; its partitions may not know so far.
+    /// The transaction is aborted; some of its partitions may have no marker so far.
     PrepareAbort = 3,
-    /// The last transaction was committed, and all of its partitions know.
+    /// The last transaction was committed, and all of its partitions have the marker.
     CompleteCommit = 4,
-    /// The last transaction was aborted, and all of its partitions know.
+    /// The last transaction was aborted, and all of its partitions have the marker.
     CompleteAbort = 5,
     /// The id expires. Never written: its record is a tombstone.
     Dead = 6,
@@ -28,14 +28,14 @@ pub enum TransactionState {
     PrepareEpochFence = 7,
 }
 
-/// Asks a coordinator for the state of transactional ids.
+/// Requests the state of transactional ids from their coordinator.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct DescribeTransactionsRequest {
     /// The ids.
     pub transactional_ids: Vec<TransactionalId>,
 }
 
-/// Answers a [`DescribeTransactionsRequest`].
+/// The response to a [`DescribeTransactionsRequest`].
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct DescribeTransactionsResponse {
     /// One for each id of the request.
@@ -63,7 +63,7 @@ pub struct DescribedTransaction {
     pub partitions: Vec<TopicPartition>,
 }
 
-/// Asks a broker for the transactional ids that it coordinates.
+/// Requests the transactional ids that a broker coordinates.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct ListTransactionsRequest {
     /// Only ids in one of these states; empty: in any.
@@ -74,7 +74,7 @@ pub struct ListTransactionsRequest {
     pub duration_ms: i64,
 }
 
-/// Answers a [`ListTransactionsRequest`].
+/// The response to a [`ListTransactionsRequest`].
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct ListTransactionsResponse {
     /// How it went.
@@ -94,14 +94,14 @@ pub struct ListedTransaction {
     pub state: TransactionState,
 }
 
-/// Asks a leader what its logs know of producers.
+/// Requests the state of producers in the logs of a leader.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct DescribeProducersRequest {
     /// The partitions.
     pub partitions: Vec<TopicPartition>,
 }
 
-/// Answers a [`DescribeProducersRequest`].
+/// The response to a [`DescribeProducersRequest`].
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct DescribeProducersResponse {
     /// One for each partition of the request.
@@ -115,7 +115,7 @@ pub struct DescribedProducers {
     pub partition: TopicPartition,
     /// How it went.
     pub error: ErrorCode,
-    /// The producers that the log has not forgotten.
+    /// The producers whose state the log keeps.
     pub producers: Vec<DescribedProducer>,
 }
 
@@ -137,7 +137,7 @@ pub struct DescribedProducer {
 }
 
 impl TransactionState {
-    /// All of them.
+    /// All states, in the order of their numbers.
     pub const ALL: [Self; 8] = [
         Self::Empty,
         Self::Ongoing,
@@ -154,7 +154,7 @@ impl TransactionState {
         Self::ALL.get(usize::try_from(id).ok()?).copied()
     }
 
-    /// Kafka's name of it.
+    /// Kafka's name of the state.
     pub const fn name(self) -> &'static str {
         match self {
             Self::Empty => "Empty",
@@ -168,7 +168,7 @@ impl TransactionState {
         }
     }
 
-    /// Whether a decision is made that the partitions may not know.
+    /// Whether the transaction is decided and some partition may have no marker so far.
     pub const fn is_prepared(self) -> bool {
         matches!(self, Self::PrepareCommit | Self::PrepareAbort)
     }

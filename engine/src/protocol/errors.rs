@@ -1,10 +1,10 @@
-//! The error codes that a response carries, wherever they stand in it.
+//! The error codes anywhere in a response.
 
 use super::Response;
 use crate::error::ErrorCode;
 
 impl Response {
-    /// Passes every error in it to `see`; not [`ErrorCode::None`].
+    /// Calls `see` with every error in the response, except [`ErrorCode::None`].
     pub fn errors(&self, mut see: impl FnMut(ErrorCode)) {
         let mut check = |code: ErrorCode| {
             if !code.is_none() {

@@ -1,4 +1,4 @@
-//! Which fetch session a fetch belongs to (`FetchMetadata`; KIP-227).
+//! The fetch session of a request (`FetchMetadata`; KIP-227).
 
 /// The session id and epoch of a [`super::FetchRequest`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -11,19 +11,20 @@ pub struct FetchMetadata {
 }
 
 impl FetchMetadata {
-    /// The id of no session.
+    /// The id that stands for no session.
     pub const NO_SESSION: i32 = 0;
     /// A full fetch that asks for a session.
     pub const INITIAL: Self = Self { session_id: Self::NO_SESSION, epoch: 0 };
     /// A fetch without a session, such as those of the metadata quorum.
     pub const SESSIONLESS: Self = Self { session_id: Self::NO_SESSION, epoch: -1 };
 
-    /// Whether the request names all partitions, rather than what has changed in its session.
+    /// Whether the request names all partitions, rather than those that have changed in its
+    /// session.
     pub fn is_full(self) -> bool {
         self.epoch == 0 || self.is_final()
     }
 
-    /// Whether the request ends its session, and asks for no other.
+    /// Whether the request ends its session, if any, and asks for no other.
     pub fn is_final(self) -> bool {
         self.epoch == -1
     }

@@ -1,11 +1,11 @@
-//! How a transaction ends in its partitions: WriteTxnMarkers (KIP-98).
+//! Markers that end a transaction in its partitions: WriteTxnMarkers (KIP-98).
 
 use super::api::{PARTITION, RequestBody, ResponseBody};
 use crate::error::ErrorCode;
 use crate::ids::{LeaderEpoch, TopicPartition};
 
-/// Asks the leader of partitions to end transactions in them: from a transaction coordinator, or from
-/// an administrator who ends a transaction that hangs (KIP-664).
+/// Ends transactions in partitions that the receiver leads: sent by a transaction coordinator, or
+/// by an administrator to end a hanging transaction (KIP-664).
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct WriteTxnMarkersRequest {
     /// The markers to write.
@@ -17,20 +17,21 @@ pub struct WriteTxnMarkersRequest {
 pub struct TxnMarker {
     /// The id of the producer.
     pub producer_id: i64,
-    /// The epoch that the producer has in these partitions from now on.
+    /// The producer's epoch in these partitions once the marker is written.
     pub producer_epoch: i16,
     /// Whether the transaction was committed, not aborted.
     pub committed: bool,
-    /// Leader epoch of the coordinator's partition of `__transaction_state`; -1 from an administrator.
+    /// Leader epoch of the coordinator's partition of `__transaction_state`; -1 from an
+    /// administrator.
     pub coordinator_epoch: LeaderEpoch,
-    /// The partitions to write it to.
+    /// The partitions to which the marker is written.
     pub partitions: Vec<TopicPartition>,
 }
 
-/// Answers a [`WriteTxnMarkersRequest`] when all in-sync replicas have the markers.
+/// The response to a [`WriteTxnMarkersRequest`], once all in-sync replicas have the markers.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct WriteTxnMarkersResponse {
-    /// One for each producer id. Of two markers of one id in a request only the later is in it.
+    /// One for each producer id. Of two markers of one id in a request it has only the later.
     pub markers: Vec<WrittenTxnMarker>,
 }
 
@@ -39,7 +40,7 @@ pub struct WriteTxnMarkersResponse {
 pub struct WrittenTxnMarker {
     /// The id of the producer.
     pub producer_id: i64,
-    /// What became of each partition.
+    /// The outcome of each partition.
     pub partitions: Vec<(TopicPartition, ErrorCode)>,
 }
 

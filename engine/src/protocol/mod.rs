@@ -62,27 +62,27 @@ pub use transaction::{
 use machine::Digest;
 use std::hash::Hash;
 
-/// The `timestamp` of ListOffsets that asks for the end of what may be read.
+/// The `timestamp` of ListOffsets that stands for the end of the readable records.
 pub const LATEST_TIMESTAMP: i64 = -1;
 
-/// The `timestamp` of ListOffsets that asks for the first offset there is.
+/// The `timestamp` of ListOffsets that stands for the log start offset.
 pub const EARLIEST_TIMESTAMP: i64 = -2;
 
-/// What travels on a connection. Responses come in the order of their requests.
+/// A message on a connection. Responses come in the order of their requests.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum Message {
-    /// From the end that opened the connection.
+    /// A request, from the end that opened the connection.
     Request {
-        /// Names the request on its connection; counts up.
+        /// Identifies the request on its connection; counts up.
         correlation_id: u32,
-        /// What is asked.
+        /// The request.
         body: Request,
     },
-    /// From the end that was connected to.
+    /// A response, from the other end.
     Response {
-        /// The request that this answers.
+        /// The correlation id of its request.
         correlation_id: u32,
-        /// The answer.
+        /// The response.
         body: Response,
     },
 }

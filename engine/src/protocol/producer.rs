@@ -1,5 +1,5 @@
-//! Producer ids: from the controller to brokers in blocks (KIP-730), from brokers to producers one by
-//! one (KIP-98).
+//! Producer ids: from the controller to brokers in blocks (KIP-730), from brokers to producers one
+//! by one (KIP-98).
 
 use super::api::{RequestBody, ResponseBody, SMALL};
 use crate::error::ErrorCode;
@@ -7,22 +7,22 @@ use crate::ids::{BrokerEpoch, BrokerId, TopicPartition, TransactionalId};
 use crate::record::{NO_PRODUCER_EPOCH, NO_PRODUCER_ID};
 use machine::Span;
 
-/// Asks a broker for a producer id, or for the next epoch of one (KIP-98, KIP-360). Any broker
-/// responds to a producer that has no transactional id, and the coordinator of the id to one that has.
+/// Requests a producer id, or the next epoch of one (KIP-98, KIP-360): from any broker without a
+/// transactional id, from the coordinator of the transactional id otherwise.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct InitProducerIdRequest {
     /// `transactional.id`; `None` for a producer that is only idempotent.
     pub transactional_id: Option<TransactionalId>,
-    /// `transaction.timeout.ms`: how long a transaction may be open before the coordinator aborts it.
-    /// Not looked at without a transactional id.
+    /// `transaction.timeout.ms`: how long a transaction may be open before the coordinator aborts
+    /// it. Ignored without a transactional id.
     pub transaction_timeout: Span,
     /// The id that the producer has; -1: none.
     pub producer_id: i64,
-    /// Its epoch; -1: none. Either both are there or neither is.
+    /// The epoch that the producer has; -1: none. Id and epoch are either both given or both -1.
     pub producer_epoch: i16,
 }
 
-/// Answers an [`InitProducerIdRequest`].
+/// The response to an [`InitProducerIdRequest`].
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct InitProducerIdResponse {
     /// How it went.
@@ -33,7 +33,7 @@ pub struct InitProducerIdResponse {
     pub producer_epoch: i16,
 }
 
-/// Asks the controller for a block of producer ids (KIP-730).
+/// Requests a block of producer ids from the controller (KIP-730).
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct AllocateProducerIdsRequest {
     /// The broker.
@@ -42,14 +42,14 @@ pub struct AllocateProducerIdsRequest {
     pub broker_epoch: BrokerEpoch,
 }
 
-/// Answers an [`AllocateProducerIdsRequest`].
+/// The response to an [`AllocateProducerIdsRequest`].
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct AllocateProducerIdsResponse {
     /// How it went.
     pub error: ErrorCode,
     /// The first id of the block.
     pub first_producer_id: i64,
-    /// How many ids it has.
+    /// How many ids the block has.
     pub count: i32,
 }
 

@@ -5,22 +5,22 @@ use super::api::{RequestBody, ResponseBody, SMALL};
 use crate::error::ErrorCode;
 use crate::ids::{BrokerId, LeaderEpoch, Offset, TopicPartition};
 
-/// Asks for a vote, or whether there would be one (pre-vote, KIP-996).
+/// Requests a vote, or with a pre-vote asks whether it would be granted (KIP-996).
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct VoteRequest {
     /// The candidate.
     pub replica: BrokerId,
-    /// The epoch that it stands for; for a pre-vote, its present one.
+    /// The epoch in which it is a candidate; for a pre-vote, its present epoch.
     pub replica_epoch: LeaderEpoch,
     /// The epoch of its last record.
     pub last_offset_epoch: LeaderEpoch,
     /// Its log end offset.
     pub last_offset: Offset,
-    /// Nothing is promised yet, and no epoch changes.
+    /// Whether this is a pre-vote, which changes no epoch and binds no voter.
     pub pre_vote: bool,
 }
 
-/// Answers a [`VoteRequest`].
+/// The response to a [`VoteRequest`].
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct VoteResponse {
     /// `FENCED_LEADER_EPOCH` if the voter knows a later epoch.
@@ -29,11 +29,11 @@ pub struct VoteResponse {
     pub leader: Option<BrokerId>,
     /// The voter's epoch.
     pub leader_epoch: LeaderEpoch,
-    /// The vote.
+    /// Whether the vote is granted.
     pub vote_granted: bool,
 }
 
-/// A new leader makes itself known to a voter.
+/// A new leader announces itself to a voter.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct BeginQuorumEpochRequest {
     /// The leader.
@@ -42,7 +42,7 @@ pub struct BeginQuorumEpochRequest {
     pub leader_epoch: LeaderEpoch,
 }
 
-/// Answers a [`BeginQuorumEpochRequest`].
+/// The response to a [`BeginQuorumEpochRequest`].
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct BeginQuorumEpochResponse {
     /// `FENCED_LEADER_EPOCH` if the voter knows a later epoch.
@@ -60,11 +60,12 @@ pub struct EndQuorumEpochRequest {
     pub leader: BrokerId,
     /// Its epoch.
     pub leader_epoch: LeaderEpoch,
-    /// The voters by length of log, the longest first: who is first need not wait.
+    /// The voters by length of log, the longest first; the first one holds an election without
+    /// delay.
     pub preferred_candidates: Vec<BrokerId>,
 }
 
-/// Answers an [`EndQuorumEpochRequest`].
+/// The response to an [`EndQuorumEpochRequest`].
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct EndQuorumEpochResponse {
     /// `FENCED_LEADER_EPOCH` if the voter knows a later epoch.

@@ -1,4 +1,4 @@
-//! The course of a transaction at its coordinator: AddPartitionsToTxn, EndTxn (KIP-98, KIP-890).
+//! Requests to the coordinator of a transaction: AddPartitionsToTxn, EndTxn (KIP-98, KIP-890).
 
 use super::api::{ApiKey, PARTITION, RequestBody, ResponseBody, SMALL};
 use crate::error::ErrorCode;
@@ -8,8 +8,9 @@ use crate::record::{NO_PRODUCER_EPOCH, NO_PRODUCER_ID};
 /// Adds partitions to transactions, or verifies that they have been added.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct AddPartitionsToTxnRequest {
-    /// The version of the request. Up to [`AddPartitionsToTxnRequest::OF_CLIENTS`] it comes from the
-    /// producer itself and has one transaction; above, it comes from the leader of the partitions.
+    /// The version of the request. Up to [`AddPartitionsToTxnRequest::OF_CLIENTS`] it comes from
+    /// the producer itself and has one transaction; above, it comes from the leader of the
+    /// partitions.
     pub version: i16,
     /// The transactions, at most one for each transactional id.
     pub transactions: Vec<AddPartitionsToTxn>,
@@ -24,13 +25,13 @@ pub struct AddPartitionsToTxn {
     pub producer_id: i64,
     /// Its epoch.
     pub producer_epoch: i16,
-    /// Nothing is added: the response says which partitions the transaction has.
+    /// Whether to add no partition, and only report which ones the transaction has.
     pub verify_only: bool,
     /// The partitions.
     pub partitions: Vec<TopicPartition>,
 }
 
-/// Answers an [`AddPartitionsToTxnRequest`].
+/// The response to an [`AddPartitionsToTxnRequest`].
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct AddPartitionsToTxnResponse {
     /// An error of the whole request.
@@ -44,15 +45,15 @@ pub struct AddPartitionsToTxnResponse {
 pub struct AddedPartitionsToTxn {
     /// `transactional.id`
     pub transactional_id: TransactionalId,
-    /// What became of each partition of the request.
+    /// The outcome of each partition of the request.
     pub partitions: Vec<(TopicPartition, ErrorCode)>,
 }
 
 /// Commits or aborts a transaction.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct EndTxnRequest {
-    /// The version of the request. From [`EndTxnRequest::BUMPS_EPOCH`] on, every transaction has a
-    /// producer epoch of its own.
+    /// The version of the request. From [`EndTxnRequest::BUMPS_EPOCH`] onwards, every transaction
+    /// has a producer epoch of its own.
     pub version: i16,
     /// `transactional.id`
     pub transactional_id: TransactionalId,
@@ -64,8 +65,8 @@ pub struct EndTxnRequest {
     pub committed: bool,
 }
 
-/// Answers an [`EndTxnRequest`] once the decision is durable, before anything of it is visible in the
-/// partitions.
+/// The response to an [`EndTxnRequest`], sent once the decision is durable and before it takes
+/// effect in the partitions.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct EndTxnResponse {
     /// How it went.
@@ -103,7 +104,7 @@ impl EndTxnRequest {
     /// The newest version.
     pub const NEWEST: i16 = ApiKey::EndTxn.versions().1;
 
-    /// The first version that gives the producer another epoch (KIP-890, "transactions V2").
+    /// The first version that returns another epoch to the producer (KIP-890, "transactions V2").
     pub const BUMPS_EPOCH: i16 = 5;
 }
 

@@ -15,7 +15,7 @@ use machine::{Disk, Halt, Mono, Now, Span};
 use std::collections::{BTreeMap, BTreeSet};
 
 impl Quorum {
-    /// The present role has waited long enough: for the leader, or for an election to be decided.
+    /// The wait of the present role is over: for the leader, or for the outcome of an election.
     pub(super) fn on_election_timer(
         &mut self,
         now: Now,
@@ -25,7 +25,7 @@ impl Quorum {
         let is_voter = self.is_voter();
         match &mut self.role {
             Role::Leader(_) => Ok(()),
-            // An observer keeps its leader: brokers go on with their heartbeats to it
+            // An observer keeps its leader: brokers go on sending heartbeats to the leader
             // (`pollFollowerAsObserver`).
             Role::Follower { fetch_expired, .. } if !is_voter => {
                 *fetch_expired = true;
@@ -52,13 +52,13 @@ impl Quorum {
         self.run_candidacy(now, disk, out)
     }
 
-    /// A candidate knows no leader of its epoch, whatever its role was before.
+    /// Persists that a candidate knows no leader of its epoch, whatever its role was before.
     fn persist_candidacy(&mut self, disk: &mut dyn Disk) -> Result<(), Halt> {
         self.role = Role::Candidate { votes: Votes::of(self.config.id) };
         self.persist(disk)
     }
 
-    /// Is a candidate of the present epoch, for which it has voted for itself durably.
+    /// Takes the role of a candidate of the present epoch, after a durable vote for itself.
     pub(super) fn run_candidacy(
         &mut self,
         now: Now,
@@ -97,8 +97,8 @@ impl Quorum {
         }
     }
 
-    /// Acts on the votes so far. A candidate that cannot win any more waits for the rest of its
-    /// election time-out before it sends pre-votes again (`maybeHandleElectionLoss`).
+    /// Acts on the votes received so far. A candidate that can no longer win waits for the rest of
+    /// its election time-out before it sends pre-votes again (`maybeHandleElectionLoss`).
     pub(super) fn act_on_votes(
         &mut self,
         now: Now,
@@ -189,7 +189,7 @@ impl Quorum {
     }
 
     /// Votes for another member. The candidate has at least as good a chance as this member, so
-    /// the election time-out starts anew; a member that was sending pre-votes goes on with them
+    /// the election time-out restarts; a member that was sending pre-votes goes on sending them
     /// (`unattachedAddVotedState`, `prospectiveAddVotedState`).
     fn vote_for(
         &mut self,
@@ -288,9 +288,10 @@ impl Quorum {
         Ok(())
     }
 
-    /// How long this member waits for the successors before it: not at all as the first, or if
-    /// the list is empty; then doubling up to `controller.quorum.election.backoff.max.ms`, which
-    /// is also the wait of a member that is not in the list (`endEpochElectionBackoff`).
+    /// How long this member waits for the successors before it: not at all if it is the first or
+    /// the list is empty. The wait doubles with each place up to
+    /// `controller.quorum.election.backoff.max.ms`, which is also the wait of a member that is not
+    /// in the list (`endEpochElectionBackoff`).
     fn successor_wait(&self, successors: &[BrokerId]) -> Span {
         let total = successors.len();
         let own = self.config.id;

@@ -49,7 +49,7 @@ impl Quorum {
         let Some(wanted) = request.partitions.first() else {
             return Ok(Some(self.refusal(ErrorCode::InvalidRequest)));
         };
-        // The rulebook is about the epochs of partitions; the quorum has its own, fixed checks.
+        // The rulebook has rules for the epochs of partitions; the checks of the quorum are fixed.
         let epoch = wanted.current_leader_epoch.unwrap_or(-1);
         if epoch > self.epoch {
             return Ok(Some(self.refusal(ErrorCode::UnknownLeaderEpoch)));
@@ -78,7 +78,8 @@ impl Quorum {
         Ok(None)
     }
 
-    /// Where the log of the fetching member diverges from this one, if it does.
+    /// The epoch and offset at which the log of the fetching member diverges from this one, if it
+    /// does.
     fn divergence(&self, wanted: &FetchPartition) -> Option<EpochEndOffset> {
         let log_end = EpochEndOffset { epoch: self.epoch, end_offset: self.log.end_offset() };
         let Some(last_fetched_epoch) = wanted.last_fetched_epoch else {
@@ -186,12 +187,13 @@ impl Quorum {
         *fetch_expired = false;
         self.set_election_deadline(now.mono + self.config.fetch_timeout, out);
         // The records follow the log end: only one fetch is in flight, and a member that changed
-        // its log as a leader in between does not await the response any more.
+        // its log as a leader in between no longer awaits the response.
         self.apply(fetched, disk, out)?;
         Ok(error)
     }
 
-    /// Appends what the leader returned, and fsyncs it: the next fetch acknowledges it.
+    /// Appends the records from the leader. A voter fsyncs them, since its next fetch acknowledges
+    /// them.
     fn apply(
         &mut self,
         fetched: FetchedPartition,
@@ -211,7 +213,7 @@ impl Quorum {
                 batch: info.batch,
             });
         }
-        // An observer is no part of any majority (KAFKA-17332).
+        // An observer does not count in any majority (KAFKA-17332).
         if has_records && self.is_voter() {
             self.log.flush(disk).map_err(failed)?;
         }

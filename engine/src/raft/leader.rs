@@ -1,4 +1,4 @@
-//! What a leader does: write, count the voters that have a record, and resign when no majority
+//! The leader: writes records, counts the voters that have them, and resigns when no majority
 //! fetches (`LeaderState`).
 
 use super::role::Role;
@@ -16,8 +16,8 @@ use machine::{Disk, Halt, Mono, Now, Span};
 use std::collections::BTreeSet;
 
 impl Quorum {
-    /// Writes the first record of the epoch. Records of earlier epochs are committed with it, and
-    /// not before.
+    /// Writes the first record of the epoch. Records of earlier epochs are committed only together
+    /// with this record.
     pub(super) fn append_leader_change(
         &mut self,
         granted: &BTreeSet<BrokerId>,
@@ -58,7 +58,7 @@ impl Quorum {
         self.complete_parked(disk, out)
     }
 
-    /// Appends and fsyncs one batch. The leader's own copy counts from then on.
+    /// Appends and fsyncs one batch, so that the leader's own copy counts.
     fn write(
         &mut self,
         batch: Bytes,
@@ -77,7 +77,7 @@ impl Quorum {
         Ok(())
     }
 
-    /// A voter has fetched from `end`: it has everything below, and has fsynced it.
+    /// A voter has fetched from `end`: it has fsynced all records below.
     pub(super) fn on_voter_fetched(
         &mut self,
         voter: BrokerId,
@@ -94,8 +94,8 @@ impl Quorum {
         }
     }
 
-    /// Moves the high watermark up to what a majority has, and completes the fetches parked for
-    /// it.
+    /// Raises the high watermark to the highest offset that a majority has reached, and completes
+    /// the fetches parked for it.
     pub(super) fn advance_high_watermark(
         &mut self,
         disk: &mut dyn Disk,
@@ -114,8 +114,9 @@ impl Quorum {
         Ok(())
     }
 
-    /// Restarts the check-quorum timer, because a majority has fetched. A leader that no majority
-    /// can fetch from resigns, or brokers that still reach it would wait for ever (KAFKA-15489).
+    /// Restarts the check-quorum timer, because a majority has fetched. A leader from which no
+    /// majority can fetch resigns; otherwise brokers that still reach it would wait for ever
+    /// (KAFKA-15489).
     pub(super) fn restart_majority_timer(&mut self, now: Mono, out: &mut Outbox) {
         let timeout = Span(self.config.fetch_timeout.0 / 2 * 3);
         let alone = self.majority() == 1;
@@ -126,8 +127,8 @@ impl Quorum {
         }
     }
 
-    /// Announces this leader to the other voters. The announcement is repeated: a voter that knew
-    /// the leader may have restarted and lost track of it.
+    /// Announces this leader to the other voters. The announcement is repeated, since a voter that
+    /// knew the leader may have restarted without knowing it any more.
     pub(super) fn begin_epoch(&mut self, now: Now, out: &mut Outbox) {
         if !self.is_leader() {
             return;

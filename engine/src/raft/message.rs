@@ -23,7 +23,7 @@ impl Quorum {
         }
     }
 
-    /// Handles a message that it [`Quorum::owns`].
+    /// Handles a message that the quorum [owns](Quorum::owns).
     ///
     /// # Errors
     ///
@@ -113,7 +113,7 @@ impl Quorum {
                 self.on_end_epoch_response(from, &end, now, disk, out)?;
                 end.error
             }
-            response => unreachable!("{} answers no request of a quorum", response.name()),
+            response => unreachable!("{} is no response to a request of a quorum", response.name()),
         };
         Ok(error.is_none())
     }

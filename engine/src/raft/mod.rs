@@ -1,9 +1,9 @@
 //! The metadata quorum: a pull-based Raft (KIP-595) with pre-vote (KIP-996).
 //!
-//! Controllers are voters, brokers are observers; both are a [`Quorum`], and an observer only lacks
-//! the right to vote and to stand for election. Unlike the leader of Raft, this one does not push:
-//! the others fetch from it, and the offset that a follower fetches from is its acknowledgement.
-//! That is why a voter fsyncs what it appended before it fetches again.
+//! Controllers are voters, brokers are observers. Both are a [`Quorum`], but an observer neither
+//! votes nor stands for election. Unlike a leader of classic Raft, the leader does not push
+//! records: the others fetch them, and the offset from which a follower fetches is its
+//! acknowledgement. That is why a voter fsyncs appended records before it fetches again.
 //!
 //! ```text
 //!                  election time-out
@@ -19,8 +19,8 @@
 //!                      shutdown, restart
 //! ```
 //!
-//! Durable before a message depends on it: epoch and vote (`quorum-state`), and every record that a
-//! voter's fetch acknowledges.
+//! A member makes its epoch and vote (`quorum-state`), and a voter every record that its fetch
+//! acknowledges, durable before it sends a message that depends on them.
 
 mod election;
 mod fetch;
@@ -66,7 +66,7 @@ const FETCH_WAIT: Span = Span::millis(500);
 pub struct QuorumConfig {
     /// The member's own `node.id`.
     pub id: BrokerId,
-    /// The controllers (`controller.quorum.voters`). A member that is not listed observes.
+    /// The controllers (`controller.quorum.voters`). A member that is not listed is an observer.
     pub voters: Vec<BrokerId>,
     /// `controller.quorum.election.timeout.ms`
     pub election_timeout: Span,
@@ -87,19 +87,20 @@ pub struct QuorumConfig {
 /// A change that the host of the quorum acts on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum QuorumChange {
-    /// This member leads from now on.
+    /// This member has become the leader.
     BecameLeader {
         /// The epoch that it leads.
         epoch: LeaderEpoch,
         /// The offset of the epoch's first record.
         epoch_start: Offset,
     },
-    /// This member does not lead any more; what it appended and was not committed may be lost.
+    /// This member no longer leads; records that it appended and that were not committed may be
+    /// lost.
     LostLeadership {
         /// The epoch that it led.
         epoch: LeaderEpoch,
     },
-    /// Another leader is known from now on.
+    /// Another leader has become known.
     LeaderKnown {
         /// The member that leads.
         leader: BrokerId,
@@ -123,10 +124,10 @@ pub struct Quorum {
     log: Log,
     high_watermark: Offset,
     epoch: LeaderEpoch,
-    /// The member that it voted for in `epoch`.
+    /// The member for which this member voted in `epoch`.
     vote: Option<BrokerId>,
     role: Role,
-    /// When the present role has waited long enough; see [`QuorumTimer::Election`].
+    /// The end of the wait of the present role; see [`QuorumTimer::Election`].
     election_deadline: Mono,
     requests: requests::Requests,
     outgoing: outgoing::Outgoing,
@@ -137,7 +138,7 @@ pub struct Quorum {
 }
 
 impl Quorum {
-    /// Starts from what is on the disk.
+    /// Starts a member from the state on its disk.
     ///
     /// # Errors
     ///
@@ -149,8 +150,8 @@ impl Quorum {
         disk: &mut dyn Disk,
         out: &mut Outbox,
     ) -> Result<Self, Halt> {
-        // The log is short, so all of it is recovered, whatever the recovery point was. What was
-        // appended and not fsynced by the last life stays so until the next append or fetched
+        // The log is short, so all of it is recovered, whatever the recovery point was. Records
+        // that the last life appended and did not fsync stay so until the next append or fetched
         // batch, as in Kafka.
         let (log, recovery) =
             Log::open(DIR, &config.log, disk, false, 0, boot.now.wall).map_err(failed)?;
@@ -163,7 +164,7 @@ impl Quorum {
             clean: false,
             cut_bytes: recovery.truncated_bytes,
         });
-        // An epoch that the log is ahead of says nothing about the present one.
+        // A vote and a leader of an epoch below that of the log do not hold in the present epoch.
         let log_epoch = log.latest_epoch().unwrap_or(0);
         let mut quorum = Self {
             node: boot.node,
@@ -233,8 +234,8 @@ impl Quorum {
         std::mem::take(&mut self.changes)
     }
 
-    /// Returns committed batches from `from` on, data and control batches, at most
-    /// `MAX_FETCH_SIZE_BYTES`; none if `from` is the high watermark.
+    /// Returns committed batches from `from` onwards, data and control batches, at most
+    /// `MAX_FETCH_SIZE_BYTES`; none if `from` is at or above the high watermark.
     ///
     /// # Errors
     ///
@@ -247,9 +248,9 @@ impl Quorum {
         read.map(|read| read.batches).map_err(failed)
     }
 
-    /// Appends records with these values, all in one batch. The batch is written, with what was
-    /// appended meanwhile, after `controller.quorum.append.linger.ms`. Returns the offset of the
-    /// last record.
+    /// Appends records with these values, all in one batch. The batch is written, together with
+    /// records appended meanwhile, after `controller.quorum.append.linger.ms`. Returns the offset
+    /// of the last record.
     ///
     /// # Errors
     ///
@@ -269,7 +270,7 @@ impl Quorum {
         Ok(self.end_offset() - 1)
     }
 
-    /// Handles one of its timers.
+    /// Handles a timer of the quorum.
     ///
     /// # Errors
     ///
@@ -309,7 +310,7 @@ impl Quorum {
         }
         self.outgoing.invariants();
         if matches!(self.role, Role::Follower { .. } | Role::Unattached) {
-            // Two answers could make it append the same offset twice.
+            // Two responses could make it append the same offset twice.
             assert!(self.requests.awaited() <= 1, "a member has one fetch in flight");
         }
     }
@@ -331,7 +332,7 @@ impl Quorum {
         peer(self.node, id)
     }
 
-    /// The last epoch and the end offset of the log, by which logs are compared.
+    /// The last epoch and the end offset of the log, by which votes compare logs.
     fn last(&self) -> LogEnd {
         LogEnd {
             last_epoch: self.log.latest_epoch().unwrap_or(0),
@@ -339,13 +340,13 @@ impl Quorum {
         }
     }
 
-    /// Draws a time from the election time-out up to twice that.
+    /// Draws a time between the election time-out and twice the election time-out.
     fn election_timeout(&mut self) -> Span {
         let base = self.config.election_timeout.0;
         Span(base + self.rng.random_range(0..base.max(1)))
     }
 
-    /// Moves the high watermark up to `offset`.
+    /// Raises the high watermark to `offset`. Returns whether it was lower.
     fn commit(&mut self, offset: Offset, out: &mut Outbox) -> bool {
         if offset <= self.high_watermark {
             return false;

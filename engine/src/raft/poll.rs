@@ -2,9 +2,9 @@
 //!
 //! After every input a member looks at its role: a follower owes its leader a fetch, a candidate
 //! owes a vote request to every voter whose vote is not recorded, a leader that resigned owes the
-//! end of its epoch to every voter that has not acknowledged it. So what was lost is sent again,
-//! and nothing is sent twice: a member that has not answered, or backs off, is not ready
-//! ([`super::requests`]). Only the announcement of a leader has a timer of its own.
+//! end of its epoch to every voter that has not acknowledged it. So a lost request is sent again,
+//! and none is sent twice: a member whose response is awaited, or from which this member backs off,
+//! is not ready ([`super::requests`]). Only the announcement of a leader has a timer of its own.
 
 use super::Quorum;
 use super::outgoing::Failed;
@@ -17,7 +17,7 @@ use machine::{Mono, Now};
 use rand::RngExt;
 
 impl Quorum {
-    /// Sends what the role owes to members that are ready for a request.
+    /// Sends the requests that the role owes to members that are ready for a request.
     pub(super) fn poll(&mut self, now: Now, out: &mut Outbox) {
         let overdue = self.outgoing.on_time(now.mono, out);
         self.on_failed(now.mono, overdue);
@@ -42,8 +42,8 @@ impl Quorum {
         self.arm_poll(out);
     }
 
-    /// Fetches from the first voter that is ready, from a random one on, unless a fetch is in
-    /// flight (`findReadyBootstrapServer`).
+    /// Fetches from the first voter that is ready, beginning with a random one, unless a request is
+    /// in flight (`findReadyBootstrapServer`).
     fn fetch_from_any(&mut self, now: Mono, out: &mut Outbox) {
         if self.requests.awaited() > 0 {
             return;

@@ -4,16 +4,16 @@ use crate::ids::{BrokerId, Offset};
 use bytes::Bytes;
 use std::collections::{BTreeMap, BTreeSet};
 
-/// A role, with the state that exists in this role only.
+/// A role, with the state that only this role has.
 #[derive(Clone, Debug)]
 pub(super) enum Role {
     /// It knows no leader of its epoch.
     Unattached,
-    /// It sends pre-votes, to find out whether it could win an election (KIP-996).
+    /// It sends pre-votes to find out whether it could win an election (KIP-996).
     Prospective {
         /// The pre-votes received.
         votes: Votes,
-        /// The leader that it followed, and returns to if it could not win.
+        /// The leader that it followed, to which it returns if it could not win.
         followed: Option<BrokerId>,
     },
     /// It stands for election.
@@ -25,15 +25,15 @@ pub(super) enum Role {
     Follower {
         /// The leader that it fetches from.
         leader: BrokerId,
-        /// The leader has answered a fetch.
+        /// Whether the leader has responded to a fetch.
         has_fetched: bool,
-        /// The fetch time-out has run out. A voter stands for election then; an observer keeps
-        /// its leader and looks for a newer one among the voters.
+        /// Whether the fetch time-out of an observer is over: it keeps its leader and looks for a
+        /// newer one among the voters. (A voter sends pre-votes instead.)
         fetch_expired: bool,
     },
     /// It leads the quorum.
     Leader(Leader),
-    /// It led this epoch, and gave leadership up or restarted.
+    /// It led this epoch, and then resigned or restarted.
     Resigned {
         /// The other voters in the order in which they should stand for election; empty after
         /// a restart, when nothing is known of their logs.
@@ -58,7 +58,7 @@ impl Role {
         }
     }
 
-    /// The leader of the epoch as the member `own` knows it. A leader that resigned still names
+    /// The leader of the epoch as known to the member `own`. A leader that resigned still names
     /// itself, so that it accepts no other leader of the same epoch.
     pub(super) fn leader_id(&self, own: BrokerId) -> Option<BrokerId> {
         match self {

@@ -1,4 +1,4 @@
-//! The `quorum-state` file: what must survive a crash (`FileQuorumStateStore`).
+//! The `quorum-state` file, which makes epoch and vote durable (`FileQuorumStateStore`).
 
 use super::DIR;
 use crate::ids::{BrokerId, LeaderEpoch};
@@ -66,7 +66,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_is_written_is_read() {
+    fn a_written_state_reads_back() {
         for (vote, leader) in [(None, None), (Some(101), None), (Some(101), Some(103))] {
             let state = QuorumState { epoch: 7, vote, leader };
             assert_eq!(parse(&render(&state)), Some(state));

@@ -14,7 +14,7 @@ use net::{Net, OBSERVER, VOTERS};
 use std::collections::BTreeSet;
 
 #[test]
-fn a_leader_is_elected_and_what_it_appends_is_committed_everywhere() {
+fn a_leader_is_elected_and_its_records_are_committed_everywhere() {
     let mut net = Net::new(&[101, 102, 103, OBSERVER]);
     net.run_for(Span::secs(5));
     net.append("a");
@@ -28,7 +28,7 @@ fn a_leader_is_elected_and_what_it_appends_is_committed_everywhere() {
 }
 
 #[test]
-fn the_others_go_on_when_the_leader_crashes_and_it_comes_back_as_a_follower() {
+fn a_leader_that_crashes_is_replaced_and_returns_as_a_follower() {
     let mut net = Net::new(&VOTERS);
     net.run_for(Span::secs(5));
     net.append("a");
@@ -47,7 +47,7 @@ fn the_others_go_on_when_the_leader_crashes_and_it_comes_back_as_a_follower() {
 }
 
 #[test]
-fn an_isolated_leader_resigns_and_loses_what_was_not_fetched() {
+fn an_isolated_leader_resigns_and_loses_records_that_were_not_fetched() {
     let mut net = Net::new(&VOTERS);
     net.run_for(Span::secs(5));
     net.append("a");
@@ -70,7 +70,7 @@ fn an_isolated_leader_resigns_and_loses_what_was_not_fetched() {
 }
 
 #[test]
-fn a_leader_that_resigns_is_followed_soon() {
+fn a_leader_that_resigns_is_soon_replaced() {
     let mut net = Net::new(&VOTERS);
     net.run_for(Span::secs(5));
     let old = net.leader().unwrap();
@@ -105,7 +105,7 @@ fn a_parked_fetch_is_answered_at_once_when_the_leader_resigns() {
     let leader = net.leader().unwrap();
     let conn = parked_connection(&mut net, leader);
     net.on_member(leader, |member, now, _, out| member.resign(now, out));
-    // The connection takes the next request, although its member does not lead any more.
+    // The connection accepts the next request, although its member no longer leads.
     net.ask(leader, conn, 1, BeginQuorumEpochRequest { leader, leader_epoch: 0 });
     net.run_for(Span::millis(10));
     assert_eq!(net.answered, [(conn, 0), (conn, 1)]);

@@ -13,8 +13,8 @@ impl Quorum {
     /// The first role of a life (`QuorumState.initialize`).
     ///
     /// A voter that led its epoch starts as resigned: it may have lost records of that epoch with
-    /// its last life, so it must neither lead it again nor vote in it. One that had voted for
-    /// itself goes on with that election. The only voter elects itself at once.
+    /// its last life, so it must neither lead nor vote in that epoch again. A voter that had voted
+    /// for itself goes on with that election. The only voter elects itself at once.
     pub(super) fn initialize(
         &mut self,
         state: &store::QuorumState,
@@ -60,8 +60,8 @@ impl Quorum {
         self.restart_election_timer(now.mono, out);
     }
 
-    /// The voters had an election time-out to elect another leader. The epoch goes up, so that no
-    /// member takes this one for the leader of the present epoch any more.
+    /// The voters have had an election time-out to elect another leader. The epoch is raised, so
+    /// that no member considers this member the leader of the present epoch any more.
     pub(super) fn leave_resigned(
         &mut self,
         now: Now,
@@ -76,8 +76,8 @@ impl Quorum {
         self.become_prospective(now, disk, out)
     }
 
-    /// Takes on a role. Requests that the previous role sent are not awaited any more, and every
-    /// member may be sent a request at once (`resetConnections`).
+    /// Takes on a role. Responses to requests of the previous role are no longer awaited, and a
+    /// request can be sent to every member at once (`resetConnections`).
     pub(super) fn turn_into(&mut self, role: Role) {
         self.role = role;
         self.requests.reset_all();
@@ -104,9 +104,9 @@ impl Quorum {
         self.refuse_waiting(out);
     }
 
-    /// Knows no leader, and stands for election if none turns up. A member that was already
-    /// waiting for an election to be decided goes on waiting for as long as it would have:
-    /// an epoch that others raise again and again must not put its own attempt off.
+    /// Takes the role of a member that knows no leader and stands for election if none appears. A
+    /// member that was already waiting for the outcome of an election keeps its deadline: epochs
+    /// that others raise again and again must not delay its own attempt.
     pub(super) fn become_unattached(&mut self, now: Now, out: &mut Outbox) {
         let keeps_time_out = match &self.role {
             Role::Unattached | Role::Candidate { .. } | Role::Resigned { .. } => {
@@ -134,7 +134,7 @@ impl Quorum {
         self.set_election_deadline(now.mono + self.config.fetch_timeout, out);
     }
 
-    /// Begins an election of pre-votes. The epoch stays, so that a member that merely cannot
+    /// Begins to send pre-votes. The epoch stays the same, so that a member that merely cannot
     /// reach the leader does not disturb the others (KIP-996).
     pub(super) fn become_prospective(
         &mut self,
@@ -150,8 +150,8 @@ impl Quorum {
         self.act_on_votes(now, disk, out)
     }
 
-    /// Takes over the epoch and the leader that a message names, if they are news
-    /// (`maybeTransition`). Returns whether they were.
+    /// Adopts the epoch and the leader that a message names, if they are new (`maybeTransition`).
+    /// Returns whether they were.
     pub(super) fn learn(
         &mut self,
         epoch: LeaderEpoch,
@@ -184,7 +184,7 @@ impl Quorum {
         self.set_election_deadline(now + time_out, out);
     }
 
-    /// Sets when the present role has waited long enough; [`Mono::MAX`] for never.
+    /// Sets the end of the wait of the present role; [`Mono::MAX`] for never.
     pub(super) fn set_election_deadline(&mut self, at: Mono, out: &mut Outbox) {
         self.election_deadline = at;
         let timer = Timer::Quorum(QuorumTimer::Election);

@@ -1,7 +1,8 @@
 //! Parked fetches.
 //!
-//! A member sends nothing behind a request that is not answered ([`super::outgoing`]), and closes
-//! the connection when it gives a request up. So nothing ever arrives behind a parked fetch.
+//! A member sends no request on a connection before the response to the last one
+//! ([`super::outgoing`]), and closes the connection when a request times out. So nothing ever
+//! arrives behind a parked fetch.
 
 use super::Quorum;
 use crate::Outbox;

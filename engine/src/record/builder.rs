@@ -16,7 +16,7 @@ pub type Headers<'a> = &'a [(&'a [u8], Option<&'a [u8]>)];
 /// A batch that is being filled.
 #[derive(Clone, Debug)]
 pub struct BatchBuilder {
-    /// The header, blank until the end, and the records as they are uncompressed.
+    /// The header, which is blank until [`BatchBuilder::build`], and the uncompressed records.
     buffer: Vec<u8>,
     base_offset: i64,
     leader_epoch: i32,
@@ -45,7 +45,7 @@ impl BatchBuilder {
         Self::with_capacity(512)
     }
 
-    /// The same with room for `bytes` bytes, header included.
+    /// An empty batch as by [`BatchBuilder::new`], with room for `bytes` bytes, header included.
     pub fn with_capacity(bytes: usize) -> Self {
         let mut buffer = Vec::with_capacity(bytes.max(HEADER_SIZE));
         buffer.resize(HEADER_SIZE, 0);
@@ -67,13 +67,13 @@ impl BatchBuilder {
         }
     }
 
-    /// Starts at `offset`; producers leave it at 0, and leaders assign offsets on append.
+    /// Sets the base offset; producers leave it at 0, and leaders assign offsets on append.
     pub fn base_offset(mut self, offset: i64) -> Self {
         self.base_offset = offset;
         self
     }
 
-    /// Carries `epoch`; producers leave it out, and leaders stamp theirs on append.
+    /// Sets the leader epoch; producers leave it out, and leaders stamp theirs on append.
     pub fn leader_epoch(mut self, epoch: i32) -> Self {
         self.leader_epoch = epoch;
         self
@@ -83,7 +83,7 @@ impl BatchBuilder {
     ///
     /// # Panics
     ///
-    /// If this build does not support it; configuration has to be checked before.
+    /// If this build does not support `codec`; configuration has to be checked before.
     pub fn codec(mut self, codec: Codec) -> Self {
         assert!(codec.is_supported(), "no codec {} in this build", codec.name());
         self.codec = codec;
@@ -97,19 +97,19 @@ impl BatchBuilder {
         self
     }
 
-    /// Marks it as part of a transaction.
+    /// Sets whether the batch is part of a transaction.
     pub fn transactional(mut self, transactional: bool) -> Self {
         self.transactional = transactional;
         self
     }
 
-    /// Marks it as a control batch.
+    /// Marks the batch as a control batch.
     pub fn control(mut self) -> Self {
         self.control = true;
         self
     }
 
-    /// Gives it a producer id, epoch and base sequence.
+    /// Sets the producer id, epoch and base sequence.
     pub fn producer(mut self, id: i64, epoch: i16, base_sequence: i32) -> Self {
         self.set_producer(id, epoch, base_sequence);
         self
@@ -177,17 +177,17 @@ impl BatchBuilder {
         self.last_offset_delta = self.last_offset_delta.max(delta);
     }
 
-    /// The number of records in it.
+    /// The number of records in the batch.
     pub fn record_count(&self) -> i32 {
         self.count
     }
 
-    /// Whether it has no record.
+    /// Whether the batch has no record.
     pub fn is_empty(&self) -> bool {
         self.count == 0
     }
 
-    /// The size that the batch has if it is not compressed; compressed it is, as a rule, smaller.
+    /// The uncompressed size of the batch in bytes, header included.
     pub fn estimated_size(&self) -> usize {
         self.buffer.len()
     }
@@ -214,7 +214,7 @@ impl BatchBuilder {
     pub fn build(mut self) -> Bytes {
         if self.codec != Codec::None {
             let records = self.codec.compress(&self.buffer[HEADER_SIZE..]);
-            let records = records.expect("codec() refuses a codec that this build does not have");
+            let records = records.expect("codec() refuses an unsupported codec");
             self.buffer.truncate(HEADER_SIZE);
             self.buffer.extend_from_slice(&records);
         }

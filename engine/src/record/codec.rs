@@ -59,12 +59,12 @@ impl Codec {
         }
     }
 
-    /// The codec that `compression.type` names so.
+    /// The codec with this name as the value of `compression.type`.
     pub fn from_name(name: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|codec| codec.name() == name)
     }
 
-    /// Whether this build can compress with it: all of them with the feature `codecs`, else only
+    /// Whether this build supports it: every codec with the feature `codecs`, otherwise only
     /// [`Codec::None`].
     pub const fn is_supported(self) -> bool {
         cfg!(feature = "codecs") || matches!(self, Self::None)
@@ -74,7 +74,7 @@ impl Codec {
     ///
     /// # Errors
     ///
-    /// [`RecordError::UnsupportedCodec`] if [`Codec::is_supported`] says no.
+    /// [`RecordError::UnsupportedCodec`] if [`Codec::is_supported`] is false.
     pub fn compress(self, records: &[u8]) -> Result<Vec<u8>, RecordError> {
         match self {
             Self::None => Ok(records.to_vec()),
@@ -85,11 +85,11 @@ impl Codec {
         }
     }
 
-    /// Decompresses `payload`; with [`Codec::None`] these are the same bytes.
+    /// Decompresses `payload`; [`Codec::None`] returns the same bytes.
     ///
     /// # Errors
     ///
-    /// [`RecordError::UnsupportedCodec`] if [`Codec::is_supported`] says no, and
+    /// [`RecordError::UnsupportedCodec`] if [`Codec::is_supported`] is false, and
     /// [`RecordError::Malformed`] if the payload does not decompress.
     pub fn decompress(self, payload: Bytes) -> Result<Bytes, RecordError> {
         match self {
@@ -108,7 +108,7 @@ mod back_end {
     use crate::record::RecordError;
     use std::io::{Read, Write};
 
-    /// What a producer's defaults are: `compression.gzip.level`, `compression.zstd.level`.
+    /// A producer's defaults of `compression.gzip.level` and `compression.zstd.level`.
     const GZIP_LEVEL: u32 = 6;
     const ZSTD_LEVEL: i32 = 3;
 
@@ -116,8 +116,8 @@ mod back_end {
     const XERIAL: [u8; 16] = *b"\x82SNAPPY\0\0\0\0\x01\0\0\0\x01";
     const XERIAL_BLOCK: usize = 32 * 1024;
 
-    /// More than this from one batch is an attack or an error: Kafka's batches are bounded by
-    /// `max.message.bytes` compressed, and no test data shrinks to a thousandth.
+    /// The largest decompressed size of a batch in bytes. `max.message.bytes` bounds the compressed
+    /// size, and no test data shrinks to a thousandth, so that more is an attack or an error.
     const DECOMPRESSED_LIMIT: u64 = 1 << 30;
 
     pub(super) fn compress(codec: Codec, records: &[u8]) -> Result<Vec<u8>, RecordError> {
@@ -181,7 +181,7 @@ mod back_end {
     }
 
     /// Clients other than Java's write one raw snappy block without framing; brokers and
-    /// consumers take both.
+    /// consumers accept both.
     fn decompress_snappy(payload: &[u8]) -> Result<Vec<u8>, RecordError> {
         let mut decoder = snap::raw::Decoder::new();
         let failed = |_| RecordError::Malformed("the payload does not decompress");

@@ -4,12 +4,12 @@
 use super::{Batch, BatchBuilder, NO_SEQUENCE, RecordError, RecordRef, for_each, varint};
 use bytes::{Buf, BufMut, Bytes, BytesMut};
 
-/// What a control record says.
+/// The type of a control record, by its number on the wire.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum ControlType {
-    /// A transaction ended, and nothing of it counts.
+    /// A transaction was aborted.
     Abort,
-    /// A transaction ended, and all of it counts.
+    /// A transaction was committed.
     Commit,
     /// A Raft leader begins its epoch.
     LeaderChange,
@@ -17,9 +17,9 @@ pub enum ControlType {
     SnapshotHeader,
     /// The last record of a metadata snapshot.
     SnapshotFooter,
-    /// `kraft.version` from here on (KIP-853).
+    /// `kraft.version` from this offset onwards (KIP-853).
     KraftVersion,
-    /// The voter set from here on (KIP-853).
+    /// The voter set from this offset onwards (KIP-853).
     KraftVoters,
 }
 
@@ -39,12 +39,11 @@ impl ControlType {
         [0, 0, 0, self as u8]
     }
 
-    /// The type in the key of a control record; `None` for types that are not known, which
-    /// readers skip.
+    /// The type in the key of a control record; `None` for unknown types, which readers skip.
     ///
     /// # Errors
     ///
-    /// [`RecordError::Malformed`] if it is no key of a control record.
+    /// [`RecordError::Malformed`] if `key` is not the key of a control record.
     pub fn from_key(key: Option<&[u8]>) -> Result<Option<Self>, RecordError> {
         let mut key = key.ok_or(RecordError::Malformed("a control record without key"))?;
         let short = |_| RecordError::Malformed("the key of a control record ends early");
@@ -61,7 +60,8 @@ impl ControlType {
     }
 }
 
-/// What a transaction coordinator writes to every partition of a transaction that has ended.
+/// The marker that a transaction coordinator has written to every partition of a transaction that
+/// has ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct EndTransactionMarker {
     /// Whether the transaction was committed, not aborted.
@@ -82,11 +82,11 @@ impl EndTransactionMarker {
         [0, 0, a, b, c, d]
     }
 
-    /// The marker that a control record is, or `None` if it is of another type.
+    /// The marker in a control record, or `None` if the record is of another type.
     ///
     /// # Errors
     ///
-    /// [`RecordError::Malformed`] if it is no well-formed control record.
+    /// [`RecordError::Malformed`] if `record` is not a well-formed control record.
     pub fn read(record: &RecordRef<'_>) -> Result<Option<Self>, RecordError> {
         let Some(kind) = ControlType::from_key(record.key)? else {
             return Ok(None);
@@ -105,7 +105,7 @@ impl EndTransactionMarker {
         Ok(Some(Self { committed: kind == ControlType::Commit, coordinator_epoch }))
     }
 
-    /// The marker that a control batch holds, or `None` if it holds none.
+    /// The marker in a control batch, or `None` if the batch has none.
     ///
     /// # Errors
     ///
@@ -134,7 +134,7 @@ impl EndTransactionMarker {
     }
 }
 
-/// What a Raft leader appends first in its epoch (`LeaderChangeMessage`, version 0).
+/// The first record that a Raft leader appends in its epoch (`LeaderChangeMessage`, version 0).
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct LeaderChange {
     /// The leader's node id.
@@ -170,11 +170,11 @@ impl LeaderChange {
         batch.build()
     }
 
-    /// What the value of such a record says.
+    /// Reads the value of the control record.
     ///
     /// # Errors
     ///
-    /// [`RecordError::Malformed`] if it is none of version 0.
+    /// [`RecordError::Malformed`] if `value` is not a leader change of version 0.
     pub fn read(mut value: &[u8]) -> Result<Self, RecordError> {
         let short = |_| RecordError::Malformed("a leader change ends early");
         if value.try_get_i16().map_err(short)? != 0 {

@@ -6,7 +6,7 @@ use machine::Wall;
 
 /// The size of the header, and of an empty batch.
 pub const HEADER_SIZE: usize = 61;
-/// The part in front of what `batchLength` counts: base offset and length.
+/// The size of the fields that `batchLength` does not count: base offset and length.
 pub const LOG_OVERHEAD: usize = 12;
 /// The leader epoch of a batch that no leader has stamped.
 pub const NO_EPOCH: i32 = -1;
@@ -48,13 +48,13 @@ pub enum TimestampType {
     LogAppendTime,
 }
 
-/// A view of the bytes of exactly one batch. Its length, magic and header are known to be sound;
-/// its checksum and its records are not looked at.
+/// A view of the bytes of exactly one batch. Length, magic and offsets in the header have been
+/// checked; the checksum and the records have not.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Batch<'a>(&'a [u8]);
 
 impl<'a> Batch<'a> {
-    /// Views `bytes`, which have to be one batch and nothing more.
+    /// Views `bytes`, which have to be exactly one batch.
     ///
     /// # Errors
     ///
@@ -68,11 +68,11 @@ impl<'a> Batch<'a> {
         Ok(batch)
     }
 
-    /// Views the first of the batches that `bytes` begin with.
+    /// Views the batch at the beginning of `bytes`.
     ///
     /// # Errors
     ///
-    /// [`RecordError::Malformed`] if there is no whole batch.
+    /// [`RecordError::Malformed`] if `bytes` do not begin with a whole batch.
     #[inline]
     pub fn first_of(bytes: &'a [u8]) -> Result<Self, RecordError> {
         let size = Self::size_at(bytes)?;
@@ -82,17 +82,18 @@ impl<'a> Batch<'a> {
         Ok(Self(bytes))
     }
 
-    /// The size of the batch whose header `bytes` begin with; its end need not be there.
+    /// The size of the batch whose header is at the beginning of `bytes`, which may end within the
+    /// batch.
     ///
     /// # Errors
     ///
-    /// [`RecordError::Malformed`] if that is not the header of a batch v2.
+    /// [`RecordError::Malformed`] if `bytes` do not begin with the header of a batch v2.
     #[inline]
     pub fn size_at(bytes: &[u8]) -> Result<usize, RecordError> {
         Batch::header(bytes).map(Batch::size)
     }
 
-    /// Views the header alone. Only the accessors of its fields may be used.
+    /// Views the header alone. Only the accessors of header fields may be used.
     #[inline]
     pub(crate) fn header(bytes: &'a [u8]) -> Result<Self, RecordError> {
         if bytes.len() < HEADER_SIZE {
@@ -120,7 +121,7 @@ impl<'a> Batch<'a> {
         self.0[at..at + N].try_into().expect("a range of N bytes")
     }
 
-    /// All of its bytes.
+    /// All bytes of the batch.
     #[inline]
     pub fn bytes(self) -> &'a [u8] {
         self.0
@@ -132,7 +133,7 @@ impl<'a> Batch<'a> {
         self.batch_length() as usize + LOG_OVERHEAD
     }
 
-    /// `baseOffset`: the offset of the first record as it was written; compaction keeps it.
+    /// `baseOffset`: the offset of the first record when it was written; compaction keeps it.
     #[inline]
     pub fn base_offset(self) -> i64 {
         i64::from_be_bytes(self.at(BASE_OFFSET))
@@ -172,7 +173,7 @@ impl<'a> Batch<'a> {
     ///
     /// # Errors
     ///
-    /// [`RecordError::UnsupportedCodec`] if its number stands for none.
+    /// [`RecordError::UnsupportedCodec`] if the number in the attributes stands for none.
     #[inline]
     pub fn codec(self) -> Result<Codec, RecordError> {
         Codec::from_id(self.attributes() as u8 & 7)
@@ -188,13 +189,13 @@ impl<'a> Batch<'a> {
         }
     }
 
-    /// Whether it is part of a transaction.
+    /// Whether the batch is part of a transaction.
     #[inline]
     pub fn is_transactional(self) -> bool {
         self.attributes() & TRANSACTIONAL_BIT != 0
     }
 
-    /// Whether it holds a control record that applications never see.
+    /// Whether it contains a control record, which applications never see.
     #[inline]
     pub fn is_control(self) -> bool {
         self.attributes() & CONTROL_BIT != 0
@@ -212,13 +213,13 @@ impl<'a> Batch<'a> {
         i32::from_be_bytes(self.at(LAST_OFFSET_DELTA))
     }
 
-    /// The offset of its last record as it was written.
+    /// The offset of the last record when it was written; compaction keeps it.
     #[inline]
     pub fn last_offset(self) -> i64 {
         self.base_offset() + i64::from(self.last_offset_delta())
     }
 
-    /// The offset after its last.
+    /// The offset after the last record.
     #[inline]
     pub fn next_offset(self) -> i64 {
         self.last_offset() + 1
@@ -269,13 +270,13 @@ impl<'a> Batch<'a> {
         }
     }
 
-    /// `recordCount`: how many records it still holds; compaction may have removed some.
+    /// `recordCount`: how many records the batch has; compaction may have removed some.
     #[inline]
     pub fn record_count(self) -> i32 {
         i32::from_be_bytes(self.at(RECORD_COUNT))
     }
 
-    /// The records, compressed as they are.
+    /// The records, in compressed form if there is a codec.
     #[inline]
     pub fn payload(self) -> &'a [u8] {
         &self.0[HEADER_SIZE..]
@@ -301,8 +302,7 @@ pub const fn advance_sequence(from: i32, by: i32) -> i32 {
 }
 
 /// The batch with the base offset and leader epoch that a leader assigns. Both lie outside the
-/// checksum, so that this copies the bytes at most, and does not even copy them if they are not
-/// shared.
+/// checksum, which stays valid. Bytes that are not shared are not copied.
 ///
 /// # Panics
 ///
@@ -315,7 +315,7 @@ pub fn stamp(batch: Bytes, base_offset: i64, leader_epoch: i32) -> Bytes {
 }
 
 /// The batch with `now` as the time of all its records (`message.timestamp.type=LogAppendTime`),
-/// and the checksum that follows from it.
+/// and a new checksum.
 ///
 /// # Panics
 ///
@@ -329,8 +329,8 @@ pub fn stamp_append_time(batch: Bytes, now: Wall) -> Bytes {
     seal(bytes)
 }
 
-/// The batch under another producer id, epoch and base sequence, and the checksum that follows
-/// from them: what a producer does to its unsent batches when its epoch is raised (KIP-360).
+/// The batch with another producer id, epoch and base sequence, and a new checksum: a producer
+/// changes its unsent batches so when its epoch is raised (KIP-360).
 ///
 /// # Panics
 ///
@@ -360,7 +360,7 @@ pub(super) fn seal(mut batch: impl AsMut<[u8]> + Into<Bytes>) -> Bytes {
     batch.into()
 }
 
-/// Cuts concatenated batches apart, without copying.
+/// Splits concatenated batches, without copying.
 ///
 /// # Errors
 ///

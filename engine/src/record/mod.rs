@@ -30,7 +30,7 @@ use std::fmt;
 /// Why bytes are not a batch of records.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum RecordError {
-    /// The bytes do not follow the format; what is wrong with them.
+    /// The bytes do not follow the format, for this reason.
     Malformed(&'static str),
     /// The checksum of the bytes differs from the one in the header.
     Crc {

@@ -88,7 +88,8 @@ pub struct Records<'a> {
 }
 
 impl<'a> Records<'a> {
-    /// `body`: the uncompressed records of the same batch, as [`body`] returns them.
+    /// Reads the records of `batch`. `body`: the uncompressed records of the same batch, as
+    /// [`body`] returns them.
     pub fn new(batch: Batch<'_>, body: &'a [u8]) -> Self {
         let append_time = match batch.timestamp_type() {
             TimestampType::CreateTime => None,
@@ -204,11 +205,12 @@ pub fn body(batch: &Bytes) -> Result<Bytes, RecordError> {
     codec.decompress(batch.slice(HEADER_SIZE..))
 }
 
-/// Hands every record of a batch to `visit`, without allocation if it is not compressed.
+/// Calls `visit` with every record of a batch; allocates only if the batch is compressed.
 ///
 /// # Errors
 ///
-/// Any [`RecordError`] but [`RecordError::Crc`]; the preceding records have been visited.
+/// Any [`RecordError`] but [`RecordError::Crc`]; records before the malformed one have been
+/// visited.
 pub fn for_each(batch: &[u8], mut visit: impl FnMut(RecordRef<'_>)) -> Result<(), RecordError> {
     let view = Batch::new(batch)?;
     let decompressed = match view.codec()? {
@@ -221,12 +223,12 @@ pub fn for_each(batch: &[u8], mut visit: impl FnMut(RecordRef<'_>)) -> Result<()
     Ok(())
 }
 
-/// The records of a batch. Their bytes are slices of the batch, or of its decompressed payload.
+/// The records of a batch. Their bytes are slices of the batch, or of its decompressed records.
 ///
 /// # Errors
 ///
-/// Any [`RecordError`] but [`RecordError::Crc`]: bytes from a disk or a network are checked once,
-/// with [`Batch::check_crc`].
+/// Any [`RecordError`] but [`RecordError::Crc`]: the checksum is a matter of [`Batch::check_crc`],
+/// called once on bytes from a disk or a network.
 pub fn records(batch: &Bytes) -> Result<Vec<RecordView>, RecordError> {
     let body = body(batch)?;
     let view = Batch::new(batch)?;

@@ -1,4 +1,4 @@
-//! Against batches that Kafka itself and another implementation wrote (`tests/fixtures`).
+//! Comparison with batches that Kafka itself and another implementation wrote (`tests/fixtures`).
 
 use super::builder::Headers;
 use super::*;
@@ -32,7 +32,7 @@ fn codec(fixture: &Value) -> Codec {
     Codec::from_name(fixture["codec"].as_str().expect("a codec")).expect("a known codec")
 }
 
-/// A fixture's records, as they are to be read.
+/// The records that reading a fixture has to return.
 fn expected(fixture: &Value) -> Vec<RecordView> {
     let records = fixture["records"].as_array().expect("records");
     let base_sequence = number(&fixture["base_sequence"]) as i32;
@@ -65,7 +65,7 @@ fn header_key(key: &Value) -> Bytes {
     Bytes::copy_from_slice(key.as_str().expect("a header key").as_bytes())
 }
 
-/// Builds a batch again from what was read.
+/// Builds a batch again from the records read.
 fn rebuild(batch: Batch<'_>, records: &[RecordView], codec: Codec) -> Bytes {
     let mut builder = BatchBuilder::new()
         .base_offset(batch.base_offset())
@@ -109,7 +109,7 @@ fn check_records(name: &str, fixture: &Value, bytes: &Bytes) {
     assert_eq!(seen as i32, view.record_count(), "{name}");
 }
 
-/// Written again without compression, the bytes are the same; with it, the records are.
+/// A batch that is built again has the same bytes without compression, the same records with it.
 fn check_rewrite(name: &str, fixture: &Value, bytes: &Bytes) {
     let view = Batch::new(bytes).expect(name);
     if view.timestamp_type() == TimestampType::LogAppendTime {
@@ -193,7 +193,7 @@ fn leader_changes_round_trip() {
 }
 
 #[test]
-fn stamping_leaves_the_checksum_alone_and_others_bytes_too() {
+fn stamping_changes_neither_the_checksum_nor_shared_bytes() {
     let mut builder = BatchBuilder::new();
     builder.append(1, Some(b"k"), None, &[]);
     let original = builder.build();
@@ -202,16 +202,16 @@ fn stamping_leaves_the_checksum_alone_and_others_bytes_too() {
     let view = Batch::new(&stamped).expect("a batch");
     assert_eq!((view.base_offset(), view.leader_epoch()), (77, 5));
     view.check_crc().expect("outside the checksum");
-    assert_eq!(Batch::new(&shared).expect("a batch").base_offset(), 0, "others see their own");
+    assert_eq!(Batch::new(&shared).expect("a batch").base_offset(), 0, "shared bytes stay");
     let alone = Bytes::from(shared.to_vec());
     let place = alone.as_ptr();
-    assert_eq!(stamp(alone, 1, 1).as_ptr(), place, "nothing is copied if nobody else has it");
+    assert_eq!(stamp(alone, 1, 1).as_ptr(), place, "unshared bytes are not copied");
     let resent = stamp_producer(shared, 9, 1, 0);
     Batch::new(&resent).expect("a batch").check_crc().expect("a new checksum");
 }
 
 #[test]
-fn concatenated_batches_come_apart() {
+fn concatenated_batches_are_split() {
     let one = rebuild_simple(3);
     let two = stamp(rebuild_simple(1), 3, 0);
     let mut both = BytesMut::from(&one[..]);
@@ -248,7 +248,7 @@ fn raw_snappy_blocks_are_read_too() {
 }
 
 #[test]
-fn what_a_leader_refuses() {
+fn invalid_batches_are_refused() {
     let limits = Limits { compacted: true, ..Limits::default() };
     let now = Wall(1_700_000_000_000);
     let build = |make: &dyn Fn(BatchBuilder) -> BatchBuilder| {
@@ -281,11 +281,11 @@ fn what_a_leader_refuses() {
     holes.append_at(1, now.0, Some(b"key"), None, &[]);
     assert_eq!(check(&holes.build(), &limits), invalid, "a hole");
     let append_time = check(&build(&|batch| batch.append_time(now.0)), &limits);
-    assert_eq!(append_time, Err(Invalid::InvalidTimestamp), "that is for the leader to set");
+    assert_eq!(append_time, Err(Invalid::InvalidTimestamp), "only a leader sets the append time");
 }
 
 #[test]
-fn what_a_leader_refuses_by_configuration() {
+fn batches_beyond_the_topics_configuration_are_refused() {
     let now = Wall(1_700_000_000_000);
     let at = |timestamp: i64, key: Option<&[u8]>| {
         let mut builder = BatchBuilder::new();
@@ -321,7 +321,7 @@ fn fields() -> impl Strategy<Value = Fields> {
 
 proptest! {
     #[test]
-    fn what_is_written_is_read(
+    fn a_built_batch_reads_back(
         records in prop::collection::vec(fields(), 1..20),
         codec in 0_u8..5,
     ) {
@@ -357,7 +357,7 @@ proptest! {
         }
     }
 
-    /// Every byte that the checksum covers, and the checksum itself.
+    /// A change of any byte that the checksum covers, or of the checksum itself.
     #[test]
     fn a_changed_byte_is_detected(count in 1_i32..6, at: prop::sample::Index, change in 1_u8..) {
         let mut bytes = rebuild_simple(count).to_vec();
@@ -367,9 +367,9 @@ proptest! {
         prop_assert!(found.is_err());
     }
 
-    /// Arbitrary bytes are refused or read, and never a panic.
+    /// Arbitrary bytes are refused or read, and never cause a panic.
     #[test]
-    fn arbitrary_bytes_do_no_harm(
+    fn arbitrary_bytes_cause_no_panic(
         count in 1_i32..6, codec in 0_u8..8,
         edits in prop::collection::vec((any::<prop::sample::Index>(), any::<u8>()), 1..8),
     ) {

@@ -14,7 +14,7 @@ pub enum Invalid {
     InvalidRecord,
     /// `MESSAGE_TOO_LARGE`: it is larger than `max.message.bytes`.
     MessageTooLarge,
-    /// `CORRUPT_MESSAGE`: its checksum is wrong, or it is no batch at all.
+    /// `CORRUPT_MESSAGE`: its checksum is wrong, or the bytes are not a batch.
     CorruptMessage,
     /// `UNSUPPORTED_COMPRESSION_TYPE`: the request's version does not allow its codec.
     UnsupportedCompressionType,
@@ -41,7 +41,7 @@ impl fmt::Display for Invalid {
     }
 }
 
-/// What the topic's configuration and the request allow.
+/// Limits from the topic's configuration and the request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Limits {
     /// `max.message.bytes`: the largest batch, in bytes.
@@ -90,7 +90,7 @@ impl From<&TopicConfig> for Limits {
 ///
 /// The first rule that the batch breaks.
 pub fn validate_produce(batch: &[u8], limits: &Limits, now: Wall) -> Result<(), Invalid> {
-    // A request has to hold exactly one batch per partition, of magic 2.
+    // A request has to contain exactly one batch for each partition, of magic 2.
     let view = Batch::new(batch).map_err(|_| match Batch::first_of(batch) {
         Ok(_) => Invalid::InvalidRecord,
         Err(_) => Invalid::CorruptMessage,
@@ -129,8 +129,8 @@ fn validate_batch(batch: Batch<'_>) -> Result<(), Invalid> {
     Ok(())
 }
 
-/// `LogValidator.validateRecord` for each of them. A client that sends the time of appending
-/// itself is refused, as Kafka does (`validateTimestamp`).
+/// `LogValidator.validateRecord` for each record. A client's batch with `LogAppendTime` is refused,
+/// as in Kafka (`validateTimestamp`).
 fn validate_records(batch: Batch<'_>, limits: &Limits, now: Wall) -> Result<(), Invalid> {
     if batch.timestamp_type() == TimestampType::LogAppendTime {
         return Err(Invalid::InvalidTimestamp);

@@ -1,5 +1,5 @@
-//! Zig-zag variable-length integers, as `ByteUtils.writeVarint` and `writeVarlong` of Kafka (and
-//! Protocol Buffers' `sint32` and `sint64`) have them.
+//! Zig-zag variable-length integers, as in Kafka's `ByteUtils.writeVarint` and `writeVarlong` (and
+//! Protocol Buffers' `sint32` and `sint64`).
 
 use super::RecordError;
 
@@ -29,7 +29,7 @@ pub fn put(buffer: &mut Vec<u8>, value: i64) {
 #[inline]
 pub fn take_long(bytes: &mut &[u8]) -> Result<i64, RecordError> {
     match *bytes {
-        // As nearly all are.
+        // Nearly all values fit one byte.
         [byte, rest @ ..] if *byte < 0x80 => {
             *bytes = rest;
             Ok(unzigzag(u64::from(*byte)))
@@ -102,7 +102,7 @@ mod tests {
     }
 
     #[test]
-    fn refuses_what_does_not_fit() {
+    fn numbers_that_do_not_fit_are_refused() {
         assert!(take(&mut &[0x80, 0x80, 0x80, 0x80, 0x10][..]).is_err());
         assert!(take_long(&mut &[0xff; 10][..]).is_err());
         assert!(take_long(&mut &[0x80][..]).is_err());

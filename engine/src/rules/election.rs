@@ -1,23 +1,23 @@
-//! Which replica leads a partition (`PartitionChangeBuilder`, KIP-460, KIP-631, KIP-966).
+//! Election of the leader of a partition (`PartitionChangeBuilder`, KIP-460, KIP-631, KIP-966).
 
 use crate::ids::{BrokerEpoch, BrokerId};
 
 /// Why an election takes place.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Reason {
-    /// A broker came or went: keep the leader if possible.
+    /// The state of a broker changed: keep the leader if possible.
     Ordinary,
     /// Leadership goes to the first replica of the assignment, if it is in sync.
     Preferred,
-    /// As ordinary, but as a last resort any live replica leads.
+    /// Like `Ordinary`, but as a last resort any live replica leads.
     Unclean,
 }
 
-/// What decides an election. The lengths of logs do not: any member of the ISR has everything that
-/// is committed.
+/// The input of an election. The lengths of logs do not matter: every member of the ISR has all
+/// committed records.
 #[derive(Clone, Copy, Debug)]
 pub struct Election<'a> {
-    /// Why it takes place.
+    /// Why the election takes place.
     pub reason: Reason,
     /// The replicas in the order of the assignment.
     pub replicas: &'a [BrokerId],
@@ -40,7 +40,7 @@ pub enum How {
     Clean,
     /// The leader is in the ELR, and the ISR is empty. Nothing committed is lost either.
     Eligible,
-    /// The leader is the last one, and has come back; no replica is known to have more (KIP-966).
+    /// The leader is the last one, which has returned; no replica is known to have more (KIP-966).
     LastKnown,
     /// The leader is any live replica. Committed records may be lost.
     Unclean,
@@ -55,7 +55,7 @@ pub struct Elected {
     pub how: How,
 }
 
-/// Elects a leader: the present one if it may stay, else the first *in the order of the
+/// Elects a leader: the present one if it may stay, otherwise the first *in the order of the
 /// assignment* that is acceptable and in sync.
 pub fn elect(election: Election<'_>) -> Elected {
     let Election { reason, replicas, isr, elr, acceptable, leader, last_known_leader } = election;
@@ -94,22 +94,22 @@ pub fn elect(election: Election<'_>) -> Elected {
 /// The log directory of a replica whose broker names another one (KIP-858).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct NamedDirectory {
-    /// The one that was known until now is online at the broker.
+    /// Whether the directory known until now is online at the broker.
     pub was_online: bool,
-    /// The one that the broker names is.
+    /// Whether the directory that the broker names is online.
     pub is_online: bool,
 }
 
-/// Whether a replica may lead whose broker names its log directory: by where it is from now on.
+/// Whether a replica may lead when its broker names its log directory: the new directory decides.
 ///
-/// Kafka 4.1 goes by where it was (`ReplicationControlManager.handleAssignReplicasToDirs`). A broker
-/// with a new disk that is the only one in sync, and was unfenced before it has named its directories,
-/// then leads nothing until leaders are balanced (FL-3).
+/// In Kafka 4.1 the old directory decides (`ReplicationControlManager.handleAssignReplicasToDirs`).
+/// A broker with a new disk that is alone in sync, and was unfenced before it named its
+/// directories, then leads no partition until leaders are balanced (FL-3).
 pub fn may_lead_from(directory: NamedDirectory) -> bool {
     directory.is_online
 }
 
-/// What the eligible leader replicas are computed from.
+/// The input for the eligible leader replicas.
 #[derive(Clone, Copy, Debug)]
 pub struct Eligible<'a> {
     /// The ISR before the change.
@@ -118,15 +118,15 @@ pub struct Eligible<'a> {
     pub old_elr: &'a [BrokerId],
     /// The ISR after the change.
     pub new_isr: &'a [BrokerId],
-    /// Replicas known to have ended uncleanly: they may have lost what they had.
+    /// Replicas known to have ended uncleanly, which may have lost records.
     pub ended_uncleanly: &'a [BrokerId],
     /// `min.insync.replicas`, no more than there are replicas.
     pub effective_min_isr: usize,
 }
 
 /// The eligible leader replicas after a change of the ISR, sorted (KIP-966): while the ISR is
-/// below min ISR the high watermark does not move, so a replica that leaves it then still has
-/// everything that is committed.
+/// below min ISR the high watermark does not move, so a replica that leaves the ISR then still has
+/// all committed records.
 pub fn eligible_after(eligible: Eligible<'_>) -> Vec<BrokerId> {
     let Eligible { old_isr, old_elr, new_isr, ended_uncleanly, effective_min_isr } = eligible;
     if new_isr.len() >= effective_min_isr {
@@ -143,7 +143,7 @@ pub fn eligible_after(eligible: Eligible<'_>) -> Vec<BrokerId> {
     elr
 }
 
-/// A broker that registers again, and its registration before.
+/// A broker that registers again, and its previous registration.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct LastLife {
     /// The broker epoch that the broker found in its clean-shutdown file; `None`: no such file.
@@ -153,7 +153,7 @@ pub struct LastLife {
 }
 
 /// Whether a broker's last life ended uncleanly, by the broker epoch in its clean-shutdown file.
-/// The broker may then have lost what it had not synced, and leaves every ISR and ELR (KIP-966).
+/// The broker may then have lost unsynced records, and leaves every ISR and ELR (KIP-966).
 pub fn ended_uncleanly(last: LastLife) -> bool {
     last.in_clean_shutdown_file != Some(last.registered)
 }

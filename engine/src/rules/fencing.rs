@@ -1,4 +1,4 @@
-//! Which requests are outdated, by leader epoch (KIP-320) and by broker epoch (KIP-380, KIP-903).
+//! Rejection of outdated requests by leader epoch (KIP-320) and by broker epoch (KIP-380, KIP-903).
 
 use crate::error::ErrorCode;
 use crate::ids::{BrokerEpoch, LeaderEpoch};
@@ -14,8 +14,8 @@ pub struct LeaderEpochs {
 
 /// Whether a request may be served: `FENCED_LEADER_EPOCH` if its leader epoch is older,
 /// `UNKNOWN_LEADER_EPOCH` if it is newer. Otherwise a fetch made under an earlier epoch would count
-/// as proof that the follower has what this leader wrote (KAFKA-7395). A refused request changes
-/// nothing.
+/// as proof that the follower has the records of this leader (KAFKA-7395). A refused request
+/// changes no state.
 pub fn check_leader_epoch(epochs: LeaderEpochs) -> Result<(), ErrorCode> {
     match epochs.requested {
         Some(epoch) if epoch < epochs.local => Err(ErrorCode::FencedLeaderEpoch),
@@ -24,7 +24,7 @@ pub fn check_leader_epoch(epochs: LeaderEpochs) -> Result<(), ErrorCode> {
     }
 }
 
-/// The life of a broker that sent a fetch, and the one that the leader's metadata knows.
+/// The life of a broker that sent a fetch, and the one in the leader's metadata.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct FetchingLife {
     /// The broker epoch in the fetch; -1 from a sender that has not registered yet, or never does.
@@ -48,8 +48,8 @@ pub struct FetchedBatch {
     pub fetch: LeaderEpoch,
 }
 
-/// Whether a follower may append a fetched batch: never one newer than the leadership that the
-/// follower knows (KAFKA-18723).
+/// Whether a follower may append a fetched batch: not if its epoch is later than the leader epoch
+/// of the fetch (KAFKA-18723).
 pub fn may_append_fetched(epochs: FetchedBatch) -> bool {
     epochs.batch <= epochs.fetch
 }
@@ -69,9 +69,10 @@ pub fn check_broker_epoch(life: RequestingLife) -> Result<(), ErrorCode> {
     if life.requested == life.registered { Ok(()) } else { Err(ErrorCode::StaleBrokerEpoch) }
 }
 
-/// How many of `expired` brokers are fenced from one state of the cluster: at most one. The next
-/// is considered after the records of the first have been replayed; computed from a state in which
-/// the first still leads, the records of the second would bring the first back (KAFKA-13173).
+/// How many of `expired` brokers are fenced in one decision: at most one. The next broker is fenced
+/// after the records for the first have been replayed. If both decisions were based on the same
+/// state, in which the first still leads, the records for the second would put the first back into
+/// the ISR (KAFKA-13173).
 pub fn fenced_per_decision(expired: usize) -> usize {
     expired.min(1)
 }

@@ -1,4 +1,4 @@
-//! What bounds the high watermark (`Partition.maybeIncrementLeaderHW`).
+//! Bounds of the high watermark (`Partition.maybeIncrementLeaderHW`).
 
 use super::isr::Size;
 use crate::ids::Offset;
@@ -8,7 +8,7 @@ pub fn effective_min_isr(min_insync_replicas: usize, replication_factor: usize) 
     min_insync_replicas.min(replication_factor)
 }
 
-/// Whether the high watermark may move at all with a committed ISR of this size: not below min
+/// Whether the high watermark may move with a committed ISR of this size: not if it is below min
 /// ISR, whatever acks the producers use (KIP-966, KAFKA-15583).
 pub fn may_advance(size: Size) -> bool {
     size.isr >= size.effective_min_isr
@@ -17,16 +17,17 @@ pub fn may_advance(size: Size) -> bool {
 /// A remote replica as its leader knows it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Replica {
-    /// It is in the effective ISR ([`super::isr::is_in_effective_isr`]).
+    /// Whether it is in the effective ISR ([`super::isr::is_in_effective_isr`]).
     pub in_effective_isr: bool,
-    /// It may join the ISR ([`super::isr::is_eligible`]).
+    /// Whether it may join the ISR ([`super::isr::is_eligible`]).
     pub eligible: bool,
-    /// It is at the leader's log end, or was within `replica.lag.time.max.ms`.
+    /// Whether it is at the leader's log end, or was within `replica.lag.time.max.ms`.
     pub caught_up: bool,
 }
 
 /// Whether the high watermark may not pass the log end of a replica: the replica is in sync, or is
-/// about to be. A replica that cannot join does not count, however close it is (KAFKA-15021).
+/// about to join the ISR. A replica that cannot join does not count, however close it is
+/// (KAFKA-15021).
 pub fn is_held_back_by(replica: Replica) -> bool {
     replica.in_effective_isr || (replica.eligible && replica.caught_up)
 }

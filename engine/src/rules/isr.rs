@@ -1,4 +1,4 @@
-//! Which replicas are in sync (`Partition`, `PartitionState`).
+//! Membership of the ISR (`Partition`, `PartitionState`).
 
 use crate::error::ErrorCode;
 use crate::ids::{BrokerEpoch, LeaderEpoch, Offset, PartitionEpoch};
@@ -11,15 +11,15 @@ pub struct Join {
     pub follower_end: Offset,
     /// The leader's high watermark.
     pub high_watermark: Offset,
-    /// Where the leader's epoch starts.
+    /// The start offset of the leader's epoch.
     pub epoch_start: Offset,
 }
 
-/// Whether a follower has enough to join the ISR.
+/// Whether a follower has enough records to join the ISR.
 ///
-/// The high watermark alone does not suffice: that of a new leader may lie below what an earlier
-/// leader acknowledged. The new leader's log up to the start of its epoch holds all of that
-/// (KAFKA-7128).
+/// The high watermark alone does not suffice: that of a new leader may be below records that an
+/// earlier leader acknowledged. The new leader's log up to the start of its epoch contains all of
+/// these records (KAFKA-7128).
 pub fn may_join(join: Join) -> bool {
     join.follower_end >= join.high_watermark && join.follower_end >= join.epoch_start
 }
@@ -27,9 +27,9 @@ pub fn may_join(join: Join) -> bool {
 /// A follower's broker, as the leader's metadata and the follower's last fetch show it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Candidate {
-    /// It is fenced, or not registered at all.
+    /// Whether it is fenced or not registered.
     pub fenced: bool,
-    /// It is shutting down.
+    /// Whether it is shutting down.
     pub shutting_down: bool,
     /// The broker epoch of the life that fetched; -1 if it was not registered yet.
     pub fetched_epoch: BrokerEpoch,
@@ -37,54 +37,55 @@ pub struct Candidate {
     pub registered_epoch: BrokerEpoch,
 }
 
-/// Whether a follower may be proposed for the ISR at all: a fenced or leaving broker cannot lead
-/// (KIP-841), and one that has restarted since may have lost what it fetched (KIP-903). A fetch
-/// of a life that was not registered yet names none, and passes (`Partition.isReplicaIsrEligible`).
+/// Whether a follower may be proposed for the ISR: a fenced broker, or one that is shutting down,
+/// cannot lead (KIP-841), and one that has restarted since its fetch may have lost records
+/// (KIP-903). A fetch without a broker epoch, from a life that was not registered yet, passes
+/// (`Partition.isReplicaIsrEligible`).
 pub fn is_eligible(candidate: Candidate) -> bool {
     !candidate.fenced
         && !candidate.shutting_down
         && (candidate.fetched_epoch == -1 || candidate.fetched_epoch == candidate.registered_epoch)
 }
 
-/// How far a member of the ISR is behind.
+/// The lag of a member of the ISR.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Lag {
     /// Its log end offset.
     pub follower_end: Offset,
     /// The leader's log end offset.
     pub leader_end: Offset,
-    /// When the member last had everything that the leader had.
+    /// The last time at which the member had all records of the leader.
     pub last_caught_up: Mono,
-    /// Now.
+    /// The present time.
     pub now: Mono,
     /// `replica.lag.time.max.ms`.
     pub max_lag: Span,
 }
 
-/// Whether a member of the ISR has to leave it: it has lacked something for longer than
-/// `replica.lag.time.max.ms`. How many records it lacks does not count (KIP-16, KIP-537).
+/// Whether a member has to leave the ISR: it has lacked records for longer than
+/// `replica.lag.time.max.ms`. The number of records that it lacks does not count (KIP-16, KIP-537).
 pub fn is_out_of_sync(lag: Lag) -> bool {
     lag.follower_end != lag.leader_end && lag.now.since(lag.last_caught_up) > lag.max_lag
 }
 
 /// Whether a replica is in the ISR that the controller has committed, and in the one that the
-/// leader has proposed and the controller has not decided on yet.
+/// leader has proposed and about which the controller has not decided yet.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Membership {
-    /// In the committed ISR.
+    /// Whether it is in the committed ISR.
     pub committed: bool,
-    /// In the proposed ISR; `None` if no proposal is in flight.
+    /// Whether it is in the proposed ISR; `None` if no proposal is in flight.
     pub proposed: Option<bool>,
 }
 
 /// Whether a replica counts as in sync while a proposal is in flight: it does if it is in either
-/// set, the *maximal* ISR. A joiner counts at once, a leaver until the controller has agreed,
-/// because the controller may elect by either set (KIP-497).
+/// set, the *maximal* ISR. A joining replica counts at once, a leaving one until the controller has
+/// agreed, because the controller may elect from either set (KIP-497).
 pub fn is_in_effective_isr(membership: Membership) -> bool {
     membership.committed || membership.proposed == Some(true)
 }
 
-/// Metadata of a partition that its leader gets while a proposal of its own is in flight.
+/// Metadata of a partition that its leader receives while its own proposal is in flight.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Published {
     /// The version of the partition that the leader knows, by an AlterPartition response or by
@@ -96,17 +97,18 @@ pub struct Published {
     pub new_leader_epoch: bool,
 }
 
-/// Whether the proposal stays in flight. It does if the metadata is what an AlterPartition response
-/// has said already: the controller has decided nothing about the proposal, and may adopt it.
+/// Whether the proposal stays in flight: if the leader already knows the metadata from an
+/// AlterPartition response. The controller has not decided about the proposal, and may still adopt
+/// it.
 ///
-/// Kafka 4.1 drops the proposal in any case (`Partition.updateAssignmentAndIsr`, called for an equal
-/// partition epoch as well). A replica that it adds then holds the high watermark back only while it
-/// is caught up, although the controller may count it as in sync.
+/// Kafka 4.1 drops the proposal in any case (`Partition.updateAssignmentAndIsr`, called for an
+/// equal partition epoch as well). A replica that it adds then holds the high watermark back only
+/// while it is caught up, although the controller may count it as in sync.
 pub fn keeps_pending_isr(published: Published) -> bool {
     published.published == published.known && !published.new_leader_epoch
 }
 
-/// How many in-sync replicas there are, and how many there have to be.
+/// The size of the ISR, and its required size.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Size {
     /// The number of members of the ISR, the leader included.
@@ -118,11 +120,11 @@ pub struct Size {
 /// A leader's proposal of another ISR, and what the controller knows.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Proposal {
-    /// The leader epoch in which it was made.
+    /// The leader epoch in which the proposal was made.
     pub leader_epoch: LeaderEpoch,
     /// The version of the partition from which it was made.
     pub partition_epoch: PartitionEpoch,
-    /// It comes from the leader.
+    /// Whether it comes from the leader.
     pub from_leader: bool,
     /// The leader epoch that the controller knows.
     pub present_leader_epoch: LeaderEpoch,
@@ -130,9 +132,9 @@ pub struct Proposal {
     pub present_partition_epoch: PartitionEpoch,
 }
 
-/// Whether the controller may consider a proposal. One that is ahead of the controller shows that
-/// this controller is outdated and must not decide (`NOT_CONTROLLER`, KAFKA-14154). One that was
-/// made from an older state must not overwrite a newer one (KIP-497).
+/// Whether the controller may consider a proposal. A proposal that is ahead of the controller shows
+/// that this controller is outdated and must not decide (`NOT_CONTROLLER`, KAFKA-14154). A proposal
+/// based on an older state must not overwrite a newer one (KIP-497).
 pub fn check_proposal(proposal: Proposal) -> Result<(), ErrorCode> {
     if proposal.leader_epoch > proposal.present_leader_epoch
         || proposal.partition_epoch > proposal.present_partition_epoch

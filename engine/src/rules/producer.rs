@@ -1,22 +1,23 @@
-//! Where the order and the partition of a producer's records are decided (`BuiltInPartitioner`,
-//! `RecordAccumulator`, `Sender`).
+//! Order and partitions of a producer's records (`BuiltInPartitioner`, `RecordAccumulator`,
+//! `Sender`).
 
 /// The partitions of a topic, as a producer knows them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Partitions {
-    /// All of them.
+    /// The number of all partitions.
     pub all: usize,
-    /// Those that have a leader at the moment.
+    /// The number of partitions that have a leader at present.
     pub with_leader: usize,
 }
 
-/// Over how many partitions keys are spread: over all of them. Records without a key may avoid a
-/// partition that has no leader; records with a key that did so would lose their order (KIP-480).
+/// The number of partitions over which keys are spread: all of them. Records without a key may
+/// avoid a partition that has no leader; records with a key would lose their order by that
+/// (KIP-480).
 pub fn partitions_for_keys(partitions: Partitions) -> usize {
     partitions.all
 }
 
-/// Whether nothing else of a partition is sent while one of its batches is in flight: only
+/// Whether no other batch of a partition is sent while one is in flight: only
 /// `max.in.flight.requests.per.connection` of 1 promises order without idempotence. The limit per
 /// connection alone does not keep order: after an election the next batch uses another connection
 /// (`guaranteeMessageOrder`, KAFKA-3197).
@@ -40,45 +41,48 @@ pub struct Retry<'a> {
     pub front: &'a [i32],
 }
 
-/// The place of such a batch: behind those with smaller sequences. Several batches of a partition can
-/// be in flight at two leaders, and come back in any order (`insertInSequenceOrder`).
+/// The place of such a batch: behind those with smaller sequences. Several batches of a partition
+/// can be in flight to two leaders, and fail in any order (`insertInSequenceOrder`).
 pub fn place_in_sequence(retry: Retry<'_>) -> usize {
     retry.front.iter().take_while(|other| **other < retry.sequence).count()
 }
 
-/// Whether a new batch is sent while it is not known whether an expired one before it was written: no.
-/// The leader would refuse it as a gap, or the two would be written in the wrong order (KIP-360).
+/// Whether a new batch is sent while it is unknown whether an expired batch before it was written:
+/// no. The leader would refuse the new batch as a gap, or both would be written in the wrong order
+/// (KIP-360).
 pub fn sends_behind_unresolved(attempts: u32) -> bool {
     let _ = attempts;
     false
 }
 
-/// A batch of an idempotent producer that is given up after a response, or after it was lost.
+/// A batch of an idempotent producer that has failed after a response, or without one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Failure {
-    /// It could have been sent again by the number of its `retries`.
+    /// Whether its `retries` would have allowed another attempt.
     pub retries_left: bool,
-    /// Some transmission had no definite outcome: it may stand in the log.
+    /// Whether some transmission had no definite outcome, so that the batch may be in the log.
     pub maybe_written: bool,
-    /// Batches of its partition with smaller sequences have no outcome yet, and would be renumbered
-    /// with those behind it. False for a transactional producer, which moves only those behind it.
+    /// Whether batches of its partition with smaller sequences have no outcome yet, and would be
+    /// renumbered with those behind it. False for a transactional producer, which renumbers only the
+    /// batches behind it.
     pub in_front: bool,
 }
 
-/// Whether a batch that is given up has left a gap for certain. Then the producer goes on in a new
-/// epoch, and what it has in flight behind the batch begins at 0 there. If the batch may stand in the
-/// log, so may those behind it; those in front of it may stand there in any case, and under another epoch
-/// they would be stored again. Then it is treated as one that expired while it was sent again: those in
-/// front of it get their outcome first, and what becomes of the next one shows whether there is a gap.
-/// Kafka 4.1 looks at the retries alone (`Sender.completeBatch`), does not wait for those in front, and
-/// takes a batch for missing whose time was over when its last answer failed to come (KAFKA-14034).
+/// Whether a failed batch has certainly left a gap. The producer then goes on in a new epoch, in
+/// which the batches in flight behind it begin at sequence 0. If the batch may be in the log, so may
+/// those behind it; those in front of it may be there in any case. Under another epoch they would be
+/// stored again. The batch is then treated like one that expired while it was sent again: batches in
+/// front of it get their outcome first, and the outcome of the next batch shows whether there is a
+/// gap. Kafka 4.1 checks the retries alone (`Sender.completeBatch`), does not wait for batches in
+/// front, and treats a batch as missing if it expired without its last response (KAFKA-14034).
 pub fn leaves_gap(failure: Failure) -> bool {
     failure.retries_left && !failure.maybe_written && !failure.in_front
 }
 
-/// Whether the sequences of a partition outlive a time in which the metadata names no leader: they do,
-/// because the leader's memory does. A producer that began at 0 again under the same epoch would have
-/// its new batches taken for copies of old ones, and confirmed without being written.
+/// Whether a partition keeps its sequences while the metadata has no leader for it: yes, because
+/// the replicas keep their state of the producer. If the producer began at 0 again under the same
+/// epoch, its new batches would be treated as copies of old ones, and confirmed without being
+/// written.
 pub fn keeps_sequences(has_leader: bool) -> bool {
     let _ = has_leader;
     true

@@ -2,8 +2,8 @@
 
 use crate::ids::{LeaderEpoch, Offset};
 
-/// Where a log of the quorum ends. The later of two has the higher last epoch, or the higher end
-/// offset in the same epoch.
+/// The end of a log of the quorum. The later of two ends has the higher last epoch, or the higher
+/// end offset in the same epoch.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct LogEnd {
     /// The epoch of its last record.
@@ -12,23 +12,24 @@ pub struct LogEnd {
     pub end_offset: Offset,
 }
 
-/// A vote request, as the voter that received it sees it.
+/// A vote request, with the relevant state of the voter that received it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Ballot {
-    /// Where the candidate's log ends.
+    /// The end of the candidate's log.
     pub candidate: LogEnd,
-    /// Where the voter's own log ends.
+    /// The end of the voter's own log.
     pub own: LogEnd,
-    /// The voter has voted in this epoch, for another candidate. Does not count in a pre-vote.
+    /// Whether the voter has voted in this epoch for another candidate. Ignored in a pre-vote.
     pub voted_for_other: bool,
-    /// The voter knows the leader of this epoch. In a pre-vote: it also hears from it.
+    /// Whether the voter knows the leader of this epoch; in a pre-vote, whether it has also fetched
+    /// from the leader.
     pub has_leader: bool,
-    /// The request is a pre-vote.
+    /// Whether the request is a pre-vote.
     pub pre_vote: bool,
 }
 
-/// Whether a voter grants its vote: the candidate lacks nothing that the voter has, and the voter
-/// is free to choose.
+/// Whether a voter grants its vote: the candidate's log is at least as long as the voter's, and the
+/// voter knows no leader and has not voted for another candidate.
 pub fn grants_vote(ballot: Ballot) -> bool {
     !ballot.has_leader
         && (ballot.pre_vote || !ballot.voted_for_other)
@@ -40,13 +41,13 @@ pub fn grants_vote(ballot: Ballot) -> bool {
 pub struct Majority {
     /// The end offset that a majority has reached.
     pub end: Offset,
-    /// Where the leader's epoch starts.
+    /// The start offset of the leader's epoch.
     pub epoch_start: Offset,
 }
 
-/// Whether what a majority has is committed: only with a record of the leader's own epoch. The
-/// first of these stands *at* the start of the epoch, so the majority has to be beyond it
-/// (KAFKA-12619, Raft section 5.4.2).
+/// Whether records that a majority has are committed: only together with a record of the leader's
+/// own epoch. The first of these is *at* the start of the epoch, so the majority has to be beyond
+/// it (KAFKA-12619, Raft section 5.4.2).
 pub fn commits(majority: Majority) -> bool {
     majority.end > majority.epoch_start
 }

@@ -1,5 +1,5 @@
-//! Idempotent producers at the leader: which batch is a duplicate, which is the next, and how long a
-//! producer is remembered (`ProducerAppendInfo`, `ProducerStateEntry`, `ProducerStateManager`;
+//! Idempotent producers at the leader: which batch is a duplicate, which is the next, and how long
+//! a producer is remembered (`ProducerAppendInfo`, `ProducerStateEntry`, `ProducerStateManager`;
 //! KIP-98, KIP-360), and where their ids come from (KIP-730).
 
 use crate::error::ErrorCode;
@@ -19,10 +19,10 @@ pub struct Sent<'a> {
     pub known: &'a Producer,
 }
 
-/// The batch in the log that a batch is a copy of: one of the last five of that producer, of the same
-/// epoch, with the same first and last sequence. A producer has at most five batches in flight; with
-/// fewer remembered, a copy of an earlier one would be refused, and the producer would send its
-/// records again under another epoch (KAFKA-5494).
+/// The batch in the log of which a batch is a copy: one of the last five of that producer, of the
+/// same epoch, with the same first and last sequence. A producer has at most five batches in
+/// flight; if the leader remembered fewer, it would refuse a copy of an earlier batch, and the
+/// producer would send the records again under another epoch (KAFKA-5494).
 pub fn duplicate_of(sent: Sent<'_>) -> Option<BatchMeta> {
     let of_epoch = sent.known.epoch == sent.epoch;
     let is_copy = |batch: &&BatchMeta| {
@@ -31,7 +31,7 @@ pub fn duplicate_of(sent: Sent<'_>) -> Option<BatchMeta> {
     sent.known.batches().iter().filter(|_| of_epoch).find(is_copy).copied()
 }
 
-/// The epoch of a batch beside that of its producer at the leader.
+/// The epoch of a batch, and that of its producer at the leader.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct ProducerEpochs {
     /// The epoch of the batch.
@@ -40,29 +40,29 @@ pub struct ProducerEpochs {
     pub known: i16,
 }
 
-/// Whether a batch is not of an epoch that its producer has left: what was on its way when the
-/// producer went on in a new epoch must not be appended any more (KIP-360).
+/// Refuses a batch of an epoch that its producer has left: batches that were in flight when the
+/// producer began a new epoch must not be appended (KIP-360).
 pub fn check_producer_epoch(epochs: ProducerEpochs) -> Result<(), ErrorCode> {
     if epochs.batch < epochs.known { Err(ErrorCode::InvalidProducerEpoch) } else { Ok(()) }
 }
 
-/// The sequence of a batch beside what the leader knows of its producer.
+/// The sequence of a batch, and the leader's state of its producer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Sequence {
     /// The epoch of the batch.
     pub epoch: i16,
     /// The sequence of its first record.
     pub first: i32,
-    /// The latest epoch that the leader has seen; -1: it knows nothing of the producer.
+    /// The latest epoch that the leader has seen; -1: the producer is unknown.
     pub known_epoch: i16,
     /// The last sequence in that epoch; -1: none.
     pub last: i32,
 }
 
 /// Whether a batch is the next one of its producer. A new epoch begins with sequence 0. In the same
-/// epoch a batch follows the last one, and 0 follows the largest sequence (KAFKA-7692); anything else
-/// is a gap, or a copy of a batch that is not remembered any more. A producer of which nothing is
-/// known may go on anywhere: its batches may have been deleted, or it may have been forgotten.
+/// epoch a batch follows the last one, and 0 follows the largest sequence (KAFKA-7692); anything
+/// else is a gap, or a copy of a batch that is no longer remembered. An unknown producer may begin
+/// with any sequence: its batches may have been deleted, or it may have been forgotten.
 pub fn check_sequence(sequence: Sequence) -> Result<(), ErrorCode> {
     let Sequence { epoch, first, known_epoch, last } = sequence;
     let next = if last == i32::MAX { 0 } else { last + 1 };
@@ -74,9 +74,8 @@ pub fn check_sequence(sequence: Sequence) -> Result<(), ErrorCode> {
     }
 }
 
-/// Whether a replica that begins to lead goes on from what it knows of producers, as Kafka's do:
-/// followers build it from the batches that they append. A leader that began without it would take
-/// every copy for a new batch.
+/// Whether a new leader keeps its state of producers, as in Kafka: followers build this state from
+/// the batches that they append. A leader without it would treat every copy as a new batch.
 pub fn keeps_producers(was_following: bool) -> bool {
     let _ = was_following;
     true
@@ -91,14 +90,14 @@ pub struct Silence {
     pub expiration_ms: i64,
 }
 
-/// Whether a producer is forgotten (KAFKA-9144: markers count as batches do).
+/// Whether a producer is forgotten (KAFKA-9144: markers count like batches).
 pub fn is_forgotten(silence: Silence) -> bool {
     silence.silent_ms >= silence.expiration_ms
 }
 
-/// The first id of the block that the controller hands out, given the first that its log does not
-/// give to anybody: that one. A controller that took the block in use for the next would hand it out
-/// again after it was replaced (KAFKA-13357, KAFKA-15552).
+/// The first id of the block that the controller allocates: the first id that its log has not
+/// allocated. A controller that treated the block in use as the next one would allocate it again
+/// after a failover (KAFKA-13357, KAFKA-15552).
 pub fn first_of_block(next_producer_id: i64) -> i64 {
     next_producer_id
 }

@@ -1,4 +1,4 @@
-//! Each rule at the edge where it was once wrong.
+//! Each rule at the edge where an implementation was once wrong.
 
 use super::election::{
     Election, Eligible, How, LastLife, Reason, elect, eligible_after, ended_uncleanly,
@@ -30,7 +30,7 @@ fn joining_needs_the_start_of_the_epoch_and_not_just_the_high_watermark() {
 }
 
 #[test]
-fn a_leaver_counts_until_the_controller_agrees() {
+fn a_leaving_replica_counts_until_the_controller_agrees() {
     let counts = |committed, proposed| isr::is_in_effective_isr(Membership { committed, proposed });
     assert!(counts(true, Some(false)), "KIP-497, shrink");
     assert!(counts(false, Some(true)), "KIP-497, expansion");
@@ -38,7 +38,7 @@ fn a_leaver_counts_until_the_controller_agrees() {
 }
 
 #[test]
-fn a_proposal_outlives_metadata_that_says_nothing_new() {
+fn a_proposal_stays_in_flight_at_metadata_that_is_known() {
     let keeps = |published, new_leader_epoch| {
         isr::keeps_pending_isr(Published { known: 4, published, new_leader_epoch })
     };
@@ -63,7 +63,7 @@ fn a_follower_at_the_leaders_end_never_lags() {
 }
 
 #[test]
-fn high_watermark_waits_for_those_about_to_join_only_if_they_can() {
+fn high_watermark_waits_for_replicas_about_to_join_only_if_they_can() {
     let held = |in_effective_isr, eligible, caught_up| {
         high_watermark::is_held_back_by(high_watermark::Replica {
             in_effective_isr,
@@ -108,7 +108,7 @@ fn following_starts_at_the_log_end_unless_epochs_are_unknown() {
 }
 
 #[test]
-fn divergence_goes_down_the_list_of_epochs() {
+fn truncation_goes_back_epoch_by_epoch() {
     let leader = EpochEndOffset { epoch: 3, end_offset: 20 };
     let diverges = |fetch_offset, last_fetched_epoch| {
         let (current_leader_epoch, leader_epoch) = (Some(4), 4);
@@ -143,7 +143,7 @@ fn epochs_fence_both_ways() {
 }
 
 #[test]
-fn only_acks_all_asks_for_min_isr_and_asks_twice() {
+fn only_acks_all_checks_min_isr_before_and_after_the_append() {
     let size = Size { isr: 1, effective_min_isr: 2 };
     assert_eq!(produce::check_in_sync_replicas(1, size), Ok(()));
     assert_eq!(produce::check_in_sync_replicas(-1, size), Err(ErrorCode::NotEnoughReplicas));
@@ -223,7 +223,7 @@ fn without_isr_the_elr_leads_and_the_last_leader_only_without_both() {
 }
 
 #[test]
-fn who_leaves_below_min_isr_stays_eligible() {
+fn a_replica_that_leaves_the_isr_below_min_isr_stays_eligible() {
     let after = |new_isr, ended_uncleanly| {
         eligible_after(Eligible {
             old_isr: &[1, 2],
@@ -263,7 +263,7 @@ fn votes_go_to_longer_logs_and_commits_need_an_own_record() {
 }
 
 #[test]
-fn a_controller_that_is_behind_does_not_speak_for_the_cluster() {
+fn a_controller_that_is_behind_does_not_decide_about_proposals() {
     let check = |leader_epoch, partition_epoch, from_leader| {
         isr::check_proposal(isr::Proposal {
             leader_epoch,
@@ -321,7 +321,7 @@ fn the_next_sequence_follows_the_last_and_a_new_epoch_begins_at_zero() {
 }
 
 #[test]
-fn an_epoch_that_was_left_does_not_come_back() {
+fn a_batch_of_an_earlier_epoch_is_refused() {
     let check =
         |batch, known| sequence::check_producer_epoch(ProducerEpochs { batch, known }).is_ok();
     assert!(check(3, 3) && check(4, 3) && check(0, -1));
@@ -329,13 +329,13 @@ fn an_epoch_that_was_left_does_not_come_back() {
 }
 
 #[test]
-fn a_producer_is_forgotten_at_the_very_time() {
+fn a_producer_is_forgotten_exactly_at_its_expiration() {
     let forgotten = |silent_ms| sequence::is_forgotten(Silence { silent_ms, expiration_ms: 1000 });
     assert!(!forgotten(999) && forgotten(1000));
 }
 
 #[test]
-fn a_batch_that_failed_goes_behind_those_with_smaller_sequences() {
+fn a_failed_batch_is_queued_behind_those_with_smaller_sequences() {
     let place =
         |sequence, front: &[i32]| producer::place_in_sequence(producer::Retry { sequence, front });
     assert_eq!(place(4, &[]), 0);

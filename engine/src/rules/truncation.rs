@@ -1,4 +1,4 @@
-//! Where a follower truncates its log (KIP-101, KIP-279, KIP-320, KIP-595; `AbstractFetcherThread`,
+//! Truncation of a follower's log (KIP-101, KIP-279, KIP-320, KIP-595; `AbstractFetcherThread`,
 //! `Partition.readRecords`).
 
 use crate::ids::{LeaderEpoch, Offset};
@@ -11,15 +11,16 @@ pub struct Start {
     pub log_end: Offset,
     /// Its high watermark.
     pub high_watermark: Offset,
-    /// It knows the leader epochs of its log.
+    /// Whether it knows the leader epochs of its log.
     pub knows_epochs: bool,
 }
 
-/// The offset from which a replica fetches when it begins to follow; it cuts what lies above.
+/// The offset from which a replica fetches when it begins to follow; it truncates its log there.
 ///
-/// That is its own log end: the leader's answers show by epochs what has to be cut. A follower that
-/// cuts to its high watermark throws away acknowledged records, because its high watermark trails
-/// by a fetch (KIP-101, KAFKA-1211). The high watermark is the last resort of a log without epochs.
+/// This is its own log end: the leader's responses show by epochs what has to be truncated. A
+/// follower that truncates to its high watermark drops acknowledged records, because its high
+/// watermark trails by a fetch (KIP-101, KAFKA-1211). The high watermark is the last resort of a
+/// log without epochs.
 pub fn start_of_following(start: Start) -> Offset {
     if start.knows_epochs { start.log_end } else { start.high_watermark.min(start.log_end) }
 }
@@ -39,7 +40,7 @@ pub struct Fetched {
 
 /// Whether a follower's log diverges from the leader's. `end` is the leader's end offset for the
 /// follower's last epoch. The leader epochs of the two sides do not count: every fetch is checked,
-/// whereas before KIP-595 a follower asked once, when it began to follow.
+/// whereas before KIP-595 a follower looked the end up once, when it began to follow.
 pub fn diverges(fetched: Fetched, end: EpochEndOffset) -> bool {
     end.epoch < fetched.last_fetched_epoch || end.end_offset < fetched.fetch_offset
 }
@@ -54,14 +55,14 @@ pub struct Divergence {
     pub own: Option<EpochEndOffset>,
     /// Its log end offset.
     pub log_end: Offset,
-    /// Its high watermark, by which followers cut before KIP-101.
+    /// Its high watermark, to which followers truncated before KIP-101.
     pub high_watermark: Offset,
 }
 
-/// The offset to which a follower cuts. If the follower does not know the leader's epoch, it cuts to
-/// the end of its next older one and fetches again: several fast elections need several rounds
-/// (KIP-279). If it knows none, it cuts to the leader's end offset; its own high watermark is no
-/// bound of what the two logs have in common.
+/// The offset to which a follower truncates. If the follower does not know the leader's epoch, it
+/// truncates to the end of its next older epoch and fetches again: after several fast elections
+/// this takes several rounds (KIP-279). If it knows no older epoch, it truncates to the leader's
+/// end offset; its own high watermark is no bound of the common part of the two logs.
 pub fn truncate_to(divergence: Divergence) -> Offset {
     let Divergence { leader, own, log_end, .. } = divergence;
     match own {

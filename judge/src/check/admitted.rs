@@ -1,8 +1,8 @@
 //! A broker that is admitted to an ISR is known to the controller as unfenced and not shutting down
 //! (KIP-841, KIP-903; `ReplicationControlManager.ineligibleReplicasForIsr`).
 //!
-//! Catches a corrupted `check_isr_proposal`, where a leader whose metadata is late proposes a broker
-//! that has been fenced.
+//! Catches a corrupted `check_isr_proposal`, where a leader whose metadata is late proposes a
+//! broker that has been fenced.
 
 use super::{Check, Findings, Ground};
 use crate::evidence::{Effect, Moment, View};
@@ -11,7 +11,7 @@ use engine::fact::Fact;
 /// See the module.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Admitted {
-    /// How many committed states of each partition have been looked at.
+    /// How many committed states of each partition have been checked.
     seen: Vec<usize>,
 }
 
@@ -44,7 +44,7 @@ impl Check for Admitted {
             for place in from.max(1)..partition.states.len() {
                 let (before, state) = (&partition.states[place - 1], &partition.states[place]);
                 let joined = &state.isr - &before.isr;
-                // A leader that is elected joins by that, and is judged as a leader.
+                // An elected leader joins the ISR by its election, which other checks cover.
                 let joined: crate::evidence::ReplicaSet =
                     joined.iter().filter(|it| state.leader != Some(*it)).collect();
                 let dead = &joined & &state.fenced;

@@ -15,7 +15,7 @@ use std::collections::BTreeMap;
 pub(super) struct Callbacks {
     /// The highest record called back, by producer and partition.
     highest: BTreeMap<(usize, usize), u64>,
-    /// The same for those that were last sent over one connection.
+    /// The highest record called back, by connection over which it was last sent and partition.
     highest_over: BTreeMap<(ConnId, usize), u64>,
     /// The records called back, by producer, a bit each.
     called: Vec<Vec<u64>>,
@@ -52,7 +52,7 @@ impl Callbacks {
         let index = first.partition as usize;
         let (producer, _) = records::parts(number);
         let mut highest = self.highest.get(&(producer, index)).copied();
-        // What came over the same connection is the worse to have been overtaken by.
+        // If a record over the same connection came first, that is the more serious finding.
         let same = over.and_then(|over| self.highest_over.get(&(over, index)).copied());
         for number in numbers {
             if view.records.get(*number).is_none() {
@@ -81,7 +81,7 @@ impl Callbacks {
         }
     }
 
-    /// Notes a callback. False if it had run before.
+    /// Records a callback. Returns whether it is the first one of the record.
     fn call(&mut self, producer: usize, count: usize) -> bool {
         if self.called.len() <= producer {
             self.called.resize(producer + 1, Vec::new());

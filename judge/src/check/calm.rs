@@ -1,8 +1,8 @@
 //! In a run in which nothing can be late no producer has to send anything again, no leader proposes
 //! to drop a replica from the ISR, no broker is fenced, and the quorum keeps its leader.
 //!
-//! Catches a corrupted `is_out_of_sync`, and whatever makes an engine answer late: a fetch that is not
-//! woken, a timer that is forgotten, an answer that waits for another request.
+//! Catches a corrupted `is_out_of_sync`, and any cause of a late response: a parked fetch that is
+//! not completed, a timer that is forgotten, a response that waits for another request.
 
 use super::{Check, Findings, Ground};
 use crate::evidence::{Moment, View};
@@ -14,7 +14,8 @@ use std::collections::BTreeSet;
 /// See the module.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Calm {
-    /// The clusters that have had an active controller: before that the quorum elects its first.
+    /// The clusters that have had an active controller. The first election of a quorum is no
+    /// finding.
     led: BTreeSet<ClusterId>,
 }
 
@@ -53,7 +54,7 @@ impl Calm {
     #[inline]
     fn of_partition(view: &View, at: &Moment, fact: &Fact, out: &mut Findings) {
         let (partition, what, detail) = match fact {
-            // One that is too large goes out again in parts, however calm it is.
+            // A batch that is too large is sent again in parts in any run.
             Fact::Client(ClientFact::Retried { partition, error, .. })
                 if *error != ErrorCode::MessageTooLarge =>
             {

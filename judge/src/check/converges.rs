@@ -1,8 +1,8 @@
-//! The healed cluster comes back before a deadline that follows from the configuration. What is
-//! still missing then is named.
+//! The healed cluster recovers before a deadline that follows from the configuration. A finding
+//! names what has not recovered.
 //!
-//! Catches over-strict rules: `may_join_isr`, `is_eligible_for_isr`, `elect_leader`,
-//! `diverges`, which refuse for ever what Kafka allows.
+//! Catches rules that are too strict (`may_join_isr`, `is_eligible_for_isr`, `elect_leader`,
+//! `diverges`) and refuse for ever what Kafka allows.
 
 use super::{Check, Findings, Ground};
 use crate::evidence::{End, View};

@@ -52,7 +52,7 @@ impl Check for Delivered {
         for (index, partition) in view.partitions.iter().enumerate() {
             for (number, loss) in (0..).zip(&partition.losses) {
                 let batch = partition.batches.get(loss.batch);
-                // What came back into the line of leaders has not vanished.
+                // A batch that is in the line of leaders again has not vanished.
                 if !loss.witness.delivered || batch.loss != number || batch.is_control {
                     continue;
                 }

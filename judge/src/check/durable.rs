@@ -1,11 +1,12 @@
-//! A log that is loaded holds all that must be durable: after a crash or an orderly stop everything
-//! that its replica had reported, also if the host loses power after the stop; after a loss of power
-//! all but fewer records than `flush.messages`. A crash may take the report that a replica has cut
-//! what its leader does not have. Nor is a log recovered after an orderly stop of a broker that had been
-//! unfenced: it was closed, and a clean-shutdown file says so.
+//! A loaded log contains all durable records. After a crash or a clean shutdown these are all
+//! records that its replica had reported, even if the host loses power after the shutdown; after a
+//! power loss all but fewer than `flush.messages`. A crash may prevent the report that a replica
+//! has cut records that its leader does not have. Nor is a log recovered after the clean shutdown
+//! of a broker that had been unfenced: the log was closed, and there is a clean-shutdown file.
 //!
-//! No rule decides what is synced when. Catches a log that closes or syncs too late or not at all, a
-//! clean-shutdown file that is written too early, and a recovery that cuts what is whole.
+//! No rule decides when records are synced. Catches a log that is closed or synced too late or not
+//! at all, a clean-shutdown file that is written too early, and a recovery that cuts intact
+//! batches.
 
 use super::{Check, Findings, Ground};
 use crate::evidence::{Effect, Kept, Moment, View};
@@ -17,7 +18,8 @@ use std::collections::BTreeMap;
 /// See the module.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Durable {
-    /// The last life in which each broker was unfenced. One that is stopped before has no log open.
+    /// The last life in which each broker was unfenced. A broker that is stopped before has no open
+    /// log.
     unfenced: BTreeMap<NodeId, u16>,
 }
 
@@ -89,8 +91,8 @@ impl Check for Durable {
     }
 }
 
-/// Whether a handler that a crash cut short may have cut what is missing: then the leader has
-/// nothing of it.
+/// Whether a handler that a crash interrupted may have cut the missing batches: only if the leader
+/// has none of them.
 fn may_have_cut(view: &View, at: &Moment, index: usize) -> bool {
     let partition = &view.partitions[index];
     let replica = partition.find(at.node).map(|replica| &partition.replicas[replica]);
@@ -98,7 +100,7 @@ fn may_have_cut(view: &View, at: &Moment, index: usize) -> bool {
     replica.is_some_and(|it| it.may_have_cut) && !view.cut.iter().any(of_leader)
 }
 
-/// After how many records a log of the partition is synced, if after a number.
+/// The number of records after which a log of the partition is synced, if there is one.
 fn flushed(view: &View, index: usize) -> Option<Offset> {
     let partition = &view.partitions[index];
     if partition.id == TopicPartition::METADATA {

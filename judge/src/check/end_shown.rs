@@ -1,4 +1,5 @@
-//! The end that a client was shown, by an answer or by records, never goes back.
+//! The end offset that a client was shown, by a ListOffsets response or by records, never goes
+//! back.
 //!
 //! Catches a corrupted `latest_offset` (KAFKA-2334, KIP-207).
 
@@ -33,13 +34,13 @@ impl Check for EndShown {
         let index = view.readers[*reader].partition;
         let partition = &view.partitions[index];
         let (end, shown, by) = match fact {
-            // Answers to two clients may pass each other on the way. To one the answer may come
-            // after records of a newer leader that it had not seen when it asked, and no others.
+            // Responses to two clients may overtake each other. For one client, a response may come
+            // only after records of a newer leader that it had not seen when it sent the request.
             Fact::Client(ClientFact::EndShown { offset, broker, .. }) => {
                 let node = NodeId { cluster: partition.cluster, node: *broker };
                 (*offset, *own, partition.find(node))
             }
-            // What is read back has everything that anyone had been shown when it was asked for.
+            // Reading back ends no lower than any end shown before its request.
             Fact::Client(ClientFact::ReadBack { end, .. }) => {
                 let readers = partition.readers.iter().map(|reader| &view.readers[*reader]);
                 let shown = || readers.map(|reader| reader.shown).max().unwrap_or_default();
@@ -50,9 +51,10 @@ impl Check for EndShown {
         if end >= shown {
             return;
         }
-        // The records between must have been lost; their loss says whether that was permitted.
-        // Of several that have stood there, what was shown is the one that was committed. They may
-        // have come back, while the leader that lacked them does not know that and still serves.
+        // The records in between must have been lost; their loss decides whether that was
+        // permitted. Of several batches at that offset, the committed one was shown. The records
+        // may have come back while the leader that lacked them does not know that and still serves
+        // clients.
         let lost = |batch: u32| Some((batch, partition.loss_under(batch, by)?));
         let covering = || partition.batches.covering(shown - 1).filter_map(lost);
         let committed = |(batch, _): &(u32, u32)| partition.batches.get(*batch).committed;

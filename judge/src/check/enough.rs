@@ -1,5 +1,5 @@
-//! With acks=all a record is appended and confirmed only while `min.insync.replicas` are in sync, by
-//! what its leader reported of the ISR, and confirmed only when the high watermark has passed it
+//! With acks=all a record is appended and confirmed only while `min.insync.replicas` are in sync
+//! according to the ISR that its leader reported, and only when the high watermark has passed it
 //! (`Partition.appendRecordsToLeader`, `Partition.checkEnoughReplicasReachOffset`).
 //!
 //! Catches a corrupted `check_in_sync_replicas`, `outcome_when_replicated` or
@@ -15,9 +15,9 @@ use std::collections::BTreeMap;
 /// See the module.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Enough {
-    /// How many replicas are in sync as each leader last reported, and in which epoch.
+    /// The epoch and the number of in-sync replicas that each leader last reported.
     in_sync: BTreeMap<(NodeId, TopicPartition), (LeaderEpoch, usize)>,
-    /// What each leader has proposed. Until it is decided both sets count (KIP-497).
+    /// The ISR that each leader has proposed. Until it is decided both sets count (KIP-497).
     proposed: BTreeMap<(NodeId, TopicPartition), Vec<BrokerId>>,
 }
 

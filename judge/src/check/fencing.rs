@@ -1,8 +1,8 @@
-//! A controller fences a broker no earlier than a session after it became active or heard from the
-//! broker, and one broker in a decision; or at once if the broker asks for it.
+//! A controller fences a broker no earlier than a session time-out after it became active or heard
+//! from the broker, and one broker in a decision; or at once if the broker requests it.
 //!
-//! Catches a corrupted `fenced_per_decision`, and a controller that takes over and counts the silence
-//! before its own time (KIP-631).
+//! Catches a corrupted `fenced_per_decision`, and a new controller that counts silence from before
+//! it became active (KIP-631).
 
 use super::{Check, Finding, Findings, Ground};
 use crate::evidence::{FaultKind, Moment, View};
@@ -11,7 +11,7 @@ use engine::ids::BrokerId;
 use machine::{NodeId, Span};
 use std::collections::BTreeMap;
 
-/// How long an orderly stop takes at most: the time that the world gives it.
+/// The longest time that a clean shutdown takes: the simulator kills the process afterwards.
 const STOP: Span = Span::secs(120);
 
 /// See the module.
@@ -19,9 +19,9 @@ const STOP: Span = Span::secs(120);
 pub(super) struct Fencing {
     /// When each controller became active.
     active: BTreeMap<NodeId, u64>,
-    /// When a controller unfenced a broker, which a heartbeat made it do.
+    /// When a controller unfenced a broker, which is always due to a heartbeat.
     heard: BTreeMap<(NodeId, BrokerId), u64>,
-    /// Which silent broker each controller fenced last, and when.
+    /// When each controller last fenced a silent broker, and which one.
     last: BTreeMap<NodeId, (u64, BrokerId)>,
 }
 
@@ -60,12 +60,12 @@ impl Check for Fencing {
 }
 
 impl Fencing {
-    /// A session is over no earlier than it lasts.
+    /// Reports a broker that was fenced before its session was over.
     fn is_silent(&self, view: &View, at: &Moment, broker: BrokerId, out: &mut Findings) {
         let Some(active) = self.active.get(&at.node) else { return };
         let heard = self.heard.get(&(at.node, broker)).copied().unwrap_or(0);
         let silent = Span(at.at.saturating_sub(heard.max(*active)));
-        // By a clock that runs fast a session is over earlier.
+        // With a fast clock a session is over earlier.
         let session = u128::from(view.setup.session_timeout.0);
         let shortest = session * 1_000_000 / (1_000_000 + u128::from(view.setup.drift_ppm));
         if u128::from(silent.0) + 1_000 < shortest {
@@ -77,9 +77,9 @@ impl Fencing {
         }
     }
 
-    /// Sessions that end together end one after the other, so that an ISR is emptied in an order
-    /// (`ReplicationControlManager.maybeFenceOneStaleBroker`). What a controller does at one moment is
-    /// one decision.
+    /// Reports brokers that were fenced in one decision, which means at the same moment. If several
+    /// sessions end together, brokers are fenced one after the other, so that an ISR shrinks in a
+    /// definite order (`ReplicationControlManager.maybeFenceOneStaleBroker`).
     fn one_by_one(&mut self, at: &Moment, broker: BrokerId, out: &mut Findings) {
         let last = self.last.insert(at.node, (at.at, broker));
         if let Some((_, other)) = last.filter(|(time, other)| *time == at.at && *other != broker) {
@@ -90,9 +90,9 @@ impl Fencing {
     }
 }
 
-/// Since when a controller that reports that it is active counts the silence of brokers. One that is
-/// alone in its quorum elects itself as it starts, and gives them a session from that moment on; it
-/// reports that when its vote is on its disk.
+/// The time from which a controller that reports to be active counts the silence of brokers. A
+/// controller alone in its quorum elects itself when it starts, and gives brokers a session from
+/// then; it reports to be active later, when its vote is on its disk.
 fn began(view: &View, at: &Moment) -> u64 {
     let own = |controller: &&NodeId| controller.cluster == at.node.cluster;
     let is_alone = view.setup.controllers.iter().filter(own).count() == 1;
@@ -100,9 +100,9 @@ fn began(view: &View, at: &Moment) -> u64 {
     started.filter(|_| is_alone).unwrap_or(at.at)
 }
 
-/// Whether a heartbeat of a broker may ask for its fencing: one of its orderly stop, or one of its
-/// start, before it is ready. Of these one may come after the broker was unfenced, on a connection that
-/// it has given up, if something held it up.
+/// Whether a heartbeat of a broker may request its fencing: during its clean shutdown, or during
+/// its start, before it is ready. A delayed heartbeat of its start may arrive after the broker was
+/// unfenced, over a connection that the broker has given up.
 fn may_ask(view: &View, broker: BrokerId, heard: Option<u64>, at: &Moment) -> bool {
     let broker = NodeId { cluster: at.node.cluster, node: broker };
     let started = view.started.get(&broker).copied();

@@ -1,8 +1,8 @@
-//! A replica that lacks what its leader has leaves the ISR within one and a half times
-//! `replica.lag.time.max.ms`: it is late after one, and leaders look every half of it
+//! A replica that lacks records of its leader leaves the ISR within one and a half times
+//! `replica.lag.time.max.ms`: it is out of sync after this time, and leaders check every half of it
 //! (`ReplicaManager.maybeShrinkIsr`).
 //!
-//! Catches a corrupted `is_out_of_sync`, and a leader that forgets to look.
+//! Catches a corrupted `is_out_of_sync`, and a leader that forgets the check.
 
 use super::{Check, Findings, Ground};
 use crate::evidence::{Effect, Moment, View};
@@ -10,13 +10,14 @@ use engine::fact::Fact;
 use machine::{NodeId, Span};
 use std::collections::{BTreeMap, BTreeSet};
 
-/// What a proposal may take until it is committed, with three voters that sync their disks.
+/// The time that a proposal may take until it is committed, with three voters that sync their
+/// disks.
 const DECISION: Span = Span::millis(500);
 
 /// See the module.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Laggards {
-    /// What was found once: partition, replica, and the first batch that it lacks.
+    /// Findings reported so far: partition, replica, and the first batch that it lacks.
     found: BTreeSet<(usize, usize, u32)>,
     /// When a replica of a partition last lost or cut a part of its log.
     shortened: BTreeMap<(usize, usize), u64>,
@@ -62,7 +63,7 @@ impl Check for Laggards {
         if !append.as_leader || !view.setup.is_prompt || partition.topic.is_none() {
             return;
         }
-        // A leader that has been replaced shrinks nothing.
+        // A leader that has been replaced does not shrink the ISR.
         let Some(state) = partition.state().filter(|it| it.leader == Some(append.replica)) else {
             return;
         };
@@ -86,7 +87,7 @@ impl Check for Laggards {
             {
                 continue;
             }
-            // A leader gives everybody time when its epoch begins.
+            // The time of every follower restarts when a leader's epoch begins.
             let led = partition.story.led((append.replica, partition.line_epoch)).unwrap_or(at.at);
             if at.at.saturating_sub(led) <= longest {
                 continue;
@@ -94,7 +95,7 @@ impl Check for Laggards {
             let cluster = at.node.cluster;
             let controllers = view.setup.controllers.iter().filter(|it| it.cluster == cluster);
             let controllers: Vec<NodeId> = controllers.copied().collect();
-            // What passes between controllers holds up their decision as well.
+            // A delay between controllers delays their decision as well.
             let decided_late = controllers
                 .iter()
                 .any(|it| view.is_hindered(*it, &others(&controllers, *it), lacking_since));

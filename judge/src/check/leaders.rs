@@ -11,7 +11,7 @@ use std::collections::BTreeMap;
 /// See the module.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Leaders {
-    /// Who was seen to lead, by partition and epoch.
+    /// The leader that was observed, by partition and epoch.
     leaders: BTreeMap<(usize, LeaderEpoch), usize>,
     /// The last one looked up: most appends are by the same leader.
     last: Option<((usize, LeaderEpoch), usize)>,

@@ -1,6 +1,6 @@
-//! Every in-sync and every eligible leader replica has all that is committed. An incarnation that
-//! lost its power is exempt until its broker is registered again, since the controller cannot
-//! know before.
+//! Every in-sync and every eligible leader replica has all committed records. An incarnation that
+//! lost power is exempt until its broker is registered again, since the controller cannot know of
+//! the loss before.
 //!
 //! Catches a corrupted `may_join_isr` (KAFKA-7128), `is_in_effective_isr` (KIP-497),
 //! `holds_back_high_watermark`, `eligible_after` and `ended_uncleanly` (KIP-966),
@@ -13,7 +13,8 @@ use engine::fact::Fact;
 /// See the module.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Members {
-    /// For each partition the batch and members found last, so as to say it once.
+    /// For each partition the last reported members, and whether records were gone, so that each
+    /// finding is reported once.
     said: Vec<Option<(ReplicaSet, bool)>>,
 }
 
@@ -99,9 +100,9 @@ impl Members {
         let it = partition.batches.get(batch);
         let state = partition.state();
         let latest = partition.states.len().saturating_sub(1);
-        // A leader may have been put in without the data, uncleanly or after a power loss; it may
-        // have gone down again since, before it began to lead. Nobody lacks anything where there
-        // are too few.
+        // A leader may have been elected without the data, uncleanly or after a power loss; it may
+        // have gone down again since, before it began to lead. If merely too few replicas hold a
+        // batch, no replica lacks it.
         let replica = lacking.first();
         let elected = replica.and_then(|replica| {
             let election = partition.election(replica, latest, partition.line_epoch);
@@ -118,8 +119,8 @@ impl Members {
             }
             None => kept(view, partition, batch, replica),
         };
-        // The same members lack all that follows as well. What one ground excuses says nothing
-        // about another.
+        // The same members lack all later batches as well. An excuse on one ground does not apply
+        // to another.
         let said = (lacking.clone(), matches!(ground, Ground::Gone { .. }));
         if self.said.len() <= index {
             self.said.resize(index + 1, None);

@@ -1,9 +1,9 @@
-//! The offset that ListOffsets returns for a time is that of the first record with this timestamp or
-//! a later one (`UnifiedLog.fetchOffsetByTimestamp`).
+//! The offset that ListOffsets returns for a time is that of the first record with this timestamp
+//! or a later one (`UnifiedLog.fetchOffsetByTimestamp`).
 //!
-//! Catches a time index that is read one entry too far, a segment that is passed over, and a record
-//! that is older than asked for. No rule decides it. That no record is as late is not checked: one
-//! may come while the response is on its way.
+//! Catches a time index that is read one entry too far, a segment that is skipped, and a record
+//! that is older than the requested time. No rule decides the offset. A response without an offset
+//! is not checked: a record may be appended while the response is on its way.
 
 use super::{Check, Findings, Ground};
 use crate::evidence::{Effect, Moment, View};
@@ -41,7 +41,7 @@ impl Check for OffsetOfTime {
         let partition = &view.partitions[index];
         let node = NodeId { cluster: partition.cluster, node: *broker };
         let Some(replica) = partition.find(node) else { return };
-        // Of the log of the present leader, what the broker that answered holds as well.
+        // The batches in the line of leaders that the responding broker has as well.
         let line = partition.line.iter().map(|batch| partition.batches.get(*batch));
         let held = line.filter(|it| !it.is_control && it.holders.contains(replica));
         for it in held.take_while(|it| it.base <= *offset) {

@@ -1,4 +1,4 @@
-//! An offset has one value, for all readers and for ever.
+//! An offset has one value, for all readers and at all times.
 //!
 //! Catches a corrupted `truncate_to` or `diverges` (KIP-101, KIP-279), `check_leader_epoch`
 //! (KIP-320), `may_append_fetched`.
@@ -47,7 +47,7 @@ impl Check for OneValue {
     }
 }
 
-/// Notes a piece. Returns the first offset of it at which another batch was shown, and that batch.
+/// Records a piece. Returns its first offset at which another batch was shown, and that batch.
 fn show(shown: &mut Vec<Piece>, piece: Piece) -> Option<(Offset, u32)> {
     let first = shown.partition_point(|it| it.to <= piece.from);
     if first == shown.len() {

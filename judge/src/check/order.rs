@@ -1,8 +1,7 @@
-//! The records of a producer stand in a partition in the order sent, counting the first copy of
-//! each.
+//! The records of a producer are in a partition in the order sent, by the first copy of each.
 //!
-//! Catches a corrupted `mutes_partition` (KAFKA-3197), `place_of_retry` or `check_sequence`, and a log
-//! that appends out of order.
+//! Catches a corrupted `mutes_partition` (KAFKA-3197), `place_of_retry` or `check_sequence`, and a
+//! log that appends out of order.
 
 use super::{Check, Findings, Ground};
 use crate::evidence::{End, Moment, Runs, View, records as numbers};
@@ -34,11 +33,11 @@ impl Check for Order {
     }
 }
 
-/// A record that comes after ones that were sent later.
+/// A record that comes after records that were sent later.
 struct Overtaken {
     offset: Offset,
     number: u64,
-    /// The one of those that was sent last.
+    /// The record that was sent last among these.
     latest: u64,
 }
 
@@ -56,7 +55,7 @@ fn overtaken(view: &View, records: &Runs<u64>) -> Vec<Overtaken> {
     overtaken
 }
 
-/// What was seen of a producer in a partition.
+/// The records of a producer found in a partition.
 #[derive(Clone, Debug, Default)]
 struct Seen {
     highest: Option<usize>,
@@ -65,7 +64,8 @@ struct Seen {
 }
 
 impl Seen {
-    /// Notes a record. If it is the first copy and a later one came before it: the latest one.
+    /// Adds a record. Returns the latest record before it in the log, if that was sent later and
+    /// this is the first copy.
     fn overtaken_by(&mut self, count: usize) -> Option<usize> {
         let (word, bit) = (count / 64, 1 << (count % 64));
         if self.bits.len() <= word {
@@ -79,8 +79,8 @@ impl Seen {
     }
 }
 
-/// The records that come after one that was sent later over the same connection, which is the worse:
-/// by offset the latest of those.
+/// The records that come after one that was sent later over the same connection, which is more
+/// serious: by offset, the latest record that overtook.
 fn over_the_same_connection(view: &View, records: &Runs<u64>) -> BTreeMap<Offset, u64> {
     let mut highest: BTreeMap<(usize, ConnId), u64> = BTreeMap::new();
     let mut overtaken = BTreeMap::new();

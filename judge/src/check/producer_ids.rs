@@ -1,7 +1,7 @@
 //! A producer id is given to one producer.
 //!
-//! Catches a corrupted `first_of_block` (KAFKA-13357, KAFKA-15552): the records of the second producer
-//! with an id are taken for copies of those of the first.
+//! Catches a corrupted `first_of_block` (KAFKA-13357, KAFKA-15552), with which the records of the
+//! second producer with an id are treated as copies of those of the first.
 
 use super::{Check, Finding, Findings, Ground};
 use crate::evidence::{Moment, View};

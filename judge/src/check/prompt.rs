@@ -1,8 +1,8 @@
-//! What the whole ISR holds is committed within one fetch of its followers, and what is committed is
-//! confirmed at once.
+//! A batch that the whole ISR has is committed within one fetch of its followers, and a committed
+//! batch is confirmed at once.
 //!
-//! No rule decides when. Catches a high watermark that is not moved, a produce request that is not
-//! looked at again when it moves, and a fetch that is not sent.
+//! No rule decides these times. Catches a high watermark that is not moved, a parked produce
+//! request that is not completed when it moves, and a fetch that is not sent.
 
 use super::{Check, Findings, Ground};
 use crate::evidence::{Effect, End, Moment, View};
@@ -12,39 +12,40 @@ use engine::reach::Reach;
 use machine::{NodeId, Span};
 use std::collections::{BTreeMap, VecDeque};
 
-/// What a fetch, an append and an answer may take on links and disks as they are by default.
+/// The time that a fetch, an append and a response may take with the default links and disks.
 const ROUND: Span = Span::millis(500);
 
 /// See the module.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Prompt {
     partitions: Vec<Pending>,
-    /// What each broker is answering at this moment. A request for several partitions is answered
-    /// when the last of them is decided, so that at least one of its partitions is prompt.
+    /// The response that each broker sends at this moment. A request for several partitions gets
+    /// its response when the last of them is decided, so that at least one of its partitions is
+    /// prompt.
     answering: BTreeMap<NodeId, Answering>,
-    /// When a broker last found a batch to be a copy of one in its log, which may be committed long
-    /// since.
+    /// When a broker last found a batch to be a copy of one in its log, which may have been
+    /// committed long ago.
     copies: BTreeMap<NodeId, u64>,
 }
 
-/// What a broker replies at one moment.
+/// The response that a broker sends at one moment.
 #[derive(Clone, Debug)]
 struct Answering {
     moment: Moment,
     partition: usize,
     last_offset: Offset,
-    /// The shortest time since the high watermark passed one of them.
+    /// The shortest time since the high watermark passed one of its batches.
     late: Span,
 }
 
-/// What is under way in a partition.
+/// The batches of a partition that are not confirmed so far.
 #[derive(Clone, Debug, Default)]
 struct Pending {
-    /// The leader epoch and the number of committed states that the rest is about.
+    /// The leader epoch and the number of committed states to which the other fields apply.
     of: (LeaderEpoch, usize),
-    /// The ends of batches that the whole ISR holds, and since when.
+    /// The ends of batches that the whole ISR has, and the times at which it got them.
     held: VecDeque<(Offset, u64)>,
-    /// High watermarks of the leader, and since when.
+    /// High watermarks of the leader, and the times at which it reached them.
     committed: VecDeque<(Offset, u64)>,
 }
 
@@ -90,7 +91,7 @@ impl Check for Prompt {
                 };
                 let batch = partition.batches.get(append.batch);
                 let enough = state.isr.len() >= partition.min_isr;
-                // A follower outside the ISR may get it long after it was committed.
+                // A follower outside the ISR may get the batch long after it was committed.
                 let committed =
                     partition.line_leader.map(|it| partition.replicas[it].high_watermark);
                 let is_due = committed.is_none_or(|offset| offset < batch.next);
@@ -153,7 +154,7 @@ impl Answering {
 }
 
 impl Prompt {
-    /// A broker replies about a batch that was decided `late` ago.
+    /// A broker responds for a batch that was decided `late` ago.
     fn answer(
         &mut self,
         at: &Moment,

@@ -1,5 +1,5 @@
-//! Properties: no check fires on a log that did everything right, and one wrong thing in it fires
-//! the check that is meant for it, with partition and offset.
+//! Property tests: no check fires on a correct history, and one defect in it fires the check that
+//! is meant for it, with partition and offset.
 
 use crate::testing::{History, ORDERS, OTHER, batch, numbers};
 use bytes::BytesMut;
@@ -7,7 +7,7 @@ use engine::fact::{ClientFact, Fact};
 use engine::record::Batch;
 use proptest::prelude::*;
 
-/// One thing that a cluster that does everything right may do.
+/// A step that a correct cluster can take.
 #[derive(Clone, Debug)]
 enum Step {
     Produce(usize),
@@ -29,7 +29,7 @@ fn step() -> impl Strategy<Value = Step> {
     ]
 }
 
-/// A cluster that does everything right.
+/// The history of a correct cluster.
 struct Perfect {
     history: History,
     leader: u16,
@@ -74,7 +74,7 @@ impl Perfect {
         self.history.send(ORDERS, &of, -1);
         self.history.write(self.leader, ORDERS, self.epoch, &of);
         if !replicated {
-            // Nobody learns what becomes of it.
+            // Its outcome stays unknown.
             let records = of;
             let error = engine::error::ErrorCode::RequestTimedOut;
             let partition = Some(ORDERS);
@@ -94,7 +94,8 @@ impl Perfect {
         self.isr.iter().copied().filter(|id| *id != self.leader).collect()
     }
 
-    /// A follower cuts where its log and the leader's part, and appends what it lacks.
+    /// A follower cuts its log where it diverges from the leader's, and appends the missing
+    /// batches.
     fn catch_up(&mut self, id: u16) {
         if id == self.leader {
             return;
@@ -136,7 +137,7 @@ fn perfect(steps: &[Step]) -> History {
     perfect.finish()
 }
 
-/// Ways to spoil a history whose partition holds four batches of three.
+/// Ways to damage a history whose partition has four batches of three records.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Harm {
     DropAcked,
@@ -150,7 +151,7 @@ enum Harm {
     CutByOne,
 }
 
-/// The history with the harm done to batch `at` of four, and what has to be found where.
+/// The history with batch `at` of four damaged, the check that has to find it, and the offset.
 fn harmed(harm: Harm, at: usize) -> (History, &'static str, i64) {
     let mut history = History::new(2);
     let offset = 3 * at as i64;
@@ -245,7 +246,7 @@ proptest! {
         let (_, partition, at_offset) = mine.unwrap();
         prop_assert_eq!(partition.as_str(), "orders-0");
         prop_assert_eq!(at_offset.unwrap_or(-1), offset);
-        // Only what follows from the harm may fire besides.
+        // Besides, only checks of consequences of the damage may fire.
         let allowed: &[&str] = match harm {
             Harm::DropAcked | Harm::Swap => {
                 &["acknowledged-survives", "order-as-sent", "callbacks-in-order"]

@@ -1,8 +1,8 @@
-//! A leader has one proposed ISR under way at a time, and forgets none: until the controller has
-//! answered it, or newer metadata has, nothing else is proposed (KIP-497).
+//! A leader has one proposed ISR in flight at a time, and forgets none: it proposes nothing else
+//! until the controller's response or newer metadata has settled the proposal (KIP-497).
 //!
-//! No rule decides that. Catches a leader that takes a lost answer, a time-out or an answer to an
-//! earlier proposal for the outcome of this one.
+//! No rule decides that. Catches a leader that treats a lost response, a time-out or the response
+//! to an earlier proposal as the outcome of the present one.
 
 use super::{Check, Findings, Ground};
 use crate::evidence::{End, Moment, View};
@@ -12,13 +12,13 @@ use engine::ids::TopicPartition;
 use machine::{NodeId, Span};
 use std::collections::BTreeMap;
 
-/// A proposal that is still open when everything has come back has been open no longer than this.
+/// The longest time that a proposal may have been open when the cluster has recovered.
 const SETTLED: Span = Span::secs(30);
 
 /// See the module.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Proposals {
-    /// When each leader proposed what is not decided.
+    /// When each leader made the proposal that is not decided.
     open: BTreeMap<(NodeId, TopicPartition), Moment>,
 }
 
@@ -32,7 +32,7 @@ impl Check for Proposals {
         match fact {
             Fact::IsrProposed { partition, .. } => {
                 let earlier = self.open.insert((at.node, *partition), *at);
-                // What a life before left open went with it.
+                // A proposal of an earlier life ended with that life.
                 let earlier = earlier.filter(|earlier| earlier.incarnation == at.incarnation);
                 if let Some(earlier) = earlier {
                     self.report(view, at, *partition, &earlier, out);

@@ -1,4 +1,4 @@
-//! The quorum has one leader in an epoch, and committed metadata stays: every later leader has
+//! The quorum has one leader in an epoch, and committed metadata is kept: every later leader has
 //! it, and no voter cuts it.
 //!
 //! Catches a corrupted `grants_vote` and `quorum_commits` (KIP-595, KAFKA-12619).

@@ -1,9 +1,9 @@
-//! Replicas are equal below the high watermark, byte for byte, or record for record where compaction
-//! rewrites batches, and their disks hold what they
-//! reported that they appended, as far as their own high watermark reaches. Beyond it a handler may be
-//! in progress: what it has done to the disk is reported when it is done. A replica that is up has a
-//! log of each partition that is assigned to it. One that started again and has not loaded a log
-//! yet is not asked for it: a crash may have left half a batch, which loading cuts off.
+//! Replicas are equal below the high watermark, byte for byte, or record for record where
+//! compaction rewrites batches. Their disks contain the batches that they reported as appended, up
+//! to their own high watermark; beyond it a handler may be in progress, whose effects are reported
+//! when it is done. A broker that is up has a log of each partition that is assigned to it. A log
+//! that has not been loaded since a restart is not checked: a crash may have left half a batch,
+//! which loading cuts off.
 //!
 //! Catches a corrupted `truncate_to` or `diverges` (KIP-101, KIP-279), `may_append_fetched`
 //! (KAFKA-18723), and any byte that changed on a disk.
@@ -43,7 +43,7 @@ impl Check for Replicas {
         if append.as_leader || !append.fresh {
             return;
         }
-        // A leader's crash may have kept its append and taken the report.
+        // A crash of a leader may have prevented the report of an append that its disk kept.
         if partition.replicas.iter().any(|replica| replica.unseen_from.is_some()) {
             return;
         }
@@ -54,8 +54,8 @@ impl Check for Replicas {
     }
 
     fn at_end(&mut self, view: &View, end: &End, out: &mut Findings) {
-        // The disk of a node that is down may end in the middle of a write, and be shorter than
-        // what the node reported. It is looked at when it has been loaded.
+        // The disk of a node that is down may end in the middle of a write, and lack batches that
+        // the node reported. It is checked once it has been loaded.
         let is_loaded =
             |log: &&DiskLog| view.partitions[log.partition].replicas[log.replica].is_loaded;
         for log in end.disks().iter().filter(is_loaded) {
@@ -78,7 +78,7 @@ impl Check for Replicas {
     }
 }
 
-/// What a log holds must be whole batches with right checksums.
+/// A log has to consist of whole batches with correct checksums.
 fn check_bytes(view: &View, end: &End, log: &DiskLog, out: &mut Findings) {
     let partition = &view.partitions[log.partition];
     let node = partition.replicas[log.replica].node;
@@ -115,11 +115,11 @@ fn check_size(view: &View, end: &End, log: &DiskLog, out: &mut Findings) {
     ));
 }
 
-/// What a replica reported to have below its high watermark is on its disk.
+/// The batches that a replica reported below its high watermark are on its disk.
 fn check_told(view: &View, end: &End, log: &DiskLog, out: &mut Findings) {
     let partition = &view.partitions[log.partition];
     let replica = &partition.replicas[log.replica];
-    // It came back with more than it had reported, and that has not been looked at.
+    // It came back with more batches than it had reported, which have not been observed.
     if replica.unseen_from.is_some() {
         return;
     }
@@ -211,13 +211,13 @@ fn compare(view: &View, end: &End, (leader, follower): (&DiskLog, &DiskLog), out
     }
 }
 
-/// Where what is on a disk can be read no further, if that is why nothing is `found` there.
+/// The offset beyond which a log cannot be read, if that is why no batch is `found`.
 fn where_it_ends(log: &DiskLog, found: Option<&Bytes>) -> Option<Offset> {
     log.broken.as_ref().filter(|_| found.is_none()).map(|(offset, _)| *offset)
 }
 
-/// What may excuse that a replica does not hold what it should: its bytes are no batch, or their
-/// checksum is wrong. Nothing excuses another batch that is whole.
+/// The ground on which a missing batch may be excused: the bytes on a disk are no batch, or their
+/// checksum is wrong. A different batch with a valid checksum is never excused.
 fn ground<const N: usize>(holds: [(NodeId, Option<&Bytes>); N], is_broken: bool) -> Ground {
     let is_bad = |(_, bytes): &&(NodeId, Option<&Bytes>)| match bytes {
         Some(bytes) => Batch::new(bytes).and_then(|batch| batch.check_crc()).is_err(),

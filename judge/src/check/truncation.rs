@@ -1,6 +1,6 @@
-//! A replica may cut below its own high watermark only what the leaders have lost: after an
-//! unclean election, or when unsynced data went with the power. What the present leader still
-//! holds, and what nothing excuses, was cut in error.
+//! A replica may cut below its own high watermark only batches that the leaders have lost, after an
+//! unclean election or a power loss with unsynced data. Cutting a batch that the present leader
+//! still has, or whose loss is not excused, is an error.
 //!
 //! Catches a corrupted `start_of_following` (KIP-101), `truncate_to` (KIP-279).
 
@@ -40,8 +40,8 @@ impl Check for Truncations {
         if partition.id == TopicPartition::METADATA {
             return;
         }
-        // A replica may drop what the leader's log no longer has at its front; that the leader's log
-        // begins there, and not only the replica's reason, has to be so.
+        // A replica may drop batches before the leader's log start. It is not enough that the
+        // replica gives this reason: the leader's log has to begin there.
         let is_behind = *why == Truncation::BehindLeader;
         let below = |batch: &&u32| {
             let it = partition.batches.get(**batch);

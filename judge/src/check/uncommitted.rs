@@ -1,5 +1,5 @@
-//! Consumers are given only what all in-sync replicas, and at least `min.insync.replicas`, hold
-//! or have held when a leader's high watermark passed it.
+//! Consumers receive only records that all in-sync replicas, and at least `min.insync.replicas` of
+//! them, have or had when a leader's high watermark passed the records.
 //!
 //! Catches a corrupted `holds_back_high_watermark`, `is_in_effective_isr` (KIP-497),
 //! `may_advance_high_watermark` (KIP-966), `read_position`.
@@ -38,13 +38,14 @@ impl Check for Uncommitted {
             if batch.committed {
                 continue;
             }
-            // By what its leader goes by: who was replaced without knowing asks no later ISR.
+            // The ISR known to its leader counts: a leader that does not know that it was replaced
+            // does not know a later ISR.
             let leader = partition.line_epoch;
             let ruling = partition.ruling(leader);
             let isr = ruling.map(|state: &Committed| state.isr.clone()).unwrap_or_default();
             let held = partition.counted(piece.batch, &isr);
             let enough = held.len() >= partition.min_isr;
-            // A replica that came back and was not looked at may hold it without our knowing.
+            // A replica that came back with unobserved batches may have it.
             let unseen = partition.replicas.iter().any(|it| it.unseen_from.is_some());
             if (isr.is_within(&held) && enough) || unseen {
                 continue;

@@ -1,4 +1,4 @@
-//! What is on the disks of replicas: segment files taken apart into batches.
+//! The disks of replicas: segment files, split into batches.
 
 use super::batch::{has_sane_offsets, number_of};
 use bytes::Bytes;
@@ -6,26 +6,26 @@ use engine::ids::{Offset, TopicPartition};
 use engine::record::{self, Batch};
 use machine::NodeId;
 
-/// The disks of the brokers and controllers, as they are now.
+/// The present content of the disks of brokers and controllers.
 pub trait Disks {
     /// The contents of the segment files of a replica, by base offset, each in the pieces in which
-    /// it was written. `name` is the partition's name, which its directory bears. `None` if there
-    /// is no such directory.
+    /// it was written. `name` is the partition's name, which is the name of its directory. `None`
+    /// if there is no such directory.
     fn segments(&self, node: NodeId, id: TopicPartition, name: &str) -> Option<Vec<Vec<Bytes>>>;
 
-    /// The snapshots of producers of a replica, by the offset in their names. None by default: not
-    /// every history has them.
+    /// The producer snapshots of a replica, by the offset in their names. None by default, since
+    /// not every history has them.
     fn snapshots(&self, node: NodeId, id: TopicPartition, name: &str) -> Vec<(Offset, Bytes)> {
         let _ = (node, id, name);
         Vec::new()
     }
 
-    /// The path of the log directory that the replica is in, empty if that has no name. `None` if there
-    /// is no such replica.
+    /// The path of the log directory of the replica, empty if the directory has no name. `None` if
+    /// there is no such replica.
     fn log_dir(&self, node: NodeId, id: TopicPartition, name: &str) -> Option<String>;
 }
 
-/// What is on the disk of one replica.
+/// The log of one replica on its disk.
 #[derive(Clone, Debug)]
 pub struct DiskLog {
     /// The index of the partition.
@@ -34,16 +34,16 @@ pub struct DiskLog {
     pub replica: usize,
     /// Its batches in order.
     pub batches: Vec<Bytes>,
-    /// The size of the largest of its segment files that hold more than one batch, in bytes.
+    /// The size of its largest segment file with more than one batch, in bytes.
     pub largest: u64,
-    /// Bytes that are no batch follow: from which offset on, and what is wrong with them.
+    /// The offset from which the bytes are not whole batches, and what is wrong with them.
     pub broken: Option<(Offset, String)>,
-    /// Its snapshots of producers, by offset.
+    /// Its producer snapshots, by offset.
     pub snapshots: Vec<(Offset, Bytes)>,
 }
 
 impl DiskLog {
-    /// Whether a record, by its number, stands at an offset.
+    /// Whether the record with this number is at this offset.
     pub fn holds(&self, offset: Offset, number: u64) -> bool {
         let mut holds = false;
         for batch in &self.batches {
@@ -55,7 +55,7 @@ impl DiskLog {
     }
 }
 
-/// Takes segment files apart. Stops at what is no whole batch.
+/// Splits segment files into batches. Stops at bytes that are not a whole batch.
 pub fn read(segments: Vec<Vec<Bytes>>) -> (Vec<Bytes>, Option<(Offset, String)>) {
     let mut batches: Vec<Bytes> = Vec::new();
     let mut next = 0;
@@ -69,7 +69,7 @@ pub fn read(segments: Vec<Vec<Bytes>>) -> (Vec<Bytes>, Option<(Offset, String)>)
                         return (batches, Some((next, why)));
                     }
                     Ok(batch) => batch,
-                    // It may go on in the next pieces. As a rule a piece is whole batches.
+                    // The batch may continue in the next pieces. Most pieces are whole batches.
                     Err(_) if pieces.len() > 0 => {
                         rest = join(rest, &mut pieces);
                         continue;

@@ -1,16 +1,17 @@
-//! Which faults may have delayed what, for checks of lateness.
+//! Faults that may have delayed a node, for checks of lateness.
 
 use super::observed::{Fault, FaultKind};
 use super::view::View;
 use machine::{NodeId, Span};
 
-/// How long after a fault is over what it held up may still be catching up: elections, reconnects and
-/// retries take their time.
+/// How long after its end a fault may still delay a node: elections, reconnects and retries take
+/// some time.
 const AFTERMATH: Span = Span::secs(10);
 
 impl View {
-    /// Whether a fault that was in force at some time from `from` on, or shortly before, may hold up
-    /// what passes between `node` and `others`: it names one of them, or the link of two.
+    /// Whether a fault that was in force at some time since `from`, or shortly before, may delay
+    /// messages between `node` and `others`: it names one of them, or the link between `node` and
+    /// one of the others.
     pub fn is_hindered(&self, node: NodeId, others: &[NodeId], from: u64) -> bool {
         let from = from.saturating_sub(AFTERMATH.0);
         let hinders = |fault: &Fault| {

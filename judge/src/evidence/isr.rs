@@ -1,6 +1,5 @@
-//! What leaders and the controller said about in-sync replicas, for explanations: what a leader
-//! proposed, what was refused, who was let in without having what is committed, and when a high
-//! watermark passed what a member lacked.
+//! Events about in-sync replicas, for explanations: proposals of leaders, refusals, replicas
+//! admitted without all committed records, and high watermarks that passed the log end of a member.
 
 use super::loss::Committed;
 use super::observed::Moment;
@@ -29,7 +28,7 @@ impl View {
         Effect::Nothing
     }
 
-    /// The controller refused what a leader proposed.
+    /// The controller refused a leader's proposal.
     pub(super) fn refused(
         &mut self,
         moment: &Moment,
@@ -51,7 +50,7 @@ impl Partition {
         brokers.iter().filter_map(|id| self.find(node(id))).collect()
     }
 
-    /// The latest state let replicas in. Notes those that lack what is committed.
+    /// Records the replicas that the latest state admitted although they lack committed records.
     pub(super) fn note_admissions(&mut self, moment: &Moment) {
         let [.., before, state] = self.states.as_slice() else { return };
         let committed = self.last_committed().map_or(0, |batch| self.batches.get(batch).next);
@@ -66,9 +65,9 @@ impl Partition {
         }
     }
 
-    /// The high watermark of a leader that was replaced is at `offset`. Until it learns of that it
-    /// goes on by the ISR that was committed while it led; what those replicas hold it commits by
-    /// Kafka's rules, even if an unclean election has lost it already.
+    /// The high watermark of a leader that was replaced is at `offset`. Until it learns that it was
+    /// replaced, it uses the ISR that was committed while it led. By Kafka's rules it commits
+    /// records that those replicas have, even if an unclean election has lost them already.
     pub(super) fn advance_replaced(
         &mut self,
         (leader, epoch): (usize, LeaderEpoch),
@@ -95,7 +94,8 @@ impl Partition {
         }
     }
 
-    /// A leader's high watermark passed what members lack. Notes it once for the same members.
+    /// Records that a leader's high watermark passed the log end of members, once for the same
+    /// members.
     pub(super) fn note_passing(
         &mut self,
         moment: &Moment,

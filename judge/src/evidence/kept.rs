@@ -1,30 +1,31 @@
-//! What a disk must have kept of the lives of a replica since it last loaded its log.
+//! Records that a disk must have kept from the lives of a replica since its log was last loaded.
 
 use super::observed::Change;
 use super::view::View;
 use engine::ids::Offset;
 use machine::NodeId;
 
-/// What a disk must have kept of all that a replica has reported. Several lives may have ended
-/// since: one that ends before it has loaded the log gives nothing back of what the one before lost.
+/// The part of all reported records that a disk must have kept. Several lives may have ended since
+/// they were reported: a life that ends before it has loaded the log does not restore records that
+/// the life before lost.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Kept {
     /// Nothing in particular: the disk was tampered with, or there was no life before.
     #[default]
     Unknown,
-    /// Everything: an orderly stop has synced it.
+    /// Everything: a clean shutdown has synced it.
     Stopped {
-        /// Whether the host lost power after that, so that it is there by the sync alone.
+        /// Whether the host lost power afterwards, so that the records are there only by the sync.
         power_lost: bool,
     },
     /// Everything: the process died, and its host kept what it had written.
     Written,
-    /// What had been synced when the host lost power.
+    /// The records that had been synced when the host lost power.
     Synced,
 }
 
 impl Kept {
-    /// The same after another end. `was_loaded`: of a life that had loaded the log.
+    /// The state after another end of a life. `was_loaded`: that life had loaded the log.
     #[must_use]
     pub(super) fn after(self, change: &Change, was_loaded: bool) -> Self {
         match change {
@@ -33,22 +34,22 @@ impl Kept {
                 Self::Stopped { .. } if !was_loaded => Self::Stopped { power_lost: true },
                 _ => Self::Synced,
             },
-            // It has added nothing, and has synced nothing of what others added.
+            // This life has added no records, and has synced none of earlier lives.
             _ if !was_loaded => self,
             Change::Stopped => Self::Stopped { power_lost: false },
             Change::Crashed { .. } | Change::Halted { .. } => Self::Written,
         }
     }
 
-    /// Whether power was lost, so that what was not synced may be gone.
+    /// Whether power was lost, so that unsynced records may be gone.
     pub(super) fn power_was_lost(self) -> bool {
         matches!(self, Self::Synced | Self::Stopped { power_lost: true })
     }
 }
 
 impl View {
-    /// What the disk of a node must have kept of a partition, by index, of which a log with this end
-    /// is loaded.
+    /// What the disk of a node must have kept of a partition (by index) whose log is loaded with
+    /// this end.
     pub(super) fn kept(&self, node: NodeId, index: usize, end: Offset) -> Kept {
         let partition = &self.partitions[index];
         let replica = partition.find(node).map(|replica| &partition.replicas[replica]);
@@ -58,7 +59,7 @@ impl View {
         self.kept_by_host(node, index)
     }
 
-    /// The same, whatever disks took by themselves.
+    /// Like [`kept`](Self::kept), but ignoring faults of the disk itself.
     pub(super) fn kept_by_host(&self, node: NodeId, index: usize) -> Kept {
         let partition = &self.partitions[index];
         partition.find(node).map_or(Kept::Unknown, |replica| partition.replicas[replica].kept)

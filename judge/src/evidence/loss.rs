@@ -1,4 +1,4 @@
-//! How records leave the line of leaders, and what was known about them at that moment.
+//! How records leave the line of leaders, and the witnesses about them at that moment.
 
 use super::batch::NONE;
 use super::metadata::Registered;
@@ -16,22 +16,22 @@ pub struct Committed {
     pub at: u64,
     /// The event.
     pub event: u64,
-    /// Who leads.
+    /// The leader, an index of [`Partition::replicas`].
     pub leader: Option<usize>,
-    /// Since which epoch.
+    /// The leader epoch.
     pub leader_epoch: LeaderEpoch,
     /// The in-sync replicas.
     pub isr: ReplicaSet,
     /// The eligible leader replicas.
     pub elr: ReplicaSet,
-    /// The replicas whose brokers the controller knew unfenced and not shutting down when it wrote
-    /// this, but for the broker about which the same decision is.
+    /// The replicas whose brokers were unfenced and not shutting down when the controller wrote
+    /// this state, except the broker to which the same decision applies.
     pub active: ReplicaSet,
-    /// The replicas whose brokers were registered, and fenced or shutting down, when this was
+    /// The replicas whose brokers were registered, and fenced or shutting down, when this state was
     /// replayed.
     pub fenced: ReplicaSet,
     /// The replicas that had ended uncleanly since they became members, and were registered again
-    /// by then: before, or in the batch of records that this is in.
+    /// by then: earlier, or in the same batch of records.
     pub spoilt: ReplicaSet,
 }
 
@@ -50,22 +50,22 @@ pub struct Loss {
     pub at: u64,
     /// The event in the trace.
     pub event: u64,
-    /// The leader that lacks them.
+    /// The leader that lacks the batch.
     pub leader: usize,
     /// Its epoch.
     pub leader_epoch: LeaderEpoch,
-    /// When it began to lead; `None` if it has not, and was only elected. A leader that does not
-    /// know that it was replaced loses batches long after that.
+    /// When that leader began to lead; `None` if it was only elected so far. A leader that does not
+    /// know that it was replaced may append, and so lose, batches long after that.
     pub led_at: Option<u64>,
-    /// The leader that had them, and its epoch.
+    /// The leader that had the batch, and its epoch.
     pub previous: (Option<usize>, LeaderEpoch),
-    /// The offset from which on the two logs differ.
+    /// The offset from which the two logs differ.
     pub from: Offset,
     /// The batch.
     pub batch: u32,
     /// The epoch of the leader that brought it back to the line, if one did.
     pub back: Option<LeaderEpoch>,
-    /// What was known about it.
+    /// The witnesses about it.
     pub witness: Witness,
 }
 
@@ -78,65 +78,66 @@ pub struct Elected {
     pub epoch: LeaderEpoch,
 }
 
-/// What was known about a batch when a replica that should have had it had not. Bytes on disks,
-/// the committed metadata log and the history of clients alone make it up.
+/// The state of a batch when a replica lacked it that should have had it. It is derived only from
+/// bytes on disks, the committed metadata log and the history of clients.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Witness {
     /// The replica that lacks the batch.
     pub lacking: ReplicaSet,
-    /// Who held it.
+    /// The replicas that had the batch at that moment.
     pub holders: ReplicaSet,
-    /// Who had held it since it last came to the line of leaders.
+    /// The replicas that have had it since it last entered the line of leaders.
     pub had: ReplicaSet,
-    /// Who had ever held it.
+    /// The replicas that ever had it.
     pub ever_had: ReplicaSet,
-    /// Who lost it with their power or their disks and has not got it back.
+    /// The replicas that lost it with their power or disks and have not got it back.
     pub power_lost: ReplicaSet,
-    /// Who ended uncleanly after the batch had been appended.
+    /// The replicas that ended uncleanly after the batch had been appended.
     pub ended_uncleanly: ReplicaSet,
-    /// The committed ISR under the leader that had it, when that one's time was over.
+    /// The committed ISR under the leader that had the batch, at the end of its leadership.
     pub isr: ReplicaSet,
-    /// The committed ISR just before the lacking replica was made leader. One that was elected
-    /// without being a member, and again before it began to lead, was made leader then.
+    /// The committed ISR just before the lacking replica was made leader. If it was elected without
+    /// being a member, and again before it began to lead, the first election counts.
     pub in_sync: ReplicaSet,
-    /// The committed ELR just before.
+    /// The committed ELR at the same moment.
     pub eligible: ReplicaSet,
     /// The replicas whose brokers were unfenced before and after, so that the controller could have
     /// made them leader.
     pub active: ReplicaSet,
-    /// The replicas that were spoilt by then ([`Committed::spoilt`]). The controller took them out,
-    /// perhaps in the record that made the lacking replica leader.
+    /// The replicas that were spoilt by then ([`Committed::spoilt`]). The controller removed them
+    /// from ISR and ELR, perhaps in the record that made the lacking replica leader.
     pub spoilt: ReplicaSet,
-    /// How the controller made the lacking replica leader, if the committed log says that it did.
+    /// The election of the lacking replica, if the committed log contains one.
     pub elected: Option<Elected>,
-    /// Who led last before.
+    /// The last leader before.
     pub last_leader: ReplicaSet,
     /// See [`super::Batch::committed`].
     pub committed: bool,
-    /// A consumer was given records of it.
+    /// Whether a consumer received records of it.
     pub delivered: bool,
 }
 
 impl Witness {
-    /// The replicas that might lead just before: in the ISR or ELR.
+    /// The replicas that could lead just before: in the ISR or ELR.
     pub fn members(&self) -> ReplicaSet {
         &self.in_sync | &self.eligible
     }
 
-    /// Those of them that were not taken out. With none left the controller falls back on whoever
-    /// led last (KIP-966).
+    /// The [`Witness::members`] that are not spoilt. If there is none, the controller falls back on
+    /// the last leader (KIP-966).
     pub fn remaining(&self) -> ReplicaSet {
         &self.members() - &self.spoilt
     }
 
-    /// Those of [`Witness::remaining`] that hold the batch: each of them could have led without
-    /// loss, if waited for.
+    /// The replicas of [`Witness::remaining`] that have the batch: each of them could have led
+    /// without loss if the controller had waited for it.
     pub fn sound(&self) -> ReplicaSet {
         &self.remaining() & &self.holders
     }
 
-    /// Those that the controller could have made leader at once: the in-sync replicas whose brokers
-    /// were active, or, if there was none, the eligible leader replicas (KIP-966).
+    /// The replicas that the controller could have made leader at once: in-sync replicas whose
+    /// brokers were active or, if there was none, eligible leader replicas whose brokers were
+    /// (KIP-966).
     pub fn could_lead(&self) -> ReplicaSet {
         let in_sync = &self.in_sync & &self.active;
         match in_sync.is_empty() {
@@ -147,14 +148,14 @@ impl Witness {
 }
 
 impl Partition {
-    /// The committed state that a leader of `epoch` acts by, when its time is over: it does not
-    /// know of what the controller has committed about later epochs.
+    /// The last committed state known to a leader of `epoch`: it does not know states that the
+    /// controller has committed for later epochs.
     pub fn ruling(&self, epoch: LeaderEpoch) -> Option<&Committed> {
         self.states.iter().rev().find(|state| state.leader_epoch <= epoch)
     }
 
-    /// A batch was appended by a leader that had been replaced. Whoever was elected in its place
-    /// will not have it; who was elected after that one has nothing to do with it.
+    /// A batch was appended by a leader that had been replaced. It is lost to the replica elected
+    /// in its place; later elections do not matter.
     pub(super) fn lose(&mut self, batch: u32, previous: (usize, LeaderEpoch), moment: &Moment) {
         let present = (self.line_leader.unwrap_or_default(), self.line_epoch);
         let by = self.elected_without(batch, previous.1).unwrap_or(present);
@@ -164,7 +165,7 @@ impl Partition {
     }
 
     /// The first replica that was elected after an epoch and does not hold a batch, with its epoch.
-    /// The leader that appended the batch may have been elected again, and not know that either.
+    /// The leader that appended the batch may have been elected again without knowing it.
     fn elected_without(&self, batch: u32, after: LeaderEpoch) -> Option<(usize, LeaderEpoch)> {
         let holders = &self.batches.get(batch).holders;
         let lacks = |leader: &usize| !holders.contains(*leader);
@@ -172,9 +173,9 @@ impl Partition {
         self.states.iter().filter(|state| state.leader_epoch > after).find_map(elected)
     }
 
-    /// A batch that had been lost to `replica`, which was elected and has not begun to lead, reached
-    /// that replica all the same: its metadata is late, and it still follows the leader before. So
-    /// the batch is lost to whoever was elected next without it.
+    /// A batch that had been lost to `replica`, which was elected and has not begun to lead,
+    /// reached that replica all the same: its metadata is late, and it still follows the earlier
+    /// leader. So the batch is lost to the next elected replica that lacks it.
     pub(super) fn move_loss(&mut self, batch: u32, replica: usize) {
         let Some(loss) = self.losses.get(self.batches.get(batch).loss as usize) else { return };
         if loss.leader != replica || loss.led_at.is_some() {
@@ -219,7 +220,7 @@ impl Partition {
         previous: (Option<usize>, LeaderEpoch),
         (leader, leader_epoch): (usize, LeaderEpoch),
     ) -> Witness {
-        // A leader that is back in its own epoch has not been elected again.
+        // A leader that returns in its own epoch has not been elected again.
         let epoch = leader_epoch.max(previous.1.saturating_add(1));
         let set_by = self.states.iter().position(|state| state.leader_epoch >= epoch);
         let election = self.election(leader, set_by.unwrap_or(self.states.len()), previous.1);
@@ -227,9 +228,9 @@ impl Partition {
         self.witness(batch, leader, isr, election)
     }
 
-    /// The state that made `replica` the leader that it is by the state `latest`: that one, or an
-    /// earlier one of an epoch later than `after` that elected the replica though it was not a
-    /// member. That it has been one ever since, and was elected again, is what came of that.
+    /// The state that made `replica` leader: the state `latest`, or an earlier one, of an epoch
+    /// later than `after`, that elected the replica although it was not a member. Membership and
+    /// elections since then are consequences of that election.
     pub fn election(&self, replica: usize, latest: usize, after: LeaderEpoch) -> usize {
         let is_member = |state: &Committed| state.members().contains(replica);
         let earlier = self.states[..latest].iter();
@@ -246,9 +247,9 @@ impl Partition {
         }
     }
 
-    /// The replicas that ended uncleanly since they became members and are registered again now, by
-    /// `now` or before: the controller has seen to it that they lead no more. Until it registers
-    /// such a replica still could.
+    /// The replicas that ended uncleanly since they became members and are registered again, by
+    /// `now` or earlier: the controller has removed them from ISR and ELR. Until its registration
+    /// such a replica could still lead.
     pub(super) fn spoilt(&self, now: &Registered) -> ReplicaSet {
         let is_spoilt = |replica: &Replica| {
             let registers = now.nodes.contains(&replica.node).then_some(now.at);
@@ -266,8 +267,8 @@ impl Partition {
         self.batches.get(batch).loss != NONE || self.losses.iter().any(|loss| loss.batch == batch)
     }
 
-    /// How a batch was lost to `replica` as a leader: as it is lost now, or, if it has come back
-    /// since, how it had been when that replica led.
+    /// The loss of a batch to `replica` as a leader: the present loss or, if the batch has come
+    /// back since, the loss at the time when that replica led.
     pub fn loss_under(&self, batch: u32, replica: Option<usize>) -> Option<u32> {
         let now = self.batches.get(batch).loss;
         if now != NONE {
@@ -285,7 +286,8 @@ impl Partition {
         found.map(|number| number as u32)
     }
 
-    /// What is known about a batch that `lacking` has not, which the state `election` made leader.
+    /// The witness about a batch that `lacking` does not have, which the state `election` made
+    /// leader.
     pub fn witness(&self, batch: u32, lacking: usize, isr: ReplicaSet, election: usize) -> Witness {
         let it = self.batches.get(batch);
         let before = election.checked_sub(1).map(|place| &self.states[place]);

@@ -1,4 +1,4 @@
-//! The committed metadata log, replayed by the bytes that the controllers hold.
+//! The committed metadata log, replayed from the bytes of the controllers.
 
 use super::loss::Committed;
 use super::observed::Moment;
@@ -9,7 +9,7 @@ use engine::ids::{BrokerId, Offset};
 use engine::metadata::{MetadataImage, MetadataRecord, PartitionRegistration, decode_batch};
 use machine::{ClusterId, NodeId};
 
-/// The metadata of one cluster, as far as it is committed.
+/// The committed metadata of one cluster.
 #[derive(Clone, Debug)]
 pub struct Metadata {
     /// The replay.
@@ -53,8 +53,8 @@ fn changed_broker(record: &MetadataRecord) -> Option<BrokerId> {
 }
 
 impl View {
-    /// Replays what is newly committed of a cluster's metadata log. Leaves in
-    /// [`View::touched`] the partitions whose membership has to be looked at again.
+    /// Replays the newly committed part of a cluster's metadata log. Leaves in [`View::touched`]
+    /// the partitions whose membership has to be checked again.
     pub(super) fn replay_metadata(
         &mut self,
         cluster: ClusterId,
@@ -100,8 +100,9 @@ impl View {
                 let image = &metadata.image;
                 let changed = self.after_record(image, cluster, &record, &registered, moment);
                 let Some((index, state)) = changed else { continue };
-                // A batch holds one decision, or several if the quorum's leader was slow. Where one
-                // fences a broker, what it changes comes before that; where it unfences one, after.
+                // A batch has one decision, or several if the quorum's leader was slow. The changes
+                // of a decision come before the record that fences a broker, and after the record
+                // that unfences one.
                 let before = touched[..place].iter().rev().find_map(|broker| *broker);
                 let after = touched[place..].iter().find_map(|broker| *broker);
                 let partition = &mut self.partitions[index];
@@ -116,7 +117,8 @@ impl View {
         Ok(())
     }
 
-    /// Returns the partition that the record changes and the number of its new state, if it does.
+    /// Applies a record. Returns the partition that it changes and the number of the new state, if
+    /// any.
     fn after_record(
         &mut self,
         image: &MetadataImage,
@@ -151,7 +153,7 @@ impl View {
     ) -> usize {
         let partition = &mut self.partitions[index];
         let cluster = partition.cluster;
-        // All of them first, so that a replica's index is its place in the assignment.
+        // All replicas first, so that a replica's index is its place in the assignment.
         let mut index_of = |id: &BrokerId| partition.replica(NodeId { cluster, node: *id });
         for id in &state.replicas {
             index_of(id);
@@ -191,8 +193,8 @@ impl View {
         }
     }
 
-    /// A broker knows that it is registered: whatever its last life lost, the controller has seen
-    /// to it.
+    /// A broker knows that it is registered: the controller has taken the end of its last life into
+    /// account.
     pub(super) fn knows_registered(&mut self, node: NodeId, moment: &Moment) {
         self.touched.clear();
         for (index, partition) in self.partitions.iter_mut().enumerate() {

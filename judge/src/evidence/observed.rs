@@ -1,4 +1,4 @@
-//! What is observed of a run, and when.
+//! Observations of a run, and their times.
 
 use engine::fact::Fact;
 use machine::NodeId;
@@ -10,43 +10,43 @@ pub struct Moment {
     pub at: u64,
     /// The node.
     pub node: NodeId,
-    /// Which life of the node this is.
+    /// The number of the node's life.
     pub incarnation: u16,
     /// The event in the trace.
     pub event: u64,
 }
 
-/// What became of a node.
+/// A change of the state of a node.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Change {
     /// A process started.
     Started,
-    /// It ended itself, in an orderly way.
+    /// It was shut down cleanly.
     Stopped,
-    /// It was killed; its host kept what it had written.
+    /// It was killed; its host kept its writes.
     Crashed {
-        /// While a handler was in progress, which reports what it does when it is done.
+        /// Whether a handler was in progress, whose effects are reported only when it is done.
         cut_short: bool,
     },
-    /// It could not go on, or not start, and ended itself; its host kept what it had written.
+    /// It could not go on, or not start, and ended itself; its host kept its writes.
     Halted {
         /// The reason that it gave.
         why: String,
     },
-    /// Its host lost power, and with it bytes that had not been synced. A
-    /// [`Change::Crashed`] comes first, if it was up.
+    /// Its host lost power and all unsynced bytes. A [`Change::Crashed`] comes first, if the
+    /// process was up.
     PowerLost {
-        /// The bytes.
+        /// The number of lost bytes.
         bytes: u64,
     },
-    /// A disk of its host was lost with all that was on it; its process goes on until it notices.
+    /// A disk of its host was lost with all its content; the process runs on until it notices.
     DiskLost {
         /// The bytes that were on it.
         bytes: u64,
         /// The directories in which it had files, by their paths.
         emptied: Vec<String>,
     },
-    /// A sector of a file went bad and reads as other bytes; its process goes on.
+    /// A sector of a file was corrupted and reads as other bytes; the process runs on.
     SectorCorrupted {
         /// The path of the file.
         file: String,
@@ -55,26 +55,26 @@ pub enum Change {
     },
 }
 
-/// What a fault does, as far as promises depend on it.
+/// The kind of a fault, as far as promises depend on it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum FaultKind {
     /// The disk has no room for more.
     FullDisk,
     /// Writes, syncs or reads of the disk fail.
     FailingDisk,
-    /// The disk is lost, and replaced by an empty one when the fault ends. What it takes is a
-    /// [`Change`] of its own.
+    /// The disk is lost, and replaced by an empty one when the fault ends. The loss is a [`Change`]
+    /// of its own.
     LostDisk,
     /// Bytes on the disk change; which ones is a [`Change`] of its own.
     CorruptDisk,
     /// A wall clock jumped.
     ClockJump,
-    /// Processes are asked to stop in order, and started again.
+    /// Processes are shut down, cleanly unless they time out, and started again.
     Stop,
     /// The links among the nodes that it names are cut, slow or lossy.
     Link,
-    /// It takes nothing away that is promised: processes, power (whose end of a node is a [`Change`]
-    /// of its own), and disks that are slow or hang.
+    /// A fault on which no promise depends: of processes, of power (whose loss is a [`Change`] of
+    /// its own), and of disks that are slow or hang.
     Other,
 }
 
@@ -87,16 +87,16 @@ pub struct Fault {
     pub nodes: Vec<NodeId>,
     /// Its description, as `crash 1`.
     pub what: String,
-    /// It was applied, not undone.
+    /// Whether it was applied, not undone.
     pub applied: bool,
 }
 
-/// One observation, as a history holds it.
+/// One observation of a history.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Observed {
     /// A process reported a fact.
     Fact(Moment, Fact),
-    /// Something became of a node.
+    /// The state of a node changed.
     Node(Moment, Change),
     /// A fault was applied or undone.
     Fault(Moment, Fault),

@@ -1,18 +1,18 @@
-//! What one replica has in its log, by what it reported and by what its disk held after restarts.
+//! The log of one replica, by its reports and by the content of its disk after restarts.
 
 use super::batch::Batches;
 use super::kept::Kept;
 use engine::ids::Offset;
 use machine::NodeId;
 
-/// The batches that lie in a sector that went bad.
+/// The batches that lie in a bad sector.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Bad {
-    /// The offset after the batch before them, at which what cannot be read begins.
+    /// The offset after the batch before them, from which the log cannot be read.
     pub after: Offset,
-    /// The offset of the first, or of the segment if that is not known.
+    /// The offset of the first batch, or of the segment if that is not known.
     pub from: Offset,
-    /// The offset after the last; [`Offset::MAX`] if that is not known.
+    /// The offset after the last batch; [`Offset::MAX`] if that is not known.
     pub to: Offset,
 }
 
@@ -27,31 +27,33 @@ pub struct Replica {
     pub log_start: Offset,
     /// Its log end offset.
     pub end: Offset,
-    /// Its high watermark, as it reported last.
+    /// The high watermark that it last reported.
     pub high_watermark: Offset,
-    /// Since when it has been a member of the committed ISR or ELR.
+    /// The time since which it has been a member of the committed ISR or ELR.
     pub member_since: Option<u64>,
-    /// When its process last ended otherwise than by an orderly shutdown.
+    /// When its process last ended otherwise than by a clean shutdown.
     pub ended_uncleanly: Option<u64>,
     /// What its disk must have kept since its log was last loaded.
     pub kept: Kept,
-    /// Since its log was last loaded a crash cut a handler short, and with it the report of what
-    /// that may have cut.
+    /// Whether, since its log was last loaded, a crash interrupted a handler that may have cut the
+    /// log without reporting it.
     pub may_have_cut: bool,
-    /// Its process runs and has loaded the log in this life, or its broker has registered, before
-    /// which it loads them all. Until then a disk may be as a crash left it.
+    /// Whether its process runs and has loaded the log in this life, or its broker has registered,
+    /// which comes after loading all logs. Until then a disk may be as a crash left it.
     pub is_loaded: bool,
     /// When its broker was last registered.
     pub registered: Option<u64>,
-    /// Its host lost power, or the disk that held it, and its broker has not been registered since.
+    /// Whether its host lost power, or the disk of the replica, and its broker has not been
+    /// registered since.
     pub power_lost: bool,
-    /// The disk that held it was lost, and its process was not started again since.
+    /// Whether its disk was lost, and its process was not started again since.
     pub disk_lost: bool,
-    /// Calls to its disk may have failed in a life that ended since its log was last loaded.
+    /// Whether calls to its disk may have failed in a life that ended since its log was last
+    /// loaded.
     pub disk_failed: bool,
-    /// What lies in sectors of its log that went bad, and was not cut since.
+    /// The batches in bad sectors of its log that were not cut since.
     pub bad: Vec<Bad>,
-    /// It came back with offsets from here on that it never reported.
+    /// The offset from which it came back with batches that it never reported.
     pub unseen_from: Option<Offset>,
 }
 
@@ -78,12 +80,12 @@ impl Replica {
         }
     }
 
-    /// From which offset on recovery may cut it, because a sector went bad.
+    /// The offset from which recovery may cut its log, because of a bad sector.
     pub fn bad_from(&self) -> Option<Offset> {
         self.bad.iter().map(|bad| bad.from).min()
     }
 
-    /// Whether the bytes at an offset may lie in a sector that went bad.
+    /// Whether the bytes at an offset may lie in a bad sector.
     pub fn is_bad(&self, offset: Offset) -> bool {
         self.bad.iter().any(|bad| (bad.after..bad.to).contains(&offset))
     }
@@ -95,7 +97,7 @@ impl Replica {
 
     /// The batch that covers `offset`, and its place in the log.
     pub fn covering(&self, batches: &Batches, offset: Offset) -> Option<(usize, u32)> {
-        // Nearly every question is about the end of the log.
+        // Nearly every lookup is near the end of the log.
         let from = match self.log.len().checked_sub(8) {
             Some(from) if batches.get(self.log[from]).base <= offset => from,
             _ => 0,

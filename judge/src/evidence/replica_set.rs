@@ -4,19 +4,19 @@ use std::ops::{BitAnd, BitOr, Sub};
 
 /// A set of replicas, by their index in [`super::Partition::replicas`].
 ///
-/// The first 64 are one word, so that clusters of usual size cost no allocation; a metadata log has
-/// every broker as a replica and may have hundreds.
+/// The first 64 are one word, so that clusters of usual size need no allocation; in a metadata log
+/// every broker is a replica, so that there may be hundreds.
 #[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub struct ReplicaSet {
     /// Replicas 0 to 63, a bit each.
     low: u64,
-    /// The replicas from 64 on, 64 in a word. The last word is never zero, so that equal sets are
-    /// equal.
+    /// The replicas from 64 onwards, 64 in a word. The last word is never zero, so that equal sets
+    /// compare as equal.
     high: Vec<u64>,
 }
 
 impl ReplicaSet {
-    /// The set of nothing.
+    /// The empty set.
     pub const EMPTY: Self = Self { low: 0, high: Vec::new() };
 
     /// The set of one replica.
@@ -45,7 +45,7 @@ impl ReplicaSet {
         self.high[word] |= 1 << (replica % 64);
     }
 
-    /// Takes a replica out.
+    /// Removes a replica.
     #[inline]
     pub fn remove(&mut self, replica: usize) {
         if replica < 64 {
@@ -56,7 +56,7 @@ impl ReplicaSet {
         }
     }
 
-    /// Whether a replica is in it.
+    /// Whether a replica is in the set.
     #[inline]
     pub fn contains(&self, replica: usize) -> bool {
         let word = match replica.checked_sub(64) {
@@ -66,34 +66,34 @@ impl ReplicaSet {
         word >> (replica % 64) & 1 != 0
     }
 
-    /// Whether nothing is in it.
+    /// Whether the set is empty.
     #[inline]
     pub const fn is_empty(&self) -> bool {
         self.low == 0 && self.high.is_empty()
     }
 
-    /// How many replicas are in it.
+    /// The number of replicas in the set.
     #[inline]
     pub fn len(&self) -> usize {
         let high: u32 = self.high.iter().map(|word| word.count_ones()).sum();
         (self.low.count_ones() + high) as usize
     }
 
-    /// Whether both have a replica in common.
+    /// Whether both sets have a replica in common.
     #[inline]
     pub fn meets(&self, other: &Self) -> bool {
         let high = || self.high.iter().zip(&other.high).any(|(a, b)| a & b != 0);
         self.low & other.low != 0 || high()
     }
 
-    /// Whether all of it is in `other`.
+    /// Whether all its replicas are in `other`.
     #[inline]
     pub fn is_within(&self, other: &Self) -> bool {
         let of_other = other.high.iter().copied().chain(std::iter::repeat(0));
         self.low & !other.low == 0 && self.high.iter().zip(of_other).all(|(a, b)| a & !b == 0)
     }
 
-    /// The replicas in it, in order.
+    /// The replicas of the set, in order.
     pub fn iter(&self) -> impl Iterator<Item = usize> + '_ {
         let words = std::iter::once(&self.low).chain(&self.high);
         (0..).zip(words).flat_map(|(place, word)| {
@@ -101,7 +101,7 @@ impl ReplicaSet {
         })
     }
 
-    /// The replica of the lowest index.
+    /// The replica with the lowest index.
     pub fn first(&self) -> Option<usize> {
         self.iter().next()
     }
@@ -121,7 +121,7 @@ impl FromIterator<usize> for ReplicaSet {
     }
 }
 
-/// What is in both.
+/// The intersection.
 impl BitAnd for &ReplicaSet {
     type Output = ReplicaSet;
 
@@ -134,7 +134,7 @@ impl BitAnd for &ReplicaSet {
     }
 }
 
-/// What is in either.
+/// The union.
 impl BitOr for &ReplicaSet {
     type Output = ReplicaSet;
 
@@ -150,7 +150,7 @@ impl BitOr for &ReplicaSet {
     }
 }
 
-/// What is in the first and not in the second.
+/// The difference.
 impl Sub for &ReplicaSet {
     type Output = ReplicaSet;
 
@@ -179,7 +179,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn it_is_a_set_whatever_its_width(a in some(), b in some(), one in 0..300_usize) {
+        fn it_is_a_set_of_any_width(a in some(), b in some(), one in 0..300_usize) {
             let (x, y) = (set(&a), set(&b));
             prop_assert_eq!(&x & &y, set(&(&a & &b)));
             prop_assert_eq!(&x | &y, set(&(&a | &b)));

@@ -1,8 +1,8 @@
-//! Values by offset, with holes: what a log holds after retention and compaction.
+//! Values by offset, with holes, as in a log after retention and compaction.
 
 use engine::ids::Offset;
 
-/// Values by offset, in order. Offsets without a value cost nothing; neighbours share a run.
+/// Values by offset, in order. Offsets without a value take no space; adjacent offsets share a run.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Runs<T> {
     /// The first offset of each run, and the place of its value in `values`.
@@ -22,7 +22,7 @@ impl<T: Copy> Runs<T> {
         self.place(offset).ok().map(|place| self.values[place])
     }
 
-    /// Puts a value at an offset, in place of one that is there.
+    /// Puts a value at an offset, in place of an existing one.
     pub fn put(&mut self, offset: Offset, value: T) {
         let next = self.end();
         if next == Some(offset) {
@@ -38,7 +38,7 @@ impl<T: Copy> Runs<T> {
         }
     }
 
-    /// The offset after the last.
+    /// The offset after the last value.
     pub fn end(&self) -> Option<Offset> {
         let (offset, place) = self.runs.last()?;
         Some(offset + (self.values.len() - place) as Offset)
@@ -49,12 +49,12 @@ impl<T: Copy> Runs<T> {
         self.values.len()
     }
 
-    /// Whether no offset has one.
+    /// Whether no offset has a value.
     pub fn is_empty(&self) -> bool {
         self.values.is_empty()
     }
 
-    /// The offsets that have a value, in order, with it.
+    /// The offsets that have a value, in order, and their values.
     pub fn iter(&self) -> impl Iterator<Item = (Offset, T)> + '_ {
         let ends = self.runs.iter().skip(1).map(|(_, place)| *place);
         let ends = ends.chain(std::iter::once(self.values.len()));
@@ -79,7 +79,7 @@ impl<T: Copy> Runs<T> {
         if at < end { Ok(at) } else { Err(end) }
     }
 
-    /// Puts a value in a hole. Seldom: logs are read in the order of their offsets.
+    /// Puts a value in a hole, which is rare: logs are read in the order of their offsets.
     fn insert(&mut self, offset: Offset, value: T) {
         let mut all: Vec<(Offset, T)> = self.iter().collect();
         let place = all.partition_point(|(other, _)| *other < offset);

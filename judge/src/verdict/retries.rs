@@ -1,10 +1,10 @@
-//! Rows of the permission table about batches that are sent again: copies, and what overtakes what.
+//! Rows of the permission table about batches that are sent again: copies and reordering.
 
 use super::permission::Case;
 use crate::check::Ground;
 use crate::evidence::{Committed, Outcome, records};
 
-/// There are no more copies than times that the batch was sent again.
+/// Excuses copies of a record, no more than the number of times that its batch was sent again.
 pub(super) fn retry_duplicate(case: &Case<'_>) -> Option<String> {
     let Ground::Copies(copies) = case.finding.ground else { return None };
     let retries = case.view.records.retries(case.finding.record?).iter();
@@ -18,13 +18,13 @@ pub(super) fn retry_duplicate(case: &Case<'_>) -> Option<String> {
     })
 }
 
-/// It was sent again after what overtook it had been given to the producer, which could be in
-/// flight then, and before it came to where it is. No other retry makes a difference: what is sent
-/// after a batch that waits to be sent again stays behind it.
+/// Excuses a record that was sent again after the record that overtook it had been passed to the
+/// producer, and before it reached its place. No other retry changes the order: records sent after
+/// a batch that waits to be sent again stay behind it.
 pub(super) fn in_flight_reorder(case: &Case<'_>) -> Option<String> {
     let Ground::Overtaken { by, latest } = case.finding.ground else { return None };
-    // Of callbacks, those over other connections may come first anyway ([`callback_overtaken`]): what
-    // went over its own is what has to be explained.
+    // Callbacks over other connections may come first anyway ([`callback_overtaken`]): only one
+    // over the same connection has to be explained.
     let latest = if case.finding.offset.is_some() { latest } else { by };
     let (number, in_flight) = (case.finding.record?, case.max_in_flight());
     let overtaker = case.view.records.get(latest)?;
@@ -42,13 +42,13 @@ pub(super) fn in_flight_reorder(case: &Case<'_>) -> Option<String> {
     })
 }
 
-/// Requests were in flight over two connections, and the answer over the later one, or that there
-/// will be none over the earlier one, was known first. Over one connection answers come in the
-/// order of their requests.
+/// Excuses callbacks of requests over two connections, of which the later had its outcome first: a
+/// response, or none because the earlier connection ended. Over one connection responses come in
+/// the order of their requests.
 pub(super) fn callback_overtaken(case: &Case<'_>) -> Option<String> {
     let (own, other) = case.two_connections()?;
     let in_flight = case.max_in_flight();
-    // What is stored has an offset, and an order of its own.
+    // A finding about the log has an offset; one about callbacks has none.
     let is_callback = case.finding.offset.is_none();
     (is_callback && in_flight > 1).then(|| {
         format!(
@@ -58,8 +58,8 @@ pub(super) fn callback_overtaken(case: &Case<'_>) -> Option<String> {
     })
 }
 
-/// A batch is held up on its way to a leader that is replaced. What its producer sends later is stored
-/// by the next one. Then the first leads again, and stores what arrives now.
+/// Excuses a batch that was delayed on its way to a leader that was replaced. The next leader
+/// stored later batches of the producer; then the first led again, and stored the delayed batch.
 pub(super) fn stored_by_a_leader_again(case: &Case<'_>) -> Option<String> {
     let Ground::Overtaken { by, .. } = case.finding.ground else { return None };
     let (own, other) = case.two_connections()?;
@@ -93,8 +93,9 @@ pub(super) fn stored_by_a_leader_again(case: &Case<'_>) -> Option<String> {
     })
 }
 
-/// With acks=0 a producer does not know whether what it has put on a connection has arrived when it
-/// opens another. What goes over one connection stays in order.
+/// Excuses reordering with acks=0 over two connections: a producer does not know whether its
+/// requests over one connection have arrived when it opens another. Over one connection they stay
+/// in order.
 pub(super) fn acks0_overtaken(case: &Case<'_>) -> Option<String> {
     let (own, other) = case.two_connections()?;
     let unconfirmed = case.record?.outcome == Outcome::Unconfirmed;
@@ -106,11 +107,11 @@ pub(super) fn acks0_overtaken(case: &Case<'_>) -> Option<String> {
     })
 }
 
-/// The producer does not know, so the record may be there, and late.
+/// Excuses a record in the log whose outcome the producer does not know; it may also be late.
 pub(super) fn unknown_outcome_landed(case: &Case<'_>) -> Option<String> {
     let record = case.record?;
     let unknown = matches!(record.outcome, Outcome::Unknown | Outcome::Open);
-    // By its sequence an idempotent producer's is in its place, if it is there at all.
+    // A record of an idempotent producer is in its place by its sequence, if it is in the log.
     let at_stake = match case.finding.ground {
         Ground::OutcomeUnknown => true,
         Ground::Overtaken { .. } => case.is_not_idempotent(),

@@ -1,5 +1,5 @@
-//! What violations of one kind have in common, whatever the seed: the check, what it found, and
-//! the causal skeleton, by roles instead of ids and without times.
+//! The signature of a violation, which violations of one kind share for all seeds: the check, its
+//! finding, and the causal skeleton, with roles instead of ids and without times.
 
 use crate::check::{Finding, Ground};
 use crate::evidence::story::{Happening, Scene};
@@ -17,7 +17,7 @@ pub(super) fn of(view: &View, finding: &Finding) -> String {
     parts.join(":")
 }
 
-/// What happened to the two leaders between the append and the loss, each thing once.
+/// The kinds of events of the two leaders between the append and the loss, each once.
 fn skeleton(partition: &Partition, loss: &Loss) -> Vec<String> {
     let appended = partition.batches.get(loss.batch).at;
     let mut steps: Vec<String> = Vec::new();

@@ -1,5 +1,6 @@
-//! Records sent with acks=0 that are gone. Nothing was promised of them; why each is gone decides
-//! what another setting would have kept; the witnesses are the same as for acknowledged records.
+//! Records sent with acks=0 that are gone. No promise covers them, but the reason for each loss
+//! shows which setting would have kept the record. The witnesses are the same as for acknowledged
+//! records.
 
 use super::permission::{became_leader, brokers};
 use crate::check::Finding;
@@ -11,11 +12,11 @@ use std::collections::{BTreeMap, BTreeSet};
 /// Why a record is gone.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 enum Why {
-    /// No leader has ever appended it.
+    /// No leader ever appended it.
     Unwritten,
-    /// The leader that had it was replaced by one that never got it, or had been already.
+    /// The leader that had it was replaced, before or after the append, by one that never got it.
     Unreplicated,
-    /// The leader that came next had it, and lost it with its power.
+    /// The next leader had it, and lost it in a power loss.
     PowerLost,
     /// It was written, and no leader is known to have lacked it.
     Unread,
@@ -32,7 +33,7 @@ impl Why {
     }
 }
 
-/// What is gone of what was sent with acks=0.
+/// Records sent with acks=0 that are gone.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Unconfirmed {
     groups: BTreeMap<(Why, usize), Group>,
@@ -50,7 +51,7 @@ struct Group {
 }
 
 impl Unconfirmed {
-    /// Those of a whole run.
+    /// The ones of a whole run.
     pub(super) fn of(view: &View, end: &End) -> Self {
         let mut all = Self::default();
         let sent = view.records.iter().filter(|(_, it)| it.outcome == Outcome::Unconfirmed);
@@ -79,7 +80,7 @@ impl Unconfirmed {
         all
     }
 
-    /// Whether a finding is about one of them: no record is permitted to be gone twice.
+    /// Whether a finding is about one of these records, so that its loss is not counted twice.
     pub(super) fn covers(&self, finding: &Finding) -> bool {
         match (finding.record, finding.partition, finding.offset) {
             (Some(record), ..) => self.records.contains(&record),
@@ -88,7 +89,7 @@ impl Unconfirmed {
         }
     }
 
-    /// As the verdict has them, by reason and partition.
+    /// The permissions of the verdict, by reason and partition.
     pub(super) fn permitted(&self, view: &View) -> Vec<Permitted> {
         let permitted = self.groups.iter().map(|((why, index), group)| {
             let partition = &view.partitions[*index];
@@ -110,8 +111,8 @@ impl Unconfirmed {
     }
 }
 
-/// The batch and offset at which each of these records was written. Once, as a producer sends
-/// nothing again with acks=0; if a batch is there twice all the same, what was committed counts.
+/// The batch and offset at which each of these records was written. With acks=0 a producer sends a
+/// record only once; if it was written twice all the same, the committed batch counts.
 fn written(view: &View, missing: &BTreeMap<u64, usize>) -> BTreeMap<u64, (u32, Offset)> {
     let mut written: BTreeMap<u64, (u32, Offset)> = BTreeMap::new();
     for index in missing.values().copied().collect::<BTreeSet<usize>>() {
@@ -130,7 +131,7 @@ fn written(view: &View, missing: &BTreeMap<u64, usize>) -> BTreeMap<u64, (u32, O
     written
 }
 
-/// How the batch left the line of leaders the last time.
+/// The last time that the batch left the line of leaders.
 fn last_loss(partition: &Partition, batch: u32) -> Option<u32> {
     match partition.batches.get(batch).loss {
         NONE => partition.losses.iter().rposition(|loss| loss.batch == batch).map(|at| at as u32),
@@ -147,7 +148,7 @@ fn why(partition: &Partition, place: Option<(u32, Offset)>, loss: Option<u32>) -
     }
 }
 
-/// The setting first: the headline of a verdict names it.
+/// The reason; it begins with the setting, which the headline of a verdict names.
 fn because(view: &View, why: Why, partition: &Partition, loss: Option<u32>) -> String {
     let story = match loss.map(|loss| &partition.losses[loss as usize]) {
         Some(loss) => lost(view, why, partition, loss),
@@ -158,7 +159,7 @@ fn because(view: &View, why: Why, partition: &Partition, loss: Option<u32>) -> S
     format!("with acks=0 no answer is waited for{comma} {story}")
 }
 
-/// Who had the record, and who led without it.
+/// The brokers that had the record, and the leader that lacked it.
 fn lost(view: &View, why: Why, partition: &Partition, loss: &Loss) -> String {
     let had = match (why, &loss.witness.had) {
         (Why::PowerLost, _) => {

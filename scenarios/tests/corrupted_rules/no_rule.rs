@@ -29,22 +29,22 @@ pub(super) const NO_RULE: &[NoRule] = &[
     NoRule {
         check: "snapshots-of-producers",
         why: "what a snapshot has follows from the batches before it, and no rule decides it",
-        history: (PRODUCERS, "a_snapshot_says_what_the_log_before_it_says"),
+        history: (PRODUCERS, "a_snapshot_matches_the_log_before_it"),
     },
     NoRule {
         check: "loads-what-is-durable",
         why: "no rule decides what is synced when",
-        history: (LIVENESS, "a_crash_and_an_orderly_stop_take_nothing"),
+        history: (LIVENESS, "a_crash_and_a_clean_shutdown_lose_no_records"),
     },
     NoRule {
         check: "answers-are-prompt",
         why: "no rule decides when an answer that is due is sent",
-        history: (LIVENESS, "what_the_isr_holds_is_committed_and_confirmed_in_time"),
+        history: (LIVENESS, "batches_of_the_whole_isr_are_committed_and_confirmed_in_time"),
     },
     NoRule {
         check: "one-isr-proposal",
         why: "no rule decides that a proposal is under way",
-        history: (LIVENESS, "a_leader_has_one_proposal_under_way_and_forgets_none"),
+        history: (LIVENESS, "a_leader_has_one_proposal_in_flight_and_forgets_none"),
     },
     NoRule {
         check: "stops-explained",

@@ -1,4 +1,4 @@
-//! An active controller without a quorum: its decisions count as committed.
+//! An active controller without a quorum, whose decisions count as committed.
 
 use crate::Outbox;
 use crate::config::{ControllerConfig, TopicConfig};
@@ -246,7 +246,7 @@ impl Bench {
         (state.leader, state.isr.clone(), state.elr.clone())
     }
 
-    /// What was observed since the last call.
+    /// The facts observed since the last call.
     pub(super) fn facts(&mut self) -> Vec<Fact> {
         self.carry_out();
         std::mem::take(&mut self.observed)
@@ -273,7 +273,7 @@ impl Bench {
         }
     }
 
-    /// The image that the log alone yields.
+    /// The image that a replay of the log yields.
     pub(super) fn replayed(&self) -> MetadataImage {
         let mut image = MetadataImage::new(TopicConfig::default());
         for (offset, record) in (0..).zip(&self.log) {

@@ -1,4 +1,4 @@
-//! Log directories: registration, failure, and where replicas are (KIP-858).
+//! Log directories: registration, failure, and assignment of replicas (KIP-858).
 
 use super::bench::{Bench, assigned};
 use crate::error::ErrorCode;
@@ -83,7 +83,7 @@ fn a_registration_names_its_log_directories() {
         let refused = bench.register_with_dirs(4, 40, None, dirs);
         assert_eq!(refused, Err(ErrorCode::InvalidRegistration), "{dirs:?}");
     }
-    // The same life may register again with other directories, and takes them over.
+    // The same life may register again with other directories, which then replace the earlier ones.
     let epoch = bench.epoch(1);
     assert_eq!(bench.register_with_dirs(1, 10, None, &[dir(11), dir(13)]), Ok(epoch));
     assert_eq!(registered(&bench, 1), [dir(11), dir(13)]);
@@ -100,7 +100,7 @@ fn a_new_replica_is_unassigned_unless_its_broker_has_one_directory_only() {
 }
 
 #[test]
-fn a_broker_says_where_its_replicas_are() {
+fn a_broker_reports_the_directories_of_its_replicas() {
     let mut bench = two_dirs_each();
     let orders = create(&mut bench, "orders", &[1, 2]);
     let before = bench.state(orders).clone();
@@ -155,7 +155,7 @@ fn the_last_replica_in_a_failed_directory_leaves_the_partition_without_leader() 
     assign(&mut bench, 1, dir(11), &[orders]);
     beat_offline(&mut bench, 1, &[dir(11)]);
     assert_eq!(bench.roles(orders), (None, vec![], vec![1]));
-    // Nothing but another directory for the replica gives it a leader again.
+    // The partition gets a leader again only if its replica gets another directory.
     bench.beat(1, false);
     bench.timer(crate::timer::ControllerTimer::Balance);
     assert_eq!(bench.roles(orders).0, None);
@@ -174,7 +174,7 @@ fn a_replica_that_is_assigned_to_a_failed_or_unknown_directory_counts_as_offline
         assert_eq!(assign(&mut bench, 1, lost, &[orders]), [ErrorCode::None]);
         assert_eq!(bench.roles(orders), (Some(2), vec![2, 3], vec![]), "{lost}");
         assert_eq!(bench.state(orders).directory(1), lost);
-        // Its broker is active; its replica is not.
+        // The broker is active, but its replica is offline.
         let preferred = bench.state(orders).clone();
         bench.timer(crate::timer::ControllerTimer::Balance);
         assert_eq!(*bench.state(orders), preferred);
@@ -190,7 +190,7 @@ fn a_replica_in_a_failed_directory_is_not_elected_when_its_broker_returns() {
     assert_eq!(bench.roles(orders), (Some(1), vec![1], vec![]));
     bench.silence_all_but(&[]);
     assert_eq!(bench.roles(orders), (None, vec![], vec![1]));
-    // Its next life finds that the directory is gone.
+    // The broker's next life does not have that directory.
     let epoch = bench.epoch(1);
     bench.register_with_dirs(1, 11, Some(epoch), &[dir(12)]).unwrap();
     bench.beat(1, false);
@@ -222,7 +222,7 @@ fn a_replica_on_a_new_disk_leads_once_its_directory_is_named() {
 }
 
 #[test]
-fn an_assignment_leaves_the_eligible_leader_replicas_as_they_are() {
+fn an_assignment_does_not_change_the_eligible_leader_replicas() {
     let mut bench = two_dirs_each();
     let configs = &[("min.insync.replicas", "2")];
     let created = bench.create(vec![assigned("orders", &[&[1, 2]], configs)]);

@@ -72,7 +72,8 @@ fn proposals_are_refused_for_the_first_reason_in_order() {
     let altered = bench.alter(1, fine.clone());
     assert_eq!((altered.error, altered.isr), (ErrorCode::None, vec![1]));
     assert_eq!((altered.leader_epoch, altered.partition_epoch), (epoch, version + 1));
-    // Kafka 4.1 does not recognise a repeated proposal; the leader learns from its metadata.
+    // Kafka 4.1 does not recognise a repeated proposal; the leader learns the outcome from
+    // metadata.
     assert_eq!(check(&mut bench, 1, fine), ErrorCode::InvalidUpdateVersion, "KAFKA-14144");
 }
 
@@ -81,7 +82,7 @@ fn a_replica_that_restarted_since_it_was_seen_does_not_join() {
     let (mut bench, partition) = Bench::three(Rules::kafka(), &[]);
     bench.silence_all_but(&[1, 2]);
     let held = bench.proposal(partition, &[1, 2, 3]);
-    // Its life ends and the next begins. It was not in sync, so the partition does not change.
+    // Broker 3 restarts. It was not in sync, so the partition does not change.
     bench.start(3, 33, None);
     assert_eq!(bench.state(partition).partition_epoch, held.partition_epoch);
     assert_eq!(bench.alter(1, held).error, ErrorCode::IneligibleReplica, "KIP-903");
@@ -92,7 +93,7 @@ fn a_replica_that_restarted_since_it_was_seen_does_not_join() {
 #[test]
 fn a_replica_that_shuts_down_does_not_join_again() {
     let (mut bench, partition) = Bench::three(Rules::kafka(), &[]);
-    // Broker 2 leads something, so it is not let go at once.
+    // Broker 2 leads a partition, so it may not shut down at once.
     let created = bench.create(vec![assigned("other", &[&[2, 1]], &[])]);
     let other = TopicPartition::new(created.topics[0].topic, 0);
     let before = bench.active.last_offset();
@@ -102,7 +103,7 @@ fn a_replica_that_shuts_down_does_not_join_again() {
     let rejoin = bench.proposal(partition, &[1, 2, 3]);
     assert_eq!(bench.alter(1, rejoin).error, ErrorCode::IneligibleReplica, "KIP-841");
 
-    // It may go once the others know the new leaders.
+    // Broker 2 may shut down once the others know the new leaders.
     bench.beat_at(1, before, false);
     assert!(!bench.beat(2, true).should_shut_down);
     bench.beat(1, false);
@@ -143,7 +144,7 @@ fn a_replica_that_ended_uncleanly_is_not_eligible_any_more() {
 }
 
 #[test]
-fn without_the_rule_the_last_replica_standing_leads_whatever_it_lost() {
+fn without_the_rule_the_last_replica_standing_leads_even_if_it_has_lost_records() {
     let broken = Rules { ended_uncleanly: |_| false, ..Rules::kafka() };
     let (mut bench, partition) = last_replica_standing(broken);
     assert_eq!(bench.roles(partition).0, Some(1), "elected, whatever it lost");
@@ -156,7 +157,7 @@ fn a_replica_that_ended_cleanly_stays_eligible() {
     let (mut bench, partition) = Bench::three(Rules::kafka(), MIN_ISR_2);
     bench.silence_all_but(&[1]);
     bench.silence_all_but(&[]);
-    // When 2 went, 1 and 3 were enough to go on without it.
+    // When 2 left, the ISR still had two members, so 2 is not in the ELR.
     assert_eq!(bench.roles(partition), (None, vec![], vec![1, 3]));
     let epoch = bench.epoch(1);
     bench.start(1, 11, Some(epoch));
@@ -168,7 +169,7 @@ fn an_unclean_end_of_the_leader_ends_its_epoch() {
     let (mut bench, partition) = Bench::three(Rules::kafka(), &[]);
     let before = bench.state(partition).leader_epoch;
     bench.end_sessions();
-    // It is back before anybody noticed that it was gone.
+    // It restarts before its session has ended.
     bench.register(1, 11, None).unwrap();
     assert_eq!(bench.roles(partition), (Some(2), vec![2, 3], vec![]), "KAFKA-18106");
     assert_eq!(bench.state(partition).leader_epoch, before + 1);
@@ -197,12 +198,12 @@ fn without_eligible_leaders_the_last_member_of_the_isr_stays() {
     assert_eq!(bench.roles(partition), (None, vec![1], vec![]));
     bench.beat(2, false);
     assert_eq!(bench.roles(partition).0, None);
-    // It is believed whatever it lost: this is why there is an ELR.
+    // It leads even if it has lost records, which is why Kafka has the ELR.
     bench.start(1, 11, None);
     assert_eq!(bench.roles(partition), (Some(1), vec![1], vec![]));
 }
 
-/// Two brokers are found dead in one pass.
+/// The sessions of two brokers have expired at the same check.
 fn two_die(rules: Rules) -> (Bench, TopicPartition) {
     let (mut bench, partition) = Bench::three(rules, &[]);
     bench.silence_all_but(&[3]);
@@ -210,7 +211,7 @@ fn two_die(rules: Rules) -> (Bench, TopicPartition) {
 }
 
 #[test]
-fn two_sessions_that_end_together_are_looked_at_one_after_the_other() {
+fn two_sessions_that_expire_together_are_handled_one_after_the_other() {
     let (bench, partition) = two_die(Rules::kafka());
     assert_eq!(bench.roles(partition), (Some(3), vec![3], vec![]));
     let broken = Rules { fenced_per_decision: |expired| expired, ..Rules::kafka() };

@@ -1,4 +1,4 @@
-//! Lives of brokers: registration, sessions, and what a new controller makes of them.
+//! Lives of brokers: registration, sessions, and a change of the active controller.
 
 use super::bench::{Bench, assigned};
 use crate::error::ErrorCode;
@@ -9,7 +9,7 @@ use crate::timer::ControllerTimer;
 use machine::{Mono, Span};
 
 #[test]
-fn a_life_is_numbered_by_the_offset_of_its_record_and_keeps_its_number() {
+fn the_epoch_of_a_broker_is_the_offset_of_its_registration_and_stays_the_same() {
     let mut bench = Bench::new(Rules::kafka(), true);
     let first = bench.register(1, 10, None).unwrap();
     assert!(matches!(bench.log[first as usize], MetadataRecord::RegisterBroker(_)));
@@ -52,7 +52,7 @@ fn another_life_has_to_wait_for_the_session_of_the_last() {
 }
 
 #[test]
-fn b2_a_broker_that_shut_down_in_order_has_to_wait_for_its_session_as_well() {
+fn a_broker_that_was_shut_down_cleanly_has_to_wait_for_the_end_of_its_session_too() {
     let mut bench = Bench::new(Rules::kafka(), true);
     let epoch = bench.start(1, 10, None);
     bench.create(vec![assigned("orders", &[&[1]], &[])]);
@@ -91,8 +91,8 @@ fn a_broker_is_unfenced_when_it_has_applied_its_own_registration() {
     assert!(!late.is_fenced && late.is_caught_up);
 }
 
-/// The passes of the check for expired sessions that find something, with their times after `from`
-/// and the brokers that are fenced then.
+/// The checks that find an expired session: their times in milliseconds after `from`, and the
+/// brokers that are fenced afterwards.
 fn passes(bench: &mut Bench, from: Mono, until: Span) -> Vec<(u64, Vec<BrokerId>)> {
     let mut passes = Vec::new();
     let fenced = |bench: &Bench| -> Vec<BrokerId> {
@@ -112,7 +112,7 @@ fn passes(bench: &mut Bench, from: Mono, until: Span) -> Vec<(u64, Vec<BrokerId>
 }
 
 #[test]
-fn b4_sessions_are_checked_eight_times_in_a_session_and_one_broker_is_fenced_per_pass() {
+fn sessions_are_checked_eight_times_in_a_session_and_one_broker_is_fenced_per_pass() {
     let mut bench = Bench::new(Rules::kafka(), true);
     let began = bench.now;
     for broker in 1..=3 {
@@ -127,7 +127,7 @@ fn b4_sessions_are_checked_eight_times_in_a_session_and_one_broker_is_fenced_per
 }
 
 #[test]
-fn b4_the_hash_map_decides_who_is_fenced_first_and_not_the_time_of_the_last_heartbeat() {
+fn brokers_are_fenced_in_the_order_of_the_hash_map_and_not_of_their_last_heartbeats() {
     let mut bench = Bench::new(Rules::kafka(), true);
     for broker in 1..=3 {
         bench.start(broker, 1, None);
@@ -149,11 +149,11 @@ fn b4_the_hash_map_decides_who_is_fenced_first_and_not_the_time_of_the_last_hear
 }
 
 #[test]
-fn b4_the_session_of_an_earlier_registration_takes_a_pass_of_its_own() {
+fn the_session_of_an_earlier_registration_takes_a_pass_of_its_own() {
     let mut bench = Bench::new(Rules::kafka(), true);
     let first = bench.start(1, 10, None);
     bench.end_sessions();
-    // The new life is registered before the old session was seen to be over.
+    // The new life is registered before the end of the old session was noticed.
     bench.start(1, 11, Some(first));
     bench.end_sessions();
     let written = bench.log.len();

@@ -31,7 +31,7 @@ pub(super) struct Net {
     pub(super) answers: BTreeMap<(ConnId, u32), Response>,
     pub(super) facts: Vec<(BrokerId, Fact)>,
     pub(super) halts: Vec<(BrokerId, Halt)>,
-    /// The controllers that lost power at the disk operation that was planned for it.
+    /// The controllers that lost power at a planned disk operation.
     pub(super) fallen: Vec<BrokerId>,
     lives: u16,
     asked: u32,
@@ -70,8 +70,8 @@ impl Net {
         self.carry_out(id);
     }
 
-    /// The disk of a controller failed where that was planned: the power is gone, and with it
-    /// the outputs of the input that it was handling.
+    /// The disk of a controller failed as planned: the controller loses power, and with it the
+    /// outputs of the input that it was handling.
     fn fall(&mut self, id: BrokerId) {
         assert_eq!(self.disks[&id].writes_left, Some(0), "no other disk fails");
         self.outboxes.remove(&id);
@@ -79,7 +79,7 @@ impl Net {
         self.lose_power(id);
     }
 
-    /// The process dies, and what the disk had not synced is lost.
+    /// The process dies, and all unsynced data of its disk is lost.
     pub(super) fn lose_power(&mut self, id: BrokerId) {
         self.controllers.remove(&id);
         self.timers.retain(|(node, _), _| *node != id);

@@ -1,4 +1,4 @@
-//! Where replicas go.
+//! The placement of replicas.
 
 use crate::controller::placement::{UsableBroker, place};
 use crate::error::ErrorCode;
@@ -27,7 +27,7 @@ fn brokers() -> impl Strategy<Value = Vec<UsableBroker>> {
 
 proptest! {
     #[test]
-    fn replicas_are_apart_led_by_the_living_and_spread_over_racks(
+    fn replicas_are_on_different_brokers_and_racks_and_no_fenced_broker_leads(
         brokers in brokers(),
         partitions in 1usize..40,
         factor in 1usize..6,
@@ -53,8 +53,8 @@ proptest! {
         }
     }
 
-    /// In every round of as many partitions as there are brokers, equal racks lead equally, and
-    /// within the only rack all brokers do.
+    /// Among as many partitions as there are brokers, racks of equal size have equally many
+    /// leaders, and so have the brokers of a single rack.
     #[test]
     fn leaders_are_even(
         racks in 1u16..5,

@@ -1,5 +1,5 @@
-//! Whole controllers that lose power at any disk operation: what was confirmed stays, and no
-//! controller replays what was not committed.
+//! Whole controllers that lose power at any disk operation: confirmed registrations are kept, and
+//! no controller replays uncommitted records.
 
 use super::net::{Net, VOTERS};
 use super::process::registration;
@@ -16,7 +16,7 @@ struct Ordeal {
     rng: ChaCha8Rng,
     /// The checksum of the committed image at each offset, from whichever controller was first.
     images: BTreeMap<Offset, u128>,
-    /// Registrations that are not answered yet.
+    /// Registrations without a response so far.
     asked: Vec<(ConnId, u32, BrokerId)>,
     /// Registrations that were confirmed.
     confirmed: BTreeMap<BrokerId, BrokerEpoch>,
@@ -42,7 +42,7 @@ impl Ordeal {
         }
     }
 
-    /// Registers a broker at every controller that takes itself for the active one.
+    /// Registers a broker at every controller that considers itself active.
     fn ask(&mut self) {
         let active = self.net.controllers.iter().filter(|(_, c)| c.active_epoch().is_some());
         for id in active.map(|(id, _)| *id).collect::<Vec<BrokerId>>() {
@@ -140,7 +140,7 @@ impl Ordeal {
 }
 
 #[test]
-fn s2_what_a_controller_confirmed_outlives_any_loss_of_power() {
+fn confirmed_registrations_survive_any_power_loss() {
     let mut confirmed = 0;
     for seed in 0..40 {
         confirmed += Ordeal::new(seed, None).run().unwrap_or_else(|e| panic!("seed {seed}: {e}"));
@@ -149,7 +149,7 @@ fn s2_what_a_controller_confirmed_outlives_any_loss_of_power() {
 }
 
 #[test]
-fn s2_a_metadata_log_that_is_not_durable_is_noticed() {
+fn a_metadata_log_that_is_not_durable_is_noticed() {
     let broken = (0..100).find_map(|seed| Ordeal::new(seed, Some(".log")).run().err());
     assert!(broken.is_some());
 }

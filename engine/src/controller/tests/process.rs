@@ -45,7 +45,7 @@ fn digests(net: &Net) -> Vec<u128> {
 }
 
 #[test]
-fn an_answer_waits_until_a_majority_has_what_it_tells() {
+fn a_response_is_parked_until_a_majority_has_its_records() {
     let mut net = Net::new();
     let active = net.active();
     for other in VOTERS.into_iter().filter(|id| *id != active) {
@@ -56,18 +56,18 @@ fn an_answer_waits_until_a_majority_has_what_it_tells() {
     net.run_for(Span::secs(1));
     assert_eq!(net.answer(conn, asked), None, "nobody else has it");
     assert!(net.controllers[&active].image().broker(1).is_none());
-    // After 1.5 fetch time-outs without a majority it gives up, and says so.
+    // After 1.5 fetch time-outs without a majority the controller resigns and refuses the request.
     net.run_for(Span::secs(5));
     assert_eq!(registered(net.answer(conn, asked)), Some((ErrorCode::NotController, -1)));
 }
 
 #[test]
-fn requests_of_a_connection_are_answered_one_after_the_other() {
+fn requests_of_a_connection_are_handled_one_after_the_other() {
     let mut net = Net::new();
     let active = net.active();
     let (conn, other) = (net.connect(active), net.connect(active));
     let first = net.ask(conn, registration(1));
-    // Refused at once, were it not behind the first.
+    // It would be refused at once if it were not behind the first.
     let second = net.ask(conn, heartbeat(9, 9));
     let elsewhere = net.ask(other, heartbeat(9, 9));
     net.run_for(Span::millis(5));
@@ -83,7 +83,7 @@ fn requests_of_a_connection_are_answered_one_after_the_other() {
 }
 
 #[test]
-fn what_was_confirmed_outlives_the_controller_that_confirmed_it() {
+fn confirmed_changes_survive_the_controller_that_confirmed_them() {
     let mut net = Net::new();
     let first = net.active();
     let conn = net.connect(first);
@@ -114,7 +114,7 @@ fn what_was_confirmed_outlives_the_controller_that_confirmed_it() {
 }
 
 #[test]
-fn everything_is_back_after_all_controllers_have_lost_power() {
+fn all_state_is_recovered_after_all_controllers_have_lost_power() {
     let mut net = Net::new();
     let conn = net.connect(net.active());
     for broker in 1..=3 {
@@ -153,7 +153,7 @@ fn standbys_refuse_requests_and_unknown_requests_close_the_connection() {
 }
 
 #[test]
-fn a_controller_that_is_stopped_hands_over_quickly() {
+fn a_controller_that_is_shut_down_is_replaced_quickly() {
     let mut net = Net::new();
     let first = net.active();
     net.handle(first, Input::Stop);
@@ -163,7 +163,7 @@ fn a_controller_that_is_stopped_hands_over_quickly() {
 }
 
 #[test]
-fn a_silent_broker_is_fenced_and_the_log_never_rests() {
+fn a_silent_broker_is_fenced_and_an_idle_log_gets_records() {
     let mut net = Net::new();
     let active = net.active();
     let conn = net.connect(active);

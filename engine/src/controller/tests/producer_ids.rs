@@ -16,7 +16,7 @@ fn allocate(bench: &mut Bench, broker: BrokerId) -> Result<(i64, i32), ErrorCode
 }
 
 #[test]
-fn blocks_follow_one_another_and_the_log_says_where_the_next_begins() {
+fn blocks_follow_one_another_and_the_log_records_the_start_of_the_next() {
     let (mut bench, _) = Bench::three(Rules::kafka(), &[]);
     assert_eq!(allocate(&mut bench, 1), Ok((0, 1000)));
     assert_eq!(allocate(&mut bench, 2), Ok((1000, 1000)));
@@ -27,7 +27,7 @@ fn blocks_follow_one_another_and_the_log_says_where_the_next_begins() {
 }
 
 #[test]
-fn the_next_controller_goes_on_where_the_log_ends() {
+fn the_next_controller_continues_after_the_last_block_in_the_log() {
     let (mut bench, _) = Bench::three(Rules::kafka(), &[]);
     assert_eq!(allocate(&mut bench, 1), Ok((0, 1000)));
     bench.fail_over();

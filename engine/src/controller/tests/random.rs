@@ -1,4 +1,4 @@
-//! Random requests, timers and failovers: the live state equals what replaying the log gives, and the
+//! Random requests, timers and failovers: the live state equals the replay of the log, and the
 //! invariants of partitions hold.
 
 use super::bench::{Bench, assigned};
@@ -71,7 +71,7 @@ fn take(bench: &mut Bench, step: &Step, at: u128) {
             let _ = bench.register_with_dirs(*broker, at, clean.then_some(epoch), &dirs);
         }
         Step::Beat { broker, want_fence, want_shut_down, behind } => {
-            // A broker that has begun to shut down keeps asking for it.
+            // A broker that has begun to shut down keeps requesting it.
             let registration = bench.active.image.broker(*broker);
             let shuts_down = registration.is_some_and(|broker| broker.in_controlled_shutdown);
             let _ = bench.ask(BrokerHeartbeatRequest {
@@ -91,7 +91,8 @@ fn take(bench: &mut Bench, step: &Step, at: u128) {
             };
             let Some(leader) = state.leader else { return };
             let mut isr = state.replicas.clone();
-            // A replica in a directory that has failed does not fetch, so a leader never proposes it.
+            // A replica in a directory that has failed does not fetch, so a leader never proposes
+            // it.
             let is_online = |id: &BrokerId| {
                 let registration = bench.active.image.broker(*id);
                 registration.is_some_and(|broker| broker.has_online_dir(state.directory(*id)))
@@ -146,7 +147,7 @@ fn take(bench: &mut Bench, step: &Step, at: u128) {
     }
 }
 
-/// What holds for every partition under Kafka's rules.
+/// The invariants of every partition under Kafka's rules.
 fn check(image: &MetadataImage, eligible_leader_replicas: bool) -> Result<(), TestCaseError> {
     for (partition, state) in image.partitions() {
         let all = state.isr.iter().chain(&state.elr);

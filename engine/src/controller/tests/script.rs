@@ -1,18 +1,18 @@
-//! Transcripts of an active controller. Each shows the response to a request and the records that
-//! were decided. The commands:
+//! Transcripts of an active controller. Each shows the response to a request and the records of the
+//! decision. The commands:
 //!
 //! | command | effect |
 //! |---|---|
 //! | `register ID incarnation=N` | a broker registers; `previous=EPOCH` is in its clean-shutdown file, `dirs=11,12` are its log directories |
-//! | `heartbeat ID [shut-down] [fence]` | a heartbeat; `offset=N` is what the broker has applied (all there is by default), `offline=11` are failed directories |
+//! | `heartbeat ID [shut-down] [fence]` | a heartbeat; `offset=N` is the offset that the broker has applied (the last one by default), `offline=11` are failed directories |
 //! | `start ID…` | brokers register and are unfenced |
 //! | `run 9s [alive=1,2]` | time passes; the brokers listed send a heartbeat every 2 s |
 //! | `create NAME replicas=1,2,3 [PROPERTY=VALUE]` | creates a topic of one partition |
 //! | `alter ID NAME isr=1,2` | a leader proposes an ISR; `partition-epoch=N` instead of the present one |
-//! | `elect preferred\|unclean NAME` | an admin asks for an election |
-//! | `assign ID NAME dir=11` | a broker says where its replica is |
+//! | `elect preferred\|unclean NAME` | an admin requests an election |
+//! | `assign ID NAME dir=11` | a broker reports the directory of its replica |
 //! | `fail-over` | another controller becomes active |
-//! | `state` | the brokers and partitions as they are |
+//! | `state` | prints the brokers and partitions |
 
 use super::bench::{Bench, assigned};
 use crate::error::ErrorCode;

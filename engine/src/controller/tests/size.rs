@@ -1,4 +1,5 @@
-//! A hundred brokers with ten thousand partitions: what a change costs follows from what it changes.
+//! A hundred brokers with ten thousand partitions: the cost of a change depends only on the
+//! partitions that change.
 
 use super::bench::Bench;
 use crate::error::ErrorCode;
@@ -36,8 +37,8 @@ fn changes(bench: &Bench, from: usize) -> usize {
 #[test]
 fn one_broker_of_a_hundred_changes_its_own_partitions_only() {
     let mut bench = large();
-    // Ten minutes of heartbeats and periodic checks. They must not look at every partition: this
-    // would be thousands of millions of looks.
+    // Ten minutes of heartbeats and periodic checks. If each visited every partition, the test
+    // would not end in time.
     for _ in 0..300 {
         bench.now += Span::secs(2);
         for broker in 1..=BROKERS {

@@ -1,4 +1,4 @@
-//! What topics may be created, and how they begin.
+//! Creation of topics: valid requests, and the initial state of topics.
 
 use super::bench::{Bench, assigned};
 use crate::error::ErrorCode;
@@ -11,7 +11,7 @@ fn counted(name: &str, num_partitions: i32, replication_factor: i16) -> Creatabl
 }
 
 #[test]
-fn each_topic_of_a_request_is_judged_by_itself() {
+fn each_topic_of_a_request_is_checked_separately() {
     let (mut bench, _) = Bench::three(Rules::kafka(), &[]);
     bench.create(vec![assigned("a.b", &[&[1]], &[])]);
     bench.register(4, 4, None).unwrap();

@@ -1,5 +1,4 @@
-//! Timing and order in which Kafka 4.1 differs from what one might expect. Each test names its row
-//! of the list of differences that were found (`B8`, `B9`, `B13`).
+//! Details of timing and order in Kafka 4.1 that a simpler model of Raft would miss.
 
 use super::net::{Net, OBSERVER, VOTERS};
 use crate::fact::Fact;
@@ -33,8 +32,8 @@ fn vote_request(net: &mut Net, to: BrokerId, epoch: i32, pre_vote: bool) {
     net.ask(to, conn, 0, request);
 }
 
-/// Voter 101, whose pre-votes were granted and whose votes were rejected by both others. Returns
-/// the net and when the candidacy began.
+/// A net in which voter 101 was granted its pre-votes and then denied its votes by both others, and
+/// the time at which its candidacy began.
 fn rejected_candidate() -> (Net, Mono) {
     let mut net = Net::new(&VOTERS[..1]);
     let id = VOTERS[0];
@@ -156,7 +155,7 @@ fn b8_an_observer_keeps_its_controller_after_the_fetch_time_out() {
     net.cut(OBSERVER);
     net.run_for(Span::secs(10));
     assert_eq!(net.members[&OBSERVER].leader(), Some(leader));
-    // It looks for another one all the same.
+    // It looks for a newer leader all the same.
     net.crash(leader);
     net.run_for(Span::secs(8));
     net.down.remove(&OBSERVER);
@@ -165,7 +164,7 @@ fn b8_an_observer_keeps_its_controller_after_the_fetch_time_out() {
 }
 
 #[test]
-fn b13_what_a_voter_recovers_is_fsynced_with_its_next_append() {
+fn records_that_a_voter_recovers_are_fsynced_with_its_next_append() {
     let recovered = |appends: bool| {
         let mut net = Net::new(&VOTERS);
         net.run_for(Span::secs(5));
@@ -234,10 +233,10 @@ fn the_only_voter_leads_at_once() {
 
 /// A member without its log ends its process, and the others go on. The Raft IO thread hands every
 /// exception to a fault handler that terminates (`KafkaRaftClientDriver.doWork`,
-/// `ProcessTerminatingFaultHandler`). With an empty disk it is a voter again, since voters are known by
-/// their ids alone (`kraft.version` 0), and fetches what the others have.
+/// `ProcessTerminatingFaultHandler`). With an empty disk the member is a voter again, since voters
+/// are identified by their ids alone (`kraft.version` 0), and fetches the log from the others.
 #[test]
-fn a_voter_without_its_disk_ends_and_comes_back_with_nothing() {
+fn a_voter_without_its_disk_ends_and_returns_with_an_empty_log() {
     let mut net = Net::new(&VOTERS);
     net.run_for(Span::secs(10));
     net.append("one");

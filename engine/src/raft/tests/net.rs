@@ -1,5 +1,5 @@
-//! A tiny network: instant, in order, and cut at will. It takes no second request of a member on
-//! a connection before the first is answered.
+//! A tiny network: instant, in order, and cut at will. It refuses a second request of a member on a
+//! connection before the response to the first.
 
 use super::super::{Quorum, QuorumConfig};
 use crate::Outbox;
@@ -36,20 +36,21 @@ pub(super) struct Net {
     pub(super) in_flight: BTreeSet<ConnId>,
     /// All requests: sender, receiver, name.
     pub(super) sent: Vec<(BrokerId, BrokerId, &'static str)>,
-    /// What members observed, in order.
+    /// The facts that members observed, in order.
     pub(super) facts: Vec<(Mono, BrokerId, Fact)>,
-    /// What a transcript shows of the run; see [`super::script`]. Nothing is noted if it is none.
+    /// The words of the `trace` command of a transcript; see [`super::script`]. Nothing is traced
+    /// if `None`.
     pub(super) trace: Option<Vec<String>>,
     /// The lines of the transcript that are not printed yet.
     pub(super) lines: Vec<String>,
-    /// The requests of the observer that were answered.
+    /// The requests of the observer that have a response.
     pub(super) answered: Vec<(ConnId, u32)>,
     pub(super) seed: u64,
     /// The voters; [`VOTERS`] if empty.
     pub(super) voters: Vec<BrokerId>,
-    /// The rules that members start with; Kafka's if none.
+    /// The rules of members; Kafka's if `None`.
     pub(super) rules: Option<Rulebook>,
-    /// The members whose disk failed at the change that was planned for it: they are dead.
+    /// The members that died because their disk failed at the planned change.
     pub(super) fallen: Vec<BrokerId>,
     pub(super) lives: u64,
     pub(super) lives_of: BTreeMap<BrokerId, u64>,
@@ -114,8 +115,8 @@ impl Net {
         self.cut(id);
     }
 
-    /// The disk of a member failed where that was planned: the power is gone, and with it the
-    /// outputs of the input that it was handling.
+    /// The disk of a member failed as planned: the member loses power, and with it the outputs of
+    /// the input that it was handling.
     fn fall(&mut self, id: BrokerId) {
         let disk = self.disks.get_mut(&id).unwrap();
         assert!(disk.writes_left == Some(0) || disk.broken.is_some(), "no other disk fails");
@@ -138,19 +139,19 @@ impl Net {
         self.disks.remove(&id);
     }
 
-    /// A member crashes and its disk loses what was not synced.
+    /// A member crashes and its disk loses all unsynced data.
     pub(super) fn lose_power(&mut self, id: BrokerId) {
         self.crash(id);
         self.disks.get_mut(&id).unwrap().lose_unsynced();
     }
 
-    /// Ends all connections of a member and lets it have no new ones.
+    /// Ends all connections of a member and prevents new ones.
     pub(super) fn cut(&mut self, id: BrokerId) {
         self.down.insert(id);
         self.disconnect(|(a, b)| a == id || b == id);
     }
 
-    /// Ends the connections that have these ends, from the one that opened it to the other.
+    /// Ends the connections whose ends (the member that opened it, the other) satisfy `ends`.
     pub(super) fn disconnect(&mut self, ends: impl Fn((BrokerId, BrokerId)) -> bool) {
         for (conn, (a, b)) in self.connections.extract_if(.., |_, both| ends(*both)) {
             self.in_flight.remove(&conn);
@@ -217,7 +218,7 @@ impl Net {
         });
     }
 
-    /// Lets a member handle an input, in which its disk may fail.
+    /// Lets a member handle an input, during which its disk may fail.
     pub(super) fn try_on_member(
         &mut self,
         id: BrokerId,
@@ -311,7 +312,7 @@ impl Net {
             && !self.timers.keys().any(|(member, _)| awake(member))
     }
 
-    /// Numbers the present life of a member.
+    /// The number of the present life of a member.
     pub(super) fn life(&self, id: BrokerId) -> u64 {
         self.lives_of.get(&id).copied().unwrap_or(0)
     }

@@ -1,4 +1,4 @@
-//! Requests: one at a time to each member, and what was lost is sent again.
+//! Requests: one at a time to each member, and lost requests are sent again.
 
 use super::net::{Net, OBSERVER, VOTERS};
 use crate::ids::BrokerId;
@@ -13,7 +13,7 @@ fn pre_votes_behind_a_fetch(net: &mut Net) -> (BrokerId, BrokerId) {
     net.run_for(Span::secs(5));
     let leader = net.leader().unwrap();
     let follower = VOTERS.into_iter().find(|voter| *voter != leader).unwrap();
-    // Until the leader has answered, so that the next fetch is parked.
+    // Until the leader has responded, so that the next fetch is parked.
     net.append("a");
     net.run_for(Span::millis(100));
     net.sent.clear();
@@ -28,13 +28,13 @@ fn votes(net: &Net, from: BrokerId, to: BrokerId) -> usize {
 }
 
 #[test]
-fn a_pre_vote_is_queued_behind_a_fetch_and_sent_when_that_is_answered() {
+fn a_pre_vote_is_queued_behind_a_fetch_and_sent_after_its_response() {
     let mut net = Net::new(&VOTERS);
     let (leader, follower) = pre_votes_behind_a_fetch(&mut net);
     let other = VOTERS.into_iter().find(|id| ![leader, follower].contains(id)).unwrap();
     assert_eq!(votes(&net, follower, other), 1, "nothing is ahead of it");
     assert_eq!(votes(&net, follower, leader), 0, "a fetch is ahead of it");
-    // It gives up and fetches again before the old fetch is answered; the pre-vote is still sent.
+    // The follower fetches again before the response to the old fetch; the pre-vote is still sent.
     net.run_for(Span::millis(600));
     assert_eq!(votes(&net, follower, leader), 1);
     assert_eq!(net.leader(), Some(leader));
@@ -57,7 +57,7 @@ fn a_pre_vote_that_is_lost_with_the_connection_is_sent_again() {
 }
 
 #[test]
-fn a_pre_vote_without_an_answer_is_sent_again() {
+fn a_pre_vote_without_a_response_is_sent_again() {
     let mut net = Net::new(&VOTERS[..1]);
     net.start(VOTERS[1]);
     net.paused.insert(VOTERS[1]);
@@ -126,7 +126,7 @@ fn a_leader_that_crashes_is_replaced_in_time() {
         net.run_for(Span::secs(10));
         let leader = net.leader().expect("a leader");
         net.crash(leader);
-        // A fetch time-out, and two elections of at most twice their time-out.
+        // A fetch time-out, and two elections that each take at most twice the election time-out.
         net.run_for(Span::secs(2 + 2 * 2));
         assert!(net.leader().is_some(), "seed {seed}");
     }

@@ -1,5 +1,5 @@
-//! What Raft promises, under power loss at any disk operation, cuts, pauses and simultaneous
-//! elections; and that broken rules and disks that lie about fsync are noticed.
+//! Safety of Raft under power loss at any disk operation, cuts, pauses and simultaneous elections.
+//! Corrupted rules and disks that lie about fsync are noticed.
 
 use super::net::{Net, VOTERS};
 use crate::fact::Fact;
@@ -17,13 +17,13 @@ use std::collections::{BTreeMap, BTreeSet};
 
 const FIVE: [BrokerId; 5] = [101, 102, 103, 104, 105];
 
-/// Why a run broke a promise.
+/// The promise that a run broke.
 type Broken = String;
 
-/// What has been seen of a run so far.
+/// State observed in a run so far.
 #[derive(Default)]
 struct Witness {
-    /// The facts that were looked at.
+    /// The number of facts checked so far.
     facts: usize,
     /// The leader of each epoch.
     leaders: BTreeMap<LeaderEpoch, BrokerId>,
@@ -33,12 +33,13 @@ struct Witness {
     committed: BTreeMap<Offset, Bytes>,
     /// The offset after the last committed batch.
     committed_end: Offset,
-    /// Up to where the present life of each member was compared with `committed`.
+    /// The present life of each member, and the offset up to which it was compared with
+    /// `committed`.
     compared: BTreeMap<BrokerId, (u64, Offset)>,
 }
 
 impl Witness {
-    /// Looks at what the last step changed.
+    /// Checks the changes of the last step.
     fn look(&mut self, net: &mut Net) -> Result<(), Broken> {
         self.check_votes(net)?;
         self.check_committed(net)?;
@@ -68,8 +69,8 @@ impl Witness {
         Ok(())
     }
 
-    /// What a member takes for committed is the same on all members, stays so, and is durable on a
-    /// majority of the voters.
+    /// Records that any member considers committed are the same on all members, do not change, and
+    /// are durable on a majority of the voters.
     fn check_committed(&mut self, net: &mut Net) -> Result<(), Broken> {
         for id in net.members.keys().copied().collect::<Vec<_>>() {
             let member = &net.members[&id];
@@ -105,7 +106,7 @@ impl Witness {
     }
 }
 
-/// Whether all below `end` survives a power loss of every voter, on a majority of them.
+/// Whether a majority of the voters would keep all records below `end` if every voter lost power.
 fn check_durable(net: &Net, end: Offset) -> Result<(), Broken> {
     let durable_end = |disk: &crate::log::testdisk::TestDisk| {
         let mut disk = disk.clone();
@@ -125,7 +126,7 @@ fn check_durable(net: &Net, end: Offset) -> Result<(), Broken> {
     Err(format!("committed up to {end}, and durable on {holders:?} only"))
 }
 
-/// A quorum whose members are struck again and again.
+/// A quorum whose members suffer fault after fault.
 struct Ordeal {
     net: Net,
     rng: ChaCha8Rng,
@@ -176,7 +177,7 @@ impl Ordeal {
         Ok(())
     }
 
-    /// Notes the members that fell.
+    /// Records the members that died.
     fn bury(&mut self) {
         self.dead.extend(self.net.fallen.drain(..));
     }
@@ -199,7 +200,7 @@ impl Ordeal {
         }
     }
 
-    /// One misfortune, or the end of some.
+    /// One fault, or the end of earlier ones.
     fn strike(&mut self) {
         let id = self.any_voter();
         let is_alive = self.net.members.contains_key(&id);
@@ -214,7 +215,7 @@ impl Ordeal {
                 self.net.disks.get_mut(&id).unwrap().writes_left = None;
                 self.dead.insert(id);
             }
-            // The process is killed; its disk has written everything back when it starts again.
+            // The process is killed; its disk has written all data back when it starts again.
             4 if is_alive => {
                 self.net.crash(id);
                 let disk = self.net.disks.get_mut(&id).unwrap();
@@ -258,7 +259,7 @@ impl Ordeal {
         self.net.down.clear();
     }
 
-    /// Runs all strikes, heals everything, and checks that all members agree in the end.
+    /// Injects the faults, heals everything, and checks that all members agree in the end.
     fn run(mut self, strikes: u32) -> Result<(), Broken> {
         for _ in 0..strikes {
             let millis = self.rng.random_range(1..800);
@@ -295,30 +296,30 @@ fn first_broken(
 }
 
 #[test]
-fn s2_a_quorum_keeps_its_promises_whatever_happens_to_its_members() {
+fn a_quorum_keeps_its_promises_under_faults() {
     assert_eq!(first_broken(40, Rules::kafka(), None), None);
 }
 
 #[test]
-fn s2_votes_that_are_not_durable_are_noticed() {
+fn votes_that_are_not_durable_are_noticed() {
     let (seed, broken) = first_broken(150, Rules::kafka(), Some("quorum-state")).unwrap();
     assert!(broken.contains("vote") || broken.contains("lead"), "seed {seed}: {broken}");
 }
 
 #[test]
-fn s2_records_that_are_acknowledged_before_they_are_durable_are_noticed() {
+fn records_acknowledged_before_they_are_durable_are_noticed() {
     let (seed, broken) = first_broken(150, Rules::kafka(), Some(".log")).unwrap();
     assert!(broken.contains("durable") || broken.contains("committed"), "seed {seed}: {broken}");
 }
 
 #[test]
-fn s2_votes_for_anybody_are_noticed() {
+fn a_second_vote_in_an_epoch_is_noticed() {
     let rules = Rules { grants_vote: |_| true, ..Rules::kafka() };
     assert!(first_broken(150, rules, None).is_some());
 }
 
 #[test]
-fn s2_votes_for_shorter_logs_are_noticed() {
+fn votes_for_shorter_logs_are_noticed() {
     let careless = |ballot: crate::rules::quorum::Ballot| {
         !ballot.has_leader && (ballot.pre_vote || !ballot.voted_for_other)
     };
@@ -356,12 +357,13 @@ fn figure_eight(rules: Rules) -> Result<(), Broken> {
     ordeal.net.paused.extend([a, b, c]);
     ordeal.append();
     ordeal.run_for(Span::millis(100))?;
-    // Both are gone; one of the others leads for a moment, and writes the first record of its epoch.
+    // Both crash; one of the others leads for a moment, and writes the first record of its epoch.
     crash(&mut ordeal, first);
     ordeal.net.paused = BTreeSet::from([holder]);
     let second = elected(&mut ordeal, &[a, b, c])?;
     crash(&mut ordeal, second);
-    // The two are back, and one of them leads. It replicates to one more than the other.
+    // The first two return, and one of them leads. It replicates to the other and to one more
+    // voter.
     ordeal.net.start(first);
     ordeal.net.paused.clear();
     let third = elected(&mut ordeal, &[first, holder])?;
@@ -375,7 +377,7 @@ fn figure_eight(rules: Rules) -> Result<(), Broken> {
     }
     ordeal.net.paused.insert(old);
     ordeal.run_for(Span::millis(300))?;
-    // Both of them are gone, and the second comes back.
+    // Both voters that have the record crash, and the second leader returns.
     crash(&mut ordeal, third);
     crash(&mut ordeal, rest[1]);
     ordeal.net.start(second);
@@ -385,17 +387,17 @@ fn figure_eight(rules: Rules) -> Result<(), Broken> {
 }
 
 #[test]
-fn s2_commits_of_records_of_earlier_epochs_by_counting_are_noticed() {
+fn commits_of_records_of_earlier_epochs_by_counting_are_noticed() {
     assert_eq!(figure_eight(Rules::kafka()), Ok(()));
     let rules = Rules { quorum_commits: |_| true, ..Rules::kafka() };
     let broken = figure_eight(rules).unwrap_err();
     assert!(broken.contains("was committed"), "{broken}");
 }
 
-/// A voter that comes back with an empty disk has forgotten its vote and its log. With static
-/// voters Kafka cannot know (KIP-853 gives voters a directory id for that).
+/// A voter that returns with an empty disk has lost its vote and its log. With static voters Kafka
+/// cannot notice that (KIP-853 gives voters a directory id for this purpose).
 #[test]
-fn s2_a_voter_without_its_disk_catches_up_with_a_leader_that_is_there() {
+fn a_voter_without_its_disk_catches_up_with_a_present_leader() {
     let mut net = Net::new(&VOTERS);
     net.run_for(Span::secs(5));
     net.append("a");
@@ -411,7 +413,7 @@ fn s2_a_voter_without_its_disk_catches_up_with_a_leader_that_is_there() {
 }
 
 #[test]
-fn s2_a_voter_without_its_disk_lets_a_committed_record_be_lost() {
+fn a_voter_without_its_disk_can_cause_the_loss_of_a_committed_record() {
     let mut net = Net::new(&VOTERS);
     net.run_for(Span::secs(5));
     let leader = net.leader().unwrap();

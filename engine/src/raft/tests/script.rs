@@ -4,18 +4,18 @@
 //! |---|---|
 //! | `voters ID…` | the voters, before any is started; 101, 102 and 103 by default |
 //! | `start ID…` | starts members, on their old disks if they had any |
-//! | `trace roles\|votes\|all\|none` | what is printed: facts; also messages other than fetches; also fetches; nothing |
+//! | `trace roles\|votes\|all\|none` | sets what is printed: facts; also messages other than fetches; also fetches; nothing |
 //! | `run 5s` | time passes |
 //! | `deliver` | messages arrive until none is in flight; no timer fires |
 //! | `time-out ID` | the election or fetch time-out of a member runs out now |
 //! | `append VALUE…` | the leader appends records |
 //! | `resign ID` | a leader gives up its leadership |
-//! | `crash ID`, `lose-power ID` | a member dies; its disk keeps or loses what was not synced |
+//! | `crash ID`, `lose-power ID` | a member dies; its disk keeps or loses unsynced data |
 //! | `lose-disk ID` | a member dies; it starts again on an empty disk |
 //! | `cut ID`, `heal ID` | a member cannot be reached; it can again |
 //! | `pause ID`, `continue ID` | a member neither receives messages nor wakes up |
-//! | `state` | the members as they are |
-//! | `log ID` | the records of a member's log that are committed |
+//! | `state` | prints the members with their roles, epochs, votes and logs |
+//! | `log ID` | prints the committed records of a member's log |
 
 use super::net::Net;
 use crate::error::ErrorCode;
@@ -99,7 +99,7 @@ fn state(net: &Net) -> String {
 }
 
 impl Net {
-    /// Notes a fact for the transcript.
+    /// Adds a fact to the transcript.
     pub(super) fn note_fact(&mut self, id: BrokerId, fact: &Fact) {
         if self.trace.as_ref().is_some_and(|trace| !trace.iter().any(|word| word == "none"))
             && let Some(text) = describe_fact(fact)
@@ -108,7 +108,7 @@ impl Net {
         }
     }
 
-    /// Notes the arrival of a message for the transcript.
+    /// Adds the arrival of a message to the transcript.
     pub(super) fn note_message(&mut self, from: BrokerId, to: BrokerId, message: &Message) {
         let Some(trace) = &self.trace else { return };
         let is_fetch = matches!(

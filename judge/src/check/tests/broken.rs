@@ -1,5 +1,5 @@
-//! Row S8: whatever history they are given, evidence, checks and judge come to an end. Rows S9: each
-//! kind of change to a good history is noticed, or a table says why it cannot be.
+//! Evidence, checks and judge terminate for any history. Each kind of change to a good history is
+//! noticed, or a table says why it cannot be.
 
 use super::{finish, good};
 use crate::evidence::{Change, Moment, Observed};
@@ -11,8 +11,8 @@ use machine::NodeId;
 use proptest::prelude::*;
 use std::collections::BTreeMap;
 
-/// A good history in which everything happens that a good cluster does: elections, truncation,
-/// a loss of power, ISR changes, acks of 0 and 1, readers.
+/// A good history with everything that happens in a correct cluster: elections, truncation, a power
+/// loss, ISR changes, acks of 0 and 1, readers.
 fn rich() -> History {
     let mut history = good();
     history.unfence(&[1, 2, 3]);
@@ -142,7 +142,7 @@ fn kind(observed: &Observed) -> String {
     text[..end].to_owned()
 }
 
-/// The history with one observation changed; `None` if it cannot be changed so.
+/// The history with one observation changed; `None` if this change does not apply to it.
 fn mutated(history: &History, at: usize, mutation: Mutation) -> Option<History> {
     let mut history = history.clone();
     let all = &mut history.observed;
@@ -362,7 +362,7 @@ fn break_it(history: &mut History, breakage: &Breakage) {
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(400))]
     #[test]
-    fn the_judge_comes_to_an_end_whatever_it_is_given(
+    fn the_judge_terminates_for_any_history(
         of in prop::collection::vec(breakage(), 1..25)
     ) {
         let mut history = rich();

@@ -1,4 +1,4 @@
-//! What must not be late, early, forgotten or lost on the way to the disk.
+//! Checks of events that are late, early or forgotten, and of records lost on the way to the disk.
 
 use super::{finish, good, names, orders};
 use crate::evidence::{Change, FaultKind};
@@ -12,9 +12,8 @@ fn forget_on_disk(history: &mut History, id: u16) {
     history.disks.get_mut(&(id, ORDERS)).unwrap().pop();
 }
 
-/// Row S4.
 #[test]
-fn a_crash_and_an_orderly_stop_take_nothing() {
+fn a_crash_and_a_clean_shutdown_lose_no_records() {
     for change in [CRASHED, Change::Stopped] {
         let comes_back = |forgets: bool| {
             let mut history = good();
@@ -33,9 +32,10 @@ fn a_crash_and_an_orderly_stop_take_nothing() {
     }
 }
 
-/// It closes its logs and says so, unless it is stopped before it has been unfenced.
+/// The broker closes its logs and writes a clean-shutdown file, unless it is stopped before it has
+/// been unfenced.
 #[test]
-fn a_log_is_not_recovered_after_an_orderly_stop() {
+fn a_log_is_not_recovered_after_a_clean_shutdown() {
     let comes_back = |change: Change, unfenced: bool, clean: bool| {
         let mut history = good();
         if unfenced {
@@ -52,7 +52,7 @@ fn a_log_is_not_recovered_after_an_orderly_stop() {
     assert_eq!(comes_back(Change::Stopped, false, false), Vec::<&str>::new());
     assert_eq!(comes_back(Change::Crashed { cut_short: false }, true, false), Vec::<&str>::new());
     assert_eq!(comes_back(Change::Stopped, true, false), ["loads-what-is-durable"]);
-    // It has been unfenced, but not in the life that was stopped.
+    // The broker has been unfenced, but not in the life that was stopped.
     let mut history = good();
     history.fact(3, Fact::FencedChanged { fenced: false });
     for end in [Change::Crashed { cut_short: false }, Change::Stopped] {
@@ -65,9 +65,8 @@ fn a_log_is_not_recovered_after_an_orderly_stop() {
     assert_eq!(names(&finish(history, 1)), Vec::<&str>::new());
 }
 
-/// Row S4.
 #[test]
-fn power_takes_only_what_was_not_synced() {
+fn a_power_loss_loses_only_unsynced_records() {
     let comes_back = |flush: Option<u64>, stopped: bool| {
         let mut history = good();
         history.setup.topics[0].flush_messages = flush;
@@ -89,7 +88,7 @@ fn power_takes_only_what_was_not_synced() {
 
 /// A process that dies or stops before it has loaded its logs has neither kept nor synced them.
 #[test]
-fn a_life_that_loads_nothing_gives_back_nothing() {
+fn a_life_that_loads_no_log_changes_nothing_about_its_records() {
     let comes_back = |changes: &[Change]| {
         let mut history = good();
         changes.iter().for_each(|change| history.node(3, change.clone()));
@@ -109,9 +108,10 @@ fn a_life_that_loads_nothing_gives_back_nothing() {
     assert!(comes_back(&[stopped(), started(), crashed(), power()]), "the first stop synced it");
 }
 
-/// 3 has what 1 wrote and 2, which leads after it, has not. A crash takes the report that 3 cut it.
+/// 3 has records that 1 wrote and that 2, the next leader, lacks. A crash prevents the report that
+/// 3 cut them.
 #[test]
-fn what_a_replica_was_cutting_when_it_crashed_is_not_owed() {
+fn records_that_a_replica_was_cutting_when_it_crashed_may_be_missing() {
     let comes_back = |cut_short: bool, elected: bool| {
         let mut history = good();
         history.write(1, ORDERS, 0, &numbers(40..44));
@@ -130,7 +130,6 @@ fn what_a_replica_was_cutting_when_it_crashed_is_not_owed() {
     assert!(comes_back(true, false), "the leader has it");
 }
 
-/// Row S5.
 #[test]
 fn a_replica_that_drops_all_needs_a_leader_whose_log_begins_later() {
     let mut history = good();
@@ -187,9 +186,8 @@ fn adopted(history: &mut History, isr: &[u16]) {
     );
 }
 
-/// Row S6.
 #[test]
-fn a_leader_has_one_proposal_under_way_and_forgets_none() {
+fn a_leader_has_one_proposal_in_flight_and_forgets_none() {
     let mut history = good();
     history.node(1, Change::Started);
     proposed(&mut history, &[1, 2]);
@@ -199,7 +197,7 @@ fn a_leader_has_one_proposal_under_way_and_forgets_none() {
     adopted(&mut history, &[1, 2, 3]);
     history.wait(Span::secs(60));
     assert_eq!(names(&finish(history, 1)), Vec::<&str>::new());
-    // An answer that says that nothing was changed takes it back, a time-out does not.
+    // A refusal without a change settles the proposal, a time-out does not.
     let mut refused = second.clone();
     let error = ErrorCode::IneligibleReplica;
     refused.fact(1, Fact::IsrRefused { partition: ORDERS, leader_epoch: 0, error });
@@ -219,9 +217,8 @@ fn fenced(broker: u16, asked: bool) -> Fact {
     Fact::BrokerFenced { broker, fenced: true, asked }
 }
 
-/// Row S3.
 #[test]
-fn a_broker_is_fenced_a_session_after_it_was_heard() {
+fn a_broker_is_fenced_a_session_after_its_last_heartbeat() {
     let fenced_after = |span: Span, drift_ppm: u32| {
         let mut history = good();
         history.setup.drift_ppm = drift_ppm;
@@ -236,9 +233,9 @@ fn a_broker_is_fenced_a_session_after_it_was_heard() {
     assert_eq!(fenced_after(Span::millis(8_990), 2_000), Vec::<&str>::new());
 }
 
-/// A heartbeat of its start may reach the controller late, on another connection.
+/// A heartbeat of its start may reach the controller late, over another connection.
 #[test]
-fn a_broker_that_begins_or_stops_may_ask_to_be_fenced() {
+fn a_broker_that_starts_or_stops_may_request_to_be_fenced() {
     let asks = |of: fn(&mut History), is_ready: bool| {
         let mut history = good();
         history.fact(101, Fact::ControllerActive { epoch: 1 });
@@ -267,8 +264,8 @@ fn a_broker_that_begins_or_stops_may_ask_to_be_fenced() {
     assert_eq!(asks(|_| {}, true), ["fenced-after-a-session"]);
 }
 
-/// A controller that is alone elects itself as it starts, and reports that when its vote is on its
-/// disk.
+/// A controller that is alone elects itself when it starts, and reports to be active when its vote
+/// is on its disk.
 #[test]
 fn a_session_counts_from_the_start_of_a_lone_controller() {
     let fenced_after = |controllers: usize, silent: Span| {
@@ -300,7 +297,7 @@ fn brokers_are_fenced_one_by_one() {
     history.fact(101, fenced(2, false));
     history.fact(101, fenced(3, false));
     assert_eq!(names(&history), Vec::<&str>::new());
-    // A paused controller hears at once what came meanwhile.
+    // A controller that was paused receives all messages at the same moment.
     history.fault(1, FaultKind::Stop, true);
     history.fact(101, fenced(3, false));
     history.at_once(101, fenced(1, true));
@@ -391,9 +388,8 @@ fn whoever_joins_an_isr_is_unfenced() {
     assert_eq!(joins(true), ["in-sync-and-alive"]);
 }
 
-/// Row S3: in `no-faults` there is no retry at all.
 #[test]
-fn nothing_is_late_where_nothing_goes_wrong() {
+fn no_batch_is_sent_again_and_no_isr_shrinks_without_faults() {
     let run = |is_calm: bool, error: ErrorCode, shrinks: bool| {
         let mut history = good();
         history.setup.is_calm = is_calm;
@@ -409,9 +405,8 @@ fn nothing_is_late_where_nothing_goes_wrong() {
     assert_eq!(run(true, ErrorCode::MessageTooLarge, true), ["calm-stays-calm"]);
 }
 
-/// Row S3: the quorum keeps its first leader, and no broker is fenced.
 #[test]
-fn nobody_is_given_up_where_nothing_goes_wrong() {
+fn the_quorum_keeps_its_leader_and_no_broker_is_fenced_without_faults() {
     let run = |is_calm: bool, facts: &[Fact]| {
         let mut history = good();
         history.setup.is_calm = is_calm;
@@ -428,9 +423,8 @@ fn nobody_is_given_up_where_nothing_goes_wrong() {
     assert_eq!(run(false, &[fenced, active, stands]), Vec::<&str>::new());
 }
 
-/// Row S3.
 #[test]
-fn a_laggard_leaves_the_isr_in_time() {
+fn a_replica_that_lags_leaves_the_isr_in_time() {
     let lags_behind =
         |bad_link: Option<(u16, u16)>, fault: Option<(u16, FaultKind)>, span: Span| {
             let mut history = good();
@@ -453,7 +447,7 @@ fn a_laggard_leaves_the_isr_in_time() {
     let lags = |fault, span| lags_behind(None, fault, span);
     assert_eq!(lags(None, Span::secs(22)), Vec::<&str>::new());
     assert_eq!(lags(None, Span::secs(23)), ["laggards-leave"]);
-    // Its own fault explains that it lags, not that it stays.
+    // A fault of the replica itself explains its lag, but not that it stays in the ISR.
     let late = Span::secs(23);
     assert_eq!(lags(Some((3, FaultKind::Other)), late), ["laggards-leave"]);
     assert_eq!(lags(Some((1, FaultKind::Link)), late), ["laggards-leave"]);
@@ -463,7 +457,7 @@ fn a_laggard_leaves_the_isr_in_time() {
     assert_eq!(lags_behind(Some((1, 2)), None, late), ["laggards-leave"]);
 }
 
-/// What it lost with its power it lacks since then.
+/// The replica lacks the records only since it lost power.
 #[test]
 fn a_replica_that_lost_its_log_has_time_to_fetch_it_again() {
     let lost = |to_fetch: Span| {
@@ -485,9 +479,8 @@ fn a_replica_that_lost_its_log_has_time_to_fetch_it_again() {
     assert!(lost(Span::secs(46)).contains(&"laggards-leave"));
 }
 
-/// Row S3.
 #[test]
-fn what_the_isr_holds_is_committed_and_confirmed_in_time() {
+fn batches_of_the_whole_isr_are_committed_and_confirmed_in_time() {
     let run = |to_commit: Span, to_confirm: Span, fault: bool| {
         let mut history = good();
         if fault {
@@ -508,11 +501,11 @@ fn what_the_isr_holds_is_committed_and_confirmed_in_time() {
     assert_eq!(run(soon, soon, false), Vec::<&str>::new());
     assert_eq!(run(late, Span::ZERO, false), ["answers-are-prompt"]);
     assert_eq!(run(late, Span::ZERO, true), Vec::<&str>::new());
-    // No fault holds up an answer that is due.
+    // No fault excuses a late response for a committed batch.
     assert_eq!(run(Span::ZERO, late, true), ["answers-are-prompt"]);
 }
 
-/// An idempotent producer sends again what was committed long since.
+/// An idempotent producer may send a batch again that was committed long ago.
 #[test]
 fn a_copy_is_confirmed_when_it_comes() {
     let confirmed = |is_copy: bool| {
@@ -538,7 +531,7 @@ fn a_copy_is_confirmed_when_it_comes() {
 }
 
 #[test]
-fn a_follower_outside_the_isr_may_get_late_what_is_committed() {
+fn a_follower_outside_the_isr_may_get_committed_batches_late() {
     let mut history = good();
     history.change(None, &[1, 2], &[]);
     history.send(ORDERS, &numbers(40..46), -1);
@@ -555,7 +548,7 @@ fn a_follower_outside_the_isr_may_get_late_what_is_committed() {
     assert_eq!(names(&history), Vec::<&str>::new());
 }
 
-/// It waits for its back-off, or for metadata.
+/// The follower waits for its back-off, or for metadata.
 #[test]
 fn a_follower_that_is_refused_waits() {
     let refused = |every: Span, times: u64| {
@@ -573,9 +566,8 @@ fn a_follower_that_is_refused_waits() {
     assert_eq!(refused(Span::millis(1), 1_000), ["no-livelock"]);
 }
 
-/// Row S8.
 #[test]
-fn processes_that_keep_each_other_busy_are_a_finding() {
+fn a_livelock_is_a_finding() {
     let mut history = finish(good(), 1);
     assert_eq!(names(&history), Vec::<&str>::new());
     history.livelock = Some("400000 events in 3 s".to_owned());
@@ -584,7 +576,7 @@ fn processes_that_keep_each_other_busy_are_a_finding() {
     assert!(summary.ends_with("without end: 400000 events in 3 s"), "{summary}");
 }
 
-/// Row S7: all records of the history have one timestamp.
+/// All records of the history have the same timestamp.
 #[test]
 fn the_offset_of_a_time_is_that_of_the_first_record_as_late() {
     let shown = |timestamp, offset| {
@@ -595,7 +587,7 @@ fn the_offset_of_a_time_is_that_of_the_first_record_as_late() {
     };
     assert_eq!(shown(1_000, Some(0)), Vec::<&str>::new());
     assert_eq!(shown(2_000, None), Vec::<&str>::new());
-    // Past four records that are as late, and at one that is earlier.
+    // An offset after four records that are as late, and the offset of a record that is earlier.
     assert_eq!(shown(1_000, Some(4)), ["offset-of-time"]);
     assert_eq!(shown(2_000, Some(0)), ["offset-of-time"]);
 }

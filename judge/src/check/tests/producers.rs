@@ -1,4 +1,4 @@
-//! What is stored, issued and remembered of idempotent producers.
+//! Sequences, ids and snapshots of idempotent producers.
 
 use super::{finish, names, orders};
 use crate::testing::{History, ORDERS, numbers};
@@ -25,7 +25,7 @@ fn log(batches: &[(i16, i32)]) -> History {
 }
 
 #[test]
-fn sequences_follow_one_another_and_epochs_do_not_come_back() {
+fn sequences_follow_one_another_and_epochs_do_not_decrease() {
     let found = |batches: &[(i16, i32)]| log(batches).findings();
     for good in [
         &[(0, 0), (0, 1), (0, 2)][..],
@@ -82,7 +82,7 @@ fn snapshot(entries: &[(i64, i16, i32, i64)]) -> Bytes {
 }
 
 #[test]
-fn a_snapshot_says_what_the_log_before_it_says() {
+fn a_snapshot_matches_the_log_before_it() {
     let with = |offset: i64, bytes: Bytes| {
         let mut history = log(&[(0, 0), (0, 1), (1, 0)]);
         history.snapshots.insert((2, ORDERS), vec![(offset, bytes)]);
@@ -95,7 +95,7 @@ fn a_snapshot_says_what_the_log_before_it_says() {
     assert_eq!(with(3, snapshot(&[(ID, 0, 1, 1)])), wrong(3), "less than there is");
     assert_eq!(with(3, snapshot(&[])), wrong(3), "a producer is missing");
     assert_eq!(with(3, snapshot(&[(ID, 1, 0, 2), (9, 0, 0, 0)])), wrong(3), "one too many");
-    // What cannot be read is passed over, and what lies beyond the end is removed.
+    // An unreadable snapshot is ignored, and one beyond the log end is removed.
     let torn = snapshot(&[(ID, 0, 1, 1)]).slice(..20);
     assert_eq!(with(3, torn), vec![]);
     assert_eq!(with(9, snapshot(&[])), vec![]);

@@ -1,4 +1,4 @@
-//! What readers are given and shown.
+//! Checks of the records and offsets that readers receive.
 
 use super::{good, names, orders};
 use crate::testing::{History, ORDERS, READER, batch, numbers};
@@ -6,7 +6,7 @@ use bytes::Bytes;
 use engine::fact::{ClientFact, Positioning};
 
 #[test]
-fn no_uncommitted_read_asks_who_held_it() {
+fn a_delivered_record_needs_the_in_sync_replicas() {
     let mut history = good();
     history.send(ORDERS, &numbers(40..42), -1);
     history.write(1, ORDERS, 0, &numbers(40..42));
@@ -24,7 +24,7 @@ fn polls_neither_skip_nor_go_back() {
     let mut history = good();
     history.deliver_from(1002, 1, ORDERS, (39, 40));
     assert_eq!(history.findings(), vec![orders("polls-contiguous", 38)]);
-    // A poll whose batches leave out what the log holds.
+    // A poll whose batches leave out batches of the log.
     let mut history = good();
     let batches: Vec<Bytes> = history.disks[&(1, ORDERS)].iter().step_by(2).cloned().collect();
     let delivered = ClientFact::Delivered { partition: ORDERS, from: 0, to: 40, batches };
@@ -56,14 +56,14 @@ fn a_position_is_out_of_range_only_after_a_loss() {
     let polls = |history: &History| names(history).contains(&"polls-contiguous");
     history.client(1002, moved(40, 36, Positioning::OutOfRange));
     assert!(!polls(&history));
-    // Another consumer was told the same of an offset before the loss.
+    // Another consumer gets the same error at an offset before the loss.
     history.deliver(1003, 2, ORDERS, 20);
     history.client(1003, moved(20, 36, Positioning::OutOfRange));
     assert!(polls(&history));
 }
 
 #[test]
-fn what_an_application_asks_for_may_be_out_of_range() {
+fn a_seek_of_an_application_may_be_out_of_range() {
     let seek = |to: i64| {
         let mut history = good();
         history.client(1002, moved(38, to, Positioning::Seek));
@@ -75,7 +75,7 @@ fn what_an_application_asks_for_may_be_out_of_range() {
 }
 
 #[test]
-fn a_consumer_goes_back_over_what_was_lost_and_no_further() {
+fn a_consumer_goes_back_over_lost_records_and_no_further() {
     let back = |to: i64| {
         let mut history = replaced();
         history.client(1002, moved(40, to, Positioning::Truncated));
@@ -110,7 +110,7 @@ fn the_end_never_goes_back_for_one_client() {
     let mut history = good();
     let shown = |offset| ClientFact::EndShown { partition: ORDERS, offset, broker: 1, question: 0 };
     history.client(1003, shown(40));
-    // Another client's answer may have been longer on its way.
+    // The response to another client may have been delayed.
     history.client(1004, shown(36));
     assert_eq!(history.clone().findings(), vec![]);
     history.client(1003, shown(36));
@@ -118,7 +118,7 @@ fn the_end_never_goes_back_for_one_client() {
 }
 
 #[test]
-fn an_answer_may_be_as_old_as_its_question() {
+fn a_response_may_be_as_old_as_its_request() {
     let mut history = good();
     let shown =
         |offset, question| ClientFact::EndShown { partition: ORDERS, offset, broker: 1, question };
@@ -132,7 +132,7 @@ fn an_answer_may_be_as_old_as_its_question() {
     history.client(1003, shown(36, 3));
     history.client(1003, shown(34, 2));
     assert_eq!(history.clone().findings(), vec![]);
-    // Asked after 40 was shown.
+    // The request was sent after 40 was shown.
     history.client(1003, shown(36, 4));
     assert_eq!(history.findings(), vec![orders("end-never-back", 36)]);
 }
@@ -147,9 +147,9 @@ fn a_reader_that_sees_another_batch_later_has_seen_two_values() {
     assert!(names.contains(&"one-value-per-offset"), "{names:?}");
 }
 
-/// Producers may write on while everything is read back.
+/// Producers may go on writing while partitions are read back.
 #[test]
-fn what_is_read_back_has_what_was_shown_when_it_was_asked_for() {
+fn reading_back_ends_no_lower_than_ends_shown_before_its_request() {
     let ends = |late: bool| {
         let mut history = good();
         let end = history.end(1, ORDERS);

@@ -1,12 +1,12 @@
-//! Two batches stood at one offset: the one that was committed is what was promised.
+//! Two batches at the same offset, of which the promise covers the committed one.
 
 use super::{broken, finish, hazards};
 use crate::testing::{History, ORDERS, numbers};
 use engine::fact::ClientFact;
 
-/// Four records that 1 and 2 hold and that are committed go with the election of 3, which either
-/// was let in without them or is elected uncleanly. They are sent again, and 3 alone has them when
-/// it goes: with acks=1 that would be permitted.
+/// Four committed records that 1 and 2 have are lost by the election of 3, which was either
+/// admitted to the ISR without them or is elected uncleanly. They are sent again, and 3 alone has
+/// them when it crashes, which alone would be permitted with acks=1.
 fn committed_then_not(by_bug: bool) -> History {
     let mut history = History::new(2);
     history.setup.topics[0].unclean_leader_election = !by_bug;
@@ -44,7 +44,7 @@ fn of_copies_that_were_never_committed_the_last_is_judged() {
     let mut history = History::new(2);
     history.produce(&numbers(0..4));
     history.send(ORDERS, &numbers(4..8), 1);
-    // 2 had the first copy and cut it for nothing; only 2 had the second.
+    // 2 had the first copy and cut it without reason; only 2 had the second.
     history.write(1, ORDERS, 0, &numbers(4..8));
     history.follow(2, 1, ORDERS);
     history.follow(3, 1, ORDERS);
@@ -61,7 +61,7 @@ fn of_copies_that_were_never_committed_the_last_is_judged() {
 }
 
 #[test]
-fn a_record_that_stands_again_where_it_was_lost_is_not_missed() {
+fn a_record_that_is_again_at_its_offset_is_not_missing() {
     let mut history = History::new(2);
     history.produce(&numbers(0..4));
     history.send(ORDERS, &numbers(4..8), 1);
@@ -76,8 +76,8 @@ fn a_record_that_stands_again_where_it_was_lost_is_not_missed() {
     assert_eq!((hazards(&judgement), broken(&judgement)), (vec![], vec![]));
 }
 
-/// What 1 alone had at the end of the log goes with an unclean election; what 3 then writes there
-/// is committed, shown, and goes with the election of 1.
+/// Records that only 1 has at the end of the log are lost in an unclean election. The records that
+/// 3 then writes there are committed and shown, and are lost by the election of 1.
 fn shown_then_gone(by_bug: bool) -> History {
     let mut history = History::new(2);
     history.setup.topics[0].unclean_leader_election = true;

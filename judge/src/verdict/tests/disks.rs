@@ -1,4 +1,4 @@
-//! What disks that fail take away from the promise, and what they do not.
+//! Losses that faults of disks excuse, and losses that they do not.
 
 use super::{Judgement, broken, finish, hazards};
 use crate::evidence::{Change, FaultKind};
@@ -6,17 +6,18 @@ use crate::testing::{History, METADATA, ORDERS, OTHER, numbers};
 use engine::fact::Fact;
 use engine::ids::TopicPartition;
 
-/// What becomes of the disks of brokers.
+/// What happens to the disks of brokers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Disk {
+    /// The disk with the partition is lost.
     Lost,
     /// The disk with the other partition is lost.
     OtherLost,
-    /// A sector of the first batch goes bad.
+    /// A sector of the first batch is corrupted.
     Corrupted,
-    /// Its index goes bad, which can be made anew.
+    /// An index is corrupted, which can be rebuilt.
     CorruptedIndex,
-    /// Nothing, but a fault that takes nothing is upon it.
+    /// Nothing is lost, although a fault of this kind is in force.
     Upon(FaultKind),
 }
 
@@ -39,8 +40,8 @@ fn strike(history: &mut History, disk: Disk, id: u16) {
     }
 }
 
-/// Eight records are on all three; these brokers come back with a disk that holds nothing of them, and
-/// the first of them leads.
+/// All three replicas have eight records; the brokers in `of` come back with an empty log, and the
+/// first of these leads. `by_bug`: the controller keeps them in the ELR, which it must not do.
 fn come_back(disk: Disk, of: &[u16], by_bug: bool) -> Judgement {
     let mut history = History::new(2);
     history.produce(&numbers(0..8));
@@ -68,7 +69,7 @@ fn come_back(disk: Disk, of: &[u16], by_bug: bool) -> Judgement {
 }
 
 #[test]
-fn disks_of_all_replicas_may_take_what_they_held() {
+fn the_loss_of_the_disks_of_all_replicas_excuses_the_loss_of_their_records() {
     for (disk, hazard) in [(Disk::Lost, "lost-disk"), (Disk::Corrupted, "corrupted-disk")] {
         let judgement = come_back(disk, &[1, 2, 3], false);
         assert_eq!(broken(&judgement), Vec::<&str>::new(), "{:#?}", judgement.violations);
@@ -76,10 +77,10 @@ fn disks_of_all_replicas_may_take_what_they_held() {
     }
 }
 
-/// A disk that is slow, hung or full loses nothing, the loss of another disk takes only what was on
-/// that, and what is not in a segment can be made anew from the segments.
+/// A fault that loses no bytes excuses nothing; losing one disk excuses only what was on it; an
+/// index can be rebuilt from its `.log` file.
 #[test]
-fn a_disk_takes_what_was_on_it_and_nothing_else() {
+fn the_loss_of_a_disk_excuses_only_what_was_on_it() {
     for disk in [
         Disk::OtherLost,
         Disk::CorruptedIndex,
@@ -97,7 +98,7 @@ fn a_disk_takes_what_was_on_it_and_nothing_else() {
 
 #[test]
 fn the_disk_of_one_replica_is_no_excuse() {
-    // 2 and 3 still have it, and the controller had to wait for one of them.
+    // 2 and 3 still have the records, and the controller had to wait for one of them.
     for by_bug in [false, true] {
         let judgement = come_back(Disk::Lost, &[1], by_bug);
         assert!(broken(&judgement).contains(&"acknowledged-survives"), "{judgement:#?}");
@@ -105,7 +106,8 @@ fn the_disk_of_one_replica_is_no_excuse() {
     }
 }
 
-/// A disk that was lost long ago is no excuse for what a log lacks that was filled again since.
+/// A disk that was lost long ago does not excuse what is missing from a log that has been refilled
+/// since.
 #[test]
 fn a_lost_disk_excuses_one_load() {
     let after = |second_loss: bool| {
@@ -119,7 +121,7 @@ fn a_lost_disk_excuses_one_load() {
             history.change(None, &[1, 2], &[]);
             history.disks.get_mut(&(3, ORDERS)).unwrap().clear();
             history.node(3, Change::Started);
-            // A log that is made anew is not loaded.
+            // A new log is not loaded.
             if !lost {
                 history.load(3, ORDERS, 0);
             }
@@ -135,9 +137,9 @@ fn a_lost_disk_excuses_one_load() {
     assert_eq!(broken(&after(false)), ["loads-what-is-durable"]);
 }
 
-/// Recovery may cut from the sector that went bad on, and not before.
+/// Recovery may cut from the bad sector onwards, and not before.
 #[test]
-fn a_bad_sector_costs_what_follows_it() {
+fn a_bad_sector_excuses_the_loss_of_what_follows() {
     let cut_to = |end: i64| {
         let mut history = History::new(2);
         history.produce(&numbers(0..4));
@@ -159,8 +161,8 @@ fn a_bad_sector_costs_what_follows_it() {
     assert_eq!(broken(&cut_to(0)), ["loads-what-is-durable"]);
 }
 
-/// What is appended after a sector went bad is cut with it when the log is recovered, though it was
-/// never in that sector, and no power was lost (4a).
+/// Batches appended after a sector was corrupted are cut with it at recovery, although they were
+/// never in that sector and no power was lost.
 #[test]
 fn records_that_follow_a_bad_sector_go_with_it() {
     let mut history = History::new(2);
@@ -181,9 +183,9 @@ fn records_that_follow_a_bad_sector_go_with_it() {
     assert_eq!(hazards(&judgement), vec![("corrupted-disk", 8)]);
 }
 
-/// The process of a disk that is lost goes on until it notices, and leads meanwhile.
+/// A broker whose disk is lost runs on until it notices, and stays in the ISR meanwhile.
 #[test]
-fn a_replica_without_its_disk_holds_nothing() {
+fn a_replica_without_its_disk_need_not_have_committed_records() {
     let confirmed = |disk_is_lost: bool| {
         let mut history = History::new(2);
         history.send(ORDERS, &numbers(0..4), -1);
@@ -192,7 +194,7 @@ fn a_replica_without_its_disk_holds_nothing() {
         if disk_is_lost {
             strike(&mut history, Disk::Lost, 3);
         }
-        // 3 is in the ISR and has not got it.
+        // 3 is in the ISR and does not have the records.
         history.watermark(1, &[2], ORDERS, 0);
         history.confirm(1, ORDERS, 0, &numbers(0..4), -1);
         history.follow(3, 1, ORDERS);
@@ -203,7 +205,7 @@ fn a_replica_without_its_disk_holds_nothing() {
 }
 
 #[test]
-fn bytes_that_change_on_a_disk_are_permitted_where_their_checksum_shows_it() {
+fn corrupted_bytes_are_excused_if_their_checksum_is_wrong() {
     let with = |disk: Disk, swap: bool| {
         let mut history = History::new(2);
         history.produce(&numbers(0..4));
@@ -215,7 +217,7 @@ fn bytes_that_change_on_a_disk_are_permitted_where_their_checksum_shows_it() {
         }
         let log = history.disks.entry((3, ORDERS)).or_default();
         if swap {
-            // Another batch, whole: no sector that went bad makes that.
+            // Another batch with a valid checksum, which no bad sector can produce.
             log[1] = crate::testing::batch(4, 0, &numbers(0..4));
         } else {
             let mut bytes = bytes::BytesMut::from(&log[1][..]);
@@ -233,10 +235,10 @@ fn bytes_that_change_on_a_disk_are_permitted_where_their_checksum_shows_it() {
     assert_eq!(broken(&with(Disk::Corrupted, true)), ["replicas-equal"]);
 }
 
-/// A broker goes on without a log directory that failed: what is in it is as a failed call left it, and
-/// the cluster is not whole before the broker is started again.
+/// A broker goes on without a log directory that failed: its files stay as the failed call left
+/// them, and the cluster has not recovered until the broker restarts.
 #[test]
-fn a_log_directory_that_failed_is_offline_until_its_broker_is_started_again() {
+fn a_log_directory_that_failed_is_offline_until_its_broker_restarts() {
     let of = |fault: bool, dir: &str, starts: bool, lacks: TopicPartition| {
         let mut history = History::new(2);
         history.node(3, Change::Started);
@@ -271,14 +273,18 @@ fn a_log_directory_that_failed_is_offline_until_its_broker_is_started_again() {
         ["converges", "replicas-equal", "stops-explained"],
         "no fault explains it"
     );
-    assert_eq!(broken(&of(true, "d1", false, OTHER)), ["converges"], "that is in d2");
-    assert_eq!(broken(&of(true, "d1", false, METADATA)), ["converges"], "brokers come back");
-    assert!(broken(&end(true, "d2", false)).contains(&"replicas-equal"), "it is not in d1");
-    assert!(broken(&end(true, "d1", true)).contains(&"converges"), "it was started again");
+    assert_eq!(broken(&of(true, "d1", false, OTHER)), ["converges"], "it is in d2");
+    assert_eq!(
+        broken(&of(true, "d1", false, METADATA)),
+        ["converges"],
+        "the metadata log is not excused by a broker's failed directory"
+    );
+    assert!(broken(&end(true, "d2", false)).contains(&"replicas-equal"), "it is in d2");
+    assert!(broken(&end(true, "d1", true)).contains(&"converges"), "the broker has restarted");
 }
 
-/// A directory that is offline holds up its own replicas: another member of the ISR that lives has to
-/// lead, and other replicas have to be in sync.
+/// A directory that is offline holds up its own replicas: another member of the ISR that lives has
+/// to lead, and other replicas have to be in sync.
 #[test]
 fn an_offline_directory_excuses_its_own_replicas_alone() {
     let of = |leader: u16, isr: &[u16]| {
@@ -303,9 +309,9 @@ fn an_offline_directory_excuses_its_own_replicas_alone() {
     assert!(of(1, &[1, 2, 3]), "3 has to leave the ISR");
 }
 
-/// A leader goes on with bytes that changed: no consumer gets past them, and no new follower.
+/// A leader goes on with corrupted bytes: neither a consumer nor a new follower gets past them.
 #[test]
-fn a_leader_with_a_bad_sector_cannot_be_read_past_it() {
+fn a_leader_cannot_be_read_beyond_a_bad_sector() {
     let of = |spoilt: u16, lacks: TopicPartition| {
         let mut history = History::new(2);
         history.produce(&numbers(0..4));
@@ -321,16 +327,16 @@ fn a_leader_with_a_bad_sector_cannot_be_read_past_it() {
     assert_eq!(hazards(&judgement)[0].0, "corrupted-disk");
     assert!(!judgement.unknown.iter().any(|it| it.contains("orders-0")), "{judgement:#?}");
     let judgement = end(2);
-    assert_eq!(broken(&judgement), ["converges"], "its leader is whole");
+    assert_eq!(broken(&judgement), ["converges"], "the leader's log is intact");
     for lacks in [OTHER, METADATA] {
-        assert_eq!(broken(&of(1, lacks)), ["converges"], "nothing of it went bad");
+        assert_eq!(broken(&of(1, lacks)), ["converges"], "its log is intact");
     }
 }
 
-/// No other replica is in sync. What was acknowledged before is on that disk still, and on that of a
-/// follower.
+/// 1 is alone in sync. What was acknowledged before is still on its disk and on those of both
+/// followers.
 #[test]
-fn what_follows_a_bad_sector_of_a_leader_cannot_be_read() {
+fn records_after_a_bad_sector_of_the_leader_cannot_be_read() {
     let of = |min_isr: usize, spoilt: u16, damaged: usize, others: usize| {
         let mut history = History::new(min_isr);
         for count in 0..3 {
@@ -348,10 +354,10 @@ fn what_follows_a_bad_sector_of_a_leader_cannot_be_read() {
         broken(&history.judge()).contains(&"acknowledged-survives")
     };
     assert!(!of(2, 1, 1, 3));
-    assert!(of(2, 2, 1, 3), "its leader is whole");
-    assert!(of(2, 1, 0, 3), "it stands before the sector");
-    assert!(of(2, 1, 1, 2), "no other disk has the last");
-    assert!(!of(1, 1, 1, 2), "its leader was enough");
+    assert!(of(2, 2, 1, 3), "the leader's log is intact");
+    assert!(of(2, 1, 0, 3), "the damaged batch is before the sector");
+    assert!(of(2, 1, 1, 2), "no other disk has the last batch");
+    assert!(!of(1, 1, 1, 2), "with min.insync.replicas 1 the leader alone was enough");
 }
 
 #[test]
@@ -374,12 +380,13 @@ fn a_voter_that_lost_its_disk_may_vote_twice() {
     history.fact(102, Fact::QuorumLeader { epoch: 1, epoch_start: 0 });
     history.fault(103, FaultKind::LostDisk, true);
     history.lose_disk(103, &[METADATA]);
-    assert_eq!(broken(&finish(history, 1)), ["quorum-is-safe"], "it was lost later");
+    assert_eq!(broken(&finish(history, 1)), ["quorum-is-safe"], "lost after the election");
 }
 
-/// A call that failed may have cost what the life that made it had written, and no later one.
+/// An incarnation whose disk call failed may have lost what that incarnation wrote, but nothing
+/// that a later one wrote.
 #[test]
-fn a_disk_that_failed_excuses_the_life_that_it_failed_in() {
+fn a_failed_disk_call_excuses_only_the_incarnation_that_made_it() {
     let after = |other_life: bool, kind: FaultKind| {
         let mut history = History::new(2);
         history.node(3, Change::Started);
@@ -407,14 +414,14 @@ fn a_disk_that_failed_excuses_the_life_that_it_failed_in() {
     }
 }
 
-/// A bad sector explains the bytes of the batches that lie in it, until they are written anew.
+/// A bad sector explains the bytes of the batches that lie in it, until they are rewritten.
 #[test]
 fn a_bad_sector_explains_its_own_bytes() {
     let with = |bad: usize, is_cut: bool| {
         let mut history = History::new(2);
         history.produce(&numbers(0..4));
         history.produce(&numbers(4..8));
-        // The next batch begins beyond the sector.
+        // Long, so that the batch after this one begins beyond the sector.
         history.produce(&numbers(8..40));
         history.produce(&numbers(40..44));
         let first = history.disks[&(3, ORDERS)][0].len() as u64;
@@ -431,14 +438,15 @@ fn a_bad_sector_explains_its_own_bytes() {
     };
     let judgement = with(1, false);
     assert_eq!(broken(&judgement), Vec::<&str>::new(), "{:#?}", judgement.violations);
-    assert!(broken(&with(0, false)).contains(&"replicas-equal"), "before it");
-    assert!(broken(&with(3, false)).contains(&"replicas-equal"), "after it");
-    assert!(broken(&with(1, true)).contains(&"replicas-equal"), "written anew");
+    assert!(broken(&with(0, false)).contains(&"replicas-equal"), "before the sector");
+    assert!(broken(&with(3, false)).contains(&"replicas-equal"), "after the sector");
+    assert!(broken(&with(1, true)).contains(&"replicas-equal"), "rewritten");
 }
 
-/// It may lie far behind in the log: what follows cannot be read any more, and is not missing.
+/// The bad sector may lie far before the end of the log: batches after it cannot be read, but do
+/// not count as missing.
 #[test]
-fn what_follows_bytes_that_are_no_batch_is_not_missing() {
+fn batches_after_unreadable_bytes_do_not_count_as_missing() {
     let with = |sector: bool| {
         let mut history = History::new(2);
         for count in (0..120).step_by(40) {
@@ -456,9 +464,9 @@ fn what_follows_bytes_that_are_no_batch_is_not_missing() {
     assert_eq!(with(false), ["replicas-equal"]);
 }
 
-/// What the partition holds is read from a replica in sync if the leader's log went bad.
+/// If the leader's log is corrupted, the records of the partition are those of an in-sync replica.
 #[test]
-fn a_replica_out_of_sync_does_not_stand_in_for_a_bad_leader() {
+fn a_replica_out_of_sync_is_no_substitute_for_a_corrupted_leader() {
     let end = |isr: &[u16]| {
         let mut history = History::new(2);
         history.produce(&numbers(0..4));
@@ -468,14 +476,14 @@ fn a_replica_out_of_sync_does_not_stand_in_for_a_bad_leader() {
         history.read_back(2, OTHER);
         history.judge()
     };
-    assert!(broken(&end(&[1, 3])).contains(&"acknowledged-survives"), "3 has not got it");
-    assert!(!broken(&end(&[1, 2])).contains(&"acknowledged-survives"), "2 has it");
+    assert!(broken(&end(&[1, 3])).contains(&"acknowledged-survives"), "3 lacks the records");
+    assert!(!broken(&end(&[1, 2])).contains(&"acknowledged-survives"), "2 has the records");
 }
 
-/// A broker that lost its power need not hold what is committed until it is registered; that does not
-/// make it one of those that do.
+/// A broker that lost power need not have committed records until it is registered again, but it
+/// does not count towards min.insync.replicas either.
 #[test]
-fn a_replica_without_power_out_of_sync_is_none_of_min_isr() {
+fn a_replica_without_power_out_of_sync_does_not_count_towards_min_isr() {
     let delivered = |in_sync: &[u16]| {
         let mut history = History::new(2);
         history.crash(3);

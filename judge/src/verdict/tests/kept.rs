@@ -30,24 +30,23 @@ fn last_one_standing(min_isr: usize, elr: bool, holders: &[u16], lost: bool) -> 
     finish(history, 1)
 }
 
-/// Row A1: `members-hold-committed` is excused by the same hazard as the loss.
+/// `members-hold-committed` is excused by the same hazard as the loss.
 #[test]
 fn an_isr_of_one_may_come_back_without_its_data_where_it_stays_in_sync() {
     let judgement = last_one_standing(1, false, &[], true);
     assert_eq!(broken(&judgement), Vec::<&str>::new(), "{:#?}", judgement.violations);
     assert_eq!(hazards(&judgement), vec![("isr-of-one", 4)]);
-    // With KIP-966 the controller takes it out when it registers again.
+    // With KIP-966 the controller removes it from the ISR when it registers again.
     let judgement = last_one_standing(1, true, &[], true);
     assert!(broken(&judgement).contains(&"members-hold-committed"), "{judgement:#?}");
-    // What it cut without a loss of power nothing excuses.
+    // Records that it cut without a power loss are not excused.
     let judgement = last_one_standing(1, false, &[], false);
     assert!(broken(&judgement).contains(&"members-hold-committed"), "{judgement:#?}");
     assert_eq!(hazards(&judgement), vec![]);
 }
 
-/// Row A1, with replicas that still have what the last one lost.
 #[test]
-fn the_last_replica_standing_may_lose_what_others_hold() {
+fn the_last_replica_standing_may_lose_records_that_others_have() {
     let judgement = last_one_standing(2, false, &[2], true);
     assert_eq!(broken(&judgement), Vec::<&str>::new(), "{:#?}", judgement.violations);
     assert_eq!(hazards(&judgement), vec![("last-replica-standing", 4)]);

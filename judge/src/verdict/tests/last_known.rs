@@ -1,13 +1,13 @@
-//! The election of whoever led last, when neither ISR nor ELR have a member left (KIP-966).
+//! The election of the last leader, when neither ISR nor ELR has a member left (KIP-966).
 
 use super::{acks1, broken, finish, hazards};
 use crate::testing::{ORDERS, unfenced};
 use engine::metadata::{MetadataRecord, PartitionChange};
 
-/// 1 confirms four records that it alone has and is fenced; 2 confirms two in its place and loses
-/// them with its power, and 3 ends uncleanly too. In one decision the controller registers 3
-/// again, takes it out for that, and makes 2 leader; or it makes 2 leader without 3 having
-/// come back.
+/// 1 confirms four records that only 1 has and is fenced; 2 confirms two at the same offsets and
+/// loses them in a power loss, and 3 ends uncleanly too. In one decision the controller registers 3
+/// again, removes it from the ELR for that reason, and makes 2 leader; or it makes 2 leader before
+/// 3 has returned.
 fn led_by_2_again(when_3_is_back: bool) -> crate::verdict::Judgement {
     let mut history = acks1(&[]);
     history.elect(2, 1, &[2, 3], &[]);
@@ -28,7 +28,7 @@ fn led_by_2_again(when_3_is_back: bool) -> crate::verdict::Judgement {
     let decision = back.into_iter().chain([MetadataRecord::PartitionChange(lead)]);
     history.metadata(&decision.collect::<Vec<_>>());
     history.begin(ORDERS, 2, 3);
-    // That 3 is let in again changes nothing about it.
+    // That 3 is admitted to the ISR again makes no difference.
     history.crash(3);
     history.change(None, &[2, 3], &[]);
     history.cut(1, ORDERS, 4, 4);
@@ -36,7 +36,7 @@ fn led_by_2_again(when_3_is_back: bool) -> crate::verdict::Judgement {
 }
 
 #[test]
-fn acks1_permits_what_the_last_known_leader_lacks_when_no_other_is_left() {
+fn acks1_permits_records_that_the_last_known_leader_lacks_when_no_other_is_left() {
     let judgement = led_by_2_again(true);
     assert_eq!(broken(&judgement), Vec::<&str>::new());
     assert_eq!(hazards(&judgement), vec![("acks1-unreplicated", 6)]);

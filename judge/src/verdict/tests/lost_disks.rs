@@ -1,4 +1,4 @@
-//! Disks of all replicas, or of a majority of voters: what nothing promises to survive.
+//! Loss of the disks of all replicas, or of a majority of voters, which no promise covers.
 
 use super::{broken, finish, hazards};
 use crate::evidence::{Change, FaultKind};
@@ -10,7 +10,7 @@ fn lose(history: &mut History, id: u16) {
     history.lose_disk(id, &[ORDERS]);
 }
 
-/// Brokers lose their disks, and each begins anew with an empty log, which it does not load. Returns
+/// Brokers lose their disks, and each restarts with an empty log, which it does not load. Returns
 /// the history up to their registrations.
 fn begin_anew(of: &[u16]) -> History {
     let mut history = History::new(2);
@@ -41,10 +41,10 @@ fn begin_anew(of: &[u16]) -> History {
     history
 }
 
-/// A replication of N promises to survive N-1 lost disks. What came after is acknowledged by others at
-/// the same offsets, and the account of the loss does not take that for what was lost.
+/// A replication factor of N promises to survive N-1 lost disks. Later records are acknowledged at
+/// the same offsets, and the explanation of the loss does not confuse them with the lost ones.
 #[test]
-fn what_all_replicas_lost_with_their_disks_is_lost() {
+fn the_loss_of_the_disks_of_all_replicas_excuses_lost_records() {
     let mut history = begin_anew(&[1, 2, 3]);
     history.elect(1, 2, &[1], &[]);
     history.change(None, &[1, 2, 3], &[]);
@@ -70,9 +70,9 @@ fn a_partition_whose_replicas_lost_their_disks_has_a_leader_again() {
     assert!(broken(&history.judge()).contains(&"converges"));
 }
 
-/// What did not come back is in the headline; how it came to that is what explains it.
+/// The headline names what has not recovered; the explanation lists the events that led to it.
 #[test]
-fn what_did_not_come_back_is_explained_by_what_happened_to_it() {
+fn a_partition_that_did_not_recover_is_explained_by_its_events() {
     let mut history = History::new(2);
     history.produce(&numbers(0..4));
     history.crash(3);
@@ -85,9 +85,9 @@ fn what_did_not_come_back_is_explained_by_what_happened_to_it() {
     assert!(!told.contains("3 is not in sync"), "{told}");
 }
 
-/// A quorum of three keeps what it committed if one of them loses its disk, and no more.
+/// A quorum of three keeps committed metadata if one voter loses its disk, but not if two do.
 #[test]
-fn a_quorum_forgets_what_a_majority_lost() {
+fn a_quorum_loses_metadata_with_the_disks_of_a_majority() {
     let lost = |of: &[u16], epoch: i32| {
         let mut history = History::new(2);
         for id in of {
@@ -100,7 +100,7 @@ fn a_quorum_forgets_what_a_majority_lost() {
         history.lack(Some(ORDERS), "no leader, ISR [], ELR []");
         finish(history, 1)
     };
-    // Without their votes they may elect again in an epoch that there was.
+    // Voters that have lost their votes may elect a leader in an earlier epoch again.
     for (of, epoch) in [(&[102, 103][..], 2), (&[101, 102, 103], 2), (&[101, 102, 103], 1)] {
         let judgement = lost(of, epoch);
         assert_eq!(broken(&judgement), Vec::<&str>::new(), "{:#?}", judgement.violations);

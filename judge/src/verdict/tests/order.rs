@@ -1,4 +1,4 @@
-//! Copies, and what comes in another order than it was sent.
+//! Copies of records, and records in another order than sent.
 
 use super::{broken, finish, hazards};
 use crate::testing::{History, ORDERS, OTHER, numbers};
@@ -31,11 +31,11 @@ fn a_duplicate_needs_a_retry_for_each_copy() {
     // A log that stores a batch twice is not excused by one retry.
     assert_eq!(broken(&copies(1, false)), vec!["stored-once"]);
     assert_eq!(broken(&copies(2, true)), vec!["stored-once"]);
-    // Of what was too large nothing was written, so its parts are no copies.
+    // A batch that was too large was not written, so its parts are no copies.
     assert_eq!(broken(&copies_after(2, ErrorCode::MessageTooLarge, false)), vec!["stored-once"]);
 }
 
-/// What a producer does in turn: of records 0 to 2 of `orders-0` and 10 of `orders-1`.
+/// A step of a producer, with one of records 0 to 2 of `orders-0` or 10 of `orders-1`.
 #[derive(Clone, Copy)]
 enum Step {
     Send(usize),
@@ -45,7 +45,8 @@ enum Step {
     Store(usize),
 }
 
-/// Each record is a batch; what is stored is confirmed in the order of offsets, in the end.
+/// Each record is a batch; in the end the stored records are confirmed in the order of their
+/// offsets.
 fn in_turn(steps: &[Step], change: &dyn Fn(&mut History)) -> Judgement {
     let mut history = History::new(2);
     change(&mut history);
@@ -104,7 +105,7 @@ fn a_reorder_is_permitted_after_a_retry_that_could_be_overtaken() {
         &[Send(0), Send(1), Retry(0), Retry(1), Store(1), Store(0)],
         // Sent again twice, and overtaken at the second time.
         &[Send(0), Retry(0), Send(1), Store(1), Retry(0), Store(0)],
-        // Stored behind what overtook it, and again because of a lost answer.
+        // Stored behind the record that overtook it, and again because of a lost response.
         &[Send(0), Send(1), Retry(0), Store(1), Store(0), Retry(0), Store(0)],
     ] {
         let judgement = in_turn(steps, &|_| ());
@@ -120,12 +121,12 @@ fn a_reorder_is_not_excused_by_a_retry_that_overtook_nothing() {
         &[Send(0), Send(1), Store(1), Store(0)][..],
         &[Send(0), Send(1), Retry(1), Store(1), Store(0)],
         &[Send(0), Send(1), Send(2), Retry(2), Store(1), Store(0), Store(2)],
-        // In another partition: of a batch there, or told of one there.
+        // In another partition: a retry of a batch there, or reported for that partition.
         &[Send(0), Send(10), Send(1), Retry(10), Store(10), Store(1), Store(0)],
         &[Send(0), Send(1), RetryElsewhere(0), Store(1), Store(0)],
-        // When it was there already.
+        // When the record was in the log already.
         &[Send(0), Send(1), Store(1), Store(0), Retry(0)],
-        // Before what overtook it was given to the producer, which puts it behind.
+        // Before the record that overtook it was passed to the producer, which queues that behind.
         &[Send(0), Retry(0), Send(1), Store(1), Store(0)],
         // One could overtake it, another one could not.
         &[Send(0), Send(1), Retry(0), Send(2), Store(1), Store(2), Store(0)],
@@ -135,7 +136,7 @@ fn a_reorder_is_not_excused_by_a_retry_that_overtook_nothing() {
     }
 }
 
-/// Sent over connections 1 and 2 in turn, and called back or stored the other way round.
+/// Records sent over connection 1, then 2, which are called back or stored in the opposite order.
 fn over_two(acks: i16) -> History {
     let mut history = History::new(2);
     history.send(ORDERS, &numbers(0..4), acks);
@@ -149,7 +150,7 @@ fn over_two(acks: i16) -> History {
 }
 
 #[test]
-fn without_acks_only_another_connection_may_overtake() {
+fn with_acks_0_records_over_another_connection_may_overtake() {
     let stored = |connections: [u32; 2]| {
         let mut history = over_two(0);
         history.confirm_over(connections[0], None, &numbers(0..2));
@@ -159,7 +160,7 @@ fn without_acks_only_another_connection_may_overtake() {
     let judgement = stored([1, 2]);
     assert_eq!(broken(&judgement), Vec::<&str>::new(), "{:#?}", judgement.violations);
     assert_eq!(hazards(&judgement), vec![("acks0-overtaken", 2)]);
-    // A broker that takes the requests of one connection out of order.
+    // A broker that handles the requests of one connection out of order.
     assert_eq!(broken(&stored([1, 1])), vec!["order-as-sent"]);
     // The same behind another connection, which hides it.
     let log = [numbers(4..5), numbers(2..4), numbers(0..2)];
@@ -208,7 +209,7 @@ fn callbacks_over_two_connections_may_pass_each_other() {
             .ends_with("the record was sent over connection 1, what overtook it over connection 2"),
         "{because}"
     );
-    // A client that completes what one connection brought out of order.
+    // A client that completes requests of one connection out of order.
     assert_eq!(broken(&called_back([1, 1], &|_| ())), vec!["callbacks-in-order"]);
     let one = |history: &mut History| history.setup.producers[0].max_in_flight = 1;
     assert_eq!(broken(&called_back([1, 2], &one)), vec!["callbacks-in-order"]);
@@ -219,7 +220,7 @@ fn callbacks_over_two_connections_may_pass_each_other() {
 }
 
 #[test]
-fn what_a_cut_off_leader_never_answers_fails_after_what_the_next_one_confirms() {
+fn a_batch_without_response_from_an_isolated_leader_fails_after_later_ones_are_confirmed() {
     let failed = |over: u32| {
         let mut history = History::new(2);
         history.send(ORDERS, &numbers(0..4), -1);
@@ -237,8 +238,8 @@ fn what_a_cut_off_leader_never_answers_fails_after_what_the_next_one_confirms() 
     assert_eq!(broken(&failed(2)), vec!["callbacks-in-order"]);
 }
 
-/// Row A18: two batches time out together and go out again in turn, while a later one is confirmed
-/// over another connection.
+/// Two batches time out together and are sent again in turn, while a later one is confirmed over
+/// another connection.
 #[test]
 fn a_callback_is_overtaken_on_its_own_connection_and_on_another() {
     let run = |retried: bool| {
@@ -262,9 +263,9 @@ fn a_callback_is_overtaken_on_its_own_connection_and_on_another() {
     assert_eq!(run(false), ["callbacks-in-order"]);
 }
 
-/// 1 is replaced by 2 while a batch is on its way to it, and leads again when that arrives.
+/// 1 is replaced by 2 while a batch is on its way to 1, and leads again when the batch arrives.
 #[test]
-fn a_batch_on_its_way_to_a_leader_may_be_stored_when_that_leads_again() {
+fn a_delayed_batch_may_be_stored_by_a_leader_that_leads_again() {
     let stored = |connections: [u32; 2], last: u16, idempotence: bool| {
         let mut history = History::new(2);
         history.setup.producers[0].idempotence = idempotence;

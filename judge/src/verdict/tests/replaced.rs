@@ -4,8 +4,8 @@ use super::{broken, finish, hazards};
 use crate::testing::{History, ORDERS, numbers};
 use crate::verdict::Judgement;
 
-/// 1 is cut off; the in-sync replicas are `isr`. 3 is elected in its place, then 2. Only then 1
-/// appends four records, and confirms and serves them.
+/// 1 is isolated; the in-sync replicas are `isr`. 3 is elected in its place, then 2. Only then does
+/// 1 append four records, and confirm and serve them.
 fn goes_on(isr: &[u16], second_is_clean: bool) -> Judgement {
     let mut history = History::new(1);
     history.setup.topics[0].unclean_leader_election = true;
@@ -48,8 +48,8 @@ fn a_replaced_leader_commits_by_the_isr_that_it_led_with() {
     assert!(broken(&goes_on(&[1, 3], true)).contains(&"no-uncommitted-read"));
 }
 
-/// 3 is elected in the place of 1, and then 2, which is let into the ISR or out of sync. 3 knows
-/// neither and goes on to follow 1, so that what 1 appends is committed.
+/// 3 is elected in place of 1, and then 2, which has been admitted to the ISR or is out of sync. 3
+/// knows of neither election and still follows 1, so that the records of 1 are committed.
 fn followed_on(in_isr: bool) -> Judgement {
     let mut history = History::new(2);
     history.setup.topics[0].unclean_leader_election = true;
@@ -74,15 +74,14 @@ fn followed_on(in_isr: bool) -> Judgement {
     finish(history, 2)
 }
 
-/// Row A19.
 #[test]
-fn what_reaches_the_replica_that_was_elected_next_is_lost_to_the_one_after() {
+fn records_that_reach_the_next_elected_replica_are_lost_to_the_one_after() {
     let judgement = followed_on(false);
     assert_eq!(broken(&judgement), Vec::<&str>::new(), "{:#?}", judgement.violations);
     assert!(hazards(&judgement).iter().all(|(hazard, _)| *hazard == "unclean-election"));
     let because = &judgement.permitted[0].because;
     assert!(because.contains("broker 2 began to lead in epoch 2 at "), "{because}");
-    // Nothing excuses that a member of the ISR lacks it.
+    // That a member of the ISR lacks the records is not excused.
     let judgement = followed_on(true);
     assert!(broken(&judgement).contains(&"acknowledged-survives"), "{judgement:#?}");
     let lines = judgement.violations.iter().flat_map(|it| &it.explanation);

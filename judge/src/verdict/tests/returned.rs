@@ -1,11 +1,11 @@
-//! What was lost and comes back, since the next leader has it.
+//! Lost records that come back, since a later leader has them.
 
 use super::{acks1, broken, confirm_without_3, finish, hazards, numbers};
 use crate::testing::{History, ORDERS};
 use engine::fact::ClientFact;
 
-/// 2 has what 1 confirms with acks=1, cuts it when 3 leads without it, and lacks it while 1 leads
-/// again. Then 2 is elected.
+/// 2 has the records that 1 confirms with acks=1, cuts them when 3 leads without them, and lacks
+/// them while 1 leads again. Then 2 is elected.
 fn led_by_2_in_the_end(fetched_again: bool) -> crate::verdict::Judgement {
     let mut history = acks1(&[2]);
     history.elect(3, 1, &[1, 2, 3], &[]);
@@ -21,14 +21,14 @@ fn led_by_2_in_the_end(fetched_again: bool) -> crate::verdict::Judgement {
 }
 
 #[test]
-fn acks1_permits_what_a_replica_cut_while_it_was_lost_and_had_not_got_again() {
+fn acks1_permits_the_loss_of_records_that_a_replica_cut_and_had_not_fetched_again() {
     let judgement = led_by_2_in_the_end(false);
     assert_eq!(broken(&judgement), Vec::<&str>::new(), "{:#?}", judgement.violations);
     assert_eq!(hazards(&judgement), vec![("acks1-unreplicated", 4)]);
 }
 
 #[test]
-fn acks1_does_not_excuse_what_a_replica_had_got_again_and_cut() {
+fn acks1_does_not_excuse_records_that_a_replica_had_fetched_again_and_cut() {
     let judgement = led_by_2_in_the_end(true);
     assert!(broken(&judgement).contains(&"acknowledged-survives"), "{judgement:?}");
 }
@@ -66,9 +66,9 @@ fn a_replaced_leader_shows_its_own_end_until_it_knows() {
     }
 }
 
-/// All three lose their power and half of what is committed. 1, which led, leads on in its epoch as
-/// soon as it has loaded its log, before the others have loaded theirs and before it is registered.
-/// Then 3 is elected.
+/// All three lose power and half of the committed records. 1, the leader, goes on leading in its
+/// epoch as soon as it has loaded its log, before the others have loaded theirs and before it is
+/// registered. Then 3 is elected.
 fn leads_on_before_it_is_registered(third_loses: bool) -> crate::verdict::Judgement {
     let mut history = History::new(2);
     history.produce(&numbers(0..8));
@@ -97,8 +97,8 @@ fn a_leader_that_comes_back_in_its_epoch_loses_nothing_before_it_is_registered()
     assert_eq!(broken(&judgement), Vec::<&str>::new(), "{:#?}", judgement.violations);
 }
 
-/// 2 is elected, and its power goes before it has begun to lead. It begins when it is back, before
-/// it is registered and without half of what is committed. 3 has everything.
+/// 2 is elected, and loses power before it has begun to lead. It begins to lead after its restart,
+/// before it is registered and without half of the committed records. 3 has all of them.
 fn begins_before_it_is_registered(stays_leader: bool) -> crate::verdict::Judgement {
     let mut history = History::new(2);
     history.produce(&numbers(0..8));
@@ -125,10 +125,10 @@ fn a_leader_that_begins_with_an_election_of_its_last_life_loses_nothing_before_i
     assert!(broken(&judgement).contains(&"acknowledged-survives"), "{judgement:?}");
 }
 
-/// 2 loses its power first, and half of what is committed; then 1. When the session of 1 is over,
-/// that of 2 is not: the controller elects 2, which begins to lead with what it has and is registered
-/// only then. With 100 brokers it takes so long to fence them all that this is the rule. 3 has
-/// everything.
+/// 2 loses power first, and half of the committed records; then 1 loses power. When the session of
+/// 1 is over, that of 2 is not: the controller elects 2, which begins to lead with the records that
+/// it has and is registered only then. With 100 brokers this is the rule, since fencing all of them
+/// takes so long. 3 has all records.
 fn elected_before_it_is_registered(stays_leader: bool) -> crate::verdict::Judgement {
     let mut history = History::new(2);
     history.produce(&numbers(0..8));

@@ -27,13 +27,13 @@ fn unclean_election_is_permitted_where_it_is_configured() {
     let lost: Vec<u64> = judgement.permitted.iter().map(|it| it.count).collect();
     assert!(lost.contains(&4), "{lost:?}");
     assert!(broken(&unclean(false, false)).contains(&"acknowledged-survives"));
-    // Let into the ISR by a bug, 3 was elected cleanly by what is committed.
+    // 3 was admitted to the ISR by a bug, so that by the committed log its election was clean.
     let judgement = unclean(true, true);
     assert!(broken(&judgement).contains(&"acknowledged-survives"));
     assert!(broken(&judgement).contains(&"delivered-stays"));
 }
 
-/// 1 and 2 are in sync and hold what is confirmed; 3 has been let out, and lacks it.
+/// 1 and 2 are in sync and have the confirmed records; 3 has left the ISR, and lacks them.
 fn unclean_allowed() -> History {
     let mut history = History::new(2);
     history.setup.topics[0].unclean_leader_election = true;
@@ -59,7 +59,7 @@ fn an_unclean_leader_may_be_elected_again_before_it_leads() {
 
 #[test]
 fn a_replica_let_in_between_two_elections_was_a_member() {
-    // 3 is let in without the records, is elected cleanly by what is committed, and again.
+    // 3 is admitted without the records, and is elected twice, cleanly by the committed log.
     let mut history = unclean_allowed();
     history.change(None, &[1, 2, 3], &[]);
     [1, 2].into_iter().for_each(|id| history.fence(id, true));
@@ -86,7 +86,7 @@ fn unclean_election_is_the_last_resort() {
         let judgement = elected(&[1, 2], elr);
         assert_eq!(broken(&judgement), Vec::<&str>::new(), "{:#?}", judgement.violations);
         assert_eq!(hazards(&judgement), vec![("unclean-election", 4)]);
-        // The controller passed 2 over, which was alive and held everything.
+        // The controller passed over 2, which was alive and had all records.
         let judgement = elected(&[1], elr);
         assert_eq!(hazards(&judgement), vec![], "{elr}");
         assert!(broken(&judgement).contains(&"acknowledged-survives"));
@@ -117,7 +117,7 @@ fn a_broker_that_one_batch_fences_and_unfences_could_not_have_led() {
 
 #[test]
 fn unclean_election_needs_an_election() {
-    // 1 lost its power and the records with it, and leads on in its epoch.
+    // 1 lost power and the records with it, and goes on leading in its epoch.
     let mut history = unclean_allowed();
     history.lose_power(1, 4);
     history.begin(ORDERS, 1, 0);
@@ -161,8 +161,8 @@ fn an_election_that_came_to_nothing_is_named_by_its_epoch() {
     );
 }
 
-/// 3 cuts what 2 lacks, which was elected uncleanly, and fetches what 2 wrote there. In a second
-/// life, if it has one, it cuts there once more.
+/// 2 is elected uncleanly; 3 cuts the records that 2 lacks, and fetches the records that 2 wrote
+/// there. In a second life, if it has one, 3 cuts there once more.
 fn cuts_again(crash: bool, unclean: bool) -> crate::verdict::Judgement {
     let mut history = History::new(2);
     history.setup.topics[0].unclean_leader_election = unclean;
@@ -195,14 +195,13 @@ fn cuts_again(crash: bool, unclean: bool) -> crate::verdict::Judgement {
     finish(history, 2)
 }
 
-/// Row A20.
 #[test]
-fn a_replica_may_come_back_with_an_epoch_that_an_unclean_election_made_it_cut() {
+fn a_replica_may_restart_with_an_epoch_that_it_cut_after_an_unclean_election() {
     let judgement = cuts_again(true, true);
     assert_eq!(broken(&judgement), Vec::<&str>::new(), "{:#?}", judgement.violations);
     let found = hazards(&judgement);
     assert!(found.contains(&("stale-epoch-entry", 1)), "{found:?}");
-    // In the same life it knows what it cut, and a clean election takes nothing that is committed.
+    // In the same life it knows what it cut, and a clean election loses no committed records.
     for judgement in [cuts_again(false, true), cuts_again(true, false)] {
         let found = broken(&judgement);
         assert!(found.contains(&"truncation-below-watermark"), "{found:?}");

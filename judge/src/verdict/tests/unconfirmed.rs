@@ -1,4 +1,4 @@
-//! What was sent with acks=0 and is gone, by what became of it.
+//! Records sent with acks=0 that are gone, by the reason of the loss.
 
 use super::{broken, finish, hazards};
 use crate::testing::{History, ORDERS, numbers};
@@ -11,7 +11,7 @@ fn acks0(history: &mut History) {
 }
 
 #[test]
-fn what_no_successor_had_fetched_is_unreplicated() {
+fn records_that_no_successor_had_fetched_are_unreplicated() {
     let mut history = History::new(2);
     history.produce(&numbers(0..4));
     acks0(&mut history);
@@ -28,12 +28,12 @@ fn what_no_successor_had_fetched_is_unreplicated() {
 }
 
 #[test]
-fn what_a_lone_leader_lost_with_its_power_counts_once() {
+fn records_that_a_lone_leader_lost_in_a_power_loss_count_once() {
     let mut history = History::new(1);
     history.produce(&numbers(0..4));
     history.change(None, &[1], &[]);
     acks0(&mut history);
-    // It is committed by an ISR of one, so that its loss is found by other checks too.
+    // The record is committed by an ISR of one, so that other checks find its loss too.
     history.watermark(1, &[], ORDERS, 0);
     history.lose_power(1, 4);
     history.change(Some(None), &[], &[1]);

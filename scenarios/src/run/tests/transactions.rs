@@ -34,6 +34,17 @@ fn a_zombie_is_fenced() {
     assert!(verdict.exercised.contains_key("producer_fenced"));
 }
 
+/// A batch that arrives when its transaction is over is refused by its epoch. In the first version of the
+/// protocol the next transaction may have the same one (KIP-890).
+#[test]
+fn a_late_batch_joins_no_other_transaction_where_each_has_its_epoch() {
+    let verdict = with("hanging-transaction", 1, &[]);
+    assert_eq!(verdict.outcome, Outcome::Pass, "{verdict:#?}");
+    let verdict = with("hanging-transaction", 1, &["transaction.version=1"]);
+    let found: Vec<&str> = verdict.violations.iter().map(|it| it.check.as_str()).collect();
+    assert!(found.contains(&"all-or-nothing"), "{verdict:#?}");
+}
+
 /// What checks rely on: what a producer reports as sent belongs to the transaction that it has reported
 /// as begun and not as ended.
 #[test]
