@@ -68,15 +68,15 @@ fn check(view: &View, end: &End, log: &DiskLog, out: &mut Findings) {
         let reaches =
             log.batches.last().and_then(|last| next(last)).is_some_and(|it| it >= *offset);
         let Some(found) = decode(bytes).filter(|_| reaches) else { continue };
+        let may_forget = view.may_forget_producers(end.at);
         // What it knows of batches below the log start is not in the log any more.
         let wrong = found
             .iter()
             .find(|(id, entry)| match known.get(id) {
-                Some(known) => known != *entry,
+                Some(known) => known != *entry && !(may_forget && is_forgotten(known, entry)),
                 None => starts_at_zero,
             })
             .map(|(id, entry)| (*id, Some(*entry)));
-        let may_forget = view.may_forget_producers(end.at);
         let missing = known.keys().find(|id| !found.contains_key(id) && !may_forget);
         let Some((id, entry)) = wrong.or(missing.map(|id| (*id, None))) else { continue };
         let node = view.partitions[log.partition].replicas[log.replica].node;
@@ -92,12 +92,23 @@ fn check(view: &View, end: &End, log: &DiskLog, out: &mut Findings) {
     }
 }
 
+/// Whether the two differ in what a broker that has forgotten a producer does not learn from what the
+/// producer sends next: which coordinator ended its last transaction.
+fn is_forgotten(log: &Entry, snapshot: &Entry) -> bool {
+    *snapshot == Entry { coordinator_epoch: NOTHING.coordinator_epoch, ..*log }
+}
+
 fn in_words(entry: Option<&Entry>) -> String {
     entry.map_or_else(
         || "nothing".to_owned(),
         |it| {
-            let Entry { epoch, last_sequence, last_offset, .. } = it;
-            format!("sequence {last_sequence} of epoch {epoch} at {last_offset}")
+            let Entry { epoch, last_sequence, last_offset, offset_delta, .. } = it;
+            let Entry { timestamp, coordinator_epoch, transaction, .. } = it;
+            let open = transaction.map_or_else(String::new, |at| format!(", open since {at}"));
+            format!(
+                "sequence {last_sequence} of epoch {epoch} at {last_offset} (less {offset_delta}, \
+                 timestamp {timestamp}, coordinator epoch {coordinator_epoch}{open})"
+            )
         },
     )
 }

@@ -44,6 +44,11 @@ impl Tally {
     }
 }
 
+/// Whether a record should have been acknowledged and was not; with acks=0 none is.
+fn is_unconfirmed(outcome: Outcome) -> bool {
+    !matches!(outcome, Outcome::Acked | Outcome::Unconfirmed)
+}
+
 /// The tally of each transaction, by its index.
 pub(in crate::evidence) fn tallies(view: &View) -> Vec<Tally> {
     let mut tallies = vec![Tally::default(); view.transactions.all().len()];
@@ -52,7 +57,7 @@ pub(in crate::evidence) fn tallies(view: &View) -> Vec<Tally> {
     }
     for (number, record) in view.records.iter() {
         let Some(tally) = tallies.get_mut(record.transaction as usize) else { continue };
-        if record.outcome != Outcome::Acked {
+        if is_unconfirmed(record.outcome) {
             tally.failed.0 += 1;
             tally.failed.1.get_or_insert(number);
         }
@@ -73,7 +78,7 @@ pub(in crate::evidence) fn tallies(view: &View) -> Vec<Tally> {
                 let Some(own) = view.records.get(*record) else { continue };
                 let Some(tally) = tallies.get_mut(own.transaction as usize) else { continue };
                 tally.add(fate, Stored { partition, offset, record: *record, batch: *batch });
-                if own.outcome != Outcome::Acked {
+                if is_unconfirmed(own.outcome) {
                     tally.failed.0 = tally.failed.0.saturating_sub(1);
                 }
             }
