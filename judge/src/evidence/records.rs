@@ -163,8 +163,8 @@ impl Records {
         });
     }
 
-    /// The process of a producer has ended. What had no outcome by then may or may not be written:
-    /// nothing is left that could report it (A5).
+    /// The process of a producer has ended. Records without an outcome may or may not be written:
+    /// no process is left that could report it.
     pub fn abandon(&mut self, moment: &Moment) {
         let own = self.nodes.iter().zip(&mut self.producers);
         let own = own.filter(|(node, _)| **node == Some(moment.node));

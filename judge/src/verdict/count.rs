@@ -62,9 +62,9 @@ fn is_aborted(view: &View, record: &Record) -> bool {
     transaction.is_some_and(|it| it.promise() == Promise::Aborted)
 }
 
-/// How many records these findings, all of one partition, are about. Several checks may have come
-/// upon the same one, by its identity or by its offset; what is about none in particular counts
-/// only if there is nothing else. A process that stopped counts as one.
+/// The number of records that these findings, all of one partition, concern. Records count by
+/// identity, findings without a record by offset if none of those records has it, processes that
+/// stopped one by one. Other findings count as one in all, if there is nothing else.
 pub(super) fn concerned(findings: &[&Finding]) -> u64 {
     let records: BTreeSet<u64> = findings.iter().filter_map(|it| it.record).collect();
     let known = findings.iter().filter(|it| it.record.is_some());
@@ -76,7 +76,7 @@ pub(super) fn concerned(findings: &[&Finding]) -> u64 {
     ((records.len() + others.len() + halts) as u64).max(1)
 }
 
-/// Notes the records of one partition in order.
+/// Counts the records of one partition in order.
 fn read(view: &View, numbers: &[u64], copies: &mut [Vec<u32>], counts: &mut Counts) {
     let mut highest: Vec<Option<usize>> = vec![None; copies.len()];
     for number in numbers.iter().filter(|number| view.records.get(**number).is_some()) {

@@ -1,4 +1,4 @@
-//! What the findings come to: violations, what is permitted, and what the run does not decide.
+//! The outcome of the findings: violations, permitted anomalies, and what the run does not decide.
 //!
 //! A finding is permitted by a row of a closed table ([`permission::PERMISSIONS`]) or it is a
 //! violation. The rows look at the configuration, at faults that were applied, and at witnesses:
@@ -24,10 +24,10 @@ use permission::Excuse;
 use std::collections::{BTreeMap, BTreeSet};
 use unconfirmed::Unconfirmed;
 
-/// How many events a verdict names of what it permits or finds broken.
+/// The largest number of events that a verdict names for a violation or a permission.
 const EVENTS: usize = 8;
 
-/// What a run comes to.
+/// The outcome of a run.
 #[derive(Clone, Debug, Default)]
 pub struct Judgement {
     /// What became of the records.
@@ -40,11 +40,11 @@ pub struct Judgement {
     pub unknown: Vec<String>,
     /// The partitions of the workload that were not read back to their end, by name.
     pub not_read_back: Vec<String>,
-    /// Records that the application took for written and that are gone, by reason.
+    /// Records that the application considered written and that are gone, by reason.
     pub lost: Vec<Lost>,
 }
 
-/// Records that the application took for written and that are gone for one reason.
+/// Records that the application considered written and that are gone for one reason.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Lost {
     /// The hazard that allowed it, or the check whose promise was broken.
@@ -83,7 +83,7 @@ pub fn judge(view: &View, end: &End, findings: &Findings) -> Judgement {
         }
     }
     for group in permitted.values_mut() {
-        // What an application lost comes first; what else goes with it explains.
+        // Records that an application lost come first; the other findings explain them.
         group.sort_by_key(|(finding, _)| !is_gone(finding));
     }
     let lost = lost(view, &permitted, &broken);
@@ -106,7 +106,7 @@ pub fn judge(view: &View, end: &End, findings: &Findings) -> Judgement {
         because: permitted.because.clone(),
     }));
     judgement.permitted.extend(unconfirmed);
-    // What a user cares about most comes first, and of that what came first.
+    // The checks that users care about most come first, and of one check the earliest violation.
     judgement.violations.sort_by_key(|violation| (rank(&violation.check), violation.at_ns));
     judgement
 }
@@ -116,8 +116,8 @@ fn rank(check: &str) -> usize {
     CHECKS.iter().position(|row| row.name == check).unwrap_or(CHECKS.len())
 }
 
-/// Of what was found, the acknowledged records that are gone. The same record may be missed by
-/// other checks as well; here it counts once.
+/// The acknowledged records that are gone, by reason. Several checks may have found the same
+/// record; it counts once.
 fn lost(view: &View, permitted: &Excused<'_>, broken: &Broken<'_>) -> Vec<Lost> {
     let excused = permitted.iter().filter_map(|((hazard, _), group)| {
         // They come first.
@@ -139,7 +139,8 @@ fn lost(view: &View, permitted: &Excused<'_>, broken: &Broken<'_>) -> Vec<Lost> 
     excused.chain(unexcused).collect()
 }
 
-/// Whether it says that an acknowledged record is gone. Said of each record once.
+/// Whether a finding is that an acknowledged record is gone. There is one such finding for each
+/// record.
 fn is_gone(finding: &Finding) -> bool {
     acknowledged::GONE.contains(&finding.what)
 }
@@ -154,7 +155,7 @@ fn violation(view: &View, group: &[&Finding]) -> Violation {
         offset: first.offset,
         summary: summary(view, group, group.len() as u64),
         explanation: match first.partition {
-            // Each is about something else, and the summary names only the first.
+            // Each finding has a different subject, and the summary names only the first.
             None => {
                 let others = group.iter().skip(1).map(|finding| finding.detail.clone());
                 explain::missing(view, first).into_iter().chain(others).collect()
@@ -179,7 +180,7 @@ fn permission(view: &View, hazard: &str, group: Vec<(&Finding, String)>) -> Perm
         because: reasons.into_iter().next().unwrap_or_default(),
         partition: view.name(group[0].partition).to_owned(),
         summary: summary(view, &group, count),
-        // An anomaly that costs nothing needs no account of how it came about.
+        // An anomaly without lost records needs no explanation.
         explanation: match is_gone(group[0]) {
             true => explain::lines(view, group[0]),
             false => Vec::new(),
@@ -188,7 +189,7 @@ fn permission(view: &View, hazard: &str, group: Vec<(&Finding, String)>) -> Perm
     }
 }
 
-/// What was found, where, and of how many.
+/// The finding, its place, and the number of further ones.
 fn summary(view: &View, group: &[&Finding], count: u64) -> String {
     let first = group[0];
     let place = match (view.name(first.partition), first.offset) {
@@ -204,7 +205,7 @@ fn summary(view: &View, group: &[&Finding], count: u64) -> String {
     format!("{}{place}{detail}{}{more}", first.what, first.detail)
 }
 
-/// The events that a group rests on, the first few.
+/// The events of a group and of the losses in its first findings, at most [`EVENTS`].
 fn events(view: &View, group: &[&Finding]) -> Vec<u64> {
     let mut events: Vec<u64> = group.iter().map(|finding| finding.event).collect();
     for finding in group.iter().take(EVENTS) {

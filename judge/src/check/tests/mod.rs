@@ -473,7 +473,7 @@ fn equal_keys_go_to_one_partition() {
     assert_eq!(history.findings(), vec![expected]);
 }
 
-/// Row A6: neither the replicas of a partition nor those of a metadata log have a limit.
+/// Neither the replicas of a partition nor those of a metadata log have a limit.
 #[test]
 fn a_hundred_replicas_are_judged_as_three_are() {
     let replicas: Vec<u16> = (1..=100).collect();

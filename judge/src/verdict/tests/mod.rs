@@ -66,7 +66,7 @@ fn acks1_permits_what_an_in_sync_replica_had_not_got() {
     assert!(because.starts_with(reason), "{because}");
 }
 
-/// Row A8: 2 has led for long when 1 confirms what is lost.
+/// 2 has led for a long time when 1 confirms the records that are lost.
 #[test]
 fn acks1_permits_what_a_replaced_leader_went_on_to_confirm() {
     let mut history = acks1(&[2, 3]);
@@ -178,7 +178,7 @@ fn acks1_does_not_excuse_the_loss_of_what_the_whole_isr_had() {
 
 #[test]
 fn acks_all_is_not_excused_by_a_replica_that_lacked_it() {
-    // KIP-497: acknowledged though 3, in the committed ISR, has not got it.
+    // KIP-497: acknowledged although 3, in the committed ISR, lacks it.
     let mut history = History::new(2);
     history.produce(&numbers(0..4));
     history.send(ORDERS, &numbers(4..8), -1);

@@ -25,7 +25,6 @@ fn stops(why: &str, fault: Option<(u16, FaultKind)>, capacity: Option<u64>) -> J
     finish(history, 1)
 }
 
-/// Row A10.
 #[test]
 fn a_broker_that_stops_for_its_disk_is_an_event_and_no_broken_promise() {
     for (fault, capacity, hazard) in [
@@ -46,7 +45,6 @@ fn a_broker_that_stops_for_its_disk_is_an_event_and_no_broken_promise() {
     assert_eq!(broken(&judgement), ["converges"], "it has to be started again");
 }
 
-/// Row S8.
 #[test]
 fn a_halt_that_nothing_explains_is_a_violation() {
     let disk = |node| Some((node, FaultKind::FullDisk));
@@ -62,8 +60,7 @@ fn a_halt_that_nothing_explains_is_a_violation() {
     }
 }
 
-/// Row A10. The broker says no more than that its last directory is gone; what failed in it was
-/// reported before.
+/// The broker reports only that its last directory is gone; the failure in it was reported before.
 #[test]
 fn a_disk_of_limited_size_is_full_if_a_log_directory_had_no_space() {
     let all_failed = |capacity, error: &str, restarts: bool| {
@@ -134,8 +131,8 @@ fn a_disk_that_worked_again_before_the_start_is_no_cause() {
     assert_eq!(broken(&stops_after(FaultKind::FailingDisk, true)), ["stops-explained"]);
 }
 
-/// A sector went bad in a file of broker 3, which later takes a log directory offline with an error, in
-/// the log of a partition, and stops.
+/// A sector went bad in a file of broker 3, which later takes a log directory offline with an
+/// error, in the log of a partition, and stops.
 fn fails_after(file: &str, partition: Option<TopicPartition>, error: &str) -> Judgement {
     let mut history = History::new(2);
     history.produce(&numbers(0..4));
