@@ -1,28 +1,28 @@
-//! What is compared: when a producer takes a record for written, and how many replicas must be in
-//! sync for that.
+//! The compared settings: when a producer considers a record written, and how many replicas must be
+//! in sync for that.
 
 use super::study::Run;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-/// What a producer waits for.
+/// Which acknowledgement a producer waits for.
 #[derive(
     Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema,
 )]
 pub enum Acks {
-    /// No confirmation is awaited.
+    /// No acknowledgement.
     #[serde(rename = "0")]
     None,
     /// The leader alone.
     #[serde(rename = "1")]
     Leader,
-    /// Everyone in sync.
+    /// All in-sync replicas.
     #[serde(rename = "all")]
     All,
 }
 
 impl Acks {
-    /// All of them, by what they wait for.
+    /// All values, from the weakest.
     pub const EACH: [Self; 3] = [Self::None, Self::Leader, Self::All];
 
     /// The value of the property `acks`.
@@ -54,7 +54,7 @@ impl Setting {
         format!("acks={}, min ISR {}", self.acks.name(), self.min_isr)
     }
 
-    /// What has to come about in a run before the run says anything about the setting.
+    /// The event that has to come about in a run before the run says anything about the setting.
     pub const fn subject(self) -> &'static str {
         match self.acks {
             Acks::None | Acks::Leader => "was a leader replaced",
@@ -62,7 +62,7 @@ impl Setting {
         }
     }
 
-    /// Whether it came about in a run.
+    /// Whether the event of [`Self::subject`] came about in a run.
     pub(super) const fn is_tested_by(self, run: &Run) -> bool {
         match self.acks {
             Acks::None | Acks::Leader => run.leader_replaced,
@@ -70,7 +70,7 @@ impl Setting {
         }
     }
 
-    /// For names of files and fragments, as in `acks-all-min-isr-2`.
+    /// For the names of files and fragments, as in `acks-all-min-isr-2`.
     pub fn id(self) -> String {
         format!("acks-{}-min-isr-{}", self.acks.name(), self.min_isr)
     }
