@@ -276,7 +276,7 @@ mod tests {
     }
 
     #[test]
-    fn a_report_of_another_program_is_no_report() {
+    fn a_report_of_another_program_is_not_replaced() {
         let root = place("another");
         std::fs::create_dir_all(&root).unwrap();
         put(&root.join("report.json"), "{\"coverage\": 80}");

@@ -11,7 +11,7 @@ pub struct ReadError {
     pub line: usize,
     /// The column, from 1; 0 if the error is about the whole line.
     pub column: usize,
-    /// What is wrong.
+    /// The mistake.
     pub message: String,
 }
 
@@ -64,7 +64,8 @@ fn in_words(error: &serde_json::Error) -> String {
 }
 
 const CUT_OFF: &str = "the line is cut off: the file was not written to its end";
-const CHANGED: &str = "the line is not as it was written: the file is damaged or was edited";
+const CHANGED: &str =
+    "the line was changed after it was written: the file is damaged or was edited";
 
 /// Reads a study.
 ///

@@ -117,7 +117,7 @@ fn the_numbers_of_a_small_study() {
 }
 
 #[test]
-fn the_sentences_say_what_the_numbers_say() {
+fn the_sentences_agree_with_the_numbers() {
     let (_, files) = files(&small());
     let page = file(&files, "index.html");
     for sentence in [
@@ -413,7 +413,7 @@ fn the_words_about_settings_depend_on_their_values() {
 }
 
 #[test]
-fn a_study_survives_its_file() {
+fn a_study_is_unchanged_by_writing_and_reading() {
     let study = made_up::study(Seeds { from: 3, to: 9 });
     assert_eq!(read(&text(&study)).unwrap(), study);
 }

@@ -204,7 +204,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn csv_quotes_what_needs_it_and_defuses_formulas() {
+    fn csv_quotes_where_necessary_and_defuses_formulas() {
         const COLUMNS: &[Column] =
             &[column("name", "Name", Kind::Text), column("rate", "Rate", Kind::Number)];
         let rows = vec![

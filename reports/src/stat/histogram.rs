@@ -66,7 +66,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_histogram_survives_its_text() {
+    fn a_histogram_is_unchanged_by_writing_and_reading() {
         let mut histogram = empty();
         (1..=10_000).for_each(|value| record(&mut histogram, value * 37));
         assert_eq!(histogram.max() / 1_000, 370, "to three digits");
