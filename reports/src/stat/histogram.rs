@@ -47,7 +47,7 @@ pub fn from_text(text: &str) -> Result<Histogram<u64>, BadHistogram> {
     let mut read = empty();
     let mut above = None;
     for pair in text.split(' ').filter(|pair| !pair.is_empty()) {
-        let bad = || BadHistogram(format!("`{pair}` is no value and its count"));
+        let bad = || BadHistogram(format!("`{pair}` is not a value with its count"));
         let (value, count) = pair.split_once(':').ok_or_else(bad)?;
         let value: u64 = value.parse().map_err(|_| bad())?;
         let count: u64 = count.parse().map_err(|_| bad())?;
