@@ -441,7 +441,11 @@ fn bad_files_are_refused_with_the_place() {
         (good.replacen("\"seed\":4", "\"seed\":\"4\"", 1), "line 2, column 58", "not of the kind"),
         (good.replacen("\"sent\":", "\"send\":", 1), "line 2", "there is no key `send` here"),
         (good.replacen("\"lost\":0", "\"lost\":500", 1), "line 2", "more records lost"),
-        (good.replacen("\"latency\":\"", "\"latency\":\"!", 1), "line 2", "not a value with its count"),
+        (
+            good.replacen("\"latency\":\"", "\"latency\":\"!", 1),
+            "line 2",
+            "not a value with its count",
+        ),
         (format!("{good}{}\n", lines[4]), "line 6", "a run beyond seeds 4..6"),
     ] {
         let error = read(&bad).unwrap_err().to_string();
