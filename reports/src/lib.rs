@@ -1,7 +1,7 @@
-//! Reports of Faultline: from what runs left behind to pages that people decide from.
+//! Reports of Faultline: artefacts of runs in, pages for people out.
 //!
-//! Nothing here runs anything: artefacts go in, and the files of a report come out. The same
-//! artefacts give the same bytes, on every machine and whatever fonts it has.
+//! This crate runs nothing: artefacts go in, and the files of a report come out. The same artefacts
+//! give the same bytes on every machine, whatever fonts are installed.
 //!
 //! | a new … | is |
 //! |---|---|

@@ -1,47 +1,47 @@
-//! Files of a report, and how they reach the disk: all of them or none.
+//! Files of a report, written to disk together or not at all.
 
 use std::io::{self, Read, Write};
 use std::path::{Path, PathBuf};
 
-/// A file to be, within a report.
+/// A file of a report, not yet written.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct OutFile {
-    /// Its name.
+    /// The file name.
     pub name: String,
-    /// What is in it.
+    /// The content.
     pub bytes: Vec<u8>,
 }
 
 impl OutFile {
-    /// A file.
+    /// A file with this name and content.
     pub fn new(name: impl Into<String>, bytes: impl Into<Vec<u8>>) -> Self {
         Self { name: name.into(), bytes: bytes.into() }
     }
 }
 
-/// By what an earlier report is known: only such a directory is ever replaced.
+/// How an earlier report is recognised: only such a directory is ever replaced.
 #[derive(Clone, Copy, Debug)]
 pub struct Own {
     /// The file that every such report has.
     pub mark: &'static str,
-    /// Whether what is in that file makes it one of ours.
+    /// Whether the content of `mark` is that of a Faultline report.
     pub is_marked: fn(&[u8]) -> bool,
     /// Whether such a report has a file of this name.
     pub has_file: fn(&str) -> bool,
-    /// What such a report is, in words, from what is in that file.
+    /// Describes a report by the content of `mark`.
     pub in_words: fn(&[u8]) -> String,
 }
 
-/// A report is in its place.
+/// The outcome of [`Staging::finish`].
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Finished {
-    /// What was there before and is gone, in words.
+    /// The report that was replaced, in words.
     pub replaced: Option<String>,
-    /// What of it would not go.
+    /// The message about files of the replaced report that could not be removed.
     pub left: Option<String>,
 }
 
-/// A directory that is filled beside its final place and moved there when it is whole.
+/// A directory that is filled beside its final place and moved there when it is complete.
 #[derive(Debug)]
 pub struct Staging {
     target: PathBuf,
@@ -51,14 +51,14 @@ pub struct Staging {
 }
 
 impl Staging {
-    /// Makes sure that a report can be written to `target`. Call it before the work begins.
+    /// Makes sure that a report can be written to `target`. Call it before the runs begin.
     ///
     /// # Errors
     ///
-    /// If nothing can be written beside `target`, or `target` is a file, or holds something that
-    /// is no such report: it would be replaced. Or if it is a link that leads nowhere.
+    /// If nothing can be written beside `target`; if `target` is a file, a dangling link, or a
+    /// directory with anything but such a report, since it would be replaced.
     pub fn new(target: &Path, own: Own) -> io::Result<Self> {
-        // What a link leads to is replaced, not the link.
+        // The target of a link is replaced, not the link.
         let behind = match std::fs::symlink_metadata(target) {
             Ok(there) if there.is_symlink() => Some(std::fs::canonicalize(target)?),
             _ => None,
@@ -77,7 +77,7 @@ impl Staging {
         hidden.push(name);
         hidden.push(format!(".{}", std::process::id()));
         let staged = parent.join(hidden);
-        // Left over from an earlier process of the same id.
+        // A left-over of an earlier process with the same id.
         match std::fs::remove_dir_all(&staged) {
             Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
             _ => std::fs::create_dir(&staged)?,
@@ -85,7 +85,7 @@ impl Staging {
         Ok(Self { target: target.to_owned(), staged, own, done: false })
     }
 
-    /// Where files are written for now.
+    /// The directory to which files are written for now.
     pub fn path(&self) -> &Path {
         &self.staged
     }
@@ -94,7 +94,7 @@ impl Staging {
     ///
     /// # Errors
     ///
-    /// What the file system says.
+    /// Any error of the file system.
     pub fn add(&self, file: &OutFile) -> io::Result<()> {
         let mut out = std::fs::File::options()
             .write(true)
@@ -104,17 +104,16 @@ impl Staging {
         out.sync_data()
     }
 
-    /// Puts everything in its place, where an earlier report goes away. The answer says which. If
-    /// that will not go, the new one is in its place all the same, and the answer says what was
-    /// left.
+    /// Moves the directory to its final place and removes an earlier report there. If the earlier
+    /// report cannot be removed, the new one is in place all the same.
     ///
     /// # Errors
     ///
-    /// What the file system says, or that something that is no report has come to be there
-    /// meanwhile. What was there is still there then.
+    /// Any error of the file system, or if `target` meanwhile holds something other than a report.
+    /// Then `target` is left unchanged.
     pub fn finish(mut self) -> io::Result<Finished> {
         check_replaceable(&self.target, self.own)?;
-        // An empty directory has none.
+        // An empty directory has no mark.
         let replaced = read(&self.target.join(self.own.mark)).ok();
         let replaced = replaced.map(|bytes| (self.own.in_words)(&bytes));
         let mut old = self.staged.clone().into_os_string();
@@ -142,8 +141,8 @@ impl Staging {
     }
 }
 
-/// Removes the files of a report one by one, and then their directory, which goes only if nothing
-/// else is in it.
+/// Removes the files of a report one by one, and then their directory, which is kept if it holds
+/// anything else.
 fn remove_report(report: &Path, own: Own) -> io::Result<()> {
     for entry in std::fs::read_dir(report)? {
         let entry = entry?;
@@ -157,13 +156,13 @@ fn remove_report(report: &Path, own: Own) -> io::Result<()> {
 impl Drop for Staging {
     fn drop(&mut self) {
         if !self.done {
-            // Nothing more can be done about a directory that will not go.
+            // Nothing more can be done about a directory that cannot be removed.
             let _ = std::fs::remove_dir_all(&self.staged);
         }
     }
 }
 
-/// Only a report of ours with nothing beside it, or an empty directory, is ever replaced.
+/// Only a Faultline report without other files, or an empty directory, is ever replaced.
 fn check_replaceable(target: &Path, own: Own) -> io::Result<()> {
     let entries = match std::fs::read_dir(target) {
         Ok(entries) => entries,
@@ -184,7 +183,7 @@ fn check_replaceable(target: &Path, own: Own) -> io::Result<()> {
     if is_empty || read(&target.join(own.mark)).is_ok_and(is_marked) {
         return Ok(());
     }
-    let message = format!("its {} is not of a report that Faultline wrote", own.mark);
+    let message = format!("its {} was not written by Faultline for a report", own.mark);
     Err(io::Error::other(message))
 }
 
@@ -221,7 +220,7 @@ mod tests {
         staging
     }
 
-    /// Writes a report and answers which it replaces.
+    /// Writes a report and returns which report it replaces.
     fn write(target: &Path, text: &str) -> Option<String> {
         let Finished { replaced, left } = staged(target, text).finish().unwrap();
         assert_eq!(left, None);
@@ -245,7 +244,7 @@ mod tests {
         std::fs::remove_dir_all(root).unwrap();
     }
 
-    /// C6: a link to a report still leads to one afterwards, to the new one.
+    /// A link to a report still leads to a report afterwards, to the new one.
     #[cfg(unix)]
     #[test]
     fn a_link_is_followed() {
@@ -265,7 +264,7 @@ mod tests {
     }
 
     #[test]
-    fn nothing_else_is_ever_replaced() {
+    fn only_a_report_is_ever_replaced() {
         let root = place("keep");
         std::fs::create_dir_all(&root).unwrap();
         std::fs::File::create_new(root.join("thesis.tex")).unwrap();
@@ -277,18 +276,18 @@ mod tests {
     }
 
     #[test]
-    fn a_report_of_another_program_is_no_report() {
+    fn a_report_of_another_program_is_not_replaced() {
         let root = place("another");
         std::fs::create_dir_all(&root).unwrap();
         put(&root.join("report.json"), "{\"coverage\": 80}");
         let refused = Staging::new(&root, OWN).unwrap_err().to_string();
-        assert!(refused.contains("not of a report that Faultline wrote"), "{refused}");
+        assert!(refused.contains("not written by Faultline for a report"), "{refused}");
         assert_eq!(std::fs::read_dir(&root).unwrap().count(), 1);
         std::fs::remove_dir_all(root).unwrap();
     }
 
     #[test]
-    fn notes_beside_a_report_are_kept_even_if_they_come_while_it_is_made() {
+    fn notes_beside_a_report_are_kept_even_if_they_are_written_during_the_runs() {
         let root = place("notes");
         let target = root.join("report");
         assert_eq!(write(&target, "ours, one"), None);
@@ -308,7 +307,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_left_of_an_earlier_report_is_told_and_fails_nothing() {
+    fn files_that_an_earlier_report_does_not_have_are_kept() {
         let root = place("left");
         std::fs::create_dir_all(&root).unwrap();
         put(&root.join("report.json"), "ours");

@@ -52,7 +52,8 @@ pub(super) fn write(plan: &Plan, folder: &Path, report: &mut FuzzReport) -> (Opt
     (unwritten, left_out)
 }
 
-/// Whether a run has this digest; a panic must be a panic again.
+/// Whether a run has this digest. If not, its outcome becomes nondeterministic, unless it is a
+/// panic.
 fn mark_if_different(ran: &mut RunOutcome, digest: &str) -> bool {
     let same = ran.verdict.digest == digest;
     if !same && !ran.has_panicked() {

@@ -171,7 +171,7 @@ fn what_cannot_be_joined_leaves_nothing() {
         (&["damaged"], "damaged/journal.jsonl: line "),
         // C4 and C2.
         (&["edited"], "the journal was changed or damaged after it was written"),
-        (&["escape"], "`../../evil` is no name"),
+        (&["escape"], "`../../evil` is not a name"),
         (&["cut"], "no header"),
         (&["no-shard"], "no-shard/journal.jsonl: line 1: there is no part 1 of 0"),
         (&["not-a-folder"], "line 1: not the journal"),

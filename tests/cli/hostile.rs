@@ -159,7 +159,7 @@ fn a_record_is_checked_as_a_scenario_file_is() {
     write(&folder, &out, &mut record);
     let ended = folder.run(&["replay", &out, "--trace"]);
     assert_eq!(ended.code, Some(2), "{ended:#?}");
-    assert!(ended.err.contains("`../../evil` is no name"), "{ended:#?}");
+    assert!(ended.err.contains("`../../evil` is not a name"), "{ended:#?}");
 }
 
 /// C12: seen before the run, with the reason.

@@ -104,7 +104,7 @@ fn a_panic_leaves_what_was_finished_and_says_so() {
     let study = &shown["study"];
     assert_eq!(study["seeds"], json!({"from": 3, "to": 5}));
     assert_eq!(study["cut_short"], json!({"asked": {"from": 3, "to": 9}, "why": "panicked"}));
-    let words = "Ended by a panic, which is a mistake of Faultline: ";
+    let words = "Ended by a panic, which is a defect of Faultline: ";
     let page = fs::read_to_string(folder.path().join("cut/index.html")).expect("the page");
     assert!(page.contains(&format!("<b>{words}</b>seeds 3..5 of 3..9.")));
     // Made again it says so as well.

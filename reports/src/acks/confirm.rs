@@ -1,28 +1,28 @@
-//! What is compared: when a producer takes a record for written, how many replicas must be in sync for
-//! that, and whether leaders recognise what it sends again.
+//! The compared settings: when a producer considers a record written, how many replicas must be in
+//! sync for that, and whether leaders recognise records that are sent again.
 
 use super::study::Run;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-/// What a producer waits for.
+/// Which acknowledgement a producer waits for.
 #[derive(
     Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema,
 )]
 pub enum Acks {
-    /// No confirmation is awaited.
+    /// No acknowledgement.
     #[serde(rename = "0")]
     None,
     /// The leader alone.
     #[serde(rename = "1")]
     Leader,
-    /// Everyone in sync.
+    /// All in-sync replicas.
     #[serde(rename = "all")]
     All,
 }
 
 impl Acks {
-    /// All of them, by what they wait for.
+    /// All values, from the weakest.
     pub const EACH: [Self; 3] = [Self::None, Self::Leader, Self::All];
 
     /// The value of the property `acks`.
@@ -64,7 +64,7 @@ impl Setting {
         self.idempotence && matches!(self.acks, Acks::All)
     }
 
-    /// What has to come about in a run before the run says anything about the setting.
+    /// The event that has to come about in a run before the run says anything about the setting.
     pub const fn subject(self) -> &'static str {
         match self.acks {
             Acks::None | Acks::Leader => "was a leader replaced",
@@ -72,7 +72,7 @@ impl Setting {
         }
     }
 
-    /// Whether it came about in a run.
+    /// Whether the event of [`Self::subject`] came about in a run.
     pub(super) const fn is_tested_by(self, run: &Run) -> bool {
         match self.acks {
             Acks::None | Acks::Leader => run.leader_replaced,
@@ -80,7 +80,7 @@ impl Setting {
         }
     }
 
-    /// For names of files and fragments, as in `acks-all-min-isr-2`.
+    /// For the names of files and fragments, as in `acks-all-min-isr-2`.
     pub fn id(self) -> String {
         let off = if self.idempotence { "" } else { "-not-idempotent" };
         format!("acks-{}-min-isr-{}{off}", self.acks.name(), self.min_isr)

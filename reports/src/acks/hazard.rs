@@ -1,6 +1,6 @@
 //! The reasons for losses, in words that end a sentence.
 
-/// A reason and its words.
+/// A reason for losses and the words for it.
 struct Reason {
     hazard: &'static str,
     because: &'static str,
@@ -9,7 +9,7 @@ struct Reason {
 const REASONS: &[Reason] = &[
     Reason {
         hazard: "acks0-unwritten",
-        because: "no leader ever appended them, and no answer reports that to the producer",
+        because: "no leader ever appended them, and no response reports that to the producer",
     },
     Reason {
         hazard: "acks0-unreplicated",
@@ -18,10 +18,10 @@ const REASONS: &[Reason] = &[
     },
     Reason {
         hazard: "acks0-power-lost",
-        because: "the leader lost its power with what it had not yet synced, and led again \
+        because: "the leader lost its power with unsynced records, and led again \
                   without them",
     },
-    Reason { hazard: "acks0-unread", because: "what was appended could not be read" },
+    Reason { hazard: "acks0-unread", because: "the appended records could not be read" },
     Reason {
         hazard: "acks1-unreplicated",
         because: "the leader died or was replaced before a follower had fetched them",
@@ -29,7 +29,7 @@ const REASONS: &[Reason] = &[
     Reason {
         hazard: "isr-of-one",
         because: "the leader was the only replica in sync, confirmed alone, and then lost its \
-                  power with what it had not yet synced",
+                  power with unsynced records",
     },
     Reason {
         hazard: "min-isr-1",
@@ -51,6 +51,6 @@ const REASONS: &[Reason] = &[
 pub(super) fn because(hazard: &str) -> String {
     match REASONS.iter().find(|reason| reason.hazard == hazard) {
         Some(reason) => reason.because.to_owned(),
-        None => format!("of what verdicts list as {hazard}"),
+        None => format!("of the hazard {hazard}"),
     }
 }

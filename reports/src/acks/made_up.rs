@@ -1,5 +1,5 @@
-//! A made-up study, for tests and for looking at the page while changing it. No cluster was run
-//! for it: the numbers are drawn so that every part of the page has something to show.
+//! A made-up study, for tests and for looking at the page while changing it. No cluster ran: the
+//! numbers are drawn so that every part of the page has something to show.
 
 use super::confirm::{Acks, Setting};
 use super::study::{
@@ -55,7 +55,7 @@ pub fn study(seeds: Seeds) -> Study {
 }
 
 fn run(setting: Setting, seed: u64) -> Run {
-    // The faults are those of the seed, whatever the setting.
+    // The faults depend on the seed alone, not on the setting.
     let mut plan = ChaCha8Rng::seed_from_u64(seed);
     let faults: BTreeMap<String, u64> = FAMILIES
         .iter()
@@ -74,14 +74,14 @@ fn run(setting: Setting, seed: u64) -> Run {
     let lost = if below(chance) == 0 && chance != u64::MAX { 1 + below(most) } else { 0 };
     let unknown = if setting.acks == Acks::None { 0 } else { below(5) };
     let acks_none = setting.acks == Acks::None;
-    let answer = match setting.acks {
+    let least = match setting.acks {
         Acks::None => 5,
         Acks::Leader => 1_400,
         Acks::All => 2_900 + u64::from(setting.min_isr) * 150,
     };
     let latencies = (0..sent - unknown).map(|_| {
         let slow = if below(400) == 0 { below(900_000) } else { 0 };
-        answer + below(answer) + slow
+        least + below(least) + slow
     });
     let latency = Latencies::of(latencies.collect::<Vec<_>>());
     let cause =

@@ -1,4 +1,4 @@
-//! How the numbers of a comparison came about: what a reader who decides by them has to know.
+//! How the numbers of a comparison were made, for readers who decide by them.
 
 use super::pairs::{PairSummary, Shown};
 use super::study::NotDefault;
@@ -10,18 +10,18 @@ use crate::stat::bootstrap::ROUNDS;
 use crate::stat::{FEWEST, Rate};
 use maud::{Markup, html};
 
-/// What min.insync.replicas changes under each acks, within seeds.
+/// The effect of min.insync.replicas under each value of acks, compared seed by seed.
 pub(super) fn pairs(summary: &Summary) -> Markup {
     html! {
         @if let Some(first) = summary.pairs.first() {
             @let heads = PairHeads::of(first);
             h2 id="pairs" { "What min.insync.replicas changes" }
-            @if summary.study.replication_factor > 1 { p { "With acks 0 and 1 no record is refused for min.insync.replicas, but it decides who \
-                may lead next: with min ISR 2 the high watermark stands still while a leader is in \
-                sync alone, and a replica that has fallen behind stays eligible (KIP-966), so that \
-                another than the last leader may lead, without the newest records; with min ISR 1 \
-                the partition waits for the last one in sync, which has them unless its power \
-                failed." } }
+            @if summary.study.replication_factor > 1 { p { "With acks=0 and acks=1 no record is refused because of min.insync.replicas, but it \
+                decides which replica may lead next. With min ISR 2 the high watermark does not \
+                advance while the leader is the only in-sync replica, and a replica that has \
+                fallen behind stays eligible (KIP-966), so that it may lead without the newest \
+                records. With min ISR 1 the partition waits for the last in-sync replica, which \
+                has these records unless it lost power." } }
             div class="card" { div class="scroll" tabindex="0" role="region" aria-label="Pairs" {
                 table class="stack" {
                     thead { tr {
@@ -30,16 +30,17 @@ pub(super) fn pairs(summary: &Summary) -> Markup {
                         th scope="col" class="number" { "95 % interval" }
                         @for more in &heads.more { th scope="col" class="number" { (more) } }
                         th scope="col" class="number" { "Sign test" }
-                        th scope="col" { "So" }
+                        th scope="col" { "Conclusion" }
                     } }
                     tbody { @for pair in &summary.pairs { (pair_row(pair)) } }
                 }
             } }
-            p class="small" { "Differences within seeds. The exact two-sided sign test decides whether \
-                there is one: it is the probability that tossing a coin divides the seeds that \
-                differ as unevenly. It counts seeds, not records; at 5 % or more no difference is \
-                shown. The interval, by bootstrap over seeds, shows how large the difference may \
-                be; with fewer than " (FEWEST) " seeds that differ there is none." }
+            p class="small" { "Differences are taken within seeds. The exact two-sided sign test decides \
+                whether there is a difference: its p-value is the probability that a coin toss \
+                for each differing seed gives a split at least as uneven. It counts seeds, not \
+                records; at 5 % or more no difference is shown. The interval, by bootstrap over \
+                seeds, shows how large the difference may be; it is shown from " (FEWEST)
+                " differing seeds." }
         }
     }
 }
@@ -78,8 +79,8 @@ pub(super) fn idempotence(summary: &Summary) -> Markup {
     }
 }
 
-/// The names of the columns of a pair. They stand alone on a phone, so each says which value it
-/// means.
+/// The column headings of a pair. On a phone each heading stands alone, so each names the value of
+/// min.insync.replicas.
 struct PairHeads {
     difference: String,
     more: [String; 2],
@@ -116,48 +117,48 @@ fn pair_row(pair: &PairSummary) -> Markup {
             td class="number" data-label=(more) { (grouped(seeds)) }
         }
         td class="number" data-label="Sign test" { (or_dash(pair.sign_test_p.map(chance))) }
-        td class="name" data-label="So" { (so) }
+        td class="name" data-label="Conclusion" { (so) }
     } }
 }
 
-/// How this was made.
+/// The section on the method.
 pub(super) fn method(summary: &Summary) -> Markup {
     let study = &summary.study;
     html! {
         h2 id="method" { "How this was made" }
         ul class="method" {
-            li { b { "Paired. " } "A seed decides the arrivals of records, the delays of the \
+            li { b { "Paired. " } "A seed decides when records are sent, the delays of the \
                 network and the faults. Each seed was run once with each setting. The faults are \
                 those that acks=all with min ISR 2 and three replicas promises to survive"
                 @if study.unclean_leader_election { " without unclean leader election" }
-                "; for the other settings the same faults strike the same nodes at the same moments, whether or not they \
-                promise to survive them. A crash at the n-th disk operation strikes the other \
-                settings at the moment at which it struck this one." }
+                "; for the other settings the same faults strike the same nodes at the same times, whether or not they \
+                promise to survive them. A crash at the n-th disk operation is repeated under the \
+                other settings at the same time." }
             li { b { "Simulated. " } "Brokers, controllers and clients follow Kafka's protocol in \
                 virtual time on simulated networks and disks. Latencies compare settings with each \
                 other; they do not predict those of your hardware. Losses come from the protocol, \
                 and the faults are far denser than in production: one run holds the bad luck of \
-                months. So rates compare settings as well; they predict none." }
-            li { b { "Lost " } "means: acknowledged, or with acks=0 sent, and not readable after \
-                everything was healed." }
-            li { b { "Latency " } "counts from handing a record to the producer until its outcome \
-                was known, retries included, and with acks=0 until it left the producer; records \
-                whose outcome stayed unknown have none. " (words::lingering(summary)) }
+                months. So loss rates, too, only compare settings." }
+            li { b { "Lost " } "means: acknowledged, or sent with acks=0, and not readable after \
+                all faults were healed." }
+            li { b { "Latency " } "is the time from handing a record to the producer until its \
+                acknowledgement, retries included, or with acks=0 until the record left the \
+                producer. Records without an acknowledgement have none. " (words::lingering(summary)) }
             li { b { "Time without writes " } "counts from handing a record to a producer until its \
-                partition accepted one, if that took longer than a quarter of a second: until a \
-                record was confirmed, or with acks=0 until a leader appended it. It is a share of the time in \
-                which records were offered, from the first to the last, of each partition; what the \
-                faults last beyond that counts for nothing. With acks=0 no missing \
-                response shows a producer that its leader is gone: it goes on sending there until \
-                the connection closes or its metadata is refreshed." }
+                partition accepted a record, if that took longer than a quarter of a second: until \
+                a record was acknowledged, or with acks=0 until a leader appended it. It is given \
+                as a share of the load of each partition, from its first record to its last; later \
+                faults do not count. With acks=0 no missing response shows a producer that its \
+                leader is gone: it continues to send there until the connection closes or its \
+                metadata is refreshed." }
             li { b { "Intervals " } "are 95 %: of rates and differences by percentile bootstrap \
                 over seeds (" (grouped(ROUNDS as u64)) " draws), since records within a run are \
-                lost together; of shares of runs by Wilson's score. The bootstrap only draws again \
-                what was seen, so of losses it has an interval from " (FEWEST) " seeds with a loss \
-                on, and is optimistic while they are few and unequal: with about " (FEWEST) " of \
-                them it holds the true rate in 70 to 90 of 100 studies instead of 95. Where nothing \
-                was lost, Wilson's bound is the one to read." }
-            li { b { "Made again " } "by the same build, Faultline " (study.made_by()) ", this line gives the \
+                lost together; of shares of runs by Wilson's score. The bootstrap only draws \
+                observed seeds, so a loss rate has an interval only if at least " (FEWEST) " seeds \
+                lost records, and the interval is too narrow while such seeds are few and unequal: \
+                with about " (FEWEST) " of them it holds the true rate in 70 to 90 of 100 studies \
+                instead of 95. Where nothing was lost, read Wilson's bound." }
+            li { b { "Reproducible. " } "With the same build, Faultline " (study.made_by()) ", this command gives the \
                 same runs:"
                 pre { (code(&study.command)) } }
             li { "The runs are in " code { "study.jsonl" } ", the numbers in "
@@ -169,24 +170,27 @@ pub(super) fn method(summary: &Summary) -> Markup {
     }
 }
 
-/// What kinds of faults there were, and what was lost where a leader was alone in sync.
+/// The families of faults, and the losses of runs in which a leader lost power while it was alone
+/// in sync.
 fn faults(summary: &Summary) -> Markup {
     let study = &summary.study;
     html! {
         h3 id="faults" { "The faults" }
-        p { "A run's faults are short sequences, such as a leader that dies while its follower lags, \
-            each about one partition, and many close upon another. They are made of: "
+        p { "A run's faults are short sequences, such as a leader that crashes while its follower lags. \
+            Each sequence is about one partition, and many follow closely upon another. Their \
+            faults are: "
             (study.families.join(", ")) ". Of these sequences " (study.lone_leaders) " isolate a \
-            leader from its followers and then cut its power. A leader that loses its power while \
-            it is alone in sync is what min.insync.replicas is about, and rare in a mix of all \
-            faults; so the losses of the runs in which it came about are counted apart here." }
+            leader from its followers and then cut its power. A leader that loses power while \
+            it is the only in-sync replica is what min.insync.replicas is about, and rare in a mix \
+            of all faults; so the losses of the runs in which this happened are counted \
+            separately here." }
         div class="card" { div class="scroll" tabindex="0" role="region" aria-label="The faults" {
             table class="stack" {
                 thead { tr {
                     th scope="col" { "Setting" }
-                    th scope="col" class="number" { "Runs with loss, with that" }
+                    th scope="col" class="number" { "Runs with loss, lone leader" }
                     th scope="col" class="number" { "Records lost" }
-                    th scope="col" class="number" { "Runs with loss, without" }
+                    th scope="col" class="number" { "Runs with loss, others" }
                     th scope="col" class="number" { "Records lost" }
                 } }
                 tbody { @for setting in &summary.settings { (faults_row(setting)) } }
@@ -196,7 +200,7 @@ fn faults(summary: &Summary) -> Markup {
 }
 
 fn faults_row(summary: &SettingSummary) -> Markup {
-    let heads = ["Runs with loss, with that", "Runs with loss, without"];
+    let heads = ["Runs with loss, lone leader", "Runs with loss, others"];
     let cells = |(LoneSummary { runs, runs_with_loss, lost, .. }, head): (LoneSummary, &str)| {
         html! {
             td class="number" data-label=(head) {
@@ -211,29 +215,29 @@ fn faults_row(summary: &SettingSummary) -> Markup {
     } }
 }
 
-/// What is not as Kafka has it.
+/// The properties that differ from Kafka's defaults.
 fn not_default(summary: &Summary) -> Markup {
     let study = &summary.study;
     html! {
         @if !study.not_default.is_empty() {
-            h3 id="configuration" { "What is not Kafka's default" }
+            h3 id="configuration" { "Properties that differ from Kafka's defaults" }
             p {
                 @if study.not_default.iter().any(is_scaled_down) {
-                    "Times are scaled down, so that what waits for them happens within a run. "
+                    "Time-outs are scaled down so that they expire within a run. "
                 }
-                "With Kafka's own values the rates differ, and their order may."
+                "With Kafka's defaults the rates differ, and the order of the settings may."
                 @let decisive = decisive(&study.not_default);
                 @for (place, property) in decisive.iter().enumerate() {
                     (if place > 0 { " and " } else { " " }) code { (property) }
                 }
                 @match decisive.len() {
                     0 => {},
-                    1 => " decides how long a leader goes on that has been cut off.",
-                    _ => " decide how long a leader goes on that has been cut off.",
+                    1 => " decides how long an isolated leader continues to lead.",
+                    _ => " decide how long an isolated leader continues to lead.",
                 }
             }
             div class="card" { div class="scroll" tabindex="0" role="region"
-                aria-label="What is not Kafka's default" {
+                aria-label="Properties that differ from Kafka's defaults" {
                 table class="stack" {
                     thead { tr {
                         th scope="col" { "Property" }
@@ -253,14 +257,14 @@ fn not_default(summary: &Summary) -> Markup {
     }
 }
 
-/// Of the properties that are not Kafka's default, those on which the losses hang most.
+/// The properties among `not_default` on which the losses depend most.
 fn decisive(not_default: &[NotDefault]) -> Vec<&'static str> {
     let mut all = vec!["replica.lag.time.max.ms", "broker.session.timeout.ms"];
     all.retain(|name| not_default.iter().any(|it| it.property == *name));
     all
 }
 
-/// Whether it is a time, and shorter than Kafka's.
+/// Whether the property is a time that is shorter than Kafka's default.
 fn is_scaled_down(it: &NotDefault) -> bool {
     let ms = |text: &str| text.parse::<u64>().ok();
     let (value, default) = (ms(&it.value), ms(&it.default));
@@ -268,10 +272,7 @@ fn is_scaled_down(it: &NotDefault) -> bool {
         && value.zip(default).is_some_and(|(value, default)| value < default)
 }
 
-/// How many records a second, in words.
+/// The name of the throughput row, with the load of the scenario.
 pub(super) fn load(summary: &Summary) -> String {
-    format!(
-        "written per second while records were offered (the scenario offers {})",
-        grouped(summary.study.rate_per_s)
-    )
+    format!("written per second of load (the scenario sends {})", grouped(summary.study.rate_per_s))
 }

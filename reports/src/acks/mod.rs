@@ -1,8 +1,8 @@
-//! The comparison of settings of `acks` and `min.insync.replicas`, as `faultline report acks`
-//! makes it: the same seeds, arrivals and fault plans for each of them.
+//! The comparison of settings of `acks` and `min.insync.replicas` that `faultline report acks`
+//! makes: all settings have the same seeds, arrivals and fault plans.
 //!
 //! ```text
-//! study.jsonl -> Study -> Summary -> report.json, index.html, and of each plot CSV, SVG, PNG
+//! study.jsonl -> Study -> Summary -> report.json, index.html, and a CSV, SVG and PNG for each plot
 //! ```
 
 mod confirm;

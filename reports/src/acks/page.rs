@@ -11,7 +11,7 @@ use crate::plot::{self, Caption, Plot, Room, Shape};
 use crate::stat::{Estimate, FEW_SEEDS};
 use maud::{Markup, PreEscaped, html};
 
-/// The page as a file.
+/// The page as HTML text.
 pub(super) fn render(summary: &Summary) -> String {
     let study = &summary.study;
     let description = format!(
@@ -107,14 +107,14 @@ fn overview(summary: &Summary) -> Markup {
             }
         }
         p class="small" {
-            "Latencies are of confirmed records, with acks=0 until a record left the producer. "
+            "Latencies cover acknowledged records; with acks=0 they end when a record leaves the producer. "
             (words::lingering(summary))
-            a href="#faults" { "Which faults" } " these are"
+            "The numbers depend on " a href="#faults" { "the faults" }
             @if !summary.study.not_default.is_empty() {
-                ", and " a href="#configuration" { "what is not Kafka's default" } ","
+                " and on " a href="#configuration" { "the properties that differ from Kafka's defaults" }
             }
-            " decides the numbers. “Tested in” counts the runs that put the setting to the test: with \
-             acks 0 and 1 a leader was replaced, with acks=all the in-sync replicas shrank."
+            ". “Tested in” counts the decided runs that tested the setting: with acks=0 and acks=1 a \
+             leader was replaced, with acks=all the in-sync replicas shrank."
         }
     }
 }
@@ -155,7 +155,7 @@ fn verdict(summary: &SettingSummary, study: &Header) -> Markup {
 
 fn cards(summary: &Summary) -> Markup {
     html! {
-        h2 id="settings" { "What each setting promises, and what was seen" }
+        h2 id="settings" { "What each setting promises, and what happened" }
         div class="cards" { @for setting in &summary.settings { (card(setting, summary)) } }
     }
 }
@@ -167,7 +167,7 @@ fn card(summary: &SettingSummary, all: &Summary) -> Markup {
             dl {
                 dt { "Promised" }
                 dd { (promise(summary.setting, &all.study)) }
-                dt { "Seen" }
+                dt { "Observed" }
                 dd { blockquote { (words::seen(summary)) } }
                 dt { "Cost" }
                 dd { (words::cost(summary)) }
@@ -190,11 +190,11 @@ fn details(summary: &SettingSummary, all: &Summary) -> Markup {
         (at_stake(summary.setting), grouped(summary.at_stake)),
         ("of those lost", grouped(summary.lost)),
         ("outcome unknown to the producer", grouped(summary.unknown)),
-        ("refused for certain", grouped(summary.failed)),
+        ("refused", grouped(summary.failed)),
         ("read more than once", grouped(summary.duplicated)),
         ("read in another order", grouped(summary.reordered)),
         (&load, rate(summary.throughput_per_s, rounded)),
-        ("batches sent again, per thousand", rate(summary.retries_per_thousand, rounded)),
+        ("batches resent, per thousand", rate(summary.retries_per_thousand, rounded)),
         ("batches given up, per thousand", rate(summary.errors_per_thousand, rounded)),
         ("time without writes", rate(summary.unavailable_share, percent)),
     ];
@@ -207,8 +207,8 @@ fn details(summary: &SettingSummary, all: &Summary) -> Markup {
             } } } }
             @if summary.runs_undecided > 0 {
                 p class="small" {
-                    (plural(summary.runs_undecided, "run", "runs")) " did not decide, or the faults had no \
-                     effect. No number about losses includes them."
+                    (plural(summary.runs_undecided, "run was", "runs were")) " undecided: not judged to the \
+                     end, or nothing was exercised. No number about losses includes them."
                 }
             }
         }
@@ -238,7 +238,7 @@ fn worst(summary: &Summary) -> Markup {
         @if bad().next().is_none() {
             p { "No run lost anything." }
         } @else {
-            p { "Each line repeats the run, event for event, and explains every loss." }
+            p { "Each command repeats the run, event for event, and explains every loss." }
         }
         div class="cards" {
             @for setting in bad() {

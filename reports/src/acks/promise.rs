@@ -4,7 +4,8 @@
 use super::confirm::{Acks, Setting};
 use super::study::Header;
 
-/// What is promised of a record that the producer takes for written, as the study is configured.
+/// The promise for a record that the producer considers written, under the configuration of the
+/// study.
 pub(super) fn promise(setting: Setting, study: &Header) -> String {
     let replicas = study.replication_factor;
     let mut text = match replicas {
@@ -24,14 +25,14 @@ pub(super) fn promise(setting: Setting, study: &Header) -> String {
     }
     if study.unclean_leader_election && replicas > 1 {
         text.push_str(
-            " But unclean leader election is on: once no replica in sync is alive, one that is \
-             not may lead without the record, and nothing is promised.",
+            " But unclean leader election is on: if no in-sync replica is alive, a replica out of \
+             sync may lead without the record, and nothing is promised.",
         );
     }
     if let Some(messages) = study.flush_messages {
         text.push_str(&match messages {
-            1 => " A replica syncs each append before it answers (flush.messages=1), so that what \
-                  it has is not lost with its power."
+            1 => " A replica syncs each append before it responds (flush.messages=1), so that \
+                  power loss does not lose its records."
                 .to_owned(),
             _ => format!(" A replica syncs once {messages} records are unsynced."),
         });
@@ -39,47 +40,48 @@ pub(super) fn promise(setting: Setting, study: &Header) -> String {
     text
 }
 
-/// The same where nothing else is set.
+/// The promise without unclean leader election and `flush.messages`.
 fn of_setting(acks: Acks, min_isr: u16) -> &'static str {
     match (acks, min_isr) {
         (Acks::None, _) => {
-            "Nothing. The producer takes a record for written once it is handed to the network, \
-             and sends nothing again. min.insync.replicas is not \
-             asked, but decides who may lead next."
+            "Nothing. The producer considers a record written once it is handed to the network, \
+             and does not resend it. min.insync.replicas is not checked before a write, but \
+             decides which replica may lead next."
         }
         (Acks::Leader, _) => {
-            "The leader has the record in its memory. Nothing is promised once that leader fails \
-             before every replica in sync has fetched it. min.insync.replicas is not asked before \
-             a record is confirmed, but decides who may lead next."
+            "The leader has the record in its memory. Nothing is promised if that leader fails \
+             before every in-sync replica has fetched the record. min.insync.replicas is not \
+             checked before a write, but decides which replica may lead next."
         }
         (Acks::All, 0 | 1) => {
-            "Every replica in sync has the record in its memory, and that may be the leader \
-             alone. Nothing is promised once one of them loses its power with unsynced data."
+            "Every in-sync replica has the record in its memory; the leader may be the only one. \
+             Nothing is promised once one of them loses power with unsynced data."
         }
         (Acks::All, 2) => {
             "At least two replicas have the record in their memory. It survives any number of \
-             process crashes and cuts, and one replica at a time that loses its power."
+             process crashes and network partitions, and a power loss of one replica at a time."
         }
         (Acks::All, _) => {
             "At least min.insync.replicas replicas have the record in their memory. It survives \
-             any number of process crashes and cuts, and the power loss of all but one of them."
+             any number of process crashes and network partitions, and a power loss of all but one \
+             of these replicas."
         }
     }
 }
 
-/// The partition asks for no more replicas in sync than it has (`Partition.effectiveMinIsr`).
+/// The effective min ISR is at most the replication factor (`Partition.effectiveMinIsr`).
 fn effective_min_isr(setting: Setting, study: &Header) -> u16 {
     setting.min_isr.min(study.replication_factor)
 }
 
-/// Whether the fault budget of the study stays inside what the setting promises.
+/// Whether the faults that the study may inject stay within what the setting promises.
 pub(super) fn is_durable(setting: Setting, study: &Header) -> bool {
     setting.acks == Acks::All
         && effective_min_isr(setting, study) >= 2
         && !study.unclean_leader_election
 }
 
-/// What the records that count are for their producer, as an adjective.
+/// The adjective for records at stake: `sent` or `acknowledged`.
 pub(super) fn at_stake(setting: Setting) -> &'static str {
     match setting.acks {
         Acks::None => "sent",

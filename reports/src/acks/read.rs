@@ -1,4 +1,4 @@
-//! Reading `study.jsonl`, with the place of whatever is wrong in it.
+//! Reads `study.jsonl`; an error names the place of the mistake.
 
 use super::study::{FORMAT, Header, KIND, Run, Study};
 use machine::{Chain, unsealed};
@@ -7,11 +7,11 @@ use std::fmt;
 /// Why a file is not a study.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ReadError {
-    /// The line, from 1; 0 if it is about the file as a whole.
+    /// The line, from 1; 0 if the error is about the file as a whole.
     pub line: usize,
-    /// The column, from 1; 0 if it is about the whole line.
+    /// The column, from 1; 0 if the error is about the whole line.
     pub column: usize,
-    /// What is wrong.
+    /// The mistake.
     pub message: String,
 }
 
@@ -37,12 +37,12 @@ fn at(line: usize, message: impl Into<String>) -> ReadError {
 
 fn parse<'a, T: serde::Deserialize<'a>>(line: usize, text: &'a str) -> Result<T, ReadError> {
     serde_json::from_str(text).map_err(|error| {
-        // serde_json counts lines within the text that it was given, which is a single one.
+        // serde_json counts lines within the text that it was given, which is a single line.
         ReadError { line, column: error.column(), message: in_words(&error) }
     })
 }
 
-/// What is wrong with a line, without the words of the library that reads it.
+/// The error of a line, without the words of the library that reads the line.
 fn in_words(error: &serde_json::Error) -> String {
     let text = error.to_string();
     let plain = text.split(" at line ").next().unwrap_or(&text);
@@ -64,14 +64,15 @@ fn in_words(error: &serde_json::Error) -> String {
 }
 
 const CUT_OFF: &str = "the line is cut off: the file was not written to its end";
-const CHANGED: &str = "the line is not as it was written: the file is damaged or was edited";
+const CHANGED: &str =
+    "the line was changed after it was written: the file is damaged or was edited";
 
 /// Reads a study.
 ///
 /// # Errors
 ///
-/// If it is none, is of another version, is cut off, was changed after it was written, or its runs
-/// are not those of its header.
+/// If the text is not a study, is of another version, is cut off, was changed after it was written,
+/// or its runs are not those of its header.
 pub fn read(text: &str) -> Result<Study, ReadError> {
     let mut lines = text.split_inclusive('\n').enumerate().map(|(i, line)| (i + 1, line));
     let (_, first) = lines.next().ok_or_else(|| whole("the file is empty"))?;
@@ -83,7 +84,7 @@ pub fn read(text: &str) -> Result<Study, ReadError> {
         if !line.ends_with('\n') {
             return Err(at(number, CUT_OFF));
         }
-        // What exactly is wrong with a line helps more than that it was changed.
+        // The exact mistake in a line helps more than the message that the line was changed.
         runs.push(parse_sealed::<Run>(number, line)?);
         check_place(&header, &runs, number)?;
         check_seal(&mut chain, line, number)?;
@@ -96,7 +97,7 @@ pub fn read(text: &str) -> Result<Study, ReadError> {
             header.seeds.text(),
             header.settings.len()
         );
-        // The line after which the next one should be.
+        // The line after which the missing run should be.
         return Err(at(runs.len() + 1, message));
     }
     Ok(Study { header, runs })
@@ -125,12 +126,12 @@ fn read_header(line: &str) -> Result<Header, ReadError> {
     }
     let header: Header = parse_sealed(1, line)?;
     if header.seeds.from >= header.seeds.to || header.settings.is_empty() {
-        return Err(at(1, "a study has one seed and one setting at the least"));
+        return Err(at(1, "a study has at least one seed and one setting"));
     }
     Ok(header)
 }
 
-/// The last run is the one whose turn it is.
+/// Checks that the last run has the expected seed and setting.
 fn check_place(header: &Header, runs: &[Run], line: usize) -> Result<(), ReadError> {
     let (Some(run), place) = (runs.last(), runs.len() - 1) else { return Ok(()) };
     let seed = header.seeds.from + (place / header.settings.len()) as u64;
@@ -145,7 +146,7 @@ fn check_place(header: &Header, runs: &[Run], line: usize) -> Result<(), ReadErr
         return Err(at(line, message));
     }
     if run.records.lost > run.records.at_stake() {
-        return Err(at(line, "more records lost than were taken for written"));
+        return Err(at(line, "more records lost than were at stake"));
     }
     Ok(())
 }

@@ -11,10 +11,10 @@ pub const STUDY_FILE: &str = "study.jsonl";
 
 const PAGE: &str = "index.html";
 const NUMBERS: &str = "report.json";
-/// In which formats each chart is.
+/// The formats of each chart.
 const OF_PLOT: [&str; 3] = ["csv", "svg", "png"];
 
-/// By what a report on a study is known.
+/// How a directory is recognised as a report on a study.
 pub const OWN: Own = Own { mark: NUMBERS, is_marked, has_file, in_words };
 
 fn has_file(name: &str) -> bool {
@@ -24,13 +24,13 @@ fn has_file(name: &str) -> bool {
     [PAGE, NUMBERS, STUDY_FILE].contains(&name) || name.rsplit_once('.').is_some_and(is_of_plot)
 }
 
-/// Whether these are the numbers of a report on a study, of whatever version.
+/// Whether `report` is the `report.json` of a report on a study, of any version.
 fn is_marked(report: &[u8]) -> bool {
     let report: serde_json::Value = serde_json::from_slice(report).unwrap_or_default();
     report["study"]["kind"] == study::KIND
 }
 
-/// Such a report in words, as far as its numbers say.
+/// A report in words; without its seeds if `report.json` does not name them.
 fn in_words(report: &[u8]) -> String {
     let report: serde_json::Value = serde_json::from_slice(report).unwrap_or_default();
     match serde_json::from_value::<Seeds>(report["study"]["seeds"].clone()) {

@@ -1,9 +1,9 @@
-//! `study.jsonl`: what the runs of a comparison left behind.
+//! `study.jsonl`: the runs of a comparison.
 //!
 //! One JSON object on each line: first a [`Header`], then one [`Run`] for each seed and setting,
 //! seed by seed and within a seed in the header's order of settings. Each line is sealed
-//! ([`machine::Chain`]). Nothing in it depends on the machine, on the number of threads or on the time
-//! of day.
+//! ([`machine::Chain`]). The content does not depend on the machine, on the number of threads or on
+//! the time of day.
 
 use super::confirm::Setting;
 use crate::stat::histogram::{self, BadHistogram};
@@ -17,26 +17,26 @@ use std::io;
 /// The version of this format.
 pub const FORMAT: u32 = 6;
 
-/// The mark by which such a file is known.
+/// Identifies such a file.
 pub(super) const KIND: &str = "faultline acks study";
 
 /// Seeds from `from` to before `to`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Seeds {
-    /// The first.
+    /// The first seed.
     pub from: u64,
-    /// The first that does not belong to them.
+    /// The seed after the last.
     pub to: u64,
 }
 
 impl Seeds {
-    /// How many there are.
+    /// The number of seeds.
     pub const fn count(self) -> u64 {
         self.to.saturating_sub(self.from)
     }
 
-    /// As on the command line.
+    /// The range as on the command line.
     pub fn text(self) -> String {
         format!("{}..{}", self.from, self.to)
     }
@@ -46,9 +46,9 @@ impl Seeds {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Why {
-    /// It was interrupted.
+    /// The study was interrupted.
     Interrupted,
-    /// Faultline itself failed in a run of the first seed that is missing.
+    /// Faultline panicked in a run of the first missing seed.
     Panicked,
 }
 
@@ -57,18 +57,18 @@ impl Why {
     pub const fn name(self) -> &'static str {
         match self {
             Self::Interrupted => "Interrupted",
-            Self::Panicked => "Ended by a panic, which is a mistake of Faultline",
+            Self::Panicked => "Ended by a panic, which is a defect of Faultline",
         }
     }
 }
 
-/// What a study has not.
+/// Why and by how much a study is incomplete.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct CutShort {
     /// The seeds that were asked for.
     pub asked: Seeds,
-    /// Why it ended before it had all of them.
+    /// Why the study ended before all of them had run.
     pub why: Why,
 }
 
@@ -76,13 +76,13 @@ pub struct CutShort {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct NotDefault {
-    /// Whose it is, such as `brokers`.
+    /// The part of the cluster that has the property, such as `brokers`.
     pub of: String,
     /// Kafka's name.
     pub property: String,
     /// The value.
     pub value: String,
-    /// What Kafka has.
+    /// Kafka's default.
     pub default: String,
 }
 
@@ -90,13 +90,13 @@ pub struct NotDefault {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Header {
-    /// The mark of such a file.
+    /// [`Header::kind`].
     pub kind: String,
     /// [`FORMAT`].
     pub version: u32,
     /// The version of Faultline that made the runs.
     pub faultline: String,
-    /// Its build: two of one version may go differently with the same seed.
+    /// The build of Faultline: two builds of one version may run the same seed differently.
     pub build: String,
     /// The scenario's name.
     pub scenario: String,
@@ -104,34 +104,34 @@ pub struct Header {
     pub title: String,
     /// The seeds.
     pub seeds: Seeds,
-    /// What was asked for, if the study ended before it had all of that.
+    /// The seeds that were asked for, if the study ended before all of them had run.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub cut_short: Option<CutShort>,
-    /// What is compared.
+    /// The settings that are compared.
     pub settings: Vec<Setting>,
     /// Replicas of each partition.
     pub replication_factor: u16,
-    /// Partitions that are written to.
+    /// Partitions that producers write to.
     pub partitions: u32,
     /// `unclean.leader.election.enable` of the topics.
     pub unclean_leader_election: bool,
-    /// `flush.messages` of the topics, if any is set: the largest.
+    /// The largest `flush.messages` of the topics, if every topic sets it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub flush_messages: Option<u64>,
     /// `linger.ms` of the producers.
     pub linger_ms: u64,
-    /// How many records a second all producers together were given.
+    /// Records per second given to all producers together.
     pub rate_per_s: u64,
     /// The families of faults that plans were drawn from.
     pub families: Vec<String>,
-    /// How many of the stories that plans are made of leave a leader alone in sync and then cut
-    /// its power, as in `10%`.
+    /// The share of fault sequences that leave a leader alone in sync and then cut its power, such
+    /// as `10%`.
     pub lone_leaders: String,
-    /// Every property that does not have Kafka's default, but for what is compared.
+    /// Every property that does not have Kafka's default, except the compared properties.
     pub not_default: Vec<NotDefault>,
-    /// Properties that were set by hand and hold for all runs, by Kafka's names.
+    /// Properties set by hand for all runs, by Kafka's names.
     pub overrides: BTreeMap<String, String>,
-    /// The line that made the study.
+    /// The command that made the study.
     pub command: String,
 }
 
@@ -147,51 +147,51 @@ pub struct Run {
     pub outcome: String,
     /// The digest of the run.
     pub digest: String,
-    /// What became of the records.
+    /// The records of the run, by outcome.
     pub records: RecordCounts,
     /// Faults that took effect, by family.
     pub faults: BTreeMap<String, u64>,
-    /// Whether a leader lost its power while it was alone in sync.
+    /// Whether a leader lost power while it was the only in-sync replica.
     pub lone_leader: bool,
-    /// Whether a leader was replaced after it had failed, had been cut off or had stopped.
+    /// Whether a leader was replaced after it had failed, was cut off or was shut down.
     pub leader_replaced: bool,
-    /// Whether the in-sync replicas of a partition shrank.
+    /// Whether the ISR of a partition shrank.
     pub isr_shrunk: bool,
-    /// Records that were lost, by what allowed it.
+    /// Lost records, by reason.
     pub losses: Vec<Loss>,
-    /// How long producers waited for an answer.
+    /// Time from `send` to the callback of a record.
     pub latency: Latencies,
-    /// What producers sent to brokers.
+    /// Produce requests.
     pub produce: Produce,
-    /// How long records were offered, from the first given to a producer to the last, in simulated
-    /// nanoseconds. Faults may go on after it.
+    /// Duration of the load, from the first record given to a producer to the last, in simulated
+    /// nanoseconds. Faults may go on after the load.
     pub offered_ns: u64,
-    /// Of the records at stake, those that were taken for written while records were offered.
+    /// Records at stake that were written during the load.
     pub written_meanwhile: u64,
-    /// How long partitions accepted no writes while records were offered, added up over
-    /// partitions, in simulated nanoseconds.
+    /// Time during the load in which partitions accepted no writes, summed over partitions, in
+    /// simulated nanoseconds.
     pub unavailable_ns: u64,
     /// Promises that were broken.
     pub violations: Vec<Violation>,
-    /// One line that makes the run again.
+    /// A command that repeats the run.
     pub reproduce: String,
 }
 
-/// What became of the records of a run.
+/// The records of a run, by outcome.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct RecordCounts {
     /// Given to a producer.
     pub sent: u64,
-    /// Confirmed to a producer with acks 1 or all.
+    /// Acknowledged to a producer with acks=1 or acks=all.
     pub acked: u64,
-    /// Sent with acks=0, which confirms nothing.
+    /// Sent with acks=0, which gives no acknowledgement.
     pub unconfirmed: u64,
-    /// Refused for certain.
+    /// Definitely refused.
     pub failed: u64,
-    /// Neither confirmed nor refused.
+    /// Neither acknowledged nor refused.
     pub unknown: u64,
-    /// Confirmed, or sent with acks=0, and not readable at the end.
+    /// Acknowledged, or sent with acks=0, and not readable at the end.
     pub lost: u64,
     /// Seen more than once by a reader.
     pub duplicated: u64,
@@ -200,7 +200,7 @@ pub struct RecordCounts {
 }
 
 impl RecordCounts {
-    /// Records that the application took for written.
+    /// Records that the application considered written.
     pub const fn at_stake(&self) -> u64 {
         self.acked + self.unconfirmed
     }
@@ -210,23 +210,23 @@ impl RecordCounts {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Loss {
-    /// The hazard that allowed it, or the check that found the broken promise.
+    /// The hazard that permits the loss, or the check that found the broken promise.
     pub hazard: String,
     /// Whether a promise was broken.
     pub broken: bool,
     /// The number of records.
     pub count: u64,
-    /// The setting and the event of one of them.
+    /// The setting and the event of one such loss.
     pub because: String,
 }
 
-/// Requests with records.
+/// Batches that producers sent.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Produce {
     /// Batches that producers made.
     pub batches: u64,
-    /// How often a batch was sent again.
+    /// How often a batch was resent.
     pub retries: u64,
     /// Batches that were given up.
     pub errors: u64,
@@ -238,17 +238,18 @@ pub struct Produce {
 pub struct Violation {
     /// The check that found it.
     pub check: String,
-    /// What is wrong, in one line.
+    /// The violation in one line.
     pub summary: String,
 }
 
-/// A distribution of durations in simulated microseconds, to three significant digits; in files as
-/// text, `37:2 74:1` for two of 37 and one of 74. Kept as that text, since a study has thousands.
+/// A distribution of durations in simulated microseconds, to three significant digits. Files and
+/// memory hold it as text, since a study has thousands: `37:2 74:1` is two durations of 37 and one
+/// of 74.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Latencies(String);
 
 impl Latencies {
-    /// The distribution of these durations, given in microseconds.
+    /// The distribution of `durations` in microseconds.
     pub fn of(durations: impl IntoIterator<Item = u64>) -> Self {
         let mut all = histogram::empty();
         durations.into_iter().for_each(|duration| histogram::record(&mut all, duration));
@@ -257,7 +258,7 @@ impl Latencies {
 
     /// The distribution.
     pub fn histogram(&self) -> Histogram<u64> {
-        histogram::from_text(&self.0).expect("it was read before it was kept")
+        histogram::from_text(&self.0).expect("the text was parsed when it was read")
     }
 }
 
@@ -287,7 +288,7 @@ pub struct Study {
 }
 
 impl Study {
-    /// A study of these runs, in whatever order they come.
+    /// A study of these runs, which may come in any order.
     pub fn new(header: Header, mut runs: Vec<Run>) -> Self {
         let place = |run: &Run| header.settings.iter().position(|setting| *setting == run.setting);
         runs.sort_by_key(|run| (run.seed, place(run)));
@@ -301,12 +302,12 @@ impl Study {
 }
 
 impl Header {
-    /// Who made the runs, as in `0.1.0 (build 5f0d3a0e9b7c1d24)`.
+    /// The version and the build that made the runs, as in `0.1.0 (build 5f0d3a0e9b7c1d24)`.
     pub fn made_by(&self) -> String {
         format!("{} (build {})", self.faultline, self.build)
     }
 
-    /// The mark of the file; everything else is up to the study.
+    /// The value of the field `kind`, which identifies a study.
     pub fn kind() -> String {
         KIND.to_owned()
     }
@@ -316,7 +317,7 @@ impl Header {
 ///
 /// # Errors
 ///
-/// What the output says.
+/// Any error of `out`.
 pub fn write(study: &Study, out: &mut impl io::Write) -> io::Result<()> {
     let mut chain = Chain::default();
     let header = chain.seal(&serde_json::to_string(&study.header)?);

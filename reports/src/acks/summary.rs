@@ -1,4 +1,4 @@
-//! From the runs of a study to the numbers of a report. `report.json` holds them.
+//! Computes the numbers of a report from the runs of a study. `report.json` holds these numbers.
 
 use super::confirm::Setting;
 use super::pairs::{self, PairSummary};
@@ -20,21 +20,22 @@ const WORST: usize = 3;
 pub struct Summary {
     /// [`REPORT_VERSION`].
     pub version: u32,
-    /// What the runs come to, if this was printed when they were made.
+    /// The outcome of the study; only in the output of `--json`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub outcome: Option<String>,
-    /// The directory of the report, if this was printed; empty if it could not be written.
+    /// The directory of the report, empty if it could not be written; only in the output of
+    /// `--json`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub out: Option<String>,
     /// What holds for all runs.
     pub study: Header,
-    /// What was found for each setting.
+    /// The numbers of each setting.
     pub settings: Vec<SettingSummary>,
-    /// What min.insync.replicas makes of each value of acks, within seeds.
+    /// The effect of min.insync.replicas under each value of acks, compared seed by seed.
     pub pairs: Vec<PairSummary>,
 }
 
-/// What was found for one setting.
+/// The numbers of one setting.
 #[derive(Clone, Debug, PartialEq, Serialize, JsonSchema)]
 pub struct SettingSummary {
     /// The setting.
@@ -42,29 +43,29 @@ pub struct SettingSummary {
     pub setting: Setting,
     /// Runs, one for each seed.
     pub runs: u64,
-    /// Runs that decide nothing: they could not be judged, or nothing was exercised. What is said of
-    /// losses is said of the others, whatever was lost here: to choose by what was lost would make
-    /// the share of losses larger than it is.
+    /// Undecided runs: they could not be judged, or exercised nothing. Except for `lost_undecided`
+    /// and `worst`, no number about losses includes them. Counting only the undecided runs that
+    /// lost records would bias the share upwards.
     pub runs_undecided: u64,
-    /// Of the runs that decide something, those in which what the setting is about came about
-    /// ([`Setting::subject`]). Without one the setting was not tested, and nothing lost says
-    /// nothing.
+    /// Decided runs that tested the setting: the event that it is about came about
+    /// ([`Setting::subject`]). If there is none, and nothing was lost or violated, the setting was
+    /// not tested: that no record was lost then means nothing.
     pub runs_tested: u64,
-    /// Records that were found to be lost in the runs that decide nothing.
+    /// Lost records in undecided runs.
     pub lost_undecided: u64,
     /// Records given to producers.
     pub sent: u64,
-    /// Records that the application took for written, confirmed or sent with acks=0, in the runs
-    /// that decide something.
+    /// Records that the application considered written (acknowledged, or sent with acks=0), in
+    /// decided runs.
     pub at_stake: u64,
-    /// Of those, records that were not readable at the end.
+    /// Records at stake that were not readable at the end.
     pub lost: u64,
-    /// Lost records per million at stake, with its bootstrap interval over seeds if enough of them
-    /// lost any. See `share_with_loss` for what can be said if none was lost.
+    /// Lost records per million at stake, with a bootstrap interval over seeds if enough seeds lost
+    /// any. If none was lost, `share_with_loss` bounds the share of such runs.
     pub lost_per_million: Option<Rate>,
-    /// Runs with at least one lost record.
+    /// Decided runs with at least one lost record.
     pub runs_with_loss: u64,
-    /// Their share of the runs that decide something, with its Wilson interval.
+    /// `runs_with_loss` as a share of decided runs, with its Wilson interval.
     pub share_with_loss: Option<Estimate>,
     /// Promises that were broken.
     pub violations: u64,
@@ -72,9 +73,9 @@ pub struct SettingSummary {
     pub runs_with_violation: u64,
     /// Records sent with acks=0.
     pub unconfirmed: u64,
-    /// Records neither confirmed nor refused.
+    /// Records neither acknowledged nor refused.
     pub unknown: u64,
-    /// Records refused for certain.
+    /// Records definitely refused.
     pub failed: u64,
     /// Records that readers saw more than once.
     pub duplicated: u64,
@@ -84,51 +85,50 @@ pub struct SettingSummary {
     pub reordered: u64,
     /// Runs with such a record.
     pub runs_with_reorder: u64,
-    /// How long producers waited for an answer.
+    /// Time from `send` to the callback of a record.
     pub latency: LatencySummary,
-    /// Records taken for written while records were offered, per simulated second of that time.
+    /// Records at stake that were written during the load, per simulated second of the load.
     pub throughput_per_s: Option<Estimate>,
-    /// Share of the time in which records were offered during which a partition accepted no writes,
-    /// over all partitions.
+    /// Share of the load time in which a partition accepted no writes, averaged over partitions.
     pub unavailable_share: Option<Estimate>,
-    /// Batches sent again per thousand batches.
+    /// Resends per thousand batches.
     pub retries_per_thousand: Option<Estimate>,
     /// Batches given up per thousand batches.
     pub errors_per_thousand: Option<Estimate>,
-    /// Losses by their reason, the largest first.
+    /// Losses by their reason: broken promises first, then the largest loss first.
     pub hazards: Vec<HazardSummary>,
-    /// Losses by whether a leader lost its power while it was alone in sync.
+    /// Losses by whether a leader lost power while it was the only in-sync replica.
     pub lone_leader: [LoneSummary; 2],
-    /// Losses by the faults of their runs.
+    /// Losses by the families of faults that took effect in their runs.
     pub families: Vec<FamilySummary>,
-    /// The seeds with most losses, the worst first.
+    /// The worst seeds: most violations first, then most lost records. Undecided runs are included.
     pub worst: Vec<Worst>,
 }
 
 impl SettingSummary {
-    /// Runs that decide something.
+    /// Decided runs.
     pub const fn runs_decided(&self) -> u64 {
         self.runs - self.runs_undecided
     }
 
-    /// Whether what the setting is about came about in any run that decides something, or something
-    /// was lost all the same.
+    /// Whether a decided run tested the setting, or a record was lost or a promise broken all the
+    /// same.
     pub const fn is_tested(&self) -> bool {
         self.runs_tested > 0 || self.lost > 0 || self.violations > 0
     }
 }
 
 impl Summary {
-    /// The settings of which this study says nothing.
+    /// The settings about which this study says nothing.
     pub fn not_tested(&self) -> impl Iterator<Item = &SettingSummary> {
         self.settings.iter().filter(|setting| !setting.is_tested())
     }
 }
 
-/// How long producers waited for an answer, in simulated microseconds.
+/// Time from `send` to the callback of a record, in simulated microseconds.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct LatencySummary {
-    /// Answers.
+    /// Records.
     pub count: u64,
     /// The median.
     pub p50_us: u64,
@@ -140,55 +140,56 @@ pub struct LatencySummary {
     pub max_us: u64,
 }
 
-/// Losses for one reason.
+/// Losses for one reason, in decided runs.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct HazardSummary {
-    /// The hazard, or the check that found the broken promise.
+    /// The hazard that permits the loss, or the check that found the broken promise.
     pub hazard: String,
     /// Whether a promise was broken.
     pub broken: bool,
-    /// Records.
+    /// Lost records.
     pub lost: u64,
-    /// Runs.
+    /// Runs with such a loss.
     pub runs: u64,
-    /// The setting and the event of one of them, from the smallest seed.
+    /// The setting and the event of one such loss, from the smallest seed.
     pub example: String,
-    /// The seed of the example.
+    /// The seed of `example`.
     pub example_seed: u64,
 }
 
-/// Losses in runs that decide something and in which a fault of this family took effect.
+/// Losses in decided runs in which a fault of this family took effect.
 #[derive(Clone, Debug, PartialEq, Serialize, JsonSchema)]
 pub struct FamilySummary {
     /// The family.
     pub family: String,
-    /// Runs in which it took effect.
+    /// Decided runs in which a fault of the family took effect.
     pub runs: u64,
-    /// Of those, runs with a lost record.
+    /// The number of those runs with a lost record.
     pub runs_with_loss: u64,
     /// Records at stake in those runs.
     pub at_stake: u64,
     /// Records lost in those runs.
     pub lost: u64,
-    /// Lost records per million at stake, with its bootstrap interval over seeds if enough of them
-    /// lost any.
+    /// Lost records per million at stake, with a bootstrap interval over seeds if enough seeds lost
+    /// any.
     pub lost_per_million: Option<Rate>,
 }
 
-/// Losses in runs in which a leader lost its power while it was alone in sync, or in the others.
+/// Losses in decided runs in which a leader lost power while it was the only in-sync replica, or in
+/// the other decided runs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct LoneSummary {
-    /// Whether that came about.
+    /// Whether a leader lost power while it was the only in-sync replica.
     pub came_about: bool,
     /// Runs.
     pub runs: u64,
-    /// Of those, runs with a lost record.
+    /// The number of those runs with a lost record.
     pub runs_with_loss: u64,
     /// Records lost in those runs.
     pub lost: u64,
 }
 
-/// A seed that went badly.
+/// A seed that lost records or broke a promise.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct Worst {
     /// The seed.
@@ -197,13 +198,13 @@ pub struct Worst {
     pub lost: u64,
     /// Records at stake.
     pub at_stake: u64,
-    /// Promises broken.
+    /// The broken promises, one line each.
     pub violations: Vec<String>,
-    /// The setting and the event of one loss.
+    /// The setting and the event of the largest loss; a broken promise comes first.
     pub because: String,
     /// The digest of the run.
     pub digest: String,
-    /// One line that makes the run again.
+    /// A command that repeats the run.
     pub reproduce: String,
 }
 
@@ -237,7 +238,7 @@ fn of_setting(
     let runs_with_loss = decided.iter().filter(|run| has_loss(run)).count() as u64;
     let tested = decided.iter().filter(|run| setting.is_tested_by(run));
     let runs_tested = tested.count() as u64;
-    // Of runs in which nothing was put to the test an interval would be a claim.
+    // If nothing was put to the test, an interval would claim too much.
     let says_something = runs_tested > 0 || runs_with_loss > 0;
     SettingSummary {
         setting,
@@ -291,7 +292,7 @@ fn has_loss(run: &Run) -> bool {
     run.records.lost > 0
 }
 
-/// Whether a run says anything about losses: it was judged to its end, and showed something.
+/// Whether a run says anything about losses: it was judged to its end and exercised something.
 pub(super) fn is_decided(run: &Run) -> bool {
     matches!(run.outcome.as_str(), "pass" | "violation")
 }

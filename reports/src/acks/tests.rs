@@ -1,4 +1,4 @@
-//! A small study whose numbers are checked by hand, bad files, and what a page must never do.
+//! A small study whose numbers are checked by hand, bad files, and properties of every page.
 
 mod idempotence;
 
@@ -119,7 +119,7 @@ fn the_numbers_of_a_small_study() {
 }
 
 #[test]
-fn the_sentences_say_what_the_numbers_say() {
+fn the_sentences_agree_with_the_numbers() {
     let (_, files) = files(&small());
     let page = file(&files, "index.html");
     for sentence in [
@@ -130,22 +130,22 @@ fn the_sentences_say_what_the_numbers_say() {
          lost",
         "<code><span>faultline scenario by-hand</span> <span>--seed 5</span></code>",
         "acks=all",
-        "of the confirmed records",
-        "written per second while records were offered (the scenario offers 100)",
+        "Half of the records were acknowledged within",
+        "written per second of load (the scenario sends 100)",
         "10% isolate a leader",
         "unclean leader election <b>off</b>",
         "promise kept",
-        // The reason of the worst seed can be quoted by itself.
+        // The reason of the worst seed is a sentence that can be quoted by itself.
         "<p class=\"small\">With acks=1 the leader confirms alone, and replica 2 lacked it.</p>",
-        "by the same build, Faultline 1.2.3 (build b111d), this line gives the same runs",
-        "Of runs by Faultline 1.2.3 (build b111d).",
+        "With the same build, Faultline 1.2.3 (build b111d), this command gives the same runs",
+        "The runs were made by Faultline 1.2.3 (build b111d).",
     ] {
         assert!(page.contains(sentence), "{sentence}");
     }
 }
 
 #[test]
-fn what_cuts_the_numbers_short_is_told() {
+fn an_incomplete_study_and_changed_properties_are_shown() {
     let mut study = small();
     let asked = Seeds { from: 4, to: 900 };
     study.header.cut_short = Some(CutShort { asked, why: Why::Interrupted });
@@ -158,11 +158,11 @@ fn what_cuts_the_numbers_short_is_told() {
     }];
     let (summary, files) = files(&study);
     let page = file(&files, "index.html");
-    assert!(!page.contains("promise kept"), "it does not promise that any more");
+    assert!(!page.contains("promise kept"), "with unclean leader election nothing is promised");
     for words in [
         "<b>Interrupted: </b>seeds 4..6 of 4..900.",
         "unclean leader election <b>on</b>",
-        "But unclean leader election is on: once no replica in sync is alive, one that is not may",
+        "But unclean leader election is on: if no in-sync replica is alive, a replica out of sync may",
         "promises to survive without unclean leader election; for",
         "<code>broker.session.timeout.ms</code>",
         "with fewer than 20 the intervals mean little",
@@ -170,13 +170,13 @@ fn what_cuts_the_numbers_short_is_told() {
         assert!(page.contains(words), "{words}");
     }
     study.header.cut_short = Some(CutShort { asked, why: Why::Panicked });
-    // The study and its numbers say so as well.
+    // The study file and report.json say so as well.
     assert_eq!(read(&text(&study)).unwrap(), study);
     let (_, files) = super::files(&study);
-    assert!(file(&files, "index.html").contains("mistake of Faultline: </b>seeds 4..6 of 4..900."));
+    assert!(file(&files, "index.html").contains("defect of Faultline: </b>seeds 4..6 of 4..900."));
     let numbers: serde_json::Value = serde_json::from_str(file(&files, "report.json")).unwrap();
     assert_eq!(numbers["study"]["cut_short"]["why"], "panicked");
-    // It came about in seed 5 alone.
+    // Only seed 5 has the event.
     let [with, without] = summary.settings[0].lone_leader;
     assert_eq!((with.runs, with.runs_with_loss, with.lost), (1, 1, 3));
     assert_eq!((without.runs, without.runs_with_loss, without.lost), (1, 0, 0));
@@ -205,9 +205,9 @@ fn no_interval_where_few_seeds_lost_anything() {
     }
 }
 
-/// Four seeds against none are no proof, whatever a bootstrap makes of them; six are.
+/// A bootstrap may show a difference for four seeds against none, but the sign test needs six.
 #[test]
-fn what_is_said_of_a_pair_is_what_the_sign_test_shows() {
+fn the_conclusion_about_a_pair_is_that_of_the_sign_test() {
     let other = Setting { acks: Acks::Leader, min_isr: 2, idempotence: true };
     for (worse, p, so) in
         [(4, "p = 0.125", "no difference shown"), (6, "p = 0.031", "worse with min ISR 2")]
@@ -224,7 +224,7 @@ fn what_is_said_of_a_pair_is_what_the_sign_test_shows() {
         assert_eq!(pair.lost_per_million.unwrap().estimate(), None);
         let page = file(&files, "index.html");
         assert!(page.contains(p) && page.contains(so), "{worse}");
-        // In the head of the table, and where a number stands alone.
+        // In the head of the table, and as the label of a number that stands alone.
         for more in ["Seeds that lost more with min ISR 1", "Seeds that lost more with min ISR 2"] {
             assert_eq!(page.matches(&format!("{more}</th>")).count(), 1);
             assert_eq!(page.matches(&format!("data-label=\"{more}\"")).count(), 1);
@@ -234,7 +234,7 @@ fn what_is_said_of_a_pair_is_what_the_sign_test_shows() {
 }
 
 #[test]
-fn what_a_setting_owes_to_the_lone_leader_stands_under_the_first_table() {
+fn losses_that_are_due_to_lone_leaders_are_named_under_the_first_table() {
     let sentence = |lost: &dyn Fn(u64) -> u64, alone: &dyn Fn(u64) -> bool| {
         let both = |seed| {
             let family = if alone(seed) { "crash" } else { "pause" };
@@ -252,12 +252,16 @@ fn what_a_setting_owes_to_the_lone_leader_stands_under_the_first_table() {
         &in_five,
     );
     let words = "acks=1, min ISR 1: 80 of the 81 lost records (98.8 %) were lost in the 5 runs in \
-                 which a leader lost its power while it was alone in sync, which 10% of the fault \
-                 sequences bring about on purpose; of the 15 runs without it 1 lost any.";
+                 which a leader lost power while it was the only in-sync replica, which 10% of the fault \
+                 sequences cause on purpose; of the 15 other runs, 1 lost records.";
     assert_eq!(owed.as_deref(), Some(words));
     let owed = sentence(&|seed| 2 * u64::from(seed < 3), &in_five).unwrap();
-    assert!(owed.contains("1: all 6 lost records were") && owed.ends_with("it none lost any."));
-    // There is nothing to say where others lose as well, where most runs have it, and of no loss.
+    assert!(
+        owed.contains("1: all 6 lost records were")
+            && owed.ends_with("other runs, none lost records.")
+    );
+    // No sentence if other runs lost records as well, if most runs have the event, or without a
+    // loss.
     assert_eq!(sentence(&|seed| 2 * u64::from(seed < 6), &in_five), None);
     assert_eq!(sentence(&|seed| 2 * u64::from(seed < 3), &|seed| seed < 10), None);
     assert_eq!(sentence(&|_| 0, &in_five), None);
@@ -303,7 +307,7 @@ fn a_broken_promise_comes_before_everything_else() {
 }
 
 #[test]
-fn a_report_is_known_by_its_files_and_what_is_in_them() {
+fn a_report_is_recognised_by_its_files_and_their_content() {
     let (_, files) = files(&small());
     for file in &files {
         assert!((OWN.has_file)(&file.name), "{}", file.name);
@@ -320,42 +324,42 @@ fn a_report_is_known_by_its_files_and_what_is_in_them() {
 }
 
 #[test]
-fn what_is_undecided_is_neither_kept_nor_counted() {
+fn an_undecided_run_keeps_no_promise_and_is_not_counted() {
     let mut study = small();
     let of = |study: &Study, setting: Setting| {
         let (summary, files) = files(study);
         let found = summary.settings.into_iter().find(|it| it.setting == setting).unwrap();
         (found, file(&files, "index.html").to_owned())
     };
-    // One run of acks=all is not judged to its end.
+    // One run of acks=all was not judged to its end.
     study.runs[3].outcome = "unknown".to_owned();
     let (all, page) = of(&study, ACKS_ALL);
     assert_eq!((all.runs, all.runs_undecided, all.at_stake), (2, 1, 100));
     let of_one = crate::stat::share::wilson(0, 1);
-    assert_eq!(all.share_with_loss, of_one, "only what is decided is in the denominator");
+    assert_eq!(all.share_with_loss, of_one, "only decided runs are in the denominator");
     for words in [
         "in 1 run with the same faults none of 100 acknowledged records was lost (the 95 % \
-         interval for the share of such runs that lose any reaches up to 79.3 %). It was put to \
-         the test in 1 of them. 1 more run decided nothing.",
+         interval for the share of such runs that lose any reaches up to 79.3 %). The setting was \
+         tested in 1 of them. 1 more run was undecided.",
         "kept where decided",
         "0 of 1 (1 more undecided)",
     ] {
         assert!(page.contains(words), "{words}");
     }
     assert!(!page.contains("promise kept"));
-    // None is.
+    // No run of acks=all was.
     study.runs[1].outcome = "vacuous".to_owned();
     let (all, page) = of(&study, ACKS_ALL);
     assert_eq!((all.runs_decided(), all.share_with_loss, all.lost_per_million), (0, None, None));
-    assert!(page.contains("acks=all, min ISR 2: 2 runs decided nothing."));
+    assert!(page.contains("acks=all, min ISR 2: 2 runs were undecided."));
     assert!(page.contains("undecided</span>") && !page.contains("tag good"));
-    // What was lost in one that decides nothing is named, and counted nowhere: those without a loss
-    // are not counted either.
+    // A loss in an undecided run is named but not counted: undecided runs without a loss are not
+    // counted either.
     study.runs[2].outcome = "unknown".to_owned();
     let (one, page) = of(&study, ACKS_1);
     assert_eq!((one.runs_undecided, one.runs_with_loss, one.lost), (1, 0, 0));
     assert_eq!(one.lost_undecided, 3);
-    assert!(page.contains("1 more run decided nothing, though 3 records were found to be lost."));
+    assert!(page.contains("1 more run was undecided, though 3 records were found to be lost."));
     assert!(page.contains("lost, not promised"));
 }
 
@@ -367,29 +371,32 @@ fn the_promise_is_that_of_the_configuration() {
         file(&files(&study).1, "index.html").to_owned()
     };
     let page = card(&|_| ());
-    assert!(page.contains("one replica at a time that loses its power.</dd>"));
+    assert!(page.contains("a power loss of one replica at a time.</dd>"));
     let page = card(&|header| header.replication_factor = 1);
     // For acks=1 and for acks=all, where min.insync.replicas counts as 1.
     assert_eq!(page.matches("The only replica has the record in its memory.").count(), 2);
     assert!(!page.contains("promise kept") && !page.contains("It survives any number"));
     let page = card(&|header| header.flush_messages = Some(1));
-    assert!(page.contains("not lost with its power.</dd>"));
+    assert!(page.contains("power loss does not lose its records.</dd>"));
     let page = card(&|header| header.flush_messages = Some(50));
     assert!(page.contains("A replica syncs once 50 records are unsynced.</dd>"));
 }
 
 #[test]
-fn what_is_said_of_settings_depends_on_them() {
+fn the_words_about_settings_depend_on_their_values() {
     let page = |change: &dyn Fn(&mut Header)| {
         let mut study = small();
         change(&mut study.header);
         file(&files(&study).1, "index.html").to_owned()
     };
-    // Medians are half a millisecond.
-    let lingers = "Up to 5 milliseconds of each (linger.ms) a producer waits for a batch to fill";
-    assert!(page(&|_| ()).contains(&format!("{lingers}, which is most of the medians.")));
+    // The medians are half a millisecond.
+    let lingers =
+        "Up to 5 milliseconds of each latency are the wait for a batch to fill (linger.ms)";
+    assert!(
+        page(&|_| ()).contains(&format!("{lingers}, which is more than half of every median."))
+    );
     let without = page(&|header| header.linger_ms = 0);
-    assert!(!without.contains("0 milliseconds") && !without.contains("most of the medians"));
+    assert!(!without.contains("0 milliseconds") && !without.contains("half of every median"));
     let (short, long) = ("1000".to_owned(), "60000".to_owned());
     let of = |property: &str, value: &String| NotDefault {
         of: "brokers".to_owned(),
@@ -399,7 +406,7 @@ fn what_is_said_of_settings_depends_on_them() {
     };
     let down = of("broker.session.timeout.ms", &short);
     let shown = page(&|header| header.not_default = vec![down.clone()]);
-    assert!(shown.contains("Times are scaled down") && shown.contains("has been cut off."));
+    assert!(shown.contains("Time-outs are scaled down") && shown.contains("continues to lead."));
     for other in [of("broker.session.timeout.ms", &long), of("log.segment.bytes", &short)] {
         let shown = page(&|header| header.not_default = vec![other.clone()]);
         assert!(!shown.contains("scaled down") && shown.contains("id=\"configuration\""));
@@ -408,7 +415,7 @@ fn what_is_said_of_settings_depends_on_them() {
 }
 
 #[test]
-fn a_study_survives_its_file() {
+fn a_study_is_unchanged_by_writing_and_reading() {
     let study = made_up::study(Seeds { from: 3, to: 9 });
     assert_eq!(read(&text(&study)).unwrap(), study);
 }
@@ -436,7 +443,11 @@ fn bad_files_are_refused_with_the_place() {
         (good.replacen("\"seed\":4", "\"seed\":\"4\"", 1), "line 2, column 84", "not of the kind"),
         (good.replacen("\"sent\":", "\"send\":", 1), "line 2", "there is no key `send` here"),
         (good.replacen("\"lost\":0", "\"lost\":500", 1), "line 2", "more records lost"),
-        (good.replacen("\"latency\":\"", "\"latency\":\"!", 1), "line 2", "no value and its count"),
+        (
+            good.replacen("\"latency\":\"", "\"latency\":\"!", 1),
+            "line 2",
+            "not a value with its count",
+        ),
         (format!("{good}{}\n", lines[4]), "line 6", "a run beyond seeds 4..6"),
     ] {
         let error = read(&bad).unwrap_err().to_string();
@@ -445,7 +456,7 @@ fn bad_files_are_refused_with_the_place() {
 }
 
 #[test]
-fn a_study_that_was_changed_is_known_by_its_first_line_that_was() {
+fn a_changed_study_is_refused_at_its_first_changed_line() {
     let good = text(&small());
     let lines: Vec<&str> = good.split_inclusive('\n').collect();
     let seal = |line: &str| line[line.len() - 35..].to_owned();
@@ -463,14 +474,15 @@ fn a_study_that_was_changed_is_known_by_its_first_line_that_was() {
     let spliced = [&lines[..2], &other[2..3], &lines[3..]].concat().concat();
     let mixed = [&lines[..3], &other[3..]].concat().concat();
     for (bad, line) in [
-        // A number that is as good as the one before; a space; a seal; all seals.
+        // A plausible number; a space; a seal; all seals.
         (good.replacen("\"lost\":0", "\"lost\":1", 1), 2),
         (good.replacen("\"lost\":3", "\"lost\":0", 1), 4),
         (good.replacen("\"linger_ms\":5", "\"linger_ms\":0", 1), 1),
         (good.replacen("\"partitions\":2,", "\"partitions\": 2,", 1), 1),
         (swapped, 3),
         (without_seals, 1),
-        // A line of another study that begins alike, and one that follows it there.
+        // A line of another study with the same beginning, and the lines that follow it in that
+        // study.
         (spliced, 4),
         (mixed, 4),
     ] {
@@ -503,13 +515,13 @@ fn nothing_from_outside_becomes_markup() {
         let text = std::str::from_utf8(&file.bytes).unwrap();
         assert!(!text.contains("<script"), "{}", file.name);
         assert!(!text.contains("')</"), "{}", file.name);
-        // As text `'` is harmless; in attributes, which stand in ", the quote must not.
+        // In text `'` is harmless; an attribute is quoted with `"`, which must not end it.
         assert!(!text.contains("</script>\""), "{}", file.name);
     }
 }
 
 #[test]
-fn a_page_loads_nothing() {
+fn a_page_loads_no_resource() {
     let (_, files) = files(&small());
     let page = file(&files, "index.html");
     for sign in
@@ -528,7 +540,7 @@ fn the_same_study_gives_the_same_bytes() {
     let (_, first) = files(&study);
     let (_, second) = files(&study);
     assert_eq!(first, second);
-    // In whatever order the runs were made.
+    // The order in which the runs were made does not matter.
     let mut runs = study.runs.clone();
     runs.reverse();
     let (_, third) = files(&Study::new(study.header.clone(), runs));
@@ -579,7 +591,7 @@ fn every_chart_can_be_drawn_again_from_its_csv() {
 }
 
 #[test]
-fn every_chart_names_where_it_comes_from() {
+fn every_chart_names_its_source() {
     let study = made_up::study(Seeds { from: 7, to: 19 });
     let (_, files) = files(&study);
     for plot in plot::ACKS {
@@ -607,7 +619,7 @@ fn a_study_of_one_run_that_sent_nothing_has_a_page() {
     assert!(file(&files, "index.html").contains("nothing sent"));
 }
 
-/// U1: acks=all of which no run saw the in-sync replicas shrink is not tested, whatever was lost.
+/// If no run saw the in-sync replicas shrink, acks=all is not tested, whatever else was lost.
 #[test]
 fn a_setting_that_no_run_put_to_the_test_is_not_tested() {
     let both = |seed| {
@@ -623,8 +635,8 @@ fn a_setting_that_no_run_put_to_the_test_is_not_tested() {
     assert_eq!((tested.runs_tested, not.runs_tested), (30, 0));
     assert!(tested.share_with_loss.is_some() && not.share_with_loss.is_none());
     let page = file(&files, "index.html");
-    let sentence = "In none of 30 runs did the in-sync replicas shrink, so that nothing was lost \
-                    says nothing.";
-    assert!(page.contains(sentence), "on top and in its card");
+    let sentence = "In none of 30 runs did the in-sync replicas shrink, so the absence of losses \
+                    means nothing.";
+    assert!(page.contains(sentence), "at the top and in its card");
     assert!(page.matches("not tested").count() >= 3 && !page.contains("promise kept"));
 }

@@ -7,7 +7,7 @@ use super::study::Header;
 use super::summary::{SettingSummary, Summary};
 use crate::page::text::{duration_us, grouped, interval, percent, plural, rounded};
 
-/// What was seen, beginning with the setting itself.
+/// The losses of a setting in a sentence that begins with the setting.
 pub(super) fn seen(summary: &SettingSummary) -> String {
     format!("{}: {}", summary.setting.label(), losses(summary))
 }
@@ -16,8 +16,8 @@ fn losses(summary: &SettingSummary) -> String {
     let kind = at_stake(summary.setting);
     let runs = plural(summary.runs_decided(), "run", "runs");
     if summary.runs_decided() == 0 {
-        let runs = plural(summary.runs, "run", "runs");
-        return format!("{runs} decided nothing{}.", lost_there(summary));
+        let runs = plural(summary.runs, "run was", "runs were");
+        return format!("{runs} undecided{}.", lost_there(summary));
     }
     if !summary.is_tested() {
         return not_tested(summary);
@@ -26,8 +26,8 @@ fn losses(summary: &SettingSummary) -> String {
         let bound = summary.share_with_loss.map_or(1.0, |share| share.high);
         return format!(
             "in {runs} with the same faults none of {} {kind} records was lost (the 95 % \
-             interval for the share of such runs that lose any reaches up to {}). It was put to the \
-             test in {} of them.{}",
+             interval for the share of such runs that lose any reaches up to {}). The setting was \
+             tested in {} of them.{}",
             grouped(summary.at_stake),
             percent(bound),
             grouped(summary.runs_tested),
@@ -49,27 +49,27 @@ fn losses(summary: &SettingSummary) -> String {
     )
 }
 
-/// That a setting was not tested, and what was missing.
+/// That a setting was not tested, and the event that was missing.
 pub fn not_tested(summary: &SettingSummary) -> String {
     format!(
-        "not tested. In none of {} {}, so that nothing was lost says nothing.",
+        "not tested. In none of {} {}, so the absence of losses means nothing.",
         plural(summary.runs_decided(), "run", "runs"),
         summary.setting.subject()
     )
 }
 
-/// A sentence about the runs that decide nothing.
+/// A sentence about undecided runs.
 fn undecided(summary: &SettingSummary) -> String {
     match summary.runs_undecided {
         0 => String::new(),
         runs => {
-            let runs = plural(runs, "more run", "more runs");
-            format!(" {runs} decided nothing{}.", lost_there(summary))
+            let runs = plural(runs, "more run was", "more runs were");
+            format!(" {runs} undecided{}.", lost_there(summary))
         }
     }
 }
 
-/// What was lost in the runs that decide nothing.
+/// The losses of undecided runs.
 fn lost_there(summary: &SettingSummary) -> String {
     match summary.lost_undecided {
         0 => String::new(),
@@ -77,7 +77,7 @@ fn lost_there(summary: &SettingSummary) -> String {
     }
 }
 
-/// The reasons, the commonest first.
+/// The reasons for losses, the most frequent first.
 fn reasons(summary: &SettingSummary) -> String {
     let broken = summary.hazards.iter().filter(|hazard| hazard.broken).map(|hazard| hazard.lost);
     let broken: u64 = broken.sum();
@@ -96,13 +96,14 @@ fn reasons(summary: &SettingSummary) -> String {
         parts.push(format!("a promise was broken for {}", plural(broken, "record", "records")));
     }
     if parts.is_empty() {
-        return "of something that has no name here".to_owned();
+        return "of a reason that the study does not name".to_owned();
     }
     parts.join("; ")
 }
 
-/// That nearly all that a setting lost, nine records of ten, was lost in the runs in which a leader
-/// lost its power while it was alone in sync, though most runs are without that. Nothing otherwise.
+/// A sentence if at least nine of ten lost records were lost in the runs in which a leader lost
+/// power while it was alone in sync, although most runs are without such an event. `None`
+/// otherwise.
 pub(super) fn owed_to_the_lone_leader(summary: &SettingSummary, study: &Header) -> Option<String> {
     let [with, without] = summary.lone_leader;
     if summary.lost == 0 || with.lost * 10 < summary.lost * 9 || with.runs >= without.runs {
@@ -122,29 +123,29 @@ pub(super) fn owed_to_the_lone_leader(summary: &SettingSummary, study: &Header) 
         runs => grouped(runs),
     };
     Some(format!(
-        "{}: {share} were lost in the {} in which a leader lost its power while it was alone in \
-         sync, which {} of the fault sequences bring about on purpose; of the {} without it \
-         {others} lost any.",
+        "{}: {share} were lost in the {} in which a leader lost power while it was the only \
+         in-sync replica, which {} of the fault sequences cause on purpose; of the {}, {others} lost \
+         records.",
         summary.setting.label(),
         plural(with.runs, "run", "runs"),
         study.lone_leaders,
-        plural(without.runs, "run", "runs"),
+        plural(without.runs, "other run", "other runs"),
     ))
 }
 
-/// What it cost to wait, in a sentence.
+/// The latency and the unavailability of a setting in a sentence.
 pub(super) fn cost(summary: &SettingSummary) -> String {
     let latency = &summary.latency;
     let waited = match (summary.setting.acks, latency.count) {
-        (_, 0) => "No answer was waited for.".to_owned(),
+        (_, 0) => "No record has a latency.".to_owned(),
         (Acks::None, _) => format!(
-            "Half of the records left the producer within {} (simulated), 99 % within {}; no \
-             answer is waited for.",
+            "Half of the records left the producer within {} (simulated), 99 % within {}; the \
+             producer waits for no acknowledgement.",
             duration_us(latency.p50_us),
             duration_us(latency.p99_us)
         ),
         _ => format!(
-            "Half of the confirmed records had their answer within {} (simulated latency), 99 % within {}, \
+            "Half of the records were acknowledged within {} (simulated latency), 99 % within {}, \
              99.9 % within {}.",
             duration_us(latency.p50_us),
             duration_us(latency.p99_us),
@@ -153,7 +154,7 @@ pub(super) fn cost(summary: &SettingSummary) -> String {
     };
     let unavailable = summary.unavailable_share.map_or_else(String::new, |share| {
         format!(
-            " While records were offered a partition accepted none for {} of the time.",
+            " During the load, a partition accepted no writes for {} of the time on average.",
             percent(share.value)
         )
     });
@@ -199,7 +200,8 @@ pub(super) fn price_of_idempotence(on: &SettingSummary, off: &SettingSummary) ->
     )
 }
 
-/// What lingering adds to latencies, as a sentence with a space after it; nothing if no producer lingers.
+/// The part of latencies that is due to linger.ms, as a sentence with a space after it; empty if no
+/// producer lingers.
 pub(super) fn lingering(summary: &Summary) -> String {
     let linger_us = summary.study.linger_ms * 1_000;
     if linger_us == 0 {
@@ -207,14 +209,14 @@ pub(super) fn lingering(summary: &Summary) -> String {
     }
     let mut waited = summary.settings.iter().filter(|setting| setting.latency.count > 0);
     let most = match waited.all(|setting| linger_us * 2 > setting.latency.p50_us) {
-        true => ", which is most of the medians",
+        true => ", which is more than half of every median",
         false => "",
     };
     let linger = plural(summary.study.linger_ms, "millisecond", "milliseconds");
-    format!("Up to {linger} of each (linger.ms) a producer waits for a batch to fill{most}. ")
+    format!("Up to {linger} of each latency are the wait for a batch to fill (linger.ms){most}. ")
 }
 
-/// Whether what was promised was kept, in two or three words.
+/// Whether the promise was kept, in two to four words.
 pub(super) fn verdict(summary: &SettingSummary, study: &Header) -> &'static str {
     let lost = summary.lost + summary.lost_undecided;
     match (summary.violations, lost, is_durable(summary.setting, study)) {

@@ -1,5 +1,5 @@
-//! The frame of all pages: one HTML file with everything in it. It loads nothing, runs no script
-//! and reads well on a phone, on paper, and on light or dark ground.
+//! The frame of all pages: one HTML file with everything in it. It loads nothing, runs no script,
+//! and is readable on a phone, on paper, and on light or dark ground.
 
 pub mod palette;
 pub mod text;
@@ -8,19 +8,19 @@ use maud::{DOCTYPE, Markup, PreEscaped, html};
 use palette::{Ink, PALETTE, hex, upper_hex};
 use std::fmt::Write;
 
-/// A page to be.
+/// The parts of a page.
 pub struct Page<'a> {
     /// The title of the window.
     pub title: &'a str,
     /// One line for search results and previews.
     pub description: &'a str,
-    /// The version and the build of Faultline whose runs it shows.
+    /// The version and the build of Faultline that made the runs.
     pub faultline: &'a str,
-    /// What stands between the frame's head and foot.
+    /// The content between head and foot.
     pub body: Markup,
 }
 
-/// A line for a terminal, which breaks between its arguments only.
+/// A command, which breaks only between its arguments.
 pub fn code(line: &str) -> Markup {
     let mut arguments: Vec<&str> = Vec::new();
     let mut rest = line;
@@ -36,9 +36,9 @@ pub fn code(line: &str) -> Markup {
     } } }
 }
 
-/// The file.
+/// The page as HTML text.
 pub fn render(page: Page<'_>) -> String {
-    // Nothing may be loaded, whatever stands in the page.
+    // The page may not load anything, whatever its content.
     let policy = "default-src 'none'; style-src 'unsafe-inline'; img-src data:";
     let html = html! {
         (DOCTYPE)
@@ -58,8 +58,8 @@ pub fn render(page: Page<'_>) -> String {
                 a class="skip" href="#main" { "Skip to the findings" }
                 main id="main" { (page.body) }
                 footer {
-                    p { "Of runs by Faultline " (page.faultline) ". The page holds everything that \
-                         it shows and loads nothing." }
+                    p { "The runs were made by Faultline " (page.faultline) ". The page holds everything \
+                         that it shows and loads nothing." }
                 }
             }
         }
@@ -79,7 +79,7 @@ fn style_sheet() -> String {
         let _ = write!(sheet, "--{}:{};", colour.name, hex(colour.dark));
     }
     sheet.push_str("}}\n");
-    // Charts are the SVG files as they are; here their colours become those of the theme.
+    // Charts are the unchanged SVG files; these rules give them the colours of the theme.
     for colour in PALETTE.iter().filter(|colour| !is_for_pages(colour.ink)) {
         let (name, hex) = (colour.name, upper_hex(colour.light));
         let _ = write!(sheet, ".chart [fill=\"{hex}\"]{{fill:var(--{name})}}");

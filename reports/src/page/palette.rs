@@ -1,20 +1,20 @@
-//! The colours of all pages and charts, by what they are for.
+//! The colours of all pages and charts, by purpose.
 //!
-//! Two themes, both checked by the tests below: text has a contrast of 4.5 to 1 at the least,
-//! marks 3 to 1 (WCAG 2.2, 1.4.3 and 1.4.11), and the colours of series stay apart for people with
-//! protanopia, deuteranopia and tritanopia. Even so no colour is ever the only sign: series have
+//! Two themes, both checked by the tests below: text has a contrast of at least 4.5 to 1, marks of
+//! at least 3 to 1 (WCAG 2.2, 1.4.3 and 1.4.11), and the colours of series are distinct for people
+//! with protanopia, deuteranopia and tritanopia. No colour is the only sign: series also have
 //! shapes and labels, verdicts have words.
 
-/// What a colour is for.
+/// The purpose of a colour.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Ink {
     /// The ground of charts and cards.
     Paper,
     /// Text.
     Text,
-    /// Text that comes second.
+    /// Secondary text.
     Muted,
-    /// Lines that help the eye.
+    /// Grid lines.
     Rule,
     /// The axis.
     Axis,
@@ -28,7 +28,7 @@ pub enum Ink {
     Bar,
     /// The ground of the page, behind cards.
     Ground,
-    /// Links and marks of emphasis.
+    /// Links and emphasis.
     Accent,
     /// A promise was kept.
     Good,
@@ -90,7 +90,7 @@ pub fn hex([r, g, b]: [u8; 3]) -> String {
     format!("#{r:02x}{g:02x}{b:02x}")
 }
 
-/// The same, as the SVG back end of plotters writes it.
+/// The colour in the upper case that the SVG back end of plotters writes.
 pub fn upper_hex(rgb: [u8; 3]) -> String {
     hex(rgb).to_uppercase()
 }
@@ -137,7 +137,7 @@ mod tests {
     }
 
     #[test]
-    fn no_colour_stands_for_two_things() {
+    fn no_two_purposes_share_a_colour() {
         for theme in themes() {
             let mut all: Vec<_> = PALETTE.iter().map(|colour| theme(colour.ink)).collect();
             all.sort_unstable();
@@ -146,8 +146,8 @@ mod tests {
         }
     }
 
-    /// What people see who lack one kind of cone. G. M. Machado, M. M. Oliveira and L. A. F.
-    /// Fernandes, "A Physiologically-based Model for Simulation of Color Vision Deficiency"
+    /// Colours as people see them who lack one kind of cone. G. M. Machado, M. M. Oliveira and L.
+    /// A. F. Fernandes, "A Physiologically-based Model for Simulation of Color Vision Deficiency"
     /// (2009), severity 1.
     const BLINDNESS: [[[f64; 3]; 3]; 3] = [
         [
@@ -180,7 +180,7 @@ mod tests {
     }
 
     #[test]
-    fn series_stay_apart_without_one_kind_of_cone() {
+    fn series_have_distinct_colours_without_one_kind_of_cone() {
         let series = [Ink::First, Ink::Second, Ink::Third];
         for theme in themes() {
             for matrix in BLINDNESS {

@@ -1,8 +1,8 @@
-//! Numbers as people write them.
+//! Numbers in a readable form.
 
 use crate::stat::Estimate;
 
-/// With a comma before every three digits.
+/// The number with a comma between groups of three digits.
 pub fn grouped(number: u64) -> String {
     let digits = number.to_string();
     let mut text = String::new();
@@ -15,8 +15,8 @@ pub fn grouped(number: u64) -> String {
     text
 }
 
-/// With three significant digits and all of them above a thousand, but two below one. Zeros at the
-/// end stay, so that numbers below each other have as many digits.
+/// Three significant digits, but all digits from a thousand, and two below one. Trailing zeros
+/// stay, so that numbers of a column have as many digits.
 pub fn rounded(number: f64) -> String {
     match number.abs() {
         0.0 => "0".to_owned(),
@@ -32,7 +32,7 @@ pub fn rounded(number: f64) -> String {
     }
 }
 
-/// With its sign, since it is a difference.
+/// A difference with its sign.
 pub fn signed(number: f64) -> String {
     let size = rounded(number.abs());
     match number {
@@ -42,7 +42,7 @@ pub fn signed(number: f64) -> String {
     }
 }
 
-/// A number without zeros at its end, as it is written along an axis; its unit stays.
+/// A number without trailing zeros, for an axis; its unit stays.
 pub fn short(text: &str) -> String {
     let (number, unit) = text.find(' ').map_or((text, ""), |space| text.split_at(space));
     match number.contains('.') {
@@ -51,7 +51,7 @@ pub fn short(text: &str) -> String {
     }
 }
 
-/// As a percentage.
+/// A percentage.
 pub fn percent(share: f64) -> String {
     format!("{} %", rounded(share * 100.0))
 }
@@ -64,7 +64,7 @@ pub fn chance(p: f64) -> String {
     }
 }
 
-/// Microseconds, in a unit that fits.
+/// A duration in microseconds, in a suitable unit.
 pub fn duration_us(us: u64) -> String {
     match us {
         0..1_000 => format!("{us} µs"),
@@ -78,14 +78,14 @@ pub fn interval(estimate: Estimate, show: fn(f64) -> String) -> String {
     format!("{} to {}", show(estimate.low), show(estimate.high))
 }
 
-/// Clauses as a sentence: a capital at the beginning, a full stop at the end.
+/// Clauses as a sentence: with a capital at the beginning and a full stop at the end.
 pub fn sentence(text: &str) -> String {
     let mut letters = text.trim_end_matches('.').chars();
     let Some(first) = letters.next() else { return String::new() };
     first.to_uppercase().chain(letters).chain(['.']).collect()
 }
 
-/// `1 run`, `2 runs`.
+/// A count with its noun: `1 run`, `2 runs`.
 pub fn plural(count: u64, one: &str, many: &str) -> String {
     format!("{} {}", grouped(count), if count == 1 { one } else { many })
 }

@@ -1,31 +1,31 @@
-//! Axes: where a value stands, and which values are written along the line.
+//! Axes: the position of a value, and the values that are written along the axis.
 
-/// How values are laid out.
+/// How values are laid out along an axis.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) enum Scale {
     /// Evenly from 0 to `top`, with marks every `step`.
     Linear {
         /// The end of the axis.
         top: f64,
-        /// From one mark to the next.
+        /// The distance between two marks.
         step: f64,
     },
-    /// By powers of ten from 10^`low` to 10^`high`. With `zero` there is a place for 0 before it.
+    /// By powers of ten from 10^`low` to 10^`high`. With `zero`, 0 has a place before the powers.
     Log {
-        /// The exponent at which powers begin.
+        /// The exponent of the smallest power.
         low: i32,
-        /// The exponent at the end.
+        /// The exponent of the largest power.
         high: i32,
         /// Whether 0 has a place.
         zero: bool,
     },
 }
 
-/// The part of a logarithmic axis that belongs to 0.
+/// The part of a logarithmic axis that is reserved for 0.
 const ZERO_PART: f64 = 0.1;
 
 impl Scale {
-    /// From 0 to at least `largest`, in round steps, five or so.
+    /// From 0 to at least `largest`, in about five round steps.
     pub(super) fn linear(largest: f64) -> Self {
         let largest = if largest > 0.0 { largest } else { 1.0 };
         let power = 10_f64.powi((largest / 4.0).log10().floor() as i32);
@@ -48,7 +48,7 @@ impl Scale {
         Self::Log { low, high: (most.log10().ceil() as i32).max(low + 1), zero }
     }
 
-    /// Where a value stands, from 0 (beginning) to 1 (end). Outside values stand at the ends.
+    /// The position of a value, from 0 (start) to 1 (end). Values out of range are at the ends.
     pub(super) fn place(&self, value: f64) -> f64 {
         match *self {
             Self::Linear { top, .. } => (value / top).clamp(0.0, 1.0),
@@ -61,8 +61,8 @@ impl Scale {
         }
     }
 
-    /// The middle between 0 and where the powers begin, if 0 has a place of its own: there the
-    /// axis is broken.
+    /// The position of the break in the axis, halfway between 0 and the smallest power, if 0 has a
+    /// place of its own.
     pub(super) fn gap(&self) -> Option<f64> {
         matches!(self, Self::Log { zero: true, .. }).then_some(ZERO_PART / 2.0)
     }
@@ -74,7 +74,7 @@ impl Scale {
                 (0..=(top / step).round() as u32).map(|i| f64::from(i) * step).collect()
             }
             Self::Log { low, high, zero } => {
-                // Not more than seven or so, or they run into each other on a phone.
+                // At most about seven, or they overlap on a phone.
                 let every = (high - low + 6) / 7;
                 let powers = (low..=high).step_by(every.max(1) as usize);
                 zero.then_some(0.0).into_iter().chain(powers.map(|e| 10_f64.powi(e))).collect()

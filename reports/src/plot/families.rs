@@ -13,15 +13,15 @@ pub(super) const PLOT: Plot = Plot {
     id: "lost-by-fault",
     title: "Records lost per million, by fault",
     reading: "Each number counts the runs in which a fault of that kind took effect. A run has \
-              several faults, so the same loss counts in several rows: what stands out is where to \
-              look, not yet a cause. The bars grow with the numbers. A row of few runs, fewer than \
-              30, is lighter and says so: one bad run makes such a number. Where few runs lost any \
-              there is no interval.",
+              several faults, so the same loss counts in several rows: a high number hints at a \
+              cause but does not prove it. The bars grow with the numbers. A row of fewer than 30 \
+              runs is lighter and marked as few: a single bad run can dominate its numbers. If too \
+              few runs lost records there is no interval.",
     table,
     draw,
 };
 
-/// With fewer runs a row is lighter and says that they are few.
+/// A row with fewer runs is lighter and marked as few.
 const FEW_RUNS: f64 = 30.0;
 
 const COLUMNS: &[Column] = &[
@@ -31,7 +31,7 @@ const COLUMNS: &[Column] = &[
     column("min.insync.replicas", "min ISR", Kind::Count),
     column("runs", "Runs", Kind::Count),
     column("runs_with_loss", "With loss", Kind::Count),
-    column("at_stake", "Taken for written", Kind::Count),
+    column("at_stake", "Considered written", Kind::Count),
     column("lost", "Lost", Kind::Count),
     column("lost_per_million", "Per million", Kind::Number),
     column("low", "95 % from", Kind::Number),
@@ -57,18 +57,18 @@ fn table(summary: &Summary) -> Table {
     Table { columns: COLUMNS, rows: all }
 }
 
-/// Where the columns are.
+/// The positions of columns and rows.
 struct Grid {
     left: i32,
     column: i32,
     row: i32,
-    /// How far below the top of its row the numbers are.
+    /// The distance from the top of a row to its numbers.
     line: i32,
 }
 
 fn draw(table: &Table, caption: &Caption, room: Room) -> Scene {
-    let subtitle = "in runs in which such a fault took effect, as many as stand by its name; a run \
-                    has several, so rows overlap; lighter where runs are few";
+    let subtitle = "in runs in which such a fault took effect (their number is beside the name); a run \
+                    has several faults, so rows overlap; lighter where runs are few";
     let (mut scene, mut y) = frame::begin(room, PLOT.title, subtitle);
     let mut families: Vec<&str> = Vec::new();
     let mut settings: Vec<(&str, f64)> = Vec::new();
@@ -130,7 +130,7 @@ fn of_family<'a>(table: &'a Table, family: &'a str) -> impl Iterator<Item = &'a 
     table.rows.iter().filter(move |row| table.cell(row, "family").as_text() == family)
 }
 
-/// In how many runs a fault took effect: the fewest and the most of all settings.
+/// The number of runs in which a fault took effect: the smallest and the largest of all settings.
 struct Runs {
     fewest: f64,
     most: f64,
@@ -158,7 +158,7 @@ impl Runs {
     }
 }
 
-/// The names of the settings. Returns how far down they go.
+/// Writes the names of the settings. Returns the lower end of the heading.
 fn heads(scene: &mut Scene, grid: &Grid, settings: &[(&str, f64)], y: i32) -> i32 {
     for (place, (acks, min_isr)) in settings.iter().enumerate() {
         let x = grid.left + grid.column * place as i32 + grid.column / 2;
@@ -170,7 +170,7 @@ fn heads(scene: &mut Scene, grid: &Grid, settings: &[(&str, f64)], y: i32) -> i3
     y + 48
 }
 
-/// A number and the bar below it, lighter where there are few runs.
+/// Draws a number and the bar below it, lighter if there are few runs.
 fn draw_value(
     scene: &mut Scene,
     grid: &Grid,
@@ -193,7 +193,7 @@ fn draw_value(
     scene.text(middle, words, Anchor::Middle, Lettering { size, ink, ..lettering });
 }
 
-/// How wide the bar of a value is: nothing for 0, and the whole width for the largest.
+/// The width of the bar of a value: 0 for 0, and `width` for the largest value.
 fn bar(value: f64, largest: f64, width: i32) -> i32 {
     if largest <= 0.0 {
         return 0;

@@ -1,4 +1,4 @@
-//! What all charts have around them: a heading, and below it where the numbers come from.
+//! The common frame of all charts: a heading above, and the source of the numbers below.
 
 use super::Room;
 use super::scene::{Anchor, Lettering, Scene};
@@ -6,7 +6,7 @@ use crate::acks::{Acks, Header};
 use crate::page::palette::Ink;
 use crate::plot::scene::Shape;
 
-/// Where the numbers of a chart come from.
+/// The source of the numbers of a chart.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Caption {
     scenario: String,
@@ -17,7 +17,7 @@ pub struct Caption {
 }
 
 impl Caption {
-    /// Of charts of this study.
+    /// The source of charts of this study.
     pub fn of(study: &Header) -> Self {
         Self {
             scenario: study.scenario.clone(),
@@ -28,8 +28,8 @@ impl Caption {
         }
     }
 
-    /// In one line; `of_time` if the chart shows simulated time. Charts leave their page, so each
-    /// says that it was not measured.
+    /// The caption in one line; `of_time` if the chart shows simulated time. A chart may be used
+    /// apart from its page, so each chart says that its numbers are simulated.
     fn line(&self, of_time: bool) -> String {
         let Self { scenario, seeds, faultline, settings, replicas } = self;
         let simulated = match of_time {
@@ -46,7 +46,7 @@ impl Caption {
 /// The margin on all sides.
 pub(super) const MARGIN: i32 = 4;
 
-/// Begins a chart. Returns the drawing and how far down the heading goes.
+/// Begins a chart. Returns the drawing and the lower end of the heading.
 pub(super) fn begin(room: Room, title: &str, subtitle: &str) -> (Scene, i32) {
     let mut scene = Scene::new(room.width(), &format!("{title}. {subtitle}"));
     let width = room.width() - 2 * MARGIN;
@@ -56,7 +56,7 @@ pub(super) fn begin(room: Room, title: &str, subtitle: &str) -> (Scene, i32) {
     (scene, y + 8)
 }
 
-/// Ends a chart below `y` with where its numbers come from.
+/// Ends a chart with the source of its numbers below `y`.
 pub(super) fn end(mut scene: Scene, y: i32, caption: &Caption, of_time: bool) -> Scene {
     let width = scene.width - 2 * MARGIN;
     let line = caption.line(of_time);
@@ -66,7 +66,8 @@ pub(super) fn end(mut scene: Scene, y: i32, caption: &Caption, of_time: bool) ->
     scene
 }
 
-/// The sign of a setting: its ink and shape stand for acks, and it is filled from min ISR 2 on.
+/// The sign of a setting: ink and shape stand for acks, and the shape is filled if min ISR is 2 or
+/// more.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Sign {
     pub(super) ink: Ink,
@@ -84,7 +85,7 @@ pub(super) fn sign(acks: &str, min_isr: f64) -> Sign {
     Sign { ink, shape, filled: min_isr >= 2.0 }
 }
 
-/// Writes a sign and beside it the name of its setting, from `x` on.
+/// Writes a sign at `x` and the name of its setting beside the sign.
 pub(super) fn labelled(scene: &mut Scene, (x, y): (i32, i32), sign: Sign, label: &str) {
     scene.mark((x + 6, y), 6, sign.shape, sign.filled, sign.ink);
     scene.text((x + 19, y), label, Anchor::Start, Lettering::LABEL);

@@ -1,4 +1,4 @@
-//! How long producers waited for an answer.
+//! Produce latency.
 
 use super::axis::Scale;
 use super::frame::Caption;
@@ -12,10 +12,10 @@ use crate::page::text::{duration_us, short};
 pub(super) const PLOT: Plot = Plot {
     id: "produce-latency",
     title: "Simulated latency of a write",
-    reading: "From handing a record to the producer until its outcome was known, over all \
-              records that were confirmed; with acks=0 until it left the producer. What a producer \
-              waits for a batch to fill (linger.ms) is part of it. Simulated \
-              network and disks: compare the rows, do not expect these times of your hardware.",
+    reading: "Time from handing a record to the producer until its acknowledgement, over all \
+              acknowledged records; with acks=0 until the record left the producer. The wait for a \
+              batch to fill (linger.ms) is included. Network and disks are simulated: compare the \
+              rows, do not expect these times of your hardware.",
     table,
     draw,
 };
@@ -31,7 +31,7 @@ const COLUMNS: &[Column] = &[
     column("max_us", "Longest", Kind::Micros),
 ];
 
-/// The percentiles that are drawn, and their shapes, none of which is that of a setting.
+/// The percentiles that are drawn, and their shapes, which differ from those of settings.
 const DRAWN: [(&str, Shape, &str); 3] = [
     ("p50_us", Shape::Tick, "median"),
     ("p99_us", Shape::Cross, "99 % within"),
@@ -52,7 +52,7 @@ fn table(summary: &Summary) -> Table {
 }
 
 fn draw(table: &Table, caption: &Caption, room: Room) -> Scene {
-    // Half a microsecond stands for "at once", which a logarithmic axis has no place for.
+    // A logarithmic axis has no place for 0, so half a microsecond stands for 0.
     let number = |row: &[Cell], key| table.number(row, key).map(|us| us.max(0.5));
     let all = table.rows.iter().flat_map(|row| DRAWN.map(|(key, ..)| number(row, key)));
     let rows = table.rows.iter().map(|row| {
@@ -75,7 +75,7 @@ fn draw(table: &Table, caption: &Caption, room: Room) -> Scene {
     });
     let chart = Chart {
         title: PLOT.title,
-        subtitle: "of confirmed records until the producer knew, with acks=0 until they left it: \
+        subtitle: "of acknowledged records, with acks=0 until they left the producer: \
                    median · 99 % · 99.9 %",
         scale: Scale::log(all.flatten(), false),
         mark: |us| if us < 1.0 { "0".to_owned() } else { short(&duration_us(us as u64)) },

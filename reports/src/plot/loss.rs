@@ -12,9 +12,9 @@ use crate::stat::Rate;
 pub(super) const PLOT: Plot = Plot {
     id: "lost-per-million",
     title: "Records lost per million",
-    reading: "Of records that the application took for written: acknowledged ones, or with acks=0 \
-              all that were sent. The line is the 95 % bootstrap interval over seeds, where \
-              enough of them lost any. Powers of ten, with a place of its own for none at all.",
+    reading: "Counts records that the application considered written: acknowledged ones, or with \
+              acks=0 all records sent. The line is the 95 % bootstrap interval over seeds, if \
+              enough seeds lost records. The scale has powers of ten, and a separate place for 0.",
     table,
     draw,
 };
@@ -23,7 +23,7 @@ const COLUMNS: &[Column] = &[
     column("setting", "Setting", Kind::Text),
     column("acks", "acks", Kind::Text),
     column("min.insync.replicas", "min ISR", Kind::Count),
-    column("at_stake", "Taken for written", Kind::Count),
+    column("at_stake", "Considered written", Kind::Count),
     column("lost", "Lost", Kind::Count),
     column("lost_per_million", "Per million", Kind::Number),
     column("low", "95 % from", Kind::Number),
@@ -63,8 +63,8 @@ fn draw(table: &Table, caption: &Caption, room: Room) -> Scene {
     });
     let chart = Chart {
         title: PLOT.title,
-        subtitle: "of those that the application took for written, with 95 % intervals over seeds; \
-                   logarithmic, with a place for 0",
+        subtitle: "of records considered written, with 95 % intervals over seeds; logarithmic, with a \
+                   place for 0",
         scale,
         mark: |rate| short(&rounded(rate)),
         rows: rows.collect(),

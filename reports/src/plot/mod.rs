@@ -1,5 +1,5 @@
-//! Charts. Each is one file here and one row of [`ACKS`]; from its numbers come the CSV file, the
-//! table on the page, and the drawing for the page, for SVG and for PNG files.
+//! Charts. Each is one file of this folder and one row of [`ACKS`]. Its table of numbers gives the
+//! CSV file, the table on the page, and the drawings for the page, SVG and PNG.
 
 mod axis;
 mod families;
@@ -23,7 +23,7 @@ pub use table::{Cell, Column, Kind, Table};
 
 use crate::acks::Summary;
 
-/// How much room a chart has.
+/// The room for a chart.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Room {
     /// A screen or a sheet of paper.
@@ -33,7 +33,7 @@ pub enum Room {
 }
 
 impl Room {
-    /// The width of the drawing.
+    /// The width of the drawing, in units of the scene.
     pub const fn width(self) -> i32 {
         match self {
             Self::Wide => 760,
@@ -45,15 +45,15 @@ impl Room {
 /// A chart.
 #[derive(Clone, Copy)]
 pub struct Plot {
-    /// The name of its files.
+    /// The name of its files, without extension.
     pub id: &'static str,
     /// Its heading.
     pub title: &'static str,
-    /// What to read from it, in a sentence or two.
+    /// How to read the chart, in a few sentences.
     pub reading: &'static str,
-    /// Its numbers.
+    /// Computes the numbers.
     pub table: fn(&Summary) -> Table,
-    /// The drawing, from its numbers alone.
+    /// Draws the chart from its numbers alone.
     pub draw: fn(&Table, &Caption, Room) -> Scene,
 }
 

@@ -1,4 +1,4 @@
-//! SVG and PNG of a scene, by plotters, with fonts that are built in.
+//! SVG and PNG of a scene, drawn by plotters with built-in fonts.
 
 use super::scene::{Anchor, Item, Lettering, Point, Scene, Shape};
 use crate::page::palette::Ink;
@@ -11,7 +11,7 @@ use plotters::style::{FontDesc, FontFamily, FontStyle, register_font};
 use std::fmt::Write;
 use std::sync::Once;
 
-/// An SVG is shown in the first of these fonts that the reader has; a PNG in Inter.
+/// An SVG is shown in the first of these fonts that the reader's machine has; a PNG in Inter.
 const FAMILY: &str = "Inter, system-ui, -apple-system, 'Segoe UI', Roboto, Arial, sans-serif";
 
 /// Pixels of a PNG per unit of the scene: sharp on screens of double density.
@@ -29,15 +29,15 @@ fn register_fonts() {
     });
 }
 
-/// Where text sits: plotters centres it differently in its two back ends.
+/// The scale and text offset of a back end: plotters centres text differently in each.
 #[derive(Clone, Copy)]
 struct Target {
     scale: i32,
-    /// How much lower text has to go to look centred, in thousandths of an em.
+    /// How much lower text has to be to look centred, in thousandths of an em.
     drop: i32,
 }
 
-/// The drawing as an SVG file on light ground.
+/// The drawing as an SVG file on a light ground.
 pub fn svg(scene: &Scene) -> String {
     register_fonts();
     let mut drawn = String::new();
@@ -46,7 +46,7 @@ pub fn svg(scene: &Scene) -> String {
         let area = SVGBackend::with_string(&mut drawn, size).into_drawing_area();
         draw(scene, &area, Target { scale: 1, drop: 80 });
     }
-    // plotters writes a root element without words for people who do not see the drawing.
+    // The root element of plotters has no label for people who do not see the drawing.
     let body = drawn.split_once('>').map_or("", |(_, body)| body);
     let mut label = String::new();
     let _ = Escaper::new(&mut label).write_str(&scene.label);
@@ -57,7 +57,7 @@ pub fn svg(scene: &Scene) -> String {
     )
 }
 
-/// The drawing as a PNG file on light ground.
+/// The drawing as a PNG file on a light ground.
 pub fn png(scene: &Scene) -> Vec<u8> {
     register_fonts();
     let (width, height) = (scene.width * PNG_SCALE, scene.height * PNG_SCALE);
@@ -73,8 +73,8 @@ pub fn png(scene: &Scene) -> Vec<u8> {
     encoder.set_depth(png::BitDepth::Eight);
     encoder.set_compression(png::Compression::High);
     let mut writer = encoder.write_header().expect("the size is not zero");
-    writer.write_image_data(&pixels).expect("a Vec takes everything");
-    writer.finish().expect("a Vec takes everything");
+    writer.write_image_data(&pixels).expect("writing to a Vec does not fail");
+    writer.finish().expect("writing to a Vec does not fail");
     file
 }
 
@@ -84,7 +84,7 @@ fn rgb(ink: Ink) -> RGBColor {
 }
 
 fn draw<B: DrawingBackend>(scene: &Scene, area: &DrawingArea<B, Shift>, target: Target) {
-    // Both back ends draw into memory, where nothing fails.
+    // Both back ends draw into memory, which does not fail.
     let done = "drawing into memory does not fail";
     area.fill(&rgb(Ink::Paper)).expect(done);
     for item in &scene.items {
@@ -118,7 +118,7 @@ fn draw_item<B: DrawingBackend>(item: &Item, area: &DrawingArea<B, Shift>, targe
 
 fn style(lettering: Lettering, anchor: Anchor, target: Target) -> TextStyle<'static> {
     let style = if lettering.bold { FontStyle::Bold } else { FontStyle::Normal };
-    // plotters counts the height of a line, which is this much of an em.
+    // The size of plotters is the height of a line, which is this multiple of an em.
     let size = f64::from(lettering.size * target.scale) * 1.24;
     let font = FontDesc::new(FontFamily::Name(FAMILY), size, style);
     let side = match anchor {
@@ -176,7 +176,7 @@ fn mark<B: DrawingBackend>(
     }
 }
 
-/// The lines of a shape that is made of lines.
+/// The lines of a shape that consists of lines.
 fn strokes((x, y): Point, r: i32, shape: Shape) -> Vec<Vec<Point>> {
     match shape {
         Shape::Circle | Shape::Square | Shape::Triangle | Shape::Diamond => Vec::new(),

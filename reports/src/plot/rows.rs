@@ -1,4 +1,4 @@
-//! The commonest form of a chart: a row for each setting, with a value, its interval and words.
+//! The most common form of a chart: a row for each setting, with a value, its interval and words.
 
 use super::Room;
 use super::axis::Scale;
@@ -12,7 +12,7 @@ use crate::page::palette::Ink;
 pub(super) struct Dot {
     /// The value.
     pub(super) value: f64,
-    /// Its shape; that of the row's sign if none is given.
+    /// The shape; `None` for that of the row's sign.
     pub(super) shape: Option<Shape>,
 }
 
@@ -22,9 +22,9 @@ pub(super) struct Row {
     pub(super) label: String,
     /// The setting's sign.
     pub(super) sign: Sign,
-    /// A line from here to there, such as an interval.
+    /// The ends of a line, such as an interval.
     pub(super) span: Option<(f64, f64)>,
-    /// Whether the line has ends, as intervals do.
+    /// Whether the line has end marks, as intervals do.
     pub(super) capped: bool,
     /// The values.
     pub(super) dots: Vec<Dot>,
@@ -40,13 +40,13 @@ pub(super) struct Chart<'a> {
     /// How a value is written along the axis.
     pub(super) mark: fn(f64) -> String,
     pub(super) rows: Vec<Row>,
-    /// Whether it shows simulated time.
+    /// Whether the chart shows simulated time.
     pub(super) of_time: bool,
-    /// Shapes and what they mean, if the rows have more than one.
+    /// The meaning of each shape, if the rows have several shapes.
     pub(super) legend: &'a [(Shape, &'a str)],
 }
 
-/// The columns that name a setting, for the front of a table.
+/// The first cells of a row, which name a setting.
 pub(super) fn setting_cells(summary: &SettingSummary) -> Vec<Cell> {
     let setting = summary.setting;
     vec![
@@ -56,19 +56,19 @@ pub(super) fn setting_cells(summary: &SettingSummary) -> Vec<Cell> {
     ]
 }
 
-/// The label and sign of the setting that a row of a table is about.
+/// The label and sign of the setting of a table row.
 pub(super) fn setting_of(table: &Table, row: &[Cell]) -> (String, Sign) {
     let min_isr = table.number(row, "min.insync.replicas").unwrap_or(0.0);
     let sign = frame::sign(table.cell(row, "acks").as_text(), min_isr);
     (table.cell(row, "setting").as_text().to_owned(), sign)
 }
 
-/// Where things are.
+/// The positions of the parts of a chart.
 struct Layout {
     left: i32,
     right: i32,
     row_height: i32,
-    /// How far below the top of its row the line of a value is.
+    /// The distance from the top of a row to the line of its values.
     line: i32,
 }
 
@@ -95,7 +95,7 @@ impl Layout {
     }
 }
 
-/// Draws it.
+/// Draws a chart of rows.
 pub(super) fn draw(chart: &Chart<'_>, caption: &Caption, room: Room) -> Scene {
     let (mut scene, mut y) = frame::begin(room, chart.title, chart.subtitle);
     if !chart.legend.is_empty() {
@@ -130,7 +130,7 @@ fn axis(scene: &mut Scene, chart: &Chart<'_>, layout: &Layout, (top, bottom): (i
         scene.line((layout.left, bottom), (layout.right, bottom), 1, Ink::Axis);
         return;
     };
-    // What stands left of the break is no power of ten.
+    // Left of the break there is no power of ten, only 0.
     let middle = layout.left + (f64::from(layout.right - layout.left) * gap).round() as i32;
     scene.line((layout.left, bottom), (middle - 3, bottom), 1, Ink::Axis);
     scene.line((middle + 3, bottom), (layout.right, bottom), 1, Ink::Axis);
@@ -148,7 +148,7 @@ fn draw_row(
     room: Room,
 ) {
     let y = top + layout.line;
-    // Words stand beside the line where there is room, else above it.
+    // The words are beside the line if there is room, otherwise above it.
     let words = if room == Room::Wide { y } else { top + 16 };
     frame::labelled(scene, (MARGIN, words), row.sign, &row.label);
     let right = scene.width - MARGIN;
@@ -164,7 +164,7 @@ fn draw_row(
     }
     for dot in &row.dots {
         let at = (layout.x(&chart.scale, dot.value), y);
-        // A shape of its own is never hollow: that means min ISR 1, and only in the sign.
+        // Only the sign may be hollow, which means min ISR 1; other shapes are always filled.
         let filled = row.sign.filled || dot.shape.is_some();
         scene.mark(at, 6, dot.shape.unwrap_or(row.sign.shape), filled, row.sign.ink);
     }

@@ -1,4 +1,4 @@
-//! How many runs lost anything.
+//! The share of runs with a lost record.
 
 use super::axis::Scale;
 use super::frame::Caption;
@@ -11,9 +11,9 @@ use crate::page::text::{grouped, percent, short};
 pub(super) const PLOT: Plot = Plot {
     id: "runs-with-loss",
     title: "Runs that lost any record",
-    reading: "The share of runs, without the undecided, in which at least one record was lost that the application took \
-              for written. The line is the 95 % Wilson interval, which says something even where \
-              nothing was lost.",
+    reading: "The share of decided runs that lost at least one record that the application \
+              considered written (acknowledged, or sent with acks=0). The line is the 95 % Wilson \
+              interval, which bounds the share even where nothing was lost.",
     table,
     draw,
 };

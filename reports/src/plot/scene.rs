@@ -1,23 +1,23 @@
-//! A drawing in its own units, before it is a file: lines, shapes and words, each with the ink it
-//! is for. Charts make scenes; [`super::render`] makes SVG and PNG of them.
+//! A drawing in units of its own: lines, shapes and texts, each with the purpose of its colour.
+//! Charts make scenes; [`super::render`] turns scenes into SVG and PNG.
 
 use crate::page::palette::Ink;
 
-/// A place: to the right and downwards.
+/// A point: units to the right and downwards.
 pub(super) type Point = (i32, i32);
 
-/// Where a text stands relative to its place. It is always centred vertically.
+/// How a text is aligned to its point. It is always centred vertically.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Anchor {
-    /// It begins there.
+    /// The text begins at the point.
     Start,
-    /// It is centred there.
+    /// The text is centred on the point.
     Middle,
-    /// It ends there.
+    /// The text ends at the point.
     End,
 }
 
-/// How a text is written.
+/// Size, weight and ink of a text.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Lettering {
     /// Units per em.
@@ -29,41 +29,41 @@ pub struct Lettering {
 }
 
 impl Lettering {
-    /// The name of a chart.
+    /// The title of a chart.
     pub const TITLE: Self = Self { size: 15, bold: true, ink: Ink::Text };
     /// The name of a row.
     pub const LABEL: Self = Self { size: 13, bold: false, ink: Ink::Text };
     /// A value.
     pub const VALUE: Self = Self { size: 13, bold: true, ink: Ink::Text };
-    /// A remark.
+    /// A note.
     pub const NOTE: Self = Self { size: 11, bold: false, ink: Ink::Muted };
 
-    /// About how wide a text is, from the average letter; for placing, not for fitting exactly.
+    /// The approximate width of a text, from the average letter; for placing only.
     pub fn width(self, text: &str) -> i32 {
         text.chars().count() as i32 * self.size * 57 / 100
     }
 }
 
-/// A shape that marks a value. Each series has one of its own.
+/// A shape that marks a value. Each series has its own shape.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Shape {
     /// A circle.
     Circle,
     /// A square.
     Square,
-    /// A triangle that stands on its side.
+    /// A triangle with its base below.
     Triangle,
-    /// A square that stands on its corner.
+    /// A square that stands on a corner.
     Diamond,
     /// An upright line.
     Tick,
     /// Two lines that cross.
     Cross,
-    /// A point to the right, at its place.
+    /// An arrowhead to the right, with its tip at the point.
     Tip,
 }
 
-/// One thing in a drawing.
+/// An element of a drawing.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Item {
     /// A straight line.
@@ -86,9 +86,9 @@ pub enum Item {
         /// The ink.
         ink: Ink,
     },
-    /// A mark, filled or with the paper showing through.
+    /// A mark, filled or hollow.
     Mark {
-        /// Its middle.
+        /// The centre.
         at: Point,
         /// Half its width.
         radius: i32,
@@ -119,9 +119,9 @@ pub struct Scene {
     pub width: i32,
     /// Its height.
     pub height: i32,
-    /// What it shows, for people who do not see it.
+    /// The content in words, for people who do not see the drawing.
     pub label: String,
-    /// What is in it, from back to front.
+    /// The elements, from back to front.
     pub items: Vec<Item>,
 }
 
@@ -157,8 +157,8 @@ impl Scene {
         self.items.push(Item::Text { at, text: text.into(), anchor, lettering });
     }
 
-    /// Adds a text in as many lines as it takes to stay within `width`, from `at` downwards.
-    /// Returns how high they are together.
+    /// Adds a text that is broken into lines of at most `width`, from `at` downwards. Returns the
+    /// height of all lines.
     pub fn paragraph(&mut self, at: Point, text: &str, width: i32, lettering: Lettering) -> i32 {
         let height = lettering.size * 14 / 10;
         let mut lines = vec![String::new()];

@@ -1,22 +1,22 @@
-//! The numbers behind a chart: what its CSV file holds, what the table under it on the page shows,
-//! and all that it is drawn from.
+//! The numbers of a chart: the CSV file and the table on the page show them, and the chart is drawn
+//! from them alone.
 
 use crate::page::text;
 use maud::{Markup, html};
 use std::fmt::Write;
 
-/// What a column holds.
+/// The kind of values in a column.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Kind {
     /// Words.
     Text,
-    /// How many.
+    /// A count.
     Count,
-    /// Some number.
+    /// Any other number.
     Number,
-    /// A share, from 0 to 1; for people in per cent.
+    /// A share from 0 to 1; shown as a percentage.
     Share,
-    /// Simulated microseconds; for people in a unit that fits.
+    /// Simulated microseconds; shown in a suitable unit.
     Micros,
 }
 
@@ -27,7 +27,7 @@ pub struct Column {
     pub key: &'static str,
     /// Its name for people.
     pub title: &'static str,
-    /// What it holds.
+    /// The kind of its values.
     pub kind: Kind,
 }
 
@@ -43,7 +43,7 @@ pub enum Cell {
     Text(String),
     /// A number, a count included.
     Number(f64),
-    /// There is none.
+    /// No value.
     Missing,
 }
 
@@ -53,7 +53,7 @@ impl Cell {
         Self::Text(text.into())
     }
 
-    /// A count. Counts above 2^53 would lose their last digit; no study has as many.
+    /// A count. Counts above 2^53 lose precision; no study has that many records.
     pub fn count(count: u64) -> Self {
         Self::Number(count as f64)
     }
@@ -77,7 +77,7 @@ impl Cell {
         [Self::number(estimate.map(|e| e.low)), Self::number(estimate.map(|e| e.high))]
     }
 
-    /// The number.
+    /// The number, if this is a number.
     pub fn as_number(&self) -> Option<f64> {
         match self {
             Self::Number(number) => Some(*number),
@@ -85,7 +85,7 @@ impl Cell {
         }
     }
 
-    /// The words; none if it is a number.
+    /// The words; empty if this is not a text.
     pub fn as_text(&self) -> &str {
         match self {
             Self::Text(text) => text,
@@ -115,22 +115,22 @@ pub struct Table {
 }
 
 impl Table {
-    /// The value of a row in the column of this name.
+    /// The value of a row in column `key`.
     ///
     /// # Panics
     ///
-    /// If there is no such column, which is a mistake of the chart.
+    /// If there is no such column, which is a defect of the chart.
     pub fn cell<'a>(&self, row: &'a [Cell], key: &str) -> &'a Cell {
         let place = self.columns.iter().position(|column| column.key == key);
         &row[place.unwrap_or_else(|| panic!("no column {key}"))]
     }
 
-    /// The number of a row in the column of this name.
+    /// The number of a row in column `key`.
     pub fn number(&self, row: &[Cell], key: &str) -> Option<f64> {
         self.cell(row, key).as_number()
     }
 
-    /// As CSV (RFC 4180), a line of names first. Numbers have all their digits.
+    /// CSV (RFC 4180) with a header line. Numbers have all their digits.
     pub fn csv(&self) -> String {
         let names: Vec<&str> = self.columns.iter().map(|column| column.key).collect();
         let mut csv = names.join(",") + "\r\n";
@@ -152,12 +152,13 @@ impl Table {
         csv
     }
 
-    /// As HTML, without the columns that hold for machines what `setting` says to people.
+    /// HTML, without the columns that repeat `setting` for programs.
     pub fn html(&self, caption: &str) -> Markup {
         let class = |kind: Kind| if kind == Kind::Text { "name" } else { "number" };
-        let is_told = |key: &str| self.columns.iter().any(|column| column.key == key);
+        let has_column = |key: &str| self.columns.iter().any(|column| column.key == key);
         let of_setting = ["acks", "min.insync.replicas"];
-        let is_shown = |column: &&Column| !is_told("setting") || !of_setting.contains(&column.key);
+        let is_shown =
+            |column: &&Column| !has_column("setting") || !of_setting.contains(&column.key);
         html! {
             div class="scroll" tabindex="0" role="region" aria-label=(caption) {
                 table {
@@ -188,7 +189,7 @@ impl Table {
 }
 
 fn quoted(text: &str) -> String {
-    // A spreadsheet would take a text that begins like this for a formula.
+    // A spreadsheet would treat a text that begins like this as a formula.
     let formula = text.starts_with(['=', '+', '-', '@', '\t', '\r']);
     let text = if formula { format!("'{text}") } else { text.to_owned() };
     if text.contains([',', '"', '\n', '\r']) {
@@ -203,7 +204,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn csv_quotes_what_needs_it_and_defuses_formulas() {
+    fn csv_quotes_where_necessary_and_defuses_formulas() {
         const COLUMNS: &[Column] =
             &[column("name", "Name", Kind::Text), column("rate", "Rate", Kind::Number)];
         let rows = vec![

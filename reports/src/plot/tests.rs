@@ -1,4 +1,4 @@
-//! What all charts have in common.
+//! Tests that all charts share.
 
 use super::scene::{Anchor, Item, Lettering};
 use super::*;
@@ -75,7 +75,7 @@ fn png_files_are_small_and_of_double_density() {
     }
 }
 
-/// Fourteen runs are not shown as boldly as a hundred, and not by their colour alone.
+/// A row of few runs is lighter and marked as few: colour alone does not show it.
 #[test]
 fn a_fault_of_few_runs_says_so_and_is_lighter() {
     for (seeds, few) in [(28, true), (200, false)] {
@@ -86,9 +86,9 @@ fn a_fault_of_few_runs_says_so_and_is_lighter() {
             let scene = (families::PLOT.draw)(&table, &caption, room);
             for family in &summary.settings[0].families {
                 let words = format!("{} runs{}", family.runs, if few { ", few" } else { "" });
-                let is_told =
+                let is_shown =
                     |item: &Item| matches!(item, Item::Text { text, .. } if *text == words);
-                assert!(scene.items.iter().any(is_told), "{words}");
+                assert!(scene.items.iter().any(is_shown), "{words}");
             }
             let is_bold = |item: &Item| match item {
                 Item::Text { lettering, .. } => lettering.bold && *lettering != Lettering::TITLE,
@@ -99,7 +99,7 @@ fn a_fault_of_few_runs_says_so_and_is_lighter() {
     }
 }
 
-/// Of the shapes that mean a setting none means anything else.
+/// A shape that means a setting has no other meaning.
 #[test]
 fn the_marks_of_percentiles_are_not_those_of_settings() {
     let shapes = |id: &str| -> Vec<Shape> {

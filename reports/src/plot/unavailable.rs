@@ -1,4 +1,4 @@
-//! How long partitions accepted no writes.
+//! Time during which partitions accepted no writes.
 
 use super::axis::Scale;
 use super::frame::Caption;
@@ -11,9 +11,9 @@ use crate::page::text::{percent, short};
 pub(super) const PLOT: Plot = Plot {
     id: "unavailable",
     title: "Time without writes",
-    reading: "The share of the time in which records were offered during which a partition accepted \
-              none although producers had some for it, over all partitions and runs. The line is the 95 % bootstrap \
-              interval over seeds. What a careful setting costs when brokers fail.",
+    reading: "The share of the load time in which a partition accepted no record although producers \
+              had records for it, averaged over partitions and runs. The line is the 95 % bootstrap \
+              interval over seeds. A setting that keeps records may cost availability when brokers fail.",
     table,
     draw,
 };
@@ -52,7 +52,7 @@ fn draw(table: &Table, caption: &Caption, room: Room) -> Scene {
     });
     let chart = Chart {
         title: PLOT.title,
-        subtitle: "share of the time in which records were offered, with 95 % intervals over seeds",
+        subtitle: "share of the load time, with 95 % intervals over seeds",
         scale: Scale::linear(highs.fold(0.0, f64::max)),
         mark: |share| short(&percent(share)),
         rows: rows.collect(),

@@ -1,4 +1,4 @@
-//! How often something happened among so many tries.
+//! The share of tries in which an event happened.
 
 use super::Estimate;
 
@@ -7,8 +7,8 @@ const Z: f64 = 1.959_963_984_540_054;
 
 /// The share of `count` in `of`, with its Wilson score interval (E. B. Wilson, 1927).
 ///
-/// Unlike the textbook interval it says something when nothing was seen: of 0 in 1,000 that the
-/// share is below 0.4 %. `None` if nothing was tried.
+/// Unlike the textbook interval it bounds the share even if the event was never seen: for 0 of
+/// 1,000 the share is below 0.4 %. `None` if `of` is 0.
 pub fn wilson(count: u64, of: u64) -> Option<Estimate> {
     if of == 0 {
         return None;
@@ -17,7 +17,7 @@ pub fn wilson(count: u64, of: u64) -> Option<Estimate> {
     let middle = share + Z * Z / (2.0 * n);
     let spread = Z * (share * (1.0 - share) / n + Z * Z / (4.0 * n * n)).sqrt();
     let scale = 1.0 + Z * Z / n;
-    // At both ends the interval reaches the end exactly, but for rounding.
+    // At 0 and 1 the exact interval reaches the end; rounding would miss it.
     let low = if count == 0 { 0.0 } else { (middle - spread) / scale };
     let high = if count == of { 1.0 } else { (middle + spread) / scale };
     Some(Estimate { value: share, low, high })
@@ -32,7 +32,7 @@ mod tests {
     }
 
     #[test]
-    fn against_published_values() {
+    fn wilson_agrees_with_published_values() {
         // R. G. Newcombe, "Two-sided confidence intervals for the single proportion" (1998),
         // table I, method 3.
         for (count, of, low, high) in [

@@ -1,13 +1,14 @@
-//! Which of two came out ahead more often than the toss of a coin explains.
+//! Whether one of two alternatives is ahead more often than a coin toss explains.
 
-/// The exact two-sided sign test (J. Arbuthnot, 1710): how likely a coin falls at least as
-/// lopsidedly as `first` against `second`. `None` if nothing differed.
+/// The exact two-sided sign test (J. Arbuthnot, 1710): the probability that coin tosses split at
+/// least as unevenly as `first` against `second`. `None` if both are 0.
 pub fn p_value(first: u64, second: u64) -> Option<f64> {
     let (tosses, fewer) = (first + second, first.min(second));
     if tosses == 0 {
         return None;
     }
-    // Binomial coefficients over 2^tosses, in logarithms: either is out of range by itself.
+    // Binomial coefficients over 2^tosses, in logarithms: numerator and denominator exceed the
+    // range of a float.
     let mut log = -(tosses as f64) * std::f64::consts::LN_2;
     let mut tail = log.exp();
     for heads in 1..=fewer {
@@ -22,7 +23,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn against_sums_by_hand() {
+    fn the_p_value_agrees_with_sums_by_hand() {
         for (first, second, p) in [
             (4, 0, 0.125),
             (0, 5, 0.0625),
@@ -39,9 +40,10 @@ mod tests {
         assert_eq!(p_value(0, 0), None);
     }
 
-    /// With 10,200 tosses the normal distribution is as good: (200 - 1) / sqrt(10,200) = 1.9704.
+    /// With 10,200 tosses the normal distribution is a good approximation: (200 - 1) / sqrt(10,200)
+    /// = 1.9704.
     #[test]
-    fn many_tosses_are_no_trouble() {
+    fn many_tosses_do_not_overflow() {
         let p = p_value(5_000, 5_200).unwrap();
         assert!((p - 0.0488).abs() < 2e-4, "{p}");
         assert!(p_value(0, 5_000).unwrap() < 1e-300);

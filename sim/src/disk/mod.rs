@@ -1,5 +1,4 @@
-//! The simulated disk: the view of the process, the durable state, and the time that operations
-//! take.
+//! The simulated disk: the view of the process, the durable state, and the cost of operations.
 
 mod age;
 mod conditions;
@@ -76,8 +75,7 @@ impl SimDisk {
         Ok(())
     }
 
-    /// Fails if a fault makes such operations fail on the device that holds `path`, or would hold
-    /// it.
+    /// Fails if a fault makes such operations fail on the device of `path`.
     fn check_path(&mut self, path: &str, kind: Kind) -> Result<(), DiskError> {
         if self.devices.len() == 1 {
             return self.check(0, kind);
@@ -392,8 +390,7 @@ impl Disk for SimDisk {
         let mut changes = Vec::new();
         self.unlink(inode, &mut changes);
         changes.push(Change { directory, name, inode: None });
-        // Each name is removed by a change of its own: a power loss can leave a directory half
-        // removed.
+        // Each name is a change of its own: a power loss can leave a directory half removed.
         for change in changes {
             self.change(device, vec![change]);
         }

@@ -8,8 +8,7 @@ use bytes::Bytes;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-/// The number of a file or directory: 20 bits of slot and 12 bits that count the reuses of the
-/// slot.
+/// The number of a file or directory: 20 bits of slot and 12 bits of reuses of the slot.
 pub(super) type Inode = u32;
 
 pub(super) const ROOT: Inode = 0;

@@ -13,7 +13,7 @@ fault! {
     ClockJump = "clock-jump" {
         /// The nodes whose clocks jump.
         target: Targets<W>,
-        /// How far, to the millisecond.
+        /// The size of the jump, rounded down to a millisecond.
         by: Span,
         /// Back instead of forward.
         back: bool,

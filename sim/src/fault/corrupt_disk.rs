@@ -9,7 +9,7 @@ fault! {
     /// One sector (512 bytes) of one file holds other bytes from now on. The seed decides which
     /// file and which sector. It cannot be undone.
     CorruptDisk = "corrupt-disk" {
-        /// The nodes whose disks go bad.
+        /// The nodes on whose disks a sector is corrupted.
         target: Targets<W>,
         /// Only the disk that holds this log directory.
         directory: Option<String>,

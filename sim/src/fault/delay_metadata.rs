@@ -7,7 +7,7 @@ use crate::net::LinkShape;
 use machine::{NodeId, Span};
 
 fault! {
-    /// What the controllers send to a node arrives late.
+    /// Messages from the controllers to a node arrive late.
     DelayMetadata = "delay-metadata" {
         /// The nodes that receive metadata late.
         target: Targets<W>,

@@ -50,7 +50,7 @@ fault! {
         directory: Option<String>,
         /// Which operations: `read`, `append`, `sync`, `write` (all that change the disk) or `any`.
         on: DiskOperation,
-        /// How many of them; all as long as the fault lasts unless given.
+        /// The number of operations that fail; all operations during the fault unless given.
         times: Option<u32>,
     }
 }

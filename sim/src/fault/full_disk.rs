@@ -14,7 +14,7 @@ fault! {
         target: Targets<W>,
         /// Only the disk that holds this log directory.
         directory: Option<String>,
-        /// How many more bytes fit from the beginning of the fault on; none unless given.
+        /// The number of bytes that still fit when the fault begins; 0 unless given.
         after: Option<u64>,
         /// Another process on the host fills the disk and frees it again, alternating at this
         /// interval.

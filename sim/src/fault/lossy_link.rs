@@ -15,11 +15,12 @@ fault! {
         to: Targets<W>,
         /// Only packets from `from` to `to`; both directions unless given.
         one_way: bool,
-        /// How many packets are lost. One of `loss`, `duplication` and `reordering` is needed.
+        /// The share of packets that are lost. One of `loss`, `duplication` and `reordering` is
+        /// needed.
         loss: Option<Ppm>,
-        /// How many packets arrive twice.
+        /// The share of packets that arrive twice.
         duplication: Option<Ppm>,
-        /// How many packets are held up while others overtake.
+        /// The share of packets that are held up while others overtake.
         reordering: Option<Ppm>,
     }
 }

@@ -19,8 +19,7 @@ fault! {
         /// With `at_disk_operation`: only in the handler of a clean shutdown, which writes what the
         /// next start relies on.
         during_stop: bool,
-        /// How much later than the one before each host is switched on again; all at once unless
-        /// given.
+        /// The delay between switching on one host and the next; all at once unless given.
         stagger: Option<Span>,
     }
 }

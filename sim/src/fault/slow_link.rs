@@ -16,10 +16,10 @@ fault! {
         one_way: bool,
         /// How much longer every message takes. One of `by`, `jitter` and `bandwidth` is needed.
         by: Option<Span>,
-        /// The largest further delay; the delay of each message is uniformly distributed from 0 to
-        /// it.
+        /// The largest additional delay; that of each message is uniformly distributed from 0 to
+        /// this value.
         jitter: Option<Span>,
-        /// How many bytes get through in a second.
+        /// The number of bytes that get through per second.
         bandwidth: Option<u64>,
     }
 }

@@ -357,13 +357,12 @@ fn an_edited_run_is_refused_at_its_line() {
     assert!(refusal(&[&resealed]).contains("contradict each other"));
 }
 
-/// A journal comes from an artefact of CI: what is refused in a scenario file is refused there as
-/// well.
+/// Journals come from artefacts of CI: they are checked as scenario files are.
 #[test]
 fn the_scenarios_of_a_header_are_checked_as_files_are() {
     let good = journal(0..10, "1/1", 99, Some(Stop::Complete));
     for (from, to, expected) in [
-        (r#""name":"swarm""#, r#""name":"../../evil""#, "`../../evil` is no name"),
+        (r#""name":"swarm""#, r#""name":"../../evil""#, "`../../evil` is not a name"),
         (r#""brokers":3"#, r#""brokers":0"#, "is not possible: "),
     ] {
         assert!(good.contains(from), "{from}");
