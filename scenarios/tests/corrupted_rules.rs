@@ -239,13 +239,6 @@ const CORRUPTIONS: &[Corruption] = &[
         set: &[],
     },
     Corruption {
-        check: "live-state-is-replayed",
-        rule: "grants_vote",
-        corrupt: |rules| rules.grants_vote = |_| true,
-        scenario: "controller-crash",
-        set: &[],
-    },
-    Corruption {
         check: "quorum-is-safe",
         rule: "grants_vote",
         corrupt: |rules| rules.grants_vote = |_| true,

@@ -130,8 +130,7 @@ fn a_pass_with_losses_says_so_and_names_seeds_that_lost() {
     assert!(account.contains("crash") || account.contains("lost its power"), "{account}");
 }
 
-/// A15: what is missing has names, a screenful of it is printed, and all of it is in explain.md. U5:
-/// that begins with what `fuzz` calls the run.
+/// A15: what is missing has names, a screenful of it is printed, and all of it is in explain.md.
 #[test]
 fn what_did_not_come_back_is_named_at_length_in_the_explanation_only() {
     const PARTITIONS: usize = 60;
@@ -144,7 +143,11 @@ fn what_did_not_come_back_is_named_at_length_in_the_explanation_only() {
     folder.file("stuck.toml", text);
     let args = ["scenario", "stuck.toml", "--seed", "1"];
     let ended = folder.run(&args);
-    assert_eq!(ended.code, Some(1), "{ended:#?}");
+    assert_eq!(
+        ended.code,
+        Some(3),
+        "a shorter converge than Kafka may need decides nothing: {ended:#?}"
+    );
     assert!(ended.out.lines().count() <= 40, "a screenful:\n{}", ended.out);
     let verdict = folder.run(&[&args[..], &["--json"]].concat()).json();
     let out = folder.path().join(verdict["out"].as_str().expect("a directory"));
@@ -154,9 +157,8 @@ fn what_did_not_come_back_is_named_at_length_in_the_explanation_only() {
         assert!(explained.contains(&line), "{line}\n{explained}");
     }
     let top: Vec<&str> = explained.lines().take_while(|line| !line.starts_with("## ")).collect();
-    let signature = verdict["violations"][0]["signature"].as_str().expect("a signature");
     let top = top.join(" ");
-    assert!(top.contains(&format!("under the signature `{signature}`")), "{top}");
+    assert!(top.contains("the run does not decide: `durations.converge` is shorter than"), "{top}");
 }
 
 /// U5, U8: a fault has one name everywhere, a story is named, and the first screen has no counters of

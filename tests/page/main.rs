@@ -17,7 +17,7 @@ use std::process::Command;
 use std::{env, fs};
 
 /// The seeds of the report that is looked at.
-const SEEDS: &str = "0..8";
+const SEEDS: &str = "0..24";
 
 /// Makes a report in a folder of its own.
 fn report() -> PathBuf {

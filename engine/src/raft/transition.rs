@@ -161,6 +161,13 @@ impl Quorum {
         out: &mut Outbox,
     ) -> Result<bool, Halt> {
         let leader = leader.filter(|leader| *leader != self.config.id);
+        if let (true, Some(known), Some(other)) = (epoch == self.epoch, self.leader(), leader)
+            && known != other
+        {
+            return Err(Halt::Failed(format!(
+                "two leaders of the quorum in epoch {epoch}: {known} and {other}"
+            )));
+        }
         let is_news = epoch > self.epoch
             || (epoch == self.epoch && leader.is_some() && self.leader().is_none());
         if !is_news {

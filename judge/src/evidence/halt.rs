@@ -39,6 +39,7 @@ const ALL_FAILED: &str = "all log directories have failed";
 /// The reasons that a member of the quorum gives if the metadata log is not as it was committed.
 const FORGOTTEN: &[&str] = &[
     "the leader of the quorum requested truncation to offset",
+    "two leaders of the quorum in epoch",
     "committed records of the metadata log are gone",
     "the metadata log cannot be replayed",
 ];

@@ -84,11 +84,11 @@ mod tests {
             abandoned_ppm: 100_000,
             ends_when_fenced: false,
         };
-        let ends: Vec<End> = (0..2_000).map(|number| transactions.end_of(number, 7)).collect();
+        let ends: Vec<End> = (0..20_000).map(|number| transactions.end_of(number, 7)).collect();
         let count = |wanted: End| ends.iter().filter(|end| **end == wanted).count();
-        assert!((350..450).contains(&count(End::Abort)), "{}", count(End::Abort));
-        assert!((160..240).contains(&count(End::Abandon)), "{}", count(End::Abandon));
-        let again: Vec<End> = (0..2_000).map(|number| transactions.end_of(number, 7)).collect();
+        assert!((3_800..4_200).contains(&count(End::Abort)), "{}", count(End::Abort));
+        assert!((1_850..2_150).contains(&count(End::Abandon)), "{}", count(End::Abandon));
+        let again: Vec<End> = (0..20_000).map(|number| transactions.end_of(number, 7)).collect();
         assert_eq!(ends, again);
     }
 }

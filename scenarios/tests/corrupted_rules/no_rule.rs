@@ -27,6 +27,12 @@ pub(super) const NO_RULE: &[NoRule] = &[
         history: (LIVENESS, "the_offset_of_a_time_is_that_of_the_first_record_as_late"),
     },
     NoRule {
+        check: "live-state-is-replayed",
+        why: "no rule decides what replaying a record does, and a member that learns of two leaders in \
+              one epoch ends before its state can differ",
+        history: (LEADERS, "live_state_is_the_replay_of_the_log"),
+    },
+    NoRule {
         check: "snapshots-of-producers",
         why: "what a snapshot has follows from the batches before it, and no rule decides it",
         history: (PRODUCERS, "a_snapshot_matches_the_log_before_it"),

@@ -186,7 +186,7 @@ mod tests {
         ];
         let (text, unexplained) = page(&results, &BTreeMap::new());
         assert!(text.contains("**1 of 2 caught (50 %)**"), "{text}");
-        assert!(text.contains("at 02, with"), "{text}");
+        assert!(text.contains("at 02, after changes made"), "{text}");
         assert!(text.contains("**2 of 2 (100 %)**"), "{text}");
         assert!(text.contains("| a | converges by swarm 7 |  |"), "{text}");
         assert!(unexplained.is_empty());

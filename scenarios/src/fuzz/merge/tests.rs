@@ -283,7 +283,7 @@ fn damage_is_named_with_its_line() {
     assert!(refusal(&[""]).contains("no header"));
     let elsewhere = journal(0..90, "1/1", 999, None);
     let its = elsewhere.lines().find(|line| line.contains("\"seed\":89,")).expect("it has 89");
-    assert!(at(run, its).contains("none of this part's"));
+    assert!(at(run, its).contains("does not belong to this part"));
     assert!(at(run + 1, &lines[run]).contains("in two parts"));
 }
 

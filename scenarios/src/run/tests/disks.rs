@@ -43,11 +43,15 @@ fn hazards(verdict: &Verdict) -> Vec<(&str, u64)> {
 fn heartbeats_go_on_while_a_disk_hangs() {
     let mut hung = with_faults(
         5,
-        "[[faults]]\nkind = 'hung-disk'\ntarget = 'leader(orders-0)'\nat = '100ms'\n\
+        "[[faults]]\nkind = 'hung-disk'\ntarget = 'leader(orders-0)'\nat = '300ms'\n\
          lasts = '4s'\n",
     );
-    // So that every partition is written to all the time.
-    hung.scenario.producers.iter_mut().for_each(|producers| producers.keys = 40);
+    // So that every partition is written to all the time, also before the fault: the first request for
+    // a producer id finds no block of ids and is repeated after 100 ms.
+    for producers in &mut hung.scenario.producers {
+        producers.keys = 40;
+        producers.records = 1_500;
+    }
     let mut calm = hung.clone();
     calm.scenario.faults.clear();
     let (verdict, history) = traced(hung);
