@@ -80,10 +80,11 @@ fn sentences(browser: &mut Browser, json: &Value) {
     let text = browser.value("document.body.textContent.replace(/\\s+/g, ' ')");
     let text = text.as_str().expect("a page has text");
     let settings = json["settings"].as_array().expect("there are settings");
-    assert_eq!(settings.len(), 6);
+    assert_eq!(settings.len(), 7);
     for setting in settings {
         let (acks, min_isr) = (&setting["acks"], &setting["min.insync.replicas"]);
-        let label = format!("acks={}, min ISR {min_isr}", acks.as_str().unwrap_or_default());
+        let off = if setting["enable.idempotence"] == false { ", not idempotent" } else { "" };
+        let label = format!("acks={}, min ISR {min_isr}{off}", acks.as_str().unwrap_or_default());
         let sentence = match setting["runs_with_loss"].as_u64() {
             Some(0) => format!("{label}: in {} runs with the same faults none of", setting["runs"]),
             _ => format!("{label}: in {} of {} runs", setting["runs_with_loss"], setting["runs"]),

@@ -13,7 +13,6 @@ const LIVENESS: &str = include_str!("../../../judge/src/check/tests/liveness.rs"
 const LEADERS: &str = include_str!("../../../judge/src/check/tests/mod.rs");
 const COORDINATORS: &str = include_str!("../../../judge/src/check/tests/coordinators.rs");
 const TRANSACTIONS: &str = include_str!("../../../judge/src/check/tests/transactions.rs");
-/// Transactions did not run end to end when these checks were written.
 const NOT_YET: &str =
     "a rule of transactions whose corruption it catches in a run is still to be chosen";
 const PRODUCERS: &str = include_str!("../../../judge/src/check/tests/producers.rs");
