@@ -58,11 +58,10 @@ fn changed(
     };
     let batches = &view.partitions[log].batches;
     let transitions = view.coordinators.get(known).transitions.iter().rev();
-    let mut own = transitions.filter(is_in_log(view, at, log));
+    let own = transitions.filter(is_in_log(view, at, log));
     // The last, or, while that is waiting to be replicated, the one before it.
     let mut last: Option<Offset> = None;
-    loop {
-        let Some(it) = own.next() else { break };
+    for it in own {
         last = last.or(Some(it.offset));
         if it.raw.as_ref() == value {
             return;

@@ -65,8 +65,7 @@ fn check(view: &View, end: &End, log: &DiskLog, out: &mut Findings) {
             account_for(batch, &mut known);
         }
         // A torn one is passed over when it is loaded; one beyond the end is removed then.
-        let reaches =
-            log.batches.last().and_then(|last| next(last)).is_some_and(|it| it >= *offset);
+        let reaches = log.batches.last().and_then(next).is_some_and(|it| it >= *offset);
         let Some(found) = decode(bytes).filter(|_| reaches) else { continue };
         let may_forget = view.may_forget_producers(end.at);
         // What it knows of batches below the log start is not in the log any more.

@@ -59,7 +59,7 @@ impl TransactionalApp {
         let mut arrivals = Arrivals::new(config.schedule.clone());
         let next = arrivals.find(|it| boot.incarnation == 0 || it.at >= elapsed);
         let mut app = Self {
-            producer: Producer::new(&config.producer, rules.clone(), &boot, &config.bootstrap),
+            producer: Producer::new(&config.producer, rules, &boot, &config.bootstrap),
             config: Box::new(config.clone()),
             transactions: transactions.clone(),
             rules,
@@ -334,7 +334,7 @@ impl TransactionalApp {
         let entropy = self.boot.entropy.wrapping_add(self.replaced);
         let boot = Boot { entropy, ..self.boot };
         let (config, bootstrap) = (&self.config.producer, &self.config.bootstrap);
-        self.producer = Producer::new(config, self.rules.clone(), &boot, bootstrap);
+        self.producer = Producer::new(config, self.rules, &boot, bootstrap);
         self.phase = Phase::Pausing;
         out.set_timer(PAUSE, now.mono + pause);
     }

@@ -255,7 +255,7 @@ fn errors_of_coordinators_become_errors_that_producers_know() {
         let mut bench = Bench::new();
         bench.ask(version, "a", 0, &[A]);
         let sent = bench.one();
-        bench.now = bench.now + Span::millis(100);
+        bench.now += Span::millis(100);
         bench.respond(&sent, &[error]);
         bench.verdict()
     };
@@ -324,7 +324,7 @@ fn a_coordinator_that_cannot_be_reached_is_tried_again_by_the_client() {
     let verdicts: Vec<_> = verified.iter().map(|it| it.verdicts.of(A)).collect();
     let error = Err(ErrorCode::NotEnoughReplicas);
     assert_eq!(verdicts, [error, error], "and what waits for its turn behind it");
-    bench.now = bench.now + Span::millis(50);
+    bench.now += Span::millis(50);
     bench.ask(ADDS, "a", 0, &[A]);
     assert_eq!(bench.sent().len(), 1, "over a new connection");
 }

@@ -48,7 +48,7 @@ fn what_may_be_written_behind_a_batch_that_is_given_up_keeps_its_sequence() {
         // One record is younger, and its request goes with the connection.
         send(&mut stage, &mut producer, 0, 2);
         stage.next();
-        stage.now.mono = stage.now.mono + Span::millis(100);
+        stage.now.mono += Span::millis(100);
         stage.cut(&mut producer, &first);
         stage.pass(&mut producer, Span::millis(300));
         let again = stage.next();
