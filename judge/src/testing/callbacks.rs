@@ -59,8 +59,19 @@ impl History {
         self.client(1001, ClientFact::Confirmed { partition, base_offset, records, over });
     }
 
-    /// The producer gives up records that it sent over its `over`-th connection and had no answer
-    /// for.
+    /// Records that the producer sent over its `over`-th connection are refused for good.
+    pub(crate) fn refuse_over(&mut self, over: u32, of: &[u64]) {
+        let refused = ClientFact::Failed {
+            partition: Some(ORDERS),
+            error: ErrorCode::RecordListTooLarge,
+            maybe_written: false,
+            records: of.to_vec(),
+            over: Some(ConnId::new(node(1001), 0, over)),
+        };
+        self.client(1001, refused);
+    }
+
+    /// The producer gives up records that it sent over its `over`-th connection without a response.
     pub(crate) fn fail_over(&mut self, over: u32, of: &[u64]) {
         let failed = ClientFact::Failed {
             partition: Some(ORDERS),

@@ -92,7 +92,9 @@ fn pushed_out(copy: &Copy) -> Option<String> {
 pub(super) fn producer_forgotten(case: &Case<'_>) -> Option<String> {
     let is_of_memory = match case.finding.ground {
         Ground::Copies(_) | Ground::OutOfSequence => true,
-        Ground::Overtaken { .. } => case.finding.offset.is_some(),
+        Ground::Overtaken { by, .. } => {
+            case.finding.offset.is_some() || confirmed_as_stored(case, by)
+        }
         _ => false,
     };
     let idempotent = case.finding.record.is_none() || !case.is_not_idempotent();
@@ -103,6 +105,15 @@ pub(super) fn producer_forgotten(case: &Case<'_>) -> Option<String> {
             case.view.setup.producer_id_expiration.as_millis()
         )
     })
+}
+
+/// Both records are confirmed, and the log has them in the order of their callbacks.
+fn confirmed_as_stored(case: &Case<'_>, overtaker: u64) -> bool {
+    let (Some(record), Some(overtaker)) = (case.record, case.view.records.get(overtaker)) else {
+        return false;
+    };
+    let acked = [record, overtaker].iter().all(|it| it.outcome == Outcome::Acked);
+    acked && (0..record.offset).contains(&overtaker.offset)
 }
 
 /// The two were written by two lives of the application, each with an id of its own, and the first was
@@ -183,6 +194,28 @@ pub(super) fn confirmed_late(case: &Case<'_>) -> Option<String> {
             retry.event,
             record.offset,
             overtaker.offset
+        )
+    })
+}
+
+/// The record that overtook the callback was refused for good, and a refused batch is given up at once,
+/// though an earlier batch of the same producer, which was sent again, has no outcome yet
+/// (`Sender.failBatch`). No record is out of order in the log, since the refused one is not there.
+pub(super) fn refused_early(case: &Case<'_>) -> Option<String> {
+    let Ground::Overtaken { by, .. } = case.finding.ground else { return None };
+    let overtaker = case.view.records.get(by)?;
+    let mut retries = case.view.records.retries(case.finding.record?).iter();
+    let retry = retries.rfind(|it| it.event > overtaker.sent && it.at < case.finding.at)?;
+    let is_refused = overtaker.outcome == Outcome::Failed;
+    let is_callback = case.finding.check == CALLBACKS;
+    let in_flight = case.max_in_flight();
+    (is_callback && is_refused && in_flight > 1 && !case.is_not_idempotent()).then(|| {
+        format!(
+            "max.in.flight.requests.per.connection={in_flight} lets a producer send without waiting, \
+             the record's batch was sent again when {} could be on its way (event {}), and a refused \
+             batch is given up at once",
+            records::name(by),
+            retry.event
         )
     })
 }

@@ -149,6 +149,12 @@ pub const PERMISSIONS: &[Row] = &[
         excuses: idempotence::confirmed_late,
     },
     Row {
+        hazard: "refused-early",
+        meaning: "a batch that is refused for good is given up at once, though an earlier one is still \
+                  being sent again",
+        excuses: idempotence::refused_early,
+    },
+    Row {
         hazard: "given-up-late",
         meaning: "an idempotent producer gives a batch up when its time is over, though later ones \
                   were confirmed",

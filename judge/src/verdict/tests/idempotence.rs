@@ -170,6 +170,26 @@ fn a_record_that_was_given_up_may_be_there_but_in_its_place() {
     assert_eq!(broken(&given_up(1, 0)), vec!["order-as-sent"]);
 }
 
+/// Seed 567 of `swarm`: the leader had forgotten the producer, took a batch that was not the next one, and
+/// the one before it was stored under another epoch.
+#[test]
+fn callbacks_follow_the_log_of_a_leader_that_forgot_the_producer() {
+    let overtaken = |change: &dyn Fn(&mut History)| {
+        let mut history = history();
+        change(&mut history);
+        history.send(ORDERS, &numbers(0..2), -1);
+        history.write_as(1, ORDERS, 0, (ID, 0, 1), &numbers(1..2));
+        history.write_as(1, ORDERS, 0, (ID, 1, 0), &numbers(0..1));
+        replicate(&mut history, 1, 0);
+        history.confirm_over(1, Some(0), &numbers(1..2));
+        history.confirm_over(1, Some(1), &numbers(0..1));
+        finish(history, 1)
+    };
+    assert!(broken(&overtaken(&|_| ())).contains(&"callbacks-in-order"));
+    let soon = |history: &mut History| history.setup.producer_id_expiration = Span::millis(5);
+    assert!(!broken(&overtaken(&soon)).contains(&"callbacks-in-order"));
+}
+
 #[test]
 fn a_batch_that_is_given_up_is_called_back_late() {
     let called = |retried: bool| {
@@ -187,6 +207,28 @@ fn a_batch_that_is_given_up_is_called_back_late() {
     assert_eq!(hazards(&called(true)), vec![("given-up-late", 1)]);
     assert_eq!(broken(&called(true)), Vec::<&str>::new());
     assert_eq!(broken(&called(false)), vec!["callbacks-in-order"]);
+}
+
+/// Seed 5739 of `swarm`: a batch behind one that is sent again is too large for the log.
+#[test]
+fn a_batch_that_is_refused_is_called_back_before_an_earlier_one_that_is_sent_again() {
+    let refused = |retried: bool, in_flight: u32| {
+        let mut history = history();
+        history.setup.producers[0].max_in_flight = in_flight;
+        history.send(ORDERS, &numbers(0..2), -1);
+        if retried {
+            history.retry(ORDERS, &numbers(0..1));
+        }
+        history.refuse_over(1, &numbers(1..2));
+        history.write_as(1, ORDERS, 0, (ID, 0, 0), &numbers(0..1));
+        replicate(&mut history, 1, 0);
+        history.confirm_over(1, Some(0), &numbers(0..1));
+        finish(history, 1)
+    };
+    assert_eq!(broken(&refused(true, 5)), Vec::<&str>::new());
+    assert_eq!(hazards(&refused(true, 5)), vec![("refused-early", 1)]);
+    assert_eq!(broken(&refused(false, 5)), vec!["callbacks-in-order"]);
+    assert_eq!(broken(&refused(true, 1)), vec!["callbacks-in-order"]);
 }
 
 /// Seed 300256 of `swarm`: a request times out at the leader, which has its batch and confirms those
