@@ -54,9 +54,13 @@ impl Calm {
     #[inline]
     fn of_partition(view: &View, at: &Moment, fact: &Fact, out: &mut Findings) {
         let (partition, what, detail) = match fact {
-            // A batch that is too large is sent again in parts in any run.
+            // A batch that is too large is sent again in parts in any run, and a leader asks a coordinator
+            // for 100 ms whether the transaction before is over (KIP-890): its marker may take longer.
             Fact::Client(ClientFact::Retried { partition, error, .. })
-                if *error != ErrorCode::MessageTooLarge =>
+                if !matches!(
+                    error,
+                    ErrorCode::MessageTooLarge | ErrorCode::ConcurrentTransactions
+                ) =>
             {
                 (partition, "a producer sent again although nothing went wrong", error.to_string())
             }

@@ -403,6 +403,7 @@ fn no_batch_is_sent_again_and_no_isr_shrinks_without_faults() {
     assert_eq!(run(true, ErrorCode::MessageTooLarge, false), Vec::<&str>::new());
     assert_eq!(run(true, ErrorCode::RequestTimedOut, false), ["calm-stays-calm"]);
     assert_eq!(run(true, ErrorCode::MessageTooLarge, true), ["calm-stays-calm"]);
+    assert_eq!(run(true, ErrorCode::ConcurrentTransactions, false), Vec::<&str>::new());
 }
 
 #[test]
