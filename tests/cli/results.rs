@@ -161,6 +161,20 @@ fn what_did_not_come_back_is_named_at_length_in_the_explanation_only() {
     assert!(top.contains("the run does not decide: `durations.converge` is shorter than"), "{top}");
 }
 
+/// U5: the explanation of a violation begins with what `fuzz` calls the run.
+#[test]
+fn a_violation_is_explained_under_its_signature() {
+    let folder = Folder::new("signature");
+    let args = ["scenario", "museum-canary", "--bug", "canary", "--seed", "42", "--json"];
+    let verdict = folder.run(&args).json();
+    let out = folder.path().join(verdict["out"].as_str().expect("a directory"));
+    let explained = fs::read_to_string(out.join("explain.md")).expect("it was written");
+    let top: Vec<&str> = explained.lines().take_while(|line| !line.starts_with("## ")).collect();
+    let signature = verdict["violations"][0]["signature"].as_str().expect("a signature");
+    let top = top.join(" ");
+    assert!(top.contains(&format!("under the signature `{signature}`")), "{top}");
+}
+
 /// U5, U8: a fault has one name everywhere, a story is named, and the first screen has no counters of
 /// the simulator.
 #[test]

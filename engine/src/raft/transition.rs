@@ -152,6 +152,11 @@ impl Quorum {
 
     /// Adopts the epoch and the leader that a message names, if they are new (`maybeTransition`).
     /// Returns whether they were.
+    ///
+    /// # Errors
+    ///
+    /// If the message names another leader of the present epoch, as can be after voters have lost
+    /// their disks: the member ends, as Kafka's does by an exception.
     pub(super) fn learn(
         &mut self,
         epoch: LeaderEpoch,
