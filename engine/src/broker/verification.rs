@@ -1,13 +1,14 @@
-//! Asking the coordinators of transactions about partitions, before the first batch of a transaction is
-//! appended there (`AddPartitionsToTxnManager`; KIP-890).
+//! Requests to transaction coordinators about partitions, before the first batch of a transaction
+//! is appended to a partition (`AddPartitionsToTxnManager`; KIP-890).
 //!
-//! A produce request is parked until the coordinator has responded: under transactions version 2 it adds
-//! the partitions to the transaction, before that it only says whether they have been added. The request
-//! goes on as an input of its own, on the lane of requests. It does so even if its connection has ended
-//! meanwhile: what a client has sent is appended, whether or not the client is still there.
+//! A produce request is parked until the coordinator has responded. Under transactions version 2
+//! the coordinator adds the partitions to the transaction; under version 1 it only reports whether
+//! the producer has added them. The request then goes on as an input of its own, in the order of
+//! requests, even if its connection has ended meanwhile: its records are appended whether or not
+//! the client is still there.
 //!
-//! One request to a coordinator is in flight, and the transactions that are in question meanwhile go with
-//! the next one, each transactional id once.
+//! At most one request to each coordinator is in flight. Transactions that need verification
+//! meanwhile go into the next request, each transactional id once.
 
 use super::context::Cx;
 use super::part::Part;
@@ -34,17 +35,17 @@ const RECONNECT_BACKOFF: Span = Span::millis(50);
 #[derive(Clone, Debug)]
 pub(super) struct Verification {
     channels: Channels<Vec<Asked>>,
-    /// What goes to a coordinator with the next request, and to which.
+    /// The transactions for the next request to each coordinator.
     queues: BTreeMap<BrokerId, Vec<Queued>>,
     waiting: BTreeMap<u64, Waiting>,
-    /// How many requests have come.
+    /// The ticket of the last request that was parked.
     count: u64,
 }
 
-/// A produce request that waits.
+/// A parked produce request.
 #[derive(Clone, Debug)]
 struct Waiting {
-    /// The connection that it came on, and its number there.
+    /// Its connection, and its correlation id there.
     from: (ConnId, u32),
     request: ProduceRequest,
     /// When the coordinator was first asked.
@@ -52,7 +53,7 @@ struct Waiting {
     verdicts: Verdicts,
 }
 
-/// A transaction that waits for its turn.
+/// A transaction for the next request to its coordinator.
 #[derive(Clone, Debug)]
 struct Queued {
     transaction: AddPartitionsToTxn,
@@ -66,10 +67,10 @@ struct Asked {
     ticket: u64,
 }
 
-/// A produce request whose transaction has been verified, or not.
+/// A produce request whose verification is over.
 #[derive(Clone, Debug)]
 pub(super) struct Verified {
-    /// The connection that it came on, and its number there; `None` if that has ended.
+    /// Its connection, and its correlation id there; `None` if the connection has ended.
     pub(super) from: Option<(ConnId, u32)>,
     pub(super) request: ProduceRequest,
     pub(super) verdicts: Verdicts,
@@ -110,12 +111,12 @@ impl Verification {
         Served::Parked
     }
 
-    /// [`BrokerTimer::Verify`] is due: the request of `ticket`, to ask about it again.
+    /// The parked request of `ticket`, when [`BrokerTimer::Verify`] is due.
     pub(super) fn request(&self, ticket: u64) -> Option<&ProduceRequest> {
         self.waiting.get(&ticket).map(|waiting| &waiting.request)
     }
 
-    /// Asks again, or goes on if nothing is left to ask.
+    /// Asks the coordinator again, or goes on with the request if no partition needs it any more.
     pub(super) fn ask_again(
         &mut self,
         ticket: u64,
@@ -128,7 +129,7 @@ impl Verification {
         }
     }
 
-    /// [`BrokerTimer::Verified`] is due: takes the request of `ticket`.
+    /// Takes the request of `ticket`, when [`BrokerTimer::Verified`] is due.
     pub(super) fn take(&mut self, ticket: u64, cx: &mut Cx<'_>) -> Option<Verified> {
         let Waiting { from, request, mut verdicts, .. } = self.waiting.remove(&ticket)?;
         let is_parked = matches!(
@@ -143,7 +144,7 @@ impl Verification {
         Some(Verified { from: is_parked.then_some(from), request, verdicts })
     }
 
-    /// The partitions of a waiting request.
+    /// Adds the partitions of a parked request.
     pub(super) fn locks(&self, ticket: u64, locks: &mut Vec<TopicPartition>) {
         if let Some(waiting) = self.waiting.get(&ticket) {
             locks.extend(waiting.request.partitions.iter().map(|it| it.partition));
@@ -173,8 +174,9 @@ impl Verification {
         }
     }
 
-    /// Of two requests of one transactional id that wait for their turn, one is refused at once: the
-    /// client may have given up the earlier one, or one of them is of an epoch that is over.
+    /// Adds a transaction to the next request. If one with the same transactional id is there
+    /// already, one of the two is refused at once: the one with the older epoch, or for equal
+    /// epochs the earlier one, which the client may have given up.
     fn enqueue(&mut self, coordinator: BrokerId, queued: Queued, cx: &mut Cx<'_>) {
         let queue = self.queues.entry(coordinator).or_default();
         let id = &queued.transaction.transactional_id;
@@ -197,7 +199,7 @@ impl Verification {
         self.drive(coordinator, cx);
     }
 
-    /// Sends what is in question to a coordinator, unless it is being asked.
+    /// Sends the next request to a coordinator, unless one is in flight.
     fn drive(&mut self, coordinator: BrokerId, cx: &mut Cx<'_>) {
         let (now, node) = (cx.io.now.mono, peer(cx.context.node, coordinator));
         if self.channels.in_flight(node) > 0 {
@@ -205,7 +207,7 @@ impl Verification {
         }
         let Some(queued) = self.queues.remove(&coordinator) else { return };
         if !self.channels.is_ready(now, node) {
-            // A connection has just failed.
+            // The back-off after a failed connection is not over.
             for queued in queued {
                 self.refuse(queued.ticket, ErrorCode::NetworkException, cx);
             }
@@ -222,7 +224,7 @@ impl Verification {
         self.channels.send(now, node, request, timeout, asked, cx.io.out);
     }
 
-    /// All partitions in question are refused.
+    /// Refuses all partitions of the request of `ticket` that have no verdict yet.
     fn refuse(&mut self, ticket: u64, error: ErrorCode, cx: &mut Cx<'_>) {
         let Some(waiting) = self.waiting.get(&ticket) else { return };
         let mut verdicts = waiting.verdicts.clone();
@@ -232,8 +234,9 @@ impl Verification {
         self.settle(ticket, verdicts, cx);
     }
 
-    /// The coordinator has responded about the request of `ticket`. It is asked again if the transaction
-    /// before has not ended, for a while: the client would wait for longer.
+    /// Goes on with the request of `ticket` under these verdicts. While the previous transaction is
+    /// still ending, the coordinator is asked again for a limited time, because a retry by the
+    /// client would take longer.
     fn settle(&mut self, ticket: u64, verdicts: Verdicts, cx: &mut Cx<'_>) {
         let Some(waiting) = self.waiting.get_mut(&ticket) else { return };
         let config = &cx.context.config;
@@ -269,7 +272,7 @@ impl Verification {
             for (id, error) in added.flat_map(|added| &added.partitions) {
                 match error {
                     ErrorCode::None => {}
-                    // What producers expect.
+                    // The error that producers know from produce responses.
                     ErrorCode::ProducerFenced => {
                         verdicts.refuse(*id, ErrorCode::InvalidProducerEpoch);
                     }
@@ -285,7 +288,7 @@ impl Verification {
         }
     }
 
-    /// What became of the transactions of a request is not known.
+    /// The outcome of requests is unknown, because their connection has ended.
     fn on_failed(&mut self, failed: Vec<Vec<Asked>>, cx: &mut Cx<'_>) {
         for asked in failed.into_iter().flatten() {
             self.refuse(asked.ticket, ErrorCode::NetworkException, cx);
@@ -293,8 +296,8 @@ impl Verification {
     }
 }
 
-/// The error of a produce request, for an error of the coordinator: one that every client tries again
-/// without asking for metadata.
+/// The error of the produce request for an error of the coordinator. Errors that pass become
+/// `NOT_ENOUGH_REPLICAS`, which every client retries without refreshing its metadata.
 fn as_produce_error(error: ErrorCode, adds: bool) -> ErrorCode {
     match error {
         ErrorCode::NetworkException
@@ -345,6 +348,6 @@ impl Part for Verification {
     fn invariants(&self) {
         let queued = self.queues.values().flatten();
         let known = queued.map(|it| it.ticket).all(|ticket| self.waiting.contains_key(&ticket));
-        assert!(known, "what is in question waits");
+        assert!(known, "every queued transaction belongs to a parked request");
     }
 }

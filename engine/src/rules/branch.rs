@@ -1,4 +1,4 @@
-//! The branches of a rule: what a run, or a night of fuzzing, has seen it decide.
+//! The branches of a rule, by which the coverage of a run or a fuzz campaign is counted.
 
 use super::{read, transaction};
 use crate::error::ErrorCode;
@@ -6,12 +6,12 @@ use crate::ids::{BrokerId, Offset};
 use crate::log::BatchMeta;
 use crate::rules::election::Elected;
 
-/// A decision that is yes or no, or an error.
+/// The type of a rule's decision.
 pub(super) trait Branches {
-    /// Whether it is one; a number or a list has no branches.
+    /// Whether the decision is yes or no, or may be an error; a number or a list has no branches.
     const HAS: bool = false;
 
-    /// Whether it is a yes.
+    /// Whether the decision is yes, or no error; `None` if the type has no branches.
     #[inline]
     fn is_yes(&self) -> Option<bool> {
         None
@@ -45,7 +45,7 @@ impl Branches for ErrorCode {
     }
 }
 
-/// Found or not.
+/// Yes if a batch is found.
 impl Branches for Option<BatchMeta> {
     const HAS: bool = true;
 

@@ -4,9 +4,9 @@ use crate::error::ErrorCode;
 use crate::ids::LeaderEpoch;
 
 /// Whether a batch may have been written although its produce request returned this error. Only a
-/// batch refused before the append is known not to be written. A producer that gives up an unknown
-/// one sends it a second time under another identity, or reports as failed what is later read
-/// (KAFKA-13574).
+/// batch refused before the append is known not to be written. A producer that gives up a batch
+/// whose outcome is unknown sends the batch again under another identity, or reports records as
+/// failed that consumers later read (KAFKA-13574).
 pub fn leaves_produce_unknown(error: ErrorCode) -> bool {
     matches!(
         error,
@@ -22,38 +22,38 @@ pub fn leaves_produce_unknown(error: ErrorCode) -> bool {
 /// A batch that a consumer with `isolation.level=read_committed` has fetched.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct FetchedBatch {
-    /// It is part of a transaction; one of a producer that is idempotent alone is not.
+    /// The batch is part of a transaction; a batch of a producer that is only idempotent is not.
     pub is_transactional: bool,
-    /// The leader has listed the transaction that its producer has open there as aborted.
+    /// The leader has listed the transaction of the batch as aborted.
     pub is_listed: bool,
 }
 
-/// Whether the consumer passes over it: the leader returns aborted records with the others, and only a
-/// list of the aborted transactions keeps them from the application (KIP-98).
+/// Whether the consumer skips the batch. The leader returns aborted records among the others; only
+/// its list of aborted transactions keeps them from the application (KIP-98).
 pub fn passes_over(batch: FetchedBatch) -> bool {
     batch.is_transactional && batch.is_listed
 }
 
-/// Whether a transaction may be ended at the coordinator: not while batches of it have no outcome. One
-/// that arrives behind the markers belongs to no transaction, or to the next one.
+/// Whether a producer may end its transaction at the coordinator: not while batches of it have no
+/// outcome. A batch that arrives after the markers belongs to no transaction, or to the next one.
 pub fn may_end_transaction(has_open: bool) -> bool {
     !has_open
 }
 
-/// A consumer learns of another leader epoch of a partition that it has a position in.
+/// A new leader epoch of a partition in which the consumer has a position.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct NewLeader {
     /// The leader epoch of the last record before the position; `None`: not known.
     pub position_epoch: Option<LeaderEpoch>,
     /// The leader epoch in which the position was last valid.
     pub validated_epoch: Option<LeaderEpoch>,
-    /// The leader epoch now.
+    /// The present leader epoch.
     pub leader_epoch: LeaderEpoch,
 }
 
 /// Whether a consumer has to ask the new leader where its log ends in the epoch of the position
-/// before it reads on. If the log ends below the position, it was truncated, and other records
-/// stand at the offsets that the consumer has read (KIP-320, KAFKA-7747).
+/// before it reads on. If the log ends below the position, it was truncated, and the consumer has
+/// read records that are gone (KIP-320, KAFKA-7747).
 pub fn has_to_validate(new: NewLeader) -> bool {
     new.position_epoch.is_some() && new.validated_epoch != Some(new.leader_epoch)
 }

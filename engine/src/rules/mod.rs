@@ -1,10 +1,10 @@
-//! The rulebook: protocol decisions that an implementation can get wrong, each a small pure
+//! The rulebook: protocol decisions that an implementation can get wrong. Each is a small pure
 //! function over plain arguments, with its KIP.
 //!
 //! The engine calls a [`Rulebook`] and has no switches of its own. To try another rule, swap a
 //! field of [`Rules`]: Kafka's rule is then evaluated beside it, and every difference is reported
-//! as [`Fact::RuleDiffered`]. So "the wrong rule made a difference" is known apart from "a check
-//! noticed".
+//! as [`Fact::RuleDiffered`]. So a run shows whether the other rule made a difference, whether or
+//! not a check noticed.
 //!
 //! A rule is one row of `rules!` below. The row declares the field of [`Rules`] and the method of
 //! [`Rulebook`] that the engine calls. Arguments of one type travel in a struct with named fields,
@@ -40,7 +40,7 @@ macro_rules! rules {
         #[doc = $summary:literal]
         $name:ident($($arg:ident: $type:ty),+) -> $decision:ty = $kafka:path;
     )*) => {
-        /// One function for each decision.
+        /// A rulebook's functions, one for each decision.
         #[derive(Clone, Copy, Debug)]
         pub struct Rules {
             $(
@@ -60,8 +60,8 @@ macro_rules! rules {
             pub const NAMES: &'static [(&'static str, &'static str)] =
                 &[$((stringify!($name), stringify!($kafka)),)*];
 
-            /// The branches of each rule that says yes or no, or refuses with an error: the number of
-            /// the mark ([`Outbox::mark`]), its name, and what the rule decides.
+            /// The branches of each rule that decides yes or no, or returns an error: the number of
+            /// the branch's mark ([`Outbox::mark`]), its name, and the summary of the rule.
             pub fn branches() -> impl Iterator<Item = (u16, &'static str, &'static str)> {
                 let all = [$(
                     (
@@ -81,8 +81,8 @@ macro_rules! rules {
         }
 
         /// The rules by number, for the marks of their branches.
-        #[allow(non_camel_case_types, reason = "they are the names of the rules")]
-        #[repr(u16)]
+        # [allow(non_camel_case_types, reason = "the variants are the names of the rules")]
+        # [repr(u16)]
         enum Row {
             $($name,)*
         }
@@ -120,7 +120,7 @@ rules! {
     is_out_of_sync(lag: isr::Lag) -> bool = isr::is_out_of_sync;
     /// Whether a replica counts as in sync while a proposal is in flight (KIP-497).
     is_in_effective_isr(membership: isr::Membership) -> bool = isr::is_in_effective_isr;
-    /// Whether a proposed ISR stays in flight when metadata of the same version comes.
+    /// Whether a proposed ISR stays in flight when metadata with the same partition epoch arrives.
     keeps_pending_isr(published: isr::Published) -> bool = isr::keeps_pending_isr;
     /// Whether the high watermark may move with an ISR of this size (KIP-966).
     may_advance_high_watermark(size: isr::Size) -> bool = high_watermark::may_advance;
@@ -130,7 +130,7 @@ rules! {
     /// The high watermark of a follower.
     follower_high_watermark(follower: high_watermark::Follower) -> Offset =
         high_watermark::of_follower;
-    /// Whether a leader keeps what it knows of its followers at a new epoch (FL-1).
+    /// Whether a leader keeps its state of the followers at a new epoch (FL-1).
     keeps_follower_state(new: leadership::NewEpoch) -> bool = leadership::keeps_follower_state;
     /// The offset from which a replica fetches when it begins to follow (KIP-101).
     start_of_following(start: truncation::Start) -> Offset = truncation::start_of_following;
@@ -138,7 +138,7 @@ rules! {
     diverges(fetched: truncation::Fetched, end: EpochEndOffset) -> bool = truncation::diverges;
     /// The offset to which a follower cuts a log that diverges from its leader's (KIP-279).
     truncate_to(divergence: truncation::Divergence) -> Offset = truncation::truncate_to;
-    /// Whether a request of this leader epoch may be served (KAFKA-7395).
+    /// Whether a request with this leader epoch may be served (KAFKA-7395).
     check_leader_epoch(epochs: fencing::LeaderEpochs) -> Result<(), ErrorCode> =
         fencing::check_leader_epoch;
     /// Whether a fetch comes from the present life of a broker (KIP-903).
@@ -158,9 +158,9 @@ rules! {
     /// The high watermark that an acks=all produce request waits for.
     required_high_watermark(appended: produce::Appended) -> Offset =
         produce::required_high_watermark;
-    /// The batch in the log that a producer's batch is a copy of (KAFKA-5494).
+    /// The batch in the log of which a producer's batch is a copy (KAFKA-5494).
     duplicate_of(sent: sequence::Sent<'_>) -> Option<BatchMeta> = sequence::duplicate_of;
-    /// Whether a batch is not of an epoch that its producer has left (KIP-360).
+    /// Refuses a batch of an epoch that its producer has left (KIP-360).
     check_producer_epoch(epochs: sequence::ProducerEpochs) -> Result<(), ErrorCode> =
         sequence::check_producer_epoch;
     /// Whether a batch is the next one of its producer (KIP-98, KAFKA-7692).
@@ -183,20 +183,20 @@ rules! {
     /// Whether a leader writes the marker of a coordinator (KIP-98).
     check_marker(marker: verification::Marker) -> Result<(), ErrorCode> =
         verification::check_marker;
-    /// Whether a new leader goes on from what it knows of producers.
+    /// Whether a new leader keeps the producer state that it had as a follower.
     keeps_producers(was_following: bool) -> bool = sequence::keeps_producers;
     /// Whether a silent producer is forgotten (KAFKA-9144).
     is_forgotten(silence: sequence::Silence) -> bool = sequence::is_forgotten;
     /// The first id of the block that the controller hands out (KAFKA-13357).
     first_of_block(next_producer_id: i64) -> i64 = sequence::first_of_block;
-    /// The end of what readers of committed data may see (KIP-98).
+    /// The last stable offset: the end of what readers of committed records see (KIP-98).
     last_stable_offset(stable: isolation::Stable) -> Offset = isolation::last_stable_offset;
     /// The epoch for a producer of a transactional id (KIP-98, KIP-360).
     epoch_of_instance(instance: transaction::Instance) -> Result<transaction::Epochs, ErrorCode> =
         transaction::epoch_of_instance;
     /// Whether a producer may act for a transactional id.
     check_claim(claim: transaction::Claim) -> Result<(), ErrorCode> = transaction::check_claim;
-    /// Whether a transactional id may begin something, and is not about to end a transaction.
+    /// Whether a transactional id may change, since none of its transactions is about to end.
     check_stage(stage: transaction::Stage) -> Result<(), ErrorCode> = transaction::check_stage;
     /// How a transaction ends (KAFKA-17754).
     end_transaction(ending: transaction::Ending) -> Result<transaction::Ended, ErrorCode> =
@@ -209,7 +209,7 @@ rules! {
     is_timed_out(open: transaction::Open) -> bool = transaction::is_timed_out;
     /// Whether an unused transactional id is forgotten.
     is_id_expired(unused: transaction::Unused) -> bool = transaction::is_id_expired;
-    /// Whether what became of a record concerns the present coordinator (KAFKA-9777).
+    /// Whether the outcome of a record applies to the present coordinator epoch (KAFKA-9777).
     is_of_present_coordinator(written: transaction::Written) -> bool =
         transaction::is_of_this_coordinator;
     /// Whether a transactional id goes on waiting for a record that was not written.
@@ -220,15 +220,15 @@ rules! {
     finishes_when_loaded(state: TransactionState) -> bool = transaction::finishes_when_loaded;
     /// What a coordinator makes of a leader's response to a marker.
     after_marker(error: ErrorCode) -> transaction::Marked = transaction::after_marker;
-    /// Whether a record says which producer id follows (KAFKA-20310).
+    /// Whether a record names the next producer id (KAFKA-20310).
     records_next_producer_id(rotates: bool) -> bool = transaction::records_next_producer_id;
     /// What ListOffsets returns as the latest offset (KIP-207).
     latest_offset(latest: read::Latest) -> Result<Offset, ErrorCode> = read::latest_offset;
     /// What a reader at this position gets (KAFKA-2334).
     read_position(position: read::Position) -> read::Answer = read::position;
-    /// Whether a fetch session sends a high watermark again (FL-2).
+    /// Whether a fetch session repeats an unchanged high watermark (FL-2).
     repeats_high_watermark(request: session::Renamed) -> bool = session::repeats_high_watermark;
-    /// Whether a replica may lead whose broker has named its log directory (FL-3).
+    /// Whether a replica whose broker has named its log directory may lead (FL-3).
     may_lead_from(directory: election::NamedDirectory) -> bool = election::may_lead_from;
     /// Which replica leads a partition.
     elect_leader(election: election::Election<'_>) -> election::Elected = election::elect;
@@ -240,7 +240,7 @@ rules! {
     grants_vote(ballot: quorum::Ballot) -> bool = quorum::grants_vote;
     /// Whether a majority of the quorum commits what it has (Raft section 5.4.2, KAFKA-12619).
     quorum_commits(majority: quorum::Majority) -> bool = quorum::commits;
-    /// Whether a reader of committed records passes over a batch (KIP-98).
+    /// Whether a reader of committed records skips a batch (KIP-98).
     passes_over(batch: client::FetchedBatch) -> bool = client::passes_over;
     /// Whether a producer may end its transaction now (KIP-98).
     may_end_transaction(has_open: bool) -> bool = client::may_end_transaction;
@@ -248,16 +248,16 @@ rules! {
     leaves_produce_unknown(error: ErrorCode) -> bool = client::leaves_produce_unknown;
     /// Whether a consumer has to validate its position with a new leader (KIP-320).
     has_to_validate(new: client::NewLeader) -> bool = client::has_to_validate;
-    /// Over how many partitions the records with a key are spread (KIP-480).
+    /// The number of partitions over which records with a key are spread (KIP-480).
     partitions_for_keys(partitions: producer::Partitions) -> usize =
         producer::partitions_for_keys;
     /// Whether a partition sends nothing while one of its batches is in flight (KAFKA-3197).
     mutes_partition(max_in_flight: usize) -> bool = producer::mutes_partition;
-    /// The place of a batch to be retried among those of its partition that wait to be sent.
+    /// The position of a batch to be retried in its partition's queue.
     place_of_retry(waiting: usize) -> usize = producer::place_of_retry;
-    /// The place of a batch with a sequence among those that wait to be sent (KIP-98).
+    /// The position of a batch with a sequence in its partition's queue (KIP-98).
     place_in_sequence(retry: producer::Retry<'_>) -> usize = producer::place_in_sequence;
-    /// Whether new batches follow one of which it is not known whether it was written (KIP-360).
+    /// Whether new batches are sent after one that may or may not have been written (KIP-360).
     sends_behind_unresolved(attempts: u32) -> bool = producer::sends_behind_unresolved;
     /// Whether a batch that is given up has certainly left a gap (KAFKA-14034).
     leaves_gap(failure: producer::Failure) -> bool = producer::leaves_gap;
@@ -265,7 +265,7 @@ rules! {
     keeps_sequences(has_leader: bool) -> bool = producer::keeps_sequences;
 }
 
-/// The rules that a process follows, and those that they are compared with.
+/// The rules that a process follows, and the rules with which they are compared.
 #[derive(Clone, Copy, Debug)]
 pub struct Rulebook {
     rules: Rules,

@@ -11,8 +11,7 @@ pub struct Partitions {
 }
 
 /// The number of partitions over which keys are spread: all of them. Records without a key may
-/// avoid a partition that has no leader; records with a key would lose their order by that
-/// (KIP-480).
+/// avoid a partition that has no leader; records with a key would lose their order (KIP-480).
 pub fn partitions_for_keys(partitions: Partitions) -> usize {
     partitions.all
 }
@@ -25,7 +24,7 @@ pub fn mutes_partition(max_in_flight: usize) -> bool {
     max_in_flight == 1
 }
 
-/// The place of a batch to be retried among the `waiting` batches of its partition: the first,
+/// The position of a batch to be retried among the `waiting` batches of its partition: the first,
 /// because the others are younger (`RecordAccumulator.reenqueue`).
 pub fn place_of_retry(waiting: usize) -> usize {
     let _ = waiting;
@@ -41,13 +40,14 @@ pub struct Retry<'a> {
     pub front: &'a [i32],
 }
 
-/// The place of such a batch: behind those with smaller sequences. Several batches of a partition
-/// can be in flight to two leaders, and fail in any order (`insertInSequenceOrder`).
+/// The position of a batch to be sent again: behind the batches with smaller sequences. Several
+/// batches of a partition can be in flight to two leaders, and can fail in any order
+/// (`insertInSequenceOrder`).
 pub fn place_in_sequence(retry: Retry<'_>) -> usize {
     retry.front.iter().take_while(|other| **other < retry.sequence).count()
 }
 
-/// Whether a new batch is sent while it is unknown whether an expired batch before it was written:
+/// Whether a new batch is sent while it is unknown whether an earlier, expired batch was written:
 /// no. The leader would refuse the new batch as a gap, or both would be written in the wrong order
 /// (KIP-360).
 pub fn sends_behind_unresolved(attempts: u32) -> bool {
@@ -55,7 +55,7 @@ pub fn sends_behind_unresolved(attempts: u32) -> bool {
     false
 }
 
-/// A batch of an idempotent producer that has failed after a response, or without one.
+/// A batch of an idempotent producer that has failed, with or without a response.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Failure {
     /// Whether its `retries` would have allowed another attempt.
@@ -68,21 +68,22 @@ pub struct Failure {
     pub in_front: bool,
 }
 
-/// Whether a failed batch has certainly left a gap. The producer then goes on in a new epoch, in
-/// which the batches in flight behind it begin at sequence 0. If the batch may be in the log, so may
-/// those behind it; those in front of it may be there in any case. Under another epoch they would be
-/// stored again. The batch is then treated like one that expired while it was sent again: batches in
-/// front of it get their outcome first, and the outcome of the next batch shows whether there is a
-/// gap. Kafka 4.1 checks the retries alone (`Sender.completeBatch`), does not wait for batches in
-/// front, and treats a batch as missing if it expired without its last response (KAFKA-14034).
+/// Whether a failed batch has certainly left a gap. If so, the producer goes on in a new epoch, in
+/// which the batches in flight behind the failed one begin at sequence 0. If not, batches that are
+/// in the log already would be stored again under the new epoch: those in front of the failed
+/// batch, and those behind it if it was written. So the failed batch is treated like one that
+/// expired during a retry: the batches in front of it get their outcome first, and the outcome of
+/// the next batch shows whether there is a gap. Kafka 4.1 checks the retries alone
+/// (`Sender.completeBatch`), does not wait for batches in front, and treats a batch as missing if
+/// it expired without its last response (KAFKA-14034).
 pub fn leaves_gap(failure: Failure) -> bool {
     failure.retries_left && !failure.maybe_written && !failure.in_front
 }
 
 /// Whether a partition keeps its sequences while the metadata has no leader for it: yes, because
-/// the replicas keep their state of the producer. If the producer began at 0 again under the same
-/// epoch, its new batches would be treated as copies of old ones, and confirmed without being
-/// written.
+/// the replicas keep their state of the producer. If the producer started again at 0 under the same
+/// epoch, leaders would treat its new batches as copies of old ones, and confirm them without
+/// writing them.
 pub fn keeps_sequences(has_leader: bool) -> bool {
     let _ = has_leader;
     true

@@ -1,4 +1,5 @@
-//! What a reader may see (`Partition.fetchOffsetForTimestamp`, `UnifiedLog.read`).
+//! The offsets that a leader shows to a reader (`Partition.fetchOffsetForTimestamp`,
+//! `UnifiedLog.read`).
 
 use crate::error::ErrorCode;
 use crate::ids::Offset;
@@ -6,18 +7,18 @@ use crate::ids::Offset;
 /// A leader that is asked for the latest offset.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Latest {
-    /// The end of what the reader may see: high watermark or last stable offset.
+    /// The end of the visible records, by isolation level: high watermark or last stable offset.
     pub bound: Offset,
     /// The high watermark.
     pub high_watermark: Offset,
-    /// Where the leader's epoch starts.
+    /// The first offset of the leader's epoch.
     pub epoch_start: Offset,
 }
 
 /// What ListOffsets returns as the latest offset: the bound, but only once the high watermark has
-/// reached the start of the leader's epoch; `OFFSET_NOT_AVAILABLE` before. Until then it may lie below
-/// what an earlier leader has shown (KIP-207, KAFKA-2334). An open transaction may keep the last stable
-/// offset below that start for longer, as it did before.
+/// reached the start of the leader's epoch; `OFFSET_NOT_AVAILABLE` before. Until then it may lie
+/// below an offset that an earlier leader has shown (KIP-207, KAFKA-2334). The last stable offset
+/// may stay below that start for longer, while a transaction is open.
 pub fn latest_offset(latest: Latest) -> Result<Offset, ErrorCode> {
     if latest.high_watermark < latest.epoch_start {
         Err(ErrorCode::OffsetNotAvailable)
@@ -26,15 +27,15 @@ pub fn latest_offset(latest: Latest) -> Result<Offset, ErrorCode> {
     }
 }
 
-/// A position that a reader fetches from.
+/// The position of a fetch, beside the offsets of the log.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Position {
-    /// The position.
+    /// The offset from which the reader fetches.
     pub fetch_offset: Offset,
     /// The first offset of the log.
     pub log_start: Offset,
-    /// The end of what this reader may see: the high watermark, the last stable offset, or for a
-    /// follower the log end.
+    /// The end of the records visible to this reader: the high watermark, the last stable offset,
+    /// or for a follower the log end.
     pub bound: Offset,
     /// The end of the log.
     pub log_end: Offset,
@@ -45,14 +46,14 @@ pub struct Position {
 pub enum Answer {
     /// Records from the position up to the bound.
     Records,
-    /// Nothing yet.
+    /// No records yet.
     Nothing,
     /// `OFFSET_OUT_OF_RANGE`.
     OutOfRange,
 }
 
-/// What a reader at a position gets. Between the bound and the log end there is nothing *yet*; if
-/// that were out of range, consumers would reset their positions (KAFKA-2334).
+/// The outcome of a fetch. Between the bound and the log end there is nothing to read *yet*. If
+/// such a position were out of range, consumers would reset it (KAFKA-2334).
 pub fn position(position: Position) -> Answer {
     let Position { fetch_offset, log_start, bound, log_end } = position;
     if fetch_offset < log_start || fetch_offset > log_end {

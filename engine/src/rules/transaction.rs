@@ -1,6 +1,7 @@
-//! Transaction coordinators: which producer owns a transactional id, how a transaction ends, and what a
-//! coordinator takes over from the one before (`TransactionCoordinator`, `TransactionMetadata`,
-//! `TransactionStateManager`, `TransactionMarkerRequestCompletionHandler`; KIP-98, KIP-360, KIP-890).
+//! Transaction coordinators: which producer owns a transactional id, how a transaction ends, and
+//! what a coordinator takes over from its predecessor (`TransactionCoordinator`,
+//! `TransactionMetadata`, `TransactionStateManager`, `TransactionMarkerRequestCompletionHandler`;
+//! KIP-98, KIP-360, KIP-890).
 
 use crate::error::ErrorCode;
 use crate::ids::{LeaderEpoch, Offset};
@@ -12,25 +13,25 @@ use crate::record::NO_PRODUCER_EPOCH;
 pub struct Instance {
     /// The epoch in use; -1: none has been given so far.
     pub epoch: i16,
-    /// The epoch before, if the producer in use had named it; -1: none.
+    /// The epoch that the producer had before; -1: the present one is its first.
     pub last_epoch: i16,
     /// The epoch that the producer names; `None`: it is a new instance.
     pub named: Option<i16>,
 }
 
-/// The epoch that a producer gets, and the one by which a repeated request is recognized.
+/// The epoch that a producer gets, and the earlier epoch by which a repeated request is recognized.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Epochs {
     /// The epoch in use from now on.
     pub epoch: i16,
-    /// The epoch that the producer had named; -1: none.
+    /// The epoch that the producer had before; -1: the present one is its first.
     pub last_epoch: i16,
 }
 
-/// The epoch for a producer of a transactional id. A new instance gets the next one, which fences the
-/// instance before it. An instance that names the epoch in use goes on under the next one (KIP-360); if
-/// it names the one before, its last response was lost, and it gets the same response. Any other is
-/// fenced.
+/// The epoch for a producer of a transactional id. A new instance gets the next epoch, which fences
+/// the earlier instance. An instance that names the epoch in use gets the next one too (KIP-360).
+/// An instance that names the epoch before has not received its last response, and gets the same
+/// response again. Any other epoch is fenced.
 pub fn epoch_of_instance(instance: Instance) -> Result<Epochs, ErrorCode> {
     let Instance { epoch, last_epoch, named } = instance;
     match named {
@@ -43,7 +44,7 @@ pub fn epoch_of_instance(instance: Instance) -> Result<Epochs, ErrorCode> {
     }
 }
 
-/// A producer that acts for a transactional id, beside the one that the coordinator knows.
+/// The producer in a request for a transactional id, beside the one that the coordinator knows.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Claim {
     /// The producer id in use.
@@ -56,7 +57,8 @@ pub struct Claim {
     pub epoch: i16,
 }
 
-/// Whether a producer may act for a transactional id: only the instance that has it now.
+/// Whether a producer may act for a transactional id: only the instance with the id and epoch in
+/// use.
 pub fn check_claim(claim: Claim) -> Result<(), ErrorCode> {
     if claim.id != claim.known_id {
         Err(ErrorCode::InvalidProducerIdMapping)
@@ -67,17 +69,18 @@ pub fn check_claim(claim: Claim) -> Result<(), ErrorCode> {
     }
 }
 
-/// What a transactional id is about to do.
+/// The state of a transactional id.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Stage {
     /// Its state.
     pub state: TransactionState,
-    /// A record with its next state is being written.
+    /// A record with the next state is being written, or markers are.
     pub pending: bool,
 }
 
-/// Whether a partition may be added to the transaction, or another instance may take over: not between
-/// a decision and its last marker, since what is added then would be ended by no marker.
+/// Whether a partition may be added to the transaction, or another instance may take over: not
+/// while a record is being written, and not from a decision until all markers are written. No
+/// marker would end a partition that is added then.
 pub fn check_stage(stage: Stage) -> Result<(), ErrorCode> {
     if stage.pending || stage.state.is_prepared() {
         Err(ErrorCode::ConcurrentTransactions)
@@ -91,10 +94,11 @@ pub fn check_stage(stage: Stage) -> Result<(), ErrorCode> {
 pub enum Claimed {
     /// The epoch in use.
     Current,
-    /// The one before the epoch in use, which this request may have brought about.
+    /// The epoch before the one in use. The request may be a repeated one, whose first copy bumped
+    /// the epoch.
     Bumped,
-    /// The last epoch of the producer id before the one in use, which this request may have brought
-    /// about.
+    /// The last epoch of the previous producer id. The request may be a repeated one, whose first
+    /// copy changed the producer id.
     Overflowed,
     /// Any other.
     Other,
@@ -105,7 +109,7 @@ pub enum Claimed {
 pub struct Ending {
     /// The state of the transactional id.
     pub state: TransactionState,
-    /// Whether to commit, not to abort.
+    /// Whether to commit; otherwise to abort.
     pub commit: bool,
     /// The epoch of the request.
     pub claimed: Claimed,
@@ -113,19 +117,19 @@ pub struct Ending {
     pub own_epoch: bool,
 }
 
-/// What becomes of a request to end a transaction.
+/// The outcome of a request to end a transaction.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Ended {
-    /// The decision is made, and written.
+    /// The decision is made now, and written.
     Prepare,
-    /// It has been made before, and all markers are written.
+    /// The transaction has ended that way before, and all markers are written.
     Already,
 }
 
-/// How a transaction ends. While all transactions of a producer have one epoch, a request that was
-/// delayed cannot be distinguished from one about the present transaction (KAFKA-17754): it finds the state that
-/// it wants, or ends what is open. With an epoch for each transaction, only the epoch in use ends the
-/// open one, and a repeated request is recognized by the epoch before it (KIP-890).
+/// How a transaction ends. While all transactions of a producer share one epoch, a delayed request
+/// looks like a request for the present transaction, and ends it if it is open (KAFKA-17754). With
+/// an epoch for each transaction, only a request with the epoch in use ends the open one, and a
+/// repeated request is recognized by the epoch before (KIP-890).
 pub fn end_transaction(ending: Ending) -> Result<Ended, ErrorCode> {
     use TransactionState as State;
     let Ending { state, commit, claimed, own_epoch } = ending;
@@ -144,7 +148,7 @@ pub fn end_transaction(ending: Ending) -> Result<Ended, ErrorCode> {
         State::PrepareAbort | State::CompleteAbort => !commit,
         _ => false,
     };
-    // What was not begun may be aborted all the same, which gives the producer its next epoch.
+    // A producer may abort although no transaction has begun, which gives it its next epoch.
     let begins = own_epoch && !is_retry;
     match state {
         State::Ongoing => Ok(Ended::Prepare),
@@ -160,22 +164,23 @@ pub fn end_transaction(ending: Ending) -> Result<Ended, ErrorCode> {
 }
 
 /// Whether the next transaction has another producer epoch than the one that ends: from
-/// `transaction.version` 2 on (KIP-890). What is late of the one that ends is then refused.
+/// `transaction.version` 2 on (KIP-890). Late batches of the ended transaction are then refused.
 pub fn bumps_epoch_at_end(transaction_version: u16) -> bool {
     transaction_version >= 2
 }
 
-/// An abort that the coordinator itself decides, where transactions have no epoch of their own.
+/// An abort by the coordinator, where transactions share an epoch.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Fence {
     /// The epoch in use.
     pub epoch: i16,
-    /// An abort before has failed: its epoch is in use here, and may be in the log or not.
+    /// The record of an earlier abort failed. Its epoch is in use here, and may or may not be in
+    /// the log.
     pub failed_before: bool,
 }
 
-/// The epoch under which a coordinator aborts a transaction of its own accord: the next one, so that
-/// its owner is fenced, but not a further one with every attempt.
+/// The epoch under which a coordinator aborts a transaction of its own accord: the next one, so
+/// that the producer is fenced. After a failed attempt it is that epoch again.
 pub fn epoch_of_fence(fence: Fence) -> i16 {
     if fence.failed_before { fence.epoch } else { fence.epoch.saturating_add(1) }
 }
@@ -191,31 +196,31 @@ pub struct Open {
     pub now_ms: i64,
 }
 
-/// Whether a transaction has been open for too long. A producer that is gone would otherwise hide all
-/// that follows from readers of committed records for good.
+/// Whether a transaction has been open for too long. Otherwise a producer that is gone would hold
+/// back the last stable offset for ever.
 pub fn is_timed_out(open: Open) -> bool {
     open.start_ms.saturating_add(i64::from(open.timeout_ms)) < open.now_ms
 }
 
-/// A transactional id that nothing is written under.
+/// A transactional id, and how long it has not been used.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Unused {
     /// Its state.
     pub state: TransactionState,
     /// The time since its last record, in milliseconds.
     pub unused_ms: i64,
-    /// `transactional.id.expiration.ms`
+    /// `transactional.id.expiration.ms`.
     pub expiration_ms: i64,
 }
 
-/// Whether a transactional id is forgotten. One with an open transaction, or with markers to be
-/// written, is not.
+/// Whether a transactional id is forgotten. An id with an open transaction, or with markers to be
+/// written, never is.
 pub fn is_id_expired(unused: Unused) -> bool {
     (unused.state == TransactionState::Empty || unused.state.is_complete())
         && unused.unused_ms >= unused.expiration_ms
 }
 
-/// A record of a coordinator that is committed, or was refused.
+/// A record of a coordinator that was committed or has failed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Written {
     /// The coordinator epoch in which it was written.
@@ -224,8 +229,9 @@ pub struct Written {
     pub present: LeaderEpoch,
 }
 
-/// Whether what became of a record concerns the present state: only if it was written in the present
-/// coordinator epoch. What another coordinator has written in between was loaded since (KAFKA-9777).
+/// Whether the outcome of a record applies to the present state: only if the record was written in
+/// the present coordinator epoch. Since a later epoch began, the state was loaded from the log
+/// again (KAFKA-9777).
 pub fn is_of_this_coordinator(written: Written) -> bool {
     written.epoch == written.present
 }
@@ -233,21 +239,21 @@ pub fn is_of_this_coordinator(written: Written) -> bool {
 /// A record that was not written, or not in time.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Unwritten {
-    /// The state in it.
+    /// The state that the record would have established.
     pub to: TransactionState,
     /// The coordinator's error.
     pub error: ErrorCode,
 }
 
-/// Whether a transactional id goes on waiting for a record that was not written: for the last record of
-/// a transaction, which is tried again for as long as it takes. Otherwise the next request has its
-/// turn. In Kafka 4.1.1 an id also stays behind a record that the level of `transaction.version` has no
-/// room for, and nothing ever ends that (oddity O1).
+/// Whether a transactional id stays pending after a record was not written: only for the last
+/// record of a transaction, which is written again until it succeeds. Otherwise the next request
+/// may proceed. In Kafka 4.1.1 an id also stays pending, for good, after a record that cannot be
+/// encoded at the level of `transaction.version` (oddity O1).
 pub fn stays_pending(unwritten: Unwritten) -> bool {
     unwritten.to.is_complete() && unwritten.error == ErrorCode::CoordinatorNotAvailable
 }
 
-/// The end of the log that a new coordinator reads.
+/// Up to where a new coordinator may read its log.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct LogEnds {
     /// The high watermark, as far as the new leader knows it.
@@ -256,14 +262,15 @@ pub struct LogEnds {
     pub log_end: Offset,
 }
 
-/// How far a new coordinator reads its log: to the end. A new leader's high watermark trails, and what
-/// it has above will be committed: a decision there has been confirmed to its producer.
+/// How far a new coordinator reads its log: to the end. A new leader's high watermark trails:
+/// decisions above it may have been confirmed to their producers, and will be committed.
 pub fn load_to(ends: LogEnds) -> Offset {
     ends.log_end
 }
 
-/// Whether a new coordinator goes on with a transaction that it finds in this state: with one whose
-/// markers may be missing, as no other coordinator will ever write them (KAFKA-5131).
+/// Whether a new coordinator goes on with a transaction that it finds in this state: yes if the
+/// transaction is decided, because markers may be missing and no other coordinator will write them
+/// (KAFKA-5131).
 pub fn finishes_when_loaded(state: TransactionState) -> bool {
     state.is_prepared()
 }
@@ -279,8 +286,8 @@ pub enum Marked {
     Superseded,
 }
 
-/// What a coordinator makes of a leader's response to a marker. Only success ends a transaction in a
-/// partition; whatever may pass is tried again without limit.
+/// What a coordinator makes of a leader's response to a marker. The marker is sent again without
+/// limit after any error except the two that say that another coordinator has taken over.
 pub fn after_marker(error: ErrorCode) -> Marked {
     match error {
         ErrorCode::None => Marked::Done,
@@ -291,9 +298,9 @@ pub fn after_marker(error: ErrorCode) -> Marked {
     }
 }
 
-/// Whether a record says which producer id follows, when the epochs of the one in use are over: it
-/// does, since the producer has been given the next id. Kafka 4.1 does not write it, and a coordinator
-/// that takes over in between leaves the producer with an id that it refuses (KAFKA-20310).
+/// Whether a record names the next producer id, when the epochs of the one in use are exhausted:
+/// yes, because the producer has already received the next id. Kafka 4.1 does not write it, so a
+/// coordinator that takes over in between refuses the producer (KAFKA-20310).
 pub fn records_next_producer_id(rotates: bool) -> bool {
     rotates
 }

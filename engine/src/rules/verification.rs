@@ -1,6 +1,5 @@
-//! Transactional producers at the leader: which batch may open a transaction in a partition, and which
-//! marker may end one (`UnifiedLog.analyzeAndValidateProducerState`, `ProducerAppendInfo`; KIP-98,
-//! KIP-890).
+//! Transactions at the leader of a partition: which batch may open one, and which marker may end
+//! one (`UnifiedLog.analyzeAndValidateProducerState`, `ProducerAppendInfo`; KIP-98, KIP-890).
 
 use crate::error::ErrorCode;
 
@@ -9,27 +8,27 @@ use crate::error::ErrorCode;
 pub struct Starting {
     /// The leader has a transaction of the batch's producer and epoch open.
     pub in_transaction: bool,
-    /// The batch adds its partition to the transaction (transactions version 2); a producer of version 1
-    /// has added it before.
+    /// The batch adds its partition to the transaction (transactions version 2); a producer of
+    /// version 1 has asked the coordinator to add it before.
     pub adds_partition: bool,
     /// `transaction.partition.verification.enable`
     pub verifies: bool,
 }
 
-/// Whether the coordinator is asked before a batch is appended: if the batch would open a transaction
-/// here. Without the question a late batch opens one that the coordinator knows nothing of, so that no
-/// marker ever ends it (KIP-890).
+/// Whether the coordinator is asked before a batch is appended: only if the batch would open a
+/// transaction here. Otherwise a late batch could open a transaction that the coordinator does not
+/// know, and no marker would ever end it (KIP-890).
 pub fn needs_verification(starting: Starting) -> bool {
     !starting.in_transaction && (starting.adds_partition || starting.verifies)
 }
 
-/// The guard of a transactional batch beside that of its producer.
+/// The guard of a transactional batch, beside the guard of its producer at the leader.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Guards {
-    /// The guard that the leader has now; `None`: a transaction has begun or ended since the question.
+    /// The producer's guard at the leader now; `None`: no verification is under way.
     pub registered: Option<u64>,
-    /// The guard that the question to the coordinator got; `None`: there was none, as a transaction was
-    /// open then.
+    /// The guard at the time when the coordinator was asked about the batch; `None`: it was not
+    /// asked.
     pub presented: Option<u64>,
     /// The leader has a transaction of the batch's producer and epoch open.
     pub in_transaction: bool,
@@ -37,8 +36,9 @@ pub struct Guards {
     pub verifies: bool,
 }
 
-/// Whether a transactional batch is part of a transaction that is open at the coordinator: one is open
-/// here, or the coordinator has said so and no marker has come since.
+/// Whether a transactional batch is part of a transaction that is open at the coordinator: either
+/// one is open here, or the coordinator has confirmed it and nothing has ended the verification
+/// since. Without verification every batch passes.
 pub fn check_guard(guards: Guards) -> Result<(), ErrorCode> {
     let Guards { registered, presented, in_transaction, verifies } = guards;
     let is_verified = presented.is_some() && presented == registered;
@@ -54,16 +54,17 @@ pub fn check_guard(guards: Guards) -> Result<(), ErrorCode> {
 pub struct FirstSequence {
     /// The sequence of its first record.
     pub first: i32,
-    /// The smallest that came to be verified in this epoch.
+    /// The smallest first sequence of the batches that needed verification in this epoch.
     pub lowest: i32,
-    /// The leader remembers batches of the producer.
+    /// The leader has batches of the producer in its state.
     pub has_batches: bool,
-    /// The producer begins a new epoch, and at sequence 0, with each transaction (version 2).
+    /// The producer begins each transaction in a new epoch, at sequence 0 (version 2).
     pub bumps_epoch: bool,
 }
 
-/// Whether a batch may begin a transaction here: not before one with a smaller sequence that failed to
-/// be verified and will be sent again, and under version 2 not with any sequence but 0.
+/// Whether a batch may begin a transaction here. A batch with a smaller sequence that needed
+/// verification has to be appended first: if its verification failed, it will be sent again. Under
+/// version 2 the first batch that the leader has of a producer begins at 0.
 pub fn check_first_sequence(sequence: FirstSequence) -> Result<(), ErrorCode> {
     let FirstSequence { first, lowest, has_batches, bumps_epoch } = sequence;
     if (bumps_epoch && first != 0 && !has_batches) || first > lowest {
@@ -72,7 +73,7 @@ pub fn check_first_sequence(sequence: FirstSequence) -> Result<(), ErrorCode> {
     Ok(())
 }
 
-/// A batch beside the transaction of its producer.
+/// A batch, and whether its producer has a transaction open.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Written {
     /// The batch is transactional.
@@ -81,7 +82,7 @@ pub struct Written {
     pub open: bool,
 }
 
-/// Whether a producer may write this now: while its transaction is open, nothing outside of it.
+/// Whether a producer may write a batch: while its transaction is open, only transactional ones.
 pub fn check_transactional(written: Written) -> Result<(), ErrorCode> {
     if written.open && !written.transactional { Err(ErrorCode::InvalidTxnState) } else { Ok(()) }
 }
@@ -89,37 +90,37 @@ pub fn check_transactional(written: Written) -> Result<(), ErrorCode> {
 /// A transactional batch or marker that is appended while a transaction is being verified.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Ending {
-    /// It is a marker.
+    /// A marker, not a batch.
     pub is_marker: bool,
-    /// Its epoch.
+    /// The producer epoch of the batch or marker.
     pub epoch: i16,
     /// The epoch that is being verified.
     pub verified_epoch: i16,
-    /// The producer begins a new epoch with each transaction (version 2).
+    /// The producer begins each transaction in a new epoch (version 2).
     pub bumps_epoch: bool,
 }
 
-/// Whether the verification ends with it, so that a batch which comes back from it is refused. Under
-/// version 2 a marker of the epoch that is being verified ends the transaction before it, and changes
-/// nothing.
+/// Whether the batch or marker ends the verification, so that a batch which holds its guard is
+/// refused. Under version 2 a marker with the epoch under verification does not: it ends the
+/// transaction before.
 pub fn ends_verification(ending: Ending) -> bool {
     !(ending.is_marker && ending.bumps_epoch && ending.epoch == ending.verified_epoch)
 }
 
-/// A marker beside what the leader knows of its producer.
+/// A marker, beside the leader's state of its producer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Marker {
     /// The producer's epoch in the marker.
     pub producer_epoch: i16,
-    /// The latest epoch that the leader has seen; -1: none.
+    /// The producer's latest epoch at the leader; -1: none.
     pub known_producer_epoch: i16,
-    /// The epoch of the coordinator that sends it.
+    /// The epoch of the coordinator that sends the marker.
     pub coordinator_epoch: i32,
-    /// The epoch of the coordinator that sent the last one; -1: none.
+    /// The epoch of the coordinator that sent the producer's last marker; -1: none.
     pub known_coordinator_epoch: i32,
 }
 
-/// Whether a leader writes a marker: not of an epoch that its producer has left, and not of a
+/// Whether a leader writes a marker: not for an epoch that the producer has left, and not from a
 /// coordinator that has been replaced (KIP-98).
 pub fn check_marker(marker: Marker) -> Result<(), ErrorCode> {
     if marker.producer_epoch < marker.known_producer_epoch {

@@ -1,5 +1,5 @@
-//! Decisions of the coordinator: from what it knows of a transactional id and a request to the next
-//! record, or to an error. Nothing here changes anything.
+//! Decisions of the coordinator: from the state of a transactional id and a request to the next
+//! record, or to an error. Nothing here changes the state.
 
 use super::state::{Entry, Partitions, TransactionMetadata, is_exhausted};
 use crate::Outbox;
@@ -10,7 +10,7 @@ use crate::rules::Rulebook;
 use crate::rules::transaction::{Claim, Claimed, Ended, Ending, Fence, Instance, Stage};
 use std::sync::Arc;
 
-/// What decisions are made by beside the state.
+/// The inputs of a decision beside the state and the request.
 pub(super) struct Decider<'a> {
     pub(super) rules: &'a Rulebook,
     pub(super) out: &'a mut Outbox,
@@ -28,12 +28,12 @@ pub(super) struct Init {
     pub(super) timeout_ms: i32,
 }
 
-/// What becomes of an InitProducerId request.
+/// The decision about an InitProducerId request.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Initialized {
-    /// This is written.
+    /// Write this record.
     Write(TransactionMetadata),
-    /// The open transaction has to be aborted first.
+    /// Abort the open transaction first.
     AbortFirst,
 }
 
@@ -47,17 +47,18 @@ pub(super) struct End {
     pub(super) client_version: u16,
 }
 
-/// What becomes of a request to end a transaction.
+/// The decision about an EndTxn request.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Ends {
-    /// This is written.
+    /// Write this record.
     Write(TransactionMetadata),
-    /// The transaction has ended like that before: the producer goes on with this id and epoch.
+    /// The transaction has ended that way before: the response has this id and epoch.
     Already { producer_id: i64, producer_epoch: i16 },
 }
 
 impl Decider<'_> {
-    /// Decides about InitProducerId. `new_id` is a producer id, if one may be needed.
+    /// Decides about InitProducerId. `new_id` is a new producer id, which is needed if the epochs
+    /// are exhausted.
     pub(super) fn init(
         &mut self,
         entry: &Entry,
@@ -66,7 +67,7 @@ impl Decider<'_> {
     ) -> Result<Initialized, ErrorCode> {
         let metadata = &entry.metadata;
         let stage = Stage { state: metadata.state, pending: entry.pending.is_some() };
-        // What is pending may give the id to another producer: that comes first.
+        // A pending record may give the id to another producer, so its outcome comes first.
         if stage.pending {
             self.rules.check_stage(self.out, stage)?;
         }
@@ -103,7 +104,7 @@ impl Decider<'_> {
         Ok(Initialized::Write(next))
     }
 
-    /// Decides about adding partitions; `None`: they are in the transaction.
+    /// Decides about adding partitions; `None`: they are in the transaction already.
     pub(super) fn add(
         &mut self,
         entry: &Entry,
@@ -113,7 +114,8 @@ impl Decider<'_> {
     ) -> Result<Option<TransactionMetadata>, ErrorCode> {
         let metadata = &entry.metadata;
         let stage = Stage { state: metadata.state, pending: entry.pending.is_some() };
-        // What is pending may be the change to the producer id of the request: that comes first.
+        // A pending record may establish the producer id of the request, so its outcome comes
+        // first.
         if stage.pending {
             self.rules.check_stage(self.out, stage)?;
         }
@@ -135,15 +137,16 @@ impl Decider<'_> {
         Ok(Some(next))
     }
 
-    /// Decides about verifying partitions: whether the transaction may go on. What is pending is not
-    /// looked at; the append itself is checked once more.
+    /// Decides about verifying partitions: whether the transaction may go on. A pending record is
+    /// ignored, because the leader checks the append once more.
     pub(super) fn verify(&mut self, entry: &Entry, producer: (i64, i16)) -> Result<(), ErrorCode> {
         let metadata = &entry.metadata;
         self.rules.check_claim(self.out, claim(metadata, producer))?;
         self.rules.check_stage(self.out, Stage { state: metadata.state, pending: false })
     }
 
-    /// Decides about a producer's EndTxn. `new_id` is a producer id, if one may be needed.
+    /// Decides about a producer's EndTxn. `new_id` is a new producer id, which is needed if the
+    /// epochs are exhausted.
     pub(super) fn end(
         &mut self,
         entry: &Entry,
@@ -184,8 +187,8 @@ impl Decider<'_> {
         }
     }
 
-    /// The record with which the coordinator aborts an open transaction of its own accord. Where
-    /// transactions have no epoch of their own, the entry takes the epoch in it before it is written.
+    /// The record with which the coordinator itself aborts an open transaction. Where transactions
+    /// share an epoch, the caller puts the epoch of the record into the entry before it is written.
     pub(super) fn abort(&mut self, entry: &Entry) -> Result<TransactionMetadata, ErrorCode> {
         let metadata = &entry.metadata;
         if metadata.producer_epoch == i16::MAX {
@@ -255,15 +258,15 @@ fn claim(metadata: &TransactionMetadata, producer: (i64, i16)) -> Claim {
     }
 }
 
-/// Whether the producer that a request names is the one in use. The last epoch of the id before it may
-/// be that of a repeated request whose first response was lost.
+/// Whether a request names the producer id in use, or the last epoch of the previous producer id:
+/// then it may repeat a request whose response was lost.
 fn is_known(metadata: &TransactionMetadata, (id, epoch): (i64, i16)) -> bool {
     metadata.producer_epoch == NO_PRODUCER_EPOCH
         || id == metadata.producer_id
         || (id == metadata.previous_producer_id && is_exhausted(epoch))
 }
 
-/// The epoch of a request to end a transaction, beside the one in use.
+/// Relates the epoch of a request to end a transaction to the one in use.
 fn claimed(metadata: &TransactionMetadata, (id, epoch): (i64, i16), own_epoch: bool) -> Claimed {
     let known = metadata.producer_epoch;
     if epoch == known && id == metadata.producer_id {

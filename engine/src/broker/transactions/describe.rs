@@ -1,4 +1,4 @@
-//! Looking at transactional ids: DescribeTransactions, ListTransactions (KIP-664).
+//! Requests that describe transactional ids: DescribeTransactions, ListTransactions (KIP-664).
 
 use super::place::state_partition;
 use super::state::TransactionMetadata;
@@ -56,7 +56,7 @@ impl Transactions {
         })
     }
 
-    /// The transactional ids that are coordinated here.
+    /// The transactional ids that this broker coordinates, filtered by the request.
     pub(in crate::broker) fn list(
         &self,
         request: &ListTransactionsRequest,

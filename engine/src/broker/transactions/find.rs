@@ -9,8 +9,8 @@ use crate::protocol::{
     CoordinatorType, CreatableTopic, FindCoordinatorRequest, FindCoordinatorResponse,
 };
 
-/// The coordinator of a transactional id, as far as this broker knows. Without `__transaction_state`
-/// the controller is asked to create it, and the client has to come again.
+/// The coordinator of a transactional id, as far as this broker knows. If `__transaction_state`
+/// does not exist, the controller is asked to create it, and the client has to retry.
 pub(in crate::broker) fn find_coordinator(
     request: &FindCoordinatorRequest,
     forwards: &mut Forwards,
@@ -32,7 +32,8 @@ pub(in crate::broker) fn find_coordinator(
     }
 }
 
-/// What `__transaction_state` is created with. That it is compacted makes no difference here.
+/// The settings of `__transaction_state`. Kafka's `cleanup.policy=compact` is left out, because
+/// logs are not compacted here.
 fn transaction_state(cx: &Cx<'_>) -> CreatableTopic {
     let config = &cx.context.config;
     let configs = [

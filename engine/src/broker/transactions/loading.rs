@@ -2,8 +2,8 @@
 //! (`TransactionStateManager.loadTransactionsForTxnTopicPartition`,
 //! `removeTransactionsForTxnTopicPartition`).
 //!
-//! Reading the log takes as long as the disk takes. What was read is installed by an input of its own,
-//! unless the partition has another leader epoch by then.
+//! Reading the log takes as long as the disk takes. A separate input installs the result, unless
+//! the partition has another leader epoch by then.
 
 use super::record::{self, read_key, read_value};
 use super::shards::{Loading, Shard};
@@ -19,12 +19,13 @@ use crate::timer::{BrokerTimer, Timer, TransactionTimer};
 use bytes::Bytes;
 use std::collections::{BTreeMap, BTreeSet};
 
-/// What was read of a log: transactional ids with their last state.
+/// The transactional ids in a log, with their last state.
 type Entries = BTreeMap<TransactionalId, Entry>;
 
 impl Transactions {
-    /// The metadata of these partitions has changed: takes over those of `__transaction_state` that
-    /// this broker leads in a new epoch, and gives up those that it does not lead any more.
+    /// Follows a change in the metadata of these partitions: takes over partitions of
+    /// `__transaction_state` that this broker leads in a new epoch, and gives up those that it no
+    /// longer leads.
     pub(in crate::broker) fn publish(
         &mut self,
         changed: &BTreeSet<TopicPartition>,
@@ -50,7 +51,7 @@ impl Transactions {
         }
     }
 
-    /// This broker leads a partition in a new epoch.
+    /// Begins to read the log of a partition that this broker leads in a new epoch.
     fn take_over(&mut self, partition: TopicPartition, epoch: LeaderEpoch, cx: &mut Cx<'_>) {
         let index = partition.partition;
         self.resign(index, cx);
@@ -60,7 +61,7 @@ impl Transactions {
         self.start_periodic(cx);
     }
 
-    /// This broker does not coordinate a partition any more, or not in the same epoch.
+    /// Stops coordinating a partition in the present epoch.
     fn resign(&mut self, index: i32, cx: &mut Cx<'_>) {
         self.shards.loading.remove(&index);
         self.markers.forget_shard(index);
@@ -71,7 +72,7 @@ impl Transactions {
         }
     }
 
-    /// Reads the log of a partition, to its end.
+    /// Reads the log of a partition.
     pub(super) fn load(&mut self, index: i32, services: &mut Services<'_>, cx: &mut Cx<'_>) {
         let Some(loading) = self.shards.loading.get_mut(&index) else { return };
         loading.read = Some(read(loading.partition, services, cx));
@@ -79,7 +80,8 @@ impl Transactions {
         cx.io.out.set_timer(Timer::Broker(BrokerTimer::Transaction(timer)), cx.io.now.mono);
     }
 
-    /// The log has been read: begins to coordinate, and goes on with what was decided.
+    /// Begins to coordinate a partition whose log has been read, and sends markers for decided
+    /// transactions.
     pub(super) fn install(&mut self, index: i32, epoch: LeaderEpoch, cx: &mut Cx<'_>) {
         let is_read = |loading: &Loading| loading.epoch == epoch && loading.read.is_some();
         if !self.shards.loading.get(&index).is_some_and(is_read) {
@@ -113,7 +115,7 @@ impl Transactions {
     }
 }
 
-/// What a coordinator knows of a transactional id, for the observers of a run.
+/// Reports the state of a transactional id to the observers of a run.
 pub(super) fn observe_state(
     partition: TopicPartition,
     coordinator_epoch: LeaderEpoch,
@@ -132,7 +134,7 @@ pub(super) fn observe_state(
     });
 }
 
-/// Reads a log. What cannot be read ends it: the ids before it are known, those after it are not.
+/// Reads a log up to the first record that cannot be read; later records are ignored.
 fn read(id: TopicPartition, services: &mut Services<'_>, cx: &mut Cx<'_>) -> Entries {
     let mut entries = Entries::new();
     let Some(partition) = services.replicas.hosted.get(&id) else { return entries };
@@ -163,7 +165,7 @@ fn read(id: TopicPartition, services: &mut Services<'_>, cx: &mut Cx<'_>) -> Ent
     entries
 }
 
-/// Takes over the records of a batch; `None` if they cannot be read.
+/// Applies the records of a batch; `None` if they cannot be read.
 fn replay(bytes: &Bytes, entries: &mut Entries) -> Option<()> {
     let batch = Batch::new(bytes).ok()?;
     if batch.is_control() {

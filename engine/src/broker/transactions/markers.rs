@@ -1,9 +1,10 @@
 //! Markers on their way to the leaders of a transaction's partitions
 //! (`TransactionMarkerChannelManager`).
 //!
-//! There is one queue and at most one request in flight for each broker. A partition without a leader,
-//! or with one that is not registered, is looked up again whenever something is sent, and otherwise
-//! after `request.timeout.ms`; so is an id whose last record was not written.
+//! There is one queue and at most one request in flight for each broker. If a partition has no
+//! leader, or one that is not registered, its leader is looked up again whenever markers are sent,
+//! and at the latest after `request.timeout.ms`. The last record of a transaction that was not
+//! written is retried at the same times.
 
 use super::state::{Partitions, TransactionMetadata};
 use crate::ids::{BrokerId, LeaderEpoch, TopicPartition, TransactionalId};
@@ -21,7 +22,7 @@ const RECONNECT_BACKOFF: Span = Span::millis(50);
 /// The markers of a transaction for the partitions that one broker leads.
 #[derive(Clone, Debug)]
 pub(super) struct Marker {
-    /// The partition of `__transaction_state`.
+    /// The index of the id's partition of `__transaction_state`.
     pub(super) index: i32,
     pub(super) id: TransactionalId,
     pub(super) coordinator_epoch: LeaderEpoch,
@@ -31,36 +32,36 @@ pub(super) struct Marker {
     pub(super) partitions: Partitions,
 }
 
-/// A transaction that is over when all of its markers are written.
+/// The last record of a transaction, to be written after all of its markers.
 #[derive(Clone, Debug)]
 pub(super) struct Completion {
     pub(super) coordinator_epoch: LeaderEpoch,
     /// The producer id and epoch of its markers.
     pub(super) producer: (i64, i16),
-    /// What is written then.
+    /// The state in the record.
     pub(super) next: TransactionMetadata,
 }
 
-/// A request in flight: its markers, and the names of the partitions in it.
+/// A request in flight: its markers, and the topic name of each partition.
 #[derive(Clone, Debug)]
 pub(super) struct Sent {
     pub(super) markers: Vec<Marker>,
     pub(super) names: BTreeMap<TopicPartition, Arc<str>>,
 }
 
-/// Everything on its way.
+/// Markers and last records on their way.
 #[derive(Clone, Debug)]
 pub(super) struct Markers {
     pub(super) channels: Channels<Sent>,
-    /// What waits for the request before it, by broker.
+    /// Markers for the next request to each broker.
     pub(super) queues: BTreeMap<BrokerId, Vec<Marker>>,
-    /// What has no leader to be sent to.
+    /// Markers for partitions that have no reachable leader.
     pub(super) homeless: Vec<Marker>,
     /// The transactions with markers on their way, by partition of `__transaction_state` and id.
     pub(super) pending: BTreeMap<(i32, TransactionalId), Completion>,
-    /// The transactions without, whose last record is to be written now.
+    /// The transactions whose markers are all written, and whose last record is to be written now.
     pub(super) due: BTreeMap<(i32, TransactionalId), Completion>,
-    /// The transactions whose last record was not written, and is to be written again.
+    /// The transactions whose last record failed, and is to be written again.
     pub(super) retries: BTreeMap<(i32, TransactionalId), Completion>,
 }
 
@@ -68,9 +69,9 @@ pub(super) struct Markers {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Destination {
     Broker(BrokerId),
-    /// It has a leader again some time.
+    /// Nowhere until the partition has a registered leader again.
     Later,
-    /// There is no such partition any more.
+    /// The partition has been deleted.
     Gone,
 }
 
@@ -92,8 +93,8 @@ impl Markers {
         }
     }
 
-    /// Drops what is queued for the ids of a partition of `__transaction_state`, and what was to follow.
-    /// What is in flight stays so, and its response is no use any more.
+    /// Drops the queued markers and last records for the ids of a partition of
+    /// `__transaction_state`. Requests in flight stay so, and their responses will be ignored.
     pub(super) fn forget_shard(&mut self, index: i32) {
         for queue in self.queues.values_mut() {
             queue.retain(|marker| marker.index != index);
@@ -104,7 +105,7 @@ impl Markers {
         }
     }
 
-    /// The last record of a transaction was not written in time, or not at all.
+    /// Schedules the last record of a transaction to be written again, after it failed.
     pub(super) fn retry_completion(
         &mut self,
         index: i32,
@@ -128,12 +129,12 @@ pub(super) fn destination(image: &MetadataImage, topic: &str, index: i32) -> Des
 }
 
 impl Marker {
-    /// The same for other partitions.
+    /// The same marker for other partitions.
     pub(super) fn of(&self, partitions: Partitions) -> Self {
         Self { id: self.id.clone(), partitions, ..*self }
     }
 
-    /// As it is sent, without partitions that are gone since.
+    /// The entry of the request, without partitions that have been deleted since.
     pub(super) fn entry(
         &self,
         image: &MetadataImage,

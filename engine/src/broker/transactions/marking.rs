@@ -1,5 +1,5 @@
-//! From a decision to the last record of its transaction: markers are sent to the leaders, again where
-//! that may help, and each response takes partitions off the list
+//! From a decision to the last record of its transaction: markers are sent to the leaders, and
+//! again after retriable errors; each response takes partitions off the list
 //! (`TransactionMarkerChannelManager`, `TransactionMarkerRequestCompletionHandler`).
 
 use super::decide::Decider;
@@ -46,8 +46,8 @@ impl Transactions {
         self.send_markers(cx);
     }
 
-    /// Puts markers into the queues of the brokers that lead their partitions now. Partitions that are
-    /// gone need none.
+    /// Puts markers into the queues of the brokers that lead their partitions now. Partitions that
+    /// have been deleted need none.
     fn queue(&mut self, marker: &Marker, cx: &mut Cx<'_>) {
         let mut by_destination: BTreeMap<Option<BrokerId>, Partitions> = BTreeMap::new();
         let mut gone = Partitions::new();
@@ -73,7 +73,7 @@ impl Transactions {
         }
     }
 
-    /// Partitions of a transaction need no marker any more.
+    /// Removes partitions that need no marker any more from their transaction.
     fn take_off(&mut self, marker: &Marker, done: &Partitions, cx: &mut Cx<'_>) {
         if !self.is_current(marker) {
             return;
@@ -93,8 +93,8 @@ impl Transactions {
         self.complete_if_marked(marker.index, &marker.id, cx);
     }
 
-    /// Whether the transaction of a marker is still this coordinator's to end. If it is not, another
-    /// has loaded it, perhaps on this broker.
+    /// Whether this coordinator epoch still waits for the marker. If not, the marker was refused as
+    /// superseded, or a later epoch has begun, perhaps on this broker too.
     fn is_current(&mut self, marker: &Marker) -> bool {
         let key = (marker.index, marker.id.clone());
         let epoch_of = |it: &Completion| it.coordinator_epoch;
@@ -102,7 +102,7 @@ impl Transactions {
             && self.shards.get(marker.index).is_ok_and(|it| it.epoch == marker.coordinator_epoch)
     }
 
-    /// Has the last record of a transaction written, if no partition is left.
+    /// Schedules the last record of a transaction, if no partition needs a marker any more.
     fn complete_if_marked(&mut self, index: i32, id: &TransactionalId, cx: &mut Cx<'_>) {
         let is_marked = |shard: &super::shards::Shard| {
             shard.entries.get(id).is_some_and(|entry| entry.metadata.partitions.is_empty())
@@ -140,8 +140,8 @@ impl Transactions {
         Ok(())
     }
 
-    /// Sends what can be sent: one request to each broker without one in flight. What had no leader
-    /// is looked up again.
+    /// Sends one request to each broker that has queued markers and no request in flight. Leaders
+    /// that were missing are looked up again.
     pub(super) fn send_markers(&mut self, cx: &mut Cx<'_>) {
         for marker in std::mem::take(&mut self.markers.homeless) {
             self.queue(&marker, cx);
@@ -169,7 +169,7 @@ impl Transactions {
         self.arm_markers(cx);
     }
 
-    /// Sets the timer for what could not be sent.
+    /// Sets the timer for markers and last records that could not be sent or written.
     pub(super) fn arm_markers(&mut self, cx: &mut Cx<'_>) {
         let now = cx.io.now.mono;
         let channels = &self.markers.channels;
@@ -186,8 +186,8 @@ impl Transactions {
         }
     }
 
-    /// A request with markers has no response: it is not known whether they are written. They are sent
-    /// again, to the leaders of now.
+    /// Sends markers again, to the present leaders, because the connection has ended and their
+    /// outcome is unknown.
     pub(super) fn on_markers_lost(&mut self, ended: Disconnected<Sent>, cx: &mut Cx<'_>) {
         let queued = self.markers.queues.remove(&ended.peer.node).unwrap_or_default();
         let sent = ended.failed.into_iter().flat_map(|sent| sent.markers);
@@ -199,7 +199,7 @@ impl Transactions {
         self.send_markers(cx);
     }
 
-    /// A leader has responded to markers.
+    /// Handles a leader's response to markers.
     pub(super) fn on_marked(
         &mut self,
         sent: Sent,

@@ -1,50 +1,52 @@
 //! Transaction coordinators (`TransactionCoordinator`, `TransactionStateManager`,
 //! `TransactionMarkerChannelManager`; KIP-98, KIP-360, KIP-890).
 //!
-//! The leader of a partition of `__transaction_state` coordinates the transactional ids that belong to
-//! it; the leader epoch is the **coordinator epoch**. What it knows of an id is the last committed
-//! record of the id in that partition, so a coordinator that takes over reads the log and goes on.
+//! The leader of a partition of `__transaction_state` coordinates the transactional ids that belong
+//! to the partition; the leader epoch is the **coordinator epoch**. The state of an id is its last
+//! committed record in that partition, so a new coordinator reads the log and goes on.
 //!
-//! | state of an id | what it means | may follow |
+//! | state of an id | meaning | possible states before |
 //! |---|---|---|
-//! | Empty | no transaction since the producer has got its epoch | Empty, Complete* |
-//! | Ongoing | partitions are added | Empty, Ongoing, Complete* |
-//! | PrepareCommit | committed: the decision stands, markers are on their way | Ongoing |
-//! | PrepareAbort | aborted, likewise | Ongoing; Empty, Complete* where every transaction has an epoch |
+//! | Empty | no transaction since the producer got its epoch | Empty, Complete* |
+//! | Ongoing | a transaction is open | Empty, Ongoing, Complete* |
+//! | PrepareCommit | committed; markers are being written | Ongoing |
+//! | PrepareAbort | aborted; markers are being written | Ongoing; Empty, Complete* where every transaction has an epoch |
 //! | CompleteCommit, CompleteAbort | all markers are written | the Prepare* of the same name |
 //!
-//! | input | what it does |
+//! | input | effect |
 //! |---|---|
-//! | InitProducerId | gives the id to a producer (Empty), or aborts what is open first |
-//! | AddPartitionsToTxn | Ongoing, with more partitions; or only says what the transaction has |
-//! | EndTxn | Prepare*; the response leaves when the decision is committed |
+//! | InitProducerId | gives the id to a producer (Empty), or aborts the open transaction first |
+//! | AddPartitionsToTxn | Ongoing, with more partitions; or only verifies that they are in the transaction |
+//! | EndTxn | Prepare*; the response is sent when the decision is committed |
 //! | markers written in all partitions | Complete* |
 //! | a transaction has been open for too long | PrepareAbort under an epoch that fences its producer |
 //! | an id has not been used for too long | a tombstone |
-//! | leading begins | the log is read; for Prepare* the markers are sent (again) |
-//! | leading ends, or goes on in another epoch | all that is known is dropped, and what is on its way with it |
+//! | leadership begins | the log is read; for Prepare* the markers are sent (again) |
+//! | leadership ends, or goes on in another epoch | the ids and the queued markers are dropped; later outcomes of their records and markers are ignored |
 //!
-//! What must stay true, and what holds it:
+//! Invariants:
 //!
-//! - An id has at most one record on its way ([`Entry::pending`](state::Entry)): until its outcome is
-//!   known, other requests of the id are asked to come again.
-//! - What is known changes only when a record is committed, and only if the coordinator epoch is that in
-//!   which it was written.
-//! - A decision that a producer has been told is committed, and no other follows it: of Prepare* only
-//!   Complete* follows.
-//! - Complete* follows when every partition has its marker, or is gone.
-//! - A producer epoch is given to one producer, and never comes back.
+//! - An id has at most one record on its way ([`Entry::pending`](state::Entry)): until its outcome
+//!   is known, other requests for the id get a retriable error.
+//! - The state of an id changes only when a record is committed, and only in the coordinator epoch
+//!   in which the record was written. Three things change without a record: an id gets its first
+//!   producer id; where transactions share an epoch, an abort by the coordinator takes its epoch at
+//!   once; and each marker removes its partition.
+//! - A decision is committed before its producer gets the response, and is final: only Complete*
+//!   follows Prepare*.
+//! - Complete* is written when every partition has its marker or has been deleted.
+//! - A producer epoch is given to one instance of a producer only.
 //!
 //! | file | idea |
 //! |---|---|
 //! | `place.rs`, `find.rs` | which broker coordinates an id |
-//! | `state.rs`, `decide.rs` | what is known of an id, and what follows from a request; without effects |
+//! | `state.rs`, `decide.rs` | the state of an id, and the decision about a request; without effects |
 //! | `record.rs` | the records of `__transaction_state` |
 //! | `shards.rs`, `loading.rs` | the ids by partition; taking over and giving up partitions |
 //! | `requests.rs`, `describe.rs` | requests |
-//! | `writes.rs`, `outcomes.rs` | records on their way, and what follows when their outcome is known |
+//! | `writes.rs`, `outcomes.rs` | records on their way, and the reactions to their outcome |
 //! | `markers.rs`, `marking.rs` | markers on their way to the leaders |
-//! | `periodic.rs` | transactions open for too long, ids not used any more |
+//! | `periodic.rs` | transactions open for too long, unused ids |
 
 mod decide;
 mod describe;
@@ -91,15 +93,15 @@ pub(super) struct Transactions {
     markers: Markers,
     /// The AddPartitionsToTxn requests without a response, by connection.
     adding: BTreeMap<ConnId, Adding>,
-    /// The periodic timers are set: some partition has been coordinated here.
+    /// The periodic timers are set, because some partition has been coordinated here.
     periodic: bool,
 }
 
-/// What coordinators need of other parts.
+/// The parts of the broker that coordinators use.
 pub(super) struct Services<'a> {
-    /// Where records are written.
+    /// Writes records.
     pub(super) replicas: &'a mut Partitions,
-    /// Where producer ids come from.
+    /// Gets producer ids from the controller.
     pub(super) ids: &'a mut Forwards,
 }
 
@@ -143,7 +145,7 @@ impl Transactions {
         }
     }
 
-    /// Adds the partitions of `__transaction_state` that a timer works on.
+    /// Adds the partitions of `__transaction_state` that a timer reads or writes.
     pub(super) fn locks_of(&self, timer: TransactionTimer, locks: &mut Vec<TopicPartition>) {
         match timer {
             TransactionTimer::Complete(index) => locks.extend(self.shards.partition(index)),

@@ -1,4 +1,4 @@
-//! What follows when the outcome of a record is known: responses, markers, or another attempt.
+//! The reactions to the outcome of a record: responses, markers, or another attempt.
 
 use super::decide::Decider;
 use super::markers::Completion;
@@ -14,7 +14,7 @@ use crate::protocol::{EndTxnResponse, InitProducerIdResponse, Response, Transact
 use crate::record::{NO_PRODUCER_EPOCH, NO_PRODUCER_ID};
 
 impl Transactions {
-    /// What follows from the outcome of an append, which was written in this coordinator epoch.
+    /// Reacts to the outcome of an append of this coordinator epoch.
     pub(super) fn follow(
         &mut self,
         (partition, coordinator_epoch): (TopicPartition, LeaderEpoch),
@@ -51,7 +51,7 @@ impl Transactions {
                 Err(ErrorCode::CoordinatorNotAvailable) => {
                     let producer = (producer_id, producer_epoch);
                     let completion = Completion { coordinator_epoch, producer, next: next.clone() };
-                    // Dropped when it is due, if another coordinator epoch has begun.
+                    // It will be dropped if another coordinator epoch begins.
                     self.markers.retry_completion(partition.partition, id, completion);
                     self.arm_markers(cx);
                 }
@@ -61,7 +61,7 @@ impl Transactions {
         }
     }
 
-    /// A decision is committed, and its markers may be sent; or it is not.
+    /// Responds after a decision is committed or has failed; if it is committed, sends its markers.
     fn on_decided(
         &mut self,
         partition: TopicPartition,
@@ -131,7 +131,7 @@ impl Transactions {
 }
 
 impl Reply {
-    /// Answers the request, if its client still waits.
+    /// Sends the response, if the client still waits for it.
     pub(super) fn send(self, response: impl Into<Response>, cx: &mut Cx<'_>) {
         let Self { conn, correlation_id } = self;
         let waits = |parked: &Parked| parked.correlation_id == correlation_id;

@@ -1,5 +1,5 @@
-//! What coordinators look for from time to time: transactions that are open for too long, and ids that
-//! are not used any more (`abortTimedOutTransactions`, `removeExpiredTransactionalIds`).
+//! Periodic work of coordinators: aborting transactions that are open for too long, and forgetting
+//! unused ids (`abortTimedOutTransactions`, `removeExpiredTransactionalIds`).
 
 use super::writes::Decided;
 use super::{Services, Transactions, now_ms};
@@ -12,26 +12,25 @@ use crate::rules::transaction::{Open, Unused};
 use crate::timer::{BrokerTimer, Timer, TransactionTimer};
 use machine::{Halt, Span};
 
-/// How many ids one batch of tombstones has at most.
+/// The largest number of ids in one batch of tombstones.
 const TOMBSTONES: usize = 1000;
 
 impl Transactions {
-    /// Sets the timers, when the first partition is coordinated.
+    /// Sets the periodic timers, when the first partition is taken over.
     pub(super) fn start_periodic(&mut self, cx: &mut Cx<'_>) {
         if !std::mem::replace(&mut self.periodic, true) {
-            again(TransactionTimer::TimedOut, cx);
-            again(TransactionTimer::ExpiredIds, cx);
+            schedule(TransactionTimer::TimedOut, cx);
+            schedule(TransactionTimer::ExpiredIds, cx);
         }
     }
 
-    /// Aborts the transactions that are open for too long. That ends no transaction of which a record
-    /// is on its way.
+    /// Aborts the transactions that are open for too long, except those with a record on its way.
     pub(super) fn abort_timed_out(
         &mut self,
         services: &mut Services<'_>,
         cx: &mut Cx<'_>,
     ) -> Result<(), Halt> {
-        again(TransactionTimer::TimedOut, cx);
+        schedule(TransactionTimer::TimedOut, cx);
         let now_ms = now_ms(cx);
         let mut overdue = Vec::new();
         for (_, shard) in self.shards.all() {
@@ -56,13 +55,13 @@ impl Transactions {
         Ok(())
     }
 
-    /// Forgets the ids that have not been used for `transactional.id.expiration.ms`.
+    /// Writes tombstones for the ids that have not been used for `transactional.id.expiration.ms`.
     pub(super) fn expire_ids(
         &mut self,
         services: &mut Services<'_>,
         cx: &mut Cx<'_>,
     ) -> Result<(), Halt> {
-        again(TransactionTimer::ExpiredIds, cx);
+        schedule(TransactionTimer::ExpiredIds, cx);
         let now_ms = now_ms(cx);
         let expiration_ms = cx.context.config.transactional_id_expiration.as_millis();
         let expiration_ms = i64::try_from(expiration_ms).unwrap_or(i64::MAX);
@@ -88,7 +87,7 @@ impl Transactions {
     }
 }
 
-fn again(timer: TransactionTimer, cx: &mut Cx<'_>) {
+fn schedule(timer: TransactionTimer, cx: &mut Cx<'_>) {
     let config = &cx.context.config;
     let interval: Span = match timer {
         TransactionTimer::TimedOut => config.transaction_abort_interval,

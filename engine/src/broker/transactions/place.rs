@@ -3,7 +3,7 @@
 use crate::ids::{BrokerId, LeaderEpoch, TopicPartition};
 use crate::metadata::MetadataImage;
 
-/// The internal topic that coordinators keep the state of transactional ids in.
+/// The internal topic in which coordinators keep the state of transactional ids.
 pub(in crate::broker) const TRANSACTION_STATE: &str = "__transaction_state";
 
 /// The partition of `__transaction_state` that a transactional id belongs to; `None` before the topic
@@ -22,8 +22,8 @@ pub(super) fn partition(image: &MetadataImage, index: i32) -> Option<TopicPartit
     Some(TopicPartition::new(image.topic_by_name(TRANSACTION_STATE)?.id, index))
 }
 
-/// The leader of the partition that a transactional id belongs to, which is its coordinator, with the
-/// leader epoch. `None` while there is none that clients can connect to.
+/// The coordinator of a transactional id: the leader of its partition, with the leader epoch.
+/// `None` while there is no leader, or the leader is fenced.
 pub(in crate::broker) fn coordinator_of(
     image: &MetadataImage,
     id: &str,
@@ -34,9 +34,9 @@ pub(in crate::broker) fn coordinator_of(
     reachable.then_some((leader, partition.leader_epoch))
 }
 
-/// The index of the partition, among `count`.
+/// The index of an id's partition, of `count` partitions.
 fn index_of(id: &str, count: i32) -> i32 {
-    // The smallest number has no absolute value.
+    // The absolute value of the smallest integer would overflow.
     java_hash(id).checked_abs().unwrap_or(0) % count
 }
 
@@ -51,13 +51,13 @@ mod tests {
     use super::*;
 
     #[test]
-    fn ids_hash_as_strings_of_java_do() {
+    fn ids_hash_as_java_strings_do() {
         assert_eq!(java_hash(""), 0);
         assert_eq!(java_hash("tx-a"), 3_572_568);
         assert_eq!(java_hash("hello"), 99_162_322);
-        // Outside of the basic plane a character is two units.
+        // A character outside the basic multilingual plane is two units.
         assert_eq!(java_hash("\u{1f600}"), 1_772_899);
-        // The hash without an absolute value.
+        // The hash is the smallest integer.
         assert_eq!(java_hash("polygenelubricants"), i32::MIN);
         assert_eq!(index_of("polygenelubricants", 50), 0);
         assert_eq!(index_of("hello", 50), 22);

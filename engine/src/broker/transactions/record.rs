@@ -7,7 +7,8 @@
 //! | value | version i16: 0 at level 0 of `transaction.version`, else 1; producer id i64, epoch i16, timeout i32 in ms, state i8, partitions by topic (null if Empty), last update i64, start i64 |
 //! | tagged, version 1 | 0 previous producer id i64, 1 next producer id i64, 2 version of the client i16; 3 (next epoch) is never written |
 //!
-//! The topics of a transaction stand in order of name here, in that of a hash table in Kafka's.
+//! The topics of a transaction are in order of name here, and in the order of a hash table in
+//! Kafka's records.
 
 use super::state::{Partitions, TransactionMetadata};
 use crate::error::ErrorCode;
@@ -18,9 +19,9 @@ use bytes::Bytes;
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-/// The version of keys, which is the type of the record.
+/// The version of keys, which also identifies the type of a record.
 const KEY_VERSION: i16 = 0;
-/// The last version of values whose fields are not flexible.
+/// The only version of values without flexible fields (KIP-482).
 const INFLEXIBLE: i16 = 0;
 const FLEXIBLE: i16 = 1;
 const PREVIOUS_PRODUCER_ID: u64 = 0;
@@ -31,12 +32,12 @@ const CLIENT_VERSION: u64 = 2;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Malformed(pub(super) &'static str);
 
-/// The batch that says `metadata` of a transactional id.
+/// The batch with one record: the state of a transactional id.
 ///
 /// # Errors
 ///
-/// [`ErrorCode::UnsupportedVersion`] if the records of this level of `transaction.version` have no room
-/// for it.
+/// [`ErrorCode::UnsupportedVersion`] if a record at this level of `transaction.version` cannot
+/// contain `metadata.client_version`.
 pub(super) fn batch(
     id: &str,
     metadata: &TransactionMetadata,
@@ -50,7 +51,7 @@ pub(super) fn batch(
     Ok(batch.build())
 }
 
-/// The batch that says that transactional ids are forgotten.
+/// The batch of tombstones by which transactional ids are forgotten.
 pub(super) fn tombstones<'a>(ids: impl Iterator<Item = &'a str>, now_ms: i64) -> Bytes {
     let mut batch = BatchBuilder::new();
     for id in ids {
@@ -66,7 +67,7 @@ pub(super) fn key(id: &str) -> Vec<u8> {
     key
 }
 
-/// The transactional id of a key; `None` if the record is of another type, which readers skip.
+/// The transactional id in a key; `None` for a record of another type, which readers skip.
 pub(super) fn read_key(mut key: &[u8]) -> Result<Option<TransactionalId>, Malformed> {
     if take_i16(&mut key)? != KEY_VERSION {
         return Ok(None);
@@ -75,7 +76,8 @@ pub(super) fn read_key(mut key: &[u8]) -> Result<Option<TransactionalId>, Malfor
     Ok(Some(take_text(&mut key, i64::from(length))?))
 }
 
-/// The value that says `metadata`. With `rotates` it also names the producer ids before and after.
+/// The value of a record with `metadata`. With `rotates` it also names the previous and the next
+/// producer id.
 pub(super) fn value(
     metadata: &TransactionMetadata,
     level: u16,
@@ -152,7 +154,7 @@ fn put_tagged(to: &mut Vec<u8>, metadata: &TransactionMetadata, rotates: bool) {
     }
 }
 
-/// What a value says.
+/// Reads the state in a value.
 pub(super) fn read_value(mut from: &[u8]) -> Result<TransactionMetadata, Malformed> {
     let from = &mut from;
     let flexible = match take_i16(from)? {

@@ -24,16 +24,16 @@ use std::sync::Arc;
 #[derive(Clone, Debug)]
 pub(super) struct Adding {
     reply: Reply,
-    /// How many of its transactions have no outcome.
+    /// How many of its transactions have no outcome yet.
     left: usize,
     transactions: Vec<AddPartitionsToTxn>,
     outcomes: Vec<AddedPartitionsToTxn>,
 }
 
-/// The version of the transaction protocol that goes with requests of a producer: 2 where a transaction
-/// has an epoch of its own, else 0.
-const fn client_version(is_second: bool) -> u16 {
-    if is_second { 2 } else { 0 }
+/// The version of the transaction protocol that a request belongs to: 2 where every transaction has
+/// an epoch of its own, else 0.
+const fn client_version(own_epoch: bool) -> u16 {
+    if own_epoch { 2 } else { 0 }
 }
 
 impl Transactions {
@@ -87,7 +87,8 @@ impl Transactions {
         Ok(Served::Parked)
     }
 
-    /// The partition of a transactional id, which is known from now on: a new one gets a producer id.
+    /// The partition of a transactional id, after adding an entry and a producer id if the id is
+    /// new.
     fn known(
         &mut self,
         id: &TransactionalId,
@@ -105,7 +106,7 @@ impl Transactions {
         Ok(partition)
     }
 
-    /// Draws a producer id if the epochs of the one in use are over and another may follow.
+    /// A new producer id, if the epochs of the one in use are exhausted and no record is pending.
     fn id_if_exhausted(
         &mut self,
         partition: TopicPartition,
@@ -121,7 +122,7 @@ impl Transactions {
         }
     }
 
-    /// Aborts an open transaction of the coordinator's own accord.
+    /// Aborts an open transaction by decision of the coordinator.
     pub(super) fn abort(
         &mut self,
         partition: TopicPartition,
@@ -146,7 +147,8 @@ impl Transactions {
         };
         let own_epoch = cx.context.rules.bumps_epoch_at_end(cx.io.out, next.client_version);
         if !own_epoch {
-            // The epoch is in use from now on, written or not: its owner must not go on.
+            // The epoch is in use from now on, whether or not the record is written: the producer
+            // must not go on.
             entry.metadata.producer_epoch = next.producer_epoch;
             entry.metadata.last_producer_epoch = NO_PRODUCER_EPOCH;
         }
@@ -209,8 +211,8 @@ impl Transactions {
         }
     }
 
-    /// Adds partitions to transactions, or verifies that they are in them. A request of brokers without
-    /// any transaction gets a response here; Kafka's gets none (oddity O9).
+    /// Adds partitions to transactions, or verifies that they are there. A broker's request without
+    /// any transaction gets a response here; in Kafka it gets none (oddity O9).
     pub(in crate::broker) fn add_partitions(
         &mut self,
         reply: Reply,
@@ -299,7 +301,7 @@ impl Transactions {
         }
     }
 
-    /// The record with the partitions of a transaction is committed, or was not written.
+    /// The record with the added partitions of a transaction is committed, or has failed.
     pub(super) fn on_added(
         &mut self,
         reply: Reply,
@@ -315,7 +317,7 @@ impl Transactions {
         self.on_outcome(reply, place, outcome, cx);
     }
 
-    /// A transaction of an AddPartitionsToTxn request has its outcome: responds after the last.
+    /// Records the outcome of one transaction of a request, and responds after the last one.
     fn on_outcome(
         &mut self,
         reply: Reply,
@@ -345,7 +347,8 @@ fn park(reply: Reply, cx: &mut Cx<'_>) {
     cx.requests.park(reply.conn, parked, cx.io.out);
 }
 
-/// The response in which a partition that there is not keeps all others from being added.
+/// The response to a request with a partition that does not exist, or must not be added: none of
+/// the others is added either.
 fn refuse_partitions(
     request: &AddPartitionsToTxn,
     is_of_client: bool,
@@ -370,7 +373,7 @@ fn refuse_partitions(
     Some(AddedPartitionsToTxn { transactional_id: request.transactional_id.clone(), partitions })
 }
 
-/// The partitions by name of their topic.
+/// The partitions, each with the name of its topic.
 fn names_of(partitions: &[TopicPartition], cx: &Cx<'_>) -> Vec<(Arc<str>, i32)> {
     let name = |partition: &TopicPartition| {
         let topic = cx.context.image.topic(partition.topic)?;

@@ -21,11 +21,11 @@ pub(super) struct Loading {
     pub(super) partition: TopicPartition,
     /// The leader epoch in which it is read.
     pub(super) epoch: LeaderEpoch,
-    /// What was in the log, once it is read.
+    /// The ids in the log, once it is read.
     pub(super) read: Option<BTreeMap<TransactionalId, Entry>>,
 }
 
-/// All partitions that this broker leads, by index.
+/// All partitions of `__transaction_state` that this broker leads, by index.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Shards {
     loaded: BTreeMap<i32, Shard>,
@@ -37,8 +37,8 @@ impl Shards {
     ///
     /// # Errors
     ///
-    /// [`ErrorCode::CoordinatorLoadInProgress`] while its log is being read, and
-    /// [`ErrorCode::NotCoordinator`] if this broker does not coordinate it.
+    /// [`ErrorCode::CoordinatorLoadInProgress`] while the log is being read, and
+    /// [`ErrorCode::NotCoordinator`] if this broker does not coordinate the partition.
     pub(super) fn get(&self, index: i32) -> Result<&Shard, ErrorCode> {
         if self.loading.contains_key(&index) {
             return Err(ErrorCode::CoordinatorLoadInProgress);
@@ -54,8 +54,8 @@ impl Shards {
         self.loaded.get_mut(&index).ok_or(ErrorCode::NotCoordinator)
     }
 
-    /// What is known of a transactional id in a coordinator epoch; `None` if this is another epoch, or
-    /// the id is not known any more.
+    /// The state of a transactional id; `None` if `is_epoch` rejects the present coordinator epoch,
+    /// or the id is not known.
     pub(super) fn entry_in(
         &mut self,
         index: i32,
@@ -76,7 +76,7 @@ impl Shards {
         self.loaded.values().map(|shard| shard.partition)
     }
 
-    /// The ids of all partitions, those that are being read apart.
+    /// The ids of all partitions that are loaded.
     pub(super) fn all(&self) -> impl Iterator<Item = (i32, &Shard)> {
         let is_readable = |(index, _): &(&i32, &Shard)| !self.loading.contains_key(*index);
         self.loaded.iter().filter(is_readable).map(|(index, shard)| (*index, shard))
@@ -105,7 +105,7 @@ impl Shards {
         self.loaded.remove(&index).map(|shard| shard.epoch)
     }
 
-    /// Panics if it contradicts itself, whatever the rules.
+    /// Panics if the state contradicts itself, which no rule can cause.
     pub(super) fn invariants(&self) {
         self.loaded.values().flat_map(|shard| shard.entries.values()).for_each(Entry::invariants);
     }

@@ -1,4 +1,5 @@
-//! What a coordinator knows of a transactional id (`TransactionMetadata`, `TxnTransitMetadata`).
+//! The state of a transactional id at its coordinator (`TransactionMetadata`,
+//! `TxnTransitMetadata`).
 
 use crate::error::ErrorCode;
 use crate::protocol::TransactionState;
@@ -6,32 +7,37 @@ use crate::record::{NO_PRODUCER_EPOCH, NO_PRODUCER_ID};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-/// The largest producer epoch that producers use. The one above it is left for the coordinator, which
-/// can thus always fence a producer.
+/// The largest producer epoch that producers use. The one above it is reserved for the coordinator,
+/// which can thus always fence a producer.
 const LAST_EPOCH: i16 = i16::MAX - 1;
 
-/// The partitions of a transaction: indexes by topic name. Records have names, and what is known of a
-/// topic under its name decides where markers go.
+/// The partitions of a transaction: indexes by topic name. Records contain names, and the topic
+/// that has the name at the time decides where markers go.
 pub(super) type Partitions = BTreeMap<Arc<str>, BTreeSet<i32>>;
 
-/// What a record says of a transactional id, and what Kafka keeps in memory beside it.
+/// The state of a transactional id in a record, with what Kafka keeps only in memory.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct TransactionMetadata {
     pub(super) producer_id: i64,
-    /// The producer id before the last change; -1: there was none.
+    /// The producer id in the state before, equal to `producer_id` unless that has just changed;
+    /// -1: there was none, or it is not in the log.
     pub(super) previous_producer_id: i64,
-    /// The producer id after the present transaction, if that exhausts the epochs of this one; -1.
+    /// The producer id after this transaction, if the epochs of `producer_id` are exhausted; else
+    /// -1.
     pub(super) next_producer_id: i64,
-    /// -1: none has been given so far.
+    /// The epoch in use; -1: none has been given so far.
     pub(super) producer_epoch: i16,
-    /// The epoch before the last change, by which repeated requests are recognized; -1. Never written.
+    /// The epoch that the producer had before, by which a repeated request is recognized; -1: none.
+    /// It is not in the log.
     pub(super) last_producer_epoch: i16,
-    /// `transaction.timeout.ms`
+    /// `transaction.timeout.ms`.
     pub(super) timeout_ms: i32,
     pub(super) state: TransactionState,
-    /// Those without a marker so far.
+    /// The partitions of the open transaction; once it is decided, only those whose marker is
+    /// missing.
     pub(super) partitions: Partitions,
-    /// When the last transaction began, in milliseconds; -1: there was none.
+    /// When the last transaction began, in milliseconds; -1: none since the producer was
+    /// initialized.
     pub(super) start_ms: i64,
     /// When the record was made, in milliseconds.
     pub(super) last_update_ms: i64,
@@ -45,7 +51,7 @@ pub(super) struct Entry {
     pub(super) metadata: TransactionMetadata,
     /// The state in the record that is being written, or that follows when all markers are written.
     pub(super) pending: Option<TransactionState>,
-    /// An abort by the coordinator was not written, and its epoch is in use all the same.
+    /// The record of an abort by the coordinator failed, and its epoch is in use all the same.
     pub(super) fence_failed: bool,
 }
 
@@ -55,7 +61,7 @@ pub(super) const fn is_exhausted(epoch: i16) -> bool {
 }
 
 impl TransactionMetadata {
-    /// A transactional id that has just been heard of.
+    /// The state of a new transactional id.
     pub(super) fn new(producer_id: i64, timeout_ms: i32, now_ms: i64) -> Self {
         Self {
             producer_id,
@@ -72,7 +78,7 @@ impl TransactionMetadata {
         }
     }
 
-    /// The same in another state, for the caller to change further.
+    /// The next state, with `state` changed; the caller changes the other fields.
     pub(super) fn to(&self, state: TransactionState) -> Self {
         Self { state, previous_producer_id: self.producer_id, ..self.clone() }
     }
@@ -94,12 +100,12 @@ impl Entry {
         Self { metadata, pending: None, fence_failed: false }
     }
 
-    /// A record with this state is about to be written.
+    /// Marks the id as pending, before a record with this state is written.
     ///
     /// # Errors
     ///
-    /// [`ErrorCode::UnknownServerError`] if that state cannot follow, as Kafka's coordinator fails with
-    /// an exception.
+    /// [`ErrorCode::UnknownServerError`] if that state cannot follow, or a record is pending;
+    /// Kafka's coordinator fails with an exception.
     pub(super) fn begin(&mut self, next: &TransactionMetadata) -> Result<(), ErrorCode> {
         let follows = may_follow(self.metadata.state, next.state);
         if self.pending.is_some() || !follows || next.producer_id < 0 || next.producer_epoch < 0 {
@@ -109,7 +115,7 @@ impl Entry {
         Ok(())
     }
 
-    /// The record is committed.
+    /// Takes over the state in a committed record.
     pub(super) fn complete(&mut self, next: TransactionMetadata) {
         if next.state.is_prepared() {
             self.fence_failed = false;
@@ -118,11 +124,11 @@ impl Entry {
         self.pending = None;
     }
 
-    /// Panics if it contradicts itself, whatever the rules.
+    /// Panics if the state contradicts itself, which no rule can cause.
     pub(super) fn invariants(&self) {
         let TransactionMetadata { state, producer_epoch, partitions, .. } = &self.metadata;
         let in_memory = [TransactionState::Dead, TransactionState::PrepareEpochFence];
-        assert!(!in_memory.contains(state), "{state} is never a state of its own");
+        assert!(!in_memory.contains(state), "{state} is never the state of an id");
         assert!(*producer_epoch >= 0 || *state == TransactionState::Empty, "{state} has an epoch");
         let has_partitions = !partitions.is_empty();
         let over = *state == TransactionState::Empty || state.is_complete();

@@ -1,4 +1,4 @@
-//! Records of `__transaction_state` on their way, and what follows when their outcome is known
+//! Records of `__transaction_state` on their way, and the state that follows from their outcome
 //! (`TransactionStateManager.appendTransactionToLog` and its callbacks).
 
 use super::loading::observe_state;
@@ -33,40 +33,41 @@ pub(super) struct Write {
     what: What,
 }
 
-/// What an append says.
+/// The content of an append.
 #[derive(Clone, Debug)]
 enum What {
     /// The next state of a transactional id.
     Next { id: TransactionalId, next: TransactionMetadata, then: Then },
-    /// These ids are forgotten; each with its producer epoch.
+    /// Tombstones for these ids, each with its producer epoch.
     Tombstones(Vec<(TransactionalId, i16)>),
 }
 
-/// What follows when the outcome of an append is known.
+/// The reaction to the outcome of an append.
 #[derive(Clone, Debug)]
 pub(super) enum Then {
     /// An InitProducerId request gets its response.
     Initialized(Reply),
-    /// A transaction of an AddPartitionsToTxn request gets its response, by its place in the request.
+    /// A transaction of an AddPartitionsToTxn request gets its outcome; the number is its position
+    /// there.
     Added(Reply, usize),
-    /// A transaction was decided.
+    /// The decision about a transaction is committed, or not.
     Decided(Decided),
-    /// A transaction is over. The producer id and epoch are those of its markers.
+    /// A transaction is complete. The producer id and epoch are those of its markers.
     Completed((i64, i16)),
 }
 
-/// How a transaction came to be decided.
+/// Who decided the transaction, and why.
 #[derive(Clone, Copy, Debug)]
 pub(super) enum Decided {
     /// By an EndTxn request.
     ByProducer {
         reply: Reply,
-        /// The response names the producer id and epoch that follow.
+        /// The response names the producer id and epoch for the next transaction.
         own_epoch: bool,
     },
-    /// By a coordinator that has to abort it before another producer gets the id.
+    /// By the coordinator, which aborts the transaction before another producer gets the id.
     ForNext(Reply),
-    /// By a coordinator, after its time was over.
+    /// By the coordinator, because the transaction was open for too long.
     ForTime,
 }
 
@@ -84,7 +85,7 @@ impl Writes {
         Some(write)
     }
 
-    /// Panics if it contradicts itself.
+    /// Panics if the fields contradict each other.
     pub(super) fn invariants(&self) {
         assert_eq!(self.by_ticket.len(), self.deadlines.len(), "each append has a deadline");
     }
@@ -113,7 +114,7 @@ impl Transactions {
             self.follow((partition, epoch), id, &next, then, Err(ErrorCode::NotCoordinator), cx);
             return Ok(());
         };
-        // Completions are pending from the decision on.
+        // The last record of a transaction is pending since its markers were sent.
         let is_completion = matches!(then, Then::Completed(_));
         if !is_completion && let Err(error) = entry.begin(&next) {
             self.follow((partition, epoch), id, &next, then, Err(error), cx);
@@ -136,7 +137,7 @@ impl Transactions {
         }
     }
 
-    /// Writes that transactional ids are forgotten.
+    /// Writes tombstones for transactional ids.
     pub(super) fn write_tombstones(
         &mut self,
         partition: TopicPartition,
@@ -162,8 +163,7 @@ impl Transactions {
         self.writes.insert(write)
     }
 
-    /// Appends have waited for as long as they may: they are taken for failed, whether they are in the
-    /// log or not.
+    /// Times out appends: they count as failed, whether or not their records are in the log.
     pub(super) fn time_out_writes(&mut self, services: &mut Services<'_>, cx: &mut Cx<'_>) {
         let now = cx.io.now.mono;
         while let Some((at, ticket)) = self.writes.deadlines.first().copied() {
@@ -201,8 +201,8 @@ impl Transactions {
         }
     }
 
-    /// Takes over what is committed, or gives up waiting for it, unless another coordinator epoch has
-    /// begun.
+    /// Takes over the state in a committed record, or gives up a failed one, unless another
+    /// coordinator epoch has begun.
     fn apply(
         &mut self,
         (partition, epoch): (TopicPartition, LeaderEpoch),
@@ -232,7 +232,7 @@ impl Transactions {
         Err(error)
     }
 
-    /// Tombstones are committed, or were not written.
+    /// Removes ids whose tombstones are committed, or keeps the ids if the append failed.
     fn forget_ids(
         &mut self,
         partition: TopicPartition,
@@ -259,7 +259,7 @@ impl Transactions {
     }
 }
 
-/// The error that a producer gets for an append that failed.
+/// The coordinator's error for a failed append.
 fn of_coordinator(error: ErrorCode) -> ErrorCode {
     match error {
         ErrorCode::UnknownTopicOrPartition

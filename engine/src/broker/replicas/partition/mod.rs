@@ -347,7 +347,7 @@ impl Partition {
         self.log.close_cleanly(io.disk).map_err(log_dir_failed)
     }
 
-    /// Panics if the replica contradicts itself, whatever the rules.
+    /// Panics if the state of the replica contradicts itself, which no rule can cause.
     pub(in crate::broker) fn invariants(&self) {
         self.log.invariants();
         assert!(self.log.log_start() <= self.high_watermark, "what is gone was committed");

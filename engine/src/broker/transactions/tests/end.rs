@@ -1,4 +1,4 @@
-//! EndTxn, state by state, and what follows when all markers are written.
+//! EndTxn, state by state, and the record after all markers are written.
 
 use super::super::decide::{End, Ends};
 use super::super::state::{Entry, TransactionMetadata};
@@ -15,19 +15,19 @@ const STATES: [State; 6] = [
     State::CompleteAbort,
 ];
 
-/// What a table says of a request.
+/// The expected outcome of a request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Outcome {
-    /// The decision is written: the state in it.
+    /// A decision is written, with this state.
     Written(State),
-    /// Success, as before.
+    /// Success: the transaction has ended that way before.
     Done,
     Refused(ErrorCode),
 }
 use Outcome::{Done, Refused, Written};
 
 const STATE: Outcome = Refused(ErrorCode::InvalidTxnState);
-const AGAIN: Outcome = Refused(ErrorCode::ConcurrentTransactions);
+const RETRY: Outcome = Refused(ErrorCode::ConcurrentTransactions);
 const FENCED: Outcome = Refused(ErrorCode::ProducerFenced);
 const COMMIT: Outcome = Written(State::PrepareCommit);
 const ABORT: Outcome = Written(State::PrepareAbort);
@@ -52,12 +52,12 @@ fn outcome(entry: &Entry, producer: (i64, i16), commit: bool, version: u16) -> O
 
 #[test]
 fn where_transactions_share_an_epoch_the_state_alone_decides() {
-    // Commit, abort.
+    // For each state: commit, abort.
     let table = [
         (STATE, STATE),
         (COMMIT, ABORT),
-        (AGAIN, STATE),
-        (STATE, AGAIN),
+        (RETRY, STATE),
+        (STATE, RETRY),
         (Done, STATE),
         (STATE, Done),
     ];
@@ -72,13 +72,13 @@ fn where_transactions_share_an_epoch_the_state_alone_decides() {
 }
 
 #[test]
-fn where_each_transaction_has_an_epoch_the_epoch_tells_a_repeated_request_from_a_new_one() {
-    // With the epoch in use: commit, abort; with the one before: commit, abort.
+fn where_each_transaction_has_an_epoch_a_repeated_request_is_recognized_by_its_epoch() {
+    // For each state: commit and abort with the epoch in use, then with the one before.
     let table = [
         (STATE, ABORT, FENCED, FENCED),
         (COMMIT, ABORT, FENCED, FENCED),
-        (FENCED, FENCED, AGAIN, STATE),
-        (FENCED, FENCED, STATE, AGAIN),
+        (FENCED, FENCED, RETRY, STATE),
+        (FENCED, FENCED, STATE, RETRY),
         (STATE, ABORT, Done, STATE),
         (STATE, ABORT, STATE, Done),
     ];
@@ -99,20 +99,20 @@ fn the_order_of_the_checks_is_kafkas() {
     let mut pending = entry(State::PrepareCommit);
     pending.pending = Some(State::CompleteCommit);
     let mapping = Refused(ErrorCode::InvalidProducerIdMapping);
-    // With shared epochs: the producer id, the epoch, what is pending, the state.
+    // With a shared epoch: the producer id, the epoch, the pending record, the state.
     assert_eq!(outcome(&pending, (8, 3), false, 0), mapping);
     assert_eq!(outcome(&pending, (7, 2), false, 0), FENCED);
-    assert_eq!(outcome(&pending, PRODUCER, false, 0), AGAIN);
-    // With an epoch for each: what is pending comes first.
+    assert_eq!(outcome(&pending, PRODUCER, false, 0), RETRY);
+    // With an epoch for each transaction, the pending record comes first.
     for producer in [(8, 3), (7, 1), PRODUCER] {
-        assert_eq!(outcome(&pending, producer, false, 2), AGAIN);
+        assert_eq!(outcome(&pending, producer, false, 2), RETRY);
     }
     pending.pending = None;
     assert_eq!(outcome(&pending, (8, 2), true, 2), mapping);
 }
 
 #[test]
-fn a_decision_keeps_the_epoch_or_takes_the_next_one() {
+fn a_decision_bumps_the_epoch_only_under_version_2() {
     let decided = |version| match end(&entry(State::Ongoing), PRODUCER, true, version) {
         Ok(Ends::Write(next)) => next,
         other => panic!("{other:?}"),
@@ -123,12 +123,12 @@ fn a_decision_keeps_the_epoch_or_takes_the_next_one() {
     assert_eq!((first.client_version, second.client_version), (0, 2));
     for next in [&first, &second] {
         assert_eq!((next.start_ms, next.last_update_ms), (1_000, NOW));
-        assert!(next.contains("orders", 0), "that is where its markers go");
+        assert!(next.contains("orders", 0), "markers go to the partitions of the transaction");
     }
 }
 
 #[test]
-fn the_abort_of_nothing_starts_and_ends_now() {
+fn an_abort_without_a_transaction_has_the_present_time_as_its_start() {
     for state in [State::Empty, State::CompleteCommit, State::CompleteAbort] {
         let Ok(Ends::Write(next)) = end(&entry(state), PRODUCER, false, 2) else {
             panic!("{state}")
@@ -166,7 +166,7 @@ fn the_last_epoch_of_a_producer_id_is_followed_by_another_id_in_epoch_0() {
     assert_eq!((over.producer_id, over.producer_epoch, over.next_producer_id), (99, 0, -1));
     assert_eq!((over.last_producer_epoch, over.previous_producer_id), (i16::MAX - 1, 7));
 
-    // The request again, and the request turned round.
+    // The same request again, and one with the opposite decision.
     let over = Entry::new(over);
     let again = end(&over, (7, i16::MAX - 1), true, 2);
     assert_eq!(again, Ok(Ends::Already { producer_id: 99, producer_epoch: 0 }));
@@ -177,7 +177,7 @@ fn the_last_epoch_of_a_producer_id_is_followed_by_another_id_in_epoch_0() {
     open.complete(next);
     let mapping = Refused(ErrorCode::InvalidProducerIdMapping);
     assert_eq!(outcome(&open, (7, i16::MAX - 1), true, 2), mapping);
-    // A version 1 request bumps nothing.
+    // A request of version 1 bumps no epoch.
     let mut first = entry(State::Ongoing);
     first.metadata.producer_epoch = i16::MAX - 1;
     let Ok(Ends::Write(next)) = end(&first, (7, i16::MAX - 1), true, 0) else { panic!("refused") };
@@ -186,7 +186,8 @@ fn the_last_epoch_of_a_producer_id_is_followed_by_another_id_in_epoch_0() {
 
 #[test]
 fn beyond_the_last_epoch_nothing_ends_a_transaction() {
-    // O5: an id that was loaded like that. The default rules write which id follows, so that none is.
+    // O5: an id that was loaded in this state. Under the default rules no id is, because records
+    // name the next producer id.
     let mut open = entry(State::Ongoing);
     open.metadata.producer_epoch = i16::MAX;
     let failed = Refused(ErrorCode::UnknownServerError);

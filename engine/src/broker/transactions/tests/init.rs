@@ -1,4 +1,4 @@
-//! InitProducerId, AddPartitionsToTxn, and how the coordinator aborts of its own accord.
+//! InitProducerId, AddPartitionsToTxn, and aborts by the coordinator.
 
 use super::super::decide::{Init, Initialized};
 use super::super::state::{Entry, TransactionMetadata, may_follow};
@@ -7,7 +7,7 @@ use crate::error::ErrorCode;
 use crate::protocol::TransactionState as State;
 use std::sync::Arc;
 
-/// A producer id that was drawn.
+/// A new producer id.
 const NEW_ID: Result<i64, ErrorCode> = Ok(99);
 
 fn init(entry: &Entry, named: Option<(i64, i16)>) -> Result<Initialized, ErrorCode> {
@@ -29,7 +29,7 @@ fn given(entry: &Entry, named: Option<(i64, i16)>) -> Result<(i64, i16, i16), Er
 }
 
 #[test]
-fn a_new_id_begins_in_epoch_0_whatever_its_producer_names() {
+fn a_new_transactional_id_begins_in_epoch_0_whatever_its_producer_names() {
     let new = Entry::new(TransactionMetadata::new(7, 60_000, 0));
     assert_eq!(given(&new, None), Ok((7, 0, -1)));
     assert_eq!(given(&new, Some((1234, 5))), Ok((7, 0, -1)));
@@ -45,7 +45,7 @@ fn a_new_instance_and_one_that_names_the_epoch_in_use_get_the_next_epoch() {
 }
 
 #[test]
-fn an_instance_that_names_the_epoch_before_gets_the_same_again_and_any_other_is_fenced() {
+fn an_instance_that_names_the_epoch_before_gets_the_same_response_and_any_other_is_fenced() {
     let mut known = entry(State::Empty);
     known.metadata.last_producer_epoch = 2;
     assert_eq!(given(&known, Some((7, 2))), Ok((7, 3, 2)), "its response was lost");
@@ -55,7 +55,7 @@ fn an_instance_that_names_the_epoch_before_gets_the_same_again_and_any_other_is_
 }
 
 #[test]
-fn when_the_epochs_are_over_another_producer_id_follows() {
+fn when_the_epochs_are_exhausted_another_producer_id_follows() {
     for epoch in [i16::MAX - 1, i16::MAX] {
         let mut known = entry(State::CompleteCommit);
         known.metadata.producer_epoch = epoch;
@@ -68,7 +68,7 @@ fn when_the_epochs_are_over_another_producer_id_follows() {
 }
 
 #[test]
-fn a_repeated_request_across_the_change_of_producer_id_gets_the_same_again() {
+fn a_repeated_request_across_a_change_of_producer_id_gets_the_same_response() {
     let mut known = entry(State::Empty);
     known.metadata.producer_epoch = 0;
     known.metadata.previous_producer_id = 6;
@@ -78,10 +78,10 @@ fn a_repeated_request_across_the_change_of_producer_id_gets_the_same_again() {
 }
 
 #[test]
-fn a_producer_comes_again_while_something_is_pending_or_decided() {
+fn a_producer_retries_while_a_record_is_pending_or_a_transaction_is_decided() {
     let mut pending = entry(State::Empty);
     pending.pending = Some(State::Ongoing);
-    // Before it is looked at who asks.
+    // The pending record is checked before the producer.
     for named in [None, Some((8, 3))] {
         assert_eq!(init(&pending, named), Err(ErrorCode::ConcurrentTransactions));
     }
@@ -101,7 +101,7 @@ fn an_open_transaction_is_aborted_first_even_for_a_stale_epoch_but_not_for_anoth
 }
 
 #[test]
-fn an_abort_by_the_coordinator_takes_the_next_epoch_and_at_level_2_the_owner_can_name_its_own() {
+fn an_abort_by_the_coordinator_takes_the_next_epoch_and_keeps_the_last_one_at_level_2() {
     let open = entry(State::Ongoing);
     for level in [0, 1, 2] {
         let next = at_level(level, |decider| decider.abort(&open)).unwrap();
@@ -115,7 +115,7 @@ fn an_abort_by_the_coordinator_takes_the_next_epoch_and_at_level_2_the_owner_can
 }
 
 #[test]
-fn an_abort_that_was_not_written_does_not_take_a_further_epoch_below_level_2() {
+fn after_an_abort_that_was_not_written_the_next_attempt_keeps_its_epoch_below_level_2() {
     let mut open = entry(State::Ongoing);
     open.fence_failed = true;
     let epoch = |level| at_level(level, |decider| decider.abort(&open)).unwrap().producer_epoch;
@@ -151,8 +151,12 @@ fn the_first_partition_opens_a_transaction_and_further_ones_keep_its_start() {
     let next = add(&entry(State::Ongoing), PRODUCER, &[4]).unwrap().expect("it is written");
     assert_eq!((next.start_ms, next.last_update_ms), (1_000, NOW));
     assert!(next.contains("orders", 4) && next.contains("orders", 0));
-    assert_eq!(add(&entry(State::Ongoing), PRODUCER, &[0]), Ok(None), "it is there");
-    // Without any partition a transaction is opened too.
+    assert_eq!(
+        add(&entry(State::Ongoing), PRODUCER, &[0]),
+        Ok(None),
+        "the partition is there already"
+    );
+    // A transaction can be opened without any partition.
     let next = add(&entry(State::Empty), PRODUCER, &[]).unwrap().expect("it is written");
     assert!(next.state == State::Ongoing && next.partitions.is_empty());
 }
@@ -174,7 +178,7 @@ fn partitions_are_added_by_the_producer_in_use_and_not_after_a_decision() {
 }
 
 #[test]
-fn verification_looks_at_the_producer_and_at_decisions_but_not_at_what_is_pending() {
+fn verification_checks_the_producer_and_the_state_but_not_pending_records() {
     let verify = |entry: &Entry, producer| at_level(2, |decider| decider.verify(entry, producer));
     let mut open = entry(State::Ongoing);
     open.pending = Some(State::PrepareCommit);
@@ -187,7 +191,7 @@ fn verification_looks_at_the_producer_and_at_decisions_but_not_at_what_is_pendin
 }
 
 #[test]
-fn a_state_follows_only_those_that_it_may_follow() {
+fn each_state_has_kafkas_valid_previous_states() {
     let before =
         |to| State::ALL.into_iter().filter(|from| may_follow(*from, to)).collect::<Vec<_>>();
     let over = vec![State::Empty, State::CompleteCommit, State::CompleteAbort];
@@ -203,7 +207,7 @@ fn a_state_follows_only_those_that_it_may_follow() {
 }
 
 #[test]
-fn what_cannot_follow_is_not_begun() {
+fn a_record_whose_state_cannot_follow_is_refused() {
     let mut known = entry(State::Empty);
     let wrong = known.metadata.to(State::PrepareCommit);
     assert_eq!(known.begin(&wrong), Err(ErrorCode::UnknownServerError));

@@ -1,4 +1,4 @@
-//! Decisions and records of the coordinator, held against the rules of Kafka 4.1.
+//! Decisions and records of the coordinator, compared with Kafka 4.1.
 
 mod end;
 mod init;
@@ -16,7 +16,7 @@ const PRODUCER: (i64, i16) = (7, 3);
 /// The present time, in milliseconds.
 const NOW: i64 = 50_000;
 
-/// A transactional id of [`PRODUCER`] in some state, whose last transaction began at 1,000.
+/// A transactional id of [`PRODUCER`] in this state; its last transaction, if any, began at 1,000.
 fn entry(state: TransactionState) -> Entry {
     let mut metadata = TransactionMetadata::new(PRODUCER.0, 60_000, 500);
     metadata.producer_epoch = PRODUCER.1;

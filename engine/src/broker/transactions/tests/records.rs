@@ -1,5 +1,6 @@
-//! Records of `__transaction_state` as Apache Kafka 4.1.1 has written them: the log of its only
-//! partition after the same transactions at level 1 and at level 2 of `transaction.version`.
+//! Records of `__transaction_state`, compared with records that Apache Kafka 4.1.1 wrote: the log
+//! of its only partition after the same transactions at level 1 and at level 2 of
+//! `transaction.version`.
 
 use super::super::record::{Malformed, batch, key, read_key, read_value, tombstones, value};
 use super::super::state::TransactionMetadata;
@@ -20,19 +21,19 @@ fn batches(log: &'static [u8]) -> Vec<Bytes> {
 
 fn only_record(batch: &Bytes) -> RecordView {
     let mut records = record::records(batch).expect("records");
-    assert_eq!(records.len(), 1, "a coordinator writes one at a time");
+    assert_eq!(records.len(), 1, "a coordinator writes one record at a time");
     records.remove(0)
 }
 
 #[test]
-fn records_that_kafka_wrote_are_written_alike() {
+fn records_are_byte_for_byte_those_of_kafka() {
     let mut written = 0;
     for log in [LEVEL_1, LEVEL_2] {
         for bytes in batches(log) {
             let found = only_record(&bytes);
             let id = read_key(&found.key.expect("a key")).expect("a key").expect("of this type");
             let metadata = read_value(&found.value.expect("a value")).expect("a value");
-            // Topics stand in the order of a hash table.
+            // Kafka's records have topics in the order of a hash table.
             if metadata.partitions.len() > 1 {
                 continue;
             }
@@ -70,7 +71,7 @@ fn the_states_of_an_id_come_in_the_order_of_a_transaction() {
     assert!(first[2].contains("txn", 0) && first[2].contains("txn", 1));
     let second = of(LEVEL_2, "tx-a");
     let decided = second.iter().position(|it| it.state == State::PrepareCommit).expect("one");
-    assert_eq!(summary(&second[decided]), (State::PrepareCommit, 1, 2), "an epoch for the next");
+    assert_eq!(summary(&second[decided]), (State::PrepareCommit, 1, 2), "the next epoch");
     assert_eq!(second[decided - 1].producer_epoch, 0);
 }
 
@@ -88,26 +89,26 @@ fn a_value_survives_being_written_and_read() {
     }
 }
 
-/// KAFKA-20310: a coordinator that takes over has to know which producer id follows.
+/// KAFKA-20310: a coordinator that takes over has to know the next producer id.
 #[test]
-fn the_producer_ids_before_and_after_are_written_when_one_follows_the_other() {
+fn the_previous_and_next_producer_ids_are_written_when_the_producer_id_changes() {
     let mut metadata = entry(State::PrepareCommit).metadata;
     metadata.next_producer_id = 99;
     let read = |rotates| read_value(&value(&metadata, 2, rotates).unwrap()).unwrap();
     assert_eq!((read(true).previous_producer_id, read(true).next_producer_id), (7, 99));
-    assert_eq!(read(false).next_producer_id, -1, "as Kafka 4.1 leaves it");
+    assert_eq!(read(false).next_producer_id, -1, "Kafka 4.1 does not write it");
 }
 
 /// O1: at level 0 the version of the client cannot be written.
 #[test]
-fn records_of_level_0_have_no_room_for_the_version_of_the_client() {
+fn records_of_level_0_cannot_contain_the_version_of_the_client() {
     let mut metadata = entry(State::Ongoing).metadata;
     metadata.client_version = 2;
     assert_eq!(value(&metadata, 0, false), Err(ErrorCode::UnsupportedVersion));
 }
 
 #[test]
-fn what_is_no_record_of_a_coordinator_is_refused_or_skipped() {
+fn malformed_records_are_refused_and_records_of_other_types_skipped() {
     assert_eq!(read_key(&[0, 1, 0, 0]), Ok(None), "of another type");
     assert!(read_key(&[0, 0, 0, 9, b'a']).is_err());
     let good = value(&entry(State::Ongoing).metadata, 2, false).unwrap();
