@@ -32,7 +32,7 @@ def steps(cluster, control):
     until('the topic is created, broker 3 preferred', lambda: create_topic(port(2), [3, 1, 2]), 120)
     until('the ISR is complete', lambda: state() == (3, {1, 2, 3}))
     cluster.stop(3)
-    until('broker 3 was stopped in order: broker 1 leads', lambda: state()[0] == 1)
+    until('broker 3 was shut down cleanly: broker 1 leads', lambda: state()[0] == 1)
     cluster.process[3].wait()
     cluster.start(3)
     until('broker 3 is back in the ISR', lambda: state() == (1, {1, 2, 3}))
@@ -60,7 +60,7 @@ def steps(cluster, control):
     time.sleep(2)
     cluster.links[1].held = ['broker-3-', 'broker-2-']
     cluster.stop(3)
-    until('broker 3 is stopped in order: broker 1 leads epoch 3', lambda: state()[0] == 1, 3)
+    until('broker 3 is shut down cleanly: broker 1 leads epoch 3', lambda: state()[0] == 1, 3)
     cluster.links[CONTROLLER].held = ()
     say(f'the controller answers broker 1 again, after {time.time() - late:.1f} s')
     writing.join(8)

@@ -40,7 +40,7 @@ def steps(cluster, control):
     until('the topic is created, broker 3 preferred', lambda: create_topic(port(2), [3, 1, 2]), 120)
     until('the ISR is complete', lambda: state() == (3, {1, 2, 3}))
     cluster.stop(3)
-    until('broker 3 was stopped in order: broker 1 leads epoch 1', lambda: state()[0] == 1)
+    until('broker 3 was shut down cleanly: broker 1 leads epoch 1', lambda: state()[0] == 1)
     cluster.process[3].wait()
     cluster.start(3)
     until('broker 3 is back in the ISR', lambda: state() == (1, {1, 2, 3}))

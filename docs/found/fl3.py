@@ -107,7 +107,7 @@ def steps(cluster, control):
         cluster.kill(1)
     if args.second_replica:
         cluster.start(2)
-    until(f'broker 1 is {"stopped in order" if args.orderly else "killed"} and fenced, no leader',
+    until(f'broker 1 is {"shut down cleanly" if args.orderly else "killed"} and fenced, no leader',
           lambda: brokers(port(2)) == 1 and state()[0] == -1)
     if args.orderly:
         # Replacing a disk takes longer than nine seconds; if broker 1 started during its old session,
@@ -154,7 +154,7 @@ def steps(cluster, control):
 
 
 def options(parser):
-    parser.add_argument('--orderly', action='store_true', help='broker 1 is stopped in order')
+    parser.add_argument('--orderly', action='store_true', help='broker 1 is shut down cleanly')
     parser.add_argument('--two-dirs', action='store_true', help='it has two log directories')
     parser.add_argument('--second-replica', action='store_true', help='broker 2 has a replica, not in the ISR')
     parser.add_argument('--no-elr', action='store_true', help='without eligible leader replicas')

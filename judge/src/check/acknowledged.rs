@@ -1,4 +1,4 @@
-//! An acknowledged record survives, and sits at the offset that was acknowledged.
+//! An acknowledged record survives, at the offset that was acknowledged.
 //!
 //! Catches a corrupted `start_of_following` (KIP-101), `may_join_isr` (KAFKA-7128),
 //! `is_in_effective_isr` (KIP-497), `check_leader_epoch` (KIP-320), `elect_leader`.
@@ -15,7 +15,7 @@ const LOST: &str = "an acknowledged record was lost";
 const UNREADABLE: &str = "an acknowledged record cannot be read";
 const NEVER_WRITTEN: &str = "a record was acknowledged that was never written there";
 
-/// What is found of records that are not there at all, as against those that have moved.
+/// The findings about records that are gone, not merely at another offset.
 pub(crate) const GONE: [&str; 3] = [LOST, UNREADABLE, NEVER_WRITTEN];
 
 impl Acknowledged {
@@ -53,14 +53,14 @@ fn report(
     out: &mut Findings,
 ) {
     let holding = |batch: &u32| partition.batches.number_at(*batch, record.offset) == number;
-    // A record that was sent again may have stood there twice. What was acknowledged is the one
-    // that was committed, or else the one that was lost last.
-    let told = |batch: &u32| {
+    // If the record was sent again, several batches may have held it at this offset. The committed
+    // one was acknowledged, or else the one that was lost last.
+    let settled = |batch: &u32| {
         let batch = partition.batches.get(*batch);
         let lost = (batch.loss != NONE).then(|| partition.losses[batch.loss as usize].at);
         (batch.committed, lost)
     };
-    let batch = partition.batches.covering(record.offset).filter(holding).max_by_key(told);
+    let batch = partition.batches.covering(record.offset).filter(holding).max_by_key(settled);
     let loss = batch.map(|batch| partition.batches.get(batch).loss).filter(|loss| *loss != NONE);
     let ground = match (loss, batch) {
         (Some(loss), _) => {
@@ -78,16 +78,16 @@ fn report(
     };
     let source = end.finals[record.partition as usize].source;
     let known = match source {
-        Source::ReadBack => "not among what was read back",
+        Source::ReadBack => "not among the records read back",
         Source::Disk { .. } => "not on the leader's disk",
-        Source::Told => "not among what the leader reported",
+        Source::Reported => "not in the log that the leader reported",
     };
     let (at, event) = match loss {
         Some(loss) => {
             let loss = &partition.losses[loss as usize];
             (loss.at, loss.event)
         }
-        None => (end.at, record.told),
+        None => (end.at, record.settled),
     };
     let at = crate::evidence::Moment { at, node: view.node_of(partition), incarnation: 0, event };
     out.add(Acknowledged::NAME, what, &at, record.partition as usize, ground)
@@ -96,8 +96,9 @@ fn report(
         .detail(format!("{}, {known}", records::name(number)));
 }
 
-/// What the disk of a leader may excuse: no other replica is in sync that could stand in for it, and the
-/// record is on the disk of one that is not, or its leader was enough to acknowledge it.
+/// What may excuse a record that cannot be read on the leader's disk, when no in-sync replica has a
+/// log as long to read instead: another replica holds the record on its disk, or the leader alone
+/// was enough to acknowledge it.
 fn unreadable(end: &End, partition: &Partition, (number, record): (u64, &Record)) -> Ground {
     let index = record.partition as usize;
     let leader = match (partition.line_leader, end.finals[index].source) {

@@ -1,8 +1,8 @@
-//! A transaction is committed whole or not at all, as its application was told. What is promised for
-//! which outcome is in [`crate::evidence::transaction`].
+//! A transaction is committed as a whole or not at all, as reported to its application.
+//! [`crate::evidence::transaction`] has the promise for each outcome.
 //!
-//! A transaction of which only acknowledged records are missing is not half: what became of them is the
-//! question of `acknowledged-survives`.
+//! A transaction that lacks only acknowledged records does not count as partly committed:
+//! `acknowledged-survives` reports these records.
 
 use super::{Check, Findings, Ground};
 use crate::evidence::transaction::{Promise, Stored, Tally};
@@ -25,7 +25,7 @@ impl Check for Atomic {
 }
 
 fn check(view: &View, it: &ClientTransaction, tally: &Tally, out: &mut Findings) {
-    let is_half = tally.committed.0 > 0;
+    let is_partly = tally.committed.0 > 0;
     match it.promise() {
         Promise::Committed => {
             if let Some(stored) = tally.aborted.1 {
@@ -39,16 +39,16 @@ fn check(view: &View, it: &ClientTransaction, tally: &Tally, out: &mut Findings)
             if let Some(stored) = tally.committed.1 {
                 let what = match it.ended {
                     Some(_) => "a record of an aborted transaction is committed",
-                    None => "a transaction is committed that its application did not commit",
+                    None => "a transaction is committed although its application did not commit it",
                 };
                 report(view, it, what, stored, out);
             }
         }
-        Promise::Either if !is_half => {}
+        Promise::Either if !is_partly => {}
         Promise::Either => {
-            const HALF: &str = "half of a transaction is committed";
+            const PART: &str = "only a part of a transaction is committed";
             if let Some(stored) = tally.aborted.1 {
-                report(view, it, HALF, stored, out);
+                report(view, it, PART, stored, out);
             } else if let (true, Some(record)) = (tally.failed.0 > 0, tally.failed.1) {
                 without(view, it, record, out);
             }
@@ -56,7 +56,7 @@ fn check(view: &View, it: &ClientTransaction, tally: &Tally, out: &mut Findings)
     }
 }
 
-/// A record that its producer gave up is missing in a transaction that is committed.
+/// Reports a committed transaction that lacks a record which its producer gave up.
 fn without(view: &View, it: &ClientTransaction, record: u64, out: &mut Findings) {
     let Some(partition) = view.records.get(record).map(|it| it.partition as usize) else { return };
     let (at, _) = it.ended.unwrap_or((it.begun, engine::fact::TransactionOutcome::Unknown));
@@ -69,7 +69,7 @@ fn without(view: &View, it: &ClientTransaction, record: u64, out: &mut Findings)
 }
 
 fn named(it: &ClientTransaction) -> String {
-    format!("{}, which begins with {}", it.told(), records::name(it.number))
+    format!("{}, which begins with {}", it.in_words(), records::name(it.number))
 }
 
 fn report(
@@ -82,11 +82,12 @@ fn report(
     let of = view.partitions[partition].batches.get(batch);
     let producer_id = of.producer_id().unwrap_or(-1);
     let ground = view.ground_of(partition, producer_id);
-    // It went wrong with the marker, or when the application was told otherwise.
+    // The violation dates from the marker, or from the application's contradicting outcome if that
+    // came later.
     let batches = &view.partitions[partition].batches;
     let decided = if of.ended_by == NONE { of.at } else { batches.get(of.ended_by).at };
-    let told = it.ended.map(|(moment, _)| (moment.at, moment.event));
-    let (at, event) = told.filter(|(at, _)| *at > decided).unwrap_or((decided, 0));
+    let reported = it.ended.map(|(moment, _)| (moment.at, moment.event));
+    let (at, event) = reported.filter(|(at, _)| *at > decided).unwrap_or((decided, 0));
     let node = view.node_of(&view.partitions[partition]);
     let at = Moment { at, node, incarnation: 0, event };
     out.add(Atomic::NAME, what, &at, partition, ground)
@@ -96,7 +97,7 @@ fn report(
 }
 
 impl View {
-    /// What may excuse that a transaction of a producer is not in a partition what it should be.
+    /// What may excuse a wrong outcome of a producer's transaction in a partition.
     pub(super) fn ground_of(&self, partition: usize, producer_id: i64) -> Ground {
         let cluster = self.partitions[partition].cluster;
         let id = self.coordinators.of_producer(cluster, producer_id);

@@ -1,9 +1,9 @@
-//! What a coordinator writes about a transactional id follows what it wrote before: a state has its
-//! predecessors (`TransactionState`), a decision stands, epochs do not fall, and a transaction is
-//! complete only when each of its partitions has its marker.
+//! The records of a transactional id follow one another: each state has one of its valid
+//! predecessors (`TransactionState`), a decision is final, epochs do not decrease, and a
+//! transaction is complete only when each of its partitions has its marker.
 //!
-//! A coordinator whose write was not replicated within `transaction.timeout.ms` acts as if it had not
-//! written, while the record may stay.
+//! A coordinator whose record is not replicated within `transaction.timeout.ms` goes on as if it
+//! had not written the record, which may stay in the log all the same.
 
 use super::{Check, Findings, Ground};
 use crate::evidence::transaction::Transition;
@@ -48,11 +48,11 @@ impl Check for Coordinator {
 fn check(view: &View, at: &Moment, id: usize, number: usize, out: &mut Findings) {
     let id = view.coordinators.get(id);
     let own = &id.transitions[number];
-    // What a coordinator writes that was replaced is lost with its log.
-    if !view.stands(own) {
+    // Records that a replaced coordinator writes are not in the line of leaders.
+    if !view.is_in_line(own) {
         return;
     }
-    let before = id.transitions[..number].iter().rev().find(|it| view.stands(it));
+    let before = id.transitions[..number].iter().rev().find(|it| view.is_in_line(it));
     let before_value = before.and_then(|it| it.value.as_ref());
     let wrong = wrong(before_value, own.value.as_ref())
         .map(|what| (what, after_pending(view, own, before)))
@@ -73,15 +73,15 @@ fn in_words(value: Option<&StateValue>) -> String {
     )
 }
 
-/// What is wrong with a state after another one, by themselves.
+/// What is wrong with a state after the one before.
 fn wrong(before: Option<&StateValue>, own: Option<&StateValue>) -> Option<&'static str> {
     use State::{CompleteAbort, CompleteCommit, Empty, Ongoing, PrepareAbort, PrepareCommit};
     let state = before.map(|it| it.state);
     let Some(own) = own else {
-        let may_go = matches!(state, None | Some(Empty | CompleteCommit | CompleteAbort));
-        return (!may_go).then_some("a transactional id is forgotten in a transaction");
+        let may_expire = matches!(state, None | Some(Empty | CompleteCommit | CompleteAbort));
+        return (!may_expire).then_some("a transactional id is forgotten during a transaction");
     };
-    // A write that was not replicated in time is repeated.
+    // A record that was not replicated in time is written again.
     if before.is_some_and(|it| it == own || (it.state, it.epoch) == (own.state, own.epoch)) {
         return None;
     }
@@ -90,22 +90,22 @@ fn wrong(before: Option<&StateValue>, own: Option<&StateValue>) -> Option<&'stat
         Empty => state.is_none() || is_idle,
         Ongoing => is_idle || state == Some(Ongoing),
         PrepareCommit => state == Some(Ongoing),
-        // An abort of nothing bumps the epoch (KIP-890).
+        // An abort without a transaction bumps the epoch (KIP-890).
         PrepareAbort => is_idle || state == Some(Ongoing),
         CompleteCommit => state == Some(PrepareCommit),
         CompleteAbort => state == Some(PrepareAbort),
     };
     if !follows {
         return Some(match state.and_then(State::decision) {
-            Some(_) => "a decision about a transaction does not stand",
+            Some(_) => "a decision about a transaction is not final",
             None => "a state of a transaction does not follow the one before",
         });
     }
     let falls = before.is_some_and(|it| it.producer_id == own.producer_id && own.epoch < it.epoch);
-    falls.then_some("the epoch of a transactional id falls")
+    falls.then_some("the producer epoch of a transactional id decreases")
 }
 
-/// Whether the state before was still waiting to be replicated.
+/// The ground of a wrong state: whether the state before was still waiting to be replicated.
 fn after_pending(view: &View, own: &Transition, before: Option<&Transition>) -> Ground {
     let value = own.value.as_ref().or(before.and_then(|it| it.value.as_ref()));
     let pending = before.and_then(|before| {
@@ -119,7 +119,7 @@ fn after_pending(view: &View, own: &Transition, before: Option<&Transition>) -> 
     }
 }
 
-/// A transaction is complete, and a partition of it has no marker.
+/// Finds a transaction that is complete although one of its partitions has no marker.
 fn unmarked(
     view: &View,
     own: &Transition,

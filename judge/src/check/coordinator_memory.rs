@@ -1,8 +1,8 @@
-//! What a coordinator knows of each of its transactional ids is the last record of the id in its log:
-//! that which is replicated, or that which it found there when it began (`loadTransactionMetadata`).
+//! A coordinator's state of each transactional id is the last record of the id in its log that is
+//! replicated, or that it found there when it began (`loadTransactionMetadata`).
 //!
-//! Catches a coordinator that acts on a record before it is replicated, keeps what it knew in an earlier
-//! epoch (KAFKA-10614), or does not learn what it wrote itself.
+//! Catches a coordinator that keeps state from an earlier epoch (KAFKA-10614), or does not take
+//! over a record of its own.
 
 use super::{Check, Findings, Ground};
 use crate::evidence::{Moment, Transition, View};
@@ -32,14 +32,14 @@ impl Check for CoordinatorMemory {
     }
 }
 
-/// Whether the log of the node has a transition.
+/// A predicate: whether the node holds the batch of a transition.
 fn is_in_log<'v>(view: &'v View, at: &Moment, log: usize) -> impl Fn(&&'v Transition) -> bool {
     let partition = &view.partitions[log];
     let replica = partition.find(at.node);
     let holds = move |batch| {
         replica.is_some_and(|replica| partition.batches.get(batch).holders.contains(replica))
     };
-    // A transition of another log names a batch of that log.
+    // The batch number of a transition refers to its own log.
     move |it| it.log == log && holds(it.batch)
 }
 
@@ -59,7 +59,7 @@ fn changed(
     let batches = &view.partitions[log].batches;
     let transitions = view.coordinators.get(known).transitions.iter().rev();
     let own = transitions.filter(is_in_log(view, at, log));
-    // The last, or, while that is waiting to be replicated, the one before it.
+    // The last record, or, while that is waiting to be replicated, the one before it.
     let mut last: Option<Offset> = None;
     for it in own {
         last = last.or(Some(it.offset));
@@ -74,7 +74,7 @@ fn changed(
         at,
         log,
         last.unwrap_or(-1),
-        format!("what it knows of {id} is not what was written last"),
+        format!("its state of {id} is not the last record of {id}"),
         out,
     );
 }
@@ -95,7 +95,7 @@ fn loaded(view: &View, at: &Moment, partition: TopicPartition, ids: u64, out: &m
 }
 
 fn report(at: &Moment, log: usize, offset: Offset, detail: String, out: &mut Findings) {
-    let what = "a coordinator knows something else than its log says";
+    let what = "a coordinator's state differs from its log";
     let finding = out.add(CoordinatorMemory::NAME, what, at, log, Ground::Never);
     finding.detail(format!("broker {}: {detail}", at.node));
     if offset >= 0 {

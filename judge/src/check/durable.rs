@@ -52,10 +52,10 @@ impl Check for Durable {
         if let Fact::Loaded { clean: false, .. } = fact
             && view.partitions[*index].id != TopicPartition::METADATA
             && view.setup.disk_capacity.is_none()
-            && view.was_stopped_in_order(at.node)
+            && view.was_shut_down_cleanly(at.node)
             && self.unfenced.get(&at.node).is_some_and(|life| life + 1 == at.incarnation)
         {
-            let what = "a log was recovered after an orderly stop";
+            let what = "a log was recovered after a clean shutdown";
             out.add(Self::NAME, what, at, *index, Ground::Never).detail(view.setup.name(at.node));
         }
         let missing = reported.saturating_sub(*end);
@@ -71,9 +71,11 @@ impl Check for Durable {
                 return;
             }
             Kept::Stopped { power_lost: true } => {
-                (all, "it had been stopped in order before its power was lost".to_owned())
+                (all, "it had been shut down cleanly before its power was lost".to_owned())
             }
-            Kept::Stopped { power_lost: false } => (all, "it had been stopped in order".to_owned()),
+            Kept::Stopped { power_lost: false } => {
+                (all, "it had been shut down cleanly".to_owned())
+            }
             Kept::Written => (all, "its host kept what it had written".to_owned()),
             Kept::Synced => match flushed(view, *index) {
                 Some(flush) if missing >= flush => (

@@ -1,5 +1,6 @@
-//! In a healed cluster no transaction stays open: its producer ends it, or its coordinator does when
-//! `transaction.timeout.ms` is over. Until then `read_committed` readers get no further in the partition.
+//! In a healed cluster no transaction stays open: its producer ends it, or its coordinator does
+//! when `transaction.timeout.ms` is over. Until then `read_committed` readers get no further in its
+//! partitions.
 
 use super::{Check, Findings};
 use crate::evidence::{End, Moment, Partition, View};
@@ -13,7 +14,7 @@ impl Ended {
     pub(super) const NAME: &'static str = "transactions-end";
 }
 
-/// How long it takes at most, in a healed cluster, from a decision to the last marker.
+/// The longest time from a decision to its last marker in a healed cluster.
 const SLACK: Span = Span::secs(10);
 
 impl Check for Ended {
@@ -41,7 +42,8 @@ impl Check for Ended {
     }
 }
 
-/// Whether the time of a transaction is over, even by a slow clock, that begins with a batch.
+/// Whether a transaction should have ended by now, even by a slow clock. Its time counts from its
+/// first batch, or from the last change of the partition's leader or ISR if that came later.
 fn is_over(view: &View, end: &End, partition: &Partition, batch: u32) -> bool {
     let waited = view.setup.transaction_timeout.0.saturating_add(SLACK.0);
     let drift = waited / 1_000_000 * u64::from(view.setup.drift_ppm);

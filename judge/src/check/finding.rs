@@ -7,23 +7,24 @@ use machine::{ClusterId, NodeId};
 /// Something that a check found. Whether it breaks a promise is decided by [`crate::verdict`].
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Finding {
-    /// The check.
+    /// The name of the check.
     pub check: &'static str,
-    /// What it found, the same whatever the seed.
+    /// The kind of finding, in words that do not depend on the seed.
     pub what: &'static str,
     /// When the check found it, in nanoseconds.
     pub at: u64,
-    /// The event in the trace.
+    /// The number of the event in the trace; 0 if it rests on none.
     pub event: u64,
-    /// The index of the partition.
+    /// The partition, an index of [`crate::evidence::View::partitions`], if the finding is about
+    /// one.
     pub partition: Option<usize>,
-    /// The offset.
+    /// The offset, if the finding is about one.
     pub offset: Option<Offset>,
-    /// The record.
+    /// The number of the record, if the finding is about one.
     pub record: Option<u64>,
-    /// More about it, in words.
+    /// Details, in words.
     pub detail: String,
-    /// What may excuse it.
+    /// What may excuse the finding.
     pub ground: Ground,
 }
 
@@ -40,16 +41,16 @@ pub enum Ground {
         /// The entry of [`crate::evidence::Partition::losses`].
         loss: Option<u32>,
     },
-    /// A node stopped by itself, for a cause for which Kafka's does.
+    /// A process ended itself, for a cause for which Kafka's does.
     Halted {
         /// The node.
         node: NodeId,
         /// The cause.
         cause: Cause,
     },
-    /// The cluster has not come back.
+    /// The healed cluster lacks something at the deadline.
     NotBack {
-        /// The partition that is missing, if it is one; see [`crate::evidence::Missing::about`].
+        /// The partition concerned, if there is one; see [`crate::evidence::Missing::about`].
         about: Option<(ClusterId, TopicPartition)>,
     },
     /// Bytes on the disk of a node are not what was written there: their checksum is wrong.
@@ -57,75 +58,76 @@ pub enum Ground {
         /// The node.
         node: NodeId,
     },
-    /// A leader holds a record that cannot be read there. The record is on another disk as well,
-    /// or its leader was enough to acknowledge it.
+    /// A record cannot be read on the leader's disk. It is on another disk, or the leader alone was
+    /// enough to acknowledge it.
     Unreadable {
         /// The leader.
         node: NodeId,
     },
-    /// The quorum has lost what a majority held.
+    /// The metadata quorum has lost records that a majority held.
     Quorum,
-    /// A replica cut what the leader of its partition holds.
+    /// A replica truncated batches that its partition's leader holds.
     CutAgain {
         /// The replica, an index of [`crate::evidence::Partition::replicas`].
         replica: usize,
     },
-    /// The record stands in the partition this often.
+    /// The partition holds this many copies of the record.
     Copies(u32),
-    /// The record carries a message that another record in a log carries.
+    /// Another record in a log carries the same message.
     SentAgain {
-        /// The record that carried it first.
+        /// The number of the record that carried the message first.
         before: u64,
     },
-    /// The record comes after one that was sent later.
+    /// The record is stored after a record that was sent later.
     Overtaken {
-        /// The number of the record that was sent later: of one that was last sent over the same
-        /// connection, if there is one.
+        /// The number of a record that was sent later, if possible one whose batch was last sent
+        /// over the same connection.
         by: u64,
-        /// Of all that came before it the one that was sent last.
+        /// Among the records stored before it, the number of the one that was sent last.
         latest: u64,
     },
     /// A batch of an idempotent producer does not follow the one before it.
     OutOfSequence,
-    /// A snapshot of producers is not what the log of its replica says.
+    /// A snapshot of producers differs from the log of its replica.
     Snapshot {
         /// The replica, an index of [`crate::evidence::Partition::replicas`].
         replica: usize,
     },
-    /// A transaction is not what it should be.
+    /// The outcome of a transaction is wrong.
     Transaction {
         /// The producer id.
         producer_id: i64,
-        /// The partition of `__transaction_state` that has its state, if that is known.
+        /// The partition of `__transaction_state` with the state of its transactional id, if known.
         log: Option<usize>,
     },
-    /// A reader was given what is not committed, as it asked for.
+    /// A reader with `isolation.level=read_uncommitted` received uncommitted records.
     Uncommitted {
-        /// Its node. Its `isolation.level` is `read_uncommitted`.
+        /// The reader's node.
         reader: NodeId,
     },
-    /// A coordinator wrote a state that does not follow the one before it in the log.
+    /// A coordinator wrote a state that cannot follow the one before it in the log.
     AfterPending {
-        /// The state before it was not replicated at that time, and had been waiting for it for as
-        /// long, in nanoseconds; `None` if it was replicated.
+        /// How long the state before had been waiting to be replicated, in nanoseconds; `None` if
+        /// it was replicated.
         pending: Option<u64>,
-        /// `transaction.timeout.ms` of the producer, for which a coordinator waits.
+        /// `transaction.timeout.ms` of the producer: how long a coordinator waits for its record to
+        /// be replicated.
         timeout_ms: i32,
         /// The producer id.
         producer_id: i64,
     },
-    /// The record's producer does not know what became of it.
+    /// The record's producer does not know its outcome.
     OutcomeUnknown,
     /// The record was sent with acks=0.
     Unconfirmed,
 }
 
-/// What all checks found.
+/// The findings of all checks.
 #[derive(Clone, Debug, Default)]
 pub struct Findings(pub Vec<Finding>);
 
 impl Findings {
-    /// Adds what a check found at some moment. Returns the finding, so that more can be said.
+    /// Adds a finding about a partition. Returns it, so that the caller can add details.
     pub fn add(
         &mut self,
         check: &'static str,
@@ -139,8 +141,8 @@ impl Findings {
         finding
     }
 
-    /// Adds what a check found that is about no partition, `at` this time and event; event 0 if it
-    /// rests on none. Returns the finding, so that more can be said.
+    /// Adds a finding about no partition, at a time and event; event 0 if it rests on none. Returns
+    /// it, so that the caller can add details.
     pub fn add_without_partition(
         &mut self,
         check: &'static str,
@@ -164,19 +166,19 @@ impl Findings {
 }
 
 impl Finding {
-    /// Names the offset.
+    /// Sets the offset.
     pub fn offset(&mut self, offset: Offset) -> &mut Self {
         self.offset = Some(offset);
         self
     }
 
-    /// Names the record.
+    /// Sets the record.
     pub fn record(&mut self, record: u64) -> &mut Self {
         self.record = Some(record);
         self
     }
 
-    /// Says more.
+    /// Sets the details.
     pub fn detail(&mut self, detail: String) -> &mut Self {
         self.detail = detail;
         self

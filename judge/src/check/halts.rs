@@ -1,9 +1,10 @@
-//! A process ends itself only for a cause for which Kafka's ends itself as well: its last log
-//! directory fails, or no controller registers it. A log directory goes offline only for a disk that
-//! fails, is full or lost, or for bytes of the partition at hand that changed on it.
+//! A process ends itself only for a cause for which Kafka's does
+//! ([`Cause`](crate::evidence::Cause)): its last log directory fails, no controller registers it,
+//! or the quorum has lost committed metadata with its disks. A log directory goes offline only if
+//! its disk fails, is full or lost, or if bytes of the partition concerned have changed on it.
 //!
-//! Catches an engine that gives up where Kafka goes on. Any rule that loses what is committed in the
-//! quorum shows here as well: a controller that misses committed records cannot go on.
+//! Catches an engine that gives up where Kafka goes on, and any rule that loses committed records
+//! of the quorum: a controller that lacks them cannot go on.
 
 use super::{Check, Findings, Ground};
 use crate::evidence::{End, Moment, View};
@@ -25,7 +26,7 @@ impl Check for Halts {
             return;
         }
         let path = if path.is_empty() { "log directory" } else { path };
-        let what = "a log directory went offline and nothing explains it";
+        let what = "a log directory went offline, and no fault explains it";
         out.add_without_partition(Self::NAME, what, (at.at, at.event), Ground::Never)
             .detail(format!("{path} of {}: {error}", view.setup.name(at.node)));
     }
@@ -34,8 +35,8 @@ impl Check for Halts {
         for halt in &view.halts {
             let node = halt.moment.node;
             let what = match halt.cause {
-                Some(_) => "a node stopped as Kafka does",
-                None => "a node stopped by itself and nothing explains it",
+                Some(_) => "a process stopped for a cause for which Kafka's stops too",
+                None => "a process stopped by itself, and no fault explains it",
             };
             let ground = halt.cause.map_or(Ground::Never, |cause| Ground::Halted { node, cause });
             out.add_without_partition(

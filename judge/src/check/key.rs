@@ -39,12 +39,12 @@ impl Check for Keys {
         if !view.setup.topics[topic].partitioned_by_key {
             return;
         }
-        // The keys of markers are those of their type.
+        // The key of a marker is its type.
         if view.partitions[*index].batches.get(append.batch).is_control {
             return;
         }
         let partition = view.partitions[*index].id.partition;
-        // Batches that cannot be read are found by the check of the disks.
+        // The check of the disks reports batches that cannot be read.
         let _ = record::for_each(batch, |record| {
             let Some(key) = record.key else { return };
             let other = self.table.insert(hash(topic, key), partition);
@@ -66,7 +66,7 @@ fn hash(topic: usize, key: &[u8]) -> u64 {
     (digest.value() as u64).max(1)
 }
 
-/// An open-addressing table from the hash of a key to its partition.
+/// An open-addressing table from the hash of a key to the first partition that it was seen in.
 #[derive(Clone, Debug, Default)]
 struct Table {
     slots: Vec<(u64, i32)>,
@@ -74,7 +74,7 @@ struct Table {
 }
 
 impl Table {
-    /// Puts a key in, and returns the partition that it was put in with first.
+    /// Adds a key, unless it is there. Returns the partition with which it was added first.
     fn insert(&mut self, hash: u64, partition: i32) -> i32 {
         if self.used * 2 >= self.slots.len() {
             self.grow();

@@ -1,7 +1,7 @@
 //! A controller's live state is the replay of its committed log.
 //!
-//! Catches a controller that changes its state otherwise than by replay, or replays a record that
-//! was never committed.
+//! Catches a controller that changes its state by anything but replay, or replays a record that was
+//! never committed.
 
 use super::{Check, Findings, Ground};
 use crate::evidence::{ControllerAtEnd, End, Moment, Partition, View};
@@ -35,8 +35,8 @@ impl Check for LiveState {
                 Some(_) => format!("controller {node} differs from the replay up to {offset}"),
                 None => format!("controller {node} is at {offset}, which cannot be replayed"),
             };
-            let what = "a controller's live state is not what its log says";
-            // What the quorum forgot with its disks is in no log any more.
+            let what = "a controller's live state differs from the replay of its log";
+            // Records that the quorum lost with its disks are in no log any more.
             let ground = match view.lost_metadata(node.cluster, end.at) {
                 Some(_) => Ground::Quorum,
                 None => Ground::Never,

@@ -1,9 +1,9 @@
-//! Processes come to rest: what they do is bounded by the records there are and by the timers of
-//! the configuration, and a follower whose fetch is refused waits before it fetches again.
+//! Processes come to rest: their work is bounded by the number of records and by the configured
+//! timers, and a follower whose fetch is refused waits before it fetches again.
 //!
-//! Catches a corrupted `read_position` that sends a reader back to where it is, any other rule under
-//! which processes answer each other without end and without a wait, and a follower that does not stop
-//! fetching under a leader epoch that is over.
+//! Catches a corrupted `read_position` that sends a reader back to the same position, any other
+//! rule under which processes exchange messages without end and without a wait, and a follower that
+//! goes on fetching under an old leader epoch.
 
 use super::{Check, Findings, Ground};
 use crate::evidence::{End, Moment, View};
@@ -13,20 +13,20 @@ use machine::{NodeId, Span};
 use std::collections::BTreeMap;
 
 /// How often a leader may refuse the fetches of one follower within [`WHILE`], besides once in each
-/// back-off (`replica.fetch.backoff.ms`): metadata that comes lets a follower try again at once, which
-/// no property bounds. The number is chosen between the two: leaders change a few times in a second
-/// where many faults meet, each with one or two refusals; and a follower that does not wait is refused
-/// thousands of times, as a round trip takes 0.2 ms on the links that there are unless a scenario says
-/// otherwise. Over links that are slower than 5 ms a follower without a wait stays below it, and is not
-/// noticed. Without a back-off a follower does not wait by configuration: then refused fetches are not
-/// looked at, and reading the scenario warns.
+/// back-off (`replica.fetch.backoff.ms`): after new metadata a follower fetches again at once, and
+/// no property bounds how often. Where many faults meet, leaders change a few times per second,
+/// with one or two refusals each. A follower that does not wait is refused thousands of times per
+/// second, since a round trip over default links takes 0.2 ms; over links slower than 5 ms it stays
+/// below this bound and is not noticed. With a back-off of 0 followers do not wait, by
+/// configuration: then refusals are not counted, and reading the scenario prints a warning.
 const AT_ONCE: u64 = 200;
 const WHILE: Span = Span::secs(1);
 
 /// See the module.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Livelock {
-    /// Since when each leader has refused each follower, and how often.
+    /// The start of the present [`WHILE`] and the refusals since, by leader, partition and
+    /// follower.
     refused: BTreeMap<(NodeId, TopicPartition, BrokerId), (u64, u64)>,
 }
 
@@ -47,9 +47,9 @@ impl Check for Livelock {
             *times = (at.at, 0);
         }
         times.1 += 1;
-        // Reported once in each while.
+        // Reported at most once in each `WHILE`.
         if times.1 == AT_ONCE + WHILE.0 / back_off.0 {
-            let what = "a follower repeats without a wait what is refused";
+            let what = "a follower repeats a refused fetch without waiting";
             let Some(index) = view.index_of(at.node.cluster, *partition) else { return };
             out.add(Self::NAME, what, at, index, Ground::Never).detail(format!(
                 "{} refused {} fetches of {follower} within {WHILE}, the last with {}",
@@ -62,7 +62,7 @@ impl Check for Livelock {
 
     fn at_end(&mut self, view: &View, end: &End, out: &mut Findings) {
         if let Some(what) = &view.livelock {
-            let found = "processes keep each other busy without end";
+            let found = "processes exchange messages without end";
             out.add_without_partition(Self::NAME, found, (end.at, 0), Ground::Never)
                 .detail(what.clone());
         }

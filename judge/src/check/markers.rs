@@ -1,8 +1,8 @@
-//! Each marker is what the coordinator of its transactional id decided, in a partition of that
+//! Each marker carries the decision of its coordinator, is written in a partition of the
 //! transaction, and ends that transaction and no other.
 //!
-//! A marker may be written again, when nothing of a later transaction is open: retries, and a new
-//! coordinator that goes on with what it finds decided.
+//! A marker may be written again, by a retry or by a new coordinator that finds the transaction
+//! decided, as long as no later transaction is open in the partition.
 
 use super::{Check, Findings};
 use crate::evidence::transaction::Transition;
@@ -50,7 +50,7 @@ impl Check for Markers {
     }
 }
 
-/// What a marker says.
+/// The decision in a marker.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Marker {
     pub(super) producer_id: i64,
@@ -75,7 +75,7 @@ fn undecided(
 ) -> Option<&'static str> {
     let id = view.coordinators.of_producer(partition.cluster, marker.producer_id);
     let mut transitions = id.into_iter().flat_map(|id| view.transitions(id));
-    // What came after the decision, if the marker has one.
+    // Whether the transaction was complete, or a later one decided, before the marker was written.
     let mut is_over = false;
     let is_decided = transitions.any(|it| {
         let is_its = decides(it, marker, &partition.name);
@@ -85,13 +85,14 @@ fn undecided(
     });
     let has_ended = partition.is_in_line(batch) && !partition.transactions.ended().is_empty();
     match (is_decided, is_over) {
-        (false, _) => Some("a marker is not what its coordinator decided"),
+        (false, _) => Some("a marker is not the decision of its coordinator"),
         (true, true) if has_ended => Some("a late marker ended a later transaction"),
         (true, _) => None,
     }
 }
 
-/// A coordinator wrote a marker after a later one had.
+/// Finds a marker of a replaced coordinator: one that follows a marker with a later coordinator
+/// epoch.
 fn older_coordinator(partition: &Partition, batch: u32, producer_id: i64) -> Option<&'static str> {
     let batches = &partition.batches;
     let epoch = |batch: u32| batches.get(batch).marker.map(|it| it.coordinator_epoch);

@@ -1,9 +1,10 @@
-//! The checks. Each holds one promise against what was observed, streaming; what it finds is
-//! judged afterwards ([`crate::verdict`]), since some settings permit what a check finds.
+//! The checks. Each compares the observations of a run with one promise, while the run goes on. Its
+//! findings are judged afterwards ([`crate::verdict`]), since some settings permit them.
 //!
-//! A check lives on facts, bytes and the committed metadata log, never on engine structures. For
-//! most there is a rule whose corruption they catch in a run (`scenarios/tests/corrupted_rules.rs`);
-//! for the others a test has a bad history. Tests also have good histories, on which they are quiet.
+//! A check uses facts, bytes and the committed metadata log, never structures of the engine. Most
+//! checks catch the corruption of some rule in a run (`scenarios/tests/corrupted_rules.rs`); for
+//! the others a test has a bad history. Tests also have good histories, on which the checks report
+//! nothing.
 
 pub(crate) mod acknowledged;
 mod admitted;
@@ -57,10 +58,10 @@ pub use finding::{Finding, Findings, Ground};
 use crate::evidence::{Effect, End, Moment, View};
 use engine::fact::Fact;
 
-/// The check whose findings are about callbacks, and not about what is stored.
+/// The check whose findings are about callbacks, not about stored records.
 pub(crate) const CALLBACKS: &str = callbacks::Callbacks::NAME;
 
-/// One promise, held against a run.
+/// A check of one promise.
 pub trait Check {
     /// A process reported a fact.
     #[inline]
@@ -68,8 +69,8 @@ pub trait Check {
         let _ = (view, at, fact, out);
     }
 
-    /// Whether [`Check::on_effect`] does anything with such an effect. Most effects concern few
-    /// checks, and those that they do not concern are not called.
+    /// Whether [`Check::on_effect`] uses such an effect; if not, it is not called. Most effects
+    /// concern few checks.
     #[inline]
     fn concerns(effect: &Effect) -> bool {
         let _ = effect;
@@ -100,20 +101,20 @@ pub trait Check {
 pub struct Row {
     /// The check's name.
     pub name: &'static str,
-    /// What is promised.
+    /// The promise, in words.
     pub promise: &'static str,
 }
 
 macro_rules! checks {
     ($($field:ident: $type:path = $promise:literal,)*) => {
-        /// All checks, each with what it remembers.
+        /// All checks, each with its state.
         #[derive(Clone, Debug, Default)]
         pub struct Checks {
             $($field: $type,)*
         }
 
-        /// The table of all checks, in the order of what users care about: what became of their
-        /// records, then what they were shown, then what may cost records later.
+        /// The table of all checks, in the order of importance to users: the fate of their records,
+        /// then the answers that they got, then causes of later losses.
         pub const CHECKS: &[Row] = &[$(Row { name: <$type>::NAME, promise: $promise },)*];
 
         impl Checks {
@@ -128,7 +129,7 @@ macro_rules! checks {
                 out: &mut Findings,
             ) {
                 $(self.$field.on_fact(view, at, fact, out);)*
-                // Two of three facts.
+                // Two thirds of all facts.
                 if *effect == Effect::Nothing {
                     return;
                 }
@@ -151,29 +152,29 @@ checks! {
     delivered: delivered::Delivered =
         "a record that was delivered to a consumer never vanishes",
     atomic: atomic::Atomic =
-        "a transaction is committed whole or not at all, as its application was told",
+        "a transaction is committed as a whole or not at all, as reported to its application",
     one_value: one_value::OneValue =
-        "all readers are shown one value of an offset, for ever",
+        "all readers see the same record at an offset, for ever",
     order: order::Order =
-        "the records of a producer stand in a partition in the order sent",
+        "the records of a producer are stored in a partition in the order sent",
     once: once::Once =
-        "a record stands in a partition no more often than it was sent",
+        "a record is stored in a partition no more often than it was sent",
     real_time: real_time::RealTime =
-        "a record stands behind those of its partition that were acknowledged before it was sent",
+        "a record follows those of its partition that were acknowledged before it was sent",
     sequences: sequences::Sequences =
-        "the batches of an idempotent producer stand in a log in the order of their sequences",
+        "the batches of an idempotent producer are stored in the order of their sequences",
     unsent: unsent::Unsent =
-        "no record appears that was not sent, or that was refused",
+        "no record appears that was never sent, or was refused",
     uncommitted: uncommitted::Uncommitted =
-        "consumers are given only what all in-sync replicas hold",
+        "consumers receive only records that all in-sync replicas hold",
     read_committed: read_committed::ReadCommitted =
-        "read_committed readers are given committed data only, and no end beyond an open transaction",
+        "read_committed readers receive committed records only, and no end beyond an open transaction",
     polls: polls::Polls =
-        "the polls of a consumer neither skip nor go back, unless what it had read is lost",
+        "the polls of a consumer neither skip nor go back, unless records that it read are lost",
     end_shown: end_shown::EndShown =
-        "the end that a client was shown never goes back",
+        "the end offset that a client was shown never goes back",
     offset_of_time: offset_of_time::OffsetOfTime =
-        "the offset of a time is that of the first record as late",
+        "the offset for a timestamp is that of the first record with as late a timestamp",
     callbacks: callbacks::Callbacks =
         "callbacks run once for each record, in the order sent within a partition",
     ended: ended::Ended =
@@ -181,29 +182,29 @@ checks! {
     one_owner: one_owner::OneOwner =
         "a producer that was replaced under its transactional id commits nothing more",
     key: key::Keys =
-        "equal keys go to one partition while their number is unchanged",
+        "equal keys go to one partition while the number of partitions is unchanged",
     replicas: replicas::Replicas =
         "replicas are equal below the high watermark, byte for byte, and so are their disks",
     members: members::Members =
-        "every in-sync and every eligible leader replica has all that is committed",
+        "every in-sync and every eligible leader replica has all committed records",
     truncation: truncation::Truncations =
-        "no replica cuts what is committed below its own high watermark",
+        "no replica truncates committed records below its own high watermark",
     durable: durable::Durable =
-        "a log that is loaded holds all that must be durable",
+        "a loaded log holds all records that had to be durable",
     enough: enough::Enough =
-        "acks=all is taken and confirmed only with min.insync.replicas in sync",
+        "acks=all is accepted and confirmed only with min.insync.replicas in sync",
     admitted: admitted::Admitted =
         "no fenced broker is let into an ISR",
     proposals: proposals::Proposals =
-        "a leader proposes one ISR at a time and forgets none",
+        "a leader proposes one ISR at a time and forgets no proposal",
     markers: markers::Markers =
-        "each marker is what the coordinator decided, and ends no other transaction",
+        "each marker is the decision of its coordinator, and ends no other transaction",
     coordinator: coordinator::Coordinator =
-        "a coordinator's decisions stand, and it completes what has all its markers",
+        "a coordinator's decisions are final, and only a transaction with all markers is complete",
     coordinator_memory: coordinator_memory::CoordinatorMemory =
-        "what a coordinator knows of its transactional ids is the replay of its log",
+        "a coordinator's state of its transactional ids is the replay of its log",
     snapshots: snapshots::Snapshots =
-        "a snapshot of producers on a disk says what the log before it says",
+        "a snapshot of producers on a disk agrees with the log before it",
     producer_ids: producer_ids::ProducerIds =
         "a producer id is given to one producer",
     leaders: leaders::Leaders =
@@ -217,13 +218,13 @@ checks! {
     laggards: laggards::Laggards =
         "a replica that lags leaves the ISR within 1.5 times replica.lag.time.max.ms",
     prompt: prompt::Prompt =
-        "what the whole ISR holds is committed within a fetch, and then confirmed at once",
+        "records that the whole ISR holds are committed within a fetch, then confirmed at once",
     fencing: fencing::Fencing =
-        "a broker is fenced no earlier than a session after it was heard, one at a time",
+        "a broker is fenced no earlier than a session after its last heartbeat, one at a time",
     calm: calm::Calm =
         "where nothing can be late, nothing is sent again and no replica falls out of sync",
     livelock: livelock::Livelock =
-        "what processes do is bounded by the records there are and by their timers",
+        "the work of processes is bounded by the number of records and by their timers",
     converges: converges::Converges =
         "the healed cluster comes back before the deadline",
 }

@@ -1,8 +1,8 @@
-//! A record stands in a partition no more often than it was sent, and a message of an application
-//! stands in one record.
+//! A record is stored in a partition no more often than it was sent, and a message of an
+//! application is stored in one record only.
 //!
-//! Catches a corrupted `duplicate_of` (KAFKA-5494), a leader or follower that appends a batch twice,
-//! and a producer that sends a batch again that was confirmed.
+//! Catches a corrupted `duplicate_of` (KAFKA-5494), a leader or follower that appends a batch
+//! twice, and a producer that sends a confirmed batch again.
 
 use super::{Check, Findings, Ground};
 use crate::evidence::{End, Moment, View, records};
@@ -54,7 +54,7 @@ impl Check for Once {
     }
 }
 
-/// What an application sent again in another record, and stands in a log beside the first.
+/// Reports messages that are stored in two records, because the application sent them again.
 fn messages(view: &View, end: &End, out: &mut Findings) {
     let mut first: BTreeMap<u64, u64> = BTreeMap::new();
     for (index, partition) in view.partitions.iter().enumerate() {

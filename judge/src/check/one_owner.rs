@@ -1,5 +1,6 @@
-//! A transactional id has one owner: when `initTransactions` has returned, what the producer before it
-//! had open is over, and nothing that it begins to commit from then on is committed (KIP-98).
+//! A transactional id has one owner: when `initTransactions` has returned, the transaction of the
+//! previous producer has ended, and nothing that the previous producer begins to commit later is
+//! committed (KIP-98).
 
 use super::{Check, Findings};
 use crate::evidence::transaction::Session;
@@ -31,7 +32,7 @@ impl Check for OneOwner {
             let epoch = |batch: &u32| partition.batches.get(*batch).sequence().map(|it| it.epoch);
             let older = batches.iter().find(|it| epoch(it).is_some_and(|it| it < *producer_epoch));
             let Some(batch) = older else { continue };
-            let what = "a transaction was open when its producer had been replaced";
+            let what = "a transaction was still open after its producer had been replaced";
             out.add(Self::NAME, what, at, index, view.ground_of(index, *producer_id))
                 .offset(partition.batches.get(*batch).base)
                 .detail(format!("producer {producer_id} begins with epoch {producer_epoch}"));
@@ -43,7 +44,7 @@ impl Check for OneOwner {
             let Some(stored) = tally.committed.1 else { continue };
             let Some((later, called)) = replaced(view, it) else { continue };
             let partition = stored.partition;
-            let what = "a transaction is committed whose producer had been replaced";
+            let what = "a transaction is committed although its producer had been replaced";
             out.add(
                 Self::NAME,
                 what,
@@ -65,7 +66,8 @@ impl Check for OneOwner {
     }
 }
 
-/// The session that had replaced the producer of a transaction when it began to commit.
+/// The session that had replaced a transaction's producer before `commitTransaction` was called,
+/// and the moment of that call.
 fn replaced<'v>(view: &'v View, it: &ClientTransaction) -> Option<(&'v Session, Moment)> {
     let called = it.commit_called?;
     let sessions = view.transactions.sessions();
@@ -79,7 +81,8 @@ fn replaced<'v>(view: &'v View, it: &ClientTransaction) -> Option<(&'v Session, 
     later.map(|(_, session)| (session, called))
 }
 
-/// Whether the coordinator began one session after another: by the epoch, or by what it wrote.
+/// Whether the coordinator began session `other` after `own`: by the epoch, or by its records if
+/// the producer ids differ.
 fn follows(view: &View, own: &Session, other: &Session) -> bool {
     if own.producer_id == other.producer_id {
         return other.epoch > own.epoch;

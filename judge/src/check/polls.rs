@@ -1,11 +1,11 @@
-//! The polls of a consumer neither skip nor go back, and a consumer is sent elsewhere only when
-//! what it had read or been shown is gone.
+//! The polls of a consumer neither skip nor go back, and a consumer is moved only when records are
+//! gone that it had read, or that a broker had shown to exist.
 //!
 //! A broker that returns OFFSET_OUT_OF_RANGE, or names an end of the epoch below the position
-//! (KIP-320), moves the consumer, which then skips records or reads them again. That needs a loss
-//! of what lies before the position, permitted or not, or a log that starts above it.
+//! (KIP-320), moves the consumer, which then skips records or reads them again. That requires a
+//! loss of records before the position, permitted or not, or a log that starts above the position.
 //!
-//! One that goes on without being sent elsewhere must be in the log that it has read so far.
+//! A consumer that is not moved must go on in the same log that it has read so far.
 //!
 //! Catches a corrupted `read_position`, `has_to_validate` or `check_leader_epoch` (KIP-320), a broker that serves
 //! a log that is not the leader's, and a consumer that mishandles positions within batches.
@@ -45,7 +45,7 @@ impl Check for Polls {
         let index = view.readers[*reader].partition;
         if let Some(before) = before.filter(|before| before != from) {
             let back = *from < before;
-            let what = if back { "a poll went back" } else { "a poll skipped" };
+            let what = if back { "a poll went back" } else { "a poll skipped records" };
             out.add(Self::NAME, what, at, index, Ground::Never)
                 .offset(*from.min(&before))
                 .detail(format!("the position was {before}, the poll began at {from}"));
@@ -71,7 +71,7 @@ impl Check for Polls {
     }
 }
 
-/// A consumer was sent from a position at which there had been something to read, or the end.
+/// A consumer was moved away from a position that had been valid: within the log, or at its end.
 fn moved(
     view: &View,
     at: &Moment,
@@ -84,10 +84,10 @@ fn moved(
     let partition = &view.partitions[reader.partition];
     let (what, kept) = match why {
         Positioning::Seek | Positioning::Start => return,
-        Positioning::OutOfRange => ("a position was out of range and nothing was lost", None),
-        // Everything from the new position on has to be gone.
+        Positioning::OutOfRange => ("a position was out of range although nothing was lost", None),
+        // All records from the new position onwards have to be gone.
         Positioning::Truncated => (
-            "a consumer was sent back over what is still there",
+            "a consumer was moved back over records that still exist",
             reader
                 .seen
                 .iter()
@@ -97,7 +97,7 @@ fn moved(
                 .find(|batch| !partition.was_lost(*batch)),
         ),
     };
-    // What it had read last, or, if it had only been shown that there is something, any of it.
+    // The last batch that it read, or any batch before the position if it did not read up to there.
     let lost = match reader.seen.last().filter(|piece| piece.to == before) {
         Some(piece) => partition.was_lost(piece.batch),
         None => partition
@@ -116,13 +116,13 @@ fn moved(
         .detail(format!("consumer {} was at {before} and went on at {to}", at.node));
 }
 
-/// A consumer that reads on must do so in the log that it has read: what stands before the next
-/// batch is what it was given last. Otherwise the log was cut below its position, and what was
-/// written there since it will never see.
+/// A consumer that reads on must do so in the log that it has read: the batch before the next one
+/// is the last that it received. Otherwise the log was truncated below its position, and it will
+/// never see the records written there since.
 ///
-/// Validation asks the leader for the end of the epoch that was read last, and looks at the offset
-/// of the answer alone (`SubscriptionState.maybeCompleteValidation`). Where an older epoch reaches
-/// over the position, Kafka's consumer reads on; whoever permits that loss permits this as well.
+/// Validation asks the leader for the end of the epoch that was read last, and uses only the offset
+/// in the response (`SubscriptionState.maybeCompleteValidation`). Where an older epoch extends
+/// beyond the position, Kafka's consumer reads on; so the loss that led to it excuses this finding.
 fn check_line(
     view: &View,
     at: &Moment,
@@ -146,7 +146,7 @@ fn check_line(
         }
         None => Ground::Never,
     };
-    out.add(Polls::NAME, "a consumer read on over a cut", at, index, ground)
+    out.add(Polls::NAME, "a consumer read on past a truncation", at, index, ground)
         .offset(last.to)
         .record(batches.number_at(last.batch, last.to - 1))
         .detail(format!(
@@ -158,7 +158,7 @@ fn check_line(
         ));
 }
 
-/// Offsets may have holes; what was skipped must be one.
+/// Offsets may have holes; a consumer may skip nothing else.
 fn check_gap(
     view: &View,
     at: &Moment,
@@ -172,13 +172,14 @@ fn check_gap(
     let Reader { partition: index, read_committed, .. } = view.readers[reader];
     let may_hide = read_committed && view.partitions[index].transactions.any();
     if let Some(offset) = first_record(&view.partitions[index], may_hide, from, to) {
-        out.add(Polls::NAME, "a poll skipped", at, index, Ground::Never)
+        out.add(Polls::NAME, "a poll skipped records", at, index, Ground::Never)
             .offset(offset)
-            .detail(format!("offsets {from} to {} were passed over", to.saturating_sub(1)));
+            .detail(format!("offsets {from} to {} were skipped", to.saturating_sub(1)));
     }
 }
 
-/// The first record between two offsets in the line of leaders; `may_hide`: that is not aborted.
+/// The first record between two offsets in the line of leaders; with `may_hide`, aborted records do
+/// not count.
 fn first_record(partition: &Partition, may_hide: bool, from: Offset, to: Offset) -> Option<Offset> {
     let batches = &partition.batches;
     let start = partition.line.partition_point(|batch| batches.get(*batch).next <= from);

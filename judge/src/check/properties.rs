@@ -228,7 +228,7 @@ proptest! {
     fn no_check_fires_on_a_perfect_log(steps in prop::collection::vec(step(), 1..60)) {
         let history = perfect(&steps);
         let (_, _, findings) = history.run();
-        let landed = "a record of unknown outcome is there";
+        let landed = "a record of unknown outcome is stored";
         let found: Vec<_> = findings.0.iter().filter(|it| it.what != landed).collect();
         prop_assert!(found.is_empty(), "{found:#?}");
         let judgement = history.judge();

@@ -1,8 +1,8 @@
-//! Readers of `read_committed` are given only what is committed, when that is replicated, and are shown
-//! no end beyond an open transaction: the last stable offset (KIP-98).
+//! Readers with `read_committed` receive only records whose commit is replicated, and are shown no
+//! end beyond the first offset of an open transaction, the last stable offset (KIP-98).
 //!
-//! That they are not kept from committed data is the question of `polls-contiguous`, which allows them
-//! to pass over aborted data and over nothing else.
+//! Whether they receive all committed records is checked by `polls-contiguous`, which lets them
+//! skip aborted records and nothing else.
 
 use super::{Check, Findings, Ground};
 use crate::evidence::{Effect, Fate, Moment, Partition, Piece, View};
@@ -54,21 +54,21 @@ fn delivered(view: &View, at: &Moment, reader: usize, out: &mut Findings) {
     out.add(ReadCommitted::NAME, what, at, reader.partition, ground)
         .offset(piece.from)
         .record(partition.batches.number_at(piece.batch, piece.from))
-        .detail(format!("consumer {node} was given offsets {} to {}", piece.from, piece.to - 1));
+        .detail(format!("consumer {node} received offsets {} to {}", piece.from, piece.to - 1));
 }
 
-const UNREPLICATED: &str = "data was delivered whose commit was not replicated";
+const UNREPLICATED: &str = "records were delivered whose commit was not replicated";
 
-/// What is wrong with giving a part of a batch to a reader.
+/// What is wrong with the delivery of a part of a batch.
 fn wrong(partition: &Partition, piece: Piece) -> Option<&'static str> {
     let fate = partition.fate(piece.batch)?;
-    // What left the line is the question of `delivered-stays`.
+    // `delivered-stays` checks batches that have left the line.
     if !partition.is_in_line(piece.batch) {
         return None;
     }
     match fate {
-        Fate::Open => Some("open data was delivered"),
-        Fate::Aborted => Some("aborted data was delivered"),
+        Fate::Open => Some("records of an open transaction were delivered"),
+        Fate::Aborted => Some("records of an aborted transaction were delivered"),
         Fate::Committed => {
             let marker = partition.batches.get(piece.batch).ended_by;
             let it = partition.batches.get(marker);
@@ -81,7 +81,8 @@ fn wrong(partition: &Partition, piece: Piece) -> Option<&'static str> {
     }
 }
 
-/// A reader was shown an end. A transaction that was open when it asked, and still is, begins below it.
+/// Finds an end that a reader was shown beyond the first offset of a transaction which was open
+/// before the reader asked, and still is.
 fn shown(view: &View, at: &Moment, reader: usize, out: &mut Findings) {
     let reader = &view.readers[reader];
     let Some(asked_at) = reader.asked_at.filter(|_| reader.read_committed) else { return };

@@ -1,5 +1,5 @@
-//! What is sent to a partition after another record was acknowledged stands behind that record, whoever
-//! sent the two: of transactions this is the order in real time of their writes (no G0 in real time).
+//! A record that is sent to a partition after another one was acknowledged follows it there,
+//! whoever sent the two. So the writes of transactions have their real-time order.
 
 use super::{Check, Findings, Ground};
 use crate::evidence::{End, Moment, Outcome, View, records};
@@ -22,29 +22,29 @@ impl Check for RealTime {
     }
 }
 
-/// From the end of a partition: the record behind that was acknowledged first must have been
-/// acknowledged after each record before it was sent.
+/// Goes through a partition from its end, and looks for a record that was sent after one behind it
+/// had been acknowledged.
 fn check(view: &View, end: &End, index: usize, out: &mut Findings) {
     let held: Vec<(i64, u64)> = end.finals[index].records.iter().collect();
     let mut first: Option<(u64, u64)> = None;
     let mut wrong = None;
     for (offset, number) in held.into_iter().rev() {
         let Some(record) = view.records.get(number) else { continue };
-        if let Some((told, other)) = first.filter(|(told, _)| record.sent > *told) {
-            wrong = Some((offset, number, told, other));
+        if let Some((settled, other)) = first.filter(|(settled, _)| record.sent > *settled) {
+            wrong = Some((offset, number, settled, other));
         }
-        // Of a record that was stored twice only the copy that was acknowledged counts.
+        // Of a record that is stored twice, only the acknowledged copy counts.
         if record.outcome == Outcome::Acked && record.offset == offset {
-            first = first.into_iter().chain([(record.told, number)]).min();
+            first = first.into_iter().chain([(record.settled, number)]).min();
         }
     }
-    let Some((offset, number, told, other)) = wrong else { return };
+    let Some((offset, number, settled, other)) = wrong else { return };
     let node = view.node_of(&view.partitions[index]);
-    let at = Moment { at: end.at, node, incarnation: 0, event: told };
-    let what = "a record stands before one that was acknowledged before it was sent";
+    let at = Moment { at: end.at, node, incarnation: 0, event: settled };
+    let what = "a record precedes one that was acknowledged before it was sent";
     let (name, other) = (records::name(number), records::name(other));
     out.add(RealTime::NAME, what, &at, index, Ground::Never)
         .offset(offset)
         .record(number)
-        .detail(format!("{name} stands before {other}"));
+        .detail(format!("{name} precedes {other}"));
 }

@@ -1,5 +1,5 @@
-//! The batches of an idempotent producer stand in a log with sequences that follow one another, and no
-//! epoch comes back that it has left (KIP-98, KIP-360).
+//! The sequences of an idempotent producer's batches follow one another in a log, and its epoch
+//! never decreases (KIP-98, KIP-360).
 //!
 //! Catches a corrupted `check_sequence`, `check_producer_epoch` or `keeps_producers`, and a leader that
 //! appends a copy.
@@ -37,8 +37,8 @@ struct Placed {
     epoch: LeaderEpoch,
 }
 
-/// The batches of idempotent producers on the disk of the last leader; what it reported if that has no
-/// log.
+/// The batches of idempotent producers on the disk of the last leader, or in the log that the
+/// leader reported if its disk has none.
 fn log(end: &End, index: usize, partition: &Partition) -> Vec<Placed> {
     let leader = partition.line_leader.unwrap_or(0);
     if let Some(disk) = end.disk(index, leader) {
@@ -59,12 +59,13 @@ fn check(view: &View, end: &End, index: usize, partition: &Partition, out: &mut 
     let mut producers: BTreeMap<i64, Sequence> = BTreeMap::new();
     for placed in log(end, index, partition) {
         let own = placed.sequence;
-        // Nothing is known of the first one: its producer may have begun elsewhere, or been forgotten.
+        // The first batch may have any sequence: earlier ones may be deleted, or the leader may
+        // have forgotten the producer.
         let Some(before) = producers.get(&own.producer_id).copied() else {
             producers.insert(own.producer_id, own);
             continue;
         };
-        // A marker of the epoch leaves the sequences as they are (transaction.version 1).
+        // A marker of the same epoch does not reset the sequences (transaction.version 1).
         if own.first >= 0 || own.epoch != before.epoch {
             producers.insert(own.producer_id, own);
         }
@@ -77,7 +78,7 @@ fn check(view: &View, end: &End, index: usize, partition: &Partition, out: &mut 
     }
 }
 
-/// What is wrong with a batch after another one of its producer, if anything is.
+/// What is wrong with a batch after the one before of its producer, if anything.
 fn wrong(before: Sequence, own: Sequence) -> Option<&'static str> {
     let is_marker = own.first < 0;
     let next = match before.last {
@@ -86,11 +87,11 @@ fn wrong(before: Sequence, own: Sequence) -> Option<&'static str> {
         last => last + 1,
     };
     if own.epoch < before.epoch {
-        Some("a batch is of an epoch that its producer had left")
+        Some("a batch has an epoch that its producer had left")
     } else if is_marker || own.first == next {
         None
     } else if (own.first, own.last, own.epoch) == (before.first, before.last, before.epoch) {
-        Some("a batch of a producer stands in a log twice")
+        Some("a batch of a producer is in a log twice")
     } else {
         Some("a batch of a producer does not follow the one before it")
     }

@@ -1,7 +1,8 @@
-//! A snapshot of producers on a disk says what the log before it says (`ProducerStateManager`).
+//! A snapshot of producers on a disk agrees with the log before it (`ProducerStateManager`).
 //!
-//! Catches a log that takes a snapshot of more or less than it holds up to there, keeps one beyond a
-//! truncation, or accounts for a batch twice: what a broker knows after its next start.
+//! Catches a log whose snapshot covers more or fewer batches than the log has up to its offset, is
+//! kept beyond a truncation, or counts a batch twice. A broker's next start would take over the
+//! error.
 
 use super::{Check, Findings, Ground};
 use crate::evidence::{DiskLog, End, Moment, View};
@@ -18,7 +19,7 @@ impl Snapshots {
     pub(super) const NAME: &'static str = "snapshots-of-producers";
 }
 
-/// What a snapshot says of a producer.
+/// The entry of a producer in a snapshot.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 struct Entry {
     epoch: i16,
@@ -46,7 +47,7 @@ impl Check for Snapshots {
     fn at_end(&mut self, view: &View, end: &End, out: &mut Findings) {
         for log in end.disks() {
             let partition = &view.partitions[log.partition];
-            // What went bad on a disk may be the log or the snapshot.
+            // A corrupted sector may be one of the log or of the snapshot.
             let is_sound = partition.replicas[log.replica].bad.is_empty();
             if partition.topic.is_some() && is_sound && !log.snapshots.is_empty() {
                 check(view, end, log, out);
@@ -64,11 +65,11 @@ fn check(view: &View, end: &End, log: &DiskLog, out: &mut Findings) {
         {
             account_for(batch, &mut known);
         }
-        // A torn one is passed over when it is loaded; one beyond the end is removed then.
+        // Loading skips a torn snapshot, and removes one beyond the log end.
         let reaches = log.batches.last().and_then(next).is_some_and(|it| it >= *offset);
         let Some(found) = decode(bytes).filter(|_| reaches) else { continue };
         let may_forget = view.may_forget_producers(end.at);
-        // What it knows of batches below the log start is not in the log any more.
+        // A producer in the snapshot alone may have batches below the log start.
         let wrong = found
             .iter()
             .find(|(id, entry)| match known.get(id) {
@@ -80,7 +81,7 @@ fn check(view: &View, end: &End, log: &DiskLog, out: &mut Findings) {
         let Some((id, entry)) = wrong.or(missing.map(|id| (*id, None))) else { continue };
         let node = view.partitions[log.partition].replicas[log.replica].node;
         let at = Moment { at: end.at, node, incarnation: 0, event: 0 };
-        let what = "a snapshot of producers is not what the log says";
+        let what = "a snapshot of producers differs from the log";
         let detail = format!(
             "producer {id} at {node}: the snapshot has {}, the log {}",
             in_words(entry.as_ref()),
@@ -91,8 +92,8 @@ fn check(view: &View, end: &End, log: &DiskLog, out: &mut Findings) {
     }
 }
 
-/// Whether the two differ in what a broker that has forgotten a producer does not learn from what the
-/// producer sends next: which coordinator ended its last transaction.
+/// Whether the two differ only in the coordinator epoch. A broker that has forgotten a producer
+/// does not learn that epoch from the producer's next batch.
 fn is_forgotten(log: &Entry, snapshot: &Entry) -> bool {
     *snapshot == Entry { coordinator_epoch: NOTHING.coordinator_epoch, ..*log }
 }

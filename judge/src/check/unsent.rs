@@ -1,7 +1,7 @@
 //! No record appears that was not sent, or that was refused for certain.
 //!
-//! Catches a corrupted `leaves_produce_unknown` (KAFKA-13574) or `check_in_sync_replicas` (an append
-//! that is refused and done all the same), and any log that shows bytes that no client wrote.
+//! Catches a corrupted `leaves_produce_unknown` (KAFKA-13574) or `check_in_sync_replicas` (a
+//! refused append that happens all the same), and any log that shows bytes that no client wrote.
 
 use super::{Check, Findings, Ground};
 use crate::evidence::{Effect, End, Fate, HOLE, Moment, NO_RECORD, Outcome, Source, View, records};
@@ -49,10 +49,12 @@ impl Check for Unsent {
                     let other = view.name(Some(record.partition as usize));
                     format!("{} was sent to {other}", records::name(*number))
                 }
-                None if *number == NO_RECORD => "it is none that a producer sends".to_owned(),
+                None if *number == NO_RECORD => {
+                    "it is not a record that a producer sends".to_owned()
+                }
                 None => format!("{} was never sent", records::name(*number)),
             };
-            out.add(Self::NAME, "a record appeared that was not sent", at, *index, Ground::Never)
+            out.add(Self::NAME, "a record appeared that was never sent", at, *index, Ground::Never)
                 .offset(offset)
                 .record(*number)
                 .detail(detail);
@@ -62,23 +64,24 @@ impl Check for Unsent {
 
     fn at_end(&mut self, view: &View, end: &End, out: &mut Findings) {
         for (index, it) in end.finals.iter().enumerate() {
-            // Only what can be read back counts: an open outcome may rest on a replaced leader.
-            if !view.is_of_workload(index) || it.source == Source::Told {
+            // Only records that can be read back or are on a disk count: the reports of a leader
+            // may be out of date.
+            if !view.is_of_workload(index) || it.source == Source::Reported {
                 continue;
             }
             for (offset, number) in it.records.iter() {
                 let Some(record) = view.records.get(number) else { continue };
                 let (what, ground) = match record.outcome {
-                    Outcome::Failed => ("a refused record is there", Ground::Never),
-                    // No reader is given it.
+                    Outcome::Failed => ("a refused record is stored", Ground::Never),
+                    // No `read_committed` reader receives it.
                     Outcome::Unknown if is_aborted(view, index, offset, number) => continue,
                     Outcome::Unknown => {
-                        ("a record of unknown outcome is there", Ground::OutcomeUnknown)
+                        ("a record of unknown outcome is stored", Ground::OutcomeUnknown)
                     }
                     _ => continue,
                 };
                 let node = view.node_of(&view.partitions[index]);
-                let at = Moment { at: end.at, node, incarnation: 0, event: record.told };
+                let at = Moment { at: end.at, node, incarnation: 0, event: record.settled };
                 out.add(Self::NAME, what, &at, index, ground)
                     .offset(offset)
                     .record(number)
@@ -88,7 +91,7 @@ impl Check for Unsent {
     }
 }
 
-/// Whether a record stands at an offset in a transaction that is aborted there.
+/// Whether the record at an offset belongs to an aborted transaction.
 fn is_aborted(view: &View, index: usize, offset: Offset, number: u64) -> bool {
     let partition = &view.partitions[index];
     let mut its = partition.batches.covering(offset);

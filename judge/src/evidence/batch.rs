@@ -1,8 +1,8 @@
-//! The distinct record batches of a partition, and who holds them.
+//! The distinct record batches of a partition, and which replicas hold them.
 //!
-//! A batch is known by base offset, leader epoch, checksum and size, and is decoded once, however many
-//! replicas and readers show it. Where compaction may rewrite it, it is known again by its producer's
-//! sequence, or else by the numbers of the records that are left.
+//! A batch is identified by base offset, leader epoch, checksum and size, and is decoded once,
+//! however many replicas and readers show it. Where compaction may rewrite batches, a rewritten one
+//! is recognized by its producer's sequence, or else by the numbers of the remaining records.
 
 use super::replica_set::ReplicaSet;
 use bytes::Bytes;
@@ -10,61 +10,61 @@ use engine::ids::{LeaderEpoch, Offset};
 use engine::record::{self, EndTransactionMarker};
 use std::collections::BTreeMap;
 
-/// No batch, or a record that carries no number.
+/// No batch, no loss, or no transaction.
 pub const NONE: u32 = u32::MAX;
-/// A record without a number: of a control batch, or one that no producer of a workload wrote.
+/// A record without a number: one of a control batch, or one that no producer of a workload wrote.
 pub const NO_RECORD: u64 = u64::MAX;
-/// No record stands at an offset: compaction took it.
+/// There is no record at an offset, because compaction has removed it.
 pub const HOLE: u64 = u64::MAX - 1;
 
-/// A batch that some replica or reader has shown.
+/// A batch that some replica has reported or some reader received.
 #[derive(Clone, Debug)]
 pub struct Batch {
     /// The offset of its first record.
     pub base: Offset,
-    /// The offset after its last.
+    /// The offset after its last record.
     pub next: Offset,
     /// The epoch of the leader that appended it.
     pub epoch: LeaderEpoch,
     crc: u32,
     size: u32,
-    /// Its name, if an idempotent producer wrote it.
+    /// Its sequences, if an idempotent producer wrote it.
     sequence: Option<Sequence>,
     /// The batch before it in the log that showed it first, or [`NONE`].
     pub parent: u32,
     first_number: u32,
-    /// It holds no records of applications.
+    /// The batch is a control batch, without records of applications.
     pub is_control: bool,
-    /// It belongs to a transaction.
+    /// The batch belongs to a transaction.
     pub is_transactional: bool,
-    /// The marker that it is, if it ends a transaction.
+    /// The marker in the batch, if it ends a transaction.
     pub marker: Option<EndTransactionMarker>,
     /// The marker that ended its transaction in the line of leaders, or [`NONE`].
     pub ended_by: u32,
     /// The largest timestamp of its records, in milliseconds.
     pub max_timestamp: i64,
-    /// When it was first seen.
+    /// When it was first seen, in nanoseconds.
     pub at: u64,
     /// The replicas that hold it now.
     pub holders: ReplicaSet,
-    /// The replicas that have held it since it last came to the line of leaders. What they cut
-    /// while it was off the line they were right to cut.
+    /// The replicas that have held it since it last entered the line of leaders. Replicas that
+    /// truncated it while it was not in the line were right to do so.
     pub had: ReplicaSet,
     /// The replicas that have ever held it.
     pub ever_had: ReplicaSet,
-    /// The replicas that lost it with their power or their disks, and have not got it back.
+    /// The replicas that lost it in a power loss or with their disks, and do not have it again.
     pub power_lost: ReplicaSet,
     /// A leader's high watermark has passed it while the whole committed ISR, and at least
     /// `min.insync.replicas`, held it; in the metadata log, a majority of the voters.
     pub committed: bool,
-    /// The end of what consumers were given of it; its base if nothing.
+    /// The offset after the last record that a consumer received of it; its base if none.
     pub delivered_to: Offset,
     /// How it left the line of leaders: an index of [`super::Partition::losses`], or [`NONE`].
     pub loss: u32,
 }
 
 impl Batch {
-    /// How many bytes it has.
+    /// The size in bytes.
     pub const fn size(&self) -> u32 {
         self.size
     }
@@ -74,13 +74,13 @@ impl Batch {
         self.sequence.map(|sequence| sequence.producer_id)
     }
 
-    /// The name that an idempotent producer gave it.
+    /// Its sequences, if an idempotent producer wrote it.
     pub const fn sequence(&self) -> Option<Sequence> {
         self.sequence
     }
 }
 
-/// The name that an idempotent producer gives to a batch. A copy has the same.
+/// The identity that an idempotent producer gives to a batch. Copies of the batch have the same.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Sequence {
     /// The producer id.
@@ -101,12 +101,12 @@ pub struct Batches {
     by_base: Vec<u32>,
     /// The numbers of the records of all batches.
     numbers: Vec<u64>,
-    /// The bytes, where they are kept.
+    /// The bytes of all batches, if `keeps_bytes`.
     bytes: Vec<Bytes>,
     keeps_bytes: bool,
-    /// The most offsets that one batch spans.
+    /// The largest number of offsets that one batch spans.
     longest: Offset,
-    /// Other forms of batches that compaction has rewritten.
+    /// The rewritten forms of batches that compaction has left, with the number of the original.
     rewritten: BTreeMap<Key, u32>,
     may_be_rewritten: bool,
 }
@@ -116,21 +116,21 @@ type Key = (Offset, LeaderEpoch, u32, u32);
 
 /// A batch that claims more offsets than this is not one that a producer made.
 const MOST_OFFSETS: Offset = 1 << 20;
-/// No log reaches as far as this.
+/// No log reaches this offset.
 const MOST_OFFSET: Offset = 1 << 56;
 
 impl Batches {
-    /// Batches whose bytes are kept.
+    /// No batches yet; their bytes will be kept.
     pub fn with_bytes() -> Self {
         Self { keeps_bytes: true, ..Self::default() }
     }
 
-    /// Keeps the bytes of all batches; before the first of them.
+    /// Keeps the bytes of all batches. Has no effect after the first batch.
     pub fn keep_bytes(&mut self) {
         self.keeps_bytes |= self.all.is_empty();
     }
 
-    /// Whether compaction may rewrite batches.
+    /// Sets whether compaction may rewrite batches.
     pub fn may_be_rewritten(&mut self, may: bool) {
         self.may_be_rewritten = may;
     }
@@ -145,7 +145,7 @@ impl Batches {
         &mut self.all[batch as usize]
     }
 
-    /// How many there are.
+    /// The number of batches.
     pub fn len(&self) -> usize {
         self.all.len()
     }
@@ -176,8 +176,8 @@ impl Batches {
         self.numbers(batch, offset, offset.saturating_add(1)).first().copied().unwrap_or(NO_RECORD)
     }
 
-    /// The batch that holds `offset` in the log that ends with `batch`; `None` if what comes
-    /// before some batch between is not known.
+    /// The batch that holds `offset` in the log that ends with `batch`; `None` if the predecessor
+    /// of some batch in between is not known.
     pub fn ancestor(&self, batch: u32, offset: Offset) -> Option<u32> {
         let mut at = batch;
         while self.get(at).base > offset {
@@ -186,7 +186,8 @@ impl Batches {
         (self.get(at).next > offset).then_some(at)
     }
 
-    /// The batch that `bytes` are, and whether it is new. `None` if they are no batch.
+    /// The number of the batch in `bytes`, which is added if it is new, and whether it is new.
+    /// `None` if the bytes are not a batch that a log can have.
     pub fn intern(&mut self, bytes: &Bytes, parent: u32, at: u64) -> Option<(u32, bool)> {
         let (key, view) = key(bytes)?;
         let place = match self.find(key) {
@@ -235,8 +236,8 @@ impl Batches {
         Some((index, true))
     }
 
-    /// Whether bytes are this batch, by base offset, leader epoch, checksum and size. Whether the
-    /// checksum is right is another question.
+    /// Whether bytes are this batch or a rewritten form of it, by base offset, leader epoch,
+    /// checksum and size. The checksum is not verified.
     pub fn is(&self, batch: u32, bytes: &Bytes) -> bool {
         let Some((key, _)) = key(bytes) else { return false };
         let it = self.get(batch);
@@ -249,14 +250,14 @@ impl Batches {
         self.find(key).map_or_else(|place| self.original(bytes, key, place), Some)
     }
 
-    /// Whether two replicas hold the same batch: the same bytes, or forms of it that compaction left.
+    /// Whether two replicas hold the same batch: the same bytes, or rewritten forms of one batch.
     pub fn are_one(&self, a: &Bytes, b: &Bytes) -> bool {
         let same = || self.known(a).is_some_and(|batch| self.known(b) == Some(batch));
         a == b || (self.may_be_rewritten && same())
     }
 
-    /// The batch that these bytes are a rewritten form of, if batches may be rewritten. `place` is
-    /// that of its base offset in `by_base`.
+    /// The batch of which these bytes are a rewritten form, if batches may be rewritten. `place` is
+    /// the position of its base offset in `by_base`.
     fn original(&self, bytes: &Bytes, key: Key, place: usize) -> Option<u32> {
         if !self.may_be_rewritten {
             return None;
@@ -271,7 +272,7 @@ impl Batches {
         })
     }
 
-    /// Whether the records in these bytes are some of a batch.
+    /// Whether the records in these bytes are a subset of a batch's records.
     fn is_left_of(&self, batch: u32, bytes: &Bytes) -> bool {
         let mut are_its = true;
         let read = record::for_each(bytes, |record| {
@@ -282,7 +283,8 @@ impl Batches {
         read.is_ok() && are_its
     }
 
-    /// The batch of that base offset, epoch, checksum and size, or where in `by_base` it belongs.
+    /// The batch with this base offset, epoch, checksum and size, or its position in `by_base` if
+    /// it is new.
     fn find(&self, (base, epoch, crc, size): Key) -> Result<u32, usize> {
         if let Some(batch) = self.rewritten.get(&(base, epoch, crc, size)) {
             return Ok(*batch);
@@ -330,23 +332,23 @@ impl Batches {
     }
 }
 
-/// What bytes are known by, if they are a batch whose offsets a log can have.
+/// The identity of a batch in bytes, if a log can have its offsets.
 fn key(bytes: &Bytes) -> Option<(Key, record::Batch<'_>)> {
     let view = record::Batch::new(bytes).ok()?;
     let key = (view.base_offset(), view.leader_epoch(), view.crc(), view.size() as u32);
     has_sane_offsets(view).then_some((key, view))
 }
 
-/// Whether a log can have these offsets. Those of corrupt bytes may overflow.
+/// Whether a log can have the offsets of a batch. The offsets in corrupt bytes may overflow.
 pub(super) fn has_sane_offsets(view: record::Batch<'_>) -> bool {
     (0..MOST_OFFSET).contains(&view.base_offset()) && view.last_offset_delta() >= 0
 }
 
-/// The marker that a batch is, if it ends a transaction.
+/// The marker in a batch, if it ends a transaction.
 fn marker(bytes: &Bytes, view: record::Batch<'_>) -> Option<EndTransactionMarker> {
     let mut marker = None;
     if view.is_control() && view.is_transactional() {
-        // What cannot be read is no marker; the check of the disks reports it.
+        // The check of the disks reports a marker that cannot be read.
         let _ = record::for_each(bytes, |record| {
             marker = EndTransactionMarker::read(&record).ok().flatten();
         });
@@ -354,7 +356,7 @@ fn marker(bytes: &Bytes, view: record::Batch<'_>) -> Option<EndTransactionMarker
     marker
 }
 
-/// The name of a batch of an idempotent producer.
+/// The sequences of a batch, if an idempotent producer wrote it.
 pub(crate) fn sequence(view: record::Batch<'_>) -> Option<Sequence> {
     view.has_producer_id().then(|| Sequence {
         producer_id: view.producer_id(),

@@ -1,4 +1,4 @@
-//! What client applications did and saw.
+//! The history of client applications: what they sent and what they received.
 
 use super::batch::NONE;
 use super::observed::Moment;
@@ -29,7 +29,7 @@ impl View {
                     if base_offset.is_some() { Outcome::Acked } else { Outcome::Unconfirmed };
                 for (place, record) in (0..).zip(records) {
                     let offset = base_offset.map_or(-1, |base| base.saturating_add(place));
-                    self.told(moment, *record, outcome, offset);
+                    self.settle(moment, *record, outcome, offset);
                     if let Some(record) = self.records.get_mut(*record) {
                         record.over = *over;
                     }
@@ -39,7 +39,7 @@ impl View {
             ClientFact::Failed { maybe_written, records, over, .. } => {
                 let outcome = if *maybe_written { Outcome::Unknown } else { Outcome::Failed };
                 for record in records {
-                    self.told(moment, *record, outcome, -1);
+                    self.settle(moment, *record, outcome, -1);
                     if let Some(record) = self.records.get_mut(*record) {
                         record.over = *over;
                     }
@@ -121,11 +121,11 @@ impl View {
         }
     }
 
-    fn told(&mut self, moment: &Moment, record: u64, outcome: Outcome, offset: Offset) {
+    fn settle(&mut self, moment: &Moment, record: u64, outcome: Outcome, offset: Offset) {
         if let Some(record) = self.records.get_mut(record) {
             record.outcome = outcome;
             record.offset = offset;
-            record.told = moment.event;
+            record.settled = moment.event;
         } else if outcome == Outcome::Failed {
             self.records.unplaced += 1;
         }
@@ -143,7 +143,7 @@ impl View {
         self.pieces.clear();
         for bytes in batches {
             let known = &mut self.partitions[index].batches;
-            // A crash may have taken the report of a batch that was read all the same.
+            // A batch may be read although a crash has prevented its leader from reporting it.
             let Some((batch, fresh)) = known.intern(bytes, NONE, moment.at) else { continue };
             if fresh {
                 self.partitions[index].note_marker(batch);

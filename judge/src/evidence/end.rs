@@ -1,4 +1,4 @@
-//! The end of a run: what was read back, and what is on the disks.
+//! The end of a run: the records that were read back, and the logs on the disks.
 
 use super::batch::HOLE;
 use super::disk::{self, DiskLog, Disks};
@@ -21,29 +21,29 @@ use std::collections::BTreeMap;
 pub struct End {
     /// The simulated time, in nanoseconds.
     pub at: u64,
-    /// What each partition holds.
+    /// The content of each partition.
     pub finals: Vec<Final>,
-    /// What is on the disks, by partition and replica.
+    /// The logs on the disks, in order of partition and replica.
     disks: Vec<DiskLog>,
-    /// The controllers that run.
+    /// The controllers whose processes are running.
     pub controllers: Vec<ControllerAtEnd>,
-    /// The log directories of replicas on nodes with directories that are offline.
+    /// The log directory of each replica, by partition and replica, on nodes with an offline
+    /// directory.
     dirs: BTreeMap<(usize, usize), String>,
-    /// What the cluster has not come back to before the deadline.
+    /// What the healed cluster still lacks at the deadline.
     pub missing: Vec<Missing>,
     /// What the logs hold of each transaction, by its index in [`super::ClientTransactions::all`].
     pub tallies: Vec<Tally>,
 }
 
-/// Something that a cluster has not come back to.
+/// Something that a healed cluster lacks at the deadline.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Missing {
-    /// When that was found, in nanoseconds: at the deadline.
+    /// When the lack was found, in nanoseconds: at the deadline.
     pub at: u64,
-    /// What, in words.
+    /// What is missing, in words.
     pub what: String,
-    /// The partition that it is about; the metadata log for what nodes need of that. `None`: it is
-    /// about no partition.
+    /// The partition concerned; the metadata log if a node lacks metadata. `None`: no partition.
     pub about: Option<(ClusterId, TopicPartition)>,
 }
 
@@ -58,10 +58,10 @@ pub struct ControllerAtEnd {
     pub digest: u128,
 }
 
-/// What a partition holds in the end.
+/// The content of a partition at the end.
 #[derive(Clone, Debug)]
 pub struct Final {
-    /// Where its log starts: what lies below was deleted, and is not lost.
+    /// The log start offset: records below it were deleted, and are not lost.
     pub start: Offset,
     /// The number of the record at each offset that holds one, or [`super::NO_RECORD`].
     pub records: Runs<u64>,
@@ -69,18 +69,19 @@ pub struct Final {
     pub source: Source,
 }
 
-/// How it is known what a partition holds.
+/// The source of the content of a partition.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Source {
-    /// A consumer read it back.
+    /// A consumer read the records back.
     ReadBack,
-    /// It is on the disk of the last leader.
+    /// A disk: that of the last leader, or of an in-sync replica with as long a log if the leader's
+    /// disk was lost or corrupted.
     Disk {
         /// The replica, an index of [`super::Partition::replicas`].
         replica: usize,
     },
-    /// The last leader reported so.
-    Told,
+    /// The reports of the last leader.
+    Reported,
 }
 
 impl End {
@@ -96,8 +97,8 @@ impl End {
             for (replica, it) in partition.replicas.iter().enumerate() {
                 let (node, id, name) = (it.node, partition.id, &partition.name);
                 let segments = disks.segments(node, id, name);
-                // What is in a directory that is offline is as a failed call left it. No process reads
-                // it before the next start.
+                // The files in an offline directory are as the failed call left them. No process
+                // reads them before the next start.
                 let dir = disks.log_dir(node, id, name);
                 if let Some(dir) = dir.filter(|_| view.offline_dirs().any(|it| it.is_of(node))) {
                     let is_offline = view.is_offline(node, &dir);
@@ -122,8 +123,8 @@ impl End {
         end
     }
 
-    /// Whether a record of an outcome [`super::Outcome::Acked`] has to be readable: it is in no
-    /// transaction, or in one that is committed by what the application was told or by the logs.
+    /// Whether a record with the outcome [`super::Outcome::Acked`] has to be readable: it is in no
+    /// transaction, or in one that is committed according to the application or the logs.
     pub fn is_promised(&self, view: &View, record: &Record) -> bool {
         let Some(transaction) = view.transactions.get(record.transaction) else { return true };
         let stored = self.tallies.get(record.transaction as usize);
@@ -134,20 +135,22 @@ impl End {
         }
     }
 
-    /// What is on all disks.
+    /// The logs on all disks.
     pub fn disks(&self) -> &[DiskLog] {
         &self.disks
     }
 
-    /// What is on the disk of a replica, both by index; `None` if it has no log.
+    /// The log on the disk of a replica, by the indexes of partition and replica; `None` if there
+    /// is none.
     pub fn disk(&self, partition: usize, replica: usize) -> Option<&DiskLog> {
         let key = |log: &DiskLog| (log.partition, log.replica);
         let place = self.disks.binary_search_by_key(&(partition, replica), key).ok()?;
         self.disks.get(place)
     }
 
-    /// The log directory that is offline, for a cause, with a replica in it, both by index. A replica
-    /// without a log may belong there, and may not be made elsewhere meanwhile (KIP-858).
+    /// The offline log directory of a replica, by the indexes of partition and replica, if a cause
+    /// explains it. A replica without a log may belong to any offline directory, and is not created
+    /// elsewhere meanwhile (KIP-858).
     pub fn offline_dir<'v>(
         &self,
         view: &'v View,
@@ -162,10 +165,10 @@ impl End {
         view.offline_dirs().find(is_its)
     }
 
-    /// The log directory that is offline, for a cause, because of which a partition lacks something. A
-    /// directory holds up its own replicas and no others: where the partition is led elsewhere, all
-    /// replicas that are out of sync have to be in one, and where it is not, all members of ISR and ELR,
-    /// since the controller moves the leader to another one that lives (KIP-858).
+    /// An offline log directory, with a cause, that explains why a partition lacks something. A
+    /// directory holds up only its own replicas. If the leader is in none, all replicas out of the
+    /// ISR have to be in offline directories; otherwise all members of ISR and ELR have to be,
+    /// since the controller moves the leadership to any member that is alive (KIP-858).
     pub fn offline_dir_of<'v>(&self, view: &'v View, partition: usize) -> Option<&'v FailedDir> {
         let it = &view.partitions[partition];
         let state = it.state()?;
@@ -178,7 +181,7 @@ impl End {
     }
 }
 
-/// What a partition holds: the best source there is.
+/// The content of a partition, from the best source available.
 fn of(view: &View, index: usize, end: &End) -> Final {
     let partition = &view.partitions[index];
     let (mut records, start) = (Runs::default(), partition.start);
@@ -194,7 +197,7 @@ fn of(view: &View, index: usize, end: &End) -> Final {
     let log = whole(partition).and_then(|replica| Some((replica, end.disk(index, replica)?)));
     if let Some((replica, log)) = log {
         for batch in &log.batches {
-            // The numbers of a batch that cannot be read stay open, and its loss will be found.
+            // A batch that cannot be read has no numbers, so its records will be found missing.
             let _ = record::for_each(batch, |record| {
                 let number = super::batch::number_of(record.value);
                 records.put(record.offset, number);
@@ -204,14 +207,14 @@ fn of(view: &View, index: usize, end: &End) -> Final {
     }
     for batch in &partition.line {
         let it = partition.batches.get(*batch);
-        let told = partition.batches.numbers(*batch, it.base, it.next);
-        put(&mut records, it.base, told);
+        let numbers = partition.batches.numbers(*batch, it.base, it.next);
+        put(&mut records, it.base, numbers);
     }
-    Final { start, records, source: Source::Told }
+    Final { start, records, source: Source::Reported }
 }
 
-/// What a reader was given, and between that what a partition holds of transactions that are not
-/// committed, which a `read_committed` reader is not given.
+/// The pieces that a reader received. For a `read_committed` reader also the batches of open and
+/// aborted transactions, which it does not receive.
 fn pieces<'a>(partition: &Partition, reader: &'a Reader) -> Cow<'a, [Piece]> {
     if !reader.read_committed || !partition.transactions.any() {
         return Cow::Borrowed(&reader.seen);
@@ -227,8 +230,8 @@ fn pieces<'a>(partition: &Partition, reader: &'a Reader) -> Cow<'a, [Piece]> {
     Cow::Owned(pieces)
 }
 
-/// The last leader, or a replica in sync that has as much where the leader's disk was lost or bytes
-/// went bad.
+/// The last leader, or an in-sync replica with as long a log if the leader's disk was lost or
+/// corrupted.
 fn whole(partition: &Partition) -> Option<usize> {
     let leader = partition.line_leader?;
     let replicas = &partition.replicas;

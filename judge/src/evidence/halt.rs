@@ -1,4 +1,4 @@
-//! Processes that ended themselves because they could not go on, and what explains it.
+//! Processes that ended themselves because they could not go on, and the causes.
 
 use super::observed::{Change, Fault, FaultKind, Moment};
 use super::spoil::last_name;
@@ -9,11 +9,11 @@ use machine::NodeId;
 /// A process that ended itself.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Halt {
-    /// When, and which.
+    /// When, and at which node.
     pub moment: Moment,
-    /// The reason that it gave.
+    /// The reason that the process gave.
     pub why: String,
-    /// What explains it; `None`: nothing that was observed.
+    /// The cause; `None`: nothing that was observed explains it.
     pub cause: Option<Cause>,
 }
 
@@ -22,30 +22,29 @@ pub struct Halt {
 pub enum Cause {
     /// A disk is full.
     FullDisk,
-    /// A disk failed, was replaced, or holds other bytes than were written where they were read.
+    /// A disk failed, was replaced, or returned other bytes than were written.
     FailedDisk,
     /// No controller registered the broker within `initial.broker.registration.timeout.ms`, while
     /// faults were in force or controllers down.
     Unregistered,
-    /// The quorum has forgotten committed metadata with the disks of its voters, and the node has it
-    /// or follows from it.
+    /// The quorum has lost committed metadata with the disks of its voters.
     Forgotten,
 }
 
-/// The reason that a broker gives if no controller registers it.
+/// A broker's reason if no controller registers it.
 const UNREGISTERED: &str = "no controller has registered the broker";
-/// The reason that a broker gives if its last log directory is offline.
+/// A broker's reason if its last log directory is offline.
 const ALL_FAILED: &str = "all log directories have failed";
-/// The reasons that a member of the quorum gives if the metadata log is not as it was committed.
+/// The reasons of quorum members and brokers if the metadata log lacks committed records.
 const FORGOTTEN: &[&str] = &[
     "the leader of the quorum requested truncation to offset",
     "two leaders of the quorum in epoch",
     "committed records of the metadata log are gone",
     "the metadata log cannot be replayed",
 ];
-/// What the operating system says of a full disk (ENOSPC).
+/// The operating system's error for a full disk (ENOSPC).
 const NO_SPACE: &str = "no space left on device";
-/// What reading bytes that are no batch, no record and no vote says.
+/// Parts of the errors for bytes that are no batch, no record or no vote.
 const OF_BYTES: &[&str] = &[
     "malformed batch",
     "checksum is ",
@@ -66,9 +65,9 @@ pub struct FailedDir {
     pub moment: Moment,
     /// Its path from the top of the disks; empty if it has no name.
     pub path: String,
-    /// What failed.
+    /// The error of the failed call.
     pub error: String,
-    /// What explains it; `None`: nothing that was observed.
+    /// The cause; `None`: nothing that was observed explains it.
     pub cause: Option<Cause>,
 }
 
@@ -80,8 +79,8 @@ impl FailedDir {
 }
 
 impl View {
-    /// What explains that a process ended itself now. The reason that it gives is believed only as
-    /// far as faults bear it out.
+    /// The cause for which a process ended itself now. The reason that the process gives counts only
+    /// if faults confirm it.
     pub(super) fn cause_of_halt(&self, moment: &Moment, why: &str) -> Option<Cause> {
         if let Some(cause) = self.cause_in_disk(moment.node, Some(TopicPartition::METADATA), why) {
             return Some(cause);
@@ -98,8 +97,8 @@ impl View {
         (why == UNREGISTERED && hindered).then_some(Cause::Unregistered)
     }
 
-    /// What a disk has to do with it. The broker that stops when its last directory is offline says no
-    /// more than that.
+    /// The cause that a disk of the node is, for an error or a halt. A broker that stops because its
+    /// last directory is offline gives no other reason, so errors of its directories count as well.
     fn cause_in_disk(
         &self,
         node: NodeId,
@@ -118,8 +117,8 @@ impl View {
         failed.then_some(Cause::FailedDisk)
     }
 
-    /// Whether a file in the directory of a node's replica has a sector that went bad. No start of a
-    /// process mends one; a segment loses it where it is cut.
+    /// Whether a file in the directory of a node's replica has a corrupted sector. It stays until a
+    /// truncation removes that part of the segment.
     fn has_bad(&self, node: NodeId, partition: TopicPartition) -> bool {
         let Some(log) = self.index_of(node.cluster, partition).map(|it| &self.partitions[it])
         else {
@@ -152,8 +151,8 @@ impl View {
         })
     }
 
-    /// A call to the disk failed in a log directory of a node, in the log of a partition if it says in
-    /// which.
+    /// Records that a call to the disk failed in a log directory of a node, with the partition whose
+    /// log was concerned, if known.
     pub(super) fn log_dir_failed(
         &mut self,
         moment: &Moment,
@@ -187,15 +186,14 @@ impl View {
         self.setup.controllers.iter().any(|node| !self.running.contains_key(node))
     }
 
-    /// The halt with which a node ended for good, if it ended with one.
+    /// The halt of a node that is down, if its last process halted.
     pub fn ended_by_halt(&self, node: NodeId) -> Option<&Halt> {
         let halted = matches!(self.endings.get(&node), Some(Change::Halted { .. }));
         let last = self.halts.iter().rev().find(|halt| halt.moment.node == node);
         last.filter(|_| halted && !self.running.contains_key(&node))
     }
 
-    /// The nodes that are down for good because their disks, or those of the quorum's voters, do not let
-    /// them run, with their halts.
+    /// The halts of nodes that are down because of their disks, or those of the quorum's voters.
     pub fn down_by_disk(&self) -> impl Iterator<Item = &Halt> {
         let nodes = self.endings.keys().filter_map(|node| self.ended_by_halt(*node));
         let of_disks = [Cause::FullDisk, Cause::FailedDisk, Cause::Forgotten];

@@ -1,4 +1,4 @@
-//! The lives of nodes: how they end, and what is loaded in the next.
+//! The lives of nodes: how each ends, and which logs the next one loads.
 
 use super::disk::{self, Disks};
 use super::halt::Halt;
@@ -11,20 +11,20 @@ use engine::ids::{Offset, TopicPartition};
 use engine::record;
 use machine::NodeId;
 
-/// A replica whose disk has to be looked at.
+/// A replica whose disk has to be read.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Reload {
     moment: Moment,
     partition: usize,
     /// Its log end offset.
     end: Offset,
-    /// What it lacks went with its power, or with its disk.
+    /// Batches that it lacks were lost with its power or its disk.
     lost: bool,
 }
 
 impl View {
-    /// Whether a disk has taken, since it was loaded last, what a log lacks that is loaded with this
-    /// end.
+    /// Whether a log that is loaded with this end may have lost batches with its disk since it was
+    /// loaded last.
     pub(super) fn is_spoilt(&self, node: NodeId, index: usize, end: Offset) -> bool {
         let partition = &self.partitions[index];
         let replica = partition.find(node).map(|replica| &partition.replicas[replica]);
@@ -32,23 +32,23 @@ impl View {
         replica.is_some_and(|it| it.disk_lost || is_cut(it))
     }
 
-    /// Whether a node's last life ended because it was asked to stop, on a disk that nothing has
-    /// tampered with.
-    pub fn was_stopped_in_order(&self, node: NodeId) -> bool {
+    /// Whether the last process of a node was shut down cleanly, on a disk that no fault has
+    /// affected.
+    pub fn was_shut_down_cleanly(&self, node: NodeId) -> bool {
         let ended = matches!(self.endings.get(&node), Some(Change::Stopped));
-        let tamper = [
+        let of_disks = [
             FaultKind::FailingDisk,
             FaultKind::LostDisk,
             FaultKind::CorruptDisk,
             FaultKind::FullDisk,
         ];
-        let tampers = |fault: &Fault| {
-            fault.applied && tamper.contains(&fault.kind) && fault.nodes.contains(&node)
+        let affects = |fault: &Fault| {
+            fault.applied && of_disks.contains(&fault.kind) && fault.nodes.contains(&node)
         };
-        ended && !self.faults.iter().any(|(_, fault)| tampers(fault))
+        ended && !self.faults.iter().any(|(_, fault)| affects(fault))
     }
 
-    /// Something became of a node.
+    /// Records that a node started, ended or lost data on its disk.
     pub(crate) fn on_node(&mut self, moment: &Moment, change: Change) {
         match &change {
             Change::DiskLost { emptied, .. } => return self.disk_lost(moment, emptied, &change),
@@ -67,7 +67,7 @@ impl View {
             replica.kept = replica.kept.after(&change, replica.is_loaded);
             replica.may_have_cut &= !replica.is_loaded;
             replica.may_have_cut |= matches!(change, Change::Crashed { cut_short: true });
-            // Who starts has still to load its logs.
+            // A process that starts has not loaded its logs yet.
             replica.is_loaded = false;
             match change {
                 Change::Started
@@ -79,7 +79,7 @@ impl View {
                 }
                 Change::PowerLost { .. } => {
                     replica.ended_uncleanly = Some(moment.at);
-                    // Voters have synced what they answered for; nothing excuses them.
+                    // Voters sync their log before they respond, so they have no excuse.
                     replica.power_lost = !is_metadata;
                 }
             }
@@ -125,39 +125,39 @@ impl View {
         it.high_watermark = high_watermark;
         it.disk_lost = false;
         it.disk_failed = false;
-        let told = it.end;
+        let reported = it.end;
         // After a power loss even an equal end may be that of an older log: a truncation may not
         // have happened. A crash may have kept an append that was never reported.
-        if lost || told != end {
+        if lost || reported != end {
             self.reloads.push(Reload { moment: *moment, partition: index, end, lost });
         }
-        if end < told {
+        if end < reported {
             partition.cut(replica, end, lost, &mut self.cut);
-            // The controller cannot know before the broker is registered again.
+            // The controller cannot know of the loss before the broker is registered again.
             partition.replicas[replica].power_lost |= spoilt;
-        } else if end > told {
+        } else if end > reported {
             partition.adopt(replica, end);
         }
         partition.story.push(moment, replica, Happening::Loaded(end));
-        Effect::Loaded { partition: index, replica, reported: told, end, kept }
+        Effect::Loaded { partition: index, replica, reported, end, kept }
     }
 
-    /// Whether [`View::look_at`] is to be called: a replica came back with something else than it had
-    /// reported.
+    /// Whether [`View::look_at`] has to be called, because a replica may have returned with another
+    /// log than it had reported.
     pub(crate) fn wants_disks(&self) -> bool {
         !self.reloads.is_empty()
     }
 
-    /// Reads the disks of replicas that came back.
+    /// Reads the disks of replicas that have returned.
     pub(crate) fn look_at(&mut self, disks: &impl Disks) {
         for reload in std::mem::take(&mut self.reloads) {
             let Reload { moment, partition, end, .. } = reload;
             let it = &self.partitions[partition];
             let Some(segments) = disks.segments(moment.node, it.id, &it.name) else { continue };
             let (mut held, _) = disk::read(segments);
-            // What the step that loaded it appended will be reported.
+            // Batches that were appended in the same step as the load will be reported later.
             held.retain(|batch| {
-                // Those that are read have offsets that a log can have.
+                // `disk::read` returns only batches whose offsets a log can have.
                 record::Batch::new(batch).is_ok_and(|batch| batch.next_offset() <= end)
             });
             self.reload(&reload, &held);

@@ -1,9 +1,9 @@
-//! What checks see: everything observed of a run, put in order while it happens.
+//! The evidence that checks use: all observations of a run, indexed while it goes on.
 //!
-//! Three kinds of witness make it up: the bytes that replicas hold (as they reported when they
-//! appended, and as their disks have them after every restart and at the end), the committed
-//! metadata log of the controllers, and the history of the clients. What a rule decided is not
-//! among them, so that a broken rule cannot excuse itself.
+//! It has three sources: the bytes that replicas hold (as they reported them on append, and as they
+//! are on their disks after restarts and at the end), the committed metadata log of the
+//! controllers, and the history of the clients. Decisions of rules are not among these, so that a
+//! broken rule cannot excuse itself.
 
 pub mod batch;
 mod client;

@@ -39,30 +39,31 @@ pub struct Partition {
     pub line_leader: Option<usize>,
     /// All leaders so far, with their epochs.
     leaders: Vec<(usize, LeaderEpoch)>,
-    /// A replica that is back without what it lost with its power, leads as its last life was to, and
-    /// is not registered: it, and its epoch. No client and no follower gets anything from
-    /// it before it is, and then the controller has put another in its place, if there is one.
+    /// A replica and its leader epoch: it returned after a power loss or with an empty disk, leads
+    /// again as its last life did, and is not registered yet. Until then no client and no follower
+    /// gets anything from it; and on registration the controller replaces it as leader, if another
+    /// replica is eligible.
     returning: Option<(usize, LeaderEpoch)>,
     /// Its readers, as indices of [`super::View::readers`].
     pub readers: Vec<usize>,
-    /// How many batches of the line are committed.
+    /// The number of batches at the start of the line that are committed.
     pub committed: usize,
     /// The committed states, in order.
     pub states: Vec<Committed>,
-    /// What left the line.
+    /// The batches that left the line.
     pub losses: Vec<Loss>,
-    /// What happened to it, appends aside.
+    /// The history of the partition, without appends.
     pub story: Story,
-    /// When a replica refused a batch of an idempotent producer because its sequence was not the next
-    /// one.
+    /// The replicas that refused a batch of an idempotent producer because its sequence was not the
+    /// next one, each with the time in nanoseconds.
     pub out_of_order: Vec<(u64, usize)>,
     /// The transactions in the line.
     pub transactions: LineTransactions,
-    /// It is a partition of `__transaction_state`.
+    /// The partition is one of `__transaction_state`.
     pub is_state_log: bool,
 }
 
-/// What an append came to.
+/// The effect of an append.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Append {
     /// The replica.
@@ -73,13 +74,13 @@ pub struct Append {
     pub fresh: bool,
     /// The leader appended it.
     pub as_leader: bool,
-    /// It follows another batch here than where it was seen first.
+    /// The batch before it differs from the one in the log that showed it first.
     pub parent_differs: bool,
     /// The place of the first new entry of [`Partition::losses`], if the leader was replaced.
     pub losses_from: usize,
 }
 
-/// Replicas that lack what a high watermark claims to be replicated.
+/// Replicas that lack a batch below a high watermark.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Lacking {
     /// The batch.
@@ -91,7 +92,7 @@ pub struct Lacking {
 }
 
 impl Partition {
-    /// A partition that nothing is known of yet.
+    /// A partition without any evidence yet.
     pub fn new(cluster: ClusterId, id: TopicPartition) -> Self {
         let metadata = id == TopicPartition::METADATA;
         Self {
@@ -145,8 +146,8 @@ impl Partition {
         self.states.last()
     }
 
-    /// The replicas that need not hold a batch at present: those that lost their power or their disks
-    /// and are not registered again, and those on whose disks it went bad.
+    /// The replicas that need not hold a batch at present: those that lost power or disk and are
+    /// not registered again, and those that lost the batch in a corrupted sector.
     pub fn exempt(&self, batch: u32) -> ReplicaSet {
         let lost = &self.batches.get(batch).power_lost;
         let is_exempt = |(index, it): &(usize, &Replica)| {
@@ -156,8 +157,8 @@ impl Partition {
         exempt.map(|(index, _)| index).collect()
     }
 
-    /// The replicas that count as holders of a batch where `required` have to hold it. Of those that
-    /// need not hold it at present, one that never had it counts only as a member.
+    /// The replicas that count as holders of a batch that the replicas in `required` have to hold.
+    /// An exempt replica counts if it is one of `required`, or has held the batch.
     pub fn counted(&self, batch: u32, required: &ReplicaSet) -> ReplicaSet {
         let it = self.batches.get(batch);
         &it.holders | &(&self.exempt(batch) & &(required | &it.had))
@@ -175,7 +176,7 @@ impl Partition {
 
     /// The place of a batch in the line, if it is there.
     fn place_in_line(&self, batch: u32) -> Option<usize> {
-        // Nearly every question is about the end.
+        // Nearly every call is about the last batch.
         let last = self.line.len().checked_sub(1)?;
         if self.line[last] == batch {
             return Some(last);
@@ -185,7 +186,7 @@ impl Partition {
         (self.line.get(place) == Some(&batch)).then_some(place)
     }
 
-    /// A replica appended a batch.
+    /// Adds a batch to a replica's log, and to the line if the replica leads.
     pub fn append(
         &mut self,
         node: NodeId,
@@ -203,7 +204,8 @@ impl Partition {
         let it = self.batches.get(batch);
         let (base, next, first_parent) = (it.base, it.next, it.parent);
         if base < self.replicas[replica].end {
-            // It overwrote what it had and did not report that: only the newer bytes count.
+            // The replica has overwritten batches without reporting a truncation: only the newer
+            // bytes count.
             self.cut(replica, base, false, &mut Vec::new());
         }
         self.hold(replica, batch);
@@ -228,7 +230,7 @@ impl Partition {
 
     fn append_to_line(&mut self, replica: usize, batch: u32, epoch: LeaderEpoch, moment: &Moment) {
         if epoch > self.line_epoch {
-            // Its leadership was not reported: the crash of a controller or broker took the fact.
+            // The replica's leadership was not reported, because of a crash.
             self.take_line(replica, epoch, moment);
         } else if epoch == self.line_epoch && self.line_leader == Some(replica) {
             match self.returning == Some((replica, epoch)) {
@@ -244,8 +246,8 @@ impl Partition {
         }
     }
 
-    /// A replica's log starts at `to` from now on. What lies below was deleted by retention or by
-    /// DeleteRecords, or was never fetched, and is not lost.
+    /// Sets the start of a replica's log. Records below it were deleted by retention or by
+    /// DeleteRecords, or were never fetched, and are not lost.
     pub fn advance_start(&mut self, replica: usize, to: Offset) {
         let log = &mut self.replicas[replica];
         log.log_start = to;
@@ -263,7 +265,7 @@ impl Partition {
         }
     }
 
-    /// A replica's log ends at `to` from now on. Adds to `cut` what it no longer holds.
+    /// Sets the end of a replica's log. Adds the batches that it no longer holds to `cut`.
     pub fn cut(&mut self, replica: usize, to: Offset, by_power: bool, cut: &mut Vec<u32>) {
         let log = &mut self.replicas[replica];
         while let Some(last) = log.log.last().copied() {
@@ -283,7 +285,7 @@ impl Partition {
         log.bad.retain(|bad| bad.from < to);
     }
 
-    /// A replica came back; its disk holds these batches. What they are not is lost.
+    /// Sets the log of a replica that has returned to the batches on its disk.
     pub fn reload(&mut self, replica: usize, held: &[Bytes], by_power: bool, moment: &Moment) {
         let before = std::mem::take(&mut self.replicas[replica].log);
         for batch in &before {
@@ -308,10 +310,11 @@ impl Partition {
         self.replicas[replica].unseen_from = None;
     }
 
-    /// A replica leads from now on. What the leader before had and it has not is lost; the leader
-    /// before may be itself, back from its disk in the same epoch. One whose power was lost has to
-    /// be registered before that counts: a controller that has not noticed its end may have elected
-    /// it even since. Returns whether it is the newest leader.
+    /// Makes a replica the leader. Batches of the previous leader that the replica lacks are lost.
+    /// The previous leader may be the same replica, which has returned with its disk in the same
+    /// epoch. A replica that lost its power has to be registered first: a controller that has not
+    /// noticed the power loss may have elected it even afterwards. Returns whether the replica is
+    /// the newest leader now.
     pub fn lead(&mut self, replica: usize, epoch: LeaderEpoch, moment: &Moment) -> bool {
         let again = epoch == self.line_epoch && self.line_leader == Some(replica);
         if epoch <= self.line_epoch && !again {
@@ -325,7 +328,8 @@ impl Partition {
         true
     }
 
-    /// A broker is registered. If the controller has left it the leader, it leads with what it has.
+    /// Records that a replica's broker is registered. If the controller has kept the replica as
+    /// leader, it leads now, with the log that it has.
     pub(super) fn is_registered(&mut self, replica: usize, moment: &Moment) {
         self.replicas[replica].power_lost = false;
         let Some((_, epoch)) = self.returning.filter(|(returning, _)| *returning == replica) else {
@@ -345,8 +349,8 @@ impl Partition {
         self.leaders.push((replica, epoch));
         let log = self.replicas[replica].log.clone();
         self.start = self.replicas[replica].log_start;
-        // What its log starts above has been deleted and is not lost; what the leader before had
-        // deleted it may still have.
+        // Batches of the line below the start of its log have been deleted, and are not lost. Its
+        // log may begin with batches that the previous leader had deleted.
         let deleted =
             self.line.partition_point(|batch| self.batches.get(*batch).next <= self.start);
         self.line.drain(..deleted);
@@ -379,8 +383,9 @@ impl Partition {
         };
     }
 
-    /// A leader's high watermark is at `offset`. Marks what is committed by that and by what the
-    /// replicas in `required`, at least `count` of all, hold; returns the replicas that lack what lies below.
+    /// Records that a leader's high watermark is at `offset`. Marks the batches below it as
+    /// committed if all replicas in `required`, and at least `count` replicas, hold them; otherwise
+    /// returns the replicas that lack a batch.
     pub fn advance(
         &mut self,
         leader: usize,
@@ -393,7 +398,8 @@ impl Partition {
             return None;
         }
         let (_, batch) = self.replicas[leader].covering(&self.batches, offset.saturating_sub(1))?;
-        // What a leader holds that it did not append as one is not in the line.
+        // A batch that the leader holds may be missing in the line, if it was not appended by a
+        // leader.
         let place = self.place_in_line(batch)?;
         if place < self.committed {
             return None;
@@ -407,9 +413,9 @@ impl Partition {
         None
     }
 
-    /// What the line holds up to a place is committed, by a high watermark in the batch there.
+    /// Marks the line as committed up to a place, the batch just below a high watermark.
     fn commit_to(&mut self, place: usize, offset: Offset) {
-        // That batch may reach beyond the watermark only if the watermark is wrong.
+        // The batch extends beyond the high watermark only if the watermark is wrong.
         let whole = self.batches.get(self.line[place]).next <= offset;
         let end = if whole { place + 1 } else { place };
         for place in self.committed..end {
@@ -418,8 +424,9 @@ impl Partition {
         self.committed = self.committed.max(end);
     }
 
-    /// The same for the metadata log: `voters` are those known, `count` is how many there are. A leader
-    /// that was replaced and does not know it yet commits what its successor has as well.
+    /// [`Partition::advance`] for the metadata log. `voters` are the voters that have reported
+    /// something, `count` is the number of all. A leader that has been replaced, and does not know
+    /// it yet, can commit batches that its successor has as well.
     pub fn advance_by_majority(
         &mut self,
         (leader, epoch): (usize, LeaderEpoch),
@@ -439,8 +446,8 @@ impl Partition {
         None
     }
 
-    /// A replica came back with more than it had reported. It is taken to be what the line holds up
-    /// to that end, until its disk says better.
+    /// Extends the log of a replica that has returned with more than it had reported. The
+    /// additional batches are assumed to be those of the line, until its disk is read.
     pub fn adopt(&mut self, replica: usize, end: Offset) {
         let from = self.replicas[replica].end;
         let start = self.line.partition_point(|batch| self.batches.get(*batch).base < from);
@@ -455,7 +462,7 @@ impl Partition {
         self.replicas[replica].end = end;
     }
 
-    /// The controller has committed another state.
+    /// Adds a state that the controller has committed.
     pub fn commit(&mut self, state: Committed) {
         let before = self.state().map(Committed::members).unwrap_or_default();
         let added = &state.members() - &before;

@@ -1,4 +1,4 @@
-//! What the quorum of a cluster forgot with the disks of its voters.
+//! Committed metadata that the quorum of a cluster has lost with the disks of its voters.
 
 use super::loss::Loss;
 use super::spoil::Spoil;
@@ -7,9 +7,10 @@ use engine::ids::TopicPartition;
 use machine::{ClusterId, NodeId};
 
 impl View {
-    /// What took committed metadata of a cluster by this time: no majority of its voters was left that
-    /// had kept it, and a leader of the quorum went on without, or no majority has it back in the end.
-    /// Voters that have forgotten their epochs may elect a leader of an epoch that there was before.
+    /// The disk whose loss or corruption cost a cluster committed metadata by this time: no
+    /// majority of voters had kept the metadata, and a leader of the quorum went on without it, or
+    /// no majority has it again at the end. Voters that have lost their epochs may elect a second
+    /// leader in an earlier epoch.
     pub fn lost_metadata(&self, cluster: ClusterId, at: u64) -> Option<&Spoil> {
         let index = self.index_of(cluster, TopicPartition::METADATA)?;
         let log = &self.partitions[index];
@@ -26,8 +27,8 @@ impl View {
         })
     }
 
-    /// A disk that took a batch of the metadata log from its voters, if those that had it and kept
-    /// their disks until `at` are no majority.
+    /// A lost or corrupted disk that explains the loss of a batch of the metadata log, if the
+    /// voters that had the batch and kept their disks until `at` are no majority.
     pub fn without_majority(&self, index: usize, batch: u32, at: u64) -> Option<&Spoil> {
         let log = &self.partitions[index];
         let had = &log.batches.get(batch).ever_had;
@@ -42,8 +43,8 @@ impl View {
         first.filter(|_| kept * 2 <= all)
     }
 
-    /// What the first disk of a voter that was spoilt by this time took of the metadata log. A vote is
-    /// forgotten with any disk.
+    /// The first loss or corruption of a voter's metadata log by this time. A voter also loses its
+    /// vote with its disk.
     pub fn first_spoilt_voter(&self, cluster: ClusterId, at: u64) -> Option<&Spoil> {
         let index = self.index_of(cluster, TopicPartition::METADATA)?;
         self.voters(cluster).find_map(|voter| self.spoilt_voter(voter, index, at))
@@ -53,7 +54,7 @@ impl View {
         self.setup.controllers.iter().copied().filter(move |node| node.cluster == cluster)
     }
 
-    /// What the disk of a voter took of the metadata log by this time.
+    /// The first loss or corruption of one voter's metadata log by this time.
     fn spoilt_voter(&self, voter: NodeId, index: usize, at: u64) -> Option<&Spoil> {
         self.first_spoil(voter, index).filter(|spoil| spoil.at <= at)
     }

@@ -4,10 +4,10 @@ use engine::ids::Offset;
 use machine::NodeId;
 use std::sync::Arc;
 
-/// A part of a batch.
+/// A part of a batch that a consumer received.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Piece {
-    /// The batch.
+    /// The number of the batch in its partition.
     pub batch: u32,
     /// The first offset.
     pub from: Offset,
@@ -15,7 +15,7 @@ pub struct Piece {
     pub to: Offset,
 }
 
-/// One life of a consumer and one partition that it reads.
+/// One partition that a consumer reads, in one life of the consumer.
 #[derive(Clone, Debug)]
 pub struct Reader {
     /// The consumer's node.
@@ -30,36 +30,36 @@ pub struct Reader {
     pub position: Option<Offset>,
     /// It has not read since its position was moved.
     pub is_moved: bool,
-    /// The application asked for this position, and no broker has shown that there is one.
+    /// The application has set this position beyond every end that the reader was shown.
     pub is_asked: bool,
-    /// The end that it was shown last, by an answer or by records.
+    /// The largest end that it was shown, by a response or by records.
     pub shown: Offset,
-    /// Its questions for the end that have no answer yet.
+    /// Its requests for the end that have no response yet.
     pub asked: Vec<Question>,
-    /// What all readers of the partition had been shown when it asked for the end that it was shown
-    /// last; `None` if it did not ask.
+    /// The largest end that any reader of the partition had been shown when this one asked for the
+    /// end that it was shown last; `None` if it did not ask.
     pub known: Option<Offset>,
-    /// The end that it was shown last in response to a question.
+    /// The end in the last response to its requests.
     pub shown_last: Offset,
-    /// When it asked for the end that it was shown last; `None` if it did not ask.
+    /// When it asked for that end, in nanoseconds; `None` if it did not ask.
     pub asked_at: Option<u64>,
     /// `isolation.level` is `read_committed`.
     pub read_committed: bool,
-    /// What it was given, in order.
+    /// The records that it received, in order.
     pub seen: Vec<Piece>,
-    /// It has read everything back, up to this end.
+    /// The end up to which it has read everything back.
     pub read_back: Option<Offset>,
 }
 
-/// A question for the end of a partition.
+/// A request for the end of a partition.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Question {
     /// Its number.
     pub number: u64,
     /// When it was asked, in nanoseconds.
     pub at: u64,
-    /// What the reader had been shown when it asked.
+    /// The largest end that the reader had been shown when it asked.
     pub shown: Offset,
-    /// What any reader of the partition had.
+    /// The largest end that any reader of the partition had been shown when it asked.
     pub known: Offset,
 }

@@ -1,7 +1,7 @@
-//! What clients did with each record: given to a producer, confirmed or failed.
+//! The history of each record at its client: given to a producer, then confirmed or failed.
 //!
-//! Record numbers are dense: the producer's index in the upper 24 bits, then a counter. So the
-//! index is a vector for each producer.
+//! A record number has the producer's index in its upper 24 bits, and a counter below. Counters are
+//! dense, so each producer has a vector of records.
 
 use super::batch::NONE;
 use super::observed::Moment;
@@ -10,19 +10,20 @@ use engine::ids::Offset;
 use machine::{ConnId, NodeId};
 use std::collections::BTreeMap;
 
-/// What a producer knows about a record.
+/// The outcome of a record at its producer.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Outcome {
-    /// It has no outcome yet.
+    /// None yet.
     #[default]
     Open,
-    /// It is confirmed, at an offset.
+    /// The record is confirmed, at an offset.
     Acked,
-    /// It was sent with acks=0, which confirms nothing.
+    /// The record was sent with acks=0, which confirms nothing.
     Unconfirmed,
-    /// It was refused for certain.
+    /// The record has failed, and was certainly not written.
     Failed,
-    /// It failed, or its producer was killed, and it may have been written all the same.
+    /// The record has failed, or its producer was killed, and it may have been written all the
+    /// same.
     Unknown,
 }
 
@@ -35,35 +36,35 @@ pub struct Record {
     pub transaction: u32,
     /// The producer's acks.
     pub acks: i8,
-    /// What the producer knows about it.
+    /// The outcome at the producer.
     pub outcome: Outcome,
-    /// The event with which it was given to the producer.
+    /// The number of the event with which it was given to the producer.
     pub sent: u64,
-    /// The offset that was confirmed.
+    /// The confirmed offset; -1: none.
     pub offset: Offset,
-    /// The event that decided the outcome.
-    pub told: u64,
-    /// The connection that it was last sent over, once the outcome is known.
+    /// The number of the event that decided the outcome; 0: none yet.
+    pub settled: u64,
+    /// The connection over which it was last sent, once the outcome is known.
     pub over: Option<ConnId>,
 }
 
-/// A batch is to be sent again.
+/// A batch is sent again.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Retry {
     /// When the client decided it, in nanoseconds.
     pub at: u64,
     /// The event.
     pub event: u64,
-    /// In parts, since it was too large: then nothing of it had been written.
+    /// In parts, because it was too large: then none of it had been written.
     pub in_parts: bool,
 }
 
-/// A record carries a message of an application that may send it more than once.
+/// The message in a record, if the application may send a message in more than one record.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Carries {
-    /// The message, in the application's own count.
+    /// The number of the message.
     pub message: u64,
-    /// Why the application sends the message again.
+    /// Why the application sends the message again; `None`: the first time.
     pub again: Option<Again>,
 }
 
@@ -80,19 +81,19 @@ pub struct Records {
     producers: Vec<Vec<Option<Record>>>,
     /// The node of each producer.
     nodes: Vec<Option<NodeId>>,
-    /// Of the few records whose batch was sent again, how often.
+    /// The retries of records whose batch was sent again.
     retries: BTreeMap<u64, Vec<Retry>>,
-    /// Of the few records that were sent under another epoch or id, when.
+    /// When records were sent under another epoch or id.
     renumbered: BTreeMap<u64, Vec<u64>>,
     /// The messages of applications that may send one more than once.
     messages: Messages,
-    /// How many failed before they had a partition.
+    /// The number of records that failed before they had a partition.
     pub unplaced: u64,
 }
 
 const COUNTER_BITS: u32 = 40;
-/// More producers, or a gap as large as this in a producer's numbers, and a number is not one of
-/// a workload: it was read from bytes that are not a record's.
+/// A number with a larger producer index, or that far beyond a producer's last number, is not one
+/// of a workload: it was read from bytes that are not a record.
 const SANE: usize = 1 << 16;
 
 /// The producer and counter in a record's number.
@@ -105,13 +106,13 @@ pub const fn number(producer: usize, count: usize) -> u64 {
     ((producer as u64) << COUNTER_BITS) | count as u64
 }
 
-/// A record as people read it: `record 2#17`.
+/// A record for display: `record 2#17`.
 pub fn name(number: u64) -> String {
     let (producer, count) = parts(number);
     format!("record {producer}#{count}")
 }
 
-/// A message of an application that may send it more than once, as people read it.
+/// A message for display: `message 2#17`.
 pub fn message_name(message: u64) -> String {
     let (producer, count) = parts(message);
     format!("message {producer}#{count}")
@@ -124,13 +125,13 @@ impl Records {
         self.producers.get(producer)?.get(count)?.as_ref()
     }
 
-    /// The same, to be changed.
+    /// Mutable access to a record.
     pub fn get_mut(&mut self, number: u64) -> Option<&mut Record> {
         let (producer, count) = parts(number);
         self.producers.get_mut(producer)?.get_mut(count)?.as_mut()
     }
 
-    /// A record was given to the producer at the node of `moment`.
+    /// Adds a record that was given to the producer at the node of `moment`.
     pub fn sent(
         &mut self,
         number: u64,
@@ -158,25 +159,25 @@ impl Records {
             outcome: Outcome::Open,
             sent: moment.event,
             offset: -1,
-            told: 0,
+            settled: 0,
             over: None,
         });
     }
 
-    /// The process of a producer has ended. Records without an outcome may or may not be written:
-    /// no process is left that could report it.
+    /// Settles the records of a producer whose process has ended: those without an outcome may or
+    /// may not have been written.
     pub fn abandon(&mut self, moment: &Moment) {
         let own = self.nodes.iter().zip(&mut self.producers);
         let own = own.filter(|(node, _)| **node == Some(moment.node));
         for record in own.flat_map(|(_, records)| records).flatten() {
             if record.outcome == Outcome::Open {
                 record.outcome = Outcome::Unknown;
-                record.told = moment.event;
+                record.settled = moment.event;
             }
         }
     }
 
-    /// The batch of a record, in this partition, is sent again.
+    /// Records that the batch of a record, in this partition, is sent again.
     pub fn retried(&mut self, number: u64, partition: usize, retry: Retry) {
         if self.get(number).is_some_and(|record| record.partition as usize == partition) {
             self.retries.entry(number).or_default().push(retry);
@@ -188,7 +189,7 @@ impl Records {
         self.retries.get(&number).map_or(&[], Vec::as_slice)
     }
 
-    /// A record is sent under another epoch or id.
+    /// Records that a record is sent under another epoch or id.
     pub fn renumbered(&mut self, number: u64, at: u64) {
         self.renumbered.entry(number).or_default().push(at);
     }
@@ -198,13 +199,13 @@ impl Records {
         self.renumbered.get(&number).map_or(&[], Vec::as_slice)
     }
 
-    /// A record carries a message that its application may send more than once.
+    /// Records which message a record carries.
     pub fn carry(&mut self, record: u64, carries: Carries) {
         self.messages.carries.insert(record, carries);
         self.messages.records.entry(carries.message).or_default().push(record);
     }
 
-    /// The message that a record carries, if its application may send it more than once.
+    /// The message in a record, if its application may send a message in more than one record.
     pub fn carries(&self, record: u64) -> Option<Carries> {
         self.messages.carries.get(&record).copied()
     }
@@ -214,7 +215,7 @@ impl Records {
         self.messages.records.values().filter(|it| it.len() > 1).map(Vec::as_slice)
     }
 
-    /// How many producers there are.
+    /// The number of producers.
     pub fn producers(&self) -> usize {
         self.producers.len()
     }

@@ -1,10 +1,10 @@
-//! What was configured, as far as promises depend on it.
+//! The part of the configuration on which promises depend.
 
 use machine::{ClusterId, NodeId, Span};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-/// What a run was configured with.
+/// The configuration of a run, as far as promises depend on it.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Setup {
     /// The voters of all metadata quorums. All other nodes with logs are brokers.
@@ -36,8 +36,8 @@ pub struct Setup {
     pub read_committed: BTreeSet<NodeId>,
     /// `transaction.state.log.min.isr`, the lowest of all clusters.
     pub state_log_min_isr: usize,
-    /// How long after its begin a transaction may stay open: `transaction.timeout.ms`, the longest of
-    /// all producers, and the interval in which coordinators look for those that are over it.
+    /// How long a transaction may stay open: the longest `transaction.timeout.ms` of all producers,
+    /// plus the interval at which coordinators look for overdue transactions.
     pub transaction_timeout: Span,
     /// The topics of the workload.
     pub topics: Vec<TopicSetup>,

@@ -1,5 +1,5 @@
-//! Disks that are lost with what was on them, and sectors that go bad: what they take from replicas
-//! without their processes.
+//! Lost disks and corrupted sectors: the batches that they take from replicas, without any action
+//! of the processes.
 
 use super::observed::{Change, Moment};
 use super::partition::Partition;
@@ -12,36 +12,36 @@ use machine::NodeId;
 /// How many bytes a sector has.
 const SECTOR: u64 = 512;
 
-/// What a disk took from one replica.
+/// The batches that one replica lost with its disk or a sector.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Spoil {
     /// When, in nanoseconds.
     pub at: u64,
-    /// Whose disk.
+    /// The node with the disk.
     pub node: NodeId,
     /// The partition, an index of [`View::partitions`].
     pub partition: usize,
-    /// What became of the disk.
+    /// Whether the disk was lost or corrupted.
     pub kind: SpoilKind,
-    /// The first offset that it may have taken. All after it may be gone as well, since recovery cuts
-    /// there.
+    /// The first offset that may be lost. All later ones may be lost as well, since recovery
+    /// truncates the log there.
     pub from: Offset,
-    /// The offset after what it took by itself; [`Offset::MAX`] if that is not known.
+    /// The offset after the batches that the disk itself has lost; [`Offset::MAX`] if unknown.
     pub to: Offset,
 }
 
-/// What became of a disk.
+/// How a disk lost data.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum SpoilKind {
-    /// It was lost, and replaced by an empty one.
+    /// The disk was lost, and replaced by an empty one.
     Lost,
     /// A sector of a segment holds other bytes.
     Corrupted,
 }
 
 impl View {
-    /// A disk of a node was lost. Its replicas hold nothing of what they had there; what their
-    /// process goes on to claim is not theirs to give.
+    /// Takes all batches from the replicas whose disk was lost. What their process goes on to
+    /// report from memory does not count.
     pub(super) fn disk_lost(&mut self, moment: &Moment, emptied: &[String], change: &Change) {
         if let Some(files) = self.bad_files.get_mut(&moment.node) {
             let is_lost = |file: &str| {
@@ -62,9 +62,9 @@ impl View {
         }
     }
 
-    /// A sector of a file went bad. Only segments hold records: indexes and recovery points can be
-    /// made anew from them. A damaged checkpoint of high watermarks or leader epochs takes no record
-    /// by itself; what a replica does without them, checks look at as at anything else.
+    /// Takes from a replica the batches in a corrupted sector. Only segments hold records: indexes
+    /// and recovery points can be rebuilt from them. A corrupted checkpoint of high watermarks or
+    /// leader epochs takes no record by itself, and excuses nothing.
     pub(super) fn sector_corrupted(
         &mut self,
         moment: &Moment,
@@ -105,8 +105,7 @@ impl View {
         self.spoils.push(Spoil { at, node, partition, kind, from, to });
     }
 
-    /// The last time that a disk took something from a node's replica of a partition, at `offset` or
-    /// before it.
+    /// The last loss of a node's replica of a partition, at `offset` or before it.
     pub fn spoil(&self, node: NodeId, partition: usize, offset: Option<Offset>) -> Option<&Spoil> {
         let is_it = |spoil: &&Spoil| {
             (spoil.node, spoil.partition) == (node, partition)
@@ -115,13 +114,13 @@ impl View {
         self.spoils.iter().rev().find(is_it)
     }
 
-    /// The first time that a disk took something from a node's replica of a partition.
+    /// The first loss of a node's replica of a partition.
     pub fn first_spoil(&self, node: NodeId, partition: usize) -> Option<&Spoil> {
         self.spoils.iter().find(|spoil| (spoil.node, spoil.partition) == (node, partition))
     }
 
-    /// What spoilt the log of the partition's leader, if some of it cannot be read: consumers and new
-    /// followers go no further there.
+    /// The corruption of the log of the partition's leader, if a part of the log cannot be read:
+    /// consumers and new followers get no further there.
     pub fn unreadable(&self, index: usize) -> Option<&Spoil> {
         let partition = &self.partitions[index];
         let leader = &partition.replicas[partition.line_leader?];
@@ -129,13 +128,13 @@ impl View {
         self.spoil(leader.node, index, None)
     }
 
-    /// It, in words.
+    /// A loss, in words.
     pub fn spoil_in_words(&self, spoil: &Spoil) -> String {
         let (name, at) = (self.setup.name(spoil.node), self.time(spoil.at));
         match spoil.kind {
             SpoilKind::Lost => format!("a disk of {name} was lost at {at}"),
             SpoilKind::Corrupted => format!(
-                "a sector of {} went bad on {name} at {at}, at or after offset {}",
+                "a sector of {} was corrupted on {name} at {at}, at or after offset {}",
                 self.partitions[spoil.partition].name, spoil.from
             ),
         }
@@ -148,7 +147,8 @@ impl Partition {
         it.disk_lost = true;
         it.is_loaded = false;
         it.bad.clear();
-        // Voters have synced what they answered for; the controllers do not take them out.
+        // A broker is exempt until it is registered again. Voters are not: the quorum keeps them as
+        // members.
         it.power_lost |= self.id != TopicPartition::METADATA;
         for batch in &it.log {
             let batch = self.batches.get_mut(*batch);
@@ -157,9 +157,9 @@ impl Partition {
         }
     }
 
-    /// A replica can no longer return the batches that lie in a sector of the segment that begins at
-    /// `segment`. Returns which these are: all from the segment on if what the replica reported does
-    /// not say.
+    /// Takes from a replica the batches that lie in a sector of the segment with base offset
+    /// `segment`. Returns their offsets: all from the segment onwards if the reports of the replica
+    /// do not show which they are.
     fn lose_sector(&mut self, replica: usize, segment: Offset, sector: u64) -> Bad {
         let (mut begins, mut before) = (0, segment);
         let mut bad: Option<Bad> = None;
@@ -177,14 +177,15 @@ impl Partition {
             }
             (begins, before) = (ends, batch.next);
         }
-        // Where the log starts within the segment, what lies before that is not known any more.
+        // If the log starts within the segment, the sizes of earlier batches are not known any
+        // more.
         let is_known = self.replicas[replica].log_start <= segment;
         let unknown = Bad { after: segment, from: segment, to: Offset::MAX };
         bad.filter(|_| is_known).unwrap_or(unknown)
     }
 
-    /// A process starts. Where the disk of its replica was lost it begins with an empty log, which it
-    /// does not load.
+    /// Empties the log of a replica whose disk was lost, when its process starts: it has no log to
+    /// load.
     pub(super) fn begin_empty(&mut self, replica: usize) {
         if std::mem::take(&mut self.replicas[replica].disk_lost) {
             self.cut(replica, 0, true, &mut Vec::new());

@@ -40,20 +40,21 @@ pub struct View {
     pub acks: Vec<Vec<Ack>>,
     /// Faults that were applied or undone.
     pub faults: Vec<(Moment, Fault)>,
-    /// Processes that halted on a failure.
+    /// Processes that ended themselves.
     pub halts: Vec<Halt>,
     /// When the load began, in nanoseconds; `None` before that.
     pub load_began: Option<u64>,
     /// The livelock that was detected, if any, in words.
     pub livelock: Option<String>,
-    /// Scratch: what the last [`Effect::Cut`] took, or the last [`Effect::Loaded`] lacked.
+    /// Scratch: the batches that the last [`Effect::Cut`] or [`Effect::Loaded`] took from its
+    /// replica.
     pub cut: Vec<u32>,
-    /// Scratch: what the last [`Effect::Delivered`] gave.
+    /// Scratch: the pieces of the last [`Effect::Delivered`].
     pub pieces: Vec<Piece>,
-    /// Scratch: the partitions whose members have to be looked at after the last
-    /// [`Effect::Metadata`] or [`Effect::Registered`].
+    /// Scratch: the partitions whose members have to be checked after the last [`Effect::Metadata`]
+    /// or [`Effect::Registered`].
     pub touched: Vec<usize>,
-    /// Replicas whose disks have to be looked at.
+    /// Replicas whose disks have to be read.
     pub(super) reloads: Vec<Reload>,
     index: BTreeMap<(ClusterId, TopicPartition), usize>,
     by_name: BTreeMap<(ClusterId, String), usize>,
@@ -66,9 +67,9 @@ pub struct View {
     /// The log directories that failed since their node started last, which stay offline until it is
     /// started again.
     pub(super) failed_dirs: BTreeMap<NodeId, Vec<FailedDir>>,
-    /// What disks took by themselves.
+    /// The losses of replicas with lost disks and corrupted sectors.
     pub(super) spoils: Vec<Spoil>,
-    /// The files of which a sector went bad, by their paths.
+    /// The paths of files with a corrupted sector.
     pub(super) bad_files: BTreeMap<NodeId, Vec<String>>,
     /// The nodes whose processes are running, and their incarnation.
     pub(super) running: BTreeMap<NodeId, u16>,
@@ -77,7 +78,7 @@ pub struct View {
 /// What a fact changed in the view.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Effect {
-    /// Nothing that a check would not see from the fact itself.
+    /// Nothing, or nothing that a check needs.
     Nothing,
     /// A batch was appended.
     Append(usize, Append),
@@ -98,9 +99,9 @@ pub enum Effect {
     Metadata {
         /// The metadata log.
         log: usize,
-        /// Voters that lack what it claims.
+        /// The voters that lack batches below it, if they are too many.
         lacking: Option<Lacking>,
-        /// What cannot be replayed.
+        /// The record that cannot be replayed, if any.
         unreadable: Option<Unreadable>,
     },
     /// A broker knows that it is registered; see [`View::touched`].
@@ -111,22 +112,22 @@ pub enum Effect {
         partition: usize,
         /// The replica.
         replica: usize,
-        /// Where it ended by what the replica had reported in its last life.
+        /// The log end offset that the replica had reported in its last life.
         reported: Offset,
-        /// Where it ends now.
+        /// The log end offset now.
         end: Offset,
-        /// What its disk must have kept.
+        /// What the disk must have kept.
         kept: Kept,
     },
     /// A log was cut; see [`View::cut`].
     Cut(usize, usize),
-    /// A consumer was given records; see [`View::pieces`].
+    /// A consumer received records; see [`View::pieces`].
     Delivered {
         /// An index of [`View::readers`].
         reader: usize,
         /// Its position before.
         before: Option<Offset>,
-        /// What it was given last, if it reads on from there.
+        /// The last piece that it received before, if it reads on from there.
         last: Option<Piece>,
     },
     /// A consumer changed its position by a seek or a reset, not by reading.
@@ -138,10 +139,10 @@ pub enum Effect {
         /// [`super::Reader::is_asked`] before.
         was_asked: bool,
     },
-    /// A client learned the offset of a time; an index of [`View::partitions`].
+    /// A client received the offset for a timestamp; an index of [`View::partitions`].
     Time(usize),
-    /// A consumer received the end of a partition, or has read it back to its end. An index of
-    /// [`View::readers`], and the largest end received before.
+    /// A consumer received the end of a partition, or has read the partition back to its end. An
+    /// index of [`View::readers`], and the largest end that it had been shown before it asked.
     ReaderEnd(usize, Offset),
 }
 
@@ -151,8 +152,8 @@ impl View {
         Self { setup, ..Self::default() }
     }
 
-    /// Whether some broker may have forgotten a producer before `until`: `producer.id.expiration.ms` is
-    /// shorter than the run, or a clock jumped.
+    /// Whether some broker may have forgotten a producer before `until`, in nanoseconds:
+    /// `producer.id.expiration.ms` has passed by then, or a clock jumped.
     pub fn may_forget_producers(&self, until: u64) -> bool {
         let mut faults = self.faults.iter().map(|(_, fault)| fault.kind);
         until >= self.setup.producer_id_expiration.0
@@ -165,7 +166,7 @@ impl View {
         at.cast_signed() - self.load_began.unwrap_or(0).cast_signed()
     }
 
-    /// The same in words: `12.345678 s`.
+    /// [`View::since_load`] in words: `12.345678 s`.
     pub fn time(&self, at: u64) -> String {
         let since = self.since_load(at);
         let (sign, at) = (if since < 0 { "-" } else { "" }, since.unsigned_abs());
@@ -213,7 +214,7 @@ impl View {
         self.index.get(&(cluster, id)).copied()
     }
 
-    /// Which life of a node runs; `None` if it is down or was never seen to start.
+    /// The incarnation of a node's running process; `None` if there is none.
     pub fn incarnation(&self, node: NodeId) -> Option<u16> {
         self.running.get(&node).copied()
     }
@@ -271,7 +272,7 @@ impl View {
         reader
     }
 
-    /// A process reported a fact.
+    /// Takes in a fact that a process reported. Returns what changed.
     pub(crate) fn on_fact(&mut self, moment: &Moment, fact: &Fact) -> Effect {
         let cluster = moment.node.cluster;
         match fact {
@@ -445,7 +446,7 @@ impl View {
         let starts_there =
             matches!(happening, Happening::Cut { why: Truncation::BehindLeader, .. });
         if starts_there && to > partition.replicas[replica].end {
-            // The whole log is dropped; only what the leader has not deleted counts as cut.
+            // The whole log is dropped; only batches that the leader has not deleted count as cut.
             let kept = partition.start.min(partition.replicas[replica].end);
             partition.cut(replica, kept, false, &mut self.cut);
             partition.advance_start(replica, to);

@@ -7,12 +7,13 @@ use crate::evidence::{Spoil, SpoilKind};
 use engine::ids::TopicPartition;
 use machine::NodeId;
 
-/// The replica that lacks a record lost it with its disk, or bytes of it changed there, and as many
-/// replicas have lost it as the setting lets confirm alone.
+/// Excuses a record that the lacking replica lost with its disk or in a corrupted sector, if as
+/// many replicas have lost the record as `min.insync.replicas` lets confirm, or the replica was the
+/// last one in sync.
 fn by_disk(case: &Case<'_>, kind: SpoilKind) -> Option<String> {
     let lacking = case.witness()?.lacking.first()?;
     let spoil = spoil(case, case.partition.replicas[lacking].node, kind)?;
-    // What it held before was fetched again since.
+    // The replica has fetched the record again since that loss.
     if case.placed().is_some_and(|placed| spoil.at < placed && is_over(case, spoil, placed)) {
         return None;
     }
@@ -20,7 +21,7 @@ fn by_disk(case: &Case<'_>, kind: SpoilKind) -> Option<String> {
     let lost = power_loss(case)
         .or_else(|| last.then(|| case.witness().map(|it| it.lacking.clone()))?)?;
     Some(format!(
-        "a disk keeps what is written to it until it fails, {} lost the record ({}), \
+        "a disk keeps its data only until it fails, {} lost the record ({}), \
          min.insync.replicas={}, and {} without the record",
         brokers(case.partition, &lost),
         case.view.spoil_in_words(spoil),
@@ -29,8 +30,8 @@ fn by_disk(case: &Case<'_>, kind: SpoilKind) -> Option<String> {
     ))
 }
 
-/// Whether what became of a disk was over when a record came to its place at `placed`. A sector stays
-/// bad, and takes what follows it with it, until the log is cut there.
+/// Whether a loss had ended when a record was stored at `placed`. A corrupted sector remains until
+/// the log is truncated there, and may take later batches with it.
 fn is_over(case: &Case<'_>, spoil: &Spoil, placed: u64) -> bool {
     let Some(replica) = case.partition.find(spoil.node) else { return true };
     let ends = |scene: &Scene| match scene.what {
@@ -44,7 +45,7 @@ fn is_over(case: &Case<'_>, spoil: &Spoil, placed: u64) -> bool {
     spoil.kind == SpoilKind::Lost || is_cut
 }
 
-/// What a disk took of the finding's partition by itself, if that was the last thing that it took.
+/// The last loss of a node's replica of the finding's partition, if it is of this kind.
 fn spoil<'a>(case: &Case<'a>, node: NodeId, kind: SpoilKind) -> Option<&'a Spoil> {
     let spoil = case.view.spoil(node, case.finding.partition?, case.finding.offset)?;
     (spoil.kind == kind).then_some(spoil)
@@ -54,13 +55,13 @@ pub(super) fn lost_disk(case: &Case<'_>) -> Option<String> {
     by_disk(case, SpoilKind::Lost)
 }
 
-/// What recovery cut because of changed bytes; the bytes themselves where their checksum shows it; and
-/// what follows them in the log of a leader.
+/// Excuses batches that recovery cut because of changed bytes, changed bytes that fail their
+/// checksum, and records at or after changed bytes on the disk of a leader.
 pub(super) fn corrupted_disk(case: &Case<'_>) -> Option<String> {
     let (node, what) = match case.finding.ground {
         Ground::Bytes { node } => (node, "a broker does not repair bytes that change on its disk"),
         Ground::Unreadable { node } => {
-            (node, "nothing gets past bytes that changed on the disk of a leader")
+            (node, "no reader gets past bytes that changed on the disk of a leader")
         }
         _ => return by_disk(case, SpoilKind::Corrupted),
     };
@@ -74,8 +75,8 @@ pub(super) fn corrupted_disk(case: &Case<'_>) -> Option<String> {
     Some(format!("{what}, and {}", case.view.spoil_in_words(spoil)))
 }
 
-/// Votes and records that voters had synced went with their disks (KIP-595 counts on them), and all
-/// that rests on the quorum with them.
+/// Excuses the loss of votes and records that voters had synced and then lost with their disks, and
+/// the consequences for the cluster. KIP-595 relies on voters to keep them.
 pub(super) fn lost_voter(case: &Case<'_>) -> Option<String> {
     let (cluster, at) = (case.partition.cluster, case.finding.at);
     let spoil = match case.finding.ground {
@@ -83,11 +84,10 @@ pub(super) fn lost_voter(case: &Case<'_>) -> Option<String> {
         _ => case.view.lost_metadata(cluster, at),
     }?;
     let why = case.view.spoil_in_words(spoil);
-    Some(format!("a quorum counts on what its voters have synced, and {why}"))
+    Some(format!("a quorum relies on its voters to keep what they have synced, and {why}"))
 }
 
-/// What destroyed the metadata that the finding is about on so many voters that the remaining copies
-/// are no majority.
+/// The loss that left no majority of voters with the metadata that the finding is about.
 fn spoilt_quorum<'a>(case: &Case<'a>) -> Option<&'a Spoil> {
     let (view, finding, log) = (case.view, case.finding, case.partition);
     let index = view.index_of(log.cluster, TopicPartition::METADATA)?;

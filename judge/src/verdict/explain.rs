@@ -6,10 +6,10 @@ use crate::evidence::story::{Ack, Happening, Scene};
 use crate::evidence::{Change, NO_RECORD, NONE, Partition, ReplicaSet, View, records};
 use engine::ids::Offset;
 
-/// The most steps for a finding about a partition. More do not help.
+/// The largest number of steps for a finding about a partition: more do not help readers.
 const MOST: usize = 16;
-/// The most lines for a partition that did not recover: its last steps. The run's summary prints all
-/// of these.
+/// The largest number of lines for a partition that did not recover: its last steps. The run's
+/// summary prints all of them.
 const LAST: usize = 12;
 
 /// The lines for a finding.
@@ -29,7 +29,7 @@ pub(super) fn lines(view: &View, finding: &Finding) -> Vec<String> {
     let mut told = steps(view, partition, (from, finding.at));
     let left_out = told.len().saturating_sub(MOST);
     if left_out > 0 {
-        // The nearest to the end explain most.
+        // The last steps explain most.
         told.drain(..left_out);
         lines.push(format!("({left_out} earlier steps left out)"));
     }
@@ -51,7 +51,7 @@ pub(super) fn missing(view: &View, finding: &Finding) -> Vec<String> {
     told.into_iter().map(|(_, line)| line).collect()
 }
 
-/// What happened to a partition between two moments, and the faults.
+/// The steps of a partition between two times, with the faults.
 fn steps(view: &View, partition: &Partition, (from, to): (u64, u64)) -> Vec<(u64, String)> {
     let scenes = partition.story.between(from, to);
     let faults = view.faults.iter().filter(|(at, _)| (from..=to).contains(&at.at));
@@ -97,7 +97,7 @@ fn before(view: &View, partition: &Partition, from: u64) -> Vec<String> {
     lines.into_iter().map(|(_, line)| line).collect()
 }
 
-/// When and by whom the batch of the finding was appended, if no acknowledgement is known by then.
+/// The append of the finding's batch, for a batch that was not acknowledged before the finding.
 fn appended(view: &View, partition: &Partition, finding: &Finding) -> Option<(u64, String)> {
     let offset = finding.offset?;
     let held = |batch: &u32| partition.batches.get(*batch).at <= finding.at;
@@ -122,7 +122,7 @@ fn appended(view: &View, partition: &Partition, finding: &Finding) -> Option<(u6
     Some((it.at, line))
 }
 
-/// The response that acknowledged what the finding is about. After a loss, later leaders acknowledge
+/// The response that acknowledged the finding's batch. After a loss, later leaders acknowledge
 /// different records at the same offset.
 fn ack(view: &View, index: usize, finding: &Finding) -> Option<Ack> {
     let (offset, partition) = (finding.offset?, &view.partitions[index]);
@@ -151,8 +151,8 @@ fn batch(partition: &Partition, offset: Offset, finding: &Finding) -> Option<u32
     batches().filter(is_meant).max_by_key(|batch| partition.batches.get(*batch).at)
 }
 
-/// The batch at an offset that a response is about: the latest batch that the answering leader held
-/// by then, from its epoch or an earlier one.
+/// The batch at an offset that a response acknowledged: the latest one that its leader held by
+/// then, from its epoch or an earlier one.
 fn acknowledges(partition: &Partition, ack: &Ack, offset: Offset) -> u32 {
     let had = |batch: &u32| {
         let it = partition.batches.get(*batch);
@@ -185,7 +185,7 @@ fn told(view: &View, partition: &Partition, scene: &Scene) -> Option<(u64, Strin
     let node = view.setup.name(partition.replicas.get(scene.replica)?.node);
     let what = match &scene.what {
         Happening::Node(Change::Started) => format!("{node} started"),
-        Happening::Node(Change::Stopped) => format!("{node} stopped in an orderly way"),
+        Happening::Node(Change::Stopped) => format!("{node} was shut down cleanly"),
         Happening::Node(Change::Crashed { .. }) => format!("{node} crashed"),
         Happening::Node(Change::Halted { why }) => format!("{node} stopped by itself: {why}"),
         Happening::Node(Change::PowerLost { bytes }) => {
@@ -195,7 +195,7 @@ fn told(view: &View, partition: &Partition, scene: &Scene) -> Option<(u64, Strin
             format!("{node} lost a disk, and {bytes} bytes with it")
         }
         Happening::Node(Change::SectorCorrupted { file, at }) => {
-            format!("a sector of {file} went bad on {node}, at byte {at}")
+            format!("a sector of {file} was corrupted on {node}, at byte {at}")
         }
         Happening::Loaded(end) => format!("{node} loaded its log, which ends at {end}"),
         Happening::Led { epoch, start } => {

@@ -1,4 +1,5 @@
-//! Rows of the permission table about idempotent producers: what a leader cannot know, or not any more.
+//! Rows of the permission table about idempotent producers: leaders that have forgotten batches or
+//! producers, and limits of idempotence.
 
 use super::permission::{Case, brokers};
 use crate::check::{CALLBACKS, Ground};
@@ -7,11 +8,13 @@ use crate::evidence::{Batch, Outcome, ReplicaSet, records};
 use engine::fact::Again;
 use engine::ids::Offset;
 
-/// How many batches of a producer a leader remembers (`ProducerStateEntry.NUM_BATCHES_TO_RETAIN`).
+/// The number of batches of a producer that a leader remembers
+/// (`ProducerStateEntry.NUM_BATCHES_TO_RETAIN`).
 const REMEMBERED: usize = 5;
 
-/// The producer has sent the record under another epoch after a leader had refused it, because that
-/// leader could not know it any more. There are no more copies than names of the record.
+/// Excuses copies of a record that its producer sent under another epoch, after a leader refused it
+/// because that leader no longer remembered it. Every copy but the first needs a change of the
+/// epoch.
 pub(super) fn sent_under_another_epoch(case: &Case<'_>) -> Option<String> {
     let Ground::Copies(copies) = case.finding.ground else { return None };
     let number = case.finding.record?;
@@ -30,12 +33,12 @@ pub(super) fn sent_under_another_epoch(case: &Case<'_>) -> Option<String> {
     })
 }
 
-/// The first copy of a record in a log.
+/// The first copy of a record in the line of leaders.
 struct Copy {
-    /// When it came there.
+    /// When its batch was first seen, in nanoseconds.
     at: u64,
     offset: Offset,
-    /// How many batches of the same producer and epoch come after it, and before the next copy.
+    /// The number of batches of the same producer and epoch between it and the next copy.
     behind: usize,
 }
 
@@ -53,8 +56,9 @@ fn first_copy(case: &Case<'_>, number: u64) -> Option<Copy> {
     Some(Copy { at: first.at, offset: first.base + place_in_first as Offset, behind })
 }
 
-/// The leader had built its memory anew since the record stood in its log: from a snapshot, which has
-/// the last batch of a producer alone (`ProducerStateManager.loadFromSnapshot`).
+/// Why a leader did not remember the record: it had rebuilt its producer state since, from a
+/// snapshot, which has only the last batch of each producer
+/// (`ProducerStateManager.loadFromSnapshot`).
 fn built_anew(case: &Case<'_>, copy: &Copy, refused: u64, replica: usize) -> Option<String> {
     let anew = case.partition.story.between(copy.at, refused).iter().rev().find(|scene| {
         let covers = match scene.what {
@@ -65,30 +69,30 @@ fn built_anew(case: &Case<'_>, copy: &Copy, refused: u64, replica: usize) -> Opt
         covers && scene.replica == replica
     })?;
     let how = match anew.what {
-        Happening::Cut { .. } => "cut its log",
-        _ => "came back",
+        Happening::Cut { .. } => "truncated its log",
+        _ => "restarted",
     };
     let broker = brokers(case.partition, &ReplicaSet::of(replica));
     Some(format!(
-        "a snapshot has the last batch of a producer alone, {broker} {how} at {}",
+        "a snapshot has only the last batch of a producer, {broker} {how} at {}",
         case.view.time(anew.at)
     ))
 }
 
-/// The producer had as many batches in flight to another leader as a leader remembers, and as many more
-/// were stored by this one.
+/// Why a leader did not remember the record: it has stored at least as many later batches of the
+/// producer as a leader remembers.
 fn pushed_out(copy: &Copy) -> Option<String> {
     (copy.behind >= REMEMBERED).then(|| {
         format!(
-            "a leader remembers the last {REMEMBERED} batches of a producer, {} more were stored \
-             after the record's",
+            "a leader remembers the last {REMEMBERED} batches of a producer, {} were stored after \
+             the record's",
             copy.behind
         )
     })
 }
 
-/// Leaders forget a producer in the course of a run, and take what it sends then for new, whatever its
-/// sequence.
+/// Excuses copies and wrong order where leaders may have forgotten the producer during the run:
+/// they then accept any batch of it as a new one.
 pub(super) fn producer_forgotten(case: &Case<'_>) -> Option<String> {
     let is_of_memory = match case.finding.ground {
         Ground::Copies(_) | Ground::OutOfSequence => true,
@@ -101,13 +105,13 @@ pub(super) fn producer_forgotten(case: &Case<'_>) -> Option<String> {
     (is_of_memory && idempotent && case.view.may_forget_producers(case.finding.at)).then(|| {
         format!(
             "with producer.id.expiration.ms={} a leader forgets a producer that has sent nothing for \
-             so long, and takes a copy for a new batch",
+             so long, and stores a copy as a new batch",
             case.view.setup.producer_id_expiration.as_millis()
         )
     })
 }
 
-/// Both records are confirmed, and the log has them in the order of their callbacks.
+/// Whether both records are confirmed, and are stored in the order of their callbacks.
 fn confirmed_as_stored(case: &Case<'_>, overtaker: u64) -> bool {
     let (Some(record), Some(overtaker)) = (case.record, case.view.records.get(overtaker)) else {
         return false;
@@ -116,8 +120,8 @@ fn confirmed_as_stored(case: &Case<'_>, overtaker: u64) -> bool {
     acked && (0..record.offset).contains(&overtaker.offset)
 }
 
-/// The two were written by two lives of the application, each with an id of its own, and the first was
-/// killed while it did not know what would become of its record.
+/// Excuses wrong order between two producers of one application: the first was killed while the
+/// outcome of its record was unknown, and the second has another producer id.
 pub(super) fn another_session(case: &Case<'_>) -> Option<String> {
     let Ground::Overtaken { latest, .. } = case.finding.ground else { return None };
     let record = case.record.filter(|record| record.outcome == Outcome::Unknown)?;
@@ -133,47 +137,47 @@ pub(super) fn another_session(case: &Case<'_>) -> Option<String> {
     let (own, other) = (writer(case.finding.record?)?, writer(latest)?);
     (own != other).then(|| {
         format!(
-            "idempotence ends with the producer, and the record is of producer id {own}, which was \
-             killed before it knew whether it was written (event {}), what overtook it of {other}",
-            record.told
+            "idempotence ends with the producer, the record is of producer id {own}, which was killed \
+             before it knew the outcome (event {}), and the one that overtook it is of {other}",
+            record.settled
         )
     })
 }
 
-/// The application has sent a message again in another record, after its producer had given up the first
-/// without knowing that it was not written, or after a restart. To Kafka the two are different records.
+/// Excuses a message in two records that its application sent: after its producer gave up the first
+/// without knowing its outcome, or after a restart. To Kafka they are different records.
 pub(super) fn sent_again_by_application(case: &Case<'_>) -> Option<String> {
     let Ground::SentAgain { before } = case.finding.ground else { return None };
     let number = case.finding.record?;
-    // In the log the first may be the one that was sent later.
+    // The record that was sent later may be stored first.
     let (first, second) = (number.min(before), number.max(before));
     let again = case.view.records.carries(second)?.again?;
     let (first_record, second_record) =
         (case.view.records.get(first)?, case.view.records.get(second)?);
     let limit = match case.is_not_idempotent() {
         true => "producers here are not idempotent",
-        false => "idempotence does not cover what an application sends again",
+        false => "idempotence does not cover messages that an application sends again",
     };
     let (first, second, sent) = (records::name(first), records::name(second), second_record.sent);
     match again {
         Again::GivenUp => (first_record.outcome == Outcome::Unknown).then(|| {
             format!(
-                "{limit}, its producer gave {first} up without knowing whether it was written (event \
-                 {}), and it sent the message again in {second} (event {sent})",
-                first_record.told
+                "{limit}, its producer gave up {first} without knowing whether it was written (event {}), \
+                 and the application sent the message again in {second} (event {sent})",
+                first_record.settled
             )
         }),
         Again::Restarted => Some(format!(
-            "{limit}, it was restarted, went on from the place that it had saved, and sent the message \
-             of {first} again in {second} (event {sent})"
+            "{limit}, the application was restarted, went on from its saved position, and sent the \
+             message of {first} again in {second} (event {sent})"
         )),
     }
 }
 
-/// The record's batch was sent again when the one that overtook its callback could be in flight. The leader
-/// had it already, confirmed what stands behind it, and confirmed the copy when that came
-/// (`Sender.completeBatch` runs the callbacks of a batch whatever became of those before it). The log
-/// has them in the order sent.
+/// Excuses a callback that ran late. The record's batch was sent again while the one that overtook
+/// it could be in flight. The leader had the batch already, confirmed the later one, and then
+/// confirmed the copy of the earlier one (`Sender.completeBatch` runs the callbacks of a batch
+/// without waiting for earlier batches). The log has both in the order sent.
 pub(super) fn confirmed_late(case: &Case<'_>) -> Option<String> {
     let Ground::Overtaken { by, .. } = case.finding.ground else { return None };
     let (record, overtaker) = (case.record?, case.view.records.get(by)?);

@@ -1,8 +1,8 @@
-//! The table of what is permitted: for each hazard what the configuration must be, which fault
-//! must have been applied, and what must bear witness.
+//! The permission table: for each hazard the required configuration, the required fault, and the
+//! required evidence.
 //!
-//! Closed: what no row excuses is a violation. Witnesses are bytes on disks, the committed
-//! metadata log and the clients' history; no row asks what a rule decided.
+//! The table is closed: a finding that no row excuses is a violation. Evidence is bytes on disks,
+//! the committed metadata log and the clients' history; no row uses the decision of a rule.
 
 use super::{disks, idempotence, retries, stopped, transactions};
 use crate::check::{Finding, Ground};
@@ -14,10 +14,10 @@ use crate::evidence::{
 /// Why a finding is permitted.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Excuse {
-    /// The row.
+    /// The hazard: the name of the row.
     pub hazard: &'static str,
-    /// The setting and the event, as a sentence that can be quoted: before its first comma stands
-    /// what the setting allows.
+    /// The setting and the event, as a sentence that can be quoted. The part before the first comma
+    /// says what the setting allows.
     pub because: String,
 }
 
@@ -26,12 +26,12 @@ pub struct Excuse {
 pub struct Row {
     /// The hazard's name.
     pub hazard: &'static str,
-    /// What it is, for users.
+    /// Its meaning, for users.
     pub meaning: &'static str,
     excuses: fn(&Case<'_>) -> Option<String>,
 }
 
-/// One finding with what bears witness.
+/// A finding with its evidence.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Case<'a> {
     pub(super) view: &'a View,
@@ -41,7 +41,7 @@ pub(super) struct Case<'a> {
     pub(super) record: Option<&'a Record>,
 }
 
-/// All rows, in the order in which they are asked.
+/// All rows, in the order in which they are tried.
 pub const PERMISSIONS: &[Row] = &[
     Row {
         hazard: "unclean-election",
@@ -50,7 +50,7 @@ pub const PERMISSIONS: &[Row] = &[
     },
     Row {
         hazard: "acks1-unreplicated",
-        meaning: "with acks=1 a record was confirmed that an in-sync replica had not got yet",
+        meaning: "with acks=1 a record was confirmed before an in-sync replica had it",
         excuses: acks1_unreplicated,
     },
     Row {
@@ -60,12 +60,12 @@ pub const PERMISSIONS: &[Row] = &[
     },
     Row {
         hazard: "corrupted-disk",
-        meaning: "bytes that changed on a disk are no batch any more, or cost what follows them",
+        meaning: "bytes that changed on a disk are no valid batch, and may cost later batches too",
         excuses: disks::corrupted_disk,
     },
     Row {
         hazard: "lost-voter",
-        meaning: "a quorum whose voters lost their disks forgets what they had confirmed",
+        meaning: "a quorum whose voters lost their disks has lost records that they had confirmed",
         excuses: disks::lost_voter,
     },
     Row {
@@ -80,7 +80,7 @@ pub const PERMISSIONS: &[Row] = &[
     },
     Row {
         hazard: "correlated-power-loss",
-        meaning: "as many replicas ended uncleanly as min.insync.replicas, unsynced data with them",
+        meaning: "as many replicas as min.insync.replicas ended uncleanly and lost unsynced data",
         excuses: correlated_power_loss,
     },
     Row {
@@ -90,7 +90,7 @@ pub const PERMISSIONS: &[Row] = &[
     },
     Row {
         hazard: "stale-epoch-entry",
-        meaning: "a replica killed after an unclean election may cut once more what it fetched since",
+        meaning: "a replica killed after an unclean election may truncate records that it fetched since",
         excuses: stale_epoch_entry,
     },
     Row {
@@ -105,84 +105,84 @@ pub const PERMISSIONS: &[Row] = &[
     },
     Row {
         hazard: "callback-overtaken",
-        meaning: "the responses of two leaders in turn may pass each other",
+        meaning: "responses of two successive leaders may overtake each other",
         excuses: retries::callback_overtaken,
     },
     Row {
         hazard: "acks0-overtaken",
-        meaning: "with acks=0 what an old connection still carries may come after what a new one does",
+        meaning: "with acks=0 records on an old connection may arrive after later ones on a new one",
         excuses: retries::acks0_overtaken,
     },
     Row {
         hazard: "leader-again",
-        meaning: "without idempotence a batch may be on its way to a leader until that leads again, \
-                  and later ones are stored meanwhile",
+        meaning: "without idempotence a batch may be on its way to a broker until that leads again, \
+                  after later ones were stored",
         excuses: retries::stored_by_a_leader_again,
     },
     Row {
         hazard: "sent-under-another-epoch",
-        meaning: "a broker knows the last five batches of a producer, one that comes back the last; \
-                  what it refuses is sent under another epoch",
+        meaning: "a broker remembers five batches of a producer, or one after a restart; a batch that it \
+                  refuses is sent again under another epoch",
         excuses: idempotence::sent_under_another_epoch,
     },
     Row {
         hazard: "producer-forgotten",
-        meaning: "a producer that has been silent for producer.id.expiration.ms is not known any more",
+        meaning: "a broker forgets a producer that has been silent for producer.id.expiration.ms",
         excuses: idempotence::producer_forgotten,
     },
     Row {
         hazard: "another-session",
-        meaning: "idempotence ends with the producer: what a killed one had sent may come after what \
-                  the next one sends",
+        meaning: "idempotence ends with the producer: records of a killed one may be stored after those \
+                  of the next one",
         excuses: idempotence::another_session,
     },
     Row {
         hazard: "sent-again-by-application",
-        meaning: "what an application sends again, because it was given up or after a restart, is \
-                  another record to Kafka, with or without idempotence",
+        meaning: "a message that an application sends again, after its producer gave up or after a \
+                  restart, is another record to Kafka, with or without idempotence",
         excuses: idempotence::sent_again_by_application,
     },
     Row {
         hazard: "confirmed-late",
-        meaning: "a batch whose request timed out at its leader is confirmed when its copy is, though \
-                  later ones, which stand behind it, were confirmed before",
+        meaning: "a batch whose request timed out at its leader is confirmed with its copy, after later \
+                  batches",
         excuses: idempotence::confirmed_late,
     },
     Row {
         hazard: "refused-early",
-        meaning: "a batch that is refused for good is given up at once, though an earlier one is still \
-                  being sent again",
+        meaning: "a batch that is refused for good fails at once, although an earlier one is still being \
+                  sent again",
         excuses: idempotence::refused_early,
     },
     Row {
         hazard: "given-up-late",
-        meaning: "an idempotent producer gives a batch up when its time is over, though later ones \
+        meaning: "an idempotent producer gives a batch up after delivery.timeout.ms, although later ones \
                   were confirmed",
         excuses: idempotence::given_up_late,
     },
     Row {
         hazard: "unknown-outcome-landed",
-        meaning: "a record that the producer had given up was written all the same",
+        meaning: "a record that its producer had given up was written all the same",
         excuses: retries::unknown_outcome_landed,
     },
     Row {
         hazard: "read-uncommitted",
-        meaning: "isolation.level=read_uncommitted gives readers open and aborted data",
+        meaning: "with isolation.level=read_uncommitted readers receive open and aborted records",
         excuses: transactions::read_uncommitted,
     },
     Row {
         hazard: "marker-lost",
-        meaning: "what allows the loss of records allows that of the markers of transactions",
+        meaning: "a setting that permits the loss of records also permits the loss of markers",
         excuses: transactions::marker_lost,
     },
     Row {
         hazard: "decision-lost",
-        meaning: "what transaction.state.log.min.isr allows to lose are decisions of coordinators",
+        meaning: "transaction.state.log.min.isr permits the loss of decisions of coordinators",
         excuses: transactions::decision_lost,
     },
     Row {
         hazard: "coordinator-gave-up",
-        meaning: "a coordinator that could not replicate its record in time acts as if it had not \
+        meaning: "a coordinator that could not replicate its record in time goes on as if it had not \
                   written it",
         excuses: transactions::coordinator_gave_up,
     },
@@ -209,8 +209,8 @@ impl Case<'_> {
         }
     }
 
-    /// When the replica that lacks the batch came to lead, and in which epoch. Where nothing was
-    /// lost by that it may not have led yet; then it is when it was elected.
+    /// When the replica that lacks the batch began to lead, and in which epoch. If it has not led
+    /// yet: when it was elected or came back.
     pub(super) fn election(&self) -> String {
         let Ground::Gone { witness, loss } = &self.finding.ground else { return String::new() };
         if let Some(loss) = loss {
@@ -229,24 +229,24 @@ impl Case<'_> {
         }
     }
 
-    /// The producer of the record may send a batch twice without a trace.
+    /// Whether the producer of the record is not idempotent.
     pub(super) fn is_not_idempotent(&self) -> bool {
         let producer = self.finding.record.map(|number| records::parts(number).0);
         let setup = producer.and_then(|producer| self.view.setup.producers.get(producer));
         !setup.is_some_and(|setup| setup.idempotence)
     }
 
-    /// When the record came to its place: appended where it stands, or called back.
+    /// When the record was appended at its offset; for a finding about a callback, when that ran.
     pub(super) fn placed(&self) -> Option<u64> {
         let Some(offset) = self.finding.offset else { return Some(self.finding.at) };
         let batches = &self.partition.batches;
-        // At the same offset the latest is the one that is left.
+        // The latest batch at an offset is the one that remains.
         let its = |batch: &u32| Some(batches.number_at(*batch, offset)) == self.finding.record;
         batches.covering(offset).filter(its).map(|batch| batches.get(batch).at).max()
     }
 
-    /// The connections over which the record and the one that overtook it were last sent, by the
-    /// history of the client, if they are two.
+    /// The connections over which the record and the one that overtook it were last sent, if they
+    /// differ.
     pub(super) fn two_connections(&self) -> Option<(u32, u32)> {
         let Ground::Overtaken { by, .. } = self.finding.ground else { return None };
         let (own, other) = (self.record?.over?, self.view.records.get(by)?.over?);
@@ -270,9 +270,9 @@ pub(super) fn became_leader(view: &View, partition: &Partition, loss: &Loss) -> 
     format!("{broker} {how} in epoch {} at {}", loss.leader_epoch, view.time(at))
 }
 
-/// The configuration allows it, and by the committed log the new leader was in neither ISR nor
-/// ELR, and no broker of those that were could have led instead. A rule bug that lets a replica
-/// into one of them, or passes a member over that is there, is not excused.
+/// Excuses a loss by an unclean election: the configuration allows it, and by the committed log the
+/// new leader was in neither ISR nor ELR, and no member of either could lead. A rule bug that adds
+/// a replica to ISR or ELR, or does not elect an available member, is not excused.
 fn unclean_election(case: &Case<'_>) -> Option<String> {
     let witness = case.witness()?;
     let topic = &case.view.setup.topics[case.partition.topic?];
@@ -293,27 +293,29 @@ fn unclean_election(case: &Case<'_>) -> Option<String> {
     })
 }
 
-/// By the committed log the replica that lacks the batch was elected out of sync, when no member of
-/// ISR or ELR could lead.
+/// Whether, by the committed log, the replica that lacks the batch was elected out of sync, when no
+/// member of ISR or ELR could lead.
 fn is_unclean(witness: &Witness) -> bool {
     let out_of_sync = witness.elected.is_some() && !witness.members().meets(&witness.lacking);
     out_of_sync && witness.could_lead().is_empty()
 }
 
-/// Whether the controller could rightly make the replica leader that lacks the record: a member of
-/// the ISR, or of the ELR if no in-sync replica is left, or the last leader if neither has a member left (KIP-966).
+/// Whether the controller could rightly elect the replica that lacks the record: a member of the
+/// ISR, or of the ELR if no in-sync replica is left, or the last leader if neither has a member
+/// left (KIP-966).
 fn may_lead(witness: &Witness) -> bool {
     let is_in = |replicas: &ReplicaSet| replicas.meets(&witness.lacking);
-    // Who was in sync and active before and after could have been elected all the time.
+    // A replica that was in sync and active throughout could have been elected instead.
     let passed_over = (&witness.in_sync & &witness.active).meets(&witness.holders);
     let last_resort = witness.remaining().is_empty() && witness.last_leader == witness.lacking;
     is_in(&witness.in_sync) || (is_in(&witness.members()) && !passed_over) || last_resort
 }
 
-/// The record was never committed nor delivered, the new leader never had it or lost it with its
-/// power and could be elected, and when its leader was replaced some member of the committed ISR
-/// lacked it, or that ISR was smaller than min ISR, so that nothing was committed and members of
-/// the ELR may lead that lack it (KIP-966).
+/// Excuses the loss of a record with acks=1 that was neither committed nor delivered. The new
+/// leader never had the record, or lost it with its power, and could rightly be elected. And when
+/// the old leader was replaced, some member of the committed ISR lacked the record, or that ISR was
+/// smaller than `min.insync.replicas`: then nothing is committed, and members of the ELR that lack
+/// the record may lead (KIP-966).
 fn acks1_unreplicated(case: &Case<'_>) -> Option<String> {
     let (witness, record) = (case.witness()?, case.record?);
     let lacks = |set: &ReplicaSet| &(set - &witness.had) | &(set & &witness.power_lost);
@@ -340,10 +342,10 @@ fn acks1_unreplicated(case: &Case<'_>) -> Option<String> {
     })
 }
 
-/// The members whose unclean end a power loss can be blamed on, if one can: the new leader lost
-/// the batch with its power, at least `min.insync.replicas` of those that had it ended uncleanly,
-/// no replica was left that the controller should have waited for, and it did not believe a life that
-/// had ended (KIP-966).
+/// The replicas that ended uncleanly, if that excuses the loss: the new leader lost the batch with
+/// its power, at least `min.insync.replicas` of the replicas that had it ended uncleanly, no
+/// replica was left for which the controller should have waited, and with KIP-966 the controller
+/// had removed the new leader from ISR and ELR after its unclean end.
 pub(super) fn power_loss(case: &Case<'_>) -> Option<ReplicaSet> {
     let witness = case.witness()?;
     let ended = &witness.ever_had & &(&witness.power_lost | &witness.ended_uncleanly);
@@ -359,8 +361,8 @@ fn after_power_loss(case: &Case<'_>, ended: &ReplicaSet) -> String {
     let topic = case.partition.topic.map(|topic| &case.view.setup.topics[topic]);
     let flush = topic.map_or((None, None), |topic| (topic.flush_messages, topic.flush_ms));
     format!(
-        "{}, min.insync.replicas={} asks for no more than that, {} ended uncleanly with unsynced \
-         data, and {} without the record",
+        "{}, min.insync.replicas={} requires no more copies than were lost, {} ended uncleanly with \
+         unsynced data, and {} without the record",
         flushing(flush),
         case.partition.min_isr,
         brokers(case.partition, ended),
@@ -368,7 +370,7 @@ fn after_power_loss(case: &Case<'_>, ended: &ReplicaSet) -> String {
     )
 }
 
-/// When a log is synced, which decides what a loss of power can cost.
+/// When a log is synced, in words: that decides what a power loss can cost.
 fn flushing(setting: (Option<u64>, Option<u64>)) -> String {
     let set = match setting {
         (None, None) => {
@@ -383,13 +385,13 @@ fn flushing(setting: (Option<u64>, Option<u64>)) -> String {
     format!("brokers fsync no earlier than {set} asks for")
 }
 
-/// Nodes as a sentence has them: `broker 1`, `brokers 1 and 2`.
+/// Brokers in words: `broker 1`, `brokers 1 and 2`.
 pub(super) fn brokers(partition: &Partition, set: &ReplicaSet) -> String {
     let plural = if set.len() == 1 { "" } else { "s" };
     format!("broker{plural} {}", enumerated(partition, set))
 }
 
-/// Their numbers alone: `1, 2 and 3`.
+/// Broker ids in words: `1, 2 and 3`.
 fn enumerated(partition: &Partition, set: &ReplicaSet) -> String {
     let names = partition.names(set);
     match names.rsplit_once(", ") {
@@ -414,7 +416,7 @@ fn correlated_power_loss(case: &Case<'_>) -> Option<String> {
 }
 
 /// Without KIP-966 the controller keeps the last in-sync replica in the ISR when its broker goes
-/// down, and makes it leader again although it has lost with its power what others still hold.
+/// down, and elects it again although it has lost records with its power that others still hold.
 pub(super) fn last_replica_standing(case: &Case<'_>) -> Option<String> {
     let witness = case.witness()?;
     let last = witness.in_sync == witness.lacking && witness.lacking.is_within(&witness.power_lost);
@@ -428,10 +430,11 @@ pub(super) fn last_replica_standing(case: &Case<'_>) -> Option<String> {
     })
 }
 
-/// The replica cuts where it had cut before, when an unclean election had made it lose what stood
-/// there; its process ended uncleanly after that. Kafka writes what a truncation takes out of the
-/// leader-epoch file in the background (`LeaderEpochFileCache.truncateFromEndAsyncFlush`), so that
-/// it may come back with an epoch that none of its records has, and cut where that epoch began.
+/// Excuses a replica that truncates its log at an offset at which it had truncated before, because
+/// of an unclean election, and whose process ended uncleanly afterwards. Kafka writes the
+/// leader-epoch file in the background after a truncation
+/// (`LeaderEpochFileCache.truncateFromEndAsyncFlush`). So the replica may return with an epoch that
+/// none of its records has, and truncate where that epoch began.
 fn stale_epoch_entry(case: &Case<'_>) -> Option<String> {
     let Ground::CutAgain { replica } = case.finding.ground else { return None };
     let (partition, offset) = (case.partition, case.finding.offset?);
@@ -462,8 +465,8 @@ fn stale_epoch_entry(case: &Case<'_>) -> Option<String> {
     let loss = partition.losses.iter().find(lost)?;
     (topic.unclean_leader_election && ended).then(|| {
         format!(
-            "with unclean.leader.election.enable=true a replica cuts what a new leader lacks, {} cut \
-             to {offset} at {} and ended uncleanly before its leader-epoch file was written, and {}",
+            "with unclean.leader.election.enable=true a replica truncates what a new leader lacks, {} \
+             truncated to {offset} at {} and ended uncleanly before its leader-epoch file was written, and {}",
             brokers(partition, &ReplicaSet::of(replica)),
             case.view.time(cut.at),
             became_leader(case.view, partition, loss)

@@ -101,7 +101,7 @@ pub(super) fn acks0_overtaken(case: &Case<'_>) -> Option<String> {
     let unconfirmed = case.record?.outcome == Outcome::Unconfirmed;
     unconfirmed.then(|| {
         format!(
-            "with acks=0 no answer is waited for, and the record was sent over connection {own}, \
+            "with acks=0 the producer waits for no response, and the record was sent over connection {own}, \
              what overtook it over connection {other}"
         )
     })
@@ -120,6 +120,9 @@ pub(super) fn unknown_outcome_landed(case: &Case<'_>) -> Option<String> {
     // A callback has its order whatever the outcome.
     let stored = case.finding.offset.is_some();
     (unknown && at_stake && stored).then(|| {
-        format!("the producer never learnt whether the record was written (event {})", record.told)
+        format!(
+            "the producer never learnt whether the record was written (event {})",
+            record.settled
+        )
     })
 }

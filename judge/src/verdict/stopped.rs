@@ -1,4 +1,5 @@
-//! Nodes that stopped by themselves as Kafka's do, and what cannot come back for that.
+//! Excuses for nodes that stopped for a cause for which Kafka's do, and for partitions that cannot
+//! recover because of that or of a disk.
 
 use super::permission::Excuse;
 use crate::check::{Finding, Ground};
@@ -6,10 +7,10 @@ use crate::evidence::{Cause, End, FailedDir, Halt, Spoil, View};
 use engine::ids::TopicPartition;
 use machine::ClusterId;
 
-/// The hazards of nodes that stop by themselves, each with its meaning for users.
+/// The hazards of nodes that stop themselves, each with its meaning for users.
 pub const HAZARDS: &[(&str, &str)] = &[
-    ("full-disk", "a log directory without space is offline; without another its broker stops"),
-    ("failed-disk", "a log directory that fails is offline; without another its broker stops"),
+    ("full-disk", "a full log directory goes offline; a broker without another one stops"),
+    ("failed-disk", "a log directory that fails goes offline; a broker without another one stops"),
     ("unregistered", "a broker stops when no controller registers it in time"),
 ];
 
@@ -26,23 +27,23 @@ const fn hazard(cause: Cause) -> &'static str {
     }
 }
 
-/// A broker with several log directories goes on without one that failed, and does not use it again
-/// before it is started again (KIP-112).
+/// A broker with several log directories goes on without a failed one until its next start
+/// (KIP-112).
 fn offline(view: &View, dir: &FailedDir) -> Option<Excuse> {
     let (node, at) = (view.setup.name(dir.moment.node), view.time(dir.moment.at));
     let (path, error) = (&dir.path, &dir.error);
     Some(Excuse {
         hazard: hazard(dir.cause?),
         because: format!(
-            "a log directory that fails is offline until its broker is started again, and {path} of \
-             {node} failed at {at}: {error}"
+            "a log directory that fails is offline until its broker is restarted, and {path} of {node} \
+             failed at {at}: {error}"
         ),
     })
 }
 
-/// A leader returns what its disk holds: followers and consumers find the checksum wrong, and go no
-/// further. Where it is the metadata log, that holds up all of the cluster, if a node has still to
-/// fetch those bytes.
+/// A leader returns the bytes on its disk: followers and consumers find a wrong checksum, and get
+/// no further. Corrupted bytes in the metadata log hold up the whole cluster, if a node has still
+/// to fetch them.
 fn unreadable(view: &View, cluster: ClusterId, partition: usize) -> Option<Excuse> {
     let is_wanted = |spoil: &&Spoil| {
         view.partitions[spoil.partition].replicas.iter().any(|it| it.end < spoil.to)
@@ -53,11 +54,11 @@ fn unreadable(view: &View, cluster: ClusterId, partition: usize) -> Option<Excus
     let spoil = own.or_else(of_metadata)?;
     let why = view.spoil_in_words(spoil);
     let because =
-        format!("nothing gets past bytes that changed on the disk of a leader, and {why}");
+        format!("no reader gets past bytes that changed on the disk of a leader, and {why}");
     Some(Excuse { hazard: CORRUPTED, because })
 }
 
-/// Excuses that something of a partition, or of the metadata log, has not come back.
+/// Excuses a partition, or the metadata log, that has not recovered.
 fn missing(
     view: &View,
     end: &End,
@@ -66,7 +67,7 @@ fn missing(
 ) -> Option<Excuse> {
     if let Some(spoil) = view.lost_metadata(cluster, finding.at) {
         let why = view.spoil_in_words(spoil);
-        let because = format!("a cluster is what its quorum remembers, and {why}");
+        let because = format!("a cluster has only the metadata that its quorum keeps, and {why}");
         return Some(Excuse { hazard: LOST_VOTER, because });
     }
     let index = view.index_of(cluster, partition)?;
@@ -74,9 +75,9 @@ fn missing(
     offline.or_else(|| unreadable(view, cluster, index))
 }
 
-/// Excuses a node that stopped as Kafka's does, and a cluster that has not come back while one that
-/// stopped for its disk is still down. A log directory that is offline, and bytes that cannot be read,
-/// excuse only what is missing of the partitions that are there.
+/// Excuses a node that stopped for a cause for which Kafka's does, and a cluster that has not
+/// recovered while a node that stopped because of its disk is still down. An offline log directory,
+/// or bytes that cannot be read, excuse only the partitions concerned.
 pub(super) fn excuse(view: &View, end: &End, finding: &Finding) -> Option<Excuse> {
     let halt = match &finding.ground {
         Ground::Halted { node, .. } => {
@@ -101,7 +102,9 @@ pub(super) fn excuse(view: &View, end: &End, finding: &Finding) -> Option<Excuse
         Cause::Forgotten => {
             let spoil = view.lost_metadata(halt.moment.node.cluster, halt.moment.at)?;
             let why = view.spoil_in_words(spoil);
-            format!("a cluster is what its quorum remembers, {why}, and {node} stopped at {at}")
+            format!(
+                "a cluster has only the metadata that its quorum keeps, {why}, and {node} stopped at {at}"
+            )
         }
         Cause::Unregistered => {
             format!("a broker that no controller registers stops, and {node} stopped at {at}")

@@ -1,23 +1,24 @@
-//! Rows of the permission table about transactions: what readers ask for, and what follows from the loss
-//! of markers, of data and of decisions where that loss is permitted.
+//! Rows of the permission table about transactions: readers with `read_uncommitted`, and the
+//! consequences of permitted losses of records, markers and decisions.
 
 use super::permission::{self, Case};
 use crate::check::{Finding, Ground};
 use crate::evidence::View;
 use std::time::Duration;
 
-/// A reader of `read_uncommitted` is given data that is open or aborted.
+/// Excuses records of open or aborted transactions at a reader with `read_uncommitted`.
 pub(super) fn read_uncommitted(case: &Case<'_>) -> Option<String> {
     let Ground::Uncommitted { reader } = case.finding.ground else { return None };
     Some(format!(
-        "with isolation.level=read_uncommitted a consumer is given open and aborted data, and \
+        "with isolation.level=read_uncommitted a consumer receives open and aborted records, and \
          {reader} was at {}",
         case.view.time(case.finding.at)
     ))
 }
 
-/// The partition has lost data or markers of the producer, and was allowed to. Data without their
-/// marker stay open, or are ended by the marker of a later transaction.
+/// Excuses a wrong outcome where the partition has lost records or markers of the producer, and
+/// another row permits that loss. Records without their marker stay open, or are ended by the
+/// marker of a later transaction.
 pub(super) fn marker_lost(case: &Case<'_>) -> Option<String> {
     let producer_id = producer_of(case)?;
     let is_its = |batch: u32| {
@@ -25,10 +26,11 @@ pub(super) fn marker_lost(case: &Case<'_>) -> Option<String> {
         it.is_transactional && it.producer_id() == Some(producer_id)
     };
     let because = lost(case, case.finding.partition?, is_its)?;
-    Some(format!("{because}, and with it data or markers of producer {producer_id}"))
+    Some(format!("{because}, and with it records or markers of producer {producer_id}"))
 }
 
-/// The coordinator has lost what it had written about the transactional id, and was allowed to.
+/// Excuses a wrong outcome where the coordinator's log has lost records about the transactional id,
+/// and another row permits that loss.
 pub(super) fn decision_lost(case: &Case<'_>) -> Option<String> {
     let log = match case.finding.ground {
         Ground::Transaction { log, .. } => log?,
@@ -41,20 +43,21 @@ pub(super) fn decision_lost(case: &Case<'_>) -> Option<String> {
     let transitions = &case.view.coordinators.get(id).transitions;
     let is_its = |batch: u32| transitions.iter().any(|it| (it.log, it.batch) == (log, batch));
     let because = lost(case, log, is_its)?;
-    Some(format!("{because}, and with it what the coordinator of the transaction had written"))
+    Some(format!("{because}, and with it records of the transaction's coordinator"))
 }
 
-/// The coordinator had waited for its last record to be replicated for as long as it waits.
+/// Excuses a coordinator that had waited for `transaction.timeout.ms` for its last record to be
+/// replicated.
 pub(super) fn coordinator_gave_up(case: &Case<'_>) -> Option<String> {
     let Ground::AfterPending { pending, timeout_ms, .. } = case.finding.ground else { return None };
     let timeout = Duration::from_millis(u64::try_from(timeout_ms).ok()?);
     let pending = Duration::from_nanos(pending?);
-    // By a clock that may be fast.
+    // The coordinator's clock may be fast.
     let drift = pending / 1_000_000 * case.view.setup.drift_ppm;
     (pending + drift >= timeout).then(|| {
         format!(
-            "a coordinator waits for transaction.timeout.ms={timeout_ms} until its record is \
-             replicated, and acts then as if it had not been written, after {} ms",
+            "a coordinator waits no longer than transaction.timeout.ms={timeout_ms} for its record to \
+             be replicated, and went on after {} ms as if it had not written it",
             pending.as_millis()
         )
     })
@@ -69,7 +72,7 @@ fn producer_of(case: &Case<'_>) -> Option<i64> {
     }
 }
 
-/// Why a partition was allowed to lose one of these batches, if it lost one before the finding.
+/// The excuse for the loss of one of these batches from a partition before the finding.
 fn lost(case: &Case<'_>, partition: usize, is_meant: impl Fn(u32) -> bool) -> Option<String> {
     let view: &View = case.view;
     let of = &view.partitions[partition];

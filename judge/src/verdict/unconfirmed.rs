@@ -156,7 +156,7 @@ fn because(view: &View, why: Why, partition: &Partition, loss: Option<u32>) -> S
         None => "the record was appended and cannot be read".to_owned(),
     };
     let comma = if loss.is_some() { "," } else { ", and" };
-    format!("with acks=0 no answer is waited for{comma} {story}")
+    format!("with acks=0 the producer waits for no response{comma} {story}")
 }
 
 /// The brokers that had the record, and the leader that lacked it.

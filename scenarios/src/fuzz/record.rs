@@ -214,7 +214,7 @@ mod tests {
         for (partition, count) in [("orders-0", 2), ("orders-1", 3)] {
             verdict.permitted.push(Permitted {
                 hazard: "acks0-unwritten".to_owned(),
-                because: "with acks=0 no answer is waited for, and so on".to_owned(),
+                because: "with acks=0 the producer waits for no response, and so on".to_owned(),
                 partition: partition.to_owned(),
                 count,
                 ..Permitted::default()
@@ -223,7 +223,7 @@ mod tests {
         let unconfirmed_lost = verdict.unconfirmed_lost();
         let record = SeedRecord::new(0, verdict, 0, 0);
         assert_eq!((record.unconfirmed_lost, unconfirmed_lost, record.counts.lost), (5, 5, 0));
-        let because = "with acks=0 no answer is waited for".to_owned();
+        let because = "with acks=0 the producer waits for no response".to_owned();
         let name = "acks0-unwritten".to_owned();
         assert_eq!(record.hazards, [Hazard { name, records: 5, because }]);
     }

@@ -323,7 +323,7 @@ impl Director {
         self.applied = Some((event, fault));
     }
 
-    /// A sector went bad by the fault that was applied in this event.
+    /// The fault that was applied in this event has corrupted a sector.
     pub fn corrupted(&mut self, by: EventId, sector: String) {
         if let Some((_, fault)) = self.applied.filter(|(event, _)| *event == by) {
             self.sectors.insert(fault, sector);

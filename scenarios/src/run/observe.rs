@@ -158,7 +158,7 @@ impl Simulation {
         self.budget.lost_power(node, &views);
     }
 
-    /// A sector of a broker's log went bad. It may stay so: recovery cuts it only where it scans.
+    /// A sector of a broker's log is corrupted. It may stay so: recovery cuts it only where it scans.
     /// Whether it does is not followed, and the budget counts on the replica no more.
     fn on_sector(&mut self, node: NodeId, log: &str) {
         if is_broker(node) {

@@ -83,7 +83,7 @@ pub(super) fn happened(kind: &TraceKind) -> String {
         }
         TraceKind::DiskLost { bytes } => format!("lost a disk, and {bytes} bytes with it"),
         TraceKind::SectorCorrupted { file, at } => {
-            format!("the sector at {at} of {file} went bad")
+            format!("the sector at {at} of {file} was corrupted")
         }
         TraceKind::Paused => "was paused".to_owned(),
         TraceKind::Resumed => "was resumed".to_owned(),

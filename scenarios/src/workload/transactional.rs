@@ -1,8 +1,8 @@
-//! An application that sends what its schedule says in transactions.
+//! An application that sends its scheduled records in transactions.
 //!
-//! It works as one thread would: it begins a transaction with its first record, sends a number of
-//! records, ends the transaction and waits for the result, while what arrives meanwhile waits. Records of
-//! a transaction that is not committed are not sent again: each belongs to one transaction.
+//! It works as a single thread would: it begins a transaction, sends a number of records, ends the
+//! transaction and waits for the result. Records that become due meanwhile wait. Records of a
+//! transaction that is not committed are not sent again: each record belongs to one transaction.
 
 use super::arrivals::{Arrival, Arrivals, write_value};
 use super::producer::{Owed, ProducerAppConfig};
@@ -27,9 +27,9 @@ pub struct TransactionalApp {
     boot: Boot,
     producer: Producer,
     phase: Phase,
-    /// Producers that it has had before this one.
+    /// The number of producers before the present one.
     replaced: u64,
-    /// The producer id and epoch that the producer was last given.
+    /// The producer's last producer id and epoch.
     identity: (i64, i16),
     arrivals: Arrivals,
     next: Option<Arrival>,
@@ -42,11 +42,11 @@ pub struct TransactionalApp {
 const ARRIVAL: Timer = Timer::Application(0);
 /// The pause after an error is over.
 const PAUSE: Timer = Timer::Application(1);
-/// How long an application takes to begin anew after an error.
+/// The time from an error to the application's next producer.
 const PAUSE_TIME: Span = Span::secs(1);
 
 impl TransactionalApp {
-    /// Starts with the first record, after a restart with the first that is not overdue.
+    /// Starts with the first record; after a restart, with the first one that is not overdue.
     pub fn boot(
         config: &ProducerAppConfig,
         transactions: &Transactions,
@@ -73,7 +73,8 @@ impl TransactionalApp {
             value: Vec::new(),
             is_closing: false,
         };
-        // The id is taken with the first record: the producer that takes it last fences the others.
+        // The application takes its transactional id when its first record is due, so the one whose
+        // records begin last fences the others.
         match app.next {
             Some(next) => out.set_timer(PAUSE, began + next.at),
             None => app.phase = Phase::Over,
@@ -81,7 +82,7 @@ impl TransactionalApp {
         app
     }
 
-    /// What is left to be done; `None` if nothing is.
+    /// The application's remaining work; `None` if there is none.
     pub fn owes(&self) -> Option<Owed> {
         let unsent = self.arrivals.remaining() + u64::from(self.next.is_some());
         match self.phase {
@@ -123,7 +124,7 @@ impl TransactionalApp {
         }
     }
 
-    /// Takes the transactional id.
+    /// Calls `initTransactions`, which takes over the transactional id.
     fn start(&mut self, now: Now, out: &mut Outbox) {
         if self.phase == Phase::Pausing && !self.is_closing {
             self.phase = Phase::Starting;
@@ -131,7 +132,7 @@ impl TransactionalApp {
         }
     }
 
-    /// Makes a call again until it begins to wait, or has failed at once.
+    /// Makes a call, which blocks the application until it returns, unless it fails at once.
     fn call(&mut self, call: TransactionCall, now: Now, out: &mut Outbox) {
         let called = match call {
             TransactionCall::Init => self.producer.init_transactions(now, out),
@@ -143,7 +144,8 @@ impl TransactionalApp {
         }
     }
 
-    /// Sends what is due, and begins and ends transactions. A blocked `send` blocks the application.
+    /// Sends the records that are due, and begins and ends transactions. A blocked `send` blocks
+    /// the application.
     fn go_on(&mut self, now: Now, out: &mut Outbox) {
         let elapsed = now.mono.since(self.began);
         loop {
@@ -166,7 +168,7 @@ impl TransactionalApp {
                     self.next = self.arrivals.next();
                     self.phase = Phase::Open { transaction, sent: sent + 1 };
                     self.send(now, arrival, out);
-                    // What is sent is reported before the end of its transaction.
+                    // The record is reported before its transaction ends.
                     self.on_events(now, out);
                 }
                 (Phase::Idle, Some(arrival)) if !self.is_closing => {
@@ -193,7 +195,7 @@ impl TransactionalApp {
         }
     }
 
-    /// Sends a record. Without keys the records of a transaction go to one partition after the other.
+    /// Sends a record. Records without keys go to all partitions in turn.
     fn send(&mut self, now: Now, arrival: Arrival, out: &mut Outbox) {
         write_value(arrival.record, self.config.record_size, &mut self.value);
         let key = arrival.key.map(u32::to_be_bytes);
@@ -229,8 +231,8 @@ impl TransactionalApp {
         }
     }
 
-    /// All records of a transaction are sent. One that is not to be committed is written first: what
-    /// is still at the producer when it is aborted never reaches a log.
+    /// Ends a transaction whose records are all sent. If it is not to be committed, its records are
+    /// flushed first: records that are still at the producer at the abort would never reach a log.
     fn end(&mut self, transaction: u64, now: Now, out: &mut Outbox) {
         match self.transactions.end_of(transaction, self.config.schedule.seed) {
             _ if self.is_closing => self.end_as(transaction, End::Abort, now, out),
@@ -242,7 +244,7 @@ impl TransactionalApp {
         }
     }
 
-    /// Commits a transaction, aborts it, or leaves it.
+    /// Commits, aborts or abandons a transaction.
     fn end_as(&mut self, transaction: u64, end: End, now: Now, out: &mut Outbox) {
         if end == End::Abandon {
             self.close(now, out);
@@ -254,7 +256,7 @@ impl TransactionalApp {
         }
     }
 
-    /// Calls what ends the transaction.
+    /// Calls `commitTransaction` or `abortTransaction`.
     fn end_by(&mut self, ending: Ending, now: Now, out: &mut Outbox) {
         let Ending { transaction, commit, .. } = ending;
         out.observe(Fact::Client(ClientFact::TransactionEnding { transaction, commit }));
@@ -263,11 +265,11 @@ impl TransactionalApp {
         self.call(call, now, out);
     }
 
-    /// A call has thrown at once, or a `send` has.
+    /// Handles an error that a call or a `send` threw at once.
     fn on_thrown(&mut self, error: TransactionError, now: Now, out: &mut Outbox) {
         match error {
             TransactionError::Failed(failure) => self.on_failure(failure, now, out),
-            // The producer is where no call leads out of: it is closed, and another one made.
+            // The producer is in a state that no call can leave: close it, and create another one.
             _ => {
                 let error = ErrorCode::UnknownServerError;
                 self.on_failure(TransactionFailure { error, is_fatal: true }, now, out);
@@ -275,7 +277,8 @@ impl TransactionalApp {
         }
     }
 
-    /// An error ends the transaction, or the producer.
+    /// Aborts the transaction after an error. If that is not possible, closes the producer and
+    /// creates another one.
     fn on_failure(&mut self, failure: TransactionFailure, now: Now, out: &mut Outbox) {
         let (transaction, may_abort, was_commit) = match self.phase {
             Phase::Open { transaction, .. } | Phase::Flushing { transaction, .. } => {
@@ -318,7 +321,7 @@ impl TransactionalApp {
         out.observe(Fact::Client(ended));
     }
 
-    /// Closes the producer without waiting for anything, and reports what became of its records.
+    /// Closes the producer at once, and reports the outcomes of its records.
     fn close(&mut self, now: Now, out: &mut Outbox) {
         self.producer.close_now(now, out);
         let acks = self.config.producer.acks.code();
@@ -327,10 +330,10 @@ impl TransactionalApp {
         }
     }
 
-    /// Makes another producer, which begins after `pause`.
+    /// Creates another producer, which begins after `pause`.
     fn replace(&mut self, now: Now, pause: Span, out: &mut Outbox) {
         self.replaced += 1;
-        // Its random choices are others than those of the producer before.
+        // Its random choices differ from those of the producer before.
         let entropy = self.boot.entropy.wrapping_add(self.replaced);
         let boot = Boot { entropy, ..self.boot };
         let (config, bootstrap) = (&self.config.producer, &self.config.bootstrap);
@@ -339,7 +342,7 @@ impl TransactionalApp {
         out.set_timer(PAUSE, now.mono + pause);
     }
 
-    /// Takes note of what the producer reports.
+    /// Handles the events of the producer.
     fn on_events(&mut self, now: Now, out: &mut Outbox) {
         while self.producer.has_events() {
             let events: Vec<_> = self.producer.take_events().collect();
@@ -383,7 +386,7 @@ impl TransactionalApp {
         }
     }
 
-    /// Panics if it contradicts itself.
+    /// Panics if the state of the producer contradicts itself.
     pub fn invariants(&self) {
         self.producer.invariants();
     }

@@ -1,35 +1,35 @@
-//! What applications do in their transactions: fixed by the seed before the run begins.
+//! The transactions of applications: size and end, which depend only on the seed.
 
 use sim::Sample;
 
 /// How an application sends in transactions.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Transactions {
-    /// How many records a transaction has.
+    /// The number of records in a transaction.
     pub records: u64,
-    /// The share of transactions that it aborts on purpose, in parts per million.
+    /// The share of transactions that the application aborts on purpose, in parts per million.
     pub aborted_ppm: u32,
-    /// The share of transactions that it leaves open, in parts per million: it drops its producer and
-    /// goes on with another one, as after a crash.
+    /// The share of transactions that the application abandons, in parts per million: it closes its
+    /// producer with the transaction open, and goes on with another producer, as after a crash.
     pub abandoned_ppm: u32,
-    /// It ends when another producer has taken its transactional id, as the instance that was replaced
-    /// should. Otherwise it begins anew after any error.
+    /// Whether the application ends after another one has taken over its transactional id, as a
+    /// replaced instance should. Otherwise it goes on with a new producer after any error.
     pub ends_when_fenced: bool,
 }
 
-/// What becomes of a transaction.
+/// How a transaction ends.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum End {
     /// It is committed.
     Commit,
     /// It is aborted.
     Abort,
-    /// It is left open.
+    /// It is abandoned while it is open.
     Abandon,
 }
 
 impl Transactions {
-    /// What becomes of a transaction, by the seed and its number alone.
+    /// How a transaction ends, which depends only on the seed and the number of the transaction.
     pub(super) fn end_of(&self, transaction: u64, seed: u64) -> End {
         let drawn = sim::stream(seed, "transactions", transaction).below(1_000_000);
         let abandoned = u64::from(self.abandoned_ppm);
@@ -42,18 +42,19 @@ impl Transactions {
     }
 }
 
-/// Where the application is.
+/// The state of an application.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Phase {
-    /// It waits before it begins with another producer.
+    /// It waits before it calls `initTransactions`.
     Pausing,
     /// `initTransactions` has been called.
     Starting,
     /// No transaction is open.
     Idle,
-    /// A transaction is open, with so many records so far.
+    /// A transaction is open; `sent` records have been sent in it.
     Open { transaction: u64, sent: u64 },
-    /// All records of a transaction are sent that is not to be committed, and not all have an outcome.
+    /// All records of a transaction that is not to be committed are sent, and not all have an
+    /// outcome.
     Flushing { transaction: u64, end: End },
     /// `commitTransaction` or `abortTransaction` has been called.
     Ending(Ending),
@@ -64,11 +65,11 @@ pub(super) enum Phase {
 /// A transaction that is being ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Ending {
-    /// Its number.
+    /// The number of the transaction.
     pub(super) transaction: u64,
-    /// By a commit, not by an abort.
+    /// Whether by a commit; otherwise by an abort.
     pub(super) commit: bool,
-    /// A commit has been asked for, if only before the abort.
+    /// `commitTransaction` has been called, even if an abort followed.
     pub(super) was_commit: bool,
 }
 
@@ -77,7 +78,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn as_many_transactions_are_aborted_and_left_as_their_shares_say() {
+    fn transactions_are_aborted_and_abandoned_in_their_shares() {
         let transactions = Transactions {
             records: 4,
             aborted_ppm: 200_000,

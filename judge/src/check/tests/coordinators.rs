@@ -17,7 +17,7 @@ fn a_marker_is_what_was_decided_for_its_partition() {
         history.state((PID, 4), decision, partitions);
         history.marker(ORDERS, (PID, epoch), committed, 0);
         found(&history)
-            .contains(&("markers-as-decided", "a marker is not what its coordinator decided"))
+            .contains(&("markers-as-decided", "a marker is not the decision of its coordinator"))
     };
     assert!(!wrong(State::PrepareCommit, BOTH, 4, true));
     assert!(!wrong(State::PrepareAbort, BOTH, 4, false));
@@ -86,10 +86,10 @@ fn a_state_of_a_coordinator_follows_the_one_before() {
     assert_eq!(states(&[(4, PrepareCommit)]), [next]);
     assert_eq!(states(&[(3, CompleteAbort)]), [next]);
     assert_eq!(states(&[(3, Ongoing), (4, Empty)]), [next]);
-    let decided = "a decision about a transaction does not stand";
+    let decided = "a decision about a transaction is not final";
     assert_eq!(states(&[(3, Ongoing), (4, PrepareCommit), (4, CompleteAbort)]), [decided]);
     assert_eq!(states(&[(3, Ongoing), (4, PrepareCommit), (4, Ongoing)]), [decided]);
-    assert_eq!(states(&[(2, Empty)]), ["the epoch of a transactional id falls"]);
+    assert_eq!(states(&[(2, Empty)]), ["the producer epoch of a transactional id decreases"]);
 }
 
 /// A coordinator that cannot replicate its record acts after the time-out as if it had not written it.
@@ -145,7 +145,7 @@ fn a_coordinator_knows_what_its_log_says() {
         history
     };
     assert_eq!(found(&knows((PID, 3), State::CompleteCommit)), []);
-    let what = "a coordinator knows something else than its log says";
+    let what = "a coordinator's state differs from its log";
     let wrong = [("coordinator-knows-its-log", what)];
     assert_eq!(found(&knows((PID, 2), State::CompleteCommit)), wrong);
     assert_eq!(found(&knows((PID, 3), State::Empty)), wrong);

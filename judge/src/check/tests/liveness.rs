@@ -83,7 +83,7 @@ fn a_power_loss_loses_only_unsynced_records() {
     assert!(!comes_back(None, false), "nothing had to be synced");
     assert!(!comes_back(Some(5), false), "four records may be unsynced");
     assert!(comes_back(Some(4), false), "four records are synced together");
-    assert!(comes_back(None, true), "an orderly stop syncs everything");
+    assert!(comes_back(None, true), "a clean shutdown syncs everything");
 }
 
 /// A process that dies or stops before it has loaded its logs has neither kept nor synced them.

@@ -73,11 +73,11 @@ fn half_of_a_maybe_is_a_violation_and_either_whole_is_not() {
     };
     assert_eq!(atomic(&unknown(true, true, true)), Vec::<&str>::new());
     assert_eq!(atomic(&unknown(true, false, false)), Vec::<&str>::new());
-    let half = ["half of a transaction is committed"];
+    let half = ["only a part of a transaction is committed"];
     assert_eq!(atomic(&unknown(true, true, false)), half);
     assert_eq!(atomic(&unknown(true, false, true)), half);
     // An application that never asked for it gets nothing committed, not even all.
-    let never = ["a transaction is committed that its application did not commit"];
+    let never = ["a transaction is committed although its application did not commit it"];
     assert_eq!(atomic(&unknown(false, true, true)), never);
     assert_eq!(atomic(&unknown(false, false, false)), Vec::<&str>::new());
 }
@@ -161,7 +161,7 @@ fn a_reader_of_read_committed_is_given_what_is_committed_and_replicated() {
         let found = found(history);
         found.iter().filter(|it| it.0 == "read-committed").map(|it| it.1).collect::<Vec<_>>()
     };
-    assert_eq!(read(&open), ["open data was delivered"]);
+    assert_eq!(read(&open), ["records of an open transaction were delivered"]);
     // The same to one that reads read_uncommitted is permitted, and named.
     let mut dirty = open.clone();
     dirty.setup.read_committed.clear();
@@ -172,7 +172,7 @@ fn a_reader_of_read_committed_is_given_what_is_committed_and_replicated() {
     let mut early = history.clone();
     early.marker_alone(ORDERS, (PID, 1), true, 0);
     early.deliver_without(1002, ORDERS, 2, &[]);
-    assert_eq!(read(&early), ["data was delivered whose commit was not replicated"]);
+    assert_eq!(read(&early), ["records were delivered whose commit was not replicated"]);
     let mut good = history.clone();
     good.marker(ORDERS, (PID, 1), true, 0);
     good.deliver_without(1002, ORDERS, 2, &[]);
@@ -180,7 +180,7 @@ fn a_reader_of_read_committed_is_given_what_is_committed_and_replicated() {
     let mut aborted = history;
     aborted.marker(ORDERS, (PID, 1), false, 0);
     aborted.deliver_without(1002, ORDERS, 2, &[]);
-    assert_eq!(read(&aborted), ["aborted data was delivered"]);
+    assert_eq!(read(&aborted), ["records of an aborted transaction were delivered"]);
 }
 
 #[test]
@@ -255,8 +255,8 @@ fn a_producer_that_was_replaced_commits_nothing_more() {
     assert_eq!(
         committed(false),
         [
-            "a transaction was open when its producer had been replaced",
-            "a transaction is committed whose producer had been replaced"
+            "a transaction was still open after its producer had been replaced",
+            "a transaction is committed although its producer had been replaced"
         ]
     );
 }

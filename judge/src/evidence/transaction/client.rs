@@ -1,4 +1,4 @@
-//! What applications did with their transactions, and what they were told.
+//! The transactions of applications: their calls, and the outcomes reported to them.
 
 use crate::evidence::observed::Moment;
 use engine::fact::{ClientFact, TransactionOutcome};
@@ -9,9 +9,9 @@ use std::sync::Arc;
 /// One transaction of an application.
 #[derive(Clone, Debug)]
 pub struct ClientTransaction {
-    /// The number that the application gave to it: that of its first record.
+    /// The number that the application gave to the transaction: that of its first record.
     pub number: u64,
-    /// When and where it began.
+    /// When and where the transaction began.
     pub begun: Moment,
     /// The session of its producer, an index of [`ClientTransactions::sessions`]; `None` if the producer
     /// never initialized its transactional id.
@@ -20,26 +20,26 @@ pub struct ClientTransaction {
     pub commit_called: Option<Moment>,
     /// When `abortTransaction` was called first.
     pub abort_called: Option<Moment>,
-    /// When the application was done with it, and what it was told. `None` if it was killed, or the run
-    /// ended.
+    /// When the application was done with the transaction, and its outcome there. `None` if the
+    /// application was killed, or the run ended.
     pub ended: Option<(Moment, TransactionOutcome)>,
-    /// How many records it has.
+    /// The number of records in the transaction.
     pub records: u32,
 }
 
-/// What is promised of a transaction.
+/// The promise for a transaction; see the module [`super`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Promise {
-    /// All of it is committed.
+    /// All records are committed.
     Committed,
-    /// Nothing of it is committed.
+    /// No record is committed.
     Aborted,
-    /// All or nothing.
+    /// All records are committed, or none.
     Either,
 }
 
 impl ClientTransaction {
-    /// What is promised of it.
+    /// The promise for this transaction.
     pub fn promise(&self) -> Promise {
         match self.ended.map(|(_, outcome)| outcome) {
             Some(TransactionOutcome::Committed) => Promise::Committed,
@@ -53,18 +53,18 @@ impl ClientTransaction {
         }
     }
 
-    /// What its application was told, in words.
-    pub fn told(&self) -> &'static str {
+    /// The transaction with its outcome, in words.
+    pub fn in_words(&self) -> &'static str {
         match (self.ended.map(|(_, outcome)| outcome), self.commit_called) {
             (Some(TransactionOutcome::Committed), _) => "a committed transaction",
             (Some(TransactionOutcome::Aborted), _) => "an aborted transaction",
-            (_, None) => "a transaction that was never to be committed",
+            (_, None) => "a transaction without a call to commit",
             (_, Some(_)) => "a transaction of unknown outcome",
         }
     }
 }
 
-/// From `initTransactions` on a producer owns its transactional id.
+/// The time from `initTransactions` onwards, in which a producer owns its transactional id.
 #[derive(Clone, Debug)]
 pub struct Session {
     /// The transactional id.
@@ -83,7 +83,7 @@ pub struct ClientTransactions {
     all: Vec<ClientTransaction>,
     sessions: Vec<Session>,
     ids: BTreeMap<String, Arc<str>>,
-    /// The transaction that each application is in.
+    /// The present transaction of each application.
     open: BTreeMap<NodeId, usize>,
     /// The last session of each node.
     owners: BTreeMap<NodeId, usize>,
@@ -100,13 +100,13 @@ impl ClientTransactions {
         &self.sessions
     }
 
-    /// One of them, by [`super::super::Record::transaction`].
+    /// One transaction, by [`super::super::Record::transaction`].
     pub fn get(&self, transaction: u32) -> Option<&ClientTransaction> {
         self.all.get(transaction as usize)
     }
 
-    /// An application gives a record to its producer. Returns the index of the transaction that the
-    /// record belongs to, if it does.
+    /// Counts a record that an application gives to its producer. Returns the index of its
+    /// transaction, if it belongs to one.
     #[inline]
     pub(in crate::evidence) fn sent(&mut self, node: NodeId) -> Option<u32> {
         if self.open.is_empty() {
@@ -162,7 +162,7 @@ impl ClientTransactions {
         self.all.get_mut(index).filter(|it| it.number == number)
     }
 
-    /// The process of an application has ended.
+    /// Ends the session and transaction of an application whose process has ended.
     pub(in crate::evidence) fn abandon(&mut self, node: NodeId) {
         self.open.remove(&node);
         self.owners.remove(&node);

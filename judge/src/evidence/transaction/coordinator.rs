@@ -1,5 +1,5 @@
-//! What coordinators wrote about each transactional id: the records of `__transaction_state`, in the
-//! order in which they were first seen.
+//! The records of coordinators about each transactional id: the records of `__transaction_state`,
+//! in the order in which they were first seen.
 
 use super::state_log::{self, Read, State, StateValue};
 use crate::evidence::view::View;
@@ -15,17 +15,17 @@ pub(in crate::evidence) const STATE_TOPIC: &str = "__transaction_state";
 /// A record about a transactional id.
 #[derive(Clone, Debug)]
 pub struct Transition {
-    /// When it was first seen, in nanoseconds.
+    /// When the record was first seen, in nanoseconds.
     pub at: u64,
     /// The partition of `__transaction_state`, an index of [`View::partitions`].
     pub log: usize,
-    /// The batch that it is in.
+    /// The number of its batch in that partition.
     pub batch: u32,
     /// Its offset.
     pub offset: Offset,
-    /// What it says; `None`: the id is forgotten.
+    /// The state in the record; `None` for a tombstone: the id is forgotten.
     pub value: Option<StateValue>,
-    /// The same in bytes.
+    /// The bytes of the value.
     pub raw: Option<Bytes>,
 }
 
@@ -41,22 +41,22 @@ impl Transition {
 pub struct Id {
     /// The id.
     pub name: Arc<str>,
-    /// All that was written about it, in the order first seen, what was lost since included.
+    /// All records about the id, in the order first seen, including those that were lost since.
     pub transitions: Vec<Transition>,
 }
 
-/// What coordinators wrote.
+/// All records of coordinators.
 #[derive(Clone, Debug, Default)]
 pub struct Coordinators {
     ids: Vec<Id>,
     by_name: BTreeMap<(ClusterId, String), usize>,
-    /// The id that each producer id was last given to.
+    /// The transactional id to which each producer id was last given.
     by_producer: BTreeMap<(ClusterId, i64), usize>,
     /// How many batches of each partition of `__transaction_state` have been read.
     read: BTreeMap<usize, usize>,
-    /// The ids and the numbers of the transitions that were read last.
+    /// The transitions that were read last: indexes of ids, and of [`Id::transitions`].
     fresh: Vec<(usize, usize)>,
-    /// What could not be read: the partition and the offset of the batch, and what is wrong.
+    /// Batches that could not be read: the partition, the base offset, and the error.
     unreadable: Vec<(usize, Offset, &'static str)>,
 }
 
@@ -71,29 +71,30 @@ impl Coordinators {
         &self.ids
     }
 
-    /// The transactional id of that name.
+    /// The index of the transactional id with this name.
     pub fn named(&self, cluster: ClusterId, name: &str) -> Option<usize> {
         self.by_name.get(&(cluster, name.to_owned())).copied()
     }
 
-    /// The transactional id that a producer id was given to.
+    /// The index of the transactional id to which a producer id was last given.
     pub fn of_producer(&self, cluster: ClusterId, producer_id: i64) -> Option<usize> {
         self.by_producer.get(&(cluster, producer_id)).copied()
     }
 
-    /// The transitions that the last append brought: ids and the numbers of their transitions.
+    /// The transitions that were read last: indexes of ids, and of [`Id::transitions`].
     pub fn fresh(&self) -> &[(usize, usize)] {
         &self.fresh
     }
 
-    /// What could not be read.
+    /// Batches that could not be read: the partition, the base offset, and the error.
     pub fn unreadable(&self) -> &[(usize, Offset, &'static str)] {
         &self.unreadable
     }
 }
 
 impl View {
-    /// Reads what a partition of `__transaction_state` has shown since it was read last.
+    /// Reads the batches of a partition of `__transaction_state` that were first seen since the
+    /// last call.
     pub(in crate::evidence) fn read_state_log(&mut self, log: usize) {
         let (partition, coordinators) = (&self.partitions[log], &mut self.coordinators);
         coordinators.fresh.clear();
@@ -121,11 +122,11 @@ impl View {
 
     /// The transitions of a transactional id that are in the line of leaders, latest first.
     pub fn transitions(&self, id: usize) -> impl Iterator<Item = &Transition> {
-        self.coordinators.ids[id].transitions.iter().rev().filter(|it| self.stands(it))
+        self.coordinators.ids[id].transitions.iter().rev().filter(|it| self.is_in_line(it))
     }
 
     /// Whether a transition is in the line of leaders.
-    pub fn stands(&self, transition: &Transition) -> bool {
+    pub fn is_in_line(&self, transition: &Transition) -> bool {
         self.partitions[transition.log].is_in_line(transition.batch)
     }
 

@@ -1,11 +1,11 @@
-//! Transactions in the line of leaders of a partition, by its batches and markers.
+//! Transactions in the line of leaders of a partition, from its batches and markers.
 
 use crate::evidence::batch::{Batch, NONE};
 use crate::evidence::partition::Partition;
 use engine::ids::Offset;
 use std::collections::BTreeMap;
 
-/// What became of the transaction that a batch belongs to.
+/// The outcome of the transaction that a batch belongs to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Fate {
     /// No marker of its producer follows.
@@ -16,21 +16,21 @@ pub enum Fate {
     Aborted,
 }
 
-/// What is open in the line of leaders, and what the last marker ended.
+/// The open transactions in the line of leaders, and the one that the last marker ended.
 #[derive(Clone, Debug, Default)]
 pub struct LineTransactions {
-    /// The batches of each producer that no marker has ended, in order; no list is empty.
+    /// The batches of each producer's open transaction, in order; no list is empty.
     open: BTreeMap<i64, Vec<u32>>,
     /// The batches that the last marker of the line ended.
     ended: Vec<u32>,
     /// All markers that any replica has shown, in the order in which they were first seen.
     markers: Vec<u32>,
-    /// Some batch is transactional.
+    /// Some batch that any replica or reader has shown is transactional.
     any: bool,
 }
 
 impl LineTransactions {
-    /// Whether the partition has seen a transaction.
+    /// Whether any batch of the partition is transactional.
     pub fn any(&self) -> bool {
         self.any
     }
@@ -52,7 +52,7 @@ impl LineTransactions {
 }
 
 impl Partition {
-    /// What became of the transaction of a batch of the line; `None` if it belongs to none.
+    /// The outcome of the transaction of a batch in the line; `None` if the batch belongs to none.
     pub fn fate(&self, batch: u32) -> Option<Fate> {
         let it = self.batches.get(batch);
         if !it.is_transactional || it.is_control {
@@ -74,7 +74,7 @@ impl Partition {
         firsts.map(|batch| (self.batches.get(*batch).base, *batch)).min()
     }
 
-    /// A replica has shown a batch for the first time.
+    /// Records whether a batch that was seen for the first time is a marker, or transactional.
     pub(in crate::evidence) fn note_marker(&mut self, batch: u32) {
         let it = self.batches.get(batch);
         self.transactions.any |= it.is_transactional;
@@ -83,7 +83,7 @@ impl Partition {
         }
     }
 
-    /// The line goes on with a batch.
+    /// Extends the line by a batch.
     pub(in crate::evidence) fn extend_transactions(&mut self, batch: u32) {
         let it: &Batch = self.batches.get(batch);
         let Some(producer) = it.producer_id().filter(|_| it.is_transactional) else { return };
@@ -99,7 +99,7 @@ impl Partition {
         }
     }
 
-    /// The line is another one.
+    /// Derives the open transactions again, after the line has changed to that of another leader.
     pub(in crate::evidence) fn follow_transactions(&mut self) {
         if !self.transactions.any {
             return;

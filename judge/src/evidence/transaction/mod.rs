@@ -1,41 +1,41 @@
-//! Transactions: what their applications did and were told, what logs hold of them, and what their
-//! coordinators decided.
+//! Transactions: their history at the applications, their records and markers in the logs, and the
+//! decisions of their coordinators.
 //!
-//! | file | witness |
+//! | file | evidence |
 //! |---|---|
 //! | `client.rs` | the history of the applications |
 //! | `line.rs` | batches and markers in the line of leaders of a partition |
 //! | `state_log.rs`, `coordinator.rs` | the bytes of `__transaction_state` |
-//! | `tally.rs` | in the end: how much of each transaction is committed |
+//! | `tally.rs` | how much of each transaction is committed at the end |
 //!
-//! # What is promised
+//! # Promises
 //!
-//! | the application was told | `commitTransaction` called | promised of the records of the transaction |
+//! | outcome at the application | `commitTransaction` called | promise for the records of the transaction |
 //! |---|---|---|
-//! | committed | yes | each is acknowledged, stays, and `read_committed` readers are given it |
-//! | aborted | yes, before an error, or no | `read_committed` readers are given none |
+//! | committed | yes | each is acknowledged, stays, and is delivered to `read_committed` readers |
+//! | aborted | yes, before an error, or no | none is delivered to `read_committed` readers |
 //! | given up: fenced, or on purpose | no | the same |
-//! | nothing certain (*maybe*): no response, fenced after the call, killed | yes | all as if committed, or none |
-//! | nothing: killed before the call | no | none |
+//! | unknown: no response, fenced after the call, killed | yes | all as if committed, or none |
+//! | none: killed before the call | no | as if aborted |
 //!
-//! And, of every transaction: while it is open no reader with `read_committed` gets past its first
-//! record; it ends within `transaction.timeout.ms`, a scan of the coordinator and the time in which
-//! markers are written; nothing that an application begins to commit after another one has taken its
-//! transactional id is committed.
+//! And for every transaction: while it is open no `read_committed` reader gets past its first
+//! record; it ends within `transaction.timeout.ms`, plus the interval of the coordinator's scan and
+//! the time to write markers; and it is not committed if its application begins to commit after
+//! another one has taken over its transactional id.
 //!
-//! What holds under which configuration:
+//! How the configuration changes these promises:
 //!
 //! | configuration | effect |
 //! |---|---|
-//! | `transaction.version` 2 | all of it |
-//! | `transaction.version` 1 | not where a request outlives its transaction: one of EndTxn decides the next transaction (KAFKA-17754), which is found as a violation |
-//! | `isolation.level=read_uncommitted` | such a reader is given open and aborted data, which is permitted |
-//! | `min.insync.replicas`, `unclean.leader.election.enable` of a topic | as many unclean ends as they allow for take records *and markers*: what follows from that is permitted |
-//! | `transaction.state.log.min.isr` | the same of decisions of the coordinator |
+//! | `transaction.version` 2 | all hold |
+//! | `transaction.version` 1 | a delayed EndTxn request decides the next transaction (KAFKA-17754), which is reported as a violation |
+//! | `isolation.level=read_uncommitted` | the reader receives records of open and aborted transactions, which is permitted |
+//! | `min.insync.replicas`, `unclean.leader.election.enable` of a topic | crashes that these settings do not cover lose records *and markers*: the consequences are permitted |
+//! | `transaction.state.log.min.isr` | likewise for the decisions of the coordinator |
 //!
-//! Kafka does not promise, and nothing here asks, that readers see a transaction at one moment in all
-//! partitions, that they see it when `commitTransaction` returns (markers follow), or that data stand in
-//! the order of commits.
+//! Kafka does not promise, and no check requires, that readers see a transaction at one moment in
+//! all partitions, that they see it when `commitTransaction` returns (markers are written later),
+//! or that records are stored in the order of commits.
 
 mod client;
 mod coordinator;

@@ -8,13 +8,13 @@ use engine::record;
 /// `org.apache.kafka.coordinator.transaction.TransactionState`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum State {
-    /// There is no transaction.
+    /// No transaction since the producer got its epoch.
     Empty,
-    /// Partitions belong to the transaction.
+    /// A transaction is open.
     Ongoing,
-    /// It is decided: commit.
+    /// The decision is to commit; markers are being written.
     PrepareCommit,
-    /// It is decided: abort.
+    /// The decision is to abort; markers are being written.
     PrepareAbort,
     /// All markers of the commit are written.
     CompleteCommit,
@@ -32,7 +32,7 @@ impl State {
         Self::CompleteAbort,
     ];
 
-    /// The decision that it stands for; `Some(true)`: commit.
+    /// The decision, while markers are being written; `Some(true)`: commit.
     pub fn decision(self) -> Option<bool> {
         match self {
             Self::PrepareCommit => Some(true),
@@ -41,7 +41,7 @@ impl State {
         }
     }
 
-    /// Whether all markers are written, and of which decision.
+    /// The decision, once all markers are written; `Some(true)`: commit.
     pub fn completed(self) -> Option<bool> {
         match self {
             Self::CompleteCommit => Some(true),
@@ -51,7 +51,7 @@ impl State {
     }
 }
 
-/// What a record says of a transactional id.
+/// The state in a record about a transactional id.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct StateValue {
     /// The producer id.
@@ -62,9 +62,10 @@ pub struct StateValue {
     pub timeout_ms: i32,
     /// The state.
     pub state: State,
-    /// The partitions, by name.
+    /// The partitions in the transaction, as `orders-0`.
     pub partitions: Vec<String>,
-    /// When the transaction began, in milliseconds of the coordinator's clock; -1: there is none.
+    /// When the last transaction began, in milliseconds of the coordinator's clock; -1: none since
+    /// the producer was initialized.
     pub start_ms: i64,
 }
 
@@ -74,15 +75,14 @@ pub(super) struct Read {
     pub(super) id: String,
     /// `None`: the id is forgotten.
     pub(super) value: Option<StateValue>,
-    /// The same as it stands there.
+    /// The bytes of the value.
     pub(super) raw: Option<Bytes>,
 }
 
 /// The records of a batch, in order.
 ///
 /// # Errors
-///
-/// What cannot be read.
+/// What is wrong with the first record that cannot be read.
 pub(super) fn read(bytes: &Bytes) -> Result<Vec<Read>, &'static str> {
     let mut records = Vec::new();
     let mut wrong = None;
@@ -137,7 +137,7 @@ fn one(
     Ok((id, Some(it)))
 }
 
-/// Bytes that are read from the front.
+/// Reads bytes from the front.
 struct Reader<'a>(&'a [u8]);
 
 const SHORT: &str = "it ends early";
@@ -188,10 +188,10 @@ impl Reader<'_> {
         let size = usize::try_from(size).map_err(|_| "a name is null")?;
         let (text, rest) = self.0.split_at_checked(size).ok_or(SHORT)?;
         self.0 = rest;
-        String::from_utf8(text.to_vec()).map_err(|_| "a name is no text")
+        String::from_utf8(text.to_vec()).map_err(|_| "a name is not UTF-8")
     }
 
-    /// Passes over tagged fields.
+    /// Skips tagged fields.
     fn tags(&mut self) -> Result<(), &'static str> {
         for _ in 0..self.compact()?.saturating_add(1) {
             self.compact()?;

@@ -1,11 +1,11 @@
-//! What the logs hold of each transaction in the end.
+//! How much of each transaction the logs hold at the end.
 
 use super::line::Fate;
 use crate::evidence::records::Outcome;
 use crate::evidence::view::View;
 use engine::ids::Offset;
 
-/// A record of a transaction where it stands.
+/// The place of a record of a transaction.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Stored {
     /// The index of its partition.
@@ -21,14 +21,17 @@ pub struct Stored {
 /// How much of a transaction the lines of leaders hold.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Tally {
-    /// Records whose transaction is committed there, and the first of them.
+    /// The number of records whose transaction is committed in their partition, and the first such
+    /// record.
     pub committed: (u32, Option<Stored>),
-    /// Records whose transaction is aborted there, and the first of them.
+    /// The number of records whose transaction is aborted in their partition, and the first such
+    /// record.
     pub aborted: (u32, Option<Stored>),
-    /// Records whose transaction is open there, and the first of them.
+    /// The number of records whose transaction is open in their partition, and the first such
+    /// record.
     pub open: (u32, Option<Stored>),
-    /// Records that were not acknowledged and do not stand there, and the first that was not
-    /// acknowledged.
+    /// The number of records that were not acknowledged and are not stored, and the first record
+    /// that was not acknowledged.
     pub failed: (u32, Option<u64>),
 }
 
@@ -71,7 +74,7 @@ pub(in crate::evidence) fn tallies(view: &View) -> Vec<Tally> {
             if of.is_control {
                 continue;
             }
-            // What is in no transaction is read by everybody.
+            // A batch outside transactions is visible to every reader.
             let fate = it.fate(*batch).unwrap_or(Fate::Committed);
             let numbers = it.batches.numbers(*batch, of.base, of.next);
             for (offset, record) in (of.base..).zip(numbers) {

@@ -52,7 +52,7 @@ fn both_versions_are_read() {
 }
 
 #[test]
-fn a_tombstone_forgets_and_an_empty_id_has_no_partitions() {
+fn a_tombstone_has_no_state_and_an_empty_id_has_no_partitions() {
     let read_one = |value: Option<&[u8]>| read(&batch(KEY, value)).map(|mut it| it.remove(0).value);
     assert_eq!(read_one(None), Ok(None));
     let mut empty = value(0, 0);
@@ -64,9 +64,9 @@ fn a_tombstone_forgets_and_an_empty_id_has_no_partitions() {
 }
 
 #[test]
-fn what_is_no_state_is_an_error() {
+fn malformed_records_are_errors() {
     assert!(read(&batch(&[0, 1, 0, 0], None)).is_err(), "another version of the key");
-    assert!(read(&batch(KEY, Some(&value(2, 0)))).is_err(), "another version");
-    assert!(read(&batch(KEY, Some(&value(1, 9)))).is_err(), "no state");
-    assert!(read(&batch(KEY, Some(&value(1, 0)))).is_err(), "it ends early");
+    assert!(read(&batch(KEY, Some(&value(2, 0)))).is_err(), "another version of the value");
+    assert!(read(&batch(KEY, Some(&value(1, 9)))).is_err(), "an unknown state");
+    assert!(read(&batch(KEY, Some(&value(1, 0)))).is_err(), "the value ends early");
 }

@@ -65,8 +65,7 @@ fn a_broker_that_came_back_knows_the_last_batch_alone() {
     assert_eq!(hazards(&judgement), vec![("sent-under-another-epoch", 4)]);
     let because = &judgement.permitted[0].because;
     assert!(
-        because
-            .starts_with("a snapshot has the last batch of a producer alone, broker 2 came back")
+        because.starts_with("a snapshot has only the last batch of a producer, broker 2 restarted")
     );
     // Without a start, or with one of another broker, it has to know them.
     assert_eq!(broken(&sent_again(&|_| ())), vec!["stored-once"], "KAFKA-5494");

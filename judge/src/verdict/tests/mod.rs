@@ -232,8 +232,8 @@ fn correlated_power_loss_is_permitted() {
     assert_eq!(judgement.lost.iter().map(|lost| lost.count).collect::<Vec<_>>(), [4]);
     let because = &judgement.permitted[0].because;
     let reason = "brokers confirm without fsync (flush.messages and flush.ms are Kafka's \
-                  defaults), min.insync.replicas=2 asks for no more than that, brokers 1 and 2 \
-                  ended uncleanly with unsynced data, and broker 1 began to lead";
+                  defaults), min.insync.replicas=2 requires no more copies than were lost, \
+                  brokers 1 and 2 ended uncleanly with unsynced data, and broker 1 began to lead";
     assert!(because.starts_with(reason), "{because}");
 }
 
@@ -274,7 +274,7 @@ fn a_power_loss_names_when_logs_were_synced() {
 }
 
 #[test]
-fn several_replicas_that_lacked_a_record_are_told_as_several() {
+fn several_replicas_that_lacked_a_record_are_named() {
     let mut history = acks1(&[]);
     history.crash(1);
     history.elect(2, 1, &[2, 3], &[]);

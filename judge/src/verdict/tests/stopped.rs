@@ -131,7 +131,7 @@ fn a_disk_that_worked_again_before_the_start_is_no_cause() {
     assert_eq!(broken(&stops_after(FaultKind::FailingDisk, true)), ["stops-explained"]);
 }
 
-/// A sector went bad in a file of broker 3, which later takes a log directory offline with an
+/// A sector is corrupted in a file of broker 3, which later takes a log directory offline with an
 /// error, in the log of a partition, and stops.
 fn fails_after(file: &str, partition: Option<TopicPartition>, error: &str) -> Judgement {
     let mut history = History::new(2);

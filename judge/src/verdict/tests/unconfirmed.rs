@@ -21,7 +21,7 @@ fn records_that_no_successor_had_fetched_are_unreplicated() {
     assert_eq!(broken(&judgement), Vec::<&str>::new());
     assert_eq!(hazards(&judgement), vec![("acks0-unreplicated", 4)]);
     let because = &judgement.permitted[0].because;
-    let reason = "with acks=0 no answer is waited for, only broker 1 ever had the record, and \
+    let reason = "with acks=0 the producer waits for no response, only broker 1 ever had the record, and \
                   broker 2 began to lead in epoch 1 at ";
     assert!(because.starts_with(reason), "{because}");
     assert_eq!(judgement.counts.lost, 0, "nothing was acknowledged of them");

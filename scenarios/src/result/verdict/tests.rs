@@ -44,13 +44,15 @@ fn the_headline_names_lost_records_that_were_sent_with_acks_0() {
     let none = "every promise held: 9 records sent with acks=0, 9 read back, none lost";
     assert_eq!(verdict.headline(), none);
     for (hazard, count) in UNCONFIRMED.into_iter().zip(1..) {
-        let (hazard, because) =
-            (hazard.to_owned(), "with acks=0 no answer is waited for, and so on".to_owned());
+        let (hazard, because) = (
+            hazard.to_owned(),
+            "with acks=0 the producer waits for no response, and so on".to_owned(),
+        );
         verdict.permitted.push(Permitted { hazard, count, because, ..Permitted::default() });
     }
     assert_eq!(verdict.unconfirmed_lost(), 10);
     let expected = "every promise held; 10 records sent with acks=0 lost, permitted: with acks=0 \
-                no answer is waited for";
+                the producer waits for no response";
     assert_eq!(verdict.headline(), expected);
 }
 

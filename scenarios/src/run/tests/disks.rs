@@ -102,7 +102,7 @@ fn a_lost_disk_stops_a_broker_and_a_controller() {
     let (verdict, _) = traced(lost.clone());
     let record = crate::result::RunRecord::new(&lost, "lost-disk", &[], Vec::new(), &verdict);
     let explained = crate::result::explain(&verdict, &record);
-    assert!(explained.contains("- **failed-disk**: 2 times: a node stopped"), "{explained}");
+    assert!(explained.contains("- **failed-disk**: 2 times: a process stopped"), "{explained}");
     assert_eq!(count(&verdict, "disk_lost"), 2);
     assert_eq!(hazards(&verdict)[0], ("failed-disk", 2), "{:#?}", verdict.permitted);
     let stopped = &verdict.permitted[0].because;
@@ -152,7 +152,7 @@ fn a_controller_may_give_up_in_the_middle_of_a_decision() {
     }
 }
 
-/// A sector that went bad is named with its file.
+/// A corrupted sector is named with its file.
 #[test]
 fn a_fault_that_corrupts_says_what() {
     let plan = run(&resolved("corrupted-segment", 42)).plan;
@@ -213,7 +213,7 @@ fn a_clock_that_is_set_back_refuses_records() {
     assert_eq!(count(&verdict, "broker_fenced"), 0, "time-outs do not depend on it");
 }
 
-/// A log directory that failed stays offline until its broker is started again, and the cluster is
+/// A log directory that failed stays offline until its broker is restarted, and the cluster is
 /// not whole until then.
 #[test]
 fn a_directory_that_failed_is_missed_until_the_restart() {
@@ -236,5 +236,5 @@ fn a_directory_that_failed_is_missed_until_the_restart() {
     assert_eq!(verdict.outcome, Outcome::Pass, "{verdict:#?}");
     let permitted = verdict.permitted.iter().find(|it| it.hazard == "failed-disk");
     let because = &permitted.expect("replicas are missing").because;
-    assert!(because.contains("offline until its broker is started again"), "{because}");
+    assert!(because.contains("offline until its broker is restarted"), "{because}");
 }

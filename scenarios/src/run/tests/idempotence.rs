@@ -113,13 +113,13 @@ fn idempotence_does_not_cover_what_an_application_sends_again() {
             assert!(verdict.exercised.contains_key("message_sent_again"), "{name} {seed}");
             let again = |it: &&Permitted| it.hazard == "sent-again-by-application";
             let permitted = verdict.permitted.iter().find(again).expect("it is permitted");
-            let because = "idempotence does not cover what an application sends again, ";
+            let because = "idempotence does not cover messages that an application sends again, ";
             assert!(permitted.because.starts_with(because), "{}", permitted.because);
         }
     }
 }
 
-/// A leader that has forgotten a producer takes a copy for a new batch.
+/// A leader that has forgotten a producer stores a copy as a new batch.
 #[test]
 fn a_producer_that_was_forgotten_may_store_a_copy() {
     let set = ["producer.id.expiration.ms=1000", "producer.id.expiration.check.interval.ms=200"];
