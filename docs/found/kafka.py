@@ -133,11 +133,11 @@ def partition_state(port):
     return partitions[0] if partitions else (-1, set())
 
 
-def create_topic(port, replicas, min_isr=2):
+def create_topic(port, replicas, min_isr=2, topic=TOPIC):
     assignment = array([struct.pack('>i', 0) + int32s(replicas)])
     config = array([string('min.insync.replicas') + string(str(min_isr))])
-    topic = string(TOPIC) + struct.pack('>ih', -1, -1) + assignment + config
-    answer = ask(port, 19, 2, array([topic]) + struct.pack('>ib', 10_000, 0))
+    wanted = string(topic) + struct.pack('>ih', -1, -1) + assignment + config
+    answer = ask(port, 19, 2, array([wanted]) + struct.pack('>ib', 10_000, 0))
     answer.number('i'), answer.number('i'), answer.string()
     return answer.number('h') == 0
 

@@ -57,17 +57,25 @@ pub struct Sequence {
     pub known_epoch: i16,
     /// The last sequence in that epoch; -1: none.
     pub last: i32,
+    /// The batch is part of a transaction.
+    pub transactional: bool,
 }
 
 /// Whether a batch is the next one of its producer. A new epoch begins with sequence 0. In the same
 /// epoch a batch follows the last one, and 0 follows the largest sequence (KAFKA-7692); anything
-/// else is a gap, or a copy of a batch that is no longer remembered. An unknown producer may begin
-/// with any sequence: its batches may have been deleted, or it may have been forgotten.
+/// else is a gap, or a copy of a batch that is no longer remembered.
+///
+/// An unknown idempotent producer begins with sequence 0, too. If its batches were deleted, or it was
+/// forgotten, it takes the refusal for a gap and begins a new epoch. Kafka accepts any sequence from it
+/// (KIP-360), but a leader does not know a producer either whose first batches are on their way to the
+/// leader before (FL-4). An unknown transactional producer may begin with any sequence: if an earlier
+/// batch is refused, its transaction is aborted.
 pub fn check_sequence(sequence: Sequence) -> Result<(), ErrorCode> {
-    let Sequence { epoch, first, known_epoch, last } = sequence;
+    let Sequence { epoch, first, known_epoch, last, transactional } = sequence;
     let next = if last == i32::MAX { 0 } else { last + 1 };
     let expected = if epoch == known_epoch { next } else { 0 };
-    if known_epoch == NO_PRODUCER_EPOCH || first == expected {
+    let may_begin_anywhere = transactional && known_epoch == NO_PRODUCER_EPOCH;
+    if first == expected || may_begin_anywhere {
         Ok(())
     } else {
         Err(ErrorCode::OutOfOrderSequenceNumber)

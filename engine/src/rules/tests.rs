@@ -309,7 +309,9 @@ fn every_rule_says_what_it_decides() {
 #[test]
 fn the_next_sequence_follows_the_last_and_a_new_epoch_begins_at_zero() {
     let check = |epoch, first, known_epoch, last| {
-        sequence::check_sequence(Sequence { epoch, first, known_epoch, last }).is_ok()
+        let transactional = false;
+        let sequence = Sequence { epoch, first, known_epoch, last, transactional };
+        sequence::check_sequence(sequence).is_ok()
     };
     assert!(check(3, 8, 3, 7));
     assert!(!check(3, 7, 3, 7) && !check(3, 9, 3, 7));
@@ -317,7 +319,9 @@ fn the_next_sequence_follows_the_last_and_a_new_epoch_begins_at_zero() {
     assert!(!check(3, 1, 3, i32::MAX));
     assert!(check(4, 0, 3, 7) && !check(4, 8, 3, 7), "KIP-360");
     assert!(check(3, 0, 3, -1), "after a marker of a new epoch");
-    assert!(check(0, 99, -1, -1), "nothing is known of it");
+    assert!(check(0, 0, -1, -1) && !check(0, 99, -1, -1), "FL-4: nothing is known of it");
+    let first = Sequence { epoch: 0, first: 99, known_epoch: -1, last: -1, transactional: true };
+    assert!(sequence::check_sequence(first).is_ok(), "a transaction can be aborted");
 }
 
 #[test]

@@ -158,6 +158,19 @@ pub const BUGS: &[Bug] = &[
         toml: include_str!("fl-3.toml"),
     },
     Bug {
+        id: "FL-4",
+        status: Status::OpenIn("4.1"),
+        summary: "a new leader accepts a later batch of an idempotent producer whose first batches are \
+                  on their way to the leader before; those are refused, and all are stored again \
+                  behind it",
+        source: "docs/found.md",
+        rules: &["check_sequence"],
+        masked_by: "",
+        apply: |rules| rules.check_sequence = rules::begin_anywhere_if_unknown,
+        scenario: "museum-fl-4",
+        toml: include_str!("fl-4.toml"),
+    },
+    Bug {
         id: "KAFKA-7128",
         status: Status::MendedIn("2.0.1"),
         summary: "a follower joins the ISR as soon as it has reached the new leader's own high \

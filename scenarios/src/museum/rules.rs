@@ -5,12 +5,13 @@ use engine::error::ErrorCode;
 use engine::ids::Offset;
 use engine::log::BatchMeta;
 use engine::protocol::EpochEndOffset;
+use engine::record::NO_PRODUCER_EPOCH;
 use engine::rules::election::NamedDirectory;
 use engine::rules::fencing::{FetchedBatch, LeaderEpochs};
 use engine::rules::isr::{Join, Membership};
 use engine::rules::leadership::NewEpoch;
 use engine::rules::producer::Failure;
-use engine::rules::sequence::Sent;
+use engine::rules::sequence::{Sent, Sequence, check_sequence};
 use engine::rules::session::Renamed;
 use engine::rules::truncation::{Fetched, Start, diverges};
 
@@ -62,6 +63,12 @@ pub(super) fn send_high_watermark_once(_: Renamed) -> bool {
 /// FL-3, as in Kafka 4.1: an election that a named directory brings about goes by the one before.
 pub(super) fn lead_from_the_directory_before(directory: NamedDirectory) -> bool {
     directory.was_online
+}
+
+/// FL-4, as in Kafka 2.5 to 4.4: a producer that a leader does not know may begin with any sequence.
+pub(super) fn begin_anywhere_if_unknown(sequence: Sequence) -> Result<(), ErrorCode> {
+    let is_unknown = sequence.known_epoch == NO_PRODUCER_EPOCH;
+    if is_unknown { Ok(()) } else { check_sequence(sequence) }
 }
 
 /// Before KIP-497: a leader acts on its own ISR change at once, before the controller has committed
@@ -135,6 +142,11 @@ mod tests {
         let skipped = NewEpoch { led: Some(1), epoch: 3 };
         assert!(keep_followers_of_any_leader(skipped));
         assert!(!leadership::keeps_follower_state(skipped));
+
+        let unknown = NO_PRODUCER_EPOCH;
+        let second =
+            Sequence { epoch: 0, first: 1, known_epoch: unknown, last: -1, transactional: false };
+        assert!(begin_anywhere_if_unknown(second).is_ok() && check_sequence(second).is_err());
 
         let leaver = Membership { committed: true, proposed: Some(false) };
         assert!(!shrink_at_once(leaver) && isr::is_in_effective_isr(leaver));

@@ -5,6 +5,7 @@ use crate::broker::context::Io;
 use crate::broker::{Broker, BrokerSettings};
 use crate::config::{BrokerConfig, ControllerConfig, TopicConfig};
 use crate::controller::{Controller, ControllerSettings};
+use crate::error::ErrorCode;
 use crate::fact::Fact;
 use crate::ids::{BrokerId, TopicPartition};
 use crate::log::testdisk::TestDisk;
@@ -13,7 +14,8 @@ use crate::protocol::{
     Response,
 };
 use crate::record::BatchBuilder;
-use crate::rules::Rulebook;
+use crate::rules::sequence::{Sequence, check_sequence};
+use crate::rules::{Rulebook, Rules};
 use crate::timer::Timer;
 use crate::{Input, Outbox};
 use bytes::Bytes;
@@ -56,6 +58,7 @@ pub(super) struct Cluster {
     lives: u16,
     pub(super) config: BrokerConfig,
     pub(super) controller_config: ControllerConfig,
+    pub(super) rules: Rulebook,
     pub(super) topic: TopicConfig,
     pub(super) facts: Vec<(BrokerId, Fact)>,
     pub(super) halts: BTreeMap<BrokerId, Halt>,
@@ -129,6 +132,7 @@ impl Cluster {
             lives: 0,
             config: BrokerConfig { replica_lag_time_max: Span::secs(3), ..BrokerConfig::default() },
             controller_config: ControllerConfig::default(),
+            rules: Rulebook::kafka(),
             topic: TopicConfig { min_insync_replicas: min_isr, ..TopicConfig::default() },
             facts: Vec::new(),
             halts: BTreeMap::new(),
@@ -157,7 +161,7 @@ impl Cluster {
         };
         let mut out = Outbox::new(node, self.lives);
         let disk = self.disks.entry(id).or_default();
-        let (voters, rules) = (vec![CONTROLLER], Rulebook::kafka());
+        let (voters, rules) = (vec![CONTROLLER], self.rules);
         let topic_defaults = self.topic.clone();
         let member = if id == CONTROLLER {
             let config = self.controller_config.clone();
@@ -475,4 +479,12 @@ pub(super) fn batch() -> Bytes {
     let mut batch = BatchBuilder::new();
     batch.append(1_000, None, Some(b"value"), &[]);
     batch.build()
+}
+
+/// The rules of Kafka 4.1 as released, open defects included, for comparison with a real broker.
+pub(super) fn released() -> Rulebook {
+    fn begin_anywhere_if_unknown(sequence: Sequence) -> Result<(), ErrorCode> {
+        if sequence.known_epoch == -1 { Ok(()) } else { check_sequence(sequence) }
+    }
+    Rulebook::compared(Rules { check_sequence: begin_anywhere_if_unknown, ..Rules::kafka() })
 }

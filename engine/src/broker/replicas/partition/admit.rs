@@ -57,9 +57,10 @@ impl Admitter<'_> {
             rules.check_first_sequence(out, sequence)?;
         }
         let last = producer.map_or(NO_SEQUENCE, |producer| producer.last_sequence());
-        rules.check_sequence(out, Sequence { epoch, first, known_epoch, last })?;
+        let transactional = batch.is_transactional();
+        rules.check_sequence(out, Sequence { epoch, first, known_epoch, last, transactional })?;
         let open = producer.is_some_and(|it| it.current_txn_first_offset.is_some());
-        let written = Written { transactional: batch.is_transactional(), open };
+        let written = Written { transactional, open };
         rules.check_transactional(out, written)
     }
 

@@ -9,7 +9,7 @@ mod compare;
 mod gateway;
 mod responses;
 
-use super::cluster::Cluster;
+use super::cluster::{Cluster, released};
 use crate::config::{Property, TransactionVersion};
 use crate::protocol::{CreatableTopic, CreateTopicsRequest, Response};
 use compare::{Bindings, difference};
@@ -89,6 +89,7 @@ impl Run {
         let (mut cluster, _) = Cluster::start_set_up(1, |cluster| {
             let version = TransactionVersion::parse(&level.to_string()).expect("a level");
             cluster.controller_config.transaction_version = version;
+            cluster.rules = released();
             let properties = head["cluster"]["properties"].as_object().expect("properties");
             for (name, value) in properties {
                 // Of what is not modelled, and of the age of segments, whose records are old.
