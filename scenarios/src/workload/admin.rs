@@ -1,5 +1,5 @@
-//! An application that creates the topics of a cluster, and later asks for the preferred elections
-//! of the fault plan when it is woken for them.
+//! An application that creates the topics of a cluster, and requests preferred elections when the
+//! fault plan wakes it.
 
 use engine::client::{Admin, AdminConfig, AdminEvent};
 use engine::error::ErrorCode;
@@ -10,14 +10,14 @@ use engine::{Input, Outbox};
 use machine::{Boot, Now, Span};
 use std::collections::BTreeMap;
 
-/// What an administering application is configured with.
+/// The configuration of an administering application.
 #[derive(Clone, Debug)]
 pub struct AdminAppConfig {
     /// The topics to create, with the number of partitions of each.
     pub topics: Vec<CreatableTopic>,
-    /// The elections that it may be woken for: a number, and the topics, all if empty.
+    /// The elections for which it may be woken: a number, and the topics; all topics if empty.
     pub elections: Vec<(u32, Vec<String>)>,
-    /// The brokers to ask.
+    /// `bootstrap.servers`.
     pub bootstrap: Vec<BrokerId>,
 }
 
@@ -35,7 +35,7 @@ const CREATE: Timer = Timer::Application(0);
 /// Timers from here on are elections, by number.
 const ELECTION: u32 = 1;
 
-/// What wakes the application for the election of this number.
+/// The timer that wakes the application for the election with this number.
 pub fn election_timer(number: u32) -> Timer {
     Timer::Application(ELECTION + number)
 }

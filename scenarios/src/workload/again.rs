@@ -1,25 +1,28 @@
-//! Applications that send messages again, each time in a new record: after their producer gave one up
-//! (`resend`), and after a restart (`rewind`). Idempotence knows nothing of it.
+//! Applications that send messages again, each time in a new record: after their producer gave a
+//! record up (`resend`), and after a restart (`rewind`). Idempotence does not recognize such
+//! records.
 //!
-//! A record's number is unique in the world, and the numbers of a producer grow in the order sent. An
-//! application that sends each message once numbers records as its schedule does. One that sends some
-//! again leaves room: each of its lives begins [`LIFE`] numbers later than its place in the schedule.
+//! A record's number is unique in a run, and the numbers of a producer grow in the order of
+//! sending. An application that sends each message once numbers records as its schedule does. One
+//! that sends some again leaves room: each of its lives begins [`LIFE`] numbers after the previous
+//! one.
 
 use super::arrivals::{Arrival, record_number};
 use engine::fact;
 use machine::Span;
 use std::collections::{BTreeMap, VecDeque};
 
-/// The most records of one life that carry a message again, so that those of the next life have other
-/// numbers.
+/// The largest number of records in one life that repeat a message, so that the records of the next
+/// life have other numbers.
 const LIFE: u64 = 4_096;
 
 /// Whether and when an application sends messages again.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Repeats {
-    /// It sends again what its producer gave up, unless that was refused for good.
+    /// It sends a message again if its producer gave up the record, unless that was refused for
+    /// good.
     pub resend: bool,
-    /// How far back it begins after a restart.
+    /// How far back in its schedule it begins after a restart.
     pub rewind: Span,
 }
 
@@ -29,7 +32,7 @@ impl Repeats {
     }
 }
 
-/// A message that is to be sent in a record.
+/// A message to be sent in a record.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Message {
     pub(super) arrival: Arrival,
@@ -43,19 +46,20 @@ pub(super) struct Messages {
     producer: u16,
     /// The number of the next record.
     next: u64,
-    /// How many records of this life have carried a message again.
+    /// The number of records of this life that have repeated a message.
     repeated: u64,
-    /// What was due before this, after the load has begun, was due in an earlier life.
+    /// When this life began, since the load began: messages due before it are repeated.
     came_back: Span,
     /// The messages of records that have no outcome, by record.
     open: BTreeMap<u64, Arrival>,
-    /// Those to be sent again, in order.
+    /// The messages to be sent again, in order.
     due: VecDeque<Arrival>,
 }
 
 impl Messages {
-    /// Of an application whose life of this number, from 0, begins when so much of the load is over;
-    /// `overdue` messages were due before. `None` if it sends every message once.
+    /// The messages of an application. Its life with number `life`, from 0, begins `elapsed` after
+    /// the load began, when `overdue` messages have been due. `None` if the application sends every
+    /// message once.
     pub(super) fn new(
         repeats: Repeats,
         producer: u16,
@@ -75,7 +79,7 @@ impl Messages {
         })
     }
 
-    /// A message of the schedule, with what is known of it.
+    /// A message of the schedule, with the reason if it may be a repetition.
     pub(super) fn arrived(&self, arrival: Arrival) -> Message {
         let again = (arrival.at < self.came_back).then_some(fact::Again::Restarted);
         Message { arrival, again }
@@ -87,12 +91,13 @@ impl Messages {
         Some(Message { arrival, again: Some(fact::Again::GivenUp) })
     }
 
-    /// Whether one is to be sent again.
+    /// Whether a message is to be sent again.
     pub(super) fn is_due(&self) -> bool {
         !self.due.is_empty()
     }
 
-    /// Gives a message a record. Returns the record's number; `None` if it is one too many.
+    /// Gives a message a record. Returns the record's number; `None` if this life has repeated
+    /// [`LIFE`] messages.
     pub(super) fn record(&mut self, message: Message) -> Option<u64> {
         if message.again.is_some() {
             if self.repeated == LIFE {
@@ -108,20 +113,21 @@ impl Messages {
         Some(record)
     }
 
-    /// These records are confirmed.
+    /// Takes note that these records are confirmed.
     pub(super) fn confirmed(&mut self, records: &[u64]) {
         for record in records {
             self.open.remove(record);
         }
     }
 
-    /// These records were given up. Their messages are sent again if there is a use.
+    /// Takes note that these records were given up. Their messages are sent again, unless they were
+    /// refused for good.
     pub(super) fn given_up(&mut self, records: &[u64], for_good: bool) {
         let messages = records.iter().filter_map(|record| self.open.remove(record));
         self.due.extend(messages.filter(|_| !for_good));
     }
 
-    /// The application stops: nothing is sent any more.
+    /// Drops all messages to be sent again, since the application stops.
     pub(super) fn close(&mut self) {
         self.due.clear();
         self.resend = false;
@@ -145,7 +151,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_given_up_is_sent_again_in_a_new_record() {
+    fn a_message_whose_record_was_given_up_is_sent_again_in_a_new_record() {
         let mut messages = messages(0, 0);
         let first = messages.arrived(arrival(0, 0));
         assert_eq!(first.again, None);
@@ -158,11 +164,11 @@ mod tests {
         let again = messages.next_due().expect("one was given up");
         assert_eq!((again.arrival, again.again), (arrival(1, 1), Some(fact::Again::GivenUp)));
         assert_eq!(messages.record(again), Some(record_number(3, 3)));
-        assert!(!messages.is_due(), "what was refused for good is not sent again");
+        assert!(!messages.is_due(), "a record that was refused for good is not repeated");
     }
 
     #[test]
-    fn a_life_has_numbers_of_its_own() {
+    fn each_life_has_its_own_record_numbers() {
         let mut first = messages(0, 0);
         let mut last = 0;
         for count in 0..120 {
@@ -172,7 +178,7 @@ mod tests {
         while let Some(record) = first.record(given_up) {
             last = record;
         }
-        // It comes back at 120 ms, and begins again with what was due at 70 ms.
+        // It restarts at 120 ms, and goes back to the message that was due at 70 ms.
         let mut second = messages(1, 120);
         let repeated = second.arrived(arrival(99, 99));
         assert_eq!(repeated.again, Some(fact::Again::Restarted));

@@ -1,34 +1,34 @@
-//! When which record is sent: fixed by the seed before the run begins.
+//! The times at which records are sent, which depend only on the seed.
 //!
-//! Arrivals come from the stream (seed, "workload", producer) and from nothing else, so that two
-//! runs of one seed send the same records at the same moments whatever else differs. They are
-//! drawn one by one, because a long run has millions.
+//! Arrivals are drawn from the stream (seed, "workload", producer) alone, so that two runs of one
+//! seed send the same records at the same times, whatever else differs. They are drawn one by one,
+//! because a long run has millions.
 
 use machine::Span;
 use rand_chacha::ChaCha8Rng;
 use sim::Sample;
 
-/// What decides the arrivals of one producer.
+/// The parameters of the arrivals of one producer.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Schedule {
     /// The seed of the run.
     pub seed: u64,
-    /// The producer, counted over the world from zero.
+    /// The number of the producer, from 0 over all producers of a run.
     pub producer: u16,
-    /// How many records it sends.
+    /// The number of records that it sends.
     pub records: u64,
-    /// How many records arrive together.
+    /// The number of records that arrive together.
     pub burst: u32,
-    /// The time from one burst to the next on average. Each comes at a random moment of its own
-    /// interval, so that the rate is steady and their order is given.
+    /// The time from one burst to the next on average. Each burst comes at a random time within its
+    /// own interval, so the rate is steady and bursts keep their order.
     pub interval: Span,
     /// When the first interval begins, after the load has begun.
     pub start: Span,
     /// When sending ends, although records are left.
     pub stop: Option<Span>,
-    /// How many keys there are; 0: records have none.
+    /// The number of keys; 0: records have none.
     pub keys: u32,
-    /// How many topics are written to, in turn by burst.
+    /// The number of topics; successive bursts go to successive topics.
     pub topics: u32,
 }
 
@@ -37,15 +37,15 @@ pub struct Schedule {
 pub struct Arrival {
     /// When, after the load has begun.
     pub at: Span,
-    /// Its number, unique in the world.
+    /// Its number, unique in a run.
     pub record: u64,
-    /// Which of the topics.
+    /// The index of its topic.
     pub topic: u32,
     /// Its key.
     pub key: Option<u32>,
 }
 
-/// How many bits of a record's number count the records of one producer.
+/// The number of bits of a record's number that count the records of one producer.
 const COUNT_BITS: u32 = 40;
 
 /// The number of the `count`-th record of a producer.
@@ -70,14 +70,14 @@ pub struct Arrivals {
 }
 
 impl Arrivals {
-    /// From the first one on.
+    /// The arrivals of a schedule, from the first one onwards.
     pub fn new(schedule: Schedule) -> Self {
         let stream = sim::stream(schedule.seed, "workload", u64::from(schedule.producer));
         Self { schedule, stream, count: 0, burst_at: Span::ZERO, is_stopped: false }
     }
 
-    /// How many are still to come: none once [`Schedule::stop`] has cut the rest off, and before
-    /// that at most so many.
+    /// The number of arrivals still to come: 0 after [`Schedule::stop`], and before that an upper
+    /// bound, since `stop` may cut some off.
     pub fn remaining(&self) -> u64 {
         if self.is_stopped { 0 } else { self.schedule.records - self.count }
     }

@@ -11,25 +11,25 @@ use machine::{Boot, Mono, Now, Span};
 use spec::{Seek, SeekTo};
 use std::collections::BTreeMap;
 
-/// What a consuming application is configured with.
+/// The configuration of a consuming application.
 #[derive(Clone, Debug)]
 pub struct ConsumerAppConfig {
-    /// The topics that it reads and how many partitions each has.
+    /// The topics that it reads, each with its number of partitions.
     pub topics: Vec<(String, i32)>,
-    /// When it begins, after the load has begun.
+    /// When it begins to read, after the load has begun.
     pub start: Span,
-    /// When it ends.
+    /// When it stops reading, after the load has begun.
     pub stop: Option<Span>,
-    /// Moves of its positions.
+    /// Seeks of the application.
     pub seeks: Vec<Seek>,
     /// How often it asks for the end of every partition.
     pub ask_end_every: Option<Span>,
     /// The consumer's properties.
     pub consumer: ConsumerConfig,
-    /// The brokers to ask first.
+    /// `bootstrap.servers`.
     pub bootstrap: Vec<BrokerId>,
-    /// When the load began, on the host's monotonic clock; `None` before the first start, which
-    /// is that moment.
+    /// When the load began, on the host's monotonic clock; `None`: it begins with the application's
+    /// first start.
     pub began: Option<Mono>,
 }
 
@@ -51,8 +51,9 @@ pub struct ConsumerApp {
     thrown: Thrown,
 }
 
-/// The exceptions that ended reading, each until the partition gets a position or is read on: a change
-/// of leader drops what was fetched, and the next leader may have it whole.
+/// The exceptions that ended reading, each until the partition gets a new position or is read
+/// again: after a change of leader the consumer drops its buffer, and the next leader may have the
+/// batch intact.
 #[derive(Clone, Debug, Default)]
 struct Thrown(BTreeMap<TopicPartition, ConsumerError>);
 
@@ -81,8 +82,8 @@ const ASK_END: Timer = Timer::Application(2);
 const SEEK: u32 = 3;
 
 impl ConsumerApp {
-    /// Starts. In assign mode positions are not kept: after a crash it reads from where
-    /// `auto.offset.reset` says.
+    /// Starts the application. In assign mode positions are not saved: after a crash it begins at
+    /// the position of `auto.offset.reset`.
     pub fn boot(config: &ConsumerAppConfig, rules: Rulebook, boot: Boot, out: &mut Outbox) -> Self {
         let began = config.began.unwrap_or(boot.now.mono);
         let consumer = Consumer::new(&config.consumer, rules, &boot, &config.bootstrap);
@@ -117,7 +118,7 @@ impl ConsumerApp {
         self.reading && topics.any(|topic| topic.id == partition.topic)
     }
 
-    /// Whether it has been started and not stopped.
+    /// Whether it is reading: the consumer has been assigned partitions, and has not stopped.
     pub fn is_reading(&self) -> bool {
         self.reading
     }

@@ -1,6 +1,5 @@
-//! Client applications: what a workload does with Kafka's clients. Each is a state machine in a
-//! process of its own, so that a crash or pause of it is a crash or pause of a node, and its
-//! clone is a clone of its state.
+//! Client applications, which use Kafka's clients. Each is a state machine in a process of its own,
+//! so that it crashes or pauses with its node, and its clone is a clone of its state.
 
 mod admin;
 mod again;
@@ -30,19 +29,19 @@ use machine::{Boot, Mono, Now};
 /// A client application.
 #[derive(Clone, Debug)]
 pub enum Application {
-    /// It sends.
+    /// Sends records.
     Producer(Box<ProducerApp>),
-    /// It sends in transactions.
+    /// Sends records in transactions.
     Transactional(Box<TransactionalApp>),
-    /// It reads during the load.
+    /// Reads during the load.
     Consumer(ConsumerApp),
-    /// It sets clusters up and holds elections.
+    /// Creates topics and requests elections.
     Admin(AdminApp),
-    /// It reads everything back.
+    /// Reads everything back after the load.
     Reader(ReaderApp),
 }
 
-/// What an application is configured with.
+/// The configuration of an application.
 #[derive(Clone, Debug)]
 pub enum ApplicationConfig {
     /// See [`ProducerApp`], and [`TransactionalApp`] if it has [`ProducerAppConfig::transactions`].
@@ -56,8 +55,8 @@ pub enum ApplicationConfig {
 }
 
 impl ApplicationConfig {
-    /// The load began when the host's clock showed this: from then on times are counted, over
-    /// all lives of the application.
+    /// Sets when the load began, on the host's monotonic clock. Times of a schedule count from
+    /// then, in all lives of the application.
     pub fn set_began(&mut self, began: Mono) {
         match self {
             Self::Producer(config) => config.began = Some(began),
@@ -68,7 +67,7 @@ impl ApplicationConfig {
 }
 
 impl Application {
-    /// Starts it.
+    /// Starts an application.
     pub fn boot(config: &ApplicationConfig, rules: Rulebook, boot: Boot, out: &mut Outbox) -> Self {
         match config {
             ApplicationConfig::Producer(config) => match &config.transactions {
@@ -109,7 +108,7 @@ impl Application {
         }
     }
 
-    /// What a producing application still has to do.
+    /// The remaining work of a producing application.
     pub fn owes(&self) -> Option<Owed> {
         match self {
             Self::Producer(app) => app.owes(),
@@ -118,7 +117,7 @@ impl Application {
         }
     }
 
-    /// Panics if it contradicts itself.
+    /// Panics if the state of a producer contradicts itself.
     pub fn invariants(&self) {
         match self {
             Self::Producer(app) => app.invariants(),

@@ -1,4 +1,4 @@
-//! An application that sends what its schedule says.
+//! An application that sends its scheduled records.
 
 use super::again::{Message, Messages, Repeats};
 use super::arrivals::{Arrival, Arrivals, Schedule, write_value};
@@ -14,27 +14,27 @@ use engine::timer::Timer;
 use engine::{Input, Outbox};
 use machine::{Boot, Mono, Now, Span};
 
-/// What a producing application is configured with.
+/// The configuration of a producing application.
 #[derive(Clone, Debug)]
 pub struct ProducerAppConfig {
-    /// When it sends what.
+    /// The records and their times.
     pub schedule: Schedule,
-    /// The topics that the schedule counts, each with its number of partitions.
+    /// The topics, to which the schedule refers by index, each with its number of partitions.
     pub topics: Vec<(String, i32)>,
-    /// The partition that every record names; `None`: the partitioner chooses.
+    /// The partition of every record; `None`: the partitioner chooses.
     pub partition: Option<i32>,
-    /// How many bytes a record's value has.
+    /// The size of a record's value in bytes.
     pub record_size: u32,
-    /// How it sends in transactions, with a `transactional.id`.
+    /// The transactions, for a producer with a `transactional.id`.
     pub transactions: Option<Transactions>,
-    /// Whether and when it sends messages again.
+    /// Whether and when the application sends messages again.
     pub repeats: Repeats,
     /// The producer's properties.
     pub producer: ProducerConfig,
-    /// The brokers to ask first.
+    /// `bootstrap.servers`.
     pub bootstrap: Vec<BrokerId>,
-    /// When the load began, on the host's monotonic clock; `None` before the first start, which
-    /// is that moment.
+    /// When the load began, on the host's monotonic clock; `None`: it begins with the application's
+    /// first start.
     pub began: Option<Mono>,
 }
 
@@ -45,20 +45,21 @@ pub struct ProducerApp {
     producer: Producer,
     arrivals: Arrivals,
     next: Option<Arrival>,
-    /// Of an application that sends messages again.
+    /// The messages, if the application may send one again.
     messages: Option<Messages>,
     began: Mono,
     value: Vec<u8>,
-    /// It was asked to stop: `KafkaProducer.close` waits for what was sent, and nothing follows.
+    /// The application was asked to stop: `KafkaProducer.close` waits for the outcomes of sent
+    /// records, and nothing more is sent.
     is_closing: bool,
 }
 
-/// What a producing application still has to do.
+/// The remaining work of a producing application.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Owed {
-    /// So many records are still to be given to the producer.
+    /// The number of records that are still to be given to the producer.
     Records(u64),
-    /// All were given to it, and some have no outcome yet.
+    /// All records were given to the producer, and some have no outcome yet.
     Outcomes,
 }
 
@@ -66,9 +67,9 @@ pub enum Owed {
 const ARRIVAL: Timer = Timer::Application(0);
 
 impl ProducerApp {
-    /// Starts with the first record; after a restart with the first that is not overdue, or that was not
-    /// so long ago that the application has saved its place since. What a crash took from the memory
-    /// is gone, and its outcome stays unknown.
+    /// Starts with the first record; after a restart, with the first one that is not overdue, or
+    /// that is at most `repeats.rewind` overdue. The outcomes of records that the previous life had
+    /// in memory stay unknown.
     pub fn boot(config: &ProducerAppConfig, rules: Rulebook, boot: Boot, out: &mut Outbox) -> Self {
         let producer = Producer::new(&config.producer, rules, &boot, &config.bootstrap);
         let began = config.began.unwrap_or(boot.now.mono);
@@ -95,7 +96,7 @@ impl ProducerApp {
         app
     }
 
-    /// A message waits to be sent again.
+    /// Whether a message waits to be sent again.
     fn repeats(&self) -> bool {
         self.messages.as_ref().is_some_and(Messages::is_due)
     }
@@ -111,7 +112,7 @@ impl ProducerApp {
         self.next.is_none() && self.producer.is_idle() && !self.repeats()
     }
 
-    /// What is left to be done; `None` if nothing is.
+    /// The application's remaining work; `None` if there is none.
     pub fn owes(&self) -> Option<Owed> {
         let unsent = self.arrivals.remaining() + u64::from(self.next.is_some());
         match (unsent, self.producer.is_idle() && !self.repeats()) {
@@ -124,28 +125,15 @@ impl ProducerApp {
     /// Handles an input.
     pub fn handle(&mut self, now: Now, input: Input, out: &mut Outbox) {
         match input {
-            Input::Message { conn, message, .. } => {
-                self.producer.on_message(now, conn, &message, out);
-            }
-            Input::Opened { conn, .. } => {
-                self.producer.on_opened(now, conn, out);
-            }
-            Input::Closed { conn, .. } => {
-                self.producer.on_closed(now, conn, out);
-            }
-            Input::Timer(Timer::Client(timer)) => {
-                self.producer.on_timer(now, timer, out);
-            }
-            Input::Timer(Timer::Requests(channel)) => {
-                self.producer.on_requests_timer(now, channel, out);
-            }
             Input::Timer(ARRIVAL) if self.is_closing => {}
             Input::Timer(ARRIVAL) => self.send_due(now, out),
-            Input::Timer(_) => {}
             Input::Stop => {
                 self.is_closing = true;
                 self.messages.iter_mut().for_each(Messages::close);
                 self.producer.flush(now, out);
+            }
+            input => {
+                self.producer.on_input(now, &input, out);
             }
         }
         if self.producer.has_events() {
@@ -159,7 +147,7 @@ impl ProducerApp {
         }
     }
 
-    /// Sends what is due. A blocked `send` blocks the application: the rest waits for it.
+    /// Sends the records that are due. A blocked `send` blocks the application.
     fn send_due(&mut self, now: Now, out: &mut Outbox) {
         let elapsed = now.mono.since(self.began);
         while self.repeats() || self.next.is_some_and(|next| next.at <= elapsed) {
@@ -234,13 +222,13 @@ impl ProducerApp {
         }
     }
 
-    /// Panics if it contradicts itself.
+    /// Panics if the state of the producer contradicts itself.
     pub fn invariants(&self) {
         self.producer.invariants();
     }
 }
 
-/// Reports what became of records as facts. What became of calls is the application's to report.
+/// Reports an event about records as a fact. The application itself reports the results of calls.
 pub(super) fn report(event: ProducerEvent, acks: i16, out: &mut Outbox) {
     out.observe(Fact::Client(match event {
         ProducerEvent::Sent { tag, partition } => ClientFact::Sent { record: tag, partition, acks },

@@ -1,5 +1,5 @@
 //! An application that reads everything back from the healed cluster: every partition from its
-//! beginning to the end offset that its leader returns. Where a poll throws, it tries again.
+//! beginning to the end offset that its leader returns. After an exception it tries again.
 
 use super::{report_event, report_polled, to_consumer};
 use engine::client::{Consumer, ConsumerEvent};
@@ -12,16 +12,16 @@ use engine::{Input, Outbox};
 use machine::{Boot, Now, Span};
 use std::collections::{BTreeMap, BTreeSet};
 
-/// What a reading application is configured with.
+/// The configuration of a reading application.
 #[derive(Clone, Debug)]
 pub struct ReaderAppConfig {
-    /// The topics and how many partitions each has.
+    /// The topics, each with its number of partitions.
     pub topics: Vec<(String, i32)>,
-    /// `request.timeout.ms`, which a full response over the scenario's links has to meet.
+    /// `request.timeout.ms`, long enough for a full response over the scenario's links.
     pub request_timeout: Span,
     /// `isolation.level`.
     pub isolation_level: IsolationLevel,
-    /// The brokers to ask first.
+    /// `bootstrap.servers`.
     pub bootstrap: Vec<BrokerId>,
 }
 
@@ -35,7 +35,7 @@ pub struct ReaderApp {
     ends: BTreeMap<TopicPartition, Offset>,
     /// The partitions that have been read to their end.
     done: BTreeSet<TopicPartition>,
-    /// The partitions for which a poll threw, since the application tried last.
+    /// The partitions for which a poll threw since the application's last attempt.
     thrown: BTreeSet<TopicPartition>,
 }
 

@@ -98,24 +98,11 @@ impl TransactionalApp {
     /// Handles an input.
     pub fn handle(&mut self, now: Now, input: Input, out: &mut Outbox) {
         match input {
-            Input::Message { conn, message, .. } => {
-                self.producer.on_message(now, conn, &message, out);
-            }
-            Input::Opened { conn, .. } => {
-                self.producer.on_opened(now, conn, out);
-            }
-            Input::Closed { conn, .. } => {
-                self.producer.on_closed(now, conn, out);
-            }
-            Input::Timer(Timer::Client(timer)) => {
-                self.producer.on_timer(now, timer, out);
-            }
-            Input::Timer(Timer::Requests(channel)) => {
-                self.producer.on_requests_timer(now, channel, out);
-            }
             Input::Timer(PAUSE) => self.start(now, out),
-            Input::Timer(_) => {}
             Input::Stop => self.is_closing = true,
+            input => {
+                self.producer.on_input(now, &input, out);
+            }
         }
         self.on_events(now, out);
         self.go_on(now, out);

@@ -36,7 +36,6 @@ pub use transactions::{TransactionCall, TransactionError, TransactionFailure, Tr
 
 use super::metadata::Metadata;
 use super::random::{Backoff, Random};
-use crate::Outbox;
 use crate::config::ProducerConfig;
 use crate::error::ErrorCode;
 use crate::ids::{BrokerId, Offset};
@@ -44,6 +43,7 @@ use crate::net::{ChannelConfig, Channels, Disconnected};
 use crate::protocol::{Message, Response};
 use crate::rules::Rulebook;
 use crate::timer::{Channel, ClientTimer, Timer};
+use crate::{Input, Outbox};
 use accumulator::Accumulator;
 use batch::Batch;
 use identity::IdRequest;
@@ -244,6 +244,18 @@ impl Producer {
         self.ask_for_features(now.mono, node, out);
         self.run(now, out);
         true
+    }
+
+    /// Handles an input of the process. Returns whether it was one of this client.
+    pub fn on_input(&mut self, now: Now, input: &Input, out: &mut Outbox) -> bool {
+        match input {
+            Input::Message { conn, message, .. } => self.on_message(now, *conn, message, out),
+            Input::Opened { conn, .. } => self.on_opened(now, *conn, out),
+            Input::Closed { conn, .. } => self.on_closed(now, *conn, out),
+            Input::Timer(Timer::Client(timer)) => self.on_timer(now, *timer, out),
+            Input::Timer(Timer::Requests(channel)) => self.on_requests_timer(now, *channel, out),
+            Input::Timer(_) | Input::Stop => false,
+        }
     }
 
     /// A connection has ended. Returns whether it was one of this client.
