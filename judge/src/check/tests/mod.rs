@@ -1,25 +1,26 @@
-//! Every check: a good history on which it is quiet, and a bad one on which it is not.
+//! Every check, with a good history on which it reports nothing and a bad one on which it reports a
+//! finding.
 
 mod broken;
 mod coordinators;
+mod durability;
+mod fencing;
+mod isr;
 mod liveness;
 mod producers;
+mod quorum;
 mod readers;
 mod sparse;
 mod transactions;
 
 use super::CHECKS;
-use crate::evidence::{Change, ControllerAtEnd};
-use crate::testing::{History, METADATA, ORDERS, OTHER, batch, numbers};
+use crate::evidence::Change;
+use crate::testing::{History, ORDERS, OTHER, batch, numbers};
 use bytes::BytesMut;
-use engine::config::TopicConfig;
 use engine::error::ErrorCode;
 use engine::fact::{ClientFact, Fact};
-use engine::ids::TopicPartition;
-use engine::metadata::{Feature, MetadataImage, MetadataRecord, PartitionChange, decode_batch};
-use machine::NodeId;
 
-/// Ten batches of four, replicated, confirmed, and read while they come.
+/// Ten batches of four records: replicated, confirmed, and read as they are written.
 fn good() -> History {
     let mut history = History::new(2);
     for count in (0..40).step_by(4) {
@@ -46,7 +47,7 @@ fn orders(check: &'static str, offset: i64) -> (&'static str, String, Option<i64
 }
 
 #[test]
-fn a_good_history_keeps_every_check_quiet() {
+fn no_check_reports_a_good_history() {
     let history = finish(good(), 1);
     assert_eq!(history.findings(), vec![]);
     let judgement = history.judge();
@@ -57,7 +58,7 @@ fn a_good_history_keeps_every_check_quiet() {
 }
 
 #[test]
-fn a_clean_election_and_its_truncation_keep_every_check_quiet() {
+fn no_check_reports_a_clean_election_and_its_truncation() {
     let mut history = good();
     // 1 alone has four more, whose fate its producer does not know.
     let tail = numbers(40..44);
@@ -92,7 +93,7 @@ fn a_clean_election_and_its_truncation_keep_every_check_quiet() {
 }
 
 #[test]
-fn every_check_has_a_name_of_its_own() {
+fn every_check_has_a_unique_name() {
     let mut names: Vec<_> = CHECKS.iter().map(|row| row.name).collect();
     names.sort_unstable();
     names.dedup();
@@ -100,7 +101,7 @@ fn every_check_has_a_name_of_its_own() {
 }
 
 #[test]
-fn acknowledged_survives_names_the_record_that_is_gone() {
+fn acknowledged_survives_names_the_lost_record() {
     let mut history = good();
     // All replicas forget the last batch and say nothing.
     for id in 1..=3 {
@@ -118,7 +119,7 @@ fn acknowledged_survives_names_the_record_that_is_gone() {
 }
 
 #[test]
-fn acknowledged_survives_wants_the_record_at_its_offset() {
+fn acknowledged_survives_requires_the_record_at_its_offset() {
     let mut history = History::new(2);
     let (first, second) = (numbers(0..2), numbers(2..4));
     history.send(ORDERS, &numbers(0..4), -1);
@@ -143,7 +144,7 @@ fn delivered_stays_whatever_acks_was() {
     history.follow(3, 1, ORDERS);
     history.watermark(1, &[2, 3], ORDERS, 0);
     history.deliver(1002, 1, ORDERS, 2);
-    // 3 cuts all, is elected, and writes something else.
+    // 3 truncates everything, is elected, and writes other records.
     history.cut(3, ORDERS, 0, 0);
     history.elect(3, 1, &[2, 3], &[]);
     history.send(ORDERS, &numbers(2..4), 1);
@@ -157,7 +158,7 @@ fn delivered_stays_whatever_acks_was() {
 }
 
 #[test]
-fn order_as_sent_tells_an_overtaken_record_from_a_copy() {
+fn order_as_sent_distinguishes_an_overtaken_record_from_a_copy() {
     let mut history = History::new(2);
     history.send(ORDERS, &numbers(0..3), -1);
     for of in [numbers(1..2), numbers(0..1), numbers(1..2), numbers(2..3)] {
@@ -173,7 +174,7 @@ fn order_as_sent_tells_an_overtaken_record_from_a_copy() {
 }
 
 #[test]
-fn nothing_unsent_knows_what_was_sent_where() {
+fn nothing_unsent_reports_records_that_were_not_sent_to_the_partition() {
     let mut history = good();
     history.write(1, ORDERS, 0, &[77]);
     history.send(OTHER, &[78], -1);
@@ -183,7 +184,7 @@ fn nothing_unsent_knows_what_was_sent_where() {
 }
 
 #[test]
-fn nothing_unsent_minds_what_was_refused() {
+fn nothing_unsent_reports_refused_records() {
     let mut history = good();
     history.send(ORDERS, &numbers(40..41), -1);
     history.write(1, ORDERS, 0, &numbers(40..41));
@@ -224,20 +225,20 @@ fn a_segment_is_no_larger_than_it_may_be() {
 }
 
 #[test]
-fn a_disk_holds_what_its_replica_told() {
-    // All three forget the same batch, and are equal.
+fn a_disk_holds_the_batches_that_its_replica_reported() {
+    // All three lack the same batch, so they are equal.
     let mut history = finish(good(), 1);
     for id in 1..=3 {
         history.disks.get_mut(&(id, ORDERS)).unwrap().remove(5);
     }
     assert_eq!(history.findings(), vec![orders("replicas-equal", 20); 3]);
-    // Another batch of the same offsets, whole and with a right checksum, on all of them.
+    // All three have another batch at the same offsets, intact and with a correct checksum.
     let mut history = finish(good(), 1);
     for id in 1..=3 {
         history.disks.get_mut(&(id, ORDERS)).unwrap()[9] = batch(36, 0, &numbers(30..34));
     }
     assert_eq!(history.findings(), vec![orders("replicas-equal", 36); 3]);
-    // What is on its way to a disk is reported later, and lies beyond the high watermark.
+    // A batch that has just been written is reported later, and lies above the high watermark.
     let mut history = finish(good(), 1);
     history.disks.get_mut(&(1, ORDERS)).unwrap().push(batch(40, 0, &numbers(40..41)));
     assert_eq!(history.findings(), vec![]);
@@ -254,23 +255,23 @@ fn a_replica_that_is_up_has_a_log() {
 }
 
 #[test]
-fn a_replica_is_looked_at_when_it_has_loaded_its_log() {
+fn a_replica_is_checked_once_it_has_loaded_its_log() {
     let torn = |history: &mut History| {
         history.node(3, Change::Started);
         let batches = history.disks.get_mut(&(3, ORDERS)).unwrap();
         let last = batches.pop().unwrap();
         batches.push(last.slice(..last.len() / 2));
     };
-    // It has started, and has not cut off yet what the crash left.
+    // It has started, and has not truncated the torn batch yet.
     let mut history = finish(good(), 1);
     history.crash(3);
     torn(&mut history);
     assert_eq!(history.findings(), vec![]);
-    // It has, and left it there.
+    // It has loaded its log, and has left the torn batch.
     let mut loaded = history.clone();
     loaded.load(3, ORDERS, 36);
     assert!(names(&loaded).contains(&"replicas-equal"), "{:?}", loaded.findings());
-    // So it has if it follows, also with a log that is new.
+    // A replica that follows has loaded its log, too.
     let follow = Fact::BecameFollower {
         partition: ORDERS,
         leader_epoch: 0,
@@ -280,7 +281,7 @@ fn a_replica_is_looked_at_when_it_has_loaded_its_log() {
     };
     history.fact(3, follow);
     assert!(names(&history).contains(&"replicas-equal"), "{:?}", history.findings());
-    // The same with a log that is missing: of what has been loaded it is a fault.
+    // The same with a missing log: it is a finding once the log is loaded.
     let mut history = finish(good(), 1);
     history.crash(3);
     history.node(3, Change::Started);
@@ -289,7 +290,7 @@ fn a_replica_is_looked_at_when_it_has_loaded_its_log() {
     let mut registered = history.clone();
     history.load(3, OTHER, 0);
     assert_eq!(history.findings(), vec![("replicas-equal", "orders-1".to_owned(), None)]);
-    // A broker that serves and never said anything of the log has had its time, too.
+    // A registered broker has loaded all its logs, even if it has not reported this one.
     registered.register(3, 20);
     assert_eq!(registered.findings(), vec![("replicas-equal", "orders-1".to_owned(), None)]);
 }
@@ -300,7 +301,7 @@ fn replicas_are_not_compared_above_the_watermark() {
     history.send(ORDERS, &numbers(40..41), -1);
     history.write(1, ORDERS, 0, &numbers(40..41));
     let found = history.findings();
-    assert_eq!(found, vec![], "the others need not have the last one yet");
+    assert_eq!(found, vec![], "the others need not have the last batch yet");
 }
 
 #[test]
@@ -321,7 +322,7 @@ fn a_leader_epoch_has_one_leader() {
 }
 
 #[test]
-fn members_hold_what_is_committed() {
+fn members_hold_all_committed_records() {
     let mut history = good();
     history.change(None, &[1, 2], &[]);
     let more = numbers(40..44);
@@ -362,77 +363,6 @@ fn a_cut_below_the_watermark_is_judged() {
     let mut history = good();
     history.cut(2, ORDERS, 36, 40);
     assert_eq!(history.findings(), vec![orders("truncation-below-watermark", 36)]);
-}
-
-#[test]
-fn live_state_is_the_replay_of_the_log() {
-    let mut history = good();
-    let mut image = MetadataImage::new(TopicConfig::default());
-    for bytes in &history.disks[&(101, TopicPartition::METADATA)] {
-        for (offset, record) in decode_batch(bytes).unwrap() {
-            image.replay(offset, &record).unwrap();
-        }
-    }
-    let at = |image: &MetadataImage| ControllerAtEnd {
-        node: NodeId::new(0, 101),
-        offset: image.offset(),
-        digest: image.digest(),
-    };
-    history.controllers = vec![at(&image)];
-    assert_eq!(history.clone().findings(), vec![]);
-    history.controllers[0].digest ^= 1;
-    let found = history.findings();
-    assert_eq!((found.len(), found[0].0), (1, "live-state-is-replayed"));
-}
-
-fn level(level: u16) -> MetadataRecord {
-    MetadataRecord::FeatureLevel { feature: Feature::MetadataVersion, level }
-}
-
-#[test]
-fn the_quorum_commits_by_majority_and_keeps_what_it_committed() {
-    let mut history = good();
-    history.write_metadata(&[level(1)], &[101]);
-    history.commit_metadata();
-    assert_eq!(names(&history), vec!["quorum-is-safe"], "one of three is no majority");
-
-    let mut history = good();
-    history.write_metadata(&[level(1)], &[101, 102]);
-    history.commit_metadata();
-    assert_eq!(names(&history), Vec::<&str>::new());
-    history.fact(103, Fact::QuorumLeader { epoch: 2, epoch_start: 3 });
-    assert_eq!(names(&history), vec!["quorum-is-safe"], "103 lacks it");
-}
-
-/// Until it learns of its successor it commits what that one has as well.
-#[test]
-fn a_replaced_leader_of_the_quorum_commits_what_its_successor_has() {
-    let shrinks = |successor: u16| {
-        let mut history = History::new(2);
-        let isr = MetadataRecord::PartitionChange(PartitionChange {
-            isr: Some(vec![1, 2]),
-            ..PartitionChange::of(ORDERS)
-        });
-        history.write_metadata(&[isr], &[101, 102]);
-        let epoch_start = history.end(successor, METADATA);
-        history.fact(successor, Fact::QuorumLeader { epoch: 2, epoch_start });
-        history.commit_metadata();
-        history.send(ORDERS, &numbers(0..4), -1);
-        history.write(1, ORDERS, 0, &numbers(0..4));
-        history.follow(2, 1, ORDERS);
-        history.watermark(1, &[2], ORDERS, 0);
-        history.follow(3, 1, ORDERS);
-        names(&history)
-    };
-    assert_eq!(shrinks(102), Vec::<&str>::new());
-    assert!(shrinks(103).contains(&"members-hold-committed"), "it does not have the change");
-}
-
-#[test]
-fn the_quorum_has_one_leader_in_an_epoch() {
-    let mut history = good();
-    history.fact(102, Fact::QuorumLeader { epoch: 1, epoch_start: 0 });
-    assert_eq!(names(&history), vec!["quorum-is-safe"]);
 }
 
 #[test]
