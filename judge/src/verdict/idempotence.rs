@@ -4,7 +4,7 @@
 use super::permission::{Case, brokers};
 use crate::check::{CALLBACKS, Ground};
 use crate::evidence::story::Happening;
-use crate::evidence::{Batch, Outcome, ReplicaSet, records};
+use crate::evidence::{Batch, Outcome, ReplicaSet, Retry, records};
 use engine::fact::Again;
 use engine::ids::Offset;
 
@@ -181,53 +181,50 @@ pub(super) fn sent_again_by_application(case: &Case<'_>) -> Option<String> {
 pub(super) fn confirmed_late(case: &Case<'_>) -> Option<String> {
     let Ground::Overtaken { by, .. } = case.finding.ground else { return None };
     let (record, overtaker) = (case.record?, case.view.records.get(by)?);
-    let in_place = record.outcome == Outcome::Acked
+    let in_order = record.outcome == Outcome::Acked
         && overtaker.outcome == Outcome::Acked
         && (0..overtaker.offset).contains(&record.offset);
-    let mut retries = case.view.records.retries(case.finding.record?).iter();
-    let retry =
-        retries.rfind(|it| it.event > overtaker.sent && it.at < case.finding.at && !it.in_parts)?;
-    let is_callback = case.finding.check == CALLBACKS;
-    let in_flight = case.max_in_flight();
-    (is_callback && in_place && in_flight > 1 && !case.is_not_idempotent()).then(|| {
-        format!(
-            "max.in.flight.requests.per.connection={in_flight} lets a producer send without waiting, \
-             the record's batch was sent again when {} could be on its way (event {}), and its copy \
-             was confirmed at {}, before the other's {}",
-            records::name(by),
-            retry.event,
-            record.offset,
-            overtaker.offset
-        )
-    })
+    let why = sent_again_behind(case, by, |retry| !retry.in_parts).filter(|_| in_order)?;
+    Some(format!(
+        "{why}, and its copy was confirmed at {}, before the other's {}",
+        record.offset, overtaker.offset
+    ))
 }
 
-/// The record that overtook the callback was refused for good, and a refused batch is given up at once,
-/// though an earlier batch of the same producer, which was sent again, has no outcome yet
-/// (`Sender.failBatch`). No record is out of order in the log, since the refused one is not there.
+/// Excuses a callback that another one overtook because the other record was refused for good: a
+/// refused batch is given up at once, although an earlier batch of the producer, which was sent
+/// again, has no outcome yet (`Sender.failBatch`). The log is in order, since it lacks the refused
+/// record.
 pub(super) fn refused_early(case: &Case<'_>) -> Option<String> {
     let Ground::Overtaken { by, .. } = case.finding.ground else { return None };
+    let is_refused = case.view.records.get(by)?.outcome == Outcome::Failed;
+    let why = sent_again_behind(case, by, |_| true).filter(|_| is_refused)?;
+    Some(format!("{why}, and a refused batch is given up at once"))
+}
+
+/// Why the callback of record `by` could overtake the finding's: an idempotent producer with
+/// several requests in flight sent the record's batch again after `by` had been given to it.
+fn sent_again_behind(case: &Case<'_>, by: u64, counts: fn(&Retry) -> bool) -> Option<String> {
     let overtaker = case.view.records.get(by)?;
     let mut retries = case.view.records.retries(case.finding.record?).iter();
-    let retry = retries.rfind(|it| it.event > overtaker.sent && it.at < case.finding.at)?;
-    let is_refused = overtaker.outcome == Outcome::Failed;
-    let is_callback = case.finding.check == CALLBACKS;
+    let retry =
+        retries.rfind(|it| it.event > overtaker.sent && it.at < case.finding.at && counts(it))?;
     let in_flight = case.max_in_flight();
-    (is_callback && is_refused && in_flight > 1 && !case.is_not_idempotent()).then(|| {
+    let is_callback = case.finding.check == CALLBACKS;
+    (is_callback && in_flight > 1 && !case.is_not_idempotent()).then(|| {
         format!(
             "max.in.flight.requests.per.connection={in_flight} lets a producer send without waiting, \
-             the record's batch was sent again when {} could be on its way (event {}), and a refused \
-             batch is given up at once",
+             the record's batch was sent again when {} could be on its way (event {})",
             records::name(by),
             retry.event
         )
     })
 }
 
-/// A batch that was sent again had to be given up, and its callback comes then. What had been sent
-/// after it was confirmed by another leader meanwhile: it knew nothing of the producer, and took what
-/// came first. Or it was given up as well, before it was sent again: of those that are, the first is
-/// given up first.
+/// Excuses the late callback of a batch that was sent again and then given up. Meanwhile another
+/// leader, which knew nothing of the producer, confirmed batches that had been sent after it. Not
+/// excused if the record that overtook the callback was sent again and given up as well, since such
+/// batches are given up in their order.
 pub(super) fn given_up_late(case: &Case<'_>) -> Option<String> {
     let Ground::Overtaken { by, .. } = case.finding.ground else { return None };
     let record = case.record?;

@@ -18,12 +18,12 @@ pub(super) fn retry_duplicate(case: &Case<'_>) -> Option<String> {
     })
 }
 
-/// Excuses a record that was sent again after the record that overtook it had been passed to the
-/// producer, and before it reached its place. No other retry changes the order: records sent after
-/// a batch that waits to be sent again stay behind it.
+/// Excuses a record that was sent again after the record that overtook it had been given to the
+/// producer, and before its own batch was stored. No other retry changes the order: records sent
+/// after a batch that waits to be sent again stay behind it.
 pub(super) fn in_flight_reorder(case: &Case<'_>) -> Option<String> {
     let Ground::Overtaken { by, latest } = case.finding.ground else { return None };
-    // Callbacks over other connections may come first anyway ([`callback_overtaken`]): only one
+    // Callbacks over another connection may overtake it anyway ([`callback_overtaken`]): only one
     // over the same connection has to be explained.
     let latest = if case.finding.offset.is_some() { latest } else { by };
     let (number, in_flight) = (case.finding.record?, case.max_in_flight());
@@ -42,8 +42,8 @@ pub(super) fn in_flight_reorder(case: &Case<'_>) -> Option<String> {
     })
 }
 
-/// Excuses callbacks of requests over two connections, of which the later had its outcome first: a
-/// response, or none because the earlier connection ended. Over one connection responses come in
+/// Excuses callbacks of requests over two connections, of which the later one had its outcome
+/// first: by its response, or by the end of its connection. Over one connection responses come in
 /// the order of their requests.
 pub(super) fn callback_overtaken(case: &Case<'_>) -> Option<String> {
     let (own, other) = case.two_connections()?;
@@ -111,17 +111,18 @@ pub(super) fn acks0_overtaken(case: &Case<'_>) -> Option<String> {
 pub(super) fn unknown_outcome_landed(case: &Case<'_>) -> Option<String> {
     let record = case.record?;
     let unknown = matches!(record.outcome, Outcome::Unknown | Outcome::Open);
-    // A record of an idempotent producer is in its place by its sequence, if it is in the log.
+    // The sequences of an idempotent producer keep its records in order, if they are in the log.
     let at_stake = match case.finding.ground {
         Ground::OutcomeUnknown => true,
         Ground::Overtaken { .. } => case.is_not_idempotent(),
         _ => false,
     };
-    // A callback has its order whatever the outcome.
+    // The order of callbacks does not depend on the outcome, so findings about them are not
+    // excused.
     let stored = case.finding.offset.is_some();
     (unknown && at_stake && stored).then(|| {
         format!(
-            "the producer never learnt whether the record was written (event {})",
+            "the producer never learned whether the record was written (event {})",
             record.settled
         )
     })

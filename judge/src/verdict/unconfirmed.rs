@@ -1,5 +1,5 @@
-//! Records sent with acks=0 that are gone. No promise covers them, but the reason for each loss
-//! shows which setting would have kept the record. The witnesses are the same as for acknowledged
+//! Lost records that were sent with acks=0. No promise covers them, but the reason for each loss
+//! shows which setting would have kept the record. The evidence is the same as for acknowledged
 //! records.
 
 use super::permission::{became_leader, brokers};
@@ -9,12 +9,12 @@ use crate::outcome::Permitted;
 use engine::ids::Offset;
 use std::collections::{BTreeMap, BTreeSet};
 
-/// Why a record is gone.
+/// Why a record was lost.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 enum Why {
     /// No leader ever appended it.
     Unwritten,
-    /// The leader that had it was replaced, before or after the append, by one that never got it.
+    /// The leader that had it was replaced, before or after the append, by one that never had it.
     Unreplicated,
     /// The next leader had it, and lost it in a power loss.
     PowerLost,
@@ -33,7 +33,7 @@ impl Why {
     }
 }
 
-/// Records sent with acks=0 that are gone.
+/// Lost records that were sent with acks=0.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Unconfirmed {
     groups: BTreeMap<(Why, usize), Group>,
@@ -41,7 +41,7 @@ pub(super) struct Unconfirmed {
     offsets: BTreeSet<(usize, Offset)>,
 }
 
-/// Records of one partition that are gone for one reason.
+/// Records of one partition that were lost for the same reason.
 #[derive(Clone, Debug, Default)]
 struct Group {
     count: u64,
@@ -51,7 +51,7 @@ struct Group {
 }
 
 impl Unconfirmed {
-    /// The ones of a whole run.
+    /// All lost records with acks=0 of a run.
     pub(super) fn of(view: &View, end: &End) -> Self {
         let mut all = Self::default();
         let sent = view.records.iter().filter(|(_, it)| it.outcome == Outcome::Unconfirmed);
@@ -100,8 +100,8 @@ impl Unconfirmed {
                 because: because(view, *why, partition, group.loss),
                 partition: partition.name.clone(),
                 summary: match group.count {
-                    1 => "a record sent with acks=0 is not there".to_owned(),
-                    count => format!("{count} records sent with acks=0 are not there"),
+                    1 => "a record sent with acks=0 is missing".to_owned(),
+                    count => format!("{count} records sent with acks=0 are missing"),
                 },
                 explanation: Vec::new(),
                 events: group.events.iter().copied().take(super::EVENTS).collect(),
