@@ -26,7 +26,7 @@ pub enum Status {
 impl fmt::Display for Status {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::MendedIn(release) => write!(f, "mended in Kafka {release}"),
+            Self::MendedIn(release) => write!(f, "fixed in Kafka {release}"),
             Self::OpenIn(release) => write!(f, "open in Kafka {release}"),
             Self::NeverReleased => f.write_str("in no release"),
         }

@@ -1,5 +1,5 @@
-//! A mistake of ours on demand: broker 1 panics in the middle of a run, so that how a panic is told
-//! can be tried from the outside. It is in no list; `--provoke-panic` puts it in.
+//! A defect of Faultline on demand: broker 1 panics in the middle of a run, so that the report of a
+//! panic can be tested from the outside. It is in no list; `--provoke-panic` applies it.
 
 use super::{Bug, Status};
 use crate::node::{Node, NodeConfig};
@@ -9,7 +9,7 @@ use machine::{Boot, Disk, Halt, Mono, Now, Process, Span};
 /// Its id, as a record of the run has it.
 pub const ID: &str = "provoke-panic";
 
-/// How long a life of the broker goes well.
+/// How long each life of the broker runs before it panics.
 const LIVES: Span = Span::secs(1);
 
 /// Its entry beside the museum.
@@ -17,7 +17,7 @@ pub(super) const BUG: Bug = Bug {
     id: ID,
     status: Status::NeverReleased,
     summary: "broker 1 panics when it has lived for a second",
-    source: "no release: it shows how a mistake of this program is told",
+    source: "no release: it shows the report of a defect of Faultline",
     rules: &[],
     masked_by: "",
     apply: |_| {},
@@ -33,15 +33,16 @@ pub fn is_in(bugs: &[String]) -> bool {
 /// A process that panics in time.
 #[derive(Clone, Debug)]
 pub struct Provoked {
-    /// What it is until then.
+    /// The broker until then.
     pub(crate) node: Node,
     until: Mono,
-    /// At a timer rather than a message.
+    /// Whether it panics at a timer; otherwise at a message.
     at_timer: bool,
 }
 
 impl Provoked {
-    /// Boots the process. In every other life of a node it is at a timer that it panics.
+    /// Boots the process. Whether it panics at a timer or at a message depends on the entropy of
+    /// its life.
     pub(crate) fn boot(
         config: &NodeConfig,
         boot: Boot,

@@ -1,9 +1,9 @@
-//! Which of the fetched batches belong to aborted transactions (`CompletedFetch`; KIP-98).
+//! Finds the fetched batches that belong to aborted transactions (`CompletedFetch`; KIP-98).
 //!
-//! A leader returns, beside the batches, the aborted transactions that may overlap them: producer id
-//! and first offset. A producer's transaction is under way in the batches from there to its marker. The
-//! list may have more than that: what begins behind the batches is never looked at, and what has ended
-//! before them ends at its marker all the same.
+//! Beside the batches, a leader returns the aborted transactions that may overlap them: producer id
+//! and first offset. The batches of that producer from the first offset up to its next abort marker
+//! are aborted. The list may contain other transactions: those that begin after the batches are
+//! never reached.
 
 use crate::protocol::AbortedTransaction;
 use crate::record::{self, Batch, EndTransactionMarker, RecordError};
@@ -11,24 +11,24 @@ use crate::rules::client::FetchedBatch;
 use bytes::Bytes;
 use std::collections::BTreeSet;
 
-/// The aborted transactions of a fetch response, on the way through its batches.
+/// The aborted transactions of a fetch response, while the consumer goes through its batches.
 #[derive(Clone, Debug)]
 pub(super) struct Aborted {
-    /// Those that begin behind the batches so far, the first one last.
+    /// The transactions that begin after the batches so far, in descending order of first offset.
     later: Vec<AbortedTransaction>,
     /// The producers whose present transaction is aborted.
     producers: BTreeSet<i64>,
 }
 
 impl Aborted {
-    /// Before the first batch.
+    /// The state before the first batch.
     pub(super) fn new(transactions: &[AbortedTransaction]) -> Self {
         let mut later = transactions.to_vec();
         later.sort_by_key(|it| std::cmp::Reverse(it.first_offset));
         Self { later, producers: BTreeSet::new() }
     }
 
-    /// Goes on to the next batch. Returns whether its records are passed over, which `passes_over`
+    /// Goes on to the next batch. Returns whether its records are skipped, which `passes_over`
     /// decides.
     ///
     /// # Errors
@@ -111,9 +111,9 @@ mod tests {
         assert_eq!(skipped(&batches, &[(1, 2)]), expected);
     }
 
-    /// O8: the list may name what has ended before the batches, or begins behind them.
+    /// O8: the list may name transactions that ended before the batches, or begin after them.
     #[test]
-    fn a_list_that_names_too_much_hides_nothing() {
+    fn listed_transactions_outside_the_batches_hide_no_records() {
         let batches = [data(1, 10), marker(1, 11, true), data(2, 12), marker(2, 13, true)];
         assert_eq!(skipped(&batches, &[(2, 14), (1, 20)]), [false; 4]);
         let ended = [marker(1, 9, false), data(1, 10), marker(1, 11, true)];
@@ -121,7 +121,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_not_transactional_is_shown() {
+    fn batches_outside_transactions_are_not_skipped() {
         let mut builder = BatchBuilder::new().producer(1, 0, 0);
         builder.append(1, None, Some(b"value"), &[]);
         assert_eq!(skipped(&[stamp(builder.build(), 5, 3)], &[(1, 0)]), [false]);

@@ -1,8 +1,9 @@
-//! A list in which what is looked for comes in the order of another, as the results of a response
-//! come in the order of its request.
+//! Searches in a list whose order is probably that of the searches: the results of a response are
+//! usually in the order of its request.
 
-/// Finds elements, each search from where the one before has ended, so that all of them cost one walk
-/// if the order is the same. Any other order is found too, at the cost of walks.
+/// Finds elements of a list. Each search begins after the last element found, so that all searches
+/// together cost one pass if the order is the same. In any other order elements are found too, at a
+/// higher cost.
 #[derive(Clone, Debug)]
 pub(super) struct InStep<'a, T> {
     list: &'a [T],
@@ -14,7 +15,7 @@ impl<'a, T> InStep<'a, T> {
         Self { list, next: 0 }
     }
 
-    /// The first element from here on, and then from the beginning, that is looked for.
+    /// The first match after the last element found, or else from the beginning.
     pub(super) fn find(&mut self, mut is_it: impl FnMut(&T) -> bool) -> Option<&'a T> {
         let (before, after) = self.list.split_at(self.next);
         let found = after.iter().chain(before).position(&mut is_it)?;
@@ -28,7 +29,7 @@ impl<'a, T> InStep<'a, T> {
 mod tests {
     use super::*;
 
-    /// How many elements are looked at to find these among 0 to 99.
+    /// The number of elements that are compared to find these among 0 to 99.
     fn looks(wanted: impl Iterator<Item = u32>) -> usize {
         let list: Vec<u32> = (0..100).collect();
         let (mut in_step, mut looks) = (InStep::new(&list), 0);
@@ -43,9 +44,9 @@ mod tests {
     }
 
     #[test]
-    fn the_same_order_is_one_walk_and_any_other_is_found_too() {
+    fn the_same_order_costs_one_pass_and_any_other_order_works() {
         assert_eq!(looks(0..100), 100);
-        assert_eq!(looks((0..100).step_by(2)), 99, "some are not looked for");
+        assert_eq!(looks((0..100).step_by(2)), 99, "elements in between are compared once");
         assert_eq!(looks([50, 7, 99, 0, 100].into_iter()), 51 + 57 + 92 + 1 + 100);
         assert_eq!(InStep::new(&[]).find(|_: &u32| true), None);
     }

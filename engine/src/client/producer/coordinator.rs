@@ -1,8 +1,8 @@
-//! How a transactional producer talks to its coordinator
+//! The requests of a transactional producer to its coordinator
 //! (`Sender.maybeSendAndPollTransactionalRequest`).
 //!
-//! One request about transactions is on its way at a time, and while it is, or waits for a connection
-//! or a back-off, the sender does nothing else: it sends no batch and lets none expire.
+//! At most one request about transactions is in hand. While it is in flight, or waits for a
+//! connection or a back-off, the sender does nothing else: it sends no batch, and lets none expire.
 
 use super::sequences::Identity;
 use super::transactions::{Effect, Outcome, Queued, Request, TransactionState, Transactions};
@@ -21,28 +21,28 @@ use crate::record::NO_PRODUCER_ID;
 use crate::{Outbox, protocol};
 use machine::{Mono, NodeId, Span};
 
-/// How long the first partition of a transaction waits for the end of the one before
-/// (`ADD_PARTITIONS_RETRY_BACKOFF_MS`).
+/// The back-off before the first partition of a transaction is added again, while the previous
+/// transaction is still ending (`ADD_PARTITIONS_RETRY_BACKOFF_MS`).
 const SOON: Span = Span::millis(20);
-/// What an EndTxn of the first protocol has as its version (KIP-890).
+/// The version of EndTxn requests in the first protocol (before KIP-890).
 const END_TXN_V1: i16 = EndTxnRequest::BUMPS_EPOCH - 1;
 
-/// What the sender does about transactions.
+/// The progress of the request about transactions.
 #[derive(Clone, Debug)]
 pub(super) enum Step {
-    /// Nothing.
+    /// There is no request.
     Idle,
-    /// It waits for a connection, until this.
+    /// The request waits for a connection, until this time.
     Connecting(Queued, Mono),
-    /// It waits before it tries again, until this.
+    /// The request waits before it is sent again, until this time.
     BackingOff(Queued, Mono),
-    /// A request is on its way.
+    /// The request is in flight.
     InFlight(Queued),
 }
 
 impl Producer {
-    /// Does what transactions need. Returns when to come back at the latest while the sender has a
-    /// request about them in hand, or has failed; `None`: batches may be sent.
+    /// Advances the requests about transactions. Returns when to call again at the latest while a
+    /// request is in hand, or the producer has failed; `None`: batches may be sent.
     pub(super) fn run_transactions(&mut self, now: Mono, out: &mut Outbox) -> Option<Mono> {
         self.transactional.as_ref()?;
         self.time_out_call(now);
@@ -75,8 +75,9 @@ impl Producer {
         }
     }
 
-    /// The request about transactions that leaves next. Batches that have no sequence yet are given up
-    /// in an abortable error and before an abort, all of them after a fatal error.
+    /// The next request about transactions. Gives up batches first: those without a sequence after
+    /// an abortable error and before an abort, all of them after a fatal error or if the
+    /// transactional id must not be used.
     fn next_request(&mut self, out: &mut Outbox) -> Option<Queued> {
         let core = &mut self.transactional.as_mut()?.core;
         let failure = core.failure();
@@ -92,7 +93,7 @@ impl Producer {
                 }
                 self.abort_undrained(failure.error);
             }
-            // `TransactionAbortedException`, which has no code.
+            // Stands for `TransactionAbortedException`, which has no error code.
             (TransactionState::Aborting, _) => {
                 self.abort_undrained(ErrorCode::OperationNotAttempted);
             }
@@ -103,7 +104,7 @@ impl Producer {
         self.transactional.as_mut()?.core.next(!may_end)
     }
 
-    /// Whether [`Producer::run_transactions`] would do something now that it has not done.
+    /// Whether [`Producer::run_transactions`] has something to do now.
     pub(super) fn is_transaction_due(&self) -> bool {
         let Some(transactional) = &self.transactional else { return false };
         let is_idle = matches!(transactional.step, Step::Idle);
@@ -120,7 +121,7 @@ impl Producer {
             }
     }
 
-    /// When the call that the application waits for times out.
+    /// When the application's present call times out.
     pub(super) fn call_by(&self) -> Mono {
         self.transactional.as_ref().map_or(Mono::MAX, |transactional| transactional.call_by)
     }
@@ -168,7 +169,8 @@ impl Producer {
         }
     }
 
-    /// Takes a request to its broker, once a connection is there and the wait before a retry is over.
+    /// Sends a request to its broker, once there is a connection and the back-off before a retry is
+    /// over.
     fn connect_for(
         &mut self,
         now: Mono,
@@ -201,7 +203,7 @@ impl Producer {
         }
     }
 
-    /// Where a request goes: FindCoordinator to any broker, all others to the coordinator.
+    /// The target of a request: any broker for FindCoordinator, the coordinator for all others.
     fn target_of(&mut self, now: Mono, request: &Request, out: &mut Outbox) -> Target {
         if !request.needs_coordinator() {
             return match self.metadata.choose(now, &mut self.channels, &mut self.random, out) {
@@ -230,7 +232,7 @@ impl Producer {
         Target::Opening
     }
 
-    /// A response to a request about transactions arrived.
+    /// Handles the response to a request about transactions.
     pub(super) fn on_transaction_response(&mut self, response: &Response) {
         let outcome = match response {
             Response::FindCoordinator(response) => Outcome::Found(response.error, response.node),
@@ -252,7 +254,7 @@ impl Producer {
         self.finish_transaction_request(outcome);
     }
 
-    /// No response to a request about transactions will arrive.
+    /// Handles the loss of the connection on which a request about transactions was sent.
     pub(super) fn on_transaction_lost(&mut self) {
         self.finish_transaction_request(Outcome::Disconnected);
     }
@@ -265,16 +267,16 @@ impl Producer {
     }
 }
 
-/// Where a request can go.
+/// The target of a request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Target {
-    /// There, now.
+    /// This node, now.
     Ready(NodeId),
-    /// There, when its connection is open or has room.
+    /// A node whose connection is not open yet, or has no room.
     Opening,
-    /// Nowhere before this.
+    /// None before this time.
     NotBefore(Mono),
-    /// To a coordinator that has to be found first: none is known, or it cannot be reached.
+    /// The coordinator has to be found first: none is known, or it cannot be reached.
     Unknown,
 }
 

@@ -1,5 +1,5 @@
-//! The calls of an application that sends in transactions (`KafkaProducer.initTransactions` and so on).
-//! `coordinator.rs` does what they need, and `transactions/` decides what that is.
+//! The transactional calls of an application (`KafkaProducer.initTransactions` and so on).
+//! `transactions/` decides which requests they need, and `coordinator.rs` sends these.
 
 use super::coordinator::Step;
 use super::transactions::{
@@ -12,12 +12,12 @@ use crate::ids::TransactionalId;
 use crate::protocol::{ApiVersionsRequest, ApiVersionsResponse, ProduceRequest};
 use machine::{Mono, NodeId, Now};
 
-/// The transactions of a producer, and the request about them that the sender has in hand.
+/// The transactions of a producer, and the request about them that is in hand.
 #[derive(Clone, Debug)]
 pub(super) struct Transactional {
     pub(super) core: Transactions,
     pub(super) step: Step,
-    /// When the call that the application waits for times out.
+    /// When the application's present call times out.
     pub(super) call_by: Mono,
 }
 
@@ -28,8 +28,8 @@ impl Transactional {
 }
 
 impl Producer {
-    /// Takes the transactional id for this producer (`initTransactions`). To be called first, and once
-    /// unless it throws. The result is an event.
+    /// Takes over the transactional id (`initTransactions`). It has to be the first call, and is
+    /// repeated only if it throws. The result is an event.
     ///
     /// # Errors
     ///
@@ -93,7 +93,7 @@ impl Producer {
         Ok(())
     }
 
-    /// The error that the transaction or the producer has failed with, if it has.
+    /// The error with which the transaction or the producer has failed, if it has.
     pub fn transaction_failure(&self) -> Option<TransactionFailure> {
         self.transactional.as_ref()?.core.failure()
     }
@@ -103,7 +103,7 @@ impl Producer {
         Some(self.transactional.as_ref()?.core.state())
     }
 
-    /// The transactional id, and the version of Produce that goes with the transaction.
+    /// The transactional id and the version for Produce requests of the present transaction.
     pub(super) fn produce_as(&self) -> (Option<TransactionalId>, i16) {
         let Some(transactional) = &self.transactional else {
             return (None, ProduceRequest::NEWEST);
@@ -123,7 +123,7 @@ impl Producer {
         })
     }
 
-    /// A broker has reported the features of the cluster.
+    /// Handles the features of the cluster that a broker has reported.
     pub(super) fn on_features(&mut self, response: &ApiVersionsResponse) {
         if let Some(transactional) =
             self.transactional.as_mut().filter(|_| response.error.is_none())
@@ -141,8 +141,8 @@ impl Producer {
         }
     }
 
-    /// Ends without waiting for anything (`KafkaProducer.close` with a time-out of 0): what has no outcome
-    /// fails, and what is on its way may be written or done all the same.
+    /// Closes the producer without waiting (`KafkaProducer.close` with a time-out of 0). Records
+    /// without an outcome fail, although those in flight may be written.
     pub fn close_now(&mut self, now: Now, out: &mut Outbox) {
         self.abort_batches(ErrorCode::NetworkException);
         while let Some(blocked) = self.blocked.pop_front() {

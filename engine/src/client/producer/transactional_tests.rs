@@ -1,4 +1,4 @@
-//! A transactional producer among brokers that respond as a test says.
+//! A transactional producer, with responses of brokers that each test chooses.
 
 use super::*;
 use crate::client::testing::{Asked, Stage, boot, orders};
@@ -20,7 +20,7 @@ struct Scene {
 }
 
 impl Scene {
-    /// Nothing has been called so far. `level` is that of `transaction.version`.
+    /// A producer on which nothing has been called. `level` is that of `transaction.version`.
     fn new(level: u16) -> Self {
         let id = TransactionalIdProperty(Some("transfers".into()));
         let config = ProducerConfig {
@@ -101,7 +101,8 @@ impl Scene {
         self.stage.answer(&mut self.producer, &asked, found);
     }
 
-    /// The coordinator gives epoch `epoch` of id 9000, after the wait that comes before a second try.
+    /// The coordinator responds with `error`, id 9000 and this epoch, after the back-off of a
+    /// retry.
     fn init(&mut self, error: ErrorCode, epoch: i16) {
         self.pass(100);
         let asked = self.next();
@@ -145,7 +146,7 @@ impl Scene {
         self.stage.answer(&mut self.producer, asked, response);
     }
 
-    /// What has become of calls and records.
+    /// The results of calls and records since the last call.
     fn results(&mut self) -> Vec<String> {
         let words = |event| match event {
             ProducerEvent::CallReturned { call } => Some(format!("{call:?} returned")),
@@ -191,7 +192,7 @@ fn each_transaction_of_the_second_protocol_has_an_epoch_and_sequences_of_its_own
 }
 
 #[test]
-fn in_the_first_protocol_a_batch_leaves_when_its_partition_is_added() {
+fn in_the_first_protocol_a_batch_is_sent_after_its_partition_is_added() {
     let mut scene = Scene::ready(1);
     for sequence in 0..2 {
         scene.producer.begin_transaction().unwrap();
@@ -211,7 +212,7 @@ fn in_the_first_protocol_a_batch_leaves_when_its_partition_is_added() {
 }
 
 #[test]
-fn no_batch_leaves_while_the_coordinator_is_asked_and_the_end_waits_for_all_batches() {
+fn the_end_of_a_transaction_waits_for_all_of_its_batches() {
     let mut scene = Scene::open(2);
     scene.send(1);
     let first = scene.next();
@@ -228,7 +229,7 @@ fn no_batch_leaves_while_the_coordinator_is_asked_and_the_end_waits_for_all_batc
 }
 
 #[test]
-fn an_abort_gives_up_what_was_not_sent_and_waits_for_what_was() {
+fn an_abort_gives_up_unsent_batches_and_waits_for_those_in_flight() {
     let mut scene = Scene::ready(1);
     scene.producer.begin_transaction().unwrap();
     scene.send(0);
@@ -248,7 +249,7 @@ fn an_abort_gives_up_what_was_not_sent_and_waits_for_what_was() {
 }
 
 #[test]
-fn a_fenced_batch_makes_the_commit_throw_and_an_abort_goes_on() {
+fn after_a_fenced_batch_the_commit_throws_and_an_abort_succeeds() {
     let mut scene = Scene::open(2);
     scene.send(1);
     let produce = scene.next();
@@ -269,7 +270,7 @@ fn a_fenced_batch_makes_the_commit_throw_and_an_abort_goes_on() {
 }
 
 #[test]
-fn a_fenced_producer_gives_up_all_it_has_and_sends_nothing_more() {
+fn a_fenced_producer_sends_nothing_more() {
     let mut scene = Scene::open(2);
     scene.call(Commit);
     scene.end(true, ErrorCode::ProducerFenced, -1);
@@ -282,12 +283,13 @@ fn a_fenced_producer_gives_up_all_it_has_and_sends_nothing_more() {
 }
 
 #[test]
-fn a_coordinator_that_is_gone_is_looked_for_and_the_request_repeated() {
+fn after_the_coordinator_has_moved_it_is_found_again_and_the_request_repeated() {
     let mut scene = Scene::open(2);
     scene.call(Commit);
     let end = scene.next();
     scene.stage.cut(&mut scene.producer, &end);
-    // While the wait before another connection lasts, the coordinator is looked for again and again.
+    // Until the back-off before another connection is over, the producer looks for the coordinator
+    // again and again.
     scene.find();
     scene.pass(50);
     scene.find();
@@ -330,7 +332,7 @@ fn a_record_outside_a_transaction_is_refused() {
 }
 
 #[test]
-fn closing_at_once_gives_up_what_is_on_its_way() {
+fn closing_at_once_fails_batches_in_flight() {
     let mut scene = Scene::open(2);
     scene.send(1);
     assert_eq!(batch(&scene.next()).3, 1);

@@ -1,8 +1,9 @@
-//! What the error of a response means for the transaction (`TxnRequestHandler.handleResponse`,
+//! The consequences of a response's error for the transaction (`TxnRequestHandler.handleResponse`,
 //! `TransactionManager.maybeTransitionToErrorState`; KIP-360, KIP-890, KIP-1050).
 //!
-//! A fatal error ends the producer. An abortable one ends the transaction: the application has to abort
-//! it, and goes on. Errors of authorization and of groups that nothing here returns are left out.
+//! After a fatal error the producer is of no use. After an abortable error the application has to
+//! abort the transaction, and can then go on. Errors of authorization and of groups that no broker
+//! here returns are left out.
 
 use crate::error::ErrorCode;
 use ErrorCode::{
@@ -12,29 +13,30 @@ use ErrorCode::{
     UnsupportedVersion,
 };
 
-/// What an error means.
+/// The consequence of an error.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Class {
     /// There is no error.
     Fine,
-    /// The request is sent again, to the coordinator that has to be found first.
+    /// The request is sent again, after the coordinator has been found.
     FindCoordinator,
     /// The request is sent again.
     Retry,
-    /// The request is sent again, after a shorter wait if no partition has been added so far: the
-    /// transaction before is about to end.
+    /// The request is sent again, because the previous transaction is about to end; after a shorter
+    /// wait if no partition has been added so far.
     RetrySoon,
-    /// Some partitions could not be added; the errors of the others are looked at first.
+    /// This partition could not be added; the errors of other partitions may have stronger
+    /// consequences.
     Partition,
-    /// The transaction has to be aborted, for this error.
+    /// The transaction has to be aborted, because of this error.
     Abortable(ErrorCode),
-    /// The same, if another epoch can follow; else fatal.
+    /// Abortable, if the producer can get another epoch; else fatal.
     AbortableIfPossible(ErrorCode),
     /// The producer has failed, with this error.
     Fatal(ErrorCode),
 }
 
-/// A response to FindCoordinator.
+/// The class of an error of FindCoordinator.
 pub(super) fn of_find_coordinator(error: ErrorCode) -> Class {
     match error {
         ErrorCode::None => Class::Fine,
@@ -44,7 +46,7 @@ pub(super) fn of_find_coordinator(error: ErrorCode) -> Class {
     }
 }
 
-/// A response to InitProducerId.
+/// The class of an error of InitProducerId.
 pub(super) fn of_init_producer_id(error: ErrorCode) -> Class {
     match error {
         ErrorCode::None => Class::Fine,
@@ -56,7 +58,7 @@ pub(super) fn of_init_producer_id(error: ErrorCode) -> Class {
     }
 }
 
-/// The error of one partition in a response to AddPartitionsToTxn.
+/// The class of an error of AddPartitionsToTxn, or of one partition in its response.
 pub(super) fn of_add_partitions(error: ErrorCode) -> Class {
     match error {
         ErrorCode::None => Class::Fine,
@@ -74,7 +76,8 @@ pub(super) fn of_add_partitions(error: ErrorCode) -> Class {
     }
 }
 
-/// A response to EndTxn. An abort that had to be aborted would lead nowhere, so that is fatal.
+/// The class of an error of EndTxn. `TRANSACTION_ABORTABLE` in response to an abort is fatal, as
+/// there is nothing more to abort.
 pub(super) fn of_end_txn(error: ErrorCode, committed: bool) -> Class {
     match error {
         ErrorCode::None => Class::Fine,
@@ -87,8 +90,8 @@ pub(super) fn of_end_txn(error: ErrorCode, committed: bool) -> Class {
     }
 }
 
-/// The error that a batch, or a `send` that waited, has failed with for good. What could have been
-/// tried again and has not come to anything ends the transaction, and so does what contradicts it.
+/// The class of the final error of a batch, or of a `send` that waited. Retriable errors and
+/// `INVALID_TXN_STATE` become `TRANSACTION_ABORTABLE`.
 pub(super) fn of_batch(error: ErrorCode) -> Class {
     match error {
         TransactionalIdAuthorizationFailed

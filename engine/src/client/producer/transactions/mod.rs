@@ -1,18 +1,19 @@
 //! The transactions of a producer (`TransactionManager`; KIP-98, KIP-360, KIP-890): a state machine
-//! without time and connections. Calls of the application and failed batches come in, and requests to
-//! the coordinator leave one by one ([`Transactions::next`]) and come back with their outcome
-//! ([`Transactions::on_done`]).
+//! without time and connections. Its inputs are calls of the application and failed batches. It
+//! gives out requests to the coordinator one by one ([`Transactions::next`]), and takes their
+//! outcomes ([`Transactions::on_done`]). The second protocol is that of `transaction.version` 2
+//! (KIP-890), the first that of lower levels.
 //!
 //! | rule | where |
 //! |---|---|
-//! | which state follows which | [`state`] |
-//! | which error ends the request, the transaction or the producer | [`class`] |
+//! | the transitions between states | [`state`] |
+//! | errors that end the request, the transaction or the producer | [`class`] |
 //! | a call that timed out has to be repeated before any other | [`Transactions::call`] |
-//! | what goes first among the requests; EndTxn waits for all batches | [`queue`], [`Transactions::next`] |
-//! | nothing sent, nothing to end | [`Transactions::next`] |
-//! | first protocol: partitions are added before batches leave; an error leads to another epoch | [`Transactions::add`], [`Transactions::fail`] |
-//! | second protocol: every end of a transaction gives another epoch | [`Transactions::on_done`] |
-//! | the protocol changes between transactions alone, upwards by another epoch | [`Transactions::adopt_features`] |
+//! | the order of requests; EndTxn waits for all batches | [`queue`], [`Transactions::next`] |
+//! | a transaction without records ends without a request | [`Transactions::next`] |
+//! | first protocol: partitions are added before batches are sent; after an error the producer asks for another epoch | [`Transactions::add`], [`Transactions::fail`] |
+//! | second protocol: the producer gets another epoch at the end of every transaction | [`Transactions::on_done`] |
+//! | the protocol changes only between transactions, upwards with another epoch | [`Transactions::adopt_features`] |
 
 mod class;
 mod queue;
@@ -34,20 +35,21 @@ use std::collections::BTreeSet;
 /// A call of the application that waits for its result, at most `max.block.ms`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum TransactionCall {
-    /// `initTransactions`
+    /// `initTransactions`.
     Init,
-    /// `commitTransaction`
+    /// `commitTransaction`.
     Commit,
-    /// `abortTransaction`
+    /// `abortTransaction`.
     Abort,
 }
 
 /// An error of a transactional producer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct TransactionFailure {
-    /// The error; of the client itself where there was no response.
+    /// The error of a response, or of the client itself.
     pub error: ErrorCode,
-    /// The producer is of no use any more. Otherwise the application has to abort the transaction.
+    /// The producer cannot be used any more. Otherwise the application has to abort the
+    /// transaction.
     pub is_fatal: bool,
 }
 
@@ -64,7 +66,7 @@ pub enum TransactionError {
     Failed(TransactionFailure),
 }
 
-/// What follows from a step for the rest of the producer and for the application.
+/// An effect on the rest of the producer or on the application.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Effect {
     /// The producer goes on under this id and epoch.
@@ -77,13 +79,14 @@ pub(super) enum Effect {
     Threw(TransactionCall, TransactionFailure),
 }
 
-/// The call that waits, or has timed out and was not repeated (`PendingStateTransition`).
+/// A call that waits for its result, or has timed out and was not repeated
+/// (`PendingStateTransition`).
 #[derive(Clone, Copy, Debug)]
 struct Pending {
     call: TransactionCall,
-    /// The application waits for it.
+    /// The application is waiting for the result.
     is_awaited: bool,
-    /// The result that came after the application had stopped waiting.
+    /// The result, if it came after the application had stopped waiting.
     result: Option<Result<(), TransactionFailure>>,
 }
 
@@ -98,21 +101,22 @@ pub(super) struct Transactions {
     pending: Option<Pending>,
     queue: queue::Queue,
     coordinator: Option<BrokerId>,
-    /// The coordinator has been reached once, and so is known to be able to give another epoch.
+    /// There has been a connection to the coordinator, which can thus give the producer another
+    /// epoch.
     can_bump: bool,
-    /// Partitions that the first protocol still has to add.
+    /// Partitions that still have to be added, in the first protocol.
     new_partitions: BTreeSet<TopicPartition>,
-    /// Partitions in a request that adds them.
+    /// Partitions in the request that adds them.
     adding: BTreeSet<TopicPartition>,
-    /// Partitions of the transaction.
+    /// Partitions to which batches may be sent in this transaction.
     partitions: BTreeSet<TopicPartition>,
-    /// The coordinator may know of the transaction, so that it has to be ended there.
+    /// The coordinator may know the transaction, so that it has to be ended there.
     is_started: bool,
-    /// The next transaction needs another epoch, which the client has to ask for.
+    /// The client has to ask for another epoch before the next transaction.
     needs_bump: bool,
     /// The second protocol is in use.
     is_v2: bool,
-    /// The epoch of the features that say so.
+    /// The epoch of the features from which `is_v2` was taken.
     adopted: i64,
     /// The newest features that a broker has reported: their epoch, and `transaction.version`.
     reported: (i64, u16),
@@ -164,13 +168,14 @@ impl Transactions {
         self.is_v2
     }
 
-    /// What has followed since it was last asked, in order.
+    /// Takes the effects since the last call, in order.
     pub(super) fn take_effects(&mut self) -> Vec<Effect> {
         std::mem::take(&mut self.effects)
     }
 
     /// Calls `initTransactions`, `commitTransaction` or `abortTransaction`. The result is an
-    /// [`Effect`]. A call that timed out is repeated by the same call, whose result it then gets.
+    /// [`Effect`]. After a time-out the application repeats the call, and gets the result of the
+    /// first one.
     pub(super) fn call(&mut self, call: TransactionCall) -> Result<(), TransactionError> {
         if let Some(pending) = &mut self.pending {
             if pending.call != call || pending.is_awaited {
@@ -196,7 +201,7 @@ impl Transactions {
             }
             TransactionCall::Abort => {
                 self.enter(TransactionState::Aborting)?;
-                // What is not added has not been sent either.
+                // Nothing has been sent to partitions that are not added.
                 self.new_partitions.clear();
                 self.begin_end(false, call);
             }
@@ -205,10 +210,11 @@ impl Transactions {
         Ok(())
     }
 
-    /// Queues what ends the transaction. If another epoch has to follow, the call returns with that.
+    /// Queues the end of the transaction. If the producer needs another epoch, the call returns
+    /// when it has that.
     fn begin_end(&mut self, committed: bool, call: TransactionCall) {
         self.add_new_partitions();
-        // The transaction ends by the protocol that it began with.
+        // A transaction ends by the protocol with which it began.
         let is_v2 = self.is_v2;
         self.adopt_features(false);
         let identity = self.identity;
@@ -226,7 +232,7 @@ impl Transactions {
         self.enter(TransactionState::InTransaction)
     }
 
-    /// The wait for the call is over: `max.block.ms` has passed.
+    /// Ends the wait for the present call, since `max.block.ms` has passed. Returns the call.
     pub(super) fn time_out_call(&mut self) -> Option<TransactionCall> {
         let pending = self.pending.as_mut().filter(|pending| pending.is_awaited)?;
         pending.is_awaited = false;
@@ -243,7 +249,7 @@ impl Transactions {
         }
     }
 
-    /// A record was put into a batch of this partition (`maybeAddPartition`).
+    /// Takes note of a record for this partition (`maybeAddPartition`).
     pub(super) fn add(&mut self, partition: TopicPartition) {
         if self.is_v2 {
             self.partitions.insert(partition);
@@ -253,12 +259,13 @@ impl Transactions {
         }
     }
 
-    /// Whether batches of a partition may leave.
+    /// Whether batches of a partition may be sent.
     pub(super) fn may_send_to(&self, partition: TopicPartition) -> bool {
         self.state != TransactionState::FatalError && self.partitions.contains(&partition)
     }
 
-    /// A batch, or a `send` that waited, has failed for good (`maybeTransitionToErrorState`).
+    /// Reacts to the final error of a batch, or of a `send` that waited
+    /// (`maybeTransitionToErrorState`).
     pub(super) fn on_batch_failed(&mut self, error: ErrorCode) {
         let class = class::of_batch(error);
         if matches!(class, Class::Abortable(_)) && !self.state.is_completing() {
@@ -267,26 +274,26 @@ impl Transactions {
         self.fail(class);
     }
 
-    /// A batch expired and left a gap in the sequences, or none that is known of.
+    /// Reacts to an expired batch that may have left a gap in the sequences.
     pub(super) fn on_unresolved(&mut self) {
         self.fail(Class::AbortableIfPossible(ErrorCode::RequestTimedOut));
     }
 
-    /// A broker has reported the features of the cluster.
+    /// Takes the features of the cluster that a broker has reported.
     pub(super) fn on_features(&mut self, epoch: i64, transaction_version: u16) {
         if epoch > self.reported.0 {
             self.reported = (epoch, transaction_version);
         }
     }
 
-    /// The connection to the coordinator is there.
+    /// There is a connection to the coordinator.
     pub(super) fn on_coordinator_ready(&mut self) {
         self.can_bump = true;
     }
 
-    /// Takes the version of the protocol from the newest features that a broker has reported, between
-    /// two transactions (`maybeUpdateTransactionV2Enabled`). Upwards it also takes another epoch: with
-    /// the same one, a partition of the transaction before could pass for one of the next.
+    /// Takes the version of the protocol from the newest reported features, between two
+    /// transactions (`maybeUpdateTransactionV2Enabled`). An upgrade also needs another epoch: with
+    /// the same one, a leader could take a batch of the previous transaction for one of the next.
     fn adopt_features(&mut self, initially: bool) {
         let (epoch, level) = self.reported;
         if epoch <= self.adopted {
@@ -298,8 +305,8 @@ impl Transactions {
         self.needs_bump |= !initially && !was_v2 && self.is_v2;
     }
 
-    /// Whether the client itself asks for another epoch after an error. In the second protocol the end
-    /// of the transaction gives one.
+    /// Whether the client itself asks for another epoch after an error. In the second protocol the
+    /// response to EndTxn has one.
     fn bumps_itself(&self) -> bool {
         self.can_bump && !self.is_v2
     }
@@ -312,7 +319,7 @@ impl Transactions {
                 self.fail(Class::Abortable(error));
             }
             Class::Abortable(error) => {
-                // An abort is what an abortable error asks for.
+                // The abort that an abortable error requires is already under way.
                 if self.state != TransactionState::Aborting {
                     self.enter_error(TransactionFailure { error, is_fatal: false });
                 }
@@ -324,8 +331,8 @@ impl Transactions {
         }
     }
 
-    /// A state that cannot lead to an abortable error leads to a fatal one: Kafka's sender gives up
-    /// rather than go on from an illegal transition.
+    /// Enters an error state. If the present state must not be followed by an abortable error, the
+    /// error is fatal, as Kafka's sender fails on an illegal transition.
     fn enter_error(&mut self, mut failure: TransactionFailure) {
         let target = TransactionState::AbortableError;
         failure.is_fatal |= !self.state.may_become(target);
@@ -356,7 +363,7 @@ impl Transactions {
         self.pending.map_or(Ok(()), |pending| Err(TransactionError::Pending(pending.call)))
     }
 
-    /// The result of a request is also that of a call.
+    /// Finishes the call that ends with a request.
     fn finish(&mut self, call: Option<TransactionCall>, result: Result<(), TransactionFailure>) {
         if call.is_some() && self.pending.map(|pending| pending.call) == call {
             self.finish_pending(result);
@@ -373,7 +380,7 @@ impl Transactions {
         }
     }
 
-    /// The application gets the result of its call.
+    /// Reports the result of a call to the application.
     fn conclude(&mut self, call: TransactionCall, result: Result<(), TransactionFailure>) {
         self.pending = None;
         if call == TransactionCall::Init && result.is_ok() {

@@ -7,25 +7,25 @@ use crate::ids::TopicPartition;
 /// A request about transactions.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(in crate::client::producer) enum Request {
-    /// Any broker is asked for the coordinator.
+    /// Asks any broker for the coordinator.
     FindCoordinator,
-    /// The coordinator is asked for a producer id, or for the next epoch of the one that is named.
+    /// Asks the coordinator for a producer id, or for the next epoch of the producer that is named.
     InitProducerId {
         /// The present id and epoch.
         named: Option<Identity>,
     },
-    /// Partitions are added to the transaction, in the first protocol.
+    /// Adds partitions to the transaction, in the first protocol.
     AddPartitions {
         /// The id and epoch of the transaction.
         identity: Identity,
         /// The partitions.
         partitions: Vec<TopicPartition>,
     },
-    /// The transaction is committed or aborted.
+    /// Commits or aborts the transaction.
     EndTxn {
         /// The id and epoch of the transaction.
         identity: Identity,
-        /// Whether it is committed.
+        /// Whether to commit; otherwise to abort.
         committed: bool,
         /// It is a transaction of the second protocol.
         is_v2: bool,
@@ -33,8 +33,8 @@ pub(in crate::client::producer) enum Request {
 }
 
 impl Request {
-    /// What is smaller goes first. The end of a transaction goes last, and only what begins the next
-    /// epoch behind it.
+    /// Requests with a smaller number are sent first. Only the InitProducerId request for the next
+    /// epoch is sent after EndTxn.
     fn priority(&self) -> u8 {
         match self {
             Self::FindCoordinator => 0,
@@ -50,26 +50,26 @@ impl Request {
         matches!(self, Self::EndTxn { .. })
     }
 
-    /// Whether it goes to the coordinator, not to any broker.
+    /// Whether it goes to the coordinator; otherwise to any broker.
     pub(in crate::client::producer) fn needs_coordinator(&self) -> bool {
         !matches!(self, Self::FindCoordinator)
     }
 }
 
-/// A request with what is known of it.
+/// A request and its circumstances.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(in crate::client::producer) struct Queued {
     /// The request.
     pub(in crate::client::producer) request: Request,
     /// The call that returns with it.
     pub(in crate::client::producer) call: Option<TransactionCall>,
-    /// It has been tried before, and waits before it is sent.
+    /// It has been sent before, and waits for a back-off.
     pub(in crate::client::producer) is_retry: bool,
-    /// That wait is short: the transaction before is about to end (KAFKA-5482).
+    /// The back-off is short, because the previous transaction is about to end (KAFKA-5482).
     pub(in crate::client::producer) is_soon: bool,
 }
 
-/// The requests, in the order in which they leave.
+/// The requests, in the order in which they are sent.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Queue(Vec<Queued>);
 

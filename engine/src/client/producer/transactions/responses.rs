@@ -1,5 +1,5 @@
-//! What is sent to the coordinator, and what its responses lead to (`TransactionManager.nextRequest`,
-//! `TxnRequestHandler`).
+//! The requests to the coordinator, and the reactions to their responses
+//! (`TransactionManager.nextRequest`, `TxnRequestHandler`).
 
 use super::class::{self, Class};
 use super::{Effect, Identity, Queued, Request, TransactionCall, TransactionFailure};
@@ -7,7 +7,7 @@ use super::{TransactionState, Transactions};
 use crate::error::ErrorCode;
 use crate::ids::{BrokerId, TopicPartition};
 
-/// What became of a request.
+/// The outcome of a request.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(in crate::client::producer) enum Outcome {
     /// The connection ended, or could not be opened.
@@ -16,9 +16,10 @@ pub(in crate::client::producer) enum Outcome {
     Found(ErrorCode, Option<BrokerId>),
     /// A response to InitProducerId.
     Initialized(ErrorCode, Identity),
-    /// A response to AddPartitionsToTxn: an error of all of it, and those of the partitions.
+    /// A response to AddPartitionsToTxn: the error of the whole request, and the error of each
+    /// partition.
     Added(ErrorCode, Vec<(TopicPartition, ErrorCode)>),
-    /// A response to EndTxn; the identity is that of the next transaction, if it says so.
+    /// A response to EndTxn, with the identity for the next transaction, if it has one.
     Ended(ErrorCode, Option<Identity>),
 }
 
@@ -27,7 +28,7 @@ impl Transactions {
         self.queue.push(Queued { request, call, is_retry: false, is_soon: false });
     }
 
-    /// Queues the request that adds the partitions that records have been put into.
+    /// Queues the request that adds partitions to which records have been sent.
     pub(super) fn add_new_partitions(&mut self) {
         if self.new_partitions.is_empty() {
             return;
@@ -37,7 +38,8 @@ impl Transactions {
         self.enqueue(Request::AddPartitions { identity: self.identity, partitions }, None);
     }
 
-    /// The request that leaves now; `None`: batches may. `has_batches`: some batch has no outcome.
+    /// The request to send now; `None`: batches may be sent. `has_batches`: some batch has no
+    /// outcome.
     pub(in crate::client::producer) fn next(&mut self, has_batches: bool) -> Option<Queued> {
         self.add_new_partitions();
         while self.queue.first().is_some_and(|first| !(first.request.is_end() && has_batches)) {
@@ -49,7 +51,7 @@ impl Transactions {
             if !next.request.is_end() || self.is_started {
                 return Some(next);
             }
-            // The coordinator knows nothing of the transaction.
+            // The coordinator does not know the transaction, so the call returns at once.
             self.reset();
             self.finish(next.call, Ok(()));
         }
@@ -62,14 +64,15 @@ impl Transactions {
         !self.new_partitions.is_empty() || self.queue.first().is_some_and(may_go)
     }
 
-    /// Why a request is not sent: in an error state none is but one that an abort may need.
+    /// Why a request is not sent: in an error state none is, except FindCoordinator after an
+    /// abortable error, since the abort may need it.
     fn refusal(&self, request: &Request) -> Option<TransactionFailure> {
         let is_harmless =
             self.state == TransactionState::AbortableError && !request.needs_coordinator();
         self.failure.filter(|_| self.state.is_error() && !is_harmless)
     }
 
-    /// Looks for the coordinator, and then tries the request again.
+    /// Queues the request again, behind FindCoordinator.
     pub(in crate::client::producer) fn find_coordinator(&mut self, queued: Queued) {
         if queued.request.needs_coordinator() {
             self.coordinator = None;
@@ -78,7 +81,7 @@ impl Transactions {
         self.queue.push(Queued { is_retry: true, ..queued });
     }
 
-    /// The outcome of a request that [`Transactions::next`] has returned.
+    /// Handles the outcome of a request that [`Transactions::next`] has returned.
     pub(in crate::client::producer) fn on_done(&mut self, queued: Queued, outcome: Outcome) {
         match (&queued.request, outcome) {
             (_, Outcome::Disconnected) => self.find_coordinator(queued),
@@ -114,17 +117,18 @@ impl Transactions {
         }
     }
 
-    /// Does what an error asks for. Without one, returns the call that ends with the request.
+    /// Reacts to the class of an error. If there is no error, returns the call that ends with the
+    /// request.
     fn settle(&mut self, queued: Queued, class: Class) -> Option<Option<TransactionCall>> {
         match class {
             Class::Fine => return Some(queued.call),
             Class::FindCoordinator => self.find_coordinator(queued),
             Class::Retry | Class::RetrySoon => {
-                // The wait is short before the first partition alone.
+                // The wait is short only before the first partition.
                 let is_soon = class == Class::RetrySoon && self.partitions.is_empty();
                 self.queue.push(Queued { is_retry: true, is_soon, ..queued });
             }
-            Class::Partition => unreachable!("the errors of partitions are taken together"),
+            Class::Partition => unreachable!("the errors of partitions are handled together"),
             Class::Abortable(error) | Class::AbortableIfPossible(error) | Class::Fatal(error) => {
                 self.fail(class);
                 let is_fatal = self.state == TransactionState::FatalError;
@@ -152,7 +156,7 @@ impl Transactions {
             match class::of_add_partitions(*error) {
                 Class::Fine => {}
                 Class::Partition => {
-                    // What was not attempted is not the reason.
+                    // OPERATION_NOT_ATTEMPTED follows from the error of another partition.
                     let known = of_partition.filter(|it| *it != ErrorCode::OperationNotAttempted);
                     of_partition = known.or(Some(*error));
                 }
@@ -187,7 +191,7 @@ impl Transactions {
         self.effects.push(Effect::Identity(identity));
     }
 
-    /// The transaction is over (`resetTransactionState`).
+    /// Prepares for the next transaction (`resetTransactionState`).
     fn reset(&mut self) {
         let next = match self.needs_bump {
             true => TransactionState::Initializing,
@@ -204,8 +208,8 @@ impl Transactions {
         self.partitions.clear();
     }
 
-    /// The transactional id may not be used: the transaction is over, and the application may call
-    /// `initTransactions` again. Returns the error if that has come about
+    /// If the transactional id must not be used, ends the transaction, so that the application may
+    /// call `initTransactions` again. Returns the error in that case
     /// (`Sender.shouldHandleAuthorizationError`).
     pub(in crate::client::producer) fn become_unauthorized(&mut self) -> Option<ErrorCode> {
         let unauthorized = ErrorCode::TransactionalIdAuthorizationFailed;

@@ -1,4 +1,4 @@
-//! The states of a transactional producer and the ways between them (`TransactionManager.State`).
+//! The states of a transactional producer and their transitions (`TransactionManager.State`).
 //!
 //! | to | from |
 //! |---|---|
@@ -16,13 +16,13 @@
 /// The state of a transactional producer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum TransactionState {
-    /// It has no producer id.
+    /// The producer has no producer id.
     Uninitialized,
-    /// It waits for a producer id or for the next epoch.
+    /// The producer waits for a producer id or for the next epoch.
     Initializing,
     /// No transaction is open.
     Ready,
-    /// A transaction is open, perhaps at the client alone.
+    /// A transaction is open, perhaps only at the client.
     InTransaction,
     /// A transaction is being committed.
     Committing,
@@ -30,7 +30,7 @@ pub enum TransactionState {
     Aborting,
     /// The transaction cannot be committed any more; the application has to abort it.
     AbortableError,
-    /// The producer is of no use any more; the application has to close it.
+    /// The producer cannot be used any more; the application has to close it.
     FatalError,
 }
 
@@ -56,7 +56,7 @@ impl State {
         }
     }
 
-    /// Whether the application is refused everything but an abort, or everything.
+    /// Whether the producer refuses all calls, or all calls except an abort.
     pub(super) fn is_error(self) -> bool {
         matches!(self, Self::AbortableError | Self::FatalError)
     }
@@ -87,7 +87,7 @@ mod tests {
     }
 
     #[test]
-    fn each_state_is_entered_from_the_states_of_the_table_alone() {
+    fn each_state_is_entered_only_from_the_states_in_the_table() {
         assert_eq!(sources(Uninitialized), [Ready, AbortableError]);
         assert_eq!(sources(Initializing), [Uninitialized, Committing, Aborting]);
         assert_eq!(sources(Ready), [Initializing, Committing, Aborting]);
@@ -100,7 +100,7 @@ mod tests {
     }
 
     #[test]
-    fn nothing_but_an_end_leads_out_of_a_fatal_error() {
+    fn no_other_state_follows_a_fatal_error() {
         let left = ALL.into_iter().filter(|to| FatalError.may_become(*to));
         assert_eq!(left.collect::<Vec<_>>(), [FatalError]);
     }

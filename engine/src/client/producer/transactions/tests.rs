@@ -1,4 +1,4 @@
-//! The course of transactions as the requests and effects that the state machine gives.
+//! The requests and effects of the state machine in the course of transactions.
 
 use super::*;
 use crate::ids::TopicId;
@@ -20,7 +20,7 @@ fn added(partitions: &[i32], error: ErrorCode) -> Outcome {
     )
 }
 
-/// A producer on its way, asked one step after another.
+/// The state machine of a producer.
 struct Stage(Transactions);
 
 impl Stage {
@@ -35,8 +35,8 @@ impl Stage {
         stage
     }
 
-    /// The same with a transaction open and a record in partition 0; in the first protocol the
-    /// partition is added.
+    /// A producer with an open transaction and a record in partition 0; in the first protocol the
+    /// partition has been added.
     fn open(level: u16) -> Self {
         let mut stage = Self::ready(level);
         stage.0.begin().unwrap();
@@ -100,7 +100,7 @@ fn in_the_first_protocol_partitions_are_added_before_batches_leave() {
     stage.0.on_done(add, added(&[0], ErrorCode::None));
     assert!(stage.0.may_send_to(partition(0)));
     stage.0.add(partition(0));
-    assert_eq!(stage.0.next(false), None, "it is in the transaction");
+    assert_eq!(stage.0.next(false), None, "the partition is in the transaction already");
     stage.0.call(Commit).unwrap();
     let end = stage.sends(Stage::end(FIRST, true, false));
     stage.0.on_done(end, Outcome::Ended(ErrorCode::None, None));
@@ -109,7 +109,7 @@ fn in_the_first_protocol_partitions_are_added_before_batches_leave() {
 }
 
 #[test]
-fn an_end_without_records_asks_no_coordinator() {
+fn a_transaction_without_records_ends_without_a_request() {
     for level in [V1, V2] {
         let mut stage = Stage::ready(level);
         stage.0.begin().unwrap();
@@ -141,7 +141,7 @@ fn the_coordinator_is_found_first_and_again_when_it_has_moved() {
 }
 
 #[test]
-fn the_first_partition_waits_shortly_for_the_transaction_before() {
+fn the_back_off_is_short_only_for_the_first_partition() {
     let mut stage = Stage::ready(V1);
     stage.0.begin().unwrap();
     stage.0.add(partition(0));
@@ -151,11 +151,11 @@ fn the_first_partition_waits_shortly_for_the_transaction_before() {
     stage.0.on_done(again, added(&[0], ErrorCode::None));
     stage.0.add(partition(1));
     stage.done(added(&[1], ErrorCode::ConcurrentTransactions));
-    assert!(!stage.0.next(false).unwrap().is_soon, "it is not the first one");
+    assert!(!stage.0.next(false).unwrap().is_soon, "it is not the first partition");
 }
 
 #[test]
-fn a_partition_that_cannot_be_added_names_its_reason() {
+fn the_failure_names_the_error_of_the_partition_that_could_not_be_added() {
     let mut stage = Stage::ready(V1);
     stage.0.begin().unwrap();
     stage.0.add(partition(0));
@@ -206,7 +206,7 @@ fn a_batch_that_fails_during_a_commit_makes_it_throw_and_an_abort_follows() {
     let mut stage = Stage::open(V2);
     stage.0.call(Commit).unwrap();
     stage.0.on_batch_failed(ErrorCode::InvalidProducerEpoch);
-    assert_eq!(stage.0.next(false), None, "it is not sent any more");
+    assert_eq!(stage.0.next(false), None, "EndTxn is not sent any more");
     let failure = abortable(ErrorCode::InvalidProducerEpoch);
     assert_eq!(stage.0.take_effects(), [Effect::Threw(Commit, failure)]);
     stage.0.call(Abort).unwrap();
@@ -214,7 +214,7 @@ fn a_batch_that_fails_during_a_commit_makes_it_throw_and_an_abort_follows() {
 }
 
 #[test]
-fn what_fails_while_a_transaction_is_aborted_changes_nothing() {
+fn batches_that_fail_during_an_abort_change_nothing() {
     let mut stage = Stage::open(V2);
     stage.0.call(Abort).unwrap();
     stage.0.on_batch_failed(ErrorCode::InvalidProducerEpoch);
@@ -224,7 +224,7 @@ fn what_fails_while_a_transaction_is_aborted_changes_nothing() {
 }
 
 #[test]
-fn a_fenced_producer_is_of_no_use() {
+fn a_fenced_producer_refuses_all_calls() {
     for level in [V1, V2] {
         let mut stage = Stage::open(level);
         stage.0.call(Commit).unwrap();
@@ -252,7 +252,7 @@ fn an_abort_that_would_have_to_be_aborted_is_fatal() {
 }
 
 #[test]
-fn a_gap_is_fatal_while_no_coordinator_is_known_to_give_another_epoch() {
+fn a_gap_is_fatal_if_the_coordinator_was_never_reached() {
     let mut stage = Stage::open(V1);
     stage.0.on_unresolved();
     assert_eq!(stage.0.state(), TransactionState::AbortableError);
@@ -279,7 +279,7 @@ fn a_call_that_timed_out_has_to_be_repeated_before_any_other() {
 }
 
 #[test]
-fn the_protocol_changes_between_transactions_and_upwards_takes_another_epoch() {
+fn the_protocol_changes_between_transactions_and_an_upgrade_needs_another_epoch() {
     let mut stage = Stage::open(V1);
     stage.0.on_features(20, V2);
     assert!(!stage.0.is_v2());
@@ -296,12 +296,12 @@ fn the_protocol_changes_between_transactions_and_upwards_takes_another_epoch() {
     let end = stage.sends(Stage::end(SECOND, true, true));
     let third = Identity { epoch: 2, ..SECOND };
     stage.0.on_done(end, Outcome::Ended(ErrorCode::None, Some(third)));
-    assert_eq!(stage.0.next(false), None, "downwards it does not");
+    assert_eq!(stage.0.next(false), None, "a downgrade needs no other epoch");
     assert!(!stage.0.is_v2() && stage.0.begin().is_ok());
 }
 
 #[test]
-fn an_id_that_may_not_be_used_can_be_tried_again() {
+fn after_an_authorization_error_init_transactions_can_be_repeated() {
     let mut stage = Stage(Transactions::new("transfers".into()));
     stage.0.call(Init).unwrap();
     let error = ErrorCode::TransactionalIdAuthorizationFailed;
