@@ -1,4 +1,4 @@
-//! What a log knows about its idempotent and transactional producers (`ProducerStateManager`,
+//! The state of the idempotent and transactional producers of a log (`ProducerStateManager`,
 //! `ProducerStateEntry`, `ProducerAppendInfo`; KIP-98, KIP-360).
 //!
 //! The state is a function of the batches, in order: leaders build it as they append, followers as
@@ -11,7 +11,7 @@ use crate::record::{Batch, EndTransactionMarker, NO_SEQUENCE, RecordError, advan
 use machine::Wall;
 use std::collections::BTreeMap;
 
-/// How many of a producer's last batches are kept: as many as it may have in flight.
+/// The number of a producer's last batches that are kept: as many as it may have in flight.
 pub const REMEMBERED_BATCHES: usize = 5;
 /// The coordinator epoch of a producer that has never ended a transaction.
 pub const NO_COORDINATOR_EPOCH: i32 = -1;
@@ -46,16 +46,16 @@ impl BatchMeta {
     }
 }
 
-/// What is known about a producer (`ProducerStateEntry`).
+/// The state of a producer (`ProducerStateEntry`).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Producer {
     /// Its latest epoch.
     pub epoch: i16,
     /// The timestamp of its last batch.
     pub last_timestamp: i64,
-    /// The epoch of the coordinator that last ended a transaction of it.
+    /// The epoch of the coordinator that last ended one of its transactions.
     pub coordinator_epoch: i32,
-    /// Where its open transaction starts, if it has one.
+    /// The first offset of its open transaction, if it has one.
     pub current_txn_first_offset: Option<i64>,
     batches: [BatchMeta; REMEMBERED_BATCHES],
     count: u8,
@@ -102,7 +102,7 @@ impl Producer {
         self.current_txn_first_offset.is_none().then_some(silent)
     }
 
-    /// A new epoch starts with a clean sheet.
+    /// Begins a new epoch, without batches.
     fn enter(&mut self, epoch: i16) {
         if self.epoch != epoch {
             self.epoch = epoch;
@@ -130,34 +130,35 @@ pub struct Ended {
 }
 
 impl Ended {
-    /// The entry that the transaction index gets for it: aborted transactions have one.
+    /// The entry for the transaction index, which only aborted transactions have.
     pub(super) fn aborted(self) -> Option<AbortedTxn> {
         (!self.committed).then_some(self.transaction)
     }
 }
 
-/// The producers of a log, as of an offset. Two are equal if they know the same of the same
-/// producers, in whatever order these came.
+/// The producers of a log, as of an offset. Two values are equal if they have the same state of the
+/// same producers, in whatever order these were added.
 #[derive(Clone, Debug, Default)]
 pub struct Producers {
     producers: BTreeMap<i64, Known>,
-    /// How many producers have come.
+    /// The number of producers that were ever added.
     arrivals: u64,
-    /// The most producers at one time, from which the size of Kafka's hash table follows.
+    /// The largest number of producers at one time, which determines the size of Kafka's hash
+    /// table.
     most: usize,
     /// The open transactions: the producer of each, by first offset (`ongoingTxns`).
     open: BTreeMap<i64, i64>,
-    /// The transactions that a marker has ended, but the high watermark has not passed it: the offset of
-    /// the marker of each, by first offset (`unreplicatedTxns`).
+    /// The transactions whose marker lies at or above the high watermark: the offset of each
+    /// marker, by first offset of the transaction (`unreplicatedTxns`).
     unreplicated: BTreeMap<i64, i64>,
-    /// The offset after the last batch that is accounted for (`mapEndOffset`).
+    /// The offset after the last batch in the state (`mapEndOffset`).
     pub(super) end_offset: i64,
 }
 
 #[derive(Clone, Copy, Debug)]
 struct Known {
     producer: Producer,
-    /// Its number among those that have come.
+    /// Its number in the order of addition.
     arrival: u64,
 }
 
@@ -180,15 +181,15 @@ impl Producers {
         self.producers.iter().map(|(id, known)| (*id, &known.producer))
     }
 
-    /// How many there are.
+    /// The number of producers.
     pub fn len(&self) -> usize {
         self.producers.len()
     }
 
-    /// All producers in the order in which Kafka writes them to a snapshot: that of a Java `HashMap`
-    /// with ids as keys, by bucket and, in a bucket, as they came. (Java makes a tree of a bucket of
-    /// eight or more, which may move one of them to the front. Ids that follow one another do not
-    /// fill a bucket so.)
+    /// All producers in the order in which Kafka writes them to a snapshot: that of a Java
+    /// `HashMap` with ids as keys, by bucket and, within a bucket, in order of addition. (Java
+    /// makes a tree of a bucket of eight or more, which may move one of them to the front. Ids that
+    /// follow one another do not fill a bucket so.)
     pub(super) fn in_snapshot_order(&self) -> Vec<(i64, &Producer)> {
         let mut buckets: usize = 16;
         while 4 * self.most > 3 * buckets {
@@ -203,22 +204,23 @@ impl Producers {
         all.into_iter().map(|(id, known)| (*id, &known.producer)).collect()
     }
 
-    /// Whether there is nothing to know of any producer.
+    /// Whether there is no producer.
     pub fn is_empty(&self) -> bool {
         self.producers.is_empty() && self.unreplicated.is_empty()
     }
 
-    /// Where the oldest open transaction starts; nothing from there on is stable.
+    /// The first offset of the oldest open transaction; records from there onwards are not stable.
     pub fn first_open_transaction(&self) -> Option<i64> {
         self.open.first_key_value().map(|(first, _)| *first)
     }
 
-    /// Where the oldest transaction starts whose marker the high watermark has not passed.
+    /// The first offset of the oldest transaction whose marker lies at or above the high watermark.
     pub fn first_unreplicated_transaction(&self) -> Option<i64> {
         self.unreplicated.first_key_value().map(|(first, _)| *first)
     }
 
-    /// Whatever is below `offset` is replicated, or gone (`removeUnreplicatedTransactions`).
+    /// Takes the high watermark, or a log start above it: markers below `offset` are replicated
+    /// (`removeUnreplicatedTransactions`).
     pub(super) fn on_replicated(&mut self, offset: i64) {
         if !self.unreplicated.is_empty() {
             self.unreplicated.retain(|_, marker| *marker >= offset);
@@ -234,7 +236,7 @@ impl Producers {
         before - self.producers.len()
     }
 
-    /// The producer of that id, new if there is none.
+    /// The producer with this id, which is added if there is none.
     fn producer_mut(&mut self, producer_id: i64, epoch: i16) -> &mut Producer {
         if !self.producers.contains_key(&producer_id) {
             self.insert(producer_id, Producer::new(epoch));
@@ -249,9 +251,9 @@ impl Producers {
         self.most = self.most.max(self.producers.len());
     }
 
-    /// Accounts for a batch that the log has, whatever its epoch and sequence: whether a leader
-    /// may append it is decided before. Returns the transaction that it ends, if it is a marker and the
-    /// producer has one open.
+    /// Adds a batch in the log to the state, whatever its epoch and sequence: whether a leader may
+    /// append a batch is decided before. Returns the transaction that it ends, if it is a marker
+    /// and the producer has one open.
     ///
     /// # Errors
     ///
@@ -321,7 +323,7 @@ impl Producers {
         assert_eq!(open, self.open.len(), "each open transaction has a producer");
     }
 
-    /// Removes all producers and keeps the place.
+    /// Removes all producers, and keeps the offset of the state.
     pub(super) fn forget(&mut self) {
         self.producers.clear();
         self.open.clear();
@@ -346,7 +348,7 @@ impl Producers {
     }
 }
 
-/// What a snapshot holds of a producer: only its last batch.
+/// The state of a producer in a snapshot, which has only its last batch.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct SnapshotEntry {
     pub(super) epoch: i16,

@@ -1,9 +1,9 @@
 //! The transaction index of a segment: the transactions that markers in this segment aborted, for
-//! readers that see committed data only (`TransactionIndex`, `AbortedTxn`; KIP-98).
+//! readers of committed records (`TransactionIndex`, `AbortedTxn`; KIP-98).
 //!
-//! An entry has 34 bytes: version i16 (0), producer id i64, the first offset of the transaction i64,
-//! that of its marker i64, and the last stable offset that the marker left i64. The file appears with
-//! the first entry. Unlike the other indexes Kafka writes it at once.
+//! An entry has 34 bytes: version i16 (0), producer id i64, first offset of the transaction i64,
+//! offset of its marker i64, and last stable offset after the marker i64. The file is created with
+//! the first entry. Unlike the other indexes it is written at once.
 
 use super::files::{self, TXN_INDEX};
 use bytes::{Buf, BufMut, Bytes, BytesMut};
@@ -15,14 +15,15 @@ const ENTRY_SIZE: usize = 34;
 /// A transaction that a marker aborted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct AbortedTxn {
-    /// The producer.
+    /// The producer id.
     pub producer_id: i64,
     /// The offset of its first record in the partition.
     pub first_offset: i64,
     /// The offset of its marker.
     pub last_offset: i64,
-    /// The first offset of the next open transaction when the marker was written, or the offset after
-    /// the marker. Transactions that later markers end begin there or later.
+    /// The first offset of the oldest transaction that was still open after the marker was written,
+    /// or the offset after the marker. Transactions that end with later markers begin there or
+    /// later.
     pub last_stable_offset: i64,
 }
 
@@ -77,7 +78,7 @@ impl TransactionIndex {
         Ok(Some(Self { file: Some(file), entries, synced: true }))
     }
 
-    /// An empty index for the segment at `base_offset`, in place of any that it has.
+    /// An empty index for the segment at `base_offset`, which replaces its present one.
     pub(super) fn reset(
         dir: &str,
         base_offset: i64,
@@ -146,7 +147,7 @@ impl TransactionIndex {
     }
 }
 
-/// Markers are in the segment, each behind the one before.
+/// Whether all markers are in the segment, and in order.
 fn are_sound(entries: &[AbortedTxn], base_offset: i64) -> bool {
     let grow = entries.windows(2).all(|two| two[0].last_offset < two[1].last_offset);
     grow && entries.first().is_none_or(|first| first.last_offset >= base_offset)

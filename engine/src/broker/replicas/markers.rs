@@ -1,8 +1,9 @@
-//! WriteTxnMarkers requests: the coordinators of transactions end them in their partitions
+//! WriteTxnMarkers requests, by which coordinators end transactions in their partitions
 //! (`KafkaApis.handleWriteTxnMarkersRequest`; KIP-98).
 //!
-//! A marker is appended as a batch with acks=all is, and the response is sent when the outcome of every
-//! marker is known. One that has been appended counts, whether the coordinator learns of it or not.
+//! A marker is appended like a batch with acks=all, and the response is sent when the outcome of
+//! every marker is known. An appended marker stays in the log even if the coordinator gets no
+//! response.
 
 use super::Partitions;
 use super::partition::Changes;
@@ -28,9 +29,9 @@ pub(in crate::broker) struct DelayedMarkers {
 struct Written {
     producer_id: i64,
     partition: TopicPartition,
-    /// The high watermark that it waits for.
+    /// The high watermark for which it waits.
     required: Offset,
-    /// What became of it, once that is known.
+    /// Its outcome, once known.
     outcome: Option<ErrorCode>,
 }
 
@@ -87,7 +88,8 @@ impl Partitions {
             // Kafka's leader fails with an exception.
             return outcome(Some(ErrorCode::UnknownServerError));
         }
-        // A replica that is offline is no replica to a coordinator: it looks for the leader again.
+        // For an offline replica the coordinator gets the error for a missing one, and looks for
+        // the leader again.
         let Some(partition) = self.hosted.get_mut(&id) else {
             return outcome(Some(ErrorCode::UnknownTopicOrPartition));
         };
@@ -175,7 +177,7 @@ impl Partitions {
     }
 }
 
-/// One entry for each producer: of two markers for one partition the later is reported.
+/// One entry for each producer. Of two markers for the same partition the later one is reported.
 fn written(delayed: &DelayedMarkers) -> WriteTxnMarkersResponse {
     let mut markers: Vec<WrittenTxnMarker> = Vec::new();
     for marker in &delayed.markers {

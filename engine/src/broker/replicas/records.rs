@@ -1,9 +1,9 @@
 //! Records that a coordinator of this broker writes to a partition that the broker leads
 //! (`ReplicaManager.appendRecords` with acks=all and the origin `COORDINATOR`).
 //!
-//! A coordinator names each append by a [`Ticket`] and is handed its outcome with
-//! [`Partitions::take_settled`] after the input that brought it about. When it has waited for too long
-//! is the coordinator's business.
+//! A coordinator names each append by a [`Ticket`], and gets its outcome from
+//! [`Partitions::take_settled`] after the input that settled it. Time-outs are up to the
+//! coordinator.
 
 use super::Partitions;
 use crate::broker::context::Cx;
@@ -17,8 +17,8 @@ use machine::Halt;
 pub(in crate::broker) type Ticket = u64;
 
 impl Partitions {
-    /// Appends a batch. Its outcome is settled when the high watermark has passed it, or when that
-    /// cannot be any more.
+    /// Appends a batch. Its outcome is settled when the high watermark has passed the batch, or
+    /// when this broker no longer leads the partition.
     pub(in crate::broker) fn append_records(
         &mut self,
         id: TopicPartition,
@@ -44,7 +44,7 @@ impl Partitions {
                     partition.waiting.add_append(required, ticket);
                 }
                 self.react(id, appended.changes, cx)?;
-                // The high watermark may have been there already, with a rule that waits for less.
+                // Under a rule that waits for less, the high watermark may be there already.
                 self.settle_appends(id, cx);
             }
             Err(refused) => {
@@ -65,7 +65,7 @@ impl Partitions {
         !self.settled.is_empty()
     }
 
-    /// An append has waited for too long. Its batch stays in the log and may still be committed.
+    /// Drops an append that has timed out. Its batch stays in the log and may still be committed.
     pub(in crate::broker) fn forget_append(&mut self, id: TopicPartition, ticket: Ticket) {
         if let Some(partition) = self.hosted.get_mut(&id) {
             partition.waiting.forget_append(ticket);
@@ -82,7 +82,7 @@ impl Partitions {
         }
     }
 
-    /// Fails the appends at `id`: this broker no longer leads it.
+    /// Fails the appends at `id`, because this broker no longer leads the partition.
     pub(super) fn fail_appends(&mut self, id: TopicPartition, error: ErrorCode) {
         let Some(partition) = self.hosted.get_mut(&id) else { return };
         while let Some((_, ticket)) = partition.waiting.pop_append(Offset::MAX) {

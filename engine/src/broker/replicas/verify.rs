@@ -1,4 +1,4 @@
-//! What a produce request would begin: the transactions that its coordinator has to be asked about
+//! The partitions of a produce request about which the transaction coordinator has to be asked
 //! before the batches are appended (`ReplicaManager.maybeSendPartitionsToTransactionCoordinator`;
 //! KIP-890).
 
@@ -10,8 +10,8 @@ use crate::log::Unverified;
 use crate::protocol::ProduceRequest;
 use crate::record::Batch;
 
-/// What is known of the partitions of a produce request before it is appended: the guard of their
-/// verification, or the error.
+/// The partitions of a produce request that need verification, each with the guard of its
+/// verification, or with an error.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(in crate::broker) struct Verdicts(Vec<(TopicPartition, Result<u64, ErrorCode>)>);
 
@@ -20,7 +20,7 @@ impl Verdicts {
         Self(verdicts)
     }
 
-    /// What is known of a partition; no guard if nothing had to be asked about it.
+    /// The verdict on a partition: no guard if it needed no verification.
     pub(in crate::broker) fn of(&self, id: TopicPartition) -> Result<Option<u64>, ErrorCode> {
         let known = self.0.iter().find(|(partition, _)| *partition == id);
         known.map(|(_, verdict)| *verdict).transpose()
@@ -31,7 +31,7 @@ impl Verdicts {
         self.0.iter().filter(|(_, verdict)| verdict.is_ok()).map(|(partition, _)| *partition)
     }
 
-    /// A partition is refused.
+    /// Refuses a partition.
     pub(in crate::broker) fn refuse(&mut self, id: TopicPartition, error: ErrorCode) {
         if let Some((_, verdict)) = self.0.iter_mut().find(|(partition, _)| *partition == id) {
             *verdict = Err(error);
@@ -43,7 +43,7 @@ impl Verdicts {
         self.0.iter().any(|(_, verdict)| *verdict == Err(error))
     }
 
-    /// Replaces errors.
+    /// Replaces each error.
     pub(in crate::broker) fn map_errors(&mut self, to: impl Fn(ErrorCode) -> ErrorCode) {
         for (_, verdict) in &mut self.0 {
             *verdict = verdict.map_err(&to);
@@ -56,7 +56,7 @@ impl Verdicts {
 pub(in crate::broker) struct Question {
     pub(in crate::broker) producer_id: i64,
     pub(in crate::broker) producer_epoch: i16,
-    /// The guards of the partitions in question, and what is wrong with others.
+    /// The guards of the partitions to ask about, and the errors of others.
     pub(in crate::broker) verdicts: Verdicts,
 }
 

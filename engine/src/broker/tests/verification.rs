@@ -1,4 +1,4 @@
-//! Questions to coordinators before transactional batches are appended.
+//! Requests to coordinators before transactional batches are appended.
 
 use crate::Outbox;
 use crate::broker::context::{Context, Cx, Io};
@@ -24,7 +24,8 @@ const A: TopicPartition = TopicPartition::new(TopicId(7), 0);
 const B: TopicPartition = TopicPartition::new(TopicId(7), 1);
 const CLIENT: NodeId = NodeId::new(0, 1001);
 
-/// The part alone, on broker 1 of a cluster in which broker 2 coordinates all transactions.
+/// The part of the broker alone, on broker 1 of a cluster in which broker 2 coordinates all
+/// transactions.
 struct Bench {
     context: Context,
     requests: Requests,
@@ -36,7 +37,7 @@ struct Bench {
     timers: Vec<(Mono, BrokerTimer)>,
 }
 
-/// A question that was sent to the coordinator.
+/// A request that was sent to the coordinator.
 struct Sent {
     conn: ConnId,
     correlation_id: u32,
@@ -120,7 +121,7 @@ impl Bench {
         conn
     }
 
-    /// What was sent since the last look.
+    /// The requests that were sent since the last call.
     fn sent(&mut self) -> Vec<Sent> {
         let mut all = Vec::new();
         let outputs: Vec<_> = self.out.drain().collect();
@@ -164,7 +165,7 @@ const VERIFIES: i16 = 11;
 const ADDS: i16 = 12;
 
 impl Bench {
-    /// The coordinator responds to a question with these errors, in order of partitions.
+    /// The coordinator responds to a request with these errors, in order of partitions.
     fn respond(&mut self, sent: &Sent, errors: &[ErrorCode]) {
         let mut errors = errors.iter().copied();
         let added = sent.transactions.iter().map(|it| AddedPartitionsToTxn {
@@ -182,14 +183,15 @@ impl Bench {
         self.with(|part, cx| part.on_response(conn, correlation_id, body, cx).unwrap());
     }
 
-    /// The only question that was sent.
+    /// The only request that was sent.
     fn one(&mut self) -> Sent {
         let mut sent = self.sent();
         assert_eq!(sent.len(), 1);
         sent.pop().unwrap()
     }
 
-    /// The requests whose verdicts are known, and the number of those that are asked about again.
+    /// The requests whose verdicts are known, and the number of those for which the coordinator
+    /// will be asked again.
     fn verified(&mut self) -> (Vec<Verified>, usize) {
         self.sent();
         let (now, mut again) = (self.now, 0);
@@ -211,14 +213,14 @@ impl Bench {
         (verified, again)
     }
 
-    /// What the only request got for partition A.
+    /// The verdict of the only request on partition A.
     fn verdict(&mut self) -> Result<Option<u64>, ErrorCode> {
         let (verified, again) = self.verified();
         assert_eq!((verified.len(), again), (1, 0));
         verified[0].verdicts.of(A)
     }
 
-    /// Asks again about what waits for that.
+    /// Asks again for the requests that wait for a retry.
     fn ask_again(&mut self, epoch: i16, partitions: &[TopicPartition]) {
         for (at, timer) in std::mem::take(&mut self.timers) {
             let BrokerTimer::Verify(ticket) = timer else { continue };
@@ -272,7 +274,7 @@ fn errors_of_coordinators_become_errors_that_producers_know() {
 }
 
 #[test]
-fn a_response_that_is_an_error_refuses_all() {
+fn an_error_of_the_whole_response_refuses_all_partitions() {
     let mut bench = Bench::new();
     bench.ask(ADDS, "a", 0, &[A, B]);
     let sent = bench.one();
@@ -282,7 +284,7 @@ fn a_response_that_is_an_error_refuses_all() {
 }
 
 #[test]
-fn the_coordinator_is_asked_again_while_the_transaction_before_ends() {
+fn the_coordinator_is_asked_again_while_the_previous_transaction_is_ending() {
     let mut bench = Bench::new();
     bench.ask(ADDS, "a", 0, &[A]);
     for round in 0..5 {
@@ -300,11 +302,15 @@ fn the_coordinator_is_asked_again_while_the_transaction_before_ends() {
     bench.ask(VERIFIES, "a", 0, &[A]);
     let sent = bench.one();
     bench.respond(&sent, &[ErrorCode::ConcurrentTransactions]);
-    assert_eq!(bench.verdict(), Err(ErrorCode::NotEnoughReplicas), "version 1 is not asked again");
+    assert_eq!(
+        bench.verdict(),
+        Err(ErrorCode::NotEnoughReplicas),
+        "a request of version 1 is not retried"
+    );
 }
 
 #[test]
-fn without_a_coordinator_nothing_is_asked() {
+fn without_a_coordinator_no_request_is_sent() {
     let mut bench = Bench::new();
     let id = bench.context.image.topic_by_name("__transaction_state").unwrap().id;
     bench.replay(MetadataRecord::RemoveTopic { id });
@@ -314,7 +320,7 @@ fn without_a_coordinator_nothing_is_asked() {
 }
 
 #[test]
-fn a_coordinator_that_cannot_be_reached_is_tried_again_by_the_client() {
+fn if_the_coordinator_cannot_be_reached_the_client_has_to_retry() {
     let mut bench = Bench::new();
     bench.ask(ADDS, "a", 0, &[A]);
     let sent = bench.one();
@@ -323,14 +329,14 @@ fn a_coordinator_that_cannot_be_reached_is_tried_again_by_the_client() {
     let (verified, _) = bench.verified();
     let verdicts: Vec<_> = verified.iter().map(|it| it.verdicts.of(A)).collect();
     let error = Err(ErrorCode::NotEnoughReplicas);
-    assert_eq!(verdicts, [error, error], "and what waits for its turn behind it");
+    assert_eq!(verdicts, [error, error], "and the queued request behind it");
     bench.now += Span::millis(50);
     bench.ask(ADDS, "a", 0, &[A]);
     assert_eq!(bench.sent().len(), 1, "over a new connection");
 }
 
 #[test]
-fn one_request_to_a_coordinator_is_in_flight_and_the_next_has_all_that_came_meanwhile() {
+fn one_request_is_in_flight_and_the_next_one_has_all_transactions_queued_meanwhile() {
     let mut bench = Bench::new();
     bench.ask(ADDS, "a", 0, &[A]);
     let first = bench.one();
@@ -346,7 +352,7 @@ fn one_request_to_a_coordinator_is_in_flight_and_the_next_has_all_that_came_mean
 }
 
 #[test]
-fn of_two_requests_of_an_id_that_wait_for_their_turn_one_is_refused() {
+fn of_two_queued_requests_with_one_transactional_id_one_is_refused() {
     let refused = |before: i16, now: i16| {
         let mut bench = Bench::new();
         bench.ask(ADDS, "other", 0, &[A]);
@@ -358,13 +364,17 @@ fn of_two_requests_of_an_id_that_wait_for_their_turn_one_is_refused() {
         let is_earlier = verified[0].from == Some((earlier, 9));
         (is_earlier, verified[0].verdicts.of(A).unwrap_err())
     };
-    assert_eq!(refused(3, 3), (true, ErrorCode::NotEnoughReplicas), "a client that tries again");
+    assert_eq!(
+        refused(3, 3),
+        (true, ErrorCode::NotEnoughReplicas),
+        "a repeated request of the client"
+    );
     assert_eq!(refused(3, 4), (true, ErrorCode::InvalidProducerEpoch));
     assert_eq!(refused(4, 3), (false, ErrorCode::InvalidProducerEpoch));
 }
 
 #[test]
-fn a_request_whose_client_is_gone_goes_on() {
+fn a_request_whose_client_has_disconnected_is_appended() {
     let mut bench = Bench::new();
     let conn = bench.ask(ADDS, "a", 0, &[A]);
     let sent = bench.one();

@@ -1,4 +1,4 @@
-//! Open, ended and aborted transactions of a log, beside files that Kafka wrote.
+//! Open, ended and aborted transactions of a log, compared with files that Kafka wrote.
 
 use super::*;
 use crate::log::Undecided;
@@ -48,7 +48,7 @@ fn file<'a>(disk: &'a TestDisk, name: &str) -> Option<&'a [u8]> {
 }
 
 #[test]
-fn all_files_are_kafkas_byte_for_byte() {
+fn all_files_equal_kafkas_byte_for_byte() {
     for (partition, theirs) in kafkas() {
         let mut disk = TestDisk::default();
         replayed(&theirs, &mut disk).close_cleanly(&mut disk).expect("a clean shutdown");
@@ -60,13 +60,13 @@ fn all_files_are_kafkas_byte_for_byte() {
         let expected = theirs.keys().filter(|name| name.ends_with(".txnindex")).count();
         assert_eq!(
             indexes, expected,
-            "{partition}: only segments with aborted transactions have one"
+            "{partition}: only segments with aborted transactions have an index"
         );
     }
 }
 
 #[test]
-fn a_crash_leaves_indexes_that_recovery_builds_anew() {
+fn after_a_crash_recovery_rebuilds_the_indexes() {
     for (partition, theirs) in kafkas() {
         let mut disk = TestDisk::default();
         let log = replayed(&theirs, &mut disk);
@@ -86,7 +86,7 @@ fn a_crash_leaves_indexes_that_recovery_builds_anew() {
 }
 
 #[test]
-fn a_corrupt_index_is_built_anew_even_after_a_clean_shutdown() {
+fn a_corrupt_index_is_rebuilt_even_after_a_clean_shutdown() {
     let partitions = kafkas();
     let theirs = &partitions["v2/txn-0"];
     let name = "00000000000000000014.txnindex";
@@ -107,7 +107,7 @@ fn a_corrupt_index_is_built_anew_even_after_a_clean_shutdown() {
 }
 
 #[test]
-fn what_is_open_and_aborted_in_kafkas_logs_is_known() {
+fn open_and_aborted_transactions_of_kafkas_logs_are_found() {
     let partitions = kafkas();
     for version in ["v1", "v2"] {
         let mut disk = TestDisk::default();
@@ -122,7 +122,7 @@ fn what_is_open_and_aborted_in_kafkas_logs_is_known() {
         assert_eq!(firsts(2), [6], "and none of a later segment");
         assert_eq!(firsts(8), [6], "the marker itself");
         assert_eq!(firsts(9), [] as [i64; 0]);
-        assert_eq!(firsts(14), [15, 18], "that at 18 ends in the next segment");
+        assert_eq!(firsts(14), [15, 18], "the transaction at 18 ends in the next segment");
         assert_eq!(firsts(18), [18]);
     }
 }
@@ -174,7 +174,7 @@ fn an_ended_transaction_is_undecided_until_its_marker_is_replicated() {
 }
 
 #[test]
-fn only_what_was_open_and_aborted_is_indexed() {
+fn only_aborted_transactions_are_indexed() {
     let mut disk = TestDisk::default();
     let mut log = two_open(&mut disk);
     append(&mut log, marker(1, 0, true), &mut disk);
@@ -188,9 +188,10 @@ fn only_what_was_open_and_aborted_is_indexed() {
     assert_eq!(log.undecided().open, None);
 }
 
-/// An entry has the last stable offset of its time: where the next open transaction began.
+/// An entry has the last stable offset after its marker: the first offset of the next open
+/// transaction.
 #[test]
-fn an_entry_says_where_the_next_open_transaction_began() {
+fn an_entry_has_the_first_offset_of_the_next_open_transaction() {
     let mut disk = TestDisk::default();
     let mut log = two_open(&mut disk);
     append(&mut log, marker(2, 0, false), &mut disk);
@@ -234,9 +235,9 @@ fn an_open_transaction_below_the_log_start_counts_from_the_batch_that_holds_the_
     assert_eq!(log.undecided().open, Some(4));
     log.close_cleanly(&mut disk).expect("a clean shutdown");
     let opened = Log::open_from(DIR, &small(), &mut disk, true, 7, 6, NOW).expect("a log opens");
-    assert_eq!(opened.0.undecided().open, Some(4), "nor does a restart forget it");
+    assert_eq!(opened.0.undecided().open, Some(4), "also after a restart");
     log.advance_log_start(7, &mut disk).expect("a new start");
-    assert_eq!(log.undecided().open, Some(7), "all of it is gone but the marker");
+    assert_eq!(log.undecided().open, Some(7), "only the marker of the transaction is left");
 }
 
 #[test]

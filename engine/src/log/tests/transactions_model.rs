@@ -1,5 +1,5 @@
-//! Transactions of a log against a replay of its batches: whatever is done to it, what is open, what is
-//! stable and what is left out of reads are functions of the batches.
+//! Transactions of a log, compared with a replay of its batches: after any operations, the open and
+//! aborted transactions and the last stable offset are functions of the batches.
 
 use super::*;
 use crate::log::{AbortedTxn, Segment};
@@ -33,12 +33,12 @@ fn step() -> impl Strategy<Value = Step> {
     ]
 }
 
-/// What follows from a list of batches.
+/// The transactions in a list of batches.
 #[derive(Default)]
 struct Replayed {
     /// First offsets of open transactions, by producer.
     open: BTreeMap<i64, i64>,
-    /// First offset and marker of those that have ended.
+    /// First offset and marker of ended transactions.
     ended: Vec<(i64, i64)>,
     aborted: Vec<AbortedTxn>,
     /// The offsets of records of each aborted transaction.
@@ -84,9 +84,9 @@ struct Bench {
     log: Log,
     disk: TestDisk,
     batches: Vec<Bytes>,
-    /// The largest offset that counted as replicated since the state was last built anew.
+    /// The largest offset that counted as replicated since the state was last rebuilt.
     replicated: i64,
-    /// Some transaction may have been ended before the state was built anew, from a snapshot.
+    /// Some transaction may have ended before the state was rebuilt from a snapshot.
     rebuilt: bool,
 }
 
@@ -150,7 +150,7 @@ impl Bench {
         let waiting = replayed.ended.iter().filter(|(_, marker)| *marker >= self.replicated);
         let unreplicated = waiting.map(|(first, _)| *first).min();
         if self.rebuilt {
-            // What a snapshot has accounted for counts as replicated.
+            // Batches in a snapshot count as replicated.
             assert!(
                 unreplicated.is_none()
                     || undecided.unreplicated >= unreplicated
@@ -165,7 +165,7 @@ impl Bench {
         self.reads_name_what_they_hold(&replayed);
     }
 
-    /// A read names every aborted transaction of which it holds records, and none that has ended
+    /// A read lists every aborted transaction of which it contains records, and none that ended
     /// before it.
     fn reads_name_what_they_hold(&mut self, replayed: &Replayed) {
         for from in 0..self.log.end_offset() {

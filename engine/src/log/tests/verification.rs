@@ -18,7 +18,7 @@ fn marker(epoch: i16) -> Bytes {
     EndTransactionMarker { committed: false, coordinator_epoch: 7 }.batch(1, epoch, NOW.0)
 }
 
-/// The guard of producer 1, seen by an append that is refused.
+/// The guard of producer 1, which a refused append shows.
 fn guard(log: &mut Log, disk: &mut TestDisk) -> Option<u64> {
     let mut guard = None;
     let see = |known: Known<'_>, _: Batch<'_>| {
@@ -31,7 +31,7 @@ fn guard(log: &mut Log, disk: &mut TestDisk) -> Option<u64> {
 }
 
 #[test]
-fn a_verification_under_way_is_joined() {
+fn a_second_batch_joins_the_verification_under_way() {
     let mut disk = TestDisk::default();
     let (mut log, _) = open(&mut disk, false, 0);
     assert_eq!(log.begin_verification(unverified(0, 5, false), 11, NOW), 11);
@@ -49,7 +49,7 @@ fn a_verification_under_way_is_joined() {
 }
 
 #[test]
-fn a_batch_or_a_marker_ends_it() {
+fn a_transactional_batch_or_a_marker_ends_a_verification() {
     for batch in [data(1, 0), marker(0)] {
         let mut disk = TestDisk::default();
         let (mut log, _) = open(&mut disk, false, 0);
@@ -63,7 +63,7 @@ fn a_batch_or_a_marker_ends_it() {
 }
 
 #[test]
-fn a_marker_of_the_transaction_before_does_not_end_it() {
+fn a_marker_of_the_previous_transaction_does_not_end_a_verification() {
     let mut disk = TestDisk::default();
     let (mut log, _) = open(&mut disk, false, 0);
     log.begin_verification(unverified(3, 0, true), 11, NOW);
@@ -74,7 +74,7 @@ fn a_marker_of_the_transaction_before_does_not_end_it() {
 }
 
 #[test]
-fn what_is_replicated_ends_it_too() {
+fn a_replicated_batch_ends_a_verification_too() {
     let mut disk = TestDisk::default();
     let (mut log, _) = open(&mut disk, false, 0);
     log.begin_verification(unverified(0, 0, false), 11, NOW);
@@ -83,7 +83,7 @@ fn what_is_replicated_ends_it_too() {
 }
 
 #[test]
-fn one_that_is_never_answered_expires() {
+fn a_verification_without_a_response_expires() {
     let day = 24 * 3600 * 1000;
     let mut disk = TestDisk::default();
     let (mut log, _) = open(&mut disk, false, 0);

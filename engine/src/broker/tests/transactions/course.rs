@@ -1,9 +1,9 @@
-//! One producer after another, and what coordinators do of their own accord.
+//! Successive producers of a transactional id, and aborts and tombstones by the coordinator.
 
 use super::*;
 
 #[test]
-fn one_producer_after_another_gets_an_id_and_the_one_before_is_fenced() {
+fn each_new_producer_gets_the_next_epoch_and_fences_the_previous_one() {
     let (mut cluster, orders) = start();
     let (_, conn) = coordinator(&mut cluster, ID, &[]);
     let first = new_instance(&mut cluster, conn);
@@ -17,7 +17,8 @@ fn one_producer_after_another_gets_an_id_and_the_one_before_is_fenced() {
 }
 
 #[test]
-fn a_decision_is_answered_when_it_is_committed_and_nothing_else_is_done_before_all_is_over() {
+fn end_txn_gets_its_response_when_the_decision_is_committed_and_other_requests_wait_for_the_markers()
+ {
     let (mut cluster, orders) = start();
     let (node, conn) = coordinator(&mut cluster, ID, &[]);
     let producer = new_instance(&mut cluster, conn);
@@ -53,7 +54,7 @@ fn a_transaction_that_is_open_for_too_long_is_aborted_under_the_next_epoch() {
 }
 
 #[test]
-fn another_instance_has_an_open_transaction_aborted_before_it_gets_the_id() {
+fn an_open_transaction_is_aborted_before_another_instance_gets_the_id() {
     for (version, owner) in [
         (TransactionVersion::V1, ErrorCode::ProducerFenced),
         (TransactionVersion::V2, ErrorCode::ConcurrentTransactions),
@@ -79,7 +80,7 @@ fn another_instance_has_an_open_transaction_aborted_before_it_gets_the_id() {
 }
 
 #[test]
-fn ids_that_are_not_used_expire_with_a_tombstone_and_open_ones_stay() {
+fn unused_ids_expire_with_a_tombstone_and_ids_with_an_open_transaction_stay() {
     let (mut cluster, orders) =
         start_with(|cluster| cluster.config.transactional_id_expiration = Span::secs(3));
     let (node, conn) = coordinator(&mut cluster, ID, &[]);
@@ -129,9 +130,9 @@ fn ids_that_are_not_used_expire_with_a_tombstone_and_open_ones_stay() {
     assert_ne!(new_id, id, "another producer id");
 }
 
-/// O1: in Kafka 4.1.1 the id is of no use from then on.
+/// O1: in Kafka 4.1.1 the id cannot be used from then on.
 #[test]
-fn a_record_that_level_0_has_no_room_for_leaves_the_id_usable() {
+fn after_a_record_that_level_0_cannot_encode_the_id_stays_usable() {
     let (mut cluster, orders) = start_with(|cluster| {
         cluster.controller_config.transaction_version = TransactionVersion::V0
     });

@@ -1,5 +1,5 @@
-//! A transaction over two partitions, and a crash of one of the brokers before each of its steps: it ends
-//! in the same way everywhere, and nothing hangs.
+//! A transaction over two partitions, with a crash of one broker before each of its steps: it has
+//! the same outcome in both partitions, and no transaction hangs.
 
 use super::*;
 use crate::protocol::{
@@ -10,10 +10,12 @@ use crate::record::BatchBuilder;
 use bytes::Bytes;
 use machine::Mono;
 
-/// The crashes that are tried, over all brokers. Fewer than before means that steps are missed.
+/// The smallest number of crashes to be tried, over all brokers: fewer would mean that steps are
+/// missed.
 const CRASHES: u64 = 120;
 
-/// The producer of a transaction, which asks again until it has an answer, as Kafka's client does.
+/// The producer of a transaction, which repeats requests until it has a response, like Kafka's
+/// client.
 struct Producer {
     cluster: Cluster,
     partitions: [TopicPartition; 2],
@@ -25,7 +27,7 @@ struct Producer {
 enum Ended {
     Committed,
     Aborted,
-    /// The producer was refused for good before it had ended the transaction.
+    /// The producer got a fatal error before it had ended the transaction.
     GivenUp,
 }
 
@@ -54,7 +56,7 @@ impl Producer {
         Self { cluster, partitions: [orders, payments], until }
     }
 
-    /// A response of a broker; `None` if there is none, or if the broker is not there.
+    /// A response of a broker; `None` if there is none, or if the broker is down.
     fn ask(&mut self, node: BrokerId, request: impl Into<Request>) -> Option<Response> {
         assert!(self.cluster.now < self.until, "the producer is stuck");
         let conn = self.cluster.connect(node);
@@ -79,7 +81,8 @@ impl Producer {
         self.cluster.run_for(Span::millis(100));
     }
 
-    /// Asks the coordinator until it has an error that is not to be asked again.
+    /// Repeats a request to the coordinator until it succeeds or fails with an error that is not
+    /// retriable.
     fn ask_coordinator<T>(
         &mut self,
         request: impl Into<Request> + Clone,
@@ -118,7 +121,7 @@ impl Producer {
         producer
     }
 
-    /// Writes a record, until it is confirmed or refused for good.
+    /// Sends a record until it is confirmed or refused for good.
     fn produce(&mut self, producer: (i64, i16), partition: TopicPartition) -> ErrorCode {
         loop {
             let leader = BROKERS.into_iter().find(|id| self.cluster.leads(*id, partition));
@@ -167,7 +170,8 @@ impl Producer {
         }
     }
 
-    /// How many records of each partition a reader of committed records sees, once nothing is open.
+    /// The number of records of each partition that a reader of committed records sees, once no
+    /// transaction is open.
     fn visible(&mut self, ended: Ended) -> [usize; 2] {
         let least = i64::from(ended == Ended::Committed);
         self.partitions.map(|partition| {
@@ -221,7 +225,7 @@ fn batch(producer: (i64, i16)) -> Bytes {
 }
 
 #[test]
-fn whichever_broker_crashes_at_whichever_step_a_transaction_ends_alike_in_all_partitions() {
+fn a_crash_of_any_broker_at_any_step_leaves_one_outcome_in_all_partitions() {
     let mut calm = Producer::new();
     let first = calm.cluster.steps;
     assert_eq!(calm.transaction(), Ended::Committed);

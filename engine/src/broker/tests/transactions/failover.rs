@@ -1,4 +1,4 @@
-//! What a coordinator knows after another, and what is in doubt.
+//! The state of a coordinator after a failover, and records that were not committed in time.
 
 use super::*;
 use crate::broker::context::Io;
@@ -8,7 +8,7 @@ use crate::metadata::{MetadataRecord, PartitionChange};
 use crate::timer::TransactionTimer;
 
 #[test]
-fn a_new_coordinator_goes_on_from_what_the_old_one_has_written() {
+fn a_new_coordinator_goes_on_from_the_records_of_the_old_one() {
     let (mut cluster, orders) = start();
     let (old, conn) = coordinator(&mut cluster, ID, &[]);
     let producer = new_instance(&mut cluster, conn);
@@ -24,7 +24,7 @@ fn a_new_coordinator_goes_on_from_what_the_old_one_has_written() {
     assert_eq!(describe(&mut cluster, conn), before);
     let ended = end(&mut cluster, conn, producer, false, 5);
     assert_eq!((ended.error, ended.producer_epoch), (ErrorCode::None, 1));
-    // What the old one knew is gone when it comes back.
+    // The old coordinator reads the log again when it returns.
     cluster.boot(old);
     cluster.until(|cluster| !cluster.broker(old).is_fenced());
     let conn = cluster.connect(old);
@@ -44,11 +44,11 @@ fn a_repeated_request_for_the_next_epoch_is_not_recognized_after_a_failover() {
     cluster.crash(old);
     let (_, conn) = coordinator(&mut cluster, ID, &[old]);
     let again = init(&mut cluster, conn, first, Span::secs(60));
-    assert_eq!(again.error, ErrorCode::ProducerFenced, "the epoch before is never written");
+    assert_eq!(again.error, ErrorCode::ProducerFenced, "the previous epoch is not in the log");
 }
 
 #[test]
-fn without_enough_in_sync_replicas_nothing_is_written_and_nothing_changes() {
+fn without_enough_in_sync_replicas_no_state_changes() {
     let (mut cluster, orders) = start();
     let (node, conn) = coordinator(&mut cluster, ID, &[]);
     let producer = new_instance(&mut cluster, conn);
@@ -69,11 +69,11 @@ fn without_enough_in_sync_replicas_nothing_is_written_and_nothing_changes() {
     assert_eq!(add(&mut cluster, conn, producer, orders), ErrorCode::None);
 }
 
-/// A decision that was written and not committed in time: its coordinator takes it for failed, and the
-/// one after it finds it in the log.
+/// A decision was written, but not committed in time: its coordinator treats it as failed, and the
+/// next coordinator finds it in the log.
 #[test]
-fn what_was_not_committed_in_time_may_be_found_by_the_next_coordinator() {
-    // Nothing looks for what is open for too long.
+fn the_next_coordinator_may_find_a_decision_that_was_not_committed_in_time() {
+    // No coordinator looks for overdue transactions in this test.
     let (mut cluster, orders) =
         start_with(|cluster| cluster.config.transaction_abort_interval = Span::secs(60));
     let (node, conn) = coordinator(&mut cluster, ID, &[]);
@@ -97,7 +97,8 @@ fn what_was_not_committed_in_time_may_be_found_by_the_next_coordinator() {
     assert!(cluster.facts.iter().any(|(by, it)| *by != node && *it == taken_over));
 }
 
-/// Gives a partition of `__transaction_state` a leader in the next epoch, as the broker learns it.
+/// Gives a partition of `__transaction_state` a leader in the next epoch, in the metadata of the
+/// broker.
 fn lead(broker: &mut Broker, io: &mut Io<'_>, partition: TopicPartition, leader: BrokerId) {
     let change = PartitionChange { leader: Some(Some(leader)), ..PartitionChange::of(partition) };
     let offset = broker.context.image.offset() + 1;
@@ -106,14 +107,15 @@ fn lead(broker: &mut Broker, io: &mut Io<'_>, partition: TopicPartition, leader:
     parts.transactions.publish(&[partition].into(), &mut cx);
 }
 
-/// What the broker knows of the id.
+/// The broker's state of the id.
 fn known(broker: &mut Broker, io: &mut Io<'_>) -> DescribedTransaction {
     let (parts, cx) = broker.split(io);
     let request = DescribeTransactionsRequest { transactional_ids: vec![ID.into()] };
     parts.transactions.describe(&request, &cx).transactions.remove(0)
 }
 
-/// KAFKA-9307: what was read for an earlier epoch is not installed, and nothing is known in between.
+/// KAFKA-9307: ids that were read for an earlier epoch are not installed, and requests are refused
+/// in between.
 #[test]
 fn a_log_counts_only_in_the_epoch_for_which_it_was_read() {
     let (mut cluster, _) = start();
@@ -130,7 +132,7 @@ fn a_log_counts_only_in_the_epoch_for_which_it_was_read() {
             let mut services = Services { replicas: &mut replicas.partitions, ids: forwards };
             transactions.on_timer(timer, &mut services, &mut cx).expect("it goes on");
         };
-        // A new epoch of the sitting leader: all is read anew.
+        // In a new epoch of the same leader the log is read again.
         lead(broker, io, partition, node);
         assert_eq!(known(broker, io).error, ErrorCode::CoordinatorLoadInProgress);
         run(broker, io, TransactionTimer::Load(index));
@@ -142,7 +144,7 @@ fn a_log_counts_only_in_the_epoch_for_which_it_was_read() {
         run(broker, io, TransactionTimer::Loaded(index, epoch + 2));
         let found = known(broker, io);
         assert_eq!((found.error, found.producer_id), (ErrorCode::None, producer.0));
-        // Another leads.
+        // Another broker leads.
         let other = BROKERS.into_iter().find(|it| *it != node).expect("another");
         lead(broker, io, partition, other);
         assert_eq!(known(broker, io).error, ErrorCode::NotCoordinator);

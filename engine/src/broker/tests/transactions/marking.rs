@@ -3,7 +3,7 @@
 use super::*;
 
 #[test]
-fn a_transaction_is_over_when_every_partition_has_its_marker() {
+fn a_transaction_is_complete_when_every_partition_has_its_marker() {
     let (mut cluster, orders) = start();
     let (node, conn) = coordinator(&mut cluster, ID, &[]);
     let producer = new_instance(&mut cluster, conn);
@@ -17,7 +17,7 @@ fn a_transaction_is_over_when_every_partition_has_its_marker() {
     let described = describe(&mut cluster, conn);
     assert_eq!(described.state, Some(TransactionState::CompleteCommit));
     assert!(described.partitions.is_empty());
-    // The request once more.
+    // The same request again.
     let again = end(&mut cluster, conn, producer, true, 5);
     assert_eq!((again.error, again.producer_epoch), (ErrorCode::None, 1));
     assert_eq!(decisions(&cluster).len(), 1);
@@ -39,9 +39,9 @@ fn markers_go_to_the_next_leader_of_a_partition() {
     assert!(by != 1 && !marker.committed);
 }
 
-/// KAFKA-5131: a coordinator that takes over writes the markers of what was decided before.
+/// KAFKA-5131: a coordinator that takes over writes the markers of decided transactions.
 #[test]
-fn a_new_coordinator_finishes_what_the_old_one_has_decided() {
+fn a_new_coordinator_finishes_transactions_that_the_old_one_has_decided() {
     let (mut cluster, orders) = start();
     let (old, conn) = coordinator(&mut cluster, ID, &[]);
     let producer = new_instance(&mut cluster, conn);
@@ -56,7 +56,7 @@ fn a_new_coordinator_finishes_what_the_old_one_has_decided() {
     assert!(new != old && committed);
     let marker = EndTransactionMarker { committed: true, coordinator_epoch: 1 };
     assert_eq!(markers(&cluster), [(1, marker)]);
-    // The producer goes on where it was, and its request is recognized: that needs no memory.
+    // The producer goes on, and its repeated request is recognized from the log alone.
     let (_, conn) = coordinator(&mut cluster, ID, &[old]);
     let again = end(&mut cluster, conn, producer, true, 5);
     assert_eq!((again.error, again.producer_epoch), (ErrorCode::None, 1));

@@ -22,7 +22,7 @@ use crate::reach::Reach;
 use crate::record::{Batch, EndTransactionMarker, for_each};
 use machine::{ConnId, Span};
 
-/// The id of most tests.
+/// The transactional id of most tests.
 const ID: &str = "tx-a";
 
 fn find(cluster: &mut Cluster, conn: ConnId, key: &str) -> FindCoordinatorResponse {
@@ -32,8 +32,8 @@ fn find(cluster: &mut Cluster, conn: ConnId, key: &str) -> FindCoordinatorRespon
     found
 }
 
-/// A cluster whose `__transaction_state` has few partitions, and whose coordinators look for what is
-/// overdue every 200 ms.
+/// A cluster whose `__transaction_state` has few partitions, and whose coordinators look for
+/// overdue transactions and unused ids every 200 ms.
 fn start_with(set_up: impl FnOnce(&mut Cluster)) -> (Cluster, TopicPartition) {
     Cluster::start_set_up(1, |cluster| {
         cluster.config.transaction_log_partitions = 3;
@@ -47,7 +47,8 @@ fn start() -> (Cluster, TopicPartition) {
     start_with(|_| {})
 }
 
-/// The coordinator of an id as some other broker knows it, and a connection to it.
+/// The coordinator of an id and a connection to it, as soon as a broker that is not in `not` names
+/// a coordinator that is not in `not` either.
 fn coordinator(cluster: &mut Cluster, id: &str, not: &[BrokerId]) -> (BrokerId, ConnId) {
     let asked = BROKERS.into_iter().find(|it| !not.contains(it)).expect("one is left");
     let conn = cluster.connect(asked);
@@ -80,7 +81,7 @@ fn init(
         }
         cluster.run_for(Span::millis(50));
     }
-    panic!("it loads for too long");
+    panic!("the coordinator does not finish loading");
 }
 
 /// The producer id and epoch that a new instance gets.
@@ -149,7 +150,7 @@ fn describe(cluster: &mut Cluster, conn: ConnId) -> DescribedTransaction {
     response.transactions.remove(0)
 }
 
-/// Coordinators that have found all markers of a transaction written, so far.
+/// The coordinators that have completed a transaction so far, and whether it was committed.
 fn completed(cluster: &Cluster) -> Vec<(BrokerId, bool)> {
     let of = |(node, fact): &(BrokerId, Fact)| match fact {
         Fact::TransactionCompleted { committed, .. } => Some((*node, *committed)),
@@ -158,8 +159,7 @@ fn completed(cluster: &Cluster) -> Vec<(BrokerId, bool)> {
     cluster.facts.iter().filter_map(of).collect()
 }
 
-/// The markers that leaders have appended so far: by whom, whether of a commit, and the coordinator
-/// epoch.
+/// The markers that leaders have appended so far, with the leader.
 fn markers(cluster: &Cluster) -> Vec<(BrokerId, EndTransactionMarker)> {
     let of = |(node, fact): &(BrokerId, Fact)| {
         let Fact::Appended { as_leader: true, batch, .. } = fact else { return None };
@@ -175,7 +175,7 @@ fn markers(cluster: &Cluster) -> Vec<(BrokerId, EndTransactionMarker)> {
     cluster.facts.iter().filter_map(of).collect()
 }
 
-/// How transactions were decided so far: whether they were committed, and the epoch in their markers.
+/// The decisions about transactions so far: whether to commit, and the epoch in the markers.
 fn decisions(cluster: &Cluster) -> Vec<(bool, i16)> {
     let of = |(_, fact): &(BrokerId, Fact)| match fact {
         Fact::TransactionDecided { committed, producer_epoch, .. } => {
@@ -186,7 +186,7 @@ fn decisions(cluster: &Cluster) -> Vec<(bool, i16)> {
     cluster.facts.iter().filter_map(of).collect()
 }
 
-/// Keeps markers from the leader of `orders`, broker 1, which is not the coordinator.
+/// Cuts the link on which markers go from the coordinator to broker 1, the leader of `orders`.
 fn cut_markers(cluster: &mut Cluster, coordinator: BrokerId) {
     assert_ne!(coordinator, 1, "markers to the broker itself cannot be cut");
     cluster.cut(1, &[coordinator]);

@@ -1,9 +1,9 @@
-//! Which broker coordinates an id, and which requests it refuses.
+//! The choice of the coordinator, and the requests that it refuses.
 
 use super::*;
 
 #[test]
-fn the_first_search_for_a_coordinator_creates_the_internal_topic_and_later_ones_find_its_leader() {
+fn the_first_find_coordinator_creates_the_internal_topic_and_later_ones_find_its_leader() {
     let (mut cluster, _) = Cluster::start(1);
     let conn = cluster.connect(1);
     let asked = |cluster: &Cluster| {
@@ -14,10 +14,10 @@ fn the_first_search_for_a_coordinator_creates_the_internal_topic_and_later_ones_
         let found = find(&mut cluster, conn, "tx-a");
         assert_eq!((found.error, found.node), (ErrorCode::CoordinatorNotAvailable, None));
     }
-    assert_eq!(asked(&cluster), 1, "it has been asked");
+    assert_eq!(asked(&cluster), 1, "the topic is requested only once");
     cluster.run_for(Span::secs(2));
     let image = cluster.broker(1).image();
-    let topic = image.topic_by_name("__transaction_state").expect("it is there");
+    let topic = image.topic_by_name("__transaction_state").expect("the topic exists");
     assert_eq!(topic.partitions.len(), 50);
     assert_eq!(topic.config.min_insync_replicas, 2);
     assert_eq!(topic.config.segment_bytes, 100 << 20);
@@ -30,12 +30,12 @@ fn the_first_search_for_a_coordinator_creates_the_internal_topic_and_later_ones_
 }
 
 #[test]
-fn a_fenced_leader_is_no_coordinator() {
+fn a_fenced_leader_is_not_returned_as_coordinator() {
     let (mut cluster, _) = Cluster::start(1);
     let conn = cluster.connect(1);
     find(&mut cluster, conn, "hello");
     cluster.run_for(Span::secs(2));
-    let leader = find(&mut cluster, conn, "hello").node.expect("there is one");
+    let leader = find(&mut cluster, conn, "hello").node.expect("a coordinator");
     let other = if leader == 1 { 2 } else { 1 };
     let conn = cluster.connect(other);
     cluster.crash(leader);
@@ -45,7 +45,7 @@ fn a_fenced_leader_is_no_coordinator() {
 }
 
 #[test]
-fn brokers_say_which_version_of_transactions_the_cluster_has_agreed_on() {
+fn api_versions_has_the_level_of_transaction_version() {
     let (mut cluster, _) = Cluster::start(1);
     let conn = cluster.connect(1);
     cluster.ask(conn, ApiVersionsRequest);
@@ -57,7 +57,7 @@ fn brokers_say_which_version_of_transactions_the_cluster_has_agreed_on() {
 }
 
 #[test]
-fn an_id_is_refused_where_it_is_not_coordinated_and_without_a_timeout_that_is_allowed() {
+fn init_producer_id_is_refused_by_other_brokers_and_with_an_invalid_timeout() {
     let (mut cluster, _) = start();
     let (node, conn) = coordinator(&mut cluster, ID, &[]);
     for timeout in [Span::ZERO, Span::secs(901)] {

@@ -1,4 +1,4 @@
-//! Transactional batches, markers, and what readers of committed data see.
+//! Transactional batches, markers, and the end offset of readers of committed records.
 
 use super::*;
 use crate::log::Unverified;
@@ -85,7 +85,7 @@ impl Replica {
 }
 
 #[test]
-fn a_transaction_is_opened_with_the_guard_of_its_verification_only() {
+fn a_transaction_is_opened_only_with_the_guard_of_its_verification() {
     let mut leader = Replica::leader(&[1], 1);
     assert_eq!(leader.produce(&data(0, 0, true), None), Err(ErrorCode::InvalidTxnState));
     let guard = leader.verify(One, 0, 0).unwrap();
@@ -96,22 +96,22 @@ fn a_transaction_is_opened_with_the_guard_of_its_verification_only() {
     assert_eq!(leader.produce(&data(0, 1, true), None), Ok(1));
 }
 
-/// What verification is for: a late batch would open a transaction that nothing ends.
+/// Without this a late batch would open a transaction that no marker ends.
 #[test]
-fn a_marker_between_question_and_append_takes_the_guard() {
+fn a_marker_between_verification_and_append_invalidates_the_guard() {
     let mut leader = Replica::leader(&[1], 1);
     let guard = leader.verify(One, 0, 0).unwrap();
     assert_eq!(leader.end(0, 5, false), Ok(0));
     assert_eq!(leader.produce(&data(0, 0, true), Some(guard)), Err(ErrorCode::InvalidTxnState));
     let again = leader.verify(One, 0, 0).unwrap();
-    assert_ne!(again, guard, "the guard of another question is no guard");
+    assert_ne!(again, guard, "the guard of an earlier verification is not valid");
     assert_eq!(leader.produce(&data(0, 0, true), Some(guard)), Err(ErrorCode::InvalidTxnState));
     assert_eq!(leader.produce(&data(0, 0, true), Some(again)), Ok(1));
 }
 
 /// Under version 2 the marker of a transaction has the epoch of the next one.
 #[test]
-fn the_marker_of_the_transaction_before_leaves_the_guard() {
+fn the_marker_of_the_previous_transaction_keeps_the_guard() {
     let mut leader = Replica::leader(&[1], 1);
     leader.begin(0, 0);
     let guard = leader.verify(Two, 1, 0).unwrap();
@@ -130,11 +130,15 @@ fn a_copy_needs_no_guard() {
 }
 
 #[test]
-fn an_epoch_that_is_over_is_said_before_anything_else() {
+fn an_old_epoch_is_refused_before_any_other_error() {
     let mut leader = Replica::leader(&[1], 1);
     let guard = leader.verify(Two, 0, 0).unwrap();
     assert_eq!(leader.end(1, 5, false), Ok(0));
-    assert_eq!(leader.verify(Two, 0, 0), Err(ErrorCode::InvalidProducerEpoch), "before a question");
+    assert_eq!(
+        leader.verify(Two, 0, 0),
+        Err(ErrorCode::InvalidProducerEpoch),
+        "before any verification"
+    );
     let late = leader.produce(&data(0, 0, true), Some(guard));
     assert_eq!(late, Err(ErrorCode::InvalidProducerEpoch), "KAFKA-19690");
     let mut follower = Replica::new(2, 1);
@@ -142,7 +146,7 @@ fn an_epoch_that_is_over_is_said_before_anything_else() {
 }
 
 #[test]
-fn a_transaction_begins_with_the_smallest_sequence_that_was_tried() {
+fn a_transaction_begins_with_the_smallest_sequence_that_needed_verification() {
     let tries = |version, sequences: &[i32]| {
         let mut leader = Replica::leader(&[1], 1);
         let mut guard = None;
@@ -160,7 +164,7 @@ fn a_transaction_begins_with_the_smallest_sequence_that_was_tried() {
 }
 
 #[test]
-fn nothing_is_written_outside_of_an_open_transaction() {
+fn while_a_transaction_is_open_only_transactional_batches_are_written() {
     let mut leader = Replica::leader(&[1], 1);
     leader.begin(0, 0);
     assert_eq!(leader.produce(&data(0, 1, false), None), Err(ErrorCode::InvalidTxnState));
@@ -169,7 +173,7 @@ fn nothing_is_written_outside_of_an_open_transaction() {
 }
 
 #[test]
-fn without_verification_a_late_batch_hangs() {
+fn without_verification_a_late_batch_opens_a_hanging_transaction() {
     let mut leader = Replica::leader(&[1], 1);
     leader.context.config.transaction_partition_verification = false;
     assert_eq!(leader.verification(One, 0, 3), Ok(None));
@@ -182,11 +186,15 @@ fn without_verification_a_late_batch_hangs() {
 #[test]
 fn markers_are_refused_by_epoch_then_by_coordinator() {
     let mut leader = Replica::leader(&[1], 1);
-    assert_eq!(leader.end(3, -1, false), Ok(0), "an administrator's, of a producer not known");
+    assert_eq!(leader.end(3, -1, false), Ok(0), "of an administrator, for an unknown producer");
     assert_eq!(leader.end(3, 5, true), Ok(1));
     assert_eq!(leader.end(3, 5, true), Ok(2), "a repeat is harmless");
     assert_eq!(leader.end(2, 9, true), Err(ErrorCode::InvalidProducerEpoch));
-    assert_eq!(leader.end(2, 4, true), Err(ErrorCode::InvalidProducerEpoch), "that comes first");
+    assert_eq!(
+        leader.end(2, 4, true),
+        Err(ErrorCode::InvalidProducerEpoch),
+        "the producer epoch is checked first"
+    );
     assert_eq!(leader.end(3, 4, true), Err(ErrorCode::TransactionCoordinatorFenced));
     assert_eq!(leader.end(3, -1, true), Err(ErrorCode::TransactionCoordinatorFenced));
     assert_eq!(leader.end(4, 6, true), Ok(3));
@@ -200,7 +208,7 @@ fn a_marker_needs_enough_in_sync_replicas_and_a_leader() {
 }
 
 #[test]
-fn a_marker_of_a_new_epoch_starts_sequences_anew() {
+fn a_marker_of_a_new_epoch_resets_the_sequences() {
     let mut leader = Replica::leader(&[1], 1);
     leader.begin(0, 0);
     leader.end(1, 5, true).unwrap();
@@ -259,7 +267,7 @@ fn a_transaction_is_decided_when_its_marker_is_replicated() {
 }
 
 #[test]
-fn the_latest_offset_of_committed_data_is_the_last_stable_one() {
+fn the_latest_offset_for_committed_records_is_the_last_stable_offset() {
     let mut leader = Replica::leader(&[1], 1);
     leader.append(1).unwrap();
     leader.begin(0, 0);
@@ -270,6 +278,6 @@ fn the_latest_offset_of_committed_data_is_the_last_stable_one() {
     assert_eq!(
         (listed.error, listed.offset),
         (ErrorCode::None, 1),
-        "KIP-207 is about the other end"
+        "KIP-207 applies to the high watermark"
     );
 }
