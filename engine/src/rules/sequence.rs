@@ -65,11 +65,11 @@ pub struct Sequence {
 /// epoch a batch follows the last one, and 0 follows the largest sequence (KAFKA-7692); anything
 /// else is a gap, or a copy of a batch that is no longer remembered.
 ///
-/// An unknown idempotent producer begins with sequence 0, too. If its batches were deleted, or it was
-/// forgotten, it takes the refusal for a gap and begins a new epoch. Kafka accepts any sequence from it
-/// (KIP-360), but a leader does not know a producer either whose first batches are on their way to the
-/// leader before (FL-4). An unknown transactional producer may begin with any sequence: if an earlier
-/// batch is refused, its transaction is aborted.
+/// An unknown idempotent producer begins with sequence 0, too. If its batches were deleted, or it
+/// was forgotten, it takes the refusal for a gap and begins a new epoch. Kafka accepts any sequence
+/// from it (KIP-360). But a producer is also unknown to a new leader while its first batches are
+/// still on their way to the previous leader (FL-4). An unknown transactional producer may begin
+/// with any sequence: if an earlier batch is refused, its transaction is aborted.
 pub fn check_sequence(sequence: Sequence) -> Result<(), ErrorCode> {
     let Sequence { epoch, first, known_epoch, last, transactional } = sequence;
     let next = if last == i32::MAX { 0 } else { last + 1 };
