@@ -1,9 +1,9 @@
-//! The museum: rules that a release of Kafka has or had wrong, as switches for a run.
+//! The museum: wrong rules of released Kafka versions, which a run can switch on.
 //!
-//! An entry swaps rules of the rulebook for the ones that shipped, its *masking layers* included:
-//! younger rules that would hide the old mistake. Each has a directed scenario that shows it in
-//! one run; random search has to find it as well. The default rulebook is what Kafka means to
-//! promise, so a defect that no release mends is an entry too, marked as open.
+//! An entry replaces rules of the rulebook by those that were released, including its *masking
+//! layers*: later rules that would hide the defect. Each entry has a directed scenario that shows
+//! the defect in one run; random search has to find it as well. The default rulebook implements
+//! Kafka's intended promises, so a defect that no release fixes is an entry too, marked as open.
 
 pub mod canary;
 pub mod provoked;
@@ -12,14 +12,14 @@ mod rules;
 use engine::rules::Rules;
 use std::fmt;
 
-/// Whether a release of Kafka mends a bug.
+/// Whether a release of Kafka fixes a bug.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Status {
     /// The first release with the right rule.
     MendedIn(&'static str),
-    /// The newest release that was examined; it has the wrong rule.
+    /// The newest release that was examined and has the wrong rule.
     OpenIn(&'static str),
-    /// No release ever had it.
+    /// No release of Kafka ever had the wrong rule.
     NeverReleased,
 }
 
@@ -36,34 +36,34 @@ impl fmt::Display for Status {
 /// A rule that is or was wrong in Kafka.
 #[derive(Clone, Copy, Debug)]
 pub struct Bug {
-    /// The ticket or proposal that puts it right, or a name of ours while there is none; the
-    /// argument of `--bug`.
+    /// The issue or proposal that fixes it, or Faultline's own id while there is none; the argument
+    /// of `--bug`.
     pub id: &'static str,
-    /// Whether a release mends it.
+    /// Whether a release fixes it.
     pub status: Status,
     /// What goes wrong.
     pub summary: &'static str,
     /// Where it is described: an address, or a page of this project.
     pub source: &'static str,
-    /// The rules that are swapped, by name; the first is the mistake, the others would mask it.
-    /// None for the canary.
+    /// The names of the rules that are replaced: the first is the defect, the others would mask it.
+    /// Empty for the canary.
     pub rules: &'static [&'static str],
-    /// Why each of the others has to go; empty if nothing masks the mistake.
+    /// Why each of the other rules has to be replaced; empty if nothing masks the defect.
     pub masked_by: &'static str,
-    /// Puts the mistake into a rulebook.
+    /// Puts the wrong rules into a rulebook.
     pub apply: fn(&mut Rules),
     /// The name of the directed scenario.
     pub scenario: &'static str,
-    /// That scenario's file.
+    /// The text of that scenario's file.
     pub toml: &'static str,
 }
 
-/// All of them, by id.
+/// All entries.
 pub const BUGS: &[Bug] = &[
     Bug {
         id: "FL-1",
         status: Status::OpenIn("4.1"),
-        summary: "a leader that learns of two leader changes at once keeps what it knew of its \
+        summary: "a leader that learns of two leader changes at once keeps its state of the \
                   followers, and acknowledges records that they have truncated in between",
         source: "docs/found.md",
         rules: &["keeps_follower_state"],
@@ -75,9 +75,9 @@ pub const BUGS: &[Bug] = &[
     Bug {
         id: "FL-2",
         status: Status::OpenIn("4.1"),
-        summary: "a fetch session sends a high watermark once, though its follower ignores that of \
-                  a response that shows a divergence; it stays behind until the next record, and \
-                  hides committed records from consumers that read from it",
+        summary: "a fetch session sends a high watermark only once, although the follower ignores it \
+                  in a response that shows a divergence; the follower stays behind until the next \
+                  record, and hides committed records from its consumers",
         source: "docs/found.md",
         rules: &["repeats_high_watermark"],
         masked_by: "",
@@ -88,8 +88,8 @@ pub const BUGS: &[Bug] = &[
     Bug {
         id: "KAFKA-14034",
         status: Status::OpenIn("4.1"),
-        summary: "an idempotent producer that gives up a batch renumbers those in flight before and \
-                  behind it, which may be written, and they are stored again",
+        summary: "an idempotent producer that gives up a batch renumbers the others in flight, which \
+                  may be written already, so that they are stored again",
         source: "https://issues.apache.org/jira/browse/KAFKA-14034",
         rules: &["leaves_gap"],
         masked_by: "",
@@ -112,8 +112,8 @@ pub const BUGS: &[Bug] = &[
     Bug {
         id: "KAFKA-15552",
         status: Status::MendedIn("3.5.2"),
-        summary: "a controller takes the block of producer ids in use for the next one: two producers \
-                  get one id, and what one of them sends is confirmed and not written",
+        summary: "a controller hands out the block of producer ids in use again: two producers get \
+                  the same id, and records of one of them are confirmed without being written",
         source: "https://issues.apache.org/jira/browse/KAFKA-15552",
         rules: &["first_of_block"],
         masked_by: "",
@@ -125,7 +125,8 @@ pub const BUGS: &[Bug] = &[
         id: "LIBRDKAFKA-1.9",
         status: Status::NeverReleased,
         summary: "as librdkafka before 1.9.0: a producer forgets the sequences of a partition while \
-                  the metadata has no leader of it, and new batches are taken for copies of old ones",
+                  the metadata names no leader for it, and its new batches are treated as copies of \
+                  old ones",
         source: "https://github.com/confluentinc/librdkafka/blob/master/CHANGELOG.md",
         rules: &["keeps_sequences"],
         masked_by: "",
@@ -136,8 +137,8 @@ pub const BUGS: &[Bug] = &[
     Bug {
         id: "REDPANDA-3039",
         status: Status::NeverReleased,
-        summary: "as an early Redpanda: followers keep no state of producers, and a new leader stores \
-                  what is sent again once more",
+        summary: "as an early Redpanda: followers keep no state of producers, and a new leader \
+                  stores copies again",
         source: "https://github.com/redpanda-data/redpanda/issues/3039",
         rules: &["keeps_producers"],
         masked_by: "",
@@ -148,8 +149,9 @@ pub const BUGS: &[Bug] = &[
     Bug {
         id: "FL-3",
         status: Status::OpenIn("4.1"),
-        summary: "a broker with a new disk that alone is in sync is unfenced before it has named its \
-                  log directory; its partitions stay without a leader until leaders are balanced",
+        summary: "a broker with a new disk, the only in-sync replica, is unfenced before it has \
+                  named its log directory; its partitions stay without a leader until leaders are \
+                  balanced",
         source: "docs/found.md",
         rules: &["may_lead_from"],
         masked_by: "",
@@ -160,9 +162,9 @@ pub const BUGS: &[Bug] = &[
     Bug {
         id: "FL-4",
         status: Status::OpenIn("4.1"),
-        summary: "a new leader accepts a later batch of an idempotent producer whose first batches are \
-                  on their way to the leader before; those are refused, and all are stored again \
-                  behind it",
+        summary: "a new leader accepts a later batch of an idempotent producer whose first batches \
+                  are still on their way to the previous leader; it then refuses those, and all \
+                  batches are stored again after it",
         source: "docs/found.md",
         rules: &["check_sequence"],
         masked_by: "",
@@ -174,7 +176,7 @@ pub const BUGS: &[Bug] = &[
         id: "KAFKA-7128",
         status: Status::MendedIn("2.0.1"),
         summary: "a follower joins the ISR as soon as it has reached the new leader's own high \
-                  watermark, which may lie below what was acknowledged",
+                  watermark, which may lie below acknowledged records",
         source: "https://issues.apache.org/jira/browse/KAFKA-7128",
         rules: &["may_join_isr"],
         masked_by: "",
@@ -185,8 +187,8 @@ pub const BUGS: &[Bug] = &[
     Bug {
         id: "KIP-101",
         status: Status::MendedIn("0.11.0.0"),
-        summary: "a follower cuts its log at its own high watermark when it begins to follow, and \
-                  with it records that were acknowledged",
+        summary: "a follower truncates its log to its own high watermark when it begins to follow, \
+                  and so may lose acknowledged records",
         source: "https://cwiki.apache.org/confluence/display/KAFKA/KIP-101",
         rules: &["start_of_following"],
         masked_by: "",
@@ -197,8 +199,8 @@ pub const BUGS: &[Bug] = &[
     Bug {
         id: "KIP-320",
         status: Status::MendedIn("2.1.0"),
-        summary: "a fetch made under an earlier leadership counts as proof that the follower has \
-                  what the present leader wrote",
+        summary: "a fetch under an earlier leader epoch counts as proof that the follower has the \
+                  records of the present leader",
         source: "https://cwiki.apache.org/confluence/display/KAFKA/KIP-320",
         rules: &["check_leader_epoch", "diverges", "may_append_fetched"],
         masked_by: "since KIP-595 every fetch carries its last epoch, which shows a divergent tail \
@@ -215,8 +217,8 @@ pub const BUGS: &[Bug] = &[
     Bug {
         id: "KIP-497",
         status: Status::MendedIn("2.7.0"),
-        summary: "a leader acts on its own shrink of the ISR before the controller has agreed, \
-                  and acknowledges what the next leader lacks",
+        summary: "a leader applies its own shrink of the ISR before the controller has agreed, and \
+                  acknowledges records that the next leader lacks",
         source: "https://cwiki.apache.org/confluence/display/KAFKA/KIP-497",
         rules: &["is_in_effective_isr"],
         masked_by: "",

@@ -60,7 +60,8 @@ pub(super) fn send_high_watermark_once(_: Renamed) -> bool {
     false
 }
 
-/// FL-3, as in Kafka 4.1: an election that a named directory brings about goes by the one before.
+/// FL-3, as in Kafka 4.1: the election after a broker has named its directory still uses the
+/// previous directory.
 pub(super) fn lead_from_the_directory_before(directory: NamedDirectory) -> bool {
     directory.was_online
 }
@@ -85,13 +86,13 @@ pub(super) fn remember_the_last_batch_only(sent: Sent<'_>) -> Option<BatchMeta> 
     is_copy.then_some(*last)
 }
 
-/// KAFKA-14034, as in Kafka 4.1: a batch that is given up while it might have been sent again is
-/// missing.
+/// KAFKA-14034, as in Kafka 4.1: a batch that is given up while it could have been retried is
+/// treated as missing.
 pub(super) fn gap_while_retries_are_left(failure: Failure) -> bool {
     failure.retries_left
 }
 
-/// Before KAFKA-15552: what is durable is the block in use, and it is handed out again.
+/// Before KAFKA-15552: the durable record has the block in use, which is handed out again.
 pub(super) fn hand_out_the_block_in_use(next_producer_id: i64) -> i64 {
     (next_producer_id - PRODUCER_IDS).max(0)
 }
