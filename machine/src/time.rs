@@ -55,7 +55,8 @@ impl fmt::Display for Span {
         }
         let digits = unit.ilog10() as usize;
         let fraction = format!("{rest:0digits$}");
-        write!(f, "{whole}.{}{name}", fraction[..digits.min(6)].trim_end_matches('0'))
+        let fraction = fraction.trim_end_matches('0');
+        write!(f, "{whole}.{fraction}{name}")
     }
 }
 
@@ -108,4 +109,25 @@ pub struct Now {
     pub mono: Mono,
     /// For timestamps only.
     pub wall: Wall,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// No digit that matters is left out, and none is missing behind the point.
+    #[test]
+    fn a_span_is_written_exactly_in_its_largest_unit() {
+        for (nanos, expected) in [
+            (0, "0ns"),
+            (1_000_000_000, "1s"),
+            (1_000_000_100, "1.0000001s"),
+            (1_500_000_000, "1.5s"),
+            (1_000_001, "1.000001ms"),
+            (1_250, "1.25us"),
+            (999, "999ns"),
+        ] {
+            assert_eq!(Span(nanos).to_string(), expected);
+        }
+    }
 }

@@ -126,12 +126,16 @@ pub fn free_name(base: &Path, record: &RunRecord) -> io::Result<String> {
         // In an unreadable directory only the files of a run would be replaced.
         Err(_) => true,
     };
-    let numbered = (2..MOST_OF_ONE_NAME).map(|number| format!("{name}-{number}"));
-    let mut names = std::iter::once(name.clone()).chain(numbered);
-    names.find(|name| is_free(name)).ok_or_else(|| {
+    names_like(&name).find(|name| is_free(name)).ok_or_else(|| {
         let message = format!("{MOST_OF_ONE_NAME} other runs are called `{name}`");
         io::Error::new(io::ErrorKind::AlreadyExists, message)
     })
+}
+
+/// A name, and the same with numbers from 2 on: [`MOST_OF_ONE_NAME`] in all.
+fn names_like(name: &str) -> impl Iterator<Item = String> {
+    let numbered = (2..=MOST_OF_ONE_NAME).map(move |number| format!("{name}-{number}"));
+    std::iter::once(name.to_owned()).chain(numbered)
 }
 
 /// Writes the results of a run into a directory of its own in `base`, and returns its path; `name`
@@ -343,6 +347,13 @@ fn lines(
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn as_many_runs_may_have_one_name_as_is_said() {
+        let names: Vec<String> = names_like("a-1").collect();
+        assert_eq!(names.len(), MOST_OF_ONE_NAME as usize);
+        assert_eq!((names[0].as_str(), names[1].as_str()), ("a-1", "a-1-2"));
+    }
 
     /// A scenario's name cannot lead out of the results directory.
     #[test]
