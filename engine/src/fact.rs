@@ -9,7 +9,7 @@ use crate::protocol::EpochEndOffset;
 use crate::reach::Reach;
 use crate::rules::election::{How, Reason};
 use bytes::Bytes;
-use machine::ConnId;
+use machine::{ConnId, NodeId};
 
 /// Something that happened in a process. Which process, when, and what caused it is known to
 /// whoever collects facts. Facts on [`TopicPartition::METADATA`] are of the metadata log.
@@ -196,6 +196,21 @@ pub enum Fact {
         producer_epoch: i16,
         /// The coordinator epoch.
         coordinator_epoch: LeaderEpoch,
+    },
+    /// A coordinator was asked by a producer to end a transaction (EndTxn).
+    EndTxnReceived {
+        /// The node that asked.
+        client: NodeId,
+        /// `transactional.id`
+        transactional_id: TransactionalId,
+        /// The producer id in the request.
+        producer_id: i64,
+        /// The producer epoch in the request.
+        producer_epoch: i16,
+        /// Whether it is to be committed, not aborted.
+        commit: bool,
+        /// What the coordinator made of it.
+        handled: EndTxnHandled,
     },
     /// A coordinator found its decision about a transaction committed: from now on the transaction
     /// ends like this.
@@ -449,7 +464,8 @@ pub enum ClientFact {
         transaction: u64,
         /// What the application knows about it.
         outcome: TransactionOutcome,
-        /// The error that the producer ended with; `None` if it can be used on.
+        /// The error because of which it is not committed, or not known to be; `None` if there was
+        /// none.
         error: Option<ErrorCode>,
     },
     /// A batch failed; its callbacks ran now, in order.
@@ -532,6 +548,17 @@ pub enum ClientFact {
         /// The end.
         end: Offset,
     },
+}
+
+/// What a coordinator made of a request to end a transaction.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum EndTxnHandled {
+    /// It decided so; the response follows when the decision is replicated.
+    Decides,
+    /// The transaction had been decided so before: the response says that it is ended.
+    Repeated,
+    /// It refused.
+    Refused(ErrorCode),
 }
 
 /// What an application knows about a transaction that it is done with.

@@ -46,6 +46,11 @@ impl ConnId {
         Self((node << 48) | ((incarnation as u64) << 32) | count as u64)
     }
 
+    /// The node that opened it.
+    pub const fn opener(self) -> NodeId {
+        NodeId { cluster: ClusterId((self.0 >> 60) as u8), node: (self.0 >> 48) as u16 & 0xfff }
+    }
+
     /// The number of the connection in its opener's life, from zero.
     pub const fn count(self) -> u32 {
         self.0 as u32

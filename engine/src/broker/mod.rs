@@ -45,6 +45,7 @@ mod view;
 #[cfg(test)]
 mod tests;
 
+pub use transactions::index_of as transaction_partition_of;
 pub use view::PartitionView;
 
 use crate::Outbox;

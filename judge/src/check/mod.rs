@@ -58,6 +58,9 @@ pub use finding::{Finding, Findings, Ground};
 use crate::evidence::{Effect, End, Moment, View};
 use engine::fact::Fact;
 
+/// The check whose findings are that a transaction is not whole.
+pub(crate) const ATOMIC: &str = atomic::Atomic::NAME;
+
 /// The check whose findings are about callbacks, not about stored records.
 pub(crate) const CALLBACKS: &str = callbacks::Callbacks::NAME;
 

@@ -94,4 +94,7 @@ pub struct ProducerSetup {
     pub max_in_flight: u32,
     /// `enable.idempotence`.
     pub idempotence: bool,
+    /// Its transactions are transfers: of two records, the first takes an amount from one partition and
+    /// the second gives it to another.
+    pub transfers: bool,
 }

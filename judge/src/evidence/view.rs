@@ -368,6 +368,10 @@ impl View {
                 Effect::Nothing
             }
             Fact::Client(fact) => self.on_client(moment, fact),
+            Fact::EndTxnReceived { .. } => {
+                self.coordinators.asked(moment, fact);
+                Effect::Nothing
+            }
             _ => Effect::Nothing,
         }
     }

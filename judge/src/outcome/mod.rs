@@ -1,5 +1,9 @@
 //! What a judgement consists of, as the published formats have it.
 
+mod transactions;
+
+pub use transactions::{Share, Sum, Transactions};
+
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -9,6 +13,10 @@ use serde::{Deserialize, Serialize};
 pub struct Counts {
     /// Given to a producer.
     pub sent: u64,
+    /// Due, and never given to a producer: its application was down, fenced, or had ended. Not counted
+    /// where applications send messages again.
+    #[serde(default)]
+    pub never_sent: u64,
     /// Confirmed to a producer with acks 1 or all.
     pub acked: u64,
     /// Sent with acks=0, which confirms nothing.
@@ -17,7 +25,8 @@ pub struct Counts {
     pub failed: u64,
     /// Neither confirmed nor refused: they may have been written.
     pub unknown: u64,
-    /// In transactions that were aborted.
+    /// Confirmed, in transactions that are not committed, so that `read_committed` readers are not
+    /// given them.
     pub aborted: u64,
     /// Distinct records read back from the healed cluster.
     pub read: u64,
@@ -31,9 +40,10 @@ pub struct Counts {
 
 impl Counts {
     /// Each count with its name, in the order of a record's life.
-    pub fn rows(&self) -> [(&'static str, u64); 10] {
+    pub fn rows(&self) -> [(&'static str, u64); 11] {
         [
             ("sent", self.sent),
+            ("never sent", self.never_sent),
             ("acked", self.acked),
             ("unconfirmed", self.unconfirmed),
             ("failed", self.failed),
@@ -49,6 +59,7 @@ impl Counts {
     /// Adds those of another run.
     pub fn add(&mut self, other: &Self) {
         self.sent = self.sent.saturating_add(other.sent);
+        self.never_sent = self.never_sent.saturating_add(other.never_sent);
         self.acked = self.acked.saturating_add(other.acked);
         self.unconfirmed = self.unconfirmed.saturating_add(other.unconfirmed);
         self.failed = self.failed.saturating_add(other.failed);

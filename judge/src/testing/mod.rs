@@ -122,7 +122,7 @@ impl History {
             state_log_min_isr: 2,
             transaction_timeout: Span::secs(70),
             topics: vec![topic],
-            producers: vec![ProducerSetup { max_in_flight: 5, idempotence: false }],
+            producers: vec![ProducerSetup { max_in_flight: 5, ..ProducerSetup::default() }],
         };
         let mut history = Self {
             setup,

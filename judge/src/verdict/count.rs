@@ -22,7 +22,9 @@ pub(super) fn counts(view: &View, end: &End) -> Counts {
         let is_hidden = hidden.contains(&number);
         counts.sent += 1;
         counts.read += u64::from(copies > 0 && !is_hidden);
-        counts.aborted += u64::from(is_hidden || is_aborted(view, record));
+        let is_confirmed = matches!(record.outcome, Outcome::Acked | Outcome::Unconfirmed);
+        let is_aborted = is_hidden || is_aborted(view, record);
+        counts.aborted += u64::from(is_confirmed && is_aborted);
         counts.duplicated += u64::from(copies > 1);
         match record.outcome {
             Outcome::Acked => {

@@ -1,6 +1,7 @@
 //! How a violation came about, in lines: which broker acknowledged what, in which epoch, with which
 //! ISR; which fault followed; where a log was cut; which replica lacked it.
 
+use super::course::{self, Course};
 use crate::check::{Finding, Ground};
 use crate::evidence::story::{Ack, Happening, Scene};
 use crate::evidence::{Change, NO_RECORD, NONE, Partition, ReplicaSet, View, records};
@@ -14,10 +15,10 @@ const LAST: usize = 12;
 
 /// The lines for a finding.
 pub(super) fn lines(view: &View, finding: &Finding) -> Vec<String> {
-    let mut lines = Vec::new();
     let Some(index) = finding.partition else {
         return vec![finding.detail.clone()];
     };
+    let Course { head: mut lines, steps: course } = course::of(view, finding).unwrap_or_default();
     let partition = &view.partitions[index];
     let stood = match ack(view, index, finding) {
         Some(ack) => Some((ack.at, acknowledged(view, partition, &ack, finding))),
@@ -25,9 +26,15 @@ pub(super) fn lines(view: &View, finding: &Finding) -> Vec<String> {
     };
     let from = stood.as_ref().map_or(finding.at.saturating_sub(1_000_000_000), |(at, _)| *at);
     lines.extend(before(view, partition, from));
-    lines.extend(stood.map(|(_, line)| line));
     let mut told = steps(view, partition, (from, finding.at));
-    let left_out = told.len().saturating_sub(MOST);
+    match course.is_empty() {
+        true => lines.extend(stood.map(|(_, line)| line)),
+        false => told.extend(stood),
+    }
+    let most = MOST + course.len();
+    told.extend(course);
+    told.sort_by_key(|(at, _)| *at);
+    let left_out = told.len().saturating_sub(most);
     if left_out > 0 {
         // The last steps explain most.
         told.drain(..left_out);

@@ -5,9 +5,11 @@
 //! bytes, the committed metadata log, the history of clients.
 
 mod count;
+mod course;
 mod disks;
 mod explain;
 mod idempotence;
+mod outcomes;
 pub mod permission;
 mod retries;
 mod signature;
@@ -19,7 +21,7 @@ mod unconfirmed;
 
 use crate::check::{CALLBACKS, CHECKS, Finding, Findings, Ground, acknowledged};
 use crate::evidence::{End, Outcome, Source, View};
-use crate::outcome::{Counts, Permitted, Violation};
+use crate::outcome::{Counts, Permitted, Sum, Transactions, Violation};
 use permission::Excuse;
 use std::collections::{BTreeMap, BTreeSet};
 use unconfirmed::Unconfirmed;
@@ -32,6 +34,10 @@ const EVENTS: usize = 8;
 pub struct Judgement {
     /// What became of the records.
     pub counts: Counts,
+    /// What became of the transactions.
+    pub transactions: Transactions,
+    /// The sum over accounts, if transactions are transfers between them.
+    pub sum: Option<Sum>,
     /// Promises that were broken.
     pub violations: Vec<Violation>,
     /// Anomalies that a setting allows after what happened.
@@ -90,6 +96,8 @@ pub fn judge(view: &View, end: &End, findings: &Findings) -> Judgement {
     let mut judgement = Judgement {
         lost,
         counts: count::counts(view, end),
+        transactions: outcomes::transactions(view, end),
+        sum: outcomes::sum(view, end),
         violations: broken.into_values().map(|group| violation(view, &group)).collect(),
         permitted: permitted
             .into_iter()

@@ -67,6 +67,7 @@ mod writes;
 mod tests;
 
 pub(super) use find::find_coordinator;
+pub use place::index_of;
 pub(super) use place::{coordinator_of, state_partition};
 
 use super::context::Cx;

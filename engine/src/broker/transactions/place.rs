@@ -34,8 +34,9 @@ pub(in crate::broker) fn coordinator_of(
     reachable.then_some((leader, partition.leader_epoch))
 }
 
-/// The index of an id's partition, of `count` partitions.
-fn index_of(id: &str, count: i32) -> i32 {
+/// The index of the partition of `__transaction_state` that a transactional id belongs to, among
+/// `count`, which is 1 or more (`TransactionStateManager.partitionFor`).
+pub fn index_of(id: &str, count: i32) -> i32 {
     // The absolute value of the smallest integer would overflow.
     java_hash(id).checked_abs().unwrap_or(0) % count
 }

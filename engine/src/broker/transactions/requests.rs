@@ -9,7 +9,7 @@ use super::{Reply, Services, Transactions, level, now_ms};
 use crate::broker::context::Cx;
 use crate::broker::requests::{Delayed, Parked, Served};
 use crate::error::ErrorCode;
-use crate::fact::Fact;
+use crate::fact::{EndTxnHandled, Fact};
 use crate::ids::{TopicPartition, TransactionalId};
 use crate::protocol::{
     AddPartitionsToTxn, AddPartitionsToTxnRequest, AddPartitionsToTxnResponse,
@@ -189,7 +189,20 @@ impl Transactions {
             client_version: client_version(request.version >= EndTxnRequest::BUMPS_EPOCH),
         };
         let mut decider = Decider { rules: &cx.context.rules, out: cx.io.out, now_ms, level };
-        match decider.end(entry, end, new_id) {
+        let ends = decider.end(entry, end, new_id);
+        cx.io.out.observe(Fact::EndTxnReceived {
+            client: reply.conn.opener(),
+            transactional_id: id.clone(),
+            producer_id: request.producer_id,
+            producer_epoch: request.producer_epoch,
+            commit: request.committed,
+            handled: match &ends {
+                Ok(Ends::Write(_)) => EndTxnHandled::Decides,
+                Ok(Ends::Already { .. }) => EndTxnHandled::Repeated,
+                Err(error) => EndTxnHandled::Refused(*error),
+            },
+        });
+        match ends {
             Ok(Ends::Write(next)) => {
                 let version = next.client_version;
                 let own_epoch = cx.context.rules.bumps_epoch_at_end(cx.io.out, version);

@@ -1,6 +1,7 @@
 //! The transactions of applications: their calls, and the outcomes reported to them.
 
 use crate::evidence::observed::Moment;
+use engine::error::ErrorCode;
 use engine::fact::{ClientFact, TransactionOutcome};
 use machine::NodeId;
 use std::collections::BTreeMap;
@@ -23,6 +24,8 @@ pub struct ClientTransaction {
     /// When the application was done with the transaction, and its outcome there. `None` if the
     /// application was killed, or the run ended.
     pub ended: Option<(Moment, TransactionOutcome)>,
+    /// The error because of which it is not committed; `None` if there was none.
+    pub error: Option<ErrorCode>,
     /// The number of records in the transaction.
     pub records: u32,
 }
@@ -139,6 +142,7 @@ impl ClientTransactions {
                     commit_called: None,
                     abort_called: None,
                     ended: None,
+                    error: None,
                     records: 0,
                 });
             }
@@ -147,9 +151,10 @@ impl ClientTransactions {
                 let called = if *commit { &mut it.commit_called } else { &mut it.abort_called };
                 called.get_or_insert(*moment);
             }
-            ClientFact::TransactionEnded { transaction, outcome, .. } => {
+            ClientFact::TransactionEnded { transaction, outcome, error } => {
                 if let Some(it) = self.of(moment.node, *transaction) {
                     it.ended = Some((*moment, *outcome));
+                    it.error = *error;
                 }
                 self.open.remove(&moment.node);
             }

@@ -2,10 +2,12 @@
 //! in the order in which they were first seen.
 
 use super::state_log::{self, Read, State, StateValue};
+use crate::evidence::observed::Moment;
 use crate::evidence::view::View;
 use bytes::Bytes;
-use engine::ids::Offset;
-use machine::ClusterId;
+use engine::fact::{EndTxnHandled, Fact};
+use engine::ids::{Offset, TransactionalId};
+use machine::{ClusterId, NodeId};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
@@ -36,6 +38,23 @@ impl Transition {
     }
 }
 
+/// A coordinator was asked by a producer to end a transaction.
+#[derive(Clone, Debug)]
+pub struct EndRequest {
+    /// When and at which broker.
+    pub received: Moment,
+    /// The node that asked.
+    pub client: NodeId,
+    /// The producer id in the request.
+    pub producer_id: i64,
+    /// The epoch in the request.
+    pub epoch: i16,
+    /// Whether it asked for a commit, not an abort.
+    pub commit: bool,
+    /// What the coordinator made of it.
+    pub handled: EndTxnHandled,
+}
+
 /// A transactional id.
 #[derive(Clone, Debug)]
 pub struct Id {
@@ -56,6 +75,8 @@ pub struct Coordinators {
     read: BTreeMap<usize, usize>,
     /// The transitions that were read last: indexes of ids, and of [`Id::transitions`].
     fresh: Vec<(usize, usize)>,
+    /// The requests of producers to end transactions, in order, by cluster and transactional id.
+    ends: BTreeMap<(ClusterId, TransactionalId), Vec<EndRequest>>,
     /// Batches that could not be read: the partition, the base offset, and the error.
     unreadable: Vec<(usize, Offset, &'static str)>,
 }
@@ -84,6 +105,35 @@ impl Coordinators {
     /// The transitions that were read last: indexes of ids, and of [`Id::transitions`].
     pub fn fresh(&self) -> &[(usize, usize)] {
         &self.fresh
+    }
+
+    /// The requests to end transactions of a transactional id, in the order received.
+    pub fn end_requests(&self, cluster: ClusterId, id: &str) -> &[EndRequest] {
+        self.ends.get(&(cluster, id.into())).map_or(&[], Vec::as_slice)
+    }
+
+    /// A coordinator was asked to end a transaction.
+    pub(in crate::evidence) fn asked(&mut self, received: &Moment, fact: &Fact) {
+        let Fact::EndTxnReceived {
+            client,
+            transactional_id,
+            producer_id,
+            producer_epoch,
+            commit,
+            handled,
+        } = fact
+        else {
+            return;
+        };
+        let key = (received.node.cluster, transactional_id.clone());
+        self.ends.entry(key).or_default().push(EndRequest {
+            received: *received,
+            client: *client,
+            producer_id: *producer_id,
+            epoch: *producer_epoch,
+            commit: *commit,
+            handled: *handled,
+        });
     }
 
     /// Batches that could not be read: the partition, the base offset, and the error.

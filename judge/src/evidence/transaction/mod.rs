@@ -47,7 +47,7 @@ mod tests;
 
 pub use client::{ClientTransaction, ClientTransactions, Promise, Session};
 pub(super) use coordinator::STATE_TOPIC;
-pub use coordinator::{Coordinators, Id, Transition};
+pub use coordinator::{Coordinators, EndRequest, Id, Transition};
 pub use line::{Fate, LineTransactions};
 pub use state_log::{State, StateValue};
 pub(super) use tally::tallies;

@@ -11,6 +11,7 @@ mod order;
 mod replaced;
 mod returned;
 mod stopped;
+mod transactions;
 mod unclean;
 mod unconfirmed;
 
