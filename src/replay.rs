@@ -213,7 +213,7 @@ fn check(path: &Path, record: &RunRecord) -> Result<(), Failure> {
 /// A note if the scenario differs from that of the record: its command gives another run, or none.
 fn source_differs(record: &RunRecord) -> Option<String> {
     let source = &record.source;
-    let why = match load(source) {
+    let why = match load(source, &record.overrides) {
         Ok((mut scenario, _)) => match scenario.set_all(&record.overrides) {
             Ok(_) if scenario == record.scenario => return None,
             _ => "is not what it was: `faultline scenario` with it makes another run",

@@ -25,7 +25,7 @@ const LONGEST_FILE: u64 = 16 << 20;
 
 /// Runs a scenario.
 pub(crate) fn command(args: &ScenarioArgs) -> Result<u8, Failure> {
-    let (mut scenario, mut warnings) = load(&args.scenario)?;
+    let (mut scenario, mut warnings) = load(&args.scenario, &args.set)?;
     warnings.extend(scenario.set_all(&args.set)?);
     if args.print {
         exit::warn(&warnings);
@@ -51,8 +51,12 @@ fn is_file(source: &str) -> bool {
     is_toml || source.contains(std::path::MAIN_SEPARATOR)
 }
 
-/// Reads a scenario: a file if the name looks like one, otherwise from the catalogue.
-pub(crate) fn load(source: &str) -> Result<(Scenario, Vec<Diagnostic>), Failure> {
+/// Reads a scenario: a file if the name looks like one, otherwise from the catalogue. Of `settings` only
+/// `beyond.kafka` matters here: it allows values that a file has.
+pub(crate) fn load(
+    source: &str,
+    settings: &[String],
+) -> Result<(Scenario, Vec<Diagnostic>), Failure> {
     let path = Path::new(source);
     if !is_file(source) {
         return Ok(catalog::scenario(source)?);
@@ -60,7 +64,10 @@ pub(crate) fn load(source: &str) -> Result<(Scenario, Vec<Diagnostic>), Failure>
     let bytes =
         files::read(path, LONGEST_FILE).map_err(|error| Failure::unreadable(path, &error))?;
     let text = String::from_utf8(bytes).map_err(|error| not_text(source, &error))?;
-    Ok(catalog::parse(source, &text, &extended)?)
+    let pairs = settings.iter().rev().filter_map(|it| it.split_once('='));
+    let mut values = pairs.filter(|(name, _)| name.trim() == "beyond.kafka");
+    let is_beyond = values.next().is_some_and(|(_, value)| value.trim() == "true");
+    Ok(catalog::parse_beyond((source, &text), &extended, is_beyond)?)
 }
 
 /// Reads a file that the scenario file `from` extends; its path is relative to `from`.

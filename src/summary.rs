@@ -6,7 +6,7 @@ use crate::scenario::Told;
 use crate::style::{Style, wrapped};
 use judge::outcome::{Counts, Permitted, Violation};
 use scenarios::escape::{lines, shell};
-use scenarios::plan::Fate;
+use scenarios::plan::{Fate, PlannedFault};
 use scenarios::result::{
     Errors, Outcome, RunRecord, Verdict, fate, moment, span_in_words, what, where_in_run,
 };
@@ -17,7 +17,7 @@ use std::collections::{BTreeMap, BTreeSet};
 pub(crate) const INDENT: usize = 12;
 
 /// The number of lines of one part before the rest is only counted.
-const EXPLANATION: usize = 12;
+const EXPLANATION: usize = 18;
 const FAULTS: usize = 7;
 pub(crate) const ROWS: usize = 4;
 
@@ -104,6 +104,12 @@ pub(crate) fn of_run(told: &Told, style: Style) -> String {
     if verdict.outcome != Outcome::Panic {
         let text = records(&verdict.counts, verdict.unconfirmed_lost(), &verdict.errors);
         page.paragraph("records", &text);
+        if let Some(transactions) = &verdict.transactions {
+            page.paragraph("outcomes", &transactions.in_words());
+        }
+        if let Some(sum) = &verdict.sum {
+            page.paragraph("sum", &sum.in_words());
+        }
         if let Some(writes) = &verdict.writes {
             page.paragraph("writes", &writes.in_words());
         }
@@ -262,33 +268,46 @@ fn behind(errors: &BTreeMap<String, u64>, count: u64, rest: &str) -> String {
     if parts.is_empty() { String::new() } else { format!(" ({})", parts.join(", ")) }
 }
 
+/// The faults. Those that differ in their moments only are one item.
 fn faults(page: &mut Page, record: &RunRecord) {
-    let items: Vec<String> = record
-        .faults
-        .iter()
-        .map(|planned| match &planned.fate {
-            Fate::Fired { at_ns, injected, without_effect, suppressed } => {
-                let left_out = match suppressed.as_slice() {
-                    [] => String::new(),
-                    left_out => format!(" (left out: {})", left_out.join("; ")),
-                };
-                let idle = if without_effect.is_empty() {
-                    String::new()
-                } else {
-                    format!(" (without effect: {})", without_effect.join("; "))
-                };
-                let (at, what) = (moment(*at_ns), what(&planned.fault));
-                let lasts =
-                    planned.fault.lasts.map(|lasts| format!(" for {}", span_in_words(lasts.0)));
-                let (lasts, injected) = (lasts.unwrap_or_default(), injected.join("; "));
-                let story = planned.fault.name.as_ref().map(|name| format!(" ({name})"));
-                let story = story.unwrap_or_default();
-                format!("{at}: {what}{lasts}{story}: {injected}{left_out}{idle}")
-            }
-            other => format!("{}: {}", what(&planned.fault), fate(other)),
-        })
-        .collect();
+    let mut items: Vec<(Vec<String>, String)> = Vec::new();
+    for planned in &record.faults {
+        let (at, text) = fault_in_words(planned);
+        match items.iter_mut().find(|(moments, other)| !moments.is_empty() && *other == text) {
+            Some((moments, _)) if at.is_some() => moments.extend(at),
+            _ => items.push((at.into_iter().collect(), text)),
+        }
+    }
+    let in_words = |(moments, text): (Vec<String>, String)| match moments.as_slice() {
+        [] => text,
+        [first, second, .., last] if moments.len() > 4 => {
+            let count = moments.len();
+            format!("{first}, {second} and so on to {last} ({count} times): {text}")
+        }
+        all => format!("{}: {text}", all.join(", ")),
+    };
+    let items: Vec<String> = items.into_iter().map(in_words).collect();
     page.items("faults", &items, FAULTS);
+}
+
+/// When a fault struck, if it did, and what it was and came to.
+fn fault_in_words(planned: &PlannedFault) -> (Option<String>, String) {
+    let Fate::Fired { at_ns, injected, without_effect, suppressed } = &planned.fate else {
+        return (None, format!("{}: {}", what(&planned.fault), fate(&planned.fate)));
+    };
+    let left_out = match suppressed.as_slice() {
+        [] => String::new(),
+        left_out => format!(" (left out: {})", left_out.join("; ")),
+    };
+    let idle = match without_effect.as_slice() {
+        [] => String::new(),
+        idle => format!(" (without effect: {})", idle.join("; ")),
+    };
+    let lasts = planned.fault.lasts.map(|lasts| format!(" for {}", span_in_words(lasts.0)));
+    let story = planned.fault.name.as_ref().map(|name| format!(" ({name})"));
+    let (lasts, story) = (lasts.unwrap_or_default(), story.unwrap_or_default());
+    let (what, injected) = (what(&planned.fault), injected.join("; "));
+    (Some(moment(*at_ns)), format!("{what}{lasts}{story}: {injected}{left_out}{idle}"))
 }
 
 /// The steps that a scenario wants to reach, by name.
@@ -307,7 +326,12 @@ pub(crate) fn exercised(
 ) {
     let is_step = |name: &str| wanted.contains(name) || reach::is_step(name);
     let steps = exercised.iter().filter(|(name, _)| is_step(name));
-    let steps: Vec<String> = steps.map(|(name, count)| format!("{name} {count}")).collect();
+    // In one run, of errors and rules only that they were reached is known.
+    let in_words = |(name, count): (&String, &u64)| match *count == 1 && reach::is_marked(name) {
+        true => name.clone(),
+        false => format!("{name} {count}"),
+    };
+    let steps: Vec<String> = steps.map(in_words).collect();
     page.paragraph(head, &steps.join(", "));
     if !missing.is_empty() {
         page.paragraph("not reached", &missing.join(", "));

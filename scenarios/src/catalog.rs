@@ -48,8 +48,21 @@ pub fn parse(
     text: &str,
     load: Load<'_>,
 ) -> Result<(Scenario, Vec<Diagnostic>), Box<Diagnostic>> {
+    parse_beyond((file, text), load, false)
+}
+
+/// Reads a scenario file, with `beyond_kafka = true` if asked for.
+///
+/// # Errors
+///
+/// As [`Scenario::parse_with`].
+pub fn parse_beyond(
+    text: (&str, &str),
+    load: Load<'_>,
+    beyond_kafka: bool,
+) -> Result<(Scenario, Vec<Diagnostic>), Box<Diagnostic>> {
     let named: Vec<(&str, &str)> = all().collect();
-    Scenario::parse_with(file, text, &named, load)
+    Scenario::parse_beyond(text, &named, load, beyond_kafka)
 }
 
 fn unknown(name: &str) -> Diagnostic {

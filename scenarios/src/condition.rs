@@ -4,6 +4,7 @@
 //! Nothing here influences a run.
 
 use crate::view::Board;
+use engine::broker::transaction_partition_of;
 use machine::{ClusterId, NodeId, Span};
 use sim::Sample;
 use sim::random::Key;
@@ -168,6 +169,9 @@ fn of_partition(kind: MetricKind, index: usize, board: &Board) -> i64 {
     }
 }
 
+/// The internal topic in which transaction coordinators keep their state.
+const TRANSACTION_STATE: &str = "__transaction_state";
+
 /// The nodes of a world by role, for targets.
 #[derive(Clone, Debug, Default)]
 pub struct Roster {
@@ -214,6 +218,13 @@ pub fn resolve(target: &Target, seed: u64, board: &Board, roster: &Roster) -> Ve
             brokers_of(name, &|row, node| board.row(row).leader != Some(node.node))
         }
         Role::Replicas(name) => brokers_of(name, &|_, _| true),
+        Role::Coordinator(id) => {
+            let rows = board.topic(cluster, TRANSACTION_STATE);
+            let index = |count| usize::try_from(transaction_partition_of(id, count)).ok();
+            let count = i32::try_from(rows.len()).ok().filter(|count| *count > 0);
+            let row = count.and_then(index).and_then(|index| rows.get(index).copied());
+            row.and_then(|row| board.leader(row)).into_iter().collect()
+        }
         Role::ActiveController => board.controller(cluster).into_iter().collect(),
         Role::Standby => {
             let active = board.controller(cluster);
@@ -252,4 +263,38 @@ fn first_by_rank(seed: u64, of: u64, nodes: Vec<NodeId>) -> Vec<NodeId> {
     let key = Key::new(seed, "target", of);
     let rank = |node: &NodeId| key.draw(u64::from(node.node), u64::from(node.cluster.0)).bits();
     nodes.into_iter().min_by_key(rank).into_iter().collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::view::PartitionView;
+    use engine::ids::{TopicId, TopicPartition};
+
+    /// The coordinator of a transactional id leads the partition that the hash of the id gives.
+    #[test]
+    fn a_coordinator_is_the_leader_of_the_partition_of_its_transactional_id() {
+        let (mut board, topic) = (Board::default(), TopicId(9));
+        let target = |id: &str| Target { cluster: None, role: Role::Coordinator(id.to_owned()) };
+        let roster = Roster::default();
+        assert!(resolve(&target("hello"), 7, &board, &roster).is_empty(), "no topic yet");
+        let views: Vec<PartitionView> = (0..3)
+            .map(|partition| PartitionView {
+                cluster: ClusterId(0),
+                partition: TopicPartition::new(topic, partition),
+                replicas: vec![1, 2, 3],
+                isr: vec![1, 2, 3],
+                elr: vec![],
+                leader: Some(1 + partition as u16),
+                leader_epoch: 0,
+            })
+            .collect();
+        board.add_internal(ClusterId(0), "__transaction_state", topic, &views);
+        (1..=3).for_each(|id| board.on_node(NodeId::new(0, id), true));
+        // Their hashes are 99162322 and 3572568 (`String.hashCode`).
+        assert_eq!(resolve(&target("hello"), 7, &board, &roster), [NodeId::new(0, 2)]);
+        assert_eq!(resolve(&target("tx-a"), 7, &board, &roster), [NodeId::new(0, 1)]);
+        board.on_node(NodeId::new(0, 2), false);
+        assert!(resolve(&target("hello"), 7, &board, &roster).is_empty(), "it is down");
+    }
 }

@@ -8,7 +8,7 @@ use super::properties::{Properties, SetError, TABLES, Table};
 use super::reader::did_you_mean;
 use super::text::nearest;
 use super::unmodelled;
-use super::{Scenario, Setting, Time};
+use super::{Scenario, Setting, Share, Time, WhenFenced};
 use engine::config::{BrokerConfig, ConsumerConfig, ControllerConfig, ProducerConfig, TopicConfig};
 use machine::Span;
 
@@ -23,6 +23,12 @@ pub const OWN: &[(&str, &str)] = &[
     ("burst", "records that are sent at the same moment"),
     ("record.size", "bytes of a record's value"),
     ("keys", "how many keys records have; 0: none"),
+    ("transactions.records", "records of each transaction of producers with `transactional.id`"),
+    ("transactions.aborted", "the share of transactions that are aborted on purpose, such as 10%"),
+    ("transactions.abandoned", "the share of transactions that are left open, such as 2%"),
+    ("transactions.transfer", "true makes each two records of a transaction a transfer"),
+    ("transactions.shared.id", "true gives all producers of a group one transactional id"),
+    ("transactions.when.fenced", "restart or stop, when another producer has taken the id"),
     ("producers", "producers of each group"),
     ("consumers", "consumers of each group"),
     ("beyond.kafka", "true allows values that Kafka itself refuses, such as small segments"),
@@ -118,6 +124,9 @@ impl Scenario {
             })?;
             return Ok(());
         }
+        if let Some(key) = name.strip_prefix("transactions.") {
+            return self.set_transactions(name, key, value);
+        }
         if name == "stretch" {
             return self.stretch(from_to(name, value, (1, 1_000))?);
         }
@@ -157,6 +166,44 @@ impl Scenario {
         }
         for group in self.consumers.iter_mut().filter(|_| name == "consumers") {
             group.count = small(u16::MAX)?;
+            places += 1;
+        }
+        if places == 0 { Err(nowhere(name)) } else { Ok(()) }
+    }
+
+    /// Sets a key of `[producers.transactions]` for all producers with a `transactional.id`.
+    fn set_transactions(
+        &mut self,
+        name: &str,
+        key: &str,
+        value: &str,
+    ) -> Result<(), Box<Diagnostic>> {
+        let wrong = |expected: &str| {
+            let message = format!("--set: `{name}` expects {expected}, not `{value}`");
+            Box::new(Diagnostic::new(Kind::WrongValue, message))
+        };
+        let is_on = || value.parse::<bool>().map_err(|_| wrong("true or false"));
+        let share = || Share::parse(value).map_err(|_| wrong("a share, such as 10%"));
+        let mut places = 0;
+        for group in &mut self.producers {
+            if group.config().transactional_id.0.is_none() {
+                continue;
+            }
+            let of = group.transactions.get_or_insert_default();
+            match key {
+                "records" => of.records = number(name, value, u64::MAX)?,
+                "aborted" => of.aborted = share()?,
+                "abandoned" => of.abandoned = share()?,
+                "transfer" => of.transfer = is_on()?,
+                "shared.id" => of.shared_id = is_on()?,
+                _ => {
+                    of.when_fenced = match value {
+                        "restart" => WhenFenced::Restart,
+                        "stop" => WhenFenced::Stop,
+                        _ => return Err(wrong("restart or stop")),
+                    }
+                }
+            }
             places += 1;
         }
         if places == 0 { Err(nowhere(name)) } else { Ok(()) }

@@ -33,17 +33,33 @@ impl Scenario {
         named: Named<'_>,
         load: Load<'_>,
     ) -> Result<(Self, Vec<Diagnostic>), Box<Diagnostic>> {
+        Self::parse_beyond((file, text), named, load, false)
+    }
+
+    /// Like [`parse_with`](Self::parse_with), as if the text said `beyond_kafka = true` if
+    /// `beyond_kafka` is true.
+    ///
+    /// # Errors
+    ///
+    /// The first mistake, with its place.
+    pub fn parse_beyond(
+        (file, text): (&str, &str),
+        named: Named<'_>,
+        load: Load<'_>,
+        beyond_kafka: bool,
+    ) -> Result<(Self, Vec<Diagnostic>), Box<Diagnostic>> {
         let sources = Sources::read(file, text, named, load)?;
         if sources.is_empty() {
             return Err(Box::new(empty(file, text)));
         }
         let root = sources.document()?;
-        let scenario = Self::deserialize(Node(&root)).map_err(|mistake| {
+        let mut scenario = Self::deserialize(Node(&root)).map_err(|mistake| {
             let Mistake { kind, message, hint, span, .. } = mistake;
             // A key missing in the file as a whole is reported at its beginning.
             let span = span.filter(|span| *span != root.span()).unwrap_or(0..0);
             Box::new(sources.located(Diagnostic::new(kind, message).with_hint(hint), span))
         })?;
+        scenario.beyond_kafka |= beyond_kafka;
         let located = |Finding { kind, message, hint, path }: Finding| {
             let span = locate(&root, &path).unwrap_or(0..0);
             sources.located(Diagnostic::new(kind, message).with_hint(hint), span)

@@ -27,6 +27,29 @@ pub fn names() -> impl Iterator<Item = &'static str> {
     all().map(|(name, _)| name)
 }
 
+/// Whether of a name only that it was reached is known, and not how often: errors in responses and
+/// branches of rules.
+pub fn is_marked(name: &str) -> bool {
+    ErrorCode::returned().any(|code| code.name() == name)
+        || Rules::branches().any(|(_, branch, _)| branch == name)
+}
+
+/// Names by their kind: steps of the protocol, errors in responses, branches of rules, and effects that
+/// the simulator counts.
+pub fn by_kind<'a>(names: impl IntoIterator<Item = &'a str>) -> [(&'static str, Vec<&'a str>); 4] {
+    let mut kinds = ["steps", "errors", "rules", "effects"].map(|kind| (kind, Vec::new()));
+    for name in names {
+        let kind = match name {
+            name if is_step(name) => 0,
+            name if !is_marked(name) => 3,
+            name if name.contains('.') => 2,
+            _ => 1,
+        };
+        kinds[kind].1.push(name);
+    }
+    kinds
+}
+
 /// Whether a name is that of a step of the protocol.
 pub fn is_step(name: &str) -> bool {
     Reach::ALL.iter().any(|reach| reach.name() == name)

@@ -55,6 +55,8 @@ pub enum Role {
     Followers(PartitionName),
     /// All replicas: `replicas(orders-0)`.
     Replicas(PartitionName),
+    /// The broker that coordinates a transactional id: `coordinator(transfers-1)`.
+    Coordinator(String),
     /// The active controller: `controller`.
     ActiveController,
     /// One controller that is not active, chosen by the seed: `standby`.
@@ -89,6 +91,11 @@ pub const TARGETS: &[(&str, &str)] = &[
     ("follower(orders-0)", "one in-sync follower of a partition, chosen by the seed"),
     ("followers(orders-0)", "all followers of a partition"),
     ("replicas(orders-0)", "all replicas of a partition"),
+    (
+        "coordinator(transfers-1)",
+        "the broker that coordinates a transactional id: the leader of its partition of \
+         `__transaction_state`",
+    ),
     ("controller", "the active controller"),
     ("standby", "one controller that is not active, chosen by the seed"),
     ("broker 2", "one broker by its id: 1, 2, 3 and so on"),
@@ -111,6 +118,7 @@ const WORDS: &[&str] = &[
     "follower",
     "followers",
     "replicas",
+    "coordinator",
     "controller",
     "standby",
     "broker",
@@ -129,7 +137,7 @@ const WORDS: &[&str] = &[
 impl Target {
     /// What a target has to look like.
     pub const EXPECTED: &'static str = "a target: leader(orders-0), follower(orders-0), \
-         followers(..), replicas(..), controller, standby, broker 2, controller 101, client 1001, \
+         followers(..), replicas(..), coordinator(..), controller, standby, broker 2, controller 101, client 1001, \
          any broker, all brokers, all controllers, all servers, clients, producers, consumers or \
          everyone";
 
@@ -180,6 +188,7 @@ fn role(cursor: &mut Cursor<'_>, word: &str) -> Result<Role, TextError> {
         "follower" => Role::Follower(of_partition(cursor)?),
         "followers" => Role::Followers(of_partition(cursor)?),
         "replicas" => Role::Replicas(of_partition(cursor)?),
+        "coordinator" => Role::Coordinator(transactional_id(cursor)?),
         "controller" if cursor.is_at_end() => Role::ActiveController,
         "controller" => Role::Controller(node_id(cursor)?),
         "standby" => Role::Standby,
@@ -232,6 +241,17 @@ fn of_partition(cursor: &mut Cursor<'_>) -> Result<PartitionName, TextError> {
     Ok(name)
 }
 
+/// `(transfers-1)`.
+fn transactional_id(cursor: &mut Cursor<'_>) -> Result<String, TextError> {
+    cursor.require("(")?;
+    let word = cursor.word();
+    if word.is_empty() {
+        return Err(cursor.expected("a transactional id, as in coordinator(transfers-1)"));
+    }
+    cursor.require(")")?;
+    Ok(word.to_owned())
+}
+
 /// A `node.id`, with or without parentheses.
 fn node_id(cursor: &mut Cursor<'_>) -> Result<u16, TextError> {
     let parenthesis = cursor.takes("(");
@@ -259,6 +279,7 @@ impl fmt::Display for Target {
             Role::Follower(of) => write!(f, "follower({of})"),
             Role::Followers(of) => write!(f, "followers({of})"),
             Role::Replicas(of) => write!(f, "replicas({of})"),
+            Role::Coordinator(id) => write!(f, "coordinator({id})"),
             Role::ActiveController => f.write_str("controller"),
             Role::Standby => f.write_str("standby"),
             Role::Broker(id) => write!(f, "broker {id}"),

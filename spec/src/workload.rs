@@ -56,6 +56,11 @@ pub struct Producers {
 pub struct Transactions {
     /// How many records a transaction has. Without keys they go to one partition after the other.
     pub records: u64,
+    /// Whether each two records of a transaction are a transfer: the first takes an amount from a
+    /// partition and the second gives it to the next one, so that the sum over all partitions stays
+    /// 0. `records` has to be even.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub transfer: bool,
     /// The share of transactions that are aborted on purpose.
     pub aborted: Share,
     /// The share of transactions that are left open, as by an application that crashes; the
@@ -82,6 +87,7 @@ impl Default for Transactions {
     fn default() -> Self {
         Self {
             records: 4,
+            transfer: false,
             aborted: Share::default(),
             abandoned: Share::default(),
             shared_id: false,
@@ -125,6 +131,19 @@ impl Producers {
             config.reconnect_backoff_max = config.reconnect_backoff;
         }
         config
+    }
+}
+
+impl Producers {
+    /// Their transactional ids: one if they share it or are one, otherwise one for each; none if they do
+    /// not send in transactions.
+    pub fn transactional_ids(&self) -> Vec<String> {
+        let Some(id) = self.config().transactional_id.0 else { return Vec::new() };
+        let is_shared = self.transactions.as_ref().is_some_and(|it| it.shared_id);
+        match is_shared || self.count == 1 {
+            true => vec![id.to_string()],
+            false => (1..=self.count).map(|number| format!("{id}-{number}")).collect(),
+        }
     }
 }
 

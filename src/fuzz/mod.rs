@@ -167,7 +167,7 @@ fn plan(args: &FuzzArgs) -> Result<(Plan, Vec<Diagnostic>), Failure> {
     let mut targets: Vec<Target> = Vec::new();
     let mut warnings = Vec::new();
     for source in sources {
-        let (mut scenario, found) = load(&source)?;
+        let (mut scenario, found) = load(&source, &args.set)?;
         warnings.extend(found);
         for warning in scenario.set_all(&args.set)? {
             if !warnings.contains(&warning) {

@@ -41,6 +41,9 @@ fn table(report: &FuzzReport) -> String {
         "### faultline fuzz, seeds {}: {outcome}\n\n{passed} of {ran} runs passed{of}.\n\n",
         report.seeds
     );
+    if let Some(transactions) = &report.transactions {
+        let _ = writeln!(text, "{}.\n", markdown(&transactions.in_words()));
+    }
     let rows = report.scenarios.iter().filter(|row| row.outcome == Outcome::Vacuous);
     let vacuous = rows
         .map(|row| format!("{} is vacuous: {}", row.scenario, row.shows_too_little().join("; ")));

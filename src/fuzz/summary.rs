@@ -6,6 +6,7 @@ use crate::style::Style;
 use crate::summary::{Page, ROWS, badge, exercised, records, stopped, wanted};
 use scenarios::fuzz::{FuzzReport, Plan, ScenarioRow, SignatureGroup, Stop};
 use scenarios::result::Outcome;
+use spec::reach;
 use std::collections::BTreeSet;
 
 /// The number of signatures that are shown in detail.
@@ -162,6 +163,12 @@ fn records_of_all(page: &mut Page, report: &FuzzReport) {
     });
     page.items("permitted", &hazards.collect::<Vec<_>>(), ROWS);
     page.paragraph("records", &records(&report.counts, report.unconfirmed_lost, &report.errors));
+    if let Some(transactions) = &report.transactions {
+        page.paragraph("outcomes", &transactions.in_words());
+    }
+    if let Some(sums) = report.sums {
+        page.paragraph("sum", &format!("held in {} of {}", sums.held, plural(sums.runs, "run")));
+    }
     if let Some(waits) = &report.waits {
         page.paragraph("writes", &waits.in_words(report.scenarios.len() > 1));
     }
@@ -190,7 +197,22 @@ fn reached(page: &mut Page, report: &FuzzReport, plan: &Plan) {
     let is_broad =
         plan.targets.len() > 1 || plan.targets.iter().any(|it| it.scenario.swarm.is_some());
     if is_broad && report.ran.ran >= MANY && !report.not_reached.is_empty() {
-        page.paragraph("never", &report.not_reached.join(", "));
+        never(page, &report.not_reached);
+    }
+}
+
+/// What no run reached, by kind: steps and effects by name, of errors and rules how many.
+fn never(page: &mut Page, names: &[String]) {
+    let mut head = "never";
+    for (kind, names) in reach::by_kind(names.iter().map(String::as_str)) {
+        let text = match (kind, names.len()) {
+            (_, 0) => continue,
+            ("errors" | "rules", count @ 7..) => {
+                format!("{count} {kind}, such as {}; all in fuzz.json", names[..3].join(", "))
+            }
+            _ => format!("{kind}: {}", names.join(", ")),
+        };
+        page.paragraph(std::mem::take(&mut head), &text);
     }
 }
 

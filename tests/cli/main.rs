@@ -24,6 +24,7 @@ mod report;
 mod results;
 mod series;
 mod terminal;
+mod transactions;
 
 use serde_json::Value;
 use std::fs;

@@ -14,6 +14,7 @@ mod plan;
 mod ran;
 mod record;
 mod report;
+mod sums;
 mod tally;
 
 pub use harm::Affected;
@@ -27,4 +28,5 @@ pub use report::{
     BugSeeds, Case, FailingRun, FuzzReport, HazardSum, InScenario, Loss, ScenarioRow,
     SignatureGroup, Vacuous,
 };
+pub use sums::Sums;
 pub use tally::Tally;

@@ -3,7 +3,7 @@
 use super::harm::Harm;
 use super::latency::Waited;
 use crate::result::{Errors, Outcome, Verdict};
-use judge::outcome::Counts;
+use judge::outcome::{Counts, Sum, Transactions};
 use std::collections::BTreeMap;
 
 /// The data that is kept of a run.
@@ -23,6 +23,10 @@ pub struct SeedRecord {
     pub simulated_ns: u64,
     /// The records, counted by outcome.
     pub counts: Counts,
+    /// What became of its transactions.
+    pub transactions: Transactions,
+    /// Whether the sum over accounts held; `None` if there is none, or it is not known.
+    pub sum_held: Option<bool>,
     /// The number of lost records sent with acks=0. `counts.lost` does not include them.
     pub unconfirmed_lost: u64,
     /// Why records were not acknowledged.
@@ -82,6 +86,8 @@ impl SeedRecord {
             events: verdict.events,
             simulated_ns: verdict.simulated_ns,
             counts: verdict.counts,
+            transactions: verdict.transactions.unwrap_or_default(),
+            sum_held: verdict.sum.as_ref().and_then(Sum::held),
             errors: verdict.errors,
             waited: Waited::of(verdict.writes, verdict.reads),
             wall_us,

@@ -6,9 +6,10 @@ use super::journal::Stop;
 use super::latency::{LongestRead, LongestWaits};
 use super::plan::{Part, Plan, joined, seeds};
 use super::ran::Ran;
+use super::sums::Sums;
 use super::tally::Tally;
 use crate::result::{Errors, Outcome, VERSION};
-use judge::outcome::Counts;
+use judge::outcome::{Counts, Transactions};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -39,6 +40,12 @@ pub struct FuzzReport {
     pub runs_per_s: f64,
     /// The records of all runs, by outcome.
     pub counts: Counts,
+    /// What became of the transactions of all runs; `None` if none began.
+    #[serde(default)]
+    pub transactions: Option<Transactions>,
+    /// In how many runs the sum over accounts held; `None` unless transactions are transfers.
+    #[serde(default)]
+    pub sums: Option<Sums>,
     /// The number of lost records sent with acks=0; `counts.lost` does not include them.
     pub unconfirmed_lost: u64,
     /// Why records of all runs were not acknowledged.
@@ -294,6 +301,8 @@ impl FuzzReport {
             wall_s: (wall_s * 1e3).round() / 1e3,
             runs_per_s: if wall_s > 0.0 { (ran.ran as f64 / wall_s).round() } else { 0.0 },
             counts: tally.counts().clone(),
+            transactions: tally.transactions(),
+            sums: tally.sums(),
             unconfirmed_lost: tally.unconfirmed_lost(),
             errors: tally.errors().clone(),
             waits: tally.waits(),

@@ -9,9 +9,10 @@ use super::record::SeedRecord;
 use super::report::{
     BugSeeds, Case, FailingRun, HazardSum, InScenario, Loss, ScenarioRow, SignatureGroup, Vacuous,
 };
+use super::sums::Sums;
 use crate::plan::settings;
 use crate::result::{Errors, Outcome};
-use judge::outcome::Counts;
+use judge::outcome::{Counts, Transactions};
 use spec::{MustReach, Scenario};
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet};
@@ -26,6 +27,8 @@ pub struct Tally {
     keep: usize,
     ran: Ran,
     counts: Counts,
+    transactions: Transactions,
+    sums: Sums,
     unconfirmed_lost: u64,
     errors: Errors,
     waits: Waits,
@@ -135,6 +138,8 @@ impl Tally {
             keep: keep.max(1),
             ran: Ran::default(),
             counts: Counts::default(),
+            transactions: Transactions::default(),
+            sums: Sums::default(),
             unconfirmed_lost: 0,
             errors: Errors::default(),
             waits: Waits::default(),
@@ -186,6 +191,8 @@ impl Tally {
     /// Adds the counts and anomalies of the records of a run.
     fn add_records(&mut self, record: &SeedRecord) {
         self.counts.add(&record.counts);
+        self.transactions.add(&record.transactions);
+        self.sums.add(record.sum_held);
         self.unconfirmed_lost = record.unconfirmed_lost.saturating_add(self.unconfirmed_lost);
         self.affected.add(&record.counts, record.unconfirmed_lost);
         self.errors.add(&record.errors);
@@ -251,6 +258,16 @@ impl Tally {
     /// The records of all runs so far, by outcome.
     pub fn counts(&self) -> &Counts {
         &self.counts
+    }
+
+    /// What became of the transactions of all runs; `None` if none began.
+    pub(super) fn transactions(&self) -> Option<Transactions> {
+        Some(&self.transactions).filter(|it| !it.is_none()).cloned()
+    }
+
+    /// In how many runs the sum over accounts held; `None` if no run had one.
+    pub(super) fn sums(&self) -> Option<Sums> {
+        Some(self.sums).filter(|it| it.runs > 0)
     }
 
     /// The number of lost records sent with acks=0. The `lost` of [`Tally::counts`] does not

@@ -4,8 +4,11 @@ use crate::condition::{Roster, resolve};
 use crate::roles::{is_controller, is_server};
 use crate::view::Board;
 use machine::NodeId;
-use sim::{Crash, DelayMetadata, Harm, OneWayPartition, Partition, PowerLoss, Targets};
+use sim::{
+    Crash, DelayMetadata, Harm, LossyLink, OneWayPartition, Partition, PowerLoss, SlowLink, Targets,
+};
 use spec::{Fault, FaultKind, PreferredElection, Target};
+use std::collections::BTreeSet;
 
 /// A preferred election that a plan may hold.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -94,20 +97,42 @@ fn possible(fault: sim::Fault<NodeId>) -> Result<sim::Fault<NodeId>, String> {
             let why = || "each node of `to` is in `from` as well, and receives".to_owned();
             cuts.then(|| OneWayPartition { from, to }.into()).ok_or_else(why)
         }
+        sim::Fault::SlowLink(SlowLink { from, to, by, jitter, bandwidth, one_way }) => {
+            let (from, to) = (distinct(from), distinct(to));
+            upon_some(SlowLink { from, to, by, jitter, bandwidth, one_way }.into())
+        }
+        sim::Fault::LossyLink(link) => {
+            let (from, to) = (distinct(link.from), distinct(link.to));
+            upon_some(LossyLink { from, to, ..link }.into())
+        }
+        sim::Fault::DelayMetadata(late) => {
+            let target = distinct(late.target);
+            upon_some(DelayMetadata { target, ..late }.into())
+        }
+        // Each node that several targets mean is struck once.
         fault => {
-            let of = |key: &str| -> Vec<NodeId> {
-                let targets = fault.targets();
-                targets.iter().filter(|(path, _)| path[0] == key).map(|(_, node)| **node).collect()
+            let mut seen = BTreeSet::new();
+            let mut once = |node: &NodeId| -> Vec<NodeId> {
+                seen.insert(*node).then_some(*node).into_iter().collect()
             };
-            let (target, from, to) = (of("target"), of("from"), of("to"));
-            let is_upon_links = target.is_empty() && !from.is_empty() && !to.is_empty();
-            if is_upon_links && from.iter().all(|a| to.iter().all(|b| a == b)) {
-                return Err(format!("both ends are the same node, {}", from[0]));
-            }
-            let is_upon_some = is_upon_links || !target.is_empty();
-            is_upon_some.then_some(fault).ok_or_else(|| "no node matches".to_owned())
+            upon_some(fault.map(&mut once))
         }
     }
+}
+
+/// The fault, or why it would be upon no node or no link.
+fn upon_some(fault: sim::Fault<NodeId>) -> Result<sim::Fault<NodeId>, String> {
+    let of = |key: &str| -> Vec<NodeId> {
+        let targets = fault.targets();
+        targets.iter().filter(|(path, _)| path[0] == key).map(|(_, node)| **node).collect()
+    };
+    let (target, from, to) = (of("target"), of("from"), of("to"));
+    let is_upon_links = target.is_empty() && !from.is_empty() && !to.is_empty();
+    if is_upon_links && from.iter().all(|a| to.iter().all(|b| a == b)) {
+        return Err(format!("both ends are the same node, {}", from[0]));
+    }
+    let is_upon_some = is_upon_links || !target.is_empty();
+    is_upon_some.then_some(fault).ok_or_else(|| "no node matches".to_owned())
 }
 
 fn distinct(targets: Targets<NodeId>) -> Targets<NodeId> {
@@ -164,4 +189,30 @@ pub(super) fn takes_data(kind: &FaultKind<NodeId>) -> bool {
         FaultKind::PreferredElection(_) => return false,
     };
     matches!(harm, Harm::Power | Harm::Disk)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::condition::ClusterNames;
+
+    fn struck(fault: &str) -> Vec<String> {
+        let fault: Fault = toml::from_str(&format!("at = '1s'\n{fault}")).expect("a fault");
+        let servers = [1, 2, 3, 101].map(|id| NodeId::new(0, id)).to_vec();
+        let clusters = ClusterNames::new(["main".to_owned()]);
+        let roster = Roster { clusters, servers, ..Roster::default() };
+        let strikes = strikes(&fault, 7, &Board::default(), &roster);
+        strikes.all.iter().map(|strike| strike.in_words(&|node| node.to_string())).collect()
+    }
+
+    #[test]
+    fn a_node_that_several_targets_mean_is_struck_once() {
+        let crashes = struck("kind = 'crash'\ntarget = ['broker 2', 'all brokers', 'all servers']");
+        assert_eq!(crashes, ["crash 2", "crash 1", "crash 3", "crash 101"]);
+        let late = "kind = 'delay-metadata'\nby = '1s'\ntarget = ['broker 2', 'all brokers']";
+        assert_eq!(struck(late).len(), 3);
+        let slow = "kind = 'slow-link'\nby = '1s'\nfrom = ['broker 1', 'broker 2', 'all brokers']\n\
+                    to = ['controller 101', 'all controllers']";
+        assert_eq!(struck(slow), ["slow-link from 1 2 3 to 101, by 1 s"]);
+    }
 }

@@ -5,8 +5,9 @@ use super::panic::Panic;
 use super::record::RunRecord;
 use super::verdict::{Outcome, Verdict};
 use crate::plan::{Fate, PlannedFault};
+use engine::reach::Reach;
 use sim::text::span_in_words;
-use spec::Fault;
+use spec::{Fault, reach};
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write;
 
@@ -62,6 +63,14 @@ fn write_all(out: &mut String, verdict: &Verdict, record: &RunRecord) -> std::fm
 fn clients(out: &mut String, verdict: &Verdict) -> std::fmt::Result {
     if let Some(writes) = &verdict.writes {
         writeln!(out, "Writes: {}.\n", writes.in_words())?;
+        if let Some(times) = verdict.exercised.get(Reach::VerificationRetried.name()) {
+            writeln!(
+                out,
+                "{times} times a leader could not take the first records of a transaction yet, since \
+                 the markers of the one before were not written, and asked the coordinator again after \
+                 `add.partitions.to.txn.retry.backoff.ms` (20 ms unless set): docs/transactions.md.\n"
+            )?;
+        }
     }
     if let Some(reads) = &verdict.reads {
         writeln!(out, "Waits of consumers for available records: {}.\n", reads.in_words())?;
@@ -186,6 +195,7 @@ fn records(out: &mut String, verdict: &Verdict) -> std::fmt::Result {
         writeln!(out, "| {name} | {count} |")?;
     }
     writeln!(out)?;
+    transactions(out, verdict)?;
     let errors = &verdict.errors;
     if *errors == Errors::default() {
         return Ok(());
@@ -200,6 +210,34 @@ fn records(out: &mut String, verdict: &Verdict) -> std::fmt::Result {
         writeln!(out, "| {name} | {failed} | {unknown} | {} |", of(&errors.retried))?;
     }
     writeln!(out)
+}
+
+/// The outcomes of transactions, and the sum over accounts.
+fn transactions(out: &mut String, verdict: &Verdict) -> std::fmt::Result {
+    if let Some(transactions) = &verdict.transactions {
+        writeln!(out, "| | transactions | records in them |\n|---|---:|---:|")?;
+        for (name, share) in transactions.rows() {
+            writeln!(out, "| {name} | {} | {} |", share.transactions, share.records)?;
+        }
+        writeln!(out)?;
+        if transactions.maybe > 0 {
+            writeln!(
+                out,
+                "Fenced or unanswered after `commitTransaction` was called, so that the application does \
+                 not know the result (maybe): {}; of these the logs hold {} committed.\n",
+                transactions.maybe, transactions.maybe_committed
+            )?;
+        }
+        if !transactions.errors.is_empty() {
+            let row = |(name, count): (&String, &u64)| format!("{name} {count}");
+            let errors: Vec<String> = transactions.errors.iter().map(row).collect();
+            writeln!(out, "Errors that ended transactions: {}.\n", errors.join(", "))?;
+        }
+    }
+    if let Some(sum) = &verdict.sum {
+        writeln!(out, "The sum over accounts: {}.\n", sum.in_words())?;
+    }
+    Ok(())
 }
 
 fn faults(out: &mut String, faults: &[PlannedFault]) -> std::fmt::Result {
@@ -278,8 +316,17 @@ pub fn moment(nanos: impl Into<i128>) -> String {
 
 fn exercised(out: &mut String, verdict: &Verdict) -> std::fmt::Result {
     writeln!(out, "## What was exercised\n")?;
-    for (name, count) in &verdict.exercised {
+    let (marked, counted): (Vec<_>, Vec<_>) =
+        verdict.exercised.iter().partition(|(name, _)| reach::is_marked(name));
+    for (name, count) in counted {
         writeln!(out, "- {name}: {count}")?;
+    }
+    let (branches, errors): (Vec<&str>, Vec<&str>) =
+        marked.into_iter().map(|(name, _)| name.as_str()).partition(|name| name.contains('.'));
+    for (what, names) in [("errors returned", errors), ("decisions of rules", branches)] {
+        if !names.is_empty() {
+            writeln!(out, "- {what}, not counted: {}", names.join(", "))?;
+        }
     }
     for name in &verdict.not_exercised {
         writeln!(out, "- **not exercised: {name}**")?;

@@ -3,7 +3,7 @@
 
 use super::clients::{Errors, Notice, Reads, Writes};
 use super::panic::Panic;
-use judge::outcome::{Counts, Permitted, Violation};
+use judge::outcome::{Counts, Permitted, Sum, Transactions, Violation};
 use judge::verdict::stopped::HAZARDS;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -51,6 +51,12 @@ pub struct Verdict {
     pub events: u64,
     /// The records, counted by outcome.
     pub counts: Counts,
+    /// What became of transactions; `None` if none began.
+    #[serde(default)]
+    pub transactions: Option<Transactions>,
+    /// The sum over accounts; `None` unless transactions are transfers (`transfer = true`).
+    #[serde(default)]
+    pub sum: Option<Sum>,
     /// Why records were not acknowledged.
     #[serde(default)]
     pub errors: Errors,
@@ -70,7 +76,7 @@ pub struct Verdict {
     /// Anomalies that a setting permits after the events of the run.
     pub permitted: Vec<Permitted>,
     /// The effects and steps that were exercised, with their counts. Scheduling a fault does not
-    /// count.
+    /// count. Of errors in responses and branches of rules only that they were reached is known: 1.
     pub exercised: BTreeMap<String, u64>,
     /// Steps that should have been exercised and were not.
     pub not_exercised: Vec<String>,
@@ -167,11 +173,17 @@ impl Verdict {
             (acked, sent) => format!("{acked} records acknowledged and {sent} sent with acks=0"),
         };
         let refused = self.refused().map_or_else(String::new, |refused| format!("{refused}, "));
+        let aborted = match counts.aborted {
+            0 => String::new(),
+            aborted => format!("{aborted} of them in aborted transactions, "),
+        };
         let read = counts.read;
         match self.not_read_back.is_empty() {
-            true => format!("every promise held: {taken}, {refused}{read} read back, none lost"),
+            true => format!(
+                "every promise held: {taken}, {aborted}{refused}{read} read back, none lost"
+            ),
             false => format!(
-                "every promise held: {taken}, {refused}{read} read; {} could not be read back",
+                "every promise held: {taken}, {aborted}{refused}{read} read; {} could not be read back",
                 self.not_read_back.join(", ")
             ),
         }
@@ -226,6 +238,8 @@ impl Verdict {
             simulated_ns: 0,
             events: 0,
             counts: Counts::default(),
+            transactions: None,
+            sum: None,
             errors: Errors::default(),
             writes: None,
             reads: None,

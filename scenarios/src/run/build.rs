@@ -290,6 +290,7 @@ fn transactions(producers: &spec::Producers) -> Option<Transactions> {
     let given = producers.transactions.clone().unwrap_or_default();
     Some(Transactions {
         records: given.records.max(1),
+        transfer: given.transfer,
         aborted_ppm: given.aborted.0,
         abandoned_ppm: given.abandoned.0,
         ends_when_fenced: given.when_fenced == spec::WhenFenced::Stop,
@@ -300,11 +301,9 @@ fn transactions(producers: &spec::Producers) -> Option<Transactions> {
 /// share one.
 fn producer_config(producers: &spec::Producers, index: u16) -> ProducerConfig {
     let mut config = producers.config();
-    let shares = producers.transactions.as_ref().is_some_and(|it| it.shared_id);
-    if let Some(id) = config.transactional_id.0.take() {
-        let is_alone = shares || producers.count == 1;
-        let id = if is_alone { id } else { format!("{id}-{}", index + 1).into() };
-        config.transactional_id.0 = Some(id);
+    let ids = producers.transactional_ids();
+    if let Some(id) = ids.get(usize::from(index)).or_else(|| ids.first()) {
+        config.transactional_id.0 = Some(id.as_str().into());
     }
     config
 }
@@ -491,6 +490,7 @@ fn setup(scenario: &Scenario, roster: &Roster) -> evidence::Setup {
         let setup = evidence::ProducerSetup {
             max_in_flight: config.max_in_flight,
             idempotence: config.is_idempotent(),
+            transfers: producers.transactions.as_ref().is_some_and(|it| it.transfer),
         };
         std::iter::repeat_n(setup, producers.count.into())
     });

@@ -5,13 +5,15 @@ use super::exercised::Reached;
 use super::measure::Measured;
 use super::notices;
 use super::simulation::Simulation;
+use crate::condition::Roster;
 use crate::museum;
-use crate::node::Node;
+use crate::node::{Node, NodeConfig};
 use crate::plan::PlannedFault;
-use crate::result::{BugReached, Outcome, VERSION, Verdict};
+use crate::result::{BugReached, Outcome, VERSION, Verdict, describe};
 use judge::evidence::ControllerAtEnd;
-use judge::outcome::Counts;
+use judge::outcome::{Counts, Transactions};
 use judge::verdict::{self, Lost};
+use machine::NodeId;
 use spec::Resolved;
 use std::collections::BTreeMap;
 
@@ -24,7 +26,7 @@ pub(super) fn judge(
     let reads = std::mem::take(&mut run.reads).finish(&run);
     let (errors, writes) = (run.errors.finish(), measured.writes(&run));
     let notices = notices::of_clients(&run);
-    let Simulation { resolved, world, evidence, reached, mut unknown, missing, .. } = run;
+    let Simulation { resolved, world, evidence, reached, mut unknown, missing, roster, .. } = run;
     let now = world.now();
     // What a controller without others has written is committed at once, before its disk is done and it
     // reports what it appended.
@@ -39,11 +41,16 @@ pub(super) fn judge(
     if museum::canary::sings(&resolved.bugs, resolved.seed) {
         museum::canary::sing(now.0, &mut findings);
     }
-    let judgement = verdict::judge(&view, &end, &findings);
+    let mut judgement = verdict::judge(&view, &end, &findings);
+    judgement.counts.never_sent = never_sent(&resolved, &world, &roster, &judgement.counts);
     unknown.extend(judgement.unknown);
 
     let exercised = exercised(world.exercised(), &reached);
-    let not_exercised = not_exercised(&resolved, &exercised, plan, &judgement.counts);
+    let transactions = Some(judgement.transactions).filter(|it| !it.is_none());
+    let mut not_exercised = not_exercised(&resolved, &exercised, plan, &judgement.counts);
+    if commits_nothing(&resolved, transactions.as_ref()) {
+        not_exercised.push("a committed transaction".to_owned());
+    }
     let outcome = if !judgement.violations.is_empty() {
         Outcome::Violation
     } else if !unknown.is_empty() {
@@ -62,6 +69,8 @@ pub(super) fn judge(
         simulated_ns: now.0,
         events: world.events(),
         counts: judgement.counts,
+        transactions,
+        sum: judgement.sum,
         errors,
         writes,
         reads,
@@ -121,9 +130,7 @@ fn not_exercised(
     }
     for planned in plan.iter().filter(|planned| !planned.generated) {
         if !planned.fate.took_effect() {
-            let fault = &planned.fault;
-            let name = fault.name.as_deref().unwrap_or(fault.kind.family().name());
-            missing.push(format!("fault {name}{}", planned.fate.why_not()));
+            missing.push(format!("fault {}{}", which(planned, plan), planned.fate.why_not()));
         }
     }
     if !scenario.producers.is_empty() {
@@ -135,4 +142,78 @@ fn not_exercised(
         }
     }
     missing
+}
+
+/// The name of a fault, with more about it if other faults of the plan have that name.
+fn which(planned: &PlannedFault, plan: &[PlannedFault]) -> String {
+    let name = |planned: &PlannedFault| {
+        let fault = &planned.fault;
+        fault.name.clone().unwrap_or_else(|| fault.kind.family().name().to_owned())
+    };
+    let own = name(planned);
+    let same = plan.iter().filter(|other| !other.generated && name(other) == own).count();
+    match (same, &planned.fault.name) {
+        (..=1, _) => own,
+        (_, Some(_)) => format!("{own} ({})", describe(&planned.fault)),
+        (_, None) => describe(&planned.fault),
+    }
+}
+
+/// Whether there are transactions of which some are to be committed, and none is.
+fn commits_nothing(resolved: &Resolved, transactions: Option<&Transactions>) -> bool {
+    let commits = |group: &spec::Producers| {
+        let ends = group.transactions.as_ref();
+        let shares = ends.map_or(0, |it| u64::from(it.aborted.0) + u64::from(it.abandoned.0));
+        group.config().transactional_id.0.is_some() && shares < u64::from(spec::Share::WHOLE.0)
+    };
+    let known = transactions.map_or(0, |it| it.committed.transactions + it.maybe_committed);
+    resolved.scenario.producers.iter().any(commits) && known == 0
+}
+
+/// How many records were due and never given to a producer. Applications that send messages again give
+/// them new numbers, and are not counted.
+fn never_sent(
+    resolved: &Resolved,
+    world: &sim::World<Node>,
+    roster: &Roster,
+    counts: &Counts,
+) -> u64 {
+    if resolved.scenario.producers.iter().any(|it| it.resend || it.rewind.is_some()) {
+        return 0;
+    }
+    let due = |node: &NodeId| match world.node_config(*node) {
+        NodeConfig::Client(config, _) => config.due(),
+        _ => 0,
+    };
+    roster.producers.iter().map(due).sum::<u64>().saturating_sub(counts.sent)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use judge::outcome::Share;
+
+    /// A run with transactions that commits none shows nothing, unless none was to be committed.
+    #[test]
+    fn a_run_that_commits_no_transaction_is_noticed() {
+        let resolved = |name: &str, settings: &[&str]| {
+            let (mut scenario, _) = crate::catalog::scenario(name).unwrap();
+            let settings: Vec<String> = settings.iter().map(|it| (*it).to_owned()).collect();
+            scenario.set_all(&settings).unwrap();
+            Resolved { scenario, seed: 1, bugs: Vec::new(), trace: false }
+        };
+        let transactional = resolved("transactional-append", &[]);
+        let one = Share { transactions: 1, records: 4 };
+        let aborted = Transactions { aborted: one, ..Transactions::default() };
+        let committed = Transactions { committed: one, ..aborted.clone() };
+        let maybe = Transactions { unanswered: one, maybe_committed: 1, ..aborted.clone() };
+        assert!(commits_nothing(&transactional, None));
+        assert!(commits_nothing(&transactional, Some(&aborted)));
+        assert!(!commits_nothing(&transactional, Some(&committed)));
+        assert!(!commits_nothing(&transactional, Some(&maybe)));
+        let none = ["transactions.aborted=100%", "transactions.abandoned=0%"];
+        let none = resolved("transactional-append", &none);
+        assert!(!commits_nothing(&none, Some(&aborted)));
+        assert!(!commits_nothing(&resolved("leader-crash", &[]), None));
+    }
 }

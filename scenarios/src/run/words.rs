@@ -1,7 +1,9 @@
 //! The events of a trace in words: when, where, and what a process did or reported.
 
 use super::Account;
-use engine::fact::{Again, ClientFact, Fact, Positioning, TransactionOutcome, Truncation};
+use engine::fact::{
+    Again, ClientFact, EndTxnHandled, Fact, Positioning, TransactionOutcome, Truncation,
+};
 use engine::ids::{BrokerId, TopicPartition};
 use engine::rules::election::How;
 use judge::evidence::records;
@@ -189,6 +191,25 @@ fn fact(fact: &Fact, name: &dyn Fn(TopicPartition) -> String) -> String {
         } => {
             format!("gives {transactional_id} to producer {producer_id} in epoch {producer_epoch}")
         }
+        Fact::EndTxnReceived {
+            client,
+            transactional_id,
+            producer_id,
+            producer_epoch,
+            commit,
+            handled,
+        } => {
+            let result = if *commit { "commit" } else { "abort" };
+            let handled = match handled {
+                EndTxnHandled::Decides => "decides so".to_owned(),
+                EndTxnHandled::Repeated => "had decided so before".to_owned(),
+                EndTxnHandled::Refused(error) => format!("refuses: {error}"),
+            };
+            format!(
+                "is asked by {client} to {result} the transaction of {transactional_id} (producer \
+                 {producer_id}, epoch {producer_epoch}), and {handled}"
+            )
+        }
         Fact::TransactionDecided {
             transactional_id,
             producer_id,
@@ -329,8 +350,7 @@ fn client(fact: &ClientFact, name: &dyn Fn(TopicPartition) -> String) -> String 
                     format!("does not know whether the transaction of {of} is committed")
                 }
             };
-            let error =
-                error.map_or(String::new(), |error| format!(", its producer failed: {error}"));
+            let error = error.map_or(String::new(), |error| format!(" after {error}"));
             format!("{outcome}{error}")
         }
         ClientFact::Failed { error, maybe_written, records, .. } => {

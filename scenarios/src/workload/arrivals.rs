@@ -58,6 +58,16 @@ pub const fn producer_of(record: u64) -> u16 {
     (record >> COUNT_BITS) as u16
 }
 
+impl Schedule {
+    /// How many records come.
+    pub fn due(&self) -> u64 {
+        match self.stop {
+            None => self.records,
+            Some(_) => Arrivals::new(self.clone()).count() as u64,
+        }
+    }
+}
+
 /// The arrivals of one producer, in order.
 #[derive(Clone, Debug)]
 pub struct Arrivals {
@@ -167,6 +177,8 @@ mod tests {
         assert!(!some.is_empty() && some.len() < all.len());
         assert_eq!(some, all[..some.len()]);
         assert_eq!(arrivals.remaining(), 0);
+        assert_eq!(Schedule { stop, ..schedule(7) }.due(), some.len() as u64);
+        assert_eq!(schedule(7).due(), 500);
     }
 
     proptest! {

@@ -55,6 +55,14 @@ pub enum ApplicationConfig {
 }
 
 impl ApplicationConfig {
+    /// How many records a producer is to send.
+    pub fn due(&self) -> u64 {
+        match self {
+            Self::Producer(config) => config.schedule.due(),
+            Self::Consumer(_) | Self::Admin(_) | Self::Reader(_) => 0,
+        }
+    }
+
     /// Sets when the load began, on the host's monotonic clock. Times of a schedule count from
     /// then, in all lives of the application.
     pub fn set_began(&mut self, began: Mono) {

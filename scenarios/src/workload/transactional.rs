@@ -146,7 +146,7 @@ impl TransactionalApp {
                         || self.next.is_none()
                         || self.is_closing =>
                 {
-                    self.end(transaction, now, out);
+                    self.end(transaction, sent, now, out);
                 }
                 (Phase::Flushing { transaction, end }, _) if self.producer.is_idle() => {
                     self.end_as(transaction, end, now, out);
@@ -220,9 +220,11 @@ impl TransactionalApp {
 
     /// Ends a transaction whose records are all sent. If it is not to be committed, its records are
     /// flushed first: records that are still at the producer at the abort would never reach a log.
-    fn end(&mut self, transaction: u64, now: Now, out: &mut Outbox) {
+    fn end(&mut self, transaction: u64, sent: u64, now: Now, out: &mut Outbox) {
+        // The last transaction may have fewer records than the others.
+        let is_half = self.transactions.transfer && sent % 2 == 1;
         match self.transactions.end_of(transaction, self.config.schedule.seed) {
-            _ if self.is_closing => self.end_as(transaction, End::Abort, now, out),
+            _ if self.is_closing || is_half => self.end_as(transaction, End::Abort, now, out),
             End::Commit => self.end_as(transaction, End::Commit, now, out),
             end => {
                 self.producer.flush(now, out);
@@ -239,7 +241,8 @@ impl TransactionalApp {
             self.replace(now, Span::ZERO, out);
         } else {
             let commit = end == End::Commit;
-            self.end_by(Ending { transaction, commit, was_commit: commit }, now, out);
+            let (was_commit, error) = (commit, None);
+            self.end_by(Ending { transaction, commit, was_commit, error }, now, out);
         }
     }
 
@@ -271,13 +274,14 @@ impl TransactionalApp {
             Phase::Open { transaction, .. } | Phase::Flushing { transaction, .. } => {
                 (Some(transaction), !failure.is_fatal, false)
             }
-            Phase::Ending(Ending { transaction, commit, was_commit }) => {
+            Phase::Ending(Ending { transaction, commit, was_commit, .. }) => {
                 (Some(transaction), commit && !failure.is_fatal, was_commit)
             }
             _ => (None, false, false),
         };
         if let Some(transaction) = transaction.filter(|_| may_abort) {
-            self.end_by(Ending { transaction, commit: false, was_commit }, now, out);
+            let (commit, error) = (false, Some(failure.error));
+            self.end_by(Ending { transaction, commit, was_commit, error }, now, out);
             return;
         }
         self.close(now, out);
@@ -366,7 +370,7 @@ impl TransactionalApp {
                     true => TransactionOutcome::Committed,
                     false => TransactionOutcome::Aborted,
                 };
-                self.report_end(ending.transaction, outcome, None, out);
+                self.report_end(ending.transaction, outcome, ending.error, out);
                 self.phase = Phase::Idle;
             }
             (call, phase) => panic!("{call:?} returned in the phase {phase:?}"),

@@ -1,5 +1,6 @@
 //! The transactions of applications: size and end, which depend only on the seed.
 
+use engine::error::ErrorCode;
 use sim::Sample;
 
 /// How an application sends in transactions.
@@ -7,6 +8,8 @@ use sim::Sample;
 pub struct Transactions {
     /// The number of records in a transaction.
     pub records: u64,
+    /// Whether each two records are a transfer, which is not committed by half.
+    pub transfer: bool,
     /// The share of transactions that the application aborts on purpose, in parts per million.
     pub aborted_ppm: u32,
     /// The share of transactions that the application abandons, in parts per million: it closes its
@@ -71,6 +74,8 @@ pub(super) struct Ending {
     pub(super) commit: bool,
     /// `commitTransaction` has been called, even if an abort followed.
     pub(super) was_commit: bool,
+    /// The error because of which it is aborted.
+    pub(super) error: Option<ErrorCode>,
 }
 
 #[cfg(test)]
@@ -81,6 +86,7 @@ mod tests {
     fn transactions_are_aborted_and_abandoned_in_their_shares() {
         let transactions = Transactions {
             records: 4,
+            transfer: false,
             aborted_ppm: 200_000,
             abandoned_ppm: 100_000,
             ends_when_fenced: false,

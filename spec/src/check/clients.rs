@@ -89,16 +89,28 @@ impl Check<'_> {
         if transactions.records == 0 {
             self.impossible(at("records"), "a transaction has 1 record or more");
         }
+        if transactions.transfer && transactions.records % 2 == 1 {
+            let message = "a transfer has two records: with `transfer = true` their number is even";
+            self.impossible(at("records"), message);
+        }
+        if transactions.transfer && (group.keys > 0 || group.partition.is_some()) {
+            let message =
+                "a transfer goes from one partition to the next, without `keys` and `partition`";
+            self.impossible(at("transfer"), message);
+        }
         let shares = u64::from(transactions.aborted.0) + u64::from(transactions.abandoned.0);
         if shares > u64::from(Share::WHOLE.0) {
-            self.impossible(at("aborted"), "`aborted` and `abandoned` are above 100% together");
+            // The key that is in the file, or the larger one.
+            let key =
+                if transactions.aborted < transactions.abandoned { "abandoned" } else { "aborted" };
+            self.impossible(at(key), "`aborted` and `abandoned` are above 100% together");
         }
     }
 
     /// A coordinator refuses other time-outs, so that the producer never gets its id.
     fn transaction_timeout(&mut self, i: usize, group: &Producers, timeout: Span) {
-        let cluster = self.scenario.cluster_index(group.cluster.as_deref()).unwrap_or(0);
-        let cluster = self.scenario.clusters.get(cluster);
+        let index = self.scenario.cluster_index(group.cluster.as_deref()).unwrap_or(0);
+        let cluster = self.scenario.clusters.get(index);
         let most = cluster.map_or(Span::MAX, |it| it.broker.config().transaction_max_timeout);
         if timeout.0 == 0 || timeout > most {
             let (timeout, most) = (timeout.as_millis(), most.as_millis());
@@ -106,7 +118,10 @@ impl Check<'_> {
                 "`transaction.timeout.ms={timeout}`: a coordinator allows 1 to {most} ms \
                  (`transaction.max.timeout.ms`)"
             );
-            self.impossible(path!["producers", i, "properties", "transaction.timeout.ms"], message);
+            let own = path!["producers", i, "properties", "transaction.timeout.ms"];
+            let limit = path!["clusters", index, "broker", "transaction.max.timeout.ms"];
+            let is_set = group.properties.get("transaction.timeout.ms").is_some();
+            self.impossible(if is_set { own } else { limit }, message);
         }
     }
 

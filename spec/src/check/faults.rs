@@ -7,7 +7,7 @@ use crate::reader::did_you_mean;
 use crate::text::nearest;
 use crate::{
     Comparison, Condition, Family, Fault, FaultKind, Metric, MetricKind, MustReach,
-    PreferredElection, Role, Scope, Swarm, Target, reach,
+    PreferredElection, Producers, Role, Scope, Swarm, Target, reach,
 };
 use machine::Span;
 use sim::Ppm;
@@ -335,6 +335,10 @@ impl Check<'_> {
             let written = |cluster: &str, topic: &str| target.with(cluster, topic).to_string();
             self.partition(path.clone(), target.cluster.as_deref(), of, &written);
         }
+        if let Role::Coordinator(id) = &target.role {
+            self.transactional_id(path, index, id);
+            return;
+        }
         let clients = |index| {
             let of = |name: &Option<String>| self.scenario.cluster_index(name.as_deref());
             let producers = self.scenario.producers.iter().map(|p| (of(&p.cluster), p.count));
@@ -356,6 +360,30 @@ impl Check<'_> {
             };
             self.tell(Kind::UnknownName, path, message);
         }
+    }
+
+    /// A fault may only name a transactional id that a producer of the cluster has.
+    fn transactional_id(&mut self, path: Vec<String>, cluster: usize, id: &str) {
+        let of = |name: &Option<String>| self.scenario.cluster_index(name.as_deref());
+        let here = self.scenario.producers.iter().filter(|it| of(&it.cluster) == Some(cluster));
+        let ids: Vec<String> = here.flat_map(Producers::transactional_ids).collect();
+        let Some(first) = ids.first().filter(|_| !ids.iter().any(|known| known == id)) else {
+            if ids.is_empty() {
+                let message = format!("there is no transactional id `{id}`: there are none");
+                self.tell(Kind::UnknownName, path, message);
+            }
+            return;
+        };
+        let message = match ids.as_slice() {
+            [only] => format!("there is no transactional id `{id}`; there is {only}"),
+            [.., last] => {
+                let count = ids.len();
+                format!("there is no transactional id `{id}`; there are {count}: {first} to {last}")
+            }
+            [] => return,
+        };
+        self.tell(Kind::UnknownName, path, message);
+        self.hinted(nearest(id, ids.iter().map(String::as_str)).map(did_you_mean));
     }
 
     pub(super) fn swarm(&mut self, swarm: &Swarm) {

@@ -94,10 +94,17 @@ fn includes(all: &Target, part: &Target, scenario: Option<&Scenario>) -> bool {
 }
 
 fn is_broker(role: &Role) -> bool {
-    use Role::{AnyBroker, Broker, Brokers, Follower, Followers, Leader, Replicas};
+    use Role::{AnyBroker, Broker, Brokers, Coordinator, Follower, Followers, Leader, Replicas};
     matches!(
         role,
-        Leader(_) | Follower(_) | Followers(_) | Replicas(_) | Broker(_) | AnyBroker | Brokers
+        Leader(_)
+            | Follower(_)
+            | Followers(_)
+            | Replicas(_)
+            | Coordinator(_)
+            | Broker(_)
+            | AnyBroker
+            | Brokers
     )
 }
 
@@ -113,6 +120,7 @@ fn only(targets: &[Target], scenario: Option<&Scenario>) -> Option<Target> {
     let first = targets.next()?;
     let is_one = match &first.role {
         Role::Leader(_)
+        | Role::Coordinator(_)
         | Role::ActiveController
         | Role::Standby
         | Role::Broker(_)

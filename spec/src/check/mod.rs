@@ -39,6 +39,7 @@ pub(super) fn findings(scenario: &Scenario) -> Vec<Finding> {
     check.clusters();
     check.topics();
     check.clients();
+    check.without_transactions();
     check.durations();
     for (i, fault) in scenario.faults.iter().enumerate() {
         check.fault(i, fault);

@@ -13,9 +13,55 @@ const BESIDE_VALUE: u64 = 61 + 7;
 /// How long a leader of the metadata quorum parks a fetch (`KafkaRaftClient.MAX_FETCH_WAIT_MS`).
 const QUORUM_FETCH_WAIT: Span = Span::millis(500);
 
+/// Whether a setting matters only where there are transactions.
+fn is_transactional(name: &str, value: &str) -> bool {
+    match name {
+        "isolation.level" => value.trim() == "read_committed",
+        "transaction.partition.verification.enable" => false,
+        name => name.starts_with("transaction.") || name.starts_with("transactional.id."),
+    }
+}
+
 impl Check<'_> {
     fn unwise(&mut self, path: Vec<String>, message: String) {
         self.tell(Kind::Unwise, path, message);
+    }
+
+    /// Properties of transactions in a scenario without any. A seed may draw transactional clients where
+    /// it draws settings.
+    pub(super) fn without_transactions(&mut self) {
+        let scenario = self.scenario;
+        let draws = scenario.swarm.as_ref().is_some_and(|swarm| swarm.draw_settings);
+        let mut groups = scenario.producers.iter();
+        if draws || groups.any(|group| group.config().transactional_id.0.is_some()) {
+            return;
+        }
+        let mut idle: Vec<(Vec<String>, String, String)> = Vec::new();
+        let mut look = |path: Vec<String>, set: Vec<(&str, &str)>| {
+            for (name, value) in
+                set.into_iter().filter(|(name, value)| is_transactional(name, value))
+            {
+                let path = [path.clone(), vec![name.to_owned()]].concat();
+                if !idle.iter().any(|(_, known, _)| known == name) {
+                    idle.push((path, name.to_owned(), value.to_owned()));
+                }
+            }
+        };
+        for (i, cluster) in scenario.clusters.iter().enumerate() {
+            look(path!["clusters", i, "broker"], cluster.broker.iter().collect());
+            look(path!["clusters", i, "controller"], cluster.controller.iter().collect());
+        }
+        for (i, group) in scenario.producers.iter().enumerate() {
+            look(path!["producers", i, "properties"], group.properties.iter().collect());
+        }
+        for (i, group) in scenario.consumers.iter().enumerate() {
+            look(path!["consumers", i, "properties"], group.properties.iter().collect());
+        }
+        for (path, name, value) in idle {
+            let message =
+                format!("`{name}={value}` has no effect: no producer has a `transactional.id`");
+            self.unwise(path, message);
+        }
     }
 
     /// Time-outs of the metadata quorum that end before an idle leader responds. The leader parks a
@@ -96,7 +142,10 @@ impl Check<'_> {
                 group.rate,
                 ends.div_ceil(1_000_000_000)
             );
-            self.unwise(path!["producers", i, "records"], message);
+            // What the file says of the two.
+            let key =
+                if group.records == Producers::default().records { "rate" } else { "records" };
+            self.unwise(path!["producers", i, key], message);
             self.hinted(Some("raise `durations.load`, or give `stop`".to_owned()));
         }
     }

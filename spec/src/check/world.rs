@@ -47,12 +47,14 @@ impl Check<'_> {
         self.properties(at("controller"), &cluster.controller);
         self.properties(at("topic"), &cluster.topic);
         self.heartbeats(i, cluster);
+        self.state_log(i, cluster);
         self.unworkable_quorum(i, cluster);
         let broker: BrokerConfig = cluster.broker.config();
         if broker.replica_fetch_backoff.0 == 0 {
             let message = "`replica.fetch.backoff.ms=0`: a follower whose fetch is refused fetches \
                            again at once, and `no-livelock` does not look at refused fetches";
-            self.tell(Kind::Unwise, at("broker"), message.to_owned());
+            let path = path!["clusters", i, "broker", "replica.fetch.backoff.ms"];
+            self.tell(Kind::Unwise, path, message.to_owned());
         }
         if broker.replica_fetch_wait_max == broker.replica_lag_time_max {
             let wait = broker.replica_fetch_wait_max.as_millis();
@@ -60,7 +62,11 @@ impl Check<'_> {
                 "replica.fetch.wait.max.ms and replica.lag.time.max.ms are both {wait}: idle \
                  followers leave the ISR"
             );
-            self.tell(Kind::Unwise, at("broker"), message);
+            let name = match cluster.broker.get("replica.fetch.wait.max.ms") {
+                Some(_) => "replica.fetch.wait.max.ms",
+                None => "replica.lag.time.max.ms",
+            };
+            self.tell(Kind::Unwise, path!["clusters", i, "broker", name], message);
         }
     }
 
@@ -85,6 +91,28 @@ impl Check<'_> {
              again and again"
         );
         self.impossible(at, message);
+    }
+
+    /// Refuses a replication factor of `__transaction_state` that the cluster cannot give. Kafka starts
+    /// with it, and then fails to create the topic, so that no transaction ever begins.
+    fn state_log(&mut self, i: usize, cluster: &Cluster) {
+        const FACTOR: &str = "transaction.state.log.replication.factor";
+        let factor = cluster.broker.config().transaction_log_replication_factor;
+        if factor <= u32::from(cluster.brokers) || !self.has_transactions(Some(&cluster.name)) {
+            return;
+        }
+        let at = match cluster.broker.get(FACTOR) {
+            Some(_) => path!["clusters", i, "broker", FACTOR],
+            None => path!["clusters", i, "brokers"],
+        };
+        let brokers = cluster.brokers;
+        let s = if brokers == 1 { "" } else { "s" };
+        let message = format!(
+            "`{FACTOR}={factor}` with {brokers} broker{s}: Kafka cannot create `__transaction_state` \
+             (INVALID_REPLICATION_FACTOR, ReplicationControlManager), and no transaction begins"
+        );
+        self.impossible(at, message);
+        self.hinted(Some(format!("set `{FACTOR}` to {brokers} or less under `[clusters.broker]`")));
     }
 
     pub(super) fn topics(&mut self) {

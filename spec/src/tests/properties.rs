@@ -247,3 +247,15 @@ fn defaults_are_those_of_kafka() {
         "other than Kafka's"
     );
 }
+
+/// As the help says: what the file says counts as if it were in force.
+#[test]
+fn beyond_kafka_can_be_asked_for_beside_a_file() {
+    let text = "name = 'x'\ntitle = 'x'\n[[clusters]]\n[clusters.topic]\nsegment.bytes = 1000\n\
+                [[topics]]\nname = 'orders'\n";
+    let none = |_: &str, _: &str| Err(String::new());
+    let error = Scenario::parse_beyond(("x.toml", text), &[], &none, false).unwrap_err();
+    assert!(error.hint.is_some_and(|hint| hint.contains("--set beyond.kafka=true")));
+    let (scenario, _) = Scenario::parse_beyond(("x.toml", text), &[], &none, true).unwrap();
+    assert!(scenario.beyond_kafka);
+}

@@ -54,3 +54,125 @@ fn faults_can_target_transaction_coordinators_if_there_are_transactions() {
     let text = text.replace("acks = \"all\"", ID);
     assert!(Scenario::parse("some.toml", &text).is_ok());
 }
+
+/// `ReplicationControlManager`: the topic cannot be created, and no transaction begins.
+#[test]
+fn a_state_log_with_more_replicas_than_brokers_is_refused() {
+    let factor = "[clusters.broker]\ntransaction.state.log.replication.factor = 4\n";
+    let text = GOOD.replace("[clusters.topic]", &format!("{factor}\n[clusters.topic]"));
+    assert!(Scenario::parse("none.toml", &text).is_ok(), "there are no transactions");
+    let error = Scenario::parse("some.toml", &text.replace("acks = \"all\"", ID)).unwrap_err();
+    assert!(error.message.contains("INVALID_REPLICATION_FACTOR"), "{error}");
+    let (excerpt, _) = error.excerpt.as_ref().expect("it has a place");
+    assert!(excerpt.starts_with("transaction.state.log.replication.factor = 4"), "{error}");
+    // The default of 3 is too much for two brokers.
+    let text =
+        GOOD.replace("acks = \"all\"", ID).replace("partitions = 3", "replication_factor = 1");
+    let error =
+        Scenario::parse("two.toml", &text.replace("brokers = 3", "brokers = 2")).unwrap_err();
+    assert!(error.message.contains("factor=3` with 2 brokers"), "{error}");
+    assert_eq!(
+        error.excerpt.as_ref().map(|(text, _)| text.as_str()),
+        Some("brokers = 2"),
+        "{error}"
+    );
+}
+
+#[test]
+fn settings_of_transactions_are_reported_where_there_are_none() {
+    let warned = |settings: &[&str]| -> Vec<String> {
+        let (_, warnings) = set(settings).unwrap_or_else(|error| panic!("{error}"));
+        warnings.into_iter().map(|warning| warning.message).collect()
+    };
+    for setting in ["transaction.version=1", "transaction.timeout.ms=9000"] {
+        let warnings = warned(&[setting]);
+        let expected = format!("`{setting}` has no effect: no producer has a `transactional.id`");
+        assert!(warnings.len() == 1 && warnings[0].ends_with(&expected), "{warnings:?}");
+        assert_eq!(warned(&[setting, "transactional.id=orders"]), [""; 0]);
+    }
+    let consumer = "[[consumers]]\n[consumers.properties]\nisolation.level = \"read_committed\"";
+    let warnings = |properties: &str| {
+        let text = format!("{properties}\n{consumer}\n");
+        let text = GOOD.replace("acks = \"all\"\n", &text);
+        Scenario::parse("consumer.toml", &text).unwrap().1
+    };
+    let (without, with_id) = (warnings("linger.ms = 5"), warnings(ID));
+    assert_eq!((without.len(), with_id.len()), (1, 0));
+    assert!(without[0].message.starts_with("`isolation.level=read_committed` has no effect"));
+}
+
+#[test]
+fn a_coordinator_is_a_target_by_a_transactional_id_that_there_is() {
+    let with_target = |target: &str, count: &str| {
+        let text = GOOD.replace("leader(orders-0)", target).replace("acks = \"all\"", ID);
+        Scenario::parse("target.toml", &text.replace("rate = 100", count))
+    };
+    let (scenario, _) = with_target("coordinator(orders)", "rate = 100").unwrap();
+    let target = scenario.faults[0].kind.targets()[0].1.to_string();
+    assert_eq!(target, "coordinator(orders)");
+    assert!(with_target("coordinator(orders-2)", "count = 2").is_ok());
+    let error = with_target("coordinator(orders-4)", "count = 3").unwrap_err();
+    let expected = "there is no transactional id `orders-4`; there are 3: orders-1 to orders-3";
+    assert_eq!((error.message.as_str(), error.kind), (expected, Kind::UnknownName));
+    let error = with_target("coordinator()", "rate = 100").unwrap_err();
+    assert!(error.message.contains("a transactional id, as in"), "{error}");
+    let text = GOOD.replace("leader(orders-0)", "coordinator(orders)");
+    let error = Scenario::parse("none.toml", &text).unwrap_err();
+    assert!(error.message.contains("there are none"), "{error}");
+}
+
+#[test]
+fn what_producers_do_in_transactions_can_be_set() {
+    let mut scenario = with(ID, "").unwrap();
+    let settings = [
+        "transactions.records=6",
+        "transactions.aborted=10%",
+        "transactions.abandoned=2%",
+        "transactions.transfer=true",
+        "transactions.shared.id=true",
+        "transactions.when.fenced=stop",
+    ];
+    scenario.set_all(&settings.map(str::to_owned)).unwrap();
+    let expected = Transactions {
+        records: 6,
+        transfer: true,
+        aborted: Share(100_000),
+        abandoned: Share(20_000),
+        shared_id: true,
+        when_fenced: WhenFenced::Stop,
+    };
+    assert_eq!(scenario.producers[0].transactions, Some(expected));
+    let refused = |setting: &str, part: &str| {
+        let mut scenario = with(ID, "").unwrap();
+        let error = scenario.set_all(&[setting.to_owned()]).expect_err(setting);
+        assert!(error.message.contains(part), "{error}");
+    };
+    refused("transactions.aborted=ten", "expects a share");
+    refused("transactions.when.fenced=wait", "expects restart or stop");
+    refused("transactions.records=0", "1 record or more");
+    assert!(set(&["transactions.records=6"]).is_err(), "there are no transactions");
+}
+
+#[test]
+fn a_transfer_has_two_records_in_two_partitions() {
+    let refused = |properties: &str, table: &str, marked: &str| {
+        let error = with(properties, &format!("[producers.transactions]\n{table}")).unwrap_err();
+        assert!(error.excerpt.as_ref().is_some_and(|(text, _)| text == marked), "{error}");
+    };
+    refused(ID, "records = 3\ntransfer = true", "records = 3");
+    refused(ID, "aborted = \"40%\"\nabandoned = \"70%\"", "abandoned = \"70%\"");
+    let text = GOOD
+        .replace("acks = \"all\"\n", &format!("{ID}\n[producers.transactions]\ntransfer = true\n"));
+    let error = Scenario::parse("keys.toml", &text.replace("rate = 100", "keys = 5")).unwrap_err();
+    assert!(error.message.contains("without `keys` and `partition`"), "{error}");
+}
+
+/// The limit is in the file, the time-out is not.
+#[test]
+fn a_time_out_above_the_limit_is_marked_where_one_of_them_stands() {
+    let limit = "[clusters.broker]\ntransaction.max.timeout.ms = 5000\n";
+    let text = GOOD.replace("[clusters.topic]", &format!("{limit}\n[clusters.topic]"));
+    let error = Scenario::parse("limit.toml", &text.replace("acks = \"all\"", ID)).unwrap_err();
+    let (excerpt, _) = error.excerpt.as_ref().expect("it has a place");
+    assert_eq!(excerpt, "transaction.max.timeout.ms = 5000");
+}

@@ -20,7 +20,7 @@ pub use writer::Writer;
 use super::latency::Waited;
 use super::plan::{Part, Plan};
 use crate::result::Outcome;
-use judge::outcome::Counts;
+use judge::outcome::{Counts, Transactions};
 use serde::{Deserialize, Serialize};
 use std::borrow::Cow;
 use std::collections::BTreeSet;
@@ -140,6 +140,10 @@ struct Run<'a> {
     wall_us: u64,
     at_ms: u64,
     counts: Counts,
+    #[serde(default, skip_serializing_if = "Transactions::is_none")]
+    transactions: Transactions,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    sum_held: Option<bool>,
     #[serde(default, skip_serializing_if = "is_zero")]
     unconfirmed_lost: u64,
     /// For failed records, records of unknown outcome, and resent batches: names and counts.

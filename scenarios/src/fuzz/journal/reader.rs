@@ -194,6 +194,8 @@ impl<R: BufRead> Reader<R> {
             events: run.events,
             simulated_ns: run.simulated_ns,
             counts: run.counts,
+            transactions: run.transactions,
+            sum_held: run.sum_held,
             unconfirmed_lost: run.unconfirmed_lost,
             errors: Errors { failed, unknown, retried },
             waited: run.waited,

@@ -45,6 +45,8 @@ impl Writer {
             wall_us: record.wall_us,
             at_ms: record.at_ms,
             counts: record.counts.clone(),
+            transactions: record.transactions.clone(),
+            sum_held: record.sum_held,
             unconfirmed_lost: record.unconfirmed_lost,
             errors,
             waited: record.waited.clone(),

@@ -3,9 +3,11 @@ use super::*;
 use crate::catalog;
 use crate::fuzz::{Failure, Hazard, SeedRange, Shard, Target, Waited, Writer};
 use crate::result::{Errors, Outcome, Writes};
-use judge::outcome::Counts;
+use judge::outcome::{Counts, Share, Transactions};
 use machine::{Chain, unsealed};
 use std::cell::RefCell;
+
+mod worst;
 
 fn plan() -> Plan {
     let target = |name: &str| {
@@ -18,6 +20,7 @@ fn plan() -> Plan {
 
 /// A possible result of a run; every seventh seed fails.
 fn record(target: usize, seed: u64) -> SeedRecord {
+    let committed = Share { transactions: 3, records: seed };
     let fails = seed % 7 == 3 && target == 0;
     let failure = Failure {
         check: "acknowledged".to_owned(),
@@ -37,6 +40,8 @@ fn record(target: usize, seed: u64) -> SeedRecord {
         events: 1_000 + seed,
         simulated_ns: seed,
         counts: Counts { acked: 10, lost: u64::from(fails), ..Counts::default() },
+        transactions: Transactions { committed, ..Transactions::default() },
+        sum_held: Some(!fails),
         unconfirmed_lost: 0,
         errors: Errors { failed: [(format!("E_{}", seed % 3), 2)].into(), ..Errors::default() },
         waited: Waited::of(Some(Writes { longest_us: 10 * seed, ..Writes::default() }), None),
@@ -371,30 +376,4 @@ fn the_scenarios_of_a_header_are_checked_as_files_are() {
     }
     let digest = resealed(&good.replacen("0000000000000003", "../../../../evil", 1));
     assert!(refusal(&[&digest]).contains("a value that is not a digest"));
-}
-
-/// The harm of a signature, and the smallest seed with the worst harm.
-#[test]
-fn a_signature_has_its_smallest_seed_and_the_smallest_of_the_worst() {
-    let plan = plan();
-    let mut tally = Tally::new(&plan, 1);
-    for (target, seed, lost, duplicated) in
-        [(0, 3, 0, 0), (1, 10, 2, 0), (0, 17, 5, 1), (0, 24, 0, 1), (1, 31, 9, 0)]
-    {
-        let mut record = SeedRecord { seed, ..record(0, 3) };
-        record.target = target;
-        record.counts = Counts { lost, duplicated, ..Counts::default() };
-        tally.add(&record);
-    }
-    let parts = [Part { seeds: SeedRange { start: 0, end: 40 }, shard: Shard::WHOLE }];
-    let report = FuzzReport::new(&plan, &parts, &tally, Stop::Complete, 1.0);
-    let [group] = report.signatures.as_slice() else { panic!("one signature") };
-    assert_eq!((group.count, group.affected.lost, group.affected.duplicated), (5, 3, 2));
-    assert_eq!((group.smallest_seed, group.worst.seed), (3, 10));
-    assert_eq!((group.worst.scenario.as_str(), group.cases.len()), ("no-faults", 2));
-    let swarm = &group.by_scenario["swarm"];
-    assert_eq!((swarm.smallest.seed, swarm.worst.seed, swarm.affected.lost), (3, 17, 1));
-    assert_eq!((report.affected.lost, report.counts.lost), (3, 16));
-    let losses: Vec<_> = report.losses.iter().map(|loss| (loss.seed, loss.lost)).collect();
-    assert_eq!(losses, [(10, 2), (17, 5), (31, 9)]);
 }
