@@ -246,8 +246,8 @@ impl<'v> Known<'v> {
         )
     }
 
-    /// KAFKA-17754: a request for an earlier transaction came again and ended this one, which has the
-    /// same epoch, before the application had asked for that.
+    /// KAFKA-17754: a late request for an earlier transaction ended this one, which has the same epoch,
+    /// before the application had asked for that. A request does not say which transaction it is for.
     fn kafka_17754(&self, request: &EndRequest, marker: &Marked) -> Option<String> {
         let called = |it: &ClientTransaction| match request.commit {
             true => it.commit_called,
@@ -260,16 +260,18 @@ impl<'v> Known<'v> {
         let earlier = &self.view.transactions.all()[..self.index as usize];
         let mut earlier = earlier.iter().rev().filter(|it| it.session == self.it.session);
         let (of, sent) = earlier.find_map(|it| Some((it.number, called(it)?)))?;
+        let (client, result) = (request.client, result(request.commit));
+        let call = if request.commit { "commitTransaction" } else { "abortTransaction" };
         Some(format!(
-            "this is KAFKA-17754: the EndTxn ({}) that client {} sent at {} for the transaction of {} \
-             came once more at {} and ended this one, which has the same epoch {}; with \
+            "this is KAFKA-17754: client {client} had not called {call} when {} received EndTxn ({result}) \
+             at {}. That was a late request for an earlier transaction, the one of {} (called at {}) or \
+             one before, and it ended this one, which has the same epoch {}; with \
              transaction.version=2 each transaction has an epoch of its own, and such a request is \
              refused",
-            result(request.commit),
-            request.client,
-            self.view.time(sent.at),
-            records::name(of),
+            self.view.setup.name(request.received.node),
             self.view.time(request.received.at),
+            records::name(of),
+            self.view.time(sent.at),
             request.epoch
         ))
     }

@@ -143,8 +143,9 @@ fn a_violation_of_a_transaction_is_explained_by_its_course() {
     for part in [
         "the transaction that begins with record 0#2: transactional id t, producer 5 in epoch 0, client \
          1001",
-        "this is KAFKA-17754: the EndTxn (COMMIT) that client 1001 sent at",
-        "for the transaction of record 0#0 came once more at",
+        "this is KAFKA-17754: client 1001 had not called commitTransaction when broker 1 received EndTxn \
+         (COMMIT)",
+        "a late request for an earlier transaction, the one of record 0#0 (called at",
         "with transaction.version=2 each transaction has an epoch of its own",
         "client 1001 called commitTransaction for the one before, of record 0#0",
         "broker 1 received EndTxn (COMMIT) of producer 5 in epoch 0 from client 1001: accepted",
