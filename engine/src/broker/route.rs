@@ -1,4 +1,4 @@
-//! From an input to the part that it is for: on which lane, under which locks.
+//! Routes each input to the part of the broker that handles it, with its lane and its locks.
 
 use super::context::{Cx, Io};
 use super::lane::lane_of;
@@ -92,7 +92,7 @@ impl Parts {
         [replicas, metadata, lifecycle, forwards, assignments, transactions, verification]
     }
 
-    /// The part that a channel belongs to; `None` for those of clients.
+    /// The part that owns a channel; `None` for the channels of clients.
     fn of_channel(&mut self, channel: Channel) -> Option<&mut dyn Part> {
         Some(match channel {
             Channel::Quorum => &mut self.metadata,
@@ -121,7 +121,7 @@ impl Parts {
 }
 
 impl Broker {
-    /// The parts, and what they are handed.
+    /// The parts, and the context that their methods take.
     pub(super) fn split<'a>(&'a mut self, io: &'a mut Io<'_>) -> (&'a mut Parts, Cx<'a>) {
         let Self { context, requests, parts, .. } = self;
         (parts, Cx { context, requests, io: io.reborrow() })
@@ -209,7 +209,8 @@ impl Broker {
         self.follow(io)
     }
 
-    /// Takes over what parts have found out that others go by.
+    /// Copies state of the parts into the context, where other parts use it, and handles changes of
+    /// the quorum.
     fn follow(&mut self, io: &mut Io<'_>) -> Result<(), Halt> {
         let Parts { lifecycle, metadata, .. } = &mut self.parts;
         self.context.broker_epoch = lifecycle.broker_epoch();
@@ -219,9 +220,9 @@ impl Broker {
         for change in metadata.take_changes() {
             match change {
                 QuorumChange::Committed { .. } => self.on_committed(io)?,
-                // Who needs the controller looks at the context.
+                // Parts that need the controller read it from the context.
                 QuorumChange::LeaderKnown { .. } => {}
-                // Of voters only.
+                // Only voters become leaders.
                 QuorumChange::BecameLeader { .. } | QuorumChange::LostLeadership { .. } => {}
             }
         }
@@ -239,7 +240,7 @@ impl Broker {
                 }
                 return Ok(());
             }
-            // Of other processes.
+            // These timers belong to other processes.
             Timer::Controller(_) | Timer::Client(_) | Timer::Application(_) => return Ok(()),
         };
         match timer {
@@ -289,7 +290,7 @@ impl Broker {
                     part.on_channel_timer(channel, &mut cx);
                 }
             }
-            // Of the broker itself.
+            // `on_timer` has handled these.
             BrokerTimer::Metadata
             | BrokerTimer::Shutdown
             | BrokerTimer::RegistrationTimeout
@@ -303,7 +304,7 @@ impl Broker {
         }
     }
 
-    /// Hands coordinators the outcomes of what they have written.
+    /// Passes the outcomes of their appends to the coordinators.
     fn settle_appends(&mut self, io: &mut Io<'_>) {
         if !self.parts.replicas.partitions.has_settled() {
             return;
@@ -340,7 +341,7 @@ fn lane_of_message(message: &Message) -> Lane {
     }
 }
 
-/// What sent the request of a response.
+/// The sender of the request that belongs to a response.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Owner {
     Quorum,
@@ -355,7 +356,8 @@ enum Owner {
 
 fn owner_of(body: &Response) -> Owner {
     match body {
-        // A fetch of the metadata log names that partition; one in a session may name none.
+        // A response about the metadata log names that partition; one in a fetch session may name
+        // none.
         Response::Fetch(response) => match (response.partitions.first(), response.error) {
             (Some(first), _) if first.partition == TopicPartition::METADATA => Owner::Quorum,
             (Some(_), _)
@@ -379,7 +381,7 @@ fn owner_of(body: &Response) -> Owner {
         Response::Vote(_) | Response::BeginQuorumEpoch(_) | Response::EndQuorumEpoch(_) => {
             Owner::Quorum
         }
-        // No broker asks for these; a connection that sends them is none of a broker's.
+        // No broker sends these requests, so no channel knows the connection of such a response.
         Response::Produce(_)
         | Response::OffsetForLeaderEpoch(_)
         | Response::Metadata(_)

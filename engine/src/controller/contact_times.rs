@@ -112,7 +112,11 @@ mod tests {
         for id in 2..12 {
             contacts.update((id, 7), late);
         }
-        assert_eq!(contacts.expired(late), [(1, 32), (1, 16)], "the twelfth entry doubled it");
+        assert_eq!(
+            contacts.expired(late),
+            [(1, 32), (1, 16)],
+            "the twelfth entry doubled the number of buckets"
+        );
     }
 
     #[test]

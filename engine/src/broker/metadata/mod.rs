@@ -1,8 +1,8 @@
 //! The metadata log as a broker follows it (`MetadataLoader`, `BrokerMetadataPublisher`).
 //!
-//! A broker is an observer of the metadata quorum and replays what is committed. After a start it
-//! publishes nothing until it has caught up once. From then on each delta is applied to the image,
-//! against which requests are checked, and then to the replicas.
+//! A broker is an observer of the metadata quorum and replays committed records. After a start it
+//! publishes no change until it has caught up once. From then on each delta is applied to the
+//! image, with which requests are checked, and then to the replicas.
 
 mod request;
 
@@ -66,7 +66,7 @@ impl Metadata {
         self.quorum.take_changes()
     }
 
-    /// Reads what has been committed since the last time.
+    /// Reads the records that were committed since the last call.
     pub(super) fn read_committed(
         &mut self,
         replicas: &Replicas,
@@ -95,7 +95,7 @@ impl Metadata {
         Ok(())
     }
 
-    /// Replays what is pending into `image`, and returns what that changed.
+    /// Replays the pending records into `image`, and returns the changes.
     pub(super) fn replay(
         &mut self,
         image: &mut MetadataImage,

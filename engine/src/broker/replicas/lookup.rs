@@ -1,9 +1,10 @@
 //! A follower whose position is outside its leader's log
 //! (`AbstractFetcherThread.fetchOffsetAndTruncate`).
 //!
-//! It asks where the leader's log ends. If that is before its own end, an unclean election has
-//! happened, and it cuts. Otherwise it was gone for so long that the leader's log starts behind its
-//! own: it asks where, drops everything if nothing overlaps, and goes on.
+//! The follower asks for the leader's log end offset. If that is below its own, there was an
+//! unclean election, and the follower truncates. Otherwise it was down for so long that the
+//! leader's log now starts above the follower's log end: it asks for the leader's log start offset,
+//! and starts with an empty log there if the two logs do not overlap.
 
 use super::fetcher::Asked;
 use super::partition::Changes;
@@ -16,7 +17,7 @@ use crate::protocol::{
 use machine::Halt;
 
 impl Fetchers {
-    /// Asks where the leader's log ends.
+    /// Asks for the leader's log end offset.
     pub(super) fn look_up(
         &mut self,
         leader: BrokerId,
@@ -43,7 +44,8 @@ impl Fetchers {
         self.channels.send(cx.io.now.mono, node, request, timeout, asked, cx.io.out);
     }
 
-    /// A leader answered [`Fetchers::look_up`], or the question for its start that follows it.
+    /// Handles the leader's log end offset, or the log start offset that was asked for next.
+    /// `None`: the request failed.
     pub(super) fn on_looked_up(
         &mut self,
         leader: BrokerId,
@@ -94,7 +96,7 @@ impl Fetchers {
         Ok(())
     }
 
-    /// The question for an offset was not answered: the position is tried again later.
+    /// Retries the fetch after a back-off, because the request for an offset has failed.
     pub(super) fn look_up_failed(
         &mut self,
         leader: BrokerId,

@@ -9,8 +9,8 @@ use crate::log::LogError;
 use machine::Halt;
 
 impl Partitions {
-    /// A call to the disk has failed for a replica: its directory is on its way offline. Returns
-    /// what a request for the replica is answered.
+    /// Begins to take a replica's directory offline, because a call to the disk has failed. Returns
+    /// the error for requests about the replica.
     pub(super) fn storage_failed(
         &mut self,
         id: TopicPartition,
@@ -24,8 +24,8 @@ impl Partitions {
         ErrorCode::KafkaStorageError
     }
 
-    /// A coordinator could not read the log of a replica: [`Partitions::storage_failed`], if it is the
-    /// disk that has failed.
+    /// Calls [`Partitions::storage_failed`] if a coordinator could not read the log of a replica
+    /// because of the disk.
     pub(in crate::broker) fn reading_failed(
         &mut self,
         id: TopicPartition,
@@ -57,9 +57,8 @@ impl Partitions {
 }
 
 impl Replicas {
-    /// Stops the replicas in a directory that has failed. They are neither led nor followed any
-    /// more, and what waits for them fails. Returns the directory's id, unless it was offline
-    /// before.
+    /// Stops the replicas in a directory that has failed. They neither lead nor follow any more,
+    /// and their parked requests fail. Returns the directory's id, unless it was offline before.
     ///
     /// # Errors
     ///

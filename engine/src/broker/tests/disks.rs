@@ -30,7 +30,7 @@ fn two_dirs() -> (Cluster, Vec<TopicPartition>) {
     (cluster, parts)
 }
 
-/// The directory of a replica on broker `id`, as its own image says.
+/// The directory of the replica on broker `id`, in the metadata image of that broker.
 fn assigned(cluster: &Cluster, id: BrokerId, partition: TopicPartition) -> DirectoryId {
     cluster.broker(id).image().partition(partition).unwrap().directory(id)
 }
@@ -59,7 +59,7 @@ fn offline_reported(cluster: &Cluster, id: BrokerId) -> Vec<DirectoryId> {
 }
 
 #[test]
-fn new_replicas_go_where_there_are_fewest_and_the_controller_hears_of_it() {
+fn new_replicas_go_to_the_directory_with_the_fewest_and_are_reported_to_the_controller() {
     let (mut cluster, parts) = two_dirs();
     let [a, b] = split(&cluster, &parts);
     assert!(a.len() == 2 && b.len() == 2, "{a:?} {b:?}");
@@ -74,7 +74,7 @@ fn new_replicas_go_where_there_are_fewest_and_the_controller_hears_of_it() {
 }
 
 #[test]
-fn a_directory_that_fails_takes_its_replicas_offline_and_the_other_goes_on() {
+fn a_failed_directory_takes_its_replicas_offline_and_the_other_directory_goes_on() {
     let (mut cluster, parts) = two_dirs();
     cluster.until(|cluster| parts.iter().all(|id| !assigned(cluster, 1, *id).is_reserved()));
     let [a, b] = split(&cluster, &parts);
@@ -98,7 +98,7 @@ fn a_directory_that_fails_takes_its_replicas_offline_and_the_other_goes_on() {
 }
 
 #[test]
-fn replicas_in_a_failed_directory_are_fetched_no_more_and_come_back_with_it() {
+fn replicas_in_a_failed_directory_are_not_fetched_and_return_with_the_directory() {
     let (mut cluster, parts) = two_dirs();
     cluster.until(|cluster| parts.iter().all(|id| !assigned(cluster, 1, *id).is_reserved()));
     let [a, b] = split(&cluster, &parts);
@@ -121,7 +121,10 @@ fn replicas_in_a_failed_directory_are_fetched_no_more_and_come_back_with_it() {
     cluster.halts.clear();
     cluster.disks.get_mut(&1).unwrap().broken = None;
     assert!(cluster.disks[&1].content("b/.kafka_cleanshutdown").is_some());
-    assert!(cluster.disks[&1].content("a/.kafka_cleanshutdown").is_none(), "only what was closed");
+    assert!(
+        cluster.disks[&1].content("a/.kafka_cleanshutdown").is_none(),
+        "only the directory that was closed cleanly"
+    );
     cluster.boot(1);
     cluster.until(|cluster| a.iter().all(|id| cluster.isr(2, *id).len() == 3));
     let leader = |id| if cluster.leads(1, id) { 1 } else { 2 };
@@ -130,7 +133,7 @@ fn replicas_in_a_failed_directory_are_fetched_no_more_and_come_back_with_it() {
 }
 
 #[test]
-fn a_failed_fsync_is_a_failed_directory() {
+fn a_failed_fsync_takes_the_directory_offline() {
     let (mut cluster, orders) = Cluster::start_with(1, |_| {});
     cluster.disks.get_mut(&1).unwrap().broken_syncs = true;
     cluster.on_broker(1, |broker, io| {
@@ -143,7 +146,7 @@ fn a_failed_fsync_is_a_failed_directory() {
 }
 
 #[test]
-fn the_last_directory_stops_the_broker() {
+fn the_failure_of_the_last_directory_stops_the_broker() {
     let (mut cluster, parts) = two_dirs();
     let [a, b] = split(&cluster, &parts);
     let producer = cluster.connect(1);
@@ -176,7 +179,10 @@ fn a_directory_that_cannot_be_read_at_a_start_is_offline_from_the_start() {
     let unclean = |(id, fact): &(BrokerId, Fact)| {
         *id == 1 && matches!(fact, Fact::Registered { clean: false, .. })
     };
-    assert!(cluster.facts.iter().any(unclean), "a directory that is away proves nothing");
+    assert!(
+        cluster.facts.iter().any(unclean),
+        "an offline directory cannot prove a clean shutdown"
+    );
 }
 
 #[test]

@@ -1,4 +1,4 @@
-//! Whether a leader appends a batch, by what its log knows of the producer
+//! Whether a leader appends a batch, by the state of the producer in its log
 //! (`UnifiedLog.analyzeAndValidateProducerState`, `ProducerAppendInfo`; KIP-98, KIP-360, KIP-890).
 
 use crate::Outbox;
@@ -9,7 +9,7 @@ use crate::rules::Rulebook;
 use crate::rules::sequence::{ProducerEpochs, Sent, Sequence};
 use crate::rules::verification::{Ending, FirstSequence, Guards, Marker, Written};
 
-/// What decides about a batch beside the batch itself.
+/// Decides whether batches and markers are appended.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Admitter<'a> {
     pub(super) rules: &'a Rulebook,
@@ -20,7 +20,7 @@ pub(super) struct Admitter<'a> {
 }
 
 impl Admitter<'_> {
-    /// Decides about a batch of a client.
+    /// Decides whether a client's batch is appended.
     pub(super) fn batch(self, known: Known<'_>, batch: Batch<'_>, out: &mut Outbox) -> Admission {
         let (epoch, first, last) =
             (batch.producer_epoch(), batch.base_sequence(), batch.last_sequence());
@@ -43,7 +43,8 @@ impl Admitter<'_> {
         let Known { producer, verification } = known;
         let (epoch, first) = (batch.producer_epoch(), batch.base_sequence());
         let known_epoch = producer.map_or(NO_PRODUCER_EPOCH, |producer| producer.epoch);
-        // Before the guard: the error for the epoch makes a producer begin a new one (KAFKA-19690).
+        // The epoch is checked before the guard, because the error for an old epoch makes the
+        // producer begin a new one (KAFKA-19690).
         rules.check_producer_epoch(out, ProducerEpochs { batch: epoch, known: known_epoch })?;
         if batch.is_transactional() {
             let in_transaction = producer.is_some_and(|it| it.is_in_transaction(epoch));
@@ -64,7 +65,7 @@ impl Admitter<'_> {
         rules.check_transactional(out, written)
     }
 
-    /// Decides about a marker of the coordinator of epoch `coordinator_epoch`.
+    /// Decides whether a marker from a coordinator with this epoch is appended.
     pub(super) fn marker(
         self,
         known: Known<'_>,

@@ -64,7 +64,7 @@ fn an_open_transaction_is_aborted_before_another_instance_gets_the_id() {
         let (_, conn) = coordinator(&mut cluster, ID, &[]);
         let producer = new_instance(&mut cluster, conn);
         assert_eq!(add(&mut cluster, conn, producer, orders), ErrorCode::None);
-        // A stale epoch aborts too.
+
         let refused = init(&mut cluster, conn, (-1, -1), Span::secs(60));
         assert_eq!(refused.error, ErrorCode::ConcurrentTransactions);
         assert_eq!(decisions(&cluster), [(false, 1)]);
@@ -87,7 +87,7 @@ fn unused_ids_expire_with_a_tombstone_and_ids_with_an_open_transaction_stay() {
     let first = new_instance(&mut cluster, conn);
     assert_eq!(add(&mut cluster, conn, first, orders), ErrorCode::None);
     cluster.run_for(Span::secs(5));
-    assert_eq!(describe(&mut cluster, conn).error, ErrorCode::None, "it is open");
+    assert_eq!(describe(&mut cluster, conn).error, ErrorCode::None, "its transaction is open");
     assert_eq!(
         init(&mut cluster, conn, (-1, -1), Span::secs(60)).error,
         ErrorCode::ConcurrentTransactions
@@ -127,7 +127,7 @@ fn unused_ids_expire_with_a_tombstone_and_ids_with_an_open_transaction_stay() {
     assert!(forgotten, "{node}");
     let (error, new_id, epoch) = ask(&mut cluster);
     assert_eq!((error, epoch), (ErrorCode::None, 0));
-    assert_ne!(new_id, id, "another producer id");
+    assert_ne!(new_id, id, "the id gets another producer id");
 }
 
 /// O1: in Kafka 4.1.1 the id cannot be used from then on.

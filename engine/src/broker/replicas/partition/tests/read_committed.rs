@@ -1,5 +1,5 @@
-//! One partition with transactions, beside how Apache Kafka 4.1.1 responds about it: requests that were
-//! sent to a broker one by one, and its responses.
+//! One partition with transactions: the same requests, one by one, get the same responses as from a
+//! broker of Apache Kafka 4.1.1.
 
 use super::*;
 use crate::protocol::TxnMarker;
@@ -43,7 +43,7 @@ impl Replica {
                 aborted.map(|it| format!("{}@{}", it.producer_id, it.first_offset)).collect();
             format!("[{}]", aborted.join(","))
         });
-        // Kafka's limit cuts at the byte, so that its response ends inside of a batch.
+        // Kafka's response is cut exactly at the limit, within a batch.
         let rest = u64::from(max_bytes) - answer.records.size();
         let is_cut = max_bytes < 1000 && rest < 78;
         format!(
@@ -75,7 +75,7 @@ fn isolation(level: &str) -> Isolation {
 }
 
 #[test]
-fn readers_get_what_kafka_gives_them() {
+fn readers_get_the_same_responses_as_from_kafka() {
     let mut leader = Replica::leader(&[1], 1);
     for line in KAFKA.lines().filter(|line| !line.starts_with('#')) {
         let (request, expected) = line.split_once(" : ").unwrap_or((line, ""));
@@ -85,7 +85,7 @@ fn readers_get_what_kafka_gives_them() {
                 leader = Replica::leader(&[1], 1);
                 leader.context.config.transaction_partition_verification = false;
                 if name == "txn-marker-rolls" {
-                    // Records are older than that, and markers are not.
+                    // The records are older than this, and the markers are not.
                     let segment_ms = Span::millis(500);
                     let config = TopicConfig { segment_ms, ..TopicConfig::default() };
                     leader.partition.reconfigure(&config);
