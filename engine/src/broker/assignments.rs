@@ -1,5 +1,5 @@
-//! Reports to the controller in which log directories replicas are (`AssignmentsManager`,
-//! KIP-858), so that it knows whom the failure of a directory concerns.
+//! Reports the log directories of replicas to the controller (`AssignmentsManager`, KIP-858), so
+//! that it knows which replicas the failure of a directory concerns.
 
 use super::context::Cx;
 use super::controller_channel::ControllerChannel;
@@ -11,25 +11,25 @@ use crate::timer::{BrokerTimer, Channel, Timer};
 use machine::{ConnId, Halt, Span};
 use std::collections::BTreeMap;
 
-/// How long assignments wait for others to go with them, and the time to the next try after a
-/// first failure; it doubles with each.
+/// How long assignments wait for others in the same request, and the back-off after a first
+/// failure, which doubles with every further one.
 const DELAY: Span = Span::millis(100);
-/// The longest time to the next try.
+/// The longest back-off.
 const DELAY_MAX: Span = Span::secs(10);
-/// The most assignments of one request.
+/// The largest number of assignments in one request.
 const MAX_ASSIGNMENTS: usize = 2250;
-/// How long a request is sent to the controller again.
+/// How long a request to the controller is retried.
 const RETRY_TIMEOUT: Span = Span::secs(60);
 
 /// The directory of each partition.
 type Placed = BTreeMap<TopicPartition, DirectoryId>;
 
-/// The assignments that the controller does not know of.
+/// The assignments that the controller does not know.
 #[derive(Clone, Debug)]
 pub(super) struct Assignments {
     ready: Placed,
     in_flight: bool,
-    /// How many requests in a row have failed as a whole.
+    /// The number of failed requests in a row.
     failures: u32,
     /// The timer is set.
     scheduled: bool,
@@ -47,7 +47,7 @@ impl Assignments {
         }
     }
 
-    /// Replicas are in these directories, which the metadata does not know.
+    /// Adds replicas in directories that differ from those in the metadata.
     pub(super) fn add(&mut self, placed: Vec<(TopicPartition, DirectoryId)>, cx: &mut Cx<'_>) {
         self.ready.extend(placed);
         self.schedule(cx);
@@ -66,7 +66,7 @@ impl Assignments {
         cx.io.out.set_timer(Timer::Broker(BrokerTimer::Assignments), cx.io.now.mono + delay);
     }
 
-    /// [`BrokerTimer::Assignments`] is due: sends those that are still right.
+    /// Sends the assignments that are still valid, when [`BrokerTimer::Assignments`] is due.
     pub(super) fn on_timer(&mut self, cx: &mut Cx<'_>) {
         self.scheduled = false;
         if self.in_flight {
@@ -97,7 +97,7 @@ impl Assignments {
         self.channel.send(request, sent, cx);
     }
 
-    /// The controller has answered: what it did not take is sent again.
+    /// Handles the response of the controller: assignments that it refused are sent again.
     fn on_assigned(
         &mut self,
         mut sent: Placed,

@@ -1,4 +1,4 @@
-//! What every part of a broker decides by, and what it acts on.
+//! The context that all parts of a broker read, and the inputs and outputs of a handler.
 
 use super::requests::Requests;
 use crate::Outbox;
@@ -12,10 +12,10 @@ use crate::rules::isr::Candidate;
 use machine::{Disk, DiskError, Lane, NodeId, Now};
 use std::fmt;
 
-/// What parts decide by. None of them changes it while it handles an input.
+/// The state that all parts read. No part changes it while it handles an input.
 #[derive(Clone, Debug)]
 pub(super) struct Context {
-    /// The node that the broker runs on.
+    /// The node of the broker.
     pub(super) node: NodeId,
     /// The broker's own id.
     pub(super) id: BrokerId,
@@ -23,7 +23,7 @@ pub(super) struct Context {
     pub(super) rules: Rulebook,
     /// The cluster as this broker knows it (`KRaftMetadataCache`).
     pub(super) image: MetadataImage,
-    /// This life, once the controller has numbered it; -1 before.
+    /// The broker epoch of this life; -1 before the broker is registered.
     pub(super) broker_epoch: BrokerEpoch,
     /// The active controller, as far as this broker knows.
     pub(super) controller: Option<NodeId>,
@@ -33,19 +33,19 @@ pub(super) struct Context {
     pub(super) stopping: bool,
 }
 
-/// The world, while one input is handled.
+/// The inputs and outputs of one handler.
 pub(super) struct Io<'a> {
     pub(super) now: Now,
-    /// The thread that handles the input.
+    /// The lane on which the input is handled.
     pub(super) lane: Lane,
     pub(super) disk: &'a mut dyn Disk,
     pub(super) out: &'a mut Outbox,
 }
 
-/// What a part is handed with an input.
+/// The arguments of a part's methods beside the input.
 pub(super) struct Cx<'a> {
     pub(super) context: &'a Context,
-    /// Where requests are parked and answered.
+    /// Parks requests and sends responses.
     pub(super) requests: &'a mut Requests,
     pub(super) io: Io<'a>,
 }
@@ -57,8 +57,8 @@ impl Io<'_> {
 }
 
 impl Context {
-    /// Whether the replica on `broker`, last heard of in its life `fetched_epoch`, may join an
-    /// ISR (`Partition.isReplicaIsrEligible`).
+    /// Whether the replica on `broker`, which last fetched with broker epoch `fetched_epoch`, may
+    /// join an ISR (`Partition.isReplicaIsrEligible`).
     pub(super) fn is_eligible_for_isr(
         &self,
         broker: BrokerId,
@@ -88,7 +88,7 @@ impl Context {
     }
 }
 
-/// A call to the disk has failed. It is no end of the broker, but of the log directory
+/// A failed call to the disk. It takes the log directory offline, and does not end the broker
 /// (`KafkaStorageException`).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct StorageError(LogError);
@@ -105,7 +105,7 @@ impl From<DiskError> for StorageError {
     }
 }
 
-/// What a replica makes of a log that has failed.
+/// The storage error for an error of a log.
 pub(super) fn log_dir_failed(error: LogError) -> StorageError {
     StorageError(error)
 }

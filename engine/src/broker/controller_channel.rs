@@ -1,11 +1,11 @@
-//! The way of one kind of request to the active controller (`NodeToControllerChannelManager`).
+//! Sends one kind of request to the active controller (`NodeToControllerChannelManager`).
 //!
-//! Each purpose has a channel of its own, since the controller answers the requests of a
-//! connection one after another. A channel has one request in flight. It keeps to the controller
-//! that it has found until the connection ends or that node says that it is not the controller,
-//! even if the broker has learnt of another one meanwhile. A request that got no response is
-//! sent again, first in line, until it is older than the retry time-out of its channel. The
-//! controller may thus see a request twice.
+//! Each kind has its own channel, since the controller handles the requests of a connection one
+//! after another. A channel has one request in flight. It stays with the controller that it has
+//! found until the connection ends or that node returns `NOT_CONTROLLER`, even if the broker has
+//! learned of another one meanwhile. A request without a response is sent again before all others,
+//! until it is older than the retry time-out of its channel. So the controller may receive a
+//! request twice.
 
 use super::context::Cx;
 use crate::error::ErrorCode;
@@ -15,17 +15,17 @@ use crate::timer::{BrokerTimer, Channel, Timer};
 use machine::{ConnId, Mono, NodeId, Span};
 use std::collections::VecDeque;
 
-/// How long to wait before the quorum is asked for the controller again.
+/// How long to wait before looking for the controller again.
 const NO_CONTROLLER: Span = Span::millis(100);
-/// How long to wait before connecting again, however often it has failed.
+/// The back-off before connecting again, which does not grow.
 const RECONNECT_BACKOFF: Span = Span::millis(50);
 
-/// Requests to the controller. `C` is what the caller wants back with a response.
+/// Requests to the controller. `C` is the context that the caller gets back with a response.
 #[derive(Clone, Debug)]
 pub(super) struct ControllerChannel<C> {
     channel: Channel,
     channels: Channels<Item<C>>,
-    /// The node that requests go to.
+    /// The node to which requests are sent.
     controller: Option<NodeId>,
     queue: VecDeque<Item<C>>,
     /// The age at which a request is given up; [`Span::MAX`]: never.
@@ -56,7 +56,7 @@ impl<C: Clone> ControllerChannel<C> {
         }
     }
 
-    /// Sends a request, behind those before it.
+    /// Queues a request, and sends it if it is the first and none is in flight.
     pub(super) fn send(&mut self, request: impl Into<Request>, context: C, cx: &mut Cx<'_>) {
         let created = cx.io.now.mono;
         self.queue.push_back(Item { created, request: request.into(), context });
@@ -120,14 +120,14 @@ impl<C: Clone> ControllerChannel<C> {
         true
     }
 
-    /// [`Timer::Requests`] is due: what is in flight may be overdue.
+    /// Times out requests in flight, when [`Timer::Requests`] is due.
     pub(super) fn on_requests_timer(&mut self, cx: &mut Cx<'_>) {
         for ended in self.channels.on_timer(cx.io.now.mono, cx.io.out) {
             self.retry(ended.failed, cx);
         }
     }
 
-    /// The controller is looked for anew, and `failed` is sent again before all others.
+    /// Looks for the controller again, and sends `failed` again before all other requests.
     fn retry(&mut self, failed: Vec<Item<C>>, cx: &mut Cx<'_>) {
         self.controller = None;
         for item in failed.into_iter().rev() {
@@ -136,8 +136,8 @@ impl<C: Clone> ControllerChannel<C> {
         self.drive(cx);
     }
 
-    /// A response has come. Returned with the context of its request, unless there is none or it
-    /// has to be sent to another controller.
+    /// Handles a response. Returns it with the context of its request; `None` if there is no such
+    /// request, or it has to be sent to another controller.
     pub(super) fn on_response(
         &mut self,
         conn: ConnId,
@@ -155,13 +155,13 @@ impl<C: Clone> ControllerChannel<C> {
         Some((item.context, response))
     }
 
-    /// The requests that have no response so far.
+    /// The requests without a response.
     #[cfg(test)]
     pub(super) fn waiting(&self) -> usize {
         self.queue.len() + usize::from(self.is_in_flight())
     }
 
-    /// The node that requests go to.
+    /// The node to which requests are sent.
     #[cfg(test)]
     pub(super) fn controller(&self) -> Option<NodeId> {
         self.controller

@@ -1,5 +1,6 @@
-//! Requests of clients that only the active controller can answer (`ForwardingManager`, KIP-590), the
-//! producer ids that it hands out (KIP-730), and the internal topics that it creates, over one channel.
+//! Requests to the active controller over one channel: requests that it handles for clients
+//! (`ForwardingManager`, KIP-590), blocks of producer ids (KIP-730), and the creation of internal
+//! topics.
 //!
 //! Whatever time-out a request names, the broker waits for the controller until the channel gives
 //! up. Until then the client's connection is muted.
@@ -20,7 +21,7 @@ use crate::timer::Channel;
 use machine::{ConnId, Halt, Span};
 use std::collections::BTreeSet;
 
-/// How long a request is sent to the controller again.
+/// How long a request to the controller is retried.
 pub(super) const RETRY_TIMEOUT: Span = Span::secs(60);
 
 /// The forwarded requests.
@@ -28,11 +29,11 @@ pub(super) const RETRY_TIMEOUT: Span = Span::secs(60);
 pub(super) struct Forwards {
     pub(super) channel: ControllerChannel<Purpose>,
     producer_ids: ProducerIds,
-    /// The internal topics that the controller has been asked to create.
+    /// The internal topics whose creation has been requested.
     creating: BTreeSet<String>,
 }
 
-/// What a request to the controller is for.
+/// The purpose of a request to the controller.
 #[derive(Clone, Debug)]
 pub(super) enum Purpose {
     /// A client.
@@ -46,10 +47,10 @@ pub(super) enum Purpose {
 /// A forwarded request of a client.
 #[derive(Clone, Debug)]
 pub(super) struct Forwarded {
-    /// The client's connection, where it is parked if the client is still there.
+    /// The client's connection, on which the request is parked unless the client has disconnected.
     conn: ConnId,
     correlation_id: u32,
-    /// Its response if the controller gives none.
+    /// The response to the client if the controller does not respond.
     timed_out: Response,
 }
 
@@ -62,7 +63,7 @@ impl Forwards {
         }
     }
 
-    /// Takes a request to the controller.
+    /// Forwards a request to the controller.
     pub(super) fn forward(
         &mut self,
         conn: ConnId,
@@ -78,7 +79,7 @@ impl Forwards {
         Served::Parked
     }
 
-    /// Gives an id to an idempotent producer, in epoch 0, whatever id it has had before
+    /// Gives a new id to an idempotent producer, in epoch 0, whatever id it had before
     /// (`TransactionCoordinator.handleInitProducerId`).
     pub(super) fn init_producer_id(
         &mut self,
@@ -103,11 +104,11 @@ impl Forwards {
         }
     }
 
-    /// A producer id that was never issued.
+    /// A new producer id.
     ///
     /// # Errors
     ///
-    /// The error that asks the producer to come again, until the controller has given a block.
+    /// A retriable error, until the controller has given a block of ids.
     pub(super) fn new_producer_id(&mut self, cx: &mut Cx<'_>) -> Result<i64, ErrorCode> {
         let generated = self.producer_ids.generate(cx.io.now.mono);
         if generated.ask {
@@ -120,7 +121,7 @@ impl Forwards {
         Ok(producer_id)
     }
 
-    /// Asks the controller to create an internal topic, unless it has been asked.
+    /// Requests the creation of an internal topic, unless a request is under way.
     pub(super) fn create_internal_topic(&mut self, topic: CreatableTopic, cx: &mut Cx<'_>) {
         if self.creating.insert(topic.name.clone()) {
             let purpose = Purpose::InternalTopic(topic.name.clone());
@@ -130,7 +131,7 @@ impl Forwards {
     }
 }
 
-/// Answers the client, if it still waits.
+/// Sends the response to the client, if it still waits.
 fn finish(forwarded: &Forwarded, response: Response, cx: &mut Cx<'_>) {
     let Forwarded { conn, correlation_id, .. } = *forwarded;
     if cx.requests.take(conn).is_some() {

@@ -1,4 +1,4 @@
-//! The lane of each timer: what goes on while a disk hangs, and what does not.
+//! The lane of each timer, which decides whether the timer is handled while a disk hangs.
 
 use crate::timer::{BrokerTimer, Channel, ReplicaTimer, Timer, TransactionTimer};
 use machine::Lane;
@@ -32,7 +32,7 @@ pub(super) fn lane_of(timer: &Timer) -> Lane {
             },
             // A broker whose disk hangs goes on with its heartbeats.
             BrokerTimer::Heartbeat
-            // Unless a message has come: the broker sees to that.
+            // If the next input is a message, the broker uses the lane of the message.
             | BrokerTimer::Loopback(_)
             | BrokerTimer::LogDirUnreported(_)
             | BrokerTimer::ToController(Channel::Heartbeat) => Lane::Network,

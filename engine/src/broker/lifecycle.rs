@@ -1,8 +1,8 @@
-//! A broker's life as the controller counts it: registration, heartbeats, fencing, controlled
+//! The life cycle of a broker at the controller: registration, heartbeats, fencing, controlled
 //! shutdown (`BrokerLifecycleManager`; KIP-631, KIP-841, KIP-966).
 //!
 //! A broker does not stop leading because it cannot reach the controller, nor because a heartbeat
-//! says that it is fenced: it stops when it has read the metadata that says so.
+//! response says that it is fenced: it stops when it has read the corresponding metadata.
 
 use super::context::{Context, Cx};
 use super::controller_channel::ControllerChannel;
@@ -21,52 +21,54 @@ use std::collections::BTreeMap;
 
 /// How long a controlled shutdown may take (`KafkaBroker.shutdown`).
 pub(super) const CONTROLLED_SHUTDOWN: Span = Span::secs(5 * 60);
-/// The time to the next heartbeat when there may be nothing to recover.
+/// The time from the registration to the first heartbeat, in case there is nothing to recover.
 const AFTER_CATCH_UP: Span = Span::millis(10);
-/// The time to the next heartbeat after the first of a controlled shutdown, which may be quick.
+/// The time from the first heartbeat of a controlled shutdown to the second, in case the shutdown
+/// is quick.
 const AFTER_SHUTDOWN_BEGAN: Span = Span::millis(50);
 
-/// Where a broker stands in its life (`BrokerState`).
+/// The state of a broker (`BrokerState`).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 enum State {
-    /// It is not registered, or has not read its registration.
+    /// The broker is not registered, or has not read its registration.
     Starting,
-    /// It has, and waits to be unfenced.
+    /// The broker has read its registration, and waits to be unfenced.
     Recovery,
-    /// It has been unfenced.
+    /// The broker has been unfenced.
     Running,
     /// The controller moves its leaderships away.
     PendingControlledShutdown,
-    /// The controller has let it go, or waiting for that took too long.
+    /// The controller has allowed the shutdown, or has not done so in time.
     ShuttingDown,
 }
 
-/// A broker's life.
+/// The life cycle of one run of the broker process.
 #[derive(Clone, Debug)]
 pub(super) struct Lifecycle {
     state: State,
-    /// Chosen at random at start, so that the controller can tell lives apart.
+    /// A random id of this life, by which the controller recognizes it.
     incarnation: u128,
-    /// From the clean-shutdown files, if there were any and they agree.
+    /// The broker epoch in the clean-shutdown files, if all directories have one and they agree.
     previous_broker_epoch: Option<BrokerEpoch>,
     rack: Option<String>,
     /// The log directories that were online at the start.
     log_dirs: Vec<DirectoryId>,
-    /// Those that have failed since, and whether the controller knows.
+    /// The directories that have failed since, and whether the controller knows.
     offline_dirs: BTreeMap<DirectoryId, bool>,
     registered: bool,
-    /// The number of this life; -1 before it is registered.
+    /// The broker epoch; -1 before this life is registered.
     broker_epoch: BrokerEpoch,
     /// Whether the last response to a heartbeat said that the broker is fenced.
     fenced: bool,
-    /// The replicas do what the metadata says.
+    /// The replicas follow the metadata.
     ready_to_unfence: bool,
     in_flight: bool,
-    /// The next request leaves as soon as the one in flight is answered.
+    /// The next request is sent as soon as the one in flight has a response.
     again: bool,
-    /// A controlled shutdown has begun, and a heartbeat has been answered since.
+    /// A controlled shutdown has begun, and a heartbeat has had a response since.
     shutdown_answered: bool,
-    /// The channel to the controller. A request's context is the offline directories that it reports.
+    /// The channel to the controller. The context of a request is the list of offline directories
+    /// that it reports.
     channel: ControllerChannel<Vec<DirectoryId>>,
 }
 
@@ -97,7 +99,7 @@ impl Lifecycle {
         }
     }
 
-    /// The life begins.
+    /// Schedules the registration.
     pub(super) fn start(&mut self, cx: &mut Cx<'_>) {
         let patience = cx.context.config.initial_registration_timeout;
         let timer = Timer::Broker(BrokerTimer::RegistrationTimeout);
@@ -125,7 +127,7 @@ impl Lifecycle {
         self.registered
     }
 
-    /// The number of this life; -1 before it is registered.
+    /// The broker epoch; -1 before this life is registered.
     pub(super) fn broker_epoch(&self) -> BrokerEpoch {
         self.broker_epoch
     }
@@ -135,7 +137,7 @@ impl Lifecycle {
         self.state >= State::PendingControlledShutdown
     }
 
-    /// The replicas do what the metadata says: the broker may be unfenced.
+    /// The replicas follow the metadata: the broker may be unfenced.
     pub(super) fn set_ready_to_unfence(&mut self, cx: &mut Cx<'_>) {
         if !self.ready_to_unfence {
             self.ready_to_unfence = true;
@@ -143,8 +145,8 @@ impl Lifecycle {
         }
     }
 
-    /// A log directory has failed: the next heartbeat, which leaves at once, reports it. If none
-    /// gets through within `log.dir.failure.timeout.ms`, the broker stops.
+    /// Reports a failed log directory with a heartbeat that is sent at once. If no heartbeat with
+    /// the report succeeds within `log.dir.failure.timeout.ms`, the broker stops.
     pub(super) fn report_offline(&mut self, dir: DirectoryId, cx: &mut Cx<'_>) {
         self.offline_dirs.insert(dir, false);
         let timer = Timer::Broker(BrokerTimer::LogDirUnreported(dir));
@@ -155,6 +157,7 @@ impl Lifecycle {
         }
     }
 
+    /// Stops the broker if the failure of a directory is still unreported, when
     /// [`BrokerTimer::LogDirUnreported`] is due.
     pub(super) fn on_unreported(&mut self, dir: DirectoryId, cx: &mut Cx<'_>) {
         if self.offline_dirs.get(&dir) == Some(&false) {
@@ -162,7 +165,7 @@ impl Lifecycle {
         }
     }
 
-    /// [`BrokerTimer::Heartbeat`] is due: registers, or reports that the broker lives.
+    /// Sends a registration or a heartbeat, when [`BrokerTimer::Heartbeat`] is due.
     pub(super) fn on_heartbeat_timer(&mut self, cx: &mut Cx<'_>) {
         if self.in_flight {
             self.again = true;
@@ -194,13 +197,14 @@ impl Lifecycle {
         })
     }
 
-    /// Sends the next request after `span`, or at once if that was asked for meanwhile.
+    /// Schedules the next request after `span`, or at once if an immediate one was requested
+    /// meanwhile.
     fn schedule(&mut self, span: Span, cx: &mut Cx<'_>) {
         let after = if std::mem::take(&mut self.again) { Span::ZERO } else { span };
         cx.io.out.set_timer(Timer::Broker(BrokerTimer::Heartbeat), cx.io.now.mono + after);
     }
 
-    /// However often it has failed, the next request leaves after `broker.heartbeat.interval.ms`.
+    /// Schedules the next request after `broker.heartbeat.interval.ms`; the back-off does not grow.
     fn schedule_after_failure(&mut self, cx: &mut Cx<'_>) {
         self.again = false;
         self.schedule(cx.context.config.heartbeat_interval, cx);
@@ -224,8 +228,8 @@ impl Lifecycle {
         cx: &mut Cx<'_>,
     ) {
         if response.error != ErrorCode::None {
-            // A request of an earlier life, which the network had kept, has taken over the
-            // registration. Kafka's broker repeats its heartbeat for ever.
+            // A delayed request of an earlier life has replaced the registration. Kafka's broker
+            // repeats its heartbeat for ever.
             self.registered &= response.error != ErrorCode::StaleBrokerEpoch;
             return self.schedule_after_failure(cx);
         }
@@ -262,8 +266,8 @@ impl Lifecycle {
     }
 
     /// SIGTERM. A running broker asks the controller to move its leaderships away, and waits for
-    /// five minutes at most. One that is still starting just ends: its shutdown hook finds nothing
-    /// that has started (`BrokerServer.maybeChangeStatus`).
+    /// five minutes at most. A broker that is still starting ends at once, as its shutdown hook
+    /// finds nothing to shut down (`BrokerServer.maybeChangeStatus`).
     pub(super) fn on_stop(&mut self, cx: &mut Cx<'_>) {
         match self.state {
             State::Starting | State::Recovery => cx.io.out.halt(Halt::Clean),
@@ -276,8 +280,8 @@ impl Lifecycle {
         }
     }
 
-    /// Sets the timer that shuts the broker down: an input of its own, which waits for those that work
-    /// on a partition.
+    /// Sets the timer that shuts the broker down. It is a separate input, which waits for handlers
+    /// that work on partitions.
     fn shut_down_after(&mut self, span: Span, cx: &mut Cx<'_>) {
         if span == Span::ZERO {
             self.state = State::ShuttingDown;
@@ -318,7 +322,7 @@ impl Part for Lifecycle {
         self.channel.on_requests_timer(cx);
     }
 
-    /// A request that was given up is a failure.
+    /// A request that was given up counts as failed.
     fn on_channel_timer(&mut self, _: Channel, cx: &mut Cx<'_>) {
         if !self.channel.on_timer(cx).is_empty() {
             self.in_flight = false;

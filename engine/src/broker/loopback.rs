@@ -1,9 +1,9 @@
-//! Connections of a broker to itself. A part that asks the leader of a partition or the coordinator of
-//! a transaction asks its own broker in the same way if that is the one; hosts know only connections
-//! between nodes.
+//! Connections of a broker to itself. If the leader of a partition or the coordinator of a
+//! transaction is on the same broker, a part sends its request to its own broker over such a
+//! connection. The host has connections between different nodes only.
 //!
-//! What a handler writes to such a connection is taken out of its outputs, and comes back as an input of
-//! its own when the outputs have left: [`BrokerTimer::Loopback`].
+//! Messages of a handler to such a connection are removed from its outputs, and return as separate
+//! inputs afterwards: [`BrokerTimer::Loopback`].
 
 use crate::protocol::Message;
 use crate::timer::{BrokerTimer, Timer};
@@ -11,21 +11,21 @@ use crate::{Input, Outbox};
 use machine::{CloseReason, ConnId, Mono, NodeId, Output};
 use std::collections::{BTreeMap, VecDeque};
 
-/// The open connections, each with what is on its way.
+/// The open connections, each with its queue.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Loopback {
     connections: BTreeMap<ConnId, Queue>,
 }
 
-/// What is on its way over one connection.
+/// The queue of one connection.
 #[derive(Clone, Debug, Default)]
 struct Queue {
     passing: VecDeque<Passing>,
-    /// The timer for the first is set.
+    /// The timer for the first element is set.
     armed: bool,
 }
 
-/// Something on its way over a connection.
+/// An element of the queue.
 #[derive(Clone, Debug)]
 enum Passing {
     Opened,
@@ -34,7 +34,7 @@ enum Passing {
 }
 
 impl Loopback {
-    /// Takes what goes to the broker itself out of its outputs.
+    /// Moves outputs to the broker itself into the queues.
     pub(super) fn take(&mut self, now: Mono, out: &mut Outbox) {
         let own = out.node();
         if !out.outputs().iter().any(|output| self.concerns(own, output)) {
@@ -71,7 +71,7 @@ impl Loopback {
         }
     }
 
-    /// The message that comes next on a connection.
+    /// The next element on a connection, if it is a message.
     pub(super) fn peek(&self, conn: ConnId) -> Option<&Message> {
         match self.connections.get(&conn)?.passing.front()? {
             Passing::Message(message) => Some(message),
@@ -79,7 +79,7 @@ impl Loopback {
         }
     }
 
-    /// What comes next on a connection. Sets the timer for what comes after it.
+    /// Takes the next element on a connection as an input, and sets the timer for the one after it.
     pub(super) fn next(&mut self, conn: ConnId, now: Mono, out: &mut Outbox) -> Option<Input> {
         let queue = self.connections.get_mut(&conn)?;
         let next = queue.passing.pop_front()?;

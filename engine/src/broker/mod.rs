@@ -4,24 +4,24 @@
 //! | file | idea |
 //! |---|---|
 //! | `route.rs`, `serve.rs`, `part.rs` | which input goes to which part, on which lane, under which locks |
-//! | `publisher.rs` | committed metadata, and what the parts do about it |
-//! | `requests/` | requests in order, parked, answered |
-//! | `context.rs` | what parts decide by and act on |
-//! | `controller_channel.rs` | the way of one kind of request to the active controller |
+//! | `publisher.rs` | committed metadata, and its publication to the parts |
+//! | `requests/` | requests in order, parked requests, responses |
+//! | `context.rs` | the context that all parts share |
+//! | `controller_channel.rs` | sends one kind of request to the active controller |
 //! | `loopback.rs` | connections of a broker to itself |
 //!
 //! | part | idea |
 //! |---|---|
-//! | `metadata/` | observing the quorum; the cluster as this broker knows it |
+//! | `metadata/` | observer of the quorum; the metadata image |
 //! | `lifecycle.rs` | registration, heartbeats, controlled shutdown |
 //! | `replicas/` | replicas, their ISR, fetchers, checkpoints |
-//! | `forward.rs`, `producer_ids.rs` | requests for the controller; producer ids, which come from there |
+//! | `forward.rs`, `producer_ids.rs` | requests that the controller handles; producer ids from the controller |
 //! | `verification.rs` | questions to coordinators of transactions, before produce requests |
-//! | `assignments.rs` | the log directories of replicas, for the controller |
+//! | `assignments.rs` | reports of log directories of replicas to the controller |
 //! | `transactions/` | transaction coordinators |
 //!
 //! Each part owns its state, its connections, its timers and the requests that it has parked, and
-//! knows no other part. A coordinator is one more part.
+//! does not use other parts. A new coordinator is a new part.
 
 mod assignments;
 mod context;
@@ -67,20 +67,20 @@ use requests::Requests;
 use transactions::Transactions;
 use verification::Verification;
 
-/// What a broker is configured with.
+/// The configuration of a broker.
 #[derive(Clone, Debug)]
 pub struct BrokerSettings {
-    /// The node that it runs on.
+    /// The node of the broker.
     pub node: NodeId,
-    /// `broker.rack`
+    /// `broker.rack`.
     pub rack: Option<String>,
-    /// Its own properties.
+    /// The properties of the broker.
     pub config: BrokerConfig,
-    /// Its values of topic properties, the defaults of topics that set no others.
+    /// The broker's values of topic properties, which are the defaults of topics.
     pub topic_defaults: TopicConfig,
     /// The controllers (`controller.quorum.voters`).
     pub voters: Vec<BrokerId>,
-    /// The rules that it follows.
+    /// The rules of the engine.
     pub rules: Rulebook,
 }
 
@@ -154,7 +154,7 @@ impl Broker {
     }
 }
 
-/// As a broker observes the metadata quorum.
+/// The configuration of the broker's observer of the metadata quorum.
 fn quorum_config(settings: &BrokerSettings) -> QuorumConfig {
     let defaults = ControllerConfig::default();
     QuorumConfig {

@@ -1,4 +1,4 @@
-//! What the broker asks of its parts.
+//! The interface of a broker's parts.
 
 use super::context::Cx;
 use super::requests::Parked;
@@ -7,8 +7,8 @@ use crate::timer::Channel;
 use machine::{ConnId, Halt};
 
 /// A part of a broker. It owns its state, the connections that it opens, its timers, and the
-/// requests that it parks. The broker routes by owner and knows no more: a new coordinator is a
-/// part, with a field of `Parts`, its timers, and its variants of
+/// requests that it parks. The broker only routes inputs to their owners. A new coordinator is a
+/// new part, with a field of `Parts`, its timers, and its variants of
 /// [`Delayed`](super::requests::Delayed).
 pub(super) trait Part {
     /// A connection is open. Returns whether it is one of this part's.
@@ -17,7 +17,7 @@ pub(super) trait Part {
     /// A connection has ended. Returns whether it was one of this part's.
     fn on_closed(&mut self, conn: ConnId, cx: &mut Cx<'_>) -> bool;
 
-    /// A response to a request of this part, if the part still waits for it.
+    /// Handles a response to a request of this part, unless the part no longer waits for it.
     fn on_response(
         &mut self,
         conn: ConnId,
@@ -36,6 +36,6 @@ pub(super) trait Part {
     /// A connection that another node had opened has ended; `parked` was parked on it.
     fn on_client_closed(&mut self, _: ConnId, _parked: Option<&Parked>) {}
 
-    /// Panics if the part contradicts itself.
+    /// Panics if the state of the part contradicts itself.
     fn invariants(&self) {}
 }

@@ -1,13 +1,14 @@
-//! The producer ids that this broker may give away (`RPCProducerIdManager`; KIP-730).
+//! The producer ids that this broker can issue (`RPCProducerIdManager`; KIP-730).
 //!
-//! They come from the controller in blocks. The next block is asked for when nine tenths of one are
-//! used up. A producer is never kept waiting: as long as there is no id, it is asked to come again.
+//! The controller hands out blocks of ids. The broker requests the next block when nine tenths of
+//! the present one are used. A producer never waits: as long as there is no id, it gets a retriable
+//! error.
 
 use crate::error::ErrorCode;
 use crate::protocol::AllocateProducerIdsResponse;
 use machine::{Mono, Span};
 
-/// How long the controller is not asked again after an error.
+/// The back-off before another request for a block after an error.
 const RETRY_BACKOFF: Span = Span::millis(50);
 
 /// A block of ids.
@@ -30,27 +31,27 @@ impl Block {
         Some(id)
     }
 
-    /// Whether `id` is the one with which the next block is asked for.
+    /// Whether the next block is requested when `id` is issued.
     const fn is_nine_tenths(self, id: i64) -> bool {
         id == self.first + self.size * 9 / 10
     }
 }
 
-/// An id, or the error that asks to come again; and whether the controller is to be asked for a block.
+/// An id or a retriable error, and whether a block has to be requested from the controller.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Generated {
     pub(super) id: Result<i64, ErrorCode>,
     pub(super) ask: bool,
 }
 
-/// The ids of this life of the broker. What is left of a block goes with it.
+/// The ids of this life of the broker. A restart wastes the rest of a block.
 #[derive(Clone, Debug, Default)]
 pub(super) struct ProducerIds {
     current: Block,
     next: Option<Block>,
-    /// The controller has been asked, and the block that it gave has not been begun.
+    /// A block has been requested, and its first id has not been issued.
     asked: bool,
-    /// The controller is not asked before this.
+    /// No block is requested before this time.
     not_before: Mono,
 }
 
@@ -79,7 +80,7 @@ impl ProducerIds {
         wants
     }
 
-    /// The controller has answered.
+    /// Handles the response of the controller.
     pub(super) fn on_allocated(&mut self, now: Mono, response: &AllocateProducerIdsResponse) {
         let size = i64::from(response.count);
         let block = Block { first: response.first_producer_id, size, used: 0 };
@@ -92,7 +93,7 @@ impl ProducerIds {
         }
     }
 
-    /// The controller has not answered, and is not asked any more.
+    /// Handles a request for a block that was given up.
     pub(super) fn on_given_up(&mut self) {
         self.asked = false;
     }

@@ -1,4 +1,4 @@
-//! From committed metadata to what the parts do about it (`BrokerMetadataPublisher`).
+//! Publishes committed metadata to the parts (`BrokerMetadataPublisher`).
 
 use super::Broker;
 use super::context::Io;
@@ -7,8 +7,8 @@ use crate::timer::{BrokerTimer, Timer};
 use machine::Halt;
 
 impl Broker {
-    /// Reads what has been committed, and applies it when nobody works on the partitions that it
-    /// concerns.
+    /// Reads committed metadata, and schedules its application for when no handler works on the
+    /// partitions concerned.
     pub(super) fn on_committed(&mut self, io: &mut Io<'_>) -> Result<(), Halt> {
         self.parts.metadata.read_committed(&self.parts.replicas, io)?;
         if self.parts.metadata.touched().is_empty() {
@@ -18,8 +18,8 @@ impl Broker {
         Ok(())
     }
 
-    /// Replays what is pending, and publishes it: to the image that requests are checked against,
-    /// then to the replicas.
+    /// Replays the pending records, and publishes the changes: to the image with which requests are
+    /// checked, then to the replicas.
     pub(super) fn apply_metadata(&mut self, io: &mut Io<'_>) -> Result<(), Halt> {
         let delta = self.parts.metadata.replay(&mut self.context.image, io.out)?;
         if self.parts.metadata.is_published() {
@@ -34,10 +34,10 @@ impl Broker {
         Ok(())
     }
 
-    /// Begins to do what the metadata says, once all is read that is known to be committed
+    /// Begins to follow the metadata, once all records known to be committed have been read
     /// (`MetadataLoader`). That does not wait for the registration of this life: until the
-    /// controller has noticed that the last one is over, this one leads and follows as that one
-    /// did, except that nobody can connect to it, and with broker epoch -1.
+    /// controller notices that the last life has ended, this one leads and follows as the last one
+    /// did, but with broker epoch -1 and with closed ports.
     pub(super) fn maybe_publish_first(&mut self, io: &mut Io<'_>) -> Result<(), Halt> {
         let begins = self.parts.metadata.begin_publishing();
         let (parts, mut cx) = self.split(io);
@@ -55,8 +55,7 @@ impl Broker {
         Ok(())
     }
 
-    /// No controller has registered the broker for too long: it ends in order, as far as it has
-    /// begun.
+    /// Stops the broker, because no controller has registered it in time.
     pub(super) fn on_registration_timeout(&mut self, io: &mut Io<'_>) -> Result<(), Halt> {
         if self.parts.lifecycle.is_registered() {
             return Ok(());
@@ -65,7 +64,7 @@ impl Broker {
         Err(Halt::Failed("no controller has registered the broker".to_owned()))
     }
 
-    /// Closes everything and ends.
+    /// Closes all logs and ends the process.
     pub(super) fn shut_down(&mut self, io: &mut Io<'_>) {
         self.close(io);
         io.out.halt(Halt::Clean);
@@ -79,8 +78,8 @@ impl Broker {
         }
     }
 
-    /// A log directory goes offline: its replicas stop, and the controller is informed. Without a
-    /// directory left the broker ends.
+    /// Takes a log directory offline: stops its replicas, and reports it to the controller. If no
+    /// directory is left, the broker ends.
     pub(super) fn on_log_dir_failed(
         &mut self,
         index: DirIndex,

@@ -1,4 +1,4 @@
-//! Requests of other nodes, to the part that serves them (`KafkaApis.handle`).
+//! Passes requests of other nodes to the part that serves them (`KafkaApis.handle`).
 
 use super::context::Io;
 use super::requests::{Delayed, Served};
@@ -10,7 +10,7 @@ use crate::protocol::Request;
 use machine::Halt;
 
 impl Broker {
-    /// Requests have been parked for too long.
+    /// Completes requests that have been parked for too long.
     pub(super) fn on_overdue(&mut self, io: &mut Io<'_>) -> Result<(), Halt> {
         let (parts, mut cx) = self.split(io);
         let replicas = &mut parts.replicas.partitions;
@@ -20,7 +20,7 @@ impl Broker {
                 Delayed::Produce(_) => replicas.time_out_produce(conn, parked, &mut cx),
                 Delayed::Markers(_) => replicas.time_out_markers(conn, parked, &mut cx),
                 Delayed::Fetch(_) => replicas.complete_fetch(conn, parked, &mut cx)?,
-                // Without a deadline: its channel, or its coordinator, gives up.
+                // These have no deadline: their channel or coordinator times them out.
                 Delayed::Forwarded | Delayed::Transaction | Delayed::Verification(_) => {
                     cx.requests.put_back(conn, parked);
                 }
@@ -41,7 +41,7 @@ impl Broker {
         }
     }
 
-    /// A coordinator is asked again about the transaction of a produce request.
+    /// Asks the coordinator again about the transaction of a produce request.
     pub(super) fn verify_again(&mut self, ticket: u64, io: &mut Io<'_>) {
         let (parts, mut cx) = self.split(io);
         let Some(request) = parts.verification.request(ticket) else { return };
@@ -49,7 +49,7 @@ impl Broker {
         parts.verification.ask_again(ticket, question, &mut cx);
     }
 
-    /// A coordinator has responded about the transaction of a produce request.
+    /// Serves a produce request whose transaction has been verified.
     pub(super) fn on_verified(&mut self, ticket: u64, io: &mut Io<'_>) -> Result<(), Halt> {
         let (parts, mut cx) = self.split(io);
         let Some(verified) = parts.verification.take(ticket, &mut cx) else { return Ok(()) };
@@ -132,7 +132,7 @@ impl Broker {
                 let response = find_coordinator(&request, forwards, &mut cx);
                 Served::Response(response.into())
             }
-            // Meant for a controller.
+            // Requests for controllers.
             Request::AlterPartition(_)
             | Request::BrokerRegistration(_)
             | Request::BrokerHeartbeat(_)

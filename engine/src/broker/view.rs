@@ -1,5 +1,4 @@
-//! What others may look at: conditions of fault plans, and pages about a run. Looking changes
-//! nothing.
+//! Read-only access for conditions of fault plans and for reports about a run.
 
 use super::Broker;
 use super::replicas::Partition;

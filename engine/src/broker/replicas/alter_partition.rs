@@ -57,7 +57,7 @@ impl AlterPartitions {
 
 impl Partitions {
     /// Queues the pending ISR proposal of a partition and sends it if no request is in flight. It
-    /// replaces an earlier proposal of the partition, which newer metadata has made void.
+    /// replaces an earlier proposal for the partition, which newer metadata has invalidated.
     pub(super) fn submit_proposal(&mut self, id: TopicPartition, cx: &mut Cx<'_>) {
         if let Some(proposal) = self.hosted.get(&id).and_then(|p| p.proposal()) {
             self.alterations.unanswered.insert(id, proposal);
@@ -65,7 +65,7 @@ impl Partitions {
         }
     }
 
-    /// The controller answered the proposals `sent`.
+    /// Handles the controller's response to the proposals `sent`.
     pub(super) fn on_altered(
         &mut self,
         sent: &[AlterPartition],

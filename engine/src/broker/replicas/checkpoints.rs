@@ -1,4 +1,4 @@
-//! What is written beside the logs, and other periodic work (`LogManager`,
+//! Checkpoint files, and other periodic work (`LogManager`,
 //! `ReplicaManager.checkpointHighWatermarks`).
 
 use super::{Partition, Partitions};
@@ -15,7 +15,7 @@ impl Partitions {
         self.checkpoint(REPLICATION_OFFSETS, Partition::high_watermark, cx);
     }
 
-    /// Writes the recovery points, and where logs start.
+    /// Writes the recovery points and the log start offsets.
     pub(in crate::broker) fn checkpoint_recovery_points(&mut self, cx: &mut Cx<'_>) {
         self.checkpoint(RECOVERY_POINTS, |partition| partition.log().recovery_point(), cx);
         self.checkpoint(LOG_START_OFFSETS, |partition| partition.log().log_start(), cx);
@@ -84,9 +84,9 @@ impl Partitions {
         }
     }
 
-    /// Fsyncs and closes all logs for good, writes down what the next start needs, and marks the
-    /// directories in which that succeeded. The mark comes last: what it vouches for has to be on
-    /// disk.
+    /// Fsyncs and closes all logs for good, writes the checkpoints for the next start, and writes
+    /// the clean-shutdown file in each directory in which that succeeded. That file comes last,
+    /// because it vouches for the others.
     pub(super) fn close(&mut self, cx: &mut Cx<'_>) {
         let mut failed = Vec::new();
         for (id, partition) in &mut self.hosted {
@@ -100,7 +100,7 @@ impl Partitions {
         self.checkpoint_recovery_points(cx);
         self.checkpoint_high_watermarks(cx);
         for path in self.dirs.markable() {
-            // A directory without its mark is recovered at the next start, and that is all.
+            // A directory without its clean-shutdown file is only recovered at the next start.
             let _ = clean_shutdown::write(cx.io.disk, path, cx.context.broker_epoch);
         }
     }
@@ -119,11 +119,11 @@ pub(super) fn start(cx: &mut Cx<'_>) {
     }
 }
 
-/// Sets a timer of the periodic work for its next time.
+/// Sets a timer of the periodic work again.
 pub(super) fn again(timer: ReplicaTimer, cx: &mut Cx<'_>) {
     let config = &cx.context.config;
     let after = match timer {
-        // Half of it, so that a follower leaves after 1 to 1.5 times that.
+        // Half of the lag time, so that a follower is removed after 1 to 1.5 times the lag time.
         ReplicaTimer::IsrShrink => Span(config.replica_lag_time_max.0 / 2),
         ReplicaTimer::HighWatermarkCheckpoint => config.high_watermark_checkpoint,
         ReplicaTimer::RecoveryPointCheckpoint => config.recovery_point_checkpoint,

@@ -1,9 +1,9 @@
 //! Fetch, ListOffsets and OffsetForLeaderEpoch requests (`ReplicaManager.fetchMessages`,
 //! `DelayedFetch`; KIP-74).
 //!
-//! A fetch that finds less than `min_bytes` is parked. It gets its response when there is enough,
-//! when there is an error or a divergence, when it is in an earlier segment than what it may read,
-//! or when its time is up.
+//! A fetch that finds less than `min_bytes` is parked. It gets its response when there are enough
+//! bytes, when there is an error or a divergence, when its position is in an earlier segment than
+//! the end of the readable records, or when `max_wait` has passed.
 
 use super::Partitions;
 use super::fetch_session::{FetchContext, Resting, Seen};
@@ -23,38 +23,38 @@ use crate::reach::Reach;
 use machine::{ConnId, Halt};
 use std::sync::Arc;
 
-/// A fetch in hand, and how it is read.
+/// A fetch that is being served, and how its partitions are read.
 #[derive(Clone, Debug)]
 pub(in crate::broker) struct DelayedFetch {
     request: FetchRequest,
     context: FetchContext,
 }
 
-/// What was read for a fetch.
+/// The result of reading for a fetch.
 struct Fetched {
     answers: Vec<FetchedPartition>,
-    /// What counts towards `min_bytes` when the fetch arrives, and once it is parked.
+    /// The bytes that count towards `min_bytes` when the fetch arrives, and once it is parked.
     bytes: u64,
     while_parked: u64,
-    /// There is no point in waiting: an error, a divergence, an earlier segment, or nothing was
-    /// asked for.
+    /// The fetch must not wait: there is an error, a divergence, an earlier segment, or no
+    /// partition was requested.
     urgent: bool,
     changes: Vec<(TopicPartition, Changes)>,
 }
 
-/// What happened to a partition that fetches wait for.
+/// A change of a partition for which fetches wait.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct News {
-    /// There may be something new for followers,
+    /// There may be new records for followers.
     pub(super) appended: bool,
-    /// or for consumers.
+    /// There may be new records for consumers.
     pub(super) committed: bool,
-    /// What was appended has begun a new segment.
+    /// The append has begun a new segment.
     pub(super) rolled: bool,
 }
 
 impl News {
-    /// For all who wait, in the same segment.
+    /// A change for followers and consumers, in the same segment.
     pub(super) const ANY: Self = Self { appended: true, committed: true, rolled: false };
 }
 
@@ -74,7 +74,7 @@ impl DelayedFetch {
         }
     }
 
-    /// How many bytes it waits for: no more than the response may have.
+    /// The number of bytes for which it waits, at most the size limit of the response.
     fn min_bytes(&self, cx: &Cx<'_>) -> u64 {
         let max_bytes = self.request.max_bytes.min(cx.context.config.fetch_max_bytes);
         u64::from(self.request.min_bytes.min(max_bytes))
@@ -82,7 +82,7 @@ impl DelayedFetch {
 }
 
 impl Fetched {
-    /// Whether the fetch is parked no longer.
+    /// Whether the fetch gets its response now.
     fn ends_wait(&self, min_bytes: u64) -> bool {
         self.urgent || self.while_parked >= min_bytes
     }
@@ -125,7 +125,7 @@ impl Partitions {
         Ok(served)
     }
 
-    /// Looks at a fetch again when something happens to one of its partitions.
+    /// Parks a fetch until one of its partitions changes.
     fn watch(
         &mut self,
         conn: ConnId,
@@ -148,7 +148,7 @@ impl Partitions {
     }
 
     /// Reads the partitions of a fetch within its limits. The first batch found is read whatever
-    /// its size, or a reader would be stuck in front of it.
+    /// its size; otherwise a reader could not get past a large one.
     fn read_for(
         &mut self,
         fetch: &DelayedFetch,
@@ -204,7 +204,7 @@ impl Partitions {
         Ok(Fetched { answers, bytes, while_parked, urgent, changes })
     }
 
-    /// The response to a fetch; an incremental one only with news.
+    /// The response to a fetch; an incremental response omits partitions without news.
     fn respond(
         &mut self,
         fetch: &DelayedFetch,
@@ -244,7 +244,7 @@ impl Partitions {
         });
     }
 
-    /// The partitions that an incremental fetch reads beside those that it names.
+    /// The partitions that an incremental fetch reads in addition to those that it names.
     pub(in crate::broker) fn due(
         &self,
         session: FetchMetadata,
@@ -252,7 +252,7 @@ impl Partitions {
         self.sessions.due(session.session_id).map(|read| read.partition)
     }
 
-    /// Something may have happened to a partition: fetch sessions look at it again.
+    /// Makes a partition due in its fetch sessions, since it may have changed.
     pub(super) fn note_news(&mut self, id: TopicPartition) {
         self.on_news(id, false, false, &mut Vec::new());
     }
@@ -275,7 +275,7 @@ impl Partitions {
         }
     }
 
-    /// Looks again at the fetches parked at `id`, to which this has happened.
+    /// Checks the fetches parked at `id` again, after a change.
     pub(super) fn wake_fetches(
         &mut self,
         id: TopicPartition,
@@ -299,8 +299,8 @@ impl Partitions {
         Ok(())
     }
 
-    /// Looks again at a parked fetch, since something happened to `id`. A follower that was parked
-    /// there before a new segment began (`rolled`) is in an earlier one, even at its very end.
+    /// Checks a parked fetch again, after a change of `id`. If a new segment has begun (`rolled`),
+    /// a follower that was parked before is in an earlier segment, even at the log end.
     pub(super) fn wake_fetch(
         &mut self,
         conn: ConnId,
@@ -343,7 +343,7 @@ impl Partitions {
         cx.requests.finish(conn, correlation_id, served, &mut cx.io);
     }
 
-    /// A fetch was parked for long enough: it returns what there is.
+    /// Completes a fetch whose `max_wait` has passed, with the records that there are.
     pub(in crate::broker) fn complete_fetch(
         &mut self,
         conn: ConnId,
@@ -407,7 +407,7 @@ fn without_partitions(error: ErrorCode) -> FetchResponse {
     FetchResponse { error, session_id: FetchMetadata::NO_SESSION, partitions: Vec::new() }
 }
 
-/// What a response says of a partition that it has nothing new for.
+/// The entry of a response for a partition without news.
 fn seen(answer: &FetchedPartition) -> Option<Seen> {
     let has_news =
         !answer.error.is_none() || answer.diverging_epoch.is_some() || !answer.records.is_empty();

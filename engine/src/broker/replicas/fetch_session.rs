@@ -1,10 +1,10 @@
 //! Fetch sessions on the side of the broker (`FetchSession`, `FetchSessionCache`; KIP-227).
 //!
-//! A session holds what its fetcher requests of each partition and what the last response for it
-//! was, so that fetches name only what changes and responses omit partitions without news.
+//! A session holds the last request and the last response for each partition, so that fetches name
+//! only partitions that change, and responses omit partitions without news.
 //!
 //! Kafka reads every partition of a session for every fetch. Here a fetch reads only the partitions
-//! that are *due*: those that were requested anew, or that may have something to return. A
+//! that are *due*: those that the fetch has named, or that may have something to return. A
 //! partition whose fetcher has everything is *at rest*; any change to it makes it due again. A
 //! follower counts as caught up in a partition at rest: its last fetch is recorded when the
 //! partition becomes due ([`Resting`]).
@@ -68,8 +68,8 @@ pub(super) struct FetchSessions {
     of_partition: BTreeMap<TopicPartition, Vec<i32>>,
 }
 
-/// The order in which sessions lose their slots (`EvictableKey`): consumers before followers, small
-/// ones first.
+/// The order in which sessions are evicted (`EvictableKey`): consumers before followers, small
+/// sessions before large ones.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 struct Evictable {
     is_follower: bool,
@@ -83,12 +83,12 @@ struct FetchSession {
     follower: Option<BrokerId>,
     created: Mono,
     last_used: Mono,
-    /// How many partitions it had when it was last used.
+    /// The number of partitions when it was last used.
     size: usize,
     /// The epoch of the next fetch.
     epoch: i32,
     partitions: BTreeMap<TopicPartition, Cached>,
-    /// The partitions to look at with the next fetch, in the order of the session.
+    /// The partitions that are due, in the order of the session.
     due: Due,
     next_place: u64,
     parked: Option<ConnId>,
@@ -100,7 +100,7 @@ struct Cached {
     /// Its position in the session; a partition that returned records moves to the end.
     place: u64,
     request: FetchPartition,
-    /// The high watermark of the last response; -1: none, or the reader may not have it.
+    /// The high watermark in the last response; -1: none, or the reader may not have received it.
     high_watermark: Offset,
     /// The log start offset of the last response; -1: none.
     log_start: Offset,
@@ -115,7 +115,7 @@ impl FetchSession {
         (self.last_used, self.size) = (now, self.partitions.len());
     }
 
-    /// Takes over what is requested of a partition. Returns whether it is new to the session.
+    /// Takes over the request for a partition. Returns whether the partition is new to the session.
     fn request(&mut self, request: FetchPartition, rules: &Rulebook, out: &mut Outbox) -> bool {
         let Some(cached) = self.partitions.get_mut(&request.partition) else {
             self.add(request);
@@ -261,7 +261,7 @@ impl FetchSessions {
 
     fn new_id(&mut self) -> i32 {
         loop {
-            // SplitMix64, so that the ids of another life of the broker are others.
+            // SplitMix64, so that different lives of the broker have different ids.
             self.ids = self.ids.wrapping_add(0x9e37_79b9_7f4a_7c15);
             let mut mixed = self.ids;
             mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
@@ -303,7 +303,7 @@ impl FetchSessions {
         true
     }
 
-    /// The partitions to look at for an incremental fetch, in order.
+    /// The partitions that an incremental fetch reads, in order.
     pub(super) fn due(&self, session: i32) -> impl Iterator<Item = FetchPartition> {
         let due = self.sessions.get(&session).map_or(&[][..], |session| session.due.places());
         due.iter().map(|(_, request)| *request)
@@ -327,9 +327,9 @@ impl FetchSessions {
         Ok(())
     }
 
-    /// A fetch of a partition returned nothing but `answer`. If its reader has everything, by
-    /// `has_all` of the reader's position, the partition rests until something happens to it, unless
-    /// the reader does not know this high watermark or log start yet.
+    /// Handles a fetch of a partition that returned no records, only `answer`. If the reader has
+    /// everything, as `has_all` decides from its position, the partition rests until it changes,
+    /// unless the reader does not know this high watermark or log start yet.
     pub(super) fn rest(
         &mut self,
         session: i32,
@@ -393,7 +393,7 @@ impl FetchSessions {
         }
     }
 
-    /// Panics if the sessions contradict themselves.
+    /// Panics if the state of the sessions contradicts itself.
     pub(super) fn invariants(&self) {
         assert!(self.sessions.len() <= self.slots, "a session has a slot");
     }

@@ -1,13 +1,14 @@
 //! Fetching from leaders (`ReplicaFetcherManager`, `ReplicaFetcherThread`,
 //! `AbstractFetcherThread`).
 //!
-//! One fetcher for each broker that is followed, with one fetch in flight that covers all partitions
-//! followed there. A response counts for a partition only if nothing has happened to it since the
-//! request.
+//! There is one fetcher for each broker that leads partitions followed here, with one fetch in
+//! flight for all of these partitions. A response applies to a partition only if its fetch state
+//! has not changed since the request.
 //!
 //! The partitions of a fetcher have an order. One whose records were appended, or that has to wait,
-//! goes to the end, so that none starves behind a busy one. A fetch names what has changed in its
-//! session (KIP-227), so that its cost grows with that and not with the number of partitions.
+//! goes to the end, so that none starves behind a busy one. A fetch names only partitions that have
+//! changed in its session (KIP-227), so that its cost grows with their number and not with the
+//! number of all partitions.
 
 use super::Partitions;
 
@@ -34,12 +35,12 @@ pub(in crate::broker) struct Fetchers {
     pub(super) channels: Channels<Asked>,
 }
 
-/// What a request to a leader asks.
+/// The purpose of a request to a leader.
 #[derive(Clone, Copy, Debug)]
 pub(super) enum Asked {
-    /// For records.
+    /// A fetch of records.
     Fetch,
-    /// Where its log ends, or starts, since the position is out of its range.
+    /// The log end or log start offset of the leader, because the position is out of range.
     Offset { partition: TopicPartition, leader_epoch: LeaderEpoch, timestamp: i64 },
 }
 
@@ -49,8 +50,8 @@ pub(super) struct Fetcher {
     partitions: BTreeMap<TopicPartition, FetchState>,
     /// The session with the leader, with every partition as it was last requested.
     session: FetchSessionHandler,
-    /// The partitions that may have to be requested otherwise than before: in any order, some more
-    /// than once, and some that have been removed since.
+    /// The partitions whose request may have changed: in any order, some more than once, and some
+    /// that have been removed since.
     touched: Vec<TopicPartition>,
     /// The partitions that were removed and may still be in the session.
     gone: BTreeSet<TopicPartition>,
@@ -58,13 +59,13 @@ pub(super) struct Fetcher {
     delayed: BTreeSet<(Mono, TopicPartition)>,
     next_place: u64,
     in_flight: bool,
-    /// How many requests for offsets are in flight; there is no fetch until they are answered.
+    /// The number of requests for offsets in flight; there is no fetch until they have a response.
     pub(super) lookups: usize,
-    /// After a failed request.
+    /// No fetch before this time, after a failed request.
     not_before: Mono,
 }
 
-/// Where a partition is (`PartitionFetchState`).
+/// The fetch state of a partition (`PartitionFetchState`).
 #[derive(Clone, Copy, Debug)]
 pub(super) struct FetchState {
     /// The log end offset of the replica.
@@ -73,25 +74,25 @@ pub(super) struct FetchState {
     /// The epoch of the last batch; kept when a response has no records (KAFKA-15510).
     last_fetched_epoch: Option<LeaderEpoch>,
     log_start: Offset,
-    /// After an error.
+    /// No fetch of the partition before this time, after an error.
     not_before: Mono,
-    /// Its place in the order of the fetcher.
+    /// Its position in the order of the fetcher.
     place: u64,
     /// Whether it was fetched without an error since it was added.
     fetched: bool,
 }
 
-/// What to do after an answer for one partition.
+/// The next step for a partition after a response.
 enum Applied {
-    /// Go on.
+    /// Fetch again.
     Done(Changes),
-    /// Wait a while.
+    /// Fetch again after a back-off.
     BackOff,
     /// Stop until there is newer metadata: this fetcher is fenced.
     Fenced,
-    /// Stop until there is newer metadata: the log refuses what the leader sends.
+    /// Stop until there is newer metadata: the log refuses the leader's records.
     Failed,
-    /// Ask where the leader's log is.
+    /// Ask for the offsets of the leader's log.
     LookUp,
 }
 
@@ -110,7 +111,7 @@ impl FetchState {
         state
     }
 
-    /// Goes on from the end of the log.
+    /// The fetch state at the end of the log.
     fn update(&mut self, partition: &Partition) {
         let log = partition.log();
         self.fetch_offset = log.end_offset();
@@ -132,7 +133,7 @@ impl FetchState {
 }
 
 impl Fetcher {
-    /// Fetches a partition from here on, after all others.
+    /// Adds a partition, after all others.
     pub(super) fn insert(&mut self, id: TopicPartition, mut state: FetchState) {
         self.remove(id);
         self.gone.remove(&id);
@@ -142,7 +143,7 @@ impl Fetcher {
         self.partitions.insert(id, state);
     }
 
-    /// Fetches a partition no longer.
+    /// Removes a partition.
     pub(super) fn remove(&mut self, id: TopicPartition) {
         let Some(state) = self.partitions.remove(&id) else { return };
         self.delayed.remove(&(state.not_before, id));
@@ -154,7 +155,7 @@ impl Fetcher {
         self.partitions.get(&id).map(|state| state.leader_epoch)
     }
 
-    /// Goes on from the end of a partition's log.
+    /// Sets the fetch state of a partition to the end of its log.
     pub(super) fn update(&mut self, id: TopicPartition, partition: &Partition) {
         if let Some(state) = self.partitions.get_mut(&id) {
             state.update(partition);
@@ -162,7 +163,7 @@ impl Fetcher {
         }
     }
 
-    /// Lets a partition wait after an error (`handlePartitionsWithErrors`).
+    /// Delays a partition after an error (`handlePartitionsWithErrors`).
     pub(super) fn back_off(&mut self, id: TopicPartition, until: Mono) {
         if let Some(state) = self.partitions.get_mut(&id) {
             self.delayed.remove(&(state.not_before, id));
@@ -181,7 +182,7 @@ impl Fetcher {
         }
     }
 
-    /// The next fetch; `Err`: when there may be one, if ever.
+    /// The next fetch; `Err`: the earliest time of the next one.
     fn next(&mut self, context: &Context, now: Mono) -> Result<FetchRequest, Option<Mono>> {
         if now < self.not_before {
             return Err(Some(self.not_before));
@@ -205,7 +206,7 @@ impl Fetcher {
         })
     }
 
-    /// Takes in again the partitions whose wait is over.
+    /// Makes partitions ready again whose back-off is over.
     fn wake_delayed(&mut self, now: Mono) {
         while let Some((at, id)) = self.delayed.first().copied().filter(|(at, _)| *at <= now) {
             self.delayed.remove(&(at, id));
@@ -213,7 +214,8 @@ impl Fetcher {
         }
     }
 
-    /// What the next fetch has to name: all partitions that are ready, or what has changed of them.
+    /// The partitions that the next fetch has to name: all that are ready, or only those that have
+    /// changed.
     fn session_fetch(&mut self, now: Mono, max_bytes: u32) -> SessionFetch {
         let ready = |state: &&FetchState| state.not_before <= now;
         let gone = std::mem::take(&mut self.gone);
@@ -239,8 +241,8 @@ impl Fetcher {
 
 impl Fetchers {
     pub(super) fn new(setup_timeout: Span) -> Self {
-        // Failed requests wait for `replica.fetch.backoff.ms`; connections need no time of their
-        // own.
+        // Failed requests are retried after `replica.fetch.backoff.ms`, so connections need no
+        // back-off.
         let config = ChannelConfig {
             reconnect_backoff: Span::ZERO,
             reconnect_backoff_max: Span::ZERO,
@@ -250,14 +252,14 @@ impl Fetchers {
         Self { by_leader: BTreeMap::new(), channels: Channels::new(Channel::Replica, config) }
     }
 
-    /// Fetches `partition` from no leader any more.
+    /// Stops fetching `partition`.
     pub(super) fn remove(&mut self, partition: TopicPartition) {
         for fetcher in self.by_leader.values_mut() {
             fetcher.remove(partition);
         }
     }
 
-    /// Ends fetchers that have nothing left to do (`shutdownIdleFetcherThreads`).
+    /// Removes fetchers without partitions (`shutdownIdleFetcherThreads`).
     pub(super) fn end_idle(&mut self, cx: &mut Cx<'_>) {
         let channels = &mut self.channels;
         self.by_leader.retain(|leader, fetcher| {
@@ -269,7 +271,7 @@ impl Fetchers {
         });
     }
 
-    /// Fetches from `leader`, unless that is under way already or has to wait.
+    /// Sends the next fetch to `leader`, unless one is in flight or has to wait.
     pub(super) fn fetch_from(&mut self, leader: BrokerId, cx: &mut Cx<'_>) {
         let now = cx.io.now.mono;
         let node = peer(cx.context.node, leader);
@@ -288,7 +290,7 @@ impl Fetchers {
         }
     }
 
-    /// A leader responded.
+    /// Handles a response of a leader.
     pub(super) fn on_response(
         &mut self,
         leader: BrokerId,
@@ -308,8 +310,8 @@ impl Fetchers {
         }
     }
 
-    /// A leader responded to a fetch. A response that is of no use to the session says nothing
-    /// about its partitions, and a full fetch follows at once.
+    /// Handles the response to a fetch. If it does not fit the session, its partitions are ignored,
+    /// and a full fetch follows at once.
     fn on_fetched(
         &mut self,
         leader: BrokerId,
@@ -353,7 +355,7 @@ impl Fetchers {
         let applied = match apply(partition, state, answer, cx) {
             Ok(applied) => applied,
             Err(error) => {
-                // Its directory is on its way offline.
+                // The log directory is going offline.
                 fetcher.remove(id);
                 partitions.storage_failed(id, error, cx);
                 return Ok(());
@@ -390,7 +392,7 @@ impl Fetchers {
         Ok(())
     }
 
-    /// Requests to a leader failed with their connection.
+    /// Handles requests to a leader that failed with their connection.
     pub(super) fn on_failed(&mut self, leader: BrokerId, failed: &[Asked], cx: &mut Cx<'_>) {
         for asked in failed {
             let Some(fetcher) = self.by_leader.get_mut(&leader) else { return };
@@ -413,7 +415,7 @@ fn fetch_timer(leader: BrokerId) -> Timer {
     Timer::Broker(BrokerTimer::Replica(ReplicaTimer::Fetch(leader)))
 }
 
-/// Applies an answer to the replica, and moves its fetch state with it.
+/// Applies the response for a partition to the replica, and updates its fetch state.
 fn apply(
     partition: &mut Partition,
     state: &mut FetchState,
@@ -442,8 +444,9 @@ fn apply(
     }
 }
 
-/// What to do after records that the log refused. A corrupt batch may be a passing state of the
-/// leader's file, such as a write in progress; any other error stays (`markPartitionFailed`).
+/// The next step after the log refused records. A corrupt batch may be a transient state of the
+/// leader's file, such as a write in progress; any other error is permanent
+/// (`markPartitionFailed`).
 fn not_appended(AppendError(error): AppendError) -> Applied {
     match error {
         ErrorCode::CorruptMessage => Applied::BackOff,

@@ -1,4 +1,4 @@
-//! The logs at a start, and new ones (`LogManager.loadLogs`, `getOrCreateLog`).
+//! Loading logs at a start, and creating new ones (`LogManager.loadLogs`, `getOrCreateLog`).
 
 use super::log_dirs::DirIndex;
 use super::partition::log_config;
@@ -14,12 +14,12 @@ use crate::log::{Log, LogConfig, clean_shutdown, partition_metadata};
 use crate::raft;
 use machine::Halt;
 
-/// What the directory of a log ends with that was set aside.
+/// The suffix of the directory of a log that was set aside.
 pub(super) const STRAY: &str = "-stray";
 
 impl Partitions {
-    /// Loads all logs, with the first metadata of this life. A directory that fails meanwhile is
-    /// offline, with all that is in it.
+    /// Loads all logs, with the first metadata of this life. A directory that fails meanwhile goes
+    /// offline with all of its logs.
     pub(super) fn load(&mut self, cx: &mut Cx<'_>) -> Result<(), Halt> {
         for index in self.dirs.online().collect::<Vec<_>>() {
             match self.load_dir(index, cx) {
@@ -30,8 +30,8 @@ impl Partitions {
         Ok(())
     }
 
-    /// Loads the logs of a directory. The mark of a clean shutdown is taken away before: if
-    /// loading fails half way, the next start must not believe it.
+    /// Loads the logs of a directory. The clean-shutdown file is removed before: if loading fails
+    /// half way, the next start must not rely on it.
     fn load_dir(&mut self, index: DirIndex, cx: &mut Cx<'_>) -> Result<(), StorageError> {
         let (image, io) = (&cx.context.image, &mut cx.io);
         let at = |name: &str| self.dirs.join(index, name);
@@ -45,7 +45,7 @@ impl Partitions {
             let Some((topic, partition)) = topic_and_index(&name) else { continue };
             let dir = at(&name);
             let Some(id) = partition_metadata::read(io.disk, &dir)? else {
-                // It was being created, and is empty.
+                // The log was being created, and is empty.
                 io.disk.remove(&dir)?;
                 continue;
             };
@@ -58,7 +58,7 @@ impl Partitions {
     }
 }
 
-/// What the files beside the logs say.
+/// The contents of the checkpoint files.
 struct Found {
     clean: bool,
     recovery_points: Offsets,
@@ -106,7 +106,8 @@ impl Found {
     }
 }
 
-/// `orders-0` is partition 0 of `orders`; files and other directories are none.
+/// Parses the name of a log's directory: `orders-0` is partition 0 of `orders`. `None` for other
+/// names.
 fn topic_and_index(dir: &str) -> Option<(&str, i32)> {
     if dir == raft::DIR || dir.ends_with(STRAY) {
         return None;
@@ -117,10 +118,10 @@ fn topic_and_index(dir: &str) -> Option<(&str, i32)> {
 }
 
 impl Partitions {
-    /// Makes an empty log for a partition that is new to this broker, in the directory that it is
-    /// assigned to, else in the one with the fewest logs. If the assigned directory is not online,
-    /// or not one of this broker's while some are offline, its log may be there already: then the
-    /// replica is offline (`Partition.createLogInAssignedDirectoryId`).
+    /// Creates an empty log for a partition that is new to this broker, in its assigned directory,
+    /// or else in the one with the fewest logs. If the assigned directory is offline, or is unknown
+    /// while some directory is offline, the log may exist there: then the replica is offline
+    /// (`Partition.createLogInAssignedDirectoryId`).
     pub(super) fn create_replica(&mut self, id: TopicPartition, cx: &mut Cx<'_>) {
         let image = &cx.context.image;
         let (Some(topic), Some(state)) = (image.topic(id.topic), image.partition(id)) else {

@@ -1,10 +1,10 @@
 //! The log directories of a broker (`log.dirs`; `LogManager`, `LogDirFailureChannel`; KIP-112,
 //! KIP-858).
 //!
-//! A failed call to the disk takes its directory offline for the rest of this life: whatever is
-//! in it answers `KAFKA_STORAGE_ERROR`, and the other directories go on. Without any directory
-//! left the broker ends. The metadata log has a directory of its own; if that one fails, the
-//! broker ends as well.
+//! A failed call to the disk takes its directory offline for the rest of this life: requests for
+//! its replicas get `KAFKA_STORAGE_ERROR`, and the other directories go on. If no directory is
+//! left, the broker ends. The metadata log has its own directory; if that one fails, the broker
+//! ends as well.
 
 use crate::broker::context::{Cx, Io};
 use crate::fact::Fact;
@@ -13,7 +13,7 @@ use crate::log::{clean_shutdown, files, meta_properties};
 use crate::timer::{BrokerTimer, Timer};
 use machine::{Boot, DiskError, Halt};
 
-/// A log directory by its place in `log.dirs`, from 0.
+/// A log directory by its position in `log.dirs`, from 0.
 pub(in crate::broker) type DirIndex = u8;
 
 /// The log directories, in the order of `log.dirs`.
@@ -22,22 +22,22 @@ pub(in crate::broker) struct LogDirs {
     dirs: Vec<LogDir>,
 }
 
-/// One of them.
+/// A log directory.
 #[derive(Clone, Debug)]
 struct LogDir {
-    /// Relative to the top of the disk, which is `""`.
+    /// Its path relative to the root of the disk, which is `""`.
     path: String,
     /// [`DirectoryId::LOST`] if its `meta.properties` could not be read.
     id: DirectoryId,
     state: State,
-    /// All of its logs have been loaded: it may be marked at a clean shutdown.
+    /// All of its logs have been loaded, so it may get a clean-shutdown file.
     loaded: bool,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum State {
     Online,
-    /// A call has failed, and the replicas in it have not been stopped yet.
+    /// A call has failed, and the replicas in the directory have not been stopped yet.
     Failing,
     Offline,
 }
@@ -69,8 +69,8 @@ impl LogDirs {
         Ok(dirs)
     }
 
-    /// The broker epoch in the marks of a clean shutdown: that of every directory, if they agree
-    /// and all are online (`LogManager.readBrokerEpochFromCleanShutdownFiles`).
+    /// The broker epoch in the clean-shutdown files, if all directories are online and agree
+    /// (`LogManager.readBrokerEpochFromCleanShutdownFiles`).
     pub(in crate::broker) fn previous_broker_epoch(&self, io: &mut Io<'_>) -> Option<BrokerEpoch> {
         let mut common = None;
         for dir in &self.dirs {
@@ -103,12 +103,12 @@ impl LogDirs {
         self.dirs.iter().any(|dir| dir.state != State::Online)
     }
 
-    /// The directory that has this id, if it is online.
+    /// The directory with this id, if it is online.
     pub(super) fn with_id(&self, id: DirectoryId) -> Option<DirIndex> {
         self.online().find(|index| self.id(*index) == id)
     }
 
-    /// The directory that the log in `path` is in.
+    /// The directory that contains the log in `path`.
     pub(super) fn of_log(&self, path: &str) -> Option<DirIndex> {
         let parent = files::parent(path);
         let found = self.dirs.iter().position(|dir| dir.path == parent)?;
@@ -123,7 +123,7 @@ impl LogDirs {
         &self.dirs[usize::from(index)].path
     }
 
-    /// `name` in a directory.
+    /// The path of the file `name` in a directory.
     pub(super) fn join(&self, index: DirIndex, name: &str) -> String {
         match self.path(index) {
             "" => name.to_owned(),
@@ -131,19 +131,20 @@ impl LogDirs {
         }
     }
 
-    /// All logs of a directory have been loaded.
+    /// Records that all logs of a directory have been loaded.
     pub(super) fn set_loaded(&mut self, index: DirIndex) {
         self.dirs[usize::from(index)].loaded = true;
     }
 
-    /// The paths of the directories that may be marked at a clean shutdown.
+    /// The paths of the directories that may get a clean-shutdown file.
     pub(super) fn markable(&self) -> impl Iterator<Item = &str> {
         let may = |dir: &&LogDir| dir.state == State::Online && dir.loaded;
         self.dirs.iter().filter(may).map(|dir| dir.path.as_str())
     }
 
-    /// A call to the disk has failed in a directory, in the log of `partition` if it names one. Its
-    /// replicas are stopped by an input of its own, which waits for those that work on them.
+    /// Begins to take a directory offline, because a call to the disk has failed there, in the log
+    /// of `partition` if given. A separate input stops the replicas, and waits for handlers that
+    /// work on them.
     pub(super) fn failed(
         &mut self,
         index: DirIndex,
@@ -160,7 +161,7 @@ impl LogDirs {
         }
     }
 
-    /// A directory goes offline. Returns its id, or nothing if it was offline before.
+    /// Marks a directory as offline. Returns its id, or `None` if it was offline before.
     ///
     /// # Errors
     ///
@@ -199,7 +200,7 @@ fn open(
     Ok(new_id)
 }
 
-/// Another one for every directory that is ever formatted.
+/// A new id for every directory that is formatted.
 fn random_id(boot: &Boot, index: DirIndex) -> DirectoryId {
     let low = (u64::from(boot.node.node) << 32) | (u64::from(boot.incarnation) << 16);
     DirectoryId((u128::from(boot.entropy | 1) << 64) | u128::from(low | u64::from(index)))

@@ -2,20 +2,19 @@
 //!
 //! | file | idea |
 //! |---|---|
-//! | `partition/` | one replica: what it decides and writes |
-//! | `produce.rs`, `fetch.rs`, `waiting.rs` | requests to replicas, and what they wait for |
-//! | `records.rs` | what coordinators of this broker write |
-//! | `verify.rs`, `markers.rs` | where transactions begin and end |
-//! | `fetch_session.rs` | what fetches and their responses may omit |
+//! | `partition/` | one replica: its decisions and its log |
+//! | `produce.rs`, `fetch.rs`, `waiting.rs` | requests to replicas, and parked requests |
+//! | `records.rs` | records of this broker's coordinators |
+//! | `verify.rs`, `markers.rs` | begin and end of transactions in partitions |
+//! | `fetch_session.rs` | fetch sessions |
 //! | `alter_partition.rs` | changes of the ISR, on their way to the controller |
 //! | `fetcher.rs`, `lookup.rs` | following leaders |
-//! | `publish.rs` | leading and following as the metadata says |
-//! | `loading.rs`, `checkpoints.rs` | logs at a start, what is written beside them, periodic work |
-//! | `log_dirs.rs`, `offline.rs` | the log directories, and what becomes of one that fails |
+//! | `publish.rs` | leading and following according to the metadata |
+//! | `loading.rs`, `checkpoints.rs` | loading logs, checkpoint files, periodic work |
+//! | `log_dirs.rs`, `offline.rs` | the log directories, and their failure |
 //!
-//! [`Partitions`] are the replicas with their ISR proposals; [`Fetchers`] follow leaders and hand
-//! what they fetch to the partitions. [`Replicas`] is both, and the only part that the broker
-//! knows.
+//! [`Partitions`] are the replicas with their ISR proposals; [`Fetchers`] follow leaders and pass
+//! fetched records to the partitions. [`Replicas`] contains both, and is the part of the broker.
 
 mod alter_partition;
 mod checkpoints;
@@ -70,20 +69,20 @@ pub(super) struct Replicas {
 /// The replicas.
 #[derive(Clone, Debug)]
 pub(super) struct Partitions {
-    /// Those that are online.
+    /// The replicas that are online.
     pub(super) hosted: BTreeMap<TopicPartition, Partition>,
-    /// Those in a log directory that has failed.
+    /// The replicas in failed log directories.
     offline: BTreeSet<TopicPartition>,
     pub(super) dirs: LogDirs,
     alterations: AlterPartitions,
     sessions: FetchSessions,
-    /// The outcomes of appends that their coordinator has not been handed.
+    /// The outcomes of appends for coordinators, until they are taken.
     settled: Vec<(Ticket, ErrorCode)>,
-    /// How many guards of verifications have been given away in this life of the broker.
+    /// The guard of the last verification in this life of the broker.
     guards: u64,
-    /// Kept for its capacity.
+    /// Reused to avoid allocations.
     due: Vec<FetchPartition>,
-    /// Kept for its capacity.
+    /// Reused to avoid allocations.
     woken: Vec<ConnId>,
 }
 
@@ -107,7 +106,7 @@ impl Replicas {
         }
     }
 
-    /// Adds the partitions that a timer works on.
+    /// Adds the partitions that a timer reads or writes.
     pub(super) fn locks_of(&self, timer: &ReplicaTimer, locks: &mut Vec<TopicPartition>) {
         if *timer == ReplicaTimer::ForgetProducers {
             locks.extend(self.partitions.hosted.keys());
@@ -227,7 +226,7 @@ impl Part for Replicas {
 }
 
 impl Partitions {
-    /// Does what waits for a change of a replica.
+    /// Reacts to the changes of a replica.
     fn react(&mut self, id: TopicPartition, changes: Changes, cx: &mut Cx<'_>) -> Result<(), Halt> {
         if changes.truncated {
             self.checkpoint_recovery_points(cx);

@@ -1,6 +1,6 @@
 //! Produce requests (`ReplicaManager.appendRecords`, `DelayedProduce`).
 //!
-//! | acks | answered |
+//! | acks | time of the response |
 //! |---|---|
 //! | 0 | never; on an error the connection is closed |
 //! | 1 | after the leader's append |
@@ -31,12 +31,12 @@ pub(in crate::broker) struct DelayedProduce {
     partitions: Vec<ProducedBatch>,
 }
 
-/// The batch that a produce request has for one partition.
+/// The batch of a produce request for one partition.
 #[derive(Clone, Debug)]
 struct ProducedBatch {
     answer: ProducedPartition,
     last_offset: Offset,
-    /// The high watermark that it waits for.
+    /// The high watermark for which it waits.
     required: Offset,
     /// Its outcome is not known yet.
     waits: bool,
@@ -45,8 +45,8 @@ struct ProducedBatch {
 }
 
 impl Partitions {
-    /// Handles a produce request, of which the coordinator has said `verdicts`. `from` is the connection
-    /// that it came on and its number there; `None` if that has ended.
+    /// Handles a produce request with the coordinator's `verdicts`. `from` is its connection and
+    /// its correlation id there; `None` if the connection has ended.
     pub(in crate::broker) fn on_produce(
         &mut self,
         from: Option<(ConnId, u32)>,
@@ -216,7 +216,8 @@ impl Partitions {
         }
     }
 
-    /// Completes what is parked until the high watermark moves, or this broker leads no more.
+    /// Completes requests that are parked until the high watermark advances or this broker stops
+    /// leading.
     pub(super) fn complete_append(&mut self, conn: ConnId, cx: &mut Cx<'_>) {
         match cx.requests.get(conn) {
             Some(Parked { body: Delayed::Produce(_), .. }) => self.complete_produce(conn, cx),

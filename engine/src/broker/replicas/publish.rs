@@ -1,4 +1,4 @@
-//! Leading and following as the metadata says (`ReplicaManager.applyDelta`).
+//! Leading and following according to the metadata (`ReplicaManager.applyDelta`).
 
 use super::fetch::News;
 use super::fetcher::FetchState;
@@ -11,7 +11,7 @@ use machine::Halt;
 use std::collections::BTreeSet;
 
 impl Replicas {
-    /// Adds the partitions hosted here that a record is about.
+    /// Adds the partitions hosted here that a record concerns.
     pub(in crate::broker) fn touched_by(
         &self,
         record: &MetadataRecord,
@@ -31,7 +31,7 @@ impl Replicas {
     }
 
     /// Loads the logs, sets aside those of partitions that are no longer hosted here, and leads or
-    /// follows all others as the image says. Called once after a start.
+    /// follows the others according to the image. Called once after a start.
     pub(in crate::broker) fn publish_first(&mut self, cx: &mut Cx<'_>) -> Result<(), Halt> {
         self.partitions.load(cx)?;
         checkpoints::start(cx);
@@ -49,7 +49,7 @@ impl Replicas {
         self.publish_partitions(&hosted, cx)
     }
 
-    /// Sets aside the log of a partition that this broker is no replica of any more.
+    /// Sets aside the log of a partition that is no longer assigned to this broker.
     fn set_aside(&mut self, id: TopicPartition, cx: &mut Cx<'_>) {
         let Some(partition) = self.partitions.hosted.get(&id) else { return };
         let dir = partition.log().dir();
@@ -60,7 +60,7 @@ impl Replicas {
         self.partitions.hosted.remove(&id);
     }
 
-    /// Does what has changed in the image.
+    /// Applies the changes of the image.
     pub(in crate::broker) fn publish(
         &mut self,
         delta: &ImageDelta,
@@ -119,7 +119,8 @@ impl Replicas {
         Ok(())
     }
 
-    /// Leads or follows as the metadata says. Returns the leader if fetching from it has to start.
+    /// Leads or follows according to the metadata. Returns the leader if fetching from it has to
+    /// start.
     fn publish_partition(
         &mut self,
         id: TopicPartition,
@@ -165,7 +166,7 @@ impl Replicas {
             self.partitions.wake_fetches(id, News::ANY, cx)?;
         }
         match state.leader {
-            // A broker that is shutting down does not catch up any more (KAFKA-13916).
+            // A broker that is shutting down does not start to follow (KAFKA-13916).
             Some(leader) if is_new_epoch && !stays_out => self.follow(id, leader, cx),
             _ => Ok(None),
         }
@@ -203,8 +204,8 @@ impl Replicas {
         self.partitions.remove(id, cx)
     }
 
-    /// The replicas among `ids` that are in another directory than the metadata says, and where
-    /// they are (`ReplicaManager.maybeUpdateTopicAssignment`).
+    /// The replicas among `ids` that are in another directory than in the metadata, with their
+    /// directory (`ReplicaManager.maybeUpdateTopicAssignment`).
     pub(in crate::broker) fn misplaced(
         &self,
         ids: impl Iterator<Item = TopicPartition>,
@@ -223,7 +224,7 @@ impl Replicas {
 
 impl Partitions {
     /// Removes a replica. Parked produce requests fail for this partition, and are completed unless
-    /// they wait for another one; parked fetches are looked at again.
+    /// they wait for another one; parked fetches are checked again.
     pub(super) fn remove(&mut self, id: TopicPartition, cx: &mut Cx<'_>) -> Result<(), Halt> {
         let is_offline = self.offline.contains(&id);
         self.fail_appends(

@@ -1,8 +1,8 @@
-//! The requests that are parked until something happens to a partition (the watch lists of
+//! The requests that are parked until a partition changes (the watch lists of
 //! `DelayedOperationPurgatory`).
 //!
 //! The lists name connections, each of which has at most one parked request. An entry may be
-//! outdated: what is woken looks at the request itself.
+//! outdated, so the request itself is checked when it is woken.
 
 use super::records::Ticket;
 use crate::ids::Offset;
@@ -12,25 +12,25 @@ use std::collections::VecDeque;
 /// The watch lists of one partition.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Waiting {
-    /// Produces with the offset that the high watermark has to reach, in order. A copy of a batch waits
-    /// for that of the batch, which may be smaller than those that wait already.
+    /// Produce requests with the offset that the high watermark has to reach, in order. A copy of a
+    /// batch waits for the offset of the batch, which may be smaller than those of earlier entries.
     produces: VecDeque<(Offset, ConnId)>,
     /// Appends of a coordinator with the offset that the high watermark has to reach, in order.
     appends: VecDeque<(Offset, Ticket)>,
-    /// Followers' fetches: they see what is appended.
+    /// Followers' fetches, which read up to the log end.
     followers: Vec<ConnId>,
-    /// Consumers' fetches: they see what is committed.
+    /// Consumers' fetches, which read committed records only.
     consumers: Vec<ConnId>,
 }
 
 impl Waiting {
-    /// A produce waits until the high watermark has reached `required`.
+    /// Adds a produce request that waits until the high watermark has reached `required`.
     pub(super) fn add_produce(&mut self, required: Offset, conn: ConnId) {
         let place = self.produces.partition_point(|other| *other <= (required, conn));
         self.produces.insert(place, (required, conn));
     }
 
-    /// A fetch waits for records.
+    /// Adds a fetch that waits for records.
     pub(super) fn add_fetch(&mut self, conn: ConnId, is_follower: bool) {
         let list = if is_follower { &mut self.followers } else { &mut self.consumers };
         if !list.contains(&conn) {
@@ -38,7 +38,7 @@ impl Waiting {
         }
     }
 
-    /// The next produce that `high_watermark` is enough for.
+    /// Removes the next produce request for which `high_watermark` is sufficient.
     pub(super) fn pop_produce(&mut self, high_watermark: Offset) -> Option<ConnId> {
         let (required, conn) = *self.produces.front()?;
         (required <= high_watermark).then(|| {
@@ -47,18 +47,19 @@ impl Waiting {
         })
     }
 
-    /// An append of a coordinator waits until the high watermark has reached `required`.
+    /// Adds an append of a coordinator that waits until the high watermark has reached `required`.
     pub(super) fn add_append(&mut self, required: Offset, ticket: Ticket) {
         self.appends.push_back((required, ticket));
     }
 
-    /// The next append that `high_watermark` is enough for, with the offset that it waits for.
+    /// Removes the next append for which `high_watermark` is sufficient, with the offset for which
+    /// it waits.
     pub(super) fn pop_append(&mut self, high_watermark: Offset) -> Option<(Offset, Ticket)> {
         let (required, _) = *self.appends.front()?;
         if required <= high_watermark { self.appends.pop_front() } else { None }
     }
 
-    /// Forgets an append.
+    /// Removes an append.
     pub(super) fn forget_append(&mut self, ticket: Ticket) {
         self.appends.retain(|(_, other)| *other != ticket);
     }
