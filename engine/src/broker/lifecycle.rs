@@ -21,7 +21,7 @@ use std::collections::BTreeMap;
 
 /// How long a controlled shutdown may take (`KafkaBroker.shutdown`).
 pub(super) const CONTROLLED_SHUTDOWN: Span = Span::secs(5 * 60);
-/// The time from the registration to the first heartbeat, in case there is nothing to recover.
+/// The interval of heartbeats until the controller has seen that the broker has caught up.
 const AFTER_CATCH_UP: Span = Span::millis(10);
 /// The time from the first heartbeat of a controlled shutdown to the second, in case the shutdown
 /// is quick.
