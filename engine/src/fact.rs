@@ -1,5 +1,5 @@
-//! What processes tell the observers of a run. The checks live on these and on bytes; nothing in
-//! the engine reads them.
+//! The facts that processes report to the observers of a run. Checks use these and bytes; nothing
+//! in the engine reads them.
 
 use crate::error::ErrorCode;
 use crate::ids::{
@@ -11,8 +11,8 @@ use crate::rules::election::{How, Reason};
 use bytes::Bytes;
 use machine::{ConnId, NodeId};
 
-/// Something that happened in a process. Which process, when, and what caused it is known to
-/// whoever collects facts. Facts on [`TopicPartition::METADATA`] are of the metadata log.
+/// An event in a process. The collector of facts knows the process, the time and the cause. Facts
+/// about [`TopicPartition::METADATA`] concern the metadata log.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Fact {
     /// A log was loaded at start.
@@ -27,25 +27,25 @@ pub enum Fact {
         high_watermark: Offset,
         /// The last life ended with a clean shutdown.
         clean: bool,
-        /// How many bytes of an invalid tail were cut.
+        /// The number of bytes of an invalid tail that were cut.
         cut_bytes: u64,
     },
     /// A batch was appended.
     Appended {
         /// The partition.
         partition: TopicPartition,
-        /// By the leader, not by a follower.
+        /// Whether the leader appended it; otherwise a follower.
         as_leader: bool,
-        /// The leader epoch that the replica was in.
+        /// The leader epoch of the replica.
         leader_epoch: LeaderEpoch,
-        /// The batch as it stands in the log.
+        /// The batch as it is in the log.
         batch: Bytes,
     },
     /// A log was cut.
     Truncated {
         /// The partition.
         partition: TopicPartition,
-        /// The leader epoch that the replica was in.
+        /// The leader epoch of the replica.
         leader_epoch: LeaderEpoch,
         /// The log end offset before.
         from: Offset,
@@ -62,7 +62,7 @@ pub enum Fact {
         partition: TopicPartition,
         /// Of the leader, not of a follower.
         as_leader: bool,
-        /// The leader epoch that the replica was in.
+        /// The leader epoch of the replica.
         leader_epoch: LeaderEpoch,
         /// The high watermark.
         offset: Offset,
@@ -73,16 +73,16 @@ pub enum Fact {
         partition: TopicPartition,
         /// The new epoch.
         leader_epoch: LeaderEpoch,
-        /// The version of the partition.
+        /// The partition epoch.
         partition_epoch: PartitionEpoch,
-        /// Where the new epoch starts: the log end offset.
+        /// The start offset of the new epoch: the log end offset.
         epoch_start: Offset,
         /// The high watermark.
         high_watermark: Offset,
         /// The in-sync replicas.
         isr: Vec<BrokerId>,
     },
-    /// A replica began to follow, or nobody leads.
+    /// A replica began to follow a leader, or learned that there is none.
     BecameFollower {
         /// The partition.
         partition: TopicPartition,
@@ -99,22 +99,22 @@ pub enum Fact {
     IsrProposed {
         /// The partition.
         partition: TopicPartition,
-        /// The leader's epoch.
+        /// The leader epoch.
         leader_epoch: LeaderEpoch,
-        /// The version that the proposal changes.
+        /// The partition epoch that the proposal changes.
         partition_epoch: PartitionEpoch,
         /// The committed in-sync replicas.
         from: Vec<BrokerId>,
-        /// The proposed ones.
+        /// The proposed in-sync replicas.
         to: Vec<BrokerId>,
     },
-    /// A leader learnt of other committed in-sync replicas.
+    /// A leader learned of a committed change of the in-sync replicas.
     IsrAdopted {
         /// The partition.
         partition: TopicPartition,
-        /// The leader's epoch.
+        /// The leader epoch.
         leader_epoch: LeaderEpoch,
-        /// The version.
+        /// The partition epoch.
         partition_epoch: PartitionEpoch,
         /// The in-sync replicas.
         isr: Vec<BrokerId>,
@@ -123,16 +123,16 @@ pub enum Fact {
     IsrRefused {
         /// The partition.
         partition: TopicPartition,
-        /// The leader's epoch.
+        /// The leader epoch.
         leader_epoch: LeaderEpoch,
         /// The error in the response.
         error: ErrorCode,
     },
-    /// A produce request was answered with success.
+    /// A batch of a produce request got a successful response.
     Acknowledged {
         /// The partition.
         partition: TopicPartition,
-        /// The epoch of the answering leader.
+        /// The leader epoch of the leader that responded.
         leader_epoch: LeaderEpoch,
         /// The first offset.
         base_offset: Offset,
@@ -145,7 +145,7 @@ pub enum Fact {
         /// The committed in-sync replicas.
         isr: Vec<BrokerId>,
     },
-    /// A produce request was answered with an error.
+    /// A batch of a produce request got an error.
     ProduceRefused {
         /// The partition.
         partition: TopicPartition,
@@ -163,18 +163,18 @@ pub enum Fact {
         partition: TopicPartition,
         /// Its leader epoch, which is the coordinator epoch.
         coordinator_epoch: LeaderEpoch,
-        /// How many transactional ids the coordinator knows.
+        /// The number of transactional ids in the log.
         ids: u64,
     },
-    /// A broker does not coordinate a partition of `__transaction_state` any more.
+    /// A broker stopped coordinating a partition of `__transaction_state`, at least in this epoch.
     CoordinatorResigned {
         /// The partition.
         partition: TopicPartition,
-        /// The coordinator epoch that is over.
+        /// The coordinator epoch that has ended.
         coordinator_epoch: LeaderEpoch,
     },
-    /// A coordinator changed what it knows of a transactional id: it has found the record committed,
-    /// or the log had it when the coordinator began.
+    /// The state of a transactional id at its coordinator changed: its record is committed, or was
+    /// in the log when the coordinator began.
     TransactionalIdChanged {
         /// The partition of `__transaction_state`.
         partition: TopicPartition,
@@ -182,8 +182,7 @@ pub enum Fact {
         coordinator_epoch: LeaderEpoch,
         /// `transactional.id`
         transactional_id: TransactionalId,
-        /// What the coordinator would write of it now, as the value of a record; `None`: it has
-        /// forgotten the id.
+        /// The new state, as the value of a record; `None`: the id is forgotten.
         value: Option<Bytes>,
     },
     /// A coordinator gave a producer id and epoch to the producer of a transactional id.
@@ -197,9 +196,9 @@ pub enum Fact {
         /// The coordinator epoch.
         coordinator_epoch: LeaderEpoch,
     },
-    /// A coordinator was asked by a producer to end a transaction (EndTxn).
+    /// A coordinator received a producer's request to end a transaction (EndTxn).
     EndTxnReceived {
-        /// The node that asked.
+        /// The node that sent the request.
         client: NodeId,
         /// `transactional.id`
         transactional_id: TransactionalId,
@@ -207,13 +206,12 @@ pub enum Fact {
         producer_id: i64,
         /// The producer epoch in the request.
         producer_epoch: i16,
-        /// Whether it is to be committed, not aborted.
+        /// Whether to commit; otherwise to abort.
         commit: bool,
-        /// What the coordinator made of it.
+        /// The outcome of the request.
         handled: EndTxnHandled,
     },
-    /// A coordinator found its decision about a transaction committed: from now on the transaction
-    /// ends like this.
+    /// The decision of a coordinator about a transaction is committed, and thus final.
     TransactionDecided {
         /// `transactional.id`
         transactional_id: TransactionalId,
@@ -221,14 +219,15 @@ pub enum Fact {
         producer_id: i64,
         /// The producer epoch in the markers.
         producer_epoch: i16,
-        /// Whether the transaction is committed, not aborted.
+        /// Whether the decision is to commit; otherwise to abort.
         committed: bool,
         /// The coordinator epoch.
         coordinator_epoch: LeaderEpoch,
-        /// The partitions of the transaction, without those of topics that are gone.
+        /// The partitions of the transaction, without those of deleted topics.
         partitions: Vec<TopicPartition>,
     },
-    /// A coordinator found committed that all markers of a transaction are written.
+    /// The record with which a coordinator completes a transaction, after all markers are written,
+    /// is committed.
     TransactionCompleted {
         /// `transactional.id`
         transactional_id: TransactionalId,
@@ -236,12 +235,12 @@ pub enum Fact {
         producer_id: i64,
         /// The producer epoch in the markers.
         producer_epoch: i16,
-        /// Whether the transaction was committed, not aborted.
+        /// Whether the transaction was committed; otherwise aborted.
         committed: bool,
         /// The coordinator epoch.
         coordinator_epoch: LeaderEpoch,
     },
-    /// A fetch was answered with an error.
+    /// A fetch of a partition got an error.
     FetchRefused {
         /// The partition.
         partition: TopicPartition,
@@ -252,12 +251,12 @@ pub enum Fact {
     },
     /// A broker was registered.
     Registered {
-        /// Its new life.
+        /// Its broker epoch.
         broker_epoch: BrokerEpoch,
-        /// It presented a clean-shutdown file.
+        /// Whether its last life ended with a clean shutdown, by its clean-shutdown files.
         clean: bool,
     },
-    /// A broker found itself fenced, or not any more.
+    /// A broker learned that it is fenced, or no longer fenced.
     FencedChanged {
         /// Whether it is fenced now.
         fenced: bool,
@@ -265,15 +264,15 @@ pub enum Fact {
     /// A call to the disk failed in a log directory of a broker, which goes offline with all
     /// replicas in it.
     LogDirFailed {
-        /// The directory, relative to the top of the disk, which is `""`.
+        /// The path of the directory relative to the root of the disk, which is `""`.
         path: String,
         /// The partition in whose log it failed; `None` for the other files of the directory, and
         /// while its logs are loaded.
         partition: Option<TopicPartition>,
-        /// What failed.
+        /// The error of the failed call.
         error: String,
     },
-    /// A broker has applied the metadata up to here.
+    /// A broker has applied metadata up to an offset.
     MetadataApplied {
         /// The offset of the last record applied.
         offset: Offset,
@@ -282,7 +281,7 @@ pub enum Fact {
     QuorumLeader {
         /// The epoch.
         epoch: LeaderEpoch,
-        /// Where the epoch starts.
+        /// The start offset of the epoch.
         epoch_start: Offset,
     },
     /// A member of the quorum began to follow, or lost its leader.
@@ -296,7 +295,7 @@ pub enum Fact {
     QuorumCandidate {
         /// The epoch; for a pre-vote the present one.
         epoch: LeaderEpoch,
-        /// Only asks whether it would be elected.
+        /// Whether it is only a pre-vote, which asks whether the member would be elected.
         pre_vote: bool,
     },
     /// A quorum leader resigned.
@@ -309,13 +308,13 @@ pub enum Fact {
         /// The epoch.
         epoch: LeaderEpoch,
     },
-    /// The controller changed a partition's leader. Follows the decision, before its commit.
+    /// The controller changed a partition's leader. Reported after the decision, before its commit.
     Elected {
         /// The partition.
         partition: TopicPartition,
-        /// Who leads from now on.
+        /// The new leader, if there is one.
         leader: Option<BrokerId>,
-        /// Who led before.
+        /// The previous leader, if there was one.
         previous: Option<BrokerId>,
         /// The new epoch.
         leader_epoch: LeaderEpoch,
@@ -334,48 +333,48 @@ pub enum Fact {
         broker: BrokerId,
         /// Whether it is fenced now.
         fenced: bool,
-        /// A heartbeat of the broker asked for it; otherwise its session is over.
+        /// Whether a heartbeat of the broker requested it; otherwise its session has ended.
         asked: bool,
     },
-    /// Something that a client application did or saw.
+    /// An event of a client application.
     Client(ClientFact),
-    /// A rule answered otherwise than Kafka's would have.
+    /// A replaced rule decided differently from Kafka's.
     RuleDiffered {
-        /// The rule, a field of [`crate::rules::Rules`].
+        /// The name of the rule, a field of [`crate::rules::Rules`].
         rule: &'static str,
     },
-    /// Something happened that a scenario may have to reach.
+    /// A point that a scenario may require a run to reach.
     Reached(Reach),
 }
 
-/// Why a log was cut.
+/// Why a log was truncated.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Truncation {
-    /// The leader reported where the logs diverge.
+    /// The leader reported a divergence of the logs.
     Diverged {
-        /// The leader's latest epoch that is not after the follower's, and where it ends.
+        /// The leader's latest epoch that is not above the follower's, with its end offset.
         leader_end: EpochEndOffset,
     },
     /// The replica began to follow ([`crate::rules::truncation::start_of_following`]).
     Following,
-    /// The replica's end was beyond the leader's.
+    /// The replica's log end was above the leader's.
     BeyondLeader,
-    /// The leader's log starts beyond the replica's end: all is dropped.
+    /// The leader's log starts above the replica's log end: the whole log is dropped.
     BehindLeader,
 }
 
 /// Why an application sends a message again.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Again {
-    /// Its producer had given up the record that carried it.
+    /// Its producer had given up the record of the message.
     GivenUp,
-    /// It was started again, and goes on from the place in its input that it had saved: it may have sent
-    /// the message before.
+    /// The application was restarted, and goes on from its saved position in its input: it may have
+    /// sent the message before.
     Restarted,
 }
 
-/// Something that a client application did or saw. `record` is the number that the application
-/// gave to a record, unique in the world; it stands in the record's value too.
+/// An event of a client application. `record` is the number that the application gave to a record.
+/// It is unique in a run, and is in the record's value, too.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum ClientFact {
     /// A record was given to the producer, which chose a partition.
@@ -387,18 +386,18 @@ pub enum ClientFact {
         /// The producer's acks.
         acks: i16,
     },
-    /// An application gives its producer a record for a message that it may send more than once. To
-    /// Kafka each of its records is another one.
+    /// An application gives its producer a record with a message that it may send more than once.
+    /// To Kafka these are different records.
     Message {
         /// The record.
         record: u64,
-        /// The message that it carries, in the application's own count.
+        /// The number of the message.
         message: u64,
-        /// Why the message is sent again; `None` if it is not, as far as this life of the application
-        /// knows.
+        /// Why the message is sent again; `None` if it is sent for the first time, as far as this
+        /// life of the application knows.
         again: Option<Again>,
     },
-    /// A batch was confirmed; its callbacks ran now, in order of offset.
+    /// A batch was confirmed, and its callbacks ran, in order of offset.
     Confirmed {
         /// The partition.
         partition: TopicPartition,
@@ -406,15 +405,15 @@ pub enum ClientFact {
         base_offset: Option<Offset>,
         /// The records in order.
         records: Vec<u64>,
-        /// The connection that they were last sent over. Nothing orders what goes over two.
+        /// The connection over which they were last sent. Over two connections there is no order.
         over: Option<ConnId>,
     },
-    /// A batch is sent again: whole, after an error that may be retried or after no answer; or in
+    /// A batch is sent again: as a whole, after a retriable error or without a response; or in
     /// parts, if it was too large.
     Retried {
         /// The partition.
         partition: TopicPartition,
-        /// The error that the batch got; of the client itself if there was no response.
+        /// The error in the response, or of the client itself if there was none.
         error: ErrorCode,
         /// The records in order.
         records: Vec<u64>,
@@ -426,16 +425,16 @@ pub enum ClientFact {
         /// The epoch.
         producer_epoch: i16,
     },
-    /// Records that an idempotent producer had sent before are sent under another epoch or id, so that
-    /// no leader can know that they are the same.
+    /// Records that an idempotent producer had sent before are sent under another epoch or id, so
+    /// that no leader can recognize them.
     Renumbered {
         /// The partition.
         partition: TopicPartition,
         /// The records in order.
         records: Vec<u64>,
     },
-    /// `initTransactions` returned: the producer has its transactional id for itself, and what was
-    /// open under that id is over. A producer whose application has replaced it reports this again.
+    /// `initTransactions` returned: the producer owns its transactional id, and no earlier
+    /// transaction of the id is open. Each new producer of an application reports this.
     TransactionsInitialized {
         /// The transactional id.
         transactional_id: TransactionalId,
@@ -447,7 +446,8 @@ pub enum ClientFact {
     /// `beginTransaction` returned. The records that the same process reports as [`Self::Sent`] from
     /// here to [`Self::TransactionEnded`] belong to the transaction.
     TransactionBegun {
-        /// The number that the application gave to it, unique in the world: that of its first record.
+        /// The number that the application gave to the transaction: that of its first record,
+        /// unique in a run.
         transaction: u64,
     },
     /// The application calls `commitTransaction` or `abortTransaction`. After a commit that threw, an
@@ -455,30 +455,30 @@ pub enum ClientFact {
     TransactionEnding {
         /// The number of the transaction.
         transaction: u64,
-        /// Whether it is to be committed.
+        /// Whether to commit; otherwise to abort.
         commit: bool,
     },
     /// The application is done with a transaction. An application that crashes does not report this.
     TransactionEnded {
         /// The number of the transaction.
         transaction: u64,
-        /// What the application knows about it.
+        /// The outcome, as far as the application knows.
         outcome: TransactionOutcome,
-        /// The error because of which it is not committed, or not known to be; `None` if there was
-        /// none.
+        /// The error because of which the transaction is not committed, or not known to be; `None` if
+        /// there was none.
         error: Option<ErrorCode>,
     },
-    /// A batch failed; its callbacks ran now, in order.
+    /// A batch failed, and its callbacks ran, in order.
     Failed {
         /// The partition; `None` if none had been chosen.
         partition: Option<TopicPartition>,
-        /// The last error, or what the client itself found.
+        /// The last error in a response, or an error of the client itself.
         error: ErrorCode,
-        /// It may have been written all the same.
+        /// Whether it may have been written all the same.
         maybe_written: bool,
         /// The records in order.
         records: Vec<u64>,
-        /// The connection that they were last sent over; `None` if they never were.
+        /// The connection over which they were last sent; `None` if they never were.
         over: Option<ConnId>,
     },
     /// A consumer's poll returned records of a partition.
@@ -489,11 +489,11 @@ pub enum ClientFact {
         from: Offset,
         /// The position after.
         to: Offset,
-        /// The batches that the records came in. The first may begin below `from`: those
-        /// records were not delivered.
+        /// The batches of the records. The first batch may begin below `from`, with records that
+        /// were not delivered.
         batches: Vec<Bytes>,
     },
-    /// A consumer moved its position other than by reading.
+    /// The position of a consumer moved, but not by reading.
     Positioned {
         /// The partition.
         partition: TopicPartition,
@@ -504,31 +504,32 @@ pub enum ClientFact {
         /// The reason for the move.
         why: Positioning,
     },
-    /// A client sends the question where a partition ends.
+    /// A client requests the end offset of a partition.
     EndAsked {
         /// The partition.
         partition: TopicPartition,
-        /// The number of the question, among those of the client.
+        /// The number of the request, among those of the client.
         question: u64,
     },
-    /// A client was told the end of a partition.
+    /// A client received the end offset of a partition.
     EndShown {
         /// The partition.
         partition: TopicPartition,
         /// The end.
         offset: Offset,
-        /// By whom.
+        /// The broker that returned it.
         broker: BrokerId,
-        /// The question that it answers.
+        /// The number of the request.
         question: u64,
     },
-    /// A client learned the first record of a time or later (`offsetsForTimes`).
+    /// A client received the offset for a timestamp (`offsetsForTimes`).
     TimeShown {
         /// The partition.
         partition: TopicPartition,
-        /// The timestamp that was asked for, in milliseconds.
+        /// The requested timestamp, in milliseconds.
         timestamp: i64,
-        /// The offset of the record; `None`: no record that may be read is as late.
+        /// The offset of the first record with this timestamp or a later one; `None`: there is no
+        /// such record that the client may read.
         offset: Option<Offset>,
         /// The broker that returned it.
         broker: BrokerId,
@@ -538,7 +539,7 @@ pub enum ClientFact {
     Threw {
         /// The partition.
         partition: TopicPartition,
-        /// Kafka's name of the exception.
+        /// The name of Kafka's exception.
         exception: &'static str,
     },
     /// A reader that reads everything back has reached the end of a partition.
@@ -550,40 +551,41 @@ pub enum ClientFact {
     },
 }
 
-/// What a coordinator made of a request to end a transaction.
+/// The outcome of a request to end a transaction at its coordinator.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum EndTxnHandled {
-    /// It decided so; the response follows when the decision is replicated.
+    /// The coordinator decides as requested; the response follows when the decision is replicated.
     Decides,
-    /// The transaction had been decided so before: the response says that it is ended.
+    /// The transaction has ended that way before: the response is a success.
     Repeated,
-    /// It refused.
+    /// The coordinator refused the request.
     Refused(ErrorCode),
 }
 
-/// What an application knows about a transaction that it is done with.
+/// The outcome of a transaction, as far as its application knows.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum TransactionOutcome {
-    /// `commitTransaction` returned: it is committed.
+    /// `commitTransaction` returned: the transaction is committed.
     Committed,
-    /// `abortTransaction` returned: it is aborted, or was never begun at a coordinator.
+    /// `abortTransaction` returned: the transaction is aborted, or its coordinator never knew it.
     Aborted,
-    /// The application gave it up without ever calling `commitTransaction`, because its producer
-    /// failed (fenced by another producer, for example) or on purpose: it is never committed.
+    /// The application gave the transaction up without calling `commitTransaction`, because its
+    /// producer failed (it was fenced, for example) or on purpose: the transaction is never
+    /// committed.
     GivenUp,
-    /// `commitTransaction` was called and did not return: it is committed or aborted.
+    /// `commitTransaction` was called and did not return: the transaction is committed or aborted.
     Unknown,
 }
 
 /// Why a consumer's position moved.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Positioning {
-    /// The application asked for it.
+    /// The application sought a position.
     Seek,
     /// `auto.offset.reset`: there was no position.
     Start,
     /// `auto.offset.reset`: the position was out of range.
     OutOfRange,
-    /// The log was cut below the position (KIP-320).
+    /// The log was truncated below the position (KIP-320).
     Truncated,
 }

@@ -1,4 +1,4 @@
-//! Metadata requests: this broker's own view of the cluster, which may be behind
+//! Metadata requests, which get the metadata image of this broker; it may be behind
 //! (`KRaftMetadataCache`).
 
 use crate::error::ErrorCode;
@@ -37,7 +37,7 @@ pub(in crate::broker) fn respond(
     }
 }
 
-/// The features that the cluster has agreed on, as far as this broker knows.
+/// The finalized features of the cluster, as far as this broker knows.
 pub(in crate::broker) fn api_versions(image: &MetadataImage) -> ApiVersionsResponse {
     ApiVersionsResponse {
         error: ErrorCode::None,

@@ -1,8 +1,8 @@
-//! The requests of other nodes: in order by connection, parked until something happens, answered
+//! The requests of other nodes: in order for each connection, parked, and completed with a response
 //! (`SocketServer`, `KafkaApis`, `DelayedOperationPurgatory`).
 //!
-//! A part that cannot answer a request at once parks it here, with its own variant of
-//! [`Delayed`], and takes it back when what it waits for has happened or its time is up.
+//! A part that cannot complete a request at once parks it here, with its own variant of
+//! [`Delayed`], and takes it back to complete it, at the latest at its deadline.
 
 use super::context::Io;
 use super::replicas::{DelayedFetch, DelayedMarkers, DelayedProduce};
@@ -16,52 +16,54 @@ use machine::{ConnId, Lane, Mono};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-/// What became of a request.
+/// The outcome of serving a request.
 #[derive(Clone, Debug)]
 pub(super) enum Served {
-    /// Its response is sent.
+    /// The response is sent.
     Response(Response),
-    /// It is parked, and its connection stays muted.
+    /// The request is parked, and its connection stays muted.
     Parked,
-    /// It gets no response (acks=0).
+    /// The request gets no response (acks=0).
     Unanswered,
-    /// The connection is closed instead of a response.
+    /// The connection is closed instead.
     Close,
 }
 
-/// A request without a response so far.
+/// A parked request.
 #[derive(Clone, Debug)]
 pub(super) struct Parked {
     pub(super) correlation_id: u32,
-    /// When it gets a response whatever has happened until then; `None` if the part that parked
-    /// it sees to that.
+    /// When it gets a response at the latest; `None` if the part that parked it has its own
+    /// time-out.
     pub(super) deadline: Option<Mono>,
     pub(super) body: Delayed,
 }
 
-/// What a parked request waits for.
+/// The condition for which a parked request waits.
 #[derive(Clone, Debug)]
 pub(super) enum Delayed {
-    /// A high watermark.
+    /// A produce request waits for high watermarks.
     Produce(DelayedProduce),
-    /// A high watermark, too.
+    /// A WriteTxnMarkers request waits for high watermarks.
     Markers(DelayedMarkers),
-    /// The coordinator of its transaction; the request itself is with the verifications, under this number.
+    /// A produce request waits for its transaction coordinator; the verifications have it under
+    /// this ticket.
     Verification(u64),
-    /// Records.
+    /// A fetch waits for records.
     Fetch(Arc<DelayedFetch>),
-    /// The controller; the request itself is with the forwarded ones.
+    /// A forwarded request waits for the controller.
     Forwarded,
-    /// A record of a transaction coordinator, which knows what the response is.
+    /// A request to the transaction coordinator waits for a record; the coordinator has the
+    /// response.
     Transaction,
 }
 
-/// All requests in hand.
+/// All requests that have no response yet.
 #[derive(Clone, Debug)]
 pub(super) struct Requests {
     incoming: Incoming,
     parked: BTreeMap<ConnId, Parked>,
-    /// The time that [`BrokerTimer::Waiting`] is set for.
+    /// The time for which [`BrokerTimer::Waiting`] is set.
     armed: Mono,
 }
 
@@ -70,12 +72,12 @@ impl Requests {
         Self { incoming: Incoming::default(), parked: BTreeMap::new(), armed: Mono::MAX }
     }
 
-    /// Whether a request of this connection would queue.
+    /// Whether a request on this connection would be queued.
     pub(super) fn is_muted(&self, conn: ConnId) -> bool {
         self.incoming.is_muted(conn)
     }
 
-    /// Takes a request in. Returned if it is to be handled now.
+    /// Takes in a request. Returns it if it can be handled now; otherwise it is queued.
     pub(super) fn receive(&mut self, asked: Asked, out: &mut Outbox) -> Option<Asked> {
         let conn = asked.conn;
         if self.incoming.is_muted(conn)
@@ -87,7 +89,7 @@ impl Requests {
         self.incoming.receive(asked)
     }
 
-    /// The request to be handled next on `conn`, when the response before it has left.
+    /// Removes the next request on `conn`, after the response to the previous one has been sent.
     pub(super) fn next(&mut self, conn: ConnId) -> Option<Asked> {
         self.incoming.next(conn)
     }
@@ -97,7 +99,7 @@ impl Requests {
         self.incoming.peek(conn).map(|asked| &asked.request)
     }
 
-    /// Parks the request in hand on `conn`.
+    /// Parks the present request on `conn`.
     pub(super) fn park(&mut self, conn: ConnId, parked: Parked, out: &mut Outbox) {
         if let Some(deadline) = parked.deadline.filter(|deadline| *deadline < self.armed) {
             self.armed = deadline;
@@ -111,21 +113,21 @@ impl Requests {
         self.parked.get(&conn)
     }
 
-    /// Takes the parked request of `conn`, to answer it.
+    /// Takes the parked request of `conn`, to complete it.
     pub(super) fn take(&mut self, conn: ConnId) -> Option<Parked> {
         self.parked.remove(&conn)
     }
 
-    /// Puts back what [`Requests::take`] took.
+    /// Puts back a request that [`Requests::take`] has returned.
     pub(super) fn put_back(&mut self, conn: ConnId, parked: Parked) {
         self.parked.insert(conn, parked);
     }
 
-    /// Ends the request in hand on `conn`, unless it is parked, and lets the next one come.
+    /// Ends the present request on `conn`, unless it is parked, and schedules the next one.
     ///
-    /// The next one is an input of its own. If the response is written by another thread than
-    /// the one that reads requests, the connection stays muted until it has left: that thread
-    /// may still wait for the disk.
+    /// The next request is a separate input. If another thread than the one that reads requests
+    /// writes the response, the connection stays muted until the response is sent: that thread may
+    /// still wait for the disk.
     pub(super) fn finish(
         &mut self,
         conn: ConnId,
@@ -160,11 +162,11 @@ impl Requests {
         self.take(conn)
     }
 
-    /// The connections whose parked request is overdue, those that are due first in front. Sets the
-    /// timer for the next.
+    /// The connections with an overdue request, in order of deadlines. Sets the timer for the next
+    /// deadline.
     pub(super) fn expire(&mut self, now: Mono, out: &mut Outbox) -> Vec<ConnId> {
-        // A few are parked at a time, and most are taken before they are overdue: an index by time
-        // would cost more than it saves.
+        // Few requests are parked at a time, and most are taken before their deadline: an index by
+        // time would cost more than it saves.
         let deadlines =
             self.parked.iter().filter_map(|(conn, parked)| Some((parked.deadline?, *conn)));
         let (mut overdue, later): (Vec<_>, Vec<_>) = deadlines.partition(|(at, _)| *at <= now);
@@ -176,7 +178,7 @@ impl Requests {
         overdue.into_iter().map(|(_, conn)| conn).collect()
     }
 
-    /// Panics if it contradicts itself.
+    /// Panics if the state of the requests contradicts itself.
     pub(super) fn invariants(&self) {
         let muted = self.parked.keys().all(|conn| self.incoming.is_muted(*conn));
         assert!(muted, "the connection of a parked request is muted");

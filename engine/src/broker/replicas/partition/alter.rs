@@ -1,9 +1,10 @@
 //! Growing and shrinking the ISR (KIP-497, KIP-841, KIP-903; `Partition.maybeExpandIsr`,
 //! `maybeShrinkIsr`, `handleAlterPartitionUpdate`, `handleAlterPartitionError`).
 //!
-//! A leader proposes, the controller decides. One proposal at a time is in flight, and until its
-//! outcome is known both sets count. Only a response that says that nothing was changed withdraws a
-//! proposal; a time-out does not, since the controller may have adopted it.
+//! A leader proposes an ISR, and the controller decides. At most one proposal is in flight, and
+//! until its outcome is known the members of both ISRs count. Only a response that rules out a
+//! change withdraws a proposal; a time-out does not, since the controller may have adopted the
+//! proposal.
 
 use super::isr::{Isr, PendingIsr};
 use super::{Changes, Context, Io, Partition, Role};
@@ -18,7 +19,7 @@ use machine::Mono;
 /// The outcome of a response to a proposal.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(in crate::broker) enum Resolution {
-    /// The proposal is adopted, or void, or newer metadata will settle it.
+    /// The proposal is adopted or withdrawn, or newer metadata will settle it.
     Done(Changes),
     /// It has to be sent again.
     Retry,
@@ -156,8 +157,8 @@ impl Partition {
                 }
                 self.reevaluated(context, io)
             }
-            // There is newer metadata, which will settle it. Until then the proposal stays, and
-            // with it the maximal ISR.
+            // Newer metadata will settle the proposal. Until then the proposal and its maximal ISR
+            // stay.
             ErrorCode::UnknownTopicOrPartition
             | ErrorCode::UnknownTopicId
             | ErrorCode::FencedLeaderEpoch
@@ -174,7 +175,7 @@ impl Partition {
         self.observe_isr(isr, io);
     }
 
-    /// A smaller ISR may let the high watermark move, and no other event may follow that would move
+    /// With a smaller ISR the high watermark may advance, and perhaps no later event would advance
     /// it (KAFKA-13091).
     fn reevaluated(&mut self, context: &Context, io: &mut Io<'_>) -> Resolution {
         let high_watermark = self.maybe_advance_high_watermark(context, io);

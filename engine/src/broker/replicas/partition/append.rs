@@ -17,13 +17,13 @@ use crate::rules::sequence::ProducerEpochs;
 use crate::rules::verification::Starting;
 use bytes::Bytes;
 
-/// A batch that a leader has appended, or has had in its log before.
+/// A batch that a leader has appended, or had in its log already.
 #[derive(Clone, Copy, Debug)]
 pub(in crate::broker) struct Appended {
     pub(in crate::broker) base_offset: Offset,
     pub(in crate::broker) last_offset: Offset,
     pub(in crate::broker) append_time: i64,
-    /// It was there before.
+    /// The batch was in the log already.
     pub(in crate::broker) is_duplicate: bool,
     pub(in crate::broker) changes: Changes,
 }
@@ -32,7 +32,7 @@ pub(in crate::broker) struct Appended {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(in crate::broker) struct Refused {
     pub(in crate::broker) error: ErrorCode,
-    /// Because of what the log knows of its producer.
+    /// Refused because of the state of its producer.
     pub(in crate::broker) by_producer: bool,
     pub(in crate::broker) changes: Changes,
 }
@@ -44,8 +44,9 @@ impl From<ErrorCode> for Refused {
 }
 
 impl Partition {
-    /// Begins the verification of a batch, if it would open a transaction here. Returns the guard with
-    /// which it may be appended later; `guard` is one that no other verification of this broker has.
+    /// Begins the verification of a batch, if it would open a transaction here. Returns the guard
+    /// with which the batch may be appended later. `guard` is a value that no other verification of
+    /// this broker has.
     pub(in crate::broker) fn begin_verification(
         &mut self,
         batch: Unverified,
@@ -71,11 +72,11 @@ impl Partition {
         Ok(Some(self.log.begin_verification(batch, guard, io.now.wall)))
     }
 
-    /// Appends a batch from a producer, if this replica leads and the batch is valid. `guard` is that of
-    /// its verification, if there was one.
+    /// Appends a batch from a producer, if this replica leads and the batch is valid. `guard` is
+    /// the guard of its verification, if there was one.
     ///
-    /// The size of the ISR comes before everything else, duplicates included: a retry of a batch
-    /// that stands in the log may be refused.
+    /// The size of the ISR is checked before everything else, so even a retry of a batch in the log
+    /// may be refused.
     pub(in crate::broker) fn append_as_leader(
         &mut self,
         batch: &Bytes,

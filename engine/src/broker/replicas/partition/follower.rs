@@ -1,4 +1,4 @@
-//! Following: where to start, appending, truncating what the leader does not have
+//! Following: the start, appends, and truncation of batches that the leader lacks
 //! (`Partition.makeFollower`, `ReplicaFetcherThread`, `AbstractFetcherThread`; KIP-101, KIP-279,
 //! KIP-595).
 
@@ -20,9 +20,9 @@ use crate::rules::truncation::{Divergence, Start};
 pub(in crate::broker) struct AppendError(pub(in crate::broker) ErrorCode);
 
 impl Partition {
-    /// Becomes a follower of the leader that `state` names, which may be none. Returns whether the
-    /// leader epoch is new, so that fetching has to restart; `None` if `state` is older than the
-    /// partition epoch known here.
+    /// Becomes a follower of the leader in `state`, if there is one. Returns whether the leader
+    /// epoch is new, so that fetching has to restart; `None` if `state` is older than the partition
+    /// epoch known here.
     pub(in crate::broker) fn become_follower(
         &mut self,
         state: &PartitionRegistration,
@@ -68,9 +68,9 @@ impl Partition {
         Ok(Changes::default())
     }
 
-    /// Appends what was fetched under the leader epoch `fetched_epoch`, and adopts the leader's
-    /// high watermark and log start. Stops at the first batch with a later epoch: it was written
-    /// after that leader epoch had ended (KAFKA-18723).
+    /// Appends batches that were fetched under the leader epoch `fetched_epoch`, and adopts the
+    /// leader's high watermark and log start. Stops at the first batch with a later epoch: it was
+    /// written after that leader epoch had ended (KAFKA-18723).
     pub(in crate::broker) fn append_fetched(
         &mut self,
         fetched: &FetchedPartition,
@@ -108,7 +108,7 @@ impl Partition {
         Ok(Ok(changes))
     }
 
-    /// What is wrong with a batch that the log did not take, unless the log has failed.
+    /// Why the log refused a batch, unless the log has failed.
     fn not_appended(&self, error: LogError) -> Result<AppendError, StorageError> {
         match error {
             LogError::OutOfOrder { .. } if !self.log.is_offline() => {

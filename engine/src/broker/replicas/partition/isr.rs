@@ -1,5 +1,5 @@
-//! The in-sync replicas and the one change of them that may be under way (KIP-497;
-//! `PartitionState`, `PendingExpandIsr`, `PendingShrinkIsr`).
+//! The in-sync replicas, with at most one change under way (KIP-497; `PartitionState`,
+//! `PendingExpandIsr`, `PendingShrinkIsr`).
 
 use crate::Outbox;
 use crate::ids::{BrokerId, LeaderEpoch, PartitionEpoch};
@@ -12,18 +12,18 @@ use crate::rules::isr::Membership;
 pub(super) struct Isr {
     /// The in-sync replicas that the controller has committed.
     pub(super) committed: Vec<BrokerId>,
-    /// What the leader has proposed, while the outcome is unknown.
+    /// The leader's proposal, while its outcome is unknown.
     pub(super) pending: Option<PendingIsr>,
 }
 
-/// A proposal. While it is pending the controller may have adopted it or not, so that both sets
-/// count.
+/// A proposal. While it is pending, the controller may or may not have adopted it, so the members
+/// of both ISRs count.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct PendingIsr {
-    /// With the broker epochs that were known when this was decided; a replica in a later life may
-    /// have lost what made it eligible (KIP-903).
+    /// The members with their broker epochs at the time of the proposal: a replica in a later life
+    /// may no longer be eligible (KIP-903).
     pub(super) proposed: Vec<BrokerState>,
-    /// The version that it changes, by which its answer is recognised.
+    /// The partition epoch that it changes, by which its response is recognized.
     pub(super) partition_epoch: PartitionEpoch,
     pub(super) leader_epoch: LeaderEpoch,
 }
@@ -48,7 +48,7 @@ impl Isr {
         rules.is_in_effective_isr(out, membership)
     }
 
-    /// How many replicas count as in sync at present, out of `replicas`.
+    /// The number of `replicas` that count as in sync at present.
     pub(super) fn effective_len(
         &self,
         replicas: &[BrokerId],

@@ -14,8 +14,8 @@ use crate::rules::isr::Published;
 use crate::rules::leadership::NewEpoch;
 
 impl Partition {
-    /// Becomes or stays leader, as the metadata says. Ignores metadata that is older than what is
-    /// known.
+    /// Becomes or stays leader according to the metadata. Ignores metadata that is older than the
+    /// state here.
     pub(in crate::broker) fn become_leader(
         &mut self,
         state: &PartitionRegistration,
@@ -41,8 +41,8 @@ impl Partition {
         let newer = state.partition_epoch > self.partition_epoch;
         self.replicas.clone_from(&state.replicas);
         leader.set_replicas(state, context);
-        // The response to a proposal may come before the record that it is about, and the next
-        // proposal be in flight when that record does come.
+        // The response to a proposal may arrive before the metadata record of the same change, and
+        // the next proposal may be in flight when the record arrives.
         let published = Published {
             known: self.partition_epoch,
             published: state.partition_epoch,
@@ -63,7 +63,8 @@ impl Partition {
                 io.out.observe(Fact::Reached(Reach::LeaderMissedAnEpoch));
             }
             self.leader_epoch = state.leader_epoch;
-            // Before any request is served, so that the end of an epoch without records is known.
+            // The epoch is recorded before any request is served, so that even an epoch without
+            // records has a known end.
             self.log
                 .assign_epoch(state.leader_epoch, leader.epoch_start, io.disk)
                 .map_err(log_dir_failed)?;
@@ -76,7 +77,7 @@ impl Partition {
             self.observe_isr(&leader.isr.committed, io);
         }
         self.role = Role::Leader(leader);
-        // The ISR may be down to this replica alone.
+        // The ISR may have shrunk to this replica alone.
         let high_watermark = self.maybe_advance_high_watermark(context, io);
         Ok(Changes { high_watermark, ..Changes::default() })
     }
@@ -95,10 +96,11 @@ impl Partition {
         }
     }
 
-    /// Moves the high watermark up to the smallest log end offset that counts. Returns whether it
-    /// moved. Three things hold it back: a committed ISR below min ISR, the members of the maximal
-    /// ISR, and replicas that are about to join. Without the last, a replica could miss the ISR
-    /// again and again by what was appended during its last fetch.
+    /// Advances the high watermark to the smallest log end offset that counts. Returns whether it
+    /// moved. It does not advance while the committed ISR is below `min.insync.replicas`; otherwise
+    /// the members of the maximal ISR count, and replicas that are about to join. Without the
+    /// latter, a replica could fail to join again and again because of the records appended during
+    /// its last fetch.
     pub(in crate::broker) fn maybe_advance_high_watermark(
         &mut self,
         context: &Context,
@@ -143,7 +145,7 @@ impl Leader {
         leader
     }
 
-    /// Keeps what is known of the replicas that stay.
+    /// Takes over a new set of replicas, and keeps the state of those that stay.
     fn set_replicas(&mut self, state: &PartitionRegistration, context: &Context) {
         self.remotes.retain(|remote| state.replicas.contains(&remote.id));
         for id in state.replicas.iter().filter(|id| **id != context.id) {

@@ -6,12 +6,12 @@
 //! | `append.rs`, `admit.rs` | appending as the leader, what may be appended |
 //! | `alter.rs` | growing and shrinking the ISR, and the controller's responses |
 //! | `isr.rs` | the ISR with a proposal in flight |
-//! | `remote.rs` | what a leader knows of a follower |
+//! | `remote.rs` | the leader's state of a follower |
 //! | `follower.rs` | following: appending, truncating, the high watermark |
-//! | `read.rs`, `offsets.rs` | what readers get |
+//! | `read.rs`, `offsets.rs` | fetches and look-ups of offsets |
 //!
-//! A partition decides and writes. It returns [`Changes`], by which the replica manager completes
-//! what waits for them.
+//! A partition decides and writes its log. It returns [`Changes`], after which the replica manager
+//! completes parked requests.
 
 mod admit;
 mod alter;
@@ -68,16 +68,16 @@ pub(in crate::broker) struct Partition {
     /// In order of preference.
     replicas: Vec<BrokerId>,
     role: Role,
-    /// The requests that are parked until something happens here.
+    /// The requests that are parked until this partition changes.
     pub(in crate::broker::replicas) waiting: Waiting,
-    /// When everything was last fsynced, for `flush.ms`.
+    /// When the whole log was last fsynced, for `flush.ms`.
     last_flush: Mono,
 }
 
 /// The role of a replica.
 #[derive(Clone, Debug)]
 pub(in crate::broker) enum Role {
-    /// None yet: the log was found on disk, and the metadata is not known so far.
+    /// None: the log was loaded from disk, and there is no metadata yet.
     None,
     /// The replica leads the partition.
     Leader(Leader),
@@ -98,26 +98,26 @@ pub(in crate::broker) struct Leader {
     remotes: Vec<RemoteReplica>,
 }
 
-/// What happened to a partition that others may wait for.
+/// The changes of a partition for which requests may wait.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(in crate::broker) struct Changes {
     /// The log end moved up.
     pub(in crate::broker) appended: bool,
     /// The high watermark moved.
     pub(in crate::broker) high_watermark: bool,
-    /// The ISR was proposed to change, and the proposal has to be sent.
+    /// A change of the ISR was proposed, and has to be sent.
     pub(in crate::broker) proposed: bool,
     /// A segment is full and has to be fsynced.
     pub(in crate::broker) rolled: bool,
-    /// The log end moved down, and the recovery point may have; it has to be written before
-    /// anything is appended in the place of what was cut.
+    /// The log was truncated, and the recovery point may have moved down with it: it has to be
+    /// written before the next append.
     pub(in crate::broker) truncated: bool,
     /// The leader epoch file is behind and has to be written in the background.
     pub(in crate::broker) stale_epochs: bool,
 }
 
 impl Partition {
-    /// A replica whose log was opened, before the first metadata of it.
+    /// A replica with its log, before its first metadata.
     pub(in crate::broker) fn new(
         id: TopicPartition,
         topic: String,
@@ -186,12 +186,12 @@ impl Partition {
         self.leader().map_or(&[], |leader| &leader.isr.committed)
     }
 
-    /// Whether this leader has proposed another ISR and not heard about it.
+    /// Whether this leader has a proposed ISR in flight.
     pub(in crate::broker) fn has_pending_isr(&self) -> bool {
         self.leader().is_some_and(|leader| leader.isr.pending.is_some())
     }
 
-    /// What the follower's end is, as far as this leader knows.
+    /// The follower's log end offset, as far as this leader knows.
     pub(in crate::broker) fn follower_end(&self, follower: BrokerId) -> Option<Offset> {
         let remote = self.leader()?.remotes.iter().find(|remote| remote.id == follower)?;
         Some(remote.log_end).filter(|end| *end != remote::UNKNOWN)
@@ -211,8 +211,8 @@ impl Partition {
         }
     }
 
-    /// The end of committed data that is decided: no transaction that began below it is open, or ended
-    /// by a marker that the high watermark has not passed.
+    /// The last stable offset: every transaction that began below it has ended, with a marker below
+    /// the high watermark.
     pub(in crate::broker) fn last_stable_offset(
         &self,
         context: &Context,
@@ -238,13 +238,13 @@ impl Partition {
         self.log.reconfigure(&log);
     }
 
-    /// Whether what the metadata says is older than what is known here: an AlterPartition answer
-    /// may have come before the record that it is about (KAFKA-12686).
+    /// Whether metadata is older than the state here: the response to AlterPartition may have
+    /// arrived before the metadata record of the same change (KAFKA-12686).
     fn is_outdated(&self, state: &PartitionRegistration) -> bool {
         state.partition_epoch < self.partition_epoch
     }
 
-    /// Cuts the log, and the high watermark with it, and says so.
+    /// Truncates the log, and the high watermark with it, and reports that.
     fn cut(
         &mut self,
         to: Offset,
@@ -274,9 +274,9 @@ impl Partition {
         Ok(Changes { truncated, stale_epochs, ..Changes::default() })
     }
 
-    /// Sets the high watermark, within the log, and says so if it moved
-    /// (`UnifiedLog.updateHighWatermark`). Dropping everything moves it up to the new start
-    /// (KAFKA-9491).
+    /// Sets the high watermark, within the log, and reports it if it moved
+    /// (`UnifiedLog.updateHighWatermark`). If the whole log is dropped, the high watermark moves up
+    /// to the new start (KAFKA-9491).
     fn move_high_watermark(&mut self, to: Offset, io: &mut Io<'_>) -> bool {
         let to = to.clamp(self.log.log_start(), self.log.end_offset());
         self.log.on_replicated(to);
@@ -303,7 +303,7 @@ impl Partition {
         self.log.flush_epochs(io.disk).map_err(log_dir_failed)
     }
 
-    /// Fsyncs everything if the last time is at least `flush.ms` ago.
+    /// Fsyncs the whole log if the last time is at least `flush.ms` ago.
     pub(in crate::broker) fn flush_if_old(&mut self, io: &mut Io<'_>) -> Result<(), StorageError> {
         let old = io.now.mono.since(self.last_flush) >= self.config.flush_ms;
         if old && self.log.recovery_point() < self.log.end_offset() {
@@ -323,7 +323,7 @@ impl Partition {
         }
     }
 
-    /// What the log knows of its producers, if this replica leads.
+    /// The producers of the log, if this replica leads.
     pub(in crate::broker) fn describe_producers(
         &self,
     ) -> Result<Vec<DescribedProducer>, ErrorCode> {
@@ -365,8 +365,8 @@ impl Partition {
     }
 }
 
-/// What a topic's configuration says about logs. When producers expire is a property of brokers, and
-/// left at its default.
+/// The configuration of a log from that of its topic. The expiration of producers is a property of
+/// brokers, and left at its default here.
 pub(in crate::broker) fn log_config(config: &TopicConfig) -> LogConfig {
     LogConfig {
         segment_bytes: config.segment_bytes,

@@ -29,7 +29,7 @@ pub(in crate::broker) enum Reader {
 }
 
 impl Reader {
-    /// Whether it is a consumer that leaves aborted transactions out.
+    /// Whether it is a consumer that skips aborted transactions.
     fn wants_aborted(self) -> bool {
         self == Self::Consumer(Isolation::ReadCommitted)
     }
@@ -44,19 +44,19 @@ pub(in crate::broker) struct FetchLimits {
     pub(in crate::broker) min_one_batch: bool,
 }
 
-/// What a partition has for a fetch, which decides whether the fetch is parked.
+/// The bytes that a partition has for a fetch, which decide whether the fetch is parked.
 ///
-/// Kafka's limits cut at the byte, so that a response may end inside a batch, which its reader
-/// skips. The bytes of that batch count as well.
+/// Kafka's responses are cut exactly at the limit, so that one may end inside a batch, which its
+/// reader ignores. The bytes of that part count as well.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(in crate::broker) struct Readable {
     /// The bytes of the response (`ReplicaManager.fetchMessages`).
     pub(in crate::broker) bytes: u64,
-    /// The bytes that are there, up to the partition's limit: what counts once the fetch is parked,
-    /// whatever the size of the first batch (`DelayedFetch.tryComplete`, case G).
+    /// The available bytes, up to the partition's limit, whatever the size of the first batch: they
+    /// count once the fetch is parked (`DelayedFetch.tryComplete`, case G).
     pub(in crate::broker) while_parked: u64,
-    /// Whether the reader is in an earlier segment than what it may read. It does not wait there
-    /// (case F).
+    /// Whether the reader is in an earlier segment than the end of the readable records. Then its
+    /// fetch is not parked (case F).
     pub(in crate::broker) on_older_segment: bool,
 }
 
@@ -74,12 +74,13 @@ impl Readable {
     }
 }
 
-/// What was read.
+/// The result of a read.
 #[derive(Clone, Debug, Default)]
 struct Found {
     records: Records,
     readable: Readable,
-    /// The aborted transactions that the reader has to leave out; `None` if it does not ask for them.
+    /// The aborted transactions that the reader has to skip; `None` if it reads uncommitted records
+    /// too.
     aborted: Option<Vec<AbortedTransaction>>,
 }
 
@@ -120,7 +121,7 @@ impl Partition {
     }
 
     /// One partition of a fetch response. With `is_first`, a follower's position is recorded; a
-    /// parked fetch that is looked at again has no new position.
+    /// parked fetch that is checked again has no new position.
     pub(in crate::broker) fn fetch(
         &mut self,
         reader: Reader,
@@ -207,7 +208,7 @@ impl Partition {
     }
 
     /// A consumer may read from any replica (KIP-392), a follower only from the leader, which has
-    /// to know it.
+    /// to know the follower.
     fn check_reader(
         &self,
         reader: Reader,
@@ -299,8 +300,8 @@ impl Partition {
         }
     }
 
-    /// Whether a fetch at `offset` returns nothing and changes nothing here: the reader has all
-    /// that it may read, and is a consumer or a follower in the ISR.
+    /// Whether a fetch at `offset` would return nothing and change nothing here: the reader has
+    /// everything that it may read, and is a consumer or a follower in the ISR.
     pub(in crate::broker) fn has_nothing_for(
         &self,
         reader: Reader,

@@ -1,4 +1,4 @@
-//! A follower as its leader sees it (`Replica`, `ReplicaState`).
+//! The leader's state of a follower (`Replica`, `ReplicaState`).
 
 use crate::ids::{BrokerEpoch, BrokerId, Offset};
 use machine::{Mono, Span};
