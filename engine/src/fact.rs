@@ -88,7 +88,7 @@ pub enum Fact {
         partition: TopicPartition,
         /// The new epoch.
         leader_epoch: LeaderEpoch,
-        /// Who leads.
+        /// The leader, if there is one.
         leader: Option<BrokerId>,
         /// The log end offset.
         log_end: Offset,
@@ -288,7 +288,7 @@ pub enum Fact {
     QuorumFollower {
         /// The epoch.
         epoch: LeaderEpoch,
-        /// Who leads.
+        /// The leader, if there is one.
         leader: Option<BrokerId>,
     },
     /// A member of the quorum stands for election.
@@ -580,7 +580,7 @@ pub enum TransactionOutcome {
 /// Why a consumer's position moved.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Positioning {
-    /// The application sought a position.
+    /// The application has called `seek`.
     Seek,
     /// `auto.offset.reset`: there was no position.
     Start,

@@ -1,6 +1,7 @@
-//! From a scenario to a world of nodes that are still off.
+//! Builds the simulated world of a scenario, with nodes that have not started yet.
 
 use super::deadline::largest_fetch;
+use super::setup::{is_transactional, setup};
 use crate::condition::{ClusterNames, Roster};
 use crate::museum;
 use crate::node::{Node, NodeConfig};
@@ -11,7 +12,7 @@ use crate::workload::{
     Repeats, Schedule, Transactions,
 };
 use engine::broker::BrokerSettings;
-use engine::config::{BrokerConfig, IsolationLevel, Partitioner, ProducerConfig};
+use engine::config::{IsolationLevel, ProducerConfig};
 use engine::controller::ControllerSettings;
 use engine::ids::BrokerId;
 use engine::protocol::CreatableTopic;
@@ -20,9 +21,8 @@ use judge::evidence;
 use machine::{NodeId, Span};
 use sim::{DiskProfile, HostConfig, LinkProfile, Sample, World, WorldConfig};
 use spec::{self, Clocks, Resolved, Scenario};
-use std::collections::{BTreeMap, BTreeSet};
 
-/// A world and who is who in it.
+/// A world, and the roles of its nodes.
 pub(super) struct Built {
     pub(super) world: World<Node>,
     pub(super) roster: Roster,
@@ -31,8 +31,8 @@ pub(super) struct Built {
     pub(super) setup: evidence::Setup,
 }
 
-/// Builds the world of a run under `rules`. `elections` are what its admin clients may be asked
-/// for.
+/// Builds the world of a run under `rules`. `elections` are the elections that its admin clients may
+/// have to request.
 pub(super) fn build(resolved: &Resolved, rules: Rulebook, elections: &[Election]) -> Built {
     let Resolved { scenario, seed, trace, .. } = resolved;
     let config = WorldConfig {
@@ -175,7 +175,7 @@ impl Builder<'_> {
             .filter(move |topic| scenario.cluster_index(topic.cluster.as_deref()) == Some(cluster))
     }
 
-    /// The topics of these names, or all of the cluster, each with its number of partitions.
+    /// The topics with these names, or all topics of the cluster, each with its number of partitions.
     fn topics_or_all(&self, names: &[String], cluster: usize) -> Vec<(String, i32)> {
         self.topics_of(cluster)
             .filter(|topic| names.is_empty() || names.contains(&topic.name))
@@ -257,8 +257,8 @@ impl Builder<'_> {
     }
 }
 
-/// The time-out of the reader that reads everything back: nothing fails any more by then, but the
-/// largest response has to cross the link in that time.
+/// The time-out of the reader that reads everything back. By then nothing fails any more, but the
+/// largest response has to arrive in time.
 fn request_timeout(scenario: &Scenario) -> Span {
     let most = engine::config::ConsumerConfig::default().fetch_max_bytes;
     Span::secs(10).saturating_add(largest_fetch(scenario, most.into()))
@@ -389,156 +389,4 @@ fn disk(disk: &spec::Disk) -> DiskProfile {
     profile.capacity = disk.capacity.unwrap_or(profile.capacity);
     profile.write_back = disk.write_back.map_or(profile.write_back, |age| age.0);
     profile
-}
-
-/// Whether nothing can be late: no faults, links and disks as by default, patient clients, and a
-/// quorum and sessions that outlast what is usual between two fetches and two heartbeats.
-fn is_calm(scenario: &Scenario) -> bool {
-    // An idle leader of the quorum parks a fetch for half a second (`MAX_FETCH_WAIT_MS`).
-    const IDLE_FETCH: Span = Span::millis(500);
-    let keeps = |cluster: &spec::Cluster| {
-        let (broker, controller) = (cluster.broker.config(), cluster.controller.config());
-        let fetch = broker.quorum_fetch_timeout.min(controller.fetch_timeout);
-        fetch.0 >= 3 * IDLE_FETCH.0 / 2
-            && controller.session_timeout.0 >= 3 * broker.heartbeat_interval.0
-    };
-    let patient = |producers: &spec::Producers| {
-        let (config, default) = (producers.properties.config(), ProducerConfig::default());
-        config.request_timeout >= default.request_timeout
-            && config.delivery_timeout >= default.delivery_timeout
-    };
-    scenario.faults.is_empty()
-        && scenario.swarm.is_none()
-        && is_prompt(scenario)
-        && scenario.clocks == Clocks::default()
-        && scenario.clusters.iter().all(keeps)
-        && scenario.producers.iter().all(patient)
-}
-
-/// Whether links and disks are as by default.
-fn is_prompt(scenario: &Scenario) -> bool {
-    scenario.network == spec::Network::default() && scenario.disk == spec::Disk::default()
-}
-
-/// The longest of a time of all clusters' brokers.
-fn longest(scenario: &Scenario, of: fn(&BrokerConfig) -> Span) -> Span {
-    let times = scenario.clusters.iter().map(|cluster| of(&cluster.broker.config()));
-    times.max().unwrap_or(Span::ZERO)
-}
-
-/// Whether some producer sends in transactions.
-fn is_transactional(scenario: &Scenario) -> bool {
-    scenario.producers.iter().any(|it| it.config().transactional_id.0.is_some())
-}
-
-/// The consumers whose `isolation.level` is `read_committed`; the reader that reads everything back
-/// too, where there are transactions.
-fn read_committed(scenario: &Scenario, roster: &Roster) -> BTreeSet<NodeId> {
-    let counted = scenario.consumers.iter().flat_map(|it| {
-        let is_its = it.config().isolation_level == IsolationLevel::ReadCommitted;
-        std::iter::repeat_n(is_its, it.count.into())
-    });
-    let consumers = roster.consumers.iter().zip(counted);
-    let mut nodes: BTreeSet<NodeId> =
-        consumers.filter(|(_, is_its)| *is_its).map(|(node, _)| *node).collect();
-    if is_transactional(scenario) {
-        let clusters = 0..scenario.clusters.len();
-        nodes.extend(clusters.map(|cluster| NodeId::new(cluster as u8, READER)));
-    }
-    nodes
-}
-
-/// How long a transaction may be open: its own time-out, and a scan of its coordinator.
-fn transaction_timeout(scenario: &Scenario) -> Span {
-    let timeout = scenario.producers.iter().map(|it| it.config().transaction_timeout).max();
-    let scan = longest(scenario, |config| config.transaction_abort_interval);
-    timeout.unwrap_or_default().saturating_add(scan)
-}
-
-/// What promises depend on.
-fn setup(scenario: &Scenario, roster: &Roster) -> evidence::Setup {
-    let by_key = |config: &ProducerConfig| {
-        config.partitioner == Partitioner::Default && !config.partitioner_ignore_keys
-    };
-    let topics = scenario.topics.iter().map(|topic| {
-        let config = scenario.topic_config(topic);
-        let cluster = scenario.cluster_index(topic.cluster.as_deref()).unwrap_or(0);
-        let mut writers = scenario.producers.iter().filter(|producers| {
-            scenario.cluster_index(producers.cluster.as_deref()) == Some(cluster)
-                && (producers.topics.is_empty() || producers.topics.contains(&topic.name))
-        });
-        evidence::TopicSetup {
-            cluster: machine::ClusterId(cluster as u8),
-            name: topic.name.clone(),
-            min_insync_replicas: config.min_insync_replicas as usize,
-            replication_factor: match topic.assignments.first() {
-                Some(replicas) => replicas.len(),
-                None => topic.replication_factor.into(),
-            },
-            unclean_leader_election: config.unclean_leader_election,
-            segment_bytes: config.segment_bytes.into(),
-            flush_messages: (config.flush_messages < i64::MAX)
-                .then_some(config.flush_messages.unsigned_abs()),
-            flush_ms: (config.flush_ms < machine::Span::MAX).then(|| config.flush_ms.as_millis()),
-            compacted: false,
-            partitioned_by_key: writers
-                .all(|p| p.keys > 0 && p.partition.is_none() && by_key(&p.config())),
-        }
-    });
-    let producers = scenario.producers.iter().flat_map(|producers| {
-        let config = producers.config();
-        let setup = evidence::ProducerSetup {
-            max_in_flight: config.max_in_flight,
-            idempotence: config.is_idempotent(),
-            transfers: producers.transactions.as_ref().is_some_and(|it| it.transfer),
-        };
-        std::iter::repeat_n(setup, producers.count.into())
-    });
-    evidence::Setup {
-        controllers: roster
-            .servers
-            .iter()
-            .copied()
-            .filter(|n| crate::roles::is_controller(*n))
-            .collect(),
-        session_timeout: scenario
-            .clusters
-            .iter()
-            .map(|cluster| cluster.controller.config().session_timeout)
-            .min()
-            .unwrap_or(Span::ZERO),
-        drift_ppm: 2 * scenario.clocks.drift_ppm,
-        is_calm: is_calm(scenario),
-        is_prompt: is_prompt(scenario),
-        lag_time: longest(scenario, |config| config.replica_lag_time_max),
-        fetch_back_off: scenario
-            .clusters
-            .iter()
-            .map(|cluster| cluster.broker.config().replica_fetch_backoff)
-            .min()
-            .unwrap_or(Span::ZERO),
-        fetch_wait: longest(scenario, |config| config.replica_fetch_wait_max),
-        producer_id_expiration: scenario
-            .clusters
-            .iter()
-            .map(|cluster| cluster.broker.config().producer_id_expiration)
-            .min()
-            .unwrap_or(Span::MAX),
-        disk_capacity: scenario.disk.capacity,
-        eligible_leader_replicas: scenario
-            .clusters
-            .iter()
-            .all(|cluster| cluster.controller.config().eligible_leader_replicas),
-        groups: BTreeMap::new(),
-        read_committed: read_committed(scenario, roster),
-        state_log_min_isr: scenario
-            .clusters
-            .iter()
-            .map(|cluster| cluster.broker.config().transaction_log_min_isr as usize)
-            .min()
-            .unwrap_or(1),
-        transaction_timeout: transaction_timeout(scenario),
-        topics: topics.collect(),
-        producers: producers.collect(),
-    }
 }

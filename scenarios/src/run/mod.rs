@@ -19,6 +19,7 @@ mod observe;
 mod panicked;
 mod progress;
 mod reads;
+mod setup;
 mod simulation;
 mod verdict;
 mod words;
