@@ -3,7 +3,7 @@
 //!
 //! | file | idea |
 //! |---|---|
-//! | `route.rs`, `serve.rs`, `part.rs` | which input goes to which part, on which lane, under which locks |
+//! | `route.rs`, `serve.rs`, `part.rs` | routing of inputs to parts, with lanes and locks |
 //! | `publisher.rs` | committed metadata, and its publication to the parts |
 //! | `requests/` | requests in order, parked requests, responses |
 //! | `context.rs` | the context that all parts share |
@@ -16,7 +16,7 @@
 //! | `lifecycle.rs` | registration, heartbeats, controlled shutdown |
 //! | `replicas/` | replicas, their ISR, fetchers, checkpoints |
 //! | `forward.rs`, `producer_ids.rs` | requests that the controller handles; producer ids from the controller |
-//! | `verification.rs` | questions to coordinators of transactions, before produce requests |
+//! | `verification.rs` | requests to transaction coordinators before batches are appended |
 //! | `assignments.rs` | reports of log directories of replicas to the controller |
 //! | `transactions/` | transaction coordinators |
 //!

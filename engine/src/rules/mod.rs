@@ -51,7 +51,7 @@ macro_rules! rules {
         }
 
         impl Rules {
-            /// The rules as Kafka 4.1 means them.
+            /// The rules of Kafka 4.1, with defects of the release corrected.
             pub const fn kafka() -> Self {
                 Self { $($name: $kafka,)* }
             }
@@ -76,13 +76,13 @@ macro_rules! rules {
                 })
             }
 
-            /// What each rule decides, in one line, in the order of [`Self::NAMES`].
+            /// The summary of each rule in one line, in the order of [`Self::NAMES`].
             pub const SUMMARIES: &'static [&'static str] = &[$($summary.trim_ascii(),)*];
         }
 
         /// The rules by number, for the marks of their branches.
-        # [allow(non_camel_case_types, reason = "the variants are the names of the rules")]
-        # [repr(u16)]
+        #[allow(non_camel_case_types, reason = "the variants are the names of the rules")]
+        #[repr(u16)]
         enum Row {
             $($name,)*
         }

@@ -4,7 +4,7 @@
 use bytes::Bytes;
 use engine::record;
 
-/// The state that a record gives to a transactional id, with the numbers of
+/// The state of a transactional id in a record, with the numbers of
 /// `org.apache.kafka.coordinator.transaction.TransactionState`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum State {
@@ -106,7 +106,7 @@ fn one(
 ) -> Result<(String, Option<StateValue>), &'static str> {
     let mut key = Reader(key.ok_or("a record without key")?);
     if key.short()? != 0 {
-        return Err("the key is of another version");
+        return Err("the key has an unknown version");
     }
     let size = key.short()?;
     let id = key.text(size.into())?;
@@ -115,7 +115,7 @@ fn one(
     let is_flexible = match value.short()? {
         0 => false,
         1 => true,
-        _ => return Err("the value is of another version"),
+        _ => return Err("the value has an unknown version"),
     };
     let (producer_id, epoch, timeout_ms) = (value.long()?, value.short()?, value.int()?);
     let state = usize::from(value.byte()?);
@@ -165,7 +165,7 @@ impl Reader<'_> {
         self.take().map(i64::from_be_bytes)
     }
 
-    /// A length or count of the flexible versions, which is written as one more; -1: null.
+    /// A compact length or count of the flexible versions, which is stored plus one; -1: null.
     fn compact(&mut self) -> Result<i32, &'static str> {
         let mut value: u32 = 0;
         for shift in [0, 7, 14, 21, 28] {
@@ -178,7 +178,7 @@ impl Reader<'_> {
         Err("a number is too long")
     }
 
-    /// How many entries a list has; null has none.
+    /// The number of entries of a list; 0 for null.
     fn count(&mut self, is_flexible: bool) -> Result<i32, &'static str> {
         let count = if is_flexible { self.compact()? } else { self.int()? };
         Ok(count.max(0))

@@ -1,16 +1,15 @@
 //! The partitions of a fetch session that its next fetch has to read, in the order of the session.
 //!
-//! There are few at a time, and most join at the end: a sorted list costs less than a tree.
+//! There are few at a time, and most are added at the end: a sorted list costs less than a tree.
 
 use crate::protocol::FetchPartition;
 
-/// Partitions by their place in the session, each with what is requested of it.
+/// Partitions by their position in the session, each with its request.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Due(Vec<(u64, FetchPartition)>);
 
 impl Due {
-    /// Adds the partition at `place`, or replaces what is requested of it. Returns whether it is
-    /// new.
+    /// Adds the partition at `place`, or replaces its request. Returns whether it is new.
     pub(super) fn insert(&mut self, place: u64, request: FetchPartition) -> bool {
         if self.0.last().is_none_or(|(last, _)| *last < place) {
             self.0.push((place, request));
@@ -35,7 +34,7 @@ impl Due {
         }
     }
 
-    /// All places, in order.
+    /// All positions, in order.
     pub(super) fn places(&self) -> &[(u64, FetchPartition)] {
         &self.0
     }
@@ -63,7 +62,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_due_stays_in_the_order_of_places() {
+    fn due_partitions_stay_in_the_order_of_their_positions() {
         let mut due = Due::default();
         assert!(
             due.insert(3, request(3)) && due.insert(9, request(9)) && due.insert(5, request(5))

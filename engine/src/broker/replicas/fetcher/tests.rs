@@ -56,16 +56,16 @@ fn respond(fetcher: &mut Fetcher, session_id: i32, indexes: &[i32]) -> bool {
 }
 
 #[test]
-fn a_partition_whose_records_were_appended_goes_to_the_end() {
+fn a_partition_moves_to_the_end_after_its_records_were_appended() {
     let mut fetcher = fetcher();
     assert_eq!(next(&mut fetcher, Mono(0)).0, [0, 1, 2]);
     fetcher.partitions.get_mut(&id(0)).unwrap().fetch_offset = 5;
     fetcher.move_to_end(id(0));
-    assert_eq!(next(&mut fetcher, Mono(0)).0, [1, 2, 0], "B10");
+    assert_eq!(next(&mut fetcher, Mono(0)).0, [1, 2, 0], "B10: partitions take turns");
 }
 
 #[test]
-fn a_session_is_told_only_what_has_changed() {
+fn a_fetch_names_only_partitions_that_have_changed() {
     let mut fetcher = fetcher();
     next(&mut fetcher, Mono(0));
     assert!(respond(&mut fetcher, 9, &[0, 1, 2]));
@@ -79,7 +79,7 @@ fn a_session_is_told_only_what_has_changed() {
 }
 
 #[test]
-fn a_partition_that_waits_leaves_the_session_and_comes_back() {
+fn a_delayed_partition_leaves_the_session_and_returns() {
     let mut fetcher = fetcher();
     next(&mut fetcher, Mono(0));
     assert!(respond(&mut fetcher, 9, &[0, 1, 2]));
@@ -96,6 +96,6 @@ fn a_partition_that_waits_leaves_the_session_and_comes_back() {
 fn an_unexpected_error_of_the_log_fails_the_partition() {
     let failed = |error| matches!(not_appended(AppendError(error)), Applied::Failed);
     assert!(failed(ErrorCode::OffsetOutOfRange), "B11: offsets out of order");
-    assert!(failed(ErrorCode::RecordListTooLarge), "B11");
+    assert!(failed(ErrorCode::RecordListTooLarge), "B11: records too large");
     assert!(!failed(ErrorCode::CorruptMessage));
 }
