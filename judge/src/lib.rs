@@ -1,15 +1,16 @@
-//! Judges a run of a Kafka cluster by what was observed of it.
+//! Judges a run of a Kafka cluster by observations of the run.
 //!
-//! | module | what it holds |
+//! | module | contents |
 //! |---|---|
 //! | [`Observer`] | takes in facts, faults and ends of nodes while the run goes on |
-//! | [`evidence`] | what was observed, in order: logs, metadata, records, readers |
-//! | [`check`] | one promise each, held against the evidence; finds where it does not hold |
-//! | [`verdict`] | weighs findings: a row of the permission table excuses one, or it is a violation |
+//! | [`evidence`] | the observations, indexed: logs, metadata, records, readers |
+//! | [`check`] | the checks, each of which compares the evidence with one promise |
+//! | [`verdict`] | the verdict: a finding is permitted by a row of the permission table, or is a violation |
 //! | [`outcome`] | counts, violations and permissions as published formats have them |
 //!
-//! The history may come from anywhere: this crate knows neither the simulator nor scenario files, and
-//! of nodes only what [`evidence::Setup`] says. Imports go one way: `evidence`, `check`, `verdict`.
+//! The history may come from anywhere: this crate uses neither the simulator nor scenario files,
+//! and knows only the [`evidence::Setup`] of nodes. Imports go one way: `evidence`, `check`,
+//! `verdict`.
 
 pub mod check;
 pub mod evidence;

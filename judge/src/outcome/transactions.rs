@@ -1,4 +1,4 @@
-//! What became of transactions, as their applications know it.
+//! The outcomes of transactions, as far as their applications know.
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -8,14 +8,14 @@ use std::collections::BTreeMap;
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Share {
-    /// How many.
+    /// The number of transactions.
     pub transactions: u64,
-    /// How many records were sent in them.
+    /// The number of records that were sent in them.
     pub records: u64,
 }
 
-/// What became of the transactions of a run, as their applications know it. Each transaction counts in
-/// one outcome.
+/// The outcomes of the transactions of a run, as far as their applications know. Each transaction
+/// has one outcome.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Transactions {
@@ -25,28 +25,29 @@ pub struct Transactions {
     pub aborted: Share,
     /// Aborted after an error, such as a time-out: `abortTransaction` returned.
     pub aborted_after_error: Share,
-    /// Given up since another producer took the transactional id, or a coordinator the epoch.
+    /// Given up because another producer took over the transactional id, or the coordinator bumped
+    /// the epoch.
     pub fenced: Share,
-    /// `commitTransaction` was called, and it had no result before the client was killed, the producer
-    /// failed for another reason than being fenced, or the run ended.
+    /// `commitTransaction` was called, and had no result before the client was killed, the producer
+    /// failed (not because it was fenced), or the run ended.
     pub unanswered: Share,
-    /// Left open on purpose, as by an application that crashes.
+    /// Abandoned on purpose, as by an application that crashes.
     pub abandoned: Share,
-    /// Its client was killed, or its producer failed for another reason, before `commitTransaction`
+    /// The client was killed, or the producer failed for another reason, before `commitTransaction`
     /// was called.
     pub cut_off: Share,
-    /// *Maybe*: how many of those that are fenced and unanswered are committed or aborted, and their
-    /// application does not know which, since it had called `commitTransaction`.
+    /// The number of fenced and unanswered transactions of unknown outcome: their application had
+    /// called `commitTransaction`.
     pub maybe: u64,
-    /// Of [`Self::maybe`], how many the logs hold committed.
+    /// How many of [`Self::maybe`] are committed by the logs.
     pub maybe_committed: u64,
-    /// Why transactions were aborted, fenced, cut off or left without a result, by Kafka's name of the
-    /// error. Those that ended with their process are in no row.
+    /// The errors because of which transactions were aborted, fenced, cut off or left without a
+    /// result, by Kafka's names. Transactions that ended with their process are not counted.
     pub errors: BTreeMap<String, u64>,
 }
 
 impl Transactions {
-    /// The outcomes with their names, in the order in which people ask for them.
+    /// The outcomes with their names, in order of importance to users.
     pub fn rows(&self) -> [(&'static str, Share); 7] {
         [
             ("committed", self.committed),
@@ -59,18 +60,18 @@ impl Transactions {
         ]
     }
 
-    /// How many began.
+    /// The number of transactions that began.
     pub fn begun(&self) -> u64 {
         let all = self.rows().into_iter().map(|(_, share)| share.transactions);
         all.fold(0, u64::saturating_add)
     }
 
-    /// Whether there were none.
+    /// Whether there were no transactions.
     pub fn is_none(&self) -> bool {
         self.begun() == 0
     }
 
-    /// Adds those of another run.
+    /// Adds the transactions of another run.
     pub fn add(&mut self, other: &Self) {
         for (own, other) in [
             (&mut self.committed, other.committed),
@@ -114,7 +115,7 @@ impl Transactions {
             (0, _) => String::new(),
             (maybe, committed) => {
                 format!(
-                    "; the result of {maybe} is not known (maybe), {committed} of them committed"
+                    "; the outcome of {maybe} is unknown (maybe), {committed} of them committed"
                 )
             }
         };
@@ -142,23 +143,23 @@ impl Share {
     }
 }
 
-/// The sum over accounts between which transactions transfer amounts. Each account begins with 0, and a
-/// transfer takes from one what it gives to another.
+/// The sum over accounts between which transactions transfer amounts. Each account begins with 0,
+/// and a transfer moves an amount from one account to another.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Sum {
-    /// The sum if every transfer is there whole or not at all: 0.
+    /// The sum if every transfer is stored as a whole or not at all: 0.
     pub expected: i64,
-    /// The sum of what was read back; `None` if a partition was not read to its end.
+    /// The sum of the records read back; `None` if a partition was not read to its end.
     pub read: Option<i64>,
-    /// How many transfers were read: records that give.
+    /// The number of transfers read, counted by the crediting records.
     pub transfers: u64,
-    /// What they gave in all.
+    /// The total amount of these transfers.
     pub moved: u64,
 }
 
 impl Sum {
-    /// Whether the sum is what it should be; `None` if it is not known.
+    /// Whether the sum is as expected; `None` if it is unknown.
     pub fn held(&self) -> Option<bool> {
         self.read.map(|read| read == self.expected)
     }
@@ -172,10 +173,12 @@ impl Sum {
             (Some(read), Some(true)) => format!("held: {expected} expected, {read} read; {moved}"),
             (Some(read), _) => {
                 format!(
-                    "NOT held: {expected} expected, {read} read: transfers are there in part; {moved}"
+                    "NOT held: {expected} expected, {read} read: some transfers are stored in part; {moved}"
                 )
             }
-            (None, _) => format!("not known: {expected} expected, and not all was read back"),
+            (None, _) => {
+                format!("unknown: {expected} expected, and not all records were read back")
+            }
         }
     }
 }
@@ -197,7 +200,7 @@ mod tests {
             ..Transactions::default()
         };
         let expected = "5 transactions: 2 committed (8 records), 1 aborted on purpose (1), 0 fenced, \
-                        2 unanswered (6); the result of 2 is not known (maybe), 1 of them committed; \
+                        2 unanswered (6); the outcome of 2 is unknown (maybe), 1 of them committed; \
                         errors: PRODUCER_FENCED 2";
         assert_eq!(one.in_words(), expected);
         let mut sum = one.clone();

@@ -1,5 +1,5 @@
-//! The course of the transaction that a finding is about, in lines: who began it, what its coordinator
-//! was asked and decided, where markers stand, and what its application was told.
+//! The course of the transaction that a finding is about, in lines: the client, the requests to its
+//! coordinator, the decision, the markers, and the outcome at the application.
 
 use crate::check::{Finding, Ground};
 use crate::evidence::transaction::{EndRequest, Session, Transition};
@@ -7,20 +7,21 @@ use crate::evidence::{ClientTransaction, NONE, View, records};
 use engine::error::ErrorCode;
 use engine::fact::{EndTxnHandled, TransactionOutcome};
 
-/// The most requests to end it or the one before that are named.
+/// The largest number of EndTxn requests that are named.
 const REQUESTS: usize = 6;
 
-/// What is known of the transaction that a finding is about.
+/// The course of a transaction.
 #[derive(Debug, Default)]
 pub(super) struct Course {
-    /// Which transaction it is, and the bug of Kafka that has this shape, if one has.
+    /// The identity of the transaction, and the Kafka bug that explains the finding, if there is
+    /// one.
     pub(super) head: Vec<String>,
     /// Its steps with their times.
     pub(super) steps: Vec<(u64, String)>,
 }
 
-/// The course of the transaction that a finding is about; `None` if it is about none, or that is not
-/// known.
+/// The course of the transaction that a finding is about; `None` if it is about none, or the
+/// transaction is not known.
 pub(super) fn of(view: &View, finding: &Finding) -> Option<Course> {
     let producer_id = match finding.ground {
         Ground::Transaction { producer_id, .. } | Ground::AfterPending { producer_id, .. } => {
@@ -36,7 +37,7 @@ pub(super) fn of(view: &View, finding: &Finding) -> Option<Course> {
     Some(known.course(finding))
 }
 
-/// The transaction of the record, or of what stands at the offset.
+/// The transaction of the finding's record, or of the batch or marker at its offset.
 fn by_record(view: &View, finding: &Finding) -> Option<u32> {
     let transaction = |number: u64| {
         let of = view.records.get(number)?.transaction;
@@ -51,7 +52,7 @@ fn by_record(view: &View, finding: &Finding) -> Option<u32> {
     if batches.get(batch).marker.is_none() {
         return transaction(batches.number_at(batch, offset));
     }
-    // A marker: what it ended.
+    // A marker: the transaction that it ended.
     let ended = partition.line.iter().find(|it| batches.get(**it).ended_by == batch)?;
     transaction(batches.number_at(*ended, batches.get(*ended).base))
 }
@@ -74,7 +75,7 @@ struct Known<'v> {
     session: &'v Session,
 }
 
-/// Where a transaction has data or its marker.
+/// A marker of a transaction.
 #[derive(Debug)]
 struct Marked {
     at: u64,
@@ -115,7 +116,7 @@ impl<'v> Known<'v> {
         Course { head, steps }
     }
 
-    /// What the application did, and what it was told.
+    /// The calls of the application, and the outcome that it learned.
     fn of_application(&self) -> Vec<(u64, String)> {
         let it = self.it;
         let client = it.begun.node;
@@ -127,12 +128,13 @@ impl<'v> Known<'v> {
                 .extend(called.map(|called| (called.at, format!("client {client} called {call}"))));
         }
         if let Some((moment, outcome)) = it.ended {
-            steps.push((moment.at, format!("client {client} {}", told(outcome, it.error))));
+            steps.push((moment.at, format!("client {client} {}", learned(outcome, it.error))));
         }
         steps
     }
 
-    /// What the coordinator was asked since the application ended the transaction before, up to `over`.
+    /// The EndTxn requests that the coordinator received since the application ended the previous
+    /// transaction, up to `over`.
     fn asked(&self, over: u64) -> Vec<(u64, String)> {
         let (client, mut steps) = (self.it.begun.node, Vec::new());
         let (mut since, before) = (self.it.begun.at, self.before());
@@ -145,7 +147,7 @@ impl<'v> Known<'v> {
             since = called.at;
             steps.push((
                 since,
-                format!("client {client} called {call} for the one before, of {number}"),
+                format!("client {client} called {call} for its previous transaction, which begins with {number}"),
             ));
         }
         let near = self.requests().iter().filter(|it| (since..=over).contains(&it.received.at));
@@ -158,13 +160,14 @@ impl<'v> Known<'v> {
         self.view.coordinators.end_requests(self.it.begun.node.cluster, &self.session.id)
     }
 
-    /// The transaction that the same producer had before, if it had one.
+    /// The previous transaction of the same producer, if there is one.
     fn before(&self) -> Option<&'v ClientTransaction> {
         let earlier = &self.view.transactions.all()[..self.index as usize];
         earlier.iter().rev().find(|other| other.session == self.it.session)
     }
 
-    /// The epoch of its data, and its markers in the lines of leaders, in order of time.
+    /// The producer epoch of its batches, and its markers in the lines of leaders, in order of
+    /// time.
     fn in_logs(&self, until: u64) -> (Option<i16>, Vec<Marked>) {
         let (mut epoch, mut markers) = (None, Vec::new());
         let view = self.view;
@@ -211,8 +214,8 @@ impl<'v> Known<'v> {
         })
     }
 
-    /// The request with which a producer asked for a decision; `None` if the coordinator decided by
-    /// itself. With transaction.version=2 the epoch of the decision is one above that of the request.
+    /// The request that led to a decision; `None` if the coordinator itself decided. With
+    /// transaction.version=2 the epoch of the decision is one above that of the request.
     fn request_behind(&self, decision: &Transition, marker: &Marked) -> Option<&'v EndRequest> {
         self.requests().iter().rev().find(|it| {
             it.handled == EndTxnHandled::Decides
@@ -246,8 +249,8 @@ impl<'v> Known<'v> {
         )
     }
 
-    /// KAFKA-17754: a late request for an earlier transaction ended this one, which has the same epoch,
-    /// before the application had asked for that. A request does not say which transaction it is for.
+    /// KAFKA-17754: a late request for an earlier transaction ended this one, which has the same
+    /// epoch, before the application had called for that. A request does not name its transaction.
     fn kafka_17754(&self, request: &EndRequest, marker: &Marked) -> Option<String> {
         let called = |it: &ClientTransaction| match request.commit {
             true => it.commit_called,
@@ -294,21 +297,21 @@ fn result(committed: bool) -> &'static str {
     if committed { "COMMIT" } else { "ABORT" }
 }
 
-/// What an application was told in the end.
-fn told(outcome: TransactionOutcome, error: Option<ErrorCode>) -> String {
+/// The outcome that an application learned.
+fn learned(outcome: TransactionOutcome, error: Option<ErrorCode>) -> String {
     let error = error.map_or(String::new(), |error| format!(" ({error})"));
     match outcome {
-        TransactionOutcome::Committed => "was told that it is committed".to_owned(),
-        TransactionOutcome::Aborted => format!("was told that it is aborted{error}"),
+        TransactionOutcome::Committed => "learned that it is committed".to_owned(),
+        TransactionOutcome::Aborted => format!("learned that it is aborted{error}"),
         TransactionOutcome::GivenUp => format!("gave it up{error}"),
-        TransactionOutcome::Unknown => format!("was not told whether it is committed{error}"),
+        TransactionOutcome::Unknown => format!("did not learn whether it is committed{error}"),
     }
 }
 
 fn received(view: &View, it: &EndRequest) -> String {
     let handled = match it.handled {
         EndTxnHandled::Decides => "accepted".to_owned(),
-        EndTxnHandled::Repeated => "answered as ended before".to_owned(),
+        EndTxnHandled::Repeated => "success, because it had ended that way before".to_owned(),
         EndTxnHandled::Refused(error) => format!("refused with {error}"),
     };
     format!(

@@ -1,8 +1,8 @@
 //! The outcome of the findings: violations, permitted anomalies, and what the run does not decide.
 //!
 //! A finding is permitted by a row of a closed table ([`permission::PERMISSIONS`]) or it is a
-//! violation. The rows look at the configuration, at faults that were applied, and at witnesses:
-//! bytes, the committed metadata log, the history of clients.
+//! violation. The rows use the configuration, the applied faults, and evidence: bytes, the
+//! committed metadata log, the history of clients.
 
 mod count;
 mod course;
@@ -32,9 +32,9 @@ const EVENTS: usize = 8;
 /// The outcome of a run.
 #[derive(Clone, Debug, Default)]
 pub struct Judgement {
-    /// What became of the records.
+    /// The outcomes of the records.
     pub counts: Counts,
-    /// What became of the transactions.
+    /// The outcomes of the transactions.
     pub transactions: Transactions,
     /// The sum over accounts, if transactions are transfers between them.
     pub sum: Option<Sum>,

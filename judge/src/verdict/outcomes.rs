@@ -1,4 +1,4 @@
-//! What became of transactions, and the sum over accounts that transfers leave.
+//! The outcomes of transactions, and the sum over the accounts of transfers.
 
 use crate::evidence::{ClientTransaction, End, NONE, Promise, Source, View, records};
 use crate::outcome::{Share, Sum, Transactions};
@@ -21,7 +21,7 @@ pub(super) fn transactions(view: &View, end: &End) -> Transactions {
     counts
 }
 
-/// The outcome of a transaction as its application knows it.
+/// The outcome of a transaction, as far as its application knows.
 fn row<'a>(counts: &'a mut Transactions, it: &ClientTransaction) -> &'a mut Share {
     use TransactionOutcome::{Aborted, Committed, GivenUp, Unknown};
     match (it.ended.map(|(_, outcome)| outcome), it.error) {
@@ -37,7 +37,7 @@ fn row<'a>(counts: &'a mut Transactions, it: &ClientTransaction) -> &'a mut Shar
     }
 }
 
-/// The sum over all accounts by what was read back; `None` if there are no transfers.
+/// The sum over all accounts, from the records read back; `None` if there are no transfers.
 pub(super) fn sum(view: &View, end: &End) -> Option<Sum> {
     if !view.setup.producers.iter().any(|it| it.transfers) {
         return None;
@@ -66,8 +66,9 @@ pub(super) fn sum(view: &View, end: &End) -> Option<Sum> {
     Some(sum)
 }
 
-/// What a record does to the account of its partition; `None` if it is of no transfer. The amount
-/// follows from the number of the transaction, and the sign from the place of the record in it.
+/// The amount that a record adds to the account of its partition; `None` if it is not part of a
+/// transfer. The amount follows from the number of the transaction, and its sign from the position
+/// of the record in the transaction.
 fn amount(view: &View, number: u64) -> Option<i64> {
     let (producer, _) = records::parts(number);
     view.setup.producers.get(producer).filter(|it| it.transfers)?;

@@ -147,7 +147,7 @@ fn a_violation_of_a_transaction_is_explained_by_its_course() {
          (COMMIT)",
         "a late request for an earlier transaction, the one of record 0#0 (called at",
         "with transaction.version=2 each transaction has an epoch of its own",
-        "client 1001 called commitTransaction for the one before, of record 0#0",
+        "client 1001 called commitTransaction for its previous transaction, which begins with record 0#0",
         "broker 1 received EndTxn (COMMIT) of producer 5 in epoch 0 from client 1001: accepted",
         "broker 1, its coordinator, decided COMMIT, in epoch 0 (__transaction_state-0@",
         "COMMIT markers written: orders-0@3, orders-1@3",
