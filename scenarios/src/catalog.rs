@@ -6,12 +6,12 @@ use spec::{Diagnostic, Kind, Load, Scenario, nearest};
 /// Name and text of each, by name.
 pub const FILES: &[(&str, &str)] = include!(concat!(env!("OUT_DIR"), "/catalog.rs"));
 
-/// Every scenario that goes by its name: those, and the directed ones of the museum.
+/// Every scenario with a name: those of the catalogue, and the directed ones of the museum.
 fn all() -> impl Iterator<Item = (&'static str, &'static str)> {
     FILES.iter().copied().chain(BUGS.iter().map(|bug| (bug.scenario, bug.toml)))
 }
 
-/// Name and title of every scenario that goes by its name.
+/// Name and title of every scenario with a name.
 pub fn titles() -> impl Iterator<Item = (&'static str, String)> {
     all().map(|(name, _)| {
         (name, scenario(name).map(|(scenario, _)| scenario.title).unwrap_or_default())

@@ -1,4 +1,4 @@
-//! Scenarios of Faultline: what is run, what breaks, what was promised, and what came of it.
+//! Scenarios of Faultline: the workload, the faults, the promises, and the results.
 
 pub mod budget;
 pub mod catalog;

@@ -25,7 +25,7 @@ pub enum Node {
     Provoked(Box<Provoked>),
 }
 
-/// What a node is configured with.
+/// The configuration of a node.
 #[derive(Clone, Debug)]
 pub enum NodeConfig {
     /// A broker.

@@ -1,4 +1,4 @@
-//! What a run has come to, as conditions and targets see it.
+//! The present state of a run, for conditions and targets.
 //!
 //! Kept up from the facts that nodes emit, a few instructions each; nothing here asks a process,
 //! so looking changes nothing. Only the fault budget asks further, for [`PartitionView`]s.
@@ -21,7 +21,7 @@ pub struct PartitionView {
     pub isr: Vec<BrokerId>,
     /// The eligible leader replicas.
     pub elr: Vec<BrokerId>,
-    /// Who leads.
+    /// The leader.
     pub leader: Option<BrokerId>,
     /// Since which epoch.
     pub leader_epoch: LeaderEpoch,
@@ -48,7 +48,7 @@ impl PartitionView {
     }
 }
 
-/// The state of the run, by what was told of it.
+/// The state of the run, from the reported facts.
 #[derive(Clone, Debug, Default)]
 pub struct Board {
     partitions: Vec<PartitionRow>,
@@ -63,7 +63,7 @@ pub struct Board {
     up: BTreeSet<NodeId>,
 }
 
-/// What is known of a partition.
+/// The state of a partition.
 #[derive(Clone, Debug)]
 pub struct PartitionRow {
     /// Its cluster.
@@ -87,7 +87,7 @@ pub struct PartitionRow {
 }
 
 impl From<&PartitionRow> for PartitionView {
-    /// The same partition by what its leader told last.
+    /// The state of the partition that its leader reported last.
     fn from(row: &PartitionRow) -> Self {
         Self {
             cluster: row.cluster,
@@ -234,7 +234,7 @@ impl Board {
         })
     }
 
-    /// A node has told something.
+    /// Takes in a fact of a node.
     pub fn on_fact(&mut self, node: NodeId, fact: &Fact) {
         match fact {
             Fact::Appended { partition, as_leader: true, leader_epoch, batch } => {

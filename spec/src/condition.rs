@@ -32,7 +32,7 @@ pub enum Condition {
 /// A number that can be measured during a run.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Metric {
-    /// What is measured.
+    /// The measured quantity.
     pub kind: MetricKind,
     /// The cluster; the first one unless named (`west/orders-0`).
     pub cluster: Option<String>,

@@ -69,11 +69,11 @@ pub struct Transactions {
     /// Whether all producers of the group have the same `transactional.id`, so that the latest to
     /// begin fences the others. Otherwise a number is added to the id of each.
     pub shared_id: bool,
-    /// What an application does when another producer has taken its `transactional.id`.
+    /// The reaction of an application when another producer has taken over its `transactional.id`.
     pub when_fenced: WhenFenced,
 }
 
-/// What an application does when another producer has taken its `transactional.id`.
+/// The reaction of an application when another producer has taken over its `transactional.id`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum WhenFenced {

@@ -1,4 +1,4 @@
-//! What a run with transactions says of them.
+//! The output about transactions of a run.
 
 use super::Folder;
 

@@ -22,7 +22,7 @@ use std::collections::BTreeMap;
 /// The stream of an admin client's random choices.
 const STREAM: u64 = 3;
 
-/// What an admin client is configured with, under the names of Kafka's `AdminClientConfig`.
+/// The configuration of an admin client, with the names of Kafka's `AdminClientConfig`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct AdminConfig {
     /// `request.timeout.ms`: how long a request may take, at the broker and in all.
@@ -43,7 +43,7 @@ impl Default for AdminConfig {
     }
 }
 
-/// What became of a call. `call` is the number that the call returned.
+/// The outcome of a call. `call` is the number that the call returned.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum AdminEvent {
     /// Topics were created, or not.
@@ -91,7 +91,7 @@ pub struct Admin {
 
 #[derive(Clone, Debug)]
 struct Call {
-    /// What is still to be asked.
+    /// The requests that are still to be sent.
     request: Request,
     /// Topics whose outcome is final.
     topics: Vec<CreatableTopicResult>,
@@ -301,7 +301,7 @@ impl Admin {
         call.not_before = now + self.backoff.after(call.failures, &mut self.random);
     }
 
-    /// Sends what is due, and sets the timer for the rest.
+    /// Sends the requests that are due, and sets the timer for the others.
     fn run(&mut self, now: Mono, out: &mut Outbox) {
         let mut wake = Mono::MAX;
         for (number, call) in self.calls.iter_mut().filter(|(_, call)| !call.in_flight) {

@@ -1,4 +1,4 @@
-//! What a client knows about the cluster, and when it asks again (`Metadata`, `NetworkClient`).
+//! The metadata of a client, and its refresh (`Metadata`, `NetworkClient`).
 //!
 //! Leadership is known by epoch: a response of a broker that lags behind does not undo what is
 //! known already (KIP-320), and the errors of brokers that do not lead carry hints who does

@@ -24,7 +24,7 @@ pub(super) fn boot() -> Boot {
     Boot { node: NodeId::new(0, 1001), incarnation: 0, now: Now::default(), entropy: 5 }
 }
 
-/// What the stage calls on a client.
+/// The methods of a client that the stage calls.
 pub(super) trait Client {
     fn message(&mut self, now: Now, conn: ConnId, message: &Message, out: &mut Outbox) -> bool;
     fn opened(&mut self, now: Now, conn: ConnId, out: &mut Outbox) -> bool;
@@ -69,7 +69,7 @@ client!(Producer {
 client!(Consumer {});
 client!(Admin {});
 
-/// A request that a broker has received and not answered.
+/// A request that a broker has received and not responded to.
 #[derive(Clone, Debug)]
 pub(super) struct Asked {
     pub(super) conn: ConnId,
@@ -88,7 +88,7 @@ pub(super) struct Stage {
     pub(super) silent: Vec<BrokerId>,
     /// Requests other than for metadata, which the stage answers itself.
     pub(super) asked: VecDeque<Asked>,
-    /// The rules that answered otherwise than Kafka's.
+    /// The rules that decided differently from Kafka's.
     pub(super) differed: Vec<&'static str>,
     /// How often metadata was asked for.
     pub(super) metadata_requests: u32,
@@ -252,7 +252,7 @@ impl Stage {
         self.settle(client);
     }
 
-    /// The oldest request that has not been looked at.
+    /// The oldest request that the test has not taken.
     pub(super) fn next(&mut self) -> Asked {
         self.asked.pop_front().expect("a request was sent")
     }

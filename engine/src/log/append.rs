@@ -14,7 +14,7 @@ use crate::record::{self, Batch, EndTransactionMarker, RecordError, TimestampTyp
 use bytes::Bytes;
 use machine::{Disk, Wall};
 
-/// What an append did (`LogAppendInfo`).
+/// The result of an append (`LogAppendInfo`).
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct AppendInfo {
     /// The offset of the first record.
@@ -36,7 +36,7 @@ pub struct AppendInfo {
     pub batch: Bytes,
 }
 
-/// What a log knows of the producer of a batch.
+/// The state of the producer of a batch.
 #[derive(Clone, Copy, Debug)]
 pub struct Known<'a> {
     /// Its state, if it has any.
@@ -45,7 +45,7 @@ pub struct Known<'a> {
     pub verification: Option<&'a Verification>,
 }
 
-/// Whether a batch of a producer is appended, by what the log knows of that producer.
+/// Whether a batch of a producer is appended, by the state of that producer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Admission {
     /// It is appended.
@@ -53,13 +53,13 @@ pub enum Admission {
         /// With it the verification of the producer's transaction ends, if one is under way.
         ends_verification: bool,
     },
-    /// It stands in the log already: there.
+    /// The log has the batch already: its place.
     Duplicate(BatchMeta),
     /// It is refused.
     Refuse(ErrorCode),
 }
 
-/// What became of a batch that a leader was to append.
+/// The outcome of a leader's append.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Led {
     /// It was appended.
@@ -319,7 +319,7 @@ impl Log {
     }
 }
 
-/// What is replicated is appended, and so is what a coordinator writes.
+/// Replicated batches are always appended, and so are records of a coordinator.
 fn admit_any(known: Known<'_>, batch: Batch<'_>) -> Admission {
     let ends_verification = known.verification.is_some_and(|entry| entry.ends_with(batch));
     Admission::Append { ends_verification }

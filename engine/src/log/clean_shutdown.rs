@@ -31,8 +31,7 @@ pub fn read(disk: &mut dyn Disk, log_dir: &str) -> Result<Option<i64>, DiskError
     Ok(content.and_then(|content| epoch_in(&content)))
 }
 
-/// Takes the mark away, for good. Returns whether there was one: if not, the last life ended in a
-/// crash.
+/// Removes the file durably. Returns whether there was one: if not, the last life ended in a crash.
 ///
 /// # Errors
 ///

@@ -1,4 +1,4 @@
-//! What a log is configured with (`LogConfig`).
+//! The configuration of a log (`LogConfig`).
 
 use crate::config::TopicConfig;
 use crate::record::TimestampType;

@@ -16,7 +16,7 @@ use machine::{Disk, DiskError};
 
 /// No epoch, in a question or an answer.
 pub const UNDEFINED_EPOCH: i32 = -1;
-/// No offset: the answer to a question about an epoch that cannot be answered.
+/// No offset: the result for an epoch that has no known end.
 pub const UNDEFINED_OFFSET: i64 = -1;
 
 /// The first offset of an epoch.

@@ -1,5 +1,5 @@
-//! What is fsynced, and when: by default not on an append, but when a segment is full, when the
-//! owner flushes the log, and on a clean shutdown (`UnifiedLog.flush`, `LocalLog.flush`).
+//! Which files are fsynced, and when: by default not on an append, but when a segment is full, when
+//! the owner flushes the log, and on a clean shutdown (`UnifiedLog.flush`, `LocalLog.flush`).
 
 use super::{Log, LogError, snapshot};
 use machine::Disk;

@@ -134,7 +134,7 @@ impl<E: Entry> Index<E> {
         Ok(())
     }
 
-    /// Appends to the file what it does not have.
+    /// Appends the entries that the file does not have.
     pub(super) fn write(&mut self, disk: &mut dyn Disk) -> Result<(), DiskError> {
         let missing = &self.entries[self.written..];
         if missing.is_empty() {

@@ -10,11 +10,11 @@
 //! | `append.rs` | the pipeline of an append, rolling |
 //! | `read.rs` | lookup by offset and by timestamp |
 //! | `truncate.rs` | truncating the end, removing everything, moving the start |
-//! | `flush.rs` | what is fsynced, and when |
+//! | `flush.rs` | which files are fsynced, and when |
 //! | `recovery.rs` | opening a log after a shutdown, a crash or a power loss |
 //! | `segment.rs`, `index.rs`, `tail.rs` | a segment, its indexes, the end of the active one |
 //! | [`epoch`] | where leader epochs start and end |
-//! | [`producers`], `snapshot.rs`, `rebuild.rs` | what is known of idempotent and transactional producers |
+//! | [`producers`], `snapshot.rs`, `rebuild.rs` | the state of idempotent and transactional producers |
 //! | `stable.rs`, `txn_index.rs` | open transactions, aborted transactions |
 //! | `verification.rs` | transactions whose coordinator is asked about this partition |
 //! | [`checkpoint`], [`clean_shutdown`], [`partition_metadata`], [`files`] | small files |
@@ -143,7 +143,7 @@ impl Log {
         self.offline
     }
 
-    /// What is known of the producers of its batches.
+    /// The state of the producers of its batches.
     pub fn producers(&self) -> &Producers {
         &self.producers
     }
@@ -156,7 +156,8 @@ impl Log {
         self.producers.expire(now, is_expired)
     }
 
-    /// Forgets all producers. No broker does: what a follower has built is what it leads by.
+    /// Removes all producers. Only a replaced rule does that: by Kafka's rule a new leader keeps
+    /// the state that it built as a follower.
     pub fn forget_producers(&mut self) {
         self.producers.forget();
     }

@@ -305,7 +305,7 @@ impl Producers {
         Ok(Some(Ended { transaction, committed: marker.committed }))
     }
 
-    /// Removes all producers; the log starts anew at `offset`.
+    /// Removes all producers, for an empty log that starts at `offset`.
     pub(super) fn clear(&mut self, offset: i64) {
         self.forget();
         self.end_offset = offset;

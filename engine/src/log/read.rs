@@ -8,7 +8,7 @@ use crate::record::{self, Batch};
 use bytes::Bytes;
 use machine::Disk;
 
-/// What a read found.
+/// The result of a read.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Read {
     /// Whole batches, one per element, sharing the bytes that were appended. The first may begin
@@ -18,7 +18,8 @@ pub struct Read {
     pub size: u64,
     /// There is another batch below the bound, for which the bytes allowed are too few.
     pub is_cut: bool,
-    /// Where to read on: the offset after the last batch, or the requested one if there is none.
+    /// The offset at which to read on: after the last batch, or the requested one if there is no
+    /// batch.
     pub next_offset: i64,
     /// Where the first batch is, if there is one at or behind the requested offset.
     pub(super) start: Option<Start>,
@@ -107,7 +108,8 @@ impl Log {
         Err(LogError::OutOfRange { offset, log_start: self.log_start, log_end: self.log_end })
     }
 
-    /// Reads from what is remembered of the active segment; returns whether `from` is in there.
+    /// Reads from the part of the active segment that is in memory; returns whether `from` is in
+    /// there.
     fn read_tail(
         &self,
         limit: Limit,

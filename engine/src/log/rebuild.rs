@@ -1,5 +1,6 @@
-//! The state of producers, built anew from the newest snapshot and the batches after it: at a start,
-//! and after a truncation (`UnifiedLog.rebuildProducerState`, `ProducerStateManager.truncateAndReload`).
+//! The state of producers, rebuilt from the newest snapshot and the batches after it: at a start,
+//! and after a truncation (`UnifiedLog.rebuildProducerState`,
+//! `ProducerStateManager.truncateAndReload`).
 //!
 //! A snapshot has the last batch of a producer alone. So a batch before it that is sent once more
 //! after a restart or a truncation may not be known as a duplicate any more.

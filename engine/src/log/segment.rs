@@ -29,7 +29,7 @@ pub(super) struct Segment {
     pub(super) first_timestamp: Option<i64>,
     /// When it was made, which counts for batches without timestamps.
     pub(super) created: Wall,
-    /// Whether the log file has what was never fsynced.
+    /// Whether the log file has bytes that were never fsynced.
     pub(super) dirty: bool,
 }
 

@@ -1,4 +1,4 @@
-//! A disk in memory for the tests of this crate: it can fail, and it can lose what was not synced.
+//! A disk in memory for the tests of this crate: it can fail, and it can lose unsynced data.
 
 use bytes::Bytes;
 use machine::{Disk, DiskError, FileId};

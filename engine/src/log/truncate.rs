@@ -51,7 +51,7 @@ impl Log {
         Ok(true)
     }
 
-    /// Removes everything, epochs and producers included, and starts anew at `offset`.
+    /// Removes everything, including epochs and producers, and starts an empty log at `offset`.
     ///
     /// # Errors
     ///

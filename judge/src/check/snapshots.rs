@@ -156,7 +156,8 @@ fn account_for(bytes: &Bytes, known: &mut Entries) {
     }
 }
 
-/// The entries of a snapshot: version, CRC-32C, their number, 46 bytes each. `None` if it is none.
+/// The entries of a snapshot: version, CRC-32C, their number, 46 bytes each. `None` if the bytes
+/// are no snapshot.
 fn decode(bytes: &[u8]) -> Option<Entries> {
     let (version, rest) = bytes.split_first_chunk()?;
     let (crc, entries) = rest.split_first_chunk()?;

@@ -40,9 +40,9 @@ pub(crate) const METADATA: TopicPartition = TopicPartition::METADATA;
 /// A history, and the disks at its end.
 #[derive(Clone, Debug)]
 pub(crate) struct History {
-    /// What was configured.
+    /// The configuration.
     pub setup: Setup,
-    /// What was observed.
+    /// The observations.
     pub observed: Vec<Observed>,
     /// The batches on each disk.
     pub disks: BTreeMap<(u16, TopicPartition), Vec<Bytes>>,
@@ -54,7 +54,7 @@ pub(crate) struct History {
     pub without_log: Vec<(u16, TopicPartition)>,
     /// The controllers at the end.
     pub controllers: Vec<ControllerAtEnd>,
-    /// What the cluster has not come back to.
+    /// What the healed cluster lacks.
     pub missing: Vec<Missing>,
     /// What kept processes busy beyond every bound.
     pub livelock: Option<String>,

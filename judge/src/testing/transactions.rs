@@ -157,7 +157,7 @@ impl History {
         self.observed.iter().rev().find_map(epoch).unwrap_or(0)
     }
 
-    /// What the leader has reaches the followers, and the high watermark.
+    /// The followers fetch the leader's batches, and the high watermark advances.
     pub(crate) fn replicate(&mut self, partition: TopicPartition) {
         let leader = leader_of(partition);
         let followers: Vec<u16> = (1..=3).filter(|id| *id != leader).collect();

@@ -32,7 +32,7 @@ pub struct PairSummary {
     pub sign_test_p: Option<f64>,
 }
 
-/// What a study shows about a pair.
+/// The result of a study for a pair.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Shown {
     /// The in-sync replicas never shrank, so the pair was not tested.

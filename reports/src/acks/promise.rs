@@ -1,5 +1,5 @@
-//! What a setting promises, in words. From Kafka's documentation of `acks`,
-//! `min.insync.replicas` and `unclean.leader.election.enable`, KIP-679 and KIP-966.
+//! The promise of a setting, in words. From Kafka's documentation of `acks`, `min.insync.replicas`
+//! and `unclean.leader.election.enable`, KIP-679 and KIP-966.
 
 use super::confirm::{Acks, Setting};
 use super::study::Header;

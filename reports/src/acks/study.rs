@@ -100,7 +100,7 @@ pub struct Header {
     pub build: String,
     /// The scenario's name.
     pub scenario: String,
-    /// What the scenario is about, in one line.
+    /// The title of the scenario.
     pub title: String,
     /// The seeds.
     pub seeds: Seeds,

@@ -23,7 +23,7 @@ pub struct SeedRecord {
     pub simulated_ns: u64,
     /// The records, counted by outcome.
     pub counts: Counts,
-    /// What became of its transactions.
+    /// The outcomes of its transactions.
     pub transactions: Transactions,
     /// Whether the sum over accounts held; `None` if there is none, or it is not known.
     pub sum_held: Option<bool>,

@@ -40,7 +40,7 @@ pub struct FuzzReport {
     pub runs_per_s: f64,
     /// The records of all runs, by outcome.
     pub counts: Counts,
-    /// What became of the transactions of all runs; `None` if none began.
+    /// The outcomes of the transactions of all runs; `None` if none began.
     #[serde(default)]
     pub transactions: Option<Transactions>,
     /// In how many runs the sum over accounts held; `None` unless transactions are transfers.

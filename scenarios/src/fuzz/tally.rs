@@ -260,7 +260,7 @@ impl Tally {
         &self.counts
     }
 
-    /// What became of the transactions of all runs; `None` if none began.
+    /// The outcomes of the transactions of all runs; `None` if none began.
     pub(super) fn transactions(&self) -> Option<Transactions> {
         Some(&self.transactions).filter(|it| !it.is_none()).cloned()
     }

@@ -244,7 +244,7 @@ pub fn find(id: &str) -> Option<&'static Bug> {
     BUGS.iter().chain([&provoked::BUG]).find(|bug| bug.id.eq_ignore_ascii_case(id))
 }
 
-/// Kafka's rules with the mistakes of `bugs` put in.
+/// Kafka's rules, with the wrong rules of `bugs`.
 pub fn rules_with(bugs: &[&Bug]) -> Rules {
     let mut rules = Rules::kafka();
     for bug in bugs {

@@ -47,7 +47,7 @@ pub struct Director {
     limits: Option<Limits>,
     /// Nodes held down or paused by injected faults, and until when.
     held: Vec<(NodeId, SimTime)>,
-    /// What was injected, in order, with nodes in place of roles.
+    /// The injected faults, in order, with nodes in place of roles.
     struck: Vec<Struck>,
     /// The fault of the simulator that was applied last, by its event.
     applied: Option<(EventId, ActiveId)>,
@@ -111,24 +111,24 @@ impl Entry {
     }
 }
 
-/// What a run has to do for a fault that fires now.
+/// The actions of a run for a fault that fires now.
 #[derive(Clone, Debug)]
 pub struct Firing {
     /// Which entry of the plan.
     pub entry: usize,
-    /// What to inject.
+    /// The faults to inject.
     pub strikes: Vec<FaultKind<NodeId>>,
     /// For how long; until everything is healed if `None`.
     pub lasts: Option<Span>,
 }
 
-/// What the director looks at.
+/// The state that the director uses.
 pub struct Scene<'a> {
     /// Now.
     pub now: SimTime,
     /// The state of the run.
     pub board: &'a Board,
-    /// Who is who.
+    /// The roles of the nodes.
     pub roster: &'a Roster,
     /// The faults that are active.
     pub active: &'a [ActiveFault],
@@ -337,7 +337,7 @@ impl Director {
         }
     }
 
-    /// What became of the plan; `took_effect` says whether a fault of the simulator has had an effect.
+    /// The fate of the plan; `took_effect` says whether a fault of the simulator has had an effect.
     pub fn record(&self, took_effect: impl Fn(ActiveId) -> bool) -> Vec<PlannedFault> {
         let planned = |entry: &Entry| PlannedFault {
             fault: entry.fault.clone(),

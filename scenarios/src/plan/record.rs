@@ -1,4 +1,4 @@
-//! What became of the entries of a plan.
+//! The fates of the entries of a plan.
 
 use machine::NodeId;
 use schemars::JsonSchema;
@@ -12,7 +12,7 @@ pub struct PlannedFault {
     pub fault: Fault,
     /// The seed made it; the scenario lists the others.
     pub generated: bool,
-    /// What became of it.
+    /// Its fate.
     pub fate: Fate,
 }
 
@@ -64,7 +64,7 @@ pub(super) fn why_idle(fault: &sim::Fault<NodeId>) -> &'static str {
     }
 }
 
-/// What became of a planned fault. Times are nanoseconds since the load began.
+/// The fate of a planned fault. Times are nanoseconds since the load began.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Fate {
@@ -72,9 +72,9 @@ pub enum Fate {
     Fired {
         /// The moment of the injection.
         at_ns: u64,
-        /// What was injected, with the nodes that its targets were.
+        /// The injected faults, with nodes in place of targets.
         injected: Vec<String>,
-        /// What was left out of it, and why.
+        /// The parts that were left out, and why.
         suppressed: Vec<String>,
         /// Of what was injected, that which had no effect: the process was down already, nothing was
         /// sent that could have been lost.

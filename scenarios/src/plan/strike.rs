@@ -1,4 +1,4 @@
-//! What an entry of a plan comes to at a moment: faults with nodes in place of targets.
+//! Resolves an entry of a plan at a given time: faults with nodes in place of targets.
 
 use crate::condition::{Roster, resolve};
 use crate::roles::{is_controller, is_server};
@@ -31,7 +31,7 @@ impl Election {
     }
 }
 
-/// What an entry comes to.
+/// The result for an entry.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Strikes {
     /// What is to be injected, where it can for each node by itself.
@@ -40,7 +40,7 @@ pub(super) struct Strikes {
     pub(super) unmatched: Vec<String>,
 }
 
-/// What a fault comes to at this moment.
+/// The result for a fault at this time.
 pub(super) fn strikes(fault: &Fault, seed: u64, board: &Board, roster: &Roster) -> Strikes {
     let mut unmatched: Vec<String> = Vec::new();
     let kind = fault.kind.map(&mut |target: &Target| {
@@ -85,7 +85,7 @@ fn possible(fault: sim::Fault<NodeId>) -> Result<sim::Fault<NodeId>, String> {
                 nodes
             };
             let groups: Vec<_> = groups.0.iter().map(&mut first).collect();
-            // Cutting off no node is not what was meant.
+            // Cutting off no node is not intended.
             let cuts = groups.len() > 1 && groups.iter().all(|group| !group.is_empty());
             let why = || "a group has no node that is in none before it".to_owned();
             cuts.then(|| Partition { groups: sim::Groups(groups) }.into()).ok_or_else(why)

@@ -1,6 +1,6 @@
-//! What a plan came to, written as entries again: with nodes in place of roles, and moments in place
-//! of conditions. Written to a file that is a plan by itself: another run of the scenario meets the
-//! same.
+//! The faults of a run, written as entries of a plan: with nodes in place of roles, and moments in
+//! place of conditions. Written to a file that is a plan by itself: another run of the scenario
+//! meets the same.
 
 use crate::condition::ClusterNames;
 use crate::roles::{is_broker, is_controller};

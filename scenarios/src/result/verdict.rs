@@ -51,7 +51,7 @@ pub struct Verdict {
     pub events: u64,
     /// The records, counted by outcome.
     pub counts: Counts,
-    /// What became of transactions; `None` if none began.
+    /// The outcomes of transactions; `None` if none began.
     #[serde(default)]
     pub transactions: Option<Transactions>,
     /// The sum over accounts; `None` unless transactions are transfers (`transfer = true`).

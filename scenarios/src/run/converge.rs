@@ -1,4 +1,4 @@
-//! Whether a cluster is whole, and what is missing if not: by name, never just "stuck".
+//! Whether a cluster has recovered, and the names of all that it lacks.
 //!
 //! A cluster owes its brokers, partitions and replicas by a deadline that its configuration gives.
 //! What a load or a slow link leaves undone by then is no promise: the run does not decide.
@@ -290,7 +290,7 @@ pub(super) fn behind<'r>(
     with_position.filter(|(row, position)| position.is_none_or(|at| at < row.high_watermark))
 }
 
-/// What has not been read back.
+/// The partitions that have not been read back.
 pub(super) fn not_read_back(run: &Simulation) -> Vec<Lack> {
     let Some(views) = run.partitions() else {
         return vec![owed("no controller is active".to_owned())];

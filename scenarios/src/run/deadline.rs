@@ -22,7 +22,7 @@ const READ_BACK: Span = Span::secs(60);
 /// other traffic take the rest.
 const SHARE: u64 = 3;
 
-/// What was written by the end of the load.
+/// The amount of data written by the end of the load.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Written {
     /// Batches, over all partitions.

@@ -8,7 +8,7 @@ use sim::SimTime;
 use spec::Scenario;
 use std::collections::BTreeMap;
 
-/// What a run may have at once: boots, elections, the creation of topics.
+/// The events that a run may have at once: boots, elections, the creation of topics.
 const AT_ONCE: u64 = 50_000;
 /// For each replica of a partition, in addition.
 const OF_REPLICA: u64 = 200;
@@ -19,12 +19,12 @@ const OF_RECORD: u64 = 100;
 const OF_REQUEST: u64 = 12;
 /// No process repeats a request more often than this without a wait, by the latency of links alone.
 const ROUND_TRIP: Span = Span::micros(200);
-/// How many events are looked at to see what keeps a run busy.
+/// The number of events that are counted to find what keeps a run busy.
 const LOOKED_AT: u64 = 5_000;
 /// How many kinds of them are named.
 const NAMED: usize = 3;
 
-/// What a run may have, and what it did beyond that.
+/// The budget of events of a run, and the events beyond it.
 #[derive(Clone, Debug)]
 pub(super) struct EventBudget {
     at_once: u64,

@@ -13,7 +13,7 @@ use std::collections::BTreeMap;
 /// unavailable. Well above what a write takes, and below the time in which a leader is replaced.
 pub(super) const PATIENCE: Span = Span::millis(250);
 
-/// What is measured while a run goes on.
+/// The measurements during a run.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Measure {
     measured: Measured,
@@ -47,7 +47,7 @@ pub struct Outage {
     pub until: SimTime,
 }
 
-/// What was measured.
+/// The measurements of a run.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Measured {
     /// The latency of each record that was confirmed, or sent with acks=0: the microseconds from
@@ -196,7 +196,7 @@ impl Measure {
         places.into_iter().for_each(|place| self.known(now, place, 0));
     }
 
-    /// What was measured.
+    /// The measurements of a run.
     pub(super) fn finish(mut self) -> Measured {
         let waiting = self.partitions.iter().filter_map(|(partition, waiting)| {
             Some(Outage { partition: *partition, since: waiting.since?, until: self.ended? })

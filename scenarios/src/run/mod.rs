@@ -43,17 +43,17 @@ pub use sim::host::NoThread;
 use spec::{Fault, Resolved};
 use std::collections::BTreeMap;
 
-/// What a run leaves behind. If a panic ended it, the verdict says so and has no more to say than
-/// that, and the rest is as far as it came.
+/// The results of a run. If a panic ended it, the verdict says so and has no more to say than that,
+/// and the rest is as far as it came.
 #[derive(Clone, Debug)]
 pub struct RunOutcome {
     /// The verdict.
     pub verdict: Verdict,
     /// Trace and history; empty unless they were asked for.
     pub account: Account,
-    /// What became of the fault plan.
+    /// The fate of the fault plan.
     pub plan: Vec<PlannedFault>,
-    /// What was injected for the faults that the seed made, with nodes in place of roles.
+    /// The injected faults of those that the seed drew, with nodes in place of roles.
     pub struck: Vec<Fault>,
     /// Everything that was injected and took effect, as a plan by itself: the same nodes at the same
     /// moments. See [`crate::plan::frozen`].
@@ -104,7 +104,7 @@ impl Stats {
 ///
 /// # Panics
 ///
-/// If a process does, which is our own mistake. See [`attempt`].
+/// If a process panics, which is a defect of Faultline. See [`attempt`].
 pub fn run(resolved: &Resolved) -> RunOutcome {
     attempt(resolved).or_panic()
 }
@@ -139,7 +139,7 @@ fn attempted(resolved: &Resolved) -> RunOutcome {
 ///
 /// # Panics
 ///
-/// If a process does, which is our own mistake.
+/// If a process panics, which is a defect of Faultline.
 pub fn under(resolved: &Resolved, rules: Rules) -> RunOutcome {
     hosted(resolved, || Simulation::under(resolved, rules)).or_panic()
 }

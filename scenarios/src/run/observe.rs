@@ -1,5 +1,5 @@
-//! What is observed of a run, handed to all that want to know: the evidence, the board that
-//! conditions look at, the budget, the counts and the history.
+//! Passes the observations of a run to all that use them: the evidence, the board that conditions
+//! look at, the budget, the counts and the history.
 
 use super::converge;
 use super::disks::WorldDisks;
@@ -16,7 +16,7 @@ use machine::{Halt, NodeId};
 use sim::{FaultChange, NodeChange, Observation, Seen};
 
 impl Simulation {
-    /// Takes in what was observed.
+    /// Takes in observations.
     pub(super) fn absorb(&mut self) {
         if !self.world.has_observations() {
             return;
@@ -198,7 +198,7 @@ impl Simulation {
     }
 }
 
-/// What a fault takes away from what is promised.
+/// The effect of a fault on the promises.
 fn kind(fault: &sim::Fault<NodeId>) -> FaultKind {
     use sim::Fault;
     match fault {

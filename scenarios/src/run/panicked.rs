@@ -1,4 +1,4 @@
-//! A run that a panic ended: what is left of it, and what led there.
+//! A run that ended with a panic: its results, and the events that led to it.
 //!
 //! After a panic the state of the world may be anything. It is only read here, nothing in it is
 //! judged, and should reading fail in turn, the first panic is reported all the same.
@@ -29,7 +29,7 @@ pub(super) struct Upcoming {
     pub(super) input: Input,
 }
 
-/// What a run leaves behind, whatever it came to.
+/// The results of a run, whatever its outcome.
 #[derive(Default)]
 pub(super) struct Left {
     pub(super) stats: Stats,
@@ -173,7 +173,7 @@ fn is_input(kind: &TraceKind) -> bool {
     )
 }
 
-/// What a process was handling: from which node, on which connection, and because of what.
+/// The input that a process was handling: its node, its connection, and its cause.
 fn handled(event: &TraceEvent, account: &Account) -> String {
     let what = match &event.kind {
         TraceKind::Received { conn, from, message } => {

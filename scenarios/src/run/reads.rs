@@ -12,7 +12,7 @@ use machine::{ClusterId, NodeId};
 use sim::SimTime;
 use std::collections::BTreeMap;
 
-/// What is measured while a run goes on.
+/// The measurements during a run.
 #[derive(Clone, Debug, Default)]
 pub(super) struct ReadsMeasure {
     partitions: BTreeMap<(ClusterId, TopicPartition), Read>,
@@ -128,7 +128,7 @@ impl ReadsMeasure {
         }
     }
 
-    /// What was measured; `None` if no consumer was given anything.
+    /// The measurements; `None` if no consumer received a record.
     pub(super) fn finish(mut self, run: &Simulation) -> Option<Reads> {
         if self.waits_us.is_empty() {
             return None;

@@ -83,7 +83,7 @@ pub struct Simulation {
     load_began: SimTime,
     healed: SimTime,
     converged: SimTime,
-    /// What is wrong with the run itself, so that nothing can be said.
+    /// An error of the run itself, which leaves it undecided.
     pub(super) unknown: Vec<String>,
     /// What had not come back before a deadline.
     pub(super) missing: Vec<Missing>,

@@ -110,7 +110,7 @@ pub(super) fn exercised(world: &sim::Exercised, reached: &Reached) -> BTreeMap<S
     of_world.chain(reached.counts()).map(|(name, count)| (name.to_owned(), count)).collect()
 }
 
-/// What the run had to exercise and has not: then a pass shows nothing.
+/// The points that the run had to reach and has not: then a pass shows nothing.
 fn not_exercised(
     resolved: &Resolved,
     exercised: &BTreeMap<String, u64>,
@@ -134,7 +134,7 @@ fn not_exercised(
         }
     }
     if !scenario.producers.is_empty() {
-        // What was never promised cannot be broken.
+        // Without a promise there is no violation.
         if counts.sent == 0 {
             missing.push("a record sent".to_owned());
         } else if counts.acked + counts.unconfirmed == 0 {

@@ -34,7 +34,7 @@ pub struct Observed {
     pub lost: Vec<Lost>,
     /// How many planned faults of each family took effect.
     pub faults: BTreeMap<&'static str, u64>,
-    /// What was measured of clients.
+    /// The measurements of clients.
     pub measured: Measured,
 }
 

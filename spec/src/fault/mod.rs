@@ -30,7 +30,7 @@ pub struct Fault {
     pub kind: FaultKind<Target>,
 }
 
-/// What a fault does; `W` is a node, or a target that stands for nodes in a file.
+/// A fault and its parameters; `W` is a node, or a target in a file.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum FaultKind<W> {
     /// Something happens to hosts, disks, links or clocks.

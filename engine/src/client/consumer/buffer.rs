@@ -11,9 +11,9 @@ use bytes::Bytes;
 pub(super) struct Buffered {
     batches: Vec<Bytes>,
     next: usize,
-    /// The checksum of the next batch was looked at already: part of it has been handed out.
+    /// The checksum of the next batch has been verified, because a part of the batch was returned.
     checked: bool,
-    /// Of a consumer that reads what is committed alone.
+    /// For a consumer that reads committed records only.
     aborted: Option<Aborted>,
     /// Records of an aborted transaction were passed over.
     pub(super) has_skipped: bool,
@@ -103,7 +103,7 @@ impl Buffered {
             self.advance();
             return Ok(count);
         }
-        // Only part of it: offsets may have holes, so the records have to be looked at.
+        // Only part of it: offsets may have holes, so the records have to be read.
         let mut taken = 0;
         let mut next_offset = batch.next_offset();
         let mut complete = true;

@@ -1,4 +1,4 @@
-//! What a consumer reports to its application.
+//! The events that a consumer reports to its application.
 
 use crate::error::ErrorCode;
 use crate::fact::Positioning;
@@ -60,7 +60,7 @@ pub enum ConsumerEvent {
         /// The broker that returned it.
         broker: BrokerId,
     },
-    /// What a poll throws in Kafka.
+    /// The exception of Kafka's poll.
     Error {
         /// The partition.
         partition: TopicPartition,
@@ -69,7 +69,7 @@ pub enum ConsumerEvent {
     },
 }
 
-/// What a poll throws in Kafka.
+/// The exception of Kafka's poll.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ConsumerError {
     /// There is no position and no reset policy (`auto.offset.reset=none`;

@@ -1,4 +1,4 @@
-//! What a consumer asks about offsets (`OffsetFetcher`): where to start, where a partition ends,
+//! A consumer's requests about offsets (`OffsetFetcher`): where to start, where a partition ends,
 //! and whether the log still reaches a position (KIP-320).
 
 use super::in_step::InStep;
@@ -17,7 +17,7 @@ use crate::protocol::{
 };
 use machine::{Mono, NodeId};
 
-/// What an offset is asked for.
+/// The purpose of a request for an offset.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Purpose {
     /// To start there.
@@ -171,7 +171,7 @@ impl Consumer {
         self.move_to(asked.index, position, why);
     }
 
-    /// The first record of a time or later, or that there is none: then the offset is -1.
+    /// The first record with a timestamp or a later one; the offset is -1 if there is none.
     fn on_time(&mut self, node: NodeId, asked: Asked, result: &ListedOffset) {
         let (timestamp, partition, broker) = (asked.timestamp, result.partition, node.node);
         let offset = (result.offset >= 0).then_some(result.offset);

@@ -50,7 +50,7 @@ pub struct Consumer {
     backoff: Backoff,
     channels: Channels<Context>,
     metadata: Metadata,
-    /// The version of the metadata that was last looked at.
+    /// The version of the metadata that was last used.
     seen: u64,
     partitions: Vec<Assigned>,
     places: Places,
@@ -67,7 +67,7 @@ pub struct Consumer {
     events: Vec<ConsumerEvent>,
 }
 
-/// What a request was for.
+/// The purpose of a request.
 #[derive(Clone, Debug)]
 enum Context {
     Metadata,
@@ -250,8 +250,8 @@ impl Consumer {
         self.assigned(partition)?.position.map(|position| position.offset)
     }
 
-    /// The end of what may be read, in the last fetch response: the high watermark, or the last stable
-    /// offset for a consumer that reads what is committed alone.
+    /// The end of what may be read, in the last fetch response: the high watermark, or the last
+    /// stable offset for a consumer that reads committed records only.
     pub fn readable_end(&self, partition: TopicPartition) -> Option<Offset> {
         self.assigned(partition)?.readable_end
     }
@@ -441,7 +441,7 @@ impl Consumer {
         }
     }
 
-    /// Goes by `auto.offset.reset`, or stops with `error` if it says nothing.
+    /// Resets the position by `auto.offset.reset`, or stops with `error` if that is `none`.
     fn reset(&mut self, index: usize, why: Positioning, error: ConsumerError) {
         let stamp = self.stamp();
         match self.config.auto_offset_reset {

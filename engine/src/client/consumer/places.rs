@@ -6,7 +6,7 @@ use crate::ids::TopicPartition;
 use machine::{Mono, NodeId};
 use std::collections::{BTreeMap, BTreeSet};
 
-/// Places in an assignment, by what is looked for.
+/// Positions in an assignment, by partition and by topic.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Places {
     /// By topic name and index.

@@ -1,4 +1,4 @@
-//! Where a consumer stands in each partition (`SubscriptionState`).
+//! The position of a consumer in each partition (`SubscriptionState`).
 
 use super::buffer::Buffered;
 use crate::config::Reset;
@@ -6,14 +6,14 @@ use crate::fact::Positioning;
 use crate::ids::{LeaderEpoch, Offset, TopicPartition};
 use machine::{Mono, NodeId};
 
-/// The offset of the next record to hand out, and what is known about the log below it.
+/// The offset of the next record to return, and the epochs of the log below it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Position {
     /// The offset.
     pub(super) offset: Offset,
     /// The leader epoch of the last record before it, if it is known (KIP-320).
     pub(super) offset_epoch: Option<LeaderEpoch>,
-    /// The leader epoch in which the position is known to be good; `None`: not looked at yet.
+    /// The leader epoch in which the position is known to be good; `None`: not validated yet.
     pub(super) leader_epoch: Option<LeaderEpoch>,
 }
 
@@ -57,7 +57,7 @@ pub(super) struct Assigned {
     pub(super) index: i32,
     /// The partition, once the topic is known.
     pub(super) partition: TopicPartition,
-    /// Who leads, as far as is known, and since when.
+    /// The leader, as far as known, and its epoch.
     pub(super) leader: Option<(NodeId, LeaderEpoch)>,
     /// The position; of no use to fetch from unless [`State::Reading`].
     pub(super) position: Option<Position>,
@@ -73,7 +73,7 @@ pub(super) struct Assigned {
     pub(super) failures: u32,
     /// See `failures`.
     pub(super) not_before: Mono,
-    /// What was fetched and not polled.
+    /// Records that were fetched and not polled.
     pub(super) buffered: Option<Buffered>,
     /// The application wants to know the end.
     pub(super) end: End,
@@ -148,7 +148,7 @@ impl Assigned {
         self.buffered = None;
     }
 
-    /// Takes up a position. It is looked at before the first fetch, if the epoch of the record
+    /// Takes up a position. It is validated before the first fetch, if the epoch of the record
     /// before it is known.
     pub(super) fn take_position(&mut self, position: Position, stamp: u64) -> Option<Offset> {
         let before = self.position.map(|position| position.offset);

@@ -18,9 +18,9 @@ pub(super) struct Accumulator {
     topics: BTreeMap<String, TopicQueues>,
     /// Never removed from, so that an index stays good.
     pub(super) queues: Vec<Queue>,
-    /// The queues that may have batches, in order: what is sent costs no look at all others.
+    /// The queues that may have batches, in order, so that sending does not go through all queues.
     waiting: Vec<usize>,
-    /// What is left of `buffer.memory`.
+    /// The free bytes of `buffer.memory`.
     pub(super) free: u64,
     /// The version of the metadata that topics and leaders were last taken from.
     seen: u64,
@@ -39,7 +39,7 @@ struct TopicQueues {
 pub(super) struct Queue {
     /// The partition.
     pub(super) partition: TopicPartition,
-    /// Who leads, as far as is known, and since when.
+    /// The leader, as far as known, and its epoch.
     pub(super) leader: Option<(NodeId, LeaderEpoch)>,
     /// In the order to be sent. Only the last is still filled.
     pub(super) batches: VecDeque<Batch>,
@@ -52,7 +52,7 @@ pub(super) struct Queue {
 /// What came of an append.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Appended {
-    /// It stands in a batch of this partition.
+    /// The record is in a batch of this partition.
     Done {
         /// The partition.
         partition: TopicPartition,
@@ -186,7 +186,7 @@ impl Accumulator {
     }
 }
 
-/// Adds to a sorted list what is not in it.
+/// Adds an element to a sorted list, unless it is there.
 fn note(waiting: &mut Vec<usize>, index: usize) {
     if let Err(place) = waiting.binary_search(&index) {
         waiting.insert(place, index);

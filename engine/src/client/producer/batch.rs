@@ -16,7 +16,7 @@ use machine::{ConnId, Mono};
 #[derive(Clone, Debug)]
 pub(super) struct Batch {
     body: Body,
-    /// What the application calls the records, in order.
+    /// The application's tags of the records, in order.
     pub(super) tags: Vec<u64>,
     /// The number of its records, once it was sent; the tags go with its outcome.
     pub(super) records: usize,
@@ -134,7 +134,7 @@ impl Batch {
         }
     }
 
-    /// Changes its sequence. What is on its way keeps the old one.
+    /// Changes its sequence. Requests in flight keep the old one.
     pub(super) fn rename(&mut self, sequence: Sequence) {
         self.sequence = Some(sequence);
         self.is_reset = true;

@@ -101,7 +101,7 @@ impl Producer {
         }
     }
 
-    /// A broker has answered. It gives an id, or asks to come again; no broker does anything else.
+    /// Handles a response: an id, or a retriable error; brokers return nothing else.
     pub(super) fn on_id(&mut self, now: Mono, response: &InitProducerIdResponse) {
         let Some(sequences) = &mut self.sequences else { return };
         if !response.error.is_none() {

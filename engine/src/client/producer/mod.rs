@@ -86,13 +86,13 @@ pub struct Producer {
     is_held: bool,
     /// No batch reaches `delivery.timeout.ms` before this.
     expires_at: Mono,
-    /// What the timer is set for.
+    /// The time for which the timer is set.
     armed: Mono,
     events: Vec<ProducerEvent>,
     stats: ProducerStats,
 }
 
-/// What a request was for.
+/// The purpose of a request.
 #[derive(Clone, Copy, Debug)]
 enum Context {
     Metadata,

@@ -1,4 +1,4 @@
-//! What an application gives to a producer, and what the producer reports about it.
+//! The records that an application gives to a producer, and the events that the producer reports.
 
 use super::transactions::{TransactionCall, TransactionError, TransactionFailure};
 use crate::error::ErrorCode;
@@ -96,10 +96,10 @@ pub enum SendError {
     Transaction(TransactionError),
 }
 
-/// What became of records. `tags` are what the application called them.
+/// An event of a producer. `tags` are the application's tags of the records.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum ProducerEvent {
-    /// A record has a partition and stands in a batch.
+    /// A record has a partition, and is in a batch.
     Sent {
         /// The record.
         tag: u64,
@@ -160,7 +160,7 @@ pub enum ProducerEvent {
         /// The records in order.
         tags: Vec<u64>,
     },
-    /// Records failed for good: their callbacks run now, in this order.
+    /// Records have finally failed: their callbacks run, in this order.
     Failed {
         /// The partition; `None` if the record never got into a batch.
         partition: Option<TopicPartition>,
@@ -176,7 +176,7 @@ pub enum ProducerEvent {
     },
 }
 
-/// What a producer has done.
+/// Statistics of a producer.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct ProducerStats {
     /// Produce requests sent.

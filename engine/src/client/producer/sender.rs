@@ -132,7 +132,7 @@ impl Producer {
                     sent |= self.send_to(now, node, out);
                     if now >= self.expires_at {
                         self.expire(now, out);
-                        // An expired batch may leave a gap, which is looked at next.
+                        // An expired batch may leave a gap, which is checked next.
                         self.arm(now, out);
                     }
                 }
@@ -331,7 +331,7 @@ impl Producer {
         let may_retry = batch.attempts < self.config.retries;
         if expired || !may_retry || !self.can_retry(index, &batch, error, log_start) {
             if error == ErrorCode::DuplicateSequenceNumber && batch.sequence.is_some() {
-                // It stands in the log, at an offset that the leader does not know any more.
+                // The batch is in the log, at an offset that the leader does not remember.
                 self.on_confirmed(Sending { queue: index, batch }, -1);
                 return;
             }
@@ -349,7 +349,8 @@ impl Producer {
         self.accumulator.put_back(index, place, batch);
     }
 
-    /// What is in flight behind a batch may overtake it, whether it is sent again whole or in parts.
+    /// Batches in flight behind a batch that is sent again, as a whole or in parts, may overtake
+    /// it.
     fn tell_retried(&mut self, index: usize, batch: &Batch, error: ErrorCode) {
         let (partition, tags) = (self.accumulator.queues[index].partition, batch.tags.clone());
         self.events.push(ProducerEvent::Retried { partition, error, tags });

@@ -7,7 +7,7 @@
 //! | a batch gets id, epoch and sequence when it is sent for the first time, and keeps them | [`Sequences::assign`] |
 //! | batches that are sent again go in the order of their sequences, one at a time | [`Sequences::holds`] |
 //! | a batch that was sent again and then expired leaves a gap or none: new ones wait until that is known | [`Sequences::resolve`] |
-//! | after a gap the producer goes on in a new epoch, and what it has in flight there begins at 0 | [`Sequences::bump`] |
+//! | after a gap the producer goes on in a new epoch, in which its batches in flight on that partition begin at 0 | [`Sequences::bump`] |
 //! | other partitions change to the new epoch when they have nothing in flight | [`Sequences::assign`] |
 //! | after the last epoch comes a new id | [`Sequences::bump`] |
 

@@ -38,7 +38,7 @@ fn the_first_broken_batch_ends_the_log_and_later_segments_go() {
     assert!((segments[1]..segments[2]).contains(&log.end_offset()));
     let logs = disk.paths().iter().filter(|path| path.ends_with(".log")).count();
     assert_eq!(logs, 2);
-    // Behind the recovery point nobody looks: that is what it means.
+    // Recovery does not check batches below the recovery point.
     let (log, mut disk) = filled(20);
     disk.edit(&files::at_offset(DIR, segments[0], "log"), |bytes| bytes[250] ^= 0x40);
     let (reopened, recovery) = open(&mut disk, false, log.end_offset());

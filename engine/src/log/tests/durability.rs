@@ -78,7 +78,7 @@ impl Bench {
         }
     }
 
-    /// Loads the log after a power loss and holds it against what was promised.
+    /// Loads the log after a power loss, and compares it with the durable batches.
     fn load(mut self) {
         self.disk.writes_left = None;
         self.disk.lose_unsynced();

@@ -27,7 +27,7 @@ pub(super) fn finish(mut history: History) -> History {
     history
 }
 
-/// What the checks find that are about transactions.
+/// The findings of the checks of transactions.
 pub(super) fn found(history: &History) -> Vec<(&'static str, &'static str)> {
     let (_, _, findings) = history.run();
     let mut found: Vec<_> = findings.0.iter().map(|it| (it.check, it.what)).collect();
@@ -47,7 +47,7 @@ fn good_transactions_keep_every_check_quiet() {
     assert_eq!((counts.lost, counts.unknown), (0, 0));
 }
 
-/// A transaction of which its application was told nothing, with these markers.
+/// A transaction whose outcome its application did not learn, with these markers.
 fn unknown(commit_called: bool, first: bool, second: bool) -> History {
     let mut history = History::transactional();
     history.own(1001, (PID, 0));
@@ -82,7 +82,8 @@ fn half_of_a_maybe_is_a_violation_and_either_whole_is_not() {
     assert_eq!(atomic(&unknown(false, false, false)), Vec::<&str>::new());
 }
 
-/// A transaction that its application was told the end of, and that ended otherwise in one partition.
+/// A transaction whose outcome its application learned, and that ended differently in one
+/// partition.
 fn told(outcome: TransactionOutcome, first: bool, second: bool) -> Vec<&'static str> {
     let mut history = History::transactional();
     history.own(1001, (PID, 0));
@@ -224,7 +225,7 @@ fn the_end_of_a_reader_of_read_committed_is_not_beyond_an_open_transaction() {
     };
     assert!(!shown(6, false));
     assert!(shown(7, false));
-    // It may have been answered before the transaction began.
+    // The request may have been handled before the transaction began.
     assert!(!shown(7, true));
 }
 

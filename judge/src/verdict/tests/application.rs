@@ -1,4 +1,4 @@
-//! What an application sends again is another record, with or without idempotence.
+//! A message that an application sends again is another record, with or without idempotence.
 
 use super::{broken, finish, hazards};
 use crate::testing::{History, ORDERS, numbers};

@@ -1,4 +1,4 @@
-//! What a leader cannot know of an idempotent producer, and what it has to.
+//! What a leader may forget about an idempotent producer, and what it has to remember.
 
 use super::{broken, finish, hazards};
 use crate::evidence::{Change, FaultKind};

@@ -1,4 +1,5 @@
-//! Every row of the permission table: what it permits, and a rule bug that it does not.
+//! Every row of the permission table, with a finding that it permits and a rule bug that it does
+//! not excuse.
 
 mod application;
 mod copies;
@@ -238,7 +239,7 @@ fn correlated_power_loss_is_permitted() {
     assert!(because.starts_with(reason), "{because}");
 }
 
-/// Both are started, and die before they have loaded what is left.
+/// Both are started, and die before they have loaded their logs.
 #[test]
 fn correlated_power_loss_is_permitted_whatever_ends_before_logs_are_loaded() {
     let mut history = History::new(2);
@@ -285,7 +286,7 @@ fn several_replicas_that_lacked_a_record_are_named() {
 
 #[test]
 fn one_power_loss_is_not_enough() {
-    // The controller left 1 in the ELR although it came back without what it had (KIP-966).
+    // The controller left 1 in the ELR although it returned without its records (KIP-966).
     let mut history = power(&[1]);
     history.change(Some(None), &[], &[1, 2]);
     history.register(1, 50);

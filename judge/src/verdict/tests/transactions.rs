@@ -1,4 +1,4 @@
-//! What became of transactions, and the sum over accounts.
+//! The outcomes of transactions, and the sum over accounts.
 
 use crate::evidence::State;
 use crate::outcome::{Share, Transactions};

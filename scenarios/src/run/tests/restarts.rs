@@ -1,4 +1,4 @@
-//! What the judge makes of processes that come back with another log than they had reported.
+//! Verdicts about processes that return with another log than they had reported.
 
 use super::{run, with_faults};
 use crate::plan::Fate;

@@ -204,7 +204,7 @@ fn a_partition_that_is_held_holds_those_after_it_at_that_broker() {
     assert!(!stage.asked.is_empty());
 }
 
-/// The leader has lost what it had: the first batch of all is out of order.
+/// The leader has lost its state: even the first batch is out of order.
 #[test]
 fn a_gap_begins_a_new_epoch_and_renumbers_what_is_in_flight() {
     let (mut stage, mut producer) = begun(&[1, 2], |_| {});
