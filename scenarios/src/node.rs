@@ -1,6 +1,6 @@
-//! What runs on a node: a broker, a controller or a client application.
+//! The process on a node: a broker, a controller or a client application.
 //!
-//! An enum and no trait object, so that a world of them is plain data and can be cloned.
+//! It is an enum, not a trait object, so that a world is plain data and can be cloned.
 
 use crate::museum::provoked::Provoked;
 use crate::workload::{Application, ApplicationConfig};
@@ -21,7 +21,7 @@ pub enum Node {
     Controller(Box<Controller>),
     /// A client application.
     Client(Box<Application>),
-    /// Any of them, but for a panic that was asked for.
+    /// Any of these, which panics on request.
     Provoked(Box<Provoked>),
 }
 
@@ -34,12 +34,12 @@ pub enum NodeConfig {
     Controller(Box<ControllerSettings>),
     /// A client application, with the rules that its clients follow.
     Client(Box<ApplicationConfig>, Box<Rulebook>),
-    /// Any of them, to panic.
+    /// Any of these, which is to panic.
     Provoked(Box<NodeConfig>),
 }
 
 impl Node {
-    /// The broker that it is.
+    /// The broker, if it is one.
     pub fn broker(&self) -> Option<&Broker> {
         match self {
             Self::Broker(broker) => Some(broker),
@@ -48,7 +48,7 @@ impl Node {
         }
     }
 
-    /// The controller that it is.
+    /// The controller, if it is one.
     pub fn controller(&self) -> Option<&Controller> {
         match self {
             Self::Controller(controller) => Some(controller),
@@ -57,7 +57,7 @@ impl Node {
         }
     }
 
-    /// The application that it is.
+    /// The application, if it is one.
     pub fn client(&self) -> Option<&Application> {
         match self {
             Self::Client(client) => Some(client),
@@ -67,7 +67,7 @@ impl Node {
     }
 }
 
-/// Notes the errors in the responses that are about to be sent.
+/// Records the errors in responses that are about to be sent.
 #[inline]
 fn mark_errors(out: &mut Outbox) {
     let mut marks = Marks::default();

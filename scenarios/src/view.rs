@@ -1,19 +1,20 @@
 //! The present state of a run, for conditions and targets.
 //!
-//! Kept up from the facts that nodes emit, a few instructions each; nothing here asks a process,
-//! so looking changes nothing. Only the fault budget asks further, for [`PartitionView`]s.
+//! It is updated by the facts that nodes report, at a cost of a few instructions each. It never
+//! queries a process, so it cannot change a run. Only the fault budget uses more:
+//! [`PartitionView`]s.
 
 use engine::fact::{ClientFact, Fact};
 use engine::ids::{BrokerId, LeaderEpoch, Offset, TopicId, TopicPartition};
 use machine::{ClusterId, NodeId};
 use std::collections::{BTreeMap, BTreeSet};
 
-/// A partition as the active controller has committed it.
+/// A partition in the committed metadata of the active controller.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct PartitionView {
     /// Its cluster.
     pub cluster: ClusterId,
-    /// Which partition.
+    /// The partition.
     pub partition: TopicPartition,
     /// Its replicas in order of preference.
     pub replicas: Vec<BrokerId>,
@@ -23,7 +24,7 @@ pub struct PartitionView {
     pub elr: Vec<BrokerId>,
     /// The leader.
     pub leader: Option<BrokerId>,
-    /// Since which epoch.
+    /// The leader epoch.
     pub leader_epoch: LeaderEpoch,
 }
 
@@ -53,7 +54,7 @@ impl PartitionView {
 pub struct Board {
     partitions: Vec<PartitionRow>,
     by_id: BTreeMap<(ClusterId, TopicPartition), usize>,
-    /// The row that was looked up last: facts of one partition mostly come in a row.
+    /// The row that was used last: successive facts are often about one partition.
     last_found: usize,
     topics: BTreeMap<(ClusterId, String), Vec<usize>>,
     names: BTreeMap<(ClusterId, TopicId), String>,
@@ -68,13 +69,13 @@ pub struct Board {
 pub struct PartitionRow {
     /// Its cluster.
     pub cluster: ClusterId,
-    /// Which partition.
+    /// The partition.
     pub partition: TopicPartition,
     /// Its replicas in order of preference.
     pub replicas: Vec<BrokerId>,
     /// The broker that began the latest leadership, unless it has ended since.
     pub leader: Option<BrokerId>,
-    /// The number of that leadership.
+    /// The leader epoch of that leader.
     pub leader_epoch: LeaderEpoch,
     /// The leader's high watermark.
     pub high_watermark: Offset,
@@ -101,7 +102,7 @@ impl From<&PartitionRow> for PartitionView {
     }
 }
 
-/// How many records clients have had to do with.
+/// The numbers of records of clients.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Records {
     /// Given to producers.
@@ -120,7 +121,7 @@ struct ClusterRow {
 }
 
 impl Board {
-    /// A topic exists.
+    /// Adds a topic.
     pub fn add_topic(&mut self, cluster: ClusterId, name: &str, id: TopicId, of: &[PartitionView]) {
         self.names.insert((cluster, id), name.to_owned());
         for view in of.iter().filter(|view| view.partition.topic == id) {
@@ -187,30 +188,30 @@ impl Board {
         self.partitions.iter()
     }
 
-    /// Whether a node runs.
+    /// Whether a node is running.
     pub fn is_up(&self, node: NodeId) -> bool {
         self.up.contains(&node)
     }
 
-    /// The nodes that run.
+    /// The nodes that are running.
     pub fn up(&self) -> impl Iterator<Item = NodeId> + '_ {
         self.up.iter().copied()
     }
 
-    /// The leader of a partition, if it runs.
+    /// The leader of a partition, if it is running.
     pub fn leader(&self, row: usize) -> Option<NodeId> {
         let row = &self.partitions[row];
         let leader = NodeId { cluster: row.cluster, node: row.leader? };
         self.is_up(leader).then_some(leader)
     }
 
-    /// The active controller of a cluster, if it runs.
+    /// The active controller of a cluster, if it is running.
     pub fn controller(&self, cluster: ClusterId) -> Option<NodeId> {
         let (_, node) = self.clusters.get(&cluster)?.controller?;
         self.is_up(node).then_some(node)
     }
 
-    /// A node has started or ended.
+    /// Records that a node has started or ended.
     pub fn on_node(&mut self, node: NodeId, up: bool) {
         if up {
             self.up.insert(node);
@@ -219,13 +220,13 @@ impl Board {
         self.up.remove(&node);
         for row in &mut self.partitions {
             if row.cluster == node.cluster && row.leader == Some(node.node) {
-                // When it comes back it leads no more, though nobody may have taken over yet.
+                // After a restart it no longer leads, although there may be no other leader yet.
                 row.leader = None;
             }
         }
     }
 
-    /// Whether a broker leads a partition some records of which have no outcome yet.
+    /// Whether a broker leads a partition with records that have no outcome yet.
     pub fn had_requests_in_flight(&self, node: NodeId) -> bool {
         self.partitions.iter().any(|row| {
             row.cluster == node.cluster
@@ -277,7 +278,7 @@ impl Board {
         }
     }
 
-    /// The row of a partition, if a leader of the epoch `epoch` may speak for it.
+    /// The row of a partition, if facts of a leader in `epoch` apply to it.
     fn led(
         &mut self,
         node: NodeId,

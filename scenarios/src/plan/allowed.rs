@@ -1,4 +1,5 @@
-//! Whether a fault may be injected: beside what is in force, within the limits and the budget.
+//! Whether a fault may be injected: together with the faults in force, within the limits and the
+//! budget.
 
 use super::trouble::troubled;
 use super::{Director, Scene, strike};
@@ -36,7 +37,7 @@ impl Director {
         format!("{what} is in force since {since}")
     }
 
-    /// Whether a fault that the seed made may be injected: within the limits and the budget.
+    /// Whether a fault that the seed has drawn may be injected: within the limits and the budget.
     pub(super) fn allows(
         &mut self,
         strike: &FaultKind<NodeId>,
@@ -46,7 +47,8 @@ impl Director {
         budget: &mut Budget,
     ) -> Result<(), String> {
         if strike::takes_disk(strike) && strike.nodes().iter().any(|it| roles::is_controller(*it)) {
-            // KIP-595 counts on what voters have synced, and all else on KIP-595.
+            // KIP-595 relies on voters to keep what they have synced, and everything else relies on
+            // KIP-595.
             return Err("a quorum promises nothing without the disk of a voter".to_owned());
         }
         let held = strike::takes_down(strike);

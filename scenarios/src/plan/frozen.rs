@@ -1,5 +1,6 @@
-//! A plan as an artefact: what a run came to, written down so that another run meets the same,
-//! whatever families of faults and stories there are by then. This is what the corpus is made of.
+//! A plan as an artefact: the settings and faults of a run, written down so that another run has
+//! the same ones, whatever faults and stories a later version draws. The corpus consists of such
+//! files.
 
 use super::settings;
 use crate::result::Outcome;
@@ -7,9 +8,9 @@ use crate::run::RunOutcome;
 use spec::{Expect, Expected, Resolved, Scenario};
 use std::collections::BTreeSet;
 
-/// The scenario of a run with the faults that it met ([`RunOutcome::resolved`]) in place of its own,
-/// and the settings that its seed drew: nodes in place of roles, moments in place of conditions, and
-/// no swarm. It expects what the run came to; `None` if that is nothing that a scenario can expect
+/// The scenario of a run with the faults that it met ([`RunOutcome::resolved`]) in place of its
+/// own, and the settings that its seed drew: nodes in place of roles, times in place of conditions,
+/// and no swarm. It expects the outcome of the run; `None` if a scenario cannot expect that outcome
 /// ([`is_expectable`]).
 pub fn frozen(run: &Resolved, outcome: &RunOutcome) -> Option<Scenario> {
     let expect = expected(run.seed, outcome)?;
@@ -18,8 +19,8 @@ pub fn frozen(run: &Resolved, outcome: &RunOutcome) -> Option<Scenario> {
     Some(Scenario { swarm: None, faults, expect, ..scenario })
 }
 
-/// Whether a scenario can expect this of a run: a promise that was kept or broken. A run that does not
-/// decide, or a defect of Faultline, is nothing to hold on to.
+/// Whether a scenario can expect the outcome of a run: a promise was kept or broken. An undecided
+/// run, or a defect of Faultline, cannot be expected.
 pub fn is_expectable(outcome: Outcome) -> bool {
     of(outcome).is_some()
 }

@@ -1,10 +1,11 @@
-//! Fault plans in a run: what fires when, upon which nodes, and what became of every entry.
+//! Carries out the fault plan of a run: which faults fire, when and on which nodes, and the fate of
+//! every entry.
 //!
-//! A plan is what the scenario file lists and, after that, what the seed makes of its `swarm`. An
-//! entry waits for its moment, then for its condition if it has one; then its targets are looked
-//! up, the budget is asked, and it is injected. The record keeps what was meant, what was
-//! suppressed and why, and what never fired. An entry that never fired has left no trace in the
-//! run: nothing is drawn, scheduled or sent for it.
+//! A plan consists of the faults that the scenario file lists, followed by those that the seed
+//! draws for its `swarm`. An entry waits for its time, then for its condition if it has one; then
+//! its targets are resolved, the budget is checked, and the fault is injected. The record has every
+//! entry, with the reason if it was suppressed or never fired. An entry that never fired has no
+//! effect on the run: nothing is drawn, scheduled or sent for it.
 
 mod allowed;
 mod frozen;
@@ -31,19 +32,20 @@ use spec::{Fault, FaultKind, Scenario};
 use std::collections::BTreeMap;
 use strike::Strikes;
 
-/// The plan of a run, while it is carried out.
+/// The plan of a run, and its progress.
 #[derive(Clone, Debug)]
 pub struct Director {
     seed: u64,
     began: SimTime,
     entries: Vec<Entry>,
-    /// Entries before this one in order of moments have fired or are watched.
+    /// Entries before this one, in order of time, have fired or are watched.
     next: usize,
-    /// Indices into `entries` by moment.
+    /// Indices into `entries`, in order of time.
     by_moment: Vec<usize>,
-    /// Entries whose moment has come and whose condition has not.
+    /// Entries whose time has come, and whose condition does not hold yet.
     watched: Vec<usize>,
-    /// The most brokers and controllers that swarm faults may hold down at the same time.
+    /// The largest numbers of brokers and controllers that swarm faults may hold down at the same
+    /// time.
     limits: Option<Limits>,
     /// Nodes held down or paused by injected faults, and until when.
     held: Vec<(NodeId, SimTime)>,
@@ -51,42 +53,42 @@ pub struct Director {
     struck: Vec<Struck>,
     /// The fault of the simulator that was applied last, by its event.
     applied: Option<(EventId, ActiveId)>,
-    /// The sectors that faults of the simulator met, in words.
+    /// The sectors that faults of the simulator have corrupted, in words.
     sectors: BTreeMap<ActiveId, String>,
 }
 
-/// Something that was injected.
+/// An injected fault.
 #[derive(Clone, Debug)]
 struct Struck {
-    /// As an entry of a plan.
+    /// The fault as an entry of a plan.
     fault: Fault,
-    /// The entry of this plan,
+    /// The index of its entry in this plan.
     entry: usize,
-    /// and which of the faults that the entry came to it is.
+    /// Its position among the injected faults of the entry.
     place: usize,
 }
 
 #[derive(Clone, Debug)]
 struct Entry {
     fault: Fault,
-    /// Made by the seed.
+    /// Whether the seed has drawn it.
     generated: bool,
-    /// Under the budget.
+    /// Whether the budget applies to it.
     bounded: bool,
     condition: Option<Compiled>,
     fate: Fate,
-    /// What was injected, in the order of the fate's list, as the simulator knows it; `None`: an
+    /// The ids of the injected faults in the simulator, in the order of the fate's list; `None`: an
     /// election.
     injected: Vec<Option<ActiveId>>,
-    /// For each of those why it has no effect if it has none, in words: a fault in force that stood in
-    /// its way, or what did not happen.
+    /// For each injected fault the reason, in words, in case it has no effect: the fault in force
+    /// that prevented it, or the event that did not occur.
     hindered: Vec<String>,
-    /// A preferred replica was elected for it.
+    /// Whether a preferred replica was elected because of it.
     elected: bool,
 }
 
 impl Entry {
-    /// Its fate, with what of it had no effect, and the sectors that it met.
+    /// Its fate, with the faults that had no effect, and the corrupted sectors.
     fn fate_by(
         &self,
         took_effect: &impl Fn(ActiveId) -> bool,
@@ -114,17 +116,17 @@ impl Entry {
 /// The actions of a run for a fault that fires now.
 #[derive(Clone, Debug)]
 pub struct Firing {
-    /// Which entry of the plan.
+    /// The index of the entry in the plan.
     pub entry: usize,
     /// The faults to inject.
     pub strikes: Vec<FaultKind<NodeId>>,
-    /// For how long; until everything is healed if `None`.
+    /// The duration; `None`: until everything is healed.
     pub lasts: Option<Span>,
 }
 
 /// The state that the director uses.
 pub struct Scene<'a> {
-    /// Now.
+    /// The present time.
     pub now: SimTime,
     /// The state of the run.
     pub board: &'a Board,
@@ -132,7 +134,8 @@ pub struct Scene<'a> {
     pub roster: &'a Roster,
     /// The faults that are active.
     pub active: &'a [ActiveFault],
-    /// The partitions as the active controllers have committed them; `None` if no active controller can be asked.
+    /// The partitions in the committed metadata of the active controllers; `None` if a cluster has
+    /// none.
     pub partitions: &'a dyn Fn() -> Option<Vec<PartitionView>>,
 }
 
@@ -142,8 +145,8 @@ impl Director {
         Self::with(scenario, seed, swarm_faults(scenario, seed), true)
     }
 
-    /// The plan of a scenario with what another run of the seed met ([`Director::struck`]) in
-    /// place of a plan of its own, whatever the budget would say.
+    /// The plan of a scenario with the faults of another run of the seed ([`Director::struck`])
+    /// instead of its own swarm, without a budget.
     pub fn paired(scenario: &Scenario, seed: u64, struck: &[Fault]) -> Self {
         Self::with(scenario, seed, struck.to_vec(), false)
     }
@@ -185,7 +188,7 @@ impl Director {
         }
     }
 
-    /// The load begins now, and the names in conditions mean something.
+    /// Begins the load: conditions are resolved from now on.
     pub fn begin(&mut self, now: SimTime, clusters: &ClusterNames, board: &Board) {
         self.began = now;
         for entry in &mut self.entries {
@@ -194,7 +197,7 @@ impl Director {
         }
     }
 
-    /// When something may have to be done next, whatever happens in the run.
+    /// The next time at which an entry may fire, apart from changes in the run.
     pub fn next_moment(&self, now: SimTime) -> Option<SimTime> {
         let own = self.by_moment.get(self.next).map(|entry| self.moment(*entry));
         let elapsed = now.since(self.began);
@@ -209,18 +212,18 @@ impl Director {
         self.began + self.entries[entry].fault.at.unwrap_or_default().0
     }
 
-    /// Whether conditions are watched, so that every change of the run matters.
+    /// Whether conditions are watched, so that every change in the run has to be checked.
     pub fn is_watching(&self) -> bool {
         !self.watched.is_empty()
     }
 
-    /// Whether no entry can fire any more but those that wait for a condition.
+    /// Whether only entries that wait for a condition can still fire.
     pub fn is_out_of_moments(&self) -> bool {
         self.next == self.by_moment.len()
     }
 
-    /// What fires now, in the order of the plan. To be asked again until nothing does, since a
-    /// fault may make the condition of another true.
+    /// The faults that fire now, in the order of the plan. Has to be called again until there are
+    /// none, since a fault may make the condition of another one true.
     pub fn fire(&mut self, scene: &Scene<'_>, budget: &mut Budget) -> Option<Firing> {
         while let Some(&entry) = self.by_moment.get(self.next)
             && self.moment(entry) <= scene.now
@@ -240,7 +243,7 @@ impl Director {
         Some(Firing { entry, strikes, lasts })
     }
 
-    /// Looks targets up and asks the budget.
+    /// Resolves targets and checks the budget.
     fn strike(
         &mut self,
         index: usize,
@@ -300,7 +303,7 @@ impl Director {
         strikes
     }
 
-    /// No more faults: everything is healed.
+    /// Ends the plan: everything is healed.
     pub fn end(&mut self, now: SimTime) {
         let ended = crate::result::moment(now.since(self.began).0);
         for entry in self.by_moment.split_off(self.next) {
@@ -313,12 +316,12 @@ impl Director {
         }
     }
 
-    /// The next injection of an entry was made: a fault of the simulator, or an election.
+    /// Records the next injection of an entry: a fault of the simulator, or an election.
     pub fn injected(&mut self, entry: usize, fault: Option<ActiveId>) {
         self.entries[entry].injected.push(fault);
     }
 
-    /// The simulator has applied a fault.
+    /// Records that the simulator has applied a fault.
     pub fn applied(&mut self, event: EventId, fault: ActiveId) {
         self.applied = Some((event, fault));
     }
@@ -330,7 +333,7 @@ impl Director {
         }
     }
 
-    /// A preferred replica was made leader: every election that was injected has had an effect.
+    /// Records that a preferred replica became leader: every injected election has had an effect.
     pub fn elected(&mut self) {
         for entry in self.entries.iter_mut().filter(|entry| entry.injected.contains(&None)) {
             entry.elected = true;
@@ -347,17 +350,16 @@ impl Director {
         self.entries.iter().map(planned).collect()
     }
 
-    /// What has been injected for the entries that the seed made, in order: each at its moment,
-    /// and for the nodes that it met. Another run of the seed can be given it. `when` returns at what
-    /// moment a fault of the simulator took effect, if it did.
+    /// The injected faults of the entries that the seed drew, in order, each at its time and with
+    /// its nodes, for another run of the seed. `when` returns the time at which a fault of the
+    /// simulator took effect, if it did.
     pub fn struck(&self, when: impl Fn(ActiveId) -> Option<SimTime>) -> Vec<Fault> {
         let at = |struck: &Struck| Some(when(self.active_id(struck)?)?.since(self.began));
         let generated = self.struck.iter().filter(|struck| self.entries[struck.entry].generated);
         generated.filter_map(|it| struck::observed(&it.fault, || at(it))).collect()
     }
 
-    /// Everything that was injected and took effect, as a plan by itself: the same nodes at the same
-    /// moments.
+    /// All injected faults that took effect, as a separate plan: the same nodes at the same times.
     pub fn resolved(&self, took_effect: impl Fn(ActiveId) -> bool) -> Vec<Fault> {
         let counts = |struck: &&Struck| match self.active_id(struck) {
             Some(fault) => took_effect(fault),
@@ -365,14 +367,14 @@ impl Director {
         };
         let entry = |struck: &Struck| {
             let fault = &struck.fault;
-            // A file does not give a duration to a fault that is a moment.
+            // An instantaneous fault has no duration in a file.
             let lasts = fault.lasts.filter(|_| !fault.kind.family().is_moment());
             Fault { lasts, ..fault.clone() }
         };
         self.struck.iter().filter(counts).map(entry).collect()
     }
 
-    /// The fault of the simulator that something injected is; `None` for an election.
+    /// The fault of the simulator for an injected fault; `None` for an election.
     fn active_id(&self, struck: &Struck) -> Option<ActiveId> {
         self.entries[struck.entry].injected.get(struck.place).copied()?
     }

@@ -10,14 +10,14 @@ use spec::Fault;
 pub struct PlannedFault {
     /// The fault.
     pub fault: Fault,
-    /// The seed made it; the scenario lists the others.
+    /// Whether the seed has drawn it; the scenario lists the others.
     pub generated: bool,
     /// Its fate.
     pub fate: Fate,
 }
 
 impl Fate {
-    /// Whether something of it took effect.
+    /// Whether a part of it took effect.
     pub fn took_effect(&self) -> bool {
         match self {
             Self::Fired { injected, without_effect, .. } => without_effect.len() < injected.len(),
@@ -25,7 +25,7 @@ impl Fate {
         }
     }
 
-    /// Why nothing of it took effect, as an addition to its name; empty if something did.
+    /// Why no part of it took effect, as an addition to its name; empty if a part did.
     pub fn why_not(&self) -> String {
         match self {
             _ if self.took_effect() => String::new(),
@@ -42,7 +42,7 @@ impl Fate {
     }
 }
 
-/// Why a fault that was injected has had no effect, if no other stood in its way.
+/// Why an injected fault has had no effect, if no other fault prevented it.
 pub(super) fn why_idle(fault: &sim::Fault<NodeId>) -> &'static str {
     use sim::{Crash, Fault, PowerLoss};
     match fault {
@@ -70,35 +70,35 @@ pub(super) fn why_idle(fault: &sim::Fault<NodeId>) -> &'static str {
 pub enum Fate {
     /// It was injected.
     Fired {
-        /// The moment of the injection.
+        /// The time of the injection.
         at_ns: u64,
         /// The injected faults, with nodes in place of targets.
         injected: Vec<String>,
         /// The parts that were left out, and why.
         suppressed: Vec<String>,
-        /// Of what was injected, that which had no effect: the process was down already, nothing was
-        /// sent that could have been lost.
+        /// The injected faults without an effect: for example because the process was down already,
+        /// or no message was sent that could have been lost.
         #[serde(default, skip_serializing_if = "Vec::is_empty")]
         without_effect: Vec<String>,
     },
     /// It was not injected.
     Suppressed {
-        /// When it would have been.
+        /// When it would have been injected.
         at_ns: u64,
-        /// The reasons why it was not.
+        /// The reasons.
         because: Vec<String>,
     },
-    /// It would have been upon no node or no link: there was no leader, say.
+    /// It would have affected no node or no link: for example, there was no leader.
     NoTarget {
-        /// When it would have been.
+        /// When it would have been injected.
         at_ns: u64,
-        /// The targets that no node matched, or why no link did.
+        /// The targets that matched no node, or why there was no link.
         #[serde(default)]
         because: Vec<String>,
     },
     /// It did not fire before the load ended.
     NeverFired {
-        /// The reason why it did not.
+        /// The reason.
         #[serde(default)]
         because: String,
     },

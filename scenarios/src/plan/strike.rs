@@ -20,7 +20,7 @@ pub struct Election {
 }
 
 impl Election {
-    /// The election that an entry of the plan is, if it is one.
+    /// The election of an entry of the plan, if it is one.
     pub fn of<W>(entry: usize, kind: &FaultKind<W>) -> Option<Self> {
         match kind {
             FaultKind::PreferredElection(PreferredElection { topics }) => {
@@ -34,9 +34,9 @@ impl Election {
 /// The result for an entry.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Strikes {
-    /// What is to be injected, where it can for each node by itself.
+    /// The faults to inject: one for each node, where that is possible.
     pub(super) all: Vec<FaultKind<NodeId>>,
-    /// Targets that mean no node at this moment, in words.
+    /// Targets that match no node at this time, in words.
     pub(super) unmatched: Vec<String>,
 }
 
@@ -54,13 +54,13 @@ pub(super) fn strikes(fault: &Fault, seed: u64, board: &Board, roster: &Roster) 
         FaultKind::PreferredElection(_) => vec![kind],
         FaultKind::World(fault) => {
             let possible = possible(fault).map_err(|why| {
-                // That no target matches says it already.
+                // An unmatched target is the reason already.
                 if unmatched.is_empty() {
                     unmatched.push(why);
                 }
             });
             let each = possible.iter().flat_map(|fault| match fault {
-                // Its hosts come back one after the other.
+                // Its hosts restart one after the other, so it stays one fault.
                 sim::Fault::PowerLoss(PowerLoss { stagger: Some(_), .. }) => vec![fault.clone()],
                 fault => fault.each(),
             });
@@ -70,11 +70,11 @@ pub(super) fn strikes(fault: &Fault, seed: u64, board: &Board, roster: &Roster) 
     Strikes { all, unmatched }
 }
 
-/// The fault without what is named twice; or why it would be upon no node or no link.
+/// The fault without repeated nodes; or why it would affect no node or no link.
 fn possible(fault: sim::Fault<NodeId>) -> Result<sim::Fault<NodeId>, String> {
     match fault {
         sim::Fault::Partition(Partition { groups }) => {
-            // A node is in the first group that names it.
+            // A node belongs to the first group that names it.
             let mut taken: Vec<NodeId> = Vec::new();
             let mut first = |group: &Vec<NodeId>| -> Vec<NodeId> {
                 let mut nodes = group.clone();
@@ -109,7 +109,7 @@ fn possible(fault: sim::Fault<NodeId>) -> Result<sim::Fault<NodeId>, String> {
             let target = distinct(late.target);
             upon_some(DelayMetadata { target, ..late }.into())
         }
-        // Each node that several targets mean is struck once.
+        // A node that several targets match is affected once.
         fault => {
             let mut seen = BTreeSet::new();
             let mut once = |node: &NodeId| -> Vec<NodeId> {
@@ -120,7 +120,7 @@ fn possible(fault: sim::Fault<NodeId>) -> Result<sim::Fault<NodeId>, String> {
     }
 }
 
-/// The fault, or why it would be upon no node or no link.
+/// The fault, or why it would affect no node or no link.
 fn upon_some(fault: sim::Fault<NodeId>) -> Result<sim::Fault<NodeId>, String> {
     let of = |key: &str| -> Vec<NodeId> {
         let targets = fault.targets();
@@ -147,7 +147,7 @@ fn distinct(targets: Targets<NodeId>) -> Targets<NodeId> {
     Targets(nodes)
 }
 
-/// The fault with what follows from the node that it strikes.
+/// The fault, completed by the kind of its node.
 fn completed(fault: sim::Fault<NodeId>, roster: &Roster) -> sim::Fault<NodeId> {
     match fault {
         sim::Fault::DelayMetadata(DelayMetadata { target, by, from: None }) => {
@@ -156,7 +156,7 @@ fn completed(fault: sim::Fault<NodeId>, roster: &Roster) -> sim::Fault<NodeId> {
             let from = roster.servers.iter().filter(sends).copied().collect::<Vec<_>>();
             DelayMetadata { target, by, from: Some(from.into()) }.into()
         }
-        // A client keeps nothing on its disk, and its clock has to go on.
+        // A client has no data on its disk, and its clock must not stop.
         sim::Fault::PowerLoss(PowerLoss { target, .. })
             if !target.0.iter().any(|n| is_server(*n)) =>
         {
@@ -177,7 +177,7 @@ pub(super) fn takes_down(kind: &FaultKind<NodeId>) -> Vec<NodeId> {
     }
 }
 
-/// Whether a disk is lost, or bytes on it.
+/// Whether a disk, or bytes on a disk, are lost.
 pub(super) fn takes_disk(kind: &FaultKind<NodeId>) -> bool {
     matches!(kind, FaultKind::World(fault) if fault.harm() == Harm::Disk)
 }

@@ -1,6 +1,6 @@
-//! The faults of a run, written as entries of a plan: with nodes in place of roles, and moments in
-//! place of conditions. Written to a file that is a plan by itself: another run of the scenario
-//! meets the same.
+//! The faults of a run, written as entries of a plan: with nodes in place of roles, and times in
+//! place of conditions. As a file they are a separate plan, with which another run of the scenario
+//! has the same faults.
 
 use crate::condition::ClusterNames;
 use crate::roles::{is_broker, is_controller};
@@ -18,9 +18,9 @@ pub(super) fn resolved(
     Fault { at: Some(Time(at)), when: None, kind, ..fault.clone() }
 }
 
-/// What a run under another setting has to meet in place of `fault`: what waits for the n-th disk
-/// operation strikes when this run came to it, at the moment that `at` returns, since the other
-/// run comes to it at another moment or never. `None` if this run never did.
+/// The replacement for `fault` in a run under another setting. A fault that waits for the n-th disk
+/// operation happens at the time `at` at which this run reached that operation, since the other run
+/// reaches it at another time or never. `None` if this run never reached it.
 pub(super) fn observed(fault: &Fault, at: impl FnOnce() -> Option<Span>) -> Option<Fault> {
     let mut fault = fault.clone();
     let FaultKind::World(kind) = &mut fault.kind else { return Some(fault) };

@@ -1,15 +1,15 @@
-//! Fault plans made by a seed: several faults of all families, correlated in time, aimed at roles.
+//! Fault plans drawn by a seed: several faults of all families, correlated in time, aimed at roles.
 //!
-//! Faults strewn evenly over a run mostly heal before the next one comes, and protocols break
-//! where the second failure meets the repair of the first. So a plan is made of *stories*: short
+//! Faults spread evenly over a run mostly heal before the next one, while protocols break when a
+//! second failure occurs during the recovery from the first. So a plan consists of *stories*: short
 //! sequences in which one fault is the reason for the next ("the leader crashes, and so does the
-//! one elected in its place"), with moments and lengths chosen by the seed, and of single faults
-//! that fall into them. Stories follow the shapes of failures that systems of this kind have had;
-//! none knows what it will meet.
+//! one elected in its place"), with times and durations chosen by the seed, and of single faults
+//! that happen meanwhile. Stories follow the patterns of known failures of such systems, without
+//! any knowledge of the run.
 //!
-//! Everything is drawn from the stream (seed, "plan"): neither properties nor the state of a
-//! cluster count, so runs of one seed under different settings meet the same plan. Targets a role
-//! means is found out when a fault fires.
+//! Everything is drawn from the stream (seed, "plan"): they depend neither on properties nor on the
+//! state of a cluster, so runs of one seed under different settings have the same plan. Roles are
+//! resolved to nodes when a fault fires.
 
 use super::story::{self, Builder};
 use machine::Span;
@@ -17,7 +17,7 @@ use rand_chacha::ChaCha8Rng;
 use sim::{Kind, Sample};
 use spec::{Family, Fault, FaultKind, PartitionName, Scenario, Swarm, Target, Time};
 
-/// The faults that the seed chooses for a scenario, in the order of their moments.
+/// The faults that the seed draws for a scenario, in order of time.
 pub fn swarm_faults(scenario: &Scenario, seed: u64) -> Vec<Fault> {
     let Some(swarm) = &scenario.swarm else { return Vec::new() };
     let partitions = partitions(scenario);
@@ -26,12 +26,12 @@ pub fn swarm_faults(scenario: &Scenario, seed: u64) -> Vec<Fault> {
     }
     let mut draw = sim::stream(seed, "plan", 0);
     let families = families(swarm, &mut draw);
-    // Most of a plan is about one partition: what happens elsewhere does not interact with it.
+    // Most of a plan concerns one partition: faults elsewhere do not interact with it.
     let focus = draw.pick(&partitions).clone();
     let extended = swarm.families.iter().any(|family| family.is_of_disk_or_clock());
     let mut faults = Vec::new();
     let mut before = None;
-    // Families may be left out of which every story that is drawn would be made.
+    // The families that are left out may be needed by every story that is drawn.
     let mut attempts = u64::from(swarm.faults).saturating_mul(200);
     while faults.len() < swarm.faults as usize && attempts > 0 {
         attempts -= 1;
@@ -40,7 +40,7 @@ pub fn swarm_faults(scenario: &Scenario, seed: u64) -> Vec<Fault> {
         let wanted = swarm.faults as usize - faults.len();
         let lone_leader = swarm.lone_leaders.0 > 0 && draw.chance(swarm.lone_leaders.0);
         let mut story = Builder::new(&mut draw, partition.clone(), at, lasts(swarm), extended);
-        // Nothing is drawn where there are none, so that other plans stay what they are.
+        // Without any, nothing is drawn, so that other plans do not change.
         match lone_leader {
             true => story::lone_leader(&mut story),
             false => story::any(&mut story, wanted),
@@ -64,7 +64,7 @@ fn is_upon_some_link(kind: &FaultKind<Target>) -> bool {
     }
 }
 
-/// Every partition that a fault may be aimed at.
+/// Every partition at which a fault may be aimed.
 fn partitions(scenario: &Scenario) -> Vec<PartitionName> {
     let first_cluster = scenario
         .topics
@@ -78,8 +78,8 @@ fn partitions(scenario: &Scenario) -> Vec<PartitionName> {
         .collect()
 }
 
-/// Leaves out some families, another choice for each seed, so that no family hides what another
-/// would show; crashes and cuts, which most stories need, less often.
+/// Leaves out some families, chosen by the seed, so that no family always hides the effects of
+/// another; crashes and partitions, which most stories need, are left out less often.
 fn families(swarm: &Swarm, draw: &mut ChaCha8Rng) -> Vec<Family> {
     let kept: Vec<Family> = swarm
         .families
@@ -97,13 +97,13 @@ fn families(swarm: &Swarm, draw: &mut ChaCha8Rng) -> Vec<Family> {
     if kept.is_empty() { swarm.families.clone() } else { kept }
 }
 
-/// The shortest and the longest that a fault lasts.
+/// The shortest and the longest duration of a fault.
 fn lasts(swarm: &Swarm) -> (Span, Span) {
     let least = swarm.lasts_at_least.0;
     (least, Span(swarm.lasts_at_most.0.0.max(least.0)))
 }
 
-/// When a story begins: close upon the one before, or at a moment of its own.
+/// When a story begins: shortly after the one before, or at an independent time.
 fn moment(swarm: &Swarm, before: Option<Time>, draw: &mut ChaCha8Rng) -> Time {
     let (from, until) = (swarm.from.nanos(), swarm.until.nanos().max(swarm.from.nanos()));
     let own = draw.between(from, until);
