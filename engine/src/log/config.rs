@@ -10,18 +10,18 @@ pub struct LogConfig {
     pub segment_bytes: u32,
     /// `segment.ms`: the time, in record timestamps, after which a segment is full.
     pub segment_ms: i64,
-    /// `segment.jitter.ms`, as drawn for this log: how much earlier that is.
+    /// `segment.jitter.ms`, as drawn for this log: the time by which a segment is full earlier.
     pub segment_jitter_ms: i64,
     /// `segment.index.bytes`: the size of an index at which its segment is full.
     pub segment_index_bytes: u32,
-    /// `index.interval.bytes`: how many bytes of log an index entry stands for, about.
+    /// `index.interval.bytes`: the approximate number of log bytes per index entry.
     pub index_interval_bytes: u32,
     /// `max.message.bytes`: the largest batch that a leader accepts.
     pub max_message_bytes: u32,
-    /// `message.timestamp.type`: whose clock the timestamps are from.
+    /// `message.timestamp.type`: whether timestamps come from the producer or from the leader.
     pub message_timestamp_type: TimestampType,
-    /// `flush.messages`: how many unflushed messages make an append flush. Never, by default:
-    /// durability comes from replication.
+    /// `flush.messages`: the number of unflushed messages after which an append flushes the log. By
+    /// default it never does: durability comes from replication.
     pub flush_messages: i64,
     /// `producer.id.expiration.ms`: how long a producer is remembered after its last batch.
     pub producer_id_expiration_ms: i64,

@@ -1,26 +1,26 @@
 //! The sparse indexes of a segment: offsets to positions, timestamps to offsets (`OffsetIndex`,
 //! `TimeIndex`; KIP-33).
 //!
-//! Kafka maps these files into memory: entries are there at once, reach the disk when the segment
-//! is flushed, and are rebuilt from the log if the node goes down before. Here they are kept in
-//! memory and appended to the file at the same moments.
+//! Kafka maps these files into memory: entries are visible at once, are written to disk when the
+//! segment is flushed, and are rebuilt from the log if the node goes down before. Here they are
+//! kept in memory, and appended to the file when the segment is flushed.
 
 use super::files;
 use bytes::{BufMut, Bytes, BytesMut};
 use machine::{Disk, DiskError, FileId};
 
-/// An entry that an index can hold.
+/// An entry of an index.
 pub(super) trait Entry: Copy {
-    /// Its size in the file.
+    /// The size of an entry in the file, in bytes.
     const SIZE: usize;
 
-    /// Writes it.
+    /// Writes the entry.
     fn put(self, buffer: &mut BytesMut);
 
-    /// Reads it from exactly [`Entry::SIZE`] bytes.
+    /// Reads an entry from exactly [`Entry::SIZE`] bytes.
     fn get(bytes: &[u8]) -> Self;
 
-    /// The offset that it is about, relative to the segment's base.
+    /// The offset of the entry, relative to the segment's base.
     fn relative_offset(self) -> i32;
 }
 
@@ -80,7 +80,7 @@ impl Entry for TimeEntry {
     }
 }
 
-/// An index: its entries, and how far its file is behind them.
+/// An index: its entries, and the number of those in its file.
 #[derive(Clone, Debug)]
 pub(super) struct Index<E> {
     file: FileId,

@@ -5,7 +5,7 @@ use engine::ids::Offset;
 /// Values by offset, in order. Offsets without a value take no space; adjacent offsets share a run.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Runs<T> {
-    /// The first offset of each run, and the place of its value in `values`.
+    /// The first offset of each run, and the position of its value in `values`.
     runs: Vec<(Offset, usize)>,
     values: Vec<T>,
 }
@@ -44,7 +44,7 @@ impl<T: Copy> Runs<T> {
         Some(offset + (self.values.len() - place) as Offset)
     }
 
-    /// How many offsets have a value.
+    /// The number of offsets with a value.
     pub fn len(&self) -> usize {
         self.values.len()
     }
@@ -97,7 +97,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn they_are_a_map_from_offsets(puts in prop::collection::vec((0..40_i64, 0..9_u64), 0..60)) {
+        fn runs_behave_like_a_map_from_offsets(puts in prop::collection::vec((0..40_i64, 0..9_u64), 0..60)) {
             let (mut runs, mut map) = (Runs::default(), BTreeMap::new());
             for (offset, value) in puts {
                 runs.put(offset, value);

@@ -44,7 +44,7 @@ pub(super) enum Shown {
 }
 
 impl PairSummary {
-    /// What the sign test shows at the 5 % level.
+    /// The result of the sign test at the 5 % level.
     pub(super) fn shown(&self) -> Shown {
         let [first, second] = self.min_isr;
         match self.sign_test_p {
@@ -59,12 +59,13 @@ impl PairSummary {
 }
 
 impl Summary {
-    /// The settings with Kafka's default of `enable.idempotence`, which differ in what is lost.
+    /// The settings with Kafka's default of `enable.idempotence`; only these are compared for
+    /// losses.
     pub fn as_in_kafka(&self) -> impl Iterator<Item = &SettingSummary> {
         self.settings.iter().filter(|setting| setting.setting.idempotence)
     }
 
-    /// A setting with idempotent producers, and the same without idempotence.
+    /// A setting with idempotent producers, and the same setting without idempotence.
     pub fn idempotence(&self) -> Option<[&SettingSummary; 2]> {
         let off = self.settings.iter().find(|setting| !setting.setting.idempotence)?;
         let same = Setting { idempotence: true, ..off.setting };
@@ -72,7 +73,7 @@ impl Summary {
     }
 }
 
-/// Each two adjacent settings of a study that differ in min.insync.replicas alone.
+/// Adjacent settings of a study that differ only in min.insync.replicas.
 pub(super) fn pairs(study: &Study) -> Vec<PairSummary> {
     let settings = &study.header.settings;
     let pairs = settings.iter().zip(settings.iter().skip(1));

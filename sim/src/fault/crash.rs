@@ -1,9 +1,9 @@
 //! A process is killed. Its unsynced writes stay in the page cache of its host, which also closes
 //! its connections.
 //!
-//! Between two disk operations of one handler is, for example, after the append to a log and before
-//! that to its index, or after the renaming of a file and before the sync of its directory. A
-//! prefix of the write in progress may be in the file.
+//! A crash between two disk operations of one handler is, for example, one after the append to a
+//! log and before the append to its index, or after the renaming of a file and before the sync of
+//! its directory. The file may have a prefix of the write in progress.
 
 use super::table::fault;
 use super::{ActiveId, Harm, Inflict, Targets};

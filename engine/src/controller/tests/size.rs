@@ -37,8 +37,8 @@ fn changes(bench: &Bench, from: usize) -> usize {
 #[test]
 fn one_broker_of_a_hundred_changes_its_own_partitions_only() {
     let mut bench = large();
-    // Ten minutes of heartbeats and periodic checks. If each visited every partition, the test
-    // would not end in time.
+    // Ten minutes of heartbeats and periodic checks. If each of them visited every partition, the
+    // test would take too long.
     for _ in 0..300 {
         bench.now += Span::secs(2);
         for broker in 1..=BROKERS {

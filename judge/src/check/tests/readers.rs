@@ -24,7 +24,7 @@ fn polls_neither_skip_nor_go_back() {
     let mut history = good();
     history.deliver_from(1002, 1, ORDERS, (39, 40));
     assert_eq!(history.findings(), vec![orders("polls-contiguous", 38)]);
-    // A poll whose batches leave out batches of the log.
+    // A poll that omits batches of the log.
     let mut history = good();
     let batches: Vec<Bytes> = history.disks[&(1, ORDERS)].iter().step_by(2).cloned().collect();
     let delivered = ClientFact::Delivered { partition: ORDERS, from: 0, to: 40, batches };
@@ -38,7 +38,8 @@ fn moved(from: i64, to: i64, why: Positioning) -> ClientFact {
     ClientFact::Positioned { partition: ORDERS, from: Some(from), to, why }
 }
 
-/// The last four of forty records are cut by an election, and others written in their place.
+/// An election truncates the last four of forty records, and other records are written at their
+/// offsets.
 fn replaced() -> History {
     let mut history = good();
     history.deliver(1002, 1, ORDERS, 40);
