@@ -1,7 +1,8 @@
 //! Whether a cluster has recovered, and the names of all that it lacks.
 //!
-//! A cluster owes its brokers, partitions and replicas by a deadline that its configuration gives.
-//! What a load or a slow link leaves undone by then is no promise: the run does not decide.
+//! By a deadline that follows from its configuration, a cluster has to have all brokers, partitions
+//! and replicas. If only a load or a slow link is late, no promise is broken, and the run is
+//! undecided.
 
 use super::notices;
 use super::simulation::Simulation;
@@ -16,8 +17,8 @@ use engine::metadata::MetadataImage;
 use machine::{ClusterId, NodeId, Span};
 use sim::{Status, World};
 
-/// The active controller of a cluster, if one runs, and what it knows to be committed. Of
-/// several that think so, the one of the latest epoch is right.
+/// The active controller of a cluster, if one is running, and its committed metadata. If several
+/// consider themselves active, it is the one with the latest epoch.
 pub(super) fn active_controller<'w>(
     world: &'w World<Node>,
     roster: &Roster,
@@ -32,7 +33,7 @@ pub(super) fn active_controller<'w>(
     active.max_by_key(|(epoch, ..)| *epoch).map(|(_, node, image)| (node, image))
 }
 
-/// The partitions of all clusters as their active controllers have committed them.
+/// The partitions of all clusters in the committed metadata of their active controllers.
 pub(super) fn partitions(
     world: &World<Node>,
     roster: &Roster,
@@ -60,12 +61,12 @@ pub(super) fn partitions(
 /// Something that the run still lacks.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Lack {
-    /// What, by name.
+    /// What is missing, by name.
     pub(super) what: String,
-    /// The partition that it is about; see [`judge::evidence::Missing::about`].
+    /// The partition concerned; see [`judge::evidence::Missing::about`].
     pub(super) about: Option<(ClusterId, TopicPartition)>,
-    /// Whether the cluster owes it by its deadline. If not, the load or a slow link does, and the
-    /// run does not decide.
+    /// Whether the cluster has to have it by its deadline. If not, the load or a slow link is late,
+    /// and the run is undecided.
     pub(super) is_owed: bool,
 }
 
@@ -77,7 +78,7 @@ fn owed_of(cluster: ClusterId, partition: TopicPartition, what: String) -> Lack 
     Lack { what, about: Some((cluster, partition)), is_owed: true }
 }
 
-/// What the world still lacks to be whole: at most `most` things, none if it is whole.
+/// What the clusters still lack: at most `most` items, none if all have recovered.
 pub(super) fn missing(run: &Simulation, most: usize) -> Vec<Lack> {
     let mut missing: Vec<Lack> = not_running(run).take(most).map(owed).collect();
     for index in 0..run.resolved.scenario.clusters.len() {
@@ -94,7 +95,7 @@ pub(super) fn missing(run: &Simulation, most: usize) -> Vec<Lack> {
         }
     }
     if missing.iter().all(|lack| !lack.is_owed) {
-        // That producers go on explains that replicas trail, so they come first.
+        // Producers come first, because their activity explains that replicas trail.
         let clients = producers_behind(run).chain(consumers_behind(run));
         missing = clients.take(most).chain(missing).collect();
     }
@@ -105,7 +106,7 @@ fn no_controller(cluster: ClusterId) -> Lack {
     owed_of(cluster, TopicPartition::METADATA, "no controller is active".to_owned())
 }
 
-/// The servers that do not run.
+/// The servers that are not running.
 fn not_running(run: &Simulation) -> impl Iterator<Item = String> + '_ {
     let servers = run.world.nodes().filter(|node| run.roster.servers.contains(node));
     let down = servers.filter(|node| run.world.status(*node) != Status::Up);
@@ -172,8 +173,8 @@ fn partitions_behind(
     })
 }
 
-/// The partitions with an open transaction, which readers of `read_committed` do not get past. A check
-/// judges how long it may stay so.
+/// The partitions with an open transaction, which holds back `read_committed` readers. A check
+/// judges whether it is open for too long.
 fn open_transactions(run: &Simulation, cluster: ClusterId) -> impl Iterator<Item = Lack> + '_ {
     let partitions = run.evidence.view().partitions.iter();
     let of_workload = partitions.filter(move |it| it.cluster == cluster && it.topic.is_some());
@@ -193,8 +194,8 @@ fn fenced(run: &Simulation, broker: NodeId) -> String {
     }
 }
 
-/// Whether the replicas have the same end, and know that all of it is committed as far as Kafka lets
-/// them know.
+/// Whether the replicas have the same log end, and a high watermark at that end as far as Kafka
+/// propagates it.
 fn ends(run: &Simulation, cluster: ClusterId, partition: TopicPartition) -> Option<String> {
     let view = run.evidence.view();
     let seen = view.find(cluster, partition)?;
@@ -211,7 +212,7 @@ fn ends(run: &Simulation, cluster: ClusterId, partition: TopicPartition) -> Opti
     (!behind.is_empty()).then(|| format!("the log ends at {longest}, {}", behind.join(", ")))
 }
 
-/// The producers that still have something to do, with what; `None`: one does not run.
+/// The producers with remaining work; `None`: one of them is not running.
 pub(super) fn unfinished_producers(
     run: &Simulation,
 ) -> impl Iterator<Item = (NodeId, Option<Owed>)> + '_ {
@@ -220,7 +221,7 @@ pub(super) fn unfinished_producers(
             Some(app @ (Application::Producer(_) | Application::Transactional(_))) => {
                 app.owes().map(|owed| (*node, Some(owed)))
             }
-            // It has not been started, or it is down.
+            // The application has not been started, or is down.
             _ if run.world.status(*node) == Status::Off => None,
             _ => Some((*node, None)),
         }
@@ -231,7 +232,7 @@ fn producers_behind(run: &Simulation) -> impl Iterator<Item = Lack> + '_ {
     unfinished_producers(run).map(|(node, owes)| match owes {
         None => owed(format!("producer {node} does not run")),
         Some(Owed::Outcomes) => owed(format!("producer {node} has records without an outcome")),
-        // How many it sends and how fast is the scenario's doing.
+        // The number and rate of its records depend on the scenario.
         Some(Owed::Records(1)) => {
             Lack { is_owed: false, ..owed(format!("producer {node} has 1 record left to send")) }
         }
@@ -241,8 +242,8 @@ fn producers_behind(run: &Simulation) -> impl Iterator<Item = Lack> + '_ {
     })
 }
 
-/// The consumers that have not come to the ends of their partitions, although their own properties
-/// let them and they did not stop by themselves.
+/// The consumers that have not reached the ends of their partitions, although their properties
+/// allow it and they did not stop by themselves.
 fn consumers_behind(run: &Simulation) -> impl Iterator<Item = Lack> + '_ {
     consumers(run).filter(|(_, app)| notices::cannot_read(app.properties()).is_none()).flat_map(
         move |(node, app)| {
@@ -260,13 +261,13 @@ fn consumers_behind(run: &Simulation) -> impl Iterator<Item = Lack> + '_ {
 }
 
 /// A reader that has made no progress for this long is stuck, not slow: every request that it had
-/// sent has been answered or timed out, and was repeated.
+/// sent has had a response or a time-out, and was repeated.
 fn stuck_after(config: &ConsumerConfig) -> Span {
     let request = config.request_timeout.saturating_add(config.retry_backoff_max);
     request.saturating_add(request)
 }
 
-/// The consumers that run.
+/// The consumers that are running.
 pub(super) fn consumers(run: &Simulation) -> impl Iterator<Item = (NodeId, &ConsumerApp)> {
     run.roster.consumers.iter().filter_map(|node| {
         match run.world.process(*node).and_then(Node::client) {
@@ -305,7 +306,7 @@ fn unread(run: &Simulation, view: &PartitionView) -> Option<Lack> {
         let what = format!("{name} could not be read back: its reader does not run");
         return Some(owed(what));
     };
-    // Of the topics that brokers keep for themselves nothing is read back.
+    // Internal topics are not read back.
     let is_asked_for = run.board().is_of_workload(view.cluster, view.partition);
     if app.has_read(view.partition) || !is_asked_for {
         return None;

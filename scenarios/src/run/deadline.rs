@@ -1,24 +1,23 @@
-//! How long a healed cluster may take to be whole again, and how long reading everything back may
-//! take: a sum over the time-outs of the configuration, so that scenarios which scale them down
-//! also get their verdict earlier, and the time in which what was written crosses the slowest link.
+//! The deadlines for the recovery of a healed cluster, and for reading everything back. They are
+//! the sum of the time-outs in the configuration, so that scenarios with shorter time-outs get
+//! their verdict earlier, and of the time that the written data takes over the slowest link.
 
 use machine::Span;
 use sim::LinkProfile;
 use spec::{Cluster, Link, Scenario};
 
-/// What nothing else accounts for: boots, log recovery, message delays, fetches of what is
-/// missing.
+/// The time for everything else: boots, log recovery, message delays, fetches of missing records.
 const MARGIN: Span = Span::secs(10);
 
-/// The longest that a process takes to find out that the other end of a connection is gone: the
+/// The longest time in which a process notices that the other end of a connection is gone: the
 /// kernel's own retransmissions after a cut has healed.
 const RETRANSMISSION: Span = Span::secs(4);
 
-/// The longest that reading back takes if nothing has to be carried: metadata, connections, a
-/// request that was lost and times out.
+/// The longest time for reading back without the transfer of data: metadata, connections, a lost
+/// request that times out.
 const READ_BACK: Span = Span::secs(60);
 
-/// Records get at least one part in `SHARE` of the bandwidth of a class of links: headers, losses and
+/// Records get at least a `SHARE`-th of the bandwidth of a class of links: headers, losses and
 /// other traffic take the rest.
 const SHARE: u64 = 3;
 
@@ -31,14 +30,14 @@ pub struct Written {
     pub bytes: u64,
 }
 
-/// The deadline for convergence, counted from the healing: of the configuration, and for replicas
-/// and consumers that have to catch up with all that was written.
+/// The deadline for convergence, counted from the healing: the time for the configuration, plus the
+/// time for replicas and consumers to catch up with all written data.
 pub fn converge_within(scenario: &Scenario, written: Written) -> Span {
     scenario.durations.converge.map_or_else(|| allowed(scenario, written), |given| given.0)
 }
 
-/// What is allowed by the configuration if the deadline for convergence is given and shorter: what is
-/// missing then may come in time, and no promise is broken by that.
+/// The deadline of the configuration, if the scenario sets a shorter one: then a lack at that
+/// deadline may still be made up for in time, and breaks no promise.
 pub(super) fn cut_short(scenario: &Scenario, written: Written) -> Option<Span> {
     let given = scenario.durations.converge?.0;
     Some(allowed(scenario, written)).filter(|allowed| given < *allowed)
@@ -85,7 +84,7 @@ fn fetched(written: Written, most: u64, link: &Link) -> Span {
     let profile = LinkProfile::default().latency;
     let latency = link.latency.map_or(profile.least, |latency| latency.0);
     let jitter = link.jitter.map_or(profile.jitter, |jitter| jitter.0);
-    // There and back, and as much again for what is lost or late.
+    // A round trip, and the same again for lost and delayed messages.
     let round = latency.saturating_add(jitter).0.saturating_mul(4);
     carried(written.bytes, link).saturating_add(Span(rounds(written, most).saturating_mul(round)))
 }
@@ -95,9 +94,10 @@ fn rounds(written: Written, most: u64) -> u64 {
     written.batches.min(written.bytes / most + 1)
 }
 
-/// How long a follower takes to fetch everything that was written. It waits each time, if it asks
-/// for more than it may have of a partition, and then gets one batch at least. The broker lowers
-/// what a fetch asks for to what a response may have, but not to what a partition may have.
+/// How long a follower takes to fetch everything that was written. If it requests more than the
+/// limit of a partition, each fetch waits for its full time, and then returns at least one batch.
+/// The broker lowers the minimum of a fetch to the limit of a response, but not to that of a
+/// partition.
 fn followed(cluster: &Cluster, written: Written, link: &Link) -> Span {
     let config = cluster.broker.config();
     let of_response = config.replica_fetch_response_max_bytes.min(config.fetch_max_bytes);
@@ -120,13 +120,13 @@ fn configured(scenario: &Scenario) -> Span {
     let producers = scenario.producers.iter().map(|producers| {
         let config = producers.config();
         let transaction = match config.transactional_id.0 {
-            // A transaction that was left open, and the call that ends the next one.
+            // An abandoned transaction, and the call that ends the next one.
             Some(_) => {
                 sum(&[config.transaction_timeout, scan.unwrap_or_default(), config.max_block])
             }
             None => Span::ZERO,
         };
-        // What has been sent, and one `send` that waits before it.
+        // The records in flight, and one `send` that waits.
         sum(&[config.delivery_timeout, config.max_block, transaction])
     });
     let consumers = scenario.consumers.iter().map(|consumers| {
@@ -151,7 +151,7 @@ fn of_cluster(cluster: &Cluster) -> Span {
     let registration = sum(&[
         twice(broker.controller_request_timeout),
         twice(broker.quorum_fetch_timeout),
-        // A registration or heartbeat that got no answer, and the wait after it.
+        // A registration or heartbeat without a response, and the back-off after it.
         twice(broker.heartbeat_interval),
         twice(broker.heartbeat_interval),
         controller.session_timeout,
@@ -231,7 +231,7 @@ mod tests {
         assert!(with(1, 100) < Span::secs(2).0);
     }
 
-    /// A2: what has to cross a slow link gets the time for it.
+    /// A2: the deadline includes the time for data over a slow link.
     #[test]
     fn deadlines_grow_with_what_a_slow_link_has_to_carry() {
         let thin = scenario("[network.clients]\nbandwidth = 200_000\n[[consumers]]");

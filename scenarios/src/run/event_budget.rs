@@ -1,5 +1,6 @@
-//! How many events a run may have: so many for each simulated second and so many for each record.
-//! A run that exceeds it is a livelock, found before its deadline and described by what keeps it busy.
+//! The number of events that a run may have: a number for each simulated second, and one for each
+//! record. A run that exceeds it is in a livelock, which is found before the deadline and described
+//! by its most frequent events.
 
 use super::simulation::Simulation;
 use engine::Input;
@@ -12,8 +13,8 @@ use std::collections::BTreeMap;
 const AT_ONCE: u64 = 50_000;
 /// For each replica of a partition, in addition.
 const OF_REPLICA: u64 = 200;
-/// For each record that is given to a producer or delivered to a consumer: about five times what it
-/// takes alone in its batch, with three replicas.
+/// For each record that is given to a producer or delivered to a consumer: about five times the
+/// events of a record that is alone in its batch, with three replicas.
 const OF_RECORD: u64 = 100;
 /// A request and its response: sent, received, handled, on disk, reported.
 const OF_REQUEST: u64 = 12;
@@ -21,7 +22,7 @@ const OF_REQUEST: u64 = 12;
 const ROUND_TRIP: Span = Span::micros(200);
 /// The number of events that are counted to find what keeps a run busy.
 const LOOKED_AT: u64 = 5_000;
-/// How many kinds of them are named.
+/// The number of kinds that are named.
 const NAMED: usize = 3;
 
 /// The budget of events of a run, and the events beyond it.
@@ -31,7 +32,7 @@ pub(super) struct EventBudget {
     per_second: u64,
     /// The number of events below which the budget need not be computed.
     pub(super) limit: u64,
-    /// What came after the budget was exceeded, by process and input.
+    /// The events after the budget was exceeded, by process and input.
     beyond: BTreeMap<(NodeId, String), u64>,
     looked_at: u64,
 }
@@ -55,7 +56,7 @@ impl EventBudget {
         self.at_once.saturating_add(timed).saturating_add(OF_RECORD.saturating_mul(records))
     }
 
-    /// The commonest of what came beyond it.
+    /// The most frequent events beyond the budget.
     fn in_words(&self, events: u64, now: SimTime) -> String {
         let mut kinds: Vec<_> = self.beyond.iter().collect();
         kinds.sort_by_key(|(kind, count)| (std::cmp::Reverse(**count), *kind));
@@ -71,7 +72,7 @@ impl EventBudget {
     }
 }
 
-/// What timers and back-offs let processes do in a simulated second when everything fails.
+/// The events that timers and back-offs permit in a simulated second when everything fails.
 fn per_second(scenario: &Scenario) -> u64 {
     let often = |spans: &[Span]| {
         let shortest = spans.iter().copied().min().unwrap_or_default().max(ROUND_TRIP);
@@ -115,8 +116,8 @@ fn per_second(scenario: &Scenario) -> u64 {
 }
 
 impl Simulation {
-    /// Whether the run has exceeded its budget, and enough was seen of what it does instead. To be
-    /// asked before each event from [`EventBudget::limit`] on.
+    /// Whether the run has exceeded its budget, and enough later events were counted. Has to be
+    /// called before each event from [`EventBudget::limit`] onwards.
     #[cold]
     pub(super) fn is_livelocked(&mut self) -> bool {
         let (now, events) = (self.world.now(), self.world.events());

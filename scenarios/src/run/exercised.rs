@@ -1,5 +1,5 @@
-//! What a run has exercised beyond what the simulator counts: steps of the protocol, error codes and
-//! branches of rules.
+//! The points that a run has reached, in addition to those that the simulator counts: steps of the
+//! protocol, error codes and branches of rules.
 
 use engine::error::ErrorCode;
 use engine::fact::{ClientFact, Fact, Positioning, TransactionOutcome};
@@ -10,8 +10,8 @@ use engine::rules::election::{How, Reason};
 use machine::{Marks, NodeId};
 use std::collections::BTreeMap;
 
-/// Counts of what [`spec::reach`] names, but for what the simulator counts. Of errors and branches
-/// only that there were some is known.
+/// Counts of the points in [`spec::reach`] that the simulator does not count. Errors and branches
+/// are not counted, only noted.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Reached {
     counts: BTreeMap<Reach, u64>,
@@ -19,7 +19,7 @@ pub(super) struct Reached {
     marks: Marks,
     /// How often each rule differed from Kafka's.
     pub(super) differed: BTreeMap<&'static str, u64>,
-    /// Only what happens from the load on counts: setting up elects leaders, too.
+    /// Events before the load do not count, since setting up elects leaders, too.
     loading: bool,
     controller: Option<NodeId>,
 }
@@ -53,7 +53,7 @@ impl Reached {
     #[inline]
     pub(super) fn on_fact(&mut self, node: NodeId, fact: &Fact) {
         match fact {
-            // The most frequent ones first: they reach nothing.
+            // The most frequent facts first, which reach no point.
             Fact::Appended { .. } | Fact::HighWatermark { .. } | Fact::MetadataApplied { .. } => {}
             Fact::RuleDiffered { rule } => *self.differed.entry(rule).or_default() += 1,
             Fact::Reached(reach) => self.add(*reach, 1),

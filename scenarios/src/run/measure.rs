@@ -1,5 +1,5 @@
-//! What clients wait for: latencies of writes, batches sent again or given up, and how long
-//! partitions accept nothing. Measuring changes nothing in the run.
+//! Measures writes: latencies, batches that are sent again or given up, and the times in which
+//! partitions accept nothing. Measuring does not change the run.
 
 use super::deadline::Written;
 use engine::fact::{ClientFact, Fact};
@@ -9,8 +9,8 @@ use machine::{ClusterId, Span};
 use sim::SimTime;
 use std::collections::BTreeMap;
 
-/// A partition that has accepted nothing for longer, although a producer had something for it, is
-/// unavailable. Well above what a write takes, and below the time in which a leader is replaced.
+/// A partition that has accepted nothing for longer, although a producer had records for it, is
+/// unavailable. This is well above the latency of a write, and below the time to replace a leader.
 pub(super) const PATIENCE: Span = Span::millis(250);
 
 /// The measurements during a run.
@@ -20,10 +20,10 @@ pub(super) struct Measure {
     /// When each record was given to its producer, by producer and count.
     sent: Vec<Vec<SimTime>>,
     partitions: BTreeMap<Place, Waiting>,
-    /// From the first record given to a producer to the last.
+    /// The times of the first and the last record given to a producer.
     offered: Option<(SimTime, SimTime)>,
-    /// Where and when a partition accepted nothing for longer than [`PATIENCE`] although a producer
-    /// had something for it.
+    /// The times in which a partition accepted nothing for longer than [`PATIENCE`] although a
+    /// producer had records for it.
     outages: Vec<Outage>,
     written: Written,
     /// Records given to producers, and batches delivered to consumers.
@@ -35,15 +35,15 @@ pub(super) struct Measure {
 /// A partition of a cluster.
 type Place = (ClusterId, TopicPartition);
 
-/// A time in which a partition accepted nothing although a producer had something for it.
+/// A time in which a partition accepted nothing although a producer had records for it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Outage {
     /// The partition.
     pub partition: (ClusterId, TopicPartition),
     /// When the first record was given to a producer that it did not accept at once.
     pub since: SimTime,
-    /// When it accepted a batch, or, after the load, no producer had anything for it any more. The end
-    /// of the load, if neither came: a producer was killed with what it had.
+    /// When it accepted a batch, or when, after the load, no producer had records for it any more.
+    /// The end of the load if neither happened, because a producer was killed with its records.
     pub until: SimTime,
 }
 
@@ -60,12 +60,12 @@ pub struct Measured {
     /// Batches that failed.
     pub errors: u64,
     /// How long records were offered: from the first one given to a producer to the last, in
-    /// nanoseconds. What the faults of a plan last beyond that is no time of the load.
+    /// nanoseconds. The duration of faults beyond that does not count.
     pub offered_ns: u64,
-    /// Of the records confirmed, or sent with acks=0, those for which that was known while records
-    /// were offered.
+    /// The records that were confirmed, or sent with acks=0, while records were offered.
     pub written_meanwhile: u64,
-    /// How long partitions accepted nothing while records were offered, added up, in nanoseconds.
+    /// The sum of the times in which partitions accepted nothing while records were offered, in
+    /// nanoseconds.
     pub unavailable_ns: u64,
     /// The longest time in which a partition accepted nothing, if any was longer than 250 ms.
     pub longest_outage: Option<Outage>,
@@ -76,14 +76,14 @@ pub struct Measured {
 struct Waiting {
     /// The first record given to a producer since the partition last accepted one.
     since: Option<SimTime>,
-    /// How many records were given to producers and have no outcome yet.
+    /// The number of records that were given to producers and have no outcome yet.
     open: u64,
-    /// Producers ask for no answer, so what the leader appends counts as accepted.
+    /// Producers use acks=0, so batches count as accepted when the leader appends them.
     unconfirmed: bool,
 }
 
 impl Measure {
-    /// A process of this cluster reports a fact.
+    /// Takes in a fact of a process in this cluster.
     pub(super) fn on_fact(&mut self, now: SimTime, cluster: ClusterId, fact: &Fact) {
         match fact {
             Fact::Client(ClientFact::Sent { record, partition, acks }) => {
@@ -92,7 +92,7 @@ impl Measure {
                 let waiting = self.partitions.entry((cluster, *partition)).or_default();
                 waiting.unconfirmed = *acks == 0;
                 waiting.open += 1;
-                // What is given after the load is not what users would wait for.
+                // Users do not wait for records that are sent after the load.
                 if self.ended.is_none() {
                     waiting.since.get_or_insert(now);
                 }
@@ -127,12 +127,12 @@ impl Measure {
         }
     }
 
-    /// How many records were given to producers and batches delivered to consumers so far.
+    /// The number of records given to producers and of batches delivered to consumers so far.
     pub(super) fn handled(&self) -> u64 {
         self.handled
     }
 
-    /// What leaders have appended so far.
+    /// The amount of data that leaders have appended so far.
     pub(super) fn written(&self) -> Written {
         self.written
     }
@@ -142,7 +142,7 @@ impl Measure {
         self.sent.get(producer)?.get(count).copied()
     }
 
-    /// A partition accepted a batch: the leader appended it, or it was confirmed.
+    /// Records that a partition accepted a batch: the leader appended it, or it was confirmed.
     fn accepted(&mut self, now: SimTime, partition: Place, appended: bool) {
         let Some(waiting) = self.partitions.get_mut(&partition) else { return };
         if waiting.unconfirmed == appended
@@ -152,8 +152,8 @@ impl Measure {
         }
     }
 
-    /// The outcome of `records` records of a partition is known. After the load nobody waits for a
-    /// partition for which no producer has anything any more.
+    /// Records that `records` records of a partition have an outcome. After the load, the wait for
+    /// a partition ends when no producer has records for it any more.
     fn known(&mut self, now: SimTime, partition: Place, records: usize) {
         let Some(waiting) = self.partitions.get_mut(&partition) else { return };
         waiting.open = waiting.open.saturating_sub(records as u64);
@@ -166,13 +166,13 @@ impl Measure {
     }
 
     fn was_out(&mut self, outage: Outage) {
-        // Whether a wait is long is known only at its end; then all of it counts.
+        // Only at its end is it known whether a wait was long; then all of it counts.
         if outage.lasted() > PATIENCE {
             self.outages.push(outage);
         }
     }
 
-    /// A record was given to a producer.
+    /// Records that a record was given to a producer.
     fn on_sent(&mut self, now: SimTime, record: u64) {
         let (producer, count) = parts(record);
         if self.sent.len() <= producer {
@@ -189,7 +189,7 @@ impl Measure {
         }
     }
 
-    /// The load is over. Records that wait for a partition keep waiting.
+    /// Ends the load. Waits for partitions go on.
     pub(super) fn end(&mut self, now: SimTime) {
         self.ended = Some(now);
         let places: Vec<Place> = self.partitions.keys().copied().collect();
@@ -208,7 +208,7 @@ impl Measure {
         self.measured.offered_ns = last.since(first).0;
         let spans = self.outages.iter().map(|it| it.until.min(last).since(it.since.min(last)).0);
         self.measured.unavailable_ns = spans.sum();
-        // The first of several that are as long.
+        // The first one of equal length.
         self.measured.longest_outage =
             self.outages.iter().rev().max_by_key(|outage| outage.lasted()).copied();
         self.measured

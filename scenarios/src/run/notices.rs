@@ -1,5 +1,5 @@
-//! What a user should know of processes that ended or stood still as Kafka's would: no promise was
-//! broken by it, and it may be what the user looks for.
+//! Notices about processes that ended or stopped making progress as Kafka's would: no promise is
+//! broken, but users may want to know.
 
 use super::converge;
 use super::simulation::Simulation;
@@ -7,7 +7,7 @@ use crate::result::Notice;
 use engine::config::ConsumerConfig;
 use std::collections::BTreeMap;
 
-/// What clients did that the cluster is not to blame for.
+/// Notices about clients that are not due to the cluster.
 pub(super) fn of_clients(run: &Simulation) -> Vec<Notice> {
     let mut notices = Vec::new();
     for (node, app) in converge::consumers(run) {
@@ -41,7 +41,7 @@ pub(super) fn of_clients(run: &Simulation) -> Vec<Notice> {
     notices
 }
 
-/// Why a consumer with these properties may never read what is there, if so.
+/// Why a consumer with these properties may never read some records, if it may not.
 pub(super) fn cannot_read(config: &ConsumerConfig) -> Option<String> {
     let (wait, patience) = (config.fetch_max_wait, config.request_timeout);
     (config.fetch_min_bytes > 1 && patience <= wait).then(|| {

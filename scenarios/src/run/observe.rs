@@ -1,5 +1,5 @@
-//! Passes the observations of a run to all that use them: the evidence, the board that conditions
-//! look at, the budget, the counts and the history.
+//! Passes the observations of a run to all that use them: the evidence, the board for conditions,
+//! the budget, the counts and the history.
 
 use super::converge;
 use super::disks::WorldDisks;
@@ -22,13 +22,13 @@ impl Simulation {
             return;
         }
         let observations = self.world.take_observations();
-        // First of all, so that it is there whatever may come of the rest.
+        // This comes first, so that the event is recorded even if the rest fails.
         if let Some(history) = &mut self.history {
             history.extend(&observations);
         }
         for observation in &observations {
             self.observe(observation);
-            // What follows in the same step builds on what was loaded.
+            // Later observations of the same step depend on the loaded log.
             if self.evidence.wants_disks() {
                 self.evidence.look_at(&WorldDisks(&self.world));
             }
@@ -134,7 +134,7 @@ impl Simulation {
                     Halt::Clean if self.phase >= Phase::Converge => {
                         self.reached.add(Reach::StoppedAfterHeal, 1);
                     }
-                    // Why it did is for the judge to weigh.
+                    // The judge decides about the reason.
                     Halt::Clean | Halt::Failed(_) => {}
                 }
             }
@@ -142,7 +142,8 @@ impl Simulation {
         }
     }
 
-    /// A broker lost what it had not synced, or a disk, of the partitions whose names `is_hurt` knows.
+    /// Records that a broker lost unsynced data, or a disk, of the partitions for which `is_hurt`
+    /// is true.
     fn on_loss(&mut self, node: NodeId, is_hurt: impl Fn(&str) -> bool) {
         if !is_broker(node) {
             return;
@@ -158,8 +159,8 @@ impl Simulation {
         self.budget.lost_power(node, &views);
     }
 
-    /// A sector of a broker's log is corrupted. It may stay so: recovery cuts it only where it scans.
-    /// Whether it does is not followed, and the budget counts on the replica no more.
+    /// A sector of a broker's log is corrupted. It may stay so: recovery cuts it only where it
+    /// scans. Whether it does is not tracked, and the budget no longer relies on the replica.
     fn on_sector(&mut self, node: NodeId, log: &str) {
         if is_broker(node) {
             let mut views = self.views();
@@ -168,12 +169,12 @@ impl Simulation {
         }
     }
 
-    /// The partitions as the active controller has them, or as they were known last.
+    /// The partitions in the metadata of the active controller, or those known last.
     fn views(&self) -> Vec<PartitionView> {
         self.partitions().unwrap_or_else(|| self.board.rows().map(PartitionView::from).collect())
     }
 
-    /// The name that the directory of a partition bears.
+    /// The name of the directory of a partition.
     fn name_of(&self, view: &PartitionView) -> String {
         let known = self.evidence.view().find(view.cluster, view.partition);
         known.map_or_else(String::new, |partition| partition.name.clone())
@@ -213,8 +214,8 @@ fn kind(fault: &sim::Fault<NodeId>) -> FaultKind {
         | Fault::SlowLink(_)
         | Fault::LossyLink(_)
         | Fault::DelayMetadata(_) => FaultKind::Link,
-        // What a loss of power takes shows when the node ends; a disk that stands still or is slow
-        // takes nothing.
+        // The loss of a power failure is recorded when the node ends; a hung or slow disk loses
+        // nothing.
         Fault::Crash(_)
         | Fault::PowerLoss(_)
         | Fault::Pause(_)

@@ -1,7 +1,7 @@
 //! A run that ended with a panic: its results, and the events that led to it.
 //!
-//! After a panic the state of the world may be anything. It is only read here, nothing in it is
-//! judged, and should reading fail in turn, the first panic is reported all the same.
+//! After a panic the state of the world may be anything. It is only read here and not judged; and
+//! if reading panics too, the first panic is reported all the same.
 
 use super::caught::{Caught, caught};
 use super::simulation::{Phase, Simulation};
@@ -20,10 +20,10 @@ const LISTED: usize = 12;
 /// How many characters of a message are kept.
 const INPUT: usize = 4_000;
 
-/// What the next step of the world brings to a node.
+/// The input of a node in the next step of the world.
 #[derive(Clone, Debug)]
 pub(super) struct Upcoming {
-    /// How many events there were before it.
+    /// The number of events before it.
     pub(super) events: u64,
     pub(super) node: NodeId,
     pub(super) input: Input,
@@ -48,13 +48,14 @@ pub(super) fn before_it_began(resolved: &Resolved, panic: Caught) -> RunOutcome 
 }
 
 impl Simulation {
-    /// Gives away what does not have to be judged; what led to a panic first, should another come.
+    /// Moves out the results that need no verdict, those about the panic first, in case another
+    /// panic follows.
     pub(super) fn leave(&mut self, left: &mut Left) {
         left.stats = self.stats();
         left.digest = self.world.digest().hex();
         left.account.trace = self.world.take_trace();
         if let Some(mut history) = self.history.take() {
-            // With what has not been taken in yet.
+            // Includes observations that have not been taken in yet.
             history.extend(&self.world.take_observations());
             left.account.history = history;
         }
@@ -73,7 +74,7 @@ impl Simulation {
         self.panicked_with(left, panic)
     }
 
-    /// The same, when so much has been given away.
+    /// The outcome after these results have been moved out.
     pub(super) fn panicked_with(self, left: Left, panic: Caught) -> RunOutcome {
         let mut panic = Panic::of(panic, during(self.phase));
         let _ = caught(|| self.explain(&left, &mut panic));
@@ -93,8 +94,8 @@ impl Simulation {
         lead_up(last, &left.account, panic);
     }
 
-    /// The message or timer that `node` was handling, if it is certain which it was: what the last
-    /// step brought, if it was the first that was handled in that step.
+    /// The message or timer that `node` was handling, if that is certain: the input of the last
+    /// step, if it was the first one handled in that step.
     fn input(&self, node: NodeId, trace: &[TraceEvent]) -> Option<String> {
         let upcoming = self.upcoming.as_ref().filter(|upcoming| upcoming.node == node)?;
         let step = &trace[trace.partition_point(|event| event.id.0 <= upcoming.events)..];
@@ -114,7 +115,7 @@ impl Simulation {
     }
 }
 
-/// The outcome of a run that a panic has ended when it was judged.
+/// The outcome of a run whose verdict panicked.
 pub(super) fn when_judged(resolved: &Resolved, left: Left, panic: Caught) -> RunOutcome {
     let mut panic = Panic::of(panic, "judging what had happened");
     panic.at_ns = left.stats.since_load();
@@ -122,7 +123,7 @@ pub(super) fn when_judged(resolved: &Resolved, left: Left, panic: Caught) -> Run
     outcome(resolved, left, panic)
 }
 
-/// The outcome of a run whose faults are those of another, and a panic has ended that one.
+/// The outcome of a run that was to repeat the faults of another run, which has panicked.
 pub(super) fn in_the_reference(resolved: &Resolved, mut panicked: RunOutcome) -> RunOutcome {
     panicked.verdict.bugs = verdict::bugs(resolved, &BTreeMap::new());
     if let Some(panic) = &mut panicked.verdict.panic {
@@ -134,7 +135,7 @@ pub(super) fn in_the_reference(resolved: &Resolved, mut panicked: RunOutcome) ->
 fn outcome(resolved: &Resolved, left: Left, panic: Panic) -> RunOutcome {
     let Left { stats, digest, exercised, differed, account, plan, struck, resolved: met } = left;
     let mut bugs = verdict::bugs(resolved, &differed);
-    // The one that there is for this.
+    // The only reason for this.
     for bug in bugs.iter_mut().filter(|bug| bug.id == crate::museum::provoked::ID) {
         bug.reached = 1;
     }
@@ -160,7 +161,7 @@ fn during(phase: Phase) -> &'static str {
     }
 }
 
-/// Whether it is the beginning of a handler.
+/// Whether an event begins a handler.
 fn is_input(kind: &TraceKind) -> bool {
     matches!(
         kind,
@@ -235,7 +236,7 @@ fn latest(account: &Account, is_wanted: impl Fn(&TraceEvent) -> bool) -> Vec<Str
     lines
 }
 
-/// The connection that an event is about.
+/// The connection of an event.
 fn connection(kind: &TraceKind) -> Option<ConnId> {
     match kind {
         TraceKind::Received { conn, .. }

@@ -1,6 +1,5 @@
-//! How long consumers waited for records that were there: from the moment at which they could be read,
-//! as the high watermark of the leader had passed them, until they were given. Measuring changes
-//! nothing in the run.
+//! How long consumers waited for readable records: from the time at which the high watermark of the
+//! leader passed the records until their delivery. Measuring does not change the run.
 
 use super::Simulation;
 use crate::node::Node;
@@ -18,7 +17,7 @@ pub(super) struct ReadsMeasure {
     partitions: BTreeMap<(ClusterId, TopicPartition), Read>,
     waits_us: Vec<u64>,
     longest: Option<Wait>,
-    /// When the load ended. Those who begin to read later read everything back.
+    /// When the load ended. Readers that begin later read everything back.
     ended: Option<SimTime>,
 }
 
@@ -35,7 +34,7 @@ struct Read {
 struct Reader {
     node: NodeId,
     position: Offset,
-    /// Since when there is something at its position.
+    /// Since when there is a readable record at its position.
     since: Option<SimTime>,
 }
 
@@ -49,7 +48,7 @@ struct Wait {
 }
 
 impl Reader {
-    /// Whether there is something for it, with the partition's end at `end`.
+    /// Whether there are records for it, with the partition's end at `end`.
     fn look(&mut self, now: SimTime, end: Offset) {
         if self.position >= end {
             self.since = None;
@@ -60,7 +59,7 @@ impl Reader {
 }
 
 impl ReadsMeasure {
-    /// A process reports a fact.
+    /// Takes in a fact of a process.
     #[inline]
     pub(super) fn on_fact(&mut self, now: SimTime, node: NodeId, fact: &Fact) {
         match fact {
@@ -69,7 +68,7 @@ impl ReadsMeasure {
                 read.end = *offset;
                 read.readers.iter_mut().for_each(|reader| reader.look(now, *offset));
             }
-            // One that seeks away from what it did not get has waited until then.
+            // The wait of a consumer that seeks away ends with the seek.
             Fact::Client(
                 ClientFact::Positioned { partition, to, .. }
                 | ClientFact::Delivered { partition, to, .. },
@@ -81,14 +80,14 @@ impl ReadsMeasure {
         }
     }
 
-    /// The process of a consumer has ended, and waits for nothing any more.
+    /// Ends the waits of a consumer whose process has ended.
     pub(super) fn gone(&mut self, node: NodeId) {
         for read in self.partitions.values_mut() {
             read.readers.retain(|reader| reader.node != node);
         }
     }
 
-    /// The load is over. Consumers that wait for records keep waiting.
+    /// Ends the load. Waits of consumers go on.
     pub(super) fn end(&mut self, now: SimTime) {
         self.ended = Some(now);
     }

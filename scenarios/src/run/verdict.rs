@@ -1,4 +1,4 @@
-//! From what a run left behind to its verdict.
+//! Makes the verdict of a run from its results.
 
 use super::disks::WorldDisks;
 use super::exercised::Reached;
@@ -28,8 +28,8 @@ pub(super) fn judge(
     let notices = notices::of_clients(&run);
     let Simulation { resolved, world, evidence, reached, mut unknown, missing, roster, .. } = run;
     let now = world.now();
-    // What a controller without others has written is committed at once, before its disk is done and it
-    // reports what it appended.
+    // The records of a lone controller are committed at once, before its disk has written them and
+    // it reports the append.
     let reported = world.nodes().filter(|node| !world.awaits_disk(*node));
     let controllers = reported.filter_map(|node| {
         let image = world.process(node).and_then(Node::controller)?.image();
@@ -84,7 +84,7 @@ pub(super) fn judge(
         unknown,
         not_read_back: judgement.not_read_back,
         panic: None,
-        // Known where the command line was read and the files are written.
+        // The command sets it, which knows the command line and the files.
         reproduce: String::new(),
         replay: String::new(),
         out: String::new(),
@@ -123,7 +123,7 @@ fn not_exercised(
         .filter(|must| !must.names().any(|name| exercised.contains_key(name)))
         .map(|must| must.reach.clone())
         .collect();
-    // A fault that the scenario lists is what it is about. Of those of a swarm some may fall away.
+    // A listed fault is essential to the scenario; faults of a swarm are not.
     let mut drawn = plan.iter().filter(|planned| planned.generated).peekable();
     if drawn.peek().is_some() && !drawn.any(|planned| planned.fate.took_effect()) {
         missing.push("a fault of the swarm that has an effect".to_owned());
@@ -144,7 +144,7 @@ fn not_exercised(
     missing
 }
 
-/// The name of a fault, with more about it if other faults of the plan have that name.
+/// The name of a fault, with details if other faults of the plan have the same name.
 fn which(planned: &PlannedFault, plan: &[PlannedFault]) -> String {
     let name = |planned: &PlannedFault| {
         let fault = &planned.fault;
@@ -170,8 +170,8 @@ fn commits_nothing(resolved: &Resolved, transactions: Option<&Transactions>) -> 
     resolved.scenario.producers.iter().any(commits) && known == 0
 }
 
-/// How many records were due and never given to a producer. Applications that send messages again give
-/// them new numbers, and are not counted.
+/// The number of records that were due and never given to a producer. Applications that send
+/// messages again give them new numbers, and are not counted.
 fn never_sent(
     resolved: &Resolved,
     world: &sim::World<Node>,
