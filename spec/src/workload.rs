@@ -50,23 +50,23 @@ pub struct Producers {
     pub properties: Properties<ProducerConfig>,
 }
 
-/// What producers with a `transactional.id` do in their transactions.
+/// The transactions of producers with a `transactional.id`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct Transactions {
-    /// How many records a transaction has. Without keys they go to one partition after the other.
+    /// How many records a transaction has. Without keys they go to the partitions in turn.
     pub records: u64,
-    /// Whether each two records of a transaction are a transfer: the first takes an amount from a
+    /// Whether every two records of a transaction are a transfer: the first takes an amount from a
     /// partition and the second gives it to the next one, so that the sum over all partitions stays
     /// 0. `records` has to be even.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub transfer: bool,
     /// The share of transactions that are aborted on purpose.
     pub aborted: Share,
-    /// The share of transactions that are left open, as by an application that crashes; the
-    /// application goes on with another producer of the same id.
+    /// The share of transactions that are abandoned while open, as by an application that crashes;
+    /// the application goes on with another producer of the same id.
     pub abandoned: Share,
-    /// Whether all producers of the group have the same `transactional.id`, so that the latest to
+    /// Whether all producers of the group have the same `transactional.id`, so that the last one to
     /// begin fences the others. Otherwise a number is added to the id of each.
     pub shared_id: bool,
     /// The reaction of an application when another producer has taken over its `transactional.id`.
@@ -135,8 +135,8 @@ impl Producers {
 }
 
 impl Producers {
-    /// Their transactional ids: one if they share it or are one, otherwise one for each; none if they do
-    /// not send in transactions.
+    /// Their transactional ids: a single one if they share it or there is one producer, otherwise
+    /// one for each; none if they do not send in transactions.
     pub fn transactional_ids(&self) -> Vec<String> {
         let Some(id) = self.config().transactional_id.0 else { return Vec::new() };
         let is_shared = self.transactions.as_ref().is_some_and(|it| it.shared_id);

@@ -1,4 +1,4 @@
-//! What a judgement consists of, as the published formats have it.
+//! The parts of a verdict in the published formats.
 
 mod transactions;
 
@@ -7,14 +7,14 @@ pub use transactions::{Share, Sum, Transactions};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-/// What became of the records, by their identity over the whole run.
+/// The outcomes of the records, each counted once over the whole run.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Counts {
     /// Given to a producer.
     pub sent: u64,
-    /// Due, and never given to a producer: its application was down, fenced, or had ended. Not counted
-    /// where applications send messages again.
+    /// Due, but never given to a producer: their application was down, fenced, or had ended. Not
+    /// counted where applications send messages again.
     #[serde(default)]
     pub never_sent: u64,
     /// Confirmed to a producer with acks 1 or all.
@@ -25,12 +25,12 @@ pub struct Counts {
     pub failed: u64,
     /// Neither confirmed nor refused: they may have been written.
     pub unknown: u64,
-    /// Confirmed, in transactions that are not committed, so that `read_committed` readers are not
-    /// given them.
+    /// Confirmed, in transactions that are not committed, so that `read_committed` readers do not
+    /// receive them.
     pub aborted: u64,
     /// Distinct records read back from the healed cluster.
     pub read: u64,
-    /// Acknowledged and never readable again, permitted or not.
+    /// Acknowledged and lost, permitted or not.
     pub lost: u64,
     /// Seen more than once by a reader.
     pub duplicated: u64,
@@ -56,7 +56,7 @@ impl Counts {
         ]
     }
 
-    /// Adds those of another run.
+    /// Adds the counts of another run.
     pub fn add(&mut self, other: &Self) {
         self.sent = self.sent.saturating_add(other.sent);
         self.never_sent = self.never_sent.saturating_add(other.never_sent);
@@ -78,20 +78,20 @@ impl Counts {
 pub struct Violation {
     /// The check that found it.
     pub check: String,
-    /// The same for violations of the same kind, whatever the seed.
+    /// The same for all violations of the same kind, whatever the seed.
     pub signature: String,
     /// When, in nanoseconds of simulated time since the start of the load; negative before it.
     pub at_ns: i64,
-    /// The partition, as `orders-0`; empty if it is not about one.
+    /// The partition, as `orders-0`; empty if the violation is not about one.
     pub partition: String,
-    /// The offset, if it is about one.
+    /// The offset, if the violation is about one.
     pub offset: Option<i64>,
     /// What is wrong, in one line.
     pub summary: String,
-    /// How it came about: who acknowledged what, in which epoch, with which ISR, which fault
-    /// followed.
+    /// How it happened: which broker acknowledged which record, in which epoch, with which ISR, and
+    /// which fault followed.
     pub explanation: Vec<String>,
-    /// The events of the trace that it rests on.
+    /// The numbers of the events in the trace that show it.
     pub events: Vec<u64>,
 }
 
@@ -103,7 +103,7 @@ pub struct Permitted {
     pub hazard: String,
     /// The number of records.
     pub count: u64,
-    /// Of those, how many stand where they should, and only their callbacks ran out of order.
+    /// How many of these records are stored in order, and only had their callbacks out of order.
     #[serde(default)]
     pub callbacks: u64,
     /// The setting and the event that excuse them.
@@ -112,9 +112,9 @@ pub struct Permitted {
     pub partition: String,
     /// What happened, in one line.
     pub summary: String,
-    /// How the first of them came about, if records are gone.
+    /// How the first of them happened, if records are lost.
     #[serde(default)]
     pub explanation: Vec<String>,
-    /// The events of the trace that it rests on.
+    /// The numbers of the events in the trace that show it.
     pub events: Vec<u64>,
 }

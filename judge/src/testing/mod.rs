@@ -1,8 +1,8 @@
-//! Histories made by hand, for tests of checks and of the judge: brokers 1 to 3, controllers 101
-//! to 103, producer 1001, consumers from 1002 on, topic `orders` with two partitions.
+//! Handmade histories, for tests of checks and of the verdict: brokers 1 to 3, controllers 101 to
+//! 103, producer 1001, consumers from 1002 on, topic `orders` with two partitions.
 //!
-//! Each step reports what nodes would report when it happens, and keeps the logs that their disks then
-//! hold. Nothing here follows a rule: a history does what its steps say.
+//! Each step reports the facts that nodes would report, and updates the logs on their disks. No
+//! rule applies here: a history has exactly the steps of its test.
 
 mod callbacks;
 mod made;
@@ -27,9 +27,9 @@ use engine::record::{Batch, BatchBuilder, stamp_producer};
 use machine::{ClusterId, NodeId, Span};
 use std::collections::{BTreeMap, BTreeSet};
 
-/// The partition that most tests are about.
+/// The partition of most tests.
 pub(crate) const ORDERS: TopicPartition = TopicPartition::new(TopicId(7), 0);
-/// The other one.
+/// The other partition.
 pub(crate) const OTHER: TopicPartition = TopicPartition::new(TopicId(7), 1);
 /// The consumer that reads everything back.
 pub(crate) const READER: u16 = 1099;
@@ -56,12 +56,12 @@ pub(crate) struct History {
     pub controllers: Vec<ControllerAtEnd>,
     /// What the healed cluster lacks.
     pub missing: Vec<Missing>,
-    /// What kept processes busy beyond every bound.
+    /// The livelock of the run, in words.
     pub livelock: Option<String>,
     /// The replicas of `orders-0`.
     replicas: Vec<u16>,
     positions: BTreeMap<(u16, TopicPartition), Offset>,
-    /// How many times each node was started again.
+    /// The number of restarts of each node.
     lives: BTreeMap<u16, u16>,
     at: u64,
 }
@@ -86,12 +86,12 @@ impl Disks for History {
 }
 
 impl History {
-    /// A cluster that is up, with `min.insync.replicas` of the topic.
+    /// A running cluster, with this `min.insync.replicas` of the topic.
     pub(crate) fn new(min_insync_replicas: usize) -> Self {
         Self::of(min_insync_replicas, &[1, 2, 3])
     }
 
-    /// The same with other replicas of `orders-0`, of which 1 leads.
+    /// A running cluster with other replicas of `orders-0`, which 1 leads.
     pub(crate) fn of(min_insync_replicas: usize, replicas: &[u16]) -> Self {
         let topic = TopicSetup {
             cluster: ClusterId(0),
@@ -169,14 +169,14 @@ impl History {
         self.observed.push(Observed::Fact(moment, fact));
     }
 
-    /// A node reports another fact at the moment of the last step.
+    /// A node reports another fact at the time of the last step.
     pub(crate) fn at_once(&mut self, id: u16, fact: Fact) {
         let moment = Moment { at: self.at, ..self.moment(id) };
         self.at = moment.at;
         self.observed.push(Observed::Fact(moment, fact));
     }
 
-    /// A client did or saw something.
+    /// A client reports a fact.
     pub(crate) fn client(&mut self, id: u16, fact: ClientFact) {
         self.fact(id, Fact::Client(fact));
     }
@@ -192,7 +192,7 @@ impl History {
         self.at += span.0;
     }
 
-    /// The cluster has not come back to this by the end.
+    /// The healed cluster lacks this at the end.
     pub(crate) fn lack(&mut self, about: Option<TopicPartition>, what: &str) {
         let about = about.map(|partition| (ClusterId(0), partition));
         self.missing.push(Missing { at: self.at, what: what.to_owned(), about });
@@ -246,7 +246,7 @@ impl History {
         }
     }
 
-    /// The metadata that 101 has is committed.
+    /// The metadata in the log of 101 is committed.
     pub(crate) fn commit_metadata(&mut self) {
         let offset = self.end(101, METADATA);
         let fact =
@@ -269,7 +269,7 @@ impl History {
         })]);
     }
 
-    /// The controller makes `leader` lead `orders-0`, which begins to.
+    /// The controller elects `leader` for `orders-0`, and it begins to lead.
     pub(crate) fn elect(
         &mut self,
         leader: BrokerId,
@@ -306,7 +306,7 @@ impl History {
         self.fact(broker, Fact::Registered { broker_epoch, clean: false });
     }
 
-    /// Brokers are registered, and the controller holds them for alive.
+    /// Brokers are registered, and have a session.
     pub(crate) fn unfence(&mut self, brokers: &[BrokerId]) {
         for broker in brokers {
             self.metadata(&[registration(*broker, 10)]);
@@ -319,8 +319,8 @@ impl History {
         self.metadata(&[fencing(broker, fenced)]);
     }
 
-    /// The same after an unclean end: the controller takes the broker out of ISR and ELR with the
-    /// registration.
+    /// A broker is registered again after an unclean end: with the registration the controller
+    /// removes it from ISR and ELR.
     pub(crate) fn come_back(&mut self, broker: BrokerId, broker_epoch: i64, elr: &[BrokerId]) {
         let registration = unfenced(broker, broker_epoch);
         let change = PartitionChange { elr: Some(elr.to_vec()), ..PartitionChange::of(ORDERS) };
@@ -385,7 +385,7 @@ impl History {
         self.append(leader, partition, true, 0, bytes);
     }
 
-    /// A follower appends what it lacks of the leader's log.
+    /// A follower appends the batches of the leader's log that it lacks.
     pub(crate) fn follow(&mut self, follower: u16, leader: u16, partition: TopicPartition) {
         let end = self.end(follower, partition);
         for bytes in self.log(leader, partition).clone() {
@@ -418,7 +418,8 @@ impl History {
         }
     }
 
-    /// Sent with acks=all, written by 1 in epoch 0, replicated to all, committed and confirmed.
+    /// Records are sent with acks=all, written by 1 in epoch 0, replicated to all, committed and
+    /// confirmed.
     pub(crate) fn produce(&mut self, of: &[u64]) {
         let base = self.end(1, ORDERS);
         self.send(ORDERS, of, -1);
@@ -449,12 +450,12 @@ impl History {
         from.unwrap_or(0)
     }
 
-    /// A consumer is at another position.
+    /// A consumer moves to another position.
     fn moves(&mut self, consumer: u16, partition: TopicPartition, to: Offset) {
         self.positions.insert((consumer, partition), to);
     }
 
-    /// A consumer is given what a broker holds up to an offset.
+    /// A consumer receives the records of a broker up to an offset.
     pub(crate) fn deliver(
         &mut self,
         consumer: u16,
@@ -466,7 +467,7 @@ impl History {
         self.deliver_from(consumer, broker, partition, (from, to));
     }
 
-    /// A consumer is given what a broker holds between two offsets, whatever its position.
+    /// A consumer receives the records of a broker between two offsets, whatever its position.
     pub(crate) fn deliver_from(
         &mut self,
         consumer: u16,
@@ -490,7 +491,7 @@ impl History {
         self.client(READER, ClientFact::ReadBack { partition, end });
     }
 
-    /// A replica cuts its log.
+    /// A replica truncates its log.
     pub(crate) fn cut(
         &mut self,
         id: u16,
@@ -505,7 +506,7 @@ impl History {
         self.fact(id, fact);
     }
 
-    /// Something became of a node.
+    /// A node starts, ends or loses data.
     pub(crate) fn node(&mut self, id: u16, change: Change) {
         if change == Change::Started {
             *self.lives.entry(id).or_default() += 1;
@@ -514,7 +515,7 @@ impl History {
         self.observed.push(Observed::Node(moment, change));
     }
 
-    /// A broker crashes and keeps what it has.
+    /// A broker crashes and keeps its log.
     pub(crate) fn crash(&mut self, id: u16) {
         self.node(id, CRASHED);
     }
@@ -530,14 +531,14 @@ impl History {
         of.iter().for_each(|partition| self.log(id, *partition).clear());
     }
 
-    /// A sector of the first segment of a replica goes bad, at byte `at`.
+    /// A sector of the first segment of a replica is corrupted, at byte `at`.
     pub(crate) fn spoil_sector(&mut self, id: u16, partition: TopicPartition, at: u64) {
         let index = partition.partition;
         let file = format!("orders-{index}/00000000000000000000.log");
         self.node(id, Change::SectorCorrupted { file, at });
     }
 
-    /// A broker loses its power, and all of `orders-0` from an offset on. It comes back.
+    /// A broker loses its power, and all records of `orders-0` from an offset onwards. It restarts.
     pub(crate) fn lose_power(&mut self, id: u16, from: Offset) {
         self.node(id, CRASHED);
         self.node(id, Change::PowerLost { bytes: 100 });
@@ -551,7 +552,7 @@ impl History {
         self.load_as(id, partition, log_end, false);
     }
 
-    /// The same, and whether its last life ended cleanly.
+    /// A broker has loaded a log, which ends at an offset; `clean`: after a clean shutdown.
     pub(crate) fn load_as(
         &mut self,
         id: u16,
@@ -570,7 +571,7 @@ impl History {
         self.fact(id, fact);
     }
 
-    /// Lets the checks see it all.
+    /// Runs all checks on the history.
     pub(crate) fn run(&self) -> (View, End, Findings) {
         let mut observer = Observer::new(self.setup.clone());
         self.observed.iter().for_each(|observed| observer.on(observed));
@@ -580,14 +581,14 @@ impl History {
         observer.finish(self.at + 1, self, self.controllers.clone(), self.missing.clone())
     }
 
-    /// What the checks found, each with its check, what, partition and offset.
+    /// The findings: check, partition and offset of each.
     pub(crate) fn findings(&self) -> Vec<(&'static str, String, Option<Offset>)> {
         let (view, _, findings) = self.run();
         let found = findings.0.iter();
         found.map(|it| (it.check, view.name(it.partition).to_owned(), it.offset)).collect()
     }
 
-    /// What the run comes to.
+    /// The verdict on the history.
     pub(crate) fn judge(&self) -> Judgement {
         let (view, end, findings) = self.run();
         judge(&view, &end, &findings)

@@ -135,7 +135,7 @@ pub(super) fn in_the_reference(resolved: &Resolved, mut panicked: RunOutcome) ->
 fn outcome(resolved: &Resolved, left: Left, panic: Panic) -> RunOutcome {
     let Left { stats, digest, exercised, differed, account, plan, struck, resolved: met } = left;
     let mut bugs = verdict::bugs(resolved, &differed);
-    // The only reason for this.
+    // The bug that provokes a panic has made a difference.
     for bug in bugs.iter_mut().filter(|bug| bug.id == crate::museum::provoked::ID) {
         bug.reached = 1;
     }

@@ -1,6 +1,6 @@
 //! The phases of a run, step by step.
 //!
-//! All of it is plain data: a clone made at any moment and run to its end gives the same digest.
+//! All state is plain data: a clone made at any time and run to its end gives the same digest.
 
 use super::build::{self, Built};
 use super::caught::caught;
@@ -30,22 +30,22 @@ use sim::{SimTime, World};
 use spec::{Fault, FaultKind, Resolved};
 use std::collections::BTreeMap;
 
-/// How often a run looks whether a phase is over.
+/// The interval at which a run checks whether a phase has ended.
 const TICK: Span = Span::millis(20);
-/// Events after which a run ends undecided: settings can make any number of them, also at one moment.
-/// A run of 100 brokers with 10,000 partitions has fewer than half as many.
+/// The number of events after which a run ends undecided: settings can cause any number of them,
+/// even at the same time. A run of 100 brokers with 10,000 partitions has fewer than half as many.
 const MOST_EVENTS: u64 = 100_000_000;
-/// How often a run notes how far its readers have come.
+/// The interval at which a run records the progress of its readers.
 const NOTE: Span = Span::millis(500);
 
-/// Where a run is.
+/// The phase of a run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Phase {
     /// Servers boot, topics are created, all replicas get in sync.
     SetUp,
     /// Clients work and faults happen.
     Load,
-    /// Everything is healed; the cluster has to come back.
+    /// Everything is healed; the cluster has to recover.
     Converge,
     /// Everything is read back.
     ReadBack,
@@ -76,7 +76,7 @@ pub struct Simulation {
     pub(super) upcoming: Option<Upcoming>,
     pub(super) reached: Reached,
     pub(super) phase: Phase,
-    /// When the phase has to be over.
+    /// When the phase has to end.
     deadline: SimTime,
     next_tick: SimTime,
     most_events: u64,
@@ -85,7 +85,7 @@ pub struct Simulation {
     converged: SimTime,
     /// An error of the run itself, which leaves it undecided.
     pub(super) unknown: Vec<String>,
-    /// What had not come back before a deadline.
+    /// What was still missing at a deadline.
     pub(super) missing: Vec<Missing>,
     /// Since when each fenced broker is fenced.
     pub(super) fenced: BTreeMap<NodeId, SimTime>,
@@ -105,14 +105,14 @@ impl Simulation {
         Self::directed(resolved, director, build::rulebook(&resolved.bugs))
     }
 
-    /// The same under other rules, in place of the bugs of `resolved`.
+    /// A run under other rules, instead of the bugs of `resolved`.
     pub fn under(resolved: &Resolved, rules: Rules) -> Self {
         let resolved = &settled(resolved);
         let director = Director::new(&resolved.scenario, resolved.seed);
         Self::directed(resolved, director, Rulebook::compared(rules))
     }
 
-    /// The same, with the faults that another run of the seed met.
+    /// A run with the faults of another run of the seed.
     pub fn paired(resolved: &Resolved, struck: &[Fault]) -> Self {
         let resolved = &settled(resolved);
         let director = Director::paired(&resolved.scenario, resolved.seed, struck);
@@ -154,7 +154,7 @@ impl Simulation {
         }
     }
 
-    /// Where the run is.
+    /// The phase of the run.
     pub fn phase(&self) -> Phase {
         self.phase
     }
@@ -171,7 +171,7 @@ impl Simulation {
         }
     }
 
-    /// Runs to the next moment at which something may have to be decided.
+    /// Runs to the next time at which a decision may be due.
     pub fn advance(&mut self, clock: &mut Clock) {
         if self.world.events() == 0 {
             for node in self.roster.servers.iter().chain(&self.admins) {
@@ -224,7 +224,7 @@ impl Simulation {
         clock.run_until(&mut self.world, until);
     }
 
-    /// Ends the run where it is: it decides nothing.
+    /// Ends the run now, undecided.
     fn give_up(&mut self) {
         let (events, now) = (self.world.events(), self.world.now());
         let seconds = now.0 / 1_000_000_000;
@@ -240,13 +240,13 @@ impl Simulation {
         self.most_events = most;
     }
 
-    /// The partitions as the active controllers have committed them; `None` if some cluster has
-    /// none that runs.
+    /// The partitions in the committed metadata of the active controllers; `None` if a cluster has
+    /// none.
     pub(super) fn partitions(&self) -> Option<Vec<PartitionView>> {
         converge::partitions(&self.world, &self.roster, self.resolved.scenario.clusters.len())
     }
 
-    /// Injects what the plan has for this moment.
+    /// Injects the faults of the plan that fire now.
     fn direct(&mut self) {
         loop {
             let Self { world, roster, board, budget, director, resolved, .. } = self;
@@ -275,10 +275,10 @@ impl Simulation {
         }
     }
 
-    /// Looks whether the phase is over.
+    /// Checks whether the phase has ended.
     fn look(&mut self) {
         let late = self.world.now() >= self.deadline;
-        // As long as there is time, it is enough to know that something is missing.
+        // Before the deadline it is enough to know that something is missing.
         let most = if late { usize::MAX } else { 1 };
         match self.phase {
             Phase::SetUp => {
@@ -314,7 +314,7 @@ impl Simulation {
         }
     }
 
-    /// What is missing at a deadline that is shorter than the configuration allows is not owed yet.
+    /// A lack at a deadline that is too short for the configuration is no violation.
     fn is_early(&mut self, missing: &mut [Lack]) {
         let Some(allowed) = cut_short(&self.resolved.scenario, self.measure.written()) else {
             return;
@@ -327,7 +327,7 @@ impl Simulation {
         missing.iter_mut().for_each(|lack| lack.is_owed = false);
     }
 
-    /// A phase is over, and this is still missing.
+    /// Ends a phase at its deadline, with what is still missing.
     fn leave_out(&mut self, missing: Vec<Lack>) {
         let at = self.world.now().0;
         for Lack { what, about, is_owed } in missing {
@@ -339,7 +339,7 @@ impl Simulation {
         }
     }
 
-    /// Notes how far readers have come, now and then.
+    /// Records the progress of readers from time to time.
     fn note_progress(&mut self) {
         let now = self.world.now();
         if now < self.next_note {
@@ -356,7 +356,7 @@ impl Simulation {
         }
     }
 
-    /// What is missing before the load can begin: at most `most` things.
+    /// What is missing before the load can begin: at most `most` items.
     fn not_set_up(&self, most: usize) -> Vec<Lack> {
         for admin in &self.admins {
             let app = self.world.process(*admin).and_then(Node::client);
@@ -382,7 +382,7 @@ impl Simulation {
         }
         self.deadline = now + self.resolved.scenario.durations.load.0;
         self.reached.begin();
-        // Those of setting up do not count.
+        // Events of the setup do not count.
         self.world.take_marks();
         self.director.begin(now, &self.roster.clusters, &self.board);
         let clients = self.roster.producers.iter().chain(&self.roster.consumers);
@@ -407,7 +407,7 @@ impl Simulation {
         }
     }
 
-    /// Whether every producer is done and every fault over. Entries that still wait for their
+    /// Whether every producer is done and every fault has ended. Entries that still wait for their
     /// condition do not keep a load going: a fault that never fires makes no difference.
     fn is_load_over(&self) -> bool {
         self.director.is_out_of_moments()
@@ -482,7 +482,7 @@ impl Simulation {
         }
     }
 
-    /// A moment in nanoseconds since the start of the load, negative before it.
+    /// A time in nanoseconds since the start of the load, negative before it.
     pub(super) fn since_load(&self, at: SimTime) -> i64 {
         let began = if self.load_began == SimTime::MAX { SimTime::ZERO } else { self.load_began };
         at.0.cast_signed() - began.0.cast_signed()

@@ -1,5 +1,5 @@
-//! A cluster of three brokers and one controller over a tiny network of its own: a millisecond
-//! away from each other, in order, and cut at will. Disks answer at once.
+//! A cluster of three brokers and one controller on a tiny network: messages take a millisecond and
+//! stay in order, and links can be cut. Disk operations take no time.
 
 use crate::broker::context::Io;
 use crate::broker::{Broker, BrokerSettings};
@@ -53,7 +53,7 @@ pub(super) struct Cluster {
     events: BTreeMap<(Mono, u64), Event>,
     count: u64,
     connections: BTreeMap<ConnId, (BrokerId, BrokerId)>,
-    /// Pairs between which nothing gets through.
+    /// Pairs of nodes between which messages are lost.
     cuts: BTreeSet<(BrokerId, BrokerId)>,
     lives: u16,
     pub(super) config: BrokerConfig,
@@ -62,21 +62,21 @@ pub(super) struct Cluster {
     pub(super) topic: TopicConfig,
     pub(super) facts: Vec<(BrokerId, Fact)>,
     pub(super) halts: BTreeMap<BrokerId, Halt>,
-    /// What the client was answered, by connection.
+    /// The responses to the client, by connection.
     pub(super) answers: BTreeMap<ConnId, Vec<Response>>,
     pub(super) closed: BTreeSet<ConnId>,
     correlation_ids: BTreeMap<ConnId, u32>,
-    /// What brokers asked, whether or not it got through: when, from, to.
+    /// The requests of brokers, even if they were lost: time, sender, receiver.
     pub(super) asked: Vec<(Mono, BrokerId, BrokerId, Request)>,
-    /// How many steps have been made.
+    /// The number of steps so far.
     pub(super) steps: u64,
     /// The broker that crashes before a step, by its number.
     pub(super) crash_at: Option<(u64, BrokerId)>,
-    /// The broker that starts again.
+    /// The broker that restarts, and when.
     boot_at: Option<(Mono, BrokerId)>,
 }
 
-/// How long a broker is down that crashed before a step.
+/// How long a broker stays down after a crash before a step.
 const DOWN: Span = Span::millis(700);
 
 impl Cluster {
@@ -85,7 +85,7 @@ impl Cluster {
         Self::start_with(min_isr, |_| {})
     }
 
-    /// The same, with brokers that are configured otherwise.
+    /// A started cluster, with another configuration of brokers.
     pub(super) fn start_with(
         min_isr: u32,
         configure: impl FnOnce(&mut BrokerConfig),
@@ -93,7 +93,7 @@ impl Cluster {
         Self::start_set_up(min_isr, |cluster| configure(&mut cluster.config))
     }
 
-    /// The same, with brokers and topics that are configured otherwise.
+    /// A started cluster, with another configuration of brokers and topics.
     pub(super) fn start_set_up(
         min_isr: u32,
         set_up: impl FnOnce(&mut Self),
@@ -177,7 +177,7 @@ impl Cluster {
         self.carry_out(id);
     }
 
-    /// The process ends; what it wrote stays.
+    /// Ends the process; its files stay.
     pub(super) fn crash(&mut self, id: BrokerId) {
         self.nodes.remove(&id);
         let ended: Vec<_> = self
@@ -191,17 +191,17 @@ impl Cluster {
         }
     }
 
-    /// Nothing gets through between `id` and the others any more; nobody is told.
+    /// Cuts the links between `id` and the others, without closing connections.
     pub(super) fn cut(&mut self, id: BrokerId, others: &[BrokerId]) {
         self.cuts.extend(others.iter().flat_map(|other| [(id, *other), (*other, id)]));
     }
 
-    /// Everything gets through again, over the same connections. What was lost stays lost.
+    /// Heals all links; connections stay open, and lost messages stay lost.
     pub(super) fn let_through(&mut self) {
         self.cuts.clear();
     }
 
-    /// Everything gets through again, over new connections.
+    /// Heals all links, with new connections.
     pub(super) fn heal(&mut self) {
         let cuts = std::mem::take(&mut self.cuts);
         let broken: Vec<_> =
@@ -351,7 +351,7 @@ impl Cluster {
         }
     }
 
-    /// Runs until it is so, for a minute at most.
+    /// Runs until the condition holds, for a minute at most.
     pub(super) fn until(&mut self, done: impl Fn(&Self) -> bool) {
         let end = self.now + Span::secs(60);
         while !done(self) {
@@ -376,7 +376,7 @@ impl Cluster {
         }
     }
 
-    /// Does something to a broker behind its back.
+    /// Runs a function on a broker outside its inputs.
     pub(super) fn on_broker(&mut self, id: BrokerId, act: impl FnOnce(&mut Broker, &mut Io<'_>)) {
         let now = self.clocks();
         let Node { member: Member::Broker(broker), out, .. } = self.nodes.get_mut(&id).unwrap()
@@ -387,7 +387,7 @@ impl Cluster {
         act(broker, &mut Io { now, lane: Lane::Control, disk, out });
     }
 
-    /// Fsyncs a log and writes down that it is.
+    /// Fsyncs a log, and writes its recovery point.
     pub(super) fn fsync(&mut self, id: BrokerId, partition: TopicPartition) {
         self.on_broker(id, |broker, io| {
             let (parts, mut cx) = broker.split(io);
@@ -428,7 +428,7 @@ impl Cluster {
         self.send(conn, CLIENT, message);
     }
 
-    /// The next answer on a connection.
+    /// The next response on a connection.
     pub(super) fn answer(&mut self, conn: ConnId) -> Response {
         self.until(|cluster| cluster.answers.get(&conn).is_some_and(|answers| !answers.is_empty()));
         self.answers.get_mut(&conn).unwrap().remove(0)
@@ -448,7 +448,7 @@ impl Cluster {
         );
     }
 
-    /// When `from` asked the controller something that is `like` this.
+    /// When `from` sent the controller a request for which `like` is true.
     pub(super) fn asked_controller(
         &self,
         from: BrokerId,
