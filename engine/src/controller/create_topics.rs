@@ -7,13 +7,14 @@ use crate::config::TopicConfig;
 use crate::error::ErrorCode;
 use crate::fact::Fact;
 use crate::ids::{BrokerId, DirectoryId, TopicId, TopicPartition};
-use crate::metadata::{ConfigResource, MetadataRecord, PartitionRecord};
+use crate::metadata::{ConfigResource, MetadataRecord, PartitionRecord, is_valid_topic_name};
 use crate::protocol::{
     CreatableTopic, CreatableTopicResult, CreateTopicsRequest, CreateTopicsResponse,
 };
 use crate::rules::election::{How, Reason};
+use machine::Span;
 use rand::{Rng, RngExt};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// `num.partitions` and `default.replication.factor`, which -1 in a request stands for.
 const DEFAULT_COUNT: usize = 1;
@@ -31,11 +32,16 @@ impl Cluster<'_> {
         for topic in &request.topics {
             *names.entry(&topic.name).or_default() += 1;
         }
+        // Of a name that is there several times the response has one entry.
+        let mut named = BTreeSet::new();
         let topics = request
             .topics
             .iter()
+            .filter(|topic| named.insert(topic.name.as_str()))
             .map(|topic| {
-                let created = if names[topic.name.as_str()] > 1 {
+                let created = if request.timeout == Span::ZERO {
+                    Err(ErrorCode::RequestTimedOut)
+                } else if names[topic.name.as_str()] > 1 {
                     Err(ErrorCode::InvalidRequest)
                 } else {
                     self.create_topic(topic, rng, &mut records, out)
@@ -83,7 +89,7 @@ impl Cluster<'_> {
     }
 
     fn check_name(&self, name: &str) -> Result<(), ErrorCode> {
-        if !is_valid_name(name) {
+        if !is_valid_topic_name(name) {
             return Err(ErrorCode::InvalidTopicException);
         }
         if self.image.topic_by_name(name).is_some() {
@@ -198,11 +204,4 @@ fn first_leader(record: &PartitionRecord) -> Fact {
         reason: Reason::Ordinary,
         how: How::Clean,
     }
-}
-
-/// Whether `org.apache.kafka.common.internals.Topic.validate` accepts a name.
-fn is_valid_name(name: &str) -> bool {
-    const MAX_LENGTH: usize = 249;
-    let legal = |c: u8| c.is_ascii_alphanumeric() || matches!(c, b'.' | b'_' | b'-');
-    !matches!(name, "" | "." | "..") && name.len() <= MAX_LENGTH && name.bytes().all(legal)
 }

@@ -187,6 +187,12 @@ impl Log {
         self.segment_of(offset) < self.segment_of(last)
     }
 
+    /// The largest timestamp of a record; `None` if no record has one.
+    pub fn max_timestamp(&self) -> Option<i64> {
+        let all = self.segments.iter().map(|segment| segment.max_timestamp);
+        all.max().filter(|timestamp| *timestamp >= 0)
+    }
+
     /// The first record below `bound` whose timestamp is `timestamp` or later. "First" goes by
     /// offset: timestamps need not grow.
     ///

@@ -12,6 +12,7 @@ mod error;
 pub mod image;
 pub mod partition;
 pub mod record;
+mod topic_name;
 
 pub use batch::decode_batch;
 pub use broker::BrokerRegistration;
@@ -24,6 +25,7 @@ pub use record::{
     BrokerRegistrationChange, ConfigResource, Feature, MetadataRecord, PartitionChange,
     PartitionRecord, RegisterBroker,
 };
+pub use topic_name::{is_internal_topic, is_valid_topic_name};
 
 #[cfg(test)]
 mod tests;

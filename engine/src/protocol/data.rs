@@ -236,8 +236,9 @@ pub struct ListOffset {
     pub partition: TopicPartition,
     /// The leader epoch that the client knows, to be fenced by.
     pub current_leader_epoch: Option<LeaderEpoch>,
-    /// Milliseconds since the Unix epoch, or [`super::LATEST_TIMESTAMP`] or
-    /// [`super::EARLIEST_TIMESTAMP`].
+    /// Milliseconds since the Unix epoch, or one of [`super::LATEST_TIMESTAMP`],
+    /// [`super::EARLIEST_TIMESTAMP`], [`super::MAX_TIMESTAMP`], [`super::EARLIEST_LOCAL_TIMESTAMP`] and
+    /// [`super::LATEST_TIERED_TIMESTAMP`].
     pub timestamp: i64,
 }
 

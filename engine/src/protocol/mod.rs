@@ -68,6 +68,17 @@ pub const LATEST_TIMESTAMP: i64 = -1;
 /// The `timestamp` of ListOffsets that stands for the log start offset.
 pub const EARLIEST_TIMESTAMP: i64 = -2;
 
+/// The `timestamp` of ListOffsets that stands for the first record with the largest timestamp (KIP-734).
+pub const MAX_TIMESTAMP: i64 = -3;
+
+/// The `timestamp` of ListOffsets that stands for the start of the log on the leader's disk, here the log
+/// start offset (KIP-405).
+pub const EARLIEST_LOCAL_TIMESTAMP: i64 = -4;
+
+/// The `timestamp` of ListOffsets that stands for the end of the records in tiered storage, of which
+/// there are none (KIP-1005).
+pub const LATEST_TIERED_TIMESTAMP: i64 = -5;
+
 /// A message on a connection. Responses come in the order of their requests.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum Message {

@@ -20,7 +20,7 @@ pub use header::{
     TimestampType, advance_sequence, split, stamp, stamp_append_time, stamp_producer,
 };
 pub use read::{Header, RecordRef, RecordView, Records, body, for_each, records};
-pub use validate::{Invalid, Limits, validate_produce};
+pub use validate::{Invalid, Limits, validate_produce, validate_request};
 
 #[cfg(test)]
 mod tests;

@@ -264,8 +264,6 @@ fn invalid_batches_are_refused() {
     broken[70] ^= 1;
     assert_eq!(check(&broken, &limits), Err(Invalid::CorruptMessage));
     assert_eq!(check(&good[..50], &limits), Err(Invalid::CorruptMessage));
-    let twice = [&good[..], &good[..]].concat();
-    assert_eq!(check(&twice, &limits), Err(Invalid::InvalidRecord), "exactly one batch");
     let small = Limits { max_message_bytes: good.len() as u32 - 1, ..limits };
     assert_eq!(check(&good, &small), Err(Invalid::MessageTooLarge));
     let exact = Limits { max_message_bytes: good.len() as u32, ..limits };
@@ -280,8 +278,31 @@ fn invalid_batches_are_refused() {
     let mut holes = BatchBuilder::new();
     holes.append_at(1, now.0, Some(b"key"), None, &[]);
     assert_eq!(check(&holes.build(), &limits), invalid, "a hole");
-    let append_time = check(&build(&|batch| batch.append_time(now.0)), &limits);
-    assert_eq!(append_time, Err(Invalid::InvalidTimestamp), "only a leader sets the append time");
+    let append_time = build(&|batch| batch.append_time(now.0));
+    assert_eq!(check(&append_time, &limits), Ok(()), "as in Kafka");
+    let leaders = Limits { timestamp_type: TimestampType::LogAppendTime, ..limits };
+    assert_eq!(check(&append_time, &leaders), Err(Invalid::InvalidTimestamp));
+}
+
+#[test]
+fn a_request_has_exactly_one_batch_for_a_partition() {
+    let good = rebuild_simple(1);
+    let check = |bytes: &[u8]| validate_request(bytes, 12);
+    assert_eq!(check(&good), Ok(good.len()));
+    let and = |more: &[u8]| [&good[..], more].concat();
+    assert_eq!(check(&and(&good[..40])), Ok(good.len()), "half a batch is not looked at");
+    let invalid = Err(Invalid::InvalidRecord);
+    for bytes in [&[][..], &good[..11], &good[..good.len() - 1], &and(&good)] {
+        assert_eq!(check(bytes), invalid, "{} bytes", bytes.len());
+    }
+    let edited = |at: usize, byte: u8| {
+        let mut bytes = good.to_vec();
+        bytes[at] = byte;
+        bytes
+    };
+    assert_eq!(check(&edited(16, 1)), invalid, "magic 1");
+    assert_eq!(check(&edited(16, 3)), Err(Invalid::CorruptMessage), "magic 3");
+    assert_eq!(check(&edited(11, 13)), Err(Invalid::CorruptMessage), "a length of 13");
 }
 
 #[test]
@@ -306,8 +327,8 @@ fn batches_beyond_the_topics_configuration_are_refused() {
     zstd.append(now.0, None, Some(b"value"), &[]);
     let zstd = zstd.build();
     assert_eq!(check(&zstd, &limits), Ok(()));
-    let old = Limits { produce_version: 6, ..limits };
-    assert_eq!(check(&zstd, &old), Err(Invalid::UnsupportedCompressionType));
+    assert_eq!(validate_request(&zstd, 6), Err(Invalid::UnsupportedCompressionType));
+    assert_eq!(validate_request(&zstd, 7), Ok(zstd.len()));
 }
 
 type Fields = (i64, Option<Vec<u8>>, Option<Vec<u8>>, Vec<(Vec<u8>, Option<Vec<u8>>)>);
@@ -383,5 +404,6 @@ proptest! {
         let _ = super::records(&bytes);
         let _ = split(bytes.clone());
         let _ = validate_produce(&bytes, &Limits::default(), Wall(0));
+        let _ = validate_request(&bytes, 12);
     }
 }

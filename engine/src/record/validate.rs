@@ -1,6 +1,7 @@
 //! The checks of a leader before it appends a batch from a client (`LogValidator`,
-//! `UnifiedLog.analyzeAndValidateRecords`, `ProduceRequest.validateRecords`).
+//! `UnifiedLog.analyzeAndValidateRecords`), and those of a request before them.
 
+use super::header::{BASE_OFFSET, HEADER_SIZE, LAST_OFFSET_DELTA, LENGTH, LOG_OVERHEAD, MAGIC};
 use super::{Batch, Codec, NO_TIMESTAMP, RecordError, TimestampType, for_each};
 use crate::config::TopicConfig;
 use crate::error::ErrorCode;
@@ -20,6 +21,8 @@ pub enum Invalid {
     UnsupportedCompressionType,
     /// `INVALID_TIMESTAMP`: a timestamp lies too far from the broker's clock.
     InvalidTimestamp,
+    /// `UNKNOWN_SERVER_ERROR`: its codec does not exist.
+    UnknownCodec,
 }
 
 impl Invalid {
@@ -31,6 +34,7 @@ impl Invalid {
             Self::CorruptMessage => ErrorCode::CorruptMessage,
             Self::UnsupportedCompressionType => ErrorCode::UnsupportedCompressionType,
             Self::InvalidTimestamp => ErrorCode::InvalidTimestamp,
+            Self::UnknownCodec => ErrorCode::UnknownServerError,
         }
     }
 }
@@ -41,7 +45,7 @@ impl fmt::Display for Invalid {
     }
 }
 
-/// Limits from the topic's configuration and the request.
+/// Limits from the topic's configuration.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Limits {
     /// `max.message.bytes`: the largest batch, in bytes.
@@ -54,8 +58,6 @@ pub struct Limits {
     pub timestamp_before_max_ms: i64,
     /// `message.timestamp.after.max.ms`: how far in the future a timestamp may lie.
     pub timestamp_after_max_ms: i64,
-    /// The version of the Produce request; zstd needs 7 (KIP-110).
-    pub produce_version: i16,
 }
 
 impl Default for Limits {
@@ -66,7 +68,6 @@ impl Default for Limits {
             timestamp_type: TimestampType::CreateTime,
             timestamp_before_max_ms: i64::MAX,
             timestamp_after_max_ms: 3_600_000,
-            produce_version: 12,
         }
     }
 }
@@ -83,22 +84,58 @@ impl From<&TopicConfig> for Limits {
     }
 }
 
-/// Checks a batch from a client, in Kafka's order: the request, then the batch as a whole, then its
-/// records.
+/// The size of the batch that a Produce request has for a partition. Bytes after it that are no whole
+/// batch are not looked at (`ProduceRequest.validateRecords`, `ByteBufferLogInputStream`).
+///
+/// # Errors
+///
+/// [`Invalid::InvalidRecord`] unless there is exactly one batch, of magic 2;
+/// [`Invalid::CorruptMessage`] if its length or magic is impossible;
+/// [`Invalid::UnsupportedCompressionType`] for zstd before version 7 (KIP-110).
+pub fn validate_request(records: &[u8], version: i16) -> Result<usize, Invalid> {
+    let size = next_batch(records)?.ok_or(Invalid::InvalidRecord)?;
+    let (batch, rest) = records.split_at(size);
+    if batch[MAGIC] != 2 {
+        return Err(Invalid::InvalidRecord);
+    }
+    if version < 7 && Batch::new(batch).is_ok_and(|it| it.codec() == Ok(Codec::Zstd)) {
+        return Err(Invalid::UnsupportedCompressionType);
+    }
+    match next_batch(rest)? {
+        None => Ok(size),
+        Some(_) => Err(Invalid::InvalidRecord),
+    }
+}
+
+/// The size of the batch, of any magic, at the beginning of `bytes`; `None` if it is not whole.
+fn next_batch(bytes: &[u8]) -> Result<Option<usize>, Invalid> {
+    /// The smallest batch of magic 0, without offset and length.
+    const SMALLEST: i32 = 14;
+    let Some(length) = bytes.get(LENGTH..LOG_OVERHEAD) else { return Ok(None) };
+    let length = i32::from_be_bytes(length.try_into().expect("four bytes"));
+    if length < SMALLEST {
+        return Err(Invalid::CorruptMessage);
+    }
+    match bytes.get(MAGIC) {
+        None => return Ok(None),
+        Some(0..=2) => {}
+        Some(_) => return Err(Invalid::CorruptMessage),
+    }
+    let size = LOG_OVERHEAD + length as usize;
+    Ok((bytes.len() >= size).then_some(size))
+}
+
+/// Checks a batch from a client before it is appended, in Kafka's order: the batch as a whole, then
+/// its records.
 ///
 /// # Errors
 ///
 /// The first rule that the batch breaks.
 pub fn validate_produce(batch: &[u8], limits: &Limits, now: Wall) -> Result<(), Invalid> {
-    // A request has to contain exactly one batch for each partition, of magic 2.
-    let view = Batch::new(batch).map_err(|_| match Batch::first_of(batch) {
-        Ok(_) => Invalid::InvalidRecord,
-        Err(_) => Invalid::CorruptMessage,
+    let view = Batch::new(batch).map_err(|_| match has_negative_offsets(batch) {
+        true => Invalid::InvalidRecord,
+        false => Invalid::CorruptMessage,
     })?;
-    let codec = view.codec();
-    if codec == Ok(Codec::Zstd) && limits.produce_version < 7 {
-        return Err(Invalid::UnsupportedCompressionType);
-    }
     if view.base_offset() != 0 {
         return Err(Invalid::InvalidRecord);
     }
@@ -106,12 +143,18 @@ pub fn validate_produce(batch: &[u8], limits: &Limits, now: Wall) -> Result<(), 
         return Err(Invalid::MessageTooLarge);
     }
     view.check_crc().map_err(|_| Invalid::CorruptMessage)?;
-    let codec = codec.map_err(|_| Invalid::InvalidRecord)?;
+    let codec = view.codec().map_err(|_| Invalid::UnknownCodec)?;
     if !codec.is_supported() {
         return Err(Invalid::UnsupportedCompressionType);
     }
     validate_batch(view)?;
     validate_records(view, limits, now)
+}
+
+/// Whether the sign of the base offset or of the last offset delta is set.
+fn has_negative_offsets(batch: &[u8]) -> bool {
+    let is_negative = |at: usize| batch.get(at).is_some_and(|byte| byte & 0x80 != 0);
+    batch.len() >= HEADER_SIZE && (is_negative(BASE_OFFSET) || is_negative(LAST_OFFSET_DELTA))
 }
 
 /// `LogValidator.validateBatch`
@@ -129,12 +172,8 @@ fn validate_batch(batch: Batch<'_>) -> Result<(), Invalid> {
     Ok(())
 }
 
-/// `LogValidator.validateRecord` for each record. A client's batch with `LogAppendTime` is refused,
-/// as in Kafka (`validateTimestamp`).
+/// `LogValidator.validateRecord` for each record.
 fn validate_records(batch: Batch<'_>, limits: &Limits, now: Wall) -> Result<(), Invalid> {
-    if batch.timestamp_type() == TimestampType::LogAppendTime {
-        return Err(Invalid::InvalidTimestamp);
-    }
     let mut verdict = Ok(());
     let mut expected = batch.base_offset();
     for_each(batch.bytes(), |record| {
@@ -143,9 +182,7 @@ fn validate_records(batch: Batch<'_>, limits: &Limits, now: Wall) -> Result<(), 
         }
         if record.offset != expected || (limits.compacted && record.key.is_none()) {
             verdict = Err(Invalid::InvalidRecord);
-        } else if limits.timestamp_type == TimestampType::CreateTime
-            && !timestamp_within(record.timestamp, limits, now)
-        {
+        } else if !is_timestamp_valid(batch, record.timestamp, limits, now) {
             verdict = Err(Invalid::InvalidTimestamp);
         }
         expected += 1;
@@ -158,8 +195,12 @@ fn validate_records(batch: Batch<'_>, limits: &Limits, now: Wall) -> Result<(), 
     verdict
 }
 
-fn timestamp_within(timestamp: i64, limits: &Limits, now: Wall) -> bool {
-    timestamp == NO_TIMESTAMP
-        || (now.0.saturating_sub(timestamp) <= limits.timestamp_before_max_ms
-            && timestamp.saturating_sub(now.0) <= limits.timestamp_after_max_ms)
+/// A client that says that the leader has set the timestamps is refused only where these are not looked
+/// at (`validateTimestamp`).
+fn is_timestamp_valid(batch: Batch<'_>, timestamp: i64, limits: &Limits, now: Wall) -> bool {
+    if limits.timestamp_type == TimestampType::CreateTime && timestamp != NO_TIMESTAMP {
+        return now.0.saturating_sub(timestamp) <= limits.timestamp_before_max_ms
+            && timestamp.saturating_sub(now.0) <= limits.timestamp_after_max_ms;
+    }
+    batch.timestamp_type() != TimestampType::LogAppendTime
 }

@@ -3,20 +3,26 @@
 
 use crate::error::ErrorCode;
 use crate::ids::{BrokerId, TopicId, TopicPartition};
-use crate::metadata::{Feature, MetadataImage, PartitionRegistration, TopicImage};
+use crate::metadata::{
+    Feature, MetadataImage, PartitionRegistration, TopicImage, is_valid_topic_name,
+};
 use crate::protocol::{
     ApiVersionsResponse, LeaderIdAndEpoch, MetadataBroker, MetadataPartition, MetadataRequest,
     MetadataResponse, MetadataTopic,
 };
+use std::collections::BTreeSet;
 
 /// The response to a metadata request.
 pub(in crate::broker) fn respond(
     image: &MetadataImage,
     request: &MetadataRequest,
 ) -> MetadataResponse {
+    let mut named = BTreeSet::new();
     let topics = match &request.topics {
+        // Each once, however often it is named.
         Some(names) => names
             .iter()
+            .filter(|name| named.insert(*name))
             .map(|name| match image.topic_by_name(name) {
                 Some(topic) => metadata_topic(image, topic),
                 None => unknown_topic(name),
@@ -88,8 +94,12 @@ pub(in crate::broker) fn current_leader(
 }
 
 fn unknown_topic(name: &str) -> MetadataTopic {
+    let error = match is_valid_topic_name(name) {
+        true => ErrorCode::UnknownTopicOrPartition,
+        false => ErrorCode::InvalidTopicException,
+    };
     MetadataTopic {
-        error: ErrorCode::UnknownTopicOrPartition,
+        error,
         name: name.to_owned(),
         topic: TopicId::default(),
         partitions: Vec::new(),

@@ -1,5 +1,4 @@
-//! Fetch, ListOffsets and OffsetForLeaderEpoch requests (`ReplicaManager.fetchMessages`,
-//! `DelayedFetch`; KIP-74).
+//! Fetch requests (`ReplicaManager.fetchMessages`, `DelayedFetch`; KIP-74).
 //!
 //! A fetch that finds less than `min_bytes` is parked. It gets its response when there are enough
 //! bytes, when there is an error or a divergence, when its position is in an earlier segment than
@@ -7,18 +6,15 @@
 
 use super::Partitions;
 use super::fetch_session::{FetchContext, Resting, Seen};
-use super::partition::{Changes, FetchLimits, Reader, list_without_offset, refused_fetch};
+use super::partition::{Changes, FetchLimits, Reader, refused_fetch};
 use crate::broker::context::Cx;
+use crate::broker::metadata::current_leader;
 use crate::broker::requests::Served;
 use crate::broker::requests::{Delayed, Parked};
 use crate::error::ErrorCode;
 use crate::fact::Fact;
 use crate::ids::TopicPartition;
-use crate::protocol::{
-    FetchMetadata, FetchRequest, FetchResponse, FetchedPartition, ListOffsetsRequest,
-    ListOffsetsResponse, OffsetForLeaderEpochRequest, OffsetForLeaderEpochResponse,
-    OffsetForLeaderEpochResult,
-};
+use crate::protocol::{FetchMetadata, FetchRequest, FetchResponse, FetchedPartition};
 use crate::reach::Reach;
 use machine::{ConnId, Halt};
 use std::sync::Arc;
@@ -175,7 +171,12 @@ impl Partitions {
             };
             let Some(partition) = self.hosted.get_mut(&read.partition) else {
                 urgent = true;
-                answers.push(refused_fetch(read, self.error_of(read.partition, cx)));
+                let error = self.error_of(read.partition, cx);
+                let mut refused = refused_fetch(read, error);
+                if error == ErrorCode::NotLeaderOrFollower {
+                    refused.current_leader = current_leader(&cx.context.image, read.partition);
+                }
+                answers.push(refused);
                 continue;
             };
             let fetched =
@@ -355,51 +356,6 @@ impl Partitions {
             self.finish_fetch(conn, parked.correlation_id, fetch, fetched, cx);
         }
         Ok(())
-    }
-
-    /// Handles a ListOffsets.
-    pub(in crate::broker) fn on_list_offsets(
-        &mut self,
-        request: &ListOffsetsRequest,
-        cx: &mut Cx<'_>,
-    ) -> Result<Served, Halt> {
-        let is_follower = request.replica.is_some();
-        let mut partitions = Vec::with_capacity(request.partitions.len());
-        for listed in &request.partitions {
-            partitions.push(match self.hosted.get(&listed.partition) {
-                Some(partition) => {
-                    let isolation = request.isolation;
-                    partition
-                        .list_offset(listed, isolation, is_follower, cx.context, &mut cx.io)
-                        .unwrap_or_else(|error| {
-                            let error = self.storage_failed(listed.partition, error, cx);
-                            list_without_offset(listed, error)
-                        })
-                }
-                None => list_without_offset(listed, self.error_of(listed.partition, cx)),
-            });
-        }
-        Ok(Served::Response(ListOffsetsResponse { partitions }.into()))
-    }
-
-    /// Handles an OffsetForLeaderEpoch.
-    pub(in crate::broker) fn on_offset_for_leader_epoch(
-        &mut self,
-        request: &OffsetForLeaderEpochRequest,
-        cx: &mut Cx<'_>,
-    ) -> Served {
-        let results = request.partitions.iter().map(|asked| {
-            let end = match self.hosted.get(&asked.partition) {
-                Some(partition) => partition.end_offset_for(asked, cx.context, &mut cx.io),
-                None => Err(self.error_of(asked.partition, cx)),
-            };
-            OffsetForLeaderEpochResult {
-                partition: asked.partition,
-                error: end.err().unwrap_or(ErrorCode::None),
-                end: end.ok().flatten(),
-            }
-        });
-        Served::Response(OffsetForLeaderEpochResponse { partitions: results.collect() }.into())
     }
 }
 

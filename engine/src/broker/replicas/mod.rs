@@ -26,6 +26,7 @@ mod log_dirs;
 mod lookup;
 mod markers;
 mod offline;
+mod offsets;
 mod partition;
 mod produce;
 mod publish;

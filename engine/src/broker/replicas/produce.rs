@@ -19,10 +19,22 @@ use crate::broker::requests::{Delayed, Parked};
 use crate::error::ErrorCode;
 use crate::fact::Fact;
 use crate::ids::{Offset, TopicPartition};
+use crate::metadata::is_internal_topic;
 use crate::protocol::{ProducePartition, ProduceRequest, ProduceResponse, ProducedPartition};
 use crate::reach::Reach;
+use crate::record::{Invalid, validate_request};
 use crate::rules::produce;
 use machine::{ConnId, Halt};
+
+/// Errors of an append whose response does not have the log start (`ReplicaManager.appendToLocalLog`).
+const WITHOUT_LOG_START: [ErrorCode; 6] = [
+    ErrorCode::UnknownTopicOrPartition,
+    ErrorCode::NotLeaderOrFollower,
+    ErrorCode::MessageTooLarge,
+    ErrorCode::RecordListTooLarge,
+    ErrorCode::CorruptMessage,
+    ErrorCode::KafkaStorageError,
+];
 
 /// A produce request whose batches are appended.
 #[derive(Clone, Debug)]
@@ -61,7 +73,8 @@ impl Partitions {
         };
         for partition in &request.partitions {
             let verdict = verdicts.of(partition.partition);
-            let batch = self.append(request.acks, partition, verdict, &mut changes, cx)?;
+            let checked = self.check(request, partition, cx);
+            let batch = self.append(request.acks, partition, checked, verdict, &mut changes, cx)?;
             produce.partitions.push(batch);
         }
         let served = match request.acks {
@@ -85,20 +98,52 @@ impl Partitions {
         Ok(served)
     }
 
+    /// What is wrong with a partition of a request, whatever its leader is like; the size of its batch
+    /// (`KafkaApis.handleProduceRequest`, `ReplicaManager.appendToLocalLog`).
+    fn check(
+        &self,
+        request: &ProduceRequest,
+        partition: &ProducePartition,
+        cx: &Cx<'_>,
+    ) -> Result<usize, ErrorCode> {
+        let id = partition.partition;
+        let image = &cx.context.image;
+        if !self.hosted.contains_key(&id) && image.partition(id).is_none() {
+            return Err(self.error_of(id, cx));
+        }
+        let size = validate_request(&partition.records, request.version).map_err(Invalid::code)?;
+        if !(-1..=1).contains(&request.acks) {
+            return Err(ErrorCode::InvalidRequiredAcks);
+        }
+        // Only coordinators write to them.
+        if image.topic(id.topic).is_some_and(|topic| is_internal_topic(&topic.name)) {
+            return Err(ErrorCode::InvalidTopicException);
+        }
+        Ok(size)
+    }
+
     fn append(
         &mut self,
         acks: i16,
         request: &ProducePartition,
+        checked: Result<usize, ErrorCode>,
         verdict: Result<Option<u64>, ErrorCode>,
         changes: &mut Vec<(TopicPartition, Changes)>,
         cx: &mut Cx<'_>,
     ) -> Result<ProducedBatch, Halt> {
         let id = request.partition;
-        let appended = match (verdict, self.hosted.get_mut(&id)) {
+        let checked = checked.and_then(|size| Ok((size, verdict?)));
+        let reaches_log = checked.is_ok();
+        let appended = match (checked, self.hosted.get_mut(&id)) {
             (Err(error), _) => Err(error.into()),
-            _ if !(-1..=1).contains(&acks) => Err(ErrorCode::InvalidRequiredAcks.into()),
-            (Ok(guard), Some(partition)) => partition
-                .append_as_leader(&request.records, acks, guard, cx.context, &mut cx.io)
+            (Ok((size, guard)), Some(partition)) => partition
+                .append_as_leader(
+                    &request.records.slice(..size),
+                    acks,
+                    guard,
+                    cx.context,
+                    &mut cx.io,
+                )
                 .unwrap_or_else(|error| Err(self.storage_failed(id, error, cx).into())),
             (Ok(_), None) => Err(self.error_of(id, cx).into()),
         };
@@ -132,7 +177,8 @@ impl Partitions {
             }
             Err(refused) => {
                 Self::refuse(&mut batch, refused.error, cx);
-                if let Some(partition) = self.hosted.get(&id).filter(|_| refused.by_producer) {
+                let known = reaches_log && !WITHOUT_LOG_START.contains(&refused.error);
+                if let Some(partition) = self.hosted.get(&id).filter(|_| known) {
                     batch.answer.log_start_offset = partition.log().log_start();
                     changes.push((id, refused.changes));
                 }

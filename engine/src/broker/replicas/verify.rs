@@ -7,7 +7,7 @@ use crate::broker::context::Cx;
 use crate::error::ErrorCode;
 use crate::ids::TopicPartition;
 use crate::log::Unverified;
-use crate::protocol::ProduceRequest;
+use crate::protocol::{ProducePartition, ProduceRequest};
 use crate::record::Batch;
 
 /// The partitions of a produce request that need verification, each with the guard of its
@@ -68,6 +68,12 @@ impl Partitions {
         request: &ProduceRequest,
         cx: &mut Cx<'_>,
     ) -> Result<Option<Question>, ErrorCode> {
+        let is_transactional = |partition: &ProducePartition| {
+            Batch::first_of(&partition.records).is_ok_and(|batch| batch.is_transactional())
+        };
+        if request.transactional_id.is_none() && request.partitions.iter().any(is_transactional) {
+            return Err(ErrorCode::TransactionalIdAuthorizationFailed);
+        }
         let mut transactional = request.partitions.iter().filter_map(|partition| {
             let batch = Batch::new(&partition.records).ok()?;
             let is_concerned = batch.has_producer_id() && batch.is_transactional();
@@ -75,9 +81,6 @@ impl Partitions {
         });
         let Some((_, first)) = transactional.clone().next() else { return Ok(None) };
         let (producer_id, producer_epoch) = (first.producer_id(), first.producer_epoch());
-        if request.transactional_id.is_none() {
-            return Err(ErrorCode::TransactionalIdAuthorizationFailed);
-        }
         let of_another = |(_, batch): (_, Batch<'_>)| {
             (batch.producer_id(), batch.producer_epoch()) != (producer_id, producer_epoch)
         };

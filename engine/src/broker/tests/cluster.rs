@@ -48,6 +48,8 @@ enum Event {
 
 pub(super) struct Cluster {
     pub(super) now: Mono,
+    /// What wall clocks show beyond `now`, in milliseconds.
+    wall: i64,
     nodes: BTreeMap<BrokerId, Node>,
     pub(super) disks: BTreeMap<BrokerId, TestDisk>,
     events: BTreeMap<(Mono, u64), Event>,
@@ -98,12 +100,11 @@ impl Cluster {
         min_isr: u32,
         set_up: impl FnOnce(&mut Self),
     ) -> (Self, TopicPartition) {
-        let mut cluster = Self::new(min_isr);
-        set_up(&mut cluster);
-        for id in [CONTROLLER].into_iter().chain(BROKERS) {
-            cluster.boot(id);
-        }
-        cluster.until(|cluster| BROKERS.iter().all(|id| !cluster.broker(*id).is_fenced()));
+        let mut cluster = Self::start_bare(&BROKERS, 0, |cluster| {
+            cluster.config.replica_lag_time_max = Span::secs(3);
+            cluster.topic.min_insync_replicas = min_isr;
+            set_up(cluster);
+        });
         let conn = cluster.connect(2);
         let topic = CreatableTopic {
             name: "orders".to_owned(),
@@ -120,9 +121,26 @@ impl Cluster {
         (cluster, partition)
     }
 
-    fn new(min_isr: u32) -> Self {
+    /// Brokers that are unfenced, without topics. Wall clocks show `wall` milliseconds more than the
+    /// time since the beginning.
+    pub(super) fn start_bare(
+        brokers: &[BrokerId],
+        wall: i64,
+        set_up: impl FnOnce(&mut Self),
+    ) -> Self {
+        let mut cluster = Self::new(wall);
+        set_up(&mut cluster);
+        for id in [CONTROLLER].iter().chain(brokers) {
+            cluster.boot(*id);
+        }
+        cluster.until(|cluster| brokers.iter().all(|id| !cluster.broker(*id).is_fenced()));
+        cluster
+    }
+
+    fn new(wall: i64) -> Self {
         Self {
             now: Mono(Span::secs(1).0),
+            wall,
             nodes: BTreeMap::new(),
             disks: BTreeMap::new(),
             events: BTreeMap::new(),
@@ -130,10 +148,10 @@ impl Cluster {
             connections: BTreeMap::new(),
             cuts: BTreeSet::new(),
             lives: 0,
-            config: BrokerConfig { replica_lag_time_max: Span::secs(3), ..BrokerConfig::default() },
+            config: BrokerConfig::default(),
             controller_config: ControllerConfig::default(),
             rules: Rulebook::kafka(),
-            topic: TopicConfig { min_insync_replicas: min_isr, ..TopicConfig::default() },
+            topic: TopicConfig::default(),
             facts: Vec::new(),
             halts: BTreeMap::new(),
             answers: BTreeMap::new(),
@@ -147,7 +165,7 @@ impl Cluster {
     }
 
     fn clocks(&self) -> Now {
-        Now { mono: self.now, wall: Wall(self.now.0 as i64 / 1_000_000) }
+        Now { mono: self.now, wall: Wall(self.wall + self.now.0 as i64 / 1_000_000) }
     }
 
     pub(super) fn boot(&mut self, id: BrokerId) {

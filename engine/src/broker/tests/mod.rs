@@ -349,7 +349,7 @@ fn requests_of_nowhere_are_told_why() {
             partitions,
         },
     );
-    assert_eq!(produced(&mut cluster, leader).error, ErrorCode::CorruptMessage);
+    assert_eq!(produced(&mut cluster, leader).error, ErrorCode::InvalidRecord, "no batch at all");
     cluster.ask(conn, MetadataRequest { topics: None });
     let Response::Metadata(metadata) = cluster.answer(conn) else { panic!("no metadata") };
     assert_eq!(metadata.brokers.len(), 3);

@@ -1,4 +1,5 @@
-//! Idempotent producers: what leaders make of their batches, and where their ids come from.
+//! Idempotent producers: what leaders make of their batches, and where their ids come from. How they respond to
+//! sequences is in `transcripts`.
 
 use super::cluster::{BROKERS, CONTROLLER, Cluster, released};
 use super::produced;
@@ -13,14 +14,6 @@ use crate::reach::Reach;
 use crate::record::BatchBuilder;
 use bytes::Bytes;
 use machine::{ConnId, Span};
-use serde_json::Value;
-
-/// How Apache Kafka 4.1.1 responds to batches with sequences: requests that were sent to a broker one
-/// by one, and its responses.
-const KAFKA: &str = include_str!("../../../tests/fixtures/kafka-4.1.1-sequences.json");
-
-/// The time from which the records of the fixture count.
-const EPOCH: i64 = 1_700_000_000_000;
 
 fn batch(producer: (i64, i16), sequence: i32, times: &[i64]) -> Bytes {
     let mut batch = BatchBuilder::new().producer(producer.0, producer.1, sequence);
@@ -53,48 +46,6 @@ fn ask(
     let time = cluster.now.0 as i64 / 1_000_000;
     send(cluster, conn, to, -1, batch((7, 0), sequence, &[time]));
     produced(cluster, conn)
-}
-
-#[test]
-fn sequences_are_judged_as_kafka_judges_them() {
-    let number = |value: &Value| value.as_i64().expect("a number");
-    let scripts: Vec<Value> = serde_json::from_str(KAFKA).expect("a fixture");
-    for script in scripts {
-        let (mut cluster, orders) = Cluster::start_set_up(1, |cluster| cluster.rules = released());
-        let conn = cluster.connect(1);
-        for request in script["requests"].as_array().expect("requests") {
-            let times: Vec<i64> =
-                request["times"].as_array().expect("times").iter().map(number).collect();
-            let times: Vec<i64> = times.into_iter().map(|time| time - EPOCH).collect();
-            let producer =
-                (number(&request["producerId"]), number(&request["producerEpoch"]) as i16);
-            let records = batch(producer, number(&request["baseSequence"]) as i32, &times);
-            send(&mut cluster, conn, orders, number(&request["acks"]) as i16, records);
-            let answer = produced(&mut cluster, conn);
-            let time = match number(&request["logAppendTimeMs"]) {
-                -1 => -1,
-                time => time - EPOCH,
-            };
-            assert_eq!(
-                (
-                    i64::from(answer.error.code()),
-                    answer.base_offset,
-                    answer.log_append_time,
-                    answer.log_start_offset,
-                ),
-                (
-                    number(&request["errorCode"]),
-                    number(&request["baseOffset"]),
-                    time,
-                    number(&request["logStartOffset"]),
-                ),
-                "{} {}: {}",
-                script["script"],
-                script["topic"],
-                request["note"]
-            );
-        }
-    }
 }
 
 #[test]

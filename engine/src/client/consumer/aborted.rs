@@ -6,7 +6,7 @@
 //! never reached.
 
 use crate::protocol::AbortedTransaction;
-use crate::record::{self, Batch, EndTransactionMarker, RecordError};
+use crate::record::{Batch, EndTransactionMarker, RecordError};
 use crate::rules::client::FetchedBatch;
 use bytes::Bytes;
 use std::collections::BTreeSet;
@@ -49,12 +49,8 @@ impl Aborted {
             self.producers.extend(self.later.pop().map(|it| it.producer_id));
         }
         if batch.is_control() {
-            let mut is_abort = false;
-            record::for_each(bytes, |record| {
-                let marker = EndTransactionMarker::read(&record).ok().flatten();
-                is_abort |= marker.is_some_and(|marker| !marker.committed);
-            })?;
-            if is_abort {
+            // The first record decides, as in the leader and in Kafka's consumer.
+            if EndTransactionMarker::of(batch)?.is_some_and(|marker| !marker.committed) {
                 self.producers.remove(&producer);
             }
             return Ok(false);

@@ -4,6 +4,7 @@ mod basics;
 mod crash;
 mod durability;
 mod epochs;
+mod kafka_files;
 mod model;
 mod producer_state;
 mod transactions;

@@ -6,21 +6,8 @@ use crate::protocol::AbortedTransaction;
 use crate::record::{EndTransactionMarker, split};
 use std::collections::BTreeMap;
 
-/// The files of Kafka's partitions, by partition and name.
 fn kafkas() -> BTreeMap<&'static str, BTreeMap<&'static str, Vec<u8>>> {
-    let mut partitions: BTreeMap<_, BTreeMap<_, _>> = BTreeMap::new();
-    let text = include_str!("../../../tests/fixtures/kafka-4.1.1-transactions.txt");
-    for line in text.lines().filter(|line| !line.starts_with('#')) {
-        let mut words = line.splitn(3, ' ');
-        let [partition, name, hex] = [(); 3].map(|()| words.next().expect("three words"));
-        let pairs = hex.as_bytes().chunks(2);
-        let byte = |pair: &[u8]| {
-            let pair = std::str::from_utf8(pair).expect("hex");
-            u8::from_str_radix(pair, 16).expect("hex")
-        };
-        partitions.entry(partition).or_default().insert(name, pairs.map(byte).collect());
-    }
-    partitions
+    kafka_files::kafkas(include_str!("../../../tests/fixtures/kafka-4.1.1-transactions.txt"))
 }
 
 fn as_kafka_had() -> LogConfig {
@@ -45,24 +32,6 @@ fn replayed(files: &BTreeMap<&str, Vec<u8>>, disk: &mut TestDisk) -> Log {
 
 fn file<'a>(disk: &'a TestDisk, name: &str) -> Option<&'a [u8]> {
     disk.content(&format!("{DIR}/{name}"))
-}
-
-#[test]
-fn all_files_equal_kafkas_byte_for_byte() {
-    for (partition, theirs) in kafkas() {
-        let mut disk = TestDisk::default();
-        replayed(&theirs, &mut disk).close_cleanly(&mut disk).expect("a clean shutdown");
-        for (name, bytes) in &theirs {
-            assert_eq!(file(&disk, name), Some(&bytes[..]), "{partition}/{name}");
-        }
-        let paths = disk.paths();
-        let indexes = paths.iter().filter(|path| path.ends_with(".txnindex")).count();
-        let expected = theirs.keys().filter(|name| name.ends_with(".txnindex")).count();
-        assert_eq!(
-            indexes, expected,
-            "{partition}: only segments with aborted transactions have an index"
-        );
-    }
 }
 
 #[test]

@@ -32,14 +32,12 @@ pub(in crate::broker) struct Appended {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(in crate::broker) struct Refused {
     pub(in crate::broker) error: ErrorCode,
-    /// Refused because of the state of its producer.
-    pub(in crate::broker) by_producer: bool,
     pub(in crate::broker) changes: Changes,
 }
 
 impl From<ErrorCode> for Refused {
     fn from(error: ErrorCode) -> Self {
-        Self { error, by_producer: false, changes: Changes::default() }
+        Self { error, changes: Changes::default() }
     }
 }
 
@@ -172,7 +170,7 @@ impl Partition {
                     _ => Reach::SequenceOutOfOrder,
                 }));
                 let changes = Changes { rolled, ..Changes::default() };
-                Ok(Err(Refused { error, by_producer: true, changes }))
+                Ok(Err(Refused { error, changes }))
             }
             Err(error) => self.refusal(error).map(|error| Err(error.into())),
         }

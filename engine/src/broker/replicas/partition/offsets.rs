@@ -6,7 +6,8 @@ use crate::error::ErrorCode;
 use crate::fact::Fact;
 use crate::ids::Offset;
 use crate::protocol::{
-    EARLIEST_TIMESTAMP, EpochEndOffset, Isolation, LATEST_TIMESTAMP, ListOffset, ListedOffset,
+    EARLIEST_LOCAL_TIMESTAMP, EARLIEST_TIMESTAMP, EpochEndOffset, Isolation,
+    LATEST_TIERED_TIMESTAMP, LATEST_TIMESTAMP, ListOffset, ListedOffset, MAX_TIMESTAMP,
     OffsetForLeaderEpoch,
 };
 use crate::reach::Reach;
@@ -32,7 +33,7 @@ impl Partition {
             Isolation::ReadCommitted => self.last_stable_offset(context, io.out),
         };
         let at = |offset, leader_epoch| ListedOffset { offset, leader_epoch, ..nothing };
-        if request.timestamp == EARLIEST_TIMESTAMP {
+        if [EARLIEST_TIMESTAMP, EARLIEST_LOCAL_TIMESTAMP].contains(&request.timestamp) {
             let start = self.log.log_start();
             return Ok(at(start, self.log.epoch_of(start)));
         }
@@ -43,11 +44,20 @@ impl Partition {
                 Err(error) => ListedOffset { error, ..nothing },
             });
         }
+        let timestamp = match request.timestamp {
+            MAX_TIMESTAMP => match self.log.max_timestamp() {
+                Some(timestamp) => timestamp,
+                None => return Ok(nothing),
+            },
+            LATEST_TIERED_TIMESTAMP => return Ok(nothing),
+            timestamp if timestamp < 0 => {
+                return Ok(ListedOffset { error: ErrorCode::UnsupportedVersion, ..nothing });
+            }
+            timestamp => timestamp,
+        };
         let log_end = self.log.end_offset();
-        let found = self
-            .log
-            .offset_for_timestamp(request.timestamp, log_end, io.disk)
-            .map_err(log_dir_failed)?;
+        let found =
+            self.log.offset_for_timestamp(timestamp, log_end, io.disk).map_err(log_dir_failed)?;
         Ok(match found {
             Some(found) if found.offset < bound => ListedOffset {
                 timestamp: found.timestamp,
