@@ -59,7 +59,7 @@ fn resolved(scenario: &Scenario, seed: u64) -> Resolved {
 /// One line of the table: a figure, its unit, its target, and the share of the target reached.
 fn row(name: &str, figure: f64, unit: &str, target: f64, more_is_better: bool) {
     let share = if more_is_better { figure / target } else { target / figure };
-    println!("{name:<34} {figure:>14.1} {unit:<12} target {target:>11.0}  {share:>6.2} of it");
+    println!("{name:<34} {figure:>14.1} {unit:<12} target {target:>11.1}  {share:>6.2} of it");
 }
 
 fn information(name: &str, figure: f64, unit: &str, ratio: f64) {
@@ -75,6 +75,32 @@ fn fuzz_seeds(scenario: &Scenario, seeds: u64) -> (f64, f64) {
     }
     let seconds = began.elapsed().as_secs_f64();
     (seeds as f64 / seconds, events as f64 / seconds)
+}
+
+/// What a fuzz seed with idempotent producers costs, as a multiple of one without.
+fn cost_of_idempotence(swarm: &Scenario, seeds: u64) -> f64 {
+    let with = |value: &str| {
+        let mut scenario = swarm.clone();
+        if let Some(swarm) = &mut scenario.swarm {
+            swarm.draw_settings = false;
+        }
+        let setting = format!("enable.idempotence={value}");
+        scenario.set_all(&[setting]).expect("it can be set");
+        scenario
+    };
+    let (on, off) = (with("true"), with("false"));
+    fuzz_seeds(&off, seeds).0 / fuzz_seeds(&on, seeds).0
+}
+
+/// Seeds of 500 transactions and six faults for each second.
+fn transactional_seeds(seeds: u64) -> f64 {
+    let text = include_str!("transactional.toml");
+    let (scenario, _) = Scenario::parse("transactional.toml", text).expect("the file is right");
+    let outcome = run(&resolved(&scenario, 0));
+    let ended = |name: &str| outcome.verdict.exercised.get(name).copied().unwrap_or(0);
+    let transactions = ended("transaction_committed") + ended("transaction_aborted");
+    assert!(transactions > 400, "{transactions} transactions ended");
+    fuzz_seeds(&scenario, seeds).0
 }
 
 fn steady_load() -> f64 {
@@ -117,6 +143,8 @@ fn main() {
     let (seeds, events) = fuzz_seeds(&swarm, 400);
     row("fuzz seed (swarm)", seeds, "seeds/s", 200.0, true);
     let after_seeds = peak_memory();
+    row("the same, idempotence on / off", cost_of_idempotence(&swarm, 200), "times", 1.1, false);
+    row("transactional seed", transactional_seeds(200), "seeds/s", 100.0, true);
     row("clone of a world", clone_in_the_middle(&swarm), "us", 100.0, false);
     row("steady load", steady_load(), "records/s", 1_000_000.0, true);
     if let (Some(fresh), Some(after)) = (fresh, after_seeds) {
