@@ -9,6 +9,9 @@ pub(super) struct NoRule {
 }
 
 /// Tests of the judge.
+const DURABILITY: &str = include_str!("../../../judge/src/check/tests/durability.rs");
+const ISR: &str = include_str!("../../../judge/src/check/tests/isr.rs");
+const QUORUM: &str = include_str!("../../../judge/src/check/tests/quorum.rs");
 const LIVENESS: &str = include_str!("../../../judge/src/check/tests/liveness.rs");
 const LEADERS: &str = include_str!("../../../judge/src/check/tests/mod.rs");
 const COORDINATORS: &str = include_str!("../../../judge/src/check/tests/coordinators.rs");
@@ -29,7 +32,7 @@ pub(super) const NO_RULE: &[NoRule] = &[
         check: "live-state-is-replayed",
         why: "no rule decides what replaying a record does, and a member that learns of two leaders in \
               one epoch ends before its state can differ",
-        history: (LEADERS, "live_state_is_the_replay_of_the_log"),
+        history: (QUORUM, "live_state_is_the_replay_of_the_log"),
     },
     NoRule {
         check: "snapshots-of-producers",
@@ -39,7 +42,7 @@ pub(super) const NO_RULE: &[NoRule] = &[
     NoRule {
         check: "loads-what-is-durable",
         why: "no rule decides what is synced when",
-        history: (LIVENESS, "a_crash_and_a_clean_shutdown_lose_no_records"),
+        history: (DURABILITY, "a_crash_and_a_clean_shutdown_lose_no_records"),
     },
     NoRule {
         check: "answers-are-prompt",
@@ -49,7 +52,7 @@ pub(super) const NO_RULE: &[NoRule] = &[
     NoRule {
         check: "one-isr-proposal",
         why: "no rule decides that a proposal is under way",
-        history: (LIVENESS, "a_leader_has_one_proposal_in_flight_and_forgets_none"),
+        history: (ISR, "a_leader_has_one_proposal_in_flight_and_forgets_none"),
     },
     NoRule {
         check: "stops-explained",
