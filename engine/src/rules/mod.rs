@@ -160,7 +160,7 @@ rules! {
         produce::required_high_watermark;
     /// The batch in the log of which a producer's batch is a copy (KAFKA-5494).
     duplicate_of(sent: sequence::Sent<'_>) -> Option<BatchMeta> = sequence::duplicate_of;
-    /// Refuses a batch of an epoch that its producer has left (KIP-360).
+    /// Whether the epoch of a batch is not older than that of its producer (KIP-360).
     check_producer_epoch(epochs: sequence::ProducerEpochs) -> Result<(), ErrorCode> =
         sequence::check_producer_epoch;
     /// Whether a batch is the next one of its producer (KIP-98, KAFKA-7692).
@@ -196,7 +196,7 @@ rules! {
         transaction::epoch_of_instance;
     /// Whether a producer may act for a transactional id.
     check_claim(claim: transaction::Claim) -> Result<(), ErrorCode> = transaction::check_claim;
-    /// Whether a transactional id may change, since none of its transactions is about to end.
+    /// Whether a transactional id may change: its transaction is not about to end.
     check_stage(stage: transaction::Stage) -> Result<(), ErrorCode> = transaction::check_stage;
     /// How a transaction ends (KAFKA-17754).
     end_transaction(ending: transaction::Ending) -> Result<transaction::Ended, ErrorCode> =
