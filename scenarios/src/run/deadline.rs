@@ -84,7 +84,7 @@ fn fetched(written: Written, most: u64, link: &Link) -> Span {
     let profile = LinkProfile::default().latency;
     let latency = link.latency.map_or(profile.least, |latency| latency.0);
     let jitter = link.jitter.map_or(profile.jitter, |jitter| jitter.0);
-    // A round trip, and the same again for lost and delayed messages.
+    // A round trip, and a second one for lost and delayed messages.
     let round = latency.saturating_add(jitter).0.saturating_mul(4);
     carried(written.bytes, link).saturating_add(Span(rounds(written, most).saturating_mul(round)))
 }

@@ -84,7 +84,7 @@ pub(super) const DIFFERENCES: &[Difference] = &[
         "latest tiered needs version 9",
     ]),
     differ("metadata", AUTO_CREATE, &[
-        "the same again: created meanwhile",
+        "asked again: created meanwhile",
     ]),
     differ("metadata", BY_ID, &[
         "by an id that no topic has",
