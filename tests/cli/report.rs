@@ -13,7 +13,7 @@ fn report(folder: &Folder, args: &[&str]) -> Ended {
     folder.run(&[&SMALL, args].concat())
 }
 
-/// What is in all files of a directory, by name.
+/// The contents of all files of a directory, by name.
 fn contents(folder: &Folder, name: &str) -> Vec<(String, Vec<u8>)> {
     let entries = fs::read_dir(folder.path().join(name)).expect("the report is there");
     let mut files: Vec<_> = entries
@@ -39,16 +39,16 @@ fn the_same_seeds_give_the_same_bytes_and_the_numbers_of_their_runs() {
     assert_eq!(one.len(), 18, "page, numbers, runs, and three files for each of five charts");
     assert!(one == two, "the same bytes");
 
-    // From its study the report is made again, without running anything.
+    // The report can be made again from its study, without new runs.
     let ended = folder.run(&["report", "acks", "--from", "one/study.jsonl", "--out", "three"]);
     assert_eq!(ended.code, Some(0), "{ended:#?}");
     assert!(contents(&folder, "three") == one, "the same bytes");
-    // Its directory will do as well, as it does for `replay`.
+    // As for `replay`, the directory of the study is enough.
     let ended = folder.run(&["report", "acks", "--from", "one", "--out", "four"]);
     assert_eq!(ended.code, Some(0), "{ended:#?}");
     assert!(contents(&folder, "four") == one, "the same bytes");
 
-    // What was there is replaced, and that is said.
+    // An earlier report is replaced, with a notice.
     assert!(!ended.err.contains("replaces"), "{ended:#?}");
     let ended = report(&folder, &["--seeds", "3..4", "--out", "four"]);
     assert!(ended.err.contains("replaces the report of seeds 12..16 that was there\n"));
@@ -56,12 +56,12 @@ fn the_same_seeds_give_the_same_bytes_and_the_numbers_of_their_runs() {
     assert!(ended.err.contains("replaces the report of seeds 3..4 that was there\n"));
     assert!(contents(&folder, "four") == one, "the same bytes");
 
-    // What it tells of a run is what the run tells by itself.
+    // The numbers of a run are those that the run itself prints.
     let study = fs::read_to_string(folder.path().join("one/study.jsonl")).expect("readable");
     let runs: Vec<Value> =
         study.lines().skip(1).map(|line| serde_json::from_str(line).expect("JSON")).collect();
     assert_eq!(runs.len(), 28);
-    // One in which acks=1 lost something.
+    // A seed with which acks=1 lost records.
     let lossy =
         |run: &&Value| run["setting"]["acks"] == "1" && run["records"]["lost"].as_u64() > Some(0);
     let seed = &runs.iter().find(lossy).expect("a loss")["seed"];
@@ -107,13 +107,13 @@ fn a_panic_leaves_what_was_finished_and_says_so() {
     let words = "Ended by a panic, which is a defect of Faultline: ";
     let page = fs::read_to_string(folder.path().join("cut/index.html")).expect("the page");
     assert!(page.contains(&format!("<b>{words}</b>seeds 3..5 of 3..9.")));
-    // Made again it says so as well.
+    // The report that is made again from its study says so too.
     let ended = folder.run(&["report", "acks", "--from", "cut/study.jsonl", "--out", "again"]);
     assert!(ended.out.starts_with("STOPPED "), "{ended:#?}");
     assert!(ended.out.contains(&format!("{words}seeds 3..5 of 3..9")), "{ended:#?}");
     assert!(!ended.err.contains("warning"), "it is this build's: {ended:#?}");
 
-    // Without a single seed there is one object all the same.
+    // Even if no seed was finished, one JSON object is printed.
     let ended =
         report(&folder, &["--seeds", "5..9", "--provoke-panic", "5", "--jobs", "1", "--json"]);
     assert_eq!(ended.code, Some(70), "{ended:#?}");

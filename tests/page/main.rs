@@ -32,7 +32,7 @@ fn report() -> PathBuf {
     folder
 }
 
-/// What the page loaded, and what it complained of.
+/// Requests of the page to other addresses, and everything in its log and console.
 fn complaints(browser: &Browser, own: &str) -> Vec<String> {
     let mut found = Vec::new();
     for event in &browser.events {
@@ -76,7 +76,7 @@ fn the_page_of_acks_in_a_browser() {
 
 /// Every setting has its sentence with the numbers of `report.json`.
 fn sentences(browser: &mut Browser, json: &Value) {
-    // Not what is rendered: where no font is installed Chromium renders no text at all.
+    // Not the rendered text: without any font installed Chromium renders none.
     let text = browser.value("document.body.textContent.replace(/\\s+/g, ' ')");
     let text = text.as_str().expect("a page has text");
     let settings = json["settings"].as_array().expect("there are settings");

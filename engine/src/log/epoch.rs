@@ -14,7 +14,7 @@ use crate::protocol::EpochEndOffset;
 use bytes::Bytes;
 use machine::{Disk, DiskError};
 
-/// No epoch, in a question or an answer.
+/// No epoch, in a request or a response.
 pub const UNDEFINED_EPOCH: i32 = -1;
 /// No offset: the result for an epoch that has no known end.
 pub const UNDEFINED_OFFSET: i64 = -1;
@@ -72,8 +72,8 @@ impl EpochCache {
     }
 
     /// Where `epoch` ends in a log that ends at `log_end`: at its end if it is the latest, else
-    /// where the next higher one starts. Asked about an epoch below all that are known, the
-    /// result is that epoch and the first start. `None` if `epoch` is undefined or above all.
+    /// where the next higher one starts. For an epoch below all that are known it is that epoch
+    /// with the first start. `None` if `epoch` is undefined or above all.
     pub fn end_offset_for(&self, epoch: i32, log_end: i64) -> Option<EpochEndOffset> {
         if epoch == UNDEFINED_EPOCH {
             return None;

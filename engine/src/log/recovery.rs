@@ -2,9 +2,9 @@
 //!
 //! After a clean shutdown the files are trusted. Otherwise every segment that holds something above
 //! the recovery point is scanned: checksums, order, epochs, indexes. The first incomplete batch
-//! ends the log, and so does a hole between two segments; later segments are deleted. A tail that never reached the disk leaves no
-//! trace: the log is just shorter, and leader epochs and the ELR keep it from passing for the
-//! complete one.
+//! ends the log, and so does a hole between two segments; later segments are deleted. A tail that
+//! never reached the disk leaves no trace: the log is just shorter, and leader epochs and the ELR
+//! keep it from passing for the complete one.
 
 use super::files::{self, INDEX, LOG, TIME_INDEX, TXN_INDEX};
 use super::index::Index;
@@ -45,7 +45,7 @@ impl Log {
     ///
     /// # Errors
     ///
-    /// [`LogError::Disk`]. Broken files are no errors; they are rebuilt or truncated.
+    /// [`LogError::Disk`]. Broken files are not errors; they are rebuilt or truncated.
     pub fn open(
         dir: &str,
         config: &LogConfig,
@@ -57,8 +57,8 @@ impl Log {
         Self::open_from(dir, config, disk, clean, recovery_point, 0, now)
     }
 
-    /// The same, for a log whose start was moved into a segment: `log_start` is what
-    /// `log-start-offset-checkpoint` has of it.
+    /// The same, for a log whose start may lie within a segment: `log_start` is its entry in
+    /// `log-start-offset-checkpoint`.
     ///
     /// # Errors
     ///
@@ -123,7 +123,7 @@ impl Log {
             // The segment that holds the recovery point, and those after it.
             let unflushed = bases.get(at + 1).is_none_or(|next| *next > self.recovery_point);
             let trusted = recovery.clean || !unflushed;
-            // What had been synced by the recovery point had no hole but those that compaction leaves.
+            // Below the recovery point everything is synced, and only compaction leaves holes.
             let may_have_lost = !trusted && at > 0 && base_offset > self.recovery_point;
             recovery.gap = may_have_lost && self.log_end < base_offset;
             if recovery.gap {
@@ -190,7 +190,7 @@ impl Log {
         let found = segment.size;
         segment.size = 0;
         let mut next_offset = segment.base_offset;
-        // The producers before it, with snapshots, so that what is cut off here takes none along.
+        // The producers of earlier segments, so that none is lost if this segment is cut.
         self.reset_producers();
         self.rebuild_producers(segment.base_offset, false, disk)?;
         while segment.size < found {

@@ -128,7 +128,7 @@ fn rank(check: &str) -> usize {
 /// record; it counts once.
 fn lost(view: &View, permitted: &Excused<'_>, broken: &Broken<'_>) -> Vec<Lost> {
     let excused = permitted.iter().filter_map(|((hazard, _), group)| {
-        // They come first.
+        // Lost records come first.
         let (_, because) = group.first().filter(|(finding, _)| is_gone(finding))?;
         Some(Lost {
             reason: (*hazard).to_owned(),
@@ -147,8 +147,7 @@ fn lost(view: &View, permitted: &Excused<'_>, broken: &Broken<'_>) -> Vec<Lost> 
     excused.chain(unexcused).collect()
 }
 
-/// Whether a finding is that an acknowledged record is gone. There is one such finding for each
-/// record.
+/// Whether a finding reports an acknowledged record as gone. Each such record has one such finding.
 fn is_gone(finding: &Finding) -> bool {
     acknowledged::GONE.contains(&finding.what)
 }
