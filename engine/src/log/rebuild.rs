@@ -38,8 +38,10 @@ impl Log {
         }
         let none_before = self.producers.is_empty() && self.producers.end_offset >= until;
         self.reload_producers(until, disk)?;
-        // Where there was no producer before a truncation, there is none after it.
-        if until > self.producers.end_offset && !none_before {
+        // Where there was no producer before a truncation, there is none after it, unless a snapshot
+        // brings one back: an open transaction does not expire. Kafka reads nothing after the snapshot
+        // then, and takes a transaction for open that has ended.
+        if until > self.producers.end_offset && !(none_before && self.producers.is_empty()) {
             self.replay_producers(until, &bases, disk)?;
         }
         self.producers.end_offset = until;

@@ -189,6 +189,23 @@ fn a_truncation_opens_transactions_again() {
     log.invariants();
 }
 
+/// All producers were forgotten before a truncation, and the newest snapshot has two again, whose
+/// transactions were open then. What follows it is read all the same.
+#[test]
+fn a_truncation_after_which_a_snapshot_brings_producers_back_reads_on() {
+    let mut disk = TestDisk::default();
+    let mut log = two_open(&mut disk);
+    log.close_cleanly(&mut disk).expect("a snapshot");
+    append(&mut log, marker(1, 0, false), &mut disk);
+    append(&mut log, marker(2, 0, false), &mut disk);
+    append(&mut log, batch(1, 1), &mut disk);
+    assert_eq!(log.expire_producers(NOW, |_| true), 2);
+    let end = log.end_offset();
+    log.truncate_to(end - 1, &mut disk).expect("a cut");
+    assert_eq!(log.undecided().open, None);
+    log.invariants();
+}
+
 /// DeleteRecords into the batch that opened a transaction: the last stable offset is the start of that
 /// batch, below the start of the log.
 #[test]
