@@ -110,6 +110,8 @@ reaches! {
     EndTxnRepeated = "end_txn_repeated",
     /// A leader refused a marker of a coordinator that another had replaced.
     MarkerRefused = "marker_refused",
+    /// A coordinator sent a marker again that a leader had refused for now.
+    MarkerRepeated = "marker_repeated",
     /// A coordinator forgot transactional ids that had not been used for too long.
     TransactionalIdExpired = "transactional_id_expired",
     /// A request arrived before the response to the previous one was sent.

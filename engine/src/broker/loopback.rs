@@ -3,13 +3,18 @@
 //! connection. The host has connections between different nodes only.
 //!
 //! Messages of a handler to such a connection are removed from its outputs, and return as separate
-//! inputs afterwards: [`BrokerTimer::Loopback`].
+//! inputs after [`LATENCY`]: [`BrokerTimer::Loopback`].
 
 use crate::protocol::Message;
 use crate::timer::{BrokerTimer, Timer};
 use crate::{Input, Outbox};
-use machine::{CloseReason, ConnId, Mono, NodeId, Output};
+use machine::{CloseReason, ConnId, Mono, NodeId, Output, Span};
 use std::collections::{BTreeMap, VecDeque};
+
+/// The time from one end of such a connection to the other: the default latency of links between
+/// nodes. It alone slows down a broker that repeats a request to itself without a back-off, as a
+/// coordinator does with a marker that the leader refuses.
+const LATENCY: Span = Span::micros(100);
 
 /// The open connections, each with its queue.
 #[derive(Clone, Debug, Default)]
@@ -17,10 +22,10 @@ pub(super) struct Loopback {
     connections: BTreeMap<ConnId, Queue>,
 }
 
-/// The queue of one connection.
+/// The queue of one connection, each element with the time at which it arrives.
 #[derive(Clone, Debug, Default)]
 struct Queue {
-    passing: VecDeque<Passing>,
+    passing: VecDeque<(Mono, Passing)>,
     /// The timer for the first element is set.
     armed: bool,
 }
@@ -40,7 +45,7 @@ impl Loopback {
         if !out.outputs().iter().any(|output| self.concerns(own, output)) {
             return;
         }
-        let mut woken = Vec::new();
+        let (arrives, mut woken) = (now + LATENCY, Vec::new());
         out.retain(|output| {
             let (conn, passing) = match output {
                 output if !self.concerns(own, output) => return true,
@@ -50,14 +55,14 @@ impl Loopback {
                 _ => return true,
             };
             let queue = self.connections.entry(conn).or_default();
-            queue.passing.push_back(passing);
+            queue.passing.push_back((arrives, passing));
             if !std::mem::replace(&mut queue.armed, true) {
                 woken.push(conn);
             }
             false
         });
         for conn in woken {
-            out.set_timer(Timer::Broker(BrokerTimer::Loopback(conn)), now);
+            out.set_timer(Timer::Broker(BrokerTimer::Loopback(conn)), arrives);
         }
     }
 
@@ -74,18 +79,19 @@ impl Loopback {
     /// The next element on a connection, if it is a message.
     pub(super) fn peek(&self, conn: ConnId) -> Option<&Message> {
         match self.connections.get(&conn)?.passing.front()? {
-            Passing::Message(message) => Some(message),
-            Passing::Opened | Passing::Closed => None,
+            (_, Passing::Message(message)) => Some(message),
+            (_, Passing::Opened | Passing::Closed) => None,
         }
     }
 
     /// Takes the next element on a connection as an input, and sets the timer for the one after it.
-    pub(super) fn next(&mut self, conn: ConnId, now: Mono, out: &mut Outbox) -> Option<Input> {
+    pub(super) fn next(&mut self, conn: ConnId, out: &mut Outbox) -> Option<Input> {
         let queue = self.connections.get_mut(&conn)?;
-        let next = queue.passing.pop_front()?;
-        queue.armed = !queue.passing.is_empty();
-        if queue.armed {
-            out.set_timer(Timer::Broker(BrokerTimer::Loopback(conn)), now);
+        let (_, next) = queue.passing.pop_front()?;
+        queue.armed = false;
+        if let Some((arrives, _)) = queue.passing.front() {
+            queue.armed = true;
+            out.set_timer(Timer::Broker(BrokerTimer::Loopback(conn)), *arrives);
         }
         let from = out.node();
         Some(match next {
@@ -122,7 +128,7 @@ mod tests {
             matches!(
                 output,
                 Output::SetTimer { timer: Timer::Broker(BrokerTimer::Loopback(conn)), at }
-                    if (*conn, *at) == (mine, Mono(7))
+                    if (*conn, *at) == (mine, Mono(7) + LATENCY)
             )
         };
         assert!(matches!(left[0], Output::Connect { conn, .. } if conn == other));
@@ -130,11 +136,11 @@ mod tests {
         assert!(left.len() == 3 && is_timer(&left[2]), "one timer: {left:?}");
 
         assert_eq!(loopback.peek(mine), None, "it opens first");
-        assert!(matches!(loopback.next(mine, Mono(7), &mut out), Some(Input::Opened { .. })));
+        assert!(matches!(loopback.next(mine, &mut out), Some(Input::Opened { .. })));
         let again: Vec<_> = out.drain().collect();
         assert!(again.len() == 1 && is_timer(&again[0]));
         assert_eq!(loopback.peek(mine), Some(&request(1)));
-        assert!(matches!(loopback.next(mine, Mono(7), &mut out), Some(Input::Message { .. })));
+        assert!(matches!(loopback.next(mine, &mut out), Some(Input::Message { .. })));
         assert_eq!(out.drain().count(), 0, "nothing more comes");
 
         out.close(mine);
@@ -142,7 +148,7 @@ mod tests {
         out.send(mine, request(3));
         loopback.take(Mono(8), &mut out);
         assert_eq!(out.drain().count(), 1);
-        assert!(matches!(loopback.next(mine, Mono(8), &mut out), Some(Input::Closed { .. })));
-        assert!(loopback.next(mine, Mono(8), &mut out).is_none(), "it is closed");
+        assert!(matches!(loopback.next(mine, &mut out), Some(Input::Closed { .. })));
+        assert!(loopback.next(mine, &mut out).is_none(), "it is closed");
     }
 }

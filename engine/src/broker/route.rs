@@ -256,7 +256,7 @@ impl Broker {
                 Some(asked) => self.serve(asked, io),
                 None => Ok(()),
             },
-            BrokerTimer::Loopback(conn) => match self.loopback.next(conn, io.now.mono, io.out) {
+            BrokerTimer::Loopback(conn) => match self.loopback.next(conn, io.out) {
                 Some(input) => self.on_input(input, io),
                 None => Ok(()),
             },

@@ -4,6 +4,7 @@
 
 use super::simulation::Simulation;
 use engine::Input;
+use engine::reach::Reach;
 use machine::{NodeId, Span};
 use sim::SimTime;
 use spec::Scenario;
@@ -30,6 +31,9 @@ const NAMED: usize = 3;
 pub(super) struct EventBudget {
     at_once: u64,
     per_second: u64,
+    /// How many refused markers may be sent again in a second: with each round trip, from each broker
+    /// to each. Kafka's coordinators have no back-off there.
+    markers_per_second: u64,
     /// The number of events below which the budget need not be computed.
     pub(super) limit: u64,
     /// The events after the budget was exceeded, by process and input.
@@ -46,14 +50,28 @@ impl EventBudget {
         let replicas: u64 = replicas.sum();
         let at_once = AT_ONCE + OF_REPLICA * replicas;
         let per_second = per_second(scenario) + 2 * replicas;
-        Self { at_once, per_second, limit: at_once, beyond: BTreeMap::new(), looked_at: 0 }
+        let pairs = scenario.clusters.iter().map(|it| u64::from(it.brokers).pow(2));
+        let markers_per_second = pairs.sum::<u64>() * 1_000_000_000_u64.div_ceil(ROUND_TRIP.0);
+        Self {
+            at_once,
+            per_second,
+            markers_per_second,
+            limit: at_once,
+            beyond: BTreeMap::new(),
+            looked_at: 0,
+        }
     }
 
-    /// The number of events that a run may have had by `now`, after `records` records.
-    fn by(&self, now: SimTime, records: u64) -> u64 {
+    /// The number of events that a run may have had by `now`, after `records` records, and `markers`
+    /// that were refused and sent again.
+    fn by(&self, now: SimTime, records: u64, markers: u64) -> u64 {
         let seconds = now.0.div_ceil(1_000_000_000);
         let timed = self.per_second.saturating_mul(seconds);
-        self.at_once.saturating_add(timed).saturating_add(OF_RECORD.saturating_mul(records))
+        let markers = markers.min(self.markers_per_second.saturating_mul(seconds));
+        self.at_once
+            .saturating_add(timed)
+            .saturating_add(OF_RECORD.saturating_mul(records))
+            .saturating_add(OF_REQUEST.saturating_mul(markers))
     }
 
     /// The most frequent events beyond the budget.
@@ -121,7 +139,8 @@ impl Simulation {
     #[cold]
     pub(super) fn is_livelocked(&mut self) -> bool {
         let (now, events) = (self.world.now(), self.world.events());
-        let limit = self.event_budget.by(now, self.measure.handled());
+        let markers = self.reached.count(Reach::MarkerRepeated);
+        let limit = self.event_budget.by(now, self.measure.handled(), markers);
         if events < limit {
             self.event_budget.limit = limit;
             return false;
@@ -166,8 +185,11 @@ mod tests {
         };
         let at = |seconds| SimTime::ZERO + Span::secs(seconds);
         let plain = EventBudget::new(&scenario("[[consumers]]"));
-        assert_eq!(plain.by(at(3), 9) - plain.by(at(3), 0), 9 * OF_RECORD);
-        assert_eq!(plain.by(at(4), 0) - plain.by(at(3), 0), plain.per_second);
+        assert_eq!(plain.by(at(3), 9, 0) - plain.by(at(3), 0, 0), 9 * OF_RECORD);
+        assert_eq!(plain.by(at(4), 0, 0) - plain.by(at(3), 0, 0), plain.per_second);
+        // Markers: no more often than links let them pass.
+        assert_eq!(plain.by(at(3), 0, 9) - plain.by(at(3), 0, 0), 9 * OF_REQUEST);
+        assert_eq!(plain.by(at(1), 0, u64::MAX), plain.by(at(1), 0, 9 * 5_000));
         let eager = scenario("[[consumers]]\nproperties.'fetch.max.wait.ms' = 0");
         assert!(EventBudget::new(&eager).per_second > plain.per_second + 100_000);
     }

@@ -36,6 +36,11 @@ impl Reached {
         }
     }
 
+    /// How often a step was reached.
+    pub(super) fn count(&self, name: Reach) -> u64 {
+        self.counts.get(&name).copied().unwrap_or_default()
+    }
+
     /// All counts.
     pub(super) fn counts(&self) -> impl Iterator<Item = (&'static str, u64)> + '_ {
         let steps = self.counts.iter().map(|(reach, count)| (reach.name(), *count));

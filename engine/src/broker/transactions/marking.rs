@@ -1,6 +1,10 @@
 //! From a decision to the last record of its transaction: markers are sent to the leaders, and
 //! again after retriable errors; each response takes partitions off the list
 //! (`TransactionMarkerChannelManager`, `TransactionMarkerRequestCompletionHandler`).
+//!
+//! Kafka has no back-off between a response that refuses a marker and the request with the same marker:
+//! while a partition has fewer in-sync replicas than `min.insync.replicas`, its leader and the
+//! coordinators of transactions that have ended in it exchange a request with every round trip.
 
 use super::decide::Decider;
 use super::markers::{Completion, Destination, Marker, Sent, destination};
@@ -235,6 +239,7 @@ impl Transactions {
             again.retain(|_, indexes| !indexes.is_empty());
             self.take_off(marker, &done, cx);
             if !again.is_empty() {
+                cx.io.out.observe(Fact::Reached(Reach::MarkerRepeated));
                 self.queue(&marker.of(again), cx);
             }
         }
