@@ -2,6 +2,9 @@
 //!
 //! Catches a corrupted `start_of_following` (KIP-101), `may_join_isr` (KAFKA-7128),
 //! `is_in_effective_isr` (KIP-497), `check_leader_epoch` (KIP-320), `elect_leader`.
+//!
+//! A record behind a transaction that stays open cannot be read as `read_committed`: what excuses that
+//! the transaction does not end excuses that.
 
 use super::{Check, Findings, Ground};
 use crate::evidence::{End, NONE, Outcome, Partition, Record, Source, View, records};
@@ -67,8 +70,14 @@ fn report(
             let witness = partition.losses[loss as usize].witness.clone();
             Ground::Gone { witness, loss: Some(loss) }
         }
-        (None, Some(_)) => unreadable(end, partition, (number, record)),
-        (None, None) => Ground::Never,
+        (None, Some(_)) => {
+            let index = record.partition as usize;
+            match view.held_up(index, end.at).filter(|(from, _)| record.offset >= *from) {
+                Some((_, held)) => view.ground_of(index, held.producer_id),
+                None => unreadable(end, partition, (number, record)),
+            }
+        }
+        (None, None) => copied(view, partition, record),
     };
     let what = match (lost, batch.is_some(), loss.is_some()) {
         (true, true, true) => LOST,
@@ -94,6 +103,20 @@ fn report(
         .offset(record.offset)
         .record(number)
         .detail(format!("{}, {known}", records::name(number)));
+}
+
+/// What may excuse that a record was confirmed at an offset where another one of its producer stands: a
+/// coordinator that has lost what it had written gives an epoch out again, and a leader takes a batch of
+/// that epoch for a copy of the one that it has.
+fn copied(view: &View, partition: &Partition, record: &Record) -> Ground {
+    let transaction = view.transactions.get(record.transaction);
+    let session = transaction.and_then(|it| view.transactions.sessions().get(it.session?));
+    let Some(producer_id) = session.map(|it| it.producer_id) else { return Ground::Never };
+    let is_its = |batch: u32| partition.batches.get(batch).producer_id() == Some(producer_id);
+    match partition.batches.covering(record.offset).any(is_its) {
+        true => view.ground_of(record.partition as usize, producer_id),
+        false => Ground::Never,
+    }
 }
 
 /// What may excuse a record that cannot be read on the leader's disk, when no in-sync replica has a

@@ -32,7 +32,7 @@ fn check(view: &View, it: &ClientTransaction, tally: &Tally, out: &mut Findings)
                 report(view, it, "a record of a committed transaction is aborted", stored, out);
             }
             if let Some(record) = tally.failed.1 {
-                without(view, it, record, out);
+                without(view, it, (record, tally.committed.1), out);
             }
         }
         Promise::Aborted => {
@@ -47,25 +47,49 @@ fn check(view: &View, it: &ClientTransaction, tally: &Tally, out: &mut Findings)
         Promise::Either if !is_partly => {}
         Promise::Either => {
             const PART: &str = "only a part of a transaction is committed";
-            if let Some(stored) = tally.aborted.1 {
+            if let Some(stored) = wrong_half(view, tally) {
                 report(view, it, PART, stored, out);
             } else if let (true, Some(record)) = (tally.failed.0 > 0, tally.failed.1) {
-                without(view, it, record, out);
+                without(view, it, (record, tally.committed.1), out);
             }
         }
     }
 }
 
-/// Reports a committed transaction that lacks a record which its producer gave up.
-fn without(view: &View, it: &ClientTransaction, record: u64, out: &mut Findings) {
+/// Reports a committed transaction, of which `stored` is a record, that lacks a record which its
+/// producer gave up. What may excuse it is that the coordinator lost its decision, so that the marker of
+/// another transaction committed this one.
+fn without(
+    view: &View,
+    it: &ClientTransaction,
+    (record, stored): (u64, Option<Stored>),
+    out: &mut Findings,
+) {
     let Some(partition) = view.records.get(record).map(|it| it.partition as usize) else { return };
+    let batch = stored.map(|it| view.partitions[it.partition].batches.get(it.batch));
+    let producer_id = batch.and_then(|it| it.producer_id());
+    let ground = producer_id.map_or(Ground::Never, |id| view.ground_of(partition, id));
     let (at, _) = it.ended.unwrap_or((it.begun, engine::fact::TransactionOutcome::Unknown));
     let what = "a transaction is committed without a record that its producer gave up";
-    out.add(Atomic::NAME, what, &at, partition, Ground::Never).record(record).detail(format!(
+    out.add(Atomic::NAME, what, &at, partition, ground).record(record).detail(format!(
         "{}: {}",
         named(it),
         records::name(record)
     ));
+}
+
+/// Of a transaction that is half committed and half aborted a record of the half that is not as it was
+/// decided: where the log has lost data or markers of the producer, if it has.
+fn wrong_half(view: &View, tally: &Tally) -> Option<Stored> {
+    let aborted = tally.aborted.1?;
+    let has_lost = |it: &Stored| {
+        let partition = &view.partitions[it.partition];
+        let producer_id = partition.batches.get(it.batch).producer_id();
+        let mut lost = partition.losses.iter().map(|loss| partition.batches.get(loss.batch));
+        lost.any(|batch| batch.is_transactional && batch.producer_id() == producer_id)
+    };
+    let halves = [Some(aborted), tally.committed.1];
+    Some(halves.into_iter().flatten().find(has_lost).unwrap_or(aborted))
 }
 
 fn named(it: &ClientTransaction) -> String {

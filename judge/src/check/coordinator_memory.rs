@@ -2,7 +2,7 @@
 //! replicated, or that it found there when it began (`loadTransactionMetadata`).
 //!
 //! Catches a coordinator that keeps state from an earlier epoch (KAFKA-10614), or does not take
-//! over a record of its own.
+//! over a record of its own. A broker whose disk is lost keeps its state until it stops.
 
 use super::{Check, Findings, Ground};
 use crate::evidence::{Moment, Transition, View};
@@ -43,6 +43,12 @@ fn is_in_log<'v>(view: &'v View, at: &Moment, log: usize) -> impl Fn(&&'v Transi
     move |it| it.log == log && holds(it.batch)
 }
 
+/// Whether the disk of the node was lost in the present life of the node.
+fn is_disk_lost(view: &View, at: &Moment, log: usize) -> bool {
+    let partition = &view.partitions[log];
+    partition.find(at.node).is_some_and(|replica| partition.replicas[replica].disk_lost)
+}
+
 fn changed(
     view: &View,
     at: &Moment,
@@ -52,6 +58,9 @@ fn changed(
 ) {
     let cluster = at.node.cluster;
     let Some(log) = view.index_of(cluster, partition) else { return };
+    if is_disk_lost(view, at, log) {
+        return;
+    }
     let Some(known) = view.coordinators.named(cluster, id) else {
         report(at, log, -1, format!("{id} is not in the log at all"), out);
         return;
@@ -82,6 +91,9 @@ fn changed(
 fn loaded(view: &View, at: &Moment, partition: TopicPartition, ids: u64, out: &mut Findings) {
     let cluster = at.node.cluster;
     let Some(log) = view.index_of(cluster, partition) else { return };
+    if is_disk_lost(view, at, log) {
+        return;
+    }
     let is_its = is_in_log(view, at, log);
     let all = view.coordinators.ids().iter();
     let known = all.filter(|id| {

@@ -6,6 +6,7 @@
 use super::{Check, Findings, Ground};
 use crate::evidence::{Effect, Moment, View};
 use engine::fact::{ClientFact, Fact};
+use engine::ids::Offset;
 use machine::NodeId;
 
 /// See the module.
@@ -42,8 +43,7 @@ impl Check for EndShown {
             }
             // Reading back ends no lower than any end shown before its request.
             Fact::Client(ClientFact::ReadBack { end, .. }) => {
-                let readers = partition.readers.iter().map(|reader| &view.readers[*reader]);
-                let shown = || readers.map(|reader| reader.shown).max().unwrap_or_default();
+                let shown = || view.shown_to_all(*reader);
                 (*end, view.readers[*reader].known.unwrap_or_else(shown), None)
             }
             _ => return,
@@ -59,12 +59,25 @@ impl Check for EndShown {
         let covering = || partition.batches.covering(shown - 1).filter_map(lost);
         let committed = |(batch, _): &(u32, u32)| partition.batches.get(*batch).committed;
         let found = covering().find(committed).or_else(|| covering().next());
-        let ground = found.map_or(Ground::Never, |(_, loss)| {
-            let witness = partition.losses[loss as usize].witness.clone();
-            Ground::Gone { witness, loss: Some(loss) }
-        });
+        let ground = match found {
+            Some((_, loss)) => {
+                let witness = partition.losses[loss as usize].witness.clone();
+                Ground::Gone { witness, loss: Some(loss) }
+            }
+            None if view.readers[*reader].read_committed => open_again(view, index, end),
+            None => Ground::Never,
+        };
         out.add(Self::NAME, "the end went back", at, index, ground)
             .offset(end)
             .detail(format!("a client was shown {shown} before, and {end} now"));
     }
+}
+
+/// What may excuse that readers of `read_committed` are shown an earlier end: a transaction that begins
+/// there had ended, and has lost its marker.
+fn open_again(view: &View, index: usize, end: Offset) -> Ground {
+    let partition = &view.partitions[index];
+    let first = partition.first_open().filter(|(offset, _)| *offset == end);
+    let producer_id = first.and_then(|(_, batch)| partition.batches.get(batch).producer_id());
+    producer_id.map_or(Ground::Never, |producer_id| view.ground_of(index, producer_id))
 }

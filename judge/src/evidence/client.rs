@@ -87,8 +87,7 @@ impl View {
                 let index = self.partition(cluster, *partition);
                 let reader = self.reader(moment, index);
                 let shown = self.readers[reader].shown;
-                let all = self.partitions[index].readers.iter();
-                let known = all.map(|reader| self.readers[*reader].shown).max().unwrap_or(shown);
+                let known = self.shown_to_all(reader);
                 let (number, at) = (*question, moment.at);
                 let asked = Question { number, at, shown, known };
                 self.readers[reader].asked.push(asked);
@@ -158,7 +157,9 @@ impl View {
         let it = &mut self.readers[reader];
         let before = it.position.replace(to);
         let last = it.seen.last().copied().filter(|_| !it.is_moved);
-        (it.is_asked, it.is_moved) = (false, false);
+        it.is_asked = false;
+        // What holds only markers, or what is aborted, does not say in which log it was read.
+        it.is_moved &= self.pieces.is_empty();
         it.shown = it.shown.max(to);
         it.seen.extend_from_slice(&self.pieces);
         Effect::Delivered { reader, before, last }

@@ -45,6 +45,18 @@ pub struct Missing {
     pub what: String,
     /// The partition concerned; the metadata log if a node lacks metadata. `None`: no partition.
     pub about: Option<(ClusterId, TopicPartition)>,
+    /// The transaction because of which it is missing, if one is.
+    pub held_by: Option<HeldBy>,
+}
+
+/// A transaction that holds up readers or producers.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct HeldBy {
+    /// The partition in which it is open, or that of `__transaction_state` which has its state: an
+    /// index of [`View::partitions`].
+    pub partition: usize,
+    /// Its producer id.
+    pub producer_id: i64,
 }
 
 /// The live state of a controller.

@@ -32,7 +32,7 @@ pub mod view;
 
 pub use batch::{Batch, Batches, HOLE, NO_RECORD, NONE, Sequence};
 pub use disk::{DiskLog, Disks};
-pub use end::{ControllerAtEnd, End, Final, Missing, Source};
+pub use end::{ControllerAtEnd, End, Final, HeldBy, Missing, Source};
 pub use halt::{Cause, FailedDir, Halt};
 pub use kept::Kept;
 pub use loss::{Committed, Elected, Loss, Witness};

@@ -1,5 +1,6 @@
 //! What consumers read.
 
+use super::view::View;
 use engine::ids::Offset;
 use machine::NodeId;
 use std::sync::Arc;
@@ -28,7 +29,7 @@ pub struct Reader {
     pub partition: usize,
     /// Its position: the offset that it reads next.
     pub position: Option<Offset>,
-    /// It has not read since its position was moved.
+    /// It has been given nothing since its position was moved.
     pub is_moved: bool,
     /// The application has set this position beyond every end that the reader was shown.
     pub is_asked: bool,
@@ -60,6 +61,19 @@ pub struct Question {
     pub at: u64,
     /// The largest end that the reader had been shown when it asked.
     pub shown: Offset,
-    /// The largest end that any reader of the partition had been shown when it asked.
+    /// The largest end that any comparable reader had been shown when it asked
+    /// ([`View::shown_to_all`]).
     pub known: Offset,
+}
+
+impl View {
+    /// The latest end that a reader was shown, or another one of its partition. What readers of
+    /// `read_uncommitted` are shown says nothing to one of `read_committed`: that ends at the first open
+    /// transaction.
+    pub fn shown_to_all(&self, reader: usize) -> Offset {
+        let own = &self.readers[reader];
+        let others = self.partitions[own.partition].readers.iter().map(|it| &self.readers[*it]);
+        let comparable = others.filter(|it| it.read_committed || !own.read_committed);
+        comparable.map(|it| it.shown).max().unwrap_or_default().max(own.shown)
+    }
 }

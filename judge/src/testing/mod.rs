@@ -195,7 +195,8 @@ impl History {
     /// The healed cluster lacks this at the end.
     pub(crate) fn lack(&mut self, about: Option<TopicPartition>, what: &str) {
         let about = about.map(|partition| (ClusterId(0), partition));
-        self.missing.push(Missing { at: self.at, what: what.to_owned(), about });
+        let (at, what) = (self.at, what.to_owned());
+        self.missing.push(Missing { at, what, about, held_by: None });
     }
 
     /// The time of the latest step, in nanoseconds.

@@ -1,14 +1,14 @@
 //! Steps of transactional producers and their coordinator. The coordinator of every transactional id is
 //! broker 1, in the only partition of `__transaction_state`.
 
-use super::{History, ORDERS, OTHER};
-use crate::evidence::{Observed, State};
+use super::{CRASHED, History, ORDERS, OTHER, unfenced};
+use crate::evidence::{Change, HeldBy, Missing, Observed, State};
 use bytes::{BufMut, Bytes, BytesMut};
 use engine::fact::{ClientFact, Fact, TransactionOutcome};
 use engine::ids::{LeaderEpoch, Offset, TopicId, TopicPartition};
-use engine::metadata::{MetadataRecord, PartitionRecord};
+use engine::metadata::{MetadataRecord, PartitionChange, PartitionRecord};
 use engine::record::{Batch, BatchBuilder, EndTransactionMarker, NO_PRODUCER_ID};
-use machine::{NodeId, Span};
+use machine::{ClusterId, NodeId, Span};
 
 /// The partition of `__transaction_state`.
 pub(crate) const STATES: TopicPartition = TopicPartition::new(TopicId(9), 0);
@@ -225,6 +225,42 @@ impl History {
         let batches = log.iter().filter(is_given).cloned().collect();
         self.moves(consumer, partition, to);
         self.client(consumer, ClientFact::Delivered { partition, from, to, batches });
+    }
+
+    /// All brokers lose their power, and what `__transaction_state` holds from an offset on. Broker 1
+    /// coordinates again.
+    pub(crate) fn lose_states(&mut self, from: Offset) {
+        let is_kept = |batch: &Bytes| Batch::new(batch).unwrap().next_offset() <= from;
+        for id in [1, 2, 3] {
+            self.node(id, CRASHED);
+            self.node(id, Change::PowerLost { bytes: 100 });
+            self.disks.entry((id, STATES)).or_default().retain(is_kept);
+            self.node(id, Change::Started);
+            for partition in [ORDERS, OTHER, STATES] {
+                self.load(id, partition, self.end(id, partition));
+            }
+        }
+        let none = PartitionChange::of(STATES);
+        let change = |it: PartitionChange| MetadataRecord::PartitionChange(it);
+        let (isr, elr) = (Some(Vec::new()), Some(vec![1, 2, 3]));
+        self.metadata(&[change(PartitionChange { leader: Some(None), isr, elr, ..none.clone() })]);
+        for (id, elr) in [(1, vec![2, 3]), (2, vec![3]), (3, vec![])] {
+            let broker_epoch = 50 + i64::from(id);
+            let elr = PartitionChange { elr: Some(elr), ..none.clone() };
+            self.metadata(&[unfenced(id, broker_epoch), change(elr)]);
+            self.fact(id, Fact::Registered { broker_epoch, clean: false });
+        }
+        let isr = Some(vec![1]);
+        self.metadata(&[change(PartitionChange { leader: Some(Some(1)), isr, ..none })]);
+        self.begin(STATES, 1, 2);
+    }
+
+    /// Something is missing at the end because of a transaction.
+    pub(crate) fn lack_behind(&mut self, partition: TopicPartition, producer_id: i64) {
+        let index = self.run().0.index_of(ClusterId(0), partition).unwrap();
+        let held_by = Some(HeldBy { partition: index, producer_id });
+        let what = "a consumer is behind".to_owned();
+        self.missing.push(Missing { at: self.now(), what, about: None, held_by });
     }
 
     /// Both partitions are read back, without the batches that begin at `hidden` in each.

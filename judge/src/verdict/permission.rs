@@ -171,6 +171,12 @@ pub const PERMISSIONS: &[Row] = &[
         excuses: transactions::read_uncommitted,
     },
     Row {
+        hazard: "given-up-unsent",
+        meaning: "a transaction that failed gives up at once what was not sent yet, though earlier \
+                  records are in flight",
+        excuses: transactions::given_up_unsent,
+    },
+    Row {
         hazard: "marker-lost",
         meaning: "a setting that permits the loss of records also permits the loss of markers",
         excuses: transactions::marker_lost,

@@ -3,7 +3,7 @@
 
 use super::permission::{self, Case};
 use crate::check::{Finding, Ground};
-use crate::evidence::View;
+use crate::evidence::{NONE, Outcome, View, records};
 use std::time::Duration;
 
 /// Excuses records of open or aborted transactions at a reader with `read_uncommitted`.
@@ -14,6 +14,27 @@ pub(super) fn read_uncommitted(case: &Case<'_>) -> Option<String> {
          {reader} was at {}",
         case.view.time(case.finding.at)
     ))
+}
+
+/// Excuses a callback after that of a later record of the same transaction which was never sent: when a
+/// transaction fails, the producer gives up at once what it has not sent, and what is in flight goes
+/// on (`RecordAccumulator.abortUndrainedBatches`).
+pub(super) fn given_up_unsent(case: &Case<'_>) -> Option<String> {
+    let Ground::Overtaken { by, .. } = case.finding.ground else { return None };
+    let (record, overtaker) = (case.record?, case.view.records.get(by)?);
+    let of_one = record.transaction != NONE && record.transaction == overtaker.transaction;
+    let never_sent = overtaker.outcome == Outcome::Failed
+        && overtaker.over.is_none()
+        && case.view.records.retries(by).is_empty();
+    let was_sent = record.over.is_some();
+    (of_one && never_sent && was_sent && case.finding.offset.is_none()).then(|| {
+        format!(
+            "a transaction that failed gives up at once what was not sent yet, {} was not (event {}), \
+             and the record before it was in flight",
+            records::name(by),
+            overtaker.settled
+        )
+    })
 }
 
 /// Excuses a wrong outcome where the partition has lost records or markers of the producer, and

@@ -11,9 +11,10 @@ use crate::node::Node;
 use crate::roles::{is_broker, is_controller};
 use crate::view::{PartitionRow, PartitionView};
 use crate::workload::{Application, ConsumerApp, Owed};
-use engine::config::ConsumerConfig;
+use engine::config::{ConsumerConfig, IsolationLevel};
 use engine::ids::{BrokerId, Offset, TopicPartition};
 use engine::metadata::MetadataImage;
+use judge::evidence::HeldBy;
 use machine::{ClusterId, NodeId, Span};
 use sim::{Status, World};
 
@@ -68,14 +69,16 @@ pub(super) struct Lack {
     /// Whether the cluster has to have it by its deadline. If not, the load or a slow link is late,
     /// and the run is undecided.
     pub(super) is_owed: bool,
+    /// See [`judge::evidence::Missing::held_by`].
+    pub(super) held_by: Option<HeldBy>,
 }
 
 fn owed(what: String) -> Lack {
-    Lack { what, about: None, is_owed: true }
+    Lack { what, about: None, is_owed: true, held_by: None }
 }
 
 fn owed_of(cluster: ClusterId, partition: TopicPartition, what: String) -> Lack {
-    Lack { what, about: Some((cluster, partition)), is_owed: true }
+    Lack { what, about: Some((cluster, partition)), is_owed: true, held_by: None }
 }
 
 /// What the clusters still lack: at most `most` items, none if all have recovered.
@@ -169,20 +172,40 @@ fn partitions_behind(
             ends(run, cluster, id)?
         };
         let what = format!("{}-{index}: {what}", topic.name);
-        Some(Lack { what, about: Some((cluster, id)), is_owed })
+        Some(Lack { is_owed, ..owed_of(cluster, id, what) })
     })
 }
 
-/// The partitions with an open transaction, which holds back `read_committed` readers. A check
-/// judges whether it is open for too long.
+/// The partitions with an open transaction, which holds back `read_committed` readers. The cluster has to
+/// end it once its time is over.
 fn open_transactions(run: &Simulation, cluster: ClusterId) -> impl Iterator<Item = Lack> + '_ {
-    let partitions = run.evidence.view().partitions.iter();
-    let of_workload = partitions.filter(move |it| it.cluster == cluster && it.topic.is_some());
-    of_workload.filter_map(move |it| {
+    let partitions = run.evidence.view().partitions.iter().enumerate();
+    let of_workload = partitions.filter(move |(_, it)| it.cluster == cluster && it.topic.is_some());
+    of_workload.filter_map(move |(index, it)| {
         let (offset, _) = it.first_open()?;
         let what = format!("{}: a transaction is open from offset {offset} on", it.name);
-        Some(Lack { what, about: Some((cluster, it.id)), is_owed: false })
+        let held_by = held_up(run, index).map(|(_, held)| held);
+        Some(Lack { is_owed: held_by.is_some(), held_by, ..owed_of(cluster, it.id, what) })
     })
+}
+
+fn held_up(run: &Simulation, partition: usize) -> Option<(Offset, HeldBy)> {
+    run.evidence.view().held_up(partition, run.world.now().0)
+}
+
+/// The transaction behind which a reader waits at this position, if it reads `read_committed`.
+fn waits_for(
+    run: &Simulation,
+    config: &ConsumerConfig,
+    (cluster, partition): (ClusterId, TopicPartition),
+    position: Option<Offset>,
+) -> Option<HeldBy> {
+    if config.isolation_level != IsolationLevel::ReadCommitted {
+        return None;
+    }
+    let index = run.evidence.view().index_of(cluster, partition)?;
+    let (first, held) = held_up(run, index)?;
+    position.is_some_and(|at| at >= first).then_some(held)
 }
 
 fn fenced(run: &Simulation, broker: NodeId) -> String {
@@ -229,7 +252,31 @@ pub(super) fn unfinished_producers(
 }
 
 fn producers_behind(run: &Simulation) -> impl Iterator<Item = Lack> + '_ {
-    unfinished_producers(run).map(|(node, owes)| match owes {
+    unfinished_producers(run)
+        .map(|(node, owes)| waits_for_coordinator(run, node).unwrap_or_else(|| owes_of(node, owes)))
+}
+
+/// A producer whose calls time out one after the other, in a cluster that has healed: its coordinator
+/// does not come to an end with its last transaction.
+fn waits_for_coordinator(run: &Simulation, node: NodeId) -> Option<Lack> {
+    let Some(Application::Transactional(app)) = run.world.process(node).and_then(Node::client)
+    else {
+        return None;
+    };
+    let id = app.calls_in_vain()?;
+    let view = run.evidence.view();
+    let known = view.coordinators.named(node.cluster, id);
+    let held_by = known.and_then(|known| {
+        let partition = view.log_of(known)?;
+        let last = view.transitions(known).next()?;
+        Some(HeldBy { partition, producer_id: last.value.as_ref()?.producer_id })
+    });
+    let what = format!("producer {node} does not get on with its transactional id {id}");
+    Some(Lack { held_by, ..owed(what) })
+}
+
+fn owes_of(node: NodeId, owes: Option<Owed>) -> Lack {
+    match owes {
         None => owed(format!("producer {node} does not run")),
         Some(Owed::Outcomes) => owed(format!("producer {node} has records without an outcome")),
         // The number and rate of its records depend on the scenario.
@@ -239,7 +286,7 @@ fn producers_behind(run: &Simulation) -> impl Iterator<Item = Lack> + '_ {
         Some(Owed::Records(n)) => {
             Lack { is_owed: false, ..owed(format!("producer {node} has {n} records left to send")) }
         }
-    })
+    }
 }
 
 /// The consumers that have not reached the ends of their partitions, although their properties
@@ -254,7 +301,9 @@ fn consumers_behind(run: &Simulation) -> impl Iterator<Item = Lack> + '_ {
                 let still = run.progress.still_for(run.world.now(), node, row.partition);
                 let what = format!("consumer {node} has {at} in {name}, which ends at {end}");
                 let is_owed = still >= stuck_after(app.properties());
-                Lack { is_owed, ..owed_of(row.cluster, row.partition, what) }
+                let of = (row.cluster, row.partition);
+                let held_by = waits_for(run, app.properties(), of, position);
+                Lack { is_owed, held_by, ..owed_of(row.cluster, row.partition, what) }
             })
         },
     )
@@ -323,5 +372,7 @@ fn unread(run: &Simulation, view: &PartitionView) -> Option<Lack> {
     } else {
         format!("{name} was read back {far} before the deadline")
     };
-    Some(Lack { is_owed, ..owed_of(view.cluster, view.partition, what) })
+    let of = (view.cluster, view.partition);
+    let held_by = waits_for(run, app.properties(), of, app.position(view.partition));
+    Some(Lack { is_owed, held_by, ..owed_of(view.cluster, view.partition, what) })
 }

@@ -31,6 +31,8 @@ pub struct TransactionalApp {
     replaced: u64,
     /// The producer's last producer id and epoch.
     identity: (i64, i16),
+    /// How often calls have timed out since one returned.
+    timed_out: u32,
     arrivals: Arrivals,
     next: Option<Arrival>,
     began: Mono,
@@ -67,6 +69,7 @@ impl TransactionalApp {
             phase: Phase::Pausing,
             replaced: 0,
             identity: (-1, -1),
+            timed_out: 0,
             arrivals,
             next,
             began,
@@ -93,6 +96,14 @@ impl TransactionalApp {
                 Some(Owed::Outcomes)
             }
         }
+    }
+
+    /// The transactional id, if calls of the producer time out one after the other: each has waited for
+    /// `max.block.ms`.
+    pub fn calls_in_vain(&self) -> Option<&str> {
+        const IN_VAIN: u32 = 2;
+        let id = self.config.producer.transactional_id.0.as_deref();
+        id.filter(|_| self.timed_out >= IN_VAIN && self.phase != Phase::Over)
     }
 
     /// Handles an input.
@@ -341,7 +352,10 @@ impl TransactionalApp {
                 match event {
                     ProducerEvent::CallReturned { call } => self.on_returned(call, out),
                     ProducerEvent::CallThrew { failure, .. } => self.on_failure(failure, now, out),
-                    ProducerEvent::CallTimedOut { call } => self.call(call, now, out),
+                    ProducerEvent::CallTimedOut { call } => {
+                        self.timed_out += 1;
+                        self.call(call, now, out);
+                    }
                     ProducerEvent::Identified { producer_id, producer_epoch } => {
                         self.identity = (producer_id, producer_epoch);
                         super::producer::report(event, self.config.producer.acks.code(), out);
@@ -353,6 +367,7 @@ impl TransactionalApp {
     }
 
     fn on_returned(&mut self, call: TransactionCall, out: &mut Outbox) {
+        self.timed_out = 0;
         match (call, self.phase) {
             (TransactionCall::Init, Phase::Starting) => {
                 let (producer_id, producer_epoch) = self.identity;

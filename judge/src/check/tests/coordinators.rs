@@ -1,7 +1,7 @@
 //! Transactions: what coordinators decide and know, and the markers that they write.
 
 use super::transactions::{PID, finish, found, good};
-use crate::evidence::State;
+use crate::evidence::{Change, State};
 use crate::testing::{BOTH, History, ID, ORDERS, OTHER, STATES, state_value};
 use crate::verdict::Judgement;
 use engine::fact::Fact;
@@ -154,6 +154,12 @@ fn a_coordinator_knows_what_its_log_says() {
     pending.state_alone((PID, 4), State::Empty, &[]);
     pending.observed.extend(knows((PID, 3), State::CompleteCommit).observed.pop());
     assert_eq!(found(&pending), []);
+    // Nor is it blamed for what it still knows after its disk is gone.
+    let mut gone = good();
+    let emptied = vec!["d1/__transaction_state-0".to_owned()];
+    gone.node(1, Change::DiskLost { bytes: 1_000, emptied });
+    gone.observed.extend(knows((PID, 3), State::CompleteCommit).observed.pop());
+    assert!(!found(&gone).contains(&wrong[0]));
     let mut loaded = good();
     for (ids, expected) in [(1, &[][..]), (0, &wrong[..])] {
         let mut history = loaded.clone();

@@ -4,6 +4,7 @@ use super::{good, names, orders};
 use crate::testing::{History, ORDERS, READER, batch, numbers};
 use bytes::Bytes;
 use engine::fact::{ClientFact, Positioning};
+use engine::record::EndTransactionMarker;
 
 #[test]
 fn a_delivered_record_needs_the_in_sync_replicas() {
@@ -104,6 +105,27 @@ fn a_consumer_reads_on_in_the_log_that_it_has_read() {
     };
     assert_eq!(read_on(true), None);
     assert_eq!(read_on(false), Some(orders("polls-contiguous", 40)));
+}
+
+/// A consumer is sent back, and then passes over markers up to where it had been. What it had read there
+/// before is not what it goes on from.
+#[test]
+fn a_consumer_that_was_sent_back_reads_on_behind_markers() {
+    let mut history = replaced();
+    for offset in 36..40_i64 {
+        let marker = EndTransactionMarker { committed: true, coordinator_epoch: 0 };
+        let mut bytes = marker.batch(5, 0, 1_000).to_vec();
+        bytes[..8].copy_from_slice(&offset.to_be_bytes());
+        bytes[12..16].copy_from_slice(&1_i32.to_be_bytes());
+        history.append(2, ORDERS, true, 1, bytes.into());
+    }
+    history.write(2, ORDERS, 1, &numbers(40..44));
+    let batches = Vec::new();
+    history.client(1002, moved(40, 36, Positioning::Truncated));
+    history.client(1002, ClientFact::Delivered { partition: ORDERS, from: 36, to: 40, batches });
+    history.deliver_from(1002, 2, ORDERS, (40, 44));
+    let found = history.findings();
+    assert!(!found.iter().any(|it| it.0 == "polls-contiguous"), "{found:?}");
 }
 
 #[test]

@@ -305,3 +305,24 @@ fn a_record_stands_behind_those_that_were_acknowledged_before_it_was_sent() {
     assert!(!stands(false).iter().any(|it| it.0 == "order-in-real-time"));
     assert!(stands(true).contains(&orders("order-in-real-time", 0)));
 }
+
+/// Seed 378 of `swarm`: a reader of `read_committed` reads a partition back, of which one of
+/// `read_uncommitted` was shown more.
+#[test]
+fn what_is_open_is_not_owed_to_a_reader_of_read_committed() {
+    let went_back = |other: u16| {
+        let mut history = good();
+        history.begin_transaction(1001, 6);
+        history.state((PID, 3), State::Ongoing, BOTH);
+        history.produce_in(1001, ORDERS, (PID, 3, 0), &[6]);
+        let (partition, broker) = (ORDERS, 1);
+        let shown = |offset, question| ClientFact::EndShown { partition, offset, broker, question };
+        history.client(other, shown(7, 1));
+        history.client(READER, ClientFact::EndAsked { partition, question: 2 });
+        history.client(READER, shown(6, 2));
+        history.client(READER, ClientFact::ReadBack { partition, end: 6 });
+        found(&history).iter().any(|it| it.0 == "end-never-back")
+    };
+    assert!(!went_back(1003), "it reads what is open");
+    assert!(went_back(1002));
+}

@@ -1,8 +1,11 @@
 //! Transactions in the line of leaders of a partition, from its batches and markers.
 
 use crate::evidence::batch::{Batch, NONE};
+use crate::evidence::end::HeldBy;
 use crate::evidence::partition::Partition;
+use crate::evidence::view::View;
 use engine::ids::Offset;
+use machine::Span;
 use std::collections::BTreeMap;
 
 /// The outcome of the transaction that a batch belongs to.
@@ -48,6 +51,32 @@ impl LineTransactions {
     /// All markers that any replica has shown, in the order in which they were first seen.
     pub fn markers(&self) -> &[u32] {
         &self.markers
+    }
+}
+
+/// The longest time from a decision to its last marker in a healed cluster.
+const SLACK: Span = Span::secs(10);
+
+impl View {
+    /// Whether a transaction that begins with `batch` should have ended by `now`, in nanoseconds, even by
+    /// a slow clock. Its time counts from its first batch, or from the last change of the partition's
+    /// leader or ISR if that came later.
+    pub fn is_time_over(&self, partition: &Partition, batch: u32, now: u64) -> bool {
+        let waited = self.setup.transaction_timeout.0.saturating_add(SLACK.0);
+        let drift = waited / 1_000_000 * u64::from(self.setup.drift_ppm);
+        let led = partition.states.last().map_or(0, |state| state.at);
+        let since = partition.batches.get(batch).at.max(led);
+        now.saturating_sub(since) > waited.saturating_add(drift)
+    }
+
+    /// The oldest transaction that is open in a partition, of which no reader of `read_committed` gets
+    /// past, if its time is over at `now`, in nanoseconds: its first offset, and what it holds up.
+    pub fn held_up(&self, partition: usize, now: u64) -> Option<(Offset, HeldBy)> {
+        let it = &self.partitions[partition];
+        let (offset, batch) = it.first_open()?;
+        let producer_id = it.batches.get(batch).producer_id()?;
+        let is_over = self.is_time_over(it, batch, now);
+        is_over.then_some((offset, HeldBy { partition, producer_id }))
     }
 }
 

@@ -7,6 +7,7 @@ mod disks;
 mod idempotence;
 mod kept;
 mod last_known;
+mod lost_decisions;
 mod lost_disks;
 mod order;
 mod replaced;
