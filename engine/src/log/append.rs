@@ -220,8 +220,10 @@ impl Log {
     }
 
     /// Step: begins a new segment if the batch does not fit into the active one. Returns whether it
-    /// did.
+    /// did. Where the first batch of the active segment cannot be read, its age is not known, and
+    /// nothing is appended (`LogSegment.shouldRoll`).
     fn maybe_roll(&mut self, batch: Batch<'_>, disk: &mut dyn Disk) -> Result<bool, LogError> {
+        self.active_mut().load_first(disk)?;
         let full = self.active().is_full_for(batch, &self.config, self.clock);
         if !full {
             return Ok(false);

@@ -161,7 +161,6 @@ impl Log {
             segment.dirty = false;
             match segment.load_maximum(disk) {
                 Ok(next_offset) => {
-                    segment.load_first(disk)?;
                     self.log_end = next_offset;
                     self.segments.push(segment);
                     return Ok(true);

@@ -25,7 +25,8 @@ pub(super) struct Segment {
     /// The largest timestamp, and the last offset of the batch that has it.
     pub(super) max_timestamp: i64,
     pub(super) max_timestamp_offset: i64,
-    /// The largest timestamp of the first append, from which its age counts.
+    /// The largest timestamp of the first append, from which its age counts; `None` until
+    /// [`Segment::load_first`] has read it.
     pub(super) first_timestamp: Option<i64>,
     /// When it was made, which counts for batches without timestamps.
     pub(super) created: Wall,
@@ -242,13 +243,15 @@ impl Segment {
         Ok(next_offset)
     }
 
-    /// Finds the timestamp from which the age of a segment counts
-    /// (`LogSegment.loadFirstBatchTimestamp`).
+    /// Finds the timestamp from which the age of a segment counts, if it is not known yet: before the
+    /// first append after a start, not at the start (`LogSegment.loadFirstBatchTimestamp`).
     pub(super) fn load_first(&mut self, disk: &mut dyn Disk) -> Result<(), LogError> {
-        self.first_timestamp = match self.batch_at(0, disk)? {
-            Some((_, header)) => Some(Batch::header(&header)?.max_timestamp()),
-            None => None,
-        };
+        if self.first_timestamp.is_none()
+            && self.size > 0
+            && let Some((_, header)) = self.batch_at(0, disk)?
+        {
+            self.first_timestamp = Some(Batch::header(&header)?.max_timestamp());
+        }
         Ok(())
     }
 

@@ -38,6 +38,9 @@ pub struct DiskLog {
     pub largest: u64,
     /// The offset from which the bytes are not whole batches, and what is wrong with them.
     pub broken: Option<(Offset, String)>,
+    /// The first batch of its last segment cannot be read, and without the timestamp of that nothing is
+    /// appended to the segment after a start (`LogSegment.shouldRoll`).
+    pub is_headless: bool,
     /// Its producer snapshots, by offset.
     pub snapshots: Vec<(Offset, Bytes)>,
 }
@@ -95,6 +98,15 @@ pub fn largest(segments: &[Vec<Bytes>]) -> u64 {
     crowded.max().unwrap_or(0)
 }
 
+/// Whether the last segment file does not begin with a batch.
+pub fn is_headless(segments: &[Vec<Bytes>]) -> bool {
+    let Some((first, rest)) = segments.last().and_then(|segment| segment.split_first()) else {
+        return false;
+    };
+    let begins = |bytes: &Bytes| Batch::first_of(bytes).is_ok();
+    !begins(first) && !begins(&join(first.clone(), rest.iter().cloned()))
+}
+
 fn join(first: Bytes, others: impl Iterator<Item = Bytes>) -> Bytes {
     std::iter::once(first).chain(others).collect::<Vec<_>>().concat().into()
 }
@@ -117,6 +129,9 @@ mod tests {
             let segment = vec![whole.slice(..cut), whole.slice(cut..)];
             assert_eq!(read(vec![segment]), (batches.clone(), None), "cut at {cut}");
         }
+        assert!(!is_headless(&[vec![batches[0].slice(..9), batches[0].slice(9..)]]));
+        assert!(!is_headless(&[vec![Bytes::from_static(&[0xff; 64])], batches.clone()]));
+        assert!(is_headless(&[batches.clone(), vec![Bytes::from_static(&[0xff; 64])]]));
         let torn = vec![batches[0].clone(), batches[1].slice(..30)];
         let (found, broken) = read(vec![torn]);
         assert_eq!((found, broken.map(|(offset, _)| offset)), (batches[..1].to_vec(), Some(1)));

@@ -8,6 +8,8 @@ use super::reader::{Piece, Reader};
 use super::records::Record;
 use super::replica_set::ReplicaSet;
 use super::runs::Runs;
+use super::spoil::Spoil;
+use super::story::{Happening, Scene};
 use super::transaction::{Fate, Promise, Tally, tallies};
 use super::view::View;
 use engine::ids::{Offset, TopicPartition};
@@ -121,10 +123,19 @@ impl End {
                 }
                 if let Some(segments) = segments {
                     let largest = disk::largest(&segments);
+                    let is_headless = disk::is_headless(&segments);
                     let (batches, broken) = disk::read(segments);
                     let snapshots = disks.snapshots(node, id, name);
                     let partition = index;
-                    logs.push(DiskLog { partition, replica, batches, largest, broken, snapshots });
+                    logs.push(DiskLog {
+                        partition,
+                        replica,
+                        batches,
+                        largest,
+                        broken,
+                        is_headless,
+                        snapshots,
+                    });
                 }
             }
         }
@@ -175,6 +186,26 @@ impl End {
             dir.is_of(node) && dir.cause.is_some() && own.is_none_or(|own| *own == dir.path)
         };
         view.offline_dirs().find(is_its)
+    }
+
+    /// The bad sector because of which a partition lacks replicas in sync: every follower that is out of
+    /// sync was started with it at the beginning of its last segment, and cannot append.
+    pub fn bad_head_of<'v>(&self, view: &'v View, partition: usize) -> Option<&'v Spoil> {
+        let it = &view.partitions[partition];
+        let out_of_sync = &ReplicaSet::first_of(it.replicas.len()) - &it.state()?.isr;
+        let bad = |replica: usize| {
+            let own = &it.replicas[replica];
+            let spoil = view.spoil(own.node, partition, None)?;
+            let is_headless = self.disk(partition, replica).is_some_and(|disk| disk.is_headless);
+            let is_loaded = |it: &Scene| {
+                let since = it.replica == replica && it.at > spoil.at;
+                since && matches!(it.what, Happening::Loaded(_))
+            };
+            let was_started = it.story.0.iter().any(is_loaded);
+            (is_headless && !own.bad.is_empty() && was_started).then_some(spoil)
+        };
+        let found = out_of_sync.iter().next().and_then(bad)?;
+        out_of_sync.iter().all(|replica| bad(replica).is_some()).then_some(found)
     }
 
     /// An offline log directory, with a cause, that explains why a partition lacks something. A

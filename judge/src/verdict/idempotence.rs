@@ -91,14 +91,13 @@ fn pushed_out(copy: &Copy) -> Option<String> {
     })
 }
 
-/// Excuses copies and wrong order where leaders may have forgotten the producer during the run:
-/// they then accept any batch of it as a new one.
+/// Excuses copies where leaders may have forgotten the producer during the run, no more than the number
+/// of times that its batch was sent again. They excuse no order: a forgotten producer begins a new
+/// epoch, and sends what is in flight in the order of its sequences.
 pub(super) fn producer_forgotten(case: &Case<'_>) -> Option<String> {
     let is_of_memory = match case.finding.ground {
-        Ground::Copies(_) | Ground::OutOfSequence => true,
-        Ground::Overtaken { by, .. } => {
-            case.finding.offset.is_some() || confirmed_as_stored(case, by)
-        }
+        Ground::Copies(copies) => copies as usize <= 1 + times_sent_again(case),
+        Ground::OutOfSequence => true,
         _ => false,
     };
     let idempotent = case.finding.record.is_none() || !case.is_not_idempotent();
@@ -111,13 +110,10 @@ pub(super) fn producer_forgotten(case: &Case<'_>) -> Option<String> {
     })
 }
 
-/// Whether both records are confirmed, and are stored in the order of their callbacks.
-fn confirmed_as_stored(case: &Case<'_>, overtaker: u64) -> bool {
-    let (Some(record), Some(overtaker)) = (case.record, case.view.records.get(overtaker)) else {
-        return false;
-    };
-    let acked = [record, overtaker].iter().all(|it| it.outcome == Outcome::Acked);
-    acked && (0..record.offset).contains(&overtaker.offset)
+/// How often the record's batch was sent again as a whole.
+fn times_sent_again(case: &Case<'_>) -> usize {
+    let retries = case.finding.record.map_or(&[][..], |number| case.view.records.retries(number));
+    retries.iter().filter(|retry| !retry.in_parts).count()
 }
 
 /// Excuses wrong order between two producers of one application: the first was killed while the

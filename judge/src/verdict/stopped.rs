@@ -72,7 +72,14 @@ fn missing(
     }
     let index = view.index_of(cluster, partition)?;
     let offline = end.offline_dir_of(view, index).and_then(|dir| offline(view, dir));
-    offline.or_else(|| unreadable(view, cluster, index))
+    let headless = || {
+        let why = view.spoil_in_words(end.bad_head_of(view, index)?);
+        let because = format!(
+            "nothing is appended to a segment whose first batch cannot be read at a start, and {why}"
+        );
+        Some(Excuse { hazard: CORRUPTED, because })
+    };
+    offline.or_else(|| unreadable(view, cluster, index)).or_else(headless)
 }
 
 /// Excuses a node that stopped for a cause for which Kafka's does, and a cluster that has not

@@ -12,7 +12,7 @@ use crate::log::checkpoint::{
 };
 use crate::log::{Log, LogConfig, clean_shutdown, partition_metadata};
 use crate::raft;
-use machine::Halt;
+use machine::{DiskError, Halt};
 
 /// The suffix of the directory of a log that was set aside.
 pub(super) const STRAY: &str = "-stray";
@@ -24,7 +24,9 @@ impl Partitions {
         for index in self.dirs.online().collect::<Vec<_>>() {
             match self.load_dir(index, cx) {
                 Ok(()) => self.dirs.set_loaded(index),
-                Err(error) => self.dirs.failed(index, None, &error, cx),
+                Err(LoadError { partition, error }) => {
+                    self.dirs.failed(index, partition, &error, cx);
+                }
             }
         }
         Ok(())
@@ -32,7 +34,7 @@ impl Partitions {
 
     /// Loads the logs of a directory. The clean-shutdown file is removed before: if loading fails
     /// half way, the next start must not rely on it.
-    fn load_dir(&mut self, index: DirIndex, cx: &mut Cx<'_>) -> Result<(), StorageError> {
+    fn load_dir(&mut self, index: DirIndex, cx: &mut Cx<'_>) -> Result<(), LoadError> {
         let (image, io) = (&cx.context.image, &mut cx.io);
         let at = |name: &str| self.dirs.join(index, name);
         let found = Found {
@@ -51,10 +53,25 @@ impl Partitions {
             };
             let id = TopicPartition::new(TopicId(id), partition);
             let config = image.topic_config(id.topic).unwrap_or(image.default_topic_config());
-            let partition = found.open(&dir, topic, id, config, &cx.context.config, io)?;
+            let partition = found
+                .open(&dir, topic, id, config, &cx.context.config, io)
+                .map_err(|error| LoadError { partition: Some(id), error })?;
             self.hosted.insert(id, partition);
         }
         Ok(())
+    }
+}
+
+/// Why a directory could not be loaded.
+struct LoadError {
+    /// The partition whose log it was, unless it was a file beside the logs.
+    partition: Option<TopicPartition>,
+    error: StorageError,
+}
+
+impl From<DiskError> for LoadError {
+    fn from(error: DiskError) -> Self {
+        Self { partition: None, error: error.into() }
     }
 }
 

@@ -185,6 +185,26 @@ fn a_directory_that_cannot_be_read_at_a_start_is_offline_from_the_start() {
     );
 }
 
+/// Seed 10078 of `swarm`: nothing said which log had taken the directory offline.
+#[test]
+fn a_directory_that_cannot_be_loaded_names_the_log_that_it_could_not_open() {
+    let (mut cluster, parts) = two_dirs();
+    let (dir, log) = match is_in(&cluster, 1, "a", 0) {
+        true => ("a", "a/parts-0/00000000000000000000.log"),
+        false => ("b", "b/parts-0/00000000000000000000.log"),
+    };
+    cluster.stop(1);
+    cluster.disks.get_mut(&1).unwrap().broken = Some(log);
+    cluster.facts.clear();
+    cluster.boot(1);
+    cluster.run_for(Span::secs(1));
+    let failed = cluster.facts.iter().find_map(|(_, fact)| match fact {
+        Fact::LogDirFailed { path, partition, .. } => Some((path.as_str(), *partition)),
+        _ => None,
+    });
+    assert_eq!(failed, Some((dir, Some(parts[0]))));
+}
+
 #[test]
 fn a_broker_that_cannot_report_a_failed_directory_stops() {
     let (mut cluster, parts) = two_dirs();

@@ -173,3 +173,27 @@ fn an_epoch_that_was_not_synced_is_noticed() {
     bench.recovery_point = bench.log.end_offset();
     bench.load();
 }
+
+/// Seed 10078 of `swarm`: the first batch of a segment is read before the first append, not at a start.
+#[test]
+fn a_first_batch_that_cannot_be_read_stops_appends_and_no_start() {
+    let mut disk = TestDisk::default();
+    let (mut log, _) = open(&mut disk, false, 0);
+    for n in 0..7 {
+        let batch = batch_at(NOW.0 + 10 * n, 2, 50);
+        log.append_as_leader(batch, 0, NOW, &mut disk).expect("an append");
+    }
+    log.close_cleanly(&mut disk).expect("a clean shutdown");
+    let bases: Vec<i64> = log.segments.iter().map(|segment| segment.base_offset).collect();
+    let [closed, active] = bases[..] else { panic!("two segments: {bases:?}") };
+    let append_after_damage = |of: i64| {
+        let mut disk = disk.clone();
+        let path = files::at_offset(DIR, of, files::LOG);
+        disk.edit(&path, |bytes| bytes[..64].fill(0xff));
+        let (mut reopened, recovery) = open(&mut disk, true, log.end_offset());
+        assert_eq!((reopened.end_offset(), recovery.truncated_bytes), (log.end_offset(), 0));
+        reopened.append_as_leader(batch_at(NOW.0 + 100, 2, 50), 0, NOW, &mut disk).map(|_| ())
+    };
+    assert_eq!(append_after_damage(closed), Ok(()));
+    assert!(matches!(append_after_damage(active), Err(LogError::Corrupt(_))));
+}

@@ -191,3 +191,34 @@ fn a_bad_sector_of_a_partition_explains_no_stop_for_the_metadata_log() {
     assert!(stops("__cluster_metadata-0", "the metadata log failed: disk: input/output error"));
     assert!(stops("__cluster_metadata-0", "quorum-state failed: disk: file exists"));
 }
+
+/// A replica that was started with a bad sector where its last segment begins appends nothing.
+#[test]
+fn a_follower_with_a_bad_first_batch_does_not_come_back_into_the_isr() {
+    let of = |batch: usize, spoilt: bool, started: bool, isr: &[u16]| {
+        let mut history = History::new(2);
+        history.produce(&numbers(0..4));
+        history.produce(&numbers(4..8));
+        let log = history.disks.get_mut(&(3, ORDERS)).unwrap();
+        let at: usize = log[..batch].iter().map(|it| it.len()).sum();
+        log[batch] = vec![0xff; log[batch].len()].into();
+        if spoilt {
+            history.spoil_sector(3, ORDERS, at as u64);
+        }
+        if started {
+            history.crash(3);
+            history.node(3, Change::Started);
+            history.load(3, ORDERS, 8);
+        }
+        history.change(None, isr, &[]);
+        history.lack(Some(ORDERS), "ISR [1, 2], 3 is not in sync");
+        finish(history, 1)
+    };
+    let judgement = of(0, true, true, &[1, 2]);
+    assert_eq!(broken(&judgement), Vec::<&str>::new(), "{:#?}", judgement.violations);
+    assert!(hazards(&judgement).iter().all(|(hazard, _)| *hazard == "corrupted-disk"));
+    assert_eq!(broken(&of(1, true, true, &[1, 2])), ["converges"], "it can append");
+    assert!(broken(&of(0, false, true, &[1, 2])).contains(&"converges"), "no sector went bad");
+    assert_eq!(broken(&of(0, true, true, &[1])), ["converges"], "2 has to be in sync");
+    assert_eq!(broken(&of(0, true, false, &[1, 2])), ["converges"], "it read the batch before");
+}
