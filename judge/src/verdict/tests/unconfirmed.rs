@@ -44,7 +44,7 @@ fn records_that_a_lone_leader_lost_in_a_power_loss_count_once() {
     assert_eq!(hazards(&judgement), vec![("acks0-power-lost", 4)]);
     let because = &judgement.permitted[0].because;
     assert!(
-        because.contains("for, broker 1 lost the record with the power, and broker "),
+        because.contains("response, broker 1 lost the record with the power, and broker "),
         "{because}"
     );
     assert!(!judgement.permitted[0].events.is_empty());
