@@ -13,7 +13,7 @@ fn recorded(folder: &Folder) -> String {
     ended.json()["out"].as_str().expect("a directory").to_owned()
 }
 
-/// Changes the record as if it had been written so.
+/// Changes the record and seals it again, as if it had been written that way.
 fn forge(folder: &Folder, out: &str, change: impl FnOnce(&mut RunRecord)) {
     let path = folder.path().join(out);
     let mut record = files::read_record(&path).expect("it was just written");
@@ -160,7 +160,7 @@ fn events_are_shown_in_words() {
     assert!(events.iter().all(|line| line.starts_with("  1.")), "{events:#?}");
     assert!(events.iter().any(|line| line.contains("orders-")), "{events:#?}");
     assert!(events.iter().all(|line| !line.contains("index")), "{events:#?}");
-    // What is kept in the trace is in words as well.
+    // The facts in the trace are in words as well.
     let ended = folder.run(&["replay", &out, "--trace"]);
     assert_eq!(ended.code, Some(0), "{ended:#?}");
     let folder = folder.path().join(&out);

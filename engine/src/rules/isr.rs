@@ -97,7 +97,7 @@ pub struct Published {
     pub new_leader_epoch: bool,
 }
 
-/// Whether the proposal stays in flight: if the leader already knows the metadata from an
+/// Whether the proposal stays in flight: it does if the leader already knows the metadata from an
 /// AlterPartition response. The controller has not decided about the proposal, and may still adopt
 /// it.
 ///

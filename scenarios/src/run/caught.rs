@@ -49,7 +49,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_message_of_a_panic_is_told_whatever_its_kind() {
+    fn every_panic_has_a_message() {
         assert_eq!(caught(|| 7), Ok(7));
         let message = |work: fn()| caught(work).map_err(|panic| panic.message);
         assert_eq!(message(|| panic!("plain")), Err("plain".to_owned()));

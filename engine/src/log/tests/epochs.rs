@@ -8,7 +8,7 @@ fn end(epoch: i32, end_offset: i64) -> Option<EpochEndOffset> {
 }
 
 #[test]
-fn epochs_without_records_can_be_answered_for() {
+fn epochs_without_records_have_an_end() {
     let (mut log, mut disk) = filled(5);
     log.assign_epoch(3, 10, &mut disk).expect("an epoch");
     assert_eq!(log.end_offset_for(0), end(0, 10));
