@@ -1,7 +1,7 @@
 //! Idempotent producers: what leaders make of their batches, and where their ids come from. How they respond to
 //! sequences is in `transcripts`.
 
-use super::cluster::{BROKERS, CONTROLLER, Cluster, released};
+use super::cluster::{BROKERS, CONTROLLER, Cluster};
 use super::produced;
 use crate::error::ErrorCode;
 use crate::fact::Fact;
