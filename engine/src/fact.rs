@@ -221,6 +221,8 @@ pub enum Fact {
         producer_epoch: i16,
         /// Whether the decision is to commit; otherwise to abort.
         committed: bool,
+        /// The coordinator aborted it of its own accord, because it had been open for too long.
+        timed_out: bool,
         /// The coordinator epoch.
         coordinator_epoch: LeaderEpoch,
         /// The partitions of the transaction, without those of deleted topics.

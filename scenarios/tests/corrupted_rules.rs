@@ -7,6 +7,8 @@
 
 #[path = "corrupted_rules/no_rule.rs"]
 mod no_rule;
+#[path = "corrupted_rules/transactional.rs"]
+mod transactional;
 
 use engine::error::ErrorCode;
 use engine::rules::election::{self, Elected, Eligible, How};
@@ -31,6 +33,8 @@ const DIRECTED: &[(&str, &str)] = &[
     ("cut-after-append", include_str!("directed/cut-after-append.toml")),
     ("fenced-follower", include_str!("directed/fenced-follower.toml")),
     ("lost-answers", include_str!("directed/lost-answers.toml")),
+    ("marker-refused", include_str!("directed/marker-refused.toml")),
+    ("one-transactional-id", include_str!("directed/one-transactional-id.toml")),
 ];
 
 /// One request at a time: without idempotence only this promises order.
@@ -144,13 +148,6 @@ const CORRUPTIONS: &[Corruption] = &[
         rule: "first_of_block",
         corrupt: |rules| rules.first_of_block = |next| (next - 1000).max(0),
         scenario: "swarm",
-        set: &[],
-    },
-    Corruption {
-        check: "read-committed",
-        rule: "passes_over",
-        corrupt: |rules| rules.passes_over = |_| false,
-        scenario: "transactional-append",
         set: &[],
     },
     Corruption {
@@ -374,11 +371,6 @@ enum Notice {
 }
 use Notice::{Check, Museum, Never};
 
-/// Until the clients of scenarios write transactions.
-const NO_TRANSACTIONS: &str = "no producer of a scenario opens a transaction so far";
-/// Why nothing notices the rules of transaction coordinators.
-const UNTRIED: &str = "its corruption has not been tried so far in a run with transactions, which swarm does not draw";
-
 /// The check that notices the corruption of each rule.
 const CONVERSE: &[(&str, Notice)] = &[
     ("may_join_isr", Check("converges")),
@@ -416,40 +408,10 @@ const CONVERSE: &[(&str, Notice)] = &[
     ("outcome_when_replicated", Check("nothing-unsent")),
     ("required_high_watermark", Check("enough-in-sync")),
     ("duplicate_of", Check("stored-once")),
-    (
-        "check_producer_epoch",
-        Never(
-            "a producer begins a new epoch when nothing of the last one is on its way to the \
-             partition, or when what is on its way has a gap before it, which check_sequence refuses",
-        ),
-    ),
     ("check_sequence", Check("sequences-follow")),
-    ("needs_verification", Never(NO_TRANSACTIONS)),
-    ("check_guard", Never(NO_TRANSACTIONS)),
-    ("check_first_sequence", Never(NO_TRANSACTIONS)),
-    ("check_transactional", Never(NO_TRANSACTIONS)),
-    ("ends_verification", Never(NO_TRANSACTIONS)),
-    ("check_marker", Never(NO_TRANSACTIONS)),
     ("keeps_producers", Check("stored-once")),
     ("is_forgotten", Check("stored-once")),
     ("first_of_block", Check("producer-id-once")),
-    ("last_stable_offset", Never(NO_TRANSACTIONS)),
-    ("epoch_of_instance", Never(UNTRIED)),
-    ("check_claim", Never(UNTRIED)),
-    ("check_stage", Never(UNTRIED)),
-    ("end_transaction", Never(UNTRIED)),
-    ("bumps_epoch_at_end", Never(UNTRIED)),
-    ("epoch_of_fence", Never(UNTRIED)),
-    ("is_timed_out", Never(UNTRIED)),
-    ("is_id_expired", Never(UNTRIED)),
-    ("is_of_present_coordinator", Never(UNTRIED)),
-    ("stays_pending", Never(UNTRIED)),
-    ("load_to", Never(UNTRIED)),
-    ("finishes_when_loaded", Never(UNTRIED)),
-    ("after_marker", Never(UNTRIED)),
-    ("records_next_producer_id", Never(UNTRIED)),
-    ("passes_over", Check("read-committed")),
-    ("may_end_transaction", Never(UNTRIED)),
     ("latest_offset", Check("end-never-back")),
     ("read_position", Check("polls-contiguous")),
     ("repeats_high_watermark", Museum("FL-2", "converges")),
@@ -481,6 +443,15 @@ const CONVERSE: &[(&str, Notice)] = &[
     ("leaves_gap", Museum("KAFKA-14034", "stored-once")),
     ("keeps_sequences", Check("acknowledged-survives")),
 ];
+
+/// All corruptions, and the rows of all rules.
+fn corruptions() -> impl Iterator<Item = &'static Corruption> {
+    CORRUPTIONS.iter().chain(transactional::CORRUPTIONS)
+}
+
+fn converse() -> impl Iterator<Item = &'static (&'static str, Notice)> {
+    CONVERSE.iter().chain(transactional::CONVERSE)
+}
 
 /// How many seeds are tried. Each corruption shows in one of fifty or more.
 const SEEDS: std::ops::Range<u64> = 0..400;
@@ -527,7 +498,7 @@ fn caught(corruption: &Corruption, seed: u64) -> Option<Resolved> {
 #[test]
 fn every_check_notices_a_corrupted_rule() {
     let mut wrong = Vec::new();
-    for corruption in CORRUPTIONS {
+    for corruption in corruptions() {
         let Corruption { check, rule, .. } = corruption;
         let noticed = SEEDS.clone().find_map(|seed| caught(corruption, seed));
         match noticed {
@@ -545,7 +516,7 @@ fn every_check_notices_a_corrupted_rule() {
 #[test]
 fn every_check_has_a_corrupted_rule_or_a_reason_for_having_none() {
     for check in CHECKS {
-        let with = CORRUPTIONS.iter().any(|corruption| corruption.check == check.name);
+        let with = corruptions().any(|corruption| corruption.check == check.name);
         let without = NO_RULE.iter().any(|row| row.check == check.name);
         assert!(with != without, "{}: with a rule {with}, without {without}", check.name);
     }
@@ -556,8 +527,8 @@ fn every_check_has_a_corrupted_rule_or_a_reason_for_having_none() {
         assert!(body.contains(&format!("\"{check}\"")), "{test} does not name {check}");
     }
     let known = |name| CHECKS.iter().any(|check| check.name == name);
-    assert!(CORRUPTIONS.iter().all(|corruption| known(corruption.check)));
-    for Corruption { rule, .. } in CORRUPTIONS {
+    assert!(corruptions().all(|corruption| known(corruption.check)));
+    for Corruption { rule, .. } in corruptions() {
         assert!(Rules::NAMES.iter().any(|(name, _)| name == rule), "there is no rule {rule}");
     }
 }
@@ -565,15 +536,15 @@ fn every_check_has_a_corrupted_rule_or_a_reason_for_having_none() {
 #[test]
 fn every_rule_names_the_check_that_notices_its_corruption() {
     for (rule, _) in Rules::NAMES {
-        let rows = CONVERSE.iter().filter(|(name, _)| name == rule).count();
+        let rows = converse().filter(|(name, _)| name == rule).count();
         assert_eq!(rows, 1, "rows of {rule}");
     }
-    assert_eq!(CONVERSE.len(), Rules::NAMES.len());
-    for (rule, notice) in CONVERSE {
+    assert_eq!(converse().count(), Rules::NAMES.len());
+    for (rule, notice) in converse() {
         match notice {
             Check(check) => {
                 let is_row = |row: &&Corruption| row.rule == *rule && row.check == *check;
-                assert_eq!(CORRUPTIONS.iter().filter(is_row).count(), 1, "{rule}: {check}");
+                assert_eq!(corruptions().filter(is_row).count(), 1, "{rule}: {check}");
             }
             Museum(id, check) => {
                 let noticed = noticed_in_museum(id);
@@ -582,7 +553,7 @@ fn every_rule_names_the_check_that_notices_its_corruption() {
             }
             Never(why) => {
                 assert!(why.len() > 40, "{rule}");
-                assert!(CORRUPTIONS.iter().all(|row| row.rule != *rule), "{rule} has a check");
+                assert!(corruptions().all(|row| row.rule != *rule), "{rule} has a check");
             }
         }
     }

@@ -24,6 +24,9 @@ pub struct TxnMarker {
     /// Leader epoch of the coordinator's partition of `__transaction_state`; -1 from an
     /// administrator.
     pub coordinator_epoch: LeaderEpoch,
+    /// Every transaction of the producer has an epoch of its own, so that the marker has the epoch of
+    /// the next one (`TransactionVersion` of WriteTxnMarkers v2, KIP-1228). False from an administrator.
+    pub own_epoch: bool,
     /// The partitions to which the marker is written.
     pub partitions: Vec<TopicPartition>,
 }

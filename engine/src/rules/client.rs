@@ -40,6 +40,22 @@ pub fn may_end_transaction(has_open: bool) -> bool {
     !has_open
 }
 
+/// A batch of a transaction that has failed for good, where transactions share an epoch.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct FailedBatch {
+    /// The application has called `commitTransaction` or `abortTransaction`.
+    pub is_completing: bool,
+}
+
+/// Whether the producer goes on in another epoch after the transaction (KIP-360): it does, whenever the
+/// batch failed. A batch that has expired may still be on its way, and would join the next transaction if
+/// that had the same epoch. Kafka 4.1 does not ask for another epoch once the transaction is being ended
+/// (`TransactionManager.maybeTransitionToErrorState`, FL-5).
+pub fn bumps_after_failure(failed: FailedBatch) -> bool {
+    let FailedBatch { is_completing: _ } = failed;
+    true
+}
+
 /// A new leader epoch of a partition in which the consumer has a position.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct NewLeader {

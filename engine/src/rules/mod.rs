@@ -31,7 +31,7 @@ pub mod verification;
 use crate::Outbox;
 use crate::error::ErrorCode;
 use crate::fact::Fact;
-use crate::ids::{BrokerId, Offset};
+use crate::ids::{BrokerId, LeaderEpoch, Offset};
 use crate::log::BatchMeta;
 use crate::protocol::{EpochEndOffset, TransactionState};
 
@@ -216,6 +216,8 @@ rules! {
     stays_pending(unwritten: transaction::Unwritten) -> bool = transaction::stays_pending;
     /// How far a new coordinator reads its log.
     load_to(ends: transaction::LogEnds) -> Offset = transaction::load_to;
+    /// Whether a coordinator that gives a partition up forgets its transactional ids (KAFKA-9307).
+    forgets_ids(epoch: LeaderEpoch) -> bool = transaction::forgets_ids;
     /// Whether a new coordinator goes on with a transaction in this state (KAFKA-5131).
     finishes_when_loaded(state: TransactionState) -> bool = transaction::finishes_when_loaded;
     /// What a coordinator makes of a leader's response to a marker.
@@ -244,6 +246,8 @@ rules! {
     passes_over(batch: client::FetchedBatch) -> bool = client::passes_over;
     /// Whether a producer may end its transaction now (KIP-98).
     may_end_transaction(has_open: bool) -> bool = client::may_end_transaction;
+    /// Whether a transaction in which a batch has failed ends with another epoch (KIP-360).
+    bumps_after_failure(failed: client::FailedBatch) -> bool = client::bumps_after_failure;
     /// Whether a batch may have been written in spite of this error (KAFKA-13574).
     leaves_produce_unknown(error: ErrorCode) -> bool = client::leaves_produce_unknown;
     /// Whether a consumer has to validate its position with a new leader (KIP-320).

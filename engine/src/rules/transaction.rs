@@ -268,6 +268,14 @@ pub fn load_to(ends: LogEnds) -> Offset {
     ends.log_end
 }
 
+/// Whether a coordinator that gives a partition up in `epoch` forgets its transactional ids: it does, as
+/// another coordinator changes them from then on. One that kept them would prefer them, when it comes to
+/// coordinate the partition again, to what the other has written (KAFKA-9307, KAFKA-10614).
+pub fn forgets_ids(epoch: LeaderEpoch) -> bool {
+    let _ = epoch;
+    true
+}
+
 /// Whether a new coordinator goes on with a transaction that it finds in this state: yes if the
 /// transaction is decided, because markers may be missing and no other coordinator will write them
 /// (KAFKA-5131).

@@ -114,6 +114,11 @@ pub struct Marker {
     pub producer_epoch: i16,
     /// The producer's latest epoch at the leader; -1: none.
     pub known_producer_epoch: i16,
+    /// Every transaction of the producer has an epoch of its own (version 2), and the marker that of the
+    /// next one.
+    pub own_epoch: bool,
+    /// A transaction of the producer is open here.
+    pub is_open: bool,
     /// The epoch of the coordinator that sends the marker.
     pub coordinator_epoch: i32,
     /// The epoch of the coordinator that sent the producer's last marker; -1: none.
@@ -121,9 +126,13 @@ pub struct Marker {
 }
 
 /// Whether a leader writes a marker: not for an epoch that the producer has left, and not from a
-/// coordinator that has been replaced (KIP-98).
+/// coordinator that has been replaced (KIP-98). Under version 2 an open transaction has the epoch of the marker
+/// that ended the previous one, and a late copy of that marker must not end it (KAFKA-19446). While
+/// nothing is open, a copy is the coordinator's second attempt, and is written once more (KAFKA-19999).
 pub fn check_marker(marker: Marker) -> Result<(), ErrorCode> {
-    if marker.producer_epoch < marker.known_producer_epoch {
+    let is_of_open =
+        marker.own_epoch && marker.is_open && marker.producer_epoch == marker.known_producer_epoch;
+    if marker.producer_epoch < marker.known_producer_epoch || is_of_open {
         Err(ErrorCode::InvalidProducerEpoch)
     } else if marker.coordinator_epoch < marker.known_coordinator_epoch {
         Err(ErrorCode::TransactionCoordinatorFenced)

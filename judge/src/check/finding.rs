@@ -100,6 +100,20 @@ pub enum Ground {
         /// The partition of `__transaction_state` with the state of its transactional id, if known.
         log: Option<usize>,
     },
+    /// A coordinator aborted a transaction of its own accord.
+    TimedOut {
+        /// For how long it had been open, in milliseconds of the coordinator's clock.
+        open_ms: i64,
+        /// `transaction.timeout.ms` of its producer.
+        timeout_ms: i32,
+    },
+    /// A producer was fenced by another one.
+    Fenced {
+        /// The client that has its transactional id now.
+        by: NodeId,
+        /// When that one's `initTransactions` returned, in nanoseconds.
+        at: u64,
+    },
     /// A reader with `isolation.level=read_uncommitted` received uncommitted records.
     Uncommitted {
         /// The reader's node.

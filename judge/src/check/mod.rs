@@ -181,7 +181,7 @@ checks! {
     callbacks: callbacks::Callbacks =
         "callbacks run once for each record, in the order sent within a partition",
     ended: ended::Ended =
-        "in a healed cluster no transaction stays open for longer than its time-out",
+        "in a healed cluster a transaction ends within its time-out, and is not aborted before",
     one_owner: one_owner::OneOwner =
         "a producer that was replaced under its transactional id commits nothing more",
     key: key::Keys =

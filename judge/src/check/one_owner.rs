@@ -1,15 +1,21 @@
 //! A transactional id has one owner: when `initTransactions` has returned, the transaction of the
 //! previous producer has ended, and nothing that the previous producer begins to commit later is
 //! committed (KIP-98).
+//!
+//! That a producer is fenced by another one which shares its id is permitted, and named.
 
-use super::{Check, Findings};
+use super::{Check, Findings, Ground};
 use crate::evidence::transaction::Session;
 use crate::evidence::{ClientTransaction, End, Moment, View, records};
+use engine::error::ErrorCode;
 use engine::fact::{ClientFact, Fact};
 
 /// See the module.
 #[derive(Clone, Debug, Default)]
-pub(super) struct OneOwner;
+pub(super) struct OneOwner {
+    /// When producers were fenced in a transaction, and their sessions.
+    fenced: Vec<(Moment, usize)>,
+}
 
 impl OneOwner {
     pub(super) const NAME: &'static str = "one-owner";
@@ -17,6 +23,13 @@ impl OneOwner {
 
 impl Check for OneOwner {
     fn on_fact(&mut self, view: &View, at: &Moment, fact: &Fact, out: &mut Findings) {
+        if let Fact::Client(ClientFact::TransactionEnded {
+            error: Some(ErrorCode::ProducerFenced),
+            ..
+        }) = fact
+        {
+            self.fenced.extend(view.transactions.session_of(at.node).map(|own| (*at, own)));
+        }
         let Fact::Client(ClientFact::TransactionsInitialized {
             producer_id, producer_epoch, ..
         }) = fact
@@ -40,6 +53,9 @@ impl Check for OneOwner {
     }
 
     fn at_end(&mut self, view: &View, end: &End, out: &mut Findings) {
+        for (at, own) in &self.fenced {
+            shared(view, at, *own, out);
+        }
         for (it, tally) in view.transactions.all().iter().zip(&end.tallies) {
             let Some(stored) = tally.committed.1 else { continue };
             let Some((later, called)) = replaced(view, it) else { continue };
@@ -64,6 +80,24 @@ impl Check for OneOwner {
             ));
         }
     }
+}
+
+/// A producer was fenced: names the client that has its transactional id, if it is another one.
+fn shared(view: &View, at: &Moment, own: usize, out: &mut Findings) {
+    let sessions = view.transactions.sessions();
+    let Session { id, begun, .. } = &sessions[own];
+    let takes_over = |other: &&Session| {
+        let is_another =
+            other.begun.node != begun.node && other.begun.node.cluster == begun.node.cluster;
+        is_another && other.id == *id && follows(view, &sessions[own], other)
+    };
+    let Some(other) = sessions.iter().find(takes_over) else { return };
+    let known = view.coordinators.named(begun.node.cluster, id);
+    let Some(log) = known.and_then(|id| view.log_of(id)) else { return };
+    let what = "a producer was fenced by another one with its transactional id";
+    let ground = Ground::Fenced { by: other.begun.node, at: other.begun.at };
+    out.add(OneOwner::NAME, what, at, log, ground)
+        .detail(format!("client {} has {id} after client {}", other.begun.node, begun.node));
 }
 
 /// The session that had replaced a transaction's producer before `commitTransaction` was called,

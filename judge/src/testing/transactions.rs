@@ -63,14 +63,37 @@ impl History {
 
     /// The same, and it is not replicated.
     pub(crate) fn state_alone(&mut self, of: (i64, i16), state: State, partitions: &[&str]) {
+        self.write_state(&state_value(of, state, partitions));
+    }
+
+    fn write_state(&mut self, value: &[u8]) {
         let mut key = BytesMut::new();
         key.put_i16(0);
         key.put_i16(ID.len() as i16);
         key.put_slice(ID.as_bytes());
-        let value = state_value(of, state, partitions);
         let mut builder = BatchBuilder::new().base_offset(self.end(1, STATES)).leader_epoch(0);
-        builder.append(1_000, Some(&key), Some(&value), &[]);
+        builder.append(1_000, Some(&key), Some(value), &[]);
         self.append(1, STATES, true, 0, builder.build());
+    }
+
+    /// A coordinator aborts a transaction because of the time, after it was open for as long.
+    pub(crate) fn time_out(&mut self, (producer_id, producer_epoch): (i64, i16), open_ms: i64) {
+        let value = state_value((producer_id, producer_epoch), State::PrepareAbort, BOTH);
+        let mut value = BytesMut::from(&value[..]);
+        // The time of the record and that of the begin stand before one tagged field.
+        let at = value.len() - 5 - 16;
+        value[at..at + 8].copy_from_slice(&(1_000 + open_ms).to_be_bytes());
+        self.write_state(&value);
+        let decided = Fact::TransactionDecided {
+            transactional_id: ID.into(),
+            producer_id,
+            producer_epoch,
+            committed: false,
+            timed_out: true,
+            coordinator_epoch: 0,
+            partitions: vec![ORDERS, OTHER],
+        };
+        self.fact(1, decided);
     }
 
     /// A transaction begins.

@@ -177,6 +177,17 @@ pub const PERMISSIONS: &[Row] = &[
         excuses: transactions::given_up_unsent,
     },
     Row {
+        hazard: "transaction-timed-out",
+        meaning: "a producer that takes longer than transaction.timeout.ms loses its transaction, and \
+                  readers of committed data wait for as long",
+        excuses: transactions::timed_out,
+    },
+    Row {
+        hazard: "shared-transactional-id",
+        meaning: "of the producers that share a transactional.id the latest fences the others",
+        excuses: transactions::shared_id,
+    },
+    Row {
         hazard: "marker-lost",
         meaning: "a setting that permits the loss of records also permits the loss of markers",
         excuses: transactions::marker_lost,

@@ -37,6 +37,27 @@ pub(super) fn given_up_unsent(case: &Case<'_>) -> Option<String> {
     })
 }
 
+/// The time of the transaction was over, by the clock of the coordinator.
+pub(super) fn timed_out(case: &Case<'_>) -> Option<String> {
+    let Ground::TimedOut { open_ms, timeout_ms } = case.finding.ground else { return None };
+    (open_ms > i64::from(timeout_ms)).then(|| {
+        format!(
+            "with transaction.timeout.ms={timeout_ms} a coordinator aborts what is open for longer, \
+             and this had been open for {open_ms} ms at {}",
+            case.view.time(case.finding.at)
+        )
+    })
+}
+
+/// Another client has taken the transactional id.
+pub(super) fn shared_id(case: &Case<'_>) -> Option<String> {
+    let Ground::Fenced { by, at } = case.finding.ground else { return None };
+    Some(format!(
+        "a transactional.id has one producer, the latest that took it: client {by}, at {}",
+        case.view.time(at)
+    ))
+}
+
 /// Excuses a wrong outcome where the partition has lost records or markers of the producer, and
 /// another row permits that loss. Records without their marker stay open, or are ended by the
 /// marker of a later transaction.

@@ -8,6 +8,8 @@
 pub mod canary;
 pub mod provoked;
 mod rules;
+mod transactional;
+mod transactional_rules;
 
 use engine::rules::Rules;
 use std::fmt;
@@ -226,6 +228,17 @@ pub const BUGS: &[Bug] = &[
         scenario: "museum-kip-497",
         toml: include_str!("kip-497.toml"),
     },
+    transactional::FL_5,
+    transactional::KAFKA_5131,
+    transactional::KAFKA_5351,
+    transactional::KAFKA_9307,
+    transactional::KAFKA_13574,
+    transactional::KAFKA_14402,
+    transactional::KAFKA_14884,
+    transactional::KAFKA_17754,
+    transactional::KAFKA_19446,
+    transactional::KAFKA_19999,
+    transactional::LSO_UNREPLICATED,
     Bug {
         id: canary::ID,
         status: Status::NeverReleased,

@@ -215,10 +215,15 @@ fn fact(fact: &Fact, name: &dyn Fn(TopicPartition) -> String) -> String {
             producer_id,
             producer_epoch,
             committed,
+            timed_out,
             partitions,
             ..
         } => {
-            let outcome = if *committed { "commits" } else { "aborts" };
+            let outcome = match (committed, timed_out) {
+                (true, _) => "commits",
+                (false, false) => "aborts",
+                (false, true) => "aborts after transaction.timeout.ms",
+            };
             let partitions: Vec<String> = partitions.iter().map(|it| name(*it)).collect();
             format!(
                 "{outcome} the transaction of {transactional_id} (producer {producer_id}, epoch \

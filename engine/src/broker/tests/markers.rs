@@ -47,6 +47,7 @@ fn marker(producer_id: i64, committed: bool, partitions: &[TopicPartition]) -> T
         producer_epoch: 0,
         committed,
         coordinator_epoch: 5,
+        own_epoch: false,
         partitions: partitions.to_vec(),
     }
 }

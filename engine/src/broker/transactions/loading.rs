@@ -65,9 +65,14 @@ impl Transactions {
     fn resign(&mut self, index: i32, cx: &mut Cx<'_>) {
         self.shards.loading.remove(&index);
         self.markers.forget_shard(index);
-        if let Some(coordinator_epoch) = self.shards.remove(index)
-            && let Some(partition) = super::place::partition(&cx.context.image, index)
-        {
+        let Some(Shard { epoch: coordinator_epoch, entries, .. }) = self.shards.remove(index)
+        else {
+            return;
+        };
+        if !cx.context.rules.forgets_ids(cx.io.out, coordinator_epoch) {
+            self.shards.kept.insert(index, entries);
+        }
+        if let Some(partition) = super::place::partition(&cx.context.image, index) {
             cx.io.out.observe(Fact::CoordinatorResigned { partition, coordinator_epoch });
         }
     }
@@ -87,11 +92,12 @@ impl Transactions {
         if !self.shards.loading.get(&index).is_some_and(is_read) {
             return;
         }
-        let Some(Loading { partition, read: Some(entries), .. }) =
+        let Some(Loading { partition, read: Some(mut entries), .. }) =
             self.shards.loading.remove(&index)
         else {
             return;
         };
+        entries.extend(self.shards.kept.remove(&index).unwrap_or_default());
         cx.io.out.observe(Fact::CoordinatorLoaded {
             partition,
             coordinator_epoch: epoch,

@@ -29,6 +29,8 @@ pub(super) struct Marker {
     pub(super) producer_id: i64,
     pub(super) producer_epoch: i16,
     pub(super) committed: bool,
+    /// Every transaction of the producer has an epoch of its own.
+    pub(super) own_epoch: bool,
     pub(super) partitions: Partitions,
 }
 
@@ -154,6 +156,7 @@ impl Marker {
             producer_epoch: self.producer_epoch,
             committed: self.committed,
             coordinator_epoch: self.coordinator_epoch,
+            own_epoch: self.own_epoch,
             partitions,
         }
     }

@@ -33,6 +33,7 @@ impl Transactions {
         let next = decider.complete(&entry.metadata);
         entry.pending = Some(next.state);
         let metadata = &entry.metadata;
+        let own_epoch = cx.context.rules.bumps_epoch_at_end(cx.io.out, metadata.client_version);
         let marker = Marker {
             index,
             id: id.clone(),
@@ -40,6 +41,7 @@ impl Transactions {
             producer_id: metadata.producer_id,
             producer_epoch: metadata.producer_epoch,
             committed: metadata.state == TransactionState::PrepareCommit,
+            own_epoch,
             partitions: metadata.partitions.clone(),
         };
         let producer = (metadata.producer_id, metadata.producer_epoch);

@@ -80,6 +80,7 @@ impl Transactions {
             entry.fence_failed |=
                 !own_epoch && entry.metadata.producer_epoch == next.producer_epoch;
         }
+        let timed_out = matches!(decided, Decided::ForTime);
         match decided {
             Decided::ByProducer { reply, own_epoch } => {
                 let (mut producer_id, mut producer_epoch) = (NO_PRODUCER_ID, NO_PRODUCER_EPOCH);
@@ -100,7 +101,7 @@ impl Transactions {
             Decided::ForTime => {}
         }
         if error.is_none() {
-            self.observe_decision(partition, id, next, cx);
+            self.observe_decision(partition, id, (next, timed_out), cx);
             self.send_markers_of(partition.partition, id, cx);
         }
     }
@@ -109,7 +110,7 @@ impl Transactions {
         &mut self,
         partition: TopicPartition,
         id: &TransactionalId,
-        next: &TransactionMetadata,
+        (next, timed_out): (&TransactionMetadata, bool),
         cx: &mut Cx<'_>,
     ) {
         let image = &cx.context.image;
@@ -124,6 +125,7 @@ impl Transactions {
             producer_id: next.producer_id,
             producer_epoch: next.producer_epoch,
             committed: next.state == TransactionState::PrepareCommit,
+            timed_out,
             coordinator_epoch: self.shards.epoch(partition.partition).unwrap_or(-1),
             partitions,
         });

@@ -30,6 +30,8 @@ pub(super) struct Loading {
 pub(super) struct Shards {
     loaded: BTreeMap<i32, Shard>,
     pub(super) loading: BTreeMap<i32, Loading>,
+    /// The ids that were known when a partition was given up, as no coordinator should know them.
+    pub(super) kept: BTreeMap<i32, BTreeMap<TransactionalId, Entry>>,
 }
 
 impl Shards {
@@ -100,9 +102,9 @@ impl Shards {
         self.loaded.insert(index, shard);
     }
 
-    /// Forgets a partition. Returns the epoch in which it was coordinated.
-    pub(super) fn remove(&mut self, index: i32) -> Option<LeaderEpoch> {
-        self.loaded.remove(&index).map(|shard| shard.epoch)
+    /// Forgets a partition, and returns it.
+    pub(super) fn remove(&mut self, index: i32) -> Option<Shard> {
+        self.loaded.remove(&index)
     }
 
     /// Panics if the state contradicts itself, which no rule can cause.

@@ -10,6 +10,7 @@ use crate::fact::Fact;
 use crate::protocol::{InitProducerIdRequest, InitProducerIdResponse};
 use crate::reach::Reach;
 use crate::record::{NO_PRODUCER_EPOCH, NO_PRODUCER_ID};
+use crate::rules::client::FailedBatch;
 use crate::rules::producer::{Failure, Retry};
 use machine::Mono;
 use std::collections::VecDeque;
@@ -177,10 +178,13 @@ impl Producer {
     }
 
     /// The transaction of the producer, if it has one, cannot be committed after this error of a batch.
-    pub(super) fn fail_transaction(&mut self, error: ErrorCode) {
-        if let Some(transactional) = &mut self.transactional {
-            transactional.core.on_batch_failed(error);
-        }
+    pub(super) fn fail_transaction(&mut self, error: ErrorCode, out: &mut Outbox) {
+        let is_completing = self.is_completing();
+        let Some(transactional) = &mut self.transactional else { return };
+        // In the second protocol the end of the transaction gives another epoch anyway.
+        let bumps = !transactional.core.is_v2()
+            && self.rules.bumps_after_failure(out, FailedBatch { is_completing });
+        transactional.core.on_batch_failed(error, bumps);
     }
 
     /// Gives up the batches that have never been sent (`abortUndrainedBatches`).

@@ -99,7 +99,7 @@ impl Producer {
                 batch.is_done = true;
                 self.doubt(batch, ErrorCode::RequestTimedOut, out);
                 self.fail(*queue, batch, ErrorCode::RequestTimedOut);
-                self.fail_transaction(ErrorCode::RequestTimedOut);
+                self.fail_transaction(ErrorCode::RequestTimedOut, out);
                 self.expire_sequence(*queue, batch, out);
             }
         }
@@ -108,7 +108,7 @@ impl Producer {
             while self.accumulator.queues[index].batches.front().is_some_and(is_due) {
                 let mut batch = self.accumulator.queues[index].take_first();
                 self.fail(index, &mut batch, ErrorCode::RequestTimedOut);
-                self.fail_transaction(ErrorCode::RequestTimedOut);
+                self.fail_transaction(ErrorCode::RequestTimedOut, out);
                 self.expire_sequence(index, &batch, out);
                 self.accumulator.free += batch.charge;
             }
@@ -336,7 +336,7 @@ impl Producer {
                 return;
             }
             self.fail(index, &mut batch, error);
-            self.fail_transaction(error);
+            self.fail_transaction(error, out);
             self.give_up_sequence(index, &batch, error, may_retry, out);
             self.accumulator.free += batch.charge;
             return;

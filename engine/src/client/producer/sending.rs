@@ -27,7 +27,7 @@ impl Producer {
         }
         let size = record.size_upper_bound();
         if size > u64::from(self.config.max_request_size) || size > self.config.buffer_memory {
-            self.fail_transaction(ErrorCode::MessageTooLarge);
+            self.fail_transaction(ErrorCode::MessageTooLarge, out);
             return Err(SendError::TooLarge { size });
         }
         if record.partition.is_some_and(|partition| partition < 0) {
@@ -100,7 +100,7 @@ impl Producer {
                 return;
             }
             self.fail_unsent(ErrorCode::RequestTimedOut, blocked.tag);
-            self.fail_transaction(ErrorCode::RequestTimedOut);
+            self.fail_transaction(ErrorCode::RequestTimedOut, out);
         }
         self.waits_for_memory = false;
     }

@@ -276,6 +276,66 @@ fn a_transaction_that_stays_open_in_a_healed_cluster_is_found() {
     assert!(open(Span::secs(31)));
 }
 
+/// KAFKA-19999: all markers are written, and the coordinator gives up before it has learned of it.
+#[test]
+fn a_decided_transaction_that_is_never_completed_is_found() {
+    let found_after = |wait: Span, is_completed: bool| {
+        let mut history = good();
+        history.state((PID, 3), State::Ongoing, BOTH);
+        history.state((PID, 4), State::PrepareCommit, BOTH);
+        if is_completed {
+            history.state((PID, 4), State::CompleteCommit, &[]);
+        }
+        history.wait(wait);
+        let what = "a transaction was decided and is not completed";
+        found(&history).contains(&("transactions-end", what))
+    };
+    assert!(!found_after(Span::secs(29), false));
+    assert!(found_after(Span::secs(31), false));
+    assert!(!found_after(Span::secs(31), true));
+}
+
+/// Museum, section 4, C21: what is permitted is named.
+#[test]
+fn a_transaction_is_not_aborted_before_its_time_and_after_it_that_is_named() {
+    let aborted = |open_ms: i64, is_in_use: bool| {
+        let mut history = good();
+        history.state((PID, 3), State::Ongoing, BOTH);
+        if is_in_use {
+            history.begin_transaction(1001, 6);
+        }
+        history.time_out((PID, 4), open_ms);
+        let judgement = history.judge();
+        let broken: Vec<_> = judgement.violations.iter().map(|it| it.check.clone()).collect();
+        let permitted: Vec<_> = judgement.permitted.iter().map(|it| it.hazard.clone()).collect();
+        (broken.contains(&"transactions-end".to_owned()), permitted)
+    };
+    assert_eq!(aborted(10_000, true), (true, vec![]));
+    assert_eq!(aborted(10_000, false), (true, vec![]));
+    assert_eq!(aborted(10_001, true), (false, vec!["transaction-timed-out".to_owned()]));
+    assert_eq!(aborted(10_001, false), (false, vec![]));
+}
+
+/// C23 of the same.
+#[test]
+fn a_producer_that_is_fenced_by_one_with_its_id_is_named() {
+    let named = |other: u16| {
+        let mut history = good();
+        history.begin_transaction(1001, 6);
+        history.own(other, (PID, 4));
+        let (transaction, outcome) = (6, TransactionOutcome::GivenUp);
+        let error = Some(ErrorCode::ProducerFenced);
+        if other == 1001 {
+            history.own(1001, (PID, 5));
+        }
+        history.client(1001, ClientFact::TransactionEnded { transaction, outcome, error });
+        let judgement = history.judge();
+        judgement.permitted.iter().any(|it| it.hazard == "shared-transactional-id")
+    };
+    assert!(named(1003));
+    assert!(!named(1001), "it was replaced by itself");
+}
+
 #[test]
 fn a_record_stands_behind_those_that_were_acknowledged_before_it_was_sent() {
     let stands = |swapped: bool| {

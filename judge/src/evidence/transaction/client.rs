@@ -103,6 +103,17 @@ impl ClientTransactions {
         &self.sessions
     }
 
+    /// The session in which a client is, an index of [`Self::sessions`].
+    pub fn session_of(&self, node: NodeId) -> Option<usize> {
+        self.owners.get(&node).copied()
+    }
+
+    /// Whether a client that lives is in a transaction of a transactional id.
+    pub fn is_open(&self, id: &str) -> bool {
+        let its = |node: &NodeId| self.owners.get(node).map(|session| &self.sessions[*session]);
+        self.open.keys().filter_map(its).any(|session| *session.id == *id)
+    }
+
     /// One transaction, by [`super::super::Record::transaction`].
     pub fn get(&self, transaction: u32) -> Option<&ClientTransaction> {
         self.all.get(transaction as usize)

@@ -62,11 +62,15 @@ impl View {
     /// a slow clock. Its time counts from its first batch, or from the last change of the partition's
     /// leader or ISR if that came later.
     pub fn is_time_over(&self, partition: &Partition, batch: u32, now: u64) -> bool {
+        self.is_past(partition, partition.batches.get(batch).at, now)
+    }
+
+    /// Whether that time is over by `now` for what happened in a partition at `at`, both in nanoseconds.
+    pub fn is_past(&self, partition: &Partition, at: u64, now: u64) -> bool {
         let waited = self.setup.transaction_timeout.0.saturating_add(SLACK.0);
         let drift = waited / 1_000_000 * u64::from(self.setup.drift_ppm);
         let led = partition.states.last().map_or(0, |state| state.at);
-        let since = partition.batches.get(batch).at.max(led);
-        now.saturating_sub(since) > waited.saturating_add(drift)
+        now.saturating_sub(at.max(led)) > waited.saturating_add(drift)
     }
 
     /// The oldest transaction that is open in a partition, of which no reader of `read_committed` gets

@@ -67,6 +67,8 @@ pub struct StateValue {
     /// When the last transaction began, in milliseconds of the coordinator's clock; -1: none since
     /// the producer was initialized.
     pub start_ms: i64,
+    /// When the record was made, in milliseconds of the coordinator's clock.
+    pub last_update_ms: i64,
 }
 
 /// One record.
@@ -131,9 +133,9 @@ fn one(
             value.tags()?;
         }
     }
-    value.long()?;
-    let start_ms = value.long()?;
-    let it = StateValue { producer_id, epoch, timeout_ms, state, partitions, start_ms };
+    let (last_update_ms, start_ms) = (value.long()?, value.long()?);
+    let it =
+        StateValue { producer_id, epoch, timeout_ms, state, partitions, start_ms, last_update_ms };
     Ok((id, Some(it)))
 }
 

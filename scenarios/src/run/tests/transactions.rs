@@ -13,6 +13,10 @@ fn with(name: &str, seed: u64, set: &[&str]) -> Verdict {
     run(&resolved).verdict
 }
 
+fn hazards(verdict: &Verdict) -> Vec<&str> {
+    verdict.permitted.iter().map(|it| it.hazard.as_str()).collect()
+}
+
 /// The leader of a partition dies between transactions over all of them: nothing is violated, and readers
 /// of committed data pass over what was aborted.
 #[test]
@@ -32,15 +36,29 @@ fn a_zombie_is_fenced() {
     let verdict = with("zombie-producer", 1, &[]);
     assert_eq!(verdict.outcome, Outcome::Pass, "{verdict:#?}");
     assert!(verdict.exercised.contains_key("producer_fenced"));
+    assert_eq!(hazards(&verdict), ["shared-transactional-id"]);
 }
 
-/// A batch that arrives when its transaction is over is refused by its epoch. In the first version of the
-/// protocol the next transaction may have the same one (KIP-890).
+/// A transaction that takes longer than its time-out is aborted, and that is named.
 #[test]
-fn a_late_batch_joins_no_other_transaction_where_each_has_its_epoch() {
-    let verdict = with("hanging-transaction", 1, &[]);
+fn a_transaction_that_takes_too_long_is_aborted() {
+    let verdict = with("transaction-timeout", 1, &[]);
     assert_eq!(verdict.outcome, Outcome::Pass, "{verdict:#?}");
-    let verdict = with("hanging-transaction", 1, &["transaction.version=1"]);
+    assert!(hazards(&verdict).contains(&"transaction-timed-out"));
+}
+
+/// A batch that arrives when its transaction is over is refused by its epoch (KIP-890). In the first
+/// version of the protocol the next transaction may have the same one by the rule of Kafka 4.1 (FL-5).
+#[test]
+fn a_late_batch_joins_no_other_transaction() {
+    for set in [&[][..], &["transaction.version=1"]] {
+        let verdict = with("hanging-transaction", 1, set);
+        assert_eq!(verdict.outcome, Outcome::Pass, "{verdict:#?}");
+    }
+    let mut resolved = resolved("hanging-transaction", 1);
+    resolved.scenario.set_all(&["transaction.version=1".to_owned()]).expect("it can be set");
+    resolved.bugs = vec!["FL-5".to_owned()];
+    let verdict = run(&resolved).verdict;
     let found: Vec<&str> = verdict.violations.iter().map(|it| it.check.as_str()).collect();
     assert!(found.contains(&"all-or-nothing"), "{verdict:#?}");
 }

@@ -65,12 +65,13 @@ impl Admitter<'_> {
         rules.check_transactional(out, written)
     }
 
-    /// Decides whether a marker from a coordinator with this epoch is appended.
+    /// Decides whether a marker from a coordinator with this epoch is appended. `own_epoch`: every
+    /// transaction of the producer has an epoch of its own.
     pub(super) fn marker(
         self,
         known: Known<'_>,
         batch: Batch<'_>,
-        coordinator_epoch: i32,
+        (coordinator_epoch, own_epoch): (i32, bool),
         out: &mut Outbox,
     ) -> Admission {
         let none = (NO_PRODUCER_EPOCH, crate::log::producers::NO_COORDINATOR_EPOCH);
@@ -79,6 +80,8 @@ impl Admitter<'_> {
         let marker = Marker {
             producer_epoch: batch.producer_epoch(),
             known_producer_epoch,
+            own_epoch,
+            is_open: known.producer.is_some_and(|it| it.current_txn_first_offset.is_some()),
             coordinator_epoch,
             known_coordinator_epoch,
         };

@@ -107,7 +107,9 @@ impl Partition {
         if let Err(error) = self.check_may_append(-1, context, io) {
             return Ok(Err(error.into()));
         }
-        let TxnMarker { producer_id, producer_epoch, committed, coordinator_epoch, .. } = *marker;
+        let TxnMarker {
+            producer_id, producer_epoch, committed, coordinator_epoch, own_epoch, ..
+        } = *marker;
         let batch = EndTransactionMarker { committed, coordinator_epoch }.batch(
             producer_id,
             producer_epoch,
@@ -118,7 +120,7 @@ impl Partition {
             if known.producer.is_none_or(|it| it.current_txn_first_offset.is_none()) {
                 out.observe(Fact::Reached(Reach::MarkerWithoutTransaction));
             }
-            admitter.marker(known, batch, coordinator_epoch, out)
+            admitter.marker(known, batch, (coordinator_epoch, own_epoch), out)
         };
         self.append(batch, admit, context, io)
     }

@@ -90,6 +90,7 @@ pub(super) fn write_markers(
             producer_epoch: long(&marker["producerEpoch"]) as i16,
             committed: marker["transactionResult"].as_bool().unwrap_or(false),
             coordinator_epoch: long(&marker["coordinatorEpoch"]) as i32,
+            own_epoch: false,
             partitions: partitions(topics, &marker["topics"], "name", "partitionIndexes"),
         });
     }

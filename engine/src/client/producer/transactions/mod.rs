@@ -265,13 +265,25 @@ impl Transactions {
     }
 
     /// Reacts to the final error of a batch, or of a `send` that waited
-    /// (`maybeTransitionToErrorState`).
-    pub(super) fn on_batch_failed(&mut self, error: ErrorCode) {
+    /// (`maybeTransitionToErrorState`). With `bumps` the client asks for another epoch, if it can.
+    pub(super) fn on_batch_failed(&mut self, error: ErrorCode, bumps: bool) {
         let class = class::of_batch(error);
-        if matches!(class, Class::Abortable(_)) && !self.state.is_completing() {
-            self.needs_bump |= self.bumps_itself();
+        let bumps = bumps && self.bumps_itself() && !self.needs_bump;
+        if matches!(class, Class::Abortable(_)) && bumps {
+            // An abort that waits for the batch returns with the next epoch.
+            self.needs_bump = self.state != TransactionState::Aborting || self.bump_behind_end();
         }
         self.fail(class);
+    }
+
+    /// Queues the request for the next epoch behind that which ends the transaction, if that has not
+    /// left. The call returns with it then.
+    fn bump_behind_end(&mut self) -> bool {
+        let Some(end) = self.queue.end_mut() else { return false };
+        let call = end.call.take();
+        let named = Some(self.identity);
+        self.enqueue(Request::InitProducerId { named }, call);
+        true
     }
 
     /// Reacts to an expired batch that may have left a gap in the sequences.

@@ -84,6 +84,11 @@ impl Queue {
         self.0.first()
     }
 
+    /// The request that ends the transaction, if it waits.
+    pub(super) fn end_mut(&mut self) -> Option<&mut Queued> {
+        self.0.iter_mut().find(|queued| queued.request.is_end())
+    }
+
     pub(super) fn pop(&mut self) -> Option<Queued> {
         (!self.0.is_empty()).then(|| self.0.remove(0))
     }

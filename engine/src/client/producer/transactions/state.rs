@@ -60,11 +60,6 @@ impl State {
     pub(super) fn is_error(self) -> bool {
         matches!(self, Self::AbortableError | Self::FatalError)
     }
-
-    /// Whether the transaction is being committed or aborted.
-    pub(super) fn is_completing(self) -> bool {
-        matches!(self, Self::Committing | Self::Aborting)
-    }
 }
 
 #[cfg(test)]

@@ -175,7 +175,7 @@ fn the_failure_names_the_error_of_the_partition_that_could_not_be_added() {
 #[test]
 fn an_abort_after_a_failed_batch_takes_another_epoch_in_the_first_protocol() {
     let mut stage = Stage::open(V1);
-    stage.0.on_batch_failed(ErrorCode::OutOfOrderSequenceNumber);
+    stage.0.on_batch_failed(ErrorCode::OutOfOrderSequenceNumber, true);
     assert_eq!(stage.0.failure(), Some(abortable(ErrorCode::OutOfOrderSequenceNumber)));
     stage.0.call(Abort).unwrap();
     let end = stage.sends(Stage::end(FIRST, false, false));
@@ -192,7 +192,7 @@ fn an_abort_after_a_failed_batch_takes_another_epoch_in_the_first_protocol() {
 #[test]
 fn an_abort_after_a_failed_batch_is_enough_in_the_second_protocol() {
     let mut stage = Stage::open(V2);
-    stage.0.on_batch_failed(ErrorCode::NotEnoughReplicas);
+    stage.0.on_batch_failed(ErrorCode::NotEnoughReplicas, true);
     assert_eq!(stage.0.failure(), Some(abortable(ErrorCode::TransactionAbortable)));
     stage.0.call(Abort).unwrap();
     let end = stage.sends(Stage::end(FIRST, false, true));
@@ -205,7 +205,7 @@ fn an_abort_after_a_failed_batch_is_enough_in_the_second_protocol() {
 fn a_batch_that_fails_during_a_commit_makes_it_throw_and_an_abort_follows() {
     let mut stage = Stage::open(V2);
     stage.0.call(Commit).unwrap();
-    stage.0.on_batch_failed(ErrorCode::InvalidProducerEpoch);
+    stage.0.on_batch_failed(ErrorCode::InvalidProducerEpoch, true);
     assert_eq!(stage.0.next(false), None, "EndTxn is not sent any more");
     let failure = abortable(ErrorCode::InvalidProducerEpoch);
     assert_eq!(stage.0.take_effects(), [Effect::Threw(Commit, failure)]);
@@ -217,10 +217,53 @@ fn a_batch_that_fails_during_a_commit_makes_it_throw_and_an_abort_follows() {
 fn batches_that_fail_during_an_abort_change_nothing() {
     let mut stage = Stage::open(V2);
     stage.0.call(Abort).unwrap();
-    stage.0.on_batch_failed(ErrorCode::InvalidProducerEpoch);
+    stage.0.on_batch_failed(ErrorCode::InvalidProducerEpoch, true);
     stage.0.on_unresolved();
     assert_eq!(stage.0.state(), TransactionState::Aborting);
     stage.sends(Stage::end(FIRST, false, true));
+}
+
+/// FL-5: a batch that expires while the transaction is being ended may arrive after its marker.
+#[test]
+fn a_batch_that_fails_while_a_transaction_ends_leads_to_another_epoch_in_the_first_protocol() {
+    let mut stage = Stage::open(V1);
+    stage.0.call(Commit).unwrap();
+    stage.0.on_batch_failed(ErrorCode::RequestTimedOut, true);
+    assert_eq!(stage.0.next(false), None, "it is not sent any more");
+    stage.0.take_effects();
+    stage.0.call(Abort).unwrap();
+    let end = stage.sends(Stage::end(FIRST, false, false));
+    stage.0.on_done(end, Outcome::Ended(ErrorCode::None, None));
+    let bump = stage.sends(Request::InitProducerId { named: Some(FIRST) });
+    stage.0.on_done(bump, Outcome::Initialized(ErrorCode::None, SECOND));
+    assert_eq!(stage.0.take_effects().last(), Some(&Effect::Returned(Abort)));
+
+    let mut stage = Stage::open(V1);
+    stage.0.call(Abort).unwrap();
+    stage.0.on_batch_failed(ErrorCode::RequestTimedOut, true);
+    stage.0.on_batch_failed(ErrorCode::RequestTimedOut, true);
+    let end = stage.sends(Stage::end(FIRST, false, false));
+    stage.0.on_done(end, Outcome::Ended(ErrorCode::None, None));
+    assert_eq!(stage.0.take_effects(), [], "the call returns with the epoch");
+    let bump = stage.sends(Request::InitProducerId { named: Some(FIRST) });
+    stage.0.on_done(bump, Outcome::Initialized(ErrorCode::None, SECOND));
+    assert_eq!(stage.0.take_effects().last(), Some(&Effect::Returned(Abort)));
+    assert_eq!(stage.0.state(), TransactionState::Ready);
+}
+
+/// The same by Kafka 4.1's rule.
+#[test]
+fn without_another_epoch_the_next_transaction_has_the_one_of_the_batch() {
+    let mut stage = Stage::open(V1);
+    stage.0.call(Commit).unwrap();
+    stage.0.on_batch_failed(ErrorCode::RequestTimedOut, false);
+    assert_eq!(stage.0.next(false), None);
+    stage.0.take_effects();
+    stage.0.call(Abort).unwrap();
+    let end = stage.sends(Stage::end(FIRST, false, false));
+    stage.0.on_done(end, Outcome::Ended(ErrorCode::None, None));
+    assert_eq!(stage.0.take_effects(), [Effect::Returned(Abort)]);
+    assert_eq!(stage.0.state(), TransactionState::Ready);
 }
 
 #[test]

@@ -24,9 +24,14 @@ impl Replica {
     }
 
     fn marker(&mut self, producer_id: i64, producer_epoch: i16, committed: bool) {
-        let (coordinator_epoch, partitions) = (0, vec![ID]);
-        let marker =
-            TxnMarker { producer_id, producer_epoch, committed, coordinator_epoch, partitions };
+        let marker = TxnMarker {
+            producer_id,
+            producer_epoch,
+            committed,
+            coordinator_epoch: 0,
+            own_epoch: false,
+            partitions: vec![ID],
+        };
         self.with(|p, context, io| p.append_marker(&marker, context, io).unwrap()).unwrap();
     }
 

@@ -56,11 +56,22 @@ impl Replica {
         coordinator_epoch: i32,
         committed: bool,
     ) -> Result<Offset, ErrorCode> {
+        self.end_of(One, producer_epoch, coordinator_epoch, committed)
+    }
+
+    fn end_of(
+        &mut self,
+        version: Version,
+        producer_epoch: i16,
+        coordinator_epoch: i32,
+        committed: bool,
+    ) -> Result<Offset, ErrorCode> {
         let marker = TxnMarker {
             producer_id: PID,
             producer_epoch,
             committed,
             coordinator_epoch,
+            own_epoch: version == Two,
             partitions: vec![ID],
         };
         self.with(|p, context, io| p.append_marker(&marker, context, io).unwrap())
@@ -198,6 +209,19 @@ fn markers_are_refused_by_epoch_then_by_coordinator() {
     assert_eq!(leader.end(3, 4, true), Err(ErrorCode::TransactionCoordinatorFenced));
     assert_eq!(leader.end(3, -1, true), Err(ErrorCode::TransactionCoordinatorFenced));
     assert_eq!(leader.end(4, 6, true), Ok(3));
+}
+
+/// KAFKA-19446 and KAFKA-19999: a marker of version 2 has the epoch of the next transaction.
+#[test]
+fn a_late_marker_ends_no_later_transaction_and_a_repeated_one_is_harmless() {
+    let mut leader = Replica::leader(&[1], 1);
+    leader.begin(0, 0);
+    assert_eq!(leader.end_of(Two, 1, 5, true), Ok(1));
+    assert_eq!(leader.end_of(Two, 1, 5, true), Ok(2), "its first response was lost");
+    leader.begin(1, 0);
+    assert_eq!(leader.end_of(Two, 1, 5, true), Err(ErrorCode::InvalidProducerEpoch));
+    assert_eq!(leader.stable(), 3);
+    assert_eq!(leader.end_of(Two, 2, 5, false), Ok(4));
 }
 
 #[test]
