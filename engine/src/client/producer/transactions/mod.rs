@@ -276,16 +276,6 @@ impl Transactions {
         self.fail(class);
     }
 
-    /// Queues the request for the next epoch behind that which ends the transaction, if that has not
-    /// left. The call returns with it then.
-    fn bump_behind_end(&mut self) -> bool {
-        let Some(end) = self.queue.end_mut() else { return false };
-        let call = end.call.take();
-        let named = Some(self.identity);
-        self.enqueue(Request::InitProducerId { named }, call);
-        true
-    }
-
     /// Reacts to an expired batch that may have left a gap in the sequences.
     pub(super) fn on_unresolved(&mut self) {
         self.fail(Class::AbortableIfPossible(ErrorCode::RequestTimedOut));

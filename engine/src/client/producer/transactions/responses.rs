@@ -28,6 +28,16 @@ impl Transactions {
         self.queue.push(Queued { request, call, is_retry: false, is_soon: false });
     }
 
+    /// Queues the request for the next epoch behind that which ends the transaction, if that has not
+    /// left. The call returns with it then.
+    pub(super) fn bump_behind_end(&mut self) -> bool {
+        let Some(end) = self.queue.end_mut() else { return false };
+        let call = end.call.take();
+        let named = Some(self.identity);
+        self.enqueue(Request::InitProducerId { named }, call);
+        true
+    }
+
     /// Queues the request that adds partitions to which records have been sent.
     pub(super) fn add_new_partitions(&mut self) {
         if self.new_partitions.is_empty() {
