@@ -91,6 +91,9 @@ pub struct Violation {
     /// How it happened: which broker acknowledged which record, in which epoch, with which ISR, and
     /// which fault followed.
     pub explanation: Vec<String>,
+    /// The event of the trace that each line of the explanation is about, 0 if it is about none.
+    #[serde(default)]
+    pub explanation_events: Vec<u64>,
     /// The numbers of the events in the trace that show it.
     pub events: Vec<u64>,
 }
@@ -115,6 +118,9 @@ pub struct Permitted {
     /// How the first of them happened, if records are lost.
     #[serde(default)]
     pub explanation: Vec<String>,
+    /// The event of the trace that each line of the explanation is about, 0 if it is about none.
+    #[serde(default)]
+    pub explanation_events: Vec<u64>,
     /// The numbers of the events in the trace that show it.
     pub events: Vec<u64>,
 }

@@ -4,7 +4,7 @@
 use super::course::{self, Course};
 use crate::check::{Finding, Ground};
 use crate::evidence::story::{Ack, Happening, Scene};
-use crate::evidence::{Change, NO_RECORD, NONE, Partition, ReplicaSet, View, records};
+use crate::evidence::{Change, Moment, NO_RECORD, NONE, Partition, ReplicaSet, View, records};
 use engine::ids::Offset;
 
 /// The largest number of steps for a finding about a partition: more do not help readers.
@@ -13,80 +13,101 @@ const MOST: usize = 16;
 /// summary prints all of them.
 const LAST: usize = 12;
 
+/// A line of an explanation.
+pub(super) struct Line {
+    /// True time in nanoseconds since the run began.
+    at: u64,
+    /// The event of the trace that the line is about; 0 if it is about none.
+    pub(super) event: u64,
+    /// The line.
+    pub(super) text: String,
+}
+
+impl Line {
+    /// A line that is not about one event.
+    pub(super) fn without_event(text: String) -> Self {
+        Self { at: 0, event: 0, text }
+    }
+}
+
 /// The lines for a finding.
-pub(super) fn lines(view: &View, finding: &Finding) -> Vec<String> {
+pub(super) fn lines(view: &View, finding: &Finding) -> Vec<Line> {
     let Some(index) = finding.partition else {
-        return vec![finding.detail.clone()];
+        return vec![Line { at: finding.at, event: finding.event, text: finding.detail.clone() }];
     };
-    let Course { head: mut lines, steps: course } = course::of(view, finding).unwrap_or_default();
+    let Course { head, steps: course } = course::of(view, finding).unwrap_or_default();
+    let mut lines: Vec<Line> = head.into_iter().map(Line::without_event).collect();
     let partition = &view.partitions[index];
     let stood = match ack(view, index, finding) {
-        Some(ack) => Some((ack.at, acknowledged(view, partition, &ack, finding))),
+        Some(ack) => Some(acknowledged(view, partition, &ack, finding)),
         None => appended(view, partition, finding),
     };
-    let from = stood.as_ref().map_or(finding.at.saturating_sub(1_000_000_000), |(at, _)| *at);
+    let from = stood.as_ref().map_or(finding.at.saturating_sub(1_000_000_000), |line| line.at);
     lines.extend(before(view, partition, from));
-    let mut told = steps(view, partition, (from, finding.at));
+    let mut steps = steps(view, partition, (from, finding.at));
     match course.is_empty() {
-        true => lines.extend(stood.map(|(_, line)| line)),
-        false => told.extend(stood),
+        true => lines.extend(stood),
+        false => steps.extend(stood),
     }
     let most = MOST + course.len();
-    told.extend(course);
-    told.sort_by_key(|(at, _)| *at);
-    let left_out = told.len().saturating_sub(most);
+    steps.extend(course.into_iter().map(|(at, text)| Line { at, event: 0, text }));
+    steps.sort_by_key(|line| line.at);
+    let left_out = steps.len().saturating_sub(most);
     if left_out > 0 {
         // The last steps explain most.
-        told.drain(..left_out);
-        lines.push(format!("({left_out} earlier steps left out)"));
+        steps.drain(..left_out);
+        lines.push(Line::without_event(format!("({left_out} earlier steps left out)")));
     }
-    lines.extend(told.into_iter().map(|(_, line)| line));
-    lines.extend(held(partition, finding));
+    lines.extend(steps);
+    lines.extend(held(partition, finding).map(Line::without_event));
     let detail = if finding.detail.is_empty() { "" } else { ": " };
-    lines.push(format!("{}  {}{detail}{}", view.time(finding.at), finding.what, finding.detail));
+    let text = format!("{}  {}{detail}{}", view.time(finding.at), finding.what, finding.detail);
+    lines.push(Line { at: finding.at, event: finding.event, text });
     lines
 }
 
 /// The last steps of a partition that did not recover; empty if the finding is about something else.
-pub(super) fn missing(view: &View, finding: &Finding) -> Vec<String> {
+pub(super) fn missing(view: &View, finding: &Finding) -> Vec<Line> {
     let Ground::NotBack { about: Some((cluster, id)) } = finding.ground else { return Vec::new() };
     let Some(index) = view.index_of(cluster, id) else { return Vec::new() };
     let partition = &view.partitions[index];
     let from = view.load_began.unwrap_or_default();
-    let mut told: Vec<(u64, String)> = steps(view, partition, (from, finding.at));
-    told.drain(..told.len().saturating_sub(LAST));
-    told.into_iter().map(|(_, line)| line).collect()
+    let mut steps = steps(view, partition, (from, finding.at));
+    steps.drain(..steps.len().saturating_sub(LAST));
+    steps
 }
 
 /// The steps of a partition between two times, with the faults.
-fn steps(view: &View, partition: &Partition, (from, to): (u64, u64)) -> Vec<(u64, String)> {
+fn steps(view: &View, partition: &Partition, (from, to): (u64, u64)) -> Vec<Line> {
     let scenes = partition.story.between(from, to);
     let faults = view.faults.iter().filter(|(at, _)| (from..=to).contains(&at.at));
-    let mut told: Vec<(u64, String)> =
-        scenes.iter().filter_map(|scene| told(view, partition, scene)).collect();
-    told.extend(faults.map(|(at, fault)| {
+    let mut steps: Vec<Line> =
+        scenes.iter().filter_map(|scene| step(view, partition, scene)).collect();
+    steps.extend(faults.map(|(moment, fault)| {
         let change = if fault.applied { "applied" } else { "undone" };
-        (at.at, format!("{}  fault: {} {change}", view.time(at.at), fault.what))
+        let text = format!("{}  fault: {} {change}", view.time(moment.at), fault.what);
+        Line { at: moment.at, event: moment.event, text }
     }));
-    told.sort_by_key(|(at, _)| *at);
-    told
+    steps.sort_by_key(|line| line.at);
+    steps
 }
 
 /// What began earlier and still matters at `from`: faults in force, a proposal without a response,
 /// and a high watermark that had already passed the log end of an in-sync replica.
-fn before(view: &View, partition: &Partition, from: u64) -> Vec<String> {
-    let mut in_force: Vec<(u64, &str)> = Vec::new();
-    for (at, fault) in view.faults.iter().take_while(|(at, _)| at.at < from) {
+fn before(view: &View, partition: &Partition, from: u64) -> Vec<Line> {
+    let mut in_force: Vec<(&Moment, &str)> = Vec::new();
+    for (moment, fault) in view.faults.iter().take_while(|(moment, _)| moment.at < from) {
         if fault.applied {
-            in_force.push((at.at, &fault.what));
+            in_force.push((moment, &fault.what));
         } else if let Some(place) = in_force.iter().position(|(_, other)| *other == fault.what) {
             in_force.remove(place);
         }
     }
-    let mut lines: Vec<(u64, String)> = in_force
-        .into_iter()
-        .map(|(at, what)| (at, format!("{}  fault: {what} applied, still in force", view.time(at))))
-        .collect();
+    let in_force = in_force.into_iter().map(|(moment, what)| {
+        let text = format!("{}  fault: {what} applied, still in force", view.time(moment.at));
+        Line { at: moment.at, event: moment.event, text }
+    });
+    let mut lines: Vec<Line> = in_force.collect();
     let earlier = partition.story.between(0, from.saturating_sub(1)).iter().rev();
     let open = earlier.take_while(|scene| {
         !matches!(
@@ -98,14 +119,14 @@ fn before(view: &View, partition: &Partition, from: u64) -> Vec<String> {
     let first_proposal =
         open.iter().rev().find(|scene| matches!(scene.what, Happening::Proposed { .. }));
     let passed = open.iter().find(|scene| matches!(scene.what, Happening::Passed { .. }));
-    lines.extend(first_proposal.and_then(|scene| told(view, partition, scene)));
-    lines.extend(passed.and_then(|scene| told(view, partition, scene)));
-    lines.sort_by_key(|(at, _)| *at);
-    lines.into_iter().map(|(_, line)| line).collect()
+    lines.extend(first_proposal.and_then(|scene| step(view, partition, scene)));
+    lines.extend(passed.and_then(|scene| step(view, partition, scene)));
+    lines.sort_by_key(|line| line.at);
+    lines
 }
 
 /// The append of the finding's batch, for a batch that was not acknowledged before the finding.
-fn appended(view: &View, partition: &Partition, finding: &Finding) -> Option<(u64, String)> {
+fn appended(view: &View, partition: &Partition, finding: &Finding) -> Option<Line> {
     let offset = finding.offset?;
     let held = |batch: &u32| partition.batches.get(*batch).at <= finding.at;
     let batch = partition.batches.covering(offset).filter(held).last()?;
@@ -118,7 +139,7 @@ fn appended(view: &View, partition: &Partition, finding: &Finding) -> Option<(u6
     let in_epoch = || partition.states.iter().filter(|state| state.leader_epoch == it.epoch);
     let led = in_epoch().rev().find(|state| state.at <= it.at).or_else(|| in_epoch().next())?;
     let leader = view.setup.name(partition.replicas[led.leader?].node);
-    let line = format!(
+    let text = format!(
         "{}  {leader} appended {record} at {}@{offset} in epoch {}, ISR {{{}}}; not acknowledged \
          by the time of the finding",
         view.time(it.at),
@@ -126,7 +147,7 @@ fn appended(view: &View, partition: &Partition, finding: &Finding) -> Option<(u6
         it.epoch,
         partition.names(&led.isr),
     );
-    Some((it.at, line))
+    Some(Line { at: it.at, event: 0, text })
 }
 
 /// The response that acknowledged the finding's batch. After a loss, later leaders acknowledge
@@ -172,10 +193,10 @@ fn acknowledges(partition: &Partition, ack: &Ack, offset: Offset) -> u32 {
     partition.batches.covering(offset).filter(had).max_by_key(latest).unwrap_or(NONE)
 }
 
-fn acknowledged(view: &View, partition: &Partition, ack: &Ack, finding: &Finding) -> String {
+fn acknowledged(view: &View, partition: &Partition, ack: &Ack, finding: &Finding) -> Line {
     let record = finding.record.map_or_else(|| "the offset".to_owned(), records::name);
     let acks = if ack.acks == -1 { "all".to_owned() } else { ack.acks.to_string() };
-    format!(
+    let text = format!(
         "{}  {} acknowledged {record} at {}@{} (acks={acks}, epoch {}, ISR {{{}}}, \
          high watermark {})",
         view.time(ack.at),
@@ -185,10 +206,11 @@ fn acknowledged(view: &View, partition: &Partition, ack: &Ack, finding: &Finding
         ack.epoch,
         partition.names(&ack.isr),
         ack.high_watermark,
-    )
+    );
+    Line { at: ack.at, event: ack.event, text }
 }
 
-fn told(view: &View, partition: &Partition, scene: &Scene) -> Option<(u64, String)> {
+fn step(view: &View, partition: &Partition, scene: &Scene) -> Option<Line> {
     let node = view.setup.name(partition.replicas.get(scene.replica)?.node);
     let what = match &scene.what {
         Happening::Node(Change::Started) => format!("{node} started"),
@@ -235,7 +257,8 @@ fn told(view: &View, partition: &Partition, scene: &Scene) -> Option<(u64, Strin
         ),
         Happening::Committed(state) => committed(partition, *state),
     };
-    Some((scene.at, format!("{}  {what}", view.time(scene.at))))
+    let text = format!("{}  {what}", view.time(scene.at));
+    Some(Line { at: scene.at, event: scene.event, text })
 }
 
 fn committed(partition: &Partition, state: usize) -> String {

@@ -22,6 +22,7 @@ mod unconfirmed;
 use crate::check::{CALLBACKS, CHECKS, Finding, Findings, Ground, acknowledged};
 use crate::evidence::{End, Outcome, Source, View};
 use crate::outcome::{Counts, Permitted, Sum, Transactions, Violation};
+use explain::Line;
 use permission::Excuse;
 use std::collections::{BTreeMap, BTreeSet};
 use unconfirmed::Unconfirmed;
@@ -154,6 +155,16 @@ fn is_gone(finding: &Finding) -> bool {
 
 fn violation(view: &View, group: &[&Finding]) -> Violation {
     let first = group[0];
+    let lines = match first.partition {
+        // Each finding has a different subject, and the summary names only the first.
+        None => {
+            let others = group.iter().skip(1);
+            let others = others.map(|finding| Line::without_event(finding.detail.clone()));
+            explain::missing(view, first).into_iter().chain(others).collect()
+        }
+        Some(_) => explain::lines(view, first),
+    };
+    let (explanation_events, explanation) = texts(lines);
     Violation {
         check: first.check.to_owned(),
         signature: signature::of(view, first),
@@ -161,14 +172,8 @@ fn violation(view: &View, group: &[&Finding]) -> Violation {
         partition: view.name(first.partition).to_owned(),
         offset: first.offset,
         summary: summary(view, group, group.len() as u64),
-        explanation: match first.partition {
-            // Each finding has a different subject, and the summary names only the first.
-            None => {
-                let others = group.iter().skip(1).map(|finding| finding.detail.clone());
-                explain::missing(view, first).into_iter().chain(others).collect()
-            }
-            Some(_) => explain::lines(view, first),
-        },
+        explanation,
+        explanation_events,
         events: events(view, group),
     }
 }
@@ -180,6 +185,9 @@ fn permission(view: &View, hazard: &str, group: Vec<(&Finding, String)>) -> Perm
         group.iter().partition(|finding| finding.check == CALLBACKS);
     let stored: BTreeSet<u64> = stored.iter().filter_map(|it| it.record).collect();
     let called: BTreeSet<u64> = callbacks.iter().filter_map(|it| it.record).collect();
+    // An anomaly without lost records needs no explanation.
+    let lines = if is_gone(group[0]) { explain::lines(view, group[0]) } else { Vec::new() };
+    let (explanation_events, explanation) = texts(lines);
     Permitted {
         hazard: hazard.to_owned(),
         count,
@@ -187,13 +195,15 @@ fn permission(view: &View, hazard: &str, group: Vec<(&Finding, String)>) -> Perm
         because: reasons.into_iter().next().unwrap_or_default(),
         partition: view.name(group[0].partition).to_owned(),
         summary: summary(view, &group, count),
-        // An anomaly without lost records needs no explanation.
-        explanation: match is_gone(group[0]) {
-            true => explain::lines(view, group[0]),
-            false => Vec::new(),
-        },
+        explanation,
+        explanation_events,
         events: events(view, &group),
     }
+}
+
+/// The events and the texts of lines.
+fn texts(lines: Vec<Line>) -> (Vec<u64>, Vec<String>) {
+    lines.into_iter().map(|line| (line.event, line.text)).unzip()
 }
 
 /// The finding, its place, and the number of further ones.

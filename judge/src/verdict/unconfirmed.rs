@@ -104,6 +104,7 @@ impl Unconfirmed {
                     count => format!("{count} records sent with acks=0 are missing"),
                 },
                 explanation: Vec::new(),
+                explanation_events: Vec::new(),
                 events: group.events.iter().copied().take(super::EVENTS).collect(),
             }
         });
