@@ -165,15 +165,16 @@ impl History {
         })
     }
 
-    /// The fact of this event in the words of `in_words`.
-    pub(super) fn fact(
+    /// The fact of this event in the form that `form` gives it; `form` can look up names of
+    /// partitions.
+    pub(super) fn fact<T>(
         &self,
         event: u64,
-        in_words: fn(&Fact, &dyn Fn(TopicPartition) -> String) -> String,
-    ) -> Option<String> {
+        form: fn(&Fact, &dyn Fn(TopicPartition) -> String) -> T,
+    ) -> Option<T> {
         let index = self.events.binary_search_by_key(&event, |(_, event, ..)| *event).ok()?;
         let (_, _, node, fact) = &self.events[index];
-        Some(in_words(fact, &|of| self.name(node.cluster, of)))
+        Some(form(fact, &|of| self.name(node.cluster, of)))
     }
 
     fn name(&self, cluster: ClusterId, of: TopicPartition) -> String {
@@ -275,7 +276,7 @@ impl History {
 }
 
 /// Offsets and numbers of the records from `from` to `to`.
-fn delivered(batches: &[bytes::Bytes], from: i64, to: i64) -> Vec<(i64, Option<u64>)> {
+pub(super) fn delivered(batches: &[bytes::Bytes], from: i64, to: i64) -> Vec<(i64, Option<u64>)> {
     let mut records = Vec::new();
     for batch in batches {
         // Checks report what cannot be decoded.

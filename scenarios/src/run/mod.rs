@@ -12,6 +12,7 @@ mod disks;
 mod errors;
 mod event_budget;
 mod exercised;
+mod fields;
 mod history;
 mod measure;
 mod notices;

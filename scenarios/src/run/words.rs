@@ -1,6 +1,6 @@
 //! The events of a trace in words: when, where, and what a process did or reported.
 
-use super::Account;
+use super::{Account, fields};
 use engine::fact::{
     Again, ClientFact, EndTxnHandled, Fact, Positioning, TransactionOutcome, Truncation,
 };
@@ -11,8 +11,8 @@ use machine::CloseReason;
 use sim::{TraceEvent, TraceKind};
 
 impl Account {
-    /// The trace as lines of JSON. Times are nanoseconds since the start of the load; the fact that
-    /// a process reported stands there in words.
+    /// The trace as lines of JSON. Times are nanoseconds since the start of the load. The fact that
+    /// a process reported stands there in words and as fields, a fault with its nodes and in words.
     pub fn lines(&self) -> impl Iterator<Item = String> + '_ {
         self.trace.iter().map(|event| {
             let mut line = serde_json::to_value(event).expect("an event is plain data");
@@ -20,6 +20,13 @@ impl Account {
                 line.insert("time_ns".to_owned(), self.history.since_load(event.time).into());
                 if let Some(fact) = self.fact(event) {
                     line.insert("fact".to_owned(), fact.into());
+                    line.extend(self.history.fact(event.id.0, fields::of).unwrap_or_default());
+                }
+                if let TraceKind::Applied(fault) | TraceKind::Undone(fault) = &event.kind {
+                    let nodes = fault.nodes().into_iter().map(|node| node.to_string());
+                    line.insert("nodes".to_owned(), nodes.collect::<Vec<_>>().into());
+                    let words = fault.in_words(&|node| node.to_string());
+                    line.insert("in_words".to_owned(), words.into());
                 }
             }
             line.to_string()
