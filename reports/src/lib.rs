@@ -12,4 +12,5 @@ pub mod acks;
 pub mod out;
 pub mod page;
 pub mod plot;
+pub mod run;
 pub mod stat;

@@ -33,7 +33,14 @@ pub(super) fn render(summary: &Summary) -> String {
     };
     let title = format!("acks compared: {}, seeds {}", study.scenario, study.seeds.text());
     let faultline = &study.made_by();
-    page::render(Page { title: &title, description: &description, faultline, body })
+    page::render(Page {
+        title: &title,
+        description: &description,
+        faultline,
+        body,
+        style: "",
+        script: None,
+    })
 }
 
 fn head(summary: &Summary) -> Markup {

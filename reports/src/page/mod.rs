@@ -1,5 +1,5 @@
-//! The frame of all pages: one HTML file with everything in it. It loads nothing, runs no script,
-//! and is readable on a phone, on paper, and on light or dark ground.
+//! The frame of all pages: one HTML file with everything in it. It loads nothing, runs no script
+//! but its own, and is readable on a phone, on paper, and on light or dark ground.
 
 pub mod palette;
 pub mod text;
@@ -18,6 +18,10 @@ pub struct Page<'a> {
     pub faultline: &'a str,
     /// The content between head and foot.
     pub body: Markup,
+    /// Rules of this page alone, after those of all pages.
+    pub style: &'a str,
+    /// The module that the page runs; without one, no script runs in it.
+    pub script: Option<&'a str>,
 }
 
 /// A command, which breaks only between its arguments.
@@ -39,7 +43,10 @@ pub fn code(line: &str) -> Markup {
 /// The page as HTML text.
 pub fn render(page: Page<'_>) -> String {
     // The page may not load anything, whatever its content.
-    let policy = "default-src 'none'; style-src 'unsafe-inline'; img-src data:";
+    let mut policy = "default-src 'none'; style-src 'unsafe-inline'; img-src data:".to_owned();
+    if page.script.is_some() {
+        policy.push_str("; script-src 'unsafe-inline'");
+    }
     let html = html! {
         (DOCTYPE)
         html lang="en" {
@@ -52,7 +59,7 @@ pub fn render(page: Page<'_>) -> String {
                 meta name="description" content=(page.description);
                 link rel="icon" href="data:,";
                 title { (page.title) }
-                style { (PreEscaped(style_sheet())) }
+                style { (PreEscaped(style_sheet())) (PreEscaped(page.style)) }
             }
             body {
                 a class="skip" href="#main" { "Skip to the findings" }
@@ -60,6 +67,9 @@ pub fn render(page: Page<'_>) -> String {
                 footer {
                     p { "The runs were made by Faultline " (page.faultline) ". The page holds everything \
                          that it shows and loads nothing." }
+                }
+                @if let Some(script) = page.script {
+                    script type="module" { (PreEscaped(script)) }
                 }
             }
         }
