@@ -3,7 +3,7 @@
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use spec::Time;
 use std::ops::Range;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 const AFTER_HELP: &str = "\
 Exit codes: 0 every promise held, 1 a promise was broken, 2 wrong input and nothing was run (or
@@ -34,6 +34,13 @@ pub(crate) enum Command {
     Replay(ReplayArgs),
     /// Print the JSON Schema of a file format
     Schema(SchemaArgs),
+}
+
+impl ScenarioArgs {
+    /// Where results are written.
+    pub(crate) fn folder(&self) -> &Path {
+        self.out.as_deref().unwrap_or(Path::new("results"))
+    }
 }
 
 impl Command {
@@ -73,9 +80,10 @@ pub(crate) struct ScenarioArgs {
     /// Replace a rule by one that was once wrong (see `list bugs`)
     #[arg(long = "bug", value_name = "ID")]
     pub(crate) bugs: Vec<String>,
-    /// Where results are written
-    #[arg(long, value_name = "DIR", default_value = "results")]
-    pub(crate) out: PathBuf,
+    /// Where results are written; with it, a page of the run is made even if the run passes
+    /// [default: results]
+    #[arg(long, value_name = "DIR")]
+    pub(crate) out: Option<PathBuf>,
     /// Print one JSON object and nothing else
     #[arg(long)]
     pub(crate) json: bool,

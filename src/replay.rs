@@ -133,7 +133,8 @@ fn finish(
     exit::print_result(None::<&Verdict>, words, unwritten, code)
 }
 
-fn read(path: &Path) -> Result<RunRecord, Failure> {
+/// Reads the record of a run.
+pub(crate) fn read(path: &Path) -> Result<RunRecord, Failure> {
     files::read_record(path).map_err(|error| {
         if path.is_dir() && error.kind() == std::io::ErrorKind::NotFound {
             return no_run(path);
@@ -191,7 +192,7 @@ fn no_run(folder: &Path) -> Failure {
 }
 
 /// Checks the seal of a record, and then its scenario as that of a file.
-fn check(path: &Path, record: &RunRecord) -> Result<(), Failure> {
+pub(crate) fn check(path: &Path, record: &RunRecord) -> Result<(), Failure> {
     let file = Some(path.display().to_string());
     let wrong = if record.version != VERSION {
         let message = format!("format version {}; this program reads {VERSION}", record.version);

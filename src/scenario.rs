@@ -4,7 +4,7 @@ use crate::args::ScenarioArgs;
 use crate::execute;
 use crate::exit::{self, Failure};
 use crate::style::Style;
-use crate::{fuzz, summary};
+use crate::{fuzz, report, summary};
 use scenarios::escape::shell;
 use scenarios::result::files::{self, Artefacts};
 use scenarios::result::{Outcome, RunRecord, Verdict};
@@ -37,7 +37,8 @@ pub(crate) fn command(args: &ScenarioArgs) -> Result<u8, Failure> {
         return Ok(0);
     }
     let bugs = bugs(&args.bugs, args.provoke_panic)?;
-    files::probe(&args.out).map_err(|error| Failure::unwritable(&args.out, &error))?;
+    let out = args.folder();
+    files::probe(out).map_err(|error| Failure::unwritable(out, &error))?;
     exit::warn(&warnings);
     match &args.seeds {
         Some(seeds) => fuzz::series(args, scenario, bugs, seeds),
@@ -151,10 +152,12 @@ impl Job<'_> {
     }
 
     /// The verdict and record of a run; with `keep` a results directory is written. A run that did
-    /// not pass is repeated with its trace, which also shows whether it is reproduced.
+    /// not pass is repeated with its trace, which also shows whether it is reproduced. A run that
+    /// gets a page only is repeated as well.
     pub(crate) fn conclude(&self, seed: u64, mut ran: Box<RunOutcome>, keep: bool) -> Told {
         let passed = ran.verdict.outcome == Outcome::Pass;
-        if keep && !passed && !self.args.trace {
+        let has_page = !passed || ran.verdict.has_losses() || self.args.out.is_some();
+        if keep && has_page && !self.args.trace {
             ran = self.again_with_trace(seed, ran);
         }
         let resolved = self.resolve(seed, false);
@@ -165,29 +168,35 @@ impl Job<'_> {
         if !keep {
             return Told { verdict, record, unwritten: None };
         }
-        let name = match files::free_name(&self.args.out, &record) {
+        let out = self.args.folder();
+        let name = match files::free_name(out, &record) {
             Ok(name) => name,
             Err(error) => {
-                let unwritten = Some(Failure::unwritable(&self.args.out, &error));
+                let unwritten = Some(Failure::unwritable(out, &error));
                 return Told { verdict, record, unwritten };
             }
         };
-        let folder = self.args.out.join(&name).display().to_string();
+        let folder = out.join(&name).display().to_string();
         verdict.replay = format!("faultline replay {}", shell(&folder));
         verdict.out = folder;
-        // Trace and history exist only if requested.
         let traced = Some(&ran.account).filter(|account| !account.trace.is_empty());
+        // A run that passes keeps its trace only if asked to.
+        let kept = traced.filter(|_| !passed || self.args.trace);
         let artefacts = Artefacts {
             verdict: &verdict,
             record: &record,
-            trace: traced.map(|account| Box::new(account.lines()) as _),
-            history: traced.map(|account| Box::new(account.history.lines()) as _),
+            trace: kept.map(|account| Box::new(account.lines()) as _),
+            history: kept.map(|account| Box::new(account.history.lines()) as _),
+            page: traced.map(|account| {
+                let lines = account.lines().map(Ok::<_, String>);
+                report::run::of(&record, &verdict, lines).expect("the trace is that of a run")
+            }),
         };
-        let unwritten = files::write(&self.args.out, &name, artefacts).err();
-        let unwritten = unwritten.map(|error| Failure::unwritable(&self.args.out, &error));
+        let unwritten = files::write(out, &name, artefacts).err();
+        let unwritten = unwritten.map(|error| Failure::unwritable(out, &error));
         match unwritten {
             Some(_) => (verdict.replay, verdict.out) = (String::new(), String::new()),
-            None => exit::point_latest_at(&self.args.out, &name),
+            None => exit::point_latest_at(out, &name),
         }
         Told { verdict, record, unwritten }
     }

@@ -2,6 +2,7 @@
 
 use crate::configuration::{applied, configuration, environment};
 use crate::progress::{plural, times};
+use crate::report;
 use crate::scenario::Told;
 use crate::style::{Style, wrapped};
 use judge::outcome::{Counts, Permitted, Violation};
@@ -137,6 +138,9 @@ pub(crate) fn of_run(told: &Told, style: Style) -> String {
     }
     if !verdict.out.is_empty() {
         page.paragraph("results", &verdict.out);
+    }
+    if let Some(of_run) = report::run::beside(&verdict.out) {
+        page.paragraph("page", &of_run.display().to_string());
     }
     page.command("again", &record.command());
     page.text

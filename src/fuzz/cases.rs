@@ -31,7 +31,7 @@ pub(super) fn write(plan: &Plan, folder: &Path, report: &mut FuzzReport) -> (Opt
                 seeds: None,
                 set: plan.overrides.clone(),
                 bugs: plan.bugs.clone(),
-                out: folder.to_owned(),
+                out: Some(folder.to_owned()),
                 json: false,
                 trace: true,
                 print: false,

@@ -81,9 +81,9 @@ pub(crate) fn series(
         fail_fast: false,
     };
     let (mut report, _) = runs::make(&order, None, args::KEPT.into())?;
-    let (unwritten, left_out) = cases::write(&plan, &args.out, &mut report);
+    let (unwritten, left_out) = cases::write(&plan, args.folder(), &mut report);
     if report.signatures.iter().any(|group| !group.out.is_empty()) {
-        report.out = args.out.display().to_string();
+        report.out = args.folder().display().to_string();
     }
     let code = exit_code(&report, false);
     Ok(print(args.json, &plan, &report, unwritten, code, left_out))

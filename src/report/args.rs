@@ -12,6 +12,15 @@ as PNG, SVG and CSV, and study.jsonl, from which `--from` makes the page again.
 
 Exit codes are those of `scenario`.";
 
+const RUN_HELP: &str = "\
+Writes index.html into the directory: one file that loads nothing. It has the verdict with links to
+the events behind it, the chosen partition over time, the life of each record, the messages between
+nodes, and the state of the cluster at any moment. `scenario` writes the page of a run that does
+not pass, that lost records, or whose --out was given. A run without a trace is made again, and has
+to give the same digest.
+
+Exit codes: 0 the page was written, 2 it was not.";
+
 #[derive(Clone, Debug, Args)]
 pub(crate) struct ReportArgs {
     #[command(subcommand)]
@@ -23,6 +32,8 @@ pub(crate) struct ReportArgs {
 pub(crate) enum What {
     /// Compare settings of acks and min.insync.replicas under the same faults
     Acks(AcksArgs),
+    /// Make the page of a run: what happened, why, and every event of it
+    Run(RunArgs),
 }
 
 impl ReportArgs {
@@ -30,8 +41,20 @@ impl ReportArgs {
     pub(crate) fn json(&self) -> bool {
         match &self.what {
             What::Acks(args) => args.json,
+            What::Run(args) => args.json,
         }
     }
+}
+
+#[derive(Clone, Debug, Args)]
+#[command(after_help = RUN_HELP)]
+pub(crate) struct RunArgs {
+    /// A results directory, or the run.json in it
+    #[arg(value_name = "DIR")]
+    pub(crate) path: PathBuf,
+    /// Print one JSON object and nothing else
+    #[arg(long)]
+    pub(crate) json: bool,
 }
 
 #[derive(Clone, Debug, Args)]

@@ -5,6 +5,7 @@ mod args;
 mod convert;
 mod make;
 mod progress;
+pub(crate) mod run;
 mod summary;
 
 pub(crate) use args::ReportArgs;
@@ -16,5 +17,6 @@ use crate::exit::Failure;
 pub(crate) fn command(args: &ReportArgs) -> Result<u8, Failure> {
     match &args.what {
         What::Acks(args) => acks::command(args),
+        What::Run(args) => run::command(args),
     }
 }

@@ -18,6 +18,7 @@ mod fuzz_merge;
 mod guide;
 mod hostile;
 mod lists;
+mod page;
 mod panic;
 mod replay;
 mod report;

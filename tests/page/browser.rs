@@ -5,6 +5,7 @@ use serde_json::{Value, json};
 use std::net::TcpStream;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, Instant};
 use std::{env, fs, thread};
 use tungstenite::{Message, WebSocket};
@@ -43,7 +44,10 @@ pub(crate) fn find() -> Option<PathBuf> {
 impl Browser {
     /// Starts it.
     pub(crate) fn start(program: &Path) -> Self {
-        let profile = env::temp_dir().join(format!("faultline-browser-{}", std::process::id()));
+        static STARTED: AtomicU32 = AtomicU32::new(0);
+        let number = STARTED.fetch_add(1, Ordering::Relaxed);
+        let name = format!("faultline-browser-{}-{number}", std::process::id());
+        let profile = env::temp_dir().join(name);
         let _ = fs::remove_dir_all(&profile);
         let child = Command::new(program)
             .args(["--headless", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage"])
@@ -120,6 +124,43 @@ impl Browser {
         let answer = self.call("Runtime.evaluate", params);
         assert!(answer["exceptionDetails"].is_null(), "{expression}: {answer:#}");
         answer["result"]["value"].clone()
+    }
+
+    /// Waits until a JavaScript expression is true.
+    pub(crate) fn wait(&mut self, expression: &str) {
+        let begin = Instant::now();
+        while self.value(expression) != true {
+            assert!(begin.elapsed() < PATIENCE, "never true: {expression}");
+            thread::sleep(Duration::from_millis(20));
+        }
+    }
+
+    /// Presses and releases a key; `text` is what it types, if anything.
+    pub(crate) fn press(&mut self, key: &str, text: &str) {
+        let mut down = json!({"type": "keyDown", "key": key});
+        if !text.is_empty() {
+            down["text"] = json!(text);
+        }
+        self.call("Input.dispatchKeyEvent", down);
+        self.call("Input.dispatchKeyEvent", json!({"type": "keyUp", "key": key}));
+    }
+
+    /// Types a text into the focused field.
+    pub(crate) fn type_in(&mut self, text: &str) {
+        self.call("Input.insertText", json!({"text": text}));
+    }
+
+    /// Clicks in the middle of the element that an expression gives.
+    pub(crate) fn click(&mut self, element: &str) {
+        let scroll = format!("{element}.scrollIntoView({{block: 'center', behavior: 'instant'}})");
+        self.value(&scroll);
+        let middle = "(r => [r.left + r.width / 2, r.top + r.height / 2])";
+        let at = self.value(&format!("{middle}({element}.getBoundingClientRect())"));
+        for kind in ["mousePressed", "mouseReleased"] {
+            let event =
+                json!({"type": kind, "x": at[0], "y": at[1], "button": "left", "clickCount": 1});
+            self.call("Input.dispatchMouseEvent", event);
+        }
     }
 
     /// The window's size, and whether it is dark around it.

@@ -1,4 +1,4 @@
-//! The page of a report in a real browser. Without Chromium there is nothing to test, unless
+//! The pages of reports in a real browser. Without Chromium there is nothing to test, unless
 //! `FAULTLINE_BROWSER` says that there has to be one.
 
 #![allow(
@@ -9,6 +9,7 @@
 )]
 
 mod browser;
+mod run;
 
 use browser::Browser;
 use serde_json::Value;

@@ -23,6 +23,8 @@ pub struct Artefacts<'a> {
     pub trace: Option<Lines<'a>>,
     /// The lines of the clients' history, if it was kept.
     pub history: Option<Lines<'a>>,
+    /// The page, if one was made.
+    pub page: Option<String>,
 }
 
 /// Lines of JSON.
@@ -42,6 +44,8 @@ pub mod name {
     pub const TRACE: &str = "trace.jsonl.gz";
     /// The history, one operation or observation of a client per line.
     pub const HISTORY: &str = "history.jsonl";
+    /// The page of the run.
+    pub const PAGE: &str = "index.html";
     /// A link to the latest directory.
     pub const LATEST: &str = "latest";
 }
@@ -163,11 +167,11 @@ pub fn write(base: &Path, name: &str, artefacts: Artefacts<'_>) -> io::Result<Pa
     Ok(target)
 }
 
-/// Moves the files of `draft` into `target`, replacing files of the same names. An existing trace
-/// stays if it is of this run and there is no newer one.
+/// Moves the files of `draft` into `target`, replacing files of the same names. An existing trace or
+/// page stays if it is of this run and there is no newer one.
 fn replace(draft: &Path, target: &Path, digest: &str) -> io::Result<()> {
     let same = read_record(target).is_ok_and(|record| record.digest == digest);
-    for name in [name::TRACE, name::HISTORY] {
+    for name in [name::TRACE, name::HISTORY, name::PAGE] {
         if !same && !draft.join(name).exists() {
             match fs::remove_file(target.join(name)) {
                 Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
@@ -184,12 +188,15 @@ fn replace(draft: &Path, target: &Path, digest: &str) -> io::Result<()> {
 
 /// Writes the results of a run into the empty directory `folder`.
 fn fill(folder: &Path, artefacts: Artefacts<'_>) -> io::Result<()> {
-    let Artefacts { verdict, record, trace, history } = artefacts;
+    let Artefacts { verdict, record, trace, history, page } = artefacts;
     json(&folder.join(name::RUN), record)?;
     json(&folder.join(name::VERDICT), verdict)?;
     let words = explain(verdict, record);
     fs::write(folder.join(name::EXPLAIN), escape::lines(&words).as_bytes())?;
     fs::write(folder.join(name::REPRO), format!("{}\n", record.command()))?;
+    if let Some(page) = page {
+        fs::write(folder.join(name::PAGE), page)?;
+    }
     fill_trace(folder, trace, history)
 }
 
@@ -233,6 +240,18 @@ pub fn add_trace(folder: &Path, trace: Lines<'_>, history: Lines<'_>) -> io::Res
     });
     let removed = fs::remove_dir_all(&draft);
     written.and(removed)
+}
+
+/// Writes the page of a run into its results directory `folder`, without touching its other files.
+///
+/// # Errors
+///
+/// If it cannot be written. Then nothing has changed.
+pub fn write_page(folder: &Path, page: &[u8]) -> io::Result<()> {
+    let draft = folder.join(format!(".page.{}", std::process::id()));
+    let written = fs::write(&draft, page);
+    let written = written.and_then(|()| fs::rename(&draft, folder.join(name::PAGE)));
+    written.inspect_err(|_| drop(fs::remove_file(&draft)))
 }
 
 fn json(path: &Path, value: &impl serde::Serialize) -> io::Result<()> {
