@@ -178,7 +178,9 @@ fn search(browser: &mut Browser) {
 fn looks(browser: &mut Browser) {
     let drawn = |id: &str| {
         format!(
-            "(c => {{ const d = c.getContext('2d').getImageData(0, 0, c.width, c.height).data; \
+            "(c => {{ const o = document.createElement('canvas'); [o.width, o.height] = [c.width, c.height]; \
+             const x = o.getContext('2d', {{willReadFrequently: true}}); x.drawImage(c, 0, 0); \
+             const d = x.getImageData(0, 0, o.width, o.height).data; \
              const seen = new Set(); for (let i = 0; i < d.length; i += 4) if (d[i + 3]) \
              seen.add(d[i] << 16 | d[i + 1] << 8 | d[i + 2]); return seen.size }})(document.getElementById('{id}'))"
         )
