@@ -106,8 +106,13 @@ impl Browser {
 
     /// Opens a file and waits until everything is there.
     pub(crate) fn open(&mut self, file: &Path) -> String {
+        self.open_at(file, "")
+    }
+
+    /// Opens a file at a fragment. Another file has to be open before, or nothing is loaded.
+    pub(crate) fn open_at(&mut self, file: &Path, fragment: &str) -> String {
         self.events.clear();
-        let url = format!("file://{}", file.display());
+        let url = format!("file://{}{fragment}", file.display());
         self.call("Page.navigate", json!({"url": url}));
         let begin = Instant::now();
         while !self.events.iter().any(|event| event["method"] == "Page.loadEventFired") {

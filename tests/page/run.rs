@@ -21,13 +21,11 @@ fn made(name: &str, arguments: &[&str]) -> PathBuf {
     folder.join("latest")
 }
 
-/// The page of a run in a browser, ready.
+/// The page of a run in a browser, ready; the address ends in `fragment`.
 fn opened(browser: &mut Browser, folder: &std::path::Path, fragment: &str) -> String {
-    let url = browser.open(&folder.join("index.html"));
-    if !fragment.is_empty() {
-        browser.value(&format!("location.hash = '{fragment}'; location.reload()"));
-    }
-    browser.wait("document.documentElement.dataset.ready === 'true'");
+    browser.open(&folder.join("repro.txt"));
+    let url = browser.open_at(&folder.join("index.html"), fragment);
+    browser.wait("document.documentElement?.dataset.ready === 'true'");
     url
 }
 
@@ -93,12 +91,12 @@ fn the_page_of_a_run_in_a_browser() {
     looks(&mut browser);
     assert_eq!(complaints(&browser, &url), Vec::<String>::new());
     // A link leads to the same view.
-    let link = "p=orders-1&e=30004&r=3.739&t=1.000000..1.500000";
+    let link = "#p=orders-1&e=30004&r=3.739&t=1.000000..1.500000";
     opened(&mut browser, &folder, link);
     browser.wait("document.getElementById('partition').value === 'orders-1'");
     browser.wait("document.getElementById('dock').textContent.includes('Event 30004')");
     browser.wait("document.getElementById('record-title').textContent.includes('3#739')");
-    assert_eq!(browser.value(HASH), format!("#{link}"));
+    assert_eq!(browser.value(HASH), link);
     drop(browser);
     remove(&folder);
 }
