@@ -7,6 +7,8 @@
 //! `cargo test -p scenarios --test crash_points -- --ignored --nocapture` makes all of them, the usual
 //! test one of many.
 
+#![expect(clippy::print_stdout, reason = "the number of points is printed, and may not fall")]
+
 use scenarios::result::{Outcome, Verdict};
 use scenarios::run::{RunOutcome, run};
 use sim::TraceKind;

@@ -41,7 +41,7 @@ fn all_of_them() -> Vec<(&'static str, LogConfig, Files)> {
         ..LogConfig::default()
     };
     let transactions = kafkas(TRANSACTIONS).into_iter();
-    let mut all: Vec<_> = transactions.map(|(name, files)| (name, small.clone(), files)).collect();
+    let mut all: Vec<_> = transactions.map(|(name, files)| (name, small, files)).collect();
     for (name, mut files) in kafkas(PARTITIONS) {
         let log = match name {
             "v1/__transaction_state-0" => Some(STATE_1),
@@ -61,7 +61,7 @@ fn batches(files: &Files) -> Vec<Bytes> {
 }
 
 fn replayed(config: &LogConfig, files: &Files, disk: &mut TestDisk) -> Log {
-    let (mut log, _) = open_with(config.clone(), disk, false, 0);
+    let (mut log, _) = open_with(*config, disk, false, 0);
     for batch in batches(files) {
         log.append_as_follower(batch, disk).expect("an append");
     }
@@ -113,7 +113,7 @@ fn kafkas_files_load_and_stay_as_they_are() {
             let mut disk = given(&theirs);
             let end = known.end_offset();
             let recovery_point = if clean { end } else { 0 };
-            let (mut log, recovery) = open_with(config.clone(), &mut disk, clean, recovery_point);
+            let (mut log, recovery) = open_with(config, &mut disk, clean, recovery_point);
             assert_eq!(recovery.truncated_bytes, 0, "{partition}");
             assert_eq!(log.end_offset(), end, "{partition}");
             assert_eq!(log.undecided().open, known.undecided().open, "{partition}");

@@ -62,6 +62,7 @@ scripts! { CLUSTER_AND_ADMIN "cluster-and-admin":
 
 /// Replays scripts: every difference is named, and every name is a difference. Prints how many differ
 /// for each reason. Returns how many requests were compared, and how many of them differ.
+#[expect(clippy::print_stdout, reason = "docs/fidelity.md has these figures")]
 fn replay_all(scripts: &[(&str, &str)]) -> (usize, usize) {
     let (mut compared, mut differing, mut unexpected) = (0, 0, Vec::new());
     let mut reasons: BTreeMap<&str, usize> = BTreeMap::new();

@@ -253,7 +253,7 @@ impl Replay {
 
 /// A time in the normal form of the scripts.
 fn rounded(after: Span) -> u64 {
-    let millis = after.as_millis() as u64;
+    let millis = after.as_millis();
     if millis < 400 { 0 } else { (millis + 125) / 250 * 250 }
 }
 
