@@ -185,9 +185,9 @@ fn no_run(folder: &Path) -> Failure {
         .filter(|path| path.join(files::name::RUN).is_file())
         .collect();
     runs.sort();
-    let hint = runs.last().map(|run| {
-        format!("each run has a directory of its own in it: faultline replay {}", run.display())
-    });
+    let hint = runs
+        .last()
+        .map(|run| format!("each run has a directory of its own in it, such as {}", run.display()));
     Diagnostic::new(Kind::Unreadable, message).with_hint(hint).into()
 }
 

@@ -63,6 +63,8 @@ pub(super) struct Trace {
     pub(super) states: Vec<State>,
     /// How many events the trace has.
     pub(super) total: usize,
+    /// The times, in nanoseconds, between which no event is missing.
+    pub(super) whole: Option<(i64, i64)>,
 }
 
 /// Reads the events, which have to be in order. Of more than [`MOST_EVENTS`] only those are kept that
@@ -95,6 +97,8 @@ pub(super) fn read<E: ToString>(
         last = (event.id, event.time_ns);
         replay.add(&event);
         if is_inside {
+            let from = trace.whole.map_or(event.time_ns, |(from, _)| from);
+            trace.whole = Some((from, event.time_ns));
             trace.events.push(event);
         } else if rare < MOST_RARE && !is_common(&line) && event.text("partition") != METADATA {
             rare += 1;

@@ -47,6 +47,8 @@ struct Columns<'a> {
     /// The time of the first finding, and its partition.
     finding: Option<(u64, &'a str)>,
     total: usize,
+    /// The times, in nanoseconds, between which no event is missing.
+    whole: Option<(i64, i64)>,
 }
 
 /// Packs the events.
@@ -59,6 +61,7 @@ pub(super) fn pack(run: &Run, trace: &Trace) -> Packed {
             (event.or(it.events.first().copied()).unwrap_or(0), it.partition.as_str())
         }),
         total: trace.total,
+        whole: trace.whole,
         ..Columns::default()
     };
     let mut last = (0, 0, 0);

@@ -69,7 +69,8 @@ fn head(run: &Run, packed: &Packed) -> Markup {
                 "The page holds " (grouped(packed.held as u64)) " of " (grouped(packed.total as u64))
                 " events, at most " (grouped(MOST_EVENTS as u64)) ": all elections, faults and changes of \
                  partitions, and of the messages, appends and reads those that lead up to the last \
-                 finding. The others are in " code { "trace.jsonl.gz" } " beside this page; if it is not \
+                 finding, or the first ones if there is none. Pictures and tables show the span of time \
+                 of which no event is missing. The others are in " code { "trace.jsonl.gz" } " beside this page; if it is not \
                  there, " code { (run.replay) " --trace" } " writes it."
             }
         }

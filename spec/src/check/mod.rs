@@ -161,8 +161,7 @@ impl Check<'_> {
         written: &dyn Fn(&str, &str) -> String,
     ) {
         match self.scenario.topic(cluster, &of.topic) {
-            // This internal topic exists if a producer has a transactional id.
-            None if of.topic == TRANSACTION_STATE && self.has_transactions(cluster) => {}
+            None if of.topic == TRANSACTION_STATE => self.partition_of_state(path, cluster, of),
             None => self.topic_named(path, cluster, &of.topic, written),
             Some(topic) if i64::from(of.partition) >= i64::from(topic.partitions) => {
                 let message = format!(
@@ -174,6 +173,30 @@ impl Check<'_> {
                 self.tell(Kind::UnknownName, path, message);
             }
             Some(_) => {}
+        }
+    }
+
+    /// A partition of the internal topic that exists if a producer has a transactional id.
+    fn partition_of_state(&mut self, path: Vec<String>, cluster: Option<&str>, of: &PartitionName) {
+        if !self.has_transactions(cluster) {
+            let message = format!(
+                "`{TRANSACTION_STATE}` exists only if a producer of the cluster has a \
+                 `transactional.id`"
+            );
+            self.tell(Kind::UnknownName, path, message);
+            return;
+        }
+        let Some(index) = self.scenario.cluster_index(cluster) else { return };
+        let config = self.scenario.clusters[index].broker.config();
+        let partitions = i64::from(config.transaction_log_partitions);
+        if i64::from(of.partition) >= partitions {
+            let message = format!(
+                "topic `{}` has no partition {}; it has 0 to {}",
+                of.topic,
+                of.partition,
+                partitions - 1
+            );
+            self.tell(Kind::UnknownName, path, message);
         }
     }
 }

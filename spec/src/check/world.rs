@@ -9,6 +9,9 @@ use std::collections::BTreeSet;
 /// The largest number of replicas in a scenario: 10,000 partitions of three.
 const MOST_REPLICAS: u64 = 30_000;
 
+/// Topics that brokers create and write themselves (`Topic.java`), and the metadata log.
+const INTERNAL: [&str; 3] = ["__transaction_state", "__consumer_offsets", "__cluster_metadata"];
+
 impl Check<'_> {
     pub(super) fn clusters(&mut self) {
         let mut names = BTreeSet::new();
@@ -153,6 +156,9 @@ impl Check<'_> {
         let fits = |c: char| c.is_ascii_alphanumeric() || "._-".contains(c);
         if name.is_empty() || name.len() > 249 || !name.chars().all(fits) {
             let message = format!("`{name}` is no topic name: expected letters, digits and `._-`");
+            self.impossible(at("name"), message);
+        } else if INTERNAL.contains(&name.as_str()) {
+            let message = format!("`{name}` is an internal topic, which brokers create themselves");
             self.impossible(at("name"), message);
         }
         if !(1..=10_000).contains(&topic.partitions) {

@@ -50,9 +50,20 @@ fn kafka_refuses_a_transactional_producer_that_is_not_idempotent() {
 #[test]
 fn faults_can_target_transaction_coordinators_if_there_are_transactions() {
     let text = GOOD.replace("leader(orders-0)", "leader(__transaction_state-0)");
-    assert!(Scenario::parse("none.toml", &text).is_err());
+    let error = Scenario::parse("none.toml", &text).unwrap_err();
+    assert!(error.message.contains("has a `transactional.id`"), "{error}");
     let text = text.replace("acks = \"all\"", ID);
     assert!(Scenario::parse("some.toml", &text).is_ok());
+    let text = text.replace("__transaction_state-0", "__transaction_state-50");
+    let error = Scenario::parse("beyond.toml", &text).unwrap_err();
+    assert!(error.message.contains("it has 0 to 49"), "{error}");
+}
+
+#[test]
+fn internal_topics_are_not_for_a_scenario_to_create() {
+    let text = GOOD.replace("name = \"orders\"", "name = \"__transaction_state\"");
+    let error = Scenario::parse("internal.toml", &text).unwrap_err();
+    assert!(error.message.contains("is an internal topic"), "{error}");
 }
 
 /// `ReplicationControlManager`: the topic cannot be created, and no transaction begins.

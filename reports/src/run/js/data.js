@@ -17,6 +17,8 @@ function columns(raw) {
   const data = {
     count,
     total: raw.total,
+    // The times between which no event is missing; null if there are none.
+    whole: raw.whole,
     nodes: raw.nodes,
     kinds: raw.kinds,
     messages: raw.messages,

@@ -11,8 +11,9 @@ export function build(data) {
     partitions: new Map(),
     faults: [],
     facts: [],
-    start: data.count ? data.time[0] : 0,
-    end: data.count ? data.time[data.count - 1] : 0,
+    // Where events are missing, a picture would show what did not happen: logs that stop growing.
+    start: data.whole ? data.whole[0] : 0,
+    end: data.whole ? data.whole[1] : 0,
     first: new Int32Array(data.count).fill(-1),
     next: new Int32Array(data.count).fill(-1),
   };

@@ -75,8 +75,10 @@ function fate(model, life) {
   if (life.acknowledged === null) return [...words, "It was not acknowledged, and not read back."];
   // The verdict and the whole trace decide what is lost; a record of an aborted transaction is not.
   if (!lost.includes(life.name)) {
-    const part = data.count < data.total ? ", as far as this page has the events" : ": its transaction was not committed, or it was read in another way";
-    return [...words, `It was acknowledged, and not read back${part}.`];
+    const why = data.count < data.total
+      ? "It was acknowledged. Whether it was read back is among the events that this page does not have."
+      : "It was acknowledged, and not read back: its transaction was not committed, or it was read in another way.";
+    return [...words, why];
   }
   const link = (i, text) => element("a", { href: fragment(data.id, { event: i }) }, text);
   words.push(element("b", {}, "It was acknowledged and is lost. "), "The leader ", link(life.acknowledged, "acknowledged it"), " when ");
