@@ -155,12 +155,24 @@ impl Browser {
         self.call("Input.insertText", json!({"text": text}));
     }
 
-    /// Clicks in the middle of the element that an expression gives.
+    /// Clicks in the middle of the element that an expression gives, once it has come to rest there.
     pub(crate) fn click(&mut self, element: &str) {
         let scroll = format!("{element}.scrollIntoView({{block: 'center', behavior: 'instant'}})");
-        self.value(&scroll);
-        let middle = "(r => [r.left + r.width / 2, r.top + r.height / 2])";
-        let at = self.value(&format!("{middle}({element}.getBoundingClientRect())"));
+        let place = format!(
+            "(e => {{ const r = e.getBoundingClientRect(); \
+             const [x, y] = [r.left + r.width / 2, r.top + r.height / 2]; \
+             return e.contains(document.elementFromPoint(x, y)) ? [x, y] : null }})({element})"
+        );
+        let (begin, mut at) = (Instant::now(), Value::Null);
+        loop {
+            self.value(&scroll);
+            let before = std::mem::replace(&mut at, self.value(&place));
+            if !at.is_null() && at == before {
+                break;
+            }
+            assert!(begin.elapsed() < PATIENCE, "{element} does not come to rest");
+            thread::sleep(Duration::from_millis(100));
+        }
         for kind in ["mousePressed", "mouseReleased"] {
             let event =
                 json!({"type": kind, "x": at[0], "y": at[1], "button": "left", "clickCount": 1});
