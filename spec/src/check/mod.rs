@@ -160,41 +160,29 @@ impl Check<'_> {
         of: &PartitionName,
         written: &dyn Fn(&str, &str) -> String,
     ) {
-        match self.scenario.topic(cluster, &of.topic) {
-            None if of.topic == TRANSACTION_STATE => self.partition_of_state(path, cluster, of),
-            None => self.topic_named(path, cluster, &of.topic, written),
-            Some(topic) if i64::from(of.partition) >= i64::from(topic.partitions) => {
-                let message = format!(
-                    "topic `{}` has no partition {}; it has 0 to {}",
-                    of.topic,
-                    of.partition,
-                    topic.partitions.saturating_sub(1)
-                );
-                self.tell(Kind::UnknownName, path, message);
+        let partitions = match self.scenario.topic(cluster, &of.topic) {
+            Some(topic) => topic.partitions,
+            None if of.topic != TRANSACTION_STATE => {
+                return self.topic_named(path, cluster, &of.topic, written);
             }
-            Some(_) => {}
-        }
-    }
-
-    /// A partition of the internal topic that exists if a producer has a transactional id.
-    fn partition_of_state(&mut self, path: Vec<String>, cluster: Option<&str>, of: &PartitionName) {
-        if !self.has_transactions(cluster) {
-            let message = format!(
-                "`{TRANSACTION_STATE}` exists only if a producer of the cluster has a \
-                 `transactional.id`"
-            );
-            self.tell(Kind::UnknownName, path, message);
-            return;
-        }
-        let Some(index) = self.scenario.cluster_index(cluster) else { return };
-        let config = self.scenario.clusters[index].broker.config();
-        let partitions = i64::from(config.transaction_log_partitions);
-        if i64::from(of.partition) >= partitions {
+            None if !self.has_transactions(cluster) => {
+                let message = format!(
+                    "`{TRANSACTION_STATE}` exists only if a producer of the cluster has a \
+                     `transactional.id`"
+                );
+                return self.tell(Kind::UnknownName, path, message);
+            }
+            None => {
+                let Some(index) = self.scenario.cluster_index(cluster) else { return };
+                self.scenario.clusters[index].broker.config().transaction_log_partitions
+            }
+        };
+        if i64::from(of.partition) >= i64::from(partitions) {
             let message = format!(
                 "topic `{}` has no partition {}; it has 0 to {}",
                 of.topic,
                 of.partition,
-                partitions - 1
+                partitions.saturating_sub(1)
             );
             self.tell(Kind::UnknownName, path, message);
         }
