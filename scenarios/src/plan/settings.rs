@@ -11,6 +11,8 @@ use rand_chacha::ChaCha8Rng;
 use sim::{Crash, Restart, Sample};
 use spec::{Fault, FaultKind, Role, Scenario, Seek, SeekTo, Target, Time};
 
+mod transactions;
+
 /// The scenario that `seed` runs, and what was drawn for it, in words; `scenario` itself if its
 /// settings are not drawn.
 pub fn drawn(scenario: &Scenario, seed: u64) -> (Scenario, Vec<String>) {
@@ -41,6 +43,7 @@ pub fn drawn(scenario: &Scenario, seed: u64) -> (Scenario, Vec<String>) {
     let has_several_dirs = matrix.rest();
     matrix.idempotence();
     matrix.limits(has_several_dirs);
+    matrix.transactions();
     (matrix.scenario, matrix.drawn)
 }
 
@@ -399,6 +402,12 @@ mod tests {
             "retries",
             "enable.idempotence",
             "producer.id.expiration.ms",
+            "transactional.id",
+            "transactions",
+            "transaction.version",
+            "transaction.state.log.replication.factor",
+            "transaction.state.log.min.isr",
+            "isolation.level",
             "record.size",
             "max.partition.fetch.bytes",
             "fetch.max.bytes of consumers",
@@ -415,7 +424,7 @@ mod tests {
             assert!(seen.get(name).is_some_and(|count| *count > 50), "{name}: {seen:?}");
         }
         // A setting is counted under one name, whatever the seed gave it.
-        assert!(seen.len() < 50, "{seen:?}");
+        assert!(seen.len() < 60, "{seen:?}");
     }
 
     #[test]
