@@ -404,7 +404,6 @@ mod tests {
             "producer.id.expiration.ms",
             "transactional.id",
             "transactions",
-            "transaction.version",
             "transaction.state.log.replication.factor",
             "transaction.state.log.min.isr",
             "isolation.level",
