@@ -3,16 +3,26 @@
 //! transaction is complete only when each of its partitions has its marker.
 //!
 //! A coordinator whose record is not replicated within `transaction.timeout.ms` goes on as if it
-//! had not written the record, which may stay in the log all the same.
+//! had not written the record (`TransactionStateManager.appendTransactionToLog`), which may stay in
+//! the log, and be replicated later, all the same.
 
 use super::{Check, Findings, Ground};
 use crate::evidence::transaction::Transition;
 use crate::evidence::{Effect, Moment, State, StateValue, View};
 use engine::fact::Fact;
+use std::collections::BTreeMap;
+
+/// A record: the indexes of its transactional id and of [`crate::evidence::transaction::Id::transitions`].
+type Record = (usize, usize);
 
 /// See the module.
 #[derive(Clone, Debug, Default)]
-pub(super) struct Coordinator;
+pub(super) struct Coordinator {
+    /// Records that are not replicated yet, by partition of `__transaction_state`.
+    waiting: BTreeMap<usize, Vec<Record>>,
+    /// When each of the others was replicated, in nanoseconds.
+    replicated: BTreeMap<Record, u64>,
+}
 
 impl Coordinator {
     pub(super) const NAME: &'static str = "coordinator-states";
@@ -27,6 +37,9 @@ impl Check for Coordinator {
         effect: &Effect,
         out: &mut Findings,
     ) {
+        if let Effect::Watermark(index, _) = effect {
+            self.note_replicated(view, at, *index);
+        }
         let Effect::Append(index, append) = effect else { return };
         if !view.partitions[*index].is_state_log || !append.as_leader {
             return;
@@ -40,30 +53,48 @@ impl Check for Coordinator {
             }
         }
         for (id, number) in view.coordinators.fresh() {
-            check(view, at, *id, *number, out);
+            self.check(view, at, (*id, *number), out);
+            self.waiting.entry(*index).or_default().push((*id, *number));
         }
     }
 }
 
-fn check(view: &View, at: &Moment, id: usize, number: usize, out: &mut Findings) {
-    let id = view.coordinators.get(id);
-    let own = &id.transitions[number];
-    // Records that a replaced coordinator writes are not in the line of leaders.
-    if !view.is_in_line(own) {
-        return;
+impl Coordinator {
+    fn check(&self, view: &View, at: &Moment, (id, number): Record, out: &mut Findings) {
+        let transitions = &view.coordinators.get(id).transitions;
+        let own = &transitions[number];
+        // Records that a replaced coordinator writes are not in the line of leaders.
+        if !view.is_in_line(own) {
+            return;
+        }
+        let previous = (0..number).rev().find(|it| view.is_in_line(&transitions[*it]));
+        let before = previous.map(|it| &transitions[it]);
+        let before_value = before.and_then(|it| it.value.as_ref());
+        let replicated = previous.and_then(|it| self.replicated.get(&(id, it)));
+        let wrong = wrong(before_value, own.value.as_ref())
+            .map(|what| (what, after_pending(own, before, replicated)))
+            .or_else(|| unmarked(view, own, before?));
+        let Some((what, ground)) = wrong else { return };
+        out.add(Self::NAME, what, at, own.log, ground).offset(own.offset).detail(format!(
+            "{}: {} after {}",
+            view.coordinators.get(id).name,
+            in_words(own.value.as_ref()),
+            in_words(before_value)
+        ));
     }
-    let before = id.transitions[..number].iter().rev().find(|it| view.is_in_line(it));
-    let before_value = before.and_then(|it| it.value.as_ref());
-    let wrong = wrong(before_value, own.value.as_ref())
-        .map(|what| (what, after_pending(view, own, before)))
-        .or_else(|| unmarked(view, own, before?));
-    let Some((what, ground)) = wrong else { return };
-    out.add(Coordinator::NAME, what, at, own.log, ground).offset(own.offset).detail(format!(
-        "{}: {} after {}",
-        id.name,
-        in_words(own.value.as_ref()),
-        in_words(before_value)
-    ));
+
+    /// Notes which records of a partition a high watermark has passed.
+    fn note_replicated(&mut self, view: &View, at: &Moment, log: usize) {
+        let Some(waiting) = self.waiting.get_mut(&log) else { return };
+        waiting.retain(|(id, number)| {
+            let batch = view.coordinators.get(*id).transitions[*number].batch;
+            let is_replicated = view.partitions[log].batches.get(batch).committed;
+            if is_replicated {
+                self.replicated.insert((*id, *number), at.at);
+            }
+            !is_replicated
+        });
+    }
 }
 
 fn in_words(value: Option<&StateValue>) -> String {
@@ -105,15 +136,16 @@ fn wrong(before: Option<&StateValue>, own: Option<&StateValue>) -> Option<&'stat
     falls.then_some("the producer epoch of a transactional id decreases")
 }
 
-/// The ground of a wrong state: whether the state before was still waiting to be replicated.
-fn after_pending(view: &View, own: &Transition, before: Option<&Transition>) -> Ground {
+/// The ground of a wrong state: how long the state before, which was replicated at `replicated` if
+/// at all, had waited for that.
+fn after_pending(
+    own: &Transition,
+    before: Option<&Transition>,
+    replicated: Option<&u64>,
+) -> Ground {
     let value = own.value.as_ref().or(before.and_then(|it| it.value.as_ref()));
-    let pending = before.and_then(|before| {
-        let is_replicated = view.partitions[before.log].batches.get(before.batch).committed;
-        (!is_replicated).then(|| own.at.saturating_sub(before.at))
-    });
     Ground::AfterPending {
-        pending,
+        pending: before.map(|it| replicated.unwrap_or(&own.at).saturating_sub(it.at)),
         timeout_ms: value.map_or(0, |value| value.timeout_ms),
         producer_id: value.map_or(-1, |value| value.producer_id),
     }

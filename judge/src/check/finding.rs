@@ -121,8 +121,8 @@ pub enum Ground {
     },
     /// A coordinator wrote a state that cannot follow the one before it in the log.
     AfterPending {
-        /// How long the state before had been waiting to be replicated, in nanoseconds; `None` if
-        /// it was replicated.
+        /// How long the state before waited to be replicated, in nanoseconds, if only until the
+        /// wrong one was written; `None` if there is none before.
         pending: Option<u64>,
         /// `transaction.timeout.ms` of the producer: how long a coordinator waits for its record to
         /// be replicated.

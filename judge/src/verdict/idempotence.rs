@@ -4,7 +4,7 @@
 use super::permission::{Case, brokers};
 use crate::check::{CALLBACKS, Ground};
 use crate::evidence::story::Happening;
-use crate::evidence::{Batch, Outcome, ReplicaSet, Retry, records};
+use crate::evidence::{Batch, NONE, Outcome, ReplicaSet, Retry, records};
 use engine::fact::Again;
 use engine::ids::Offset;
 
@@ -217,19 +217,29 @@ fn sent_again_behind(case: &Case<'_>, by: u64, counts: fn(&Retry) -> bool) -> Op
     })
 }
 
-/// Excuses the late callback of a batch that was sent again and then given up. Meanwhile another
-/// leader, which knew nothing of the producer, confirmed batches that had been sent after it. Not
-/// excused if the record that overtook the callback was sent again and given up as well, since such
-/// batches are given up in their order.
+/// Excuses the late callback of a batch that was sent again, and was given up after
+/// `delivery.timeout.ms`, if its order is kept all the same:
+///
+/// - The leader had the batch before the one that overtook its callback, but its responses were lost.
+/// - The other one was given up as well, and had not been sent again: batches in flight are given up
+///   before those that wait to be sent again (`Sender.sendProducerData`).
+/// - Both belong to transactions: a leader that knows nothing of a transactional producer takes any
+///   sequence from it, and the transaction cannot be committed without the batch that failed.
 pub(super) fn given_up_late(case: &Case<'_>) -> Option<String> {
     let Ground::Overtaken { by, .. } = case.finding.ground else { return None };
-    let record = case.record?;
+    let number = case.finding.record?;
+    let (record, overtaker) = (case.record?, case.view.records.get(by)?);
     let given_up = matches!(record.outcome, Outcome::Unknown | Outcome::Failed);
-    let retried = !case.view.records.retries(case.finding.record?).is_empty();
+    let retried = !case.view.records.retries(number).is_empty();
     let is_callback = case.finding.check == CALLBACKS;
-    let in_line = case.view.records.get(by)?.outcome != Outcome::Acked
-        && !case.view.records.retries(by).is_empty();
-    (is_callback && given_up && retried && !in_line && !case.is_not_idempotent()).then(|| {
+    let in_order = match overtaker.outcome {
+        Outcome::Acked => {
+            record.transaction != NONE
+                || first_copy(case, number).is_some_and(|it| it.offset < overtaker.offset)
+        }
+        _ => case.view.records.retries(by).is_empty(),
+    };
+    (is_callback && given_up && retried && in_order && !case.is_not_idempotent()).then(|| {
         format!(
             "a batch is given up when delivery.timeout.ms is over, the record's had been sent again, \
              and {} had its outcome before that",

@@ -156,8 +156,8 @@ pub const PERMISSIONS: &[Row] = &[
     },
     Row {
         hazard: "given-up-late",
-        meaning: "an idempotent producer gives a batch up after delivery.timeout.ms, although later ones \
-                  were confirmed",
+        meaning: "an idempotent producer gives up a batch after delivery.timeout.ms, and the log is in \
+                  order although a later one had its outcome before",
         excuses: idempotence::given_up_late,
     },
     Row {

@@ -406,6 +406,7 @@ mod tests {
             "transactions",
             "transaction.state.log.replication.factor",
             "transaction.state.log.min.isr",
+            "request.timeout.ms of brokers",
             "isolation.level",
             "record.size",
             "max.partition.fetch.bytes",

@@ -17,8 +17,9 @@ const FEW: u64 = 20;
 
 impl Matrix {
     /// Producers that send in transactions, abort some and leave others open; consumers that read what
-    /// is committed; a log of the coordinators that fits the number of brokers. Where other settings
-    /// rule out transactions, there are none.
+    /// is committed; a log of the coordinators that fits the number of brokers, and coordinators that
+    /// soon send a marker again. Where the file has transactions, or other settings rule them out,
+    /// nothing is drawn.
     pub(super) fn transactions(&mut self) {
         let is_drawn = self.draw.chance(800_000);
         let records = self.number(500_000, 1, 24);
@@ -30,7 +31,9 @@ impl Matrix {
         let partitions = self.one_of(1_000_000, &[(1, 1_u16), (2, 3)]);
         let factor = self.one_of(200_000, &[(1, 1_u16), (2, 2)]);
         let in_sync = self.one_of(200_000, &[(1, 1_u16)]);
-        if !is_drawn || self.scenario.producers.iter().any(|it| !it.config().is_idempotent()) {
+        let request = self.one_of(300_000, &[(1, 300_u64), (1, 1_000)]);
+        let mut configs = self.scenario.producers.iter().map(|it| it.config());
+        if !is_drawn || configs.any(|it| !it.is_idempotent() || it.transactional_id.0.is_some()) {
             return;
         }
         let before = (self.scenario.clone(), self.drawn.len());
@@ -67,6 +70,19 @@ impl Matrix {
             "transactions: {records} records each, {aborted} aborted, {abandoned} abandoned{shared}"
         ));
         self.set("isolation.level", isolation);
+        self.soon_again(request.filter(|_| !is_slow));
+    }
+
+    /// How long brokers wait for each other with markers and questions about transactions, and not
+    /// the clients, whose property has the same name.
+    fn soon_again(&mut self, request: Option<u64>) {
+        const NAME: &str = "request.timeout.ms";
+        let Some(request) = request.filter(|_| !self.is_fixed(NAME)) else { return };
+        for cluster in &mut self.scenario.clusters {
+            let set = cluster.broker.set(NAME, &request.to_string());
+            debug_assert!(set.is_ok(), "{request} is a number of milliseconds");
+        }
+        self.drawn.push(format!("{NAME} of brokers={request}"));
     }
 
     /// Replicas of `__transaction_state`: no more than there are brokers, and no more in sync than
