@@ -240,10 +240,13 @@ impl Matrix {
             let linger = self.scenario.producers.iter().map(|group| group.config().linger).max();
             let least = request + linger.unwrap_or_default().as_millis();
             // Consumers keep theirs: with less than the half second for which a fetch may wait, none of
-            // an idle partition would succeed.
+            // an idle partition would succeed. So do brokers: a producer may give up while a broker
+            // still waits for another one.
             let consumers = self.scenario.consumers.clone();
+            let clusters = self.scenario.clusters.clone();
             self.set("request.timeout.ms", Some(request));
             self.scenario.consumers = consumers;
+            self.scenario.clusters = clusters;
             self.set("delivery.timeout.ms", Some(delivery.max(least)));
         }
         self.set("retries", retries);
