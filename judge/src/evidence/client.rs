@@ -6,7 +6,6 @@ use super::reader::{Piece, Question};
 use super::records::{Carries, Outcome, Retry};
 use super::view::{Effect, View};
 use bytes::Bytes;
-use engine::error::ErrorCode;
 use engine::fact::{ClientFact, Positioning};
 use engine::ids::Offset;
 
@@ -48,8 +47,7 @@ impl View {
             }
             ClientFact::Retried { partition, error, records } => {
                 let index = self.partition(cluster, *partition);
-                let in_parts = *error == ErrorCode::MessageTooLarge;
-                let retry = Retry { at: moment.at, event: moment.event, in_parts };
+                let retry = Retry { at: moment.at, event: moment.event, error: *error };
                 for record in records {
                     self.records.retried(*record, index, retry);
                 }

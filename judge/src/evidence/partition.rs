@@ -1,7 +1,7 @@
 //! One partition: its replicas' logs side by side, the line of its leaders, and its committed
 //! states.
 
-use super::batch::{Batches, NONE};
+use super::batch::{Batch, Batches, NONE};
 use super::loss::{Committed, Loss};
 use super::observed::Moment;
 use super::replica::Replica;
@@ -131,6 +131,18 @@ impl Partition {
     /// The index of a node's replica.
     pub fn find(&self, node: NodeId) -> Option<usize> {
         self.replicas.iter().position(|replica| replica.node == node)
+    }
+
+    /// The committed state in which a leader appended a batch: the last one of the batch's epoch at
+    /// that time, or the first one of that epoch if the controller's record is shown later.
+    pub fn state_of_append(&self, batch: &Batch) -> Option<&Committed> {
+        let in_epoch = || self.states.iter().filter(|state| state.leader_epoch == batch.epoch);
+        in_epoch().rev().find(|state| state.at <= batch.at).or_else(|| in_epoch().next())
+    }
+
+    /// The leader that appended a batch, an index of [`Self::replicas`].
+    pub fn leader_that_appended(&self, batch: &Batch) -> Option<usize> {
+        self.state_of_append(batch)?.leader
     }
 
     /// The replicas of a set, by node number: `1, 2`.

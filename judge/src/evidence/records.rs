@@ -5,6 +5,7 @@
 
 use super::batch::NONE;
 use super::observed::Moment;
+use engine::error::ErrorCode;
 use engine::fact::Again;
 use engine::ids::Offset;
 use machine::{ConnId, NodeId};
@@ -55,8 +56,15 @@ pub struct Retry {
     pub at: u64,
     /// The event.
     pub event: u64,
-    /// In parts, because it was too large: then none of it had been written.
-    pub in_parts: bool,
+    /// The error in the response, or of the client itself if there was none.
+    pub error: ErrorCode,
+}
+
+impl Retry {
+    /// Whether it is sent in parts, because it was too large: then none of it had been written.
+    pub fn is_in_parts(&self) -> bool {
+        self.error == ErrorCode::MessageTooLarge
+    }
 }
 
 /// The message in a record, if the application may send a message in more than one record.

@@ -1,9 +1,10 @@
 //! The course of the transaction that a finding is about, in lines: the client, the requests to its
 //! coordinator, the decision, the markers, and the outcome at the application.
 
+use super::explain::Line;
 use crate::check::{Finding, Ground};
 use crate::evidence::transaction::{EndRequest, Session, Transition};
-use crate::evidence::{ClientTransaction, NONE, View, records};
+use crate::evidence::{ClientTransaction, Moment, NONE, View, records};
 use engine::error::ErrorCode;
 use engine::fact::{EndTxnHandled, TransactionOutcome};
 
@@ -11,13 +12,18 @@ use engine::fact::{EndTxnHandled, TransactionOutcome};
 const REQUESTS: usize = 6;
 
 /// The course of a transaction.
-#[derive(Debug, Default)]
+#[derive(Default)]
 pub(super) struct Course {
     /// The identity of the transaction, and the Kafka bug that explains the finding, if there is
     /// one.
     pub(super) head: Vec<String>,
-    /// Its steps with their times.
-    pub(super) steps: Vec<(u64, String)>,
+    /// Its steps. Of what is known from logs alone the event is not known.
+    pub(super) steps: Vec<Line>,
+}
+
+/// A step that is an event of the trace. Its time is put before the text in the end.
+fn step(moment: &Moment, text: String) -> Line {
+    Line { at: moment.at, event: moment.event, text }
 }
 
 /// The course of the transaction that a finding is about; `None` if it is about none, or the
@@ -106,36 +112,38 @@ impl<'v> Known<'v> {
             markers.first().and_then(|it| Some((it, self.decision(it)?)))
         {
             let request = self.request_behind(decision, first);
-            steps.push((decision.at, self.decided(decision, first, request)));
+            let text = self.decided(decision, first, request);
+            steps.push(Line { at: decision.at, event: 0, text });
             head.extend(request.and_then(|it| self.kafka_17754(it, first)));
         }
-        steps.retain(|(at, _)| *at <= finding.at);
-        for (at, step) in &mut steps {
-            *step = format!("{}  {step}", self.view.time(*at));
+        steps.retain(|step| step.at <= finding.at);
+        for step in &mut steps {
+            step.text = format!("{}  {}", self.view.time(step.at), step.text);
         }
         Course { head, steps }
     }
 
     /// The calls of the application, and the outcome that it learned.
-    fn of_application(&self) -> Vec<(u64, String)> {
+    fn of_application(&self) -> Vec<Line> {
         let it = self.it;
         let client = it.begun.node;
-        let mut steps = vec![(it.begun.at, format!("client {client} began it"))];
+        let mut steps = vec![step(&it.begun, format!("client {client} began it"))];
         for (called, call) in
             [(it.commit_called, "commitTransaction"), (it.abort_called, "abortTransaction")]
         {
-            steps
-                .extend(called.map(|called| (called.at, format!("client {client} called {call}"))));
+            steps.extend(
+                called.map(|called| step(&called, format!("client {client} called {call}"))),
+            );
         }
         if let Some((moment, outcome)) = it.ended {
-            steps.push((moment.at, format!("client {client} {}", learned(outcome, it.error))));
+            steps.push(step(&moment, format!("client {client} {}", learned(outcome, it.error))));
         }
         steps
     }
 
     /// The EndTxn requests that the coordinator received since the application ended the previous
     /// transaction, up to `over`.
-    fn asked(&self, over: u64) -> Vec<(u64, String)> {
+    fn asked(&self, over: u64) -> Vec<Line> {
         let (client, mut steps) = (self.it.begun.node, Vec::new());
         let (mut since, before) = (self.it.begun.at, self.before());
         if let Some(before) = before
@@ -145,13 +153,13 @@ impl<'v> Known<'v> {
             let call = if is_commit { "commitTransaction" } else { "abortTransaction" };
             let number = records::name(before.number);
             since = called.at;
-            steps.push((
-                since,
-                format!("client {client} called {call} for its previous transaction, which begins with {number}"),
-            ));
+            let text = format!(
+                "client {client} called {call} for its previous transaction, which begins with {number}"
+            );
+            steps.push(step(&called, text));
         }
         let near = self.requests().iter().filter(|it| (since..=over).contains(&it.received.at));
-        steps.extend(near.take(REQUESTS).map(|it| (it.received.at, received(self.view, it))));
+        steps.extend(near.take(REQUESTS).map(|it| step(&it.received, received(self.view, it))));
         steps
     }
 
@@ -281,14 +289,15 @@ impl<'v> Known<'v> {
 }
 
 /// Markers in one line, at the time of the first.
-fn grouped(markers: &[Marked]) -> Vec<(u64, String)> {
+fn grouped(markers: &[Marked]) -> Vec<Line> {
     let of = |committed: bool| {
         let same = || markers.iter().filter(move |it| it.committed == committed);
         let places: Vec<&str> = same().map(|it| it.place.as_str()).collect();
         let first = same().next()?;
         let s = if places.len() == 1 { "" } else { "s" };
         let result = result(committed);
-        Some((first.at, format!("{result} marker{s} written: {}", places.join(", "))))
+        let text = format!("{result} marker{s} written: {}", places.join(", "));
+        Some(Line { at: first.at, event: 0, text })
     };
     [true, false].into_iter().filter_map(of).collect()
 }

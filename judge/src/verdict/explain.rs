@@ -2,6 +2,7 @@
 //! ISR; which fault followed; where a log was cut; which replica lacked it.
 
 use super::course::{self, Course};
+use super::path;
 use crate::check::{Finding, Ground};
 use crate::evidence::story::{Ack, Happening, Scene};
 use crate::evidence::{Change, Moment, NO_RECORD, NONE, Partition, ReplicaSet, View, records};
@@ -16,7 +17,7 @@ const LAST: usize = 12;
 /// A line of an explanation.
 pub(super) struct Line {
     /// True time in nanoseconds since the run began.
-    at: u64,
+    pub(super) at: u64,
     /// The event of the trace that the line is about; 0 if it is about none.
     pub(super) event: u64,
     /// The line.
@@ -42,22 +43,24 @@ pub(super) fn lines(view: &View, finding: &Finding) -> Vec<Line> {
         Some(ack) => Some(acknowledged(view, partition, &ack, finding)),
         None => appended(view, partition, finding),
     };
-    let from = stood.as_ref().map_or(finding.at.saturating_sub(1_000_000_000), |line| line.at);
+    let path = path::of(view, partition, finding);
+    let first = path.iter().chain(&stood).map(|line| line.at).min();
+    let from = first.unwrap_or(finding.at.saturating_sub(1_000_000_000));
     lines.extend(before(view, partition, from));
     let mut steps = steps(view, partition, (from, finding.at));
-    match course.is_empty() {
-        true => lines.extend(stood),
-        false => steps.extend(stood),
-    }
-    let most = MOST + course.len();
-    steps.extend(course.into_iter().map(|(at, text)| Line { at, event: 0, text }));
-    steps.sort_by_key(|line| line.at);
-    let left_out = steps.len().saturating_sub(most);
+    let left_out = steps.len().saturating_sub(MOST);
     if left_out > 0 {
         // The last steps explain most.
         steps.drain(..left_out);
         lines.push(Line::without_event(format!("({left_out} earlier steps left out)")));
     }
+    steps.extend(path);
+    match course.is_empty() {
+        true => lines.extend(stood),
+        false => steps.extend(stood),
+    }
+    steps.extend(course);
+    steps.sort_by_key(|line| line.at);
     lines.extend(steps);
     lines.extend(held(partition, finding).map(Line::without_event));
     let detail = if finding.detail.is_empty() { "" } else { ": " };
@@ -136,8 +139,7 @@ fn appended(view: &View, partition: &Partition, finding: &Finding) -> Option<Lin
         NO_RECORD => "the offset".to_owned(),
         number => records::name(number),
     };
-    let in_epoch = || partition.states.iter().filter(|state| state.leader_epoch == it.epoch);
-    let led = in_epoch().rev().find(|state| state.at <= it.at).or_else(|| in_epoch().next())?;
+    let led = partition.state_of_append(it)?;
     let leader = view.setup.name(partition.replicas[led.leader?].node);
     let text = format!(
         "{}  {leader} appended {record} at {}@{offset} in epoch {}, ISR {{{}}}; not acknowledged \

@@ -113,7 +113,7 @@ pub(super) fn producer_forgotten(case: &Case<'_>) -> Option<String> {
 /// How often the record's batch was sent again as a whole.
 fn times_sent_again(case: &Case<'_>) -> usize {
     let retries = case.finding.record.map_or(&[][..], |number| case.view.records.retries(number));
-    retries.iter().filter(|retry| !retry.in_parts).count()
+    retries.iter().filter(|retry| !retry.is_in_parts()).count()
 }
 
 /// Excuses wrong order between two producers of one application: the first was killed while the
@@ -180,7 +180,7 @@ pub(super) fn confirmed_late(case: &Case<'_>) -> Option<String> {
     let in_order = record.outcome == Outcome::Acked
         && overtaker.outcome == Outcome::Acked
         && (0..overtaker.offset).contains(&record.offset);
-    let why = sent_again_behind(case, by, |retry| !retry.in_parts).filter(|_| in_order)?;
+    let why = sent_again_behind(case, by, |retry| !retry.is_in_parts()).filter(|_| in_order)?;
     Some(format!(
         "{why}, and its copy was confirmed at {}, before the other's {}",
         record.offset, overtaker.offset

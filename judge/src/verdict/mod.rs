@@ -10,6 +10,7 @@ mod disks;
 mod explain;
 mod idempotence;
 mod outcomes;
+mod path;
 pub mod permission;
 mod retries;
 mod signature;

@@ -8,7 +8,7 @@ use crate::evidence::{Committed, Outcome, records};
 pub(super) fn retry_duplicate(case: &Case<'_>) -> Option<String> {
     let Ground::Copies(copies) = case.finding.ground else { return None };
     let retries = case.view.records.retries(case.finding.record?).iter();
-    let retries: Vec<_> = retries.filter(|retry| !retry.in_parts).collect();
+    let retries: Vec<_> = retries.filter(|retry| !retry.is_in_parts()).collect();
     let last = retries.last()?;
     (case.is_not_idempotent() && copies as usize <= 1 + retries.len()).then(|| {
         format!(

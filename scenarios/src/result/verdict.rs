@@ -161,9 +161,10 @@ impl Verdict {
         }
         if !lost.is_empty() {
             return format!(
-                "every promise held; {} lost, permitted: {}{}",
+                "every promise held; {} lost, permitted: {}{}{}",
                 lost.join(" and "),
                 self.settings_behind_losses().join("; and "),
+                self.disordered(),
                 self.refused().map_or_else(String::new, |refused| format!("; {refused}")),
             );
         }
@@ -177,15 +178,27 @@ impl Verdict {
             0 => String::new(),
             aborted => format!("{aborted} of them in aborted transactions, "),
         };
-        let read = counts.read;
+        let (read, disordered) = (counts.read, self.disordered());
         match self.not_read_back.is_empty() {
             true => format!(
-                "every promise held: {taken}, {aborted}{refused}{read} read back, none lost"
+                "every promise held: {taken}, {aborted}{refused}{read} read back, none lost{disordered}"
             ),
             false => format!(
-                "every promise held: {taken}, {aborted}{refused}{read} read; {} could not be read back",
+                "every promise held: {taken}, {aborted}{refused}{read} read; {} could not be read \
+                 back{disordered}",
                 self.not_read_back.join(", ")
             ),
+        }
+    }
+
+    /// The records that are in the logs twice or out of order, in words; empty if none. In a run that
+    /// passes, the configuration permits them.
+    fn disordered(&self) -> String {
+        let kinds = [(self.counts.duplicated, "duplicated"), (self.counts.reordered, "reordered")];
+        let found = kinds.iter().filter(|(count, _)| *count > 0);
+        match found.map(|(count, what)| format!("{count} {what}")).collect::<Vec<_>>() {
+            none if none.is_empty() => String::new(),
+            found => format!("; {}, as permitted", found.join(" and ")),
         }
     }
 

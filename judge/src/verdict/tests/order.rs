@@ -95,6 +95,42 @@ fn a_reorder_needs_requests_in_flight_and_no_idempotence() {
     assert_eq!(broken(&in_turn(&steps, &idempotent)), both);
 }
 
+/// Who stored what when, and why the producer sent a record again: without it nobody can tell how
+/// the record was overtaken.
+#[test]
+fn an_overtaken_record_is_explained_by_the_path_of_both() {
+    let steps = [Send(0), Send(1), Store(1), Retry(0), Retry(0), Store(0)];
+    let idempotent = |history: &mut History| history.setup.producers[0].idempotence = true;
+    let judgement = in_turn(&steps, &idempotent);
+    let order = judgement.violations.iter().find(|it| it.check == "order-as-sent").unwrap();
+    let told = order.explanation.join("\n");
+    let place = |part: &str| told.find(part).unwrap_or_else(|| panic!("{part:?} not in\n{told}"));
+    let overtaker = place("broker 1 appended record 0#1 at orders-0@0 in epoch 0");
+    let again = place("the producer sends record 0#0 again, after NETWORK_EXCEPTION: 2 times");
+    let own = place("broker 1 appended record 0#0 at orders-0@1 in epoch 0");
+    assert!(overtaker < again && again < own, "{told}");
+}
+
+/// FL-4: the leader that accepts a later batch first is named with what it lacks.
+#[test]
+fn a_sequence_that_was_skipped_is_part_of_the_explanation() {
+    let mut history = History::new(2);
+    history.setup.producers[0].idempotence = true;
+    history.send(ORDERS, &numbers(0..3), -1);
+    history.write_as(1, ORDERS, 0, (7, 0, 2), &numbers(2..3));
+    history.retry_after(ErrorCode::OutOfOrderSequenceNumber, ORDERS, &numbers(0..2));
+    history.write_as(1, ORDERS, 0, (7, 1, 0), &numbers(0..2));
+    [2, 3].iter().for_each(|it| history.follow(*it, 1, ORDERS));
+    history.watermark(1, &[2, 3], ORDERS, 0);
+    let judgement = finish(history, 1);
+    let order = judgement.violations.iter().find(|it| it.check == "order-as-sent").unwrap();
+    let told = order.explanation.join("\n");
+    let skipped = "broker 1 accepted a batch of producer 7 in epoch 0, sequence 2 at orders-0@0, \
+                   although its log had no sequence 0 to 1 of that epoch";
+    assert!(told.contains(skipped), "{told}");
+    assert!(told.contains("sends record 0#0 again, after OUT_OF_ORDER_SEQUENCE_NUMBER"), "{told}");
+}
+
 #[test]
 fn a_reorder_is_permitted_after_a_retry_that_could_be_overtaken() {
     for steps in [

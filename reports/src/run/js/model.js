@@ -294,6 +294,8 @@ export function lifeOf(model, name) {
       out.acknowledged = out.acknowledged ?? i;
     } else if (has(fields)) one(model, i, fields, node, key, out, offsets);
   }
+  // Messages stand before the fact that they led to.
+  life.sort(([a], [b]) => a - b);
   return out;
 }
 
@@ -305,7 +307,7 @@ function one(model, i, fields, node, key, out, offsets) {
     offsets.set(key, pair[0]);
     out.holders.set(node, i);
     if (fields.as_leader) [out.partition, out.offset, out.epoch] = [fields.partition, pair[0], fields.epoch];
-    for (const message of carrying(model, i)) out.life.push(message);
+    for (const message of carrying(model, i, fields.as_leader ? "ProduceRequest" : "FetchResponse")) out.life.push(message);
   }
   if (kind === "sent") out.partition = fields.partition;
   if (kind === "failed") out.failed = true;
@@ -315,13 +317,15 @@ function one(model, i, fields, node, key, out, offsets) {
   out.life.push([i, reader ? "read_back" : kind]);
 }
 
-// The request or response that brought what was appended: when it was sent and received.
-function carrying(model, i) {
+// The message that brought what was appended: when it was sent and received. An append can be due to
+// another message, such as the coordinator's word that the transaction is open; that is not a step.
+function carrying(model, i, name) {
   const { data } = model;
   let place = i;
   for (let step = 0; step < 4 && place >= 0; step += 1) {
     place = data.cause[place];
     if (place >= 0 && data.kinds[data.kind[place]] === "received") {
+      if (data.messages[data.message[place]] !== name) return [];
       const sent = data.cause[place];
       return [...(sent >= 0 ? [[sent, "message"]] : []), [place, "arrived"]];
     }

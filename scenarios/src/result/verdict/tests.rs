@@ -9,6 +9,11 @@ fn a_pass_with_losses_says_so_and_why() {
     verdict.counts = Counts { acked: 9, read: 9, ..Counts::default() };
     let none = "every promise held: 9 records acknowledged, 9 read back, none lost";
     assert_eq!(verdict.headline(), none);
+    verdict.counts.duplicated = 27;
+    assert_eq!(verdict.headline(), format!("{none}; 27 duplicated, as permitted"));
+    verdict.counts.reordered = 18;
+    assert_eq!(verdict.headline(), format!("{none}; 27 duplicated and 18 reordered, as permitted"));
+    (verdict.counts.duplicated, verdict.counts.reordered) = (0, 0);
     verdict.not_read_back = vec!["orders-0".to_owned()];
     let unread = "every promise held: 9 records acknowledged, 9 read; orders-0 could not be read \
                   back";
