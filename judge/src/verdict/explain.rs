@@ -44,21 +44,23 @@ pub(super) fn lines(view: &View, finding: &Finding) -> Vec<Line> {
         None => appended(view, partition, finding),
     };
     let path = path::of(view, partition, finding);
-    let first = path.iter().chain(&stood).map(|line| line.at).min();
+    let first = stood.iter().map(|line| line.at).chain(path.since).min();
     let from = first.unwrap_or(finding.at.saturating_sub(1_000_000_000));
     lines.extend(before(view, partition, from));
-    let mut steps = steps(view, partition, (from, finding.at));
+    // What happened after the last copy has no part in their order.
+    let last = path.steps.iter().map(|step| step.at).max();
+    let mut steps = steps(view, partition, (from, last.unwrap_or(finding.at)));
     let left_out = steps.len().saturating_sub(MOST);
     if left_out > 0 {
         // The last steps explain most.
         steps.drain(..left_out);
         lines.push(Line::without_event(format!("({left_out} earlier steps left out)")));
     }
-    steps.extend(path);
-    match course.is_empty() {
+    match course.is_empty() && path.steps.is_empty() {
         true => lines.extend(stood),
         false => steps.extend(stood),
     }
+    steps.extend(path.steps);
     steps.extend(course);
     steps.sort_by_key(|line| line.at);
     lines.extend(steps);

@@ -9,20 +9,32 @@ use engine::ids::Offset;
 /// The largest number of copies of a record that are named: the first ones.
 const COPIES: usize = 4;
 
-/// The lines; none if the finding compares no records.
-pub(super) fn of(view: &View, partition: &Partition, finding: &Finding) -> Vec<Line> {
-    let Some(record) = finding.record else { return Vec::new() };
+/// The path of the records that a finding compares.
+#[derive(Default)]
+pub(super) struct Told {
+    /// Its steps; none if the finding compares no records.
+    pub(super) steps: Vec<Line>,
+    /// When it begins, in nanoseconds: with the first step, or when the leader that skipped sequences
+    /// began to lead.
+    pub(super) since: Option<u64>,
+}
+
+/// The path of the records that a finding compares.
+pub(super) fn of(view: &View, partition: &Partition, finding: &Finding) -> Told {
+    let Some(record) = finding.record else { return Told::default() };
     let compared = match finding.ground {
         Ground::Overtaken { by, .. } => vec![by, record],
         Ground::SentAgain { before } => vec![before, record],
         Ground::Copies(_) => vec![record],
-        _ => return Vec::new(),
+        _ => return Told::default(),
     };
     let path = Path { view, partition, until: finding.at };
-    let mut lines: Vec<Line> = compared.iter().flat_map(|number| path.of_record(*number)).collect();
-    lines.extend(path.skip(&compared));
-    lines.retain(|line| line.at <= finding.at);
-    lines
+    let mut steps: Vec<Line> = compared.iter().flat_map(|number| path.of_record(*number)).collect();
+    let (skip, began) = path.skip(&compared).unzip();
+    steps.extend(skip);
+    steps.retain(|step| step.at <= finding.at);
+    let since = steps.iter().map(|step| step.at).chain(began.flatten()).min();
+    Told { steps, since }
 }
 
 struct Path<'v> {
@@ -42,8 +54,7 @@ impl<'v> Path<'v> {
         lines.extend(self.sent_again(number));
         lines.extend(self.view.records.renumberings(number).iter().map(|at| {
             let text = format!(
-                "{}  the producer sends {} under another epoch, so that no leader can recognize a \
-                 copy of it",
+                "{}  the producer sends {} under another epoch: it is new to every leader",
                 self.view.time(*at),
                 records::name(number)
             );
@@ -109,8 +120,9 @@ impl<'v> Path<'v> {
     }
 
     /// The first batch that a leader accepted from the producer of these records although its
-    /// sequence does not follow what the leader's log has of that producer and epoch.
-    fn skip(&self, numbers: &[u64]) -> Option<Line> {
+    /// sequence does not follow what the leader's log has of that producer and epoch; and when that
+    /// leader began to lead, in nanoseconds.
+    fn skip(&self, numbers: &[u64]) -> Option<(Line, Option<u64>)> {
         let own = numbers.iter().find_map(|number| self.copies(*number).next()?.0.sequence())?;
         let batches = &self.partition.batches;
         let mut of_producer: Vec<(&Batch, Sequence)> = (0..batches.len() as u32)
@@ -121,26 +133,27 @@ impl<'v> Path<'v> {
             })
             .collect();
         of_producer.sort_by_key(|(batch, _)| batch.at);
-        of_producer.iter().enumerate().find_map(|(count, (batch, it))| {
+        let skipping = of_producer.iter().enumerate().find_map(|(count, (batch, it))| {
             let leader = self.partition.leader_that_appended(batch)?;
             let mut before = of_producer[..count].iter();
             let in_its_log = before.rfind(|(other, _)| other.ever_had.contains(leader));
             let expected = in_its_log.map_or(0, |(_, other)| other.last.wrapping_add(1));
-            // A log that lost its end, or a sequence that has wrapped around, is another story.
-            (expected < it.first).then(|| {
-                let text = format!(
-                    "{}  {} accepted a batch of {} at {}@{}, although its log had no sequence \
-                     {expected} to {} of that epoch",
-                    self.view.time(batch.at),
-                    self.leader(batch),
-                    identity(*it),
-                    self.partition.name,
-                    batch.base,
-                    it.first - 1
-                );
-                Line { at: batch.at, event: 0, text }
-            })
-        })
+            // A sequence below the expected one has wrapped around, or its log lost its end.
+            (expected < it.first).then_some((batch, *it, leader, expected))
+        });
+        let (batch, it, leader, expected) = skipping?;
+        let text = format!(
+            "{}  {} accepted a batch of {} at {}@{}, although its log had no sequence {expected} to \
+             {} of that epoch",
+            self.view.time(batch.at),
+            self.leader(batch),
+            identity(it),
+            self.partition.name,
+            batch.base,
+            it.first - 1
+        );
+        let began = self.partition.story.led((leader, batch.epoch));
+        Some((Line { at: batch.at, event: 0, text }, began))
     }
 }
 
