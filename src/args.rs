@@ -5,10 +5,11 @@ use spec::Time;
 use std::ops::Range;
 use std::path::{Path, PathBuf};
 
+// Each paragraph is one line, which is broken to the width of the terminal.
 const AFTER_HELP: &str = "\
-Exit codes: 0 every promise held, 1 a promise was broken, 2 wrong input and nothing was run (or
-the results could not be written), 3 undecided, 4 nothing was exercised, 5 the run was not
-deterministic, 70 a panic, which is a defect of Faultline, 71 the operating system refused a thread
+Exit codes: 0 every promise held, 1 a promise was broken, 2 wrong input and nothing was run (or \
+the results could not be written), 3 undecided, 4 nothing was exercised, 5 the run was not \
+deterministic, 70 a panic, which is a defect of Faultline, 71 the operating system refused a thread \
 or memory, 130 interrupted.";
 
 /// Runs whole Kafka clusters in virtual time, breaks things on purpose, and checks what was

@@ -2,6 +2,7 @@
 //!
 //! All output goes through this module, which escapes external text ([`escape`]).
 
+use crate::near_path;
 use crate::style::Style;
 use scenarios::escape;
 use scenarios::result::{VERSION, files};
@@ -34,9 +35,10 @@ impl From<Box<Diagnostic>> for Failure {
 }
 
 impl Failure {
-    /// A file or folder could not be read.
+    /// A file or folder could not be read. If it does not exist, the hint has the nearest path.
     pub(crate) fn unreadable(path: &Path, error: &io::Error) -> Self {
-        Self::file(Kind::Unreadable, "read", path, error)
+        let near = (error.kind() == io::ErrorKind::NotFound).then(|| near_path::hint(path));
+        Self::file(Kind::Unreadable, "read", path, error).with_hint(near.flatten())
     }
 
     /// Results could not be written.
@@ -48,6 +50,12 @@ impl Failure {
         let path = path.display().to_string();
         let message = format!("cannot {what} {path}: {error}");
         Diagnostic { file: Some(path), ..Diagnostic::new(kind, message) }.into()
+    }
+
+    /// The error with this hint, if there is one.
+    pub(crate) fn with_hint(mut self, hint: Option<String>) -> Self {
+        self.0.hint = hint.or(self.0.hint);
+        self
     }
 
     /// Reports the error after a result, and returns the exit code: the result has priority over

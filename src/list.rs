@@ -110,9 +110,12 @@ fn entries(what: What) -> Vec<Entry> {
             .zip(engine::rules::Rules::SUMMARIES)
             .map(|((name, path), summary)| entry(*name, format!("{} [{path}]", plain(summary))))
             .collect(),
-        What::Bugs => museum::BUGS
+        What::Bugs => bugs()
             .iter()
-            .map(|bug| entry(bug.id, format!("{} [{}]", bug.summary, bug.status)))
+            .map(|bug| {
+                let museum::Bug { id, summary, status, scenario, .. } = bug;
+                entry(*id, format!("{summary} [{status}; scenario {scenario}]"))
+            })
             .collect(),
         What::Configs => {
             let own = |what: &str| format!("{what} (Faultline's own)");
@@ -121,6 +124,17 @@ fn entries(what: What) -> Vec<Entry> {
         }
         What::Reaches => reach::all().map(|(name, what)| entry(name, plain(&what))).collect(),
     }
+}
+
+/// The bugs of the museum in the order of their ids, where numbers are compared as numbers.
+pub(crate) fn bugs() -> Vec<&'static museum::Bug> {
+    let mut bugs: Vec<&museum::Bug> = museum::BUGS.iter().collect();
+    bugs.sort_by_key(|bug| {
+        let number = bug.id.rsplit('-').next().and_then(|end| end.parse::<u32>().ok());
+        let name = bug.id.trim_end_matches(|c: char| c.is_ascii_digit());
+        (name, number, bug.id)
+    });
+    bugs
 }
 
 /// A property: its meaning, its default, its range, and the processes that have it.

@@ -17,6 +17,7 @@ mod freeze;
 mod fuzz;
 mod list;
 mod memory;
+mod near_path;
 mod pool;
 mod progress;
 mod replay;

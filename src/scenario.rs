@@ -4,7 +4,7 @@ use crate::args::ScenarioArgs;
 use crate::execute;
 use crate::exit::{self, Failure};
 use crate::style::Style;
-use crate::{fuzz, report, summary};
+use crate::{fuzz, list, near_path, report, summary};
 use scenarios::escape::shell;
 use scenarios::result::files::{self, Artefacts};
 use scenarios::result::{Outcome, RunRecord, Verdict};
@@ -62,8 +62,8 @@ pub(crate) fn load(
     if !is_file(source) {
         return Ok(catalog::scenario(source)?);
     }
-    let bytes =
-        files::read(path, LONGEST_FILE).map_err(|error| Failure::unreadable(path, &error))?;
+    let bytes = files::read(path, LONGEST_FILE)
+        .map_err(|error| Failure::unreadable(path, &error).with_hint(of_catalogue(source)))?;
     let text = String::from_utf8(bytes).map_err(|error| not_text(source, &error))?;
     let pairs = settings.iter().rev().filter_map(|it| it.split_once('='));
     let mut values = pairs.filter(|(name, _)| name.trim() == "beyond.kafka");
@@ -71,10 +71,20 @@ pub(crate) fn load(
     Ok(catalog::parse_beyond((source, &text), &extended, is_beyond)?)
 }
 
+/// The hint for a file that does not exist, if the catalogue has a scenario of its name.
+fn of_catalogue(source: &str) -> Option<String> {
+    let name = source.strip_suffix(".toml")?;
+    let is_absent = !Path::new(source).exists() && catalog::text(name).is_ok();
+    is_absent.then(|| format!("`faultline scenario {name}` runs the scenario of the catalogue"))
+}
+
 /// Reads a file that the scenario file `from` extends; its path is relative to `from`.
 fn extended(from: &str, name: &str) -> Result<(String, String), String> {
     let path = Path::new(from).parent().unwrap_or(Path::new("")).join(name);
-    let bytes = files::read(&path, LONGEST_FILE).map_err(|error| error.to_string())?;
+    let bytes = files::read(&path, LONGEST_FILE).map_err(|error| {
+        let near = if path.exists() { None } else { near_path::hint(&path) };
+        near.map_or_else(|| error.to_string(), |near| format!("{error}; {near}"))
+    })?;
     let text = String::from_utf8(bytes).map_err(|_| "it is not UTF-8".to_owned())?;
     Ok((path.display().to_string(), text))
 }
@@ -107,10 +117,9 @@ pub(crate) fn bugs(ids: &[String], provoke_panic: bool) -> Result<Vec<String>, F
 pub(crate) fn known_bugs(ids: &[String]) -> Result<Vec<String>, Failure> {
     let known = |id: &String| {
         museum::find(id).map(|bug| bug.id.to_owned()).ok_or_else(|| {
-            let names = || museum::BUGS.iter().map(|bug| bug.id);
-            let list: Vec<&str> = names().collect();
-            let message = format!("there is no bug `{id}`; there is {}", list.join(", "));
-            let hint = nearest(id, names()).map(|near| format!("did you mean `{near}`?"));
+            let names: Vec<&str> = list::bugs().iter().map(|bug| bug.id).collect();
+            let message = format!("there is no bug `{id}`; there is {}", names.join(", "));
+            let hint = nearest(id, names).map(|near| format!("did you mean `{near}`?"));
             Failure::from(Diagnostic::new(Kind::UnknownBug, message).with_hint(hint))
         })
     };

@@ -3,9 +3,9 @@
 use std::fmt::Display;
 use std::io::IsTerminal;
 
-/// The width of lines without a terminal.
+/// The width of lines if neither a terminal nor `COLUMNS` has another.
 const WIDTH: usize = 100;
-/// The minimum and maximum width on a terminal.
+/// The minimum and maximum width.
 const WIDTHS: (usize, usize) = (60, 120);
 
 /// The colour and width of text.
@@ -17,10 +17,11 @@ pub(crate) struct Style {
 
 impl Style {
     /// Colour if standard output is a terminal that supports it, unless `NO_COLOR` is set; the
-    /// width of the terminal.
+    /// width of the terminal, otherwise that of `COLUMNS`.
     pub(crate) fn of_stdout() -> Self {
         let stdout = std::io::stdout();
         let columns = stdout.is_terminal().then(|| columns_of(&stdout)).flatten();
+        let columns = columns.or_else(wanted_columns);
         let width = columns.map_or(WIDTH, |columns| columns.clamp(WIDTHS.0, WIDTHS.1));
         Self { colour: stdout.is_terminal() && sequences_are_wanted(), width }
     }
@@ -65,6 +66,12 @@ impl Style {
 pub(crate) fn columns_of(terminal: &impl std::os::fd::AsFd) -> Option<usize> {
     let size = rustix::termios::tcgetwinsize(terminal).ok()?;
     Some(usize::from(size.ws_col)).filter(|columns| *columns > 0)
+}
+
+/// The number of columns in the environment.
+fn wanted_columns() -> Option<usize> {
+    let columns = std::env::var("COLUMNS").ok()?.parse().ok();
+    columns.filter(|columns| *columns > 0)
 }
 
 #[cfg(not(unix))]

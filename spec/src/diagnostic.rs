@@ -24,6 +24,9 @@ pub struct Diagnostic {
     /// part of the JSON form.
     #[serde(skip)]
     pub excerpt: Option<(String, usize)>,
+    /// Further mistakes in the same input.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub also: Vec<Diagnostic>,
 }
 
 /// The kinds of mistakes.
@@ -73,7 +76,17 @@ impl Diagnostic {
             column: None,
             hint: None,
             excerpt: None,
+            also: Vec::new(),
         }
+    }
+
+    /// All mistakes in an input as one diagnostic: the first, with the others in `also`. `None` if
+    /// there are none.
+    pub fn joined(all: impl IntoIterator<Item = Self>) -> Option<Self> {
+        let mut all = all.into_iter();
+        let mut first = all.next()?;
+        first.also.extend(all);
+        Some(first)
     }
 
     /// The diagnostic with this hint.
@@ -136,9 +149,18 @@ fn around(line: &str, at: usize) -> (String, usize) {
     }
 }
 
-/// As a compiler prints it: the message, the place, the line with a caret, the hint.
+/// As a compiler prints it: the message, the place, the line with a caret, the hint; then the
+/// further mistakes.
 impl fmt::Display for Diagnostic {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.write_one(f)?;
+        self.also.iter().try_for_each(|other| write!(f, "\n{other}"))
+    }
+}
+
+impl Diagnostic {
+    /// Writes the diagnostic without the further mistakes.
+    fn write_one(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let severity = if self.is_warning() { "warning" } else { "error" };
         write!(f, "{severity}: {}", self.message)?;
         let line = self.line.map(|line| line.to_string()).unwrap_or_default();

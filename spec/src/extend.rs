@@ -6,8 +6,8 @@
 //! follow those of the file itself, so that each mistake is reported in the file that contains it.
 
 use super::diagnostic::{Diagnostic, Kind};
+use super::mistake::did_you_mean;
 use super::parse::malformed;
-use super::reader::did_you_mean;
 use super::text::nearest;
 use std::ops::Range;
 use toml::Spanned;
@@ -102,7 +102,7 @@ impl Sources {
         DeTable::parse(&file.text).map_err(|error| {
             let deep = || too_deep(&file.text);
             let span = error.span().unwrap_or_else(deep);
-            let message = malformed(error.message(), &file.text, span.start);
+            let message = malformed(error.message(), &file.text, &span);
             let span = span.start + file.start..span.end + file.start;
             Box::new(self.located(Diagnostic::new(Kind::Malformed, message), span))
         })

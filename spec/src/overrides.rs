@@ -3,14 +3,12 @@
 
 use super::check::findings;
 use super::diagnostic::{Diagnostic, Kind};
-use super::kafka::{Scope, fact};
-use super::properties::{Properties, SetError, TABLES, Table};
-use super::reader::did_you_mean;
-use super::text::nearest;
-use super::unmodelled;
+use super::fit::{Fit, Put, fits, unknown};
+use super::properties::Table;
 use super::{Scenario, Setting, Share, Time, WhenFenced};
-use engine::config::{BrokerConfig, ConsumerConfig, ControllerConfig, ProducerConfig, TopicConfig};
+use engine::config::{BrokerConfig, ConsumerConfig, ControllerConfig, ProducerConfig};
 use machine::Span;
+use std::collections::BTreeSet;
 
 /// Faultline's own names, and their meanings.
 pub const OWN: &[(&str, &str)] = &[
@@ -35,24 +33,33 @@ pub const OWN: &[(&str, &str)] = &[
     ("stretch", "by how much the load, its records and the times of `swarm` are multiplied"),
 ];
 
+/// The setting that has no effect on a group of one producer.
+const SHARED_ID: &str = "transactions.shared.id";
+
 impl Scenario {
     /// Applies `settings` one after the other, each written `KEY=VALUE`, and checks the whole
     /// again. Returns the warnings.
     ///
     /// # Errors
     ///
-    /// If there is no such name, it cannot have that value, or the resulting scenario is
-    /// impossible.
+    /// If there is no such name, it cannot have that value, it is set twice, or the resulting
+    /// scenario is impossible.
     pub fn set_all(&mut self, settings: &[String]) -> Result<Vec<Diagnostic>, Box<Diagnostic>> {
         if settings.is_empty() {
             return Ok(Vec::new());
         }
         let before = self.clone();
+        let (mut names, mut errors) = (BTreeSet::new(), Vec::new());
         for setting in settings {
-            let Setting { property, value } = Setting::parse(setting)
-                .map_err(|message| Diagnostic::new(Kind::Usage, format!("--set: {message}")))?;
-            self.set(&property, &value)?;
-            self.fix(property);
+            if let Err(error) = self.apply(setting, &mut names) {
+                errors.push(about(setting, *error));
+            }
+        }
+        if errors.is_empty() {
+            errors.extend(self.unshared_id(&names).map(|error| about(SHARED_ID, error)));
+        }
+        if let Some(error) = Diagnostic::joined(errors) {
+            return Err(Box::new(error));
         }
         let given = settings.join(" --set ");
         let after = findings(self);
@@ -61,14 +68,44 @@ impl Scenario {
         let new = after.into_iter().filter(|finding| !before.contains(finding));
         let (warnings, errors): (Vec<_>, Vec<_>) = new
             .map(|finding| {
-                let message = format!("with --set {given}: {}", finding.message);
-                Diagnostic::new(finding.kind, message).with_hint(finding.hint)
+                let found = Diagnostic::new(finding.kind, finding.message);
+                about(&given, found.with_hint(finding.hint))
             })
             .partition(Diagnostic::is_warning);
-        match errors.into_iter().next() {
+        match Diagnostic::joined(errors) {
             Some(error) => Err(Box::new(error)),
             None => Ok(warnings),
         }
+    }
+
+    /// Applies one setting; `names` are those of the earlier ones.
+    fn apply(
+        &mut self,
+        setting: &str,
+        names: &mut BTreeSet<String>,
+    ) -> Result<(), Box<Diagnostic>> {
+        let usage = |message: String| Box::new(Diagnostic::new(Kind::Usage, message));
+        let expected = |_| usage(format!("expected {}", Setting::EXPECTED));
+        let Setting { property, value } = Setting::parse(setting).map_err(expected)?;
+        if !names.insert(property.clone()) {
+            return Err(usage(format!("`{property}` is set twice")));
+        }
+        self.set(&property, &value)?;
+        self.fix(property);
+        Ok(())
+    }
+
+    /// The error if `names` has [`SHARED_ID`], and no group of transactional producers has several
+    /// producers, which could share an id.
+    fn unshared_id(&self, names: &BTreeSet<String>) -> Option<Diagnostic> {
+        let is_set = names.contains(SHARED_ID);
+        let has_several = self
+            .producers
+            .iter()
+            .any(|group| group.count > 1 && group.config().transactional_id.0.is_some());
+        let message = "each group of transactional producers has only one producer, which has the \
+                       id of the group in any case";
+        (is_set && !has_several).then(|| Diagnostic::new(Kind::Impossible, message))
     }
 
     /// Records that a given setting is not drawn by the seed.
@@ -119,7 +156,7 @@ impl Scenario {
     fn set_own(&mut self, name: &str, value: &str) -> Result<(), Box<Diagnostic>> {
         if name == "beyond.kafka" {
             self.beyond_kafka = value.parse().map_err(|_| {
-                let message = format!("--set: `{name}` expects true or false, not `{value}`");
+                let message = format!("`{name}` expects true or false, not `{value}`");
                 Box::new(Diagnostic::new(Kind::WrongValue, message))
             })?;
             return Ok(());
@@ -179,7 +216,7 @@ impl Scenario {
         value: &str,
     ) -> Result<(), Box<Diagnostic>> {
         let wrong = |expected: &str| {
-            let message = format!("--set: `{name}` expects {expected}, not `{value}`");
+            let message = format!("`{name}` expects {expected}, not `{value}`");
             Box::new(Diagnostic::new(Kind::WrongValue, message))
         };
         let is_on = || value.parse::<bool>().map_err(|_| wrong("true or false"));
@@ -254,78 +291,14 @@ impl Scenario {
     }
 }
 
-/// How well a setting fits a table of properties, from worst to best.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-enum Fit {
-    /// Neither the table nor Kafka's table of the same scope has the property.
-    Absent,
-    /// The property is not modelled, and Kafka refuses the value.
-    Refused,
-    /// The property is not modelled.
-    Unmodelled,
-    /// The property is not modelled, and Faultline behaves as if it had this value.
-    Same,
-    /// The table has the property.
-    Modelled,
-}
-
-impl Fit {
-    fn of<T: Table>(name: &str, value: &str) -> Self {
-        if T::NAMES.contains(&name) {
-            return Self::Modelled;
-        }
-        match fact(T::SCOPE, name) {
-            None => Self::Absent,
-            Some(fact) if fact.refuses(value).is_some() => Self::Refused,
-            Some(_) if unmodelled::holds_anyway(T::SCOPE, name, value) => Self::Same,
-            Some(_) => Self::Unmodelled,
-        }
-    }
-}
-
-/// How well the setting fits at best. It applies to the tables that it fits that well.
-fn fits(name: &str, value: &str) -> Result<Fit, Box<Diagnostic>> {
-    let best = Fit::of::<TopicConfig>(name, value)
-        .max(Fit::of::<BrokerConfig>(name, value))
-        .max(Fit::of::<ControllerConfig>(name, value))
-        .max(Fit::of::<ProducerConfig>(name, value))
-        .max(Fit::of::<ConsumerConfig>(name, value));
-    if best == Fit::Absent { Err(unknown(name)) } else { Ok(best) }
-}
-
-/// A setting that is being applied to the tables that it fits best.
-struct Put<'a> {
-    name: &'a str,
-    value: &'a str,
-    fits: Fit,
-    places: usize,
-}
-
-impl Put<'_> {
-    fn to<T: Table>(&mut self, properties: &mut Properties<T>) -> Result<(), Box<Diagnostic>> {
-        let Self { name, value, .. } = *self;
-        if Fit::of::<T>(name, value) != self.fits {
-            return Ok(());
-        }
-        match properties.set(name, value) {
-            Ok(()) => self.places += 1,
-            // Controllers and brokers have one scope in Kafka; only one of the two models the
-            // property.
-            Err(SetError::Unknown) => {}
-            Err(SetError::Expected(expected)) => {
-                let message = format!("`{name}` expects {expected}, not `{value}`");
-                return Err(Box::new(Diagnostic::new(Kind::WrongValue, message)));
-            }
-            Err(SetError::Refused(message)) => {
-                return Err(Box::new(Diagnostic::new(Kind::Impossible, message)));
-            }
-        }
-        Ok(())
-    }
+/// A diagnostic about `setting`, which is named at its beginning.
+fn about(setting: &str, found: Diagnostic) -> Diagnostic {
+    let message = format!("--set {setting}: {}", found.message);
+    Diagnostic { message, ..found }
 }
 
 fn nowhere(name: &str) -> Box<Diagnostic> {
-    let message = format!("--set: the scenario has nothing that `{name}` would apply to");
+    let message = format!("the scenario has nothing that `{name}` would apply to");
     Box::new(Diagnostic::new(Kind::Impossible, message))
 }
 
@@ -338,48 +311,7 @@ fn from_to(name: &str, value: &str, (least, most): (u64, u64)) -> Result<u64, Bo
     let number = value.replace('_', "").parse::<u64>().ok();
     number.filter(|n| (least..=most).contains(n)).ok_or_else(|| {
         let message =
-            format!("--set: `{name}` expects a whole number from {least} to {most}, not `{value}`");
+            format!("`{name}` expects a whole number from {least} to {most}, not `{value}`");
         Box::new(Diagnostic::new(Kind::WrongValue, message))
     })
-}
-
-/// Checks that some table models a property `name` and accepts `value`.
-pub(super) fn table_of(name: &str, value: &str) -> Result<(), Box<Diagnostic>> {
-    fn tried<T: Table>(name: &str, value: &str) -> Option<Result<(), SetError>> {
-        T::NAMES.contains(&name).then(|| Properties::<T>::default().set(name, value))
-    }
-    let all = [
-        tried::<TopicConfig>(name, value),
-        tried::<BrokerConfig>(name, value),
-        tried::<ControllerConfig>(name, value),
-        tried::<ProducerConfig>(name, value),
-        tried::<ConsumerConfig>(name, value),
-    ];
-    let mut results = all.into_iter().flatten();
-    let Some(first) = results.next() else { return Err(unknown(name)) };
-    let message = match first {
-        Err(SetError::Expected(expected)) if results.all(|result| result.is_err()) => {
-            format!("`{name}` expects {expected}, not `{value}`")
-        }
-        Err(SetError::Refused(message)) if results.all(|result| result.is_err()) => message,
-        _ => return Ok(()),
-    };
-    Err(Box::new(Diagnostic::new(Kind::WrongValue, message)))
-}
-
-/// The error that no table has a property called `name`, with a suggestion.
-fn unknown(name: &str) -> Box<Diagnostic> {
-    let (message, hint) = match Scope::ALL.iter().find_map(|it| unmodelled::instead_of(*it, name)) {
-        Some(instead) => (unmodelled::message(name), instead),
-        None => (format!("there is no property `{name}`"), meant_by(name)),
-    };
-    Box::new(Diagnostic::new(Kind::UnknownProperty, message).with_hint(Some(hint)))
-}
-
-/// The hint for a name that neither Kafka nor Faultline has.
-pub(super) fn meant_by(name: &str) -> String {
-    let all = TABLES.iter().flat_map(|(_, names)| names.iter().copied());
-    let own = OWN.iter().map(|(own, _)| *own);
-    let near = unmodelled::also_called(name).or_else(|| nearest(name, all.chain(own)));
-    near.map_or_else(|| "`faultline list configs` has all properties".to_owned(), did_you_mean)
 }

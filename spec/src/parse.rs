@@ -1,14 +1,18 @@
-//! Parses the text of a file into a valid scenario, or reports its first mistake.
+//! Parses the text of a file into a valid scenario, or reports its mistakes.
 
 use super::Scenario;
 use super::check::{Finding, findings};
 use super::diagnostic::{Diagnostic, Kind};
 use super::extend::{Load, Named, Sources};
-use super::reader::{Mistake, Node, entry, key_span};
+use super::mistake::{Mistake, entry, key_span};
+use super::reader::Node;
 use serde::Deserialize;
 use std::ops::Range;
 use toml::Spanned;
-use toml::de::DeValue;
+use toml::de::{DeArray, DeValue};
+
+/// The largest number of mistakes that are reported together.
+const MOST_MISTAKES: usize = 10;
 
 impl Scenario {
     /// Reads the TOML `text` of `file`, which can extend [`super::BASES`] only. Warnings come with
@@ -52,36 +56,85 @@ impl Scenario {
         if sources.is_empty() {
             return Err(Box::new(empty(file, text)));
         }
-        let root = sources.document()?;
-        let mut scenario = Self::deserialize(Node(&root)).map_err(|mistake| {
-            let Mistake { kind, message, hint, span, .. } = mistake;
+        let mut root = sources.document()?;
+        let span = root.span();
+        let mistaken = |Mistake { kind, message, hint, span: at, .. }: Mistake| {
             // A key missing in the file as a whole is reported at its beginning.
-            let span = span.filter(|span| *span != root.span()).unwrap_or(0..0);
-            Box::new(sources.located(Diagnostic::new(kind, message).with_hint(hint), span))
-        })?;
+            let at = at.filter(|at| *at != span).unwrap_or(0..0);
+            sources.located(Diagnostic::new(kind, message).with_hint(hint), at)
+        };
+        let mut scenario = match read(&mut root) {
+            Ok(scenario) => scenario,
+            Err(mistakes) => return Err(joined(mistakes.into_iter().map(mistaken))),
+        };
         scenario.beyond_kafka |= beyond_kafka;
         let located = |Finding { kind, message, hint, path }: Finding| {
             let span = locate(&root, &path).unwrap_or(0..0);
             sources.located(Diagnostic::new(kind, message).with_hint(hint), span)
         };
-        let mut all = findings(&scenario).into_iter().map(located);
-        let mut warnings = Vec::new();
-        match all.find_map(|diagnostic| {
-            if !diagnostic.is_warning() {
-                return Some(diagnostic);
-            }
-            warnings.push(diagnostic);
-            None
-        }) {
-            Some(error) => Err(Box::new(error)),
-            None => Ok((scenario, warnings)),
+        let all = findings(&scenario).into_iter().map(located);
+        let (warnings, errors): (Vec<_>, Vec<_>) = all.partition(Diagnostic::is_warning);
+        match errors.is_empty() {
+            true => Ok((scenario, warnings)),
+            false => Err(joined(errors)),
         }
     }
 }
 
-/// The message for malformed TOML at byte `at`; for the commonest mistakes it says what was
+/// The first mistakes, which are not none, as one diagnostic.
+fn joined(mistakes: impl IntoIterator<Item = Diagnostic>) -> Box<Diagnostic> {
+    let all = Diagnostic::joined(mistakes.into_iter().take(MOST_MISTAKES));
+    Box::new(all.expect("there is a mistake"))
+}
+
+/// Reads a document, or returns its mistakes in the order of their places. A value that contains a
+/// mistake is left out, and the rest of the document is read again.
+fn read(root: &mut Spanned<DeValue<'_>>) -> Result<Scenario, Vec<Mistake>> {
+    let mut mistakes: Vec<Mistake> = Vec::new();
+    loop {
+        let mistake = match Scenario::deserialize(Node(root)) {
+            Ok(scenario) if mistakes.is_empty() => return Ok(scenario),
+            Ok(_) => break,
+            Err(mistake) => mistake,
+        };
+        let value = mistake.value.clone();
+        // After another mistake, a key may be missing only because it was left out or misspelt.
+        if mistakes.is_empty() || mistake.kind != Kind::MissingKey {
+            mistakes.push(mistake);
+        }
+        if !value.is_some_and(|value| leave_out(root.get_mut(), &value)) {
+            break;
+        }
+    }
+    mistakes.sort_by_key(|mistake| mistake.span.as_ref().map_or(0, |span| span.start));
+    Err(mistakes)
+}
+
+/// Removes the value at `span` from the table or list that contains it. Returns whether there is
+/// one.
+fn leave_out(from: &mut DeValue<'_>, span: &Range<usize>) -> bool {
+    match from {
+        DeValue::Table(table) => {
+            let found = table.iter().find(|(_, value)| value.span() == *span);
+            match found.map(|(key, _)| key.get_ref().to_string()) {
+                Some(key) => table.remove(key.as_str()).is_some(),
+                None => table.iter_mut().any(|(_, value)| leave_out(value.get_mut(), span)),
+            }
+        }
+        DeValue::Array(array) if array.iter().any(|value| value.span() == *span) => {
+            let all = std::mem::replace(array, DeArray::new());
+            *array = all.into_iter().filter(|value| value.span() != *span).collect();
+            true
+        }
+        DeValue::Array(array) => array.iter_mut().any(|value| leave_out(value.get_mut(), span)),
+        _ => false,
+    }
+}
+
+/// The message for malformed TOML at the bytes `span`; for the commonest mistakes it says what was
 /// expected.
-pub(super) fn malformed(message: &str, text: &str, at: usize) -> String {
+pub(super) fn malformed(message: &str, text: &str, span: &Range<usize>) -> String {
+    let at = span.start;
     let before = text.get(..at).unwrap_or_default();
     let line = before.rsplit('\n').next().unwrap_or_default();
     let rest = text.get(at..).unwrap_or_default().lines().next().unwrap_or_default();
@@ -97,6 +150,10 @@ pub(super) fn malformed(message: &str, text: &str, at: usize) -> String {
         None if message.contains("key with no value") => {
             let key = line.trim();
             format!("malformed TOML: a value is missing: expected `{key} = ` and {VALUES}")
+        }
+        _ if message == "duplicate key" => {
+            let key = text.get(span.clone()).unwrap_or_default().trim();
+            format!("malformed TOML: duplicate key `{key}`")
         }
         _ => format!("malformed TOML: {}", message.replace('\n', ", ")),
     }

@@ -10,11 +10,12 @@ use std::path::PathBuf;
 /// worst.
 pub(super) const KEPT: u16 = 1;
 
+// Each paragraph is one line, which is broken to the width of the terminal.
 const AFTER_HELP: &str = "\
-Failures are grouped by signature. For each the smallest seed, and the smallest of those that cost
-most, are run again with their traces; `faultline replay` replays their results directories. Each
-run is in journal.jsonl as soon as it is finished: `faultline fuzz merge` joins a run that was
-killed, or the parts of several machines.
+Failures are grouped by signature. For each signature, the smallest seed and the smallest of the \
+worst seeds are run again with their traces; `faultline replay` repeats them from their results \
+directories. Each run is in journal.jsonl as soon as it is finished: `faultline fuzz merge` merges \
+the parts of several machines, or of a run that was killed.
 
 Exit codes are those of `scenario`; 4 if more than 5 % of the seeds of a scenario exercised nothing.";
 

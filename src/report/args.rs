@@ -4,6 +4,7 @@ use clap::{Args, Subcommand};
 use std::ops::Range;
 use std::path::PathBuf;
 
+// Each paragraph is one line, which is broken to the width of the terminal.
 const ACKS_HELP: &str = "\
 For acks 0, 1 and all, each with min.insync.replicas 1 and 2: losses, their reasons, and the latency \
 of writes. Runs of a seed are paired: the same records at the same moments and the same faults on \
@@ -13,10 +14,10 @@ as PNG, SVG and CSV, and study.jsonl, from which `--from` makes the page again.
 Exit codes are those of `scenario`.";
 
 const RUN_HELP: &str = "\
-Writes index.html into the directory: one file that loads nothing. It has the verdict with links to
-the events behind it, the chosen partition over time, the life of each record, the messages between
-nodes, and the state of the cluster at any moment. `scenario` writes the page of a run that does
-not pass, that lost records, or whose --out was given. A run without a trace is made again, and has
+Writes index.html into the directory: one file that loads nothing. It has the verdict with links to \
+the events behind it, the chosen partition over time, the life of each record, the messages between \
+nodes, and the state of the cluster at any moment. `scenario` writes the page of a run that does \
+not pass, that lost records, or whose --out was given. A run without a trace is made again, and has \
 to give the same digest.
 
 Exit codes: 0 the page was written, 2 it was not.";

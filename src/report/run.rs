@@ -61,15 +61,17 @@ pub(crate) fn of<E: ToString>(
 /// The verdict beside the record. A verdict of another run is an error.
 fn verdict(folder: &Path, record: &RunRecord) -> Result<Verdict, Failure> {
     let path = folder.join(name::VERDICT);
-    let bytes =
-        files::read(&path, LONGEST_VERDICT).map_err(|it| Failure::unreadable(&path, &it))?;
+    // The way out: the record is enough to make the run again.
+    let hint = || Some(format!("to make the run and its results again: {}", record.command()));
+    let bytes = files::read(&path, LONGEST_VERDICT)
+        .map_err(|it| Failure::unreadable(&path, &it).with_hint(hint()))?;
     let verdict: Verdict = serde_json::from_slice(&bytes).map_err(|error| {
         let what = exit::json_in_words(&error);
-        wrong(&path, format!("not the verdict of a run: {what}"), None)
+        wrong(&path, format!("not the verdict of a run: {what}"), hint())
     })?;
     if verdict.digest != record.digest || verdict.seed != record.seed {
         let message = format!("it is the verdict of another run than {}", name::RUN);
-        return Err(wrong(&path, message, None));
+        return Err(wrong(&path, message, hint()));
     }
     Ok(verdict)
 }

@@ -127,7 +127,10 @@ fn what_no_one_should_want_is_a_warning_and_is_run() {
         "records=10",
         "--json",
     ]);
-    assert!(ended.err.contains("warning: with --set"), "{ended:#?}");
+    assert!(
+        ended.err.contains("warning: --set min.insync.replicas=4 --set records=10: "),
+        "{ended:#?}"
+    );
     assert!(ended.err.contains("stops every write with acks=all"), "{ended:#?}");
     assert_ne!(ended.code, Some(2), "{ended:#?}");
     assert_eq!(ended.json()["scenario"], "no-faults");

@@ -16,6 +16,7 @@ mod full_disk;
 mod fuzz;
 mod fuzz_merge;
 mod guide;
+mod hints;
 mod hostile;
 mod lists;
 mod page;
@@ -56,7 +57,8 @@ impl Folder {
     /// The program, to be started in it.
     pub(crate) fn program(&self) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_faultline"));
-        command.current_dir(&self.0).env_remove("CARGO").env("NO_COLOR", "1");
+        command.current_dir(&self.0).env_remove("CARGO").env_remove("COLUMNS");
+        command.env("NO_COLOR", "1");
         command
     }
 

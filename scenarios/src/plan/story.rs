@@ -1,4 +1,4 @@
-//! Sequences of faults in which one is the reason for the next.
+//! Stories: sequences of faults in which each fault makes the next one dangerous.
 
 use machine::Span;
 use rand_chacha::ChaCha8Rng;
@@ -12,24 +12,26 @@ use spec::{
     Scope, Target, Time,
 };
 
-/// What an entry of a plan does.
+/// The kind of a fault, with its arguments.
 type What = spec::FaultKind<Target>;
 
-/// Builds one story: of which partition it is, when it begins, and how long things last.
+/// Builds one story about one partition.
 pub(super) struct Builder<'a> {
     draw: &'a mut ChaCha8Rng,
     partition: PartitionName,
+    /// When the story begins.
     at: Time,
+    /// The minimum and maximum duration of a usual fault.
     lasts: (Span, Span),
-    /// Faults of disks or clocks may be drawn, and the stories that came with them.
+    /// Whether [`MORE_STORIES`] and faults of disks and clocks may be drawn.
     extended: bool,
     faults: Vec<Fault>,
 }
 
 type Story = fn(&mut Builder<'_>);
 
-/// The stories: how often each is drawn, in parts of their sum, and about how many faults it has. Single faults come first:
-/// they are the weather in which the others happen.
+/// The stories: the weight with which each is drawn, and the approximate number of its faults.
+/// Single faults are the most frequent, so that they often coincide with another story.
 const STORIES: &[(u32, usize, Story)] = &[
     (30, 1, single),
     (10, 3, leader_and_successor),
@@ -42,8 +44,8 @@ const STORIES: &[(u32, usize, Story)] = &[
     (4, 6, there_and_back_again),
 ];
 
-/// Those that are drawn as well where a swarm may draw faults of disks or clocks: a plan without those
-/// families stays what it was.
+/// Further stories of a swarm that may draw faults of disks or clocks. They are separate so that
+/// they do not change the plans of other swarms.
 const MORE_STORIES: &[(u32, usize, Story)] =
     &[(5, 2, stop_cut_short), (3, 2, controllers_without_power), (5, 3, controllers_in_trouble)];
 
@@ -52,7 +54,7 @@ const LONE_LEADER: &str = "lone-leader";
 
 /// Builds one story of at most about `wanted` faults.
 pub(super) fn any(story: &mut Builder<'_>, wanted: usize) {
-    // A long story may exceed what is left of the plan by a little rather than never be drawn.
+    // A story may have two faults more than wanted; otherwise long stories would never be drawn.
     let more = if story.extended { MORE_STORIES } else { &[] };
     let fitting = STORIES.iter().chain(more).filter(|(_, faults, _)| *faults <= wanted + 2);
     let sum: u32 = fitting.clone().map(|(weight, ..)| weight).sum();
@@ -96,7 +98,7 @@ impl<'a> Builder<'a> {
         self.role(Role::Followers)
     }
 
-    /// Some length of time, short ones as likely as long ones by order of magnitude.
+    /// A duration between the bounds; halving the upper bound at random makes short ones likelier.
     fn some_time(&mut self) -> Time {
         let (least, most) = self.lasts;
         let mut upper = most;
@@ -106,7 +108,7 @@ impl<'a> Builder<'a> {
         Time(Span(self.draw.between(least.0, upper.0)))
     }
 
-    /// A length of time long enough for others to give up: around the upper bound.
+    /// A duration near the upper bound, long enough for other nodes to time out.
     fn a_long_time(&mut self) -> Time {
         let most = self.lasts.1.0;
         Time(Span(self.draw.between(most - most / 3, most + most / 2)))
@@ -120,7 +122,7 @@ impl<'a> Builder<'a> {
         Time(Span(self.at.nanos().saturating_add(by.nanos())))
     }
 
-    /// A moment soon after `from`.
+    /// A moment after `from`, on average 300 ms later.
     fn soon_after(&mut self, from: Time) -> Time {
         let gap = self.draw.exponential(Span::millis(300)).0;
         Time(Span(from.nanos().saturating_add(gap)))
@@ -152,12 +154,12 @@ impl<'a> Builder<'a> {
         Condition::Compare { metric: Metric { kind, cluster: None, scope }, comparison, value }
     }
 
-    /// A leader of the partition runs: right after a leader's crash, its successor.
+    /// The condition that the partition has a running leader; after a crash that is the successor.
     fn is_led(&self) -> Condition {
         self.metric(MetricKind::Leader, Comparison::AtLeast, 1)
     }
 
-    /// The ISR is so large, and a leader runs.
+    /// The condition that the partition has a running leader, and an ISR of a certain size.
     fn is_led_with_isr(&self, comparison: Comparison, size: i64) -> Condition {
         Condition::All(vec![self.is_led(), self.metric(MetricKind::InSync, comparison, size)])
     }
@@ -262,8 +264,8 @@ fn single(story: &mut Builder<'_>) {
     story.add_at("single", story.at, lasts, kind);
 }
 
-/// An election has no duration. Every other drawn fault has one: that of a corrupt disk, which cannot
-/// be undone, is how long the budget counts its node as down.
+/// The duration of a fault; none for an election. A corrupt disk cannot be undone: its duration is
+/// the time for which the budget counts its node as down.
 fn lasting(kind: &What, lasts: Time) -> Option<Time> {
     (!matches!(kind, What::PreferredElection(_))).then_some(lasts)
 }
@@ -307,14 +309,14 @@ fn disk_or_clock(story: &mut Builder<'_>, victim: Target) -> What {
     }
 }
 
-/// A broker or controller is stopped in an orderly way, and its power fails while it writes what its
-/// next start relies on.
+/// A broker or controller shuts down cleanly, and loses power while it writes the files that its
+/// next start reads.
 fn stop_cut_short(story: &mut Builder<'_>) {
     const NAME: &str = "stop-cut-short";
     let at = story.at;
     let victims = [story.leader(), story.follower(), target(Role::ActiveController)];
     let victim = story.draw.pick(&victims).clone();
-    // Wide, since an orderly stop flushes and renames for every partition.
+    // A wide range, because a clean shutdown flushes and renames files of every partition.
     let nth = story.draw.between(1, 24) as u32;
     let lasts = story.a_long_time();
     let loss = PowerLoss {
@@ -328,8 +330,8 @@ fn stop_cut_short(story: &mut Builder<'_>) {
     story.add_at(NAME, story.later(Time(Span(1))), Some(down), restart(victim));
 }
 
-/// Every controller loses its power, and they come back one after the other, the last ones over
-/// slow or lossy links.
+/// All controllers lose power and return one after another. Their links are slow or lossy from the
+/// moment at which the first one returns.
 fn controllers_without_power(story: &mut Builder<'_>) {
     const NAME: &str = "controllers-without-power";
     let at = story.at;
@@ -345,8 +347,8 @@ fn controllers_without_power(story: &mut Builder<'_>) {
     controllers_slow(story, NAME, then);
 }
 
-/// The links of the controllers are slow or lossy, and their leader dies, stands still or waits for
-/// its disk, perhaps with a second one.
+/// The links between controllers are slow or lossy, while controllers crash, lose power, are paused
+/// or have hung disks.
 fn controllers_in_trouble(story: &mut Builder<'_>) {
     const NAME: &str = "controllers-in-trouble";
     let at = story.at;
@@ -371,7 +373,7 @@ fn controllers_in_trouble(story: &mut Builder<'_>) {
     }
 }
 
-/// From `at` on what controllers send each other is late or lost now and then.
+/// From `at` onwards, the links between controllers are slow or lossy.
 fn controllers_slow(story: &mut Builder<'_>, name: &str, at: Time) {
     let lasts = story.a_long_time();
     let all = || target(Role::Controllers).into();
@@ -388,8 +390,8 @@ fn controllers_slow(story: &mut Builder<'_>, name: &str, at: Time) {
     story.add_at(name, at, Some(lasts), kind);
 }
 
-/// The leader crashes, and so does the one elected in its place, before the last one has got
-/// anything from it. With a slow follower now and then.
+/// The leader crashes, and then its successor, before the remaining follower has fetched from the
+/// successor. In some plans the followers fetch slowly.
 fn leader_and_successor(story: &mut Builder<'_>) {
     const NAME: &str = "leader-and-successor";
     let (at, down) = (story.at, story.a_long_time());
@@ -401,7 +403,7 @@ fn leader_and_successor(story: &mut Builder<'_>) {
     }
     let mut crash_at = story.soon_after(at);
     if story.draw.chance(600_000) {
-        // It still receives from its followers and answers its clients, but not them.
+        // The leader receives from its followers and responds to clients, but not to its followers.
         let kind = silence(story.leader(), story.followers());
         let lasts = story.a_long_time();
         story.add_at(NAME, crash_at, Some(lasts), kind);
@@ -414,7 +416,7 @@ fn leader_and_successor(story: &mut Builder<'_>) {
     story.add_when(NAME, (watch, story.is_led()), Some(down), crash(story.leader()));
 }
 
-/// A follower crashes, then the leader, and the one that has less comes back first.
+/// A follower crashes, then the leader. The follower, which has fewer records, mostly returns first.
 fn follower_then_leader(story: &mut Builder<'_>) {
     const NAME: &str = "follower-then-leader";
     let (at, lasts) = (story.at, story.some_time());
@@ -429,7 +431,8 @@ fn follower_then_leader(story: &mut Builder<'_>) {
     }
 }
 
-/// The leader is cut off from the controllers and from one follower, and goes on with the other.
+/// The leader keeps its clients, but is cut off from the controllers and from one or all followers,
+/// or what it sends to other servers is lost. It may crash afterwards.
 fn isolated_leader(story: &mut Builder<'_>) {
     const NAME: &str = "isolated-leader";
     let (at, lasts) = (story.at, story.a_long_time());
@@ -448,7 +451,7 @@ fn isolated_leader(story: &mut Builder<'_>) {
     }
 }
 
-/// The active controller is cut off or crashes, and a broker meanwhile.
+/// The active controller fails or is cut off, and then a partition leader crashes.
 fn isolated_controller(story: &mut Builder<'_>) {
     const NAME: &str = "isolated-controller";
     let (at, lasts) = (story.at, story.some_time());
@@ -465,7 +468,7 @@ fn isolated_controller(story: &mut Builder<'_>) {
     story.add_at(NAME, then, Some(lasts), crash(story.leader()));
 }
 
-/// Power fails at a broker, and something happens at another before it is back.
+/// A leader or follower loses power, and soon afterwards one of them fails or restarts.
 fn power(story: &mut Builder<'_>) {
     const NAME: &str = "power";
     let (at, lasts) = (story.at, story.some_time());
@@ -483,8 +486,8 @@ fn power(story: &mut Builder<'_>) {
     story.add_at(NAME, then, Some(lasts), kind);
 }
 
-/// The leader hears its clients and controllers but not its followers, until it is in sync alone,
-/// or goes on alone; then its power fails.
+/// The leader is cut off from its followers only. It loses power when the ISR should contain the
+/// leader alone.
 pub(super) fn lone_leader(story: &mut Builder<'_>) {
     const NAME: &str = LONE_LEADER;
     let (at, cut_for) = (story.at, story.between(Span::millis(4_000), Span::millis(8_000)));
@@ -496,7 +499,7 @@ pub(super) fn lone_leader(story: &mut Builder<'_>) {
     story.add_at(NAME, story.later(alone), Some(lasts), power_loss);
 }
 
-/// Leadership moves to and fro while one broker hears of it late.
+/// Leadership moves several times, and one broker receives the metadata late.
 fn moves_behind_a_brokers_back(story: &mut Builder<'_>) {
     const NAME: &str = "moves-behind-a-brokers-back";
     let (at, lasts) = (story.at, story.a_long_time());
@@ -517,9 +520,9 @@ fn moves_behind_a_brokers_back(story: &mut Builder<'_>) {
     }
 }
 
-/// A follower is cut off until it leaves the ISR. At that moment the leader falls silent, and
-/// soon it dies; its successor knows less of what is committed than it has. The follower comes
-/// back to the successor, joins, and the successor dies.
+/// A follower is cut off until it leaves the ISR. At that moment the leader stops sending, and then
+/// crashes; the high watermark of its successor is below that of the old leader. The follower
+/// returns and joins the ISR of the successor, and the successor crashes.
 fn small_isr_and_a_late_joiner(story: &mut Builder<'_>) {
     const NAME: &str = "small-isr-and-a-late-joiner";
     let at = story.at;
@@ -539,8 +542,8 @@ fn small_isr_and_a_late_joiner(story: &mut Builder<'_>) {
     let kind = crash_at(leader.clone(), at_disk_operation);
     story.add_when(NAME, (watch, shrunk), Some(down), kind);
 
-    // What followers get from each other is late, so that the late joiner joins before it has
-    // what it joined for.
+    // The links between followers are slow, so that the returning follower can join the ISR before
+    // it has fetched everything.
     let by = story.between(Span::millis(200), Span::secs(1));
     let kind = slow(followers.clone(), followers.clone(), by);
     story.add_at(NAME, at, Some(long), kind);
@@ -548,15 +551,15 @@ fn small_isr_and_a_late_joiner(story: &mut Builder<'_>) {
         story.is_led_with_isr(Comparison::Equal, 2),
         story.metric(MetricKind::LeaderEpoch, Comparison::AtLeast, 1),
     ]);
-    // Watched from a moment at which the first leader should be gone.
+    // The condition is watched only once the first leader should have crashed.
     let watch = Time(Span(watch.nanos() + story.between(Span::secs(1), Span::secs(4)).nanos()));
     let kind = silence(leader.clone(), followers);
     story.add_when(NAME, (watch, joined.clone()), Some(long), kind);
     story.add_when(NAME, (watch, joined), Some(long), crash(leader));
 }
 
-/// Leadership leaves a broker and comes back to it, while a follower of its first leadership
-/// hears of neither; then it dies.
+/// Leadership leaves a broker and returns to it, while a follower receives the metadata of both
+/// changes late; then the leader crashes.
 fn there_and_back_again(story: &mut Builder<'_>) {
     const NAME: &str = "there-and-back-again";
     let at = story.at;
@@ -566,7 +569,7 @@ fn there_and_back_again(story: &mut Builder<'_>) {
     story.add_at(NAME, at, Some(away), restart(preferred));
     let back = story.later(Time(Span(away.nanos() + Span::millis(800).0)));
     let back = story.soon_after(back);
-    // Mostly less than the time-outs, or the broker would be taken for dead.
+    // Mostly below the time-outs; otherwise the broker would be fenced.
     let by = story.between(Span::millis(150), Span::millis(600));
     let long = story.a_long_time();
     let kind = late_metadata(story.follower(), by);
@@ -583,7 +586,7 @@ fn there_and_back_again(story: &mut Builder<'_>) {
     }
     .into();
     story.add_at(NAME, back, Some(slow_for), kind);
-    // It leads again, for a moment, without what the slow link has kept from it.
+    // The preferred leader leads again for a moment, without the records delayed by the slow link.
     let moved = Time(Span(back.nanos() + slow_for.nanos()));
     let kind = elect(vec![story.partition.topic.clone()]);
     story.add_at(NAME, moved, None, kind);

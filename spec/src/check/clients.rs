@@ -98,6 +98,10 @@ impl Check<'_> {
                 "a transfer goes from one partition to the next, without `keys` and `partition`";
             self.impossible(at("transfer"), message);
         }
+        if transactions.shared_id && group.count == 1 {
+            let message = "`shared_id` has no effect, because the group has one producer";
+            self.tell(Kind::Unwise, at("shared_id"), message.to_owned());
+        }
         let shares = u64::from(transactions.aborted.0) + u64::from(transactions.abandoned.0);
         if shares > u64::from(Share::WHOLE.0) {
             // The key that is in the file, or the larger one.

@@ -2,8 +2,8 @@
 
 use super::{Check, elsewhere, links};
 use crate::diagnostic::Kind;
-use crate::overrides;
-use crate::reader::did_you_mean;
+use crate::fit;
+use crate::mistake::did_you_mean;
 use crate::text::nearest;
 use crate::{
     Comparison, Condition, Family, Fault, FaultKind, Metric, MetricKind, MustReach,
@@ -436,7 +436,7 @@ impl Check<'_> {
             self.impossible(path!["must_reach", i], why);
         }
         if let Some(under) = &must.under
-            && let Err(error) = overrides::table_of(&under.property, &under.value)
+            && let Err(error) = fit::table_of(&under.property, &under.value)
         {
             self.tell(error.kind, path!["must_reach", i, "under"], error.message);
             self.hinted(error.hint);

@@ -16,7 +16,7 @@ mod world;
 pub use links::upon_no_link;
 
 use super::diagnostic::Kind;
-use super::reader::did_you_mean;
+use super::mistake::did_you_mean;
 use super::text::nearest;
 use super::{PartitionName, Scenario};
 

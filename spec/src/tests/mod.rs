@@ -218,7 +218,7 @@ fn an_impossible_setting_is_refused() {
     assert_eq!(refused("brokers=2").kind, Kind::Impossible);
     assert_eq!(refused("max.poll.records=5").kind, Kind::Impossible, "there are no consumers");
     let (_, warnings) = set(&["min.insync.replicas=4"]).unwrap();
-    assert!(warnings[0].message.starts_with("with --set min.insync.replicas=4: topic `orders`"));
+    assert!(warnings[0].message.starts_with("--set min.insync.replicas=4: topic `orders`"));
 }
 
 #[test]
@@ -293,4 +293,5 @@ mod extend;
 mod faults;
 mod limits;
 mod properties;
+mod several;
 mod transactions;
