@@ -1,8 +1,10 @@
-//! The admin client (`KafkaAdminClient`): creates topics, holds elections, describes.
+//! The admin client (`KafkaAdminClient`): creates topics, holds elections, and describes the
+//! cluster.
 //!
-//! Every call goes to any broker, which forwards it to the controller, and is repeated until each
-//! of its parts has succeeded or failed for good. A call whose result was lost may have taken
-//! effect; the event says so, since the response reads as if another client had done it.
+//! A call goes to any broker, which forwards it to the controller, and is repeated until each of
+//! its topics or partitions has succeeded or finally failed. A call whose response was lost may
+//! have taken effect; the event says so, because the next response then reads as if another client
+//! had made the call.
 
 use super::metadata::{Choice, choose_node};
 use super::random::{Backoff, Random};
@@ -25,11 +27,11 @@ const STREAM: u64 = 3;
 /// The configuration of an admin client, with the names of Kafka's `AdminClientConfig`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct AdminConfig {
-    /// `request.timeout.ms`: how long a request may take, at the broker and in all.
+    /// `request.timeout.ms`: the time-out of a request, also sent to the broker.
     pub request_timeout: Span,
-    /// `retry.backoff.ms`: how long to wait before a request is sent again, at first.
+    /// `retry.backoff.ms`: the first wait before a request is sent again.
     pub retry_backoff: Span,
-    /// `retry.backoff.max.ms`: how long to wait before that, at most.
+    /// `retry.backoff.max.ms`: the longest such wait.
     pub retry_backoff_max: Span,
 }
 
@@ -50,9 +52,9 @@ pub enum AdminEvent {
     TopicsCreated {
         /// The call.
         call: u64,
-        /// One for each topic.
+        /// The result of each topic.
         topics: Vec<CreatableTopicResult>,
-        /// An earlier result was lost: `TOPIC_ALREADY_EXISTS` may be this call's own doing.
+        /// An earlier result was lost: `TOPIC_ALREADY_EXISTS` may be due to this call.
         repeated: bool,
     },
     /// Elections were held, or not.
@@ -61,9 +63,10 @@ pub enum AdminEvent {
         call: u64,
         /// An error of the whole call.
         error: ErrorCode,
-        /// One for each partition asked for; if all were, only those that changed or failed.
+        /// The result of each requested partition; of a call for all partitions, only those that
+        /// changed or failed.
         partitions: Vec<(TopicPartition, ErrorCode)>,
-        /// An earlier result was lost: `ELECTION_NOT_NEEDED` may be this call's own doing.
+        /// An earlier result was lost: `ELECTION_NOT_NEEDED` may be due to this call.
         repeated: bool,
     },
     /// The cluster as a broker sees it.
@@ -91,7 +94,7 @@ pub struct Admin {
 
 #[derive(Clone, Debug)]
 struct Call {
-    /// The requests that are still to be sent.
+    /// The request for the topics or partitions without a final outcome.
     request: Request,
     /// Topics whose outcome is final.
     topics: Vec<CreatableTopicResult>,
@@ -104,7 +107,8 @@ struct Call {
 }
 
 impl Admin {
-    /// An admin client of the process that `boot` starts, with the brokers to ask.
+    /// An admin client of the process that `boot` starts; `bootstrap` are the brokers it connects
+    /// to first.
     pub fn new(config: &AdminConfig, boot: &Boot, bootstrap: &[BrokerId]) -> Self {
         Self {
             config: config.clone(),
@@ -119,7 +123,7 @@ impl Admin {
         }
     }
 
-    /// Creates topics. Answers the number of the call.
+    /// Creates topics. Returns the number of the call.
     pub fn create_topics(
         &mut self,
         now: Now,
@@ -130,7 +134,7 @@ impl Admin {
         self.call(now, CreateTopicsRequest { topics, timeout }.into(), out)
     }
 
-    /// Holds elections; `None`: for all partitions. Answers the number of the call.
+    /// Holds elections; `None`: for all partitions. Returns the number of the call.
     pub fn elect_leaders(
         &mut self,
         now: Now,
@@ -142,7 +146,7 @@ impl Admin {
         self.call(now, ElectLeadersRequest { election_type, partitions, timeout }.into(), out)
     }
 
-    /// Asks a broker for topics by name, or for all. Answers the number of the call.
+    /// Requests the metadata of topics by name, or of all topics. Returns the number of the call.
     pub fn describe(&mut self, now: Now, topics: Option<Vec<String>>, out: &mut Outbox) -> u64 {
         self.call(now, MetadataRequest { topics }.into(), out)
     }
@@ -164,7 +168,7 @@ impl Admin {
         number
     }
 
-    /// What has happened since it was last asked, in order.
+    /// The events since the last call, in order.
     pub fn take_events(&mut self) -> std::vec::Drain<'_, AdminEvent> {
         self.events.drain(..)
     }
@@ -207,7 +211,7 @@ impl Admin {
         call.topics.extend(settled);
         call.repeated |= again.iter().any(|topic| topic.error == ErrorCode::RequestTimedOut);
         let Request::CreateTopics(request) = &mut call.request else {
-            panic!("an result of another kind than the question");
+            panic!("a result of another kind than the request");
         };
         request.topics.retain(|topic| again.iter().any(|result| result.name == topic.name));
         if request.topics.is_empty() {
@@ -223,7 +227,7 @@ impl Admin {
         let call = self.calls.get_mut(&number).expect("its response was awaited");
         call.repeated |= response.error == ErrorCode::RequestTimedOut;
         let Request::ElectLeaders(request) = &mut call.request else {
-            panic!("an result of another kind than the question");
+            panic!("a result of another kind than the request");
         };
         let mut again = response.error.is_retriable();
         if !again {
@@ -246,7 +250,7 @@ impl Admin {
         self.events.push(event);
     }
 
-    /// A connection is open. Returns whether it is one of this client.
+    /// A connection was opened. Returns whether it belongs to this client.
     pub fn on_opened(&mut self, now: Now, conn: ConnId, out: &mut Outbox) -> bool {
         let own = self.channels.on_opened(conn).is_some();
         if own {
@@ -255,7 +259,7 @@ impl Admin {
         own
     }
 
-    /// A connection has ended. Returns whether it was one of this client.
+    /// A connection has ended. Returns whether it belonged to this client.
     pub fn on_closed(&mut self, now: Now, conn: ConnId, out: &mut Outbox) -> bool {
         let Some(lost) = self.channels.on_closed(now.mono, conn) else { return false };
         self.on_lost(now.mono, lost);
@@ -263,7 +267,7 @@ impl Admin {
         true
     }
 
-    /// A timer is due. Returns whether it was one of this client.
+    /// A timer has fired. Returns whether it belonged to this client.
     pub fn on_timer(&mut self, now: Now, timer: ClientTimer, out: &mut Outbox) -> bool {
         let own = timer == ClientTimer::Admin;
         if own {
@@ -273,7 +277,7 @@ impl Admin {
         own
     }
 
-    /// [`Timer::Requests`] is due. Returns whether it was one of this client.
+    /// [`Timer::Requests`] has fired. Returns whether it belonged to this client.
     pub fn on_requests_timer(&mut self, now: Now, channel: Channel, out: &mut Outbox) -> bool {
         let own = channel == Channel::Admin;
         if own {

@@ -1,7 +1,7 @@
 //! The metadata of a client, and its refresh (`Metadata`, `NetworkClient`).
 //!
-//! Leadership is known by epoch: a response of a broker that lags behind does not undo what is
-//! known already (KIP-320), and the errors of brokers that do not lead carry hints who does
+//! Leaders are known with their epochs: a response from a broker with older metadata does not
+//! replace a newer leader (KIP-320), and errors of brokers that are not the leader name the leader
 //! (KIP-951).
 
 use super::random::{Backoff, Random};
@@ -12,16 +12,16 @@ use crate::protocol::{LeaderIdAndEpoch, MetadataRequest, MetadataResponse, Metad
 use machine::{Mono, NodeId, Span};
 use std::collections::BTreeMap;
 
-/// A topic that the cluster has.
+/// A topic of the cluster.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Topic {
     /// Its id.
     pub id: TopicId,
-    /// How many partitions it has.
+    /// The number of its partitions.
     pub partitions: i32,
 }
 
-/// A client's picture of the cluster.
+/// The cluster as a client knows it.
 #[derive(Clone, Debug)]
 pub struct Metadata {
     node: NodeId,
@@ -29,7 +29,7 @@ pub struct Metadata {
     backoff: Backoff,
     bootstrap: Vec<NodeId>,
     brokers: Vec<NodeId>,
-    /// The topics of interest; `None` while the cluster is not known to have it.
+    /// The topics of interest; `None` for a topic that the cluster is not known to have.
     topics: BTreeMap<String, Option<Topic>>,
     leaders: BTreeMap<TopicPartition, LeaderIdAndEpoch>,
     version: u64,
@@ -40,14 +40,14 @@ pub struct Metadata {
 struct Refresh {
     wanted: bool,
     in_flight: bool,
-    /// Attempts in a row that failed or brought nothing new.
+    /// The number of consecutive requests that failed or returned nothing new.
     fruitless: u32,
     not_before: Mono,
     last_success: Option<Mono>,
 }
 
 impl Metadata {
-    /// Knows no broker but those of `bootstrap` (`bootstrap.servers`).
+    /// Metadata that contains only the brokers of `bootstrap` (`bootstrap.servers`).
     pub(super) fn new(
         node: NodeId,
         bootstrap: &[BrokerId],
@@ -67,7 +67,7 @@ impl Metadata {
         }
     }
 
-    /// Counts up whenever anything below may return something else than before.
+    /// A number that increases whenever the metadata changes.
     pub fn version(&self) -> u64 {
         self.version
     }
@@ -88,28 +88,28 @@ impl Metadata {
         Some((peer(self.node, known.leader?), known.epoch))
     }
 
-    /// The newest epoch known of a partition.
+    /// The newest known leader epoch of a partition.
     pub fn leader_epoch(&self, partition: TopicPartition) -> Option<LeaderEpoch> {
         self.leaders.get(&partition).map(|known| known.epoch)
     }
 
-    /// Makes a topic one of interest.
+    /// Adds a topic of interest.
     pub(super) fn add_topic(&mut self, name: &str) {
         if !self.topics.contains_key(name) {
             self.topics.insert(name.to_owned(), None);
-            // The last response has nothing about a topic that it was not asked for.
+            // The last response does not contain the new topic.
             self.refresh.fruitless = 0;
             self.refresh.not_before = Mono::default();
             self.request_update();
         }
     }
 
-    /// Asks for a refresh as soon as the back-off allows it.
+    /// Requests a refresh as soon as the back-off allows it.
     pub(super) fn request_update(&mut self) {
         self.refresh.wanted = true;
     }
 
-    /// Takes a leader that a broker named in an error. Returns whether it was new.
+    /// Stores a leader that a broker named in an error. Returns whether it was new.
     pub(super) fn learn_leader(
         &mut self,
         partition: TopicPartition,
@@ -124,7 +124,7 @@ impl Metadata {
         news
     }
 
-    /// Takes the response to the request in flight.
+    /// Handles the response to the request in flight.
     pub(super) fn on_response(
         &mut self,
         now: Mono,
@@ -176,7 +176,7 @@ impl Metadata {
         changed
     }
 
-    /// The request in flight failed.
+    /// Handles the failure of the request in flight.
     pub(super) fn on_failure(&mut self, now: Mono, random: &mut Random) {
         self.refresh.in_flight = false;
         self.refresh.fruitless += 1;
@@ -188,7 +188,7 @@ impl Metadata {
         self.refresh.not_before = now + self.backoff.after(self.refresh.fruitless, random);
     }
 
-    /// When the next refresh is due.
+    /// The time at which the next refresh is due.
     fn due(&self) -> Mono {
         match self.refresh.last_success {
             _ if self.topics.is_empty() || self.refresh.in_flight => Mono::MAX,
@@ -210,8 +210,8 @@ impl Metadata {
         choose_node(now, [&self.brokers, &self.bootstrap], channels, random, out)
     }
 
-    /// Sends a request if one is due. Answers when to call this again at the latest; what happens
-    /// to connections and requests leads back here by itself.
+    /// Sends a request if one is due. Returns the latest time for the next call; events of
+    /// connections and requests call this as well.
     pub(super) fn maintain<C>(
         &mut self,
         now: Mono,
@@ -238,14 +238,14 @@ impl Metadata {
     }
 }
 
-/// Where a request can go that any broker can serve.
+/// The destination of a request that any broker can serve.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Choice {
-    /// There, now.
+    /// To this node, now.
     Send(NodeId),
     /// To a broker whose connection is being opened.
     Connecting,
-    /// Nowhere before this.
+    /// No broker can be tried before this time.
     NotBefore(Mono),
 }
 
@@ -311,7 +311,7 @@ mod tests {
     }
 
     #[test]
-    fn an_older_leader_epoch_undoes_nothing() {
+    fn a_leader_with_an_older_epoch_is_ignored() {
         let mut random = Random::new(1, 1);
         let backoff = Backoff { initial: Span::millis(100), max: Span::secs(1) };
         let mut metadata = Metadata::new(NodeId::new(0, 1001), &[1], Span::secs(300), backoff);
@@ -333,6 +333,6 @@ mod tests {
         metadata.on_response(Mono(0), &answer(1, 6), &mut random);
         assert_eq!(metadata.leader(ORDERS), Some((NodeId::new(0, 1), 6)));
         metadata.request_update();
-        assert_eq!(metadata.due(), Mono(0), "unless the last one brought something new");
+        assert_eq!(metadata.due(), Mono(0), "unless the last response contained something new");
     }
 }

@@ -1,9 +1,9 @@
 //! Kafka's clients as state machines: producer, consumer and admin client.
 //!
-//! They are not processes. An application hosts at most one of each kind in its process, hands
-//! on messages, connection events and timers (each returns whether they were its own), and takes
-//! what has happened from the client's list of events. Time-outs that a blocking call has in
-//! Kafka are events here.
+//! They are not processes. An application has at most one client of each kind in its process. It
+//! passes messages, connection events and timers to the clients, whose methods return whether the
+//! input belonged to the client, and takes their events. A time-out of a blocking call in Kafka is
+//! an event here.
 
 pub mod admin;
 pub mod consumer;

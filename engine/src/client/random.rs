@@ -1,16 +1,16 @@
-//! The random choices of a client, and how long it waits before it tries again.
+//! The random choices of a client, and its back-off.
 
 use machine::Span;
 use rand::{Rng, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 
-/// A client's own stream of integers.
+/// A client's own stream of random integers.
 #[derive(Clone, Debug)]
 pub(crate) struct Random(ChaCha8Rng);
 
 impl Random {
-    /// Stream number `stream` of a process that was given `entropy`; each kind of client has its
-    /// own number, so that what one draws leaves the others alone.
+    /// Stream number `stream` of a process with this `entropy`. Each kind of client has a number of
+    /// its own, so that its choices do not change those of the others.
     pub(crate) fn new(entropy: u64, stream: u64) -> Self {
         let mut random = ChaCha8Rng::seed_from_u64(entropy);
         random.set_stream(stream);
@@ -24,8 +24,8 @@ impl Random {
     }
 }
 
-/// Waits that double from `retry.backoff.ms` to `retry.backoff.max.ms`, so that clients that
-/// failed together do not come back together (KIP-580).
+/// Waits that double from `retry.backoff.ms` to `retry.backoff.max.ms`, with jitter, so that
+/// clients that failed together do not retry together (KIP-580).
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Backoff {
     /// The first wait.
@@ -35,8 +35,8 @@ pub(crate) struct Backoff {
 }
 
 impl Backoff {
-    /// How long to wait after `failures` failures in a row: doubled each time up to the maximum,
-    /// then 20 % more or less, and never more than the maximum (`ExponentialBackoff`). Where the
+    /// The wait after `failures` failures in a row: doubled each time up to the maximum, then up to
+    /// 20 % more or less, but never more than the maximum (`ExponentialBackoff`). If the
     /// first wait is not below the maximum, every wait is the maximum.
     pub(crate) fn after(self, failures: u32, random: &mut Random) -> Span {
         if failures == 0 {

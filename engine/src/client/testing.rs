@@ -1,4 +1,4 @@
-//! A stage on which one client meets brokers that respond as a test says.
+//! A client with brokers whose responses a test chooses.
 
 use super::{Admin, Consumer, Producer};
 use crate::Outbox;
@@ -84,19 +84,19 @@ pub(super) struct Stage {
     pub(super) out: Outbox,
     /// Leader and epoch of each partition, in every metadata response; empty: no such topic.
     pub(super) leaders: Vec<(Option<BrokerId>, LeaderEpoch)>,
-    /// Brokers that do not answer connection attempts.
+    /// Brokers that do not accept connections.
     pub(super) silent: Vec<BrokerId>,
-    /// Requests other than for metadata, which the stage answers itself.
+    /// Requests except those for metadata, to which the stage responds itself.
     pub(super) asked: VecDeque<Asked>,
-    /// The rules that decided differently from Kafka's.
+    /// The names of rules whose decision differed from that of the default rule.
     pub(super) differed: Vec<&'static str>,
-    /// How often metadata was asked for.
+    /// The number of metadata requests.
     pub(super) metadata_requests: u32,
     /// The features that brokers report: their epoch, and the level of `transaction.version`.
     pub(super) features: (i64, u16),
     connections: BTreeMap<ConnId, BrokerId>,
-    /// Per connection the requests to be answered and the answers there are: they go out in the
-    /// order of the requests, whatever order a test gives them in.
+    /// For each connection, the open requests and the responses that the test has given. Responses
+    /// are sent in the order of the requests, in whatever order the test gives them.
     awaited: BTreeMap<ConnId, VecDeque<(u32, Option<Response>)>>,
     timers: BTreeMap<Timer, Mono>,
 }
@@ -119,7 +119,7 @@ impl Stage {
         }
     }
 
-    /// Lets everything happen that is due now.
+    /// Handles all events that are due now.
     pub(super) fn settle(&mut self, client: &mut impl Client) {
         for _ in 0..1000 {
             let outputs: Vec<_> = self.out.drain().collect();
@@ -136,7 +136,7 @@ impl Stage {
                 return;
             }
         }
-        panic!("the client never comes to rest");
+        panic!("the client never stops sending");
     }
 
     fn perform(&mut self, output: Output<crate::Kafka>, client: &mut impl Client) {
@@ -203,7 +203,7 @@ impl Stage {
         }
     }
 
-    /// Lets time pass, with everything that falls due in it.
+    /// Lets time pass, and handles the events that become due.
     pub(super) fn pass(&mut self, client: &mut impl Client, span: Span) {
         self.settle(client);
         let until = self.now.mono + span;
@@ -215,7 +215,7 @@ impl Stage {
         self.settle(client);
     }
 
-    /// Answers a request.
+    /// Responds to a request.
     pub(super) fn answer(
         &mut self,
         client: &mut impl Client,
@@ -235,7 +235,7 @@ impl Stage {
     ) {
         let line = self.awaited.get_mut(&conn).expect("something is awaited there");
         let place = line.iter_mut().find(|(id, _)| *id == correlation_id);
-        place.expect("an answer is awaited").1 = Some(body);
+        place.expect("a response is awaited").1 = Some(body);
         while let Some((correlation_id, body @ Some(_))) = line.front_mut() {
             let body = body.take().expect("it is there");
             let answer = Message::Response { correlation_id: *correlation_id, body };
@@ -244,7 +244,7 @@ impl Stage {
         }
     }
 
-    /// Ends the connection of a request, and with it all that is in flight there.
+    /// Ends the connection of a request, so that all requests on it are lost.
     pub(super) fn cut(&mut self, client: &mut impl Client, asked: &Asked) {
         self.connections.remove(&asked.conn);
         self.asked.retain(|other| other.conn != asked.conn);

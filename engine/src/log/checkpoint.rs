@@ -1,5 +1,6 @@
 //! Checkpoint files: a version, a number of lines, and the lines (`CheckpointFile`,
-//! `OffsetCheckpointFile`). Replaced as a whole, so that a crash leaves the old or the new one.
+//! `OffsetCheckpointFile`). A file is replaced as a whole, so that a crash leaves the old or the
+//! new one.
 
 use super::files;
 use bytes::Bytes;
@@ -16,17 +17,17 @@ pub const LOG_START_OFFSETS: &str = "log-start-offset-checkpoint";
 /// The only version of the format.
 const VERSION: &str = "0";
 
-/// An offset per topic and partition.
+/// The offset of each topic and partition.
 pub type Offsets = BTreeMap<(String, u32), i64>;
 
-/// Reads a checkpoint of offsets. A file that does not exist or cannot be understood as a whole is
-/// empty, and its offsets begin at 0. Kafka does so for recovery points and log starts
+/// Reads a checkpoint of offsets. A file that does not exist or is damaged counts as empty: the
+/// offsets of its partitions are 0 then. Kafka does so for recovery points and log starts
 /// (`LogManager.loadLogs`); a damaged file of high watermarks takes the log directory offline there
 /// (`CheckpointFileWithFailureHandler.read`).
 ///
 /// # Errors
 ///
-/// Any of the disk's.
+/// Any error of the disk.
 pub fn read(disk: &mut dyn Disk, path: &str) -> Result<Offsets, DiskError> {
     let Some(content) = files::read_all(disk, path)? else {
         return Ok(Offsets::new());
@@ -39,7 +40,7 @@ pub fn read(disk: &mut dyn Disk, path: &str) -> Result<Offsets, DiskError> {
 ///
 /// # Errors
 ///
-/// Any of the disk's; the old content is then still there.
+/// Any error of the disk; the old content is then still there.
 pub fn write<'a>(
     disk: &mut dyn Disk,
     path: &str,
@@ -62,13 +63,13 @@ fn parse(line: &str) -> Option<((String, u32), i64)> {
     words.next().is_none().then_some(((topic, partition), offset))
 }
 
-/// The file that holds `count` lines.
+/// The content of a checkpoint file with `count` lines.
 pub(super) fn text(count: usize, lines: &str) -> String {
     format!("{VERSION}\n{count}\n{lines}")
 }
 
-/// The lines of such a file, or `None` if it is not one: another version, or fewer or more lines
-/// than it says.
+/// The lines of a checkpoint file, or `None` if its version is another one, or its number of lines
+/// differs from the number that it states.
 pub(super) fn lines(content: &[u8]) -> Option<impl Iterator<Item = &str>> {
     let text = std::str::from_utf8(content).ok()?;
     let (version, text) = text.split_once('\n')?;

@@ -6,9 +6,9 @@ use machine::{Disk, DiskError, FileId};
 
 /// `.log`: the batches of a segment.
 pub const LOG: &str = "log";
-/// `.index`: offsets to positions.
+/// `.index`: the offset index, from offsets to positions.
 pub const INDEX: &str = "index";
-/// `.timeindex`: timestamps to offsets.
+/// `.timeindex`: the time index, from timestamps to offsets.
 pub const TIME_INDEX: &str = "timeindex";
 /// `.txnindex`: aborted transactions.
 pub const TXN_INDEX: &str = "txnindex";
@@ -19,19 +19,19 @@ pub const LEADER_EPOCHS: &str = "leader-epoch-checkpoint";
 /// The file with a log's topic id.
 pub const PARTITION_METADATA: &str = "partition.metadata";
 
-/// `dir/00000000000000000123.kind`: a file that belongs to what starts at offset 123.
+/// `dir/00000000000000000123.kind`: the file of this kind for offset 123.
 pub fn at_offset(dir: &str, offset: i64, kind: &str) -> String {
     format!("{dir}/{offset:020}.{kind}")
 }
 
-/// The offset in such a name, if it is one of this kind.
+/// The offset in the name of a file of this kind; `None` for other names.
 pub fn offset_in(name: &str, kind: &str) -> Option<i64> {
     let stem = name.strip_suffix(kind)?.strip_suffix('.')?;
     let digits = stem.len() == 20 && stem.bytes().all(|b| b.is_ascii_digit());
     if digits { stem.parse().ok() } else { None }
 }
 
-/// The directory that a path lies in; the top is `""`.
+/// The directory that contains a path; `""` for the root.
 pub fn parent(path: &str) -> &str {
     path.rsplit_once('/').map_or("", |(dir, _)| dir)
 }
@@ -41,7 +41,7 @@ pub fn parent(path: &str) -> &str {
 ///
 /// # Errors
 ///
-/// Any of the disk's. The old file is then still there, unless only the last step failed.
+/// Any error of the disk. The old file is then still there, unless only the last step failed.
 pub fn replace(disk: &mut dyn Disk, path: &str, content: Bytes) -> Result<(), DiskError> {
     let beside = format!("{path}.tmp");
     let file = create_anew(disk, &beside)?;
@@ -51,11 +51,11 @@ pub fn replace(disk: &mut dyn Disk, path: &str, content: Bytes) -> Result<(), Di
     disk.sync_dir(parent(path))
 }
 
-/// Creates an empty file in place of any that has the name.
+/// Creates an empty file, and removes an existing one of the same name.
 ///
 /// # Errors
 ///
-/// Any of the disk's.
+/// Any error of the disk.
 pub fn create_anew(disk: &mut dyn Disk, path: &str) -> Result<FileId, DiskError> {
     match disk.create(path) {
         Err(DiskError::AlreadyExists) => {
@@ -71,7 +71,7 @@ pub fn create_anew(disk: &mut dyn Disk, path: &str) -> Result<FileId, DiskError>
 ///
 /// # Errors
 ///
-/// Any of the disk's.
+/// Any error of the disk.
 pub fn open_or_create(disk: &mut dyn Disk, path: &str) -> Result<FileId, DiskError> {
     match disk.open(path) {
         Err(DiskError::NotFound) => disk.create(path),
@@ -83,7 +83,7 @@ pub fn open_or_create(disk: &mut dyn Disk, path: &str) -> Result<FileId, DiskErr
 ///
 /// # Errors
 ///
-/// Any of the disk's but [`DiskError::NotFound`].
+/// Any error of the disk but [`DiskError::NotFound`].
 pub fn read_all(disk: &mut dyn Disk, path: &str) -> Result<Option<Bytes>, DiskError> {
     let file = match disk.open(path) {
         Err(DiskError::NotFound) => return Ok(None),
@@ -93,11 +93,11 @@ pub fn read_all(disk: &mut dyn Disk, path: &str) -> Result<Option<Bytes>, DiskEr
     disk.read(file, 0, length).map(Some)
 }
 
-/// Removes a file; fine if it does not exist.
+/// Removes a file. That it does not exist is not an error.
 ///
 /// # Errors
 ///
-/// Any of the disk's but [`DiskError::NotFound`].
+/// Any error of the disk but [`DiskError::NotFound`].
 pub fn remove_if_there(disk: &mut dyn Disk, path: &str) -> Result<(), DiskError> {
     match disk.remove(path) {
         Err(DiskError::NotFound) => Ok(()),

@@ -6,11 +6,11 @@ use machine::Disk;
 
 impl Log {
     /// Fsyncs all segments, the active one included, and moves the recovery point to the log end
-    /// offset. Costs nothing if nothing changed.
+    /// offset. Without changes there is no call of the disk.
     ///
     /// # Errors
     ///
-    /// [`LogError::Disk`], and the log is offline then; [`LogError::Offline`] if it was before.
+    /// [`LogError::Disk`], after which the log is offline; [`LogError::Offline`] if it already was.
     pub fn flush(&mut self, disk: &mut dyn Disk) -> Result<(), LogError> {
         self.flush_segments(self.segments.len(), self.log_end, disk)
     }
@@ -20,7 +20,8 @@ impl Log {
         self.recovery_point < self.active().base_offset
     }
 
-    /// Fsyncs the segments that are full; the background work that a roll leaves (`flush-log`). The recovery point moves up to the active segment.
+    /// Fsyncs the full segments, in the background after a roll (`flush-log`). The recovery point
+    /// moves to the base offset of the active segment.
     ///
     /// # Errors
     ///
@@ -32,14 +33,14 @@ impl Log {
         self.flush_segments(self.segments.len() - 1, self.active().base_offset, disk)
     }
 
-    /// Whether the epoch file is behind what truncation removed, and waits for
+    /// Whether the epoch file still has epochs that a truncation has removed, until
     /// [`Log::flush_epochs`].
     pub fn has_stale_epochs(&self) -> bool {
         self.epochs.is_stale()
     }
 
-    /// Writes and fsyncs the epoch file if it is behind; the background work that a truncation
-    /// leaves (`leader-epoch-cache-flush`).
+    /// Writes and fsyncs the epoch file if it is stale, in the background after a truncation
+    /// (`leader-epoch-cache-flush`).
     ///
     /// # Errors
     ///
@@ -89,7 +90,7 @@ impl Log {
             if let Some(offset) = self.unsynced_snapshot.take() {
                 snapshot::sync(&self.dir, offset, disk)?;
             }
-            // The name of a new segment is as much part of the log as its bytes.
+            // The name of a new segment has to be durable as well as its bytes.
             disk.sync_dir(&self.dir)?;
             self.unsynced_names = false;
         }

@@ -1,4 +1,5 @@
-//! `meta.properties`: whose log directory it is, and its id (`MetaProperties`, KIP-858).
+//! `meta.properties`: the node that owns a log directory, and the id of the directory
+//! (`MetaProperties`, KIP-858).
 
 use super::{files, partition_metadata};
 use crate::ids::{BrokerId, DirectoryId};
@@ -12,7 +13,7 @@ pub const META_PROPERTIES: &str = "meta.properties";
 ///
 /// # Errors
 ///
-/// Any of the disk's.
+/// Any error of the disk.
 pub fn write(
     disk: &mut dyn Disk,
     log_dir: &str,
@@ -28,7 +29,7 @@ pub fn write(
 ///
 /// # Errors
 ///
-/// Any of the disk's.
+/// Any error of the disk.
 pub fn read(disk: &mut dyn Disk, log_dir: &str) -> Result<Option<DirectoryId>, DiskError> {
     let content = files::read_all(disk, &path(log_dir))?;
     Ok(content.and_then(|content| {

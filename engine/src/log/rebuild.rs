@@ -2,8 +2,8 @@
 //! and after a truncation (`UnifiedLog.rebuildProducerState`,
 //! `ProducerStateManager.truncateAndReload`).
 //!
-//! A snapshot has the last batch of a producer alone. So a batch before it that is sent once more
-//! after a restart or a truncation may not be known as a duplicate any more.
+//! A snapshot contains only the last batch of each producer. So an earlier batch that is sent again
+//! after a restart or a truncation may not be recognised as a duplicate.
 
 use super::snapshot::{self, Expiry};
 use super::{Log, LogError, Producers};
@@ -11,16 +11,16 @@ use crate::record::Batch;
 use machine::{Disk, DiskError};
 
 impl Log {
-    /// Begins without any producer, as a process does.
+    /// Forgets all producers, as at the start of a process.
     pub(super) fn reset_producers(&mut self) {
         self.producers = Producers::default();
         self.last_snapshot = 0;
         self.unsynced_snapshot = None;
     }
 
-    /// Builds the state of producers at `until`, the end of the loaded segments or of what is to be
-    /// kept of them, and writes snapshots where the last two segments start and at `until`. After a
-    /// clean shutdown a log without a snapshot counts as one without producers, and is not read.
+    /// Builds the state of producers at `until`, the end of the loaded segments or the offset of a
+    /// truncation, and writes snapshots at `until` and at the base offsets of the last two
+    /// segments. After a clean shutdown, a log without a snapshot has no producers and is not read.
     pub(super) fn rebuild_producers(
         &mut self,
         until: i64,
@@ -38,9 +38,9 @@ impl Log {
         }
         let none_before = self.producers.is_empty() && self.producers.end_offset >= until;
         self.reload_producers(until, disk)?;
-        // Where there was no producer before a truncation, there is none after it, unless a snapshot
-        // brings one back: an open transaction does not expire. Kafka reads nothing after the snapshot
-        // then, and takes a transaction for open that has ended.
+        // Without producers before a truncation there are none after it, unless a snapshot contains
+        // one, since a producer with an open transaction does not expire. Kafka then does not read
+        // the batches after the snapshot, and so treats a transaction that has ended as open.
         if until > self.producers.end_offset && !(none_before && self.producers.is_empty()) {
             self.replay_producers(until, &bases, disk)?;
         }
@@ -49,8 +49,8 @@ impl Log {
         Ok(())
     }
 
-    /// Goes back to the newest snapshot between the log start and `until`, unless the state is that
-    /// of `until` already.
+    /// Loads the newest snapshot between the log start and `until`, unless the state is already
+    /// that at `until`.
     fn reload_producers(&mut self, until: i64, disk: &mut dyn Disk) -> Result<(), LogError> {
         if self.producers.end_offset == until {
             self.remove_snapshots_outside(self.log_start, until, disk)?;
@@ -77,8 +77,8 @@ impl Log {
         Ok(())
     }
 
-    /// The log starts at `log_start` now. Producers outlive their batches
-    /// (`onLogStartOffsetIncremented`).
+    /// Updates the state of producers for a new log start. Producers remain known after their
+    /// batches have been deleted (`onLogStartOffsetIncremented`).
     pub(super) fn start_producers_at(
         &mut self,
         log_start: i64,
@@ -91,7 +91,7 @@ impl Log {
         Ok(())
     }
 
-    /// Accounts for the batches from where the state is up to `until`.
+    /// Applies the batches from the end of the state up to `until`.
     fn replay_producers(
         &mut self,
         until: i64,
@@ -125,11 +125,11 @@ impl Log {
             let (_, header) = self.segments[at]
                 .batch_at(placed.position, disk)?
                 .expect("a batch that was found is there");
-            // Of batches without a producer the header suffices.
+            // Batches without a producer id do not change the state.
             if Batch::header(&header)?.has_producer_id() {
                 let bytes = self.segments[at].bytes(placed, disk)?;
                 let batch = Batch::new(&bytes)?;
-                // The transaction index has been cut by offset, and is right.
+                // The transaction index has been truncated by offset, and needs no entry.
                 self.producers.apply(batch)?;
                 self.verifications.on_batch(batch);
             }
@@ -139,8 +139,8 @@ impl Log {
         Ok(())
     }
 
-    /// Removes the snapshots that belong to no segment, but for the newest of them if it lies behind
-    /// all segments: that one is of a clean shutdown (`ProducerStateManager.removeStraySnapshots`).
+    /// Removes the snapshots that belong to no segment, except the newest one if it lies after all
+    /// segments: a clean shutdown has written it (`ProducerStateManager.removeStraySnapshots`).
     pub(super) fn remove_stray_snapshots(&self, disk: &mut dyn Disk) -> Result<(), DiskError> {
         let is_base = |offset: &i64| self.segment_bases().any(|base| base == *offset);
         let all = snapshot::offsets(&self.dir, disk)?;

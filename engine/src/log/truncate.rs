@@ -1,9 +1,9 @@
-//! Truncation: of the end, where a follower's log diverges from its leader's; of everything, where
-//! they have nothing in common; of the start, which is no longer needed (`UnifiedLog.truncateTo`,
-//! `truncateFullyAndStartAt`, `maybeIncrementLogStartOffset`).
+//! Truncation of the end, where the log of a follower diverges from that of its leader; of the
+//! whole log, if the two have no offsets in common; and of the start, by a higher log start offset
+//! (`UnifiedLog.truncateTo`, `truncateFullyAndStartAt`, `maybeIncrementLogStartOffset`).
 //!
-//! Segments are removed from the end backwards, so that a crash in between leaves a log without a
-//! gap.
+//! Segments are removed from the last to the first, so that a crash in between leaves a log without
+//! a gap.
 //!
 //! A truncation is fsynced. Kafka does not fsync it itself (`FileRecords.truncateTo`), but writes
 //! and fsyncs the checkpoint of recovery points right after it (`LogManager.truncateTo`), and a
@@ -14,17 +14,17 @@ use super::{Log, LogError, Segment, snapshot};
 use machine::Disk;
 
 impl Log {
-    /// Truncates the log to end at `offset`. A batch that reaches it is removed as a whole, so that
-    /// the bytes may end earlier; the log end offset becomes `offset` all the same. Records stay if
-    /// the log ends before, but epochs that start at its end are removed in any case (KAFKA-10706).
+    /// Truncates the log, so that its end offset is `offset`. A batch that contains `offset` is
+    /// removed as a whole, so that the last batch may end earlier. If the log ends before `offset`,
+    /// no record is removed, but epochs that start at its end are (KAFKA-10706).
     ///
     /// Returns whether the log end offset changed. If so, the recovery point may have moved back,
-    /// and the owner writes its checkpoint before it appends, as `LogManager.truncateTo` does. In
-    /// any case the epoch file may be behind afterwards ([`Log::has_stale_epochs`]).
+    /// and the owner writes its checkpoint before it appends, as `LogManager.truncateTo` does. The
+    /// epoch file may be stale afterwards ([`Log::has_stale_epochs`]).
     ///
     /// # Errors
     ///
-    /// [`LogError::Disk`], and the log is offline then; [`LogError::Offline`] if it was before.
+    /// [`LogError::Disk`], after which the log is offline; [`LogError::Offline`] if it already was.
     pub fn truncate_to(&mut self, offset: i64, disk: &mut dyn Disk) -> Result<bool, LogError> {
         self.check_online()?;
         assert!(offset >= 0, "offsets are not negative");
@@ -81,8 +81,8 @@ impl Log {
         self.fence_on_error(written)
     }
 
-    /// Moves the start of the log up, at most to its end, and removes the segments that lie below
-    /// it as a whole. Returns whether it moved. The epoch file may be behind afterwards.
+    /// Moves the log start offset up, at most to the log end, and removes the segments that lie
+    /// entirely below it. Returns whether it moved. The epoch file may be stale afterwards.
     ///
     /// # Errors
     ///

@@ -22,7 +22,7 @@ fn created(results: &[(&str, ErrorCode)]) -> CreateTopicsResponse {
 }
 
 #[test]
-fn topics_that_were_not_decided_on_are_asked_for_again() {
+fn topics_without_a_decision_are_requested_again() {
     let (mut stage, mut admin) = scene();
     let topics = vec![topic("orders"), topic("bills")];
     let call = admin.create_topics(stage.now, topics, &mut stage.out);

@@ -13,38 +13,38 @@ pub(super) struct Buffered {
     next: usize,
     /// The checksum of the next batch has been verified, because a part of the batch was returned.
     checked: bool,
-    /// For a consumer that reads committed records only.
+    /// The aborted transactions, for a consumer with `isolation.level=read_committed`.
     aborted: Option<Aborted>,
-    /// Records of an aborted transaction were passed over.
+    /// Whether records of an aborted transaction were skipped.
     pub(super) has_skipped: bool,
 }
 
-/// What [`Buffered::take`] handed out.
+/// The result of [`Buffered::take`].
 #[derive(Clone, Debug)]
 pub(super) struct Taken {
-    /// The batches that the records stand in.
+    /// The batches that contain the records.
     pub(super) batches: Vec<Bytes>,
     /// The number of records.
     pub(super) records: u32,
-    /// Why there are no more, if that is because of the bytes.
+    /// The error of a corrupt batch, which ends the records.
     pub(super) error: Option<RecordError>,
 }
 
 impl Buffered {
-    /// The batches of a response; with the aborted transactions in it, which a consumer that reads what
-    /// is committed alone passes over.
+    /// The batches of a response, and its aborted transactions, which a consumer with
+    /// `isolation.level=read_committed` skips.
     pub(super) fn new(batches: Vec<Bytes>, aborted: Option<Aborted>) -> Self {
         Self { batches, next: 0, checked: false, aborted, has_skipped: false }
     }
 
-    /// Whether all has been handed out.
+    /// Whether all records have been taken.
     pub(super) fn is_empty(&self) -> bool {
         self.next == self.batches.len()
     }
 
-    /// Hands out at most `limit` records from `position` on and moves it behind them. Records
-    /// below the position, which a first batch may hold, control batches and aborted transactions are
-    /// passed over.
+    /// Takes at most `limit` records from `position` onwards, and moves the position past them.
+    /// Records below the position, which the first batch may contain, control batches and aborted
+    /// transactions are skipped.
     pub(super) fn take(
         &mut self,
         position: &mut Position,
@@ -70,7 +70,7 @@ impl Buffered {
         taken
     }
 
-    /// Hands out records of the next batch. Returns how many.
+    /// Takes records of the next batch. Returns their number.
     fn take_from(
         &mut self,
         bytes: &Bytes,
@@ -103,7 +103,7 @@ impl Buffered {
             self.advance();
             return Ok(count);
         }
-        // Only part of it: offsets may have holes, so the records have to be read.
+        // Only a part of the batch: its offsets may have gaps, so its records have to be read.
         let mut taken = 0;
         let mut next_offset = batch.next_offset();
         let mut complete = true;
@@ -152,7 +152,7 @@ mod tests {
     }
 
     #[test]
-    fn a_batch_with_holes_is_cut_between_records_and_not_by_counting() {
+    fn a_batch_with_gaps_is_split_by_offset_and_not_by_counting() {
         let mut buffered =
             Buffered::new(vec![batch(&[10, 13, 17, 18], 21), batch(&[21], 22)], None);
         let mut position = at(11);
@@ -165,7 +165,7 @@ mod tests {
     }
 
     #[test]
-    fn a_limit_at_the_last_record_ends_behind_the_holes_that_follow() {
+    fn a_limit_at_the_last_record_moves_past_the_gap_after_it() {
         let mut buffered = Buffered::new(vec![batch(&[10, 13], 21)], None);
         let mut position = at(10);
         assert_eq!(buffered.take(&mut position, 2, true, &mut passes_over).records, 2);
@@ -187,7 +187,7 @@ mod tests {
     }
 
     #[test]
-    fn a_corrupt_batch_ends_what_is_handed_out_before_it() {
+    fn records_before_a_corrupt_batch_are_taken() {
         let mut broken = batch(&[11], 12).to_vec();
         *broken.last_mut().unwrap() ^= 1;
         let mut buffered = Buffered::new(vec![batch(&[10], 11), broken.into()], None);

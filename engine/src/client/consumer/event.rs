@@ -6,7 +6,7 @@ use crate::ids::{BrokerId, Offset, TopicPartition};
 use crate::protocol::EpochEndOffset;
 use bytes::Bytes;
 
-/// Records that a poll hands out.
+/// Records that a poll returns.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Polled {
     /// The partition.
@@ -18,7 +18,7 @@ pub struct Polled {
     /// The number of records; 0 if there were only control batches between the positions.
     pub records: u32,
     /// The batches that contain them. The first may begin below `from` and the last may end beyond
-    /// `to`: records outside `from..to` are not handed out.
+    /// `to`: records outside `from..to` are not returned.
     pub batches: Vec<Bytes>,
 }
 
@@ -29,23 +29,23 @@ pub enum ConsumerEvent {
     Positioned {
         /// The partition.
         partition: TopicPartition,
-        /// The position before; `None`: it had none.
+        /// The position before; `None` if there was none.
         from: Option<Offset>,
         /// The position after.
         to: Offset,
         /// The reason.
         why: Positioning,
     },
-    /// A leader returned the end of a partition, for a reset or after
+    /// A leader returned the end offset of a partition, for a reset or after
     /// [`super::Consumer::request_end`].
     EndShown {
         /// The partition.
         partition: TopicPartition,
-        /// The end of what may be read.
+        /// The end of the readable records.
         offset: Offset,
         /// The broker that returned it.
         broker: BrokerId,
-        /// The number of the question, as in [`crate::fact::ClientFact::EndAsked`].
+        /// The number of the request, as in [`crate::fact::ClientFact::EndAsked`].
         question: u64,
     },
     /// A leader returned the offset of the first record with the requested timestamp or a later
@@ -53,14 +53,15 @@ pub enum ConsumerEvent {
     TimeShown {
         /// The partition.
         partition: TopicPartition,
-        /// The timestamp that was asked for, in milliseconds.
+        /// The requested timestamp in milliseconds.
         timestamp: i64,
-        /// The offset of the record; `None`: no readable record has that timestamp or a later one.
+        /// The offset of the record; `None` if no readable record has that timestamp or a later
+        /// one.
         offset: Option<Offset>,
         /// The broker that returned it.
         broker: BrokerId,
     },
-    /// The exception of Kafka's poll.
+    /// An exception that Kafka's poll throws.
     Error {
         /// The partition.
         partition: TopicPartition,
@@ -69,7 +70,7 @@ pub enum ConsumerEvent {
     },
 }
 
-/// The exception of Kafka's poll.
+/// An exception that Kafka's poll throws.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ConsumerError {
     /// There is no position and no reset policy (`auto.offset.reset=none`;
@@ -81,12 +82,13 @@ pub enum ConsumerError {
         /// The position.
         position: Offset,
     },
-    /// The log was cut below the position and there is no reset policy (`LogTruncationException`).
-    /// The partition is not read until the application seeks.
+    /// The log was truncated below the position, and there is no reset policy
+    /// (`LogTruncationException`). The partition is not read until the application seeks.
     LogTruncation {
         /// The position.
         position: Offset,
-        /// Where the logs diverge; `None`: the leader knows nothing of the position's epoch.
+        /// The epoch and offset at which the logs diverge; `None` if the leader does not know the
+        /// epoch of the position.
         diverging: Option<EpochEndOffset>,
     },
     /// The batch at the position is corrupt. The partition is not read until the application
@@ -100,7 +102,7 @@ pub enum ConsumerError {
 }
 
 impl ConsumerError {
-    /// Whether the consumer goes no further in the partition until the application seeks.
+    /// Whether the partition is not read any further until the application seeks.
     pub fn ends_reading(&self) -> bool {
         match self {
             Self::NoOffset

@@ -12,14 +12,13 @@ use crate::protocol::{FetchPartition, FetchRequest, FetchResponse, FetchedPartit
 use machine::{Mono, NodeId};
 
 impl Consumer {
-    /// Sends a fetch for all partitions that a leader has to every leader that has none in flight
-    /// and none of whose partitions has buffered records (`AbstractFetch.prepareFetchRequests`).
-    /// A partition that waits for a seek behind a broken batch does not count as buffered, which
-    /// differs from Kafka.
+    /// Sends a fetch for all partitions of a leader, to each leader without a fetch in flight and
+    /// without buffered records (`AbstractFetch.prepareFetchRequests`). A partition that waits for
+    /// a seek after a corrupt batch does not count as buffered, which differs from Kafka.
     ///
-    /// A fetch that leaves out a buffered partition would wait `fetch.max.wait.ms` for the others,
-    /// and the buffered one could not be fetched meanwhile: so the next fetch goes out once the
-    /// application has taken what came (KAFKA-17182).
+    /// A fetch without a buffered partition would wait `fetch.max.wait.ms` for the other
+    /// partitions, and the buffered one could not be fetched meanwhile. So the next fetch is sent
+    /// after the application has taken the buffered records (KAFKA-17182).
     pub(super) fn fetch(&mut self, now: Mono, out: &mut Outbox) {
         if self.places.is_leaderless() {
             self.metadata.request_update();
@@ -38,7 +37,7 @@ impl Consumer {
         }
     }
 
-    /// Whether a fetch from a leader is in flight, or a partition has buffered records of it.
+    /// Whether a fetch from a leader is in flight, or records from it are buffered.
     fn is_busy(&self, node: NodeId) -> bool {
         let is_buffered = |place: &usize| self.partitions[*place].buffered_at() == Some(node);
         self.fetching.contains(&node) || self.ready.iter().any(is_buffered)
@@ -53,7 +52,7 @@ impl Consumer {
         false
     }
 
-    /// What leaders are asked for.
+    /// The isolation level of requests.
     pub(super) fn isolation(&self) -> Isolation {
         match self.config.isolation_level {
             IsolationLevel::ReadUncommitted => Isolation::ReadUncommitted,
@@ -95,8 +94,8 @@ impl Consumer {
         self.channels.send(now, node, request, timeout, Context::Fetch(asked), out);
     }
 
-    /// A node responded to a fetch. A response that is of no use to the session says nothing about
-    /// its partitions; the next fetch names all of them.
+    /// A node responded to a fetch. If the response does not fit the fetch session, its partitions
+    /// are ignored, and the next fetch is a full one.
     pub(super) fn on_fetched(
         &mut self,
         now: Mono,
@@ -108,7 +107,7 @@ impl Consumer {
         if !self.sessions.entry(node).or_default().on_response(response) {
             return;
         }
-        // Both are in the order of the session, but for partitions that have moved in it.
+        // Both are in the order of the session, except partitions that have moved within it.
         let mut asked = InStep::new(asked);
         for result in &response.partitions {
             let found = asked.find(|(index, _)| {
@@ -158,7 +157,7 @@ impl Consumer {
         self.back_off(now, index);
     }
 
-    /// Most errors say that the metadata is out of date.
+    /// Handles a retriable error. Most of them mean that the metadata is out of date.
     pub(super) fn on_retriable(&mut self, error: ErrorCode) {
         if error.is_invalid_metadata() || error == ErrorCode::OffsetNotAvailable {
             self.metadata.request_update();

@@ -1,5 +1,5 @@
-//! A consumer's requests about offsets (`OffsetFetcher`): where to start, where a partition ends,
-//! and whether the log still reaches a position (KIP-320).
+//! A consumer's requests for offsets (`OffsetFetcher`): of the start position, of the end of a
+//! partition, of a timestamp, and to validate a position after a leader change (KIP-320).
 
 use super::in_step::InStep;
 use super::position::{Assigned, End, Position, State, Time};
@@ -20,30 +20,30 @@ use machine::{Mono, NodeId};
 /// The purpose of a request for an offset.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Purpose {
-    /// To start there.
+    /// To reset the position.
     Reset,
-    /// The application wants to know the end.
+    /// The application requested the end offset.
     End,
-    /// The application wants to know the offset of a time.
+    /// The application requested the offset of a timestamp.
     Time,
 }
 
-/// An offset that was asked for.
+/// An offset that was requested.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Asked {
     index: usize,
     partition: TopicPartition,
     stamp: u64,
-    /// The leader epoch that it was asked under.
+    /// The leader epoch of the request.
     epoch: LeaderEpoch,
     timestamp: i64,
     purpose: Purpose,
-    /// The number of the question.
+    /// The number of the request.
     question: u64,
 }
 
 impl Consumer {
-    /// Sends what has to be asked, one request of each kind to a leader.
+    /// Sends the requests that are due, one of each kind to a leader.
     pub(super) fn look_up(&mut self, now: Mono, out: &mut Outbox) {
         for index in self.places.questions(&self.partitions) {
             let assigned = &self.partitions[index];
@@ -119,7 +119,7 @@ impl Consumer {
         self.channels.send(now, node, request, timeout, Context::ListOffsets(all_asked), out);
     }
 
-    /// Offsets were returned.
+    /// Handles returned offsets.
     pub(super) fn on_offsets(
         &mut self,
         now: Mono,
@@ -171,7 +171,7 @@ impl Consumer {
         self.move_to(asked.index, position, why);
     }
 
-    /// The first record with a timestamp or a later one; the offset is -1 if there is none.
+    /// Handles the offset of the first record with a timestamp or a later one; -1 if there is none.
     fn on_time(&mut self, node: NodeId, asked: Asked, result: &ListedOffset) {
         let (timestamp, partition, broker) = (asked.timestamp, result.partition, node.node);
         let offset = (result.offset >= 0).then_some(result.offset);
@@ -182,7 +182,7 @@ impl Consumer {
         }
     }
 
-    /// Offsets will not be returned.
+    /// Handles the loss of a request for offsets.
     pub(super) fn on_offsets_lost(&mut self, now: Mono, asked: &[Asked]) {
         for asked in asked {
             let Some(assigned) = self.still(*asked) else { continue };
@@ -199,7 +199,7 @@ impl Consumer {
         }
     }
 
-    /// The partition that was asked for, unless the assignment has changed since.
+    /// The partition of a request, unless the assignment has changed since.
     fn still(&mut self, asked: Asked) -> Option<&mut Assigned> {
         let assigned = self.partitions.get_mut(asked.index)?;
         (assigned.partition == asked.partition).then_some(assigned)
@@ -230,7 +230,7 @@ impl Consumer {
         self.channels.send(now, node, request, timeout, Context::Epochs(asked), out);
     }
 
-    /// Ends of epochs were returned.
+    /// Handles returned end offsets of epochs.
     pub(super) fn on_epochs(
         &mut self,
         now: Mono,
@@ -255,7 +255,7 @@ impl Consumer {
         }
     }
 
-    /// The leader returned where the epoch of the position ends
+    /// The leader returned the end offset of the position's epoch
     /// (`SubscriptionState.maybeCompleteValidation`).
     fn on_end_of_epoch(&mut self, index: usize, end: Option<EpochEndOffset>) {
         let assigned = &mut self.partitions[index];
@@ -281,7 +281,7 @@ impl Consumer {
         }
     }
 
-    /// Ends of epochs will not be returned.
+    /// Handles the loss of a request for end offsets of epochs.
     pub(super) fn on_epochs_lost(&mut self, now: Mono, asked: &[(usize, u64)]) {
         for (index, stamp) in asked.iter().copied() {
             if let Some(assigned) = self.unmoved((index, stamp)) {

@@ -1,12 +1,12 @@
-//! Where the partitions of an assignment are found, and which of them there is something to do for:
-//! what happens to one partition costs no look at all others.
+//! Indexes of an assignment: its partitions by name, id and leader, and those with requests to
+//! send, so that an event of one partition does not visit all others.
 
 use super::position::Assigned;
 use crate::ids::TopicPartition;
 use machine::{Mono, NodeId};
 use std::collections::{BTreeMap, BTreeSet};
 
-/// Positions in an assignment, by partition and by topic.
+/// The places of partitions in an assignment: their indexes in its list.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Places {
     /// By topic name and index.
@@ -17,7 +17,7 @@ pub(super) struct Places {
     by_leader: BTreeMap<NodeId, Vec<usize>>,
     /// Whether a partition of a known topic has no leader.
     is_leaderless: bool,
-    /// The partitions that may have something to ask a leader.
+    /// The partitions that may have a request for a leader.
     questions: BTreeSet<usize>,
     /// The partitions that may wait after a failure.
     delayed: BTreeSet<usize>,
@@ -71,13 +71,12 @@ impl Places {
         self.is_leaderless
     }
 
-    /// A partition may have something to ask.
+    /// Records that a partition may have a request for its leader.
     pub(super) fn ask(&mut self, place: usize) {
         self.questions.insert(place);
     }
 
-    /// The places of the partitions that have something to ask, in order; none before a leader is
-    /// known.
+    /// The places of the partitions with a request for a known leader, in order.
     pub(super) fn questions(&mut self, partitions: &[Assigned]) -> Vec<usize> {
         if self.questions.is_empty() || self.by_leader.is_empty() {
             return Vec::new();
@@ -86,12 +85,12 @@ impl Places {
         self.questions.iter().copied().collect()
     }
 
-    /// A partition waits after a failure.
+    /// Records that a partition waits after a failure.
     pub(super) fn delay(&mut self, place: usize) {
         self.delayed.insert(place);
     }
 
-    /// When the next partition has waited for long enough; `None`: none waits.
+    /// The time at which the next waiting partition is ready; `None` if none waits.
     pub(super) fn next_ready(&mut self, partitions: &[Assigned], now: Mono) -> Option<Mono> {
         if self.delayed.is_empty() {
             return None;

@@ -13,22 +13,22 @@ pub(super) struct Position {
     pub(super) offset: Offset,
     /// The leader epoch of the last record before it, if it is known (KIP-320).
     pub(super) offset_epoch: Option<LeaderEpoch>,
-    /// The leader epoch in which the position is known to be good; `None`: not validated yet.
+    /// The leader epoch in which the position was validated; `None` if it was not validated yet.
     pub(super) leader_epoch: Option<LeaderEpoch>,
 }
 
 impl Position {
-    /// Moves behind records of `epoch`.
+    /// Moves past records of `epoch`.
     pub(super) fn advance(&mut self, offset: Offset, epoch: Option<LeaderEpoch>) {
         self.offset = offset;
         self.offset_epoch = epoch.or(self.offset_epoch);
     }
 }
 
-/// What has to happen before records can be fetched.
+/// The step that has to precede fetching.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum State {
-    /// The topic has to become known.
+    /// The metadata of the topic has to arrive.
     Unresolved,
     /// The leader has to return the offset to start from.
     Resetting {
@@ -37,12 +37,12 @@ pub(super) enum State {
         /// The reason for the reset.
         why: Positioning,
     },
-    /// The leader has to confirm that the log still reaches the position (KIP-320).
+    /// The leader has to confirm that its log has not been truncated below the position (KIP-320).
     Validating {
         /// The leader's epoch.
         under: LeaderEpoch,
     },
-    /// Nothing has to happen.
+    /// None: records can be fetched.
     Reading,
     /// The application has to seek: an error was reported.
     Stopped,
@@ -59,27 +59,27 @@ pub(super) struct Assigned {
     pub(super) partition: TopicPartition,
     /// The leader, as far as known, and its epoch.
     pub(super) leader: Option<(NodeId, LeaderEpoch)>,
-    /// The position; of no use to fetch from unless [`State::Reading`].
+    /// The position; only in [`State::Reading`] records can be fetched from it.
     pub(super) position: Option<Position>,
-    /// What is missing.
+    /// The step that has to precede fetching.
     pub(super) state: State,
-    /// A seek from before the topic was known.
+    /// The position of a seek that was made before the topic was known.
     pub(super) start: Option<(Offset, Option<LeaderEpoch>)>,
-    /// Names the last move: a response to a request from before it is stale.
+    /// The number of the last move; responses to requests with an earlier number are stale.
     pub(super) stamp: u64,
-    /// A reset or validation is in flight.
+    /// Whether a reset or validation is in flight.
     pub(super) asked: bool,
-    /// Failures in a row, and when to try again.
+    /// The number of failures in a row.
     pub(super) failures: u32,
-    /// See `failures`.
+    /// No retry is sent before this time.
     pub(super) not_before: Mono,
-    /// Records that were fetched and not polled.
+    /// Records that were fetched but not yet polled.
     pub(super) buffered: Option<Buffered>,
-    /// The application wants to know the end.
+    /// The request of the application for the end offset.
     pub(super) end: End,
-    /// The application wants the offset of a time.
+    /// The request of the application for the offset of a timestamp.
     pub(super) time: Time,
-    /// The high watermark of the last fetch.
+    /// The end of the readable records according to the last fetch.
     pub(super) readable_end: Option<Offset>,
 }
 
@@ -131,14 +131,14 @@ impl Assigned {
         self.state != State::Unresolved
     }
 
-    /// Whether there is something to ask its leader, once it has one and has waited for long enough.
+    /// Whether there is a request for the leader, once it is known and the back-off is over.
     pub(super) fn has_question(&self) -> bool {
         let of_state =
             matches!(self.state, State::Resetting { .. } | State::Validating { .. }) && !self.asked;
         of_state || self.end == End::Wanted || matches!(self.time, Time::Wanted(_))
     }
 
-    /// Leaves the way it was going, whatever is in flight for it.
+    /// Changes to `state`; responses to requests in flight become stale.
     pub(super) fn turn(&mut self, state: State, stamp: u64) {
         self.state = state;
         self.stamp = stamp;
@@ -157,14 +157,13 @@ impl Assigned {
         before
     }
 
-    /// The leader to fetch from next, if fetched records are buffered that the application has not
-    /// polled.
+    /// The leader to fetch from next, if records are buffered.
     pub(super) fn buffered_at(&self) -> Option<NodeId> {
         let is_buffered = self.buffered.is_some() && self.state == State::Reading;
         self.leader.filter(|_| is_buffered).map(|(node, _)| node)
     }
 
-    /// The leader to fetch from, the position and the epoch, if nothing is missing.
+    /// The leader to fetch from, its epoch and the position, if records can be fetched now.
     pub(super) fn fetchable(&self, now: Mono) -> Option<(NodeId, LeaderEpoch, Offset)> {
         let (node, epoch) = self.leader?;
         let ready =

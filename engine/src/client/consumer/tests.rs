@@ -138,19 +138,19 @@ fn under_another_leader(offset: i64, reset: Reset) -> (Stage, Consumer) {
 }
 
 #[test]
-fn it_starts_where_the_policy_says_and_returns_what_it_fetched() {
+fn a_consumer_starts_at_the_reset_policy_and_returns_fetched_records() {
     let (mut stage, mut consumer) = scene(&[(1, 3)], Reset::Earliest);
     let asked = stage.next();
     assert_eq!(list_offsets(&asked).partitions[0].timestamp, EARLIEST_TIMESTAMP);
     stage.answer(&mut consumer, &asked, listed(ErrorCode::None, 5, 1));
     assert_eq!(events(&mut consumer), [positioned(None, 5, Positioning::Start)]);
-    // The epoch that came with the offset is not the leader's own, but came from this leader.
+    // The epoch in the response is not that of the leader, but the response is from this leader.
     let asked = stage.next();
     assert_eq!((offset_of(&asked), asked.broker), (5, 1));
     assert_eq!(fetch(&asked).partitions[0].current_leader_epoch, Some(3));
     let batches = vec![batch(4, 3, 3), batch(7, 600, 3)];
     stage.answer(&mut consumer, &asked, fetch_response(fetched(ErrorCode::None, batches)));
-    assert!(stage.asked.is_empty(), "what is buffered is not fetched again");
+    assert!(stage.asked.is_empty(), "buffered records are not fetched again");
     let first = consumer.poll(stage.now, &mut stage.out);
     assert_eq!((first[0].from, first[0].to, first[0].records), (5, 505, 500));
     assert_eq!(first[0].batches.len(), 2);
@@ -163,7 +163,7 @@ fn it_starts_where_the_policy_says_and_returns_what_it_fetched() {
 }
 
 #[test]
-fn without_a_policy_it_waits_for_a_seek() {
+fn without_a_reset_policy_a_partition_waits_for_a_seek() {
     let (mut stage, mut consumer) = scene(&[(1, 3)], Reset::None);
     assert_eq!(events(&mut consumer), [error(ConsumerError::NoOffset)]);
     stage.pass(&mut consumer, Span::secs(10));
@@ -175,7 +175,7 @@ fn without_a_policy_it_waits_for_a_seek() {
 }
 
 #[test]
-fn a_seek_before_the_topic_is_known_counts_when_it_is() {
+fn a_seek_before_the_topic_is_known_takes_effect_later() {
     let mut stage = Stage::new(&[]);
     let config = ConsumerConfig::default();
     let mut consumer = Consumer::new(&config, Rulebook::kafka(), &boot(), &[1]);
@@ -235,7 +235,7 @@ fn the_next_fetch_to_a_leader_waits_for_the_application() {
 }
 
 #[test]
-fn out_of_range_goes_by_the_policy() {
+fn a_position_out_of_range_follows_the_reset_policy() {
     let (mut stage, mut consumer) = at(10, Reset::Latest);
     let asked = stage.next();
     let out_of_range = fetch_response(fetched(ErrorCode::OffsetOutOfRange, vec![]));
@@ -256,7 +256,7 @@ fn out_of_range_goes_by_the_policy() {
 }
 
 #[test]
-fn an_answer_from_before_a_seek_is_stale() {
+fn a_response_to_a_request_before_a_seek_is_stale() {
     let (mut stage, mut consumer) = at(10, Reset::Latest);
     let asked = stage.next();
     consumer.seek(stage.now, "orders", 0, 50, None, &mut stage.out);
@@ -267,7 +267,7 @@ fn an_answer_from_before_a_seek_is_stale() {
 }
 
 #[test]
-fn under_a_new_leader_the_position_is_validated_before_it_reads_on() {
+fn under_a_new_leader_the_position_is_validated_before_the_next_fetch() {
     let (mut stage, mut consumer) = under_another_leader(10, Reset::Latest);
     let asked = stage.next();
     let question = epochs(&asked).partitions[0];
@@ -282,7 +282,7 @@ fn under_a_new_leader_the_position_is_validated_before_it_reads_on() {
 }
 
 #[test]
-fn a_consumer_that_does_not_validate_reads_on_and_the_difference_is_told() {
+fn a_consumer_without_validation_reads_on_and_the_rule_is_reported() {
     let rules = crate::rules::Rules { has_to_validate: |_| false, ..crate::rules::Rules::kafka() };
     let (mut stage, mut consumer) = at(10, Reset::Latest);
     consumer.rules = Rulebook::compared(rules);
@@ -295,7 +295,7 @@ fn a_consumer_that_does_not_validate_reads_on_and_the_difference_is_told() {
 }
 
 #[test]
-fn a_log_that_was_cut_below_the_position_is_noticed() {
+fn a_log_truncated_below_the_position_is_detected() {
     let (mut stage, mut consumer) = under_another_leader(10, Reset::Latest);
     let asked = stage.next();
     stage.answer(&mut consumer, &asked, end_of_epoch(Some((2, 6))));
@@ -331,7 +331,7 @@ fn a_seek_during_validation_is_not_overwritten() {
 }
 
 #[test]
-fn a_further_leader_change_during_validation_asks_again() {
+fn a_leader_change_during_validation_restarts_it() {
     let (mut stage, mut consumer) = under_another_leader(10, Reset::Latest);
     let asked = stage.next();
     stage.leaders = vec![(Some(3), 5)];
@@ -347,7 +347,7 @@ fn a_further_leader_change_during_validation_asks_again() {
 }
 
 #[test]
-fn what_was_buffered_before_validation_is_not_handed_out() {
+fn records_buffered_before_validation_are_not_returned() {
     let (mut stage, mut consumer) = at(10, Reset::Latest);
     let asked = stage.next();
     let mut last = fetched(ErrorCode::None, vec![batch(10, 5, 3)]);
@@ -358,7 +358,7 @@ fn what_was_buffered_before_validation_is_not_handed_out() {
 }
 
 #[test]
-fn the_end_is_asked_for_until_a_leader_knows_it() {
+fn the_end_offset_is_requested_until_a_leader_returns_it() {
     let (mut stage, mut consumer) = at(10, Reset::Latest);
     consumer.request_end(stage.now, "orders", 0, &mut stage.out);
     stage.settle(&mut consumer);
@@ -377,9 +377,9 @@ fn the_end_is_asked_for_until_a_leader_knows_it() {
     assert_eq!(consumer.position(orders(0)), Some(10));
 }
 
-/// S7: `offsetsForTimes`, which has an offset or finds that no record is as late.
+/// S7: `offsetsForTimes`, which returns an offset, or none if no record is late enough.
 #[test]
-fn the_offset_of_a_time_is_asked_for_until_a_leader_returns_it() {
+fn the_offset_of_a_timestamp_is_requested_until_a_leader_returns_it() {
     let (mut stage, mut consumer) = at(10, Reset::Latest);
     let mut fetch = stage.next();
     for (error, offset, shown) in [
@@ -405,14 +405,14 @@ fn the_offset_of_a_time_is_asked_for_until_a_leader_returns_it() {
         });
         assert_eq!(events(&mut consumer), Vec::from_iter(expected));
         if shown.is_none() {
-            // It is sent again by itself.
+            // The request is sent again without a call of the application.
             stage.pass(&mut consumer, Span::millis(150));
         }
     }
 }
 
 #[test]
-fn a_broken_batch_is_an_error_until_the_application_seeks() {
+fn a_corrupt_batch_is_an_error_until_the_application_seeks() {
     let (mut stage, mut consumer) = at(10, Reset::Latest);
     let asked = stage.next();
     let mut broken = batch(10, 1, 3).to_vec();

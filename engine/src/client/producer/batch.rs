@@ -1,9 +1,9 @@
 //! A batch on its way from `send` to its outcome (`ProducerBatch`).
 //!
-//! Its bytes are filled once and immutable from then on: requests in flight hold references to
-//! them, so a batch that expires while the network still sends it cannot come to hold another
-//! partition's records (KAFKA-19012). Its share of `buffer.memory` is given back when the last
-//! request that carries it is over, as there.
+//! Its bytes are immutable once the batch is sealed, and requests in flight refer to them. So the
+//! bytes of a batch that expires while its request is being sent are never replaced by records of
+//! another partition (KAFKA-19012). As in Kafka, its share of `buffer.memory` is released when the
+//! last request with it has ended.
 
 use super::record::ProducerRecord;
 use super::sequences::Sequence;
@@ -12,37 +12,37 @@ use crate::record::{self, BatchBuilder, RecordError, advance_sequence, stamp_pro
 use bytes::Bytes;
 use machine::{ConnId, Mono};
 
-/// The records of a batch, and what became of them so far.
+/// A batch of records, and the state of its delivery.
 #[derive(Clone, Debug)]
 pub(super) struct Batch {
     body: Body,
     /// The application's tags of the records, in order.
     pub(super) tags: Vec<u64>,
-    /// The number of its records, once it was sent; the tags go with its outcome.
+    /// The number of its records, once it was sent. The tags are removed with its outcome.
     pub(super) records: usize,
     /// When the first record was appended; `delivery.timeout.ms` counts from here.
     pub(super) created: Mono,
-    /// How often it was put back after a failure.
+    /// How often it was queued again after a failure.
     pub(super) attempts: u32,
-    /// Not to be sent again before this, unless there is another leader.
+    /// It is not sent again before this time, unless the leader changes.
     pub(super) retry_at: Mono,
-    /// The leader epoch known when it was last sent.
+    /// The known leader epoch when it was last sent.
     pub(super) sent_epoch: Option<LeaderEpoch>,
     /// The connection that it was last sent over.
     pub(super) sent_over: Option<ConnId>,
-    /// A transmission ended without a definite outcome: it may stand in the log.
+    /// Whether a request ended without a definite outcome, so that the log may contain the batch.
     pub(super) maybe_written: bool,
     /// Its share of `buffer.memory`.
     pub(super) charge: u64,
-    /// It is part of one that was split.
+    /// Whether it is a part of a batch that was split.
     pub(super) is_split: bool,
-    /// Its outcome has been reported while a request that carries it is still in flight.
+    /// Whether its outcome was reported although a request with it is still in flight.
     pub(super) is_done: bool,
-    /// Its name at the leader, if the producer is idempotent and has sent it.
+    /// The producer id, epoch and sequence, if the producer is idempotent and has sent the batch.
     pub(super) sequence: Option<Sequence>,
-    /// Its sequence was changed, and it has not been sent with the new one.
+    /// Whether its sequence was changed, and it has not been sent with the new one.
     pub(super) is_reset: bool,
-    /// It is part of a transaction.
+    /// Whether it belongs to a transaction.
     pub(super) is_transactional: bool,
 }
 
@@ -53,7 +53,7 @@ enum Body {
 }
 
 impl Batch {
-    /// An empty batch with room for `bytes` bytes and `records` records at first.
+    /// An empty batch with an initial capacity of `bytes` bytes and `records` records.
     pub(super) fn new(created: Mono, charge: u64, bytes: usize, records: usize) -> Self {
         Self {
             body: Body::Filling(BatchBuilder::with_capacity(bytes)),
@@ -85,7 +85,7 @@ impl Batch {
     ) -> bool {
         let Body::Filling(builder) = &mut self.body else { return false };
         let (key, value, headers) = (record.key, record.value, record.headers);
-        // Its exact size takes a while to compute and counts only near the limit.
+        // The exact size is expensive to compute, and matters only near the limit.
         let surely_fits = builder.estimated_size() + record.size_upper_bound() as usize <= limit;
         if !surely_fits && !builder.room_for(timestamp, key, value, headers, limit) {
             return false;
@@ -104,13 +104,13 @@ impl Batch {
         }
     }
 
-    /// Whether nothing more is appended to it.
+    /// Whether no more records are appended to it.
     #[inline]
     pub(super) fn is_full(&self, batch_size: usize) -> bool {
         matches!(self.body, Body::Sealed(_)) || self.size() >= batch_size
     }
 
-    /// Its bytes, for a request, with the sequence that it has. The first call ends the batch.
+    /// Its bytes for a request, with its sequence. The first call seals the batch.
     pub(super) fn seal(&mut self) -> Bytes {
         let is_reset = std::mem::take(&mut self.is_reset);
         match (&mut self.body, self.sequence) {
@@ -140,13 +140,13 @@ impl Batch {
         self.is_reset = true;
     }
 
-    /// The same records in batches of at most `batch_size` bytes each, if they fit; of half the
-    /// size if this batch is itself part of a split one (KAFKA-8350). They keep the age, the doubts
-    /// and the sequences of this one, and take no share of the memory.
+    /// The same records in batches of at most `batch_size` bytes each, if they fit; of half that
+    /// size if this batch is itself a part of a split batch (KAFKA-8350). They keep the creation
+    /// time, the sequences and `maybe_written` of this batch, and have no share of the memory.
     ///
     /// # Errors
     ///
-    /// If the bytes are no batch, which would be our own doing.
+    /// If the bytes are not a valid batch, which would be a defect of the producer.
     pub(super) fn split(mut self, batch_size: usize) -> Result<Vec<Self>, RecordError> {
         let bytes = self.seal();
         let limit = if self.is_split { bytes.len() / 2 } else { batch_size };

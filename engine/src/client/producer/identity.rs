@@ -1,5 +1,5 @@
-//! How an idempotent producer gets its id, goes on in a new epoch, and what becomes of the sequence of a
-//! batch that is not confirmed (`TransactionManager`, `Sender.maybeSendAndPollTransactionalRequest`).
+//! The id of an idempotent producer, its new epochs, and the sequences of batches that are not
+//! confirmed (`TransactionManager`, `Sender.maybeSendAndPollTransactionalRequest`).
 
 use super::sequences::{Refused, Sequence};
 use super::{Batch, Context, Producer, ProducerEvent, Sending};
@@ -18,21 +18,21 @@ use std::collections::VecDeque;
 /// The request for a producer id.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum IdRequest {
-    /// Not in flight; to be sent, if an id is needed, but not before this.
+    /// Not in flight; it is sent if an id is needed, but not before this time.
     Due(Mono),
     /// In flight.
     InFlight,
 }
 
 impl Producer {
-    /// Whether an idempotent producer has no id. Its sender does nothing else then: it sends no
-    /// batch, and lets none expire.
+    /// Whether an idempotent producer has no id. Until it has one, its sender sends no batches, and
+    /// none expires.
     pub(super) fn lacks_id(&self) -> bool {
         self.sequences.as_ref().is_some_and(|sequences| !sequences.producer.is_valid())
     }
 
-    /// Begins a new epoch if the sequences need one, and renumbers what is in flight on the partitions
-    /// that need it, in order.
+    /// Begins a new epoch if the sequences need one, and renumbers the batches in flight of the
+    /// partitions that need it, in order.
     pub(super) fn settle_sequences(&mut self, out: &mut Outbox) {
         let Some(sequences) = &mut self.sequences else { return };
         if sequences.resolve()
@@ -60,8 +60,8 @@ impl Producer {
         self.events.push(ProducerEvent::Identified { producer_id, producer_epoch });
     }
 
-    /// Gives new sequences to the batches of a partition that have one and no outcome, those on their
-    /// way included: what arrives of them still has the old one.
+    /// Gives new sequences to the batches of a partition that have one and no outcome. Requests in
+    /// flight arrive with the old sequences.
     fn renumber(&mut self, queue: usize) {
         let Some(sequences) = &mut self.sequences else { return };
         let partition = self.accumulator.queues[queue].partition;
@@ -83,7 +83,7 @@ impl Producer {
         }
     }
 
-    /// Asks any broker for an id. Returns when to call this again at the latest.
+    /// Requests an id from any broker. Returns the latest time for the next call.
     pub(super) fn ask_for_id(&mut self, now: Mono, out: &mut Outbox) -> Mono {
         let IdRequest::Due(due) = self.id_request else { return Mono::MAX };
         if now < due {
@@ -102,7 +102,7 @@ impl Producer {
         }
     }
 
-    /// Handles a response: an id, or a retriable error; brokers return nothing else.
+    /// Handles a response: an id or a retriable error, as brokers return no other.
     pub(super) fn on_id(&mut self, now: Mono, response: &InitProducerIdResponse) {
         let Some(sequences) = &mut self.sequences else { return };
         if !response.error.is_none() {
@@ -115,13 +115,13 @@ impl Producer {
         self.identified(response.producer_id, response.producer_epoch);
     }
 
-    /// No id has come.
+    /// Handles the loss of the request for an id.
     pub(super) fn on_id_lost(&mut self, now: Mono) {
         self.id_request = IdRequest::Due(now + self.config.retry_backoff);
     }
 
-    /// A batch has expired. If it was sent again, it is not known whether it was written (KIP-360). If
-    /// it was sent once, Kafka takes no note of it.
+    /// Handles the expiry of a batch. If it had been sent again, it may or may not be written
+    /// (KIP-360); if it had been sent once, Kafka ignores its sequence.
     pub(super) fn expire_sequence(&mut self, queue: usize, batch: &Batch, out: &mut Outbox) {
         if let (Some(sequences), Some(sequence)) = (&mut self.sequences, batch.sequence) {
             sequences.on_failed(queue, sequence, ErrorCode::RequestTimedOut, false);
@@ -132,7 +132,7 @@ impl Producer {
         }
     }
 
-    /// A batch is given up after a response, or after it was lost.
+    /// Handles the final failure of a batch after a response, or after its request was lost.
     pub(super) fn give_up_sequence(
         &mut self,
         queue: usize,
@@ -161,7 +161,7 @@ impl Producer {
         }
     }
 
-    /// Moves the batches of a transactional producer down that come behind one that is missing.
+    /// Decreases the sequences of a transactional producer's batches after a missing one.
     fn close_gap(&mut self, queue: usize, missing: Sequence, records: usize) {
         let Some(sequences) = &mut self.sequences else { return };
         let pairs = sequences.close_gap(queue, missing, records);
@@ -177,11 +177,11 @@ impl Producer {
         }
     }
 
-    /// The transaction of the producer, if it has one, cannot be committed after this error of a batch.
+    /// Makes the producer's transaction, if it has one, abortable after this error of a batch.
     pub(super) fn fail_transaction(&mut self, error: ErrorCode, out: &mut Outbox) {
         let is_completing = self.is_completing();
         let Some(transactional) = &mut self.transactional else { return };
-        // In the second protocol the end of the transaction gives another epoch anyway.
+        // With transaction version 2 the end of the transaction increases the epoch in any case.
         let bumps = !transactional.core.is_v2()
             && self.rules.bumps_after_failure(out, FailedBatch { is_completing });
         transactional.core.on_batch_failed(error, bumps);
@@ -197,7 +197,7 @@ impl Producer {
         }
     }
 
-    /// Gives up all batches. Those on their way hold their memory until the requests are over
+    /// Gives up all batches. Those in flight keep their memory until their requests have ended
     /// (`abortBatches`).
     pub(super) fn abort_batches(&mut self, error: ErrorCode) {
         for index in self.accumulator.waiting_from(0) {
@@ -239,12 +239,12 @@ impl Producer {
         }
     }
 
-    /// The place of a batch to be sent again among those that wait.
+    /// The index in the queue at which a batch to be sent again is inserted.
     pub(super) fn place_of_retry(&self, queue: usize, batch: &Batch, out: &mut Outbox) -> usize {
         let queue = &self.accumulator.queues[queue];
         if batch.sequence.is_none() {
-            // To the front, and so before a batch that failed earlier: without sequences there is
-            // nothing to order them by.
+            // To the front, and so before a batch that failed earlier: without sequences their
+            // order is unknown.
             return self.rules.place_of_retry(out, queue.batches.len());
         }
         queue.place_in_sequence(batch, |sequence, front| {

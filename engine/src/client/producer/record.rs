@@ -1,4 +1,4 @@
-//! The records that an application gives to a producer, and the events that the producer reports.
+//! The records that an application sends, and the events that the producer reports.
 
 use super::transactions::{TransactionCall, TransactionError, TransactionFailure};
 use crate::error::ErrorCode;
@@ -8,25 +8,25 @@ use crate::record::builder::Headers;
 use bytes::Bytes;
 use machine::ConnId;
 
-/// A record to send. Nothing of it is kept: it is copied into a batch.
+/// A record to send. It is copied into a batch.
 #[derive(Clone, Copy, Debug)]
 pub struct ProducerRecord<'a> {
     /// The topic's name.
     pub topic: &'a str,
-    /// The partition; `None`: the partitioner chooses.
+    /// The partition; `None` lets the partitioner choose.
     pub partition: Option<i32>,
-    /// The key; `None`: null.
+    /// The key; `None` is null.
     pub key: Option<&'a [u8]>,
-    /// The value; `None`: null, a tombstone where the topic is compacted.
+    /// The value; `None` is null, a tombstone in a compacted topic.
     pub value: Option<&'a [u8]>,
     /// Headers: keys, and values that may be null.
     pub headers: Headers<'a>,
-    /// The timestamp in milliseconds; `None`: the node's wall clock.
+    /// The timestamp in milliseconds; `None` means the node's wall clock.
     pub timestamp: Option<i64>,
 }
 
 impl ProducerRecord<'_> {
-    /// The size that a batch of this record alone has at most
+    /// The maximum size of a batch that contains only this record
     /// (`AbstractRecords.estimateSizeInBytesUpperBound`).
     pub(super) fn size_upper_bound(&self) -> u64 {
         // Length, attributes, timestamp, offset, and the lengths of key, value and headers.
@@ -41,7 +41,7 @@ impl ProducerRecord<'_> {
         (HEADER_SIZE + RECORD_OVERHEAD + fields + headers) as u64
     }
 
-    /// A copy that can wait.
+    /// A copy, which can wait.
     pub(super) fn to_owned(self) -> OwnedRecord {
         let copy = Bytes::copy_from_slice;
         OwnedRecord {
@@ -67,7 +67,7 @@ pub(super) struct OwnedRecord {
 }
 
 impl OwnedRecord {
-    /// Lends the record to `visit`.
+    /// Calls `visit` with the record.
     pub(super) fn with<R>(&self, visit: impl FnOnce(&ProducerRecord<'_>) -> R) -> R {
         let headers: Vec<(&[u8], Option<&[u8]>)> =
             self.headers.iter().map(|(key, value)| (&key[..], value.as_deref())).collect();
@@ -82,31 +82,31 @@ impl OwnedRecord {
     }
 }
 
-/// Why a record was refused at once.
+/// The reason why `send` refused a record.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum SendError {
     /// It is larger than `max.request.size` or `buffer.memory` (`RecordTooLargeException`).
     TooLarge {
-        /// Its size with that of a batch's header.
+        /// Its size, including that of a batch header.
         size: u64,
     },
     /// The partition is negative (`IllegalArgumentException`).
     InvalidPartition,
-    /// No transaction is open that can be written to.
+    /// There is no open transaction to which records can be added.
     Transaction(TransactionError),
 }
 
 /// An event of a producer. `tags` are the application's tags of the records.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum ProducerEvent {
-    /// A record has a partition, and is in a batch.
+    /// A record was added to a batch of its partition.
     Sent {
         /// The record.
         tag: u64,
         /// The partition.
         partition: TopicPartition,
     },
-    /// A batch was confirmed: its callbacks run now, in this order.
+    /// A batch was confirmed. Its callbacks run now, in this order.
     Confirmed {
         /// The partition.
         partition: TopicPartition,
@@ -117,57 +117,57 @@ pub enum ProducerEvent {
         /// The connection that they were last sent over.
         over: Option<ConnId>,
     },
-    /// An idempotent producer goes on under this id and epoch.
+    /// An idempotent producer has a new id or epoch.
     Identified {
         /// The id.
         producer_id: i64,
         /// The epoch.
         producer_epoch: i16,
     },
-    /// A batch that an idempotent producer had sent is sent under another epoch: the leader cannot
-    /// know any more that it is the same.
+    /// A batch that an idempotent producer had sent is sent again in another epoch, so that the
+    /// leader no longer recognises it as a duplicate.
     Renumbered {
         /// The partition.
         partition: TopicPartition,
         /// The records in order.
         tags: Vec<u64>,
     },
-    /// `initTransactions`, `commitTransaction` or `abortTransaction` returns.
+    /// `initTransactions`, `commitTransaction` or `abortTransaction` returned.
     CallReturned {
         /// The call.
         call: TransactionCall,
     },
-    /// It throws. Unless the error is fatal, the application aborts the transaction; after
-    /// `initTransactions` it may call that again.
+    /// Such a call threw an exception. Unless the error is fatal, the application aborts the
+    /// transaction; if `initTransactions` threw, the application may call it again.
     CallThrew {
         /// The call.
         call: TransactionCall,
         /// The error.
         failure: TransactionFailure,
     },
-    /// It throws a `TimeoutException` after `max.block.ms`. The outcome is open, and the application
-    /// has to make the same call again.
+    /// Such a call threw a `TimeoutException` after `max.block.ms`. The outcome is open, and the
+    /// application has to repeat the call.
     CallTimedOut {
         /// The call.
         call: TransactionCall,
     },
-    /// A batch goes back to be sent again; nothing is called back for it yet.
+    /// A batch will be sent again; its callbacks do not run yet.
     Retried {
         /// The partition.
         partition: TopicPartition,
-        /// The error that the batch got; of the client itself if there was no response.
+        /// The error in the response, or of the client itself if there was none.
         error: ErrorCode,
         /// The records in order.
         tags: Vec<u64>,
     },
-    /// Records have finally failed: their callbacks run, in this order.
+    /// Records have finally failed. Their callbacks run now, in this order.
     Failed {
-        /// The partition; `None` if the record never got into a batch.
+        /// The partition; `None` if the record was never in a batch.
         partition: Option<TopicPartition>,
         /// The last error. `REQUEST_TIMED_OUT` also stands for `max.block.ms` and
         /// `delivery.timeout.ms`, as `TimeoutException` does.
         error: ErrorCode,
-        /// Some transmission had no definite outcome: the records may stand in the log.
+        /// Whether a request had no definite outcome, so that the log may contain the records.
         maybe_written: bool,
         /// The records in order.
         tags: Vec<u64>,
@@ -181,9 +181,9 @@ pub enum ProducerEvent {
 pub struct ProducerStats {
     /// Produce requests sent.
     pub requests: u64,
-    /// Batches put back to be sent again.
+    /// Batches queued to be sent again.
     pub retries: u64,
-    /// Batches, and sends that timed out, that failed for good.
+    /// Batches that finally failed, and calls of `send` that timed out.
     pub errors: u64,
     /// Batches split because they were too large.
     pub splits: u64,

@@ -1,4 +1,4 @@
-//! `send`: a record is put into a batch, or waits for memory or metadata, at most `max.block.ms`
+//! `send`: a record is added to a batch, or waits for memory or metadata for at most `max.block.ms`
 //! (`KafkaProducer.doSend`).
 
 use super::accumulator::Appended;
@@ -8,12 +8,12 @@ use crate::error::ErrorCode;
 use machine::{Mono, Now};
 
 impl Producer {
-    /// Sends a record. `tag` is what the events call it; it need not be unique.
+    /// Sends a record. `tag` names it in events, and need not be unique.
     ///
     /// # Errors
     ///
-    /// If the record can never be sent, or belongs to no transaction that can be written to; there will
-    /// be no event then.
+    /// If the record can never be sent, or there is no open transaction to which it can be added.
+    /// Then there are no events.
     #[inline]
     pub fn send(
         &mut self,
@@ -39,7 +39,7 @@ impl Producer {
         Ok(())
     }
 
-    /// Appends the record if there is a place for it.
+    /// Appends the record if its partition is known and there is memory for it.
     #[inline]
     fn try_send(
         &mut self,
@@ -85,7 +85,7 @@ impl Producer {
         self.arm(now, out);
     }
 
-    /// Lets sends that wait go on, in order, and fails those that have waited too long.
+    /// Continues waiting sends in order, and fails those that have waited too long.
     pub(super) fn unblock(&mut self, now: Now, out: &mut Outbox) {
         while let Some(blocked) = self.blocked.pop_front() {
             if let Some(failure) = self.transaction_failure() {
@@ -105,7 +105,7 @@ impl Producer {
         self.waits_for_memory = false;
     }
 
-    /// A record has failed before it got into a batch.
+    /// Reports the failure of a record that was never in a batch.
     pub(super) fn fail_unsent(&mut self, error: ErrorCode, tag: u64) {
         self.stats.errors += 1;
         let (partition, tags) = (None, vec![tag]);

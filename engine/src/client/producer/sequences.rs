@@ -3,13 +3,13 @@
 //!
 //! | rule | where |
 //! |---|---|
-//! | an id comes from any broker; until it is there nothing is sent and nothing expires | `sender.rs` |
+//! | any broker returns an id; until then no batch is sent, and none expires | `sender.rs` |
 //! | a batch gets id, epoch and sequence when it is sent for the first time, and keeps them | [`Sequences::assign`] |
-//! | batches that are sent again go in the order of their sequences, one at a time | [`Sequences::holds`] |
-//! | a batch that was sent again and then expired leaves a gap or none: new ones wait until that is known | [`Sequences::resolve`] |
-//! | after a gap the producer goes on in a new epoch, in which its batches in flight on that partition begin at 0 | [`Sequences::bump`] |
-//! | other partitions change to the new epoch when they have nothing in flight | [`Sequences::assign`] |
-//! | after the last epoch comes a new id | [`Sequences::bump`] |
+//! | batches are sent again in the order of their sequences, one at a time | [`Sequences::holds`] |
+//! | a batch that was sent again and then expired may leave a gap; new batches wait until that is certain or excluded | [`Sequences::resolve`] |
+//! | after a gap the producer begins a new epoch, in which the batches in flight of that partition begin at sequence 0 | [`Sequences::bump`] |
+//! | other partitions change to the new epoch when they have no batches in flight | [`Sequences::assign`] |
+//! | after the last epoch the producer requests a new id | [`Sequences::bump`] |
 
 use crate::error::ErrorCode;
 use crate::record::{NO_PRODUCER_EPOCH, NO_PRODUCER_ID, NO_SEQUENCE, advance_sequence};
@@ -30,7 +30,8 @@ impl Identity {
     }
 }
 
-/// What names a batch at the leader: who sent it, and the sequence of its first record.
+/// The identity of a batch at the leader: that of its producer, and the sequence of its first
+/// record.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct Sequence {
     pub(super) producer: Identity,
@@ -40,13 +41,13 @@ pub(super) struct Sequence {
 /// The sequences of a partition.
 #[derive(Clone, Debug)]
 struct Partition {
-    /// The identity that the sequences below are of.
+    /// The identity to which the sequences below belong.
     producer: Identity,
     /// The sequence of the first record of the next new batch.
     next: i32,
-    /// The largest sequence of a batch that was confirmed; -1: none.
+    /// The largest sequence of a confirmed record; -1 if there is none.
     last_acked: i32,
-    /// The batches that have a sequence and no outcome, on their way or waiting to be sent again.
+    /// The batches that have a sequence and no outcome: in flight, or waiting to be sent again.
     in_flight: BTreeSet<Sequence>,
 }
 
@@ -60,36 +61,37 @@ impl Partition {
         }
     }
 
-    /// Whether a batch with this sequence follows the last one that was confirmed.
+    /// Whether a batch with this sequence follows the last confirmed one.
     fn is_next(&self, sequence: i32) -> bool {
         sequence.wrapping_sub(self.last_acked) == 1
     }
 }
 
-/// A batch that was not taken, as the sequences see it.
+/// A batch that a leader has refused.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Refused {
     pub(super) sequence: Sequence,
-    /// Its sequence was changed while it was on its way.
+    /// Whether its sequence was changed while it was in flight.
     pub(super) is_reset: bool,
     pub(super) error: ErrorCode,
-    /// The log start offset in the response; -1: not known.
+    /// The log start offset in the response; -1 if it is unknown.
     pub(super) log_start: i64,
 }
 
-/// The identity and the sequences of a producer. Partitions are named by the place of their queue.
+/// The identity and the sequences of a producer. Partitions are identified by the index of their
+/// queue.
 #[derive(Clone, Debug)]
 pub(super) struct Sequences {
     pub(super) producer: Identity,
     partitions: BTreeMap<usize, Partition>,
-    /// The partitions with a batch that expired after it had been sent again, and the sequence after
-    /// it.
+    /// The partitions with a batch that expired after it had been sent again, each with the
+    /// sequence after that batch.
     unresolved: BTreeMap<usize, i32>,
     /// The partitions whose batches in flight begin at 0 in the next epoch.
     to_rewrite: BTreeSet<usize>,
     needs_bump: bool,
-    /// The producer has a transactional id, whose coordinator alone gives other epochs: a gap ends the
-    /// transaction, and the next one begins at 0.
+    /// Whether the producer has a transactional id. Then only the coordinator increases its epoch:
+    /// a gap ends the transaction, and the next one begins at 0.
     is_transactional: bool,
 }
 
@@ -129,9 +131,9 @@ impl Sequences {
         sequence
     }
 
-    /// Whether the first batch of a queue has to wait although it is due. `first` is its sequence, if
-    /// it has one (`shouldStopDrainBatchesForPartition`). `sends_unresolved` says whether new batches
-    /// go on while it is not known whether one before them was written.
+    /// Whether the first batch of a queue has to wait although it is due. `first` is its sequence,
+    /// if it has one (`shouldStopDrainBatchesForPartition`). `sends_unresolved` says whether new
+    /// batches are sent while it is open whether an earlier one was written.
     pub(super) fn holds(
         &self,
         queue: usize,
@@ -143,18 +145,18 @@ impl Sequences {
         }
         let Some(partition) = self.partitions.get(&queue) else { return false };
         match first {
-            // One by one, in order.
+            // They are sent one at a time, in order.
             Some(first) => {
                 let expected = partition.in_flight.first();
                 expected.is_some_and(|expected| expected.first != first.first)
             }
-            // The first batch of an epoch must not arrive before the last ones of another.
+            // The first batch of an epoch must not arrive before batches of an earlier epoch.
             None if !partition.in_flight.is_empty() && partition.producer != self.producer => true,
             None => self.unresolved.contains_key(&queue) && !sends_unresolved(),
         }
     }
 
-    /// A batch was confirmed: now, or after its time was up.
+    /// Handles the confirmation of a batch, which may have expired before.
     pub(super) fn on_confirmed(&mut self, queue: usize, sequence: Sequence, records: usize) {
         let last = advance_sequence(sequence.first, records as i32 - 1);
         if let Some(partition) = self.partitions.get_mut(&queue) {
@@ -163,16 +165,16 @@ impl Sequences {
         self.untrack(queue, sequence);
     }
 
-    /// A batch has its outcome, or was replaced by its parts.
+    /// Removes a batch that has its outcome, or was replaced by its parts.
     pub(super) fn untrack(&mut self, queue: usize, sequence: Sequence) {
         if let Some(partition) = self.partitions.get_mut(&queue) {
             partition.in_flight.remove(&sequence);
         }
     }
 
-    /// A batch of `records` records is missing for good: the sequences behind it move down in a
-    /// transactional producer, which does not begin another epoch by itself. Returns what the batches
-    /// in flight behind it are called now (`adjustSequencesDueToFailedBatch`).
+    /// Closes the gap of a batch of `records` records that has finally failed: later sequences
+    /// decrease in a transactional producer, which does not begin another epoch by itself. Returns
+    /// the new sequences of the later batches in flight (`adjustSequencesDueToFailedBatch`).
     pub(super) fn close_gap(
         &mut self,
         queue: usize,
@@ -198,25 +200,25 @@ impl Sequences {
         pairs
     }
 
-    /// All partitions begin at 0: the coordinator has given another epoch (`resetSequenceNumbers`).
+    /// Restarts the sequences of all partitions at 0, in a new epoch from the coordinator
+    /// (`resetSequenceNumbers`).
     pub(super) fn reset(&mut self) {
         self.partitions.clear();
         self.unresolved.clear();
     }
 
-    /// Follows a part of a batch that was too large.
+    /// Adds a part of a batch that was split.
     pub(super) fn track(&mut self, queue: usize, sequence: Sequence) {
         self.partition(queue).in_flight.insert(sequence);
     }
 
-    /// Whether a batch is sent again (`TransactionManager.canRetry`). May ask for a new epoch; of a
-    /// transactional producer it fails instead. That the leader's log may have lost its start meanwhile
-    /// (`UNKNOWN_PRODUCER_ID` with a log start offset), of which older brokers alone speak, is not
-    /// looked at then.
+    /// Whether a batch is sent again (`TransactionManager.canRetry`). This may request a new epoch;
+    /// the batch of a transactional producer fails instead. In that case, a log start offset with
+    /// `UNKNOWN_PRODUCER_ID`, which only older brokers return, is ignored.
     pub(super) fn can_retry(&mut self, queue: usize, refused: Refused) -> bool {
         match refused.error {
             ErrorCode::UnknownProducerId => {
-                // With the log start the leader's state has not been lost by chance.
+                // With a log start offset, the leader's state was deleted with the records.
                 if refused.log_start != -1 && !refused.is_reset {
                     self.request_bump(queue);
                     return !self.is_transactional;
@@ -227,10 +229,10 @@ impl Sequences {
                 let first = refused.sequence.first;
                 let unresolved = self.unresolved.get(&queue).copied();
                 let is_next = self.partition(queue).is_next(first);
-                // Behind one that is sent again it is refused as well, and waits for that one. The
-                // first one of all is refused only if the leader misses one before it.
+                // A batch after one that is sent again is refused as well, and waits for that one. The
+                // first batch in flight is refused only if the leader lacks an earlier one.
                 let waits = unresolved.is_none() && (refused.is_reset || !is_next);
-                // Those in front may be written, and keep their sequences (KAFKA-14034).
+                // Earlier batches may be written, and keep their sequences (KAFKA-14034).
                 let in_front = unresolved.is_some() && self.has_in_front(queue, refused.sequence);
                 if !waits && !in_front && unresolved.is_none_or(|after| after == first) {
                     self.request_bump(queue);
@@ -241,8 +243,8 @@ impl Sequences {
         }
     }
 
-    /// A batch is given up. `is_definite`: it was refused while it might have been sent again, so
-    /// that its sequence is missing for good (`handleFailedBatch`).
+    /// Handles the final failure of a batch. `is_definite` means that it was refused although it
+    /// could have been sent again, so that its sequence remains missing (`handleFailedBatch`).
     pub(super) fn on_failed(
         &mut self,
         queue: usize,
@@ -258,7 +260,7 @@ impl Sequences {
         }
     }
 
-    /// A batch that had been sent again has expired: whether it was written is not known
+    /// Handles the expiry of a batch that had been sent again, and so may be written
     /// (`markSequenceUnresolved`).
     pub(super) fn on_expired(&mut self, queue: usize, sequence: Sequence, records: usize) {
         let after = advance_sequence(sequence.first, records as i32 - 1).wrapping_add(1);
@@ -266,8 +268,8 @@ impl Sequences {
         *known = after.max(*known);
     }
 
-    /// Looks at the partitions whose last batches expired and that have nothing in flight any more: if
-    /// a later one was confirmed, there is no gap; else a new epoch is needed
+    /// Decides whether expired batches have left gaps, for partitions without batches in flight: if
+    /// a later batch was confirmed, there is no gap; otherwise a new epoch is needed
     /// (`maybeResolveSequences`). Returns whether there is a gap.
     pub(super) fn resolve(&mut self) -> bool {
         let mut has_gap = false;
@@ -318,8 +320,8 @@ impl Sequences {
         std::mem::take(&mut self.to_rewrite)
     }
 
-    /// The batches in flight of a partition, with their numbers of records and in order, begin at 0 in
-    /// the present epoch. Returns their sequences (`startSequencesAtBeginning`).
+    /// Gives the batches in flight of a partition, whose numbers of records are `records`,
+    /// sequences from 0 in the present epoch, and returns them (`startSequencesAtBeginning`).
     pub(super) fn renumber(&mut self, queue: usize, records: &[usize]) -> Vec<Sequence> {
         let producer = self.producer;
         let partition = self.partition(queue);
@@ -339,7 +341,7 @@ impl Sequences {
         sequence
     }
 
-    /// Forgets the sequences of a partition, as no client should.
+    /// Forgets the sequences of a partition, which a correct client never does.
     pub(super) fn forget(&mut self, queue: usize) {
         if let Some(partition) = self.partitions.get_mut(&queue)
             && partition.in_flight.is_empty()

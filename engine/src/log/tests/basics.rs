@@ -35,9 +35,9 @@ fn reads_are_bounded_by_bytes_and_by_offset_and_whole() {
     assert_eq!(bases(&log, &mut disk), (0..40).map(|n| n * 2).collect::<Vec<_>>());
 }
 
-/// Found by `swarm`: the reader got nothing, at once and for ever.
+/// Found by `swarm`: every read returned nothing, without waiting.
 #[test]
-fn a_batch_whose_header_went_bad_is_read_and_its_checksum_is_wrong() {
+fn a_batch_with_a_corrupt_header_is_read_and_its_checksum_is_wrong() {
     let (log, mut disk) = filled(40);
     let paths = disk.paths();
     let first = paths.iter().find(|path| path.ends_with("00000000000000000000.log"));
@@ -60,7 +60,7 @@ fn a_position_is_on_an_older_segment_than_a_bound_behind_the_next_one() {
 }
 
 #[test]
-fn a_follower_keeps_bytes_and_allows_holes_but_no_way_back() {
+fn a_follower_keeps_bytes_and_accepts_gaps_but_no_lower_offsets() {
     let (leader, mut leader_disk) = filled(3);
     let copies = all(&leader, &mut leader_disk);
     let mut disk = TestDisk::default();
@@ -99,7 +99,7 @@ fn a_follower_refuses_corrupt_bytes() {
 }
 
 #[test]
-fn what_is_larger_than_a_segment_is_refused_after_the_epoch_is_entered() {
+fn a_batch_larger_than_a_segment_is_refused_after_its_epoch_is_assigned() {
     let (mut log, mut disk) = filled(1);
     let refused = log.append_as_leader(batch(1, 1000), 9, NOW, &mut disk);
     assert_eq!(refused.map(|_| ()), Err(LogError::RecordListTooLarge));
@@ -165,7 +165,7 @@ fn finds_the_first_record_of_a_time() {
 }
 
 #[test]
-fn truncation_removes_whole_batches_and_ends_where_it_was_told() {
+fn truncation_removes_whole_batches_and_ends_at_the_requested_offset() {
     let (mut log, mut disk) = filled(20);
     assert!(log.truncate_to(11, &mut disk).expect("a cut"));
     assert_eq!(log.end_offset(), 11);
@@ -202,7 +202,7 @@ fn after_a_failed_write_nothing_is_appended_until_reopened() {
     assert_eq!(log.end_offset(), 4);
     assert_eq!(log.truncate_to(0, &mut disk), Err(LogError::Offline));
     let (mut log, recovery) = open(&mut disk, false, 0);
-    assert!(recovery.truncated_bytes > 0, "the half that was written is cut off");
+    assert!(recovery.truncated_bytes > 0, "the part of the batch that was written is truncated");
     assert_eq!(log.end_offset(), 4);
     log.append_as_leader(batch(1, 10), 0, NOW, &mut disk).expect("an append");
 }
@@ -222,7 +222,7 @@ fn an_append_is_one_write_and_no_fsync() {
 }
 
 #[test]
-fn the_start_moves_up_and_drops_whole_segments() {
+fn a_higher_log_start_removes_whole_segments() {
     let (mut log, mut disk) = filled(20);
     let bases: Vec<i64> = log.segment_bases().collect();
     assert!(log.advance_log_start(bases[2] + 1, &mut disk).expect("a new start"));

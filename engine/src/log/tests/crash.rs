@@ -4,7 +4,7 @@ use crate::log::{checkpoint, clean_shutdown, partition_metadata};
 use proptest::prelude::*;
 
 #[test]
-fn a_clean_start_scans_nothing_and_knows_everything() {
+fn a_start_after_a_clean_shutdown_reads_no_batches_and_loses_no_state() {
     let (mut log, mut disk) = filled(20);
     log.close_cleanly(&mut disk).expect("a clean shutdown");
     disk.lose_unsynced();
@@ -15,7 +15,7 @@ fn a_clean_start_scans_nothing_and_knows_everything() {
 }
 
 #[test]
-fn a_crash_rescans_from_the_segment_of_the_recovery_point_on() {
+fn after_a_crash_segments_from_the_recovery_point_onwards_are_scanned() {
     let (log, mut disk) = filled(20);
     let segments: Vec<i64> = log.segment_bases().collect();
     let before = disk.content(&files::at_offset(DIR, segments[0], "index")).map(<[u8]>::to_vec);
@@ -28,7 +28,7 @@ fn a_crash_rescans_from_the_segment_of_the_recovery_point_on() {
 }
 
 #[test]
-fn the_first_broken_batch_ends_the_log_and_later_segments_go() {
+fn the_first_corrupt_batch_ends_the_log_and_later_segments_are_removed() {
     let (log, mut disk) = filled(20);
     let segments: Vec<i64> = log.segment_bases().collect();
     disk.edit(&files::at_offset(DIR, segments[1], "log"), |bytes| bytes[250] ^= 0x40);
@@ -46,7 +46,7 @@ fn the_first_broken_batch_ends_the_log_and_later_segments_go() {
 }
 
 #[test]
-fn a_log_ends_where_power_loss_between_roll_and_flush_left_a_gap() {
+fn a_log_ends_at_a_gap_left_by_a_power_loss_between_roll_and_flush() {
     let (mut log, mut disk) = filled(7);
     let segments: Vec<i64> = log.segment_bases().collect();
     assert_eq!((segments.len(), log.recovery_point()), (2, 0));
@@ -59,7 +59,7 @@ fn a_log_ends_where_power_loss_between_roll_and_flush_left_a_gap() {
 }
 
 #[test]
-fn missing_and_broken_indexes_are_made_anew_even_after_a_clean_shutdown() {
+fn missing_and_corrupt_indexes_are_rebuilt_even_after_a_clean_shutdown() {
     let (mut log, mut disk) = filled(20);
     log.close_cleanly(&mut disk).expect("a clean shutdown");
     let path = files::at_offset(DIR, 0, "index");
@@ -81,7 +81,7 @@ fn a_log_start_beyond_what_survived_drops_the_rest() {
 }
 
 #[test]
-fn the_mark_of_a_clean_shutdown_is_taken_once() {
+fn the_mark_of_a_clean_shutdown_is_removed_when_it_is_read() {
     let mut disk = TestDisk::default();
     clean_shutdown::write(&mut disk, "", 42).expect("a mark");
     assert_eq!(
@@ -97,7 +97,7 @@ fn the_mark_of_a_clean_shutdown_is_taken_once() {
 }
 
 #[test]
-fn checkpoints_survive_and_half_of_one_is_none() {
+fn checkpoints_survive_and_a_truncated_one_counts_as_empty() {
     let mut disk = TestDisk::default();
     let offsets = [("a", 0, 17), ("b-c", 12, 0)];
     checkpoint::write(&mut disk, checkpoint::RECOVERY_POINTS, offsets).expect("a checkpoint");
@@ -106,7 +106,7 @@ fn checkpoints_survive_and_half_of_one_is_none() {
     let read = checkpoint::read(&mut disk, checkpoint::RECOVERY_POINTS).expect("a file");
     assert_eq!(read[&("b-c".to_owned(), 12)], 0);
     assert_eq!(read[&("a".to_owned(), 0)], 17);
-    // One line that cannot be understood, or fewer than there have to be.
+    // A malformed line, or fewer lines than the file states.
     disk.edit(checkpoint::RECOVERY_POINTS, |bytes| bytes[8] = b'x');
     assert!(checkpoint::read(&mut disk, checkpoint::RECOVERY_POINTS).expect("a file").is_empty());
     disk.edit(checkpoint::RECOVERY_POINTS, |bytes| bytes.truncate(9));
@@ -128,7 +128,7 @@ proptest! {
         prop_assert_eq!(partition_metadata::decode(&partition_metadata::encode(id)), Some(id));
     }
 
-    /// Cut anywhere, the log keeps exactly the batches that are whole, and goes on from there.
+    /// Truncated at any byte, the log keeps exactly the complete batches, and accepts appends.
     #[test]
     fn cut_at_any_byte(batches in 1_i32..8, cut in 0_usize..1200) {
         let config = LogConfig { index_interval_bytes: 150, ..LogConfig::default() };
@@ -152,7 +152,7 @@ proptest! {
         log.append_as_leader(batch(1, 5), 9, NOW, &mut disk)?;
     }
 
-    /// Whatever byte of a log file turns over, no broken batch is ever served.
+    /// Whichever byte of a log file is corrupted, no corrupt batch is read.
     #[test]
     fn turn_any_byte(at in 0_usize..600, bit in 0_u8..8) {
         let (log, mut disk) = filled(3);
@@ -170,7 +170,7 @@ proptest! {
         }
     }
 
-    /// A failing disk leaves the log offline or as it was, never between; and it opens again.
+    /// A disk error leaves the log either unchanged or offline, and the log can be opened again.
     #[test]
     fn a_disk_that_fails_anywhere(writes in 0_u32..60) {
         let mut disk = TestDisk::default();

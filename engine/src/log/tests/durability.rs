@@ -1,6 +1,6 @@
-//! What must be durable whenever a log is loaded, wherever the power failed (S4): everything below
-//! the recovery point that its checkpoint may have, every epoch that was assigned, and nothing in
-//! indexes and epochs that the batches do not bear out.
+//! The durable state of a log after a power loss at any disk operation: all batches below the
+//! recovery point that its checkpoint may contain, and all assigned epochs. Indexes and epochs
+//! agree with the batches.
 
 use super::*;
 use crate::log::{EpochEntry, Segment, files};
@@ -25,21 +25,21 @@ fn step() -> impl Strategy<Value = Step> {
     ]
 }
 
-/// A log, and what the steps that succeeded have promised of its next load.
+/// A log, and the state that its next load has to restore.
 struct Bench {
     log: Log,
     disk: TestDisk,
     epoch: i32,
     /// Every batch in the log, in order.
     batches: Vec<Bytes>,
-    /// The recovery point of the last step that succeeded.
+    /// The recovery point after the last successful step.
     recovery_point: i64,
-    /// The epochs assigned and not truncated, each with its start.
+    /// The epochs that were assigned and not truncated, each with its start offset.
     assigned: Vec<(i32, i64)>,
 }
 
 impl Bench {
-    /// Takes a step; an error says that the power has failed within it.
+    /// Takes a step. An error means that the power failed during the step.
     fn apply(&mut self, step: &Step) -> Result<(), LogError> {
         let Self { log, disk, epoch, batches, .. } = self;
         let end = log.end_offset();
@@ -57,7 +57,7 @@ impl Bench {
             }
             Step::Truncate { back } => {
                 let to = (end - back).max(0);
-                // Whatever becomes of the truncation, its owner relies on nothing above it.
+                // Even if the truncation fails, its owner does not rely on records above it.
                 self.recovery_point = self.recovery_point.min(to);
                 self.assigned.retain(|(_, start)| *start < to);
                 batches.retain(|bytes| Batch::new(bytes).expect("a batch").next_offset() <= to);
@@ -118,9 +118,9 @@ fn index_points_at_batches(segment: &Segment, disk: &mut TestDisk) {
 proptest! {
     #![proptest_config(ProptestConfig { cases: 256, ..ProptestConfig::default() })]
 
-    /// The power fails in the operation of the disk after `operations`, wherever that is.
+    /// The power fails at the disk operation after the first `operations`.
     #[test]
-    fn what_was_promised_is_there_wherever_the_power_fails(
+    fn flushed_batches_and_assigned_epochs_survive_any_power_loss(
         steps in prop::collection::vec(step(), 1..40),
         operations in 0_u32..120,
     ) {
@@ -139,7 +139,7 @@ proptest! {
     }
 }
 
-/// The test above has teeth: without the fsync of a full segment its records are missed.
+/// The test above fails if the fsync of a full segment is left out.
 #[test]
 #[should_panic(expected = "below the recovery point")]
 fn a_recovery_point_above_what_was_synced_is_noticed() {
@@ -155,7 +155,8 @@ fn a_recovery_point_above_what_was_synced_is_noticed() {
     bench.load();
 }
 
-/// And without the fsync of the epoch file an epoch whose segment is not scanned is missed.
+/// The test above fails if the fsync of the epoch file is left out, for an epoch whose segment is
+/// not scanned.
 #[test]
 #[should_panic(expected = "was assigned")]
 fn an_epoch_that_was_not_synced_is_noticed() {
@@ -174,9 +175,10 @@ fn an_epoch_that_was_not_synced_is_noticed() {
     bench.load();
 }
 
-/// Seed 10078 of `swarm`: the first batch of a segment is read before the first append, not at a start.
+/// Seed 10078 of `swarm`: the first batch of a segment is read before the first append, not when
+/// the log is loaded.
 #[test]
-fn a_first_batch_that_cannot_be_read_stops_appends_and_no_start() {
+fn an_unreadable_first_batch_prevents_appends_but_not_loading() {
     let mut disk = TestDisk::default();
     let (mut log, _) = open(&mut disk, false, 0);
     for n in 0..7 {

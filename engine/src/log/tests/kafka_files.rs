@@ -1,5 +1,5 @@
-//! Files that Kafka wrote: a log here that is given the same batches writes the same files, and a log here
-//! opens theirs.
+//! Files written by Kafka: this log writes the same files from the same batches, and loads Kafka's
+//! files.
 
 use super::*;
 use crate::record::split;
@@ -32,7 +32,7 @@ pub(super) fn kafkas(text: &'static str) -> BTreeMap<&'static str, Files> {
     partitions
 }
 
-/// All of them, each with its configuration.
+/// All partitions of the fixtures, each with its configuration.
 fn all_of_them() -> Vec<(&'static str, LogConfig, Files)> {
     let small = LogConfig {
         segment_ms: 3000,
@@ -94,7 +94,7 @@ fn all_files_are_kafkas_byte_for_byte() {
             assert_eq!(file(&disk, name), Some(&bytes[..]), "{partition}/{name}");
             compared += 1;
         }
-        // Only segments with aborted transactions have an index of them.
+        // Only segments with aborted transactions have a transaction index.
         let names = disk.paths();
         let indexes = names.iter().filter(|name| name.ends_with(".txnindex")).count();
         let expected = theirs.keys().filter(|name| name.ends_with(".txnindex")).count();
@@ -120,7 +120,8 @@ fn kafkas_files_load_and_stay_as_they_are() {
             assert_eq!(all(&log, &mut disk), batches(&theirs), "{partition}");
             for batch in batches(&theirs) {
                 let id = Batch::new(&batch).expect("a batch").producer_id();
-                // What a snapshot has no room for, the last batch only, a restart forgets.
+                // A snapshot contains only the last batch of a producer, so a restart forgets the
+                // others.
                 let state = |log: &Log| {
                     let it = log.producers().get(id)?;
                     Some((it.epoch, it.next_sequence(), it.current_txn_first_offset))

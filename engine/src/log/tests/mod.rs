@@ -60,7 +60,7 @@ fn filled(batches: i32) -> (Log, TestDisk) {
     (log, disk)
 }
 
-/// Base offsets of all batches, by reading from start to end.
+/// The base offsets of all batches, read from start to end.
 fn bases(log: &Log, disk: &mut TestDisk) -> Vec<i64> {
     all(log, disk).iter().map(|bytes| Batch::new(bytes).expect("a batch").base_offset()).collect()
 }

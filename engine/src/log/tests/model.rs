@@ -1,5 +1,5 @@
-//! The log against a list of batches: whatever is done to both, they hold the same, and the log knows
-//! the last batch of each producer.
+//! The log compared with a list of batches: after any sequence of operations on both, the log
+//! contains the batches of the list, and knows the last batch of each producer.
 
 use super::*;
 use crate::log::Segment;
@@ -42,7 +42,7 @@ struct Model {
     log_start: i64,
     log_end: i64,
     epoch: i32,
-    /// The next sequence of each producer. A log takes any: a leader checks before.
+    /// The next sequence of each producer. The log accepts any sequence; a leader checks it before.
     sequence: i32,
 }
 
@@ -57,8 +57,8 @@ impl Model {
         self.log_start = self.log_start.min(to);
     }
 
-    /// What is left after a restart: the end is where the last batch ends, or where the last
-    /// segment that has none starts.
+    /// Sets the list to the state of the log after a restart, whose end is the end of the last
+    /// batch, or the base offset of the last segment if it is empty.
     fn settle(&mut self, log: &Log) {
         let surviving = log.end_offset();
         self.batches.retain(|batch| last_offset(batch) < surviving);
@@ -140,7 +140,10 @@ impl Bench {
                 // Not always a prefix: a full segment is fsynced after the next one begins.
                 let has = all(&self.log, &mut self.disk);
                 assert!(has.starts_with(&flushed), "what was flushed survives");
-                assert!(has.iter().all(|batch| had.contains(batch)), "nothing comes from nowhere");
+                assert!(
+                    has.iter().all(|batch| had.contains(batch)),
+                    "a log contains only batches that were appended"
+                );
                 self.model.batches = has;
             }
         }
@@ -161,7 +164,7 @@ impl Bench {
         .expect("a log opens");
         self.log = log;
         self.model.settle(&self.log);
-        // A cut inside a batch leaves a hole at the end, which a restart cannot know of.
+        // A truncation inside a batch leaves a gap at the end, which a restart cannot restore.
         self.flushed = self.flushed.min(self.log.end_offset());
         let after = self.model.batches.len();
         assert!(after >= flushed, "what was flushed survives: {after} of {flushed}");
@@ -181,7 +184,7 @@ impl Bench {
         for segment in &log.segments {
             lookup_equals_scan(segment, disk);
         }
-        // What it knows of others has been deleted, and a restart may forget it.
+        // The batches of other producers have been deleted; a restart may forget those producers.
         for (id, last) in last_batches(&model.batches) {
             let known = log.producers().get(id).expect("a producer with batches is known");
             let found = known.batches().last().expect("its last batch is known");
@@ -202,7 +205,7 @@ fn last_batches(batches: &[Bytes]) -> BTreeMap<i64, (i16, i32, i64)> {
         .collect()
 }
 
-/// Index and scan find what a scan alone finds, for every offset of the segment.
+/// A lookup by index and scan has the result of a scan alone, for every offset of the segment.
 fn lookup_equals_scan(segment: &Segment, disk: &mut TestDisk) {
     let mut scanned = Vec::new();
     let mut position = 0;
@@ -221,7 +224,7 @@ proptest! {
     #![proptest_config(ProptestConfig { cases: 128, ..ProptestConfig::default() })]
 
     #[test]
-    fn the_log_holds_what_the_list_holds(steps in prop::collection::vec(step(), 1..60)) {
+    fn the_log_contains_the_batches_of_the_list(steps in prop::collection::vec(step(), 1..60)) {
         let mut disk = TestDisk::default();
         let (log, _) = open(&mut disk, false, 0);
         let (batches, log_start, log_end) = (Vec::new(), 0, 0);

@@ -54,7 +54,7 @@ fn sequences_wrap() {
 }
 
 #[test]
-fn a_replica_that_replays_everything_knows_the_same() {
+fn a_replica_that_appends_the_same_batches_has_the_same_producer_state() {
     let mut disk = TestDisk::default();
     let log = log_with_producers(&mut disk);
     let known = log.producers().clone();
@@ -98,7 +98,7 @@ fn a_snapshot_is_in_kafkas_layout_and_keeps_only_the_last_batch() {
 }
 
 #[test]
-fn a_torn_snapshot_is_passed_over() {
+fn a_truncated_snapshot_is_ignored() {
     let mut disk = TestDisk::default();
     let mut log = log_with_producers(&mut disk);
     log.close_cleanly(&mut disk).expect("a clean shutdown");
@@ -149,8 +149,8 @@ fn an_empty_log_has_no_snapshot() {
     assert!(snapshots(&disk).is_empty());
 }
 
-/// Kafka takes a snapshot when a segment is recovered, and then loads that: of all but the last batch
-/// of a producer nothing is left.
+/// Kafka writes a snapshot when it has recovered a segment, and then loads that snapshot, so that
+/// only the last batch of each producer is known.
 #[test]
 fn after_a_crash_only_the_last_batch_of_a_producer_is_known() {
     let mut disk = TestDisk::default();
@@ -163,7 +163,8 @@ fn after_a_crash_only_the_last_batch_of_a_producer_is_known() {
     assert_eq!(snapshots(&disk).last(), Some(&102));
 }
 
-/// After a truncation the batches since the last snapshot are known, which lies where a segment starts.
+/// After a truncation, the batches since the last snapshot are known. That snapshot is at the base
+/// offset of a segment.
 #[test]
 fn a_truncation_rebuilds_from_the_snapshot_before_it() {
     let mut disk = TestDisk::default();
@@ -173,29 +174,29 @@ fn a_truncation_rebuilds_from_the_snapshot_before_it() {
     let found = log.producers().get(11).expect("a producer");
     let ends: Vec<i64> = found.batches().iter().map(|batch| batch.last_offset).collect();
     assert_eq!(ends, [base - 1, base + 2, base + 5]);
-    assert_eq!(snapshots(&disk).last(), Some(&(base + 6)), "a truncation takes one, too");
+    assert_eq!(snapshots(&disk).last(), Some(&(base + 6)), "a truncation also writes a snapshot");
 }
 
 #[test]
-fn a_snapshot_goes_with_its_segment() {
+fn a_snapshot_is_removed_with_its_segment() {
     let mut disk = TestDisk::default();
     let mut log = rolled(&mut disk);
     let bases: Vec<i64> = log.segment_bases().collect();
     log.advance_log_start(bases[2], &mut disk).expect("a new start");
-    assert_eq!(snapshots(&disk), &bases[2..], "that at the start is of the first segment");
+    assert_eq!(snapshots(&disk), &bases[2..], "the snapshot of the first segment remains");
     let known = log.producers().clone();
     log.advance_log_start(102, &mut disk).expect("a new start");
-    assert_eq!(log.producers(), &known, "producers outlive their batches");
+    assert_eq!(log.producers(), &known, "producers remain known after their batches are deleted");
     let (log, _) =
         Log::open_from(DIR, &small(), &mut disk, false, 0, 102, NOW).expect("a log opens");
     assert!(
         log.producers().get(11).is_none(),
-        "but not a restart: Kafka removes what is not above it"
+        "but not after a restart: Kafka removes snapshots up to the log start"
     );
 }
 
 #[test]
-fn strays_are_removed_but_for_the_last() {
+fn stray_snapshots_are_removed_except_the_last_one() {
     let mut disk = TestDisk::default();
     let mut log = rolled(&mut disk);
     log.close_cleanly(&mut disk).expect("a clean shutdown");
@@ -205,13 +206,13 @@ fn strays_are_removed_but_for_the_last() {
         files::create_anew(&mut disk, &path).expect("a file");
     }
     open(&mut disk, true, 102);
-    // 150 is not the log's, but the last; it is removed because it lies beyond the end. With it goes
-    // the one of the shutdown, which is written again.
+    // The snapshot at 150 is stray, but the last one; it is removed because it lies beyond the log
+    // end. The snapshot of the shutdown is removed with it, and written again.
     assert_eq!(snapshots(&disk), all);
 }
 
 #[test]
-fn a_silent_producer_expires_by_the_time_of_its_records() {
+fn an_idle_producer_expires_by_the_timestamps_of_its_records() {
     let day = 24 * 3600 * 1000;
     let mut disk = TestDisk::default();
     let mut log = log_with_producers(&mut disk);
@@ -228,7 +229,7 @@ fn a_silent_producer_expires_by_the_time_of_its_records() {
     log.close_cleanly(&mut disk).expect("a clean shutdown");
     let later = Wall(last + day);
     let (log, _) = Log::open(DIR, &small(), &mut disk, true, 24, later).expect("a log opens");
-    assert!(log.producers().get(11).is_none(), "nor does a snapshot bring it back");
+    assert!(log.producers().get(11).is_none(), "nor is it restored from a snapshot");
     assert!(log.producers().get(12).is_some());
 }
 
@@ -250,7 +251,7 @@ fn a_snapshot_is_kafkas_byte_for_byte() {
 }
 
 #[test]
-fn truncation_takes_producers_back() {
+fn truncation_restores_earlier_producer_state() {
     let mut disk = TestDisk::default();
     let mut log = log_with_producers(&mut disk);
     log.close_cleanly(&mut disk).expect("a clean shutdown");

@@ -1,4 +1,4 @@
-//! An idempotent producer among brokers that answer as a test says.
+//! An idempotent producer, and brokers whose responses a test chooses.
 
 mod rules;
 
@@ -24,7 +24,7 @@ fn scene_with(
     (Stage::new(&leaders), Producer::new(&config, rules, &boot(), &[1, 2, 3]))
 }
 
-/// The same, with id 9000 in epoch 0 from its first batch on, which has tag 0 and is confirmed.
+/// The same with id 9000 in epoch 0, after its first batch, with tag 0, has been confirmed.
 fn begun(leaders: &[u16], change: impl FnOnce(&mut ProducerConfig)) -> (Stage, Producer) {
     let (mut stage, mut producer) = scene_with(leaders, Rulebook::kafka(), change);
     send(&mut stage, &mut producer, 0, 0);
@@ -46,7 +46,7 @@ fn give_id(stage: &mut Stage, producer: &mut Producer, id: i64) {
     stage.answer(producer, &asked, given);
 }
 
-/// Sends a record of its own batch.
+/// Sends a record in a batch of its own.
 fn send(stage: &mut Stage, producer: &mut Producer, partition: i32, tag: u64) {
     let record = ProducerRecord {
         topic: "orders",
@@ -100,7 +100,7 @@ fn confirmed(producer: &mut Producer) -> Vec<u64> {
 }
 
 #[test]
-fn nothing_is_sent_before_there_is_an_id_and_nothing_expires() {
+fn without_a_producer_id_no_batch_is_sent_and_none_expires() {
     let (mut stage, mut producer) = scene_with(&[1], Rulebook::kafka(), |config| {
         config.delivery_timeout = Span::secs(2);
         config.request_timeout = Span::secs(30);
@@ -119,7 +119,7 @@ fn nothing_is_sent_before_there_is_an_id_and_nothing_expires() {
     stage.pass(&mut producer, Span::secs(10));
     assert!(!producer.take_events().any(|event| matches!(event, ProducerEvent::Failed { .. })));
     give_id(&mut stage, &mut producer, 12);
-    // Only now is the time of the batch found to be up.
+    // Only now does the batch expire.
     let failed = producer.take_events().find(|event| matches!(event, ProducerEvent::Failed { .. }));
     let Some(ProducerEvent::Failed { maybe_written, tags, .. }) = failed else { panic!("expired") };
     assert_eq!((maybe_written, tags), (false, vec![0]));
@@ -140,7 +140,7 @@ fn sequences_count_records_by_partition() {
 }
 
 #[test]
-fn batches_that_failed_go_again_one_by_one_and_in_order() {
+fn failed_batches_are_sent_again_one_at_a_time_and_in_order() {
     let (mut stage, mut producer) = begun(&[1], |_| {});
     for tag in 1..4 {
         send(&mut stage, &mut producer, 0, tag);
@@ -155,7 +155,7 @@ fn batches_that_failed_go_again_one_by_one_and_in_order() {
         stage.pass(&mut producer, Span::secs(2));
         let again = stage.next();
         assert_eq!(batches(&again), [(0, 9000, 0, sequence, 1)], "with its own sequence");
-        assert_eq!(stage.asked.is_empty(), sequence < 3, "new ones follow the last of them");
+        assert_eq!(stage.asked.is_empty(), sequence < 3, "new batches follow the last failed one");
         answer(&mut stage, &mut producer, &again, ErrorCode::None);
     }
     let new = stage.next();
@@ -166,7 +166,7 @@ fn batches_that_failed_go_again_one_by_one_and_in_order() {
 }
 
 #[test]
-fn a_batch_that_comes_back_late_finds_its_place_in_the_queue() {
+fn a_batch_that_fails_late_is_queued_by_its_sequence() {
     let (mut stage, mut producer) = begun(&[1], |_| {});
     for tag in 1..4 {
         send(&mut stage, &mut producer, 0, tag);
@@ -185,7 +185,7 @@ fn a_batch_that_comes_back_late_finds_its_place_in_the_queue() {
 }
 
 #[test]
-fn a_partition_that_is_held_holds_those_after_it_at_that_broker() {
+fn a_partition_that_waits_delays_later_partitions_of_that_broker() {
     let (mut stage, mut producer) = begun(&[1, 1, 2], |_| {});
     for tag in 1..3 {
         send(&mut stage, &mut producer, 0, tag);
@@ -204,9 +204,9 @@ fn a_partition_that_is_held_holds_those_after_it_at_that_broker() {
     assert!(!stage.asked.is_empty());
 }
 
-/// The leader has lost its state: even the first batch is out of order.
+/// The leader has lost its producer state, so that even the first batch is out of order.
 #[test]
-fn a_gap_begins_a_new_epoch_and_renumbers_what_is_in_flight() {
+fn a_gap_begins_a_new_epoch_and_renumbers_batches_in_flight() {
     let (mut stage, mut producer) = begun(&[1, 2], |_| {});
     send(&mut stage, &mut producer, 1, 1);
     let other = stage.next();
@@ -240,7 +240,7 @@ fn a_gap_begins_a_new_epoch_and_renumbers_what_is_in_flight() {
 }
 
 #[test]
-fn after_an_expired_batch_new_ones_wait_until_it_is_known_whether_there_is_a_gap() {
+fn after_an_expired_batch_new_ones_wait_until_a_gap_is_certain_or_excluded() {
     let hurried = |config: &mut ProducerConfig| {
         config.delivery_timeout = Span::secs(2);
         config.request_timeout = Span::secs(30);
@@ -258,7 +258,7 @@ fn after_an_expired_batch_new_ones_wait_until_it_is_known_whether_there_is_a_gap
     answer(&mut stage, &mut producer, &again, ErrorCode::None);
     assert_eq!(producer.stats().epochs, 1);
 
-    // A later one is still on its way: its outcome decides.
+    // A later batch is still in flight, and its outcome decides.
     for (outcome, expected) in [(ErrorCode::None, 0), (ErrorCode::RequestTimedOut, 1)] {
         let (mut stage, mut producer) = begun(&[1], hurried);
         send(&mut stage, &mut producer, 0, 1);
@@ -309,7 +309,7 @@ fn parts_of_a_batch_share_its_sequences() {
     stage.pass(&mut producer, Span::millis(5));
     let asked = stage.next();
     assert_eq!(batches(&asked), [(0, 9000, 0, 1, 3)]);
-    // A smaller limit than the producer knows: it halves what it has split before.
+    // The limit is below the size known to the producer, which therefore splits a part again.
     producer.config.batch_size = 80;
     answer(&mut stage, &mut producer, &asked, ErrorCode::MessageTooLarge);
     for sequence in 1..4 {
@@ -332,7 +332,7 @@ fn a_duplicate_that_is_not_remembered_counts_as_written() {
 }
 
 #[test]
-fn after_the_last_epoch_comes_a_new_id() {
+fn after_the_last_epoch_a_producer_gets_a_new_id() {
     let (mut stage, mut producer) = begun(&[1], |_| {});
     let sequences = producer.sequences.as_mut().unwrap();
     sequences.producer.epoch = i16::MAX;

@@ -1,12 +1,12 @@
-//! Idempotent producers under rules of their own.
+//! Idempotent producers under rules that differ from the default ones.
 
 use super::*;
 use crate::rules::Rules;
 use crate::rules::producer::Failure;
 
-/// A wrong rule begins at 0 again when the partition was without a leader for a while.
+/// A wrong rule restarts the sequences at 0 after the partition was without a leader.
 #[test]
-fn sequences_outlive_a_time_without_leader() {
+fn sequences_continue_after_a_time_without_a_leader() {
     for (keeps, expected) in [(true, 1), (false, 0)] {
         let keeps_sequences = if keeps { |_| true } else { |has_leader: bool| has_leader };
         let rules = Rulebook::compared(Rules { keeps_sequences, ..Rules::kafka() });
@@ -26,10 +26,11 @@ fn sequences_outlive_a_time_without_leader() {
     }
 }
 
-/// KAFKA-14034: two batches time out together, and the time of the first is over. Both may be written,
-/// so the second is not renumbered. Kafka 4.1 renumbers it, and it is stored again.
+/// KAFKA-14034: the requests of two batches time out together, and the first batch expires. Both
+/// may be written, so the second one is not renumbered. Kafka 4.1 renumbers it, and it is stored
+/// again.
 #[test]
-fn what_may_be_written_behind_a_batch_that_is_given_up_keeps_its_sequence() {
+fn a_batch_that_may_be_written_keeps_its_sequence_if_an_earlier_one_expires() {
     let shipped: fn(Failure) -> bool = |failure| failure.retries_left;
     let meant = Rules::kafka().leaves_gap;
     for (leaves_gap, expected) in [(meant, (0, 1)), (shipped, (1, 0))] {
@@ -45,7 +46,7 @@ fn what_may_be_written_behind_a_batch_that_is_given_up_keeps_its_sequence() {
         let second = stage.next();
         assert_eq!(batches(&second), [(0, 9000, 0, 1, 1)]);
         stage.pass(&mut producer, Span::millis(900));
-        // One record is younger, and its request goes with the connection.
+        // One record is younger, and its request is lost with the connection.
         send(&mut stage, &mut producer, 0, 2);
         stage.next();
         stage.now.mono += Span::millis(100);
@@ -59,11 +60,11 @@ fn what_may_be_written_behind_a_batch_that_is_given_up_keeps_its_sequence() {
     }
 }
 
-/// KAFKA-14034: a batch is refused for good while one before it is in flight, which may be written and
-/// keeps its sequence. What is behind the gap begins a new epoch once that one is confirmed. Kafka 4.1
-/// renumbers both at once.
+/// KAFKA-14034: a batch finally fails while an earlier one is in flight, which may be written and
+/// keeps its sequence. The batches after the gap begin a new epoch once the earlier one is
+/// confirmed. Kafka 4.1 renumbers all of them at once.
 #[test]
-fn what_is_in_front_of_a_batch_that_is_given_up_keeps_its_sequence() {
+fn a_batch_before_a_failed_one_keeps_its_sequence() {
     let shipped: fn(Failure) -> bool = |failure| failure.retries_left;
     let meant = Rules::kafka().leaves_gap;
     for (leaves_gap, epoch) in [(meant, 0), (shipped, 1)] {
@@ -78,7 +79,7 @@ fn what_is_in_front_of_a_batch_that_is_given_up_keeps_its_sequence() {
         let third = stage.next();
         assert_eq!(batches(&third), [(0, 9000, 0, 2, 1)]);
         answer(&mut stage, &mut producer, &second, ErrorCode::RecordListTooLarge);
-        // The one behind the gap is refused before the first has its outcome.
+        // The batch after the gap is refused before the first one has an outcome.
         if epoch == 0 {
             answer(&mut stage, &mut producer, &third, ErrorCode::OutOfOrderSequenceNumber);
         }
