@@ -1,9 +1,9 @@
-//! What a fetcher knows of its fetch session with a broker (`FetchSessionHandler`; KIP-227).
+//! The fetcher's side of a fetch session with a broker (`FetchSessionHandler`; KIP-227).
 //!
-//! The first fetch names all partitions and asks for a session. Later ones name only partitions that
-//! are new, have moved, or are no longer fetched; the broker remembers the others. Its responses omit
-//! partitions without news. A session that the broker does not know, or that has lost count, is
-//! replaced by a full fetch.
+//! The first fetch names all partitions and asks for a session. Later ones name only partitions
+//! that are new, have moved, or are no longer fetched; the broker remembers the others. Its
+//! responses omit partitions without news. A session that the broker does not know, or that has
+//! lost count, is replaced by a full fetch.
 
 use crate::error::ErrorCode;
 use crate::ids::TopicPartition;
@@ -19,7 +19,7 @@ pub(crate) struct FetchSessionHandler {
     partitions: BTreeMap<TopicPartition, FetchPartition>,
 }
 
-/// What a fetch has to name.
+/// The partitions that a fetch has to name.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct SessionFetch {
     pub(crate) metadata: FetchMetadata,
@@ -67,7 +67,7 @@ impl FetchSessionHandler {
         fetch
     }
 
-    /// An incremental fetch in which these partitions are requested so, or no longer (`None`).
+    /// An incremental fetch that requests these partitions, or removes them (`None`).
     pub(crate) fn change(
         &mut self,
         changes: impl IntoIterator<Item = (TopicPartition, Option<FetchPartition>)>,
@@ -94,8 +94,8 @@ impl FetchSessionHandler {
         SessionFetch { metadata: self.next, partitions, forgotten }
     }
 
-    /// The broker has responded. Returns whether the response is of use: without an error, and
-    /// about the partitions of the session.
+    /// Handles a response. Returns whether it can be used: it has no error, and its partitions are
+    /// those of the session.
     pub(crate) fn on_response(&mut self, response: &FetchResponse) -> bool {
         if response.error != ErrorCode::None {
             self.next = match response.error {
@@ -119,7 +119,7 @@ impl FetchSessionHandler {
         true
     }
 
-    /// A fetch got no response. The next one ends the session and asks for another.
+    /// Handles the loss of a fetch. The next one ends the session and begins another.
     pub(crate) fn on_error(&mut self) {
         self.next = self.next.anew();
     }
@@ -187,7 +187,7 @@ mod tests {
     }
 
     #[test]
-    fn a_lost_session_is_begun_anew() {
+    fn after_a_lost_session_a_full_fetch_begins_another() {
         let mut handler = in_session();
         assert!(!handler.on_response(&response(ErrorCode::FetchSessionIdNotFound, 0)));
         assert_eq!(handler.build(vec![read(0, 0)]).metadata, FetchMetadata::INITIAL);

@@ -1,5 +1,5 @@
-//! Tests that are readable transcripts (after etcd's `rafttest`): a file of commands, each
-//! followed by what came of it.
+//! Tests in the form of readable transcripts (after etcd's `rafttest`): a file of commands, each
+//! followed by its output.
 //!
 //! ```text
 //! # A comment.
@@ -90,14 +90,15 @@ impl Command {
         self.words.iter().any(|other| other == word)
     }
 
-    /// Ends the test: nothing has this name.
+    /// Fails the test, because there is no command of this name.
     pub(crate) fn unknown(&self) -> ! {
         panic!("unknown command: {}", self.line)
     }
 }
 
-/// Runs the transcript at `path`, from `engine/src` on, and compares what came of it with what it
-/// says; with `UPDATE_TRANSCRIPTS=1` in the environment, writes it down instead.
+/// Runs the transcript at `path`, relative to `engine/src`, and compares its output with that in
+/// the file; with `UPDATE_TRANSCRIPTS=1` in the environment, writes the output into the file
+/// instead.
 #[expect(clippy::disallowed_methods, reason = "a test reads and rewrites its own transcript")]
 pub(crate) fn check(path: &str, mut run: impl FnMut(&Command) -> String) {
     let file = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("src").join(path);
@@ -116,7 +117,7 @@ pub(crate) fn check(path: &str, mut run: impl FnMut(&Command) -> String) {
     );
 }
 
-/// The transcript with the output that its commands give.
+/// The transcript with the actual output of its commands.
 fn transcribe(text: &str, run: &mut impl FnMut(&Command) -> String) -> String {
     let mut transcript = String::new();
     for block in text.split("\n\n").map(str::trim).filter(|block| !block.is_empty()) {
@@ -142,7 +143,7 @@ pub(crate) fn millis(at: machine::Mono) -> String {
 }
 
 #[test]
-fn a_transcript_is_rewritten_with_what_came_of_it() {
+fn a_transcript_is_rewritten_with_the_actual_output() {
     let text = "# Why.\n\nadd 1 2 by=3\nadd 4\n----\nwrong\n\nnothing\n";
     let mut run = |command: &Command| match command.name.as_str() {
         "add" => {

@@ -1,4 +1,4 @@
-//! What processes wake up for, listed once.
+//! All timers of processes.
 
 use crate::ids::{BrokerId, DirectoryId, LeaderEpoch, TopicPartition};
 use machine::ConnId;
@@ -16,7 +16,7 @@ pub enum Timer {
     Broker(BrokerTimer),
     /// Of a client.
     Client(ClientTimer),
-    /// Of an application around clients; what the number means is its own business.
+    /// Of an application; only the application knows the meaning of the number.
     Application(u32),
 }
 

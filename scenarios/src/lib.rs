@@ -15,6 +15,6 @@ pub mod study;
 pub mod view;
 pub mod workload;
 
-/// What tells builds apart that have the same version: a fingerprint of the sources of everything
-/// that takes part in a run. The same in debug and release, and on every machine.
+/// A fingerprint of all sources that affect a run. It distinguishes builds of the same version, and
+/// is the same in debug and release, and on every machine.
 pub const BUILD: &str = env!("FAULTLINE_BUILD");

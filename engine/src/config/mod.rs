@@ -1,4 +1,4 @@
-//! Configuration, field by field under Kafka's own property names and defaults (release 4.1).
+//! Configuration: each field has the name and the default of a Kafka property (release 4.1).
 
 mod property;
 mod tables;

@@ -1,7 +1,7 @@
-//! One request in flight to each other member, and which response is awaited (`RequestManager`).
+//! The request in flight to each other member, whose response is awaited (`RequestManager`).
 //!
 //! ```text
-//!            sent                   answered
+//!            sent                   response
 //!    ready --------> awaiting ----------------------> ready
 //!      ^               |  |  refused, disconnected
 //!      |   timed out   |  '------------------------> backing off --.
@@ -15,7 +15,7 @@ use crate::ids::BrokerId;
 use machine::{Mono, Span};
 use std::collections::BTreeMap;
 
-/// Names a request of this member, over all connections.
+/// The number of a request of this member, unique over all connections.
 pub(super) type RequestId = u64;
 
 /// The responses that are awaited. A member that is not listed is ready for a request.
@@ -40,7 +40,7 @@ impl Requests {
     }
 
     /// Makes members ready whose response is overdue or whose back-off is over. A response that
-    /// still arrives is ignored.
+    /// arrives later is ignored.
     pub(super) fn expire(&mut self, now: Mono) {
         if !self.busy.is_empty() {
             self.busy.retain(|_, busy| now < busy.until);
@@ -85,22 +85,22 @@ impl Requests {
         self.busy.get(&member).is_some_and(|busy| busy.awaited == Some(id))
     }
 
-    /// A request succeeded; the next may follow at once.
+    /// Records that a request succeeded; the next one may follow without a wait.
     pub(super) fn on_answered(&mut self, member: BrokerId, id: RequestId) {
         if self.expects(member, id) {
             self.busy.remove(&member);
         }
     }
 
-    /// A request was refused, or was lost with its connection, or was never sent.
+    /// Records that a request was refused, was lost with its connection, or was never sent.
     pub(super) fn on_failed(&mut self, now: Mono, member: BrokerId, id: RequestId) {
         if self.expects(member, id) {
             self.busy.insert(member, Busy { awaited: None, until: now + self.backoff });
         }
     }
 
-    /// A request could not be sent, because the connection may not be tried before `retry_at`.
-    /// Kafka tries in vain after every retry back-off until then.
+    /// Records that a request could not be sent, because the connection may not be opened before
+    /// `retry_at`. Until then, Kafka tries without success after every retry back-off.
     pub(super) fn on_unreachable(
         &mut self,
         now: Mono,

@@ -1,4 +1,4 @@
-//! What leaders confirm, and what a producer reports of it.
+//! Confirmations of leaders, and the callbacks of a producer.
 
 use super::{History, ORDERS, node};
 use engine::error::ErrorCode;
@@ -7,7 +7,7 @@ use engine::ids::{LeaderEpoch, Offset, TopicPartition};
 use machine::ConnId;
 
 impl History {
-    /// The leader confirms records and the producer's callbacks run.
+    /// The leader confirms records, and the producer's callbacks run.
     pub(crate) fn confirm(
         &mut self,
         leader: u16,
@@ -30,7 +30,8 @@ impl History {
         self.client(1001, ClientFact::Confirmed { partition, base_offset, records, over: None });
     }
 
-    /// The leader of `orders-0` in an epoch confirms records for acks=all and the producer's callbacks run.
+    /// The leader of `orders-0` in an epoch confirms records for acks=all, and the producer's
+    /// callbacks run.
     pub(crate) fn confirm_in(
         &mut self,
         leader_epoch: LeaderEpoch,
@@ -59,7 +60,7 @@ impl History {
         self.client(1001, ClientFact::Confirmed { partition, base_offset, records, over });
     }
 
-    /// Records that the producer sent over its `over`-th connection are refused for good.
+    /// Records that the producer sent over its `over`-th connection finally fail with a refusal.
     pub(crate) fn refuse_over(&mut self, over: u32, of: &[u64]) {
         let refused = ClientFact::Failed {
             partition: Some(ORDERS),

@@ -1,4 +1,4 @@
-//! Batches and metadata records, made by hand.
+//! Batches and metadata records for histories.
 
 use crate::evidence::records;
 use bytes::Bytes;
@@ -16,7 +16,7 @@ pub(crate) fn batch(base: Offset, epoch: LeaderEpoch, numbers: &[u64]) -> Bytes 
     keyed(base, epoch, &numbers.iter().map(|number| (*number, None)).collect::<Vec<_>>())
 }
 
-/// The same with keys.
+/// A batch of records with keys.
 pub(super) fn keyed(base: Offset, epoch: LeaderEpoch, of: &[(u64, Option<&[u8]>)]) -> Bytes {
     let mut builder = BatchBuilder::new().base_offset(base).leader_epoch(epoch);
     for (number, key) in of {
@@ -25,7 +25,7 @@ pub(super) fn keyed(base: Offset, epoch: LeaderEpoch, of: &[(u64, Option<&[u8]>)
     builder.build()
 }
 
-/// A registration, fenced.
+/// The registration of a fenced broker.
 pub(crate) fn registration(broker: BrokerId, broker_epoch: i64) -> MetadataRecord {
     MetadataRecord::RegisterBroker(RegisterBroker {
         broker,
@@ -49,7 +49,7 @@ pub(crate) fn fencing(broker: BrokerId, fenced: bool) -> MetadataRecord {
     })
 }
 
-/// A registration, not fenced.
+/// The registration of an unfenced broker.
 pub(crate) fn unfenced(broker: BrokerId, broker_epoch: i64) -> MetadataRecord {
     let MetadataRecord::RegisterBroker(it) = registration(broker, broker_epoch) else {
         unreachable!("it is one")

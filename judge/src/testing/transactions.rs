@@ -1,5 +1,5 @@
-//! Steps of transactional producers and their coordinator. The coordinator of every transactional id is
-//! broker 1, in the only partition of `__transaction_state`.
+//! Steps of transactional producers and their coordinator. The coordinator of every transactional
+//! id is broker 1, in the only partition of `__transaction_state`.
 
 use super::{CRASHED, History, ORDERS, OTHER, unfenced};
 use crate::evidence::{Change, HeldBy, Missing, Observed, State};
@@ -44,7 +44,7 @@ impl History {
         history
     }
 
-    /// A producer takes [`ID`]. Its coordinator writes so.
+    /// A producer initialises [`ID`], and its coordinator writes that.
     pub(crate) fn own(&mut self, client: u16, (producer_id, producer_epoch): (i64, i16)) {
         self.state((producer_id, producer_epoch), State::Empty, &[]);
         let transactional_id = ID.into();
@@ -76,11 +76,11 @@ impl History {
         self.append(1, STATES, true, 0, builder.build());
     }
 
-    /// A coordinator aborts a transaction because of the time, after it was open for as long.
+    /// A coordinator aborts a transaction that has been open for longer than its time-out.
     pub(crate) fn time_out(&mut self, (producer_id, producer_epoch): (i64, i16), open_ms: i64) {
         let value = state_value((producer_id, producer_epoch), State::PrepareAbort, BOTH);
         let mut value = BytesMut::from(&value[..]);
-        // The time of the record and that of the begin stand before one tagged field.
+        // The timestamps of the record and of the begin precede one tagged field.
         let at = value.len() - 5 - 16;
         value[at..at + 8].copy_from_slice(&(1_000 + open_ms).to_be_bytes());
         self.write_state(&value);
@@ -195,13 +195,14 @@ impl History {
         self.client(client, ClientFact::TransactionEnding { transaction, commit });
     }
 
-    /// The application is done with a transaction.
+    /// The application has completed a transaction.
     pub(crate) fn ended(&mut self, client: u16, transaction: u64, outcome: TransactionOutcome) {
         let error = None;
         self.client(client, ClientFact::TransactionEnded { transaction, outcome, error });
     }
 
-    /// The coordinator decides, writes the markers and completes. `of`: the producer as it is after that.
+    /// The coordinator decides, writes the markers and completes. `of`: the producer as it is after
+    /// that.
     pub(crate) fn decide(&mut self, of: (i64, i16), committed: bool) {
         let (prepare, complete) = match committed {
             true => (State::PrepareCommit, State::CompleteCommit),
@@ -213,8 +214,8 @@ impl History {
         self.state(of, complete, &[]);
     }
 
-    /// One record to each partition, in a transaction that its application ends in this way. The records
-    /// are `number` and the next; the epoch is that of the data.
+    /// One record to each partition, in a transaction that its application ends in this way. The
+    /// records are `number` and the next; the epoch is that of the data.
     pub(crate) fn transaction(&mut self, number: u64, (id, epoch): (i64, i16), committed: bool) {
         self.begin_transaction(1001, number);
         self.state((id, epoch), State::Ongoing, BOTH);
@@ -229,8 +230,8 @@ impl History {
         self.ended(1001, number, outcome);
     }
 
-    /// A consumer is given what of a log up to an offset it may be given: all batches but markers and
-    /// those that begin at `hidden`.
+    /// A consumer reads a log up to an offset: all batches except markers and those that begin at
+    /// `hidden`.
     pub(crate) fn deliver_without(
         &mut self,
         consumer: u16,
@@ -250,8 +251,8 @@ impl History {
         self.client(consumer, ClientFact::Delivered { partition, from, to, batches });
     }
 
-    /// All brokers lose their power, and what `__transaction_state` holds from an offset on. Broker 1
-    /// coordinates again.
+    /// All brokers lose power, and the records of `__transaction_state` from an offset onwards.
+    /// Broker 1 is the coordinator again.
     pub(crate) fn lose_states(&mut self, from: Offset) {
         let is_kept = |batch: &Bytes| Batch::new(batch).unwrap().next_offset() <= from;
         for id in [1, 2, 3] {
@@ -278,7 +279,7 @@ impl History {
         self.begin(STATES, 1, 2);
     }
 
-    /// Something is missing at the end because of a transaction.
+    /// Records are missing at the end because of a transaction.
     pub(crate) fn lack_behind(&mut self, partition: TopicPartition, producer_id: i64) {
         let index = self.run().0.index_of(ClusterId(0), partition).unwrap();
         let held_by = Some(HeldBy { partition: index, producer_id });

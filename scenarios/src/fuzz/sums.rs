@@ -1,15 +1,15 @@
-//! In how many runs the sum over accounts held.
+//! The number of runs in which the sum over accounts held.
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-/// In how many runs the sum over accounts is known, and held.
+/// The numbers of runs in which the sum over accounts is known, and in which it held.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Sums {
     /// Runs in which the sum is known.
     pub runs: u64,
-    /// Those of them in which it is what it should be.
+    /// Runs in which the sum held.
     pub held: u64,
 }
 

@@ -1,5 +1,5 @@
 //! An application that creates the topics of a cluster, and requests preferred elections when the
-//! fault plan wakes it.
+//! fault plan triggers them.
 
 use engine::client::{Admin, AdminConfig, AdminEvent};
 use engine::error::ErrorCode;
@@ -49,7 +49,7 @@ impl AdminApp {
         Self { config: Box::new(config.clone()), admin, topics: BTreeMap::new(), refused: None }
     }
 
-    /// The topics that exist by now, by name.
+    /// The names of the topics that exist already.
     pub fn topics(&self) -> &BTreeMap<String, TopicId> {
         &self.topics
     }
@@ -59,7 +59,7 @@ impl AdminApp {
         self.config.topics.iter().all(|topic| self.topics.contains_key(&topic.name))
     }
 
-    /// Why a topic could not be created.
+    /// The error with which a topic could not be created.
     pub fn refused(&self) -> Option<ErrorCode> {
         self.refused
     }
@@ -98,7 +98,7 @@ impl AdminApp {
                         ErrorCode::None | ErrorCode::TopicAlreadyExists => {
                             self.topics.insert(topic.name, topic.topic);
                         }
-                        // Brokers are still registering: there are too few of them for now.
+                        // Brokers are still registering, and there are too few of them yet.
                         ErrorCode::InvalidReplicationFactor
                         | ErrorCode::InvalidReplicaAssignment => {
                             out.set_timer(CREATE, now.mono + Span::millis(20));

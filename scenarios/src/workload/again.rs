@@ -3,8 +3,8 @@
 //! records.
 //!
 //! A record's number is unique in a run, and the numbers of a producer grow in the order of
-//! sending. An application that sends each message once numbers records as its schedule does. One
-//! that sends some again leaves room: each of its lives begins [`LIFE`] numbers after the previous
+//! sending. If an application sends each message once, its records have the numbers of its
+//! schedule. If it repeats messages, each of its lives begins [`LIFE`] numbers after the previous
 //! one.
 
 use super::arrivals::{Arrival, record_number};
@@ -19,8 +19,8 @@ const LIFE: u64 = 4_096;
 /// Whether and when an application sends messages again.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Repeats {
-    /// It sends a message again if its producer gave up the record, unless that was refused for
-    /// good.
+    /// It sends a message again if its producer gave up the record, unless the record was finally
+    /// refused.
     pub resend: bool,
     /// How far back in its schedule it begins after a restart.
     pub rewind: Span,
@@ -96,7 +96,7 @@ impl Messages {
         !self.due.is_empty()
     }
 
-    /// Gives a message a record. Returns the record's number; `None` if this life has repeated
+    /// Assigns a record to a message. Returns the record's number; `None` if this life has repeated
     /// [`LIFE`] messages.
     pub(super) fn record(&mut self, message: Message) -> Option<u64> {
         if message.again.is_some() {
@@ -113,15 +113,15 @@ impl Messages {
         Some(record)
     }
 
-    /// Takes note that these records are confirmed.
+    /// Handles the confirmation of these records.
     pub(super) fn confirmed(&mut self, records: &[u64]) {
         for record in records {
             self.open.remove(record);
         }
     }
 
-    /// Takes note that these records were given up. Their messages are sent again, unless they were
-    /// refused for good.
+    /// Handles the failure of these records. Their messages are sent again, unless the records were
+    /// finally refused.
     pub(super) fn given_up(&mut self, records: &[u64], for_good: bool) {
         let messages = records.iter().filter_map(|record| self.open.remove(record));
         self.due.extend(messages.filter(|_| !for_good));

@@ -22,7 +22,7 @@ pub struct ConsumerAppConfig {
     pub stop: Option<Span>,
     /// Seeks of the application.
     pub seeks: Vec<Seek>,
-    /// How often it asks for the end of every partition.
+    /// The interval at which it requests the end offset of every partition.
     pub ask_end_every: Option<Span>,
     /// The consumer's properties.
     pub consumer: ConsumerConfig,
@@ -123,7 +123,7 @@ impl ConsumerApp {
         self.reading
     }
 
-    /// The partitions that it does not read any more, each with the exception of its poll.
+    /// The partitions that it no longer reads, each with the exception of its poll.
     pub fn thrown(&self) -> &BTreeMap<TopicPartition, ConsumerError> {
         &self.thrown.0
     }
@@ -246,7 +246,7 @@ impl ConsumerApp {
         }
     }
 
-    /// Whether it seeks once more, which is how an application goes on after an exception.
+    /// Whether it will seek again, and so continue after an exception.
     fn seeks_later(&self, now: Mono) -> bool {
         self.config.seeks.iter().any(|seek| next_time(seek, self.began, now).is_some())
     }
@@ -268,9 +268,9 @@ mod tests {
     use super::*;
     use engine::ids::TopicId;
 
-    /// After a change of leader a consumer goes on behind a broken batch without a seek.
+    /// After a change of leader a consumer reads past a corrupt batch without a seek.
     #[test]
-    fn a_partition_that_is_read_on_has_no_exception_any_more() {
+    fn a_partition_that_is_read_again_has_no_exception() {
         let [first, second] = [0, 1].map(|index| TopicPartition::new(TopicId(7), index));
         let mut thrown = Thrown::default();
         for partition in [first, second] {

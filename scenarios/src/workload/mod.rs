@@ -135,7 +135,7 @@ impl Application {
     }
 }
 
-/// Hands an input to a consumer.
+/// Passes an input to a consumer.
 fn to_consumer(consumer: &mut engine::client::Consumer, now: Now, input: &Input, out: &mut Outbox) {
     use engine::timer::Timer;
     match input {

@@ -1,4 +1,4 @@
-//! Faults that would do nothing, or less than they say.
+//! Faults that would have no effect, or less effect than their keys suggest.
 
 use crate::{Kind, Scenario};
 
@@ -15,7 +15,6 @@ fn refused(fault: &str) -> Option<String> {
     }
 }
 
-/// 4k.
 #[test]
 fn a_fault_of_nothing_is_refused() {
     let link = |keys: &str| format!("from = 'broker 1'\nto = 'broker 2'\n{keys}");
@@ -38,7 +37,6 @@ fn a_fault_of_nothing_is_refused() {
     }
 }
 
-/// 4j.
 #[test]
 fn a_list_that_names_a_target_twice_is_refused() {
     for (fault, is_refused) in [

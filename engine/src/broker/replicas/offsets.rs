@@ -30,7 +30,7 @@ impl Partitions {
         }
         for listed in &request.partitions {
             if twice.contains(&listed.partition) {
-                // It is in the response once.
+                // A partition that is requested twice is in the response once.
                 if named.remove(&listed.partition) {
                     partitions.push(list_without_offset(listed, ErrorCode::InvalidRequest));
                 }

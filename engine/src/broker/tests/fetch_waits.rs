@@ -6,7 +6,7 @@ use crate::ids::{Offset, TopicPartition};
 use crate::protocol::{FetchRequest, ReplicaState, Response};
 use machine::{ConnId, Span};
 
-/// More than any of these logs has.
+/// More bytes than any of these logs has.
 const NEVER: u32 = 1 << 20;
 
 /// A cluster with `batches` committed batches, of which two fill a segment, and a client's
@@ -43,7 +43,7 @@ fn follow(
     request
 }
 
-/// How many batches a fetch got within a second, if it got a response.
+/// The number of batches in the response to a fetch; `None` without a response within a second.
 fn batches(cluster: &mut Cluster, conn: ConnId) -> Option<usize> {
     cluster.run_for(Span::secs(1));
     match cluster.answers.get_mut(&conn)?.pop()? {
@@ -72,7 +72,7 @@ fn a_fetch_from_an_earlier_segment_does_not_wait() {
 }
 
 #[test]
-fn a_new_segment_ends_the_wait_of_a_follower_at_the_end_of_the_one_before() {
+fn a_new_segment_ends_the_wait_of_a_follower_at_the_end_of_the_previous_one() {
     let (mut cluster, orders, conn) = filled(3);
     let request = follow(&cluster, orders, 3, NEVER, 1 << 20);
     cluster.ask(conn, request);
@@ -84,11 +84,11 @@ fn a_new_segment_ends_the_wait_of_a_follower_at_the_end_of_the_one_before() {
     append(&mut cluster, orders, 1);
     cluster.ask(conn, request);
     append(&mut cluster, orders, 1);
-    assert_eq!(batches(&mut cluster, conn), Some(1), "it had nothing before the segment began");
+    assert_eq!(batches(&mut cluster, conn), Some(1), "without records before the new segment");
 }
 
 #[test]
-fn a_batch_that_a_limit_cuts_counts_up_to_the_limit() {
+fn a_batch_beyond_the_byte_limit_counts_up_to_the_limit() {
     let size = cluster::batch().len() as u32;
     let (mut cluster, orders) = Cluster::start(2);
     append(&mut cluster, orders, 3);
@@ -102,14 +102,18 @@ fn a_batch_that_a_limit_cuts_counts_up_to_the_limit() {
 }
 
 #[test]
-fn the_first_batch_counts_whole_when_the_fetch_arrives_and_up_to_the_limit_once_it_is_parked() {
+fn the_first_batch_counts_whole_on_arrival_and_up_to_the_limit_while_parked() {
     let size = cluster::batch().len() as u32;
     let (mut cluster, orders) = Cluster::start(2);
     let conn = cluster.connect(1);
     let request = follow(&cluster, orders, 0, size, size - 1);
     cluster.ask(conn, request);
     append(&mut cluster, orders, 1);
-    assert_eq!(batches(&mut cluster, conn), None, "case G: the partition has no more to give");
+    assert_eq!(
+        batches(&mut cluster, conn),
+        None,
+        "case G: the partition has no more bytes within its limit"
+    );
     let other = cluster.connect(1);
     let request = follow(&cluster, orders, 0, size, size - 1);
     cluster.ask(other, request);

@@ -50,7 +50,10 @@ fn forwarded_requests_are_sent_one_at_a_time_without_a_pause() {
     let gaps: Vec<_> = sent.windows(2).map(|pair| pair[1].since(pair[0])).collect();
     assert_eq!(gaps.len(), 2, "{sent:?}");
     assert!(gaps.iter().all(|gap| *gap >= Span::millis(2)), "one in flight: {gaps:?}");
-    assert!(cluster.now < asked + Span::millis(50), "each is sent once the previous is answered");
+    assert!(
+        cluster.now < asked + Span::millis(50),
+        "each is sent once the previous one has its response"
+    );
 }
 
 #[test]
@@ -66,8 +69,8 @@ fn requests_queued_on_one_connection_each_get_their_own_response() {
     assert!(matches!(answer, Response::ElectLeaders(_)), "{answer:?}");
 }
 
-/// B5: a request in flight to a controller that has silently vanished is overdue after
-/// `controller.socket.timeout.ms`; after a minute it is given up.
+/// B5: a request in flight to a controller that stopped without closing its connections times out
+/// after `controller.socket.timeout.ms`; after a minute it is given up.
 #[test]
 fn a_request_to_an_unreachable_controller_is_retried_after_the_socket_timeout_and_given_up_after_a_minute()
  {
@@ -87,7 +90,7 @@ fn a_request_to_an_unreachable_controller_is_retried_after_the_socket_timeout_an
     assert_eq!(
         cluster.broker(2).parts.forwards.channel.waiting(),
         1,
-        "it is kept to be sent again"
+        "the request is kept, to be sent again"
     );
     cluster.run_for(Span::secs(27));
     assert!(cluster.answers[&conn].is_empty());
@@ -96,7 +99,7 @@ fn a_request_to_an_unreachable_controller_is_retried_after_the_socket_timeout_an
     assert!((RETRY_TIMEOUT..Span::secs(71)).contains(&waited), "{waited:?}");
 }
 
-/// B5: a leader's proposals use the same kind of channel. A proposal that was lost is overdue after
+/// B5: proposals of leaders use the same kind of channel. A lost proposal times out after
 /// `controller.socket.timeout.ms`, even if the connection works again earlier.
 #[test]
 fn a_proposal_that_is_lost_is_sent_again_after_the_socket_timeout() {
@@ -123,7 +126,7 @@ fn a_proposal_that_is_lost_is_sent_again_after_the_socket_timeout() {
 }
 
 #[test]
-fn a_client_that_has_gone_does_not_hold_up_the_next() {
+fn a_closed_client_connection_does_not_delay_later_requests() {
     let (mut cluster, orders) = Cluster::start(1);
     let (gone, next) = (cluster.connect(2), cluster.connect(2));
     cluster.ask(gone, create("late"));

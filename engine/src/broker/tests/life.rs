@@ -1,4 +1,5 @@
-//! The order and timing of a broker's life: rows B1, B3, B6 and B7 of what differed from Kafka.
+//! The order and timing of a broker's start and shutdown. The labels B1, B3, B6 and B7 name earlier
+//! differences from Kafka.
 
 use super::cluster::{BROKERS, CONTROLLER, Cluster};
 use super::produced;
@@ -24,7 +25,7 @@ fn gaps(times: &[Mono]) -> Vec<u64> {
     times.windows(2).map(|pair| pair[1].since(pair[0]).as_millis()).collect()
 }
 
-/// B1: the metadata comes before the registration, and replicas do not wait for it.
+/// B1: metadata arrives before the registration, for which replicas do not wait.
 #[test]
 fn a_restarted_follower_fetches_before_it_is_registered_again() {
     let (mut cluster, orders) = Cluster::start(2);
@@ -39,7 +40,7 @@ fn a_restarted_follower_fetches_before_it_is_registered_again() {
     let begun = cluster.now;
     assert_eq!(produced(&mut cluster, producer).error, ErrorCode::None);
     assert!(cluster.now.since(begun) < Span::secs(1));
-    assert!(!cluster.is_registered(2), "the session of its last life goes on for seconds");
+    assert!(!cluster.is_registered(2), "the session of its previous life lasts for seconds");
     let fetched = cluster.asked.iter().any(|(at, from, _, request)| {
         let epoch = |fetch: &FetchRequest| fetch.replica.map(|replica| replica.epoch);
         *at >= begun
@@ -47,18 +48,18 @@ fn a_restarted_follower_fetches_before_it_is_registered_again() {
             && matches!(request, Request::Fetch(fetch)
                 if fetch.partitions[0].partition == orders && epoch(fetch) == Some(-1))
     });
-    assert!(fetched, "with the epoch of a broker that is not registered");
+    assert!(fetched, "it fetches with the epoch of a broker that is not registered");
 }
 
 /// B1: ports open with the first unfencing.
 #[test]
-fn nobody_can_connect_to_a_broker_that_was_not_unfenced_yet() {
+fn no_client_can_connect_to_a_broker_before_its_first_unfencing() {
     let (mut cluster, orders) = Cluster::start(2);
     cluster.crash(1);
     cluster.facts.clear();
     cluster.boot(1);
     cluster.until(|cluster| cluster.leads(1, orders));
-    assert!(!cluster.is_registered(1), "it goes by what was so before");
+    assert!(!cluster.is_registered(1), "the metadata is that of its previous life");
     let early = cluster.connect(1);
     cluster.ask(early, MetadataRequest { topics: None });
     cluster.run_for(Span::secs(1));
@@ -69,7 +70,7 @@ fn nobody_can_connect_to_a_broker_that_was_not_unfenced_yet() {
     cluster.answer(late);
 }
 
-/// B3: every try is `broker.heartbeat.interval.ms` after the refusal of the one before.
+/// B3: each attempt follows `broker.heartbeat.interval.ms` after the previous refusal.
 #[test]
 fn a_refused_registration_is_tried_again_at_a_fixed_interval() {
     let (mut cluster, _) = Cluster::start(1);
@@ -83,8 +84,8 @@ fn a_refused_registration_is_tried_again_at_a_fixed_interval() {
     assert!(gaps.iter().all(|gap| (2_000..2_060).contains(gap)), "{gaps:?}");
 }
 
-/// B3, B5: a heartbeat without an answer is given up after the interval; the next one leaves after
-/// another.
+/// B3, B5: a heartbeat without a response is given up after the interval; the next one is sent
+/// after another interval.
 #[test]
 fn heartbeats_to_a_controller_that_is_cut_off_leave_every_second_interval() {
     let (mut cluster, _) = Cluster::start(1);
@@ -100,7 +101,7 @@ fn heartbeats_to_a_controller_that_is_cut_off_leave_every_second_interval() {
     assert!(cluster.now.since(healed) < Span::millis(4_100));
 }
 
-/// B1: the first heartbeats come quickly one after another, then at the interval.
+/// B1: the first heartbeats follow without a wait, and the later ones at the interval.
 #[test]
 fn a_broker_that_has_caught_up_reports_ready_at_once() {
     let (cluster, _) = Cluster::start(1);
@@ -147,7 +148,7 @@ fn a_broker_whose_registration_was_taken_over_registers_again() {
 
 /// B6: a controlled shutdown waits five minutes for the controller.
 #[test]
-fn a_broker_that_cannot_hand_over_stops_after_five_minutes() {
+fn a_broker_whose_leaders_cannot_be_moved_stops_after_five_minutes() {
     let (mut cluster, _) = Cluster::start(1);
     cluster.cut(2, &[CONTROLLER]);
     cluster.begin_stop(2);
@@ -158,8 +159,8 @@ fn a_broker_that_cannot_hand_over_stops_after_five_minutes() {
     assert!(cluster.disks[&2].content(MARK).is_some());
 }
 
-/// SIGTERM before the broker has started ends it without another word: nothing has to be handed
-/// over, and nothing is marked.
+/// SIGTERM before a broker has started ends it without a controlled shutdown, and no clean-shutdown
+/// file is written.
 #[test]
 fn a_broker_that_is_stopped_while_it_starts_does_not_end_cleanly() {
     let (mut cluster, _) = Cluster::start(1);
@@ -173,7 +174,7 @@ fn a_broker_that_is_stopped_while_it_starts_does_not_end_cleanly() {
 
 /// B7: the mark of a clean shutdown is consumed when logs are loaded, after the first metadata.
 #[test]
-fn a_broker_that_gives_up_without_a_controller_is_still_clean_the_next_time() {
+fn a_broker_that_stops_without_a_controller_keeps_its_clean_shutdown() {
     let (mut cluster, orders) = Cluster::start(1);
     cluster.stop(1);
     cluster.halts.clear();
@@ -198,5 +199,5 @@ fn a_broker_that_gives_up_without_a_controller_is_still_clean_the_next_time() {
     let registered = |(id, fact): &(BrokerId, Fact)| {
         *id == 1 && matches!(fact, Fact::Registered { clean: true, .. })
     };
-    assert!(cluster.facts.iter().any(registered), "with the epoch that was in the mark");
+    assert!(cluster.facts.iter().any(registered), "with the epoch of the clean-shutdown file");
 }

@@ -1,4 +1,5 @@
-//! Transactions at the leaders of partitions: their markers, and who waits for them.
+//! Transactions at the leaders of partitions: their markers, and the requests that wait for
+//! markers.
 
 use super::cluster::Cluster;
 use super::produced;
@@ -52,7 +53,7 @@ fn marker(producer_id: i64, committed: bool, partitions: &[TopicPartition]) -> T
     }
 }
 
-/// Leaders that open transactions without a question to their coordinator.
+/// A cluster whose leaders open transactions without verification by the coordinator.
 fn start(min_isr: u32) -> (Cluster, TopicPartition, ConnId) {
     let (mut cluster, orders) =
         Cluster::start_with(min_isr, |config| config.transaction_partition_verification = false);
@@ -102,7 +103,7 @@ fn markers_are_reported_once_for_each_producer() {
     let markers = vec![
         marker(7, true, &[orders, unknown]),
         marker(8, false, &[orders]),
-        // Carried out all the same; what became of the first is not reported.
+        // The second marker is written as well; the outcome of the first one is not reported.
         fenced,
     ];
     cluster.ask(conn, WriteTxnMarkersRequest { markers });
@@ -130,7 +131,7 @@ fn a_follower_writes_no_marker() {
 }
 
 #[test]
-fn what_a_leader_knows_of_producers_can_be_seen() {
+fn the_producer_state_of_a_leader_can_be_described() {
     let (mut cluster, orders, conn) = start(1);
     send(&mut cluster, conn, Some("a"), -1, &[(orders, 7, 0)]);
     produced(&mut cluster, conn);

@@ -1,5 +1,5 @@
-//! Checks of logs that are loaded or truncated: the records that a crash, a shutdown or a power loss
-//! may take.
+//! Checks of logs that are loaded or truncated: the records that a crash, a shutdown or a power
+//! loss may take.
 
 use super::{finish, good, names, orders};
 use crate::evidence::Change;
@@ -106,10 +106,10 @@ fn a_life_that_loads_no_log_changes_nothing_about_its_records() {
     assert!(comes_back(&[stopped(), started(), crashed(), power()]), "the first stop synced it");
 }
 
-/// 3 has records that 1 wrote and that 2, the next leader, lacks. A crash prevents the report that
-/// 3 cut them.
+/// Broker 3 has records that 1 wrote and that 2, the next leader, lacks. Because of a crash, 3 does
+/// not report that it truncated them.
 #[test]
-fn records_that_a_replica_was_cutting_when_it_crashed_may_be_missing() {
+fn records_may_be_missing_after_a_crash_during_their_truncation() {
     let comes_back = |cut_short: bool, elected: bool| {
         let mut history = good();
         history.write(1, ORDERS, 0, &numbers(40..44));
@@ -129,7 +129,7 @@ fn records_that_a_replica_was_cutting_when_it_crashed_may_be_missing() {
 }
 
 #[test]
-fn a_replica_that_drops_all_needs_a_leader_whose_log_begins_later() {
+fn a_replica_deletes_its_whole_log_only_if_the_leaders_log_begins_later() {
     let mut history = good();
     let fact = Fact::Truncated {
         partition: ORDERS,
@@ -142,7 +142,7 @@ fn a_replica_that_drops_all_needs_a_leader_whose_log_begins_later() {
     history.fact(3, fact.clone());
     history.disks.get_mut(&(3, ORDERS)).unwrap().clear();
     assert_eq!(history.findings(), vec![orders("truncation-below-watermark", 0)]);
-    // To an offset beyond its end, which no log of a leader begins at.
+    // To an offset beyond its end, at which the log of no leader begins.
     let mut history = good();
     let Fact::Truncated { from, high_watermark, .. } = fact else { unreachable!() };
     history.fact(

@@ -26,7 +26,8 @@ fn a_broker_is_fenced_a_session_after_its_last_heartbeat() {
     assert_eq!(fenced_after(Span::millis(8_990), 2_000), Vec::<&str>::new());
 }
 
-/// A heartbeat of its start may reach the controller late, over another connection.
+/// A heartbeat that the broker sent while it started may reach the controller late, over another
+/// connection.
 #[test]
 fn a_broker_that_starts_or_stops_may_request_to_be_fenced() {
     let asks = |of: fn(&mut History), is_ready: bool| {
@@ -57,8 +58,8 @@ fn a_broker_that_starts_or_stops_may_request_to_be_fenced() {
     assert_eq!(asks(|_| {}, true), ["fenced-after-a-session"]);
 }
 
-/// A controller that is alone elects itself when it starts, and reports to be active when its vote
-/// is on its disk.
+/// The only controller of a cluster elects itself when it starts, and reports to be active once its
+/// vote is on its disk.
 #[test]
 fn a_session_counts_from_the_start_of_a_lone_controller() {
     let fenced_after = |controllers: usize, silent: Span| {

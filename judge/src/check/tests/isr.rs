@@ -72,7 +72,7 @@ fn acks_all_needs_enough_replicas_in_sync() {
     assert_eq!(shrunk(-1, &[1, 2]), Vec::<&str>::new());
     assert_eq!(shrunk(1, &[1]), Vec::<&str>::new(), "acks=1 asks for none");
     assert_eq!(shrunk(-1, &[1]), ["enough-in-sync"]);
-    // Appended in time, and confirmed when it was too late.
+    // The record was appended while the ISR was large enough, and confirmed after it had shrunk.
     let confirmed = |isr: Vec<u16>| {
         let mut history = good();
         history.fact(
@@ -128,7 +128,7 @@ fn acks_all_is_confirmed_by_the_high_watermark() {
 }
 
 #[test]
-fn whoever_joins_an_isr_is_unfenced() {
+fn a_replica_that_joins_an_isr_is_unfenced() {
     let joins = |fenced: bool| {
         let mut history = good();
         history.unfence(&[1, 2, 3]);

@@ -1,4 +1,4 @@
-//! Logs that do not begin at offset 0, or have holes.
+//! Logs that do not begin at offset 0, or have gaps.
 
 use super::{finish, good, names};
 use crate::check::Findings;
@@ -11,7 +11,7 @@ use engine::metadata::{MetadataRecord, PartitionChange};
 use engine::record::{Batch, BatchBuilder, Codec, EndTransactionMarker};
 use machine::NodeId;
 
-/// A replica comes back with a log that starts at `start`.
+/// A replica restarts with a log that begins at `start`.
 fn starts_at(history: &mut History, id: u16, start: i64) {
     history.crash(id);
     history.node(id, Change::Started);
@@ -30,9 +30,9 @@ fn starts_at(history: &mut History, id: u16, start: i64) {
 }
 
 #[test]
-fn what_leaves_the_front_of_a_log_is_not_lost() {
+fn records_below_a_higher_log_start_are_not_lost() {
     let mut history = good();
-    // Retention has taken two batches from 2, which leads from now on.
+    // Retention has deleted two batches of broker 2, which becomes the leader.
     starts_at(&mut history, 2, 8);
     history.elect(2, 1, &[1, 2, 3], &[]);
     let history = finish(history, 2);
@@ -47,7 +47,7 @@ fn what_leaves_the_front_of_a_log_is_not_lost() {
 }
 
 #[test]
-fn a_leader_may_have_more_at_the_front_than_the_one_before() {
+fn a_leader_may_have_a_lower_log_start_than_the_previous_one() {
     let mut history = good();
     starts_at(&mut history, 2, 8);
     history.elect(2, 1, &[1, 2, 3], &[]);
@@ -57,7 +57,7 @@ fn a_leader_may_have_more_at_the_front_than_the_one_before() {
 }
 
 #[test]
-fn a_front_that_is_missing_without_a_log_start_is_noticed() {
+fn missing_first_batches_without_a_higher_log_start_are_reported() {
     let mut history = finish(good(), 1);
     history.disks.get_mut(&(2, ORDERS)).unwrap().drain(..2);
     assert_eq!(names(&history), ["replicas-equal"]);
@@ -76,7 +76,7 @@ fn compacted(left: &[usize], codec: Codec) -> Bytes {
 }
 
 #[test]
-fn a_batch_is_known_again_when_compaction_has_rewritten_it() {
+fn a_batch_is_recognised_after_compaction_has_rewritten_it() {
     let with = |bytes: Bytes, compacts: bool| {
         let mut history = History::new(2);
         history.setup.topics[0].compacted = compacts;
@@ -97,7 +97,7 @@ fn a_batch_is_known_again_when_compaction_has_rewritten_it() {
 }
 
 #[test]
-fn a_marker_decides_what_became_of_the_batches_before_it() {
+fn a_marker_decides_the_outcome_of_the_batches_before_it() {
     let mut history = History::new(2);
     let data = |base: i64, producer: i64, number: usize| {
         let mut builder = BatchBuilder::new()
@@ -133,8 +133,8 @@ fn a_marker_decides_what_became_of_the_batches_before_it() {
     assert_eq!(of, [Committed, Aborted, Aborted, Open]);
 }
 
-/// 101 is the only controller, and has loaded a log of this end. It leads in the step that loads the
-/// log, writes the first record of its epoch, and commits it.
+/// Controller 101 is the only one, and has loaded a log with this end. In the step that loads the
+/// log it becomes the leader, writes the first record of its epoch, and commits that record.
 fn leads_alone(history: &mut History, end: i64, epoch: i32) {
     history.load(101, METADATA, end);
     history.at_once(101, Fact::QuorumLeader { epoch, epoch_start: end });
@@ -150,7 +150,7 @@ fn metadata(base: i64, epoch: i32, record: &MetadataRecord) -> Bytes {
     builder.build()
 }
 
-/// Lets the checks see it all, and the disks as soon as they want to.
+/// Gives the whole history to the checks, and the disks when they request them.
 fn with_disks(history: &History) -> (View, Findings) {
     let mut observer = Observer::new(history.setup.clone());
     for observed in &history.observed {
@@ -164,7 +164,7 @@ fn with_disks(history: &History) -> (View, Findings) {
 }
 
 #[test]
-fn what_is_appended_in_the_step_that_loads_a_log_is_kept() {
+fn records_appended_in_the_step_that_loads_a_log_are_evidence() {
     let mut history = History::new(2);
     history.setup.controllers = vec![NodeId::new(0, 101)];
     let end = history.end(101, METADATA);
@@ -184,10 +184,10 @@ fn what_is_appended_in_the_step_that_loads_a_log_is_kept() {
     assert!(found.is_empty(), "{found:?}");
 }
 
-/// The only controller is killed after it has written a record and before it has reported that. It
-/// comes back and leads with it.
+/// The only controller is killed after it has written a record and before it has reported the
+/// append. It restarts, and leads with this record in its log.
 #[test]
-fn what_a_leader_found_on_its_disk_is_committed_with_what_follows() {
+fn a_record_found_on_the_leaders_disk_is_committed_with_later_ones() {
     let mut history = History::new(2);
     history.setup.controllers = vec![NodeId::new(0, 101)];
     let end = history.end(101, METADATA);

@@ -8,7 +8,7 @@ use engine::fact::{Again, ClientFact};
 
 /// The producer's id.
 const ID: i64 = 5;
-/// The message that both records carry.
+/// The message in both records.
 const MESSAGE: u64 = 0;
 
 fn replicate(history: &mut History) {
@@ -17,8 +17,8 @@ fn replicate(history: &mut History) {
     history.watermark(1, &[2, 3], ORDERS, 0);
 }
 
-/// A message is written in a record, which is given up if `given_up`, else confirmed, and written once
-/// more in another record, sent for this reason.
+/// A message is written in a record, which is given up if `given_up`, and confirmed otherwise. Then
+/// it is written again in another record, sent for this reason.
 fn written_twice(given_up: bool, again: Option<Again>) -> Judgement {
     let mut history = History::new(2);
     history.setup.producers[0].idempotence = true;
@@ -61,7 +61,7 @@ fn a_message_that_is_sent_again_may_be_stored_twice() {
     }
 }
 
-/// Neither was it given up, nor was the application restarted.
+/// The record was not given up, and the application was not restarted.
 #[test]
 fn a_message_that_its_application_did_not_send_again_is_stored_once() {
     for (given_up, again) in [(true, None), (false, Some(Again::GivenUp))] {

@@ -1,5 +1,5 @@
-//! What follows when the power takes what coordinators had written: a transaction that nobody ends, and
-//! one that the marker of another ends.
+//! Consequences of a power loss that deletes records of coordinators: a transaction that remains
+//! open, and one that is ended by the marker of another.
 
 use super::{Judgement, broken, hazards};
 use crate::evidence::State;
@@ -23,10 +23,10 @@ fn has(judgement: &Judgement, check: &str) -> bool {
     broken(judgement).contains(&check)
 }
 
-/// Its coordinator does not know of the transaction any more: it stays open, and holds up readers, which
-/// are not given what stands behind its first record, and its producer.
+/// The coordinator no longer knows the transaction, which therefore remains open. It blocks its
+/// producer, and readers, which get no records after its first one.
 #[test]
-fn a_transaction_that_its_coordinator_has_lost_holds_up_what_it_may() {
+fn a_transaction_lost_by_its_coordinator_blocks_readers_and_its_producer() {
     let open = |by_power: bool| {
         let mut history = begun();
         history.ending(1001, 0, true);
@@ -48,10 +48,11 @@ fn a_transaction_that_its_coordinator_has_lost_holds_up_what_it_may() {
     assert!(hazards(&lost).iter().any(|(hazard, _)| *hazard == "decision-lost"));
 }
 
-/// A producer gave a record up, so that it aborts its transaction; the coordinator, which has lost what
-/// it knew, refuses that, and a commit marker of another transaction takes in what is there.
+/// A producer gives up a record, and therefore aborts its transaction. The coordinator, which has
+/// lost its state, refuses that, and a commit marker of another transaction commits the written
+/// records.
 #[test]
-fn a_marker_of_a_coordinator_that_forgot_commits_what_is_there() {
+fn a_marker_of_a_coordinator_that_lost_its_state_commits_records() {
     let committed = |by_power: bool| {
         let mut history = begun();
         history.client(1001, ClientFact::Sent { record: 1, partition: OTHER, acks: -1 });
@@ -79,9 +80,10 @@ fn a_marker_of_a_coordinator_that_forgot_commits_what_is_there() {
     assert!(hazards(&lost).iter().any(|(hazard, _)| *hazard == "decision-lost"));
 }
 
-/// The next transaction gets an epoch that was given out before, and a leader takes its batch for a copy.
+/// The next transaction gets an epoch that was used before, and a leader treats its batch as a
+/// duplicate.
 #[test]
-fn an_epoch_that_is_given_out_again_makes_a_record_a_copy() {
+fn an_epoch_that_is_used_again_makes_a_record_a_duplicate() {
     let copied = |by_power: bool| {
         let mut history = begun();
         if by_power {
@@ -99,10 +101,10 @@ fn an_epoch_that_is_given_out_again_makes_a_record_a_copy() {
     assert!(!has(&copied(true), "acknowledged-survives"));
 }
 
-/// The marker of a transaction is gone, and readers of `read_committed` get no further than where that
-/// begins, though they had been given more.
+/// The marker of a transaction is lost, and `read_committed` readers get records only up to its
+/// begin, although they had read more before.
 #[test]
-fn the_end_goes_back_to_a_transaction_that_is_open_again() {
+fn the_last_stable_offset_moves_back_to_a_transaction_open_again() {
     let back = |by_power: bool, to: i64| {
         let mut history = History::transactional();
         history.own(1001, (PID, 0));
@@ -130,9 +132,10 @@ fn the_end_goes_back_to_a_transaction_that_is_open_again() {
     assert!(back(false, 0), "nothing excuses the loss of the marker");
 }
 
-/// Seed 330 of `swarm`: a transaction fails while some of its records are in flight and others wait.
+/// Seed 330 of `swarm`: a transaction fails while some of its records are in flight and others
+/// wait.
 #[test]
-fn what_was_never_sent_is_given_up_before_what_is_in_flight() {
+fn records_never_sent_are_given_up_before_records_in_flight() {
     let called = |in_transaction: bool, sent: bool| {
         let mut history = History::transactional();
         history.own(1001, (PID, 0));
@@ -166,10 +169,10 @@ fn what_was_never_sent_is_given_up_before_what_is_in_flight() {
     assert_eq!(called(false, false), (false, true));
 }
 
-/// Seed 614 of `swarm`: abort markers are lost in one partition, in which the next commit marker takes in
-/// what they had ended. The other partition is as it was decided.
+/// Seed 614 of `swarm`: abort markers are lost in one partition, in which the next commit marker
+/// commits the records that they had aborted. The other partition has the decided outcome.
 #[test]
-fn a_half_that_lost_its_marker_is_excused_by_that_loss() {
+fn half_a_transaction_without_its_marker_is_permitted_by_the_loss() {
     let half = |by_power: bool| {
         let mut history = begun();
         history.produce_in(1001, OTHER, (PID, 0, 0), &[1]);

@@ -7,7 +7,7 @@ use machine::Chain;
 use std::borrow::Cow;
 use std::collections::BTreeMap;
 
-/// Turns runs into lines.
+/// Writes runs as lines.
 #[derive(Clone, Debug, Default)]
 pub struct Writer {
     names: BTreeMap<String, usize>,
@@ -20,7 +20,7 @@ impl Writer {
         self.line(&Line::Header(Box::new(header.clone())))
     }
 
-    /// The lines for a run; to be written in one piece.
+    /// The lines of a run, which are written together.
     pub fn run(&mut self, record: &SeedRecord) -> String {
         let mut text = String::new();
         let exercised = self.numbers(&record.exercised, &mut text);

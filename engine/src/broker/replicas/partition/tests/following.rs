@@ -1,4 +1,4 @@
-//! Followers: what they append, and how they come to their leader's log.
+//! Followers: the batches that they append, and how their logs become equal to the leader's.
 
 use super::*;
 use crate::protocol::{EpochEndOffset, Records};
@@ -16,14 +16,19 @@ fn a_fetched_batch_newer_than_the_fetch_is_left_out() {
     fetched.records = Records(vec![at(0, 2), at(1, 3), at(2, 4), at(3, 3)]);
     follower.with(|p, context, io| p.append_fetched(&fetched, 3, context, io).unwrap().unwrap());
     assert_eq!(follower.partition.log.end_offset(), 2, "KAFKA-18723");
-    assert_eq!(follower.hw(), 2, "the leader's, as far as the own log reaches");
+    assert_eq!(
+        follower.hw(),
+        2,
+        "the leader's high watermark, but at most the follower's own log end"
+    );
     fetched.high_watermark = 1;
     fetched.records = Records::default();
     follower.with(|p, context, io| p.append_fetched(&fetched, 3, context, io).unwrap().unwrap());
     assert_eq!(follower.hw(), 1, "it may go back");
 }
 
-/// Lets `follower` fetch from `leader` until it has all, and answers after how many rounds.
+/// Lets `follower` fetch from `leader` until its log is complete, and returns the number of
+/// fetches.
 fn replicate(leader: &mut Replica, follower: &mut Replica) -> usize {
     let epoch = leader.partition.leader_epoch;
     for round in 0..50 {
@@ -36,7 +41,10 @@ fn replicate(leader: &mut Replica, follower: &mut Replica) -> usize {
         let answer = leader.fetch(reader, &request).0;
         if answer.error == ErrorCode::OffsetOutOfRange {
             let end = leader.partition.log.end_offset();
-            assert!(end < log.end_offset(), "only what is beyond the leader is out of range");
+            assert!(
+                end < log.end_offset(),
+                "only offsets beyond the leader's log are out of range"
+            );
             follower.with(|p, _, io| p.truncate_beyond_leader(end, io).unwrap());
             continue;
         }
@@ -55,7 +63,7 @@ fn replicate(leader: &mut Replica, follower: &mut Replica) -> usize {
     panic!("the follower never catches up");
 }
 
-/// Every batch of a log: its base offset and leader epoch.
+/// The base offset and leader epoch of every batch of a log.
 fn history(replica: &mut Replica) -> Vec<(Offset, i32)> {
     let end = replica.partition.log.end_offset();
     let mut from = replica.partition.log.log_start();
@@ -71,7 +79,7 @@ fn history(replica: &mut Replica) -> Vec<(Offset, i32)> {
     history
 }
 
-/// A log that was written in these epochs, so many records in each.
+/// A log with these numbers of records in these epochs.
 fn written(id: BrokerId, epochs: &[(i32, usize)]) -> Replica {
     let mut replica = Replica::new(id, 1);
     for (epoch, records) in epochs {
@@ -96,7 +104,7 @@ fn several_fast_elections_need_several_rounds() {
 }
 
 #[test]
-fn a_cut_is_told_and_takes_the_high_watermark_along() {
+fn a_truncation_is_reported_and_lowers_the_high_watermark() {
     let mut follower = written(2, &[(0, 5)]);
     assert_eq!(follower.hw(), 5);
     follower.with(|p, _, io| p.become_follower(&state(1, &[1, 2], (2, 9)), io));
@@ -126,8 +134,8 @@ fn epochs() -> impl Strategy<Value = Vec<(i32, usize)>> {
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(64))]
 
-    /// Whatever a follower has written under leaderships that nobody else knows of, it ends with
-    /// its leader's log, and loses nothing of what they have in common.
+    /// Whatever records of unknown epochs a follower has, its log becomes equal to that of its
+    /// leader, and no record that both have is removed.
     #[test]
     fn a_follower_ends_with_its_leaders_log(ours in epochs(), theirs in epochs()) {
         // An epoch has one leader: those of one side are even, those of the other odd.
