@@ -110,23 +110,27 @@ fn read(root: &mut Spanned<DeValue<'_>>) -> Result<Scenario, Vec<Mistake>> {
     Err(mistakes)
 }
 
-/// Removes the value at `span` from the table or list that contains it. Returns whether there is
-/// one.
+/// Removes the innermost value at `span` from the table or list that contains it. Returns whether
+/// there is one. A list of tables has the span of its first table.
 fn leave_out(from: &mut DeValue<'_>, span: &Range<usize>) -> bool {
     match from {
         DeValue::Table(table) => {
-            let found = table.iter().find(|(_, value)| value.span() == *span);
-            match found.map(|(key, _)| key.get_ref().to_string()) {
-                Some(key) => table.remove(key.as_str()).is_some(),
-                None => table.iter_mut().any(|(_, value)| leave_out(value.get_mut(), span)),
+            if table.iter_mut().any(|(_, value)| leave_out(value.get_mut(), span)) {
+                return true;
             }
+            let found = table.iter().find(|(_, value)| value.span() == *span);
+            let key = found.map(|(key, _)| key.get_ref().to_string());
+            key.is_some_and(|key| table.remove(key.as_str()).is_some())
         }
-        DeValue::Array(array) if array.iter().any(|value| value.span() == *span) => {
+        DeValue::Array(array) => {
+            if array.iter_mut().any(|value| leave_out(value.get_mut(), span)) {
+                return true;
+            }
+            let count = array.len();
             let all = std::mem::replace(array, DeArray::new());
             *array = all.into_iter().filter(|value| value.span() != *span).collect();
-            true
+            array.len() < count
         }
-        DeValue::Array(array) => array.iter_mut().any(|value| leave_out(value.get_mut(), span)),
         _ => false,
     }
 }

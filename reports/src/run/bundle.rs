@@ -20,8 +20,8 @@ const MODULES: &[&str] = &[
     include_str!("js/main.js"),
 ];
 
-/// All modules in one scope: without imports, and with nothing exported. A module's top-level names
-/// are therefore unique among all modules.
+/// All modules in one scope, without imports and exports. The top-level names of a module are
+/// therefore unique among all modules.
 pub(super) fn script() -> String {
     let mut script = String::new();
     for module in MODULES {
@@ -42,7 +42,7 @@ mod tests {
     fn modules_share_a_scope_without_sharing_names() {
         let script = script();
         assert!(!script.contains("\nexport ") && !script.contains("\nimport "));
-        // It stands in an HTML file.
+        // The script is part of an HTML file.
         assert!(!script.contains("</script"));
         let mut names = BTreeSet::new();
         for line in script.lines() {

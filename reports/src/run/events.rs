@@ -19,15 +19,15 @@ pub(super) struct Event {
     pub(super) node: Option<String>,
     /// The event that caused it; 0 for none.
     pub(super) cause: u64,
-    /// What kind of event it is.
+    /// The kind of the event.
     pub(super) kind: String,
-    /// Everything else.
+    /// All other fields.
     #[serde(flatten)]
     pub(super) rest: Map<String, Value>,
 }
 
 impl Event {
-    /// A text among its fields; empty if there is none of this name.
+    /// The text field of this name; empty if there is none.
     pub(super) fn text(&self, field: &str) -> &str {
         self.rest.get(field).and_then(Value::as_str).unwrap_or_default()
     }
@@ -44,7 +44,7 @@ impl Event {
 pub struct BadTrace {
     /// The number of the line, from 1.
     pub line: usize,
-    /// What is wrong with it.
+    /// The defect of that line.
     pub what: String,
 }
 
@@ -54,21 +54,21 @@ impl fmt::Display for BadTrace {
     }
 }
 
-/// What a page needs of a trace.
+/// The parts of a trace that a page needs.
 #[derive(Debug, Default)]
 pub(super) struct Trace {
     /// The events that the page holds.
     pub(super) events: Vec<Event>,
     /// The committed states of partitions.
     pub(super) states: Vec<State>,
-    /// How many events the trace has.
+    /// The number of events in the trace.
     pub(super) total: usize,
-    /// The times, in nanoseconds, between which no event is missing.
+    /// The interval, in nanoseconds, in which no event is missing.
     pub(super) whole: Option<(i64, i64)>,
 }
 
-/// Reads the events, which have to be in order. Of more than [`MOST_EVENTS`] only those are kept that
-/// the page holds: rare ones, and those around the findings.
+/// Reads the events, which have to be in order. Of more than [`MOST_EVENTS`] events, only the rare
+/// ones and those around the findings are kept.
 pub(super) fn read<E: ToString>(
     run: &Run,
     lines: impl Iterator<Item = Result<String, E>>,
@@ -80,7 +80,8 @@ pub(super) fn read<E: ToString>(
         let bad = |what: String| BadTrace { line: place + 1, what };
         let line = line.map_err(|error| bad(error.to_string()))?;
         trace.total += 1;
-        // The trace of a long run is not parsed in full: lines are numbered like their events.
+        // The trace of a long run is not parsed in full: the numbers of its lines are those of its
+        // events.
         let is_inside = window.contains(&(place as u64 + 1));
         if !is_inside && is_common(&line) {
             continue;
@@ -90,7 +91,7 @@ pub(super) fn read<E: ToString>(
         if event.id <= last.0 || event.time_ns < last.1 || event.cause >= event.id {
             return Err(bad("the event is not in order".to_owned()));
         }
-        // A trace of an earlier version has facts in words only.
+        // In a trace of an earlier version, facts have no fields.
         if event.text("fact").starts_with("appended ") && !event.rest.contains_key("what") {
             return Err(bad("the facts have no fields: another build wrote the trace".to_owned()));
         }
@@ -112,8 +113,8 @@ pub(super) fn read<E: ToString>(
 /// The most events that are kept because they are rare.
 const MOST_RARE: usize = MOST_EVENTS / 5;
 
-/// The events that are kept whatever they are, by their numbers: all of them, or those that lead up
-/// to the last finding, and a tenth after it. Without a finding, the first.
+/// The numbers of the events of all kinds that are kept: of all events, or those that precede the
+/// last finding, and a tenth of that number after it. Without a finding, the first events are kept.
 fn window(run: &Run) -> Range<u64> {
     if run.events <= MOST_EVENTS as u64 {
         return 0..u64::MAX;
@@ -124,7 +125,7 @@ fn window(run: &Run) -> Range<u64> {
     end - room..end
 }
 
-/// Kinds of events, and of facts, of which there are many; only offsets change with them.
+/// Frequent kinds of events and facts, which change only offsets.
 const COMMON: [&str; 20] = [
     "\"kind\":\"sent\"",
     "\"kind\":\"received\"",
@@ -148,8 +149,8 @@ const COMMON: [&str; 20] = [
     "\"what\":\"transaction_begun\"",
 ];
 
-/// Whether a line is of a common kind, and not about the metadata log. Within a text, quotation marks
-/// would be escaped.
+/// Whether a line is an event of a frequent kind, and not about the metadata log. The test of the
+/// text suffices, because quotation marks within values are escaped.
 fn is_common(line: &str) -> bool {
     let is_bare_fact = line.contains("\"kind\":\"fact\"") && !line.contains("\"what\":\"");
     (is_bare_fact || COMMON.iter().any(|kind| line.contains(kind)))

@@ -1,7 +1,7 @@
 //! The page of a run: what happened, why, and every event of it, in one HTML file.
 //!
-//! The page holds the trace, compressed. What it shows besides pictures is written here; the
-//! pictures are drawn in the browser by the modules in `js/`.
+//! The page contains the compressed trace. Its texts are written here; its pictures are drawn in
+//! the browser by the modules in `js/`.
 
 mod bundle;
 mod events;
@@ -16,15 +16,15 @@ pub use events::BadTrace;
 use events::Event;
 use std::collections::BTreeMap;
 
-/// The most events that a page holds.
+/// The largest number of events in a page.
 pub const MOST_EVENTS: usize = 200_000;
 
-/// How a run ended.
+/// The outcome of a run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Tone {
     /// Every promise held.
     Good,
-    /// Every promise held, and something was lost; or the run does not decide.
+    /// Every promise held, but records were lost; or the run does not decide.
     Caution,
     /// A promise was broken.
     Bad,
@@ -35,13 +35,13 @@ pub enum Tone {
 pub struct Run {
     /// The scenario's name.
     pub scenario: String,
-    /// What the scenario is, in one line.
+    /// The scenario's title.
     pub title: String,
-    /// What the scenario is, at length.
+    /// The scenario's description.
     pub description: String,
     /// The seed.
     pub seed: u64,
-    /// How it ended.
+    /// The outcome.
     pub tone: Tone,
     /// The verdict in a word or two.
     pub verdict: String,
@@ -49,11 +49,11 @@ pub struct Run {
     pub headline: String,
     /// Promises that were broken, and anomalies that the configuration permits.
     pub findings: Vec<Finding>,
-    /// Why the run does not decide, and the clients that made no further progress.
+    /// The reasons why the run does not decide, and the clients that made no further progress.
     pub notes: Vec<String>,
     /// The records, counted by outcome.
     pub counts: Vec<(String, u64)>,
-    /// What clients waited for, each with its name.
+    /// The waits of clients, each with its name.
     pub waits: Vec<(String, String)>,
     /// The settings of the command line, such as `acks=1`.
     pub overrides: Vec<String>,
@@ -63,11 +63,11 @@ pub struct Run {
     pub exercised: Vec<(String, u64)>,
     /// The steps that should have been exercised and were not.
     pub not_exercised: Vec<String>,
-    /// The properties that do not have Kafka's default: of what, property, value, default.
+    /// The properties that differ from Kafka's defaults: owner, property, value, default.
     pub not_default: Vec<[String; 4]>,
-    /// What the seed drew.
+    /// The settings that the seed drew.
     pub drawn: Vec<String>,
-    /// `min.insync.replicas` by topic; the empty name stands for all others.
+    /// `min.insync.replicas` by topic; the empty name stands for all other topics.
     pub min_isr: BTreeMap<String, u64>,
     /// The command that repeats the run.
     pub command: String,
@@ -90,24 +90,24 @@ pub struct Finding {
     pub broken: bool,
     /// The check, or the row of the permission table.
     pub name: String,
-    /// What happened, in one line.
+    /// The finding in one line.
     pub summary: String,
     /// The setting and the event that permit it; empty if a promise was broken.
     pub because: String,
-    /// The partition; empty if it is not about one.
+    /// The partition; empty if the finding concerns none.
     pub partition: String,
-    /// How it came about.
+    /// The explanation.
     pub lines: Vec<Line>,
-    /// The events that it rests on.
+    /// The events that show the finding.
     pub events: Vec<u64>,
 }
 
 /// A line of an explanation.
 #[derive(Clone, Debug)]
 pub struct Line {
-    /// The line.
+    /// Its text.
     pub text: String,
-    /// The event that it is about; 0 if it is about none.
+    /// The event to which it links; 0 for none.
     pub event: u64,
 }
 

@@ -9,26 +9,26 @@ use serde_json::{Map, Value};
 use std::collections::BTreeMap;
 use std::io::Write;
 
-/// What the page holds of the trace.
+/// The events of the trace that the page contains.
 pub(super) struct Packed {
     /// The columns: gzip in base64.
     pub(super) data: String,
-    /// How many events it holds.
+    /// The number of events that it contains.
     pub(super) held: usize,
-    /// How many events the trace has.
+    /// The number of events in the trace.
     pub(super) total: usize,
 }
 
-/// The columns; one place in each column per event. `js/data.js` reads them.
+/// The columns, each with an entry per event. `js/data.js` reads them.
 #[derive(Default, Serialize)]
 struct Columns<'a> {
-    /// The names that the columns refer to by their places.
+    /// The names to which the columns refer by index.
     nodes: Vec<&'a str>,
     kinds: Vec<&'a str>,
     messages: Vec<&'a str>,
-    /// The event's number, as the difference to the event before.
+    /// The event's number, as the difference to the previous event.
     id: Vec<u64>,
-    /// Its time, as the difference to the event before.
+    /// Its time, as the difference to the previous event.
     time: Vec<i64>,
     /// Its node, from 1; 0 for none.
     node: Vec<usize>,
@@ -39,7 +39,7 @@ struct Columns<'a> {
     peer: Vec<usize>,
     /// The name of its message, from 1; 0 for none.
     message: Vec<usize>,
-    /// The places of events with more fields, as differences, and those fields.
+    /// The indexes of events with further fields, as differences, and those fields.
     places: Vec<usize>,
     fields: Vec<Map<String, Value>>,
     states: &'a [State],
@@ -47,7 +47,7 @@ struct Columns<'a> {
     /// The time of the first finding, and its partition.
     finding: Option<(u64, &'a str)>,
     total: usize,
-    /// The times, in nanoseconds, between which no event is missing.
+    /// The interval, in nanoseconds, in which no event is missing.
     whole: Option<(i64, i64)>,
 }
 
@@ -101,7 +101,7 @@ pub(super) fn pack(run: &Run, trace: &Trace) -> Packed {
     Packed { data: base64(&packed), held: trace.events.len(), total: trace.total }
 }
 
-/// The fields of an event that have no column. Partitions bear the name of their cluster.
+/// The fields of an event that have no column. The names of partitions include their cluster.
 fn fields(event: &Event) -> Map<String, Value> {
     let mut fields = event.rest.clone();
     for known in ["index", "conn", "peer", "operations", "changes"] {
@@ -115,7 +115,7 @@ fn fields(event: &Event) -> Map<String, Value> {
     fields
 }
 
-/// The place of a name in a list, to which it is added if it is new.
+/// The index of a name in a list, to which it is added if it is new.
 fn index<'a>(names: &mut Vec<&'a str>, name: &'a str) -> usize {
     names.iter().position(|known| *known == name).unwrap_or_else(|| {
         names.push(name);

@@ -1,4 +1,4 @@
-//! The HTML of the page: everything that is text. The script fills the pictures.
+//! The HTML of the page with all its texts. The script draws the pictures.
 
 use super::pack::Packed;
 use super::{Finding, MOST_EVENTS, Run, Tone, bundle};
@@ -173,7 +173,7 @@ fn linked(text: &str, partition: &str) -> Markup {
     html! { @for part in &parts { (part) } (rest) }
 }
 
-/// A name as it stands in the fragment of an address.
+/// A name in the form that the fragment of an address requires.
 fn encoded(name: &str) -> String {
     let mut text = String::new();
     for byte in name.bytes() {

@@ -13,7 +13,7 @@ pub(super) const METADATA: &str = "__cluster_metadata-0";
 pub(super) struct State {
     /// The event with which the change was committed.
     pub(super) event: u64,
-    /// When, in nanoseconds since the start of the load.
+    /// The time of that event, in nanoseconds since the start of the load.
     pub(super) time: i64,
     /// The partition, with its cluster.
     pub(super) partition: String,
@@ -32,9 +32,9 @@ pub(super) struct State {
 /// The metadata log of a cluster.
 #[derive(Default)]
 struct Log {
-    /// What is appended and not yet committed, by offset.
+    /// The records that are appended and not yet committed, by offset.
     pending: BTreeMap<u64, Map<String, Value>>,
-    /// How far it is committed.
+    /// The offset up to which it is committed.
     committed: u64,
 }
 
@@ -49,7 +49,7 @@ pub(super) struct Replay {
 }
 
 impl Replay {
-    /// Takes in the next event of the trace.
+    /// Applies the next event of the trace.
     pub(super) fn add(&mut self, event: &Event) {
         let is_leader = event.rest.get("as_leader") == Some(&Value::Bool(true));
         if event.text("partition") != METADATA || !is_leader {
@@ -60,7 +60,7 @@ impl Replay {
         match event.text("what") {
             "appended" => {
                 let from = number("from").unwrap_or(0);
-                // What a leader of a later epoch writes over was never committed.
+                // Records that a leader of a later epoch replaces were never committed.
                 log.pending.retain(|offset, _| *offset < from);
                 let changes = event.rest.get("changes").and_then(Value::as_array);
                 for change in changes.into_iter().flatten().filter_map(Value::as_object) {
@@ -92,7 +92,8 @@ fn changed(now: &mut BTreeMap<String, State>, event: &Event, change: &Map<String
     (state.event, state.time, state.partition) = (event.id, event.time_ns, partition);
     if let Some(leader) = change.get("leader") {
         state.leader = leader.as_u64();
-        // Only the record that creates a partition has an epoch; naming a leader begins one.
+        // Only the record that creates a partition contains an epoch; each record with a leader
+        // begins one.
         state.epoch = change.get("epoch").and_then(Value::as_u64).unwrap_or(state.epoch + 1);
     }
     state.isr = ids("isr").unwrap_or_else(|| std::mem::take(&mut state.isr));

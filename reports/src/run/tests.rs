@@ -94,8 +94,8 @@ fn columns(page: &str) -> Value {
     serde_json::from_str(&json).expect("JSON")
 }
 
-/// A change counts once the quorum has committed it; what another leader of the quorum wrote over
-/// never does. Naming a leader begins an epoch, also if it is the same one.
+/// A change counts once the quorum has committed it; one that another leader of the quorum replaced
+/// never counts. A record with a leader begins an epoch, even if the leader is the same.
 #[test]
 fn partitions_have_the_states_that_the_controllers_committed() {
     let created = json!([{
@@ -134,7 +134,7 @@ fn partitions_have_the_states_that_the_controllers_committed() {
 }
 
 #[test]
-fn partitions_of_another_cluster_bear_its_name() {
+fn names_of_partitions_include_another_cluster() {
     let created = json!([{ "offset": 0, "partition": "orders-0", "leader": 1, "epoch": 0 }]);
     let lines = [metadata(1, "1/101", 0, created), quorum_at(2, "1/101", 1)];
     assert_eq!(read(&lines).expect("a trace").states[0].partition, "1/orders-0");
@@ -144,7 +144,7 @@ fn partitions_of_another_cluster_bear_its_name() {
 
 /// Columns are differences; every field without a column is kept.
 #[test]
-fn a_page_holds_the_events_that_the_trace_has() {
+fn a_page_contains_the_events_of_the_trace() {
     let sent = json!({ "id": 3, "time_ns": -500, "node": "1", "cause": 0, "kind": "sent",
         "conn": "00", "to": "2", "message": "FetchRequest", "bytes": 80 });
     let received = json!({ "id": 4, "time_ns": 250, "node": "2", "cause": 3, "kind": "received",
@@ -167,7 +167,7 @@ fn the_same_run_gives_the_same_bytes() {
     assert_eq!(made(&lines, &run()), made(&lines, &run()));
 }
 
-/// Explanations link to events and records; names are text, whatever they hold.
+/// Explanations link to events and records; names are text, whatever characters they contain.
 #[test]
 fn findings_link_to_their_events_and_no_text_becomes_markup() {
     let evil = "</script><script>alert(1)</script>\u{202e}\0";
@@ -205,14 +205,14 @@ fn a_run_without_events_gives_a_page_that_says_so() {
 }
 
 #[test]
-fn what_is_no_trace_is_refused_with_its_line() {
+fn a_malformed_trace_is_refused_with_the_number_of_the_line() {
     let bad = |lines: &[Value]| read(lines).map(|_| ()).expect_err("no trace");
     let good = quorum_at(1, "101", 1);
     let missing = bad(&[good.clone(), json!({ "id": 2 })]);
     assert!(missing.line == 2 && missing.what.contains("time_ns"), "{missing}");
     let same = bad(&[good.clone(), good.clone()]);
     assert!(same.line == 2 && same.what.contains("not in order"), "{same}");
-    // Facts in words only.
+    // A fact without fields.
     let mut old = quorum_at(2, "101", 1);
     old.as_object_mut().expect("an object").remove("what");
     old["fact"] = json!("appended 0..1 to orders-0 as leader, epoch 0");
@@ -222,9 +222,9 @@ fn what_is_no_trace_is_refused_with_its_line() {
     assert_eq!(page(&run(), torn.into_iter().skip(1)).unwrap_err().what, "the file ends too early");
 }
 
-/// Of a trace that is too long, the page keeps what is rare and what leads up to the last finding.
+/// Of a trace that is too long, the page keeps rare events and those that precede the last finding.
 #[test]
-fn a_long_trace_is_cut_and_the_page_says_so() {
+fn a_long_trace_is_shortened_and_the_page_says_so() {
     let mut lines = vec![quorum_at(1, "101", 1)];
     let woke = |id: u64| json!({ "id": id, "time_ns": 1_000 * id, "node": "1", "cause": id - 1, "kind": "woke" });
     let more = MOST_EVENTS as u64 + 50_000;
@@ -264,5 +264,5 @@ fn a_long_trace_is_cut_and_the_page_says_so() {
     });
     let late = ids(&made(&lines, &run));
     assert!(late.contains(&(more - 1)) && late.contains(&1_001), "the finding and the crash");
-    assert!(!late.contains(&500), "what happened long before the finding");
+    assert!(!late.contains(&500), "a frequent event long before the finding");
 }

@@ -105,7 +105,8 @@ fn beyond_kafka_allows_only_values_that_can_be_simulated() {
 #[test]
 fn a_choice_of_kafka_that_is_not_modelled_is_known() {
     let error = with(&["auto.offset.reset=by_duration:PT1H"]).expect_err("it is not modelled");
-    let message = "`auto.offset.reset=by_duration:PT1H` is a value of Kafka that is not modelled; \
+    let message = "--set auto.offset.reset=by_duration:PT1H: \
+                   `auto.offset.reset=by_duration:PT1H` is a value of Kafka that is not modelled; \
                    expected earliest, latest or none";
     assert_eq!((error.kind, error.message.as_str()), (Kind::Impossible, message));
     for value in ["by_duration:", "by_duration:-PT1H", "newest"] {

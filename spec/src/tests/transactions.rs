@@ -141,6 +141,7 @@ fn what_producers_do_in_transactions_can_be_set() {
         "transactions.abandoned=2%",
         "transactions.transfer=true",
         "transactions.shared.id=true",
+        "producers=2",
         "transactions.when.fenced=stop",
     ];
     scenario.set_all(&settings.map(str::to_owned)).unwrap();

@@ -1,10 +1,11 @@
-//! What turning idempotence off costs.
+//! The section of the page about `enable.idempotence=false`.
 
 use super::*;
 
-/// What turning idempotence off costs stands on the page, and no chart of losses has the setting.
+/// The page shows the duplicates and reorderings without idempotence; charts of losses leave the
+/// setting out.
 #[test]
-fn what_idempotence_is_worth_is_said() {
+fn the_effect_of_idempotence_is_on_the_page() {
     let off = Setting { idempotence: false, ..ACKS_ALL };
     let each = |seed| {
         let mut doubled = run(off, seed, 100, 0, "crash");
@@ -27,7 +28,7 @@ fn what_idempotence_is_worth_is_said() {
     assert!(page.contains("may be stored twice, or behind what it sent later."));
     assert!(!file(&written, "lost-per-million.csv").contains("not idempotent"));
     assert_eq!(summary.pairs, vec![], "the two differ in more than min ISR");
-    // Without the second there is nothing to compare.
+    // Without the second setting there is no comparison.
     let page = made_up::study(Seeds { from: 0, to: 3 });
     assert!(file(&files(&page).1, "index.html").contains("id=\"idempotence\""));
     assert!(!file(&files(&small()).1, "index.html").contains("id=\"idempotence\""));

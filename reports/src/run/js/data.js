@@ -1,4 +1,4 @@
-// What the page holds: columns of events, and the tables that they refer to.
+// The data of the page: columns of events, and the tables to which the columns refer.
 
 // Decompresses and reads the data; times become nanoseconds since the start of the load.
 export async function load(text) {
@@ -17,7 +17,7 @@ function columns(raw) {
   const data = {
     count,
     total: raw.total,
-    // The times between which no event is missing; null if there are none.
+    // The interval in which no event is missing; null if there is none.
     whole: raw.whole,
     nodes: raw.nodes,
     kinds: raw.kinds,
@@ -27,12 +27,12 @@ function columns(raw) {
     finding: raw.finding,
     id: new Uint32Array(count),
     time: new Float64Array(count),
-    // Places in `nodes`, `kinds` and `messages`; -1 for none.
+    // Indexes in `nodes`, `kinds` and `messages`; -1 for none.
     node: Int32Array.from(raw.node, (place) => place - 1),
     kind: Int32Array.from(raw.kind),
     peer: Int32Array.from(raw.peer, (place) => place - 1),
     message: Int32Array.from(raw.message, (place) => place - 1),
-    // The place of the event that is the cause; -1 for none, or if the page does not hold it.
+    // The index of the causing event; -1 if there is none, or the page does not contain it.
     cause: new Int32Array(count),
     fields: new Map(),
   };
@@ -49,13 +49,13 @@ function columns(raw) {
   return data;
 }
 
-// The place of the event with this number, or -1.
+// The index of the event with this number, or -1.
 export function placeOf(data, id) {
   const at = lowest(data.count, (i) => data.id[i] >= id);
   return at < data.count && data.id[at] === id ? at : -1;
 }
 
-// The lowest place below `count` from which on `is` holds, or `count`.
+// The lowest index below `count` from which `is` holds, or `count`.
 export function lowest(count, is) {
   let [low, high] = [0, count];
   while (low < high) {

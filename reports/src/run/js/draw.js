@@ -1,7 +1,7 @@
 // Drawing on a canvas: sharp on every screen, in the colours of the page, with shapes.
 import { view, pan, zoom, change } from "./view.js";
 
-// A canvas that draws itself by `paint(context, width, colours)`, which returns nothing.
+// A canvas that is drawn by `paint(context, width, colours)`.
 export function surface(canvas, height, paint) {
   const it = { canvas, width: 0, height: 0, hits: [] };
   it.paint = () => {
@@ -27,7 +27,7 @@ export function surface(canvas, height, paint) {
 }
 
 let known = null;
-// The first rule of the style sheet has the colours of light ground.
+// The first rule of the style sheet has the colours of the light theme.
 const LIGHT = 0;
 const NAMES = ["paper", "ground", "text", "muted", "rule", "axis", "first", "second", "third", "bar", "accent", "good", "bad", "caution"];
 
@@ -41,12 +41,12 @@ function inksOf(style) {
   return Object.fromEntries(NAMES.map((name) => [name, style.getPropertyValue(`--${name}`).trim()]));
 }
 
-// Reads the colours again; those of light ground for paper.
+// Reads the colours again; those of the light theme for printing.
 export function forgetColours(onPaper = false) {
   known = onPaper ? inksOf(document.styleSheets[0].cssRules[LIGHT].style) : null;
 }
 
-// Lines of distinct colour and dash for replicas.
+// Colours and dashes that distinguish the lines of replicas.
 export function lineOf(place, ink) {
   const all = [[ink.third, []], [ink.first, [7, 3]], [ink.second, [2, 3]], [ink.text, [9, 3, 2, 3]], [ink.muted, [4, 2]], [ink.accent, [1, 2]]];
   return all[place % all.length];
@@ -77,7 +77,7 @@ export function box(context, x1, y1, x2, y2, fill, edge, dash = []) {
   }
 }
 
-// Slanted lines: what is not there. `cross` slants both ways.
+// Hatching, which marks what is absent. `cross` hatches in both directions.
 export function hatch(context, x1, y1, x2, y2, colour, cross = false, gap = 6) {
   context.save();
   context.beginPath();
@@ -99,7 +99,7 @@ export function hatch(context, x1, y1, x2, y2, colour, cross = false, gap = 6) {
   context.restore();
 }
 
-// A mark: its shape is its meaning, its colour repeats it.
+// A mark. Its shape alone has the meaning; the colour repeats it.
 export function mark(context, shape, x, y, size, colour, ground) {
   context.fillStyle = colour;
   context.strokeStyle = ground;
@@ -134,7 +134,7 @@ function cross(context, x, y, size, colour, width) {
   context.stroke();
 }
 
-// Text that ends with an ellipsis where there is no room; nothing if there is almost none.
+// Text that ends with an ellipsis if it is too long; no text if there is almost no room.
 export function text(context, words, x, y, colour, room = Infinity, align = "left") {
   context.fillStyle = colour;
   context.textAlign = align;
@@ -158,7 +158,8 @@ export function ticks(from, to, length, room) {
   return { all, digits: Math.max(0, Math.min(9, 9 - Math.floor(Math.log10(step)))) };
 }
 
-// Drags pan, a wheel with Ctrl zooms, two fingers do both. `axis` is "x" or "y": where time runs.
+// Dragging pans, the wheel with Ctrl zooms, two fingers do both. `axis` is "x" or "y", the
+// direction of time.
 export function gestures(it, axis, timeAt, onPick) {
   const { canvas } = it;
   const place = (event) => {

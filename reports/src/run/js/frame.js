@@ -1,4 +1,4 @@
-// Where times lie on the strip of a partition.
+// The horizontal positions of times on the strip of a partition.
 import { lowest } from "./data.js";
 import { view } from "./view.js";
 

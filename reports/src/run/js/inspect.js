@@ -1,4 +1,4 @@
-// The chosen event: what happened, what caused it, what it caused.
+// The chosen event, its causes and its effects.
 import { element, says, seconds, span, who } from "./words.js";
 import { change, fragment, view } from "./view.js";
 
@@ -41,7 +41,7 @@ export function showEvent(model) {
         element("ol", {}, effects.slice(0, MOST_EFFECTS).map(item)), effects.length > MOST_EFFECTS ? element("p", { class: "small" }, `and ${effects.length - MOST_EFFECTS} more`) : null)));
 }
 
-// Where else the event shows: its partition, its records, the pictures around it.
+// Links to other views of the event: its partition, its records, the pictures around it.
 function links(model, i) {
   const { data } = model;
   const fields = data.fields.get(i) || {};
@@ -57,7 +57,7 @@ function links(model, i) {
 
 let came = null;
 
-// Moves the focus to the chosen event, and remembers where it came from.
+// Moves the focus to the chosen event, and remembers the element that had it.
 export function enter(from) {
   came = from && document.contains(from) && !from.closest("#dock") ? from : came;
   document.getElementById("dock").focus({ preventScroll: true });

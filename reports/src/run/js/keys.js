@@ -1,4 +1,4 @@
-// Keys, and steps from event to event.
+// Keyboard shortcuts, and steps from event to event.
 import { lowest } from "./data.js";
 import { element } from "./words.js";
 import { change, pan, reveal, view, whole, zoom } from "./view.js";

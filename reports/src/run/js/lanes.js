@@ -1,4 +1,4 @@
-// Which lanes and messages the picture of messages shows.
+// The lanes and messages in the picture of messages.
 import { element } from "./words.js";
 import { partitionsOf } from "./model.js";
 import { change, view } from "./view.js";
@@ -7,7 +7,7 @@ export function visible(model) {
   return model.lanes.filter((lane) => !view.hidden.has(lane));
 }
 
-// Messages that pass the filters. What a filter lets through is kept until the filter changes.
+// The messages that pass the filters. They are kept until a filter changes.
 let kept = { key: null, all: [] };
 
 export function chosen(model) {

@@ -1,4 +1,4 @@
-// The page comes to life: reads the data, draws, and follows the address.
+// Starts the page: reads the data, draws the pictures, and follows the fragment of the address.
 import { load } from "./data.js";
 import { build, eventAt } from "./model.js";
 import { asked, begin, change, follow, knowIds, reveal, view } from "./view.js";
@@ -20,7 +20,7 @@ function open(model, wanted) {
   }
 }
 
-// Follows a link within the page: the focus goes to what it leads to.
+// Follows a link within the page, and moves the focus to its target.
 function followLink(model, link) {
   const before = view.record;
   const wanted = asked(link.getAttribute("href"), (id) => eventAt(model, id));

@@ -1,5 +1,5 @@
-// What the events mean: nodes and when they were up, partitions and what their replicas held,
-// messages and what became of them.
+// The meaning of the events: nodes and their up times, partitions and the logs of their replicas,
+// messages and their fates.
 import { lowest, placeOf } from "./data.js";
 
 const DOWN = new Set(["crashed", "halted", "power_lost", "boot_failed"]);
@@ -11,7 +11,7 @@ export function build(data) {
     partitions: new Map(),
     faults: [],
     facts: [],
-    // Where events are missing, a picture would show what did not happen: logs that stop growing.
+    // Where events are missing, a picture would be wrong, for example logs that stop growing.
     start: data.whole ? data.whole[0] : 0,
     end: data.whole ? data.whole[1] : 0,
     first: new Int32Array(data.count).fill(-1),
@@ -36,7 +36,7 @@ export function build(data) {
   return model;
 }
 
-// The event's part of the state: which node is up, which fault is in force, what a fact says.
+// Applies an event to the state: nodes that are up, faults in force, facts.
 function event(model, i, open, sends, reads) {
   const { data } = model;
   const [node, time, kind] = [data.node[i], data.time[i], data.kinds[data.kind[i]]];
@@ -114,7 +114,7 @@ function replicaOf(partition, node) {
   return partition.replicas.get(node);
 }
 
-// Points are [time, value, place of the event].
+// Points are [time, value, index of the event].
 function inPartition(partition, i, time, node, fields) {
   partition.events.push(i);
   const replica = () => replicaOf(partition, node);
@@ -155,7 +155,7 @@ function inPartition(partition, i, time, node, fields) {
   }
 }
 
-// Open transactions in the log of the leader, by producer: where their records begin.
+// The first offsets of open transactions in the log of the leader, by producer.
 function transaction(partition, fields) {
   if (fields.producer_id === undefined) return;
   partition.transactional = true;
@@ -199,7 +199,7 @@ function order(a, b) {
   return rank[a.role] - rank[b.role] || number(a.id) - number(b.id);
 }
 
-// Every message: when it was sent, when it arrived if it did, and what was unusual about it.
+// Every message: the times of sending and arrival, if it arrived, and unusual circumstances.
 function messages(model) {
   const { data } = model;
   const sent = data.kinds.indexOf("sent");
@@ -248,7 +248,8 @@ export function nodeOf(model, id) {
   return model.nodes[model.data.nodes.indexOf(id)];
 }
 
-// The partition that an event is about: its own, or that of a fact that it caused, or its handler's.
+// The partition that an event is about: its own, or that of a fact that it caused, or its
+// handler's.
 export function partitionsOf(model, i) {
   const { data } = model;
   const found = new Set();
@@ -268,7 +269,7 @@ export function partitionsOf(model, i) {
   return found;
 }
 
-// The record's life, in order of time: [place of the event, what it is to the record].
+// The record's life, in order of time: [index of the event, its meaning for the record].
 export function lifeOf(model, name) {
   const { data } = model;
   const life = [];
@@ -317,8 +318,8 @@ function one(model, i, fields, node, key, out, offsets) {
   out.life.push([i, reader ? "read_back" : kind]);
 }
 
-// The message that brought what was appended: when it was sent and received. An append can be due to
-// another message, such as the coordinator's word that the transaction is open; that is not a step.
+// The message with the appended batch: its sending and its arrival. An append can be due to another
+// message, such as the coordinator's response that the transaction is open; that is not a step.
 function carrying(model, i, name) {
   const { data } = model;
   let place = i;
@@ -354,7 +355,7 @@ export function lostRecords(model) {
   return lost.map(([name]) => name);
 }
 
-// Where and when these records were acknowledged: [partition, offset, place of the event].
+// The acknowledgements of these records: [partition, offset, index of the event].
 export function acknowledgements(model, names) {
   const wanted = new Set(names);
   const [held, found] = [new Map(), []];

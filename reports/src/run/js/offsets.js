@@ -8,7 +8,7 @@ import { clampX, gutter, inView, nodeIn, strip, xOf } from "./frame.js";
 
 export const PLOT = 240;
 
-// The high watermark that leaders had, one after the other.
+// The high watermark of the successive leaders.
 export function highWatermark(partition) {
   if (!partition.high) {
     const all = [];
@@ -18,20 +18,20 @@ export function highWatermark(partition) {
       }
     }
     all.sort((a, b) => a[0] - b[0] || a[3] - b[3]);
-    // A leader that was replaced and does not know it has no say.
+    // A leader that was replaced, and does not know that yet, is ignored.
     let epoch = -1;
     partition.high = all.filter((point) => (epoch = Math.max(epoch, point[3])) === point[3]);
   }
   return partition.high;
 }
 
-// The points of a line between two times, with the one that is in force at the first.
+// The points of a line between two times, and the last point before them.
 function cutOut(points, from, to) {
   const first = Math.max(lowest(points.length, (i) => points[i][0] > from) - 1, 0);
   return points.slice(first, lowest(points.length, (i) => points[i][0] > to));
 }
 
-// A line as the distance to another one: it changes with either.
+// The distance of a line to another one, which changes with either of them.
 function against(points, other) {
   const all = [];
   let [i, j] = [-1, -1];
@@ -96,7 +96,7 @@ function committed(context, marks, base, yOf, bottom, ink) {
   steps(context, marks, base, yOf, ink.text, 3, []);
 }
 
-// Acknowledged records that are lost, where they were acknowledged.
+// Acknowledged records that are lost, at the time and offset of their acknowledgement.
 function losses(model, context, partition, base, yOf, ink) {
   for (const [name, offset, i] of model.lost ?? []) {
     const time = model.data.time[i];
@@ -114,7 +114,7 @@ function grid(context, low, most, yOf, ink) {
   }
 }
 
-// A line that holds each value until the next; broad and grey while the process is down.
+// A line that keeps each value until the next one; broad and grey while the process is down.
 function steps(context, points, base, yOf, colour, width, dash, downs = []) {
   if (!points.length) return;
   context.strokeStyle = colour;
@@ -144,7 +144,8 @@ function steps(context, points, base, yOf, colour, width, dash, downs = []) {
   }
 }
 
-// Acknowledged ends, once there is room for each; filled where the high watermark was still below.
+// Acknowledged end offsets, if there is room for them; filled if the high watermark was still
+// lower.
 function acks(context, partition, base, yOf, ink) {
   const all = inView(partition.acks);
   if (all.length > 260) return;

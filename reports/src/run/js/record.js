@@ -1,4 +1,4 @@
-// A record's whole life, each step with its event.
+// The whole life of a record, each step with its event.
 import { element, says, seconds, who } from "./words.js";
 import { acknowledgements, at, lifeOf, lostRecords } from "./model.js";
 import { change, fragment, view } from "./view.js";
@@ -10,14 +10,14 @@ const STEPS = {
 };
 const SHAPES = { cut: "▼", missing: "▼", failed: "✕", retried: "↻", acknowledged: "▲", confirmed: "▲", read_back: "●", delivered: "●" };
 
-// The most lost records that are listed.
+// The largest number of lost records in the list.
 const MOST_LOST = 40;
 
 let lost = null;
 
 export function beginRecord(model, counted) {
   const all = lostRecords(model);
-  // The verdict decides; the list is shown only if it is the same.
+  // The verdict decides. The list is shown only if it agrees with the verdict.
   lost = all.length === counted ? all : [];
   model.lost = acknowledgements(model, lost);
   const input = element("input", { id: "record-name", type: "text", placeholder: "0#215", size: "10", autocomplete: "off", spellcheck: "false" });
@@ -58,7 +58,7 @@ export function showRecord(model) {
     list ?? "");
 }
 
-// What became of the record, and why, in sentences.
+// The outcome of the record and its reasons, in sentences.
 function fate(model, life) {
   const { data } = model;
   const partition = model.partitions.get(life.partition);

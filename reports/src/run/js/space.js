@@ -17,7 +17,7 @@ let space = null;
 
 export function beginSpace(model) {
   space = surface(document.getElementById("space-canvas"), (width) => (width < 560 ? 560 : 680), (context, width, ink) => paintSpace(model, context, width, ink));
-  // A phone has room for few lanes.
+  // A narrow screen has room for few lanes.
   if (window.innerWidth < 560) {
     const roles = new Set(["controller", "administrator", "reader"]);
     change({ hidden: new Set(model.lanes.filter((lane) => roles.has(model.nodes[lane].kind))) });
@@ -144,7 +144,8 @@ function laneOf(model, context, lane, x, wide, ink) {
   }
 }
 
-// Where each line would be too thin: how many messages each node sends, by its place in time.
+// The density of messages, if lines would be too close: the number of messages of each node over
+// time.
 function density(model, context, all, xs, wide, ink) {
   const rows = Math.ceil(space.extent / 3);
   const counts = new Map();
@@ -175,7 +176,7 @@ function message(model, context, it, xs, ink, count) {
   const [name, dash] = FATES[it.fate];
   const colour = it.fate ? ink[name] : ink.muted;
   const about = view.event >= 0 && (it.i === view.event || it.to === view.event);
-  // What never arrives ends on its way.
+  // The line of a message that never arrives ends between the lanes.
   const [x2, y2] = it.to >= 0 ? [goal, yAt(time[it.to])] : [x1 + (goal - x1) * 0.4, y1 + 10];
   line(context, x1, y1, x2, y2, about ? ink.accent : colour, about ? 3 : it.fate ? 1.8 : count > 250 ? 0.6 : 1, dash);
   if (it.to < 0) mark(context, "cross", x2, y2, 4.5, ink.bad, ink.paper);
@@ -198,7 +199,7 @@ function arrow(context, x1, y1, x2, y2, colour) {
   context.fill();
 }
 
-// The message's name beside its line, unless another name is there already.
+// The message's name beside its line, unless it would overlap another name.
 function nameMessage(model, context, it, xs, ink, taken) {
   if (it.to < 0) return;
   const { time, node, peer } = model.data;
@@ -218,7 +219,7 @@ function nameMessage(model, context, it, xs, ink, taken) {
   }
 }
 
-// Facts about the chosen partition, and what happened to nodes.
+// Facts about the chosen partition, and events of nodes.
 function facts(model, context, xs, ink) {
   const events = model.partitions.get(view.partition)?.events ?? [];
   const { time, node } = model.data;

@@ -1,4 +1,5 @@
-// The strip of a partition: leader, in-sync replicas and faults as bands, offsets as lines, over time.
+// The strip of a partition: leader, in-sync replicas and faults as bands, offsets as lines, over
+// time.
 import { lowest } from "./data.js";
 import { element, grouped, says, seconds, set, span, table, who } from "./words.js";
 import { at, clusterOf, stateAt, within } from "./model.js";
@@ -124,8 +125,8 @@ function faultBar(context, it, top, ink) {
   strip.hits.push([it.i, x1, y + FAULT / 2]);
 }
 
-// Stretches between committed states of the partition: [state, from, to]. States that `same` holds
-// for are one stretch.
+// Spans of committed states of the partition: [state, from, to]. Successive states for which `same`
+// holds form one span.
 function stretches(partition, same = () => false) {
   const all = [];
   partition.states.forEach((state, place) => {
@@ -167,7 +168,7 @@ function lane(model, context, partition, replica, y, ink, place) {
     const to = Math.min(lead.to, down ? down[0] : Infinity);
     if (to < view.from || lead.from > view.to) continue;
     const [x1, x2] = [clampX(xOf(lead.from)), clampX(xOf(to))];
-    // It leads in an epoch that the controllers have ended.
+    // It still leads in an epoch that the controllers have ended.
     const stale = partition.states.find((state) => state.epoch > lead.epoch);
     const x3 = stale ? Math.max(Math.min(clampX(xOf(stale.time)), x2), x1) : x2;
     box(context, x1, top, x3, bottom, ink.third, null);
@@ -207,7 +208,7 @@ function down(model, context, replica, top, bottom, ink) {
   }
 }
 
-// A tick where a write was acknowledged, a cross where one was refused.
+// A tick for an acknowledged write, a cross for a refused one.
 function writes(context, partition, y, ink) {
   context.fillStyle = ink.good;
   let last = -9;

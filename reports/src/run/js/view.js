@@ -1,5 +1,5 @@
-// What is shown: the chosen event, partition, record and span of time. All of it stands in the
-// fragment of the address, so that a link leads to the same view.
+// The view: the chosen event, partition, record and span of time. The fragment of the address
+// contains all of them, so that a link leads to the same view.
 
 export const view = { event: -1, partition: "", record: "", from: 0, to: 0, hidden: new Set(), api: "", only: "", relative: false };
 
@@ -16,7 +16,7 @@ export function whole() {
   return bounds;
 }
 
-// Calls the listener after each change, at most once a frame.
+// Calls the listener after changes, at most once a frame.
 export function follow(listener) {
   listeners.push(listener);
 }
@@ -36,7 +36,7 @@ export function change(changes) {
   }
 }
 
-// Zooms around a time by a factor below 1 for closer.
+// Zooms around a time; a factor below 1 zooms in.
 export function zoom(factor, around = (view.from + view.to) / 2) {
   change({ from: around - (around - view.from) * factor, to: around + (view.to - around) * factor });
 }
@@ -46,7 +46,7 @@ export function pan(share) {
   change({ from: view.from + by, to: view.to + by });
 }
 
-// Shows a time: moves the span there if it lies outside.
+// Moves the span of time, if it does not contain this time.
 export function reveal(time) {
   if (time >= view.from && time <= view.to) return;
   const half = (view.to - view.from) / 2;
@@ -61,7 +61,7 @@ function isWhole() {
   return view.from <= bounds[0] && view.to >= bounds[1];
 }
 
-// The fragment that leads here, or to the same view with some parts replaced.
+// The fragment for this view, with some parts replaced.
 export function fragment(ids, replaced = {}) {
   const it = { ...view, ...replaced };
   const parts = [];
@@ -84,7 +84,7 @@ function write() {
   if (wanted !== location.hash && !(section && wanted === "#")) history.replaceState(null, "", wanted);
 }
 
-// What a fragment asks for; only what stands in it.
+// The parts of a view that a fragment names.
 export function asked(hash, placeOfId) {
   const wanted = {};
   for (const part of hash.replace(/^#/, "").split("&")) {

@@ -1,6 +1,6 @@
-// Events, nodes and times in words, and the elements that pages are made of.
+// Events, nodes and times in words, and the HTML elements of the page.
 
-// A time, cut off as in the verdict.
+// A time, rounded down as in the verdict.
 export function seconds(ns, digits = 6) {
   return `${(Math.trunc(ns / 10 ** (9 - digits)) / 10 ** digits).toFixed(digits)} s`;
 }
@@ -26,7 +26,8 @@ export function set(ids) {
   return ids && ids.length ? `{${ids.join(", ")}}` : "{}";
 }
 
-// An element. Content is text or elements, never HTML: names in a trace can hold anything.
+// An element. Its content is text or elements, never HTML, because names in a trace are not
+// trusted.
 export function element(name, attributes = {}, ...content) {
   const made = document.createElement(name);
   for (const [key, value] of Object.entries(attributes)) {
@@ -47,7 +48,7 @@ export function table(heads, rows, caption) {
 
 const CLOSED = { refused: "was refused", closed: "was closed", reset: "was reset" };
 
-// What happened in an event, in words. Facts and faults come with theirs.
+// An event in words. The trace contains the words of facts and faults.
 export function says(model, i) {
   const { data } = model;
   const kind = data.kinds[data.kind[i]];
