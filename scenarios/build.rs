@@ -1,5 +1,5 @@
-//! Lists the scenario files of the catalogue, so that being there is all it takes to be in it,
-//! and takes the fingerprint of everything that decides how a run goes.
+//! Lists the scenario files of the catalogue folder, so that a new file needs no other
+//! registration, and computes the fingerprint of all sources that affect a run.
 
 #![allow(
     clippy::disallowed_methods,
@@ -33,8 +33,8 @@ fn main() {
     println!("cargo::rustc-env=FAULTLINE_BUILD={:016x}", fingerprint(Path::new(&root)));
 }
 
-/// Of the sources of all crates that take part in a run, and of the versions of what they use. The
-/// same in debug and release, and on every machine.
+/// The fingerprint of the sources of all crates that take part in a run, and of the versions of
+/// their dependencies. It is the same in debug and release, and on every machine.
 fn fingerprint(root: &Path) -> u64 {
     let workspace = root.parent().expect("the crate is in a workspace");
     let mut files = vec![workspace.join("Cargo.lock")];
@@ -55,7 +55,7 @@ fn fingerprint(root: &Path) -> u64 {
     let mut hash = 0xcbf2_9ce4_8422_2325_u64;
     for file in files {
         let name = file.strip_prefix(workspace).expect("it is below").to_string_lossy();
-        // FNV-1a: what is wanted is a name, not a proof.
+        // FNV-1a: the fingerprint need not resist attacks.
         let content = fs::read(&file).unwrap_or_default();
         for byte in name.bytes().chain(content).filter(|byte| *byte != b'\r') {
             hash = (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3);

@@ -1,9 +1,9 @@
-//! Every failure ever found, as a scenario that once failed. Each file says what it was; each run
-//! has to come to what the file expects, and to reach what made it fail then: a pass that no longer
-//! gets there shows nothing. Files are plans, which list their faults: what a seed draws changes with
-//! every new kind of fault. `faultline replay DIR --freeze FILE` writes one.
+//! Scenarios that failed once. Each file describes its failure; each run has to have the result
+//! that the file expects, and to reach the steps that led to the failure, because a pass without
+//! them shows nothing. Files are plans, which list their faults, since the faults that a seed draws
+//! change with every new kind of fault. `faultline replay DIR --freeze FILE` writes such a file.
 
-#![expect(clippy::print_stdout, reason = "a run that panics is the last one named")]
+#![expect(clippy::print_stdout, reason = "the last name printed is that of a run that panics")]
 
 use scenarios::result::{Outcome, Verdict};
 use scenarios::run::run;
@@ -19,7 +19,7 @@ fn files() -> Vec<PathBuf> {
     files
 }
 
-/// The scenario in a file, which says where it comes from and has a fact to reach.
+/// The scenario in a file, which begins with the history of the failure and has a step to reach.
 fn scenario(path: &Path) -> Scenario {
     let text = fs::read_to_string(path).expect("readable");
     let file = path.display().to_string();
@@ -33,7 +33,7 @@ fn scenario(path: &Path) -> Scenario {
     scenario
 }
 
-/// What is not as expected.
+/// The differences between a verdict and the expected one.
 fn mistakes(scenario: &Scenario, verdict: &Verdict) -> Vec<String> {
     let expected = match scenario.expect.outcome {
         Expected::Pass => Outcome::Pass,
@@ -43,7 +43,7 @@ fn mistakes(scenario: &Scenario, verdict: &Verdict) -> Vec<String> {
     if verdict.outcome != expected {
         mistakes.push(verdict.headline());
     }
-    // Asked of a violation, too, which does not become vacuous by it.
+    // This is required of a violation as well, which is never vacuous.
     mistakes.extend(verdict.not_exercised.iter().map(|name| format!("did not reach {name}")));
     if let Some(check) = &scenario.expect.check
         && !verdict.violations.iter().any(|violation| violation.check == *check)
@@ -58,7 +58,7 @@ fn mistakes(scenario: &Scenario, verdict: &Verdict) -> Vec<String> {
     mistakes
 }
 
-/// The mistakes of all seeds that the scenario names.
+/// The differences in all seeds that the scenario names.
 fn mistakes_of_all(scenario: &Scenario) -> Vec<String> {
     let of = |seed: u64| {
         let resolved =
@@ -72,7 +72,7 @@ fn mistakes_of_all(scenario: &Scenario) -> Vec<String> {
 }
 
 #[test]
-fn what_once_failed_comes_to_what_is_expected_and_still_gets_there() {
+fn every_entry_has_the_expected_result_and_reaches_its_steps() {
     let mut failed = Vec::new();
     for path in files() {
         let scenario = scenario(&path);
@@ -82,8 +82,8 @@ fn what_once_failed_comes_to_what_is_expected_and_still_gets_there() {
     assert_eq!(failed, Vec::<String>::new());
 }
 
-/// Takes out of `tests/corpus/$FAULTLINE_SHRINK.toml` every fault without which its runs come to the
-/// same and reach the same. The comment at the top of the file stays.
+/// Removes every fault from `tests/corpus/$FAULTLINE_SHRINK.toml` without which its runs have the
+/// same result and reach the same steps. The comment at the top of the file stays.
 #[test]
 #[ignore = "rewrites an entry"]
 #[expect(clippy::disallowed_methods, reason = "it is called by hand, and changes the repository")]

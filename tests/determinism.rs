@@ -1,5 +1,5 @@
-//! The same seed gives the same run: twice in one process, on threads beside others, in other
-//! processes, and in another build. Everything else rests on this, so it is tested first.
+//! The same seed gives the same run: twice in one process, on several threads, in other processes,
+//! and in another build.
 
 #![expect(
     clippy::disallowed_methods,
@@ -20,7 +20,7 @@ fn verdict(name: &str, seed: u64) -> Verdict {
     run(&Resolved { scenario, seed, bugs: Vec::new(), trace: false }).verdict
 }
 
-/// What the program in another process says.
+/// The digest of a run of the program in another process.
 fn digest_by(program: &str, name: &str, seed: u64) -> String {
     let out = std::env::temp_dir().join(format!("faultline-determinism-{}", std::process::id()));
     let output = Command::new(program)
@@ -35,7 +35,7 @@ fn digest_by(program: &str, name: &str, seed: u64) -> String {
 }
 
 #[test]
-fn one_after_another_and_beside_each_other() {
+fn runs_are_equal_one_after_another_and_in_parallel() {
     for (name, seed) in RUNS {
         let first = verdict(name, seed);
         let beside: Vec<_> =

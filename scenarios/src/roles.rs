@@ -1,4 +1,4 @@
-//! Which ids belong to which kind of node, and how a node is called.
+//! The ids and names of the kinds of nodes.
 
 use engine::ids::BrokerId;
 use machine::NodeId;

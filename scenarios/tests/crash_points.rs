@@ -1,11 +1,11 @@
-//! A crash of each node at each step of some transactions, and before each disk operation of the handlers of
-//! brokers, which lead their partitions and coordinate them: nothing is stuck, torn or duplicated, as the
-//! judge sees it.
+//! Crashes of each node at each step of some transactions, and before each disk operation of
+//! brokers, which lead the partitions and are the coordinators: according to the judge, no
+//! transaction is stuck, torn or duplicated.
 //!
-//! The points are enumerated from the trace of a run without faults. A crash is a process that is killed, or
-//! a host that loses its power and what was not synced. Each point is a run of its own:
-//! `cargo test -p scenarios --test crash_points -- --ignored --nocapture` makes all of them, the usual
-//! test one of many.
+//! The points are enumerated from the trace of a run without faults. A crash kills a process, or is
+//! a power loss of its host, with the loss of unsynced bytes. Each point is a run of its own:
+//! `cargo test -p scenarios --test crash_points -- --ignored --nocapture` tests all points, the
+//! usual test a small part of them.
 
 #![expect(clippy::print_stdout, reason = "the number of points is printed, and may not fall")]
 
@@ -22,25 +22,25 @@ const SEED: u64 = 1;
 /// The node of the producer; brokers are 1, 2 and 3.
 const PRODUCER: u16 = 1001;
 
-/// The points of each version of the transaction protocol, over all nodes. Fewer than before means that
-/// points are missed.
+/// The minimum number of points for each version of the transaction protocol, over all nodes. A
+/// smaller number means that points are missed.
 const STEPS: [usize; 2] = [560, 580];
 const DISK_OPERATIONS: [usize; 2] = [285, 300];
 
-/// How many points the usual test makes of each kind.
+/// The number of points of each kind that the usual test takes.
 const SAMPLE: usize = 30;
 
-/// Where a crash happens.
+/// The point of a crash.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 struct Point {
     /// The time in nanoseconds since the load began.
     at: u64,
     node: u16,
-    /// The number of the disk operation in the handler; `None`: before the handler.
+    /// The number of the disk operation in the handler; `None` means before the handler.
     operation: Option<u32>,
 }
 
-/// How a node goes down.
+/// The kind of a crash.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Blow {
     Kill,
@@ -57,7 +57,7 @@ fn resolved(version: u16, faults: &str, trace: bool) -> Resolved {
     Resolved { scenario, seed: SEED, bugs: Vec::new(), trace }
 }
 
-/// What a verdict reports.
+/// The findings of a verdict.
 fn in_words(verdict: &Verdict) -> String {
     format!("{:?}: {:?} {:?}", verdict.outcome, verdict.violations, verdict.unknown)
 }
@@ -71,7 +71,7 @@ fn points(version: u16) -> (BTreeSet<Point>, BTreeSet<Point>) {
     let load = calm.stats.setup_ns..calm.stats.setup_ns + calm.stats.load_ns;
     let (mut steps, mut operations) = (BTreeSet::new(), BTreeSet::new());
     for event in trace {
-        // Handlers, and those of them that used the disk.
+        // All handlers, and those that used the disk.
         let (handler, count) = match event.kind {
             TraceKind::Received { .. }
             | TraceKind::Woke
@@ -94,7 +94,7 @@ fn points(version: u16) -> (BTreeSet<Point>, BTreeSet<Point>) {
     (steps, operations)
 }
 
-/// The fault of a point. It begins a nanosecond before, when nothing else happens.
+/// The fault of a point. It begins a nanosecond earlier, when there is no other event.
 fn fault(point: Point, blow: Blow) -> String {
     let kind = match blow {
         Blow::Kill => "crash",
@@ -105,7 +105,7 @@ fn fault(point: Point, blow: Blow) -> String {
         broker => format!("broker {broker}"),
     };
     let operation = point.operation.map(|nth| format!("at_disk_operation = {nth}\n"));
-    // A client is back soon, so that there are records left to write.
+    // A client restarts soon, so that there are records left to write.
     let lasts = if point.node == PRODUCER { "150ms" } else { "1500ms" };
     format!(
         "[[faults]]\nkind = \"{kind}\"\ntarget = \"{target}\"\nat = \"{}ns\"\nlasts = \"{lasts}\"\n{}",
@@ -118,12 +118,12 @@ fn struck(version: u16, point: Point, blow: Blow) -> RunOutcome {
     run(&resolved(version, &fault(point, blow), false))
 }
 
-/// Crashes at every `stride`-th point; returns what went wrong.
+/// Crashes at every `stride`-th point; returns the findings.
 fn crash(version: u16, points: &BTreeSet<Point>, stride: usize, wrong: &mut Vec<String>) -> usize {
     let mut made = 0;
     for point in points.iter().step_by(stride) {
         for blow in [Blow::Kill, Blow::PowerLoss] {
-            // The power of a client is no different from its process.
+            // A client stores no data, so that a power loss is the same as a kill.
             if point.node == PRODUCER && blow == Blow::PowerLoss {
                 continue;
             }

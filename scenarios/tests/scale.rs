@@ -1,7 +1,6 @@
-//! The traffic of a run grows with its partitions, and not with their square: counted in events, bytes
-//! on the wire and disk operations, which are the same on every machine (finding B10). What a node
-//! looks at in its own memory is not counted: a walk over all partitions at each request would not
-//! show here.
+//! The traffic of a run grows linearly with its partitions: counted in events, bytes on the wire
+//! and disk operations, which are the same on every machine (B10). Work in the memory of a node is
+//! not counted: a loop over all partitions at each request would not be noticed here.
 
 use scenarios::catalog;
 use scenarios::result::Outcome;
@@ -28,12 +27,13 @@ fn counts(brokers: u32, partitions: u32) -> [(&'static str, u64); 3] {
 }
 
 #[test]
-fn a_partition_has_the_same_traffic_whether_there_are_200_or_400() {
+fn each_partition_adds_the_same_traffic_to_200_as_to_400() {
     for brokers in [3, 12] {
         let [few, some, many] = [100, 200, 400].map(|partitions| counts(brokers, partitions));
         for ((name, few), ((_, some), (_, many))) in few.into_iter().zip(some.into_iter().zip(many))
         {
-            // Twice as many partitions are added: twice the cost, and four times if it is quadratic.
+            // Twice as many partitions are added, for twice the cost, or four times if it is
+            // quadratic.
             let (first, second) = (some.saturating_sub(few), many.saturating_sub(some));
             assert!(
                 second <= first * 3 && many <= few * 3,

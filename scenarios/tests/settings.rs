@@ -1,5 +1,5 @@
-//! Settings that promise less than the swarm's own: what they cost is permitted, row by row, and
-//! nothing is a violation.
+//! Settings with weaker promises than the swarm's own: their anomalies are permitted, and none is a
+//! violation.
 
 use scenarios::catalog;
 use scenarios::plan::settings;
@@ -7,7 +7,7 @@ use scenarios::result::Outcome;
 use scenarios::run::run;
 use spec::Resolved;
 
-/// Each stands for promises that are given up, alone and together.
+/// Each list of settings gives up certain promises, alone or in combination.
 const SETTINGS: &[&[&str]] = &[
     &["acks=0"],
     &["acks=1"],
@@ -27,7 +27,7 @@ const SETTINGS: &[&[&str]] = &[
 const SEEDS: std::ops::Range<u64> = 0..25;
 
 #[test]
-fn under_no_setting_does_the_swarm_break_a_promise() {
+fn the_swarm_breaks_no_promise_under_any_setting() {
     let mut broken = Vec::new();
     for set in SETTINGS {
         let set: Vec<String> = set.iter().map(ToString::to_string).collect();
@@ -43,9 +43,9 @@ fn under_no_setting_does_the_swarm_break_a_promise() {
     assert_eq!(broken, Vec::<String>::new());
 }
 
-/// S1: nor under what the seed draws.
+/// S1: nor does it under settings that the seed draws.
 #[test]
-fn under_no_drawn_setting_does_the_swarm_break_a_promise() {
+fn the_swarm_breaks_no_promise_under_drawn_settings() {
     let mut broken = Vec::new();
     for seed in 0..40 {
         let (mut scenario, _) = catalog::scenario("swarm").expect("it is built in");

@@ -16,7 +16,7 @@ use std::path::{Path, PathBuf};
 /// The maximum size of a verdict that is read, in bytes: far more than is ever written.
 const LONGEST_VERDICT: u64 = 64 << 20;
 
-/// What `--json` prints.
+/// The output of `--json`.
 #[derive(Serialize)]
 struct Made<'a> {
     version: u32,
@@ -61,7 +61,6 @@ pub(crate) fn of<E: ToString>(
 /// The verdict beside the record. A verdict of another run is an error.
 fn verdict(folder: &Path, record: &RunRecord) -> Result<Verdict, Failure> {
     let path = folder.join(name::VERDICT);
-    // The way out: the record is enough to make the run again.
     let hint = || Some(format!("to make the run and its results again: {}", record.command()));
     let bytes = files::read(&path, LONGEST_VERDICT)
         .map_err(|it| Failure::unreadable(&path, &it).with_hint(hint()))?;
@@ -130,13 +129,13 @@ fn wrong(path: &Path, message: String, hint: Option<String>) -> Failure {
     Diagnostic { file, ..Diagnostic::new(Kind::Malformed, message).with_hint(hint) }.into()
 }
 
-/// The page that stands beside the results of a run, if there is one.
+/// The page in a results directory, if there is one.
 pub(crate) fn beside(out: &str) -> Option<PathBuf> {
     let page = Path::new(out).join(name::PAGE);
     (!out.is_empty() && page.is_file()).then_some(page)
 }
 
-/// A run as `reports` wants it.
+/// A run in the form of the crate `reports`.
 fn run(record: &RunRecord, verdict: &Verdict) -> Run {
     let scenario = &record.scenario;
     let (tone, word) = match verdict.outcome {
@@ -220,7 +219,7 @@ fn findings(verdict: &Verdict) -> Vec<Finding> {
     violations.chain(permitted).collect()
 }
 
-/// `min.insync.replicas` by topic; Kafka's default, or that of the first cluster, for all others.
+/// `min.insync.replicas` by topic; the empty name has the default of the first cluster, or Kafka's.
 fn min_isr(record: &RunRecord) -> BTreeMap<String, u64> {
     const KEY: &str = "min.insync.replicas";
     let scenario = serde_json::to_value(&record.scenario).unwrap_or_default();

@@ -1,4 +1,4 @@
-//! What is printed and written validates against the published schemas.
+//! Printed and written JSON validates against the published schemas.
 
 use super::{Folder, small};
 use jsonschema::Validator;
@@ -28,7 +28,7 @@ fn the_results_of_a_run_are_as_their_schemas_say() {
     let read = |file: &str| -> Value {
         serde_json::from_str(&fs::read_to_string(out.join(file)).unwrap()).unwrap()
     };
-    assert_eq!(read("verdict.json"), verdict, "the file holds what was printed");
+    assert_eq!(read("verdict.json"), verdict, "the file has the printed object");
     let record = read("run.json");
     assert_valid(&schema(&folder, "run"), &record);
     assert_valid(&schema(&folder, "scenario"), &record["scenario"]);
@@ -112,7 +112,7 @@ fn the_numbers_of_a_report_are_as_their_schema_says() {
     let report: Value = serde_json::from_str(&text).unwrap();
     let schema = schema(&folder, "report");
     assert_valid(&schema, &report);
-    // What is printed is the same with the place and outcome in it.
+    // The printed object also has the directory and the outcome.
     assert_valid(&schema, &printed);
     let mut bare = printed.clone();
     let bare = bare.as_object_mut().unwrap();

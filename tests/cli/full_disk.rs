@@ -1,12 +1,12 @@
-//! A full disk: what was found is reported all the same.
+//! On a full disk, findings are reported all the same.
 //!
-//! The size of files is limited instead (`ulimit -f`, in blocks of 512 bytes), which a program
-//! notices in the same way.
+//! The size of files is limited instead (`ulimit -f`, in blocks of 512 bytes), which causes the
+//! same errors of writes.
 
 use super::{Ended, Folder};
 use std::process::Command;
 
-/// Starts the program where no file may be larger than so many blocks.
+/// Starts the program with this limit to the size of files, in blocks.
 fn limited(folder: &Folder, blocks: u32, args: &str) -> Ended {
     let program = env!("CARGO_BIN_EXE_faultline");
     let line = format!("trap '' XFSZ; ulimit -f {blocks}; exec '{program}' {args}");
@@ -57,16 +57,16 @@ fn many_seeds_are_run_to_the_end() {
 }
 
 #[test]
-fn what_fuzz_found_is_reported_although_it_cannot_be_written() {
+fn findings_of_fuzz_are_reported_although_they_cannot_be_written() {
     let folder = Folder::new("full-fuzz");
-    // The journal fits, the trace of the failure does not.
+    // There is room for the journal, but not for the trace of the failure.
     let fuzz = "fuzz museum-kip-497 --bug KIP-497 --seeds 1..3 --jobs 1";
     let ended = limited(&folder, 64, fuzz);
     assert_eq!(ended.code, Some(1), "{ended:#?}");
     assert!(ended.out.starts_with("VIOLATION "), "{ended:#?}");
     assert!(ended.out.contains(AGAIN), "{ended:#?}");
     assert!(ended.err.contains("cannot write into "), "{ended:#?}");
-    // The journal itself comes to its end: what has been run by then counts.
+    // The journal itself cannot be continued; the finished runs count.
     let ended = limited(&folder, 24, "fuzz no-faults --seeds 0..1000 --set records=20 --json");
     assert_eq!(ended.code, Some(2), "{ended:#?}");
     let report = ended.json();
@@ -76,11 +76,11 @@ fn what_fuzz_found_is_reported_although_it_cannot_be_written() {
 }
 
 #[test]
-fn what_a_report_found_is_reported_although_its_pages_cannot_be_written() {
+fn findings_of_a_report_are_reported_although_its_page_cannot_be_written() {
     let folder = Folder::new("full-report");
     let report = "report acks --seeds 3..5 --set records=300 --set rate=60 --out kept";
     let whole = limited(&folder, 1 << 20, &format!("{report} --json"));
-    // Two seeds put no setting to the test.
+    // Two seeds are too few to test any setting.
     assert_eq!(whole.code, Some(4), "{whole:#?}");
     let page = || std::fs::read(folder.path().join("kept/index.html")).expect("the page");
     let (before, names) = (page(), folder.names());
@@ -98,7 +98,7 @@ fn what_a_report_found_is_reported_although_its_pages_cannot_be_written() {
     assert_eq!((&shown["outcome"], &shown["out"]), (&"vacuous".into(), &"".into()));
     assert_eq!(shown["settings"], whole["settings"], "the same numbers");
 
-    // The report that was there is whole, and nothing lies beside it.
+    // The earlier report is complete, and there are no other files beside it.
     assert!(page() == before && folder.names() == names, "{:?}", folder.names());
     let ended = limited(&folder, 1, "report acks --from kept/study.jsonl --out kept");
     assert_eq!(ended.code, Some(2), "{ended:#?}");
@@ -120,7 +120,7 @@ fn a_verdict_that_standard_output_does_not_take_goes_to_standard_error() {
 }
 
 #[test]
-fn what_was_found_is_reported_although_standard_error_takes_nothing() {
+fn findings_are_reported_although_standard_error_cannot_be_written() {
     let folder = Folder::new("full-stderr");
     let program = env!("CARGO_BIN_EXE_faultline");
     let fuzz = "fuzz no-faults --set records=20 --seeds 42..43 --bug canary";

@@ -1,10 +1,10 @@
-//! `fuzz`: what it comes to, and that neither threads nor shards change it.
+//! The results of `fuzz`, which do not depend on threads and shards.
 
 use super::{Ended, Folder, small};
 use serde_json::Value;
 use std::fs;
 
-/// What does not depend on the clock and the place.
+/// The parts of a report that do not depend on real time and on the directory.
 pub(crate) fn timeless(report: &Value) -> Value {
     let mut report = report.clone();
     let gone = ["wall_s", "runs_per_s", "out"];
@@ -48,7 +48,7 @@ fn the_number_of_threads_changes_nothing() {
 }
 
 #[test]
-fn the_canary_arrives_wherever_a_violation_has_to() {
+fn the_canary_is_reported_in_every_output() {
     let folder = Folder::new("fuzz-canary");
     folder.file("small.toml", &small(""));
     let mut command = folder.program();
@@ -98,7 +98,7 @@ fn the_canary_arrives_wherever_a_violation_has_to() {
 }
 
 #[test]
-fn a_failure_is_made_again_by_its_line_and_by_its_results_although_the_file_has_changed() {
+fn a_failure_is_repeated_by_its_command_and_from_its_results_after_a_change_of_the_file() {
     let folder = Folder::new("fuzz-again");
     let report = canary(&folder, "out", &["--seeds", "40..45", "--json"]).json();
     let group = &report["signatures"][0];
@@ -175,7 +175,7 @@ fn more_than_one_vacuous_seed_in_twenty_is_no_pass() {
 }
 
 #[test]
-fn what_no_seed_reaches_is_named_wherever_it_is_no_pass() {
+fn steps_that_no_seed_reaches_are_named_in_every_output() {
     let folder = Folder::new("fuzz-seldom");
     let must = "must_reach = [{ reach = \"election_unclean\", seldom = true }]\ntitle =";
     folder.file("must.toml", &small("").replace("title =", must));
@@ -194,7 +194,7 @@ fn what_no_seed_reaches_is_named_wherever_it_is_no_pass() {
 }
 
 #[test]
-fn the_first_failure_or_the_end_of_the_time_may_be_the_end() {
+fn fuzzing_ends_with_the_first_failure_or_the_end_of_the_time_if_requested() {
     let folder = Folder::new("fuzz-stop");
     let ended = canary(&folder, "fast", &["--seeds", "40..999999", "--fail-fast", "--json"]);
     let report = ended.json();

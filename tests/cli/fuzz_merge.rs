@@ -1,4 +1,4 @@
-//! `fuzz merge`: parts and what was killed, joined.
+//! `fuzz merge`: shards and killed runs, merged.
 
 use super::fuzz::{canary, timeless};
 use super::{Ended, Folder, small};
@@ -15,7 +15,7 @@ fn resealed(journal: &str) -> String {
 }
 
 #[test]
-fn three_parts_joined_are_the_whole() {
+fn three_merged_shards_are_the_whole_run() {
     let folder = Folder::new("merge-three");
     let whole = canary(&folder, "whole", &["--seeds", "0..200", "--json"]).json();
     for (out, shard) in [("a", "1/3"), ("b", "2/3"), ("c", "3/3")] {
@@ -31,7 +31,7 @@ fn three_parts_joined_are_the_whole() {
     assert_eq!(folder.run(&["replay", &out]).code, Some(1));
     assert!(fs::read_to_string(folder.path().join("all.xml")).unwrap().contains("failures=\"2\""));
 
-    // Two of them are not the whole, and the third can still be joined to that.
+    // Two shards are not the whole run, and the third can be merged later.
     let two = folder.run(&["fuzz", "merge", "a", "b", "--out", "two", "--json"]);
     assert_eq!(two.json()["stopped"], "incomplete");
     assert!(two.err.contains("132 of 400 runs are missing"), "{}", two.err);
@@ -40,7 +40,7 @@ fn three_parts_joined_are_the_whole() {
 }
 
 #[test]
-fn what_a_killed_run_had_finished_can_be_joined() {
+fn the_finished_runs_of_a_killed_fuzz_can_be_merged() {
     let folder = Folder::new("merge-killed");
     folder.file("small.toml", &small(""));
     let args = ["fuzz", "small.toml", "--seeds", "0..1000000", "--jobs", "2", "--out", "killed"];
@@ -63,7 +63,7 @@ fn what_a_killed_run_had_finished_can_be_joined() {
     let report = merged.json();
     let ran = report["ran"].as_u64().unwrap() as usize;
     assert!(ran == finished || ran + 1 == finished, "{ran} of {finished}");
-    // At most the two in flight are missing among the seeds up to the last.
+    // Up to the last finished seed, at most the two runs in progress are missing.
     let text = fs::read_to_string(&journal).unwrap();
     let seed =
         |line: &str| line.split("\"seed\":").nth(1)?.split(',').next()?.parse::<usize>().ok();
@@ -104,7 +104,7 @@ fn a_torn_last_line_is_left_out_with_a_warning() {
 
 #[cfg(unix)]
 #[test]
-fn an_interrupt_writes_what_is_finished() {
+fn after_an_interrupt_finished_runs_are_written() {
     let folder = Folder::new("fuzz-interrupt");
     folder.file("small.toml", &small(""));
     let args = ["fuzz", "small.toml", "--seeds", "0..1000000", "--out", "out", "--json"];
@@ -134,7 +134,7 @@ fn an_interrupt_writes_what_is_finished() {
 }
 
 #[test]
-fn what_cannot_be_joined_leaves_nothing() {
+fn journals_that_cannot_be_merged_leave_no_results() {
     let folder = Folder::new("merge-wrong");
     canary(&folder, "whole", &["--seeds", "0..6"]);
     canary(&folder, "part", &["--seeds", "0..6", "--shard", "1/2"]);
@@ -188,7 +188,7 @@ fn what_cannot_be_joined_leaves_nothing() {
             assert_eq!(folder.names().len(), before, "{parts:?} left something");
         }
     }
-    // What is whole stays as it is.
+    // The complete run stays as it is.
     let ended = folder.run(&["fuzz", "merge", "part", "--out", "whole"]);
     assert_eq!(ended.code, Some(2), "{ended:#?}");
     assert!(ended.err.contains("holds a fuzz run already"), "{}", ended.err);
@@ -197,14 +197,14 @@ fn what_cannot_be_joined_leaves_nothing() {
 
 #[cfg(unix)]
 #[test]
-fn an_interrupt_after_the_runs_costs_traces_and_hides_nothing() {
+fn an_interrupt_after_the_runs_loses_traces_but_no_findings() {
     let folder = Folder::new("fuzz-late-interrupt");
     let args = "fuzz museum-kip-497 --bug KIP-497 --seeds 0..60 --max-per-signature 60 --out out \
                 --json --junit junit.xml";
     let mut command = folder.program();
     let child = command.args(args.split_whitespace()).stdout(Stdio::piped());
     let child = child.stderr(Stdio::piped()).spawn().expect("it starts");
-    // The result is there before the failures are run again.
+    // The report exists before the failures are run again.
     let junit = folder.path().join("junit.xml");
     let begin = Instant::now();
     while !junit.is_file() {
@@ -237,15 +237,16 @@ fn an_empty_journal_is_no_run_and_stops_no_merge() {
     assert_eq!(ended.code, Some(3), "the other half is missing: {ended:#?}");
     assert!(ended.err.contains("second/journal.jsonl is empty"), "{}", ended.err);
     assert_eq!(ended.json()["planned"], 12);
-    // The part can be made where it failed.
+    // The shard can be run again in the directory in which it failed.
     assert_eq!(canary(&folder, "second", &["--seeds", "0..6", "--shard", "2/2"]).code, Some(0));
     let ended = folder.run(&["fuzz", "merge", "first", "second", "--out", "whole"]);
     assert_eq!(ended.code, Some(0), "{ended:#?}");
 }
 
-/// C5: of two that write into one directory at once, one is refused; the other keeps its journal.
+/// C5: of two fuzz runs with one directory at the same time, one is refused; the other keeps its
+/// journal.
 #[test]
-fn two_at_once_do_not_write_into_one_directory() {
+fn two_fuzz_runs_do_not_write_into_one_directory() {
     let folder = Folder::new("fuzz-twice");
     folder.file("small.toml", &small(""));
     for round in 0..5 {

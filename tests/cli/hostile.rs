@@ -1,10 +1,10 @@
-//! Hostile input, and a host that fails: section C of what was found wrong in an early build.
+//! Hostile input, and failures of the host.
 
 use super::{Ended, Folder, small};
 use scenarios::result::{RunRecord, files};
 use std::fs;
 
-/// Text that steers what shows it, as a title. TOML cannot hold control characters themselves.
+/// A title with control sequences, escaped, as TOML allows no control characters.
 const TITLE: &str = r#""a\u001B[2J\u202Eb\r::error title=x::y\n::stop-commands::z ##[error]c""#;
 
 fn shown_safely(text: &str) {
@@ -16,7 +16,7 @@ fn shown_safely(text: &str) {
 
 /// C8: on the terminal, in JSON, in explain.md and in errors.
 #[test]
-fn what_others_wrote_is_shown_and_not_obeyed() {
+fn text_of_others_is_shown_and_never_interpreted() {
     let folder = Folder::new("hostile-text");
     folder.file("hostile.toml", &small("").replace("\"a small one\"", TITLE));
     let seeds = ["scenario", "hostile.toml", "--seeds", "1..3"];
@@ -71,7 +71,7 @@ fn run(folder: &Folder, more: &[&str]) -> String {
     ended.json()["out"].as_str().expect("a directory").to_owned()
 }
 
-/// C3: where no file may be larger than a KiB the record survives its replay.
+/// C3: if no file may be larger than a KiB, the record survives its replay.
 #[cfg(target_os = "linux")]
 #[test]
 fn a_replay_never_touches_the_record() {
@@ -90,7 +90,7 @@ fn a_replay_never_touches_the_record() {
     assert!(ended.err.contains("File too large"), "the system's reason: {ended:#?}");
     assert_eq!(all.map(read), before);
     let names = fs::read_dir(folder.path().join(&out)).unwrap().count();
-    assert_eq!(names, all.len(), "nothing half written stays");
+    assert_eq!(names, all.len(), "no partly written file remains");
     assert_eq!(folder.run(&["replay", &out, "--trace"]).code, Some(0));
     assert_eq!(all.map(read), before);
 }
@@ -109,13 +109,13 @@ fn a_rerun_replaces_only_what_a_run_writes() {
     }
     assert!(fs::read_to_string(path.join("verdict.json")).unwrap().starts_with('{'));
     assert_eq!(fs::read_dir(folder.path().join("results")).unwrap().count(), 2, "no draft stays");
-    // A trace of another run would say something untrue.
+    // A trace of another run would be wrong beside this record.
     let mut record = files::read_record(&path).unwrap();
     record.digest = "0123456789abcdef0123456789abcdef".to_owned();
     write(&folder, &out, &mut record);
     assert_eq!(run(&folder, &[]), out);
     assert!(path.join("notes.md").is_file() && !path.join("trace.jsonl.gz").exists());
-    // Nor is a file replaced that only has the name of the link.
+    // A file with the name of the link is not replaced either.
     let latest = folder.path().join("results/latest");
     fs::remove_file(&latest).unwrap();
     fs::write(&latest, "mine").unwrap();
@@ -129,7 +129,7 @@ fn write(folder: &Folder, out: &str, record: &mut RunRecord) {
     fs::write(folder.path().join(out).join("run.json"), text).expect("the folder is writable");
 }
 
-/// C10: a run that differs is the finding, whatever became of its trace.
+/// C10: that a run differs is reported, even if its trace is damaged.
 #[test]
 fn a_damaged_trace_hides_no_nondeterminism() {
     let folder = Folder::new("hostile-trace");
@@ -149,7 +149,7 @@ fn a_damaged_trace_hides_no_nondeterminism() {
     }
 }
 
-/// C2: a scenario that came from an artefact is checked as a file is.
+/// C2: a scenario in an artefact is checked as strictly as a file.
 #[test]
 fn a_record_is_checked_as_a_scenario_file_is() {
     let folder = Folder::new("hostile-record");
@@ -162,10 +162,10 @@ fn a_record_is_checked_as_a_scenario_file_is() {
     assert!(ended.err.contains("`../../evil` is not a name"), "{ended:#?}");
 }
 
-/// C12: seen before the run, with the reason.
+/// C12: reported before the run, with the reason.
 #[cfg(unix)]
 #[test]
-fn a_place_that_cannot_be_is_noticed_before_the_run() {
+fn an_impossible_directory_is_reported_before_the_run() {
     let folder = Folder::new("hostile-out");
     folder.file("small.toml", &small(""));
     std::os::unix::fs::symlink("nowhere", folder.path().join("dangling")).unwrap();
@@ -183,7 +183,7 @@ fn a_place_that_cannot_be_is_noticed_before_the_run() {
     assert_eq!(folder.names().len(), 2, "{:?}", folder.names());
 }
 
-/// C12: a pipe is refused, not waited for, wherever a file is read.
+/// C12: wherever a file is read, a pipe is refused without waiting for it.
 #[cfg(unix)]
 #[test]
 fn a_pipe_is_not_waited_for() {
@@ -205,7 +205,7 @@ fn a_pipe_is_not_waited_for() {
     }
 }
 
-/// C12: help that could not be written is no success.
+/// C12: that help cannot be written is an error.
 #[cfg(target_os = "linux")]
 #[test]
 fn help_on_a_full_disk_fails() {
@@ -220,7 +220,7 @@ fn help_on_a_full_disk_fails() {
     }
 }
 
-/// C12: of a long line the part that is meant is shown.
+/// C12: only the part of a long line around the mistake is shown.
 #[test]
 fn a_long_line_is_not_printed_whole() {
     let folder = Folder::new("hostile-line");

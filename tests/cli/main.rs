@@ -1,4 +1,4 @@
-//! The command line from outside: the built binary, its exit codes, what it prints and writes.
+//! The command line from outside: the built binary, its exit codes, its output and its files.
 
 #![allow(
     clippy::disallowed_methods,
@@ -67,7 +67,7 @@ impl Folder {
         Ended::of(self.program().args(args))
     }
 
-    /// The names of what is in it.
+    /// The names of its files and directories.
     pub(crate) fn names(&self) -> Vec<String> {
         let entries = fs::read_dir(&self.0).expect("the folder is there");
         let name = |entry: std::io::Result<fs::DirEntry>| {
@@ -83,7 +83,7 @@ impl Drop for Folder {
     }
 }
 
-/// What a program left.
+/// The exit code and the output of a program.
 #[derive(Debug)]
 pub(crate) struct Ended {
     pub(crate) code: Option<i32>,

@@ -41,7 +41,7 @@ fn a_run_with_losses_leaves_its_page() {
     assert!(traced == page, "a trace gives the same page");
 }
 
-/// Without losses there is a page if `--out` says where.
+/// A run without losses has a page only with `--out`.
 #[test]
 fn a_run_that_passes_leaves_a_page_if_out_is_given() {
     let folder = Folder::new("page-passes");

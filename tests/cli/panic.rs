@@ -1,5 +1,5 @@
-//! A panic in the middle of a run, a defect of Faultline, is reported as fully as a violation: what
-//! was handled when it happened, the trace up to there, and whether it is reproduced.
+//! A panic during a run, which is a defect of Faultline, is reported as fully as a violation: with
+//! the event being handled, the trace up to it, and whether the panic is reproduced.
 
 use super::{Ended, Folder};
 use scenarios::result::{RunRecord, files};
@@ -24,10 +24,10 @@ fn lines(folder: &Folder, verdict: &Value) -> Vec<Value> {
 }
 
 #[test]
-fn the_trace_ends_with_what_was_being_handled() {
+fn the_trace_ends_with_the_event_being_handled() {
     let folder = Folder::new("panic-trace");
     let mut kinds = Vec::new();
-    // In every other life it is a timer.
+    // In every second life it is a timer.
     for seed in 0..8 {
         let verdict = panicked(&folder, seed);
         let (panic, trace) = (&verdict["panic"], lines(&folder, &verdict));
@@ -107,7 +107,7 @@ fn one_clear_message_unless_a_backtrace_is_asked_for() {
     assert!(long.err.contains("stack backtrace:"), "{}", long.err);
 }
 
-/// Changes the record of a run as if it had been written so.
+/// Changes the record of a run, and seals it again.
 fn forge(folder: &Folder, out: &str, change: impl FnOnce(&mut RunRecord)) {
     let path = folder.path().join(out);
     let mut record = files::read_record(&path).expect("it was just written");
@@ -143,7 +143,7 @@ fn replay_says_whether_it_is_the_same_panic() {
         record.outcome = scenarios::result::Outcome::Pass;
     });
     replay(70, other, &["it was recorded without a panic: pass"]);
-    // The run without what makes it panic goes on where it ended.
+    // Without the cause of the panic, the run continues beyond that event.
     forge(&folder, out, |record| {
         record.panic = Some("it".to_owned());
         record.bugs.clear();

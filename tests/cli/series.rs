@@ -5,9 +5,8 @@ use super::{Ended, Folder};
 use std::collections::BTreeSet;
 use std::fs;
 
-/// House item 9.
 #[test]
-fn scenario_and_fuzz_come_to_the_same_of_the_same_seeds() {
+fn scenario_and_fuzz_have_equal_results_for_equal_seeds() {
     let folder = Folder::new("series-same");
     let args = "museum-kip-497 --bug KIP-497 --seeds 0..12 --json";
     let args: Vec<&str> = args.split(' ').collect();
@@ -23,7 +22,7 @@ fn scenario_and_fuzz_come_to_the_same_of_the_same_seeds() {
     assert!(results.iter().filter(own).count() > 1, "failures have results: {results:?}");
 }
 
-/// A14: what acks=0 lost is counted by many seeds as by each of them.
+/// A14: losses with acks=0 are counted for many seeds as for each of them.
 #[test]
 fn losses_of_acks_0_are_counted_once_and_in_the_same_words() {
     let folder = Folder::new("series-acks-0");
@@ -52,9 +51,9 @@ fn losses_of_acks_0_are_counted_once_and_in_the_same_words() {
     assert!(words.contains(&format!("{expected} lost of the unconfirmed")), "{text}");
 }
 
-/// U3: what the runs of a signature cost, wherever a signature arrives.
+/// U3: every output has the harm of a signature's runs.
 #[test]
-fn a_signature_says_what_it_cost_and_names_its_worst_seed() {
+fn a_signature_has_its_harm_and_its_worst_seed() {
     let folder = Folder::new("series-worst");
     let mut command = folder.program();
     command.env("GITHUB_ACTIONS", "true").env("GITHUB_STEP_SUMMARY", "step.md");
@@ -82,9 +81,9 @@ fn a_signature_says_what_it_cost_and_names_its_worst_seed() {
     assert!(step.contains(&row), "{row}: {step}");
 }
 
-/// S7: what no run has reached is listed.
+/// S7: steps that no run has reached are listed.
 #[test]
-fn what_can_be_reached_was_reached_or_is_listed() {
+fn every_step_was_reached_or_is_listed() {
     let folder = Folder::new("series-reached");
     let report = folder.run(&["fuzz", "swarm", "--seeds", "0..20", "--json"]).json();
     let listed = folder.run(&["list", "reaches", "--json"]).json();
@@ -102,7 +101,7 @@ fn what_can_be_reached_was_reached_or_is_listed() {
     assert!(all.iter().all(|name| never.contains(name) || reached.contains(name)));
     let text = folder.run(&["fuzz", "swarm", "--seeds", "0..20"]).out;
     let words = text.split_whitespace().collect::<Vec<_>>().join(" ");
-    // By kind; of errors and rules there may be too many to name them.
+    // They are listed by kind. Errors and rules may be too many to be named.
     let list: Vec<&str> =
         report["not_reached"].as_array().unwrap().iter().filter_map(|it| it.as_str()).collect();
     let [(_, steps), (_, errors), _, (_, effects)] = spec::reach::by_kind(list);

@@ -1,4 +1,4 @@
-//! What a terminal is shown: colour only where it is wanted, lines as wide as it is.
+//! Output on a terminal: colour only if it is wanted, and lines as wide as the terminal.
 
 #![cfg(target_os = "linux")]
 
@@ -7,8 +7,8 @@ use std::process::Command;
 
 const RUN: &str = "scenario leader-crash --seed 42";
 
-/// Starts the program on a terminal of so many columns. `None` if `script` (util-linux) is not
-/// there.
+/// Starts the program on a terminal with this number of columns. `None` if `script` (util-linux) is
+/// not installed.
 fn on_terminal(
     folder: &Folder,
     columns: u16,
@@ -19,14 +19,14 @@ fn on_terminal(
     scripted(folder, &line, environment)
 }
 
-/// Runs a line of shell on a terminal.
+/// Runs a shell command on a terminal.
 fn scripted(folder: &Folder, line: &str, environment: &[(&str, &str)]) -> Option<String> {
     let mut command = Command::new("script");
     command.args(["-qec", line, "/dev/null"]).current_dir(folder.path());
     command.env_remove("CARGO").env_remove("NO_COLOR").env("TERM", "xterm-256color");
     command.envs(environment.iter().copied()).stdin(std::process::Stdio::null());
     if command.output().is_err_and(|error| error.kind() == std::io::ErrorKind::NotFound) {
-        eprintln!("not run: there is no `script` here");
+        eprintln!("not run: `script` is not installed");
         return None;
     }
     Some(Ended::of(&mut command).out.replace('\r', ""))
@@ -54,7 +54,7 @@ fn lines_are_as_wide_as_the_terminal() {
     let widest = |columns: u16| -> Option<usize> {
         let text = on_terminal(&folder, columns, &plain, RUN)?;
         assert!(text.contains("PASS"), "{text}");
-        // Paths and what is to be pasted stay whole.
+        // Paths and commands are not broken.
         let lines =
             text.lines().filter(|line| !line.starts_with("again") && !line.contains("digest"));
         lines.map(|line| line.chars().count()).max()
@@ -68,7 +68,7 @@ fn lines_are_as_wide_as_the_terminal() {
 }
 
 #[test]
-fn a_terminal_that_does_not_know_its_rows_has_columns_all_the_same() {
+fn the_columns_of_a_terminal_without_rows_are_used() {
     let folder = Folder::new("terminal-rows");
     for args in [RUN, "list checks", "list rules"] {
         let line = format!("stty rows 0 cols 64; '{}' {args}", env!("CARGO_BIN_EXE_faultline"));

@@ -2,7 +2,7 @@
 
 use super::Folder;
 
-/// Three producers that transfer between two partitions.
+/// Three producers with transfers between two partitions.
 fn transfers(extra: &str) -> String {
     format!(
         r#"name = "transfers"
@@ -41,14 +41,13 @@ load = "6s"
     )
 }
 
-/// Words without line breaks.
+/// A text without its line breaks.
 fn words(text: &str) -> String {
     text.split_whitespace().collect::<Vec<_>>().join(" ")
 }
 
-/// Issue 10, line 7.
 #[test]
-fn a_run_says_what_became_of_its_transactions_and_that_the_sum_held() {
+fn a_run_reports_the_outcomes_of_its_transactions_and_that_the_sum_held() {
     let folder = Folder::new("transactions-outcomes");
     folder.file("t.toml", &transfers(""));
     let verdict = folder.run(&["scenario", "t.toml", "--json"]).json();
@@ -82,7 +81,7 @@ fn a_run_says_what_became_of_its_transactions_and_that_the_sum_held() {
 }
 
 #[test]
-fn a_run_in_which_nothing_is_to_be_committed_is_not_vacuous() {
+fn a_run_that_aborts_all_transactions_is_not_vacuous() {
     let folder = Folder::new("transactions-vacuous");
     folder.file("t.toml", &transfers(""));
     let all = ["scenario", "t.toml", "--set", "transactions.aborted=100%", "--json"];
@@ -132,7 +131,7 @@ fn of_several_equal_faults_the_one_without_effect_is_named() {
             "[[faults]]\nkind = \"crash\"\ntarget = \"broker 1\"\nat = \"{at}\"\nlasts = \"100ms\"\n"
         )
     };
-    // The second begins and ends while the first is in force.
+    // The second fault begins and ends while the first one is in force.
     let first = fault("1s").replace("100ms", "1s");
     folder.file("t.toml", &transfers(&(first + &fault("1500ms"))));
     let verdict = folder.run(&["scenario", "t.toml", "--json"]).json();
@@ -142,7 +141,7 @@ fn of_several_equal_faults_the_one_without_effect_is_named() {
 }
 
 #[test]
-fn what_a_file_has_beyond_kafka_can_be_allowed_on_the_command_line() {
+fn values_beyond_kafka_in_a_file_can_be_allowed_on_the_command_line() {
     let folder = Folder::new("transactions-beyond");
     let text = transfers("").replace("beyond_kafka = true\n", "");
     let small = "[clusters.topic]\nsegment.bytes = 4000\n\n[[topics]]";

@@ -1,4 +1,4 @@
-//! Chromium without a window, spoken to by its DevTools protocol.
+//! Chromium without a window, controlled by its DevTools protocol.
 //! <https://chromedevtools.github.io/devtools-protocol/>
 
 use serde_json::{Value, json};
@@ -10,10 +10,10 @@ use std::time::{Duration, Instant};
 use std::{env, fs, thread};
 use tungstenite::{Message, WebSocket};
 
-/// How long anything may take.
+/// The time-out of every wait.
 const PATIENCE: Duration = Duration::from_secs(60);
 
-/// Where Chromium may be.
+/// The paths at which Chromium may be installed.
 const NAMES: [&str; 4] = ["chromium", "chromium-browser", "google-chrome-stable", "google-chrome"];
 
 /// A browser with one page.
@@ -27,22 +27,22 @@ pub(crate) struct Browser {
     pub(crate) events: Vec<Value>,
 }
 
-/// The path of Chromium, if it is there.
+/// The path of Chromium, if it is installed.
 ///
 /// # Panics
 ///
-/// If it is not there though `FAULTLINE_BROWSER` says that it has to be.
+/// If it is not installed although `FAULTLINE_BROWSER` requires it.
 pub(crate) fn find() -> Option<PathBuf> {
     let path = env::var_os("PATH").unwrap_or_default();
     let places = env::split_paths(&path).flat_map(|folder| NAMES.map(|name| folder.join(name)));
     let found = places.into_iter().find(|place| place.is_file());
     let wanted = env::var_os("FAULTLINE_BROWSER").is_some_and(|value| !value.is_empty());
-    assert!(found.is_some() || !wanted, "FAULTLINE_BROWSER is set, and there is no Chromium");
+    assert!(found.is_some() || !wanted, "FAULTLINE_BROWSER is set, but Chromium is not installed");
     found
 }
 
 impl Browser {
-    /// Starts it.
+    /// Starts the browser.
     pub(crate) fn start(program: &Path) -> Self {
         static STARTED: AtomicU32 = AtomicU32::new(0);
         let number = STARTED.fetch_add(1, Ordering::Relaxed);
@@ -104,12 +104,13 @@ impl Browser {
         }
     }
 
-    /// Opens a file and waits until everything is there.
+    /// Opens a file and waits until it is loaded.
     pub(crate) fn open(&mut self, file: &Path) -> String {
         self.open_at(file, "")
     }
 
-    /// Opens a file at a fragment. Another file has to be open before, or nothing is loaded.
+    /// Opens a file at a fragment. Another file has to be open before; otherwise the file is not
+    /// loaded again.
     pub(crate) fn open_at(&mut self, file: &Path, fragment: &str) -> String {
         self.events.clear();
         let url = format!("file://{}{fragment}", file.display());
@@ -155,7 +156,8 @@ impl Browser {
         self.call("Input.insertText", json!({"text": text}));
     }
 
-    /// Clicks in the middle of the element that an expression gives, once it has come to rest there.
+    /// Clicks in the middle of the element that an expression returns, once the element no longer
+    /// moves.
     pub(crate) fn click(&mut self, element: &str) {
         let scroll = format!("{element}.scrollIntoView({{block: 'center', behavior: 'instant'}})");
         let place = format!(
@@ -180,7 +182,7 @@ impl Browser {
         }
     }
 
-    /// The window's size, and whether it is dark around it.
+    /// Sets the window's size, and the dark or light theme.
     pub(crate) fn look(&mut self, width: u32, dark: bool) {
         let size = json!({"width": width, "height": 900, "deviceScaleFactor": 1, "mobile": false});
         self.call("Emulation.setDeviceMetricsOverride", size);
@@ -189,7 +191,7 @@ impl Browser {
         self.call("Emulation.setEmulatedMedia", json!({"media": "", "features": feature}));
     }
 
-    /// As on a sheet of A4 within its margins.
+    /// Sets the size of a sheet of A4 within its margins.
     pub(crate) fn print(&mut self) {
         self.look(680, false);
         self.call("Emulation.setEmulatedMedia", json!({"media": "print"}));
@@ -204,7 +206,7 @@ impl Drop for Browser {
     }
 }
 
-/// Where Chromium listens, as it writes into its profile.
+/// The address at which Chromium listens, which it writes into its profile.
 fn address(profile: &Path) -> (u16, String) {
     let begin = Instant::now();
     loop {

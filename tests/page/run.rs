@@ -1,4 +1,4 @@
-//! The page of a run: it shows what the trace holds, and can be used by keyboard alone.
+//! The page of a run: it shows the events of the trace, and can be used by keyboard alone.
 
 use crate::browser::{self, Browser};
 use crate::complaints;
@@ -31,7 +31,7 @@ fn opened(browser: &mut Browser, folder: &std::path::Path, fragment: &str) -> St
 
 const HASH: &str = "decodeURIComponent(location.hash)";
 
-/// From the verdict to the cause of the loss by links and keys alone.
+/// A reader gets from the verdict to the cause of the loss by links and keys alone.
 #[test]
 fn the_life_of_a_lost_record_is_found_by_keyboard() {
     let Some(chromium) = browser::find() else { return };
@@ -40,7 +40,7 @@ fn the_life_of_a_lost_record_is_found_by_keyboard() {
     let url = opened(&mut browser, &folder, "");
     let text = browser.value("document.body.textContent");
     assert!(text.as_str().is_some_and(|text| text.contains("PASS, with permitted losses")));
-    // The first link of the explanation that is a record.
+    // The first link to a record in the explanation.
     browser.value("document.querySelector('.finding a[href*=\"r=\"]').focus()");
     browser.press("Enter", "\r");
     browser.wait("document.querySelectorAll('.life li').length > 5");
@@ -57,7 +57,7 @@ fn the_life_of_a_lost_record_is_found_by_keyboard() {
     {
         assert!(fate.contains(words), "{words}: {fate}");
     }
-    // Tab goes from the title into the life; its first link is followed.
+    // Tab moves from the title into the life, whose first link is followed.
     browser.value("document.querySelector('.life .cut a').focus()");
     browser.press("Enter", "\r");
     browser.wait("document.activeElement.id === 'dock'");
@@ -78,7 +78,8 @@ fn remove(folder: &std::path::Path) {
     fs::remove_dir_all(folder.parent().expect("a parent")).expect("the folder is ours");
 }
 
-/// Steps, filters, search and deep links, by keys and by mouse; light, dark, on a phone, on paper.
+/// Steps, filters, search and deep links, by keys and by mouse; both themes, a narrow screen, and
+/// printing.
 #[test]
 fn the_page_of_a_run_in_a_browser() {
     let Some(chromium) = browser::find() else { return };
@@ -125,7 +126,7 @@ fn keys(browser: &mut Browser) {
     browser.wait("document.getElementById('dock').hidden");
 }
 
-/// The table of messages has those that the filters let through.
+/// The table contains the messages that pass the filters.
 fn filters(browser: &mut Browser) {
     let rows = "document.querySelectorAll('#space-table tbody tr').length";
     browser.value("document.querySelector('#space .panel > details').open = true");
@@ -152,7 +153,7 @@ fn filters(browser: &mut Browser) {
         "{rows} > 0 && {all}.every(row => !row.textContent.includes('controller 101'))"
     ));
     browser.click(lane);
-    // What follows clicks below the table, which must not grow then.
+    // The next steps click below the table, which must not grow then.
     browser.wait(&format!("{all}.some(row => row.textContent.includes('controller 101'))"));
     browser.value("document.querySelector('#space .panel > details').open = false");
 }
@@ -166,7 +167,7 @@ fn search(browser: &mut Browser) {
     browser.wait("document.querySelectorAll('.found li').length === 1");
     browser.click("document.querySelector('.found a')");
     browser.wait("document.getElementById('dock').textContent.includes('cut orders-0')");
-    // Its number finds it as well.
+    // A search for the number finds the event as well.
     let id = browser.value("/\\d+/.exec(document.querySelector('#dock h2').textContent)[0]");
     browser.value("document.getElementById('query').value = ''");
     browser.value("document.getElementById('query').focus()");
@@ -175,7 +176,8 @@ fn search(browser: &mut Browser) {
     browser.wait(&format!("{HASH}.includes('e={}')", id.as_str().unwrap_or_default()));
 }
 
-/// The pictures are drawn in both themes; nothing runs off a phone; tables are there on paper.
+/// The pictures are drawn in both themes; a narrow screen needs no horizontal scrolling; tables are
+/// printed.
 fn looks(browser: &mut Browser) {
     let drawn = |id: &str| {
         format!(

@@ -1,4 +1,4 @@
-//! What a run is compared with: a heap that does nothing else, and madsim's own network.
+//! Baselines for the speed of runs: a bare event heap, and madsim's own network.
 
 use super::Measured;
 use madsim::net::Endpoint;
@@ -21,7 +21,7 @@ pub(crate) fn bare_heap(events: u64) -> Measured {
     })
 }
 
-/// The same heap inside one madsim task that pushes the clock along with every event.
+/// The same heap inside one madsim task, which advances the clock with every event.
 pub(crate) fn heap_in_madsim(events: u64) -> Measured {
     Measured::of(events, move || {
         Runtime::with_seed_and_config(1, madsim::Config::default()).block_on(async move {
@@ -39,7 +39,7 @@ pub(crate) fn heap_in_madsim(events: u64) -> Measured {
     })
 }
 
-/// Two nodes of madsim that send each other one message back and forth.
+/// Two nodes of madsim that send one message back and forth.
 pub(crate) fn madsim_ping_pong(messages: u64) -> Measured {
     Measured::of(messages, move || {
         Runtime::with_seed_and_config(1, madsim::Config::default()).block_on(async move {
@@ -62,7 +62,7 @@ pub(crate) fn madsim_ping_pong(messages: u64) -> Measured {
                 let mut buffer = [0; 8];
                 for _ in 0..messages / 2 {
                     endpoint.send_to(second, 0, &buffer).await.expect("an open network");
-                    endpoint.recv_from(0, &mut buffer).await.expect("an answer");
+                    endpoint.recv_from(0, &mut buffer).await.expect("a response");
                 }
             });
             pinging.await.expect("the task ends");

@@ -1,7 +1,7 @@
-//! How fast the project is, as ratios to a bare event heap and to madsim's Endpoint, all measured
-//! one after another in the same process: `cargo bench -p scenarios`.
+//! The speed of runs, as ratios to a bare event heap and to madsim's Endpoint, all measured one
+//! after another in the same process: `cargo bench -p scenarios`.
 //!
-//! Real time is read outside of runs only.
+//! Real time is only read outside of runs.
 
 #![expect(
     clippy::disallowed_types,
@@ -20,7 +20,7 @@ use std::time::{Duration, Instant};
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
-/// So many things took so long.
+/// A number of items, and the time that they took.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Measured {
     count: u64,
@@ -28,7 +28,7 @@ pub(crate) struct Measured {
 }
 
 impl Measured {
-    /// Measures `work`, which does `count` things, on a fresh thread, outside of any runtime.
+    /// Measures `work`, which handles `count` items, on a new thread, outside of any runtime.
     pub(crate) fn of(count: u64, work: impl FnOnce() + Send + 'static) -> Self {
         let began = Instant::now();
         std::thread::Builder::new()
@@ -44,7 +44,7 @@ impl Measured {
     }
 }
 
-/// The peak of this process' memory so far in MiB, where Linux tells it.
+/// The peak memory of this process so far in MiB, if Linux reports it.
 fn peak_memory() -> Option<u64> {
     let status = std::fs::read_to_string("/proc/self/status").ok()?;
     let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"))?;
@@ -77,7 +77,7 @@ fn fuzz_seeds(scenario: &Scenario, seeds: u64) -> (f64, f64) {
     (seeds as f64 / seconds, events as f64 / seconds)
 }
 
-/// What a fuzz seed with idempotent producers costs, as a multiple of one without.
+/// The cost of a fuzz seed with idempotent producers, as a multiple of one without.
 fn cost_of_idempotence(swarm: &Scenario, seeds: u64) -> f64 {
     let with = |value: &str| {
         let mut scenario = swarm.clone();
@@ -136,7 +136,7 @@ fn clone_in_the_middle(scenario: &Scenario) -> f64 {
 
 fn main() {
     let (swarm, _) = catalog::scenario("swarm").expect("it is in the catalogue");
-    // Warms caches and the allocator.
+    // A first run, which warms caches and the allocator.
     fuzz_seeds(&swarm, 20);
     let fresh = peak_memory();
 

@@ -1,4 +1,4 @@
-//! The entries about transactions and about outcomes that are not known.
+//! The entries about transactions, and about batches whose outcome is unknown.
 
 use super::transactional_rules as rules;
 use super::{Bug, Status};
@@ -19,7 +19,7 @@ pub(super) const KAFKA_17754: Bug = Bug {
     toml: include_str!("kafka-17754.toml"),
 };
 
-/// A late batch opens a transaction that its coordinator knows nothing of.
+/// A late batch opens a transaction that its coordinator does not know.
 pub(super) const KAFKA_14402: Bug = Bug {
     id: "KAFKA-14402",
     status: Status::MendedIn("3.6.0"),
@@ -37,7 +37,7 @@ pub(super) const KAFKA_14402: Bug = Bug {
     toml: include_str!("kafka-14402.toml"),
 };
 
-/// The answer of the coordinator is old when the batch is appended.
+/// The coordinator's verification is outdated when the batch is appended.
 pub(super) const KAFKA_14884: Bug = Bug {
     id: "KAFKA-14884",
     status: Status::NeverReleased,
@@ -65,7 +65,7 @@ pub(super) const LSO_UNREPLICATED: Bug = Bug {
     toml: include_str!("lso-unreplicated.toml"),
 };
 
-/// A decision is forgotten.
+/// A new coordinator does not complete a decided transaction.
 pub(super) const KAFKA_5131: Bug = Bug {
     id: "KAFKA-5131",
     status: Status::NeverReleased,
@@ -79,7 +79,7 @@ pub(super) const KAFKA_5131: Bug = Bug {
     toml: include_str!("kafka-5131.toml"),
 };
 
-/// A coordinator comes back with what it knew before.
+/// A coordinator keeps the outdated state of an earlier term.
 pub(super) const KAFKA_9307: Bug = Bug {
     id: "KAFKA-9307",
     status: Status::MendedIn("2.4.1"),
@@ -93,7 +93,7 @@ pub(super) const KAFKA_9307: Bug = Bug {
     toml: include_str!("kafka-9307.toml"),
 };
 
-/// A transactional id waits for good.
+/// A transactional id waits forever.
 pub(super) const KAFKA_5351: Bug = Bug {
     id: "KAFKA-5351",
     status: Status::NeverReleased,
@@ -121,7 +121,7 @@ pub(super) const KAFKA_19446: Bug = Bug {
     toml: include_str!("kafka-19446.toml"),
 };
 
-/// The cure of [`KAFKA_19446`], too strict.
+/// A fix of [`KAFKA_19446`] that is too strict.
 pub(super) const KAFKA_19999: Bug = Bug {
     id: "KAFKA-19999",
     status: Status::NeverReleased,
@@ -149,7 +149,7 @@ pub(super) const FL_5: Bug = Bug {
     toml: include_str!("fl-5.toml"),
 };
 
-/// An unclear error is taken for a clear one.
+/// An error with an open outcome is treated as a refusal.
 pub(super) const KAFKA_13574: Bug = Bug {
     id: "KAFKA-13574",
     status: Status::OpenIn("4.1"),

@@ -1,4 +1,4 @@
-//! The wrong rules of transactions: those that releases had, and those that were put right before one.
+//! The wrong rules of transactions: those of releases, and those that were fixed before a release.
 
 use engine::error::ErrorCode;
 use engine::ids::{LeaderEpoch, Offset};
@@ -13,17 +13,17 @@ pub(super) fn share_the_epoch(_: u16) -> bool {
     false
 }
 
-/// Before KIP-890: the first batch of a transaction is appended without a question.
+/// Before KIP-890: the first batch of a transaction is appended without verification.
 pub(super) fn append_without_a_question(_: Starting) -> bool {
     false
 }
 
-/// The same: nor does it need an answer.
+/// Before KIP-890: a batch needs no response from the coordinator.
 pub(super) fn append_without_an_answer(_: Guards) -> Result<(), ErrorCode> {
     Ok(())
 }
 
-/// Before KAFKA-14884: an answer of the coordinator counts, whatever has ended since.
+/// Before KAFKA-14884: a verification remains valid, although the transaction has ended since.
 pub(super) fn trust_an_old_answer(guards: Guards) -> Result<(), ErrorCode> {
     if guards.in_transaction || guards.presented.is_some() || !guards.verifies {
         Ok(())
@@ -32,27 +32,28 @@ pub(super) fn trust_an_old_answer(guards: Guards) -> Result<(), ErrorCode> {
     }
 }
 
-/// What a marker has ended is decided, though the marker is not replicated.
+/// A marker ends a transaction before the marker is replicated.
 pub(super) fn decided_before_it_is_replicated(stable: Stable) -> Offset {
     stable.first_open.map_or(stable.high_watermark, |first| first.min(stable.high_watermark))
 }
 
-/// Before KAFKA-5131: a new coordinator knows of the decision, and does nothing about it.
+/// Before KAFKA-5131: a new coordinator knows the decision, but does not complete it.
 pub(super) fn leave_what_was_decided(_: TransactionState) -> bool {
     false
 }
 
-/// Before KAFKA-9307: a coordinator knows better than the log what it has known before.
+/// Before KAFKA-9307: a coordinator prefers its earlier state to that in the log.
 pub(super) fn keep_ids(_: LeaderEpoch) -> bool {
     false
 }
 
-/// Before KAFKA-5351: an id waits for a record that was not written.
+/// Before KAFKA-5351: a transactional id waits for a record that was not written.
 pub(super) fn wait_for_what_failed(_: Unwritten) -> bool {
     true
 }
 
-/// Before KAFKA-19446, as in Kafka 4.1: a marker of the epoch in use is written, whatever is open.
+/// Before KAFKA-19446, as in Kafka 4.1: a marker of the current epoch is written, whichever
+/// transaction is open.
 pub(super) fn accept_a_late_marker(marker: Marker) -> Result<(), ErrorCode> {
     check_marker(Marker { own_epoch: false, ..marker })
 }
@@ -62,12 +63,12 @@ pub(super) fn refuse_a_second_attempt(marker: Marker) -> Result<(), ErrorCode> {
     check_marker(Marker { is_open: marker.own_epoch, ..marker })
 }
 
-/// FL-5, as in Kafka 4.1: once the transaction is being ended, its successor has the same epoch.
+/// FL-5, as in Kafka 4.1: the transaction after one that is being ended has the same epoch.
 pub(super) fn keep_the_epoch_while_ending(failed: FailedBatch) -> bool {
     !failed.is_completing
 }
 
-/// KAFKA-13574: an error is an error.
+/// KAFKA-13574: every error is treated as a refusal.
 pub(super) fn take_any_error_for_a_refusal(_: ErrorCode) -> bool {
     false
 }
@@ -78,7 +79,7 @@ mod tests {
     use engine::rules::{client, isolation, transaction, verification};
 
     #[test]
-    fn each_rule_of_coordinators_differs_from_the_correct_one_in_the_case_that_went_wrong() {
+    fn each_rule_of_coordinators_differs_from_the_correct_one_in_its_case() {
         assert!(!share_the_epoch(2) && transaction::bumps_epoch_at_end(2));
         assert!(!keep_ids(3) && transaction::forgets_ids(3));
         let decided = TransactionState::PrepareCommit;
@@ -89,7 +90,7 @@ mod tests {
     }
 
     #[test]
-    fn each_rule_of_leaders_differs_from_the_correct_one_in_the_case_that_went_wrong() {
+    fn each_rule_of_leaders_differs_from_the_correct_one_in_its_case() {
         let first = Starting { in_transaction: false, adds_partition: false, verifies: true };
         assert!(!append_without_a_question(first) && verification::needs_verification(first));
 
@@ -120,7 +121,7 @@ mod tests {
     }
 
     #[test]
-    fn each_rule_of_clients_differs_from_the_correct_one_in_the_case_that_went_wrong() {
+    fn each_rule_of_clients_differs_from_the_correct_one_in_its_case() {
         let failed = FailedBatch { is_completing: true };
         assert!(!keep_the_epoch_while_ending(failed) && client::bumps_after_failure(failed));
         let error = ErrorCode::NotLeaderOrFollower;

@@ -1,4 +1,4 @@
-//! The disks of a world, as checks look at them.
+//! The disks of a world, as checks read them.
 
 use crate::node::Node;
 use bytes::Bytes;
@@ -19,13 +19,13 @@ fn log_in(disk: &SimDisk, log: &str) -> Option<String> {
     dirs.map(|dir| format!("{dir}/{log}")).find(|path| disk.names(path).next().is_some())
 }
 
-/// The log directory that a log is in.
+/// The log directory that contains a log.
 fn dir_of(disk: &SimDisk, log: &str) -> Option<String> {
     let path = log_in(disk, log)?;
     Some(path.rsplit_once('/').map_or("", |(dir, _)| dir).to_owned())
 }
 
-/// Looks at the disks of a world, without cost and without a trace.
+/// Reads the disks of a world, without simulated time and without trace events.
 pub(super) struct WorldDisks<'w>(pub(super) &'w World<Node>);
 
 impl Disks for WorldDisks<'_> {

@@ -1,4 +1,4 @@
-//! Why records were not confirmed: counts by Kafka's name of the error.
+//! The errors of records that were not confirmed: counts by Kafka's names.
 
 use crate::result::Errors;
 use engine::error::ErrorCode;

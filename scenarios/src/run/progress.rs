@@ -1,4 +1,5 @@
-//! How far readers have come, and when they last went on: who is slow at a deadline is not stuck.
+//! The positions of readers, and their last progress: a reader that is slow at a deadline is not
+//! stuck.
 
 use engine::ids::{Offset, TopicPartition};
 use machine::{NodeId, Span};
@@ -10,7 +11,7 @@ use std::collections::BTreeMap;
 pub(super) struct Progress(BTreeMap<(NodeId, TopicPartition), (Option<Offset>, SimTime)>);
 
 impl Progress {
-    /// A reader has this position now.
+    /// Records the present position of a reader.
     pub(super) fn note(
         &mut self,
         now: SimTime,
@@ -24,7 +25,7 @@ impl Progress {
         }
     }
 
-    /// How long a reader has been where it is.
+    /// The time for which a reader has not moved.
     pub(super) fn still_for(
         &self,
         now: SimTime,

@@ -8,9 +8,9 @@ use machine::{ClusterId, NodeId, Span};
 use spec::{self, Clocks, Scenario};
 use std::collections::{BTreeMap, BTreeSet};
 
-/// Whether nothing can be late: there are no faults, links and disks are the default ones, clients
-/// have at least the default time-outs, and the quorum's fetch time-out and sessions are well above
-/// the usual time between two fetches and two heartbeats.
+/// Whether no time-out can expire: there are no faults, links and disks are the default ones,
+/// clients have at least the default time-outs, and the quorum's fetch time-out and the sessions
+/// are well above the usual intervals of fetches and heartbeats.
 fn is_calm(scenario: &Scenario) -> bool {
     // An idle leader of the quorum parks a fetch for half a second (`MAX_FETCH_WAIT_MS`).
     const IDLE_FETCH: Span = Span::millis(500);
@@ -54,8 +54,8 @@ pub(super) fn is_transactional(scenario: &Scenario) -> bool {
     scenario.producers.iter().any(|it| it.config().transactional_id.0.is_some())
 }
 
-/// The consumers with `isolation.level=read_committed`; with transactions, also the reader that reads
-/// everything back.
+/// The consumers with `isolation.level=read_committed`; with transactions, also the reader that
+/// reads everything back.
 fn read_committed(scenario: &Scenario, roster: &Roster) -> BTreeSet<NodeId> {
     let counted = scenario.consumers.iter().flat_map(|it| {
         let is_its = it.config().isolation_level == IsolationLevel::ReadCommitted;

@@ -1,4 +1,4 @@
-//! How long writes took, for the summary.
+//! The latencies of writes, for the summary.
 
 use super::Simulation;
 use super::measure::Measured;

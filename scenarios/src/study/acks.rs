@@ -6,14 +6,13 @@ use spec::Scenario;
 /// The scenario of the comparison.
 pub const SCENARIO: &str = "acks-study";
 
-/// The setting whose promises the faults stay within.
+/// The reference setting: the faults never break its promises.
 pub const REFERENCE: Under = Under { acks: "all", min_isr: 2, idempotence: true };
 
 /// The step that is reached if a leader loses power while it is the only in-sync replica.
 pub const LONE_LEADER: &str = "lone_leader_lost_power";
 
-/// The steps of which one is reached if a leader is replaced because it failed, was cut off or
-/// stopped.
+/// Steps; one of them is reached if a leader is replaced because it failed, was cut off or stopped.
 pub const REPLACED: [&str; 4] =
     ["election_clean", "election_eligible", "election_last_known", "election_unclean"];
 
@@ -27,7 +26,7 @@ pub struct Under {
     pub acks: &'static str,
     /// `min.insync.replicas` of all topics.
     pub min_isr: u16,
-    /// Whether `enable.idempotence` is left as it is in Kafka: true, which Kafka itself turns off for
+    /// Whether `enable.idempotence` has Kafka's default: true, but Kafka itself turns it off for
     /// acks 0 and 1.
     pub idempotence: bool,
 }
@@ -36,7 +35,7 @@ const fn as_in_kafka(acks: &'static str, min_isr: u16) -> Under {
     Under { acks, min_isr, idempotence: true }
 }
 
-/// All settings, the least careful first; at the end the durable one without idempotence.
+/// All settings, the least durable first; the last one is the most durable one without idempotence.
 pub const ACKS: [Under; 7] = [
     as_in_kafka("0", 1),
     as_in_kafka("0", 2),
@@ -47,8 +46,8 @@ pub const ACKS: [Under; 7] = [
     Under { idempotence: false, ..REFERENCE },
 ];
 
-/// The factor by which the load and the faults of `base` have to be longer if settings turn it into
-/// `set`: a fault that is shorter than the time-outs that wait for it tests nothing.
+/// The factor by which the load and the faults of `base` have to be longer with the settings of
+/// `set`: a fault that is shorter than the time-outs that detect it tests nothing.
 pub fn stretch(base: &Scenario, set: &Scenario) -> u64 {
     let (before, after) = (longest_timeout(base), longest_timeout(set));
     after.0.div_ceil(before.0.max(1)).max(1)

@@ -1,6 +1,6 @@
-//! Checks of what no rule decides, each with the bad history that shows it.
+//! Checks of behaviour that no rule decides, each with the bad history that it catches.
 
-/// A check of what no rule decides, why, and the bad history that shows it.
+/// A check of behaviour that no rule decides, the reason, and the bad history that it catches.
 pub(super) struct NoRule {
     pub(super) check: &'static str,
     pub(super) why: &'static str,
@@ -22,7 +22,7 @@ const STOPPED: &str = include_str!("../../../judge/src/verdict/tests/stopped.rs"
 pub(super) const NO_RULE: &[NoRule] = &[
     NoRule {
         check: "offset-of-time",
-        why: "the time index and the batches decide it, and no protocol decision",
+        why: "the time index and the batches decide it, not a rule of the protocol",
         history: (LIVENESS, "the_offset_of_a_time_is_that_of_the_first_record_as_late"),
     },
     NoRule {
@@ -33,32 +33,32 @@ pub(super) const NO_RULE: &[NoRule] = &[
     },
     NoRule {
         check: "snapshots-of-producers",
-        why: "what a snapshot has follows from the batches before it, and no rule decides it",
+        why: "the content of a snapshot follows from the batches before it, and no rule decides it",
         history: (PRODUCERS, "a_snapshot_matches_the_log_before_it"),
     },
     NoRule {
         check: "loads-what-is-durable",
-        why: "no rule decides what is synced when",
+        why: "no rule decides when files are fsynced",
         history: (DURABILITY, "a_crash_and_a_clean_shutdown_lose_no_records"),
     },
     NoRule {
         check: "answers-are-prompt",
-        why: "no rule decides when an answer that is due is sent",
+        why: "no rule decides when a response that is due is sent",
         history: (LIVENESS, "batches_of_the_whole_isr_are_committed_and_confirmed_in_time"),
     },
     NoRule {
         check: "one-isr-proposal",
-        why: "no rule decides that a proposal is under way",
+        why: "no rule decides whether a proposal is in flight",
         history: (ISR, "a_leader_has_one_proposal_in_flight_and_forgets_none"),
     },
     NoRule {
         check: "stops-explained",
-        why: "no rule decides that a process gives up",
+        why: "no rule decides whether a process stops by itself",
         history: (STOPPED, "a_halt_that_nothing_explains_is_a_violation"),
     },
     NoRule {
         check: "one-leader-per-epoch",
-        why: "a change of leader takes a new epoch when it is replayed",
+        why: "replaying a change of leader begins a new epoch",
         history: (LEADERS, "a_leader_epoch_has_one_leader"),
     },
     NoRule {

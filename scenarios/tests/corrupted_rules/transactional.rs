@@ -1,11 +1,11 @@
-//! Rules of transactions made wrong, and the checks that notice it.
+//! Corrupted rules of transactions, and the checks that notice the corruption.
 
 use super::Corruption;
 use super::Notice::{self, Check, Museum, Never};
 use engine::rules::transaction::{Claimed, Ending, Epochs, Marked, end_transaction};
 use engine::rules::verification::{Marker, check_marker};
 
-/// The first version of the transaction protocol, in which transactions share an epoch.
+/// Version 1 of the transaction protocol, in which transactions share an epoch.
 const FIRST: &[&str] = &["transaction.version=1"];
 
 pub(super) const CORRUPTIONS: &[Corruption] = &[
@@ -16,7 +16,7 @@ pub(super) const CORRUPTIONS: &[Corruption] = &[
         scenario: "transactional-append",
         set: &[],
     },
-    // An EndTxn of any epoch ends what is open.
+    // An EndTxn of any epoch ends the open transaction.
     Corruption {
         check: "all-or-nothing",
         rule: "end_transaction",
@@ -43,7 +43,7 @@ pub(super) const CORRUPTIONS: &[Corruption] = &[
         scenario: "transaction-coordinator-crash",
         set: FIRST,
     },
-    // An answer that is old when the batch is appended, as in KAFKA-14884, has its guard still.
+    // The guard against a verification that is outdated at the append, as in KAFKA-14884, remains.
     Corruption {
         check: "all-or-nothing",
         rule: "ends_verification",
@@ -51,7 +51,7 @@ pub(super) const CORRUPTIONS: &[Corruption] = &[
         scenario: "museum-kafka-14884",
         set: &[],
     },
-    // With the same epoch a producer that was timed out goes on in what it takes for its transaction.
+    // With the same epoch, a producer whose transaction has timed out continues in a later one.
     Corruption {
         check: "one-owner",
         rule: "epoch_of_fence",
@@ -59,7 +59,7 @@ pub(super) const CORRUPTIONS: &[Corruption] = &[
         scenario: "transaction-timeout",
         set: &["transaction.version=1", "transaction.partition.verification.enable=false"],
     },
-    // The batches of two producers with one epoch are taken for copies of each other.
+    // The batches of two producers with one epoch are treated as duplicates of each other.
     Corruption {
         check: "acknowledged-survives",
         rule: "epoch_of_instance",
@@ -111,8 +111,8 @@ pub(super) const CORRUPTIONS: &[Corruption] = &[
         scenario: "museum-kafka-19446",
         set: &[],
     },
-    // A late batch of an epoch that is over. Only the first batch of a transaction of the second version
-    // has the sequence that a leader expects of another epoch, and it is to be verified.
+    // A late batch of an earlier epoch. Only the first batch of a transaction of version 2 has the
+    // sequence that a leader expects in another epoch, and such a batch is verified.
     Corruption {
         check: "transactions-end",
         rule: "check_producer_epoch",

@@ -1,10 +1,10 @@
-//! Settings at their limits: what would run without end is refused, or ends.
+//! Settings at their limits: a scenario that would run without end is refused, or its run ends.
 
 use super::super::Simulation;
 use super::{run, small};
 use crate::result::Outcome;
 
-/// C9: settings can make any number of events; the run ends as unknown.
+/// C9: with settings that cause too many events, a run ends as unknown.
 #[test]
 fn a_run_with_too_many_events_ends_undecided() {
     let resolved = small("no-faults", 1);
@@ -22,9 +22,9 @@ fn a_run_with_too_many_events_ends_undecided() {
     assert!(outcome.verdict.unknown[0].contains(&when), "{:?}", outcome.verdict);
 }
 
-/// B14: time-outs of 0 and of 2^31-1 ms are refused, or the run with them ends.
+/// B14: time-outs of 0 and of 2^31-1 ms are refused, or their run ends.
 #[test]
-fn a_run_without_time_or_with_all_of_it_is_refused_or_ends() {
+fn extreme_time_outs_are_refused_or_their_run_ends() {
     let with = |setting: &str| {
         let mut resolved = small("no-faults", 1);
         resolved.scenario.set_all(&[setting.to_owned()]).map(|_| resolved)

@@ -1,4 +1,4 @@
-//! What clients do, owe and report: one run for each row of the findings.
+//! Behaviour and reports of clients, each with a run.
 
 use crate::result::{Outcome, Verdict};
 use crate::run::{RunOutcome, run, under};
@@ -6,7 +6,7 @@ use engine::fact::{ClientFact, Fact};
 use engine::rules::{Rules, read};
 use spec::{Diagnostic, Resolved, Scenario};
 
-/// A scenario with one topic, `t` of one partition, and a warning for each thing unwise.
+/// A scenario with the topic `t` of one partition, and its warnings.
 fn parse(text: &str) -> (Scenario, Vec<Diagnostic>) {
     let text = format!("name = \"x\"\ntitle = \"x\"\n{text}");
     Scenario::parse("x.toml", &text).unwrap_or_else(|error| panic!("{error}"))
@@ -26,7 +26,7 @@ fn warning(text: &str) -> String {
     warnings[0].message.clone()
 }
 
-/// 30 MB cross a link of 200 kB/s in 150 s: that is no broken promise.
+/// 30 MB need 150 s on a link of 200 kB/s, which breaks no promise.
 #[test]
 fn a2_reading_back_takes_as_long_as_the_link_needs() {
     let verdict = verdict(
@@ -35,13 +35,13 @@ fn a2_reading_back_takes_as_long_as_the_link_needs() {
         1,
     );
     assert_eq!(verdict.outcome, Outcome::Pass, "{:?} {:?}", verdict.violations, verdict.unknown);
-    // The producer's link is as thin: some records fail before they are sent.
+    // The producer's link is as slow: some records fail before they are sent.
     let counts = &verdict.counts;
     assert!(counts.acked > 200 && counts.read >= counts.acked && counts.lost == 0, "{counts:?}");
 }
 
-/// Records in one of two partitions of a broker are delivered at once, not `fetch.max.wait.ms`
-/// later.
+/// Records in one of two partitions of a broker are delivered without a wait of
+/// `fetch.max.wait.ms`.
 #[test]
 fn a3_a_busy_partition_does_not_wait_for_an_idle_one() {
     const STARVED: &str = "[[clusters]]\nbrokers = 1\ncontrollers = 1\n\
@@ -103,7 +103,7 @@ fn a4_an_application_that_seeks_later_goes_on() {
     assert_eq!(outcome.account.history.facts().map(delivered).sum::<i64>(), 497);
 }
 
-/// Records open in a killed client may be written; everything else is judged.
+/// Records without an outcome in a killed client may be written; all others are judged.
 #[test]
 fn a5_a_killed_producer_leaves_its_open_records_undecided_and_nothing_else() {
     const DIES: &str = "[[topics]]\nname = 't'\n[[producers]]\nrecords = 2000\nrate = 200\n\
@@ -123,13 +123,13 @@ fn a5_a_killed_producer_leaves_its_open_records_undecided_and_nothing_else() {
         assert_eq!(counts.sent, counts.acked + counts.unknown, "{counts:?}");
         open += counts.unknown;
     }
-    assert!(open > 0, "some were open when it was killed");
-    // Asked to stop, it flushes and closes, as an application would.
+    assert!(open > 0, "some had no outcome when it was killed");
+    // Before a clean stop, the application flushes and closes its producer.
     let stopped = format!("{DIES}kind = 'restart'\nlasts = '2s'\n");
     let verdict = verdict(&stopped, 0);
     assert_eq!(verdict.outcome, Outcome::Pass, "{:?} {:?}", verdict.violations, verdict.unknown);
     assert_eq!(verdict.counts.sent, verdict.counts.acked, "{:?}", verdict.counts);
-    assert!(verdict.counts.sent < 2000, "what was due while it was down was not sent");
+    assert!(verdict.counts.sent < 2000, "records due while it was down are not sent");
 }
 
 #[test]
@@ -140,7 +140,7 @@ fn a9_a_run_that_acknowledged_nothing_shows_nothing() {
     assert_eq!(verdict.outcome, Outcome::Vacuous);
     assert_eq!(verdict.not_exercised, ["a record acknowledged"]);
     assert!(warning(FAILS).contains("buffer.memory=1000"));
-    // A12: and why.
+    // A12: the reason.
     assert_eq!(
         verdict.errors.failed.iter().collect::<Vec<_>>(),
         [(&"MESSAGE_TOO_LARGE".to_owned(), &500)]
@@ -181,8 +181,8 @@ fn c1_what_stop_cuts_off_is_not_owed_and_what_does_not_fit_is_undecided() {
     }
 }
 
-/// S8: a reader at the log end is out of range, asks where the log ends, and is there already. That
-/// is found before the deadline for convergence, and by what keeps the run busy.
+/// S8: a reader at the log end is out of range, requests the end offset, and is already there. The
+/// check for livelocks reports this before the deadline for convergence.
 #[test]
 fn s8_a_livelock_is_not_waited_out() {
     let (scenario, _) = crate::catalog::scenario("no-faults").expect("it is built in");
@@ -195,7 +195,7 @@ fn s8_a_livelock_is_not_waited_out() {
         ..Rules::kafka()
     };
     let outcome = under(&resolved, rules);
-    // Followers are refused without end as well.
+    // Fetches of followers are refused again and again as well.
     let found = |violation: &judge::outcome::Violation| {
         violation.check == "no-livelock" && violation.summary.contains("request")
     };
@@ -223,14 +223,14 @@ fn s7_a_consumer_seeks_to_the_offset_of_a_time() {
     assert!(back.count() >= 3, "it goes back by half a second each time");
 }
 
-/// A partition that accepts nothing for as long as it takes to replace its leader is reported.
+/// The time in which a partition accepts no writes, until its leader is replaced, is reported.
 #[test]
 fn u6_a_summary_of_writes_has_the_longest_silence() {
     let text = "[[topics]]\nname = 't'\n[[producers]]\nrecords = 3000\nrate = 200\n\
         [[faults]]\nkind = 'crash'\ntarget = 'leader(t-0)'\nat = '3s'\nlasts = '20s'\n";
     let verdict = verdict(text, 1);
     let writes = verdict.writes.expect("records were written");
-    let silence = writes.silence.as_ref().expect("it stood still until another led");
+    let silence = writes.silence.as_ref().expect("it accepted none until another broker led");
     assert_eq!(silence.partition, "t-0");
     assert!((2_900_000_000..3_100_000_000).contains(&silence.since_ns), "{silence:?}");
     assert!(silence.lasted_ns > 1_000_000_000 && writes.longest_us >= silence.lasted_ns / 1_000);

@@ -1,4 +1,4 @@
-//! What the catalogue seldom reaches, by directed plans: rows S7 and S6 of what no run had exercised.
+//! Steps that the catalogue seldom reaches, by directed plans.
 
 use super::super::run;
 use crate::result::{Outcome, Verdict};
@@ -12,8 +12,8 @@ fn verdict(text: &str, seed: u64) -> Verdict {
     run(&Resolved { scenario, seed, bugs: Vec::new(), trace: false }).verdict
 }
 
-/// S7: the controller gets a request of an earlier life of a broker, over a link that was slow when
-/// that life ended.
+/// S7: the controller receives a request of an earlier life of a broker, over a link that was slow
+/// when that life ended.
 #[test]
 fn s7_a_request_of_an_earlier_life_is_refused() {
     let text = "[[clusters]]\ncontrollers = 1\n[[topics]]\nname = 't'\n\
@@ -29,8 +29,8 @@ fn s7_a_request_of_an_earlier_life_is_refused() {
     }
 }
 
-/// S7: with `max.in.flight.requests.per.connection=1` a batch that is sent again is overtaken by
-/// none; with five in flight it is.
+/// S7: with `max.in.flight.requests.per.connection=1` no batch overtakes one that is sent again;
+/// with five requests in flight some do.
 #[test]
 fn s7_with_one_request_in_flight_retries_keep_the_order() {
     let reordered = |in_flight: u32| {

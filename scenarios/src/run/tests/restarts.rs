@@ -1,4 +1,4 @@
-//! Verdicts about processes that return with another log than they had reported.
+//! Verdicts about processes that restart with another log than they had reported.
 
 use super::{run, with_faults};
 use crate::plan::Fate;
@@ -12,8 +12,9 @@ fn passes(controllers: u16, faults: &str) {
     assert_eq!(outcome.verdict.outcome, Outcome::Pass, "{:#?}", outcome.verdict.violations);
 }
 
-/// It is killed after it has written a record and before it has reported that, and leads in the step
-/// that loads the log. When it is back once more, it has to have all that it had committed.
+/// It is killed after it has written a record and before it has reported the append, and becomes
+/// the leader in the step that loads the log. After another restart it has to have all records that
+/// it had committed.
 #[test]
 fn the_only_controller_leads_with_a_record_that_it_had_not_reported() {
     passes(
@@ -24,10 +25,10 @@ fn the_only_controller_leads_with_a_record_that_it_had_not_reported() {
     );
 }
 
-/// It loses its power, is started, and dies before it has loaded its logs: what they lack went with
-/// the power, not with the process.
+/// A broker loses power, is started, and is killed before it has loaded its logs: the power loss,
+/// not the kill, explains the missing records.
 #[test]
-fn a_broker_dies_between_a_loss_of_power_and_its_logs() {
+fn a_broker_is_killed_between_a_power_loss_and_loading_its_logs() {
     passes(
         3,
         "[[faults]]\nkind = 'power-loss'\ntarget = 'broker 3'\nat = '1s'\nlasts = '1s'\n\

@@ -1,4 +1,4 @@
-//! Transactions, all the way from an application to a verdict.
+//! Transactions, from the application to the verdict.
 
 use super::{resolved, run};
 use crate::result::{Outcome, Verdict};
@@ -17,8 +17,8 @@ fn hazards(verdict: &Verdict) -> Vec<&str> {
     verdict.permitted.iter().map(|it| it.hazard.as_str()).collect()
 }
 
-/// The leader of a partition dies between transactions over all of them: nothing is violated, and readers
-/// of committed data pass over what was aborted.
+/// The leader of a partition crashes during transactions over all partitions: no promise is broken,
+/// and `read_committed` readers skip aborted records.
 #[test]
 fn transactions_outlive_the_leader_of_a_partition() {
     for (seed, set) in [(1, &[][..]), (2, &["transaction.version=1"])] {
@@ -30,7 +30,7 @@ fn transactions_outlive_the_leader_of_a_partition() {
     }
 }
 
-/// An instance that was paused is fenced by the one that took its place.
+/// A paused instance is fenced by the instance that replaced it.
 #[test]
 fn a_zombie_is_fenced() {
     let verdict = with("zombie-producer", 1, &[]);
@@ -39,7 +39,7 @@ fn a_zombie_is_fenced() {
     assert_eq!(hazards(&verdict), ["shared-transactional-id"]);
 }
 
-/// A transaction that takes longer than its time-out is aborted, and that is named.
+/// A transaction that takes longer than its time-out is aborted, which the summary reports.
 #[test]
 fn a_transaction_that_takes_too_long_is_aborted() {
     let verdict = with("transaction-timeout", 1, &[]);
@@ -47,8 +47,9 @@ fn a_transaction_that_takes_too_long_is_aborted() {
     assert!(hazards(&verdict).contains(&"transaction-timed-out"));
 }
 
-/// A batch that arrives when its transaction is over is refused by its epoch (KIP-890). In the first
-/// version of the protocol the next transaction may have the same one by the rule of Kafka 4.1 (FL-5).
+/// A batch that arrives after the end of its transaction is refused because of its epoch (KIP-890).
+/// In version 1 of the protocol, by the rule of Kafka 4.1, the next transaction may have the same
+/// epoch (FL-5).
 #[test]
 fn a_late_batch_joins_no_other_transaction() {
     for set in [&[][..], &["transaction.version=1"]] {
@@ -63,8 +64,8 @@ fn a_late_batch_joins_no_other_transaction() {
     assert!(found.contains(&"all-or-nothing"), "{verdict:#?}");
 }
 
-/// What checks rely on: what a producer reports as sent belongs to the transaction that it has reported
-/// as begun and not as ended.
+/// An assumption of checks: the records that a producer reports as sent belong to the transaction
+/// whose begin, but not its end, it has reported.
 #[test]
 fn records_are_sent_between_the_begin_and_the_end_of_their_transaction() {
     let resolved = Resolved { trace: true, ..resolved("transactional-append", 1) };
