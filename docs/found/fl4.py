@@ -30,12 +30,12 @@ METADATA = 3
 
 
 class Door(Link):
-    """The way of the producer to a broker, which can be blocked: data in flight stays there."""
+    """A proxy between the producer and a broker. It can be blocked, and then keeps data in flight."""
 
     def __init__(self, port, target):
         super().__init__(port, target)
         self.blocked = self.deaf = False
-        # How often metadata were asked for.
+        # The number of metadata requests.
         self.asked = 0
 
     def requests(self, near, far, client):
@@ -52,7 +52,7 @@ class Door(Link):
         try:
             while data:
                 data = source.recv(65536)
-                # The end of a connection is held like data.
+                # The end of a connection is delayed like data.
                 while is_held() and source in self.open:
                     time.sleep(0.002)
                 if source not in self.open:
@@ -64,14 +64,14 @@ class Door(Link):
         close(source, sink)
 
     def reset(self):
-        """Ends all connections; what was held is dropped."""
+        """Ends all connections, and drops the data that it keeps."""
         ended, self.open = self.open, []
         self.blocked = self.deaf = False
         close(*ended)
 
 
 class WithProducer(Cluster):
-    """A cluster with proxies before the brokers' addresses for clients."""
+    """A cluster whose addresses for clients are those of proxies."""
 
     def __init__(self, *args):
         super().__init__(*args)
