@@ -1,9 +1,9 @@
 //! The fetcher's side of a fetch session with a broker (`FetchSessionHandler`; KIP-227).
 //!
-//! The first fetch names all partitions and asks for a session. Later ones name only partitions
-//! that are new, have moved, or are no longer fetched; the broker remembers the others. Its
-//! responses omit partitions without news. A session that the broker does not know, or that has
-//! lost count, is replaced by a full fetch.
+//! The first fetch names all partitions and requests a session. Later ones name only partitions
+//! that are new, have another position, or are no longer fetched; the broker remembers the others.
+//! Its responses omit partitions without changes. If the broker does not know the session, or
+//! expects another epoch, a full fetch begins a new session.
 
 use crate::error::ErrorCode;
 use crate::ids::TopicPartition;

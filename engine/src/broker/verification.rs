@@ -3,9 +3,8 @@
 //!
 //! A produce request is parked until the coordinator has responded. Under transactions version 2
 //! the coordinator adds the partitions to the transaction; under version 1 it only reports whether
-//! the producer has added them. The request then goes on as an input of its own, in the order of
-//! requests, even if its connection has ended meanwhile: its records are appended whether or not
-//! the client is still there.
+//! the producer has added them. The request is then handled as a separate input, in the order of
+//! requests. Its records are appended even if the client has closed its connection meanwhile.
 //!
 //! At most one request to each coordinator is in flight. Transactions that need verification
 //! meanwhile go into the next request, each transactional id once.
@@ -116,7 +115,8 @@ impl Verification {
         self.waiting.get(&ticket).map(|waiting| &waiting.request)
     }
 
-    /// Asks the coordinator again, or goes on with the request if no partition needs it any more.
+    /// Asks the coordinator again, or handles the request if no partition needs verification any
+    /// longer.
     pub(super) fn ask_again(
         &mut self,
         ticket: u64,
@@ -234,7 +234,7 @@ impl Verification {
         self.settle(ticket, verdicts, cx);
     }
 
-    /// Goes on with the request of `ticket` under these verdicts. While the previous transaction is
+    /// Handles the request of `ticket` under these verdicts. While the previous transaction is
     /// still ending, the coordinator is asked again for a limited time, because a retry by the
     /// client would take longer.
     fn settle(&mut self, ticket: u64, verdicts: Verdicts, cx: &mut Cx<'_>) {
@@ -288,7 +288,7 @@ impl Verification {
         }
     }
 
-    /// The outcome of requests is unknown, because their connection has ended.
+    /// Handles the loss of requests whose connection has ended.
     fn on_failed(&mut self, failed: Vec<Vec<Asked>>, cx: &mut Cx<'_>) {
         for asked in failed.into_iter().flatten() {
             self.refuse(asked.ticket, ErrorCode::NetworkException, cx);
@@ -296,7 +296,7 @@ impl Verification {
     }
 }
 
-/// The error of the produce request for an error of the coordinator. Errors that pass become
+/// The error of the produce request for an error of the coordinator. Transient errors become
 /// `NOT_ENOUGH_REPLICAS`, which every client retries without refreshing its metadata.
 fn as_produce_error(error: ErrorCode, adds: bool) -> ErrorCode {
     match error {

@@ -4,9 +4,9 @@
 //! end of an epoch without records is known as well (KAFKA-7415). Followers assign the epochs that
 //! they find in batches.
 //!
-//! An assignment is on disk before it counts. What truncation removes is written in the background
-//! (`truncateFromEndAsyncFlush`), so that a replica fetcher does not wait for an fsync; a crash
-//! before that leaves a stale entry in the file.
+//! An assignment is written to disk before it takes effect. The file is written in the background
+//! after a truncation (`truncateFromEndAsyncFlush`), so that a replica fetcher does not wait for an
+//! fsync; a crash before that leaves a stale entry in the file.
 
 use super::checkpoint;
 use super::files;
@@ -32,9 +32,9 @@ pub struct EpochEntry {
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct EpochCache {
     entries: Vec<EpochEntry>,
-    /// Whether the file is behind. Only what truncation removes may wait for the background write:
-    /// it is removed again when the log is loaded, unless records of an older epoch have been
-    /// appended past its start meanwhile.
+    /// Whether the file is stale. Only entries that a truncation has removed may be left in it
+    /// until the background write: they are removed again when the log is loaded, unless records of
+    /// an older epoch have been appended past their start meanwhile.
     stale: bool,
 }
 
@@ -44,7 +44,7 @@ impl EpochCache {
         &self.entries
     }
 
-    /// Whether the file is behind.
+    /// Whether the file is stale.
     pub fn is_stale(&self) -> bool {
         self.stale
     }
@@ -65,15 +65,15 @@ impl EpochCache {
         above.checked_sub(1).map(|at| self.entries[at])
     }
 
-    /// The epoch of the leader that wrote `offset`, as far as is known.
+    /// The epoch of the leader that wrote `offset`, if it is known.
     pub fn epoch_of(&self, offset: i64) -> Option<i32> {
         let above = self.entries.partition_point(|entry| entry.start_offset <= offset);
         above.checked_sub(1).map(|at| self.entries[at].epoch)
     }
 
-    /// Where `epoch` ends in a log that ends at `log_end`: at its end if it is the latest, else
-    /// where the next higher one starts. For an epoch below all that are known it is that epoch
-    /// with the first start. `None` if `epoch` is undefined or above all.
+    /// The end offset of `epoch` in a log that ends at `log_end`: `log_end` for the latest epoch,
+    /// otherwise the start of the next higher one. For an epoch below all known ones, it is that
+    /// epoch with the first start. `None` if `epoch` is undefined or above all known ones.
     pub fn end_offset_for(&self, epoch: i32, log_end: i64) -> Option<EpochEndOffset> {
         if epoch == UNDEFINED_EPOCH {
             return None;

@@ -16,16 +16,16 @@ pub struct Read {
     pub batches: Vec<Bytes>,
     /// Their size in bytes.
     pub size: u64,
-    /// There is another batch below the bound, for which the bytes allowed are too few.
+    /// Whether another batch is below the bound, but exceeds the allowed number of bytes.
     pub is_cut: bool,
-    /// The offset at which to read on: after the last batch, or the requested one if there is no
+    /// The offset of the next read: after the last batch, or the requested offset if there is no
     /// batch.
     pub next_offset: i64,
-    /// Where the first batch is, if there is one at or behind the requested offset.
+    /// The place of the first batch, if there is one at or after the requested offset.
     pub(super) start: Option<Start>,
 }
 
-/// Where a read starts.
+/// The place at which a read starts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Start {
     /// The segment, by its place in the log.
@@ -43,7 +43,7 @@ pub struct TimestampOffset {
     pub offset: i64,
 }
 
-/// How much may be read.
+/// The limits of a read.
 #[derive(Clone, Copy)]
 struct Limit {
     from: i64,
@@ -53,7 +53,7 @@ struct Limit {
 }
 
 impl Read {
-    /// Whether `placed` may be read too; records whether it is its size that forbids it.
+    /// Whether `placed` may be read as well; records whether it is only too large.
     fn admits(&mut self, placed: Placed, limit: Limit) -> bool {
         let one_at_least = limit.min_one && self.batches.is_empty();
         let fits = one_at_least || self.size + u64::from(placed.size) <= limit.max_bytes;
@@ -70,10 +70,10 @@ impl Read {
 }
 
 impl Log {
-    /// Reads complete batches from the one that holds `from`, or the next one if `from` lies in a
-    /// hole, while they end below `upper_bound` and together have at most `max_bytes` bytes; with
-    /// `min_one_batch` the first is read whatever its size. Reads from one segment only, so there
-    /// may be more: see [`Read::next_offset`].
+    /// Reads complete batches from the one that contains `from`, or the next one if `from` is in a
+    /// gap, as long as they end below `upper_bound` and have at most `max_bytes` bytes together;
+    /// with `min_one_batch` the first batch is read whatever its size. Only one segment is read, so
+    /// that there may be further batches: see [`Read::next_offset`].
     ///
     /// The bound is the reader's: high watermark, last stable offset, or log end offset.
     ///
@@ -108,8 +108,8 @@ impl Log {
         Err(LogError::OutOfRange { offset, log_start: self.log_start, log_end: self.log_end })
     }
 
-    /// Reads from the part of the active segment that is in memory; returns whether `from` is in
-    /// there.
+    /// Reads from the part of the active segment that is in memory; returns whether that part
+    /// contains `from`.
     fn read_tail(
         &self,
         limit: Limit,
@@ -130,7 +130,7 @@ impl Log {
         Ok(true)
     }
 
-    /// Reads from the first segment that has something at or after `from`.
+    /// Reads from the first segment with a batch at or after `from`.
     fn read_segments(
         &self,
         limit: Limit,
@@ -156,8 +156,8 @@ impl Log {
         Ok(())
     }
 
-    /// Reads a batch that is not below the bound by its header alone: Kafka knows by its position that
-    /// it is, and the reader finds the wrong checksum.
+    /// Reads a batch whose corrupt header shows an offset above the bound: Kafka knows by its
+    /// position that the batch is below, and the reader finds the wrong checksum.
     fn read_damaged(
         placed: Placed,
         segment: &Segment,
@@ -176,9 +176,9 @@ impl Log {
         Ok(())
     }
 
-    /// Whether `offset` is below `bound`, and in an earlier segment than what ends there
-    /// (`LogOffsetMetadata.onOlderSegment`). An offset at which a segment ends and the next begins
-    /// belongs to the earlier one as a bound, and to the later one as a position.
+    /// Whether `offset` is below `bound`, and in an earlier segment than the records that end at
+    /// `bound` (`LogOffsetMetadata.onOlderSegment`). An offset at which a segment ends and the next
+    /// begins belongs to the earlier one as a bound, and to the later one as a position.
     pub fn is_on_older_segment(&self, offset: i64, bound: i64) -> bool {
         if offset >= bound {
             return false;

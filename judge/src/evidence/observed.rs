@@ -28,7 +28,7 @@ pub enum Change {
         /// Whether a handler was in progress, whose effects are reported only when it is done.
         cut_short: bool,
     },
-    /// It could not go on, or not start, and ended itself; its host kept its writes.
+    /// It stopped by an error, at its start or later; its host kept its writes.
     Halted {
         /// The reason that it gave.
         why: String,
@@ -58,7 +58,7 @@ pub enum Change {
 /// The kind of a fault, as far as promises depend on it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum FaultKind {
-    /// The disk has no room for more.
+    /// The disk is full.
     FullDisk,
     /// Writes, syncs or reads of the disk fail.
     FailingDisk,
@@ -85,7 +85,7 @@ pub struct Fault {
     pub kind: FaultKind,
     /// The nodes that it names.
     pub nodes: Vec<NodeId>,
-    /// Its description, as `crash 1`.
+    /// Its description, such as `crash 1`.
     pub what: String,
     /// Whether it was applied, not undone.
     pub applied: bool,

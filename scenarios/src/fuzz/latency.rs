@@ -13,12 +13,12 @@ pub struct Waited {
     write_us: Option<u64>,
     /// The longest time in which a partition accepted no record.
     silence: Option<Silence>,
-    /// The longest wait of a consumer for records that were there, in microseconds.
+    /// The longest wait of a consumer for readable records, in microseconds.
     read_us: Option<u64>,
 }
 
 impl Waited {
-    /// The longest of a run.
+    /// The longest waits of a run.
     pub(super) fn of(writes: Option<Writes>, reads: Option<Reads>) -> Self {
         let read_us = reads.map(|reads| reads.longest_us);
         let (write_us, silence) =
@@ -26,7 +26,7 @@ impl Waited {
         Self { write_us, silence, read_us }
     }
 
-    /// Whether nothing was written or read.
+    /// Whether there were no writes and no reads.
     pub(super) fn is_none(&self) -> bool {
         *self == Self::default()
     }
@@ -106,11 +106,11 @@ pub struct LongestSilence {
     pub scenario: String,
 }
 
-/// The longest that a consumer waited for records that it could read, in any run, in simulated time.
+/// The longest wait of a consumer for readable records in any run, in simulated time.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct LongestRead {
-    /// How long it was, in microseconds.
+    /// The longest wait in microseconds.
     pub longest_us: u64,
     /// The smallest seed that has it.
     pub seed: u64,

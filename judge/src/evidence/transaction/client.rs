@@ -14,17 +14,17 @@ pub struct ClientTransaction {
     pub number: u64,
     /// When and where the transaction began.
     pub begun: Moment,
-    /// The session of its producer, an index of [`ClientTransactions::sessions`]; `None` if the producer
-    /// never initialized its transactional id.
+    /// The session of its producer, an index of [`ClientTransactions::sessions`]; `None` if the
+    /// producer never initialized its transactional id.
     pub session: Option<usize>,
     /// When `commitTransaction` was called first.
     pub commit_called: Option<Moment>,
     /// When `abortTransaction` was called first.
     pub abort_called: Option<Moment>,
-    /// When the application was done with the transaction, and its outcome there. `None` if the
+    /// The time at which the application completed the transaction, and its outcome. `None` if the
     /// application was killed, or the run ended.
     pub ended: Option<(Moment, TransactionOutcome)>,
-    /// The error because of which it is not committed; `None` if there was none.
+    /// The error that prevented the commit; `None` if there was none.
     pub error: Option<ErrorCode>,
     /// The number of records in the transaction.
     pub records: u32,
@@ -103,12 +103,12 @@ impl ClientTransactions {
         &self.sessions
     }
 
-    /// The session in which a client is, an index of [`Self::sessions`].
+    /// The present session of a client, an index of [`Self::sessions`].
     pub fn session_of(&self, node: NodeId) -> Option<usize> {
         self.owners.get(&node).copied()
     }
 
-    /// Whether a client that lives is in a transaction of a transactional id.
+    /// Whether a running client has an open transaction with a transactional id.
     pub fn is_open(&self, id: &str) -> bool {
         let its = |node: &NodeId| self.owners.get(node).map(|session| &self.sessions[*session]);
         self.open.keys().filter_map(its).any(|session| *session.id == *id)

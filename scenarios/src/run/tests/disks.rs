@@ -8,7 +8,7 @@ use crate::run::{RunOutcome, run};
 use serde_json::Value;
 use spec::Resolved;
 
-/// A run with its history, in which nothing acknowledged is lost and no promise is broken.
+/// The verdict and the history of a run without lost records and broken promises.
 fn traced(resolved: Resolved) -> (Verdict, Vec<Value>) {
     let RunOutcome { verdict, account, .. } = run(&Resolved { trace: true, ..resolved });
     assert_eq!(verdict.outcome, Outcome::Pass, "{verdict:#?}");
@@ -18,14 +18,14 @@ fn traced(resolved: Resolved) -> (Verdict, Vec<Value>) {
     (verdict, history)
 }
 
-/// The moments in seconds at which something of this type happened in a partition.
+/// The times in seconds of the history's lines of a type, for a partition.
 fn moments(history: &[Value], kind: &str, partition: &str) -> Vec<f64> {
     let is_it = |line: &&Value| line["type"] == kind && line["partition"] == partition;
     let at = |line: &Value| line["t_ns"].as_i64().expect("it has a time") as f64 / 1e9;
     history.iter().filter(is_it).map(at).collect()
 }
 
-/// The longest time in seconds without one of them.
+/// The longest time in seconds between two of these moments.
 fn longest_silence(moments: &[f64]) -> f64 {
     moments.windows(2).map(|pair| pair[1] - pair[0]).fold(0.0, f64::max)
 }
@@ -46,8 +46,8 @@ fn heartbeats_go_on_while_a_disk_hangs() {
         "[[faults]]\nkind = 'hung-disk'\ntarget = 'leader(orders-0)'\nat = '300ms'\n\
          lasts = '4s'\n",
     );
-    // So that every partition is written to all the time, also before the fault: the first request for
-    // a producer id finds no block of ids and is repeated after 100 ms.
+    // So that every partition is written to all the time, also before the fault: the first request
+    // for a producer id finds no block of ids and is repeated after 100 ms.
     for producers in &mut hung.scenario.producers {
         producers.keys = 40;
         producers.records = 1_500;
@@ -80,8 +80,9 @@ fn a_full_disk_costs_a_directory_and_the_last_one_the_broker() {
     let (verdict, history) = traced(resolved("full-disk", 42));
     assert_eq!(hazards(&verdict)[0], ("full-disk", 1), "one broker stops");
     assert!(verdict.errors.retried.contains_key("KAFKA_STORAGE_ERROR"), "{:?}", verdict.errors);
-    // Broker 1 followed orders-2 in the directory: its leader waits for it for replica.lag.time.max.ms
-    // (`Partition.maybeIncrementLeaderHW`, `shouldWaitForReplicaToJoinIsr`).
+    // Broker 1 followed orders-2 in the directory: its leader waits for it for
+    // replica.lag.time.max.ms (`Partition.maybeIncrementLeaderHW`,
+    // `shouldWaitForReplicaToJoinIsr`).
     let silence = longest_silence(&moments(&history, "confirmed", "orders-2"));
     assert!((1.9..6.0).contains(&silence), "{silence} s");
 }
@@ -94,8 +95,8 @@ fn a_write_an_fsync_and_reads_that_fail_cost_a_directory_each() {
     assert!(count(&verdict, "disk_operation_failed") >= 3);
 }
 
-/// A controller without its disk stops, as Kafka's does after an exception in the Raft IO thread, and
-/// comes back as a voter that knows nothing.
+/// A controller without its disk stops, as Kafka's does after an exception in the Raft IO thread,
+/// and restarts as a voter without any state.
 #[test]
 fn a_lost_disk_stops_a_broker_and_a_controller() {
     let lost = resolved("lost-disk", 42);
@@ -110,10 +111,10 @@ fn a_lost_disk_stops_a_broker_and_a_controller() {
     assert!(count(&verdict, "controller_failover") > 0);
 }
 
-/// A replication of N promises to survive N-1 lost disks, and a quorum of 2f+1 voters f of them: what
-/// more disks take is lost, and permitted.
+/// A partition with N replicas survives N-1 lost disks, and a quorum of 2f+1 voters f of them. A
+/// loss because of more lost disks is permitted.
 #[test]
-fn more_lost_disks_than_are_promised_to_be_survived_are_a_permitted_loss() {
+fn losses_by_more_lost_disks_than_replication_survives_are_permitted() {
     let lose = |target: &str| {
         format!("[[faults]]\nkind = 'lost-disk'\ntarget = '{target}'\nat = '1s'\nlasts = '2s'\n")
     };
@@ -140,10 +141,10 @@ fn more_lost_disks_than_are_promised_to_be_survived_are_a_permitted_loss() {
     }
 }
 
-/// Met by the scenario `lost-disk`: the process that had decided on records and could not write them
-/// failed an assertion before it ended.
+/// Found by the scenario `lost-disk`: a process that had decided on records and could not write
+/// them failed an assertion before it stopped.
 #[test]
-fn a_controller_may_give_up_in_the_middle_of_a_decision() {
+fn a_controller_may_stop_during_a_decision() {
     let lost = "[[faults]]\nkind = 'lost-disk'\ntarget = 'controller'\nat = '100ms'\nlasts = '2s'\n\
                 [[faults]]\nkind = 'crash'\ntarget = 'broker 1'\nat = '120ms'\nlasts = '2s'\n";
     for seed in 0..8 {
@@ -154,7 +155,7 @@ fn a_controller_may_give_up_in_the_middle_of_a_decision() {
 
 /// A corrupted sector is named with its file.
 #[test]
-fn a_fault_that_corrupts_says_what() {
+fn a_fault_that_corrupts_a_sector_names_its_file() {
     let plan = run(&resolved("corrupted-segment", 42)).plan;
     let Fate::Fired { injected, .. } = &plan[0].fate else { panic!("{plan:#?}") };
     let [what] = &injected[..] else { panic!("{injected:?}") };
@@ -163,12 +164,12 @@ fn a_fault_that_corrupts_says_what() {
 }
 
 #[test]
-fn a_late_consumer_gets_no_further_than_a_bad_sector() {
+fn a_late_consumer_stops_at_a_corrupt_sector() {
     let (verdict, history) = traced(resolved("corrupted-segment", 42));
     assert_eq!(count(&verdict, "sector_corrupted"), 1);
     let threw: Vec<_> = history.iter().filter(|line| line["type"] == "threw").collect();
     assert!(!threw.is_empty() && threw.iter().all(|it| it["exception"] == "KafkaException"));
-    // It gets nothing of what is there from the bad bytes to its seek.
+    // It gets no records from the corrupt bytes up to its seek.
     let reads = verdict.reads.expect("consumers were given records");
     assert_eq!((reads.consumer.as_str(), reads.partition.as_str()), ("1004", "orders-0"));
     assert!(reads.longest_us > 3_000_000 && reads.median_us < 1_000_000, "{reads:?}");
@@ -183,10 +184,10 @@ fn a_late_consumer_gets_no_further_than_a_bad_sector() {
     assert_eq!(read.last().map(|(_, to)| *to), Some(4_000), "it reads all in the end");
 }
 
-/// Seed 97931 of swarm: the reader that reads everything back met the bad sector of a leader that was
-/// replaced soon after, and stayed there. An application catches the exception and tries again.
+/// Seed 97931 of swarm: the reader that reads everything back stopped at the corrupt sector of a
+/// leader that was replaced soon after. An application catches the exception and tries again.
 #[test]
-fn what_is_bad_on_one_leader_is_read_back_from_the_next() {
+fn a_batch_that_is_corrupt_on_one_leader_is_read_back_from_the_next() {
     let faults = "[[faults]]\nkind = 'restart'\ntarget = 'leader(orders-0)'\nat = '100ms'\n\
                   [[faults]]\nkind = 'corrupt-disk'\ntarget = 'leader(orders-0)'\nfile = '.log'\n\
                   closed = true\nat = '4s'\n";
@@ -216,7 +217,7 @@ fn a_clock_that_is_set_back_refuses_records() {
 /// A log directory that failed stays offline until its broker is restarted, and the cluster is
 /// not whole until then.
 #[test]
-fn a_directory_that_failed_is_missed_until_the_restart() {
+fn the_replicas_of_a_failed_directory_are_missing_until_the_restart() {
     let failed = |restart: &str| {
         let mut resolved = with_faults(
             7,
